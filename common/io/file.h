@@ -1,0 +1,24 @@
+#pragma once
+
+/*
+ * Bounded reads and durable writes
+ */
+
+#include "common/macros.h"
+
+/* The whole file, NUL-terminated, at most max bytes (else -EFBIG). */
+int file_read(const char *path, size_t max, char **ret, size_t *ret_size);
+
+/* First line, trimmed. For sysfs and friends. */
+int file_read_line(const char *path, char **ret);
+
+/* Temp file beside it, fsync, rename, fsync of the folder. */
+int file_write_durable(const char *path, const char *data, size_t size, unsigned mode);
+
+/* Temp file and rename without fsync: for runtime state that a power cut may lose. */
+int file_write_atomic(const char *path, const char *data, size_t size, unsigned mode);
+
+int mkdir_parents(const char *path, unsigned mode); /* existing is fine */
+int remove_tree(const char *path);                  /* missing is fine; follows no links */
+
+char *path_join(const char *a, const char *b); /* caller frees; NULL without memory */

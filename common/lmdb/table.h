@@ -1,0 +1,50 @@
+#pragma once
+
+/*
+ * LMDB: one environment, named tables, explicit transactions
+ *
+ * Never MDB_WRITEMAP, never MDB_NOSYNC: a commit that returned 0 is on disk. Calls return 0 or a negative
+ * errno: -ENOENT no such key, -ENOSPC the map (or the disk) is full, -EIO, -EBADMSG a damaged file,
+ * -EBUSY another process holds the environment (checked with a lock file, since two writers of one state
+ * folder would each act on a stale model).
+ */
+
+#include <sys/types.h>
+
+#include "common/macros.h"
+
+typedef struct Db Db;
+typedef struct DbTxn DbTxn;
+
+typedef struct DbOptions {
+        const char *const *tables; /* NULL-terminated; created when missing */
+        size_t map_size;           /* first size of the map, bytes */
+        size_t map_max;            /* db_grow() goes no further */
+} DbOptions;
+
+int db_open(const char *dir, const DbOptions *options, Db **ret);
+Db *db_close(Db *db);
+DEFINE_CLEANUP(Db *, db_close)
+
+/* Doubles the map up to map_max; -ENOSPC beyond. No transaction may be open. */
+int db_grow(Db *db);
+size_t db_map_size(const Db *db);
+
+int db_begin(Db *db, bool write, DbTxn **ret);
+int db_commit(DbTxn *txn);        /* frees the transaction, also on failure */
+DbTxn *db_abort(DbTxn *txn);
+DEFINE_CLEANUP(DbTxn *, db_abort)
+
+/* table is the index in DbOptions.tables. Data returned by get and iterate is valid until the end of the transaction. */
+int db_get(DbTxn *txn, unsigned table, const void *key, size_t key_size, const void **ret, size_t *ret_size);
+int db_put(DbTxn *txn, unsigned table, const void *key, size_t key_size, const void *data, size_t size);
+int db_del(DbTxn *txn, unsigned table, const void *key, size_t key_size); /* -ENOENT */
+
+typedef int (*DbVisitor)(const void *key, size_t key_size, const void *data, size_t size, void *userdata);
+int db_iterate(DbTxn *txn, unsigned table, DbVisitor visitor, void *userdata);
+
+/* A number as a key that sorts by size. */
+static inline void db_key_u64(uint64_t n, uint8_t ret[static 8]) {
+        for (int i = 7; i >= 0; i--, n >>= 8)
+                ret[i] = (uint8_t) n;
+}

@@ -1,0 +1,72 @@
+#pragma once
+
+/*
+ * Events: what hostd tells policyd
+ *
+ * All have {"version":1,"seq":n,"boot_id":…,"token":…}; token is that of the order that caused it ("" for none).
+ *
+ *   VMEvent   {…,"uuid":…,"state":"starting"|"running"|"paused"|"stopping"|"halted","stage":"emulator","progress":0.6,"domid":3,
+ *              "reason":"poweroff"|"reboot"|"crash"|"stopped"|"destroyed"|"failed"|"refused"|"host-reboot"|…, "error":["org.xenvgpu.Error.X","sentence"]}
+ *             error is absent unless the start (or the VM) failed. halted is the last event of a token.
+ *   VGPUEvent {…,"id":["<vm>","0"],"uuid":…,"pgpu":"0000:84:00.0","identifier":…,"state":{"active":…,"plugged":…,"emulator_pid":…}}
+ *   PCIEvent  {…,"id":["<vm>","0000:84:00.0"],"address":"0000:84:00.0","state":{"plugged":true}}
+ *   InventoryChanged carries the inventory itself (protocol/inventory.h).
+ */
+
+#include "protocol/gpu-record.h"
+
+typedef enum VmState {
+        VM_STATE_STARTING,
+        VM_STATE_RUNNING,
+        VM_STATE_PAUSED,
+        VM_STATE_STOPPING,
+        VM_STATE_HALTED,
+        _VM_STATE_MAX,
+        _VM_STATE_INVALID = -EINVAL,
+} VmState;
+
+const char *vm_state_to_string(VmState s);
+VmState vm_state_from_string(const char *text);
+
+typedef struct EventHead {
+        uint64_t seq;
+        char *boot_id;
+        Uuid token; /* null: none */
+} EventHead;
+
+typedef struct VmEvent {
+        EventHead head;
+        Uuid uuid;
+        VmState state;
+        char *stage, *reason; /* never NULL */
+        double progress;      /* 0..1 */
+        uint32_t domid;       /* 0: none */
+        char *error_name, *error_message; /* NULL: none */
+} VmEvent;
+
+typedef struct VgpuEvent {
+        EventHead head;
+        Uuid vm;
+        char *device;
+        Uuid uuid;
+        PciAddress pgpu;
+        char *identifier;
+        VgpuState state;
+} VgpuEvent;
+
+typedef struct PciEvent {
+        EventHead head;
+        Uuid vm;
+        PciAddress address;
+        bool plugged;
+} PciEvent;
+
+int vm_event_parse(JsonReader *r, struct json_object *o, VmEvent *ret);
+int vm_event_build(const VmEvent *e, struct json_object **ret);
+void vm_event_done(VmEvent *e);
+int vgpu_event_parse(JsonReader *r, struct json_object *o, VgpuEvent *ret);
+int vgpu_event_build(const VgpuEvent *e, struct json_object **ret);
+void vgpu_event_done(VgpuEvent *e);
+int pci_event_parse(JsonReader *r, struct json_object *o, PciEvent *ret);
+int pci_event_build(const PciEvent *e, struct json_object **ret);
+void pci_event_done(PciEvent *e);

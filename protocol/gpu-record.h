@@ -1,0 +1,73 @@
+#pragma once
+
+/*
+ * VGPU and PCI records, in xenopsd's shape
+ *
+ *   {"id":["<vm uuid>","0"],"position":0,"physical_pci_address":{…},
+ *    "implementation":["Nvidia",{"virtual_pci_address":{…},"type_id":"11","config_file":"…","uuid":"…",
+ *                                "vclass":"NVS","extra_args":""}]}
+ *
+ * Rules of reading, from rpclib as xenopsd uses it: member and variant names in any case, unknown members
+ * ignored, an absent option is an absent member. Stricter than xenopsd on purpose: a required member that is missing,
+ * or any member of the wrong type, is an error with its path; xenopsd would fall back to defaults.
+ * Defaults: position 0, extra_args "", virtual_pci_address 0000:00:0b.0 (device 0).
+ */
+
+#include "common/json/json-get.h"
+
+#define NVIDIA_FIRST_SLOT_IN_GUEST 11
+#define VGPU_DEVICE_MAX 20 /* devices are 0..20 */
+
+typedef enum VgpuKind {
+        VGPU_KIND_NVIDIA,
+        VGPU_KIND_GVT_G,
+        VGPU_KIND_MXGPU,
+        _VGPU_KIND_MAX,
+        _VGPU_KIND_INVALID = -EINVAL,
+} VgpuKind;
+
+const char *vgpu_kind_to_string(VgpuKind kind); /* "Nvidia", "GVT_g", "MxGPU" */
+VgpuKind vgpu_kind_from_string(const char *text);
+
+typedef struct VgpuRecord {
+        Uuid vm;
+        char *device;      /* "0" */
+        uint32_t position;
+        PciAddress physical_pci_address;
+        PciAddress *virtual_pci_address; /* SR-IOV: the VF; NULL when absent */
+        VgpuKind kind;
+        struct {
+                PciAddress virtual_pci_address; /* slot in the guest */
+                char *type_id, *config_file, *vclass; /* NULL when absent */
+                Uuid uuid;                            /* null when absent */
+                char *extra_args;                     /* never NULL */
+        } nvidia;
+        struct {
+                uint64_t low_gm_sz, high_gm_sz, fence_sz; /* MiB, MiB, count */
+        } gvt_g;
+        struct {
+                uint64_t vgpus_per_pgpu, framebufferbytes;
+        } mxgpu;
+} VgpuRecord;
+
+int vgpu_record_parse(JsonReader *r, struct json_object *o, VgpuRecord *ret);
+int vgpu_record_build(const VgpuRecord *v, struct json_object **ret);
+void vgpu_record_done(VgpuRecord *v);
+
+typedef struct VgpuState {
+        bool active, plugged;
+        uint32_t emulator_pid; /* 0: absent */
+} VgpuState;
+
+int vgpu_state_parse(JsonReader *r, struct json_object *o, VgpuState *ret);
+int vgpu_state_build(const VgpuState *s, struct json_object **ret);
+
+/* {"id":["<vm uuid>","0000:84:00.0"],"position":0,"address":{…}} */
+typedef struct PciRecord {
+        Uuid vm;
+        uint32_t position;
+        PciAddress address;
+} PciRecord;
+
+int pci_record_parse(JsonReader *r, struct json_object *o, PciRecord *ret);
+int pci_record_build(const PciRecord *p, struct json_object **ret);

@@ -1,0 +1,29 @@
+#pragma once
+
+/*
+ * VM export and import
+ *
+ *   {VM record, "vgpus":[{"device":"0","uuid":…,"gpu_group":{"name_label":…,"gpu_types":["10de/0ff2"]},
+ *                         "type":{TypeRecord; identifier may be missing}}]}
+ */
+
+#include "protocol/type-record.h"
+#include "protocol/vm-record.h"
+
+typedef struct ImportVgpu {
+        char *device; /* "" when absent: the lowest free */
+        Uuid uuid;    /* null when absent */
+        char *group_name_label;
+        char **group_gpu_types; /* never NULL */
+        TypeRecord type;
+} ImportVgpu;
+
+typedef struct ImportRecord {
+        VmRecord vm;
+        ImportVgpu *vgpus;
+        size_t n_vgpus;
+} ImportRecord;
+
+int import_record_parse(JsonReader *r, struct json_object *o, ImportRecord *ret);
+int import_record_build(const ImportRecord *i, struct json_object **ret);
+void import_record_done(ImportRecord *i);

@@ -1,0 +1,83 @@
+#pragma once
+
+/*
+ * Inventory: what a host is and what runs on it
+ *
+ *   {"version":1,"seq":41,"host_uuid":…,"boot_id":…,"hostname":…,"hypervisor":"xen"|"simulated","epoch":7,
+ *    "memory_total":…,"memory_free":…,"cpus":2,"iommu":true,"hvm":true,"networks":["xenbr0"],"storage":["/var/lib/xen/images"],
+ *    "types":[TypeRecord…],
+ *    "pgpus":[{"pci_id":"0000:84:00.0","vendor_id":"10de","device_id":"0ff2","subsystem_vendor_id":"10de",
+ *              "subsystem_device_id":"1012","vendor_name":…,"device_name":…,"driver":"","bridge":"0000:80:01.0",
+ *              "is_system_display_device":false,"supported":["<identifier>"…],"enabled":["<identifier>"…]}],
+ *    "vms":[{"uuid":…,"token":…,"name_label":…,"state":"starting"|"running"|"paused"|"stopping","stage":…,"progress":0.5,
+ *            "domid":3,"memory":bytes,"vgpus":[{"id":[…],"uuid":…,"pgpu":"0000:84:00.0","identifier":…,"state":{…}}],
+ *            "pcis":[{"id":[…],"address":"0000:84:00.0","state":{"plugged":true}}]}],
+ *    "ended":[{VMEvent of a VM that ended, kept until policyd's next claim has read it}],
+ *    "problems":["/usr/share/nvidia/vgx/grid_k100.conf:3: …"]}
+ *
+ * Memory in bytes. seq is the number of the last event that the inventory includes. A token that stands in neither vms nor ended does not run on this
+ * host: policyd may release what it booked for it.
+ */
+
+#include "protocol/event.h"
+#include "protocol/type-record.h"
+
+typedef struct InventoryPgpu {
+        PciAddress pci_id;
+        char *vendor_id, *device_id, *subsystem_vendor_id, *subsystem_device_id; /* four hex digits; subsystem "" when unknown */
+        char *vendor_name, *device_name, *driver, *bridge;                      /* "" when unknown */
+        bool is_system_display_device;
+        char **supported, **enabled; /* identifiers */
+} InventoryPgpu;
+
+typedef struct InventoryVgpu {
+        Uuid vm;
+        char *device;
+        Uuid uuid; /* null when the record had none */
+        PciAddress pgpu;
+        char *identifier;
+        VgpuState state;
+} InventoryVgpu;
+
+typedef struct InventoryPci {
+        Uuid vm;
+        PciAddress address;
+        bool plugged;
+} InventoryPci;
+
+typedef struct InventoryVm {
+        Uuid uuid, token;
+        char *name_label;
+        VmState state;
+        char *stage;
+        double progress;
+        uint32_t domid;
+        uint64_t memory;
+        InventoryVgpu *vgpus;
+        size_t n_vgpus;
+        InventoryPci *pcis;
+        size_t n_pcis;
+} InventoryVm;
+
+typedef struct Inventory {
+        uint64_t seq, epoch;
+        Uuid host_uuid;
+        char *boot_id, *hostname, *hypervisor;
+        uint64_t memory_total, memory_free;
+        uint32_t cpus;
+        bool iommu, hvm;
+        char **networks, **storage;
+        TypeRecord *types;
+        size_t n_types;
+        InventoryPgpu *pgpus;
+        size_t n_pgpus;
+        InventoryVm *vms;
+        size_t n_vms;
+        VmEvent *ended;
+        size_t n_ended;
+        char **problems;
+} Inventory;
+
+int inventory_parse(JsonReader *r, struct json_object *o, Inventory *ret);
+int inventory_build(const Inventory *i, struct json_object **ret);
+void inventory_done(Inventory *i);

@@ -1,0 +1,37 @@
+#pragma once
+
+/*
+ * Orders: what policyd tells hostd
+ *
+ *   start {"version":1,"epoch":7,"token":"<uuid>","vm":{VM record},"vgpus":[…],"pcis":[…]}
+ *   stop  {"version":1,"epoch":7,"token":"<uuid>","uuid":"<vm uuid>","force":false}
+ */
+
+#include "protocol/gpu-record.h"
+#include "protocol/vm-record.h"
+
+#define ORDER_GPUS_MAX 21
+
+typedef struct StartOrder {
+        uint64_t epoch;
+        Uuid token;
+        VmRecord vm; /* uuid is required */
+        VgpuRecord *vgpus;
+        size_t n_vgpus;
+        PciRecord *pcis;
+        size_t n_pcis;
+} StartOrder;
+
+int start_order_parse(JsonReader *r, struct json_object *o, StartOrder *ret);
+int start_order_build(const StartOrder *order, struct json_object **ret);
+void start_order_done(StartOrder *order);
+
+typedef struct StopOrder {
+        uint64_t epoch;
+        Uuid token;
+        Uuid uuid;
+        bool force;
+} StopOrder;
+
+int stop_order_parse(JsonReader *r, struct json_object *o, StopOrder *ret);
+int stop_order_build(const StopOrder *order, struct json_object **ret);

@@ -1,0 +1,49 @@
+#pragma once
+
+/*
+ * VGPU types as they travel: in hostd's inventory and in VM exports
+ *
+ *   {"identifier":"0001:nvidia,0ff2,,0fe7,101e","implementation":"nvidia","vendor_name":…,"model_name":…,
+ *    "framebuffer_size":268435456,"max_heads":2,"max_resolution_x":1920,"max_resolution_y":1200,"size":131072,
+ *    "experimental":false,"internal_config":{"type_id":"11","vclass":"NVS"},
+ *    "compatible_types_in_vm":[],"compatible_types_on_pgpu":["0001:nvidia,…"]}
+ *
+ * Sizes in bytes, except size: units of which a PGPU has 1048576. Keys of internal_config: type_id, vclass, config_file (NVIDIA);
+ * vgt_low_gm_sz, vgt_high_gm_sz, vgt_fence_sz (GVT-g); vgpus_per_pgpu (MxGPU). Required when read: identifier or
+ * (vendor_name and model_name); everything else has a default of 0, "" or empty.
+ */
+
+#include "common/json/json-get.h"
+
+#define PGPU_SIZE 1048576u /* XenServer: Constants.pgpu_default_size */
+#define PASSTHROUGH_IDENTIFIER "0001:passthrough"
+
+typedef enum VgpuImplementation {
+        VGPU_IMPLEMENTATION_PASSTHROUGH,
+        VGPU_IMPLEMENTATION_NVIDIA,
+        VGPU_IMPLEMENTATION_NVIDIA_SRIOV,
+        VGPU_IMPLEMENTATION_GVT_G,
+        VGPU_IMPLEMENTATION_MXGPU,
+        _VGPU_IMPLEMENTATION_MAX,
+        _VGPU_IMPLEMENTATION_INVALID = -EINVAL,
+} VgpuImplementation;
+
+const char *vgpu_implementation_to_string(VgpuImplementation i); /* "passthrough", "nvidia", "nvidia_sriov", "gvt_g", "mxgpu" */
+VgpuImplementation vgpu_implementation_from_string(const char *text);
+
+typedef struct TypeRecord {
+        char *identifier; /* "" in records of old versions */
+        VgpuImplementation implementation;
+        char *vendor_name, *model_name;
+        uint64_t framebuffer_size;
+        uint32_t max_heads, max_resolution_x, max_resolution_y;
+        uint32_t size;
+        bool experimental;
+        struct json_object *internal_config; /* object of strings, never NULL */
+        char **compatible_types_in_vm, **compatible_types_on_pgpu; /* identifiers; never NULL */
+} TypeRecord;
+
+int type_record_parse(JsonReader *r, struct json_object *o, TypeRecord *ret);
+int type_record_build(const TypeRecord *t, struct json_object **ret);
+void type_record_done(TypeRecord *t);
+int type_record_copy(const TypeRecord *t, TypeRecord *ret);

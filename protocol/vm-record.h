@@ -1,0 +1,75 @@
+#pragma once
+
+/*
+ * VM records
+ *
+ *   {"uuid":…,"name_label":…,"owner":"","affinity":"","platform":{…},"config":{libxl_domain_config}}
+ *
+ * config is libxl's own JSON and is kept as it came. What placement needs is read out of it (VmNeeds).
+ * Required: name_label, config, config.b_info.max_memkb or target_memkb. uuid may be absent where a VM is created.
+ * The uuid in config.c_info, when present, is overwritten by the VM's own when an order is built.
+ */
+
+#include "common/json/json-get.h"
+
+typedef struct VmRecord {
+        Uuid uuid; /* null: absent */
+        char *name_label, *owner, *affinity; /* never NULL; affinity: a host's uuid or name, or "" */
+        struct json_object *platform;        /* object of strings, never NULL */
+        struct json_object *config;          /* object, never NULL */
+} VmRecord;
+
+int vm_record_parse(JsonReader *r, struct json_object *o, VmRecord *ret);
+int vm_record_build(const VmRecord *v, struct json_object **ret);
+void vm_record_done(VmRecord *v);
+
+/* platform[key], or NULL. */
+const char *vm_record_platform(const VmRecord *v, const char *key);
+
+/*
+ * Memory need: max_memkb + video memory (16 MiB at least when has_vgpu, else 4 MiB unless the config says) +
+ * allowance of 4 MiB + 1 MiB per vcpu (libxl_domain_need_memory adds 4096 KiB for one vcpu; device model
+ * overhead is dom0's). An estimate: hostd has the last word.
+ */
+typedef struct VmNeeds {
+        uint64_t memory;      /* bytes */
+        uint64_t target_memory, max_memory; /* bytes, as configured */
+        uint32_t vcpus;
+        bool hvm;             /* c_info.type == "hvm" */
+        char **networks;      /* bridge of each nic, without duplicates */
+        char **storage;       /* pdev_path of each disk that has one */
+} VmNeeds;
+
+int vm_config_needs(JsonReader *r, struct json_object *config, bool has_vgpu, VmNeeds *ret);
+void vm_needs_done(VmNeeds *n);
+
+/* The least config: HVM, memory in bytes, vcpus; for vm-create without config=. */
+int vm_config_make(const char *name, uint64_t memory, uint32_t vcpus, struct json_object **ret);
+
+/*
+ * The 6.x platform form: both vgpu_pci_id and vgpu_config present (XenServer 6.2; vgpu_extra_args is appended to the config with a
+ * comma). Returns 1 and the values when the VM has it, 0 when not, -EINVAL (reader->error) when vgpu_pci_id is no address.
+ */
+typedef struct PlatformVgpu {
+        PciAddress pci_id;
+        const char *config;     /* belongs to the record */
+        const char *extra_args; /* NULL when absent */
+} PlatformVgpu;
+int vm_record_platform_vgpu(JsonReader *r, const VmRecord *v, PlatformVgpu *ret);
+
+/*
+ * Video card and memory as xapi chooses them: Vgpu when the VM has a non-passthrough VGPU or the 6.x form; else
+ * IGD_passthrough when platform igd_passthrough is true; else platform vga std or cirrus; else Cirrus. Video memory in
+ * MiB: platform videoram, default 4, at least 16 with a vGPU.
+ */
+typedef enum VideoCard {
+        VIDEO_CIRRUS,
+        VIDEO_STANDARD_VGA,
+        VIDEO_VGPU,
+        VIDEO_IGD_PASSTHROUGH,
+        _VIDEO_CARD_MAX,
+        _VIDEO_CARD_INVALID = -EINVAL,
+} VideoCard;
+const char *video_card_to_string(VideoCard card); /* "Cirrus", "Standard_VGA", "Vgpu", "IGD_passthrough" */
+VideoCard vm_record_video_card(const VmRecord *v, bool has_vgpu);
+uint32_t vm_record_video_mib(const VmRecord *v, bool has_vgpu);
