@@ -8,7 +8,8 @@
  *   order.json   hostd: the start order as it came (protocol/order.h), before the domain program is started
  *   domain.json  xenvgpu-domain: the RunRecord below; the last word on what runs
  *   dm.json      xenvgpu-dm: what became of the emulator (DmRecord); read by xenvgpu-domain
- *   socket       xenvgpu-domain listens: SOCK_STREAM, one JSON object a line.
+ *   lock         held (flock) by the one xenvgpu-domain of the folder
+ *   socket       xenvgpu-domain listens: SOCK_STREAM, one JSON object a line (hostd/run/run-socket.h).
  *                it sends its RunRecord on connecting and after each change;
  *                it takes {"command":"stop","token":"<uuid>","force":false}
  *
@@ -25,7 +26,7 @@ typedef struct RunRecord {
         Uuid uuid, token;
         ProcessId program;        /* xenvgpu-domain itself */
         VmState state;            /* halted is final */
-        char *stage;              /* docs/states.md: "prepare", "create", "emulator", "qemu", "unpause", "running", "stop", "cleanup" */
+        char *stage;              /* docs/states.md: "prepare", "create", "emulator", "qemu", "unpause", "running", "crashed", "stop", "cleanup", "halted" */
         double progress;          /* 0..1 */
         uint32_t domid;           /* 0: none yet */
         ProcessId qemu, emulator; /* pid 0: none */
@@ -34,6 +35,9 @@ typedef struct RunRecord {
         char *reason;             /* protocol/event.h; "" while it runs */
         char *error_name, *error_message; /* NULL: none */
         uint32_t reboots;         /* guest reboots survived with the same VGPUs */
+        Uuid stop_token;          /* of the stop order under way or done; null: none came */
+        bool stop_force;
+        uint32_t cut_offs;        /* creates that the death of an earlier xenvgpu-domain cut off, and that were begun again */
 } RunRecord;
 
 int run_record_parse(JsonReader *r, struct json_object *o, RunRecord *ret);
@@ -54,5 +58,6 @@ int dm_record_read(const char *folder, DmRecord *ret);
 int dm_record_write(const char *folder, const DmRecord *rec);
 void dm_record_done(DmRecord *rec);
 
-int run_order_read(const char *folder, StartOrder *ret);
+/* -ENOENT; -EBADMSG with a sentence in reader->error. */
+int run_order_read(JsonReader *r, const char *folder, StartOrder *ret);
 int run_order_write(const char *folder, struct json_object *order);
