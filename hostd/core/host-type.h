@@ -1,0 +1,61 @@
+#pragma once
+
+/*
+ * A VGPU type as a host knows it
+ *
+ * Made from one entry of a type file for one card model. The identifier is the type's key everywhere (XenServer's
+ * xapi_vgpu_type.ml): a four-digit decimal version, a colon, then
+ *
+ *   passthrough | nvidia,<pdev>,<psubdev or empty>,<vdev>,<vsubdev> | gvt-g,<pdev>,<low>,<high>,<fence> | mxgpu,<pdev>,<framebuffer bytes>
+ *
+ * all hex in lower case, PCI ids as four digits. Class, type_id and instance counts are not part of it.
+ */
+
+#include "common/macros.h"
+
+#define HOST_PGPU_SIZE 1048576u
+#define HOST_TYPE_PASSTHROUGH "0001:passthrough"
+#define HOST_TYPE_NAME_PASSTHROUGH "passthrough"
+
+typedef enum HostTypeKind {
+        HOST_TYPE_KIND_PASSTHROUGH,
+        HOST_TYPE_KIND_NVIDIA,
+        HOST_TYPE_KIND_NVIDIA_SRIOV,
+        HOST_TYPE_KIND_GVT_G,
+        HOST_TYPE_KIND_MXGPU,
+        _HOST_TYPE_KIND_MAX,
+        _HOST_TYPE_KIND_INVALID = -EINVAL,
+} HostTypeKind;
+
+typedef struct HostType {
+        HostTypeKind kind;
+        char *identifier;
+        char *vendor_name, *model_name;   /* model_name is never empty */
+        uint64_t framebuffer_size;        /* bytes */
+        uint32_t max_heads, max_x, max_y;
+        uint32_t instances;               /* on one empty PGPU; passthrough 1 */
+        uint32_t size;                    /* HOST_PGPU_SIZE / instances; passthrough 0 */
+        bool experimental;
+        bool self_compatible_in_vm;       /* several of this type in one VM */
+        bool self_compatible_on_pgpu;     /* all but passthrough: homogeneous, a type lists only itself */
+        char *type_id, *vclass, *config_file; /* NVIDIA; NULL when absent */
+        uint64_t low_gm_sz, high_gm_sz, fence_sz; /* GVT-g: MiB, MiB, count */
+        uint64_t vgpus_per_pgpu;          /* MxGPU */
+} HostType;
+
+/* The four identifiers. The caller frees; NULL without memory. psubdev NULL is any card. */
+char *host_type_identifier_nvidia(uint16_t pdev, const uint16_t *psubdev, uint16_t vdev, uint16_t vsubdev);
+char *host_type_identifier_gvt_g(uint16_t pdev, uint64_t low, uint64_t high, uint64_t fence);
+char *host_type_identifier_mxgpu(uint16_t pdev, uint64_t framebuffer_bytes);
+
+/* The one type that every PGPU may have. */
+int host_type_make_passthrough(HostType *ret);
+/* 0 for 0 instances. */
+uint32_t host_type_size(uint32_t instances);
+void host_type_done(HostType *t);
+int host_type_copy(const HostType *t, HostType *ret);
+
+const HostType *host_type_find(const HostType *types, size_t n, const char *identifier);
+
+/* True when a VGPU of type b may run on a PGPU where one of type a runs: a's list decides. */
+bool host_type_allows_beside(const HostType *a, const HostType *b);

@@ -1,0 +1,52 @@
+#pragma once
+
+/*
+ * A PGPU: a display function of the host that VMs may use
+ *
+ * A PCI function of class 0300 or 0302 that is no SR-IOV virtual function. Plain values, filled by the edge; what the source cannot
+ * tell (a bare listing has no BAR sizes, drivers or display flag) has its known flag false.
+ */
+
+#include "common/macros.h"
+#include "common/pci-address.h"
+#include "hostd/core/host-type.h"
+
+#define PCI_VENDOR_NVIDIA 0x10de
+#define PCI_VENDOR_INTEL 0x8086
+#define PCI_VENDOR_AMD 0x1002
+
+typedef struct Pgpu {
+        PciAddress address;
+        uint16_t vendor_id, device_id;
+        uint16_t subsystem_vendor_id, subsystem_device_id;
+        bool subsystem_known;
+        uint16_t pci_class;               /* 0x0300 */
+        char *vendor_name, *device_name;  /* from pci.ids, "Device 0ff2" where it lacks it; never NULL */
+        char *driver;                     /* "" for none or unknown; never NULL */
+        bool driver_known;
+        char *bridge;                     /* address of the parent bridge, "" when unknown */
+        bool is_system_display_device, display_known;
+        uint64_t bar2_size;               /* bytes */
+        bool bars_known;
+        PciAddress *companions;           /* other functions of its slot, passed through with it */
+        size_t n_companions;
+        char **supported, **enabled;      /* identifiers, NULL-terminated, never NULL once filled; enabled is filled by the service (enablement.h) */
+} Pgpu;
+
+void pgpu_done(Pgpu *p);
+
+/* pci_class is base class and subclass: 0x0300, 0x0302. */
+bool pgpu_is_candidate(uint16_t pci_class, bool is_virtual_function);
+
+/* Held by a driver that keeps the device away from dom0 (pciback, vfio-pci). */
+bool pgpu_is_hidden_from_dom0(const Pgpu *p);
+
+/* Passthrough is offered unless the PGPU is the system display device and dom0 uses it. */
+bool pgpu_offers_passthrough(const Pgpu *p);
+
+const Pgpu *pgpu_find(const Pgpu *pgpus, size_t n, const PciAddress *address);
+/* The PGPU whose own address or companion this is, or NULL. */
+const Pgpu *pgpu_find_by_function(const Pgpu *pgpus, size_t n, const PciAddress *address);
+
+bool pgpu_supports(const Pgpu *p, const char *identifier);
+bool pgpu_enables(const Pgpu *p, const char *identifier);

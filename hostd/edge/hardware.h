@@ -1,0 +1,34 @@
+#pragma once
+
+/*
+ * The host's hardware in one reading: PGPUs, the types they support, and what was wrong on the way
+ *
+ * Problems are "path:line: reason". Types are unique by identifier; each PGPU's supported names them. enabled is left NULL: the
+ * service fills it from the store (core/enablement.h).
+ */
+
+#include "hostd/edge/pci-scan.h"
+#include "hostd/edge/type-files.h"
+#include "protocol/inventory.h"
+
+typedef struct HardwareSettings {
+        PciScanSettings pci;
+        TypeFileSettings files;
+} HardwareSettings;
+
+typedef struct Hardware {
+        Pgpu *pgpus; /* sorted by address */
+        size_t n_pgpus;
+        HostType *types;
+        size_t n_types;
+        char **problems; /* NULL-terminated */
+} Hardware;
+
+/* A source that cannot be read gives no PGPUs and a problem; negative only for -ENOMEM. */
+int hardware_scan(const HardwareSettings *settings, Hardware *ret);
+void hardware_done(Hardware *h);
+
+/* The records of the inventory. */
+int hardware_type_record(const HostType *t, TypeRecord *ret);
+int hardware_pgpu_record(const Pgpu *p, InventoryPgpu *ret);
+void hardware_pgpu_record_done(InventoryPgpu *r);

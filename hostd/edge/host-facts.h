@@ -1,0 +1,46 @@
+#pragma once
+
+/*
+ * Facts of the host beside its GPUs
+ *
+ * Behind a small ops struct: the hypervisor knows memory, processors and the IOMMU, the kernel the rest. Memory in bytes.
+ */
+
+#include "common/macros.h"
+
+typedef struct HostFacts {
+        uint64_t memory_total, memory_free;
+        uint32_t cpus;
+        bool iommu, hvm;
+        char **networks; /* bridges */
+        char **storage;  /* folders and devices that disks may stand on */
+        char *hostname, *boot_id;
+} HostFacts;
+
+void host_facts_done(HostFacts *f);
+
+typedef struct HostFactsSource HostFactsSource;
+
+typedef struct HostFactsOps {
+        const char *hypervisor; /* "xen", "simulated" */
+        int (*read)(HostFactsSource *source, HostFacts *ret);
+        int (*memory_free)(HostFactsSource *source, uint64_t *ret);
+        HostFactsSource *(*free)(HostFactsSource *source);
+} HostFactsOps;
+
+/* The first member of each implementation. */
+struct HostFactsSource {
+        const HostFactsOps *ops;
+};
+
+/* -EBADMSG: the source says something impossible; -ENOENT: it is not there. */
+int host_facts_read(HostFactsSource *source, HostFacts *ret);
+int host_facts_memory_free(HostFactsSource *source, uint64_t *ret);
+HostFactsSource *host_facts_source_free(HostFactsSource *source);
+DEFINE_CLEANUP(HostFactsSource *, host_facts_source_free)
+
+/*
+ * The simulated host: <dir>/host.json {"memory_total":bytes,"dom0_memory":bytes,"cpus":n,"iommu":bool,"networks":[…],"storage":[…],
+ * "boot_id_file":"…","hostname":"…"}; each <dir>/dom/<domid>/config.json is the libxl config of a domain, whose memory is not free.
+ */
+int host_facts_simulated_new(const char *dir, HostFactsSource **ret);

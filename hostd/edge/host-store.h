@@ -1,0 +1,63 @@
+#pragma once
+
+/*
+ * What hostd must not forget
+ *
+ * An LMDB environment of hostd's own: who this host is, who claims it, the number of the last event, what an administrator
+ * disabled, the orders, and the ends of VMs that policyd has not read yet. Values are JSON with a version. Each call is one commit:
+ * when it returns 0 the change is on disk. -ENOSPC the disk or the largest map is full, -EBADMSG a stored value does not decode,
+ * -EBUSY another hostd has the folder, -ENOENT no such entry. Caps: HOST_STORE_ORDERS_MAX orders (-EDQUOT), the oldest of more than
+ * HOST_STORE_ENDED_MAX ends is dropped.
+ */
+
+#include "hostd/core/enablement.h"
+#include "hostd/core/epoch.h"
+#include "protocol/event.h"
+
+#define HOST_STORE_ORDERS_MAX 4096
+#define HOST_STORE_ENDED_MAX 4096
+#define HOST_STORE_SEQ_BLOCK 256 /* event numbers taken from the disk at once; a crash skips the rest of a block, and never repeats a number */
+
+typedef struct HostStore HostStore;
+
+int host_store_open(const char *dir, HostStore **ret);
+HostStore *host_store_close(HostStore *s);
+DEFINE_CLEANUP(HostStore *, host_store_close)
+
+const Uuid *host_store_host_uuid(const HostStore *s); /* made at the first open */
+
+int host_store_get_claim(HostStore *s, HostClaim *ret); /* never claimed: epoch 0 */
+int host_store_put_claim(HostStore *s, const HostClaim *claim);
+
+/* The next event number, from 1, growing over restarts. */
+int host_store_next_seq(HostStore *s, uint64_t *ret);
+uint64_t host_store_last_seq(const HostStore *s); /* given last, or a bound above every number given before the restart */
+
+/* Keyed by PCI address and device id: another card in the slot starts fresh. Nothing stored: an empty one. */
+int host_store_get_enablement(HostStore *s, const Pgpu *p, Enablement *ret);
+int host_store_put_enablement(HostStore *s, const Pgpu *p, const Enablement *e);
+
+/* One order for each VM; put replaces. */
+typedef struct StoredOrder {
+        Uuid vm, token;
+        char *state;                /* the service's word for how far it is */
+        struct json_object *order;  /* the start order as it came */
+        struct json_object *detail; /* what the service keeps beside it; may be NULL */
+} StoredOrder;
+
+typedef int (*StoredOrderVisitor)(const StoredOrder *order, void *userdata);
+
+int host_store_put_order(HostStore *s, const StoredOrder *order);
+int host_store_get_order(HostStore *s, const Uuid *vm, StoredOrder *ret);
+int host_store_each_order(HostStore *s, StoredOrderVisitor visitor, void *userdata); /* the visitor makes no call to the store */
+void stored_order_done(StoredOrder *o);
+
+/* The end of a VM: removes its order (which may be absent) and keeps its last event until the next claim, in one commit. */
+int host_store_end_order(HostStore *s, const Uuid *vm, const VmEvent *ended);
+/* Without an event to keep. */
+int host_store_del_order(HostStore *s, const Uuid *vm);
+
+typedef int (*EndedVisitor)(const VmEvent *ended, void *userdata);
+int host_store_each_ended(HostStore *s, EndedVisitor visitor, void *userdata); /* by seq */
+/* Forgets the ends up to and including seq: the claim that read them is over. */
+int host_store_forget_ended(HostStore *s, uint64_t seq);
