@@ -39,9 +39,10 @@ typedef struct LinkClaim {
 
 /*
  * The owner's side. greeted() fills the claim and returns 1 to claim now, 0 to wait (the owner calls link_claim() later), or negative to
- * close with *ret_reason (a sentence; copied). claimed() takes the inventory (it may steal members) and returns 0, or negative to close.
- * stale() is told when hostd refuses the claim or an order with StaleEpoch. lost() comes once per lost connection, after
- * every outstanding call has been answered with LINK_UNKNOWN.
+ * close with *ret_reason (a sentence; allocated by the owner, freed by the link). claimed() takes the inventory (it may steal members) and
+ * returns 0, or negative to close. stale() is told when hostd refuses the claim or an order with StaleEpoch. lost() comes once per lost
+ * connection and once per attempt that failed (each time with the reason of the day), after every call that may have left was answered with
+ * LINK_UNKNOWN and every call that had not was answered with LINK_REFUSED. The owner may free or reset the link in any of these.
  */
 typedef struct LinkOwner {
         int (*greeted)(HostLink *link, const LinkGreeting *greeting, LinkClaim *ret, char **ret_reason, void *userdata);
@@ -54,10 +55,23 @@ typedef struct LinkOwner {
         void (*lost)(HostLink *link, const char *reason, void *userdata);
 } LinkOwner;
 
+/* Deadlines and such; link_settings_default() fills what an operator need not think about. */
+typedef struct LinkSettings {
+        uint64_t connect_usec;   /* from dialling to the bus's Hello: 10 s */
+        uint64_t call_usec;      /* each call: 25 s */
+        uint64_t ping_usec;      /* silence before a ping, and the ping's own deadline: 10 s */
+        unsigned pings_missed;   /* that many in a row and the host is lost: 2 */
+        uint64_t retry_min_usec; /* 250 ms, doubled with each failure */
+        uint64_t retry_max_usec; /* 30 s */
+        const char *ssh_program; /* "ssh", looked up in $PATH */
+} LinkSettings;
+void link_settings_default(LinkSettings *ret);
+
 /* ERROR_NONE when the address may be dialled; else ERROR_INVALID_ADDRESS with a sentence. */
 ErrorCode link_check_address(const char *address, char **ret_message);
 
 int link_new(sd_event *event, const char *address, const LinkOwner *owner, void *userdata, HostLink **ret);
+int link_configure(HostLink *link, const LinkSettings *settings); /* before link_start(); copied */
 HostLink *link_free(HostLink *link); /* outstanding calls are dropped without an answer */
 DEFINE_CLEANUP(HostLink *, link_free)
 int link_start(HostLink *link); /* dials now */
@@ -69,7 +83,8 @@ void link_reset(HostLink *link, const char *reason);
 typedef enum LinkOutcome {
         LINK_DONE,    /* hostd acknowledged: the order is stored there */
         LINK_REFUSED, /* hostd said no, or the call never left: code and message say why; nothing was begun */
-        LINK_UNKNOWN, /* delivered perhaps: no answer within the deadline, or the connection was lost */
+        LINK_UNKNOWN, /* delivered perhaps: no answer within the deadline, or the connection was lost. The link is closed after it, so
+                       * that the inventory of the next claim, made under a new bus name, settles what became of the call */
 } LinkOutcome;
 
 typedef void (*LinkReply)(HostLink *link, LinkOutcome outcome, ErrorCode code, const char *message, void *userdata);

@@ -19,6 +19,7 @@
 #include "policyd/core/allocate.h"
 #include "policyd/core/pool.h"
 #include "policyd/core/rules.h"
+#include "policyd/link/link.h"
 
 typedef struct Policy Policy;
 
@@ -30,6 +31,7 @@ typedef struct PolicyOptions {
         uint64_t jobs_max_finished;     /* 1,000 */
         uint64_t limits[_CLASS_MAX];    /* objects of each class that may exist */
         uint64_t order_timeout_usec;
+        LinkSettings link;              /* given to each link with link_configure(); the texts must outlive the policy */
 } PolicyOptions;
 void policy_options_default(PolicyOptions *ret);
 
