@@ -17,6 +17,7 @@
 typedef struct JsonReader {
         char path[256];
         char error[512]; /* a sentence: "vgpus[0].id is missing" */
+        bool any_case;   /* member names match in any case; the exact one goes first */
 } JsonReader;
 
 #define JSON_DEPTH_MAX 32
@@ -40,6 +41,7 @@ int json_get_string(JsonReader *r, struct json_object *o, const char *member, co
 int json_get_u32(JsonReader *r, struct json_object *o, const char *member, uint32_t *ret);
 int json_get_u64(JsonReader *r, struct json_object *o, const char *member, uint64_t *ret);
 int json_get_i64(JsonReader *r, struct json_object *o, const char *member, int64_t *ret);
+int json_get_double(JsonReader *r, struct json_object *o, const char *member, double *ret);
 int json_get_bool(JsonReader *r, struct json_object *o, const char *member, bool *ret);
 int json_get_uuid(JsonReader *r, struct json_object *o, const char *member, Uuid *ret);
 int json_get_pci(JsonReader *r, struct json_object *o, const char *member, PciAddress *ret); /* {domain,bus,dev,fn} */
@@ -52,6 +54,7 @@ int json_opt_string(JsonReader *r, struct json_object *o, const char *member, co
 int json_opt_u32(JsonReader *r, struct json_object *o, const char *member, uint32_t *ret);
 int json_opt_u64(JsonReader *r, struct json_object *o, const char *member, uint64_t *ret);
 int json_opt_i64(JsonReader *r, struct json_object *o, const char *member, int64_t *ret);
+int json_opt_double(JsonReader *r, struct json_object *o, const char *member, double *ret);
 int json_opt_bool(JsonReader *r, struct json_object *o, const char *member, bool *ret);
 int json_opt_uuid(JsonReader *r, struct json_object *o, const char *member, Uuid *ret);
 

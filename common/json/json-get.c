@@ -1,0 +1,539 @@
+        struct json_object *value = NULL;
+
+        if (!json_object_object_get_ex(o, member, &value) && r->any_case)
+                value = find_any_case(o, member);
+        if (!value)
+                return 0;/*
+ * Reading JSON records with the path in the error
+ *
+ * All getters share find_member(), which knows presence and type; what differs is only the conversion.
+ * json-c keeps numbers as int64, uint64 or double: a double is refused where a whole number is asked for,
+ * since rounding an identifier or a size silently would be worse.
+ */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <strings.h>
+
+#include "common/json/json-get.h"
+
+int json_parse(JsonReader *r, const char *text, size_t size, struct json_object **ret) {
+        struct json_tokener *tokener;
+        struct json_object *o;
+        enum json_tokener_error error;
+        size_t end;
+
+        *r = (JsonReader){};
+        if (size > JSON_SIZE_MAX)
+                return json_fail(r, NULL, "is larger than %u bytes", JSON_SIZE_MAX);
+
+        tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
+        if (!tokener)
+                return -ENOMEM;
+
+        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+        o = json_tokener_parse_ex(tokener, text, (int) size);
+        error = json_tokener_get_error(tokener);
+        /* A number at the end of the bytes is complete only when a further NUL says so. */
+        if (error == json_tokener_continue) {
+                o = json_tokener_parse_ex(tokener, "", 1);
+                error = json_tokener_get_error(tokener);
+                end = size;
+        } else
+                end = json_tokener_get_parse_end(tokener);
+        json_tokener_free(tokener);
+
+        if (error != json_tokener_success) {
+                json_object_put(o);
+                if (error == json_tokener_continue)
+                        return json_fail(r, NULL, "is cut off after %zu bytes", size);
+                return json_fail(r, NULL, "is not JSON: %s at byte %zu", json_tokener_error_desc(error), end);
+        }
+        for (; end < size; end++)
+                if (!memchr(" \t\r\n", text[end], 4)) {
+                        json_object_put(o);
+                        return json_fail(r, NULL, "has more after its end, at byte %zu", end);
+                }
+
+        *ret = o;
+        return 0;
+}
+
+/* Appends to the path; one that does not fit ends in "…", which is enough to find the place. */
+static size_t enter(JsonReader *r, const char *text) {
+        size_t mark = strlen(r->path);
+
+        if ((size_t) snprintf(r->path + mark, sizeof(r->path) - mark, "%s", text) >= sizeof(r->path) - mark)
+                memcpy(r->path + sizeof(r->path) - sizeof("…"), "…", sizeof("…"));
+        return mark;
+}
+
+size_t json_enter(JsonReader *r, const char *member) {
+        size_t mark = strlen(r->path);
+
+        if (mark > 0)
+                enter(r, ".");
+        enter(r, member);
+        return mark;
+}
+
+size_t json_enter_index(JsonReader *r, size_t index) {
+        char text[32];
+
+        snprintf(text, sizeof(text), "[%zu]", index);
+        return enter(r, text);
+}
+
+void json_leave(JsonReader *r, size_t mark) {
+        r->path[mark] = '\0';
+}
+
+int json_fail(JsonReader *r, const char *member, const char *format, ...) {
+        va_list ap;
+        int n;
+
+        if (r->error[0])
+                return -EINVAL;
+
+        if (!member && !r->path[0])
+                n = snprintf(r->error, sizeof(r->error), "The record ");
+        else
+                n = snprintf(r->error, sizeof(r->error), "%s%s%s ", r->path, member && r->path[0] ? "." : "",
+                        strempty(member));
+        if (n < 0 || (size_t) n >= sizeof(r->error))
+                return -EINVAL;
+
+        va_start(ap, format);
+        vsnprintf(r->error + n, sizeof(r->error) - (size_t) n, format, ap);
+        va_end(ap);
+        return -EINVAL;
+}
+
+static const char *type_words(enum json_type type) {
+        switch (type) {
+        case json_type_null:
+                return "null";
+        case json_type_boolean:
+                return "true or false";
+        case json_type_double:
+        case json_type_int:
+                return "a number";
+        case json_type_object:
+                return "an object";
+        case json_type_array:
+                return "an array";
+        case json_type_string:
+                return "a string";
+        }
+        return "something else";
+}
+
+static struct json_object *find_any_case(struct json_object *o, const char *member) {
+        json_object_object_foreach(o, key, value) if (strcasecmp(key, member) == 0) return value;
+
+        return NULL;
+}
+
+/* 1 and the member, 0 when it is absent or null, -EINVAL when o is no object. */
+static int find_member(JsonReader *r, struct json_object *o, const char *member, struct json_object **ret) {
+        struct json_object *value;
+
+        if (!json_object_is_type(o, json_type_object))
+                return json_fail(r, NULL, "is %s, not an object", type_words(json_object_get_type(o)));
+        if (!json_object_object_get_ex(o, member, &value) || !value)
+                return 0;
+
+        *ret = value;
+        return 1;
+}
+
+static int find_typed(JsonReader *r, struct json_object *o, const char *member, enum json_type type,
+        struct json_object **ret) {
+        struct json_object *value;
+        int found;
+
+        found = find_member(r, o, member, &value);
+        if (found <= 0)
+                return found;
+        if (!json_object_is_type(value, type))
+                return json_fail(r, member, "is %s, not %s", type_words(json_object_get_type(value)),
+                        type_words(type));
+
+        *ret = value;
+        return 1;
+}
+
+/* What a getter makes of "absent". */
+static int require(JsonReader *r, const char *member, int found) {
+        if (found == 0)
+                return json_fail(r, member, "is missing");
+        return found < 0 ? found : 0;
+}
+
+static int optional(int found) {
+        return found < 0 ? found : 0;
+}
+
+static int find_string(JsonReader *r, struct json_object *o, const char *member, const char **ret) {
+        struct json_object *value;
+        int found;
+
+        found = find_typed(r, o, member, json_type_string, &value);
+        if (found <= 0)
+                return found;
+        /* Everything behind this is a C string; "a\u0000b" must not pass for "a". */
+        if (strlen(json_object_get_string(value)) != (size_t) json_object_get_string_len(value))
+                return json_fail(r, member, "holds a NUL character");
+
+        *ret = json_object_get_string(value);
+        return 1;
+}
+
+static int find_i64(JsonReader *r, struct json_object *o, const char *member, int64_t *ret) {
+        struct json_object *value;
+        int64_t number;
+        int found;
+
+        found = find_typed(r, o, member, json_type_int, &value);
+        if (found <= 0)
+                return found;
+
+        /* json-c clamps at both ends; what it clamps at the upper end shows in the unsigned reading. */
+        number = json_object_get_int64(value);
+        if (number == INT64_MAX && json_object_get_uint64(value) > (uint64_t) INT64_MAX)
+                return json_fail(r, member, "is out of range");
+
+        *ret = number;
+        return 1;
+}
+
+static int find_u64(JsonReader *r, struct json_object *o, const char *member, uint64_t max, uint64_t *ret) {
+        struct json_object *value;
+        uint64_t number;
+        int found;
+
+        found = find_typed(r, o, member, json_type_int, &value);
+        if (found <= 0)
+                return found;
+        if (json_object_get_int64(value) < 0)
+                return json_fail(r, member, "is negative");
+
+        number = json_object_get_uint64(value);
+        if (number > max)
+                return json_fail(r, member, "is out of range");
+
+        *ret = number;
+        return 1;
+}
+
+static int find_u32(JsonReader *r, struct json_object *o, const char *member, uint32_t *ret) {
+        uint64_t number = 0;
+        int found;
+
+        found = find_u64(r, o, member, UINT32_MAX, &number);
+        if (found > 0)
+                *ret = (uint32_t) number;
+        return found;
+}
+
+static int find_double(JsonReader *r, struct json_object *o, const char *member, double *ret) {
+        struct json_object *value;
+        int found;
+
+        found = find_member(r, o, member, &value);
+        if (found <= 0)
+                return found;
+        if (!json_object_is_type(value, json_type_double) && !json_object_is_type(value, json_type_int))
+                return json_fail(r, member, "is %s, not a number", type_words(json_object_get_type(value)));
+
+        *ret = json_object_get_double(value);
+        return 1;
+}
+
+static int find_bool(JsonReader *r, struct json_object *o, const char *member, bool *ret) {
+        struct json_object *value;
+        int found;
+
+        found = find_typed(r, o, member, json_type_boolean, &value);
+        if (found > 0)
+                *ret = json_object_get_boolean(value);
+        return found;
+}
+
+static int find_uuid(JsonReader *r, struct json_object *o, const char *member, Uuid *ret) {
+        const char *text;
+        int found;
+
+        found = find_string(r, o, member, &text);
+        if (found <= 0)
+                return found;
+        if (uuid_from_string(text, ret) < 0)
+                return json_fail(r, member, "is '%.64s', not a UUID", text);
+        return 1;
+}
+
+int json_get_object(JsonReader *r, struct json_object *o, const char *member, struct json_object **ret) {
+        return require(r, member, find_typed(r, o, member, json_type_object, ret));
+}
+
+int json_opt_object(JsonReader *r, struct json_object *o, const char *member, struct json_object **ret) {
+        return optional(find_typed(r, o, member, json_type_object, ret));
+}
+
+int json_get_array(JsonReader *r, struct json_object *o, const char *member, struct json_object **ret) {
+        return require(r, member, find_typed(r, o, member, json_type_array, ret));
+}
+
+int json_opt_array(JsonReader *r, struct json_object *o, const char *member, struct json_object **ret) {
+        return optional(find_typed(r, o, member, json_type_array, ret));
+}
+
+int json_get_string(JsonReader *r, struct json_object *o, const char *member, const char **ret) {
+        return require(r, member, find_string(r, o, member, ret));
+}
+
+int json_opt_string(JsonReader *r, struct json_object *o, const char *member, const char **ret) {
+        return optional(find_string(r, o, member, ret));
+}
+
+int json_get_u32(JsonReader *r, struct json_object *o, const char *member, uint32_t *ret) {
+        return require(r, member, find_u32(r, o, member, ret));
+}
+
+int json_opt_u32(JsonReader *r, struct json_object *o, const char *member, uint32_t *ret) {
+        return optional(find_u32(r, o, member, ret));
+}
+
+int json_get_u64(JsonReader *r, struct json_object *o, const char *member, uint64_t *ret) {
+        return require(r, member, find_u64(r, o, member, UINT64_MAX, ret));
+}
+
+int json_opt_u64(JsonReader *r, struct json_object *o, const char *member, uint64_t *ret) {
+        return optional(find_u64(r, o, member, UINT64_MAX, ret));
+}
+
+int json_get_i64(JsonReader *r, struct json_object *o, const char *member, int64_t *ret) {
+        return require(r, member, find_i64(r, o, member, ret));
+}
+
+int json_opt_i64(JsonReader *r, struct json_object *o, const char *member, int64_t *ret) {
+        return optional(find_i64(r, o, member, ret));
+}
+
+int json_get_double(JsonReader *r, struct json_object *o, const char *member, double *ret) {
+        return require(r, member, find_double(r, o, member, ret));
+}
+
+int json_opt_double(JsonReader *r, struct json_object *o, const char *member, double *ret) {
+        return optional(find_double(r, o, member, ret));
+}
+
+int json_get_bool(JsonReader *r, struct json_object *o, const char *member, bool *ret) {
+        return require(r, member, find_bool(r, o, member, ret));
+}
+
+int json_opt_bool(JsonReader *r, struct json_object *o, const char *member, bool *ret) {
+        return optional(find_bool(r, o, member, ret));
+}
+
+int json_get_uuid(JsonReader *r, struct json_object *o, const char *member, Uuid *ret) {
+        return require(r, member, find_uuid(r, o, member, ret));
+}
+
+int json_opt_uuid(JsonReader *r, struct json_object *o, const char *member, Uuid *ret) {
+        return optional(find_uuid(r, o, member, ret));
+}
+
+static int read_pci_part(JsonReader *r, struct json_object *o, const char *member, uint32_t max, uint32_t *ret) {
+        int q;
+
+        q = json_get_u32(r, o, member, ret);
+        if (q < 0)
+                return q;
+        return *ret > max ? json_fail(r, member, "is %u; the highest is %u", *ret, max) : 0;
+}
+
+int json_get_pci(JsonReader *r, struct json_object *o, const char *member, PciAddress *ret) {
+        uint32_t domain, bus, dev, fn;
+        struct json_object *value;
+        size_t mark;
+        int q;
+
+        q = json_get_object(r, o, member, &value);
+        if (q < 0)
+                return q;
+
+        mark = json_enter(r, member);
+        q = read_pci_part(r, value, "domain", UINT16_MAX, &domain);
+        if (q >= 0)
+                q = read_pci_part(r, value, "bus", 255, &bus);
+        if (q >= 0)
+                q = read_pci_part(r, value, "dev", 31, &dev);
+        if (q >= 0)
+                q = read_pci_part(r, value, "fn", 7, &fn);
+        json_leave(r, mark);
+        if (q < 0)
+                return q;
+
+        *ret = (PciAddress){ (uint16_t) domain, (uint8_t) bus, (uint8_t) dev, (uint8_t) fn };
+        return 0;
+}
+
+int json_get_pci_text(JsonReader *r, struct json_object *o, const char *member, PciAddress *ret) {
+        const char *text;
+        int q;
+
+        q = json_get_string(r, o, member, &text);
+        if (q < 0)
+                return q;
+        if (pci_address_from_string(text, ret) < 0)
+                return json_fail(r, member, "is '%.64s', not a PCI address like 0000:84:00.0", text);
+        return 0;
+}
+
+static int read_strv(JsonReader *r, struct json_object *array, const char *member, char ***ret) {
+        _cleanup_(strv_freep) char **v = NULL;
+        size_t n = json_object_array_length(array);
+
+        v = calloc(n + 1, sizeof(*v));
+        if (!v)
+                return -ENOMEM;
+
+        for (size_t i = 0; i < n; i++) {
+                struct json_object *item = json_object_array_get_idx(array, i);
+                const char *text = json_object_get_string(item);
+
+                if (!json_object_is_type(item, json_type_string) ||
+                    strlen(text) != (size_t) json_object_get_string_len(item)) {
+                        size_t mark = json_enter(r, member);
+
+                        json_enter_index(r, i);
+                        json_fail(r, NULL, "is not a plain string");
+                        json_leave(r, mark);
+                        return -EINVAL;
+                }
+                v[i] = strdup(text);
+                if (!v[i])
+                        return -ENOMEM;
+        }
+
+        *ret = take_ptr(v);
+        return 0;
+}
+
+int json_get_strv(JsonReader *r, struct json_object *o, const char *member, char ***ret) {
+        struct json_object *array;
+        int q;
+
+        q = json_get_array(r, o, member, &array);
+        return q < 0 ? q : read_strv(r, array, member, ret);
+}
+
+int json_opt_strv(JsonReader *r, struct json_object *o, const char *member, char ***ret) {
+        struct json_object *array = NULL;
+        char **v = NULL;
+        int q;
+
+        q = json_opt_array(r, o, member, &array);
+        if (q < 0 || !array)
+                return q;
+        q = read_strv(r, array, member, &v);
+        if (q < 0)
+                return q;
+
+        strv_free(*ret);
+        *ret = v;
+        return 0;
+}
+
+char **strv_free(char **v) {
+        for (char **i = v; i && *i; i++)
+                free(*i);
+        free(v);
+        return NULL;
+}
+
+/* json-c spells null as NULL, so a NULL value is a failed allocation of the caller's. */
+int json_add(struct json_object *o, const char *member, struct json_object *value) {
+        if (!value)
+                return -ENOMEM;
+        if (json_object_object_add(o, member, value) < 0) {
+                json_object_put(value);
+                return -ENOMEM;
+        }
+        return 0;
+}
+
+int json_add_string(struct json_object *o, const char *member, const char *value) {
+        return json_add(o, member, json_object_new_string(strempty(value)));
+}
+
+int json_add_u64(struct json_object *o, const char *member, uint64_t value) {
+        return json_add(o, member, json_object_new_uint64(value));
+}
+
+int json_add_i64(struct json_object *o, const char *member, int64_t value) {
+        return json_add(o, member, json_object_new_int64(value));
+}
+
+int json_add_double(struct json_object *o, const char *member, double value) {
+        char text[32];
+
+        /* json-c writes 17 digits; nine are enough for what travels, and 0.6 stays 0.6 for people. */
+        snprintf(text, sizeof(text), "%.9g", value);
+        return json_add(o, member, json_object_new_double_s(value, text));
+}
+
+int json_add_bool(struct json_object *o, const char *member, bool value) {
+        return json_add(o, member, json_object_new_boolean(value));
+}
+
+int json_add_uuid(struct json_object *o, const char *member, const Uuid *value) {
+        return json_add_string(o, member, UUID_TEXT(value));
+}
+
+int json_add_pci(struct json_object *o, const char *member, const PciAddress *value) {
+        _cleanup_json_ struct json_object *address = NULL;
+        int r;
+
+        address = json_object_new_object();
+        if (!address)
+                return -ENOMEM;
+
+        r = json_add_u64(address, "domain", value->domain);
+        if (r >= 0)
+                r = json_add_u64(address, "bus", value->bus);
+        if (r >= 0)
+                r = json_add_u64(address, "dev", value->dev);
+        if (r >= 0)
+                r = json_add_u64(address, "fn", value->fn);
+        if (r < 0)
+                return r;
+
+        return json_add(o, member, take_ptr(address));
+}
+
+int json_add_strv(struct json_object *o, const char *member, const char *const *v) {
+        _cleanup_json_ struct json_object *array = NULL;
+
+        array = json_object_new_array();
+        if (!array)
+                return -ENOMEM;
+
+        for (; v && *v; v++) {
+                struct json_object *text = json_object_new_string(*v);
+
+                if (!text || json_object_array_add(array, text) < 0) {
+                        json_object_put(text);
+                        return -ENOMEM;
+                }
+        }
+
+        return json_add(o, member, take_ptr(array));
+}
+
+char *json_to_text(struct json_object *o) {
+        const char *text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+
+        return text ? strdup(text) : NULL;
+}
