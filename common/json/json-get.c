@@ -1,9 +1,4 @@
-        struct json_object *value = NULL;
-
-        if (!json_object_object_get_ex(o, member, &value) && r->any_case)
-                value = find_any_case(o, member);
-        if (!value)
-                return 0;/*
+/*
  * Reading JSON records with the path in the error
  *
  * All getters share find_member(), which knows presence and type; what differs is only the conversion.
@@ -136,11 +131,13 @@ static struct json_object *find_any_case(struct json_object *o, const char *memb
 
 /* 1 and the member, 0 when it is absent or null, -EINVAL when o is no object. */
 static int find_member(JsonReader *r, struct json_object *o, const char *member, struct json_object **ret) {
-        struct json_object *value;
+        struct json_object *value = NULL;
 
         if (!json_object_is_type(o, json_type_object))
                 return json_fail(r, NULL, "is %s, not an object", type_words(json_object_get_type(o)));
-        if (!json_object_object_get_ex(o, member, &value) || !value)
+        if (!json_object_object_get_ex(o, member, &value) && r->any_case)
+                value = find_any_case(o, member);
+        if (!value)
                 return 0;
 
         *ret = value;

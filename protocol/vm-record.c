@@ -1,0 +1,361 @@
+/*
+ * VM records
+ *
+ * config is libxl's own JSON. What placement needs is read from it here and nowhere else: memory and vcpus
+ * from b_info, type from c_info, bridges from nics, images from disks.
+ */
+
+#include <stdio.h>
+#include <strings.h>
+
+#include "common/parse.h"
+#include "protocol/record.h"
+#include "protocol/vm-record.h"
+
+#define KIB_PER_MIB 1024u
+#define VIDEO_MIB_DEFAULT 4u
+#define VIDEO_MIB_WITH_VGPU 16u
+#define ALLOWANCE_MIB 4u /* and one more for each vcpu */
+#define MEMORY_MIB_MAX (UINT64_C(1) << 32)
+#define CONFIG_LIST_MAX 256u /* nics, disks */
+
+static int parse_members(JsonReader *r, struct json_object *o, VmRecord *v) {
+        struct json_object *config;
+        int q;
+
+        q = json_opt_uuid(r, o, "uuid", &v->uuid);
+        if (q >= 0)
+                q = record_get_text(r, o, "name_label", &v->name_label);
+        if (q >= 0)
+                q = record_opt_text(r, o, "owner", "", &v->owner);
+        if (q >= 0)
+                q = record_opt_text(r, o, "affinity", "", &v->affinity);
+        if (q >= 0)
+                q = record_opt_text_object(r, o, "platform", &v->platform);
+        if (q >= 0)
+                q = json_get_object(r, o, "config", &config);
+        if (q < 0)
+                return q;
+
+        v->config = json_object_get(config);
+        return 0;
+}
+
+/* The needs are read for their checks: a record without memory never becomes a VM. */
+static int check_config(JsonReader *r, VmRecord *v) {
+        VmNeeds needs = {};
+        size_t mark = json_enter(r, "config");
+        int q;
+
+        q = vm_config_needs(r, v->config, /* has_vgpu= */ false, &needs);
+        json_leave(r, mark);
+        vm_needs_done(&needs);
+        return q;
+}
+
+int vm_record_parse(JsonReader *r, struct json_object *o, VmRecord *ret) {
+        int q;
+
+        *ret = (VmRecord){};
+        q = parse_members(r, o, ret);
+        if (q >= 0)
+                q = check_config(r, ret);
+        if (q < 0)
+                vm_record_done(ret);
+        return q;
+}
+
+static struct json_object *ref_or_empty(struct json_object *o) {
+        return o ? json_object_get(o) : json_object_new_object();
+}
+
+int vm_record_build(const VmRecord *v, struct json_object **ret) {
+        _cleanup_json_ struct json_object *o = NULL;
+        int r = 0;
+
+        o = json_object_new_object();
+        if (!o)
+                return -ENOMEM;
+
+        if (!uuid_is_null(&v->uuid))
+                r = json_add_uuid(o, "uuid", &v->uuid);
+        if (r >= 0)
+                r = json_add_string(o, "name_label", v->name_label);
+        if (r >= 0)
+                r = json_add_string(o, "owner", v->owner);
+        if (r >= 0)
+                r = json_add_string(o, "affinity", v->affinity);
+        if (r >= 0)
+                r = json_add(o, "platform", ref_or_empty(v->platform));
+        if (r >= 0)
+                r = json_add(o, "config", ref_or_empty(v->config));
+        if (r < 0)
+                return r;
+
+        *ret = take_ptr(o);
+        return 0;
+}
+
+void vm_record_done(VmRecord *v) {
+        free(v->name_label);
+        free(v->owner);
+        free(v->affinity);
+        json_object_put(v->platform);
+        json_object_put(v->config);
+        *v = (VmRecord){};
+}
+
+const char *vm_record_platform(const VmRecord *v, const char *key) {
+        struct json_object *value;
+
+        if (!v->platform || !json_object_object_get_ex(v->platform, key, &value))
+                return NULL;
+        return json_object_get_string(value);
+}
+
+/* max_memkb counts; a config with only one of the two means both. */
+static int read_memory(JsonReader *r, struct json_object *b_info, VmNeeds *needs) {
+        uint64_t max = 0, target = 0;
+        int q;
+
+        q = json_opt_u64(r, b_info, "max_memkb", &max);
+        if (q >= 0)
+                q = json_opt_u64(r, b_info, "target_memkb", &target);
+        if (q < 0)
+                return q;
+        if (max == 0 && target == 0)
+                return json_fail(r, "max_memkb", "is missing (and so is target_memkb): the VM has no memory");
+
+        max = MAX_OF(max, target);
+        target = target ? target : max;
+        if (max / KIB_PER_MIB > MEMORY_MIB_MAX)
+                return json_fail(r, "max_memkb", "is out of range");
+
+        needs->max_memory = max << 10;
+        needs->target_memory = target << 10;
+        return 0;
+}
+
+static int read_vcpus(JsonReader *r, struct json_object *b_info, VmNeeds *needs) {
+        uint32_t vcpus = 1;
+        int q;
+
+        q = json_opt_u32(r, b_info, "max_vcpus", &vcpus);
+        if (q < 0)
+                return q;
+        if (vcpus == 0 || vcpus > 512)
+                return json_fail(r, "max_vcpus", "is %u, not from 1 to 512", vcpus);
+
+        needs->vcpus = vcpus;
+        return 0;
+}
+
+static int read_b_info(JsonReader *r, struct json_object *config, bool has_vgpu, VmNeeds *needs) {
+        uint64_t video_kib = VIDEO_MIB_DEFAULT * KIB_PER_MIB;
+        struct json_object *b_info;
+        size_t mark;
+        int q;
+
+        q = json_get_object(r, config, "b_info", &b_info);
+        if (q < 0)
+                return q;
+
+        mark = json_enter(r, "b_info");
+        q = read_memory(r, b_info, needs);
+        if (q >= 0)
+                q = read_vcpus(r, b_info, needs);
+        if (q >= 0)
+                q = json_opt_u64(r, b_info, "video_memkb", &video_kib);
+        if (q >= 0 && video_kib / KIB_PER_MIB > MEMORY_MIB_MAX)
+                q = json_fail(r, "video_memkb", "is out of range");
+        json_leave(r, mark);
+        if (q < 0)
+                return q;
+
+        if (has_vgpu)
+                video_kib = MAX_OF(video_kib, (uint64_t) VIDEO_MIB_WITH_VGPU * KIB_PER_MIB);
+        needs->memory = needs->max_memory + (video_kib << 10) + ((uint64_t) (ALLOWANCE_MIB + needs->vcpus) << 20);
+        return 0;
+}
+
+static int read_c_info(JsonReader *r, struct json_object *config, VmNeeds *needs) {
+        struct json_object *c_info = NULL;
+        const char *type = "";
+        size_t mark;
+        int q;
+
+        q = json_opt_object(r, config, "c_info", &c_info);
+        if (q < 0 || !c_info)
+                return q;
+
+        mark = json_enter(r, "c_info");
+        q = json_opt_string(r, c_info, "type", &type);
+        json_leave(r, mark);
+        if (q < 0)
+                return q;
+
+        needs->hvm = streq(type, "hvm");
+        return 0;
+}
+
+/* member of each element of list, once each, in the order of the list. */
+static int collect(JsonReader *r, struct json_object *config, const char *list, const char *member, char ***ret) {
+        _cleanup_(strv_freep) char **v = NULL;
+        struct json_object *array = NULL;
+        size_t n, n_found = 0, mark;
+        int q;
+
+        q = json_opt_array(r, config, list, &array);
+        if (q < 0)
+                return q;
+        n = array ? json_object_array_length(array) : 0;
+        if (n > CONFIG_LIST_MAX)
+                return json_fail(r, list, "has %zu elements; the limit is %u", n, CONFIG_LIST_MAX);
+        v = calloc(n + 1, sizeof(*v));
+        if (!v)
+                return -ENOMEM;
+
+        mark = json_enter(r, list);
+        for (size_t i = 0; i < n && q >= 0; i++) {
+                const char *text = "";
+                size_t inner = json_enter_index(r, i), k = 0;
+
+                q = json_opt_string(r, json_object_array_get_idx(array, i), member, &text);
+                json_leave(r, inner);
+                while (k < n_found && !streq(v[k], text))
+                        k++;
+                if (q < 0 || isempty(text) || k < n_found)
+                        continue;
+                v[n_found] = strdup(text);
+                q = v[n_found++] ? 0 : -ENOMEM;
+        }
+        json_leave(r, mark);
+        if (q < 0)
+                return q;
+
+        *ret = take_ptr(v);
+        return 0;
+}
+
+int vm_config_needs(JsonReader *r, struct json_object *config, bool has_vgpu, VmNeeds *ret) {
+        VmNeeds needs = {};
+        int q;
+
+        q = read_b_info(r, config, has_vgpu, &needs);
+        if (q >= 0)
+                q = read_c_info(r, config, &needs);
+        if (q >= 0)
+                q = collect(r, config, "nics", "bridge", &needs.networks);
+        if (q >= 0)
+                q = collect(r, config, "disks", "pdev_path", &needs.storage);
+        if (q < 0) {
+                vm_needs_done(&needs);
+                return q;
+        }
+
+        *ret = needs;
+        return 0;
+}
+
+void vm_needs_done(VmNeeds *n) {
+        strv_free(n->networks);
+        strv_free(n->storage);
+        *n = (VmNeeds){};
+}
+
+int vm_config_make(const char *name, uint64_t memory, uint32_t vcpus, struct json_object **ret) {
+        _cleanup_json_ struct json_object *config = NULL, *c_info = NULL, *b_info = NULL, *hvm = NULL;
+        int r;
+
+        config = json_object_new_object();
+        c_info = json_object_new_object();
+        b_info = json_object_new_object();
+        hvm = json_object_new_object();
+        if (!config || !c_info || !b_info || !hvm)
+                return -ENOMEM;
+
+        r = json_add_string(c_info, "type", "hvm");
+        if (r >= 0)
+                r = json_add_string(c_info, "name", name);
+        if (r >= 0)
+                r = json_add_u64(b_info, "max_vcpus", vcpus);
+        if (r >= 0)
+                r = json_add_u64(b_info, "max_memkb", memory >> 10);
+        if (r >= 0)
+                r = json_add_u64(b_info, "target_memkb", memory >> 10);
+        if (r >= 0)
+                r = json_add_string(hvm, "boot", "c");
+        if (r >= 0)
+                r = json_add(b_info, "type.hvm", take_ptr(hvm));
+        if (r >= 0)
+                r = json_add(config, "c_info", take_ptr(c_info));
+        if (r >= 0)
+                r = json_add(config, "b_info", take_ptr(b_info));
+        if (r < 0)
+                return r;
+
+        *ret = take_ptr(config);
+        return 0;
+}
+
+int vm_record_platform_vgpu(JsonReader *r, const VmRecord *v, PlatformVgpu *ret) {
+        const char *address = vm_record_platform(v, "vgpu_pci_id");
+        const char *config = vm_record_platform(v, "vgpu_config");
+        PciAddress pci_id;
+
+        if (!address || !config)
+                return 0;
+        if (pci_address_from_string(address, &pci_id) < 0) {
+                size_t mark = json_enter(r, "platform");
+
+                json_fail(r, "vgpu_pci_id", "is '%.64s', not a PCI address like 0000:84:00.0", address);
+                json_leave(r, mark);
+                return -EINVAL;
+        }
+
+        *ret = (PlatformVgpu){
+                .pci_id = pci_id,
+                .config = config,
+                .extra_args = vm_record_platform(v, "vgpu_extra_args"),
+        };
+        return 1;
+}
+
+static const char *const card_names[_VIDEO_CARD_MAX] = {
+        [VIDEO_CIRRUS] = "Cirrus",
+        [VIDEO_STANDARD_VGA] = "Standard_VGA",
+        [VIDEO_VGPU] = "Vgpu",
+        [VIDEO_IGD_PASSTHROUGH] = "IGD_passthrough",
+};
+
+const char *video_card_to_string(VideoCard card) {
+        return card >= 0 && card < _VIDEO_CARD_MAX ? card_names[card] : NULL;
+}
+
+static bool has_platform_vgpu(const VmRecord *v) {
+        return vm_record_platform(v, "vgpu_pci_id") && vm_record_platform(v, "vgpu_config");
+}
+
+VideoCard vm_record_video_card(const VmRecord *v, bool has_vgpu) {
+        const char *igd = vm_record_platform(v, "igd_passthrough"), *vga = vm_record_platform(v, "vga");
+
+        if (has_vgpu || has_platform_vgpu(v))
+                return VIDEO_VGPU;
+        if (igd && strcasecmp(igd, "true") == 0)
+                return VIDEO_IGD_PASSTHROUGH;
+        if (vga && streq(vga, "std"))
+                return VIDEO_STANDARD_VGA;
+        return VIDEO_CIRRUS;
+}
+
+uint32_t vm_record_video_mib(const VmRecord *v, bool has_vgpu) {
+        const char *text = vm_record_platform(v, "videoram");
+        uint32_t mib = VIDEO_MIB_DEFAULT;
+
+        /* As xapi: a videoram that is no number is as good as none. */
+        if (text && parse_u32(text, &mib) < 0)
+                mib = VIDEO_MIB_DEFAULT;
+        if (has_vgpu || has_platform_vgpu(v))
+                mib = MAX_OF(mib, VIDEO_MIB_WITH_VGPU);
+        return mib;
+}
