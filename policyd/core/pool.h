@@ -114,6 +114,7 @@ typedef enum PowerState {
         _POWER_STATE_INVALID = -EINVAL,
 } PowerState;
 const char *power_state_to_string(PowerState s);
+PowerState power_state_from_string(const char *text);
 
 typedef enum TypeImplementation { /* the words of protocol/type-record.h, without json-c */
         TYPE_PASSTHROUGH,
@@ -124,6 +125,8 @@ typedef enum TypeImplementation { /* the words of protocol/type-record.h, withou
         _TYPE_IMPLEMENTATION_MAX,
         _TYPE_IMPLEMENTATION_INVALID = -EINVAL,
 } TypeImplementation;
+
+#define PGPU_SIZE 1048576u /* units; as in protocol/type-record.h, which needs json-c */
 
 struct Host {
         Object object;
@@ -154,6 +157,7 @@ struct Pgpu {
         PtrArray vgpus;    /* Vgpu resident or scheduled here, a VGPU that is both once */
         PtrArray holds;    /* Reservation, once per held instance */
         uint32_t used;     /* sum of sizes of vgpus and holds */
+        char *name;        /* "host/0000:84:00.0", kept by the pool */
 };
 
 struct GpuGroup {
@@ -164,6 +168,7 @@ struct GpuGroup {
         PtrArray pgpus;    /* by host name, then PCI address */
         PtrArray vgpus;
         PtrArray supported, enabled; /* unions over the PGPUs */
+        PtrArray counts;             /* private to policyd/core: for each type, how many PGPUs support and enable it */
 };
 
 struct VgpuType {
@@ -193,6 +198,7 @@ typedef enum BookingState {
         _BOOKING_STATE_INVALID = -EINVAL,
 } BookingState;
 const char *booking_state_to_string(BookingState s);
+BookingState booking_state_from_string(const char *text);
 
 struct Vm {
         Object object;
@@ -347,6 +353,7 @@ VgpuType *pool_type_by_identifier(const Pool *pool, const char *identifier);
 int pool_set_vm_scheduled(Pool *pool, Vm *vm, Host *host);
 int pool_set_vm_resident(Pool *pool, Vm *vm, Host *host);
 void pool_set_vm_power_state(Pool *pool, Vm *vm, PowerState s);
+/* token NULL keeps the token, except that BOOKING_NONE forgets it. Resident: what it used up of a reservation is spent. */
 void pool_set_vm_booking(Pool *pool, Vm *vm, BookingState s, const Uuid *token);
 int pool_set_vgpu_scheduled(Pool *pool, Vgpu *v, Pgpu *pgpu);
 int pool_set_vgpu_resident(Pool *pool, Vgpu *v, Pgpu *pgpu);

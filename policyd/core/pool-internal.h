@@ -1,0 +1,56 @@
+#pragma once
+
+/*
+ * What the files of the pool share with each other, and with nobody else
+ *
+ * A change is made in two steps: reserve memory wherever a list may grow, then change; so a failure leaves the pool
+ * as it was. object_note() is the one place where an object enters the list of changes.
+ */
+
+#include "policyd/core/pool.h"
+
+size_t ptr_array_index(const PtrArray *a, const void *p); /* SIZE_MAX: not in it */
+int ptr_array_reserve(PtrArray *a, size_t n_more);
+int ptr_array_insert(PtrArray *a, size_t at, void *p);
+int ptr_array_add(PtrArray *a, void *p);
+void ptr_array_remove_at(PtrArray *a, size_t at);
+bool ptr_array_remove(PtrArray *a, const void *p);
+void ptr_array_done(PtrArray *a);
+
+bool texts_contain(char *const *v, const char *text);
+char **texts_free(char **v);
+
+/* How many PGPUs of a group support and enable a type: the group's unions change where a count leaves or reaches 0. */
+typedef struct TypeCount {
+        VgpuType *type;
+        size_t n_supported, n_enabled;
+} TypeCount;
+
+/* Private state of the pool: removed objects that pool_forget() has not been told of. */
+struct PoolIndex {
+        PtrArray removed;
+};
+
+void object_note(Pool *pool, Object *o, uint64_t properties, bool store);
+
+/* An object is made, filled and linked, and registered last: a failure before only frees it. */
+void *object_new(ObjectClass c, const Uuid *id);
+int object_register(Pool *pool, Object *o, uint64_t key); /* -EEXIST, -ENOMEM */
+void object_unregister(Pool *pool, Object *o);
+size_t object_count(const Pool *pool);
+void object_free(Object *o);
+
+/* Names of PGPUs and the order of groups' lists follow the host's name. */
+void host_renamed(Host *h);
+
+/* "host/0000:84:00.0"; -ENOMEM keeps the old name. */
+int pgpu_update_name(Pgpu *p);
+/* Where p stands, or would stand, in its group's list. */
+size_t group_pgpu_position(const GpuGroup *g, const Pgpu *p);
+int pgpu_compare(const Pgpu *a, const Pgpu *b); /* by host name, then PCI address, then key */
+int group_count_types(Pool *pool, GpuGroup *g, const Pgpu *p, int sign);
+void group_forget_type(GpuGroup *g, const VgpuType *t); /* its count is 0 */
+void pgpu_recount(Pgpu *p);
+
+void vgpu_unplace(Pool *pool, Vgpu *v);
+void vm_unplace(Pool *pool, Vm *vm);

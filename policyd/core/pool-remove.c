@@ -1,0 +1,159 @@
+/*
+ * Removing objects
+ *
+ * What cannot be without the object goes with it (a host's PGPUs, a VM's VGPUs, the VGPUs and reservations of a group or
+ * type); what only refers to it forgets it. Whether a removal is allowed was asked before, in rules.h.
+ */
+
+#include "policyd/core/pool-internal.h"
+
+static void remove_last_first(Pool *pool, PtrArray *list) {
+        while (list->n > 0)
+                pool_remove(pool, list->items[list->n - 1]);
+}
+
+static void remove_reservations(Pool *pool, const GpuGroup *g, const VgpuType *t) {
+        PtrArray *all = &pool->objects[CLASS_RESERVATION];
+
+        for (size_t i = all->n; i > 0; i--) {
+                Reservation *r = all->items[i - 1];
+
+                if (r->group == g || r->type == t)
+                        pool_remove(pool, &r->object);
+        }
+}
+
+static void unlink_host(Pool *pool, Host *h) {
+        while (h->vms.n > 0) {
+                Vm *vm = h->vms.items[h->vms.n - 1];
+
+                if (vm->scheduled_on == h)
+                        (void) pool_set_vm_scheduled(pool, vm, NULL);
+                if (vm->resident_on == h)
+                        (void) pool_set_vm_resident(pool, vm, NULL);
+        }
+
+        remove_last_first(pool, &h->pgpus);
+}
+
+static void unlink_pgpu(Pool *pool, Pgpu *p) {
+        while (p->vgpus.n > 0) {
+                Vgpu *v = p->vgpus.items[p->vgpus.n - 1];
+
+                if (v->scheduled_on == p)
+                        (void) pool_set_vgpu_scheduled(pool, v, NULL);
+                if (v->resident_on == p)
+                        (void) pool_set_vgpu_resident(pool, v, NULL);
+        }
+
+        while (p->holds.n > 0)
+                pool_unhold(pool, p->holds.items[p->holds.n - 1], p);
+
+        /* Shrinking takes no memory. */
+        (void) pool_set_pgpu_group(pool, p, NULL);
+        (void) pool_set_pgpu_enabled(pool, p, NULL, 0);
+        (void) pool_set_pgpu_supported(pool, p, NULL, 0);
+        (void) pool_set_pgpu_disabling(pool, p, NULL, 0);
+
+        ptr_array_remove(&p->host->pgpus, p);
+        object_note(pool, &p->host->object, HOST_PGPUS, /* store= */ false);
+}
+
+static void unlink_group(Pool *pool, GpuGroup *g) {
+        remove_last_first(pool, &g->vgpus);
+        remove_reservations(pool, g, NULL);
+
+        while (g->pgpus.n > 0)
+                (void) pool_set_pgpu_group(pool, g->pgpus.items[g->pgpus.n - 1], NULL);
+}
+
+/* Takes t out of one of a PGPU's lists by setting the list without it, so that every side hears of it. */
+static void pgpu_drop_type(Pool *pool, Pgpu *p, const VgpuType *t, const PtrArray *list,
+        int (*set)(Pool *pool, Pgpu *p, VgpuType *const *types, size_t n)) {
+        VgpuType *rest[list->n + 1];
+        size_t n = 0;
+
+        for (size_t i = 0; i < list->n; i++)
+                if (list->items[i] != t)
+                        rest[n++] = list->items[i];
+
+        (void) set(pool, p, rest, n);
+}
+
+static void unlink_type(Pool *pool, VgpuType *t) {
+        const PtrArray *pgpus = &pool->objects[CLASS_PGPU], *groups = &pool->objects[CLASS_GPU_GROUP];
+
+        remove_last_first(pool, &t->vgpus);
+        remove_reservations(pool, NULL, t);
+
+        for (size_t i = 0; i < pgpus->n; i++) {
+                Pgpu *p = pgpus->items[i];
+
+                pgpu_drop_type(pool, p, t, &p->enabled, pool_set_pgpu_enabled);
+                pgpu_drop_type(pool, p, t, &p->supported, pool_set_pgpu_supported);
+                ptr_array_remove(&p->disabling, t);
+        }
+
+        for (size_t i = 0; i < groups->n; i++)
+                group_forget_type(groups->items[i], t);
+}
+
+static void unlink_vgpu(Pool *pool, Vgpu *v) {
+        vgpu_unplace(pool, v);
+
+        ptr_array_remove(&v->vm->vgpus, v);
+        ptr_array_remove(&v->group->vgpus, v);
+        ptr_array_remove(&v->type->vgpus, v);
+        object_note(pool, &v->vm->object, VM_VGPUS, /* store= */ false);
+        object_note(pool, &v->group->object, GROUP_VGPUS, /* store= */ false);
+        object_note(pool, &v->type->object, TYPE_VGPUS, /* store= */ false);
+}
+
+static void unlink_reservation(Pool *pool, Reservation *r) {
+        const PtrArray *vms = &pool->objects[CLASS_VM];
+
+        while (r->holds.n > 0)
+                pool_unhold(pool, r, r->holds.items[r->holds.n - 1]);
+
+        for (size_t i = 0; i < vms->n; i++) {
+                Vm *vm = vms->items[i];
+
+                if (vm->reservation != r)
+                        continue;
+                vm->reservation = NULL;
+                object_note(pool, &vm->object, 0, /* store= */ true);
+        }
+}
+
+void pool_remove(Pool *pool, Object *o) {
+        switch (o->class) {
+        case CLASS_HOST:
+                unlink_host(pool, (Host *) o);
+                break;
+        case CLASS_PGPU:
+                unlink_pgpu(pool, (Pgpu *) o);
+                break;
+        case CLASS_GPU_GROUP:
+                unlink_group(pool, (GpuGroup *) o);
+                break;
+        case CLASS_VGPU_TYPE:
+                unlink_type(pool, (VgpuType *) o);
+                break;
+        case CLASS_VM:
+                remove_last_first(pool, &((Vm *) o)->vgpus);
+                vm_unplace(pool, (Vm *) o);
+                break;
+        case CLASS_VGPU:
+                unlink_vgpu(pool, (Vgpu *) o);
+                break;
+        case CLASS_RESERVATION:
+                unlink_reservation(pool, (Reservation *) o);
+                break;
+        case CLASS_JOB:
+        case _CLASS_MAX:
+        case _CLASS_INVALID:
+                break;
+        }
+
+        object_unregister(pool, o);
+}

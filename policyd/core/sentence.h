@@ -1,0 +1,31 @@
+#pragma once
+
+/*
+ * Words for people: pieces of the sentences that refusals and verdicts say
+ *
+ * Each builder appends to a StrBuf, which remembers a lack of memory, so that a sentence is checked once at its end.
+ */
+
+#include "common/strbuf.h"
+#include "policyd/core/allocate.h"
+
+#define NAMES_SHOWN 4
+
+/* "alpha, beta and gamma", or the first few "and 12 more". */
+void sentence_names(StrBuf *b, const char *const *names, size_t n);
+/* Distinct VMs of the VGPUs: "web-1 (running) and web-2 (starting)". */
+void sentence_vms(StrBuf *b, Vgpu *const *vgpus, size_t n);
+void sentence_reservations(StrBuf *b, Reservation *const *reservations, size_t n);
+/* "GRID K140Q", "passthrough", or the identifier of a type without a name. */
+const char *type_label(const VgpuType *t);
+/* "0000:84:00.0 of beta" */
+void sentence_pgpu(StrBuf *b, const Pgpu *p);
+/* "a quarter", "a 7th", "half", "the whole" */
+void sentence_share(StrBuf *b, uint32_t size);
+
+/* What stands in the way on one PGPU, and what would help; two sentences without their full stops. */
+void sentence_verdict(StrBuf *b, const PgpuVerdict *v, const VgpuType *t);
+void sentence_remedy(StrBuf *b, const PgpuVerdict *v, const VgpuType *t);
+
+/* Hands the text to ret under code; -ENOMEM. */
+int refusal_take(Refusal *ret, ErrorCode code, StrBuf *b);
