@@ -1,0 +1,252 @@
+/*
+ * Orders to hostd
+ *
+ * A list of calls in the order in which they were asked for; the first n_sent of them are on their way, at most 64, since a system bus
+ * lets one connection wait for 128 replies. What a call's end means is the whole point:
+ *
+ *   the method's return             DONE     hostd stored the order
+ *   an error of ours, from hostd    REFUSED  hostd checked it and said no
+ *   the bus says there is no such   REFUSED  never delivered: calls go to the unique name of the process that was claimed, and a
+ *   name, no access, no room                 unique name is never given twice
+ *   anything else                   UNKNOWN  it may have been delivered. A VM started twice destroys its disk, so doubt never counts as no
+ *
+ * After an UNKNOWN the connection is closed: the next claim comes under a new unique name, hostd refuses the old one from then on, and so the
+ * inventory of that claim is the last word on the call.
+ */
+
+#include <stdio.h>
+
+#include "policyd/link/link-private.h"
+#include "protocol/names.h"
+
+#define CALLS_OUTSTANDING_MAX 64
+#define CALLS_WAITING_MAX 1024
+
+struct LinkCall {
+        HostLink *link;
+        sd_bus_message *message;
+        sd_bus_slot *slot; /* while it is outstanding */
+        bool sent;
+        LinkReply reply;
+        void *userdata;
+        LinkCall *previous, *next;
+};
+
+static void call_append(HostLink *link, LinkCall *call) {
+        call->previous = link->calls_tail;
+        if (link->calls_tail)
+                link->calls_tail->next = call;
+        else
+                link->calls = call;
+        link->calls_tail = call;
+        if (!link->next_unsent)
+                link->next_unsent = call;
+        link->n_calls++;
+}
+
+static LinkCall *call_free(LinkCall *call) {
+        HostLink *link = call->link;
+
+        if (link->next_unsent == call)
+                link->next_unsent = call->next;
+        *(call->previous ? &call->previous->next : &link->calls) = call->next;
+        *(call->next ? &call->next->previous : &link->calls_tail) = call->previous;
+        link->n_calls--;
+        if (call->sent)
+                link->n_sent--;
+        sd_bus_slot_unref(call->slot);
+        sd_bus_message_unref(call->message);
+        free(call);
+        return NULL;
+}
+
+static void call_finish(LinkCall *call, LinkOutcome outcome, ErrorCode code, const char *message) {
+        HostLink *link = call->link;
+        LinkReply reply = call->reply;
+        void *userdata = call->userdata;
+
+        call_free(call);
+        reply(link, outcome, code, message, userdata);
+}
+
+static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error);
+
+static int call_send(LinkCall *call) {
+        HostLink *link = call->link;
+        int r;
+
+        r = sd_bus_call_async(link->bus, &call->slot, call->message, on_reply, call, link->settings.call_usec);
+        if (r < 0)
+                return r;
+        call->message = sd_bus_message_unref(call->message);
+        call->sent = true;
+        link->next_unsent = call->next;
+        link->n_sent++;
+        return 0;
+}
+
+static void send_waiting(HostLink *link) {
+        uint64_t generation = link->generation;
+
+        while (link_is_same(link, generation) && link->next_unsent && link->n_sent < CALLS_OUTSTANDING_MAX)
+                if (call_send(link->next_unsent) < 0)
+                        call_finish(link->next_unsent, LINK_REFUSED, ERROR_HOST_OFFLINE, "The connection to the host takes no more messages.");
+}
+
+/* Errors that the bus itself gives before it delivers a call, and those that sd-bus gives before a handler runs. */
+static bool error_is_undelivered(sd_bus_message *reply) {
+        static const char *const from_bus[] = { SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER, SD_BUS_ERROR_ACCESS_DENIED,
+                SD_BUS_ERROR_LIMITS_EXCEEDED };
+        static const char *const from_dispatch[] = { SD_BUS_ERROR_UNKNOWN_METHOD, SD_BUS_ERROR_UNKNOWN_OBJECT, SD_BUS_ERROR_UNKNOWN_INTERFACE,
+                SD_BUS_ERROR_INVALID_ARGS };
+        bool bus = streq_ptr(sd_bus_message_get_sender(reply), "org.freedesktop.DBus");
+
+        for (size_t i = 0; bus && i < ARRAY_SIZE(from_bus); i++)
+                if (sd_bus_message_is_method_error(reply, from_bus[i]))
+                        return true;
+        for (size_t i = 0; !bus && i < ARRAY_SIZE(from_dispatch); i++)
+                if (sd_bus_message_is_method_error(reply, from_dispatch[i]))
+                        return true;
+        return false;
+}
+
+static LinkOutcome reply_outcome(sd_bus_message *reply, ErrorCode *ret_code) {
+        ErrorCode code;
+
+        if (!sd_bus_message_is_method_error(reply, NULL)) {
+                *ret_code = ERROR_NONE;
+                return LINK_DONE;
+        }
+        code = error_code_from_name(sd_bus_message_get_error(reply)->name);
+        if (code >= 0) {
+                *ret_code = code;
+                return LINK_REFUSED;
+        }
+        if (error_is_undelivered(reply)) {
+                *ret_code = sd_bus_message_is_method_error(reply, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
+                                        sd_bus_message_is_method_error(reply, SD_BUS_ERROR_NAME_HAS_NO_OWNER) ?
+                        ERROR_HOST_OFFLINE : ERROR_INTERNAL_ERROR;
+                return LINK_REFUSED;
+        }
+        *ret_code = ERROR_HOST_OFFLINE;
+        return LINK_UNKNOWN;
+}
+
+static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        LinkCall *call = userdata;
+        _cleanup_(link_unrefp) HostLink *link = link_ref(call->link);
+        uint64_t generation = link->generation;
+        char detail[1024] = "", text[1152];
+        LinkOutcome outcome;
+        ErrorCode code;
+
+        outcome = reply_outcome(reply, &code);
+        if (outcome != LINK_DONE)
+                link_error_text(reply, detail, sizeof(detail));
+        call_finish(call, outcome, code, outcome == LINK_DONE ? NULL : detail);
+        if (!link_is_same(link, generation))
+                return 0;
+
+        if (outcome == LINK_UNKNOWN) {
+                snprintf(text, sizeof(text), "A call to hostd ended without its word: %s", detail);
+                link_lose(link, text);
+                return 0;
+        }
+        link->heard = true;
+        if (code == ERROR_STALE_EPOCH && link->owner.stale)
+                link->owner.stale(link, detail, link->userdata);
+        send_waiting(link);
+        return 0;
+}
+
+/* Each reply is told with the link already closed, so that it cannot ask for more. Without a reason (the link is freed) nobody is told. */
+void link_drop_calls(HostLink *link, const char *reason) {
+        while (link->calls) {
+                LinkCall *call = link->calls;
+
+                if (!reason || link->freed)
+                        call_free(call);
+                else
+                        call_finish(call, call->sent ? LINK_UNKNOWN : LINK_REFUSED, ERROR_HOST_OFFLINE, reason);
+        }
+}
+
+static int call_new(HostLink *link, const char *path, const char *interface, const char *member, LinkReply reply, void *userdata, LinkCall **ret) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        LinkCall *call;
+        int r;
+
+        if (link->state != LINK_CLAIMED)
+                return -ENOTCONN;
+        if (link->n_calls - link->n_sent >= CALLS_WAITING_MAX)
+                return -ENOBUFS;
+        r = sd_bus_message_new_method_call(link->bus, &m, link->peer, path, interface, member);
+        if (r < 0)
+                return r;
+        /* The process that was claimed, or nobody. */
+        r = sd_bus_message_set_auto_start(m, false);
+        if (r < 0)
+                return r;
+
+        call = calloc(1, sizeof(*call));
+        if (!call)
+                return -ENOMEM;
+        call->link = link;
+        call->message = take_ptr(m);
+        call->reply = reply;
+        call->userdata = userdata;
+        call_append(link, call);
+        *ret = call;
+        return 0;
+}
+
+/* Sends the last call of the list now when nothing waits before it; r is the fate of its arguments so far. */
+static int call_start(LinkCall *call, int r) {
+        HostLink *link = call->link;
+
+        if (r >= 0 && link->next_unsent == call && link->n_sent < CALLS_OUTSTANDING_MAX)
+                r = call_send(call);
+        if (r < 0)
+                call_free(call);
+        return r < 0 ? r : 0;
+}
+
+static int send_text(HostLink *link, const char *member, const char *text, LinkReply reply, void *userdata) {
+        LinkCall *call;
+        int r;
+
+        r = call_new(link, HOST_PATH, HOST_IFACE_MANAGER, member, reply, userdata, &call);
+        if (r < 0)
+                return r;
+        return call_start(call, sd_bus_message_append(call->message, "s", text));
+}
+
+int link_start_vm(HostLink *link, const char *order, LinkReply reply, void *userdata) {
+        return send_text(link, "StartVM", order, reply, userdata);
+}
+
+int link_stop_vm(HostLink *link, const char *order, LinkReply reply, void *userdata) {
+        return send_text(link, "StopVM", order, reply, userdata);
+}
+
+int link_set_enabled_types(HostLink *link, const PciAddress *pgpu, const char *const *identifiers, LinkReply reply, void *userdata) {
+        char element[PCI_ADDRESS_TEXT_MAX + 1], path[sizeof(HOST_PATH_PGPU) + sizeof(element)];
+        LinkCall *call;
+        int r;
+
+        snprintf(path, sizeof(path), HOST_PATH_PGPU "/%s", pci_address_to_path_element(pgpu, element));
+        r = call_new(link, path, HOST_IFACE_PGPU, "SetEnabledTypes", reply, userdata, &call);
+        if (r < 0)
+                return r;
+        return call_start(call, sd_bus_message_append_strv(call->message, (char **) identifiers));
+}
+
+int link_release(HostLink *link, LinkReply reply, void *userdata) {
+        LinkCall *call;
+        int r;
+
+        r = call_new(link, HOST_PATH, HOST_IFACE_MANAGER, "Release", reply, userdata, &call);
+        if (r < 0)
+                return r;
+        return call_start(call, 0);
+}

@@ -1,0 +1,173 @@
+/*
+ * hostd's signals
+ *
+ * An event is passed on when the link is claimed, the sender is the claimed process, and its number is above the last one. What comes
+ * while the claim is under way is kept and sorted out by the inventory's number; what came before the claim was sent is in the inventory anyway. A record that
+ * does not decode loses the link: the next claim's inventory is whole.
+ */
+
+#include <stdio.h>
+
+#include "policyd/link/link-private.h"
+
+/* A claim takes milliseconds; more events than this mean that hostd floods. */
+#define KEPT_MAX 16384
+
+struct KeptEvent {
+        sd_bus_message *message;
+        KeptEvent *next;
+};
+
+void link_drop_events(HostLink *link) {
+        KeptEvent *e, *next;
+
+        for (e = take_ptr(link->kept); e; e = next) {
+                next = e->next;
+                sd_bus_message_unref(e->message);
+                free(e);
+        }
+        link->kept_tail = NULL;
+        link->n_kept = 0;
+}
+
+static int keep(HostLink *link, sd_bus_message *m) {
+        KeptEvent *e;
+
+        if (link->n_kept >= KEPT_MAX)
+                return -ENOBUFS;
+        e = calloc(1, sizeof(*e));
+        if (!e)
+                return -ENOMEM;
+        e->message = sd_bus_message_ref(m);
+        if (link->kept_tail)
+                link->kept_tail->next = e;
+        else
+                link->kept = e;
+        link->kept_tail = e;
+        link->n_kept++;
+        return 0;
+}
+
+/* Events have numbers of their own; an inventory repeats that of the last event which it includes. */
+static bool take_seq(HostLink *link, uint64_t seq, bool inventory) {
+        if (inventory ? seq < link->seq : seq <= link->seq)
+                return false;
+        link->seq = seq;
+        return true;
+}
+
+static int pass_inventory(HostLink *link, JsonReader *r, struct json_object *o) {
+        Inventory inventory = {};
+        int k;
+
+        k = inventory_parse(r, o, &inventory);
+        if (k < 0)
+                return k;
+        if (take_seq(link, inventory.seq, /* inventory= */ true) && link->owner.inventory)
+                link->owner.inventory(link, &inventory, link->userdata);
+        inventory_done(&inventory);
+        return 0;
+}
+
+static int pass_vm(HostLink *link, JsonReader *r, struct json_object *o) {
+        VmEvent event = {};
+        int k;
+
+        k = vm_event_parse(r, o, &event);
+        if (k < 0)
+                return k;
+        if (take_seq(link, event.head.seq, /* inventory= */ false) && link->owner.vm_event)
+                link->owner.vm_event(link, &event, link->userdata);
+        vm_event_done(&event);
+        return 0;
+}
+
+static int pass_vgpu(HostLink *link, JsonReader *r, struct json_object *o) {
+        VgpuEvent event = {};
+        int k;
+
+        k = vgpu_event_parse(r, o, &event);
+        if (k < 0)
+                return k;
+        if (take_seq(link, event.head.seq, /* inventory= */ false) && link->owner.vgpu_event)
+                link->owner.vgpu_event(link, &event, link->userdata);
+        vgpu_event_done(&event);
+        return 0;
+}
+
+static int pass_pci(HostLink *link, JsonReader *r, struct json_object *o) {
+        PciEvent event = {};
+        int k;
+
+        k = pci_event_parse(r, o, &event);
+        if (k < 0)
+                return k;
+        if (take_seq(link, event.head.seq, /* inventory= */ false) && link->owner.pci_event)
+                link->owner.pci_event(link, &event, link->userdata);
+        pci_event_done(&event);
+        return 0;
+}
+
+static const struct {
+        const char *member;
+        int (*pass)(HostLink *link, JsonReader *r, struct json_object *o);
+} signals[] = {
+        { "VMEvent", pass_vm },
+        { "VGPUEvent", pass_vgpu },
+        { "PCIEvent", pass_pci },
+        { "InventoryChanged", pass_inventory },
+};
+
+static void pass(HostLink *link, sd_bus_message *m) {
+        uint64_t generation = link->generation;
+        _cleanup_json_ struct json_object *o = NULL;
+        const char *text, *member = sd_bus_message_get_member(m);
+        JsonReader reader = {};
+        char reason[768];
+        size_t i;
+        int r;
+
+        for (i = 0; i < ARRAY_SIZE(signals) && !streq(signals[i].member, member); i++)
+                ;
+        if (i == ARRAY_SIZE(signals))
+                return; /* of a later version */
+
+        r = sd_bus_message_read(m, "s", &text);
+        if (r >= 0)
+                r = json_parse(&reader, text, strlen(text), &o);
+        if (r >= 0)
+                r = signals[i].pass(link, &reader, o);
+        if (r >= 0 || !link_is_same(link, generation))
+                return;
+        snprintf(reason, sizeof(reason), "hostd's %s cannot be read: %s", member, *reader.error ? reader.error : strerror(-r));
+        link_lose(link, reason);
+}
+
+int link_on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        _cleanup_(link_unrefp) HostLink *link = link_ref(userdata);
+
+        if (!streq_ptr(sd_bus_message_get_sender(m), link->peer))
+                return 0;
+        link->heard = true;
+        if (link->state == LINK_CLAIMED)
+                pass(link, m);
+        else if (link->state == LINK_CLAIMING && keep(link, m) < 0)
+                link_lose(link, "hostd sent more events than can be kept while it was claimed.");
+        return 0;
+}
+
+void link_replay_events(HostLink *link, uint64_t inventory_seq) {
+        uint64_t generation = link->generation;
+        KeptEvent *events = take_ptr(link->kept), *next;
+
+        link->kept_tail = NULL;
+        link->n_kept = 0;
+        link->seq = inventory_seq;
+        for (KeptEvent *e = events; e; e = next) {
+                next = e->next;
+                if (link_is_same(link, generation))
+                        pass(link, e->message);
+                sd_bus_message_unref(e->message);
+                free(e);
+        }
+}

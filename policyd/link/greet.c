@@ -1,0 +1,280 @@
+/*
+ * From connected to claimed
+ *
+ * In the order in which it happens: subscribe to hostd's signals and to the owner of its name; ask who that is; read what it says of
+ * itself; let the link's owner choose an epoch; claim; take the inventory. Subscribing comes first, so that no event can fall between the
+ * inventory and the first signal. When hostd comes (back) to the bus, the story starts again at the reading.
+ */
+
+#include <stdio.h>
+
+#include "policyd/link/link-private.h"
+#include "protocol/names.h"
+
+#define BUS_NAME "org.freedesktop.DBus"
+#define BUS_PATH "/org/freedesktop/DBus"
+
+static void greet(HostLink *link, const char *peer);
+
+const char *link_error_text(sd_bus_message *reply, char *buf, size_t size) {
+        const sd_bus_error *e = sd_bus_message_get_error(reply);
+
+        snprintf(buf, size, "%s", e && !isempty(e->message) ? e->message : e && e->name ? e->name : "it gave no reason");
+        return buf;
+}
+
+static void lose_with(HostLink *link, const char *what, sd_bus_message *reply) {
+        char detail[512], text[640];
+
+        if (sd_bus_message_is_method_error(reply, SD_BUS_ERROR_NO_REPLY) || sd_bus_message_is_method_error(reply, SD_BUS_ERROR_TIMEOUT))
+                snprintf(text, sizeof(text), "%s: no answer in time.", what);
+        else
+                snprintf(text, sizeof(text), "%s: %s", what, link_error_text(reply, detail, sizeof(detail)));
+        link_lose(link, text);
+}
+
+/* One step's call; the callback drops step_slot. */
+static int step(HostLink *link, sd_bus_message *m, sd_bus_message_handler_t callback) {
+        link->step_slot = sd_bus_slot_unref(link->step_slot);
+        return sd_bus_call_async(link->bus, &link->step_slot, m, callback, link, link->settings.call_usec);
+}
+
+static HostLink *step_done(void *userdata) {
+        HostLink *link = link_ref(userdata);
+
+        link->step_slot = sd_bus_slot_unref(link->step_slot);
+        link->heard = true;
+        return link;
+}
+
+/* 1: subscribe */
+
+static int on_match_installed(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        if (sd_bus_message_is_method_error(reply, NULL))
+                lose_with(userdata, "The host's bus refused the subscription", reply);
+        return 0;
+}
+
+static int on_name_owner(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        _cleanup_(link_unrefp) HostLink *link = link_ref(userdata);
+        const char *name, *old, *new;
+
+        link->heard = true;
+        if (sd_bus_message_read(m, "sss", &name, &old, &new) < 0 || !streq(name, HOST_BUS_NAME) || streq_ptr(link->peer, new))
+                return 0;
+        if (link->state > LINK_ABSENT) {
+                link_lose_peer(link, *new ? "hostd was replaced." : "hostd stopped.");
+                if (link->freed || link->state != LINK_ABSENT)
+                        return 0;
+        }
+        if (*new)
+                greet(link, new);
+        return 0;
+}
+
+static int on_first_owner(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        _cleanup_(link_unrefp) HostLink *link = step_done(userdata);
+        const char *peer;
+
+        if (sd_bus_message_is_method_error(reply, SD_BUS_ERROR_NAME_HAS_NO_OWNER))
+                link_lose_peer(link, "hostd does not run on the host.");
+        else if (sd_bus_message_is_method_error(reply, NULL))
+                lose_with(link, "The host's bus did not say who hostd is", reply);
+        else if (sd_bus_message_read(reply, "s", &peer) >= 0)
+                greet(link, peer);
+        else
+                link_lose(link, "The host's bus gave an answer that cannot be read.");
+        return 0;
+}
+
+void link_subscribe(HostLink *link) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        int r;
+
+        link->state = LINK_SUBSCRIBING;
+        if ((r = sd_bus_add_match_async(link->bus, &link->owner_slot,
+                     "type='signal',sender='" BUS_NAME "',path='" BUS_PATH "',interface='" BUS_NAME "',member='NameOwnerChanged',arg0='" HOST_BUS_NAME "'",
+                     on_name_owner, on_match_installed, link)) < 0 ||
+                (r = sd_bus_match_signal_async(link->bus, &link->signal_slot, HOST_BUS_NAME, HOST_PATH, HOST_IFACE_MANAGER, NULL, link_on_signal,
+                         on_match_installed, link)) < 0 ||
+                (r = sd_bus_message_new_method_call(link->bus, &m, BUS_NAME, BUS_PATH, BUS_NAME, "GetNameOwner")) < 0 ||
+                (r = sd_bus_message_append(m, "s", HOST_BUS_NAME)) < 0 || (r = step(link, m, on_first_owner)) < 0)
+                link_lose(link, "The host's bus takes no messages.");
+}
+
+/* 2: read what hostd says of itself */
+
+typedef struct GreetingTexts {
+        const char *host_uuid, *claimed_by, *boot_id;
+        uint64_t epoch;
+        bool has_epoch;
+} GreetingTexts;
+
+static int read_property(sd_bus_message *m, GreetingTexts *texts) {
+        const char *name, **text = NULL;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &name);
+        if (r < 0)
+                return r;
+        if (streq(name, "Epoch")) {
+                texts->has_epoch = true;
+                return sd_bus_message_read(m, "v", "t", &texts->epoch);
+        }
+        if (streq(name, "HostUUID"))
+                text = &texts->host_uuid;
+        else if (streq(name, "ClaimedBy"))
+                text = &texts->claimed_by;
+        else if (streq(name, "BootID"))
+                text = &texts->boot_id;
+        return text ? sd_bus_message_read(m, "v", "s", text) : sd_bus_message_skip(m, "v");
+}
+
+static int read_greeting(sd_bus_message *m, LinkGreeting *ret) {
+        GreetingTexts texts = {};
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                r = read_property(m, &texts);
+                if (r < 0)
+                        return r;
+                r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        return r;
+        }
+        if (r < 0)
+                return r;
+        if (!texts.host_uuid || !texts.claimed_by || !texts.boot_id || !texts.has_epoch)
+                return -EBADMSG;
+
+        r = uuid_from_string(texts.host_uuid, &ret->host_uuid);
+        if (r < 0)
+                return r;
+        ret->epoch = texts.epoch;
+        ret->claimed_by = texts.claimed_by;
+        ret->boot_id = texts.boot_id;
+        return 0;
+}
+
+static int on_properties(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        _cleanup_(link_unrefp) HostLink *link = step_done(userdata);
+        uint64_t generation = link->generation;
+        _cleanup_free_ char *reason = NULL;
+        LinkGreeting greeting = {};
+        LinkClaim claim = {};
+        int r;
+
+        if (sd_bus_message_is_method_error(reply, NULL)) {
+                lose_with(link, "hostd did not say who it is", reply);
+                return 0;
+        }
+        if (read_greeting(reply, &greeting) < 0) {
+                link_lose(link, "What hostd says of itself lacks HostUUID, BootID, Epoch or ClaimedBy; its version does not fit.");
+                return 0;
+        }
+
+        link->state = LINK_WAITING;
+        r = link->owner.greeted(link, &greeting, &claim, &reason, link->userdata);
+        if (!link_is_same(link, generation))
+                return 0;
+        if (r < 0)
+                link_lose(link, reason ?: "The host was not accepted.");
+        else if (r > 0 && link_claim(link, &claim) < 0 && link_is_same(link, generation))
+                link_lose(link, "The host's bus takes no messages.");
+        return 0;
+}
+
+static void greet(HostLink *link, const char *peer) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        int r;
+
+        link->peer = strdup(peer);
+        link->state = LINK_GREETING;
+        if (!link->peer || (r = sd_bus_message_new_method_call(link->bus, &m, link->peer, HOST_PATH, "org.freedesktop.DBus.Properties", "GetAll")) < 0 ||
+                (r = sd_bus_message_append(m, "s", HOST_IFACE_MANAGER)) < 0 || (r = step(link, m, on_properties)) < 0)
+                link_lose(link, "The host's bus takes no messages.");
+}
+
+/* 3: claim */
+
+static void claim_failed(HostLink *link, sd_bus_message *reply) {
+        uint64_t generation = link->generation;
+        char text[512];
+
+        link->state = LINK_WAITING;
+        if (sd_bus_message_is_method_error(reply, error_code_name(ERROR_STALE_EPOCH)) && link->owner.stale) {
+                link->owner.stale(link, link_error_text(reply, text, sizeof(text)), link->userdata);
+                /* The owner may have claimed again with a higher epoch. */
+                if (!link_is_same(link, generation) || link->state != LINK_WAITING)
+                        return;
+        }
+        lose_with(link, "hostd refused the claim", reply);
+}
+
+static int read_inventory(sd_bus_message *reply, uint64_t *ret_held, Inventory *ret, char *error, size_t size) {
+        _cleanup_json_ struct json_object *o = NULL;
+        JsonReader reader = {};
+        const char *text;
+        int r;
+
+        r = sd_bus_message_read(reply, "ts", ret_held, &text);
+        if (r < 0) {
+                snprintf(error, size, "hostd's answer to the claim cannot be read; its version does not fit.");
+                return r;
+        }
+        r = json_parse(&reader, text, strlen(text), &o);
+        if (r >= 0)
+                r = inventory_parse(&reader, o, ret);
+        if (r < 0)
+                snprintf(error, size, "hostd's inventory cannot be read: %s", *reader.error ? reader.error : strerror(-r));
+        return r;
+}
+
+static int on_claimed(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        _cleanup_(link_unrefp) HostLink *link = step_done(userdata);
+        uint64_t generation = link->generation, held, seq;
+        _cleanup_free_ char *reason = NULL;
+        Inventory inventory = {};
+        char text[768];
+        int r;
+
+        if (sd_bus_message_is_method_error(reply, NULL)) {
+                claim_failed(link, reply);
+                return 0;
+        }
+        if (read_inventory(reply, &held, &inventory, text, sizeof(text)) < 0) {
+                link_lose(link, text);
+                return 0;
+        }
+
+        seq = inventory.seq;
+        link_set_claimed(link);
+        r = link->owner.claimed(link, held, &inventory, &reason, link->userdata);
+        inventory_done(&inventory);
+        if (!link_is_same(link, generation))
+                return 0;
+        if (r < 0)
+                link_lose(link, reason ?: "The host's inventory was not accepted.");
+        else
+                link_replay_events(link, seq);
+        return 0;
+}
+
+int link_claim(HostLink *link, const LinkClaim *claim) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        int r;
+
+        if (link->state < LINK_WAITING || link->state > LINK_CLAIMED)
+                return -ENOTCONN;
+
+        link->claim = *claim;
+        if ((r = sd_bus_message_new_method_call(link->bus, &m, link->peer, HOST_PATH, HOST_IFACE_MANAGER, "Claim")) < 0 ||
+                (r = sd_bus_message_append(m, "tss", claim->epoch, UUID_TEXT(&claim->pool), UUID_TEXT(&claim->instance))) < 0 ||
+                (r = step(link, m, on_claimed)) < 0)
+                return r;
+        link->state = LINK_CLAIMING;
+        return 0;
+}

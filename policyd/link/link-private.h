@@ -1,0 +1,92 @@
+#pragma once
+
+/*
+ * The parts of a link
+ *
+ * link.c owns the state: dialling, loss, back-off and keepalive. greet.c goes from "connected" to "claimed". calls.c holds the orders,
+ * events.c the signals. Each calls back into link.c through link_lose() when the connection is of no more use.
+ *
+ * Owners may free the link in any callback; so each entry from the loop pins it (link_ref) and, after a call to the owner, asks
+ * link_is_same() whether the connection that it spoke of is still the link's.
+ */
+
+#include <systemd/sd-bus.h>
+
+#include "policyd/link/address.h"
+#include "policyd/link/link.h"
+#include "policyd/link/ssh.h"
+
+typedef enum LinkState {
+        LINK_IDLE,        /* before link_start() */
+        LINK_DIALING,     /* the transport connects and authenticates; until the Connected signal */
+        LINK_SUBSCRIBING, /* matches are installed, the owner of hostd's name is asked for */
+        LINK_ABSENT,      /* the bus is there, hostd is not: NameOwnerChanged goes on */
+        LINK_GREETING,    /* hostd's properties are read */
+        LINK_WAITING,     /* greeted; the owner claims later */
+        LINK_CLAIMING,    /* Claim is sent; events are kept */
+        LINK_CLAIMED,     /* orders and events flow */
+        LINK_RETRYING,    /* no connection; a timer dials again */
+} LinkState;
+
+typedef struct LinkCall LinkCall;
+typedef struct KeptEvent KeptEvent;
+
+struct HostLink {
+        sd_event *event;
+        LinkAddress address;
+        LinkOwner owner;
+        void *userdata;
+        LinkSettings settings;
+        char *ssh_program;
+        unsigned n_ref;
+        bool freed;
+
+        LinkState state;
+        uint64_t generation; /* of the connection to hostd; grows with each loss */
+        sd_bus *bus;
+        Ssh *ssh;
+        char *peer; /* hostd's unique name: orders go to the process that was claimed, and to no successor of it */
+        sd_bus_slot *connected_slot, *disconnected_slot, *owner_slot, *signal_slot;
+        sd_bus_slot *step_slot; /* the greeting's call that is outstanding */
+        sd_bus_slot *ping_slot;
+        sd_event_source *deadline, *retry, *keepalive;
+        uint64_t retry_delay;
+        bool heard; /* anything since the last tick of the keepalive */
+        unsigned pings_missed;
+
+        LinkClaim claim;
+        uint64_t seq; /* of the last event that was passed on */
+        KeptEvent *kept, *kept_tail;
+        size_t n_kept;
+
+        LinkCall *calls, *calls_tail; /* in the order in which they were asked for: first those sent, then those waiting */
+        LinkCall *next_unsent;
+        size_t n_calls, n_sent;
+};
+
+/* link.c */
+HostLink *link_ref(HostLink *link);
+HostLink *link_unref(HostLink *link);
+DEFINE_CLEANUP(HostLink *, link_unref)
+static inline bool link_is_same(const HostLink *link, uint64_t generation) {
+        return !link->freed && link->generation == generation;
+}
+/* The connection is of no more use: closes it, answers the calls, tells the owner, dials again later. */
+void link_lose(HostLink *link, const char *reason);
+/* hostd left the bus (or was replaced): as link_lose(), but the bus stays connected and is listened to. */
+void link_lose_peer(HostLink *link, const char *reason);
+void link_set_claimed(HostLink *link); /* resets the back-off */
+
+/* greet.c: from the Connected signal on. */
+void link_subscribe(HostLink *link);
+/* A sentence of a failed step, into buf. */
+const char *link_error_text(sd_bus_message *reply, char *buf, size_t size);
+
+/* calls.c */
+void link_drop_calls(HostLink *link, const char *reason);
+
+/* events.c */
+int link_on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error);
+/* After the claim: passes on what came while it was under way. */
+void link_replay_events(HostLink *link, uint64_t inventory_seq);
+void link_drop_events(HostLink *link);
