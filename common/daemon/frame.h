@@ -5,29 +5,37 @@
  *
  * Event loop with SIGTERM/SIGINT (clean stop), SIGHUP (reload callback), watchdog and sd_notify; folders from
  * $STATE_DIRECTORY, $RUNTIME_DIRECTORY, $CONFIGURATION_DIRECTORY (first element), or the options
- * --state=, --runtime=, --config=FILE, or the defaults given; --help, --version, --verbose.
+ * --state=, --runtime=, --config=FILE, or the defaults given; --help, --version, --verbose,
+ * and --set=KEY=VALUE for settings (repeatable).
  */
 
 #include <systemd/sd-event.h>
 
-#include "common/macros.h"
+#include "common/daemon/settings.h"
 
 typedef struct DaemonInfo {
         const char *name;    /* "xenvgpu-hostd" */
         const char *summary; /* one line for --help */
         const char *default_state, *default_runtime, *default_config;
+        const Setting *settings; /* listed by --help; may be NULL */
+        size_t n_settings;
 } DaemonInfo;
 
 typedef struct Daemon {
         sd_event *event;
         char *state_dir, *runtime_dir;
         char *config_path; /* the file to read settings from; may not exist */
-        const char *const *extra_args; /* what the frame did not take, NULL-terminated: KEY=VALUE settings */
+        const char *const *extra_args; /* the --set values, NULL-terminated: KEY=VALUE settings */
+        void (*on_reload)(void *userdata); /* private: daemon_set_reload() */
+        void *reload_userdata;
 } Daemon;
 
 /* Parses the arguments; returns 0 to go on, 1 when --help or --version was served, negative (already printed) on error. */
 int daemon_init(Daemon *d, const DaemonInfo *info, int argc, char **argv);
 void daemon_done(Daemon *d);
+
+/* Called on SIGHUP, in the loop. */
+void daemon_set_reload(Daemon *d, void (*on_reload)(void *userdata), void *userdata);
 
 void daemon_ready(Daemon *d, const char *status);                       /* READY=1 STATUS=… */
 void daemon_status(Daemon *d, const char *format, ...) _printf_(2, 3);  /* STATUS=… */

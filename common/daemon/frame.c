@@ -1,0 +1,256 @@
+/*
+ * The frame of a daemon
+ *
+ * daemon_init() reads the arguments and the environment and makes the loop; daemon_run() turns it. Signals are
+ * blocked and taken by the loop, so that nothing is interrupted half-way.
+ */
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <systemd/sd-daemon.h>
+
+#include "common/daemon/frame.h"
+#include "common/daemon/log.h"
+#include "common/io/file.h"
+
+typedef struct Options {
+        const char *state, *runtime, *config;
+        bool verbose;
+} Options;
+
+static void print_help(const DaemonInfo *info) {
+        printf("%s: %s\n\n"
+               "Usage: %s [OPTION...]\n\n"
+               "  --config=FILE    read settings from FILE (default %s)\n"
+               "  --state=DIR      what must survive a reboot (default $STATE_DIRECTORY or %s)\n"
+               "  --runtime=DIR    what need not (default $RUNTIME_DIRECTORY or %s)\n"
+               "  --set=KEY=VALUE  a setting that overrides the file; may be repeated\n"
+               "  --verbose        log more\n"
+               "  --version        print the version\n"
+               "  --help           print this\n",
+                info->name, info->summary, info->name, info->default_config, info->default_state,
+                info->default_runtime);
+        if (info->n_settings > 0)
+                printf("\nSettings:\n");
+        for (size_t i = 0; i < info->n_settings; i++) {
+                const Setting *s = info->settings + i;
+
+                printf("  %-24s %s", s->name, s->help);
+                if (!isempty(s->fallback))
+                        printf(" (default %s)", s->fallback);
+                printf("\n");
+        }
+}
+
+/* 0 to go on, 1 served, -EINVAL. --set values go to d->extra_args, in the order given. */
+static int parse_arguments(Daemon *d, const DaemonInfo *info, int argc, char **argv, Options *options) {
+        enum { OPTION_STATE = 256, OPTION_RUNTIME, OPTION_CONFIG, OPTION_SET };
+        static const struct option table[] = {
+                { "help", no_argument, NULL, 'h' },
+                { "version", no_argument, NULL, 'V' },
+                { "verbose", no_argument, NULL, 'v' },
+                { "state", required_argument, NULL, OPTION_STATE },
+                { "runtime", required_argument, NULL, OPTION_RUNTIME },
+                { "config", required_argument, NULL, OPTION_CONFIG },
+                { "set", required_argument, NULL, OPTION_SET },
+                {},
+        };
+        size_t n_extra = 0;
+        const char **extra;
+        int c;
+
+        extra = calloc((size_t) argc + 1, sizeof(*extra));
+        if (!extra)
+                return -ENOMEM;
+        d->extra_args = extra;
+
+        optind = 0; /* start anew: tests call this more than once */
+        while ((c = getopt_long(argc, argv, "hVv", table, NULL)) >= 0)
+                switch (c) {
+                case 'h':
+                        print_help(info);
+                        return 1;
+                case 'V':
+                        printf("%s %s\n", info->name, XENVGPU_VERSION);
+                        return 1;
+                case 'v':
+                        options->verbose = true;
+                        break;
+                case OPTION_STATE:
+                        options->state = optarg;
+                        break;
+                case OPTION_RUNTIME:
+                        options->runtime = optarg;
+                        break;
+                case OPTION_CONFIG:
+                        options->config = optarg;
+                        break;
+                case OPTION_SET:
+                        extra[n_extra++] = optarg;
+                        break;
+                default:
+                        /* getopt_long() has named the offender. */
+                        fprintf(stderr, "See %s --help.\n", info->name);
+                        return -EINVAL;
+                }
+
+        if (optind < argc) {
+                fprintf(stderr, "%s: unexpected argument '%s'; settings are given as --set=KEY=VALUE. See %s --help.\n",
+                        info->name, argv[optind], info->name);
+                return -EINVAL;
+        }
+        return 0;
+}
+
+/* The option, else the first element of the variable (systemd separates several by colons), else the default. */
+static char *choose_path(const char *option, const char *variable, const char *fallback) {
+        const char *value = getenv(variable);
+
+        if (option)
+                return strdup(option);
+        if (!isempty(value))
+                return strndup(value, strcspn(value, ":"));
+        return strdup(fallback);
+}
+
+/* $CONFIGURATION_DIRECTORY names a folder; the file in it is called as the default one. */
+static char *choose_config(const char *option, const char *fallback) {
+        _cleanup_free_ char *folder = NULL;
+        const char *value = getenv("CONFIGURATION_DIRECTORY"), *slash = strrchr(fallback, '/');
+
+        if (option || isempty(value))
+                return strdup(option ? option : fallback);
+
+        folder = strndup(value, strcspn(value, ":"));
+        return folder ? path_join(folder, slash ? slash + 1 : fallback) : NULL;
+}
+
+static int make_folders(Daemon *d, const DaemonInfo *info, const Options *options) {
+        int r;
+
+        d->state_dir = choose_path(options->state, "STATE_DIRECTORY", info->default_state);
+        d->runtime_dir = choose_path(options->runtime, "RUNTIME_DIRECTORY", info->default_runtime);
+        d->config_path = choose_config(options->config, info->default_config);
+        if (!d->state_dir || !d->runtime_dir || !d->config_path)
+                return log_errno(-ENOMEM, "Failed to set up the folders");
+
+        r = mkdir_parents(d->state_dir, 0700);
+        if (r < 0)
+                return log_errno(r, "Failed to make the state folder %s", d->state_dir);
+        r = mkdir_parents(d->runtime_dir, 0755);
+        if (r < 0)
+                return log_errno(r, "Failed to make the runtime folder %s", d->runtime_dir);
+        return 0;
+}
+
+static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata) {
+        log_info("Got signal %s, stopping", si->ssi_signo == SIGINT ? "INT" : "TERM");
+        sd_notify(/* unset_environment= */ false, "STOPPING=1\nSTATUS=Stopping");
+        return sd_event_exit(sd_event_source_get_event(source), 0);
+}
+
+static int on_reload_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata) {
+        Daemon *d = userdata;
+
+        if (!d->on_reload) {
+                log_info("Got signal HUP; there is nothing to reload, ignoring");
+                return 0;
+        }
+
+        sd_notify(/* unset_environment= */ false, "RELOADING=1");
+        d->on_reload(d->reload_userdata);
+        sd_notify(/* unset_environment= */ false, "READY=1");
+        return 0;
+}
+
+static int make_loop(Daemon *d) {
+        static const int stop_signals[] = { SIGTERM, SIGINT };
+        sigset_t mask;
+        int r;
+
+        /* A peer that goes away is an error of the write, not the end of the daemon. */
+        signal(SIGPIPE, SIG_IGN);
+        sigemptyset(&mask);
+        sigaddset(&mask, SIGTERM);
+        sigaddset(&mask, SIGINT);
+        sigaddset(&mask, SIGHUP);
+        if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
+                return -errno;
+
+        r = sd_event_new(&d->event);
+        for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(stop_signals); i++)
+                r = sd_event_add_signal(d->event, NULL, stop_signals[i], on_stop_signal, d);
+        if (r >= 0)
+                r = sd_event_add_signal(d->event, NULL, SIGHUP, on_reload_signal, d);
+        if (r >= 0)
+                r = sd_event_set_watchdog(d->event, /* b= */ true);
+        return r < 0 ? r : 0;
+}
+
+int daemon_init(Daemon *d, const DaemonInfo *info, int argc, char **argv) {
+        Options options = {};
+        int r;
+
+        *d = (Daemon){};
+        log_setup(info->name, LOG_INFO);
+        r = parse_arguments(d, info, argc, argv, &options);
+        if (r != 0)
+                goto out;
+        if (options.verbose)
+                log_setup(info->name, LOG_DEBUG);
+
+        r = make_folders(d, info, &options);
+        if (r < 0)
+                goto out;
+        r = make_loop(d);
+        if (r < 0)
+                log_errno(r, "Failed to set up the event loop");
+out:
+        if (r != 0)
+                daemon_done(d);
+        return r;
+}
+
+void daemon_set_reload(Daemon *d, void (*on_reload)(void *userdata), void *userdata) {
+        d->on_reload = on_reload;
+        d->reload_userdata = userdata;
+}
+
+void daemon_done(Daemon *d) {
+        sd_event_unref(d->event);
+        free(d->state_dir);
+        free(d->runtime_dir);
+        free(d->config_path);
+        free((void *) d->extra_args);
+        *d = (Daemon){};
+}
+
+void daemon_ready(Daemon *d, const char *status) {
+        sd_notifyf(/* unset_environment= */ false, "READY=1\nSTATUS=%s", status);
+        log_info("%s", status);
+}
+
+void daemon_status(Daemon *d, const char *format, ...) {
+        _cleanup_free_ char *status = NULL;
+        va_list ap;
+
+        va_start(ap, format);
+        if (vasprintf(&status, format, ap) < 0)
+                status = NULL;
+        va_end(ap);
+        if (status)
+                sd_notifyf(/* unset_environment= */ false, "STATUS=%s", status);
+}
+
+int daemon_run(Daemon *d) {
+        int r;
+
+        r = sd_event_loop(d->event);
+        if (r < 0) {
+                log_errno(r, "The event loop failed");
+                return EXIT_FAILURE;
+        }
+        return r;
+}

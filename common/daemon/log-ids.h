@@ -1,0 +1,32 @@
+#pragma once
+
+/*
+ * Message ids and journal fields
+ *
+ * One id for each kind of event that an operator may want to find ("journalctl MESSAGE_ID=…"); each has an entry in
+ * the catalog in packaging/. Ids never change and are never used again for something else.
+ */
+
+#define MSG_VM_PLACED "9681aa32e52b440a92b9a5ff9e3b0151" /* a start was decided and booked */
+#define MSG_VM_REFUSED "5415653aa09f424ca6fe19630eafd2e8" /* a start was refused */
+#define MSG_VM_STARTED "1dddb8c733414b14b266a52bc6f969f5" /* a VM runs */
+#define MSG_VM_HALTED "6ee4163be09f43499fb1e43a9b009345" /* a VM ended */
+#define MSG_VM_FAILED "01dc751ae734442ba8008b9595391adc" /* a VM could not be started or kept */
+#define MSG_RESERVATION_RELEASED "d737fb06cdba4ea1bd6655779454e67c" /* a booking was given back, with the reason */
+#define MSG_HOST_ONLINE "8ca41af4ffac4966a5d1386b8f3c56ba" /* a host was claimed and its inventory taken over */
+#define MSG_HOST_LOST "5cac8c51b58b45868aa40467a273c194" /* the link to a host broke */
+#define MSG_HOST_CORRECTED "9be2a246ffb748f98197e88de0773bce" /* the host's word replaced what policyd had stored */
+#define MSG_TYPE_ENABLED "5a44cc55377c4e19be8909ae15aac182" /* a VGPU type was enabled on a PGPU */
+#define MSG_TYPE_DISABLED "4d9c2df3d8f442b8be0ef3aa7eacb909" /* a VGPU type was disabled on a PGPU */
+#define MSG_TYPE_FILE_PROBLEM "f5b8816a879c44b28f54273076ad98a3" /* an entry of a type file was skipped */
+#define MSG_EMULATOR_DIED "62076fb9d936460d862ab703a6da017e" /* a display emulator or qemu died */
+#define MSG_STALE_EPOCH "d42f52dff5b24760a9e9f48060e2b65a" /* an order or claim of an old master */
+#define MSG_STORAGE_FAILED "6b04bc43112e4264b9fd20d0f87432e2" /* a commit failed; its callers were told */
+#define MSG_PGPU_VANISHED "37f93b43dc5444efaa159b32c80e5f49" /* a PGPU is no longer there */
+
+/* Fields: the object that a message is about. FIELDS(FIELD_VM "…uuid…") joins at compile time; else use asprintf(). */
+#define FIELD_VM "XENVGPU_VM="
+#define FIELD_VGPU "XENVGPU_VGPU="
+#define FIELD_PGPU "XENVGPU_PGPU="
+#define FIELD_HOST "XENVGPU_HOST="
+#define FIELD_JOB "XENVGPU_JOB="

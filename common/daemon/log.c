@@ -1,0 +1,136 @@
+/*
+ * Structured logging
+ *
+ * $JOURNAL_STREAM holds the device and inode of the socket that systemd connected; when stderr is that socket,
+ * messages go to the journal with their fields, else to stderr as one line each.
+ */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <time.h>
+
+#define SD_JOURNAL_SUPPRESS_LOCATION
+#include <systemd/sd-journal.h>
+
+#include "common/daemon/log.h"
+#include "common/strbuf.h"
+
+#define FIELDS_MAX 32
+
+static const char *log_program = "xenvgpu";
+static int log_max_level = LOG_INFO;
+static bool log_to_journal;
+
+static bool stderr_is_journal(void) {
+        const char *stream = getenv("JOURNAL_STREAM");
+        unsigned long long device, inode;
+        struct stat st;
+
+        if (!stream || sscanf(stream, "%llu:%llu", &device, &inode) != 2)
+                return false;
+        if (fstat(STDERR_FILENO, &st) < 0)
+                return false;
+        return st.st_dev == (dev_t) device && st.st_ino == (ino_t) inode;
+}
+
+void log_setup(const char *program, int max_level) {
+        log_program = program;
+        log_max_level = max_level;
+        log_to_journal = stderr_is_journal();
+}
+
+static const char *level_name(int level) {
+        static const char *const names[] = {
+                [LOG_EMERG] = "emergency", [LOG_ALERT] = "alert",   [LOG_CRIT] = "critical", [LOG_ERR] = "error",
+                [LOG_WARNING] = "warning", [LOG_NOTICE] = "notice", [LOG_INFO] = "info",     [LOG_DEBUG] = "debug",
+        };
+
+        return level >= 0 && (size_t) level < ARRAY_SIZE(names) ? names[level] : "debug";
+}
+
+static int send_to_journal(int level, const char *message_id, const char *const *fields, const char *message) {
+        _cleanup_free_ char *text = NULL, *id = NULL, *identifier = NULL;
+        struct iovec iov[FIELDS_MAX + 4];
+        char priority[] = "PRIORITY=0";
+        int n = 0;
+
+        if (asprintf(&text, "MESSAGE=%s", message) < 0)
+                return -ENOMEM;
+        if (asprintf(&identifier, "SYSLOG_IDENTIFIER=%s", log_program) < 0)
+                return -ENOMEM;
+        if (message_id && asprintf(&id, "MESSAGE_ID=%s", message_id) < 0)
+                return -ENOMEM;
+
+        priority[sizeof(priority) - 2] = (char) ('0' + (level & LOG_PRIMASK));
+        iov[n++] = (struct iovec){ text, strlen(text) };
+        iov[n++] = (struct iovec){ priority, strlen(priority) };
+        iov[n++] = (struct iovec){ identifier, strlen(identifier) };
+        if (id)
+                iov[n++] = (struct iovec){ id, strlen(id) };
+        for (int i = 0; fields && fields[i] && i < FIELDS_MAX; i++)
+                iov[n++] = (struct iovec){ (char *) fields[i], strlen(fields[i]) };
+
+        return sd_journal_sendv(iov, n);
+}
+
+/* One message is one line, whatever a client put into a name. */
+static void add_one_line(StrBuf *b, const char *text) {
+        for (; *text; text++) {
+                unsigned char c = (unsigned char) *text;
+
+                if (c == '\n')
+                        strbuf_add(b, "\\n");
+                else if (c < 0x20 || c == 0x7f)
+                        strbuf_addf(b, "\\x%02x", c);
+                else
+                        strbuf_add_n(b, text, 1);
+        }
+}
+
+static void write_line(int level, const char *message_id, const char *const *fields, const char *message) {
+        _cleanup_strbuf_ StrBuf b = {};
+        struct timespec now = {};
+        char date[32] = "";
+        struct tm tm = {};
+
+        clock_gettime(CLOCK_REALTIME, &now);
+        gmtime_r(&now.tv_sec, &tm);
+        strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
+
+        strbuf_addf(&b, "%s.%03ldZ %s[%d] %s: ", date, now.tv_nsec / 1000000, log_program, (int) getpid(),
+                level_name(level));
+        add_one_line(&b, message);
+        if (message_id || (fields && fields[0]))
+                strbuf_add(&b, " ");
+        for (; fields && *fields; fields++) {
+                strbuf_add(&b, " ");
+                add_one_line(&b, *fields);
+        }
+        if (message_id)
+                strbuf_addf(&b, " MESSAGE_ID=%s", message_id);
+        strbuf_add(&b, "\n");
+
+        /* One write, so that the lines of several processes in one file do not mix. */
+        if (strbuf_error(&b) == 0 && write(STDERR_FILENO, b.text, b.len) < 0)
+                return;
+}
+
+void log_full(int level, const char *message_id, const char *const *fields, const char *format, ...) {
+        _cleanup_free_ char *message = NULL;
+        int saved = errno;
+        va_list ap;
+
+        if (level > log_max_level)
+                return;
+
+        va_start(ap, format);
+        if (vasprintf(&message, format, ap) < 0)
+                message = NULL;
+        va_end(ap);
+
+        if (message && (!log_to_journal || send_to_journal(level, message_id, fields, message) < 0))
+                write_line(level, message_id, fields, message);
+        errno = saved;
+}

@@ -1,0 +1,249 @@
+/*
+ * LMDB: one environment, named tables, explicit transactions
+ *
+ * LMDB itself lets several processes write in turn. Our daemons act on a model in memory, so a second one
+ * would act on a stale copy: an flock() on "owner" keeps it out, and falls with the process.
+ */
+
+#include <fcntl.h>
+#include <lmdb.h>
+#include <sys/file.h>
+
+#include "common/lmdb/table.h"
+
+#define TABLES_MAX 64
+#define FILE_MODE 0600
+
+struct Db {
+        MDB_env *env;
+        int lock_fd;
+        size_t map_size, map_max;
+        unsigned n_tables;
+        MDB_dbi tables[TABLES_MAX];
+};
+
+struct DbTxn {
+        MDB_txn *txn;
+        const Db *db;
+};
+
+/* LMDB's own codes are negative and outside errno's range; its system errors are positive errnos. */
+static int to_errno(int e) {
+        if (e == 0)
+                return 0;
+        if (e == MDB_NOTFOUND)
+                return -ENOENT;
+        if (e == MDB_MAP_FULL)
+                return -ENOSPC;
+        if (e == MDB_BAD_VALSIZE)
+                return -EINVAL;
+        if (e == MDB_CORRUPTED || e == MDB_INVALID || e == MDB_VERSION_MISMATCH || e == MDB_PAGE_NOTFOUND ||
+            e == MDB_INCOMPATIBLE)
+                return -EBADMSG;
+        return e > 0 ? -e : -EIO;
+}
+
+static int lock_folder(const char *dir, int *ret) {
+        _cleanup_close_ int dir_fd = -1, fd = -1;
+
+        dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (dir_fd < 0)
+                return -errno;
+        fd = openat(dir_fd, "owner", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
+        if (fd < 0)
+                return -errno;
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+                return errno == EWOULDBLOCK ? -EBUSY : -errno;
+
+        *ret = take_fd(fd);
+        return 0;
+}
+
+static int open_environment(Db *db, const char *dir, unsigned n_tables) {
+        MDB_envinfo info;
+        int r;
+
+        r = mdb_env_create(&db->env);
+        if (r != 0)
+                return to_errno(r);
+        r = mdb_env_set_maxdbs(db->env, n_tables);
+        if (r == 0)
+                r = mdb_env_set_mapsize(db->env, db->map_size);
+        if (r == 0)
+                r = mdb_env_open(db->env, dir, 0, FILE_MODE);
+        if (r == 0)
+                r = mdb_env_info(db->env, &info);
+        if (r != 0)
+                return to_errno(r);
+
+        /* A map that had grown before stays as large. */
+        db->map_size = info.me_mapsize;
+        return 0;
+}
+
+static int open_tables(Db *db, const char *const *tables) {
+        MDB_txn *txn;
+        int r;
+
+        r = mdb_txn_begin(db->env, NULL, 0, &txn);
+        if (r != 0)
+                return to_errno(r);
+
+        for (unsigned i = 0; r == 0 && i < db->n_tables; i++)
+                r = mdb_dbi_open(txn, tables[i], MDB_CREATE, db->tables + i);
+        if (r != 0) {
+                mdb_txn_abort(txn);
+                return to_errno(r);
+        }
+        return to_errno(mdb_txn_commit(txn));
+}
+
+int db_open(const char *dir, const DbOptions *options, Db **ret) {
+        _cleanup_(db_closep) Db *db = NULL;
+        int r;
+
+        db = calloc(1, sizeof(*db));
+        if (!db)
+                return -ENOMEM;
+
+        db->lock_fd = -1;
+        db->map_size = options->map_size;
+        db->map_max = MAX_OF(options->map_max, options->map_size);
+        while (options->tables[db->n_tables])
+                if (++db->n_tables > TABLES_MAX)
+                        return -EINVAL;
+
+        r = lock_folder(dir, &db->lock_fd);
+        if (r < 0)
+                return r;
+        r = open_environment(db, dir, db->n_tables);
+        if (r < 0)
+                return r;
+        r = open_tables(db, options->tables);
+        if (r < 0)
+                return r;
+
+        *ret = take_ptr(db);
+        return 0;
+}
+
+Db *db_close(Db *db) {
+        if (!db)
+                return NULL;
+
+        /* The environment first: the lock says that nobody uses the files. */
+        if (db->env)
+                mdb_env_close(db->env);
+        safe_close(db->lock_fd);
+        free(db);
+        return NULL;
+}
+
+int db_grow(Db *db) {
+        size_t size;
+        int r;
+
+        if (db->map_size >= db->map_max)
+                return -ENOSPC;
+
+        size = db->map_size > db->map_max / 2 ? db->map_max : db->map_size * 2;
+        r = mdb_env_set_mapsize(db->env, size);
+        if (r != 0)
+                return to_errno(r);
+
+        db->map_size = size;
+        return 0;
+}
+
+size_t db_map_size(const Db *db) {
+        return db->map_size;
+}
+
+int db_begin(Db *db, bool write, DbTxn **ret) {
+        _cleanup_free_ DbTxn *txn = NULL;
+        int r;
+
+        txn = calloc(1, sizeof(*txn));
+        if (!txn)
+                return -ENOMEM;
+
+        txn->db = db;
+        r = mdb_txn_begin(db->env, NULL, write ? 0 : MDB_RDONLY, &txn->txn);
+        if (r != 0)
+                return to_errno(r);
+
+        *ret = take_ptr(txn);
+        return 0;
+}
+
+int db_commit(DbTxn *txn) {
+        int r;
+
+        r = mdb_txn_commit(txn->txn);
+        free(txn);
+        return to_errno(r);
+}
+
+DbTxn *db_abort(DbTxn *txn) {
+        if (txn)
+                mdb_txn_abort(txn->txn);
+        free(txn);
+        return NULL;
+}
+
+/* LMDB takes its keys and data without const but does not change them. */
+static MDB_val to_val(const void *data, size_t size) {
+        return (MDB_val){ .mv_size = size, .mv_data = (void *) data };
+}
+
+int db_get(DbTxn *txn, unsigned table, const void *key, size_t key_size, const void **ret, size_t *ret_size) {
+        MDB_val k = to_val(key, key_size), v;
+        int r;
+
+        if (table >= txn->db->n_tables)
+                return -EINVAL;
+        r = mdb_get(txn->txn, txn->db->tables[table], &k, &v);
+        if (r != 0)
+                return to_errno(r);
+
+        *ret = v.mv_data;
+        *ret_size = v.mv_size;
+        return 0;
+}
+
+int db_put(DbTxn *txn, unsigned table, const void *key, size_t key_size, const void *data, size_t size) {
+        MDB_val k = to_val(key, key_size), v = to_val(data, size);
+
+        if (table >= txn->db->n_tables)
+                return -EINVAL;
+        return to_errno(mdb_put(txn->txn, txn->db->tables[table], &k, &v, 0));
+}
+
+int db_del(DbTxn *txn, unsigned table, const void *key, size_t key_size) {
+        MDB_val k = to_val(key, key_size);
+
+        if (table >= txn->db->n_tables)
+                return -EINVAL;
+        return to_errno(mdb_del(txn->txn, txn->db->tables[table], &k, NULL));
+}
+
+int db_iterate(DbTxn *txn, unsigned table, DbVisitor visitor, void *userdata) {
+        MDB_cursor *cursor;
+        MDB_val k, v;
+        int r, q = 0;
+
+        if (table >= txn->db->n_tables)
+                return -EINVAL;
+        r = mdb_cursor_open(txn->txn, txn->db->tables[table], &cursor);
+        if (r != 0)
+                return to_errno(r);
+
+        for (r = mdb_cursor_get(cursor, &k, &v, MDB_FIRST); r == 0 && q >= 0;
+                r = q >= 0 ? mdb_cursor_get(cursor, &k, &v, MDB_NEXT) : 0)
+                q = visitor(k.mv_data, k.mv_size, v.mv_data, v.mv_size, userdata);
+        mdb_cursor_close(cursor);
+
+        if (q < 0)
+                return q;
+        return r == MDB_NOTFOUND ? 0 : to_errno(r);
+}
