@@ -51,4 +51,3 @@ typedef void (*CatalogProblemHandler)(CatalogFile file, const char *path_or_null
 
 /* The types that this PGPU supports, in the order in which people read them. The caller frees with host_types_free(). 0 or -ENOMEM. */
 int catalog_types_for(const TypeCatalog *c, const Pgpu *p, const NameSource *names, CatalogProblemHandler problem, void *userdata, HostType **ret, size_t *ret_n);
-HostType *host_types_free(HostType *types, size_t n);

@@ -1,0 +1,191 @@
+/*
+ * Enablement: which supported types a PGPU may run
+ *
+ * A change is worked out on a copy, so that a refusal leaves nothing half done and the caller stores before it shows.
+ */
+
+#include "hostd/core/enablement.h"
+#include "hostd/core/idset.h"
+
+int enablement_new(Enablement *ret) {
+        Enablement e = { idset_new(), idset_new() };
+
+        if (!e.disabled || !e.seen) {
+                enablement_done(&e);
+                return -ENOMEM;
+        }
+
+        *ret = e;
+        return 0;
+}
+
+void enablement_done(Enablement *e) {
+        idset_free(e->disabled);
+        idset_free(e->seen);
+        *e = (Enablement) {};
+}
+
+int enablement_copy(const Enablement *e, Enablement *ret) {
+        Enablement copy = {};
+
+        if (idset_copy(e->disabled, &copy.disabled) < 0 || idset_copy(e->seen, &copy.seen) < 0) {
+                enablement_done(&copy);
+                return -ENOMEM;
+        }
+
+        *ret = copy;
+        return 0;
+}
+
+int enablement_note_seen(Enablement *e, char *const *supported, bool *ret_changed) {
+        bool changed = false;
+
+        for (; supported && *supported; supported++) {
+                if (idset_has(e->seen, *supported))
+                        continue;
+                if (idset_add(&e->seen, *supported) < 0)
+                        return -ENOMEM;
+                changed = true;
+        }
+        idset_sort(e->seen);
+
+        *ret_changed = changed;
+        return 0;
+}
+
+int enablement_enabled(const Enablement *e, char *const *supported, char ***ret) {
+        _cleanup_(idset_freep) char **enabled = NULL;
+
+        enabled = idset_new();
+        if (!enabled)
+                return -ENOMEM;
+        for (; supported && *supported; supported++)
+                if (!idset_has(e->disabled, *supported) && idset_add(&enabled, *supported) < 0)
+                        return -ENOMEM;
+
+        *ret = take_ptr(enabled);
+        return 0;
+}
+
+typedef struct ChangeRequest {
+        const Pgpu *pgpu;
+        const HostType *types;
+        size_t n_types;
+        const char *const *busy;
+} ChangeRequest;
+
+static const char *type_name(const ChangeRequest *q, const char *identifier) {
+        const HostType *t = host_type_find(q->types, q->n_types, identifier);
+
+        return t ? t->model_name : identifier;
+}
+
+/* By identifier, else by a model name that only one supported type has. *ret is NULL when refused. */
+static int resolve_type(const ChangeRequest *q, const char *wanted, const char **ret, HostRefusal *refusal) {
+        const char *found = NULL;
+
+        *ret = NULL;
+        for (char *const *id = q->pgpu->supported; id && *id; id++) {
+                const HostType *t = host_type_find(q->types, q->n_types, *id);
+
+                if (streq(*id, wanted)) {
+                        *ret = *id;
+                        return 0;
+                }
+                if (!t || !streq(t->model_name, wanted))
+                        continue;
+                if (found)
+                        return host_refusal_set(refusal, ERROR_AMBIGUOUS_NAME,
+                                "Types %s and %s of PGPU %s are both named '%s'; give the identifier instead.", found, *id, PCI_TEXT(&q->pgpu->address), wanted);
+                found = *id;
+        }
+        if (!found)
+                return host_refusal_set(refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
+                        "PGPU %s does not support a VGPU type '%s'; its supported types are listed by the property SupportedTypes.", PCI_TEXT(&q->pgpu->address), wanted);
+
+        *ret = found;
+        return 0;
+}
+
+static int disable_type(const ChangeRequest *q, Enablement *e, const char *identifier, HostRefusal *refusal) {
+        for (const char *const *busy = q->busy; busy && *busy; busy++)
+                if (streq(*busy, identifier))
+                        return host_refusal_set(refusal, ERROR_PGPU_IN_USE_BY_VM,
+                                "VGPU type %s cannot be disabled on PGPU %s while a VGPU of it is resident there or being started; shut that VM down first.",
+                                type_name(q, identifier), PCI_TEXT(&q->pgpu->address));
+        return idset_add(&e->disabled, identifier);
+}
+
+static int disable_all_but(const ChangeRequest *q, Enablement *e, char *const *chosen, HostRefusal *refusal) {
+        for (char *const *id = q->pgpu->supported; id && *id; id++) {
+                int r;
+
+                if (idset_has(chosen, *id) || idset_has(e->disabled, *id))
+                        continue;
+                r = disable_type(q, e, *id, refusal);
+                if (r < 0 || refusal->code != ERROR_NONE)
+                        return r;
+        }
+        return 0;
+}
+
+static int apply_change(const ChangeRequest *q, EnablementChange change, const char *const *wanted, Enablement *e, HostRefusal *refusal) {
+        _cleanup_(idset_freep) char **chosen = NULL;
+        int r = 0;
+
+        for (; wanted && *wanted; wanted++) {
+                const char *id;
+
+                r = resolve_type(q, *wanted, &id, refusal);
+                if (r < 0 || refusal->code != ERROR_NONE)
+                        return r;
+                r = idset_add(&chosen, id);
+                if (r < 0)
+                        return r;
+
+                if (change == ENABLEMENT_REMOVE)
+                        r = disable_type(q, e, id, refusal);
+                else
+                        idset_remove(e->disabled, id);
+                if (r < 0 || refusal->code != ERROR_NONE)
+                        return r;
+        }
+        return change == ENABLEMENT_SET ? disable_all_but(q, e, chosen, refusal) : 0;
+}
+
+int enablement_change(
+                const Enablement *e,
+                const Pgpu *p,
+                const HostType *types,
+                size_t n_types,
+                EnablementChange change,
+                const char *const *wanted,
+                const char *const *busy,
+                Enablement *ret,
+                HostRefusal *ret_refusal) {
+        ChangeRequest q = { p, types, n_types, busy };
+        HostRefusal refusal = {};
+        Enablement next = {};
+        int r;
+
+        r = enablement_copy(e, &next);
+        if (r < 0)
+                return r;
+
+        r = apply_change(&q, change, wanted, &next, &refusal);
+        if (r < 0 || refusal.code != ERROR_NONE) {
+                enablement_done(&next);
+                next = (Enablement) {};
+        }
+        if (r < 0) {
+                host_refusal_done(&refusal);
+                return r;
+        }
+
+        if (refusal.code == ERROR_NONE) {
+                idset_sort(next.disabled);
+                *ret = next;
+        }
+        *ret_refusal = refusal;
+        return 0;
+}

@@ -1,0 +1,117 @@
+/*
+ * A VGPU type as a host knows it
+ *
+ * The identifiers are spelled here and nowhere else.
+ */
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "hostd/core/host-type.h"
+
+static char *format_identifier(const char *format, ...) _printf_(1, 2);
+
+static char *format_identifier(const char *format, ...) {
+        char *text;
+        va_list ap;
+        int n;
+
+        va_start(ap, format);
+        n = vasprintf(&text, format, ap);
+        va_end(ap);
+        return n < 0 ? NULL : text;
+}
+
+char *host_type_identifier_nvidia(uint16_t pdev, const uint16_t *psubdev, uint16_t vdev, uint16_t vsubdev) {
+        char card[5] = "";
+
+        if (psubdev)
+                snprintf(card, sizeof(card), "%04x", *psubdev);
+        return format_identifier("0001:nvidia,%04x,%s,%04x,%04x", pdev, card, vdev, vsubdev);
+}
+
+char *host_type_identifier_gvt_g(uint16_t pdev, uint64_t low, uint64_t high, uint64_t fence) {
+        return format_identifier("0001:gvt-g,%04x,%" PRIx64 ",%" PRIx64 ",%" PRIx64, pdev, low, high, fence);
+}
+
+char *host_type_identifier_mxgpu(uint16_t pdev, uint64_t framebuffer_bytes) {
+        return format_identifier("0001:mxgpu,%04x,%" PRIx64, pdev, framebuffer_bytes);
+}
+
+int host_type_make_passthrough(HostType *ret) {
+        HostType t = {
+                .kind = HOST_TYPE_KIND_PASSTHROUGH,
+                .identifier = strdup(HOST_TYPE_PASSTHROUGH),
+                .vendor_name = strdup(""),
+                .model_name = strdup(HOST_TYPE_NAME_PASSTHROUGH),
+                .instances = 1,
+        };
+
+        if (!t.identifier || !t.vendor_name || !t.model_name) {
+                host_type_done(&t);
+                return -ENOMEM;
+        }
+
+        *ret = t;
+        return 0;
+}
+
+uint32_t host_type_size(uint32_t instances) {
+        return instances > 0 ? HOST_PGPU_SIZE / instances : 0;
+}
+
+void host_type_done(HostType *t) {
+        free(t->identifier);
+        free(t->vendor_name);
+        free(t->model_name);
+        free(t->type_id);
+        free(t->vclass);
+        free(t->config_file);
+        *t = (HostType) {};
+}
+
+static int copy_text(const char *text, char **ret) {
+        *ret = NULL;
+        if (!text)
+                return 0;
+        *ret = strdup(text);
+        return *ret ? 0 : -ENOMEM;
+}
+
+int host_type_copy(const HostType *t, HostType *ret) {
+        HostType copy = *t;
+        int r = 0;
+
+        r |= copy_text(t->identifier, &copy.identifier);
+        r |= copy_text(t->vendor_name, &copy.vendor_name);
+        r |= copy_text(t->model_name, &copy.model_name);
+        r |= copy_text(t->type_id, &copy.type_id);
+        r |= copy_text(t->vclass, &copy.vclass);
+        r |= copy_text(t->config_file, &copy.config_file);
+        if (r < 0) {
+                host_type_done(&copy);
+                return -ENOMEM;
+        }
+
+        *ret = copy;
+        return 0;
+}
+
+const HostType *host_type_find(const HostType *types, size_t n, const char *identifier) {
+        for (size_t i = 0; i < n; i++)
+                if (streq(types[i].identifier, identifier))
+                        return &types[i];
+        return NULL;
+}
+
+HostType *host_types_free(HostType *types, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                host_type_done(&types[i]);
+        free(types);
+        return NULL;
+}
+
+bool host_type_allows_beside(const HostType *a, const HostType *b) {
+        return a->self_compatible_on_pgpu && streq(a->identifier, b->identifier);
+}

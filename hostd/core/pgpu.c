@@ -1,0 +1,62 @@
+/*
+ * A PGPU: a display function of the host that VMs may use
+ */
+
+#include "hostd/core/idset.h"
+#include "hostd/core/pgpu.h"
+
+#define PCI_CLASS_VGA 0x0300
+#define PCI_CLASS_3D 0x0302
+
+void pgpu_done(Pgpu *p) {
+        free(p->vendor_name);
+        free(p->device_name);
+        free(p->driver);
+        free(p->bridge);
+        free(p->companions);
+        idset_free(p->supported);
+        idset_free(p->enabled);
+        *p = (Pgpu) {};
+}
+
+bool pgpu_is_candidate(uint16_t pci_class, bool is_virtual_function) {
+        return (pci_class == PCI_CLASS_VGA || pci_class == PCI_CLASS_3D) && !is_virtual_function;
+}
+
+bool pgpu_is_hidden_from_dom0(const Pgpu *p) {
+        static const char *const holders[] = { "pciback", "xen-pciback", "vfio-pci" };
+
+        for (size_t i = 0; i < ARRAY_SIZE(holders); i++)
+                if (streq(strempty(p->driver), holders[i]))
+                        return true;
+        return false;
+}
+
+bool pgpu_offers_passthrough(const Pgpu *p) {
+        return !p->is_system_display_device || pgpu_is_hidden_from_dom0(p);
+}
+
+const Pgpu *pgpu_find(const Pgpu *pgpus, size_t n, const PciAddress *address) {
+        for (size_t i = 0; i < n; i++)
+                if (pci_address_compare(&pgpus[i].address, address) == 0)
+                        return &pgpus[i];
+        return NULL;
+}
+
+const Pgpu *pgpu_find_by_function(const Pgpu *pgpus, size_t n, const PciAddress *address) {
+        const Pgpu *found = pgpu_find(pgpus, n, address);
+
+        for (size_t i = 0; i < n && !found; i++)
+                for (size_t j = 0; j < pgpus[i].n_companions; j++)
+                        if (pci_address_compare(&pgpus[i].companions[j], address) == 0)
+                                found = &pgpus[i];
+        return found;
+}
+
+bool pgpu_supports(const Pgpu *p, const char *identifier) {
+        return idset_has(p->supported, identifier);
+}
+
+bool pgpu_enables(const Pgpu *p, const char *identifier) {
+        return idset_has(p->enabled, identifier);
+}

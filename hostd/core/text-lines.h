@@ -1,0 +1,44 @@
+#pragma once
+
+/*
+ * Bytes as lines, and a line as fields
+ *
+ * The bytes need no NUL. A line comes without its end (\n or \r\n) and the last one needs none.
+ */
+
+#include "common/macros.h"
+
+typedef struct TextLines {
+        const char *at, *end;
+        unsigned line; /* of the line given last, from 1 */
+} TextLines;
+
+#define TEXT_LINES(data, size) ((TextLines){ (data), (data) ? (data) + (size) : NULL, 0 })
+
+typedef struct TextSpan {
+        const char *at, *end;
+} TextSpan;
+
+bool text_lines_next(TextLines *lines, TextSpan *ret);
+
+static inline _unused_ size_t text_span_size(const TextSpan *s) {
+        return (size_t) (s->end - s->at);
+}
+
+/* Without blanks (space, tab, \r) on both sides. */
+TextSpan text_span_trim(TextSpan s);
+bool text_span_starts_with(const TextSpan *s, const char *prefix);
+
+/*
+ * Takers move s->at behind what they read. Each returns false, without moving, where the text is something else. Blanks before
+ * a field are skipped, as XenServer's readers do.
+ */
+bool text_take_word(TextSpan *s, const char *word);                 /* this very text */
+bool text_take_char(TextSpan *s, char *ret);                        /* any one character */
+bool text_take_hex16(TextSpan *s, uint16_t *ret);                   /* exactly four hex digits */
+bool text_take_u64(TextSpan *s, uint64_t *ret);                     /* decimal, no sign, must fit */
+bool text_take_u32(TextSpan *s, uint32_t *ret);
+bool text_take_until(TextSpan *s, char stop, TextSpan *ret);        /* without stop, which is taken too */
+
+/* A copy with a NUL behind it; NULL without memory. */
+char *text_span_copy(const TextSpan *s);

@@ -1,0 +1,327 @@
+/*
+ * The catalog: all that the type files say, and what of it a card can run
+ *
+ * A TypeBuild collects the types of one PGPU. Each source adds its own; a type whose identifier is there already is a second
+ * entry for the same thing: the first stays.
+ */
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "hostd/core/grow.h"
+#include "hostd/core/type-catalog.h"
+
+#define MIB (UINT64_C(1) << 20)
+
+void type_catalog_done(TypeCatalog *c) {
+        for (size_t i = 0; i < c->n_confs; i++)
+                free(c->confs[i].path);
+        free(c->confs);
+        nvidia_xml_done(&c->xml);
+        gvtg_list_free(c->gvtg, c->n_gvtg);
+        mxgpu_list_free(c->mxgpu, c->n_mxgpu);
+        *c = (TypeCatalog) {};
+}
+
+typedef struct TypeBuild {
+        /* in */
+        const TypeCatalog *catalog;
+        const Pgpu *pgpu;
+        const NameSource *names;
+        CatalogProblemHandler problem;
+        void *userdata;
+        /* out */
+        HostType *types;
+        size_t n;
+} TypeBuild;
+
+static void report(TypeBuild *b, CatalogFile file, const char *path, unsigned line, const char *format, ...) _printf_(5, 6);
+
+static void report(TypeBuild *b, CatalogFile file, const char *path, unsigned line, const char *format, ...) {
+        char reason[512];
+        va_list ap;
+
+        if (!b->problem)
+                return;
+
+        va_start(ap, format);
+        vsnprintf(reason, sizeof(reason), format, ap);
+        va_end(ap);
+        b->problem(file, path, line, reason, b->userdata);
+}
+
+static HostType *find_built(TypeBuild *b, const char *identifier) {
+        return (HostType *) host_type_find(b->types, b->n, identifier);
+}
+
+/* Takes the content of *t over, also on failure. */
+static int add_type(TypeBuild *b, HostType *t) {
+        if (!t->identifier || !t->vendor_name || !t->model_name || GROW(b->types, b->n) < 0) {
+                host_type_done(t);
+                return -ENOMEM;
+        }
+
+        b->types[b->n++] = *t;
+        *t = (HostType) {};
+        return 0;
+}
+
+static int add_passthrough(TypeBuild *b) {
+        HostType t;
+        int r;
+
+        r = host_type_make_passthrough(&t);
+        return r < 0 ? r : add_type(b, &t);
+}
+
+/* What every type but passthrough has in common. */
+static HostType begin_type(TypeBuild *b, HostTypeKind kind, char *identifier, const char *model_name, uint32_t instances) {
+        return (HostType){
+                .kind = kind,
+                .identifier = identifier,
+                .vendor_name = strdup(b->pgpu->vendor_name),
+                .model_name = strdup(model_name),
+                .instances = instances,
+                .size = host_type_size(instances),
+                .self_compatible_on_pgpu = true,
+        };
+}
+
+/* pci.ids knows NVIDIA's types as boards of the virtual device. */
+static const char *nvidia_model_name(TypeBuild *b, uint16_t vdev, uint16_t vsubdev, const char *own_name) {
+        const char *name = NULL;
+
+        if (b->names && b->names->subsystem_name)
+                name = b->names->subsystem_name(PCI_VENDOR_NVIDIA, vdev, PCI_VENDOR_NVIDIA, vsubdev, b->names->userdata);
+        return isempty(name) ? own_name : name;
+}
+
+static int add_xml_type(TypeBuild *b, const NvidiaXmlMatch *m) {
+        const NvidiaXmlType *x = m->type;
+        const uint16_t *psubdev = m->pgpu->psubdev == 0 ? NULL : &m->pgpu->psubdev;
+        char *identifier = host_type_identifier_nvidia(m->pgpu->pdev, psubdev, x->vdev, x->vsubdev);
+        HostType t;
+
+        if (!identifier)
+                return -ENOMEM;
+        if (find_built(b, identifier)) {
+                report(b, CATALOG_FILE_NVIDIA_XML, NULL, x->line, "vgpuType %s is left out: an earlier one has its device ids, %04x:%04x", x->id, x->vdev, x->vsubdev);
+                free(identifier);
+                return 0;
+        }
+
+        t = begin_type(b, m->pgpu->sriov ? HOST_TYPE_KIND_NVIDIA_SRIOV : HOST_TYPE_KIND_NVIDIA, identifier,
+                nvidia_model_name(b, x->vdev, x->vsubdev, x->name), m->max_vgpus);
+        t.framebuffer_size = x->framebuffer;
+        t.max_heads = x->heads;
+        t.max_x = x->max_x;
+        t.max_y = x->max_y;
+        t.self_compatible_in_vm = x->multi_vgpu_supported && b->catalog->multi_vgpu;
+        t.type_id = strdup(x->id);
+        t.vclass = strdup(x->vclass);
+        if (!t.type_id || !t.vclass) {
+                host_type_done(&t);
+                return -ENOMEM;
+        }
+        return add_type(b, &t);
+}
+
+static int add_xml_types(TypeBuild *b) {
+        _cleanup_free_ NvidiaXmlMatch *matches = NULL;
+        size_t n = 0;
+        int r;
+
+        r = nvidia_xml_match(&b->catalog->xml, b->pgpu->device_id, b->pgpu->subsystem_device_id, &matches, &n);
+        for (size_t i = 0; r >= 0 && i < n; i++)
+                r = add_xml_type(b, &matches[i]);
+        return r;
+}
+
+static bool conf_matches(const NvidiaConf *conf, const Pgpu *p) {
+        if (conf->pdev != p->device_id)
+                return false;
+        return conf->any_psubdev || (p->subsystem_known && conf->psubdev == p->subsystem_device_id);
+}
+
+/* "/usr/share/nvidia/vgx/grid_k100.conf" is "grid_k100". */
+static char *conf_own_name(const char *path) {
+        const char *slash = strrchr(path, '/');
+        const char *name = slash ? slash + 1 : path;
+        size_t n = strlen(name);
+
+        if (n > strlen(".conf") && streq(name + n - strlen(".conf"), ".conf"))
+                n -= strlen(".conf");
+        return strndup(name, n);
+}
+
+/*
+ * A type that both sources have is the XML's; an old emulator wants the .conf beside it, which is what a host driver without several
+ * VGPUs for a VM tells (XenServer's Nvidia_compat).
+ */
+static int merge_conf(TypeBuild *b, HostType *known, const CatalogConf *c) {
+        if (known->config_file) {
+                report(b, CATALOG_FILE_NVIDIA_CONF, c->path, 0, "this type is left out: %s describes the same one", known->config_file);
+                return 0;
+        }
+        if (b->catalog->multi_vgpu)
+                return 0;
+
+        known->config_file = strdup(c->path);
+        return known->config_file ? 0 : -ENOMEM;
+}
+
+static int add_conf_type(TypeBuild *b, const CatalogConf *c) {
+        const NvidiaConf *conf = &c->conf;
+        _cleanup_free_ char *identifier = NULL, *own_name = NULL;
+        HostType *known, t;
+
+        identifier = host_type_identifier_nvidia(conf->pdev, conf->any_psubdev ? NULL : &conf->psubdev, conf->vdev, conf->vsubdev);
+        own_name = conf_own_name(c->path);
+        if (!identifier || !own_name)
+                return -ENOMEM;
+
+        known = find_built(b, identifier);
+        if (known)
+                return merge_conf(b, known, c);
+
+        t = begin_type(b, HOST_TYPE_KIND_NVIDIA, take_ptr(identifier), nvidia_model_name(b, conf->vdev, conf->vsubdev, own_name), conf->instances);
+        t.framebuffer_size = conf->framebuffer;
+        t.max_heads = conf->heads;
+        t.max_x = conf->max_x;
+        t.max_y = conf->max_y;
+        t.config_file = strdup(c->path);
+        if (!t.config_file) {
+                host_type_done(&t);
+                return -ENOMEM;
+        }
+        return add_type(b, &t);
+}
+
+static int add_conf_types(TypeBuild *b) {
+        for (size_t i = 0; i < b->catalog->n_confs; i++) {
+                int r;
+
+                if (!conf_matches(&b->catalog->confs[i].conf, b->pgpu))
+                        continue;
+                r = add_conf_type(b, &b->catalog->confs[i]);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int add_gvtg_type(TypeBuild *b, const GvtgEntry *e) {
+        uint32_t instances = gvtg_instances(b->pgpu->bar2_size, e->low_gm_sz);
+        char *identifier;
+        HostType t;
+
+        if (!b->pgpu->bars_known) {
+                report(b, CATALOG_FILE_GVTG, NULL, e->line, "type '%s' is left out on PGPU %s: the size of its BAR 2, which decides how many fit, is not known here", e->name, PCI_TEXT(&b->pgpu->address));
+                return 0;
+        }
+        if (instances == 0 || host_type_size(instances) == 0) {
+                report(b, CATALOG_FILE_GVTG, NULL, e->line,
+                        "type '%s' is left out on PGPU %s: its BAR 2 of %" PRIu64 " MiB holds no VGPU with low_gm_sz=%" PRIu64 " beside dom0's own share; enlarge the aperture in the BIOS",
+                        e->name, PCI_TEXT(&b->pgpu->address), b->pgpu->bar2_size / MIB, e->low_gm_sz);
+                return 0;
+        }
+
+        identifier = host_type_identifier_gvt_g(e->pdev, e->low_gm_sz, e->high_gm_sz, e->fence_sz);
+        if (!identifier)
+                return -ENOMEM;
+        if (find_built(b, identifier)) {
+                report(b, CATALOG_FILE_GVTG, NULL, e->line, "type '%s' is left out: an earlier line has the same sizes", e->name);
+                free(identifier);
+                return 0;
+        }
+
+        t = begin_type(b, HOST_TYPE_KIND_GVT_G, identifier, e->name, instances);
+        t.experimental = e->experimental;
+        t.framebuffer_size = e->framebuffer;
+        t.max_heads = e->heads;
+        t.max_x = e->max_x;
+        t.max_y = e->max_y;
+        t.low_gm_sz = e->low_gm_sz;
+        t.high_gm_sz = e->high_gm_sz;
+        t.fence_sz = e->fence_sz;
+        return add_type(b, &t);
+}
+
+static int add_gvtg_types(TypeBuild *b) {
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < b->catalog->n_gvtg; i++)
+                if (b->catalog->gvtg[i].pdev == b->pgpu->device_id)
+                        r = add_gvtg_type(b, &b->catalog->gvtg[i]);
+        return r;
+}
+
+static int add_mxgpu_type(TypeBuild *b, const MxgpuEntry *e) {
+        char *identifier;
+        HostType t;
+
+        if (e->vgpus_per_pgpu == 0 || e->vgpus_per_pgpu > HOST_PGPU_SIZE) {
+                report(b, CATALOG_FILE_MXGPU, NULL, e->line, "type '%s' is left out: vgpus_per_pgpu is %" PRIu64, e->name, e->vgpus_per_pgpu);
+                return 0;
+        }
+
+        identifier = host_type_identifier_mxgpu(e->pdev, e->framebuffer);
+        if (!identifier)
+                return -ENOMEM;
+        if (find_built(b, identifier)) {
+                report(b, CATALOG_FILE_MXGPU, NULL, e->line, "type '%s' is left out: an earlier line has the same framebuffer_sz", e->name);
+                free(identifier);
+                return 0;
+        }
+
+        t = begin_type(b, HOST_TYPE_KIND_MXGPU, identifier, e->name, (uint32_t) e->vgpus_per_pgpu);
+        t.experimental = e->experimental;
+        t.framebuffer_size = e->framebuffer;
+        t.vgpus_per_pgpu = e->vgpus_per_pgpu;
+        return add_type(b, &t);
+}
+
+static int add_mxgpu_types(TypeBuild *b) {
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < b->catalog->n_mxgpu; i++)
+                if (b->catalog->mxgpu[i].pdev == b->pgpu->device_id)
+                        r = add_mxgpu_type(b, &b->catalog->mxgpu[i]);
+        return r;
+}
+
+static int build_types(TypeBuild *b) {
+        uint16_t vendor = b->pgpu->vendor_id;
+        bool passthrough = pgpu_offers_passthrough(b->pgpu);
+        int r = 0;
+
+        if (vendor == PCI_VENDOR_AMD) {
+                r = add_mxgpu_types(b);
+                passthrough = passthrough && b->n == 0;
+        }
+        if (r >= 0 && passthrough)
+                r = add_passthrough(b);
+        if (r >= 0 && vendor == PCI_VENDOR_NVIDIA)
+                r = add_xml_types(b);
+        if (r >= 0 && vendor == PCI_VENDOR_NVIDIA)
+                r = add_conf_types(b);
+        if (r >= 0 && vendor == PCI_VENDOR_INTEL)
+                r = add_gvtg_types(b);
+        return r;
+}
+
+int catalog_types_for(const TypeCatalog *c, const Pgpu *p, const NameSource *names, CatalogProblemHandler problem, void *userdata, HostType **ret, size_t *ret_n) {
+        TypeBuild b = { .catalog = c, .pgpu = p, .names = names, .problem = problem, .userdata = userdata };
+        int r;
+
+        r = build_types(&b);
+        if (r < 0) {
+                host_types_free(b.types, b.n);
+                return r;
+        }
+
+        *ret = b.types;
+        *ret_n = b.n;
+        return 0;
+}
