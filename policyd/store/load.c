@@ -1,0 +1,207 @@
+/*
+ * Loading: every record read, every reference followed, or a sentence that says why not
+ *
+ * Two passes over the tables, both in the order in which objects need each other; the second reads the records again
+ * instead of keeping ten thousand parsed documents.
+ */
+
+#include "policyd/store/store.h"
+
+#include "policyd/store/internal.h"
+#include "policyd/store/records.h"
+
+/* An object's owners come before it. */
+static const ObjectClass load_order[] = {
+        CLASS_HOST, CLASS_GPU_GROUP, CLASS_VGPU_TYPE, CLASS_PGPU, CLASS_VM, CLASS_VGPU, CLASS_RESERVATION, CLASS_JOB,
+};
+
+typedef struct Load {
+        Pool *pool;
+        unsigned table;
+        bool resolving;
+        StoreAnswerVisitor visitor;
+        void *userdata;
+        char *problem;
+} Load;
+
+static int check_version(JsonReader *r, struct json_object *record) {
+        uint32_t version;
+        int q;
+
+        q = json_get_u32(r, record, "version", &version);
+        if (q < 0)
+                return q;
+        if (version < 1 || version > STORE_SCHEMA)
+                return json_fail(r, "version", "is %u; this policyd reads 1 to %d", version, STORE_SCHEMA);
+        return 0;
+}
+
+static int load_object(Load *load, JsonReader *r, struct json_object *record, const uint8_t *key) {
+        ObjectClass class = (ObjectClass) (load->table - STORE_FIRST_CLASS);
+        const RecordCodec *codec = record_codec(class);
+        uint64_t number = 0;
+        Uuid id;
+        Object *o;
+        int q;
+
+        q = check_version(r, record);
+        q = q ?: json_get_uuid(r, record, "uuid", &id);
+        if (q < 0)
+                return q;
+        o = pool_get(load->pool, class, &id);
+        if (load->resolving)
+                return codec->resolve(load->pool, r, record, o);
+        if (o)
+                return json_fail(r, "uuid", "is that of another %s too", object_class_to_string(class));
+
+        for (size_t i = 0; i < 8; i++)
+                number = number << 8 | key[i];
+        return codec->create(load->pool, r, record, &id, number);
+}
+
+static int visit_object(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
+        _cleanup_json_ struct json_object *record = NULL;
+        JsonReader reader = {};
+        Load *load = userdata;
+        int r;
+
+        if (key_size != 8)
+                return store_problem(load->table, key, key_size, "The key is no 8-byte number", &load->problem);
+        r = json_parse(&reader, data, size, &record);
+        r = r ?: load_object(load, &reader, record, key);
+        if (r == -EINVAL || r == -EEXIST)
+                return store_problem(load->table, key, key_size, *reader.error ? reader.error : "Another object has the same identity", &load->problem);
+        return r;
+}
+
+static int visit_answer(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
+        _cleanup_json_ struct json_object *record = NULL;
+        _cleanup_free_ char *text = NULL;
+        StoreAnswer answer = {};
+        JsonReader reader = {};
+        Load *load = userdata;
+        const char *class;
+        int r;
+
+        text = strndup(key, key_size);
+        if (!text)
+                return -ENOMEM;
+        answer.key = text;
+        r = json_parse(&reader, data, size, &record);
+        r = r ?: check_version(&reader, record);
+        r = r ?: json_get_string(&reader, record, "digest", &answer.digest);
+        r = r ?: json_get_string(&reader, record, "path", &answer.path);
+        r = r ?: json_get_string(&reader, record, "class", &class);
+        r = r ?: json_get_uuid(&reader, record, "object", &answer.object);
+        if (r == 0) {
+                answer.class = object_class_from_string(class);
+                if (answer.class == _CLASS_INVALID)
+                        r = json_fail(&reader, "class", "is '%s', which is not known", class);
+        }
+        if (r == -EINVAL)
+                return store_problem(STORE_IDEMPOTENCY, key, key_size, reader.error, &load->problem);
+        if (r < 0)
+                return r;
+        return load->visitor ? load->visitor(&answer, load->userdata) : 0;
+}
+
+static int load_tables(DbTxn *txn, Load *load) {
+        int r;
+
+        for (int pass = 0; pass < 2; pass++)
+                for (size_t i = 0; i < ARRAY_SIZE(load_order); i++) {
+                        load->resolving = pass == 1;
+                        load->table = STORE_FIRST_CLASS + (unsigned) load_order[i];
+                        if (load->resolving && !record_codec(load_order[i])->resolve)
+                                continue;
+                        r = db_iterate(txn, load->table, visit_object, load);
+                        if (r < 0)
+                                return r;
+                }
+        load->table = STORE_IDEMPOTENCY;
+        return db_iterate(txn, STORE_IDEMPOTENCY, visit_answer, load);
+}
+
+/* What loading set is not a change. */
+static void forget_changes(Pool *pool) {
+        Object *o, *next;
+
+        for (o = pool_take_changes(pool); o; o = next) {
+                next = o->next_changed;
+                pool_forget(pool, o);
+        }
+}
+
+static int found_orphan(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
+        Load *load = userdata;
+
+        return store_problem(load->table, key, key_size, "There are objects, but the record meta/pool is missing", &load->problem);
+}
+
+/* No meta record: fine when nothing else is there either. */
+static int check_empty(DbTxn *txn, Load *load) {
+        int r = 0;
+
+        for (load->table = STORE_FIRST_CLASS; load->table < _STORE_TABLE_MAX && r == 0; load->table++)
+                r = db_iterate(txn, load->table, found_orphan, load);
+        return r;
+}
+
+static int upgrade_once(Store *s, char **ret_problem) {
+        _cleanup_(db_abortp) DbTxn *txn = NULL;
+        int r;
+
+        r = db_begin(s->db, /* write= */ true, &txn);
+        if (r < 0)
+                return r;
+        r = store_upgrade(txn, ret_problem);
+        return r <= 0 ? r : db_commit(take_ptr(txn));
+}
+
+static int upgrade(Store *s, char **ret_problem) {
+        int r;
+
+        for (;;) {
+                r = upgrade_once(s, ret_problem);
+                if (r != -ENOSPC)
+                        return r;
+                r = db_grow(s->db);
+                if (r < 0)
+                        return r;
+        }
+}
+
+int store_load(Store *s, StoreAnswerVisitor visitor, void *userdata, Pool **ret, StoreMeta *ret_meta, char **ret_problem) {
+        _cleanup_(db_abortp) DbTxn *txn = NULL;
+        _cleanup_(pool_freep) Pool *pool = NULL;
+        Load load = { .visitor = visitor, .userdata = userdata };
+        StoreMeta meta = { .next_key = 1 };
+        uint32_t schema;
+        int r;
+
+        r = upgrade(s, ret_problem);
+        if (r < 0)
+                return r;
+        pool = pool_new();
+        if (!pool)
+                return -ENOMEM;
+        load.pool = pool;
+        r = db_begin(s->db, /* write= */ false, &txn);
+        if (r < 0)
+                return r;
+        r = store_read_meta(txn, &schema, &meta, ret_problem);
+        if (r == -ENOENT)
+                r = check_empty(txn, &load);
+        else if (r == 0)
+                r = load_tables(txn, &load);
+        if (load.problem)
+                *ret_problem = load.problem;
+        if (r < 0)
+                return r;
+
+        forget_changes(pool);
+        pool->next_key = MAX_OF(pool->next_key, meta.next_key);
+        *ret = take_ptr(pool);
+        *ret_meta = meta;
+        return 0;
+}

@@ -1,0 +1,98 @@
+/*
+ * The list of changes that one transaction writes
+ */
+
+#include "policyd/store/store.h"
+
+#include "policyd/store/internal.h"
+#include "policyd/store/records.h"
+
+/* Takes value over, also on failure. */
+static int ops_add(StoreOps *ops, unsigned table, const void *key, size_t key_size, char *value) {
+        _cleanup_free_ char *owned = value;
+        StoreOp *items;
+        void *copy;
+
+        if (ops->n == ops->size) {
+                size_t size = ops->size ? ops->size * 2 : 16;
+
+                items = reallocarray(ops->items, size, sizeof(*items));
+                if (!items)
+                        return -ENOMEM;
+                ops->items = items;
+                ops->size = size;
+        }
+        copy = malloc(key_size);
+        if (!copy)
+                return -ENOMEM;
+        memcpy(copy, key, key_size);
+
+        ops->items[ops->n++] = (StoreOp){
+                .table = table,
+                .key = copy,
+                .key_size = key_size,
+                .value = take_ptr(owned),
+        };
+        return 0;
+}
+
+int store_ops_put_meta(StoreOps *ops, const StoreMeta *meta) {
+        char *text;
+        int r;
+
+        r = store_meta_build(meta, &text);
+        return r < 0 ? r : ops_add(ops, STORE_META, "pool", 4, text);
+}
+
+int store_ops_put_object(StoreOps *ops, const Object *o) {
+        uint8_t key[8];
+        char *text;
+        int r;
+
+        r = record_to_text(o, &text);
+        if (r < 0)
+                return r;
+        db_key_u64(o->key, key);
+        return ops_add(ops, STORE_FIRST_CLASS + (unsigned) o->class, key, sizeof(key), text);
+}
+
+int store_ops_del_object(StoreOps *ops, const Object *o) {
+        uint8_t key[8];
+
+        db_key_u64(o->key, key);
+        return ops_add(ops, STORE_FIRST_CLASS + (unsigned) o->class, key, sizeof(key), NULL);
+}
+
+int store_ops_put_answer(StoreOps *ops, const StoreAnswer *answer) {
+        _cleanup_json_ struct json_object *record = NULL;
+        char *text;
+        int r = 0;
+
+        record = json_object_new_object();
+        if (!record)
+                return -ENOMEM;
+        r = r ?: json_add_u64(record, "version", STORE_SCHEMA);
+        r = r ?: json_add_string(record, "digest", answer->digest);
+        r = r ?: json_add_string(record, "path", answer->path);
+        r = r ?: json_add_string(record, "class", object_class_to_string(answer->class));
+        r = r ?: json_add_uuid(record, "object", &answer->object);
+        if (r < 0)
+                return r;
+        text = json_to_text(record);
+        if (!text)
+                return -ENOMEM;
+        return ops_add(ops, STORE_IDEMPOTENCY, answer->key, strlen(answer->key), text);
+}
+
+int store_ops_del_answer(StoreOps *ops, const char *key) {
+        return ops_add(ops, STORE_IDEMPOTENCY, key, strlen(key), NULL);
+}
+
+void store_ops_done(StoreOps *ops) {
+        for (size_t i = 0; i < ops->n; i++) {
+                free(ops->items[i].key);
+                free(ops->items[i].value);
+        }
+        free(ops->items);
+        *ops = (StoreOps){};
+}

@@ -1,0 +1,78 @@
+/*
+ * PGPUs on disk
+ *
+ * "present" is not stored: until the host has reported the card again, nobody knows.
+ */
+
+#include "policyd/store/records.h"
+
+static int pgpu_build(const Object *o, struct json_object *record) {
+        const Pgpu *p = CONTAINER_OF(o, Pgpu, object);
+        int r = 0;
+
+        r = r ?: record_add_reference(record, "host", &p->host->object);
+        r = r ?: json_add_string(record, "pci_id", PCI_TEXT(&p->pci));
+        r = r ?: json_add_string(record, "vendor_id", strempty(p->vendor_id));
+        r = r ?: json_add_string(record, "device_id", strempty(p->device_id));
+        r = r ?: json_add_string(record, "subsystem_vendor_id", strempty(p->subsystem_vendor_id));
+        r = r ?: json_add_string(record, "subsystem_device_id", strempty(p->subsystem_device_id));
+        r = r ?: json_add_string(record, "vendor_name", strempty(p->vendor_name));
+        r = r ?: json_add_string(record, "device_name", strempty(p->device_name));
+        r = r ?: json_add_string(record, "driver", strempty(p->driver));
+        r = r ?: json_add_bool(record, "is_system_display_device", p->is_system_display_device);
+        r = r ?: record_add_reference(record, "gpu_group", p->group ? &p->group->object : NULL);
+        r = r ?: record_add_references(record, "supported", &p->supported);
+        r = r ?: record_add_references(record, "enabled", &p->enabled);
+        return r;
+}
+
+static int pgpu_create(Pool *pool, JsonReader *r, struct json_object *record, const Uuid *id, uint64_t key) {
+        const char *vendor, *device;
+        PciAddress pci;
+        Host *host;
+        Pgpu *p;
+        int q = 0;
+
+        q = q ?: record_get_reference(pool, r, record, "host", CLASS_HOST, &host);
+        q = q ?: json_get_pci_text(r, record, "pci_id", &pci);
+        q = q ?: json_get_string(r, record, "vendor_id", &vendor);
+        q = q ?: json_get_string(r, record, "device_id", &device);
+        q = q ?: pool_add_pgpu(pool, id, key, host, &pci, vendor, device, &p);
+        if (q < 0)
+                return q;
+
+        q = q ?: record_get_text(r, record, "subsystem_vendor_id", &p->subsystem_vendor_id);
+        q = q ?: record_get_text(r, record, "subsystem_device_id", &p->subsystem_device_id);
+        q = q ?: record_get_text(r, record, "vendor_name", &p->vendor_name);
+        q = q ?: record_get_text(r, record, "device_name", &p->device_name);
+        q = q ?: record_get_text(r, record, "driver", &p->driver);
+        q = q ?: json_get_bool(r, record, "is_system_display_device", &p->is_system_display_device);
+        if (q < 0)
+                return q;
+        pool_set_pgpu_present(pool, p, false);
+        return 0;
+}
+
+static int resolve_types(Pool *pool, JsonReader *r, struct json_object *record, const char *member, Pgpu *p,
+        int (*set)(Pool *, Pgpu *, VgpuType *const *, size_t)) {
+        _cleanup_free_ void **types = NULL;
+        size_t n;
+        int q;
+
+        q = record_get_references(pool, r, record, member, CLASS_VGPU_TYPE, &types, &n);
+        return q < 0 ? q : set(pool, p, (VgpuType *const *) types, n);
+}
+
+static int pgpu_resolve(Pool *pool, JsonReader *r, struct json_object *record, Object *o) {
+        Pgpu *p = CONTAINER_OF(o, Pgpu, object);
+        GpuGroup *group;
+        int q = 0;
+
+        q = q ?: record_opt_reference(pool, r, record, "gpu_group", CLASS_GPU_GROUP, &group);
+        q = q ?: pool_set_pgpu_group(pool, p, group);
+        q = q ?: resolve_types(pool, r, record, "supported", p, pool_set_pgpu_supported);
+        q = q ?: resolve_types(pool, r, record, "enabled", p, pool_set_pgpu_enabled);
+        return q;
+}
+
+const RecordCodec pgpu_codec = { .build = pgpu_build, .create = pgpu_create, .resolve = pgpu_resolve };

@@ -1,0 +1,61 @@
+/*
+ * Reservations on disk
+ *
+ * "holds" names a PGPU once for each instance that is still held there.
+ */
+
+#include "policyd/store/records.h"
+
+static int reservation_build(const Object *o, struct json_object *record) {
+        const Reservation *v = CONTAINER_OF(o, Reservation, object);
+        int r = 0;
+
+        r = r ?: json_add_string(record, "name_label", v->name_label);
+        r = r ?: record_add_reference(record, "gpu_group", &v->group->object);
+        r = r ?: record_add_reference(record, "type", &v->type->object);
+        r = r ?: json_add_u64(record, "count", v->count);
+        if (v->expires != UINT64_MAX)
+                r = r ?: json_add_u64(record, "expires", v->expires);
+        r = r ?: json_add_string(record, "owner", strempty(v->owner));
+        r = r ?: record_add_references(record, "holds", &v->holds);
+        return r;
+}
+
+static int reservation_create(Pool *pool, JsonReader *r, struct json_object *record, const Uuid *id, uint64_t key) {
+        GpuGroup *group;
+        VgpuType *type;
+        Reservation *v;
+        const char *name;
+        uint32_t count;
+        int q = 0;
+
+        q = q ?: json_get_string(r, record, "name_label", &name);
+        q = q ?: record_get_reference(pool, r, record, "gpu_group", CLASS_GPU_GROUP, &group);
+        q = q ?: record_get_reference(pool, r, record, "type", CLASS_VGPU_TYPE, &type);
+        q = q ?: json_get_u32(r, record, "count", &count);
+        q = q ?: pool_add_reservation(pool, id, key, name, group, type, count, &v);
+        if (q < 0)
+                return q;
+        v->expires = UINT64_MAX;
+        q = q ?: json_opt_u64(r, record, "expires", &v->expires);
+        q = q ?: record_get_text(r, record, "owner", &v->owner);
+        return q;
+}
+
+static int reservation_resolve(Pool *pool, JsonReader *r, struct json_object *record, Object *o) {
+        Reservation *v = CONTAINER_OF(o, Reservation, object);
+        _cleanup_free_ void **pgpus = NULL;
+        size_t n;
+        int q;
+
+        q = record_get_references(pool, r, record, "holds", CLASS_PGPU, &pgpus, &n);
+        if (q < 0)
+                return q;
+        if (n > v->count)
+                return json_fail(r, "holds", "names %zu PGPUs for %u instances", n, v->count);
+        for (size_t i = 0; i < n && q == 0; i++)
+                q = pool_hold(pool, v, pgpus[i]);
+        return q;
+}
+
+const RecordCodec reservation_codec = { .build = reservation_build, .create = reservation_create, .resolve = reservation_resolve };

@@ -1,0 +1,81 @@
+#pragma once
+
+/*
+ * The pool on disk
+ *
+ * One LMDB environment with these tables; every value is a JSON record with "version":
+ *
+ *   meta         "pool" → {"version":2,"pool":<uuid>,"epoch":7,"next_key":55}; version is the schema's
+ *   host …       one table per class of object; the key is the object's growing number, big-endian
+ *   idempotency  "<uid> <method> <key>" → which object that call made
+ *
+ * store_load() first upgrades a database of an older schema, step by step, in one transaction; then it reads everything and checks
+ * everything. Data that does not decode is never dropped or repaired in silence: -EBADMSG, with the table, the key and the reason as a
+ * sentence. store_write() is all or nothing and durable when it returns 0; a full map is grown up to the limit and the whole list is written again.
+ *
+ * Nothing here logs. Errors: -EBADMSG damaged, -ENOSPC the map or the disk is full, -EBUSY another process has the folder open,
+ * -EPROTONOSUPPORT written by a newer version, -EIO, -ENOMEM.
+ */
+
+#include "common/macros.h"
+#include "policyd/core/pool.h"
+
+#define STORE_SCHEMA 2
+
+typedef enum StoreTable {
+        STORE_META,
+        STORE_FIRST_CLASS,
+        STORE_IDEMPOTENCY = STORE_FIRST_CLASS + _CLASS_MAX,
+        _STORE_TABLE_MAX,
+} StoreTable;
+
+const char *store_table_name(unsigned table);
+
+typedef struct StoreMeta {
+        Uuid pool;         /* null: a new database */
+        uint64_t epoch;    /* highest ever used; 0 in a new database */
+        uint64_t next_key; /* storage keys below were given out */
+} StoreMeta;
+
+/* An answer that is remembered for an idempotency key. Texts belong to the giver. */
+typedef struct StoreAnswer {
+        const char *key;
+        const char *digest; /* of the arguments */
+        const char *path;
+        ObjectClass class;  /* the object whose life bounds the answer's */
+        Uuid object;
+} StoreAnswer;
+
+#define STORE_KEY_MAX 480 /* LMDB takes 511 bytes */
+
+/* A list of changes: written in one transaction, later entries over earlier ones. */
+typedef struct StoreOp {
+        unsigned table;
+        void *key;
+        size_t key_size;
+        char *value; /* NULL: delete; a key that is not there is fine */
+} StoreOp;
+
+typedef struct StoreOps {
+        StoreOp *items;
+        size_t n, size;
+} StoreOps;
+
+int store_ops_put_meta(StoreOps *ops, const StoreMeta *meta);
+int store_ops_put_object(StoreOps *ops, const Object *o);
+int store_ops_del_object(StoreOps *ops, const Object *o);
+int store_ops_put_answer(StoreOps *ops, const StoreAnswer *answer);
+int store_ops_del_answer(StoreOps *ops, const char *key);
+void store_ops_done(StoreOps *ops);
+
+typedef struct Store Store;
+
+int store_open(const char *dir, size_t map_size, size_t map_max, Store **ret);
+Store *store_close(Store *s);
+DEFINE_CLEANUP(Store *, store_close)
+
+typedef int (*StoreAnswerVisitor)(const StoreAnswer *answer, void *userdata);
+
+/* On -EBADMSG and -EPROTONOSUPPORT *ret_problem is a sentence, which the caller frees. Nothing in the pool is noted as changed. */
+int store_load(Store *s, StoreAnswerVisitor visitor, void *userdata, Pool **ret, StoreMeta *ret_meta, char **ret_problem);
+int store_write(Store *s, const StoreOps *ops);

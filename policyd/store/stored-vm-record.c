@@ -1,0 +1,163 @@
+/*
+ * VMs on disk
+ *
+ * The record as it was created (platform and config are JSON objects inside) and where its order stands. A booking "reserved" on disk
+ * means that the order may have been sent since: the mark "sent" is not worth a commit of its own, so the loader reads both alike and the
+ * host's inventory decides (docs/states.md).
+ *
+ * What placement needs is not stored: it is read out of the config again, so that it cannot disagree with it.
+ */
+
+#include "policyd/store/records.h"
+
+#include "protocol/vm-record.h"
+
+static int add_json_text(struct json_object *record, const char *member, const char *text) {
+        struct json_object *o;
+
+        o = json_tokener_parse(isempty(text) ? "{}" : text);
+        return o ? json_add(record, member, o) : -ENOMEM;
+}
+
+static int vm_build(const Object *o, struct json_object *record) {
+        const Vm *vm = CONTAINER_OF(o, Vm, object);
+        int r = 0;
+
+        r = r ?: json_add_string(record, "name_label", vm->name_label);
+        r = r ?: json_add_string(record, "owner", strempty(vm->owner));
+        r = r ?: json_add_string(record, "affinity", strempty(vm->affinity));
+        r = r ?: json_add_string(record, "power_state", power_state_to_string(vm->power_state));
+        r = r ?: json_add_string(record, "booking", booking_state_to_string(vm->booking));
+        r = r ?: record_add_reference(record, "resident_on", vm->resident_on ? &vm->resident_on->object : NULL);
+        r = r ?: record_add_reference(record, "scheduled_on", vm->scheduled_on ? &vm->scheduled_on->object : NULL);
+        if (!uuid_is_null(&vm->token))
+                r = r ?: json_add_uuid(record, "token", &vm->token);
+        if (!uuid_is_null(&vm->stop_token))
+                r = r ?: json_add_uuid(record, "stop_token", &vm->stop_token);
+        r = r ?: json_add_bool(record, "memory_counted", vm->memory_counted);
+        r = r ?: record_add_reference(record, "reservation", vm->reservation ? &vm->reservation->object : NULL);
+        if (vm->decision)
+                r = r ?: add_json_text(record, "decision", vm->decision);
+        r = r ?: add_json_text(record, "platform", vm->platform);
+        r = r ?: add_json_text(record, "config", vm->config);
+        return r;
+}
+
+static int set_json_text(char **field, struct json_object *o) {
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        text = json_to_text(o);
+        if (!text)
+                return -ENOMEM;
+        r = text_set(field, text);
+        return r < 0 ? r : 0;
+}
+
+static int vm_create(Pool *pool, JsonReader *r, struct json_object *record, const Uuid *id, uint64_t key) {
+        struct json_object *platform, *config, *decision = NULL;
+        const char *name;
+        Vm *vm;
+        int q = 0;
+
+        q = q ?: json_get_string(r, record, "name_label", &name);
+        q = q ?: json_get_object(r, record, "platform", &platform);
+        q = q ?: json_get_object(r, record, "config", &config);
+        q = q ?: json_opt_object(r, record, "decision", &decision);
+        q = q ?: pool_add_vm(pool, id, key, name, &vm);
+        if (q < 0)
+                return q;
+
+        q = q ?: record_get_text(r, record, "owner", &vm->owner);
+        q = q ?: record_get_text(r, record, "affinity", &vm->affinity);
+        q = q ?: set_json_text(&vm->platform, platform);
+        q = q ?: set_json_text(&vm->config, config);
+        if (decision)
+                q = q ?: set_json_text(&vm->decision, decision);
+        q = q ?: json_opt_uuid(r, record, "stop_token", &vm->stop_token);
+        q = q ?: json_get_bool(r, record, "memory_counted", &vm->memory_counted);
+        return q;
+}
+
+static int power_from_string(const char *text) {
+        for (PowerState s = 0; s < _POWER_STATE_MAX; s++)
+                if (streq(text, power_state_to_string(s)))
+                        return (int) s;
+        return -EINVAL;
+}
+
+static int booking_from_string(const char *text) {
+        for (BookingState s = 0; s < _BOOKING_STATE_MAX; s++)
+                if (streq(text, booking_state_to_string(s)))
+                        return (int) s;
+        return -EINVAL;
+}
+
+/* A booking says where it is and under which token, or nobody could ever release it. */
+static int check_booking(JsonReader *r, const Vm *vm, int booking, const Uuid *token) {
+        bool somewhere = vm->scheduled_on || vm->resident_on;
+
+        if (booking == BOOKING_NONE)
+                return somewhere ? json_fail(r, "booking", "is 'none' while a host is named") : 0;
+        if (!somewhere)
+                return json_fail(r, "booking", "is '%s' without a host", booking_state_to_string(booking));
+        if (uuid_is_null(token))
+                return json_fail(r, "token", "is missing");
+        return 0;
+}
+
+static int vm_resolve(Pool *pool, JsonReader *r, struct json_object *record, Object *o) {
+        Vm *vm = CONTAINER_OF(o, Vm, object);
+        Host *resident, *scheduled;
+        Uuid token = UUID_NULL;
+        int power, booking;
+        int q = 0;
+
+        q = q ?: record_get_word(r, record, "power_state", power_from_string, &power);
+        q = q ?: record_get_word(r, record, "booking", booking_from_string, &booking);
+        q = q ?: json_opt_uuid(r, record, "token", &token);
+        q = q ?: record_opt_reference(pool, r, record, "resident_on", CLASS_HOST, &resident);
+        q = q ?: record_opt_reference(pool, r, record, "scheduled_on", CLASS_HOST, &scheduled);
+        q = q ?: record_opt_reference(pool, r, record, "reservation", CLASS_RESERVATION, &vm->reservation);
+        q = q ?: pool_set_vm_resident(pool, vm, resident);
+        q = q ?: pool_set_vm_scheduled(pool, vm, scheduled);
+        q = q ?: check_booking(r, vm, booking, &token);
+        q = q ?: vm_refresh_needs(pool, r, vm);
+        if (q < 0)
+                return q;
+        pool_set_vm_power_state(pool, vm, power);
+        pool_set_vm_booking(pool, vm, booking == BOOKING_RESERVED ? BOOKING_SENT : booking, &token);
+        return 0;
+}
+
+int vm_refresh_needs(Pool *pool, JsonReader *r, Vm *vm) {
+        _cleanup_json_ struct json_object *config = NULL;
+        _cleanup_(vm_needs_done) VmNeeds needs = {};
+        bool has_vgpu = false;
+        int q;
+
+        for (size_t i = 0; i < vm->vgpus.n; i++) {
+                const Vgpu *v = vm->vgpus.items[i];
+
+                has_vgpu = has_vgpu || v->type->implementation != TYPE_PASSTHROUGH;
+        }
+        q = json_parse(r, strempty(vm->config), strlen(strempty(vm->config)), &config);
+        if (q < 0)
+                return q;
+        size_t mark = json_enter(r, "config");
+        q = vm_config_needs(r, config, has_vgpu, &needs);
+        if (q < 0)
+                return q;
+        json_leave(r, mark);
+
+        vm->memory = needs.memory;
+        vm->target_is_max = needs.target_memory == needs.max_memory;
+        vm->hvm = needs.hvm;
+        q = strv_set(&vm->networks, (const char *const *) needs.networks);
+        if (q < 0)
+                return q;
+        q = strv_set(&vm->storage, (const char *const *) needs.storage);
+        return q < 0 ? q : 0;
+}
+
+const RecordCodec vm_codec = { .build = vm_build, .create = vm_create, .resolve = vm_resolve };
