@@ -1,0 +1,360 @@
+/*
+ * Cards as a recorded machine
+ *
+ * One PCI domain: a host bridge and the integrated GPU on bus 0, a root port on bus 0 for each board, and behind it what the
+ * board carries. A GRID board is a PCI switch (upstream port, one downstream port a GPU) with each GPU function 0 of
+ * its own bus, as on the real K1 and K2; the buses of the first board's GPUs start at 0x83, where they were seen on
+ * real machines. Ids, class, revision and BAR sizes are the boards' own.
+ */
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "common/io/file.h"
+#include "common/pci-address.h"
+#include "tests/lab/hardware.h"
+
+#define FIRST_BOARD_BUS 0x81 /* of the first switch; its GPUs are two buses on */
+#define FIRST_ROOT_PORT 3
+#define CONFIG_SIZE 256
+
+#define BAR_MEMORY32 0x00000200ULL
+#define BAR_PREFETCH64 0x0014220cULL
+#define BAR_IO 0x00040101ULL
+
+typedef struct Bar {
+        uint64_t size; /* bytes; 0: none */
+        uint64_t flags; /* as in sysfs' resource file */
+} Bar;
+
+typedef struct Function {
+        PciAddress address;
+        uint16_t vendor, device, subsystem_vendor, subsystem_device;
+        uint32_t class; /* class, subclass, programming interface */
+        uint8_t revision;
+        Bar bars[6];
+        uint8_t secondary, subordinate; /* bridges */
+        const char *driver;             /* NULL: none */
+        int boot_vga;                   /* -1: no such file */
+        char parent[128];               /* realpath of what it hangs on */
+} Function;
+
+typedef struct Machine {
+        const char *folder;
+        uint8_t next_bus, next_port;
+        uint64_t next_address; /* where the next BAR stands; addresses only have to differ */
+} Machine;
+
+typedef struct Board {
+        uint16_t vendor, device, subsystem_vendor, subsystem_device;
+        uint8_t revision;
+        size_t n_gpus;
+        bool has_switch;
+        Bar bars[6];
+} Board;
+
+static const Board boards[_CARD_MAX] = {
+        [CARD_K1] = {
+                .vendor = 0x10de, .device = 0x0ff2, .subsystem_vendor = 0x10de, .subsystem_device = 0x1012,
+                .revision = 0xa1, .n_gpus = 4, .has_switch = true,
+                .bars = { { 16 << 20, BAR_MEMORY32 }, { 256 << 20, BAR_PREFETCH64 }, {}, { 32 << 20, BAR_PREFETCH64 }, {},
+                        { 128, BAR_IO } },
+        },
+        [CARD_K2] = {
+                .vendor = 0x10de, .device = 0x11bf, .subsystem_vendor = 0x10de, .subsystem_device = 0x100a,
+                .revision = 0xa1, .n_gpus = 2, .has_switch = true,
+                .bars = { { 16 << 20, BAR_MEMORY32 }, { 128 << 20, BAR_PREFETCH64 }, {}, { 32 << 20, BAR_PREFETCH64 }, {},
+                        { 128, BAR_IO } },
+        },
+        [CARD_MXGPU] = {
+                .vendor = 0x1002, .device = 0x6929, .subsystem_vendor = 0x1002, .subsystem_device = 0x0334,
+                .revision = 0x00, .n_gpus = 1,
+                .bars = { { 8ULL << 30, BAR_PREFETCH64 }, {}, { 2 << 20, BAR_PREFETCH64 }, {}, { 256, BAR_IO },
+                        { 256 << 10, BAR_MEMORY32 } },
+        },
+};
+
+static int write_text(const char *folder, const char *name, const char *text) {
+        _cleanup_free_ char *path = path_join(folder, name);
+        _cleanup_close_ int fd = -1;
+        size_t n = strlen(text);
+
+        if (!path)
+                return -ENOMEM;
+        fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+        if (fd < 0)
+                return -errno;
+        return write(fd, text, n) == (ssize_t) n ? 0 : -EIO;
+}
+
+static int write_hex(const char *folder, const char *name, unsigned digits, uint32_t value) {
+        char text[16];
+
+        snprintf(text, sizeof(text), "0x%0*x\n", (int) digits, value);
+        return write_text(folder, name, text);
+}
+
+static bool function_is_bridge(const Function *f) {
+        return f->class >> 8 == 0x0604;
+}
+
+static void put16(uint8_t *config, size_t offset, uint16_t value) {
+        config[offset] = value & 0xff;
+        config[offset + 1] = value >> 8;
+}
+
+static void put32(uint8_t *config, size_t offset, uint32_t value) {
+        put16(config, offset, value & 0xffff);
+        put16(config, offset + 2, value >> 16);
+}
+
+static void put_bars(uint8_t *config, const Function *f, const uint64_t *starts) {
+        for (size_t i = 0; i < 6; i++) {
+                const Bar *bar = &f->bars[i];
+
+                if (bar->size == 0)
+                        continue;
+                if (bar->flags == BAR_IO)
+                        put32(config, 0x10 + 4 * i, (uint32_t) starts[i] | 0x1);
+                else if (bar->flags == BAR_MEMORY32)
+                        put32(config, 0x10 + 4 * i, (uint32_t) starts[i]);
+                else {
+                        put32(config, 0x10 + 4 * i, (uint32_t) starts[i] | 0xc);
+                        put32(config, 0x14 + 4 * i, starts[i] >> 32);
+                }
+        }
+}
+
+/* The 256 bytes of configuration space: the header, without capabilities. */
+static int write_config(const char *folder, const Function *f, const uint64_t *starts) {
+        _cleanup_free_ char *path = path_join(folder, "config");
+        _cleanup_close_ int fd = -1;
+        uint8_t config[CONFIG_SIZE] = {};
+
+        if (!path)
+                return -ENOMEM;
+
+        put16(config, 0x00, f->vendor);
+        put16(config, 0x02, f->device);
+        put16(config, 0x04, function_is_bridge(f) ? 0x0007 : 0x0000);
+        config[0x08] = f->revision;
+        config[0x09] = f->class & 0xff;
+        config[0x0a] = (f->class >> 8) & 0xff;
+        config[0x0b] = f->class >> 16;
+        if (function_is_bridge(f)) {
+                config[0x0e] = 0x01;
+                config[0x18] = f->address.bus;
+                config[0x19] = f->secondary;
+                config[0x1a] = f->subordinate;
+        } else {
+                put_bars(config, f, starts);
+                put16(config, 0x2c, f->subsystem_vendor);
+                put16(config, 0x2e, f->subsystem_device);
+                config[0x3d] = f->class >> 16 == 0x03 ? 0x01 : 0x00;
+        }
+
+        fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+        if (fd < 0)
+                return -errno;
+        return write(fd, config, sizeof(config)) == (ssize_t) sizeof(config) ? 0 : -EIO;
+}
+
+/* Thirteen lines: six BARs, the ROM, and six windows of a virtual function. */
+static int write_resource(const char *folder, const Function *f, const uint64_t *starts) {
+        char text[13 * 57 + 1];
+        size_t n = 0;
+
+        for (size_t i = 0; i < 13; i++) {
+                const Bar *bar = i < 6 && f->bars[i].size > 0 ? &f->bars[i] : NULL;
+
+                n += snprintf(text + n, sizeof(text) - n, "0x%016llx 0x%016llx 0x%016llx\n",
+                        bar ? (unsigned long long) starts[i] : 0,
+                        bar ? (unsigned long long) (starts[i] + bar->size - 1) : 0,
+                        bar ? (unsigned long long) bar->flags : 0);
+        }
+        return write_text(folder, "resource", text);
+}
+
+static void place_bars(Machine *m, const Function *f, uint64_t *ret_starts) {
+        for (size_t i = 0; i < 6; i++) {
+                uint64_t size = f->bars[i].size;
+
+                ret_starts[i] = 0;
+                if (size == 0)
+                        continue;
+                if (f->bars[i].flags == BAR_IO) {
+                        ret_starts[i] = 0x1000 + 0x100 * (uint64_t) f->address.bus;
+                        continue;
+                }
+                /* 32-bit BARs stand below 4 GiB, 16 MiB apart. */
+                if (f->bars[i].flags == BAR_MEMORY32) {
+                        ret_starts[i] = 0x80000000ULL + ((uint64_t) f->address.bus << 22 & ~(size - 1));
+                        continue;
+                }
+                m->next_address = (m->next_address + size - 1) & ~(size - 1);
+                ret_starts[i] = m->next_address;
+                m->next_address += size;
+        }
+}
+
+static int function_write(Machine *m, const Function *f) {
+        char folder_name[PCI_ADDRESS_TEXT_MAX + 16], text[256];
+        _cleanup_free_ char *folder = NULL;
+        uint64_t starts[6];
+        int r;
+
+        snprintf(folder_name, sizeof(folder_name), "devices/%s", PCI_TEXT(&f->address));
+        folder = path_join(m->folder, folder_name);
+        if (!folder)
+                return -ENOMEM;
+        r = mkdir_parents(folder, 0755);
+        if (r < 0)
+                return r;
+
+        place_bars(m, f, starts);
+        if ((r = write_hex(folder, "vendor", 4, f->vendor)) < 0 ||
+                (r = write_hex(folder, "device", 4, f->device)) < 0 ||
+                (r = write_hex(folder, "subsystem_vendor", 4, f->subsystem_vendor)) < 0 ||
+                (r = write_hex(folder, "subsystem_device", 4, f->subsystem_device)) < 0 ||
+                (r = write_hex(folder, "class", 6, f->class)) < 0 ||
+                (r = write_hex(folder, "revision", 2, f->revision)) < 0 ||
+                (r = write_text(folder, "irq", "0\n")) < 0 ||
+                (r = write_text(folder, "numa_node", "-1\n")) < 0 ||
+                (r = write_text(folder, "enable", function_is_bridge(f) ? "1\n" : "0\n")) < 0 ||
+                (r = write_config(folder, f, starts)) < 0 || (r = write_resource(folder, f, starts)) < 0)
+                return r;
+
+        if (f->boot_vga >= 0 && (r = write_text(folder, "boot_vga", f->boot_vga ? "1\n" : "0\n")) < 0)
+                return r;
+        if (f->driver) {
+                snprintf(text, sizeof(text), "../../../bus/pci/drivers/%s\n", f->driver);
+                r = write_text(folder, "driver.link", text);
+                if (r < 0)
+                        return r;
+        }
+        snprintf(text, sizeof(text), "%s/%s\n", f->parent, PCI_TEXT(&f->address));
+        return write_text(folder, "realpath", text);
+}
+
+static Function bridge_make(const char *parent, PciAddress address, uint16_t vendor, uint16_t device) {
+        Function f = {
+                .address = address,
+                .vendor = vendor,
+                .device = device,
+                .class = 0x060400,
+                .revision = vendor == 0x10b5 ? 0xca : 0x06,
+                .driver = "pcieport",
+                .boot_vga = -1,
+        };
+
+        snprintf(f.parent, sizeof(f.parent), "%s", parent);
+        return f;
+}
+
+/* Writes a bridge and leaves its own path, where what hangs on it goes. */
+static int bridge_write(Machine *m, Function *f, uint8_t secondary, uint8_t subordinate, char *path, size_t size) {
+        f->secondary = secondary;
+        f->subordinate = subordinate;
+        snprintf(path, size, "%s/%s", f->parent, PCI_TEXT(&f->address));
+        return function_write(m, f);
+}
+
+static int gpu_write(Machine *m, const Board *board, const char *parent, uint8_t bus) {
+        Function f = {
+                .address = { .bus = bus },
+                .vendor = board->vendor,
+                .device = board->device,
+                .subsystem_vendor = board->subsystem_vendor,
+                .subsystem_device = board->subsystem_device,
+                .class = 0x030000,
+                .revision = board->revision,
+                .boot_vga = 0,
+        };
+
+        memcpy(f.bars, board->bars, sizeof(f.bars));
+        snprintf(f.parent, sizeof(f.parent), "%s", parent);
+        return function_write(m, &f);
+}
+
+static int board_write(Machine *m, const Board *board) {
+        uint8_t bus = m->next_bus, last = bus + (board->has_switch ? 1 : -1) + board->n_gpus;
+        char root_path[64], up_path[96], down_path[128];
+        Function root, up;
+        int r;
+
+        root = bridge_make("/sys/devices/pci0000:00", (PciAddress){ .dev = m->next_port++ }, 0x8086, 0x0c01);
+        m->next_bus = last + 1;
+        r = bridge_write(m, &root, bus, last, root_path, sizeof(root_path));
+        if (r < 0)
+                return r;
+        if (!board->has_switch)
+                return gpu_write(m, board, root_path, bus);
+
+        up = bridge_make(root_path, (PciAddress){ .bus = bus }, 0x10b5, 0x8747);
+        r = bridge_write(m, &up, bus + 1, last, up_path, sizeof(up_path));
+        for (size_t i = 0; r >= 0 && i < board->n_gpus; i++) {
+                Function down = bridge_make(up_path, (PciAddress){ .bus = bus + 1, .dev = 8 + i }, 0x10b5, 0x8747);
+
+                r = bridge_write(m, &down, bus + 2 + i, bus + 2 + i, down_path, sizeof(down_path));
+                if (r >= 0)
+                        r = gpu_write(m, board, down_path, bus + 2 + i);
+        }
+        return r;
+}
+
+/* The GPU in the processor: it is the machine's own display. BAR2 is the aperture that GVT-g divides. */
+static int integrated_write(Machine *m) {
+        Function f = {
+                .address = { .dev = 2 },
+                .vendor = 0x8086,
+                .device = 0x041a,
+                .subsystem_vendor = 0x15d9,
+                .subsystem_device = 0x0811,
+                .class = 0x030000,
+                .revision = 0x06,
+                .bars = { { 4 << 20, BAR_PREFETCH64 }, {}, { 1 << 30, BAR_PREFETCH64 }, {}, { 64, BAR_IO } },
+                .driver = "i915",
+                .boot_vga = 1,
+                .parent = "/sys/devices/pci0000:00",
+        };
+
+        return function_write(m, &f);
+}
+
+static int host_bridge_write(Machine *m) {
+        Function f = {
+                .vendor = 0x8086,
+                .device = 0x0c08,
+                .subsystem_vendor = 0x15d9,
+                .subsystem_device = 0x0811,
+                .class = 0x060000,
+                .revision = 0x06,
+                .boot_vga = -1,
+                .parent = "/sys/devices/pci0000:00",
+        };
+
+        return function_write(m, &f);
+}
+
+int hardware_write(const char *folder, const Card *cards, size_t n_cards) {
+        _cleanup_free_ char *slots = path_join(folder, "slots");
+        Machine m = {
+                .folder = folder,
+                .next_bus = FIRST_BOARD_BUS,
+                .next_port = FIRST_ROOT_PORT,
+                .next_address = 0x3800000000ULL,
+        };
+        int r;
+
+        if (!slots)
+                return -ENOMEM;
+        r = remove_tree(folder);
+        if (r >= 0)
+                r = mkdir_parents(slots, 0755);
+        if (r >= 0)
+                r = host_bridge_write(&m);
+        for (size_t i = 0; r >= 0 && i < n_cards; i++)
+                r = cards[i] == CARD_GVT ? integrated_write(&m) : board_write(&m, &boards[cards[i]]);
+        return r;
+}
