@@ -171,6 +171,7 @@ int pool_add_vm(Pool *pool, const Uuid *id, uint64_t key, const char *name_label
                 return -ENOMEM;
 
         vm->hvm = true;
+        vm->target_is_max = true;
         if (text_copy(&vm->name_label, name_label) < 0 || TEXTS_INIT(&vm->owner, &vm->affinity) < 0 ||
                 text_copy(&vm->platform, "{}") < 0 || text_copy(&vm->config, "{}") < 0 ||
                 strv_set(&vm->networks, NULL) < 0 || strv_set(&vm->storage, NULL) < 0)

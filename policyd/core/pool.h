@@ -230,6 +230,7 @@ struct Vgpu {
         bool pinned;             /* 6.x platform form: only a PGPU at pinned_pci will do */
         PciAddress pinned_pci;
         bool currently_attached;
+        bool used_hold;          /* its slot was held by vm->reservation, which gets it back if the start fails; stored */
         Pgpu *scheduled_on, *resident_on;
 };
 

@@ -86,6 +86,112 @@ void sentence_share(StrBuf *b, uint32_t size) {
                 strbuf_addf(b, "1/%u of a PGPU", n);
 }
 
+void sentence_unusable_host(StrBuf *b, const Host *h) {
+        if (h->state != HOST_ONLINE)
+                strbuf_addf(b, "%s is %s%s%s", h->name_label, host_state_to_string(h->state),
+                        h->state_reason[0] ? ": " : "", h->state_reason);
+        else
+                strbuf_addf(b, "%s is disabled", h->name_label);
+}
+
+/* Who is on the PGPU: its VMs, else the reservations that hold it. */
+static void sentence_users(StrBuf *b, const Pgpu *p) {
+        if (p->vgpus.n > 0)
+                sentence_vms(b, (Vgpu *const *) p->vgpus.items, p->vgpus.n);
+        if (p->vgpus.n > 0 && p->holds.n > 0)
+                strbuf_add(b, " and ");
+        if (p->holds.n > 0)
+                sentence_reservations(b, (Reservation *const *) p->holds.items, p->holds.n);
+}
+
+void sentence_verdict(StrBuf *b, const PgpuVerdict *v, const VgpuType *t) {
+        const Pgpu *p = v->pgpu;
+
+        switch (error_code_nearness(v->code)) {
+        case 4:
+                sentence_pgpu(b, p);
+                if (t->implementation == TYPE_PASSTHROUGH || v->used >= v->size)
+                        strbuf_add(b, " is full: it has ");
+                else
+                        strbuf_addf(b, " has only %u %% of it left: it has ", (unsigned) ((uint64_t) (v->size - v->used) * 100 / v->size));
+                sentence_users(b, p);
+                return;
+        case 3:
+                sentence_pgpu(b, p);
+                strbuf_addf(b, " %s %s for ", v->held ? "is kept for" : "runs", type_label(v->running));
+                sentence_users(b, p);
+                strbuf_addf(b, ", and %s cannot share a PGPU with it", type_label(t));
+                return;
+        case 2:
+                sentence_pgpu(b, p);
+                strbuf_addf(b, " supports %s, but the type is %s there", type_label(t), ptr_array_contains(&p->disabling, t) ? "being disabled" : "not enabled");
+                return;
+        case 1:
+                sentence_pgpu(b, p);
+                strbuf_addf(b, " does not support %s", type_label(t));
+                return;
+        default:
+                sentence_pgpu(b, p);
+                if (v->code == ERROR_NONE)
+                        strbuf_addf(b, " has room for %u %s", v->capacity, type_label(t));
+                else if (!p->present && p->host->state == HOST_ONLINE)
+                        strbuf_add(b, " is no longer reported by its host");
+                else {
+                        strbuf_add(b, " cannot be used while ");
+                        sentence_unusable_host(b, p->host);
+                }
+        }
+}
+
+static void remedy_make_room(StrBuf *b, const Pgpu *p) {
+        if (p->vgpus.n > 0) {
+                strbuf_addf(b, "Shut down %s", p->vgpus.n > 1 ? "VMs there, of " : "");
+                sentence_vms(b, (Vgpu *const *) p->vgpus.items, p->vgpus.n);
+        }
+        if (p->holds.n > 0) {
+                strbuf_add(b, p->vgpus.n > 0 ? ", or destroy " : "Destroy ");
+                sentence_reservations(b, (Reservation *const *) p->holds.items, p->holds.n);
+                strbuf_add(b, " or start with it");
+        }
+}
+
+void sentence_remedy(StrBuf *b, const PgpuVerdict *v, const VgpuType *t) {
+        const Pgpu *p = v->pgpu;
+
+        switch (error_code_nearness(v->code)) {
+        case 4:
+        case 3:
+                remedy_make_room(b, p);
+                return;
+        case 2:
+                strbuf_addf(b, "Enable %s on ", type_label(t));
+                sentence_pgpu(b, p);
+                return;
+        case 1:
+                if (t->supported_on.n > 0) {
+                        const Pgpu *other = t->supported_on.items[0];
+
+                        strbuf_addf(b, "%s is supported on ", type_label(t));
+                        sentence_pgpu(b, other);
+                        if (t->supported_on.n > 1)
+                                strbuf_addf(b, " and %zu more", t->supported_on.n - 1);
+                        if (other->group)
+                                strbuf_addf(b, "; give the VM a VGPU of group '%s'", other->group->name_label);
+                } else
+                        strbuf_addf(b, "No host of the pool has the hardware for %s; add one that has", type_label(t));
+                return;
+        default:
+                if (v->code == ERROR_NONE)
+                        return;
+                if (p->host->state == HOST_ONLINE && p->present)
+                        strbuf_addf(b, "Enable host %s", p->host->name_label);
+                else if (p->host->state == HOST_ONLINE)
+                        strbuf_addf(b, "Look for the card in %s", p->host->name_label);
+                else
+                        strbuf_addf(b, "Bring host %s back online", p->host->name_label);
+        }
+}
+
 int refusal_take(Refusal *ret, ErrorCode code, StrBuf *b) {
         char *text = strbuf_take(b);
 

@@ -20,12 +20,14 @@ void sentence_reservations(StrBuf *b, Reservation *const *reservations, size_t n
 const char *type_label(const VgpuType *t);
 /* "0000:84:00.0 of beta" */
 void sentence_pgpu(StrBuf *b, const Pgpu *p);
-/* "a quarter", "a 7th", "half", "the whole" */
+/* "a quarter of a PGPU", "1/7 of a PGPU", "a whole PGPU" */
 void sentence_share(StrBuf *b, uint32_t size);
 
-/* What stands in the way on one PGPU, and what would help; two sentences without their full stops. */
+/* What stands in the way on one PGPU, as a clause; and what would help, as a sentence without its full stop. */
 void sentence_verdict(StrBuf *b, const PgpuVerdict *v, const VgpuType *t);
 void sentence_remedy(StrBuf *b, const PgpuVerdict *v, const VgpuType *t);
+/* "alpha is offline: connection refused", "alpha is disabled" */
+void sentence_unusable_host(StrBuf *b, const Host *h);
 
 /* Hands the text to ret under code; -ENOMEM. */
 int refusal_take(Refusal *ret, ErrorCode code, StrBuf *b);

@@ -1,0 +1,159 @@
+/*
+ * Deciding and booking
+ *
+ * A start takes the first host of the ranking that passes every check; the assignment on it is computed again, since keeping one
+ * for each host would cost more than it saves. Booking changes the model in the same step as the decision was made on it, so that
+ * two starts never get one slot.
+ */
+
+#include "policyd/core/decider.h"
+#include "policyd/core/pool-internal.h"
+
+#define DEMAND_MEMORY 4096 /* requests after which older ones count half */
+
+void allocation_done(Allocation *a) {
+        refusal_done(&a->refusal);
+        free(a->pgpus);
+        *a = (Allocation){};
+}
+
+static int allocation_choose(Ranking *r, const Candidate *chosen, Allocation *ret) {
+        size_t n = r->demand.n_vgpus;
+        int error;
+
+        ret->pgpus = calloc(n + 1, sizeof(Pgpu *));
+        if (!ret->pgpus)
+                return -ENOMEM;
+
+        if (n > 0) {
+                error = assigner_try(r->assigner, chosen->host, ret->pgpus);
+                if (error < 0)
+                        return error;
+        }
+
+        ret->n_pgpus = n;
+        ret->host = (Host *) chosen->host;
+        ret->score = n > 0 ? chosen->scores[0] : 0;
+        return 0;
+}
+
+/* Those that could have run it too, best first: the decision record names them. */
+static void allocation_list_runners_up(const Ranking *r, const Candidate *chosen, Allocation *ret) {
+        for (size_t i = 0; i < r->n_fit && ret->n_runners_up < ALLOC_RUNNERS_UP; i++) {
+                const Candidate *c = &r->candidates[i];
+
+                if (c == chosen || c->other != ERROR_NONE)
+                        continue;
+                ret->runners_up[ret->n_runners_up].host = (Host *) c->host;
+                ret->runners_up[ret->n_runners_up++].score = r->demand.n_vgpus > 0 ? c->scores[0] : 0;
+        }
+}
+
+static int decide(Ranking *r, const AllocVisitor *visitor, Allocation *ret) {
+        const Candidate *chosen = NULL;
+        int error;
+
+        error = refuse_vm(r->request->vm, &ret->refusal);
+        if (error < 0)
+                return error;
+
+        for (size_t i = 0; i < r->n; i++) {
+                const Candidate *c = &r->candidates[i];
+                bool is_best = !chosen && candidate_code(c) == ERROR_NONE && ret->refusal.code == ERROR_NONE;
+
+                ret->counts[candidate_code(c)]++;
+                if (is_best)
+                        chosen = c;
+                if (visitor) {
+                        error = visit_candidate(r, c, visitor, is_best);
+                        if (error < 0)
+                                return error;
+                }
+        }
+
+        if (ret->refusal.code != ERROR_NONE)
+                return 0;
+        if (!chosen)
+                return refuse_start(r, &ret->refusal, &ret->nearest);
+
+        allocation_list_runners_up(r, chosen, ret);
+        return allocation_choose(r, chosen, ret);
+}
+
+int allocate(const Pool *pool, const AllocRequest *request, const AllocVisitor *visitor_or_null, Allocation *ret) {
+        _cleanup_(allocation_done) Allocation a = {};
+        _cleanup_ranking_ Ranking r = {};
+        int error;
+
+        error = ranking_init(&r, pool, request);
+        if (error >= 0)
+                error = decide(&r, visitor_or_null, &a);
+        if (error < 0)
+                return error;
+
+        *ret = a;
+        a = (Allocation){};
+        return 0;
+}
+
+/* The weights of best-fit follow what was asked for of late. */
+static void pool_note_demand(Pool *pool, VgpuType *t) {
+        const PtrArray *types = &pool->objects[CLASS_VGPU_TYPE];
+
+        if (++t->demand < DEMAND_MEMORY)
+                return;
+
+        for (size_t i = 0; i < types->n; i++)
+                ((VgpuType *) types->items[i])->demand /= 2;
+}
+
+int allocation_apply(Pool *pool, Vm *vm, Reservation *reservation_or_null, const Allocation *a) {
+        int r;
+
+        if (a->refusal.code != ERROR_NONE || !a->host || a->n_pgpus != vm->vgpus.n)
+                return -EINVAL;
+
+        /* What the start uses up of its reservation is given free first, so that nothing counts twice. */
+        r = pool_set_vm_scheduled(pool, vm, a->host);
+        for (size_t i = 0; r >= 0 && i < vm->vgpus.n; i++) {
+                Vgpu *v = vm->vgpus.items[i];
+
+                if (reservation_serves(reservation_or_null, a->pgpus[i], v->type) && pgpu_own_holds(a->pgpus[i], reservation_or_null) > 0) {
+                        pool_unhold(pool, reservation_or_null, a->pgpus[i]);
+                        vm->reservation = reservation_or_null;
+                        v->used_hold = true;
+                }
+                r = pool_set_vgpu_scheduled(pool, v, a->pgpus[i]);
+                pool_note_demand(pool, v->type);
+        }
+
+        if (r < 0)
+                (void) allocation_release(pool, vm);
+        return r;
+}
+
+int allocation_release(Pool *pool, Vm *vm) {
+        Reservation *reservation = vm->reservation;
+        int r = 0;
+
+        for (size_t i = 0; i < vm->vgpus.n; i++) {
+                Vgpu *v = vm->vgpus.items[i];
+                Pgpu *p = v->scheduled_on;
+
+                if (!p)
+                        continue;
+                (void) pool_set_vgpu_scheduled(pool, v, NULL);
+                /* What became resident is spent; what did not is held again, where it was. */
+                if (v->used_hold && v->resident_on != p && reservation && reservation_serves(reservation, p, v->type) &&
+                        pool_hold(pool, reservation, p) < 0)
+                        r = -ENOMEM;
+                v->used_hold = false;
+        }
+
+        (void) pool_set_vm_scheduled(pool, vm, NULL);
+        if (reservation) {
+                vm->reservation = NULL;
+                object_note(pool, &vm->object, 0, /* store= */ true);
+        }
+        return r;
+}

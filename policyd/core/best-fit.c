@@ -1,0 +1,50 @@
+/*
+ * What a placement strands
+ *
+ * Placing a VGPU on a PGPU takes from every other type that is enabled there the instances that it could still have
+ * had: on an untouched homogeneous PGPU all of them, on one that runs the type already none. Each lost instance weighs what
+ * its type's share of the group's demand is, in millionths; where nothing was asked for yet, the shares are equal.
+ */
+
+#include "policyd/core/pool-internal.h"
+#include "policyd/core/verdict.h"
+
+#define SHARES 1000000u
+
+static uint64_t type_share(const Pgpu *p, const VgpuType *t) {
+        const PtrArray *types = p->group ? &p->group->enabled : &p->enabled;
+        uint64_t demand = 0;
+
+        for (size_t i = 0; i < types->n; i++)
+                demand += ((VgpuType *) types->items[i])->demand;
+
+        return demand > 0 ? t->demand * SHARES / demand : SHARES / MAX_OF(types->n, (size_t) 1);
+}
+
+/* What is left for type s once one t has come to a PGPU on which `used` is taken. */
+static uint32_t capacity_after(const VgpuType *s, const VgpuType *t, uint32_t used) {
+        if (s->size == 0 || !type_may_join(t, s) || used + t->size > PGPU_SIZE)
+                return 0;
+
+        return (PGPU_SIZE - used - t->size) / s->size;
+}
+
+uint64_t pgpu_stranding(const Pgpu *p, const VgpuType *t, const Reservation *reservation) {
+        uint64_t lost = 0;
+
+        for (size_t i = 0; i < p->enabled.n; i++) {
+                const VgpuType *s = p->enabled.items[i];
+                PgpuVerdict before;
+                uint32_t after;
+
+                if (s == t)
+                        continue;
+
+                pgpu_verdict(p, s, reservation, &before);
+                after = capacity_after(s, t, before.used);
+                if (before.capacity > after)
+                        lost += (before.capacity - after) * type_share(p, s);
+        }
+
+        return lost;
+}

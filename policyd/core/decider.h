@@ -1,0 +1,52 @@
+#pragma once
+
+/*
+ * The decider's own: every host looked at for one start
+ *
+ * rank.c evaluates and orders, allocate.c chooses, why-not.c words what is in the way.
+ */
+
+#include "policyd/core/assign.h"
+#include "policyd/core/verdict.h"
+
+typedef struct Candidate {
+        const Host *host;
+        ErrorCode usable;  /* NONE; HOST_OFFLINE; NO_HOSTS_AVAILABLE: refused this start already */
+        ErrorCode gpu;     /* NONE: takes all VGPUs */
+        ErrorCode other;   /* NONE: memory, networks, storage, IOMMU and HVM are fine too */
+        /* Why gpu is not NONE. Together: each VGPU alone fits. */
+        const DemandKind *kind;
+        PgpuVerdict nearest; /* pgpu NULL: the host has none of the group */
+        bool together;
+        const char *missing; /* network or storage */
+        uint64_t memory_available;
+        uint32_t n_own;      /* of the VM's VGPUs, how many the reservation holds room for here */
+        uint64_t *scores;    /* one for each VGPU */
+        size_t tier;
+} Candidate;
+
+typedef struct Ranking {
+        const Pool *pool;
+        const AllocRequest *request;
+        Demand demand;
+        Assigner *assigner;
+        Candidate *candidates;
+        uint64_t *scores;
+        size_t n, n_fit; /* after sorting, those whose GPUs fit come first, best first */
+} Ranking;
+
+/* Evaluates the hosts that the request admits, and sorts. */
+int ranking_init(Ranking *r, const Pool *pool, const AllocRequest *request);
+void ranking_done(Ranking *r);
+#define _cleanup_ranking_ _cleanup_(ranking_done)
+
+/* The code of a host's verdict: GPU refusals of passthrough VGPUs are VM_REQUIRES_GPU. */
+ErrorCode candidate_code(const Candidate *c);
+bool type_needs_iommu(const VgpuType *t);
+
+/* What refuses the VM everywhere: VGPUs without HVM, passthrough with ballooned memory. NONE when nothing. */
+int refuse_vm(const Vm *vm, Refusal *ret);
+/* The refusal of a start that no host can take, and the nearest miss. */
+int refuse_start(const Ranking *r, Refusal *ret, PgpuVerdict *ret_nearest);
+/* Tells the visitor of each PGPU, then the host. */
+int visit_candidate(Ranking *r, const Candidate *c, const AllocVisitor *visitor, bool chosen);

@@ -1,0 +1,300 @@
+/*
+ * Evaluating and ranking hosts
+ *
+ * Each host is looked at once: can it be used, do its GPUs take all VGPUs, does it have memory, networks, storage, IOMMU and
+ * HVM. Hosts whose GPUs fit are sorted into tiers by the scores of the VM's VGPUs, first VGPU first; inside a tier stand the
+ * host that the VM has an affinity to, then the host with the most free memory, then the name.
+ */
+
+#include "policyd/core/decider.h"
+#include "policyd/core/pool-internal.h"
+
+bool type_needs_iommu(const VgpuType *t) {
+        switch (t->implementation) {
+        case TYPE_PASSTHROUGH:
+        case TYPE_NVIDIA_SRIOV:
+        case TYPE_MXGPU:
+                return true;
+        case TYPE_NVIDIA:
+        case TYPE_GVT_G:
+        case _TYPE_IMPLEMENTATION_MAX:
+        case _TYPE_IMPLEMENTATION_INVALID:
+                break;
+        }
+
+        return false;
+}
+
+static bool request_avoids(const AllocRequest *request, const Host *h) {
+        for (size_t i = 0; i < request->n_avoid; i++)
+                if (request->avoid[i] == h)
+                        return true;
+
+        return false;
+}
+
+static const char *first_missing(char *const *wanted, char *const *there) {
+        for (; wanted && *wanted; wanted++)
+                if (!texts_contain(there, *wanted))
+                        return *wanted;
+
+        return NULL;
+}
+
+/* Everything but the GPUs, in XenServer's order. */
+static void candidate_check_others(Candidate *c, const Demand *d) {
+        const Vm *vm = d->vm;
+        const Host *h = c->host;
+        bool iommu = false;
+
+        for (size_t k = 0; k < d->n_kinds; k++)
+                iommu |= type_needs_iommu(d->kinds[k].type);
+
+        c->memory_available = host_memory_available(h);
+
+        if ((c->missing = first_missing(vm->storage, h->storage)))
+                c->other = ERROR_VM_REQUIRES_SR;
+        else if ((c->missing = first_missing(vm->networks, h->networks)))
+                c->other = ERROR_VM_REQUIRES_NET;
+        else if (iommu && !h->iommu)
+                c->other = ERROR_VM_REQUIRES_IOMMU;
+        else if (vm->hvm && !h->hvm)
+                c->other = ERROR_FEATURE_REQUIRES_HVM;
+        else if (vm->memory > c->memory_available)
+                c->other = ERROR_HOST_NOT_ENOUGH_FREE_MEMORY;
+}
+
+/* A host's score for one kind; 0 when no PGPU takes it, and the nearest miss. */
+static uint64_t candidate_score(Candidate *c, const Demand *d, const DemandKind *k, PgpuVerdict *ret_nearest) {
+        bool best_fit = k->group->algorithm == ALGORITHM_BEST_FIT, possible = false;
+        PgpuVerdict nearest = {};
+        uint64_t score = 0;
+        uint32_t own = 0;
+
+        for (size_t i = 0; i < c->host->pgpus.n; i++) {
+                const Pgpu *p = c->host->pgpus.items[i];
+                PgpuVerdict v;
+
+                if (p->group != k->group)
+                        continue;
+
+                pgpu_verdict(p, k->type, d->reservation, &v);
+                if (demand_kind_matches(k, p) && v.capacity == 0 && verdict_is_nearer(&v, &nearest))
+                        nearest = v;
+                if (v.capacity == 0)
+                        continue;
+
+                possible |= demand_kind_matches(k, p);
+                if (best_fit) {
+                        uint64_t stranded = pgpu_stranding(p, k->type, d->reservation) * (PGPU_SIZE + 1) + v.capacity;
+
+                        score = score == 0 ? stranded : MIN_OF(score, stranded);
+                } else
+                        score += v.capacity;
+                if (k->reserved)
+                        own += pgpu_own_holds(p, d->reservation);
+        }
+
+        c->n_own += MIN_OF(own, k->count);
+        *ret_nearest = nearest;
+        return possible ? score : 0;
+}
+
+static void candidate_fail_gpu(Candidate *c, const DemandKind *k, const PgpuVerdict *nearest) {
+        c->kind = k;
+        c->nearest = *nearest;
+        c->gpu = nearest->pgpu ? nearest->code : ERROR_VM_REQUIRES_VGPU;
+}
+
+/* The PGPU that a VGPU would take alone: where several do not fit together, it is the one to speak of. */
+static void candidate_fail_together(Candidate *c, const Demand *d) {
+        const DemandKind *k = &d->kinds[d->kind_of[d->n_vgpus - 1]];
+
+        c->kind = k;
+        c->together = true;
+        c->gpu = ERROR_PGPU_INSUFFICIENT_CAPACITY;
+        for (size_t i = 0; i < c->host->pgpus.n && !c->nearest.pgpu; i++) {
+                const Pgpu *p = c->host->pgpus.items[i];
+
+                if (demand_kind_matches(k, p))
+                        pgpu_verdict(p, k->type, d->reservation, &c->nearest);
+        }
+}
+
+static int candidate_check_gpus(Candidate *c, const Demand *d, Assigner *assigner) {
+        uint64_t scores[DEMAND_VGPUS_MAX];
+        Pgpu *pgpus[DEMAND_VGPUS_MAX];
+        int r;
+
+        for (size_t k = 0; k < d->n_kinds; k++) {
+                PgpuVerdict nearest;
+
+                scores[k] = candidate_score(c, d, &d->kinds[k], &nearest);
+                if (scores[k] == 0) {
+                        candidate_fail_gpu(c, &d->kinds[k], &nearest);
+                        return 0;
+                }
+        }
+
+        for (size_t i = 0; i < d->n_vgpus; i++)
+                c->scores[i] = scores[d->kind_of[i]];
+
+        if (d->n_vgpus <= 1)
+                return 0;
+
+        r = assigner_try(assigner, c->host, pgpus);
+        if (r < 0)
+                return r;
+        if (r == 0)
+                candidate_fail_together(c, d);
+        return 0;
+}
+
+static int candidate_evaluate(Candidate *c, const Demand *d, Assigner *assigner, const AllocRequest *request) {
+        if (!host_is_usable(c->host)) {
+                c->usable = ERROR_HOST_OFFLINE;
+                return 0;
+        }
+        if (request_avoids(request, c->host)) {
+                c->usable = ERROR_NO_HOSTS_AVAILABLE;
+                return 0;
+        }
+
+        candidate_check_others(c, d);
+        return candidate_check_gpus(c, d, assigner);
+}
+
+ErrorCode candidate_code(const Candidate *c) {
+        if (c->usable != ERROR_NONE)
+                return c->usable;
+        if (c->gpu != ERROR_NONE)
+                return c->kind->passthrough ? ERROR_VM_REQUIRES_GPU : c->gpu;
+        return c->other;
+}
+
+static bool candidate_fits_gpus(const Candidate *c) {
+        return c->usable == ERROR_NONE && c->gpu == ERROR_NONE;
+}
+
+/* By what makes a tier: what the reservation holds, then each VGPU's score in the direction of its group's algorithm. */
+static int compare_tier(const Candidate *a, const Candidate *b, const Demand *d) {
+        if (a->n_own != b->n_own)
+                return a->n_own > b->n_own ? -1 : 1;
+
+        for (size_t i = 0; i < d->n_vgpus; i++) {
+                bool most_first = d->kinds[d->kind_of[i]].group->algorithm == ALGORITHM_BREADTH_FIRST;
+
+                if (a->scores[i] != b->scores[i])
+                        return (a->scores[i] < b->scores[i]) != most_first ? -1 : 1;
+        }
+
+        return 0;
+}
+
+static bool vm_prefers(const Vm *vm, const Host *h) {
+        return vm->affinity[0] && (streq(vm->affinity, h->name_label) || streq(vm->affinity, UUID_TEXT(&h->object.id)) ||
+                (!uuid_is_null(&h->host_uuid) && streq(vm->affinity, UUID_TEXT(&h->host_uuid))));
+}
+
+static int compare_candidates(const void *x, const void *y, void *userdata) {
+        const Candidate *a = x, *b = y;
+        const Demand *d = userdata;
+        bool a_fits = candidate_fits_gpus(a), b_fits = candidate_fits_gpus(b);
+        bool a_preferred, b_preferred;
+        int c;
+
+        if (a_fits != b_fits)
+                return a_fits ? -1 : 1;
+
+        if (a_fits) {
+                c = compare_tier(a, b, d);
+                if (c != 0)
+                        return c;
+
+                a_preferred = vm_prefers(d->vm, a->host);
+                b_preferred = vm_prefers(d->vm, b->host);
+                if (a_preferred != b_preferred)
+                        return a_preferred ? -1 : 1;
+                if (a->memory_available != b->memory_available)
+                        return a->memory_available > b->memory_available ? -1 : 1;
+        }
+
+        c = strcmp(a->host->name_label, b->host->name_label);
+        return c ?: (a->host->object.key < b->host->object.key ? -1 : 1);
+}
+
+static void ranking_sort(Ranking *r) {
+        qsort_r(r->candidates, r->n, sizeof(Candidate), compare_candidates, &r->demand);
+
+        r->n_fit = 0;
+        while (r->n_fit < r->n && candidate_fits_gpus(&r->candidates[r->n_fit])) {
+                Candidate *c = &r->candidates[r->n_fit];
+
+                if (r->n_fit > 0)
+                        c->tier = c[-1].tier + (compare_tier(&c[-1], c, &r->demand) != 0);
+                r->n_fit++;
+        }
+}
+
+void ranking_done(Ranking *r) {
+        r->assigner = assigner_free(r->assigner);
+        free(r->candidates);
+        free(r->scores);
+        *r = (Ranking){};
+}
+
+int ranking_init(Ranking *r, const Pool *pool, const AllocRequest *request) {
+        const PtrArray *hosts = &pool->objects[CLASS_HOST];
+        size_t n = request->only ? 1 : hosts->n;
+        int error;
+
+        *r = (Ranking){ .pool = pool, .request = request };
+        error = demand_init(&r->demand, request->vm, request->reservation);
+        if (error < 0)
+                return error;
+
+        r->assigner = assigner_new(&r->demand);
+        r->candidates = calloc(n + 1, sizeof(Candidate));
+        r->scores = calloc(n * r->demand.n_vgpus + 1, sizeof(uint64_t));
+        if (!r->assigner || !r->candidates || !r->scores)
+                return -ENOMEM;
+
+        for (size_t i = 0; i < n; i++) {
+                Candidate *c = &r->candidates[r->n++];
+
+                c->host = request->only ?: hosts->items[i];
+                c->scores = r->scores + i * r->demand.n_vgpus;
+                error = candidate_evaluate(c, &r->demand, r->assigner, request);
+                if (error < 0)
+                        return error;
+        }
+
+        ranking_sort(r);
+        return 0;
+}
+
+int rank_hosts(const Pool *pool, const AllocRequest *request, Host ***ret_hosts, size_t **ret_tier_of, size_t *ret_n) {
+        _cleanup_ranking_ Ranking r = {};
+        _cleanup_free_ size_t *tiers = NULL;
+        _cleanup_free_ Host **hosts = NULL;
+        int error;
+
+        error = ranking_init(&r, pool, request);
+        if (error < 0)
+                return error;
+
+        hosts = calloc(r.n_fit + 1, sizeof(Host *));
+        tiers = calloc(r.n_fit + 1, sizeof(size_t));
+        if (!hosts || !tiers)
+                return -ENOMEM;
+
+        for (size_t i = 0; i < r.n_fit; i++) {
+                hosts[i] = (Host *) r.candidates[i].host;
+                tiers[i] = r.candidates[i].tier;
+        }
+
+        *ret_hosts = take_ptr(hosts);
+        *ret_tier_of = take_ptr(tiers);
+        *ret_n = r.n_fit;
+        return 0;
+}

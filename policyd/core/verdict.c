@@ -1,0 +1,119 @@
+/*
+ * Remaining capacity
+ *
+ * XenServer's five steps for one PGPU and one type, first failure wins; before them, that the host can be used at all. What
+ * a start's own reservation holds there counts as free, but only for VGPUs of the reservation's type.
+ */
+
+#include "policyd/core/pool-internal.h"
+#include "policyd/core/verdict.h"
+
+bool type_may_join(const VgpuType *running, const VgpuType *joining) {
+        return joining->identifier[0] && texts_contain(running->compatible_on_pgpu, joining->identifier);
+}
+
+bool host_is_usable(const Host *h) {
+        return h->state == HOST_ONLINE && h->enabled;
+}
+
+bool reservation_serves(const Reservation *r, const Pgpu *p, const VgpuType *t) {
+        return r && r->type == t && r->group == p->group;
+}
+
+uint32_t pgpu_own_holds(const Pgpu *p, const Reservation *reservation) {
+        uint32_t n = 0;
+
+        for (size_t i = 0; reservation && i < p->holds.n; i++)
+                n += p->holds.items[i] == reservation;
+
+        return n;
+}
+
+/* The first VGPU or hold there that does not admit the type. */
+static bool pgpu_find_obstacle(const Pgpu *p, const VgpuType *t, const Reservation *own, PgpuVerdict *v) {
+        for (size_t i = 0; i < p->vgpus.n; i++) {
+                const Vgpu *there = p->vgpus.items[i];
+
+                if (type_may_join(there->type, t))
+                        continue;
+                v->running = there->type;
+                return true;
+        }
+
+        for (size_t i = 0; i < p->holds.n; i++) {
+                const Reservation *r = p->holds.items[i];
+
+                if (r == own || type_may_join(r->type, t))
+                        continue;
+                v->running = r->type;
+                v->held = true;
+                return true;
+        }
+
+        return false;
+}
+
+void pgpu_verdict(const Pgpu *p, const VgpuType *t, const Reservation *reservation, PgpuVerdict *ret) {
+        const Reservation *own = reservation_serves(reservation, p, t) ? reservation : NULL;
+        uint32_t n_own = pgpu_own_holds(p, own);
+        PgpuVerdict v = {
+                .pgpu = p,
+                .size = PGPU_SIZE,
+                .used = p->used - n_own * t->size,
+                .need = t->implementation == TYPE_PASSTHROUGH ? PGPU_SIZE : t->size,
+        };
+
+        if (!host_is_usable(p->host) || !p->present)
+                v.code = ERROR_HOST_OFFLINE;
+        else if (!ptr_array_contains(&p->supported, t))
+                v.code = ERROR_VGPU_TYPE_NOT_SUPPORTED;
+        else if (!ptr_array_contains(&p->enabled, t) || ptr_array_contains(&p->disabling, t))
+                v.code = ERROR_VGPU_TYPE_NOT_ENABLED;
+        else if (pgpu_find_obstacle(p, t, own, &v))
+                v.code = ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE;
+        else if (t->implementation == TYPE_PASSTHROUGH)
+                v.capacity = p->vgpus.n == 0 && p->holds.n == n_own;
+        else if (t->size > 0 && v.used <= v.size)
+                v.capacity = (v.size - v.used) / t->size;
+
+        if (v.code == ERROR_NONE && v.capacity == 0) {
+                v.code = ERROR_PGPU_INSUFFICIENT_CAPACITY;
+                v.held = p->holds.n > n_own;
+        }
+        *ret = v;
+}
+
+uint32_t pgpu_capacity(const Pgpu *p, const VgpuType *t) {
+        PgpuVerdict v;
+
+        pgpu_verdict(p, t, NULL, &v);
+        return v.capacity;
+}
+
+bool verdict_is_nearer(const PgpuVerdict *a, const PgpuVerdict *b) {
+        if (!b->pgpu)
+                return true;
+        if (error_code_nearness(a->code) != error_code_nearness(b->code))
+                return error_code_nearness(a->code) > error_code_nearness(b->code);
+
+        /* Of two equal misses, the one that is nobody's reservation: it is the easier to make room on. */
+        return b->held && !a->held;
+}
+
+uint64_t group_capacity(const GpuGroup *g, const VgpuType *t, PgpuVerdict *ret_nearest) {
+        PgpuVerdict nearest = { .code = ERROR_GPU_GROUP_CONTAINS_NO_PGPUS };
+        uint64_t sum = 0;
+
+        for (size_t i = 0; i < g->pgpus.n; i++) {
+                PgpuVerdict v;
+
+                pgpu_verdict(g->pgpus.items[i], t, NULL, &v);
+                sum += v.capacity;
+                if (v.code != ERROR_NONE && verdict_is_nearer(&v, &nearest))
+                        nearest = v;
+        }
+
+        if (ret_nearest)
+                *ret_nearest = sum > 0 ? (PgpuVerdict){} : nearest;
+        return sum;
+}

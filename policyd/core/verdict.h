@@ -1,0 +1,19 @@
+#pragma once
+
+/*
+ * Parts of a verdict, for the files of the decider
+ */
+
+#include "policyd/core/allocate.h"
+
+/* Whether a PGPU that runs one type takes another: the list of the one that runs decides. */
+bool type_may_join(const VgpuType *running, const VgpuType *joining);
+bool host_is_usable(const Host *h);
+/* Whether the reservation's holds on p count as free for a VGPU of type t. */
+bool reservation_serves(const Reservation *r, const Pgpu *p, const VgpuType *t);
+uint32_t pgpu_own_holds(const Pgpu *p, const Reservation *reservation);
+/* Of two misses; b without a PGPU is farther than anything. */
+bool verdict_is_nearer(const PgpuVerdict *a, const PgpuVerdict *b);
+
+/* What placing one VGPU of type t on p takes from the other types enabled there, weighted by their demand; best-fit.c. */
+uint64_t pgpu_stranding(const Pgpu *p, const VgpuType *t, const Reservation *reservation);
