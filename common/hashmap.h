@@ -16,7 +16,7 @@ HashMap *hashmap_new_string(void);
 HashMap *hashmap_free(HashMap *m); /* not the values; returns NULL */
 DEFINE_CLEANUP(HashMap *, hashmap_free)
 
-int hashmap_put(HashMap *m, const void *key, void *value); /* -EEXIST, -ENOMEM */
+int hashmap_put(HashMap *m, const void *key, void *value); /* -EEXIST, -ENOMEM, -EINVAL for a NULL value */
 void *hashmap_get(const HashMap *m, const void *key);      /* NULL when absent */
 void *hashmap_remove(HashMap *m, const void *key);         /* the value, or NULL */
 size_t hashmap_size(const HashMap *m);

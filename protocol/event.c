@@ -99,7 +99,7 @@ static int vm_members_parse(JsonReader *r, struct json_object *o, VmEvent *e) {
 
         q = record_opt_text(r, o, "stage", "", &e->stage);
         if (q >= 0)
-                q = json_opt_double(r, o, "progress", &e->progress);
+                q = record_opt_progress(r, o, &e->progress);
         if (q >= 0)
                 q = json_opt_u32(r, o, "domid", &e->domid);
         if (q >= 0)

@@ -5,9 +5,9 @@
  * only: each has one function that reads it and one that builds it.
  */
 
-#include <stdio.h>
 #include <strings.h>
 
+#include "common/parse.h"
 #include "protocol/gpu-record.h"
 #include "protocol/record.h"
 
@@ -126,20 +126,29 @@ static int parse_implementation(JsonReader *r, struct json_object *o, VgpuRecord
         return q;
 }
 
-static int parse_members(JsonReader *r, struct json_object *o, VgpuRecord *v) {
-        const char *device = NULL;
-        PciAddress virtual = {};
-        bool present;
+static int parse_id(JsonReader *r, struct json_object *o, VgpuRecord *v) {
+        const char *device;
+        uint32_t number;
         int q;
 
         q = record_get_id(r, o, "id", &v->vm, &device);
         if (q < 0)
                 return q;
-        v->device = strdup(device);
-        if (!v->device)
-                return -ENOMEM;
+        if (parse_u32(device, &number) < 0 || number > VGPU_DEVICE_MAX)
+                return json_fail(r, "id[1]", "is '%.64s', not a device from 0 to %d", device, VGPU_DEVICE_MAX);
 
-        q = json_opt_u32(r, o, "position", &v->position);
+        v->device = strdup(device);
+        return v->device ? 0 : -ENOMEM;
+}
+
+static int parse_members(JsonReader *r, struct json_object *o, VgpuRecord *v) {
+        PciAddress virtual = {};
+        bool present;
+        int q;
+
+        q = parse_id(r, o, v);
+        if (q >= 0)
+                q = json_opt_u32(r, o, "position", &v->position);
         if (q >= 0)
                 q = json_get_pci(r, o, "physical_pci_address", &v->physical_pci_address);
         if (q >= 0)

@@ -258,7 +258,7 @@ static int vm_parse_members(JsonReader *r, struct json_object *o, InventoryVm *v
         if (q >= 0)
                 q = record_opt_text(r, o, "stage", "", &v->stage);
         if (q >= 0)
-                q = json_opt_double(r, o, "progress", &v->progress);
+                q = record_opt_progress(r, o, &v->progress);
         if (q >= 0)
                 q = json_opt_u32(r, o, "domid", &v->domid);
         if (q >= 0)

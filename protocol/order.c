@@ -89,13 +89,40 @@ static int build_head(uint64_t epoch, const Uuid *token, struct json_object **re
         return 0;
 }
 
+/* The domain gets the VM's uuid, whatever the config that came with it says; the VM's own config stays as it is. */
+static int build_vm(const VmRecord *v, struct json_object **ret) {
+        _cleanup_json_ struct json_object *vm = NULL, *config = NULL;
+        struct json_object *c_info;
+        int r;
+
+        r = vm_record_build(v, &vm);
+        if (r < 0)
+                return r;
+        if (v->config && json_object_deep_copy(v->config, &config, NULL) < 0)
+                return -ENOMEM;
+
+        if (config && json_object_object_get_ex(config, "c_info", &c_info) &&
+            json_object_is_type(c_info, json_type_object) && json_object_object_get_ex(c_info, "uuid", NULL)) {
+                r = json_add_uuid(c_info, "uuid", &v->uuid);
+                if (r < 0)
+                        return r;
+        }
+        if (config)
+                r = json_add(vm, "config", take_ptr(config));
+        if (r < 0)
+                return r;
+
+        *ret = take_ptr(vm);
+        return 0;
+}
+
 int start_order_build(const StartOrder *order, struct json_object **ret) {
         _cleanup_json_ struct json_object *o = NULL, *vm = NULL;
         int r;
 
         r = build_head(order->epoch, &order->token, &o);
         if (r >= 0)
-                r = vm_record_build(&order->vm, &vm);
+                r = build_vm(&order->vm, &vm);
         if (r >= 0)
                 r = json_add(o, "vm", take_ptr(vm));
         if (r >= 0)

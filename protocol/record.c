@@ -39,6 +39,20 @@ int record_opt_text(JsonReader *r, struct json_object *o, const char *member, co
         return 0;
 }
 
+int record_opt_progress(JsonReader *r, struct json_object *o, double *ret) {
+        double progress = 0;
+        int q;
+
+        q = json_opt_double(r, o, "progress", &progress);
+        if (q < 0)
+                return q;
+        if (progress < 0 || progress > 1)
+                return json_fail(r, "progress", "is %g, not from 0 to 1", progress);
+
+        *ret = progress;
+        return 0;
+}
+
 int record_opt_strv(JsonReader *r, struct json_object *o, const char *member, char ***ret) {
         _cleanup_(strv_freep) char **v = NULL;
         int q;
@@ -98,22 +112,31 @@ int record_check_version(JsonReader *r, struct json_object *o) {
         return 0;
 }
 
-int record_get_id(JsonReader *r, struct json_object *o, const char *member, Uuid *ret_vm, const char **ret_device) {
-        struct json_object *id, *vm, *device;
+/* NULL when it is no string, or one with a NUL character. */
+static const char *plain_text(struct json_object *o) {
         const char *text;
+
+        if (!json_object_is_type(o, json_type_string))
+                return NULL;
+
+        text = json_object_get_string(o);
+        return strlen(text) == (size_t) json_object_get_string_len(o) ? text : NULL;
+}
+
+int record_get_id(JsonReader *r, struct json_object *o, const char *member, Uuid *ret_vm, const char **ret_device) {
+        struct json_object *id;
+        const char *text, *device;
         int q;
 
         q = json_get_array(r, o, member, &id);
         if (q < 0)
                 return q;
 
-        vm = json_object_array_get_idx(id, 0);
-        device = json_object_array_get_idx(id, 1);
-        if (json_object_array_length(id) != 2 || !json_object_is_type(vm, json_type_string) ||
-            !json_object_is_type(device, json_type_string))
+        text = plain_text(json_object_array_get_idx(id, 0));
+        device = plain_text(json_object_array_get_idx(id, 1));
+        if (json_object_array_length(id) != 2 || !text || !device)
                 return json_fail(r, member, "is not an array of the VM's UUID and the device, both strings");
 
-        text = json_object_get_string(vm);
         if (uuid_from_string(text, ret_vm) < 0) {
                 size_t mark = json_enter(r, member);
 
@@ -123,7 +146,7 @@ int record_get_id(JsonReader *r, struct json_object *o, const char *member, Uuid
                 return -EINVAL;
         }
 
-        *ret_device = json_object_get_string(device);
+        *ret_device = device;
         return 0;
 }
 

@@ -13,6 +13,9 @@
 int record_get_text(JsonReader *r, struct json_object *o, const char *member, char **ret);
 int record_opt_text(JsonReader *r, struct json_object *o, const char *member, const char *fallback, char **ret);
 
+/* "progress", from 0 to 1. */
+int record_opt_progress(JsonReader *r, struct json_object *o, double *ret);
+
 /* A vector of strings, empty when absent; never NULL on success. */
 int record_opt_strv(JsonReader *r, struct json_object *o, const char *member, char ***ret);
 

@@ -5,7 +5,6 @@
  * from b_info, type from c_info, bridges from nics, images from disks.
  */
 
-#include <stdio.h>
 #include <strings.h>
 
 #include "common/parse.h"

@@ -63,7 +63,7 @@ static int parse_arguments(Daemon *d, const DaemonInfo *info, int argc, char **a
 
         extra = calloc((size_t) argc + 1, sizeof(*extra));
         if (!extra)
-                return -ENOMEM;
+                return log_errno(-ENOMEM, "Failed to read the arguments");
         d->extra_args = extra;
 
         optind = 0; /* start anew: tests call this more than once */

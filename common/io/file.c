@@ -240,7 +240,7 @@ static int remove_entry(int folder_fd, const char *name) {
 
         if (unlinkat(folder_fd, name, 0) == 0 || errno == ENOENT)
                 return 0;
-        if (errno != EISDIR && errno != EPERM)
+        if (errno != EISDIR)
                 return -errno;
 
         r = remove_content(folder_fd, name);

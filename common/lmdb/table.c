@@ -69,14 +69,15 @@ static int open_environment(Db *db, const char *dir, unsigned n_tables) {
         r = mdb_env_set_maxdbs(db->env, n_tables);
         if (r == 0)
                 r = mdb_env_set_mapsize(db->env, db->map_size);
+        /* MDB_NOTLS: one thread may hold several reading transactions. */
         if (r == 0)
-                r = mdb_env_open(db->env, dir, 0, FILE_MODE);
+                r = mdb_env_open(db->env, dir, MDB_NOTLS, FILE_MODE);
         if (r == 0)
                 r = mdb_env_info(db->env, &info);
         if (r != 0)
                 return to_errno(r);
 
-        /* A map that had grown before stays as large. */
+        /* LMDB itself takes a larger map when the file holds more than map_size. */
         db->map_size = info.me_mapsize;
         return 0;
 }

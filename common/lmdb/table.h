@@ -30,6 +30,7 @@ DEFINE_CLEANUP(Db *, db_close)
 int db_grow(Db *db);
 size_t db_map_size(const Db *db);
 
+/* After a failed put or del the transaction is only good for db_abort(). */
 int db_begin(Db *db, bool write, DbTxn **ret);
 int db_commit(DbTxn *txn);        /* frees the transaction, also on failure */
 DbTxn *db_abort(DbTxn *txn);

@@ -1,0 +1,95 @@
+/*
+ * Building JSON records
+ *
+ * json-c reports a failed allocation as NULL or -1 and leaves the value to the caller; here it is -ENOMEM and the
+ * value is gone, so that a builder is a chain of calls.
+ */
+
+#include <stdio.h>
+
+#include "common/json/json-get.h"
+
+/* json-c spells null as NULL, so a NULL value is a failed allocation of the caller's. */
+int json_add(struct json_object *o, const char *member, struct json_object *value) {
+        if (!value)
+                return -ENOMEM;
+        if (json_object_object_add(o, member, value) < 0) {
+                json_object_put(value);
+                return -ENOMEM;
+        }
+        return 0;
+}
+
+int json_add_string(struct json_object *o, const char *member, const char *value) {
+        return json_add(o, member, json_object_new_string(strempty(value)));
+}
+
+int json_add_u64(struct json_object *o, const char *member, uint64_t value) {
+        return json_add(o, member, json_object_new_uint64(value));
+}
+
+int json_add_i64(struct json_object *o, const char *member, int64_t value) {
+        return json_add(o, member, json_object_new_int64(value));
+}
+
+int json_add_double(struct json_object *o, const char *member, double value) {
+        char text[32];
+
+        /* json-c writes 17 digits; nine are enough for what travels, and 0.6 stays 0.6 for people. */
+        snprintf(text, sizeof(text), "%.9g", value);
+        return json_add(o, member, json_object_new_double_s(value, text));
+}
+
+int json_add_bool(struct json_object *o, const char *member, bool value) {
+        return json_add(o, member, json_object_new_boolean(value));
+}
+
+int json_add_uuid(struct json_object *o, const char *member, const Uuid *value) {
+        return json_add_string(o, member, UUID_TEXT(value));
+}
+
+int json_add_pci(struct json_object *o, const char *member, const PciAddress *value) {
+        _cleanup_json_ struct json_object *address = NULL;
+        int r;
+
+        address = json_object_new_object();
+        if (!address)
+                return -ENOMEM;
+
+        r = json_add_u64(address, "domain", value->domain);
+        if (r >= 0)
+                r = json_add_u64(address, "bus", value->bus);
+        if (r >= 0)
+                r = json_add_u64(address, "dev", value->dev);
+        if (r >= 0)
+                r = json_add_u64(address, "fn", value->fn);
+        if (r < 0)
+                return r;
+
+        return json_add(o, member, take_ptr(address));
+}
+
+int json_add_strv(struct json_object *o, const char *member, const char *const *v) {
+        _cleanup_json_ struct json_object *array = NULL;
+
+        array = json_object_new_array();
+        if (!array)
+                return -ENOMEM;
+
+        for (; v && *v; v++) {
+                struct json_object *text = json_object_new_string(*v);
+
+                if (!text || json_object_array_add(array, text) < 0) {
+                        json_object_put(text);
+                        return -ENOMEM;
+                }
+        }
+
+        return json_add(o, member, take_ptr(array));
+}
+
+char *json_to_text(struct json_object *o) {
+        const char *text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+
+        return text ? strdup(text) : NULL;
+}
