@@ -1,0 +1,107 @@
+/*
+ * Signals
+ *
+ * Called by the policy after a commit and its replies: one PropertiesChanged for each changed object, InterfacesAdded and -Removed,
+ * and the Manager's own. A signal that cannot be sent is dropped: what is true stands in the properties.
+ */
+
+#include "policyd/bus/bus-private.h"
+
+#define PROPERTIES_MAX 64
+
+uint32_t count_hosts_online(Bus *bus) {
+        const PtrArray *hosts = &policy_pool(bus->policy)->objects[CLASS_HOST];
+        uint32_t n = 0;
+
+        for (size_t i = 0; i < hosts->n; i++)
+                n += ((const Host *) hosts->items[i])->state == HOST_ONLINE;
+        return n;
+}
+
+static void announce_hosts_online(Bus *bus) {
+        uint32_t n = count_hosts_online(bus);
+
+        if (n == bus->hosts_online)
+                return;
+        bus->hosts_online = n;
+        sd_bus_emit_properties_changed(bus->bus, POLICY_PATH, POLICY_IFACE_MANAGER, "HostsOnline", NULL);
+}
+
+static void announce_properties(Bus *bus, const Object *o) {
+        const BusClass *class = bus_class(o->class);
+        const char *names[PROPERTIES_MAX + 1];
+        size_t n = 0;
+
+        for (size_t i = 0; class->properties[i]; i++)
+                if ((o->changed >> i & 1) && *class->properties[i])
+                        names[n++] = class->properties[i];
+        names[n] = NULL;
+        if (n > 0)
+                sd_bus_emit_properties_changed_strv(bus->bus, OBJECT_PATH(o), class->interface, (char **) names);
+}
+
+static void on_changed(const Object *o, void *userdata) {
+        Bus *bus = userdata;
+
+        bus->announcing = true;
+        if (o->removed) {
+                bus->tombstone = o;
+                if (!o->is_new)
+                        sd_bus_emit_object_removed(bus->bus, OBJECT_PATH(o));
+                bus->tombstone = NULL;
+        } else if (o->is_new)
+                sd_bus_emit_object_added(bus->bus, OBJECT_PATH(o));
+        else
+                announce_properties(bus, o);
+        if (o->class == CLASS_HOST)
+                announce_hosts_online(bus);
+        bus->announcing = false;
+}
+
+static void on_job_new(const Job *j, void *userdata) {
+        Bus *bus = userdata;
+
+        sd_bus_emit_signal(bus->bus, POLICY_PATH, POLICY_IFACE_MANAGER, "JobNew", "o", OBJECT_PATH(j));
+}
+
+static void on_job_removed(const Job *j, const char *result, void *userdata) {
+        Bus *bus = userdata;
+
+        sd_bus_emit_signal(bus->bus, POLICY_PATH, POLICY_IFACE_MANAGER, "JobRemoved", "os", OBJECT_PATH(j), result);
+}
+
+/* What was shown between the last commit and the failed one never was: nothing to take back. */
+static void on_rebuilt(void *userdata) {
+        Bus *bus = userdata;
+
+        bus->announcing = true;
+        announce_hosts_online(bus);
+        bus->announcing = false;
+}
+
+static void on_status(const char *line, void *userdata) {
+        Bus *bus = userdata;
+
+        if (bus->options.status)
+                bus->options.status(line, bus->options.userdata);
+}
+
+static void on_stale(const char *message, void *userdata) {
+        Bus *bus = userdata;
+
+        /* The policy has logged why; the unit does not start policyd again after this status. */
+        sd_event_exit(bus->event, POLICY_EXIT_STALE);
+}
+
+const PolicyListener *bus_listener(void) {
+        static const PolicyListener listener = {
+                .changed = on_changed,
+                .job_new = on_job_new,
+                .job_removed = on_job_removed,
+                .rebuilt = on_rebuilt,
+                .status = on_status,
+                .stale = on_stale,
+        };
+
+        return &listener;
+}

@@ -1,0 +1,76 @@
+/*
+ * org.xenvgpu.Policy1.Host
+ */
+
+#include "policyd/bus/bus-private.h"
+
+static int method_remove(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Host *h = userdata;
+        Bus *bus = h->object.userdata;
+        _cleanup_refusal_ Refusal refusal = {};
+
+        return bus_finish(bus, m, hosts_remove(bus->policy, h, &refusal), &refusal, error);
+}
+
+static int set_enabled(sd_bus_message *m, Host *h, bool enabled, sd_bus_error *error) {
+        Bus *bus = h->object.userdata;
+        _cleanup_refusal_ Refusal refusal = {};
+
+        return bus_finish(bus, m, hosts_set_enabled(bus->policy, h, enabled, &refusal), &refusal, error);
+}
+
+static int method_enable(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        return set_enabled(m, userdata, /* enabled= */ true, error);
+}
+
+static int method_disable(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        return set_enabled(m, userdata, /* enabled= */ false, error);
+}
+
+static int method_declare_dead(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Host *h = userdata;
+        Bus *bus = h->object.userdata;
+        _cleanup_refusal_ Refusal refusal = {};
+
+        return bus_finish(bus, m, hosts_declare_dead(bus->policy, h, &refusal), &refusal, error);
+}
+
+static DECLARE_GETTER(get_state) {
+        return sd_bus_message_append(reply, "s", host_state_to_string(*(const HostState *) userdata));
+}
+
+/* Empty until the host was first met. */
+static DECLARE_GETTER(get_host_uuid) {
+        const Uuid *id = userdata;
+
+        return sd_bus_message_append(reply, "s", uuid_is_null(id) ? "" : UUID_TEXT(id));
+}
+
+static const sd_bus_vtable host_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD("Remove", NULL, NULL, method_remove, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("Enable", NULL, NULL, method_enable, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("Disable", NULL, NULL, method_disable, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("DeclareDead", NULL, NULL, method_declare_dead, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_PROPERTY("UUID", "s", get_uuid, offsetof(Host, object.id), SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("NameLabel", "s", NULL, offsetof(Host, name_label), SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Address", "s", NULL, offsetof(Host, address), SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("State", "s", get_state, offsetof(Host, state), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("StateReason", "s", NULL, offsetof(Host, state_reason), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Enabled", "b", get_bool, offsetof(Host, enabled), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("HostUUID", "s", get_host_uuid, offsetof(Host, host_uuid), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("BootID", "s", NULL, offsetof(Host, boot_id), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("MemoryTotal", "t", NULL, offsetof(Host, memory_total), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("MemoryFree", "t", NULL, offsetof(Host, memory_free), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Networks", "as", NULL, offsetof(Host, networks), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Storage", "as", NULL, offsetof(Host, storage), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("PGPUs", "ao", get_refs, offsetof(Host, pgpus), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_VTABLE_END,
+};
+
+const BusClass bus_class_host = {
+        .interface = POLICY_IFACE_HOST,
+        .vtable = host_vtable,
+        .properties = (const char *const[]){ "", "", "State", "StateReason", "Enabled", "HostUUID", "BootID", "MemoryTotal", "MemoryFree",
+                "Networks", "Storage", "PGPUs", NULL },
+};

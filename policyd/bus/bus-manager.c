@@ -1,0 +1,379 @@
+/*
+ * org.xenvgpu.Policy1.Manager: what makes objects and finds them
+ */
+
+#include <inttypes.h>
+
+#include "policyd/bus/bus-private.h"
+
+#define LIST_LIMIT_DEFAULT 500
+#define LIST_LIMIT_MAX 1000
+#define FILTERS_MAX 16
+
+/* The ends of a creating method: the refusal, or the key kept and the reply later. */
+static int finish_create(Bus *bus, sd_bus_message *m, int r, Refusal *refusal, const KeyUse *key, Object *const *made, sd_bus_error *error) {
+        r = bus_decided(r, refusal, error);
+        if (r < 0)
+                return r;
+        r = bus_key_record(bus, m, key, *made, error);
+        return r < 0 ? r : bus_reply_object(bus, m, *made, error);
+}
+
+static int method_add_host(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Bus *bus = userdata;
+        _cleanup_refusal_ Refusal refusal = {};
+        _cleanup_strbuf_ StrBuf arguments = {};
+        _cleanup_key_use_ KeyUse key = {};
+        const char *name, *address;
+        Options options;
+        Host *host = NULL;
+        int r;
+
+        r = sd_bus_message_read(m, "ss", &name, &address);
+        if (r < 0)
+                return r;
+        r = options_read(m, OPTION_IDEMPOTENCY_KEY, &options, error);
+        if (r < 0)
+                return r;
+        strbuf_addf(&arguments, "%s\n%s", name, address);
+        r = bus_key_check(bus, m, method_add_host, &options, &arguments, &key, error);
+        if (r != 0)
+                return r;
+
+        r = hosts_add(bus->policy, name, address, &host, &refusal);
+        return finish_create(bus, m, r, &refusal, &key, (Object **) &host, error);
+}
+
+static int method_create_gpu_group(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Bus *bus = userdata;
+        _cleanup_refusal_ Refusal refusal = {};
+        _cleanup_strbuf_ StrBuf arguments = {};
+        _cleanup_key_use_ KeyUse key = {};
+        const char *name_label;
+        Options options;
+        GpuGroup *group = NULL;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &name_label);
+        if (r < 0)
+                return r;
+        r = options_read(m, OPTION_IDEMPOTENCY_KEY | OPTION_NAME_DESCRIPTION, &options, error);
+        if (r < 0)
+                return r;
+        strbuf_add(&arguments, name_label);
+        r = bus_key_check(bus, m, method_create_gpu_group, &options, &arguments, &key, error);
+        if (r != 0)
+                return r;
+
+        r = groups_create(bus->policy, name_label, strempty(options.name_description), &group, &refusal);
+        return finish_create(bus, m, r, &refusal, &key, (Object **) &group, error);
+}
+
+/* CreateVM and ImportVM differ in the use case alone. */
+static int create_vm(Bus *bus, sd_bus_message *m, sd_bus_message_handler_t handler,
+        int (*create)(Policy *p, const char *record, Vm **ret, Refusal *refusal), sd_bus_error *error) {
+        _cleanup_refusal_ Refusal refusal = {};
+        _cleanup_strbuf_ StrBuf arguments = {};
+        _cleanup_key_use_ KeyUse key = {};
+        const char *record;
+        Options options;
+        Vm *vm = NULL;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &record);
+        if (r < 0)
+                return r;
+        r = options_read(m, OPTION_IDEMPOTENCY_KEY, &options, error);
+        if (r < 0)
+                return r;
+        strbuf_add(&arguments, record);
+        r = bus_key_check(bus, m, handler, &options, &arguments, &key, error);
+        if (r != 0)
+                return r;
+
+        r = create(bus->policy, record, &vm, &refusal);
+        return finish_create(bus, m, r, &refusal, &key, (Object **) &vm, error);
+}
+
+static int method_create_vm(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        return create_vm(userdata, m, method_create_vm, vms_create, error);
+}
+
+static int method_import_vm(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        return create_vm(userdata, m, method_import_vm, vms_import, error);
+}
+
+static int method_create_vgpu(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Bus *bus = userdata;
+        _cleanup_refusal_ Refusal refusal = {};
+        _cleanup_strbuf_ StrBuf arguments = {};
+        _cleanup_key_use_ KeyUse key = {};
+        const char *vm_path, *group_path, *type_path;
+        Object *vm, *group, *type = NULL;
+        Options options;
+        Vgpu *vgpu = NULL;
+        int r;
+
+        r = sd_bus_message_read(m, "ooo", &vm_path, &group_path, &type_path);
+        if (r < 0)
+                return r;
+        r = options_read(m, OPTION_IDEMPOTENCY_KEY | OPTION_DEVICE | OPTION_EXTRA_ARGS, &options, error);
+        if (r < 0)
+                return r;
+        strbuf_addf(&arguments, "%s\n%s\n%s", vm_path, group_path, type_path);
+        r = bus_key_check(bus, m, method_create_vgpu, &options, &arguments, &key, error);
+        if (r != 0)
+                return r;
+
+        r = object_argument(bus, vm_path, CLASS_VM, &vm, error);
+        if (r < 0)
+                return r;
+        r = object_argument(bus, group_path, CLASS_GPU_GROUP, &group, error);
+        if (r < 0)
+                return r;
+        if (!streq(type_path, "/")) {
+                r = object_argument(bus, type_path, CLASS_VGPU_TYPE, &type, error);
+                if (r < 0)
+                        return r;
+        }
+        r = vgpus_create(bus->policy, (Vm *) vm, (GpuGroup *) group, (VgpuType *) type, options.device, strempty(options.extra_args), &vgpu, &refusal);
+        return finish_create(bus, m, r, &refusal, &key, (Object **) &vgpu, error);
+}
+
+static int method_reserve(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Bus *bus = userdata;
+        _cleanup_refusal_ Refusal refusal = {};
+        _cleanup_strbuf_ StrBuf arguments = {};
+        _cleanup_key_use_ KeyUse key = {};
+        const char *name, *group_path, *type_path;
+        Object *group, *type;
+        Reservation *reservation = NULL;
+        Options options;
+        uint32_t count;
+        uint64_t seconds;
+        int r;
+
+        r = sd_bus_message_read(m, "soout", &name, &group_path, &type_path, &count, &seconds);
+        if (r < 0)
+                return r;
+        r = options_read(m, OPTION_IDEMPOTENCY_KEY | OPTION_OWNER, &options, error);
+        if (r < 0)
+                return r;
+        strbuf_addf(&arguments, "%s\n%s\n%s\n%" PRIu32 "\n%" PRIu64, name, group_path, type_path, count, seconds);
+        r = bus_key_check(bus, m, method_reserve, &options, &arguments, &key, error);
+        if (r != 0)
+                return r;
+
+        r = object_argument(bus, group_path, CLASS_GPU_GROUP, &group, error);
+        if (r < 0)
+                return r;
+        r = object_argument(bus, type_path, CLASS_VGPU_TYPE, &type, error);
+        if (r < 0)
+                return r;
+        r = reservations_create(bus->policy, name, (GpuGroup *) group, (VgpuType *) type, count, seconds, strempty(options.owner), &reservation, &refusal);
+        return finish_create(bus, m, r, &refusal, &key, (Object **) &reservation, error);
+}
+
+/* Finding */
+
+static int read_class(const char *text, ObjectClass *ret, sd_bus_error *error) {
+        ObjectClass c = object_class_from_string(text);
+
+        if (c < 0)
+                return bus_error_set(error, ERROR_INVALID_RECORD,
+                        "There is no class \"%.64s\"; there are host, pgpu, gpu_group, vgpu_type, vm, vgpu, reservation and job.", text);
+        *ret = c;
+        return 0;
+}
+
+static int method_find(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Bus *bus = userdata;
+        const char *class, *text;
+        ObjectClass c = _CLASS_INVALID;
+        Object *o;
+        int r;
+
+        r = sd_bus_message_read(m, "ss", &class, &text);
+        if (r < 0)
+                return r;
+        r = read_class(class, &c, error);
+        if (r < 0)
+                return r;
+        bus_flush(bus);
+        r = pool_find(policy_pool(bus->policy), c, text, &o);
+        if (r == -ENOENT)
+                return bus_error_set(error, ERROR_NO_SUCH_OBJECT, "There is no %s \"%.128s\" in the pool.", class, text);
+        if (r == -EEXIST)
+                return bus_error_set(error, ERROR_AMBIGUOUS_NAME, "Several objects of class %s are called \"%.128s\"; give the uuid.", class, text);
+        if (r < 0)
+                return r;
+        return sd_bus_reply_method_return(m, "o", OBJECT_PATH(o));
+}
+
+/* A filter's value as the text to which the property is compared. */
+static int read_filter_value(sd_bus_message *m, const char *key, char **ret, sd_bus_error *error) {
+        const char *type, *text;
+        uint32_t u;
+        uint64_t t;
+        int32_t i;
+        int64_t x;
+        double d;
+        int r, b;
+
+        r = sd_bus_message_peek_type(m, NULL, &type);
+        if (r < 0)
+                return r;
+        if (streq(type, "s") || streq(type, "o")) {
+                r = sd_bus_message_read(m, "v", type, &text);
+                if (r >= 0)
+                        r = asprintf(ret, "%s", text);
+        } else if (streq(type, "b")) {
+                r = sd_bus_message_read(m, "v", type, &b);
+                if (r >= 0)
+                        r = asprintf(ret, "%s", b ? "true" : "false");
+        } else if (streq(type, "u")) {
+                r = sd_bus_message_read(m, "v", type, &u);
+                if (r >= 0)
+                        r = asprintf(ret, "%" PRIu32, u);
+        } else if (streq(type, "t")) {
+                r = sd_bus_message_read(m, "v", type, &t);
+                if (r >= 0)
+                        r = asprintf(ret, "%" PRIu64, t);
+        } else if (streq(type, "i")) {
+                r = sd_bus_message_read(m, "v", type, &i);
+                if (r >= 0)
+                        r = asprintf(ret, "%" PRIi32, i);
+        } else if (streq(type, "x")) {
+                r = sd_bus_message_read(m, "v", type, &x);
+                if (r >= 0)
+                        r = asprintf(ret, "%" PRIi64, x);
+        } else if (streq(type, "d")) {
+                r = sd_bus_message_read(m, "v", type, &d);
+                if (r >= 0)
+                        r = asprintf(ret, "%g", d);
+        } else
+                return bus_error_set(error, ERROR_INVALID_RECORD, "The filter on %.64s has type '%s'; filter by text, path, number or boolean.", key, type);
+        return r;
+}
+
+typedef struct Filters {
+        ListFilter items[FILTERS_MAX];
+        size_t n;
+} Filters;
+
+static void filters_done(Filters *f) {
+        for (size_t i = 0; i < f->n; i++)
+                free((char *) f->items[i].value);
+}
+
+static int read_filters(sd_bus_message *m, Filters *f, sd_bus_error *error) {
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                const char *key;
+                char *value = NULL;
+
+                if (f->n >= FILTERS_MAX)
+                        return bus_error_set(error, ERROR_INVALID_RECORD, "At most %d filters can be given.", FILTERS_MAX);
+                r = sd_bus_message_read(m, "s", &key);
+                if (r < 0)
+                        return r;
+                r = read_filter_value(m, key, &value, error);
+                if (r < 0)
+                        return r;
+                f->items[f->n++] = (ListFilter){ key, value };
+                r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        return r;
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static int method_list(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Bus *bus = userdata;
+        _cleanup_refusal_ Refusal refusal = {};
+        _cleanup_(filters_done) Filters filters = {};
+        uint32_t offset, limit;
+        char *json = NULL;
+        const char *class;
+        ObjectClass c = _CLASS_INVALID;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &class);
+        if (r < 0)
+                return r;
+        r = read_class(class, &c, error);
+        if (r < 0)
+                return r;
+        r = read_filters(m, &filters, error);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_read(m, "uu", &offset, &limit);
+        if (r < 0)
+                return r;
+
+        bus_flush(bus);
+        limit = limit == 0 ? LIST_LIMIT_DEFAULT : MIN_OF(limit, (uint32_t) LIST_LIMIT_MAX);
+        r = policy_list(bus->policy, c, filters.items, filters.n, offset, limit, &json, &refusal);
+        r = bus_decided(r, &refusal, error);
+        return r < 0 ? r : bus_reply_text(m, r, json, error);
+}
+
+static int method_capacity(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Bus *bus = userdata;
+        char *json = NULL;
+        int r;
+
+        bus_flush(bus);
+        r = policy_capacity(bus->policy, &json);
+        return bus_reply_text(m, r, json, error);
+}
+
+/* Properties */
+
+static DECLARE_GETTER(get_version) {
+        return sd_bus_message_append(reply, "s", XENVGPU_VERSION);
+}
+
+static DECLARE_GETTER(get_epoch) {
+        Bus *bus = userdata;
+
+        return sd_bus_message_append(reply, "t", policy_epoch(bus->policy));
+}
+
+static DECLARE_GETTER(get_hosts_online) {
+        Bus *bus = userdata;
+
+        bus_flush(bus);
+        return sd_bus_message_append(reply, "u", count_hosts_online(bus));
+}
+
+const sd_bus_vtable bus_manager_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD_WITH_ARGS("AddHost", SD_BUS_ARGS("s", name, "s", address, "a{sv}", options), SD_BUS_RESULT("o", host), method_add_host,
+                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("CreateGPUGroup", SD_BUS_ARGS("s", name_label, "a{sv}", options), SD_BUS_RESULT("o", gpu_group),
+                method_create_gpu_group, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("CreateVM", SD_BUS_ARGS("s", record, "a{sv}", options), SD_BUS_RESULT("o", vm), method_create_vm,
+                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ImportVM", SD_BUS_ARGS("s", record, "a{sv}", options), SD_BUS_RESULT("o", vm), method_import_vm,
+                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("CreateVGPU", SD_BUS_ARGS("o", vm, "o", gpu_group, "o", vgpu_type, "a{sv}", options), SD_BUS_RESULT("o", vgpu),
+                method_create_vgpu, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Reserve", SD_BUS_ARGS("s", name, "o", gpu_group, "o", vgpu_type, "u", count, "t", seconds, "a{sv}", options),
+                SD_BUS_RESULT("o", reservation), method_reserve, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Find", SD_BUS_ARGS("s", class, "s", uuid_or_name), SD_BUS_RESULT("o", object), method_find,
+                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("List", SD_BUS_ARGS("s", class, "a{sv}", filter, "u", offset, "u", limit), SD_BUS_RESULT("s", json), method_list,
+                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Capacity", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", json), method_capacity, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_SIGNAL_WITH_ARGS("JobNew", SD_BUS_ARGS("o", job), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("JobRemoved", SD_BUS_ARGS("o", job, "s", result), 0),
+        SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Epoch", "t", get_epoch, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("HostsOnline", "u", get_hosts_online, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_VTABLE_END,
+};

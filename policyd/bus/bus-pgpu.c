@@ -1,0 +1,202 @@
+/*
+ * org.xenvgpu.Policy1.PGPU
+ *
+ * Enabling asks the host, so its reply comes when the host has answered and the outcome is committed.
+ */
+
+#include "policyd/bus/bus-private.h"
+
+#define TYPES_MAX 1024
+
+static int method_set_gpu_group(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Pgpu *g = userdata;
+        Bus *bus = g->object.userdata;
+        _cleanup_refusal_ Refusal refusal = {};
+        Object *group = NULL;
+        const char *path;
+        int r;
+
+        r = sd_bus_message_read(m, "o", &path);
+        if (r < 0)
+                return r;
+        if (!streq(path, "/")) {
+                r = object_argument(bus, path, CLASS_GPU_GROUP, &group, error);
+                if (r < 0)
+                        return r;
+        }
+        return bus_finish(bus, m, pgpus_set_group(bus->policy, g, (GpuGroup *) group, &refusal), &refusal, error);
+}
+
+/* Enabled types */
+
+typedef struct TypeSet {
+        VgpuType *items[TYPES_MAX];
+        size_t n;
+} TypeSet;
+
+static int type_set_add(TypeSet *set, VgpuType *t, sd_bus_error *error) {
+        for (size_t i = 0; i < set->n; i++)
+                if (set->items[i] == t)
+                        return 0;
+        if (set->n >= TYPES_MAX)
+                return bus_error_set(error, ERROR_LIMIT_REACHED, "More than %d types cannot be enabled on one PGPU.", TYPES_MAX);
+        set->items[set->n++] = t;
+        return 0;
+}
+
+static int set_enabled(sd_bus_message *m, Pgpu *g, const TypeSet *set, sd_bus_error *error) {
+        Bus *bus = g->object.userdata;
+        _cleanup_refusal_ Refusal refusal = {};
+        Request *q;
+        int r;
+
+        r = request_new(bus, m, &q, error);
+        if (r < 0)
+                return r;
+        r = pgpus_set_enabled(bus->policy, g, set->items, set->n, request_committed, q, &refusal);
+        r = bus_decided(r, &refusal, error);
+        if (r < 0) {
+                request_cancel(q);
+                return r;
+        }
+        return 1;
+}
+
+/* What is enabled now, with or without one type. */
+static int change_enabled(sd_bus_message *m, Pgpu *g, bool add, sd_bus_error *error) {
+        Bus *bus = g->object.userdata;
+        TypeSet set = {};
+        const char *path;
+        Object *type;
+        int r;
+
+        r = sd_bus_message_read(m, "o", &path);
+        if (r < 0)
+                return r;
+        r = object_argument(bus, path, CLASS_VGPU_TYPE, &type, error);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < g->enabled.n; i++) {
+                if (g->enabled.items[i] == type)
+                        continue;
+                r = type_set_add(&set, g->enabled.items[i], error);
+                if (r < 0)
+                        return r;
+        }
+        if (add) {
+                r = type_set_add(&set, (VgpuType *) type, error);
+                if (r < 0)
+                        return r;
+        }
+        return set_enabled(m, g, &set, error);
+}
+
+static int method_add_enabled(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        return change_enabled(m, userdata, /* add= */ true, error);
+}
+
+static int method_remove_enabled(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        return change_enabled(m, userdata, /* add= */ false, error);
+}
+
+static int method_set_enabled(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Pgpu *g = userdata;
+        Bus *bus = g->object.userdata;
+        TypeSet set = {};
+        const char *path;
+        Object *type;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "o");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_read(m, "o", &path)) > 0) {
+                r = object_argument(bus, path, CLASS_VGPU_TYPE, &type, error);
+                if (r < 0)
+                        return r;
+                r = type_set_add(&set, (VgpuType *) type, error);
+                if (r < 0)
+                        return r;
+        }
+        return r < 0 ? r : set_enabled(m, g, &set, error);
+}
+
+static int method_get_remaining_capacity(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Pgpu *g = userdata;
+        Bus *bus = g->object.userdata;
+        const char *path;
+        Object *type;
+        int r;
+
+        r = sd_bus_message_read(m, "o", &path);
+        if (r < 0)
+                return r;
+        r = object_argument(bus, path, CLASS_VGPU_TYPE, &type, error);
+        if (r < 0)
+                return r;
+        return sd_bus_reply_method_return(m, "t", (uint64_t) pgpu_capacity(g, (VgpuType *) type));
+}
+
+/* Properties */
+
+static DECLARE_GETTER(get_pci_id) {
+        return sd_bus_message_append(reply, "s", PCI_TEXT((const PciAddress *) userdata));
+}
+
+static DECLARE_GETTER(get_size) {
+        return sd_bus_message_append(reply, "t", (uint64_t) PGPU_SIZE);
+}
+
+/* Those that run here, and those that are booked and do not run yet. */
+static int append_vgpus(sd_bus_message *reply, const Pgpu *g, bool resident) {
+        int r;
+
+        r = sd_bus_message_open_container(reply, 'a', "o");
+        for (size_t i = 0; r >= 0 && i < g->vgpus.n; i++) {
+                const Vgpu *v = g->vgpus.items[i];
+
+                if ((v->resident_on == g) == resident)
+                        r = sd_bus_message_append(reply, "o", OBJECT_PATH(v));
+        }
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static DECLARE_GETTER(get_resident) {
+        return append_vgpus(reply, userdata, /* resident= */ true);
+}
+
+static DECLARE_GETTER(get_scheduled) {
+        return append_vgpus(reply, userdata, /* resident= */ false);
+}
+
+static const sd_bus_vtable pgpu_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD_WITH_ARGS("SetGPUGroup", SD_BUS_ARGS("o", gpu_group), SD_BUS_NO_RESULT, method_set_gpu_group, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("AddEnabledVGPUType", SD_BUS_ARGS("o", vgpu_type), SD_BUS_NO_RESULT, method_add_enabled, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("RemoveEnabledVGPUType", SD_BUS_ARGS("o", vgpu_type), SD_BUS_NO_RESULT, method_remove_enabled,
+                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("SetEnabledVGPUTypes", SD_BUS_ARGS("ao", vgpu_types), SD_BUS_NO_RESULT, method_set_enabled,
+                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetRemainingCapacity", SD_BUS_ARGS("o", vgpu_type), SD_BUS_RESULT("t", capacity), method_get_remaining_capacity,
+                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_PROPERTY("UUID", "s", get_uuid, offsetof(Pgpu, object.id), SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Host", "o", get_ref, offsetof(Pgpu, host), SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("PCIID", "s", get_pci_id, offsetof(Pgpu, pci), SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("VendorName", "s", NULL, offsetof(Pgpu, vendor_name), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("DeviceName", "s", NULL, offsetof(Pgpu, device_name), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("GPUGroup", "o", get_ref, offsetof(Pgpu, group), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("SupportedVGPUTypes", "ao", get_refs, offsetof(Pgpu, supported), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("EnabledVGPUTypes", "ao", get_refs, offsetof(Pgpu, enabled), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("ResidentVGPUs", "ao", get_resident, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("ScheduledVGPUs", "ao", get_scheduled, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("IsSystemDisplayDevice", "b", get_bool, offsetof(Pgpu, is_system_display_device), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Size", "t", get_size, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_VTABLE_END,
+};
+
+const BusClass bus_class_pgpu = {
+        .interface = POLICY_IFACE_PGPU,
+        .vtable = pgpu_vtable,
+        .properties = (const char *const[]){ "", "", "VendorName", "DeviceName", "GPUGroup", "SupportedVGPUTypes", "EnabledVGPUTypes",
+                "ResidentVGPUs", "IsSystemDisplayDevice", "ScheduledVGPUs", NULL },
+};

@@ -1,0 +1,43 @@
+/*
+ * org.xenvgpu.Policy1.VGPU
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "policyd/bus/bus-private.h"
+
+static int method_destroy(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Vgpu *v = userdata;
+        Bus *bus = v->object.userdata;
+        _cleanup_refusal_ Refusal refusal = {};
+
+        return bus_finish(bus, m, vgpus_destroy(bus->policy, v, &refusal), &refusal, error);
+}
+
+static DECLARE_GETTER(get_device) {
+        char text[16];
+
+        snprintf(text, sizeof(text), "%" PRIu32, *(const uint32_t *) userdata);
+        return sd_bus_message_append(reply, "s", text);
+}
+
+static const sd_bus_vtable vgpu_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD("Destroy", NULL, NULL, method_destroy, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_PROPERTY("UUID", "s", get_uuid, offsetof(Vgpu, object.id), SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("VM", "o", get_ref, offsetof(Vgpu, vm), SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("GPUGroup", "o", get_ref, offsetof(Vgpu, group), SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Type", "o", get_ref, offsetof(Vgpu, type), SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Device", "s", get_device, offsetof(Vgpu, device), SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("CurrentlyAttached", "b", get_bool, offsetof(Vgpu, currently_attached), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("ScheduledToBeResidentOn", "o", get_ref, offsetof(Vgpu, scheduled_on), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("ResidentOn", "o", get_ref, offsetof(Vgpu, resident_on), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_VTABLE_END,
+};
+
+const BusClass bus_class_vgpu = {
+        .interface = POLICY_IFACE_VGPU,
+        .vtable = vgpu_vtable,
+        .properties = (const char *const[]){ "", "", "", "", "CurrentlyAttached", "ScheduledToBeResidentOn", "ResidentOn", NULL },
+};

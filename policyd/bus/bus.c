@@ -1,0 +1,110 @@
+/*
+ * The connection to the master's bus
+ *
+ * Made once, at start, and never again: policyd without its bus is of no use, and a new process with a fresh model is the simplest way
+ * back. Hosts and guests do not notice.
+ */
+
+#include <stdio.h>
+
+#include "policyd/bus/bus-private.h"
+
+static const BusClass *const classes[_CLASS_MAX] = {
+        [CLASS_HOST] = &bus_class_host,
+        [CLASS_PGPU] = &bus_class_pgpu,
+        [CLASS_GPU_GROUP] = &bus_class_gpu_group,
+        [CLASS_VGPU_TYPE] = &bus_class_vgpu_type,
+        [CLASS_VM] = &bus_class_vm,
+        [CLASS_VGPU] = &bus_class_vgpu,
+        [CLASS_RESERVATION] = &bus_class_reservation,
+        [CLASS_JOB] = &bus_class_job,
+};
+
+const BusClass *bus_class(ObjectClass c) {
+        return classes[c];
+}
+
+int bus_new(sd_event *event, const BusOptions *options, Bus **ret) {
+        _cleanup_(bus_freep) Bus *bus = NULL;
+
+        bus = calloc(1, sizeof(*bus));
+        if (!bus)
+                return -ENOMEM;
+        bus->event = sd_event_ref(event);
+        bus->options = *options;
+        bus->address = strdup(strempty(options->address));
+        bus->callers = hashmap_new_string();
+        if (!bus->address || !bus->callers)
+                return -ENOMEM;
+        *ret = take_ptr(bus);
+        return 0;
+}
+
+Bus *bus_free(Bus *bus) {
+        if (!bus)
+                return NULL;
+        requests_drop(bus);
+        if (bus->callers)
+                callers_free(bus);
+        sd_bus_flush_close_unref(bus->bus);
+        sd_event_unref(bus->event);
+        free(bus->address);
+        free(bus);
+        return NULL;
+}
+
+void bus_set_policy(Bus *bus, Policy *policy) {
+        bus->policy = policy;
+}
+
+static int bus_connect(Bus *bus) {
+        int r;
+
+        if (!*bus->address || streq(bus->address, "system"))
+                return sd_bus_open_system(&bus->bus);
+
+        r = sd_bus_new(&bus->bus);
+        if (r < 0)
+                return r;
+        r = sd_bus_set_address(bus->bus, bus->address);
+        if (r < 0)
+                return r;
+        r = sd_bus_set_bus_client(bus->bus, true);
+        if (r < 0)
+                return r;
+        return sd_bus_start(bus->bus);
+}
+
+static int show_class(Bus *bus, ObjectClass c) {
+        char path[OBJECT_PATH_MAX];
+        int r;
+
+        snprintf(path, sizeof(path), POLICY_PATH "/%s", object_class_to_string(c));
+        r = sd_bus_add_fallback_vtable(bus->bus, NULL, path, classes[c]->interface, classes[c]->vtable, bus_find_object, bus);
+        return r < 0 ? r : sd_bus_add_node_enumerator(bus->bus, NULL, path, bus_enumerate, bus);
+}
+
+int bus_start(Bus *bus) {
+        int r;
+
+        r = bus_connect(bus);
+        if (r < 0)
+                return r;
+        r = sd_bus_set_exit_on_disconnect(bus->bus, true);
+        if (r < 0)
+                return r;
+        r = sd_bus_add_object_vtable(bus->bus, NULL, POLICY_PATH, POLICY_IFACE_MANAGER, bus_manager_vtable, bus);
+        if (r < 0)
+                return r;
+        r = sd_bus_add_object_manager(bus->bus, NULL, POLICY_PATH);
+        for (ObjectClass c = 0; r >= 0 && c < _CLASS_MAX; c++)
+                r = show_class(bus, c);
+        if (r < 0)
+                return r;
+
+        /* Objects first, then the name: who sees the name sees the pool. */
+        r = sd_bus_request_name(bus->bus, POLICY_BUS_NAME, 0);
+        if (r < 0)
+                return r;
+        return sd_bus_attach_event(bus->bus, bus->event, SD_EVENT_PRIORITY_NORMAL);
+}

@@ -1,0 +1,33 @@
+/*
+ * Fields as properties
+ */
+
+#include "policyd/bus/bus-private.h"
+
+DECLARE_GETTER(get_bool) {
+        return sd_bus_message_append(reply, "b", (int) *(const bool *) userdata);
+}
+
+DECLARE_GETTER(get_uuid) {
+        return sd_bus_message_append(reply, "s", UUID_TEXT((const Uuid *) userdata));
+}
+
+DECLARE_GETTER(get_ref) {
+        Object *const *o = userdata;
+
+        return sd_bus_message_append(reply, "o", *o ? OBJECT_PATH(*o) : "/");
+}
+
+DECLARE_GETTER(get_refs) {
+        const PtrArray *a = userdata;
+        int r;
+
+        r = sd_bus_message_open_container(reply, 'a', "o");
+        for (size_t i = 0; r >= 0 && i < a->n; i++)
+                r = sd_bus_message_append(reply, "o", OBJECT_PATH(a->items[i]));
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+DECLARE_GETTER(get_u32_as_u64) {
+        return sd_bus_message_append(reply, "t", (uint64_t) *(const uint32_t *) userdata);
+}

@@ -1,0 +1,127 @@
+/*
+ * Paths and objects
+ *
+ * /org/xenvgpu/Policy1/<class>/_<uuid>. sd-bus asks for an object by path each time; nothing of it is cached here. A read shows
+ * committed state only, so a read first commits what is open: before the look-up, since a failed commit rebuilds the model.
+ */
+
+#include <stdio.h>
+
+#include "policyd/bus/bus-private.h"
+
+const char *object_path(ObjectClass c, const Uuid *id, char buf[static OBJECT_PATH_MAX]) {
+        char element[UUID_TEXT_MAX + 1];
+
+        snprintf(buf, OBJECT_PATH_MAX, POLICY_PATH "/%s/%s", object_class_to_string(c), uuid_to_path_element(id, element));
+        return buf;
+}
+
+static int split_path(const char *path, ObjectClass *ret_class, Uuid *ret_id) {
+        const char *class, *slash;
+        char text[32];
+        ObjectClass c;
+
+        class = startswith(path, POLICY_PATH "/");
+        slash = class ? strchr(class, '/') : NULL;
+        if (!slash || (size_t) (slash - class) >= sizeof(text))
+                return -EINVAL;
+        snprintf(text, sizeof(text), "%.*s", (int) (slash - class), class);
+        c = object_class_from_string(text);
+        if (c < 0)
+                return -EINVAL;
+        *ret_class = c;
+        return uuid_from_path_element(slash + 1, ret_id);
+}
+
+Object *object_at(Bus *bus, const char *path) {
+        const Object *grave = bus->tombstone;
+        ObjectClass c;
+        Object *o;
+        Uuid id;
+
+        if (split_path(path, &c, &id) < 0)
+                return NULL;
+        o = pool_get(policy_pool(bus->policy), c, &id);
+        if (!o && grave && grave->class == c && uuid_equal(&grave->id, &id))
+                o = (Object *) grave;
+        if (o)
+                o->userdata = bus;
+        return o;
+}
+
+int object_argument(Bus *bus, const char *path, ObjectClass c, Object **ret, sd_bus_error *error) {
+        const char *word = object_class_to_string(c);
+        Object *o = object_at(bus, path);
+
+        if (!o)
+                return bus_error_set(error, ERROR_NO_SUCH_OBJECT, "There is no %s %s in the pool; List(\"%s\", …) shows those that are.", word, path, word);
+        if (o->class != c)
+                return bus_error_set(error, ERROR_NO_SUCH_OBJECT, "%s is a %s; a %s is needed here.", path, object_class_to_string(o->class), word);
+        *ret = o;
+        return 0;
+}
+
+/* Methods that show the pool and change nothing. */
+static bool member_is_read(const char *member) {
+        static const char *const reads[] = { "GetRemainingCapacity", "Explain", "Export", "GetConfig" };
+
+        for (size_t i = 0; i < ARRAY_SIZE(reads); i++)
+                if (streq_ptr(member, reads[i]))
+                        return true;
+        return false;
+}
+
+static bool message_is_read(sd_bus_message *m) {
+        const char *interface = m ? sd_bus_message_get_interface(m) : NULL;
+
+        return m && ((interface && startswith(interface, "org.freedesktop.DBus.")) || member_is_read(sd_bus_message_get_member(m)));
+}
+
+void bus_flush(Bus *bus) {
+        if (!bus->announcing)
+                policy_flush(bus->policy);
+}
+
+int bus_find_object(sd_bus *sd, const char *path, const char *interface, void *userdata, void **ret_found, sd_bus_error *error) {
+        Bus *bus = userdata;
+        Object *o;
+
+        if (message_is_read(sd_bus_get_current_message(sd)))
+                bus_flush(bus);
+        o = object_at(bus, path);
+        if (!o || (!streq(interface, bus_class(o->class)->interface) && !startswith(interface, "org.freedesktop.DBus.")))
+                return 0;
+        *ret_found = o;
+        return 1;
+}
+
+int bus_enumerate(sd_bus *sd, const char *prefix, void *userdata, char ***ret_nodes, sd_bus_error *error) {
+        Bus *bus = userdata;
+        const PtrArray *objects;
+        const char *class;
+        ObjectClass c;
+        char **nodes;
+
+        /* Also asked for each leaf, whose Introspect would otherwise walk the whole class. */
+        class = startswith(prefix, POLICY_PATH "/");
+        c = class ? object_class_from_string(class) : _CLASS_INVALID;
+        if (c < 0)
+                return 0;
+
+        bus_flush(bus);
+        objects = &policy_pool(bus->policy)->objects[c];
+        nodes = calloc(objects->n + 1, sizeof(char *));
+        if (!nodes)
+                return -ENOMEM;
+        for (size_t i = 0; i < objects->n; i++) {
+                nodes[i] = strdup(OBJECT_PATH(objects->items[i]));
+                if (nodes[i])
+                        continue;
+                while (i-- > 0)
+                        free(nodes[i]);
+                free(nodes);
+                return -ENOMEM;
+        }
+        *ret_nodes = nodes;
+        return 0;
+}

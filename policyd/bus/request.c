@@ -1,0 +1,199 @@
+/*
+ * Requests and their answers
+ *
+ * A change is decided at once and answered after its commit: the handler returns 1 and the message waits here. A refusal
+ * is answered at once, it changed nothing. Requests that wait are counted per caller and capped.
+ */
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "policyd/bus/bus-private.h"
+
+typedef enum ReplyKind {
+        REPLY_EMPTY,
+        REPLY_PATH,
+} ReplyKind;
+
+struct Request {
+        Bus *bus; /* NULL: dropped, nobody is answered */
+        Caller *caller;
+        sd_bus_message *message;
+        ReplyKind kind;
+        char path[OBJECT_PATH_MAX];
+        Request *previous, *next;
+};
+
+int bus_error_set(sd_bus_error *error, ErrorCode code, const char *format, ...) {
+        _cleanup_free_ char *text = NULL;
+        va_list args;
+        int n;
+
+        va_start(args, format);
+        n = vasprintf(&text, format, args);
+        va_end(args);
+        if (n < 0) {
+                text = NULL;
+                return sd_bus_error_set_errno(error, ENOMEM);
+        }
+        return sd_bus_error_set(error, error_code_name(code), text);
+}
+
+int bus_decided(int r, Refusal *refusal, sd_bus_error *error) {
+        if (r >= 0 && refusal->code == ERROR_NONE)
+                return 0;
+        if (r >= 0)
+                r = bus_error_set(error, refusal->code, "%s", refusal->message ?: error_code_meaning(refusal->code));
+        else
+                r = bus_error_set(error, ERROR_INTERNAL_ERROR, "policyd could not decide: %s.", strerror(-r));
+        refusal_done(refusal);
+        *refusal = (Refusal){};
+        return r;
+}
+
+int request_new(Bus *bus, sd_bus_message *m, Request **ret, sd_bus_error *error) {
+        Caller *caller;
+        Request *q;
+        int r;
+
+        r = caller_get(bus, sd_bus_message_get_sender(m), &caller);
+        if (r < 0)
+                return bus_error_set(error, ERROR_LIMIT_REACHED, "There are too many callers at once; try again later.");
+        if (caller->n_waiting >= bus->options.requests_max)
+                return bus_error_set(error, ERROR_LIMIT_REACHED, "%" PRIu64 " requests of yours wait already; read their replies first.", caller->n_waiting);
+
+        q = calloc(1, sizeof(*q));
+        if (!q)
+                return -ENOMEM;
+        q->bus = bus;
+        q->caller = caller;
+        q->message = sd_bus_message_ref(m);
+        q->next = bus->requests;
+        if (q->next)
+                q->next->previous = q;
+        bus->requests = q;
+        caller->n_waiting++;
+        *ret = q;
+        return 0;
+}
+
+static void request_detach(Request *q) {
+        *(q->previous ? &q->previous->next : &q->bus->requests) = q->next;
+        if (q->next)
+                q->next->previous = q->previous;
+        caller_settle(q->caller);
+        sd_bus_message_unref(q->message);
+        q->bus = NULL;
+}
+
+Request *request_cancel(Request *q) {
+        if (q && q->bus)
+                request_detach(q);
+        free(q);
+        return NULL;
+}
+
+void requests_drop(Bus *bus) {
+        /* The policy still holds them; it frees each by calling back. */
+        while (bus->requests)
+                request_detach(bus->requests);
+}
+
+void request_committed(ErrorCode code, const char *message, void *userdata) {
+        Request *q = userdata;
+
+        /* A caller that has left gets no answer: the bus drops it, and the outcome stands. */
+        if (!q->bus)
+                ;
+        else if (code != ERROR_NONE)
+                sd_bus_reply_method_errorf(q->message, error_code_name(code), "%s", message ?: error_code_meaning(code));
+        else if (q->kind == REPLY_PATH)
+                sd_bus_reply_method_return(q->message, "o", q->path);
+        else
+                sd_bus_reply_method_return(q->message, NULL);
+        request_cancel(q);
+}
+
+static int reply_later(Bus *bus, sd_bus_message *m, ReplyKind kind, const char *path, sd_bus_error *error) {
+        Request *q;
+        int r;
+
+        r = request_new(bus, m, &q, error);
+        if (r < 0)
+                return r;
+        q->kind = kind;
+        snprintf(q->path, sizeof(q->path), "%s", path);
+        r = policy_when_committed(bus->policy, request_committed, q);
+        if (r < 0) {
+                request_cancel(q);
+                return bus_error_set(error, ERROR_INTERNAL_ERROR, "The change was made, but its answer could not be queued: %s.", strerror(-r));
+        }
+        return 1;
+}
+
+int bus_reply_object(Bus *bus, sd_bus_message *m, const Object *o, sd_bus_error *error) {
+        return reply_later(bus, m, REPLY_PATH, o ? OBJECT_PATH(o) : "/", error);
+}
+
+int bus_reply_empty(Bus *bus, sd_bus_message *m, sd_bus_error *error) {
+        return reply_later(bus, m, REPLY_EMPTY, "", error);
+}
+
+int bus_finish(Bus *bus, sd_bus_message *m, int r, Refusal *refusal, sd_bus_error *error) {
+        r = bus_decided(r, refusal, error);
+        return r < 0 ? r : bus_reply_empty(bus, m, error);
+}
+
+int bus_reply_text(sd_bus_message *m, int r, char *text, sd_bus_error *error) {
+        if (r < 0)
+                return bus_error_set(error, ERROR_INTERNAL_ERROR, "The answer could not be made: %s.", strerror(-r));
+        r = sd_bus_reply_method_return(m, "s", text);
+        free(text);
+        return r;
+}
+
+void key_use_done(KeyUse *k) {
+        free(k->arguments);
+}
+
+int bus_key_check(Bus *bus, sd_bus_message *m, sd_bus_message_handler_t handler, const Options *o, StrBuf *arguments, KeyUse *ret, sd_bus_error *error) {
+        _cleanup_refusal_ Refusal refusal = {};
+        _cleanup_key_use_ KeyUse use = { .key = o->idempotency_key };
+        _cleanup_free_ char *path = NULL;
+        Caller *caller;
+        int r;
+
+        if (!use.key)
+                return 0;
+        r = caller_get(bus, sd_bus_message_get_sender(m), &caller);
+        if (r < 0)
+                return bus_error_set(error, ERROR_LIMIT_REACHED, "There are too many callers at once; try again later.");
+        if (!caller->has_uid)
+                return caller_park(caller, m, handler, error);
+
+        use.uid = caller->uid;
+        options_describe(o, arguments);
+        use.arguments = strbuf_take(arguments);
+        if (!use.arguments)
+                return -ENOMEM;
+        r = policy_idempotency_find(bus->policy, use.uid, sd_bus_message_get_member(m), use.key, use.arguments, &path, &refusal);
+        if (r < 0 || refusal.code != ERROR_NONE)
+                return bus_decided(r, &refusal, error);
+        if (r > 0)
+                /* The first call may still wait for its commit; so does this one. */
+                return reply_later(bus, m, REPLY_PATH, path, error);
+
+        *ret = use;
+        use = (KeyUse){};
+        return 0;
+}
+
+int bus_key_record(Bus *bus, sd_bus_message *m, const KeyUse *k, const Object *made, sd_bus_error *error) {
+        int r;
+
+        if (!k->key)
+                return 0;
+        r = policy_idempotency_record(bus->policy, k->uid, sd_bus_message_get_member(m), k->key, k->arguments, OBJECT_PATH(made), made);
+        return r < 0 ? bus_error_set(error, ERROR_INTERNAL_ERROR, "The idempotency key could not be kept: %s.", strerror(-r)) : 0;
+}

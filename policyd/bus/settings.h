@@ -1,0 +1,24 @@
+#pragma once
+
+/*
+ * policyd's settings: section [policyd] of its file, or --set=KEY=VALUE
+ */
+
+#include "common/daemon/settings.h"
+#include "policyd/bus/bus.h"
+
+typedef struct PolicydSettings {
+        char *bus, *ssh;
+        uint64_t connect_timeout, call_timeout, keepalive, retry_max, order_timeout; /* µs */
+        uint64_t map_size, map_max;                                                  /* bytes */
+        uint64_t batch_max, requests_max;
+        uint64_t job_keep, jobs_max; /* µs; jobs */
+        uint64_t limits[_CLASS_MAX];
+} PolicydSettings;
+
+extern const Setting policyd_settings[];
+extern const size_t n_policyd_settings;
+
+/* Checks what the table cannot; logs and returns -EINVAL. The options' texts belong to the settings. */
+int policyd_settings_check(const PolicydSettings *s);
+void policyd_settings_apply(const PolicydSettings *s, const char *state_dir, PolicyOptions *ret_policy, BusOptions *ret_bus);
