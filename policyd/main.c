@@ -63,10 +63,7 @@ static int run(Program *p) {
                 return EXIT_FAILURE;
 
         daemon_ready(&p->daemon, "Serving the pool");
-        r = daemon_run(&p->daemon);
-        if (r == EXIT_SUCCESS)
-                policy_flush(p->policy);
-        return r;
+        return daemon_run(&p->daemon);
 }
 
 int main(int argc, char **argv) {
@@ -86,8 +83,8 @@ int main(int argc, char **argv) {
         if (r != 0)
                 return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
         r = run(&p);
-        bus_free(p.bus);
         policy_free(p.policy);
+        bus_free(p.bus);
         settings_done(policyd_settings, n_policyd_settings, &p.settings);
         daemon_done(&p.daemon);
         return r;

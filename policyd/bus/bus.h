@@ -23,7 +23,7 @@ typedef struct BusOptions {
 } BusOptions;
 
 int bus_new(sd_event *event, const BusOptions *options, Bus **ret);
-Bus *bus_free(Bus *bus); /* before policy_free(): waiting replies are dropped */
+Bus *bus_free(Bus *bus); /* after policy_free(), which still answers and announces through it */
 DEFINE_CLEANUP(Bus *, bus_free)
 
 const PolicyListener *bus_listener(void);

@@ -17,7 +17,7 @@ typedef enum ReplyKind {
 } ReplyKind;
 
 struct Request {
-        Bus *bus; /* NULL: dropped, nobody is answered */
+        Bus *bus;
         Caller *caller;
         sd_bus_message *message;
         ReplyKind kind;
@@ -78,35 +78,28 @@ int request_new(Bus *bus, sd_bus_message *m, Request **ret, sd_bus_error *error)
         return 0;
 }
 
-static void request_detach(Request *q) {
+Request *request_cancel(Request *q) {
+        if (!q)
+                return NULL;
         *(q->previous ? &q->previous->next : &q->bus->requests) = q->next;
         if (q->next)
                 q->next->previous = q->previous;
         caller_settle(q->caller);
         sd_bus_message_unref(q->message);
-        q->bus = NULL;
-}
-
-Request *request_cancel(Request *q) {
-        if (q && q->bus)
-                request_detach(q);
         free(q);
         return NULL;
 }
 
 void requests_drop(Bus *bus) {
-        /* The policy still holds them; it frees each by calling back. */
         while (bus->requests)
-                request_detach(bus->requests);
+                request_cancel(bus->requests);
 }
 
 void request_committed(ErrorCode code, const char *message, void *userdata) {
         Request *q = userdata;
 
         /* A caller that has left gets no answer: the bus drops it, and the outcome stands. */
-        if (!q->bus)
-                ;
-        else if (code != ERROR_NONE)
+        if (code != ERROR_NONE)
                 sd_bus_reply_method_errorf(q->message, error_code_name(code), "%s", message ?: error_code_meaning(code));
         else if (q->kind == REPLY_PATH)
                 sd_bus_reply_method_return(q->message, "o", q->path);
