@@ -1,0 +1,135 @@
+/*
+ * org.xenvgpu.Host1.Manager
+ *
+ * Arguments in, service call, answer out. Who may call at all is a matter of the bus policy; who commands is the claim's.
+ */
+
+#include "hostd/bus/bus-internal.h"
+#include "hostd/service/claim.h"
+#include "hostd/service/orders.h"
+
+static const char *caller_of(sd_bus_message *m) {
+        return strempty(sd_bus_message_get_sender(m));
+}
+
+static int method_claim(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        _cleanup_host_refusal_ HostRefusal refusal = {};
+        _cleanup_free_ char *inventory = NULL;
+        const char *pool, *instance;
+        uint64_t epoch, held = 0;
+        BusHost *b = userdata;
+        int r;
+
+        r = sd_bus_message_read(m, "tss", &epoch, &pool, &instance);
+        if (r < 0)
+                return r;
+
+        r = host_claim(b->host, caller_of(m), epoch, pool, instance, &held, &refusal);
+        if (r >= 0 && refusal.code == ERROR_NONE)
+                r = host_get_inventory(b->host, &inventory);
+        r = bus_check(r, &refusal, error);
+        return r < 0 ? r : sd_bus_reply_method_return(m, "ts", held, inventory);
+}
+
+static int method_release(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        _cleanup_host_refusal_ HostRefusal refusal = {};
+        BusHost *b = userdata;
+        int r;
+
+        r = host_release(b->host, caller_of(m), &refusal);
+        r = bus_check(r, &refusal, error);
+        return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
+}
+
+static int method_get_inventory(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        _cleanup_free_ char *inventory = NULL;
+        BusHost *b = userdata;
+        int r;
+
+        r = host_get_inventory(b->host, &inventory);
+        r = bus_check(r, &(HostRefusal){}, error);
+        return r < 0 ? r : sd_bus_reply_method_return(m, "s", inventory);
+}
+
+typedef int (*OrderTaker)(Host *h, const char *caller, const char *order, HostRefusal *ret);
+
+static int take_order(BusHost *b, sd_bus_message *m, OrderTaker take, sd_bus_error *error) {
+        _cleanup_host_refusal_ HostRefusal refusal = {};
+        const char *order;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &order);
+        if (r < 0)
+                return r;
+        r = take(b->host, caller_of(m), order, &refusal);
+        r = bus_check(r, &refusal, error);
+        return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
+}
+
+static int method_start_vm(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        return take_order(userdata, m, host_start_vm, error);
+}
+
+static int method_stop_vm(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        return take_order(userdata, m, host_stop_vm, error);
+}
+
+/* Reading commands nothing, so it needs no claim: an administrator who changed a type file may ask for it. */
+static int method_rescan(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        BusHost *b = userdata;
+        int r;
+
+        r = bus_check(host_rescan(b->host), &(HostRefusal){}, error);
+        return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
+}
+
+#define TEXT_PROPERTY(name, value)                                                                                                  \
+        static int property_##name(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply, \
+                                   void *userdata, sd_bus_error *error) {                                                           \
+                BusHost *b = userdata;                                                                                              \
+                                                                                                                                    \
+                return sd_bus_message_append(reply, "s", value);                                                                    \
+        }
+
+TEXT_PROPERTY(host_uuid, UUID_TEXT(host_get_uuid(b->host)))
+TEXT_PROPERTY(boot_id, host_get_boot_id(b->host))
+TEXT_PROPERTY(claimed_by, host_get_claimed_by(b->host))
+TEXT_PROPERTY(claimer, host_get_claimer(b->host))
+TEXT_PROPERTY(hypervisor, host_get_hypervisor(b->host))
+TEXT_PROPERTY(version, ((void) b, XENVGPU_VERSION))
+
+#define NUMBER_PROPERTY(name, value)                                                                                                \
+        static int property_##name(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply, \
+                                   void *userdata, sd_bus_error *error) {                                                           \
+                BusHost *b = userdata;                                                                                              \
+                                                                                                                                    \
+                return sd_bus_message_append(reply, "t", value);                                                                    \
+        }
+
+NUMBER_PROPERTY(epoch, host_get_epoch(b->host))
+NUMBER_PROPERTY(memory_free, host_get_memory_free(b->host))
+
+const sd_bus_vtable bus_manager_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD_WITH_ARGS("Claim", SD_BUS_ARGS("t", epoch, "s", pool, "s", instance),
+                                SD_BUS_RESULT("t", held, "s", inventory), method_claim, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Release", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_release, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetInventory", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", inventory), method_get_inventory,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("StartVM", SD_BUS_ARGS("s", order), SD_BUS_NO_RESULT, method_start_vm, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("StopVM", SD_BUS_ARGS("s", order), SD_BUS_NO_RESULT, method_stop_vm, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Rescan", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_rescan, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_SIGNAL_WITH_ARGS("InventoryChanged", SD_BUS_ARGS("s", inventory), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("VMEvent", SD_BUS_ARGS("s", event), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("VGPUEvent", SD_BUS_ARGS("s", event), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("PCIEvent", SD_BUS_ARGS("s", event), 0),
+        SD_BUS_PROPERTY("HostUUID", "s", property_host_uuid, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("BootID", "s", property_boot_id, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Epoch", "t", property_epoch, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("ClaimedBy", "s", property_claimed_by, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Claimer", "s", property_claimer, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Hypervisor", "s", property_hypervisor, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Version", "s", property_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("MemoryFree", "t", property_memory_free, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_VTABLE_END,
+};

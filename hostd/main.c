@@ -1,0 +1,81 @@
+/*
+ * xenvgpu-hostd: the device manager of one host
+ *
+ * Assembles the parts and runs the loop.
+ */
+
+#include "common/daemon/frame.h"
+#include "common/daemon/log.h"
+#include "hostd/bus/bus-host.h"
+#include "hostd/service/settings.h"
+
+typedef struct Program {
+        Daemon daemon;
+        HostSettings settings;
+        Host *host;
+        BusHost *bus;
+} Program;
+
+static void on_ready(void *userdata) {
+        Program *p = userdata;
+
+        daemon_ready(&p->daemon, host_describe(p->host, (char[HOST_DESCRIPTION_MAX]){}));
+}
+
+static void on_status(void *userdata) {
+        Program *p = userdata;
+
+        daemon_status(&p->daemon, "%s", host_describe(p->host, (char[HOST_DESCRIPTION_MAX]){}));
+}
+
+static const BusHostHandlers handlers = { .ready = on_ready, .status = on_status };
+
+/* Settings stay as they are until a restart; what SIGHUP reads again is the hardware and its type files. */
+static void on_reload(void *userdata) {
+        Program *p = userdata;
+
+        (void) host_rescan(p->host);
+}
+
+static int start(Program *p) {
+        int r;
+
+        r = host_settings_load(p->daemon.config_path, p->daemon.extra_args, &p->settings);
+        if (r >= 0)
+                r = host_open(p->daemon.event, &p->settings, p->daemon.state_dir, p->daemon.runtime_dir, &p->host);
+        if (r >= 0)
+                r = bus_host_new(p->daemon.event, p->settings.bus, p->host, &handlers, p, &p->bus);
+        if (r >= 0)
+                daemon_set_reload(&p->daemon, on_reload, p);
+        return r;
+}
+
+/* The VMs run on. */
+static void stop(Program *p) {
+        p->host = host_close(p->host);
+        p->bus = bus_host_free(p->bus);
+        host_settings_done(&p->settings);
+}
+
+int main(int argc, char **argv) {
+        const DaemonInfo info = {
+                .name = "xenvgpu-hostd",
+                .summary = "Device manager of virtual GPUs on this host",
+                .default_state = "/var/lib/xenvgpu-hostd",
+                .default_runtime = "/run/xenvgpu",
+                .default_config = "/etc/xenvgpu/hostd.conf",
+                .settings = host_setting_table,
+                .n_settings = host_n_settings,
+        };
+        Program program = {};
+        int r;
+
+        r = daemon_init(&program.daemon, &info, argc, argv);
+        if (r != 0)
+                return r > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+
+        r = start(&program) < 0 ? EXIT_FAILURE : daemon_run(&program.daemon);
+        stop(&program);
+        daemon_done(&program.daemon);
+        return r;
+}

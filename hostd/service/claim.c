@@ -1,0 +1,116 @@
+/*
+ * Who commands this host
+ *
+ * The rule itself is hostd/core/epoch.h; here it is stored, bound to a bus name, and told.
+ */
+
+#include "hostd/service/claim.h"
+#include "hostd/service/host-internal.h"
+#include "hostd/service/vm.h"
+
+static bool is_claimer(const Host *h, const char *caller) {
+        return streq_ptr(h->claimer, caller);
+}
+
+static void tell_claim(Host *h) {
+        if (h->listener)
+                h->listener->property(HOST_PROPERTY_CLAIM, h->listener_userdata);
+        host_touch(h);
+}
+
+/* Takes over claim, also when it cannot be stored. */
+static int put_claim(Host *h, HostClaim *claim, char *claimer) {
+        int r;
+
+        r = host_store_put_claim(h->store, claim);
+        if (r < 0) {
+                log_event(LOG_ERR, MSG_STORAGE_FAILED, NULL, "Failed to store a claim: %s", strerror(-r));
+                host_claim_done(claim);
+                free(claimer);
+                return r;
+        }
+        host_claim_done(&h->claim);
+        h->claim = *claim;
+        free(h->claimer);
+        h->claimer = claimer;
+        return 0;
+}
+
+int host_claim(Host *h, const char *caller, uint64_t epoch, const char *pool, const char *instance, uint64_t *ret_held, HostRefusal *ret) {
+        HostClaim claim = {};
+        char *claimer;
+        int r;
+
+        r = epoch_claim(&h->claim, epoch, pool, instance, &claim, ret);
+        if (r < 0)
+                return r;
+        if (ret->code != ERROR_NONE) {
+                log_event(LOG_WARNING, MSG_STALE_EPOCH, NULL, "Refused a claim from %s: %s", caller, ret->message);
+                return 0;
+        }
+
+        claimer = strdup(caller);
+        if (!claimer) {
+                host_claim_done(&claim);
+                return -ENOMEM;
+        }
+        r = put_claim(h, &claim, claimer);
+        if (r < 0)
+                return r;
+        log_info("Claimed by %s for pool %s, epoch %llu.", caller, h->claim.pool, (unsigned long long) h->claim.epoch);
+
+        /* Ends that an earlier claim's inventory told, and whose reader went on to command, were read. */
+        r = host_store_forget_ended(h->store, h->read_seq);
+        if (r < 0)
+                (void) log_errno(r, "Failed to forget the ends of VMs that were read, ignoring");
+        h->claim_seq = host_store_last_seq(h->store);
+
+        *ret_held = h->claim.epoch;
+        tell_claim(h);
+        return 0;
+}
+
+int host_release(Host *h, const char *caller, HostRefusal *ret) {
+        HostClaim claim = {};
+        int r;
+
+        if (!h->claim.held)
+                return 0;
+        if (h->claimer && !is_claimer(h, caller))
+                return host_refusal_set(ret, ERROR_HOST_CLAIMED, "This host is claimed by %s for pool %s (epoch %llu), and only that may release it.",
+                                        h->claimer, h->claim.pool, (unsigned long long) h->claim.epoch);
+
+        r = epoch_release(&h->claim, &claim);
+        if (r >= 0)
+                r = put_claim(h, &claim, NULL);
+        if (r < 0)
+                return r;
+        log_info("Released by %s; epoch %llu is kept.", caller, (unsigned long long) h->claim.epoch);
+        tell_claim(h);
+        return 0;
+}
+
+int host_check_caller(Host *h, const char *caller, HostRefusal *ret) {
+        if (!h->claim.held)
+                return 0;
+        if (is_claimer(h, caller)) {
+                h->read_seq = h->claim_seq;
+                return 0;
+        }
+        if (!h->claimer)
+                return host_refusal_set(ret, ERROR_HOST_CLAIMED,
+                                        "This host is claimed for pool %s (epoch %llu) by a policyd that is away: wait until it is back and ask it, or Release the host.",
+                                        h->claim.pool, (unsigned long long) h->claim.epoch);
+        return host_refusal_set(ret, ERROR_HOST_CLAIMED, "This host is claimed for pool %s (epoch %llu) by %s: ask the policyd of that pool.",
+                                h->claim.pool, (unsigned long long) h->claim.epoch, h->claimer);
+}
+
+void host_caller_left(Host *h, const char *name) {
+        if (!is_claimer(h, name))
+                return;
+        log_notice("The claimer %s left the bus; the claim of pool %s, epoch %llu, stays in force.", name, h->claim.pool,
+                   (unsigned long long) h->claim.epoch);
+        free(h->claimer);
+        h->claimer = NULL;
+        tell_claim(h);
+}

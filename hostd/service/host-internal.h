@@ -1,0 +1,60 @@
+#pragma once
+
+/*
+ * What the files of hostd/service share
+ *
+ * One Host owns everything: store, hardware, facts, the claim, and the VMs by uuid. Nothing outside the folder includes this.
+ */
+
+#include "common/hashmap.h"
+#include "hostd/core/order-check.h"
+#include "hostd/edge/hardware.h"
+#include "hostd/edge/host-facts.h"
+#include "hostd/edge/host-store.h"
+#include "hostd/service/host.h"
+
+struct Host {
+        sd_event *event;
+        const HostSettings *settings;
+        const UnitsOps *units;
+        char *vm_dir; /* the run folders of the VMs, by uuid */
+
+        HostStore *store;
+        HostFactsSource *facts_source;
+        HostFacts facts; /* as last read; boot_id and hostname are not read again */
+        Hardware hardware;
+
+        HostClaim claim;
+        char *claimer;      /* bus name, NULL when it is gone */
+        uint64_t claim_seq; /* of the inventory that answered the claim */
+        uint64_t read_seq;  /* of the last such inventory that its reader has acted upon */
+
+        HashMap *vms;
+
+        const HostListener *listener;
+        void *listener_userdata;
+        sd_event_source *turn_source; /* runs at the end of the loop's turn */
+        bool inventory_changed;       /* tell it then */
+        uint64_t told_memory_free;
+        uint64_t told_ended_seq; /* ends up to here stood in an InventoryChanged */
+};
+
+/* Lets the queue of VMs move on when the present turn of the loop is over; host_touch() also tells the inventory then, once. */
+void host_wake(Host *h);
+void host_touch(Host *h);
+
+/* One reading of hardware and type files, without what is enabled; problems are logged. */
+int host_read_hardware(Host *h, Hardware *ret);
+
+/* VMs that are resident or being started, as the order check wants them. The texts belong to the VMs; the caller frees the array. */
+int host_list_occupants(const Host *h, Occupant **ret, size_t *ret_n);
+
+/* What the order check needs of a VGPU record; the texts belong to the record. */
+OrderGpu order_gpu_from_record(const VgpuRecord *v);
+
+/* ends since after_seq, the newest ENDED_TOLD_MAX of them. *ret_told: the newest in it, or after_seq. */
+#define ENDED_TOLD_MAX 1000
+int host_build_inventory(Host *h, uint64_t after_seq, uint64_t *ret_told, char **ret);
+
+/* Orders in the store and run folders become VMs again. */
+int host_recover(Host *h);

@@ -1,0 +1,91 @@
+#pragma once
+
+/*
+ * The host: hardware, types, claim, and the VMs that run on it
+ *
+ * What the bus shows and commands, without D-Bus. The nouns around it have headers of their own: claim.h (who commands),
+ * orders.h (starting and stopping VMs), types.h (which types a PGPU may run). Calls return 0 or a negative errno; where a HostRefusal is
+ * given, 0 with a code other than ERROR_NONE means refused: a sentence for the caller, and nothing was changed.
+ *
+ * The listener hears of changes as they are made durable, in order. Texts are valid during the call.
+ */
+
+#include <systemd/sd-event.h>
+
+#include "common/uuid.h"
+#include "hostd/core/host-refusal.h"
+#include "hostd/core/pgpu.h"
+#include "hostd/service/settings.h"
+
+typedef struct Host Host;
+
+typedef enum HostSignal {
+        HOST_SIGNAL_VM_EVENT,
+        HOST_SIGNAL_VGPU_EVENT,
+        HOST_SIGNAL_PCI_EVENT,
+        HOST_SIGNAL_INVENTORY_CHANGED,
+        _HOST_SIGNAL_MAX,
+        _HOST_SIGNAL_INVALID = -EINVAL,
+} HostSignal;
+
+typedef enum HostProperty {
+        HOST_PROPERTY_CLAIM, /* epoch, pool and claimer */
+        HOST_PROPERTY_MEMORY_FREE,
+        _HOST_PROPERTY_MAX,
+        _HOST_PROPERTY_INVALID = -EINVAL,
+} HostProperty;
+
+typedef enum PgpuProperty {
+        PGPU_PROPERTY_SUPPORTED_TYPES,
+        PGPU_PROPERTY_ENABLED_TYPES,
+        PGPU_PROPERTY_RESIDENT_VGPUS,
+        PGPU_PROPERTY_NAMES,
+        PGPU_PROPERTY_DRIVER,
+        PGPU_PROPERTY_DISPLAY,
+        _PGPU_PROPERTY_MAX,
+        _PGPU_PROPERTY_INVALID = -EINVAL,
+} PgpuProperty;
+
+typedef struct HostListener {
+        void (*signal)(HostSignal signal, const char *json, void *userdata);
+        void (*property)(HostProperty property, void *userdata);
+        void (*pgpu_added)(const PciAddress *address, void *userdata);
+        void (*pgpu_removed)(const PciAddress *address, void *userdata); /* it is no longer found */
+        void (*pgpu_changed)(const PciAddress *address, PgpuProperty property, void *userdata);
+        /* host_describe() may say something else now. */
+        void (*status)(void *userdata);
+} HostListener;
+
+/* Opens the store, reads the hardware and the facts. Logs why it cannot. The settings must outlive the host. */
+int host_open(sd_event *event, const HostSettings *settings, const char *state_dir, const char *runtime_dir, Host **ret);
+/* Lets go of the VMs, which run on. */
+Host *host_close(Host *h);
+DEFINE_CLEANUP(Host *, host_close)
+
+/* Begins to tell changes, and takes up the VMs that the store and the run folders name. */
+int host_begin(Host *h, const HostListener *listener, void *userdata);
+
+/* Reads hardware and type files again. */
+int host_rescan(Host *h);
+
+/* What `systemctl status` shows: "4 PGPUs, 3 VMs running, claimed by epoch 7". */
+#define HOST_DESCRIPTION_MAX 192
+const char *host_describe(const Host *h, char buf[static HOST_DESCRIPTION_MAX]);
+
+const Uuid *host_get_uuid(const Host *h);
+const char *host_get_boot_id(const Host *h);
+const char *host_get_hypervisor(const Host *h);
+uint64_t host_get_epoch(const Host *h);
+const char *host_get_claimed_by(const Host *h); /* the pool, "" when free */
+const char *host_get_claimer(const Host *h);    /* bus name of who claimed, "" when it is gone */
+/* What a new VM could take: the hypervisor's word less what VMs that have no domain yet will take. */
+uint64_t host_get_memory_free(const Host *h);
+
+/* Sorted by address. */
+const Pgpu *host_get_pgpus(const Host *h, size_t *ret_n);
+const Pgpu *host_find_pgpu(const Host *h, const PciAddress *address);
+/* Texts of the uuids; a VGPU that came without one shows as "<vm uuid>/<device>", a passthrough as "<vm uuid>/<address>". */
+int host_get_resident_vgpus(const Host *h, const PciAddress *pgpu, char ***ret);
+
+/* protocol/inventory.h, as JSON text. */
+int host_get_inventory(Host *h, char **ret);

@@ -1,0 +1,231 @@
+/*
+ * The inventory, out of what hostd knows
+ *
+ * Strings are borrowed where the record's own destructor is not used; only the lists are made here.
+ */
+
+#include "hostd/service/host-internal.h"
+#include "hostd/service/vm.h"
+
+static void fill_vm_gpus(const HostVm *vm, InventoryVm *ret) {
+        for (size_t i = 0; i < vm->n_gpus; i++) {
+                const VmGpu *gpu = &vm->gpus[i];
+
+                if (gpu->passthrough)
+                        ret->pcis[ret->n_pcis++] = (InventoryPci){
+                                .vm = vm->uuid,
+                                .address = gpu->address,
+                                .plugged = vm->record.pcis_plugged,
+                        };
+                else
+                        ret->vgpus[ret->n_vgpus++] = (InventoryVgpu){
+                                .vm = vm->uuid,
+                                .device = gpu->device,
+                                .uuid = gpu->uuid,
+                                .pgpu = gpu->address,
+                                .identifier = gpu->identifier,
+                                .state = {
+                                        .active = vm->record.vgpus_active,
+                                        .plugged = vm->record.vgpus_plugged,
+                                        .emulator_pid = (uint32_t) vm->record.emulator.pid,
+                                },
+                        };
+        }
+}
+
+static int fill_vm(const HostVm *vm, InventoryVm *ret) {
+        *ret = (InventoryVm){
+                .uuid = vm->uuid,
+                .token = vm->token,
+                .name_label = vm->name_label,
+                /* Its end is told once it is stored; until then it is still here. */
+                .state = vm->record.state == VM_STATE_HALTED ? VM_STATE_STOPPING : vm->record.state,
+                .stage = vm->record.stage,
+                .progress = vm->record.progress,
+                .domid = vm->record.domid,
+                .memory = vm->memory,
+        };
+        ret->vgpus = calloc(vm->n_gpus + 1, sizeof(*ret->vgpus));
+        ret->pcis = calloc(vm->n_gpus + 1, sizeof(*ret->pcis));
+        if (!ret->vgpus || !ret->pcis)
+                return -ENOMEM;
+        fill_vm_gpus(vm, ret);
+        return 0;
+}
+
+static int compare_vms(const void *a, const void *b) {
+        return uuid_compare(&((const InventoryVm *) a)->uuid, &((const InventoryVm *) b)->uuid);
+}
+
+static int fill_vms(const Host *h, Inventory *ret) {
+        HostVm *vm;
+        int r;
+
+        ret->vms = calloc(hashmap_size(h->vms) + 1, sizeof(*ret->vms));
+        if (!ret->vms)
+                return -ENOMEM;
+        for (size_t i = 0; (vm = hashmap_next(h->vms, &i));) {
+                r = fill_vm(vm, &ret->vms[ret->n_vms++]);
+                if (r < 0)
+                        return r;
+        }
+        qsort(ret->vms, ret->n_vms, sizeof(*ret->vms), compare_vms);
+        return 0;
+}
+
+static int fill_hardware(const Host *h, Inventory *ret) {
+        int r;
+
+        ret->types = calloc(h->hardware.n_types + 1, sizeof(*ret->types));
+        ret->pgpus = calloc(h->hardware.n_pgpus + 1, sizeof(*ret->pgpus));
+        if (!ret->types || !ret->pgpus)
+                return -ENOMEM;
+
+        for (size_t i = 0; i < h->hardware.n_types; i++) {
+                r = hardware_type_record(&h->hardware.types[i], &ret->types[i]);
+                if (r < 0)
+                        return r;
+                ret->n_types++;
+        }
+        for (size_t i = 0; i < h->hardware.n_pgpus; i++) {
+                r = hardware_pgpu_record(&h->hardware.pgpus[i], &ret->pgpus[i]);
+                if (r < 0)
+                        return r;
+                ret->n_pgpus++;
+        }
+        return 0;
+}
+
+/* Ends come by seq: a ring keeps the newest. The events' texts live in the visitor's call only, hence the copies. */
+typedef struct EndedRing {
+        uint64_t after_seq;
+        VmEvent *events;
+        size_t n; /* ever put in */
+} EndedRing;
+
+static int copy_optional(const char *text, char **ret) {
+        *ret = text ? strdup(text) : NULL;
+        return text && !*ret ? -ENOMEM : 0;
+}
+
+static int copy_event(const VmEvent *e, VmEvent *ret) {
+        VmEvent copy = *e;
+        int r;
+
+        copy.head.boot_id = copy.stage = copy.reason = copy.error_name = copy.error_message = NULL;
+        r = copy_optional(e->head.boot_id, &copy.head.boot_id);
+        if (r >= 0)
+                r = copy_optional(e->stage, &copy.stage);
+        if (r >= 0)
+                r = copy_optional(e->reason, &copy.reason);
+        if (r >= 0)
+                r = copy_optional(e->error_name, &copy.error_name);
+        if (r >= 0)
+                r = copy_optional(e->error_message, &copy.error_message);
+        if (r < 0) {
+                vm_event_done(&copy);
+                return r;
+        }
+        *ret = copy;
+        return 0;
+}
+
+static int visit_ended(const VmEvent *ended, void *userdata) {
+        EndedRing *ring = userdata;
+        VmEvent copy, *slot;
+        int r;
+
+        if (ended->head.seq <= ring->after_seq)
+                return 0;
+        r = copy_event(ended, &copy);
+        if (r < 0)
+                return r;
+        slot = &ring->events[ring->n++ % ENDED_TOLD_MAX];
+        vm_event_done(slot);
+        *slot = copy;
+        return 0;
+}
+
+static int compare_events(const void *a, const void *b) {
+        const VmEvent *x = a, *y = b;
+
+        return (x->head.seq > y->head.seq) - (x->head.seq < y->head.seq);
+}
+
+static int fill_ended(Host *h, uint64_t after_seq, Inventory *ret) {
+        EndedRing ring = { .after_seq = after_seq };
+        int r;
+
+        ring.events = calloc(ENDED_TOLD_MAX, sizeof(*ring.events));
+        if (!ring.events)
+                return -ENOMEM;
+        r = host_store_each_ended(h->store, visit_ended, &ring);
+        ret->ended = ring.events;
+        ret->n_ended = MIN_OF(ring.n, (size_t) ENDED_TOLD_MAX);
+        qsort(ret->ended, ret->n_ended, sizeof(*ret->ended), compare_events);
+        return r;
+}
+
+static void fill_facts(Host *h, Inventory *ret) {
+        ret->seq = host_store_last_seq(h->store);
+        ret->epoch = h->claim.epoch;
+        ret->host_uuid = *host_get_uuid(h);
+        ret->boot_id = h->facts.boot_id;
+        ret->hostname = h->facts.hostname;
+        ret->hypervisor = (char *) host_get_hypervisor(h);
+        ret->memory_total = h->facts.memory_total;
+        ret->memory_free = host_get_memory_free(h);
+        ret->cpus = h->facts.cpus;
+        ret->iommu = h->facts.iommu;
+        ret->hvm = h->facts.hvm;
+        ret->networks = h->facts.networks;
+        ret->storage = h->facts.storage;
+        ret->problems = h->hardware.problems;
+}
+
+/* The lists, and of the texts only those that fill_*() copied. */
+static void inventory_drop(Inventory *i) {
+        for (size_t k = 0; k < i->n_types; k++)
+                type_record_done(&i->types[k]);
+        for (size_t k = 0; k < i->n_pgpus; k++)
+                hardware_pgpu_record_done(&i->pgpus[k]);
+        for (size_t k = 0; k < i->n_vms; k++) {
+                free(i->vms[k].vgpus);
+                free(i->vms[k].pcis);
+        }
+        for (size_t k = 0; k < i->n_ended; k++)
+                vm_event_done(&i->ended[k]);
+        free(i->types);
+        free(i->pgpus);
+        free(i->vms);
+        free(i->ended);
+}
+
+int host_build_inventory(Host *h, uint64_t after_seq, uint64_t *ret_told, char **ret) {
+        _cleanup_(inventory_drop) Inventory inventory = {};
+        _cleanup_json_ struct json_object *o = NULL;
+        int r;
+
+        fill_facts(h, &inventory);
+        r = fill_hardware(h, &inventory);
+        if (r >= 0)
+                r = fill_vms(h, &inventory);
+        if (r >= 0)
+                r = fill_ended(h, after_seq, &inventory);
+        if (r >= 0)
+                r = inventory_build(&inventory, &o);
+        if (r < 0)
+                return r;
+
+        *ret = json_to_text(o);
+        if (!*ret)
+                return -ENOMEM;
+        *ret_told = inventory.n_ended > 0 ? inventory.ended[inventory.n_ended - 1].head.seq : after_seq;
+        return 0;
+}
+
+int host_get_inventory(Host *h, char **ret) {
+        uint64_t told;
+
+        return host_build_inventory(h, 0, &told, ret);
+}

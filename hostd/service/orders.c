@@ -1,0 +1,347 @@
+/*
+ * Orders: starting and stopping VMs
+ *
+ * Each order is read, checked against the claim, looked up (a repeat is acknowledged), checked against the hardware and what runs on it,
+ * stored, and only then acted upon. The memory of a claimer's order is bounded by its size, their number by HOST_VMS_MAX.
+ */
+
+#include "common/daemon/log.h"
+#include "hostd/service/claim.h"
+#include "hostd/service/events.h"
+#include "hostd/service/host-internal.h"
+#include "hostd/service/orders.h"
+#include "hostd/service/vm-program.h"
+
+/* The caller, the size and the JSON of any order. *ret is NULL when refused. */
+static int read_order(Host *h, const char *caller, const char *text, struct json_object **ret, HostRefusal *refusal) {
+        size_t size = strlen(text);
+        JsonReader reader = {};
+        int r;
+
+        *ret = NULL;
+        r = host_check_caller(h, caller, refusal);
+        if (r < 0 || refusal->code != ERROR_NONE)
+                return r;
+        if (size > ORDER_SIZE_MAX)
+                return host_refusal_set(refusal, ERROR_INVALID_RECORD, "The order has %zu bytes; at most %u are read.", size, ORDER_SIZE_MAX);
+
+        r = json_parse(&reader, text, size, ret);
+        if (r == -EINVAL)
+                return host_refusal_set(refusal, ERROR_INVALID_RECORD, "The order is not JSON: %s.", reader.error);
+        return r;
+}
+
+static int refuse_record(HostRefusal *refusal, const JsonReader *reader) {
+        return host_refusal_set(refusal, ERROR_INVALID_RECORD, "The order cannot be read: %s.", reader->error);
+}
+
+static int refuse_storage(HostRefusal *refusal, const HostVm *vm, int error) {
+        log_vm(LOG_ERR, MSG_STORAGE_FAILED, vm, "Failed to store an order for VM %s: %s", UUID_TEXT(&vm->uuid), strerror(-error));
+        return host_refusal_set(refusal, ERROR_STORAGE_FAILED, "The order for VM %s could not be stored (%s); nothing was begun.",
+                                UUID_TEXT(&vm->uuid), strerror(-error));
+}
+
+static int check_epoch(Host *h, uint64_t epoch, HostRefusal *refusal) {
+        int r;
+
+        r = epoch_check_order(&h->claim, epoch, refusal);
+        if (r >= 0 && refusal->code != ERROR_NONE)
+                log_event(LOG_WARNING, MSG_STALE_EPOCH, NULL, "Refused an order: %s", refusal->message);
+        return r;
+}
+
+/* Repeats. */
+
+typedef struct EndedSearch {
+        const Uuid *vm, *token; /* either may be NULL: any */
+        VmEvent found;
+        bool is_found;
+} EndedSearch;
+
+static int visit_ended(const VmEvent *e, void *userdata) {
+        EndedSearch *s = userdata;
+
+        if ((s->token && !uuid_equal(&e->head.token, s->token)) || (s->vm && !uuid_equal(&e->uuid, s->vm)))
+                return 0;
+        /* By value: the texts are not kept. */
+        s->found = *e;
+        s->is_found = true;
+        return 0;
+}
+
+/* Says again how the VM of this token ended, under a number of its own. */
+typedef struct EndedTeller {
+        Host *host;
+        const Uuid *token;
+        uint64_t seq;
+} EndedTeller;
+
+static int tell_ended(const VmEvent *e, void *userdata) {
+        EndedTeller *t = userdata;
+        VmEvent again = *e;
+
+        if (!uuid_equal(&e->head.token, t->token))
+                return 0;
+        again.head.seq = t->seq;
+        events_tell(t->host, &again);
+        return 0;
+}
+
+static bool has_ended(Host *h, const Uuid *vm, const Uuid *token) {
+        EndedSearch search = { .vm = vm, .token = token };
+
+        return host_store_each_ended(h->store, visit_ended, &search) >= 0 && search.is_found;
+}
+
+static HostVm *find_token(Host *h, const Uuid *token) {
+        HostVm *vm;
+
+        for (size_t i = 0; (vm = hashmap_next(h->vms, &i));)
+                if (uuid_equal(&vm->token, token))
+                        return vm;
+        return NULL;
+}
+
+/* 1 when the order is a repeat and was answered, 0 to go on (unless refused). */
+static int answer_repeat(Host *h, const StartOrder *order, HostRefusal *refusal) {
+        HostVm *vm;
+        int r;
+
+        vm = find_token(h, &order->token);
+        if (vm && uuid_equal(&vm->uuid, &order->vm.uuid))
+                return 1;
+        if (vm)
+                return host_refusal_set(refusal, ERROR_INVALID_RECORD, "Token %s is that of another VM's order (VM %s): each order needs a token of its own.",
+                                        UUID_TEXT(&order->token), UUID_TEXT(&vm->uuid));
+
+        vm = hashmap_get(h->vms, &order->vm.uuid);
+        if (vm)
+                return host_refusal_set(refusal, ERROR_VM_BAD_POWER_STATE, "VM %s (%s) is %s here already, under token %s.",
+                                        UUID_TEXT(&vm->uuid), vm->name_label, vm_state_to_string(vm->record.state), UUID_TEXT(&vm->token));
+
+        if (has_ended(h, NULL, &order->token)) {
+                EndedTeller teller = { .host = h, .token = &order->token };
+
+                r = host_store_next_seq(h->store, &teller.seq);
+                if (r >= 0)
+                        r = host_store_each_ended(h->store, tell_ended, &teller);
+                return r < 0 ? r : 1;
+        }
+        return 0;
+}
+
+/* The last guard. */
+
+static int check_owner(const StartOrder *order, HostRefusal *refusal) {
+        for (size_t i = 0; i < order->n_vgpus; i++)
+                if (!uuid_equal(&order->vgpus[i].vm, &order->vm.uuid))
+                        return host_refusal_set(refusal, ERROR_INVALID_RECORD, "The order cannot be read: vgpus[%zu].id names VM %s, but the order is for VM %s.",
+                                                i, UUID_TEXT(&order->vgpus[i].vm), UUID_TEXT(&order->vm.uuid));
+        for (size_t i = 0; i < order->n_pcis; i++)
+                if (!uuid_equal(&order->pcis[i].vm, &order->vm.uuid))
+                        return host_refusal_set(refusal, ERROR_INVALID_RECORD, "The order cannot be read: pcis[%zu].id names VM %s, but the order is for VM %s.",
+                                                i, UUID_TEXT(&order->pcis[i].vm), UUID_TEXT(&order->vm.uuid));
+        return 0;
+}
+
+OrderGpu order_gpu_from_record(const VgpuRecord *v) {
+        static const OrderGpuKind kinds[_VGPU_KIND_MAX] = {
+                [VGPU_KIND_NVIDIA] = ORDER_GPU_NVIDIA,
+                [VGPU_KIND_GVT_G] = ORDER_GPU_GVT_G,
+                [VGPU_KIND_MXGPU] = ORDER_GPU_MXGPU,
+        };
+
+        return (OrderGpu){
+                .kind = kinds[v->kind],
+                .device = v->device,
+                .address = v->physical_pci_address,
+                .config_file = v->nvidia.config_file,
+                .type_id = v->nvidia.type_id,
+                .low_gm_sz = v->gvt_g.low_gm_sz,
+                .high_gm_sz = v->gvt_g.high_gm_sz,
+                .fence_sz = v->gvt_g.fence_sz,
+                .framebufferbytes = v->mxgpu.framebufferbytes,
+                .vgpus_per_pgpu = v->mxgpu.vgpus_per_pgpu,
+        };
+}
+
+static int check_against_host(Host *h, const OrderRequest *request, const HostType **ret_types, HostRefusal *refusal) {
+        _cleanup_free_ Occupant *occupants = NULL;
+        HostView view = {
+                .pgpus = h->hardware.pgpus,
+                .n_pgpus = h->hardware.n_pgpus,
+                .types = h->hardware.types,
+                .n_types = h->hardware.n_types,
+                .hvm = h->facts.hvm,
+                .iommu = h->facts.iommu,
+                .memory_free = host_get_memory_free(h),
+        };
+        int r;
+
+        r = host_list_occupants(h, &occupants, &view.n_occupants);
+        if (r < 0)
+                return r;
+        view.occupants = occupants;
+        return order_check(&view, request, ret_types, refusal);
+}
+
+/* types has place for every VGPU and PCI function of the order. */
+static int check_order(Host *h, const StartOrder *order, const HostType **ret_types, HostRefusal *refusal) {
+        _cleanup_(vm_needs_done) VmNeeds needs = {};
+        _cleanup_free_ OrderGpu *gpus = NULL;
+        JsonReader reader = {};
+        OrderRequest request;
+        int r;
+
+        json_enter(&reader, "vm");
+        json_enter(&reader, "config");
+        r = vm_config_needs(&reader, order->vm.config, order->n_vgpus > 0, &needs);
+        if (r == -EINVAL)
+                return refuse_record(refusal, &reader);
+        if (r < 0)
+                return r;
+
+        gpus = calloc(order->n_vgpus + order->n_pcis + 1, sizeof(*gpus));
+        if (!gpus)
+                return -ENOMEM;
+        for (size_t i = 0; i < order->n_vgpus; i++)
+                gpus[i] = order_gpu_from_record(&order->vgpus[i]);
+        for (size_t i = 0; i < order->n_pcis; i++)
+                gpus[order->n_vgpus + i] = (OrderGpu){ .kind = ORDER_GPU_PCI, .address = order->pcis[i].address };
+
+        request = (OrderRequest){
+                .vm = order->vm.uuid,
+                .name_label = order->vm.name_label,
+                .hvm = needs.hvm,
+                .memory = needs.memory,
+                .target_memory = needs.target_memory,
+                .max_memory = needs.max_memory,
+                .gpus = gpus,
+                .n_gpus = order->n_vgpus + order->n_pcis,
+        };
+        return check_against_host(h, &request, ret_types, refusal);
+}
+
+/* Start. */
+
+static int accept_order(Host *h, const StartOrder *order, const HostType *const *types, struct json_object *text, HostRefusal *refusal) {
+        _cleanup_(vm_freep) HostVm *vm = NULL;
+        int r;
+
+        r = vm_new(h, order, types, text, &vm);
+        if (r < 0)
+                return r;
+        r = host_store_next_seq(h->store, &vm->accepted);
+        if (r >= 0)
+                r = vm_store(vm);
+        if (r < 0)
+                return refuse_storage(refusal, vm, r);
+        r = hashmap_put(h->vms, &vm->uuid, vm);
+        if (r < 0) {
+                (void) host_store_del_order(h->store, &vm->uuid);
+                return r;
+        }
+
+        log_vm(LOG_INFO, NULL, vm, "Took the order to start VM %s (%s), token %s.", UUID_TEXT(&vm->uuid), vm->name_label, UUID_TEXT(&vm->token));
+        take_ptr(vm);
+        host_touch(h);
+        return 0;
+}
+
+static int take_start(Host *h, const StartOrder *order, struct json_object *text, HostRefusal *refusal) {
+        const HostType *types[2 * ORDER_GPUS_MAX] = {};
+        int r;
+
+        r = check_epoch(h, order->epoch, refusal);
+        if (r < 0 || refusal->code != ERROR_NONE)
+                return r;
+        r = answer_repeat(h, order, refusal);
+        if (r != 0 || refusal->code != ERROR_NONE)
+                return MIN_OF(r, 0);
+        if (hashmap_size(h->vms) >= HOST_VMS_MAX)
+                return host_refusal_set(refusal, ERROR_LIMIT_REACHED, "This host holds %d VMs, the most that it takes.", HOST_VMS_MAX);
+
+        r = check_owner(order, refusal);
+        if (r >= 0 && refusal->code == ERROR_NONE)
+                r = check_order(h, order, types, refusal);
+        if (r < 0)
+                return r;
+        if (refusal->code != ERROR_NONE) {
+                log_event(LOG_WARNING, MSG_VM_REFUSED, NULL, "Refused to start VM %s: %s", UUID_TEXT(&order->vm.uuid), refusal->message);
+                return 0;
+        }
+        return accept_order(h, order, types, text, refusal);
+}
+
+int host_start_vm(Host *h, const char *caller, const char *text, HostRefusal *ret) {
+        _cleanup_json_ struct json_object *o = NULL;
+        JsonReader reader = {};
+        StartOrder order;
+        int r;
+
+        r = read_order(h, caller, text, &o, ret);
+        if (r < 0 || ret->code != ERROR_NONE)
+                return r;
+        r = start_order_parse(&reader, o, &order);
+        if (r == -EINVAL)
+                return refuse_record(ret, &reader);
+        if (r < 0)
+                return r;
+
+        r = take_start(h, &order, o, ret);
+        start_order_done(&order);
+        return r;
+}
+
+/* Stop. */
+
+static int take_stop(HostVm *vm, const StopOrder *order, HostRefusal *refusal) {
+        bool wanted = vm->stop_wanted, force = vm->stop_force;
+        Uuid token = vm->stop_token;
+        int r;
+
+        /* A repeat; or a polite request after a forced one, which changes nothing. */
+        if (wanted && (uuid_equal(&token, &order->token) || force))
+                return 0;
+
+        vm->stop_wanted = true;
+        vm->stop_token = order->token;
+        vm->stop_force = order->force;
+        r = vm_store(vm);
+        if (r < 0) {
+                vm->stop_wanted = wanted;
+                vm->stop_token = token;
+                vm->stop_force = force;
+                return refuse_storage(refusal, vm, r);
+        }
+
+        log_vm(LOG_INFO, NULL, vm, "Took the order to stop VM %s (%s)%s, token %s.", UUID_TEXT(&vm->uuid), vm->name_label,
+               order->force ? " by force" : "", UUID_TEXT(&order->token));
+        vm_pass_stop(vm);
+        return 0;
+}
+
+int host_stop_vm(Host *h, const char *caller, const char *text, HostRefusal *ret) {
+        _cleanup_json_ struct json_object *o = NULL;
+        JsonReader reader = {};
+        StopOrder order;
+        HostVm *vm;
+        int r;
+
+        r = read_order(h, caller, text, &o, ret);
+        if (r < 0 || ret->code != ERROR_NONE)
+                return r;
+        r = stop_order_parse(&reader, o, &order);
+        if (r == -EINVAL)
+                return refuse_record(ret, &reader);
+        if (r >= 0)
+                r = check_epoch(h, order.epoch, ret);
+        if (r < 0 || ret->code != ERROR_NONE)
+                return r;
+
+        vm = hashmap_get(h->vms, &order.uuid);
+        if (!vm)
+                return host_refusal_set(ret, ERROR_NO_SUCH_OBJECT, "No VM %s runs on this host%s.", UUID_TEXT(&order.uuid),
+                                        has_ended(h, &order.uuid, NULL) ? " any more: it has ended, as the inventory tells" : "");
+        return take_stop(vm, &order, ret);
+}

@@ -1,0 +1,16 @@
+#pragma once
+
+/*
+ * Orders: starting and stopping VMs
+ *
+ * When a call returns 0 without a refusal the order is stored and will be carried out, over restarts of hostd; the rest is
+ * events. A token that is known already is acknowledged and not carried out again.
+ */
+
+#include "hostd/service/host.h"
+
+#define ORDER_SIZE_MAX (1u << 20)
+#define HOST_VMS_MAX 512
+
+int host_start_vm(Host *h, const char *caller, const char *order, HostRefusal *ret);
+int host_stop_vm(Host *h, const char *caller, const char *order, HostRefusal *ret);

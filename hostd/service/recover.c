@@ -1,0 +1,171 @@
+/*
+ * Taking up VMs after a restart
+ *
+ * The store says which orders were accepted and have not ended; the run folders say how far each is. A VM of an earlier boot is over:
+ * nothing survives a reboot of the host. A run folder that the store does not know (its end was stored just before hostd died, or the
+ * state folder was lost) is removed when its VM is over, and else taken over as an order.
+ */
+
+#include <dirent.h>
+
+#include "common/io/file.h"
+#include "hostd/service/host-internal.h"
+#include "hostd/service/vm-program.h"
+
+typedef struct VmList {
+        Host *host;
+        HostVm **items;
+        size_t n;
+} VmList;
+
+static int add_to_list(VmList *list, HostVm *vm) {
+        HostVm **items;
+
+        items = reallocarray(list->items, list->n + 1, sizeof(*items));
+        if (!items)
+                return -ENOMEM;
+        list->items = items;
+        list->items[list->n++] = vm;
+        return 0;
+}
+
+static int visit_order(const StoredOrder *stored, void *userdata) {
+        _cleanup_(vm_freep) HostVm *vm = NULL;
+        VmList *list = userdata;
+        int r;
+
+        r = vm_restore(list->host, stored, &vm);
+        if (r == -EBADMSG)
+                return 0; /* said there; its run folder may still tell */
+        if (r >= 0)
+                r = add_to_list(list, vm);
+        if (r < 0)
+                return r;
+        r = hashmap_put(list->host->vms, &vm->uuid, vm);
+        if (r < 0) {
+                list->n--;
+                return r;
+        }
+        take_ptr(vm);
+        return 0;
+}
+
+static void take_up(HostVm *vm) {
+        if (!streq(vm->boot_id, host_get_boot_id(vm->host))) {
+                vm_end(vm, "host-reboot", ERROR_NONE, NULL);
+                return;
+        }
+        vm_adopt(vm);
+}
+
+/* Run folders that the store does not know. */
+
+static int find_types(Host *h, const StartOrder *order, const HostType **ret) {
+        HostView view = {
+                .pgpus = h->hardware.pgpus,
+                .n_pgpus = h->hardware.n_pgpus,
+                .types = h->hardware.types,
+                .n_types = h->hardware.n_types,
+        };
+        const HostType *passthrough = host_type_find(view.types, view.n_types, HOST_TYPE_PASSTHROUGH);
+
+        for (size_t i = 0; i < order->n_vgpus; i++) {
+                const OrderGpu gpu = order_gpu_from_record(&order->vgpus[i]);
+                const Pgpu *p = host_find_pgpu(h, &gpu.address);
+
+                ret[i] = p ? order_gpu_find_type(&view, p, &gpu) : NULL;
+        }
+        for (size_t i = 0; i < order->n_pcis; i++)
+                ret[order->n_vgpus + i] = host_find_pgpu(h, &order->pcis[i].address) ? passthrough : NULL;
+        return 0;
+}
+
+static int take_over_order(Host *h, const StartOrder *order) {
+        const HostType *types[2 * ORDER_GPUS_MAX] = {};
+        _cleanup_json_ struct json_object *text = NULL;
+        _cleanup_(vm_freep) HostVm *vm = NULL;
+        int r;
+
+        r = find_types(h, order, types);
+        if (r >= 0)
+                r = start_order_build(order, &text);
+        if (r >= 0)
+                r = vm_new(h, order, types, text, &vm);
+        if (r >= 0)
+                r = host_store_next_seq(h->store, &vm->accepted);
+        if (r >= 0)
+                r = vm_store(vm);
+        if (r >= 0)
+                r = hashmap_put(h->vms, &vm->uuid, vm);
+        if (r < 0)
+                return r;
+
+        log_vm(LOG_WARNING, NULL, vm, "Took over VM %s (%s), which runs here and was not in the store.", UUID_TEXT(&vm->uuid), vm->name_label);
+        vm_adopt(take_ptr(vm));
+        return 0;
+}
+
+static int take_over_folder(Host *h, const char *folder) {
+        _cleanup_(run_record_done) RunRecord record = {};
+        JsonReader reader = {};
+        StartOrder order;
+        int r;
+
+        r = run_record_read(folder, &record);
+        if (r == -ENOENT || (r >= 0 && record.state == VM_STATE_HALTED))
+                return remove_tree(folder);
+        if (r < 0)
+                return r;
+
+        r = run_order_read(&reader, folder, &order);
+        if (r < 0)
+                return r;
+        r = take_over_order(h, &order);
+        start_order_done(&order);
+        return r;
+}
+
+static void close_dirp(DIR **d) {
+        if (*d)
+                closedir(*d);
+}
+
+static int take_over_folders(Host *h) {
+        _cleanup_(close_dirp) DIR *dir = opendir(h->vm_dir);
+        struct dirent *entry;
+        Uuid uuid;
+        int r;
+
+        if (!dir)
+                return -errno;
+        while ((entry = readdir(dir))) {
+                _cleanup_free_ char *folder = NULL;
+
+                if (uuid_from_string(entry->d_name, &uuid) < 0 || hashmap_get(h->vms, &uuid))
+                        continue;
+                folder = path_join(h->vm_dir, entry->d_name);
+                if (!folder)
+                        return -ENOMEM;
+                r = take_over_folder(h, folder);
+                if (r < 0)
+                        (void) log_errno(r, "Failed to take over the run folder %s, ignoring", folder);
+        }
+        return 0;
+}
+
+int host_recover(Host *h) {
+        VmList list = { .host = h };
+        int r;
+
+        r = host_store_each_order(h->store, visit_order, &list);
+        for (size_t i = 0; r >= 0 && i < list.n; i++)
+                take_up(list.items[i]);
+        free(list.items);
+        if (r >= 0)
+                r = take_over_folders(h);
+        if (r < 0)
+                return log_errno(r, "Failed to take up the VMs of this host");
+
+        host_touch(h);
+        return 0;
+}

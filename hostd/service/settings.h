@@ -1,0 +1,40 @@
+#pragma once
+
+/*
+ * The settings of hostd
+ *
+ * Section [hostd] of the settings file, and --set KEY=VALUE. The defaults are those of a real host; the lab and the tests
+ * point the paths at recorded hardware and choose the simulated hypervisor. Texts are never NULL.
+ */
+
+#include "common/daemon/settings.h"
+#include "hostd/service/units.h"
+
+typedef struct HostSettings {
+        char *bus;
+        /* hardware */
+        char *sysfs_path, *pci_dump, *pci_ids, *vga_arbiter;
+        char *nvidia_conf_dir, *nvidia_xml, *nvidia_driver_link, *gvtg_list, *mxgpu_list;
+        /* the host */
+        char *hypervisor, *sim_dir, *boot_id_file, *hostname;
+        /* programs of a VM */
+        char *units, *domain_program, *dm_program;
+        char *emulator, *emulator_arguments, *qemu, *qemu_vgpu_args, *on_emulator_death;
+        uint64_t emulator_timeout, running_timeout; /* µs */
+        uint64_t concurrent_starts;
+        uint64_t program_restarts;
+} HostSettings;
+
+/*
+ * Defaults, then the file, then the arguments, then whether they make sense together. Logs the offender; -EINVAL, or
+ * -EOPNOTSUPP for what this build does not hold.
+ */
+int host_settings_load(const char *path, const char *const *args, HostSettings *ret);
+void host_settings_done(HostSettings *s);
+
+/* For --help and the manual. */
+extern const Setting host_setting_table[];
+extern const size_t host_n_settings;
+
+/* The implementation that the setting `units` names; NULL when this build has none. */
+const UnitsOps *host_settings_units(const HostSettings *s);

@@ -1,0 +1,96 @@
+#pragma once
+
+/*
+ * A VM on this host, from its order to its end
+ *
+ * Made when its start order is stored, or found in the store; freed when its end is stored. Two things are told apart: the phase is how
+ * far we are with its program, xenvgpu-domain; the record is what that program says about the VM. docs/states.md draws both.
+ */
+
+#include "common/daemon/log.h"
+#include "common/daemon/log-ids.h"
+#include "hostd/core/order-check.h"
+#include "hostd/edge/host-store.h"
+#include "hostd/run/run-record.h"
+#include "hostd/service/host.h"
+#include "hostd/service/run-link.h"
+
+typedef enum VmPhase {
+        VM_PHASE_QUEUED,    /* the order is stored; waits until fewer VMs are being built */
+        VM_PHASE_LAUNCHING, /* its program is being executed */
+        VM_PHASE_WAITING,   /* the program runs and does not listen yet */
+        VM_PHASE_FOLLOWED,  /* connected: the run record tells everything */
+        VM_PHASE_DEAD,      /* the program died early; started again after a delay */
+        VM_PHASE_CLEANING,  /* given up: what is left of the domain is killed, its death awaited */
+        VM_PHASE_ENDING,    /* over; its end could not be stored yet, and is tried again */
+        _VM_PHASE_MAX,
+        _VM_PHASE_INVALID = -EINVAL,
+} VmPhase;
+
+const char *vm_phase_to_string(VmPhase phase);
+
+/* A VGPU of the order, or a PCI function passed through. */
+typedef struct VmGpu {
+        bool passthrough;
+        char *device;        /* "0"; NULL for a PCI function */
+        Uuid uuid;           /* null when the order names none */
+        PciAddress address;  /* PGPU, or the function */
+        char *identifier;    /* of its type; NULL for a companion function, which takes no place on a PGPU */
+        uint32_t size;       /* of its type when it started */
+} VmGpu;
+
+typedef struct HostVm {
+        Host *host;
+        Uuid uuid, token;
+        char *name_label;
+        uint64_t accepted; /* number of its first event: the order in which VMs queue */
+        uint64_t memory;   /* need, bytes */
+        VmGpu *gpus;       /* VGPUs first, as ordered, then PCI functions */
+        size_t n_gpus;
+        struct json_object *order; /* as it came */
+        char *boot_id;             /* of the boot that it was accepted in */
+
+        bool stop_wanted;
+        Uuid stop_token;
+        bool stop_force;
+
+        RunRecord record; /* as last told; its texts are never NULL but for the error's */
+        bool told;        /* an event told the record since we began to follow */
+
+        VmPhase phase;
+        char *folder;
+        bool begun; /* its program was started, perhaps: the next one adopts */
+        UnitStart *start;
+        RunLink *link;
+        ProcessId program;
+        int program_fd;
+        sd_event_source *program_source; /* the program's end */
+        sd_event_source *timer;          /* the next try to connect, to start again, to see the dead */
+        uint64_t delay, waiting_since;   /* of the tries to connect: µs, and CLOCK_MONOTONIC µs */
+        uint64_t restart_delay;
+        unsigned n_tries;                /* starts again since tries_since */
+        uint64_t tries_since;
+} HostVm;
+
+/* types: n_gpus entries of order_check(), VGPUs then PCI functions. */
+int vm_new(Host *h, const StartOrder *order, const HostType *const *types, struct json_object *text, HostVm **ret);
+/* From the store. -EBADMSG when it does not decode. */
+int vm_restore(Host *h, const StoredOrder *stored, HostVm **ret);
+HostVm *vm_free(HostVm *vm); /* lets its program run on */
+DEFINE_CLEANUP(HostVm *, vm_free)
+
+/* Writes the VM's order as it stands, durably. */
+int vm_store(HostVm *vm);
+
+bool vm_is_building(const HostVm *vm);
+/* It has no domain yet, so its memory still counts as free. */
+bool vm_awaits_domain(const HostVm *vm);
+bool vm_gpu_is_on(const VmGpu *gpu, const PciAddress *pgpu);
+
+/* Log calls about a VM carry it as a field. */
+#define VM_LOG_FIELD_MAX (sizeof(FIELD_VM) + UUID_TEXT_MAX)
+const char *vm_log_field(const HostVm *vm, char buf[static VM_LOG_FIELD_MAX]);
+#define log_vm(level, id, vm, ...) log_full(level, id, FIELDS(vm_log_field(vm, (char[VM_LOG_FIELD_MAX]){})), __VA_ARGS__)
+
+/* The only way to another phase. */
+void vm_set_phase(HostVm *vm, VmPhase phase);
