@@ -28,7 +28,7 @@ typedef struct Hardware {
 int hardware_scan(const HardwareSettings *settings, Hardware *ret);
 void hardware_done(Hardware *h);
 
-/* The records of the inventory. */
+/* The records of the inventory; type_record_done() and hardware_pgpu_record_done() free them. */
 int hardware_type_record(const HostType *t, TypeRecord *ret);
 int hardware_pgpu_record(const Pgpu *p, InventoryPgpu *ret);
 void hardware_pgpu_record_done(InventoryPgpu *r);

@@ -47,7 +47,7 @@ typedef struct StoredOrder {
 
 typedef int (*StoredOrderVisitor)(const StoredOrder *order, void *userdata);
 
-int host_store_put_order(HostStore *s, const StoredOrder *order);
+int host_store_put_order(HostStore *s, const StoredOrder *order); /* -EINVAL: too deep or too long to come back */
 int host_store_get_order(HostStore *s, const Uuid *vm, StoredOrder *ret);
 int host_store_each_order(HostStore *s, StoredOrderVisitor visitor, void *userdata); /* the visitor makes no call to the store */
 void stored_order_done(StoredOrder *o);

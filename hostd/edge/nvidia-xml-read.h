@@ -3,13 +3,16 @@
 /*
  * vgpuConfig.xml, bytes in
  *
- * Depth and size are limited, no external entity is read, no entity of the document's own is expanded. One bad vgpuType or pgpu
- * element costs that element. -EBADMSG: the document is no XML up to where it breaks; what was read before stays in *ret.
+ * Depth and size are limited, no external entity is read, and a document that declares entities of its own is not read on. One bad
+ * vgpuType, pgpu or supportedVgpu element costs that element; where the document breaks, what stands before counts. A vgpuType without
+ * multiVgpuSupported does not support several; every other element and attribute that we use is required.
  */
 
 #include "hostd/core/nvidia-xml.h"
 
 #define NVIDIA_XML_SIZE_MAX (4u << 20)
 #define NVIDIA_XML_DEPTH_MAX 32
+#define NVIDIA_XML_ELEMENTS_MAX 8192 /* vgpuTypes, pgpus and supportedVgpus together */
 
+/* -ENOMEM only; all else is told to the sink. */
 int nvidia_xml_read(const char *data, size_t size, const ProblemSink *problems, NvidiaXml *ret);

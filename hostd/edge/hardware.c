@@ -1,0 +1,212 @@
+/*
+ * The host's hardware in one reading
+ *
+ * PGPUs first, then the catalog of type files, then for each PGPU the types that the catalog gives it. The same identifier on
+ * two PGPUs is one type; where their sizes differ (GVT-g counts by the aperture) the type has the larger size, which fits on both.
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "hostd/core/grow.h"
+#include "hostd/core/idset.h"
+#include "hostd/edge/hardware.h"
+#include "hostd/edge/pci-access.h"
+
+#define PROBLEMS_MAX 256
+
+typedef struct ScanState {
+        const HardwareSettings *settings;
+        Hardware hardware;
+        size_t n_problems;
+        bool out_of_memory;
+} ScanState;
+
+/* Handlers return nothing, so that a lack of memory is kept for the end. Past the cap problems are only counted. */
+static void add_problem(ScanState *s, const char *path, unsigned line, const char *reason) {
+        char *text = NULL;
+        int n;
+
+        if (s->n_problems++ >= PROBLEMS_MAX)
+                return;
+
+        n = line > 0 ? asprintf(&text, "%s:%u: %s", path, line, reason) : asprintf(&text, "%s: %s", path, reason);
+        if (n < 0 || idset_add(&s->hardware.problems, text) < 0)
+                s->out_of_memory = true;
+        if (n >= 0)
+                free(text);
+}
+
+static void add_overflow_problem(ScanState *s) {
+        char text[64];
+
+        if (s->n_problems <= PROBLEMS_MAX)
+                return;
+        snprintf(text, sizeof(text), "%zu more problems are not shown", s->n_problems - PROBLEMS_MAX);
+        if (idset_add(&s->hardware.problems, text) < 0)
+                s->out_of_memory = true;
+}
+
+static const char *pci_source(const HardwareSettings *settings) {
+        if (settings->pci.listing)
+                return settings->pci.listing;
+        return settings->pci.sysfs_path ? settings->pci.sysfs_path : "/sys/bus/pci";
+}
+
+static void on_pci_problem(unsigned line, const char *reason, void *userdata) {
+        ScanState *s = userdata;
+
+        add_problem(s, pci_source(s->settings), line, reason);
+}
+
+static void on_file_problem(const char *path, unsigned line, const char *reason, void *userdata) {
+        add_problem(userdata, path, line, reason);
+}
+
+static void on_catalog_problem(CatalogFile file, const char *path, unsigned line, const char *reason, void *userdata) {
+        ScanState *s = userdata;
+        const TypeFileSettings *files = &s->settings->files;
+
+        switch (file) {
+        case CATALOG_FILE_NVIDIA_CONF:
+                break;
+        case CATALOG_FILE_NVIDIA_XML:
+                path = files->nvidia_xml;
+                break;
+        case CATALOG_FILE_GVTG:
+                path = files->gvtg_list;
+                break;
+        case CATALOG_FILE_MXGPU:
+                path = files->mxgpu_list;
+                break;
+        case _CATALOG_FILE_MAX:
+        case _CATALOG_FILE_INVALID:
+                break;
+        }
+        add_problem(s, strempty(path), line, reason);
+}
+
+static int scan_pgpus(ScanState *s) {
+        ProblemSink sink = { on_pci_problem, s };
+        char reason[128];
+        int r;
+
+        r = pci_scan(&s->settings->pci, &sink, &s->hardware.pgpus, &s->hardware.n_pgpus);
+        if (r == -ENOMEM)
+                return r;
+        if (r == -EBADMSG)
+                add_problem(s, pci_source(s->settings), 0, "no device in it can be read; this host shows no PGPUs");
+        else if (r < 0) {
+                snprintf(reason, sizeof(reason), "it cannot be read (%s); this host shows no PGPUs", strerror(-r));
+                add_problem(s, pci_source(s->settings), 0, reason);
+        }
+        return 0;
+}
+
+static const char *subsystem_name(uint16_t vendor, uint16_t device, uint16_t subvendor, uint16_t subdevice, void *userdata) {
+        return pci_access_name_subsystem(userdata, vendor, device, subvendor, subdevice);
+}
+
+/* Takes the content of *t over, also on failure. */
+static int merge_type(ScanState *s, const Pgpu *p, HostType *t) {
+        Hardware *h = &s->hardware;
+        HostType *known = (HostType *) host_type_find(h->types, h->n_types, t->identifier);
+        char reason[256];
+
+        if (!known) {
+                if (GROW(h->types, h->n_types) < 0) {
+                        host_type_done(t);
+                        return -ENOMEM;
+                }
+                h->types[h->n_types++] = *t;
+                *t = (HostType) {};
+                return 0;
+        }
+
+        if (known->instances != t->instances) {
+                snprintf(reason, sizeof(reason), "%" PRIu32 " of type '%s' fit there and %" PRIu32 " on another PGPU; the smaller number counts for both",
+                        t->instances, t->identifier, known->instances);
+                add_problem(s, PCI_TEXT(&p->address), 0, reason);
+                known->instances = MIN_OF(known->instances, t->instances);
+                known->size = host_type_size(known->instances);
+        }
+        host_type_done(t);
+        return 0;
+}
+
+static int merge_types(ScanState *s, Pgpu *p, HostType *types, size_t n) {
+        int r = 0;
+
+        p->supported = idset_new();
+        if (!p->supported)
+                return -ENOMEM;
+
+        for (size_t i = 0; i < n && r >= 0; i++) {
+                r = idset_add(&p->supported, types[i].identifier);
+                if (r >= 0)
+                        r = merge_type(s, p, &types[i]);
+        }
+        return r;
+}
+
+static int find_types(ScanState *s, const TypeCatalog *catalog, PciAccess *names) {
+        NameSource source = { subsystem_name, names };
+
+        for (size_t i = 0; i < s->hardware.n_pgpus; i++) {
+                Pgpu *p = &s->hardware.pgpus[i];
+                HostType *types;
+                size_t n;
+                int r;
+
+                r = catalog_types_for(catalog, p, &source, on_catalog_problem, s, &types, &n);
+                if (r < 0)
+                        return r;
+                r = merge_types(s, p, types, n);
+                host_types_free(types, n);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int scan_types(ScanState *s) {
+        _cleanup_(pci_access_freep) PciAccess *names = NULL;
+        _cleanup_(type_catalog_done) TypeCatalog catalog = {};
+        int r;
+
+        r = type_files_read(&s->settings->files, on_file_problem, s, &catalog);
+        if (r < 0)
+                return r;
+        r = pci_access_new(PCI_ACCESS_METHOD_NAMES, s->settings->pci.pci_ids, &names);
+        if (r < 0)
+                return r;
+        return find_types(s, &catalog, names);
+}
+
+int hardware_scan(const HardwareSettings *settings, Hardware *ret) {
+        ScanState s = { .settings = settings };
+        int r;
+
+        s.hardware.problems = idset_new();
+        if (!s.hardware.problems)
+                return -ENOMEM;
+
+        r = scan_pgpus(&s);
+        if (r >= 0)
+                r = scan_types(&s);
+        add_overflow_problem(&s);
+        if (r < 0 || s.out_of_memory) {
+                hardware_done(&s.hardware);
+                return -ENOMEM;
+        }
+
+        *ret = s.hardware;
+        return 0;
+}
+
+void hardware_done(Hardware *h) {
+        pgpus_free(h->pgpus, h->n_pgpus);
+        host_types_free(h->types, h->n_types);
+        idset_free(h->problems);
+        *h = (Hardware) {};
+}

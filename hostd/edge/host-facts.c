@@ -1,0 +1,26 @@
+/*
+ * Facts of the host beside its GPUs
+ */
+
+#include "common/json/json-get.h"
+#include "hostd/edge/host-facts.h"
+
+void host_facts_done(HostFacts *f) {
+        strv_free(f->networks);
+        strv_free(f->storage);
+        free(f->hostname);
+        free(f->boot_id);
+        *f = (HostFacts) {};
+}
+
+int host_facts_read(HostFactsSource *source, HostFacts *ret) {
+        return source->ops->read(source, ret);
+}
+
+int host_facts_memory_free(HostFactsSource *source, uint64_t *ret) {
+        return source->ops->memory_free(source, ret);
+}
+
+HostFactsSource *host_facts_source_free(HostFactsSource *source) {
+        return source ? source->ops->free(source) : NULL;
+}

@@ -1,0 +1,45 @@
+#pragma once
+
+/*
+ * Shared by the files of the host store
+ *
+ * Four tables: "host" with one record each for the identity, the claim and the event number; "enablement" by PCI address and
+ * ids; "orders" by VM; "ended" by event number. store_write() is the one way to change any of them: it runs the change in a
+ * transaction, and where the map is full it makes the map larger and runs it again.
+ */
+
+#include "common/lmdb/table.h"
+#include "hostd/edge/host-store.h"
+
+enum {
+        TABLE_HOST,
+        TABLE_ENABLEMENT,
+        TABLE_ORDERS,
+        TABLE_ENDED,
+};
+
+struct HostStore {
+        Db *db;
+        Uuid host_uuid;
+        uint64_t last_seq;     /* given */
+        uint64_t reserved_seq; /* on disk: none above was ever given */
+        size_t n_orders, n_ended;
+};
+
+/* May run more than once: it changes nothing but the transaction and its own argument. */
+typedef int (*StoreChange)(HostStore *s, DbTxn *txn, void *argument);
+
+int store_write(HostStore *s, StoreChange change, void *argument);
+
+/* One value; -ENOENT when there is none, -EBADMSG when it does not decode or has another version. */
+int store_read(HostStore *s, unsigned table, const void *key, size_t key_size, struct json_object **ret);
+int store_parse_value(const void *data, size_t size, struct json_object **ret);
+int store_put_json(DbTxn *txn, unsigned table, const void *key, size_t key_size, struct json_object *o);
+
+/* An object with the version in it. */
+int store_new_record(struct json_object **ret);
+
+/* A value of ours that does not decode is damage, whatever the codec calls it. */
+static inline int store_damaged(int r) {
+        return r == -EINVAL ? -EBADMSG : r;
+}

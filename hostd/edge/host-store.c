@@ -1,0 +1,341 @@
+/*
+ * What hostd must not forget: the store itself, and the records that are one of a kind
+ */
+
+#include <stdio.h>
+
+#include "common/io/file.h"
+#include "hostd/edge/host-store-private.h"
+#include "protocol/names.h"
+
+#define MAP_SIZE_FIRST (16u << 20)
+#define MAP_SIZE_MAX ((size_t) 1 << 30)
+
+#define KEY_IDENTITY "identity"
+#define KEY_CLAIM "claim"
+#define KEY_SEQ "seq"
+
+static const char *const table_names[] = { "host", "enablement", "orders", "ended", NULL };
+
+static int run_change(HostStore *s, StoreChange change, void *argument) {
+        _cleanup_(db_abortp) DbTxn *txn = NULL;
+        int r;
+
+        r = db_begin(s->db, /* write= */ true, &txn);
+        if (r < 0)
+                return r;
+        r = change(s, txn, argument);
+        if (r < 0)
+                return r;
+        return db_commit(take_ptr(txn));
+}
+
+int store_write(HostStore *s, StoreChange change, void *argument) {
+        int r;
+
+        for (;;) {
+                r = run_change(s, change, argument);
+                if (r != -ENOSPC || db_grow(s->db) < 0)
+                        return r;
+        }
+}
+
+int store_put_json(DbTxn *txn, unsigned table, const void *key, size_t key_size, struct json_object *o) {
+        _cleanup_free_ char *text = NULL;
+
+        text = json_to_text(o);
+        if (!text)
+                return -ENOMEM;
+        return db_put(txn, table, key, key_size, text, strlen(text));
+}
+
+int store_parse_value(const void *data, size_t size, struct json_object **ret) {
+        _cleanup_json_ struct json_object *o = NULL;
+        JsonReader reader = {};
+        uint64_t version;
+        int r;
+
+        r = json_parse(&reader, data, size, &o);
+        if (r >= 0)
+                r = json_get_u64(&reader, o, "version", &version);
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0 || version != RECORD_VERSION)
+                return -EBADMSG;
+
+        *ret = take_ptr(o);
+        return 0;
+}
+
+static int get_json(DbTxn *txn, unsigned table, const void *key, size_t key_size, struct json_object **ret) {
+        const void *data;
+        size_t size;
+        int r;
+
+        r = db_get(txn, table, key, key_size, &data, &size);
+        return r < 0 ? r : store_parse_value(data, size, ret);
+}
+
+/* Reads one value; -ENOENT when there is none. */
+int store_read(HostStore *s, unsigned table, const void *key, size_t key_size, struct json_object **ret) {
+        _cleanup_(db_abortp) DbTxn *txn = NULL;
+        int r;
+
+        r = db_begin(s->db, /* write= */ false, &txn);
+        return r < 0 ? r : get_json(txn, table, key, key_size, ret);
+}
+
+int store_new_record(struct json_object **ret) {
+        struct json_object *o = json_object_new_object();
+
+        if (!o || json_add_u64(o, "version", RECORD_VERSION) < 0) {
+                json_object_put(o);
+                return -ENOMEM;
+        }
+
+        *ret = o;
+        return 0;
+}
+
+/* Opening */
+
+static int change_identity(HostStore *s, DbTxn *txn, void *argument) {
+        _cleanup_json_ struct json_object *o = NULL;
+        int r;
+
+        r = store_new_record(&o);
+        if (r >= 0)
+                r = json_add_uuid(o, "host_uuid", argument);
+        return r < 0 ? r : store_put_json(txn, TABLE_HOST, KEY_IDENTITY, strlen(KEY_IDENTITY), o);
+}
+
+static int load_identity(HostStore *s) {
+        _cleanup_json_ struct json_object *o = NULL;
+        JsonReader reader = {};
+        int r;
+
+        r = store_read(s, TABLE_HOST, KEY_IDENTITY, strlen(KEY_IDENTITY), &o);
+        if (r >= 0)
+                return store_damaged(json_get_uuid(&reader, o, "host_uuid", &s->host_uuid));
+        if (r != -ENOENT)
+                return r;
+
+        r = uuid_generate(&s->host_uuid);
+        return r < 0 ? r : store_write(s, change_identity, &s->host_uuid);
+}
+
+static int load_seq(HostStore *s) {
+        _cleanup_json_ struct json_object *o = NULL;
+        JsonReader reader = {};
+        int r;
+
+        r = store_read(s, TABLE_HOST, KEY_SEQ, strlen(KEY_SEQ), &o);
+        if (r == -ENOENT)
+                return 0;
+        if (r >= 0)
+                r = store_damaged(json_get_u64(&reader, o, "reserved", &s->reserved_seq));
+
+        s->last_seq = s->reserved_seq;
+        return r;
+}
+
+static int count_entry(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
+        (*(size_t *) userdata)++;
+        return 0;
+}
+
+static int count_entries(HostStore *s) {
+        _cleanup_(db_abortp) DbTxn *txn = NULL;
+        int r;
+
+        r = db_begin(s->db, /* write= */ false, &txn);
+        if (r >= 0)
+                r = db_iterate(txn, TABLE_ORDERS, count_entry, &s->n_orders);
+        if (r >= 0)
+                r = db_iterate(txn, TABLE_ENDED, count_entry, &s->n_ended);
+        return r;
+}
+
+int host_store_open(const char *dir, HostStore **ret) {
+        static const DbOptions options = { .tables = table_names, .map_size = MAP_SIZE_FIRST, .map_max = MAP_SIZE_MAX };
+        _cleanup_(host_store_closep) HostStore *s = NULL;
+        int r;
+
+        s = calloc(1, sizeof(*s));
+        if (!s)
+                return -ENOMEM;
+
+        r = mkdir_parents(dir, 0700);
+        if (r >= 0)
+                r = db_open(dir, &options, &s->db);
+        if (r >= 0)
+                r = load_identity(s);
+        if (r >= 0)
+                r = load_seq(s);
+        if (r >= 0)
+                r = count_entries(s);
+        if (r < 0)
+                return r;
+
+        *ret = take_ptr(s);
+        return 0;
+}
+
+HostStore *host_store_close(HostStore *s) {
+        if (s)
+                db_close(s->db);
+        free(s);
+        return NULL;
+}
+
+const Uuid *host_store_host_uuid(const HostStore *s) {
+        return &s->host_uuid;
+}
+
+/* The claim */
+
+static int parse_claim(struct json_object *o, HostClaim *ret) {
+        const char *pool, *instance;
+        JsonReader reader = {};
+        HostClaim c = {};
+        int r;
+
+        r = json_get_u64(&reader, o, "epoch", &c.epoch);
+        if (r >= 0)
+                r = json_get_bool(&reader, o, "held", &c.held);
+        if (r >= 0)
+                r = json_get_string(&reader, o, "pool", &pool);
+        if (r >= 0)
+                r = json_get_string(&reader, o, "instance", &instance);
+        if (r < 0)
+                return store_damaged(r);
+
+        c.pool = strdup(pool);
+        c.instance = strdup(instance);
+        if (!c.pool || !c.instance) {
+                host_claim_done(&c);
+                return -ENOMEM;
+        }
+
+        *ret = c;
+        return 0;
+}
+
+int host_store_get_claim(HostStore *s, HostClaim *ret) {
+        _cleanup_json_ struct json_object *o = NULL;
+        int r;
+
+        r = store_read(s, TABLE_HOST, KEY_CLAIM, strlen(KEY_CLAIM), &o);
+        if (r == -ENOENT)
+                return host_claim_new(ret);
+        return r < 0 ? r : parse_claim(o, ret);
+}
+
+static int change_claim(HostStore *s, DbTxn *txn, void *argument) {
+        _cleanup_json_ struct json_object *o = NULL;
+        const HostClaim *c = argument;
+        int r;
+
+        r = store_new_record(&o);
+        if (r >= 0)
+                r = json_add_u64(o, "epoch", c->epoch);
+        if (r >= 0)
+                r = json_add_bool(o, "held", c->held);
+        if (r >= 0)
+                r = json_add_string(o, "pool", c->pool);
+        if (r >= 0)
+                r = json_add_string(o, "instance", c->instance);
+        return r < 0 ? r : store_put_json(txn, TABLE_HOST, KEY_CLAIM, strlen(KEY_CLAIM), o);
+}
+
+int host_store_put_claim(HostStore *s, const HostClaim *claim) {
+        return store_write(s, change_claim, (void *) claim);
+}
+
+/* Event numbers */
+
+static int change_seq(HostStore *s, DbTxn *txn, void *argument) {
+        _cleanup_json_ struct json_object *o = NULL;
+        const uint64_t *reserved = argument;
+        int r;
+
+        r = store_new_record(&o);
+        if (r >= 0)
+                r = json_add_u64(o, "reserved", *reserved);
+        return r < 0 ? r : store_put_json(txn, TABLE_HOST, KEY_SEQ, strlen(KEY_SEQ), o);
+}
+
+int host_store_next_seq(HostStore *s, uint64_t *ret) {
+        if (s->last_seq == s->reserved_seq) {
+                uint64_t reserved = s->reserved_seq + HOST_STORE_SEQ_BLOCK;
+                int r;
+
+                r = store_write(s, change_seq, &reserved);
+                if (r < 0)
+                        return r;
+                s->reserved_seq = reserved;
+        }
+
+        *ret = ++s->last_seq;
+        return 0;
+}
+
+uint64_t host_store_last_seq(const HostStore *s) {
+        return s->last_seq;
+}
+
+/* Enablement */
+
+#define ENABLEMENT_KEY_MAX 32
+
+static size_t enablement_key(const Pgpu *p, char buf[static ENABLEMENT_KEY_MAX]) {
+        return (size_t) snprintf(buf, ENABLEMENT_KEY_MAX, "%s %04x:%04x", PCI_TEXT(&p->address), p->vendor_id, p->device_id);
+}
+
+int host_store_get_enablement(HostStore *s, const Pgpu *p, Enablement *ret) {
+        _cleanup_json_ struct json_object *o = NULL;
+        char key[ENABLEMENT_KEY_MAX];
+        JsonReader reader = {};
+        Enablement e = {};
+        int r;
+
+        r = store_read(s, TABLE_ENABLEMENT, key, enablement_key(p, key), &o);
+        if (r == -ENOENT)
+                return enablement_new(ret);
+        if (r >= 0)
+                r = store_damaged(json_get_strv(&reader, o, "disabled", &e.disabled));
+        if (r >= 0)
+                r = store_damaged(json_get_strv(&reader, o, "seen", &e.seen));
+        if (r < 0) {
+                enablement_done(&e);
+                return r;
+        }
+
+        *ret = e;
+        return 0;
+}
+
+typedef struct EnablementChangeArgument {
+        const Pgpu *pgpu;
+        const Enablement *enablement;
+} EnablementChangeArgument;
+
+static int change_enablement(HostStore *s, DbTxn *txn, void *argument) {
+        const EnablementChangeArgument *a = argument;
+        _cleanup_json_ struct json_object *o = NULL;
+        char key[ENABLEMENT_KEY_MAX];
+        int r;
+
+        r = store_new_record(&o);
+        if (r >= 0)
+                r = json_add_strv(o, "disabled", (const char *const *) a->enablement->disabled);
+        if (r >= 0)
+                r = json_add_strv(o, "seen", (const char *const *) a->enablement->seen);
+        return r < 0 ? r : store_put_json(txn, TABLE_ENABLEMENT, key, enablement_key(a->pgpu, key), o);
+}
+
+int host_store_put_enablement(HostStore *s, const Pgpu *p, const Enablement *e) {
+        EnablementChangeArgument argument = { p, e };
+
+        return store_write(s, change_enablement, &argument);
+}

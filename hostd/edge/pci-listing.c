@@ -1,0 +1,219 @@
+/*
+ * A bare listing, `lspci -D -xxx`, before libpci reads it
+ *
+ * A block is a line that begins with an address, then rows "40: 8a ff …" until an empty line or the next address. One block at a
+ * time is collected; at its end it is kept or dropped.
+ */
+
+#include "common/strbuf.h"
+#include "hostd/core/grow.h"
+#include "hostd/core/text-lines.h"
+#include "hostd/edge/pci-listing.h"
+
+#define ROW_BYTES 16
+#define CONFIG_BYTES_MAX 4096
+
+typedef struct ListingReader {
+        /* in */
+        const ProblemSink *problems;
+        /* private: the block that is being read */
+        bool in_block;
+        unsigned first_line;
+        PciAddress address;
+        size_t n_bytes;
+        const char *wrong;
+        unsigned wrong_line;
+        uint8_t bytes[CONFIG_BYTES_MAX];
+        /* out */
+        StrBuf text;
+        PciListing listing;
+} ListingReader;
+
+void pci_listing_done(PciListing *l) {
+        free(l->text);
+        free(l->devices);
+        *l = (PciListing) {};
+}
+
+static bool is_known_length(size_t n) {
+        return n == 64 || n == 128 || n == 256 || n == CONFIG_BYTES_MAX;
+}
+
+static bool has_address(const ListingReader *l, const PciAddress *address) {
+        for (size_t i = 0; i < l->listing.n_devices; i++)
+                if (pci_address_compare(&l->listing.devices[i], address) == 0)
+                        return true;
+        return false;
+}
+
+/* NULL: keep it. */
+static const char *block_fault(const ListingReader *l) {
+        if (l->wrong)
+                return l->wrong;
+        if (l->n_bytes == 0)
+                return "it has no configuration bytes; take the listing with lspci -D -xxx";
+        if (!is_known_length(l->n_bytes))
+                return "its configuration bytes break off";
+        if (has_address(l, &l->address))
+                return "its address was there before";
+        if (l->listing.n_devices == PCI_LISTING_DEVICES_MAX)
+                return "there are too many devices";
+        return NULL;
+}
+
+static int keep_block(ListingReader *l) {
+        if (GROW(l->listing.devices, l->listing.n_devices) < 0)
+                return -ENOMEM;
+        l->listing.devices[l->listing.n_devices++] = l->address;
+
+        strbuf_addf(&l->text, "%s \n", PCI_TEXT(&l->address));
+        for (size_t i = 0; i < l->n_bytes; i++) {
+                if (i % ROW_BYTES == 0)
+                        strbuf_addf(&l->text, "%02zx:", i);
+                strbuf_addf(&l->text, " %02x%s", l->bytes[i], i % ROW_BYTES == ROW_BYTES - 1 ? "\n" : "");
+        }
+        strbuf_add(&l->text, "\n");
+        return strbuf_error(&l->text);
+}
+
+static int end_block(ListingReader *l) {
+        const char *fault;
+
+        if (!l->in_block)
+                return 0;
+
+        l->in_block = false;
+        fault = block_fault(l);
+        if (!fault)
+                return keep_block(l);
+
+        problem_report(l->problems, l->wrong ? l->wrong_line : l->first_line, "device %s is left out: %s", PCI_TEXT(&l->address), fault);
+        return 0;
+}
+
+/* "0000:84:00.0 VGA compatible controller…" */
+static bool take_address(TextSpan line, PciAddress *ret) {
+        char text[PCI_ADDRESS_TEXT_MAX];
+        size_t n = 0;
+
+        while (n < text_span_size(&line) && line.at[n] != ' ')
+                n++;
+        if (n == 0 || n >= sizeof(text))
+                return false;
+
+        memcpy(text, line.at, n);
+        text[n] = '\0';
+        return pci_address_from_string(text, ret) >= 0;
+}
+
+static int hex_digit(char c) {
+        const char *digits = "0123456789abcdef";
+        const char *p = c ? strchr(digits, c | 0x20) : NULL;
+
+        return p ? (int) (p - digits) : -EINVAL;
+}
+
+static bool take_byte(TextSpan *s, uint8_t *ret) {
+        int high, low;
+
+        if (text_span_size(s) < 2)
+                return false;
+        high = hex_digit(s->at[0]);
+        low = hex_digit(s->at[1]);
+        if (high < 0 || low < 0)
+                return false;
+
+        *ret = (uint8_t) (high << 4 | low);
+        s->at += 2;
+        return true;
+}
+
+/* The offset before the colon, in two or three hex digits. */
+static bool take_offset(TextSpan *s, size_t *ret) {
+        size_t offset = 0, n = 0;
+
+        for (; n < 3 && n < text_span_size(s) && hex_digit(s->at[n]) >= 0; n++)
+                offset = offset << 4 | (size_t) hex_digit(s->at[n]);
+        if (n < 2 || n == text_span_size(s) || s->at[n] != ':')
+                return false;
+
+        *ret = offset;
+        s->at += n + 1;
+        return true;
+}
+
+static void take_row(ListingReader *l, TextSpan s, unsigned line) {
+        size_t offset;
+        bool good;
+
+        good = take_offset(&s, &offset) && offset == l->n_bytes && offset + ROW_BYTES <= sizeof(l->bytes);
+        for (size_t i = 0; good && i < ROW_BYTES; i++)
+                good = text_take_word(&s, " ") && take_byte(&s, &l->bytes[offset + i]);
+
+        if (good && s.at == s.end)
+                l->n_bytes += ROW_BYTES;
+        else if (!l->wrong) {
+                l->wrong = "this row is not 16 bytes that follow the ones before";
+                l->wrong_line = line;
+        }
+}
+
+static int take_line(ListingReader *l, TextSpan line, unsigned number) {
+        PciAddress address;
+        int r;
+
+        if (text_span_size(&line) == 0)
+                return end_block(l);
+
+        if (take_address(line, &address)) {
+                r = end_block(l);
+                l->in_block = true;
+                l->first_line = number;
+                l->address = address;
+                l->n_bytes = 0;
+                l->wrong = NULL;
+                return r;
+        }
+
+        /* Indented lines are lspci's words about the device. */
+        if (*line.at == ' ' || *line.at == '\t')
+                return 0;
+        if (l->in_block)
+                take_row(l, line, number);
+        else
+                problem_report(l->problems, number, "this line is skipped: it begins no device and belongs to none");
+        return 0;
+}
+
+int pci_listing_parse(const char *data, size_t size, const ProblemSink *problems, PciListing *ret) {
+        TextLines lines = TEXT_LINES(data, size);
+        _cleanup_free_ ListingReader *l = NULL;
+        TextSpan line;
+        int r = 0;
+
+        l = calloc(1, sizeof(*l));
+        if (!l)
+                return -ENOMEM;
+        l->problems = problems;
+
+        while (r >= 0 && text_lines_next(&lines, &line)) {
+                TextSpan trimmed = text_span_trim(line);
+
+                line.end = trimmed.end;
+                r = take_line(l, line, lines.line);
+        }
+        if (r >= 0)
+                r = end_block(l);
+        if (r >= 0) {
+                l->listing.text = strbuf_take(&l->text);
+                r = l->listing.text ? 0 : -ENOMEM;
+        }
+        if (r < 0) {
+                strbuf_done(&l->text);
+                pci_listing_done(&l->listing);
+                return r;
+        }
+
+        *ret = l->listing;
+        return 0;
+}

@@ -1,0 +1,350 @@
+/*
+ * PGPUs through libpci
+ *
+ * First all functions of the source are read into a PciTree: their addresses and ids. Then each display function becomes a PGPU, with
+ * what sysfs tells beside libpci; companions and, in a listing, the parent bridge are found among the other functions.
+ */
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+
+#include "common/io/file.h"
+#include "common/strbuf.h"
+#include "hostd/core/grow.h"
+#include "hostd/edge/pci-access.h"
+#include "hostd/edge/pci-listing.h"
+#include "hostd/edge/pci-scan.h"
+#include "hostd/edge/sysfs-facts.h"
+
+#define SYSFS_PCI_PATH "/sys/bus/pci"
+#define FUNCTIONS_MAX 65536
+#define ARBITER_SIZE_MAX 4096
+
+typedef struct PciTree {
+        PciFunction *functions; /* sorted by address */
+        SysfsFacts *facts;      /* beside each function; NULL for a listing */
+        size_t n;
+} PciTree;
+
+static void tree_done(PciTree *t) {
+        for (size_t i = 0; t->facts && i < t->n; i++)
+                sysfs_facts_done(&t->facts[i]);
+        free(t->facts);
+        free(t->functions);
+        *t = (PciTree) {};
+}
+
+static int compare_addresses(const void *a, const void *b) {
+        return pci_address_compare(a, b);
+}
+
+/* A function that cannot be read costs itself alone. */
+static int tree_read_functions(PciTree *t, PciAccess *access, const PciAddress *addresses, size_t n, const ProblemSink *problems) {
+        t->functions = calloc(MAX_OF(n, (size_t) 1), sizeof(*t->functions));
+        if (!t->functions)
+                return -ENOMEM;
+
+        for (size_t i = 0; i < n; i++) {
+                if (pci_access_read(access, &addresses[i], &t->functions[t->n]) >= 0)
+                        t->n++;
+                else
+                        problem_report(problems, 0, "device %s is left out: %s", PCI_TEXT(&addresses[i]), pci_access_error(access));
+        }
+        return 0;
+}
+
+/* A file in memory, of this process only, which libpci can open by name. */
+static int write_memory_file(const char *text, int *ret) {
+        _cleanup_close_ int fd = -1;
+        size_t size = strlen(text);
+
+        fd = memfd_create("pci-listing", MFD_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        while (size > 0) {
+                ssize_t n = write(fd, text, size);
+
+                if (n < 0)
+                        return -errno;
+                text += n;
+                size -= (size_t) n;
+        }
+
+        *ret = take_fd(fd);
+        return 0;
+}
+
+static int read_listing(const char *path, const ProblemSink *problems, PciListing *ret) {
+        _cleanup_free_ char *data = NULL;
+        size_t size;
+        int r;
+
+        r = file_read(path, PCI_LISTING_SIZE_MAX, &data, &size);
+        if (r < 0)
+                return r;
+        return pci_listing_parse(data, size, problems, ret);
+}
+
+static int tree_from_listing(const char *path, const ProblemSink *problems, PciTree *ret) {
+        _cleanup_(pci_access_freep) PciAccess *access = NULL;
+        _cleanup_(pci_listing_done) PciListing listing = {};
+        _cleanup_close_ int fd = -1;
+        char name[64];
+        int r;
+
+        r = read_listing(path, problems, &listing);
+        if (r < 0)
+                return r;
+        if (listing.n_devices == 0)
+                return -EBADMSG;
+        r = write_memory_file(listing.text, &fd);
+        if (r < 0)
+                return r;
+
+        snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+        r = pci_access_new(PCI_ACCESS_METHOD_LISTING, name, &access);
+        if (r < 0)
+                return r;
+
+        qsort(listing.devices, listing.n_devices, sizeof(*listing.devices), compare_addresses);
+        return tree_read_functions(ret, access, listing.devices, listing.n_devices, problems);
+}
+
+static int list_folder(const char *folder, const ProblemSink *problems, PciAddress **ret, size_t *ret_n) {
+        _cleanup_free_ PciAddress *addresses = NULL;
+        struct dirent *entry;
+        size_t n = 0;
+        DIR *dir;
+
+        dir = opendir(folder);
+        if (!dir)
+                return -errno;
+
+        while ((entry = readdir(dir)) && n < FUNCTIONS_MAX) {
+                PciAddress address;
+
+                if (entry->d_name[0] == '.')
+                        continue;
+                if (strlen(entry->d_name) != PCI_ADDRESS_TEXT_MAX - 1 || pci_address_from_string(entry->d_name, &address) < 0) {
+                        problem_report(problems, 0, "'%s' in %s is skipped: it is no PCI address", entry->d_name, folder);
+                        continue;
+                }
+                if (GROW(addresses, n) < 0) {
+                        closedir(dir);
+                        return -ENOMEM;
+                }
+                addresses[n++] = address;
+        }
+        closedir(dir);
+
+        if (n > 0)
+                qsort(addresses, n, sizeof(*addresses), compare_addresses);
+        *ret = take_ptr(addresses);
+        *ret_n = n;
+        return 0;
+}
+
+static int tree_read_facts(PciTree *t, const char *folder) {
+        t->facts = calloc(MAX_OF(t->n, (size_t) 1), sizeof(*t->facts));
+        if (!t->facts)
+                return -ENOMEM;
+
+        for (size_t i = 0; i < t->n; i++) {
+                _cleanup_free_ char *path = NULL;
+                int r;
+
+                path = path_join(folder, PCI_TEXT(&t->functions[i].address));
+                if (!path)
+                        return -ENOMEM;
+                r = sysfs_facts_read(path, &t->facts[i]);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int tree_from_sysfs(const char *path, const ProblemSink *problems, PciTree *ret) {
+        _cleanup_(pci_access_freep) PciAccess *access = NULL;
+        _cleanup_free_ char *folder = NULL;
+        _cleanup_free_ PciAddress *addresses = NULL;
+        size_t n = 0;
+        int r;
+
+        folder = path_join(path, "devices");
+        if (!folder)
+                return -ENOMEM;
+        r = list_folder(folder, problems, &addresses, &n);
+        if (r < 0)
+                return r;
+        r = pci_access_new(PCI_ACCESS_METHOD_SYSFS, path, &access);
+        if (r < 0)
+                return r;
+
+        r = tree_read_functions(ret, access, addresses, n, problems);
+        if (r < 0)
+                return r;
+        if (ret->n == 0 && n > 0)
+                return -EBADMSG;
+        return tree_read_facts(ret, folder);
+}
+
+/* The first line of the arbiter's device: "count:4,PCI:0000:00:02.0,decodes=…". */
+static bool arbiter_names(const char *path, PciAddress *ret) {
+        _cleanup_free_ char *text = NULL;
+        char *at, *end;
+
+        if (!path || file_read(path, ARBITER_SIZE_MAX, &text, NULL) < 0)
+                return false;
+
+        *strchrnul(text, '\n') = '\0';
+        at = strstr(text, "PCI:");
+        if (!at)
+                return false;
+        at += strlen("PCI:");
+        end = at + strcspn(at, ",");
+        *end = '\0';
+        return pci_address_from_string(at, ret) >= 0;
+}
+
+static bool same_slot(const PciAddress *a, const PciAddress *b) {
+        return a->domain == b->domain && a->bus == b->bus && a->dev == b->dev;
+}
+
+static int find_companions(const PciTree *t, Pgpu *p) {
+        for (size_t i = 0; i < t->n; i++) {
+                const PciAddress *a = &t->functions[i].address;
+
+                if (!same_slot(a, &p->address) || a->fn == p->address.fn || (t->facts && t->facts[i].is_virtual_function))
+                        continue;
+                if (GROW(p->companions, p->n_companions) < 0)
+                        return -ENOMEM;
+                p->companions[p->n_companions++] = *a;
+        }
+        return 0;
+}
+
+/* In a listing: the bridge whose bus below is the function's own. */
+static char *find_bridge(const PciTree *t, const PciAddress *address) {
+        for (size_t i = 0; i < t->n; i++) {
+                const PciFunction *f = &t->functions[i];
+
+                if (f->bus_below > 0 && f->bus_below == address->bus && f->address.domain == address->domain)
+                        return strdup(PCI_TEXT(&f->address));
+        }
+        return strdup("");
+}
+
+static char *name_or_number(const char *name, const char *kind, uint16_t number) {
+        char *text;
+
+        if (name)
+                return strdup(name);
+        return asprintf(&text, "%s %04x", kind, number) < 0 ? NULL : text;
+}
+
+typedef struct PgpuMaker {
+        const PciTree *tree;
+        PciAccess *names;
+        PciAddress display; /* as the arbiter says */
+        bool display_known;
+} PgpuMaker;
+
+static void fill_facts(const PgpuMaker *m, const SysfsFacts *facts, Pgpu *p) {
+        p->driver_known = true;
+        p->bar2_size = facts->bar2_size;
+        p->bars_known = facts->bars_known;
+        p->is_system_display_device = facts->boot_vga;
+        p->display_known = facts->boot_vga_known;
+}
+
+static int make_pgpu(const PgpuMaker *m, size_t i, Pgpu *ret) {
+        const PciFunction *f = &m->tree->functions[i];
+        const SysfsFacts *facts = m->tree->facts ? &m->tree->facts[i] : NULL;
+        Pgpu p = {
+                .address = f->address,
+                .vendor_id = f->vendor_id,
+                .device_id = f->device_id,
+                .subsystem_vendor_id = f->subsystem_vendor_id,
+                .subsystem_device_id = f->subsystem_device_id,
+                .subsystem_known = f->subsystem_vendor_id != 0,
+                .pci_class = f->pci_class,
+        };
+
+        if (facts)
+                fill_facts(m, facts, &p);
+        if (m->display_known) {
+                p.display_known = true;
+                p.is_system_display_device = pci_address_compare(&m->display, &p.address) == 0;
+        }
+
+        p.driver = strdup(facts ? facts->driver : "");
+        p.bridge = facts ? strdup(facts->bridge) : find_bridge(m->tree, &p.address);
+        p.vendor_name = name_or_number(pci_access_name_vendor(m->names, p.vendor_id), "Vendor", p.vendor_id);
+        p.device_name = name_or_number(pci_access_name_device(m->names, p.vendor_id, p.device_id), "Device", p.device_id);
+        if (!p.driver || !p.bridge || !p.vendor_name || !p.device_name || find_companions(m->tree, &p) < 0) {
+                pgpu_done(&p);
+                return -ENOMEM;
+        }
+
+        *ret = p;
+        return 0;
+}
+
+static int make_pgpus(const PgpuMaker *m, Pgpu **ret, size_t *ret_n) {
+        Pgpu *pgpus = NULL;
+        size_t n = 0;
+
+        for (size_t i = 0; i < m->tree->n; i++) {
+                bool virtual_function = m->tree->facts && m->tree->facts[i].is_virtual_function;
+                Pgpu p;
+
+                if (!pgpu_is_candidate(m->tree->functions[i].pci_class, virtual_function))
+                        continue;
+                if (make_pgpu(m, i, &p) < 0)
+                        goto out_of_memory;
+                if (GROW(pgpus, n) < 0) {
+                        pgpu_done(&p);
+                        goto out_of_memory;
+                }
+                pgpus[n++] = p;
+        }
+
+        *ret = pgpus;
+        *ret_n = n;
+        return 0;
+
+out_of_memory:
+        pgpus_free(pgpus, n);
+        return -ENOMEM;
+}
+
+int pci_scan(const PciScanSettings *settings, const ProblemSink *problems, Pgpu **ret, size_t *ret_n) {
+        _cleanup_(pci_access_freep) PciAccess *names = NULL;
+        _cleanup_(tree_done) PciTree tree = {};
+        PgpuMaker maker = { .tree = &tree };
+        int r;
+
+        if (settings->listing)
+                r = tree_from_listing(settings->listing, problems, &tree);
+        else
+                r = tree_from_sysfs(settings->sysfs_path ? settings->sysfs_path : SYSFS_PCI_PATH, problems, &tree);
+        if (r < 0)
+                return r;
+
+        r = pci_access_new(PCI_ACCESS_METHOD_NAMES, settings->pci_ids, &names);
+        if (r < 0)
+                return r;
+
+        maker.names = names;
+        maker.display_known = arbiter_names(settings->vga_arbiter, &maker.display);
+        return make_pgpus(&maker, ret, ret_n);
+}
+
+Pgpu *pgpus_free(Pgpu *pgpus, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                pgpu_done(&pgpus[i]);
+        free(pgpus);
+        return NULL;
+}

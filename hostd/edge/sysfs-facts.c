@@ -1,0 +1,167 @@
+/*
+ * Facts of a PCI function that libpci does not tell, from its folder in sysfs
+ */
+
+#include <limits.h>
+#include <stdio.h>
+
+#include "common/io/file.h"
+#include "common/parse.h"
+#include "hostd/core/clean-text.h"
+#include "hostd/edge/sysfs-facts.h"
+
+#define RESOURCE_SIZE_MAX 4096
+#define BAR_FRAMEBUFFER 2
+
+void sysfs_facts_done(SysfsFacts *f) {
+        free(f->driver);
+        free(f->bridge);
+        *f = (SysfsFacts) {};
+}
+
+/* The target of the link <folder>/<name>, or what the file <folder>/<name>.link says of it; NULL in *ret for neither. */
+static int read_link(const char *folder, const char *name, char **ret) {
+        _cleanup_free_ char *path = NULL, *recorded = NULL;
+        char target[PATH_MAX];
+        ssize_t n;
+        int r;
+
+        if (asprintf(&path, "%s/%s", folder, name) < 0 || asprintf(&recorded, "%s/%s.link", folder, name) < 0)
+                return -ENOMEM;
+
+        n = readlink(path, target, sizeof(target) - 1);
+        if (n > 0) {
+                target[n] = '\0';
+                *ret = strdup(target);
+                return *ret ? 0 : -ENOMEM;
+        }
+
+        r = file_read_line(recorded, ret);
+        if (r < 0 && r != -ENOMEM) {
+                *ret = NULL;
+                return 0;
+        }
+        return r;
+}
+
+static int read_driver(const char *folder, SysfsFacts *f) {
+        _cleanup_free_ char *target = NULL;
+        const char *name = "";
+        int r;
+
+        r = read_link(folder, "driver", &target);
+        if (r < 0)
+                return r;
+        if (target) {
+                const char *slash = strrchr(target, '/');
+
+                name = slash ? slash + 1 : target;
+                if (!text_is_clean_name(name, strlen(name)))
+                        name = "";
+        }
+
+        f->driver = strdup(name);
+        return f->driver ? 0 : -ENOMEM;
+}
+
+/* ".../0000:80:01.0/0000:84:00.0": the element before the last, when it is an address. */
+static char *parent_in_path(char *path) {
+        PciAddress parent;
+        char *last, *before;
+
+        last = strrchr(path, '/');
+        if (!last)
+                return strdup("");
+        *last = '\0';
+        before = strrchr(path, '/');
+        before = before ? before + 1 : path;
+        return pci_address_from_string(before, &parent) < 0 ? strdup("") : strdup(PCI_TEXT(&parent));
+}
+
+static int read_bridge(const char *folder, SysfsFacts *f) {
+        _cleanup_free_ char *file = NULL, *path = NULL;
+        int r;
+
+        file = path_join(folder, "realpath");
+        if (!file)
+                return -ENOMEM;
+        r = file_read_line(file, &path);
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0)
+                path = realpath(folder, NULL);
+
+        f->bridge = path ? parent_in_path(path) : strdup("");
+        return f->bridge ? 0 : -ENOMEM;
+}
+
+static int read_boot_vga(const char *folder, SysfsFacts *f) {
+        _cleanup_free_ char *file = NULL, *text = NULL;
+        int r;
+
+        file = path_join(folder, "boot_vga");
+        if (!file)
+                return -ENOMEM;
+        r = file_read_line(file, &text);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+
+        f->boot_vga_known = parse_boolean(text, &f->boot_vga) >= 0;
+        return 0;
+}
+
+int sysfs_resource_size(const char *text, unsigned region, uint64_t *ret) {
+        unsigned long long start, end, flags;
+
+        for (unsigned i = 0; i < region && text; i++) {
+                text = strchr(text, '\n');
+                text = text ? text + 1 : NULL;
+        }
+        if (!text || sscanf(text, "%llx %llx %llx", &start, &end, &flags) != 3)
+                return -EBADMSG;
+
+        /* An unused region is 0 to 0; one over the whole of 64 bits is no size at all. */
+        if (end > start && end - start == UINT64_MAX)
+                return -EBADMSG;
+        *ret = end > start ? end - start + 1 : 0;
+        return 0;
+}
+
+static int read_bars(const char *folder, SysfsFacts *f) {
+        _cleanup_free_ char *file = NULL, *text = NULL;
+        int r;
+
+        file = path_join(folder, "resource");
+        if (!file)
+                return -ENOMEM;
+        r = file_read(file, RESOURCE_SIZE_MAX, &text, NULL);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+
+        f->bars_known = sysfs_resource_size(text, BAR_FRAMEBUFFER, &f->bar2_size) >= 0;
+        return 0;
+}
+
+int sysfs_facts_read(const char *folder, SysfsFacts *ret) {
+        _cleanup_free_ char *physfn = NULL;
+        SysfsFacts f = {};
+        int r;
+
+        r = read_link(folder, "physfn", &physfn);
+        f.is_virtual_function = physfn != NULL;
+        if (r >= 0)
+                r = read_driver(folder, &f);
+        if (r >= 0)
+                r = read_bridge(folder, &f);
+        if (r >= 0)
+                r = read_boot_vga(folder, &f);
+        if (r >= 0)
+                r = read_bars(folder, &f);
+        if (r < 0) {
+                sysfs_facts_done(&f);
+                return r;
+        }
+
+        *ret = f;
+        return 0;
+}
