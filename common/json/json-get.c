@@ -111,8 +111,9 @@ static const char *type_words(enum json_type type) {
         case json_type_boolean:
                 return "true or false";
         case json_type_double:
+                return "a number with a fraction";
         case json_type_int:
-                return "a number";
+                return "a whole number";
         case json_type_object:
                 return "an object";
         case json_type_array:

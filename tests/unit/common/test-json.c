@@ -1,0 +1,283 @@
+/*
+ * JSON getters: each says what is wrong and where
+ */
+
+#include "common/json/json-get.h"
+#include "tests/unit/common/test.h"
+
+static void assert_broken(const char *text, size_t size, const char *sentence) {
+        struct json_object *o = NULL;
+        JsonReader r;
+
+        assert_int_equal(json_parse(&r, text, size, &o), -EINVAL);
+        assert_null(o);
+        if (!strstr(r.error, sentence))
+                fail_msg("'%.40s': '%s' lacks '%s'", text, r.error, sentence);
+}
+
+static void what_is_not_json_is_named_by_its_place(void **state) {
+        static const struct {
+                const char *text, *sentence;
+        } cases[] = {
+                { "", "The record is cut off after 0 bytes" },
+                { "{\"a\":", "The record is cut off after 5 bytes" },
+                { "[1,2", "The record is cut off after 4 bytes" },
+                { "\"abc", "The record is cut off after 4 bytes" },
+                { "{\"a\":1}x", "byte 7" },
+                { "{\"a\":1} {}", "byte 8" },
+                { "{\"a\":1,}", "byte 7" },
+                { "{\"a\":tru}", "byte 8" },
+                { "{\"a\":\"\xff\"}", "byte 6" },
+                { "\x01\x02", "byte 0" },
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+                assert_broken(cases[i].text, strlen(cases[i].text), cases[i].sentence);
+        assert_broken("{\0}", 3, "byte 1");
+        assert_broken("1\0", 2, "byte 1");
+}
+
+static void depth_and_size_are_bounded(void **state) {
+        _cleanup_free_ char *big = malloc(JSON_SIZE_MAX + 1);
+        char deep[200];
+
+        memset(deep, '[', 100);
+        memset(deep + 100, ']', 100);
+        assert_broken(deep, 200, "nesting too deep");
+        assert_non_null(big);
+        memset(big, ' ', JSON_SIZE_MAX + 1);
+        assert_broken(big, JSON_SIZE_MAX + 1, "is larger than 4194304 bytes");
+        big[0] = '7';
+        {
+                _cleanup_json_ struct json_object *o = NULL;
+                JsonReader r;
+
+                assert_ok(json_parse(&r, big, JSON_SIZE_MAX, &o));
+                assert_int_equal(json_object_get_int(o), 7);
+        }
+}
+
+static void scalars_and_blanks_around_are_json(void **state) {
+        static const char *const texts[] = { "7", "-7", "1.5", "true", "\"a\"", " {} ", "\n[]\r\n\t", "12 " };
+
+        for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+                _cleanup_json_ struct json_object *o = NULL;
+                JsonReader r;
+
+                if (json_parse(&r, texts[i], strlen(texts[i]), &o) < 0)
+                        fail_msg("%s: %s", texts[i], r.error);
+                assert_non_null(o);
+        }
+}
+
+static struct json_object *parse(JsonReader *r, const char *text) {
+        struct json_object *o = NULL;
+
+        if (json_parse(r, text, strlen(text), &o) < 0)
+                fail_msg("%s", r->error);
+        return o;
+}
+
+static void required_and_optional_members(void **state) {
+        static const char text[] =
+                "{\"s\":\"x\",\"u\":7,\"i\":-7,\"d\":0.5,\"b\":true,\"n\":null,\"max\":18446744073709551615,"
+                "\"id\":\"f9d68e9f-61af-4f96-b112-837db3b6dac2\",\"pci\":{\"domain\":0,\"bus\":132,\"dev\":31,\"fn\":7},"
+                "\"address\":\"0000:84:00.0\",\"o\":{},\"a\":[],\"v\":[\"x\",\"y\"]}";
+        JsonReader r;
+        _cleanup_json_ struct json_object *o = parse(&r, text);
+        _cleanup_(strv_freep) char **v = NULL;
+        struct json_object *child = NULL;
+        PciAddress pci;
+        const char *s = "kept";
+        uint64_t u64;
+        uint32_t u32 = 5;
+        int64_t i64;
+        double d;
+        bool b;
+        Uuid id;
+
+        assert_ok(json_get_u32(&r, o, "u", &u32));
+        assert_int_equal(u32, 7);
+        assert_ok(json_get_u64(&r, o, "max", &u64));
+        assert_true(u64 == UINT64_MAX);
+        assert_ok(json_get_i64(&r, o, "i", &i64));
+        assert_int_equal(i64, -7);
+        assert_ok(json_get_double(&r, o, "d", &d));
+        assert_true(d == 0.5);
+        assert_ok(json_get_double(&r, o, "u", &d));
+        assert_true(d == 7);
+        assert_ok(json_get_bool(&r, o, "b", &b));
+        assert_true(b);
+        assert_ok(json_get_uuid(&r, o, "id", &id));
+        assert_string_equal(UUID_TEXT(&id), "f9d68e9f-61af-4f96-b112-837db3b6dac2");
+        assert_ok(json_get_pci(&r, o, "pci", &pci));
+        assert_string_equal(PCI_TEXT(&pci), "0000:84:1f.7");
+        assert_ok(json_get_pci_text(&r, o, "address", &pci));
+        assert_string_equal(PCI_TEXT(&pci), "0000:84:00.0");
+        assert_ok(json_get_object(&r, o, "o", &child));
+        assert_ok(json_get_array(&r, o, "a", &child));
+        assert_ok(json_get_strv(&r, o, "v", &v));
+        assert_string_equal(v[1], "y");
+        assert_null(v[2]);
+
+        assert_ok(json_opt_string(&r, o, "absent", &s));
+        assert_ok(json_opt_string(&r, o, "n", &s));
+        assert_string_equal(s, "kept");
+        assert_ok(json_opt_string(&r, o, "s", &s));
+        assert_string_equal(s, "x");
+        assert_string_equal(r.error, "");
+}
+
+typedef int (*Attempt)(JsonReader *r, struct json_object *o);
+
+#define ATTEMPT(name, type, getter)                                  \
+        static int name(JsonReader *r, struct json_object *o) {      \
+                type value;                                          \
+                                                                     \
+                return getter(r, o, "m", &value);                    \
+        }
+ATTEMPT(get_string, const char *, json_get_string)
+ATTEMPT(get_u32, uint32_t, json_get_u32)
+ATTEMPT(opt_u32, uint32_t, json_opt_u32)
+ATTEMPT(get_u64, uint64_t, json_get_u64)
+ATTEMPT(get_i64, int64_t, json_get_i64)
+ATTEMPT(get_double, double, json_get_double)
+ATTEMPT(opt_bool, bool, json_opt_bool)
+ATTEMPT(get_uuid, Uuid, json_get_uuid)
+ATTEMPT(get_pci, PciAddress, json_get_pci)
+ATTEMPT(get_pci_text, PciAddress, json_get_pci_text)
+ATTEMPT(get_object, struct json_object *, json_get_object)
+ATTEMPT(get_strv, char **, json_get_strv)
+
+static void wrong_members_are_named_with_their_path(void **state) {
+        static const struct {
+                Attempt attempt;
+                const char *text, *sentence;
+        } cases[] = {
+                { get_string, "{}", "a[3].m is missing" },
+                { get_string, "{\"m\":null}", "a[3].m is missing" },
+                { get_string, "{\"m\":7}", "a[3].m is a whole number, not a string" },
+                { get_string, "{\"m\":\"a\\u0000b\"}", "a[3].m holds a NUL character" },
+                { get_string, "[]", "a[3] is an array, not an object" },
+                { get_string, "\"x\"", "a[3] is a string, not an object" },
+                { get_u32, "{\"m\":-1}", "a[3].m is negative" },
+                { get_u32, "{\"m\":4294967296}", "a[3].m is out of range" },
+                { get_u32, "{\"m\":1.5}", "a[3].m is a number with a fraction, not a whole number" },
+                { opt_u32, "{\"m\":\"1\"}", "a[3].m is a string, not a" },
+                { get_u64, "{\"m\":{}}", "a[3].m is an object, not a" },
+                { get_i64, "{\"m\":9223372036854775808}", "a[3].m is out of range" },
+                { get_double, "{\"m\":\"0.5\"}", "a[3].m is a string, not a number" },
+                { get_double, "{\"m\":1e999}", "a[3].m is not a finite number" },
+                { opt_bool, "{\"m\":1}", "a[3].m is a whole number, not true or false" },
+                { get_uuid, "{\"m\":\"me\"}", "a[3].m is 'me', not a UUID" },
+                { get_pci, "{\"m\":{\"domain\":0,\"bus\":132,\"dev\":0}}", "a[3].m.fn is missing" },
+                { get_pci, "{\"m\":{\"domain\":0,\"bus\":256,\"dev\":0,\"fn\":0}}",
+                        "a[3].m.bus is 256; the highest is 255" },
+                { get_pci, "{\"m\":\"0000:84:00.0\"}", "a[3].m is a string, not an object" },
+                { get_pci_text, "{\"m\":\"84\"}", "a[3].m is '84', not a PCI address like 0000:84:00.0" },
+                { get_object, "{\"m\":[]}", "a[3].m is an array, not an object" },
+                { get_strv, "{\"m\":[\"x\",7]}", "a[3].m[1] is not a plain string" },
+                { get_strv, "{\"m\":[null]}", "a[3].m[0] is not a plain string" },
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                JsonReader r;
+                _cleanup_json_ struct json_object *o = parse(&r, cases[i].text);
+                size_t mark = json_enter(&r, "a");
+
+                json_enter_index(&r, 3);
+                assert_int_equal(cases[i].attempt(&r, o), -EINVAL);
+                assert_string_equal(r.path, "a[3]");
+                if (!startswith(r.error, cases[i].sentence))
+                        fail_msg("%s: '%s', not '%s'", cases[i].text, r.error, cases[i].sentence);
+                json_leave(&r, mark);
+                assert_string_equal(r.path, "");
+        }
+}
+
+static void the_first_failure_is_kept(void **state) {
+        JsonReader r = {};
+
+        json_fail(&r, "first", "is wrong");
+        json_fail(&r, "second", "is wrong too");
+        assert_string_equal(r.error, "first is wrong");
+}
+
+static void long_paths_are_cut_and_restored(void **state) {
+        JsonReader r = {};
+
+        for (int i = 0; i < 100; i++)
+                json_enter(&r, "a-rather-long-member-name");
+        assert_true(strlen(r.path) < sizeof(r.path));
+        json_fail(&r, "m", "is missing");
+        assert_non_null(strstr(r.error, "…"));
+        json_leave(&r, 0);
+        assert_string_equal(r.path, "");
+}
+
+static void members_match_in_any_case_on_request(void **state) {
+        JsonReader r;
+        _cleanup_json_ struct json_object *o = parse(&r, "{\"Type_ID\":\"11\",\"A\":\"upper\",\"a\":\"lower\"}");
+        const char *s;
+
+        assert_int_equal(json_get_string(&r, o, "type_id", &s), -EINVAL);
+        r = (JsonReader){ .any_case = true };
+        assert_ok(json_get_string(&r, o, "type_id", &s));
+        assert_string_equal(s, "11");
+        assert_ok(json_get_string(&r, o, "a", &s));
+        assert_string_equal(s, "lower");
+}
+
+static void optional_vectors_replace(void **state) {
+        JsonReader r;
+        _cleanup_json_ struct json_object *o = parse(&r, "{\"v\":[\"x\"],\"bad\":[1]}");
+        _cleanup_(strv_freep) char **v = NULL;
+
+        assert_ok(json_opt_strv(&r, o, "absent", &v));
+        assert_null(v);
+        assert_ok(json_opt_strv(&r, o, "v", &v));
+        assert_ok(json_opt_strv(&r, o, "v", &v));
+        assert_int_equal(json_opt_strv(&r, o, "bad", &v), -EINVAL);
+        assert_string_equal(v[0], "x");
+}
+
+static void building_gives_compact_text(void **state) {
+        static const char *const v[] = { "x", "y", NULL };
+        _cleanup_json_ struct json_object *o = json_object_new_object();
+        PciAddress pci = { .bus = 132, .dev = 1, .fn = 2 };
+        _cleanup_free_ char *text = NULL;
+
+        assert_ok(json_add_string(o, "s", "/a\"b"));
+        assert_ok(json_add_string(o, "none", NULL));
+        assert_ok(json_add_u64(o, "max", UINT64_MAX));
+        assert_ok(json_add_i64(o, "min", INT64_MIN));
+        assert_ok(json_add_double(o, "d", 0.6));
+        assert_ok(json_add_bool(o, "b", true));
+        assert_ok(json_add_uuid(o, "id", &UUID_NULL));
+        assert_ok(json_add_pci(o, "pci", &pci));
+        assert_ok(json_add_strv(o, "v", v));
+        assert_ok(json_add_strv(o, "e", NULL));
+        assert_int_equal(json_add(o, "failed", NULL), -ENOMEM);
+        text = json_to_text(o);
+        assert_string_equal(text,
+                "{\"s\":\"/a\\\"b\",\"none\":\"\",\"max\":18446744073709551615,\"min\":-9223372036854775808,\"d\":0.6,"
+                "\"b\":true,\"id\":\"00000000-0000-0000-0000-000000000000\","
+                "\"pci\":{\"domain\":0,\"bus\":132,\"dev\":1,\"fn\":2},\"v\":[\"x\",\"y\"],\"e\":[]}");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(what_is_not_json_is_named_by_its_place),
+                cmocka_unit_test(depth_and_size_are_bounded),
+                cmocka_unit_test(scalars_and_blanks_around_are_json),
+                cmocka_unit_test(required_and_optional_members),
+                cmocka_unit_test(wrong_members_are_named_with_their_path),
+                cmocka_unit_test(the_first_failure_is_kept),
+                cmocka_unit_test(long_paths_are_cut_and_restored),
+                cmocka_unit_test(members_match_in_any_case_on_request),
+                cmocka_unit_test(optional_vectors_replace),
+                cmocka_unit_test(building_gives_compact_text),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
