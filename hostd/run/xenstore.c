@@ -9,6 +9,7 @@
 #include "hostd/run/xenstore.h"
 
 #define PATH_SIZE 512
+#define WATCH_TOKEN "xenvgpu"
 
 struct XenStore {
         struct xs_handle *handle;
@@ -96,7 +97,17 @@ int xenstore_watch(XenStore *xs, const char *path, ...) {
         r = FORMAT_PATH(full, path);
         if (r < 0)
                 return r;
-        return xs_watch(xs->handle, full, "xenvgpu") ? 0 : -errno;
+        return xs_watch(xs->handle, full, WATCH_TOKEN) ? 0 : -errno;
+}
+
+int xenstore_unwatch(XenStore *xs, const char *path, ...) {
+        char full[PATH_SIZE];
+        int r;
+
+        r = FORMAT_PATH(full, path);
+        if (r < 0)
+                return r;
+        return xs_unwatch(xs->handle, full, WATCH_TOKEN) ? 0 : -errno;
 }
 
 int xenstore_fd(XenStore *xs) {

@@ -22,6 +22,7 @@ int xenstore_remove(XenStore *xs, const char *path, ...) _printf_(2, 3); /* miss
 
 /* Fires once at once, and whenever the path or something below it changes. */
 int xenstore_watch(XenStore *xs, const char *path, ...) _printf_(2, 3);
+int xenstore_unwatch(XenStore *xs, const char *path, ...) _printf_(2, 3);
 int xenstore_fd(XenStore *xs); /* readable: something fired */
 
 /* Takes all that fired; 1 when there was anything, 0 when not, negative when the connection is gone. Read again what you wait for. */

@@ -1,0 +1,200 @@
+/*
+ * The config that a domain is made from
+ */
+
+#include <stdio.h>
+
+#include "common/json/json-get.h"
+#include "hostd/domain/domain-config.h"
+
+#define VIDEO_KIB_PER_MIB 1024
+
+static int refuse(ErrorCode code, const char *text, ErrorCode *ret_code, char **ret_error) {
+        *ret_error = strdup(text);
+        if (!*ret_error)
+                return -ENOMEM;
+        *ret_code = code;
+        return -EINVAL;
+}
+
+/* A member object, made when it is missing. */
+static int open_member(struct json_object *o, const char *name, struct json_object **ret) {
+        struct json_object *member;
+        int r;
+
+        if (!json_object_object_get_ex(o, name, &member) || !json_object_is_type(member, json_type_object)) {
+                member = json_object_new_object();
+                r = json_add(o, name, member);
+                if (r < 0)
+                        return r;
+        }
+        *ret = member;
+        return 0;
+}
+
+static int lay_out_identity(const StartOrder *order, const char *dm, struct json_object *c_info, struct json_object *b_info) {
+        struct json_object *name;
+        int r;
+
+        r = json_add_uuid(c_info, "uuid", &order->vm.uuid);
+        if (r >= 0 && !json_object_object_get_ex(c_info, "name", &name))
+                r = json_add_string(c_info, "name", order->vm.name_label);
+        if (r >= 0)
+                r = json_add_string(b_info, "device_model", dm);
+        /* A config that was read off a running domain names that domain. */
+        json_object_object_del(c_info, "domid");
+        return r;
+}
+
+static int lay_out_display(const StartOrder *order, struct json_object *b_info) {
+        struct json_object *hvm, *vga, *member;
+        uint64_t kib = (uint64_t) vm_record_video_mib(&order->vm, /* has_vgpu= */ true) * VIDEO_KIB_PER_MIB;
+        int r;
+
+        if (order->n_vgpus == 0)
+                return 0;
+
+        if (!json_object_object_get_ex(b_info, "video_memkb", &member) || json_object_get_uint64(member) < kib) {
+                r = json_add_u64(b_info, "video_memkb", kib);
+                if (r < 0)
+                        return r;
+        }
+        if (order->vgpus[0].kind != VGPU_KIND_NVIDIA)
+                return 0;
+
+        r = open_member(b_info, "type.hvm", &hvm);
+        if (r >= 0)
+                r = open_member(hvm, "vga", &vga);
+        return r < 0 ? r : json_add_string(vga, "kind", "none");
+}
+
+static bool same_function(struct json_object *o, const PciAddress *a) {
+        static const char *const names[] = { "domain", "bus", "dev", "func" };
+        const int values[] = { a->domain, a->bus, a->dev, a->fn };
+
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+                struct json_object *member = NULL;
+
+                /* libxl leaves out what is 0. */
+                (void) json_object_object_get_ex(o, names[i], &member);
+                if (json_object_get_int(member) != values[i])
+                        return false;
+        }
+        return true;
+}
+
+static int add_function(struct json_object *pcidevs, const PciAddress *a) {
+        _cleanup_json_ struct json_object *o = NULL;
+        int r;
+
+        for (size_t i = 0; i < json_object_array_length(pcidevs); i++)
+                if (same_function(json_object_array_get_idx(pcidevs, i), a))
+                        return 0;
+
+        o = json_object_new_object();
+        if (!o)
+                return -ENOMEM;
+        r = json_add_u64(o, "domain", a->domain);
+        if (r >= 0)
+                r = json_add_u64(o, "bus", a->bus);
+        if (r >= 0)
+                r = json_add_u64(o, "dev", a->dev);
+        if (r >= 0)
+                r = json_add_u64(o, "func", a->fn);
+        if (r >= 0)
+                r = json_add_u64(o, "vfunc_mask", 1);
+        if (r >= 0 && json_object_array_add(pcidevs, o) < 0)
+                r = -ENOMEM;
+        if (r >= 0)
+                o = NULL; /* the array's now */
+        return r;
+}
+
+/* Passed-through PGPUs, and the virtual function of an MxGPU VGPU. */
+static int lay_out_functions(const StartOrder *order, struct json_object *config, struct json_object *b_info) {
+        struct json_object *pcidevs, *maximum;
+        bool any = order->n_pcis > 0;
+        int r = 0;
+
+        for (size_t i = 0; i < order->n_vgpus; i++)
+                any = any || (order->vgpus[i].kind == VGPU_KIND_MXGPU && order->vgpus[i].virtual_pci_address);
+        if (!any)
+                return 0;
+
+        if (!json_object_object_get_ex(config, "pcidevs", &pcidevs) || !json_object_is_type(pcidevs, json_type_array)) {
+                pcidevs = json_object_new_array();
+                r = json_add(config, "pcidevs", pcidevs);
+        }
+        for (size_t i = 0; r >= 0 && i < order->n_pcis; i++)
+                r = add_function(pcidevs, &order->pcis[i].address);
+        for (size_t i = 0; r >= 0 && i < order->n_vgpus; i++)
+                if (order->vgpus[i].kind == VGPU_KIND_MXGPU && order->vgpus[i].virtual_pci_address)
+                        r = add_function(pcidevs, order->vgpus[i].virtual_pci_address);
+
+        /* With an IOMMU at work libxl refuses memory that is filled on demand. */
+        if (r >= 0 && json_object_object_get_ex(b_info, "max_memkb", &maximum))
+                r = json_add_u64(b_info, "target_memkb", json_object_get_uint64(maximum));
+        return r;
+}
+
+int domain_config_lay_out(const StartOrder *order, const char *dm, struct json_object **ret, ErrorCode *ret_code, char **ret_error) {
+        _cleanup_json_ struct json_object *config = NULL;
+        struct json_object *c_info, *b_info;
+        JsonReader reader = {};
+        VmNeeds needs;
+        int r;
+
+        r = vm_config_needs(&reader, order->vm.config, order->n_vgpus > 0, &needs);
+        if (r == -EINVAL)
+                return refuse(ERROR_INVALID_RECORD, reader.error, ret_code, ret_error);
+        if (r < 0)
+                return r;
+        vm_needs_done(&needs);
+        if (!needs.hvm && (order->n_vgpus > 0 || order->n_pcis > 0))
+                return refuse(ERROR_FEATURE_REQUIRES_HVM, "A VM with a GPU must be of type hvm: change c_info.type in its config.",
+                        ret_code, ret_error);
+
+        if (json_object_deep_copy(order->vm.config, &config, NULL) < 0)
+                return -ENOMEM;
+        r = open_member(config, "c_info", &c_info);
+        if (r >= 0)
+                r = open_member(config, "b_info", &b_info);
+        if (r >= 0)
+                r = lay_out_identity(order, dm, c_info, b_info);
+        if (r >= 0)
+                r = lay_out_display(order, b_info);
+        if (r >= 0)
+                r = lay_out_functions(order, config, b_info);
+        if (r < 0)
+                return r;
+
+        *ret = take_ptr(config);
+        return 0;
+}
+
+static AfterDeath read_action(struct json_object *config, const char *member, AfterDeath fallback) {
+        struct json_object *value;
+        const char *text;
+
+        if (!json_object_object_get_ex(config, member, &value) || !json_object_is_type(value, json_type_string))
+                return fallback;
+        text = json_object_get_string(value);
+        if (strstr(text, "restart"))
+                return AFTER_DEATH_RESTART;
+        return streq(text, "preserve") ? AFTER_DEATH_PRESERVE : AFTER_DEATH_DESTROY;
+}
+
+void domain_config_rules(struct json_object *config, DomainRules *ret) {
+        static const char *const members[] = { "on_poweroff", "on_reboot", "on_watchdog", "on_crash", "on_soft_reset" };
+        AfterDeath on_reboot = AFTER_DEATH_RESTART;
+
+        for (size_t i = 0; i < ARRAY_SIZE(members); i++)
+                if (json_object_object_get_ex(config, members[i], NULL))
+                        on_reboot = AFTER_DEATH_DESTROY;
+
+        *ret = (DomainRules){
+                .on_poweroff = read_action(config, "on_poweroff", AFTER_DEATH_DESTROY),
+                .on_reboot = read_action(config, "on_reboot", on_reboot),
+                .on_crash = read_action(config, "on_crash", AFTER_DEATH_DESTROY),
+        };
+}

@@ -1,0 +1,60 @@
+#pragma once
+
+/*
+ * The inside of a Domain, shared by domain.c (its life), cleanup.c (its end) and adopt.c (its second life)
+ */
+
+#include "hostd/domain/control.h"
+#include "hostd/domain/domain-state.h"
+#include "hostd/domain/domain.h"
+#include "hostd/domain/emulator-state.h"
+#include "hostd/domain/process-watch.h"
+#include "hostd/run/run-record.h"
+#include "protocol/errors.h"
+
+struct Domain {
+        /* in */
+        sd_event *event;
+        const DomainProgram *program;
+        Hypervisor *hypervisor;
+        StartOrder order;
+        struct json_object *config; /* laid out */
+        DomainRules rules;
+        bool needs_emulator;
+
+        /* where it is */
+        DomainMachine machine;
+        RunRecord record;
+        bool creating;  /* the hypervisor's create has not called back yet */
+        bool owned;     /* a domain of this VM in the hypervisor is ours to destroy */
+
+        /* what it hears */
+        Control *control;
+        sd_event_source *folder_source; /* dm.json */
+        ProcessWatch *emulator, *device_model;
+        bool emulator_dead;
+        EmulatorState *emulator_state;
+
+        /* cleanup */
+        ProcessWatch *ending;
+        sd_event_source *retry;
+};
+
+/* Feeds the machine: the record is written first, then the action done. */
+void domain_feed(Domain *d, DomainInput input);
+void domain_do(Domain *d, DomainAction action);
+int domain_publish(Domain *d); /* writes domain.json and tells the clients */
+
+/* Keeps the first error of this life, and feeds DOMAIN_INPUT_FAILED. */
+void domain_fail(Domain *d, ErrorCode code, const char *format, ...) _printf_(3, 4);
+
+/* Takes in what xenvgpu-dm left: emulator, qemu, stage. */
+void domain_read_dm_record(Domain *d);
+void domain_watch_guest(Domain *d);
+
+void domain_cleanup(Domain *d);
+void domain_cleanup_after_create(Domain *d); /* the create that the cleanup waited for has called back */
+
+/* 1: taken over, the record and the machine are set and what comes next was done; 0: nothing to take over. */
+int domain_adopt(Domain *d);
+int domain_listen(Domain *d);

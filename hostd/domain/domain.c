@@ -1,0 +1,498 @@
+/*
+ * One VM's domain, from its order to its end
+ *
+ * The machine decides, this file does. Callbacks stand in the order of a VM's life: prepared, created, running, ended.
+ */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/inotify.h>
+
+#include "common/daemon/log-ids.h"
+#include "common/daemon/log.h"
+#include "common/io/file.h"
+#include "hostd/domain/domain-config.h"
+#include "hostd/domain/domain-private.h"
+
+Domain *domain_free(Domain *d) {
+        if (!d)
+                return NULL;
+
+        (void) emulator_state_free(d->emulator_state);
+        (void) process_watch_free(d->emulator);
+        (void) process_watch_free(d->device_model);
+        (void) process_watch_free(d->ending);
+        sd_event_source_disable_unref(d->folder_source);
+        sd_event_source_disable_unref(d->retry);
+        (void) control_free(d->control);
+        (void) hypervisor_free(d->hypervisor);
+        json_object_put(d->config);
+        start_order_done(&d->order);
+        run_record_done(&d->record);
+        sd_event_unref(d->event);
+        free(d);
+        return NULL;
+}
+
+static void log_stage(const Domain *d) {
+        char vm[sizeof(FIELD_VM) + UUID_TEXT_MAX];
+
+        (void) snprintf(vm, sizeof(vm), FIELD_VM "%s", UUID_TEXT(&d->record.uuid));
+        log_full(LOG_INFO, NULL, FIELDS(vm), "VM %s: %s%s%s", d->order.vm.name_label, d->record.stage, *d->record.reason ? ", reason " : "",
+                d->record.reason);
+}
+
+static void log_death(const Domain *d, const char *what, int status) {
+        char vm[sizeof(FIELD_VM) + UUID_TEXT_MAX];
+
+        (void) snprintf(vm, sizeof(vm), FIELD_VM "%s", UUID_TEXT(&d->record.uuid));
+        log_event(LOG_WARNING, MSG_EMULATOR_DIED, FIELDS(vm), "The %s of VM %s %s.", what, d->order.vm.name_label,
+                process_status_to_text(status, (char[80]){}));
+}
+
+/* The record: what the machine, the hypervisor and the watches say, in one place. */
+
+static VmState vm_state_of(const Domain *d) {
+        switch (d->machine.stage) {
+        case DOMAIN_PREPARE:
+        case DOMAIN_CREATE:
+        case DOMAIN_EMULATOR:
+        case DOMAIN_QEMU:
+        case DOMAIN_UNPAUSE:
+                return d->machine.was_running ? VM_STATE_RUNNING : VM_STATE_STARTING;
+        case DOMAIN_RUNNING:
+        case DOMAIN_CRASHED:
+                return VM_STATE_RUNNING;
+        case DOMAIN_STOP:
+                return VM_STATE_STOPPING;
+        case DOMAIN_CLEANUP:
+                return d->machine.again ? d->record.state : VM_STATE_STOPPING;
+        case DOMAIN_HALTED:
+        case _DOMAIN_STAGE_MAX:
+        case _DOMAIN_STAGE_INVALID:
+                break;
+        }
+        return VM_STATE_HALTED;
+}
+
+static void set_text(char **text, const char *value) {
+        char *copy = strdup(value);
+
+        /* Without memory the old text stays: a stale stage is better than none. */
+        if (copy) {
+                free(*text);
+                *text = copy;
+        }
+}
+
+static void update_record(Domain *d) {
+        DomainStage stage = d->machine.stage;
+        bool plugged = stage == DOMAIN_RUNNING || stage == DOMAIN_STOP || stage == DOMAIN_CRASHED;
+        bool changed = !d->record.stage || !streq(d->record.stage, domain_stage_to_string(stage));
+        RunRecord *rec = &d->record;
+
+        rec->state = vm_state_of(d);
+        rec->progress = domain_stage_progress(stage);
+        rec->domid = d->owned && stage != DOMAIN_CREATE && stage != DOMAIN_HALTED ? d->hypervisor->ops->domid(d->hypervisor) : 0;
+        rec->vgpus_active = d->order.n_vgpus > 0 && d->machine.was_running && stage != DOMAIN_HALTED;
+        rec->vgpus_plugged = d->order.n_vgpus > 0 && plugged && !(d->needs_emulator && d->emulator_dead);
+        rec->pcis_plugged = d->order.n_pcis > 0 && plugged;
+        if (d->emulator_dead || stage == DOMAIN_HALTED)
+                rec->emulator = (ProcessId){};
+        if (stage == DOMAIN_HALTED || stage == DOMAIN_CREATE)
+                rec->qemu = (ProcessId){};
+        set_text(&rec->stage, domain_stage_to_string(stage));
+        set_text(&rec->reason, domain_end_to_string(d->machine.end));
+        if (changed)
+                log_stage(d);
+}
+
+int domain_publish(Domain *d) {
+        int r;
+
+        update_record(d);
+        r = run_record_write(d->program->folder, &d->record);
+        if (r < 0)
+                (void) log_errno(r, "Cannot write domain.json in %s", d->program->folder);
+        /* An end that is not on disk did not happen: whoever starts us again finds the cleanup and does it once more. */
+        if (d->control && (r >= 0 || d->machine.stage != DOMAIN_HALTED))
+                (void) control_publish(d->control, &d->record);
+        return r;
+}
+
+void domain_fail(Domain *d, ErrorCode code, const char *format, ...) {
+        va_list args;
+        char *text;
+
+        va_start(args, format);
+        if (vasprintf(&text, format, args) < 0)
+                text = NULL;
+        va_end(args);
+
+        if (text && !d->record.error_name) {
+                d->record.error_name = strdup(error_code_name(code));
+                d->record.error_message = take_ptr(text);
+                log_error("VM %s: %s", d->order.vm.name_label, d->record.error_message);
+        }
+        free(text);
+        domain_feed(d, DOMAIN_INPUT_FAILED);
+}
+
+void domain_feed(Domain *d, DomainInput input) {
+        DomainStage before = d->machine.stage;
+        DomainAction action;
+        int r = 0;
+
+        domain_machine_step(&d->rules, &d->machine, input, &action);
+        if (action != DOMAIN_ACTION_NONE || d->machine.stage != before)
+                r = domain_publish(d);
+        if (action == DOMAIN_ACTION_HALT && r < 0)
+                (void) sd_event_exit(d->event, r);
+        else
+                domain_do(d, action);
+}
+
+/* 1. Prepared: the config laid out, memory there, no domain of this VM in the way. */
+
+static void prepare(Domain *d) {
+        _cleanup_free_ char *error = NULL;
+        GuestState state;
+        int r;
+
+        if (d->hypervisor->ops->find(d->hypervisor, &d->order.vm.uuid, &state) >= 0) {
+                domain_fail(d, ERROR_VM_BAD_POWER_STATE, "A domain of this VM exists already: end it before starting the VM.");
+                return;
+        }
+        r = d->hypervisor->ops->check_memory(d->hypervisor, d->config, &error);
+        if (r == -ENOSPC)
+                domain_fail(d, ERROR_HOST_NOT_ENOUGH_FREE_MEMORY, "%s", error);
+        else if (r < 0)
+                domain_fail(d, ERROR_DOMAIN_FAILED, "The host's free memory cannot be determined: %s.", strerror(-r));
+        else
+                domain_feed(d, DOMAIN_INPUT_PREPARED);
+}
+
+/* 2. Created: meanwhile xenvgpu-dm tells its part through dm.json. */
+
+static void on_emulator_died(int status, void *userdata) {
+        Domain *d = userdata;
+
+        d->emulator_dead = true;
+        if (d->machine.stage == DOMAIN_QEMU || d->machine.stage == DOMAIN_UNPAUSE) {
+                domain_fail(d, ERROR_FAILED_TO_START_EMULATOR, "The vgpu emulator %s while the VM was starting.",
+                        process_status_to_text(status, (char[80]){}));
+                return;
+        }
+        if (d->machine.stage != DOMAIN_CLEANUP)
+                log_death(d, "vgpu emulator", status);
+        domain_feed(d, DOMAIN_INPUT_EMULATOR_DIED);
+}
+
+static void watch_emulator(Domain *d, const ProcessId *id) {
+        int r;
+
+        if (id->pid == 0 || (d->record.emulator.pid == id->pid && d->record.emulator.start_time == id->start_time && d->emulator))
+                return;
+        d->emulator = process_watch_free(d->emulator);
+        d->record.emulator = *id;
+        d->emulator_dead = false;
+        r = process_watch_new(d->event, id, on_emulator_died, d, &d->emulator);
+        if (r == -ESRCH)
+                d->emulator_dead = true;
+        else if (r < 0)
+                (void) log_errno(r, "Cannot watch the emulator of VM %s", d->order.vm.name_label);
+}
+
+void domain_read_dm_record(Domain *d) {
+        _cleanup_(dm_record_done) DmRecord dm = {};
+
+        if (dm_record_read(d->program->folder, &dm) < 0)
+                return;
+        watch_emulator(d, &dm.emulator);
+        if (dm.qemu.pid > 0)
+                d->record.qemu = dm.qemu;
+
+        if (streq(dm.stage, "emulator"))
+                domain_feed(d, DOMAIN_INPUT_DM_EMULATOR);
+        else if (streq(dm.stage, "ready")) {
+                domain_feed(d, DOMAIN_INPUT_DM_READY);
+                /* It ended between its last word and our first look. */
+                if (d->emulator_dead)
+                        on_emulator_died(-1, d);
+        }
+}
+
+static int on_folder(sd_event_source *source, const struct inotify_event *event, void *userdata) {
+        Domain *d = userdata;
+
+        if (d->creating && event->len > 0 && streq(event->name, "dm.json"))
+                domain_read_dm_record(d);
+        return 0;
+}
+
+static void on_created(int result, const char *error, void *userdata) {
+        _cleanup_(dm_record_done) DmRecord dm = {};
+        Domain *d = userdata;
+
+        domain_read_dm_record(d);
+        d->creating = false;
+        if (d->machine.stage == DOMAIN_CLEANUP)
+                domain_cleanup_after_create(d);
+        else if (result >= 0)
+                domain_feed(d, DOMAIN_INPUT_CREATED);
+        else if (result == -ENOSPC)
+                domain_fail(d, ERROR_HOST_NOT_ENOUGH_FREE_MEMORY, "%s", error);
+        /* What the device model left is nearer to the cause than the hypervisor's word. */
+        else if (dm_record_read(d->program->folder, &dm) >= 0 && streq(dm.stage, "failed") && *dm.error)
+                domain_fail(d, ERROR_FAILED_TO_START_EMULATOR, "%s", dm.error);
+        else
+                domain_fail(d, ERROR_DOMAIN_FAILED, "%s", error);
+}
+
+static void create(Domain *d) {
+        _cleanup_free_ char *old = path_join(d->program->folder, "dm.json");
+        int r = -ENOMEM;
+
+        d->emulator = process_watch_free(d->emulator);
+        d->emulator_dead = false;
+        d->record.emulator = (ProcessId){};
+        d->owned = true;
+        d->creating = true;
+        if (old)
+                r = unlink(old) < 0 && errno != ENOENT ? -errno : 0;
+        if (r >= 0)
+                r = d->hypervisor->ops->create(d->hypervisor, d->config, on_created, d);
+        if (r < 0) {
+                d->creating = false;
+                domain_fail(d, ERROR_DOMAIN_FAILED, "The domain cannot be created: %s.", strerror(-r));
+        }
+}
+
+/* 3. Unpaused, once the emulator says "running". */
+
+static void on_emulator_running(int result, void *userdata) {
+        Domain *d = userdata;
+
+        d->emulator_state = emulator_state_free(d->emulator_state);
+        if (result >= 0)
+                domain_feed(d, DOMAIN_INPUT_EMULATOR_RUNNING);
+        else if (result == -ETIMEDOUT)
+                domain_fail(d, ERROR_FAILED_TO_START_EMULATOR, "The vgpu emulator did not say \"running\" within %.1f seconds.",
+                        (double) d->program->running_timeout / 1e6);
+        else
+                domain_fail(d, ERROR_FAILED_TO_START_EMULATOR, "The vgpu emulator reported an error after qemu was up.");
+}
+
+static void await_emulator(Domain *d) {
+        int r;
+
+        domain_watch_guest(d);
+        if (d->machine.stage != DOMAIN_UNPAUSE)
+                return;
+        if (!d->needs_emulator || d->program->emulator_form == EMULATOR_FORM_6X) {
+                domain_feed(d, DOMAIN_INPUT_EMULATOR_RUNNING);
+                return;
+        }
+        r = emulator_state_await(d->event, d->hypervisor->ops->domid(d->hypervisor), d->program->running_timeout, on_emulator_running, d,
+                &d->emulator_state);
+        if (r < 0)
+                domain_fail(d, ERROR_FAILED_TO_START_EMULATOR, "The emulator's state cannot be watched: %s.", strerror(-r));
+}
+
+static void unpause(Domain *d) {
+        int r;
+
+        r = d->hypervisor->ops->unpause(d->hypervisor);
+        if (r < 0)
+                domain_fail(d, ERROR_DOMAIN_FAILED, "The domain cannot be unpaused: %s.", strerror(-r));
+        else
+                domain_feed(d, DOMAIN_INPUT_UNPAUSED);
+}
+
+/* 4. The guest ends, or what carries it does. */
+
+static void on_guest(GuestState state, void *userdata) {
+        static const DomainInput inputs[_GUEST_STATE_MAX] = {
+                [GUEST_POWEROFF] = DOMAIN_INPUT_POWEROFF,
+                [GUEST_REBOOT] = DOMAIN_INPUT_REBOOT,
+                [GUEST_SUSPEND] = DOMAIN_INPUT_SUSPEND,
+                [GUEST_CRASH] = DOMAIN_INPUT_CRASH,
+                [GUEST_GONE] = DOMAIN_INPUT_GONE,
+        };
+        Domain *d = userdata;
+
+        if (state == GUEST_BUILDING || state == GUEST_PAUSED || state == GUEST_RUNNING)
+                return;
+        if (state == GUEST_REBOOT && d->rules.on_reboot == AFTER_DEATH_RESTART && !d->machine.stop_wanted)
+                d->record.reboots++;
+        domain_feed(d, inputs[state]);
+}
+
+static void on_device_model_died(int status, void *userdata) {
+        Domain *d = userdata;
+
+        d->record.qemu = (ProcessId){};
+        log_death(d, "device model", status);
+        if (!d->record.error_name && asprintf(&d->record.error_message, "The device model of the VM %s, so its domain was destroyed.",
+                                             process_status_to_text(status, (char[80]){})) >= 0)
+                d->record.error_name = strdup(error_code_name(ERROR_DOMAIN_FAILED));
+        domain_feed(d, DOMAIN_INPUT_DM_DIED);
+}
+
+void domain_watch_guest(Domain *d) {
+        const HypervisorOps *ops = d->hypervisor->ops;
+        ProcessId id;
+        int r;
+
+        r = ops->watch(d->hypervisor, on_guest, d);
+        if (r < 0) {
+                domain_fail(d, ERROR_DOMAIN_FAILED, "The domain cannot be watched: %s.", strerror(-r));
+                return;
+        }
+        d->device_model = process_watch_free(d->device_model);
+        r = ops->device_model(d->hypervisor, &id);
+        if (r >= 0) {
+                d->record.qemu = id;
+                r = process_watch_new(d->event, &id, on_device_model_died, d, &d->device_model);
+        }
+        if (r == -ESRCH || r == -ENOENT)
+                on_device_model_died(-1, d);
+        else if (r < 0)
+                (void) log_errno(r, "Cannot watch the device model of VM %s", d->order.vm.name_label);
+}
+
+static void ask_guest(Domain *d) {
+        int r;
+
+        r = d->hypervisor->ops->ask_shutdown(d->hypervisor);
+        if (r < 0)
+                (void) log_errno(r, "Cannot ask VM %s to shut down", d->order.vm.name_label);
+}
+
+static void crash_guest(Domain *d) {
+        int r;
+
+        r = d->hypervisor->ops->crash(d->hypervisor);
+        if (r < 0)
+                (void) log_errno(r, "Cannot end VM %s as crashed", d->order.vm.name_label);
+}
+
+/* 5. Someone wants it to stop. */
+
+static void on_stop(const Uuid *token, bool force, void *userdata) {
+        Domain *d = userdata;
+
+        d->record.stop_token = *token;
+        d->record.stop_force = d->record.stop_force || force;
+        domain_feed(d, force ? DOMAIN_INPUT_STOP_FORCE : DOMAIN_INPUT_STOP);
+        (void) domain_publish(d);
+}
+
+void domain_do(Domain *d, DomainAction action) {
+        switch (action) {
+        case DOMAIN_ACTION_NONE:
+        case DOMAIN_ACTION_NOTE_EMULATOR:
+                break;
+        case DOMAIN_ACTION_CREATE:
+                create(d);
+                break;
+        case DOMAIN_ACTION_AWAIT_EMULATOR:
+                await_emulator(d);
+                break;
+        case DOMAIN_ACTION_UNPAUSE:
+                unpause(d);
+                break;
+        case DOMAIN_ACTION_ASK_GUEST:
+                ask_guest(d);
+                break;
+        case DOMAIN_ACTION_CRASH_GUEST:
+                crash_guest(d);
+                break;
+        case DOMAIN_ACTION_CLEANUP:
+                domain_cleanup(d);
+                break;
+        case DOMAIN_ACTION_HALT:
+                (void) sd_event_exit(d->event, 0);
+                break;
+        }
+}
+
+int domain_listen(Domain *d) {
+        int r;
+
+        r = control_new(d->event, d->program->folder, on_stop, d, &d->control);
+        if (r < 0)
+                return log_errno(r, "Cannot listen in %s", d->program->folder);
+        r = sd_event_add_inotify(d->event, &d->folder_source, d->program->folder, IN_MOVED_TO, on_folder, d);
+        if (r < 0)
+                return log_errno(r, "Cannot watch %s", d->program->folder);
+        return 0;
+}
+
+int domain_new(sd_event *event, const DomainProgram *program, Hypervisor *hypervisor, Domain **ret) {
+        Domain *d;
+        int r;
+
+        d = calloc(1, sizeof(*d));
+        if (!d) {
+                (void) hypervisor_free(hypervisor);
+                return -ENOMEM;
+        }
+        d->event = sd_event_ref(event);
+        d->program = program;
+        d->hypervisor = hypervisor;
+        r = process_id_of(getpid(), &d->record.program);
+        if (r < 0) {
+                (void) domain_free(d);
+                return r;
+        }
+        *ret = d;
+        return 0;
+}
+
+static int read_order(Domain *d) {
+        JsonReader reader = {};
+        int r;
+
+        r = run_order_read(&reader, d->program->folder, &d->order);
+        if (r == -EBADMSG) {
+                log_error("Cannot use order.json in %s: %s", d->program->folder, reader.error);
+                return r;
+        }
+        if (r < 0)
+                return log_errno(r, "Cannot read order.json in %s", d->program->folder);
+
+        d->needs_emulator = d->order.n_vgpus > 0 && d->order.vgpus[0].kind == VGPU_KIND_NVIDIA;
+        domain_config_rules(d->order.vm.config, &d->rules);
+        d->rules.crash_on_emulator_death = d->program->crash_on_emulator_death;
+        d->record.uuid = d->order.vm.uuid;
+        d->record.token = d->order.token;
+        return 0;
+}
+
+int domain_begin(Domain *d) {
+        _cleanup_free_ char *error = NULL;
+        ErrorCode code = ERROR_NONE;
+        int r, laid_out;
+
+        r = read_order(d);
+        if (r < 0)
+                return r;
+        laid_out = domain_config_lay_out(&d->order, d->program->dm, &d->config, &code, &error);
+        if (laid_out < 0 && laid_out != -EINVAL)
+                return laid_out;
+
+        r = domain_adopt(d);
+        if (r != 0)
+                return r < 0 ? r : 0;
+
+        r = domain_listen(d);
+        if (r < 0)
+                return r;
+        (void) domain_publish(d);
+        if (laid_out < 0)
+                domain_fail(d, code, "%s", error);
+        else
+                prepare(d);
+        return 0;
+}

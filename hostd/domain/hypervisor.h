@@ -1,0 +1,71 @@
+#pragma once
+
+/*
+ * The hypervisor, as one VM's program uses it
+ *
+ * A Hypervisor serves one VM. Long operations return at once and end in one call of done() from the event loop, never from inside
+ * the operation: the shape of libxl's ao_how callbacks and event generators. One create or one destroy is under way at a time.
+ * done() gets 0, or a negative errno and a sentence that lives during the call (-ECANCELED after a cancel).
+ */
+
+#include <json-c/json.h>
+#include <systemd/sd-event.h>
+
+#include "common/io/pidfd.h"
+#include "common/uuid.h"
+
+typedef enum GuestState {
+        GUEST_BUILDING, /* a create that is under way, or was cut off */
+        GUEST_PAUSED,
+        GUEST_RUNNING,
+        GUEST_POWEROFF, /* shut down, the domain still there; so the following three */
+        GUEST_REBOOT,
+        GUEST_SUSPEND,
+        GUEST_CRASH,
+        GUEST_GONE,
+        _GUEST_STATE_MAX,
+        _GUEST_STATE_INVALID = -EINVAL,
+} GuestState;
+
+typedef struct Hypervisor Hypervisor;
+typedef void (*HypervisorDone)(int result, const char *error, void *userdata);
+typedef void (*GuestChanged)(GuestState state, void *userdata);
+
+typedef struct HypervisorOps {
+        /* 0, or -ENOSPC with a sentence (caller frees) when the host's free memory does not do for the config. */
+        int (*check_memory)(Hypervisor *h, struct json_object *config, char **ret_error);
+
+        /* Builds the domain, paused, its device model running. After a failure the domain, if one was made, is there until destroyed. */
+        int (*create)(Hypervisor *h, struct json_object *config, HypervisorDone done, void *userdata);
+        void (*cancel_create)(Hypervisor *h);
+        /* Of the domain that create made or is making, or that find found; 0 when there is none. */
+        uint32_t (*domid)(Hypervisor *h);
+
+        int (*unpause)(Hypervisor *h);
+        int (*ask_shutdown)(Hypervisor *h); /* the guest may take its time, or never do it */
+        int (*crash)(Hypervisor *h);        /* ends the guest as crashed */
+        int (*destroy)(Hypervisor *h, HypervisorDone done, void *userdata); /* no domain is fine */
+
+        /* Tells the state now and at each change, until stopped. Also what ended while nobody watched. */
+        int (*watch)(Hypervisor *h, GuestChanged changed, void *userdata);
+        void (*unwatch)(Hypervisor *h);
+
+        /* Takes over the domain of that uuid. -ENOENT. */
+        int (*find)(Hypervisor *h, const Uuid *uuid, GuestState *ret);
+        int (*device_model)(Hypervisor *h, ProcessId *ret); /* -ENOENT */
+
+        Hypervisor *(*free)(Hypervisor *h); /* the domain stays */
+} HypervisorOps;
+
+/* The first member of each implementation. */
+struct Hypervisor {
+        const HypervisorOps *ops;
+};
+
+static inline _unused_ Hypervisor *hypervisor_free(Hypervisor *h) {
+        return h ? h->ops->free(h) : NULL;
+}
+DEFINE_CLEANUP(Hypervisor *, hypervisor_free)
+
+/* dm: the device model's program, executed with the environment of ours. */
+int sim_hypervisor_new(sd_event *event, const char *dir, const char *dm, Hypervisor **ret);

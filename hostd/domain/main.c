@@ -1,0 +1,111 @@
+/*
+ * xenvgpu-domain: holds one VM's domain
+ */
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include "common/daemon/log.h"
+#include "common/io/file.h"
+#include "hostd/domain/domain.h"
+#include "hostd/domain/process-watch.h"
+#include "hostd/run/dm-settings.h"
+
+#define LOCK_TRIES 20
+#define LOCK_PAUSE_NS 50000000L
+
+/* -EBUSY: another instance holds the folder. A child of one that was just killed may still hold it for a moment. */
+static int lock_folder(const char *folder, int *ret) {
+        _cleanup_free_ char *path = path_join(folder, "lock");
+        _cleanup_close_ int fd = -1;
+
+        if (!path)
+                return -ENOMEM;
+        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        if (fd < 0)
+                return -errno;
+        for (int i = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
+                if (i == LOCK_TRIES)
+                        return -EBUSY;
+                (void) nanosleep(&(struct timespec){ .tv_nsec = LOCK_PAUSE_NS }, NULL);
+        }
+        *ret = take_fd(fd);
+        return 0;
+}
+
+static int set_up_process(const DomainProgram *p) {
+        sigset_t mask;
+
+        /* The emulator is no child of the device model: as an orphan it comes to us. */
+        if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+                return -errno;
+        sigemptyset(&mask);
+        sigaddset(&mask, SIGCHLD);
+        if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+                return -errno;
+        return dm_settings_export(p);
+}
+
+static int run(const DomainProgram *p) {
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        _cleanup_(domain_freep) Domain *domain = NULL;
+        Hypervisor *hypervisor;
+        int r;
+
+        r = set_up_process(p);
+        if (r >= 0)
+                r = sd_event_new(&event);
+        if (r >= 0)
+                r = reaper_attach(event);
+        if (r < 0)
+                return log_errno(r, "Cannot set up the process");
+        r = sim_hypervisor_new(event, p->sim_dir, p->dm, &hypervisor);
+        if (r < 0)
+                return log_errno(r, "Cannot reach the hypervisor (%s) and its xenstore", p->hypervisor);
+        r = domain_new(event, p, hypervisor, &domain);
+        if (r >= 0)
+                r = domain_begin(domain);
+        if (r < 0)
+                return r;
+        return sd_event_loop(event);
+}
+
+int main(int argc, char **argv) {
+        _cleanup_close_ int lock = -1;
+        _cleanup_free_ char *error = NULL;
+        DomainProgram program;
+        int r;
+
+        if (argc == 2 && streq(argv[1], "--version")) {
+                (void) puts("xenvgpu-domain " XENVGPU_VERSION);
+                return EXIT_SUCCESS;
+        }
+        if (argc == 2 && streq(argv[1], "--help")) {
+                (void) puts("xenvgpu-domain holds one VM's domain; xenvgpu-hostd starts it. Arguments: hostd/run/program.h.");
+                return EXIT_SUCCESS;
+        }
+
+        log_setup("xenvgpu-domain", LOG_INFO);
+        if (domain_program_parse_argv(argv, &program, &error) < 0) {
+                log_error("%s", strempty(error));
+                return EXIT_FAILURE;
+        }
+        if (!streq(program.hypervisor, "simulated")) {
+                log_error("There is no hypervisor '%s': use simulated.", program.hypervisor);
+                return EXIT_FAILURE;
+        }
+        r = lock_folder(program.folder, &lock);
+        if (r == -EBUSY) {
+                log_error("Another xenvgpu-domain holds %s.", program.folder);
+                return DOMAIN_PROGRAM_EXIT_BUSY;
+        }
+        if (r < 0)
+                (void) log_errno(r, "Cannot lock %s", program.folder);
+        else
+                r = run(&program);
+        return r < 0 ? EXIT_FAILURE : r;
+}

@@ -1,0 +1,118 @@
+/*
+ * Processes: hearing of their end, and ending them
+ */
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
+
+#include "hostd/domain/process-watch.h"
+
+struct ProcessWatch {
+        ProcessId id;
+        int fd;
+        sd_event_source *source, *timer;
+        ProcessEnded ended;
+        void *userdata;
+};
+
+ProcessWatch *process_watch_free(ProcessWatch *w) {
+        if (!w)
+                return NULL;
+        sd_event_source_disable_unref(w->source);
+        sd_event_source_disable_unref(w->timer);
+        safe_close(w->fd);
+        free(w);
+        return NULL;
+}
+
+static int on_kill_time(sd_event_source *source, uint64_t usec, void *userdata) {
+        ProcessWatch *w = userdata;
+
+        (void) process_signal(&w->id, SIGKILL);
+        return 0;
+}
+
+static int on_ended(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        ProcessWatch *w = userdata;
+        int status = -1, child_status;
+
+        (void) sd_event_source_set_enabled(w->source, SD_EVENT_OFF);
+        w->timer = sd_event_source_disable_unref(w->timer);
+        if (waitpid(w->id.pid, &child_status, WNOHANG) == w->id.pid)
+                status = child_status;
+        w->ended(status, w->userdata);
+        return 0;
+}
+
+int process_watch_new(sd_event *event, const ProcessId *id, ProcessEnded ended, void *userdata, ProcessWatch **ret) {
+        _cleanup_(process_watch_freep) ProcessWatch *w = NULL;
+        int r;
+
+        w = calloc(1, sizeof(*w));
+        if (!w)
+                return -ENOMEM;
+        w->id = *id;
+        w->ended = ended;
+        w->userdata = userdata;
+        w->fd = process_open(id);
+        if (w->fd < 0)
+                return w->fd;
+
+        r = sd_event_add_io(event, &w->source, w->fd, EPOLLIN, on_ended, w);
+        if (r < 0)
+                return r;
+        /* Before the reaper, so that the status is still there. */
+        r = sd_event_source_set_priority(w->source, SD_EVENT_PRIORITY_IMPORTANT);
+        if (r < 0)
+                return r;
+
+        *ret = take_ptr(w);
+        return 0;
+}
+
+int process_end_new(sd_event *event, const ProcessId *id, uint64_t grace_us, ProcessEnded ended, void *userdata, ProcessWatch **ret) {
+        _cleanup_(process_watch_freep) ProcessWatch *w = NULL;
+        int r;
+
+        r = process_watch_new(event, id, ended, userdata, &w);
+        if (r < 0)
+                return r;
+        r = sd_event_add_time_relative(event, &w->timer, CLOCK_MONOTONIC, grace_us, 0, on_kill_time, w);
+        if (r < 0)
+                return r;
+        (void) process_signal(id, SIGTERM);
+
+        *ret = take_ptr(w);
+        return 0;
+}
+
+static int on_child(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        while (waitpid(-1, NULL, WNOHANG) > 0)
+                ;
+        return 0;
+}
+
+int reaper_attach(sd_event *event) {
+        sd_event_source *source;
+        int r;
+
+        r = sd_event_add_signal(event, &source, SIGCHLD, on_child, NULL);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IDLE);
+        if (r < 0)
+                return r;
+        return sd_event_source_set_floating(source, true);
+}
+
+const char *process_status_to_text(int status, char buf[static 80]) {
+        if (status < 0)
+                return "ended";
+        if (WIFSIGNALED(status))
+                (void) snprintf(buf, 80, "was killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+        else
+                (void) snprintf(buf, 80, "exited with status %d", WEXITSTATUS(status));
+        return buf;
+}

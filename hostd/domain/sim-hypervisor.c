@@ -1,0 +1,419 @@
+/*
+ * The simulated hypervisor
+ *
+ * A domain is a folder (hostd/domain/sim-folder.h), some keys in xenstore as libxl writes them, and a process group led by the
+ * device model. Everything of it survives us, and is found again by the VM's uuid.
+ */
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+
+#include "common/json/json-get.h"
+#include "hostd/domain/hypervisor.h"
+#include "hostd/domain/process-watch.h"
+#include "hostd/domain/sim-folder.h"
+#include "hostd/domain/sim-launch.h"
+#include "hostd/run/xenstore.h"
+
+#define DEVICE_MODEL_STATE "/local/domain/0/device-model/%" PRIu32 "/state"
+#define DEVICE_MODEL_TIMEOUT (60 * UINT64_C(1000000)) /* libxl's own */
+#define DEVICE_MODEL_GRACE (5 * UINT64_C(1000000))
+
+typedef struct SimHypervisor {
+        Hypervisor hypervisor; /* first */
+        sd_event *event;
+        char *dir, *dm;
+        XenStore *xs;
+        sd_event_source *xs_source;
+        uint32_t domid;
+
+        /* The create or destroy under way. */
+        HypervisorDone done;
+        void *done_userdata;
+        bool creating;
+        sd_event_source *timer, *deferred;
+        ProcessWatch *device_model;
+        int result;      /* of a deferred end */
+        char *error;
+
+        GuestChanged changed;
+        void *changed_userdata;
+        sd_event_source *folder_source, *first_look;
+        GuestState last;
+} SimHypervisor;
+
+static SimHypervisor *sim(Hypervisor *h) {
+        return CONTAINER_OF(h, SimHypervisor, hypervisor);
+}
+
+static void forget_operation(SimHypervisor *s) {
+        s->timer = sd_event_source_disable_unref(s->timer);
+        s->deferred = sd_event_source_disable_unref(s->deferred);
+        s->device_model = process_watch_free(s->device_model);
+        s->creating = false;
+}
+
+static int on_deferred(sd_event_source *source, void *userdata) {
+        SimHypervisor *s = userdata;
+        _cleanup_free_ char *error = take_ptr(s->error);
+        HypervisorDone done = s->done;
+
+        forget_operation(s);
+        done(s->result, strempty(error), s->done_userdata);
+        return 0;
+}
+
+/* The end of an operation, told from the loop. Takes over the sentence. */
+static void finish(SimHypervisor *s, int result, char *error) {
+        int r;
+
+        if (s->creating)
+                (void) xenstore_unwatch(s->xs, DEVICE_MODEL_STATE, s->domid);
+        forget_operation(s);
+        free(s->error);
+        s->error = error;
+        s->result = result;
+        r = sd_event_add_defer(s->event, &s->deferred, on_deferred, s);
+        if (r < 0)
+                (void) sd_event_exit(s->event, r);
+}
+
+static int sim_check(Hypervisor *h, struct json_object *config, char **ret_error) {
+        return sim_check_memory(sim(h)->dir, config, ret_error);
+}
+
+static uint32_t sim_domid(Hypervisor *h) {
+        return sim(h)->domid;
+}
+
+/* 1. create: folder, xenstore, device model. */
+
+static int write_xenstore(SimHypervisor *s, struct json_object *config) {
+        struct json_object *c_info, *b_info, *value = NULL;
+        const char *uuid, *name;
+        char memory[32];
+        int r;
+
+        (void) json_object_object_get_ex(config, "c_info", &c_info);
+        (void) json_object_object_get_ex(config, "b_info", &b_info);
+        (void) json_object_object_get_ex(c_info, "uuid", &value);
+        uuid = json_object_get_string(value);
+        (void) json_object_object_get_ex(c_info, "name", &value);
+        name = json_object_get_string(value);
+        (void) json_object_object_get_ex(b_info, "max_memkb", &value);
+        (void) snprintf(memory, sizeof(memory), "%" PRIu64, json_object_get_uint64(value));
+
+        /* Where the stand-ins find the simulated host: the emulator gets no variables. */
+        r = xenstore_write(s->xs, s->dir, "/lab/sim-dir");
+        if (r >= 0)
+                r = xenstore_write(s->xs, uuid, "/vm/%s/uuid", uuid);
+        if (r >= 0)
+                r = xenstore_write(s->xs, name, "/vm/%s/name", uuid);
+        if (r >= 0)
+                r = xenstore_write(s->xs, name, "/local/domain/%" PRIu32 "/name", s->domid);
+        if (r >= 0) {
+                char vm[64], domid[16];
+
+                (void) snprintf(vm, sizeof(vm), "/vm/%s", uuid);
+                (void) snprintf(domid, sizeof(domid), "%" PRIu32, s->domid);
+                r = xenstore_write(s->xs, vm, "/local/domain/%" PRIu32 "/vm", s->domid);
+                if (r >= 0)
+                        r = xenstore_write(s->xs, domid, "/local/domain/%" PRIu32 "/domid", s->domid);
+        }
+        if (r >= 0)
+                r = xenstore_write(s->xs, memory, "/local/domain/%" PRIu32 "/memory/static-max", s->domid);
+        if (r >= 0)
+                r = xenstore_write(s->xs, "hvm", "/libxl/%" PRIu32 "/type", s->domid);
+        return r;
+}
+
+static int on_xenstore(sd_event_source *source, int fd, uint32_t revents, void *userdata);
+static int on_device_model_late(sd_event_source *source, uint64_t usec, void *userdata);
+static void on_device_model_died(int status, void *userdata);
+
+static int launch_device_model(SimHypervisor *s, struct json_object *config) {
+        _cleanup_(strv_freep) char **arguments = NULL;
+        _cleanup_close_ int gate = -1;
+        char pid[16];
+        ProcessId id;
+        int r;
+
+        r = sim_build_dm_arguments(s->dm, s->domid, config, &arguments);
+        if (r >= 0)
+                r = sim_fork_dm(arguments, s->domid, &id, &gate);
+        if (r < 0)
+                return r;
+
+        /* Watched before it may run: until it is released it ends by itself when we give up. */
+        r = process_watch_new(s->event, &id, on_device_model_died, s, &s->device_model);
+        if (r >= 0)
+                r = sim_domain_write_device_model(s->dir, s->domid, &id);
+        (void) snprintf(pid, sizeof(pid), "%d", id.pid);
+        if (r >= 0)
+                r = xenstore_write(s->xs, pid, "/local/domain/%" PRIu32 "/image/device-model-pid", s->domid);
+        if (r >= 0)
+                r = xenstore_watch(s->xs, DEVICE_MODEL_STATE, s->domid);
+        if (r >= 0)
+                r = sd_event_add_time_relative(s->event, &s->timer, CLOCK_MONOTONIC, DEVICE_MODEL_TIMEOUT, 0, on_device_model_late, s);
+        if (r >= 0)
+                r = sim_release_dm(&gate);
+        return r;
+}
+
+static int sim_create(Hypervisor *h, struct json_object *config, HypervisorDone done, void *userdata) {
+        SimHypervisor *s = sim(h);
+        char *error = NULL;
+        int r;
+
+        if (s->done && (s->creating || s->deferred))
+                return -EBUSY;
+        s->domid = 0;
+        s->done = done;
+        s->done_userdata = userdata;
+        s->creating = true;
+
+        r = sim_domain_make(s->dir, config, &s->domid, &error);
+        if (r >= 0)
+                r = write_xenstore(s, config);
+        if (r >= 0)
+                r = launch_device_model(s, config);
+        if (r < 0) {
+                if (!error && asprintf(&error, "The domain could not be built: %s.", strerror(-r)) < 0)
+                        error = NULL;
+                finish(s, r, error);
+        }
+        return 0;
+}
+
+/* 2. It comes up, dies, is late, or is not wanted any more. */
+
+static int on_xenstore(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        _cleanup_free_ char *state = NULL;
+        SimHypervisor *s = userdata;
+        int r;
+
+        r = xenstore_drain(s->xs);
+        if (r < 0)
+                return r;
+        if (!s->creating || xenstore_read(s->xs, &state, DEVICE_MODEL_STATE, s->domid) < 0 ||
+                !streq(state, "running"))
+                return 0;
+
+        r = sim_domain_write_state(s->dir, s->domid, GUEST_PAUSED);
+        finish(s, r, r < 0 ? strdup("The new domain's state could not be written.") : NULL);
+        return 0;
+}
+
+static void on_device_model_died(int status, void *userdata) {
+        SimHypervisor *s = userdata;
+        char *error;
+
+        if (asprintf(&error, "The device model %s before it was up.", process_status_to_text(status, (char[80]){})) < 0)
+                error = NULL;
+        finish(s, -EIO, error);
+}
+
+static int on_device_model_late(sd_event_source *source, uint64_t usec, void *userdata) {
+        finish(userdata, -ETIMEDOUT, strdup("The device model was not up after 60 seconds."));
+        return 0;
+}
+
+static void sim_cancel_create(Hypervisor *h) {
+        SimHypervisor *s = sim(h);
+
+        if (s->creating)
+                finish(s, -ECANCELED, strdup("The start was cancelled."));
+}
+
+/* 3. It lives: unpaused, watched, asked to leave. */
+
+static int sim_unpause(Hypervisor *h) {
+        SimHypervisor *s = sim(h);
+        GuestState state;
+        int r;
+
+        r = sim_domain_read_state(s->dir, s->domid, &state);
+        if (r < 0 || state != GUEST_PAUSED)
+                return r;
+        return sim_domain_write_state(s->dir, s->domid, GUEST_RUNNING);
+}
+
+static int sim_ask_shutdown(Hypervisor *h) {
+        return xenstore_write(sim(h)->xs, "poweroff", "/local/domain/%" PRIu32 "/control/shutdown", sim(h)->domid);
+}
+
+static int sim_crash(Hypervisor *h) {
+        return sim_domain_write_state(sim(h)->dir, sim(h)->domid, GUEST_CRASH);
+}
+
+static int tell_state(SimHypervisor *s) {
+        GuestState state;
+        int r;
+
+        r = sim_domain_read_state(s->dir, s->domid, &state);
+        if (r < 0 || state == s->last)
+                return r == -EBADMSG ? 0 : r;
+        s->last = state;
+        s->changed(state, s->changed_userdata);
+        return 0;
+}
+
+static int on_folder(sd_event_source *source, const struct inotify_event *event, void *userdata) {
+        return tell_state(userdata);
+}
+
+static int on_first_look(sd_event_source *source, void *userdata) {
+        return tell_state(userdata);
+}
+
+static void sim_unwatch(Hypervisor *h) {
+        sim(h)->folder_source = sd_event_source_disable_unref(sim(h)->folder_source);
+        sim(h)->first_look = sd_event_source_disable_unref(sim(h)->first_look);
+}
+
+static int sim_watch(Hypervisor *h, GuestChanged changed, void *userdata) {
+        SimHypervisor *s = sim(h);
+        _cleanup_free_ char *folder = NULL;
+        int r;
+
+        sim_unwatch(h);
+        s->changed = changed;
+        s->changed_userdata = userdata;
+        s->last = _GUEST_STATE_INVALID;
+        folder = sim_domain_folder(s->dir, s->domid);
+        if (!folder)
+                return -ENOMEM;
+
+        r = sd_event_add_inotify(s->event, &s->folder_source, folder, IN_MOVED_TO | IN_CLOSE_WRITE | IN_MOVE_SELF | IN_DELETE_SELF,
+                on_folder, s);
+        /* A folder that has gone already cannot be watched, but its end must be told. */
+        if (r < 0 && r != -ENOENT)
+                return r;
+        return sd_event_add_defer(s->event, &s->first_look, on_first_look, s);
+}
+
+/* 4. destroy: the device model ends, then what is left of its group, then the keys and the folder. */
+
+static void remove_all(SimHypervisor *s) {
+        _cleanup_free_ char *vm = NULL;
+        int r = 0;
+
+        if (s->domid > 0) {
+                (void) xenstore_read(s->xs, &vm, "/local/domain/%" PRIu32 "/vm", s->domid);
+                r = xenstore_remove(s->xs, "/local/domain/%" PRIu32, s->domid);
+                if (r >= 0)
+                        r = xenstore_remove(s->xs, "/local/domain/0/device-model/%" PRIu32, s->domid);
+                if (r >= 0)
+                        r = xenstore_remove(s->xs, "/libxl/%" PRIu32, s->domid);
+                if (r >= 0 && vm && startswith(vm, "/vm/"))
+                        r = xenstore_remove(s->xs, "%s", vm);
+        }
+        if (r >= 0)
+                r = sim_domain_remove(s->dir, s->domid);
+        finish(s, r, r < 0 ? strdup("What belonged to the domain could not be removed.") : NULL);
+}
+
+static void on_device_model_ended(int status, void *userdata) {
+        remove_all(userdata);
+}
+
+static int sim_destroy(Hypervisor *h, HypervisorDone done, void *userdata) {
+        SimHypervisor *s = sim(h);
+        ProcessId id;
+        int r = -ENOENT;
+
+        if (s->creating || s->deferred)
+                return -EBUSY;
+        sim_unwatch(h);
+        s->done = done;
+        s->done_userdata = userdata;
+
+        if (s->domid > 0)
+                r = sim_domain_read_device_model(s->dir, s->domid, &id);
+        if (r >= 0)
+                r = process_end_new(s->event, &id, DEVICE_MODEL_GRACE, on_device_model_ended, s, &s->device_model);
+        if (r < 0)
+                remove_all(s);
+        return 0;
+}
+
+/* 5. Found again after our own death. */
+
+static int sim_find(Hypervisor *h, const Uuid *uuid, GuestState *ret) {
+        SimHypervisor *s = sim(h);
+        uint32_t domid;
+        int r;
+
+        r = sim_domain_find(s->dir, uuid, &domid);
+        if (r >= 0)
+                r = sim_domain_read_state(s->dir, domid, ret);
+        if (r >= 0)
+                s->domid = domid;
+        return r;
+}
+
+static int sim_device_model(Hypervisor *h, ProcessId *ret) {
+        return sim_domain_read_device_model(sim(h)->dir, sim(h)->domid, ret);
+}
+
+static Hypervisor *sim_free(Hypervisor *h) {
+        SimHypervisor *s = sim(h);
+
+        sim_unwatch(h);
+        forget_operation(s);
+        sd_event_source_disable_unref(s->xs_source);
+        (void) xenstore_close(s->xs);
+        sd_event_unref(s->event);
+        free(s->error);
+        free(s->dir);
+        free(s->dm);
+        free(s);
+        return NULL;
+}
+
+static const HypervisorOps sim_ops = {
+        .check_memory = sim_check,
+        .create = sim_create,
+        .cancel_create = sim_cancel_create,
+        .domid = sim_domid,
+        .unpause = sim_unpause,
+        .ask_shutdown = sim_ask_shutdown,
+        .crash = sim_crash,
+        .destroy = sim_destroy,
+        .watch = sim_watch,
+        .unwatch = sim_unwatch,
+        .find = sim_find,
+        .device_model = sim_device_model,
+        .free = sim_free,
+};
+
+int sim_hypervisor_new(sd_event *event, const char *dir, const char *dm, Hypervisor **ret) {
+        SimHypervisor *s;
+        int r;
+
+        s = calloc(1, sizeof(*s));
+        if (!s)
+                return -ENOMEM;
+        s->hypervisor.ops = &sim_ops;
+        s->event = sd_event_ref(event);
+        s->dir = strdup(dir);
+        s->dm = strdup(dm);
+        if (!s->dir || !s->dm || setenv("XENVGPU_SIM_DIR", dir, /* overwrite= */ 1) < 0) {
+                (void) sim_free(&s->hypervisor);
+                return -ENOMEM;
+        }
+
+        r = xenstore_open(&s->xs);
+        if (r >= 0)
+                r = sd_event_add_io(event, &s->xs_source, xenstore_fd(s->xs), EPOLLIN, on_xenstore, s);
+        if (r < 0) {
+                (void) sim_free(&s->hypervisor);
+                return r;
+        }
+        *ret = &s->hypervisor;
+        return 0;
+}

@@ -1,0 +1,205 @@
+/*
+ * Starting the device model of a simulated domain, with the arguments that libxl gives a qemu
+ */
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "common/json/json-get.h"
+#include "hostd/domain/sim-launch.h"
+
+#define KIB_PER_MIB 1024
+
+typedef struct Arguments {
+        char **items;
+        size_t n;
+        int error;
+} Arguments;
+
+static _printf_(2, 3) void add(Arguments *a, const char *format, ...) {
+        char **items, *item;
+        va_list args;
+        int n;
+
+        va_start(args, format);
+        n = vasprintf(&item, format, args);
+        va_end(args);
+        if (n < 0) {
+                a->error = -ENOMEM;
+                return;
+        }
+        items = realloc(a->items, (a->n + 2) * sizeof(char *));
+        if (!items) {
+                free(item);
+                a->error = -ENOMEM;
+                return;
+        }
+        a->items = items;
+        items[a->n++] = item;
+        items[a->n] = NULL;
+}
+
+static struct json_object *member(struct json_object *o, const char *name) {
+        struct json_object *value = NULL;
+
+        (void) json_object_object_get_ex(o, name, &value);
+        return value;
+}
+
+static uint64_t member_u64(struct json_object *o, const char *name, uint64_t fallback) {
+        struct json_object *value = member(o, name);
+
+        return value ? json_object_get_uint64(value) : fallback;
+}
+
+static const char *member_text(struct json_object *o, const char *name, const char *fallback) {
+        struct json_object *value = member(o, name);
+
+        return value ? json_object_get_string(value) : fallback;
+}
+
+/* Adds the display device, and tells how much video memory it has by libxl's defaults. */
+static uint64_t add_display(Arguments *a, struct json_object *hvm) {
+        const char *kind = member_text(member(hvm, "vga"), "kind", "cirrus");
+
+        if (streq(kind, "none"))
+                return 0;
+        if (streq(kind, "std")) {
+                add(a, "-device");
+                add(a, "VGA,vgamem_mb=16");
+                return 16;
+        }
+        add(a, "-device");
+        add(a, "cirrus-vga,vgamem_mb=8");
+        return 8;
+}
+
+static void add_nics(Arguments *a, uint32_t domid, struct json_object *nics) {
+        size_t n = nics && json_object_is_type(nics, json_type_array) ? json_object_array_length(nics) : 0;
+
+        for (size_t i = 0; i < n; i++) {
+                struct json_object *nic = json_object_array_get_idx(nics, i);
+
+                add(a, "-device");
+                add(a, "rtl8139,id=nic%zu,netdev=net%zu,mac=%s", i, i, member_text(nic, "mac", "00:16:3e:00:00:00"));
+                add(a, "-netdev");
+                add(a, "type=tap,id=net%zu,ifname=vif%" PRIu32 ".%zu-emu,br=%s,script=no,downscript=no", i, domid, i,
+                        member_text(nic, "bridge", "xenbr0"));
+        }
+        if (n == 0) {
+                add(a, "-net");
+                add(a, "none");
+        }
+}
+
+static void add_extra(Arguments *a, struct json_object *extra) {
+        size_t n = extra && json_object_is_type(extra, json_type_array) ? json_object_array_length(extra) : 0;
+
+        for (size_t i = 0; i < n; i++)
+                add(a, "%s", json_object_get_string(json_object_array_get_idx(extra, i)));
+}
+
+int sim_build_dm_arguments(const char *dm, uint32_t domid, struct json_object *config, char ***ret) {
+        struct json_object *b_info = member(config, "b_info"), *hvm = member(b_info, "type.hvm");
+        uint64_t memory, video;
+        Arguments a = {};
+
+        add(&a, "%s", dm);
+        add(&a, "-xen-domid");
+        add(&a, "%" PRIu32, domid);
+        add(&a, "-no-shutdown");
+        add(&a, "-chardev");
+        add(&a, "socket,id=libxl-cmd,path=/var/run/xen/qmp-libxl-%" PRIu32 ",server=on,wait=off", domid);
+        add(&a, "-mon");
+        add(&a, "chardev=libxl-cmd,mode=control");
+        add(&a, "-nodefaults");
+        add(&a, "-no-user-config");
+        add(&a, "-name");
+        add(&a, "%s", member_text(member(config, "c_info"), "name", "domain"));
+        add(&a, "-vnc");
+        add(&a, "none");
+        add(&a, "-display");
+        add(&a, "none");
+        video = add_display(&a, hvm);
+        add(&a, "-boot");
+        add(&a, "order=%s", member_text(hvm, "boot", "cda"));
+        add_nics(&a, domid, member(config, "nics"));
+        add(&a, "-machine");
+        add(&a, "xenfv,suppress-vmdesc=on");
+        add_extra(&a, member(b_info, "extra_hvm"));
+
+        memory = member_u64(b_info, "max_memkb", member_u64(b_info, "target_memkb", 0)) / KIB_PER_MIB;
+        video = member_u64(b_info, "video_memkb", video * KIB_PER_MIB) / KIB_PER_MIB;
+        add(&a, "-m");
+        add(&a, "%" PRIu64, memory > video ? memory - video : 0);
+
+        if (a.error < 0) {
+                (void) strv_free(a.items);
+                return a.error;
+        }
+        *ret = a.items;
+        return 0;
+}
+
+static _Noreturn void run_dm(int gate, char *const *arguments) {
+        sigset_t none;
+        char go;
+
+        /* Nothing of ours, the lock least of all, may live on in a child whose parent was killed. */
+        if (dup2(gate, STDERR_FILENO + 1) < 0)
+                _exit(1);
+        (void) close_range(STDERR_FILENO + 2, ~0U, 0);
+        (void) fcntl(STDERR_FILENO + 1, F_SETFD, FD_CLOEXEC);
+        (void) setpgid(0, 0);
+        if (read(STDERR_FILENO + 1, &go, 1) != 1)
+                _exit(1);
+
+        sigemptyset(&none);
+        (void) sigprocmask(SIG_SETMASK, &none, NULL);
+        (void) signal(SIGPIPE, SIG_DFL);
+        (void) execvp(arguments[0], arguments);
+        (void) dprintf(STDERR_FILENO, "xenvgpu-domain: cannot execute %s: %s\n", arguments[0], strerror(errno));
+        _exit(127);
+}
+
+int sim_fork_dm(char *const *arguments, uint32_t domid, ProcessId *ret, int *ret_gate) {
+        _cleanup_close_ int read_end = -1, write_end = -1;
+        char number[16];
+        ProcessId id;
+        int pipe_fds[2], r;
+        pid_t pid;
+
+        (void) snprintf(number, sizeof(number), "%" PRIu32, domid);
+        if (setenv("XEN_DOMAIN_ID", number, /* overwrite= */ 1) < 0 || pipe2(pipe_fds, O_CLOEXEC) < 0)
+                return -errno;
+        read_end = pipe_fds[0];
+        write_end = pipe_fds[1];
+
+        pid = fork();
+        if (pid < 0)
+                return -errno;
+        if (pid == 0) {
+                (void) close(write_end);
+                run_dm(read_end, arguments);
+        }
+
+        /* The child does the same: whoever is first, the group is there before anyone needs it. */
+        (void) setpgid(pid, pid);
+        r = process_id_of(pid, &id);
+        if (r < 0)
+                return r;
+        *ret = id;
+        *ret_gate = take_fd(write_end);
+        return 0;
+}
+
+int sim_release_dm(int *gate) {
+        ssize_t n;
+
+        n = write(*gate, "g", 1);
+        *gate = safe_close(*gate);
+        return n == 1 ? 0 : -EPIPE;
+}
