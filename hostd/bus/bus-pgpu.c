@@ -43,8 +43,8 @@ static int enumerate_pgpus(sd_bus *bus, const char *prefix, void *userdata, char
         const Pgpu *pgpus;
         size_t n;
 
-        /* Asked for each PGPU too, below which there is nothing. */
-        if (!streq(prefix, HOST_PATH_PGPU))
+        /* The prefix is where the question began: the root, our node, or a PGPU, below which there is nothing. */
+        if (startswith(prefix, HOST_PATH_PGPU "/"))
                 return 0;
 
         pgpus = host_get_pgpus(b->host, &n);
