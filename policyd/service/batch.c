@@ -1,0 +1,232 @@
+/*
+ * The batch: group commit by construction
+ *
+ * A use case changes the model at once and opens the batch. The one-shot defer source that commits it has a lower priority than
+ * the buses, so it runs when everything that has arrived was decided; a limit on requests and on time keeps a steady stream from
+ * starving it. A commit is: encode each changed object once, one transaction, replies in order, signals, then the actions
+ * that must not happen before the disk knows of them (sending orders, claiming).
+ */
+
+#include <stdio.h>
+
+#include "common/daemon/log-ids.h"
+#include "common/daemon/log.h"
+#include "policyd/service/internal.h"
+
+#define COMMIT_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 50)
+#define BATCH_USEC_MAX UINT64_C(20000)
+
+static int on_defer(sd_event_source *source, void *userdata) {
+        (void) batch_commit(userdata);
+        return 0;
+}
+
+static uint64_t monotonic_now(Policy *p) {
+        uint64_t now = 0;
+
+        (void) sd_event_now(p->event, CLOCK_MONOTONIC, &now);
+        return now;
+}
+
+void batch_open(Policy *p) {
+        Batch *b = &p->batch;
+        int r;
+
+        if (b->open)
+                return;
+        b->open = true;
+        b->opened = monotonic_now(p);
+        if (p->closing)
+                return;
+
+        if (!b->defer) {
+                r = sd_event_add_defer(p->event, &b->defer, on_defer, p);
+                if (r >= 0)
+                        r = sd_event_source_set_priority(b->defer, COMMIT_PRIORITY);
+                if (r < 0)
+                        log_errno(r, "Failed to set up the commit, ignoring until the next flush");
+                (void) sd_event_source_set_description(b->defer, "commit");
+        }
+        (void) sd_event_source_set_enabled(b->defer, SD_EVENT_ONESHOT);
+}
+
+int batch_poison(Policy *p, int r) {
+        if (r < 0 && p->batch.poison == 0) {
+                p->batch.poison = r;
+                batch_open(p);
+        }
+        return r;
+}
+
+static int grow(void **items, size_t *size, size_t n, size_t item_size) {
+        size_t larger = *size ? *size * 2 : 16;
+        void *more;
+
+        if (n < *size)
+                return 0;
+        more = reallocarray(*items, larger, item_size);
+        if (!more)
+                return -ENOMEM;
+        *items = more;
+        *size = larger;
+        return 0;
+}
+
+int batch_then(Policy *p, BatchAction action, const Uuid *a, const Uuid *b_or_null) {
+        Batch *b = &p->batch;
+        int r;
+
+        batch_open(p);
+        r = grow((void **) &b->steps, &b->steps_size, b->n_steps, sizeof(*b->steps));
+        if (r < 0)
+                return batch_poison(p, r);
+        b->steps[b->n_steps++] = (BatchStep){ .action = action, .a = *a, .b = b_or_null ? *b_or_null : UUID_NULL };
+        return 0;
+}
+
+int policy_when_committed(Policy *p, PolicyCommitted done, void *userdata) {
+        Batch *b = &p->batch;
+        int r;
+
+        batch_open(p);
+        r = grow((void **) &b->waiters, &b->waiters_size, b->n_waiters, sizeof(*b->waiters));
+        if (r < 0)
+                return r;
+        b->waiters[b->n_waiters++] = (BatchWaiter){ .done = done, .userdata = userdata };
+        b->requests++;
+        if (!b->committing && (b->requests >= p->options.batch_max || monotonic_now(p) - b->opened > BATCH_USEC_MAX))
+                (void) batch_commit(p);
+        return 0;
+}
+
+static int encode_changes(Policy *p, Object *changes, StoreOps *ops) {
+        int r = 0;
+
+        for (Object *o = changes; o && r == 0; o = o->next_changed) {
+                if (o->removed) {
+                        r = store_ops_del_object(ops, o);
+                        r = r ?: answers_forget_object(p, o, ops);
+                } else if (o->must_store)
+                        r = store_ops_put_object(ops, o);
+        }
+        p->meta.next_key = p->pool->next_key;
+        if (r == 0 && (p->meta.next_key != p->stored.next_key || p->meta.epoch != p->stored.epoch || !uuid_equal(&p->meta.pool, &p->stored.pool)))
+                r = store_ops_put_meta(ops, &p->meta);
+        return r;
+}
+
+static void announce(Policy *p, Object *changes) {
+        const PolicyListener *l = &p->listener;
+        Object *next;
+
+        for (Object *o = changes; o; o = o->next_changed) {
+                Job *j = o->class == CLASS_JOB ? CONTAINER_OF(o, Job, object) : NULL;
+
+                if (o->is_new && o->removed)
+                        continue;
+                if (j && o->is_new && l->job_new)
+                        l->job_new(j, p->userdata);
+                if (l->changed)
+                        l->changed(o, p->userdata);
+                if (j && !o->removed && (o->changed & JOB_STATE || o->is_new) && job_state_is_final(j->state) && l->job_removed)
+                        l->job_removed(j, job_state_to_string(j->state), p->userdata);
+        }
+        policy_report_status(p);
+        for (Object *o = changes; o; o = next) {
+                next = o->next_changed;
+                pool_forget(p->pool, o);
+        }
+}
+
+static void answer_waiters(Policy *p, BatchWaiter *waiters, size_t n, ErrorCode code, const char *message) {
+        for (size_t i = 0; i < n; i++)
+                waiters[i].done(code, message, waiters[i].userdata);
+}
+
+static void forget_touches(Policy *p) {
+        Peer *peer;
+
+        for (size_t i = 0; (peer = hashmap_next(p->peers, &i));)
+                peer->touched = false;
+}
+
+static void batch_fail(Policy *p, int error, BatchWaiter *waiters, size_t n) {
+        char message[256];
+        int r;
+
+        snprintf(message, sizeof(message), "The change could not be stored (%s); nothing was changed.%s", strerror(-error),
+                error == -ENOSPC ? " The database or its disk is full: free space, or raise the limit of the map." : "");
+        log_event(LOG_ERR, MSG_STORAGE_FAILED, NULL, "A commit of %zu requests failed: %s", n, message);
+
+        r = policy_rebuild(p);
+        answer_waiters(p, waiters, n, ERROR_STORAGE_FAILED, message);
+        if (r < 0) {
+                log_errno(r, "Failed to read the pool again after a failed commit, stopping");
+                (void) sd_event_exit(p->event, EXIT_FAILURE);
+                return;
+        }
+        if (p->listener.rebuilt)
+                p->listener.rebuilt(p->userdata);
+}
+
+static void batch_succeed(Policy *p, Object *changes, BatchWaiter *waiters, size_t n_waiters, BatchStep *steps, size_t n_steps) {
+        p->retry_delay = 0;
+        p->stored = p->meta;
+        forget_touches(p);
+        answer_waiters(p, waiters, n_waiters, ERROR_NONE, NULL);
+        announce(p, changes);
+        p->batch.committing = false;
+        for (size_t i = 0; i < n_steps && !p->closing; i++)
+                steps[i].action(p, &steps[i].a, &steps[i].b);
+}
+
+int batch_commit(Policy *p) {
+        Batch *b = &p->batch;
+        _cleanup_(store_ops_done) StoreOps ops = {};
+        _cleanup_free_ BatchWaiter *waiters = NULL;
+        _cleanup_free_ BatchStep *steps = NULL;
+        size_t n_waiters, n_steps;
+        Object *changes;
+        int r;
+
+        if (!b->open || b->committing)
+                return 0;
+
+        b->committing = true;
+        ops = b->extra;
+        waiters = b->waiters;
+        n_waiters = b->n_waiters;
+        steps = b->steps;
+        n_steps = b->n_steps;
+        r = b->poison;
+        *b = (Batch){ .committing = true, .defer = b->defer };
+
+        changes = pool_take_changes(p->pool);
+        r = r ?: encode_changes(p, changes, &ops);
+        if (r == 0 && ops.n > 0)
+                r = p->store ? store_write(p->store, &ops) : -EIO;
+
+        if (r == 0)
+                batch_succeed(p, changes, waiters, n_waiters, steps, n_steps);
+        else
+                batch_fail(p, r, waiters, n_waiters);
+        b->committing = false;
+        return r < 0 ? -EIO : 0;
+}
+
+int policy_flush(Policy *p) {
+        return p->batch.open ? batch_commit(p) : 0;
+}
+
+/* At the end: what is open is still committed, so that its callers are answered. */
+void batch_done(Policy *p) {
+        Batch *b = &p->batch;
+
+        if (p->pool && p->store)
+                (void) batch_commit(p);
+        b->defer = sd_event_source_disable_unref(b->defer);
+        store_ops_done(&b->extra);
+        free(b->waiters);
+        free(b->steps);
+        *b = (Batch){};
+}

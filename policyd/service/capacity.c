@@ -1,0 +1,183 @@
+/*
+ * Capacity: what each group could still take, and why not more
+ */
+
+#include "policyd/service/internal.h"
+
+#include <stdio.h>
+
+#include "common/json/json-get.h"
+#include "protocol/type-record.h"
+
+static int new_member(struct json_object *array, struct json_object **ret) {
+        struct json_object *o = json_object_new_object();
+
+        if (!o)
+                return -ENOMEM;
+        if (json_object_array_add(array, o) < 0) {
+                json_object_put(o);
+                return -ENOMEM;
+        }
+        *ret = o;
+        return 0;
+}
+
+static int new_array(struct json_object *o, const char *member, struct json_object **ret) {
+        struct json_object *array = json_object_new_array();
+        int r;
+
+        r = array ? json_add(o, member, array) : -ENOMEM;
+        if (r < 0)
+                return r;
+        *ret = array;
+        return 0;
+}
+
+typedef struct Counts {
+        uint64_t total, used, scheduled, reserved;
+} Counts;
+
+/* total: instances on the group's usable PGPUs if nothing else ran there. */
+static Counts count_type(const GpuGroup *g, const VgpuType *t) {
+        uint32_t per_pgpu = t->implementation == TYPE_PASSTHROUGH ? 1 : t->size ? PGPU_SIZE / t->size : 0;
+        Counts n = {};
+
+        for (size_t i = 0; i < g->pgpus.n; i++) {
+                const Pgpu *p = g->pgpus.items[i];
+
+                if (p->present && p->host->state == HOST_ONLINE && p->host->enabled && ptr_array_contains(&p->enabled, t))
+                        n.total += per_pgpu;
+                for (size_t k = 0; k < p->vgpus.n; k++) {
+                        const Vgpu *v = p->vgpus.items[k];
+
+                        if (v->type != t)
+                                continue;
+                        if (v->resident_on == p)
+                                n.used++;
+                        else
+                                n.scheduled++;
+                }
+                for (size_t k = 0; k < p->holds.n; k++)
+                        if (((Reservation *) p->holds.items[k])->type == t)
+                                n.reserved++;
+        }
+        return n;
+}
+
+static int add_reason(struct json_object *o, const GpuGroup *g, const PgpuVerdict *nearest) {
+        struct json_object *reason = json_object_new_object();
+        ErrorCode code = nearest->pgpu ? nearest->code : ERROR_GPU_GROUP_CONTAINS_NO_PGPUS;
+        char message[512];
+        int r;
+
+        r = reason ? json_add(o, "reason", reason) : -ENOMEM;
+        if (r < 0)
+                return r;
+        if (nearest->pgpu)
+                snprintf(message, sizeof(message), "Nearest is PGPU %s of host '%.100s' (%u of %u used, %u needed): %s", PCI_TEXT(&nearest->pgpu->pci), nearest->pgpu->host->name_label,
+                        nearest->used, nearest->size, nearest->need, error_code_meaning(code));
+        else
+                snprintf(message, sizeof(message), "Group '%.100s' has no PGPUs.", g->name_label);
+        r = json_add_string(reason, "code", error_code_word(code));
+        return r ?: json_add_string(reason, "message", message);
+}
+
+static int add_group_type(struct json_object *types, const GpuGroup *g, const VgpuType *t) {
+        Counts n = count_type(g, t);
+        PgpuVerdict nearest = {};
+        struct json_object *o;
+        uint64_t available;
+        int r;
+
+        r = new_member(types, &o);
+        if (r < 0)
+                return r;
+        available = group_capacity(g, t, &nearest);
+        r = r ?: json_add_uuid(o, "uuid", &t->object.id);
+        r = r ?: json_add_path(o, "path", &t->object);
+        r = r ?: json_add_string(o, "model_name", strempty(t->model_name));
+        r = r ?: json_add_string(o, "identifier", strempty(t->identifier));
+        r = r ?: json_add_u64(o, "total", n.total);
+        r = r ?: json_add_u64(o, "used", n.used);
+        r = r ?: json_add_u64(o, "scheduled", n.scheduled);
+        r = r ?: json_add_u64(o, "reserved", n.reserved);
+        r = r ?: json_add_u64(o, "free", available);
+        return r == 0 && available == 0 ? add_reason(o, g, &nearest) : r;
+}
+
+static const VgpuType *running_type(const Pgpu *p) {
+        return p->vgpus.n > 0 ? ((Vgpu *) p->vgpus.items[0])->type : p->holds.n > 0 ? ((Reservation *) p->holds.items[0])->type : NULL;
+}
+
+static int add_pgpu_types(struct json_object *o, const Pgpu *p) {
+        struct json_object *types, *item;
+        int r;
+
+        r = new_array(o, "types", &types);
+        for (size_t i = 0; i < p->supported.n && r == 0; i++) {
+                const VgpuType *t = p->supported.items[i];
+                PgpuVerdict v = {};
+
+                r = new_member(types, &item);
+                if (r < 0)
+                        return r;
+                pgpu_verdict(p, t, NULL, &v);
+                r = json_add_string(item, "identifier", strempty(t->identifier));
+                r = r ?: json_add_u64(item, "remaining", v.capacity);
+                if (v.code != ERROR_NONE)
+                        r = r ?: json_add_string(item, "code", error_code_word(v.code));
+        }
+        return r;
+}
+
+static int add_group_pgpu(struct json_object *pgpus, const Pgpu *p) {
+        const VgpuType *running = running_type(p);
+        struct json_object *o;
+        int r;
+
+        r = new_member(pgpus, &o);
+        if (r < 0)
+                return r;
+        r = r ?: json_add_uuid(o, "uuid", &p->object.id);
+        r = r ?: json_add_string(o, "host", p->host->name_label);
+        r = r ?: json_add_string(o, "pci_id", PCI_TEXT(&p->pci));
+        r = r ?: json_add_u64(o, "used", p->used);
+        r = r ?: json_add_u64(o, "size", PGPU_SIZE);
+        r = r ?: json_add_string(o, "running", running ? running->identifier : "");
+        return r ?: add_pgpu_types(o, p);
+}
+
+static int add_group(struct json_object *groups, const GpuGroup *g) {
+        struct json_object *o, *types, *pgpus;
+        int r;
+
+        r = new_member(groups, &o);
+        if (r < 0)
+                return r;
+        r = r ?: json_add_uuid(o, "uuid", &g->object.id);
+        r = r ?: json_add_path(o, "path", &g->object);
+        r = r ?: json_add_string(o, "name_label", g->name_label);
+        r = r ?: json_add_string(o, "algorithm", group_algorithm_to_string(g->algorithm));
+        r = r ?: new_array(o, "types", &types);
+        for (size_t i = 0; i < g->supported.n && r == 0; i++)
+                r = add_group_type(types, g, g->supported.items[i]);
+        r = r ?: new_array(o, "pgpus", &pgpus);
+        for (size_t i = 0; i < g->pgpus.n && r == 0; i++)
+                r = add_group_pgpu(pgpus, g->pgpus.items[i]);
+        return r;
+}
+
+int policy_capacity(Policy *p, char **ret_json) {
+        _cleanup_json_ struct json_object *capacity = json_object_new_object();
+        const PtrArray *all = &p->pool->objects[CLASS_GPU_GROUP];
+        struct json_object *groups;
+        int r;
+
+        r = capacity ? new_array(capacity, "groups", &groups) : -ENOMEM;
+        for (size_t i = 0; i < all->n && r == 0; i++)
+                r = add_group(groups, all->items[i]);
+        if (r < 0)
+                return r;
+        *ret_json = json_to_text(capacity);
+        return *ret_json ? 0 : -ENOMEM;
+}

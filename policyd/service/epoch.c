@@ -1,0 +1,203 @@
+/*
+ * Epochs: which policyd commands
+ *
+ * At start all stored hosts are greeted first (or have failed once, or three seconds have passed); then the epoch becomes 1 + the highest that
+ * policyd has stored or any of them holds, is made durable, and only then are hosts claimed with it. A host that is met later:
+ *
+ *   claimed by another pool                    left alone, and offline with that reason
+ *   free, with a higher epoch                  ours is raised above it, durably, and every host is claimed again
+ *   claimed by our own pool, higher epoch      another master of this pool commands: this one stops (epoch_stale())
+ */
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "common/daemon/log-ids.h"
+#include "common/daemon/log.h"
+#include "policyd/service/internal.h"
+
+#define GATHER_USEC UINT64_C(3000000)
+
+static void claim_all(Policy *p, const Uuid *a, const Uuid *b);
+
+/* 1: gathering */
+
+static bool all_answered(Policy *p) {
+        Peer *peer;
+
+        for (size_t i = 0; (peer = hashmap_next(p->peers, &i));)
+                if (!peer->answered)
+                        return false;
+        return true;
+}
+
+/* 2: the epoch is chosen and stored */
+
+static void choose_epoch(Policy *p) {
+        uint64_t highest = p->meta.epoch;
+        Peer *peer;
+
+        p->gather_timer = sd_event_source_disable_unref(p->gather_timer);
+        if (p->epoch != 0)
+                return;
+        for (size_t i = 0; (peer = hashmap_next(p->peers, &i));)
+                if (peer->greeted)
+                        highest = MAX_OF(highest, peer->epoch_held);
+        p->meta.epoch = highest + 1;
+        (void) batch_then(p, claim_all, &UUID_NULL, NULL);
+}
+
+static int on_gathered(sd_event_source *source, void *userdata) {
+        Policy *p = userdata;
+
+        if (all_answered(p))
+                choose_epoch(p);
+        return 0;
+}
+
+static int on_gather_timeout(sd_event_source *source, uint64_t usec, void *userdata) {
+        choose_epoch(userdata);
+        return 0;
+}
+
+static int add_gather_defer(Policy *p) {
+        if (p->gather_defer)
+                return sd_event_source_set_enabled(p->gather_defer, SD_EVENT_ONESHOT);
+        return sd_event_add_defer(p->event, &p->gather_defer, on_gathered, p);
+}
+
+int epoch_start(Policy *p) {
+        int r;
+
+        if (!p->gather_timer) {
+                r = sd_event_add_time_relative(p->event, &p->gather_timer, CLOCK_MONOTONIC, GATHER_USEC, 0, on_gather_timeout, p);
+                if (r < 0)
+                        return r;
+        }
+        return add_gather_defer(p);
+}
+
+void epoch_answered(Peer *peer) {
+        peer->answered = true;
+        if (peer->policy->epoch == 0 && !peer->policy->closing)
+                (void) add_gather_defer(peer->policy);
+}
+
+/* 3: claiming, after the commit */
+
+static void fill_claim(Policy *p, LinkClaim *ret) {
+        *ret = (LinkClaim){ .epoch = p->epoch, .pool = p->meta.pool, .instance = p->instance };
+}
+
+static void claim_all(Policy *p, const Uuid *a, const Uuid *b) {
+        LinkClaim claim;
+        Peer *peer;
+        int r;
+
+        p->epoch = p->meta.epoch;
+        fill_claim(p, &claim);
+        log_info("Commanding with epoch %" PRIu64 ".", p->epoch);
+        for (size_t i = 0; (peer = hashmap_next(p->peers, &i));) {
+                if (!peer->greeted)
+                        continue;
+                r = link_claim(peer->link, &claim);
+                if (r < 0)
+                        link_reset(peer->link, "The claim could not be sent.");
+        }
+}
+
+/* A host says who it is. */
+
+static const Host *find_machine(Policy *p, const Uuid *machine, const Host *except) {
+        const PtrArray *hosts = &p->pool->objects[CLASS_HOST];
+
+        for (size_t i = 0; i < hosts->n; i++) {
+                const Host *h = hosts->items[i];
+
+                if (h != except && uuid_equal(&h->host_uuid, machine))
+                        return h;
+        }
+        return NULL;
+}
+
+static int refuse(char **ret_reason, const char *format, ...) _printf_(2, 3);
+static int refuse(char **ret_reason, const char *format, ...) {
+        va_list args;
+        int r;
+
+        va_start(args, format);
+        r = vasprintf(ret_reason, format, args);
+        va_end(args);
+        if (r < 0) {
+                *ret_reason = NULL;
+                return -ENOMEM;
+        }
+        return -ECONNREFUSED;
+}
+
+/* The first meeting binds the machine to the host object; the bond is as durable as the object. */
+static int check_machine(Peer *peer, Host *h, const LinkGreeting *g, char **ret_reason) {
+        Policy *p = peer->policy;
+        const Host *other;
+
+        if (uuid_is_null(&g->host_uuid))
+                return refuse(ret_reason, "The host does not say which machine it is.");
+        if (uuid_equal(&h->host_uuid, &g->host_uuid))
+                return 0;
+        if (!uuid_is_null(&h->host_uuid))
+                return refuse(ret_reason, "The address %s answers with another machine (%s) than the one that was added (%s).", h->address,
+                        UUID_TEXT(&g->host_uuid), UUID_TEXT(&h->host_uuid));
+        other = find_machine(p, &g->host_uuid, h);
+        if (other)
+                return refuse(ret_reason, "%s: this machine is in the pool already, as host '%s' at %s.",
+                        error_code_word(ERROR_HOST_ALREADY_IN_POOL), other->name_label, other->address);
+
+        h->host_uuid = g->host_uuid;
+        pool_touch(p->pool, &h->object, HOST_HOST_UUID, /* store= */ true);
+        batch_open(p);
+        return 0;
+}
+
+int epoch_greeted(Peer *peer, const LinkGreeting *g, LinkClaim *ret, char **ret_reason) {
+        Policy *p = peer->policy;
+        Host *h = peer_host(peer);
+        bool ours, unclaimed = isempty(g->claimed_by);
+        int r;
+
+        if (!h || p->stale)
+                return refuse(ret_reason, "%s", h ? "Another policyd commands this pool." : "The host was removed from the pool.");
+        r = check_machine(peer, h, g, ret_reason);
+        if (r < 0)
+                return r;
+        ours = !unclaimed && streq(g->claimed_by, UUID_TEXT(&p->meta.pool));
+        if (!unclaimed && !ours)
+                return refuse(ret_reason, "The host is claimed by pool %s. Remove it there first, or have it released.", g->claimed_by);
+
+        peer->greeted = true;
+        peer->epoch_held = g->epoch;
+        if (p->epoch == 0) {
+                epoch_answered(peer);
+                return 0;
+        }
+        if (ours && g->epoch > p->epoch) {
+                epoch_stale(p, "A host of this pool holds a higher epoch: another policyd commands it.");
+                return refuse(ret_reason, "Another policyd commands this pool.");
+        }
+        if (g->epoch > p->epoch) {
+                p->meta.epoch = MAX_OF(p->meta.epoch, g->epoch + 1);
+                r = batch_then(p, claim_all, &UUID_NULL, NULL);
+                return r < 0 ? refuse(ret_reason, "Out of memory.") : 0;
+        }
+        fill_claim(p, ret);
+        return 1;
+}
+
+void epoch_stale(Policy *p, const char *message) {
+        if (p->stale)
+                return;
+        p->stale = true;
+        log_event(LOG_ERR, MSG_STALE_EPOCH, NULL, "Stopping to command: %s", message);
+        if (p->listener.stale)
+                p->listener.stale(message, p->userdata);
+}

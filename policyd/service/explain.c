@@ -1,0 +1,180 @@
+/*
+ * Explain: the same decision with a visitor that writes everything down; and the record that a placed VM keeps
+ */
+
+#include "policyd/service/internal.h"
+
+#include "common/json/json-get.h"
+
+typedef struct Explanation {
+        struct json_object *hosts;
+        struct json_object *pgpus; /* of the host that is being told about, until its verdict comes */
+        int error;
+} Explanation;
+
+static struct json_object *append_object(struct json_object *array) {
+        struct json_object *o = json_object_new_object();
+
+        if (o && json_object_array_add(array, o) < 0) {
+                json_object_put(o);
+                return NULL;
+        }
+        return o;
+}
+
+static void tell_pgpu(const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, const char *remedy, void *userdata) {
+        Explanation *e = userdata;
+        struct json_object *o;
+        int r = 0;
+
+        if (!e->pgpus)
+                e->pgpus = json_object_new_array();
+        o = e->pgpus ? append_object(e->pgpus) : NULL;
+        if (!o) {
+                e->error = -ENOMEM;
+                return;
+        }
+        if (v->pgpu) {
+                r = r ?: json_add_uuid(o, "pgpu", &v->pgpu->object.id);
+                r = r ?: json_add_string(o, "pci_id", PCI_TEXT(&v->pgpu->pci));
+        }
+        r = r ?: json_add_uuid(o, "vgpu", &vgpu->object.id);
+        r = r ?: json_add_string(o, "type", isempty(vgpu->type->model_name) ? strempty(vgpu->type->identifier) : vgpu->type->model_name);
+        r = r ?: json_add_string(o, "code", v->code == ERROR_NONE ? "" : error_code_word(v->code));
+        r = r ?: json_add_u64(o, "capacity", v->capacity);
+        r = r ?: json_add_u64(o, "size", v->size);
+        r = r ?: json_add_u64(o, "used", v->used);
+        r = r ?: json_add_u64(o, "need", v->need);
+        r = r ?: json_add_string(o, "remedy", strempty(remedy));
+        e->error = e->error ?: r;
+}
+
+static void tell_host(const HostVerdict *v, void *userdata) {
+        struct json_object *pgpus, *o;
+        Explanation *e = userdata;
+        int r = 0;
+
+        pgpus = e->pgpus ? take_ptr(e->pgpus) : json_object_new_array();
+        o = append_object(e->hosts);
+        if (!o || !pgpus) {
+                json_object_put(pgpus);
+                e->error = -ENOMEM;
+                return;
+        }
+        r = json_add(o, "pgpus", pgpus);
+        r = r ?: json_add_uuid(o, "host", &v->host->object.id);
+        r = r ?: json_add_string(o, "name_label", v->host->name_label);
+        r = r ?: json_add_string(o, "code", v->code == ERROR_NONE ? "" : error_code_word(v->code));
+        r = r ?: json_add_string(o, "message", strempty(v->message));
+        r = r ?: json_add_u64(o, "score", v->score);
+        r = r ?: json_add_u64(o, "tier", v->tier);
+        r = r ?: json_add_u64(o, "memory_need", v->memory_need);
+        r = r ?: json_add_u64(o, "memory_available", v->memory_available);
+        if (v->missing)
+                r = r ?: json_add_string(o, "missing", v->missing);
+        e->error = e->error ?: r;
+}
+
+static int add_decision(struct json_object *o, const Vm *vm) {
+        struct json_object *decision;
+
+        if (!vm->decision)
+                return 0;
+        decision = json_tokener_parse(vm->decision);
+        return decision ? json_add(o, "decision", decision) : -ENOMEM;
+}
+
+int vms_explain(Policy *p, Vm *vm, const StartOptions *options, char **ret_json) {
+        static const StartOptions none;
+        const StartOptions *o = options ?: &none;
+        AllocRequest request = { .vm = vm, .only = o->on, .reservation = o->reservation };
+        _cleanup_json_ struct json_object *json = json_object_new_object();
+        _cleanup_(allocation_done) Allocation a = {};
+        Explanation e = { .hosts = json_object_new_array() };
+        AllocVisitor visitor = { .host = tell_host, .pgpu = tell_pgpu, .userdata = &e };
+        int r;
+
+        if (!json || !e.hosts) {
+                json_object_put(e.hosts);
+                return -ENOMEM;
+        }
+        r = json_add(json, "hosts", e.hosts);
+        r = r ?: allocate(p->pool, &request, &visitor, &a);
+        json_object_put(e.pgpus);
+        r = r ?: e.error;
+        if (r < 0)
+                return r;
+        r = json_add_string(json, "verdict", a.refusal.code == ERROR_NONE ? "placed" : "refused");
+        r = r ?: json_add_string(json, "code", a.refusal.code == ERROR_NONE ? "" : error_code_word(a.refusal.code));
+        r = r ?: json_add_string(json, "message", strempty(a.refusal.message));
+        r = r ?: add_decision(json, vm);
+        if (r < 0)
+                return r;
+        *ret_json = json_to_text(json);
+        return *ret_json ? 0 : -ENOMEM;
+}
+
+/* The decision record */
+
+static int add_host(struct json_object *o, const Host *h, uint64_t score) {
+        int r = 0;
+
+        r = r ?: json_add_uuid(o, "host", &h->object.id);
+        r = r ?: json_add_string(o, "name_label", h->name_label);
+        r = r ?: json_add_u64(o, "score", score);
+        return r;
+}
+
+static int add_placements(struct json_object *o, const Vm *vm, const Allocation *a) {
+        struct json_object *array = json_object_new_array(), *item;
+        int r;
+
+        r = array ? json_add(o, "pgpus", array) : -ENOMEM;
+        for (size_t i = 0; i < a->n_pgpus && r == 0; i++) {
+                const Vgpu *v = vm->vgpus.items[i];
+
+                item = append_object(array);
+                r = item ? json_add_uuid(item, "vgpu", &v->object.id) : -ENOMEM;
+                r = r ?: json_add_uuid(item, "pgpu", &a->pgpus[i]->object.id);
+                r = r ?: json_add_string(item, "pci_id", PCI_TEXT(&a->pgpus[i]->pci));
+        }
+        return r;
+}
+
+static int add_runners_up(struct json_object *o, const Allocation *a) {
+        struct json_object *array = json_object_new_array(), *item;
+        int r;
+
+        r = array ? json_add(o, "runners_up", array) : -ENOMEM;
+        for (size_t i = 0; i < a->n_runners_up && r == 0; i++) {
+                item = append_object(array);
+                r = item ? add_host(item, a->runners_up[i].host, a->runners_up[i].score) : -ENOMEM;
+        }
+        return r;
+}
+
+static int add_counts(struct json_object *o, const Allocation *a) {
+        struct json_object *counts = json_object_new_object();
+        int r;
+
+        r = counts ? json_add(o, "counts", counts) : -ENOMEM;
+        for (ErrorCode code = 0; code < _ERROR_MAX && r == 0; code++)
+                if (a->counts[code] > 0)
+                        r = json_add_u64(counts, code == ERROR_NONE ? "fits" : error_code_word(code), a->counts[code]);
+        return r;
+}
+
+int decision_to_text(Policy *p, const Vm *vm, const Allocation *a, char **ret) {
+        _cleanup_json_ struct json_object *o = json_object_new_object();
+        int r;
+
+        r = o ? json_add_u64(o, "time", policy_now(p)) : -ENOMEM;
+        r = r ?: add_host(o, a->host, a->score);
+        r = r ?: add_placements(o, vm, a);
+        r = r ?: add_runners_up(o, a);
+        r = r ?: add_counts(o, a);
+        if (r < 0)
+                return r;
+        *ret = json_to_text(o);
+        return *ret ? 0 : -ENOMEM;
+}

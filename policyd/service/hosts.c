@@ -1,0 +1,137 @@
+/*
+ * Hosts: adding, removing, enabling, declaring dead
+ */
+
+#include <stdio.h>
+
+#include "common/daemon/log-ids.h"
+#include "common/daemon/log.h"
+#include "policyd/service/internal.h"
+
+static void dial(Policy *p, const Uuid *id, const Uuid *unused) {
+        if (peers_sync(p) < 0)
+                log_error("Failed to dial a host: out of memory. It is dialled when policyd starts again.");
+}
+
+static int check_new_host(Policy *p, const char *name, const char *address, Refusal *refusal) {
+        const PtrArray *hosts = &p->pool->objects[CLASS_HOST];
+        _cleanup_free_ char *message = NULL;
+        ErrorCode code;
+
+        if (isempty(name))
+                return refusal_set(refusal, ERROR_INVALID_RECORD, "A host needs a name.");
+        code = link_check_address(address, &message);
+        if (code != ERROR_NONE)
+                return refusal_set(refusal, code, "%s", message ? message : "The address cannot be used.");
+
+        for (size_t i = 0; i < hosts->n; i++) {
+                const Host *h = hosts->items[i];
+
+                if (streq(h->address, address))
+                        return refusal_set(refusal, ERROR_HOST_ALREADY_IN_POOL, "The address %s is that of host '%s', which is in the pool already.", address, h->name_label);
+                if (streq(h->name_label, name))
+                        return refusal_set(refusal, ERROR_HOST_ALREADY_IN_POOL, "The pool has a host named '%s' already, at %s. Give the new one another name.", name, h->address);
+        }
+        return policy_check_limit(p, CLASS_HOST, 1, refusal);
+}
+
+int hosts_add(Policy *p, const char *name, const char *address, Host **ret, Refusal *refusal) {
+        Uuid id;
+        Host *h;
+        int r;
+
+        if (isempty(address))
+                address = "system";
+        r = check_new_host(p, name, address, refusal);
+        if (r < 0 || refusal->code != ERROR_NONE)
+                return r;
+        r = policy_new_uuid(&id);
+        if (r < 0)
+                return r;
+        r = pool_add_host(p->pool, &id, 0, name, address, &h);
+        if (r < 0)
+                return r;
+        pool_set_host_enabled(p->pool, h, true);
+        pool_set_host_state(p->pool, h, HOST_CONNECTING, "");
+        r = batch_then(p, dial, &id, NULL);
+        if (r < 0)
+                return r;
+        *ret = h;
+        return 0;
+}
+
+/* After the removal is on disk: the host is told that it is free, then the connection ends. */
+
+static void released(Policy *p, const Call *call, LinkOutcome outcome, ErrorCode code, const char *message) {
+        if (outcome != LINK_DONE)
+                log_warning("A host that was removed from the pool did not take its release: %s, ignoring", strempty(message));
+}
+
+static void on_released(HostLink *link, LinkOutcome outcome, ErrorCode code, const char *message, void *userdata) {
+        Call *call = userdata;
+        Peer *peer = call->peer;
+
+        call_replied(link, outcome, code, message, call);
+        peer_free(peer);
+}
+
+static void part(Policy *p, const Uuid *id, const Uuid *unused) {
+        Peer *peer = hashmap_get(p->peers, id);
+        Call *call;
+
+        if (!peer)
+                return;
+        if (peer->claimed && call_new(peer, released, id, &UUID_NULL, &call) >= 0) {
+                if (link_release(peer->link, on_released, call) >= 0)
+                        return;
+                call_free(call);
+        }
+        peer_free(peer);
+}
+
+int hosts_remove(Policy *p, Host *h, Refusal *refusal) {
+        int r;
+
+        r = rule_host_remove(h, refusal);
+        if (r < 0 || refusal->code != ERROR_NONE)
+                return r;
+        r = batch_then(p, part, &h->object.id, NULL);
+        if (r < 0)
+                return r;
+        pool_remove(p->pool, &h->object);
+        types_collect(p);
+        return 0;
+}
+
+int hosts_set_enabled(Policy *p, Host *h, bool enabled, Refusal *refusal) {
+        pool_set_host_enabled(p->pool, h, enabled);
+        batch_open(p);
+        return 0;
+}
+
+/*
+ * The operator's word that the machine does not run: the only way, besides the host's own, to release what was sent
+ * there. While policyd can hear the host itself, the host knows better.
+ */
+int hosts_declare_dead(Policy *p, Host *h, Refusal *refusal) {
+        size_t n = h->vms.n;
+
+        if (h->state == HOST_ONLINE)
+                return refusal_set(refusal, ERROR_HOST_IN_USE, "Host '%s' is online, so it is not dead. Shut its VMs down instead, or end its hostd first.", h->name_label);
+
+        batch_open(p);
+        while (h->vms.n > 0) {
+                Vm *vm = h->vms.items[h->vms.n - 1];
+                Operation *op = operation_of(p, vm);
+
+                log_event(LOG_NOTICE, MSG_RESERVATION_RELEASED, NULL, "VM %s is released: its host %s was declared dead.", vm->name_label, h->name_label);
+                booking_release(p, vm);
+                if (op && op->kind == OPERATION_START)
+                        operation_finish(op, JOB_FAILED, ERROR_HOST_OFFLINE, "The host was declared dead.");
+                else if (op)
+                        operation_finish(op, JOB_DONE, ERROR_NONE, "");
+        }
+        takeover_collect_absent(p, h);
+        log_notice("Host %s was declared dead; %zu VMs were released.", h->name_label, n);
+        return 0;
+}

@@ -1,0 +1,235 @@
+#pragma once
+
+/*
+ * What the files of the service share: the Policy itself and its parts
+ *
+ * Everything that outlives one call refers to pool objects by uuid, never by pointer: after a failed commit the pool is another one. The
+ * rules for where an order stands (bookings.c, starts.c, reconcile.c) are told in docs/states.md.
+ */
+
+#include <systemd/sd-event.h>
+
+#include "policyd/link/link.h"
+#include "policyd/service/policy.h"
+#include "policyd/store/store.h"
+#include "protocol/vm-record.h"
+
+typedef struct Peer Peer;
+typedef struct Call Call;
+typedef struct Operation Operation;
+typedef struct Answer Answer;
+
+/*
+ * The open batch: what was decided since the last commit. Waiters are told its outcome; actions run after a
+ * successful commit and its signals, and are dropped with a failed one.
+ */
+typedef void (*BatchAction)(Policy *p, const Uuid *a, const Uuid *b);
+
+typedef struct BatchWaiter {
+        PolicyCommitted done;
+        void *userdata;
+} BatchWaiter;
+
+typedef struct BatchStep {
+        BatchAction action;
+        Uuid a, b;
+} BatchStep;
+
+typedef struct Batch {
+        bool open, committing;
+        int poison;             /* a use case failed half way: nothing of this batch may be kept */
+        sd_event_source *defer; /* commits once everything that has arrived was decided */
+        uint64_t opened;        /* monotonic µs */
+        uint64_t requests;
+        BatchWaiter *waiters;
+        size_t n_waiters, waiters_size;
+        BatchStep *steps;
+        size_t n_steps, steps_size;
+        StoreOps extra;         /* of tables that are not objects */
+} Batch;
+
+struct Policy {
+        sd_event *event;
+        PolicyOptions options;
+        char *state_dir;
+        PolicyListener listener;
+        void *userdata;
+
+        Store *store;
+        Pool *pool;
+        StoreMeta meta, stored; /* as it will be with the open batch; as it is on disk */
+        uint64_t epoch;     /* durable, the one to claim and order with; 0 while gathering */
+        Uuid instance;      /* of this process */
+
+        Batch batch;
+        HashMap *peers;      /* host uuid → Peer */
+        HashMap *operations; /* VM uuid → Operation: at most one for each VM */
+        HashMap *answers;    /* idempotency key → Answer */
+        HashMap *answers_of; /* object uuid → its first Answer */
+
+        sd_event_source *gather_timer, *gather_defer, *retry_timer, *expiry_timer;
+        uint64_t retry_delay;
+        size_t n_finished_jobs;
+        char *status;       /* the last line told */
+        bool started, stale, closing;
+};
+
+uint64_t policy_now(Policy *p); /* µs since the epoch */
+int policy_rebuild(Policy *p);  /* the model again from disk, after a failed commit */
+void policy_arm_expiry(Policy *p);
+/* LimitReached when the class is full; n more are wanted. */
+int policy_check_limit(Policy *p, ObjectClass c, size_t n, Refusal *refusal);
+int policy_new_uuid(Uuid *ret);
+
+/* batch.c */
+void batch_open(Policy *p);
+int batch_then(Policy *p, BatchAction action, const Uuid *a, const Uuid *b_or_null);
+int batch_commit(Policy *p);
+int batch_poison(Policy *p, int r); /* returns r; does nothing when r is 0 */
+void batch_done(Policy *p);
+
+/* answers.c */
+int answers_load(const StoreAnswer *answer, void *policy);
+void answers_clear(Policy *p);
+int answers_reset(Policy *p); /* empty */
+int answers_forget_object(Policy *p, const Object *o, StoreOps *ops);
+
+/*
+ * Peers: the connection to each host. Call is one request to hostd that has not been answered.
+ */
+typedef void (*CallDone)(Policy *p, const Call *call, LinkOutcome outcome, ErrorCode code, const char *message);
+
+struct Call {
+        Peer *peer;
+        Call *previous, *next;
+        CallDone done;
+        Uuid object, token;     /* what it is about: a VM and its order's token, or a PGPU */
+        Uuid *types;            /* SetEnabledTypes */
+        size_t n_types;
+        PolicyCommitted committed;
+        void *userdata;
+};
+
+struct Peer {
+        Policy *policy;
+        Uuid host;
+        HostLink *link;
+        bool greeted;           /* between greeted() and lost() */
+        bool answered;          /* gathering: greeted, or failed once */
+        bool claimed;           /* its inventory was taken over, and it is connected since */
+        bool touched;           /* its word changed something in the open batch */
+        uint64_t epoch_held;
+        Call *calls;
+};
+
+int peer_new(Policy *p, Host *h, Peer **ret);
+Peer *peer_free(Peer *peer);
+Peer *peer_of(Policy *p, const Host *h);
+Host *peer_host(const Peer *peer);
+void peer_touch(Peer *peer); /* the batch holds something that this host said */
+bool peer_has_call(const Peer *peer, const Uuid *token);
+int call_new(Peer *peer, CallDone done, const Uuid *object, const Uuid *token, Call **ret);
+Call *call_free(Call *call);
+void call_replied(HostLink *link, LinkOutcome outcome, ErrorCode code, const char *message, void *call);
+int peers_sync(Policy *p); /* one peer for each host of the pool, no others */
+void peer_say_offline(Peer *peer, const char *reason);
+void policy_report_status(Policy *p);
+
+/* epoch.c */
+int epoch_start(Policy *p);
+int epoch_greeted(Peer *peer, const LinkGreeting *greeting, LinkClaim *ret, char **ret_reason);
+void epoch_answered(Peer *peer);
+void epoch_stale(Policy *p, const char *message);
+
+/* takeover.c */
+int takeover_inventory(Policy *p, Host *h, Inventory *inventory);
+void takeover_mark_counted(Host *h, const Inventory *inventory); /* which VMs its free memory knows */
+int takeover_types(Policy *p, Host *h, const Inventory *inventory);
+void takeover_collect_absent(Policy *p, Host *h); /* PGPUs that vanished and have nothing booked any more */
+void types_collect(Policy *p);
+int type_from_record(Policy *p, const TypeRecord *record, bool refresh, VgpuType **ret, Refusal *refusal);
+
+/* reconcile.c, events.c: the host's word */
+int reconcile_host(Policy *p, Host *h, const Inventory *inventory);
+void host_said_vm(Policy *p, Host *h, const VmEvent *event);
+void host_said_vgpu(Policy *p, Host *h, const VgpuEvent *event);
+void host_said_pci(Policy *p, Host *h, const PciEvent *event);
+void host_said_vgpu_state(Policy *p, Host *h, Vgpu *v, const PciAddress *pci, bool attached);
+Vgpu *vm_find_vgpu(Vm *vm, const Uuid *id, const char *device_or_null);
+
+/* bookings.c */
+void booking_running(Policy *p, Vm *vm, Host *h, PowerState power);
+void booking_adopt(Policy *p, Vm *vm, Host *h, const Uuid *token);
+void booking_vgpu_resident(Policy *p, Vgpu *v, Pgpu *pgpu, bool attached);
+void booking_release(Policy *p, Vm *vm);
+bool booking_token_is(const Vm *vm, const Uuid *token); /* of the start or of the stop */
+Pgpu *host_find_pgpu(const Host *h, const PciAddress *pci);
+
+/*
+ * Operations: the running job of a VM
+ */
+typedef enum OperationKind {
+        OPERATION_START,
+        OPERATION_SHUTDOWN,
+        OPERATION_HARD_SHUTDOWN,
+        _OPERATION_KIND_MAX,
+        _OPERATION_KIND_INVALID = -EINVAL,
+} OperationKind;
+
+const char *operation_kind_to_string(OperationKind kind);
+OperationKind operation_kind_from_string(const char *text);
+
+struct Operation {
+        Policy *policy;
+        OperationKind kind;
+        Uuid vm, job;
+        Uuid only;              /* StartOn: the host; null: any */
+        Uuid *avoid;            /* hosts that refused this start */
+        size_t n_avoid;
+        sd_event_source *timer; /* runs while the host is not heard of */
+};
+
+int operation_new(Policy *p, OperationKind kind, Vm *vm, const Uuid *token, Operation **ret);
+Operation *operation_free(Operation *op);
+Operation *operation_of(Policy *p, const Vm *vm);
+Job *operation_job(Operation *op);
+int operation_wait_for_host(Operation *op); /* the job fails with HostOffline when nothing is heard in time */
+void operation_heard(Operation *op);
+void operation_progress(Operation *op, const char *stage, double progress);
+void operation_finish(Operation *op, JobState state, ErrorCode code, const char *message); /* frees it */
+int operations_restore(Policy *p); /* from the unfinished jobs of the pool */
+void operations_host_lost(Policy *p, Host *h);
+
+/* jobs.c */
+int job_start(Policy *p, OperationKind kind, Vm *vm, const Uuid *token, Job **ret);
+void job_finish(Policy *p, Job *j, JobState state, ErrorCode code, const char *message);
+void jobs_trim(Policy *p);
+uint64_t jobs_next_expiry(Policy *p);
+uint64_t reservations_next_expiry(Policy *p);
+void reservations_expire(Policy *p);
+
+/* starts.c, stops.c */
+void start_failed_on_host(Policy *p, Vm *vm, ErrorCode code, const char *message);
+void start_halted(Policy *p, Vm *vm, Host *h, const VmEvent *event);
+int stop_order(Policy *p, Vm *vm, bool force); /* a stop order of its own token, sent after the commit */
+void stop_resend(Policy *p, Vm *vm);
+int decision_to_text(Policy *p, const Vm *vm, const Allocation *a, char **ret); /* explain.c */
+int host_check_reachable(const Host *h, const char *what, Refusal *refusal);
+Host *vm_host(const Vm *vm); /* where it is resident, else scheduled, or NULL */
+
+/* orders.c */
+int order_build_start(Policy *p, const Vm *vm, char **ret);
+int order_build_stop(Policy *p, const Vm *vm, bool force, char **ret);
+
+/* vms.c, platform-vgpu.c */
+int vm_add(Policy *p, const VmRecord *record, Vm **ret, Refusal *refusal);
+int vm_needs_update(Policy *p, Vm *vm, Refusal *refusal);
+int platform_vgpu_ensure(Policy *p, Vm *vm, bool starting, Refusal *refusal);
+int vgpu_add(Policy *p, Vm *vm, GpuGroup *group, VgpuType *type, uint32_t device, const Uuid *id_or_null, const char *extra_args, Vgpu **ret);
+int group_add(Policy *p, const char *name_label, const char *description, const char *const *gpu_types, GpuGroup **ret);
+int type_passthrough(Policy *p, VgpuType **ret);
+int refuse_record(Refusal *refusal, const char *what, const JsonReader *reader);
+
+/* json-build.c: object_to_json() and these are the only places that spell property names */
+int json_add_path(struct json_object *o, const char *member, const Object *object_or_null);
+int json_add_paths(struct json_object *o, const char *member, const PtrArray *objects);

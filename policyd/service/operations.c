@@ -1,0 +1,171 @@
+/*
+ * Operations: what a VM's running job still has to do
+ *
+ * One for each VM at most, found by the VM. An operation is small and can always be made again from the job and the VM's booking, which are on
+ * disk; so a restart, or a failed commit, continues the job instead of losing it.
+ */
+
+#include <stdio.h>
+
+#include "common/daemon/log.h"
+#include "policyd/service/internal.h"
+
+static const char *const kind_names[_OPERATION_KIND_MAX] = {
+        [OPERATION_START] = "start",
+        [OPERATION_SHUTDOWN] = "shutdown",
+        [OPERATION_HARD_SHUTDOWN] = "hard-shutdown",
+};
+
+const char *operation_kind_to_string(OperationKind kind) {
+        return kind_names[kind];
+}
+
+OperationKind operation_kind_from_string(const char *text) {
+        for (OperationKind kind = 0; kind < _OPERATION_KIND_MAX; kind++)
+                if (streq(text, kind_names[kind]))
+                        return kind;
+        return _OPERATION_KIND_INVALID;
+}
+
+static int operation_add(Policy *p, OperationKind kind, const Vm *vm, const Job *j, Operation **ret) {
+        Operation *op;
+        int r;
+
+        op = calloc(1, sizeof(*op));
+        if (!op)
+                return -ENOMEM;
+        op->policy = p;
+        op->kind = kind;
+        op->vm = vm->object.id;
+        op->job = j->object.id;
+        r = hashmap_put(p->operations, &op->vm, op);
+        if (r < 0) {
+                free(op);
+                return r;
+        }
+        *ret = op;
+        return 0;
+}
+
+int operation_new(Policy *p, OperationKind kind, Vm *vm, const Uuid *token, Operation **ret) {
+        Job *j;
+        int r;
+
+        r = job_start(p, kind, vm, token, &j);
+        return r < 0 ? r : operation_add(p, kind, vm, j, ret);
+}
+
+Operation *operation_free(Operation *op) {
+        if (!op)
+                return NULL;
+        hashmap_remove(op->policy->operations, &op->vm);
+        sd_event_source_disable_unref(op->timer);
+        free(op->avoid);
+        free(op);
+        return NULL;
+}
+
+Operation *operation_of(Policy *p, const Vm *vm) {
+        return hashmap_get(p->operations, &vm->object.id);
+}
+
+Job *operation_job(Operation *op) {
+        return pool_get(op->policy->pool, CLASS_JOB, &op->job);
+}
+
+void operation_progress(Operation *op, const char *stage, double progress) {
+        Policy *p = op->policy;
+
+        pool_set_job_state(p->pool, operation_job(op), JOB_RUNNING, stage, progress, policy_now(p));
+        batch_open(p);
+}
+
+void operation_finish(Operation *op, JobState state, ErrorCode code, const char *message) {
+        Policy *p = op->policy;
+        Job *j = operation_job(op);
+
+        operation_free(op);
+        job_finish(p, j, state, code, message);
+}
+
+/* While the host is not heard of. */
+
+static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata) {
+        Operation *op = userdata;
+        Policy *p = op->policy;
+        const Vm *vm = pool_get(p->pool, CLASS_VM, &op->vm);
+        const Host *h = vm ? vm_host(vm) : NULL;
+        char message[512];
+
+        snprintf(message, sizeof(message),
+                "Host '%s' has the order, perhaps, and has not been heard of since%s%.150s. The VM stays booked there until the host answers or is declared dead.",
+                h ? h->name_label : "?", h && !isempty(h->state_reason) ? ": " : "", h ? strempty(h->state_reason) : "");
+        operation_finish(op, JOB_FAILED, ERROR_HOST_OFFLINE, message);
+        return 0;
+}
+
+int operation_wait_for_host(Operation *op) {
+        int r;
+
+        if (op->timer)
+                return 0;
+        r = sd_event_add_time_relative(op->policy->event, &op->timer, CLOCK_MONOTONIC, op->policy->options.order_timeout_usec, 0, on_timeout, op);
+        if (r < 0)
+                log_errno(r, "Failed to set the timer of a job, ignoring");
+        return r < 0 ? r : 0;
+}
+
+void operation_heard(Operation *op) {
+        op->timer = sd_event_source_disable_unref(op->timer);
+}
+
+void operations_host_lost(Policy *p, Host *h) {
+        Operation *op;
+
+        for (size_t i = 0; (op = hashmap_next(p->operations, &i));) {
+                const Vm *vm = pool_get(p->pool, CLASS_VM, &op->vm);
+
+                if (vm && vm_host(vm) == h)
+                        (void) operation_wait_for_host(op);
+        }
+}
+
+/* From disk */
+
+static int restore(Policy *p, Job *j) {
+        OperationKind kind = operation_kind_from_string(j->operation);
+        Operation *op;
+        const Host *h;
+        Vm *vm = NULL;
+        int r;
+
+        if (j->n_objects > 0 && j->objects[0].class == CLASS_VM)
+                vm = pool_get(p->pool, CLASS_VM, &j->objects[0].id);
+        if (kind == _OPERATION_KIND_INVALID || !vm || vm->booking == BOOKING_NONE || operation_of(p, vm)) {
+                job_finish(p, j, JOB_FAILED, ERROR_INTERNAL_ERROR, "policyd was restarted, and nothing was left of this operation.");
+                return 0;
+        }
+        r = operation_add(p, kind, vm, j, &op);
+        if (r < 0)
+                return r;
+        if (j->n_objects > 1 && j->objects[1].class == CLASS_HOST)
+                op->only = j->objects[1].id;
+        h = vm_host(vm);
+        return h && h->state == HOST_ONLINE ? 0 : operation_wait_for_host(op);
+}
+
+int operations_restore(Policy *p) {
+        const PtrArray *jobs = &p->pool->objects[CLASS_JOB];
+        int r;
+
+        for (size_t i = 0; i < jobs->n; i++) {
+                Job *j = jobs->items[i];
+
+                if (job_state_is_final(j->state))
+                        continue;
+                r = restore(p, j);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}

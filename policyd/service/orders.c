@@ -1,0 +1,165 @@
+/*
+ * Orders: from the pool's objects to the records that hostd takes
+ *
+ * Devices in order of their number, which is also their position; a passthrough VGPU travels as a PCI record. The VM's own uuid and name stand in the
+ * libxl config, whatever it said when it was created.
+ */
+
+#include "policyd/service/internal.h"
+
+#include <stdio.h>
+
+#include "common/parse.h"
+#include "protocol/order.h"
+
+static const char *config_text(struct json_object *config, const char *key) {
+        struct json_object *value;
+
+        if (!config || !json_object_object_get_ex(config, key, &value) || !json_object_is_type(value, json_type_string))
+                return NULL;
+        return json_object_get_string(value);
+}
+
+/* Values are texts, as the type files and xapi have them. */
+static uint64_t config_number(struct json_object *config, const char *key) {
+        const char *text = config_text(config, key);
+        uint64_t n = 0;
+
+        if (text)
+                (void) parse_number(text, &n);
+        return n;
+}
+
+static int copy_text(char **field, const char *text_or_null) {
+        if (!text_or_null)
+                return 0;
+        *field = strdup(text_or_null);
+        return *field ? 0 : -ENOMEM;
+}
+
+static int fill_nvidia(const Vgpu *v, struct json_object *config, const char *platform_args, VgpuRecord *ret) {
+        int r;
+
+        ret->kind = VGPU_KIND_NVIDIA;
+        ret->nvidia.virtual_pci_address = (PciAddress){ .dev = (uint8_t) (NVIDIA_FIRST_SLOT_IN_GUEST + v->device) };
+        ret->nvidia.uuid = v->object.id;
+        r = copy_text(&ret->nvidia.type_id, config_text(config, "type_id"));
+        r = r ?: copy_text(&ret->nvidia.config_file, config_text(config, "config_file"));
+        r = r ?: copy_text(&ret->nvidia.vclass, config_text(config, "vclass"));
+        r = r ?: copy_text(&ret->nvidia.extra_args, isempty(v->extra_args) ? strempty(platform_args) : v->extra_args);
+        return r;
+}
+
+static int fill_vgpu(const Vgpu *v, const Pgpu *pgpu, const char *platform_args, VgpuRecord *ret) {
+        _cleanup_json_ struct json_object *config = json_tokener_parse(isempty(v->type->internal_config) ? "{}" : v->type->internal_config);
+        char device[16];
+
+        if (!config)
+                return -ENOMEM;
+        snprintf(device, sizeof(device), "%u", v->device);
+        ret->vm = v->vm->object.id;
+        ret->position = v->device;
+        ret->physical_pci_address = pgpu->pci;
+        ret->device = strdup(device);
+        if (!ret->device)
+                return -ENOMEM;
+
+        switch (v->type->implementation) {
+        case TYPE_NVIDIA:
+        case TYPE_NVIDIA_SRIOV:
+                return fill_nvidia(v, config, platform_args, ret);
+        case TYPE_GVT_G:
+                ret->kind = VGPU_KIND_GVT_G;
+                ret->gvt_g.low_gm_sz = config_number(config, "vgt_low_gm_sz");
+                ret->gvt_g.high_gm_sz = config_number(config, "vgt_high_gm_sz");
+                ret->gvt_g.fence_sz = config_number(config, "vgt_fence_sz");
+                return 0;
+        case TYPE_MXGPU:
+                ret->kind = VGPU_KIND_MXGPU;
+                ret->mxgpu.vgpus_per_pgpu = config_number(config, "vgpus_per_pgpu");
+                ret->mxgpu.framebufferbytes = v->type->framebuffer_size;
+                return 0;
+        case TYPE_PASSTHROUGH:
+        case _TYPE_IMPLEMENTATION_MAX:
+        case _TYPE_IMPLEMENTATION_INVALID:
+                break;
+        }
+        return -EINVAL;
+}
+
+static int set_identity(struct json_object *config, const Vm *vm) {
+        struct json_object *c_info;
+        int r;
+
+        if (!json_object_object_get_ex(config, "c_info", &c_info) || !json_object_is_type(c_info, json_type_object)) {
+                c_info = json_object_new_object();
+                r = c_info ? json_add(config, "c_info", c_info) : -ENOMEM;
+                if (r < 0)
+                        return r;
+        }
+        r = json_add_string(c_info, "name", vm->name_label);
+        return r ?: json_add_uuid(c_info, "uuid", &vm->object.id);
+}
+
+static int fill_vm(const Vm *vm, VmRecord *ret) {
+        ret->uuid = vm->object.id;
+        ret->name_label = strdup(vm->name_label);
+        ret->owner = strdup(strempty(vm->owner));
+        ret->affinity = strdup(strempty(vm->affinity));
+        ret->platform = json_tokener_parse(isempty(vm->platform) ? "{}" : vm->platform);
+        ret->config = json_tokener_parse(strempty(vm->config));
+        if (!ret->name_label || !ret->owner || !ret->affinity || !ret->platform || !ret->config)
+                return -ENOMEM;
+        return set_identity(ret->config, vm);
+}
+
+static int fill_gpus(const Vm *vm, StartOrder *order) {
+        const char *platform_args = vm_record_platform(&order->vm, "vgpu_extra_args");
+        int r;
+
+        order->vgpus = calloc(vm->vgpus.n + 1, sizeof(*order->vgpus));
+        order->pcis = calloc(vm->vgpus.n + 1, sizeof(*order->pcis));
+        if (!order->vgpus || !order->pcis)
+                return -ENOMEM;
+        for (size_t i = 0; i < vm->vgpus.n; i++) {
+                const Vgpu *v = vm->vgpus.items[i];
+                const Pgpu *pgpu = v->scheduled_on ?: v->resident_on;
+
+                if (!pgpu)
+                        return -EINVAL;
+                if (v->type->implementation == TYPE_PASSTHROUGH) {
+                        order->pcis[order->n_pcis++] = (PciRecord){ .vm = vm->object.id, .position = v->device, .address = pgpu->pci };
+                        continue;
+                }
+                r = fill_vgpu(v, pgpu, platform_args, &order->vgpus[order->n_vgpus++]);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+int order_build_start(Policy *p, const Vm *vm, char **ret) {
+        _cleanup_(start_order_done) StartOrder order = { .epoch = p->epoch, .token = vm->token };
+        _cleanup_json_ struct json_object *record = NULL;
+        int r;
+
+        r = fill_vm(vm, &order.vm);
+        r = r ?: fill_gpus(vm, &order);
+        r = r ?: start_order_build(&order, &record);
+        if (r < 0)
+                return r;
+        *ret = json_to_text(record);
+        return *ret ? 0 : -ENOMEM;
+}
+
+int order_build_stop(Policy *p, const Vm *vm, bool force, char **ret) {
+        StopOrder order = { .epoch = p->epoch, .token = vm->stop_token, .uuid = vm->object.id, .force = force };
+        _cleanup_json_ struct json_object *record = NULL;
+        int r;
+
+        r = stop_order_build(&order, &record);
+        if (r < 0)
+                return r;
+        *ret = json_to_text(record);
+        return *ret ? 0 : -ENOMEM;
+}

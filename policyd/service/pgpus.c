@@ -1,0 +1,156 @@
+/*
+ * PGPUs: their group, and which types are enabled
+ *
+ * Enablement belongs to hostd. A type that is being disabled takes no new placements from the moment of the request ("disabling" in the model), hostd is
+ * asked, and its answer is committed or the mark taken back.
+ */
+
+#include <stdio.h>
+
+#include "common/daemon/log-ids.h"
+#include "common/daemon/log.h"
+#include "policyd/service/internal.h"
+
+int pgpus_set_group(Policy *p, Pgpu *pgpu, GpuGroup *group_or_null, Refusal *refusal) {
+        char gpu_type[32];
+        int r;
+
+        r = rule_pgpu_set_group(pgpu, group_or_null, refusal);
+        if (r < 0 || refusal->code != ERROR_NONE)
+                return r;
+        batch_open(p);
+        /* A group without types becomes one of the first PGPU's kind. */
+        if (group_or_null && !group_or_null->gpu_types[0]) {
+                snprintf(gpu_type, sizeof(gpu_type), "%s/%s", pgpu->vendor_id, pgpu->device_id);
+                r = pool_set_group_gpu_types(p->pool, group_or_null, (const char *const[]){ gpu_type, NULL });
+        }
+        r = r ?: pool_set_pgpu_group(p->pool, pgpu, group_or_null);
+        return batch_poison(p, r);
+}
+
+static bool contains(VgpuType *const *types, size_t n, const VgpuType *t) {
+        for (size_t i = 0; i < n; i++)
+                if (types[i] == t)
+                        return true;
+        return false;
+}
+
+/* Which enabled types go; refused when one of them is in use, or when one that comes is not supported. */
+static int check_types(Pgpu *pgpu, VgpuType *const *types, size_t n, VgpuType **ret_gone, size_t *ret_n, Refusal *refusal) {
+        size_t k = 0;
+        int r = 0;
+
+        for (size_t i = 0; i < n && r == 0 && refusal->code == ERROR_NONE; i++)
+                if (!ptr_array_contains(&pgpu->enabled, types[i]))
+                        r = rule_pgpu_enable_type(pgpu, types[i], refusal);
+        for (size_t i = 0; i < pgpu->enabled.n && r == 0 && refusal->code == ERROR_NONE; i++) {
+                VgpuType *t = pgpu->enabled.items[i];
+
+                if (contains(types, n, t))
+                        continue;
+                r = rule_pgpu_disable_type(pgpu, t, refusal);
+                ret_gone[k++] = t;
+        }
+        *ret_n = k;
+        return r;
+}
+
+/* hostd's answer */
+
+static int apply_types(Policy *p, Pgpu *pgpu, const Call *call) {
+        VgpuType *types[call->n_types + 1];
+        size_t n = 0;
+
+        for (size_t i = 0; i < call->n_types; i++) {
+                VgpuType *t = pool_get(p->pool, CLASS_VGPU_TYPE, &call->types[i]);
+
+                if (t)
+                        types[n++] = t;
+        }
+        return pool_set_pgpu_enabled(p->pool, pgpu, types, n);
+}
+
+static void types_set(Policy *p, const Call *call, LinkOutcome outcome, ErrorCode code, const char *message) {
+        Pgpu *pgpu = p->pool ? pool_get(p->pool, CLASS_PGPU, &call->object) : NULL;
+        int r = 0;
+
+        if (pgpu)
+                r = pool_set_pgpu_disabling(p->pool, pgpu, NULL, 0);
+        if (outcome == LINK_UNKNOWN) {
+                call->committed(ERROR_HOST_OFFLINE, "The host did not answer; what it enabled is seen when it is back.", call->userdata);
+                return;
+        }
+        if (outcome == LINK_REFUSED || !pgpu) {
+                call->committed(pgpu ? code : ERROR_NO_SUCH_OBJECT, pgpu ? strempty(message) : "The PGPU is gone.", call->userdata);
+                return;
+        }
+        peer_touch(call->peer);
+        r = r ?: apply_types(p, pgpu, call);
+        log_event(LOG_INFO, MSG_TYPE_ENABLED, NULL, "PGPU %s of host %s has %zu VGPU types enabled.", PCI_TEXT(&pgpu->pci), pgpu->host->name_label, pgpu->enabled.n);
+        (void) batch_poison(p, r);
+        if (policy_when_committed(p, call->committed, call->userdata) < 0)
+                call->committed(ERROR_INTERNAL_ERROR, "Out of memory.", call->userdata);
+}
+
+static int send_types(Policy *p, Pgpu *pgpu, Peer *peer, VgpuType *const *types, size_t n, PolicyCommitted done, void *userdata) {
+        _cleanup_free_ const char **identifiers = calloc(n + 1, sizeof(*identifiers));
+        Uuid token;
+        Call *call;
+        int r;
+
+        if (!identifiers)
+                return -ENOMEM;
+        r = policy_new_uuid(&token);
+        r = r ?: call_new(peer, types_set, &pgpu->object.id, &token, &call);
+        if (r < 0)
+                return r;
+        call->types = calloc(n + 1, sizeof(*call->types));
+        if (!call->types) {
+                call_free(call);
+                return -ENOMEM;
+        }
+        call->n_types = n;
+        call->committed = done;
+        call->userdata = userdata;
+        for (size_t i = 0; i < n; i++) {
+                call->types[i] = types[i]->object.id;
+                identifiers[i] = types[i]->identifier;
+        }
+        r = link_set_enabled_types(peer->link, &pgpu->pci, identifiers, call_replied, call);
+        if (r < 0)
+                call_free(call);
+        return r;
+}
+
+static bool is_asking(const Peer *peer, const Pgpu *pgpu) {
+        for (const Call *call = peer->calls; call; call = call->next)
+                if (call->done == types_set && uuid_equal(&call->object, &pgpu->object.id))
+                        return true;
+        return false;
+}
+
+int pgpus_set_enabled(Policy *p, Pgpu *pgpu, VgpuType *const *types, size_t n, PolicyCommitted done, void *userdata, Refusal *refusal) {
+        VgpuType *gone[pgpu->enabled.n + 1];
+        Peer *peer = peer_of(p, pgpu->host);
+        size_t n_gone;
+        int r;
+
+        r = check_types(pgpu, types, n, gone, &n_gone, refusal);
+        if (r == 0 && refusal->code == ERROR_NONE)
+                r = host_check_reachable(pgpu->host, "changing the enabled types", refusal);
+        if (r < 0 || refusal->code != ERROR_NONE)
+                return r;
+        if (peer && is_asking(peer, pgpu))
+                return refusal_set(refusal, ERROR_OTHER_OPERATION_IN_PROGRESS, "The enabled types of PGPU %s on host '%s' are being changed. Try again in a moment.", PCI_TEXT(&pgpu->pci),
+                        pgpu->host->name_label);
+
+        r = pool_set_pgpu_disabling(p->pool, pgpu, gone, n_gone);
+        if (r < 0)
+                return r;
+        r = peer ? send_types(p, pgpu, peer, types, n, done, userdata) : -ENOTCONN;
+        if (r < 0)
+                (void) pool_set_pgpu_disabling(p->pool, pgpu, NULL, 0);
+        if (r == -ENOTCONN || r == -ENOBUFS)
+                return refusal_set(refusal, ERROR_HOST_OFFLINE, "Host '%s' cannot be asked to change the enabled types now.", pgpu->host->name_label);
+        return r;
+}

@@ -1,0 +1,103 @@
+/*
+ * The 6.x platform form: a VM whose platform names a PGPU and a config file
+ *
+ * It becomes an ordinary VGPU, pinned to that address, so that capacity, events and lists treat it like any other. Made when
+ * the VM is created or imported if the hardware is known by then, else when the VM starts. A VM that has VGPUs of its own keeps them: as in XenServer since 7.0, objects
+ * win over the platform keys.
+ */
+
+#include "policyd/service/internal.h"
+
+#include "protocol/vm-record.h"
+
+static const char *base_name(const char *path) {
+        const char *slash = strrchr(path, '/');
+
+        return slash ? slash + 1 : path;
+}
+
+static bool type_has_config(const VgpuType *t, const char *config) {
+        _cleanup_json_ struct json_object *o = NULL;
+        struct json_object *value;
+        const char *file;
+
+        if (t->implementation != TYPE_NVIDIA)
+                return false;
+        o = json_tokener_parse(isempty(t->internal_config) ? "{}" : t->internal_config);
+        if (!o || !json_object_object_get_ex(o, "config_file", &value))
+                return false;
+        file = json_object_get_string(value);
+        return !isempty(file) && (streq(file, config) || streq(base_name(file), base_name(config)));
+}
+
+/* The first PGPU at the address that supports the type of the file, one with capacity before a full one; hosts in order of the pool. */
+static Pgpu *find_pgpu(Policy *p, const PlatformVgpu *form, VgpuType **ret_type, bool *ret_address_known) {
+        const PtrArray *pgpus = &p->pool->objects[CLASS_PGPU];
+        Pgpu *found = NULL;
+
+        *ret_address_known = false;
+        for (size_t i = 0; i < pgpus->n; i++) {
+                Pgpu *pgpu = pgpus->items[i];
+
+                if (!pgpu->group || pci_address_compare(&pgpu->pci, &form->pci_id) != 0)
+                        continue;
+                *ret_address_known = true;
+                for (size_t k = 0; k < pgpu->supported.n; k++) {
+                        VgpuType *t = pgpu->supported.items[k];
+
+                        if (!type_has_config(t, form->config) || (found && pgpu_capacity(pgpu, t) == 0))
+                                continue;
+                        found = pgpu;
+                        *ret_type = t;
+                        if (pgpu_capacity(pgpu, t) > 0)
+                                return found;
+                }
+        }
+        return found;
+}
+
+static int make_vgpu(Policy *p, Vm *vm, const PlatformVgpu *form, Pgpu *pgpu, VgpuType *type, Refusal *refusal) {
+        Vgpu *v;
+        int r;
+
+        r = policy_check_limit(p, CLASS_VGPU, 1, refusal);
+        if (r < 0 || refusal->code != ERROR_NONE)
+                return r;
+        r = vgpu_add(p, vm, pgpu->group, type, /* device= */ 0, NULL, strempty(form->extra_args), &v);
+        if (r < 0)
+                return r;
+        v->pinned = true;
+        v->pinned_pci = form->pci_id;
+        return vm_needs_update(p, vm, refusal);
+}
+
+int platform_vgpu_ensure(Policy *p, Vm *vm, bool starting, Refusal *refusal) {
+        _cleanup_json_ struct json_object *platform = NULL;
+        VmRecord record = {};
+        PlatformVgpu form;
+        JsonReader reader = {};
+        bool address_known;
+        VgpuType *type;
+        Pgpu *pgpu;
+        int r;
+
+        if (vm->vgpus.n > 0)
+                return 0;
+        platform = json_tokener_parse(isempty(vm->platform) ? "{}" : vm->platform);
+        if (!platform)
+                return -ENOMEM;
+        record.platform = platform;
+        r = vm_record_platform_vgpu(&reader, &record, &form);
+        if (r == -EINVAL)
+                return refuse_record(refusal, "VM record", &reader);
+        if (r <= 0)
+                return r;
+
+        pgpu = find_pgpu(p, &form, &type, &address_known);
+        if (pgpu)
+                return make_vgpu(p, vm, &form, pgpu, type, refusal);
+        if (!starting)
+                return 0;
+        return refusal_set(refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED, "The platform of VM '%s' asks for %s on the PGPU at %s, but %s.", vm->name_label, form.config, PCI_TEXT(&form.pci_id),
+                address_known ? "no PGPU at that address supports the type of that file" : "no host of the pool has a PGPU at that address");
+}

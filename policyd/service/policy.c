@@ -1,0 +1,333 @@
+/*
+ * The Policy: assembly, start, rebuild
+ *
+ * policy_new() opens the database and reads the pool; policy_start() dials the hosts, and nothing is commanded before the epoch is
+ * durable (epoch.c). policy_rebuild() is what a failed commit comes to: the model is read from disk again, and hosts
+ * whose word was lost with the batch are asked again.
+ */
+
+#include "policyd/service/internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/daemon/log-ids.h"
+#include "common/daemon/log.h"
+#include "common/io/file.h"
+#include "protocol/names.h"
+
+#define RETRY_MIN UINT64_C(1000000)
+#define RETRY_MAX UINT64_C(30000000)
+
+void policy_options_default(PolicyOptions *ret) {
+        *ret = (PolicyOptions){
+                .map_size = UINT64_C(64) << 20,
+                .map_max = UINT64_C(4) << 30,
+                .batch_max = 256,
+                .job_keep_usec = UINT64_C(3600000000),
+                .jobs_max_finished = 1000,
+                .limits = {
+                        [CLASS_HOST] = 10000,
+                        [CLASS_PGPU] = 160000,
+                        [CLASS_GPU_GROUP] = 1000,
+                        [CLASS_VGPU_TYPE] = 10000,
+                        [CLASS_VM] = 200000,
+                        [CLASS_VGPU] = 500000,
+                        [CLASS_RESERVATION] = 10000,
+                        [CLASS_JOB] = 200000,
+                },
+                .order_timeout_usec = UINT64_C(60000000),
+        };
+}
+
+uint64_t policy_now(Policy *p) {
+        uint64_t now = 0;
+
+        (void) sd_event_now(p->event, CLOCK_REALTIME, &now);
+        return now;
+}
+
+int policy_new_uuid(Uuid *ret) {
+        return uuid_generate(ret);
+}
+
+Pool *policy_pool(Policy *p) {
+        return p->pool;
+}
+
+uint64_t policy_epoch(const Policy *p) {
+        return p->epoch;
+}
+
+static const char *const class_paths[_CLASS_MAX] = {
+        [CLASS_HOST] = "host",
+        [CLASS_PGPU] = "pgpu",
+        [CLASS_GPU_GROUP] = "gpu_group",
+        [CLASS_VGPU_TYPE] = "vgpu_type",
+        [CLASS_VM] = "vm",
+        [CLASS_VGPU] = "vgpu",
+        [CLASS_RESERVATION] = "reservation",
+        [CLASS_JOB] = "job",
+};
+
+char *policy_object_path(ObjectClass c, const Uuid *id) {
+        char element[UUID_TEXT_MAX + 1], *path;
+
+        if (asprintf(&path, POLICY_PATH "/%s/%s", class_paths[c], uuid_to_path_element(id, element)) < 0)
+                return NULL;
+        return path;
+}
+
+int policy_check_limit(Policy *p, ObjectClass c, size_t n, Refusal *refusal) {
+        uint64_t limit = p->options.limits[c];
+
+        if (p->pool->objects[c].n + n <= limit)
+                return 0;
+        return refusal_set(refusal, ERROR_LIMIT_REACHED, "The pool has %zu objects of class %s, and %" PRIu64 " is the most. Remove some, or raise the limit in policyd's settings.",
+                p->pool->objects[c].n, object_class_to_string(c), limit);
+}
+
+/* Loading */
+
+static int count_finished_jobs(Policy *p) {
+        const PtrArray *jobs = &p->pool->objects[CLASS_JOB];
+
+        p->n_finished_jobs = 0;
+        for (size_t i = 0; i < jobs->n; i++)
+                if (job_state_is_final(((Job *) jobs->items[i])->state))
+                        p->n_finished_jobs++;
+        return 0;
+}
+
+static int load_pool(Policy *p) {
+        _cleanup_free_ char *problem = NULL;
+        int r;
+
+        r = answers_reset(p);
+        if (r < 0)
+                return r;
+        r = store_load(p->store, answers_load, p, &p->pool, &p->meta, &problem);
+        if (r < 0 && problem)
+                log_error("The database in %s cannot be used: %s Nothing was changed; restore it from a backup, or move it away to start with an empty pool.",
+                        p->state_dir, problem);
+        if (r < 0)
+                return r;
+        p->stored = p->meta;
+        return count_finished_jobs(p);
+}
+
+static int open_store(Policy *p) {
+        int r;
+
+        r = mkdir_parents(p->state_dir, 0700);
+        if (r < 0)
+                return log_errno(r, "Failed to create %s", p->state_dir);
+        r = store_open(p->state_dir, p->options.map_size, p->options.map_max, &p->store);
+        if (r == -EBUSY)
+                log_error("Another policyd has the database in %s open.", p->state_dir);
+        else if (r < 0)
+                log_errno(r, "Failed to open the database in %s", p->state_dir);
+        if (r < 0)
+                return r;
+        return load_pool(p);
+}
+
+/* A new pool gets its name, once. The commit happens at policy_start(), with the first epoch. */
+static int name_pool(Policy *p) {
+        if (!uuid_is_null(&p->meta.pool))
+                return 0;
+        return policy_new_uuid(&p->meta.pool);
+}
+
+int policy_new(sd_event *event, const PolicyOptions *options, const PolicyListener *listener, void *userdata, Policy **ret) {
+        _cleanup_(policy_freep) Policy *p = NULL;
+        int r;
+
+        p = calloc(1, sizeof(*p));
+        if (!p)
+                return -ENOMEM;
+        p->event = sd_event_ref(event);
+        p->options = *options;
+        p->listener = *listener;
+        p->userdata = userdata;
+        p->state_dir = strdup(options->state_dir);
+        p->peers = hashmap_new_uuid();
+        p->operations = hashmap_new_uuid();
+        if (!p->state_dir || !p->peers || !p->operations)
+                return -ENOMEM;
+        p->options.state_dir = p->state_dir;
+
+        r = policy_new_uuid(&p->instance);
+        r = r ?: open_store(p);
+        r = r ?: name_pool(p);
+        r = r ?: operations_restore(p);
+        if (r < 0)
+                return r;
+        *ret = take_ptr(p);
+        return 0;
+}
+
+Policy *policy_free(Policy *p) {
+        Operation *op;
+        Peer *peer;
+
+        if (!p)
+                return NULL;
+        p->closing = true;
+        batch_done(p);
+        if (p->peers)
+                for (size_t i = 0; (peer = hashmap_next(p->peers, &i)); i = 0)
+                        peer_free(peer);
+        if (p->operations)
+                for (size_t i = 0; (op = hashmap_next(p->operations, &i)); i = 0)
+                        operation_free(op);
+        batch_done(p);
+        answers_clear(p);
+        hashmap_free(p->peers);
+        hashmap_free(p->operations);
+        sd_event_source_disable_unref(p->gather_timer);
+        sd_event_source_disable_unref(p->gather_defer);
+        sd_event_source_disable_unref(p->retry_timer);
+        sd_event_source_disable_unref(p->expiry_timer);
+        pool_free(p->pool);
+        store_close(p->store);
+        sd_event_unref(p->event);
+        free(p->status);
+        free(p->state_dir);
+        free(p);
+        return NULL;
+}
+
+int policy_start(Policy *p) {
+        int r;
+
+        p->started = true;
+        r = epoch_start(p);
+        if (r < 0)
+                return r;
+        r = peers_sync(p);
+        if (r < 0)
+                return r;
+        policy_arm_expiry(p);
+        policy_report_status(p);
+        return 0;
+}
+
+/* Expiry of finished jobs and of reservations: one timer for whichever comes first. */
+
+static int on_expiry(sd_event_source *source, uint64_t usec, void *userdata) {
+        Policy *p = userdata;
+
+        jobs_trim(p);
+        reservations_expire(p);
+        policy_arm_expiry(p);
+        return 0;
+}
+
+void policy_arm_expiry(Policy *p) {
+        uint64_t next = MIN_OF(jobs_next_expiry(p), reservations_next_expiry(p));
+        int r = 0;
+
+        if (!p->started || p->closing)
+                return;
+        if (next == UINT64_MAX) {
+                (void) sd_event_source_set_enabled(p->expiry_timer, SD_EVENT_OFF);
+                return;
+        }
+        if (!p->expiry_timer)
+                r = sd_event_add_time(p->event, &p->expiry_timer, CLOCK_REALTIME, next, 0, on_expiry, p);
+        else
+                r = sd_event_source_set_time(p->expiry_timer, next);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(p->expiry_timer, SD_EVENT_ONESHOT);
+        if (r < 0)
+                log_errno(r, "Failed to set the timer of jobs and reservations, ignoring");
+}
+
+/* Rebuilding */
+
+/* What is not stored but still true: how the hosts are connected, and which PGPUs were seen. */
+static void carry_over(Policy *p, const Pool *old) {
+        const PtrArray *hosts = &p->pool->objects[CLASS_HOST], *pgpus = &p->pool->objects[CLASS_PGPU];
+        Object *o, *next;
+
+        for (size_t i = 0; i < hosts->n; i++) {
+                Host *h = hosts->items[i], *before = pool_get(old, CLASS_HOST, &h->object.id);
+                const Peer *peer = peer_of(p, h);
+
+                if (!before)
+                        continue;
+                h->seq = before->seq;
+                if (peer && peer->touched)
+                        pool_set_host_state(p->pool, h, HOST_CONNECTING, "A commit failed; the host is asked again.");
+                else
+                        pool_set_host_state(p->pool, h, before->state, before->state_reason);
+        }
+        for (size_t i = 0; i < pgpus->n; i++) {
+                Pgpu *pgpu = pgpus->items[i], *before = pool_get(old, CLASS_PGPU, &pgpu->object.id);
+
+                if (before)
+                        pool_set_pgpu_present(p->pool, pgpu, before->present);
+        }
+        for (o = pool_take_changes(p->pool); o; o = next) {
+                next = o->next_changed;
+                pool_forget(p->pool, o);
+        }
+}
+
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
+        Policy *p = userdata;
+        Peer *peer;
+
+        for (size_t i = 0; (peer = hashmap_next(p->peers, &i));)
+                if (peer->touched) {
+                        peer->touched = false;
+                        link_reset(peer->link, "A commit failed; the host is asked again.");
+                }
+        if (p->epoch == 0)
+                (void) epoch_start(p);
+        return 0;
+}
+
+/* With a growing delay: a full disk stays full for a while. */
+static int arm_retry(Policy *p) {
+        uint64_t now = 0;
+        int r;
+
+        p->retry_delay = p->retry_delay ? MIN_OF(p->retry_delay * 2, RETRY_MAX) : RETRY_MIN;
+        (void) sd_event_now(p->event, CLOCK_MONOTONIC, &now);
+        if (!p->retry_timer)
+                r = sd_event_add_time(p->event, &p->retry_timer, CLOCK_MONOTONIC, now + p->retry_delay, 0, on_retry, p);
+        else
+                r = sd_event_source_set_time(p->retry_timer, now + p->retry_delay);
+        return r < 0 ? r : sd_event_source_set_enabled(p->retry_timer, SD_EVENT_ONESHOT);
+}
+
+int policy_rebuild(Policy *p) {
+        _cleanup_(pool_freep) Pool *old = take_ptr(p->pool);
+        Uuid pool_id = p->meta.pool;
+        Operation *op;
+        int r;
+
+        for (size_t i = 0; (op = hashmap_next(p->operations, &i)); i = 0)
+                operation_free(op);
+        p->store = store_close(p->store);
+
+        r = open_store(p);
+        if (r < 0) {
+                /* The caller ends the daemon; until then readers find the last model. */
+                p->pool = take_ptr(old);
+                return r;
+        }
+        if (uuid_is_null(&p->meta.pool))
+                p->meta.pool = pool_id;
+        carry_over(p, old);
+        r = operations_restore(p);
+        if (r < 0)
+                return r;
+        r = p->started ? peers_sync(p) : 0;
+        if (r < 0)
+                return r;
+        policy_arm_expiry(p);
+        return arm_retry(p);
+}

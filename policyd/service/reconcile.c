@@ -1,0 +1,190 @@
+/*
+ * Reconciliation: the inventory of a claim decides what runs on the host
+ *
+ * Whatever policyd had stored, the report of a host that was just claimed is the truth for that host, since under the claim nobody else can have
+ * started anything since. First everything that it runs is taken in; then what is booked there and was not reported is released.
+ * Each correction is logged with its reason. Two things are never done: a VM is never started again because of a report, and VMs that the pool
+ * does not know are left alone.
+ */
+
+#include <stdio.h>
+
+#include "common/daemon/log-ids.h"
+#include "common/daemon/log.h"
+#include "common/hashmap.h"
+#include "policyd/service/internal.h"
+
+static PowerState power_of(VmState s) {
+        return s == VM_STATE_PAUSED ? POWER_PAUSED : POWER_RUNNING;
+}
+
+/* 1: VMs that the host runs */
+
+static Vgpu *unplaced_passthrough(Vm *vm) {
+        for (size_t i = 0; i < vm->vgpus.n; i++) {
+                Vgpu *v = vm->vgpus.items[i];
+
+                if (v->type->implementation == TYPE_PASSTHROUGH && !v->resident_on && !v->scheduled_on)
+                        return v;
+        }
+        return NULL;
+}
+
+/* An adopted VM holds what the host says it holds, attached or not yet. */
+static void place_adopted(Policy *p, Host *h, Vm *vm, const InventoryVm *report) {
+        for (size_t i = 0; i < report->n_vgpus; i++) {
+                Vgpu *v = vm_find_vgpu(vm, &report->vgpus[i].uuid, report->vgpus[i].device);
+                Pgpu *pgpu = host_find_pgpu(h, &report->vgpus[i].pgpu);
+
+                if (v && pgpu)
+                        (void) batch_poison(p, pool_set_vgpu_scheduled(p->pool, v, pgpu));
+        }
+        for (size_t i = 0; i < report->n_pcis; i++) {
+                Pgpu *pgpu = host_find_pgpu(h, &report->pcis[i].address);
+                Vgpu *v = pgpu ? unplaced_passthrough(vm) : NULL;
+
+                if (v)
+                        (void) batch_poison(p, pool_set_vgpu_scheduled(p->pool, v, pgpu));
+        }
+}
+
+static void take_devices(Policy *p, Host *h, Vm *vm, const InventoryVm *report) {
+        for (size_t i = 0; i < report->n_vgpus; i++) {
+                const InventoryVgpu *g = &report->vgpus[i];
+                Vgpu *v = vm_find_vgpu(vm, &g->uuid, g->device);
+
+                if (v)
+                        host_said_vgpu_state(p, h, v, &g->pgpu, g->state.plugged || g->state.active);
+        }
+        for (size_t i = 0; i < report->n_pcis; i++) {
+                PciEvent event = { .vm = report->uuid, .address = report->pcis[i].address, .plugged = report->pcis[i].plugged, .head.token = report->token };
+
+                host_said_pci(p, h, &event);
+        }
+}
+
+static void take_state(Policy *p, Host *h, Vm *vm, const InventoryVm *report) {
+        Operation *op = operation_of(p, vm);
+        VmEvent event = { .head.token = vm->token, .uuid = report->uuid, .state = report->state, .stage = report->stage, .progress = report->progress };
+
+        take_devices(p, h, vm, report);
+        /* Stopping: it still runs, and what it holds is resident. */
+        if (report->state == VM_STATE_STOPPING && vm->booking != BOOKING_RESIDENT)
+                booking_running(p, vm, h, power_of(report->state));
+        host_said_vm(p, h, &event);
+
+        op = operation_of(p, vm);
+        if (op && !uuid_is_null(&vm->stop_token) && report->state != VM_STATE_STOPPING)
+                stop_resend(p, vm);
+}
+
+/* Why the host's word about one of our VMs cannot be adopted, or NULL. */
+static const Host *runs_elsewhere(const Vm *vm, const Host *h) {
+        const Host *other = vm_host(vm);
+
+        return other && other != h && other->state == HOST_ONLINE ? other : NULL;
+}
+
+static void adopt(Policy *p, Host *h, Vm *vm, const InventoryVm *report) {
+        Operation *op = operation_of(p, vm);
+        const Host *other = vm_host(vm);
+        char message[256];
+
+        snprintf(message, sizeof(message), "Host '%.100s' runs the VM already, under another order.", h->name_label);
+        log_event(LOG_WARNING, MSG_HOST_CORRECTED, NULL, "Host %s runs VM %s under a token that is not current; the pool had it %s%s. The host's word is taken.", h->name_label,
+                vm->name_label, other ? "on host " : power_state_to_string(vm->power_state), other ? other->name_label : "");
+        if (op)
+                operation_finish(op, JOB_FAILED, ERROR_OTHER_OPERATION_IN_PROGRESS, message);
+        booking_adopt(p, vm, h, &report->token);
+        place_adopted(p, h, vm, report);
+}
+
+static void take_vm(Policy *p, Host *h, const InventoryVm *report) {
+        Vm *vm = pool_get(p->pool, CLASS_VM, &report->uuid);
+        const Host *other;
+
+        if (!vm) {
+                log_notice("Host %s runs a VM that the pool does not know (%s, %s) with %zu VGPUs; it is left alone.", h->name_label, UUID_TEXT(&report->uuid),
+                        report->name_label, report->n_vgpus + report->n_pcis);
+                return;
+        }
+        if (vm_host(vm) != h || !booking_token_is(vm, &report->token)) {
+                other = runs_elsewhere(vm, h);
+                if (other) {
+                        log_event(LOG_ERR, MSG_HOST_CORRECTED, NULL, "VM %s runs on host %s, and is booked on host %s, which is online. End one of the two by hand before its disks are damaged.",
+                                vm->name_label, h->name_label, other->name_label);
+                        return;
+                }
+                adopt(p, h, vm, report);
+        }
+        take_state(p, h, vm, report);
+}
+
+/* 2: VMs that are booked here and were not reported */
+
+static const VmEvent *find_ended(const Inventory *inventory, const Vm *vm) {
+        const VmEvent *found = NULL;
+
+        for (size_t i = 0; i < inventory->n_ended; i++)
+                if (uuid_equal(&inventory->ended[i].uuid, &vm->object.id) && booking_token_is(vm, &inventory->ended[i].head.token))
+                        found = &inventory->ended[i];
+        return found;
+}
+
+static void miss_vm(Policy *p, Host *h, Vm *vm, const Inventory *inventory) {
+        const Peer *peer = peer_of(p, h);
+        const VmEvent *ended = find_ended(inventory, vm);
+        Operation *op = operation_of(p, vm);
+
+        if (ended) {
+                start_halted(p, vm, h, ended);
+                return;
+        }
+        /* Booked and not handed to the link yet, or still in its queue: it comes after this inventory. */
+        if (vm->booking == BOOKING_RESERVED || (peer && peer_has_call(peer, &vm->token)))
+                return;
+
+        log_event(LOG_WARNING, MSG_HOST_CORRECTED, NULL, "VM %s is not on host %s any more, where the pool had it %s; it is released.", vm->name_label, h->name_label,
+                vm->booking == BOOKING_RESIDENT ? "running" : "starting");
+        booking_release(p, vm);
+        if (!op)
+                return;
+        if (op->kind != OPERATION_START)
+                operation_finish(op, JOB_DONE, ERROR_NONE, "");
+        else if (operation_job(op)->cancel_requested)
+                operation_finish(op, JOB_CANCELLED, ERROR_OPERATION_CANCELLED, "The start was cancelled.");
+        else
+                operation_finish(op, JOB_FAILED, ERROR_HOST_OFFLINE, "The host was lost while the VM started, and came back without it. Start the VM again.");
+}
+
+static HashMap *index_reports(const Inventory *inventory) {
+        _cleanup_(hashmap_freep) HashMap *reports = hashmap_new_uuid();
+
+        for (size_t i = 0; reports && i < inventory->n_vms; i++)
+                if (hashmap_put(reports, &inventory->vms[i].uuid, &inventory->vms[i]) == -ENOMEM)
+                        return NULL;
+        return take_ptr(reports);
+}
+
+int reconcile_host(Policy *p, Host *h, const Inventory *inventory) {
+        _cleanup_(hashmap_freep) HashMap *reports = index_reports(inventory);
+        _cleanup_free_ Vm **booked = NULL;
+        size_t n;
+
+        if (!reports)
+                return -ENOMEM;
+        for (size_t i = 0; i < inventory->n_vms; i++)
+                take_vm(p, h, &inventory->vms[i]);
+
+        /* A copy: releasing shortens the host's list. */
+        n = h->vms.n;
+        booked = calloc(n + 1, sizeof(*booked));
+        if (!booked)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++)
+                booked[i] = h->vms.items[i];
+        for (size_t i = 0; i < n; i++)
+                if (!hashmap_get(reports, &booked[i]->object.id))
+                        miss_vm(p, h, booked[i], inventory);
+        return 0;
+}

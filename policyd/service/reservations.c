@@ -1,0 +1,96 @@
+/*
+ * Reservations: capacity held for a time, without a VM
+ */
+
+#include <inttypes.h>
+
+#include "common/daemon/log-ids.h"
+#include "common/daemon/log.h"
+#include "policyd/service/internal.h"
+
+#define SECONDS_MAX UINT64_C(315360000) /* ten years */
+
+static int check(const char *name, uint32_t count, uint64_t seconds, Refusal *refusal) {
+        if (isempty(name))
+                return refusal_set(refusal, ERROR_INVALID_RECORD, "A reservation needs a name.");
+        if (count == 0)
+                return refusal_set(refusal, ERROR_INVALID_RECORD, "A reservation of 0 VGPUs holds nothing; give a count of at least 1.");
+        if (seconds == 0 || seconds > SECONDS_MAX)
+                return refusal_set(refusal, ERROR_INVALID_RECORD, "A reservation lasts 1 to %" PRIu64 " seconds, not %" PRIu64 ".", SECONDS_MAX, seconds);
+        return 0;
+}
+
+int reservations_create(Policy *p, const char *name, GpuGroup *group, VgpuType *type, uint32_t count, uint64_t seconds, const char *owner, Reservation **ret, Refusal *refusal) {
+        _cleanup_free_ Pgpu **pgpus = NULL;
+        Reservation *v;
+        Uuid id;
+        int r;
+
+        r = check(name, count, seconds, refusal);
+        if (r == 0 && refusal->code == ERROR_NONE)
+                r = policy_check_limit(p, CLASS_RESERVATION, 1, refusal);
+        if (r == 0 && refusal->code == ERROR_NONE)
+                r = allocate_holds(p->pool, group, type, count, &pgpus, refusal);
+        if (r < 0 || refusal->code != ERROR_NONE)
+                return r;
+
+        r = policy_new_uuid(&id);
+        r = r ?: pool_add_reservation(p->pool, &id, 0, name, group, type, count, &v);
+        if (r < 0)
+                return r;
+        batch_open(p);
+        v->expires = policy_now(p) + seconds * UINT64_C(1000000);
+        if (text_set(&v->owner, strempty(owner)) < 0)
+                r = -ENOMEM;
+        for (uint32_t i = 0; i < count && r == 0; i++)
+                r = pool_hold(p->pool, v, pgpus[i]);
+        if (r < 0)
+                return batch_poison(p, r);
+        policy_arm_expiry(p);
+        *ret = v;
+        return 0;
+}
+
+static void collect_absent(Policy *p) {
+        const PtrArray *hosts = &p->pool->objects[CLASS_HOST];
+
+        for (size_t i = 0; i < hosts->n; i++)
+                takeover_collect_absent(p, hosts->items[i]);
+        types_collect(p);
+}
+
+int reservations_destroy(Policy *p, Reservation *v, Refusal *refusal) {
+        pool_remove(p->pool, &v->object);
+        batch_open(p);
+        collect_absent(p);
+        return 0;
+}
+
+uint64_t reservations_next_expiry(Policy *p) {
+        const PtrArray *all = &p->pool->objects[CLASS_RESERVATION];
+        uint64_t next = UINT64_MAX;
+
+        for (size_t i = 0; i < all->n; i++)
+                next = MIN_OF(next, ((Reservation *) all->items[i])->expires);
+        return next;
+}
+
+void reservations_expire(Policy *p) {
+        const PtrArray *all = &p->pool->objects[CLASS_RESERVATION];
+        uint64_t now = policy_now(p);
+        bool any = false;
+
+        for (size_t i = all->n; i > 0; i--) {
+                Reservation *v = all->items[i - 1];
+
+                if (v->expires > now)
+                        continue;
+                log_event(LOG_INFO, MSG_RESERVATION_RELEASED, NULL, "Reservation %s expired with %zu of %u instances unused.", v->name_label, v->holds.n, v->count);
+                pool_remove(p->pool, &v->object);
+                any = true;
+        }
+        if (any) {
+                batch_open(p);
+                collect_absent(p);
+        }
+}

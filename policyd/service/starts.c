@@ -1,0 +1,340 @@
+/*
+ * Starting a VM
+ *
+ * Decided and booked before the reply; sent after the commit; then the host speaks. Before the order is handed to the link any
+ * failure releases. After it only the host's word does: refused (and then the next host is tried, each once, when another host may help), an
+ * event that the VM halted, or an inventory under the current claim without the token. The functions stand in this order.
+ */
+
+#include <stdio.h>
+
+#include "common/daemon/log-ids.h"
+#include "common/daemon/log.h"
+#include "policyd/service/internal.h"
+
+static void start_send(Policy *p, const Uuid *vm_id, const Uuid *token);
+
+/* 1: may it start? */
+
+int host_check_reachable(const Host *h, const char *what, Refusal *refusal) {
+        if (h && h->state == HOST_ONLINE)
+                return 0;
+        return refusal_set(refusal, ERROR_HOST_OFFLINE, "Host '%s' is %s (%s), so %s is not possible. Bring it back, or declare it dead when it is.", h ? h->name_label : "?",
+                h ? host_state_to_string(h->state) : "gone", h && !isempty(h->state_reason) ? h->state_reason : "no reason known", what);
+}
+
+static int check_startable(Policy *p, const Vm *vm, Refusal *refusal) {
+        if (hashmap_get(p->operations, &vm->object.id))
+                return refusal_set(refusal, ERROR_OTHER_OPERATION_IN_PROGRESS, "VM '%s' has an operation in progress. Wait for its job, or cancel it.", vm->name_label);
+        switch (vm->booking) {
+        case BOOKING_NONE:
+                if (vm->power_state == POWER_HALTED)
+                        return 0;
+                break;
+        case BOOKING_RESERVED:
+        case BOOKING_SENT:
+                return refusal_set(refusal, ERROR_HOST_OFFLINE,
+                        "An order to start VM '%s' was sent to host '%s', and it is not known what became of it. Bring the host back, or declare it dead when it is.", vm->name_label,
+                        vm->scheduled_on ? vm->scheduled_on->name_label : "?");
+        case BOOKING_RESIDENT:
+                break;
+        case _BOOKING_STATE_MAX:
+        case _BOOKING_STATE_INVALID:
+                break;
+        }
+        return refusal_set(refusal, ERROR_VM_BAD_POWER_STATE, "VM '%s' is %s; only a halted VM can be started.", vm->name_label, power_state_to_string(vm->power_state));
+}
+
+static void count_demand(const Vm *vm) {
+        for (size_t i = 0; i < vm->vgpus.n; i++)
+                ((Vgpu *) vm->vgpus.items[i])->type->demand++;
+}
+
+/* 2: book it */
+
+static int book(Policy *p, Vm *vm, Reservation *reservation, const Allocation *a, Uuid *ret_token) {
+        _cleanup_free_ char *decision = NULL;
+        Uuid token;
+        int r;
+
+        r = policy_new_uuid(&token);
+        r = r ?: decision_to_text(p, vm, a, &decision);
+        if (r < 0)
+                return r;
+        r = allocation_apply(p->pool, vm, reservation, a);
+        if (r < 0)
+                return batch_poison(p, r);
+        pool_set_vm_booking(p->pool, vm, BOOKING_RESERVED, &token);
+        vm->reservation = reservation;
+        vm->stop_token = UUID_NULL;
+        vm->memory_counted = false;
+        free(vm->decision);
+        vm->decision = take_ptr(decision);
+        pool_touch(p->pool, &vm->object, 0, /* store= */ true);
+        log_event(LOG_INFO, MSG_VM_PLACED, NULL, "VM %s is to start on host %s.", vm->name_label, a->host->name_label);
+        *ret_token = token;
+        return batch_then(p, start_send, &vm->object.id, &token);
+}
+
+static int add_job(Policy *p, Vm *vm, const StartOptions *options, const Uuid *token, Job **ret) {
+        Operation *op;
+        Job *j;
+        int r;
+
+        r = operation_new(p, OPERATION_START, vm, token, &op);
+        if (r < 0)
+                return r;
+        j = operation_job(op);
+        if (options->on) {
+                op->only = options->on->object.id;
+                j->objects[1].class = CLASS_HOST;
+                j->objects[1].id = op->only;
+                j->n_objects = 2;
+        }
+        *ret = j;
+        return 0;
+}
+
+static void move_refusal(Refusal *from, Refusal *to) {
+        refusal_done(to);
+        *to = *from;
+        *from = (Refusal){};
+}
+
+int vms_start(Policy *p, Vm *vm, const StartOptions *options, Job **ret_job, Refusal *refusal) {
+        AllocRequest request = { .vm = vm, .only = options->on, .reservation = options->reservation };
+        _cleanup_(allocation_done) Allocation a = {};
+        Uuid token;
+        int r;
+
+        r = check_startable(p, vm, refusal);
+        if (r == 0 && refusal->code == ERROR_NONE)
+                r = policy_check_limit(p, CLASS_JOB, 1, refusal);
+        if (r == 0 && refusal->code == ERROR_NONE)
+                r = platform_vgpu_ensure(p, vm, /* starting= */ true, refusal);
+        if (r < 0 || refusal->code != ERROR_NONE)
+                return r;
+
+        r = allocate(p->pool, &request, NULL, &a);
+        if (r < 0)
+                return r;
+        if (!options->dry_run)
+                count_demand(vm);
+        if (a.refusal.code != ERROR_NONE) {
+                log_event(LOG_INFO, MSG_VM_REFUSED, NULL, "VM %s cannot start: %s", vm->name_label, strempty(a.refusal.message));
+                move_refusal(&a.refusal, refusal);
+                return 0;
+        }
+        if (options->dry_run)
+                return 0;
+        r = book(p, vm, options->reservation, &a, &token);
+        r = r ?: add_job(p, vm, options, &token, ret_job);
+        return batch_poison(p, r);
+}
+
+/* 3: the booking is on disk; the order goes out */
+
+static void start_replied(Policy *p, const Call *call, LinkOutcome outcome, ErrorCode code, const char *message);
+
+static int hand_over(Policy *p, Vm *vm, const Uuid *token) {
+        Peer *peer = vm->scheduled_on ? peer_of(p, vm->scheduled_on) : NULL;
+        _cleanup_free_ char *order = NULL;
+        Call *call;
+        int r;
+
+        if (!peer || !peer->claimed || p->stale)
+                return -ENOTCONN;
+        r = order_build_start(p, vm, &order);
+        r = r ?: call_new(peer, start_replied, &vm->object.id, token, &call);
+        if (r < 0)
+                return r;
+
+        /* From here on it may arrive. The mark needs no commit of its own: on disk "reserved" is read as "sent". */
+        pool_set_vm_booking(p->pool, vm, BOOKING_SENT, NULL);
+        r = link_start_vm(peer->link, order, call_replied, call);
+        if (r < 0) {
+                call_free(call);
+                pool_set_vm_booking(p->pool, vm, BOOKING_RESERVED, NULL);
+        }
+        return r;
+}
+
+static void start_send(Policy *p, const Uuid *vm_id, const Uuid *token) {
+        Vm *vm = pool_get(p->pool, CLASS_VM, vm_id);
+        Operation *op;
+        int r;
+
+        if (!vm || vm->booking != BOOKING_RESERVED || !uuid_equal(&vm->token, token))
+                return;
+        r = hand_over(p, vm, token);
+        if (r >= 0) {
+                op = operation_of(p, vm);
+                if (op)
+                        pool_set_job_state(p->pool, operation_job(op), JOB_RUNNING, "sent", -1, policy_now(p));
+                return;
+        }
+        if (r == -ENOTCONN || r == -ENOBUFS)
+                start_failed_on_host(p, vm, ERROR_HOST_OFFLINE,
+                        r == -ENOBUFS ? "The host has more orders waiting than it can take." : "The host went offline before the order was sent.");
+        else
+                start_failed_on_host(p, vm, ERROR_INTERNAL_ERROR, "The start order could not be built.");
+}
+
+/* 4: the host has answered */
+
+static void start_replied(Policy *p, const Call *call, LinkOutcome outcome, ErrorCode code, const char *message) {
+        Vm *vm = pool_get(p->pool, CLASS_VM, &call->object);
+        Operation *op;
+
+        if (p->closing || !vm || !uuid_equal(&vm->token, &call->token))
+                return;
+        op = operation_of(p, vm);
+        switch (outcome) {
+        case LINK_DONE:
+                if (op && op->kind == OPERATION_START && vm->booking == BOOKING_SENT)
+                        operation_progress(op, "accepted", 0.1);
+                break;
+        case LINK_REFUSED:
+                if (vm->booking != BOOKING_SENT)
+                        break;
+                peer_touch(call->peer);
+                start_failed_on_host(p, vm, code, message);
+                break;
+        case LINK_UNKNOWN:
+                if (op)
+                        (void) operation_wait_for_host(op);
+                break;
+        }
+}
+
+/* Refusals that say something about this host, not about the VM. */
+static bool another_host_may_help(ErrorCode code) {
+        static const ErrorCode of_the_host[] = {
+                ERROR_PGPU_INSUFFICIENT_CAPACITY,
+                ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE,
+                ERROR_VGPU_TYPE_NOT_ENABLED,
+                ERROR_VGPU_TYPE_NOT_SUPPORTED,
+                ERROR_PGPU_IN_USE_BY_VM,
+                ERROR_VM_REQUIRES_GPU,
+                ERROR_VM_REQUIRES_IOMMU,
+                ERROR_FEATURE_REQUIRES_HVM,
+                ERROR_HOST_NOT_ENOUGH_FREE_MEMORY,
+                ERROR_VM_REQUIRES_SR,
+                ERROR_VM_REQUIRES_NET,
+                ERROR_HOST_OFFLINE,
+                ERROR_HOST_CLAIMED,
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(of_the_host); i++)
+                if (of_the_host[i] == code)
+                        return true;
+        return false;
+}
+
+static int avoid_host(Operation *op, const Host *h) {
+        Uuid *avoid;
+
+        avoid = reallocarray(op->avoid, op->n_avoid + 1, sizeof(*avoid));
+        if (!avoid)
+                return -ENOMEM;
+        op->avoid = avoid;
+        avoid[op->n_avoid++] = h->object.id;
+        return 0;
+}
+
+/* 1: booked on another host; 0: there is none. */
+static int try_next_host(Operation *op, Vm *vm, const Host *refused, Reservation *reservation) {
+        _cleanup_(allocation_done) Allocation a = {};
+        _cleanup_free_ const Host **avoid = NULL;
+        AllocRequest request = { .vm = vm, .reservation = reservation };
+        Policy *p = op->policy;
+        Job *j = operation_job(op);
+        Uuid token;
+        int r;
+
+        r = avoid_host(op, refused);
+        if (r < 0)
+                return r;
+        avoid = calloc(op->n_avoid, sizeof(*avoid));
+        if (!avoid)
+                return -ENOMEM;
+        for (size_t i = 0; i < op->n_avoid; i++) {
+                const Host *h = pool_get(p->pool, CLASS_HOST, &op->avoid[i]);
+
+                if (h)
+                        avoid[request.n_avoid++] = h;
+        }
+        request.avoid = avoid;
+        r = allocate(p->pool, &request, NULL, &a);
+        if (r < 0 || a.refusal.code != ERROR_NONE)
+                return r;
+        r = book(p, vm, reservation, &a, &token);
+        if (r < 0)
+                return r;
+        j->token = token;
+        pool_touch(p->pool, &j->object, 0, /* store= */ true);
+        operation_progress(op, "booked", 0);
+        return 1;
+}
+
+void start_failed_on_host(Policy *p, Vm *vm, ErrorCode code, const char *message) {
+        Reservation *reservation = vm->reservation;
+        Operation *op = operation_of(p, vm);
+        const Host *h = vm_host(vm);
+        int r = 0;
+
+        log_event(LOG_NOTICE, MSG_RESERVATION_RELEASED, NULL, "VM %s does not start on host %s: %s", vm->name_label, h ? h->name_label : "?", strempty(message));
+        booking_release(p, vm);
+        if (!op)
+                return;
+        if (op->kind != OPERATION_START) {
+                operation_finish(op, JOB_DONE, ERROR_NONE, "");
+                return;
+        }
+        operation_heard(op);
+        if (operation_job(op)->cancel_requested) {
+                operation_finish(op, JOB_CANCELLED, ERROR_OPERATION_CANCELLED, "The start was cancelled.");
+                return;
+        }
+        if (h && another_host_may_help(code) && uuid_is_null(&op->only))
+                r = try_next_host(op, vm, h, reservation);
+        if (r < 0)
+                (void) batch_poison(p, r);
+        else if (r == 0) {
+                log_event(LOG_WARNING, MSG_VM_FAILED, NULL, "VM %s could not be started: %s", vm->name_label, strempty(message));
+                operation_finish(op, JOB_FAILED, code, strempty(message));
+        }
+}
+
+/* 5: the host says that it ended */
+
+static const char *halt_message(const VmEvent *event, char buf[static 256]) {
+        if (!isempty(event->error_message))
+                return event->error_message;
+        snprintf(buf, 256, "The VM ended: %s.", isempty(event->reason) ? "no reason given" : event->reason);
+        return buf;
+}
+
+void start_halted(Policy *p, Vm *vm, Host *h, const VmEvent *event) {
+        Operation *op = operation_of(p, vm);
+        ErrorCode code = ERROR_NONE;
+        const char *message;
+        char buf[256];
+
+        if (event->error_name) {
+                code = error_code_from_name(event->error_name);
+                if (code == _ERROR_INVALID || code == ERROR_NONE)
+                        code = ERROR_DOMAIN_FAILED;
+        }
+        message = halt_message(event, buf);
+        if (op && op->kind == OPERATION_START) {
+                start_failed_on_host(p, vm, code == ERROR_NONE ? ERROR_DOMAIN_FAILED : code, message);
+                return;
+        }
+
+        log_event(code == ERROR_NONE ? LOG_INFO : LOG_WARNING, code == ERROR_NONE ? MSG_VM_HALTED : MSG_VM_FAILED, NULL, "VM %s halted on host %s: %s",
+                vm->name_label, h->name_label, message);
+        booking_release(p, vm);
+        if (op)
+                operation_finish(op, JOB_DONE, ERROR_NONE, "");
+}

@@ -1,0 +1,264 @@
+/*
+ * Taking over an inventory: what a host is
+ *
+ * hostd owns these facts; the pool holds a copy. PGPUs are known by host, address and ids: another card at the same address is another PGPU. A PGPU that
+ * vanished is removed, unless something is booked on it; then it stays, without capacity, until that is released.
+ * What runs on the host is another matter (reconcile.c).
+ */
+
+#include <stdio.h>
+
+#include "common/daemon/log-ids.h"
+#include "common/daemon/log.h"
+#include "common/strbuf.h"
+#include "policyd/service/internal.h"
+
+/* Facts of the host */
+
+static int set_strv(char ***field, char *const *value, uint64_t property, uint64_t *changed) {
+        int r;
+
+        r = strv_set(field, (const char *const *) value);
+        if (r > 0)
+                *changed |= property;
+        return r < 0 ? r : 0;
+}
+
+/* memory_free counts the VMs whose domain stands; what is still being built is not in it for certain. */
+void takeover_mark_counted(Host *h, const Inventory *inventory) {
+        for (size_t i = 0; i < h->vms.n; i++)
+                ((Vm *) h->vms.items[i])->memory_counted = false;
+        for (size_t i = 0; i < inventory->n_vms; i++)
+                for (size_t k = 0; k < h->vms.n; k++) {
+                        Vm *vm = h->vms.items[k];
+
+                        if (uuid_equal(&vm->object.id, &inventory->vms[i].uuid))
+                                vm->memory_counted = inventory->vms[i].state != VM_STATE_STARTING;
+                }
+}
+
+static int take_facts(Policy *p, Host *h, const Inventory *inventory) {
+        uint64_t changed = 0;
+        bool flags;
+        int r;
+
+        if (uuid_is_null(&h->host_uuid)) {
+                h->host_uuid = inventory->host_uuid;
+                changed |= HOST_HOST_UUID;
+        }
+        r = text_set(&h->boot_id, inventory->boot_id);
+        if (r < 0)
+                return r;
+        if (r > 0)
+                changed |= HOST_BOOT_ID;
+        r = set_strv(&h->networks, inventory->networks, HOST_NETWORKS, &changed);
+        r = r ?: set_strv(&h->storage, inventory->storage, HOST_STORAGE, &changed);
+        if (r < 0)
+                return r;
+        flags = h->iommu != inventory->iommu || h->hvm != inventory->hvm;
+        h->iommu = inventory->iommu;
+        h->hvm = inventory->hvm;
+        if (changed || flags)
+                pool_touch(p->pool, &h->object, changed, /* store= */ true);
+        takeover_mark_counted(h, inventory);
+        pool_set_host_memory(p->pool, h, inventory->memory_total, inventory->memory_free);
+        return 0;
+}
+
+/* PGPUs */
+
+static bool same_card(const Pgpu *pgpu, const InventoryPgpu *i) {
+        return pci_address_compare(&pgpu->pci, &i->pci_id) == 0 && streq(pgpu->vendor_id, i->vendor_id) && streq(pgpu->device_id, i->device_id) &&
+                streq(strempty(pgpu->subsystem_vendor_id), i->subsystem_vendor_id) && streq(strempty(pgpu->subsystem_device_id), i->subsystem_device_id);
+}
+
+static Pgpu *find_card(const Host *h, const InventoryPgpu *i) {
+        for (size_t k = 0; k < h->pgpus.n; k++)
+                if (same_card(h->pgpus.items[k], i))
+                        return h->pgpus.items[k];
+        return NULL;
+}
+
+static int join_group(Policy *p, Pgpu *pgpu) {
+        _cleanup_strbuf_ StrBuf name = {};
+        char gpu_type[32];
+        GpuGroup *g;
+        int r;
+
+        snprintf(gpu_type, sizeof(gpu_type), "%s/%s", pgpu->vendor_id, pgpu->device_id);
+        g = rule_group_for(p->pool, gpu_type);
+        if (!g) {
+                strbuf_addf(&name, "Group of %s %s GPUs", isempty(pgpu->vendor_name) ? pgpu->vendor_id : pgpu->vendor_name,
+                        isempty(pgpu->device_name) ? pgpu->device_id : pgpu->device_name);
+                if (strbuf_error(&name) < 0)
+                        return -ENOMEM;
+                r = group_add(p, name.text, "", (const char *const[]){ gpu_type, NULL }, &g);
+                if (r < 0)
+                        return r;
+        }
+        return pool_set_pgpu_group(p->pool, pgpu, g);
+}
+
+static int add_card(Policy *p, Host *h, const InventoryPgpu *i, Pgpu **ret) {
+        Pgpu *pgpu;
+        Uuid id;
+        int r;
+
+        r = policy_new_uuid(&id);
+        r = r ?: pool_add_pgpu(p->pool, &id, 0, h, &i->pci_id, i->vendor_id, i->device_id, &pgpu);
+        if (r < 0)
+                return r;
+        r = text_set(&pgpu->subsystem_vendor_id, i->subsystem_vendor_id);
+        r = r < 0 ? r : text_set(&pgpu->subsystem_device_id, i->subsystem_device_id);
+        r = r < 0 ? r : text_set(&pgpu->vendor_name, i->vendor_name);
+        r = r < 0 ? r : text_set(&pgpu->device_name, i->device_name);
+        r = r < 0 ? r : join_group(p, pgpu);
+        if (r < 0)
+                return r;
+        log_info("Host %s has a new PGPU at %s: %s %s.", h->name_label, PCI_TEXT(&i->pci_id), i->vendor_name, i->device_name);
+        *ret = pgpu;
+        return 0;
+}
+
+static int refresh_card(Policy *p, Pgpu *pgpu, const InventoryPgpu *i) {
+        uint64_t changed = 0;
+        bool driver;
+        int r;
+
+        r = text_set(&pgpu->vendor_name, i->vendor_name);
+        if (r > 0)
+                changed |= PGPU_VENDOR_NAME;
+        r = r < 0 ? r : text_set(&pgpu->device_name, i->device_name);
+        if (r > 0)
+                changed |= PGPU_DEVICE_NAME;
+        r = r < 0 ? r : text_set(&pgpu->driver, i->driver);
+        if (r < 0)
+                return r;
+        driver = r > 0;
+        if (pgpu->is_system_display_device != i->is_system_display_device) {
+                pgpu->is_system_display_device = i->is_system_display_device;
+                changed |= PGPU_DISPLAY;
+        }
+        if (changed || driver)
+                pool_touch(p->pool, &pgpu->object, changed, /* store= */ true);
+        return 0;
+}
+
+/* Identifiers to types; one that the report does not define itself may still be known. */
+static int find_types(Policy *p, char *const *identifiers, VgpuType ***ret, size_t *ret_n) {
+        _cleanup_free_ VgpuType **types = NULL;
+        size_t n = 0, k = 0;
+
+        while (identifiers[n])
+                n++;
+        types = calloc(n + 1, sizeof(*types));
+        if (!types)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++) {
+                VgpuType *t = pool_type_by_identifier(p->pool, identifiers[i]);
+
+                if (t)
+                        types[k++] = t;
+                else
+                        log_warning("A host names the unknown VGPU type '%s', ignoring it.", identifiers[i]);
+        }
+        *ret = take_ptr(types);
+        *ret_n = k;
+        return 0;
+}
+
+static int take_card_types(Policy *p, Pgpu *pgpu, const InventoryPgpu *i) {
+        _cleanup_free_ VgpuType **supported = NULL, **enabled = NULL;
+        size_t n_supported, n_enabled;
+        int r;
+
+        r = find_types(p, i->supported, &supported, &n_supported);
+        r = r ?: find_types(p, i->enabled, &enabled, &n_enabled);
+        r = r ?: pool_set_pgpu_supported(p->pool, pgpu, supported, n_supported);
+        r = r ?: pool_set_pgpu_enabled(p->pool, pgpu, enabled, n_enabled);
+        return r;
+}
+
+static int take_card(Policy *p, Host *h, const InventoryPgpu *i) {
+        _cleanup_refusal_ Refusal refusal = {};
+        Pgpu *pgpu = find_card(h, i);
+        int r;
+
+        if (!pgpu) {
+                r = policy_check_limit(p, CLASS_PGPU, 1, &refusal);
+                if (r < 0)
+                        return r;
+                if (refusal.code != ERROR_NONE) {
+                        log_warning("PGPU %s of host %s is left out: %s", PCI_TEXT(&i->pci_id), h->name_label, refusal.message);
+                        return 0;
+                }
+                r = add_card(p, h, i, &pgpu);
+                if (r < 0)
+                        return r;
+        }
+        pool_set_pgpu_present(p->pool, pgpu, true);
+        r = refresh_card(p, pgpu, i);
+        return r ?: take_card_types(p, pgpu, i);
+}
+
+/* PGPUs that are not in the report. */
+
+static bool is_reported(const Pgpu *pgpu, const Inventory *inventory) {
+        for (size_t i = 0; i < inventory->n_pgpus; i++)
+                if (same_card(pgpu, &inventory->pgpus[i]))
+                        return true;
+        return false;
+}
+
+static void miss_cards(Policy *p, Host *h, const Inventory *inventory) {
+        for (size_t i = 0; i < h->pgpus.n; i++) {
+                Pgpu *pgpu = h->pgpus.items[i];
+
+                if (is_reported(pgpu, inventory))
+                        continue;
+                if (pgpu->present)
+                        log_event(LOG_WARNING, MSG_PGPU_VANISHED, NULL, "PGPU %s of host %s is no longer there.", PCI_TEXT(&pgpu->pci), h->name_label);
+                pool_set_pgpu_present(p->pool, pgpu, false);
+        }
+}
+
+void takeover_collect_absent(Policy *p, Host *h) {
+        const Peer *peer = peer_of(p, h);
+        size_t n = h->pgpus.n;
+
+        /* Only a host that has reported can be believed about what it lacks. */
+        if (!peer || !peer->claimed)
+                return;
+        for (size_t i = h->pgpus.n; i > 0; i--) {
+                Pgpu *pgpu = h->pgpus.items[i - 1];
+
+                if (pgpu->present)
+                        continue;
+                if (pgpu->vgpus.n > 0 || pgpu->holds.n > 0) {
+                        log_event(LOG_WARNING, MSG_PGPU_VANISHED, NULL, "PGPU %s of host %s vanished with %zu VGPUs and %zu held instances on it; it stays until they are released.",
+                                PCI_TEXT(&pgpu->pci), h->name_label, pgpu->vgpus.n, pgpu->holds.n);
+                        continue;
+                }
+                pool_remove(p->pool, &pgpu->object);
+                batch_open(p);
+        }
+        if (h->pgpus.n < n)
+                types_collect(p);
+}
+
+int takeover_inventory(Policy *p, Host *h, Inventory *inventory) {
+        int r;
+
+        r = take_facts(p, h, inventory);
+        r = r ?: takeover_types(p, h, inventory);
+        for (size_t i = 0; i < inventory->n_pgpus && r == 0; i++)
+                r = take_card(p, h, &inventory->pgpus[i]);
+        if (r < 0)
+                return r;
+        miss_cards(p, h, inventory);
+        for (char **problem = inventory->problems; problem && *problem; problem++)
+                log_event(LOG_NOTICE, MSG_TYPE_FILE_PROBLEM, NULL, "Host %s: %s", h->name_label, *problem);
+        takeover_collect_absent(p, h);
+        types_collect(p);
+        return 0;
+}

@@ -1,0 +1,113 @@
+/*
+ * Importing a VM with its VGPUs: everything or nothing
+ *
+ * Groups are found by exactly their GPU_types, types by identifier or names; what is missing is created. A type that no host has shown yet has
+ * size 0: the VM is there, and its start says that no host has the hardware. Everything that can be refused is checked before the first change, and what
+ * is made is taken back if the last check still fails.
+ */
+
+#include "policyd/service/internal.h"
+
+#include "protocol/import.h"
+
+static bool same_types(char *const *a, char *const *b) {
+        size_t n = 0, m = 0;
+
+        for (; a[n]; n++) {
+                bool found = false;
+
+                for (size_t i = 0; b[i] && !found; i++)
+                        found = streq(a[n], b[i]);
+                if (!found)
+                        return false;
+        }
+        while (b[m])
+                m++;
+        return n == m;
+}
+
+/* An empty list of types says nothing about a group, so then the name decides. */
+static GpuGroup *find_group(Policy *p, const ImportVgpu *v) {
+        const PtrArray *groups = &p->pool->objects[CLASS_GPU_GROUP];
+        bool by_name = !v->group_gpu_types[0];
+
+        for (size_t i = 0; i < groups->n; i++) {
+                GpuGroup *g = groups->items[i];
+
+                if (by_name ? !g->gpu_types[0] && streq(g->name_label, v->group_name_label) : same_types(g->gpu_types, v->group_gpu_types))
+                        return g;
+        }
+        return NULL;
+}
+
+static int import_vgpu(Policy *p, Vm *vm, const ImportVgpu *v, size_t index, Refusal *refusal) {
+        uint32_t device;
+        GpuGroup *group;
+        VgpuType *type;
+        Vgpu *made;
+        int r;
+
+        if (!uuid_is_null(&v->uuid) && pool_get(p->pool, CLASS_VGPU, &v->uuid))
+                return refusal_set(refusal, ERROR_INVALID_RECORD, "The import cannot be read: vgpus[%zu].uuid %s is that of a VGPU in the pool.", index, UUID_TEXT(&v->uuid));
+        r = type_from_record(p, &v->type, /* refresh= */ false, &type, refusal);
+        if (r < 0 || refusal->code != ERROR_NONE)
+                return r;
+        group = find_group(p, v);
+        if (!group) {
+                r = policy_check_limit(p, CLASS_GPU_GROUP, 1, refusal);
+                if (r == 0 && refusal->code == ERROR_NONE)
+                        r = group_add(p, isempty(v->group_name_label) ? "Imported GPU group" : v->group_name_label, "", (const char *const *) v->group_gpu_types, &group);
+                if (r < 0 || refusal->code != ERROR_NONE)
+                        return r;
+        }
+        r = rule_vgpu_create(p->pool, vm, group, type, v->device, /* importing= */ true, &device, refusal);
+        if (r < 0 || refusal->code != ERROR_NONE)
+                return r;
+        return vgpu_add(p, vm, group, type, device, &v->uuid, "", &made);
+}
+
+/* Objects with a key from before on, of one class, newest first: what this import made. */
+static void take_back(Policy *p, ObjectClass c, uint64_t before) {
+        const PtrArray *all = &p->pool->objects[c];
+
+        while (all->n > 0 && ((Object *) all->items[all->n - 1])->key >= before)
+                pool_remove(p->pool, all->items[all->n - 1]);
+}
+
+static int import(Policy *p, const ImportRecord *record, Vm **ret, Refusal *refusal) {
+        Vm *vm;
+        int r;
+
+        r = policy_check_limit(p, CLASS_VGPU, record->n_vgpus, refusal);
+        if (r == 0 && refusal->code == ERROR_NONE)
+                r = vm_add(p, &record->vm, &vm, refusal);
+        for (size_t i = 0; i < record->n_vgpus && r == 0 && refusal->code == ERROR_NONE; i++)
+                r = import_vgpu(p, vm, &record->vgpus[i], i, refusal);
+        if (r == 0 && refusal->code == ERROR_NONE)
+                r = platform_vgpu_ensure(p, vm, /* starting= */ false, refusal);
+        if (r == 0 && refusal->code == ERROR_NONE)
+                r = vm_needs_update(p, vm, refusal);
+        if (r == 0 && refusal->code == ERROR_NONE)
+                *ret = vm;
+        return r;
+}
+
+int vms_import(Policy *p, const char *text, Vm **ret, Refusal *refusal) {
+        _cleanup_(import_record_done) ImportRecord record = {};
+        _cleanup_json_ struct json_object *o = NULL;
+        uint64_t before = p->pool->next_key;
+        JsonReader reader = {};
+        int r;
+
+        r = json_parse(&reader, text, strlen(text), &o);
+        r = r ?: import_record_parse(&reader, o, &record);
+        if (r == -EINVAL)
+                return refuse_record(refusal, "import", &reader);
+        r = r ?: import(p, &record, ret, refusal);
+        if (r < 0 || refusal->code != ERROR_NONE) {
+                take_back(p, CLASS_VM, before);
+                take_back(p, CLASS_GPU_GROUP, before);
+                take_back(p, CLASS_VGPU_TYPE, before);
+        }
+        return batch_poison(p, r);
+}

@@ -1,0 +1,245 @@
+/*
+ * VMs: records in, records out, and what placement needs to know of them
+ */
+
+#include "policyd/service/internal.h"
+
+#include <stdio.h>
+
+#include "policyd/store/records.h"
+#include "protocol/import.h"
+
+#define NAME_MAX_BYTES 1024
+
+int refuse_record(Refusal *refusal, const char *what, const JsonReader *reader) {
+        return refusal_set(refusal, ERROR_INVALID_RECORD, "The %s cannot be read: %s.", what, reader->error);
+}
+
+/* What placement needs depends on config and VGPUs; a config that does not tell is the caller's mistake. */
+int vm_needs_update(Policy *p, Vm *vm, Refusal *refusal) {
+        JsonReader reader = {};
+        int r;
+
+        r = vm_refresh_needs(p->pool, &reader, vm);
+        if (r == -EINVAL)
+                return refuse_record(refusal, "VM record", &reader);
+        return r;
+}
+
+static int check_record(Policy *p, const VmRecord *record, Refusal *refusal) {
+        _cleanup_(vm_needs_done) VmNeeds needs = {};
+        PlatformVgpu platform;
+        JsonReader reader = {};
+        size_t mark;
+        int r;
+
+        if (isempty(record->name_label) || strlen(record->name_label) > NAME_MAX_BYTES)
+                return refusal_set(refusal, ERROR_INVALID_RECORD, "The VM record cannot be read: name_label must have 1 to %d bytes.", NAME_MAX_BYTES);
+        if (!uuid_is_null(&record->uuid) && pool_get(p->pool, CLASS_VM, &record->uuid))
+                return refusal_set(refusal, ERROR_INVALID_RECORD, "A VM with uuid %s is in the pool already. Leave the uuid out, or destroy that VM first.", UUID_TEXT(&record->uuid));
+        mark = json_enter(&reader, "config");
+        r = vm_config_needs(&reader, record->config, /* has_vgpu= */ false, &needs);
+        if (r == 0) {
+                json_leave(&reader, mark);
+                r = vm_record_platform_vgpu(&reader, record, &platform);
+        }
+        if (r == -EINVAL)
+                return refuse_record(refusal, "VM record", &reader);
+        return r < 0 ? r : policy_check_limit(p, CLASS_VM, 1, refusal);
+}
+
+static int fill(Policy *p, Vm *vm, const VmRecord *record, Refusal *refusal) {
+        _cleanup_free_ char *platform = json_to_text(record->platform), *config = json_to_text(record->config);
+
+        if (!platform || !config || text_set(&vm->owner, record->owner) < 0 || text_set(&vm->affinity, record->affinity) < 0 ||
+                text_set(&vm->platform, platform) < 0 || text_set(&vm->config, config) < 0)
+                return -ENOMEM;
+        return vm_needs_update(p, vm, refusal);
+}
+
+int vm_add(Policy *p, const VmRecord *record, Vm **ret, Refusal *refusal) {
+        Uuid id = record->uuid;
+        Vm *vm;
+        int r;
+
+        r = check_record(p, record, refusal);
+        if (r < 0 || refusal->code != ERROR_NONE)
+                return r;
+        if (uuid_is_null(&id)) {
+                r = policy_new_uuid(&id);
+                if (r < 0)
+                        return r;
+        }
+        r = pool_add_vm(p->pool, &id, 0, record->name_label, &vm);
+        if (r < 0)
+                return r;
+        batch_open(p);
+        r = fill(p, vm, record, refusal);
+        if (r < 0)
+                return batch_poison(p, r);
+        if (refusal->code != ERROR_NONE) {
+                pool_remove(p->pool, &vm->object);
+                return 0;
+        }
+        *ret = vm;
+        return 0;
+}
+
+int vms_create(Policy *p, const char *text, Vm **ret, Refusal *refusal) {
+        _cleanup_json_ struct json_object *o = NULL;
+        _cleanup_(vm_record_done) VmRecord record = {};
+        JsonReader reader = {};
+        Vm *vm;
+        int r;
+
+        r = json_parse(&reader, text, strlen(text), &o);
+        r = r ?: vm_record_parse(&reader, o, &record);
+        if (r == -EINVAL)
+                return refuse_record(refusal, "VM record", &reader);
+        r = r ?: vm_add(p, &record, &vm, refusal);
+        if (r < 0 || refusal->code != ERROR_NONE)
+                return r;
+        r = platform_vgpu_ensure(p, vm, /* starting= */ false, refusal);
+        if (r < 0)
+                return batch_poison(p, r);
+        if (refusal->code != ERROR_NONE) {
+                pool_remove(p->pool, &vm->object);
+                return 0;
+        }
+        *ret = vm;
+        return 0;
+}
+
+int vms_destroy(Policy *p, Vm *vm, Refusal *refusal) {
+        int r;
+
+        r = rule_vm_destroy(vm, refusal);
+        if (r < 0 || refusal->code != ERROR_NONE)
+                return r;
+        pool_remove(p->pool, &vm->object);
+        batch_open(p);
+        types_collect(p);
+        return 0;
+}
+
+int vms_set_config(Policy *p, Vm *vm, const char *text, Refusal *refusal) {
+        _cleanup_json_ struct json_object *o = NULL;
+        _cleanup_(vm_needs_done) VmNeeds needs = {};
+        _cleanup_free_ char *config = NULL;
+        JsonReader reader = {};
+        int r;
+
+        r = rule_vm_set_config(vm, refusal);
+        if (r < 0 || refusal->code != ERROR_NONE)
+                return r;
+        r = json_parse(&reader, text, strlen(text), &o);
+        r = r ?: vm_config_needs(&reader, o, /* has_vgpu= */ false, &needs);
+        if (r == -EINVAL)
+                return refuse_record(refusal, "config", &reader);
+        if (r < 0)
+                return r;
+        config = json_to_text(o);
+        if (!config)
+                return -ENOMEM;
+        r = text_set(&vm->config, config);
+        if (r < 0)
+                return r;
+        pool_touch(p->pool, &vm->object, 0, /* store= */ true);
+        batch_open(p);
+        return batch_poison(p, vm_needs_update(p, vm, refusal));
+}
+
+int vms_set_names(Policy *p, Vm *vm, const char *name_label_or_null, const char *affinity_or_null, Refusal *refusal) {
+        uint64_t changed = 0;
+        int r = 0;
+
+        if (name_label_or_null && (isempty(name_label_or_null) || strlen(name_label_or_null) > NAME_MAX_BYTES))
+                return refusal_set(refusal, ERROR_INVALID_RECORD, "A VM's name_label must have 1 to %d bytes.", NAME_MAX_BYTES);
+        if (name_label_or_null)
+                r = text_set(&vm->name_label, name_label_or_null);
+        if (r > 0)
+                changed |= VM_NAME_LABEL;
+        if (r >= 0 && affinity_or_null) {
+                r = text_set(&vm->affinity, affinity_or_null);
+                if (r > 0)
+                        changed |= VM_AFFINITY;
+        }
+        if (changed) {
+                pool_touch(p->pool, &vm->object, changed, /* store= */ true);
+                batch_open(p);
+        }
+        return r < 0 ? r : 0;
+}
+
+/* Export: the record that ImportVM of any pool takes. */
+
+static int export_strv(char *const *v, char ***ret) {
+        int r = strv_set(ret, (const char *const *) v);
+
+        return r < 0 ? r : 0;
+}
+
+static int export_type(const VgpuType *t, TypeRecord *ret) {
+        int r;
+
+        ret->identifier = strdup(strempty(t->identifier));
+        ret->implementation = (VgpuImplementation) t->implementation;
+        ret->vendor_name = strdup(strempty(t->vendor_name));
+        ret->model_name = strdup(strempty(t->model_name));
+        ret->framebuffer_size = t->framebuffer_size;
+        ret->max_heads = t->max_heads;
+        ret->max_resolution_x = t->max_resolution_x;
+        ret->max_resolution_y = t->max_resolution_y;
+        ret->size = t->size;
+        ret->experimental = t->experimental;
+        ret->internal_config = json_tokener_parse(isempty(t->internal_config) ? "{}" : t->internal_config);
+        if (!ret->identifier || !ret->vendor_name || !ret->model_name || !ret->internal_config)
+                return -ENOMEM;
+        r = export_strv(t->compatible_in_vm, &ret->compatible_types_in_vm);
+        return r ?: export_strv(t->compatible_on_pgpu, &ret->compatible_types_on_pgpu);
+}
+
+static int export_vgpu(const Vgpu *v, ImportVgpu *ret) {
+        char device[16];
+        int r;
+
+        snprintf(device, sizeof(device), "%u", v->device);
+        ret->device = strdup(device);
+        ret->uuid = v->object.id;
+        ret->group_name_label = strdup(v->group->name_label);
+        if (!ret->device || !ret->group_name_label)
+                return -ENOMEM;
+        r = export_strv(v->group->gpu_types, &ret->group_gpu_types);
+        return r ?: export_type(v->type, &ret->type);
+}
+
+int vms_export(Policy *p, Vm *vm, char **ret_json) {
+        _cleanup_(import_record_done) ImportRecord record = {};
+        _cleanup_json_ struct json_object *o = NULL;
+        int r;
+
+        record.vm.uuid = vm->object.id;
+        record.vm.name_label = strdup(vm->name_label);
+        record.vm.owner = strdup(strempty(vm->owner));
+        record.vm.affinity = strdup(strempty(vm->affinity));
+        record.vm.platform = json_tokener_parse(isempty(vm->platform) ? "{}" : vm->platform);
+        record.vm.config = json_tokener_parse(strempty(vm->config));
+        record.vgpus = calloc(vm->vgpus.n + 1, sizeof(*record.vgpus));
+        if (!record.vm.name_label || !record.vm.owner || !record.vm.affinity || !record.vm.platform || !record.vm.config || !record.vgpus)
+                return -ENOMEM;
+        for (size_t i = 0; i < vm->vgpus.n; i++) {
+                const Vgpu *v = vm->vgpus.items[i];
+
+                /* The one that the platform form asks for is made again where it is imported. */
+                if (v->pinned)
+                        continue;
+                r = export_vgpu(v, &record.vgpus[record.n_vgpus++]);
+                if (r < 0)
+                        return r;
+        }
+        r = import_record_build(&record, &o);
+        if (r < 0)
+                return r;
+        *ret_json = json_to_text(o);
+        return *ret_json ? 0 : -ENOMEM;
+}
