@@ -182,6 +182,10 @@ int control_publish(Control *c, const RunRecord *record) {
         text = json_to_text(o);
         if (!text || asprintf(&line, "%s\n", text) < 0)
                 return -ENOMEM;
+        if (streq_ptr(line, c->line)) {
+                free(line);
+                return 0;
+        }
         free(c->line);
         c->line = line;
 

@@ -142,6 +142,7 @@ int domain_config_lay_out(const StartOrder *order, const char *dm, struct json_o
         struct json_object *c_info, *b_info;
         JsonReader reader = {};
         VmNeeds needs;
+        bool hvm;
         int r;
 
         r = vm_config_needs(&reader, order->vm.config, order->n_vgpus > 0, &needs);
@@ -149,8 +150,9 @@ int domain_config_lay_out(const StartOrder *order, const char *dm, struct json_o
                 return refuse(ERROR_INVALID_RECORD, reader.error, ret_code, ret_error);
         if (r < 0)
                 return r;
+        hvm = needs.hvm;
         vm_needs_done(&needs);
-        if (!needs.hvm && (order->n_vgpus > 0 || order->n_pcis > 0))
+        if (!hvm && (order->n_vgpus > 0 || order->n_pcis > 0))
                 return refuse(ERROR_FEATURE_REQUIRES_HVM, "A VM with a GPU must be of type hvm: change c_info.type in its config.",
                         ret_code, ret_error);
 

@@ -95,7 +95,7 @@ static int on_child(sd_event_source *source, const struct signalfd_siginfo *info
 }
 
 int reaper_attach(sd_event *event) {
-        sd_event_source *source;
+        _cleanup_(sd_event_source_unrefp) sd_event_source *source = NULL;
         int r;
 
         r = sd_event_add_signal(event, &source, SIGCHLD, on_child, NULL);
