@@ -1,0 +1,149 @@
+/*
+ * The command line, taken apart
+ */
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "policyd/ctl/args.h"
+
+#define WORD_MAX 64
+
+static int refuse(char **ret_error, const char *format, ...) _printf_(2, 3);
+
+static int refuse(char **ret_error, const char *format, ...) {
+        va_list ap;
+        int r;
+
+        va_start(ap, format);
+        r = vasprintf(ret_error, format, ap);
+        va_end(ap);
+        return r < 0 ? -ENOMEM : -EINVAL;
+}
+
+void args_done(Args *a) {
+        for (size_t i = 0; i < a->n; i++)
+                free(a->args[i].key);
+        *a = (Args){};
+}
+
+const char *args_get(const Args *a, const char *key) {
+        for (size_t i = 0; i < a->n; i++)
+                if (streq(a->args[i].key, key))
+                        return a->args[i].value;
+        return NULL;
+}
+
+static int add(Args *a, const char *key, size_t n, const char *value, char **ret_error) {
+        _cleanup_free_ char *lower = strndup(key, n);
+
+        if (!lower)
+                return -ENOMEM;
+        for (char *p = lower; *p; p++)
+                *p = (char) tolower((unsigned char) *p);
+        if (args_get(a, lower))
+                return refuse(ret_error, "'%s' is given twice", lower);
+        if (a->n >= ARGS_MAX)
+                return refuse(ret_error, "more than %d arguments", ARGS_MAX);
+        a->args[a->n++] = (Arg){ .key = take_ptr(lower), .value = value };
+        return 0;
+}
+
+static int parse_option(Args *a, const char *const *rest, size_t *i, char **ret_error) {
+        const char *option = rest[*i] + 2, *value;
+
+        if (streq(option, "minimal"))
+                a->minimal = true;
+        else if (streq(option, "json"))
+                a->json = true;
+        else if (streq(option, "async"))
+                a->async = true;
+        else if (streq(option, "help"))
+                a->help = true;
+        else if (streq(option, "version"))
+                a->version = true;
+        else if ((value = startswith(option, "host=")))
+                a->host = value;
+        else if (streq(option, "host")) {
+                if (!rest[*i + 1])
+                        return refuse(ret_error, "--host needs USER@MASTER");
+                a->host = rest[++*i];
+        } else if (*option && !strchr(option, '='))
+                return add(a, option, strlen(option), "true", ret_error);
+        else
+                return refuse(ret_error, "'%s' is no option; there are --minimal, --json, --async, --host USER@MASTER, "
+                        "--help and --version; everything else is key=value", rest[*i]);
+        return 0;
+}
+
+static int parse_one(Args *a, const char *const *rest, size_t *i, char **ret_error) {
+        const char *text = rest[*i], *equals;
+
+        if (startswith(text, "--"))
+                return parse_option(a, rest, i, ret_error);
+        if (streq(text, "-h")) {
+                a->help = true;
+                return 0;
+        }
+        if (!a->verb) {
+                a->verb = text;
+                return 0;
+        }
+        equals = strchr(text, '=');
+        /* `xenvgpu help VERB` is the one bare word. */
+        if (!equals && streq(a->verb, "help"))
+                return add(a, "verb", 4, text, ret_error);
+        if (!equals || equals == text)
+                return refuse(ret_error, "'%s' is not key=value", text);
+        return add(a, text, (size_t) (equals - text), equals + 1, ret_error);
+}
+
+int args_parse(int argc, char *const *argv, Args *ret, char **ret_error) {
+        Args a = {};
+        int r = 0;
+
+        for (size_t i = 1; r >= 0 && i < (size_t) argc; i++)
+                r = parse_one(&a, (const char *const *) argv, &i, ret_error);
+        if (r >= 0 && a.minimal && a.json)
+                r = refuse(ret_error, "--minimal and --json exclude each other");
+        if (r < 0) {
+                args_done(&a);
+                return r;
+        }
+        *ret = a;
+        return 0;
+}
+
+bool words_contain(const char *words, const char *word) {
+        size_t n = strlen(word);
+
+        for (const char *p = strempty(words); *p;) {
+                size_t length = strcspn(p, " ");
+
+                if (length == n && strncasecmp(p, word, n) == 0)
+                        return true;
+                p += length;
+                p += strspn(p, " ");
+        }
+        return false;
+}
+
+size_t edit_distance(const char *a, const char *b) {
+        size_t row[WORD_MAX + 1], n = strlen(b), diagonal, above;
+
+        if (n > WORD_MAX)
+                return SIZE_MAX;
+        for (size_t j = 0; j <= n; j++)
+                row[j] = j;
+        for (size_t i = 0; a[i]; i++) {
+                diagonal = row[0];
+                row[0] = i + 1;
+                for (size_t j = 0; j < n; j++) {
+                        above = row[j + 1];
+                        row[j + 1] = MIN_OF(MIN_OF(above, row[j]) + 1, diagonal + (a[i] != b[j]));
+                        diagonal = above;
+                }
+        }
+        return row[n];
+}

@@ -1,0 +1,39 @@
+#pragma once
+
+/*
+ * The command line, taken apart
+ *
+ *   xenvgpu VERB key=value… [--minimal|--json] [--async] [--host USER@MASTER] [--KEY]
+ *
+ * Keys are kept in lower case; "--force" is "force=true", as with xe. Pure.
+ */
+
+#include "common/macros.h"
+
+#define ARGS_MAX 128
+
+typedef struct Arg {
+        char *key; /* lower case */
+        const char *value;
+} Arg;
+
+typedef struct Args {
+        const char *verb; /* NULL: none given */
+        Arg args[ARGS_MAX];
+        size_t n;
+        bool minimal, json, async, help, version;
+        const char *host; /* NULL: this machine */
+} Args;
+
+/* 0; -EINVAL with a sentence in *ret_error (caller frees), or -ENOMEM. */
+int args_parse(int argc, char *const *argv, Args *ret, char **ret_error);
+void args_done(Args *a);
+
+/* The value of a key, or NULL. */
+const char *args_get(const Args *a, const char *key);
+
+/* Whether a blank-separated list names the word, in any case. */
+bool words_contain(const char *words, const char *word);
+
+/* How many edits make one word of the other; for "did you mean". */
+size_t edit_distance(const char *a, const char *b);

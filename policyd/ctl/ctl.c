@@ -1,0 +1,143 @@
+/*
+ * One run of the command line: errors, and objects by name
+ */
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "common/json/json-get.h"
+#include "common/parse.h"
+#include "common/strbuf.h"
+#include "policyd/ctl/ctl.h"
+#include "protocol/errors.h"
+#include "protocol/names.h"
+
+const char *ctl_arg(const Ctl *ctl, const char *key) {
+        return args_get(&ctl->args, key);
+}
+
+int ctl_usage(const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        fputs("xenvgpu: ", stderr);
+        vfprintf(stderr, format, ap);
+        fputc('\n', stderr);
+        va_end(ap);
+        return EXIT_USAGE;
+}
+
+int ctl_flag(const Ctl *ctl, const char *key, bool *ret) {
+        const char *text = ctl_arg(ctl, key);
+        bool value = false;
+
+        if (text && parse_boolean(text, &value) < 0)
+                return ctl_usage("%s=%s is neither true nor false", key, text);
+        *ret = value;
+        return 0;
+}
+
+/* "org.freedesktop.DBus.Error.AccessDenied" becomes ACCESS_DENIED. */
+static void print_foreign_code(const char *name) {
+        const char *dot = strrchr(name, '.'), *word = dot ? dot + 1 : name;
+
+        for (const char *p = word; *p; p++) {
+                if (p > word && isupper((unsigned char) *p) && islower((unsigned char) p[-1]))
+                        fputc('_', stderr);
+                fputc(toupper((unsigned char) *p), stderr);
+        }
+}
+
+int ctl_say_error(const char *name, const char *message) {
+        ErrorCode code = error_code_from_name(name);
+
+        fputs("error: ", stderr);
+        if (code >= 0)
+                fputs(error_code_xapi(code), stderr);
+        else
+                print_foreign_code(name);
+        fprintf(stderr, ": %s\n", message);
+        return EXIT_REFUSED;
+}
+
+int ctl_failed(int r, const ClientError *error) {
+        switch (r) {
+        case -EREMOTEIO:
+                return ctl_say_error(strempty(error->name), strempty(error->message));
+        case -ECONNREFUSED:
+                fprintf(stderr, "error: POLICYD_UNREACHABLE: policyd cannot be reached: %s\n", strempty(error->message));
+                return EXIT_UNREACHABLE;
+        case -ETIMEDOUT:
+                fprintf(stderr, "error: POLICYD_UNREACHABLE: policyd did not answer in time: %s\n", strempty(error->message));
+                return EXIT_UNREACHABLE;
+        default:
+                fprintf(stderr, "error: INTERNAL_ERROR: %s\n", strerror(-r));
+                return EXIT_REFUSED;
+        }
+}
+
+int ctl_load(Ctl *ctl) {
+        _cleanup_client_error_ ClientError error = {};
+        int r = view_load(ctl->view, &error);
+
+        return r < 0 ? ctl_failed(r, &error) : 0;
+}
+
+/* A PGPU has no name of its own: its address, if only one host has it, or HOST/ADDRESS, as lists show it. -ENOENT: not this way. */
+static int find_pgpu(Ctl *ctl, const ClassInfo *class, const char *text, char **ret_path) {
+        _cleanup_free_ ViewObject **list = NULL;
+        const ViewObject *found = NULL;
+        size_t n, n_found = 0;
+
+        if (ctl_load(ctl) != 0 || view_list(ctl->view, class, &list, &n) < 0)
+                return -EIO;
+        for (size_t i = 0; i < n; i++) {
+                const char *host = object_text(object_ref(ctl->view, list[i], "Host"), "NameLabel"),
+                           *address = object_text(list[i], "PCIID"), *rest = startswith(text, host);
+
+                if (!streq(address, text) && !(rest && *rest == '/' && streq(rest + 1, address)))
+                        continue;
+                found = list[i];
+                n_found++;
+        }
+        if (n_found != 1)
+                return -ENOENT;
+        *ret_path = strdup(found->path);
+        return *ret_path ? 0 : -ENOMEM;
+}
+
+int ctl_find(Ctl *ctl, const ClassInfo *class, const char *text, char **ret_path) {
+        _cleanup_json_ struct json_object *path = NULL;
+        _cleanup_client_error_ ClientError error = {};
+        int r;
+
+        r = client_call(ctl->client, POLICY_PATH, POLICY_IFACE_MANAGER, "Find", &error, &path, "ss", class->word, text);
+        if (r == -EREMOTEIO && streq(class->name, "pgpu") && find_pgpu(ctl, class, text, ret_path) >= 0)
+                return 0;
+        if (r < 0)
+                return ctl_failed(r, &error);
+        *ret_path = strdup(strempty(json_object_get_string(path)));
+        return *ret_path ? 0 : ctl_failed(-ENOMEM, &error);
+}
+
+int ctl_find_key(Ctl *ctl, const char *key, const char *class_name, char **ret_path) {
+        return ctl_find(ctl, class_find(class_name), ctl_arg(ctl, key), ret_path);
+}
+
+int ctl_print_text(Ctl *ctl, const char *text) {
+        _cleanup_json_ struct json_object *o = NULL;
+
+        if (!ctl->args.json) {
+                puts(text);
+                return 0;
+        }
+        o = json_object_new_string(text);
+        return o && print_json(stdout, o) >= 0 ? 0 : EXIT_REFUSED;
+}
+
+int ctl_print_created(Ctl *ctl, struct json_object *path) {
+        char uuid[37];
+
+        return ctl_print_text(ctl, path_to_uuid(strempty(json_object_get_string(path)), uuid));
+}

@@ -1,0 +1,62 @@
+#pragma once
+
+/*
+ * One run of the command line
+ *
+ * A verb returns the exit status. What went wrong is printed where it happens, in one form: "error: CODE: sentence" for what the pool
+ * refused or failed, "xenvgpu: sentence" for a command that makes no sense.
+ */
+
+#include "policyd/ctl/args.h"
+#include "policyd/ctl/print.h"
+#include "policyd/ctl/view.h"
+
+enum {
+        EXIT_DONE = 0,
+        EXIT_REFUSED = 1,
+        EXIT_USAGE = 2,
+        EXIT_UNREACHABLE = 3,
+};
+
+typedef struct Ctl {
+        Args args;
+        const ClassInfo *class; /* of a generic verb, else NULL */
+        Client *client;
+        View *view;
+        bool out_is_terminal, err_is_terminal, utf8;
+        unsigned width; /* of the terminal, or 80 */
+} Ctl;
+
+/* A value given on the command line, or NULL. */
+const char *ctl_arg(const Ctl *ctl, const char *key);
+/* A boolean key; absent is false. 0 or EXIT_USAGE. */
+int ctl_flag(const Ctl *ctl, const char *key, bool *ret);
+
+int ctl_usage(const char *format, ...) _printf_(1, 2);
+/* Prints "error: CODE: sentence" for a D-Bus error name and returns the exit status. */
+int ctl_say_error(const char *name, const char *message);
+/* The same for the outcome of a call. */
+int ctl_failed(int r, const ClientError *error);
+
+/* A method of an object. 0 or the exit status, with the error printed. */
+#define ctl_call(ctl, path, interface, method, ret, ...)                                                \
+        ({                                                                                              \
+                _cleanup_client_error_ ClientError _e_ = {};                                            \
+                int _r_ = client_call((ctl)->client, (path), (interface), (method), &_e_, (ret), __VA_ARGS__); \
+                _r_ < 0 ? ctl_failed(_r_, &_e_) : 0;                                                    \
+        })
+
+/* An object by uuid or unique name; its path, which the caller frees. 0 or the exit status. */
+int ctl_find(Ctl *ctl, const ClassInfo *class, const char *text, char **ret_path);
+/* By the value of a required key. */
+int ctl_find_key(Ctl *ctl, const char *key, const char *class_name, char **ret_path);
+/* The whole pool into the view. 0 or the exit status. */
+int ctl_load(Ctl *ctl);
+
+/* A new object's uuid alone on a line. */
+int ctl_print_created(Ctl *ctl, struct json_object *path);
+int ctl_print_text(Ctl *ctl, const char *text);
+
+/* Waits for a job that the last call returned: progress on a terminal, its error in the end. See job.c. */
+int job_subscribe(Ctl *ctl);
+int job_wait(Ctl *ctl, const char *path);

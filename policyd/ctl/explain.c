@@ -1,0 +1,99 @@
+/*
+ * policyd's JSON answers for people
+ */
+
+#include <inttypes.h>
+
+#include "common/json/json-get.h"
+#include "common/strbuf.h"
+#include "policyd/ctl/ctl.h"
+#include "policyd/ctl/explain.h"
+
+#define NAME_WIDTH_MAX 40
+
+static int parse_answer(const char *json, struct json_object **ret) {
+        JsonReader reader = {};
+        int r = json_parse(&reader, json, strlen(json), ret);
+
+        if (r < 0)
+                return ctl_say_error("org.xenvgpu.Error.InternalError", r == -EINVAL ? reader.error : strerror(-r));
+        return 0;
+}
+
+static struct json_object *member(struct json_object *o, const char *name) {
+        struct json_object *value;
+
+        return json_object_is_type(o, json_type_object) && json_object_object_get_ex(o, name, &value) ? value : NULL;
+}
+
+static const char *text(struct json_object *o, const char *name) {
+        return strempty(json_object_get_string(member(o, name)));
+}
+
+static size_t length(struct json_object *array) {
+        return json_object_is_type(array, json_type_array) ? json_object_array_length(array) : 0;
+}
+
+static void print_type_row(FILE *out, struct json_object *type, int width) {
+        struct json_object *reason = member(type, "reason");
+        uint64_t free_slots = json_object_get_uint64(member(type, "free"));
+
+        fprintf(out, "    %-*s %6s %6s %9s %8s %6" PRIu64, width, text(type, "model_name"), text(type, "total"), text(type, "used"),
+                text(type, "scheduled"), text(type, "reserved"), free_slots);
+        if (free_slots == 0 && reason)
+                fprintf(out, "  %s", text(reason, "code"));
+        fputc('\n', out);
+        if (free_slots == 0 && *text(reason, "message"))
+                fprintf(out, "        %s\n", text(reason, "message"));
+}
+
+static void print_group(FILE *out, struct json_object *group) {
+        struct json_object *types = member(group, "types");
+        int width = (int) strlen("TYPE");
+
+        for (size_t i = 0; i < length(types); i++)
+                width = MAX_OF(width, (int) strlen(text(json_object_array_get_idx(types, i), "model_name")));
+        width = MIN_OF(width, NAME_WIDTH_MAX);
+
+        fprintf(out, "%s (%s)\n", text(group, "name_label"), text(group, "algorithm"));
+        if (length(types) == 0) {
+                fputs("    no types: no PGPU of the group supports any\n\n", out);
+                return;
+        }
+        fprintf(out, "    %-*s %6s %6s %9s %8s %6s\n", width, "TYPE", "TOTAL", "USED", "SCHEDULED", "RESERVED", "FREE");
+        for (size_t i = 0; i < length(types); i++)
+                print_type_row(out, json_object_array_get_idx(types, i), width);
+        fputc('\n', out);
+}
+
+int capacity_print(FILE *out, const char *json, const char *group, bool as_json) {
+        _cleanup_json_ struct json_object *answer = NULL;
+        struct json_object *groups;
+        int r;
+
+        r = parse_answer(json, &answer);
+        if (r != 0)
+                return r;
+        if (as_json)
+                return print_json(out, answer) < 0 ? EXIT_REFUSED : EXIT_DONE;
+
+        groups = member(answer, "groups");
+        for (size_t i = 0; i < length(groups); i++) {
+                struct json_object *g = json_object_array_get_idx(groups, i);
+
+                if (!group || streq(text(g, "uuid"), group))
+                        print_group(out, g);
+        }
+        if (length(groups) == 0)
+                fputs("The pool has no GPU groups.\n", out);
+        return EXIT_DONE;
+}
+
+int explain_print(FILE *out, const char *json, bool as_json) {
+        _cleanup_json_ struct json_object *answer = NULL;
+        int r = parse_answer(json, &answer);
+
+        if (r != 0)
+                return r;
+        return print_json(out, answer) < 0 ? EXIT_REFUSED : EXIT_DONE;
+}

@@ -1,0 +1,14 @@
+#pragma once
+
+/*
+ * policyd's JSON answers for people: VM.Explain() and Manager.Capacity()
+ *
+ * Both print the text as it is with as_json. They return the exit status.
+ */
+
+#include <stdbool.h>
+#include <stdio.h>
+
+int explain_print(FILE *out, const char *json, bool as_json);
+/* group NULL: every group; else its uuid. */
+int capacity_print(FILE *out, const char *json, const char *group, bool as_json);

@@ -1,0 +1,51 @@
+/*
+ * Files named on the command line
+ */
+
+#include <stdio.h>
+
+#include "common/io/file.h"
+#include "policyd/ctl/ctl.h"
+#include "policyd/ctl/file-argument.h"
+
+static int read_standard_input(char **ret, size_t *ret_size) {
+        _cleanup_free_ char *data = malloc(FILE_ARGUMENT_MAX + 2);
+        size_t n;
+
+        if (!data)
+                return -ENOMEM;
+        n = fread(data, 1, FILE_ARGUMENT_MAX + 1, stdin);
+        if (ferror(stdin))
+                return -EIO;
+        if (n > FILE_ARGUMENT_MAX)
+                return -EFBIG;
+        data[n] = 0;
+        *ret = take_ptr(data);
+        *ret_size = n;
+        return 0;
+}
+
+int file_argument_read(const char *argument, char **ret, size_t *ret_size) {
+        const char *path = *argument == '@' ? argument + 1 : argument;
+        int r;
+
+        r = streq(path, "-") ? read_standard_input(ret, ret_size) : file_read(path, FILE_ARGUMENT_MAX, ret, ret_size);
+        if (r == -EFBIG)
+                return ctl_usage("'%s' is larger than %u MiB", path, FILE_ARGUMENT_MAX >> 20);
+        return r < 0 ? ctl_usage("cannot read '%s': %s", path, strerror(-r)) : 0;
+}
+
+int file_argument_write(const char *argument, const char *text) {
+        int r;
+
+        if (isempty(argument) || streq(argument, "-")) {
+                puts(text);
+                return 0;
+        }
+        r = file_write_atomic(*argument == '@' ? argument + 1 : argument, text, strlen(text), 0644);
+        if (r < 0) {
+                fprintf(stderr, "error: IO_ERROR: cannot write '%s': %s\n", argument, strerror(-r));
+                return EXIT_REFUSED;
+        }
+        return 0;
+}

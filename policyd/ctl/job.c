@@ -1,0 +1,129 @@
+/*
+ * Waiting for a job
+ *
+ * Subscribed before the call that makes the job, so that its end cannot be missed. A terminal sees a bar on stderr; a pipe nothing. Should
+ * policyd go away meanwhile, the job is not lost: it goes on when policyd is back, and its uuid is said.
+ */
+
+#include <stdio.h>
+
+#include "common/json/json-get.h"
+#include "policyd/ctl/ctl.h"
+#include "protocol/names.h"
+
+#define BAR_CELLS 24
+#define RULE "type='signal',sender='" POLICY_BUS_NAME "',"
+
+int job_subscribe(Ctl *ctl) {
+        static const char *const rules[] = {
+                RULE "interface='org.freedesktop.DBus.Properties',member='PropertiesChanged',arg0='" POLICY_IFACE_JOB "'",
+                RULE "interface='" POLICY_IFACE_MANAGER "',member='JobRemoved'",
+                "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" POLICY_BUS_NAME "'",
+        };
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(rules); i++) {
+                _cleanup_client_error_ ClientError error = {};
+
+                r = client_subscribe(ctl->client, rules[i], &error);
+                if (r < 0)
+                        return ctl_failed(r, &error);
+        }
+        return 0;
+}
+
+static void draw_bar(const Ctl *ctl, const ViewObject *job) {
+        struct json_object *progress = object_property(job, "Progress");
+        double done = progress ? json_object_get_double(progress) : 0;
+        int cells = (int) (done * BAR_CELLS);
+
+        if (!ctl->err_is_terminal)
+                return;
+        fputs("\r\033[K[", stderr);
+        for (int i = 0; i < BAR_CELLS; i++)
+                fputs(i < cells ? (ctl->utf8 ? "█" : "#") : (ctl->utf8 ? "░" : "."), stderr);
+        fprintf(stderr, "] %3.0f%%  %s", done * 100, object_text(job, "Stage"));
+        fflush(stderr);
+}
+
+static void clear_bar(const Ctl *ctl) {
+        if (ctl->err_is_terminal) {
+                fputs("\r\033[K", stderr);
+                fflush(stderr);
+        }
+}
+
+static bool is_final(const ViewObject *job) {
+        const char *state = object_text(job, "State");
+
+        return streq(state, "done") || streq(state, "failed") || streq(state, "cancelled");
+}
+
+static int outcome(const ViewObject *job) {
+        struct json_object *error = object_property(job, "Error");
+        const char *state = object_text(job, "State"),
+                   *name = json_nth_text(error, 0),
+                   *message = json_nth_text(error, 1);
+
+        if (streq(state, "done"))
+                return EXIT_DONE;
+        if (!*name)
+                return streq(state, "cancelled") ? ctl_say_error("org.xenvgpu.Error.OperationCancelled", "The job was cancelled.")
+                                                 : ctl_say_error("org.xenvgpu.Error.InternalError", "The job failed without a reason.");
+        return ctl_say_error(name, message);
+}
+
+static int policyd_went(const char *path) {
+        char uuid[37];
+
+        fprintf(stderr,
+                "error: POLICYD_UNREACHABLE: policyd went away; the job goes on when it is back: xenvgpu job-wait uuid=%s\n",
+                path_to_uuid(path, uuid));
+        return EXIT_UNREACHABLE;
+}
+
+/* Until a signal concerns our job. 0, or the exit status. */
+static int wait_for_change(Ctl *ctl, const char *path) {
+        for (;;) {
+                _cleanup_client_signal_ ClientSignal signal = {};
+                int r = client_wait_signal(ctl->client, -1, &signal);
+
+                if (r < 0)
+                        return r == -ECONNREFUSED ? policyd_went(path) : ctl_failed(r, &(ClientError){});
+                if (streq(signal.member, "NameOwnerChanged")) {
+                        if (isempty(json_nth_text(signal.args, 2)))
+                                return policyd_went(path);
+                        return 0;
+                }
+                if (streq(signal.path, path))
+                        return 0;
+                if (streq(signal.member, "JobRemoved") &&
+                        streq(json_nth_text(signal.args, 0), path))
+                        return 0;
+        }
+}
+
+int job_wait(Ctl *ctl, const char *path) {
+        int r;
+
+        for (;;) {
+                const ViewObject *job;
+
+                view_forget(ctl->view, path);
+                job = view_get(ctl->view, path);
+                if (!job) {
+                        clear_bar(ctl);
+                        return ctl_say_error("org.xenvgpu.Error.NoSuchObject", "The job is gone.");
+                }
+                if (is_final(job)) {
+                        clear_bar(ctl);
+                        return outcome(job);
+                }
+                draw_bar(ctl, job);
+                r = wait_for_change(ctl, path);
+                if (r != 0) {
+                        clear_bar(ctl);
+                        return r;
+                }
+        }
+}

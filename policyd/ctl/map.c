@@ -1,0 +1,328 @@
+/*
+ * The pool map, drawn
+ *
+ *   alpha  online, 60 GiB of 64 GiB free
+ *   ┌ GRID K1 ───────────────────────────────────────────────────────┐
+ *   │ 83:00.0 GRID K100  3/8 │■ a    │■ b    │□ c    │·      │·      …│
+ *   │ 84:00.0 idle           │8× GRID K100, 4× GRID K140Q            │
+ *   └────────────────────────────────────────────────────────────────┘
+ *
+ * Each line is as wide as the terminal. Colours only repeat what the marks say, so that a pipe, a dumb terminal and the colour-blind
+ * see the same map.
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <wchar.h>
+
+#include "common/parse.h"
+#include "common/strbuf.h"
+#include "policyd/ctl/map.h"
+
+#define ADDRESS_WIDTH 7
+#define TYPE_WIDTH 12
+#define COUNT_WIDTH 5
+#define LEFT_WIDTH (ADDRESS_WIDTH + 1 + TYPE_WIDTH + 1 + COUNT_WIDTH)
+
+typedef struct Glyphs {
+        const char *top_left, *top_right, *bottom_left, *bottom_right, *line, *wall, *resident, *scheduled, *free, *cut, *times;
+} Glyphs;
+
+static const Glyphs unicode = { "┌", "┐", "└", "┘", "─", "│", "■", "□", "·", "…", "×" };
+static const Glyphs ascii = { "+", "+", "+", "+", "-", "|", "#", "o", ".", "~", "x" };
+
+typedef enum Paint {
+        PAINT_PLAIN,
+        PAINT_RESIDENT,
+        PAINT_SCHEDULED,
+        PAINT_DIM,
+        PAINT_BOLD,
+        PAINT_BAD,
+        PAINT_CARD, /* and the next ones: frames of neighbouring cards differ */
+        PAINT_CARD_2,
+        _PAINT_MAX,
+} Paint;
+
+static const char *const paints[_PAINT_MAX] = {
+        [PAINT_PLAIN] = "",
+        [PAINT_RESIDENT] = "\033[30;42m",
+        [PAINT_SCHEDULED] = "\033[30;43m",
+        [PAINT_DIM] = "\033[2m",
+        [PAINT_BOLD] = "\033[1m",
+        [PAINT_BAD] = "\033[31m",
+        [PAINT_CARD] = "\033[36m",
+        [PAINT_CARD_2] = "\033[35m",
+};
+
+typedef struct Pen {
+        FILE *out;
+        const MapStyle *style;
+        const Glyphs *glyphs;
+} Pen;
+
+static void paint(const Pen *pen, Paint p, const char *text) {
+        if (pen->style->colour && *paints[p])
+                fprintf(pen->out, "%s%s\033[0m", paints[p], text);
+        else
+                fputs(text, pen->out);
+}
+
+/* One character of a text and the columns it takes; what a terminal could act on becomes '?'. */
+static size_t next_character(const Pen *pen, const char *text, const char **ret, unsigned *ret_columns) {
+        mbstate_t state = {};
+        wchar_t c;
+        size_t n = pen->style->utf8 ? mbrtowc(&c, text, strlen(text), &state) : 1;
+        int columns;
+
+        if (!pen->style->utf8) {
+                *ret = (unsigned char) *text >= 0x20 && (unsigned char) *text < 0x7f ? text : "?";
+                *ret_columns = 1;
+                return 1;
+        }
+        columns = n == (size_t) -1 || n == (size_t) -2 ? -1 : wcwidth(c);
+        *ret = columns >= 0 ? text : "?";
+        *ret_columns = columns >= 0 ? (unsigned) columns : 1;
+        return n == (size_t) -1 || n == (size_t) -2 || n == 0 ? 1 : n;
+}
+
+static unsigned text_columns(const Pen *pen, const char *text) {
+        unsigned total = 0, columns;
+        const char *shown;
+
+        while (*text) {
+                text += next_character(pen, text, &shown, &columns);
+                total += columns;
+        }
+        return total;
+}
+
+/* Cut or filled up to exactly so many columns. */
+static void add_fitted(const Pen *pen, StrBuf *b, const char *text, unsigned width) {
+        bool cut = text_columns(pen, text) > width;
+        unsigned room = cut && width > 0 ? width - 1 : width, used = 0, columns;
+        const char *shown;
+
+        while (*text) {
+                size_t n = next_character(pen, text, &shown, &columns);
+
+                if (used + columns > room)
+                        break;
+                strbuf_add_n(b, shown, shown == text ? n : 1);
+                used += columns;
+                text += n;
+        }
+        if (cut && width > 0) {
+                strbuf_add(b, pen->glyphs->cut);
+                used++;
+        }
+        for (; used < width; used++)
+                strbuf_add(b, " ");
+}
+
+static void paint_fitted(const Pen *pen, Paint p, const char *text, unsigned width) {
+        _cleanup_strbuf_ StrBuf b = {};
+
+        add_fitted(pen, &b, text, width);
+        if (b.text)
+                paint(pen, p, b.text);
+}
+
+static Paint card_paint(size_t index) {
+        return index % 2 ? PAINT_CARD_2 : PAINT_CARD;
+}
+
+static void draw_frame(const Pen *pen, Paint p, const char *left, const char *right, const char *title) {
+        _cleanup_strbuf_ StrBuf b = {};
+        unsigned used = 2;
+
+        strbuf_add(&b, left);
+        if (title) {
+                strbuf_addf(&b, " %s ", title);
+                used += text_columns(pen, title) + 2;
+        }
+        for (; used < pen->style->width; used++)
+                strbuf_add(&b, pen->glyphs->line);
+        strbuf_add(&b, right);
+        paint(pen, p, strempty(b.text));
+        fputc('\n', pen->out);
+}
+
+/* Without the domain where it is 0, which it nearly always is. */
+static const char *short_address(const ViewObject *pgpu) {
+        const char *address = object_text(pgpu, "PCIID"), *rest = startswith(address, "0000:");
+
+        return rest ? rest : address;
+}
+
+static void draw_cell(const Pen *pen, const MapSlot *slot, unsigned width) {
+        const Glyphs *g = pen->glyphs;
+        _cleanup_strbuf_ StrBuf b = {};
+
+        strbuf_add(&b, !slot ? g->free : slot->scheduled ? g->scheduled : g->resident);
+        if (slot && width > 2)
+                strbuf_addf(&b, " %s", *object_text(slot->vm, "NameLabel") ? object_text(slot->vm, "NameLabel") : slot->vgpu->uuid);
+        paint_fitted(pen, !slot ? PAINT_DIM : slot->scheduled ? PAINT_SCHEDULED : PAINT_RESIDENT, strempty(b.text), width);
+}
+
+/* Where a share of the bar ends, in columns: rounding never adds up to more than the bar. */
+static unsigned column_at(uint64_t position, uint64_t size, unsigned width) {
+        return (unsigned) (position * width / size);
+}
+
+/* One cell: a wall (but before the first) and its content. */
+static void draw_share(const Pen *pen, const MapPgpu *p, const MapSlot *slot, uint64_t from, uint64_t size, unsigned bar) {
+        unsigned start = column_at(from, p->size, bar), end = column_at(MIN_OF(from + size, p->size), p->size, bar), n = end - start;
+
+        if (n == 0)
+                return;
+        if (start > 0 && n > 1) {
+                paint(pen, PAINT_DIM, pen->glyphs->wall);
+                n--;
+        }
+        draw_cell(pen, slot, n);
+}
+
+static void draw_slots(const Pen *pen, const MapPgpu *p, unsigned bar) {
+        uint64_t at = 0, step = object_number(p->type, "Size");
+
+        for (size_t i = 0; i < p->n_slots && at < p->size; i++) {
+                draw_share(pen, p, &p->slots[i], at, p->slots[i].size, bar);
+                at += p->slots[i].size;
+        }
+        /* Free room in steps of the type that runs there; what is less than one step is no room, but it has a width. */
+        while (at < p->size) {
+                uint64_t size = step > 0 && at + step <= p->size ? step : p->size - at;
+
+                draw_share(pen, p, NULL, at, size, bar);
+                at += size;
+        }
+}
+
+/* "8x GRID K100, 4x GRID K140Q" of the types that a list names. */
+static char *list_types(const Pen *pen, View *v, const MapPgpu *p, const char *property, const char *but_not_in) {
+        StrBuf b = {};
+
+        for (size_t i = 0; i < object_n_refs(p->pgpu, property); i++) {
+                const ViewObject *type = object_nth_ref(v, p->pgpu, property, i);
+                bool skip = !type;
+
+                for (size_t k = 0; but_not_in && !skip && k < object_n_refs(p->pgpu, but_not_in); k++)
+                        skip = object_nth_ref(v, p->pgpu, but_not_in, k) == type;
+                if (skip)
+                        continue;
+                strbuf_add(&b, b.len > 0 ? ", " : "");
+                if (!but_not_in)
+                        strbuf_addf(&b, "%" PRIu64 "%s ", map_instances(p->size, type), pen->glyphs->times);
+                strbuf_add(&b, object_text(type, "ModelName"));
+        }
+        return strbuf_take(&b);
+}
+
+static void draw_idle(const Pen *pen, View *v, const MapPgpu *p, unsigned bar, bool offline) {
+        _cleanup_free_ char *types = list_types(pen, v, p, "EnabledVGPUTypes", NULL);
+
+        paint_fitted(pen, PAINT_DIM, offline ? "" : *strempty(types) ? types : "no type is enabled", bar);
+}
+
+static void draw_left(const Pen *pen, const MapPgpu *p) {
+        const char *type = p->n_slots == 0 ? "idle" : p->type ? object_text(p->type, "ModelName") : "several";
+        char count[48] = "";
+        uint64_t instances = map_instances(p->size, p->type);
+
+        if (p->n_slots > 0 && instances > 0)
+                snprintf(count, sizeof(count), "%zu/%" PRIu64, p->n_slots, instances);
+        else if (p->n_slots > 0)
+                snprintf(count, sizeof(count), "%zu", p->n_slots);
+
+        fputc(' ', pen->out);
+        paint_fitted(pen, PAINT_PLAIN, short_address(p->pgpu), ADDRESS_WIDTH);
+        fputc(' ', pen->out);
+        paint_fitted(pen, p->n_slots > 0 ? PAINT_BOLD : PAINT_DIM, type, TYPE_WIDTH);
+        fputc(' ', pen->out);
+        paint_fitted(pen, PAINT_PLAIN, count, COUNT_WIDTH);
+        fputc(' ', pen->out);
+}
+
+/* A line inside a frame that is text only. */
+static void draw_note(const Pen *pen, Paint frame, const char *text) {
+        paint(pen, frame, pen->glyphs->wall);
+        paint_fitted(pen, PAINT_DIM, "", ADDRESS_WIDTH + 2);
+        paint_fitted(pen, PAINT_DIM, text, pen->style->width - ADDRESS_WIDTH - 4);
+        paint(pen, frame, pen->glyphs->wall);
+        fputc('\n', pen->out);
+}
+
+static void draw_pgpu(const Pen *pen, View *v, const MapPgpu *p, Paint frame, bool offline) {
+        unsigned bar = pen->style->width - LEFT_WIDTH - 5;
+        _cleanup_free_ char *disabled = list_types(pen, v, p, "SupportedVGPUTypes", "EnabledVGPUTypes"), *note = NULL;
+
+        paint(pen, frame, pen->glyphs->wall);
+        draw_left(pen, p);
+        paint(pen, PAINT_DIM, pen->glyphs->wall);
+        if (p->n_slots > 0)
+                draw_slots(pen, p, bar);
+        else
+                draw_idle(pen, v, p, bar, offline);
+        fputc(' ', pen->out);
+        paint(pen, frame, pen->glyphs->wall);
+        fputc('\n', pen->out);
+
+        if (*strempty(disabled) && asprintf(&note, "not enabled: %s", disabled) >= 0)
+                draw_note(pen, frame, note);
+        if (object_flag(p->pgpu, "IsSystemDisplayDevice"))
+                draw_note(pen, frame, "dom0's own display: not for passthrough");
+}
+
+static void draw_host(const Pen *pen, View *v, const MapHost *host) {
+        const ViewObject *o = host->host;
+        bool offline = !streq(object_text(o, "State"), "online"), disabled = !object_flag(o, "Enabled");
+        const char *reason = object_text(o, "StateReason");
+
+        paint(pen, PAINT_BOLD, object_text(o, "NameLabel"));
+        fputs("  ", pen->out);
+        paint(pen, offline ? PAINT_BAD : PAINT_PLAIN, object_text(o, "State"));
+        if (disabled)
+                paint(pen, PAINT_BAD, ", disabled");
+        if (!offline)
+                fprintf(pen->out, ", %s of %s free", SIZE_TEXT(object_number(o, "MemoryFree")), SIZE_TEXT(object_number(o, "MemoryTotal")));
+        else if (*reason)
+                fprintf(pen->out, ": %s", reason);
+        fputs(host->n_cards == 0 ? "; no GPUs\n" : "\n", pen->out);
+
+        for (size_t c = 0; c < host->n_cards; c++) {
+                Paint frame = offline || disabled ? PAINT_DIM : card_paint(c);
+
+                draw_frame(pen, frame, pen->glyphs->top_left, pen->glyphs->top_right, host->cards[c].name);
+                for (size_t p = 0; p < host->cards[c].n_pgpus; p++)
+                        draw_pgpu(pen, v, &host->cards[c].pgpus[p], frame, offline);
+                draw_frame(pen, frame, pen->glyphs->bottom_left, pen->glyphs->bottom_right, NULL);
+        }
+        fputc('\n', pen->out);
+}
+
+static void draw_legend(const Pen *pen) {
+        paint(pen, PAINT_RESIDENT, pen->glyphs->resident);
+        fputs(" resident   ", pen->out);
+        paint(pen, PAINT_SCHEDULED, pen->glyphs->scheduled);
+        fputs(" scheduled   ", pen->out);
+        paint(pen, PAINT_DIM, pen->glyphs->free);
+        fprintf(pen->out, " free   n%s TYPE: room for n\n", pen->glyphs->times);
+}
+
+int map_draw(FILE *out, View *v, const char *host_path, const MapStyle *style) {
+        const Pen pen = { .out = out, .style = style, .glyphs = style->utf8 ? &unicode : &ascii };
+        Map map;
+        int r;
+
+        r = map_build(v, host_path, &map);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < map.n_hosts; i++)
+                draw_host(&pen, v, &map.hosts[i]);
+        if (map.n_hosts == 0)
+                fputs("The pool has no hosts; `xenvgpu host-add name= address=` adds one.\n", out);
+        else
+                draw_legend(&pen);
+        map_done(&map);
+        return 0;
+}

@@ -1,0 +1,138 @@
+/*
+ * Lists and records, as xe prints them
+ */
+
+#include "common/json/json-get.h"
+#include "policyd/ctl/print.h"
+
+#define INDENT 4
+
+void columns_done(Columns *columns) {
+        for (size_t i = 0; i < columns->n; i++)
+                free((char *) columns->names[i]);
+        *columns = (Columns){};
+}
+
+static int columns_add(Columns *columns, FieldName field, const char *name) {
+        if (columns->n >= COLUMNS_MAX)
+                return -E2BIG;
+        columns->names[columns->n] = strdup(name);
+        if (!columns->names[columns->n])
+                return -ENOMEM;
+        columns->fields[columns->n++] = field;
+        return 0;
+}
+
+static int choose_listed(const ClassInfo *c, const char *params, Columns *columns, char **ret_unknown) {
+        _cleanup_free_ char *copy = strdup(params);
+        char *state = NULL;
+        int r = 0;
+
+        if (!copy)
+                return -ENOMEM;
+        for (char *name = strtok_r(copy, ",", &state); r >= 0 && name; name = strtok_r(NULL, ",", &state)) {
+                FieldName field;
+
+                if (!field_find(c, name, &field)) {
+                        *ret_unknown = strdup(name);
+                        return -EINVAL;
+                }
+                r = columns_add(columns, field, strcasecmp(field.field->name, name) == 0 ? field.field->name : name);
+        }
+        return r;
+}
+
+int columns_choose(const ClassInfo *c, const char *params, Columns *ret, char **ret_unknown) {
+        Columns columns = {};
+        int r = 0;
+
+        if (params && strcasecmp(params, "all") != 0)
+                r = choose_listed(c, params, &columns, ret_unknown);
+        else
+                for (size_t i = 0; r >= 0 && i < c->n_fields; i++)
+                        if (params || c->fields[i].in_list)
+                                r = columns_add(&columns, (FieldName){ .field = &c->fields[i] }, c->fields[i].name);
+        if (r < 0) {
+                columns_done(&columns);
+                return r;
+        }
+        *ret = columns;
+        return 0;
+}
+
+static int print_record(FILE *out, View *v, const ViewObject *o, const Columns *columns, int width) {
+        for (size_t i = 0; i < columns->n; i++) {
+                _cleanup_free_ char *value = field_text(v, o, columns->fields[i]), *key = NULL;
+
+                if (!value || asprintf(&key, "%s %s", columns->names[i],
+                                      columns->fields[i].as_label ? "( RO)" : field_mark(columns->fields[i].field)) < 0)
+                        return -ENOMEM;
+                fprintf(out, i == 0 ? "%-*s: %s\n" : "%*s: %s\n", width, key, value);
+        }
+        fputs("\n\n", out);
+        return 0;
+}
+
+static int print_records(FILE *out, View *v, ViewObject *const *objects, size_t n, const Columns *columns) {
+        int width = 0, r = 0;
+
+        for (size_t i = 0; i < columns->n; i++)
+                width = MAX_OF(width, (int) strlen(columns->names[i]));
+        width += (int) strlen(" ( RO)") + INDENT;
+        for (size_t i = 0; r >= 0 && i < n; i++)
+                r = print_record(out, v, objects[i], columns, width);
+        return r;
+}
+
+/* One line; the fields of a record follow each other, as the records do. */
+static int print_minimal(FILE *out, View *v, ViewObject *const *objects, size_t n, const Columns *columns) {
+        for (size_t i = 0; i < n; i++)
+                for (size_t k = 0; k < columns->n; k++) {
+                        _cleanup_free_ char *value = field_text(v, objects[i], columns->fields[k]);
+
+                        if (!value)
+                                return -ENOMEM;
+                        fprintf(out, "%s%s", i + k > 0 ? "," : "", value);
+                }
+        fputc('\n', out);
+        return 0;
+}
+
+int print_json(FILE *out, struct json_object *o) {
+        const char *text = json_object_to_json_string_ext(o,
+                JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
+
+        if (!text)
+                return -ENOMEM;
+        fprintf(out, "%s\n", text);
+        return 0;
+}
+
+static int print_as_json(FILE *out, View *v, ViewObject *const *objects, size_t n, const Columns *columns) {
+        _cleanup_json_ struct json_object *array = json_object_new_array();
+
+        if (!array)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++) {
+                struct json_object *o = json_object_new_object();
+
+                if (!o || json_object_array_add(array, o) < 0)
+                        return -ENOMEM;
+                for (size_t k = 0; k < columns->n; k++)
+                        if (json_add(o, columns->names[k], field_json(v, objects[i], columns->fields[k])) < 0)
+                                return -ENOMEM;
+        }
+        return print_json(out, array);
+}
+
+int print_objects(FILE *out, View *v, ViewObject *const *objects, size_t n, const Columns *columns, PrintStyle style) {
+        switch (style) {
+        case PRINT_RECORDS:
+                return print_records(out, v, objects, n, columns);
+        case PRINT_MINIMAL:
+                return print_minimal(out, v, objects, n, columns);
+        case PRINT_JSON:
+                return print_as_json(out, v, objects, n, columns);
+        }
+        return -EINVAL;
+}

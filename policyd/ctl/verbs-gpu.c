@@ -1,0 +1,117 @@
+/*
+ * Verbs of VGPUs, PGPUs, GPU groups and reservations
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/json/json-get.h"
+#include "common/parse.h"
+#include "policyd/ctl/verbs.h"
+#include "protocol/names.h"
+
+/* Options of a create: only those that were given. */
+static void add_option(ClientOption *options, const Ctl *ctl, const char *key, const char *name) {
+        const char *text = ctl_arg(ctl, key);
+
+        if (!text)
+                return;
+        while (options->name)
+                options++;
+        *options = (ClientOption){ .name = name, .type = 's', .text = text };
+}
+
+static int destroy(Ctl *ctl, const char *class_name, const char *method) {
+        _cleanup_free_ char *path = NULL;
+        int r = ctl_find_key(ctl, "uuid", class_name, &path);
+
+        return r != 0 ? r : ctl_call(ctl, path, class_find(class_name)->interface, method, NULL, "");
+}
+
+int verb_vgpu_create(Ctl *ctl) {
+        _cleanup_free_ char *vm = NULL, *group = NULL, *type = NULL;
+        _cleanup_json_ struct json_object *path = NULL;
+        ClientOption options[4] = {};
+        int r;
+
+        add_option(options, ctl, "device", "device");
+        add_option(options, ctl, "idempotency-key", "idempotency_key");
+        r = ctl_find_key(ctl, "vm-uuid", "vm", &vm);
+        if (r == 0)
+                r = ctl_find_key(ctl, "gpu-group-uuid", "gpu-group", &group);
+        if (r == 0 && ctl_arg(ctl, "vgpu-type-uuid"))
+                r = ctl_find_key(ctl, "vgpu-type-uuid", "vgpu-type", &type);
+        if (r == 0)
+                r = ctl_call(ctl, POLICY_PATH, POLICY_IFACE_MANAGER, "CreateVGPU", &path, "oooV", vm, group, type ? type : "/", options);
+        return r != 0 ? r : ctl_print_created(ctl, path);
+}
+
+int verb_vgpu_destroy(Ctl *ctl) {
+        return destroy(ctl, "vgpu", "Destroy");
+}
+
+int verb_gpu_group_create(Ctl *ctl) {
+        _cleanup_json_ struct json_object *path = NULL;
+        ClientOption options[4] = {};
+        int r;
+
+        add_option(options, ctl, "name-description", "name_description");
+        add_option(options, ctl, "idempotency-key", "idempotency_key");
+        r = ctl_call(ctl, POLICY_PATH, POLICY_IFACE_MANAGER, "CreateGPUGroup", &path, "sV", ctl_arg(ctl, "name-label"), options);
+        return r != 0 ? r : ctl_print_created(ctl, path);
+}
+
+int verb_gpu_group_destroy(Ctl *ctl) {
+        return destroy(ctl, "gpu-group", "Destroy");
+}
+
+static int remaining_capacity(Ctl *ctl, const char *class_name) {
+        _cleanup_free_ char *path = NULL, *type = NULL;
+        _cleanup_json_ struct json_object *n = NULL;
+        char text[24];
+        int r;
+
+        r = ctl_find_key(ctl, "uuid", class_name, &path);
+        if (r == 0)
+                r = ctl_find_key(ctl, "vgpu-type-uuid", "vgpu-type", &type);
+        if (r == 0)
+                r = ctl_call(ctl, path, class_find(class_name)->interface, "GetRemainingCapacity", &n, "o", type);
+        if (r != 0)
+                return r;
+        if (ctl->args.json)
+                return print_json(stdout, n) < 0 ? EXIT_REFUSED : EXIT_DONE;
+        snprintf(text, sizeof(text), "%" PRIu64, json_object_get_uint64(n));
+        return ctl_print_text(ctl, text);
+}
+
+int verb_gpu_group_capacity(Ctl *ctl) {
+        return remaining_capacity(ctl, "gpu-group");
+}
+
+int verb_pgpu_capacity(Ctl *ctl) {
+        return remaining_capacity(ctl, "pgpu");
+}
+
+int verb_reservation_create(Ctl *ctl) {
+        _cleanup_free_ char *group = NULL, *type = NULL;
+        _cleanup_json_ struct json_object *path = NULL;
+        ClientOption options[2] = {};
+        uint64_t seconds;
+        uint32_t count;
+        int r;
+
+        if (parse_u32(ctl_arg(ctl, "count"), &count) < 0 || parse_u64(ctl_arg(ctl, "seconds"), &seconds) < 0)
+                return ctl_usage("count= and seconds= are numbers");
+        add_option(options, ctl, "idempotency-key", "idempotency_key");
+        r = ctl_find_key(ctl, "gpu-group-uuid", "gpu-group", &group);
+        if (r == 0)
+                r = ctl_find_key(ctl, "vgpu-type-uuid", "vgpu-type", &type);
+        if (r == 0)
+                r = ctl_call(ctl, POLICY_PATH, POLICY_IFACE_MANAGER, "Reserve", &path, "sooutV", ctl_arg(ctl, "name"), group, type,
+                        count, seconds, options);
+        return r != 0 ? r : ctl_print_created(ctl, path);
+}
+
+int verb_reservation_destroy(Ctl *ctl) {
+        return destroy(ctl, "reservation", "Destroy");
+}

@@ -1,0 +1,279 @@
+/*
+ * Verbs that every class has: -list, -param-list, -param-get, -param-set, -param-add, -param-remove
+ */
+
+#include <stdio.h>
+
+#include "common/json/json-get.h"
+#include "common/parse.h"
+#include "policyd/ctl/verbs.h"
+
+static PrintStyle style_of(const Ctl *ctl) {
+        return ctl->args.json ? PRINT_JSON : ctl->args.minimal ? PRINT_MINIMAL : PRINT_RECORDS;
+}
+
+static void columns_done_p(Columns *columns) {
+        columns_done(columns);
+}
+
+/* With --minimal and no params=, the uuids. */
+static int choose_columns(const Ctl *ctl, Columns *ret) {
+        const char *params = ctl_arg(ctl, "params");
+        _cleanup_free_ char *unknown = NULL;
+        int r;
+
+        if (!params && ctl->args.minimal)
+                params = "uuid";
+        r = columns_choose(ctl->class, params, ret, &unknown);
+        if (r == -EINVAL)
+                return ctl_usage("a %s has no field '%s'; `xenvgpu help %s-list` lists them", ctl->class->name, strempty(unknown),
+                        ctl->class->name);
+        return r < 0 ? ctl_usage("params= has more than %d fields", COLUMNS_MAX) : 0;
+}
+
+static bool object_passes(const Ctl *ctl, const ViewObject *o) {
+        for (size_t i = 0; i < ctl->args.n; i++) {
+                const Arg *arg = &ctl->args.args[i];
+                FieldName field;
+
+                if (streq(arg->key, "params") || !field_find(ctl->class, arg->key, &field))
+                        continue;
+                if (!field_matches(ctl->view, o, field, arg->value))
+                        return false;
+        }
+        return true;
+}
+
+int verb_list(Ctl *ctl) {
+        _cleanup_(columns_done_p) Columns columns = {};
+        _cleanup_free_ ViewObject **objects = NULL;
+        size_t n, n_left = 0;
+        int r;
+
+        r = choose_columns(ctl, &columns);
+        if (r == 0)
+                r = ctl_load(ctl);
+        if (r != 0)
+                return r;
+        if (view_list(ctl->view, ctl->class, &objects, &n) < 0)
+                return ctl_failed(-ENOMEM, &(ClientError){});
+        for (size_t i = 0; i < n; i++)
+                if (object_passes(ctl, objects[i]))
+                        objects[n_left++] = objects[i];
+        r = print_objects(stdout, ctl->view, objects, n_left, &columns, style_of(ctl));
+        return r < 0 ? ctl_failed(r, &(ClientError){}) : EXIT_DONE;
+}
+
+/* The object that uuid= names, with its properties. */
+static int find_object(Ctl *ctl, ViewObject **ret) {
+        _cleanup_free_ char *path = NULL;
+        ViewObject *o;
+        int r;
+
+        r = ctl_find(ctl, ctl->class, ctl_arg(ctl, "uuid"), &path);
+        if (r != 0)
+                return r;
+        o = view_get(ctl->view, path);
+        if (!o)
+                return ctl_say_error("org.xenvgpu.Error.NoSuchObject", "The object was removed just now.");
+        *ret = o;
+        return 0;
+}
+
+int verb_param_list(Ctl *ctl) {
+        _cleanup_(columns_done_p) Columns columns = {};
+        ViewObject *o;
+        int r;
+
+        r = find_object(ctl, &o);
+        if (r != 0)
+                return r;
+        if (columns_choose(ctl->class, "all", &columns, NULL) < 0 ||
+                print_objects(stdout, ctl->view, &o, 1, &columns, style_of(ctl)) < 0)
+                return ctl_failed(-ENOMEM, &(ClientError){});
+        return EXIT_DONE;
+}
+
+static int unknown_field(const Ctl *ctl, const char *name) {
+        return ctl_usage("a %s has no field '%s'; `xenvgpu help %s-list` lists them", ctl->class->name, name, ctl->class->name);
+}
+
+int verb_param_get(Ctl *ctl) {
+        const char *name = ctl_arg(ctl, "param-name"), *key = ctl_arg(ctl, "param-key");
+        _cleanup_free_ char *text = NULL;
+        FieldName field;
+        ViewObject *o;
+        int r;
+
+        if (!field_find(ctl->class, name, &field))
+                return unknown_field(ctl, name);
+        if (key)
+                return ctl_usage("the field '%s' is no map: it has no keys", field.field->name);
+        r = find_object(ctl, &o);
+        if (r != 0)
+                return r;
+        if (ctl->args.json) {
+                _cleanup_json_ struct json_object *value = field_json(ctl->view, o, field);
+
+                return print_json(stdout, value) < 0 ? EXIT_REFUSED : EXIT_DONE;
+        }
+        text = field_text(ctl->view, o, field);
+        if (!text)
+                return ctl_failed(-ENOMEM, &(ClientError){});
+        puts(text);
+        return EXIT_DONE;
+}
+
+static char **paths_free(char **paths) {
+        return strv_free(paths);
+}
+DEFINE_CLEANUP(char **, paths_free)
+
+/* "a,b" or "a; b", as a list is printed, each by uuid or unique name. */
+static int find_each(Ctl *ctl, const ClassInfo *class, const char *list, char ***ret) {
+        _cleanup_(paths_freep) char **paths = calloc(strlen(list) + 2, sizeof(char *));
+        _cleanup_free_ char *copy = strdup(list);
+        char *state = NULL;
+        size_t n = 0;
+        int r;
+
+        if (!paths || !copy)
+                return ctl_failed(-ENOMEM, &(ClientError){});
+        for (char *item = strtok_r(copy, ",;", &state); item; item = strtok_r(NULL, ",;", &state)) {
+                item += strspn(item, " ");
+                if (!*item)
+                        continue;
+                r = ctl_find(ctl, class, item, &paths[n]);
+                if (r != 0)
+                        return r;
+                n++;
+        }
+        *ret = take_ptr(paths);
+        return 0;
+}
+
+static int set_boolean(Ctl *ctl, const char *path, const Field *f, const char *value) {
+        _cleanup_free_ char *methods = strdup(f->set);
+        char *no = methods ? strchr(methods, ' ') : NULL;
+        bool flag;
+
+        if (!no)
+                return ctl_failed(-ENOMEM, &(ClientError){});
+        *no++ = 0;
+        if (parse_boolean(value, &flag) < 0)
+                return ctl_usage("%s=%s is neither true nor false", f->name, value);
+        return ctl_call(ctl, path, ctl->class->interface, flag ? methods : no, NULL, "");
+}
+
+static int set_field(Ctl *ctl, const char *path, const Field *f, const char *value) {
+        const char *interface = ctl->class->interface;
+        int r;
+
+        switch (f->set_type) {
+        case 'o': {
+                _cleanup_free_ char *to = NULL;
+
+                r = ctl_find(ctl, class_find(f->set_class), value, &to);
+                return r != 0 ? r : ctl_call(ctl, path, interface, f->set, NULL, "o", to);
+        }
+        case 'O': {
+                _cleanup_(paths_freep) char **to = NULL;
+
+                r = find_each(ctl, class_find(f->set_class), value, &to);
+                return r != 0 ? r : ctl_call(ctl, path, interface, f->set, NULL, "O", (const char *const *) to);
+        }
+        case 'b':
+                return set_boolean(ctl, path, f, value);
+        default:
+                return ctl_call(ctl, path, interface, f->set, NULL, "s", value);
+        }
+}
+
+/* Names and values are checked before the first is set. */
+static int check_settable(const Ctl *ctl, bool to_list) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < ctl->args.n; i++) {
+                const char *key = ctl->args.args[i].key;
+                FieldName field;
+
+                if (streq(key, "uuid") || streq(key, "param-name") || streq(key, "param-key"))
+                        continue;
+                if (!field_find(ctl->class, key, &field))
+                        return unknown_field(ctl, key);
+                if (field.as_label || (to_list ? !field.field->add : !field.field->set))
+                        return ctl_usage("the field '%s' of a %s cannot be %s", field.field->name, ctl->class->name,
+                                to_list ? "added to or removed from" : "set");
+                n++;
+        }
+        if (n == 0 && !to_list)
+                return ctl_usage("nothing to set: give FIELD=value");
+        return 0;
+}
+
+int verb_param_set(Ctl *ctl) {
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        r = check_settable(ctl, false);
+        if (r == 0)
+                r = ctl_find(ctl, ctl->class, ctl_arg(ctl, "uuid"), &path);
+        for (size_t i = 0; r == 0 && i < ctl->args.n; i++) {
+                FieldName field;
+
+                if (streq(ctl->args.args[i].key, "uuid") || !field_find(ctl->class, ctl->args.args[i].key, &field))
+                        continue;
+                r = set_field(ctl, path, field.field, ctl->args.args[i].value);
+        }
+        return r;
+}
+
+static int change_list(Ctl *ctl, const char *path, const Field *f, const char *values, bool add) {
+        _cleanup_(paths_freep) char **to = NULL;
+        int r;
+
+        r = find_each(ctl, class_find(f->set_class), values, &to);
+        for (size_t i = 0; r == 0 && to[i]; i++)
+                r = ctl_call(ctl, path, ctl->class->interface, add ? f->add : f->remove, NULL, "o", to[i]);
+        return r;
+}
+
+/* param-name=FIELD param-key=value, as xe has it; or FIELD=value. */
+static int change_lists(Ctl *ctl, bool add) {
+        const char *name = ctl_arg(ctl, "param-name"), *key = ctl_arg(ctl, "param-key");
+        _cleanup_free_ char *path = NULL;
+        FieldName field;
+        bool any = false;
+        int r;
+
+        r = check_settable(ctl, true);
+        if (r != 0)
+                return r;
+        if (name && !field_find(ctl->class, name, &field))
+                return unknown_field(ctl, name);
+        if (name && !field.field->add)
+                return ctl_usage("the field '%s' of a %s cannot be added to or removed from", field.field->name, ctl->class->name);
+        if (!name != !key)
+                return ctl_usage("param-name= and param-key= go together");
+
+        r = ctl_find(ctl, ctl->class, ctl_arg(ctl, "uuid"), &path);
+        if (r == 0 && name) {
+                any = true;
+                r = change_list(ctl, path, field.field, key, add);
+        }
+        for (size_t i = 0; r == 0 && i < ctl->args.n; i++) {
+                if (!field_find(ctl->class, ctl->args.args[i].key, &field) || !field.field->add)
+                        continue;
+                any = true;
+                r = change_list(ctl, path, field.field, ctl->args.args[i].value, add);
+        }
+        return r == 0 && !any ? ctl_usage("nothing to change: give param-name=FIELD param-key=value") : r;
+}
+
+int verb_param_add(Ctl *ctl) {
+        return change_lists(ctl, true);
+}
+
+int verb_param_remove(Ctl *ctl) {
+        return change_lists(ctl, false);
+}

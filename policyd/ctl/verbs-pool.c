@@ -1,0 +1,191 @@
+/*
+ * Verbs of hosts, jobs and the pool as a whole
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/json/json-get.h"
+#include "common/parse.h"
+#include "policyd/ctl/explain.h"
+#include "policyd/ctl/map.h"
+#include "policyd/ctl/verbs.h"
+#include "protocol/names.h"
+
+static int on_host(Ctl *ctl, const char *method) {
+        _cleanup_free_ char *path = NULL;
+        int r = ctl_find_key(ctl, "uuid", "host", &path);
+
+        return r != 0 ? r : ctl_call(ctl, path, POLICY_IFACE_HOST, method, NULL, "");
+}
+
+int verb_host_add(Ctl *ctl) {
+        const char *key = ctl_arg(ctl, "idempotency-key");
+        const ClientOption options[] = { { .name = key ? "idempotency_key" : NULL, .type = 's', .text = key }, {} };
+        _cleanup_json_ struct json_object *path = NULL;
+        int r;
+
+        r = ctl_call(ctl, POLICY_PATH, POLICY_IFACE_MANAGER, "AddHost", &path, "ssV", ctl_arg(ctl, "name"), ctl_arg(ctl, "address"),
+                options);
+        return r != 0 ? r : ctl_print_created(ctl, path);
+}
+
+int verb_host_remove(Ctl *ctl) {
+        return on_host(ctl, "Remove");
+}
+
+int verb_host_enable(Ctl *ctl) {
+        return on_host(ctl, "Enable");
+}
+
+int verb_host_disable(Ctl *ctl) {
+        return on_host(ctl, "Disable");
+}
+
+int verb_host_declare_dead(Ctl *ctl) {
+        return on_host(ctl, "DeclareDead");
+}
+
+int verb_job_wait(Ctl *ctl) {
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        r = job_subscribe(ctl);
+        if (r == 0)
+                r = ctl_find_key(ctl, "uuid", "job", &path);
+        return r != 0 ? r : job_wait(ctl, path);
+}
+
+int verb_job_cancel(Ctl *ctl) {
+        _cleanup_free_ char *path = NULL;
+        int r = ctl_find_key(ctl, "uuid", "job", &path);
+
+        return r != 0 ? r : ctl_call(ctl, path, POLICY_IFACE_JOB, "Cancel", NULL, "");
+}
+
+int verb_pool_map(Ctl *ctl) {
+        MapStyle style = { .width = ctl->width, .utf8 = ctl->utf8, .colour = ctl->out_is_terminal && !getenv("NO_COLOR") };
+        _cleanup_free_ char *host = NULL;
+        uint32_t width;
+        int r = 0;
+
+        if (ctl_arg(ctl, "width")) {
+                if (parse_u32(ctl_arg(ctl, "width"), &width) < 0 || width < MAP_WIDTH_MIN || width > MAP_WIDTH_MAX)
+                        return ctl_usage("width= is a number from %d to %d", MAP_WIDTH_MIN, MAP_WIDTH_MAX);
+                style.width = width;
+        }
+        if (ctl_arg(ctl, "host-uuid"))
+                r = ctl_find_key(ctl, "host-uuid", "host", &host);
+        if (r == 0)
+                r = ctl_load(ctl);
+        if (r != 0)
+                return r;
+        r = ctl->args.json ? map_print_json(stdout, ctl->view, host) : map_draw(stdout, ctl->view, host, &style);
+        return r < 0 ? ctl_failed(r, &(ClientError){}) : EXIT_DONE;
+}
+
+int verb_capacity(Ctl *ctl) {
+        _cleanup_json_ struct json_object *text = NULL;
+        _cleanup_free_ char *group = NULL;
+        char uuid[37] = "";
+        int r = 0;
+
+        if (ctl_arg(ctl, "gpu-group-uuid"))
+                r = ctl_find_key(ctl, "gpu-group-uuid", "gpu-group", &group);
+        if (r == 0)
+                r = ctl_call(ctl, POLICY_PATH, POLICY_IFACE_MANAGER, "Capacity", &text, "");
+        if (r != 0)
+                return r;
+        return capacity_print(stdout, strempty(json_object_get_string(text)), group ? path_to_uuid(group, uuid) : NULL, ctl->args.json);
+}
+
+
+/* Objects of a class; where a property is named, those where it is this value. */
+static size_t count(View *v, const char *class_name, const char *property, const char *value) {
+        _cleanup_free_ ViewObject **list = NULL;
+        size_t n, total = 0;
+
+        if (view_list(v, class_find(class_name), &list, &n) < 0)
+                return 0;
+        for (size_t i = 0; i < n; i++)
+                if (!property || streq(object_text(list[i], property), value))
+                        total++;
+        return total;
+}
+
+static size_t count_refs(View *v, const char *class_name, const char *property) {
+        _cleanup_free_ ViewObject **list = NULL;
+        size_t n, total = 0;
+
+        if (view_list(v, class_find(class_name), &list, &n) < 0)
+                return 0;
+        for (size_t i = 0; i < n; i++)
+                total += object_n_refs(list[i], property);
+        return total;
+}
+
+typedef struct StatusLine {
+        const char *name;
+        uint64_t value;
+} StatusLine;
+
+static int print_status(const Ctl *ctl, const char *version, const StatusLine *lines, size_t n) {
+        _cleanup_json_ struct json_object *o = json_object_new_object();
+
+        if (!o || json_add_string(o, "version", version) < 0)
+                return ctl_failed(-ENOMEM, &(ClientError){});
+        for (size_t i = 0; i < n; i++)
+                if (json_add_u64(o, lines[i].name, lines[i].value) < 0)
+                        return ctl_failed(-ENOMEM, &(ClientError){});
+        return print_json(stdout, o) < 0 ? EXIT_REFUSED : EXIT_DONE;
+}
+
+int verb_status(Ctl *ctl) {
+        _cleanup_json_ struct json_object *manager = NULL;
+        _cleanup_client_error_ ClientError error = {};
+        _cleanup_free_ ViewObject **hosts = NULL;
+        struct json_object *version = NULL, *epoch = NULL;
+        View *v = ctl->view;
+        size_t n_hosts;
+        int r;
+
+        r = client_get_all(ctl->client, POLICY_PATH, POLICY_IFACE_MANAGER, &error, &manager);
+        if (r < 0)
+                return ctl_failed(r, &error);
+        r = ctl_load(ctl);
+        if (r != 0)
+                return r;
+        json_object_object_get_ex(manager, "Version", &version);
+        json_object_object_get_ex(manager, "Epoch", &epoch);
+
+        const StatusLine lines[] = {
+                { "epoch", json_object_get_uint64(epoch) },
+                { "hosts", count(v, "host", NULL, NULL) },
+                { "hosts-online", count(v, "host", "State", "online") },
+                { "pgpus", count(v, "pgpu", NULL, NULL) },
+                { "gpu-groups", count(v, "gpu-group", NULL, NULL) },
+                { "vms", count(v, "vm", NULL, NULL) },
+                { "vms-running", count(v, "vm", "PowerState", "running") },
+                { "vgpus", count(v, "vgpu", NULL, NULL) },
+                { "vgpus-resident", count_refs(v, "pgpu", "ResidentVGPUs") },
+                { "vgpus-scheduled", count_refs(v, "pgpu", "ScheduledVGPUs") },
+                { "jobs-running", count(v, "job", "State", "running") + count(v, "job", "State", "pending") },
+        };
+        if (ctl->args.json)
+                return print_status(ctl, strempty(json_object_get_string(version)), lines, ARRAY_SIZE(lines));
+
+        printf("policyd %s, epoch %" PRIu64 "\n", strempty(json_object_get_string(version)), lines[0].value);
+        printf("hosts   %" PRIu64 ", %" PRIu64 " online\n", lines[1].value, lines[2].value);
+        printf("PGPUs   %" PRIu64 " in %" PRIu64 " groups\n", lines[3].value, lines[4].value);
+        printf("VMs     %" PRIu64 ", %" PRIu64 " running\n", lines[5].value, lines[6].value);
+        printf("VGPUs   %" PRIu64 ", %" PRIu64 " resident, %" PRIu64 " scheduled\n", lines[7].value, lines[8].value, lines[9].value);
+        printf("jobs    %" PRIu64 " running\n", lines[10].value);
+        if (view_list(v, class_find("host"), &hosts, &n_hosts) < 0)
+                return EXIT_DONE;
+        for (size_t i = 0; i < n_hosts; i++)
+                if (!streq(object_text(hosts[i], "State"), "online") || !object_flag(hosts[i], "Enabled"))
+                        printf("host %s is %s%s%s%s\n", object_text(hosts[i], "NameLabel"), object_text(hosts[i], "State"),
+                                object_flag(hosts[i], "Enabled") ? "" : ", disabled",
+                                *object_text(hosts[i], "StateReason") ? ": " : "", object_text(hosts[i], "StateReason"));
+        return EXIT_DONE;
+}

@@ -1,0 +1,306 @@
+/*
+ * Verbs of VMs
+ */
+
+#include <stdio.h>
+
+#include "common/json/json-get.h"
+#include "common/parse.h"
+#include "policyd/ctl/explain.h"
+#include "policyd/ctl/file-argument.h"
+#include "policyd/ctl/verbs.h"
+#include "protocol/names.h"
+#include "protocol/vm-record.h"
+
+#define MEMORY_DEFAULT (1ULL << 30)
+#define PLATFORM_PREFIX "platform:"
+
+static int bad_config(const char *reason) {
+        return ctl_say_error("org.xenvgpu.Error.InvalidRecord", reason);
+}
+
+static int out_of_memory(void) {
+        return ctl_failed(-ENOMEM, &(ClientError){});
+}
+
+/* config=@FILE: libxl's JSON, or a whole VM record, which then gives owner and platform too. */
+static int read_config(Ctl *ctl, struct json_object **ret) {
+        _cleanup_free_ char *text = NULL;
+        _cleanup_json_ struct json_object *o = NULL;
+        JsonReader reader = {};
+        size_t size;
+        int r;
+
+        r = file_argument_read(ctl_arg(ctl, "config"), &text, &size);
+        if (r != 0)
+                return r;
+        r = json_parse(&reader, text, size, &o);
+        if (r == -EINVAL)
+                return bad_config(reader.error);
+        if (r < 0)
+                return out_of_memory();
+        if (!json_object_is_type(o, json_type_object))
+                return bad_config("The config is no JSON object.");
+        *ret = take_ptr(o);
+        return 0;
+}
+
+static int set_size(struct json_object *b_info, uint64_t memory, uint32_t vcpus) {
+        int r = 0;
+
+        if (memory > 0)
+                r = json_add_u64(b_info, "max_memkb", memory / 1024);
+        if (r >= 0 && memory > 0)
+                r = json_add_u64(b_info, "target_memkb", memory / 1024);
+        if (r >= 0 && vcpus > 0) {
+                r = json_add_u64(b_info, "max_vcpus", vcpus);
+                /* The list of vcpus that are online would still be the old one's. */
+                json_object_object_del(b_info, "avail_vcpus");
+        }
+        return r;
+}
+
+/* memory= and vcpus= win over what the config says. */
+static int build_config(Ctl *ctl, struct json_object *given, struct json_object **ret) {
+        const char *memory_text = ctl_arg(ctl, "memory"), *vcpus_text = ctl_arg(ctl, "vcpus");
+        struct json_object *config, *b_info;
+        uint64_t memory = 0;
+        uint32_t vcpus = 0;
+
+        if (memory_text && (parse_size(memory_text, &memory) < 0 || memory < 1024))
+                return ctl_usage("memory=%s is no size; give bytes, or 2GiB and the like", memory_text);
+        if (vcpus_text && (parse_u32(vcpus_text, &vcpus) < 0 || vcpus == 0))
+                return ctl_usage("vcpus=%s is no number above 0", vcpus_text);
+
+        if (!given)
+                return vm_config_make(ctl_arg(ctl, "name-label"), memory > 0 ? memory : MEMORY_DEFAULT, vcpus > 0 ? vcpus : 1, ret) < 0
+                        ? out_of_memory()
+                        : 0;
+
+        config = json_object_get(given);
+        if (memory > 0 || vcpus > 0) {
+                if (!json_object_object_get_ex(config, "b_info", &b_info) || !json_object_is_type(b_info, json_type_object)) {
+                        json_object_put(config);
+                        return bad_config("config.b_info is missing, so that memory= and vcpus= have no place.");
+                }
+                if (set_size(b_info, memory, vcpus) < 0) {
+                        json_object_put(config);
+                        return out_of_memory();
+                }
+        }
+        *ret = config;
+        return 0;
+}
+
+static int add_platform(const Ctl *ctl, struct json_object *record) {
+        struct json_object *platform = NULL;
+
+        for (size_t i = 0; i < ctl->args.n; i++) {
+                const char *key = startswith(ctl->args.args[i].key, PLATFORM_PREFIX);
+
+                if (!key)
+                        continue;
+                if (!json_object_object_get_ex(record, "platform", &platform)) {
+                        platform = json_object_new_object();
+                        if (json_add(record, "platform", platform) < 0)
+                                return -ENOMEM;
+                }
+                if (json_add_string(platform, key, ctl->args.args[i].value) < 0)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+static int build_record(Ctl *ctl, struct json_object **ret) {
+        _cleanup_json_ struct json_object *record = NULL, *given = NULL;
+        struct json_object *config = NULL, *inner = NULL;
+        int r;
+
+        if (ctl_arg(ctl, "config")) {
+                r = read_config(ctl, &given);
+                if (r != 0)
+                        return r;
+        }
+        /* A config of libxl has c_info and b_info; a VM record has config. */
+        if (given && json_object_object_get_ex(given, "config", &inner))
+                record = json_object_get(given);
+        else
+                record = json_object_new_object();
+        if (!record)
+                return out_of_memory();
+
+        r = build_config(ctl, inner ? inner : given, &config);
+        if (r != 0)
+                return r;
+        if (json_add(record, "config", config) < 0 || json_add_string(record, "name_label", ctl_arg(ctl, "name-label")) < 0 ||
+                (ctl_arg(ctl, "owner") && json_add_string(record, "owner", ctl_arg(ctl, "owner")) < 0) ||
+                (ctl_arg(ctl, "affinity") && json_add_string(record, "affinity", ctl_arg(ctl, "affinity")) < 0) ||
+                add_platform(ctl, record) < 0)
+                return out_of_memory();
+        *ret = take_ptr(record);
+        return 0;
+}
+
+static int create(Ctl *ctl, const char *method, const char *record) {
+        _cleanup_json_ struct json_object *path = NULL;
+        const char *key = ctl_arg(ctl, "idempotency-key");
+        const ClientOption options[] = { { .name = key ? "idempotency_key" : NULL, .type = 's', .text = key }, {} };
+        int r;
+
+        r = ctl_call(ctl, POLICY_PATH, POLICY_IFACE_MANAGER, method, &path, "sV", record, options);
+        return r != 0 ? r : ctl_print_created(ctl, path);
+}
+
+int verb_vm_create(Ctl *ctl) {
+        _cleanup_json_ struct json_object *record = NULL;
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        r = build_record(ctl, &record);
+        if (r != 0)
+                return r;
+        text = json_to_text(record);
+        return text ? create(ctl, "CreateVM", text) : out_of_memory();
+}
+
+int verb_vm_import(Ctl *ctl) {
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        int r;
+
+        r = file_argument_read(ctl_arg(ctl, "filename"), &text, &size);
+        if (r != 0)
+                return r;
+        /* D-Bus strings end at the first NUL, so that what stands behind it would be lost without a word. */
+        if (strlen(text) != size)
+                return bad_config("The file holds a NUL byte; it is no JSON.");
+        return create(ctl, "ImportVM", text);
+}
+
+int verb_vm_export(Ctl *ctl) {
+        _cleanup_json_ struct json_object *record = NULL;
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        r = ctl_find_key(ctl, "uuid", "vm", &path);
+        if (r == 0)
+                r = ctl_call(ctl, path, POLICY_IFACE_VM, "Export", &record, "");
+        return r != 0 ? r : file_argument_write(ctl_arg(ctl, "filename"), strempty(json_object_get_string(record)));
+}
+
+int verb_vm_get_config(Ctl *ctl) {
+        _cleanup_json_ struct json_object *text = NULL, *config = NULL;
+        _cleanup_free_ char *path = NULL;
+        JsonReader reader = {};
+        const char *s;
+        int r;
+
+        r = ctl_find_key(ctl, "uuid", "vm", &path);
+        if (r == 0)
+                r = ctl_call(ctl, path, POLICY_IFACE_VM, "GetConfig", &text, "");
+        if (r != 0)
+                return r;
+        s = strempty(json_object_get_string(text));
+        if (json_parse(&reader, s, strlen(s), &config) < 0)
+                return bad_config(reader.error);
+        return print_json(stdout, config) < 0 ? EXIT_REFUSED : EXIT_DONE;
+}
+
+int verb_vm_set_config(Ctl *ctl) {
+        _cleanup_json_ struct json_object *config = NULL;
+        _cleanup_free_ char *path = NULL, *text = NULL;
+        int r;
+
+        r = read_config(ctl, &config);
+        if (r == 0)
+                r = ctl_find_key(ctl, "uuid", "vm", &path);
+        if (r != 0)
+                return r;
+        text = json_to_text(config);
+        return text ? ctl_call(ctl, path, POLICY_IFACE_VM, "SetConfig", NULL, "s", text) : out_of_memory();
+}
+
+int verb_vm_destroy(Ctl *ctl) {
+        _cleanup_free_ char *path = NULL;
+        int r = ctl_find_key(ctl, "uuid", "vm", &path);
+
+        return r != 0 ? r : ctl_call(ctl, path, POLICY_IFACE_VM, "Destroy", NULL, "");
+}
+
+/* The job's uuid with --async; else its outcome. */
+static int follow(Ctl *ctl, struct json_object *job) {
+        return ctl->args.async ? ctl_print_created(ctl, job) : job_wait(ctl, strempty(json_object_get_string(job)));
+}
+
+static int start(Ctl *ctl, const char *vm, const char *on, const ClientOption *options, struct json_object **ret) {
+        if (on)
+                return ctl_call(ctl, vm, POLICY_IFACE_VM, "StartOn", ret, "oV", on, options);
+        return ctl_call(ctl, vm, POLICY_IFACE_VM, "Start", ret, "V", options);
+}
+
+/* What a start would do: policyd's own decision in words. */
+static int show_decision(Ctl *ctl, const char *vm) {
+        _cleanup_json_ struct json_object *text = NULL;
+        int r;
+
+        r = ctl_call(ctl, vm, POLICY_IFACE_VM, "Explain", &text, "");
+        return r != 0 ? r : explain_print(stdout, strempty(json_object_get_string(text)), ctl->args.json);
+}
+
+int verb_vm_start(Ctl *ctl) {
+        _cleanup_free_ char *vm = NULL, *on = NULL, *reservation = NULL;
+        const char *key = ctl_arg(ctl, "idempotency-key");
+        _cleanup_json_ struct json_object *job = NULL;
+        ClientOption options[4] = {};
+        size_t n = 0;
+        bool dry_run;
+        int r;
+
+        r = ctl_flag(ctl, "dry-run", &dry_run);
+        if (r == 0)
+                r = ctl_find_key(ctl, "uuid", "vm", &vm);
+        if (r == 0 && ctl_arg(ctl, "on"))
+                r = ctl_find_key(ctl, "on", "host", &on);
+        if (r == 0 && ctl_arg(ctl, "reservation"))
+                r = ctl_find_key(ctl, "reservation", "reservation", &reservation);
+        if (r == 0 && !dry_run && !ctl->args.async)
+                r = job_subscribe(ctl);
+        if (r != 0)
+                return r;
+
+        if (dry_run)
+                options[n++] = (ClientOption){ .name = "dry_run", .type = 'b', .flag = true };
+        if (reservation)
+                options[n++] = (ClientOption){ .name = "reservation", .type = 'o', .text = reservation };
+        if (key)
+                options[n++] = (ClientOption){ .name = "idempotency_key", .type = 's', .text = key };
+        r = start(ctl, vm, on, options, &job);
+        if (r != 0)
+                return r;
+        return dry_run ? show_decision(ctl, vm) : follow(ctl, job);
+}
+
+int verb_vm_shutdown(Ctl *ctl) {
+        const char *key = ctl_arg(ctl, "idempotency-key");
+        const ClientOption options[] = { { .name = key ? "idempotency_key" : NULL, .type = 's', .text = key }, {} };
+        _cleanup_json_ struct json_object *job = NULL;
+        _cleanup_free_ char *vm = NULL;
+        bool force;
+        int r;
+
+        r = ctl_flag(ctl, "force", &force);
+        if (r == 0)
+                r = ctl_find_key(ctl, "uuid", "vm", &vm);
+        if (r == 0 && !ctl->args.async)
+                r = job_subscribe(ctl);
+        if (r == 0)
+                r = ctl_call(ctl, vm, POLICY_IFACE_VM, force ? "HardShutdown" : "Shutdown", &job, "V", options);
+        return r != 0 ? r : follow(ctl, job);
+}
+
+int verb_vm_explain(Ctl *ctl) {
+        _cleanup_free_ char *vm = NULL;
+        int r = ctl_find_key(ctl, "uuid", "vm", &vm);
+
+        return r != 0 ? r : show_decision(ctl, vm);
+}

@@ -1,0 +1,64 @@
+#pragma once
+
+/*
+ * The pool as the command line sees it
+ *
+ * Objects by path, each with its properties as JSON. They come from GetManagedObjects when a whole class is wanted, one by one when a
+ * single reference is followed, or from a JSON text in tests. What was fetched once is not fetched again.
+ */
+
+#include <json-c/json.h>
+
+#include "policyd/ctl/classes.h"
+#include "policyd/ctl/client.h"
+
+typedef struct View View;
+
+typedef struct ViewObject {
+        const ClassInfo *class;
+        char *path;
+        char uuid[37];
+        struct json_object *properties; /* by D-Bus name */
+} ViewObject;
+
+/* client may be NULL: then there is only what view_add_all() gives. */
+int view_new(Client *client, View **ret);
+View *view_free(View *v);
+DEFINE_CLEANUP(View *, view_free)
+
+/* Everything there is; -EREMOTEIO and the like as client_call(). */
+int view_load(View *v, ClientError *ret_error);
+/* {"<path>":{"<interface>":{"<property>":…}}}, as GetManagedObjects answers. */
+int view_add_all(View *v, struct json_object *objects);
+
+/* One object, fetched when it is not known yet; NULL when there is none. The view owns it. */
+ViewObject *view_get(View *v, const char *path);
+/* Forgets what is known of an object, so that the next look is fresh. */
+void view_forget(View *v, const char *path);
+/* Replaces single properties of a known object; NULL value: forgets it. */
+void view_set(View *v, const char *path, const char *property, struct json_object *value);
+
+/* The objects of a class in their order (ClassInfo.sort). The caller frees the array, not what is in it. */
+int view_list(View *v, const ClassInfo *c, ViewObject ***ret, size_t *ret_n);
+
+/* Properties, "" or 0 when absent. */
+const char *object_text(const ViewObject *o, const char *property);
+uint64_t object_number(const ViewObject *o, const char *property);
+bool object_flag(const ViewObject *o, const char *property);
+struct json_object *object_property(const ViewObject *o, const char *property); /* NULL when absent */
+/* Follows a reference; NULL for "/" and for what is gone. */
+ViewObject *object_ref(View *v, const ViewObject *o, const char *property);
+size_t object_n_refs(const ViewObject *o, const char *property);
+ViewObject *object_nth_ref(View *v, const ViewObject *o, const char *property, size_t n);
+
+/* The n-th text of an array; "" when it is none, or shorter. */
+const char *json_nth_text(struct json_object *array, size_t n);
+/* The last element of a path as a uuid; "" for "/". buf holds 37 bytes. */
+const char *path_to_uuid(const char *path, char buf[static 37]);
+
+/* A field as people and scripts read it; the caller frees it, NULL without memory. */
+char *field_text(View *v, const ViewObject *o, FieldName name);
+/* The same for --json: numbers and booleans as such, lists as arrays. */
+struct json_object *field_json(View *v, const ViewObject *o, FieldName name);
+/* Whether a filter's text means this value: equal to it, to one element of it, or to the label of what it refers to. */
+bool field_matches(View *v, const ViewObject *o, FieldName name, const char *text);
