@@ -66,11 +66,10 @@ int pool_add_host(Pool *pool, const Uuid *id, uint64_t key, const char *name_lab
 int pgpu_compare(const Pgpu *a, const Pgpu *b) {
         int c = strcmp(a->host->name_label, b->host->name_label);
 
-        if (c == 0)
-                c = pci_address_compare(&a->pci, &b->pci);
-        if (c == 0)
-                c = a->object.key < b->object.key ? -1 : a->object.key > b->object.key;
-        return c;
+        /* Two hosts of one name still stand one after the other. */
+        if (c == 0 && a->host != b->host)
+                c = a->host->object.key < b->host->object.key ? -1 : 1;
+        return c ?: pci_address_compare(&a->pci, &b->pci);
 }
 
 int pgpu_update_name(Pgpu *p) {
@@ -140,6 +139,28 @@ int pool_add_gpu_group(Pool *pool, const Uuid *id, uint64_t key, const char *nam
         return 0;
 }
 
+/* Until the hardware says more, the identifier tells the kind of a type. */
+static TypeImplementation implementation_from_identifier(const char *identifier, const char *model_name) {
+        static const struct {
+                const char *prefix;
+                TypeImplementation implementation;
+        } kinds[] = {
+                { "passthrough", TYPE_PASSTHROUGH },
+                { "gvt-g,", TYPE_GVT_G },
+                { "mxgpu,", TYPE_MXGPU },
+        };
+        const char *colon = strchr(strempty(identifier), ':');
+
+        if (!colon)
+                return streq(strempty(model_name), "passthrough") ? TYPE_PASSTHROUGH : TYPE_NVIDIA;
+
+        for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+                if (startswith(colon + 1, kinds[i].prefix))
+                        return kinds[i].implementation;
+
+        return TYPE_NVIDIA;
+}
+
 int pool_add_vgpu_type(Pool *pool, const Uuid *id, uint64_t key, const char *identifier, const char *vendor_name, const char *model_name, VgpuType **ret) {
         _cleanup_(object_freep) Object *o = object_new(CLASS_VGPU_TYPE, id);
         VgpuType *t = (VgpuType *) o;
@@ -148,6 +169,7 @@ int pool_add_vgpu_type(Pool *pool, const Uuid *id, uint64_t key, const char *ide
         if (!t)
                 return -ENOMEM;
 
+        t->implementation = implementation_from_identifier(identifier, model_name);
         if (text_copy(&t->identifier, identifier) < 0 || text_copy(&t->vendor_name, vendor_name) < 0 ||
                 text_copy(&t->model_name, model_name) < 0 || text_copy(&t->internal_config, "{}") < 0 ||
                 strv_set(&t->compatible_on_pgpu, NULL) < 0 || strv_set(&t->compatible_in_vm, NULL) < 0)

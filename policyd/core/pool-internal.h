@@ -47,7 +47,7 @@ void host_renamed(Host *h);
 int pgpu_update_name(Pgpu *p);
 /* Where p stands, or would stand, in its group's list. */
 size_t group_pgpu_position(const GpuGroup *g, const Pgpu *p);
-int pgpu_compare(const Pgpu *a, const Pgpu *b); /* by host name, then PCI address, then key */
+int pgpu_compare(const Pgpu *a, const Pgpu *b); /* by host name, then PCI address */
 int group_count_types(Pool *pool, GpuGroup *g, const Pgpu *p, int sign);
 void group_forget_type(GpuGroup *g, const VgpuType *t); /* its count is 0 */
 void pgpu_recount(Pgpu *p);

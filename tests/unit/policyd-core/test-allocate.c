@@ -1,0 +1,789 @@
+/*
+ * Which host and PGPU a start gets, and what a refusal says
+ */
+
+#include <stdio.h>
+#include <time.h>
+
+#include "tests/unit/policyd-core/world.h"
+
+#define END _WORLD_TYPE_MAX
+
+/* Two hosts: alpha with one K1 card (four PGPUs), beta with one K1 and one K2 card. */
+typedef struct Pair {
+        World *w;
+        Host *alpha, *beta;
+        Pgpu *a[4], *b[4], *k2[2];
+} Pair;
+
+static void pair_done(Pair *p) {
+        world_free(p->w);
+}
+
+static Pair pair_new(void) {
+        Pair p = { .w = world_new() };
+
+        p.alpha = world_host(p.w, "alpha");
+        p.beta = world_host(p.w, "beta");
+        for (size_t i = 0; i < 4; i++) {
+                p.a[i] = world_pgpu(p.w, p.alpha, K1);
+                p.b[i] = world_pgpu(p.w, p.beta, K1);
+        }
+        for (size_t i = 0; i < 2; i++)
+                p.k2[i] = world_pgpu(p.w, p.beta, K2);
+        return p;
+}
+
+#define _cleanup_pair_ _cleanup_(pair_done)
+#define _cleanup_allocation_ _cleanup_(allocation_done)
+
+static Pgpu *start_one(Pair *p, WorldType type) {
+        Vm *vm = world_vm(p->w, "vm", type, END);
+
+        world_run(p->w, vm);
+        return ((Vgpu *) vm->vgpus.items[0])->scheduled_on;
+}
+
+static void depth_first_fills_the_fullest(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+
+        world_resident(p.w, p.a[2], K100);
+        assert_ptr_equal(start_one(&p, K100), p.a[2]);
+        assert_ptr_equal(start_one(&p, K100), p.a[2]);
+        /* Another type opens the first free PGPU of the host with the least capacity for it: alpha again. */
+        assert_ptr_equal(start_one(&p, K140Q), p.a[0]);
+}
+
+static void breadth_first_spreads(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+
+        pool_set_group_algorithm(p.w->pool, p.w->groups[K1], ALGORITHM_BREADTH_FIRST);
+        world_resident(p.w, p.a[0], K100);
+        assert_ptr_equal(start_one(&p, K100), p.b[0]);
+        assert_ptr_equal(start_one(&p, K100), p.a[1]);
+        assert_ptr_equal(start_one(&p, K100), p.b[1]);
+}
+
+static void best_fit_joins_before_it_opens(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+
+        pool_set_group_algorithm(p.w->pool, p.w->groups[K1], ALGORITHM_BEST_FIT);
+        world_resident(p.w, p.b[3], K100);
+        world_resident(p.w, p.b[2], K140Q);
+        assert_ptr_equal(start_one(&p, K140Q), p.b[2]);
+        assert_ptr_equal(start_one(&p, K100), p.b[3]);
+        /* Of two that are opened already, the fuller. */
+        world_resident(p.w, p.a[1], K100);
+        assert_ptr_equal(start_one(&p, K100), p.b[3]);
+}
+
+static void best_fit_opens_what_strands_least(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+
+        pool_set_group_algorithm(p.w->pool, p.w->groups[K1], ALGORITHM_BEST_FIT);
+        /* On beta's last PGPU only K100 is enabled, so that opening it for K100 takes nothing from others. */
+        assert_int_equal(pool_set_pgpu_enabled(p.w->pool, p.b[3], &p.w->types[K100], 1), 0);
+        assert_ptr_equal(start_one(&p, K100), p.b[3]);
+}
+
+static void best_fit_weighs_by_demand(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        VgpuType *with_k140q[] = { p.w->types[K100], p.w->types[K140Q] }, *with_passthrough[] = { p.w->types[K100], p.w->types[PASSTHROUGH] };
+
+        pool_set_group_algorithm(p.w->pool, p.w->groups[K1], ALGORITHM_BEST_FIT);
+        for (size_t i = 0; i < 4; i++) {
+                assert_int_equal(pool_set_pgpu_enabled(p.w->pool, p.a[i], with_k140q, 2), 0);
+                assert_int_equal(pool_set_pgpu_enabled(p.w->pool, p.b[i], with_passthrough, 2), 0);
+        }
+
+        /* Four K140Q are lost on alpha, one passthrough on beta: beta, unless passthrough is what people ask for. */
+        p.w->types[PASSTHROUGH]->demand = 90;
+        p.w->types[K140Q]->demand = 10;
+        assert_ptr_equal(start_one(&p, K100), p.a[0]);
+
+        p.w->types[PASSTHROUGH]->demand = 0;
+        p.w->types[K140Q]->demand = 10;
+        p.w->types[K100]->demand = 10;
+        for (size_t i = 0; i < 7; i++)
+                world_resident(p.w, p.a[0], K100);
+        assert_ptr_equal(start_one(&p, K100), p.b[0]);
+}
+
+static void all_vgpus_or_none(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Vm *two = world_vm(p.w, "two", K260Q, K260Q, K240Q, END), *three = world_vm(p.w, "three", K260Q, K240Q, K200, END);
+        _cleanup_allocation_ Allocation refused = {};
+
+        world_run(p.w, two);
+        assert_ptr_equal(((Vgpu *) two->vgpus.items[0])->scheduled_on, p.k2[0]);
+        assert_ptr_equal(((Vgpu *) two->vgpus.items[1])->scheduled_on, p.k2[0]);
+        assert_ptr_equal(((Vgpu *) two->vgpus.items[2])->scheduled_on, p.k2[1]);
+        assert_int_equal(allocation_release(p.w->pool, two), 0);
+        assert_null(two->scheduled_on);
+
+        /* Three types need three PGPUs. */
+        refused = world_start(p.w, three);
+        assert_refused(&refused.refusal, ERROR_PGPU_INSUFFICIENT_CAPACITY, "beta cannot take 1 x GRID K260Q, 1 x GRID K240Q and 1 x GRID K200 at once", "2 hosts: 1 full, 1 without a GPU of the group", NULL);
+        assert_null(refused.pgpus);
+}
+
+static void a_greedy_choice_is_taken_back(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Vm *vm = world_vm(p.w, "vm", K200, K260Q, END);
+
+        /* K260Q is possible on the first only; K200, which comes first and likes the first, must make way. */
+        world_disable_type(p.w, p.k2[1], K260Q);
+        world_run(p.w, vm);
+        assert_ptr_equal(((Vgpu *) vm->vgpus.items[0])->scheduled_on, p.k2[1]);
+        assert_ptr_equal(((Vgpu *) vm->vgpus.items[1])->scheduled_on, p.k2[0]);
+}
+
+static void memory_decides_inside_a_tier(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+
+        pool_set_host_memory(p.w->pool, p.alpha, 64 * GIB, 10 * GIB);
+        assert_ptr_equal(start_one(&p, K100), p.b[0]);
+
+        /* A better tier goes before more memory. */
+        world_resident(p.w, p.a[0], K100);
+        world_resident(p.w, p.a[0], K100);
+        assert_ptr_equal(start_one(&p, K100), p.a[0]);
+}
+
+static void booked_memory_is_not_given_twice(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Vm *vm = world_vm(p.w, "vm", K100, END);
+
+        vm->memory = 40 * GIB;
+        world_run(p.w, vm);
+        assert_true(host_memory_available(p.alpha) == 24 * GIB);
+        vm->memory_counted = true;
+        assert_true(host_memory_available(p.alpha) == 64 * GIB);
+        assert_int_equal(allocation_release(p.w->pool, vm), 0);
+        assert_false(vm->memory_counted);
+        assert_true(host_memory_available(p.alpha) == 64 * GIB);
+
+        pool_set_host_memory(p.w->pool, p.alpha, 64 * GIB, GIB);
+        world_run(p.w, vm);
+        assert_ptr_equal(vm->scheduled_on, p.beta);
+}
+
+static void affinity_decides_inside_a_tier(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Vm *vm = world_vm(p.w, "vm", K100, END);
+
+        pool_set_host_memory(p.w->pool, p.beta, 64 * GIB, 2 * GIB);
+        assert_int_equal(text_set(&vm->affinity, "beta"), 1);
+        world_run(p.w, vm);
+        assert_ptr_equal(vm->scheduled_on, p.beta);
+        assert_int_equal(allocation_release(p.w->pool, vm), 0);
+
+        assert_int_equal(text_set(&vm->affinity, UUID_TEXT(&p.beta->object.id)), 1);
+        world_run(p.w, vm);
+        assert_ptr_equal(vm->scheduled_on, p.beta);
+        assert_int_equal(allocation_release(p.w->pool, vm), 0);
+
+        p.beta->host_uuid = world_id(p.w);
+        assert_int_equal(text_set(&vm->affinity, UUID_TEXT(&p.beta->host_uuid)), 1);
+        world_run(p.w, vm);
+        assert_ptr_equal(vm->scheduled_on, p.beta);
+}
+
+static void a_vm_without_vgpus_goes_where_memory_is(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Vm *vm = world_vm(p.w, "vm", END);
+        _cleanup_allocation_ Allocation a = {};
+
+        pool_set_host_memory(p.w->pool, p.alpha, 64 * GIB, GIB);
+        world_run(p.w, vm);
+        assert_ptr_equal(vm->scheduled_on, p.beta);
+        assert_int_equal(allocation_release(p.w->pool, vm), 0);
+
+        vm->memory = 65 * GIB;
+        a = world_start(p.w, vm);
+        assert_refused(&a.refusal, ERROR_HOST_NOT_ENOUGH_FREE_MEMORY, "beta is 1 GiB short", NULL);
+}
+
+static void runners_up_are_named(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        _cleanup_allocation_ Allocation a = world_start(p.w, world_vm(p.w, "vm", K100, END));
+
+        assert_ptr_equal(a.host, p.alpha);
+        assert_int_equal(a.score, 32);
+        assert_int_equal(a.n_runners_up, 1);
+        assert_ptr_equal(a.runners_up[0].host, p.beta);
+        assert_int_equal(a.runners_up[0].score, 32);
+        assert_int_equal(a.counts[ERROR_NONE], 2);
+}
+
+static void a_host_that_refused_is_avoided(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        const Host *avoid[] = { p.alpha, p.beta };
+        AllocRequest request = { .vm = world_vm(p.w, "vm", K100, END), .avoid = avoid, .n_avoid = 1 };
+        _cleanup_allocation_ Allocation a = {}, b = {}, c = {};
+
+        assert_int_equal(allocate(p.w->pool, &request, NULL, &a), 0);
+        assert_ptr_equal(a.host, p.beta);
+
+        request.n_avoid = 2;
+        assert_int_equal(allocate(p.w->pool, &request, NULL, &b), 0);
+        assert_refused(&b.refusal, ERROR_NO_HOSTS_AVAILABLE, "2 refused it just now", NULL);
+
+        request.only = p.alpha;
+        assert_int_equal(allocate(p.w->pool, &request, NULL, &c), 0);
+        assert_refused(&c.refusal, ERROR_NO_HOSTS_AVAILABLE, "cannot start on alpha: the host has refused it just now", NULL);
+}
+
+static void thirty_two_k100_fill_a_k1_and_no_more(void **state) {
+        _cleanup_world_ World *w = world_new();
+        Host *h = world_host(w, "alpha");
+        _cleanup_allocation_ Allocation a = {};
+
+        for (size_t i = 0; i < 4; i++)
+                world_pgpu(w, h, K1);
+        for (size_t i = 0; i < 32; i++) {
+                Vm *vm = world_vm(w, "vm", K100, END);
+
+                world_run(w, vm);
+                world_settle(w, vm);
+                assert_pool_is_sound(w);
+        }
+
+        a = world_start(w, world_vm(w, "one too many", K100, END));
+        assert_refused(&a.refusal, ERROR_PGPU_INSUFFICIENT_CAPACITY, "VM 'one too many'", "GRID K100 needs 1/8 of a PGPU",
+                "0000:80:00.0 of alpha is full", "Shut down VMs there", "1 host: 1 full", NULL);
+        assert_int_equal(a.nearest.code, ERROR_PGPU_INSUFFICIENT_CAPACITY);
+}
+
+/* Refusals */
+
+static void the_nearest_miss_is_told(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        _cleanup_allocation_ Allocation a = {}, b = {};
+        Vm *vm = world_vm(p.w, "vm", K140Q, END);
+
+        for (size_t i = 0; i < 4; i++) {
+                world_disable_type(p.w, p.b[i], K140Q);
+                world_resident(p.w, p.a[i], K100);
+        }
+        /* Running type is nearer than not enabled. */
+        a = world_start(p.w, vm);
+        assert_refused(&a.refusal, ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE, "GRID K140Q needs a quarter of a PGPU",
+                "0000:80:00.0 of alpha runs GRID K100 for VM", "Shut down VM", "2 hosts: 1 running other types, 1 where the type is not enabled", NULL);
+
+        /* Insufficient is nearer still. */
+        for (size_t i = 0; i < 4; i++)
+                world_resident(p.w, p.b[3], K140Q);
+        assert_int_equal(pool_set_pgpu_enabled(p.w->pool, p.b[3], &p.w->types[K140Q], 1), 0);
+        b = world_start(p.w, vm);
+        assert_refused(&b.refusal, ERROR_PGPU_INSUFFICIENT_CAPACITY, "0000:83:00.0 of beta is full", NULL);
+}
+
+static void a_disabled_type_is_told_with_its_remedy(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        _cleanup_allocation_ Allocation a = {}, b = {};
+
+        for (size_t i = 0; i < 2; i++)
+                world_disable_type(p.w, p.k2[i], K260Q);
+        a = world_start(p.w, world_vm(p.w, "vm", K260Q, END));
+        assert_refused(&a.refusal, ERROR_VGPU_TYPE_NOT_ENABLED, "GRID K260Q needs half of a PGPU", "not enabled there", "Enable GRID K260Q on 0000:84:00.0 of beta.", NULL);
+
+        /* A type that is being disabled takes no new placement. */
+        for (size_t i = 0; i < 2; i++)
+                assert_int_equal(pool_set_pgpu_disabling(p.w->pool, p.k2[i], &p.w->types[K200], 1), 0);
+        b = world_start(p.w, world_vm(p.w, "vm", K200, END));
+        assert_refused(&b.refusal, ERROR_VGPU_TYPE_NOT_ENABLED, "being disabled", NULL);
+}
+
+static void a_type_of_other_cards_is_told(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Vm *vm = world_vm(p.w, "vm", END);
+        _cleanup_allocation_ Allocation a = {};
+
+        world_vgpu(p.w, vm, p.w->groups[K1], p.w->types[K240Q]);
+        a = world_start(p.w, vm);
+        assert_refused(&a.refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED, "does not support GRID K240Q", "GRID K240Q is supported on 0000:84:00.0 of beta and 1 more", "group 'K2 group'", NULL);
+}
+
+static VgpuType *imported_type(World *w) {
+        Uuid id = world_id(w);
+        VgpuType *t;
+
+        assert_int_equal(pool_add_vgpu_type(w->pool, &id, 0, "0001:nvidia,ffff,,1234,5678", "NVIDIA Corporation", "GRID X9", &t), 0);
+        return t;
+}
+
+static void hardware_that_nobody_has_is_told(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Vm *vm = world_vm(p.w, "imported", END), *other = world_vm(p.w, "other", END);
+        VgpuType *t = imported_type(p.w);
+        _cleanup_allocation_ Allocation a = {}, b = {}, c = {};
+
+        world_vgpu(p.w, vm, p.w->groups[K1], t);
+        a = world_start(p.w, vm);
+        assert_refused(&a.refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED, "No host of the pool has the hardware for GRID X9", NULL);
+
+        world_vgpu(p.w, other, world_group(p.w, "imported group"), t);
+        b = world_start(p.w, other);
+        assert_refused(&b.refusal, ERROR_GPU_GROUP_CONTAINS_NO_PGPUS, "'imported group' contains no PGPUs", "No host of the pool has the hardware for GRID X9", NULL);
+        c = world_start_on(p.w, other, p.alpha);
+        assert_refused(&c.refusal, ERROR_GPU_GROUP_CONTAINS_NO_PGPUS, NULL);
+}
+
+static void an_empty_group_is_told(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Vm *vm = world_vm(p.w, "vm", END);
+        _cleanup_allocation_ Allocation a = {};
+
+        world_vgpu(p.w, vm, world_group(p.w, "empty"), p.w->types[K100]);
+        a = world_start(p.w, vm);
+        assert_refused(&a.refusal, ERROR_GPU_GROUP_CONTAINS_NO_PGPUS, "'empty' contains no PGPUs", "GRID K100 is supported on 0000:80:00.0 of alpha and 7 more", NULL);
+}
+
+static void passthrough_needs_a_whole_gpu(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Vm *vm = world_vm(p.w, "vm", PASSTHROUGH, END);
+        _cleanup_allocation_ Allocation a = {}, b = {};
+
+        for (size_t i = 0; i < 4; i++) {
+                world_resident(p.w, p.a[i], K100);
+                if (i > 0)
+                        world_resident(p.w, p.b[i], K140Q);
+        }
+        assert_ptr_equal(start_one(&p, PASSTHROUGH), p.b[0]);
+        a = world_start(p.w, vm);
+        assert_refused(&a.refusal, ERROR_VM_REQUIRES_GPU, "passthrough needs a PGPU with nothing else on it", "2 hosts: 2 running other types", NULL);
+
+        vm->target_is_max = false;
+        b = world_start(p.w, vm);
+        assert_refused(&b.refusal, ERROR_INVALID_RECORD, "target_memkb", NULL);
+}
+
+static void start_on_a_host_without_gpus_of_the_group(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Vm *vm = world_vm(p.w, "vm", END);
+        _cleanup_allocation_ Allocation a = world_start_on(p.w, world_vm(p.w, "vm", K200, END), p.alpha), b = {};
+
+        assert_refused(&a.refusal, ERROR_VM_REQUIRES_VGPU, "cannot start on alpha", "alpha has no PGPU of group 'K2 group'", "0000:84:00.0 of beta and 1 more", NULL);
+
+        world_vgpu(p.w, vm, p.w->groups[K2], p.w->types[PASSTHROUGH]);
+        b = world_start_on(p.w, vm, p.alpha);
+        assert_refused(&b.refusal, ERROR_VM_REQUIRES_GPU, NULL);
+}
+
+static void what_else_is_missing_is_told_where_the_gpus_fit(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Vm *vm = world_vm(p.w, "vm", K200, END);
+        _cleanup_allocation_ Allocation a = {}, b = {}, c = {}, d = {}, e = {};
+
+        vm->memory = 66 * GIB;
+        a = world_start(p.w, vm);
+        assert_refused(&a.refusal, ERROR_HOST_NOT_ENOUGH_FREE_MEMORY, "beta is 2 GiB short of memory", "66 GiB", "2 hosts: 1 without a GPU of the group, 1 short of memory", NULL);
+
+        assert_int_equal(strv_set(&vm->networks, (const char *const[]){ "xenbr0", "vlan7", NULL }), 1);
+        b = world_start(p.w, vm);
+        assert_refused(&b.refusal, ERROR_VM_REQUIRES_NET, "beta has no network 'vlan7'", NULL);
+
+        assert_int_equal(strv_set(&vm->storage, (const char *const[]){ "/else", NULL }), 1);
+        c = world_start(p.w, vm);
+        assert_refused(&c.refusal, ERROR_VM_REQUIRES_SR, "'/else'", NULL);
+
+        vm = world_vm(p.w, "vm", PASSTHROUGH, END);
+        p.alpha->iommu = p.beta->iommu = false;
+        d = world_start(p.w, vm);
+        assert_refused(&d.refusal, ERROR_VM_REQUIRES_IOMMU, "has no IOMMU", NULL);
+
+        vm = world_vm(p.w, "vm", K100, END);
+        p.alpha->hvm = p.beta->hvm = false;
+        e = world_start(p.w, vm);
+        assert_refused(&e.refusal, ERROR_FEATURE_REQUIRES_HVM, "cannot run HVM guests", NULL);
+}
+
+static void vgpus_need_an_hvm_guest(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Vm *vm = world_vm(p.w, "pv", K100, END);
+        _cleanup_allocation_ Allocation a = {};
+
+        vm->hvm = false;
+        a = world_start(p.w, vm);
+        assert_refused(&a.refusal, ERROR_FEATURE_REQUIRES_HVM, "'pv'", "c_info.type", NULL);
+}
+
+static void the_smallest_lack_of_memory_is_told(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Vm *vm = world_vm(p.w, "vm", K100, END);
+        _cleanup_allocation_ Allocation a = {};
+
+        vm->memory = 8 * GIB;
+        pool_set_host_memory(p.w->pool, p.alpha, 64 * GIB, 2 * GIB);
+        pool_set_host_memory(p.w->pool, p.beta, 64 * GIB, 6 * GIB);
+        a = world_start(p.w, vm);
+        assert_refused(&a.refusal, ERROR_HOST_NOT_ENOUGH_FREE_MEMORY, "beta is 2 GiB short", "2 hosts: 2 short of memory", NULL);
+}
+
+/* The host with the right memory counts before one that lacks it. */
+static void a_gpu_miss_comes_from_a_host_that_is_else_right(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Vm *vm = world_vm(p.w, "vm", K140Q, END);
+        _cleanup_allocation_ Allocation a = {};
+
+        vm->memory = 8 * GIB;
+        pool_set_host_memory(p.w->pool, p.alpha, 64 * GIB, 2 * GIB);
+        for (size_t i = 0; i < 4; i++) {
+                for (size_t j = 0; j < 4; j++)
+                        world_resident(p.w, p.a[i], K140Q);
+                world_resident(p.w, p.b[i], K100);
+        }
+        a = world_start(p.w, vm);
+        assert_refused(&a.refusal, ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE, "of beta", NULL);
+}
+
+static void hosts_that_cannot_be_used(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Vm *vm = world_vm(p.w, "vm", K200, END);
+        _cleanup_allocation_ Allocation a = {}, b = {}, c = {}, d = {}, e = {};
+        PgpuVerdict nearest;
+
+        pool_set_host_enabled(p.w->pool, p.beta, false);
+        assert_int_equal(pgpu_capacity(p.k2[0], p.w->types[K200]), 0);
+        assert_int_equal(group_capacity(p.w->groups[K2], p.w->types[K200], &nearest), 0);
+        assert_int_equal(nearest.code, ERROR_HOST_OFFLINE);
+        a = world_start(p.w, vm);
+        assert_refused(&a.refusal, ERROR_HOST_OFFLINE, "beta is disabled", "Enable host beta", "1 disabled", NULL);
+        b = world_start_on(p.w, vm, p.beta);
+        assert_refused(&b.refusal, ERROR_HOST_OFFLINE, "beta is disabled", NULL);
+
+        pool_set_host_state(p.w->pool, p.beta, HOST_OFFLINE, "connection refused");
+        c = world_start(p.w, vm);
+        assert_refused(&c.refusal, ERROR_HOST_OFFLINE, "beta is offline: connection refused", "Bring host beta back", "1 offline", NULL);
+        d = world_start_on(p.w, vm, p.beta);
+        assert_refused(&d.refusal, ERROR_HOST_OFFLINE, "connection refused", NULL);
+
+        pool_set_host_state(p.w->pool, p.alpha, HOST_CONNECTING, "");
+        e = world_start(p.w, vm);
+        assert_refused(&e.refusal, ERROR_NO_HOSTS_AVAILABLE, "no host is online", "2 hosts: 2 offline", NULL);
+}
+
+static void an_empty_pool_has_no_hosts(void **state) {
+        _cleanup_world_ World *w = world_new();
+        _cleanup_allocation_ Allocation a = world_start(w, world_vm(w, "vm", K100, END));
+
+        assert_refused(&a.refusal, ERROR_NO_HOSTS_AVAILABLE, "the pool has no hosts", NULL);
+}
+
+static void a_card_that_is_no_longer_reported_is_not_used(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        _cleanup_allocation_ Allocation a = {};
+
+        for (size_t i = 0; i < 2; i++)
+                pool_set_pgpu_present(p.w->pool, p.k2[i], false);
+        a = world_start(p.w, world_vm(p.w, "vm", K200, END));
+        assert_refused(&a.refusal, ERROR_HOST_OFFLINE, "no longer reported", "Look for the card in beta", NULL);
+}
+
+static void a_pinned_vgpu_goes_to_its_address(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Vm *vm = world_vm(p.w, "vm", K100, END);
+        Vgpu *v = vm->vgpus.items[0];
+        _cleanup_allocation_ Allocation a = {}, b = {};
+
+        v->pinned = true;
+        v->pinned_pci = p.b[2]->pci;
+        world_run(p.w, vm);
+        assert_int_equal(pci_address_compare(&v->scheduled_on->pci, &v->pinned_pci), 0);
+        assert_int_equal(allocation_release(p.w->pool, vm), 0);
+
+        world_resident(p.w, p.a[2], K140Q);
+        world_resident(p.w, p.b[2], K140Q);
+        a = world_start(p.w, vm);
+        assert_refused(&a.refusal, ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE, "at 0000:82:00.0 as the VM's platform says", NULL);
+
+        v->pinned_pci.bus = 0x10;
+        b = world_start(p.w, vm);
+        assert_refused(&b.refusal, ERROR_VM_REQUIRES_VGPU, "has no PGPU at 0000:10:00.0", NULL);
+}
+
+/* Reservations */
+
+static Reservation *reserve(World *w, const char *name, WorldType type, uint32_t count) {
+        GpuGroup *g = w->groups[type == K100 || type == K140Q ? K1 : K2];
+        _cleanup_free_ Pgpu **pgpus = NULL;
+        _cleanup_refusal_ Refusal refusal = {};
+        Uuid id = world_id(w);
+        Reservation *r;
+
+        assert_int_equal(allocate_holds(w->pool, g, w->types[type], count, &pgpus, &refusal), 0);
+        if (refusal.code != ERROR_NONE)
+                fail_msg("%s", refusal.message);
+        assert_int_equal(pool_add_reservation(w->pool, &id, 0, name, g, w->types[type], count, &r), 0);
+        for (uint32_t i = 0; i < count; i++)
+                assert_int_equal(pool_hold(w->pool, r, pgpus[i]), 0);
+        return r;
+}
+
+static void holds_count_as_used_for_others_only(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Reservation *r = reserve(p.w, "demo", K260Q, 4);
+        Vm *vm = world_vm(p.w, "vm", K260Q, END);
+        AllocRequest request = { .vm = vm, .reservation = r };
+        _cleanup_allocation_ Allocation a = {}, b = {}, c = {};
+
+        assert_int_equal(pgpu_capacity(p.k2[0], p.w->types[K260Q]), 0);
+        a = world_start(p.w, vm);
+        assert_refused(&a.refusal, ERROR_PGPU_INSUFFICIENT_CAPACITY, "reservation 'demo'", NULL);
+        b = world_start(p.w, world_vm(p.w, "other", K200, END));
+        assert_refused(&b.refusal, ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE, "is kept for GRID K260Q", "reservation 'demo'", "start with it", NULL);
+
+        assert_int_equal(allocate(p.w->pool, &request, NULL, &c), 0);
+        assert_int_equal(c.refusal.code, ERROR_NONE);
+        assert_int_equal(allocation_apply(p.w->pool, vm, r, &c), 0);
+        assert_int_equal(r->holds.n, 3);
+        assert_ptr_equal(vm->reservation, r);
+        assert_pool_is_sound(p.w);
+
+        /* A start that fails gives back what it used up. */
+        assert_int_equal(allocation_release(p.w->pool, vm), 0);
+        assert_int_equal(r->holds.n, 4);
+        assert_null(vm->reservation);
+}
+
+static void what_is_held_goes_first(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Reservation *r;
+        Vm *vm = world_vm(p.w, "vm", K100, K100, END);
+        AllocRequest request = { .vm = vm };
+        _cleanup_allocation_ Allocation a = {};
+        Uuid id = world_id(p.w);
+
+        /* Held on two PGPUs of beta; depth-first alone would take the fullest, which is on alpha. */
+        assert_int_equal(pool_add_reservation(p.w->pool, &id, 0, "demo", p.w->groups[K1], p.w->types[K100], 2, &r), 0);
+        assert_int_equal(pool_hold(p.w->pool, r, p.b[1]), 0);
+        assert_int_equal(pool_hold(p.w->pool, r, p.b[2]), 0);
+        for (size_t i = 0; i < 4; i++)
+                world_resident(p.w, p.a[0], K100);
+
+        request.reservation = r;
+        assert_int_equal(allocate(p.w->pool, &request, NULL, &a), 0);
+        assert_ptr_equal(a.pgpus[0], p.b[1]);
+        assert_ptr_equal(a.pgpus[1], p.b[2]);
+        assert_int_equal(allocation_apply(p.w->pool, vm, r, &a), 0);
+        assert_int_equal(r->holds.n, 0);
+
+        /* Once resident, what was used up is spent. */
+        world_settle(p.w, vm);
+        pool_set_vm_booking(p.w->pool, vm, BOOKING_RESIDENT, NULL);
+        assert_null(vm->reservation);
+        assert_int_equal(allocation_release(p.w->pool, vm), 0);
+        assert_int_equal(r->holds.n, 0);
+}
+
+static void holds_are_placed_as_the_algorithm_says(void **state) {
+        static const GroupAlgorithm algorithms[] = { ALGORITHM_DEPTH_FIRST, ALGORITHM_BREADTH_FIRST, ALGORITHM_BEST_FIT };
+        static const size_t n_pgpus[] = { 1, 8, 1 };
+
+        for (size_t i = 0; i < ARRAY_SIZE(algorithms); i++) {
+                _cleanup_pair_ Pair p = pair_new();
+                size_t used = 0;
+
+                pool_set_group_algorithm(p.w->pool, p.w->groups[K1], algorithms[i]);
+                reserve(p.w, "demo", K100, 8);
+                for (size_t j = 0; j < 4; j++)
+                        used += (p.a[j]->used > 0) + (p.b[j]->used > 0);
+                assert_int_equal(used, n_pgpus[i]);
+        }
+}
+
+static void too_large_a_reservation_is_refused(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        _cleanup_free_ Pgpu **pgpus = NULL;
+        _cleanup_refusal_ Refusal a = {}, b = {}, c = {};
+
+        assert_int_equal(allocate_holds(p.w->pool, p.w->groups[K2], p.w->types[K260Q], 5, &pgpus, &a), 0);
+        assert_refused(&a, ERROR_PGPU_INSUFFICIENT_CAPACITY, "room for 4 GRID K260Q, not for 5", NULL);
+
+        assert_int_equal(allocate_holds(p.w->pool, p.w->groups[K2], p.w->types[K100], 1, &pgpus, &b), 0);
+        assert_refused(&b, ERROR_VGPU_TYPE_NOT_SUPPORTED, "does not support GRID K100", NULL);
+
+        assert_int_equal(allocate_holds(p.w->pool, world_group(p.w, "empty"), p.w->types[K100], 1, &pgpus, &c), 0);
+        assert_refused(&c, ERROR_GPU_GROUP_CONTAINS_NO_PGPUS, "contains no PGPUs", NULL);
+
+        /* Passthrough joins nothing, itself included. */
+        {
+                _cleanup_refusal_ Refusal d = {};
+
+                assert_int_equal(allocate_holds(p.w->pool, p.w->groups[K2], p.w->types[PASSTHROUGH], 2, &pgpus, &d), 0);
+                assert_int_equal(d.code, ERROR_NONE);
+                assert_ptr_not_equal(pgpus[0], pgpus[1]);
+        }
+}
+
+/* Explanations */
+
+typedef struct Heard {
+        size_t n_hosts, n_pgpus, n_possible;
+        char text[4096];
+} Heard;
+
+static void hear_pgpu(const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, const char *remedy, void *userdata) {
+        Heard *heard = userdata;
+
+        heard->n_pgpus++;
+        snprintf(heard->text + strlen(heard->text), sizeof(heard->text) - strlen(heard->text), "%s|", remedy);
+}
+
+static void hear_host(const HostVerdict *v, void *userdata) {
+        Heard *heard = userdata;
+
+        heard->n_hosts++;
+        heard->n_possible += v->code == ERROR_NONE;
+        assert_int_equal(v->code == ERROR_NONE, v->pgpus != NULL);
+        snprintf(heard->text + strlen(heard->text), sizeof(heard->text) - strlen(heard->text), "%s|", v->message);
+}
+
+static Heard explain(World *w, const AllocRequest *request) {
+        Heard heard = {};
+        AllocVisitor visitor = { .host = hear_host, .pgpu = hear_pgpu, .userdata = &heard };
+        _cleanup_allocation_ Allocation a = {}, plain = {};
+
+        assert_int_equal(allocate(w->pool, request, &visitor, &a), 0);
+        assert_int_equal(allocate(w->pool, request, NULL, &plain), 0);
+        assert_int_equal(a.refusal.code, plain.refusal.code);
+        assert_ptr_equal(a.host, plain.host);
+        return heard;
+}
+
+static void assert_heard(const Heard *heard, const char *words) {
+        if (!strstr(heard->text, words))
+                fail_msg("'%s' is not in: %s", words, heard->text);
+}
+
+static void every_host_and_pgpu_is_explained(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Host *gamma = world_host(p.w, "gamma"), *delta = world_host(p.w, "delta"), *epsilon = world_host(p.w, "epsilon");
+        Vm *vm = world_vm(p.w, "vm", K100, END);
+        AllocRequest request = { .vm = vm };
+        Heard heard;
+
+        world_pgpu(p.w, delta, K1);
+        world_pgpu(p.w, epsilon, K1);
+        pool_set_host_memory(p.w->pool, epsilon, 64 * GIB, 512 * MIB);
+        pool_set_host_enabled(p.w->pool, delta, false);
+        for (size_t i = 0; i < 4; i++)
+                world_resident(p.w, p.a[i], K140Q);
+
+        heard = explain(p.w, &request);
+        assert_int_equal(heard.n_hosts, 5);
+        assert_int_equal(heard.n_pgpus, 10);
+        assert_int_equal(heard.n_possible, 1);
+        assert_heard(&heard, "beta would be chosen: GRID K100 at 0000:80:00.0.");
+        assert_heard(&heard, "0000:80:00.0 of alpha runs GRID K140Q for VM 'vm-");
+        assert_heard(&heard, "delta is disabled.");
+        assert_heard(&heard, "gamma has no PGPU of group 'K1 group'. The group has 0000:80:00.0 of alpha and 9 more.");
+        assert_heard(&heard, "epsilon is 512 MiB short of memory");
+
+        request.avoid = (const Host *const[]){ p.beta };
+        request.n_avoid = 1;
+        heard = explain(p.w, &request);
+        assert_heard(&heard, "beta has refused this start just now.");
+        assert_non_null(gamma);
+}
+
+/* The hardest of ordinary questions stays short. */
+static void infeasible_by_one_is_decided_fast(void **state) {
+        static const WorldType wanted[] = { K200, K240Q, K260Q };
+        _cleanup_world_ World *w = world_new();
+        Host *h = world_host(w, "h");
+        Vm *vm = world_vm(w, "vm", END);
+        _cleanup_allocation_ Allocation a = {};
+        struct timespec before, after;
+        int64_t best = INT64_MAX;
+
+        /* 16 PGPUs: K260Q only on the first three, each with something else about it; the VM wants seven K260Q and one K240Q. */
+        for (size_t i = 0; i < 16; i++) {
+                Pgpu *p = world_pgpu(w, h, K2);
+
+                if (i >= 3)
+                        world_disable_type(w, p, K260Q);
+                if (i % 3 == 1)
+                        world_disable_type(w, p, PASSTHROUGH);
+                if (i >= 8)
+                        world_resident(w, p, wanted[i % 2]);
+        }
+        for (size_t i = 0; i < 8; i++)
+                world_vgpu(w, vm, w->groups[K2], w->types[i == 3 ? K240Q : K260Q]);
+
+        for (size_t i = 0; i < 20; i++) {
+                allocation_done(&a);
+                clock_gettime(CLOCK_MONOTONIC, &before);
+                a = world_start(w, vm);
+                clock_gettime(CLOCK_MONOTONIC, &after);
+                best = MIN_OF(best, (after.tv_sec - before.tv_sec) * INT64_C(1000000000) + after.tv_nsec - before.tv_nsec);
+        }
+        assert_refused(&a.refusal, ERROR_PGPU_INSUFFICIENT_CAPACITY, "7 x GRID K260Q", NULL);
+        /* 100 us in a release build; sanitizers take a multiple. */
+        assert_true(best < 1000 * 1000);
+}
+
+static void too_many_vgpus_are_an_error(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Vm *vm = world_vm(p.w, "vm", END);
+        AllocRequest request = { .vm = vm };
+        Allocation a;
+
+        for (size_t i = 0; i < 22; i++)
+                world_vgpu(p.w, vm, p.w->groups[K1], p.w->types[K100]);
+        assert_int_equal(allocate(p.w->pool, &request, NULL, &a), -EINVAL);
+}
+
+static void only_a_placement_can_be_booked(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Vm *vm = world_vm(p.w, "vm", K100, END);
+        Allocation a = {};
+
+        assert_int_equal(allocation_apply(p.w->pool, vm, NULL, &a), -EINVAL);
+        assert_null(vm->scheduled_on);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(depth_first_fills_the_fullest),
+                cmocka_unit_test(breadth_first_spreads),
+                cmocka_unit_test(best_fit_joins_before_it_opens),
+                cmocka_unit_test(best_fit_opens_what_strands_least),
+                cmocka_unit_test(best_fit_weighs_by_demand),
+                cmocka_unit_test(all_vgpus_or_none),
+                cmocka_unit_test(a_greedy_choice_is_taken_back),
+                cmocka_unit_test(memory_decides_inside_a_tier),
+                cmocka_unit_test(booked_memory_is_not_given_twice),
+                cmocka_unit_test(affinity_decides_inside_a_tier),
+                cmocka_unit_test(a_vm_without_vgpus_goes_where_memory_is),
+                cmocka_unit_test(runners_up_are_named),
+                cmocka_unit_test(a_host_that_refused_is_avoided),
+                cmocka_unit_test(thirty_two_k100_fill_a_k1_and_no_more),
+                cmocka_unit_test(the_nearest_miss_is_told),
+                cmocka_unit_test(a_disabled_type_is_told_with_its_remedy),
+                cmocka_unit_test(a_type_of_other_cards_is_told),
+                cmocka_unit_test(hardware_that_nobody_has_is_told),
+                cmocka_unit_test(an_empty_group_is_told),
+                cmocka_unit_test(passthrough_needs_a_whole_gpu),
+                cmocka_unit_test(start_on_a_host_without_gpus_of_the_group),
+                cmocka_unit_test(what_else_is_missing_is_told_where_the_gpus_fit),
+                cmocka_unit_test(vgpus_need_an_hvm_guest),
+                cmocka_unit_test(the_smallest_lack_of_memory_is_told),
+                cmocka_unit_test(a_gpu_miss_comes_from_a_host_that_is_else_right),
+                cmocka_unit_test(hosts_that_cannot_be_used),
+                cmocka_unit_test(an_empty_pool_has_no_hosts),
+                cmocka_unit_test(a_card_that_is_no_longer_reported_is_not_used),
+                cmocka_unit_test(a_pinned_vgpu_goes_to_its_address),
+                cmocka_unit_test(holds_count_as_used_for_others_only),
+                cmocka_unit_test(what_is_held_goes_first),
+                cmocka_unit_test(holds_are_placed_as_the_algorithm_says),
+                cmocka_unit_test(too_large_a_reservation_is_refused),
+                cmocka_unit_test(every_host_and_pgpu_is_explained),
+                cmocka_unit_test(infeasible_by_one_is_decided_fast),
+                cmocka_unit_test(too_many_vgpus_are_an_error),
+                cmocka_unit_test(only_a_placement_can_be_booked),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

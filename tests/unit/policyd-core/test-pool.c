@@ -1,0 +1,411 @@
+/*
+ * The pool itself: names, keys, changes, removal
+ */
+
+#include <stdio.h>
+
+#include "tests/unit/policyd-core/world.h"
+
+#define END _WORLD_TYPE_MAX
+
+static void objects_are_found_by_uuid_and_name(void **state) {
+        _cleanup_world_ World *w = world_new();
+        Host *alpha = world_host(w, "alpha"), *beta = world_host(w, "beta");
+        Pgpu *a = world_pgpu(w, alpha, K1), *a2 = world_pgpu(w, alpha, K1);
+        Vm *vm = world_vm(w, "web", K100, END);
+        Object *o = NULL;
+
+        world_pgpu(w, beta, K1);
+        assert_int_equal(pool_find(w->pool, CLASS_HOST, "alpha", &o), 0);
+        assert_ptr_equal(o, alpha);
+        assert_int_equal(pool_find(w->pool, CLASS_HOST, UUID_TEXT(&beta->object.id), &o), 0);
+        assert_ptr_equal(o, beta);
+        assert_int_equal(pool_find(w->pool, CLASS_VGPU_TYPE, "GRID K100", &o), 0);
+        assert_ptr_equal(o, w->types[K100]);
+        assert_int_equal(pool_find(w->pool, CLASS_GPU_GROUP, "K1 group", &o), 0);
+        assert_int_equal(pool_find(w->pool, CLASS_VM, "web", &o), 0);
+        assert_ptr_equal(o, vm);
+
+        assert_int_equal(pool_find(w->pool, CLASS_PGPU, "alpha/0000:80:00.0", &o), 0);
+        assert_ptr_equal(o, a);
+        assert_int_equal(pool_find(w->pool, CLASS_PGPU, "0000:81:00.0", &o), 0);
+        assert_ptr_equal(o, a2);
+        assert_int_equal(pool_find(w->pool, CLASS_PGPU, "0000:80:00.0", &o), -EEXIST);
+
+        assert_int_equal(pool_find(w->pool, CLASS_HOST, "gamma", &o), -ENOENT);
+        assert_int_equal(pool_find(w->pool, CLASS_HOST, "", &o), -ENOENT);
+        assert_int_equal(pool_find(w->pool, CLASS_VM, UUID_TEXT(&beta->object.id), &o), -ENOENT);
+        world_vm(w, "web", END);
+        assert_int_equal(pool_find(w->pool, CLASS_VM, "web", &o), -EEXIST);
+
+        assert_string_equal(object_name(vm->vgpus.items[0]), "");
+        assert_ptr_equal(pool_type_by_identifier(w->pool, "0001:passthrough"), w->types[PASSTHROUGH]);
+        assert_null(pool_type_by_identifier(w->pool, ""));
+        assert_null(pool_type_by_identifier(w->pool, "0001:else"));
+}
+
+static void an_id_is_taken_once(void **state) {
+        _cleanup_world_ World *w = world_new();
+        Uuid id = world_host(w, "alpha")->object.id;
+        Host *h = NULL;
+
+        assert_int_equal(pool_add_host(w->pool, &id, 0, "beta", "unix:path=/x", &h), -EEXIST);
+        assert_null(h);
+}
+
+static void loading_announces_nothing_and_keeps_the_order_of_keys(void **state) {
+        _cleanup_world_ World *w = world_new();
+        PciAddress pci = { .bus = 1 };
+        Host *a, *b, *c;
+        Uuid ids[8];
+        Reservation *r;
+        GpuGroup *g;
+        VgpuType *t;
+        Vgpu *v;
+        Pgpu *p;
+        Job *j;
+        Vm *vm;
+
+        world_drain(w);
+        for (size_t i = 0; i < 8; i++)
+                ids[i] = world_id(w);
+        assert_int_equal(pool_add_host(w->pool, &ids[0], 70, "c", "", &c), 0);
+        assert_int_equal(pool_add_host(w->pool, &ids[1], 50, "a", "", &a), 0);
+        assert_int_equal(pool_add_pgpu(w->pool, &ids[2], 51, a, &pci, "10de", "0ff2", &p), 0);
+        assert_int_equal(pool_add_gpu_group(w->pool, &ids[3], 52, "g", &g), 0);
+        assert_int_equal(pool_add_vgpu_type(w->pool, &ids[4], 53, "0001:gvt-g,041a,80,180,4", "Intel", "GVT-g", &t), 0);
+        assert_int_equal(pool_add_vm(w->pool, &ids[5], 54, "vm", &vm), 0);
+        assert_int_equal(pool_add_vgpu(w->pool, &ids[6], 55, vm, g, t, 0, &v), 0);
+        assert_int_equal(pool_add_reservation(w->pool, &ids[7], 56, "r", g, t, 1, &r), 0);
+        ids[0] = world_id(w);
+        assert_int_equal(pool_add_job(w->pool, &ids[0], 57, "start", &j), 0);
+
+        assert_false(pool_has_changes(w->pool));
+        assert_false(p->present);
+        assert_int_equal(t->implementation, TYPE_GVT_G);
+        assert_ptr_equal(w->pool->objects[CLASS_HOST].items[0], a);
+        assert_ptr_equal(w->pool->objects[CLASS_HOST].items[1], c);
+        assert_int_equal(w->pool->next_key, 71);
+
+        b = world_host(w, "b");
+        assert_int_equal(b->object.key, 71);
+        assert_true(pool_has_changes(w->pool));
+}
+
+static void kinds_of_types_follow_from_identifiers(void **state) {
+        static const struct {
+                const char *identifier, *model_name;
+                TypeImplementation implementation;
+        } cases[] = {
+                { "0001:passthrough", "passthrough", TYPE_PASSTHROUGH },
+                { "0001:mxgpu,6929,80000000", "S7150", TYPE_MXGPU },
+                { "0001:gvt-g,041a,80,180,4", "GVT-g", TYPE_GVT_G },
+                { "0001:nvidia,11bf,,118d,101d", "GRID K200", TYPE_NVIDIA },
+                { "", "passthrough", TYPE_PASSTHROUGH },
+                { "", "GRID K200", TYPE_NVIDIA },
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                _cleanup_world_ World *w = world_new();
+                Uuid id = world_id(w);
+                VgpuType *t;
+
+                assert_int_equal(pool_add_vgpu_type(w->pool, &id, 0, cases[i].identifier, "", cases[i].model_name, &t), 0);
+                assert_int_equal(t->implementation, cases[i].implementation);
+        }
+}
+
+static void each_object_is_announced_once_in_order(void **state) {
+        _cleanup_world_ World *w = world_new();
+        Host *h = world_host(w, "alpha");
+        Pgpu *p = world_pgpu(w, h, K1);
+        Object *o;
+
+        world_drain(w);
+        pool_set_host_enabled(w->pool, h, false);
+        pool_set_pgpu_present(w->pool, p, false);
+        assert_int_equal(pool_set_pgpu_group(w->pool, p, NULL), 0);
+        pool_set_host_memory(w->pool, h, 64 * GIB, GIB);
+        pool_touch(w->pool, &p->object, PGPU_DISPLAY, /* store= */ true);
+
+        o = pool_take_changes(w->pool);
+        assert_ptr_equal(o, h);
+        assert_true(o->must_store);
+        assert_false(o->is_new);
+        assert_int_equal(o->changed, HOST_ENABLED | HOST_MEMORY_FREE);
+        assert_ptr_equal(o->next_changed, w->groups[K1]);
+        assert_int_equal(w->groups[K1]->object.changed, GROUP_PGPUS | GROUP_SUPPORTED | GROUP_ENABLED);
+        /* Lists that others keep are not stored. */
+        assert_false(w->groups[K1]->object.must_store);
+        assert_ptr_equal(o->next_changed->next_changed, p);
+        assert_int_equal(p->object.changed, PGPU_GPU_GROUP | PGPU_DISPLAY);
+        assert_null(p->object.next_changed);
+
+        while (o) {
+                Object *next = o->next_changed;
+
+                pool_forget(w->pool, o);
+                o = next;
+        }
+        assert_int_equal(h->object.changed, 0);
+        assert_false(pool_has_changes(w->pool));
+}
+
+static void what_is_the_same_is_no_change(void **state) {
+        _cleanup_world_ World *w = world_new();
+        Host *h = world_host(w, "alpha");
+        Pgpu *p = world_pgpu(w, h, K1);
+        Vgpu *v = world_resident(w, p, K100);
+        VgpuType *t = w->types[K100];
+        Uuid id = world_id(w);
+        Reservation *r;
+
+        assert_int_equal(pool_add_reservation(w->pool, &id, 0, "r", w->groups[K1], t, 1, &r), 0);
+        world_drain(w);
+        pool_set_host_state(w->pool, h, HOST_ONLINE, NULL);
+        pool_set_host_enabled(w->pool, h, true);
+        pool_set_host_memory(w->pool, h, 64 * GIB, 64 * GIB);
+        assert_int_equal(pool_set_pgpu_group(w->pool, p, p->group), 0);
+        assert_int_equal(pool_set_pgpu_enabled(w->pool, p, (VgpuType *const *) p->enabled.items, p->enabled.n), 0);
+        pool_set_group_algorithm(w->pool, p->group, ALGORITHM_DEPTH_FIRST);
+        assert_int_equal(pool_set_group_gpu_types(w->pool, p->group, (const char *const[]){ "10de/0ff2", NULL }), 0);
+        assert_int_equal(pool_set_type_size(w->pool, t, t->size, t->implementation), 0);
+        assert_int_equal(pool_set_type_compatible(w->pool, t, (const char *const *) t->compatible_on_pgpu, NULL), 0);
+        assert_int_equal(pool_set_vgpu_resident(w->pool, v, p), 0);
+        assert_int_equal(pool_set_vgpu_scheduled(w->pool, v, NULL), 0);
+        pool_set_vgpu_attached(w->pool, v, false);
+        assert_int_equal(pool_set_vm_resident(w->pool, v->vm, h), 0);
+        pool_set_vm_power_state(w->pool, v->vm, POWER_RUNNING);
+        pool_set_vm_booking(w->pool, v->vm, BOOKING_NONE, NULL);
+        pool_unhold(w->pool, r, p);
+        assert_false(pool_has_changes(w->pool));
+}
+
+static void both_sides_of_a_placement_hear_of_it(void **state) {
+        _cleanup_world_ World *w = world_new();
+        Pgpu *p = world_pgpu(w, world_host(w, "alpha"), K1);
+        Vm *vm = world_vm(w, "web", K100, END);
+        Vgpu *v = vm->vgpus.items[0];
+        Uuid token = world_id(w);
+
+        world_drain(w);
+        world_run(w, vm);
+        assert_int_equal(vm->object.changed, VM_SCHEDULED);
+        assert_int_equal(v->object.changed, VGPU_SCHEDULED);
+        assert_int_equal(p->object.changed, PGPU_SCHEDULED_VGPUS);
+        assert_true(v->object.must_store && vm->object.must_store && !p->object.must_store);
+        assert_int_equal(p->used, w->types[K100]->size);
+
+        pool_set_vm_booking(w->pool, vm, BOOKING_SENT, &token);
+        assert_true(uuid_equal(&vm->token, &token));
+        pool_set_vm_booking(w->pool, vm, BOOKING_RESIDENT, NULL);
+        assert_true(uuid_equal(&vm->token, &token));
+
+        world_drain(w);
+        world_settle(w, vm);
+        pool_set_vgpu_attached(w->pool, v, true);
+        assert_int_equal(v->object.changed, VGPU_SCHEDULED | VGPU_RESIDENT_ON | VGPU_ATTACHED);
+        assert_int_equal(p->object.changed, PGPU_SCHEDULED_VGPUS | PGPU_RESIDENT_VGPUS);
+        assert_int_equal(p->used, w->types[K100]->size);
+
+        pool_set_vm_booking(w->pool, vm, BOOKING_NONE, NULL);
+        assert_true(uuid_is_null(&vm->token));
+}
+
+static void a_removed_object_waits_until_it_is_forgotten(void **state) {
+        _cleanup_world_ World *w = world_new();
+        Vm *vm = world_vm(w, "web", K100, END);
+        Uuid id = vm->object.id;
+        size_t n_removed = 0;
+
+        world_drain(w);
+        pool_remove(w->pool, &vm->object);
+        assert_null(pool_get(w->pool, CLASS_VM, &id));
+        assert_int_equal(w->groups[K1]->object.changed, GROUP_VGPUS);
+
+        for (Object *o = pool_take_changes(w->pool), *next; o; o = next) {
+                next = o->next_changed;
+                n_removed += o->removed;
+                pool_forget(w->pool, o);
+        }
+        assert_int_equal(n_removed, 2);
+
+        /* One that nobody forgets is freed with the pool. */
+        vm = world_vm(w, "other", END);
+        pool_remove(w->pool, &vm->object);
+        (void) pool_take_changes(w->pool);
+}
+
+static void what_cannot_be_alone_goes_along(void **state) {
+        _cleanup_world_ World *w = world_new();
+        Host *h = world_host(w, "alpha");
+        Pgpu *p = world_pgpu(w, h, K1), *p2 = world_pgpu(w, h, K2);
+        Vgpu *running = world_resident(w, p, K100), *starting = world_scheduled(w, p2, K200);
+        Uuid id = world_id(w);
+        Reservation *r;
+
+        assert_int_equal(pool_add_reservation(w->pool, &id, 0, "demo", w->groups[K2], w->types[K200], 2, &r), 0);
+        assert_int_equal(pool_hold(w->pool, r, p2), 0);
+        assert_int_equal(pool_hold(w->pool, r, p2), 0);
+        starting->vm->reservation = r;
+
+        /* A type takes its VGPUs and reservations with it, and leaves every list. */
+        pool_remove(w->pool, &w->types[K200]->object);
+        assert_int_equal(w->pool->objects[CLASS_RESERVATION].n, 0);
+        assert_int_equal(p2->used, 0);
+        assert_int_equal(p2->supported.n, 3);
+        assert_int_equal(w->groups[K2]->supported.n, 3);
+        assert_pool_is_sound(w);
+
+        /* A group lets its PGPUs go. */
+        pool_remove(w->pool, &w->groups[K2]->object);
+        assert_null(p2->group);
+
+        /* A host takes its PGPUs, and its VMs are nowhere. */
+        pool_remove(w->pool, &h->object);
+        assert_int_equal(w->pool->objects[CLASS_PGPU].n, 0);
+        assert_null(running->resident_on);
+        assert_null(running->vm->resident_on);
+}
+
+static void a_reservation_that_goes_is_forgotten_by_its_starts(void **state) {
+        _cleanup_world_ World *w = world_new();
+        Vm *vm = world_vm(w, "web", K100, END);
+        Uuid id = world_id(w);
+        Reservation *r;
+
+        assert_int_equal(pool_add_reservation(w->pool, &id, 0, "demo", w->groups[K1], w->types[K100], 1, &r), 0);
+        vm->reservation = r;
+        pool_remove(w->pool, &r->object);
+        assert_null(vm->reservation);
+}
+
+static void a_renamed_host_renames_its_pgpus_and_moves_them(void **state) {
+        _cleanup_world_ World *w = world_new();
+        Host *alpha = world_host(w, "alpha"), *beta = world_host(w, "beta");
+        Pgpu *a = world_pgpu(w, alpha, K1), *a2 = world_pgpu(w, alpha, K1);
+
+        world_pgpu(w, beta, K1);
+        assert_ptr_equal(w->groups[K1]->pgpus.items[0], a);
+        assert_int_equal(text_set(&alpha->name_label, "zeta"), 1);
+        pool_touch(w->pool, &alpha->object, HOST_NAME_LABEL, /* store= */ true);
+        assert_string_equal(a->name, "zeta/0000:80:00.0");
+        assert_ptr_equal(w->groups[K1]->pgpus.items[1], a);
+        assert_ptr_equal(w->groups[K1]->pgpus.items[2], a2);
+}
+
+static void a_new_size_is_counted_where_the_type_is(void **state) {
+        _cleanup_world_ World *w = world_new();
+        Host *h = world_host(w, "alpha");
+        Pgpu *p = world_pgpu(w, h, K1), *q = world_pgpu(w, h, K1);
+        Uuid id = world_id(w);
+        Reservation *r;
+
+        world_resident(w, p, K100);
+        world_scheduled(w, p, K100);
+        assert_int_equal(pool_add_reservation(w->pool, &id, 0, "demo", w->groups[K1], w->types[K100], 1, &r), 0);
+        assert_int_equal(pool_hold(w->pool, r, q), 0);
+
+        assert_int_equal(pool_set_type_size(w->pool, w->types[K100], PGPU_SIZE / 4, TYPE_NVIDIA), 0);
+        assert_int_equal(p->used, PGPU_SIZE / 2);
+        assert_int_equal(q->used, PGPU_SIZE / 4);
+        assert_int_equal(w->types[K100]->object.changed & TYPE_SIZE, TYPE_SIZE);
+}
+
+static void jobs_end_once(void **state) {
+        _cleanup_world_ World *w = world_new();
+        Uuid id = world_id(w);
+        Job *j;
+
+        assert_int_equal(pool_add_job(w->pool, &id, 0, "start", &j), 0);
+        pool_set_job_state(w->pool, j, JOB_RUNNING, "building the domain", 0.25, 1000);
+        assert_int_equal(j->start_time, 1000);
+        assert_int_equal(j->end_time, 0);
+        assert_string_equal(j->stage, "building the domain");
+
+        world_drain(w);
+        pool_set_job_state(w->pool, j, JOB_RUNNING, NULL, 0.5, 2000);
+        assert_int_equal(j->object.changed, JOB_PROGRESS);
+        assert_false(j->object.must_store);
+
+        pool_set_job_state(w->pool, j, JOB_DONE, "", -1, 3000);
+        assert_int_equal(j->end_time, 3000);
+        assert_true(j->progress >= 1);
+        assert_true(j->object.must_store);
+
+        world_drain(w);
+        pool_set_job_state(w->pool, j, JOB_FAILED, "too late", 0, 4000);
+        assert_int_equal(j->state, JOB_DONE);
+        assert_false(pool_has_changes(w->pool));
+
+        assert_int_equal(pool_set_job_error(w->pool, j, ERROR_DOMAIN_FAILED, "no"), 0);
+        assert_int_equal(j->object.changed, JOB_ERROR);
+}
+
+static void words_go_both_ways(void **state) {
+        for (ObjectClass c = 0; c < _CLASS_MAX; c++)
+                assert_int_equal(object_class_from_string(object_class_to_string(c)), c);
+        for (JobState s = 0; s < _JOB_STATE_MAX; s++)
+                assert_int_equal(job_state_from_string(job_state_to_string(s)), s);
+        for (GroupAlgorithm a = 0; a < _GROUP_ALGORITHM_MAX; a++)
+                assert_int_equal(group_algorithm_from_string(group_algorithm_to_string(a)), a);
+        for (PowerState s = 0; s < _POWER_STATE_MAX; s++)
+                assert_int_equal(power_state_from_string(power_state_to_string(s)), s);
+        for (BookingState s = 0; s < _BOOKING_STATE_MAX; s++)
+                assert_int_equal(booking_state_from_string(booking_state_to_string(s)), s);
+
+        assert_string_equal(host_state_to_string(HOST_CONNECTING), "connecting");
+        assert_null(host_state_to_string(_HOST_STATE_MAX));
+        assert_int_equal(object_class_from_string("pgpus"), _CLASS_INVALID);
+        assert_int_equal(object_class_from_string(NULL), _CLASS_INVALID);
+        assert_true(job_state_is_final(JOB_FAILED) && !job_state_is_final(JOB_RUNNING));
+}
+
+/* The checker must see what it is for. */
+static void the_checker_finds_what_is_broken(void **state) {
+        World *w = world_new();
+        Pgpu *p = world_pgpu(w, world_host(w, "alpha"), K1);
+        Vgpu *v = world_resident(w, p, K100);
+        char buf[256];
+
+        p->used++;
+        assert_non_null(strstr(pool_check(w->pool, buf, sizeof(buf)), "pgpu 'alpha/0000:80:00.0'"));
+        p->used--;
+        assert_null(pool_check(w->pool, buf, sizeof(buf)));
+
+        v->resident_on = NULL;
+        assert_non_null(pool_check(w->pool, buf, sizeof(buf)));
+        v->resident_on = p;
+
+        w->groups[K1]->supported.n--;
+        assert_non_null(strstr(pool_check(w->pool, buf, sizeof(buf)), "union of supported"));
+        w->groups[K1]->supported.n++;
+
+        for (size_t i = 0; i < 8; i++)
+                world_resident(w, p, K100);
+        assert_non_null(strstr(pool_check(w->pool, buf, sizeof(buf)), "over its capacity"));
+        pool_free(w->pool);
+        free(w);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(objects_are_found_by_uuid_and_name),
+                cmocka_unit_test(an_id_is_taken_once),
+                cmocka_unit_test(loading_announces_nothing_and_keeps_the_order_of_keys),
+                cmocka_unit_test(kinds_of_types_follow_from_identifiers),
+                cmocka_unit_test(each_object_is_announced_once_in_order),
+                cmocka_unit_test(what_is_the_same_is_no_change),
+                cmocka_unit_test(both_sides_of_a_placement_hear_of_it),
+                cmocka_unit_test(a_removed_object_waits_until_it_is_forgotten),
+                cmocka_unit_test(what_cannot_be_alone_goes_along),
+                cmocka_unit_test(a_reservation_that_goes_is_forgotten_by_its_starts),
+                cmocka_unit_test(a_renamed_host_renames_its_pgpus_and_moves_them),
+                cmocka_unit_test(a_new_size_is_counted_where_the_type_is),
+                cmocka_unit_test(jobs_end_once),
+                cmocka_unit_test(words_go_both_ways),
+                cmocka_unit_test(the_checker_finds_what_is_broken),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

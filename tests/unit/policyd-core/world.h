@@ -1,0 +1,81 @@
+#pragma once
+
+/*
+ * Pools for tests
+ *
+ * A World is a pool with the types of K1 and K2 cards and passthrough, to which a test adds hosts, cards and VMs in a few words. Everything
+ * is named and numbered in the order of its making, so that the same words make the same pool. A step that fails ends the test.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "policyd/core/allocate.h"
+#include "policyd/core/pool-check.h"
+#include "policyd/core/rules.h"
+
+#define GIB (UINT64_C(1) << 30)
+#define MIB (UINT64_C(1) << 20)
+
+typedef enum WorldType {
+        K100,
+        K140Q,
+        K200,
+        K240Q,
+        K260Q,
+        PASSTHROUGH,
+        _WORLD_TYPE_MAX,
+} WorldType;
+
+typedef enum Card {
+        K1,
+        K2,
+} Card;
+
+typedef struct World {
+        Pool *pool;
+        VgpuType *types[_WORLD_TYPE_MAX];
+        GpuGroup *groups[2]; /* of K1 and K2 PGPUs */
+        uint32_t ids;
+} World;
+
+World *world_new(void);
+World *world_free(World *w); /* checks the invariants first */
+DEFINE_CLEANUP(World *, world_free)
+#define _cleanup_world_ _cleanup_(world_freep)
+
+Uuid world_id(World *w);
+VgpuType *world_type_by_name(World *w, const char *name); /* "k140q"; NULL for "" */
+
+/* An online host with 64 GiB, HVM, IOMMU, network xenbr0 and storage /images. */
+Host *world_host(World *w, const char *name);
+/* One PGPU of the card at the host's next bus, in the card's group. */
+Pgpu *world_pgpu(World *w, Host *h, Card card);
+GpuGroup *world_group(World *w, const char *name);
+
+/* A halted VM of 1 GiB; VGPUs of the given types, ended by _WORLD_TYPE_MAX, each in the group of its card. */
+Vm *world_vm(World *w, const char *name, ...);
+Vgpu *world_vgpu(World *w, Vm *vm, GpuGroup *g, VgpuType *t);
+/* A VM of its own with one VGPU that is resident, or scheduled, there. */
+Vgpu *world_resident(World *w, Pgpu *p, WorldType type);
+Vgpu *world_scheduled(World *w, Pgpu *p, WorldType type);
+
+void world_disable_type(World *w, Pgpu *p, WorldType type);
+
+/* allocate(); the Allocation is kept by the caller. */
+Allocation world_start(World *w, Vm *vm);
+Allocation world_start_on(World *w, Vm *vm, const Host *h);
+/* Starts and books; the start must succeed. */
+void world_run(World *w, Vm *vm);
+/* What is booked becomes resident. */
+void world_settle(World *w, Vm *vm);
+
+/* Takes and forgets all changes; returns how many objects changed. */
+size_t world_drain(World *w);
+void assert_pool_is_sound(const World *w);
+/* The refusal has the code, and its sentence all the words (ended by NULL). */
+void assert_refused(const Refusal *r, ErrorCode code, ...);
