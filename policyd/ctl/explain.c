@@ -5,9 +5,10 @@
 #include <inttypes.h>
 
 #include "common/json/json-get.h"
-#include "common/strbuf.h"
+#include "common/parse.h"
 #include "policyd/ctl/ctl.h"
 #include "policyd/ctl/explain.h"
+#include "protocol/errors.h"
 
 #define NAME_WIDTH_MAX 40
 
@@ -89,11 +90,82 @@ int capacity_print(FILE *out, const char *json, const char *group, bool as_json)
         return EXIT_DONE;
 }
 
+/* "VGPUTypeNotEnabled" as XenServer spells it. */
+static const char *code_of(struct json_object *o) {
+        const char *word = text(o, "code");
+        _cleanup_free_ char *name = NULL;
+        ErrorCode code;
+
+        if (!*word || asprintf(&name, ERROR_PREFIX "%s", word) < 0)
+                return word;
+        code = error_code_from_name(name);
+        return code >= 0 ? error_code_xapi(code) : word;
+}
+
+static void print_pgpu_verdict(FILE *out, struct json_object *p, int width) {
+        const char *address = text(p, "pci_id");
+
+        fprintf(out, "    %-12s  %-*s  ", *address ? address : "no PGPU", width, text(p, "type"));
+        if (!*text(p, "code"))
+                fprintf(out, "room for %s\n", text(p, "capacity"));
+        else
+                fprintf(out, "%s\n", code_of(p));
+        if (*text(p, "remedy"))
+                fprintf(out, "                  %s\n", text(p, "remedy"));
+}
+
+static void print_host_verdict(FILE *out, struct json_object *host) {
+        struct json_object *pgpus = member(host, "pgpus");
+        int width = 0;
+
+        if (*text(host, "code"))
+                fprintf(out, "%s: no, %s\n", text(host, "name_label"), code_of(host));
+        else
+                fprintf(out, "%s: yes, in tier %s with score %s; needs %s, has %s free\n", text(host, "name_label"), text(host, "tier"),
+                        text(host, "score"), SIZE_TEXT(json_object_get_uint64(member(host, "memory_need"))),
+                        SIZE_TEXT(json_object_get_uint64(member(host, "memory_available"))));
+        if (*text(host, "code") && *text(host, "message"))
+                fprintf(out, "    %s\n", text(host, "message"));
+
+        for (size_t i = 0; i < length(pgpus); i++)
+                width = MAX_OF(width, (int) strlen(text(json_object_array_get_idx(pgpus, i), "type")));
+        for (size_t i = 0; i < length(pgpus); i++)
+                print_pgpu_verdict(out, json_object_array_get_idx(pgpus, i), MIN_OF(width, NAME_WIDTH_MAX));
+}
+
+/* What was decided when the VM was placed. */
+static void print_decision(FILE *out, struct json_object *decision) {
+        struct json_object *pgpus = member(decision, "pgpus"), *others = member(decision, "runners_up");
+
+        fprintf(out, "Placed on %s with score %s", text(decision, "name_label"), text(decision, "score"));
+        for (size_t i = 0; i < length(pgpus); i++)
+                fprintf(out, "%s%s", i == 0 ? ", on " : ", ", text(json_object_array_get_idx(pgpus, i), "pci_id"));
+        fputs(".\n", out);
+        for (size_t i = 0; i < length(others); i++)
+                fprintf(out, "%s%s (%s)", i == 0 ? "Next would have been " : ", ",
+                        text(json_object_array_get_idx(others, i), "name_label"), text(json_object_array_get_idx(others, i), "score"));
+        fputs(length(others) > 0 ? ".\n\n" : "\n", out);
+}
+
 int explain_print(FILE *out, const char *json, bool as_json) {
         _cleanup_json_ struct json_object *answer = NULL;
+        struct json_object *hosts;
         int r = parse_answer(json, &answer);
 
         if (r != 0)
                 return r;
-        return print_json(out, answer) < 0 ? EXIT_REFUSED : EXIT_DONE;
+        if (as_json)
+                return print_json(out, answer) < 0 ? EXIT_REFUSED : EXIT_DONE;
+
+        if (member(answer, "decision"))
+                print_decision(out, member(answer, "decision"));
+        if (streq(text(answer, "verdict"), "refused"))
+                fprintf(out, "A start would be refused: %s\n%s\n\n", code_of(answer), text(answer, "message"));
+        else
+                fputs("A start would succeed.\n\n", out);
+
+        hosts = member(answer, "hosts");
+        for (size_t i = 0; i < length(hosts); i++)
+                print_host_verdict(out, json_object_array_get_idx(hosts, i));
+        return EXIT_DONE;
 }

@@ -159,8 +159,8 @@ static void draw_cell(const Pen *pen, const MapSlot *slot, unsigned width) {
         _cleanup_strbuf_ StrBuf b = {};
 
         strbuf_add(&b, !slot ? g->free : slot->scheduled ? g->scheduled : g->resident);
-        if (slot && width > 2)
-                strbuf_addf(&b, " %s", *object_text(slot->vm, "NameLabel") ? object_text(slot->vm, "NameLabel") : slot->vgpu->uuid);
+        if (slot && width > 1)
+                strbuf_addf(&b, "%s", *object_text(slot->vm, "NameLabel") ? object_text(slot->vm, "NameLabel") : slot->vgpu->uuid);
         paint_fitted(pen, !slot ? PAINT_DIM : slot->scheduled ? PAINT_SCHEDULED : PAINT_RESIDENT, strempty(b.text), width);
 }
 
@@ -253,7 +253,7 @@ static void draw_note(const Pen *pen, Paint frame, const char *text) {
 }
 
 static void draw_pgpu(const Pen *pen, View *v, const MapPgpu *p, Paint frame, bool offline) {
-        unsigned bar = pen->style->width - LEFT_WIDTH - 5;
+        unsigned bar = pen->style->width - LEFT_WIDTH - 6;
         _cleanup_free_ char *disabled = list_types(pen, v, p, "SupportedVGPUTypes", "EnabledVGPUTypes"), *note = NULL;
 
         paint(pen, frame, pen->glyphs->wall);

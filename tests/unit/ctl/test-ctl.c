@@ -1,0 +1,345 @@
+/*
+ * The command line without a pool behind it: arguments, fields, filters, lists and the map
+ */
+
+#include <locale.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "common/json/json-get.h"
+#include "policyd/ctl/map.h"
+#include "policyd/ctl/verbs.h"
+#include "tests/unit/ctl/fixture.h"
+
+#define PARSE(...)                                                                                              \
+        ({                                                                                                      \
+                const char *const _argv_[] = { "xenvgpu", __VA_ARGS__, NULL };                                  \
+                args_done(&args);                                                                               \
+                args_parse((int) ARRAY_SIZE(_argv_) - 1, (char *const *) _argv_, &args, &error);                \
+        })
+
+static void test_arguments(void **state) {
+        _cleanup_free_ char *error = NULL;
+        Args args = {};
+
+        assert_int_equal(PARSE("vm-start", "UUID=a=b", "--force", "--minimal", "--host", "root@m"), 0);
+        assert_string_equal(args.verb, "vm-start");
+        assert_string_equal(args_get(&args, "uuid"), "a=b");
+        assert_string_equal(args_get(&args, "force"), "true");
+        assert_true(args.minimal);
+        assert_string_equal(args.host, "root@m");
+        assert_null(args_get(&args, "device"));
+        args_done(&args);
+}
+
+static void test_arguments_refused(void **state) {
+        _cleanup_free_ char *error = NULL;
+        Args args = {};
+
+        assert_int_equal(PARSE("vm-list", "--minimal", "--json"), -EINVAL);
+        free(take_ptr(error));
+        assert_int_equal(PARSE("vm-list", "uuid=1", "Uuid=2"), -EINVAL);
+        assert_non_null(strstr(error, "'uuid' is given twice"));
+        free(take_ptr(error));
+        assert_int_equal(PARSE("vm-list", "name"), -EINVAL);
+        free(take_ptr(error));
+        assert_int_equal(PARSE("vm-list", "--host"), -EINVAL);
+        free(take_ptr(error));
+        assert_int_equal(PARSE("vm-list", "=x"), -EINVAL);
+}
+
+static void test_verbs(void **state) {
+        char name[64];
+        VerbName v;
+
+        assert_true(verb_find("vgpu-create", &v));
+        assert_null(v.class);
+        assert_true(verb_find("gpu-group-param-set", &v));
+        assert_string_equal(v.class->name, "gpu-group");
+        assert_true(verb_find("vgpu-type-list", &v));
+        assert_string_equal(v.class->name, "vgpu-type");
+        assert_false(verb_find("vgpu_list", &v));
+        for (size_t i = 0; verb_nth(i, name, &v); i++)
+                assert_non_null(v.verb->run);
+        assert_true(edit_distance("vm-strat", "vm-start") == 2);
+        assert_true(edit_distance("", "abc") == 3);
+}
+
+static void check_keys(const char *verb, int expected, const char *key, const char *value) {
+        Args args = { .n = 1, .args = { { .key = (char *) key, .value = value } } };
+        VerbName v;
+
+        assert_true(verb_find(verb, &v));
+        assert_int_equal(verb_check(verb, v, &args), expected);
+}
+
+static void test_keys(void **state) {
+        check_keys("vm-list", 0, "power-state", "running");
+        check_keys("vm-list", 0, "resident-on-name-label", "alpha");
+        check_keys("vm-list", EXIT_USAGE, "colour", "red");
+        check_keys("vm-start", 0, "uuid", "x");
+        check_keys("vm-start", EXIT_USAGE, "uuid", "");
+        check_keys("vm-start", EXIT_USAGE, "name-label", "x");
+        check_keys("vm-create", EXIT_USAGE, "platform:vgpu_config", "x"); /* known, but name-label is missing */
+        check_keys("status", EXIT_USAGE, "uuid", "x");
+}
+
+/* The fixture in a view without a client. */
+static View *view_of_fixture(void) {
+        _cleanup_json_ struct json_object *objects = NULL;
+        JsonReader reader = {};
+        View *v = NULL;
+
+        assert_int_equal(json_parse(&reader, pool_fixture, strlen(pool_fixture), &objects), 0);
+        assert_int_equal(view_new(NULL, &v), 0);
+        assert_int_equal(view_add_all(v, objects), 0);
+        return v;
+}
+
+static ViewObject *object_named(View *v, const char *class_name, const char *label) {
+        const ClassInfo *c = class_find(class_name);
+        _cleanup_free_ ViewObject **list = NULL;
+        size_t n;
+
+        assert_int_equal(view_list(v, c, &list, &n), 0);
+        for (size_t i = 0; i < n; i++)
+                if (streq(object_text(list[i], c->label), label))
+                        return list[i];
+        fail_msg("no %s %s", class_name, label);
+        return NULL;
+}
+
+static void expect_field(View *v, const ViewObject *o, const char *name, const char *expected) {
+        _cleanup_free_ char *text = NULL;
+        FieldName field;
+
+        assert_true(field_find(o->class, name, &field));
+        text = field_text(v, o, field);
+        assert_string_equal(text, expected);
+}
+
+static void test_fields(void **state) {
+        _cleanup_(view_freep) View *v = view_of_fixture();
+        const ViewObject *vm = object_named(v, "vm", "desk-10"), *halted = object_named(v, "vm", "desk-2"),
+                         *pgpu = object_named(v, "pgpu", "0000:86:00.0"), *type = object_named(v, "vgpu-type", "GRID K140Q"),
+                         *job = object_named(v, "job", "VM.Start"), *host = object_named(v, "host", "alpha");
+
+        expect_field(v, vm, "power-state", "running");
+        expect_field(v, vm, "Resident-On", "00000001-0000-4000-8000-000000000001");
+        expect_field(v, vm, "resident-on-name-label", "alpha");
+        expect_field(v, halted, "resident-on", "");
+        expect_field(v, halted, "resident-on-name-label", "");
+        expect_field(v, vm, "vgpus", "00000060-0000-4000-8000-000000000060");
+        expect_field(v, pgpu, "host-name-label", "alpha");
+        expect_field(v, pgpu, "host", "00000001-0000-4000-8000-000000000001");
+        expect_field(v, pgpu, "enabled-vgpu-types-name-label", "GRID K100");
+        expect_field(v, pgpu, "SUPPORTED-VGPU-TYPES-NAME-LABEL", "GRID K100; GRID K140Q; passthrough");
+        expect_field(v, type, "max-resolution", "2560x1600");
+        expect_field(v, type, "framebuffer-size", "1006632960");
+        expect_field(v, job, "error", "FAILED_TO_START_EMULATOR: The emulator did not come up.");
+        expect_field(v, job, "progress", "60%");
+        expect_field(v, job, "start-time", "20231114T22:13:20Z");
+        expect_field(v, host, "networks", "xenbr0; xenbr1");
+        expect_field(v, host, "pgpus-name-label",
+                "alpha/0000:83:00.0; alpha/0000:84:00.0; alpha/0000:85:00.0; alpha/0000:86:00.0");
+}
+
+static void expect_all_fields(const ViewObject *o) {
+        json_object_object_foreach(o->properties, property, value) {
+                bool found = false;
+
+                assert_non_null(value);
+                for (size_t f = 0; f < o->class->n_fields; f++)
+                        found |= streq(o->class->fields[f].property, property);
+                if (!found)
+                        fail_msg("%s.%s is no field", o->class->name, property);
+        }
+}
+
+/* Every D-Bus property is a field. */
+static void test_every_property_is_a_field(void **state) {
+        _cleanup_(view_freep) View *v = view_of_fixture();
+
+        for (size_t c = 0; c < n_classes; c++) {
+                _cleanup_free_ ViewObject **list = NULL;
+                size_t n;
+
+                assert_int_equal(view_list(v, &classes[c], &list, &n), 0);
+                for (size_t i = 0; i < n; i++)
+                        expect_all_fields(list[i]);
+        }
+}
+
+static bool matches(View *v, const ViewObject *o, const char *name, const char *text) {
+        FieldName field;
+
+        assert_true(field_find(o->class, name, &field));
+        return field_matches(v, o, field, text);
+}
+
+static void test_filters(void **state) {
+        _cleanup_(view_freep) View *v = view_of_fixture();
+        const ViewObject *vm = object_named(v, "vm", "desk-10"), *pgpu = object_named(v, "pgpu", "0000:86:00.0");
+
+        assert_true(matches(v, vm, "power-state", "running"));
+        assert_false(matches(v, vm, "power-state", "halted"));
+        assert_true(matches(v, vm, "resident-on", "alpha"));
+        assert_true(matches(v, vm, "resident-on", "00000001-0000-4000-8000-000000000001"));
+        assert_false(matches(v, vm, "resident-on", ""));
+        assert_true(matches(v, vm, "scheduled-to-be-resident-on", ""));
+        assert_true(matches(v, pgpu, "supported-VGPU-types", "GRID K140Q"));
+        assert_false(matches(v, pgpu, "enabled-VGPU-types", "GRID K140Q"));
+}
+
+/* What a printer writes. */
+static char *printed(View *v, const char *class_name, const char *params, PrintStyle style) {
+        _cleanup_free_ ViewObject **list = NULL;
+        _cleanup_free_ char *unknown = NULL;
+        Columns columns;
+        char *text = NULL;
+        size_t n, size;
+        FILE *out;
+
+        assert_int_equal(view_list(v, class_find(class_name), &list, &n), 0);
+        assert_int_equal(columns_choose(class_find(class_name), params, &columns, &unknown), 0);
+        out = open_memstream(&text, &size);
+        assert_int_equal(print_objects(out, v, list, n, &columns, style), 0);
+        fclose(out);
+        columns_done(&columns);
+        return text;
+}
+
+static void test_records(void **state) {
+        _cleanup_(view_freep) View *v = view_of_fixture();
+        _cleanup_free_ char *text = printed(v, "gpu-group", "uuid,name-label,VGPU-uuids,allocation-algorithm", PRINT_RECORDS);
+
+        assert_non_null(strstr(text,
+                "uuid ( RO)                    : 00000041-0000-4000-8000-000000000041\n"
+                "              name-label ( RW): K2 group\n"
+                "              VGPU-uuids (SRO): \n"
+                "    allocation-algorithm ( RW): breadth-first\n"
+                "\n\n"));
+}
+
+static void test_minimal(void **state) {
+        _cleanup_(view_freep) View *v = view_of_fixture();
+        _cleanup_free_ char *names = printed(v, "vm", "name-label", PRINT_MINIMAL), *none = printed(v, "reservation", "uuid", PRINT_MINIMAL);
+
+        assert_string_equal(names, "cad,desk-2,desk-10\n");
+        assert_string_equal(none, "\n");
+}
+
+static void test_json(void **state) {
+        _cleanup_(view_freep) View *v = view_of_fixture();
+        _cleanup_free_ char *text = printed(v, "host", "name-label,memory-free,networks", PRINT_JSON);
+        _cleanup_json_ struct json_object *o = NULL;
+        JsonReader reader = {};
+        struct json_object *host, *value;
+
+        assert_int_equal(json_parse(&reader, text, strlen(text), &o), 0);
+        host = json_object_array_get_idx(o, 0);
+        assert_true(json_object_object_get_ex(host, "memory-free", &value));
+        assert_true(json_object_get_uint64(value) == 64424509440);
+        assert_true(json_object_object_get_ex(host, "networks", &value));
+        assert_int_equal(json_object_array_length(value), 2);
+}
+
+static void test_unknown_column(void **state) {
+        _cleanup_free_ char *unknown = NULL;
+        Columns columns;
+
+        assert_int_equal(columns_choose(class_find("vm"), "uuid,colour", &columns, &unknown), -EINVAL);
+        assert_string_equal(unknown, "colour");
+}
+
+static void test_map_model(void **state) {
+        _cleanup_(view_freep) View *v = view_of_fixture();
+        Map map;
+
+        assert_int_equal(map_build(v, NULL, &map), 0);
+        assert_int_equal(map.n_hosts, 2);
+        assert_int_equal(map.hosts[0].n_cards, 1);
+        assert_string_equal(map.hosts[0].cards[0].name, "GRID K1");
+        assert_int_equal(map.hosts[0].cards[0].n_pgpus, 4);
+        assert_int_equal(map.hosts[1].cards[0].n_pgpus, 2);
+
+        const MapPgpu *p = &map.hosts[0].cards[0].pgpus[0];
+        assert_int_equal(p->n_slots, 2);
+        assert_true(p->slots[0].scheduled); /* desk-2 stands before desk-10 */
+        assert_false(p->slots[1].scheduled);
+        assert_true(p->used == 2 * 131072);
+        assert_true(map_instances(p->size, p->type) == 8);
+        map_done(&map);
+}
+
+static char *drawn(unsigned width, bool utf8, bool colour) {
+        _cleanup_(view_freep) View *v = view_of_fixture();
+        const MapStyle style = { .width = width, .utf8 = utf8, .colour = colour };
+        char *text = NULL;
+        size_t size;
+        FILE *out = open_memstream(&text, &size);
+
+        assert_int_equal(map_draw(out, v, NULL, &style), 0);
+        fclose(out);
+        return text;
+}
+
+static void test_map_in_ascii(void **state) {
+        _cleanup_free_ char *text = drawn(80, false, false);
+
+        for (const char *p = text; *p; p++)
+                assert_true((*p >= 0x20 && *p < 0x7f) || *p == '\n');
+        assert_non_null(strstr(text, "alpha  online, 60 GiB of 64 GiB free"));
+        assert_non_null(strstr(text, "beta  offline: ssh: no route to host"));
+        assert_non_null(strstr(text, "+ GRID K1 ---"));
+        assert_non_null(strstr(text, "| 83:00.0 GRID K100    2/8  "));
+        assert_non_null(strstr(text, "not enabled: GRID K140Q, passthrough"));
+        assert_non_null(strstr(text, "8x GRID K100, 4x GRID K140Q"));
+}
+
+/* Frames close: each line of a card has the same width, at any width. */
+static void test_map_widths(void **state) {
+        for (unsigned width = MAP_WIDTH_MIN; width < 200; width++) {
+                _cleanup_free_ char *text = drawn(width, false, false);
+                char *save = NULL;
+
+                for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+                        if (*line == '|' || *line == '+')
+                                assert_int_equal(strlen(line), width);
+        }
+}
+
+static void test_map_in_colour(void **state) {
+        _cleanup_free_ char *plain = drawn(120, true, false), *coloured = drawn(120, true, true);
+
+        assert_null(strchr(plain, '\033'));
+        assert_non_null(strchr(coloured, '\033'));
+        assert_non_null(strstr(plain, "■desk-10"));
+        assert_non_null(strstr(plain, "□desk-2"));
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_arguments),
+                cmocka_unit_test(test_arguments_refused),
+                cmocka_unit_test(test_verbs),
+                cmocka_unit_test(test_keys),
+                cmocka_unit_test(test_fields),
+                cmocka_unit_test(test_every_property_is_a_field),
+                cmocka_unit_test(test_filters),
+                cmocka_unit_test(test_records),
+                cmocka_unit_test(test_minimal),
+                cmocka_unit_test(test_json),
+                cmocka_unit_test(test_unknown_column),
+                cmocka_unit_test(test_map_model),
+                cmocka_unit_test(test_map_in_ascii),
+                cmocka_unit_test(test_map_widths),
+                cmocka_unit_test(test_map_in_colour),
+        };
+
+        setlocale(LC_CTYPE, "C.UTF-8");
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
