@@ -66,7 +66,7 @@ int gvtg_line_parse(const char *text, size_t size, unsigned line, const ProblemS
 }
 
 int gvtg_list_parse(const char *data, size_t size, const ProblemSink *problems, GvtgEntry **ret, size_t *ret_n) {
-        TextLines lines = TEXT_LINES(data, size);
+        TextLines lines = text_lines(data, size);
         GvtgEntry *entries = NULL;
         size_t n = 0;
         TextSpan line;

@@ -55,7 +55,7 @@ int mxgpu_line_parse(const char *text, size_t size, unsigned line, const Problem
 }
 
 int mxgpu_list_parse(const char *data, size_t size, const ProblemSink *problems, MxgpuEntry **ret, size_t *ret_n) {
-        TextLines lines = TEXT_LINES(data, size);
+        TextLines lines = text_lines(data, size);
         MxgpuEntry *entries = NULL;
         size_t n = 0;
         TextSpan line;

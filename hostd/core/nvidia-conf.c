@@ -119,7 +119,7 @@ static bool read_value(const ConfKey *key, TextSpan value, NvidiaConf *conf) {
 }
 
 int nvidia_conf_parse(const char *data, size_t size, const ProblemSink *problems, NvidiaConf *ret) {
-        TextLines lines = TEXT_LINES(data, size);
+        TextLines lines = text_lines(data, size);
         NvidiaConf conf = {};
         unsigned seen = 0;
         TextSpan line;

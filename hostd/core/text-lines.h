@@ -13,7 +13,10 @@ typedef struct TextLines {
         unsigned line; /* of the line given last, from 1 */
 } TextLines;
 
-#define TEXT_LINES(data, size) ((TextLines){ (data), (data) ? (data) + (size) : NULL, 0 })
+/* data may be NULL where size is 0. */
+static inline _unused_ TextLines text_lines(const char *data, size_t size) {
+        return (TextLines){ data, size > 0 ? data + size : data, 0 };
+}
 
 typedef struct TextSpan {
         const char *at, *end;
