@@ -1,7 +1,8 @@
 /*
  * Inventory: what a host is and what runs on it
  *
- * One parser and one builder for each nested record, from the leaves up; the top ones stand last.
+ * From the leaves up: PGPU, VGPU, PCI device, VM, host. Plain members stand in a table for each; what is nested is parsed
+ * and built by hand below it.
  */
 
 #include "protocol/inventory.h"
@@ -14,53 +15,30 @@
 #define INVENTORY_PGPUS_MAX 256
 #define INVENTORY_VMS_MAX 4096
 
+static const RecordField pgpu_fields[] = {
+        REQUIRED(InventoryPgpu, pci_id, RECORD_PCI_TEXT),
+        REQUIRED(InventoryPgpu, vendor_id, RECORD_TEXT),
+        REQUIRED(InventoryPgpu, device_id, RECORD_TEXT),
+        OPTIONAL(InventoryPgpu, subsystem_vendor_id, RECORD_TEXT),
+        OPTIONAL(InventoryPgpu, subsystem_device_id, RECORD_TEXT),
+        OPTIONAL(InventoryPgpu, vendor_name, RECORD_TEXT),
+        OPTIONAL(InventoryPgpu, device_name, RECORD_TEXT),
+        OPTIONAL(InventoryPgpu, driver, RECORD_TEXT),
+        OPTIONAL(InventoryPgpu, bridge, RECORD_TEXT),
+        OPTIONAL(InventoryPgpu, is_system_display_device, RECORD_BOOL),
+        OPTIONAL(InventoryPgpu, supported, RECORD_STRV),
+        OPTIONAL(InventoryPgpu, enabled, RECORD_STRV),
+};
+
 static void pgpu_done(InventoryPgpu *p) {
-        free(p->vendor_id);
-        free(p->device_id);
-        free(p->subsystem_vendor_id);
-        free(p->subsystem_device_id);
-        free(p->vendor_name);
-        free(p->device_name);
-        free(p->driver);
-        free(p->bridge);
-        strv_free(p->supported);
-        strv_free(p->enabled);
+        record_free_fields(pgpu_fields, ARRAY_SIZE(pgpu_fields), p);
         *p = (InventoryPgpu){};
-}
-
-static int pgpu_parse_members(JsonReader *r, struct json_object *o, InventoryPgpu *p) {
-        int q;
-
-        q = json_get_pci_text(r, o, "pci_id", &p->pci_id);
-        if (q >= 0)
-                q = record_get_text(r, o, "vendor_id", &p->vendor_id);
-        if (q >= 0)
-                q = record_get_text(r, o, "device_id", &p->device_id);
-        if (q >= 0)
-                q = record_opt_text(r, o, "subsystem_vendor_id", "", &p->subsystem_vendor_id);
-        if (q >= 0)
-                q = record_opt_text(r, o, "subsystem_device_id", "", &p->subsystem_device_id);
-        if (q >= 0)
-                q = record_opt_text(r, o, "vendor_name", "", &p->vendor_name);
-        if (q >= 0)
-                q = record_opt_text(r, o, "device_name", "", &p->device_name);
-        if (q >= 0)
-                q = record_opt_text(r, o, "driver", "", &p->driver);
-        if (q >= 0)
-                q = record_opt_text(r, o, "bridge", "", &p->bridge);
-        if (q >= 0)
-                q = json_opt_bool(r, o, "is_system_display_device", &p->is_system_display_device);
-        if (q >= 0)
-                q = record_opt_strv(r, o, "supported", &p->supported);
-        if (q >= 0)
-                q = record_opt_strv(r, o, "enabled", &p->enabled);
-        return q;
 }
 
 static int pgpu_parse(JsonReader *r, struct json_object *o, void *ret) {
         int q;
 
-        q = pgpu_parse_members(r, o, ret);
+        q = record_parse_fields(r, o, pgpu_fields, ARRAY_SIZE(pgpu_fields), ret);
         if (q < 0)
                 pgpu_done(ret);
         return q;
@@ -68,36 +46,13 @@ static int pgpu_parse(JsonReader *r, struct json_object *o, void *ret) {
 
 static int pgpu_build(const void *item, struct json_object **ret) {
         _cleanup_json_ struct json_object *o = NULL;
-        const InventoryPgpu *p = item;
         int r;
 
         o = json_object_new_object();
         if (!o)
                 return -ENOMEM;
 
-        r = json_add_string(o, "pci_id", PCI_TEXT(&p->pci_id));
-        if (r >= 0)
-                r = json_add_string(o, "vendor_id", p->vendor_id);
-        if (r >= 0)
-                r = json_add_string(o, "device_id", p->device_id);
-        if (r >= 0)
-                r = json_add_string(o, "subsystem_vendor_id", p->subsystem_vendor_id);
-        if (r >= 0)
-                r = json_add_string(o, "subsystem_device_id", p->subsystem_device_id);
-        if (r >= 0)
-                r = json_add_string(o, "vendor_name", p->vendor_name);
-        if (r >= 0)
-                r = json_add_string(o, "device_name", p->device_name);
-        if (r >= 0)
-                r = json_add_string(o, "driver", p->driver);
-        if (r >= 0)
-                r = json_add_string(o, "bridge", p->bridge);
-        if (r >= 0)
-                r = json_add_bool(o, "is_system_display_device", p->is_system_display_device);
-        if (r >= 0)
-                r = json_add_strv(o, "supported", (const char *const *) p->supported);
-        if (r >= 0)
-                r = json_add_strv(o, "enabled", (const char *const *) p->enabled);
+        r = record_add_fields(o, pgpu_fields, ARRAY_SIZE(pgpu_fields), item);
         if (r < 0)
                 return r;
 
@@ -221,9 +176,18 @@ static int pci_build(const void *item, struct json_object **ret) {
         return 0;
 }
 
+static const RecordField vm_fields[] = {
+        REQUIRED(InventoryVm, uuid, RECORD_UUID),
+        REQUIRED(InventoryVm, token, RECORD_UUID),
+        OPTIONAL(InventoryVm, name_label, RECORD_TEXT),
+        OPTIONAL(InventoryVm, stage, RECORD_TEXT),
+        OPTIONAL(InventoryVm, progress, RECORD_PROGRESS),
+        OPTIONAL(InventoryVm, domid, RECORD_U32),
+        OPTIONAL(InventoryVm, memory, RECORD_U64),
+};
+
 static void vm_done(InventoryVm *v) {
-        free(v->name_label);
-        free(v->stage);
+        record_free_fields(vm_fields, ARRAY_SIZE(vm_fields), v);
         for (size_t i = 0; i < v->n_vgpus; i++)
                 vgpu_done(v->vgpus + i);
         free(v->vgpus);
@@ -248,21 +212,9 @@ static int vm_parse_state(JsonReader *r, struct json_object *o, InventoryVm *v) 
 static int vm_parse_members(JsonReader *r, struct json_object *o, InventoryVm *v) {
         int q;
 
-        q = json_get_uuid(r, o, "uuid", &v->uuid);
-        if (q >= 0)
-                q = json_get_uuid(r, o, "token", &v->token);
-        if (q >= 0)
-                q = record_opt_text(r, o, "name_label", "", &v->name_label);
+        q = record_parse_fields(r, o, vm_fields, ARRAY_SIZE(vm_fields), v);
         if (q >= 0)
                 q = vm_parse_state(r, o, v);
-        if (q >= 0)
-                q = record_opt_text(r, o, "stage", "", &v->stage);
-        if (q >= 0)
-                q = record_opt_progress(r, o, &v->progress);
-        if (q >= 0)
-                q = json_opt_u32(r, o, "domid", &v->domid);
-        if (q >= 0)
-                q = json_opt_u64(r, o, "memory", &v->memory);
         if (q >= 0)
                 q = record_opt_list(r, o, "vgpus", ORDER_GPUS_MAX, sizeof(InventoryVgpu), vgpu_parse,
                         (void **) &v->vgpus, &v->n_vgpus);
@@ -290,21 +242,9 @@ static int vm_build(const void *item, struct json_object **ret) {
         if (!o)
                 return -ENOMEM;
 
-        r = json_add_uuid(o, "uuid", &v->uuid);
-        if (r >= 0)
-                r = json_add_uuid(o, "token", &v->token);
-        if (r >= 0)
-                r = json_add_string(o, "name_label", v->name_label);
+        r = record_add_fields(o, vm_fields, ARRAY_SIZE(vm_fields), v);
         if (r >= 0)
                 r = json_add_string(o, "state", vm_state_to_string(v->state));
-        if (r >= 0)
-                r = json_add_string(o, "stage", v->stage);
-        if (r >= 0)
-                r = json_add_double(o, "progress", v->progress);
-        if (r >= 0)
-                r = json_add_u64(o, "domid", v->domid);
-        if (r >= 0)
-                r = json_add_u64(o, "memory", v->memory);
         if (r >= 0)
                 r = record_add_list(o, "vgpus", v->vgpus, v->n_vgpus, sizeof(InventoryVgpu), vgpu_build);
         if (r >= 0)
@@ -332,38 +272,22 @@ static int ended_build(const void *item, struct json_object **ret) {
         return vm_event_build(item, ret);
 }
 
-static int parse_host(JsonReader *r, struct json_object *o, Inventory *i) {
-        int q;
-
-        q = record_check_version(r, o);
-        if (q >= 0)
-                q = json_get_u64(r, o, "seq", &i->seq);
-        if (q >= 0)
-                q = json_get_uuid(r, o, "host_uuid", &i->host_uuid);
-        if (q >= 0)
-                q = record_get_text(r, o, "boot_id", &i->boot_id);
-        if (q >= 0)
-                q = record_opt_text(r, o, "hostname", "", &i->hostname);
-        if (q >= 0)
-                q = record_opt_text(r, o, "hypervisor", "", &i->hypervisor);
-        if (q >= 0)
-                q = json_opt_u64(r, o, "epoch", &i->epoch);
-        if (q >= 0)
-                q = json_get_u64(r, o, "memory_total", &i->memory_total);
-        if (q >= 0)
-                q = json_get_u64(r, o, "memory_free", &i->memory_free);
-        if (q >= 0)
-                q = json_opt_u32(r, o, "cpus", &i->cpus);
-        if (q >= 0)
-                q = json_opt_bool(r, o, "iommu", &i->iommu);
-        if (q >= 0)
-                q = json_opt_bool(r, o, "hvm", &i->hvm);
-        if (q >= 0)
-                q = record_opt_strv(r, o, "networks", &i->networks);
-        if (q >= 0)
-                q = record_opt_strv(r, o, "storage", &i->storage);
-        return q;
-}
+static const RecordField host_fields[] = {
+        REQUIRED(Inventory, seq, RECORD_U64),
+        REQUIRED(Inventory, host_uuid, RECORD_UUID),
+        REQUIRED(Inventory, boot_id, RECORD_TEXT),
+        OPTIONAL(Inventory, hostname, RECORD_TEXT),
+        OPTIONAL(Inventory, hypervisor, RECORD_TEXT),
+        OPTIONAL(Inventory, epoch, RECORD_U64),
+        REQUIRED(Inventory, memory_total, RECORD_U64),
+        REQUIRED(Inventory, memory_free, RECORD_U64),
+        OPTIONAL(Inventory, cpus, RECORD_U32),
+        OPTIONAL(Inventory, iommu, RECORD_BOOL),
+        OPTIONAL(Inventory, hvm, RECORD_BOOL),
+        OPTIONAL(Inventory, networks, RECORD_STRV),
+        OPTIONAL(Inventory, storage, RECORD_STRV),
+        OPTIONAL(Inventory, problems, RECORD_STRV),
+};
 
 static int parse_content(JsonReader *r, struct json_object *o, Inventory *i) {
         int q;
@@ -379,8 +303,6 @@ static int parse_content(JsonReader *r, struct json_object *o, Inventory *i) {
         if (q >= 0)
                 q = record_opt_list(r, o, "ended", INVENTORY_VMS_MAX, sizeof(VmEvent), ended_parse,
                         (void **) &i->ended, &i->n_ended);
-        if (q >= 0)
-                q = record_opt_strv(r, o, "problems", &i->problems);
         return q;
 }
 
@@ -388,45 +310,14 @@ int inventory_parse(JsonReader *r, struct json_object *o, Inventory *ret) {
         int q;
 
         *ret = (Inventory){};
-        q = parse_host(r, o, ret);
+        q = record_check_version(r, o);
+        if (q >= 0)
+                q = record_parse_fields(r, o, host_fields, ARRAY_SIZE(host_fields), ret);
         if (q >= 0)
                 q = parse_content(r, o, ret);
         if (q < 0)
                 inventory_done(ret);
         return q;
-}
-
-static int build_host(const Inventory *i, struct json_object *o) {
-        int r;
-
-        r = json_add_u64(o, "version", RECORD_VERSION);
-        if (r >= 0)
-                r = json_add_u64(o, "seq", i->seq);
-        if (r >= 0)
-                r = json_add_uuid(o, "host_uuid", &i->host_uuid);
-        if (r >= 0)
-                r = json_add_string(o, "boot_id", i->boot_id);
-        if (r >= 0)
-                r = json_add_string(o, "hostname", i->hostname);
-        if (r >= 0)
-                r = json_add_string(o, "hypervisor", i->hypervisor);
-        if (r >= 0)
-                r = json_add_u64(o, "epoch", i->epoch);
-        if (r >= 0)
-                r = json_add_u64(o, "memory_total", i->memory_total);
-        if (r >= 0)
-                r = json_add_u64(o, "memory_free", i->memory_free);
-        if (r >= 0)
-                r = json_add_u64(o, "cpus", i->cpus);
-        if (r >= 0)
-                r = json_add_bool(o, "iommu", i->iommu);
-        if (r >= 0)
-                r = json_add_bool(o, "hvm", i->hvm);
-        if (r >= 0)
-                r = json_add_strv(o, "networks", (const char *const *) i->networks);
-        if (r >= 0)
-                r = json_add_strv(o, "storage", (const char *const *) i->storage);
-        return r;
 }
 
 int inventory_build(const Inventory *i, struct json_object **ret) {
@@ -437,7 +328,9 @@ int inventory_build(const Inventory *i, struct json_object **ret) {
         if (!o)
                 return -ENOMEM;
 
-        r = build_host(i, o);
+        r = json_add_u64(o, "version", RECORD_VERSION);
+        if (r >= 0)
+                r = record_add_fields(o, host_fields, ARRAY_SIZE(host_fields), i);
         if (r >= 0)
                 r = record_add_list(o, "types", i->types, i->n_types, sizeof(TypeRecord), type_build);
         if (r >= 0)
@@ -446,8 +339,6 @@ int inventory_build(const Inventory *i, struct json_object **ret) {
                 r = record_add_list(o, "vms", i->vms, i->n_vms, sizeof(InventoryVm), vm_build);
         if (r >= 0)
                 r = record_add_list(o, "ended", i->ended, i->n_ended, sizeof(VmEvent), ended_build);
-        if (r >= 0)
-                r = json_add_strv(o, "problems", (const char *const *) i->problems);
         if (r < 0)
                 return r;
 
@@ -456,11 +347,7 @@ int inventory_build(const Inventory *i, struct json_object **ret) {
 }
 
 void inventory_done(Inventory *i) {
-        free(i->boot_id);
-        free(i->hostname);
-        free(i->hypervisor);
-        strv_free(i->networks);
-        strv_free(i->storage);
+        record_free_fields(host_fields, ARRAY_SIZE(host_fields), i);
         for (size_t n = 0; n < i->n_types; n++)
                 type_record_done(i->types + n);
         free(i->types);
@@ -473,6 +360,5 @@ void inventory_done(Inventory *i) {
         for (size_t n = 0; n < i->n_ended; n++)
                 vm_event_done(i->ended + n);
         free(i->ended);
-        strv_free(i->problems);
         *i = (Inventory){};
 }

@@ -29,6 +29,35 @@ int record_check_version(JsonReader *r, struct json_object *o);
 int record_get_id(JsonReader *r, struct json_object *o, const char *member, Uuid *ret_vm, const char **ret_device);
 int record_add_id(struct json_object *o, const char *member, const Uuid *vm, const char *device);
 
+/*
+ * The plain members of a record as a table, so that reading, writing and freeing them cannot disagree. A member that is not
+ * required and absent is "", 0, false, an empty vector or the null UUID; a null UUID is not written.
+ */
+typedef enum RecordFieldType {
+        RECORD_TEXT,     /* char * */
+        RECORD_STRV,     /* char ** */
+        RECORD_U64,
+        RECORD_U32,
+        RECORD_BOOL,
+        RECORD_UUID,
+        RECORD_PCI_TEXT, /* PciAddress, as "0000:84:00.0"; always required */
+        RECORD_PROGRESS, /* double, 0 to 1; never required */
+} RecordFieldType;
+
+typedef struct RecordField {
+        const char *member;
+        RecordFieldType type;
+        bool required;
+        size_t offset;
+} RecordField;
+
+#define REQUIRED(T, member, type) { #member, type, true, offsetof(T, member) }
+#define OPTIONAL(T, member, type) { #member, type, false, offsetof(T, member) }
+
+int record_parse_fields(JsonReader *r, struct json_object *o, const RecordField *fields, size_t n, void *record);
+int record_add_fields(struct json_object *o, const RecordField *fields, size_t n, const void *record);
+void record_free_fields(const RecordField *fields, size_t n, void *record);
+
 /* A member that is an array of records; an absent one is empty. Elements that were parsed are the caller's also on failure. */
 typedef int (*RecordParser)(JsonReader *r, struct json_object *o, void *ret);
 int record_opt_list(JsonReader *r, struct json_object *o, const char *member, size_t max, size_t item_size,

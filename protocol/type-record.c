@@ -40,55 +40,56 @@ static VgpuImplementation implementation_of_identifier(const char *identifier) {
         return VGPU_IMPLEMENTATION_NVIDIA;
 }
 
-static int parse_names(JsonReader *r, struct json_object *o, TypeRecord *t) {
-        const char *implementation = NULL;
+static const RecordField fields[] = {
+        OPTIONAL(TypeRecord, identifier, RECORD_TEXT),
+        OPTIONAL(TypeRecord, vendor_name, RECORD_TEXT),
+        OPTIONAL(TypeRecord, model_name, RECORD_TEXT),
+        OPTIONAL(TypeRecord, framebuffer_size, RECORD_U64),
+        OPTIONAL(TypeRecord, max_heads, RECORD_U32),
+        OPTIONAL(TypeRecord, max_resolution_x, RECORD_U32),
+        OPTIONAL(TypeRecord, max_resolution_y, RECORD_U32),
+        OPTIONAL(TypeRecord, size, RECORD_U32),
+        OPTIONAL(TypeRecord, experimental, RECORD_BOOL),
+        OPTIONAL(TypeRecord, compatible_types_in_vm, RECORD_STRV),
+        OPTIONAL(TypeRecord, compatible_types_on_pgpu, RECORD_STRV),
+};
+
+/* Either names a type: the identifier, or for records of old versions vendor and model. */
+static int check_names(JsonReader *r, const TypeRecord *t) {
+        if (!isempty(t->identifier))
+                return 0;
+        if (isempty(t->vendor_name))
+                return json_fail(r, "vendor_name", "is missing (and so is identifier)");
+        if (isempty(t->model_name))
+                return json_fail(r, "model_name", "is missing (and so is identifier)");
+        return 0;
+}
+
+static int parse_implementation(JsonReader *r, struct json_object *o, TypeRecord *t) {
+        const char *text = NULL;
         int q;
 
-        q = record_opt_text(r, o, "identifier", "", &t->identifier);
-        if (q >= 0)
-                q = json_opt_string(r, o, "implementation", &implementation);
-        if (q >= 0)
-                q = record_opt_text(r, o, "vendor_name", "", &t->vendor_name);
-        if (q >= 0)
-                q = record_opt_text(r, o, "model_name", "", &t->model_name);
+        q = json_opt_string(r, o, "implementation", &text);
         if (q < 0)
                 return q;
 
-        if (isempty(t->identifier) && isempty(t->vendor_name))
-                return json_fail(r, "vendor_name", "is missing (and so is identifier)");
-        if (isempty(t->identifier) && isempty(t->model_name))
-                return json_fail(r, "model_name", "is missing (and so is identifier)");
-
-        t->implementation = implementation ? vgpu_implementation_from_string(implementation) :
-                                             implementation_of_identifier(t->identifier);
+        t->implementation = text ? vgpu_implementation_from_string(text) : implementation_of_identifier(t->identifier);
         if (t->implementation < 0)
                 return json_fail(r, "implementation",
-                        "is '%.64s', not passthrough, nvidia, nvidia_sriov, gvt_g or mxgpu", implementation);
+                        "is '%.64s', not passthrough, nvidia, nvidia_sriov, gvt_g or mxgpu", strempty(text));
         return 0;
 }
 
 static int parse_members(JsonReader *r, struct json_object *o, TypeRecord *t) {
         int q;
 
-        q = parse_names(r, o, t);
+        q = record_parse_fields(r, o, fields, ARRAY_SIZE(fields), t);
         if (q >= 0)
-                q = json_opt_u64(r, o, "framebuffer_size", &t->framebuffer_size);
+                q = check_names(r, t);
         if (q >= 0)
-                q = json_opt_u32(r, o, "max_heads", &t->max_heads);
-        if (q >= 0)
-                q = json_opt_u32(r, o, "max_resolution_x", &t->max_resolution_x);
-        if (q >= 0)
-                q = json_opt_u32(r, o, "max_resolution_y", &t->max_resolution_y);
-        if (q >= 0)
-                q = json_opt_u32(r, o, "size", &t->size);
-        if (q >= 0)
-                q = json_opt_bool(r, o, "experimental", &t->experimental);
+                q = parse_implementation(r, o, t);
         if (q >= 0)
                 q = record_opt_text_object(r, o, "internal_config", &t->internal_config);
-        if (q >= 0)
-                q = record_opt_strv(r, o, "compatible_types_in_vm", &t->compatible_types_in_vm);
-        if (q >= 0)
-                q = record_opt_strv(r, o, "compatible_types_on_pgpu", &t->compatible_types_on_pgpu);
         return q;
 }
 
@@ -110,32 +111,12 @@ int type_record_build(const TypeRecord *t, struct json_object **ret) {
         if (!o)
                 return -ENOMEM;
 
-        r = json_add_string(o, "identifier", t->identifier);
+        r = record_add_fields(o, fields, ARRAY_SIZE(fields), t);
         if (r >= 0)
                 r = json_add_string(o, "implementation", vgpu_implementation_to_string(t->implementation));
         if (r >= 0)
-                r = json_add_string(o, "vendor_name", t->vendor_name);
-        if (r >= 0)
-                r = json_add_string(o, "model_name", t->model_name);
-        if (r >= 0)
-                r = json_add_u64(o, "framebuffer_size", t->framebuffer_size);
-        if (r >= 0)
-                r = json_add_u64(o, "max_heads", t->max_heads);
-        if (r >= 0)
-                r = json_add_u64(o, "max_resolution_x", t->max_resolution_x);
-        if (r >= 0)
-                r = json_add_u64(o, "max_resolution_y", t->max_resolution_y);
-        if (r >= 0)
-                r = json_add_u64(o, "size", t->size);
-        if (r >= 0)
-                r = json_add_bool(o, "experimental", t->experimental);
-        if (r >= 0)
                 r = json_add(o, "internal_config",
                         t->internal_config ? json_object_get(t->internal_config) : json_object_new_object());
-        if (r >= 0)
-                r = json_add_strv(o, "compatible_types_in_vm", (const char *const *) t->compatible_types_in_vm);
-        if (r >= 0)
-                r = json_add_strv(o, "compatible_types_on_pgpu", (const char *const *) t->compatible_types_on_pgpu);
         if (r < 0)
                 return r;
 
@@ -144,12 +125,8 @@ int type_record_build(const TypeRecord *t, struct json_object **ret) {
 }
 
 void type_record_done(TypeRecord *t) {
-        free(t->identifier);
-        free(t->vendor_name);
-        free(t->model_name);
+        record_free_fields(fields, ARRAY_SIZE(fields), t);
         json_object_put(t->internal_config);
-        strv_free(t->compatible_types_in_vm);
-        strv_free(t->compatible_types_on_pgpu);
         *t = (TypeRecord){};
 }
 

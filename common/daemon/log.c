@@ -18,6 +18,7 @@
 #include "common/strbuf.h"
 
 #define FIELDS_MAX 32
+#define JOURNAL_SOCKET "/run/systemd/journal/socket"
 
 static const char *log_program = "xenvgpu";
 static int log_max_level = LOG_INFO;
@@ -32,7 +33,11 @@ static bool stderr_is_journal(void) {
                 return false;
         if (fstat(STDERR_FILENO, &st) < 0)
                 return false;
-        return st.st_dev == (dev_t) device && st.st_ino == (ino_t) inode;
+        if (st.st_dev != (dev_t) device || st.st_ino != (ino_t) inode)
+                return false;
+
+        /* Without a journal sd_journal_sendv() drops the message and reports success. */
+        return access(JOURNAL_SOCKET, W_OK) == 0;
 }
 
 void log_setup(const char *program, int max_level) {

@@ -9,21 +9,7 @@
 #include <signal.h>
 
 #include "common/io/file.h"
-#include "tests/unit/common/test.h"
-
-static int in_new_folder(void **state) {
-        char folder[] = "/tmp/xenvgpu-file-XXXXXX";
-
-        *state = strdup(mkdtemp(folder));
-        return *state ? chdir(*state) : -1;
-}
-
-static int folder_goes(void **state) {
-        int r = chdir("/") < 0 ? -errno : remove_tree(*state);
-
-        free(*state);
-        return r;
-}
+#include "tests/unit/common/folder.h"
 
 static size_t count_entries(const char *path) {
         DIR *folder = opendir(path);
@@ -186,21 +172,19 @@ static void paths_are_joined(void **state) {
         }
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, in_new_folder, folder_goes)
-
 int main(void) {
         const struct CMUnitTest tests[] = {
-                TEST(reading_is_bounded),
-                TEST(what_is_no_file_does_not_hang_the_reader),
-                TEST(files_of_proc_have_no_size_and_are_read),
-                TEST(first_lines_are_trimmed),
-                TEST(a_write_replaces_the_whole_file),
-                TEST(a_write_goes_to_other_folders_too),
-                TEST(a_write_that_fails_leaves_the_old_bytes),
-                TEST(a_target_that_is_a_folder_is_kept),
-                TEST(folders_with_their_parents),
-                TEST(removing_a_tree_follows_no_links),
-                TEST(paths_are_joined),
+                TEST_IN_FOLDER(reading_is_bounded),
+                TEST_IN_FOLDER(what_is_no_file_does_not_hang_the_reader),
+                TEST_IN_FOLDER(files_of_proc_have_no_size_and_are_read),
+                TEST_IN_FOLDER(first_lines_are_trimmed),
+                TEST_IN_FOLDER(a_write_replaces_the_whole_file),
+                TEST_IN_FOLDER(a_write_goes_to_other_folders_too),
+                TEST_IN_FOLDER(a_write_that_fails_leaves_the_old_bytes),
+                TEST_IN_FOLDER(a_target_that_is_a_folder_is_kept),
+                TEST_IN_FOLDER(folders_with_their_parents),
+                TEST_IN_FOLDER(removing_a_tree_follows_no_links),
+                TEST_IN_FOLDER(paths_are_joined),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

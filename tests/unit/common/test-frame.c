@@ -9,6 +9,7 @@
 
 #include "common/daemon/frame.h"
 #include "tests/unit/common/captured-stderr.h"
+#include "tests/unit/common/folder.h"
 
 static const Setting settings[] = {
         { "bus", SETTING_STRING, 0, "unix:path=/run/bus", "The bus to speak on" },
@@ -24,25 +25,15 @@ static const DaemonInfo info = {
         .n_settings = ARRAY_SIZE(settings),
 };
 
-static int in_new_folder(void **state) {
-        char folder[] = "/tmp/xenvgpu-frame-XXXXXX";
+#define INIT(d, ...) init_with(d, (char *[]){ (char *) "xenvgpu-testd", ##__VA_ARGS__, NULL })
 
+static int without_systemd(void **state) {
         unsetenv("STATE_DIRECTORY");
         unsetenv("RUNTIME_DIRECTORY");
         unsetenv("CONFIGURATION_DIRECTORY");
         unsetenv("NOTIFY_SOCKET");
-        *state = strdup(mkdtemp(folder));
-        return *state ? chdir(*state) : -1;
+        return in_new_folder(state);
 }
-
-static int folder_goes(void **state) {
-        int r = chdir("/") < 0 ? -errno : remove_tree(*state);
-
-        free(*state);
-        return r;
-}
-
-#define INIT(d, ...) init_with(d, (char *[]){ (char *) "xenvgpu-testd", ##__VA_ARGS__, NULL })
 
 static int init_with(Daemon *d, char **argv) {
         int argc = 0;
@@ -157,7 +148,6 @@ static int open_notify_socket(void) {
 
         assert_true(fd >= 0);
         assert_ok(bind(fd, (struct sockaddr *) &address, sizeof(address)));
-        setenv("NOTIFY_SOCKET", "./notify", 1);
         return fd;
 }
 
@@ -221,7 +211,7 @@ static void the_exit_code_is_the_loops(void **state) {
         daemon_done(&d);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, in_new_folder, folder_goes)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, without_systemd, folder_goes)
 
 int main(void) {
         const struct CMUnitTest tests[] = {

@@ -5,6 +5,7 @@
 #include "common/daemon/log.h"
 #include "common/daemon/settings.h"
 #include "tests/unit/common/captured-stderr.h"
+#include "tests/unit/common/folder.h"
 
 typedef struct TestSettings {
         char *bus;
@@ -21,20 +22,6 @@ static const Setting table[] = {
         { "timeout", SETTING_SECONDS, offsetof(TestSettings, timeout), "90", "A time" },
         { "simulate", SETTING_BOOL, offsetof(TestSettings, simulate), NULL, "No hardware" },
 };
-
-static int in_new_folder(void **state) {
-        char folder[] = "/tmp/xenvgpu-settings-XXXXXX";
-
-        *state = strdup(mkdtemp(folder));
-        return *state ? chdir(*state) : -1;
-}
-
-static int folder_goes(void **state) {
-        int r = chdir("/") < 0 ? -errno : remove_tree(*state);
-
-        free(*state);
-        return r;
-}
 
 /* Loads on top of the defaults; what is logged is *ret_log. */
 static int load(const char *file, const char *const *args, TestSettings *s, char **ret_log) {
@@ -146,15 +133,13 @@ static void all_mistakes_are_named_at_once(void **state) {
         settings_done(table, ARRAY_SIZE(table), &s);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, in_new_folder, folder_goes)
-
 int main(void) {
         const struct CMUnitTest tests[] = {
-                TEST(defaults_hold_without_file_and_arguments),
-                TEST(arguments_go_over_the_file),
-                TEST(times_have_units),
-                TEST(each_mistake_is_named_with_its_place),
-                TEST(all_mistakes_are_named_at_once),
+                TEST_IN_FOLDER(defaults_hold_without_file_and_arguments),
+                TEST_IN_FOLDER(arguments_go_over_the_file),
+                TEST_IN_FOLDER(times_have_units),
+                TEST_IN_FOLDER(each_mistake_is_named_with_its_place),
+                TEST_IN_FOLDER(all_mistakes_are_named_at_once),
         };
 
         log_setup("test-settings", LOG_DEBUG);

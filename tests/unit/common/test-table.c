@@ -8,25 +8,11 @@
 
 #include "common/io/file.h"
 #include "common/lmdb/table.h"
-#include "tests/unit/common/test.h"
+#include "tests/unit/common/folder.h"
 
 enum { TABLE_VMS, TABLE_HOSTS };
 static const char *const tables[] = { "vms", "hosts", NULL };
 static const DbOptions options = { .tables = tables, .map_size = 256 << 10, .map_max = 1 << 20 };
-
-static int in_new_folder(void **state) {
-        char folder[] = "/tmp/xenvgpu-table-XXXXXX";
-
-        *state = strdup(mkdtemp(folder));
-        return *state ? 0 : -1;
-}
-
-static int folder_goes(void **state) {
-        int r = remove_tree(*state);
-
-        free(*state);
-        return r;
-}
 
 static void put_one(Db *db, unsigned table, const char *key, const char *value) {
         DbTxn *txn;
@@ -258,19 +244,17 @@ static void files_are_for_the_owner_alone(void **state) {
         assert_int_equal(st.st_mode & 077, 0);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, in_new_folder, folder_goes)
-
 int main(void) {
         const struct CMUnitTest tests[] = {
-                TEST(what_was_committed_is_there_after_reopening),
-                TEST(deleting),
-                TEST(numbers_as_keys_sort_by_size),
-                TEST(a_full_map_grows_to_its_limit_and_loses_nothing),
-                TEST(a_second_opener_is_told_that_it_is_busy),
-                TEST(a_killed_owner_leaves_no_lock),
-                TEST(a_damaged_file_is_said_to_be_one),
-                TEST(wrong_use_is_refused),
-                TEST(files_are_for_the_owner_alone),
+                TEST_IN_FOLDER(what_was_committed_is_there_after_reopening),
+                TEST_IN_FOLDER(deleting),
+                TEST_IN_FOLDER(numbers_as_keys_sort_by_size),
+                TEST_IN_FOLDER(a_full_map_grows_to_its_limit_and_loses_nothing),
+                TEST_IN_FOLDER(a_second_opener_is_told_that_it_is_busy),
+                TEST_IN_FOLDER(a_killed_owner_leaves_no_lock),
+                TEST_IN_FOLDER(a_damaged_file_is_said_to_be_one),
+                TEST_IN_FOLDER(wrong_use_is_refused),
+                TEST_IN_FOLDER(files_are_for_the_owner_alone),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

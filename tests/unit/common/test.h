@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * What every unit test includes: cmocka with its own includes in order, a folder that goes with the test, and stderr as text
+ * What every unit test includes: cmocka, with what it needs before it
  */
 
 #include <setjmp.h>

@@ -114,25 +114,25 @@ static void pci_records(void **state) {
         pci_fails("{\"id\":[\"" VM_UUID "\",\"0000:84:00.0\"]}", "address is missing");
 }
 
-#define TYPE_REST(implementation)                                                                                  \
-        "\"implementation\":\"" implementation "\",\"vendor_name\":\"NVIDIA Corporation\","                        \
-        "\"model_name\":\"GRID K100\""
+#define TYPE_NAMES "\"vendor_name\":\"NVIDIA Corporation\",\"model_name\":\"GRID K100\""
 #define TYPE_NUMBERS "\"framebuffer_size\":268435456,\"max_heads\":2,\"max_resolution_x\":1920,\"max_resolution_y\":1200"
 
 static void types_travel(void **state) {
         static const char full[] =
-                "{\"identifier\":\"0001:nvidia,0ff2,,0fe7,101e\"," TYPE_REST("nvidia") "," TYPE_NUMBERS ",\"size\":131072,"
-                "\"experimental\":true,\"internal_config\":{\"type_id\":\"11\",\"vclass\":\"NVS\"},"
-                "\"compatible_types_in_vm\":[\"0001:a\"],\"compatible_types_on_pgpu\":[\"0001:nvidia,0ff2,,0fe7,101e\"]}";
+                "{\"identifier\":\"0001:nvidia,0ff2,,0fe7,101e\"," TYPE_NAMES "," TYPE_NUMBERS ",\"size\":131072,"
+                "\"experimental\":true,\"compatible_types_in_vm\":[\"0001:a\"],"
+                "\"compatible_types_on_pgpu\":[\"0001:nvidia,0ff2,,0fe7,101e\"],"
+                "\"implementation\":\"nvidia\",\"internal_config\":{\"type_id\":\"11\",\"vclass\":\"NVS\"}}";
 
         type_goes(full, full);
 }
 
 static void types_of_old_exports_have_names_only(void **state) {
         type_goes("{\"vendor_name\":\"NVIDIA Corporation\",\"model_name\":\"GRID K100\"}",
-                "{\"identifier\":\"\"," TYPE_REST("nvidia") ",\"framebuffer_size\":0,\"max_heads\":0,"
+                "{\"identifier\":\"\"," TYPE_NAMES ",\"framebuffer_size\":0,\"max_heads\":0,"
                 "\"max_resolution_x\":0,\"max_resolution_y\":0,\"size\":0,\"experimental\":false,"
-                "\"internal_config\":{},\"compatible_types_in_vm\":[],\"compatible_types_on_pgpu\":[]}");
+                "\"compatible_types_in_vm\":[],\"compatible_types_on_pgpu\":[],"
+                "\"implementation\":\"nvidia\",\"internal_config\":{}}");
 }
 
 static void an_identifier_alone_tells_the_implementation(void **state) {

@@ -195,9 +195,10 @@ static void the_platform_form_of_6_x(void **state) {
 }
 
 #define EMPTY_TYPE                                                                                                    \
-        "{\"identifier\":\"\",\"implementation\":\"nvidia\",\"vendor_name\":\"NVIDIA\",\"model_name\":\"GRID K100\","   \
+        "{\"identifier\":\"\",\"vendor_name\":\"NVIDIA\",\"model_name\":\"GRID K100\","   \
         "\"framebuffer_size\":0,\"max_heads\":0,\"max_resolution_x\":0,\"max_resolution_y\":0,\"size\":0,"             \
-        "\"experimental\":false,\"internal_config\":{},\"compatible_types_in_vm\":[],\"compatible_types_on_pgpu\":[]}"
+        "\"experimental\":false,\"compatible_types_in_vm\":[],\"compatible_types_on_pgpu\":[],"                     \
+        "\"implementation\":\"nvidia\",\"internal_config\":{}}"
 #define GROUP "\"gpu_group\":{\"name_label\":\"K1\",\"gpu_types\":[\"10de/0ff2\"]}"
 
 static void imports(void **state) {
