@@ -202,6 +202,26 @@ static void signals_reload_and_stop(void **state) {
         assert_notified(notify, "STOPPING=1\nSTATUS=Stopping");
 }
 
+static int stop_loop(sd_event_source *source, uint64_t usec, void *userdata) {
+        return sd_event_exit(sd_event_source_get_event(source), 0);
+}
+
+static void the_watchdog_is_fed(void **state) {
+        _cleanup_free_ char *path = path_join(*state, "notify");
+        _cleanup_close_ int notify = open_notify_socket();
+        Daemon d;
+
+        setenv("NOTIFY_SOCKET", path, 1);
+        setenv("WATCHDOG_USEC", "100000", 1);
+        assert_ok(INIT(&d));
+        unsetenv("WATCHDOG_USEC");
+        assert_true(sd_event_add_time_relative(d.event, NULL, CLOCK_MONOTONIC, 300000, 0, stop_loop, NULL) >= 0);
+        assert_int_equal(daemon_run(&d), 0);
+        daemon_done(&d);
+        assert_notified(notify, "WATCHDOG=1");
+        assert_notified(notify, "WATCHDOG=1");
+}
+
 static void the_exit_code_is_the_loops(void **state) {
         Daemon d;
 
@@ -221,6 +241,7 @@ int main(void) {
                 TEST(wrong_arguments_are_named),
                 TEST(a_state_folder_that_cannot_be_made_is_named),
                 TEST(signals_reload_and_stop),
+                TEST(the_watchdog_is_fed),
                 TEST(the_exit_code_is_the_loops),
         };
 

@@ -75,19 +75,26 @@ static void a_foreign_journal_stream_is_not_ours(void **state) {
         assert_non_null(strstr(text, "info: to stderr\n"));
 }
 
+static bool write_proc(const char *path, const char *text) {
+        _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+        return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t) strlen(text);
+}
+
 /* journald's end of its socket, in a /run that only this process sees; false where namespaces are not allowed. */
 static bool open_journal(int *ret) {
         struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = "/run/systemd/journal/socket" };
-        char map[32];
-        int fd, n = snprintf(map, sizeof(map), "0 %u 1", getuid());
+        char users[32], groups[32];
+        int fd;
 
-        /* Without a user of its own the new namespace cannot make files. */
+        snprintf(users, sizeof(users), "0 %u 1", getuid());
+        snprintf(groups, sizeof(groups), "0 %u 1", getgid());
         if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
                 return false;
-        fd = open("/proc/self/uid_map", O_WRONLY | O_CLOEXEC);
-        if (fd < 0 || write(fd, map, (size_t) n) != n)
+        /* Without a user and group of its own the new namespace cannot make files. */
+        if (!write_proc("/proc/self/setgroups", "deny") || !write_proc("/proc/self/uid_map", users) ||
+            !write_proc("/proc/self/gid_map", groups))
                 return false;
-        close(fd);
         if (mount("tmpfs", "/run", "tmpfs", 0, NULL) < 0)
                 return false;
         if (mkdir("/run/systemd", 0700) < 0 || mkdir("/run/systemd/journal", 0700) < 0)
