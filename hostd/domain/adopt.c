@@ -5,6 +5,8 @@
  * resumed: it is torn down and begun again, a few times at most. Everything later goes on where it was.
  */
 
+#include <inttypes.h>
+
 #include "common/daemon/log.h"
 #include "hostd/domain/domain-private.h"
 
@@ -12,8 +14,15 @@
 
 static void begin_again(Domain *d) {
         d->machine.stage = DOMAIN_CLEANUP;
-        d->machine.again = !d->machine.stop_wanted && d->record.cut_offs < CUT_OFFS_MAX;
-        d->machine.end = d->machine.again ? DOMAIN_END_NONE : d->machine.stop_wanted ? DOMAIN_END_STOPPED : DOMAIN_END_FAILED;
+        if (d->machine.stop_wanted)
+                d->machine.end = DOMAIN_END_STOPPED;
+        else if (d->record.cut_offs < CUT_OFFS_MAX)
+                d->machine.again = true;
+        else {
+                d->machine.end = DOMAIN_END_FAILED;
+                domain_set_error(d, ERROR_DOMAIN_FAILED, "The program that creates the domain died %" PRIu32 " times while doing so.",
+                        d->record.cut_offs + 1);
+        }
         d->record.cut_offs++;
         (void) domain_publish(d);
         domain_do(d, DOMAIN_ACTION_CLEANUP);

@@ -45,7 +45,9 @@ void domain_feed(Domain *d, DomainInput input);
 void domain_do(Domain *d, DomainAction action);
 int domain_publish(Domain *d); /* writes domain.json and tells the clients */
 
-/* Keeps the first error of this life, and feeds DOMAIN_INPUT_FAILED. */
+/* Keeps the first error of this life. */
+void domain_set_error(Domain *d, ErrorCode code, const char *format, ...) _printf_(3, 4);
+/* The same, and feeds DOMAIN_INPUT_FAILED. */
 void domain_fail(Domain *d, ErrorCode code, const char *format, ...) _printf_(3, 4);
 
 /* Takes in what xenvgpu-dm left: emulator, qemu, stage. */

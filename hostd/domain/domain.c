@@ -120,21 +120,31 @@ int domain_publish(Domain *d) {
         return r;
 }
 
-void domain_fail(Domain *d, ErrorCode code, const char *format, ...) {
-        va_list args;
+static void set_error(Domain *d, ErrorCode code, const char *format, va_list args) {
         char *text;
 
-        va_start(args, format);
-        if (vasprintf(&text, format, args) < 0)
-                text = NULL;
-        va_end(args);
+        if (d->record.error_name || vasprintf(&text, format, args) < 0)
+                return;
+        free(d->record.error_message);
+        d->record.error_name = strdup(error_code_name(code));
+        d->record.error_message = text;
+        log_error("VM %s: %s", d->order.vm.name_label, text);
+}
 
-        if (text && !d->record.error_name) {
-                d->record.error_name = strdup(error_code_name(code));
-                d->record.error_message = take_ptr(text);
-                log_error("VM %s: %s", d->order.vm.name_label, d->record.error_message);
-        }
-        free(text);
+void domain_set_error(Domain *d, ErrorCode code, const char *format, ...) {
+        va_list args;
+
+        va_start(args, format);
+        set_error(d, code, format, args);
+        va_end(args);
+}
+
+void domain_fail(Domain *d, ErrorCode code, const char *format, ...) {
+        va_list args;
+
+        va_start(args, format);
+        set_error(d, code, format, args);
+        va_end(args);
         domain_feed(d, DOMAIN_INPUT_FAILED);
 }
 
@@ -333,9 +343,8 @@ static void on_device_model_died(int status, void *userdata) {
 
         d->record.qemu = (ProcessId){};
         log_death(d, "device model", status);
-        if (!d->record.error_name && asprintf(&d->record.error_message, "The device model of the VM %s, so its domain was destroyed.",
-                                             process_status_to_text(status, (char[80]){})) >= 0)
-                d->record.error_name = strdup(error_code_name(ERROR_DOMAIN_FAILED));
+        domain_set_error(d, ERROR_DOMAIN_FAILED, "The device model of the VM %s, so its domain was destroyed.",
+                process_status_to_text(status, (char[80]){}));
         domain_feed(d, DOMAIN_INPUT_DM_DIED);
 }
 
