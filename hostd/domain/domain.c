@@ -120,7 +120,7 @@ int domain_publish(Domain *d) {
         return r;
 }
 
-static void set_error(Domain *d, ErrorCode code, const char *format, va_list args) {
+static _printf_(3, 0) void set_error(Domain *d, ErrorCode code, const char *format, va_list args) {
         char *text;
 
         if (d->record.error_name || vasprintf(&text, format, args) < 0)
