@@ -186,7 +186,7 @@ static int take_line(ListingReader *l, TextSpan line, unsigned number) {
 }
 
 int pci_listing_parse(const char *data, size_t size, const ProblemSink *problems, PciListing *ret) {
-        TextLines lines = TEXT_LINES(data, size);
+        TextLines lines = text_lines(data, size);
         _cleanup_free_ ListingReader *l = NULL;
         TextSpan line;
         int r = 0;
