@@ -219,7 +219,7 @@ static bool same_gpus(const RunRecord *a, const RunRecord *b) {
 static void warn_of_dead_emulator(const HostVm *vm, const RunRecord *before) {
         bool up = vm->record.state == VM_STATE_RUNNING || vm->record.state == VM_STATE_PAUSED;
 
-        if (up && before->vgpus_active && !vm->record.vgpus_active)
+        if (up && before->emulator.pid > 0 && vm->record.emulator.pid == 0)
                 log_vm(LOG_WARNING, MSG_EMULATOR_DIED, vm, "The display emulator of VM %s (%s), pid %d, died while the VM runs.",
                        UUID_TEXT(&vm->uuid), vm->name_label, (int) before->emulator.pid);
 }
@@ -270,7 +270,8 @@ static void on_lost(int result, void *userdata) {
         HostVm *vm = userdata;
 
         vm->link = run_link_close(vm->link);
-        if (result < 0)
+        /* A program that ends with a line of ours unread is cut off, which is no nonsense. */
+        if (result < 0 && result != -ECONNRESET)
                 log_warning("The program of VM %s is not understood (%s), connecting again.", UUID_TEXT(&vm->uuid), strerror(-result));
         if (vm->program_fd < 0)
                 return;

@@ -196,7 +196,14 @@ events() { sed -n "s/^$1 //p" "$here/signals"; }
 saw() { # KIND FILTER
         events "$1" | jq -e "select($2)" >/dev/null
 }
-qemus() { pgrep -f -- "xenvgpu-lab-qemu.*" -a | grep -cF -- "$here" ; }
+# How many stand-ins of qemu run in this world.
+qemus() {
+        local pid n=0
+        for pid in $(pgrep -f -- '^[^ ]*/xenvgpu-lab-qemu '); do
+                grep -qzxF "XENSTORED_PATH=$XENSTORED_PATH" "/proc/$pid/environ" 2>/dev/null && n=$((n + 1))
+        done
+        echo $n
+}
 
 host_done() {
         local pid
