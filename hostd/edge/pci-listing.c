@@ -113,18 +113,19 @@ static int hex_digit(char c) {
         return p ? (int) (p - digits) : -EINVAL;
 }
 
+/* A blank and two hex digits. */
 static bool take_byte(TextSpan *s, uint8_t *ret) {
         int high, low;
 
-        if (text_span_size(s) < 2)
+        if (text_span_size(s) < 3 || s->at[0] != ' ')
                 return false;
-        high = hex_digit(s->at[0]);
-        low = hex_digit(s->at[1]);
+        high = hex_digit(s->at[1]);
+        low = hex_digit(s->at[2]);
         if (high < 0 || low < 0)
                 return false;
 
         *ret = (uint8_t) (high << 4 | low);
-        s->at += 2;
+        s->at += 3;
         return true;
 }
 
@@ -148,7 +149,7 @@ static void take_row(ListingReader *l, TextSpan s, unsigned line) {
 
         good = take_offset(&s, &offset) && offset == l->n_bytes && offset + ROW_BYTES <= sizeof(l->bytes);
         for (size_t i = 0; good && i < ROW_BYTES; i++)
-                good = text_take_word(&s, " ") && take_byte(&s, &l->bytes[offset + i]);
+                good = take_byte(&s, &l->bytes[offset + i]);
 
         if (good && s.at == s.end)
                 l->n_bytes += ROW_BYTES;

@@ -1,0 +1,394 @@
+/*
+ * PGPUs out of recorded machines: a sysfs tree and a bare listing of the same host
+ *
+ * The host has a bridge with one K1 function that dom0 shows its console on, a K1 function behind the same bridge held by pciback, with a
+ * sound function in its slot, a network card with an SR-IOV VF that calls itself a display, and a GPU that pci.ids does not know.
+ */
+
+#include "hostd/edge/hardware.h"
+#include "hostd/edge/pci-listing.h"
+#include "hostd/edge/sysfs-facts.h"
+#include "tests/unit/hostd-edge/test.h"
+
+typedef struct Recorded {
+        const char *address;
+        uint16_t vendor, device, subvendor, subdevice;
+        uint32_t class;
+        uint8_t bus_below;
+        const char *driver;   /* NULL: none */
+        const char *parent;   /* "" a root bus */
+        const char *boot_vga; /* NULL: no such file */
+        bool virtual_function;
+        const char *bar2;     /* NULL: an unused region */
+} Recorded;
+
+static const Recorded machine[] = {
+        { "0000:00:01.0", 0x8086, 0x0c01, 0, 0, 0x060400, 3, "pcieport", "", NULL, false, NULL },
+        { "0000:00:02.0", 0x8086, 0x041a, 0x8086, 0x1234, 0x030000, 0, "i915", "", "0", false, "0x00000000c0000000 0x00000000ffffffff 0x0000000000042208" },
+        { "0000:03:00.0", 0x10de, 0x0ff2, 0x10de, 0x1012, 0x030000, 0, "nouveau", "0000:00:01.0/", "1\n", false, NULL },
+        { "0000:03:01.0", 0x10de, 0x0ff2, 0x10de, 0x1012, 0x030000, 0, "pciback", "0000:00:01.0/", "0", false, NULL },
+        { "0000:03:01.1", 0x10de, 0x0e1b, 0x10de, 0x1012, 0x040300, 0, NULL, "0000:00:01.0/", NULL, false, NULL },
+        { "0000:03:01.2", 0x1234, 0x0001, 0, 0, 0x030000, 0, NULL, "0000:00:01.0/", NULL, true, NULL },
+        { "0001:09:00.0", 0xf00d, 0x4321, 0, 0, 0x030200, 0, NULL, "", NULL, false, NULL },
+};
+
+static void record_text(void **state, const Recorded *r, const char *name, const char *format, ...) _printf_(4, 5);
+
+static void record_text(void **state, const Recorded *r, const char *name, const char *format, ...) {
+        char file[128], text[512];
+        va_list ap;
+
+        va_start(ap, format);
+        vsnprintf(text, sizeof(text), format, ap);
+        va_end(ap);
+        snprintf(file, sizeof(file), "sys/devices/%s/%s", r->address, name);
+        write_file(state, file, text);
+}
+
+static void fill_config(const Recorded *r, uint8_t config[static 64]) {
+        bool bridge = r->class == 0x060400;
+
+        memset(config, 0, 64);
+        config[0x00] = r->vendor & 0xff;
+        config[0x01] = r->vendor >> 8;
+        config[0x02] = r->device & 0xff;
+        config[0x03] = r->device >> 8;
+        config[0x09] = r->class & 0xff;
+        config[0x0a] = r->class >> 8 & 0xff;
+        config[0x0b] = r->class >> 16 & 0xff;
+        config[0x0e] = bridge ? 1 : 0;
+        if (bridge) {
+                config[0x19] = r->bus_below;
+                return;
+        }
+        config[0x2c] = r->subvendor & 0xff;
+        config[0x2d] = r->subvendor >> 8;
+        config[0x2e] = r->subdevice & 0xff;
+        config[0x2f] = r->subdevice >> 8;
+}
+
+static void record_device(void **state, const Recorded *r) {
+        _cleanup_free_ char *path = NULL;
+        uint8_t config[64];
+        char name[64];
+
+        record_text(state, r, "vendor", "0x%04x\n", r->vendor);
+        record_text(state, r, "device", "0x%04x\n", r->device);
+        record_text(state, r, "class", "0x%06x\n", r->class);
+        record_text(state, r, "irq", "0\n");
+        record_text(state, r, "subsystem_vendor", "0x%04x\n", r->subvendor);
+        record_text(state, r, "subsystem_device", "0x%04x\n", r->subdevice);
+        record_text(state, r, "resource", "0x0 0x0 0x0\n0x0 0x0 0x0\n%s\n", r->bar2 ? r->bar2 : "0x0 0x0 0x0");
+        record_text(state, r, "realpath", "/sys/devices/pci0000:00/%s%s\n", r->parent, r->address);
+        if (r->driver)
+                record_text(state, r, "driver.link", "../../../bus/pci/drivers/%s\n", r->driver);
+        if (r->boot_vga)
+                record_text(state, r, "boot_vga", "%s", r->boot_vga);
+        if (r->virtual_function)
+                record_text(state, r, "physfn.link", "../0000:03:01.0\n");
+
+        fill_config(r, config);
+        snprintf(name, sizeof(name), "sys/devices/%s/config", r->address);
+        path = strdup(in_folder(state, name));
+        assert_ok(file_write_atomic(path, (const char *) config, sizeof(config), 0600));
+}
+
+static void record_machine(void **state) {
+        for (size_t i = 0; i < ARRAY_SIZE(machine); i++)
+                record_device(state, &machine[i]);
+}
+
+typedef struct Found {
+        Pgpu *pgpus;
+        size_t n;
+        Told told;
+} Found;
+
+static int scan(const PciScanSettings *settings, Found *f) {
+        ProblemSink sink = sink_to(&f->told);
+
+        return pci_scan(settings, &sink, &f->pgpus, &f->n);
+}
+
+static int scan_sysfs(void **state, Found *f) {
+        _cleanup_free_ char *path = strdup(in_folder(state, "sys"));
+
+        return scan(&(PciScanSettings){ .sysfs_path = path }, f);
+}
+
+static void found_done(Found *f) {
+        pgpus_free(f->pgpus, f->n);
+}
+#define _cleanup_found_ _cleanup_(found_done)
+
+static void assert_k1(const Pgpu *p) {
+        assert_int_equal(p->vendor_id, 0x10de);
+        assert_int_equal(p->device_id, 0x0ff2);
+        assert_true(p->subsystem_known);
+        assert_int_equal(p->subsystem_vendor_id, 0x10de);
+        assert_int_equal(p->subsystem_device_id, 0x1012);
+        assert_int_equal(p->pci_class, 0x0300);
+        assert_string_equal(p->vendor_name, "NVIDIA Corporation");
+        assert_string_equal(p->device_name, "GK107GL [GRID K1]");
+        assert_string_equal(p->bridge, "0000:00:01.0");
+}
+
+static void sysfs_tells_all(void **state) {
+        _cleanup_found_ Found f = {};
+
+        record_machine(state);
+        assert_ok(scan_sysfs(state, &f));
+        assert_int_equal(f.told.n, 0);
+        assert_int_equal(f.n, 4);
+
+        assert_string_equal(f.pgpus[0].driver, "i915");
+        assert_true(f.pgpus[0].bars_known);
+        assert_int_equal(f.pgpus[0].bar2_size, 1u << 30);
+        assert_string_equal(f.pgpus[0].bridge, "");
+        assert_true(f.pgpus[0].display_known);
+        assert_false(f.pgpus[0].is_system_display_device);
+
+        assert_k1(&f.pgpus[1]);
+        assert_true(f.pgpus[1].is_system_display_device);
+        assert_string_equal(f.pgpus[1].driver, "nouveau");
+        assert_false(pgpu_offers_passthrough(&f.pgpus[1]));
+        assert_int_equal(f.pgpus[1].n_companions, 0);
+
+        assert_k1(&f.pgpus[2]);
+        assert_true(pgpu_is_hidden_from_dom0(&f.pgpus[2]));
+        assert_int_equal(f.pgpus[2].n_companions, 1);
+        assert_int_equal(f.pgpus[2].companions[0].fn, 1);
+
+        assert_string_equal(f.pgpus[3].vendor_name, "Vendor f00d");
+        assert_string_equal(f.pgpus[3].device_name, "Device 4321");
+        assert_int_equal(f.pgpus[3].address.domain, 1);
+        assert_false(f.pgpus[3].subsystem_known);
+        assert_false(f.pgpus[3].display_known);
+        assert_true(f.pgpus[3].driver_known);
+        assert_string_equal(f.pgpus[3].driver, "");
+}
+
+static void broken_device_costs_itself_alone(void **state) {
+        _cleanup_found_ Found f = {};
+
+        record_machine(state);
+        assert_ok(unlink(in_folder(state, "sys/devices/0000:03:00.0/vendor")));
+        write_file(state, "sys/devices/0000:03:01.0/resource", "garbage\n");
+        write_file(state, "sys/devices/not-a-device/vendor", "0x1\n");
+        assert_ok(scan_sysfs(state, &f));
+        assert_int_equal(f.n, 3);
+        assert_int_equal(f.told.n, 2);
+        assert_false(f.pgpus[1].bars_known);
+}
+
+static void arbiter_names_the_display(void **state) {
+        _cleanup_free_ char *sys = NULL, *arbiter = NULL;
+        _cleanup_found_ Found f = {}, g = {};
+
+        record_machine(state);
+        write_file(state, "arbiter", "count:2,PCI:0000:03:01.0,decodes=io+mem,owns=none,locks=none(0:0)\nPCI:0000:00:02.0\n");
+        sys = strdup(in_folder(state, "sys"));
+        arbiter = strdup(in_folder(state, "arbiter"));
+        assert_ok(scan(&(PciScanSettings){ .sysfs_path = sys, .vga_arbiter = arbiter }, &f));
+        assert_false(f.pgpus[1].is_system_display_device);
+        assert_true(f.pgpus[2].is_system_display_device);
+
+        write_file(state, "arbiter", "invalid\n");
+        assert_ok(scan(&(PciScanSettings){ .sysfs_path = sys, .vga_arbiter = arbiter }, &g));
+        assert_true(g.pgpus[1].is_system_display_device);
+}
+
+static void sources_that_are_none(void **state) {
+        Found f = {};
+
+        assert_int_equal(scan_sysfs(state, &f), -ENOENT);
+        assert_int_equal(scan(&(PciScanSettings){ .listing = in_folder(state, "none") }, &f), -ENOENT);
+        write_file(state, "empty", "");
+        assert_int_equal(scan(&(PciScanSettings){ .listing = in_folder(state, "empty") }, &f), -EBADMSG);
+        write_file(state, "words", "0000:03:00.0 VGA compatible controller\n");
+        assert_int_equal(scan(&(PciScanSettings){ .listing = in_folder(state, "words") }, &f), -EBADMSG);
+        assert_contains(f.told.reason, "lspci -D -xxx");
+        write_file(state, "sys/devices/0000:03:00.0/nothing", "");
+        assert_int_equal(scan_sysfs(state, &f), -EBADMSG);
+}
+
+static char *listing_of_machine(void) {
+        char *text = calloc(1, ARRAY_SIZE(machine) * 400), *p = text;
+
+        for (size_t i = 0; i < ARRAY_SIZE(machine); i++) {
+                uint8_t config[64];
+
+                if (machine[i].virtual_function)
+                        continue;
+                fill_config(&machine[i], config);
+                p += sprintf(p, "%s Some kind of device: with a name\n", machine[i].address);
+                for (size_t j = 0; j < 64; j++) {
+                        if (j % 16 == 0)
+                                p += sprintf(p, "%02zx:", j);
+                        p += sprintf(p, " %02x%s", config[j], j % 16 == 15 ? "\n" : "");
+                }
+                p += sprintf(p, "\n");
+        }
+        return text;
+}
+
+static void listing_tells_what_it_can(void **state) {
+        _cleanup_free_ char *text = listing_of_machine();
+        _cleanup_found_ Found f = {};
+
+        write_file(state, "listing", text);
+        assert_ok(scan(&(PciScanSettings){ .listing = in_folder(state, "listing") }, &f));
+        assert_int_equal(f.told.n, 0);
+        assert_int_equal(f.n, 4);
+        assert_k1(&f.pgpus[1]);
+        assert_k1(&f.pgpus[2]);
+        assert_false(f.pgpus[1].driver_known);
+        assert_false(f.pgpus[1].display_known);
+        assert_false(f.pgpus[1].bars_known);
+        assert_string_equal(f.pgpus[1].driver, "");
+        assert_int_equal(f.pgpus[2].n_companions, 1);
+        assert_int_equal(f.pgpus[3].address.domain, 1);
+        assert_string_equal(f.pgpus[3].bridge, "");
+}
+
+/* Wherever it is cut, the devices before stand, and what is lost is told. */
+static void cut_listing_gives_whole_devices(void **state) {
+        _cleanup_free_ char *text = listing_of_machine();
+        size_t n_before = 0;
+
+        for (size_t size = 0; size < strlen(text); size += 7) {
+                PciListing listing;
+                Told told = {};
+                ProblemSink sink = sink_to(&told);
+                bool between = size == 0 || (text[size - 1] == '\n' && (text[size] == '\n' || (size > 1 && text[size - 2] == '\n')));
+
+                assert_ok(pci_listing_parse(text, size, &sink, &listing));
+                assert_true(listing.n_devices >= n_before && listing.n_devices <= ARRAY_SIZE(machine));
+                assert_true(told.n == 1 || between || (listing.n_devices > n_before && told.n == 0));
+                n_before = listing.n_devices;
+                pci_listing_done(&listing);
+        }
+}
+
+static void listing_faults_are_told_by_line(void **state) {
+        static const char row[] = "00: 11 22 33 44 55 66 77 88 99 aa bb cc dd ee ff 00\n";
+        static const struct {
+                const char *head, *tail, *reason;
+                unsigned line;
+        } cases[] = {
+                { "0000:03:00.0 a\n", "20: 00\n", "this row is not", 3 },
+                { "0000:03:00.0 a\n", "10: 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 0g\n", "this row is not", 3 },
+                { "0000:03:00.0 a\n", "10: 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00\n", "this row is not", 3 },
+                { "0000:03:00.0 a\n", "words\n", "this row is not", 3 },
+                { "0000:03:00.0 a\n", "\tKernel driver in use: x\n", "break off", 1 },
+                { "0000:03:00.0 a\n", "", "break off", 1 },
+                { "0000:03:20.0 a\n", "", "belongs to none", 2 },
+                { "0000:03:00.9 a\n", "", "belongs to none", 2 },
+                { "00000000000000000000000000000 a\n", "", "belongs to none", 2 },
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                char text[512];
+                PciListing listing;
+                Told told = {};
+                ProblemSink sink = sink_to(&told);
+
+                snprintf(text, sizeof(text), "%s%s%s", cases[i].head, row, cases[i].tail);
+                assert_ok(pci_listing_parse(text, strlen(text), &sink, &listing));
+                assert_int_equal(listing.n_devices, 0);
+                assert_contains(told.reason, cases[i].reason);
+                assert_int_equal(told.line, cases[i].line);
+                pci_listing_done(&listing);
+        }
+}
+
+static void same_address_twice_is_told(void **state) {
+        _cleanup_free_ char *text = listing_of_machine(), *twice = malloc(2 * strlen(text) + 1);
+        PciListing listing;
+        Told told = {};
+        ProblemSink sink = sink_to(&told);
+
+        sprintf(twice, "%s%s", text, text);
+        assert_ok(pci_listing_parse(twice, strlen(twice), &sink, &listing));
+        assert_int_equal(listing.n_devices, ARRAY_SIZE(machine) - 1);
+        assert_int_equal(told.n, ARRAY_SIZE(machine) - 1);
+        assert_contains(told.reason, "was there before");
+        pci_listing_done(&listing);
+}
+
+static void regions_have_sizes(void **state) {
+        uint64_t size;
+
+        assert_ok(sysfs_resource_size("0x0 0xff 0x0\n0x1000 0x1fff 0x0\n", 1, &size));
+        assert_int_equal(size, 4096);
+        assert_ok(sysfs_resource_size("0x0 0x0 0x0\n", 0, &size));
+        assert_int_equal(size, 0);
+        assert_int_equal(sysfs_resource_size("0x0 0x0 0x0\n", 1, &size), -EBADMSG);
+        assert_int_equal(sysfs_resource_size("0x0 0xff 0x0", 2, &size), -EBADMSG);
+        assert_int_equal(sysfs_resource_size("x", 0, &size), -EBADMSG);
+        assert_int_equal(sysfs_resource_size("0x0 0xffffffffffffffff 0x0", 0, &size), -EBADMSG);
+}
+
+static const char *shared(const char *name) {
+        static char path[512];
+        const char *folder = getenv("XENVGPU_SHARED_CASES");
+
+        if (!folder) {
+                skip();
+                return NULL;
+        }
+        snprintf(path, sizeof(path), "%s/captured/%s", folder, name);
+        return path;
+}
+
+static void assert_captured(const Found *f, bool sysfs) {
+        size_t n_k1 = 0, n_k2 = 0;
+
+        for (size_t i = 0; i < f->n; i++) {
+                const Pgpu *p = &f->pgpus[i];
+
+                n_k1 += p->device_id == 0x0ff2 && p->subsystem_device_id == 0x1012;
+                n_k2 += p->device_id == 0x11bf && p->subsystem_device_id == 0x100a;
+                assert_string_not_equal(p->bridge, "");
+                assert_int_equal(p->driver_known, sysfs);
+        }
+        assert_int_equal(n_k1, 4);
+        assert_int_equal(n_k2, 2);
+        assert_int_equal(f->n, 6);
+        assert_int_equal(f->told.n, 0);
+}
+
+static void captured_tree_has_a_k1_and_a_k2(void **state) {
+        _cleanup_found_ Found f = {};
+
+        assert_ok(scan(&(PciScanSettings){ .sysfs_path = shared("sysfs-k1x4-k2x2") }, &f));
+        assert_captured(&f, /* sysfs= */ true);
+        assert_true(f.pgpus[0].is_system_display_device);
+        assert_string_equal(f.pgpus[0].driver, "pciback");
+        assert_true(pgpu_offers_passthrough(&f.pgpus[0]));
+}
+
+static void captured_listing_has_a_k1_and_a_k2(void **state) {
+        _cleanup_found_ Found f = {};
+
+        assert_ok(scan(&(PciScanSettings){ .listing = shared("lspci-xxx-k1x4-k2x2.txt") }, &f));
+        assert_captured(&f, /* sysfs= */ false);
+}
+
+int main(void) {
+        static const struct CMUnitTest tests[] = {
+                IN_FOLDER(sysfs_tells_all),
+                IN_FOLDER(broken_device_costs_itself_alone),
+                IN_FOLDER(arbiter_names_the_display),
+                IN_FOLDER(sources_that_are_none),
+                IN_FOLDER(listing_tells_what_it_can),
+                cmocka_unit_test(cut_listing_gives_whole_devices),
+                cmocka_unit_test(listing_faults_are_told_by_line),
+                cmocka_unit_test(same_address_twice_is_told),
+                cmocka_unit_test(regions_have_sizes),
+                cmocka_unit_test(captured_tree_has_a_k1_and_a_k2),
+                cmocka_unit_test(captured_listing_has_a_k1_and_a_k2),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

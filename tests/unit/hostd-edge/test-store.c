@@ -1,0 +1,257 @@
+/*
+ * What hostd must not forget: each test opens a store, changes it, and opens it again
+ */
+
+#include "hostd/core/idset.h"
+#include "hostd/edge/host-store.h"
+#include "tests/unit/hostd-edge/test.h"
+
+static HostStore *open_store(void **state) {
+        HostStore *s = NULL;
+
+        assert_ok(host_store_open(in_folder(state, "state"), &s));
+        return s;
+}
+
+static HostStore *reopen(void **state, HostStore *s) {
+        host_store_close(s);
+        return open_store(state);
+}
+
+static Uuid uuid_of(unsigned n) {
+        Uuid id = { .bytes = { 1 } };
+
+        id.bytes[14] = (uint8_t) (n >> 8);
+        id.bytes[15] = (uint8_t) n;
+        return id;
+}
+
+static void identity_is_made_once(void **state) {
+        HostStore *s = open_store(state), *other = NULL;
+        Uuid id = *host_store_host_uuid(s);
+
+        assert_false(uuid_is_null(&id));
+        assert_int_equal(host_store_open(in_folder(state, "state"), &other), -EBUSY);
+        s = reopen(state, s);
+        assert_true(uuid_equal(&id, host_store_host_uuid(s)));
+        host_store_close(s);
+}
+
+static void claim_survives(void **state) {
+        HostClaim claim = { .epoch = UINT64_C(1) << 62, .held = true, .pool = (char *) "pool", .instance = (char *) "i\"1" }, found;
+        HostStore *s = open_store(state);
+
+        assert_ok(host_store_get_claim(s, &found));
+        assert_int_equal(found.epoch, 0);
+        assert_false(found.held);
+        host_claim_done(&found);
+
+        assert_ok(host_store_put_claim(s, &claim));
+        s = reopen(state, s);
+        assert_ok(host_store_get_claim(s, &found));
+        assert_int_equal(found.epoch, claim.epoch);
+        assert_true(found.held);
+        assert_string_equal(found.pool, "pool");
+        assert_string_equal(found.instance, "i\"1");
+        host_claim_done(&found);
+        host_store_close(s);
+}
+
+/* A crash and a clean end are the same to the store: nothing is written at its close. */
+static void event_numbers_never_repeat(void **state) {
+        HostStore *s = open_store(state);
+        uint64_t before = 0, seq;
+
+        assert_int_equal(host_store_last_seq(s), 0);
+        for (int restart = 0; restart < 3; restart++) {
+                for (int i = 0; i < 300; i++) {
+                        assert_ok(host_store_next_seq(s, &seq));
+                        assert_true(seq > before);
+                        assert_int_equal(host_store_last_seq(s), seq);
+                        before = seq;
+                }
+                s = reopen(state, s);
+                assert_true(host_store_last_seq(s) >= before);
+        }
+        host_store_close(s);
+}
+
+static void enablement_belongs_to_the_card(void **state) {
+        Pgpu k1 = { .address = { 0, 0x84, 0, 0 }, .vendor_id = 0x10de, .device_id = 0x0ff2 }, k2 = k1;
+        Enablement e, found;
+        HostStore *s = open_store(state);
+
+        k2.device_id = 0x11bf;
+        assert_ok(enablement_new(&e));
+        assert_ok(idset_add(&e.disabled, "a"));
+        assert_ok(idset_add(&e.seen, "a"));
+        assert_ok(idset_add(&e.seen, "b"));
+        assert_ok(host_store_put_enablement(s, &k1, &e));
+        s = reopen(state, s);
+        assert_ok(host_store_get_enablement(s, &k1, &found));
+        assert_int_equal(idset_size(found.disabled), 1);
+        assert_int_equal(idset_size(found.seen), 2);
+        enablement_done(&found);
+
+        /* Another card in the slot starts fresh. */
+        assert_ok(host_store_get_enablement(s, &k2, &found));
+        assert_int_equal(idset_size(found.disabled), 0);
+        enablement_done(&found);
+        enablement_done(&e);
+        host_store_close(s);
+}
+
+static StoredOrder order_of(unsigned vm, struct json_object *order, const char *order_state) {
+        return (StoredOrder){ .vm = uuid_of(vm), .token = uuid_of(vm + 1000), .state = (char *) order_state, .order = order };
+}
+
+static int count_order(const StoredOrder *order, void *userdata) {
+        (*(size_t *) userdata)++;
+        return 0;
+}
+
+static int count_ended(const VmEvent *ended, void *userdata) {
+        uint64_t *last = userdata;
+
+        assert_true(ended->head.seq > last[1]);
+        last[0]++;
+        last[1] = ended->head.seq;
+        return 0;
+}
+
+static size_t count_orders(HostStore *s) {
+        size_t n = 0;
+
+        assert_ok(host_store_each_order(s, count_order, &n));
+        return n;
+}
+
+static uint64_t count_ends(HostStore *s) {
+        uint64_t counts[2] = {};
+
+        assert_ok(host_store_each_ended(s, count_ended, counts));
+        return counts[0];
+}
+
+static VmEvent end_of(unsigned vm, uint64_t seq) {
+        return (VmEvent){
+                .head = { .seq = seq, .boot_id = (char *) "b", .token = uuid_of(vm + 1000) }, .uuid = uuid_of(vm),
+                .state = VM_STATE_HALTED, .stage = (char *) "cleanup", .reason = (char *) "poweroff",
+        };
+}
+
+static void orders_end_in_one_step(void **state) {
+        _cleanup_json_ struct json_object *json = json_tokener_parse("{\"epoch\":7,\"vm\":{\"name_label\":\"a\"}}");
+        StoredOrder order = order_of(1, json, "accepted"), found;
+        VmEvent end = end_of(1, 42);
+        HostStore *s = open_store(state);
+
+        assert_ok(host_store_put_order(s, &order));
+        order.state = (char *) "running";
+        order.detail = json;
+        assert_ok(host_store_put_order(s, &order));
+        s = reopen(state, s);
+        assert_int_equal(count_orders(s), 1);
+        assert_ok(host_store_get_order(s, &order.vm, &found));
+        assert_string_equal(found.state, "running");
+        assert_true(uuid_equal(&found.token, &order.token));
+        assert_true(json_object_equal(found.order, json));
+        assert_true(json_object_equal(found.detail, json));
+        stored_order_done(&found);
+
+        assert_ok(host_store_end_order(s, &order.vm, &end));
+        assert_int_equal(host_store_get_order(s, &order.vm, &found), -ENOENT);
+        end = end_of(2, 43);
+        assert_ok(host_store_end_order(s, &end.uuid, &end));
+        s = reopen(state, s);
+        assert_int_equal(count_orders(s), 0);
+        assert_int_equal(count_ends(s), 2);
+
+        assert_ok(host_store_forget_ended(s, 42));
+        assert_int_equal(count_ends(s), 1);
+        assert_ok(host_store_forget_ended(s, UINT64_MAX));
+        assert_int_equal(count_ends(s), 0);
+        assert_ok(host_store_forget_ended(s, UINT64_MAX));
+        host_store_close(s);
+}
+
+static void orders_can_go_without_a_word(void **state) {
+        _cleanup_json_ struct json_object *json = json_object_new_object();
+        StoredOrder order = order_of(1, json, "accepted");
+        HostStore *s = open_store(state);
+
+        assert_ok(host_store_put_order(s, &order));
+        assert_ok(host_store_del_order(s, &order.vm));
+        assert_ok(host_store_del_order(s, &order.vm));
+        assert_int_equal(count_orders(s), 0);
+        assert_int_equal(count_ends(s), 0);
+        host_store_close(s);
+}
+
+static void too_deep_an_order_is_refused(void **state) {
+        struct json_object *json = json_object_new_object();
+        StoredOrder order;
+        HostStore *s = open_store(state);
+
+        for (int i = 0; i < JSON_DEPTH_MAX; i++) {
+                struct json_object *around = json_object_new_object();
+
+                json_object_object_add(around, "a", json);
+                json = around;
+        }
+        order = order_of(1, json, "accepted");
+        assert_int_equal(host_store_put_order(s, &order), -EINVAL);
+        assert_int_equal(count_orders(s), 0);
+        json_object_put(json);
+        host_store_close(s);
+}
+
+static int refuse_order(const StoredOrder *order, void *userdata) {
+        return -ESTALE;
+}
+
+static void visitors_may_end_the_walk(void **state) {
+        _cleanup_json_ struct json_object *json = json_object_new_object();
+        StoredOrder order = order_of(1, json, "accepted");
+        HostStore *s = open_store(state);
+
+        assert_ok(host_store_put_order(s, &order));
+        assert_int_equal(host_store_each_order(s, refuse_order, NULL), -ESTALE);
+        host_store_close(s);
+}
+
+/* 40 orders of 1 MiB need more than the first map. */
+static void map_grows_with_the_orders(void **state) {
+        _cleanup_json_ struct json_object *json = json_object_new_object();
+        char *big = malloc((1u << 20) + 1);
+        HostStore *s = open_store(state);
+
+        memset(big, 'x', 1u << 20);
+        big[1u << 20] = '\0';
+        json_object_object_add(json, "pad", json_object_new_string(big));
+        free(big);
+        for (unsigned i = 0; i < 40; i++) {
+                StoredOrder order = order_of(i, json, "accepted");
+
+                assert_ok(host_store_put_order(s, &order));
+        }
+        s = reopen(state, s);
+        assert_int_equal(count_orders(s), 40);
+        host_store_close(s);
+}
+
+int main(void) {
+        static const struct CMUnitTest tests[] = {
+                IN_FOLDER(identity_is_made_once),
+                IN_FOLDER(claim_survives),
+                IN_FOLDER(event_numbers_never_repeat),
+                IN_FOLDER(enablement_belongs_to_the_card),
+                IN_FOLDER(orders_end_in_one_step),
+                IN_FOLDER(orders_can_go_without_a_word),
+                IN_FOLDER(too_deep_an_order_is_refused),
+                IN_FOLDER(visitors_may_end_the_walk),
+                IN_FOLDER(map_grows_with_the_orders),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
