@@ -145,18 +145,18 @@ static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error) 
                 link_error_text(reply, detail, sizeof(detail));
         call_finish(call, outcome, code, outcome == LINK_DONE ? NULL : detail);
         if (!link_is_same(link, generation))
-                return 0;
+                return LINK_HANDLED;
 
         if (outcome == LINK_UNKNOWN) {
                 snprintf(text, sizeof(text), "A call to hostd ended without its word: %s", detail);
                 link_lose(link, text);
-                return 0;
+                return LINK_HANDLED;
         }
         link->heard = true;
         if (code == ERROR_STALE_EPOCH && link->owner.stale)
                 link->owner.stale(link, detail, link->userdata);
         send_waiting(link);
-        return 0;
+        return LINK_HANDLED;
 }
 
 /* Each reply is told with the link already closed, so that it cannot ask for more. Without a reason (the link is freed) nobody is told. */

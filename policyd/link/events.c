@@ -147,13 +147,13 @@ int link_on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         _cleanup_(link_unrefp) HostLink *link = link_ref(userdata);
 
         if (!streq_ptr(sd_bus_message_get_sender(m), link->peer))
-                return 0;
+                return LINK_HANDLED;
         link->heard = true;
         if (link->state == LINK_CLAIMED)
                 pass(link, m);
         else if (link->state == LINK_CLAIMING && keep(link, m) < 0)
                 link_lose(link, "hostd sent more events than can be kept while it was claimed.");
-        return 0;
+        return LINK_HANDLED;
 }
 
 void link_replay_events(HostLink *link, uint64_t inventory_seq) {

@@ -52,7 +52,7 @@ static HostLink *step_done(void *userdata) {
 static int on_match_installed(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         if (sd_bus_message_is_method_error(reply, NULL))
                 lose_with(userdata, "The host's bus refused the subscription", reply);
-        return 0;
+        return LINK_HANDLED;
 }
 
 static int on_name_owner(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -61,15 +61,15 @@ static int on_name_owner(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
         link->heard = true;
         if (sd_bus_message_read(m, "sss", &name, &old, &new) < 0 || !streq(name, HOST_BUS_NAME) || streq_ptr(link->peer, new))
-                return 0;
+                return LINK_HANDLED;
         if (link->state > LINK_ABSENT) {
                 link_lose_peer(link, *new ? "hostd was replaced." : "hostd stopped.");
                 if (link->freed || link->state != LINK_ABSENT)
-                        return 0;
+                        return LINK_HANDLED;
         }
         if (*new)
                 greet(link, new);
-        return 0;
+        return LINK_HANDLED;
 }
 
 static int on_first_owner(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
@@ -84,7 +84,7 @@ static int on_first_owner(sd_bus_message *reply, void *userdata, sd_bus_error *e
                 greet(link, peer);
         else
                 link_lose(link, "The host's bus gave an answer that cannot be read.");
-        return 0;
+        return LINK_HANDLED;
 }
 
 void link_subscribe(HostLink *link) {
@@ -169,22 +169,22 @@ static int on_properties(sd_bus_message *reply, void *userdata, sd_bus_error *er
 
         if (sd_bus_message_is_method_error(reply, NULL)) {
                 lose_with(link, "hostd did not say who it is", reply);
-                return 0;
+                return LINK_HANDLED;
         }
         if (read_greeting(reply, &greeting) < 0) {
                 link_lose(link, "What hostd says of itself lacks HostUUID, BootID, Epoch or ClaimedBy; its version does not fit.");
-                return 0;
+                return LINK_HANDLED;
         }
 
         link->state = LINK_WAITING;
         r = link->owner.greeted(link, &greeting, &claim, &reason, link->userdata);
         if (!link_is_same(link, generation))
-                return 0;
+                return LINK_HANDLED;
         if (r < 0)
                 link_lose(link, reason ?: "The host was not accepted.");
         else if (r > 0 && link_claim(link, &claim) < 0 && link_is_same(link, generation))
                 link_lose(link, "The host's bus takes no messages.");
-        return 0;
+        return LINK_HANDLED;
 }
 
 static void greet(HostLink *link, const char *peer) {
@@ -243,11 +243,11 @@ static int on_claimed(sd_bus_message *reply, void *userdata, sd_bus_error *error
 
         if (sd_bus_message_is_method_error(reply, NULL)) {
                 claim_failed(link, reply);
-                return 0;
+                return LINK_HANDLED;
         }
         if (read_inventory(reply, &held, &inventory, text, sizeof(text)) < 0) {
                 link_lose(link, text);
-                return 0;
+                return LINK_HANDLED;
         }
 
         seq = inventory.seq;
@@ -255,12 +255,12 @@ static int on_claimed(sd_bus_message *reply, void *userdata, sd_bus_error *error
         r = link->owner.claimed(link, held, &inventory, &reason, link->userdata);
         inventory_done(&inventory);
         if (!link_is_same(link, generation))
-                return 0;
+                return LINK_HANDLED;
         if (r < 0)
                 link_lose(link, reason ?: "The host's inventory was not accepted.");
         else
                 link_replay_events(link, seq);
-        return 0;
+        return LINK_HANDLED;
 }
 
 int link_claim(HostLink *link, const LinkClaim *claim) {

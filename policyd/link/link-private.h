@@ -64,6 +64,12 @@ struct HostLink {
         size_t n_calls, n_sent;
 };
 
+/*
+ * What callbacks of sd-bus return here: after 0 from the callback of a call that timed out, sd-bus (252) goes on with the connection that the
+ * callback may have closed, and asserts.
+ */
+#define LINK_HANDLED 1
+
 /* link.c */
 HostLink *link_ref(HostLink *link);
 HostLink *link_unref(HostLink *link);

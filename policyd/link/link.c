@@ -54,14 +54,24 @@ int link_new(sd_event *event, const char *address, const LinkOwner *owner, void 
 }
 
 int link_configure(HostLink *link, const LinkSettings *settings) {
+        LinkSettings s;
         char *program;
 
-        program = strdup(settings->ssh_program);
+        link_settings_default(&s);
+        program = strdup(settings->ssh_program ?: s.ssh_program);
         if (!program)
                 return -ENOMEM;
         free(link->ssh_program);
-        link->settings = *settings;
-        link->settings.ssh_program = link->ssh_program = program;
+        link->ssh_program = program;
+        link->settings = (LinkSettings){
+                .connect_usec = settings->connect_usec ?: s.connect_usec,
+                .call_usec = settings->call_usec ?: s.call_usec,
+                .ping_usec = settings->ping_usec ?: s.ping_usec,
+                .pings_missed = settings->pings_missed ?: s.pings_missed,
+                .retry_min_usec = settings->retry_min_usec ?: s.retry_min_usec,
+                .retry_max_usec = settings->retry_max_usec ?: s.retry_max_usec,
+                .ssh_program = program,
+        };
         return 0;
 }
 
@@ -120,12 +130,12 @@ static int on_connected(sd_bus_message *m, void *userdata, sd_bus_error *error) 
 
         link->deadline = sd_event_source_disable_unref(link->deadline);
         link_subscribe(link);
-        return 0;
+        return LINK_HANDLED;
 }
 
 static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         link_lose(userdata, "The connection to the host's bus was lost.");
-        return 0;
+        return LINK_HANDLED;
 }
 
 static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -222,14 +232,14 @@ static int on_pong(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         /* Any answer shows life, an error of hostd's own too. */
         if (!sd_bus_message_is_method_error(reply, SD_BUS_ERROR_NO_REPLY) && !sd_bus_message_is_method_error(reply, SD_BUS_ERROR_TIMEOUT)) {
                 link->pings_missed = 0;
-                return 0;
+                return LINK_HANDLED;
         }
         if (++link->pings_missed < link->settings.pings_missed)
-                return 0;
+                return LINK_HANDLED;
         snprintf(text, sizeof(text), "The host did not answer %u keepalives, %" PRIu64 " ms each.", link->pings_missed,
                 link->settings.ping_usec / 1000);
         link_lose(link, text);
-        return 0;
+        return LINK_HANDLED;
 }
 
 static int send_ping(HostLink *link) {

@@ -71,7 +71,7 @@ void link_settings_default(LinkSettings *ret);
 ErrorCode link_check_address(const char *address, char **ret_message);
 
 int link_new(sd_event *event, const char *address, const LinkOwner *owner, void *userdata, HostLink **ret);
-int link_configure(HostLink *link, const LinkSettings *settings); /* before link_start(); copied */
+int link_configure(HostLink *link, const LinkSettings *settings); /* before link_start(); copied; 0 or NULL takes the default */
 HostLink *link_free(HostLink *link); /* outstanding calls are dropped without an answer */
 DEFINE_CLEANUP(HostLink *, link_free)
 int link_start(HostLink *link); /* dials now */

@@ -110,11 +110,14 @@ static int on_claimed(HostLink *link, uint64_t held, Inventory *inventory, char 
         return 0;
 }
 
-/* The host that an event is about, when it counts: from a claimed host, and newer than what is known. */
+/*
+ * The host that an event is about, when it counts: from a claimed host, and no older than what is known. The link passes no event twice; an
+ * inventory repeats the number of the last event.
+ */
 static Host *event_host(Peer *peer, uint64_t seq) {
         Host *h = peer_host(peer);
 
-        if (!h || !peer->claimed || peer->policy->stale || seq <= h->seq)
+        if (!h || !peer->claimed || peer->policy->stale || seq < h->seq)
                 return NULL;
         h->seq = seq;
         peer_touch(peer);
@@ -203,6 +206,7 @@ int peer_new(Policy *p, Host *h, Peer **ret) {
         peer->policy = p;
         peer->host = h->object.id;
         r = link_new(p->event, h->address, &link_owner, peer, &peer->link);
+        r = r ?: link_configure(peer->link, &p->options.link);
         r = r ?: hashmap_put(p->peers, &peer->host, peer);
         r = r ?: link_start(peer->link);
         if (r < 0) {
