@@ -57,11 +57,11 @@ static int decide(Ranking *r, const AllocVisitor *visitor, Allocation *ret) {
         if (error < 0)
                 return error;
 
+        memcpy(ret->counts, r->counts, sizeof(ret->counts));
         for (size_t i = 0; i < r->n; i++) {
                 const Candidate *c = &r->candidates[i];
                 bool is_best = !chosen && candidate_code(c) == ERROR_NONE && ret->refusal.code == ERROR_NONE;
 
-                ret->counts[candidate_code(c)]++;
                 if (is_best)
                         chosen = c;
                 if (visitor) {
@@ -85,7 +85,12 @@ int allocate(const Pool *pool, const AllocRequest *request, const AllocVisitor *
         _cleanup_ranking_ Ranking r = {};
         int error;
 
-        error = ranking_init(&r, pool, request);
+        /* A visitor wants to hear of every host. */
+        error = visitor_or_null ? 0 : ranking_from_index(&r, pool, request);
+        if (error == 0) {
+                ranking_done(&r);
+                error = ranking_scan(&r, pool, request);
+        }
         if (error >= 0)
                 error = decide(&r, visitor_or_null, &a);
         if (error < 0)

@@ -32,16 +32,29 @@ typedef struct Ranking {
         Assigner *assigner;
         Candidate *candidates;
         uint64_t *scores;
-        size_t n, n_fit; /* after sorting, those whose GPUs fit come first, best first */
+        size_t n, n_fit; /* those whose GPUs fit come first, best first */
+        /* All hosts that the request admits, by what stops them. */
+        uint32_t counts[_ERROR_MAX];
+        size_t n_hosts, n_disabled; /* disabled: counted as offline too */
 } Ranking;
 
-/* Evaluates the hosts that the request admits, and sorts. */
-int ranking_init(Ranking *r, const Pool *pool, const AllocRequest *request);
+/* Evaluates the hosts that the request admits, one by one, and sorts. */
+int ranking_scan(Ranking *r, const Pool *pool, const AllocRequest *request);
+/*
+ * The same answer out of the index, with only those candidates that matter: 1. 0 when the index cannot tell (several VGPUs, best-fit, a
+ * reservation, an affinity, a named host, or nothing but hosts that lack something else): scan.
+ */
+int ranking_from_index(Ranking *r, const Pool *pool, const AllocRequest *request);
+int ranking_prepare(Ranking *r, const Pool *pool, const AllocRequest *request, size_t n_max);
+int ranking_add(Ranking *r, const Host *h);
 void ranking_done(Ranking *r);
+/* A host's score for one kind, 0 when no PGPU takes it; the nearest miss, and how many the reservation has room held for. */
+uint64_t host_score(const Host *h, const DemandKind *k, const Reservation *reservation, PgpuVerdict *ret_nearest, uint32_t *ret_own);
 #define _cleanup_ranking_ _cleanup_(ranking_done)
 
 /* The code of a host's verdict: GPU refusals of passthrough VGPUs are VM_REQUIRES_GPU. */
 ErrorCode candidate_code(const Candidate *c);
+ErrorCode candidate_reason(const Candidate *c);
 bool type_needs_iommu(const VgpuType *t);
 
 /* What refuses the VM everywhere: VGPUs without HVM, passthrough with ballooned memory. NONE when nothing. */

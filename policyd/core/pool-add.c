@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#include "policyd/core/pool-internal.h"
+#include "policyd/core/host-index.h"
 
 static void object_freep(Object **o) {
         if (*o)
@@ -51,7 +51,7 @@ int pool_add_host(Pool *pool, const Uuid *id, uint64_t key, const char *name_lab
         h->state = HOST_CONNECTING;
         if (text_copy(&h->name_label, name_label) < 0 || text_copy(&h->address, address) < 0 ||
                 TEXTS_INIT(&h->state_reason, &h->boot_id) < 0 ||
-                strv_set(&h->networks, NULL) < 0 || strv_set(&h->storage, NULL) < 0)
+                strv_set(&h->networks, NULL) < 0 || strv_set(&h->storage, NULL) < 0 || host_index_add(pool, h) < 0)
                 return -ENOMEM;
 
         r = object_register(pool, o, key);
@@ -59,6 +59,7 @@ int pool_add_host(Pool *pool, const Uuid *id, uint64_t key, const char *name_lab
                 return r;
 
         o = NULL;
+        host_index_mark(pool, h);
         *ret = h;
         return 0;
 }

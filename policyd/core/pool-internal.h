@@ -22,13 +22,19 @@ char **texts_free(char **v);
 
 /* How many PGPUs of a group support and enable a type: the group's unions change where a count leaves or reaches 0. */
 typedef struct TypeCount {
+        GpuGroup *group;
         VgpuType *type;
         size_t n_supported, n_enabled;
+        PtrArray hosts;          /* HostEntry, in the order of host-index.h */
+        uint32_t n_by_class[10];
 } TypeCount;
 
-/* Private state of the pool: removed objects that pool_forget() has not been told of. */
+/* Private state of the pool. */
 struct PoolIndex {
-        PtrArray removed;
+        PtrArray removed; /* objects that pool_forget() has not been told of */
+        PtrArray dirty;   /* hosts that host_index_refresh() must look at */
+        bool stale;       /* all of the index is to be built anew */
+        size_t n_offline, n_disabled;
 };
 
 void object_note(Pool *pool, Object *o, uint64_t properties, bool store);

@@ -6,7 +6,7 @@
  * hosts are linked the same way.
  */
 
-#include "policyd/core/pool-internal.h"
+#include "policyd/core/host-index.h"
 
 void pgpu_recount(Pgpu *p) {
         p->used = 0;
@@ -18,7 +18,7 @@ void pgpu_recount(Pgpu *p) {
 }
 
 /* Moves one of the VGPU's two references; other is the one that stays. */
-static int vgpu_move(Vgpu *v, Pgpu **field, const Pgpu *other, Pgpu *to) {
+static int vgpu_move(Pool *pool, Vgpu *v, Pgpu **field, const Pgpu *other, Pgpu *to) {
         Pgpu *from = *field;
         int r;
 
@@ -27,11 +27,13 @@ static int vgpu_move(Vgpu *v, Pgpu **field, const Pgpu *other, Pgpu *to) {
                 if (r < 0)
                         return r;
                 pgpu_recount(to);
+                host_index_mark(pool, to->host);
         }
 
         if (from && from != other) {
                 ptr_array_remove(&from->vgpus, v);
                 pgpu_recount(from);
+                host_index_mark(pool, from->host);
         }
 
         *field = to;
@@ -45,7 +47,7 @@ int pool_set_vgpu_scheduled(Pool *pool, Vgpu *v, Pgpu *pgpu) {
         if (old == pgpu)
                 return 0;
 
-        r = vgpu_move(v, &v->scheduled_on, v->resident_on, pgpu);
+        r = vgpu_move(pool, v, &v->scheduled_on, v->resident_on, pgpu);
         if (r < 0)
                 return r;
 
@@ -64,7 +66,7 @@ int pool_set_vgpu_resident(Pool *pool, Vgpu *v, Pgpu *pgpu) {
         if (old == pgpu)
                 return 0;
 
-        r = vgpu_move(v, &v->resident_on, v->scheduled_on, pgpu);
+        r = vgpu_move(pool, v, &v->resident_on, v->scheduled_on, pgpu);
         if (r < 0)
                 return r;
 
@@ -111,6 +113,10 @@ static int vm_move(Pool *pool, Vm *vm, Host **field, const Host *other, Host *to
         if (!vm->scheduled_on && !vm->resident_on)
                 vm->memory_counted = false;
         object_note(pool, &vm->object, property, /* store= */ true);
+        if (from)
+                host_index_mark(pool, from);
+        if (to)
+                host_index_mark(pool, to);
         return 0;
 }
 
@@ -155,6 +161,7 @@ int pool_hold(Pool *pool, Reservation *r, Pgpu *pgpu) {
         ptr_array_add(&r->holds, pgpu);
         ptr_array_add(&pgpu->holds, r);
         pgpu_recount(pgpu);
+        host_index_mark(pool, pgpu->host);
         object_note(pool, &r->object, RESERVATION_REMAINING, /* store= */ true);
         return 0;
 }
@@ -165,5 +172,6 @@ void pool_unhold(Pool *pool, Reservation *r, Pgpu *pgpu) {
 
         ptr_array_remove(&pgpu->holds, r);
         pgpu_recount(pgpu);
+        host_index_mark(pool, pgpu->host);
         object_note(pool, &r->object, RESERVATION_REMAINING, /* store= */ true);
 }

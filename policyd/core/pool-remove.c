@@ -5,7 +5,7 @@
  * type); what only refers to it forgets it. Whether a removal is allowed was asked before, in rules.h.
  */
 
-#include "policyd/core/pool-internal.h"
+#include "policyd/core/host-index.h"
 
 static void remove_last_first(Pool *pool, PtrArray *list) {
         while (list->n > 0)
@@ -34,6 +34,7 @@ static void unlink_host(Pool *pool, Host *h) {
         }
 
         remove_last_first(pool, &h->pgpus);
+        host_index_remove(pool, h);
 }
 
 static void unlink_pgpu(Pool *pool, Pgpu *p) {
@@ -65,6 +66,9 @@ static void unlink_group(Pool *pool, GpuGroup *g) {
 
         while (g->pgpus.n > 0)
                 (void) pool_set_pgpu_group(pool, g->pgpus.items[g->pgpus.n - 1], NULL);
+
+        for (size_t i = 0; i < g->counts.n; i++)
+                host_index_drop_bucket(g->counts.items[i]);
 }
 
 /* Takes t out of one of a PGPU's lists by setting the list without it, so that every side hears of it. */

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#include "policyd/core/pool-internal.h"
+#include "policyd/core/host-index.h"
 
 /* Hosts */
 
@@ -23,6 +23,7 @@ void pool_set_host_state(Pool *pool, Host *h, HostState state, const char *reaso
 
         if (properties)
                 object_note(pool, &h->object, properties, /* store= */ false);
+        host_index_mark(pool, h);
 }
 
 void pool_set_host_enabled(Pool *pool, Host *h, bool enabled) {
@@ -31,6 +32,7 @@ void pool_set_host_enabled(Pool *pool, Host *h, bool enabled) {
 
         h->enabled = enabled;
         object_note(pool, &h->object, HOST_ENABLED, /* store= */ true);
+        host_index_mark(pool, h);
 }
 
 void pool_set_host_memory(Pool *pool, Host *h, uint64_t total, uint64_t free) {
@@ -40,6 +42,7 @@ void pool_set_host_memory(Pool *pool, Host *h, uint64_t total, uint64_t free) {
         h->memory_free = free;
         if (properties)
                 object_note(pool, &h->object, properties, /* store= */ false);
+        host_index_mark(pool, h);
 }
 
 uint64_t host_memory_available(const Host *h) {
@@ -76,40 +79,31 @@ void host_renamed(Host *h) {
 
 /* Unions of a group */
 
-static TypeCount *group_find_count(const GpuGroup *g, const VgpuType *t) {
-        for (size_t i = 0; i < g->counts.n; i++) {
-                TypeCount *count = g->counts.items[i];
-
-                if (count->type == t)
-                        return count;
-        }
-
-        return NULL;
-}
-
 /* Makes room for the types of a PGPU in a group's counts and unions, so that counting cannot fail. */
-static int group_prepare_types(GpuGroup *g, VgpuType *const *types, size_t n) {
+static int group_prepare_types(Pool *pool, GpuGroup *g, VgpuType *const *types, size_t n) {
         if (ptr_array_reserve(&g->supported, n) < 0 || ptr_array_reserve(&g->enabled, n) < 0 || ptr_array_reserve(&g->counts, n) < 0)
                 return -ENOMEM;
 
         for (size_t i = 0; i < n; i++) {
                 TypeCount *count;
 
-                if (group_find_count(g, types[i]))
+                if (host_index_find(g, types[i]))
                         continue;
 
                 count = calloc(1, sizeof(TypeCount));
                 if (!count)
                         return -ENOMEM;
+                count->group = g;
                 count->type = types[i];
                 ptr_array_add(&g->counts, count);
+                host_index_mark_all(pool);
         }
 
         return 0;
 }
 
 static void group_count(Pool *pool, GpuGroup *g, VgpuType *t, bool supported, int sign) {
-        TypeCount *count = group_find_count(g, t);
+        TypeCount *count = host_index_find(g, t);
         PtrArray *list = supported ? &g->supported : &g->enabled;
         size_t *n = supported ? &count->n_supported : &count->n_enabled;
         size_t before = *n;
@@ -129,9 +123,9 @@ int group_count_types(Pool *pool, GpuGroup *g, const Pgpu *p, int sign) {
         int r;
 
         if (sign > 0) {
-                r = group_prepare_types(g, (VgpuType *const *) p->supported.items, p->supported.n);
+                r = group_prepare_types(pool, g, (VgpuType *const *) p->supported.items, p->supported.n);
                 if (r >= 0)
-                        r = group_prepare_types(g, (VgpuType *const *) p->enabled.items, p->enabled.n);
+                        r = group_prepare_types(pool, g, (VgpuType *const *) p->enabled.items, p->enabled.n);
                 if (r < 0)
                         return r;
         }
@@ -145,8 +139,12 @@ int group_count_types(Pool *pool, GpuGroup *g, const Pgpu *p, int sign) {
 }
 
 void group_forget_type(GpuGroup *g, const VgpuType *t) {
-        TypeCount *count = group_find_count(g, t);
+        TypeCount *count = host_index_find(g, t);
 
+        if (!count)
+                return;
+
+        host_index_drop_bucket(count);
         ptr_array_remove(&g->counts, count);
         free(count);
 }
@@ -211,6 +209,7 @@ int pool_set_pgpu_group(Pool *pool, Pgpu *p, GpuGroup *group_or_null) {
 
         p->group = group_or_null;
         object_note(pool, &p->object, PGPU_GPU_GROUP, /* store= */ true);
+        host_index_mark(pool, p->host);
         return 0;
 }
 
@@ -239,7 +238,7 @@ static int pgpu_set_types(Pool *pool, Pgpu *p, bool supported, VgpuType *const *
         for (size_t i = 0; r >= 0 && i < n; i++)
                 r = ptr_array_reserve(supported ? &types[i]->supported_on : &types[i]->enabled_on, 1);
         if (r >= 0 && p->group)
-                r = group_prepare_types(p->group, types, n);
+                r = group_prepare_types(pool, p->group, types, n);
         if (r < 0) {
                 ptr_array_done(&new);
                 return r;
@@ -271,6 +270,7 @@ static int pgpu_set_types(Pool *pool, Pgpu *p, bool supported, VgpuType *const *
         *list = new;
         ptr_array_done(&old);
         object_note(pool, &p->object, supported ? PGPU_SUPPORTED : PGPU_ENABLED, /* store= */ true);
+        host_index_mark(pool, p->host);
         return 0;
 }
 
@@ -286,6 +286,7 @@ int pool_set_pgpu_enabled(Pool *pool, Pgpu *p, VgpuType *const *types, size_t n)
 int pool_set_pgpu_disabling(Pool *pool, Pgpu *p, VgpuType *const *types, size_t n) {
         int r;
 
+        host_index_mark(pool, p->host);
         p->disabling.n = 0;
         r = ptr_array_reserve(&p->disabling, n);
         if (r < 0)
@@ -298,6 +299,7 @@ int pool_set_pgpu_disabling(Pool *pool, Pgpu *p, VgpuType *const *types, size_t 
 
 void pool_set_pgpu_present(Pool *pool, Pgpu *p, bool present) {
         p->present = present;
+        host_index_mark(pool, p->host);
 }
 
 /* Groups and types */
@@ -307,6 +309,7 @@ void pool_set_group_algorithm(Pool *pool, GpuGroup *g, GroupAlgorithm a) {
                 return;
 
         g->algorithm = a;
+        host_index_mark_all(pool);
         object_note(pool, &g->object, GROUP_ALGORITHM, /* store= */ true);
 }
 
@@ -328,6 +331,7 @@ int pool_set_type_size(Pool *pool, VgpuType *t, uint32_t size, TypeImplementatio
 
         t->size = size;
         t->implementation = implementation;
+        host_index_mark_all(pool);
         object_note(pool, &t->object, properties, /* store= */ true);
 
         for (size_t i = 0; i < t->vgpus.n; i++) {
@@ -354,8 +358,10 @@ int pool_set_type_compatible(Pool *pool, VgpuType *t, const char *const *on_pgpu
 
         a = strv_set(&t->compatible_on_pgpu, on_pgpu);
         b = a < 0 ? a : strv_set(&t->compatible_in_vm, in_vm);
-        if (a > 0 || b > 0)
+        if (a > 0 || b > 0) {
                 object_note(pool, &t->object, 0, /* store= */ true);
+                host_index_mark_all(pool);
+        }
         return b < 0 ? b : 0;
 }
 

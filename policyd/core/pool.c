@@ -6,7 +6,7 @@
  * what is removed is kept (pool->index->removed) until pool_forget().
  */
 
-#include "policyd/core/pool-internal.h"
+#include "policyd/core/host-index.h"
 
 static const size_t object_sizes[_CLASS_MAX] = {
         [CLASS_HOST] = sizeof(Host),
@@ -28,6 +28,11 @@ static void host_clear(Host *h) {
         texts_free(h->storage);
         ptr_array_done(&h->pgpus);
         ptr_array_done(&h->vms);
+        for (size_t i = 0; h->index && i < h->index->entries.n; i++)
+                free(h->index->entries.items[i]);
+        if (h->index)
+                ptr_array_done(&h->index->entries);
+        free(h->index);
 }
 
 static void pgpu_clear(Pgpu *p) {
@@ -54,8 +59,10 @@ static void group_clear(GpuGroup *g) {
         ptr_array_done(&g->vgpus);
         ptr_array_done(&g->supported);
         ptr_array_done(&g->enabled);
-        for (size_t i = 0; i < g->counts.n; i++)
+        for (size_t i = 0; i < g->counts.n; i++) {
+                ptr_array_done(&((TypeCount *) g->counts.items[i])->hosts);
                 free(g->counts.items[i]);
+        }
         ptr_array_done(&g->counts);
 }
 
@@ -160,8 +167,10 @@ Pool *pool_free(Pool *pool) {
 
         for (size_t i = 0; pool->index && i < pool->index->removed.n; i++)
                 object_free(pool->index->removed.items[i]);
-        if (pool->index)
+        if (pool->index) {
                 ptr_array_done(&pool->index->removed);
+                ptr_array_done(&pool->index->dirty);
+        }
 
         free(pool->index);
         free(pool);
@@ -359,9 +368,23 @@ size_t object_count(const Pool *pool) {
         return n;
 }
 
+/* What a VM needs, and whether its host's report knows it, are plain fields that the hosts' order depends on. */
+static void vm_mark_hosts(Pool *pool, const Vm *vm) {
+        if (vm->scheduled_on)
+                host_index_mark(pool, vm->scheduled_on);
+        if (vm->resident_on)
+                host_index_mark(pool, vm->resident_on);
+}
+
 void pool_touch(Pool *pool, Object *o, uint64_t properties, bool store) {
-        if (o->class == CLASS_HOST && (properties & HOST_NAME_LABEL))
+        if (o->class == CLASS_HOST && (properties & HOST_NAME_LABEL)) {
                 host_renamed((Host *) o);
+                host_index_mark_all(pool);
+        }
+        if (o->class == CLASS_VGPU_TYPE && (properties & TYPE_IDENTIFIER))
+                host_index_mark_all(pool);
+        if (o->class == CLASS_VM)
+                vm_mark_hosts(pool, (Vm *) o);
 
         object_note(pool, o, properties, store);
 }

@@ -142,6 +142,7 @@ struct Host {
         PtrArray pgpus;             /* by PCI address */
         PtrArray vms;               /* resident or scheduled here */
         uint64_t seq;               /* of the last event taken in; not stored */
+        struct HostIndex *index;    /* private to policyd/core */
 };
 
 struct Pgpu {

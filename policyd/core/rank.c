@@ -64,21 +64,20 @@ static void candidate_check_others(Candidate *c, const Demand *d) {
                 c->other = ERROR_HOST_NOT_ENOUGH_FREE_MEMORY;
 }
 
-/* A host's score for one kind; 0 when no PGPU takes it, and the nearest miss. */
-static uint64_t candidate_score(Candidate *c, const Demand *d, const DemandKind *k, PgpuVerdict *ret_nearest) {
+uint64_t host_score(const Host *h, const DemandKind *k, const Reservation *reservation, PgpuVerdict *ret_nearest, uint32_t *ret_own) {
         bool best_fit = k->group->algorithm == ALGORITHM_BEST_FIT, possible = false;
         PgpuVerdict nearest = {};
         uint64_t score = 0;
         uint32_t own = 0;
 
-        for (size_t i = 0; i < c->host->pgpus.n; i++) {
-                const Pgpu *p = c->host->pgpus.items[i];
+        for (size_t i = 0; i < h->pgpus.n; i++) {
+                const Pgpu *p = h->pgpus.items[i];
                 PgpuVerdict v;
 
                 if (p->group != k->group)
                         continue;
 
-                pgpu_verdict(p, k->type, d->reservation, &v);
+                pgpu_verdict(p, k->type, reservation, &v);
                 if (demand_kind_matches(k, p) && v.capacity == 0 && verdict_is_nearer(&v, &nearest))
                         nearest = v;
                 if (v.capacity == 0)
@@ -86,16 +85,16 @@ static uint64_t candidate_score(Candidate *c, const Demand *d, const DemandKind 
 
                 possible |= demand_kind_matches(k, p);
                 if (best_fit) {
-                        uint64_t stranded = pgpu_stranding(p, k->type, d->reservation) * (PGPU_SIZE + 1) + v.capacity;
+                        uint64_t stranded = pgpu_stranding(p, k->type, reservation) * (PGPU_SIZE + 1) + v.capacity;
 
                         score = score == 0 ? stranded : MIN_OF(score, stranded);
                 } else
                         score += v.capacity;
                 if (k->reserved)
-                        own += pgpu_own_holds(p, d->reservation);
+                        own += pgpu_own_holds(p, reservation);
         }
 
-        c->n_own += MIN_OF(own, k->count);
+        *ret_own = MIN_OF(own, k->count);
         *ret_nearest = nearest;
         return possible ? score : 0;
 }
@@ -128,8 +127,10 @@ static int candidate_check_gpus(Candidate *c, const Demand *d, Assigner *assigne
 
         for (size_t k = 0; k < d->n_kinds; k++) {
                 PgpuVerdict nearest;
+                uint32_t own;
 
-                scores[k] = candidate_score(c, d, &d->kinds[k], &nearest);
+                scores[k] = host_score(c->host, &d->kinds[k], d->reservation, &nearest, &own);
+                c->n_own += own;
                 if (scores[k] == 0) {
                         candidate_fail_gpu(c, &d->kinds[k], &nearest);
                         return 0;
@@ -170,6 +171,11 @@ ErrorCode candidate_code(const Candidate *c) {
         if (c->gpu != ERROR_NONE)
                 return c->kind->passthrough ? ERROR_VM_REQUIRES_GPU : c->gpu;
         return c->other;
+}
+
+/* A full host and one that runs something else are told apart for passthrough too. */
+ErrorCode candidate_reason(const Candidate *c) {
+        return c->usable == ERROR_NONE && c->gpu != ERROR_NONE ? c->gpu : candidate_code(c);
 }
 
 static bool candidate_fits_gpus(const Candidate *c) {
@@ -243,9 +249,7 @@ void ranking_done(Ranking *r) {
         *r = (Ranking){};
 }
 
-int ranking_init(Ranking *r, const Pool *pool, const AllocRequest *request) {
-        const PtrArray *hosts = &pool->objects[CLASS_HOST];
-        size_t n = request->only ? 1 : hosts->n;
+int ranking_prepare(Ranking *r, const Pool *pool, const AllocRequest *request, size_t n_max) {
         int error;
 
         *r = (Ranking){ .pool = pool, .request = request };
@@ -254,22 +258,42 @@ int ranking_init(Ranking *r, const Pool *pool, const AllocRequest *request) {
                 return error;
 
         r->assigner = assigner_new(&r->demand);
-        r->candidates = calloc(n + 1, sizeof(Candidate));
-        r->scores = calloc(n * r->demand.n_vgpus + 1, sizeof(uint64_t));
-        if (!r->assigner || !r->candidates || !r->scores)
-                return -ENOMEM;
+        r->candidates = calloc(n_max + 1, sizeof(Candidate));
+        r->scores = calloc(n_max * r->demand.n_vgpus + 1, sizeof(uint64_t));
+        return r->assigner && r->candidates && r->scores ? 0 : -ENOMEM;
+}
 
-        for (size_t i = 0; i < n; i++) {
-                Candidate *c = &r->candidates[r->n++];
+int ranking_add(Ranking *r, const Host *h) {
+        Candidate *c = &r->candidates[r->n];
 
-                c->host = request->only ?: hosts->items[i];
-                c->scores = r->scores + i * r->demand.n_vgpus;
-                error = candidate_evaluate(c, &r->demand, r->assigner, request);
-                if (error < 0)
-                        return error;
+        *c = (Candidate){ .host = h, .scores = r->scores + r->n * r->demand.n_vgpus };
+        r->n++;
+        return candidate_evaluate(c, &r->demand, r->assigner, r->request);
+}
+
+static void ranking_count(Ranking *r) {
+        r->n_hosts = r->n;
+        for (size_t i = 0; i < r->n; i++) {
+                const Candidate *c = &r->candidates[i];
+
+                r->counts[candidate_reason(c)]++;
+                r->n_disabled += c->usable == ERROR_HOST_OFFLINE && c->host->state == HOST_ONLINE;
         }
+}
+
+int ranking_scan(Ranking *r, const Pool *pool, const AllocRequest *request) {
+        const PtrArray *hosts = &pool->objects[CLASS_HOST];
+        size_t n = request->only ? 1 : hosts->n;
+        int error;
+
+        error = ranking_prepare(r, pool, request, n);
+        for (size_t i = 0; error >= 0 && i < n; i++)
+                error = ranking_add(r, request->only ?: hosts->items[i]);
+        if (error < 0)
+                return error;
 
         ranking_sort(r);
+        ranking_count(r);
         return 0;
 }
 
@@ -279,7 +303,7 @@ int rank_hosts(const Pool *pool, const AllocRequest *request, Host ***ret_hosts,
         _cleanup_free_ Host **hosts = NULL;
         int error;
 
-        error = ranking_init(&r, pool, request);
+        error = ranking_scan(&r, pool, request);
         if (error < 0)
                 return error;
 

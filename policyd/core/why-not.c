@@ -30,34 +30,21 @@ static const char *const code_counts[_ERROR_MAX] = {
         [ERROR_HOST_OFFLINE] = "offline",
 };
 
-/* The finer code, which tells a full host from one that runs something else for passthrough too. */
-static ErrorCode candidate_reason(const Candidate *c) {
-        return c->usable == ERROR_NONE && c->gpu != ERROR_NONE ? c->gpu : candidate_code(c);
-}
-
 /* "3 hosts: 2 full, 1 disabled" */
 static void sentence_counts(StrBuf *b, const Ranking *r) {
-        size_t counts[_ERROR_MAX] = {}, n_disabled = 0;
         bool first = true;
 
-        for (size_t i = 0; i < r->n; i++) {
-                const Candidate *c = &r->candidates[i];
-
-                if (c->usable == ERROR_HOST_OFFLINE && c->host->state == HOST_ONLINE)
-                        n_disabled++;
-                else
-                        counts[candidate_reason(c)]++;
-        }
-
-        strbuf_addf(b, "%zu host%s: ", r->n, r->n == 1 ? "" : "s");
+        strbuf_addf(b, "%zu host%s: ", r->n_hosts, r->n_hosts == 1 ? "" : "s");
         for (size_t code = 0; code < _ERROR_MAX; code++) {
-                if (counts[code] == 0 || !code_counts[code])
+                size_t n = r->counts[code] - (code == ERROR_HOST_OFFLINE ? r->n_disabled : 0);
+
+                if (n == 0 || !code_counts[code])
                         continue;
-                strbuf_addf(b, "%s%zu %s", first ? "" : ", ", counts[code], code_counts[code]);
+                strbuf_addf(b, "%s%zu %s", first ? "" : ", ", n, code_counts[code]);
                 first = false;
         }
-        if (n_disabled > 0)
-                strbuf_addf(b, "%s%zu disabled", first ? "" : ", ", n_disabled);
+        if (r->n_disabled > 0)
+                strbuf_addf(b, "%s%zu disabled", first ? "" : ", ", r->n_disabled);
 }
 
 int refuse_vm(const Vm *vm, Refusal *ret) {
@@ -315,6 +302,7 @@ static int refuse_unusable_group(const Ranking *r, const DemandKind *k, Refusal 
         return refusal_take(ret, k->passthrough ? ERROR_VM_REQUIRES_GPU : v.code, &b);
 }
 
+/* Ends at the first: no longer than a group's PGPUs are all on hosts that cannot be used. */
 static bool group_is_usable(const GpuGroup *g) {
         for (size_t i = 0; i < g->pgpus.n; i++)
                 if (host_is_usable(((Pgpu *) g->pgpus.items[i])->host))

@@ -2,7 +2,8 @@
  * Random pools and random histories, always the same ones
  *
  * Choices are compared with a search that simply tries everything on the pool itself. Histories are thousands of random steps
- * after each of which the invariants hold and exactly those properties are announced whose value has changed.
+ * after each of which the invariants hold, exactly those properties are announced whose value has changed, and the index gives the
+ * same answers as looking at every host.
  */
 
 #include <stdio.h>
@@ -536,8 +537,34 @@ static void step_vm(History *h) {
         }
 }
 
+/* The index gives the answer that looking at every host gives; a visitor, even a deaf one, makes the decider look. */
+static void check_index(History *h, const Vm *vm, size_t *n_asked) {
+        AllocRequest request = { .vm = vm };
+        AllocVisitor deaf = {};
+        _cleanup_(allocation_done) Allocation quick = {}, slow = {};
+
+        if (vm->booking != BOOKING_NONE || vm->vgpus.n != 1 || vm->scheduled_on || vm->resident_on)
+                return;
+
+        assert_int_equal(allocate(h->w->pool, &request, NULL, &quick), 0);
+        assert_int_equal(allocate(h->w->pool, &request, &deaf, &slow), 0);
+        assert_string_equal(strempty(quick.refusal.message), strempty(slow.refusal.message));
+        assert_int_equal(quick.refusal.code, slow.refusal.code);
+        assert_ptr_equal(quick.host, slow.host);
+        assert_ptr_equal(quick.nearest.pgpu, slow.nearest.pgpu);
+        assert_int_equal(quick.score, slow.score);
+        if (quick.host)
+                assert_ptr_equal(quick.pgpus[0], slow.pgpus[0]);
+        assert_int_equal(quick.n_runners_up, slow.n_runners_up);
+        for (size_t i = 0; i < quick.n_runners_up; i++)
+                assert_ptr_equal(quick.runners_up[i].host, slow.runners_up[i].host);
+        if (!quick.host)
+                assert_memory_equal(quick.counts, slow.counts, sizeof(slow.counts));
+        ++*n_asked;
+}
+
 static void histories_keep_the_pool_sound(void **state) {
-        size_t n_started = 0;
+        size_t n_started = 0, n_asked = 0;
 
         for (uint64_t seed = 1; seed <= N_HISTORIES; seed++) {
                 History h = { .w = world_new(), .dice = { .state = seed * 7919 } };
@@ -563,6 +590,8 @@ static void histories_keep_the_pool_sound(void **state) {
                         }
                         assert_pool_is_sound(h.w);
                         history_check_announcements(&h);
+                        for (size_t j = 0; j < 3 && h.w->pool->objects[CLASS_VM].n > 0; j++)
+                                check_index(&h, pick(&h, CLASS_VM), &n_asked);
                 }
 
                 for (size_t i = 0; i < h.w->pool->objects[CLASS_VM].n; i++)
@@ -571,7 +600,7 @@ static void histories_keep_the_pool_sound(void **state) {
                 world_free(h.w);
         }
 
-        assert_true(n_started > N_HISTORIES);
+        assert_true(n_started > N_HISTORIES && n_asked > N_HISTORIES * N_STEPS / 10);
 }
 
 int main(void) {

@@ -1,0 +1,358 @@
+/*
+ * The index of hosts
+ *
+ * A bucket is a sorted array: a host whose score changes moves a few places, which costs less than the pointers of a tree would. Entries
+ * remember the key under which they stand, so that they are found again after the host has changed.
+ */
+
+#include "policyd/core/decider.h"
+#include "policyd/core/host-index.h"
+
+void host_index_mark(Pool *pool, Host *h) {
+        if (!h->index || h->index->dirty)
+                return;
+
+        h->index->dirty = true;
+        ptr_array_add(&pool->index->dirty, h); /* host_index_add() made room */
+}
+
+void host_index_mark_all(Pool *pool) {
+        pool->index->stale = true;
+}
+
+int host_index_add(Pool *pool, Host *h) {
+        h->index = calloc(1, sizeof(struct HostIndex));
+        if (!h->index)
+                return -ENOMEM;
+
+        h->index->state = _HOST_STATE_INVALID;
+        return ptr_array_reserve(&pool->index->dirty, pool->objects[CLASS_HOST].n + 1);
+}
+
+static int compare_entries(const HostEntry *a, const HostEntry *b) {
+        bool most_first = a->bucket->group->algorithm == ALGORITHM_BREADTH_FIRST;
+        int c;
+
+        if (a->class != b->class)
+                return a->class < b->class ? -1 : 1;
+        if (a->score != b->score)
+                return (a->score < b->score) != most_first ? -1 : 1;
+        if (a->memory != b->memory)
+                return a->memory > b->memory ? -1 : 1;
+
+        c = strcmp(a->host->name_label, b->host->name_label);
+        return c ?: a->host->object.key < b->host->object.key ? -1 : a->host != b->host;
+}
+
+static size_t bucket_position(const TypeCount *bucket, const HostEntry *e) {
+        size_t low = 0, high = bucket->hosts.n;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if (compare_entries(bucket->hosts.items[middle], e) < 0)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+
+        return low;
+}
+
+static void entry_unplace(HostEntry *e) {
+        ptr_array_remove_at(&e->bucket->hosts, bucket_position(e->bucket, e));
+        e->bucket->n_by_class[e->class]--;
+}
+
+static int entry_place(HostEntry *e) {
+        int r;
+
+        r = ptr_array_insert(&e->bucket->hosts, bucket_position(e->bucket, e), e);
+        if (r >= 0)
+                e->bucket->n_by_class[e->class]++;
+        return r;
+}
+
+static void host_uncount(const Pool *pool, Host *h) {
+        struct HostIndex *index = h->index;
+
+        if (index->state == _HOST_STATE_INVALID)
+                return;
+
+        if (index->state != HOST_ONLINE)
+                pool->index->n_offline--;
+        else if (!index->enabled)
+                pool->index->n_disabled--;
+        index->state = _HOST_STATE_INVALID;
+}
+
+static void host_count(const Pool *pool, Host *h) {
+        host_uncount(pool, h);
+        h->index->state = h->state;
+        h->index->enabled = h->enabled;
+        if (h->state != HOST_ONLINE)
+                pool->index->n_offline++;
+        else if (!h->enabled)
+                pool->index->n_disabled++;
+}
+
+/* Before the host's object goes; after changes of names the order cannot be searched any more, so all is built anew. */
+void host_index_remove(Pool *pool, Host *h) {
+        if (pool->index->stale)
+                host_index_clear(pool);
+
+        for (size_t i = 0; i < h->index->entries.n; i++) {
+                entry_unplace(h->index->entries.items[i]);
+                free(h->index->entries.items[i]);
+        }
+        ptr_array_done(&h->index->entries);
+        host_uncount(pool, h);
+        ptr_array_remove(&pool->index->dirty, h);
+        free(h->index);
+        h->index = NULL;
+}
+
+void host_index_drop_bucket(TypeCount *bucket) {
+        for (size_t i = 0; i < bucket->hosts.n; i++) {
+                HostEntry *e = bucket->hosts.items[i];
+
+                ptr_array_remove(&e->host->index->entries, e);
+                free(e);
+        }
+        ptr_array_done(&bucket->hosts);
+        memset(bucket->n_by_class, 0, sizeof(bucket->n_by_class));
+}
+
+void host_index_clear(const Pool *pool) {
+        const PtrArray *hosts = &pool->objects[CLASS_HOST], *groups = &pool->objects[CLASS_GPU_GROUP];
+
+        for (size_t i = 0; i < groups->n; i++) {
+                const GpuGroup *g = groups->items[i];
+
+                for (size_t j = 0; j < g->counts.n; j++)
+                        host_index_drop_bucket(g->counts.items[j]);
+        }
+
+        for (size_t i = 0; i < hosts->n; i++)
+                host_index_mark((Pool *) pool, hosts->items[i]);
+        pool->index->stale = false;
+}
+
+TypeCount *host_index_find(const GpuGroup *g, const VgpuType *t) {
+        for (size_t i = 0; i < g->counts.n; i++) {
+                TypeCount *bucket = g->counts.items[i];
+
+                if (bucket->type == t)
+                        return bucket;
+        }
+
+        return NULL;
+}
+
+static uint32_t class_of_miss(const PgpuVerdict *nearest) {
+        return 1 + 2 * (uint32_t) (4 - error_code_nearness(nearest->code)) + nearest->held;
+}
+
+static int entry_refresh(Host *h, TypeCount *bucket, uint64_t memory) {
+        const DemandKind kind = { .group = bucket->group, .type = bucket->type };
+        HostEntry *e = NULL, new = { .host = h, .bucket = bucket, .seen = true };
+        PgpuVerdict nearest;
+        uint32_t own;
+        int r;
+
+        new.score = host_score(h, &kind, NULL, &nearest, &own);
+        new.memory = new.score > 0 ? memory : 0;
+        new.class = new.score > 0 ? HOST_CLASS_FITS : class_of_miss(&nearest);
+
+        for (size_t i = 0; i < h->index->entries.n && !e; i++)
+                if (((HostEntry *) h->index->entries.items[i])->bucket == bucket)
+                        e = h->index->entries.items[i];
+
+        if (e && compare_entries(e, &new) == 0) {
+                e->seen = true;
+                return 0;
+        }
+
+        if (e) {
+                entry_unplace(e);
+                *e = new;
+                return entry_place(e); /* it has just left: there is room */
+        }
+
+        e = calloc(1, sizeof(HostEntry));
+        if (!e)
+                return -ENOMEM;
+        *e = new;
+        r = ptr_array_reserve(&h->index->entries, 1);
+        if (r >= 0)
+                r = entry_place(e);
+        if (r < 0) {
+                free(e);
+                return r;
+        }
+        return ptr_array_add(&h->index->entries, e);
+}
+
+static bool is_first_of_group(const Host *h, size_t i) {
+        for (size_t j = 0; j < i; j++)
+                if (((Pgpu *) h->pgpus.items[j])->group == ((Pgpu *) h->pgpus.items[i])->group)
+                        return false;
+
+        return true;
+}
+
+static int host_refresh(const Pool *pool, Host *h) {
+        PtrArray *entries = &h->index->entries;
+        uint64_t memory = host_memory_available(h);
+        int r = 0;
+
+        host_count(pool, h);
+        for (size_t i = 0; i < entries->n; i++)
+                ((HostEntry *) entries->items[i])->seen = false;
+
+        for (size_t i = 0; host_is_usable(h) && i < h->pgpus.n; i++) {
+                const GpuGroup *g = ((Pgpu *) h->pgpus.items[i])->group;
+
+                if (!g || g->algorithm == ALGORITHM_BEST_FIT || !is_first_of_group(h, i))
+                        continue;
+                for (size_t j = 0; j < g->counts.n && r >= 0; j++)
+                        r = entry_refresh(h, g->counts.items[j], memory);
+        }
+
+        for (size_t i = entries->n; i > 0; i--) {
+                HostEntry *e = entries->items[i - 1];
+
+                if (e->seen)
+                        continue;
+                entry_unplace(e);
+                ptr_array_remove_at(entries, i - 1);
+                free(e);
+        }
+        return r;
+}
+
+int host_index_refresh(const Pool *pool) {
+        struct PoolIndex *index = pool->index;
+        int r;
+
+        if (index->stale)
+                host_index_clear(pool);
+
+        while (index->dirty.n > 0) {
+                Host *h = index->dirty.items[--index->dirty.n];
+
+                h->index->dirty = false;
+                r = host_refresh(pool, h);
+                if (r < 0) {
+                        index->stale = true;
+                        return r;
+                }
+        }
+
+        return 0;
+}
+
+/* Asking */
+
+static bool index_can_tell(const AllocRequest *request) {
+        const Vm *vm = request->vm;
+        const Vgpu *v;
+
+        if (vm->vgpus.n != 1 || request->only || request->reservation || request->n_avoid > 0 || vm->affinity[0])
+                return false;
+
+        v = vm->vgpus.items[0];
+        return !v->pinned && v->group->algorithm != ALGORITHM_BEST_FIT;
+}
+
+/* The counts of the hosts that have no PGPU of the group, or cannot be used, follow from the totals. */
+static void ranking_count_bucket(Ranking *r, const TypeCount *bucket) {
+        static const ErrorCode codes[] = {
+                ERROR_PGPU_INSUFFICIENT_CAPACITY,
+                ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE,
+                ERROR_VGPU_TYPE_NOT_ENABLED,
+                ERROR_VGPU_TYPE_NOT_SUPPORTED,
+                ERROR_HOST_OFFLINE, /* the card is no longer reported */
+        };
+        const struct PoolIndex *index = r->pool->index;
+
+        r->n_hosts = r->pool->objects[CLASS_HOST].n;
+        r->n_disabled = index->n_disabled;
+        r->counts[ERROR_NONE] += bucket->n_by_class[HOST_CLASS_FITS];
+        for (uint32_t class = 1; class < ARRAY_SIZE(bucket->n_by_class); class++)
+                r->counts[codes[(class - 1) / 2]] += bucket->n_by_class[class];
+        r->counts[ERROR_HOST_OFFLINE] += (uint32_t) (index->n_offline + index->n_disabled);
+        r->counts[ERROR_VM_REQUIRES_VGPU] += (uint32_t) (r->n_hosts - index->n_offline - index->n_disabled - bucket->hosts.n);
+}
+
+/* The best, and the runners-up. In a tier hosts stand by memory: behind one that is short of it nobody has more. */
+static int ranking_add_fitting(Ranking *r, const TypeCount *bucket) {
+        size_t n_fit = bucket->n_by_class[HOST_CLASS_FITS], n_found = 0;
+        int error;
+
+        for (size_t i = 0; i < n_fit && n_found <= ALLOC_RUNNERS_UP; i++) {
+                const HostEntry *e = bucket->hosts.items[i];
+                Candidate *c = &r->candidates[r->n];
+
+                error = ranking_add(r, e->host);
+                if (error < 0)
+                        return error;
+
+                if (c->other == ERROR_NONE) {
+                        c->tier = r->n_fit > 0 ? c[-1].tier + (c[-1].scores[0] != c->scores[0]) : 0;
+                        r->n_fit++;
+                        n_found++;
+                        continue;
+                }
+
+                r->counts[ERROR_NONE]--;
+                r->counts[c->other]++;
+                r->n--;
+                if (c->other != ERROR_HOST_NOT_ENOUGH_FREE_MEMORY)
+                        continue;
+                for (; i + 1 < n_fit && ((HostEntry *) bucket->hosts.items[i + 1])->score == e->score; i++) {
+                        r->counts[ERROR_NONE]--;
+                        r->counts[ERROR_HOST_NOT_ENOUGH_FREE_MEMORY]++;
+                }
+        }
+
+        return n_found > 0;
+}
+
+/* The nearest miss on a host that passes everything else. */
+static int ranking_add_nearest(Ranking *r, const TypeCount *bucket) {
+        for (size_t i = 0; i < bucket->hosts.n; i++) {
+                int error = ranking_add(r, ((HostEntry *) bucket->hosts.items[i])->host);
+
+                if (error < 0)
+                        return error;
+                if (r->candidates[0].other == ERROR_NONE)
+                        return 1;
+                r->n = 0;
+        }
+
+        return 0;
+}
+
+int ranking_from_index(Ranking *r, const Pool *pool, const AllocRequest *request) {
+        const TypeCount *bucket;
+        const Vgpu *v;
+        int error;
+
+        if (!index_can_tell(request) || host_index_refresh(pool) < 0)
+                return 0;
+
+        v = request->vm->vgpus.items[0];
+        bucket = host_index_find(v->group, v->type);
+        if (!bucket || bucket->hosts.n == 0)
+                return 0;
+
+        error = ranking_prepare(r, pool, request, ALLOC_RUNNERS_UP + 2);
+        if (error < 0)
+                return error;
+
+        ranking_count_bucket(r, bucket);
+        if (bucket->n_by_class[HOST_CLASS_FITS] > 0)
+                return ranking_add_fitting(r, bucket);
+        return ranking_add_nearest(r, bucket);
+}
