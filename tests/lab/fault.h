@@ -7,8 +7,8 @@
 #include "tests/lab/lab.h"
 
 #define FAULT_HELP                                                                                              \
-        "  emulator=WHAT   every emulator started from now on: exit-at-once, never-ready, error, slow=MS,\n"    \
-        "                  die-after=MS, or off\n"                                                              \
+        "  emulator=WHAT   every emulator started from now on: exit-at-once, never-ready, never-running,\n" \
+        "                  error, slow=MS, die-after=MS, or off\n"                                                              \
         "  qemu=WHAT       the same for qemu: exit-at-once, slow=MS, die-after=MS, or off\n"                    \
         "  link=cut        the master's connection to the host ends, and new ones are refused\n"                \
         "  link=hold       nothing arrives on either side any more, and no connection ends: a dead peer\n"      \

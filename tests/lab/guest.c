@@ -1,7 +1,7 @@
 /*
  * What a guest, or its programs, do by themselves
  *
- * A guest's own end is a word in the state file of its simulated domain, as a real one's is a shutdown code in Xen; the programs of a VM
+ * A guest's own end is a word in a file of its simulated domain, as a real one's is a shutdown code in Xen; the programs of a VM
  * are met by signals.
  */
 
@@ -21,15 +21,15 @@ typedef enum GuestTarget {
 static const struct GuestAction {
         const char *name;
         GuestTarget target;
-        const char *word; /* what the domain's state says */
+        const char *file, *word; /* in the domain's folder */
         int signo;        /* what the program gets */
 } guest_actions[] = {
-        { "poweroff", GUEST_DOMAIN, "shutdown poweroff\n", 0 },
-        { "reboot", GUEST_DOMAIN, "shutdown reboot\n", 0 },
-        { "crash", GUEST_DOMAIN, "shutdown crash\n", 0 },
-        { "emulator-crash", GUEST_EMULATOR, NULL, SIGKILL },
-        { "qemu-crash", GUEST_QEMU, NULL, SIGKILL },
-        { "hang", GUEST_QEMU, NULL, SIGSTOP },
+        { "poweroff", GUEST_DOMAIN, "state", "shutdown poweroff", 0 },
+        { "reboot", GUEST_DOMAIN, "state", "shutdown reboot", 0 },
+        { "crash", GUEST_DOMAIN, "state", "shutdown crash", 0 },
+        { "emulator-crash", GUEST_EMULATOR, NULL, NULL, SIGKILL },
+        { "qemu-crash", GUEST_QEMU, NULL, NULL, SIGKILL },
+        { "hang", GUEST_DOMAIN, "hang", "", 0 }, /* it hears no wish to shut down */
 };
 
 static const struct GuestAction *find_action(const char *name) {
@@ -43,11 +43,11 @@ bool guest_action_exists(const char *action) {
         return find_action(action);
 }
 
-static int write_state(const Run *run, const char *word) {
+static int write_domain_file(const Run *run, const char *name, const char *word) {
         _cleanup_free_ char *folder = NULL, *path = NULL;
 
         if (asprintf(&folder, "%s/sim/dom/%u", run->host->folder, run->domid) < 0 ||
-                asprintf(&path, "%s/state", folder) < 0)
+                asprintf(&path, "%s/%s", folder, name) < 0)
                 return -ENOMEM;
         if (run->domid == 0 || access(folder, F_OK) < 0)
                 return -ESRCH;
@@ -64,7 +64,7 @@ int guest_act(const Lab *lab, const char *vm, const char *action) {
                 return r;
         switch (a->target) {
         case GUEST_DOMAIN:
-                r = write_state(&run, a->word);
+                r = write_domain_file(&run, a->file, a->word);
                 break;
         case GUEST_EMULATOR:
                 r = process_signal(&run.emulator, a->signo);
