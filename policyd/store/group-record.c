@@ -29,14 +29,14 @@ static int group_create(Pool *pool, JsonReader *r, struct json_object *record, c
         int q = 0;
 
         q = q ?: json_get_string(r, record, "name_label", &name);
-        q = q ?: record_get_word(r, record, "allocation_algorithm", algorithm_from_string, &algorithm);
+        q = q ?: stored_get_word(r, record, "allocation_algorithm", algorithm_from_string, &algorithm);
         q = q ?: json_get_strv(r, record, "gpu_types", &types);
         q = q ?: pool_add_gpu_group(pool, id, key, name, &g);
         if (q < 0)
                 return q;
 
         pool_set_group_algorithm(pool, g, algorithm);
-        q = q ?: record_get_text(r, record, "name_description", &g->name_description);
+        q = q ?: stored_get_text(r, record, "name_description", &g->name_description);
         q = q ?: pool_set_group_gpu_types(pool, g, (const char *const *) types);
         return q;
 }

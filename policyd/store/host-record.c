@@ -54,7 +54,7 @@ static int host_create(Pool *pool, JsonReader *r, struct json_object *record, co
                 return q;
 
         q = q ?: json_opt_uuid(r, record, "host_uuid", &h->host_uuid);
-        q = q ?: record_get_text(r, record, "boot_id", &h->boot_id);
+        q = q ?: stored_get_text(r, record, "boot_id", &h->boot_id);
         q = q ?: json_get_bool(r, record, "iommu", &h->iommu);
         q = q ?: json_get_bool(r, record, "hvm", &h->hvm);
         q = q ?: get_strv(r, record, "networks", &h->networks);

@@ -103,7 +103,7 @@ static int job_create(Pool *pool, JsonReader *r, struct json_object *record, con
         Job *j;
 
         q = q ?: json_get_string(r, record, "operation", &operation);
-        q = q ?: record_get_word(r, record, "state", state_from_string, &state);
+        q = q ?: stored_get_word(r, record, "state", state_from_string, &state);
         q = q ?: json_get_string(r, record, "stage", &stage);
         q = q ?: json_opt_string(r, record, "error", &error);
         q = q ?: json_opt_string(r, record, "error_message", &message);

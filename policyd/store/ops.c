@@ -49,7 +49,7 @@ int store_ops_put_object(StoreOps *ops, const Object *o) {
         char *text;
         int r;
 
-        r = record_to_text(o, &text);
+        r = stored_to_text(o, &text);
         if (r < 0)
                 return r;
         db_key_u64(o->key, key);

@@ -10,7 +10,7 @@ static int pgpu_build(const Object *o, struct json_object *record) {
         const Pgpu *p = CONTAINER_OF(o, Pgpu, object);
         int r = 0;
 
-        r = r ?: record_add_reference(record, "host", &p->host->object);
+        r = r ?: stored_add_reference(record, "host", &p->host->object);
         r = r ?: json_add_string(record, "pci_id", PCI_TEXT(&p->pci));
         r = r ?: json_add_string(record, "vendor_id", strempty(p->vendor_id));
         r = r ?: json_add_string(record, "device_id", strempty(p->device_id));
@@ -20,9 +20,9 @@ static int pgpu_build(const Object *o, struct json_object *record) {
         r = r ?: json_add_string(record, "device_name", strempty(p->device_name));
         r = r ?: json_add_string(record, "driver", strempty(p->driver));
         r = r ?: json_add_bool(record, "is_system_display_device", p->is_system_display_device);
-        r = r ?: record_add_reference(record, "gpu_group", p->group ? &p->group->object : NULL);
-        r = r ?: record_add_references(record, "supported", &p->supported);
-        r = r ?: record_add_references(record, "enabled", &p->enabled);
+        r = r ?: stored_add_reference(record, "gpu_group", p->group ? &p->group->object : NULL);
+        r = r ?: stored_add_references(record, "supported", &p->supported);
+        r = r ?: stored_add_references(record, "enabled", &p->enabled);
         return r;
 }
 
@@ -33,7 +33,7 @@ static int pgpu_create(Pool *pool, JsonReader *r, struct json_object *record, co
         Pgpu *p;
         int q = 0;
 
-        q = q ?: record_get_reference(pool, r, record, "host", CLASS_HOST, &host);
+        q = q ?: stored_get_reference(pool, r, record, "host", CLASS_HOST, &host);
         q = q ?: json_get_pci_text(r, record, "pci_id", &pci);
         q = q ?: json_get_string(r, record, "vendor_id", &vendor);
         q = q ?: json_get_string(r, record, "device_id", &device);
@@ -41,11 +41,11 @@ static int pgpu_create(Pool *pool, JsonReader *r, struct json_object *record, co
         if (q < 0)
                 return q;
 
-        q = q ?: record_get_text(r, record, "subsystem_vendor_id", &p->subsystem_vendor_id);
-        q = q ?: record_get_text(r, record, "subsystem_device_id", &p->subsystem_device_id);
-        q = q ?: record_get_text(r, record, "vendor_name", &p->vendor_name);
-        q = q ?: record_get_text(r, record, "device_name", &p->device_name);
-        q = q ?: record_get_text(r, record, "driver", &p->driver);
+        q = q ?: stored_get_text(r, record, "subsystem_vendor_id", &p->subsystem_vendor_id);
+        q = q ?: stored_get_text(r, record, "subsystem_device_id", &p->subsystem_device_id);
+        q = q ?: stored_get_text(r, record, "vendor_name", &p->vendor_name);
+        q = q ?: stored_get_text(r, record, "device_name", &p->device_name);
+        q = q ?: stored_get_text(r, record, "driver", &p->driver);
         q = q ?: json_get_bool(r, record, "is_system_display_device", &p->is_system_display_device);
         if (q < 0)
                 return q;
@@ -59,7 +59,7 @@ static int resolve_types(Pool *pool, JsonReader *r, struct json_object *record, 
         size_t n;
         int q;
 
-        q = record_get_references(pool, r, record, member, CLASS_VGPU_TYPE, &types, &n);
+        q = stored_get_references(pool, r, record, member, CLASS_VGPU_TYPE, &types, &n);
         return q < 0 ? q : set(pool, p, (VgpuType *const *) types, n);
 }
 
@@ -68,7 +68,7 @@ static int pgpu_resolve(Pool *pool, JsonReader *r, struct json_object *record, O
         GpuGroup *group;
         int q = 0;
 
-        q = q ?: record_opt_reference(pool, r, record, "gpu_group", CLASS_GPU_GROUP, &group);
+        q = q ?: stored_opt_reference(pool, r, record, "gpu_group", CLASS_GPU_GROUP, &group);
         q = q ?: pool_set_pgpu_group(pool, p, group);
         q = q ?: resolve_types(pool, r, record, "supported", p, pool_set_pgpu_supported);
         q = q ?: resolve_types(pool, r, record, "enabled", p, pool_set_pgpu_enabled);

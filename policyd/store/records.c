@@ -21,7 +21,7 @@ const RecordCodec *record_codec(ObjectClass c) {
         return codecs[c];
 }
 
-int record_to_text(const Object *o, char **ret) {
+int stored_to_text(const Object *o, char **ret) {
         _cleanup_json_ struct json_object *record = NULL;
         char *text;
         int r;
@@ -46,11 +46,11 @@ int record_to_text(const Object *o, char **ret) {
         return 0;
 }
 
-int record_add_reference(struct json_object *record, const char *member, const Object *o) {
+int stored_add_reference(struct json_object *record, const char *member, const Object *o) {
         return o ? json_add_uuid(record, member, &o->id) : 0;
 }
 
-int record_add_references(struct json_object *record, const char *member, const PtrArray *objects) {
+int stored_add_references(struct json_object *record, const char *member, const PtrArray *objects) {
         struct json_object *array;
         int r;
 
@@ -72,7 +72,7 @@ int record_add_references(struct json_object *record, const char *member, const 
         return r;
 }
 
-int record_add_text(struct json_object *record, const char *member, const char *text_or_null) {
+int stored_add_text(struct json_object *record, const char *member, const char *text_or_null) {
         return text_or_null ? json_add_string(record, member, text_or_null) : 0;
 }
 
@@ -86,7 +86,7 @@ static int find_object(Pool *pool, JsonReader *r, const char *member, ObjectClas
         return 0;
 }
 
-int record_get_reference(Pool *pool, JsonReader *r, struct json_object *record, const char *member, ObjectClass c, void *ret) {
+int stored_get_reference(Pool *pool, JsonReader *r, struct json_object *record, const char *member, ObjectClass c, void *ret) {
         Uuid id;
         int q;
 
@@ -96,7 +96,7 @@ int record_get_reference(Pool *pool, JsonReader *r, struct json_object *record, 
         return find_object(pool, r, member, c, &id, ret);
 }
 
-int record_opt_reference(Pool *pool, JsonReader *r, struct json_object *record, const char *member, ObjectClass c, void *ret) {
+int stored_opt_reference(Pool *pool, JsonReader *r, struct json_object *record, const char *member, ObjectClass c, void *ret) {
         Uuid id = UUID_NULL;
         int q;
 
@@ -107,7 +107,7 @@ int record_opt_reference(Pool *pool, JsonReader *r, struct json_object *record, 
         return find_object(pool, r, member, c, &id, ret);
 }
 
-int record_get_references(Pool *pool, JsonReader *r, struct json_object *record, const char *member, ObjectClass c, void ***ret, size_t *ret_n) {
+int stored_get_references(Pool *pool, JsonReader *r, struct json_object *record, const char *member, ObjectClass c, void ***ret, size_t *ret_n) {
         _cleanup_(strv_freep) char **texts = NULL;
         _cleanup_free_ void **objects = NULL;
         size_t n = 0, i;
@@ -135,7 +135,7 @@ int record_get_references(Pool *pool, JsonReader *r, struct json_object *record,
         return 0;
 }
 
-int record_get_text(JsonReader *r, struct json_object *record, const char *member, char **field) {
+int stored_get_text(JsonReader *r, struct json_object *record, const char *member, char **field) {
         const char *text;
         int q;
 
@@ -146,7 +146,7 @@ int record_get_text(JsonReader *r, struct json_object *record, const char *membe
         return q < 0 ? q : 0;
 }
 
-int record_opt_text(JsonReader *r, struct json_object *record, const char *member, char **field) {
+int stored_opt_text(JsonReader *r, struct json_object *record, const char *member, char **field) {
         const char *text = NULL;
         int q;
 
@@ -157,7 +157,7 @@ int record_opt_text(JsonReader *r, struct json_object *record, const char *membe
         return q < 0 ? q : 0;
 }
 
-int record_get_word(JsonReader *r, struct json_object *record, const char *member, int (*from_string)(const char *), int *ret) {
+int stored_get_word(JsonReader *r, struct json_object *record, const char *member, int (*from_string)(const char *), int *ret) {
         const char *text;
         int q;
 

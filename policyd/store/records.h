@@ -23,18 +23,18 @@ extern const RecordCodec host_codec, pgpu_codec, group_codec, vgpu_type_codec, v
 const RecordCodec *record_codec(ObjectClass c);
 
 /* A whole record as text, with "version" and "uuid". */
-int record_to_text(const Object *o, char **ret);
+int stored_to_text(const Object *o, char **ret);
 
 /* Helpers of the codecs. An absent reference is an absent member: *ret is then NULL. */
-int record_add_reference(struct json_object *record, const char *member, const Object *o);
-int record_add_references(struct json_object *record, const char *member, const PtrArray *objects);
-int record_add_text(struct json_object *record, const char *member, const char *text_or_null);
-int record_get_reference(Pool *pool, JsonReader *r, struct json_object *record, const char *member, ObjectClass c, void *ret);
-int record_opt_reference(Pool *pool, JsonReader *r, struct json_object *record, const char *member, ObjectClass c, void *ret);
-int record_get_references(Pool *pool, JsonReader *r, struct json_object *record, const char *member, ObjectClass c, void ***ret, size_t *ret_n);
-int record_get_text(JsonReader *r, struct json_object *record, const char *member, char **field); /* replaces *field */
-int record_opt_text(JsonReader *r, struct json_object *record, const char *member, char **field);
-int record_get_word(JsonReader *r, struct json_object *record, const char *member, int (*from_string)(const char *), int *ret);
+int stored_add_reference(struct json_object *record, const char *member, const Object *o);
+int stored_add_references(struct json_object *record, const char *member, const PtrArray *objects);
+int stored_add_text(struct json_object *record, const char *member, const char *text_or_null);
+int stored_get_reference(Pool *pool, JsonReader *r, struct json_object *record, const char *member, ObjectClass c, void *ret);
+int stored_opt_reference(Pool *pool, JsonReader *r, struct json_object *record, const char *member, ObjectClass c, void *ret);
+int stored_get_references(Pool *pool, JsonReader *r, struct json_object *record, const char *member, ObjectClass c, void ***ret, size_t *ret_n);
+int stored_get_text(JsonReader *r, struct json_object *record, const char *member, char **field); /* replaces *field */
+int stored_opt_text(JsonReader *r, struct json_object *record, const char *member, char **field);
+int stored_get_word(JsonReader *r, struct json_object *record, const char *member, int (*from_string)(const char *), int *ret);
 
 /*
  * Reads out of vm->config what placement needs. Depends on the VM's VGPUs (video memory), so it is called again when they change.

@@ -11,13 +11,13 @@ static int reservation_build(const Object *o, struct json_object *record) {
         int r = 0;
 
         r = r ?: json_add_string(record, "name_label", v->name_label);
-        r = r ?: record_add_reference(record, "gpu_group", &v->group->object);
-        r = r ?: record_add_reference(record, "type", &v->type->object);
+        r = r ?: stored_add_reference(record, "gpu_group", &v->group->object);
+        r = r ?: stored_add_reference(record, "type", &v->type->object);
         r = r ?: json_add_u64(record, "count", v->count);
         if (v->expires != UINT64_MAX)
                 r = r ?: json_add_u64(record, "expires", v->expires);
         r = r ?: json_add_string(record, "owner", strempty(v->owner));
-        r = r ?: record_add_references(record, "holds", &v->holds);
+        r = r ?: stored_add_references(record, "holds", &v->holds);
         return r;
 }
 
@@ -30,15 +30,15 @@ static int reservation_create(Pool *pool, JsonReader *r, struct json_object *rec
         int q = 0;
 
         q = q ?: json_get_string(r, record, "name_label", &name);
-        q = q ?: record_get_reference(pool, r, record, "gpu_group", CLASS_GPU_GROUP, &group);
-        q = q ?: record_get_reference(pool, r, record, "type", CLASS_VGPU_TYPE, &type);
+        q = q ?: stored_get_reference(pool, r, record, "gpu_group", CLASS_GPU_GROUP, &group);
+        q = q ?: stored_get_reference(pool, r, record, "type", CLASS_VGPU_TYPE, &type);
         q = q ?: json_get_u32(r, record, "count", &count);
         q = q ?: pool_add_reservation(pool, id, key, name, group, type, count, &v);
         if (q < 0)
                 return q;
         v->expires = UINT64_MAX;
         q = q ?: json_opt_u64(r, record, "expires", &v->expires);
-        q = q ?: record_get_text(r, record, "owner", &v->owner);
+        q = q ?: stored_get_text(r, record, "owner", &v->owner);
         return q;
 }
 
@@ -48,7 +48,7 @@ static int reservation_resolve(Pool *pool, JsonReader *r, struct json_object *re
         size_t n;
         int q;
 
-        q = record_get_references(pool, r, record, "holds", CLASS_PGPU, &pgpus, &n);
+        q = stored_get_references(pool, r, record, "holds", CLASS_PGPU, &pgpus, &n);
         if (q < 0)
                 return q;
         if (n > v->count)

@@ -28,14 +28,14 @@ static int vm_build(const Object *o, struct json_object *record) {
         r = r ?: json_add_string(record, "affinity", strempty(vm->affinity));
         r = r ?: json_add_string(record, "power_state", power_state_to_string(vm->power_state));
         r = r ?: json_add_string(record, "booking", booking_state_to_string(vm->booking));
-        r = r ?: record_add_reference(record, "resident_on", vm->resident_on ? &vm->resident_on->object : NULL);
-        r = r ?: record_add_reference(record, "scheduled_on", vm->scheduled_on ? &vm->scheduled_on->object : NULL);
+        r = r ?: stored_add_reference(record, "resident_on", vm->resident_on ? &vm->resident_on->object : NULL);
+        r = r ?: stored_add_reference(record, "scheduled_on", vm->scheduled_on ? &vm->scheduled_on->object : NULL);
         if (!uuid_is_null(&vm->token))
                 r = r ?: json_add_uuid(record, "token", &vm->token);
         if (!uuid_is_null(&vm->stop_token))
                 r = r ?: json_add_uuid(record, "stop_token", &vm->stop_token);
         r = r ?: json_add_bool(record, "memory_counted", vm->memory_counted);
-        r = r ?: record_add_reference(record, "reservation", vm->reservation ? &vm->reservation->object : NULL);
+        r = r ?: stored_add_reference(record, "reservation", vm->reservation ? &vm->reservation->object : NULL);
         if (vm->decision)
                 r = r ?: add_json_text(record, "decision", vm->decision);
         r = r ?: add_json_text(record, "platform", vm->platform);
@@ -68,8 +68,8 @@ static int vm_create(Pool *pool, JsonReader *r, struct json_object *record, cons
         if (q < 0)
                 return q;
 
-        q = q ?: record_get_text(r, record, "owner", &vm->owner);
-        q = q ?: record_get_text(r, record, "affinity", &vm->affinity);
+        q = q ?: stored_get_text(r, record, "owner", &vm->owner);
+        q = q ?: stored_get_text(r, record, "affinity", &vm->affinity);
         q = q ?: set_json_text(&vm->platform, platform);
         q = q ?: set_json_text(&vm->config, config);
         if (decision)
@@ -113,12 +113,12 @@ static int vm_resolve(Pool *pool, JsonReader *r, struct json_object *record, Obj
         int power, booking;
         int q = 0;
 
-        q = q ?: record_get_word(r, record, "power_state", power_from_string, &power);
-        q = q ?: record_get_word(r, record, "booking", booking_from_string, &booking);
+        q = q ?: stored_get_word(r, record, "power_state", power_from_string, &power);
+        q = q ?: stored_get_word(r, record, "booking", booking_from_string, &booking);
         q = q ?: json_opt_uuid(r, record, "token", &token);
-        q = q ?: record_opt_reference(pool, r, record, "resident_on", CLASS_HOST, &resident);
-        q = q ?: record_opt_reference(pool, r, record, "scheduled_on", CLASS_HOST, &scheduled);
-        q = q ?: record_opt_reference(pool, r, record, "reservation", CLASS_RESERVATION, &vm->reservation);
+        q = q ?: stored_opt_reference(pool, r, record, "resident_on", CLASS_HOST, &resident);
+        q = q ?: stored_opt_reference(pool, r, record, "scheduled_on", CLASS_HOST, &scheduled);
+        q = q ?: stored_opt_reference(pool, r, record, "reservation", CLASS_RESERVATION, &vm->reservation);
         q = q ?: pool_set_vm_resident(pool, vm, resident);
         q = q ?: pool_set_vm_scheduled(pool, vm, scheduled);
         q = q ?: check_booking(r, vm, booking, &token);

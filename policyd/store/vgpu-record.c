@@ -10,16 +10,16 @@ static int vgpu_build(const Object *o, struct json_object *record) {
         const Vgpu *v = CONTAINER_OF(o, Vgpu, object);
         int r = 0;
 
-        r = r ?: record_add_reference(record, "vm", &v->vm->object);
-        r = r ?: record_add_reference(record, "gpu_group", &v->group->object);
-        r = r ?: record_add_reference(record, "type", &v->type->object);
+        r = r ?: stored_add_reference(record, "vm", &v->vm->object);
+        r = r ?: stored_add_reference(record, "gpu_group", &v->group->object);
+        r = r ?: stored_add_reference(record, "type", &v->type->object);
         r = r ?: json_add_u64(record, "device", v->device);
         r = r ?: json_add_string(record, "extra_args", strempty(v->extra_args));
         if (v->pinned)
                 r = r ?: json_add_string(record, "pinned_pci", PCI_TEXT(&v->pinned_pci));
         r = r ?: json_add_bool(record, "currently_attached", v->currently_attached);
-        r = r ?: record_add_reference(record, "scheduled_on", v->scheduled_on ? &v->scheduled_on->object : NULL);
-        r = r ?: record_add_reference(record, "resident_on", v->resident_on ? &v->resident_on->object : NULL);
+        r = r ?: stored_add_reference(record, "scheduled_on", v->scheduled_on ? &v->scheduled_on->object : NULL);
+        r = r ?: stored_add_reference(record, "resident_on", v->resident_on ? &v->resident_on->object : NULL);
         return r;
 }
 
@@ -31,16 +31,16 @@ static int vgpu_create(Pool *pool, JsonReader *r, struct json_object *record, co
         Vm *vm;
         int q = 0;
 
-        q = q ?: record_get_reference(pool, r, record, "vm", CLASS_VM, &vm);
-        q = q ?: record_get_reference(pool, r, record, "gpu_group", CLASS_GPU_GROUP, &group);
-        q = q ?: record_get_reference(pool, r, record, "type", CLASS_VGPU_TYPE, &type);
+        q = q ?: stored_get_reference(pool, r, record, "vm", CLASS_VM, &vm);
+        q = q ?: stored_get_reference(pool, r, record, "gpu_group", CLASS_GPU_GROUP, &group);
+        q = q ?: stored_get_reference(pool, r, record, "type", CLASS_VGPU_TYPE, &type);
         q = q ?: json_get_u32(r, record, "device", &device);
         if (q < 0)
                 return q;
         if (device > VGPU_DEVICE_MAX)
                 return json_fail(r, "device", "is %u; devices are 0 to %d", device, VGPU_DEVICE_MAX);
         q = q ?: pool_add_vgpu(pool, id, key, vm, group, type, device, &v);
-        q = q ?: record_get_text(r, record, "extra_args", &v->extra_args);
+        q = q ?: stored_get_text(r, record, "extra_args", &v->extra_args);
         if (q == 0 && json_object_object_get_ex(record, "pinned_pci", NULL)) {
                 q = json_get_pci_text(r, record, "pinned_pci", &v->pinned_pci);
                 v->pinned = true;
@@ -55,8 +55,8 @@ static int vgpu_resolve(Pool *pool, JsonReader *r, struct json_object *record, O
         int q = 0;
 
         q = q ?: json_get_bool(r, record, "currently_attached", &attached);
-        q = q ?: record_opt_reference(pool, r, record, "scheduled_on", CLASS_PGPU, &scheduled);
-        q = q ?: record_opt_reference(pool, r, record, "resident_on", CLASS_PGPU, &resident);
+        q = q ?: stored_opt_reference(pool, r, record, "scheduled_on", CLASS_PGPU, &scheduled);
+        q = q ?: stored_opt_reference(pool, r, record, "resident_on", CLASS_PGPU, &resident);
         q = q ?: pool_set_vgpu_scheduled(pool, v, scheduled);
         q = q ?: pool_set_vgpu_resident(pool, v, resident);
         if (q < 0)

@@ -44,7 +44,7 @@ static int type_read_indexed(Pool *pool, JsonReader *r, struct json_object *reco
         uint32_t size;
 
         q = q ?: json_get_u32(r, record, "size", &size);
-        q = q ?: record_get_word(r, record, "implementation", implementation_from_string, &implementation);
+        q = q ?: stored_get_word(r, record, "implementation", implementation_from_string, &implementation);
         q = q ?: json_get_strv(r, record, "compatible_types_on_pgpu", &on_pgpu);
         q = q ?: json_get_strv(r, record, "compatible_types_in_vm", &in_vm);
         if (q < 0)
