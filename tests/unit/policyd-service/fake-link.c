@@ -1,0 +1,611 @@
+/*
+ * The link's interface, played by simulated hosts
+ */
+
+#include "tests/unit/policyd-service/fake-link.h"
+
+#include <stdio.h>
+
+#include "common/strbuf.h"
+
+FakeHost fake_hosts[8];
+size_t n_fake_hosts;
+
+typedef enum TaskKind {
+        TASK_DIAL,
+        TASK_CLAIM,
+        TASK_START,
+        TASK_STOP,
+        TASK_TYPES,
+        TASK_RELEASE,
+} TaskKind;
+
+typedef struct Task Task;
+struct Task {
+        TaskKind kind;
+        HostLink *link;
+        LinkClaim claim;
+        char *text;
+        LinkReply reply;
+        void *userdata;
+        Task *next;
+};
+
+struct HostLink {
+        FakeHost *host;
+        LinkOwner owner;
+        void *userdata;
+        bool connected, claimed;
+};
+
+static Task *tasks;
+
+static void task_free(Task *t) {
+        free(t->text);
+        free(t);
+}
+
+static void task_add(TaskKind kind, HostLink *link, const LinkClaim *claim, const char *text, LinkReply reply, void *userdata) {
+        Task *t = calloc(1, sizeof(*t)), **at;
+
+        *t = (Task){ .kind = kind, .link = link, .reply = reply, .userdata = userdata, .text = text ? strdup(text) : NULL };
+        if (claim)
+                t->claim = *claim;
+        for (at = &tasks; *at; at = &(*at)->next)
+                ;
+        *at = t;
+}
+
+/* Types that the cards speak of: a K1's, a K2's, and passthrough. */
+static const struct {
+        const char *name, *json;
+} fake_types[] = {
+        { "k100", "{\"identifier\":\"0001:nvidia,0ff2,,0fe7,101e\",\"implementation\":\"nvidia\",\"vendor_name\":\"NVIDIA Corporation\",\"model_name\":\"GRID K100\","
+                  "\"framebuffer_size\":268435456,\"max_heads\":2,\"max_resolution_x\":1920,\"max_resolution_y\":1200,\"size\":131072,"
+                  "\"internal_config\":{\"type_id\":\"11\",\"vclass\":\"NVS\",\"config_file\":\"/usr/share/nvidia/vgx/grid_k100.conf\"},"
+                  "\"compatible_types_on_pgpu\":[\"0001:nvidia,0ff2,,0fe7,101e\"]}" },
+        { "k140q", "{\"identifier\":\"0001:nvidia,0ff2,,0ff7,1037\",\"implementation\":\"nvidia\",\"vendor_name\":\"NVIDIA Corporation\",\"model_name\":\"GRID K140Q\","
+                   "\"framebuffer_size\":1006632960,\"max_heads\":2,\"max_resolution_x\":2560,\"max_resolution_y\":1600,\"size\":262144,"
+                   "\"internal_config\":{\"type_id\":\"12\",\"vclass\":\"Quadro\",\"config_file\":\"/usr/share/nvidia/vgx/grid_k140q.conf\"},"
+                   "\"compatible_types_on_pgpu\":[\"0001:nvidia,0ff2,,0ff7,1037\"]}" },
+        { "multi", "{\"identifier\":\"0001:nvidia,0ff2,,0abc,0001\",\"implementation\":\"nvidia\",\"vendor_name\":\"NVIDIA Corporation\",\"model_name\":\"GRID multi\","
+                   "\"framebuffer_size\":268435456,\"max_heads\":2,\"max_resolution_x\":1920,\"max_resolution_y\":1200,\"size\":131072,"
+                   "\"internal_config\":{\"type_id\":\"13\"},"
+                   "\"compatible_types_in_vm\":[\"0001:nvidia,0ff2,,0abc,0001\"],\"compatible_types_on_pgpu\":[\"0001:nvidia,0ff2,,0abc,0001\"]}" },
+        { "k240q", "{\"identifier\":\"0001:nvidia,11bf,,11b0,101a\",\"implementation\":\"nvidia\",\"vendor_name\":\"NVIDIA Corporation\",\"model_name\":\"GRID K240Q\","
+                   "\"framebuffer_size\":1006632960,\"max_heads\":2,\"max_resolution_x\":2560,\"max_resolution_y\":1600,\"size\":262144,"
+                   "\"internal_config\":{\"type_id\":\"21\",\"vclass\":\"Quadro\"},\"compatible_types_on_pgpu\":[\"0001:nvidia,11bf,,11b0,101a\"]}" },
+        { "passthrough", "{\"identifier\":\"0001:passthrough\",\"implementation\":\"passthrough\",\"vendor_name\":\"\",\"model_name\":\"passthrough\"}" },
+};
+
+static const char *const k1_types[] = { "k100", "k140q", "multi", "passthrough", NULL };
+static const char *const k2_types[] = { "k240q", "passthrough", NULL };
+
+static const char *type_identifier(const char *name) {
+        return streq(name, "k100")    ? "0001:nvidia,0ff2,,0fe7,101e" :
+                streq(name, "k140q")  ? "0001:nvidia,0ff2,,0ff7,1037" :
+                streq(name, "multi")  ? "0001:nvidia,0ff2,,0abc,0001" :
+                streq(name, "k240q")  ? "0001:nvidia,11bf,,11b0,101a" :
+                                        "0001:passthrough";
+}
+
+/* Hosts */
+
+FakeHost *fake_host_add(const char *name) {
+        FakeHost *h = &fake_hosts[n_fake_hosts++];
+
+        *h = (FakeHost){ .memory = UINT64_C(64) << 30, .seq = 100 };
+        snprintf(h->name, sizeof(h->name), "%s", name);
+        snprintf(h->address, sizeof(h->address), "unix:path=/fake/%s", name);
+        snprintf(h->boot_id, sizeof(h->boot_id), "boot-of-%s", name);
+        h->uuid.bytes[0] = 0xf0;
+        h->uuid.bytes[15] = (uint8_t) n_fake_hosts;
+        return h;
+}
+
+void fake_card_add(FakeHost *h, const char *pci, const char *vendor, const char *device, const char *const *types) {
+        FakeCard *c = &h->cards[h->n_cards++];
+
+        *c = (FakeCard){ .types = types };
+        snprintf(c->pci, sizeof(c->pci), "%s", pci);
+        snprintf(c->vendor, sizeof(c->vendor), "%s", vendor);
+        snprintf(c->device, sizeof(c->device), "%s", device);
+}
+
+void fake_k1_add(FakeHost *h) {
+        for (int i = 7; i < 11; i++) {
+                char pci[16];
+
+                snprintf(pci, sizeof(pci), "0000:%02x:00.0", (unsigned) i);
+                fake_card_add(h, pci, "10de", "0ff2", k1_types);
+        }
+}
+
+void fake_k2_add(FakeHost *h) {
+        fake_card_add(h, "0000:84:00.0", "10de", "11bf", k2_types);
+        fake_card_add(h, "0000:85:00.0", "10de", "11bf", k2_types);
+}
+
+static void vm_remove(FakeHost *h, FakeVm *vm) {
+        start_order_done(&vm->order);
+        *vm = h->vms[--h->n_vms];
+}
+
+void fake_reset(void) {
+        Task *next;
+
+        for (; tasks; tasks = next) {
+                next = tasks->next;
+                task_free(tasks);
+        }
+        for (size_t i = 0; i < n_fake_hosts; i++) {
+                while (fake_hosts[i].n_vms > 0)
+                        vm_remove(&fake_hosts[i], &fake_hosts[i].vms[fake_hosts[i].n_vms - 1]);
+                free(fake_hosts[i].last_order);
+        }
+        memset(fake_hosts, 0, sizeof(fake_hosts));
+        n_fake_hosts = 0;
+}
+
+/* What a host says of itself */
+
+static uint64_t memory_free(const FakeHost *h) {
+        uint64_t used = 0;
+
+        for (size_t i = 0; i < h->n_vms; i++)
+                used += h->vms[i].state == VM_STATE_STARTING ? 0 : UINT64_C(1) << 30;
+        return h->memory - used;
+}
+
+static void say_cards(StrBuf *b, const FakeHost *h) {
+        const char *separator = "";
+
+        for (size_t i = 0; i < h->n_cards; i++) {
+                const FakeCard *c = &h->cards[i];
+
+                if (c->gone)
+                        continue;
+                strbuf_addf(b, "%s{\"pci_id\":\"%s\",\"vendor_id\":\"%s\",\"device_id\":\"%s\",\"subsystem_vendor_id\":\"10de\",\"subsystem_device_id\":\"1012\","
+                               "\"vendor_name\":\"NVIDIA Corporation\",\"device_name\":\"%s\",\"driver\":\"\",\"bridge\":\"\",\"is_system_display_device\":false",
+                        separator, c->pci, c->vendor, c->device, streq(c->device, "0ff2") ? "GK107GL [GRID K1]" : "GK104GL [GRID K2]");
+                for (int enabled = 0; enabled < 2; enabled++) {
+                        strbuf_addf(b, ",\"%s\":[", enabled ? "enabled" : "supported");
+                        for (size_t k = 0; c->types[k]; k++)
+                                strbuf_addf(b, "%s\"%s\"", k ? "," : "", type_identifier(c->types[k]));
+                        strbuf_add(b, "]");
+                }
+                strbuf_add(b, "}");
+                separator = ",";
+        }
+}
+
+static bool has_type(const FakeHost *h, const char *name) {
+        for (size_t i = 0; i < h->n_cards; i++)
+                for (size_t k = 0; !h->cards[i].gone && h->cards[i].types[k]; k++)
+                        if (streq(h->cards[i].types[k], name))
+                                return true;
+        return false;
+}
+
+static void say_types(StrBuf *b, const FakeHost *h) {
+        const char *separator = "";
+
+        for (size_t i = 0; i < ARRAY_SIZE(fake_types); i++) {
+                if (!has_type(h, fake_types[i].name))
+                        continue;
+                strbuf_addf(b, "%s%s", separator, fake_types[i].json);
+                separator = ",";
+        }
+}
+
+static void say_vms(StrBuf *b, const FakeHost *h) {
+        for (size_t i = 0; i < h->n_vms; i++) {
+                const FakeVm *vm = &h->vms[i];
+                const char *plugged = vm->state == VM_STATE_STARTING ? "false" : "true";
+
+                strbuf_addf(b, "%s{\"uuid\":\"%s\",\"token\":\"%s\",\"name_label\":\"vm\",\"state\":\"%s\",\"stage\":\"x\",\"progress\":0.5,\"domid\":3,\"memory\":1073741824,\"vgpus\":[",
+                        i ? "," : "", UUID_TEXT(&vm->uuid), UUID_TEXT(&vm->token), vm_state_to_string(vm->state));
+                for (size_t k = 0; k < vm->order.n_vgpus; k++)
+                        strbuf_addf(b, "%s{\"id\":[\"%s\",\"%s\"],\"uuid\":\"%s\",\"pgpu\":\"%s\",\"identifier\":\"x\",\"state\":{\"active\":%s,\"plugged\":%s}}", k ? "," : "",
+                                UUID_TEXT(&vm->uuid), vm->order.vgpus[k].device, UUID_TEXT(&vm->order.vgpus[k].nvidia.uuid),
+                                PCI_TEXT(&vm->order.vgpus[k].physical_pci_address), plugged, plugged);
+                strbuf_add(b, "],\"pcis\":[");
+                for (size_t k = 0; k < vm->order.n_pcis; k++)
+                        strbuf_addf(b, "%s{\"id\":[\"%s\",\"%s\"],\"address\":\"%s\",\"state\":{\"plugged\":%s}}", k ? "," : "", UUID_TEXT(&vm->uuid),
+                                PCI_TEXT(&vm->order.pcis[k].address), PCI_TEXT(&vm->order.pcis[k].address), plugged);
+                strbuf_add(b, "]}");
+        }
+}
+
+static void say_ended(StrBuf *b, const FakeHost *h) {
+        for (size_t i = 0; i < h->n_ended; i++) {
+                const FakeEnded *e = &h->ended[i];
+
+                strbuf_addf(b, "%s{\"version\":1,\"seq\":%llu,\"boot_id\":\"%s\",\"token\":\"%s\",\"uuid\":\"%s\",\"state\":\"halted\",\"stage\":\"\",\"progress\":0,\"reason\":\"%s\"",
+                        i ? "," : "", (unsigned long long) h->seq, h->boot_id, UUID_TEXT(&e->token), UUID_TEXT(&e->uuid), e->reason);
+                if (e->error_name)
+                        strbuf_addf(b, ",\"error\":[\"%s\",\"It broke.\"]", e->error_name);
+                strbuf_add(b, "}");
+        }
+}
+
+static void host_inventory(FakeHost *h, Inventory *ret) {
+        _cleanup_json_ struct json_object *o = NULL;
+        _cleanup_strbuf_ StrBuf b = {};
+        JsonReader reader = {};
+
+        strbuf_addf(&b, "{\"version\":1,\"seq\":%llu,\"host_uuid\":\"%s\",\"boot_id\":\"%s\",\"hostname\":\"%s\",\"hypervisor\":\"simulated\",\"epoch\":%llu,"
+                        "\"memory_total\":%llu,\"memory_free\":%llu,\"cpus\":2,\"iommu\":true,\"hvm\":true,\"networks\":[\"xenbr0\"],\"storage\":[\"/images\"],\"types\":[",
+                (unsigned long long) h->seq, UUID_TEXT(&h->uuid), h->boot_id, h->name, (unsigned long long) h->epoch, (unsigned long long) h->memory,
+                (unsigned long long) memory_free(h));
+        say_types(&b, h);
+        strbuf_add(&b, "],\"pgpus\":[");
+        say_cards(&b, h);
+        strbuf_add(&b, "],\"vms\":[");
+        say_vms(&b, h);
+        strbuf_add(&b, "],\"ended\":[");
+        say_ended(&b, h);
+        strbuf_add(&b, "],\"problems\":[]}");
+
+        if (json_parse(&reader, b.text, b.len, &o) < 0 || inventory_parse(&reader, o, ret) < 0) {
+                fprintf(stderr, "The simulated inventory does not parse: %s\n%s\n", reader.error, b.text);
+                abort();
+        }
+}
+
+FakeVm *fake_vm(FakeHost *h, const Uuid *vm) {
+        for (size_t i = 0; i < h->n_vms; i++)
+                if (uuid_equal(&h->vms[i].uuid, vm))
+                        return &h->vms[i];
+        return NULL;
+}
+
+FakeVm *fake_vm_put(FakeHost *h, const Uuid *vm, const Uuid *token, VmState state) {
+        h->vms[h->n_vms] = (FakeVm){ .uuid = *vm, .token = *token, .state = state };
+        return &h->vms[h->n_vms++];
+}
+
+/* Events */
+
+static bool can_speak(const FakeHost *h) {
+        return h->link && h->link->claimed;
+}
+
+static EventHead event_head(FakeHost *h, const Uuid *token) {
+        return (EventHead){ .seq = ++h->seq, .boot_id = h->boot_id, .token = *token };
+}
+
+static void say_vm(FakeHost *h, const Uuid *vm, const Uuid *token, VmState state, const char *stage, double progress, const char *reason, const char *error_name) {
+        VmEvent e = { .head = event_head(h, token), .uuid = *vm, .state = state, .stage = (char *) stage, .progress = progress, .reason = (char *) reason,
+                .error_name = (char *) error_name, .error_message = error_name ? (char *) "It broke." : NULL };
+
+        if (can_speak(h))
+                h->link->owner.vm_event(h->link, &e, h->link->userdata);
+}
+
+void fake_vm_event_with_token(FakeHost *h, const Uuid *vm, const Uuid *token, VmState state) {
+        say_vm(h, vm, token, state, "", 0, "poweroff", NULL);
+}
+
+void fake_vm_progress(FakeHost *h, const Uuid *vm, const char *stage, double progress) {
+        say_vm(h, vm, &fake_vm(h, vm)->token, VM_STATE_STARTING, stage, progress, "", NULL);
+}
+
+void fake_vm_runs(FakeHost *h, const Uuid *id) {
+        FakeVm *vm = fake_vm(h, id);
+
+        vm->state = VM_STATE_RUNNING;
+        for (size_t i = 0; i < vm->order.n_vgpus; i++) {
+                VgpuEvent e = { .head = event_head(h, &vm->token), .vm = *id, .device = vm->order.vgpus[i].device, .uuid = vm->order.vgpus[i].nvidia.uuid,
+                        .pgpu = vm->order.vgpus[i].physical_pci_address, .identifier = (char *) "x", .state = { .active = true, .plugged = true, .emulator_pid = 7 } };
+
+                if (can_speak(h))
+                        h->link->owner.vgpu_event(h->link, &e, h->link->userdata);
+        }
+        for (size_t i = 0; i < vm->order.n_pcis; i++) {
+                PciEvent e = { .head = event_head(h, &vm->token), .vm = *id, .address = vm->order.pcis[i].address, .plugged = true };
+
+                if (can_speak(h))
+                        h->link->owner.pci_event(h->link, &e, h->link->userdata);
+        }
+        say_vm(h, id, &vm->token, VM_STATE_RUNNING, "running", 1, "", NULL);
+}
+
+void fake_vm_ends(FakeHost *h, const Uuid *id, const char *reason, const char *error_name) {
+        FakeVm *vm = fake_vm(h, id);
+        Uuid token = vm->token, uuid = *id;
+
+        vm_remove(h, vm);
+        if (can_speak(h))
+                say_vm(h, &uuid, &token, VM_STATE_HALTED, "", 0, reason, error_name);
+        else
+                h->ended[h->n_ended++] = (FakeEnded){ .uuid = uuid, .token = token, .reason = reason, .error_name = error_name };
+}
+
+void fake_inventory_changed(FakeHost *h) {
+        Inventory inventory = {};
+
+        h->seq++;
+        host_inventory(h, &inventory);
+        if (can_speak(h))
+                h->link->owner.inventory(h->link, &inventory, h->link->userdata);
+        inventory_done(&inventory);
+}
+
+/* The connection */
+
+static void answer_unknown(HostLink *link) {
+        for (Task **at = &tasks; *at;) {
+                Task *t = *at;
+
+                if (t->link != link || !t->reply) {
+                        at = &t->next;
+                        continue;
+                }
+                *at = t->next;
+                t->reply(link, LINK_UNKNOWN, ERROR_NONE, "The connection was lost.", t->userdata);
+                task_free(t);
+                at = &tasks;
+        }
+}
+
+static void disconnect(HostLink *link, const char *reason) {
+        bool was = link->connected;
+
+        link->connected = link->claimed = false;
+        answer_unknown(link);
+        if (was || link->host->down)
+                link->owner.lost(link, reason, link->userdata);
+}
+
+void fake_lose(FakeHost *h, const char *reason) {
+        HostLink *link = h->link;
+
+        disconnect(link, reason);
+        task_add(TASK_DIAL, link, NULL, NULL, NULL, NULL);
+}
+
+void fake_stale(FakeHost *h) {
+        h->link->owner.stale(h->link, "StaleEpoch from the host.", h->link->userdata);
+}
+
+ErrorCode link_check_address(const char *address, char **ret_message) {
+        if (!startswith(address, "tcp:"))
+                return ERROR_NONE;
+        *ret_message = strdup("tcp: has no authentication.");
+        return ERROR_INVALID_ADDRESS;
+}
+
+int link_new(sd_event *event, const char *address, const LinkOwner *owner, void *userdata, HostLink **ret) {
+        HostLink *link;
+
+        for (size_t i = 0; i < n_fake_hosts; i++) {
+                FakeHost *h = &fake_hosts[i];
+
+                if (!streq(h->address, address))
+                        continue;
+                link = calloc(1, sizeof(*link));
+                *link = (HostLink){ .host = h, .owner = *owner, .userdata = userdata };
+                h->link = link;
+                *ret = link;
+                return 0;
+        }
+        fprintf(stderr, "No simulated host at %s\n", address);
+        abort();
+}
+
+static void drop_tasks(HostLink *link) {
+        for (Task **at = &tasks; *at;) {
+                Task *t = *at;
+
+                if (t->link != link) {
+                        at = &t->next;
+                        continue;
+                }
+                *at = t->next;
+                task_free(t);
+        }
+}
+
+/* A simulated host has no deadlines. */
+void link_settings_default(LinkSettings *ret) {
+        *ret = (LinkSettings){};
+}
+
+int link_configure(HostLink *link, const LinkSettings *settings) {
+        return 0;
+}
+
+HostLink *link_free(HostLink *link) {
+        if (!link)
+                return NULL;
+        drop_tasks(link);
+        if (link->host->link == link)
+                link->host->link = NULL;
+        free(link);
+        return NULL;
+}
+
+int link_start(HostLink *link) {
+        task_add(TASK_DIAL, link, NULL, NULL, NULL, NULL);
+        return 0;
+}
+
+int link_claim(HostLink *link, const LinkClaim *claim) {
+        if (!link->connected)
+                return -ENOTCONN;
+        task_add(TASK_CLAIM, link, claim, NULL, NULL, NULL);
+        return 0;
+}
+
+bool link_is_claimed(const HostLink *link) {
+        return link->claimed;
+}
+
+void link_reset(HostLink *link, const char *reason) {
+        disconnect(link, reason);
+        task_add(TASK_DIAL, link, NULL, NULL, NULL, NULL);
+}
+
+static int call(TaskKind kind, HostLink *link, const char *text, LinkReply reply, void *userdata) {
+        if (!link->claimed)
+                return -ENOTCONN;
+        task_add(kind, link, NULL, text, reply, userdata);
+        return 0;
+}
+
+int link_start_vm(HostLink *link, const char *order, LinkReply reply, void *userdata) {
+        return call(TASK_START, link, order, reply, userdata);
+}
+
+int link_stop_vm(HostLink *link, const char *order, LinkReply reply, void *userdata) {
+        return call(TASK_STOP, link, order, reply, userdata);
+}
+
+int link_set_enabled_types(HostLink *link, const PciAddress *pgpu, const char *const *identifiers, LinkReply reply, void *userdata) {
+        return call(TASK_TYPES, link, NULL, reply, userdata);
+}
+
+int link_release(HostLink *link, LinkReply reply, void *userdata) {
+        return call(TASK_RELEASE, link, NULL, reply, userdata);
+}
+
+/* What happens next */
+
+static void do_dial(HostLink *link) {
+        FakeHost *h = link->host;
+        LinkGreeting greeting = { .host_uuid = h->uuid, .epoch = h->epoch, .claimed_by = h->claimed_by, .boot_id = h->boot_id };
+        _cleanup_free_ char *reason = NULL;
+        LinkClaim claim;
+        int r;
+
+        if (h->down) {
+                disconnect(link, "Connection refused.");
+                return;
+        }
+        link->connected = true;
+        r = link->owner.greeted(link, &greeting, &claim, &reason, link->userdata);
+        if (r > 0)
+                task_add(TASK_CLAIM, link, &claim, NULL, NULL, NULL);
+        else if (r < 0)
+                disconnect(link, reason);
+}
+
+static void do_claim(HostLink *link, const LinkClaim *claim) {
+        _cleanup_free_ char *reason = NULL;
+        FakeHost *h = link->host;
+        Inventory inventory = {};
+        int r;
+
+        if (claim->epoch < h->epoch || (claim->epoch == h->epoch && !uuid_equal(&claim->instance, &h->instance))) {
+                link->owner.stale(link, "StaleEpoch.", link->userdata);
+                return;
+        }
+        h->epoch = claim->epoch;
+        h->instance = claim->instance;
+        uuid_to_string(&claim->pool, h->claimed_by);
+        link->claimed = true;
+        host_inventory(h, &inventory);
+        h->n_ended = 0;
+        r = link->owner.claimed(link, h->epoch, &inventory, &reason, link->userdata);
+        inventory_done(&inventory);
+        if (r < 0)
+                disconnect(link, reason);
+}
+
+static void do_start(HostLink *link, Task *t) {
+        _cleanup_json_ struct json_object *o = NULL;
+        FakeHost *h = link->host;
+        JsonReader reader = {};
+        StartOrder order = {};
+        FakeVm *vm;
+        Uuid id;
+
+        if (json_parse(&reader, t->text, strlen(t->text), &o) < 0 || start_order_parse(&reader, o, &order) < 0) {
+                fprintf(stderr, "A start order does not parse: %s\n", reader.error);
+                abort();
+        }
+        h->n_starts++;
+        free(h->last_order);
+        h->last_order = strdup(t->text);
+        if (h->refuse != ERROR_NONE) {
+                start_order_done(&order);
+                t->reply(link, LINK_REFUSED, h->refuse, "The host says no.", t->userdata);
+                return;
+        }
+        id = order.vm.uuid;
+        vm = fake_vm_put(h, &id, &order.token, VM_STATE_STARTING);
+        vm->order = order;
+        if (!h->mute)
+                t->reply(link, LINK_DONE, ERROR_NONE, NULL, t->userdata);
+        if (!h->manual && !h->mute)
+                fake_vm_runs(h, &id);
+}
+
+static void do_stop(HostLink *link, Task *t) {
+        _cleanup_json_ struct json_object *o = NULL;
+        FakeHost *h = link->host;
+        JsonReader reader = {};
+        StopOrder order;
+
+        if (json_parse(&reader, t->text, strlen(t->text), &o) < 0 || stop_order_parse(&reader, o, &order) < 0)
+                abort();
+        h->n_stops++;
+        h->last_force = order.force;
+        if (!fake_vm(h, &order.uuid)) {
+                t->reply(link, LINK_REFUSED, ERROR_NO_SUCH_OBJECT, "No such VM.", t->userdata);
+                return;
+        }
+        t->reply(link, LINK_DONE, ERROR_NONE, NULL, t->userdata);
+        if (!h->manual)
+                fake_vm_ends(h, &order.uuid, "stopped", NULL);
+}
+
+bool fake_step(void) {
+        Task *t = tasks;
+
+        /* Orders to a deaf host stay in the queue until the connection breaks. */
+        while (t && t->reply && t->link->host->deaf)
+                t = t->next;
+        if (!t)
+                return false;
+        for (Task **at = &tasks; *at; at = &(*at)->next)
+                if (*at == t) {
+                        *at = t->next;
+                        break;
+                }
+        t->next = NULL;
+
+        switch (t->kind) {
+        case TASK_DIAL:
+                do_dial(t->link);
+                break;
+        case TASK_CLAIM:
+                if (t->link->connected)
+                        do_claim(t->link, &t->claim);
+                break;
+        case TASK_START:
+                do_start(t->link, t);
+                if (t->link->host->mute) {
+                        /* It arrived, and nobody hears of it: answered when the connection breaks. */
+                        task_add(TASK_START, t->link, NULL, NULL, t->reply, t->userdata);
+                        t->link->host->deaf = true;
+                }
+                break;
+        case TASK_STOP:
+                do_stop(t->link, t);
+                break;
+        case TASK_TYPES:
+                if (t->link->host->refuse != ERROR_NONE)
+                        t->reply(t->link, LINK_REFUSED, t->link->host->refuse, "The host says no.", t->userdata);
+                else
+                        t->reply(t->link, LINK_DONE, ERROR_NONE, NULL, t->userdata);
+                break;
+        case TASK_RELEASE:
+                t->link->host->claimed_by[0] = '\0';
+                t->reply(t->link, LINK_DONE, ERROR_NONE, NULL, t->userdata);
+                break;
+        }
+        task_free(t);
+        return true;
+}

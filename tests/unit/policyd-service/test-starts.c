@@ -1,0 +1,386 @@
+/*
+ * Starting and stopping: every ending releases, and only the host's word does
+ */
+
+#include "tests/unit/policyd-service/world.h"
+
+#include <stdio.h>
+
+static World *two_hosts(FakeHost **ret_a, FakeHost **ret_b) {
+        World *w = world_new();
+
+        *ret_a = fake_host_add("alpha");
+        *ret_b = fake_host_add("beta");
+        fake_k1_add(*ret_a);
+        fake_k1_add(*ret_b);
+        world_start(w);
+        assert_int_equal(world_add_host(w, *ret_a), ERROR_NONE);
+        assert_int_equal(world_add_host(w, *ret_b), ERROR_NONE);
+        assert_int_equal(world_host(w, "beta")->state, HOST_ONLINE);
+        return w;
+}
+
+static World *one_host(FakeHost **ret) {
+        World *w = world_new();
+
+        *ret = fake_host_add("alpha");
+        fake_k1_add(*ret);
+        world_start(w);
+        assert_int_equal(world_add_host(w, *ret), ERROR_NONE);
+        return w;
+}
+
+static void starts_runs_and_halts(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = one_host(&h);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
+
+        h->manual = true;
+        assert_int_equal(world_start_vm(w, &vm, &job), ERROR_NONE);
+        assert_string_equal(world_job_state(w, &job), "running");
+        world_run(w);
+        assert_string_equal(world_vm_state(w, &vm), "sent");
+        fake_vm_progress(h, &vm, "emulator", 0.6);
+        world_run(w);
+        assert_string_equal(world_job(w, &job)->stage, "emulator");
+
+        fake_vm_runs(h, &vm);
+        world_run(w);
+        assert_string_equal(world_vm_state(w, &vm), "running");
+        assert_string_equal(world_job_state(w, &job), "done");
+        assert_true(world_vgpu(w, &vm, 0)->currently_attached);
+        assert_string_equal(w->last_result, "done");
+        assert_non_null(world_vm(w, &vm)->decision);
+
+        fake_vm_ends(h, &vm, "poweroff", NULL);
+        world_run(w);
+        assert_string_equal(world_vm_state(w, &vm), "halted");
+        assert_int_equal(h->n_starts, 1);
+}
+
+static void shuts_down(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = one_host(&h);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
+
+        assert_int_equal(world_shutdown(w, &vm, false, NULL), ERROR_VM_BAD_POWER_STATE);
+        assert_int_equal(world_start_vm(w, &vm, NULL), ERROR_NONE);
+        assert_int_equal(world_start_vm(w, &vm, NULL), ERROR_OTHER_OPERATION_IN_PROGRESS);
+        world_run(w);
+        assert_int_equal(world_start_vm(w, &vm, NULL), ERROR_VM_BAD_POWER_STATE);
+        assert_int_equal(world_shutdown(w, &vm, false, &job), ERROR_NONE);
+        world_run(w);
+        assert_string_equal(world_job_state(w, &job), "done");
+        assert_string_equal(world_vm_state(w, &vm), "halted");
+        assert_false(h->last_force);
+}
+
+static void a_hard_shutdown_overtakes_a_clean_one(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = one_host(&h);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), clean, hard;
+
+        world_start_vm(w, &vm, NULL);
+        world_run(w);
+        h->manual = true;
+        assert_int_equal(world_shutdown(w, &vm, false, &clean), ERROR_NONE);
+        world_run(w);
+        assert_string_equal(world_job_state(w, &clean), "running");
+        assert_int_equal(world_shutdown(w, &vm, false, NULL), ERROR_OTHER_OPERATION_IN_PROGRESS);
+        assert_int_equal(world_shutdown(w, &vm, true, &hard), ERROR_NONE);
+        world_run(w);
+        assert_string_equal(world_job_state(w, &clean), "cancelled OperationCancelled");
+        assert_int_equal(h->n_stops, 2);
+        assert_true(h->last_force);
+        fake_vm_ends(h, &vm, "destroyed", NULL);
+        world_run(w);
+        assert_string_equal(world_job_state(w, &hard), "done");
+}
+
+static void a_refusing_host_is_asked_once_and_the_next_one_runs_it(void **state) {
+        FakeHost *a, *b;
+        _cleanup_world_ World *w = two_hosts(&a, &b);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
+
+        a->refuse = ERROR_HOST_NOT_ENOUGH_FREE_MEMORY;
+        assert_int_equal(world_start_vm(w, &vm, &job), ERROR_NONE);
+        world_run(w);
+        assert_int_equal(a->n_starts, 1);
+        assert_int_equal(b->n_starts, 1);
+        assert_string_equal(world_vm_state(w, &vm), "running");
+        assert_string_equal(world_vm(w, &vm)->resident_on->name_label, "beta");
+        assert_string_equal(world_job_state(w, &job), "done");
+        assert_int_equal(world_host(w, "alpha")->vms.n, 0);
+}
+
+static void when_all_refuse_the_job_fails_with_the_last_word(void **state) {
+        FakeHost *a, *b;
+        _cleanup_world_ World *w = two_hosts(&a, &b);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
+
+        a->refuse = ERROR_HOST_NOT_ENOUGH_FREE_MEMORY;
+        b->refuse = ERROR_PGPU_INSUFFICIENT_CAPACITY;
+        world_start_vm(w, &vm, &job);
+        world_run(w);
+        assert_int_equal(a->n_starts + b->n_starts, 2);
+        assert_string_equal(world_vm_state(w, &vm), "halted");
+        assert_string_equal(world_job_state(w, &job), "failed PGPUInsufficientCapacity");
+}
+
+static void a_refusal_about_the_vm_ends_the_job_at_once(void **state) {
+        FakeHost *a, *b;
+        _cleanup_world_ World *w = two_hosts(&a, &b);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
+
+        a->refuse = b->refuse = ERROR_INVALID_RECORD;
+        world_start_vm(w, &vm, &job);
+        world_run(w);
+        assert_int_equal(a->n_starts + b->n_starts, 1);
+        assert_string_equal(world_job_state(w, &job), "failed InvalidRecord");
+}
+
+static void start_on_tries_no_other_host(void **state) {
+        FakeHost *a, *b;
+        _cleanup_world_ World *w = two_hosts(&a, &b);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
+
+        b->refuse = ERROR_HOST_NOT_ENOUGH_FREE_MEMORY;
+        assert_int_equal(world_start_vm_on(w, &vm, "beta", &job), ERROR_NONE);
+        world_run(w);
+        assert_int_equal(a->n_starts, 0);
+        assert_string_equal(world_job_state(w, &job), "failed HostNotEnoughFreeMemory");
+        assert_string_equal(world_vm_state(w, &vm), "halted");
+}
+
+static void a_domain_that_fails_releases(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = one_host(&h);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
+
+        h->manual = true;
+        world_start_vm(w, &vm, &job);
+        world_run(w);
+        fake_vm_ends(h, &vm, "failed", "org.xenvgpu.Error.FailedToStartEmulator");
+        world_run(w);
+        assert_string_equal(world_job_state(w, &job), "failed FailedToStartEmulator");
+        assert_string_equal(world_job(w, &job)->error_message, "It broke.");
+        assert_string_equal(world_vm_state(w, &vm), "halted");
+}
+
+/* The order arrived, its answer did not: the VM must not start anywhere else. */
+static void a_link_cut_after_delivery_starts_nothing_twice(void **state) {
+        FakeHost *a, *b;
+        _cleanup_world_ World *w = two_hosts(&a, &b);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
+
+        a->mute = true;
+        world_start_vm(w, &vm, &job);
+        world_run(w);
+        assert_non_null(fake_vm(a, &vm));
+        a->mute = a->deaf = false;
+        a->down = true;
+        fake_lose(a, "The cable was cut.");
+        world_run(w);
+        assert_string_equal(world_vm_state(w, &vm), "sent");
+        assert_string_equal(world_job_state(w, &job), "running");
+        assert_int_equal(world_start_vm(w, &vm, NULL), ERROR_OTHER_OPERATION_IN_PROGRESS);
+
+        fake_vm(a, &vm)->state = VM_STATE_RUNNING;
+        a->down = false;
+        fake_lose(a, "");
+        world_run(w);
+        assert_string_equal(world_vm_state(w, &vm), "running");
+        assert_string_equal(world_job_state(w, &job), "done");
+        assert_int_equal(b->n_starts, 0);
+}
+
+static void a_lost_order_is_released_by_the_inventory(void **state) {
+        FakeHost *a, *b;
+        _cleanup_world_ World *w = two_hosts(&a, &b);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
+
+        a->deaf = true;
+        world_start_vm(w, &vm, &job);
+        world_run(w);
+        a->deaf = false;
+        fake_lose(a, "The cable was cut.");
+        world_run(w);
+        assert_string_equal(world_vm_state(w, &vm), "halted");
+        assert_string_equal(world_job_state(w, &job), "failed HostOffline");
+        assert_int_equal(a->n_starts, 0);
+        assert_int_equal(world_start_vm(w, &vm, &job), ERROR_NONE);
+        world_run(w);
+        assert_string_equal(world_vm_state(w, &vm), "running");
+}
+
+static void the_job_of_a_silent_host_ends_and_the_booking_stays(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = one_host(&h);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
+        _cleanup_refusal_ Refusal refusal = {};
+
+        policy_free(w->policy);
+        w->options.order_timeout_usec = 50000;
+        world_start(w);
+        h->deaf = true;
+        world_start_vm(w, &vm, &job);
+        world_run(w);
+        h->down = true;
+        fake_lose(h, "No route to host.");
+        world_run_for(w, 150000);
+        assert_string_equal(world_job_state(w, &job), "failed HostOffline");
+        assert_string_equal(world_vm_state(w, &vm), "sent");
+        assert_int_equal(world_start_vm(w, &vm, NULL), ERROR_HOST_OFFLINE);
+        assert_int_equal(world_shutdown(w, &vm, true, NULL), ERROR_HOST_OFFLINE);
+
+        assert_int_equal(hosts_declare_dead(w->policy, world_host(w, "alpha"), &refusal), 0);
+        assert_int_equal(refusal.code, ERROR_NONE);
+        world_run(w);
+        assert_string_equal(world_vm_state(w, &vm), "halted");
+}
+
+static void a_start_is_cancelled_before_and_after_it_was_sent(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = one_host(&h);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
+        StartOptions options = {};
+        _cleanup_refusal_ Refusal refusal = {};
+        Job *j;
+
+        /* In the same batch, so that nothing was sent. */
+        assert_int_equal(vms_start(w->policy, world_vm(w, &vm), &options, &j, &refusal), 0);
+        job = j->object.id;
+        assert_int_equal(world_cancel(w, &job), ERROR_NONE);
+        world_run(w);
+        assert_string_equal(world_job_state(w, &job), "cancelled OperationCancelled");
+        assert_int_equal(h->n_starts, 0);
+        assert_int_equal(world_cancel(w, &job), ERROR_NO_SUCH_OBJECT);
+
+        h->manual = true;
+        assert_int_equal(world_start_vm(w, &vm, &job), ERROR_NONE);
+        world_run(w);
+        assert_int_equal(world_cancel(w, &job), ERROR_NONE);
+        world_run(w);
+        assert_string_equal(world_vm_state(w, &vm), "sent");
+        assert_true(h->last_force);
+        fake_vm_ends(h, &vm, "destroyed", NULL);
+        world_run(w);
+        assert_string_equal(world_job_state(w, &job), "cancelled OperationCancelled");
+        assert_string_equal(world_vm_state(w, &vm), "halted");
+}
+
+static void a_hard_shutdown_ends_a_start(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = one_host(&h);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), start, stop;
+
+        h->manual = true;
+        world_start_vm(w, &vm, &start);
+        world_run(w);
+        assert_int_equal(world_shutdown(w, &vm, false, NULL), ERROR_OTHER_OPERATION_IN_PROGRESS);
+        assert_int_equal(world_shutdown(w, &vm, true, &stop), ERROR_NONE);
+        world_run(w);
+        assert_string_equal(world_job_state(w, &start), "cancelled OperationCancelled");
+        fake_vm_ends(h, &vm, "destroyed", NULL);
+        world_run(w);
+        assert_string_equal(world_job_state(w, &stop), "done");
+        assert_string_equal(world_vm_state(w, &vm), "halted");
+}
+
+static void an_event_of_another_token_changes_nothing(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = one_host(&h);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), other = { .bytes = { 9 } };
+
+        world_start_vm(w, &vm, NULL);
+        world_run(w);
+        fake_vm_event_with_token(h, &vm, &other, VM_STATE_HALTED);
+        world_run(w);
+        assert_string_equal(world_vm_state(w, &vm), "running");
+}
+
+static void a_k1_takes_32_k100_and_not_one_more(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = one_host(&h);
+        Uuid vm;
+
+        for (int i = 0; i < 32; i++) {
+                char name[16];
+
+                snprintf(name, sizeof(name), "vm%d", i);
+                vm = world_create_vm_with(w, name, "GRID K100", 1);
+                assert_int_equal(world_start_vm(w, &vm, NULL), ERROR_NONE);
+        }
+        world_run(w);
+        vm = world_create_vm_with(w, "one-more", "GRID K100", 1);
+        assert_int_equal(world_start_vm(w, &vm, NULL), ERROR_PGPU_INSUFFICIENT_CAPACITY);
+        assert_int_equal(h->n_vms, 32);
+}
+
+static void a_dry_run_books_nothing(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = one_host(&h);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1);
+        StartOptions options = { .dry_run = true };
+        _cleanup_refusal_ Refusal refusal = {};
+        Job *j = NULL;
+
+        assert_int_equal(vms_start(w->policy, world_vm(w, &vm), &options, &j, &refusal), 0);
+        assert_int_equal(refusal.code, ERROR_NONE);
+        assert_null(j);
+        world_run(w);
+        assert_string_equal(world_vm_state(w, &vm), "halted");
+        assert_int_equal(h->n_starts, 0);
+}
+
+static void passthrough_travels_as_a_pci_record(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = one_host(&h);
+        Uuid vm = world_create_vm_with(w, "a", "passthrough", 1);
+
+        world_start_vm(w, &vm, NULL);
+        world_run(w);
+        assert_string_equal(world_vm_state(w, &vm), "running");
+        assert_true(world_vgpu(w, &vm, 0)->currently_attached);
+        assert_int_equal(fake_vm(h, &vm)->order.n_vgpus, 0);
+        assert_int_equal(fake_vm(h, &vm)->order.n_pcis, 1);
+}
+
+static void a_host_that_knows_no_such_vm_ends_the_shutdown(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = one_host(&h);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
+
+        world_start_vm(w, &vm, NULL);
+        world_run(w);
+        h->vms[0].uuid.bytes[0] ^= 1;
+        assert_int_equal(world_shutdown(w, &vm, false, &job), ERROR_NONE);
+        world_run(w);
+        assert_string_equal(world_vm_state(w, &vm), "halted");
+        assert_string_equal(world_job_state(w, &job), "done");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(starts_runs_and_halts),
+                cmocka_unit_test(shuts_down),
+                cmocka_unit_test(a_hard_shutdown_overtakes_a_clean_one),
+                cmocka_unit_test(a_refusing_host_is_asked_once_and_the_next_one_runs_it),
+                cmocka_unit_test(when_all_refuse_the_job_fails_with_the_last_word),
+                cmocka_unit_test(a_refusal_about_the_vm_ends_the_job_at_once),
+                cmocka_unit_test(start_on_tries_no_other_host),
+                cmocka_unit_test(a_domain_that_fails_releases),
+                cmocka_unit_test(a_link_cut_after_delivery_starts_nothing_twice),
+                cmocka_unit_test(a_lost_order_is_released_by_the_inventory),
+                cmocka_unit_test(the_job_of_a_silent_host_ends_and_the_booking_stays),
+                cmocka_unit_test(a_start_is_cancelled_before_and_after_it_was_sent),
+                cmocka_unit_test(a_hard_shutdown_ends_a_start),
+                cmocka_unit_test(an_event_of_another_token_changes_nothing),
+                cmocka_unit_test(a_k1_takes_32_k100_and_not_one_more),
+                cmocka_unit_test(a_dry_run_books_nothing),
+                cmocka_unit_test(passthrough_travels_as_a_pci_record),
+                cmocka_unit_test(a_host_that_knows_no_such_vm_ends_the_shutdown),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

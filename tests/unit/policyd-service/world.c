@@ -1,0 +1,307 @@
+/*
+ * The world of the tests
+ */
+
+#include "tests/unit/policyd-service/world.h"
+
+#include <stdio.h>
+
+#include "common/io/file.h"
+
+static void on_changed(const Object *o, void *userdata) {
+        ((World *) userdata)->n_changed++;
+}
+
+static void on_job_new(const Job *j, void *userdata) {
+        ((World *) userdata)->n_job_new++;
+}
+
+static void on_job_removed(const Job *j, const char *result, void *userdata) {
+        World *w = userdata;
+
+        w->n_job_removed++;
+        snprintf(w->last_result, sizeof(w->last_result), "%s", result);
+}
+
+static void on_rebuilt(void *userdata) {
+        ((World *) userdata)->n_rebuilt++;
+}
+
+static void on_status(const char *line, void *userdata) {
+        World *w = userdata;
+
+        w->n_status++;
+        snprintf(w->last_status, sizeof(w->last_status), "%s", line);
+}
+
+static void on_stale(const char *message, void *userdata) {
+        ((World *) userdata)->n_stale++;
+}
+
+static const PolicyListener listener = {
+        .changed = on_changed,
+        .job_new = on_job_new,
+        .job_removed = on_job_removed,
+        .rebuilt = on_rebuilt,
+        .status = on_status,
+        .stale = on_stale,
+};
+
+static void on_committed(ErrorCode code, const char *message, void *userdata) {
+        World *w = userdata;
+
+        w->committed = code;
+        snprintf(w->committed_message, sizeof(w->committed_message), "%s", strempty(message));
+}
+
+World *world_new(void) {
+        World *w = calloc(1, sizeof(*w));
+
+        assert_non_null(w);
+        assert_true(sd_event_new(&w->event) >= 0);
+        snprintf(w->dir, sizeof(w->dir), "/tmp/xenvgpu-test-XXXXXX");
+        assert_non_null(mkdtemp(w->dir));
+        policy_options_default(&w->options);
+        w->options.map_size = 1 << 20;
+        w->options.map_max = 16 << 20;
+        return w;
+}
+
+static void state_dir(World *w, char ret[static 96]) {
+        snprintf(ret, 96, "%s/%u", w->dir, w->n_dirs);
+}
+
+int world_open(World *w) {
+        char dir[96];
+
+        state_dir(w, dir);
+        w->options.state_dir = dir;
+        return policy_new(w->event, &w->options, &listener, w, &w->policy);
+}
+
+void world_start(World *w) {
+        assert_int_equal(world_open(w), 0);
+        assert_int_equal(policy_start(w->policy), 0);
+        world_run(w);
+}
+
+World *world_free(World *w) {
+        w->policy = policy_free(w->policy);
+        refusal_done(&w->refusal);
+        sd_event_unref(w->event);
+        remove_tree(w->dir);
+        fake_reset();
+        free(w);
+        return NULL;
+}
+
+void world_run(World *w) {
+        for (unsigned i = 0; i < 100000; i++)
+                if (!fake_step() && sd_event_run(w->event, 0) == 0)
+                        return;
+        fail_msg("The world does not come to rest");
+}
+
+void world_run_for(World *w, uint64_t usec) {
+        uint64_t start, now;
+
+        sd_event_now(w->event, CLOCK_MONOTONIC, &start);
+        do {
+                world_run(w);
+                sd_event_run(w->event, 10000);
+                sd_event_now(w->event, CLOCK_MONOTONIC, &now);
+        } while (now < start + usec);
+        world_run(w);
+}
+
+void world_restart(World *w) {
+        w->policy = policy_free(w->policy);
+        world_start(w);
+}
+
+void world_crash(World *w) {
+        char from[96], to[96], command[256];
+
+        state_dir(w, from);
+        w->n_dirs++;
+        state_dir(w, to);
+        snprintf(command, sizeof(command), "cp -r %s %s", from, to);
+        assert_int_equal(system(command), 0);
+        w->policy = policy_free(w->policy);
+        world_start(w);
+}
+
+/* Looking */
+
+static void *find(World *w, ObjectClass c, const char *name) {
+        Object *o;
+
+        assert_int_equal(pool_find(policy_pool(w->policy), c, name, &o), 0);
+        return o;
+}
+
+Host *world_host(World *w, const char *name) {
+        return find(w, CLASS_HOST, name);
+}
+
+VgpuType *world_type(World *w, const char *model) {
+        return find(w, CLASS_VGPU_TYPE, model);
+}
+
+GpuGroup *world_group(World *w, const char *name) {
+        return find(w, CLASS_GPU_GROUP, name);
+}
+
+Vm *world_vm(World *w, const Uuid *id) {
+        Vm *vm = pool_get(policy_pool(w->policy), CLASS_VM, id);
+
+        assert_non_null(vm);
+        return vm;
+}
+
+Job *world_job(World *w, const Uuid *id) {
+        Job *j = pool_get(policy_pool(w->policy), CLASS_JOB, id);
+
+        assert_non_null(j);
+        return j;
+}
+
+Vgpu *world_vgpu(World *w, const Uuid *vm, size_t index) {
+        return world_vm(w, vm)->vgpus.items[index];
+}
+
+static void check_agreement(const Vm *vm) {
+        for (size_t i = 0; i < vm->vgpus.n; i++) {
+                const Vgpu *v = vm->vgpus.items[i];
+
+                if (vm->booking == BOOKING_NONE) {
+                        assert_null(v->scheduled_on);
+                        assert_null(v->resident_on);
+                        assert_false(v->currently_attached);
+                } else if (vm->booking == BOOKING_RESIDENT) {
+                        assert_null(v->scheduled_on);
+                        assert_ptr_equal(v->resident_on->host, vm->resident_on);
+                        assert_true(ptr_array_contains(&v->resident_on->vgpus, v));
+                } else
+                        assert_true(v->scheduled_on || v->resident_on);
+        }
+        assert_int_equal(vm->booking == BOOKING_NONE, uuid_is_null(&vm->token));
+}
+
+const char *world_vm_state(World *w, const Uuid *id) {
+        const Vm *vm = world_vm(w, id);
+
+        check_agreement(vm);
+        if (vm->booking == BOOKING_RESIDENT) {
+                assert_non_null(vm->resident_on);
+                assert_null(vm->scheduled_on);
+                return power_state_to_string(vm->power_state);
+        }
+        assert_null(vm->resident_on);
+        assert_int_equal(vm->power_state, POWER_HALTED);
+        assert_int_equal(vm->booking != BOOKING_NONE, vm->scheduled_on != NULL);
+        return vm->booking == BOOKING_NONE ? "halted" : booking_state_to_string(vm->booking);
+}
+
+const char *world_job_state(World *w, const Uuid *id) {
+        static char text[96];
+        const Job *j = world_job(w, id);
+
+        snprintf(text, sizeof(text), "%s%s%s", job_state_to_string(j->state), j->error ? " " : "", j->error ? error_code_word(j->error) : "");
+        return text;
+}
+
+/* Asking */
+
+static Refusal *new_refusal(World *w) {
+        refusal_done(&w->refusal);
+        w->refusal = (Refusal){};
+        w->committed = _ERROR_MAX;
+        return &w->refusal;
+}
+
+/* A refusal, or what the commit says. */
+static ErrorCode outcome(World *w, int r) {
+        assert_true(r >= 0);
+        if (w->refusal.code != ERROR_NONE) {
+                assert_non_null(w->refusal.message);
+                return w->refusal.code;
+        }
+        assert_int_equal(policy_when_committed(w->policy, on_committed, w), 0);
+        policy_flush(w->policy);
+        assert_int_not_equal(w->committed, _ERROR_MAX);
+        return w->committed;
+}
+
+ErrorCode world_add_host(World *w, FakeHost *h) {
+        ErrorCode code;
+        Host *host;
+        int r;
+
+        r = hosts_add(w->policy, h->name, h->address, &host, new_refusal(w));
+        code = outcome(w, r);
+        world_run(w);
+        return code;
+}
+
+Uuid world_create_vm(World *w, const char *name) {
+        char record[512];
+        Uuid id;
+        Vm *vm = NULL;
+        int r;
+
+        snprintf(record, sizeof(record), "{\"name_label\":\"%s\",\"config\":{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":1048576,\"target_memkb\":1048576,\"max_vcpus\":1}}}", name);
+        r = vms_create(w->policy, record, &vm, new_refusal(w));
+        assert_int_equal(w->refusal.code, ERROR_NONE);
+        id = vm->object.id;
+        assert_int_equal(outcome(w, r), ERROR_NONE);
+        return id;
+}
+
+ErrorCode world_create_vgpu(World *w, const Uuid *vm, const char *model, const char *device) {
+        VgpuType *type = world_type(w, model);
+        Vgpu *v;
+
+        assert_true(type->supported_on.n > 0);
+        return outcome(w, vgpus_create(w->policy, world_vm(w, vm), ((Pgpu *) type->supported_on.items[0])->group, type, device, "", &v, new_refusal(w)));
+}
+
+Uuid world_create_vm_with(World *w, const char *name, const char *model, unsigned n_vgpus) {
+        Uuid id = world_create_vm(w, name);
+
+        for (unsigned i = 0; i < n_vgpus; i++)
+                assert_int_equal(world_create_vgpu(w, &id, model, NULL), ERROR_NONE);
+        return id;
+}
+
+ErrorCode world_start_vm_on(World *w, const Uuid *vm, const char *host, Uuid *ret_job) {
+        StartOptions options = { .on = host ? world_host(w, host) : NULL };
+        Job *j = NULL;
+        Uuid id = UUID_NULL;
+        int r;
+
+        r = vms_start(w->policy, world_vm(w, vm), &options, &j, new_refusal(w));
+        if (j)
+                id = j->object.id;
+        if (ret_job)
+                *ret_job = id;
+        return outcome(w, r);
+}
+
+ErrorCode world_start_vm(World *w, const Uuid *vm, Uuid *ret_job) {
+        return world_start_vm_on(w, vm, NULL, ret_job);
+}
+
+ErrorCode world_shutdown(World *w, const Uuid *vm, bool force, Uuid *ret_job) {
+        Job *j = NULL;
+        int r;
+
+        r = vms_shutdown(w->policy, world_vm(w, vm), force, &j, new_refusal(w));
+        if (ret_job && j)
+                *ret_job = j->object.id;
+        return outcome(w, r);
+}
+
+ErrorCode world_cancel(World *w, const Uuid *job) {
+        return outcome(w, jobs_cancel(w->policy, world_job(w, job), new_refusal(w)));
+}

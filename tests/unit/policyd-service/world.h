@@ -1,0 +1,64 @@
+#pragma once
+
+/*
+ * A world for tests: policyd's service on a database in a temporary folder, and simulated hosts
+ *
+ * world_run() lets everything happen until nothing is left to do. The short functions ask for something as a client would and
+ * return the outcome; world_restart() ends policyd and starts it again on the same disk, world_crash() on the disk as it is now.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "policyd/service/policy.h"
+#include "tests/unit/policyd-service/fake-link.h"
+
+typedef struct World {
+        sd_event *event;
+        Policy *policy;
+        PolicyOptions options;
+        char dir[64];
+        unsigned n_dirs;
+        size_t n_changed, n_job_new, n_job_removed, n_rebuilt, n_stale, n_status;
+        char last_result[32], last_status[128];
+        Refusal refusal; /* of the last request */
+        ErrorCode committed; /* what the last waiter was told; _ERROR_MAX before */
+        char committed_message[256];
+} World;
+
+World *world_new(void); /* nothing started yet */
+World *world_free(World *w);
+DEFINE_CLEANUP(World *, world_free)
+#define _cleanup_world_ _cleanup_(world_freep)
+
+void world_start(World *w);
+void world_run(World *w);
+void world_run_for(World *w, uint64_t usec); /* real time, for timers */
+void world_restart(World *w);
+void world_crash(World *w);
+int world_open(World *w); /* policy_new() alone: its result */
+
+Host *world_host(World *w, const char *name);
+VgpuType *world_type(World *w, const char *model);
+GpuGroup *world_group(World *w, const char *name);
+Vm *world_vm(World *w, const Uuid *id);
+Job *world_job(World *w, const Uuid *id);
+Vgpu *world_vgpu(World *w, const Uuid *vm, size_t index);
+
+/* Requests. Those that may be refused return the code and run the world. */
+ErrorCode world_add_host(World *w, FakeHost *h);
+Uuid world_create_vm(World *w, const char *name);
+Uuid world_create_vm_with(World *w, const char *name, const char *model, unsigned n_vgpus);
+ErrorCode world_create_vgpu(World *w, const Uuid *vm, const char *model, const char *device);
+ErrorCode world_start_vm(World *w, const Uuid *vm, Uuid *ret_job); /* decided and committed; the order is on its way */
+ErrorCode world_start_vm_on(World *w, const Uuid *vm, const char *host, Uuid *ret_job);
+ErrorCode world_shutdown(World *w, const Uuid *vm, bool force, Uuid *ret_job);
+ErrorCode world_cancel(World *w, const Uuid *job);
+
+/* The outcome in one word: "halted", "reserved", "sent", "running"; and it is checked that VM, VGPUs and PGPUs agree. */
+const char *world_vm_state(World *w, const Uuid *vm);
+const char *world_job_state(World *w, const Uuid *job); /* "done", "failed InvalidRecord" … */
