@@ -185,7 +185,7 @@ static void occupant_of_a_vanished_type_takes_its_own_kind(void **state) {
 }
 
 static void k1_takes_eight_and_no_ninth(void **state) {
-        Occupant occupants[8];
+        Occupant occupants[8] = {};
         HostView view;
 
         for (size_t i = 0; i < 8; i++)
@@ -198,7 +198,7 @@ static void k1_takes_eight_and_no_ninth(void **state) {
 }
 
 static void one_order_counts_against_itself(void **state) {
-        Occupant occupants[7];
+        Occupant occupants[7] = {};
         HostView view = host_with(occupants, 7);
         OrderGpu two[] = { k100_on(0x84, "0"), k100_on(0x84, "1") };
         OrderGpu mixed[] = { k100_on(0x84, "0"), { .kind = ORDER_GPU_NVIDIA, .device = "1", .address = ADDRESS(0x84, 0), .type_id = "12" } };
