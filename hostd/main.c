@@ -28,7 +28,7 @@ static void on_status(void *userdata) {
         daemon_status(&p->daemon, "%s", host_describe(p->host, (char[HOST_DESCRIPTION_MAX]){}));
 }
 
-static const BusHostHandlers handlers = { .ready = on_ready, .status = on_status };
+static const BusHostHandlers handlers = {.ready = on_ready, .status = on_status};
 
 /* Settings stay as they are until a restart; what SIGHUP reads again is the hardware and its type files. */
 static void on_reload(void *userdata) {
@@ -42,7 +42,8 @@ static int start(Program *p) {
 
         r = host_settings_load(p->daemon.config_path, p->daemon.extra_args, &p->settings);
         if (r >= 0)
-                r = host_open(p->daemon.event, &p->settings, p->daemon.state_dir, p->daemon.runtime_dir, &p->host);
+                r = host_open(
+                        p->daemon.event, &p->settings, p->daemon.state_dir, p->daemon.runtime_dir, &p->host);
         if (r >= 0)
                 r = bus_host_new(p->daemon.event, p->settings.bus, p->host, &handlers, p, &p->bus);
         if (r >= 0)

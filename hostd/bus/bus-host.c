@@ -1,8 +1,8 @@
 /*
  * hostd on its bus
  *
- * In the order of a start: connect, publish, begin the host, ask for the name. Then the listener turns what the host tells into
- * signals, and the departures of bus names into the end of claimers.
+ * In the order of a start: connect, publish, begin the host, ask for the name. Then the listener turns what
+ * the host tells into signals, and the departures of bus names into the end of claimers.
  */
 
 #include "common/daemon/log.h"
@@ -29,12 +29,13 @@ static void on_signal(HostSignal signal, const char *json, void *userdata) {
 
 static void on_property(HostProperty property, void *userdata) {
         static const char *const names[_HOST_PROPERTY_MAX][4] = {
-                [HOST_PROPERTY_CLAIM] = { "Epoch", "ClaimedBy", "Claimer" },
-                [HOST_PROPERTY_MEMORY_FREE] = { "MemoryFree" },
+                [HOST_PROPERTY_CLAIM] = {"Epoch", "ClaimedBy", "Claimer"},
+                [HOST_PROPERTY_MEMORY_FREE] = {"MemoryFree"},
         };
         BusHost *b = userdata;
 
-        (void) sd_bus_emit_properties_changed_strv(b->bus, HOST_PATH, HOST_IFACE_MANAGER, (char **) names[property]);
+        (void) sd_bus_emit_properties_changed_strv(
+                b->bus, HOST_PATH, HOST_IFACE_MANAGER, (char **) names[property]);
 }
 
 static void on_pgpu_added(const PciAddress *address, void *userdata) {
@@ -91,7 +92,8 @@ static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         }
         /* 1: primary owner; 4: it was ours already. */
         if (sd_bus_message_read(m, "u", &answer) < 0 || (answer != 1 && answer != 4)) {
-                log_error("Another process owns %s on this bus: one hostd for each host is enough.", HOST_BUS_NAME);
+                log_error("Another process owns %s on this bus: one hostd for each host is enough.",
+                        HOST_BUS_NAME);
                 return sd_event_exit(sd_bus_get_event(b->bus), EXIT_FAILURE);
         }
         b->handlers->ready(b->userdata);
@@ -124,22 +126,25 @@ static int publish(BusHost *b) {
 
         r = sd_bus_add_object_manager(b->bus, NULL, HOST_PATH);
         if (r >= 0)
-                r = sd_bus_add_object_vtable(b->bus, NULL, HOST_PATH, HOST_IFACE_MANAGER, bus_manager_vtable, b);
+                r = sd_bus_add_object_vtable(
+                        b->bus, NULL, HOST_PATH, HOST_IFACE_MANAGER, bus_manager_vtable, b);
         if (r >= 0)
                 r = bus_pgpu_add(b);
         if (r >= 0)
-                r = sd_bus_match_signal_async(b->bus, NULL, "org.freedesktop.DBus.Local", "/org/freedesktop/DBus/Local",
-                                              "org.freedesktop.DBus.Local", "Disconnected", on_disconnected, NULL, b);
+                r = sd_bus_match_signal_async(b->bus, NULL, "org.freedesktop.DBus.Local",
+                        "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local", "Disconnected",
+                        on_disconnected, NULL, b);
         /* Names that leave, and no others: before the first claim, so that none is missed. */
         if (r >= 0)
                 r = sd_bus_add_match_async(b->bus, NULL,
-                                           "type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
-                                           "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg2=''",
-                                           on_name_left, NULL, b);
+                        "type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
+                        "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg2=''",
+                        on_name_left, NULL, b);
         return r < 0 ? log_errno(r, "Failed to publish the host") : 0;
 }
 
-int bus_host_new(sd_event *event, const char *address, Host *host, const BusHostHandlers *handlers, void *userdata, BusHost **ret) {
+int bus_host_new(sd_event *event, const char *address, Host *host, const BusHostHandlers *handlers,
+        void *userdata, BusHost **ret) {
         _cleanup_(bus_host_freep) BusHost *b = NULL;
         int r;
 

@@ -3,8 +3,9 @@
 /*
  * hostd on its bus
  *
- * Connects, shows the host as org.xenvgpu.Host1, and asks for that name last, when everything is in place. All of it is
- * asynchronous; a bus that goes away ends the loop with a failure, since VMs live on without us and the next hostd takes them up.
+ * Connects, shows the host as org.xenvgpu.Host1, and asks for that name last, when everything is in place.
+ * All of it is asynchronous; a bus that goes away ends the loop with a failure, since VMs live on without us
+ * and the next hostd takes them up.
  */
 
 #include "hostd/service/host.h"
@@ -17,6 +18,7 @@ typedef struct BusHostHandlers {
 } BusHostHandlers;
 
 /* Begins the host. Logs why it cannot. */
-int bus_host_new(sd_event *event, const char *address, Host *host, const BusHostHandlers *handlers, void *userdata, BusHost **ret);
+int bus_host_new(sd_event *event, const char *address, Host *host, const BusHostHandlers *handlers,
+        void *userdata, BusHost **ret);
 BusHost *bus_host_free(BusHost *b);
 DEFINE_CLEANUP(BusHost *, bus_host_free)

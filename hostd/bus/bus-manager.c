@@ -1,7 +1,8 @@
 /*
  * org.xenvgpu.Host1.Manager
  *
- * Arguments in, service call, answer out. Who may call at all is a matter of the bus policy; who commands is the claim's.
+ * Arguments in, service call, answer out. Who may call at all is a matter of the bus policy; who commands is
+ * the claim's.
  */
 
 #include "hostd/bus/bus-internal.h"
@@ -83,12 +84,12 @@ static int method_rescan(sd_bus_message *m, void *userdata, sd_bus_error *error)
         return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
 }
 
-#define TEXT_PROPERTY(name, value)                                                                                                  \
-        static int property_##name(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply, \
-                                   void *userdata, sd_bus_error *error) {                                                           \
-                BusHost *b = userdata;                                                                                              \
-                                                                                                                                    \
-                return sd_bus_message_append(reply, "s", value);                                                                    \
+#define TEXT_PROPERTY(name, value)                                                                           \
+        static int property_##name(sd_bus *bus, const char *path, const char *interface,                     \
+                const char *property, sd_bus_message *reply, void *userdata, sd_bus_error *error) {          \
+                BusHost *b = userdata;                                                                       \
+                                                                                                             \
+                return sd_bus_message_append(reply, "s", value);                                             \
         }
 
 TEXT_PROPERTY(host_uuid, UUID_TEXT(host_get_uuid(b->host)))
@@ -98,12 +99,12 @@ TEXT_PROPERTY(claimer, host_get_claimer(b->host))
 TEXT_PROPERTY(hypervisor, host_get_hypervisor(b->host))
 TEXT_PROPERTY(version, ((void) b, XENVGPU_VERSION))
 
-#define NUMBER_PROPERTY(name, value)                                                                                                \
-        static int property_##name(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply, \
-                                   void *userdata, sd_bus_error *error) {                                                           \
-                BusHost *b = userdata;                                                                                              \
-                                                                                                                                    \
-                return sd_bus_message_append(reply, "t", value);                                                                    \
+#define NUMBER_PROPERTY(name, value)                                                                         \
+        static int property_##name(sd_bus *bus, const char *path, const char *interface,                     \
+                const char *property, sd_bus_message *reply, void *userdata, sd_bus_error *error) {          \
+                BusHost *b = userdata;                                                                       \
+                                                                                                             \
+                return sd_bus_message_append(reply, "t", value);                                             \
         }
 
 NUMBER_PROPERTY(epoch, host_get_epoch(b->host))
@@ -112,13 +113,17 @@ NUMBER_PROPERTY(memory_free, host_get_memory_free(b->host))
 const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD_WITH_ARGS("Claim", SD_BUS_ARGS("t", epoch, "s", pool, "s", instance),
-                                SD_BUS_RESULT("t", held, "s", inventory), method_claim, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Release", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_release, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("GetInventory", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", inventory), method_get_inventory,
-                                SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("StartVM", SD_BUS_ARGS("s", order), SD_BUS_NO_RESULT, method_start_vm, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("StopVM", SD_BUS_ARGS("s", order), SD_BUS_NO_RESULT, method_stop_vm, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Rescan", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_rescan, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_RESULT("t", held, "s", inventory), method_claim, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS(
+                "Release", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_release, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetInventory", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", inventory),
+                method_get_inventory, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("StartVM", SD_BUS_ARGS("s", order), SD_BUS_NO_RESULT, method_start_vm,
+                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("StopVM", SD_BUS_ARGS("s", order), SD_BUS_NO_RESULT, method_stop_vm,
+                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS(
+                "Rescan", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_rescan, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_SIGNAL_WITH_ARGS("InventoryChanged", SD_BUS_ARGS("s", inventory), 0),
         SD_BUS_SIGNAL_WITH_ARGS("VMEvent", SD_BUS_ARGS("s", event), 0),
         SD_BUS_SIGNAL_WITH_ARGS("VGPUEvent", SD_BUS_ARGS("s", event), 0),

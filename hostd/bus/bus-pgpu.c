@@ -1,8 +1,8 @@
 /*
  * org.xenvgpu.Host1.PGPU
  *
- * One fallback for all PGPUs: an object is found by the address in its path, so that there is nothing to keep in step with the
- * hardware. The object's userdata is the Pgpu; the BusHost is that of the vtable's slot.
+ * One fallback for all PGPUs: an object is found by the address in its path, so that there is nothing to keep
+ * in step with the hardware. The object's userdata is the Pgpu; the BusHost is that of the vtable's slot.
  */
 
 #include <stdio.h>
@@ -15,14 +15,16 @@
 #define PGPU_PATH_MAX (sizeof(HOST_PATH_PGPU) + PCI_ADDRESS_TEXT_MAX + 2)
 
 static void pgpu_path(const PciAddress *address, char ret[static PGPU_PATH_MAX]) {
-        (void) stpcpy(stpcpy(ret, HOST_PATH_PGPU "/"), pci_address_to_path_element(address, (char[PCI_ADDRESS_TEXT_MAX + 1]){}));
+        (void) stpcpy(stpcpy(ret, HOST_PATH_PGPU "/"),
+                pci_address_to_path_element(address, (char[PCI_ADDRESS_TEXT_MAX + 1]){}));
 }
 
 static BusHost *current_host(sd_bus *bus) {
         return sd_bus_slot_get_userdata(sd_bus_get_current_slot(bus));
 }
 
-static int find_pgpu(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret, sd_bus_error *error) {
+static int find_pgpu(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret,
+        sd_bus_error *error) {
         const char *element = startswith(path, HOST_PATH_PGPU "/");
         BusHost *b = userdata;
         PciAddress address;
@@ -37,13 +39,15 @@ static int find_pgpu(sd_bus *bus, const char *path, const char *interface, void 
         return 1;
 }
 
-static int enumerate_pgpus(sd_bus *bus, const char *prefix, void *userdata, char ***ret, sd_bus_error *error) {
+static int enumerate_pgpus(
+        sd_bus *bus, const char *prefix, void *userdata, char ***ret, sd_bus_error *error) {
         _cleanup_(strv_freep) char **paths = NULL;
         BusHost *b = userdata;
         const Pgpu *pgpus;
         size_t n;
 
-        /* The prefix is where the question began: the root, our node, or a PGPU, below which there is nothing. */
+        /* The prefix is where the question began: the root, our node, or a PGPU, below which there is
+         * nothing. */
         if (startswith(prefix, HOST_PATH_PGPU "/"))
                 return 0;
 
@@ -63,13 +67,15 @@ static int enumerate_pgpus(sd_bus *bus, const char *prefix, void *userdata, char
         return 0;
 }
 
-static int change_types(sd_bus_message *m, Pgpu *p, EnablementChange change, const char *const *wanted, sd_bus_error *error) {
+static int change_types(
+        sd_bus_message *m, Pgpu *p, EnablementChange change, const char *const *wanted, sd_bus_error *error) {
         BusHost *b = current_host(sd_bus_message_get_bus(m));
         _cleanup_host_refusal_ HostRefusal refusal = {};
         PciAddress address = p->address;
         int r;
 
-        r = host_change_types(b->host, strempty(sd_bus_message_get_sender(m)), &address, change, wanted, &refusal);
+        r = host_change_types(
+                b->host, strempty(sd_bus_message_get_sender(m)), &address, change, wanted, &refusal);
         r = bus_check(r, &refusal, error);
         return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
 }
@@ -82,7 +88,8 @@ static int method_set(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         if (r < 0)
                 return r;
         /* An empty array comes as NULL. */
-        return change_types(m, userdata, ENABLEMENT_SET, wanted ? (const char *const *) wanted : (const char *const[]){ NULL }, error);
+        return change_types(m, userdata, ENABLEMENT_SET,
+                wanted ? (const char *const *) wanted : (const char *const[]){NULL}, error);
 }
 
 static int change_one(sd_bus_message *m, void *userdata, EnablementChange change, sd_bus_error *error) {
@@ -109,12 +116,12 @@ static int append_id(sd_bus_message *reply, uint16_t id, bool known) {
         return sd_bus_message_append(reply, "s", text);
 }
 
-#define PGPU_GETTER(name, statement)                                                                                               \
-        static int property_##name(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply, \
-                                   void *userdata, sd_bus_error *error) {                                                           \
-                const Pgpu *p = userdata;                                                                                           \
-                                                                                                                                    \
-                statement;                                                                                                          \
+#define PGPU_GETTER(name, statement)                                                                         \
+        static int property_##name(sd_bus *bus, const char *path, const char *interface,                     \
+                const char *property, sd_bus_message *reply, void *userdata, sd_bus_error *error) {          \
+                const Pgpu *p = userdata;                                                                    \
+                                                                                                             \
+                statement;                                                                                   \
         }
 
 PGPU_GETTER(address, return sd_bus_message_append(reply, "s", PCI_TEXT(&p->address)))
@@ -129,14 +136,8 @@ PGPU_GETTER(supported, return sd_bus_message_append_strv(reply, p->supported))
 PGPU_GETTER(enabled, return sd_bus_message_append_strv(reply, p->enabled))
 PGPU_GETTER(is_display, return sd_bus_message_append(reply, "b", p->is_system_display_device))
 
-static int property_resident(
-                sd_bus *bus,
-                const char *path,
-                const char *interface,
-                const char *property,
-                sd_bus_message *reply,
-                void *userdata,
-                sd_bus_error *error) {
+static int property_resident(sd_bus *bus, const char *path, const char *interface, const char *property,
+        sd_bus_message *reply, void *userdata, sd_bus_error *error) {
 
         _cleanup_(strv_freep) char **resident = NULL;
         const Pgpu *p = userdata;
@@ -148,13 +149,17 @@ static int property_resident(
 
 static const sd_bus_vtable pgpu_vtable[] = {
         SD_BUS_VTABLE_START(0),
-        SD_BUS_METHOD_WITH_ARGS("SetEnabledTypes", SD_BUS_ARGS("as", identifiers), SD_BUS_NO_RESULT, method_set, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("AddEnabledType", SD_BUS_ARGS("s", identifier), SD_BUS_NO_RESULT, method_add, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("RemoveEnabledType", SD_BUS_ARGS("s", identifier), SD_BUS_NO_RESULT, method_remove, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("SetEnabledTypes", SD_BUS_ARGS("as", identifiers), SD_BUS_NO_RESULT,
+                method_set, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("AddEnabledType", SD_BUS_ARGS("s", identifier), SD_BUS_NO_RESULT, method_add,
+                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("RemoveEnabledType", SD_BUS_ARGS("s", identifier), SD_BUS_NO_RESULT,
+                method_remove, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("Address", "s", property_address, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("VendorID", "s", property_vendor_id, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("DeviceID", "s", property_device_id, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("SubsystemVendorID", "s", property_subsystem_vendor_id, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY(
+                "SubsystemVendorID", "s", property_subsystem_vendor_id, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("SubsystemID", "s", property_subsystem_id, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("VendorName", "s", property_vendor_name, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("DeviceName", "s", property_device_name, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
@@ -162,14 +167,16 @@ static const sd_bus_vtable pgpu_vtable[] = {
         SD_BUS_PROPERTY("SupportedTypes", "as", property_supported, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("EnabledTypes", "as", property_enabled, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("ResidentVGPUs", "as", property_resident, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("IsSystemDisplayDevice", "b", property_is_display, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY(
+                "IsSystemDisplayDevice", "b", property_is_display, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_VTABLE_END,
 };
 
 int bus_pgpu_add(BusHost *b) {
         int r;
 
-        r = sd_bus_add_fallback_vtable(b->bus, NULL, HOST_PATH_PGPU, HOST_IFACE_PGPU, pgpu_vtable, find_pgpu, b);
+        r = sd_bus_add_fallback_vtable(
+                b->bus, NULL, HOST_PATH_PGPU, HOST_IFACE_PGPU, pgpu_vtable, find_pgpu, b);
         if (r < 0)
                 return r;
         return sd_bus_add_node_enumerator(b->bus, NULL, HOST_PATH_PGPU, enumerate_pgpus, b);
@@ -193,12 +200,12 @@ void bus_pgpu_tell_removed(BusHost *b, const PciAddress *address) {
 
 void bus_pgpu_tell_changed(BusHost *b, const PciAddress *address, PgpuProperty property) {
         static const char *const names[_PGPU_PROPERTY_MAX][3] = {
-                [PGPU_PROPERTY_SUPPORTED_TYPES] = { "SupportedTypes" },
-                [PGPU_PROPERTY_ENABLED_TYPES] = { "EnabledTypes" },
-                [PGPU_PROPERTY_RESIDENT_VGPUS] = { "ResidentVGPUs" },
-                [PGPU_PROPERTY_NAMES] = { "VendorName", "DeviceName" },
-                [PGPU_PROPERTY_DRIVER] = { "Driver" },
-                [PGPU_PROPERTY_DISPLAY] = { "IsSystemDisplayDevice" },
+                [PGPU_PROPERTY_SUPPORTED_TYPES] = {"SupportedTypes"},
+                [PGPU_PROPERTY_ENABLED_TYPES] = {"EnabledTypes"},
+                [PGPU_PROPERTY_RESIDENT_VGPUS] = {"ResidentVGPUs"},
+                [PGPU_PROPERTY_NAMES] = {"VendorName", "DeviceName"},
+                [PGPU_PROPERTY_DRIVER] = {"Driver"},
+                [PGPU_PROPERTY_DISPLAY] = {"IsSystemDisplayDevice"},
         };
         char path[PGPU_PATH_MAX];
 

@@ -15,7 +15,7 @@
 #include "protocol/event.h"
 
 #define HOST_STORE_ORDERS_MAX 4096
-#define HOST_STORE_ENDED_MAX 4096
+#define HOST_STORE_ENDED_MAX 1000
 #define HOST_STORE_SEQ_BLOCK 256 /* event numbers taken from the disk at once; a crash skips the rest of a block, and never repeats a number */
 
 typedef struct HostStore HostStore;

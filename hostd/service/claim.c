@@ -36,7 +36,8 @@ static int put_claim(Host *h, HostClaim *claim, char *claimer) {
         return 0;
 }
 
-int host_claim(Host *h, const char *caller, uint64_t epoch, const char *pool, const char *instance, uint64_t *ret_held, HostRefusal *ret) {
+int host_claim(Host *h, const char *caller, uint64_t epoch, const char *pool, const char *instance,
+        uint64_t *ret_held, HostRefusal *ret) {
         HostClaim claim = {};
         char *claimer;
         int r;
@@ -45,7 +46,8 @@ int host_claim(Host *h, const char *caller, uint64_t epoch, const char *pool, co
         if (r < 0)
                 return r;
         if (ret->code != ERROR_NONE) {
-                log_event(LOG_WARNING, MSG_STALE_EPOCH, NULL, "Refused a claim from %s: %s", caller, ret->message);
+                log_event(LOG_WARNING, ret->code == ERROR_STALE_EPOCH ? MSG_STALE_EPOCH : NULL, NULL,
+                        "Refused a claim from %s: %s", caller, ret->message);
                 return 0;
         }
 
@@ -57,7 +59,8 @@ int host_claim(Host *h, const char *caller, uint64_t epoch, const char *pool, co
         r = put_claim(h, &claim, claimer);
         if (r < 0)
                 return r;
-        log_info("Claimed by %s for pool %s, epoch %llu.", caller, h->claim.pool, (unsigned long long) h->claim.epoch);
+        log_info("Claimed by %s for pool %s, epoch %llu.", caller, h->claim.pool,
+                (unsigned long long) h->claim.epoch);
 
         /* Ends that an earlier claim's inventory told, and whose reader went on to command, were read. */
         r = host_store_forget_ended(h->store, h->read_seq);
@@ -77,8 +80,9 @@ int host_release(Host *h, const char *caller, HostRefusal *ret) {
         if (!h->claim.held)
                 return 0;
         if (h->claimer && !is_claimer(h, caller))
-                return host_refusal_set(ret, ERROR_HOST_CLAIMED, "This host is claimed by %s for pool %s (epoch %llu), and only that may release it.",
-                                        h->claimer, h->claim.pool, (unsigned long long) h->claim.epoch);
+                return host_refusal_set(ret, ERROR_HOST_CLAIMED,
+                        "This host is claimed by %s for pool %s (epoch %llu), and only that may release it.",
+                        h->claimer, h->claim.pool, (unsigned long long) h->claim.epoch);
 
         r = epoch_release(&h->claim, &claim);
         if (r >= 0)
@@ -99,17 +103,19 @@ int host_check_caller(Host *h, const char *caller, HostRefusal *ret) {
         }
         if (!h->claimer)
                 return host_refusal_set(ret, ERROR_HOST_CLAIMED,
-                                        "This host is claimed for pool %s (epoch %llu) by a policyd that is away: wait until it is back and ask it, or Release the host.",
-                                        h->claim.pool, (unsigned long long) h->claim.epoch);
-        return host_refusal_set(ret, ERROR_HOST_CLAIMED, "This host is claimed for pool %s (epoch %llu) by %s: ask the policyd of that pool.",
-                                h->claim.pool, (unsigned long long) h->claim.epoch, h->claimer);
+                        "This host is claimed for pool %s (epoch %llu) by a policyd that is away: wait until "
+                        "it is back and ask it, or Release the host.",
+                        h->claim.pool, (unsigned long long) h->claim.epoch);
+        return host_refusal_set(ret, ERROR_HOST_CLAIMED,
+                "This host is claimed for pool %s (epoch %llu) by %s: ask the policyd of that pool.",
+                h->claim.pool, (unsigned long long) h->claim.epoch, h->claimer);
 }
 
 void host_caller_left(Host *h, const char *name) {
         if (!is_claimer(h, name))
                 return;
-        log_notice("The claimer %s left the bus; the claim of pool %s, epoch %llu, stays in force.", name, h->claim.pool,
-                   (unsigned long long) h->claim.epoch);
+        log_notice("The claimer %s left the bus; the claim of pool %s, epoch %llu, stays in force.", name,
+                h->claim.pool, (unsigned long long) h->claim.epoch);
         free(h->claimer);
         h->claimer = NULL;
         tell_claim(h);

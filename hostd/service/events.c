@@ -19,7 +19,7 @@ static void tell(Host *h, HostSignal signal, struct json_object *o) {
 }
 
 static int make_head(HostVm *vm, EventHead *ret) {
-        EventHead head = { .token = vm->token };
+        EventHead head = {.token = vm->token};
         int r;
 
         r = host_store_next_seq(vm->host->store, &head.seq);
@@ -94,11 +94,12 @@ static int tell_vgpu(HostVm *vm, const VmGpu *gpu) {
                 .uuid = gpu->uuid,
                 .pgpu = gpu->address,
                 .identifier = gpu->identifier,
-                .state = {
-                        .active = vm->record.vgpus_active,
-                        .plugged = vm->record.vgpus_plugged,
-                        .emulator_pid = (uint32_t) vm->record.emulator.pid,
-                },
+                .state =
+                        {
+                                .active = vm->record.vgpus_active,
+                                .plugged = vm->record.vgpus_plugged,
+                                .emulator_pid = (uint32_t) vm->record.emulator.pid,
+                        },
         };
         int r;
 
@@ -114,7 +115,7 @@ static int tell_vgpu(HostVm *vm, const VmGpu *gpu) {
 
 static int tell_pci(HostVm *vm, const VmGpu *gpu) {
         _cleanup_json_ struct json_object *o = NULL;
-        PciEvent e = { .vm = vm->uuid, .address = gpu->address, .plugged = vm->record.pcis_plugged };
+        PciEvent e = {.vm = vm->uuid, .address = gpu->address, .plugged = vm->record.pcis_plugged};
         int r;
 
         r = make_head(vm, &e.head);
@@ -133,8 +134,10 @@ void events_tell_gpus(HostVm *vm) {
         for (size_t i = 0; i < vm->n_gpus; i++) {
                 r = vm->gpus[i].passthrough ? tell_pci(vm, &vm->gpus[i]) : tell_vgpu(vm, &vm->gpus[i]);
                 if (r < 0)
-                        (void) log_errno(r, "Failed to tell of a GPU of VM %s, ignoring", UUID_TEXT(&vm->uuid));
+                        (void) log_errno(
+                                r, "Failed to tell of a GPU of VM %s, ignoring", UUID_TEXT(&vm->uuid));
                 if (vm->host->listener && host_find_pgpu(vm->host, &vm->gpus[i].address))
-                        vm->host->listener->pgpu_changed(&vm->gpus[i].address, PGPU_PROPERTY_RESIDENT_VGPUS, vm->host->listener_userdata);
+                        vm->host->listener->pgpu_changed(&vm->gpus[i].address, PGPU_PROPERTY_RESIDENT_VGPUS,
+                                vm->host->listener_userdata);
         }
 }

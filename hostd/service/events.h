@@ -3,8 +3,8 @@
 /*
  * Telling what happens to VMs
  *
- * Each event takes the next number from the store before it is told, so that no number is ever used twice, over crashes too.
- * A failure to number or to build one is logged; the inventory that follows says the same.
+ * Each event takes the next number from the store before it is told, so that no number is ever used twice,
+ * over crashes too. A failure to number or to build one is logged; the inventory that follows says the same.
  */
 
 #include "hostd/service/vm.h"

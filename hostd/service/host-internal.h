@@ -3,7 +3,8 @@
 /*
  * What the files of hostd/service share
  *
- * One Host owns everything: store, hardware, facts, the claim, and the VMs by uuid. Nothing outside the folder includes this.
+ * One Host owns everything: store, hardware, facts, the claim, and the VMs by uuid. Nothing outside the
+ * folder includes this.
  */
 
 #include "common/hashmap.h"
@@ -39,21 +40,22 @@ struct Host {
         uint64_t told_ended_seq; /* ends up to here stood in an InventoryChanged */
 };
 
-/* Lets the queue of VMs move on when the present turn of the loop is over; host_touch() also tells the inventory then, once. */
+/* Lets the queue of VMs move on when the present turn of the loop is over; host_touch() also tells the
+ * inventory then, once. */
 void host_wake(Host *h);
 void host_touch(Host *h);
 
 /* One reading of hardware and type files, without what is enabled; problems are logged. */
 int host_read_hardware(Host *h, Hardware *ret);
 
-/* VMs that are resident or being started, as the order check wants them. The texts belong to the VMs; the caller frees the array. */
+/* VMs that are resident or being started, as the order check wants them. The texts belong to the VMs; the
+ * caller frees the array. */
 int host_list_occupants(const Host *h, Occupant **ret, size_t *ret_n);
 
 /* What the order check needs of a VGPU record; the texts belong to the record. */
 OrderGpu order_gpu_from_record(const VgpuRecord *v);
 
-/* ends since after_seq, the newest ENDED_TOLD_MAX of them. *ret_told: the newest in it, or after_seq. */
-#define ENDED_TOLD_MAX 1000
+/* With the ends after after_seq. *ret_told: the newest of them, or after_seq. */
 int host_build_inventory(Host *h, uint64_t after_seq, uint64_t *ret_told, char **ret);
 
 /* Orders in the store and run folders become VMs again. */

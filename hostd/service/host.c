@@ -1,8 +1,9 @@
 /*
  * The host: what it is made of, and how changes of it are told
  *
- * Whatever changes calls host_touch(); at the end of the loop's turn the queue of VMs moves on, and the inventory is told once, however
- * much changed. So a method's reply leaves before the events of what it set going.
+ * Whatever changes calls host_touch(); at the end of the loop's turn the queue of VMs moves on, and the
+ * inventory is told once, however much changed. So a method's reply leaves before the events of what it set
+ * going.
  */
 
 #include <stdio.h>
@@ -20,19 +21,21 @@ static const char *text_or_null(const char *text) {
 int host_read_hardware(Host *h, Hardware *ret) {
         const HostSettings *s = h->settings;
         HardwareSettings settings = {
-                .pci = {
-                        .sysfs_path = text_or_null(s->sysfs_path),
-                        .listing = text_or_null(s->pci_dump),
-                        .pci_ids = text_or_null(s->pci_ids),
-                        .vga_arbiter = text_or_null(s->vga_arbiter),
-                },
-                .files = {
-                        .nvidia_conf_dir = s->nvidia_conf_dir,
-                        .nvidia_xml = s->nvidia_xml,
-                        .nvidia_driver = s->nvidia_driver_link,
-                        .gvtg_list = s->gvtg_list,
-                        .mxgpu_list = s->mxgpu_list,
-                },
+                .pci =
+                        {
+                                .sysfs_path = text_or_null(s->sysfs_path),
+                                .listing = text_or_null(s->pci_dump),
+                                .pci_ids = text_or_null(s->pci_ids),
+                                .vga_arbiter = text_or_null(s->vga_arbiter),
+                        },
+                .files =
+                        {
+                                .nvidia_conf_dir = s->nvidia_conf_dir,
+                                .nvidia_xml = s->nvidia_xml,
+                                .nvidia_driver = s->nvidia_driver_link,
+                                .gvtg_list = s->gvtg_list,
+                                .mxgpu_list = s->mxgpu_list,
+                        },
         };
         Hardware hardware = {};
         int r;
@@ -72,7 +75,8 @@ static int read_facts(Host *h) {
         if (r >= 0)
                 r = host_facts_read(h->facts_source, &h->facts);
         if (r < 0)
-                return log_errno(r, "Failed to read the facts of the simulated host in %s", h->settings->sim_dir);
+                return log_errno(
+                        r, "Failed to read the facts of the simulated host in %s", h->settings->sim_dir);
         return override_facts(h);
 }
 
@@ -110,7 +114,8 @@ static int add_turn_source(Host *h) {
         return r < 0 ? r : sd_event_source_set_enabled(h->turn_source, SD_EVENT_OFF);
 }
 
-int host_open(sd_event *event, const HostSettings *settings, const char *state_dir, const char *runtime_dir, Host **ret) {
+int host_open(sd_event *event, const HostSettings *settings, const char *state_dir, const char *runtime_dir,
+        Host **ret) {
         _cleanup_(host_closep) Host *h = NULL;
         int r;
 
@@ -192,7 +197,8 @@ static HostVm *next_in_queue(Host *h, unsigned *ret_building) {
 
         for (size_t i = 0; (vm = hashmap_next(h->vms, &i));) {
                 building += vm_is_building(vm);
-                if (vm->phase == VM_PHASE_QUEUED && !vm->stop_wanted && (!next || vm->accepted < next->accepted))
+                if (vm->phase == VM_PHASE_QUEUED && !vm->stop_wanted &&
+                        (!next || vm->accepted < next->accepted))
                         next = vm;
         }
         *ret_building = building;
@@ -271,9 +277,10 @@ const char *host_describe(const Host *h, char buf[static HOST_DESCRIPTION_MAX]) 
         if (starting > 0)
                 (void) snprintf(others, sizeof(others), ", %u starting", starting);
         if (h->claim.held)
-                (void) snprintf(claim, sizeof(claim), "claimed by epoch %llu%s", (unsigned long long) h->claim.epoch,
-                                h->claimer ? "" : " (its policyd is away)");
-        (void) snprintf(buf, HOST_DESCRIPTION_MAX, "%zu PGPUs, %u VMs running%s, %s", h->hardware.n_pgpus, running, others, claim);
+                (void) snprintf(claim, sizeof(claim), "claimed by epoch %llu%s",
+                        (unsigned long long) h->claim.epoch, h->claimer ? "" : " (its policyd is away)");
+        (void) snprintf(buf, HOST_DESCRIPTION_MAX, "%zu PGPUs, %u VMs running%s, %s", h->hardware.n_pgpus,
+                running, others, claim);
         return buf;
 }
 
@@ -337,7 +344,8 @@ static int resident_name(const HostVm *vm, const VmGpu *gpu, char **ret) {
                 *ret = strdup(UUID_TEXT(&gpu->uuid));
                 return *ret ? 0 : -ENOMEM;
         }
-        r = asprintf(ret, "%s/%s", UUID_TEXT(&vm->uuid), gpu->passthrough ? PCI_TEXT(&gpu->address) : gpu->device);
+        r = asprintf(
+                ret, "%s/%s", UUID_TEXT(&vm->uuid), gpu->passthrough ? PCI_TEXT(&gpu->address) : gpu->device);
         return r < 0 ? -ENOMEM : 0;
 }
 

@@ -3,9 +3,10 @@
 /*
  * The host: hardware, types, claim, and the VMs that run on it
  *
- * What the bus shows and commands, without D-Bus. The nouns around it have headers of their own: claim.h (who commands),
- * orders.h (starting and stopping VMs), types.h (which types a PGPU may run). Calls return 0 or a negative errno; where a HostRefusal is
- * given, 0 with a code other than ERROR_NONE means refused: a sentence for the caller, and nothing was changed.
+ * What the bus shows and commands, without D-Bus. The nouns around it have headers of their own: claim.h (who
+ * commands), orders.h (starting and stopping VMs), types.h (which types a PGPU may run). Calls return 0 or a
+ * negative errno; where a HostRefusal is given, 0 with a code other than ERROR_NONE means refused: a sentence
+ * for the caller, and nothing was changed.
  *
  * The listener hears of changes as they are made durable, in order. Texts are valid during the call.
  */
@@ -56,8 +57,10 @@ typedef struct HostListener {
         void (*status)(void *userdata);
 } HostListener;
 
-/* Opens the store, reads the hardware and the facts. Logs why it cannot. The settings must outlive the host. */
-int host_open(sd_event *event, const HostSettings *settings, const char *state_dir, const char *runtime_dir, Host **ret);
+/* Opens the store, reads the hardware and the facts. Logs why it cannot. The settings must outlive the host.
+ */
+int host_open(sd_event *event, const HostSettings *settings, const char *state_dir, const char *runtime_dir,
+        Host **ret);
 /* Lets go of the VMs, which run on. */
 Host *host_close(Host *h);
 DEFINE_CLEANUP(Host *, host_close)
@@ -84,7 +87,8 @@ uint64_t host_get_memory_free(const Host *h);
 /* Sorted by address. */
 const Pgpu *host_get_pgpus(const Host *h, size_t *ret_n);
 const Pgpu *host_find_pgpu(const Host *h, const PciAddress *address);
-/* Texts of the uuids; a VGPU that came without one shows as "<vm uuid>/<device>", a passthrough as "<vm uuid>/<address>". */
+/* Texts of the uuids; a VGPU that came without one shows as "<vm uuid>/<device>", a passthrough as "<vm
+ * uuid>/<address>". */
 int host_get_resident_vgpus(const Host *h, const PciAddress *pgpu, char ***ret);
 
 /* protocol/inventory.h, as JSON text. */

@@ -24,11 +24,12 @@ static void fill_vm_gpus(const HostVm *vm, InventoryVm *ret) {
                                 .uuid = gpu->uuid,
                                 .pgpu = gpu->address,
                                 .identifier = gpu->identifier,
-                                .state = {
-                                        .active = vm->record.vgpus_active,
-                                        .plugged = vm->record.vgpus_plugged,
-                                        .emulator_pid = (uint32_t) vm->record.emulator.pid,
-                                },
+                                .state =
+                                        {
+                                                .active = vm->record.vgpus_active,
+                                                .plugged = vm->record.vgpus_plugged,
+                                                .emulator_pid = (uint32_t) vm->record.emulator.pid,
+                                        },
                         };
         }
 }
@@ -96,12 +97,12 @@ static int fill_hardware(const Host *h, Inventory *ret) {
         return 0;
 }
 
-/* Ends come by seq: a ring keeps the newest. The events' texts live in the visitor's call only, hence the copies. */
-typedef struct EndedRing {
+/* Ends, by seq. Their texts live in the visitor's call only, hence the copies. */
+typedef struct EndedList {
         uint64_t after_seq;
-        VmEvent *events;
-        size_t n; /* ever put in */
-} EndedRing;
+        VmEvent *events; /* HOST_STORE_ENDED_MAX */
+        size_t n;
+} EndedList;
 
 static int copy_optional(const char *text, char **ret) {
         *ret = text ? strdup(text) : NULL;
@@ -131,38 +132,27 @@ static int copy_event(const VmEvent *e, VmEvent *ret) {
 }
 
 static int visit_ended(const VmEvent *ended, void *userdata) {
-        EndedRing *ring = userdata;
-        VmEvent copy, *slot;
+        EndedList *list = userdata;
         int r;
 
-        if (ended->head.seq <= ring->after_seq)
+        if (ended->head.seq <= list->after_seq || list->n == HOST_STORE_ENDED_MAX)
                 return 0;
-        r = copy_event(ended, &copy);
-        if (r < 0)
-                return r;
-        slot = &ring->events[ring->n++ % ENDED_TOLD_MAX];
-        vm_event_done(slot);
-        *slot = copy;
-        return 0;
-}
-
-static int compare_events(const void *a, const void *b) {
-        const VmEvent *x = a, *y = b;
-
-        return (x->head.seq > y->head.seq) - (x->head.seq < y->head.seq);
+        r = copy_event(ended, &list->events[list->n]);
+        if (r >= 0)
+                list->n++;
+        return r;
 }
 
 static int fill_ended(Host *h, uint64_t after_seq, Inventory *ret) {
-        EndedRing ring = { .after_seq = after_seq };
+        EndedList list = {.after_seq = after_seq};
         int r;
 
-        ring.events = calloc(ENDED_TOLD_MAX, sizeof(*ring.events));
-        if (!ring.events)
+        list.events = calloc(HOST_STORE_ENDED_MAX, sizeof(*list.events));
+        if (!list.events)
                 return -ENOMEM;
-        r = host_store_each_ended(h->store, visit_ended, &ring);
-        ret->ended = ring.events;
-        ret->n_ended = MIN_OF(ring.n, (size_t) ENDED_TOLD_MAX);
-        qsort(ret->ended, ret->n_ended, sizeof(*ret->ended), compare_events);
+        r = host_store_each_ended(h->store, visit_ended, &list);
+        ret->ended = list.events;
+        ret->n_ended = list.n;
         return r;
 }
 

@@ -1,8 +1,9 @@
 /*
  * Orders: starting and stopping VMs
  *
- * Each order is read, checked against the claim, looked up (a repeat is acknowledged), checked against the hardware and what runs on it,
- * stored, and only then acted upon. The memory of a claimer's order is bounded by its size, their number by HOST_VMS_MAX.
+ * Each order is read, checked against the claim, looked up (a repeat is acknowledged), checked against the
+ * hardware and what runs on it, stored, and only then acted upon. The memory of a claimer's order is bounded
+ * by its size, their number by HOST_VMS_MAX.
  */
 
 #include "common/daemon/log.h"
@@ -13,7 +14,8 @@
 #include "hostd/service/vm-program.h"
 
 /* The caller, the size and the JSON of any order. *ret is NULL when refused. */
-static int read_order(Host *h, const char *caller, const char *text, struct json_object **ret, HostRefusal *refusal) {
+static int read_order(
+        Host *h, const char *caller, const char *text, struct json_object **ret, HostRefusal *refusal) {
         size_t size = strlen(text);
         JsonReader reader = {};
         int r;
@@ -23,22 +25,27 @@ static int read_order(Host *h, const char *caller, const char *text, struct json
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
         if (size > ORDER_SIZE_MAX)
-                return host_refusal_set(refusal, ERROR_INVALID_RECORD, "The order has %zu bytes; at most %u are read.", size, ORDER_SIZE_MAX);
+                return host_refusal_set(refusal, ERROR_INVALID_RECORD,
+                        "The order has %zu bytes; at most %u are read.", size, ORDER_SIZE_MAX);
 
         r = json_parse(&reader, text, size, ret);
         if (r == -EINVAL)
-                return host_refusal_set(refusal, ERROR_INVALID_RECORD, "The order is not JSON: %s.", reader.error);
+                return host_refusal_set(
+                        refusal, ERROR_INVALID_RECORD, "The order is not JSON: %s.", reader.error);
         return r;
 }
 
 static int refuse_record(HostRefusal *refusal, const JsonReader *reader) {
-        return host_refusal_set(refusal, ERROR_INVALID_RECORD, "The order cannot be read: %s.", reader->error);
+        return host_refusal_set(
+                refusal, ERROR_INVALID_RECORD, "The order cannot be read: %s.", reader->error);
 }
 
 static int refuse_storage(HostRefusal *refusal, const HostVm *vm, int error) {
-        log_vm(LOG_ERR, MSG_STORAGE_FAILED, vm, "Failed to store an order for VM %s: %s", UUID_TEXT(&vm->uuid), strerror(-error));
-        return host_refusal_set(refusal, ERROR_STORAGE_FAILED, "The order for VM %s could not be stored (%s); nothing was begun.",
-                                UUID_TEXT(&vm->uuid), strerror(-error));
+        log_vm(LOG_ERR, MSG_STORAGE_FAILED, vm, "Failed to store an order for VM %s: %s",
+                UUID_TEXT(&vm->uuid), strerror(-error));
+        return host_refusal_set(refusal, ERROR_STORAGE_FAILED,
+                "The order for VM %s could not be stored (%s); nothing was begun.", UUID_TEXT(&vm->uuid),
+                strerror(-error));
 }
 
 static int check_epoch(Host *h, uint64_t epoch, HostRefusal *refusal) {
@@ -88,7 +95,7 @@ static int tell_ended(const VmEvent *e, void *userdata) {
 }
 
 static bool has_ended(Host *h, const Uuid *vm, const Uuid *token) {
-        EndedSearch search = { .vm = vm, .token = token };
+        EndedSearch search = {.vm = vm, .token = token};
 
         return host_store_each_ended(h->store, visit_ended, &search) >= 0 && search.is_found;
 }
@@ -111,16 +118,19 @@ static int answer_repeat(Host *h, const StartOrder *order, HostRefusal *refusal)
         if (vm && uuid_equal(&vm->uuid, &order->vm.uuid))
                 return 1;
         if (vm)
-                return host_refusal_set(refusal, ERROR_INVALID_RECORD, "Token %s is that of another VM's order (VM %s): each order needs a token of its own.",
-                                        UUID_TEXT(&order->token), UUID_TEXT(&vm->uuid));
+                return host_refusal_set(refusal, ERROR_INVALID_RECORD,
+                        "Token %s is that of another VM's order (VM %s): each order needs a token of its "
+                        "own.",
+                        UUID_TEXT(&order->token), UUID_TEXT(&vm->uuid));
 
         vm = hashmap_get(h->vms, &order->vm.uuid);
         if (vm)
-                return host_refusal_set(refusal, ERROR_VM_BAD_POWER_STATE, "VM %s (%s) is %s here already, under token %s.",
-                                        UUID_TEXT(&vm->uuid), vm->name_label, vm_state_to_string(vm->record.state), UUID_TEXT(&vm->token));
+                return host_refusal_set(refusal, ERROR_VM_BAD_POWER_STATE,
+                        "VM %s (%s) is %s here already, under token %s.", UUID_TEXT(&vm->uuid),
+                        vm->name_label, vm_state_to_string(vm->record.state), UUID_TEXT(&vm->token));
 
         if (has_ended(h, NULL, &order->token)) {
-                EndedTeller teller = { .host = h, .token = &order->token };
+                EndedTeller teller = {.host = h, .token = &order->token};
 
                 r = host_store_next_seq(h->store, &teller.seq);
                 if (r >= 0)
@@ -135,12 +145,16 @@ static int answer_repeat(Host *h, const StartOrder *order, HostRefusal *refusal)
 static int check_owner(const StartOrder *order, HostRefusal *refusal) {
         for (size_t i = 0; i < order->n_vgpus; i++)
                 if (!uuid_equal(&order->vgpus[i].vm, &order->vm.uuid))
-                        return host_refusal_set(refusal, ERROR_INVALID_RECORD, "The order cannot be read: vgpus[%zu].id names VM %s, but the order is for VM %s.",
-                                                i, UUID_TEXT(&order->vgpus[i].vm), UUID_TEXT(&order->vm.uuid));
+                        return host_refusal_set(refusal, ERROR_INVALID_RECORD,
+                                "The order cannot be read: vgpus[%zu].id names VM %s, but the order is for "
+                                "VM %s.",
+                                i, UUID_TEXT(&order->vgpus[i].vm), UUID_TEXT(&order->vm.uuid));
         for (size_t i = 0; i < order->n_pcis; i++)
                 if (!uuid_equal(&order->pcis[i].vm, &order->vm.uuid))
-                        return host_refusal_set(refusal, ERROR_INVALID_RECORD, "The order cannot be read: pcis[%zu].id names VM %s, but the order is for VM %s.",
-                                                i, UUID_TEXT(&order->pcis[i].vm), UUID_TEXT(&order->vm.uuid));
+                        return host_refusal_set(refusal, ERROR_INVALID_RECORD,
+                                "The order cannot be read: pcis[%zu].id names VM %s, but the order is for VM "
+                                "%s.",
+                                i, UUID_TEXT(&order->pcis[i].vm), UUID_TEXT(&order->vm.uuid));
         return 0;
 }
 
@@ -165,7 +179,8 @@ OrderGpu order_gpu_from_record(const VgpuRecord *v) {
         };
 }
 
-static int check_against_host(Host *h, const OrderRequest *request, const HostType **ret_types, HostRefusal *refusal) {
+static int check_against_host(
+        Host *h, const OrderRequest *request, const HostType **ret_types, HostRefusal *refusal) {
         _cleanup_free_ Occupant *occupants = NULL;
         HostView view = {
                 .pgpus = h->hardware.pgpus,
@@ -207,7 +222,8 @@ static int check_order(Host *h, const StartOrder *order, const HostType **ret_ty
         for (size_t i = 0; i < order->n_vgpus; i++)
                 gpus[i] = order_gpu_from_record(&order->vgpus[i]);
         for (size_t i = 0; i < order->n_pcis; i++)
-                gpus[order->n_vgpus + i] = (OrderGpu){ .kind = ORDER_GPU_PCI, .address = order->pcis[i].address };
+                gpus[order->n_vgpus + i] =
+                        (OrderGpu){.kind = ORDER_GPU_PCI, .address = order->pcis[i].address};
 
         request = (OrderRequest){
                 .vm = order->vm.uuid,
@@ -224,7 +240,8 @@ static int check_order(Host *h, const StartOrder *order, const HostType **ret_ty
 
 /* Start. */
 
-static int accept_order(Host *h, const StartOrder *order, const HostType *const *types, struct json_object *text, HostRefusal *refusal) {
+static int accept_order(Host *h, const StartOrder *order, const HostType *const *types,
+        struct json_object *text, HostRefusal *refusal) {
         _cleanup_(vm_freep) HostVm *vm = NULL;
         int r;
 
@@ -242,7 +259,8 @@ static int accept_order(Host *h, const StartOrder *order, const HostType *const 
                 return r;
         }
 
-        log_vm(LOG_INFO, NULL, vm, "Took the order to start VM %s (%s), token %s.", UUID_TEXT(&vm->uuid), vm->name_label, UUID_TEXT(&vm->token));
+        log_vm(LOG_INFO, NULL, vm, "Took the order to start VM %s (%s), token %s.", UUID_TEXT(&vm->uuid),
+                vm->name_label, UUID_TEXT(&vm->token));
         take_ptr(vm);
         host_touch(h);
         return 0;
@@ -259,7 +277,8 @@ static int take_start(Host *h, const StartOrder *order, struct json_object *text
         if (r != 0 || refusal->code != ERROR_NONE)
                 return MIN_OF(r, 0);
         if (hashmap_size(h->vms) >= HOST_VMS_MAX)
-                return host_refusal_set(refusal, ERROR_LIMIT_REACHED, "This host holds %d VMs, the most that it takes.", HOST_VMS_MAX);
+                return host_refusal_set(refusal, ERROR_LIMIT_REACHED,
+                        "This host holds %d VMs, the most that it takes.", HOST_VMS_MAX);
 
         r = check_owner(order, refusal);
         if (r >= 0 && refusal->code == ERROR_NONE)
@@ -267,7 +286,8 @@ static int take_start(Host *h, const StartOrder *order, struct json_object *text
         if (r < 0)
                 return r;
         if (refusal->code != ERROR_NONE) {
-                log_event(LOG_WARNING, MSG_VM_REFUSED, NULL, "Refused to start VM %s: %s", UUID_TEXT(&order->vm.uuid), refusal->message);
+                log_event(LOG_WARNING, MSG_VM_REFUSED, NULL, "Refused to start VM %s: %s",
+                        UUID_TEXT(&order->vm.uuid), refusal->message);
                 return 0;
         }
         return accept_order(h, order, types, text, refusal);
@@ -315,8 +335,8 @@ static int take_stop(HostVm *vm, const StopOrder *order, HostRefusal *refusal) {
                 return refuse_storage(refusal, vm, r);
         }
 
-        log_vm(LOG_INFO, NULL, vm, "Took the order to stop VM %s (%s)%s, token %s.", UUID_TEXT(&vm->uuid), vm->name_label,
-               order->force ? " by force" : "", UUID_TEXT(&order->token));
+        log_vm(LOG_INFO, NULL, vm, "Took the order to stop VM %s (%s)%s, token %s.", UUID_TEXT(&vm->uuid),
+                vm->name_label, order->force ? " by force" : "", UUID_TEXT(&order->token));
         vm_pass_stop(vm);
         return 0;
 }
@@ -341,7 +361,9 @@ int host_stop_vm(Host *h, const char *caller, const char *text, HostRefusal *ret
 
         vm = hashmap_get(h->vms, &order.uuid);
         if (!vm)
-                return host_refusal_set(ret, ERROR_NO_SUCH_OBJECT, "No VM %s runs on this host%s.", UUID_TEXT(&order.uuid),
-                                        has_ended(h, &order.uuid, NULL) ? " any more: it has ended, as the inventory tells" : "");
+                return host_refusal_set(ret, ERROR_NO_SUCH_OBJECT, "No VM %s runs on this host%s.",
+                        UUID_TEXT(&order.uuid),
+                        has_ended(h, &order.uuid, NULL) ? " any more: it has ended, as the inventory tells"
+                                                        : "");
         return take_stop(vm, &order, ret);
 }

@@ -3,8 +3,8 @@
 /*
  * Orders: starting and stopping VMs
  *
- * When a call returns 0 without a refusal the order is stored and will be carried out, over restarts of hostd; the rest is
- * events. A token that is known already is acknowledged and not carried out again.
+ * When a call returns 0 without a refusal the order is stored and will be carried out, over restarts of
+ * hostd; the rest is events. A token that is known already is acknowledged and not carried out again.
  */
 
 #include "hostd/service/host.h"

@@ -1,9 +1,10 @@
 /*
  * Taking up VMs after a restart
  *
- * The store says which orders were accepted and have not ended; the run folders say how far each is. A VM of an earlier boot is over:
- * nothing survives a reboot of the host. A run folder that the store does not know (its end was stored just before hostd died, or the
- * state folder was lost) is removed when its VM is over, and else taken over as an order.
+ * The store says which orders were accepted and have not ended; the run folders say how far each is. A VM of
+ * an earlier boot is over: nothing survives a reboot of the host. A run folder that the store does not know
+ * (its end was stored just before hostd died, or the state folder was lost) is removed when its VM is over,
+ * and else taken over as an order.
  */
 
 #include <dirent.h>
@@ -100,7 +101,8 @@ static int take_over_order(Host *h, const StartOrder *order) {
         if (r < 0)
                 return r;
 
-        log_vm(LOG_WARNING, NULL, vm, "Took over VM %s (%s), which runs here and was not in the store.", UUID_TEXT(&vm->uuid), vm->name_label);
+        log_vm(LOG_WARNING, NULL, vm, "Took over VM %s (%s), which runs here and was not in the store.",
+                UUID_TEXT(&vm->uuid), vm->name_label);
         vm_adopt(take_ptr(vm));
         return 0;
 }
@@ -154,7 +156,7 @@ static int take_over_folders(Host *h) {
 }
 
 int host_recover(Host *h) {
-        VmList list = { .host = h };
+        VmList list = {.host = h};
         int r;
 
         r = host_store_each_order(h->store, visit_order, &list);

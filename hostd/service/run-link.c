@@ -56,7 +56,8 @@ static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *
         return 0;
 }
 
-int run_link_open(sd_event *event, const char *folder, const RunLinkHandlers *handlers, void *userdata, RunLink **ret) {
+int run_link_open(
+        sd_event *event, const char *folder, const RunLinkHandlers *handlers, void *userdata, RunLink **ret) {
         _cleanup_(run_link_closep) RunLink *link = NULL;
         int r;
 

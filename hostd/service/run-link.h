@@ -3,8 +3,9 @@
 /*
  * The line to a VM's program
  *
- * One connection to the socket in the VM's run folder (hostd/run/run-record.h). The program sends its run record on
- * connecting and after each change; we send stop commands. A line that does not parse, or never ends, closes the link.
+ * One connection to the socket in the VM's run folder (hostd/run/run-record.h). The program sends its run
+ * record on connecting and after each change; we send stop commands. A line that does not parse, or never
+ * ends, closes the link.
  */
 
 #include <systemd/sd-event.h>
@@ -21,7 +22,8 @@ typedef struct RunLinkHandlers {
 } RunLinkHandlers;
 
 /* -ENOENT, -ECONNREFUSED: nobody listens (yet). */
-int run_link_open(sd_event *event, const char *folder, const RunLinkHandlers *handlers, void *userdata, RunLink **ret);
+int run_link_open(
+        sd_event *event, const char *folder, const RunLinkHandlers *handlers, void *userdata, RunLink **ret);
 RunLink *run_link_close(RunLink *link);
 DEFINE_CLEANUP(RunLink *, run_link_close)
 

@@ -1,8 +1,8 @@
 /*
  * The settings of hostd
  *
- * One table for the reader, the help and the manual. What two settings mean together is checked once, at start, so that a
- * mistake is a sentence then and not a VM that fails later.
+ * One table for the reader, the help and the manual. What two settings mean together is checked once, at
+ * start, so that a mistake is a sentence then and not a VM that fails later.
  */
 
 #include <stddef.h>
@@ -11,9 +11,12 @@
 #include "hostd/service/settings.h"
 #include "protocol/names.h"
 
-#define TEXT(member, fallback, help) { #member, SETTING_STRING, offsetof(HostSettings, member), fallback, help }
-#define NUMBER(member, fallback, help) { #member, SETTING_U64, offsetof(HostSettings, member), fallback, help }
-#define SECONDS(member, fallback, help) { #member, SETTING_SECONDS, offsetof(HostSettings, member), fallback, help }
+#define TEXT(member, fallback, help)                                                                         \
+        { #member, SETTING_STRING, offsetof(HostSettings, member), fallback, help }
+#define NUMBER(member, fallback, help)                                                                       \
+        { #member, SETTING_U64, offsetof(HostSettings, member), fallback, help }
+#define SECONDS(member, fallback, help)                                                                      \
+        { #member, SETTING_SECONDS, offsetof(HostSettings, member), fallback, help }
 
 const Setting host_setting_table[] = {
         TEXT(bus, SYSTEM_BUS_ADDRESS, "D-Bus address of the bus to serve on"),
@@ -21,10 +24,12 @@ const Setting host_setting_table[] = {
         TEXT(sysfs_path, "/sys/bus/pci", "sysfs folder of the PCI bus, or a recorded one"),
         TEXT(pci_dump, "", "a listing by lspci -D -xxx to read instead of sysfs"),
         TEXT(pci_ids, "", "the pci.ids file; empty: libpci's own"),
-        TEXT(vga_arbiter, "/dev/vga_arbiter", "names the system's display device; empty: boot_vga of sysfs does"),
+        TEXT(vga_arbiter, "/dev/vga_arbiter",
+                "names the system's display device; empty: boot_vga of sysfs does"),
         TEXT(nvidia_conf_dir, "/usr/share/nvidia/vgx", "folder of NVIDIA's .conf type files"),
         TEXT(nvidia_xml, "/usr/share/nvidia/vgpu/vgpuConfig.xml", "NVIDIA's XML type file"),
-        TEXT(nvidia_driver_link, "/usr/lib64/libnvidia-vgpu.so", "link that ends in the version of NVIDIA's host driver"),
+        TEXT(nvidia_driver_link, "/usr/lib64/libnvidia-vgpu.so",
+                "link that ends in the version of NVIDIA's host driver"),
         TEXT(gvtg_list, "/etc/gvt-g-whitelist", "list of Intel GVT-g types"),
         TEXT(mxgpu_list, "/etc/mxgpu-whitelist", "list of AMD MxGPU types"),
 
@@ -35,12 +40,14 @@ const Setting host_setting_table[] = {
 
         TEXT(units, "systemd", "how the programs of VMs are started: systemd, or process"),
         TEXT(domain_program, "/usr/libexec/xenvgpu/xenvgpu-domain", "the program that holds one VM"),
-        TEXT(dm_program, "/usr/libexec/xenvgpu/xenvgpu-dm", "the program that starts the emulator and becomes qemu"),
+        TEXT(dm_program, "/usr/libexec/xenvgpu/xenvgpu-dm",
+                "the program that starts the emulator and becomes qemu"),
         TEXT(emulator, "vgpu", "the display emulator; without a slash it is looked up"),
         TEXT(emulator_arguments, "today", "which arguments the emulator takes: today, or 6.x"),
         SECONDS(emulator_timeout, "50", "how long the emulator may take to come up, before qemu"),
         SECONDS(running_timeout, "3600", "how long the emulator may take to say running, after qemu"),
-        TEXT(on_emulator_death, "report", "when an emulator dies under a running VM: report, or crash the VM"),
+        TEXT(on_emulator_death, "report",
+                "when an emulator dies under a running VM: report, or crash the VM"),
         TEXT(qemu, "qemu-system-i386", "the device model; without a slash it is looked up"),
         TEXT(qemu_vgpu_args, "-vgpu", "display arguments for qemu with an NVIDIA vGPU, blank-separated"),
 
@@ -66,11 +73,13 @@ static int check_choice(const Choice *c) {
 /* What stands in the documents but not in this build is said at start, not found out by a VM. */
 static int check_build(const HostSettings *s) {
         if (streq(s->hypervisor, "libxl")) {
-                log_error("Setting hypervisor is 'libxl', which this build does not hold: set hypervisor=simulated and sim_dir.");
+                log_error("Setting hypervisor is 'libxl', which this build does not hold: set "
+                          "hypervisor=simulated and sim_dir.");
                 return -EOPNOTSUPP;
         }
         if (!host_settings_units(s)) {
-                log_error("Setting units is '%s', which this build does not hold: set units=process.", s->units);
+                log_error("Setting units is '%s', which this build does not hold: set units=process.",
+                        s->units);
                 return -EOPNOTSUPP;
         }
         return 0;
@@ -85,10 +94,10 @@ static int check_program(const char *name, const char *path) {
 
 static int check(const HostSettings *s) {
         const Choice choices[] = {
-                { "hypervisor", s->hypervisor, { "libxl", "simulated" } },
-                { "units", s->units, { "systemd", "process" } },
-                { "emulator_arguments", s->emulator_arguments, { "today", "6.x" } },
-                { "on_emulator_death", s->on_emulator_death, { "report", "crash" } },
+                {"hypervisor", s->hypervisor, {"libxl", "simulated"}},
+                {"units", s->units, {"systemd", "process"}},
+                {"emulator_arguments", s->emulator_arguments, {"today", "6.x"}},
+                {"on_emulator_death", s->on_emulator_death, {"report", "crash"}},
         };
         int r;
 
@@ -101,7 +110,8 @@ static int check(const HostSettings *s) {
         if (r < 0)
                 return r;
         if (isempty(s->sim_dir)) {
-                log_error("Setting hypervisor is 'simulated', which needs sim_dir: name the folder of the simulated host.");
+                log_error("Setting hypervisor is 'simulated', which needs sim_dir: name the folder of the "
+                          "simulated host.");
                 return -EINVAL;
         }
         if (s->concurrent_starts == 0) {

@@ -3,8 +3,9 @@
 /*
  * The settings of hostd
  *
- * Section [hostd] of the settings file, and --set KEY=VALUE. The defaults are those of a real host; the lab and the tests
- * point the paths at recorded hardware and choose the simulated hypervisor. Texts are never NULL.
+ * Section [hostd] of the settings file, and --set KEY=VALUE. The defaults are those of a real host; the lab
+ * and the tests point the paths at recorded hardware and choose the simulated hypervisor. Texts are never
+ * NULL.
  */
 
 #include "common/daemon/settings.h"
@@ -26,8 +27,8 @@ typedef struct HostSettings {
 } HostSettings;
 
 /*
- * Defaults, then the file, then the arguments, then whether they make sense together. Logs the offender; -EINVAL, or
- * -EOPNOTSUPP for what this build does not hold.
+ * Defaults, then the file, then the arguments, then whether they make sense together. Logs the offender;
+ * -EINVAL, or -EOPNOTSUPP for what this build does not hold.
  */
 int host_settings_load(const char *path, const char *const *args, HostSettings *ret);
 void host_settings_done(HostSettings *s);

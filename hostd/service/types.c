@@ -1,8 +1,8 @@
 /*
  * Which types a PGPU may run, and the hardware that says which it could
  *
- * The store keeps what an administrator disabled; what is enabled is worked out from it each time the hardware is read or a
- * change is stored, and kept in the PGPU.
+ * The store keeps what an administrator disabled; what is enabled is worked out from it each time the
+ * hardware is read or a change is stored, and kept in the PGPU.
  */
 
 #include "common/strbuf.h"
@@ -33,7 +33,8 @@ static int fill_enabled(Host *h, Pgpu *p) {
 }
 
 static bool same_card(const Pgpu *a, const Pgpu *b) {
-        return a->vendor_id == b->vendor_id && a->device_id == b->device_id && a->subsystem_vendor_id == b->subsystem_vendor_id &&
+        return a->vendor_id == b->vendor_id && a->device_id == b->device_id &&
+               a->subsystem_vendor_id == b->subsystem_vendor_id &&
                a->subsystem_device_id == b->subsystem_device_id;
 }
 
@@ -66,12 +67,14 @@ static void tell_hardware_changes(Host *h, const Hardware *before) {
 
                 if (now && same_card(old, now))
                         continue;
-                log_event(LOG_WARNING, MSG_PGPU_VANISHED, NULL, "PGPU %s (%s) is no longer there.", PCI_TEXT(&old->address), old->device_name);
+                log_event(LOG_WARNING, MSG_PGPU_VANISHED, NULL, "PGPU %s (%s) is no longer there.",
+                        PCI_TEXT(&old->address), old->device_name);
                 if (h->listener)
                         h->listener->pgpu_removed(&old->address, h->listener_userdata);
         }
         for (size_t i = 0; i < h->hardware.n_pgpus; i++) {
-                const Pgpu *now = &h->hardware.pgpus[i], *old = pgpu_find(before->pgpus, before->n_pgpus, &now->address);
+                const Pgpu *now = &h->hardware.pgpus[i],
+                           *old = pgpu_find(before->pgpus, before->n_pgpus, &now->address);
 
                 if (old && same_card(old, now)) {
                         tell_pgpu_changes(h, old, now);
@@ -157,7 +160,8 @@ static int put_enablement(Host *h, Pgpu *p, const Enablement *e) {
                 return r;
         r = host_store_put_enablement(h->store, p, e);
         if (r < 0) {
-                log_event(LOG_ERR, MSG_STORAGE_FAILED, NULL, "Failed to store what is enabled on PGPU %s: %s", PCI_TEXT(&p->address), strerror(-r));
+                log_event(LOG_ERR, MSG_STORAGE_FAILED, NULL, "Failed to store what is enabled on PGPU %s: %s",
+                        PCI_TEXT(&p->address), strerror(-r));
                 strv_free(enabled);
                 return r;
         }
@@ -173,13 +177,8 @@ static int put_enablement(Host *h, Pgpu *p, const Enablement *e) {
         return 0;
 }
 
-int host_change_types(
-                Host *h,
-                const char *caller,
-                const PciAddress *pgpu,
-                EnablementChange change,
-                const char *const *wanted,
-                HostRefusal *ret) {
+int host_change_types(Host *h, const char *caller, const PciAddress *pgpu, EnablementChange change,
+        const char *const *wanted, HostRefusal *ret) {
 
         _cleanup_(enablement_done) Enablement stored = {}, changed = {};
         _cleanup_free_ const char **busy = NULL;
@@ -191,13 +190,15 @@ int host_change_types(
                 return r;
         p = (Pgpu *) host_find_pgpu(h, pgpu);
         if (!p)
-                return host_refusal_set(ret, ERROR_NO_SUCH_OBJECT, "There is no PGPU at %s any more.", PCI_TEXT(pgpu));
+                return host_refusal_set(
+                        ret, ERROR_NO_SUCH_OBJECT, "There is no PGPU at %s any more.", PCI_TEXT(pgpu));
 
         r = host_store_get_enablement(h->store, p, &stored);
         if (r >= 0)
                 r = list_busy(h, pgpu, &busy);
         if (r >= 0)
-                r = enablement_change(&stored, p, h->hardware.types, h->hardware.n_types, change, wanted, busy, &changed, ret);
+                r = enablement_change(&stored, p, h->hardware.types, h->hardware.n_types, change, wanted,
+                        busy, &changed, ret);
         if (r < 0)
                 return r;
         if (ret->code == ERROR_PGPU_IN_USE_BY_VM)

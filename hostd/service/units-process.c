@@ -1,9 +1,9 @@
 /*
  * Units as plain processes
  *
- * Two forks: the first child only forks and leaves, so that init adopts the second, which executes the program. A pipe that closes
- * on exec carries two things back: the second child's pid, written before it executes, and the errno if that fails.
- * End of file after the pid means that the program runs.
+ * Two forks: the first child only forks and leaves, so that init adopts the second, which executes the
+ * program. A pipe that closes on exec carries two things back: the second child's pid, written before it
+ * executes, and the errno if that fails. End of file after the pid means that the program runs.
  */
 
 #include <fcntl.h>
@@ -24,7 +24,8 @@ struct UnitStart {
 };
 
 /* What systemd tells hostd about itself must not reach a program that is not hostd. */
-static const char *const private_environment[] = { "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_FDS", "LISTEN_PID" };
+static const char *const private_environment[] = {
+        "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_FDS", "LISTEN_PID"};
 
 static void reset_process(void) {
         sigset_t none;
@@ -107,7 +108,7 @@ static int on_pipe(sd_event_source *source, int fd, uint32_t revents, void *user
                 r = process_id_of(s->pid, &process);
         /* Started and gone already: the caller finds a process that is dead. */
         if (r == -ESRCH) {
-                process = (ProcessId){ .pid = s->pid };
+                process = (ProcessId){.pid = s->pid};
                 r = 0;
         }
 
@@ -116,7 +117,8 @@ static int on_pipe(sd_event_source *source, int fd, uint32_t revents, void *user
         return 0;
 }
 
-static int process_start(sd_event *event, const char *const *argv, UnitStarted done, void *userdata, UnitStart **ret) {
+static int process_start(
+        sd_event *event, const char *const *argv, UnitStarted done, void *userdata, UnitStart **ret) {
         _cleanup_(unit_start_freep) UnitStart *s = NULL;
         _cleanup_close_ int write_end = -1;
         int fds[2], r;

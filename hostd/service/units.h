@@ -3,13 +3,13 @@
 /*
  * Units: how the program of a VM is started so that it outlives us
  *
- * Each VM's xenvgpu-domain runs beside hostd, never below it: a restart, an upgrade or a crash of hostd must not
- * touch a guest. What does that is a matter of the machine, hence a seam with one function. `process` starts
- * plain processes: a session of their own, handed over to init by a double fork, no descriptor of ours open
- * but stderr, so that what they say stands in hostd's own log.
+ * Each VM's xenvgpu-domain runs beside hostd, never below it: a restart, an upgrade or a crash of hostd must
+ * not touch a guest. What does that is a matter of the machine, hence a seam with one function. `process`
+ * starts plain processes: a session of their own, handed over to init by a double fork, no descriptor of ours
+ * open but stderr, so that what they say stands in hostd's own log.
  *
- * A start is asynchronous: done() is called once, from the event loop, with 0 and the process, or with a negative errno
- * when the program could not be executed. Whether it then lives is for the caller to watch.
+ * A start is asynchronous: done() is called once, from the event loop, with 0 and the process, or with a
+ * negative errno when the program could not be executed. Whether it then lives is for the caller to watch.
  */
 
 #include <systemd/sd-event.h>
@@ -22,7 +22,8 @@ typedef void (*UnitStarted)(int result, const ProcessId *process, void *userdata
 typedef struct UnitsOps {
         const char *name; /* of the setting `units` */
         /* argv ends with NULL and is not kept. -ENOMEM, -EMFILE, … when it cannot even be tried. */
-        int (*start)(sd_event *event, const char *const *argv, UnitStarted done, void *userdata, UnitStart **ret);
+        int (*start)(
+                sd_event *event, const char *const *argv, UnitStarted done, void *userdata, UnitStart **ret);
         /* Forgets the start: done() is not called any more; the program itself goes on. */
         UnitStart *(*forget)(UnitStart *start);
 } UnitsOps;

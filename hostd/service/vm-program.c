@@ -1,9 +1,10 @@
 /*
  * Following a VM's program
  *
- * In the order in which things happen: the program is executed, listens, tells its record, takes a stop, says "halted". When it dies
- * before that, the record in the run folder is the last word: another instance is started to adopt the domain, a few times; then what is left
- * of the domain is killed and the VM reported as failed. A VM is reported as over only when nothing of it runs.
+ * In the order in which things happen: the program is executed, listens, tells its record, takes a stop, says
+ * "halted". When it dies before that, the record in the run folder is the last word: another instance is
+ * started to adopt the domain, a few times. How a VM ends, and what is done with one that cannot be brought
+ * back, stands in vm-end.c.
  */
 
 #include <signal.h>
@@ -24,8 +25,6 @@
 #define RESTART_DELAY_FIRST (100 * MS)
 #define RESTART_DELAY_MAX (5 * SECOND)
 #define RESTART_WINDOW (60 * SECOND)
-#define CLEAN_DELAY (20 * MS)
-#define STORE_DELAY SECOND
 
 static void connect_to_program(HostVm *vm);
 static void program_is_gone(HostVm *vm);
@@ -36,18 +35,6 @@ static uint64_t now_of(HostVm *vm) {
 
         (void) sd_event_now(vm->host->event, CLOCK_MONOTONIC, &t);
         return t;
-}
-
-/* One timer for each VM: what is waited for next. Without memory for a timer the VM would hang, hence the exit. */
-static void arm(HostVm *vm, uint64_t delay, sd_event_time_handler_t handler) {
-        int r;
-
-        vm->timer = sd_event_source_disable_unref(vm->timer);
-        r = sd_event_add_time_relative(vm->host->event, &vm->timer, CLOCK_MONOTONIC, delay, MS, handler, vm);
-        if (r >= 0)
-                return;
-        (void) log_errno(r, "Failed to wait for VM %s", UUID_TEXT(&vm->uuid));
-        (void) sd_event_exit(vm->host->event, r);
 }
 
 static uint64_t next_delay(HostVm *vm, uint64_t first, uint64_t most) {
@@ -87,6 +74,12 @@ static int launch(HostVm *vm) {
         _cleanup_(strv_freep) char **argv = NULL;
         int r;
 
+        /* What an earlier VM of this uuid left, if it could not be removed then. */
+        if (!vm->begun) {
+                r = remove_tree(vm->folder);
+                if (r < 0)
+                        return r;
+        }
         if (mkdir(vm->folder, 0700) < 0 && errno != EEXIST)
                 return -errno;
         r = run_order_write(vm->folder, vm->order);
@@ -95,7 +88,8 @@ static int launch(HostVm *vm) {
         r = build_argv(vm, &argv);
         if (r < 0)
                 return r;
-        return vm->host->units->start(vm->host->event, (const char *const *) argv, on_executed, vm, &vm->start);
+        return vm->host->units->start(
+                vm->host->event, (const char *const *) argv, on_executed, vm, &vm->start);
 }
 
 static void start_program(HostVm *vm) {
@@ -127,23 +121,19 @@ static int on_program_end(sd_event_source *source, int fd, uint32_t revents, voi
         return 0;
 }
 
-static void unwatch_program(HostVm *vm) {
-        vm->program_source = sd_event_source_disable_unref(vm->program_source);
-        vm->program_fd = safe_close(vm->program_fd);
-}
-
 /* -ESRCH: it is gone already. */
 static int watch_program(HostVm *vm, const ProcessId *process) {
         int r;
 
-        unwatch_program(vm);
+        vm_unwatch_program(vm);
         vm->program = *process;
         vm->program_fd = process_open(process);
         if (vm->program_fd < 0)
                 return vm->program_fd;
-        r = sd_event_add_io(vm->host->event, &vm->program_source, vm->program_fd, EPOLLIN, on_program_end, vm);
+        r = sd_event_add_io(
+                vm->host->event, &vm->program_source, vm->program_fd, EPOLLIN, on_program_end, vm);
         if (r < 0)
-                unwatch_program(vm);
+                vm_unwatch_program(vm);
         return r;
 }
 
@@ -162,14 +152,16 @@ static void on_executed(int result, const ProcessId *process, void *userdata) {
 
         vm->start = NULL;
         if (result < 0) {
-                log_error("Failed to execute %s for VM %s: %s", vm->host->settings->domain_program, UUID_TEXT(&vm->uuid), strerror(-result));
+                log_error("Failed to execute %s for VM %s: %s", vm->host->settings->domain_program,
+                        UUID_TEXT(&vm->uuid), strerror(-result));
                 start_again(vm, strerror(-result));
                 return;
         }
         follow(vm, process);
 }
 
-/* 3. It listens. A starting program tells nobody when it does, so it is asked again and again, for a while. */
+/* 3. It listens. A starting program tells nobody when it does, so it is asked again and again, for a while.
+ */
 
 static int on_connect_retry(sd_event_source *source, uint64_t usec, void *userdata) {
         connect_to_program(userdata);
@@ -178,7 +170,7 @@ static int on_connect_retry(sd_event_source *source, uint64_t usec, void *userda
 
 static void on_record(RunRecord *record, void *userdata);
 static void on_lost(int result, void *userdata);
-static const RunLinkHandlers link_handlers = { .record = on_record, .lost = on_lost };
+static const RunLinkHandlers link_handlers = {.record = on_record, .lost = on_lost};
 
 static void connect_to_program(HostVm *vm) {
         int r;
@@ -195,24 +187,29 @@ static void connect_to_program(HostVm *vm) {
         if (vm->delay == 0)
                 vm->waiting_since = now_of(vm);
         if (now_of(vm) > vm->waiting_since + LISTEN_WITHIN) {
-                log_warning("The program of VM %s runs and does not listen; ending it.", UUID_TEXT(&vm->uuid));
+                log_warning(
+                        "The program of VM %s runs and does not listen; ending it.", UUID_TEXT(&vm->uuid));
                 (void) process_signal(&vm->program, SIGKILL);
                 return; /* on_program_end() goes on */
         }
-        arm(vm, next_delay(vm, CONNECT_DELAY_FIRST, CONNECT_DELAY_MAX), on_connect_retry);
+        vm_arm(vm, next_delay(vm, CONNECT_DELAY_FIRST, CONNECT_DELAY_MAX), on_connect_retry);
 }
 
 /* 4. It tells its record, on connecting and after each change. */
 
+static bool is_ours(const HostVm *vm, const RunRecord *record) {
+        return uuid_equal(&record->uuid, &vm->uuid) && uuid_equal(&record->token, &vm->token);
+}
+
 static bool same_vm(const RunRecord *a, const RunRecord *b) {
-        return a->state == b->state && a->progress == b->progress && a->domid == b->domid && streq_ptr(a->stage, b->stage) &&
-               streq_ptr(a->reason, b->reason) && streq_ptr(a->error_name, b->error_name) &&
-               streq_ptr(a->error_message, b->error_message);
+        return a->state == b->state && a->progress == b->progress && a->domid == b->domid &&
+               streq_ptr(a->stage, b->stage) && streq_ptr(a->reason, b->reason) &&
+               streq_ptr(a->error_name, b->error_name) && streq_ptr(a->error_message, b->error_message);
 }
 
 static bool same_gpus(const RunRecord *a, const RunRecord *b) {
-        return a->vgpus_active == b->vgpus_active && a->vgpus_plugged == b->vgpus_plugged && a->pcis_plugged == b->pcis_plugged &&
-               a->emulator.pid == b->emulator.pid;
+        return a->vgpus_active == b->vgpus_active && a->vgpus_plugged == b->vgpus_plugged &&
+               a->pcis_plugged == b->pcis_plugged && a->emulator.pid == b->emulator.pid;
 }
 
 /* XenServer does not watch the emulator; a guest whose display died silently is what we don't want. */
@@ -220,25 +217,24 @@ static void warn_of_dead_emulator(const HostVm *vm, const RunRecord *before) {
         bool up = vm->record.state == VM_STATE_RUNNING || vm->record.state == VM_STATE_PAUSED;
 
         if (up && before->emulator.pid > 0 && vm->record.emulator.pid == 0)
-                log_vm(LOG_WARNING, MSG_EMULATOR_DIED, vm, "The display emulator of VM %s (%s), pid %d, died while the VM runs.",
-                       UUID_TEXT(&vm->uuid), vm->name_label, (int) before->emulator.pid);
+                log_vm(LOG_WARNING, MSG_EMULATOR_DIED, vm,
+                        "The display emulator of VM %s (%s), pid %d, died while the VM runs.",
+                        UUID_TEXT(&vm->uuid), vm->name_label, (int) before->emulator.pid);
 }
 
 static void log_running(const HostVm *vm, const RunRecord *before) {
         if (vm->record.state == VM_STATE_RUNNING && before->state == VM_STATE_STARTING)
-                log_vm(LOG_INFO, MSG_VM_STARTED, vm, "VM %s (%s) runs as domain %u.", UUID_TEXT(&vm->uuid), vm->name_label,
-                       vm->record.domid);
+                log_vm(LOG_INFO, MSG_VM_STARTED, vm, "VM %s (%s) runs as domain %u.", UUID_TEXT(&vm->uuid),
+                        vm->name_label, vm->record.domid);
 }
-
-static void end_by_record(HostVm *vm);
 
 /* Takes the record's texts. vm may be gone afterwards. */
 static void take_record(HostVm *vm, RunRecord *record) {
         _cleanup_(run_record_done) RunRecord before = {};
 
-        if (!uuid_equal(&record->uuid, &vm->uuid) || !uuid_equal(&record->token, &vm->token)) {
-                log_warning("The run folder of VM %s speaks of VM %s under token %s, ignoring.", UUID_TEXT(&vm->uuid),
-                            UUID_TEXT(&record->uuid), UUID_TEXT(&record->token));
+        if (!is_ours(vm, record)) {
+                log_warning("The run folder of VM %s speaks of VM %s under token %s, ignoring.",
+                        UUID_TEXT(&vm->uuid), UUID_TEXT(&record->uuid), UUID_TEXT(&record->token));
                 return;
         }
 
@@ -247,7 +243,7 @@ static void take_record(HostVm *vm, RunRecord *record) {
         *record = (RunRecord){};
 
         if (vm->record.state == VM_STATE_HALTED) {
-                end_by_record(vm);
+                vm_end_by_record(vm);
                 return;
         }
 
@@ -257,7 +253,8 @@ static void take_record(HostVm *vm, RunRecord *record) {
                 events_tell_vm(vm);
         if (!same_gpus(&before, &vm->record) || (!vm->told && vm->record.vgpus_active))
                 events_tell_gpus(vm);
-        if (before.state != vm->record.state || before.domid != vm->record.domid || !same_gpus(&before, &vm->record))
+        if (before.state != vm->record.state || before.domid != vm->record.domid ||
+                !same_gpus(&before, &vm->record))
                 host_touch(vm->host);
         vm->told = true;
 }
@@ -272,13 +269,14 @@ static void on_lost(int result, void *userdata) {
         vm->link = run_link_close(vm->link);
         /* A program that ends with a line of ours unread is cut off, which is no nonsense. */
         if (result < 0 && result != -ECONNRESET)
-                log_warning("The program of VM %s is not understood (%s), connecting again.", UUID_TEXT(&vm->uuid), strerror(-result));
+                log_warning("The program of VM %s is not understood (%s), connecting again.",
+                        UUID_TEXT(&vm->uuid), strerror(-result));
         if (vm->program_fd < 0)
                 return;
         vm_set_phase(vm, VM_PHASE_WAITING);
         vm->delay = 0;
         vm->waiting_since = now_of(vm);
-        arm(vm, next_delay(vm, CONNECT_DELAY_FIRST, CONNECT_DELAY_MAX), on_connect_retry);
+        vm_arm(vm, next_delay(vm, CONNECT_DELAY_FIRST, CONNECT_DELAY_MAX), on_connect_retry);
 }
 
 /* 5. It is told to stop. */
@@ -294,7 +292,7 @@ void vm_pass_stop(HostVm *vm) {
         int r;
 
         if (vm->phase == VM_PHASE_QUEUED) {
-                arm(vm, 0, on_stopped_in_queue);
+                vm_arm(vm, 0, on_stopped_in_queue);
                 return;
         }
         if (!vm->link)
@@ -303,7 +301,8 @@ void vm_pass_stop(HostVm *vm) {
         r = run_link_send_stop(vm->link, &vm->stop_token, vm->stop_force);
         if (r >= 0)
                 return;
-        log_warning("The program of VM %s does not take the stop order (%s), connecting again.", UUID_TEXT(&vm->uuid), strerror(-r));
+        log_warning("The program of VM %s does not take the stop order (%s), connecting again.",
+                UUID_TEXT(&vm->uuid), strerror(-r));
         on_lost(0, vm);
 }
 
@@ -313,11 +312,13 @@ static void program_is_gone(HostVm *vm) {
         _cleanup_(run_record_done) RunRecord record = {};
         int r;
 
-        unwatch_program(vm);
+        vm_unwatch_program(vm);
         vm->link = run_link_close(vm->link);
         vm->timer = sd_event_source_disable_unref(vm->timer);
 
         r = run_record_read(vm->folder, &record);
+        if (r >= 0 && !is_ours(vm, &record))
+                r = -ENOENT;
         if (r >= 0 && record.state == VM_STATE_HALTED) {
                 take_record(vm, &record);
                 return;
@@ -328,12 +329,10 @@ static void program_is_gone(HostVm *vm) {
                 return;
         }
 
-        log_vm(LOG_WARNING, NULL, vm, "The program of VM %s (%s), pid %d, died before the VM was over.", UUID_TEXT(&vm->uuid),
-               vm->name_label, (int) vm->program.pid);
+        log_vm(LOG_WARNING, NULL, vm, "The program of VM %s (%s), pid %d, died before the VM was over.",
+                UUID_TEXT(&vm->uuid), vm->name_label, (int) vm->program.pid);
         start_again(vm, "it died each time");
 }
-
-static void give_up(HostVm *vm, const char *why);
 
 static void start_again(HostVm *vm, const char *why) {
         uint64_t now = now_of(vm);
@@ -344,136 +343,14 @@ static void start_again(HostVm *vm, const char *why) {
                 vm->delay = 0;
         }
         if (vm->n_tries++ >= vm->host->settings->program_restarts) {
-                give_up(vm, why);
+                vm_give_up(vm, why);
                 return;
         }
 
         vm_set_phase(vm, VM_PHASE_DEAD);
-        vm->restart_delay = vm->n_tries == 1 ? RESTART_DELAY_FIRST : MIN_OF(2 * vm->restart_delay, RESTART_DELAY_MAX);
-        arm(vm, vm->restart_delay, on_launch_retry);
-}
-
-/* 7. Or it cannot be brought back: what is left of the domain must go before the VM may be called over. */
-
-static size_t list_processes(HostVm *vm, ProcessId ret[static 6]) {
-        _cleanup_(run_record_done) RunRecord record = {};
-        _cleanup_(dm_record_done) DmRecord dm = {};
-        ProcessId all[6] = { vm->program };
-        size_t n = 0;
-
-        if (run_record_read(vm->folder, &record) >= 0) {
-                all[1] = record.program;
-                all[2] = record.qemu;
-                all[3] = record.emulator;
-        }
-        if (dm_record_read(vm->folder, &dm) >= 0) {
-                all[4] = dm.qemu;
-                all[5] = dm.emulator;
-        }
-        for (size_t i = 0; i < ARRAY_SIZE(all); i++)
-                if (all[i].pid > 0 && process_is_alive(&all[i]))
-                        ret[n++] = all[i];
-        return n;
-}
-
-static int on_cleaning(sd_event_source *source, uint64_t usec, void *userdata) {
-        HostVm *vm = userdata;
-        ProcessId left[6];
-        size_t n;
-
-        n = list_processes(vm, left);
-        for (size_t i = 0; i < n; i++)
-                (void) process_signal(&left[i], SIGKILL);
-        if (n > 0)
-                arm(vm, CLEAN_DELAY, on_cleaning);
-        else
-                end_by_record(vm);
-        return 0;
-}
-
-static void give_up(HostVm *vm, const char *why) {
-        char *message = NULL;
-
-        log_vm(LOG_ERR, NULL, vm, "The program of VM %s (%s) was started %u times in a minute: %s. Ending what is left of the VM.",
-               UUID_TEXT(&vm->uuid), vm->name_label, vm->n_tries, why);
-
-        if (asprintf(&message, "The program that holds the VM could not be kept running: %s. The log of xenvgpu-hostd says more.", why) >= 0) {
-                free(vm->record.error_message);
-                vm->record.error_message = message;
-        }
-        free(vm->record.error_name);
-        vm->record.error_name = strdup(error_code_name(ERROR_DOMAIN_FAILED));
-        free(vm->record.reason);
-        vm->record.reason = strdup("failed");
-
-        vm_set_phase(vm, VM_PHASE_CLEANING);
-        arm(vm, 0, on_cleaning);
-}
-
-/* 8. The VM is over: its end is stored, then told, then everything of it goes. */
-
-static int on_store_retry(sd_event_source *source, uint64_t usec, void *userdata) {
-        end_by_record(userdata);
-        return 0;
-}
-
-static void log_end(const HostVm *vm, const VmEvent *e) {
-        log_vm(e->error_message ? LOG_WARNING : LOG_INFO, e->error_message ? MSG_VM_FAILED : MSG_VM_HALTED, vm,
-               "VM %s (%s) is over: %s%s%s", UUID_TEXT(&vm->uuid), vm->name_label, e->reason, e->error_message ? ": " : "",
-               strempty(e->error_message));
-}
-
-static void forget(HostVm *vm) {
-        Host *h = vm->host;
-        int r;
-
-        r = remove_tree(vm->folder);
-        if (r < 0)
-                (void) log_errno(r, "Failed to remove %s, ignoring", vm->folder);
-        (void) hashmap_remove(h->vms, &vm->uuid);
-        vm_free(vm);
-        host_touch(h);
-}
-
-static void end_by_record(HostVm *vm) {
-        _cleanup_(vm_event_done) VmEvent e = {};
-        bool had_gpus = vm->record.vgpus_active || vm->record.vgpus_plugged || vm->record.pcis_plugged;
-        int r;
-
-        vm->record.state = VM_STATE_HALTED;
-        vm->record.vgpus_active = vm->record.vgpus_plugged = vm->record.pcis_plugged = false;
-        vm->record.emulator = vm->record.qemu = (ProcessId){};
-        if (had_gpus || vm->told)
-                events_tell_gpus(vm);
-
-        r = events_make_vm(vm, &e);
-        if (r >= 0)
-                r = host_store_end_order(vm->host->store, &vm->uuid, &e);
-        if (r < 0) {
-                (void) log_errno(r, "Failed to store the end of VM %s, trying again", UUID_TEXT(&vm->uuid));
-                vm->told = false;
-                vm_set_phase(vm, VM_PHASE_ENDING);
-                unwatch_program(vm);
-                vm->link = run_link_close(vm->link);
-                arm(vm, STORE_DELAY, on_store_retry);
-                return;
-        }
-
-        log_end(vm, &e);
-        events_tell(vm->host, &e);
-        forget(vm);
-}
-
-void vm_end(HostVm *vm, const char *reason, ErrorCode error, const char *message) {
-        free(vm->record.reason);
-        vm->record.reason = strdup(reason);
-        if (error != ERROR_NONE) {
-                free(vm->record.error_name);
-                free(vm->record.error_message);
-                vm->record.error_name = strdup(error_code_name(error));
-                vm->record.error_message = strdup(message);
-        }
-        end_by_record(vm);
+        vm->restart_delay =
+                vm->n_tries == 1 ? RESTART_DELAY_FIRST : MIN_OF(2 * vm->restart_delay, RESTART_DELAY_MAX);
+        vm_arm(vm, vm->restart_delay, on_launch_retry);
 }
 
 /* Again from an earlier hostd: the run folder says how far it was. */

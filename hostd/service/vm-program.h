@@ -9,11 +9,20 @@
 /* Starts the program for a VM that is queued. A failure becomes the VM's end. */
 void vm_begin(HostVm *vm);
 
-/* Takes up a VM whose program was started by an earlier hostd: connects to it, or starts another one that adopts. */
+/* Takes up a VM whose program was started by an earlier hostd: connects to it, or starts another one that
+ * adopts. */
 void vm_adopt(HostVm *vm);
 
 /* Passes on vm->stop_*: at once when connected, else as soon as it is. */
 void vm_pass_stop(HostVm *vm);
 
-/* The VM is over: stores its end, tells it, forgets the VM. vm is gone afterwards. */
+/*
+ * The VM is over: its end is stored, then told, then the VM is forgotten; vm is gone afterwards, unless
+ * storing failed, in which case it is tried again. The reason and the error are those of the record, or those
+ * given.
+ */
+void vm_end_by_record(HostVm *vm);
 void vm_end(HostVm *vm, const char *reason, ErrorCode error, const char *message);
+
+/* Its program cannot be kept running: kills what is left of the domain, then ends the VM as failed. */
+void vm_give_up(HostVm *vm, const char *why);

@@ -1,8 +1,8 @@
 /*
  * A VM on this host: its making, and its record in the store
  *
- * The stored order is the start order as it came; beside it stand what was decided when it was accepted (types and sizes, which may
- * leave the type files while the VM runs) and the stop order, once there is one.
+ * The stored order is the start order as it came; beside it stand what was decided when it was accepted
+ * (types and sizes, which may leave the type files while the VM runs) and the stop order, once there is one.
  */
 
 #include <stdio.h>
@@ -33,9 +33,27 @@ void vm_set_phase(HostVm *vm, VmPhase phase) {
         if (vm->phase == phase)
                 return;
 
-        log_vm(LOG_DEBUG, NULL, vm, "VM %s: %s, was %s", UUID_TEXT(&vm->uuid), vm_phase_to_string(phase), vm_phase_to_string(vm->phase));
+        log_vm(LOG_DEBUG, NULL, vm, "VM %s: %s, was %s", UUID_TEXT(&vm->uuid), vm_phase_to_string(phase),
+                vm_phase_to_string(vm->phase));
         vm->phase = phase;
         host_wake(vm->host);
+}
+
+void vm_arm(HostVm *vm, uint64_t delay, sd_event_time_handler_t handler) {
+        int r;
+
+        vm->timer = sd_event_source_disable_unref(vm->timer);
+        r = sd_event_add_time_relative(
+                vm->host->event, &vm->timer, CLOCK_MONOTONIC, delay, /* accuracy= */ 1000, handler, vm);
+        if (r >= 0)
+                return;
+        (void) log_errno(r, "Failed to wait for VM %s", UUID_TEXT(&vm->uuid));
+        (void) sd_event_exit(vm->host->event, r);
+}
+
+void vm_unwatch_program(HostVm *vm) {
+        vm->program_source = sd_event_source_disable_unref(vm->program_source);
+        vm->program_fd = safe_close(vm->program_fd);
 }
 
 bool vm_is_building(const HostVm *vm) {
@@ -73,7 +91,7 @@ static int take_gpus(HostVm *vm, const StartOrder *order) {
                 gpu->uuid = order->vgpus[i].nvidia.uuid;
         }
         for (size_t i = 0; i < order->n_pcis; i++)
-                vm->gpus[vm->n_gpus++] = (VmGpu){ .passthrough = true, .address = order->pcis[i].address };
+                vm->gpus[vm->n_gpus++] = (VmGpu){.passthrough = true, .address = order->pcis[i].address};
         return 0;
 }
 
@@ -133,7 +151,8 @@ static int make(Host *h, const StartOrder *order, struct json_object *text, Host
         return 0;
 }
 
-int vm_new(Host *h, const StartOrder *order, const HostType *const *types, struct json_object *text, HostVm **ret) {
+int vm_new(Host *h, const StartOrder *order, const HostType *const *types, struct json_object *text,
+        HostVm **ret) {
         _cleanup_(vm_freep) HostVm *vm = NULL;
         int r;
 
@@ -287,9 +306,11 @@ int vm_restore(Host *h, const StoredOrder *stored, HostVm **ret) {
                 start_order_done(&order);
         }
         if (r >= 0)
-                r = stored->detail ? parse_detail(&reader, stored->detail, vm) : json_fail(&reader, "detail", "is missing");
+                r = stored->detail ? parse_detail(&reader, stored->detail, vm)
+                                   : json_fail(&reader, "detail", "is missing");
         if (r == -EINVAL) {
-                log_error("The stored order of VM %s does not decode: %s", UUID_TEXT(&stored->vm), reader.error);
+                log_error("The stored order of VM %s does not decode: %s", UUID_TEXT(&stored->vm),
+                        reader.error);
                 return -EBADMSG;
         }
         if (r < 0)
@@ -306,9 +327,8 @@ HostVm *vm_free(HostVm *vm) {
         if (vm->start)
                 vm->start = vm->host->units->forget(vm->start);
         run_link_close(vm->link);
-        sd_event_source_disable_unref(vm->program_source);
+        vm_unwatch_program(vm);
         sd_event_source_disable_unref(vm->timer);
-        safe_close(vm->program_fd);
         run_record_done(&vm->record);
         json_object_put(vm->order);
         for (size_t i = 0; i < vm->n_gpus; i++) {

@@ -3,8 +3,9 @@
 /*
  * A VM on this host, from its order to its end
  *
- * Made when its start order is stored, or found in the store; freed when its end is stored. Two things are told apart: the phase is how
- * far we are with its program, xenvgpu-domain; the record is what that program says about the VM. docs/states.md draws both.
+ * Made when its start order is stored, or found in the store; freed when its end is stored. Two things are
+ * told apart: the phase is how far we are with its program, xenvgpu-domain; the record is what that program
+ * says about the VM. docs/states.md draws both.
  */
 
 #include "common/daemon/log.h"
@@ -32,11 +33,11 @@ const char *vm_phase_to_string(VmPhase phase);
 /* A VGPU of the order, or a PCI function passed through. */
 typedef struct VmGpu {
         bool passthrough;
-        char *device;        /* "0"; NULL for a PCI function */
-        Uuid uuid;           /* null when the order names none */
-        PciAddress address;  /* PGPU, or the function */
-        char *identifier;    /* of its type; NULL for a companion function, which takes no place on a PGPU */
-        uint32_t size;       /* of its type when it started */
+        char *device;       /* "0"; NULL for a PCI function */
+        Uuid uuid;          /* null when the order names none */
+        PciAddress address; /* PGPU, or the function */
+        char *identifier;   /* of its type; NULL for a companion function, which takes no place on a PGPU */
+        uint32_t size;      /* of its type when it started */
 } VmGpu;
 
 typedef struct HostVm {
@@ -68,12 +69,13 @@ typedef struct HostVm {
         sd_event_source *timer;          /* the next try to connect, to start again, to see the dead */
         uint64_t delay, waiting_since;   /* of the tries to connect: µs, and CLOCK_MONOTONIC µs */
         uint64_t restart_delay;
-        unsigned n_tries;                /* starts again since tries_since */
+        unsigned n_tries; /* starts again since tries_since */
         uint64_t tries_since;
 } HostVm;
 
 /* types: n_gpus entries of order_check(), VGPUs then PCI functions. */
-int vm_new(Host *h, const StartOrder *order, const HostType *const *types, struct json_object *text, HostVm **ret);
+int vm_new(Host *h, const StartOrder *order, const HostType *const *types, struct json_object *text,
+        HostVm **ret);
 /* From the store. -EBADMSG when it does not decode. */
 int vm_restore(Host *h, const StoredOrder *stored, HostVm **ret);
 HostVm *vm_free(HostVm *vm); /* lets its program run on */
@@ -87,10 +89,16 @@ bool vm_is_building(const HostVm *vm);
 bool vm_awaits_domain(const HostVm *vm);
 bool vm_gpu_is_on(const VmGpu *gpu, const PciAddress *pgpu);
 
+/* One timer for each VM: what is waited for next (µs from now). Without memory for it the VM would hang, so
+ * that ends hostd. */
+void vm_arm(HostVm *vm, uint64_t delay, sd_event_time_handler_t handler);
+void vm_unwatch_program(HostVm *vm);
+
 /* Log calls about a VM carry it as a field. */
 #define VM_LOG_FIELD_MAX (sizeof(FIELD_VM) + UUID_TEXT_MAX)
 const char *vm_log_field(const HostVm *vm, char buf[static VM_LOG_FIELD_MAX]);
-#define log_vm(level, id, vm, ...) log_full(level, id, FIELDS(vm_log_field(vm, (char[VM_LOG_FIELD_MAX]){})), __VA_ARGS__)
+#define log_vm(level, id, vm, ...)                                                                           \
+        log_full(level, id, FIELDS(vm_log_field(vm, (char[VM_LOG_FIELD_MAX]){})), __VA_ARGS__)
 
 /* The only way to another phase. */
 void vm_set_phase(HostVm *vm, VmPhase phase);

@@ -1,8 +1,8 @@
 /*
  * A policyd for tests: one bus connection, told what to do line by line
  *
- *   xenvgpu-host-client ADDRESS SIGNALS    each line of stdin is a command, each answer one line: "ok …" or "error NAME: sentence"
- *       claim EPOCH POOL INSTANCE | release | start ORDER | stop ORDER | rescan | inventory
+ *   xenvgpu-host-client ADDRESS SIGNALS    each line of stdin is a command, each answer one line: "ok …" or
+ * "error NAME: sentence" claim EPOCH POOL INSTANCE | release | start ORDER | stop ORDER | rescan | inventory
  *       add ELEMENT TYPE | remove ELEMENT TYPE         ELEMENT as in /org/xenvgpu/Host1/pgpu/ELEMENT
  *   Signals of the host are appended to the file SIGNALS as "MEMBER json" while it waits for commands.
  */
@@ -45,7 +45,8 @@ static void call_text(Client *c, const char *member, const char *argument) {
         const char *text = NULL;
         int r;
 
-        r = sd_bus_call_method(c->bus, HOST_BUS_NAME, HOST_PATH, HOST_IFACE_MANAGER, member, &error, &reply, argument ? "s" : NULL, argument);
+        r = sd_bus_call_method(c->bus, HOST_BUS_NAME, HOST_PATH, HOST_IFACE_MANAGER, member, &error, &reply,
+                argument ? "s" : NULL, argument);
         if (r >= 0 && sd_bus_message_has_signature(reply, "s"))
                 (void) sd_bus_message_read(reply, "s", &text);
         answer(r, &error, text);
@@ -61,7 +62,8 @@ static void call_claim(Client *c, const char *arguments) {
         int r;
 
         (void) sscanf(arguments, "%llu %8191s %255s", &epoch, pool, instance);
-        r = sd_bus_call_method(c->bus, HOST_BUS_NAME, HOST_PATH, HOST_IFACE_MANAGER, "Claim", &error, &reply, "tss", (uint64_t) epoch, pool, instance);
+        r = sd_bus_call_method(c->bus, HOST_BUS_NAME, HOST_PATH, HOST_IFACE_MANAGER, "Claim", &error, &reply,
+                "tss", (uint64_t) epoch, pool, instance);
         if (r >= 0)
                 r = sd_bus_message_read(reply, "ts", &held, &inventory);
         if (r >= 0 && asprintf(&text, "%llu %s", (unsigned long long) held, inventory) < 0)
@@ -142,7 +144,8 @@ static int run(Client *c, const char *address) {
         if (r >= 0)
                 r = sd_bus_attach_event(c->bus, event, 0);
         if (r >= 0)
-                r = sd_bus_match_signal(c->bus, NULL, HOST_BUS_NAME, HOST_PATH, HOST_IFACE_MANAGER, NULL, on_signal, c);
+                r = sd_bus_match_signal(
+                        c->bus, NULL, HOST_BUS_NAME, HOST_PATH, HOST_IFACE_MANAGER, NULL, on_signal, c);
         if (r >= 0)
                 r = sd_event_add_io(event, NULL, STDIN_FILENO, EPOLLIN, on_input, c);
         if (r >= 0)

@@ -4,7 +4,8 @@
  *   xenvgpu-interface-lines written INTERFACE                     as protocol/ documents it
  *   xenvgpu-interface-lines live ADDRESS SERVICE PATH INTERFACE   as the object introspects
  *
- * "method Name(in t epoch, out s inventory)", "signal Name(s event)", "property Name t read emits=true"; docs are not compared.
+ * "method Name(in t epoch, out s inventory)", "signal Name(s event)", "property Name t read emits=true"; docs
+ * are not compared.
  */
 
 #include <expat.h>
@@ -38,7 +39,8 @@ static void on_member(Lines *l, const char *kind, const char **attributes) {
         (void) strcpy(l->emits, "true");
         strbuf_addf(&l->member, "%s %s", kind, attribute(attributes, "name"));
         if (l->is_property)
-                strbuf_addf(&l->member, " %s %s", attribute(attributes, "type"), attribute(attributes, "access"));
+                strbuf_addf(
+                        &l->member, " %s %s", attribute(attributes, "type"), attribute(attributes, "access"));
         else
                 strbuf_add(&l->member, "(");
 }
@@ -46,8 +48,8 @@ static void on_member(Lines *l, const char *kind, const char **attributes) {
 static void on_argument(Lines *l, const char **attributes) {
         const char *direction = attribute(attributes, "direction");
 
-        strbuf_addf(&l->member, "%s%s%s%s %s", l->n_args++ ? ", " : "", direction, *direction ? " " : "", attribute(attributes, "type"),
-                    attribute(attributes, "name"));
+        strbuf_addf(&l->member, "%s%s%s%s %s", l->n_args++ ? ", " : "", direction, *direction ? " " : "",
+                attribute(attributes, "type"), attribute(attributes, "name"));
 }
 
 static void XMLCALL on_start(void *userdata, const char *name, const char **attributes) {
@@ -85,7 +87,7 @@ static int compare_lines(const void *a, const void *b) {
 
 static int print_lines(const char *interface, const char *xml) {
         XML_Parser parser = XML_ParserCreate(NULL);
-        Lines l = { .interface = interface };
+        Lines l = {.interface = interface};
         bool parsed;
 
         XML_SetUserData(parser, &l);
@@ -122,7 +124,8 @@ static int print_live(const char *address, const char *service, const char *path
         if (r >= 0)
                 r = sd_bus_start(bus);
         if (r >= 0)
-                r = sd_bus_call_method(bus, service, path, "org.freedesktop.DBus.Introspectable", "Introspect", NULL, &reply, NULL);
+                r = sd_bus_call_method(bus, service, path, "org.freedesktop.DBus.Introspectable",
+                        "Introspect", NULL, &reply, NULL);
         if (r >= 0)
                 r = sd_bus_message_read(reply, "s", &xml);
         return r < 0 ? EXIT_FAILURE : print_lines(interface, xml);

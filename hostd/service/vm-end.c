@@ -1,0 +1,146 @@
+/*
+ * How a VM ends
+ *
+ * By what its program says, before its program was started, or by force when the program cannot be kept
+ * running. A VM is reported as over only when nothing of it runs, and only once that is stored: then policyd
+ * may use its place again.
+ */
+
+#include <signal.h>
+#include <stdio.h>
+
+#include "common/io/file.h"
+#include "hostd/service/events.h"
+#include "hostd/service/host-internal.h"
+#include "hostd/service/vm-program.h"
+
+#define CLEAN_DELAY (20 * UINT64_C(1000))
+#define STORE_DELAY (1000 * UINT64_C(1000))
+
+/* It cannot be brought back: what is left of the domain must go first. */
+
+static size_t list_processes(HostVm *vm, ProcessId ret[static 6]) {
+        _cleanup_(run_record_done) RunRecord record = {};
+        _cleanup_(dm_record_done) DmRecord dm = {};
+        ProcessId all[6] = {vm->program};
+        size_t n = 0;
+
+        if (run_record_read(vm->folder, &record) >= 0) {
+                all[1] = record.program;
+                all[2] = record.qemu;
+                all[3] = record.emulator;
+        }
+        if (dm_record_read(vm->folder, &dm) >= 0) {
+                all[4] = dm.qemu;
+                all[5] = dm.emulator;
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+                if (all[i].pid > 0 && process_is_alive(&all[i]))
+                        ret[n++] = all[i];
+        return n;
+}
+
+static int on_cleaning(sd_event_source *source, uint64_t usec, void *userdata) {
+        HostVm *vm = userdata;
+        ProcessId left[6];
+        size_t n;
+
+        n = list_processes(vm, left);
+        for (size_t i = 0; i < n; i++)
+                (void) process_signal(&left[i], SIGKILL);
+        if (n > 0)
+                vm_arm(vm, CLEAN_DELAY, on_cleaning);
+        else
+                vm_end_by_record(vm);
+        return 0;
+}
+
+void vm_give_up(HostVm *vm, const char *why) {
+        char *message = NULL;
+
+        log_vm(LOG_ERR, NULL, vm,
+                "The program of VM %s (%s) was started %u times in a minute: %s. Ending what is left of the "
+                "VM.",
+                UUID_TEXT(&vm->uuid), vm->name_label, vm->n_tries, why);
+
+        if (asprintf(&message,
+                    "The program that holds the VM could not be kept running: %s. The log of xenvgpu-hostd "
+                    "says more.",
+                    why) >= 0) {
+                free(vm->record.error_message);
+                vm->record.error_message = message;
+        }
+        free(vm->record.error_name);
+        vm->record.error_name = strdup(error_code_name(ERROR_DOMAIN_FAILED));
+        free(vm->record.reason);
+        vm->record.reason = strdup("failed");
+
+        vm_set_phase(vm, VM_PHASE_CLEANING);
+        vm_arm(vm, 0, on_cleaning);
+}
+
+/* It is over: its end is stored, then told, then everything of it goes. */
+
+static int on_store_retry(sd_event_source *source, uint64_t usec, void *userdata) {
+        vm_end_by_record(userdata);
+        return 0;
+}
+
+static void log_end(const HostVm *vm, const VmEvent *e) {
+        log_vm(e->error_message ? LOG_WARNING : LOG_INFO, e->error_message ? MSG_VM_FAILED : MSG_VM_HALTED,
+                vm, "VM %s (%s) is over: %s%s%s", UUID_TEXT(&vm->uuid), vm->name_label, e->reason,
+                e->error_message ? ": " : "", strempty(e->error_message));
+}
+
+static void forget(HostVm *vm) {
+        Host *h = vm->host;
+        int r;
+
+        r = remove_tree(vm->folder);
+        if (r < 0)
+                (void) log_errno(r, "Failed to remove %s, ignoring", vm->folder);
+        (void) hashmap_remove(h->vms, &vm->uuid);
+        vm_free(vm);
+        host_touch(h);
+}
+
+void vm_end_by_record(HostVm *vm) {
+        _cleanup_(vm_event_done) VmEvent e = {};
+        bool had_gpus = vm->record.vgpus_active || vm->record.vgpus_plugged || vm->record.pcis_plugged;
+        int r;
+
+        vm->record.state = VM_STATE_HALTED;
+        vm->record.vgpus_active = vm->record.vgpus_plugged = vm->record.pcis_plugged = false;
+        vm->record.emulator = vm->record.qemu = (ProcessId){};
+        if (had_gpus || vm->told)
+                events_tell_gpus(vm);
+
+        r = events_make_vm(vm, &e);
+        if (r >= 0)
+                r = host_store_end_order(vm->host->store, &vm->uuid, &e);
+        if (r < 0) {
+                (void) log_errno(r, "Failed to store the end of VM %s, trying again", UUID_TEXT(&vm->uuid));
+                vm->told = false;
+                vm_set_phase(vm, VM_PHASE_ENDING);
+                vm_unwatch_program(vm);
+                vm->link = run_link_close(vm->link);
+                vm_arm(vm, STORE_DELAY, on_store_retry);
+                return;
+        }
+
+        log_end(vm, &e);
+        events_tell(vm->host, &e);
+        forget(vm);
+}
+
+void vm_end(HostVm *vm, const char *reason, ErrorCode error, const char *message) {
+        free(vm->record.reason);
+        vm->record.reason = strdup(reason);
+        if (error != ERROR_NONE) {
+                free(vm->record.error_name);
+                free(vm->record.error_message);
+                vm->record.error_name = strdup(error_code_name(error));
+                vm->record.error_message = strdup(message);
+        }
+        vm_end_by_record(vm);
+}
