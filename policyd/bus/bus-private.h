@@ -17,9 +17,18 @@
 #include "policyd/bus/bus.h"
 #include "protocol/names.h"
 
+#define OBJECT_PATH_MAX 80
+
 typedef struct Caller Caller;
 typedef struct Request Request;
 typedef struct ParkedRequest ParkedRequest;
+
+/* What a class's enumerator is given. */
+typedef struct ShownClass {
+        Bus *bus;
+        ObjectClass class;
+        char path[OBJECT_PATH_MAX];
+} ShownClass;
 
 struct Bus {
         sd_event *event;
@@ -27,6 +36,7 @@ struct Bus {
         Policy *policy;
         BusOptions options;
         char *address;
+        ShownClass shown[_CLASS_MAX];
         HashMap *callers;        /* by unique name */
         Caller *oldest, *newest; /* the same, by age */
         Request *requests;       /* not yet answered */
@@ -48,7 +58,6 @@ extern const sd_bus_vtable bus_manager_vtable[];
 const BusClass *bus_class(ObjectClass c);
 
 /* object.c */
-#define OBJECT_PATH_MAX 80
 const char *object_path(ObjectClass c, const Uuid *id, char buf[static OBJECT_PATH_MAX]);
 #define OBJECT_PATH(o) object_path(((const Object *) (o))->class, &((const Object *) (o))->id, (char[OBJECT_PATH_MAX]){})
 /* The object at a path, of any class, or NULL. */

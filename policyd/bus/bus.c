@@ -76,12 +76,14 @@ static int bus_connect(Bus *bus) {
 }
 
 static int show_class(Bus *bus, ObjectClass c) {
-        char path[OBJECT_PATH_MAX];
+        ShownClass *shown = bus->shown + c;
         int r;
 
-        snprintf(path, sizeof(path), POLICY_PATH "/%s", object_class_to_string(c));
-        r = sd_bus_add_fallback_vtable(bus->bus, NULL, path, classes[c]->interface, classes[c]->vtable, bus_find_object, bus);
-        return r < 0 ? r : sd_bus_add_node_enumerator(bus->bus, NULL, path, bus_enumerate, bus);
+        shown->bus = bus;
+        shown->class = c;
+        snprintf(shown->path, sizeof(shown->path), POLICY_PATH "/%s", object_class_to_string(c));
+        r = sd_bus_add_fallback_vtable(bus->bus, NULL, shown->path, classes[c]->interface, classes[c]->vtable, bus_find_object, bus);
+        return r < 0 ? r : sd_bus_add_node_enumerator(bus->bus, NULL, shown->path, bus_enumerate, shown);
 }
 
 int bus_start(Bus *bus) {

@@ -96,20 +96,19 @@ int bus_find_object(sd_bus *sd, const char *path, const char *interface, void *u
 }
 
 int bus_enumerate(sd_bus *sd, const char *prefix, void *userdata, char ***ret_nodes, sd_bus_error *error) {
-        Bus *bus = userdata;
+        ShownClass *shown = userdata;
         const PtrArray *objects;
-        const char *class;
-        ObjectClass c;
         char **nodes;
 
-        /* Also asked for each leaf, whose Introspect would otherwise walk the whole class. */
-        class = startswith(prefix, POLICY_PATH "/");
-        c = class ? object_class_from_string(class) : _CLASS_INVALID;
-        if (c < 0)
+        /*
+         * Asked with the class's own path, and with the root's by GetManagedObjects. Also with each leaf's, whose Introspect would otherwise walk
+         * the whole class.
+         */
+        if (!startswith(shown->path, prefix))
                 return 0;
 
-        bus_flush(bus);
-        objects = &policy_pool(bus->policy)->objects[c];
+        bus_flush(shown->bus);
+        objects = &policy_pool(shown->bus->policy)->objects[shown->class];
         nodes = calloc(objects->n + 1, sizeof(char *));
         if (!nodes)
                 return -ENOMEM;
