@@ -37,7 +37,7 @@ typedef struct ClassInfo {
         const char *word;      /* "gpu_group", in paths and for Find() */
         const char *interface;
         const char *label;     /* property that people know it by */
-        const char *sort[2];   /* fields that order a list */
+        const char *sort[2];   /* fields that order a list: by the numbers in them, but for addresses, which are hex */
         const Field *fields;
         size_t n_fields;
 } ClassInfo;

@@ -137,7 +137,7 @@ static void print_host_verdict(FILE *out, struct json_object *host) {
 static void print_decision(FILE *out, struct json_object *decision) {
         struct json_object *pgpus = member(decision, "pgpus"), *others = member(decision, "runners_up");
 
-        fprintf(out, "Placed on %s with score %s", text(decision, "name_label"), text(decision, "score"));
+        fprintf(out, "Last placed on %s with score %s", text(decision, "name_label"), text(decision, "score"));
         for (size_t i = 0; i < length(pgpus); i++)
                 fprintf(out, "%s%s", i == 0 ? ", on " : ", ", text(json_object_array_get_idx(pgpus, i), "pci_id"));
         fputs(".\n", out);

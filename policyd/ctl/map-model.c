@@ -20,10 +20,11 @@ static const struct KnownBoard {
         { "11bf", "GRID K2", 2 },
 };
 
+/* Passthrough has no size: it takes the whole PGPU. */
 uint64_t map_instances(uint64_t pgpu_size, const ViewObject *type) {
         uint64_t size = object_number(type, "Size");
 
-        return size > 0 ? pgpu_size / size : 0;
+        return !type ? 0 : size > 0 ? pgpu_size / size : 1;
 }
 
 void map_done(Map *map) {

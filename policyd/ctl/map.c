@@ -154,13 +154,27 @@ static const char *short_address(const ViewObject *pgpu) {
         return rest ? rest : address;
 }
 
+/* A name that is too long keeps its end: that is where the names of a pool differ. */
+static void add_name(const Pen *pen, StrBuf *b, const char *name, unsigned width) {
+        unsigned columns = text_columns(pen, name), n;
+        const char *shown;
+
+        if (columns > width) {
+                strbuf_add(b, pen->glyphs->cut);
+                for (; *name && columns > width - 1; columns -= n)
+                        name += next_character(pen, name, &shown, &n);
+        }
+        strbuf_add(b, name);
+}
+
 static void draw_cell(const Pen *pen, const MapSlot *slot, unsigned width) {
         const Glyphs *g = pen->glyphs;
         _cleanup_strbuf_ StrBuf b = {};
 
         strbuf_add(&b, !slot ? g->free : slot->scheduled ? g->scheduled : g->resident);
         if (slot && width > 1)
-                strbuf_addf(&b, "%s", *object_text(slot->vm, "NameLabel") ? object_text(slot->vm, "NameLabel") : slot->vgpu->uuid);
+                add_name(pen, &b, *object_text(slot->vm, "NameLabel") ? object_text(slot->vm, "NameLabel") : slot->vgpu->uuid,
+                        width - 1);
         paint_fitted(pen, !slot ? PAINT_DIM : slot->scheduled ? PAINT_SCHEDULED : PAINT_RESIDENT, strempty(b.text), width);
 }
 
@@ -198,22 +212,40 @@ static void draw_slots(const Pen *pen, const MapPgpu *p, unsigned bar) {
         }
 }
 
-/* "8x GRID K100, 4x GRID K140Q" of the types that a list names. */
+static bool has_ref(View *v, const ViewObject *o, const char *property, const ViewObject *to) {
+        for (size_t i = 0; i < object_n_refs(o, property); i++)
+                if (object_nth_ref(v, o, property, i) == to)
+                        return true;
+        return false;
+}
+
+/* The smallest first, so that the whole GPU stands last. */
+static int compare_types(const void *a, const void *b) {
+        const ViewObject *x = *(ViewObject *const *) a, *y = *(ViewObject *const *) b;
+        uint64_t n = map_instances(UINT64_MAX, x), m = map_instances(UINT64_MAX, y);
+
+        return n != m ? (n > m ? -1 : 1) : strverscmp(object_text(x, "ModelName"), object_text(y, "ModelName"));
+}
+
+/* "8x GRID K100, 4x GRID K140Q": the types that a list names and another (or NULL) does not. */
 static char *list_types(const Pen *pen, View *v, const MapPgpu *p, const char *property, const char *but_not_in) {
+        size_t n = object_n_refs(p->pgpu, property), n_types = 0;
+        _cleanup_free_ ViewObject **types = calloc(n + 1, sizeof(ViewObject *));
         StrBuf b = {};
 
-        for (size_t i = 0; i < object_n_refs(p->pgpu, property); i++) {
-                const ViewObject *type = object_nth_ref(v, p->pgpu, property, i);
-                bool skip = !type;
+        for (size_t i = 0; types && i < n; i++) {
+                ViewObject *type = object_nth_ref(v, p->pgpu, property, i);
 
-                for (size_t k = 0; but_not_in && !skip && k < object_n_refs(p->pgpu, but_not_in); k++)
-                        skip = object_nth_ref(v, p->pgpu, but_not_in, k) == type;
-                if (skip)
-                        continue;
-                strbuf_add(&b, b.len > 0 ? ", " : "");
+                if (type && !(but_not_in && has_ref(v, p->pgpu, but_not_in, type)))
+                        types[n_types++] = type;
+        }
+        if (n_types > 0)
+                qsort(types, n_types, sizeof(*types), compare_types);
+        for (size_t i = 0; i < n_types; i++) {
+                strbuf_add(&b, i > 0 ? ", " : "");
                 if (!but_not_in)
-                        strbuf_addf(&b, "%" PRIu64 "%s ", map_instances(p->size, type), pen->glyphs->times);
-                strbuf_add(&b, object_text(type, "ModelName"));
+                        strbuf_addf(&b, "%" PRIu64 "%s ", map_instances(p->size, types[i]), pen->glyphs->times);
+                strbuf_add(&b, object_text(types[i], "ModelName"));
         }
         return strbuf_take(&b);
 }

@@ -54,7 +54,7 @@ typedef struct Map {
 int map_build(View *v, const char *host_path, Map *ret);
 void map_done(Map *map);
 
-/* How many VGPUs of a type an empty PGPU of this size takes; 0 when the type's size is not known. */
+/* How many VGPUs of a type an empty PGPU of this size takes; 0 for no type. */
 uint64_t map_instances(uint64_t pgpu_size, const ViewObject *type);
 
 int map_draw(FILE *out, View *v, const char *host_path, const MapStyle *style);

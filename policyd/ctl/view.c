@@ -187,13 +187,17 @@ typedef struct SortEntry {
         char *keys[2];
 } SortEntry;
 
-/* Numbers inside names sort as numbers: vm-2 before vm-10. */
+/* Numbers inside names sort as numbers, vm-2 before vm-10; the hex digits of an address do not. */
 static int compare_entries(const void *a, const void *b) {
         const SortEntry *x = a, *y = b;
         int r = 0;
 
-        for (size_t i = 0; r == 0 && i < ARRAY_SIZE(x->keys); i++)
-                r = strverscmp(strempty(x->keys[i]), strempty(y->keys[i]));
+        for (size_t i = 0; r == 0 && i < ARRAY_SIZE(x->keys); i++) {
+                const char *key = x->object->class->sort[i];
+                int (*compare)(const char *, const char *) = key && streq(key, "pci-id") ? strcmp : strverscmp;
+
+                r = compare(strempty(x->keys[i]), strempty(y->keys[i]));
+        }
         return r ? r : strcmp(x->object->uuid, y->object->uuid);
 }
 

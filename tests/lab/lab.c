@@ -62,11 +62,11 @@ void lab_done(Lab *lab) {
  * The longest socket path below DIR is that of a VM's program in the run folder of a host; and a D-Bus address takes only these
  * characters as they are.
  */
-static bool folder_is_plain(const char *folder) {
+static bool paths_are_plain(const char *folder, size_t longest_name) {
         static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-/.";
 
         return strspn(folder, plain) == strlen(folder) &&
-                strlen(folder) + strlen("/hosts/") + LAB_HOST_NAME_MAX + strlen("/run/vm/") + 36 + strlen("/socket") <=
+                strlen(folder) + strlen("/hosts/") + longest_name + strlen("/run/vm/") + 36 + strlen("/socket") <=
                 SOCKET_PATH_MAX;
 }
 
@@ -123,6 +123,11 @@ int lab_add_host(Lab *lab, const char *spec_text) {
         if (lab->n_hosts >= LAB_HOSTS_MAX) {
                 lab_host_done(&host);
                 return lab_fail(-E2BIG, "a lab has at most %d hosts", LAB_HOSTS_MAX);
+        }
+        if (!lab->sockets && !paths_are_plain(lab->folder, strlen(host.spec.name))) {
+                r = lab_fail(-ENAMETOOLONG, "the name '%s' is too long for the sockets of the lab in %s", host.spec.name, lab->folder);
+                lab_host_done(&host);
+                return r;
         }
 
         r = host_paths(lab, &host, lab->n_hosts);
@@ -257,11 +262,11 @@ static int check_empty(const char *folder) {
         return r < 0 ? lab_fail(r, "%s is not empty and holds no lab; take another folder", folder) : 0;
 }
 
-static int choose_sockets(Lab *lab) {
+static int choose_sockets(Lab *lab, size_t longest_name) {
         const char *base = getenv("XDG_RUNTIME_DIR");
         char path[64];
 
-        if (folder_is_plain(lab->folder))
+        if (paths_are_plain(lab->folder, longest_name))
                 return 0;
         if (!base || strlen(base) > 24 || access(base, W_OK) < 0)
                 base = "/tmp";
@@ -272,7 +277,7 @@ static int choose_sockets(Lab *lab) {
         return lab->sockets ? 0 : -ENOMEM;
 }
 
-int lab_open_or_create(const char *folder, Lab *ret) {
+int lab_open_or_create(const char *folder, size_t longest_name, Lab *ret) {
         _cleanup_(lab_done_p) Lab lab = LAB_NONE;
         _cleanup_free_ char *path = NULL;
         int r;
@@ -291,7 +296,7 @@ int lab_open_or_create(const char *folder, Lab *ret) {
         if (r >= 0)
                 r = lab_lock(&lab);
         if (r >= 0)
-                r = choose_sockets(&lab);
+                r = choose_sockets(&lab, longest_name);
         if (r >= 0)
                 r = lab_set_master(&lab);
         if (r < 0)

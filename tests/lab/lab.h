@@ -41,8 +41,8 @@ int lab_fail(int r, const char *format, ...) _printf_(2, 3);
 
 /* Opens the lab in a folder. Errors are printed; -ENOENT (printed too) when there is none. */
 int lab_open(const char *folder, Lab *ret);
-/* The same, or a new lab where the folder is missing or empty. */
-int lab_open_or_create(const char *folder, Lab *ret);
+/* The same, or a new lab where the folder is missing or empty; longest_name: of the hosts to come. */
+int lab_open_or_create(const char *folder, size_t longest_name, Lab *ret);
 void lab_done(Lab *lab);
 
 /* Adds a host; one that is there already must be the same. Errors are printed. */

@@ -31,7 +31,7 @@ static int status_of(int r) {
 typedef struct UpArguments {
         const char *folder;
         const char *const *specs;
-        size_t n_specs;
+        size_t n_specs, longest_name;
         unsigned timeout_ms;
 } UpArguments;
 
@@ -60,13 +60,14 @@ static int parse_up(const LabVerb *verb, char *const *args, const char **specs, 
 }
 
 /* Before anything is made on disk. */
-static int check_specs(const UpArguments *a) {
+static int check_specs(UpArguments *a) {
         for (size_t i = 0; i < a->n_specs; i++) {
                 _cleanup_free_ char *error = NULL;
                 HostSpec spec = {};
 
                 if (host_spec_parse(a->specs[i], &spec, &error) < 0)
                         return lab_fail(-EINVAL, "%s", strempty(error));
+                a->longest_name = MAX_OF(a->longest_name, strlen(spec.name));
                 host_spec_done(&spec);
         }
         return 0;
@@ -111,7 +112,7 @@ int verb_up(const LabVerb *verb, char *const *args) {
         if (check_specs(&a) < 0)
                 return 2;
 
-        if (lab_open_or_create(a.folder, &lab) < 0)
+        if (lab_open_or_create(a.folder, a.longest_name, &lab) < 0)
                 return 1;
         if (world_is_up(&lab))
                 return status_of(lab_fail(-EALREADY, "the lab in %s is up already; `xenvgpu-lab down %s` ends it", lab.folder,
