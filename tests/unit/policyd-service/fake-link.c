@@ -365,6 +365,13 @@ void fake_lose(FakeHost *h, const char *reason) {
         task_add(TASK_DIAL, link, NULL, NULL, NULL, NULL);
 }
 
+void fake_reboot(FakeHost *h) {
+        while (h->n_vms > 0)
+                vm_remove(h, &h->vms[h->n_vms - 1]);
+        snprintf(h->boot_id, sizeof(h->boot_id), "another-boot");
+        fake_lose(h, "Connection reset by peer.");
+}
+
 void fake_stale(FakeHost *h) {
         h->link->owner.stale(h->link, "StaleEpoch from the host.", h->link->userdata);
 }

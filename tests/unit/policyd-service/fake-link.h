@@ -79,4 +79,5 @@ void fake_vm_ends(FakeHost *h, const Uuid *vm, const char *reason, const char *e
 void fake_vm_event_with_token(FakeHost *h, const Uuid *vm, const Uuid *token, VmState state);
 void fake_inventory_changed(FakeHost *h);
 void fake_lose(FakeHost *h, const char *reason); /* the connection breaks; it is dialled again */
+void fake_reboot(FakeHost *h); /* everything on it is gone */
 void fake_stale(FakeHost *h);

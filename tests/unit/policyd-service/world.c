@@ -213,6 +213,26 @@ const char *world_job_state(World *w, const Uuid *id) {
 
 /* Asking */
 
+static Refusal *new_refusal(World *w);
+static ErrorCode outcome(World *w, int r);
+
+ErrorCode world_request(World *w, int r) {
+        w->committed = _ERROR_MAX;
+        return outcome(w, r);
+}
+
+/* A group that is larger than the map may become. */
+void world_fail_next_commit(World *w) {
+        char *big = malloc(24 << 20);
+        GpuGroup *g;
+
+        memset(big, 'x', (24 << 20) - 1);
+        big[(24 << 20) - 1] = '\0';
+        assert_int_equal(groups_create(w->policy, "too big", big, &g, new_refusal(w)), 0);
+        free(big);
+        assert_int_equal(policy_flush(w->policy), -EIO);
+}
+
 static Refusal *new_refusal(World *w) {
         refusal_done(&w->refusal);
         w->refusal = (Refusal){};

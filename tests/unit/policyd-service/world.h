@@ -58,6 +58,8 @@ ErrorCode world_start_vm(World *w, const Uuid *vm, Uuid *ret_job); /* decided an
 ErrorCode world_start_vm_on(World *w, const Uuid *vm, const char *host, Uuid *ret_job);
 ErrorCode world_shutdown(World *w, const Uuid *vm, bool force, Uuid *ret_job);
 ErrorCode world_cancel(World *w, const Uuid *job);
+ErrorCode world_request(World *w, int r); /* the outcome of a call that was given &w->refusal */
+void world_fail_next_commit(World *w);    /* the open batch is committed now, and fails: the map is full */
 
 /* The outcome in one word: "halted", "reserved", "sent", "running"; and it is checked that VM, VGPUs and PGPUs agree. */
 const char *world_vm_state(World *w, const Uuid *vm);

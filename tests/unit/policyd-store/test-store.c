@@ -275,7 +275,7 @@ static void damage_is_named(void **state) {
                 { CLASS_VGPU, 0, drop_device, "Table vgpu", "device" },
                 { CLASS_VGPU, 1, foreign_type, "Table vgpu", "00000000-0000-4000-8000-000000000001" },
                 { CLASS_VM, 0, bad_state, "Table vm", "perhaps" },
-                { CLASS_VM, 1, no_memory, "Table vm", "max_memkb" },
+                { CLASS_VM, 1, no_memory, "Table vm", "config.b_info" },
                 { CLASS_HOST, 0, newer, "Table host", "99" },
                 { CLASS_VM, 0, lost_host, "Table vm", "without a host" },
                 { CLASS_VM, 1, same_uuid, "Table vm", "uuid" },

@@ -1,0 +1,321 @@
+/*
+ * Hosts: who is who, which epoch, what they have
+ */
+
+#include "tests/unit/policyd-service/world.h"
+
+#include <stdio.h>
+
+static World *one_host(FakeHost **ret) {
+        World *w = world_new();
+
+        *ret = fake_host_add("alpha");
+        fake_k1_add(*ret);
+        world_start(w);
+        assert_int_equal(world_add_host(w, *ret), ERROR_NONE);
+        return w;
+}
+
+static void an_inventory_becomes_objects(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = one_host(&h);
+        const Host *host = world_host(w, "alpha");
+        const VgpuType *k100 = world_type(w, "GRID K100");
+        const GpuGroup *g = world_group(w, "Group of NVIDIA Corporation GK107GL [GRID K1] GPUs");
+
+        assert_int_equal(host->state, HOST_ONLINE);
+        assert_true(uuid_equal(&host->host_uuid, &h->uuid));
+        assert_string_equal(host->networks[0], "xenbr0");
+        assert_int_equal(host->pgpus.n, 4);
+        assert_int_equal(g->pgpus.n, 4);
+        assert_string_equal(g->gpu_types[0], "10de/0ff2");
+        assert_int_equal(k100->size, 131072);
+        assert_int_equal(k100->enabled_on.n, 4);
+        assert_string_equal(w->last_status, "1 of 1 hosts online, 4 PGPUs, 0 VGPUs");
+}
+
+static void the_second_k1_joins_the_group_and_a_k2_makes_its_own(void **state) {
+        FakeHost *a;
+        _cleanup_world_ World *w = one_host(&a);
+        FakeHost *b = fake_host_add("beta");
+
+        fake_k1_add(b);
+        fake_k2_add(b);
+        assert_int_equal(world_add_host(w, b), ERROR_NONE);
+        assert_int_equal(world_group(w, "Group of NVIDIA Corporation GK107GL [GRID K1] GPUs")->pgpus.n, 8);
+        assert_int_equal(world_group(w, "Group of NVIDIA Corporation GK104GL [GRID K2] GPUs")->pgpus.n, 2);
+}
+
+static void a_card_vanishes_and_returns(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = one_host(&h);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1);
+        const Host *host = world_host(w, "alpha");
+        const Pgpu *used;
+
+        world_start_vm(w, &vm, NULL);
+        world_run(w);
+        used = world_vgpu(w, &vm, 0)->resident_on;
+        assert_int_equal(used->pci.bus, 7);
+
+        /* The free ones go at once, the one in use when it is free. */
+        h->cards[0].gone = h->cards[3].gone = true;
+        fake_inventory_changed(h);
+        world_run(w);
+        assert_int_equal(host->pgpus.n, 3);
+        assert_false(used->present);
+        fake_vm_ends(h, &vm, "poweroff", NULL);
+        world_run(w);
+        assert_int_equal(host->pgpus.n, 2);
+
+        h->cards[0].gone = h->cards[3].gone = false;
+        fake_inventory_changed(h);
+        world_run(w);
+        assert_int_equal(host->pgpus.n, 4);
+        assert_string_equal(world_vm_state(w, &vm), "halted");
+}
+
+static void another_card_at_the_address_is_another_pgpu(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = one_host(&h);
+        Uuid before = ((Pgpu *) world_host(w, "alpha")->pgpus.items[0])->object.id;
+        Pgpu *pgpu;
+
+        snprintf(h->cards[0].device, sizeof(h->cards[0].device), "11bf");
+        fake_inventory_changed(h);
+        world_run(w);
+        assert_null(pool_get(policy_pool(w->policy), CLASS_PGPU, &before));
+        pgpu = world_host(w, "alpha")->pgpus.items[0];
+        assert_string_equal(pgpu->device_id, "11bf");
+        assert_int_equal(world_host(w, "alpha")->pgpus.n, 4);
+}
+
+static void a_type_that_nobody_has_is_collected_and_comes_back(void **state) {
+        static const char *const fewer[] = { "k100", "passthrough", NULL };
+        FakeHost *h;
+        _cleanup_world_ World *w = one_host(&h);
+        const char *const *all = h->cards[0].types;
+        Uuid vm = world_create_vm_with(w, "a", "GRID K140Q", 1);
+        Object *o;
+
+        for (size_t i = 0; i < h->n_cards; i++)
+                h->cards[i].types = fewer;
+        fake_inventory_changed(h);
+        world_run(w);
+        /* K140Q has a VGPU and stays; "multi" has none. */
+        assert_int_equal(world_type(w, "GRID K140Q")->supported_on.n, 0);
+        assert_int_equal(pool_find(policy_pool(w->policy), CLASS_VGPU_TYPE, "GRID multi", &o), -ENOENT);
+        assert_int_equal(world_start_vm(w, &vm, NULL), ERROR_VGPU_TYPE_NOT_SUPPORTED);
+
+        for (size_t i = 0; i < h->n_cards; i++)
+                h->cards[i].types = all;
+        fake_inventory_changed(h);
+        world_run(w);
+        assert_int_equal(pool_find(policy_pool(w->policy), CLASS_VGPU_TYPE, "GRID multi", &o), 0);
+        assert_int_equal(world_start_vm(w, &vm, NULL), ERROR_NONE);
+}
+
+static void the_same_machine_under_two_addresses_stays_offline(void **state) {
+        FakeHost *a;
+        _cleanup_world_ World *w = one_host(&a);
+        FakeHost *b = fake_host_add("again");
+
+        b->uuid = a->uuid;
+        assert_int_equal(world_add_host(w, b), ERROR_NONE);
+        assert_int_equal(world_host(w, "again")->state, HOST_OFFLINE);
+        assert_non_null(strstr(world_host(w, "again")->state_reason, "HostAlreadyInPool"));
+        assert_non_null(strstr(world_host(w, "again")->state_reason, "'alpha'"));
+        assert_int_equal(world_host(w, "alpha")->state, HOST_ONLINE);
+        assert_int_equal(world_add_host(w, a), ERROR_HOST_ALREADY_IN_POOL);
+}
+
+static void another_machine_at_a_known_address_stays_offline(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = one_host(&h);
+
+        h->uuid.bytes[3] = 0x55;
+        fake_lose(h, "Gone.");
+        world_run(w);
+        assert_int_equal(world_host(w, "alpha")->state, HOST_OFFLINE);
+        assert_non_null(strstr(world_host(w, "alpha")->state_reason, "another machine"));
+}
+
+static void a_bad_address_is_refused(void **state) {
+        _cleanup_world_ World *w = world_new();
+        _cleanup_refusal_ Refusal refusal = {};
+        Host *h;
+
+        world_start(w);
+        assert_int_equal(hosts_add(w->policy, "x", "tcp:host=somewhere", &h, &refusal), 0);
+        assert_int_equal(refusal.code, ERROR_INVALID_ADDRESS);
+}
+
+static void the_epoch_is_above_all_that_is_held(void **state) {
+        _cleanup_world_ World *w = world_new();
+        FakeHost *a = fake_host_add("alpha"), *b = fake_host_add("beta");
+
+        world_start(w);
+        assert_int_equal(policy_epoch(w->policy), 1);
+        b->epoch = 40;
+        world_add_host(w, a);
+        world_add_host(w, b);
+        /* A free host with a higher epoch raises ours, and everyone is claimed again. */
+        assert_int_equal(policy_epoch(w->policy), 41);
+        assert_int_equal(a->epoch, 41);
+        assert_int_equal(b->epoch, 41);
+        assert_int_equal(world_host(w, "alpha")->state, HOST_ONLINE);
+        assert_int_equal(world_host(w, "beta")->state, HOST_ONLINE);
+
+        world_restart(w);
+        assert_int_equal(policy_epoch(w->policy), 42);
+        assert_int_equal(a->epoch, 42);
+        assert_int_equal(w->n_stale, 0);
+}
+
+static void a_host_of_another_pool_is_left_alone(void **state) {
+        _cleanup_world_ World *w = world_new();
+        FakeHost *h = fake_host_add("alpha");
+
+        snprintf(h->claimed_by, sizeof(h->claimed_by), "%s", "11111111-1111-4111-8111-111111111111");
+        h->epoch = 9;
+        world_start(w);
+        world_add_host(w, h);
+        assert_int_equal(world_host(w, "alpha")->state, HOST_OFFLINE);
+        assert_non_null(strstr(world_host(w, "alpha")->state_reason, "claimed by pool 11111111"));
+        assert_int_equal(h->epoch, 9);
+        assert_int_equal(policy_epoch(w->policy), 1);
+}
+
+static void a_higher_epoch_of_our_own_pool_means_another_master(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = one_host(&h);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1);
+
+        h->epoch = 100;
+        fake_lose(h, "Gone.");
+        world_run(w);
+        assert_int_equal(w->n_stale, 1);
+        assert_int_equal(h->epoch, 100);
+        assert_int_not_equal(world_start_vm(w, &vm, NULL), ERROR_NONE);
+        assert_int_equal(h->n_starts, 0);
+}
+
+static void a_stale_order_stops_this_policyd(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = one_host(&h);
+
+        fake_stale(h);
+        fake_stale(h);
+        assert_int_equal(w->n_stale, 1);
+}
+
+static void an_unreachable_host_does_not_hold_up_the_others(void **state) {
+        FakeHost *a;
+        _cleanup_world_ World *w = one_host(&a);
+        FakeHost *b = fake_host_add("beta");
+
+        world_add_host(w, b);
+        b->down = true;
+        world_restart(w);
+        assert_int_equal(world_host(w, "alpha")->state, HOST_ONLINE);
+        assert_int_equal(world_host(w, "beta")->state, HOST_OFFLINE);
+        assert_string_equal(world_host(w, "beta")->state_reason, "Connection refused.");
+}
+
+static void a_removed_host_is_released(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = one_host(&h);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1);
+        _cleanup_refusal_ Refusal refusal = {}, none = {};
+        Object *o;
+
+        world_start_vm(w, &vm, NULL);
+        world_run(w);
+        assert_int_equal(hosts_remove(w->policy, world_host(w, "alpha"), &refusal), 0);
+        assert_int_equal(refusal.code, ERROR_HOST_IN_USE);
+        world_shutdown(w, &vm, true, NULL);
+        world_run(w);
+        assert_int_equal(hosts_remove(w->policy, world_host(w, "alpha"), &none), 0);
+        assert_int_equal(none.code, ERROR_NONE);
+        world_run(w);
+        assert_int_equal(pool_find(policy_pool(w->policy), CLASS_HOST, "alpha", &o), -ENOENT);
+        assert_string_equal(h->claimed_by, "");
+        assert_null(h->link);
+        /* The VGPU's type stays with it; those that nobody has are gone. */
+        assert_int_equal(policy_pool(w->policy)->objects[CLASS_VGPU_TYPE].n, 1);
+        assert_int_equal(world_start_vm(w, &vm, NULL), ERROR_NO_HOSTS_AVAILABLE);
+}
+
+static void a_disabled_host_takes_no_vms(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = one_host(&h);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1);
+        _cleanup_refusal_ Refusal refusal = {};
+
+        hosts_set_enabled(w->policy, world_host(w, "alpha"), false, &refusal);
+        assert_int_equal(world_start_vm(w, &vm, NULL), ERROR_NO_HOSTS_AVAILABLE);
+        hosts_declare_dead(w->policy, world_host(w, "alpha"), &refusal);
+        assert_int_equal(refusal.code, ERROR_HOST_IN_USE);
+}
+
+static void done_types(ErrorCode code, const char *message, void *userdata) {
+        *(ErrorCode *) userdata = code;
+}
+
+static void enabling_types_is_the_hosts_word(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = one_host(&h);
+        Pgpu *pgpu = world_host(w, "alpha")->pgpus.items[0];
+        VgpuType *k100 = world_type(w, "GRID K100");
+        _cleanup_refusal_ Refusal refusal = {};
+        ErrorCode code = _ERROR_MAX;
+
+        assert_int_equal(pgpus_set_enabled(w->policy, pgpu, &k100, 1, done_types, &code, &refusal), 0);
+        assert_int_equal(refusal.code, ERROR_NONE);
+        assert_int_equal(pgpu->disabling.n, 3);
+        assert_int_equal(pgpus_set_enabled(w->policy, pgpu, &k100, 1, done_types, &code, &refusal), 0);
+        assert_int_equal(refusal.code, ERROR_OTHER_OPERATION_IN_PROGRESS);
+        world_run(w);
+        assert_int_equal(code, ERROR_NONE);
+        assert_int_equal(pgpu->enabled.n, 1);
+        assert_int_equal(pgpu->disabling.n, 0);
+
+        refusal_done(&refusal);
+        refusal = (Refusal){};
+        h->refuse = ERROR_PGPU_IN_USE_BY_VM;
+        assert_int_equal(pgpus_set_enabled(w->policy, pgpu, NULL, 0, done_types, &code, &refusal), 0);
+        world_run(w);
+        assert_int_equal(code, ERROR_PGPU_IN_USE_BY_VM);
+        assert_int_equal(pgpu->enabled.n, 1);
+
+        /* The host is lost before it answers. */
+        h->refuse = ERROR_NONE;
+        h->deaf = true;
+        assert_int_equal(pgpus_set_enabled(w->policy, pgpu, NULL, 0, done_types, &code, &refusal), 0);
+        fake_lose(h, "Gone.");
+        assert_int_equal(code, ERROR_HOST_OFFLINE);
+        assert_int_equal(pgpu->disabling.n, 0);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(an_inventory_becomes_objects),
+                cmocka_unit_test(the_second_k1_joins_the_group_and_a_k2_makes_its_own),
+                cmocka_unit_test(a_card_vanishes_and_returns),
+                cmocka_unit_test(another_card_at_the_address_is_another_pgpu),
+                cmocka_unit_test(a_type_that_nobody_has_is_collected_and_comes_back),
+                cmocka_unit_test(the_same_machine_under_two_addresses_stays_offline),
+                cmocka_unit_test(another_machine_at_a_known_address_stays_offline),
+                cmocka_unit_test(a_bad_address_is_refused),
+                cmocka_unit_test(the_epoch_is_above_all_that_is_held),
+                cmocka_unit_test(a_host_of_another_pool_is_left_alone),
+                cmocka_unit_test(a_higher_epoch_of_our_own_pool_means_another_master),
+                cmocka_unit_test(a_stale_order_stops_this_policyd),
+                cmocka_unit_test(an_unreachable_host_does_not_hold_up_the_others),
+                cmocka_unit_test(a_removed_host_is_released),
+                cmocka_unit_test(a_disabled_host_takes_no_vms),
+                cmocka_unit_test(enabling_types_is_the_hosts_word),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
