@@ -9,8 +9,6 @@
 #include "policyd/core/decider.h"
 #include "policyd/core/pool-internal.h"
 
-#define DEMAND_MEMORY 4096 /* requests after which older ones count half */
-
 void allocation_done(Allocation *a) {
         refusal_done(&a->refusal);
         free(a->pgpus);
@@ -101,17 +99,6 @@ int allocate(const Pool *pool, const AllocRequest *request, const AllocVisitor *
         return 0;
 }
 
-/* The weights of best-fit follow what was asked for of late. */
-static void pool_note_demand(Pool *pool, VgpuType *t) {
-        const PtrArray *types = &pool->objects[CLASS_VGPU_TYPE];
-
-        if (++t->demand < DEMAND_MEMORY)
-                return;
-
-        for (size_t i = 0; i < types->n; i++)
-                ((VgpuType *) types->items[i])->demand /= 2;
-}
-
 int allocation_apply(Pool *pool, Vm *vm, Reservation *reservation_or_null, const Allocation *a) {
         int r;
 
@@ -123,13 +110,13 @@ int allocation_apply(Pool *pool, Vm *vm, Reservation *reservation_or_null, const
         for (size_t i = 0; r >= 0 && i < vm->vgpus.n; i++) {
                 Vgpu *v = vm->vgpus.items[i];
 
-                if (reservation_serves(reservation_or_null, a->pgpus[i], v->type) && pgpu_own_holds(a->pgpus[i], reservation_or_null) > 0) {
+                v->used_hold = reservation_serves(reservation_or_null, a->pgpus[i], v->type) &&
+                        pgpu_own_holds(a->pgpus[i], reservation_or_null) > 0;
+                if (v->used_hold) {
                         pool_unhold(pool, reservation_or_null, a->pgpus[i]);
                         vm->reservation = reservation_or_null;
-                        v->used_hold = true;
                 }
                 r = pool_set_vgpu_scheduled(pool, v, a->pgpus[i]);
-                pool_note_demand(pool, v->type);
         }
 
         if (r < 0)

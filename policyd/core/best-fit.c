@@ -10,6 +10,7 @@
 #include "policyd/core/verdict.h"
 
 #define SHARES 1000000u
+#define DEMAND_MEMORY 4096u /* requests for one type after which older ones count half */
 
 static uint64_t type_share(const Pgpu *p, const VgpuType *t) {
         const PtrArray *types = p->group ? &p->group->enabled : &p->enabled;
@@ -47,4 +48,15 @@ uint64_t pgpu_stranding(const Pgpu *p, const VgpuType *t, const Reservation *res
         }
 
         return lost;
+}
+
+void demand_note(Pool *pool, const Vm *vm) {
+        const PtrArray *types = &pool->objects[CLASS_VGPU_TYPE];
+        bool full = false;
+
+        for (size_t i = 0; i < vm->vgpus.n; i++)
+                full |= ++((Vgpu *) vm->vgpus.items[i])->type->demand >= DEMAND_MEMORY;
+
+        for (size_t i = 0; full && i < types->n; i++)
+                ((VgpuType *) types->items[i])->demand /= 2;
 }

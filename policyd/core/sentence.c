@@ -9,11 +9,17 @@
 
 #include "policyd/core/sentence.h"
 
+const char *list_separator(size_t i, size_t n) {
+        if (i == 0)
+                return "";
+        return i + 1 == n ? " and " : ", ";
+}
+
 void sentence_names(StrBuf *b, const char *const *names, size_t n) {
         size_t shown = n > NAMES_SHOWN + 1 ? NAMES_SHOWN : n;
 
         for (size_t i = 0; i < shown; i++)
-                strbuf_addf(b, "%s%s", i == 0 ? "" : i + 1 == n ? " and " : ", ", names[i]);
+                strbuf_addf(b, "%s%s", list_separator(i, n), names[i]);
 
         if (shown < n)
                 strbuf_addf(b, " and %zu more", n - shown);
@@ -29,8 +35,11 @@ void sentence_pgpu(StrBuf *b, const Pgpu *p) {
         strbuf_addf(b, "%s of %s", PCI_TEXT(&p->pci), p->host->name_label);
 }
 
-static const char *vm_state_word(const Vgpu *v) {
-        return v->resident_on ? "running" : v->scheduled_on ? "starting" : "halted";
+/* Running is what one expects; the rest is said. */
+static const char *vm_state_words(const Vgpu *v) {
+        if (v->resident_on)
+                return "";
+        return v->scheduled_on ? " (starting)" : " (halted)";
 }
 
 void sentence_vms(StrBuf *b, Vgpu *const *vgpus, size_t n) {
@@ -52,8 +61,10 @@ void sentence_vms(StrBuf *b, Vgpu *const *vgpus, size_t n) {
         }
 
         shown = n_distinct > NAMES_SHOWN + 1 ? NAMES_SHOWN : n_distinct;
+        strbuf_add(b, n_distinct == 1 ? "VM " : "VMs ");
         for (size_t i = 0; i < shown; i++)
-                strbuf_addf(b, "%sVM '%s' (%s)", i == 0 ? "" : i + 1 == n_distinct ? " and " : ", ", distinct[i]->vm->name_label, vm_state_word(distinct[i]));
+                strbuf_addf(b, "%s'%s'%s", list_separator(i, n_distinct), distinct[i]->vm->name_label,
+                        vm_state_words(distinct[i]));
         if (shown < n_distinct)
                 strbuf_addf(b, " and %zu more", n_distinct - shown);
 }
@@ -143,11 +154,26 @@ void sentence_verdict(StrBuf *b, const PgpuVerdict *v, const VgpuType *t) {
         }
 }
 
-static void remedy_make_room(StrBuf *b, const Pgpu *p) {
-        if (p->vgpus.n > 0) {
-                strbuf_addf(b, "Shut down %s", p->vgpus.n > 1 ? "VMs there, of " : "");
-                sentence_vms(b, (Vgpu *const *) p->vgpus.items, p->vgpus.n);
-        }
+/* On a full PGPU one VM as large as the new one makes room for it; one that runs another type must be empty. */
+static const char *how_many_must_go(const PgpuVerdict *v, const VgpuType *t) {
+        if (v->code != ERROR_PGPU_INSUFFICIENT_CAPACITY)
+                return "all";
+
+        for (size_t i = 0; i < v->pgpu->vgpus.n; i++)
+                if (((Vgpu *) v->pgpu->vgpus.items[i])->type->size < t->size)
+                        return "some of";
+
+        return "one of";
+}
+
+static void remedy_make_room(StrBuf *b, const PgpuVerdict *v, const VgpuType *t) {
+        const Pgpu *p = v->pgpu;
+
+        if (p->vgpus.n == 1)
+                strbuf_addf(b, "Shut down VM '%s'", ((Vgpu *) p->vgpus.items[0])->vm->name_label);
+        else if (p->vgpus.n > 1)
+                strbuf_addf(b, "Shut down %s the VMs there", how_many_must_go(v, t));
+
         if (p->holds.n > 0) {
                 strbuf_add(b, p->vgpus.n > 0 ? ", or destroy " : "Destroy ");
                 sentence_reservations(b, (Reservation *const *) p->holds.items, p->holds.n);
@@ -161,7 +187,7 @@ void sentence_remedy(StrBuf *b, const PgpuVerdict *v, const VgpuType *t) {
         switch (error_code_nearness(v->code)) {
         case 4:
         case 3:
-                remedy_make_room(b, p);
+                remedy_make_room(b, v, t);
                 return;
         case 2:
                 strbuf_addf(b, "Enable %s on ", type_label(t));

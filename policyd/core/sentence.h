@@ -11,9 +11,11 @@
 
 #define NAMES_SHOWN 4
 
+/* What stands before the i-th of n things: "", ", " or " and ". */
+const char *list_separator(size_t i, size_t n);
 /* "alpha, beta and gamma", or the first few "and 12 more". */
 void sentence_names(StrBuf *b, const char *const *names, size_t n);
-/* Distinct VMs of the VGPUs: "web-1 (running) and web-2 (starting)". */
+/* Distinct VMs of the VGPUs: "VMs 'web-1' and 'web-2' (starting)". */
 void sentence_vms(StrBuf *b, Vgpu *const *vgpus, size_t n);
 void sentence_reservations(StrBuf *b, Reservation *const *reservations, size_t n);
 /* "GRID K140Q", "passthrough", or the identifier of a type without a name. */

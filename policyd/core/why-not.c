@@ -79,7 +79,7 @@ static void sentence_need(StrBuf *b, const DemandKind *k) {
 /* What each kind wants, when every VGPU alone would fit: "2 x GRID K260Q and 1 x GRID K240Q". */
 static void sentence_all(StrBuf *b, const Demand *d) {
         for (size_t k = 0; k < d->n_kinds; k++)
-                strbuf_addf(b, "%s%u x %s", k == 0 ? "" : k + 1 == d->n_kinds ? " and " : ", ", d->kinds[k].count, type_label(d->kinds[k].type));
+                strbuf_addf(b, "%s%u x %s", list_separator(k, d->n_kinds), d->kinds[k].count, type_label(d->kinds[k].type));
 }
 
 /* The GPUs of one host: what was needed, what is in the way. */
@@ -123,42 +123,29 @@ static void sentence_gpu_remedy(StrBuf *b, const Candidate *c, const Demand *d) 
 static void sentence_other_miss(StrBuf *b, const Candidate *c, const Vm *vm) {
         const char *host = c->host->name_label;
 
-        switch (c->other) {
-        case ERROR_HOST_NOT_ENOUGH_FREE_MEMORY:
+        if (c->other == ERROR_HOST_NOT_ENOUGH_FREE_MEMORY)
                 strbuf_addf(b, "%s is %s short of memory: the VM needs %s and %s is free there", host,
                         SIZE_TEXT(vm->memory - c->memory_available), SIZE_TEXT(vm->memory), SIZE_TEXT(c->memory_available));
-                break;
-        case ERROR_VM_REQUIRES_NET:
+        else if (c->other == ERROR_VM_REQUIRES_NET)
                 strbuf_addf(b, "%s has no network '%s'", host, c->missing);
-                break;
-        case ERROR_VM_REQUIRES_SR:
+        else if (c->other == ERROR_VM_REQUIRES_SR)
                 strbuf_addf(b, "%s cannot reach the storage '%s'", host, c->missing);
-                break;
-        case ERROR_VM_REQUIRES_IOMMU:
+        else if (c->other == ERROR_VM_REQUIRES_IOMMU)
                 strbuf_addf(b, "%s has no IOMMU, which giving a PCI device to a VM needs", host);
-                break;
-        case ERROR_FEATURE_REQUIRES_HVM:
+        else
                 strbuf_addf(b, "%s cannot run HVM guests", host);
-                break;
-        default: /* foreign enum: the other words are no checks of a host */
-                break;
-        }
 }
 
 static const char *other_remedy(ErrorCode code) {
-        switch (code) {
-        case ERROR_HOST_NOT_ENOUGH_FREE_MEMORY:
-                return "Shut down VMs there, or give this one less memory";
-        case ERROR_VM_REQUIRES_NET:
-                return "Create the network there, or change the VM's nics";
-        case ERROR_VM_REQUIRES_SR:
-                return "Attach the storage there, or change the VM's disks";
-        case ERROR_VM_REQUIRES_IOMMU:
-        case ERROR_FEATURE_REQUIRES_HVM:
-                return "Switch it on in the host's firmware";
-        default: /* as above */
-                return "";
-        }
+        static const char *const remedies[_ERROR_MAX] = {
+                [ERROR_HOST_NOT_ENOUGH_FREE_MEMORY] = "Shut down VMs there, or give this one less memory",
+                [ERROR_VM_REQUIRES_NET] = "Create the network there, or change the VM's nics",
+                [ERROR_VM_REQUIRES_SR] = "Attach the storage there, or change the VM's disks",
+                [ERROR_VM_REQUIRES_IOMMU] = "Switch it on in the host's firmware",
+                [ERROR_FEATURE_REQUIRES_HVM] = "Switch it on in the host's firmware",
+        };
+
+        return remedies[code];
 }
 
 /* The host where the GPUs fit and least else is missing; memory by how much. */
@@ -214,13 +201,14 @@ static int refuse_without_hosts(const Ranking *r, Refusal *ret) {
 
         if (r->request->only) {
                 bool offline = r->candidates[0].usable == ERROR_HOST_OFFLINE;
+                bool is_disabled = offline && r->request->only->state == HOST_ONLINE;
 
                 strbuf_addf(&b, "VM '%s' cannot start on %s: ", vm->name_label, r->request->only->name_label);
                 if (offline)
                         sentence_unusable_host(&b, r->request->only);
                 else
                         strbuf_add(&b, "the host has refused it just now");
-                strbuf_addf(&b, ". %s.", !offline || r->request->only->state != HOST_ONLINE ? "Take another host, or leave the choice open" : "Enable the host, or take another");
+                strbuf_addf(&b, ". %s.", is_disabled ? "Enable the host, or take another" : "Take another host, or leave the choice open");
                 return refusal_take(ret, r->candidates[0].usable, &b);
         }
 

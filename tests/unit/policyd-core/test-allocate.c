@@ -109,6 +109,18 @@ static void best_fit_weighs_by_demand(void **state) {
         assert_ptr_equal(start_one(&p, K100), p.b[0]);
 }
 
+static void old_demand_fades(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Vm *vm = world_vm(p.w, "vm", K100, END), *other = world_vm(p.w, "other", K140Q, END);
+
+        for (size_t i = 0; i < 2000; i++)
+                demand_note(p.w->pool, other);
+        for (size_t i = 0; i < 4096; i++)
+                demand_note(p.w->pool, vm);
+        assert_int_equal(p.w->types[K100]->demand, 2048);
+        assert_int_equal(p.w->types[K140Q]->demand, 1000);
+}
+
 static void all_vgpus_or_none(void **state) {
         _cleanup_pair_ Pair p = pair_new();
         Vm *two = world_vm(p.w, "two", K260Q, K260Q, K240Q, END), *three = world_vm(p.w, "three", K260Q, K240Q, K200, END);
@@ -251,7 +263,7 @@ static void thirty_two_k100_fill_a_k1_and_no_more(void **state) {
 
         a = world_start(w, world_vm(w, "one too many", K100, END));
         assert_refused(&a.refusal, ERROR_PGPU_INSUFFICIENT_CAPACITY, "VM 'one too many'", "GRID K100 needs 1/8 of a PGPU",
-                "0000:80:00.0 of alpha is full", "Shut down VMs there", "1 host: 1 full", NULL);
+                "0000:80:00.0 of alpha is full", "Shut down one of the VMs there", "1 host: 1 full", NULL);
         assert_int_equal(a.nearest.code, ERROR_PGPU_INSUFFICIENT_CAPACITY);
 }
 
@@ -751,6 +763,7 @@ int main(void) {
                 cmocka_unit_test(best_fit_joins_before_it_opens),
                 cmocka_unit_test(best_fit_opens_what_strands_least),
                 cmocka_unit_test(best_fit_weighs_by_demand),
+                cmocka_unit_test(old_demand_fades),
                 cmocka_unit_test(all_vgpus_or_none),
                 cmocka_unit_test(a_greedy_choice_is_taken_back),
                 cmocka_unit_test(memory_decides_inside_a_tier),

@@ -170,7 +170,7 @@ static void a_type_in_use_stays_enabled(void **state) {
         assert_int_equal(rule_pgpu_disable_type(p, w->types[K140Q], &r), 0);
         assert_int_equal(r.code, ERROR_NONE);
         assert_int_equal(rule_pgpu_disable_type(p, w->types[K100], &r), 0);
-        assert_refused(&r, ERROR_PGPU_IN_USE_BY_VM, "GRID K100 on 0000:80:00.0 of alpha is in use by VM 'vm-", "and 3 more", NULL);
+        assert_refused(&r, ERROR_PGPU_IN_USE_BY_VM, "GRID K100 on 0000:80:00.0 of alpha is in use by VMs 'vm-", "and 3 more", NULL);
 
         assert_int_equal(pool_add_reservation(w->pool, &id, 0, "demo", w->groups[K1], w->types[K100], 1, &reservation), 0);
         assert_int_equal(pool_hold(w->pool, reservation, p), 0);

@@ -178,7 +178,7 @@ static void a_pgpu_in_use_stays_in_its_group(void **state) {
         assert_int_equal(pool_set_pgpu_group(w->pool, p, world_group(w, "G")), 0);
         world_resident(w, p, K200);
         assert_int_equal(rule_pgpu_set_group(p, world_group(w, "G'"), &refusal), 0);
-        assert_refused(&refusal, ERROR_PGPU_IN_USE_BY_VM, "0000:80:00.0 of h", "running", NULL);
+        assert_refused(&refusal, ERROR_PGPU_IN_USE_BY_VM, "0000:80:00.0 of h is in use by VM 'vm-", NULL);
 }
 
 /* Beyond XenServer, which looks at resident VGPUs only and so races with a start. */
