@@ -1,15 +1,15 @@
 /*
  * Text that may travel
  *
- * The length of each UTF-8 sequence is found by its first byte; overlong forms, surrogates and numbers above U+10FFFF are
- * no characters.
+ * The length of each UTF-8 sequence is found by its first byte; overlong forms, surrogates and numbers above
+ * U+10FFFF are no characters.
  */
 
 #include "hostd/core/clean-text.h"
 
 typedef struct SequenceKind {
         uint8_t first_from, first_to;   /* of the first byte */
-        uint8_t second_from, second_to; /* narrower than 80..bf where a form would be overlong or a surrogate */
+        uint8_t second_from, second_to; /* narrower than 80..bf against overlong forms and surrogates */
         uint8_t length;
 } SequenceKind;
 

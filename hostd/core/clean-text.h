@@ -3,7 +3,8 @@
 /*
  * Text that may travel
  *
- * Names out of type files go into JSON, D-Bus strings and terminals: they must be UTF-8 without control characters.
+ * Names out of type files go into JSON, D-Bus strings and terminals: they must be UTF-8 without control
+ * characters.
  */
 
 #include "common/macros.h"

@@ -1,7 +1,8 @@
 /*
  * Enablement: which supported types a PGPU may run
  *
- * A change is worked out on a copy, so that a refusal leaves nothing half done and the caller stores before it shows.
+ * A change is worked out on a copy, so that a refusal leaves nothing half done and the caller stores before
+ * it shows.
  */
 
 #include "hostd/core/enablement.h"
@@ -22,7 +23,7 @@ int enablement_new(Enablement *ret) {
 void enablement_done(Enablement *e) {
         idset_free(e->disabled);
         idset_free(e->seen);
-        *e = (Enablement) {};
+        *e = (Enablement){};
 }
 
 int enablement_copy(const Enablement *e, Enablement *ret) {
@@ -96,12 +97,16 @@ static int resolve_type(const ChangeRequest *q, const char *wanted, const char *
                         continue;
                 if (found)
                         return host_refusal_set(refusal, ERROR_AMBIGUOUS_NAME,
-                                "Types %s and %s of PGPU %s are both named '%s'; give the identifier instead.", found, *id, PCI_TEXT(&q->pgpu->address), wanted);
+                                "Types %s and %s of PGPU %s are both named '%s'; give the identifier "
+                                "instead.",
+                                found, *id, PCI_TEXT(&q->pgpu->address), wanted);
                 found = *id;
         }
         if (!found)
                 return host_refusal_set(refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
-                        "PGPU %s does not support a VGPU type '%s'; its supported types are listed by the property SupportedTypes.", PCI_TEXT(&q->pgpu->address), wanted);
+                        "PGPU %s does not support a VGPU type '%s'; its supported types are listed by the "
+                        "property SupportedTypes.",
+                        PCI_TEXT(&q->pgpu->address), wanted);
 
         *ret = found;
         return 0;
@@ -111,7 +116,8 @@ static int disable_type(const ChangeRequest *q, Enablement *e, const char *ident
         for (const char *const *busy = q->busy; busy && *busy; busy++)
                 if (streq(*busy, identifier))
                         return host_refusal_set(refusal, ERROR_PGPU_IN_USE_BY_VM,
-                                "VGPU type %s cannot be disabled on PGPU %s while a VGPU of it is resident there or being started; shut that VM down first.",
+                                "VGPU type %s cannot be disabled on PGPU %s while a VGPU of it is resident "
+                                "there or being started; shut that VM down first.",
                                 type_name(q, identifier), PCI_TEXT(&q->pgpu->address));
         return idset_add(&e->disabled, identifier);
 }
@@ -129,7 +135,8 @@ static int disable_all_but(const ChangeRequest *q, Enablement *e, char *const *c
         return 0;
 }
 
-static int apply_change(const ChangeRequest *q, EnablementChange change, const char *const *wanted, Enablement *e, HostRefusal *refusal) {
+static int apply_change(const ChangeRequest *q, EnablementChange change, const char *const *wanted,
+        Enablement *e, HostRefusal *refusal) {
         _cleanup_(idset_freep) char **chosen = NULL;
         int r = 0;
 
@@ -153,16 +160,9 @@ static int apply_change(const ChangeRequest *q, EnablementChange change, const c
         return change == ENABLEMENT_SET ? disable_all_but(q, e, chosen, refusal) : 0;
 }
 
-int enablement_change(
-                const Enablement *e,
-                const Pgpu *p,
-                const HostType *types,
-                size_t n_types,
-                EnablementChange change,
-                const char *const *wanted,
-                const char *const *busy,
-                Enablement *ret,
-                HostRefusal *ret_refusal) {
+int enablement_change(const Enablement *e, const Pgpu *p, const HostType *types, size_t n_types,
+        EnablementChange change, const char *const *wanted, const char *const *busy, Enablement *ret,
+        HostRefusal *ret_refusal) {
         ChangeRequest q = { p, types, n_types, busy };
         HostRefusal refusal = {};
         Enablement next = {};
@@ -175,7 +175,7 @@ int enablement_change(
         r = apply_change(&q, change, wanted, &next, &refusal);
         if (r < 0 || refusal.code != ERROR_NONE) {
                 enablement_done(&next);
-                next = (Enablement) {};
+                next = (Enablement){};
         }
         if (r < 0) {
                 host_refusal_done(&refusal);

@@ -3,9 +3,9 @@
 /*
  * Epochs: who commands this host
  *
- * A claim names an epoch, a pool and an instance. A lower epoch than the stored one is refused, and an equal one from another
- * instance; the same claim again is fine. A released host keeps its epoch, so that an old master cannot come back with a lower
- * one. Orders must carry the epoch of the present claim.
+ * A claim names an epoch, a pool and an instance. A lower epoch than the stored one is refused, and an equal
+ * one from another instance; the same claim again is fine. A released host keeps its epoch, so that an old
+ * master cannot come back with a lower one. Orders must carry the epoch of the present claim.
  */
 
 #include "hostd/core/host-refusal.h"
@@ -19,8 +19,10 @@ typedef struct HostClaim {
 int host_claim_new(HostClaim *ret);
 void host_claim_done(HostClaim *c);
 
-/* 0 and ERROR_NONE: *ret is what to store before answering. Refusals: STALE_EPOCH, INVALID_RECORD (epoch 0, no instance, too long). */
-int epoch_claim(const HostClaim *held, uint64_t epoch, const char *pool, const char *instance, HostClaim *ret, HostRefusal *ret_refusal);
+/* 0 and ERROR_NONE: *ret is what to store before answering. Refusals: STALE_EPOCH, INVALID_RECORD (epoch 0,
+ * no instance, too long). */
+int epoch_claim(const HostClaim *held, uint64_t epoch, const char *pool, const char *instance, HostClaim *ret,
+        HostRefusal *ret_refusal);
 int epoch_release(const HostClaim *held, HostClaim *ret);
 
 /* Refusal STALE_EPOCH: nobody claimed, or the order's epoch is not the claim's. */

@@ -10,7 +10,7 @@
 
 void gvtg_entry_done(GvtgEntry *e) {
         free(e->name);
-        *e = (GvtgEntry) {};
+        *e = (GvtgEntry){};
 }
 
 GvtgEntry *gvtg_list_free(GvtgEntry *entries, size_t n) {
@@ -38,12 +38,13 @@ static const char *take_entry(TextSpan *line, GvtgEntry *e, TextSpan *ret_name) 
         if (!text_take_word(line, "max_heads=") || !text_take_u32(line, &e->heads))
                 return "max_heads= must follow framebuffer_sz, a number";
         if (!text_take_word(line, "resolution=") || !text_take_u32(line, &e->max_x) ||
-            !text_take_word(line, "x") || !text_take_u32(line, &e->max_y))
+                !text_take_word(line, "x") || !text_take_u32(line, &e->max_y))
                 return "resolution=WIDTHxHEIGHT must follow max_heads";
         return NULL;
 }
 
-int gvtg_line_parse(const char *text, size_t size, unsigned line, const ProblemSink *problems, GvtgEntry *ret) {
+int gvtg_line_parse(
+        const char *text, size_t size, unsigned line, const ProblemSink *problems, GvtgEntry *ret) {
         TextSpan rest = { text, text + size }, name;
         GvtgEntry e = { .line = line };
         const char *wrong;
@@ -65,7 +66,8 @@ int gvtg_line_parse(const char *text, size_t size, unsigned line, const ProblemS
         return 1;
 }
 
-int gvtg_list_parse(const char *data, size_t size, const ProblemSink *problems, GvtgEntry **ret, size_t *ret_n) {
+int gvtg_list_parse(
+        const char *data, size_t size, const ProblemSink *problems, GvtgEntry **ret, size_t *ret_n) {
         TextLines lines = text_lines(data, size);
         GvtgEntry *entries = NULL;
         size_t n = 0;
@@ -76,7 +78,8 @@ int gvtg_list_parse(const char *data, size_t size, const ProblemSink *problems, 
                 int r;
 
                 if (n == TYPE_LIST_ENTRIES_MAX) {
-                        problem_report(problems, lines.line, "the rest is left out: more than %d types", TYPE_LIST_ENTRIES_MAX);
+                        problem_report(problems, lines.line, "the rest is left out: more than %d types",
+                                TYPE_LIST_ENTRIES_MAX);
                         break;
                 }
 

@@ -3,10 +3,11 @@
 /*
  * Intel GVT-g: one type a line
  *
- *   PPPP experimental=0|1 name='…' low_gm_sz=N high_gm_sz=N fence_sz=N framebuffer_sz=N max_heads=N resolution=XxY
+ *   PPPP experimental=0|1 name='…' low_gm_sz=N high_gm_sz=N fence_sz=N framebuffer_sz=N
+ *        max_heads=N resolution=XxY
  *
- * in this order; PPPP four hex digits, sizes in MiB; experimental unless 0; text after that is ignored. Empty lines and
- * lines that start with # are skipped. Entries come in the file's order.
+ * in this order; PPPP four hex digits, sizes in MiB; experimental unless 0; text after that is ignored. Empty
+ * lines and lines that start with # are skipped. Entries come in the file's order.
  */
 
 #include "hostd/core/problem.h"
@@ -22,9 +23,12 @@ typedef struct GvtgEntry {
         unsigned line;
 } GvtgEntry;
 
-/* 1 an entry, 0 nothing (empty or comment), -EINVAL a bad line (the sink was told), -ENOMEM. text has no newline. */
-int gvtg_line_parse(const char *text, size_t size, unsigned line, const ProblemSink *problems, GvtgEntry *ret);
-int gvtg_list_parse(const char *data, size_t size, const ProblemSink *problems, GvtgEntry **ret, size_t *ret_n);
+/* 1 an entry, 0 nothing (empty or comment), -EINVAL a bad line (the sink was told), -ENOMEM. text has no
+ * newline. */
+int gvtg_line_parse(
+        const char *text, size_t size, unsigned line, const ProblemSink *problems, GvtgEntry *ret);
+int gvtg_list_parse(
+        const char *data, size_t size, const ProblemSink *problems, GvtgEntry **ret, size_t *ret_n);
 void gvtg_entry_done(GvtgEntry *e);
 GvtgEntry *gvtg_list_free(GvtgEntry *entries, size_t n);
 

@@ -26,5 +26,5 @@ int host_refusal_set(HostRefusal *r, ErrorCode code, const char *format, ...) {
 
 void host_refusal_done(HostRefusal *r) {
         free(r->message);
-        *r = (HostRefusal) {};
+        *r = (HostRefusal){};
 }

@@ -3,7 +3,8 @@
 /*
  * A refusal of hostd: a result, not an error
  *
- * code ERROR_NONE means allowed. message is a sentence that names what was refused, by what, and what would help.
+ * code ERROR_NONE means allowed. message is a sentence that names what was refused, by what, and what would
+ * help.
  */
 
 #include "common/macros.h"

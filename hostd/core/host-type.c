@@ -68,7 +68,7 @@ void host_type_done(HostType *t) {
         free(t->type_id);
         free(t->vclass);
         free(t->config_file);
-        *t = (HostType) {};
+        *t = (HostType){};
 }
 
 static int copy_text(const char *text, char **ret) {

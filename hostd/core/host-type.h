@@ -3,10 +3,13 @@
 /*
  * A VGPU type as a host knows it
  *
- * Made from one entry of a type file for one card model. The identifier is the type's key everywhere (XenServer's
- * xapi_vgpu_type.ml): a four-digit decimal version, a colon, then
+ * Made from one entry of a type file for one card model. The identifier is the type's key everywhere
+ * (XenServer's xapi_vgpu_type.ml): a four-digit decimal version, a colon, then
  *
- *   passthrough | nvidia,<pdev>,<psubdev or empty>,<vdev>,<vsubdev> | gvt-g,<pdev>,<low>,<high>,<fence> | mxgpu,<pdev>,<framebuffer bytes>
+ *   passthrough
+ *   nvidia,<pdev>,<psubdev or empty>,<vdev>,<vsubdev>
+ *   gvt-g,<pdev>,<low>,<high>,<fence>
+ *   mxgpu,<pdev>,<framebuffer bytes>
  *
  * all hex in lower case, PCI ids as four digits. Class, type_id and instance counts are not part of it.
  */
@@ -30,17 +33,17 @@ typedef enum HostTypeKind {
 typedef struct HostType {
         HostTypeKind kind;
         char *identifier;
-        char *vendor_name, *model_name;   /* model_name is never empty */
-        uint64_t framebuffer_size;        /* bytes */
+        char *vendor_name, *model_name; /* model_name is never empty */
+        uint64_t framebuffer_size;      /* bytes */
         uint32_t max_heads, max_x, max_y;
-        uint32_t instances;               /* on one empty PGPU; passthrough 1 */
-        uint32_t size;                    /* HOST_PGPU_SIZE / instances; passthrough 0 */
+        uint32_t instances; /* on one empty PGPU; passthrough 1 */
+        uint32_t size;      /* HOST_PGPU_SIZE / instances; passthrough 0 */
         bool experimental;
-        bool self_compatible_in_vm;       /* several of this type in one VM */
-        bool self_compatible_on_pgpu;     /* all but passthrough: homogeneous, a type lists only itself */
+        bool self_compatible_in_vm;           /* several of this type in one VM */
+        bool self_compatible_on_pgpu;         /* all but passthrough: homogeneous, a type lists only itself */
         char *type_id, *vclass, *config_file; /* NVIDIA; NULL when absent */
         uint64_t low_gm_sz, high_gm_sz, fence_sz; /* GVT-g: MiB, MiB, count */
-        uint64_t vgpus_per_pgpu;          /* MxGPU */
+        uint64_t vgpus_per_pgpu;                  /* MxGPU */
 } HostType;
 
 /* The four identifiers. The caller frees; NULL without memory. psubdev NULL is any card. */

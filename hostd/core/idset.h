@@ -14,7 +14,7 @@ DEFINE_CLEANUP(char **, idset_free)
 
 size_t idset_size(char *const *set);
 bool idset_has(char *const *set, const char *id);
-int idset_add(char ***set, const char *id);       /* a second time changes nothing */
-void idset_remove(char **set, const char *id);    /* absent is fine */
+int idset_add(char ***set, const char *id);    /* a second time changes nothing */
+void idset_remove(char **set, const char *id); /* absent is fine */
 int idset_copy(char *const *set, char ***ret);
 void idset_sort(char **set);

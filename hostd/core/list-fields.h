@@ -3,8 +3,8 @@
 /*
  * Fields that the Intel and AMD lists share
  *
- * Both have one type a line and begin alike: PPPP experimental=C name='…'. Each function returns NULL, or what is wrong with the
- * line: a sentence without a full stop, valid until the program ends.
+ * Both have one type a line and begin alike: PPPP experimental=C name='…'. Each function returns NULL, or
+ * what is wrong with the line: a sentence without a full stop, valid until the program ends.
  */
 
 #include "hostd/core/text-lines.h"

@@ -8,7 +8,7 @@
 
 void mxgpu_entry_done(MxgpuEntry *e) {
         free(e->name);
-        *e = (MxgpuEntry) {};
+        *e = (MxgpuEntry){};
 }
 
 MxgpuEntry *mxgpu_list_free(MxgpuEntry *entries, size_t n) {
@@ -32,7 +32,8 @@ static const char *take_entry(TextSpan *line, MxgpuEntry *e, TextSpan *ret_name)
         return NULL;
 }
 
-int mxgpu_line_parse(const char *text, size_t size, unsigned line, const ProblemSink *problems, MxgpuEntry *ret) {
+int mxgpu_line_parse(
+        const char *text, size_t size, unsigned line, const ProblemSink *problems, MxgpuEntry *ret) {
         TextSpan rest = { text, text + size }, name;
         MxgpuEntry e = { .line = line };
         const char *wrong;
@@ -54,7 +55,8 @@ int mxgpu_line_parse(const char *text, size_t size, unsigned line, const Problem
         return 1;
 }
 
-int mxgpu_list_parse(const char *data, size_t size, const ProblemSink *problems, MxgpuEntry **ret, size_t *ret_n) {
+int mxgpu_list_parse(
+        const char *data, size_t size, const ProblemSink *problems, MxgpuEntry **ret, size_t *ret_n) {
         TextLines lines = text_lines(data, size);
         MxgpuEntry *entries = NULL;
         size_t n = 0;
@@ -65,7 +67,8 @@ int mxgpu_list_parse(const char *data, size_t size, const ProblemSink *problems,
                 int r;
 
                 if (n == TYPE_LIST_ENTRIES_MAX) {
-                        problem_report(problems, lines.line, "the rest is left out: more than %d types", TYPE_LIST_ENTRIES_MAX);
+                        problem_report(problems, lines.line, "the rest is left out: more than %d types",
+                                TYPE_LIST_ENTRIES_MAX);
                         break;
                 }
 

@@ -62,7 +62,8 @@ static bool read_vdev(const char *value, NvidiaConf *conf) {
 static bool read_resolution(const char *value, NvidiaConf *conf) {
         TextSpan s = { value, value + strlen(value) };
 
-        return text_take_u32(&s, &conf->max_x) && text_take_word(&s, "x") && text_take_u32(&s, &conf->max_y) && s.at == s.end;
+        return text_take_u32(&s, &conf->max_x) && text_take_word(&s, "x") &&
+               text_take_u32(&s, &conf->max_y) && s.at == s.end;
 }
 
 static bool read_framebuffer(const char *value, NvidiaConf *conf) {
@@ -89,7 +90,8 @@ static const ConfKey conf_keys[] = {
 /* The index in conf_keys, or -ENOENT for keys that are none of ours. */
 static int find_key(const TextSpan *key) {
         for (size_t i = 0; i < ARRAY_SIZE(conf_keys); i++)
-                if (text_span_size(key) == strlen(conf_keys[i].name) && text_span_starts_with(key, conf_keys[i].name))
+                if (text_span_size(key) == strlen(conf_keys[i].name) &&
+                        text_span_starts_with(key, conf_keys[i].name))
                         return (int) i;
         return -ENOENT;
 }
@@ -136,7 +138,8 @@ int nvidia_conf_parse(const char *data, size_t size, const ProblemSink *problems
                 if (i < 0)
                         continue;
                 if (!read_value(&conf_keys[i], rest, &conf)) {
-                        problem_report(problems, lines.line, "this type is left out: %s must be %s", conf_keys[i].name, conf_keys[i].shape);
+                        problem_report(problems, lines.line, "this type is left out: %s must be %s",
+                                conf_keys[i].name, conf_keys[i].shape);
                         return -EINVAL;
                 }
                 seen |= 1u << i;
@@ -144,7 +147,8 @@ int nvidia_conf_parse(const char *data, size_t size, const ProblemSink *problems
 
         for (size_t i = 0; i < ARRAY_SIZE(conf_keys); i++)
                 if (!(seen & (1u << i))) {
-                        problem_report(problems, 0, "this type is left out: %s is missing", conf_keys[i].name);
+                        problem_report(
+                                problems, 0, "this type is left out: %s is missing", conf_keys[i].name);
                         return -EINVAL;
                 }
 

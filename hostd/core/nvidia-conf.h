@@ -3,9 +3,10 @@
 /*
  * NVIDIA type files of the K1/K2 era: one .conf file, one type
  *
- * Lines "key value", split at the first blank, values trimmed, lines that start with # and empty ones skipped, unknown
- * keys ignored. plugin0.pdev_id "0xDDDD" or "0xDDDD:0xSSSS"; plugin0.vdev_id "0xDDDD:0xSSSS"; plugin0.max_resolution WxH;
- * plugin0.framebufferlength; plugin0.num_heads; plugin0.max_instance. The last of several equal keys counts.
+ * Lines "key value", split at the first blank, values trimmed, lines that start with # and empty ones
+ * skipped, unknown keys ignored. plugin0.pdev_id "0xDDDD" or "0xDDDD:0xSSSS"; plugin0.vdev_id
+ * "0xDDDD:0xSSSS"; plugin0.max_resolution WxH; plugin0.framebufferlength; plugin0.num_heads;
+ * plugin0.max_instance. The last of several equal keys counts.
  */
 
 #include "hostd/core/problem.h"

@@ -1,8 +1,8 @@
 /*
  * Which NVIDIA host drivers can give several VGPUs to one VM
  *
- * A version is two or more numbers with dots between; a missing one counts as 0. Comparing is by number, so that 430.400 is
- * newer than 430.200.
+ * A version is two or more numbers with dots between; a missing one counts as 0. Comparing is by number, so
+ * that 430.400 is newer than 430.200.
  */
 
 #include "common/parse.h"

@@ -23,7 +23,7 @@ void nvidia_xml_done(NvidiaXml *x) {
                 pgpu_element_done(&x->pgpus[i]);
         free(x->types);
         free(x->pgpus);
-        *x = (NvidiaXml) {};
+        *x = (NvidiaXml){};
 }
 
 static bool pgpu_matches(const NvidiaXmlPgpu *p, uint16_t device, uint16_t subsystem) {
@@ -31,7 +31,8 @@ static bool pgpu_matches(const NvidiaXmlPgpu *p, uint16_t device, uint16_t subsy
 }
 
 /* The first pgpu element that matches the card and offers the type decides. */
-static bool find_offer(const NvidiaXml *x, const NvidiaXmlType *type, uint16_t device, uint16_t subsystem, NvidiaXmlMatch *ret) {
+static bool find_offer(const NvidiaXml *x, const NvidiaXmlType *type, uint16_t device, uint16_t subsystem,
+        NvidiaXmlMatch *ret) {
         for (size_t i = 0; i < x->n_pgpus; i++) {
                 const NvidiaXmlPgpu *p = &x->pgpus[i];
 
@@ -46,7 +47,8 @@ static bool find_offer(const NvidiaXml *x, const NvidiaXmlType *type, uint16_t d
         return false;
 }
 
-int nvidia_xml_match(const NvidiaXml *x, uint16_t device, uint16_t subsystem, NvidiaXmlMatch **ret, size_t *ret_n) {
+int nvidia_xml_match(
+        const NvidiaXml *x, uint16_t device, uint16_t subsystem, NvidiaXmlMatch **ret, size_t *ret_n) {
         NvidiaXmlMatch *matches;
         size_t n = 0;
 

@@ -3,7 +3,8 @@
 /*
  * What vgpuConfig.xml says, as plain values
  *
- * The reader needs expat and stands in hostd/edge/nvidia-xml-read.h; what the values mean for one card is decided here.
+ * The reader needs expat and stands in hostd/edge/nvidia-xml-read.h; what the values mean for one card is
+ * decided here.
  */
 
 #include "hostd/core/problem.h"
@@ -48,4 +49,5 @@ typedef struct NvidiaXmlMatch {
 } NvidiaXmlMatch;
 
 /* In the order of the <vgpuType> elements. The caller frees *ret. */
-int nvidia_xml_match(const NvidiaXml *x, uint16_t device, uint16_t subsystem, NvidiaXmlMatch **ret, size_t *ret_n);
+int nvidia_xml_match(
+        const NvidiaXml *x, uint16_t device, uint16_t subsystem, NvidiaXmlMatch **ret, size_t *ret_n);

@@ -1,8 +1,9 @@
 /*
  * The last guard against double booking: may this order start here?
  *
- * Each check is a function that returns 0 and leaves the refusal alone, or fills it. check_order() runs them in turn and stops
- * at the first refusal. The GPUs are placed one after the other, each beside what the ones before it took.
+ * Each check is a function that returns 0 and leaves the refusal alone, or fills it. check_order() runs them
+ * in turn and stops at the first refusal. The GPUs are placed one after the other, each beside what the ones
+ * before it took.
  */
 
 #include <inttypes.h>
@@ -23,9 +24,9 @@ typedef struct OrderCheck {
 
 /* What stands on a PGPU, from before or from this order. */
 typedef struct PgpuLoad {
-        uint64_t used;             /* sum of sizes */
-        size_t n;                  /* VGPUs and passthrough */
-        const char *unlike;        /* identifier of the first one that does not take the new type beside it */
+        uint64_t used;      /* sum of sizes */
+        size_t n;           /* VGPUs and passthrough */
+        const char *unlike; /* identifier of the first one that does not take the new type beside it */
 } PgpuLoad;
 
 static const char *type_label(const HostView *view, const char *identifier) {
@@ -70,10 +71,10 @@ static bool type_is_meant(const HostType *t, const OrderGpu *gpu, bool whole_pat
                 return gpu->type_id && t->type_id && streq(gpu->type_id, t->type_id);
         case ORDER_GPU_GVT_G:
                 return t->kind == HOST_TYPE_KIND_GVT_G && t->low_gm_sz == gpu->low_gm_sz &&
-                        t->high_gm_sz == gpu->high_gm_sz && t->fence_sz == gpu->fence_sz;
+                       t->high_gm_sz == gpu->high_gm_sz && t->fence_sz == gpu->fence_sz;
         case ORDER_GPU_MXGPU:
                 return t->kind == HOST_TYPE_KIND_MXGPU && t->framebuffer_size == gpu->framebufferbytes &&
-                        t->vgpus_per_pgpu == gpu->vgpus_per_pgpu;
+                       t->vgpus_per_pgpu == gpu->vgpus_per_pgpu;
         case ORDER_GPU_PCI:
                 return t->kind == HOST_TYPE_KIND_PASSTHROUGH;
         case _ORDER_GPU_KIND_MAX:
@@ -86,7 +87,8 @@ static bool type_is_meant(const HostType *t, const OrderGpu *gpu, bool whole_pat
 const HostType *order_gpu_find_type(const HostView *view, const Pgpu *p, const OrderGpu *gpu) {
         const HostType *elsewhere = NULL;
 
-        /* The same file in another folder is taken where no type has the very path: the host's own file counts, not the VM's word for it. */
+        /* The same file in another folder is taken where no type has the very path: the host's own file
+         * counts, not the VM's word for it. */
         for (int whole_path = 1; whole_path >= 0; whole_path--)
                 for (size_t i = 0; i < view->n_types; i++) {
                         if (!type_is_meant(&view->types[i], gpu, whole_path))
@@ -109,14 +111,16 @@ static bool is_passthrough(const char *identifier) {
         return streq(identifier, HOST_TYPE_PASSTHROUGH);
 }
 
-/* A passthrough takes its whole slot along, so beside one of the two being passthrough the slot counts, else the function. */
+/* A passthrough takes its whole slot along, so beside one of the two being passthrough the slot counts, else
+ * the function. */
 static bool touches(const PciAddress *a, bool a_passthrough, const PciAddress *b, bool b_passthrough) {
         if (a_passthrough || b_passthrough)
                 return same_slot(a, b);
         return pci_address_compare(a, b) == 0;
 }
 
-/* An occupant whose type has left the files is still homogeneous: it takes its own kind beside it, and passthrough nothing. */
+/* An occupant whose type has left the files is still homogeneous: it takes its own kind beside it, and
+ * passthrough nothing. */
 static bool allows_beside(const HostView *view, const char *identifier, const HostType *type) {
         const HostType *t = host_type_find(view->types, view->n_types, identifier);
 
@@ -125,7 +129,8 @@ static bool allows_beside(const HostView *view, const char *identifier, const Ho
         return !is_passthrough(identifier) && streq(identifier, type->identifier);
 }
 
-static void add_load(const OrderCheck *c, PgpuLoad *load, const char *identifier, uint32_t size, const HostType *type) {
+static void add_load(
+        const OrderCheck *c, PgpuLoad *load, const char *identifier, uint32_t size, const HostType *type) {
         load->used += size;
         load->n++;
         if (!load->unlike && !allows_beside(c->view, identifier, type))
@@ -145,7 +150,8 @@ static PgpuLoad measure_load(const OrderCheck *c, const Pgpu *p, const HostType 
         for (size_t i = 0; i < n_placed; i++) {
                 const HostType *t = c->types[i];
 
-                if (t && touches(&p->address, passthrough, &c->request->gpus[i].address, is_passthrough(t->identifier)))
+                if (t && touches(&p->address, passthrough, &c->request->gpus[i].address,
+                                 is_passthrough(t->identifier)))
                         add_load(c, &load, t->identifier, t->size, type);
         }
         return load;
@@ -156,9 +162,11 @@ static int check_numbers(OrderCheck *c, size_t i) {
         const OrderGpu *gpu = &c->request->gpus[i];
         uint32_t number;
 
-        if (gpu->kind != ORDER_GPU_PCI && (parse_u32(strempty(gpu->device), &number) < 0 || number > GUEST_DEVICE_MAX))
+        if (gpu->kind != ORDER_GPU_PCI &&
+                (parse_u32(strempty(gpu->device), &number) < 0 || number > GUEST_DEVICE_MAX))
                 return host_refusal_set(c->refusal, ERROR_INVALID_DEVICE,
-                        "VGPU device '%s' is not a number from 0 to %d.", strempty(gpu->device), GUEST_DEVICE_MAX);
+                        "VGPU device '%s' is not a number from 0 to %d.", strempty(gpu->device),
+                        GUEST_DEVICE_MAX);
 
         for (size_t j = 0; j < i; j++) {
                 const OrderGpu *other = &c->request->gpus[j];
@@ -170,12 +178,13 @@ static int check_numbers(OrderCheck *c, size_t i) {
                                 "The order names PCI function %s twice.", PCI_TEXT(&gpu->address));
                 if (gpu->kind != ORDER_GPU_PCI && streq(gpu->device, other->device))
                         return host_refusal_set(c->refusal, ERROR_DEVICE_ALREADY_EXISTS,
-                                "The order has two VGPUs with device %s; each needs its own number.", gpu->device);
+                                "The order has two VGPUs with device %s; each needs its own number.",
+                                gpu->device);
         }
         return 0;
 }
 
-/* A function beside a PGPU travels with it, never alone: what runs on the PGPU would lose a part of its card. */
+/* A function beside a PGPU travels with it, never alone: what runs there would lose a part of its card. */
 static int check_companion(OrderCheck *c, const Pgpu *p, const OrderGpu *gpu) {
         for (size_t i = 0; i < c->request->n_gpus; i++) {
                 const OrderGpu *other = &c->request->gpus[i];
@@ -184,16 +193,20 @@ static int check_companion(OrderCheck *c, const Pgpu *p, const OrderGpu *gpu) {
                         return 0;
         }
         return host_refusal_set(c->refusal, ERROR_VM_REQUIRES_GPU,
-                "PCI function %s belongs to PGPU %s and is passed through only together with it; the order must name both.",
+                "PCI function %s belongs to PGPU %s and is passed through only together with it; the order "
+                "must name both.",
                 PCI_TEXT(&gpu->address), PCI_TEXT(&p->address));
 }
 
 static int refuse_unsupported(OrderCheck *c, const Pgpu *p, const char *identifier, const char *model_name) {
         if (is_passthrough(identifier) && !pgpu_offers_passthrough(p))
                 return host_refusal_set(c->refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
-                        "PGPU %s is the system display device and dom0 uses it, so it cannot be passed through; hide it from dom0 first.", PCI_TEXT(&p->address));
+                        "PGPU %s is the system display device and dom0 uses it, so it cannot be passed "
+                        "through; hide it from dom0 first.",
+                        PCI_TEXT(&p->address));
         return host_refusal_set(c->refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
-                "PGPU %s (%s) does not support VGPU type %s.", PCI_TEXT(&p->address), p->device_name, model_name);
+                "PGPU %s (%s) does not support VGPU type %s.", PCI_TEXT(&p->address), p->device_name,
+                model_name);
 }
 
 static int refuse_unknown_type(OrderCheck *c, const Pgpu *p, const OrderGpu *gpu) {
@@ -201,17 +214,24 @@ static int refuse_unknown_type(OrderCheck *c, const Pgpu *p, const OrderGpu *gpu
         case ORDER_GPU_NVIDIA:
                 if (!gpu->config_file && !gpu->type_id)
                         return host_refusal_set(c->refusal, ERROR_INVALID_RECORD,
-                                "The Nvidia VGPU for PGPU %s has neither config_file nor type_id.", PCI_TEXT(&p->address));
+                                "The Nvidia VGPU for PGPU %s has neither config_file nor type_id.",
+                                PCI_TEXT(&p->address));
                 return host_refusal_set(c->refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
-                        "No VGPU type of this host has %s '%s', which the order wants on PGPU %s; its type file must be installed and the host rescanned.",
-                        gpu->config_file ? "the config file" : "type_id", gpu->config_file ? gpu->config_file : gpu->type_id, PCI_TEXT(&p->address));
+                        "No VGPU type of this host has %s '%s', which the order wants on PGPU %s; its type "
+                        "file must be installed and the host rescanned.",
+                        gpu->config_file ? "the config file" : "type_id",
+                        gpu->config_file ? gpu->config_file : gpu->type_id, PCI_TEXT(&p->address));
         case ORDER_GPU_GVT_G:
                 return host_refusal_set(c->refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
-                        "No GVT-g type of this host has low_gm_sz %" PRIu64 ", high_gm_sz %" PRIu64 " and fence_sz %" PRIu64 ", which the order wants on PGPU %s; the list of GVT-g types must have it.",
+                        "No GVT-g type of this host has low_gm_sz %" PRIu64 ", high_gm_sz %" PRIu64
+                        " and fence_sz %" PRIu64
+                        ", which the order wants on PGPU %s; the list of GVT-g types must have it.",
                         gpu->low_gm_sz, gpu->high_gm_sz, gpu->fence_sz, PCI_TEXT(&p->address));
         case ORDER_GPU_MXGPU:
                 return host_refusal_set(c->refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
-                        "No MxGPU type of this host has %" PRIu64 " bytes of frame buffer and %" PRIu64 " VGPUs for each PGPU, which the order wants on PGPU %s; the list of MxGPU types must have it.",
+                        "No MxGPU type of this host has %" PRIu64 " bytes of frame buffer and %" PRIu64
+                        " VGPUs for each PGPU, which the order wants on PGPU %s; the list of MxGPU types "
+                        "must have it.",
                         gpu->framebufferbytes, gpu->vgpus_per_pgpu, PCI_TEXT(&p->address));
         case ORDER_GPU_PCI:
         case _ORDER_GPU_KIND_MAX:
@@ -229,19 +249,23 @@ static int check_room(OrderCheck *c, const Pgpu *p, const HostType *t, size_t n_
                 return refuse_unsupported(c, p, t->identifier, t->model_name);
         if (!pgpu_enables(p, t->identifier))
                 return host_refusal_set(c->refusal, ERROR_VGPU_TYPE_NOT_ENABLED,
-                        "VGPU type %s is not enabled on PGPU %s; enable it there, or use another PGPU.", t->model_name, PCI_TEXT(&p->address));
+                        "VGPU type %s is not enabled on PGPU %s; enable it there, or use another PGPU.",
+                        t->model_name, PCI_TEXT(&p->address));
 
         load = measure_load(c, p, t, n_placed);
         if (load.unlike)
                 return host_refusal_set(c->refusal, ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE,
-                        "PGPU %s runs %s, and %s cannot run beside it; use another PGPU, or wait until it is free.",
+                        "PGPU %s runs %s, and %s cannot run beside it; use another PGPU, or wait until it is "
+                        "free.",
                         PCI_TEXT(&p->address), type_label(c->view, load.unlike), t->model_name);
 
-        /* Beside a passthrough nothing is compatible, so what is left here has a size; an idle PGPU takes one passthrough. */
+        /* Beside a passthrough nothing is compatible, so what is left here has a size; an idle PGPU takes one
+         * passthrough. */
         if (is_passthrough(t->identifier) || (t->size > 0 && load.used + t->size <= HOST_PGPU_SIZE))
                 return 0;
         return host_refusal_set(c->refusal, ERROR_PGPU_INSUFFICIENT_CAPACITY,
-                "PGPU %s has no room for another %s: %zu of %" PRIu32 " are taken; use another PGPU, or wait until one ends.",
+                "PGPU %s has no room for another %s: %zu of %" PRIu32
+                " are taken; use another PGPU, or wait until one ends.",
                 PCI_TEXT(&p->address), t->model_name, load.n, t->instances);
 }
 
@@ -262,7 +286,8 @@ static int check_gpu(OrderCheck *c, size_t i) {
                         return check_companion(c, p, gpu);
         }
         if (!p)
-                return host_refusal_set(c->refusal, gpu->kind == ORDER_GPU_PCI ? ERROR_VM_REQUIRES_GPU : ERROR_VM_REQUIRES_VGPU,
+                return host_refusal_set(c->refusal,
+                        gpu->kind == ORDER_GPU_PCI ? ERROR_VM_REQUIRES_GPU : ERROR_VM_REQUIRES_VGPU,
                         "This host has no PGPU at %s; has the card moved or gone?", PCI_TEXT(&gpu->address));
 
         t = order_gpu_find_type(c->view, p, gpu);
@@ -280,20 +305,25 @@ static int check_virtualization(OrderCheck *c) {
 
         if (q->n_gpus > 0 && !q->hvm)
                 return host_refusal_set(c->refusal, ERROR_FEATURE_REQUIRES_HVM,
-                        "VM '%s' has a GPU and is not HVM; its config must have c_info.type \"hvm\".", q->name_label);
+                        "VM '%s' has a GPU and is not HVM; its config must have c_info.type \"hvm\".",
+                        q->name_label);
         if (q->hvm && !c->view->hvm)
                 return host_refusal_set(c->refusal, ERROR_FEATURE_REQUIRES_HVM,
-                        "VM '%s' is HVM and this host has no HVM; enable VT-x or AMD-V in its BIOS.", q->name_label);
+                        "VM '%s' is HVM and this host has no HVM; enable VT-x or AMD-V in its BIOS.",
+                        q->name_label);
 
         for (size_t i = 0; i < q->n_gpus; i++) {
                 if (q->gpus[i].kind != ORDER_GPU_PCI)
                         continue;
                 if (!c->view->iommu)
                         return host_refusal_set(c->refusal, ERROR_VM_REQUIRES_IOMMU,
-                                "PGPU %s is to be passed through and this host has no IOMMU in use; enable VT-d or AMD-Vi in its BIOS and in Xen.", PCI_TEXT(&q->gpus[i].address));
+                                "PGPU %s is to be passed through and this host has no IOMMU in use; enable "
+                                "VT-d or AMD-Vi in its BIOS and in Xen.",
+                                PCI_TEXT(&q->gpus[i].address));
                 if (q->target_memory != q->max_memory)
                         return host_refusal_set(c->refusal, ERROR_INVALID_RECORD,
-                                "VM '%s' has a target memory of %s and a maximum of %s; with passthrough both must be equal.",
+                                "VM '%s' has a target memory of %s and a maximum of %s; with passthrough "
+                                "both must be equal.",
                                 q->name_label, SIZE_TEXT(q->target_memory), SIZE_TEXT(q->max_memory));
         }
         return 0;
@@ -305,8 +335,10 @@ static int check_memory(OrderCheck *c) {
         if (q->memory <= c->view->memory_free)
                 return 0;
         return host_refusal_set(c->refusal, ERROR_HOST_NOT_ENOUGH_FREE_MEMORY,
-                "VM '%s' needs %s and this host has %s free, %s too little; use another host, or shut a VM down.", q->name_label,
-                SIZE_TEXT(q->memory), SIZE_TEXT(c->view->memory_free), SIZE_TEXT(q->memory - c->view->memory_free));
+                "VM '%s' needs %s and this host has %s free, %s too little; use another host, or shut a VM "
+                "down.",
+                q->name_label, SIZE_TEXT(q->memory), SIZE_TEXT(c->view->memory_free),
+                SIZE_TEXT(q->memory - c->view->memory_free));
 }
 
 static int check_order(OrderCheck *c) {
@@ -324,7 +356,8 @@ static int check_order(OrderCheck *c) {
         return check_memory(c);
 }
 
-int order_check(const HostView *view, const OrderRequest *request, const HostType **ret_types, HostRefusal *ret) {
+int order_check(
+        const HostView *view, const OrderRequest *request, const HostType **ret_types, HostRefusal *ret) {
         _cleanup_free_ const HostType **types = NULL;
         HostRefusal refusal = {};
         OrderCheck c = { .view = view, .request = request, .refusal = &refusal };

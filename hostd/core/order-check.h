@@ -3,10 +3,11 @@
 /*
  * The last guard against double booking: may this order start here?
  *
- * policyd decided already; hostd checks again what only the host knows for sure, in plain structs, and answers with the same
- * words. Checks in order: several devices with one number, known PGPU, VGPU implementation to type, supported, enabled, running
- * types, capacity with what the same order put there before, passthrough alone on PGPU and function; then HVM, IOMMU,
- * target memory = max memory for passthrough, memory against what is free.
+ * policyd decided already; hostd checks again what only the host knows for sure, in plain structs, and
+ * answers with the same words. Checks in order: several devices with one number, known PGPU, VGPU
+ * implementation to type, supported, enabled, running types, capacity with what the same order put there
+ * before, passthrough alone on PGPU and function; then HVM, IOMMU, target memory = max memory for
+ * passthrough, memory against what is free.
  */
 
 #include "common/uuid.h"
@@ -24,8 +25,8 @@ typedef enum OrderGpuKind {
 
 typedef struct OrderGpu {
         OrderGpuKind kind;
-        const char *device;  /* "0"; NULL for ORDER_GPU_PCI */
-        PciAddress address;  /* physical_pci_address */
+        const char *device;                /* "0"; NULL for ORDER_GPU_PCI */
+        PciAddress address;                /* physical_pci_address */
         const char *config_file, *type_id; /* NVIDIA: either may be NULL; config_file takes precedence */
         uint64_t low_gm_sz, high_gm_sz, fence_sz;
         uint64_t framebufferbytes, vgpus_per_pgpu;
@@ -61,10 +62,11 @@ typedef struct HostView {
 } HostView;
 
 /*
- * 0 and ret->code ERROR_NONE: start it; ret_types (n_gpus entries, may be NULL) gets the type of each, passthrough's for the address of a
- * PGPU, NULL for a companion function. 0 and a code: refused. -ENOMEM.
+ * 0 and ret->code ERROR_NONE: start it; ret_types (n_gpus entries, may be NULL) gets the type of each,
+ * passthrough's for the address of a PGPU, NULL for a companion function. 0 and a code: refused. -ENOMEM.
  */
-int order_check(const HostView *view, const OrderRequest *request, const HostType **ret_types, HostRefusal *ret);
+int order_check(
+        const HostView *view, const OrderRequest *request, const HostType **ret_types, HostRefusal *ret);
 
 /* The type that a VGPU record means on this PGPU, or NULL. */
 const HostType *order_gpu_find_type(const HostView *view, const Pgpu *p, const OrderGpu *gpu);

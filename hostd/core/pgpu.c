@@ -16,7 +16,7 @@ void pgpu_done(Pgpu *p) {
         free(p->companions);
         idset_free(p->supported);
         idset_free(p->enabled);
-        *p = (Pgpu) {};
+        *p = (Pgpu){};
 }
 
 bool pgpu_is_candidate(uint16_t pci_class, bool is_virtual_function) {

@@ -3,8 +3,9 @@
 /*
  * A PGPU: a display function of the host that VMs may use
  *
- * A PCI function of class 0300 or 0302 that is no SR-IOV virtual function. Plain values, filled by the edge; what the source cannot
- * tell (a bare listing has no BAR sizes, drivers or display flag) has its known flag false.
+ * A PCI function of class 0300 or 0302 that is no SR-IOV virtual function. Plain values, filled by the edge;
+ * what the source cannot tell (a bare listing has no BAR sizes, drivers or display flag) has its known flag
+ * false.
  */
 
 #include "common/macros.h"
@@ -20,17 +21,17 @@ typedef struct Pgpu {
         uint16_t vendor_id, device_id;
         uint16_t subsystem_vendor_id, subsystem_device_id;
         bool subsystem_known;
-        uint16_t pci_class;               /* 0x0300 */
-        char *vendor_name, *device_name;  /* from pci.ids, "Device 0ff2" where it lacks it; never NULL */
-        char *driver;                     /* "" for none or unknown; never NULL */
+        uint16_t pci_class;              /* 0x0300 */
+        char *vendor_name, *device_name; /* from pci.ids, "Device 0ff2" where it lacks it; never NULL */
+        char *driver;                    /* "" for none or unknown; never NULL */
         bool driver_known;
-        char *bridge;                     /* address of the parent bridge, "" when unknown */
+        char *bridge; /* address of the parent bridge, "" when unknown */
         bool is_system_display_device, display_known;
-        uint64_t bar2_size;               /* bytes */
+        uint64_t bar2_size; /* bytes */
         bool bars_known;
-        PciAddress *companions;           /* other functions of its slot, passed through with it */
+        PciAddress *companions; /* other functions of its slot, passed through with it */
         size_t n_companions;
-        char **supported, **enabled;      /* identifiers, NULL-terminated, never NULL once filled; enabled is filled by the service (enablement.h) */
+        char **supported, **enabled; /* identifiers; the service fills enabled (enablement.h) */
 } Pgpu;
 
 void pgpu_done(Pgpu *p);

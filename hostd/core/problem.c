@@ -1,7 +1,8 @@
 /*
  * Problems: what a reader tolerated, and where
  *
- * Reasons quote pieces of files that may hold anything, so each is cut to a bounded length and cleaned before it travels.
+ * Reasons quote pieces of files that may hold anything, so each is cut to a bounded length and cleaned before
+ * it travels.
  */
 
 #include <stdarg.h>

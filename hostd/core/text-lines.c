@@ -95,7 +95,7 @@ bool text_take_u64(TextSpan *s, uint64_t *ret) {
 
         for (; rest.at < rest.end && *rest.at >= '0' && *rest.at <= '9'; rest.at++)
                 if (__builtin_mul_overflow(value, 10u, &value) ||
-                    __builtin_add_overflow(value, (uint64_t) (*rest.at - '0'), &value))
+                        __builtin_add_overflow(value, (uint64_t) (*rest.at - '0'), &value))
                         return false;
         if (rest.at == first)
                 return false;

@@ -1,8 +1,8 @@
 /*
  * The catalog: all that the type files say, and what of it a card can run
  *
- * A TypeBuild collects the types of one PGPU. Each source adds its own; a type whose identifier is there already is a second
- * entry for the same thing: the first stays.
+ * A TypeBuild collects the types of one PGPU. Each source adds its own; a type whose identifier is there
+ * already is a second entry for the same thing: the first stays.
  */
 
 #include <inttypes.h>
@@ -21,7 +21,7 @@ void type_catalog_done(TypeCatalog *c) {
         nvidia_xml_done(&c->xml);
         gvtg_list_free(c->gvtg, c->n_gvtg);
         mxgpu_list_free(c->mxgpu, c->n_mxgpu);
-        *c = (TypeCatalog) {};
+        *c = (TypeCatalog){};
 }
 
 typedef struct TypeBuild {
@@ -36,7 +36,8 @@ typedef struct TypeBuild {
         size_t n;
 } TypeBuild;
 
-static void report(TypeBuild *b, CatalogFile file, const char *path, unsigned line, const char *format, ...) _printf_(5, 6);
+static void report(TypeBuild *b, CatalogFile file, const char *path, unsigned line, const char *format, ...)
+        _printf_(5, 6);
 
 static void report(TypeBuild *b, CatalogFile file, const char *path, unsigned line, const char *format, ...) {
         char reason[512];
@@ -63,7 +64,7 @@ static int add_type(TypeBuild *b, HostType *t) {
         }
 
         b->types[b->n++] = *t;
-        *t = (HostType) {};
+        *t = (HostType){};
         return 0;
 }
 
@@ -76,7 +77,8 @@ static int add_passthrough(TypeBuild *b) {
 }
 
 /* What every type but passthrough has in common. */
-static HostType begin_type(TypeBuild *b, HostTypeKind kind, char *identifier, const char *model_name, uint32_t instances) {
+static HostType begin_type(
+        TypeBuild *b, HostTypeKind kind, char *identifier, const char *model_name, uint32_t instances) {
         return (HostType){
                 .kind = kind,
                 .identifier = identifier,
@@ -93,7 +95,8 @@ static const char *nvidia_model_name(TypeBuild *b, uint16_t vdev, uint16_t vsubd
         const char *name = NULL;
 
         if (b->names && b->names->subsystem_name)
-                name = b->names->subsystem_name(PCI_VENDOR_NVIDIA, vdev, PCI_VENDOR_NVIDIA, vsubdev, b->names->userdata);
+                name = b->names->subsystem_name(
+                        PCI_VENDOR_NVIDIA, vdev, PCI_VENDOR_NVIDIA, vsubdev, b->names->userdata);
         return isempty(name) ? own_name : name;
 }
 
@@ -106,7 +109,9 @@ static int add_xml_type(TypeBuild *b, const NvidiaXmlMatch *m) {
         if (!identifier)
                 return -ENOMEM;
         if (find_built(b, identifier)) {
-                report(b, CATALOG_FILE_NVIDIA_XML, NULL, x->line, "vgpuType %s is left out: an earlier one has its device ids, %04x:%04x", x->id, x->vdev, x->vsubdev);
+                report(b, CATALOG_FILE_NVIDIA_XML, NULL, x->line,
+                        "vgpuType %s is left out: an earlier one has its device ids, %04x:%04x", x->id,
+                        x->vdev, x->vsubdev);
                 free(identifier);
                 return 0;
         }
@@ -132,7 +137,8 @@ static int add_xml_types(TypeBuild *b) {
         size_t n = 0;
         int r;
 
-        r = nvidia_xml_match(&b->catalog->xml, b->pgpu->device_id, b->pgpu->subsystem_device_id, &matches, &n);
+        r = nvidia_xml_match(
+                &b->catalog->xml, b->pgpu->device_id, b->pgpu->subsystem_device_id, &matches, &n);
         for (size_t i = 0; r >= 0 && i < n; i++)
                 r = add_xml_type(b, &matches[i]);
         return r;
@@ -156,12 +162,13 @@ static char *conf_own_name(const char *path) {
 }
 
 /*
- * A type that both sources have is the XML's; an old emulator wants the .conf beside it, which is what a host driver without several
- * VGPUs for a VM tells (XenServer's Nvidia_compat).
+ * A type that both sources have is the XML's; an old emulator wants the .conf beside it, which is what a host
+ * driver without several VGPUs for a VM tells (XenServer's Nvidia_compat).
  */
 static int merge_conf(TypeBuild *b, HostType *known, const CatalogConf *c) {
         if (known->config_file) {
-                report(b, CATALOG_FILE_NVIDIA_CONF, c->path, 0, "this type is left out: %s describes the same one", known->config_file);
+                report(b, CATALOG_FILE_NVIDIA_CONF, c->path, 0,
+                        "this type is left out: %s describes the same one", known->config_file);
                 return 0;
         }
         if (b->catalog->multi_vgpu)
@@ -176,7 +183,8 @@ static int add_conf_type(TypeBuild *b, const CatalogConf *c) {
         _cleanup_free_ char *identifier = NULL, *own_name = NULL;
         HostType *known, t;
 
-        identifier = host_type_identifier_nvidia(conf->pdev, conf->any_psubdev ? NULL : &conf->psubdev, conf->vdev, conf->vsubdev);
+        identifier = host_type_identifier_nvidia(
+                conf->pdev, conf->any_psubdev ? NULL : &conf->psubdev, conf->vdev, conf->vsubdev);
         own_name = conf_own_name(c->path);
         if (!identifier || !own_name)
                 return -ENOMEM;
@@ -185,7 +193,8 @@ static int add_conf_type(TypeBuild *b, const CatalogConf *c) {
         if (known)
                 return merge_conf(b, known, c);
 
-        t = begin_type(b, HOST_TYPE_KIND_NVIDIA, take_ptr(identifier), nvidia_model_name(b, conf->vdev, conf->vsubdev, own_name), conf->instances);
+        t = begin_type(b, HOST_TYPE_KIND_NVIDIA, take_ptr(identifier),
+                nvidia_model_name(b, conf->vdev, conf->vsubdev, own_name), conf->instances);
         t.framebuffer_size = conf->framebuffer;
         t.max_heads = conf->heads;
         t.max_x = conf->max_x;
@@ -217,12 +226,17 @@ static int add_gvtg_type(TypeBuild *b, const GvtgEntry *e) {
         HostType t;
 
         if (!b->pgpu->bars_known) {
-                report(b, CATALOG_FILE_GVTG, NULL, e->line, "type '%s' is left out on PGPU %s: the size of its BAR 2, which decides how many fit, is not known here", e->name, PCI_TEXT(&b->pgpu->address));
+                report(b, CATALOG_FILE_GVTG, NULL, e->line,
+                        "type '%s' is left out on PGPU %s: the size of its BAR 2, which decides how many "
+                        "fit, is not known here",
+                        e->name, PCI_TEXT(&b->pgpu->address));
                 return 0;
         }
         if (instances == 0 || host_type_size(instances) == 0) {
                 report(b, CATALOG_FILE_GVTG, NULL, e->line,
-                        "type '%s' is left out on PGPU %s: its BAR 2 of %" PRIu64 " MiB holds no VGPU with low_gm_sz=%" PRIu64 " beside dom0's own share; enlarge the aperture in the BIOS",
+                        "type '%s' is left out on PGPU %s: its BAR 2 of %" PRIu64
+                        " MiB holds no VGPU with low_gm_sz=%" PRIu64
+                        " beside dom0's own share; enlarge the aperture in the BIOS",
                         e->name, PCI_TEXT(&b->pgpu->address), b->pgpu->bar2_size / MIB, e->low_gm_sz);
                 return 0;
         }
@@ -231,7 +245,8 @@ static int add_gvtg_type(TypeBuild *b, const GvtgEntry *e) {
         if (!identifier)
                 return -ENOMEM;
         if (find_built(b, identifier)) {
-                report(b, CATALOG_FILE_GVTG, NULL, e->line, "type '%s' is left out: an earlier line has the same sizes", e->name);
+                report(b, CATALOG_FILE_GVTG, NULL, e->line,
+                        "type '%s' is left out: an earlier line has the same sizes", e->name);
                 free(identifier);
                 return 0;
         }
@@ -262,7 +277,8 @@ static int add_mxgpu_type(TypeBuild *b, const MxgpuEntry *e) {
         HostType t;
 
         if (e->vgpus_per_pgpu == 0 || e->vgpus_per_pgpu > HOST_PGPU_SIZE) {
-                report(b, CATALOG_FILE_MXGPU, NULL, e->line, "type '%s' is left out: vgpus_per_pgpu is %" PRIu64, e->name, e->vgpus_per_pgpu);
+                report(b, CATALOG_FILE_MXGPU, NULL, e->line,
+                        "type '%s' is left out: vgpus_per_pgpu is %" PRIu64, e->name, e->vgpus_per_pgpu);
                 return 0;
         }
 
@@ -270,7 +286,8 @@ static int add_mxgpu_type(TypeBuild *b, const MxgpuEntry *e) {
         if (!identifier)
                 return -ENOMEM;
         if (find_built(b, identifier)) {
-                report(b, CATALOG_FILE_MXGPU, NULL, e->line, "type '%s' is left out: an earlier line has the same framebuffer_sz", e->name);
+                report(b, CATALOG_FILE_MXGPU, NULL, e->line,
+                        "type '%s' is left out: an earlier line has the same framebuffer_sz", e->name);
                 free(identifier);
                 return 0;
         }
@@ -311,7 +328,8 @@ static int build_types(TypeBuild *b) {
         return r;
 }
 
-int catalog_types_for(const TypeCatalog *c, const Pgpu *p, const NameSource *names, CatalogProblemHandler problem, void *userdata, HostType **ret, size_t *ret_n) {
+int catalog_types_for(const TypeCatalog *c, const Pgpu *p, const NameSource *names,
+        CatalogProblemHandler problem, void *userdata, HostType **ret, size_t *ret_n) {
         TypeBuild b = { .catalog = c, .pgpu = p, .names = names, .problem = problem, .userdata = userdata };
         int r;
 

@@ -3,8 +3,9 @@
 /*
  * The catalog: all that the type files say, and what of it a card can run
  *
- * By PCI vendor, as XenServer does: NVIDIA and Intel offer passthrough first, then their VGPU types; AMD offers VGPU types alone if
- * there are any, else passthrough; others passthrough only. The result of catalog_types_for() is what the card supports.
+ * By PCI vendor, as XenServer does: NVIDIA and Intel offer passthrough first, then their VGPU types; AMD
+ * offers VGPU types alone if there are any, else passthrough; others passthrough only. The result of
+ * catalog_types_for() is what the card supports.
  */
 
 #include "hostd/core/gvtg-list.h"
@@ -22,7 +23,7 @@ typedef struct TypeCatalog {
         CatalogConf *confs; /* in the order of the file names */
         size_t n_confs;
         NvidiaXml xml;
-        bool multi_vgpu;    /* the host driver can give several VGPUs to one VM */
+        bool multi_vgpu; /* the host driver can give several VGPUs to one VM */
         GvtgEntry *gvtg;
         size_t n_gvtg;
         MxgpuEntry *mxgpu;
@@ -31,9 +32,11 @@ typedef struct TypeCatalog {
 
 void type_catalog_done(TypeCatalog *c);
 
-/* Names from pci.ids: subsystem_name(0x10de, vdev, 0x10de, vsubdev), NULL where it has none. The text lives until the next call. */
+/* Names from pci.ids: subsystem_name(0x10de, vdev, 0x10de, vsubdev), NULL where it has none. The text lives
+ * until the next call. */
 typedef struct NameSource {
-        const char *(*subsystem_name)(uint16_t vendor, uint16_t device, uint16_t subvendor, uint16_t subdevice, void *userdata);
+        const char *(*subsystem_name)(
+                uint16_t vendor, uint16_t device, uint16_t subvendor, uint16_t subdevice, void *userdata);
         void *userdata;
 } NameSource;
 
@@ -47,7 +50,10 @@ typedef enum CatalogFile {
         _CATALOG_FILE_INVALID = -EINVAL,
 } CatalogFile;
 
-typedef void (*CatalogProblemHandler)(CatalogFile file, const char *path_or_null, unsigned line, const char *reason, void *userdata);
+typedef void (*CatalogProblemHandler)(
+        CatalogFile file, const char *path_or_null, unsigned line, const char *reason, void *userdata);
 
-/* The types that this PGPU supports, in the order in which people read them. The caller frees with host_types_free(). 0 or -ENOMEM. */
-int catalog_types_for(const TypeCatalog *c, const Pgpu *p, const NameSource *names, CatalogProblemHandler problem, void *userdata, HostType **ret, size_t *ret_n);
+/* The types that this PGPU supports, in the order in which people read them. The caller frees with
+ * host_types_free(). 0 or -ENOMEM. */
+int catalog_types_for(const TypeCatalog *c, const Pgpu *p, const NameSource *names,
+        CatalogProblemHandler problem, void *userdata, HostType **ret, size_t *ret_n);

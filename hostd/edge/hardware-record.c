@@ -92,9 +92,9 @@ int hardware_type_record(const HostType *t, TypeRecord *ret) {
         };
 
         if (!record.identifier || !record.vendor_name || !record.model_name ||
-            build_internal_config(t, &record.internal_config) < 0 ||
-            build_list(t, t->self_compatible_in_vm, &record.compatible_types_in_vm) < 0 ||
-            build_list(t, t->self_compatible_on_pgpu, &record.compatible_types_on_pgpu) < 0) {
+                build_internal_config(t, &record.internal_config) < 0 ||
+                build_list(t, t->self_compatible_in_vm, &record.compatible_types_in_vm) < 0 ||
+                build_list(t, t->self_compatible_on_pgpu, &record.compatible_types_on_pgpu) < 0) {
                 type_record_done(&record);
                 return -ENOMEM;
         }
@@ -125,9 +125,10 @@ int hardware_pgpu_record(const Pgpu *p, InventoryPgpu *ret) {
                 .is_system_display_device = p->is_system_display_device,
         };
 
-        if (!record.vendor_id || !record.device_id || !record.subsystem_vendor_id || !record.subsystem_device_id ||
-            !record.vendor_name || !record.device_name || !record.driver || !record.bridge ||
-            idset_copy(p->supported, &record.supported) < 0 || idset_copy(p->enabled, &record.enabled) < 0) {
+        if (!record.vendor_id || !record.device_id || !record.subsystem_vendor_id ||
+                !record.subsystem_device_id || !record.vendor_name || !record.device_name || !record.driver ||
+                !record.bridge || idset_copy(p->supported, &record.supported) < 0 ||
+                idset_copy(p->enabled, &record.enabled) < 0) {
                 hardware_pgpu_record_done(&record);
                 return -ENOMEM;
         }
@@ -147,5 +148,5 @@ void hardware_pgpu_record_done(InventoryPgpu *r) {
         free(r->bridge);
         idset_free(r->supported);
         idset_free(r->enabled);
-        *r = (InventoryPgpu) {};
+        *r = (InventoryPgpu){};
 }

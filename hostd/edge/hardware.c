@@ -1,8 +1,9 @@
 /*
  * The host's hardware in one reading
  *
- * PGPUs first, then the catalog of type files, then for each PGPU the types that the catalog gives it. The same identifier on
- * two PGPUs is one type; where their sizes differ (GVT-g counts by the aperture) the type has the larger size, which fits on both.
+ * PGPUs first, then the catalog of type files, then for each PGPU the types that the catalog gives it. The
+ * same identifier on two PGPUs is one type; where their sizes differ (GVT-g counts by the aperture) the type
+ * has the larger size, which fits on both.
  */
 
 #include <inttypes.h>
@@ -22,7 +23,8 @@ typedef struct ScanState {
         bool out_of_memory;
 } ScanState;
 
-/* Handlers return nothing, so that a lack of memory is kept for the end. Past the cap problems are only counted. */
+/* Handlers return nothing, so that a lack of memory is kept for the end. Past the cap problems are only
+ * counted. */
 static void add_problem(ScanState *s, const char *path, unsigned line, const char *reason) {
         char *text = NULL;
         int n;
@@ -30,7 +32,8 @@ static void add_problem(ScanState *s, const char *path, unsigned line, const cha
         if (s->n_problems++ >= PROBLEMS_MAX)
                 return;
 
-        n = line > 0 ? asprintf(&text, "%s:%u: %s", path, line, reason) : asprintf(&text, "%s: %s", path, reason);
+        n = line > 0 ? asprintf(&text, "%s:%u: %s", path, line, reason)
+                     : asprintf(&text, "%s: %s", path, reason);
         if (n < 0 || idset_add(&s->hardware.problems, text) < 0)
                 s->out_of_memory = true;
         if (n >= 0)
@@ -63,7 +66,8 @@ static void on_file_problem(const char *path, unsigned line, const char *reason,
         add_problem(userdata, path, line, reason);
 }
 
-static void on_catalog_problem(CatalogFile file, const char *path, unsigned line, const char *reason, void *userdata) {
+static void on_catalog_problem(
+        CatalogFile file, const char *path, unsigned line, const char *reason, void *userdata) {
         ScanState *s = userdata;
         const TypeFileSettings *files = &s->settings->files;
 
@@ -95,15 +99,18 @@ static int scan_pgpus(ScanState *s) {
         if (r == -ENOMEM)
                 return r;
         if (r == -EBADMSG)
-                add_problem(s, pci_source(s->settings), 0, "no device in it can be read; this host shows no PGPUs");
+                add_problem(s, pci_source(s->settings), 0,
+                        "no device in it can be read; this host shows no PGPUs");
         else if (r < 0) {
-                snprintf(reason, sizeof(reason), "it cannot be read (%s); this host shows no PGPUs", strerror(-r));
+                snprintf(reason, sizeof(reason), "it cannot be read (%s); this host shows no PGPUs",
+                        strerror(-r));
                 add_problem(s, pci_source(s->settings), 0, reason);
         }
         return 0;
 }
 
-static const char *subsystem_name(uint16_t vendor, uint16_t device, uint16_t subvendor, uint16_t subdevice, void *userdata) {
+static const char *subsystem_name(
+        uint16_t vendor, uint16_t device, uint16_t subvendor, uint16_t subdevice, void *userdata) {
         return pci_access_name_subsystem(userdata, vendor, device, subvendor, subdevice);
 }
 
@@ -119,12 +126,14 @@ static int merge_type(ScanState *s, const Pgpu *p, HostType *t) {
                         return -ENOMEM;
                 }
                 h->types[h->n_types++] = *t;
-                *t = (HostType) {};
+                *t = (HostType){};
                 return 0;
         }
 
         if (known->instances != t->instances) {
-                snprintf(reason, sizeof(reason), "%" PRIu32 " of type '%s' fit there and %" PRIu32 " on another PGPU; the smaller number counts for both",
+                snprintf(reason, sizeof(reason),
+                        "%" PRIu32 " of type '%s' fit there and %" PRIu32
+                        " on another PGPU; the smaller number counts for both",
                         t->instances, t->identifier, known->instances);
                 add_problem(s, PCI_TEXT(&p->address), 0, reason);
                 known->instances = MIN_OF(known->instances, t->instances);
@@ -208,5 +217,5 @@ void hardware_done(Hardware *h) {
         pgpus_free(h->pgpus, h->n_pgpus);
         host_types_free(h->types, h->n_types);
         idset_free(h->problems);
-        *h = (Hardware) {};
+        *h = (Hardware){};
 }

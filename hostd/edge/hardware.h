@@ -3,8 +3,8 @@
 /*
  * The host's hardware in one reading: PGPUs, the types they support, and what was wrong on the way
  *
- * Problems are "path:line: reason". Types are unique by identifier; each PGPU's supported names them. enabled is left NULL: the
- * service fills it from the store (core/enablement.h).
+ * Problems are "path:line: reason". Types are unique by identifier; each PGPU's supported names them. enabled
+ * is left NULL: the service fills it from the store (core/enablement.h).
  */
 
 #include "hostd/edge/pci-scan.h"

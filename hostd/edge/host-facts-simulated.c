@@ -1,8 +1,8 @@
 /*
  * The facts of a simulated host
  *
- * Its memory is what host.json says, less dom0's, less that of each domain whose config stands in the folder: as on a real
- * host, what is free follows from what runs, and a restart of hostd changes nothing.
+ * Its memory is what host.json says, less dom0's, less that of each domain whose config stands in the folder:
+ * as on a real host, what is free follows from what runs, and a restart of hostd changes nothing.
  */
 
 #include <dirent.h>

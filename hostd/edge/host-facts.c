@@ -10,7 +10,7 @@ void host_facts_done(HostFacts *f) {
         strv_free(f->storage);
         free(f->hostname);
         free(f->boot_id);
-        *f = (HostFacts) {};
+        *f = (HostFacts){};
 }
 
 int host_facts_read(HostFactsSource *source, HostFacts *ret) {

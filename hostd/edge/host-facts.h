@@ -3,7 +3,8 @@
 /*
  * Facts of the host beside its GPUs
  *
- * Behind a small ops struct: the hypervisor knows memory, processors and the IOMMU, the kernel the rest. Memory in bytes.
+ * Behind a small ops struct: the hypervisor knows memory, processors and the IOMMU, the kernel the rest.
+ * Memory in bytes.
  */
 
 #include "common/macros.h"
@@ -40,7 +41,12 @@ HostFactsSource *host_facts_source_free(HostFactsSource *source);
 DEFINE_CLEANUP(HostFactsSource *, host_facts_source_free)
 
 /*
- * The simulated host: <dir>/host.json {"memory_total":bytes,"dom0_memory":bytes,"cpus":n,"iommu":bool,"networks":[…],"storage":[…],
- * "boot_id_file":"…","hostname":"…"}; each <dir>/dom/<domid>/config.json is the libxl config of a domain, whose memory is not free.
+ * The simulated host: <dir>/host.json is
+ *
+ *   {"memory_total":bytes,"dom0_memory":bytes,"cpus":n,"iommu":bool,"hvm":bool,"networks":[…],"storage":[…],
+ *    "hostname":"…","boot_id_file":"…"}
+ *
+ * where all but memory_total may be absent; each <dir>/dom/<domid>/config.json is the libxl config of a domain,
+ * whose memory is not free.
  */
 int host_facts_simulated_new(const char *dir, HostFactsSource **ret);

@@ -1,7 +1,8 @@
 /*
  * What hostd must not forget: the orders, and the ends of VMs that policyd has not read yet
  *
- * An order and the end that takes its place are changed in one transaction, so that a crash leaves one of the two.
+ * An order and the end that takes its place are changed in one transaction, so that a crash leaves one of the
+ * two.
  */
 
 #include "hostd/edge/host-store-private.h"
@@ -10,7 +11,7 @@ void stored_order_done(StoredOrder *o) {
         free(o->state);
         json_object_put(o->order);
         json_object_put(o->detail);
-        *o = (StoredOrder) {};
+        *o = (StoredOrder){};
 }
 
 static int parse_order(const Uuid *vm, struct json_object *o, StoredOrder *ret) {
@@ -60,7 +61,8 @@ static int build_order(const StoredOrder *order, char **ret) {
         if (!text)
                 return -ENOMEM;
 
-        /* An order as deep or as long as just passes would not come back out of its record: better refused than lost. */
+        /* An order as deep or as long as just passes would not come back out of its record: better refused
+         * than lost. */
         r = store_parse_value(text, strlen(text), &again);
         if (r < 0)
                 return r == -EBADMSG ? -EINVAL : r;

@@ -3,9 +3,10 @@
 /*
  * Shared by the files of the host store
  *
- * Four tables: "host" with one record each for the identity, the claim and the event number; "enablement" by PCI address and
- * ids; "orders" by VM; "ended" by event number. store_write() is the one way to change any of them: it runs the change in a
- * transaction, and where the map is full it makes the map larger and runs it again.
+ * Four tables: "host" with one record each for the identity, the claim and the event number; "enablement" by
+ * PCI address and ids; "orders" by VM; "ended" by event number. store_write() is the one way to change any of
+ * them: it runs the change in a transaction, and where the map is full it makes the map larger and runs it
+ * again.
  */
 
 #include "common/lmdb/table.h"

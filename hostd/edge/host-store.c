@@ -157,7 +157,9 @@ static int count_entries(HostStore *s) {
 }
 
 int host_store_open(const char *dir, HostStore **ret) {
-        static const DbOptions options = { .tables = table_names, .map_size = MAP_SIZE_FIRST, .map_max = MAP_SIZE_MAX };
+        static const DbOptions options = {
+                .tables = table_names, .map_size = MAP_SIZE_FIRST, .map_max = MAP_SIZE_MAX
+        };
         _cleanup_(host_store_closep) HostStore *s = NULL;
         int r;
 
@@ -289,7 +291,8 @@ uint64_t host_store_last_seq(const HostStore *s) {
 #define ENABLEMENT_KEY_MAX 32
 
 static size_t enablement_key(const Pgpu *p, char buf[static ENABLEMENT_KEY_MAX]) {
-        return (size_t) snprintf(buf, ENABLEMENT_KEY_MAX, "%s %04x:%04x", PCI_TEXT(&p->address), p->vendor_id, p->device_id);
+        return (size_t) snprintf(
+                buf, ENABLEMENT_KEY_MAX, "%s %04x:%04x", PCI_TEXT(&p->address), p->vendor_id, p->device_id);
 }
 
 int host_store_get_enablement(HostStore *s, const Pgpu *p, Enablement *ret) {

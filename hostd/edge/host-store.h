@@ -3,11 +3,12 @@
 /*
  * What hostd must not forget
  *
- * An LMDB environment of hostd's own: who this host is, who claims it, the number of the last event, what an administrator
- * disabled, the orders, and the ends of VMs that policyd has not read yet. Values are JSON with a version. Each call is one commit:
- * when it returns 0 the change is on disk. -ENOSPC the disk or the largest map is full, -EBADMSG a stored value does not decode,
- * -EBUSY another hostd has the folder, -ENOENT no such entry. Caps: HOST_STORE_ORDERS_MAX orders (-EDQUOT), the oldest of more than
- * HOST_STORE_ENDED_MAX ends is dropped.
+ * An LMDB environment of hostd's own: who this host is, who claims it, the number of the last event, what an
+ * administrator disabled, the orders, and the ends of VMs that policyd has not read yet. Values are JSON with
+ * a version. Each call is one commit: when it returns 0 the change is on disk. -ENOSPC the disk or the
+ * largest map is full, -EBADMSG a stored value does not decode, -EBUSY another hostd has the folder, -ENOENT
+ * no such entry. Caps: HOST_STORE_ORDERS_MAX orders (-EDQUOT), the oldest of more than HOST_STORE_ENDED_MAX
+ * ends is dropped.
  */
 
 #include "hostd/core/enablement.h"
@@ -16,7 +17,8 @@
 
 #define HOST_STORE_ORDERS_MAX 4096
 #define HOST_STORE_ENDED_MAX 1000
-#define HOST_STORE_SEQ_BLOCK 256 /* event numbers taken from the disk at once; a crash skips the rest of a block, and never repeats a number */
+/* Event numbers are taken from the disk in blocks; a crash skips the rest of one, and never repeats a number. */
+#define HOST_STORE_SEQ_BLOCK 256
 
 typedef struct HostStore HostStore;
 
@@ -31,7 +33,8 @@ int host_store_put_claim(HostStore *s, const HostClaim *claim);
 
 /* The next event number, from 1, growing over restarts. */
 int host_store_next_seq(HostStore *s, uint64_t *ret);
-uint64_t host_store_last_seq(const HostStore *s); /* given last, or a bound above every number given before the restart */
+/* Given last, or a bound above every number given before the restart. */
+uint64_t host_store_last_seq(const HostStore *s);
 
 /* Keyed by PCI address and device id: another card in the slot starts fresh. Nothing stored: an empty one. */
 int host_store_get_enablement(HostStore *s, const Pgpu *p, Enablement *ret);
@@ -47,12 +50,15 @@ typedef struct StoredOrder {
 
 typedef int (*StoredOrderVisitor)(const StoredOrder *order, void *userdata);
 
-int host_store_put_order(HostStore *s, const StoredOrder *order); /* -EINVAL: too deep or too long to come back */
+/* -EINVAL: the order is too deep or too long to be read again. */
+int host_store_put_order(HostStore *s, const StoredOrder *order);
 int host_store_get_order(HostStore *s, const Uuid *vm, StoredOrder *ret);
-int host_store_each_order(HostStore *s, StoredOrderVisitor visitor, void *userdata); /* the visitor makes no call to the store */
+/* The visitor makes no call to the store. */
+int host_store_each_order(HostStore *s, StoredOrderVisitor visitor, void *userdata);
 void stored_order_done(StoredOrder *o);
 
-/* The end of a VM: removes its order (which may be absent) and keeps its last event until the next claim, in one commit. */
+/* The end of a VM: removes its order (which may be absent) and keeps its last event until the next claim, in
+ * one commit. */
 int host_store_end_order(HostStore *s, const Uuid *vm, const VmEvent *ended);
 /* Without an event to keep. */
 int host_store_del_order(HostStore *s, const Uuid *vm);

@@ -1,9 +1,10 @@
 /*
  * vgpuConfig.xml, bytes in
  *
- * expat calls back for each element. We keep a stack of element kinds; a kind is known by its name and its parent's kind, so
- * that a <devId> means the card in a <pgpu>, the virtual device in a <vgpuType>, and nothing elsewhere. An element that is
- * being read is collected in the reader and added to the result at its end, if nothing in it was wrong.
+ * expat calls back for each element. We keep a stack of element kinds; a kind is known by its name and its
+ * parent's kind, so that a <devId> means the card in a <pgpu>, the virtual device in a <vgpuType>, and
+ * nothing elsewhere. An element that is being read is collected in the reader and added to the result at its
+ * end, if nothing in it was wrong.
  */
 
 #include <expat.h>
@@ -53,7 +54,9 @@ static const struct {
 };
 
 #define SEEN(kind) (1u << (kind))
-#define TYPE_REQUIRED (SEEN(ELEMENT_TYPE_ID) | SEEN(ELEMENT_TYPE_FRAMEBUFFER) | SEEN(ELEMENT_TYPE_HEADS) | SEEN(ELEMENT_TYPE_DISPLAY))
+#define TYPE_REQUIRED                                                                                        \
+        (SEEN(ELEMENT_TYPE_ID) | SEEN(ELEMENT_TYPE_FRAMEBUFFER) | SEEN(ELEMENT_TYPE_HEADS) |                 \
+                SEEN(ELEMENT_TYPE_DISPLAY))
 #define PGPU_REQUIRED SEEN(ELEMENT_PGPU_ID)
 #define SUPPORTED_REQUIRED SEEN(ELEMENT_SUPPORTED_MAX)
 
@@ -124,7 +127,8 @@ static char *take_name(XmlReader *x, Collect *c, const XML_Char **attributes, co
         char *copy;
 
         if (!value || !text_is_clean_name(value, strlen(value))) {
-                fault(c, value ? "its attribute %s is empty, too long, or no text" : "it has no attribute %s", name);
+                fault(c, value ? "its attribute %s is empty, too long, or no text" : "it has no attribute %s",
+                        name);
                 return NULL;
         }
 
@@ -134,14 +138,16 @@ static char *take_name(XmlReader *x, Collect *c, const XML_Char **attributes, co
         return copy;
 }
 
-static uint64_t take_number(Collect *c, const XML_Char **attributes, const char *element, const char *name, uint64_t max) {
+static uint64_t take_number(
+        Collect *c, const XML_Char **attributes, const char *element, const char *name, uint64_t max) {
         const char *value = attribute(attributes, name);
         uint64_t n;
 
         if (!value)
                 fault(c, "its <%s> has no attribute %s", element, name);
         else if (parse_number(value, &n) < 0 || n > max)
-                fault(c, "the attribute %s of its <%s> is no number up to %llu", name, element, (unsigned long long) max);
+                fault(c, "the attribute %s of its <%s> is no number up to %llu", name, element,
+                        (unsigned long long) max);
         else
                 return n;
         return 0;
@@ -157,19 +163,19 @@ static void type_clear(NvidiaXmlType *t) {
         free(t->id);
         free(t->name);
         free(t->vclass);
-        *t = (NvidiaXmlType) {};
+        *t = (NvidiaXmlType){};
 }
 
 static void pgpu_clear(NvidiaXmlPgpu *p) {
         for (size_t i = 0; i < p->n_supported; i++)
                 free(p->supported[i].vgpu_id);
         free(p->supported);
-        *p = (NvidiaXmlPgpu) {};
+        *p = (NvidiaXmlPgpu){};
 }
 
 static void supported_clear(NvidiaXmlSupported *s) {
         free(s->vgpu_id);
-        *s = (NvidiaXmlSupported) {};
+        *s = (NvidiaXmlSupported){};
 }
 
 static void begin_type(XmlReader *x, const XML_Char **attributes) {
@@ -191,7 +197,8 @@ static void begin_pgpu(XmlReader *x, const XML_Char **attributes) {
         x->pgpu.line = x->pgpu_state.line;
         x->pgpu.sriov = mode && streq(mode, "sriov");
         if (mode && !x->pgpu.sriov)
-                problem_report(x->problems, x->pgpu.line, "hostVgpuMode '%s' is not known and taken as none", mode);
+                problem_report(
+                        x->problems, x->pgpu.line, "hostVgpuMode '%s' is not known and taken as none", mode);
 }
 
 static void begin_supported(XmlReader *x, const XML_Char **attributes) {
@@ -291,7 +298,8 @@ static uint64_t text_number(XmlReader *x, Collect *c, const char *element, uint6
         text += strspn(text, " \t\r\n");
 
         if (parse_number(text, &n) < 0 || n < min || n > max) {
-                fault(c, "its <%s> is no number from %llu to %llu", element, (unsigned long long) min, (unsigned long long) max);
+                fault(c, "its <%s> is no number from %llu to %llu", element, (unsigned long long) min,
+                        (unsigned long long) max);
                 return 0;
         }
         return n;
@@ -323,7 +331,7 @@ static void end_type(XmlReader *x) {
                 return;
         }
         x->xml.types[x->xml.n_types++] = x->type;
-        x->type = (NvidiaXmlType) {};
+        x->type = (NvidiaXmlType){};
 }
 
 static void end_pgpu(XmlReader *x) {
@@ -334,7 +342,7 @@ static void end_pgpu(XmlReader *x) {
                 return;
         }
         x->xml.pgpus[x->xml.n_pgpus++] = x->pgpu;
-        x->pgpu = (NvidiaXmlPgpu) {};
+        x->pgpu = (NvidiaXmlPgpu){};
 }
 
 static void end_supported(XmlReader *x) {
@@ -345,7 +353,7 @@ static void end_supported(XmlReader *x) {
                 return;
         }
         x->pgpu.supported[x->pgpu.n_supported++] = x->supported;
-        x->supported = (NvidiaXmlSupported) {};
+        x->supported = (NvidiaXmlSupported){};
 }
 
 static void on_end(void *userdata, const XML_Char *name) {
@@ -366,7 +374,8 @@ static void on_end(void *userdata, const XML_Char *name) {
                 x->type.heads = (uint32_t) text_number(x, &x->type_state, "numHeads", 0, UINT32_MAX);
                 break;
         case ELEMENT_TYPE_MULTI:
-                x->type.multi_vgpu_supported = text_number(x, &x->type_state, "multiVgpuSupported", 0, UINT64_MAX) == 1;
+                x->type.multi_vgpu_supported =
+                        text_number(x, &x->type_state, "multiVgpuSupported", 0, UINT64_MAX) == 1;
                 break;
         case ELEMENT_PGPU:
                 end_pgpu(x);
@@ -375,7 +384,8 @@ static void on_end(void *userdata, const XML_Char *name) {
                 end_supported(x);
                 break;
         case ELEMENT_SUPPORTED_MAX:
-                x->supported.max_vgpus = (uint32_t) text_number(x, &x->supported_state, "maxVgpus", 1, 1u << 20);
+                x->supported.max_vgpus =
+                        (uint32_t) text_number(x, &x->supported_state, "maxVgpus", 1, 1u << 20);
                 break;
         case ELEMENT_TYPE_ID:
         case ELEMENT_TYPE_DISPLAY:
@@ -389,8 +399,9 @@ static void on_end(void *userdata, const XML_Char *name) {
         x->text_size = 0;
 }
 
-static void on_entity(void *userdata, const XML_Char *name, int is_parameter, const XML_Char *value, int value_size,
-        const XML_Char *base, const XML_Char *system_id, const XML_Char *public_id, const XML_Char *notation) {
+static void on_entity(void *userdata, const XML_Char *name, int is_parameter, const XML_Char *value,
+        int value_size, const XML_Char *base, const XML_Char *system_id, const XML_Char *public_id,
+        const XML_Char *notation) {
         stop(userdata, "it declares entities of its own");
 }
 
@@ -416,8 +427,9 @@ int nvidia_xml_read(const char *data, size_t size, const ProblemSink *problems, 
         int r;
 
         if (size > NVIDIA_XML_SIZE_MAX) {
-                problem_report(problems, 0, "the file is not read: it has more than %u bytes", NVIDIA_XML_SIZE_MAX);
-                *ret = (NvidiaXml) {};
+                problem_report(
+                        problems, 0, "the file is not read: it has more than %u bytes", NVIDIA_XML_SIZE_MAX);
+                *ret = (NvidiaXml){};
                 return 0;
         }
 

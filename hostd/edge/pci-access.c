@@ -1,8 +1,9 @@
 /*
  * libpci, tamed
  *
- * Between setjmp() and the end of a guarded call stand only libpci's frames and ours without cleanup attributes, so that the jump skips
- * nothing of ours. What libpci had open at that moment is lost; inputs are checked before, so that this stays the exception.
+ * Between setjmp() and the end of a guarded call stand only libpci's frames and ours without cleanup
+ * attributes, so that the jump skips nothing of ours. What libpci had open at that moment is lost; inputs are
+ * checked before, so that this stays the exception.
  */
 
 #include <setjmp.h>
@@ -145,7 +146,8 @@ typedef struct ReadCall {
 } ReadCall;
 
 static uint8_t bus_behind_bridge(struct pci_dev *d) {
-        if (d->device_class >> 8 != 0x06 || (pci_read_byte(d, PCI_HEADER_TYPE) & 0x7f) != PCI_HEADER_TYPE_BRIDGE)
+        if (d->device_class >> 8 != 0x06 ||
+                (pci_read_byte(d, PCI_HEADER_TYPE) & 0x7f) != PCI_HEADER_TYPE_BRIDGE)
                 return 0;
         return pci_read_byte(d, PCI_SECONDARY_BUS);
 }
@@ -154,7 +156,8 @@ static void call_read(struct pci_access *pci, void *argument) {
         ReadCall *read = argument;
         struct pci_dev *d;
 
-        d = read->dev = pci_get_dev(pci, read->address.domain, read->address.bus, read->address.dev, read->address.fn);
+        d = read->dev = pci_get_dev(
+                pci, read->address.domain, read->address.bus, read->address.dev, read->address.fn);
         pci_fill_info(d, PCI_FILL_IDENT | PCI_FILL_CLASS | PCI_FILL_SUBSYS);
         read->function = (PciFunction){
                 .address = read->address,
@@ -197,7 +200,8 @@ static void call_name(struct pci_access *pci, void *argument) {
         int flags = n->flags | PCI_LOOKUP_NO_NUMBERS;
 
         if (n->flags & PCI_LOOKUP_SUBSYSTEM)
-                n->name = pci_lookup_name(pci, n->buffer, NAME_TEXT_MAX, flags, n->vendor, n->device, n->subvendor, n->subdevice);
+                n->name = pci_lookup_name(pci, n->buffer, NAME_TEXT_MAX, flags, n->vendor, n->device,
+                        n->subvendor, n->subdevice);
         else if (n->flags & PCI_LOOKUP_DEVICE)
                 n->name = pci_lookup_name(pci, n->buffer, NAME_TEXT_MAX, flags, n->vendor, n->device);
         else
@@ -221,9 +225,13 @@ const char *pci_access_name_device(PciAccess *a, uint16_t vendor, uint16_t devic
         return look_up(a, (NameCall){ .flags = PCI_LOOKUP_DEVICE, .vendor = vendor, .device = device });
 }
 
-const char *pci_access_name_subsystem(PciAccess *a, uint16_t vendor, uint16_t device, uint16_t subvendor, uint16_t subdevice) {
+const char *pci_access_name_subsystem(
+        PciAccess *a, uint16_t vendor, uint16_t device, uint16_t subvendor, uint16_t subdevice) {
         return look_up(a, (NameCall){
-                .flags = PCI_LOOKUP_SUBSYSTEM | PCI_LOOKUP_DEVICE,
-                .vendor = vendor, .device = device, .subvendor = subvendor, .subdevice = subdevice,
-        });
+                                  .flags = PCI_LOOKUP_SUBSYSTEM | PCI_LOOKUP_DEVICE,
+                                  .vendor = vendor,
+                                  .device = device,
+                                  .subvendor = subvendor,
+                                  .subdevice = subdevice,
+                          });
 }

@@ -3,9 +3,10 @@
 /*
  * libpci, tamed
  *
- * libpci calls an error function that must not return, and by default ends the process. Here each call into libpci that can
- * fail is made under a guard: the error function jumps back to it, and the call returns -EIO with libpci's words. libpci gives
- * that function no context, so that the guard is a thread's own; guards do not nest.
+ * libpci calls an error function that must not return, and by default ends the process. Here each call into
+ * libpci that can fail is made under a guard: the error function jumps back to it, and the call returns -EIO
+ * with libpci's words. libpci gives that function no context, so that the guard is a thread's own; guards do
+ * not nest.
  */
 
 #include <pci/pci.h>
@@ -31,7 +32,8 @@ DEFINE_CLEANUP(PciAccess *, pci_access_free)
 /* What libpci said when a call last returned -EIO. */
 const char *pci_access_error(const PciAccess *a);
 
-/* What a function says of itself. bus_below: of a bridge, the bus behind it; 0 for other functions and where it is not told. */
+/* What a function says of itself. bus_below: of a bridge, the bus behind it; 0 for other functions and where
+ * it is not told. */
 typedef struct PciFunction {
         PciAddress address;
         uint16_t vendor_id, device_id;
@@ -43,7 +45,9 @@ typedef struct PciFunction {
 /* One function by its address; through sysfs it must exist. */
 int pci_access_read(PciAccess *a, const PciAddress *address, PciFunction *ret);
 
-/* pci.ids, without hwdb, network or cache: the same file gives the same name. NULL when it has none. Lives until the next call. */
+/* pci.ids, without hwdb, network or cache: the same file gives the same name. NULL when it has none. Lives
+ * until the next call. */
 const char *pci_access_name_vendor(PciAccess *a, uint16_t vendor);
 const char *pci_access_name_device(PciAccess *a, uint16_t vendor, uint16_t device);
-const char *pci_access_name_subsystem(PciAccess *a, uint16_t vendor, uint16_t device, uint16_t subvendor, uint16_t subdevice);
+const char *pci_access_name_subsystem(
+        PciAccess *a, uint16_t vendor, uint16_t device, uint16_t subvendor, uint16_t subdevice);

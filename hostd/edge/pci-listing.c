@@ -1,8 +1,8 @@
 /*
  * A bare listing, `lspci -D -xxx`, before libpci reads it
  *
- * A block is a line that begins with an address, then rows "40: 8a ff …" until an empty line or the next address. One block at a
- * time is collected; at its end it is kept or dropped.
+ * A block is a line that begins with an address, then rows "40: 8a ff …" until an empty line or the next
+ * address. One block at a time is collected; at its end it is kept or dropped.
  */
 
 #include "common/strbuf.h"
@@ -32,7 +32,7 @@ typedef struct ListingReader {
 void pci_listing_done(PciListing *l) {
         free(l->text);
         free(l->devices);
-        *l = (PciListing) {};
+        *l = (PciListing){};
 }
 
 static bool is_known_length(size_t n) {
@@ -87,7 +87,8 @@ static int end_block(ListingReader *l) {
         if (!fault)
                 return keep_block(l);
 
-        problem_report(l->problems, l->wrong ? l->wrong_line : l->first_line, "device %s is left out: %s", PCI_TEXT(&l->address), fault);
+        problem_report(l->problems, l->wrong ? l->wrong_line : l->first_line, "device %s is left out: %s",
+                PCI_TEXT(&l->address), fault);
         return 0;
 }
 
@@ -182,7 +183,8 @@ static int take_line(ListingReader *l, TextSpan line, unsigned number) {
         if (l->in_block)
                 take_row(l, line, number);
         else
-                problem_report(l->problems, number, "this line is skipped: it begins no device and belongs to none");
+                problem_report(
+                        l->problems, number, "this line is skipped: it begins no device and belongs to none");
         return 0;
 }
 

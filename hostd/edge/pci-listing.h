@@ -3,9 +3,9 @@
 /*
  * A bare listing, `lspci -D -xxx`, before libpci reads it
  *
- * libpci gives up on the whole file at the first malformed line. Here the listing is read first: devices that are whole are
- * written again in the plainest form, the others are reported by line. Whole means: an address, and rows of 16 bytes from 00: on
- * without a gap, 64, 128, 256 or 4096 bytes in all.
+ * libpci gives up on the whole file at the first malformed line. Here the listing is read first: devices that
+ * are whole are written again in the plainest form, the others are reported by line. Whole means: an address,
+ * and rows of 16 bytes from 00: on without a gap, 64, 128, 256 or 4096 bytes in all.
  */
 
 #include "common/pci-address.h"

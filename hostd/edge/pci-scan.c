@@ -1,8 +1,9 @@
 /*
  * PGPUs through libpci
  *
- * First all functions of the source are read into a PciTree: their addresses and ids. Then each display function becomes a PGPU, with
- * what sysfs tells beside libpci; companions and, in a listing, the parent bridge are found among the other functions.
+ * First all functions of the source are read into a PciTree: their addresses and ids. Then each display
+ * function becomes a PGPU, with what sysfs tells beside libpci; companions and, in a listing, the parent
+ * bridge are found among the other functions.
  */
 
 #include <dirent.h>
@@ -33,7 +34,7 @@ static void tree_done(PciTree *t) {
                 sysfs_facts_done(&t->facts[i]);
         free(t->facts);
         free(t->functions);
-        *t = (PciTree) {};
+        *t = (PciTree){};
 }
 
 static int compare_addresses(const void *a, const void *b) {
@@ -41,7 +42,8 @@ static int compare_addresses(const void *a, const void *b) {
 }
 
 /* A function that cannot be read costs itself alone. */
-static int tree_read_functions(PciTree *t, PciAccess *access, const PciAddress *addresses, size_t n, const ProblemSink *problems) {
+static int tree_read_functions(
+        PciTree *t, PciAccess *access, const PciAddress *addresses, size_t n, const ProblemSink *problems) {
         t->functions = calloc(MAX_OF(n, (size_t) 1), sizeof(*t->functions));
         if (!t->functions)
                 return -ENOMEM;
@@ -50,7 +52,8 @@ static int tree_read_functions(PciTree *t, PciAccess *access, const PciAddress *
                 if (pci_access_read(access, &addresses[i], &t->functions[t->n]) >= 0)
                         t->n++;
                 else
-                        problem_report(problems, 0, "device %s is left out: %s", PCI_TEXT(&addresses[i]), pci_access_error(access));
+                        problem_report(problems, 0, "device %s is left out: %s", PCI_TEXT(&addresses[i]),
+                                pci_access_error(access));
         }
         return 0;
 }
@@ -127,8 +130,10 @@ static int list_folder(const char *folder, const ProblemSink *problems, PciAddre
 
                 if (entry->d_name[0] == '.')
                         continue;
-                if (strlen(entry->d_name) != PCI_ADDRESS_TEXT_MAX - 1 || pci_address_from_string(entry->d_name, &address) < 0) {
-                        problem_report(problems, 0, "'%s' in %s is skipped: it is no PCI address", entry->d_name, folder);
+                if (strlen(entry->d_name) != PCI_ADDRESS_TEXT_MAX - 1 ||
+                        pci_address_from_string(entry->d_name, &address) < 0) {
+                        problem_report(problems, 0, "'%s' in %s is skipped: it is no PCI address",
+                                entry->d_name, folder);
                         continue;
                 }
                 if (GROW(addresses, n) < 0) {
@@ -216,7 +221,8 @@ static int find_companions(const PciTree *t, Pgpu *p) {
         for (size_t i = 0; i < t->n; i++) {
                 const PciAddress *a = &t->functions[i].address;
 
-                if (!same_slot(a, &p->address) || a->fn == p->address.fn || (t->facts && t->facts[i].is_virtual_function))
+                if (!same_slot(a, &p->address) || a->fn == p->address.fn ||
+                        (t->facts && t->facts[i].is_virtual_function))
                         continue;
                 if (GROW(p->companions, p->n_companions) < 0)
                         return -ENOMEM;
@@ -282,7 +288,8 @@ static int make_pgpu(const PgpuMaker *m, size_t i, Pgpu *ret) {
         p.driver = strdup(facts ? facts->driver : "");
         p.bridge = facts ? strdup(facts->bridge) : find_bridge(m->tree, &p.address);
         p.vendor_name = name_or_number(pci_access_name_vendor(m->names, p.vendor_id), "Vendor", p.vendor_id);
-        p.device_name = name_or_number(pci_access_name_device(m->names, p.vendor_id, p.device_id), "Device", p.device_id);
+        p.device_name = name_or_number(
+                pci_access_name_device(m->names, p.vendor_id, p.device_id), "Device", p.device_id);
         if (!p.driver || !p.bridge || !p.vendor_name || !p.device_name || find_companions(m->tree, &p) < 0) {
                 pgpu_done(&p);
                 return -ENOMEM;
@@ -329,7 +336,8 @@ int pci_scan(const PciScanSettings *settings, const ProblemSink *problems, Pgpu 
         if (settings->listing)
                 r = tree_from_listing(settings->listing, problems, &tree);
         else
-                r = tree_from_sysfs(settings->sysfs_path ? settings->sysfs_path : SYSFS_PCI_PATH, problems, &tree);
+                r = tree_from_sysfs(
+                        settings->sysfs_path ? settings->sysfs_path : SYSFS_PCI_PATH, problems, &tree);
         if (r < 0)
                 return r;
 

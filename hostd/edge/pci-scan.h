@@ -3,9 +3,10 @@
 /*
  * PGPUs through libpci
  *
- * One source: sysfs of the running host, a recorded tree of the same shape (devices/<bdf>/…, where `driver.link` and `realpath`
- * hold what the links said), or a bare `lspci -D -xxx` listing through libpci's dump method. libpci ends the process on an
- * error by default; here it comes back as -EIO or -EBADMSG and a problem.
+ * One source: sysfs of the running host, a recorded tree of the same shape (devices/<bdf>/…, where
+ * `driver.link` and `realpath` hold what the links said), or a bare `lspci -D -xxx` listing through libpci's
+ * dump method. libpci ends the process on an error by default; here it comes back as -EIO or -EBADMSG and a
+ * problem.
  */
 
 #include "hostd/core/pgpu.h"
@@ -18,6 +19,7 @@ typedef struct PciScanSettings {
         const char *vga_arbiter; /* "/dev/vga_arbiter"; NULL: boot_vga decides */
 } PciScanSettings;
 
-/* Sorted by address; supported and enabled are left NULL. -ENOENT: no such source; -EBADMSG: not one device in it could be read. */
+/* Sorted by address; supported and enabled are left NULL. -ENOENT: no such source; -EBADMSG: not one device
+ * in it could be read. */
 int pci_scan(const PciScanSettings *settings, const ProblemSink *problems, Pgpu **ret, size_t *ret_n);
 Pgpu *pgpus_free(Pgpu *pgpus, size_t n);

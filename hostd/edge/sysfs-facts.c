@@ -16,10 +16,11 @@
 void sysfs_facts_done(SysfsFacts *f) {
         free(f->driver);
         free(f->bridge);
-        *f = (SysfsFacts) {};
+        *f = (SysfsFacts){};
 }
 
-/* The target of the link <folder>/<name>, or what the file <folder>/<name>.link says of it; NULL in *ret for neither. */
+/* The target of the link <folder>/<name>, or what the file <folder>/<name>.link says of it; NULL in *ret for
+ * neither. */
 static int read_link(const char *folder, const char *name, char **ret) {
         _cleanup_free_ char *path = NULL, *recorded = NULL;
         char target[PATH_MAX];

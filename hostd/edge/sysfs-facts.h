@@ -3,17 +3,18 @@
 /*
  * Facts of a PCI function that libpci does not tell, from its folder in sysfs
  *
- * A recorded tree has no links: there `driver.link`, `physfn.link` and `realpath` are files that hold what the links said.
+ * A recorded tree has no links: there `driver.link`, `physfn.link` and `realpath` are files that hold what
+ * the links said.
  */
 
 #include "common/pci-address.h"
 
 typedef struct SysfsFacts {
-        char *driver;            /* "" for none */
-        char *bridge;            /* address of the parent, "" for a root bus */
+        char *driver; /* "" for none */
+        char *bridge; /* address of the parent, "" for a root bus */
         bool is_virtual_function;
         bool boot_vga, boot_vga_known;
-        uint64_t bar2_size;      /* bytes */
+        uint64_t bar2_size; /* bytes */
         bool bars_known;
 } SysfsFacts;
 

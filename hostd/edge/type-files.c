@@ -1,7 +1,8 @@
 /*
  * The type files of a host
  *
- * Here stand the reads; what the bytes mean is the parsers' business. A problem is handed on with the path in front.
+ * Here stand the reads; what the bytes mean is the parsers' business. A problem is handed on with the path in
+ * front.
  */
 
 #include <dirent.h>
@@ -96,7 +97,8 @@ static int list_confs(const char *folder, struct dirent ***ret, int *ret_n) {
         return 0;
 }
 
-static int read_conf_entry(const TypeFileSettings *settings, const char *name, FileProblemHandler problem, void *userdata, TypeCatalog *c) {
+static int read_conf_entry(const TypeFileSettings *settings, const char *name, FileProblemHandler problem,
+        void *userdata, TypeCatalog *c) {
         _cleanup_free_ char *path = NULL;
         FileContext f = { problem, userdata, NULL };
 
@@ -118,7 +120,8 @@ static int read_conf_entry(const TypeFileSettings *settings, const char *name, F
         return read_conf(&f, c);
 }
 
-static int read_confs(const TypeFileSettings *settings, FileProblemHandler problem, void *userdata, TypeCatalog *c) {
+static int read_confs(
+        const TypeFileSettings *settings, FileProblemHandler problem, void *userdata, TypeCatalog *c) {
         struct dirent **entries = NULL;
         int n, r;
 
@@ -138,7 +141,9 @@ static int read_confs(const TypeFileSettings *settings, FileProblemHandler probl
 }
 
 static bool driver_gives_several(const TypeFileSettings *settings) {
-        const char *const *allowed = settings->nvidia_multi_vgpu_versions ? settings->nvidia_multi_vgpu_versions : nvidia_multi_vgpu_versions;
+        const char *const *allowed = settings->nvidia_multi_vgpu_versions
+                                             ? settings->nvidia_multi_vgpu_versions
+                                             : nvidia_multi_vgpu_versions;
         char target[PATH_MAX];
         ssize_t n;
 
@@ -181,7 +186,8 @@ static int read_mxgpu(FileContext f, TypeCatalog *c) {
         return r <= 0 ? r : mxgpu_list_parse(data, size, &sink, &c->mxgpu, &c->n_mxgpu);
 }
 
-int type_files_read(const TypeFileSettings *settings, FileProblemHandler problem, void *userdata, TypeCatalog *ret) {
+int type_files_read(
+        const TypeFileSettings *settings, FileProblemHandler problem, void *userdata, TypeCatalog *ret) {
         TypeCatalog c = { .multi_vgpu = driver_gives_several(settings) };
         int r;
 

@@ -3,18 +3,20 @@
 /*
  * The type files of a host
  *
- * Reads the folders and files that the settings name into a TypeCatalog; a file that is missing gives nothing and no problem.
+ * Reads the folders and files that the settings name into a TypeCatalog; a file that is missing gives nothing
+ * and no problem.
  */
 
 #include "hostd/core/type-catalog.h"
 
 typedef struct TypeFileSettings {
-        const char *nvidia_conf_dir;  /* /usr/share/nvidia/vgx */
-        const char *nvidia_xml;       /* /usr/share/nvidia/vgpu/vgpuConfig.xml */
-        const char *nvidia_driver;    /* /usr/lib64/libnvidia-vgpu.so, a link whose target ends in the driver's version */
+        const char *nvidia_conf_dir; /* /usr/share/nvidia/vgx */
+        const char *nvidia_xml;      /* /usr/share/nvidia/vgpu/vgpuConfig.xml */
+        const char *nvidia_driver;   /* /usr/lib64/libnvidia-vgpu.so, a link whose target ends in the driver's
+                                        version */
         const char *const *nvidia_multi_vgpu_versions; /* NULL: XenServer's default list */
-        const char *gvtg_list;        /* /etc/gvt-g-whitelist */
-        const char *mxgpu_list;       /* /etc/mxgpu-whitelist */
+        const char *gvtg_list;                         /* /etc/gvt-g-whitelist */
+        const char *mxgpu_list;                        /* /etc/mxgpu-whitelist */
 } TypeFileSettings;
 
 /* The paths as XenServer has them. */
@@ -22,4 +24,5 @@ extern const TypeFileSettings type_file_defaults;
 
 typedef void (*FileProblemHandler)(const char *path, unsigned line, const char *reason, void *userdata);
 
-int type_files_read(const TypeFileSettings *settings, FileProblemHandler problem, void *userdata, TypeCatalog *ret);
+int type_files_read(
+        const TypeFileSettings *settings, FileProblemHandler problem, void *userdata, TypeCatalog *ret);

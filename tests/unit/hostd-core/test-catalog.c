@@ -20,7 +20,8 @@ typedef struct Problems {
         char reason[600];
 } Problems;
 
-static void on_problem(CatalogFile file, const char *path, unsigned line, const char *reason, void *userdata) {
+static void on_problem(
+        CatalogFile file, const char *path, unsigned line, const char *reason, void *userdata) {
         Problems *p = userdata;
 
         p->n++;
@@ -29,7 +30,8 @@ static void on_problem(CatalogFile file, const char *path, unsigned line, const 
         snprintf(p->reason, sizeof(p->reason), "%s", reason);
 }
 
-static const char *name_of(uint16_t vendor, uint16_t device, uint16_t subvendor, uint16_t subdevice, void *userdata) {
+static const char *name_of(
+        uint16_t vendor, uint16_t device, uint16_t subvendor, uint16_t subdevice, void *userdata) {
         return device == 0x0fe7 && subdevice == 0x101e ? "GRID K100" : NULL;
 }
 
@@ -37,9 +39,15 @@ static const NameSource names = { name_of, NULL };
 
 static Pgpu card(uint16_t vendor, uint16_t device) {
         return (Pgpu){
-                .address = { 0, 0x84, 0, 0 }, .vendor_id = vendor, .device_id = device,
-                .subsystem_vendor_id = vendor, .subsystem_device_id = 0x1012, .subsystem_known = true,
-                .vendor_name = (char *) "Vendor", .device_name = (char *) "Device", .driver = (char *) "",
+                .address = { 0, 0x84, 0, 0 },
+                .vendor_id = vendor,
+                .device_id = device,
+                .subsystem_vendor_id = vendor,
+                .subsystem_device_id = 0x1012,
+                .subsystem_known = true,
+                .vendor_name = (char *) "Vendor",
+                .device_name = (char *) "Device",
+                .driver = (char *) "",
         };
 }
 
@@ -64,16 +72,35 @@ static void assert_types(Types t, const char *const *identifiers) {
 #define LIST(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
 static CatalogConf k100_conf(const char *path) {
-        return (CatalogConf){ (char *) path, { .pdev = 0x0ff2, .any_psubdev = true, .vdev = 0x0fe7, .vsubdev = 0x101e,
-                .framebuffer = 268435456, .heads = 2, .instances = 8, .max_x = 1920, .max_y = 1200 } };
+        return (CatalogConf){ (char *) path, { .pdev = 0x0ff2,
+                                                     .any_psubdev = true,
+                                                     .vdev = 0x0fe7,
+                                                     .vsubdev = 0x101e,
+                                                     .framebuffer = 268435456,
+                                                     .heads = 2,
+                                                     .instances = 8,
+                                                     .max_x = 1920,
+                                                     .max_y = 1200 } };
 }
 
 static void k1_gets_passthrough_then_its_conf_types(void **state) {
         CatalogConf confs[] = {
                 k100_conf("/etc/types/grid_k100.conf"),
-                { (char *) "/etc/types/odd.name", { .pdev = 0x0ff2, .psubdev = 0x1012, .vdev = 0x0ff7, .vsubdev = 0x1037, .instances = 4 } },
-                { (char *) "other-board.conf", { .pdev = 0x0ff2, .psubdev = 0x9999, .vdev = 0x0ff7, .vsubdev = 0x1037, .instances = 4 } },
-                { (char *) "k200.conf", { .pdev = 0x11bf, .any_psubdev = true, .vdev = 0x118d, .vsubdev = 0x101d, .instances = 8 } },
+                { (char *) "/etc/types/odd.name", { .pdev = 0x0ff2,
+                                                          .psubdev = 0x1012,
+                                                          .vdev = 0x0ff7,
+                                                          .vsubdev = 0x1037,
+                                                          .instances = 4 } },
+                { (char *) "other-board.conf", { .pdev = 0x0ff2,
+                                                       .psubdev = 0x9999,
+                                                       .vdev = 0x0ff7,
+                                                       .vsubdev = 0x1037,
+                                                       .instances = 4 } },
+                { (char *) "k200.conf", { .pdev = 0x11bf,
+                                                .any_psubdev = true,
+                                                .vdev = 0x118d,
+                                                .vsubdev = 0x101d,
+                                                .instances = 8 } },
         };
         TypeCatalog c = { .confs = confs, .n_confs = ARRAY_SIZE(confs) };
         Pgpu p = card(PCI_VENDOR_NVIDIA, 0x0ff2);
@@ -85,7 +112,8 @@ static void k1_gets_passthrough_then_its_conf_types(void **state) {
         assert_int_equal(t.types[1].size, 131072);
         assert_int_equal(t.types[1].kind, HOST_TYPE_KIND_NVIDIA);
         assert_string_equal(t.types[2].model_name, "odd.name");
-        assert_types(t, LIST("0001:passthrough", "0001:nvidia,0ff2,,0fe7,101e", "0001:nvidia,0ff2,1012,0ff7,1037"));
+        assert_types(t,
+                LIST("0001:passthrough", "0001:nvidia,0ff2,,0fe7,101e", "0001:nvidia,0ff2,1012,0ff7,1037"));
 
         /* Without a known board, only what fits any board. */
         p.subsystem_known = false;
@@ -107,12 +135,22 @@ static void two_conf_files_of_one_type_are_told(void **state) {
 }
 
 static NvidiaXmlType xml_type(const char *id, uint16_t vdev) {
-        return (NvidiaXmlType){ .id = (char *) id, .name = (char *) "TYPE FOO", .vclass = (char *) "NVS", .vdev = vdev, .vsubdev = 0x101e,
-                .framebuffer = 1 << 28, .heads = 2, .max_x = 1920, .max_y = 1200, .multi_vgpu_supported = true, .line = 9 };
+        return (NvidiaXmlType){ .id = (char *) id,
+                .name = (char *) "TYPE FOO",
+                .vclass = (char *) "NVS",
+                .vdev = vdev,
+                .vsubdev = 0x101e,
+                .framebuffer = 1 << 28,
+                .heads = 2,
+                .max_x = 1920,
+                .max_y = 1200,
+                .multi_vgpu_supported = true,
+                .line = 9 };
 }
 
 static void xml_types_come_in_their_order(void **state) {
-        NvidiaXmlType types[] = { xml_type("20", 0x1112), xml_type("21", 0x0fe7), xml_type("22", 0x1112), xml_type("23", 0x1114) };
+        NvidiaXmlType types[] = { xml_type("20", 0x1112), xml_type("21", 0x0fe7), xml_type("22", 0x1112),
+                xml_type("23", 0x1114) };
         NvidiaXmlSupported exact[] = { { (char *) "21", 16 }, { (char *) "20", 8 }, { (char *) "22", 4 } };
         NvidiaXmlSupported wild[] = { { (char *) "21", 2 }, { (char *) "23", 2 } };
         NvidiaXmlPgpu pgpus[] = {
@@ -135,7 +173,8 @@ static void xml_types_come_in_their_order(void **state) {
         assert_string_equal(t.types[2].model_name, "GRID K100");
         assert_int_equal(t.types[3].kind, HOST_TYPE_KIND_NVIDIA_SRIOV);
         assert_false(t.types[2].self_compatible_in_vm);
-        assert_types(t, LIST("0001:passthrough", "0001:nvidia,0ff2,1012,1112,101e", "0001:nvidia,0ff2,1012,0fe7,101e", "0001:nvidia,0ff2,,1114,101e"));
+        assert_types(t, LIST("0001:passthrough", "0001:nvidia,0ff2,1012,1112,101e",
+                                "0001:nvidia,0ff2,1012,0fe7,101e", "0001:nvidia,0ff2,,1114,101e"));
 }
 
 static void driver_decides_on_several_and_on_config_files(void **state) {
@@ -164,7 +203,13 @@ static void driver_decides_on_several_and_on_config_files(void **state) {
 }
 
 static GvtgEntry gvtg(const char *name) {
-        return (GvtgEntry){ .pdev = 0x041a, .name = (char *) name, .low_gm_sz = 128, .high_gm_sz = 384, .fence_sz = 4, .framebuffer = 128 << 20, .line = 2 };
+        return (GvtgEntry){ .pdev = 0x041a,
+                .name = (char *) name,
+                .low_gm_sz = 128,
+                .high_gm_sz = 384,
+                .fence_sz = 4,
+                .framebuffer = 128 << 20,
+                .line = 2 };
 }
 
 static void gvtg_needs_an_aperture(void **state) {
@@ -293,7 +338,11 @@ static void catalog_owns_its_entries(void **state) {
 }
 
 static void pgpu_frees_all(void **state) {
-        Pgpu p = { .vendor_name = strdup("a"), .device_name = strdup("b"), .driver = strdup(""), .bridge = strdup(""), .supported = idset_new() };
+        Pgpu p = { .vendor_name = strdup("a"),
+                .device_name = strdup("b"),
+                .driver = strdup(""),
+                .bridge = strdup(""),
+                .supported = idset_new() };
 
         assert_ok(idset_add(&p.supported, "x"));
         assert_true(pgpu_supports(&p, "x"));

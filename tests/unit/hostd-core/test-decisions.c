@@ -36,7 +36,8 @@ static void assert_enabled(const Enablement *e, char **supported, const char *co
 }
 
 /* Applies a change, and gives the code of a refusal. */
-static ErrorCode change_busy(Enablement *e, const Pgpu *p, EnablementChange change, const char *const *wanted, const char *const *busy) {
+static ErrorCode change_busy(Enablement *e, const Pgpu *p, EnablementChange change, const char *const *wanted,
+        const char *const *busy) {
         _cleanup_host_refusal_ HostRefusal refusal = {};
         Enablement next;
 
@@ -54,7 +55,8 @@ static ErrorCode change(Enablement *e, const Pgpu *p, EnablementChange kind, con
 }
 
 static void new_types_come_enabled_and_disablement_survives(void **state) {
-        char **both = SET((char *) K100, (char *) K140Q), **one = SET((char *) K140Q), **none = (char *[]){ NULL };
+        char **both = SET((char *) K100, (char *) K140Q), **one = SET((char *) K140Q),
+             **none = (char *[]){ NULL };
         Pgpu p = k1_with(both);
         bool changed;
         Enablement e;
@@ -101,8 +103,10 @@ static void types_in_use_stay_enabled(void **state) {
         Enablement e;
 
         assert_ok(enablement_new(&e));
-        assert_int_equal(change_busy(&e, &p, ENABLEMENT_REMOVE, LIST(K140Q, K100), LIST(K100, K100)), ERROR_PGPU_IN_USE_BY_VM);
-        assert_int_equal(change_busy(&e, &p, ENABLEMENT_SET, LIST(K140Q), LIST(K100)), ERROR_PGPU_IN_USE_BY_VM);
+        assert_int_equal(change_busy(&e, &p, ENABLEMENT_REMOVE, LIST(K140Q, K100), LIST(K100, K100)),
+                ERROR_PGPU_IN_USE_BY_VM);
+        assert_int_equal(
+                change_busy(&e, &p, ENABLEMENT_SET, LIST(K140Q), LIST(K100)), ERROR_PGPU_IN_USE_BY_VM);
         assert_enabled(&e, all, LIST(K100, K140Q));
         assert_int_equal(change_busy(&e, &p, ENABLEMENT_SET, LIST(K100), LIST(K100)), ERROR_NONE);
         assert_enabled(&e, all, LIST(K100));
@@ -116,11 +120,13 @@ static void names_must_be_known_and_unique(void **state) {
 
         assert_ok(enablement_new(&e));
         assert_int_equal(change(&e, &p, ENABLEMENT_ADD, LIST("GRID K200")), ERROR_VGPU_TYPE_NOT_SUPPORTED);
-        assert_int_equal(change(&e, &p, ENABLEMENT_ADD, LIST(HOST_TYPE_PASSTHROUGH)), ERROR_VGPU_TYPE_NOT_SUPPORTED);
+        assert_int_equal(
+                change(&e, &p, ENABLEMENT_ADD, LIST(HOST_TYPE_PASSTHROUGH)), ERROR_VGPU_TYPE_NOT_SUPPORTED);
         assert_int_equal(change(&e, &p, ENABLEMENT_REMOVE, LIST("GRID K140Q")), ERROR_AMBIGUOUS_NAME);
         assert_int_equal(change(&e, &p, ENABLEMENT_REMOVE, LIST(TWIN)), ERROR_NONE);
         assert_int_equal(change(&e, &p, ENABLEMENT_REMOVE, LIST("0001:of-no-record")), ERROR_NONE);
-        assert_int_equal(change_busy(&e, &p, ENABLEMENT_SET, LIST(K100), LIST(K140Q)), ERROR_PGPU_IN_USE_BY_VM);
+        assert_int_equal(
+                change_busy(&e, &p, ENABLEMENT_SET, LIST(K100), LIST(K140Q)), ERROR_PGPU_IN_USE_BY_VM);
         assert_enabled(&e, all, LIST(K100, K140Q));
         enablement_done(&e);
 }

@@ -1,8 +1,9 @@
 /*
  * No memory: each allocation of the core fails once
  *
- * The linker puts the functions below in the place of libc's (-Wl,--wrap). A story is told again and again, with its first, second,
- * third… allocation failing, until it gets through; each time before it must end with -ENOMEM, and the sanitizer sees that nothing leaks.
+ * The linker puts the functions below in the place of libc's (-Wl,--wrap). A story is told again and again,
+ * with its first, second, third… allocation failing, until it gets through; each time before it must end with
+ * -ENOMEM, and the sanitizer sees that nothing leaks.
  */
 
 #include "hostd/core/enablement.h"
@@ -79,9 +80,12 @@ static void tell_story(Story story) {
 }
 
 static int story_of_lists(void) {
-        static const char gvtg[] = "1234 experimental=0 name='a' low_gm_sz=1 high_gm_sz=1 fence_sz=1 framebuffer_sz=1 max_heads=1 resolution=1x1\n"
-                "1234 experimental=0 name='b' low_gm_sz=1 high_gm_sz=1 fence_sz=1 framebuffer_sz=1 max_heads=1 resolution=1x1\n";
-        static const char mxgpu[] = "1234 experimental=0 name='a' framebuffer_sz=1 vgpus_per_pgpu=1\n1234 experimental=0 name='b' framebuffer_sz=1 vgpus_per_pgpu=1\n";
+        static const char gvtg[] = "1234 experimental=0 name='a' low_gm_sz=1 high_gm_sz=1 fence_sz=1 "
+                                   "framebuffer_sz=1 max_heads=1 resolution=1x1\n"
+                                   "1234 experimental=0 name='b' low_gm_sz=1 high_gm_sz=1 fence_sz=1 "
+                                   "framebuffer_sz=1 max_heads=1 resolution=1x1\n";
+        static const char mxgpu[] = "1234 experimental=0 name='a' framebuffer_sz=1 vgpus_per_pgpu=1\n1234 "
+                                    "experimental=0 name='b' framebuffer_sz=1 vgpus_per_pgpu=1\n";
         GvtgEntry *g = NULL;
         MxgpuEntry *m = NULL;
         size_t n_g = 0, n_m = 0;
@@ -96,7 +100,12 @@ static int story_of_lists(void) {
 }
 
 static int types_for(const TypeCatalog *c, uint16_t vendor, uint16_t device) {
-        Pgpu p = { .vendor_id = vendor, .device_id = device, .vendor_name = (char *) "v", .device_name = (char *) "d", .bars_known = true, .bar2_size = 1u << 30 };
+        Pgpu p = { .vendor_id = vendor,
+                .device_id = device,
+                .vendor_name = (char *) "v",
+                .device_name = (char *) "d",
+                .bars_known = true,
+                .bar2_size = 1u << 30 };
         HostType *types;
         size_t n;
         int r;
@@ -108,7 +117,9 @@ static int types_for(const TypeCatalog *c, uint16_t vendor, uint16_t device) {
 }
 
 static int story_of_the_catalog(void) {
-        NvidiaXmlType types[] = { { .id = (char *) "1", .name = (char *) "n", .vclass = (char *) "c", .vdev = 1 } };
+        NvidiaXmlType types[] = {
+                { .id = (char *) "1", .name = (char *) "n", .vclass = (char *) "c", .vdev = 1 }
+        };
         NvidiaXmlSupported supported[] = { { (char *) "1", 2 } };
         NvidiaXmlPgpu pgpus[] = { { .pdev = 1, .supported = supported, .n_supported = 1 } };
         CatalogConf confs[] = {
@@ -117,7 +128,13 @@ static int story_of_the_catalog(void) {
         };
         GvtgEntry gvtg[] = { { .pdev = 1, .name = (char *) "g", .low_gm_sz = 1 } };
         MxgpuEntry mxgpu[] = { { .pdev = 1, .name = (char *) "m", .vgpus_per_pgpu = 1 } };
-        TypeCatalog c = { .confs = confs, .n_confs = 2, .xml = { types, 1, pgpus, 1 }, .gvtg = gvtg, .n_gvtg = 1, .mxgpu = mxgpu, .n_mxgpu = 1 };
+        TypeCatalog c = { .confs = confs,
+                .n_confs = 2,
+                .xml = { types, 1, pgpus, 1 },
+                .gvtg = gvtg,
+                .n_gvtg = 1,
+                .mxgpu = mxgpu,
+                .n_mxgpu = 1 };
         int r;
 
         r = types_for(&c, PCI_VENDOR_NVIDIA, 1);
@@ -143,14 +160,16 @@ static int story_of_a_copy(void) {
 }
 
 static int change_enablement(Enablement *e, EnablementChange change, const char *wanted, const char *busy) {
-        static const HostType types[] = { { .identifier = (char *) "a", .model_name = (char *) "name" }, { .identifier = (char *) "b", .model_name = (char *) "name" } };
+        static const HostType types[] = { { .identifier = (char *) "a", .model_name = (char *) "name" },
+                { .identifier = (char *) "b", .model_name = (char *) "name" } };
         char *supported[] = { (char *) "a", (char *) "b", NULL };
         Pgpu p = { .supported = supported };
         _cleanup_host_refusal_ HostRefusal refusal = {};
         Enablement next;
         int r;
 
-        r = enablement_change(e, &p, types, 2, change, (const char *const[]){ wanted, NULL }, (const char *const[]){ busy, NULL }, &next, &refusal);
+        r = enablement_change(e, &p, types, 2, change, (const char *const[]){ wanted, NULL },
+                (const char *const[]){ busy, NULL }, &next, &refusal);
         if (r >= 0 && refusal.code == ERROR_NONE) {
                 enablement_done(e);
                 *e = next;
@@ -205,7 +224,9 @@ static int story_of_a_claim(void) {
 }
 
 static int check(const HostView *view, OrderGpu gpu, uint64_t memory) {
-        OrderRequest request = { .name_label = "vm", .hvm = true, .memory = memory, .gpus = &gpu, .n_gpus = 1 };
+        OrderRequest request = {
+                .name_label = "vm", .hvm = true, .memory = memory, .gpus = &gpu, .n_gpus = 1
+        };
         _cleanup_host_refusal_ HostRefusal refusal = {};
 
         return order_check(view, &request, NULL, &refusal);
@@ -214,7 +235,12 @@ static int check(const HostView *view, OrderGpu gpu, uint64_t memory) {
 static int story_of_orders(void) {
         char *supported[] = { (char *) "a", NULL };
         Pgpu p = { .device_name = (char *) "d", .supported = supported, .enabled = supported };
-        HostType t = { .kind = HOST_TYPE_KIND_NVIDIA, .identifier = (char *) "a", .model_name = (char *) "n", .instances = 1, .size = HOST_PGPU_SIZE, .type_id = (char *) "1" };
+        HostType t = { .kind = HOST_TYPE_KIND_NVIDIA,
+                .identifier = (char *) "a",
+                .model_name = (char *) "n",
+                .instances = 1,
+                .size = HOST_PGPU_SIZE,
+                .type_id = (char *) "1" };
         HostView view = { .pgpus = &p, .n_pgpus = 1, .types = &t, .n_types = 1, .hvm = true };
         int r;
 
@@ -235,7 +261,10 @@ static int story_of_a_span(void) {
         return copy ? 0 : -ENOMEM;
 }
 
-#define STORY(name) static void name##_survives(void **state) { tell_story(name); }
+#define STORY(name)                                                                                          \
+        static void name##_survives(void **state) {                                                          \
+                tell_story(name);                                                                            \
+        }
 STORY(story_of_lists)
 STORY(story_of_the_catalog)
 STORY(story_of_a_copy)

@@ -6,15 +6,15 @@
 #include "hostd/core/nvidia-driver.h"
 #include "tests/unit/hostd-core/test.h"
 
-#define CONF_REST \
-        "plugin0.vgpu_type bar\n" \
-        "plugin0.vdev_id \"0x1111:0x2222\"\n" \
-        "plugin0.max_instance 8 \n" \
-        "plugin0.num_heads 2\n" \
-        "plugin0.max_resolution 1920x1200\n" \
-        "plugin0.mappable_video_size 0x400000\n" \
-        "\n" \
-        "connect0.up vmiop-display\n" \
+#define CONF_REST                                                                                            \
+        "plugin0.vgpu_type bar\n"                                                                            \
+        "plugin0.vdev_id \"0x1111:0x2222\"\n"                                                                \
+        "plugin0.max_instance 8 \n"                                                                          \
+        "plugin0.num_heads 2\n"                                                                              \
+        "plugin0.max_resolution 1920x1200\n"                                                                 \
+        "plugin0.mappable_video_size 0x400000\n"                                                             \
+        "\n"                                                                                                 \
+        "connect0.up vmiop-display\n"                                                                        \
         "####### the end #######\n"
 
 static int parse(const char *text, Told *told, NvidiaConf *ret) {
@@ -38,7 +38,9 @@ static void conf_of_one_board(void **state) {
         NvidiaConf c;
         Told told = {};
 
-        assert_ok(parse("# by hand\nplugin0 foo\nplugin0.framebufferlength 0x10000000\nplugin0.pdev_id \"0x3333:0x4444\"\n" CONF_REST, &told, &c));
+        assert_ok(parse("# by hand\nplugin0 foo\nplugin0.framebufferlength 0x10000000\nplugin0.pdev_id "
+                        "\"0x3333:0x4444\"\n" CONF_REST,
+                &told, &c));
         assert_common(&c);
         assert_false(c.any_psubdev);
         assert_int_equal(c.psubdev, 0x4444);
@@ -49,7 +51,8 @@ static void conf_of_any_board(void **state) {
         NvidiaConf c;
         Told told = {};
 
-        assert_ok(parse("plugin0.framebufferlength 268435456\r\nplugin0.pdev_id \t \"0X3333\"\r\n" CONF_REST, &told, &c));
+        assert_ok(parse("plugin0.framebufferlength 268435456\r\nplugin0.pdev_id \t \"0X3333\"\r\n" CONF_REST,
+                &told, &c));
         assert_common(&c);
         assert_true(c.any_psubdev);
 }
@@ -97,7 +100,8 @@ static void conf_values_are_bounded(void **state) {
         assert_int_equal(nvidia_conf_parse(NULL, 0, NULL, &c), -EINVAL);
 }
 
-#define SUPPORTS(host, ...) nvidia_driver_supports_multi_vgpu((host), (const char *const[]){ __VA_ARGS__, NULL })
+#define SUPPORTS(host, ...)                                                                                  \
+        nvidia_driver_supports_multi_vgpu((host), (const char *const[]){ __VA_ARGS__, NULL })
 
 static void same_version(void **state) {
         assert_true(SUPPORTS("430.19", "430.19"));
@@ -110,7 +114,8 @@ static void malformed_entry_spoils_all(void **state) {
         assert_false(SUPPORTS("430.19", "430.19", ""));
         assert_false(SUPPORTS("430.19", "430.19", "430"));
         assert_false(SUPPORTS("430.19", "430.19", "1.2.3.4.5"));
-        assert_false(SUPPORTS("430.19", "430.19", "1.0000000000000000000000000000000000000000000000000000000000000000000"));
+        assert_false(SUPPORTS(
+                "430.19", "430.19", "1.0000000000000000000000000000000000000000000000000000000000000000000"));
 }
 
 static void another_version(void **state) {

@@ -15,16 +15,22 @@
 #define PASS HOST_TYPE_PASSTHROUGH
 
 #define ADDRESS(bus_, fn_) ((PciAddress){ .bus = (bus_), .fn = (fn_) })
-#define TYPE(kind_, id, name, instances_) \
-        .kind = (kind_), .identifier = (char *) (id), .model_name = (char *) (name), .instances = (instances_), \
-        .size = HOST_PGPU_SIZE / (instances_), .self_compatible_on_pgpu = true
+#define TYPE(kind_, id, name, instances_)                                                                    \
+        .kind = (kind_), .identifier = (char *) (id), .model_name = (char *) (name),                         \
+        .instances = (instances_), .size = HOST_PGPU_SIZE / (instances_), .self_compatible_on_pgpu = true
 
 static const HostType types[] = {
-        { .kind = HOST_TYPE_KIND_PASSTHROUGH, .identifier = (char *) PASS, .model_name = (char *) "passthrough", .instances = 1 },
-        { TYPE(HOST_TYPE_KIND_NVIDIA, K200, "GRID K200", 8), .config_file = (char *) "/t/grid_k200.conf", .type_id = (char *) "14" },
-        { TYPE(HOST_TYPE_KIND_NVIDIA, K100, "GRID K100", 8), .config_file = (char *) "/t/grid_k100.conf", .type_id = (char *) "11" },
+        { .kind = HOST_TYPE_KIND_PASSTHROUGH,
+                .identifier = (char *) PASS,
+                .model_name = (char *) "passthrough",
+                .instances = 1 },
+        { TYPE(HOST_TYPE_KIND_NVIDIA, K200, "GRID K200", 8), .config_file = (char *) "/t/grid_k200.conf",
+                .type_id = (char *) "14" },
+        { TYPE(HOST_TYPE_KIND_NVIDIA, K100, "GRID K100", 8), .config_file = (char *) "/t/grid_k100.conf",
+                .type_id = (char *) "11" },
         { TYPE(HOST_TYPE_KIND_NVIDIA_SRIOV, K140Q, "GRID K140Q", 4), .type_id = (char *) "12" },
-        { TYPE(HOST_TYPE_KIND_GVT_G, GVT, "Intel GVT-g", 7), .low_gm_sz = 128, .high_gm_sz = 384, .fence_sz = 4 },
+        { TYPE(HOST_TYPE_KIND_GVT_G, GVT, "Intel GVT-g", 7), .low_gm_sz = 128, .high_gm_sz = 384,
+                .fence_sz = 4 },
         { TYPE(HOST_TYPE_KIND_MXGPU, MX, "small", 4), .framebuffer_size = 134217728, .vgpus_per_pgpu = 4 },
 };
 
@@ -35,25 +41,56 @@ static char *amd_types[] = { (char *) MX, NULL };
 static PciAddress sound = { 0, 0x84, 0, 1 };
 
 static Pgpu pgpus[] = {
-        { .address = { 0, 0x00, 2, 0 }, .device_name = (char *) "GT2", .is_system_display_device = true, .supported = intel_types, .enabled = intel_types },
-        { .address = { 0, 0x84, 0, 0 }, .device_name = (char *) "K1", .supported = k1_types, .enabled = k1_types, .companions = &sound, .n_companions = 1 },
-        { .address = { 0, 0x85, 0, 0 }, .device_name = (char *) "K1", .supported = k1_types, .enabled = no_k140q },
-        { .address = { 0, 0x90, 0, 0 }, .device_name = (char *) "S7150", .supported = amd_types, .enabled = amd_types },
+        { .address = { 0, 0x00, 2, 0 },
+                .device_name = (char *) "GT2",
+                .is_system_display_device = true,
+                .supported = intel_types,
+                .enabled = intel_types },
+        { .address = { 0, 0x84, 0, 0 },
+                .device_name = (char *) "K1",
+                .supported = k1_types,
+                .enabled = k1_types,
+                .companions = &sound,
+                .n_companions = 1 },
+        { .address = { 0, 0x85, 0, 0 },
+                .device_name = (char *) "K1",
+                .supported = k1_types,
+                .enabled = no_k140q },
+        { .address = { 0, 0x90, 0, 0 },
+                .device_name = (char *) "S7150",
+                .supported = amd_types,
+                .enabled = amd_types },
 };
 
 static HostView host_with(const Occupant *occupants, size_t n) {
         return (HostView){
-                .pgpus = pgpus, .n_pgpus = ARRAY_SIZE(pgpus), .types = types, .n_types = ARRAY_SIZE(types),
-                .occupants = occupants, .n_occupants = n, .hvm = true, .iommu = true, .memory_free = 8ull << 30,
+                .pgpus = pgpus,
+                .n_pgpus = ARRAY_SIZE(pgpus),
+                .types = types,
+                .n_types = ARRAY_SIZE(types),
+                .occupants = occupants,
+                .n_occupants = n,
+                .hvm = true,
+                .iommu = true,
+                .memory_free = 8ull << 30,
         };
 }
 
 static OrderRequest order_for(const OrderGpu *gpus, size_t n) {
-        return (OrderRequest){ .name_label = "vm1", .hvm = true, .memory = 1u << 30, .target_memory = 1u << 30, .max_memory = 1u << 30, .gpus = gpus, .n_gpus = n };
+        return (OrderRequest){ .name_label = "vm1",
+                .hvm = true,
+                .memory = 1u << 30,
+                .target_memory = 1u << 30,
+                .max_memory = 1u << 30,
+                .gpus = gpus,
+                .n_gpus = n };
 }
 
 static OrderGpu k100_on(uint8_t bus, const char *device) {
-        return (OrderGpu){ .kind = ORDER_GPU_NVIDIA, .device = device, .address = ADDRESS(bus, 0), .config_file = "/t/grid_k100.conf" };
+        return (OrderGpu){ .kind = ORDER_GPU_NVIDIA,
+                .device = device,
+                .address = ADDRESS(bus, 0),
+                .config_file = "/t/grid_k100.conf" };
 }
 
 static OrderGpu passthrough_of(uint8_t bus) {
@@ -87,13 +124,42 @@ static void implementations_mean_types(void **state) {
                 OrderGpu gpu;
                 const char *identifier;
         } cases[] = {
-                { { .kind = ORDER_GPU_NVIDIA, .device = "0", .address = { .bus = 0x84 }, .config_file = "/t/grid_k100.conf" }, K100 },
-                { { .kind = ORDER_GPU_NVIDIA, .device = "0", .address = { .bus = 0x84 }, .config_file = "/t/grid_k100.conf,foo=bar" }, K100 },
-                { { .kind = ORDER_GPU_NVIDIA, .device = "0", .address = { .bus = 0x84 }, .config_file = "/usr/share/nvidia/vgx/grid_k100.conf" }, K100 },
-                { { .kind = ORDER_GPU_NVIDIA, .device = "0", .address = { .bus = 0x84 }, .config_file = "grid_k100.conf", .type_id = "12" }, K100 },
-                { { .kind = ORDER_GPU_NVIDIA, .device = "20", .address = { .bus = 0x84 }, .type_id = "12" }, K140Q },
-                { { .kind = ORDER_GPU_GVT_G, .device = "0", .address = { .dev = 2 }, .low_gm_sz = 128, .high_gm_sz = 384, .fence_sz = 4 }, GVT },
-                { { .kind = ORDER_GPU_MXGPU, .device = "0", .address = { .bus = 0x90 }, .framebufferbytes = 134217728, .vgpus_per_pgpu = 4 }, MX },
+                { { .kind = ORDER_GPU_NVIDIA,
+                          .device = "0",
+                          .address = { .bus = 0x84 },
+                          .config_file = "/t/grid_k100.conf" },
+                        K100 },
+                { { .kind = ORDER_GPU_NVIDIA,
+                          .device = "0",
+                          .address = { .bus = 0x84 },
+                          .config_file = "/t/grid_k100.conf,foo=bar" },
+                        K100 },
+                { { .kind = ORDER_GPU_NVIDIA,
+                          .device = "0",
+                          .address = { .bus = 0x84 },
+                          .config_file = "/usr/share/nvidia/vgx/grid_k100.conf" },
+                        K100 },
+                { { .kind = ORDER_GPU_NVIDIA,
+                          .device = "0",
+                          .address = { .bus = 0x84 },
+                          .config_file = "grid_k100.conf",
+                          .type_id = "12" },
+                        K100 },
+                { { .kind = ORDER_GPU_NVIDIA, .device = "20", .address = { .bus = 0x84 }, .type_id = "12" },
+                        K140Q },
+                { { .kind = ORDER_GPU_GVT_G,
+                          .device = "0",
+                          .address = { .dev = 2 },
+                          .low_gm_sz = 128,
+                          .high_gm_sz = 384,
+                          .fence_sz = 4 },
+                        GVT },
+                { { .kind = ORDER_GPU_MXGPU,
+                          .device = "0",
+                          .address = { .bus = 0x90 },
+                          .framebufferbytes = 134217728,
+                          .vgpus_per_pgpu = 4 },
+                        MX },
                 { { .kind = ORDER_GPU_PCI, .address = { .bus = 0x84 } }, PASS },
         };
 
@@ -118,7 +184,8 @@ static void unknown_implementations_are_refused(void **state) {
         gpu.config_file = "";
         assert_int_equal(check_one(&view, gpu, "config file"), ERROR_VGPU_TYPE_NOT_SUPPORTED);
         gpu.config_file = "/t/grid_k200.conf";
-        assert_int_equal(check_one(&view, gpu, "does not support VGPU type GRID K200"), ERROR_VGPU_TYPE_NOT_SUPPORTED);
+        assert_int_equal(
+                check_one(&view, gpu, "does not support VGPU type GRID K200"), ERROR_VGPU_TYPE_NOT_SUPPORTED);
         gpu.config_file = NULL;
         gpu.type_id = "99";
         assert_int_equal(check_one(&view, gpu, "type_id '99'"), ERROR_VGPU_TYPE_NOT_SUPPORTED);
@@ -126,19 +193,28 @@ static void unknown_implementations_are_refused(void **state) {
         assert_int_equal(check_one(&view, gpu, "neither"), ERROR_INVALID_RECORD);
         gpu = (OrderGpu){ .kind = ORDER_GPU_GVT_G, .device = "0", .address = { .dev = 2 }, .low_gm_sz = 64 };
         assert_int_equal(check_one(&view, gpu, "low_gm_sz 64"), ERROR_VGPU_TYPE_NOT_SUPPORTED);
-        gpu = (OrderGpu){ .kind = ORDER_GPU_MXGPU, .device = "0", .address = ADDRESS(0x90, 0), .framebufferbytes = 1, .vgpus_per_pgpu = 4 };
+        gpu = (OrderGpu){ .kind = ORDER_GPU_MXGPU,
+                .device = "0",
+                .address = ADDRESS(0x90, 0),
+                .framebufferbytes = 1,
+                .vgpus_per_pgpu = 4 };
         assert_int_equal(check_one(&view, gpu, "1 bytes"), ERROR_VGPU_TYPE_NOT_SUPPORTED);
         gpu = (OrderGpu){ .kind = _ORDER_GPU_KIND_INVALID, .device = "0", .address = ADDRESS(0x84, 0) };
         assert_int_equal(check_one(&view, gpu, "passthrough"), ERROR_VGPU_TYPE_NOT_SUPPORTED);
-        assert_int_equal(check_one(&view, k100_on(0x99, "0"), "no PGPU at 0000:99:00.0"), ERROR_VM_REQUIRES_VGPU);
-        assert_int_equal(check_one(&view, passthrough_of(0x99), "no PGPU at 0000:99:00.0"), ERROR_VM_REQUIRES_GPU);
+        assert_int_equal(
+                check_one(&view, k100_on(0x99, "0"), "no PGPU at 0000:99:00.0"), ERROR_VM_REQUIRES_VGPU);
+        assert_int_equal(
+                check_one(&view, passthrough_of(0x99), "no PGPU at 0000:99:00.0"), ERROR_VM_REQUIRES_GPU);
 }
 
 static void disabled_types_are_refused(void **state) {
         HostView view = host_with(NULL, 0);
-        OrderGpu gpu = { .kind = ORDER_GPU_NVIDIA, .device = "0", .address = ADDRESS(0x85, 0), .type_id = "12" };
+        OrderGpu gpu = {
+                .kind = ORDER_GPU_NVIDIA, .device = "0", .address = ADDRESS(0x85, 0), .type_id = "12"
+        };
 
-        assert_int_equal(check_one(&view, gpu, "not enabled on PGPU 0000:85:00.0"), ERROR_VGPU_TYPE_NOT_ENABLED);
+        assert_int_equal(
+                check_one(&view, gpu, "not enabled on PGPU 0000:85:00.0"), ERROR_VGPU_TYPE_NOT_ENABLED);
 }
 
 static void display_device_is_not_passed_through(void **state) {
@@ -146,7 +222,8 @@ static void display_device_is_not_passed_through(void **state) {
         OrderGpu gpu = { .kind = ORDER_GPU_PCI, .address = { .dev = 2 } };
 
         assert_int_equal(check_one(&view, gpu, "system display device"), ERROR_VGPU_TYPE_NOT_SUPPORTED);
-        assert_int_equal(check_one(&view, passthrough_of(0x90), "does not support"), ERROR_VGPU_TYPE_NOT_SUPPORTED);
+        assert_int_equal(
+                check_one(&view, passthrough_of(0x90), "does not support"), ERROR_VGPU_TYPE_NOT_SUPPORTED);
 
         /* Where no PGPU at all can be passed through the type itself is unknown. */
         view.types++;
@@ -155,25 +232,38 @@ static void display_device_is_not_passed_through(void **state) {
 }
 
 static void running_types_decide(void **state) {
-        Occupant occupants[] = { { .pgpu = ADDRESS(0x84, 0), .identifier = K140Q, .size = HOST_PGPU_SIZE / 4 } };
+        Occupant occupants[] = {
+                { .pgpu = ADDRESS(0x84, 0), .identifier = K140Q, .size = HOST_PGPU_SIZE / 4 }
+        };
         HostView view = host_with(occupants, 1);
 
-        assert_int_equal(check_one(&view, k100_on(0x84, "0"), "runs GRID K140Q"), ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE);
+        assert_int_equal(check_one(&view, k100_on(0x84, "0"), "runs GRID K140Q"),
+                ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE);
         assert_int_equal(check_one(&view, k100_on(0x85, "0"), ""), ERROR_NONE);
-        assert_int_equal(check_one(&view, passthrough_of(0x84), "runs GRID K140Q"), ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE);
+        assert_int_equal(check_one(&view, passthrough_of(0x84), "runs GRID K140Q"),
+                ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE);
 
         /* A type whose file has gone meanwhile still takes only its own kind. */
         occupants[0].identifier = "0001:nvidia,0ff2,,dead,beef";
-        assert_int_equal(check_one(&view, k100_on(0x84, "0"), "0001:nvidia,0ff2,,dead,beef"), ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE);
+        assert_int_equal(check_one(&view, k100_on(0x84, "0"), "0001:nvidia,0ff2,,dead,beef"),
+                ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE);
 }
 
 static void occupant_of_a_vanished_type_takes_its_own_kind(void **state) {
         static char *again[] = { (char *) "0001:nvidia,0ff2,,dead,beef", NULL };
-        Pgpu p = { .address = ADDRESS(0x84, 0), .device_name = (char *) "K1", .supported = again, .enabled = again };
-        HostType t = { TYPE(HOST_TYPE_KIND_NVIDIA, "0001:nvidia,0ff2,,dead,beef", "own", 8), .type_id = (char *) "1" };
-        Occupant occupants[] = { { .pgpu = ADDRESS(0x84, 0), .identifier = "0001:nvidia,0ff2,,dead,beee", .size = 1 } };
+        Pgpu p = { .address = ADDRESS(0x84, 0),
+                .device_name = (char *) "K1",
+                .supported = again,
+                .enabled = again };
+        HostType t = { TYPE(HOST_TYPE_KIND_NVIDIA, "0001:nvidia,0ff2,,dead,beef", "own", 8),
+                .type_id = (char *) "1" };
+        Occupant occupants[] = {
+                { .pgpu = ADDRESS(0x84, 0), .identifier = "0001:nvidia,0ff2,,dead,beee", .size = 1 }
+        };
         HostView view = host_with(occupants, 1);
-        OrderGpu gpu = { .kind = ORDER_GPU_NVIDIA, .device = "0", .address = ADDRESS(0x84, 0), .type_id = "1" };
+        OrderGpu gpu = {
+                .kind = ORDER_GPU_NVIDIA, .device = "0", .address = ADDRESS(0x84, 0), .type_id = "1"
+        };
 
         view.pgpus = &p;
         view.n_pgpus = 1;
@@ -189,11 +279,14 @@ static void k1_takes_eight_and_no_ninth(void **state) {
         HostView view;
 
         for (size_t i = 0; i < 8; i++)
-                occupants[i] = (Occupant){ .pgpu = ADDRESS(0x84, 0), .identifier = K100, .size = HOST_PGPU_SIZE / 8 };
+                occupants[i] = (Occupant){
+                        .pgpu = ADDRESS(0x84, 0), .identifier = K100, .size = HOST_PGPU_SIZE / 8
+                };
         view = host_with(occupants, 7);
         assert_int_equal(check_one(&view, k100_on(0x84, "0"), ""), ERROR_NONE);
         view = host_with(occupants, 8);
-        assert_int_equal(check_one(&view, k100_on(0x84, "0"), "8 of 8 are taken"), ERROR_PGPU_INSUFFICIENT_CAPACITY);
+        assert_int_equal(
+                check_one(&view, k100_on(0x84, "0"), "8 of 8 are taken"), ERROR_PGPU_INSUFFICIENT_CAPACITY);
         assert_int_equal(check_one(&view, k100_on(0x85, "0"), ""), ERROR_NONE);
 }
 
@@ -201,37 +294,47 @@ static void one_order_counts_against_itself(void **state) {
         Occupant occupants[7] = {};
         HostView view = host_with(occupants, 7);
         OrderGpu two[] = { k100_on(0x84, "0"), k100_on(0x84, "1") };
-        OrderGpu mixed[] = { k100_on(0x84, "0"), { .kind = ORDER_GPU_NVIDIA, .device = "1", .address = ADDRESS(0x84, 0), .type_id = "12" } };
+        OrderGpu mixed[] = { k100_on(0x84, "0"),
+                { .kind = ORDER_GPU_NVIDIA, .device = "1", .address = ADDRESS(0x84, 0), .type_id = "12" } };
         OrderGpu with_pass[] = { k100_on(0x84, "0"), passthrough_of(0x84) };
         OrderGpu pass_first[] = { passthrough_of(0x84), k100_on(0x84, "0") };
 
         for (size_t i = 0; i < 7; i++)
-                occupants[i] = (Occupant){ .pgpu = ADDRESS(0x84, 0), .identifier = K100, .size = HOST_PGPU_SIZE / 8 };
+                occupants[i] = (Occupant){
+                        .pgpu = ADDRESS(0x84, 0), .identifier = K100, .size = HOST_PGPU_SIZE / 8
+                };
         assert_int_equal(check_gpus(&view, two, 2, "8 of 8"), ERROR_PGPU_INSUFFICIENT_CAPACITY);
         two[1].address = ADDRESS(0x85, 0);
         assert_int_equal(check_gpus(&view, two, 2, ""), ERROR_NONE);
         view = host_with(NULL, 0);
-        assert_int_equal(check_gpus(&view, mixed, 2, "runs GRID K100"), ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE);
-        assert_int_equal(check_gpus(&view, with_pass, 2, "runs GRID K100"), ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE);
-        assert_int_equal(check_gpus(&view, pass_first, 2, "runs passthrough"), ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE);
+        assert_int_equal(check_gpus(&view, mixed, 2, "runs GRID K100"),
+                ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE);
+        assert_int_equal(check_gpus(&view, with_pass, 2, "runs GRID K100"),
+                ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE);
+        assert_int_equal(check_gpus(&view, pass_first, 2, "runs passthrough"),
+                ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE);
 }
 
 static void passthrough_is_alone(void **state) {
         Occupant occupants[] = { { .pgpu = ADDRESS(0x84, 0), .identifier = PASS } };
         HostView view = host_with(occupants, 1);
 
-        assert_int_equal(check_one(&view, passthrough_of(0x84), "runs passthrough"), ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE);
-        assert_int_equal(check_one(&view, k100_on(0x84, "0"), "runs passthrough"), ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE);
+        assert_int_equal(check_one(&view, passthrough_of(0x84), "runs passthrough"),
+                ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE);
+        assert_int_equal(check_one(&view, k100_on(0x84, "0"), "runs passthrough"),
+                ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE);
         assert_int_equal(check_one(&view, passthrough_of(0x85), ""), ERROR_NONE);
 
         /* Another function of the slot is taken along. */
         occupants[0].pgpu = ADDRESS(0x84, 3);
-        assert_int_equal(check_one(&view, k100_on(0x84, "0"), "runs passthrough"), ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE);
+        assert_int_equal(check_one(&view, k100_on(0x84, "0"), "runs passthrough"),
+                ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE);
 
         /* Even when no file or card offers it any more. */
         view.types++;
         view.n_types--;
-        assert_int_equal(check_one(&view, k100_on(0x84, "0"), PASS), ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE);
+        assert_int_equal(
+                check_one(&view, k100_on(0x84, "0"), PASS), ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE);
 }
 
 static void companions_travel_with_their_pgpu(void **state) {

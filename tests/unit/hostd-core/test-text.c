@@ -11,8 +11,10 @@
 #define SPAN(text) ((TextSpan){ (text), (text) + strlen(text) })
 
 static void names_are_utf8_without_controls(void **state) {
-        static const char *const good[] = { "a", "GRID K100", "\xc3\xa9", "\xe2\x82\xac", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xf0\x90\x80\x80", "\xf3\xa0\x80\x80", "\xf4\x8f\xbf\xbf" };
-        static const char *const bad[] = { "", "\x1b[31m", "a\nb", "\x7f", "\xc3", "\xc0\x80", "\xc2\x85", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\xe2\x82x", "\xff" };
+        static const char *const good[] = { "a", "GRID K100", "\xc3\xa9", "\xe2\x82\xac", "\xe0\xa0\x80",
+                "\xed\x9f\xbf", "\xf0\x90\x80\x80", "\xf3\xa0\x80\x80", "\xf4\x8f\xbf\xbf" };
+        static const char *const bad[] = { "", "\x1b[31m", "a\nb", "\x7f", "\xc3", "\xc0\x80", "\xc2\x85",
+                "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\xe2\x82x", "\xff" };
         char longer[300];
 
         for (size_t i = 0; i < ARRAY_SIZE(good); i++)

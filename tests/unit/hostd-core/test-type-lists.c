@@ -6,7 +6,8 @@
 #include "hostd/core/mxgpu-list.h"
 #include "tests/unit/hostd-core/test.h"
 
-#define GVTG_TAIL " low_gm_sz=128 high_gm_sz=384 fence_sz=4 framebuffer_sz=128 max_heads=1 resolution=1920x1080"
+#define GVTG_TAIL                                                                                            \
+        " low_gm_sz=128 high_gm_sz=384 fence_sz=4 framebuffer_sz=128 max_heads=1 resolution=1920x1080"
 
 static int read_gvtg_line(const char *line, Told *told, GvtgEntry *ret) {
         ProblemSink sink = sink_to(told);
@@ -69,7 +70,10 @@ static void gvtg_trailing_text_is_ignored(void **state) {
         GvtgEntry e;
         Told told = {};
 
-        assert_int_equal(read_gvtg_line("1234 experimental=0 name='myvgpu'" GVTG_TAIL " monitor_config_file=/my/file", &told, &e), 1);
+        assert_int_equal(
+                read_gvtg_line("1234 experimental=0 name='myvgpu'" GVTG_TAIL " monitor_config_file=/my/file",
+                        &told, &e),
+                1);
         assert_gvtg(&e, 0x1234, false, "myvgpu");
         gvtg_entry_done(&e);
 }
@@ -93,11 +97,20 @@ static void gvtg_bad_lines_say_what_is_wrong(void **state) {
                 { "1234 experimental=0 name='v' low_gm_sz=1", "high_gm_sz" },
                 { "1234 experimental=0 name='v' low_gm_sz=1 high_gm_sz=1", "fence_sz" },
                 { "1234 experimental=0 name='v' low_gm_sz=1 high_gm_sz=1 fence_sz=1", "framebuffer_sz" },
-                { "1234 experimental=0 name='v' low_gm_sz=1 high_gm_sz=1 fence_sz=1 framebuffer_sz=18446744073709551615", "framebuffer_sz" },
-                { "1234 experimental=0 name='v' low_gm_sz=1 high_gm_sz=1 fence_sz=1 framebuffer_sz=1", "max_heads" },
-                { "1234 experimental=0 name='v' low_gm_sz=1 high_gm_sz=1 fence_sz=1 framebuffer_sz=1 max_heads=4294967296", "max_heads" },
-                { "1234 experimental=0 name='v' low_gm_sz=1 high_gm_sz=1 fence_sz=1 framebuffer_sz=1 max_heads=1", "resolution" },
-                { "1234 experimental=0 name='v' low_gm_sz=1 high_gm_sz=1 fence_sz=1 framebuffer_sz=1 max_heads=1 resolution=1920", "resolution" },
+                { "1234 experimental=0 name='v' low_gm_sz=1 high_gm_sz=1 fence_sz=1 "
+                  "framebuffer_sz=18446744073709551615",
+                        "framebuffer_sz" },
+                { "1234 experimental=0 name='v' low_gm_sz=1 high_gm_sz=1 fence_sz=1 framebuffer_sz=1",
+                        "max_heads" },
+                { "1234 experimental=0 name='v' low_gm_sz=1 high_gm_sz=1 fence_sz=1 framebuffer_sz=1 "
+                  "max_heads=4294967296",
+                        "max_heads" },
+                { "1234 experimental=0 name='v' low_gm_sz=1 high_gm_sz=1 fence_sz=1 framebuffer_sz=1 "
+                  "max_heads=1",
+                        "resolution" },
+                { "1234 experimental=0 name='v' low_gm_sz=1 high_gm_sz=1 fence_sz=1 framebuffer_sz=1 "
+                  "max_heads=1 resolution=1920",
+                        "resolution" },
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -131,9 +144,12 @@ static void gvtg_list_of_one_card(void **state) {
         GvtgEntry *entries;
         size_t n;
 
-        assert_int_equal(gvtg_for_1234(
-                "1234 experimental=0 name='GVT-g on 1234'" GVTG_TAIL " monitor_config_file=/path/to/file1\n"
-                "1234 experimental=1 name='GVT-g on 1234 (experimental)'" GVTG_TAIL " monitor_config_file=/path/to/file2\n", &entries, &n), 2);
+        assert_int_equal(gvtg_for_1234("1234 experimental=0 name='GVT-g on 1234'" GVTG_TAIL
+                                       " monitor_config_file=/path/to/file1\n"
+                                       "1234 experimental=1 name='GVT-g on 1234 (experimental)'" GVTG_TAIL
+                                       " monitor_config_file=/path/to/file2\n",
+                                 &entries, &n),
+                2);
         assert_gvtg(&entries[0], 0x1234, false, "GVT-g on 1234");
         assert_gvtg(&entries[1], 0x1234, true, "GVT-g on 1234 (experimental)");
         gvtg_list_free(entries, n);
@@ -143,21 +159,21 @@ static void gvtg_list_of_two_cards(void **state) {
         GvtgEntry *entries;
         size_t n;
 
-        assert_int_equal(gvtg_for_1234(
-                "1234 experimental=0 name='GVT-g on 1234'" GVTG_TAIL "\n"
-                "5678 experimental=0 name='GVT-g on 5678'" GVTG_TAIL "\n", &entries, &n), 1);
+        assert_int_equal(gvtg_for_1234("1234 experimental=0 name='GVT-g on 1234'" GVTG_TAIL "\n"
+                                       "5678 experimental=0 name='GVT-g on 5678'" GVTG_TAIL "\n",
+                                 &entries, &n),
+                1);
         assert_int_equal(n, 2);
         assert_gvtg(&entries[0], 0x1234, false, "GVT-g on 1234");
         gvtg_list_free(entries, n);
 }
 
 static void gvtg_bad_line_costs_itself_alone(void **state) {
-        static const char text[] =
-                "# a comment\r\n"
-                "1234 experimental=0 name='one'" GVTG_TAIL "\r\n"
-                "\x01\x02 rubbish \xff\n"
-                "   \n"
-                "1234 experimental=0 name='two'" GVTG_TAIL;
+        static const char text[] = "# a comment\r\n"
+                                   "1234 experimental=0 name='one'" GVTG_TAIL "\r\n"
+                                   "\x01\x02 rubbish \xff\n"
+                                   "   \n"
+                                   "1234 experimental=0 name='two'" GVTG_TAIL;
         GvtgEntry *entries;
         Told told = {};
         ProblemSink sink = sink_to(&told);
@@ -214,7 +230,8 @@ static int read_mxgpu_line(const char *line, Told *told, MxgpuEntry *ret) {
         return mxgpu_line_parse(line, strlen(line), 3, &sink, ret);
 }
 
-static void assert_mxgpu(const MxgpuEntry *e, uint16_t pdev, bool experimental, const char *name, uint64_t framebuffer, uint64_t per_pgpu) {
+static void assert_mxgpu(const MxgpuEntry *e, uint16_t pdev, bool experimental, const char *name,
+        uint64_t framebuffer, uint64_t per_pgpu) {
         assert_int_equal(e->pdev, pdev);
         assert_int_equal(e->experimental, experimental);
         assert_string_equal(e->name, name);
@@ -254,10 +271,16 @@ static void mxgpu_whole_line(void **state) {
         MxgpuEntry e;
         Told told = {};
 
-        assert_int_equal(read_mxgpu_line("1234 experimental=0 name='mymxgpu' framebuffer_sz=256 vgpus_per_pgpu=5", &told, &e), 1);
+        assert_int_equal(
+                read_mxgpu_line(
+                        "1234 experimental=0 name='mymxgpu' framebuffer_sz=256 vgpus_per_pgpu=5", &told, &e),
+                1);
         assert_mxgpu(&e, 0x1234, false, "mymxgpu", 268435456, 5);
         mxgpu_entry_done(&e);
-        assert_int_equal(read_mxgpu_line("1234 experimental=1 name='mymxgpu' framebuffer_sz=256 vgpus_per_pgpu=5 more", &told, &e), 1);
+        assert_int_equal(
+                read_mxgpu_line("1234 experimental=1 name='mymxgpu' framebuffer_sz=256 vgpus_per_pgpu=5 more",
+                        &told, &e),
+                1);
         assert_mxgpu(&e, 0x1234, true, "mymxgpu", 268435456, 5);
         mxgpu_entry_done(&e);
 }
@@ -284,9 +307,12 @@ static void mxgpu_list_of_one_card(void **state) {
         MxgpuEntry *entries;
         size_t n;
 
-        assert_int_equal(mxgpu_for_1234(
-                "1234 experimental=0 name='Small AMD MxGPU on 1234' framebuffer_sz=128 vgpus_per_pgpu=4\n"
-                "1234 experimental=1 name='Big AMD MxGPU on 1234' framebuffer_sz=256 vgpus_per_pgpu=2", &entries, &n), 2);
+        assert_int_equal(mxgpu_for_1234("1234 experimental=0 name='Small AMD MxGPU on 1234' "
+                                        "framebuffer_sz=128 vgpus_per_pgpu=4\n"
+                                        "1234 experimental=1 name='Big AMD MxGPU on 1234' framebuffer_sz=256 "
+                                        "vgpus_per_pgpu=2",
+                                 &entries, &n),
+                2);
         assert_mxgpu(&entries[0], 0x1234, false, "Small AMD MxGPU on 1234", 134217728, 4);
         assert_mxgpu(&entries[1], 0x1234, true, "Big AMD MxGPU on 1234", 268435456, 2);
         mxgpu_list_free(entries, n);
@@ -296,10 +322,13 @@ static void mxgpu_list_of_two_cards(void **state) {
         MxgpuEntry *entries;
         size_t n;
 
-        assert_int_equal(mxgpu_for_1234(
-                "bad line\n"
-                "1234 experimental=0 name='Small AMD MxGPU on 1234' framebuffer_sz=128 vgpus_per_pgpu=4\n"
-                "2345 experimental=0 name='Small AMD MxGPU on 2345' framebuffer_sz=128 vgpus_per_pgpu=4", &entries, &n), 1);
+        assert_int_equal(mxgpu_for_1234("bad line\n"
+                                        "1234 experimental=0 name='Small AMD MxGPU on 1234' "
+                                        "framebuffer_sz=128 vgpus_per_pgpu=4\n"
+                                        "2345 experimental=0 name='Small AMD MxGPU on 2345' "
+                                        "framebuffer_sz=128 vgpus_per_pgpu=4",
+                                 &entries, &n),
+                1);
         assert_int_equal(n, 2);
         assert_mxgpu(&entries[0], 0x1234, false, "Small AMD MxGPU on 1234", 134217728, 4);
         mxgpu_list_free(entries, n);

@@ -16,7 +16,8 @@
 #include "common/macros.h"
 #include "hostd/core/problem.h"
 
-#define CASE(id, function) { .name = (id), .test_func = (function) }
+#define CASE(id, function)                                                                                   \
+        { .name = (id), .test_func = (function) }
 #define assert_ok(expression) assert_int_equal((expression), 0)
 
 /* The problems that a parser told of. */

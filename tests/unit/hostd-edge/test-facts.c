@@ -24,8 +24,10 @@ static void whole_host(void **state) {
 
         write_file(state, "boot_id", "e1f3a0c2-0000-4000-8000-000000000001\n");
         snprintf(json, sizeof(json),
-                "{\"memory_total\":68719476736,\"dom0_memory\":4294967296,\"cpus\":16,\"iommu\":false,\"hvm\":true,\"hostname\":\"alpha\","
-                "\"networks\":[\"xenbr0\",\"xenbr1\"],\"storage\":[\"/images\"],\"boot_id_file\":\"%s\"}", in_folder(state, "boot_id"));
+                "{\"memory_total\":68719476736,\"dom0_memory\":4294967296,\"cpus\":16,\"iommu\":false,"
+                "\"hvm\":true,\"hostname\":\"alpha\","
+                "\"networks\":[\"xenbr0\",\"xenbr1\"],\"storage\":[\"/images\"],\"boot_id_file\":\"%s\"}",
+                in_folder(state, "boot_id"));
         source = host(state, json);
         assert_string_equal(source->ops->hypervisor, "simulated");
         assert_ok(host_facts_read(source, &f));
@@ -41,7 +43,8 @@ static void whole_host(void **state) {
 }
 
 static void least_host(void **state) {
-        _cleanup_(host_facts_source_freep) HostFactsSource *source = host(state, "{\"memory_total\":1073741824}");
+        _cleanup_(host_facts_source_freep) HostFactsSource *source =
+                host(state, "{\"memory_total\":1073741824}");
         _cleanup_(host_facts_done) HostFacts f = {};
 
         assert_ok(host_facts_read(source, &f));
@@ -53,8 +56,11 @@ static void least_host(void **state) {
 }
 
 static void domains_take_memory(void **state) {
-        _cleanup_(host_facts_source_freep) HostFactsSource *source = host(state, "{\"memory_total\":8589934592,\"dom0_memory\":1073741824}");
-        static const char config[] = "{\"c_info\":{\"type\":\"hvm\",\"name\":\"x\"},\"b_info\":{\"max_vcpus\":1,\"max_memkb\":1048576,\"target_memkb\":1048576,\"type.hvm\":{}}}";
+        _cleanup_(host_facts_source_freep) HostFactsSource *source =
+                host(state, "{\"memory_total\":8589934592,\"dom0_memory\":1073741824}");
+        static const char config[] =
+                "{\"c_info\":{\"type\":\"hvm\",\"name\":\"x\"},\"b_info\":{\"max_vcpus\":1,\"max_memkb\":"
+                "1048576,\"target_memkb\":1048576,\"type.hvm\":{}}}";
         uint64_t before, one, two;
 
         assert_ok(host_facts_memory_free(source, &before));
@@ -79,8 +85,14 @@ static void domains_take_memory(void **state) {
 
 static void impossible_hosts(void **state) {
         static const char *const cases[] = {
-                "no JSON", "{}", "{\"memory_total\":-1}", "{\"memory_total\":1,\"cpus\":\"two\"}", "{\"memory_total\":1,\"networks\":\"xenbr0\"}",
-                "{\"memory_total\":1,\"iommu\":1}", "{\"memory_total\":1,\"hostname\":7}", "{\"memory_total\":1,\"boot_id_file\":7}",
+                "no JSON",
+                "{}",
+                "{\"memory_total\":-1}",
+                "{\"memory_total\":1,\"cpus\":\"two\"}",
+                "{\"memory_total\":1,\"networks\":\"xenbr0\"}",
+                "{\"memory_total\":1,\"iommu\":1}",
+                "{\"memory_total\":1,\"hostname\":7}",
+                "{\"memory_total\":1,\"boot_id_file\":7}",
         };
         HostFactsSource *source = host(state, NULL);
         uint64_t free_memory;

@@ -1,8 +1,9 @@
 /*
  * PGPUs out of recorded machines: a sysfs tree and a bare listing of the same host
  *
- * The host has a bridge with one K1 function that dom0 shows its console on, a K1 function behind the same bridge held by pciback, with a
- * sound function in its slot, a network card with an SR-IOV VF that calls itself a display, and a GPU that pci.ids does not know.
+ * The host has a bridge with one K1 function that dom0 shows its console on, a K1 function behind the same
+ * bridge held by pciback, with a sound function in its slot, a network card with an SR-IOV VF that calls
+ * itself a display, and a GPU that pci.ids does not know.
  */
 
 #include "hostd/edge/hardware.h"
@@ -19,20 +20,25 @@ typedef struct Recorded {
         const char *parent;   /* "" a root bus */
         const char *boot_vga; /* NULL: no such file */
         bool virtual_function;
-        const char *bar2;     /* NULL: an unused region */
+        const char *bar2; /* NULL: an unused region */
 } Recorded;
 
 static const Recorded machine[] = {
         { "0000:00:01.0", 0x8086, 0x0c01, 0, 0, 0x060400, 3, "pcieport", "", NULL, false, NULL },
-        { "0000:00:02.0", 0x8086, 0x041a, 0x8086, 0x1234, 0x030000, 0, "i915", "", "0", false, "0x00000000c0000000 0x00000000ffffffff 0x0000000000042208" },
-        { "0000:03:00.0", 0x10de, 0x0ff2, 0x10de, 0x1012, 0x030000, 0, "nouveau", "0000:00:01.0/", "1\n", false, NULL },
-        { "0000:03:01.0", 0x10de, 0x0ff2, 0x10de, 0x1012, 0x030000, 0, "pciback", "0000:00:01.0/", "0", false, NULL },
-        { "0000:03:01.1", 0x10de, 0x0e1b, 0x10de, 0x1012, 0x040300, 0, NULL, "0000:00:01.0/", NULL, false, NULL },
+        { "0000:00:02.0", 0x8086, 0x041a, 0x8086, 0x1234, 0x030000, 0, "i915", "", "0", false,
+                "0x00000000c0000000 0x00000000ffffffff 0x0000000000042208" },
+        { "0000:03:00.0", 0x10de, 0x0ff2, 0x10de, 0x1012, 0x030000, 0, "nouveau", "0000:00:01.0/", "1\n",
+                false, NULL },
+        { "0000:03:01.0", 0x10de, 0x0ff2, 0x10de, 0x1012, 0x030000, 0, "pciback", "0000:00:01.0/", "0", false,
+                NULL },
+        { "0000:03:01.1", 0x10de, 0x0e1b, 0x10de, 0x1012, 0x040300, 0, NULL, "0000:00:01.0/", NULL, false,
+                NULL },
         { "0000:03:01.2", 0x1234, 0x0001, 0, 0, 0x030000, 0, NULL, "0000:00:01.0/", NULL, true, NULL },
         { "0001:09:00.0", 0xf00d, 0x4321, 0, 0, 0x030200, 0, NULL, "", NULL, false, NULL },
 };
 
-static void record_text(void **state, const Recorded *r, const char *name, const char *format, ...) _printf_(4, 5);
+static void record_text(void **state, const Recorded *r, const char *name, const char *format, ...)
+        _printf_(4, 5);
 
 static void record_text(void **state, const Recorded *r, const char *name, const char *format, ...) {
         char file[128], text[512];
@@ -78,7 +84,8 @@ static void record_device(void **state, const Recorded *r) {
         record_text(state, r, "irq", "0\n");
         record_text(state, r, "subsystem_vendor", "0x%04x\n", r->subvendor);
         record_text(state, r, "subsystem_device", "0x%04x\n", r->subdevice);
-        record_text(state, r, "resource", "0x0 0x0 0x0\n0x0 0x0 0x0\n%s\n", r->bar2 ? r->bar2 : "0x0 0x0 0x0");
+        record_text(
+                state, r, "resource", "0x0 0x0 0x0\n0x0 0x0 0x0\n%s\n", r->bar2 ? r->bar2 : "0x0 0x0 0x0");
         record_text(state, r, "realpath", "/sys/devices/pci0000:00/%s%s\n", r->parent, r->address);
         if (r->driver)
                 record_text(state, r, "driver.link", "../../../bus/pci/drivers/%s\n", r->driver);
@@ -186,7 +193,8 @@ static void arbiter_names_the_display(void **state) {
         _cleanup_found_ Found f = {}, g = {};
 
         record_machine(state);
-        write_file(state, "arbiter", "count:2,PCI:0000:03:01.0,decodes=io+mem,owns=none,locks=none(0:0)\nPCI:0000:00:02.0\n");
+        write_file(state, "arbiter",
+                "count:2,PCI:0000:03:01.0,decodes=io+mem,owns=none,locks=none(0:0)\nPCI:0000:00:02.0\n");
         sys = strdup(in_folder(state, "sys"));
         arbiter = strdup(in_folder(state, "arbiter"));
         assert_ok(scan(&(PciScanSettings){ .sysfs_path = sys, .vga_arbiter = arbiter }, &f));
@@ -260,7 +268,9 @@ static void cut_listing_gives_whole_devices(void **state) {
                 PciListing listing;
                 Told told = {};
                 ProblemSink sink = sink_to(&told);
-                bool between = size == 0 || (text[size - 1] == '\n' && (text[size] == '\n' || (size > 1 && text[size - 2] == '\n')));
+                bool between =
+                        size == 0 || (text[size - 1] == '\n' &&
+                                             (text[size] == '\n' || (size > 1 && text[size - 2] == '\n')));
 
                 assert_ok(pci_listing_parse(text, size, &sink, &listing));
                 assert_true(listing.n_devices >= n_before && listing.n_devices <= ARRAY_SIZE(machine));
@@ -277,8 +287,10 @@ static void listing_faults_are_told_by_line(void **state) {
                 unsigned line;
         } cases[] = {
                 { "0000:03:00.0 a\n", "20: 00\n", "this row is not", 3 },
-                { "0000:03:00.0 a\n", "10: 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 0g\n", "this row is not", 3 },
-                { "0000:03:00.0 a\n", "10: 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00\n", "this row is not", 3 },
+                { "0000:03:00.0 a\n", "10: 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 0g\n",
+                        "this row is not", 3 },
+                { "0000:03:00.0 a\n", "10: 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00\n",
+                        "this row is not", 3 },
                 { "0000:03:00.0 a\n", "words\n", "this row is not", 3 },
                 { "0000:03:00.0 a\n", "\tKernel driver in use: x\n", "break off", 1 },
                 { "0000:03:00.0 a\n", "", "break off", 1 },

@@ -38,7 +38,11 @@ static void identity_is_made_once(void **state) {
 }
 
 static void claim_survives(void **state) {
-        HostClaim claim = { .epoch = UINT64_C(1) << 62, .held = true, .pool = (char *) "pool", .instance = (char *) "i\"1" }, found;
+        HostClaim claim = { .epoch = UINT64_C(1) << 62,
+                .held = true,
+                .pool = (char *) "pool",
+                .instance = (char *) "i\"1" },
+                  found;
         HostStore *s = open_store(state);
 
         assert_ok(host_store_get_claim(s, &found));
@@ -102,7 +106,9 @@ static void enablement_belongs_to_the_card(void **state) {
 }
 
 static StoredOrder order_of(unsigned vm, struct json_object *order, const char *order_state) {
-        return (StoredOrder){ .vm = uuid_of(vm), .token = uuid_of(vm + 1000), .state = (char *) order_state, .order = order };
+        return (StoredOrder){
+                .vm = uuid_of(vm), .token = uuid_of(vm + 1000), .state = (char *) order_state, .order = order
+        };
 }
 
 static int count_order(const StoredOrder *order, void *userdata) {
@@ -135,13 +141,17 @@ static uint64_t count_ends(HostStore *s) {
 
 static VmEvent end_of(unsigned vm, uint64_t seq) {
         return (VmEvent){
-                .head = { .seq = seq, .boot_id = (char *) "b", .token = uuid_of(vm + 1000) }, .uuid = uuid_of(vm),
-                .state = VM_STATE_HALTED, .stage = (char *) "cleanup", .reason = (char *) "poweroff",
+                .head = { .seq = seq, .boot_id = (char *) "b", .token = uuid_of(vm + 1000) },
+                .uuid = uuid_of(vm),
+                .state = VM_STATE_HALTED,
+                .stage = (char *) "cleanup",
+                .reason = (char *) "poweroff",
         };
 }
 
 static void orders_end_in_one_step(void **state) {
-        _cleanup_json_ struct json_object *json = json_tokener_parse("{\"epoch\":7,\"vm\":{\"name_label\":\"a\"}}");
+        _cleanup_json_ struct json_object *json =
+                json_tokener_parse("{\"epoch\":7,\"vm\":{\"name_label\":\"a\"}}");
         StoredOrder order = order_of(1, json, "accepted"), found;
         VmEvent end = end_of(1, 42);
         HostStore *s = open_store(state);

@@ -9,23 +9,31 @@
 #include "hostd/edge/nvidia-xml-read.h"
 #include "tests/unit/hostd-edge/test.h"
 
-#define TYPE_BODY(multi) \
-        "<framebuffer>0x10000000</framebuffer><numHeads> 2\n</numHeads><display width=\"1920\" height=\"0x4B0\"/>" \
+#define TYPE_BODY(multi)                                                                                     \
+        "<framebuffer>0x10000000</framebuffer><numHeads> 2\n</numHeads><display width=\"1920\" "             \
+        "height=\"0x4B0\"/>"                                                                                 \
         "<more>0x400000</more><multiVgpuSupported>" multi "</multiVgpuSupported></vgpuType>"
-#define TYPE(id, name, dev, sub) \
-        "<vgpuType id=\"" id "\" name=\"" name "\" class=\"NVS\"><devId vendorId=\"0x10de\" deviceId=\"" dev "\" subsystemId=\"" sub "\"/>" TYPE_BODY("0")
-#define SUPPORTED(id, max) "<supportedVgpu vgpuId=\"" id "\"><maxVgpus>" max "</maxVgpus><digest type=\"x\">ignored</digest></supportedVgpu>"
-#define PGPU(attributes, dev, sub, supported) \
-        "<pgpu" attributes "><devId vendorId=\"0x10de\" deviceId=\"" dev "\" subsystemId=\"" sub "\"/>" supported "</pgpu>"
-#define DOCUMENT(content) \
-        "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<!DOCTYPE vgpu SYSTEM \"http://nowhere.invalid/vgpuConfig.dtd\">\n" \
-        "<vgpuconfig><version>1.0</version><globalSettings><devId deviceId=\"0x9\"/></globalSettings>\n" content "\n</vgpuconfig>\n"
+#define TYPE(id, name, dev, sub)                                                                             \
+        "<vgpuType id=\"" id "\" name=\"" name "\" class=\"NVS\"><devId vendorId=\"0x10de\" deviceId=\"" dev \
+        "\" subsystemId=\"" sub "\"/>" TYPE_BODY("0")
+#define SUPPORTED(id, max)                                                                                   \
+        "<supportedVgpu vgpuId=\"" id "\"><maxVgpus>" max                                                    \
+        "</maxVgpus><digest type=\"x\">ignored</digest></supportedVgpu>"
+#define PGPU(attributes, dev, sub, supported)                                                                \
+        "<pgpu" attributes "><devId vendorId=\"0x10de\" deviceId=\"" dev "\" subsystemId=\"" sub             \
+        "\"/>" supported "</pgpu>"
+#define DOCUMENT(content)                                                                                    \
+        "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<!DOCTYPE vgpu SYSTEM "                                 \
+        "\"http://nowhere.invalid/vgpuConfig.dtd\">\n"                                                       \
+        "<vgpuconfig><version>1.0</version><globalSettings><devId "                                          \
+        "deviceId=\"0x9\"/></globalSettings>\n" content "\n</vgpuconfig>\n"
 
 /* Three types on three cards: 3333 with board 4444, 3334 with any board, 3335 with board 4445. */
-#define CASES \
-        DOCUMENT(TYPE("11", "TYPE FOO1", "0x1111", "0x2222") TYPE("20", "TYPE FOO2", "0x1112", "0x2223") TYPE("21", "TYPE FOO3", "0x1111", "0x2222") \
-                PGPU("", "0x3333", "0x4444", SUPPORTED("11", "8")) PGPU("", "0X3334", "0x0", SUPPORTED("11", "8")) \
-                PGPU("", "0x3335", "0x4445", SUPPORTED("20", "8") SUPPORTED("21", "16")))
+#define CASES                                                                                                \
+        DOCUMENT(TYPE("11", "TYPE FOO1", "0x1111", "0x2222") TYPE("20", "TYPE FOO2", "0x1112", "0x2223")     \
+                        TYPE("21", "TYPE FOO3", "0x1111", "0x2222") PGPU("", "0x3333", "0x4444",             \
+                                SUPPORTED("11", "8")) PGPU("", "0X3334", "0x0", SUPPORTED("11", "8"))        \
+                                PGPU("", "0x3335", "0x4445", SUPPORTED("20", "8") SUPPORTED("21", "16")))
 
 static NvidiaXml read_text(const char *text, Told *told) {
         ProblemSink sink = sink_to(told);
@@ -106,22 +114,41 @@ static void bad_elements_cost_themselves_alone(void **state) {
                 const char *text, *reason;
                 size_t n_types, n_pgpus;
         } cases[] = {
-                { DOCUMENT("<vgpuType id=\"1\" name=\"a\"/>" TYPE("11", "good", "0x1", "0x2")), "has no attribute class", 1, 0 },
-                { DOCUMENT("<vgpuType name=\"a\" class=\"b\"/>" TYPE("11", "good", "0x1", "0x2")), "has no attribute id", 1, 0 },
-                { DOCUMENT(TYPE("12", "", "0x1", "0x2") TYPE("11", "good", "0x1", "0x2")), "attribute name is empty", 1, 0 },
-                { DOCUMENT(TYPE("12", "a", "0x10000", "0x2") TYPE("11", "good", "0x1", "0x2")), "deviceId of its <devId> is no number", 1, 0 },
-                { DOCUMENT(TYPE("12", "a", "0x1", "x") TYPE("11", "good", "0x1", "0x2")), "subsystemId", 1, 0 },
-                { DOCUMENT(TYPE("11", "a", "0x1", "0x2") TYPE("11", "b", "0x1", "0x2")), "an earlier one has the id '11'", 1, 0 },
-                { DOCUMENT("<vgpuType id=\"1\" name=\"a\" class=\"b\"><devId deviceId=\"1\" subsystemId=\"1\"/></vgpuType>" TYPE("11", "good", "0x1", "0x2")), "a part of it is missing", 1, 0 },
-                { DOCUMENT("<vgpuType id=\"1\" name=\"a\" class=\"b\"><display width=\"1\"/></vgpuType>" TYPE("11", "good", "0x1", "0x2")), "<display> has no attribute height", 1, 0 },
-                { DOCUMENT("<vgpuType id=\"1\" name=\"a\" class=\"b\"><framebuffer>lots</framebuffer></vgpuType>" TYPE("11", "good", "0x1", "0x2")), "<framebuffer> is no number", 1, 0 },
-                { DOCUMENT("<pgpu><devId deviceId=\"1\"/></pgpu>" PGPU("", "1", "2", "")), "has no attribute subsystemId", 0, 1 },
-                { DOCUMENT("<pgpu/>" PGPU("", "1", "2", "")), "this pgpu is left out: a part of it is missing", 0, 1 },
-                { DOCUMENT(PGPU("", "1", "2", SUPPORTED("11", "0") SUPPORTED("12", "8"))), "this supportedVgpu is left out: its <maxVgpus> is no number from 1", 0, 1 },
-                { DOCUMENT(PGPU("", "1", "2", "<supportedVgpu><maxVgpus>8</maxVgpus></supportedVgpu>")), "has no attribute vgpuId", 0, 1 },
-                { DOCUMENT(PGPU(" hostVgpuMode=\"other\"", "1", "2", "")), "hostVgpuMode 'other' is not known", 0, 1 },
+                { DOCUMENT("<vgpuType id=\"1\" name=\"a\"/>" TYPE("11", "good", "0x1", "0x2")),
+                        "has no attribute class", 1, 0 },
+                { DOCUMENT("<vgpuType name=\"a\" class=\"b\"/>" TYPE("11", "good", "0x1", "0x2")),
+                        "has no attribute id", 1, 0 },
+                { DOCUMENT(TYPE("12", "", "0x1", "0x2") TYPE("11", "good", "0x1", "0x2")),
+                        "attribute name is empty", 1, 0 },
+                { DOCUMENT(TYPE("12", "a", "0x10000", "0x2") TYPE("11", "good", "0x1", "0x2")),
+                        "deviceId of its <devId> is no number", 1, 0 },
+                { DOCUMENT(TYPE("12", "a", "0x1", "x") TYPE("11", "good", "0x1", "0x2")), "subsystemId", 1,
+                        0 },
+                { DOCUMENT(TYPE("11", "a", "0x1", "0x2") TYPE("11", "b", "0x1", "0x2")),
+                        "an earlier one has the id '11'", 1, 0 },
+                { DOCUMENT("<vgpuType id=\"1\" name=\"a\" class=\"b\"><devId deviceId=\"1\" "
+                           "subsystemId=\"1\"/></vgpuType>" TYPE("11", "good", "0x1", "0x2")),
+                        "a part of it is missing", 1, 0 },
+                { DOCUMENT("<vgpuType id=\"1\" name=\"a\" class=\"b\"><display width=\"1\"/></vgpuType>" TYPE(
+                          "11", "good", "0x1", "0x2")),
+                        "<display> has no attribute height", 1, 0 },
+                { DOCUMENT("<vgpuType id=\"1\" name=\"a\" "
+                           "class=\"b\"><framebuffer>lots</framebuffer></vgpuType>" TYPE(
+                                   "11", "good", "0x1", "0x2")),
+                        "<framebuffer> is no number", 1, 0 },
+                { DOCUMENT("<pgpu><devId deviceId=\"1\"/></pgpu>" PGPU("", "1", "2", "")),
+                        "has no attribute subsystemId", 0, 1 },
+                { DOCUMENT("<pgpu/>" PGPU("", "1", "2", "")),
+                        "this pgpu is left out: a part of it is missing", 0, 1 },
+                { DOCUMENT(PGPU("", "1", "2", SUPPORTED("11", "0") SUPPORTED("12", "8"))),
+                        "this supportedVgpu is left out: its <maxVgpus> is no number from 1", 0, 1 },
+                { DOCUMENT(PGPU("", "1", "2", "<supportedVgpu><maxVgpus>8</maxVgpus></supportedVgpu>")),
+                        "has no attribute vgpuId", 0, 1 },
+                { DOCUMENT(PGPU(" hostVgpuMode=\"other\"", "1", "2", "")),
+                        "hostVgpuMode 'other' is not known", 0, 1 },
                 { DOCUMENT(PGPU("", "1", "2", "")) "<more/>", "read up to here only", 0, 1 },
-                { "<vgpuconfig>" TYPE("11", "good", "1", "2") "<vgpuType id=\"12\" name=\"cut", "read up to here only", 1, 0 },
+                { "<vgpuconfig>" TYPE("11", "good", "1", "2") "<vgpuType id=\"12\" name=\"cut",
+                        "read up to here only", 1, 0 },
                 { "no XML at all", "read up to here only", 0, 0 },
                 { "", "read up to here only", 0, 0 },
         };
@@ -140,10 +167,16 @@ static void bad_elements_cost_themselves_alone(void **state) {
 
 static void several_and_sriov_are_flags(void **state) {
         Told told = {};
-        NvidiaXml x = read_text(DOCUMENT(
-                "<vgpuType id=\"1\" name=\"a\" class=\"b\"><devId deviceId=\"1\" subsystemId=\"1\"/>" TYPE_BODY("1")
-                "<vgpuType id=\"2\" name=\"a\" class=\"b\"><devId deviceId=\"1\" subsystemId=\"2\"/><framebuffer>1</framebuffer><numHeads>1</numHeads><display width=\"1\" height=\"1\"/></vgpuType>"
-                PGPU(" hostVgpuMode=\"sriov\"", "1", "2", "")), &told);
+        NvidiaXml x =
+                read_text(DOCUMENT("<vgpuType id=\"1\" name=\"a\" class=\"b\"><devId deviceId=\"1\" "
+                                   "subsystemId=\"1\"/>" TYPE_BODY(
+                                           "1") "<vgpuType id=\"2\" name=\"a\" class=\"b\"><devId "
+                                                "deviceId=\"1\" "
+                                                "subsystemId=\"2\"/><framebuffer>1</framebuffer><numHeads>1</"
+                                                "numHeads><display width=\"1\" "
+                                                "height=\"1\"/></vgpuType>" PGPU(" hostVgpuMode=\"sriov\"",
+                                                        "1", "2", "")),
+                        &told);
 
         assert_int_equal(told.n, 0);
         assert_true(x.types[0].multi_vgpu_supported);
@@ -200,15 +233,21 @@ static void add_card(void **state, unsigned bus, unsigned vendor, unsigned devic
                 "10: 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00\n"
                 "20: 00 00 00 00 00 00 00 00 00 00 00 00 %02x %02x %02x %02x\n"
                 "30: 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00\n\n",
-                before, bus, vendor & 0xff, vendor >> 8, device & 0xff, device >> 8, vendor & 0xff, vendor >> 8, subsystem & 0xff, subsystem >> 8);
+                before, bus, vendor & 0xff, vendor >> 8, device & 0xff, device >> 8, vendor & 0xff,
+                vendor >> 8, subsystem & 0xff, subsystem >> 8);
         write_file(state, "listing", text);
 }
 
 static void scan_host(void **state, const char *types, Host *h) {
         _cleanup_free_ char *confs = path_join(types, "vgx"), *xml = path_join(types, "vgpuConfig.xml");
-        _cleanup_free_ char *gvtg = path_join(types, "gvt-g-whitelist"), *mxgpu = path_join(types, "mxgpu-whitelist");
+        _cleanup_free_ char *gvtg = path_join(types, "gvt-g-whitelist"),
+                            *mxgpu = path_join(types, "mxgpu-whitelist");
         _cleanup_free_ char *driver = path_join(types, "libnvidia-vgpu.so");
-        HardwareSettings settings = { .files = { .nvidia_conf_dir = confs, .nvidia_xml = xml, .nvidia_driver = driver, .gvtg_list = gvtg, .mxgpu_list = mxgpu } };
+        HardwareSettings settings = { .files = { .nvidia_conf_dir = confs,
+                                              .nvidia_xml = xml,
+                                              .nvidia_driver = driver,
+                                              .gvtg_list = gvtg,
+                                              .mxgpu_list = mxgpu } };
 
         h->listing = strdup(in_folder(state, "listing"));
         settings.pci.listing = h->listing;
@@ -245,10 +284,13 @@ static void k1_and_k2_have_their_types(void **state) {
                 uint64_t framebuffer;
         } table[] = {
                 { "0001:nvidia,0ff2,,0fe7,101e", "GRID K100", HOST_PGPU_SIZE / 8, 2, 1920, 1200, 268435456 },
-                { "0001:nvidia,0ff2,,0ff7,1037", "GRID K140Q", HOST_PGPU_SIZE / 4, 2, 2560, 1600, 1006632960 },
+                { "0001:nvidia,0ff2,,0ff7,1037", "GRID K140Q", HOST_PGPU_SIZE / 4, 2, 2560, 1600,
+                        1006632960 },
                 { "0001:nvidia,11bf,,118d,101d", "GRID K200", HOST_PGPU_SIZE / 8, 2, 1920, 1200, 268435456 },
-                { "0001:nvidia,11bf,,11b0,101a", "GRID K240Q", HOST_PGPU_SIZE / 4, 2, 2560, 1600, 1006632960 },
-                { "0001:nvidia,11bf,,11b0,101b", "GRID K260Q", HOST_PGPU_SIZE / 2, 4, 2560, 1600, 2013265920 },
+                { "0001:nvidia,11bf,,11b0,101a", "GRID K240Q", HOST_PGPU_SIZE / 4, 2, 2560, 1600,
+                        1006632960 },
+                { "0001:nvidia,11bf,,11b0,101b", "GRID K260Q", HOST_PGPU_SIZE / 2, 4, 2560, 1600,
+                        2013265920 },
         };
         _cleanup_host_ Host h = {};
 
@@ -284,7 +326,10 @@ static void records_of_the_other_kinds(void **state) {
         static const HostType kinds[] = {
                 { .kind = HOST_TYPE_KIND_GVT_G, .low_gm_sz = 128, .high_gm_sz = 384, .fence_sz = 4 },
                 { .kind = HOST_TYPE_KIND_MXGPU, .vgpus_per_pgpu = 4 },
-                { .kind = HOST_TYPE_KIND_NVIDIA_SRIOV, .type_id = (char *) "232", .vclass = (char *) "Quadro", .self_compatible_in_vm = true },
+                { .kind = HOST_TYPE_KIND_NVIDIA_SRIOV,
+                        .type_id = (char *) "232",
+                        .vclass = (char *) "Quadro",
+                        .self_compatible_in_vm = true },
                 { .kind = HOST_TYPE_KIND_PASSTHROUGH },
         };
         static const char *const configs[] = {
@@ -323,7 +368,10 @@ static void inventory_shows_the_pgpu(void **state) {
 }
 
 static void subsystem_may_be_unknown(void **state) {
-        Pgpu p = { .vendor_name = (char *) "", .device_name = (char *) "", .driver = (char *) "", .bridge = (char *) "" };
+        Pgpu p = { .vendor_name = (char *) "",
+                .device_name = (char *) "",
+                .driver = (char *) "",
+                .bridge = (char *) "" };
         InventoryPgpu record;
 
         assert_ok(hardware_pgpu_record(&p, &record));
@@ -349,7 +397,8 @@ static void other_vendors_follow_their_files(void **state) {
 
         /* A listing tells no BAR sizes. */
         assert_int_equal(idset_size(h.hardware.problems), 1);
-        assert_contains(h.hardware.problems[0], FIXTURES "/types/gvt-g-whitelist:2: type 'Intel GVT-g' is left out on PGPU 0000:87:00.0");
+        assert_contains(h.hardware.problems[0],
+                FIXTURES "/types/gvt-g-whitelist:2: type 'Intel GVT-g' is left out on PGPU 0000:87:00.0");
 }
 
 static void problems_name_file_and_line(void **state) {
@@ -368,8 +417,10 @@ static void problems_name_file_and_line(void **state) {
         scan_host(state, types, &h);
         assert_supported(&h.hardware, 0, LIST("passthrough"));
         assert_int_equal(idset_size(h.hardware.problems), 5);
-        assert_contains(h.hardware.problems[0], "vgx/a.conf:2: this type is left out: plugin0.pdev_id must be");
-        assert_contains(h.hardware.problems[1], "vgx/b.conf: this type is left out: plugin0.pdev_id is missing");
+        assert_contains(
+                h.hardware.problems[0], "vgx/a.conf:2: this type is left out: plugin0.pdev_id must be");
+        assert_contains(
+                h.hardware.problems[1], "vgx/b.conf: this type is left out: plugin0.pdev_id is missing");
         assert_contains(h.hardware.problems[2], "vgx/?.conf: the file is not read");
         assert_contains(h.hardware.problems[3], "vgpuConfig.xml:2: this pgpu is left out");
         assert_contains(h.hardware.problems[4], "gvt-g-whitelist:3: this type is left out");
@@ -409,8 +460,9 @@ static void host_driver_allows_several(void **state) {
         _cleanup_host_ Host h = {}, g = {};
 
         add_card(state, 0x84, 0x10de, 0x0001, 0x0002);
-        write_file(state, "types/vgpuConfig.xml", DOCUMENT(
-                "<vgpuType id=\"1\" name=\"a\" class=\"b\"><devId deviceId=\"1\" subsystemId=\"1\"/>" TYPE_BODY("1") PGPU("", "1", "2", SUPPORTED("1", "4"))));
+        write_file(state, "types/vgpuConfig.xml",
+                DOCUMENT("<vgpuType id=\"1\" name=\"a\" class=\"b\"><devId deviceId=\"1\" "
+                         "subsystemId=\"1\"/>" TYPE_BODY("1") PGPU("", "1", "2", SUPPORTED("1", "4"))));
         scan_host(state, types, &h);
         assert_false(h.hardware.types[1].self_compatible_in_vm);
 
@@ -428,7 +480,8 @@ static void one_type_of_two_sizes_has_the_larger(void **state) {
         _cleanup_(hardware_done) Hardware h = {};
 
         for (size_t i = 0; i < 2; i++) {
-                static const char *const values[][2] = { { "vendor", "0x8086" }, { "device", "0x041a" }, { "class", "0x030000" } };
+                static const char *const values[][2] = { { "vendor", "0x8086" }, { "device", "0x041a" },
+                        { "class", "0x030000" } };
                 char name[64], text[128];
 
                 for (size_t j = 0; j < ARRAY_SIZE(values); j++) {

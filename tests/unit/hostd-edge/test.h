@@ -40,4 +40,5 @@ static inline _unused_ int folder_goes(void **state) {
 }
 
 #define IN_FOLDER(function) cmocka_unit_test_setup_teardown(function, folder_comes, folder_goes)
-#define CASE_IN_FOLDER(id, function) { .name = (id), .test_func = (function), .setup_func = folder_comes, .teardown_func = folder_goes }
+#define CASE_IN_FOLDER(id, function)                                                                         \
+        { .name = (id), .test_func = (function), .setup_func = folder_comes, .teardown_func = folder_goes }
