@@ -20,6 +20,8 @@ static int vgpu_build(const Object *o, struct json_object *record) {
         r = r ?: json_add_bool(record, "currently_attached", v->currently_attached);
         r = r ?: stored_add_reference(record, "scheduled_on", v->scheduled_on ? &v->scheduled_on->object : NULL);
         r = r ?: stored_add_reference(record, "resident_on", v->resident_on ? &v->resident_on->object : NULL);
+        if (v->used_hold)
+                r = r ?: json_add_bool(record, "used_hold", true);
         return r;
 }
 
@@ -57,6 +59,7 @@ static int vgpu_resolve(Pool *pool, JsonReader *r, struct json_object *record, O
         q = q ?: json_get_bool(r, record, "currently_attached", &attached);
         q = q ?: stored_opt_reference(pool, r, record, "scheduled_on", CLASS_PGPU, &scheduled);
         q = q ?: stored_opt_reference(pool, r, record, "resident_on", CLASS_PGPU, &resident);
+        q = q ?: json_opt_bool(r, record, "used_hold", &v->used_hold);
         q = q ?: pool_set_vgpu_scheduled(pool, v, scheduled);
         q = q ?: pool_set_vgpu_resident(pool, v, resident);
         if (q < 0)
