@@ -1,0 +1,180 @@
+/*
+ * Methods from outside: what they take, what they refuse, and what they remember
+ */
+
+#include <signal.h>
+
+#include "tests/unit/policyd-bus/policyd-world.h"
+
+static void test_objects_are_found(void **state) {
+        World *w = *state;
+        char group[128];
+
+        assert_true(MANAGER(w, "CreateGPUGroup", "sa{sv}", "mine", 1, "name_description", "s", "for tests"));
+        snprintf(group, sizeof(group), "%.127s", w->reply);
+        property(w, group, POLICY_IFACE_GPU_GROUP, "NameDescription");
+        assert_string_equal(w->reply, "for tests");
+        assert_true(MANAGER(w, "Find", "ss", "gpu_group", "mine"));
+        assert_string_equal(w->reply, group);
+        assert_true(MANAGER(w, "List", "sa{sv}uu", "gpu_group", 1, "NameLabel", "s", "mine", 0, 0));
+        assert_non_null(strstr(w->reply, group));
+        assert_true(MANAGER(w, "List", "sa{sv}uu", "gpu_group", 1, "NameLabel", "s", "yours", 0, 0));
+        assert_null(strstr(w->reply, group));
+
+        assert_false(MANAGER(w, "Find", "ss", "gpu_group", "yours"));
+        assert_refused(w, "NoSuchObject");
+        assert_non_null(strstr(w->sentence, "yours"));
+        assert_false(MANAGER(w, "Find", "ss", "gpu", "mine"));
+        assert_refused(w, "InvalidRecord");
+        assert_false(MANAGER(w, "List", "sa{sv}uu", "gpu_group", 1, "NameLabel", "as", 0, 0, 0));
+        assert_refused(w, "InvalidRecord");
+}
+
+static void test_options_are_strict(void **state) {
+        World *w = *state;
+
+        assert_false(MANAGER(w, "CreateGPUGroup", "sa{sv}", "g", 1, "dry_run", "b", 1));
+        assert_refused(w, "InvalidRecord");
+        assert_non_null(strstr(w->sentence, "dry_run"));
+        assert_non_null(strstr(w->sentence, "name_description"));
+        assert_false(MANAGER(w, "CreateGPUGroup", "sa{sv}", "g", 1, "name_description", "u", 1));
+        assert_refused(w, "InvalidRecord");
+        assert_non_null(strstr(w->sentence, "type 's'"));
+        assert_false(MANAGER(w, "CreateGPUGroup", "sa{sv}", "g", 2, "name_description", "s", "a", "name_description", "s", "b"));
+        assert_refused(w, "InvalidRecord");
+        assert_false(MANAGER(w, "CreateGPUGroup", "sa{sv}", "g", 1, "idempotency_key", "s", ""));
+        assert_refused(w, "InvalidRecord");
+        assert_false(MANAGER(w, "CreateGPUGroup", "sa{sv}", "g", 1, "idempotency_key", "s",
+                "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"));
+        assert_refused(w, "InvalidRecord");
+        assert_true(MANAGER(w, "List", "sa{sv}uu", "gpu_group", 0, 0, 0));
+        assert_non_null(strstr(w->reply, "\"total\":0"));
+}
+
+static void test_references_are_checked(void **state) {
+        World *w = *state;
+        char vm[128], group[128];
+
+        assert_true(MANAGER(w, "CreateVM", "sa{sv}", VM_RECORD("win"), 0));
+        snprintf(vm, sizeof(vm), "%.127s", w->reply);
+        assert_true(MANAGER(w, "CreateGPUGroup", "sa{sv}", "g", 0));
+        snprintf(group, sizeof(group), "%.127s", w->reply);
+
+        assert_false(MANAGER(w, "CreateVGPU", "oooa{sv}", group, group, "/", 0));
+        assert_refused(w, "NoSuchObject");
+        assert_non_null(strstr(w->sentence, group));
+        assert_false(MANAGER(w, "CreateVGPU", "oooa{sv}", vm, vm, "/", 0));
+        assert_refused(w, "NoSuchObject");
+        assert_false(MANAGER(w, "CreateVGPU", "oooa{sv}", "/nowhere", group, "/", 0));
+        assert_refused(w, "NoSuchObject");
+        assert_false(call(w, vm, POLICY_IFACE_VM, "StartOn", "oa{sv}", "/", 0));
+        assert_refused(w, "NoSuchObject");
+        assert_false(call(w, vm, POLICY_IFACE_VM, "Start", "a{sv}", 1, "reservation", "o", vm));
+        assert_refused(w, "NoSuchObject");
+        assert_false(call(w, POLICY_PATH "/vm/_11111111_2222_4333_8444_555555555555", POLICY_IFACE_VM, "Destroy", ""));
+        assert_string_equal(w->error, "org.freedesktop.DBus.Error.UnknownObject");
+}
+
+static void test_a_start_is_decided_before_its_reply(void **state) {
+        World *w = *state;
+        char host[128], vm[128], vgpu[128], pgpu[128];
+
+        world_add_host(w, host);
+        world_add_vm(w, vm, vgpu);
+        find(w, "pgpu", "0000:84:00.0", pgpu);
+
+        assert_true(call(w, vm, POLICY_IFACE_VM, "Start", "a{sv}", 1, "dry_run", "b", 1));
+        assert_string_equal(w->reply, "/");
+        property(w, vm, POLICY_IFACE_VM, "ScheduledToBeResidentOn");
+        assert_string_equal(w->reply, "/");
+
+        assert_true(call(w, vm, POLICY_IFACE_VM, "Start", "a{sv}", 0));
+        property(w, vm, POLICY_IFACE_VM, "ScheduledToBeResidentOn");
+        assert_string_equal(w->reply, host);
+        property(w, vgpu, POLICY_IFACE_VGPU, "ScheduledToBeResidentOn");
+        assert_string_equal(w->reply, pgpu);
+        assert_false(call(w, vm, POLICY_IFACE_VM, "Start", "a{sv}", 0));
+        assert_false(call(w, vm, POLICY_IFACE_VM, "Destroy", ""));
+
+        assert_true(call(w, vm, POLICY_IFACE_VM, "Explain", ""));
+        assert_true(call(w, vm, POLICY_IFACE_VM, "Export", ""));
+        assert_true(call(w, vm, POLICY_IFACE_VM, "GetConfig", ""));
+        assert_non_null(strstr(w->reply, "max_memkb"));
+        assert_true(MANAGER(w, "Capacity", ""));
+        assert_int_equal(w->reply[0], '{');
+}
+
+static void test_capacity_and_enablement(void **state) {
+        World *w = *state;
+        char host[128], pgpu[128], type[128], group[128];
+
+        world_add_host(w, host);
+        find(w, "pgpu", "0000:84:00.0", pgpu);
+        find(w, "vgpu_type", "GRID K100", type);
+        find(w, "gpu_group", "Group of NVIDIA Corporation GK107GL [GRID K1] GPUs", group);
+        assert_true(call(w, pgpu, POLICY_IFACE_PGPU, "GetRemainingCapacity", "o", type));
+        assert_string_equal(w->reply, "8");
+        assert_true(call(w, group, POLICY_IFACE_GPU_GROUP, "GetRemainingCapacity", "o", type));
+        assert_string_equal(w->reply, "8");
+
+        assert_true(call(w, group, POLICY_IFACE_GPU_GROUP, "SetAllocationAlgorithm", "s", "breadth_first"));
+        property(w, group, POLICY_IFACE_GPU_GROUP, "AllocationAlgorithm");
+        assert_string_equal(w->reply, "breadth-first");
+        assert_false(call(w, group, POLICY_IFACE_GPU_GROUP, "SetAllocationAlgorithm", "s", "random"));
+        assert_refused(w, "InvalidRecord");
+        assert_false(call(w, group, POLICY_IFACE_GPU_GROUP, "Destroy", ""));
+        assert_refused(w, "GPUGroupContainsPGPU");
+
+        property(w, host, POLICY_IFACE_HOST, "Enabled");
+        assert_string_equal(w->reply, "true");
+        assert_true(call(w, host, POLICY_IFACE_HOST, "Disable", ""));
+        property(w, host, POLICY_IFACE_HOST, "Enabled");
+        assert_string_equal(w->reply, "false");
+        assert_true(call(w, pgpu, POLICY_IFACE_PGPU, "GetRemainingCapacity", "o", type));
+        assert_string_equal(w->reply, "0");
+}
+
+static void test_a_key_makes_a_call_repeatable(void **state) {
+        World *w = *state;
+        char first[128];
+
+        assert_true(MANAGER(w, "CreateGPUGroup", "sa{sv}", "g", 1, "idempotency_key", "s", "k"));
+        snprintf(first, sizeof(first), "%.127s", w->reply);
+        assert_true(MANAGER(w, "CreateGPUGroup", "sa{sv}", "g", 1, "idempotency_key", "s", "k"));
+        assert_string_equal(w->reply, first);
+        assert_false(MANAGER(w, "CreateGPUGroup", "sa{sv}", "h", 1, "idempotency_key", "s", "k"));
+        assert_refused(w, "InvalidRecord");
+        assert_true(MANAGER(w, "CreateVM", "sa{sv}", VM_RECORD("win"), 1, "idempotency_key", "s", "k"));
+
+        assert_int_equal(policyd_end(w, SIGKILL), -SIGKILL);
+        policyd_start(w, NULL);
+        assert_true(MANAGER(w, "CreateGPUGroup", "sa{sv}", "g", 1, "idempotency_key", "s", "k"));
+        assert_string_equal(w->reply, first);
+        assert_true(call(w, first, POLICY_IFACE_GPU_GROUP, "Destroy", ""));
+        assert_true(MANAGER(w, "CreateGPUGroup", "sa{sv}", "g", 1, "idempotency_key", "s", "k"));
+        assert_string_not_equal(w->reply, first);
+}
+
+static void test_addresses_are_refused_with_why(void **state) {
+        World *w = *state;
+
+        assert_false(MANAGER(w, "AddHost", "ssa{sv}", "a", "tcp:host=a,port=1", 0));
+        assert_refused(w, "InvalidAddress");
+        assert_non_null(strstr(w->sentence, "no encryption"));
+        assert_false(MANAGER(w, "AddHost", "ssa{sv}", "a", "unixexec:path=/bin/sh", 0));
+        assert_refused(w, "InvalidAddress");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                WORLD_TEST(test_objects_are_found),
+                WORLD_TEST(test_options_are_strict),
+                WORLD_TEST(test_references_are_checked),
+                WORLD_TEST(test_a_start_is_decided_before_its_reply),
+                WORLD_TEST(test_capacity_and_enablement),
+                WORLD_TEST(test_a_key_makes_a_call_repeatable),
+                WORLD_TEST(test_addresses_are_refused_with_why),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
