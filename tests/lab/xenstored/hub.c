@@ -75,18 +75,19 @@ int session_feed(Session *s, const char *bytes, size_t size) {
                 const struct xsd_sockmsg *header = (const struct xsd_sockmsg *) s->input;
                 size_t want = sizeof(*header), n;
 
-                if (s->n_input >= sizeof(*header)) {
-                        if (header->len > XENSTORE_PAYLOAD_MAX)
-                                return -EPROTO;
+                if (s->n_input >= sizeof(*header))
                         want += header->len;
-                }
                 n = MIN_OF(want - s->n_input, size);
                 memcpy(s->input + s->n_input, bytes, n);
                 s->n_input += n;
                 bytes += n;
                 size -= n;
 
-                if (s->n_input >= sizeof(*header) && s->n_input == sizeof(*header) + header->len) {
+                if (s->n_input < sizeof(*header))
+                        continue;
+                if (header->len > XENSTORE_PAYLOAD_MAX)
+                        return -EPROTO;
+                if (s->n_input == sizeof(*header) + header->len) {
                         struct xsd_sockmsg request = *header;
                         char payload[XENSTORE_PAYLOAD_MAX + 1];
 
