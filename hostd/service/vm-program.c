@@ -360,8 +360,12 @@ void vm_adopt(HostVm *vm) {
         int r;
 
         r = run_record_read(vm->folder, &record);
-        if (r == -ENOENT && access(vm->folder, F_OK) < 0)
-                return; /* never begun: it waits in the queue */
+        if (r == -ENOENT && access(vm->folder, F_OK) < 0) {
+                /* Never begun: it waits in the queue, or is stopped there. */
+                if (vm->stop_wanted)
+                        vm_pass_stop(vm);
+                return;
+        }
 
         vm->begun = true;
         if (r < 0) {

@@ -1,0 +1,324 @@
+/*
+ * Whole hosts: what is stored before it is answered, and what survives hostd
+ *
+ * The programs of VMs here are /bin/false, or never come to be started because the loop does not turn.
+ */
+
+#include <stdio.h>
+
+#include "common/io/file.h"
+#include "tests/unit/hostd-service/world.h"
+
+static void a_claim_outlives_hostd(void **state) {
+        World *w = *state;
+
+        world_claim(w, 5);
+        assert_string_equal(host_get_claimer(w->host), CLAIMER);
+        world_reopen(w);
+        assert_int_equal(host_get_epoch(w->host), 5);
+        assert_string_equal(host_get_claimed_by(w->host), POOL);
+        assert_string_equal(host_get_claimer(w->host), "");
+}
+
+static void a_claimer_that_left_still_bars_others(void **state) {
+        _cleanup_host_refusal_ HostRefusal refusal = {};
+        World *w = *state;
+
+        world_claim(w, 5);
+        host_caller_left(w->host, ":1.99");
+        assert_string_equal(host_get_claimer(w->host), CLAIMER);
+        host_caller_left(w->host, CLAIMER);
+        assert_string_equal(host_get_claimer(w->host), "");
+        assert_int_equal(host_check_caller(w->host, ":1.8", &refusal), 0);
+        assert_int_equal(refusal.code, ERROR_HOST_CLAIMED);
+        assert_int_equal(host_check_caller(w->host, CLAIMER, &refusal), 0);
+        assert_int_equal(refusal.code, ERROR_HOST_CLAIMED);
+}
+
+static void an_unclaimed_host_takes_no_orders(void **state) {
+        Uuid token = new_uuid(), vm = new_uuid();
+        _cleanup_free_ char *order = start_order(1, &token, &vm, "grid_k100", 0x83);
+        World *w = *state;
+
+        assert_int_equal(give_start(w, order), ERROR_STALE_EPOCH);
+}
+
+static void an_order_is_stored_before_it_is_answered(void **state) {
+        _cleanup_json_ struct json_object *inventory = NULL;
+        Uuid token = new_uuid(), vm = new_uuid();
+        _cleanup_free_ char *order = start_order(1, &token, &vm, "grid_k100", 0x83);
+        struct json_object *entry, *vgpus;
+        World *w = *state;
+
+        world_claim(w, 1);
+        assert_int_equal(give_start(w, order), ERROR_NONE);
+        world_reopen(w);
+
+        inventory = world_inventory(w);
+        assert_int_equal(length_of(inventory, "vms"), 1);
+        entry = json_object_array_get_idx(json_object_object_get(inventory, "vms"), 0);
+        assert_string_equal(text_of(entry, "token"), UUID_TEXT(&token));
+        assert_string_equal(text_of(entry, "state"), "starting");
+        vgpus = json_object_object_get(entry, "vgpus");
+        assert_string_equal(text_of(json_object_array_get_idx(vgpus, 0), "identifier"), K100);
+}
+
+static void a_repeated_order_is_one_vm(void **state) {
+        _cleanup_json_ struct json_object *inventory = NULL;
+        Uuid token = new_uuid(), other = new_uuid(), vm = new_uuid();
+        _cleanup_free_ char *order = start_order(1, &token, &vm, "grid_k100", 0x83);
+        _cleanup_free_ char *second = start_order(1, &other, &vm, "grid_k100", 0x84);
+        World *w = *state;
+
+        world_claim(w, 1);
+        assert_int_equal(give_start(w, order), ERROR_NONE);
+        assert_int_equal(give_start(w, order), ERROR_NONE);
+        assert_int_equal(give_start(w, second), ERROR_VM_BAD_POWER_STATE);
+        inventory = world_inventory(w);
+        assert_int_equal(length_of(inventory, "vms"), 1);
+}
+
+static void a_slot_being_started_is_taken(void **state) {
+        World *w = *state;
+
+        world_claim(w, 1);
+        for (size_t i = 0; i < 9; i++) {
+                Uuid token = new_uuid(), vm = new_uuid();
+                _cleanup_free_ char *order = start_order(1, &token, &vm, "grid_k100", 0x83);
+
+                assert_int_equal(give_start(w, order), i < 8 ? ERROR_NONE : ERROR_PGPU_INSUFFICIENT_CAPACITY);
+        }
+}
+
+static void memory_of_vms_without_a_domain_is_not_free(void **state) {
+        Uuid token = new_uuid(), vm = new_uuid();
+        _cleanup_free_ char *order = start_order(1, &token, &vm, NULL, 0);
+        World *w = *state;
+        uint64_t before = host_get_memory_free(w->host);
+
+        world_claim(w, 1);
+        assert_int_equal(give_start(w, order), ERROR_NONE);
+        assert_true(host_get_memory_free(w->host) <= before - (64u << 20));
+}
+
+static void vms_are_counted(void **state) {
+        World *w = *state;
+
+        world_claim(w, 1);
+        w->settings.concurrent_starts = 0; /* none moves on */
+        for (size_t i = 0; i <= HOST_VMS_MAX; i++) {
+                Uuid token = new_uuid(), vm = new_uuid();
+                _cleanup_free_ char *order = start_order(1, &token, &vm, NULL, 0);
+
+                assert_int_equal(give_start(w, order), i < HOST_VMS_MAX ? ERROR_NONE : ERROR_LIMIT_REACHED);
+        }
+}
+
+static void a_stop_in_the_queue_ends_the_vm(void **state) {
+        Uuid token = new_uuid(), vm = new_uuid();
+        _cleanup_free_ char *start = start_order(1, &token, &vm, "grid_k100", 0x83);
+        _cleanup_free_ char *stop = stop_order(1, &vm, false);
+        _cleanup_json_ struct json_object *inventory = NULL;
+        World *w = *state;
+
+        world_claim(w, 1);
+        w->settings.concurrent_starts = 0;
+        assert_int_equal(give_start(w, start), ERROR_NONE);
+        assert_int_equal(give_stop(w, stop), ERROR_NONE);
+        world_run_until_halted(w, &vm);
+        assert_string_equal(text_of(last_told(w, HOST_SIGNAL_VM_EVENT), "reason"), "stopped");
+        inventory = world_inventory(w);
+        assert_int_equal(length_of(inventory, "vms"), 0);
+        assert_int_equal(length_of(inventory, "ended"), 1);
+        assert_int_equal(give_stop(w, stop), ERROR_NO_SUCH_OBJECT);
+}
+
+static void a_stop_order_outlives_hostd(void **state) {
+        Uuid token = new_uuid(), vm = new_uuid();
+        _cleanup_free_ char *start = start_order(1, &token, &vm, "grid_k100", 0x83);
+        _cleanup_free_ char *stop = stop_order(1, &vm, true);
+        World *w = *state;
+
+        world_claim(w, 1);
+        assert_int_equal(give_start(w, start), ERROR_NONE);
+        assert_int_equal(give_stop(w, stop), ERROR_NONE);
+        world_reopen(w);
+        world_run_until_halted(w, &vm);
+        assert_string_equal(text_of(last_told(w, HOST_SIGNAL_VM_EVENT), "reason"), "destroyed");
+}
+
+static void nothing_survives_a_reboot(void **state) {
+        Uuid token = new_uuid(), vm = new_uuid();
+        _cleanup_free_ char *order = start_order(1, &token, &vm, "grid_k100", 0x83);
+        World *w = *state;
+
+        world_claim(w, 1);
+        assert_int_equal(give_start(w, order), ERROR_NONE);
+        world_close(w);
+        world_boot(w);
+        world_open(w);
+        assert_string_equal(text_of(last_told(w, HOST_SIGNAL_VM_EVENT), "reason"), "host-reboot");
+        assert_string_equal(text_of(last_told(w, HOST_SIGNAL_VM_EVENT), "token"), UUID_TEXT(&token));
+}
+
+static void a_program_that_never_stays_fails_its_vm(void **state) {
+        _cleanup_free_ char *folder = NULL;
+        Uuid token = new_uuid(), vm = new_uuid();
+        _cleanup_free_ char *order = start_order(1, &token, &vm, "grid_k100", 0x83);
+        struct json_object *event, *error;
+        World *w = *state;
+
+        world_claim(w, 1);
+        assert_int_equal(give_start(w, order), ERROR_NONE);
+        world_run_until_halted(w, &vm);
+        event = last_told(w, HOST_SIGNAL_VM_EVENT);
+        assert_string_equal(text_of(event, "reason"), "failed");
+        error = json_object_object_get(event, "error");
+        assert_string_equal(json_object_get_string(json_object_array_get_idx(error, 0)),
+                error_code_name(ERROR_DOMAIN_FAILED));
+        assert_true(asprintf(&folder, "%s/run/vm/%s", w->folder, UUID_TEXT(&vm)) > 0);
+        assert_int_equal(access(folder, F_OK), -1);
+}
+
+static void a_program_that_is_not_there_fails_its_vm(void **state) {
+        Uuid token = new_uuid(), vm = new_uuid();
+        _cleanup_free_ char *order = start_order(1, &token, &vm, NULL, 0);
+        World *w = *state;
+
+        free(w->settings.domain_program);
+        w->settings.domain_program = strdup("/nowhere/xenvgpu-domain");
+        world_claim(w, 1);
+        assert_int_equal(give_start(w, order), ERROR_NONE);
+        world_run_until_halted(w, &vm);
+        assert_string_equal(text_of(last_told(w, HOST_SIGNAL_VM_EVENT), "reason"), "failed");
+}
+
+static void fail_one(World *w, uint64_t epoch) {
+        Uuid token = new_uuid(), vm = new_uuid();
+        _cleanup_free_ char *start = start_order(epoch, &token, &vm, NULL, 0);
+        _cleanup_free_ char *stop = stop_order(epoch, &vm, true);
+
+        w->settings.concurrent_starts = 0;
+        assert_int_equal(give_start(w, start), ERROR_NONE);
+        assert_int_equal(give_stop(w, stop), ERROR_NONE);
+        world_run_until_halted(w, &vm);
+}
+
+static size_t count_ended(World *w) {
+        _cleanup_json_ struct json_object *inventory = world_inventory(w);
+
+        return length_of(inventory, "ended");
+}
+
+static void an_end_is_kept_until_it_was_read(void **state) {
+        World *w = *state;
+        _cleanup_host_refusal_ HostRefusal refusal = {};
+
+        world_claim(w, 1);
+        fail_one(w, 1);
+        assert_int_equal(count_ended(w), 1);
+        /* Two claims in a row: the first one's answer may have been lost. */
+        world_claim(w, 1);
+        world_claim(w, 1);
+        assert_int_equal(count_ended(w), 1);
+        /* Whoever commands on has read the answer. */
+        assert_int_equal(host_check_caller(w->host, CLAIMER, &refusal), 0);
+        world_claim(w, 1);
+        assert_int_equal(count_ended(w), 0);
+}
+
+static void numbers_never_repeat(void **state) {
+        uint64_t last = 0;
+        World *w = *state;
+
+        world_claim(w, 1);
+        fail_one(w, 1);
+        world_reopen(w);
+        world_claim(w, 1);
+        fail_one(w, 1);
+        for (size_t i = 0; i < json_object_array_length(w->told[HOST_SIGNAL_VM_EVENT]); i++) {
+                struct json_object *event = json_object_array_get_idx(w->told[HOST_SIGNAL_VM_EVENT], i);
+                uint64_t seq = json_object_get_uint64(json_object_object_get(event, "seq"));
+
+                assert_true(seq > last);
+                last = seq;
+        }
+}
+
+static void a_turn_of_the_loop_tells_one_inventory(void **state) {
+        const PciAddress address = {.bus = 0x83};
+        const char *one[] = {K100, NULL}, *other[] = {K140Q, NULL};
+        _cleanup_host_refusal_ HostRefusal refusal = {};
+        World *w = *state;
+        size_t before;
+
+        world_settle(w);
+        before = json_object_array_length(w->told[HOST_SIGNAL_INVENTORY_CHANGED]);
+        assert_int_equal(host_change_types(w->host, "", &address, ENABLEMENT_REMOVE, one, &refusal), 0);
+        assert_int_equal(host_change_types(w->host, "", &address, ENABLEMENT_REMOVE, other, &refusal), 0);
+        assert_int_equal(refusal.code, ERROR_NONE);
+        assert_int_equal(w->n_pgpu_changes, 2);
+        world_settle(w);
+        assert_int_equal(json_object_array_length(w->told[HOST_SIGNAL_INVENTORY_CHANGED]), before + 1);
+}
+
+static void a_busy_type_stays_enabled(void **state) {
+        const PciAddress address = {.bus = 0x83};
+        const char *k100[] = {K100, NULL};
+        Uuid token = new_uuid(), vm = new_uuid();
+        _cleanup_free_ char *order = start_order(1, &token, &vm, "grid_k100", 0x83);
+        _cleanup_host_refusal_ HostRefusal refusal = {};
+        World *w = *state;
+
+        world_claim(w, 1);
+        assert_int_equal(give_start(w, order), ERROR_NONE);
+        assert_int_equal(host_change_types(w->host, CLAIMER, &address, ENABLEMENT_REMOVE, k100, &refusal), 0);
+        assert_int_equal(refusal.code, ERROR_PGPU_IN_USE_BY_VM);
+        assert_non_null(strstr(refusal.message, "guest"));
+        assert_true(pgpu_enables(host_find_pgpu(w->host, &address), K100));
+}
+
+static void a_lost_store_does_not_lose_a_run_folder(void **state) {
+        _cleanup_free_ char *state_dir = NULL, *folder = NULL;
+        _cleanup_json_ struct json_object *inventory = NULL;
+        Uuid vm = new_uuid();
+        World *w = *state;
+
+        /* A folder that names no order is of a VM that was never begun. */
+        world_close(w);
+        state_dir = path_join(w->folder, "state");
+        assert_int_equal(remove_tree(state_dir), 0);
+        assert_true(asprintf(&folder, "%s/run/vm/%s", w->folder, UUID_TEXT(&vm)) > 0);
+        assert_int_equal(mkdir_parents(folder, 0700), 0);
+        world_open(w);
+        assert_int_equal(access(folder, F_OK), -1);
+        inventory = world_inventory(w);
+        assert_int_equal(length_of(inventory, "vms"), 0);
+}
+
+#define WORLD_TEST(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                WORLD_TEST(a_claim_outlives_hostd),
+                WORLD_TEST(a_claimer_that_left_still_bars_others),
+                WORLD_TEST(an_unclaimed_host_takes_no_orders),
+                WORLD_TEST(an_order_is_stored_before_it_is_answered),
+                WORLD_TEST(a_repeated_order_is_one_vm),
+                WORLD_TEST(a_slot_being_started_is_taken),
+                WORLD_TEST(memory_of_vms_without_a_domain_is_not_free),
+                WORLD_TEST(vms_are_counted),
+                WORLD_TEST(a_stop_in_the_queue_ends_the_vm),
+                WORLD_TEST(a_stop_order_outlives_hostd),
+                WORLD_TEST(nothing_survives_a_reboot),
+                WORLD_TEST(a_program_that_never_stays_fails_its_vm),
+                WORLD_TEST(a_program_that_is_not_there_fails_its_vm),
+                WORLD_TEST(an_end_is_kept_until_it_was_read),
+                WORLD_TEST(numbers_never_repeat),
+                WORLD_TEST(a_turn_of_the_loop_tells_one_inventory),
+                WORLD_TEST(a_busy_type_stays_enabled),
+                WORLD_TEST(a_lost_store_does_not_lose_a_run_folder),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,68 @@
+/*
+ * What hostd takes for settings
+ */
+
+#include "common/io/file.h"
+#include "tests/unit/hostd-service/world.h"
+
+#define USABLE                                                                                               \
+        "hypervisor=simulated", "units=process", "sim_dir=/tmp", "domain_program=/bin/true",                 \
+                "dm_program=/bin/true"
+
+static int load(const char *const *args) {
+        HostSettings s = {};
+        int r;
+
+        r = host_settings_load("/nowhere/hostd.conf", args, &s);
+        if (r >= 0)
+                host_settings_done(&s);
+        return r;
+}
+
+static void the_defaults_are_those_of_a_real_host(void **state) {
+        HostSettings s = {};
+
+        assert_int_equal(
+                host_settings_load("/nowhere/hostd.conf", (const char *const[]){USABLE, NULL}, &s), 0);
+        assert_string_equal(s.bus, "unix:path=/run/dbus/system_bus_socket");
+        assert_string_equal(s.sysfs_path, "/sys/bus/pci");
+        assert_string_equal(s.nvidia_conf_dir, "/usr/share/nvidia/vgx");
+        assert_string_equal(s.qemu_vgpu_args, "-vgpu");
+        assert_int_equal(s.emulator_timeout, 50 * 1000000);
+        assert_ptr_equal(host_settings_units(&s), &units_process);
+        host_settings_done(&s);
+}
+
+static void what_this_build_lacks_is_said(void **state) {
+        assert_int_equal(load((const char *const[]){NULL}), -EOPNOTSUPP);
+        assert_int_equal(load((const char *const[]){USABLE, "hypervisor=libxl", NULL}), -EOPNOTSUPP);
+        assert_int_equal(load((const char *const[]){USABLE, "units=systemd", NULL}), -EOPNOTSUPP);
+}
+
+static void nonsense_is_refused(void **state) {
+        assert_int_equal(load((const char *const[]){USABLE, "hypervisor=qnx", NULL}), -EINVAL);
+        assert_int_equal(load((const char *const[]){USABLE, "emulator_arguments=7.x", NULL}), -EINVAL);
+        assert_int_equal(load((const char *const[]){USABLE, "on_emulator_death=cry", NULL}), -EINVAL);
+        assert_int_equal(load((const char *const[]){USABLE, "dm_program=/nowhere", NULL}), -EINVAL);
+        assert_int_equal(load((const char *const[]){USABLE, "sim_dir=", NULL}), -EINVAL);
+        assert_int_equal(load((const char *const[]){USABLE, "concurrent_starts=0", NULL}), -EINVAL);
+        assert_int_equal(load((const char *const[]){USABLE, "colour=red", NULL}), -EINVAL);
+}
+
+static void every_setting_is_explained(void **state) {
+        for (size_t i = 0; i < host_n_settings; i++) {
+                assert_false(isempty(host_setting_table[i].help));
+                assert_non_null(host_setting_table[i].fallback);
+        }
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(the_defaults_are_those_of_a_real_host),
+                cmocka_unit_test(what_this_build_lacks_is_said),
+                cmocka_unit_test(nonsense_is_refused),
+                cmocka_unit_test(every_setting_is_explained),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
