@@ -17,6 +17,7 @@ typedef struct ListingReader {
         /* in */
         const ProblemSink *problems;
         /* private: the block that is being read */
+        bool is_astray; /* outside of a block: told once, up to the next device */
         bool in_block;
         unsigned first_line;
         PciAddress address;
@@ -169,6 +170,7 @@ static int take_line(ListingReader *l, TextSpan line, unsigned number) {
 
         if (take_address(line, &address)) {
                 r = end_block(l);
+                l->is_astray = false;
                 l->in_block = true;
                 l->first_line = number;
                 l->address = address;
@@ -182,9 +184,11 @@ static int take_line(ListingReader *l, TextSpan line, unsigned number) {
                 return 0;
         if (l->in_block)
                 take_row(l, line, number);
-        else
+        else if (!l->is_astray) {
                 problem_report(
                         l->problems, number, "this line is skipped: it begins no device and belongs to none");
+                l->is_astray = true;
+        }
         return 0;
 }
 

@@ -294,9 +294,9 @@ static void listing_faults_are_told_by_line(void **state) {
                 { "0000:03:00.0 a\n", "words\n", "this row is not", 3 },
                 { "0000:03:00.0 a\n", "\tKernel driver in use: x\n", "break off", 1 },
                 { "0000:03:00.0 a\n", "", "break off", 1 },
-                { "0000:03:20.0 a\n", "", "belongs to none", 2 },
-                { "0000:03:00.9 a\n", "", "belongs to none", 2 },
-                { "00000000000000000000000000000 a\n", "", "belongs to none", 2 },
+                { "0000:03:20.0 a\n", "", "belongs to none", 1 },
+                { "0000:03:00.9 a\n", "", "belongs to none", 1 },
+                { "00000000000000000000000000000 a\n", "", "belongs to none", 1 },
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
