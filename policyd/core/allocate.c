@@ -1,9 +1,9 @@
 /*
  * Deciding and booking
  *
- * A start takes the first host of the ranking that passes every check; the assignment on it is computed again, since keeping one
- * for each host would cost more than it saves. Booking changes the model in the same step as the decision was made on it, so that
- * two starts never get one slot.
+ * A start takes the first host of the ranking that passes every check; the assignment on it is computed
+ * again, since keeping one for each host would cost more than it saves. Booking changes the model in the same
+ * step as the decision was made on it, so that two starts never get one slot.
  */
 
 #include "policyd/core/decider.h"
@@ -78,7 +78,8 @@ static int decide(Ranking *r, const AllocVisitor *visitor, Allocation *ret) {
         return allocation_choose(r, chosen, ret);
 }
 
-int allocate(const Pool *pool, const AllocRequest *request, const AllocVisitor *visitor_or_null, Allocation *ret) {
+int allocate(
+        const Pool *pool, const AllocRequest *request, const AllocVisitor *visitor_or_null, Allocation *ret) {
         _cleanup_(allocation_done) Allocation a = {};
         _cleanup_ranking_ Ranking r = {};
         int error;
@@ -111,7 +112,7 @@ int allocation_apply(Pool *pool, Vm *vm, Reservation *reservation_or_null, const
                 Vgpu *v = vm->vgpus.items[i];
 
                 v->used_hold = reservation_serves(reservation_or_null, a->pgpus[i], v->type) &&
-                        pgpu_own_holds(a->pgpus[i], reservation_or_null) > 0;
+                               pgpu_own_holds(a->pgpus[i], reservation_or_null) > 0;
                 if (v->used_hold) {
                         pool_unhold(pool, reservation_or_null, a->pgpus[i]);
                         vm->reservation = reservation_or_null;
@@ -136,8 +137,8 @@ int allocation_release(Pool *pool, Vm *vm) {
                         continue;
                 (void) pool_set_vgpu_scheduled(pool, v, NULL);
                 /* What became resident is spent; what did not is held again, where it was. */
-                if (v->used_hold && v->resident_on != p && reservation && reservation_serves(reservation, p, v->type) &&
-                        pool_hold(pool, reservation, p) < 0)
+                if (v->used_hold && v->resident_on != p && reservation &&
+                        reservation_serves(reservation, p, v->type) && pool_hold(pool, reservation, p) < 0)
                         r = -ENOMEM;
                 v->used_hold = false;
         }

@@ -1,12 +1,13 @@
 /*
  * Assigning VGPUs to the PGPUs of one host
  *
- * A search that takes the VGPUs in the order of their devices and for each the PGPUs in the order that the group's algorithm
- * likes, so that its first leaf is what choosing greedily would give, and with one VGPU exactly XenServer's choice. Three things
- * keep it short:
+ * A search that takes the VGPUs in the order of their devices and for each the PGPUs in the order that the
+ * group's algorithm likes, so that its first leaf is what choosing greedily would give, and with one VGPU
+ * exactly XenServer's choice. Three things keep it short:
  *
- *   - a bound before each step: every kind has capacity enough in sum, and, where no PGPU can take two kinds (K1 and K2: always), there
- *     is a matching of kinds to PGPUs. In that case the bound is exact: a step that passes it never fails later;
+ *   - a bound before each step: every kind has capacity enough in sum, and, where no PGPU can take two kinds
+ * (K1 and K2: always), there is a matching of kinds to PGPUs. In that case the bound is exact: a step that
+ * passes it never fails later;
  *   - PGPUs that cannot be told apart (same kinds possible, same use, same placements) are tried once;
  *   - where kinds do mix, states that failed are remembered.
  */
@@ -19,8 +20,8 @@
 
 typedef struct Slot {
         Pgpu *pgpu;
-        uint32_t kinds;      /* bit k: kind k could go there before this decision */
-        uint32_t used;       /* without the start's own holds */
+        uint32_t kinds; /* bit k: kind k could go there before this decision */
+        uint32_t used;  /* without the start's own holds */
         uint32_t own_holds;
         uint32_t placed_units;
         uint32_t placed_kinds;
@@ -59,7 +60,8 @@ static size_t demand_find_kind(Demand *d, const Vgpu *v) {
                 .pinned = v->pinned,
                 .pinned_pci = v->pinned_pci,
                 .passthrough = v->type->implementation == TYPE_PASSTHROUGH,
-                .reserved = d->reservation && d->reservation->type == v->type && d->reservation->group == v->group,
+                .reserved = d->reservation && d->reservation->type == v->type &&
+                            d->reservation->group == v->group,
         };
         return i;
 }
@@ -68,7 +70,7 @@ int demand_init(Demand *d, const Vm *vm, const Reservation *reservation) {
         if (vm->vgpus.n > DEMAND_VGPUS_MAX)
                 return -EINVAL;
 
-        *d = (Demand){ .vm = vm, .reservation = reservation, .n_vgpus = vm->vgpus.n, .exclusive = true };
+        *d = (Demand){.vm = vm, .reservation = reservation, .n_vgpus = vm->vgpus.n, .exclusive = true};
 
         for (size_t i = 0; i < vm->vgpus.n; i++) {
                 d->kind_of[i] = (uint8_t) demand_find_kind(d, vm->vgpus.items[i]);
@@ -173,7 +175,7 @@ static int assigner_prepare(Assigner *a, const Host *h) {
 
         for (size_t i = 0; i < h->pgpus.n; i++) {
                 Pgpu *p = h->pgpus.items[i];
-                Slot s = { .pgpu = p };
+                Slot s = {.pgpu = p};
 
                 for (size_t k = 0; k < d->n_kinds; k++) {
                         PgpuVerdict v;
@@ -196,8 +198,8 @@ static int assigner_prepare(Assigner *a, const Host *h) {
 }
 
 /*
- * The matching part of the bound: kind_of_slot says which kind has each slot; a kind wants another slot, and takes a free one, or one whose
- * kind can move on.
+ * The matching part of the bound: kind_of_slot says which kind has each slot; a kind wants another slot, and
+ * takes a free one, or one whose kind can move on.
  */
 typedef struct Matching {
         uint32_t wants[64]; /* bit k: slot could serve kind k */
@@ -284,7 +286,7 @@ static bool bound_holds(const Assigner *a) {
 
 static bool slots_alike(const Slot *a, const Slot *b) {
         return a->kinds == b->kinds && a->used == b->used && a->own_holds == b->own_holds &&
-                memcmp(a->placed, b->placed, sizeof(a->placed)) == 0;
+               memcmp(a->placed, b->placed, sizeof(a->placed)) == 0;
 }
 
 /* What the algorithm likes: smaller comes first. */
@@ -304,7 +306,9 @@ static uint64_t slot_rank(const Demand *d, const Slot *s, size_t kind) {
                 break;
         case ALGORITHM_BEST_FIT:
                 /* A PGPU that this decision has opened strands nothing more. */
-                rank = (s->placed_kinds ? 0 : pgpu_stranding(s->pgpu, k->type, d->reservation)) * (PGPU_SIZE + 1) + capacity;
+                rank = (s->placed_kinds ? 0 : pgpu_stranding(s->pgpu, k->type, d->reservation)) *
+                               (PGPU_SIZE + 1) +
+                       capacity;
                 break;
         }
 
@@ -326,7 +330,8 @@ static size_t assigner_candidates(const Assigner *a, size_t kind, size_t *ret_or
                 if (slot_capacity(a->demand, &a->slots[i], kind) == 0)
                         continue;
                 for (size_t j = 0; j < n && !seen; j++)
-                        seen = slots_alike(&a->slots[ret_order[j]], &a->slots[i]) && a->demand->kinds[kind].group->algorithm != ALGORITHM_BEST_FIT;
+                        seen = slots_alike(&a->slots[ret_order[j]], &a->slots[i]) &&
+                               a->demand->kinds[kind].group->algorithm != ALGORITHM_BEST_FIT;
                 if (seen)
                         continue;
 
@@ -359,8 +364,8 @@ static int compare_slot_keys(const void *a, const void *b) {
 }
 
 /*
- * The state as text for the map of failures: depth and what the slots hold, in an order that does not depend on which slot it is. Hexadecimal, since
- * keys are strings.
+ * The state as text for the map of failures: depth and what the slots hold, in an order that does not depend
+ * on which slot it is. Hexadecimal, since keys are strings.
  */
 static char *assigner_state(const Assigner *a, size_t depth) {
         const size_t size = offsetof(Slot, placed) + DEMAND_VGPUS_MAX - sizeof(Pgpu *);
@@ -389,7 +394,8 @@ static char *assigner_state(const Assigner *a, size_t depth) {
         return text;
 }
 
-/* Remembers a failed state; 1 when it was known, 0 when it is new. Without room it is forgotten, which costs time only. */
+/* Remembers a failed state; 1 when it was known, 0 when it is new. Without room it is forgotten, which costs
+ * time only. */
 static int assigner_known_failure(Assigner *a, size_t depth, char **ret_key) {
         _cleanup_free_ char *key = assigner_state(a, depth);
 
@@ -427,7 +433,8 @@ static int assigner_place(Assigner *a, size_t depth) {
         if (!bound_holds(a))
                 return 0;
 
-        /* Where kinds exclude each other the bound is nearly always exact: remembering would cost more than it saves. */
+        /* Where kinds exclude each other the bound is nearly always exact: remembering would cost more than
+         * it saves. */
         if (!d->exclusive) {
                 r = assigner_known_failure(a, depth, &key);
                 if (r != 0)

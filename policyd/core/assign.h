@@ -3,8 +3,8 @@
 /*
  * All of a VM's VGPUs on the PGPUs of one host, or none
  *
- * A Demand is what the VM asks for, with equal VGPUs counted as one kind. An Assigner holds the working memory of the search,
- * so that looking at many hosts allocates once.
+ * A Demand is what the VM asks for, with equal VGPUs counted as one kind. An Assigner holds the working
+ * memory of the search, so that looking at many hosts allocates once.
  */
 
 #include "policyd/core/allocate.h"
@@ -17,8 +17,8 @@ typedef struct DemandKind {
         bool pinned;
         PciAddress pinned_pci;
         bool passthrough;
-        bool reserved;    /* the start's reservation is of this group and type */
-        uint32_t joins;   /* bit j: a VGPU of kind j may join a PGPU on which one of this kind was placed */
+        bool reserved;  /* the start's reservation is of this group and type */
+        uint32_t joins; /* bit j: a VGPU of kind j may join a PGPU on which one of this kind was placed */
         uint32_t count;
 } DemandKind;
 
@@ -43,7 +43,8 @@ Assigner *assigner_free(Assigner *a);
 DEFINE_CLEANUP(Assigner *, assigner_free)
 
 /*
- * 1 and the PGPU of each VGPU when there is an assignment: the one that picks for each VGPU in turn the PGPU that its group's algorithm likes
- * best, among the picks that leave room for the rest. 0 when there is none. -ENOMEM.
+ * 1 and the PGPU of each VGPU when there is an assignment: the one that picks for each VGPU in turn the PGPU
+ * that its group's algorithm likes best, among the picks that leave room for the rest. 0 when there is none.
+ * -ENOMEM.
  */
 int assigner_try(Assigner *a, const Host *h, Pgpu **ret_pgpus);

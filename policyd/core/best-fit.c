@@ -1,9 +1,10 @@
 /*
  * What a placement strands
  *
- * Placing a VGPU on a PGPU takes from every other type that is enabled there the instances that it could still have
- * had: on an untouched homogeneous PGPU all of them, on one that runs the type already none. Each lost instance weighs what
- * its type's share of the group's demand is, in millionths; where nothing was asked for yet, the shares are equal.
+ * Placing a VGPU on a PGPU takes from every other type that is enabled there the instances that it could
+ * still have had: on an untouched homogeneous PGPU all of them, on one that runs the type already none. Each
+ * lost instance weighs what its type's share of the group's demand is, in millionths; where nothing was asked
+ * for yet, the shares are equal.
  */
 
 #include "policyd/core/pool-internal.h"

@@ -11,17 +11,17 @@
 
 typedef struct Candidate {
         const Host *host;
-        ErrorCode usable;  /* NONE; HOST_OFFLINE; NO_HOSTS_AVAILABLE: refused this start already */
-        ErrorCode gpu;     /* NONE: takes all VGPUs */
-        ErrorCode other;   /* NONE: memory, networks, storage, IOMMU and HVM are fine too */
+        ErrorCode usable; /* NONE; HOST_OFFLINE; NO_HOSTS_AVAILABLE: refused this start already */
+        ErrorCode gpu;    /* NONE: takes all VGPUs */
+        ErrorCode other;  /* NONE: memory, networks, storage, IOMMU and HVM are fine too */
         /* Why gpu is not NONE. Together: each VGPU alone fits. */
         const DemandKind *kind;
         PgpuVerdict nearest; /* pgpu NULL: the host has none of the group */
         bool together;
         const char *missing; /* network or storage */
         uint64_t memory_available;
-        uint32_t n_own;      /* of the VM's VGPUs, how many the reservation holds room for here */
-        uint64_t *scores;    /* one for each VGPU */
+        uint32_t n_own;   /* of the VM's VGPUs, how many the reservation holds room for here */
+        uint64_t *scores; /* one for each VGPU */
         size_t tier;
 } Candidate;
 
@@ -41,15 +41,18 @@ typedef struct Ranking {
 /* Evaluates the hosts that the request admits, one by one, and sorts. */
 int ranking_scan(Ranking *r, const Pool *pool, const AllocRequest *request);
 /*
- * The same answer out of the index, with only those candidates that matter: 1. 0 when the index cannot tell (several VGPUs, best-fit, a
- * reservation, an affinity, a named host, or nothing but hosts that lack something else): scan.
+ * The same answer out of the index, with only those candidates that matter: 1. 0 when the index cannot tell
+ * (several VGPUs, best-fit, a reservation, an affinity, a named host, or nothing but hosts that lack
+ * something else): scan.
  */
 int ranking_from_index(Ranking *r, const Pool *pool, const AllocRequest *request);
 int ranking_prepare(Ranking *r, const Pool *pool, const AllocRequest *request, size_t n_max);
 int ranking_add(Ranking *r, const Host *h);
 void ranking_done(Ranking *r);
-/* A host's score for one kind, 0 when no PGPU takes it; the nearest miss, and how many the reservation has room held for. */
-uint64_t host_score(const Host *h, const DemandKind *k, const Reservation *reservation, PgpuVerdict *ret_nearest, uint32_t *ret_own);
+/* A host's score for one kind, 0 when no PGPU takes it; the nearest miss, and how many the reservation has
+ * room held for. */
+uint64_t host_score(const Host *h, const DemandKind *k, const Reservation *reservation,
+        PgpuVerdict *ret_nearest, uint32_t *ret_own);
 #define _cleanup_ranking_ _cleanup_(ranking_done)
 
 /* The code of a host's verdict: GPU refusals of passthrough VGPUs are VM_REQUIRES_GPU. */

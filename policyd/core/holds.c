@@ -1,8 +1,8 @@
 /*
  * What a reservation would hold
  *
- * Instances are chosen one after another, each as a placement would be: the host by the group's algorithm, then the PGPU on
- * it. Working counts stand in for the pool, which allocate_holds() does not change.
+ * Instances are chosen one after another, each as a placement would be: the host by the group's algorithm,
+ * then the PGPU on it. Working counts stand in for the pool, which allocate_holds() does not change.
  */
 
 #include "policyd/core/pool-internal.h"
@@ -16,28 +16,30 @@ typedef struct Place {
         uint64_t *host_sum; /* capacity of all places on its host */
 } Place;
 
+/* As a placement would choose: the host by what it has left in sum, then the PGPU on it. */
 static bool place_is_better(GroupAlgorithm algorithm, const Place *a, const Place *b) {
-        switch (algorithm) {
-        case ALGORITHM_BEST_FIT:
-                return a->stranding != b->stranding ? a->stranding < b->stranding : a->capacity < b->capacity;
-        case ALGORITHM_BREADTH_FIRST:
-                return *a->host_sum != *b->host_sum ? *a->host_sum > *b->host_sum :
-                        a->host_sum == b->host_sum && a->capacity > b->capacity;
-        case ALGORITHM_DEPTH_FIRST:
-        case _GROUP_ALGORITHM_MAX:
-        case _GROUP_ALGORITHM_INVALID:
-                break;
+        bool most_first = algorithm == ALGORITHM_BREADTH_FIRST;
+
+        if (algorithm == ALGORITHM_BEST_FIT && a->stranding != b->stranding)
+                return a->stranding < b->stranding;
+
+        if (algorithm != ALGORITHM_BEST_FIT) {
+                if (*a->host_sum != *b->host_sum)
+                        return (*a->host_sum < *b->host_sum) != most_first;
+                if (a->host_sum != b->host_sum)
+                        return false;
         }
 
-        return *a->host_sum != *b->host_sum ? *a->host_sum < *b->host_sum :
-                a->host_sum == b->host_sum && a->capacity < b->capacity;
+        return a->capacity != b->capacity && (a->capacity < b->capacity) != most_first;
 }
 
-static int refuse_holds(const GpuGroup *g, const VgpuType *t, uint32_t count, uint64_t possible, const PgpuVerdict *nearest, Refusal *ret) {
+static int refuse_holds(const GpuGroup *g, const VgpuType *t, uint32_t count, uint64_t possible,
+        const PgpuVerdict *nearest, Refusal *ret) {
         _cleanup_strbuf_ StrBuf b = {};
         ErrorCode code = possible > 0 ? ERROR_PGPU_INSUFFICIENT_CAPACITY : nearest->code;
 
-        strbuf_addf(&b, "Group '%s' has room for %llu %s, not for %u", g->name_label, (unsigned long long) possible, type_label(t), count);
+        strbuf_addf(&b, "Group '%s' has room for %llu %s, not for %u", g->name_label,
+                (unsigned long long) possible, type_label(t), count);
         if (possible > 0)
                 strbuf_add(&b, ". Reserve fewer, or shut down VMs in the group.");
         else if (!nearest->pgpu)
@@ -53,13 +55,14 @@ static int refuse_holds(const GpuGroup *g, const VgpuType *t, uint32_t count, ui
 }
 
 /* The PGPUs with room; a group's PGPUs stand host by host. Returns how many. */
-static size_t places_init(Place *places, uint64_t *sums, const GpuGroup *g, const VgpuType *t, uint64_t *ret_possible) {
+static size_t places_init(
+        Place *places, uint64_t *sums, const GpuGroup *g, const VgpuType *t, uint64_t *ret_possible) {
         const Host *host = NULL;
         size_t n = 0;
 
         *ret_possible = 0;
         for (size_t i = 0; i < g->pgpus.n; i++) {
-                Place place = { .pgpu = g->pgpus.items[i] };
+                Place place = {.pgpu = g->pgpus.items[i]};
 
                 if (host && place.pgpu->host != host)
                         sums++;
@@ -81,7 +84,8 @@ static size_t places_init(Place *places, uint64_t *sums, const GpuGroup *g, cons
         return n;
 }
 
-int allocate_holds(const Pool *pool, const GpuGroup *g, const VgpuType *t, uint32_t count, Pgpu ***ret_pgpus, Refusal *ret) {
+int allocate_holds(const Pool *pool, const GpuGroup *g, const VgpuType *t, uint32_t count, Pgpu ***ret_pgpus,
+        Refusal *ret) {
         _cleanup_free_ Place *places = calloc(g->pgpus.n + 1, sizeof(Place));
         _cleanup_free_ uint64_t *sums = calloc(g->pgpus.n + 1, sizeof(uint64_t));
         _cleanup_free_ Pgpu **chosen = NULL;
@@ -106,7 +110,8 @@ int allocate_holds(const Pool *pool, const GpuGroup *g, const VgpuType *t, uint3
                 Place *best = NULL;
 
                 for (size_t j = 0; j < n; j++)
-                        if (places[j].capacity > 0 && (!best || place_is_better(g->algorithm, &places[j], best)))
+                        if (places[j].capacity > 0 &&
+                                (!best || place_is_better(g->algorithm, &places[j], best)))
                                 best = &places[j];
 
                 chosen[i] = best->pgpu;

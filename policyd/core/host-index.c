@@ -1,8 +1,9 @@
 /*
  * The index of hosts
  *
- * A bucket is a sorted array: a host whose score changes moves a few places, which costs less than the pointers of a tree would. Entries
- * remember the key under which they stand, so that they are found again after the host has changed.
+ * A bucket is a sorted array: a host whose score changes moves a few places, which costs less than the
+ * pointers of a tree would. Entries remember the key under which they stand, so that they are found again
+ * after the host has changed.
  */
 
 #include "policyd/core/decider.h"
@@ -96,7 +97,8 @@ static void host_count(const Pool *pool, Host *h) {
                 pool->index->n_disabled++;
 }
 
-/* Before the host's object goes; after changes of names the order cannot be searched any more, so all is built anew. */
+/* Before the host's object goes; after changes of names the order cannot be searched any more, so all is
+ * built anew. */
 void host_index_remove(Pool *pool, Host *h) {
         if (pool->index->stale)
                 host_index_clear(pool);
@@ -154,8 +156,8 @@ static uint32_t class_of_miss(const PgpuVerdict *nearest) {
 }
 
 static int entry_refresh(Host *h, TypeCount *bucket, uint64_t memory) {
-        const DemandKind kind = { .group = bucket->group, .type = bucket->type };
-        HostEntry *e = NULL, new = { .host = h, .bucket = bucket, .seen = true };
+        const DemandKind kind = {.group = bucket->group, .type = bucket->type};
+        HostEntry *e = NULL, new = {.host = h, .bucket = bucket, .seen = true};
         PgpuVerdict nearest;
         uint32_t own;
         int r;
@@ -258,7 +260,8 @@ static bool index_can_tell(const AllocRequest *request) {
         const Vm *vm = request->vm;
         const Vgpu *v;
 
-        if (vm->vgpus.n != 1 || request->only || request->reservation || request->n_avoid > 0 || vm->affinity[0])
+        if (vm->vgpus.n != 1 || request->only || request->reservation || request->n_avoid > 0 ||
+                vm->affinity[0])
                 return false;
 
         v = vm->vgpus.items[0];
@@ -268,10 +271,8 @@ static bool index_can_tell(const AllocRequest *request) {
 /* The counts of the hosts that have no PGPU of the group, or cannot be used, follow from the totals. */
 static void ranking_count_bucket(Ranking *r, const TypeCount *bucket) {
         static const ErrorCode codes[] = {
-                ERROR_PGPU_INSUFFICIENT_CAPACITY,
-                ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE,
-                ERROR_VGPU_TYPE_NOT_ENABLED,
-                ERROR_VGPU_TYPE_NOT_SUPPORTED,
+                ERROR_PGPU_INSUFFICIENT_CAPACITY, ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE,
+                ERROR_VGPU_TYPE_NOT_ENABLED, ERROR_VGPU_TYPE_NOT_SUPPORTED,
                 ERROR_HOST_OFFLINE, /* the card is no longer reported */
         };
         const struct PoolIndex *index = r->pool->index;
@@ -279,13 +280,15 @@ static void ranking_count_bucket(Ranking *r, const TypeCount *bucket) {
         r->n_hosts = r->pool->objects[CLASS_HOST].n;
         r->n_disabled = index->n_disabled;
         r->counts[ERROR_NONE] += bucket->n_by_class[HOST_CLASS_FITS];
-        for (uint32_t class = 1; class < ARRAY_SIZE(bucket->n_by_class); class++)
+        for (uint32_t class = 1; class < ARRAY_SIZE(bucket->n_by_class); class ++)
                 r->counts[codes[(class - 1) / 2]] += bucket->n_by_class[class];
         r->counts[ERROR_HOST_OFFLINE] += (uint32_t) (index->n_offline + index->n_disabled);
-        r->counts[ERROR_VM_REQUIRES_VGPU] += (uint32_t) (r->n_hosts - index->n_offline - index->n_disabled - bucket->hosts.n);
+        r->counts[ERROR_VM_REQUIRES_VGPU] +=
+                (uint32_t) (r->n_hosts - index->n_offline - index->n_disabled - bucket->hosts.n);
 }
 
-/* The best, and the runners-up. In a tier hosts stand by memory: behind one that is short of it nobody has more. */
+/* The best, and the runners-up. In a tier hosts stand by memory: behind one that is short of it nobody has
+ * more. */
 static int ranking_add_fitting(Ranking *r, const TypeCount *bucket) {
         size_t n_fit = bucket->n_by_class[HOST_CLASS_FITS], n_found = 0;
         int error;

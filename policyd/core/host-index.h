@@ -3,9 +3,10 @@
 /*
  * The index of hosts
  *
- * For each group and type the usable hosts that have a PGPU of the group, in the order in which a start of one such VGPU would try
- * them: those that fit by score, most free memory and name; behind them the misses, nearest first. Changes only mark hosts
- * dirty; host_index_refresh() looks at those again before a decision, so a batch of changes to one host costs once.
+ * For each group and type the usable hosts that have a PGPU of the group, in the order in which a start of
+ * one such VGPU would try them: those that fit by score, most free memory and name; behind them the misses,
+ * nearest first. Changes only mark hosts dirty; host_index_refresh() looks at those again before a decision,
+ * so a batch of changes to one host costs once.
  */
 
 #include "policyd/core/pool-internal.h"
@@ -25,7 +26,7 @@ typedef struct HostEntry {
 struct HostIndex {
         PtrArray entries; /* HostEntry, owned */
         bool dirty;
-        HostState state;  /* as counted; _HOST_STATE_INVALID: not counted */
+        HostState state; /* as counted; _HOST_STATE_INVALID: not counted */
         bool enabled;
 };
 
@@ -38,6 +39,7 @@ void host_index_remove(Pool *pool, Host *h);
 void host_index_drop_bucket(TypeCount *bucket);
 void host_index_clear(const Pool *pool);
 
-/* -ENOMEM: the index is of no use now, and will be built anew. Const, since it changes nothing that the pool says. */
+/* -ENOMEM: the index is of no use now, and will be built anew. Const, since it changes nothing that the pool
+ * says. */
 int host_index_refresh(const Pool *pool);
 TypeCount *host_index_find(const GpuGroup *g, const VgpuType *t);

@@ -1,9 +1,9 @@
 /*
  * Adding objects
  *
- * Each adder copies its texts, reserves room in the lists that will point to the new object, registers it, and links
- * it: what can fail comes first. Loading from disk (a key is given) notes no change, neither in the object nor in those
- * that it refers to.
+ * Each adder copies its texts, reserves room in the lists that will point to the new object, registers it,
+ * and links it: what can fail comes first. Loading from disk (a key is given) notes no change, neither in the
+ * object nor in those that it refers to.
  */
 
 #include <stdio.h>
@@ -28,7 +28,8 @@ static int texts_init(char **const *fields, size_t n) {
         return 0;
 }
 
-#define TEXTS_INIT(...) texts_init((char **const[]){ __VA_ARGS__ }, sizeof((char **const[]){ __VA_ARGS__ }) / sizeof(char **))
+#define TEXTS_INIT(...)                                                                                      \
+        texts_init((char **const[]){__VA_ARGS__}, sizeof((char **const[]){__VA_ARGS__}) / sizeof(char **))
 
 static int text_copy(char **field, const char *value) {
         return text_set(field, strempty(value));
@@ -39,7 +40,8 @@ static void note_unless_loading(Pool *pool, Object *o, uint64_t properties, uint
                 object_note(pool, o, properties, /* store= */ false);
 }
 
-int pool_add_host(Pool *pool, const Uuid *id, uint64_t key, const char *name_label, const char *address, Host **ret) {
+int pool_add_host(
+        Pool *pool, const Uuid *id, uint64_t key, const char *name_label, const char *address, Host **ret) {
         _cleanup_(object_freep) Object *o = object_new(CLASS_HOST, id);
         Host *h = (Host *) o;
         int r;
@@ -50,8 +52,8 @@ int pool_add_host(Pool *pool, const Uuid *id, uint64_t key, const char *name_lab
         h->enabled = true;
         h->state = HOST_CONNECTING;
         if (text_copy(&h->name_label, name_label) < 0 || text_copy(&h->address, address) < 0 ||
-                TEXTS_INIT(&h->state_reason, &h->boot_id) < 0 ||
-                strv_set(&h->networks, NULL) < 0 || strv_set(&h->storage, NULL) < 0 || host_index_add(pool, h) < 0)
+                TEXTS_INIT(&h->state_reason, &h->boot_id) < 0 || strv_set(&h->networks, NULL) < 0 ||
+                strv_set(&h->storage, NULL) < 0 || host_index_add(pool, h) < 0)
                 return -ENOMEM;
 
         r = object_register(pool, o, key);
@@ -93,7 +95,8 @@ static size_t host_pgpu_position(const Host *h, const Pgpu *p) {
         return i;
 }
 
-int pool_add_pgpu(Pool *pool, const Uuid *id, uint64_t key, Host *host, const PciAddress *pci, const char *vendor_id, const char *device_id, Pgpu **ret) {
+int pool_add_pgpu(Pool *pool, const Uuid *id, uint64_t key, Host *host, const PciAddress *pci,
+        const char *vendor_id, const char *device_id, Pgpu **ret) {
         _cleanup_(object_freep) Object *o = object_new(CLASS_PGPU, id);
         Pgpu *p = (Pgpu *) o;
         int r;
@@ -105,7 +108,8 @@ int pool_add_pgpu(Pool *pool, const Uuid *id, uint64_t key, Host *host, const Pc
         p->pci = *pci;
         p->present = !key;
         if (text_copy(&p->vendor_id, vendor_id) < 0 || text_copy(&p->device_id, device_id) < 0 ||
-                TEXTS_INIT(&p->subsystem_vendor_id, &p->subsystem_device_id, &p->vendor_name, &p->device_name, &p->driver) < 0 ||
+                TEXTS_INIT(&p->subsystem_vendor_id, &p->subsystem_device_id, &p->vendor_name, &p->device_name,
+                        &p->driver) < 0 ||
                 pgpu_update_name(p) < 0 || ptr_array_reserve(&host->pgpus, 1) < 0)
                 return -ENOMEM;
 
@@ -128,7 +132,8 @@ int pool_add_gpu_group(Pool *pool, const Uuid *id, uint64_t key, const char *nam
         if (!g)
                 return -ENOMEM;
 
-        if (text_copy(&g->name_label, name_label) < 0 || TEXTS_INIT(&g->name_description) < 0 || strv_set(&g->gpu_types, NULL) < 0)
+        if (text_copy(&g->name_label, name_label) < 0 || TEXTS_INIT(&g->name_description) < 0 ||
+                strv_set(&g->gpu_types, NULL) < 0)
                 return -ENOMEM;
 
         r = object_register(pool, o, key);
@@ -146,9 +151,9 @@ static TypeImplementation implementation_from_identifier(const char *identifier,
                 const char *prefix;
                 TypeImplementation implementation;
         } kinds[] = {
-                { "passthrough", TYPE_PASSTHROUGH },
-                { "gvt-g,", TYPE_GVT_G },
-                { "mxgpu,", TYPE_MXGPU },
+                {"passthrough", TYPE_PASSTHROUGH},
+                {"gvt-g,", TYPE_GVT_G},
+                {"mxgpu,", TYPE_MXGPU},
         };
         const char *colon = strchr(strempty(identifier), ':');
 
@@ -162,7 +167,8 @@ static TypeImplementation implementation_from_identifier(const char *identifier,
         return TYPE_NVIDIA;
 }
 
-int pool_add_vgpu_type(Pool *pool, const Uuid *id, uint64_t key, const char *identifier, const char *vendor_name, const char *model_name, VgpuType **ret) {
+int pool_add_vgpu_type(Pool *pool, const Uuid *id, uint64_t key, const char *identifier,
+        const char *vendor_name, const char *model_name, VgpuType **ret) {
         _cleanup_(object_freep) Object *o = object_new(CLASS_VGPU_TYPE, id);
         VgpuType *t = (VgpuType *) o;
         int r;
@@ -218,7 +224,8 @@ static size_t vm_vgpu_position(const Vm *vm, uint32_t device) {
         return i;
 }
 
-int pool_add_vgpu(Pool *pool, const Uuid *id, uint64_t key, Vm *vm, GpuGroup *group, VgpuType *type, uint32_t device, Vgpu **ret) {
+int pool_add_vgpu(Pool *pool, const Uuid *id, uint64_t key, Vm *vm, GpuGroup *group, VgpuType *type,
+        uint32_t device, Vgpu **ret) {
         _cleanup_(object_freep) Object *o = object_new(CLASS_VGPU, id);
         Vgpu *v = (Vgpu *) o;
         int r;
@@ -249,7 +256,8 @@ int pool_add_vgpu(Pool *pool, const Uuid *id, uint64_t key, Vm *vm, GpuGroup *gr
         return 0;
 }
 
-int pool_add_reservation(Pool *pool, const Uuid *id, uint64_t key, const char *name_label, GpuGroup *group, VgpuType *type, uint32_t count, Reservation **ret) {
+int pool_add_reservation(Pool *pool, const Uuid *id, uint64_t key, const char *name_label, GpuGroup *group,
+        VgpuType *type, uint32_t count, Reservation **ret) {
         _cleanup_(object_freep) Object *o = object_new(CLASS_RESERVATION, id);
         Reservation *reservation = (Reservation *) o;
         int r;

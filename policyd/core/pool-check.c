@@ -1,8 +1,8 @@
 /*
  * The invariants of the pool
  *
- * Every reference is followed in both directions. Written without the helpers that keep the pool, so that an error in those
- * shows here.
+ * Every reference is followed in both directions. Written without the helpers that keep the pool, so that an
+ * error in those shows here.
  */
 
 #include <stdarg.h>
@@ -27,7 +27,8 @@ static void _printf_(3, 4) check_fail(Check *c, const Object *o, const char *for
         va_start(args, format);
         vsnprintf(what, sizeof(what), format, args);
         va_end(args);
-        snprintf(c->buf, c->size, "%s '%s' (%s) %s", object_class_to_string(o->class), object_name(o), UUID_TEXT(&o->id), what);
+        snprintf(c->buf, c->size, "%s '%s' (%s) %s", object_class_to_string(o->class), object_name(o),
+                UUID_TEXT(&o->id), what);
         c->failed = true;
 }
 
@@ -40,14 +41,14 @@ static size_t count_in(const PtrArray *a, const void *p) {
         return n;
 }
 
-#define CHECK(c, o, condition, ...)                     \
-        do {                                            \
-                if (!(condition))                       \
-                        check_fail(c, o, __VA_ARGS__);  \
+#define CHECK(c, o, condition, ...)                                                                          \
+        do {                                                                                                 \
+                if (!(condition))                                                                            \
+                        check_fail(c, o, __VA_ARGS__);                                                       \
         } while (0)
 
 static void check_objects(Check *c) {
-        for (ObjectClass class = 0; class < _CLASS_MAX; class++) {
+        for (ObjectClass class = 0; class < _CLASS_MAX; class ++) {
                 const PtrArray *all = &c->pool->objects[class];
                 const Object *before = NULL;
 
@@ -56,7 +57,9 @@ static void check_objects(Check *c) {
 
                         CHECK(c, o, o->class == class && !o->removed, "is in the wrong list");
                         CHECK(c, o, pool_get(c->pool, class, &o->id) == o, "is not found by its id");
-                        CHECK(c, o, o->key > 0 && o->key < c->pool->next_key && (!before || before->key < o->key), "has its key out of order");
+                        CHECK(c, o,
+                                o->key > 0 && o->key < c->pool->next_key && (!before || before->key < o->key),
+                                "has its key out of order");
                 }
         }
 }
@@ -66,14 +69,17 @@ static void check_host(Check *c, const Host *h) {
                 const Pgpu *p = h->pgpus.items[i];
 
                 CHECK(c, &h->object, p->host == h && !p->object.removed, "lists a PGPU that is not its own");
-                CHECK(c, &h->object, i == 0 || pci_address_compare(&((Pgpu *) h->pgpus.items[i - 1])->pci, &p->pci) <= 0, "lists its PGPUs out of order");
+                CHECK(c, &h->object,
+                        i == 0 || pci_address_compare(&((Pgpu *) h->pgpus.items[i - 1])->pci, &p->pci) <= 0,
+                        "lists its PGPUs out of order");
         }
 
         for (size_t i = 0; i < h->vms.n; i++) {
                 const Vm *vm = h->vms.items[i];
 
                 CHECK(c, &h->object, count_in(&h->vms, vm) == 1, "lists a VM twice");
-                CHECK(c, &h->object, vm->scheduled_on == h || vm->resident_on == h, "lists VM '%s', which is elsewhere", vm->name_label);
+                CHECK(c, &h->object, vm->scheduled_on == h || vm->resident_on == h,
+                        "lists VM '%s', which is elsewhere", vm->name_label);
         }
 }
 
@@ -98,23 +104,27 @@ static void check_pgpu_use(Check *c, const Pgpu *p) {
         for (size_t i = 0; i < p->vgpus.n; i++) {
                 const Vgpu *v = p->vgpus.items[i];
 
-                CHECK(c, &p->object, v->scheduled_on == p || v->resident_on == p, "lists a VGPU that is elsewhere");
+                CHECK(c, &p->object, v->scheduled_on == p || v->resident_on == p,
+                        "lists a VGPU that is elsewhere");
                 CHECK(c, &p->object, count_in(&p->vgpus, v) == 1, "lists a VGPU twice");
                 types[n++] = v->type;
         }
         for (size_t i = 0; i < p->holds.n; i++) {
                 const Reservation *r = p->holds.items[i];
 
-                CHECK(c, &p->object, count_in(&p->holds, r) == count_in(&r->holds, p), "disagrees with reservation '%s'", r->name_label);
+                CHECK(c, &p->object, count_in(&p->holds, r) == count_in(&r->holds, p),
+                        "disagrees with reservation '%s'", r->name_label);
                 types[n++] = r->type;
         }
 
         for (size_t i = 0; i < n; i++) {
                 used += types[i]->size;
                 for (size_t j = 0; j < i; j++)
-                        CHECK(c, &p->object, may_be_together(types[i], types[j]), "has %s and %s together", types[i]->identifier, types[j]->identifier);
+                        CHECK(c, &p->object, may_be_together(types[i], types[j]), "has %s and %s together",
+                                types[i]->identifier, types[j]->identifier);
         }
-        CHECK(c, &p->object, p->used == used, "says that %u is used, and it is %llu", p->used, (unsigned long long) used);
+        CHECK(c, &p->object, p->used == used, "says that %u is used, and it is %llu", p->used,
+                (unsigned long long) used);
         CHECK(c, &p->object, used <= PGPU_SIZE, "is over its capacity: %llu", (unsigned long long) used);
 }
 
@@ -123,15 +133,18 @@ static void check_pgpu(Check *c, const Pgpu *p) {
         CHECK(c, &p->object, !p->group || count_in(&p->group->pgpus, p) == 1, "is not in its group's list");
 
         for (size_t i = 0; i < p->supported.n; i++)
-                CHECK(c, &p->object, count_in(&((VgpuType *) p->supported.items[i])->supported_on, p) == 1, "is not known to a type that it supports");
+                CHECK(c, &p->object, count_in(&((VgpuType *) p->supported.items[i])->supported_on, p) == 1,
+                        "is not known to a type that it supports");
         for (size_t i = 0; i < p->enabled.n; i++)
-                CHECK(c, &p->object, count_in(&((VgpuType *) p->enabled.items[i])->enabled_on, p) == 1, "is not known to a type that it enables");
+                CHECK(c, &p->object, count_in(&((VgpuType *) p->enabled.items[i])->enabled_on, p) == 1,
+                        "is not known to a type that it enables");
 
         check_pgpu_use(c, p);
 }
 
 static void check_union(Check *c, const GpuGroup *g, bool supported) {
-        const PtrArray *list = supported ? &g->supported : &g->enabled, *types = &c->pool->objects[CLASS_VGPU_TYPE];
+        const PtrArray *list = supported ? &g->supported : &g->enabled,
+                       *types = &c->pool->objects[CLASS_VGPU_TYPE];
         size_t n = 0;
 
         for (size_t i = 0; i < types->n; i++) {
@@ -142,7 +155,8 @@ static void check_union(Check *c, const GpuGroup *g, bool supported) {
 
                         wanted = count_in(supported ? &p->supported : &p->enabled, types->items[i]) > 0;
                 }
-                CHECK(c, &g->object, count_in(list, types->items[i]) == wanted, "has a wrong union of %s types", supported ? "supported" : "enabled");
+                CHECK(c, &g->object, count_in(list, types->items[i]) == wanted,
+                        "has a wrong union of %s types", supported ? "supported" : "enabled");
                 n += wanted;
         }
         CHECK(c, &g->object, list->n == n, "has an unknown type in its union");
@@ -153,10 +167,14 @@ static void check_group(Check *c, const GpuGroup *g) {
                 const Pgpu *p = g->pgpus.items[i], *before = i > 0 ? g->pgpus.items[i - 1] : NULL;
 
                 CHECK(c, &g->object, p->group == g, "lists a PGPU of another group");
-                CHECK(c, &g->object, !before || before->host == p->host || strcmp(before->host->name_label, p->host->name_label) <= 0, "lists its PGPUs out of order");
+                CHECK(c, &g->object,
+                        !before || before->host == p->host ||
+                                strcmp(before->host->name_label, p->host->name_label) <= 0,
+                        "lists its PGPUs out of order");
         }
         for (size_t i = 0; i < g->vgpus.n; i++)
-                CHECK(c, &g->object, ((Vgpu *) g->vgpus.items[i])->group == g, "lists a VGPU of another group");
+                CHECK(c, &g->object, ((Vgpu *) g->vgpus.items[i])->group == g,
+                        "lists a VGPU of another group");
 
         check_union(c, g, /* supported= */ true);
         check_union(c, g, /* supported= */ false);
@@ -164,9 +182,11 @@ static void check_group(Check *c, const GpuGroup *g) {
 
 static void check_type(Check *c, const VgpuType *t) {
         for (size_t i = 0; i < t->supported_on.n; i++)
-                CHECK(c, &t->object, count_in(&((Pgpu *) t->supported_on.items[i])->supported, t) == 1, "lists a PGPU that does not support it");
+                CHECK(c, &t->object, count_in(&((Pgpu *) t->supported_on.items[i])->supported, t) == 1,
+                        "lists a PGPU that does not support it");
         for (size_t i = 0; i < t->enabled_on.n; i++)
-                CHECK(c, &t->object, count_in(&((Pgpu *) t->enabled_on.items[i])->enabled, t) == 1, "lists a PGPU that does not enable it");
+                CHECK(c, &t->object, count_in(&((Pgpu *) t->enabled_on.items[i])->enabled, t) == 1,
+                        "lists a PGPU that does not enable it");
         for (size_t i = 0; i < t->vgpus.n; i++)
                 CHECK(c, &t->object, ((Vgpu *) t->vgpus.items[i])->type == t, "lists a VGPU of another type");
 }
@@ -176,32 +196,43 @@ static void check_vm(Check *c, const Vm *vm) {
                 const Vgpu *v = vm->vgpus.items[i];
 
                 CHECK(c, &vm->object, v->vm == vm, "lists a VGPU of another VM");
-                CHECK(c, &vm->object, i == 0 || ((Vgpu *) vm->vgpus.items[i - 1])->device < v->device, "has two VGPUs at device %u", v->device);
+                CHECK(c, &vm->object, i == 0 || ((Vgpu *) vm->vgpus.items[i - 1])->device < v->device,
+                        "has two VGPUs at device %u", v->device);
         }
 
-        CHECK(c, &vm->object, !vm->scheduled_on || count_in(&vm->scheduled_on->vms, vm) == 1, "is scheduled on a host that does not list it");
-        CHECK(c, &vm->object, !vm->resident_on || count_in(&vm->resident_on->vms, vm) == 1, "is resident on a host that does not list it");
-        CHECK(c, &vm->object, !vm->reservation || pool_get(c->pool, CLASS_RESERVATION, &vm->reservation->object.id) == vm->reservation, "used up a reservation that is gone");
+        CHECK(c, &vm->object, !vm->scheduled_on || count_in(&vm->scheduled_on->vms, vm) == 1,
+                "is scheduled on a host that does not list it");
+        CHECK(c, &vm->object, !vm->resident_on || count_in(&vm->resident_on->vms, vm) == 1,
+                "is resident on a host that does not list it");
+        CHECK(c, &vm->object,
+                !vm->reservation ||
+                        pool_get(c->pool, CLASS_RESERVATION, &vm->reservation->object.id) == vm->reservation,
+                "used up a reservation that is gone");
 }
 
 static void check_vgpu(Check *c, const Vgpu *v) {
         CHECK(c, &v->object, count_in(&v->vm->vgpus, v) == 1, "is not in its VM's list");
         CHECK(c, &v->object, count_in(&v->group->vgpus, v) == 1, "is not in its group's list");
         CHECK(c, &v->object, count_in(&v->type->vgpus, v) == 1, "is not in its type's list");
-        CHECK(c, &v->object, !v->scheduled_on || count_in(&v->scheduled_on->vgpus, v) == 1, "is scheduled on a PGPU that does not list it");
-        CHECK(c, &v->object, !v->resident_on || count_in(&v->resident_on->vgpus, v) == 1, "is resident on a PGPU that does not list it");
-        CHECK(c, &v->object, !v->scheduled_on || v->scheduled_on->host == v->vm->scheduled_on || v->scheduled_on->host == v->vm->resident_on,
+        CHECK(c, &v->object, !v->scheduled_on || count_in(&v->scheduled_on->vgpus, v) == 1,
+                "is scheduled on a PGPU that does not list it");
+        CHECK(c, &v->object, !v->resident_on || count_in(&v->resident_on->vgpus, v) == 1,
+                "is resident on a PGPU that does not list it");
+        CHECK(c, &v->object,
+                !v->scheduled_on || v->scheduled_on->host == v->vm->scheduled_on ||
+                        v->scheduled_on->host == v->vm->resident_on,
                 "of VM '%s' is scheduled on another host than its VM", v->vm->name_label);
 }
 
 static void check_reservation(Check *c, const Reservation *r) {
         CHECK(c, &r->object, r->holds.n <= r->count, "holds %zu instances of %u", r->holds.n, r->count);
         for (size_t i = 0; i < r->holds.n; i++)
-                CHECK(c, &r->object, count_in(&((Pgpu *) r->holds.items[i])->holds, r) > 0, "holds a PGPU that does not know of it");
+                CHECK(c, &r->object, count_in(&((Pgpu *) r->holds.items[i])->holds, r) > 0,
+                        "holds a PGPU that does not know of it");
 }
 
 const char *pool_check(const Pool *pool, char *buf, size_t size) {
-        Check c = { .pool = pool, .buf = buf, .size = size };
+        Check c = {.pool = pool, .buf = buf, .size = size};
 
         check_objects(&c);
         for (size_t i = 0; i < pool->objects[CLASS_HOST].n; i++)

@@ -3,8 +3,8 @@
 /*
  * What the files of the pool share with each other, and with nobody else
  *
- * A change is made in two steps: reserve memory wherever a list may grow, then change; so a failure leaves the pool
- * as it was. object_note() is the one place where an object enters the list of changes.
+ * A change is made in two steps: reserve memory wherever a list may grow, then change; so a failure leaves
+ * the pool as it was. object_note() is the one place where an object enters the list of changes.
  */
 
 #include "policyd/core/pool.h"
@@ -20,12 +20,13 @@ void ptr_array_done(PtrArray *a);
 bool texts_contain(char *const *v, const char *text);
 char **texts_free(char **v);
 
-/* How many PGPUs of a group support and enable a type: the group's unions change where a count leaves or reaches 0. */
+/* How many PGPUs of a group support and enable a type: the group's unions change where a count leaves or
+ * reaches 0. */
 typedef struct TypeCount {
         GpuGroup *group;
         VgpuType *type;
         size_t n_supported, n_enabled;
-        PtrArray hosts;          /* HostEntry, in the order of host-index.h */
+        PtrArray hosts; /* HostEntry, in the order of host-index.h */
         uint32_t n_by_class[10];
 } TypeCount;
 

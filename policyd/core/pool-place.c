@@ -1,9 +1,9 @@
 /*
  * Where VMs and VGPUs stand, and what reservations hold
  *
- * A VGPU points to at most two PGPUs: where it is scheduled and where it is resident. It stands once in the list of each,
- * and its size counts once; the step from scheduled to resident on one PGPU therefore never changes what is used. VMs and
- * hosts are linked the same way.
+ * A VGPU points to at most two PGPUs: where it is scheduled and where it is resident. It stands once in the
+ * list of each, and its size counts once; the step from scheduled to resident on one PGPU therefore never
+ * changes what is used. VMs and hosts are linked the same way.
  */
 
 #include "policyd/core/host-index.h"

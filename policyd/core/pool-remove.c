@@ -1,8 +1,9 @@
 /*
  * Removing objects
  *
- * What cannot be without the object goes with it (a host's PGPUs, a VM's VGPUs, the VGPUs and reservations of a group or
- * type); what only refers to it forgets it. Whether a removal is allowed was asked before, in rules.h.
+ * What cannot be without the object goes with it (a host's PGPUs, a VM's VGPUs, the VGPUs and reservations of
+ * a group or type); what only refers to it forgets it. Whether a removal is allowed was asked before, in
+ * rules.h.
  */
 
 #include "policyd/core/host-index.h"

@@ -1,9 +1,9 @@
 /*
  * Changing hosts, PGPUs, groups, types and jobs
  *
- * A setter compares first: what is the same changes nothing and announces nothing. The unions of a group are kept by
- * counting, for each type, the group's PGPUs that support and enable it, so that a change costs the types of one PGPU and
- * not the PGPUs of the group.
+ * A setter compares first: what is the same changes nothing and announces nothing. The unions of a group are
+ * kept by counting, for each type, the group's PGPUs that support and enable it, so that a change costs the
+ * types of one PGPU and not the PGPUs of the group.
  */
 
 #include <stdio.h>
@@ -36,7 +36,8 @@ void pool_set_host_enabled(Pool *pool, Host *h, bool enabled) {
 }
 
 void pool_set_host_memory(Pool *pool, Host *h, uint64_t total, uint64_t free) {
-        uint64_t properties = (h->memory_total != total ? HOST_MEMORY_TOTAL : 0) | (h->memory_free != free ? HOST_MEMORY_FREE : 0);
+        uint64_t properties = (h->memory_total != total ? HOST_MEMORY_TOTAL : 0) |
+                              (h->memory_free != free ? HOST_MEMORY_FREE : 0);
 
         h->memory_total = total;
         h->memory_free = free;
@@ -59,7 +60,8 @@ uint64_t host_memory_available(const Host *h) {
 }
 
 void host_renamed(Host *h) {
-        /* Out of the groups' lists first, all of them: a place is found by bisection, which needs the rest in order. */
+        /* Out of the groups' lists first, all of them: a place is found by bisection, which needs the rest in
+         * order. */
         for (size_t i = 0; i < h->pgpus.n; i++) {
                 Pgpu *p = h->pgpus.items[i];
 
@@ -81,7 +83,8 @@ void host_renamed(Host *h) {
 
 /* Makes room for the types of a PGPU in a group's counts and unions, so that counting cannot fail. */
 static int group_prepare_types(Pool *pool, GpuGroup *g, VgpuType *const *types, size_t n) {
-        if (ptr_array_reserve(&g->supported, n) < 0 || ptr_array_reserve(&g->enabled, n) < 0 || ptr_array_reserve(&g->counts, n) < 0)
+        if (ptr_array_reserve(&g->supported, n) < 0 || ptr_array_reserve(&g->enabled, n) < 0 ||
+                ptr_array_reserve(&g->counts, n) < 0)
                 return -ENOMEM;
 
         for (size_t i = 0; i < n; i++) {
@@ -166,7 +169,8 @@ size_t group_pgpu_position(const GpuGroup *g, const Pgpu *p) {
         return low;
 }
 
-/* A group that has no GPU type yet takes over that of the first card that joins, as in XenServer; it keeps it when it is empty again. */
+/* A group that has no GPU type yet takes over that of the first card that joins, as in XenServer; it keeps it
+ * when it is empty again. */
 static int group_adopt_gpu_type(Pool *pool, GpuGroup *g, const Pgpu *p) {
         char *gpu_type;
         int r;
@@ -177,7 +181,7 @@ static int group_adopt_gpu_type(Pool *pool, GpuGroup *g, const Pgpu *p) {
         if (asprintf(&gpu_type, "%s/%s", p->vendor_id, p->device_id) < 0)
                 return -ENOMEM;
 
-        r = pool_set_group_gpu_types(pool, g, (const char *const[]){ gpu_type, NULL });
+        r = pool_set_group_gpu_types(pool, g, (const char *const[]){gpu_type, NULL});
         free(gpu_type);
         return r;
 }
@@ -251,7 +255,8 @@ static int pgpu_set_types(Pool *pool, Pgpu *p, bool supported, VgpuType *const *
                 if (ptr_array_contains(&old, t))
                         continue;
                 ptr_array_add(supported ? &t->supported_on : &t->enabled_on, p);
-                object_note(pool, &t->object, supported ? TYPE_SUPPORTED_ON : TYPE_ENABLED_ON, /* store= */ false);
+                object_note(pool, &t->object, supported ? TYPE_SUPPORTED_ON : TYPE_ENABLED_ON,
+                        /* store= */ false);
                 if (p->group)
                         group_count(pool, p->group, t, supported, +1);
         }
@@ -262,7 +267,8 @@ static int pgpu_set_types(Pool *pool, Pgpu *p, bool supported, VgpuType *const *
                 if (types_have(types, n, t))
                         continue;
                 ptr_array_remove(supported ? &t->supported_on : &t->enabled_on, p);
-                object_note(pool, &t->object, supported ? TYPE_SUPPORTED_ON : TYPE_ENABLED_ON, /* store= */ false);
+                object_note(pool, &t->object, supported ? TYPE_SUPPORTED_ON : TYPE_ENABLED_ON,
+                        /* store= */ false);
                 if (p->group)
                         group_count(pool, p->group, t, supported, -1);
         }
@@ -323,7 +329,8 @@ int pool_set_group_gpu_types(Pool *pool, GpuGroup *g, const char *const *gpu_typ
 }
 
 int pool_set_type_size(Pool *pool, VgpuType *t, uint32_t size, TypeImplementation implementation) {
-        uint64_t properties = (t->size != size ? TYPE_SIZE : 0) | (t->implementation != implementation ? TYPE_IMPLEMENTATION : 0);
+        uint64_t properties = (t->size != size ? TYPE_SIZE : 0) |
+                              (t->implementation != implementation ? TYPE_IMPLEMENTATION : 0);
         const PtrArray *reservations = &pool->objects[CLASS_RESERVATION];
 
         if (!properties)

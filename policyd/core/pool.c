@@ -1,9 +1,9 @@
 /*
  * The pool: objects, names, changes
  *
- * Objects are found by id through one map for each class, and walked in the order of their keys. An object enters
- * the list of changes at its first change and stays in it, once, until pool_take_changes() hands the list over;
- * what is removed is kept (pool->index->removed) until pool_forget().
+ * Objects are found by id through one map for each class, and walked in the order of their keys. An object
+ * enters the list of changes at its first change and stays in it, once, until pool_take_changes() hands the
+ * list over; what is removed is kept (pool->index->removed) until pool_forget().
  */
 
 #include "policyd/core/host-index.h"
@@ -368,7 +368,8 @@ size_t object_count(const Pool *pool) {
         return n;
 }
 
-/* What a VM needs, and whether its host's report knows it, are plain fields that the hosts' order depends on. */
+/* What a VM needs, and whether its host's report knows it, are plain fields that the hosts' order depends on.
+ */
 static void vm_mark_hosts(Pool *pool, const Vm *vm) {
         if (vm->scheduled_on)
                 host_index_mark(pool, vm->scheduled_on);

@@ -1,8 +1,8 @@
 /*
  * Growing arrays of pointers, and the text setters
  *
- * Arrays grow by doubling and never shrink: a list that was once long will be so again. ptr_array_reserve() lets a
- * caller fail before it has changed anything.
+ * Arrays grow by doubling and never shrink: a list that was once long will be so again. ptr_array_reserve()
+ * lets a caller fail before it has changed anything.
  */
 
 #include "policyd/core/pool-internal.h"

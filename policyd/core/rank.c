@@ -1,9 +1,10 @@
 /*
  * Evaluating and ranking hosts
  *
- * Each host is looked at once: can it be used, do its GPUs take all VGPUs, does it have memory, networks, storage, IOMMU and
- * HVM. Hosts whose GPUs fit are sorted into tiers by the scores of the VM's VGPUs, first VGPU first; inside a tier stand the
- * host that the VM has an affinity to, then the host with the most free memory, then the name.
+ * Each host is looked at once: can it be used, do its GPUs take all VGPUs, does it have memory, networks,
+ * storage, IOMMU and HVM. Hosts whose GPUs fit are sorted into tiers by the scores of the VM's VGPUs, first
+ * VGPU first; inside a tier stand the host that the VM has an affinity to, then the host with the most free
+ * memory, then the name.
  */
 
 #include "policyd/core/decider.h"
@@ -64,7 +65,8 @@ static void candidate_check_others(Candidate *c, const Demand *d) {
                 c->other = ERROR_HOST_NOT_ENOUGH_FREE_MEMORY;
 }
 
-uint64_t host_score(const Host *h, const DemandKind *k, const Reservation *reservation, PgpuVerdict *ret_nearest, uint32_t *ret_own) {
+uint64_t host_score(const Host *h, const DemandKind *k, const Reservation *reservation,
+        PgpuVerdict *ret_nearest, uint32_t *ret_own) {
         bool best_fit = k->group->algorithm == ALGORITHM_BEST_FIT, possible = false;
         PgpuVerdict nearest = {};
         uint64_t score = 0;
@@ -85,7 +87,8 @@ uint64_t host_score(const Host *h, const DemandKind *k, const Reservation *reser
 
                 possible |= demand_kind_matches(k, p);
                 if (best_fit) {
-                        uint64_t stranded = pgpu_stranding(p, k->type, reservation) * (PGPU_SIZE + 1) + v.capacity;
+                        uint64_t stranded =
+                                pgpu_stranding(p, k->type, reservation) * (PGPU_SIZE + 1) + v.capacity;
 
                         score = score == 0 ? stranded : MIN_OF(score, stranded);
                 } else
@@ -151,7 +154,8 @@ static int candidate_check_gpus(Candidate *c, const Demand *d, Assigner *assigne
         return 0;
 }
 
-static int candidate_evaluate(Candidate *c, const Demand *d, Assigner *assigner, const AllocRequest *request) {
+static int candidate_evaluate(
+        Candidate *c, const Demand *d, Assigner *assigner, const AllocRequest *request) {
         if (!host_is_usable(c->host)) {
                 c->usable = ERROR_HOST_OFFLINE;
                 return 0;
@@ -182,7 +186,8 @@ static bool candidate_fits_gpus(const Candidate *c) {
         return c->usable == ERROR_NONE && c->gpu == ERROR_NONE;
 }
 
-/* By what makes a tier: what the reservation holds, then each VGPU's score in the direction of its group's algorithm. */
+/* By what makes a tier: what the reservation holds, then each VGPU's score in the direction of its group's
+ * algorithm. */
 static int compare_tier(const Candidate *a, const Candidate *b, const Demand *d) {
         if (a->n_own != b->n_own)
                 return a->n_own > b->n_own ? -1 : 1;
@@ -198,8 +203,9 @@ static int compare_tier(const Candidate *a, const Candidate *b, const Demand *d)
 }
 
 static bool vm_prefers(const Vm *vm, const Host *h) {
-        return vm->affinity[0] && (streq(vm->affinity, h->name_label) || streq(vm->affinity, UUID_TEXT(&h->object.id)) ||
-                (!uuid_is_null(&h->host_uuid) && streq(vm->affinity, UUID_TEXT(&h->host_uuid))));
+        return vm->affinity[0] &&
+               (streq(vm->affinity, h->name_label) || streq(vm->affinity, UUID_TEXT(&h->object.id)) ||
+                       (!uuid_is_null(&h->host_uuid) && streq(vm->affinity, UUID_TEXT(&h->host_uuid))));
 }
 
 static int compare_candidates(const void *x, const void *y, void *userdata) {
@@ -252,7 +258,7 @@ void ranking_done(Ranking *r) {
 int ranking_prepare(Ranking *r, const Pool *pool, const AllocRequest *request, size_t n_max) {
         int error;
 
-        *r = (Ranking){ .pool = pool, .request = request };
+        *r = (Ranking){.pool = pool, .request = request};
         error = demand_init(&r->demand, request->vm, request->reservation);
         if (error < 0)
                 return error;
@@ -266,7 +272,7 @@ int ranking_prepare(Ranking *r, const Pool *pool, const AllocRequest *request, s
 int ranking_add(Ranking *r, const Host *h) {
         Candidate *c = &r->candidates[r->n];
 
-        *c = (Candidate){ .host = h, .scores = r->scores + r->n * r->demand.n_vgpus };
+        *c = (Candidate){.host = h, .scores = r->scores + r->n * r->demand.n_vgpus};
         r->n++;
         return candidate_evaluate(c, &r->demand, r->assigner, r->request);
 }
@@ -297,7 +303,8 @@ int ranking_scan(Ranking *r, const Pool *pool, const AllocRequest *request) {
         return 0;
 }
 
-int rank_hosts(const Pool *pool, const AllocRequest *request, Host ***ret_hosts, size_t **ret_tier_of, size_t *ret_n) {
+int rank_hosts(const Pool *pool, const AllocRequest *request, Host ***ret_hosts, size_t **ret_tier_of,
+        size_t *ret_n) {
         _cleanup_ranking_ Ranking r = {};
         _cleanup_free_ size_t *tiers = NULL;
         _cleanup_free_ Host **hosts = NULL;

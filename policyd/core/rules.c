@@ -1,8 +1,8 @@
 /*
  * The checks before a change
  *
- * Every refusal names the offender, what it collides with, and the way out. The order of the checks is XenServer's, since
- * scripts may depend on which of two errors comes first.
+ * Every refusal names the offender, what it collides with, and the way out. The order of the checks is
+ * XenServer's, since scripts may depend on which of two errors comes first.
  */
 
 #include <stdio.h>
@@ -15,17 +15,23 @@
 #define DEVICE_MAX 20
 
 static bool vm_is_idle(const Vm *vm) {
-        return vm->power_state == POWER_HALTED && vm->booking == BOOKING_NONE && !vm->scheduled_on && !vm->resident_on;
+        return vm->power_state == POWER_HALTED && vm->booking == BOOKING_NONE && !vm->scheduled_on &&
+               !vm->resident_on;
+}
+
+static const char *busy_vm_state(const Vm *vm) {
+        if (vm->power_state != POWER_HALTED)
+                return power_state_to_string(vm->power_state);
+        return vm->resident_on ? "running" : "starting";
 }
 
 /* "VM a is running on alpha", "VM a is starting on alpha": why an idle VM is asked for. */
 static int refuse_busy_vm(const Vm *vm, const char *what, Refusal *ret) {
         const Host *host = vm->resident_on ?: vm->scheduled_on;
-        const char *state = vm->power_state != POWER_HALTED ? power_state_to_string(vm->power_state) :
-                vm->resident_on ? "running" : "starting";
 
-        return refusal_set(ret, ERROR_VM_BAD_POWER_STATE, "VM '%s' is %s%s%s; %s needs it halted. Shut it down first.",
-                vm->name_label, state, host ? " on " : "", host ? host->name_label : "", what);
+        return refusal_set(ret, ERROR_VM_BAD_POWER_STATE,
+                "VM '%s' is %s%s%s; %s needs it halted. Shut it down first.", vm->name_label,
+                busy_vm_state(vm), host ? " on " : "", host ? host->name_label : "", what);
 }
 
 static const Vgpu *vm_find_device(const Vm *vm, uint32_t device) {
@@ -46,8 +52,9 @@ static int lowest_free_device(const Vm *vm, uint32_t *ret_device, Refusal *ret) 
                         return 0;
                 }
 
-        return refusal_set(ret, ERROR_VM_PCI_BUS_FULL, "VM '%s' has VGPUs at all %u devices (0 to %u). Destroy one first.",
-                vm->name_label, DEVICE_MAX + 1, DEVICE_MAX);
+        return refusal_set(ret, ERROR_VM_PCI_BUS_FULL,
+                "VM '%s' has VGPUs at all %u devices (0 to %u). Destroy one first.", vm->name_label,
+                DEVICE_MAX + 1, DEVICE_MAX);
 }
 
 static int choose_device(const Vm *vm, const char *device, uint32_t *ret_device, Refusal *ret) {
@@ -59,12 +66,16 @@ static int choose_device(const Vm *vm, const char *device, uint32_t *ret_device,
                 return lowest_free_device(vm, ret_device, ret);
 
         if (parse_u32(device, &number) < 0 || number > DEVICE_MAX)
-                return refusal_set(ret, ERROR_INVALID_DEVICE, "'%s' is no device of a VGPU: take a number from 0 to %u, or leave it out for the lowest free one.",
+                return refusal_set(ret, ERROR_INVALID_DEVICE,
+                        "'%s' is no device of a VGPU: take a number from 0 to %u, or leave it out for the "
+                        "lowest free one.",
                         device, DEVICE_MAX);
 
         there = vm_find_device(vm, number);
         if (there)
-                return refusal_set(ret, ERROR_DEVICE_ALREADY_EXISTS, "VM '%s' has a VGPU (%s) at device %u already. Take another number, or leave it out for the lowest free one.",
+                return refusal_set(ret, ERROR_DEVICE_ALREADY_EXISTS,
+                        "VM '%s' has a VGPU (%s) at device %u already. Take another number, or leave it out "
+                        "for the lowest free one.",
                         vm->name_label, type_label(there->type), number);
 
         *ret_device = number;
@@ -72,7 +83,8 @@ static int choose_device(const Vm *vm, const char *device, uint32_t *ret_device,
 }
 
 static bool types_share_vm(const VgpuType *a, const VgpuType *b) {
-        return texts_contain(a->compatible_in_vm, b->identifier) && texts_contain(b->compatible_in_vm, a->identifier);
+        return texts_contain(a->compatible_in_vm, b->identifier) &&
+               texts_contain(b->compatible_in_vm, a->identifier);
 }
 
 static int check_types_in_vm(const Vm *vm, const VgpuType *type, Refusal *ret) {
@@ -83,7 +95,8 @@ static int check_types_in_vm(const Vm *vm, const VgpuType *type, Refusal *ret) {
                         continue;
 
                 return refusal_set(ret, ERROR_VGPU_TYPE_NOT_COMPATIBLE,
-                        "%s cannot stand in one VM with the %s that VM '%s' has at device %u. Destroy that VGPU first, or give the new one to another VM.",
+                        "%s cannot stand in one VM with the %s that VM '%s' has at device %u. Destroy that "
+                        "VGPU first, or give the new one to another VM.",
                         type_label(type), type_label(v->type), vm->name_label, v->device);
         }
 
@@ -109,7 +122,8 @@ static int check_group_supports(const GpuGroup *group, const VgpuType *type, Ref
         return refusal_take(ret, ERROR_VGPU_TYPE_NOT_SUPPORTED, &b);
 }
 
-int rule_vgpu_create(const Pool *pool, const Vm *vm, const GpuGroup *group, const VgpuType *type, const char *device, bool importing, uint32_t *ret_device, Refusal *ret) {
+int rule_vgpu_create(const Pool *pool, const Vm *vm, const GpuGroup *group, const VgpuType *type,
+        const char *device, bool importing, uint32_t *ret_device, Refusal *ret) {
         uint32_t number = 0;
         int r;
 
@@ -153,7 +167,8 @@ int rule_pgpu_enable_type(const Pgpu *p, const VgpuType *t, Refusal *ret) {
                 return 0;
 
         sentence_pgpu(&b, p);
-        strbuf_addf(&b, " (%s) does not support %s", p->device_name[0] ? p->device_name : "GPU", type_label(t));
+        strbuf_addf(
+                &b, " (%s) does not support %s", p->device_name[0] ? p->device_name : "GPU", type_label(t));
         if (p->supported.n > 0) {
                 const char *names[p->supported.n];
 
@@ -198,7 +213,8 @@ static int refuse_used_pgpu(const Pgpu *p, const VgpuType *t, const char *what, 
                 strbuf_add(&b, " and ");
         if (n_reservations > 0)
                 sentence_reservations(&b, reservations, n_reservations);
-        strbuf_addf(&b, "; %s is possible once %s there.", what, n_vgpus == 0 ? "nothing is reserved" : "they no longer run");
+        strbuf_addf(&b, "; %s is possible once %s there.", what,
+                n_vgpus == 0 ? "nothing is reserved" : "they no longer run");
         return refusal_take(ret, ERROR_PGPU_IN_USE_BY_VM, &b);
 }
 
@@ -238,7 +254,8 @@ int rule_group_destroy(const GpuGroup *g, Refusal *ret) {
         _cleanup_strbuf_ StrBuf b = {};
 
         if (g->vgpus.n > 0) {
-                strbuf_addf(&b, "Group '%s' has %zu VGPU%s, of ", g->name_label, g->vgpus.n, g->vgpus.n == 1 ? "" : "s");
+                strbuf_addf(&b, "Group '%s' has %zu VGPU%s, of ", g->name_label, g->vgpus.n,
+                        g->vgpus.n == 1 ? "" : "s");
                 sentence_vms(&b, (Vgpu *const *) g->vgpus.items, g->vgpus.n);
                 strbuf_add(&b, ". Destroy them first.");
                 return refusal_take(ret, ERROR_GPU_GROUP_CONTAINS_VGPU, &b);
@@ -249,7 +266,8 @@ int rule_group_destroy(const GpuGroup *g, Refusal *ret) {
 
                 for (size_t i = 0; i < g->pgpus.n; i++)
                         names[i] = ((Pgpu *) g->pgpus.items[i])->name;
-                strbuf_addf(&b, "Group '%s' has %zu PGPU%s: ", g->name_label, g->pgpus.n, g->pgpus.n == 1 ? "" : "s");
+                strbuf_addf(&b, "Group '%s' has %zu PGPU%s: ", g->name_label, g->pgpus.n,
+                        g->pgpus.n == 1 ? "" : "s");
                 sentence_names(&b, names, g->pgpus.n);
                 strbuf_add(&b, ". Move them to another group first.");
                 return refusal_take(ret, ERROR_GPU_GROUP_CONTAINS_PGPU, &b);
@@ -266,7 +284,8 @@ int rule_host_remove(const Host *h, Refusal *ret) {
 
                 for (size_t i = 0; i < h->vms.n; i++)
                         names[i] = ((Vm *) h->vms.items[i])->name_label;
-                strbuf_addf(&b, "Host '%s' runs or starts %zu VM%s: ", h->name_label, h->vms.n, h->vms.n == 1 ? "" : "s");
+                strbuf_addf(&b, "Host '%s' runs or starts %zu VM%s: ", h->name_label, h->vms.n,
+                        h->vms.n == 1 ? "" : "s");
                 sentence_names(&b, names, h->vms.n);
                 strbuf_add(&b, ". Shut them down first, or declare the host dead when it is.");
                 return refusal_take(ret, ERROR_HOST_IN_USE, &b);
@@ -279,7 +298,9 @@ int rule_host_remove(const Host *h, Refusal *ret) {
                         continue;
                 strbuf_addf(&b, "On host '%s', ", h->name_label);
                 sentence_reservations(&b, (Reservation *const *) p->holds.items, p->holds.n);
-                strbuf_addf(&b, " %s capacity of %s. Destroy the reservation first, or wait until it expires.", "holds", PCI_TEXT(&p->pci));
+                strbuf_addf(&b,
+                        " %s capacity of %s. Destroy the reservation first, or wait until it expires.",
+                        "holds", PCI_TEXT(&p->pci));
                 return refusal_take(ret, ERROR_HOST_IN_USE, &b);
         }
 
@@ -299,30 +320,53 @@ bool type_is_garbage(const Pool *pool, const VgpuType *t) {
         return true;
 }
 
-int rule_find_type(const Pool *pool, const char *identifier, const char *vendor_name, const char *model_name, VgpuType **ret, Refusal *ret_refusal) {
+/* By identifier; or by names, which only old records without identifier are found by. */
+static bool type_matches(
+        const VgpuType *t, const char *identifier, const char *vendor_name, const char *model_name) {
+        if (identifier)
+                return streq(t->identifier, identifier);
+
+        return isempty(t->identifier) && streq(t->vendor_name, vendor_name) &&
+               streq(t->model_name, model_name);
+}
+
+static int find_one_type(const Pool *pool, const char *identifier, const char *vendor_name,
+        const char *model_name, VgpuType **ret, Refusal *ret_refusal) {
         const PtrArray *types = &pool->objects[CLASS_VGPU_TYPE];
-        bool has_identifier = !isempty(identifier);
         VgpuType *found = NULL;
 
-        /* By identifier first; else by names, among old records that have no identifier. */
-        for (int by_name = has_identifier ? 0 : 1; by_name <= 1 && !found; by_name++)
-                for (size_t i = 0; i < types->n; i++) {
-                        VgpuType *t = types->items[i];
-                        bool match = by_name ? isempty(t->identifier) && streq(t->vendor_name, strempty(vendor_name)) && streq(t->model_name, strempty(model_name)) :
-                                streq(t->identifier, identifier);
+        for (size_t i = 0; i < types->n; i++) {
+                VgpuType *t = types->items[i];
 
-                        if (!match)
-                                continue;
-                        if (found)
-                                return refusal_set(ret_refusal, ERROR_INVALID_RECORD,
-                                        "Two VGPU types match '%s' (%s %s): %s and %s. Remove the one that is no longer in use.",
-                                        has_identifier ? identifier : "", strempty(vendor_name), strempty(model_name),
-                                        UUID_TEXT(&found->object.id), UUID_TEXT(&t->object.id));
-                        found = t;
-                }
+                if (!type_matches(t, identifier, vendor_name, model_name))
+                        continue;
+                if (found)
+                        return refusal_set(ret_refusal, ERROR_INVALID_RECORD,
+                                "Two VGPU types match '%s' (%s %s): %s and %s. Remove the one that is no "
+                                "longer in use.",
+                                strempty(identifier), vendor_name, model_name, UUID_TEXT(&found->object.id),
+                                UUID_TEXT(&t->object.id));
+                found = t;
+        }
 
         *ret = found;
         return 0;
+}
+
+int rule_find_type(const Pool *pool, const char *identifier, const char *vendor_name, const char *model_name,
+        VgpuType **ret, Refusal *ret_refusal) {
+        VgpuType *found = NULL;
+        int r = 0;
+
+        vendor_name = strempty(vendor_name);
+        model_name = strempty(model_name);
+        if (!isempty(identifier))
+                r = find_one_type(pool, identifier, vendor_name, model_name, &found, ret_refusal);
+        if (r >= 0 && ret_refusal->code == ERROR_NONE && !found)
+                r = find_one_type(pool, NULL, vendor_name, model_name, &found, ret_refusal);
+        if (r >= 0)
+                *ret = found;
+        return r;
 }
 
 GpuGroup *rule_group_for(const Pool *pool, const char *gpu_type) {

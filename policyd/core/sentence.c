@@ -1,8 +1,8 @@
 /*
  * Words for people
  *
- * One place for the wording, so that a refusal of a start, an explanation of a PGPU and a remedy say the same thing
- * the same way.
+ * One place for the wording, so that a refusal of a start, an explanation of a PGPU and a remedy say the same
+ * thing the same way.
  */
 
 #include <stdio.h>
@@ -124,7 +124,8 @@ void sentence_verdict(StrBuf *b, const PgpuVerdict *v, const VgpuType *t) {
                 if (t->implementation == TYPE_PASSTHROUGH || v->used >= v->size)
                         strbuf_add(b, " is full: it has ");
                 else
-                        strbuf_addf(b, " has only %u %% of it left: it has ", (unsigned) ((uint64_t) (v->size - v->used) * 100 / v->size));
+                        strbuf_addf(b, " has only %u %% of it left: it has ",
+                                (unsigned) ((uint64_t) (v->size - v->used) * 100 / v->size));
                 sentence_users(b, p);
                 return;
         case 3:
@@ -135,7 +136,8 @@ void sentence_verdict(StrBuf *b, const PgpuVerdict *v, const VgpuType *t) {
                 return;
         case 2:
                 sentence_pgpu(b, p);
-                strbuf_addf(b, " supports %s, but the type is %s there", type_label(t), ptr_array_contains(&p->disabling, t) ? "being disabled" : "not enabled");
+                strbuf_addf(b, " supports %s, but the type is %s there", type_label(t),
+                        ptr_array_contains(&p->disabling, t) ? "being disabled" : "not enabled");
                 return;
         case 1:
                 sentence_pgpu(b, p);
@@ -154,7 +156,8 @@ void sentence_verdict(StrBuf *b, const PgpuVerdict *v, const VgpuType *t) {
         }
 }
 
-/* On a full PGPU one VM as large as the new one makes room for it; one that runs another type must be empty. */
+/* On a full PGPU one VM as large as the new one makes room for it; one that runs another type must be empty.
+ */
 static const char *how_many_must_go(const PgpuVerdict *v, const VgpuType *t) {
         if (v->code != ERROR_PGPU_INSUFFICIENT_CAPACITY)
                 return "all";
@@ -202,9 +205,11 @@ void sentence_remedy(StrBuf *b, const PgpuVerdict *v, const VgpuType *t) {
                         if (t->supported_on.n > 1)
                                 strbuf_addf(b, " and %zu more", t->supported_on.n - 1);
                         if (other->group)
-                                strbuf_addf(b, "; give the VM a VGPU of group '%s'", other->group->name_label);
+                                strbuf_addf(
+                                        b, "; give the VM a VGPU of group '%s'", other->group->name_label);
                 } else
-                        strbuf_addf(b, "No host of the pool has the hardware for %s; add one that has", type_label(t));
+                        strbuf_addf(b, "No host of the pool has the hardware for %s; add one that has",
+                                type_label(t));
                 return;
         default:
                 if (v->code == ERROR_NONE)

@@ -3,7 +3,8 @@
 /*
  * Words for people: pieces of the sentences that refusals and verdicts say
  *
- * Each builder appends to a StrBuf, which remembers a lack of memory, so that a sentence is checked once at its end.
+ * Each builder appends to a StrBuf, which remembers a lack of memory, so that a sentence is checked once at
+ * its end.
  */
 
 #include "common/strbuf.h"
@@ -25,7 +26,8 @@ void sentence_pgpu(StrBuf *b, const Pgpu *p);
 /* "a quarter of a PGPU", "1/7 of a PGPU", "a whole PGPU" */
 void sentence_share(StrBuf *b, uint32_t size);
 
-/* What stands in the way on one PGPU, as a clause; and what would help, as a sentence without its full stop. */
+/* What stands in the way on one PGPU, as a clause; and what would help, as a sentence without its full stop.
+ */
 void sentence_verdict(StrBuf *b, const PgpuVerdict *v, const VgpuType *t);
 void sentence_remedy(StrBuf *b, const PgpuVerdict *v, const VgpuType *t);
 /* "alpha is offline: connection refused", "alpha is disabled" */

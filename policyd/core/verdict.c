@@ -1,8 +1,9 @@
 /*
  * Remaining capacity
  *
- * XenServer's five steps for one PGPU and one type, first failure wins; before them, that the host can be used at all. What
- * a start's own reservation holds there counts as free, but only for VGPUs of the reservation's type.
+ * XenServer's five steps for one PGPU and one type, first failure wins; before them, that the host can be
+ * used at all. What a start's own reservation holds there counts as free, but only for VGPUs of the
+ * reservation's type.
  */
 
 #include "policyd/core/pool-internal.h"
@@ -101,7 +102,7 @@ bool verdict_is_nearer(const PgpuVerdict *a, const PgpuVerdict *b) {
 }
 
 uint64_t group_capacity(const GpuGroup *g, const VgpuType *t, PgpuVerdict *ret_nearest) {
-        PgpuVerdict nearest = { .code = ERROR_GPU_GROUP_CONTAINS_NO_PGPUS };
+        PgpuVerdict nearest = {.code = ERROR_GPU_GROUP_CONTAINS_NO_PGPUS};
         uint64_t sum = 0;
 
         for (size_t i = 0; i < g->pgpus.n; i++) {

@@ -15,5 +15,6 @@ uint32_t pgpu_own_holds(const Pgpu *p, const Reservation *reservation);
 /* Of two misses; b without a PGPU is farther than anything. */
 bool verdict_is_nearer(const PgpuVerdict *a, const PgpuVerdict *b);
 
-/* What placing one VGPU of type t on p takes from the other types enabled there, weighted by their demand; best-fit.c. */
+/* What placing one VGPU of type t on p takes from the other types enabled there, weighted by their demand;
+ * best-fit.c. */
 uint64_t pgpu_stranding(const Pgpu *p, const VgpuType *t, const Reservation *reservation);

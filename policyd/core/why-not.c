@@ -1,10 +1,10 @@
 /*
  * Why not
  *
- * Which code a refused start gives, and its sentence. Where the GPUs of some host would fit, what is missing there is the
- * answer (the host that lacks least memory, if it is memory). Else it is the nearest miss of the GPUs over the hosts that
- * pass every other check, or, where none does, over all usable hosts. The sentence ends with the hosts counted by what stops
- * them.
+ * Which code a refused start gives, and its sentence. Where the GPUs of some host would fit, what is missing
+ * there is the answer (the host that lacks least memory, if it is memory). Else it is the nearest miss of the
+ * GPUs over the hosts that pass every other check, or, where none does, over all usable hosts. The sentence
+ * ends with the hosts counted by what stops them.
  */
 
 #include <stdio.h>
@@ -50,14 +50,17 @@ static void sentence_counts(StrBuf *b, const Ranking *r) {
 int refuse_vm(const Vm *vm, Refusal *ret) {
         if (vm->vgpus.n > 0 && !vm->hvm)
                 return refusal_set(ret, ERROR_FEATURE_REQUIRES_HVM,
-                        "VM '%s' has VGPUs, which only an HVM guest can use: set c_info.type to \"hvm\" in its configuration.", vm->name_label);
+                        "VM '%s' has VGPUs, which only an HVM guest can use: set c_info.type to \"hvm\" in "
+                        "its configuration.",
+                        vm->name_label);
 
         for (size_t i = 0; i < vm->vgpus.n; i++) {
                 const Vgpu *v = vm->vgpus.items[i];
 
                 if (type_needs_iommu(v->type) && !vm->target_is_max)
                         return refusal_set(ret, ERROR_INVALID_RECORD,
-                                "VM '%s' gets a whole PCI device (%s), which needs all its memory from the start: set target_memkb equal to max_memkb in its configuration.",
+                                "VM '%s' gets a whole PCI device (%s), which needs all its memory from the "
+                                "start: set target_memkb equal to max_memkb in its configuration.",
                                 vm->name_label, type_label(v->type));
         }
 
@@ -79,7 +82,8 @@ static void sentence_need(StrBuf *b, const DemandKind *k) {
 /* What each kind wants, when every VGPU alone would fit: "2 x GRID K260Q and 1 x GRID K240Q". */
 static void sentence_all(StrBuf *b, const Demand *d) {
         for (size_t k = 0; k < d->n_kinds; k++)
-                strbuf_addf(b, "%s%u x %s", list_separator(k, d->n_kinds), d->kinds[k].count, type_label(d->kinds[k].type));
+                strbuf_addf(b, "%s%u x %s", list_separator(k, d->n_kinds), d->kinds[k].count,
+                        type_label(d->kinds[k].type));
 }
 
 /* The GPUs of one host: what was needed, what is in the way. */
@@ -94,7 +98,8 @@ static void sentence_gpu_miss(StrBuf *b, const Candidate *c, const Demand *d) {
         }
 
         if (!c->nearest.pgpu && k->pinned) {
-                strbuf_addf(b, "%s has no PGPU at %s in group '%s'", c->host->name_label, PCI_TEXT(&k->pinned_pci), k->group->name_label);
+                strbuf_addf(b, "%s has no PGPU at %s in group '%s'", c->host->name_label,
+                        PCI_TEXT(&k->pinned_pci), k->group->name_label);
                 return;
         }
 
@@ -125,7 +130,8 @@ static void sentence_other_miss(StrBuf *b, const Candidate *c, const Vm *vm) {
 
         if (c->other == ERROR_HOST_NOT_ENOUGH_FREE_MEMORY)
                 strbuf_addf(b, "%s is %s short of memory: the VM needs %s and %s is free there", host,
-                        SIZE_TEXT(vm->memory - c->memory_available), SIZE_TEXT(vm->memory), SIZE_TEXT(c->memory_available));
+                        SIZE_TEXT(vm->memory - c->memory_available), SIZE_TEXT(vm->memory),
+                        SIZE_TEXT(c->memory_available));
         else if (c->other == ERROR_VM_REQUIRES_NET)
                 strbuf_addf(b, "%s has no network '%s'", host, c->missing);
         else if (c->other == ERROR_VM_REQUIRES_SR)
@@ -182,7 +188,8 @@ static const Candidate *nearest_of_gpus(const Ranking *r) {
                 for (size_t i = r->n_fit; i < r->n; i++) {
                         const Candidate *c = &r->candidates[i];
 
-                        if (c->usable == ERROR_NONE && (c->nearest.pgpu || !with_pgpu) && is_nearer_candidate(c, best))
+                        if (c->usable == ERROR_NONE && (c->nearest.pgpu || !with_pgpu) &&
+                                is_nearer_candidate(c, best))
                                 best = c;
                 }
 
@@ -208,14 +215,20 @@ static int refuse_without_hosts(const Ranking *r, Refusal *ret) {
                         sentence_unusable_host(&b, r->request->only);
                 else
                         strbuf_add(&b, "the host has refused it just now");
-                strbuf_addf(&b, ". %s.", is_disabled ? "Enable the host, or take another" : "Take another host, or leave the choice open");
+                strbuf_addf(&b, ". %s.",
+                        is_disabled ? "Enable the host, or take another"
+                                    : "Take another host, or leave the choice open");
                 return refusal_take(ret, r->candidates[0].usable, &b);
         }
 
         if (r->n == 0)
-                strbuf_addf(&b, "VM '%s' cannot start: the pool has no hosts. Add one first.", vm->name_label);
+                strbuf_addf(
+                        &b, "VM '%s' cannot start: the pool has no hosts. Add one first.", vm->name_label);
         else {
-                strbuf_addf(&b, "VM '%s' cannot start: no host is online, enabled and willing. Enable a host, or bring one back online.", vm->name_label);
+                strbuf_addf(&b,
+                        "VM '%s' cannot start: no host is online, enabled and willing. Enable a host, or "
+                        "bring one back online.",
+                        vm->name_label);
                 sentence_end(&b, r);
         }
         return refusal_take(ret, ERROR_NO_HOSTS_AVAILABLE, &b);
@@ -225,11 +238,15 @@ static int refuse_empty_group(const Ranking *r, const DemandKind *k, Refusal *re
         const Vm *vm = r->request->vm;
         _cleanup_strbuf_ StrBuf b = {};
 
-        strbuf_addf(&b, "VM '%s' cannot start: group '%s' contains no PGPUs. ", vm->name_label, k->group->name_label);
+        strbuf_addf(&b, "VM '%s' cannot start: group '%s' contains no PGPUs. ", vm->name_label,
+                k->group->name_label);
         if (k->type->supported_on.n == 0)
-                strbuf_addf(&b, "No host of the pool has the hardware for %s; add one that has, and its cards to the group.", type_label(k->type));
+                strbuf_addf(&b,
+                        "No host of the pool has the hardware for %s; add one that has, and its cards to the "
+                        "group.",
+                        type_label(k->type));
         else {
-                PgpuVerdict v = { .code = ERROR_VGPU_TYPE_NOT_SUPPORTED };
+                PgpuVerdict v = {.code = ERROR_VGPU_TYPE_NOT_SUPPORTED};
 
                 strbuf_add(&b, "Move one to it, or use another group: ");
                 sentence_remedy(&b, &v, k->type);
@@ -244,7 +261,8 @@ static int refuse_for_gpus(const Ranking *r, const Candidate *c, Refusal *ret) {
         _cleanup_strbuf_ StrBuf b = {};
         size_t before;
 
-        strbuf_addf(&b, "VM '%s' cannot start%s%s: ", request->vm->name_label, request->only ? " on " : "", request->only ? request->only->name_label : "");
+        strbuf_addf(&b, "VM '%s' cannot start%s%s: ", request->vm->name_label, request->only ? " on " : "",
+                request->only ? request->only->name_label : "");
         if (!c->together) {
                 sentence_need(&b, c->kind);
                 strbuf_add(&b, "; ");
@@ -274,12 +292,14 @@ static int refuse_for_others(const Ranking *r, const Candidate *c, Refusal *ret)
 }
 
 /* Where all PGPUs of a group are on hosts that cannot be used, the nearest miss is one of those. */
-static int refuse_unusable_group(const Ranking *r, const DemandKind *k, Refusal *ret, PgpuVerdict *ret_nearest) {
+static int refuse_unusable_group(
+        const Ranking *r, const DemandKind *k, Refusal *ret, PgpuVerdict *ret_nearest) {
         _cleanup_strbuf_ StrBuf b = {};
         PgpuVerdict v;
 
         pgpu_verdict(k->group->pgpus.items[0], k->type, r->request->reservation, &v);
-        strbuf_addf(&b, "VM '%s' cannot start: no host that is online and enabled has a PGPU of group '%s'; ", r->request->vm->name_label, k->group->name_label);
+        strbuf_addf(&b, "VM '%s' cannot start: no host that is online and enabled has a PGPU of group '%s'; ",
+                r->request->vm->name_label, k->group->name_label);
         sentence_verdict(&b, &v, k->type);
         strbuf_add(&b, ". ");
         sentence_remedy(&b, &v, k->type);
@@ -327,7 +347,8 @@ int refuse_start(const Ranking *r, Refusal *ret, PgpuVerdict *ret_nearest) {
 }
 
 /* What the visitor is told of one host. */
-static void sentence_candidate(StrBuf *b, const Ranking *r, const Candidate *c, bool chosen, Pgpu *const *pgpus) {
+static void sentence_candidate(
+        StrBuf *b, const Ranking *r, const Candidate *c, bool chosen, Pgpu *const *pgpus) {
         const Demand *d = &r->demand;
         size_t before;
 
@@ -348,7 +369,8 @@ static void sentence_candidate(StrBuf *b, const Ranking *r, const Candidate *c, 
         } else {
                 strbuf_addf(b, "%s %s", c->host->name_label, chosen ? "would be chosen" : "could run it");
                 for (size_t i = 0; i < d->n_vgpus; i++)
-                        strbuf_addf(b, "%s%s at %s", i == 0 ? ": " : ", ", type_label(d->kinds[d->kind_of[i]].type), PCI_TEXT(&pgpus[i]->pci));
+                        strbuf_addf(b, "%s%s at %s", i == 0 ? ": " : ", ",
+                                type_label(d->kinds[d->kind_of[i]].type), PCI_TEXT(&pgpus[i]->pci));
         }
         strbuf_add(b, ".");
 }
@@ -382,12 +404,23 @@ int visit_candidate(Ranking *r, const Candidate *c, const AllocVisitor *visitor,
         Pgpu *pgpus[DEMAND_VGPUS_MAX] = {};
         _cleanup_strbuf_ StrBuf b = {};
         _cleanup_free_ char *message = NULL;
-        bool possible = candidate_code(c) == ERROR_NONE;
+        HostVerdict v = {
+                .host = c->host,
+                .code = candidate_code(c),
+                .score = r->demand.n_vgpus > 0 ? c->scores[0] : 0,
+                .tier = c->tier,
+                .memory_need = r->request->vm->memory,
+                .memory_available = host_memory_available(c->host),
+                .missing = c->missing,
+        };
         int error;
 
         error = visit_pgpus(r, c, visitor);
-        if (error >= 0 && possible && r->demand.n_vgpus > 0)
-                error = assigner_try(r->assigner, c->host, pgpus);
+        if (error >= 0 && v.code == ERROR_NONE) {
+                v.pgpus = pgpus;
+                if (r->demand.n_vgpus > 0)
+                        error = assigner_try(r->assigner, c->host, pgpus);
+        }
         if (error < 0)
                 return error;
         if (!visitor->host)
@@ -398,16 +431,7 @@ int visit_candidate(Ranking *r, const Candidate *c, const AllocVisitor *visitor,
         if (!message)
                 return -ENOMEM;
 
-        visitor->host(&(HostVerdict){
-                .host = c->host,
-                .code = candidate_code(c),
-                .score = r->demand.n_vgpus > 0 ? c->scores[0] : 0,
-                .tier = c->tier,
-                .memory_need = r->request->vm->memory,
-                .memory_available = c->usable == ERROR_NONE ? c->memory_available : host_memory_available(c->host),
-                .missing = c->missing,
-                .message = message,
-                .pgpus = possible ? pgpus : NULL,
-        }, visitor->userdata);
+        v.message = message;
+        visitor->host(&v, visitor->userdata);
         return 0;
 }

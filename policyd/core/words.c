@@ -1,17 +1,17 @@
 /*
  * The words of the model's enums
  *
- * One table for each enum; readers accept what the tables hold, and group_algorithm_from_string() also the older
- * spelling with underscores, in any case, as XenServer's command line does.
+ * One table for each enum; readers accept what the tables hold, and group_algorithm_from_string() also the
+ * older spelling with underscores, in any case, as XenServer's command line does.
  */
 
 #include <ctype.h>
 
 #include "policyd/core/pool.h"
 
-#define DEFINE_TO_STRING(name, Type, table)                                             \
-        const char *name(Type value) {                                                  \
-                return (size_t) value < ARRAY_SIZE(table) ? table[value] : NULL;        \
+#define DEFINE_TO_STRING(name, Type, table)                                                                  \
+        const char *name(Type value) {                                                                       \
+                return (size_t) value < ARRAY_SIZE(table) ? table[value] : NULL;                             \
         }
 
 static const char *const object_classes[_CLASS_MAX] = {

@@ -21,7 +21,7 @@ static void pair_done(Pair *p) {
 }
 
 static Pair pair_new(void) {
-        Pair p = { .w = world_new() };
+        Pair p = {.w = world_new()};
 
         p.alpha = world_host(p.w, "alpha");
         p.beta = world_host(p.w, "beta");
@@ -88,7 +88,8 @@ static void best_fit_opens_what_strands_least(void **state) {
 
 static void best_fit_weighs_by_demand(void **state) {
         _cleanup_pair_ Pair p = pair_new();
-        VgpuType *with_k140q[] = { p.w->types[K100], p.w->types[K140Q] }, *with_passthrough[] = { p.w->types[K100], p.w->types[PASSTHROUGH] };
+        VgpuType *with_k140q[] = {p.w->types[K100], p.w->types[K140Q]},
+                 *with_passthrough[] = {p.w->types[K100], p.w->types[PASSTHROUGH]};
 
         pool_set_group_algorithm(p.w->pool, p.w->groups[K1], ALGORITHM_BEST_FIT);
         for (size_t i = 0; i < 4; i++) {
@@ -96,7 +97,8 @@ static void best_fit_weighs_by_demand(void **state) {
                 assert_int_equal(pool_set_pgpu_enabled(p.w->pool, p.b[i], with_passthrough, 2), 0);
         }
 
-        /* Four K140Q are lost on alpha, one passthrough on beta: beta, unless passthrough is what people ask for. */
+        /* Four K140Q are lost on alpha, one passthrough on beta: beta, unless passthrough is what people ask
+         * for. */
         p.w->types[PASSTHROUGH]->demand = 90;
         p.w->types[K140Q]->demand = 10;
         assert_ptr_equal(start_one(&p, K100), p.a[0]);
@@ -123,7 +125,8 @@ static void old_demand_fades(void **state) {
 
 static void all_vgpus_or_none(void **state) {
         _cleanup_pair_ Pair p = pair_new();
-        Vm *two = world_vm(p.w, "two", K260Q, K260Q, K240Q, END), *three = world_vm(p.w, "three", K260Q, K240Q, K200, END);
+        Vm *two = world_vm(p.w, "two", K260Q, K260Q, K240Q, END),
+           *three = world_vm(p.w, "three", K260Q, K240Q, K200, END);
         _cleanup_allocation_ Allocation refused = {};
 
         world_run(p.w, two);
@@ -135,7 +138,9 @@ static void all_vgpus_or_none(void **state) {
 
         /* Three types need three PGPUs. */
         refused = world_start(p.w, three);
-        assert_refused(&refused.refusal, ERROR_PGPU_INSUFFICIENT_CAPACITY, "beta cannot take 1 x GRID K260Q, 1 x GRID K240Q and 1 x GRID K200 at once", "2 hosts: 1 full, 1 without a GPU of the group", NULL);
+        assert_refused(&refused.refusal, ERROR_PGPU_INSUFFICIENT_CAPACITY,
+                "beta cannot take 1 x GRID K260Q, 1 x GRID K240Q and 1 x GRID K200 at once",
+                "2 hosts: 1 full, 1 without a GPU of the group", NULL);
         assert_null(refused.pgpus);
 }
 
@@ -230,8 +235,8 @@ static void runners_up_are_named(void **state) {
 
 static void a_host_that_refused_is_avoided(void **state) {
         _cleanup_pair_ Pair p = pair_new();
-        const Host *avoid[] = { p.alpha, p.beta };
-        AllocRequest request = { .vm = world_vm(p.w, "vm", K100, END), .avoid = avoid, .n_avoid = 1 };
+        const Host *avoid[] = {p.alpha, p.beta};
+        AllocRequest request = {.vm = world_vm(p.w, "vm", K100, END), .avoid = avoid, .n_avoid = 1};
         _cleanup_allocation_ Allocation a = {}, b = {}, c = {};
 
         assert_int_equal(allocate(p.w->pool, &request, NULL, &a), 0);
@@ -243,7 +248,8 @@ static void a_host_that_refused_is_avoided(void **state) {
 
         request.only = p.alpha;
         assert_int_equal(allocate(p.w->pool, &request, NULL, &c), 0);
-        assert_refused(&c.refusal, ERROR_NO_HOSTS_AVAILABLE, "cannot start on alpha: the host has refused it just now", NULL);
+        assert_refused(&c.refusal, ERROR_NO_HOSTS_AVAILABLE,
+                "cannot start on alpha: the host has refused it just now", NULL);
 }
 
 static void thirty_two_k100_fill_a_k1_and_no_more(void **state) {
@@ -262,8 +268,9 @@ static void thirty_two_k100_fill_a_k1_and_no_more(void **state) {
         }
 
         a = world_start(w, world_vm(w, "one too many", K100, END));
-        assert_refused(&a.refusal, ERROR_PGPU_INSUFFICIENT_CAPACITY, "VM 'one too many'", "GRID K100 needs 1/8 of a PGPU",
-                "0000:80:00.0 of alpha is full", "Shut down one of the VMs there", "1 host: 1 full", NULL);
+        assert_refused(&a.refusal, ERROR_PGPU_INSUFFICIENT_CAPACITY, "VM 'one too many'",
+                "GRID K100 needs 1/8 of a PGPU", "0000:80:00.0 of alpha is full",
+                "Shut down one of the VMs there", "1 host: 1 full", NULL);
         assert_int_equal(a.nearest.code, ERROR_PGPU_INSUFFICIENT_CAPACITY);
 }
 
@@ -280,8 +287,9 @@ static void the_nearest_miss_is_told(void **state) {
         }
         /* Running type is nearer than not enabled. */
         a = world_start(p.w, vm);
-        assert_refused(&a.refusal, ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE, "GRID K140Q needs a quarter of a PGPU",
-                "0000:80:00.0 of alpha runs GRID K100 for VM", "Shut down VM", "2 hosts: 1 running other types, 1 where the type is not enabled", NULL);
+        assert_refused(&a.refusal, ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE,
+                "GRID K140Q needs a quarter of a PGPU", "0000:80:00.0 of alpha runs GRID K100 for VM",
+                "Shut down VM", "2 hosts: 1 running other types, 1 where the type is not enabled", NULL);
 
         /* Insufficient is nearer still. */
         for (size_t i = 0; i < 4; i++)
@@ -298,7 +306,8 @@ static void a_disabled_type_is_told_with_its_remedy(void **state) {
         for (size_t i = 0; i < 2; i++)
                 world_disable_type(p.w, p.k2[i], K260Q);
         a = world_start(p.w, world_vm(p.w, "vm", K260Q, END));
-        assert_refused(&a.refusal, ERROR_VGPU_TYPE_NOT_ENABLED, "GRID K260Q needs half of a PGPU", "not enabled there", "Enable GRID K260Q on 0000:84:00.0 of beta.", NULL);
+        assert_refused(&a.refusal, ERROR_VGPU_TYPE_NOT_ENABLED, "GRID K260Q needs half of a PGPU",
+                "not enabled there", "Enable GRID K260Q on 0000:84:00.0 of beta.", NULL);
 
         /* A type that is being disabled takes no new placement. */
         for (size_t i = 0; i < 2; i++)
@@ -314,14 +323,17 @@ static void a_type_of_other_cards_is_told(void **state) {
 
         world_vgpu(p.w, vm, p.w->groups[K1], p.w->types[K240Q]);
         a = world_start(p.w, vm);
-        assert_refused(&a.refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED, "does not support GRID K240Q", "GRID K240Q is supported on 0000:84:00.0 of beta and 1 more", "group 'K2 group'", NULL);
+        assert_refused(&a.refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED, "does not support GRID K240Q",
+                "GRID K240Q is supported on 0000:84:00.0 of beta and 1 more", "group 'K2 group'", NULL);
 }
 
 static VgpuType *imported_type(World *w) {
         Uuid id = world_id(w);
         VgpuType *t;
 
-        assert_int_equal(pool_add_vgpu_type(w->pool, &id, 0, "0001:nvidia,ffff,,1234,5678", "NVIDIA Corporation", "GRID X9", &t), 0);
+        assert_int_equal(pool_add_vgpu_type(w->pool, &id, 0, "0001:nvidia,ffff,,1234,5678",
+                                 "NVIDIA Corporation", "GRID X9", &t),
+                0);
         return t;
 }
 
@@ -333,11 +345,13 @@ static void hardware_that_nobody_has_is_told(void **state) {
 
         world_vgpu(p.w, vm, p.w->groups[K1], t);
         a = world_start(p.w, vm);
-        assert_refused(&a.refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED, "No host of the pool has the hardware for GRID X9", NULL);
+        assert_refused(&a.refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
+                "No host of the pool has the hardware for GRID X9", NULL);
 
         world_vgpu(p.w, other, world_group(p.w, "imported group"), t);
         b = world_start(p.w, other);
-        assert_refused(&b.refusal, ERROR_GPU_GROUP_CONTAINS_NO_PGPUS, "'imported group' contains no PGPUs", "No host of the pool has the hardware for GRID X9", NULL);
+        assert_refused(&b.refusal, ERROR_GPU_GROUP_CONTAINS_NO_PGPUS, "'imported group' contains no PGPUs",
+                "No host of the pool has the hardware for GRID X9", NULL);
         c = world_start_on(p.w, other, p.alpha);
         assert_refused(&c.refusal, ERROR_GPU_GROUP_CONTAINS_NO_PGPUS, NULL);
 }
@@ -349,7 +363,8 @@ static void an_empty_group_is_told(void **state) {
 
         world_vgpu(p.w, vm, world_group(p.w, "empty"), p.w->types[K100]);
         a = world_start(p.w, vm);
-        assert_refused(&a.refusal, ERROR_GPU_GROUP_CONTAINS_NO_PGPUS, "'empty' contains no PGPUs", "GRID K100 is supported on 0000:80:00.0 of alpha and 7 more", NULL);
+        assert_refused(&a.refusal, ERROR_GPU_GROUP_CONTAINS_NO_PGPUS, "'empty' contains no PGPUs",
+                "GRID K100 is supported on 0000:80:00.0 of alpha and 7 more", NULL);
 }
 
 static void passthrough_needs_a_whole_gpu(void **state) {
@@ -364,7 +379,8 @@ static void passthrough_needs_a_whole_gpu(void **state) {
         }
         assert_ptr_equal(start_one(&p, PASSTHROUGH), p.b[0]);
         a = world_start(p.w, vm);
-        assert_refused(&a.refusal, ERROR_VM_REQUIRES_GPU, "passthrough needs a PGPU with nothing else on it", "2 hosts: 2 running other types", NULL);
+        assert_refused(&a.refusal, ERROR_VM_REQUIRES_GPU, "passthrough needs a PGPU with nothing else on it",
+                "2 hosts: 2 running other types", NULL);
 
         vm->target_is_max = false;
         b = world_start(p.w, vm);
@@ -374,9 +390,11 @@ static void passthrough_needs_a_whole_gpu(void **state) {
 static void start_on_a_host_without_gpus_of_the_group(void **state) {
         _cleanup_pair_ Pair p = pair_new();
         Vm *vm = world_vm(p.w, "vm", END);
-        _cleanup_allocation_ Allocation a = world_start_on(p.w, world_vm(p.w, "vm", K200, END), p.alpha), b = {};
+        _cleanup_allocation_ Allocation a = world_start_on(p.w, world_vm(p.w, "vm", K200, END), p.alpha),
+                                        b = {};
 
-        assert_refused(&a.refusal, ERROR_VM_REQUIRES_VGPU, "cannot start on alpha", "alpha has no PGPU of group 'K2 group'", "0000:84:00.0 of beta and 1 more", NULL);
+        assert_refused(&a.refusal, ERROR_VM_REQUIRES_VGPU, "cannot start on alpha",
+                "alpha has no PGPU of group 'K2 group'", "0000:84:00.0 of beta and 1 more", NULL);
 
         world_vgpu(p.w, vm, p.w->groups[K2], p.w->types[PASSTHROUGH]);
         b = world_start_on(p.w, vm, p.alpha);
@@ -390,13 +408,14 @@ static void what_else_is_missing_is_told_where_the_gpus_fit(void **state) {
 
         vm->memory = 66 * GIB;
         a = world_start(p.w, vm);
-        assert_refused(&a.refusal, ERROR_HOST_NOT_ENOUGH_FREE_MEMORY, "beta is 2 GiB short of memory", "66 GiB", "2 hosts: 1 without a GPU of the group, 1 short of memory", NULL);
+        assert_refused(&a.refusal, ERROR_HOST_NOT_ENOUGH_FREE_MEMORY, "beta is 2 GiB short of memory",
+                "66 GiB", "2 hosts: 1 without a GPU of the group, 1 short of memory", NULL);
 
-        assert_int_equal(strv_set(&vm->networks, (const char *const[]){ "xenbr0", "vlan7", NULL }), 1);
+        assert_int_equal(strv_set(&vm->networks, (const char *const[]){"xenbr0", "vlan7", NULL}), 1);
         b = world_start(p.w, vm);
         assert_refused(&b.refusal, ERROR_VM_REQUIRES_NET, "beta has no network 'vlan7'", NULL);
 
-        assert_int_equal(strv_set(&vm->storage, (const char *const[]){ "/else", NULL }), 1);
+        assert_int_equal(strv_set(&vm->storage, (const char *const[]){"/else", NULL}), 1);
         c = world_start(p.w, vm);
         assert_refused(&c.refusal, ERROR_VM_REQUIRES_SR, "'/else'", NULL);
 
@@ -430,7 +449,8 @@ static void the_smallest_lack_of_memory_is_told(void **state) {
         pool_set_host_memory(p.w->pool, p.alpha, 64 * GIB, 2 * GIB);
         pool_set_host_memory(p.w->pool, p.beta, 64 * GIB, 6 * GIB);
         a = world_start(p.w, vm);
-        assert_refused(&a.refusal, ERROR_HOST_NOT_ENOUGH_FREE_MEMORY, "beta is 2 GiB short", "2 hosts: 2 short of memory", NULL);
+        assert_refused(&a.refusal, ERROR_HOST_NOT_ENOUGH_FREE_MEMORY, "beta is 2 GiB short",
+                "2 hosts: 2 short of memory", NULL);
 }
 
 /* The host with the right memory counts before one that lacks it. */
@@ -461,13 +481,15 @@ static void hosts_that_cannot_be_used(void **state) {
         assert_int_equal(group_capacity(p.w->groups[K2], p.w->types[K200], &nearest), 0);
         assert_int_equal(nearest.code, ERROR_HOST_OFFLINE);
         a = world_start(p.w, vm);
-        assert_refused(&a.refusal, ERROR_HOST_OFFLINE, "beta is disabled", "Enable host beta", "1 disabled", NULL);
+        assert_refused(
+                &a.refusal, ERROR_HOST_OFFLINE, "beta is disabled", "Enable host beta", "1 disabled", NULL);
         b = world_start_on(p.w, vm, p.beta);
         assert_refused(&b.refusal, ERROR_HOST_OFFLINE, "beta is disabled", NULL);
 
         pool_set_host_state(p.w->pool, p.beta, HOST_OFFLINE, "connection refused");
         c = world_start(p.w, vm);
-        assert_refused(&c.refusal, ERROR_HOST_OFFLINE, "beta is offline: connection refused", "Bring host beta back", "1 offline", NULL);
+        assert_refused(&c.refusal, ERROR_HOST_OFFLINE, "beta is offline: connection refused",
+                "Bring host beta back", "1 offline", NULL);
         d = world_start_on(p.w, vm, p.beta);
         assert_refused(&d.refusal, ERROR_HOST_OFFLINE, "connection refused", NULL);
 
@@ -490,7 +512,8 @@ static void a_card_that_is_no_longer_reported_is_not_used(void **state) {
         for (size_t i = 0; i < 2; i++)
                 pool_set_pgpu_present(p.w->pool, p.k2[i], false);
         a = world_start(p.w, world_vm(p.w, "vm", K200, END));
-        assert_refused(&a.refusal, ERROR_HOST_OFFLINE, "no longer reported", "Look for the card in beta", NULL);
+        assert_refused(
+                &a.refusal, ERROR_HOST_OFFLINE, "no longer reported", "Look for the card in beta", NULL);
 }
 
 static void a_pinned_vgpu_goes_to_its_address(void **state) {
@@ -508,7 +531,8 @@ static void a_pinned_vgpu_goes_to_its_address(void **state) {
         world_resident(p.w, p.a[2], K140Q);
         world_resident(p.w, p.b[2], K140Q);
         a = world_start(p.w, vm);
-        assert_refused(&a.refusal, ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE, "at 0000:82:00.0 as the VM's platform says", NULL);
+        assert_refused(&a.refusal, ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE,
+                "at 0000:82:00.0 as the VM's platform says", NULL);
 
         v->pinned_pci.bus = 0x10;
         b = world_start(p.w, vm);
@@ -537,14 +561,15 @@ static void holds_count_as_used_for_others_only(void **state) {
         _cleanup_pair_ Pair p = pair_new();
         Reservation *r = reserve(p.w, "demo", K260Q, 4);
         Vm *vm = world_vm(p.w, "vm", K260Q, END);
-        AllocRequest request = { .vm = vm, .reservation = r };
+        AllocRequest request = {.vm = vm, .reservation = r};
         _cleanup_allocation_ Allocation a = {}, b = {}, c = {};
 
         assert_int_equal(pgpu_capacity(p.k2[0], p.w->types[K260Q]), 0);
         a = world_start(p.w, vm);
         assert_refused(&a.refusal, ERROR_PGPU_INSUFFICIENT_CAPACITY, "reservation 'demo'", NULL);
         b = world_start(p.w, world_vm(p.w, "other", K200, END));
-        assert_refused(&b.refusal, ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE, "is kept for GRID K260Q", "reservation 'demo'", "start with it", NULL);
+        assert_refused(&b.refusal, ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE, "is kept for GRID K260Q",
+                "reservation 'demo'", "start with it", NULL);
 
         assert_int_equal(allocate(p.w->pool, &request, NULL, &c), 0);
         assert_int_equal(c.refusal.code, ERROR_NONE);
@@ -563,12 +588,13 @@ static void what_is_held_goes_first(void **state) {
         _cleanup_pair_ Pair p = pair_new();
         Reservation *r;
         Vm *vm = world_vm(p.w, "vm", K100, K100, END);
-        AllocRequest request = { .vm = vm };
+        AllocRequest request = {.vm = vm};
         _cleanup_allocation_ Allocation a = {};
         Uuid id = world_id(p.w);
 
         /* Held on two PGPUs of beta; depth-first alone would take the fullest, which is on alpha. */
-        assert_int_equal(pool_add_reservation(p.w->pool, &id, 0, "demo", p.w->groups[K1], p.w->types[K100], 2, &r), 0);
+        assert_int_equal(
+                pool_add_reservation(p.w->pool, &id, 0, "demo", p.w->groups[K1], p.w->types[K100], 2, &r), 0);
         assert_int_equal(pool_hold(p.w->pool, r, p.b[1]), 0);
         assert_int_equal(pool_hold(p.w->pool, r, p.b[2]), 0);
         for (size_t i = 0; i < 4; i++)
@@ -590,8 +616,9 @@ static void what_is_held_goes_first(void **state) {
 }
 
 static void holds_are_placed_as_the_algorithm_says(void **state) {
-        static const GroupAlgorithm algorithms[] = { ALGORITHM_DEPTH_FIRST, ALGORITHM_BREADTH_FIRST, ALGORITHM_BEST_FIT };
-        static const size_t n_pgpus[] = { 1, 8, 1 };
+        static const GroupAlgorithm algorithms[] = {
+                ALGORITHM_DEPTH_FIRST, ALGORITHM_BREADTH_FIRST, ALGORITHM_BEST_FIT};
+        static const size_t n_pgpus[] = {1, 8, 1};
 
         for (size_t i = 0; i < ARRAY_SIZE(algorithms); i++) {
                 _cleanup_pair_ Pair p = pair_new();
@@ -616,14 +643,17 @@ static void too_large_a_reservation_is_refused(void **state) {
         assert_int_equal(allocate_holds(p.w->pool, p.w->groups[K2], p.w->types[K100], 1, &pgpus, &b), 0);
         assert_refused(&b, ERROR_VGPU_TYPE_NOT_SUPPORTED, "does not support GRID K100", NULL);
 
-        assert_int_equal(allocate_holds(p.w->pool, world_group(p.w, "empty"), p.w->types[K100], 1, &pgpus, &c), 0);
+        assert_int_equal(
+                allocate_holds(p.w->pool, world_group(p.w, "empty"), p.w->types[K100], 1, &pgpus, &c), 0);
         assert_refused(&c, ERROR_GPU_GROUP_CONTAINS_NO_PGPUS, "contains no PGPUs", NULL);
 
         /* Passthrough joins nothing, itself included. */
         {
                 _cleanup_refusal_ Refusal d = {};
 
-                assert_int_equal(allocate_holds(p.w->pool, p.w->groups[K2], p.w->types[PASSTHROUGH], 2, &pgpus, &d), 0);
+                assert_int_equal(
+                        allocate_holds(p.w->pool, p.w->groups[K2], p.w->types[PASSTHROUGH], 2, &pgpus, &d),
+                        0);
                 assert_int_equal(d.code, ERROR_NONE);
                 assert_ptr_not_equal(pgpus[0], pgpus[1]);
         }
@@ -636,7 +666,8 @@ typedef struct Heard {
         char text[4096];
 } Heard;
 
-static void hear_pgpu(const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, const char *remedy, void *userdata) {
+static void hear_pgpu(
+        const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, const char *remedy, void *userdata) {
         Heard *heard = userdata;
 
         heard->n_pgpus++;
@@ -649,12 +680,13 @@ static void hear_host(const HostVerdict *v, void *userdata) {
         heard->n_hosts++;
         heard->n_possible += v->code == ERROR_NONE;
         assert_int_equal(v->code == ERROR_NONE, v->pgpus != NULL);
-        snprintf(heard->text + strlen(heard->text), sizeof(heard->text) - strlen(heard->text), "%s|", v->message);
+        snprintf(heard->text + strlen(heard->text), sizeof(heard->text) - strlen(heard->text), "%s|",
+                v->message);
 }
 
 static Heard explain(World *w, const AllocRequest *request) {
         Heard heard = {};
-        AllocVisitor visitor = { .host = hear_host, .pgpu = hear_pgpu, .userdata = &heard };
+        AllocVisitor visitor = {.host = hear_host, .pgpu = hear_pgpu, .userdata = &heard};
         _cleanup_allocation_ Allocation a = {}, plain = {};
 
         assert_int_equal(allocate(w->pool, request, &visitor, &a), 0);
@@ -671,9 +703,10 @@ static void assert_heard(const Heard *heard, const char *words) {
 
 static void every_host_and_pgpu_is_explained(void **state) {
         _cleanup_pair_ Pair p = pair_new();
-        Host *gamma = world_host(p.w, "gamma"), *delta = world_host(p.w, "delta"), *epsilon = world_host(p.w, "epsilon");
+        Host *gamma = world_host(p.w, "gamma"), *delta = world_host(p.w, "delta"),
+             *epsilon = world_host(p.w, "epsilon");
         Vm *vm = world_vm(p.w, "vm", K100, END);
-        AllocRequest request = { .vm = vm };
+        AllocRequest request = {.vm = vm};
         Heard heard;
 
         world_pgpu(p.w, delta, K1);
@@ -690,10 +723,11 @@ static void every_host_and_pgpu_is_explained(void **state) {
         assert_heard(&heard, "beta would be chosen: GRID K100 at 0000:80:00.0.");
         assert_heard(&heard, "0000:80:00.0 of alpha runs GRID K140Q for VM 'vm-");
         assert_heard(&heard, "delta is disabled.");
-        assert_heard(&heard, "gamma has no PGPU of group 'K1 group'. The group has 0000:80:00.0 of alpha and 9 more.");
+        assert_heard(&heard,
+                "gamma has no PGPU of group 'K1 group'. The group has 0000:80:00.0 of alpha and 9 more.");
         assert_heard(&heard, "epsilon is 512 MiB short of memory");
 
-        request.avoid = (const Host *const[]){ p.beta };
+        request.avoid = (const Host *const[]){p.beta};
         request.n_avoid = 1;
         heard = explain(p.w, &request);
         assert_heard(&heard, "beta has refused this start just now.");
@@ -702,7 +736,7 @@ static void every_host_and_pgpu_is_explained(void **state) {
 
 /* The hardest of ordinary questions stays short. */
 static void infeasible_by_one_is_decided_fast(void **state) {
-        static const WorldType wanted[] = { K200, K240Q, K260Q };
+        static const WorldType wanted[] = {K200, K240Q, K260Q};
         _cleanup_world_ World *w = world_new();
         Host *h = world_host(w, "h");
         Vm *vm = world_vm(w, "vm", END);
@@ -710,7 +744,8 @@ static void infeasible_by_one_is_decided_fast(void **state) {
         struct timespec before, after;
         int64_t best = INT64_MAX;
 
-        /* 16 PGPUs: K260Q only on the first three, each with something else about it; the VM wants seven K260Q and one K240Q. */
+        /* 16 PGPUs: K260Q only on the first three, each with something else about it; the VM wants seven
+         * K260Q and one K240Q. */
         for (size_t i = 0; i < 16; i++) {
                 Pgpu *p = world_pgpu(w, h, K2);
 
@@ -729,7 +764,8 @@ static void infeasible_by_one_is_decided_fast(void **state) {
                 clock_gettime(CLOCK_MONOTONIC, &before);
                 a = world_start(w, vm);
                 clock_gettime(CLOCK_MONOTONIC, &after);
-                best = MIN_OF(best, (after.tv_sec - before.tv_sec) * INT64_C(1000000000) + after.tv_nsec - before.tv_nsec);
+                best = MIN_OF(best, (after.tv_sec - before.tv_sec) * INT64_C(1000000000) + after.tv_nsec -
+                                            before.tv_nsec);
         }
         assert_refused(&a.refusal, ERROR_PGPU_INSUFFICIENT_CAPACITY, "7 x GRID K260Q", NULL);
         /* 100 us in a release build; sanitizers take a multiple. */
@@ -739,7 +775,7 @@ static void infeasible_by_one_is_decided_fast(void **state) {
 static void too_many_vgpus_are_an_error(void **state) {
         _cleanup_pair_ Pair p = pair_new();
         Vm *vm = world_vm(p.w, "vm", END);
-        AllocRequest request = { .vm = vm };
+        AllocRequest request = {.vm = vm};
         Allocation a;
 
         for (size_t i = 0; i < 22; i++)

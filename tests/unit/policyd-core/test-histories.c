@@ -1,9 +1,9 @@
 /*
  * Random pools and random histories, always the same ones
  *
- * Choices are compared with a search that simply tries everything on the pool itself. Histories are thousands of random steps
- * after each of which the invariants hold, exactly those properties are announced whose value has changed, and the index gives the
- * same answers as looking at every host.
+ * Choices are compared with a search that simply tries everything on the pool itself. Histories are thousands
+ * of random steps after each of which the invariants hold, exactly those properties are announced whose value
+ * has changed, and the index gives the same answers as looking at every host.
  */
 
 #include <stdio.h>
@@ -56,7 +56,9 @@ static bool try_all(Try *t, size_t i) {
                 Pgpu *p = t->host->pgpus.items[j];
                 size_t at = n;
 
-                if (p->group != v->group || (v->pinned && pci_address_compare(&p->pci, &v->pinned_pci) != 0) || pgpu_capacity(p, v->type) == 0)
+                if (p->group != v->group ||
+                        (v->pinned && pci_address_compare(&p->pci, &v->pinned_pci) != 0) ||
+                        pgpu_capacity(p, v->type) == 0)
                         continue;
                 for (; at > 0 && is_liked_better(v, p, order[at - 1]); at--)
                         order[at] = order[at - 1];
@@ -109,7 +111,7 @@ static void some_use(World *w, Dice *d, Pgpu *p) {
 }
 
 static World *random_world(Dice *d, bool mix) {
-        static const char *const names[] = { "a", "b", "c" };
+        static const char *const names[] = {"a", "b", "c"};
         World *w = world_new();
         size_t n_hosts = 1 + roll(d, 3);
 
@@ -137,7 +139,7 @@ static Vm *random_vm(World *w, Dice *d) {
 
                 if (roll(d, 10) == 0) {
                         v->pinned = true;
-                        v->pinned_pci = (PciAddress){ .bus = (uint8_t) (0x80 + roll(d, 4)) };
+                        v->pinned_pci = (PciAddress){.bus = (uint8_t) (0x80 + roll(d, 4))};
                 }
         }
         return vm;
@@ -145,7 +147,7 @@ static Vm *random_vm(World *w, Dice *d) {
 
 static void check_choice_on(World *w, Vm *vm, const Host *h, size_t *n_possible) {
         Allocation a = world_start_on(w, vm, h);
-        Try t = { .w = w, .vm = vm, .host = h };
+        Try t = {.w = w, .vm = vm, .host = h};
         bool possible = try_all(&t, 0);
 
         assert_int_equal(a.refusal.code == ERROR_NONE, possible);
@@ -173,7 +175,7 @@ static void check_choice_of_host(World *w, Vm *vm) {
         Allocation a = world_start(w, vm);
 
         for (size_t i = 0; i < hosts->n; i++) {
-                Try t = { .w = w, .vm = vm, .host = hosts->items[i] };
+                Try t = {.w = w, .vm = vm, .host = hosts->items[i]};
                 uint64_t x, y;
 
                 if (!try_all(&t, 0))
@@ -189,7 +191,7 @@ static void check_choice_of_host(World *w, Vm *vm) {
 }
 
 static void check_pools(bool mix, uint64_t seed) {
-        Dice d = { .state = seed };
+        Dice d = {.state = seed};
         size_t n_possible = 0, n_asked = 0;
 
         for (size_t i = 0; i < N_POOLS; i++) {
@@ -201,7 +203,8 @@ static void check_pools(bool mix, uint64_t seed) {
                         check_choice_on(w, vm, hosts->items[j], &n_possible);
                 check_choice_of_host(w, vm);
 
-                /* Types that do not admit each other on one side only break the invariants' symmetry; these pools end unchecked. */
+                /* Types that do not admit each other on one side only break the invariants' symmetry; these
+                 * pools end unchecked. */
                 pool_free(w->pool);
                 free(w);
         }
@@ -269,7 +272,10 @@ static size_t look(const Object *o, Seen ret[PROPERTIES_MAX]) {
         const Vgpu *v = (const Vgpu *) o;
         size_t n = 0;
 
-#define LOOK(property, digested) ret[n++] = (Seen){ property, digested }
+#define LOOK(property, digested)                                                                             \
+        ret[n++] = (Seen) {                                                                                  \
+                property, digested                                                                           \
+        }
         switch (o->class) {
         case CLASS_HOST:
                 LOOK(HOST_PGPUS, digest_list(&h->pgpus));
@@ -370,9 +376,13 @@ static void history_check_announcements(History *h) {
 
                         assert_int_equal(o->is_new, !before);
                         for (size_t j = 0; before && j < n; j++)
-                                if ((now[j].value != before->seen[j].value) != ((o->changed & now[j].bit) != 0))
-                                        fail_msg("%s '%s': property %llx %s", object_class_to_string(o->class), object_name(o),
-                                                (unsigned long long) now[j].bit, o->changed & now[j].bit ? "announced without a change" : "changed unannounced");
+                                if ((now[j].value != before->seen[j].value) !=
+                                        ((o->changed & now[j].bit) != 0))
+                                        fail_msg("%s '%s': property %llx %s",
+                                                object_class_to_string(o->class), object_name(o),
+                                                (unsigned long long) now[j].bit,
+                                                o->changed & now[j].bit ? "announced without a change"
+                                                                        : "changed unannounced");
                         assert_true(o->in_changes || (o->changed == 0 && !o->must_store));
                 }
 }
@@ -493,7 +503,7 @@ static void stop(World *w, Vm *vm) {
 
 static void start(History *h, Vm *vm) {
         Reservation *r = roll(&h->dice, 2) ? pick(h, CLASS_RESERVATION) : NULL;
-        AllocRequest request = { .vm = vm, .reservation = r };
+        AllocRequest request = {.vm = vm, .reservation = r};
         _cleanup_(allocation_done) Allocation a = {};
         Uuid token = world_id(h->w);
 
@@ -537,9 +547,10 @@ static void step_vm(History *h) {
         }
 }
 
-/* The index gives the answer that looking at every host gives; a visitor, even a deaf one, makes the decider look. */
+/* The index gives the answer that looking at every host gives; a visitor, even a deaf one, makes the decider
+ * look. */
 static void check_index(History *h, const Vm *vm, size_t *n_asked) {
-        AllocRequest request = { .vm = vm };
+        AllocRequest request = {.vm = vm};
         AllocVisitor deaf = {};
         _cleanup_(allocation_done) Allocation quick = {}, slow = {};
 
@@ -567,7 +578,7 @@ static void histories_keep_the_pool_sound(void **state) {
         size_t n_started = 0, n_asked = 0;
 
         for (uint64_t seed = 1; seed <= N_HISTORIES; seed++) {
-                History h = { .w = world_new(), .dice = { .state = seed * 7919 } };
+                History h = {.w = world_new(), .dice = {.state = seed * 7919}};
 
                 for (size_t i = 0; i < N_STEPS; i++) {
                         world_drain(h.w);

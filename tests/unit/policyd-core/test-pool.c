@@ -55,7 +55,7 @@ static void an_id_is_taken_once(void **state) {
 
 static void loading_announces_nothing_and_keeps_the_order_of_keys(void **state) {
         _cleanup_world_ World *w = world_new();
-        PciAddress pci = { .bus = 1 };
+        PciAddress pci = {.bus = 1};
         Host *a, *b, *c;
         Uuid ids[8];
         Reservation *r;
@@ -73,7 +73,9 @@ static void loading_announces_nothing_and_keeps_the_order_of_keys(void **state) 
         assert_int_equal(pool_add_host(w->pool, &ids[1], 50, "a", "", &a), 0);
         assert_int_equal(pool_add_pgpu(w->pool, &ids[2], 51, a, &pci, "10de", "0ff2", &p), 0);
         assert_int_equal(pool_add_gpu_group(w->pool, &ids[3], 52, "g", &g), 0);
-        assert_int_equal(pool_add_vgpu_type(w->pool, &ids[4], 53, "0001:gvt-g,041a,80,180,4", "Intel", "GVT-g", &t), 0);
+        assert_int_equal(
+                pool_add_vgpu_type(w->pool, &ids[4], 53, "0001:gvt-g,041a,80,180,4", "Intel", "GVT-g", &t),
+                0);
         assert_int_equal(pool_add_vm(w->pool, &ids[5], 54, "vm", &vm), 0);
         assert_int_equal(pool_add_vgpu(w->pool, &ids[6], 55, vm, g, t, 0, &v), 0);
         assert_int_equal(pool_add_reservation(w->pool, &ids[7], 56, "r", g, t, 1, &r), 0);
@@ -97,12 +99,12 @@ static void kinds_of_types_follow_from_identifiers(void **state) {
                 const char *identifier, *model_name;
                 TypeImplementation implementation;
         } cases[] = {
-                { "0001:passthrough", "passthrough", TYPE_PASSTHROUGH },
-                { "0001:mxgpu,6929,80000000", "S7150", TYPE_MXGPU },
-                { "0001:gvt-g,041a,80,180,4", "GVT-g", TYPE_GVT_G },
-                { "0001:nvidia,11bf,,118d,101d", "GRID K200", TYPE_NVIDIA },
-                { "", "passthrough", TYPE_PASSTHROUGH },
-                { "", "GRID K200", TYPE_NVIDIA },
+                {"0001:passthrough", "passthrough", TYPE_PASSTHROUGH},
+                {"0001:mxgpu,6929,80000000", "S7150", TYPE_MXGPU},
+                {"0001:gvt-g,041a,80,180,4", "GVT-g", TYPE_GVT_G},
+                {"0001:nvidia,11bf,,118d,101d", "GRID K200", TYPE_NVIDIA},
+                {"", "passthrough", TYPE_PASSTHROUGH},
+                {"", "GRID K200", TYPE_NVIDIA},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -110,7 +112,9 @@ static void kinds_of_types_follow_from_identifiers(void **state) {
                 Uuid id = world_id(w);
                 VgpuType *t;
 
-                assert_int_equal(pool_add_vgpu_type(w->pool, &id, 0, cases[i].identifier, "", cases[i].model_name, &t), 0);
+                assert_int_equal(
+                        pool_add_vgpu_type(w->pool, &id, 0, cases[i].identifier, "", cases[i].model_name, &t),
+                        0);
                 assert_int_equal(t->implementation, cases[i].implementation);
         }
 }
@@ -166,11 +170,14 @@ static void what_is_the_same_is_no_change(void **state) {
         pool_set_host_enabled(w->pool, h, true);
         pool_set_host_memory(w->pool, h, 64 * GIB, 64 * GIB);
         assert_int_equal(pool_set_pgpu_group(w->pool, p, p->group), 0);
-        assert_int_equal(pool_set_pgpu_enabled(w->pool, p, (VgpuType *const *) p->enabled.items, p->enabled.n), 0);
+        assert_int_equal(
+                pool_set_pgpu_enabled(w->pool, p, (VgpuType *const *) p->enabled.items, p->enabled.n), 0);
         pool_set_group_algorithm(w->pool, p->group, ALGORITHM_DEPTH_FIRST);
-        assert_int_equal(pool_set_group_gpu_types(w->pool, p->group, (const char *const[]){ "10de/0ff2", NULL }), 0);
+        assert_int_equal(
+                pool_set_group_gpu_types(w->pool, p->group, (const char *const[]){"10de/0ff2", NULL}), 0);
         assert_int_equal(pool_set_type_size(w->pool, t, t->size, t->implementation), 0);
-        assert_int_equal(pool_set_type_compatible(w->pool, t, (const char *const *) t->compatible_on_pgpu, NULL), 0);
+        assert_int_equal(
+                pool_set_type_compatible(w->pool, t, (const char *const *) t->compatible_on_pgpu, NULL), 0);
         assert_int_equal(pool_set_vgpu_resident(w->pool, v, p), 0);
         assert_int_equal(pool_set_vgpu_scheduled(w->pool, v, NULL), 0);
         pool_set_vgpu_attached(w->pool, v, false);
@@ -244,7 +251,8 @@ static void what_cannot_be_alone_goes_along(void **state) {
         Uuid id = world_id(w);
         Reservation *r;
 
-        assert_int_equal(pool_add_reservation(w->pool, &id, 0, "demo", w->groups[K2], w->types[K200], 2, &r), 0);
+        assert_int_equal(
+                pool_add_reservation(w->pool, &id, 0, "demo", w->groups[K2], w->types[K200], 2, &r), 0);
         assert_int_equal(pool_hold(w->pool, r, p2), 0);
         assert_int_equal(pool_hold(w->pool, r, p2), 0);
         starting->vm->reservation = r;
@@ -274,7 +282,8 @@ static void a_reservation_that_goes_is_forgotten_by_its_starts(void **state) {
         Uuid id = world_id(w);
         Reservation *r;
 
-        assert_int_equal(pool_add_reservation(w->pool, &id, 0, "demo", w->groups[K1], w->types[K100], 1, &r), 0);
+        assert_int_equal(
+                pool_add_reservation(w->pool, &id, 0, "demo", w->groups[K1], w->types[K100], 1, &r), 0);
         vm->reservation = r;
         pool_remove(w->pool, &r->object);
         assert_null(vm->reservation);
@@ -303,7 +312,8 @@ static void a_new_size_is_counted_where_the_type_is(void **state) {
 
         world_resident(w, p, K100);
         world_scheduled(w, p, K100);
-        assert_int_equal(pool_add_reservation(w->pool, &id, 0, "demo", w->groups[K1], w->types[K100], 1, &r), 0);
+        assert_int_equal(
+                pool_add_reservation(w->pool, &id, 0, "demo", w->groups[K1], w->types[K100], 1, &r), 0);
         assert_int_equal(pool_hold(w->pool, r, q), 0);
 
         assert_int_equal(pool_set_type_size(w->pool, w->types[K100], PGPU_SIZE / 4, TYPE_NVIDIA), 0);

@@ -13,7 +13,9 @@ static int create(World *w, Vm *vm, WorldType type, const char *device, Refusal 
         uint32_t number = 99;
 
         refusal_done(refusal);
-        assert_int_equal(rule_vgpu_create(w->pool, vm, w->groups[type <= K140Q ? K1 : K2], w->types[type], device, /* importing= */ false, &number, refusal), 0);
+        assert_int_equal(rule_vgpu_create(w->pool, vm, w->groups[type <= K140Q ? K1 : K2], w->types[type],
+                                 device, /* importing= */ false, &number, refusal),
+                0);
         if (refusal->code != ERROR_NONE) {
                 assert_int_equal(number, 99);
                 return -1;
@@ -23,10 +25,14 @@ static int create(World *w, Vm *vm, WorldType type, const char *device, Refusal 
 
 /* Some types may stand in one VM several times, as newer NVIDIA ones may. */
 static void allow_several(World *w, WorldType a, WorldType b) {
-        const char *in_vm[] = { w->types[a]->identifier, w->types[b]->identifier, NULL };
+        const char *in_vm[] = {w->types[a]->identifier, w->types[b]->identifier, NULL};
 
-        assert_int_equal(pool_set_type_compatible(w->pool, w->types[a], (const char *const *) w->types[a]->compatible_on_pgpu, in_vm), 0);
-        assert_int_equal(pool_set_type_compatible(w->pool, w->types[b], (const char *const *) w->types[b]->compatible_on_pgpu, in_vm), 0);
+        assert_int_equal(pool_set_type_compatible(w->pool, w->types[a],
+                                 (const char *const *) w->types[a]->compatible_on_pgpu, in_vm),
+                0);
+        assert_int_equal(pool_set_type_compatible(w->pool, w->types[b],
+                                 (const char *const *) w->types[b]->compatible_on_pgpu, in_vm),
+                0);
 }
 
 static Vgpu *add_at(World *w, Vm *vm, WorldType type, uint32_t device) {
@@ -57,7 +63,7 @@ static void devices_are_given_and_checked(void **state) {
         assert_refused(&refusal, ERROR_DEVICE_ALREADY_EXISTS, "'web'", "GRID K100", "device 2", NULL);
 
         for (size_t i = 0; i < 5; i++) {
-                static const char *const bad[] = { "21", "-1", "one", " 1", "4294967297" };
+                static const char *const bad[] = {"21", "-1", "one", " 1", "4294967297"};
 
                 assert_int_equal(create(w, vm, K140Q, bad[i], &refusal), -1);
                 assert_refused(&refusal, ERROR_INVALID_DEVICE, bad[i], "0 to 20", NULL);
@@ -77,10 +83,13 @@ static void types_in_one_vm_must_admit_each_other(void **state) {
 
         /* K1 and K2 types admit nothing: a second VGPU is always refused. */
         assert_int_equal(create(w, vm, K100, "", &refusal), -1);
-        assert_refused(&refusal, ERROR_VGPU_TYPE_NOT_COMPATIBLE, "GRID K100 cannot stand in one VM with the GRID K100", "'web'", NULL);
+        assert_refused(&refusal, ERROR_VGPU_TYPE_NOT_COMPATIBLE,
+                "GRID K100 cannot stand in one VM with the GRID K100", "'web'", NULL);
 
         /* Both must list the other. */
-        assert_int_equal(pool_set_type_compatible(w->pool, w->types[K100], NULL, (const char *const[]){ w->types[K140Q]->identifier, NULL }), 0);
+        assert_int_equal(pool_set_type_compatible(w->pool, w->types[K100], NULL,
+                                 (const char *const[]){w->types[K140Q]->identifier, NULL}),
+                0);
         assert_int_equal(create(w, vm, K140Q, "", &refusal), -1);
         allow_several(w, K100, K140Q);
         assert_int_equal(create(w, vm, K140Q, "", &refusal), 1);
@@ -95,11 +104,17 @@ static void the_group_must_support_the_type(void **state) {
         /* A group without PGPUs cannot tell. */
         assert_int_equal(create(w, vm, K200, "", &refusal), 0);
         world_pgpu(w, world_host(w, "alpha"), K1);
-        assert_int_equal(rule_vgpu_create(w->pool, vm, w->groups[K1], w->types[K200], "", /* importing= */ false, &device, &refusal), 0);
-        assert_refused(&refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED, "No PGPU of group 'K1 group' supports GRID K200", "GRID K100, GRID K140Q and passthrough", NULL);
+        assert_int_equal(rule_vgpu_create(w->pool, vm, w->groups[K1], w->types[K200], "",
+                                 /* importing= */ false, &device, &refusal),
+                0);
+        assert_refused(&refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
+                "No PGPU of group 'K1 group' supports GRID K200", "GRID K100, GRID K140Q and passthrough",
+                NULL);
 
         refusal_done(&refusal);
-        assert_int_equal(rule_vgpu_create(w->pool, vm, w->groups[K1], w->types[K200], "", /* importing= */ true, &device, &refusal), 0);
+        assert_int_equal(rule_vgpu_create(w->pool, vm, w->groups[K1], w->types[K200], "",
+                                 /* importing= */ true, &device, &refusal),
+                0);
         assert_int_equal(refusal.code, ERROR_NONE);
 }
 
@@ -112,7 +127,8 @@ static void a_busy_vm_is_left_alone(void **state) {
         Refusal r = {};
 
         assert_int_equal(create(w, running->vm, K100, "", &r), -1);
-        assert_refused(&r, ERROR_VM_BAD_POWER_STATE, "is running on alpha", "creating a VGPU needs it halted", NULL);
+        assert_refused(
+                &r, ERROR_VM_BAD_POWER_STATE, "is running on alpha", "creating a VGPU needs it halted", NULL);
         assert_int_equal(create(w, starting->vm, K100, "", &r), -1);
         assert_refused(&r, ERROR_VM_BAD_POWER_STATE, "is starting on alpha", NULL);
 
@@ -147,7 +163,9 @@ static void types_are_enabled_where_they_are_supported(void **state) {
 
         assert_int_equal(text_set(&p->device_name, "GK107GL [GRID K1]"), 1);
         assert_int_equal(rule_pgpu_enable_type(p, w->types[K200], &refusal), 0);
-        assert_refused(&refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED, "0000:80:00.0 of alpha (GK107GL [GRID K1]) does not support GRID K200", "it supports GRID K100,", NULL);
+        assert_refused(&refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
+                "0000:80:00.0 of alpha (GK107GL [GRID K1]) does not support GRID K200",
+                "it supports GRID K100,", NULL);
 
         assert_int_equal(pool_set_pgpu_supported(w->pool, p, NULL, 0), 0);
         assert_int_equal(rule_pgpu_enable_type(p, w->types[K200], &refusal), 0);
@@ -170,9 +188,12 @@ static void a_type_in_use_stays_enabled(void **state) {
         assert_int_equal(rule_pgpu_disable_type(p, w->types[K140Q], &r), 0);
         assert_int_equal(r.code, ERROR_NONE);
         assert_int_equal(rule_pgpu_disable_type(p, w->types[K100], &r), 0);
-        assert_refused(&r, ERROR_PGPU_IN_USE_BY_VM, "GRID K100 on 0000:80:00.0 of alpha is in use by VMs 'vm-", "and 3 more", NULL);
+        assert_refused(&r, ERROR_PGPU_IN_USE_BY_VM,
+                "GRID K100 on 0000:80:00.0 of alpha is in use by VMs 'vm-", "and 3 more", NULL);
 
-        assert_int_equal(pool_add_reservation(w->pool, &id, 0, "demo", w->groups[K1], w->types[K100], 1, &reservation), 0);
+        assert_int_equal(
+                pool_add_reservation(w->pool, &id, 0, "demo", w->groups[K1], w->types[K100], 1, &reservation),
+                0);
         assert_int_equal(pool_hold(w->pool, reservation, p), 0);
         assert_int_equal(rule_pgpu_disable_type(p, w->types[K100], &r), 0);
         assert_refused(&r, ERROR_PGPU_IN_USE_BY_VM, "and reservation 'demo'", NULL);
@@ -187,13 +208,16 @@ static void a_reserved_pgpu_stays_too(void **state) {
         Uuid id = world_id(w), id2 = world_id(w);
         Refusal r = {};
 
-        assert_int_equal(pool_add_reservation(w->pool, &id, 0, "demo", w->groups[K1], w->types[K100], 1, &a), 0);
-        assert_int_equal(pool_add_reservation(w->pool, &id2, 0, "other", w->groups[K1], w->types[K100], 1, &b), 0);
+        assert_int_equal(
+                pool_add_reservation(w->pool, &id, 0, "demo", w->groups[K1], w->types[K100], 1, &a), 0);
+        assert_int_equal(
+                pool_add_reservation(w->pool, &id2, 0, "other", w->groups[K1], w->types[K100], 1, &b), 0);
         assert_int_equal(pool_hold(w->pool, a, p), 0);
         assert_int_equal(pool_hold(w->pool, b, p), 0);
 
         assert_int_equal(rule_pgpu_set_group(p, NULL, &r), 0);
-        assert_refused(&r, ERROR_PGPU_IN_USE_BY_VM, "reservation 'demo' and 1 more", "once nothing is reserved there", NULL);
+        assert_refused(&r, ERROR_PGPU_IN_USE_BY_VM, "reservation 'demo' and 1 more",
+                "once nothing is reserved there", NULL);
         assert_int_equal(rule_host_remove(h, &r), 0);
         assert_refused(&r, ERROR_HOST_IN_USE, "On host 'alpha', reservation 'demo'", NULL);
         refusal_done(&r);
@@ -217,7 +241,8 @@ static void groups_in_use_are_not_destroyed(void **state) {
         for (size_t i = 0; i < 6; i++)
                 world_pgpu(w, h, K2);
         assert_int_equal(rule_group_destroy(w->groups[K2], &r), 0);
-        assert_refused(&r, ERROR_GPU_GROUP_CONTAINS_PGPU, "has 6 PGPUs: alpha/0000:81:00.0, ", "and 2 more", NULL);
+        assert_refused(
+                &r, ERROR_GPU_GROUP_CONTAINS_PGPU, "has 6 PGPUs: alpha/0000:81:00.0, ", "and 2 more", NULL);
         refusal_done(&r);
 
         assert_int_equal(rule_group_destroy(empty, &r), 0);
@@ -252,7 +277,8 @@ static void types_are_garbage_when_nothing_has_them(void **state) {
         pool_remove(w->pool, &vm->object);
         assert_true(type_is_garbage(w->pool, w->types[K100]));
 
-        assert_int_equal(pool_add_reservation(w->pool, &id, 0, "demo", w->groups[K1], w->types[K100], 1, &r), 0);
+        assert_int_equal(
+                pool_add_reservation(w->pool, &id, 0, "demo", w->groups[K1], w->types[K100], 1, &r), 0);
         assert_false(type_is_garbage(w->pool, w->types[K100]));
 }
 
@@ -262,9 +288,12 @@ static void two_records_of_a_type_are_an_error(void **state) {
         VgpuType *again, *found = NULL;
         Uuid id = world_id(w);
 
-        assert_int_equal(pool_add_vgpu_type(w->pool, &id, 0, w->types[K100]->identifier, "NVIDIA Corporation", "GRID K100", &again), 0);
+        assert_int_equal(pool_add_vgpu_type(w->pool, &id, 0, w->types[K100]->identifier, "NVIDIA Corporation",
+                                 "GRID K100", &again),
+                0);
         assert_int_equal(rule_find_type(w->pool, again->identifier, "", "", &found, &refusal), 0);
-        assert_refused(&refusal, ERROR_INVALID_RECORD, "Two VGPU types match", UUID_TEXT(&id), UUID_TEXT(&w->types[K100]->object.id), NULL);
+        assert_refused(&refusal, ERROR_INVALID_RECORD, "Two VGPU types match", UUID_TEXT(&id),
+                UUID_TEXT(&w->types[K100]->object.id), NULL);
         assert_null(found);
 }
 
@@ -275,7 +304,8 @@ static void records_without_identifier_are_found_by_names(void **state) {
         Uuid id = world_id(w);
 
         assert_int_equal(pool_add_vgpu_type(w->pool, &id, 0, "", "NVIDIA Corporation", "GRID K100", &old), 0);
-        assert_int_equal(rule_find_type(w->pool, NULL, "NVIDIA Corporation", "GRID K100", &found, &refusal), 0);
+        assert_int_equal(
+                rule_find_type(w->pool, NULL, "NVIDIA Corporation", "GRID K100", &found, &refusal), 0);
         assert_ptr_equal(found, old);
         assert_int_equal(refusal.code, ERROR_NONE);
 }
@@ -285,9 +315,11 @@ static void a_pgpu_joins_the_group_of_exactly_its_kind(void **state) {
         GpuGroup *mixed = world_group(w, "mixed"), *k1 = world_group(w, "K1s");
 
         assert_null(rule_group_for(w->pool, "10de/0ff2"));
-        assert_int_equal(pool_set_group_gpu_types(w->pool, mixed, (const char *const[]){ "10de/0ff2", "10de/11bf", NULL }), 0);
+        assert_int_equal(pool_set_group_gpu_types(
+                                 w->pool, mixed, (const char *const[]){"10de/0ff2", "10de/11bf", NULL}),
+                0);
         assert_null(rule_group_for(w->pool, "10de/0ff2"));
-        assert_int_equal(pool_set_group_gpu_types(w->pool, k1, (const char *const[]){ "10de/0ff2", NULL }), 0);
+        assert_int_equal(pool_set_group_gpu_types(w->pool, k1, (const char *const[]){"10de/0ff2", NULL}), 0);
         assert_ptr_equal(rule_group_for(w->pool, "10de/0ff2"), k1);
 }
 

@@ -1,9 +1,9 @@
 /*
  * XenServer's own unit cases, as far as they speak of the pool: each test is named by its case id
  *
- * The worlds are XenServer's fixtures: a K1 PGPU supports K100, K140Q and passthrough, a K2 PGPU K200, K240Q, K260Q and
- * passthrough; a pool of K1s is three hosts h, h', h'' with 0, 1 and 2 PGPUs in one group. Where we answer better than XenServer (AV:
- * the true reason instead of VM_REQUIRES_VGPU), the test says so.
+ * The worlds are XenServer's fixtures: a K1 PGPU supports K100, K140Q and passthrough, a K2 PGPU K200, K240Q,
+ * K260Q and passthrough; a pool of K1s is three hosts h, h', h'' with 0, 1 and 2 PGPUs in one group. Where we
+ * answer better than XenServer (AV: the true reason instead of VM_REQUIRES_VGPU), the test says so.
  */
 
 #include "tests/unit/policyd-core/world.h"
@@ -21,34 +21,34 @@ typedef struct CapacityCase {
 } CapacityCase;
 
 static const CapacityCase capacity_cases[] = {
-        { "CAP-01", K1, { END }, { END }, K100, 8 },
-        { "CAP-02", K1, { END }, { END }, K140Q, 4 },
-        { "CAP-03", K1, { END }, { END }, PASSTHROUGH, 1 },
-        { "CAP-04", K2, { END }, { END }, K200, 8 },
-        { "CAP-05", K2, { END }, { END }, K240Q, 4 },
-        { "CAP-06", K2, { END }, { END }, K260Q, 2 },
-        { "CAP-07", K2, { END }, { END }, PASSTHROUGH, 1 },
-        { "CAP-08", K1, { PASSTHROUGH, END }, { END }, K100, 0 },
-        { "CAP-09", K1, { K100, END }, { END }, K140Q, 0 },
-        { "CAP-10", K2, { K200, END }, { END }, K240Q, 0 },
-        { "CAP-11", K2, { K260Q, END }, { END }, K200, 0 },
-        { "CAP-12", K1, { K100, K100, END }, { END }, K100, 6 },
-        { "CAP-13", K1, { K140Q, K140Q, END }, { END }, K140Q, 2 },
-        { "CAP-14", K1, { K140Q, END }, { END }, PASSTHROUGH, 0 },
-        { "CAP-15", K2, { K200, END }, { END }, K200, 7 },
-        { "CAP-16", K2, { K240Q, K240Q, K240Q, END }, { END }, K240Q, 1 },
-        { "CAP-17", K2, { K260Q, END }, { END }, K260Q, 1 },
-        { "CAP-18", K2, { PASSTHROUGH, END }, { END }, PASSTHROUGH, 0 },
-        { "CAP-19", K1, { END }, { K100, END }, K100, 7 },
-        { "CAP-20", K1, { END }, { K140Q, K140Q, K140Q, K140Q, END }, K140Q, 0 },
-        { "CAP-21", K1, { END }, { PASSTHROUGH, END }, K100, 0 },
-        { "CAP-22", K1, { END }, { PASSTHROUGH, END }, PASSTHROUGH, 0 },
-        { "CAP-23", K2, { END }, { K200, K200, END }, K200, 6 },
-        { "CAP-24", K2, { END }, { K260Q, END }, K240Q, 0 },
-        { "CAP-25", K2, { END }, { PASSTHROUGH, END }, K200, 0 },
-        { "CAP-26", K2, { K240Q, END }, { K240Q, END }, K240Q, 2 },
-        { "CAP-27", K1, { K100, K100, END }, { K100, END }, K100, 5 },
-        { "CAP-28", K1, { K100, END }, { K140Q, END }, K100, 0 },
+        {"CAP-01", K1, {END}, {END}, K100, 8},
+        {"CAP-02", K1, {END}, {END}, K140Q, 4},
+        {"CAP-03", K1, {END}, {END}, PASSTHROUGH, 1},
+        {"CAP-04", K2, {END}, {END}, K200, 8},
+        {"CAP-05", K2, {END}, {END}, K240Q, 4},
+        {"CAP-06", K2, {END}, {END}, K260Q, 2},
+        {"CAP-07", K2, {END}, {END}, PASSTHROUGH, 1},
+        {"CAP-08", K1, {PASSTHROUGH, END}, {END}, K100, 0},
+        {"CAP-09", K1, {K100, END}, {END}, K140Q, 0},
+        {"CAP-10", K2, {K200, END}, {END}, K240Q, 0},
+        {"CAP-11", K2, {K260Q, END}, {END}, K200, 0},
+        {"CAP-12", K1, {K100, K100, END}, {END}, K100, 6},
+        {"CAP-13", K1, {K140Q, K140Q, END}, {END}, K140Q, 2},
+        {"CAP-14", K1, {K140Q, END}, {END}, PASSTHROUGH, 0},
+        {"CAP-15", K2, {K200, END}, {END}, K200, 7},
+        {"CAP-16", K2, {K240Q, K240Q, K240Q, END}, {END}, K240Q, 1},
+        {"CAP-17", K2, {K260Q, END}, {END}, K260Q, 1},
+        {"CAP-18", K2, {PASSTHROUGH, END}, {END}, PASSTHROUGH, 0},
+        {"CAP-19", K1, {END}, {K100, END}, K100, 7},
+        {"CAP-20", K1, {END}, {K140Q, K140Q, K140Q, K140Q, END}, K140Q, 0},
+        {"CAP-21", K1, {END}, {PASSTHROUGH, END}, K100, 0},
+        {"CAP-22", K1, {END}, {PASSTHROUGH, END}, PASSTHROUGH, 0},
+        {"CAP-23", K2, {END}, {K200, K200, END}, K200, 6},
+        {"CAP-24", K2, {END}, {K260Q, END}, K240Q, 0},
+        {"CAP-25", K2, {END}, {PASSTHROUGH, END}, K200, 0},
+        {"CAP-26", K2, {K240Q, END}, {K240Q, END}, K240Q, 2},
+        {"CAP-27", K1, {K100, K100, END}, {K100, END}, K100, 5},
+        {"CAP-28", K1, {K100, END}, {K140Q, END}, K100, 0},
 };
 
 static void capacity_case(void **state) {
@@ -77,13 +77,13 @@ typedef struct RunCase {
 } RunCase;
 
 static const RunCase run_cases[] = {
-        { "PG-1", { END }, END, K260Q, ERROR_NONE },
-        { "PG-2", { END }, END, K100, ERROR_VGPU_TYPE_NOT_SUPPORTED },
-        { "PG-3", { K260Q, END }, END, K260Q, ERROR_NONE },
-        { "PG-4", { K260Q, END }, END, K200, ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE },
-        { "PG-5", { END }, K200, K200, ERROR_VGPU_TYPE_NOT_ENABLED },
-        { "PG-6", { END }, END, K140Q, ERROR_VGPU_TYPE_NOT_SUPPORTED },
-        { "PG-7", { K260Q, K260Q, END }, END, K260Q, ERROR_PGPU_INSUFFICIENT_CAPACITY },
+        {"PG-1", {END}, END, K260Q, ERROR_NONE},
+        {"PG-2", {END}, END, K100, ERROR_VGPU_TYPE_NOT_SUPPORTED},
+        {"PG-3", {K260Q, END}, END, K260Q, ERROR_NONE},
+        {"PG-4", {K260Q, END}, END, K200, ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE},
+        {"PG-5", {END}, K200, K200, ERROR_VGPU_TYPE_NOT_ENABLED},
+        {"PG-6", {END}, END, K140Q, ERROR_VGPU_TYPE_NOT_SUPPORTED},
+        {"PG-7", {K260Q, K260Q, END}, END, K260Q, ERROR_PGPU_INSUFFICIENT_CAPACITY},
 };
 
 static void run_case(void **state) {
@@ -123,7 +123,7 @@ static void capacity_decreases_to_nothing(void **state) {
         static const struct {
                 WorldType type;
                 uint32_t capacity;
-        } cases[] = { { K200, 8 }, { K240Q, 4 }, { K260Q, 2 } };
+        } cases[] = {{K200, 8}, {K240Q, 4}, {K260Q, 2}};
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 _cleanup_world_ World *w = world_new();
@@ -165,9 +165,10 @@ static void a_group_of_other_cards_refuses_the_pgpu(void **state) {
         Pgpu *p = pgpu_without_group(w);
         GpuGroup *g = world_group(w, "G");
 
-        assert_int_equal(pool_set_group_gpu_types(w->pool, g, (const char *const[]){ "10de/0ff2", NULL }), 0);
+        assert_int_equal(pool_set_group_gpu_types(w->pool, g, (const char *const[]){"10de/0ff2", NULL}), 0);
         assert_int_equal(rule_pgpu_set_group(p, g, &refusal), 0);
-        assert_refused(&refusal, ERROR_PGPU_NOT_COMPATIBLE_WITH_GPU_GROUP, "10de/11bf", "10de/0ff2", "'G'", NULL);
+        assert_refused(
+                &refusal, ERROR_PGPU_NOT_COMPATIBLE_WITH_GPU_GROUP, "10de/11bf", "10de/0ff2", "'G'", NULL);
 }
 
 static void a_pgpu_in_use_stays_in_its_group(void **state) {
@@ -227,8 +228,8 @@ static void k1s_done(K1s *k) {
 }
 
 static K1s k1s_new(void) {
-        K1s k = { .w = world_new() };
-        static const char *const names[] = { "h", "h'", "h''" };
+        K1s k = {.w = world_new()};
+        static const char *const names[] = {"h", "h'", "h''"};
 
         for (size_t i = 0; i < 3; i++)
                 k.h[i] = world_host(k.w, names[i]);
@@ -259,10 +260,12 @@ static void a_disabled_type_is_not_available(void **state) {
         _cleanup_(allocation_done) Allocation a = {};
 
         for (size_t i = 0; i < k.w->groups[K1]->pgpus.n; i++)
-                assert_int_equal(pool_set_pgpu_enabled(k.w->pool, k.w->groups[K1]->pgpus.items[i], NULL, 0), 0);
+                assert_int_equal(
+                        pool_set_pgpu_enabled(k.w->pool, k.w->groups[K1]->pgpus.items[i], NULL, 0), 0);
 
         a = world_start_on(k.w, world_vm(k.w, "vm", K100, END), k.h[1]);
-        assert_refused(&a.refusal, ERROR_VGPU_TYPE_NOT_ENABLED, "Enable GRID K100 on 0000:80:00.0 of h'", NULL);
+        assert_refused(
+                &a.refusal, ERROR_VGPU_TYPE_NOT_ENABLED, "Enable GRID K100 on 0000:80:00.0 of h'", NULL);
 }
 
 static void a_full_gpu_is_not_available(void **state) {
@@ -277,8 +280,8 @@ static void a_full_gpu_is_not_available(void **state) {
 }
 
 /*
- * Ranking. States go on from one case to the next: a step is the PGPU (0: of h'; 1, 2: the two of h'') and type that one more VGPU is resident
- * on; groups name hosts by their number of primes.
+ * Ranking. States go on from one case to the next: a step is the PGPU (0: of h'; 1, 2: the two of h'') and
+ * type that one more VGPU is resident on; groups name hosts by their number of primes.
  */
 typedef struct RankCase {
         const char *id;
@@ -293,34 +296,34 @@ typedef struct RankCase {
 #define BREADTH ALGORITHM_BREADTH_FIRST
 
 static const RankCase rank_cases[] = {
-        { "RK-DF-1", DEPTH, 0, K100, "1|2", "12" },
-        { "RK-DF-2", DEPTH, 0, K140Q, "1|2", "12" },
-        { "RK-DF-3", DEPTH, 1, K100, "1|2", "12" },
-        { "RK-DF-4", DEPTH, 1, K140Q, "12", "12" },
-        { "RK-DF-5", DEPTH, 2, K100, "2|1", "12" },
-        { "RK-DF-6", DEPTH, 2, K140Q, "2", "2" },
-        { "RK-DF-7", DEPTH, 3, K100, "12", "12" },
-        { "RK-DF-8", DEPTH, 4, K100, "1|2", "12" },
-        { "RK-BF-1", BREADTH, 0, K100, "2|1", "12" },
-        { "RK-BF-2", BREADTH, 0, K140Q, "2|1", "12" },
-        { "RK-BF-3", BREADTH, 1, K100, "2|1", "12" },
-        { "RK-BF-4", BREADTH, 1, K140Q, "12", "12" },
-        { "RK-BF-5", BREADTH, 2, K100, "1|2", "12" },
-        { "RK-BF-6", BREADTH, 2, K140Q, "2", "2" },
-        { "RK-BF-7", BREADTH, 3, K100, "12", "12" },
-        { "RK-BF-8", BREADTH, 4, K100, "2|1", "12" },
+        {"RK-DF-1", DEPTH, 0, K100, "1|2", "12"},
+        {"RK-DF-2", DEPTH, 0, K140Q, "1|2", "12"},
+        {"RK-DF-3", DEPTH, 1, K100, "1|2", "12"},
+        {"RK-DF-4", DEPTH, 1, K140Q, "12", "12"},
+        {"RK-DF-5", DEPTH, 2, K100, "2|1", "12"},
+        {"RK-DF-6", DEPTH, 2, K140Q, "2", "2"},
+        {"RK-DF-7", DEPTH, 3, K100, "12", "12"},
+        {"RK-DF-8", DEPTH, 4, K100, "1|2", "12"},
+        {"RK-BF-1", BREADTH, 0, K100, "2|1", "12"},
+        {"RK-BF-2", BREADTH, 0, K140Q, "2|1", "12"},
+        {"RK-BF-3", BREADTH, 1, K100, "2|1", "12"},
+        {"RK-BF-4", BREADTH, 1, K140Q, "12", "12"},
+        {"RK-BF-5", BREADTH, 2, K100, "1|2", "12"},
+        {"RK-BF-6", BREADTH, 2, K140Q, "2", "2"},
+        {"RK-BF-7", BREADTH, 3, K100, "12", "12"},
+        {"RK-BF-8", BREADTH, 4, K100, "2|1", "12"},
 };
 
 static const struct {
         size_t pgpu;
         WorldType type;
-} rank_steps[] = { { 1, K100 }, { 2, K140Q }, { 0, K100 }, { 0, K100 } };
+} rank_steps[] = {{1, K100}, {2, K140Q}, {0, K100}, {0, K100}};
 
 static void rank_case(void **state) {
         _cleanup_(k1s_done) K1s k = k1s_new();
         const RankCase *c = *state;
-        AllocRequest request = { .vm = world_vm(k.w, "vm", c->query, END) };
-        Pgpu *pgpus[] = { k.p1, k.p2, k.p2b };
+        AllocRequest request = {.vm = world_vm(k.w, "vm", c->query, END)};
+        Pgpu *pgpus[] = {k.p1, k.p2, k.p2b};
         _cleanup_free_ size_t *tier_of = NULL;
         _cleanup_free_ Host **hosts = NULL;
         char tiers[8] = "";
@@ -369,7 +372,8 @@ static VgpuType *find(World *w, const char *identifier, const char *model_name) 
         _cleanup_refusal_ Refusal refusal = {};
         VgpuType *t = NULL;
 
-        assert_int_equal(rule_find_type(w->pool, identifier, "NVIDIA Corporation", model_name, &t, &refusal), 0);
+        assert_int_equal(
+                rule_find_type(w->pool, identifier, "NVIDIA Corporation", model_name, &t, &refusal), 0);
         assert_int_equal(refusal.code, ERROR_NONE);
         return t;
 }
@@ -399,24 +403,24 @@ static void a_type_without_identifier_is_found_by_its_names(void **state) {
 #define N_CASES (ARRAY_SIZE(capacity_cases) + ARRAY_SIZE(run_cases) + ARRAY_SIZE(rank_cases))
 
 static const struct CMUnitTest single_cases[] = {
-        { .name = "PG-8", .test_func = types_of_k1_have_no_capacity_on_k2 },
-        { .name = "PG-9", .test_func = types_of_k2_have_no_capacity_on_k1 },
-        { .name = "PG-10", .test_func = capacity_decreases_to_nothing },
-        { .name = "PG-11", .test_func = an_empty_group_takes_a_free_pgpu },
-        { .name = "PG-12", .test_func = a_group_of_other_cards_refuses_the_pgpu },
-        { .name = "PG-13", .test_func = a_pgpu_in_use_stays_in_its_group },
-        { .name = "PG-13, booked", .test_func = a_pgpu_that_is_booked_stays_in_its_group },
-        { .name = "GG-1", .test_func = a_group_forgets_the_types_of_a_host_that_is_gone },
-        { .name = "AV-1", .test_func = a_free_gpu_is_available },
-        { .name = "AV-2", .test_func = a_host_without_pgpus_is_not_available },
-        { .name = "AV-3", .test_func = a_disabled_type_is_not_available },
-        { .name = "AV-4", .test_func = a_full_gpu_is_not_available },
-        { .name = "RU-1", .test_func = algorithms_have_words },
-        { .name = "RU-2", .test_func = depth_first_has_words_too },
-        { .name = "RU-3", .test_func = other_words_are_no_algorithm },
-        { .name = "VT-1", .test_func = a_type_is_found_by_identifier },
-        { .name = "VT-2", .test_func = a_new_identifier_is_a_new_type },
-        { .name = "VT-3", .test_func = a_type_without_identifier_is_found_by_its_names },
+        {.name = "PG-8", .test_func = types_of_k1_have_no_capacity_on_k2},
+        {.name = "PG-9", .test_func = types_of_k2_have_no_capacity_on_k1},
+        {.name = "PG-10", .test_func = capacity_decreases_to_nothing},
+        {.name = "PG-11", .test_func = an_empty_group_takes_a_free_pgpu},
+        {.name = "PG-12", .test_func = a_group_of_other_cards_refuses_the_pgpu},
+        {.name = "PG-13", .test_func = a_pgpu_in_use_stays_in_its_group},
+        {.name = "PG-13, booked", .test_func = a_pgpu_that_is_booked_stays_in_its_group},
+        {.name = "GG-1", .test_func = a_group_forgets_the_types_of_a_host_that_is_gone},
+        {.name = "AV-1", .test_func = a_free_gpu_is_available},
+        {.name = "AV-2", .test_func = a_host_without_pgpus_is_not_available},
+        {.name = "AV-3", .test_func = a_disabled_type_is_not_available},
+        {.name = "AV-4", .test_func = a_full_gpu_is_not_available},
+        {.name = "RU-1", .test_func = algorithms_have_words},
+        {.name = "RU-2", .test_func = depth_first_has_words_too},
+        {.name = "RU-3", .test_func = other_words_are_no_algorithm},
+        {.name = "VT-1", .test_func = a_type_is_found_by_identifier},
+        {.name = "VT-2", .test_func = a_new_identifier_is_a_new_type},
+        {.name = "VT-3", .test_func = a_type_without_identifier_is_found_by_its_names},
 };
 
 int main(void) {
@@ -424,11 +428,17 @@ int main(void) {
         size_t n = 0;
 
         for (size_t i = 0; i < ARRAY_SIZE(capacity_cases); i++)
-                tests[n++] = (struct CMUnitTest){ .name = capacity_cases[i].id, .test_func = capacity_case, .initial_state = (void *) &capacity_cases[i] };
+                tests[n++] = (struct CMUnitTest){.name = capacity_cases[i].id,
+                        .test_func = capacity_case,
+                        .initial_state = (void *) &capacity_cases[i]};
         for (size_t i = 0; i < ARRAY_SIZE(run_cases); i++)
-                tests[n++] = (struct CMUnitTest){ .name = run_cases[i].id, .test_func = run_case, .initial_state = (void *) &run_cases[i] };
+                tests[n++] = (struct CMUnitTest){.name = run_cases[i].id,
+                        .test_func = run_case,
+                        .initial_state = (void *) &run_cases[i]};
         for (size_t i = 0; i < ARRAY_SIZE(rank_cases); i++)
-                tests[n++] = (struct CMUnitTest){ .name = rank_cases[i].id, .test_func = rank_case, .initial_state = (void *) &rank_cases[i] };
+                tests[n++] = (struct CMUnitTest){.name = rank_cases[i].id,
+                        .test_func = rank_case,
+                        .initial_state = (void *) &rank_cases[i]};
         memcpy(tests + n, single_cases, sizeof(single_cases));
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,17 +10,17 @@ static const struct {
         const char *name, *identifier, *model_name;
         uint32_t instances; /* per PGPU; 0: passthrough */
 } type_facts[_WORLD_TYPE_MAX] = {
-        [K100] = { "k100", "0001:nvidia,0ff2,,0fe7,101e", "GRID K100", 8 },
-        [K140Q] = { "k140q", "0001:nvidia,0ff2,,0ff7,1037", "GRID K140Q", 4 },
-        [K200] = { "k200", "0001:nvidia,11bf,,118d,101d", "GRID K200", 8 },
-        [K240Q] = { "k240q", "0001:nvidia,11bf,,11b0,101a", "GRID K240Q", 4 },
-        [K260Q] = { "k260q", "0001:nvidia,11bf,,11b0,101b", "GRID K260Q", 2 },
-        [PASSTHROUGH] = { "passthrough", "0001:passthrough", "passthrough", 0 },
+        [K100] = {"k100", "0001:nvidia,0ff2,,0fe7,101e", "GRID K100", 8},
+        [K140Q] = {"k140q", "0001:nvidia,0ff2,,0ff7,1037", "GRID K140Q", 4},
+        [K200] = {"k200", "0001:nvidia,11bf,,118d,101d", "GRID K200", 8},
+        [K240Q] = {"k240q", "0001:nvidia,11bf,,11b0,101a", "GRID K240Q", 4},
+        [K260Q] = {"k260q", "0001:nvidia,11bf,,11b0,101b", "GRID K260Q", 2},
+        [PASSTHROUGH] = {"passthrough", "0001:passthrough", "passthrough", 0},
 };
 
 Uuid world_id(World *w) {
         uint32_t n = ++w->ids;
-        Uuid id = { .bytes = { 0xfe, 0xed } };
+        Uuid id = {.bytes = {0xfe, 0xed}};
 
         for (size_t i = 0; i < 4; i++)
                 id.bytes[12 + i] = (uint8_t) (n >> (24 - 8 * i));
@@ -32,10 +32,16 @@ static VgpuType *add_type(World *w, WorldType type) {
         Uuid id = world_id(w);
         bool vgpu = type_facts[type].instances > 0;
 
-        assert_int_equal(pool_add_vgpu_type(w->pool, &id, 0, type_facts[type].identifier, vgpu ? "NVIDIA Corporation" : "", type_facts[type].model_name, &t), 0);
-        assert_int_equal(pool_set_type_size(w->pool, t, vgpu ? PGPU_SIZE / type_facts[type].instances : 0, vgpu ? TYPE_NVIDIA : TYPE_PASSTHROUGH), 0);
+        assert_int_equal(pool_add_vgpu_type(w->pool, &id, 0, type_facts[type].identifier,
+                                 vgpu ? "NVIDIA Corporation" : "", type_facts[type].model_name, &t),
+                0);
+        assert_int_equal(pool_set_type_size(w->pool, t, vgpu ? PGPU_SIZE / type_facts[type].instances : 0,
+                                 vgpu ? TYPE_NVIDIA : TYPE_PASSTHROUGH),
+                0);
         if (vgpu)
-                assert_int_equal(pool_set_type_compatible(w->pool, t, (const char *const[]){ t->identifier, NULL }, NULL), 0);
+                assert_int_equal(pool_set_type_compatible(
+                                         w->pool, t, (const char *const[]){t->identifier, NULL}, NULL),
+                        0);
         return t;
 }
 
@@ -86,21 +92,22 @@ Host *world_host(World *w, const char *name) {
         pool_set_host_state(w->pool, h, HOST_ONLINE, "");
         pool_set_host_memory(w->pool, h, 64 * GIB, 64 * GIB);
         h->hvm = h->iommu = true;
-        assert_int_equal(strv_set(&h->networks, (const char *const[]){ "xenbr0", NULL }), 1);
-        assert_int_equal(strv_set(&h->storage, (const char *const[]){ "/images", NULL }), 1);
+        assert_int_equal(strv_set(&h->networks, (const char *const[]){"xenbr0", NULL}), 1);
+        assert_int_equal(strv_set(&h->storage, (const char *const[]){"/images", NULL}), 1);
         return h;
 }
 
 Pgpu *world_pgpu(World *w, Host *h, Card card) {
-        VgpuType *k1[] = { w->types[K100], w->types[K140Q], w->types[PASSTHROUGH] };
-        VgpuType *k2[] = { w->types[K200], w->types[K240Q], w->types[K260Q], w->types[PASSTHROUGH] };
+        VgpuType *k1[] = {w->types[K100], w->types[K140Q], w->types[PASSTHROUGH]};
+        VgpuType *k2[] = {w->types[K200], w->types[K240Q], w->types[K260Q], w->types[PASSTHROUGH]};
         VgpuType **types = card == K1 ? k1 : k2;
         size_t n = card == K1 ? ARRAY_SIZE(k1) : ARRAY_SIZE(k2);
-        PciAddress pci = { .bus = (uint8_t) (0x80 + h->pgpus.n) };
+        PciAddress pci = {.bus = (uint8_t) (0x80 + h->pgpus.n)};
         Uuid id = world_id(w);
         Pgpu *p;
 
-        assert_int_equal(pool_add_pgpu(w->pool, &id, 0, h, &pci, "10de", card == K1 ? "0ff2" : "11bf", &p), 0);
+        assert_int_equal(
+                pool_add_pgpu(w->pool, &id, 0, h, &pci, "10de", card == K1 ? "0ff2" : "11bf", &p), 0);
         assert_int_equal(pool_set_pgpu_supported(w->pool, p, types, n), 0);
         assert_int_equal(pool_set_pgpu_enabled(w->pool, p, types, n), 0);
         assert_int_equal(pool_set_pgpu_group(w->pool, p, w->groups[card]), 0);
@@ -174,7 +181,7 @@ void world_disable_type(World *w, Pgpu *p, WorldType type) {
 }
 
 Allocation world_start_on(World *w, Vm *vm, const Host *h) {
-        AllocRequest request = { .vm = vm, .only = h };
+        AllocRequest request = {.vm = vm, .only = h};
         Allocation a;
 
         assert_int_equal(allocate(w->pool, &request, NULL, &a), 0);
@@ -228,7 +235,8 @@ void assert_refused(const Refusal *r, ErrorCode code, ...) {
         va_list args;
 
         if (r->code != code)
-                fail_msg("expected %s, got %s: %s", error_code_word(code), r->code ? error_code_word(r->code) : "none", strempty(r->message));
+                fail_msg("expected %s, got %s: %s", error_code_word(code),
+                        r->code ? error_code_word(r->code) : "none", strempty(r->message));
 
         va_start(args, code);
         for (const char *word = va_arg(args, const char *); word; word = va_arg(args, const char *))

@@ -3,8 +3,9 @@
 /*
  * Pools for tests
  *
- * A World is a pool with the types of K1 and K2 cards and passthrough, to which a test adds hosts, cards and VMs in a few words. Everything
- * is named and numbered in the order of its making, so that the same words make the same pool. A step that fails ends the test.
+ * A World is a pool with the types of K1 and K2 cards and passthrough, to which a test adds hosts, cards and
+ * VMs in a few words. Everything is named and numbered in the order of its making, so that the same words
+ * make the same pool. A step that fails ends the test.
  */
 
 #include <setjmp.h>
