@@ -40,7 +40,9 @@ static int start_policy(Program *p) {
 
         r = bus_start(p->bus);
         if (r == -EEXIST) {
-                log_error("Another process on the bus %s has the name org.xenvgpu.Policy1; only one policyd can serve a bus", p->settings.bus);
+                log_error("Another process on the bus %s has the name org.xenvgpu.Policy1; only one policyd "
+                          "can serve a bus",
+                        p->settings.bus);
                 return r;
         }
         if (r < 0)
@@ -54,7 +56,8 @@ static int run(Program *p) {
 
         r = settings_init(policyd_settings, n_policyd_settings, &p->settings);
         if (r >= 0)
-                r = settings_load(policyd_settings, n_policyd_settings, "policyd", p->daemon.config_path, p->daemon.extra_args, &p->settings);
+                r = settings_load(policyd_settings, n_policyd_settings, "policyd", p->daemon.config_path,
+                        p->daemon.extra_args, &p->settings);
         if (r >= 0)
                 r = policyd_settings_check(&p->settings);
         if (r >= 0)

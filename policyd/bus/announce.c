@@ -1,8 +1,9 @@
 /*
  * Signals
  *
- * Called by the policy after a commit and its replies: one PropertiesChanged for each changed object, InterfacesAdded and -Removed,
- * and the Manager's own. A signal that cannot be sent is dropped: what is true stands in the properties.
+ * Called by the policy after a commit and its replies: one PropertiesChanged for each changed object,
+ * InterfacesAdded and -Removed, and the Manager's own. A signal that cannot be sent is dropped: what is true
+ * stands in the properties.
  */
 
 #include "policyd/bus/bus-private.h"
@@ -37,7 +38,8 @@ static void announce_properties(Bus *bus, const Object *o) {
                         names[n++] = class->properties[i];
         names[n] = NULL;
         if (n > 0)
-                sd_bus_emit_properties_changed_strv(bus->bus, OBJECT_PATH(o), class->interface, (char **) names);
+                sd_bus_emit_properties_changed_strv(
+                        bus->bus, OBJECT_PATH(o), class->interface, (char **) names);
 }
 
 static void on_changed(const Object *o, void *userdata) {
@@ -67,7 +69,8 @@ static void on_job_new(const Job *j, void *userdata) {
 static void on_job_removed(const Job *j, const char *result, void *userdata) {
         Bus *bus = userdata;
 
-        sd_bus_emit_signal(bus->bus, POLICY_PATH, POLICY_IFACE_MANAGER, "JobRemoved", "os", OBJECT_PATH(j), result);
+        sd_bus_emit_signal(
+                bus->bus, POLICY_PATH, POLICY_IFACE_MANAGER, "JobRemoved", "os", OBJECT_PATH(j), result);
 }
 
 /* What was shown between the last commit and the failed one never was: nothing to take back. */

@@ -35,7 +35,9 @@ static int method_set_name_label(sd_bus_message *m, void *userdata, sd_bus_error
         r = sd_bus_message_read(m, "s", &text);
         if (r < 0)
                 return r;
-        return bus_finish(bus, m, groups_set_names(bus->policy, g, text, /* description_or_null= */ NULL, &refusal), &refusal, error);
+        return bus_finish(bus, m,
+                groups_set_names(bus->policy, g, text, /* description_or_null= */ NULL, &refusal), &refusal,
+                error);
 }
 
 static int method_set_name_description(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -48,7 +50,9 @@ static int method_set_name_description(sd_bus_message *m, void *userdata, sd_bus
         r = sd_bus_message_read(m, "s", &text);
         if (r < 0)
                 return r;
-        return bus_finish(bus, m, groups_set_names(bus->policy, g, /* name_label_or_null= */ NULL, text, &refusal), &refusal, error);
+        return bus_finish(bus, m,
+                groups_set_names(bus->policy, g, /* name_label_or_null= */ NULL, text, &refusal), &refusal,
+                error);
 }
 
 static int method_get_remaining_capacity(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -69,34 +73,44 @@ static int method_get_remaining_capacity(sd_bus_message *m, void *userdata, sd_b
 }
 
 static DECLARE_GETTER(get_algorithm) {
-        return sd_bus_message_append(reply, "s", group_algorithm_to_string(*(const GroupAlgorithm *) userdata));
+        return sd_bus_message_append(
+                reply, "s", group_algorithm_to_string(*(const GroupAlgorithm *) userdata));
 }
 
 static const sd_bus_vtable gpu_group_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD("Destroy", NULL, NULL, method_destroy, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("SetAllocationAlgorithm", SD_BUS_ARGS("s", algorithm), SD_BUS_NO_RESULT, method_set_allocation_algorithm,
-                SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("SetNameLabel", SD_BUS_ARGS("s", name_label), SD_BUS_NO_RESULT, method_set_name_label, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("SetNameDescription", SD_BUS_ARGS("s", name_description), SD_BUS_NO_RESULT, method_set_name_description,
-                SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("GetRemainingCapacity", SD_BUS_ARGS("o", vgpu_type), SD_BUS_RESULT("t", capacity), method_get_remaining_capacity,
-                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("SetAllocationAlgorithm", SD_BUS_ARGS("s", algorithm), SD_BUS_NO_RESULT,
+                method_set_allocation_algorithm, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("SetNameLabel", SD_BUS_ARGS("s", name_label), SD_BUS_NO_RESULT,
+                method_set_name_label, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("SetNameDescription", SD_BUS_ARGS("s", name_description), SD_BUS_NO_RESULT,
+                method_set_name_description, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetRemainingCapacity", SD_BUS_ARGS("o", vgpu_type),
+                SD_BUS_RESULT("t", capacity), method_get_remaining_capacity, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("UUID", "s", get_uuid, offsetof(GpuGroup, object.id), SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("NameLabel", "s", NULL, offsetof(GpuGroup, name_label), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("NameDescription", "s", NULL, offsetof(GpuGroup, name_description), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("AllocationAlgorithm", "s", get_algorithm, offsetof(GpuGroup, algorithm), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("GPUTypes", "as", NULL, offsetof(GpuGroup, gpu_types), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("PGPUs", "ao", get_refs, offsetof(GpuGroup, pgpus), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("VGPUs", "ao", get_refs, offsetof(GpuGroup, vgpus), SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION),
-        SD_BUS_PROPERTY("SupportedVGPUTypes", "ao", get_refs, offsetof(GpuGroup, supported), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("EnabledVGPUTypes", "ao", get_refs, offsetof(GpuGroup, enabled), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY(
+                "NameLabel", "s", NULL, offsetof(GpuGroup, name_label), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("NameDescription", "s", NULL, offsetof(GpuGroup, name_description),
+                SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("AllocationAlgorithm", "s", get_algorithm, offsetof(GpuGroup, algorithm),
+                SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY(
+                "GPUTypes", "as", NULL, offsetof(GpuGroup, gpu_types), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY(
+                "PGPUs", "ao", get_refs, offsetof(GpuGroup, pgpus), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("VGPUs", "ao", get_refs, offsetof(GpuGroup, vgpus),
+                SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION),
+        SD_BUS_PROPERTY("SupportedVGPUTypes", "ao", get_refs, offsetof(GpuGroup, supported),
+                SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("EnabledVGPUTypes", "ao", get_refs, offsetof(GpuGroup, enabled),
+                SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_VTABLE_END,
 };
 
 const BusClass bus_class_gpu_group = {
         .interface = POLICY_IFACE_GPU_GROUP,
         .vtable = gpu_group_vtable,
-        .properties = (const char *const[]){ "NameLabel", "NameDescription", "AllocationAlgorithm", "GPUTypes", "PGPUs", "VGPUs",
-                "SupportedVGPUTypes", "EnabledVGPUTypes", NULL },
+        .properties = (const char *const[]){"NameLabel", "NameDescription", "AllocationAlgorithm", "GPUTypes",
+                "PGPUs", "VGPUs", "SupportedVGPUTypes", "EnabledVGPUTypes", NULL},
 };

@@ -56,13 +56,19 @@ static const sd_bus_vtable host_vtable[] = {
         SD_BUS_PROPERTY("NameLabel", "s", NULL, offsetof(Host, name_label), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Address", "s", NULL, offsetof(Host, address), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("State", "s", get_state, offsetof(Host, state), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("StateReason", "s", NULL, offsetof(Host, state_reason), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("Enabled", "b", get_bool, offsetof(Host, enabled), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("HostUUID", "s", get_host_uuid, offsetof(Host, host_uuid), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY(
+                "StateReason", "s", NULL, offsetof(Host, state_reason), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY(
+                "Enabled", "b", get_bool, offsetof(Host, enabled), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("HostUUID", "s", get_host_uuid, offsetof(Host, host_uuid),
+                SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("BootID", "s", NULL, offsetof(Host, boot_id), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("MemoryTotal", "t", NULL, offsetof(Host, memory_total), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("MemoryFree", "t", NULL, offsetof(Host, memory_free), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("Networks", "as", NULL, offsetof(Host, networks), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY(
+                "MemoryTotal", "t", NULL, offsetof(Host, memory_total), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY(
+                "MemoryFree", "t", NULL, offsetof(Host, memory_free), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY(
+                "Networks", "as", NULL, offsetof(Host, networks), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Storage", "as", NULL, offsetof(Host, storage), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("PGPUs", "ao", get_refs, offsetof(Host, pgpus), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_VTABLE_END,
@@ -71,6 +77,6 @@ static const sd_bus_vtable host_vtable[] = {
 const BusClass bus_class_host = {
         .interface = POLICY_IFACE_HOST,
         .vtable = host_vtable,
-        .properties = (const char *const[]){ "", "", "State", "StateReason", "Enabled", "HostUUID", "BootID", "MemoryTotal", "MemoryFree",
-                "Networks", "Storage", "PGPUs", NULL },
+        .properties = (const char *const[]){"", "", "State", "StateReason", "Enabled", "HostUUID", "BootID",
+                "MemoryTotal", "MemoryFree", "Networks", "Storage", "PGPUs", NULL},
 };

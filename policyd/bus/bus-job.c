@@ -23,14 +23,16 @@ static DECLARE_GETTER(get_objects) {
 
         r = sd_bus_message_open_container(reply, 'a', "o");
         for (size_t i = 0; r >= 0 && i < j->n_objects; i++)
-                r = sd_bus_message_append(reply, "o", object_path(j->objects[i].class, &j->objects[i].id, (char[OBJECT_PATH_MAX]){}));
+                r = sd_bus_message_append(reply, "o",
+                        object_path(j->objects[i].class, &j->objects[i].id, (char[OBJECT_PATH_MAX]){}));
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
 static DECLARE_GETTER(get_error) {
         const Job *j = userdata;
 
-        return sd_bus_message_append(reply, "(ss)", j->error == ERROR_NONE ? "" : error_code_name(j->error), strempty(j->error_message));
+        return sd_bus_message_append(reply, "(ss)", j->error == ERROR_NONE ? "" : error_code_name(j->error),
+                strempty(j->error_message));
 }
 
 static const sd_bus_vtable job_vtable[] = {
@@ -51,5 +53,6 @@ static const sd_bus_vtable job_vtable[] = {
 const BusClass bus_class_job = {
         .interface = POLICY_IFACE_JOB,
         .vtable = job_vtable,
-        .properties = (const char *const[]){ "", "State", "Progress", "Stage", "", "Error", "", "EndTime", NULL },
+        .properties =
+                (const char *const[]){"", "State", "Progress", "Stage", "", "Error", "", "EndTime", NULL},
 };

@@ -11,7 +11,8 @@
 #define FILTERS_MAX 16
 
 /* The ends of a creating method: the refusal, or the key kept and the reply later. */
-static int finish_create(Bus *bus, sd_bus_message *m, int r, Refusal *refusal, const KeyUse *key, Object *const *made, sd_bus_error *error) {
+static int finish_create(Bus *bus, sd_bus_message *m, int r, Refusal *refusal, const KeyUse *key,
+        Object *const *made, sd_bus_error *error) {
         r = bus_decided(r, refusal, error);
         if (r < 0)
                 return r;
@@ -136,7 +137,8 @@ static int method_create_vgpu(sd_bus_message *m, void *userdata, sd_bus_error *e
                 if (r < 0)
                         return r;
         }
-        r = vgpus_create(bus->policy, (Vm *) vm, (GpuGroup *) group, (VgpuType *) type, options.device, strempty(options.extra_args), &vgpu, &refusal);
+        r = vgpus_create(bus->policy, (Vm *) vm, (GpuGroup *) group, (VgpuType *) type, options.device,
+                strempty(options.extra_args), &vgpu, &refusal);
         return finish_create(bus, m, r, &refusal, &key, (Object **) &vgpu, error);
 }
 
@@ -159,7 +161,8 @@ static int method_reserve(sd_bus_message *m, void *userdata, sd_bus_error *error
         r = options_read(m, OPTION_IDEMPOTENCY_KEY | OPTION_OWNER, &options, error);
         if (r < 0)
                 return r;
-        strbuf_addf(&arguments, "%s\n%s\n%s\n%" PRIu32 "\n%" PRIu64, name, group_path, type_path, count, seconds);
+        strbuf_addf(
+                &arguments, "%s\n%s\n%s\n%" PRIu32 "\n%" PRIu64, name, group_path, type_path, count, seconds);
         r = bus_key_check(bus, m, method_reserve, &options, &arguments, &key, error);
         if (r != 0)
                 return r;
@@ -170,7 +173,8 @@ static int method_reserve(sd_bus_message *m, void *userdata, sd_bus_error *error
         r = object_argument(bus, type_path, CLASS_VGPU_TYPE, &type, error);
         if (r < 0)
                 return r;
-        r = reservations_create(bus->policy, name, (GpuGroup *) group, (VgpuType *) type, count, seconds, strempty(options.owner), &reservation, &refusal);
+        r = reservations_create(bus->policy, name, (GpuGroup *) group, (VgpuType *) type, count, seconds,
+                strempty(options.owner), &reservation, &refusal);
         return finish_create(bus, m, r, &refusal, &key, (Object **) &reservation, error);
 }
 
@@ -181,7 +185,9 @@ static int read_class(const char *text, ObjectClass *ret, sd_bus_error *error) {
 
         if (c < 0)
                 return bus_error_set(error, ERROR_INVALID_RECORD,
-                        "There is no class \"%.64s\"; there are host, pgpu, gpu_group, vgpu_type, vm, vgpu, reservation and job.", text);
+                        "There is no class \"%.64s\"; there are host, pgpu, gpu_group, vgpu_type, vm, vgpu, "
+                        "reservation and job.",
+                        text);
         *ret = c;
         return 0;
 }
@@ -202,9 +208,11 @@ static int method_find(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         bus_flush(bus);
         r = pool_find(policy_pool(bus->policy), c, text, &o);
         if (r == -ENOENT)
-                return bus_error_set(error, ERROR_NO_SUCH_OBJECT, "There is no %s \"%.128s\" in the pool.", class, text);
+                return bus_error_set(
+                        error, ERROR_NO_SUCH_OBJECT, "There is no %s \"%.128s\" in the pool.", class, text);
         if (r == -EEXIST)
-                return bus_error_set(error, ERROR_AMBIGUOUS_NAME, "Several objects of class %s are called \"%.128s\"; give the uuid.", class, text);
+                return bus_error_set(error, ERROR_AMBIGUOUS_NAME,
+                        "Several objects of class %s are called \"%.128s\"; give the uuid.", class, text);
         if (r < 0)
                 return r;
         return sd_bus_reply_method_return(m, "o", OBJECT_PATH(o));
@@ -252,7 +260,9 @@ static int read_filter_value(sd_bus_message *m, const char *key, char **ret, sd_
                 if (r >= 0)
                         r = asprintf(ret, "%g", d);
         } else
-                return bus_error_set(error, ERROR_INVALID_RECORD, "The filter on %.64s has type '%s'; filter by text, path, number or boolean.", key, type);
+                return bus_error_set(error, ERROR_INVALID_RECORD,
+                        "The filter on %.64s has type '%s'; filter by text, path, number or boolean.", key,
+                        type);
         return r;
 }
 
@@ -277,14 +287,15 @@ static int read_filters(sd_bus_message *m, Filters *f, sd_bus_error *error) {
                 char *value = NULL;
 
                 if (f->n >= FILTERS_MAX)
-                        return bus_error_set(error, ERROR_INVALID_RECORD, "At most %d filters can be given.", FILTERS_MAX);
+                        return bus_error_set(
+                                error, ERROR_INVALID_RECORD, "At most %d filters can be given.", FILTERS_MAX);
                 r = sd_bus_message_read(m, "s", &key);
                 if (r < 0)
                         return r;
                 r = read_filter_value(m, key, &value, error);
                 if (r < 0)
                         return r;
-                f->items[f->n++] = (ListFilter){ key, value };
+                f->items[f->n++] = (ListFilter){key, value};
                 r = sd_bus_message_exit_container(m);
                 if (r < 0)
                         return r;
@@ -353,23 +364,27 @@ static DECLARE_GETTER(get_hosts_online) {
 
 const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_VTABLE_START(0),
-        SD_BUS_METHOD_WITH_ARGS("AddHost", SD_BUS_ARGS("s", name, "s", address, "a{sv}", options), SD_BUS_RESULT("o", host), method_add_host,
-                SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("CreateGPUGroup", SD_BUS_ARGS("s", name_label, "a{sv}", options), SD_BUS_RESULT("o", gpu_group),
-                method_create_gpu_group, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("CreateVM", SD_BUS_ARGS("s", record, "a{sv}", options), SD_BUS_RESULT("o", vm), method_create_vm,
-                SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("ImportVM", SD_BUS_ARGS("s", record, "a{sv}", options), SD_BUS_RESULT("o", vm), method_import_vm,
-                SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("CreateVGPU", SD_BUS_ARGS("o", vm, "o", gpu_group, "o", vgpu_type, "a{sv}", options), SD_BUS_RESULT("o", vgpu),
-                method_create_vgpu, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Reserve", SD_BUS_ARGS("s", name, "o", gpu_group, "o", vgpu_type, "u", count, "t", seconds, "a{sv}", options),
+        SD_BUS_METHOD_WITH_ARGS("AddHost", SD_BUS_ARGS("s", name, "s", address, "a{sv}", options),
+                SD_BUS_RESULT("o", host), method_add_host, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("CreateGPUGroup", SD_BUS_ARGS("s", name_label, "a{sv}", options),
+                SD_BUS_RESULT("o", gpu_group), method_create_gpu_group, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("CreateVM", SD_BUS_ARGS("s", record, "a{sv}", options),
+                SD_BUS_RESULT("o", vm), method_create_vm, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ImportVM", SD_BUS_ARGS("s", record, "a{sv}", options),
+                SD_BUS_RESULT("o", vm), method_import_vm, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("CreateVGPU",
+                SD_BUS_ARGS("o", vm, "o", gpu_group, "o", vgpu_type, "a{sv}", options),
+                SD_BUS_RESULT("o", vgpu), method_create_vgpu, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Reserve",
+                SD_BUS_ARGS("s", name, "o", gpu_group, "o", vgpu_type, "u", count, "t", seconds, "a{sv}",
+                        options),
                 SD_BUS_RESULT("o", reservation), method_reserve, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Find", SD_BUS_ARGS("s", class, "s", uuid_or_name), SD_BUS_RESULT("o", object), method_find,
+        SD_BUS_METHOD_WITH_ARGS("Find", SD_BUS_ARGS("s", class, "s", uuid_or_name),
+                SD_BUS_RESULT("o", object), method_find, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("List", SD_BUS_ARGS("s", class, "a{sv}", filter, "u", offset, "u", limit),
+                SD_BUS_RESULT("s", json), method_list, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Capacity", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", json), method_capacity,
                 SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("List", SD_BUS_ARGS("s", class, "a{sv}", filter, "u", offset, "u", limit), SD_BUS_RESULT("s", json), method_list,
-                SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Capacity", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", json), method_capacity, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_SIGNAL_WITH_ARGS("JobNew", SD_BUS_ARGS("o", job), 0),
         SD_BUS_SIGNAL_WITH_ARGS("JobRemoved", SD_BUS_ARGS("o", job, "s", result), 0),
         SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),

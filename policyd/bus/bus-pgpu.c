@@ -24,7 +24,8 @@ static int method_set_gpu_group(sd_bus_message *m, void *userdata, sd_bus_error 
                 if (r < 0)
                         return r;
         }
-        return bus_finish(bus, m, pgpus_set_group(bus->policy, g, (GpuGroup *) group, &refusal), &refusal, error);
+        return bus_finish(
+                bus, m, pgpus_set_group(bus->policy, g, (GpuGroup *) group, &refusal), &refusal, error);
 }
 
 /* Enabled types */
@@ -39,7 +40,8 @@ static int type_set_add(TypeSet *set, VgpuType *t, sd_bus_error *error) {
                 if (set->items[i] == t)
                         return 0;
         if (set->n >= TYPES_MAX)
-                return bus_error_set(error, ERROR_LIMIT_REACHED, "More than %d types cannot be enabled on one PGPU.", TYPES_MAX);
+                return bus_error_set(error, ERROR_LIMIT_REACHED,
+                        "More than %d types cannot be enabled on one PGPU.", TYPES_MAX);
         set->items[set->n++] = t;
         return 0;
 }
@@ -171,25 +173,32 @@ static DECLARE_GETTER(get_scheduled) {
 
 static const sd_bus_vtable pgpu_vtable[] = {
         SD_BUS_VTABLE_START(0),
-        SD_BUS_METHOD_WITH_ARGS("SetGPUGroup", SD_BUS_ARGS("o", gpu_group), SD_BUS_NO_RESULT, method_set_gpu_group, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("AddEnabledVGPUType", SD_BUS_ARGS("o", vgpu_type), SD_BUS_NO_RESULT, method_add_enabled, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("RemoveEnabledVGPUType", SD_BUS_ARGS("o", vgpu_type), SD_BUS_NO_RESULT, method_remove_enabled,
-                SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("SetEnabledVGPUTypes", SD_BUS_ARGS("ao", vgpu_types), SD_BUS_NO_RESULT, method_set_enabled,
-                SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("GetRemainingCapacity", SD_BUS_ARGS("o", vgpu_type), SD_BUS_RESULT("t", capacity), method_get_remaining_capacity,
-                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("SetGPUGroup", SD_BUS_ARGS("o", gpu_group), SD_BUS_NO_RESULT,
+                method_set_gpu_group, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("AddEnabledVGPUType", SD_BUS_ARGS("o", vgpu_type), SD_BUS_NO_RESULT,
+                method_add_enabled, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("RemoveEnabledVGPUType", SD_BUS_ARGS("o", vgpu_type), SD_BUS_NO_RESULT,
+                method_remove_enabled, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("SetEnabledVGPUTypes", SD_BUS_ARGS("ao", vgpu_types), SD_BUS_NO_RESULT,
+                method_set_enabled, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetRemainingCapacity", SD_BUS_ARGS("o", vgpu_type),
+                SD_BUS_RESULT("t", capacity), method_get_remaining_capacity, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("UUID", "s", get_uuid, offsetof(Pgpu, object.id), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Host", "o", get_ref, offsetof(Pgpu, host), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("PCIID", "s", get_pci_id, offsetof(Pgpu, pci), SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("VendorName", "s", NULL, offsetof(Pgpu, vendor_name), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("DeviceName", "s", NULL, offsetof(Pgpu, device_name), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY(
+                "VendorName", "s", NULL, offsetof(Pgpu, vendor_name), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY(
+                "DeviceName", "s", NULL, offsetof(Pgpu, device_name), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("GPUGroup", "o", get_ref, offsetof(Pgpu, group), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("SupportedVGPUTypes", "ao", get_refs, offsetof(Pgpu, supported), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("EnabledVGPUTypes", "ao", get_refs, offsetof(Pgpu, enabled), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("SupportedVGPUTypes", "ao", get_refs, offsetof(Pgpu, supported),
+                SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("EnabledVGPUTypes", "ao", get_refs, offsetof(Pgpu, enabled),
+                SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("ResidentVGPUs", "ao", get_resident, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("ScheduledVGPUs", "ao", get_scheduled, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("IsSystemDisplayDevice", "b", get_bool, offsetof(Pgpu, is_system_display_device), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("IsSystemDisplayDevice", "b", get_bool, offsetof(Pgpu, is_system_display_device),
+                SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Size", "t", get_size, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_VTABLE_END,
 };
@@ -197,6 +206,7 @@ static const sd_bus_vtable pgpu_vtable[] = {
 const BusClass bus_class_pgpu = {
         .interface = POLICY_IFACE_PGPU,
         .vtable = pgpu_vtable,
-        .properties = (const char *const[]){ "", "", "VendorName", "DeviceName", "GPUGroup", "SupportedVGPUTypes", "EnabledVGPUTypes",
-                "ResidentVGPUs", "IsSystemDisplayDevice", "ScheduledVGPUs", NULL },
+        .properties =
+                (const char *const[]){"", "", "VendorName", "DeviceName", "GPUGroup", "SupportedVGPUTypes",
+                        "EnabledVGPUTypes", "ResidentVGPUs", "IsSystemDisplayDevice", "ScheduledVGPUs", NULL},
 };

@@ -3,9 +3,9 @@
 /*
  * The parts of the bus layer
  *
- * bus.c connects and registers; object.c finds objects by path, for sd-bus and for arguments; getters.c turns fields into properties;
- * options.c reads a{sv}; request.c answers after the commit; callers.c knows who asks; announce.c sends the signals. bus-<class>.c holds the
- * vtable of one class and its methods.
+ * bus.c connects and registers; object.c finds objects by path, for sd-bus and for arguments; getters.c turns
+ * fields into properties; options.c reads a{sv}; request.c answers after the commit; callers.c knows who
+ * asks; announce.c sends the signals. bus-<class>.c holds the vtable of one class and its methods.
  *
  * A handler's userdata is the object (Vm *, …), whose object.userdata is the Bus; the Manager's is the Bus.
  */
@@ -52,31 +52,34 @@ typedef struct BusClass {
         const char *const *properties; /* by bit of Object.changed; NULL: not shown */
 } BusClass;
 
-extern const BusClass bus_class_host, bus_class_pgpu, bus_class_gpu_group, bus_class_vgpu_type, bus_class_vm, bus_class_vgpu,
-        bus_class_reservation, bus_class_job;
+extern const BusClass bus_class_host, bus_class_pgpu, bus_class_gpu_group, bus_class_vgpu_type, bus_class_vm,
+        bus_class_vgpu, bus_class_reservation, bus_class_job;
 extern const sd_bus_vtable bus_manager_vtable[];
 const BusClass *bus_class(ObjectClass c);
 
 /* object.c */
 const char *object_path(ObjectClass c, const Uuid *id, char buf[static OBJECT_PATH_MAX]);
-#define OBJECT_PATH(o) object_path(((const Object *) (o))->class, &((const Object *) (o))->id, (char[OBJECT_PATH_MAX]){})
+#define OBJECT_PATH(o)                                                                                       \
+        object_path(((const Object *) (o))->class, &((const Object *) (o))->id, (char[OBJECT_PATH_MAX]){})
 /* The object at a path, of any class, or NULL. */
 Object *object_at(Bus *bus, const char *path);
 /* The object that an argument names; the error says which argument is wrong and what it should be. */
 int object_argument(Bus *bus, const char *path, ObjectClass c, Object **ret, sd_bus_error *error);
-int bus_find_object(sd_bus *sd, const char *path, const char *interface, void *userdata, void **ret_found, sd_bus_error *error);
+int bus_find_object(sd_bus *sd, const char *path, const char *interface, void *userdata, void **ret_found,
+        sd_bus_error *error);
 int bus_enumerate(sd_bus *sd, const char *prefix, void *userdata, char ***ret_nodes, sd_bus_error *error);
 /* Commits what is open, before a read; not while a commit is being announced. */
 void bus_flush(Bus *bus);
 
-/* getters.c: userdata is the field that the vtable's offset names. Text, numbers and vectors of text need none: sd-bus reads them itself. */
-#define DECLARE_GETTER(name)                                                                                                       \
-        int name(sd_bus *sd, const char *path, const char *interface, const char *property, sd_bus_message *reply, void *userdata, \
-                sd_bus_error *error)
-DECLARE_GETTER(get_bool);  /* bool */
-DECLARE_GETTER(get_uuid);  /* Uuid */
-DECLARE_GETTER(get_ref);   /* Object *: its path, "/" when NULL */
-DECLARE_GETTER(get_refs);  /* PtrArray of objects */
+/* getters.c: userdata is the field that the vtable's offset names. Text, numbers and vectors of text need
+ * none: sd-bus reads them itself. */
+#define DECLARE_GETTER(name)                                                                                 \
+        int name(sd_bus *sd, const char *path, const char *interface, const char *property,                  \
+                sd_bus_message *reply, void *userdata, sd_bus_error *error)
+DECLARE_GETTER(get_bool); /* bool */
+DECLARE_GETTER(get_uuid); /* Uuid */
+DECLARE_GETTER(get_ref);  /* Object *: its path, "/" when NULL */
+DECLARE_GETTER(get_refs); /* PtrArray of objects */
 DECLARE_GETTER(get_u32_as_u64);
 
 /* options.c */
@@ -91,7 +94,8 @@ enum {
 };
 typedef struct Options {
         unsigned present;
-        const char *idempotency_key, *device, *reservation, *owner, *name_description, *extra_args; /* NULL when absent; they belong to the message */
+        const char *idempotency_key, *device, *reservation, *owner, *name_description,
+                *extra_args; /* NULL when absent; they belong to the message */
         int dry_run;
 } Options;
 /* Reads an a{sv}; a key that is not allowed, twice there, or of the wrong type is an error that names it. */
@@ -101,14 +105,17 @@ void options_describe(const Options *o, StrBuf *b);
 
 /* request.c */
 int bus_error_set(sd_bus_error *error, ErrorCode code, const char *format, ...) _printf_(3, 4);
-/* The end of a decision: 0 when it was made; the error of the refusal, or of r (negative errno), set in error. Frees the refusal's content. */
+/* The end of a decision: 0 when it was made; the error of the refusal, or of r (negative errno), set in
+ * error. Frees the refusal's content. */
 int bus_decided(int r, Refusal *refusal, sd_bus_error *error);
-/* Answers m after the commit, with the path of o ("/" when o is NULL) or with nothing. Returns what a handler returns. */
+/* Answers m after the commit, with the path of o ("/" when o is NULL) or with nothing. Returns what a handler
+ * returns. */
 int bus_reply_object(Bus *bus, sd_bus_message *m, const Object *o_or_null, sd_bus_error *error);
 int bus_reply_empty(Bus *bus, sd_bus_message *m, sd_bus_error *error);
 /* The ends of most handlers in one: the refusal's error, or the reply later. */
 int bus_finish(Bus *bus, sd_bus_message *m, int r, Refusal *refusal, sd_bus_error *error);
-/* For answers that come by themselves: hand request_committed() and the request to whom will call it once; on failure request_cancel(). */
+/* For answers that come by themselves: hand request_committed() and the request to whom will call it once; on
+ * failure request_cancel(). */
 int request_new(Bus *bus, sd_bus_message *m, Request **ret, sd_bus_error *error);
 Request *request_cancel(Request *q);
 void request_committed(ErrorCode code, const char *message, void *userdata);
@@ -117,8 +124,9 @@ void requests_drop(Bus *bus);
 int bus_reply_text(sd_bus_message *m, int r, char *text, sd_bus_error *error);
 
 /*
- * Idempotency, in three steps of a handler. bus_key_check() returns 0 when the handler goes on, 1 when it is done (answered from the key, or
- * parked: the handler is called again once the caller's uid is known), negative with the error set. After the decision bus_key_record().
+ * Idempotency, in three steps of a handler. bus_key_check() returns 0 when the handler goes on, 1 when it is
+ * done (answered from the key, or parked: the handler is called again once the caller's uid is known),
+ * negative with the error set. After the decision bus_key_record().
  */
 typedef struct KeyUse {
         const char *key; /* NULL: none given */
@@ -127,13 +135,14 @@ typedef struct KeyUse {
 } KeyUse;
 void key_use_done(KeyUse *k);
 #define _cleanup_key_use_ _cleanup_(key_use_done)
-int bus_key_check(Bus *bus, sd_bus_message *m, sd_bus_message_handler_t handler, const Options *o, StrBuf *arguments, KeyUse *ret, sd_bus_error *error);
+int bus_key_check(Bus *bus, sd_bus_message *m, sd_bus_message_handler_t handler, const Options *o,
+        StrBuf *arguments, KeyUse *ret, sd_bus_error *error);
 int bus_key_record(Bus *bus, sd_bus_message *m, const KeyUse *k, const Object *made, sd_bus_error *error);
 
 /* callers.c */
 struct Caller {
         Bus *bus;
-        char name[64]; /* unique names are short; longer ones get LimitReached */
+        char name[64];      /* unique names are short; longer ones get LimitReached */
         uint64_t n_waiting; /* requests and parked messages */
         size_t n_parked;
         bool has_uid;

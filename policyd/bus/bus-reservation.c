@@ -21,12 +21,15 @@ static DECLARE_GETTER(get_remaining) {
 static const sd_bus_vtable reservation_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD("Destroy", NULL, NULL, method_destroy, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_PROPERTY("UUID", "s", get_uuid, offsetof(Reservation, object.id), SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("NameLabel", "s", NULL, offsetof(Reservation, name_label), SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY(
+                "UUID", "s", get_uuid, offsetof(Reservation, object.id), SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY(
+                "NameLabel", "s", NULL, offsetof(Reservation, name_label), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("GPUGroup", "o", get_ref, offsetof(Reservation, group), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Type", "o", get_ref, offsetof(Reservation, type), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Count", "u", NULL, offsetof(Reservation, count), SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("Remaining", "u", get_remaining, offsetof(Reservation, holds), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Remaining", "u", get_remaining, offsetof(Reservation, holds),
+                SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Expires", "t", NULL, offsetof(Reservation, expires), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_VTABLE_END,
 };
@@ -34,5 +37,5 @@ static const sd_bus_vtable reservation_vtable[] = {
 const BusClass bus_class_reservation = {
         .interface = POLICY_IFACE_RESERVATION,
         .vtable = reservation_vtable,
-        .properties = (const char *const[]){ "", "", "", "", "Remaining", "", NULL },
+        .properties = (const char *const[]){"", "", "", "", "Remaining", "", NULL},
 };

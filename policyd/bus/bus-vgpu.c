@@ -30,14 +30,18 @@ static const sd_bus_vtable vgpu_vtable[] = {
         SD_BUS_PROPERTY("GPUGroup", "o", get_ref, offsetof(Vgpu, group), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Type", "o", get_ref, offsetof(Vgpu, type), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Device", "s", get_device, offsetof(Vgpu, device), SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("CurrentlyAttached", "b", get_bool, offsetof(Vgpu, currently_attached), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("ScheduledToBeResidentOn", "o", get_ref, offsetof(Vgpu, scheduled_on), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("ResidentOn", "o", get_ref, offsetof(Vgpu, resident_on), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("CurrentlyAttached", "b", get_bool, offsetof(Vgpu, currently_attached),
+                SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("ScheduledToBeResidentOn", "o", get_ref, offsetof(Vgpu, scheduled_on),
+                SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY(
+                "ResidentOn", "o", get_ref, offsetof(Vgpu, resident_on), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_VTABLE_END,
 };
 
 const BusClass bus_class_vgpu = {
         .interface = POLICY_IFACE_VGPU,
         .vtable = vgpu_vtable,
-        .properties = (const char *const[]){ "", "", "", "", "CurrentlyAttached", "ScheduledToBeResidentOn", "ResidentOn", NULL },
+        .properties = (const char *const[]){"", "", "", "", "CurrentlyAttached", "ScheduledToBeResidentOn",
+                "ResidentOn", NULL},
 };

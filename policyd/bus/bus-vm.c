@@ -1,13 +1,15 @@
 /*
  * org.xenvgpu.Policy1.VM
  *
- * Start decides before it replies: a refusal is the method's error, a job's path means that the booking is on disk.
+ * Start decides before it replies: a refusal is the method's error, a job's path means that the booking is on
+ * disk.
  */
 
 #include "policyd/bus/bus-private.h"
 
 /* The ends of a method that makes a job. */
-static int finish_job(Bus *bus, sd_bus_message *m, int r, Refusal *refusal, const KeyUse *key, Job *const *job, sd_bus_error *error) {
+static int finish_job(Bus *bus, sd_bus_message *m, int r, Refusal *refusal, const KeyUse *key,
+        Job *const *job, sd_bus_error *error) {
         r = bus_decided(r, refusal, error);
         if (r < 0)
                 return r;
@@ -19,7 +21,8 @@ static int finish_job(Bus *bus, sd_bus_message *m, int r, Refusal *refusal, cons
         return bus_reply_object(bus, m, (const Object *) *job, error);
 }
 
-static int start(sd_bus_message *m, Vm *vm, const char *host_path, sd_bus_message_handler_t handler, sd_bus_error *error) {
+static int start(sd_bus_message *m, Vm *vm, const char *host_path, sd_bus_message_handler_t handler,
+        sd_bus_error *error) {
         Bus *bus = vm->object.userdata;
         _cleanup_refusal_ Refusal refusal = {};
         _cleanup_strbuf_ StrBuf arguments = {};
@@ -51,7 +54,8 @@ static int start(sd_bus_message *m, Vm *vm, const char *host_path, sd_bus_messag
                         return r;
         }
 
-        start_options = (StartOptions){ .on = (Host *) host, .reservation = (Reservation *) reservation, .dry_run = options.dry_run };
+        start_options = (StartOptions){
+                .on = (Host *) host, .reservation = (Reservation *) reservation, .dry_run = options.dry_run};
         r = vms_start(bus->policy, vm, &start_options, &job, &refusal);
         return finish_job(bus, m, r, &refusal, &key, &job, error);
 }
@@ -70,7 +74,8 @@ static int method_start_on(sd_bus_message *m, void *userdata, sd_bus_error *erro
         return start(m, userdata, host, method_start_on, error);
 }
 
-static int shut_down(sd_bus_message *m, Vm *vm, bool force, sd_bus_message_handler_t handler, sd_bus_error *error) {
+static int shut_down(
+        sd_bus_message *m, Vm *vm, bool force, sd_bus_message_handler_t handler, sd_bus_error *error) {
         Bus *bus = vm->object.userdata;
         _cleanup_refusal_ Refusal refusal = {};
         _cleanup_strbuf_ StrBuf arguments = {};
@@ -107,7 +112,7 @@ static int method_explain(sd_bus_message *m, void *userdata, sd_bus_error *error
         char *json = NULL;
         int r;
 
-        r = vms_explain(bus->policy, vm, &(StartOptions){ .dry_run = true }, &json);
+        r = vms_explain(bus->policy, vm, &(StartOptions){.dry_run = true}, &json);
         return bus_reply_text(m, r, json, error);
 }
 
@@ -152,7 +157,9 @@ static int method_set_name_label(sd_bus_message *m, void *userdata, sd_bus_error
         r = sd_bus_message_read(m, "s", &text);
         if (r < 0)
                 return r;
-        return bus_finish(bus, m, vms_set_names(bus->policy, vm, text, /* affinity_or_null= */ NULL, &refusal), &refusal, error);
+        return bus_finish(bus, m,
+                vms_set_names(bus->policy, vm, text, /* affinity_or_null= */ NULL, &refusal), &refusal,
+                error);
 }
 
 static int method_set_affinity(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -165,7 +172,9 @@ static int method_set_affinity(sd_bus_message *m, void *userdata, sd_bus_error *
         r = sd_bus_message_read(m, "s", &text);
         if (r < 0)
                 return r;
-        return bus_finish(bus, m, vms_set_names(bus->policy, vm, /* name_label_or_null= */ NULL, text, &refusal), &refusal, error);
+        return bus_finish(bus, m,
+                vms_set_names(bus->policy, vm, /* name_label_or_null= */ NULL, text, &refusal), &refusal,
+                error);
 }
 
 static int method_destroy(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -182,26 +191,38 @@ static DECLARE_GETTER(get_power_state) {
 
 static const sd_bus_vtable vm_vtable[] = {
         SD_BUS_VTABLE_START(0),
-        SD_BUS_METHOD_WITH_ARGS("Start", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("o", job), method_start, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("StartOn", SD_BUS_ARGS("o", host, "a{sv}", options), SD_BUS_RESULT("o", job), method_start_on,
+        SD_BUS_METHOD_WITH_ARGS("Start", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("o", job), method_start,
                 SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Shutdown", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("o", job), method_shutdown, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("HardShutdown", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("o", job), method_hard_shutdown,
+        SD_BUS_METHOD_WITH_ARGS("StartOn", SD_BUS_ARGS("o", host, "a{sv}", options), SD_BUS_RESULT("o", job),
+                method_start_on, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Shutdown", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("o", job),
+                method_shutdown, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("HardShutdown", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("o", job),
+                method_hard_shutdown, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Explain", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", json), method_explain,
                 SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Explain", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", json), method_explain, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Export", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", record), method_export, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("GetConfig", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", config), method_get_config, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("SetConfig", SD_BUS_ARGS("s", config), SD_BUS_NO_RESULT, method_set_config, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("SetNameLabel", SD_BUS_ARGS("s", name_label), SD_BUS_NO_RESULT, method_set_name_label, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("SetAffinity", SD_BUS_ARGS("s", affinity), SD_BUS_NO_RESULT, method_set_affinity, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Export", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", record), method_export,
+                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetConfig", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", config), method_get_config,
+                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("SetConfig", SD_BUS_ARGS("s", config), SD_BUS_NO_RESULT, method_set_config,
+                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("SetNameLabel", SD_BUS_ARGS("s", name_label), SD_BUS_NO_RESULT,
+                method_set_name_label, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("SetAffinity", SD_BUS_ARGS("s", affinity), SD_BUS_NO_RESULT,
+                method_set_affinity, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Destroy", NULL, NULL, method_destroy, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("UUID", "s", get_uuid, offsetof(Vm, object.id), SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("NameLabel", "s", NULL, offsetof(Vm, name_label), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY(
+                "NameLabel", "s", NULL, offsetof(Vm, name_label), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Owner", "s", NULL, offsetof(Vm, owner), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Affinity", "s", NULL, offsetof(Vm, affinity), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("PowerState", "s", get_power_state, offsetof(Vm, power_state), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("ResidentOn", "o", get_ref, offsetof(Vm, resident_on), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("ScheduledToBeResidentOn", "o", get_ref, offsetof(Vm, scheduled_on), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("PowerState", "s", get_power_state, offsetof(Vm, power_state),
+                SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY(
+                "ResidentOn", "o", get_ref, offsetof(Vm, resident_on), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("ScheduledToBeResidentOn", "o", get_ref, offsetof(Vm, scheduled_on),
+                SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("VGPUs", "ao", get_refs, offsetof(Vm, vgpus), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_VTABLE_END,
 };
@@ -209,5 +230,6 @@ static const sd_bus_vtable vm_vtable[] = {
 const BusClass bus_class_vm = {
         .interface = POLICY_IFACE_VM,
         .vtable = vm_vtable,
-        .properties = (const char *const[]){ "NameLabel", "Owner", "Affinity", "PowerState", "ResidentOn", "ScheduledToBeResidentOn", "VGPUs", NULL },
+        .properties = (const char *const[]){"NameLabel", "Owner", "Affinity", "PowerState", "ResidentOn",
+                "ScheduledToBeResidentOn", "VGPUs", NULL},
 };

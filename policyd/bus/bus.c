@@ -1,8 +1,8 @@
 /*
  * The connection to the master's bus
  *
- * Made once, at start, and never again: policyd without its bus is of no use, and a new process with a fresh model is the simplest way
- * back. Hosts and guests do not notice.
+ * Made once, at start, and never again: policyd without its bus is of no use, and a new process with a fresh
+ * model is the simplest way back. Hosts and guests do not notice.
  */
 
 #include <stdio.h>
@@ -82,7 +82,8 @@ static int show_class(Bus *bus, ObjectClass c) {
         shown->bus = bus;
         shown->class = c;
         snprintf(shown->path, sizeof(shown->path), POLICY_PATH "/%s", object_class_to_string(c));
-        r = sd_bus_add_fallback_vtable(bus->bus, NULL, shown->path, classes[c]->interface, classes[c]->vtable, bus_find_object, bus);
+        r = sd_bus_add_fallback_vtable(
+                bus->bus, NULL, shown->path, classes[c]->interface, classes[c]->vtable, bus_find_object, bus);
         return r < 0 ? r : sd_bus_add_node_enumerator(bus->bus, NULL, shown->path, bus_enumerate, shown);
 }
 
@@ -95,7 +96,8 @@ int bus_start(Bus *bus) {
         r = sd_bus_set_exit_on_disconnect(bus->bus, true);
         if (r < 0)
                 return r;
-        r = sd_bus_add_object_vtable(bus->bus, NULL, POLICY_PATH, POLICY_IFACE_MANAGER, bus_manager_vtable, bus);
+        r = sd_bus_add_object_vtable(
+                bus->bus, NULL, POLICY_PATH, POLICY_IFACE_MANAGER, bus_manager_vtable, bus);
         if (r < 0)
                 return r;
         r = sd_bus_add_object_manager(bus->bus, NULL, POLICY_PATH);

@@ -1,9 +1,9 @@
 /*
  * Who calls
  *
- * Kept for each unique name that has requests waiting or used an idempotency key. The uid is asked from the bus once, without blocking, when
- * a key first needs it; meanwhile the requests are parked and then handled as if they came now. A name that leaves the bus is forgotten: it
- * is never given again.
+ * Kept for each unique name that has requests waiting or used an idempotency key. The uid is asked from the
+ * bus once, without blocking, when a key first needs it; meanwhile the requests are parked and then handled
+ * as if they came now. A name that leaves the bus is forgotten: it is never given again.
  */
 
 #include <stdio.h>
@@ -148,18 +148,22 @@ static int on_uid(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         Bus *bus = c->bus;
 
         c->ask_slot = sd_bus_slot_unref(c->ask_slot);
-        c->has_uid = !sd_bus_message_is_method_error(reply, NULL) && sd_bus_message_read(reply, "u", &c->uid) >= 0;
+        c->has_uid =
+                !sd_bus_message_is_method_error(reply, NULL) && sd_bus_message_read(reply, "u", &c->uid) >= 0;
         if (!c->has_uid) {
                 while (c->parked) {
                         ParkedRequest *p = parked_take(c);
 
-                        sd_bus_reply_method_errorf(p->message, SD_BUS_ERROR_ACCESS_DENIED, "The bus does not say which user asks, so an idempotency_key cannot be taken.");
+                        sd_bus_reply_method_errorf(p->message, SD_BUS_ERROR_ACCESS_DENIED,
+                                "The bus does not say which user asks, so an idempotency_key cannot be "
+                                "taken.");
                         parked_free(p);
                 }
                 return on_vanished(NULL, c, NULL);
         }
 
-        /* The handlers may fill the list of callers, but not push this one out while it has parked requests or room. */
+        /* The handlers may fill the list of callers, but not push this one out while it has parked requests
+         * or room. */
         c->n_waiting++;
         while (c->parked) {
                 ParkedRequest *p = parked_take(c);
@@ -178,8 +182,10 @@ static int ask_uid(Caller *c) {
 
         if (c->ask_slot)
                 return 0;
-        if (asprintf(&match, "type='signal',sender='" BUS_NAME "',path='" BUS_PATH "',interface='" BUS_NAME
-                     "',member='NameOwnerChanged',arg0='%s',arg2=''", c->name) < 0) {
+        if (asprintf(&match,
+                    "type='signal',sender='" BUS_NAME "',path='" BUS_PATH "',interface='" BUS_NAME
+                    "',member='NameOwnerChanged',arg0='%s',arg2=''",
+                    c->name) < 0) {
                 match = NULL;
                 return -ENOMEM;
         }
@@ -187,7 +193,8 @@ static int ask_uid(Caller *c) {
         r = sd_bus_add_match_async(sd, &c->vanish_slot, match, on_vanished, NULL, c);
         if (r < 0)
                 return r;
-        r = sd_bus_call_method_async(sd, &c->ask_slot, BUS_NAME, BUS_PATH, BUS_NAME, "GetConnectionUnixUser", on_uid, c, "s", c->name);
+        r = sd_bus_call_method_async(sd, &c->ask_slot, BUS_NAME, BUS_PATH, BUS_NAME, "GetConnectionUnixUser",
+                on_uid, c, "s", c->name);
         if (r < 0)
                 c->vanish_slot = sd_bus_slot_unref(c->vanish_slot);
         return r;
@@ -198,7 +205,8 @@ int caller_park(Caller *c, sd_bus_message *m, sd_bus_message_handler_t handler, 
         int r;
 
         if (c->n_parked >= PARKED_MAX)
-                return bus_error_set(error, ERROR_LIMIT_REACHED, "%zu requests of yours wait already; read their replies first.", c->n_parked);
+                return bus_error_set(error, ERROR_LIMIT_REACHED,
+                        "%zu requests of yours wait already; read their replies first.", c->n_parked);
         r = ask_uid(c);
         if (r < 0)
                 return r;

@@ -29,5 +29,5 @@ DECLARE_GETTER(get_refs) {
 }
 
 DECLARE_GETTER(get_u32_as_u64) {
-        return sd_bus_message_append(reply, "t", (uint64_t) *(const uint32_t *) userdata);
+        return sd_bus_message_append(reply, "t", (uint64_t) * (const uint32_t *) userdata);
 }

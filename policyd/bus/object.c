@@ -1,8 +1,9 @@
 /*
  * Paths and objects
  *
- * /org/xenvgpu/Policy1/<class>/_<uuid>. sd-bus asks for an object by path each time; nothing of it is cached here. A read shows
- * committed state only, so a read first commits what is open: before the look-up, since a failed commit rebuilds the model.
+ * /org/xenvgpu/Policy1/<class>/_<uuid>. sd-bus asks for an object by path each time; nothing of it is cached
+ * here. A read shows committed state only, so a read first commits what is open: before the look-up, since a
+ * failed commit rebuilds the model.
  */
 
 #include <stdio.h>
@@ -12,7 +13,8 @@
 const char *object_path(ObjectClass c, const Uuid *id, char buf[static OBJECT_PATH_MAX]) {
         char element[UUID_TEXT_MAX + 1];
 
-        snprintf(buf, OBJECT_PATH_MAX, POLICY_PATH "/%s/%s", object_class_to_string(c), uuid_to_path_element(id, element));
+        snprintf(buf, OBJECT_PATH_MAX, POLICY_PATH "/%s/%s", object_class_to_string(c),
+                uuid_to_path_element(id, element));
         return buf;
 }
 
@@ -54,16 +56,19 @@ int object_argument(Bus *bus, const char *path, ObjectClass c, Object **ret, sd_
         Object *o = object_at(bus, path);
 
         if (!o)
-                return bus_error_set(error, ERROR_NO_SUCH_OBJECT, "There is no %s %s in the pool; List(\"%s\", …) shows those that are.", word, path, word);
+                return bus_error_set(error, ERROR_NO_SUCH_OBJECT,
+                        "There is no %s %s in the pool; List(\"%s\", …) shows those that are.", word, path,
+                        word);
         if (o->class != c)
-                return bus_error_set(error, ERROR_NO_SUCH_OBJECT, "%s is a %s; a %s is needed here.", path, object_class_to_string(o->class), word);
+                return bus_error_set(error, ERROR_NO_SUCH_OBJECT, "%s is a %s; a %s is needed here.", path,
+                        object_class_to_string(o->class), word);
         *ret = o;
         return 0;
 }
 
 /* Methods that show the pool and change nothing. */
 static bool member_is_read(const char *member) {
-        static const char *const reads[] = { "GetRemainingCapacity", "Explain", "Export", "GetConfig" };
+        static const char *const reads[] = {"GetRemainingCapacity", "Explain", "Export", "GetConfig"};
 
         for (size_t i = 0; i < ARRAY_SIZE(reads); i++)
                 if (streq_ptr(member, reads[i]))
@@ -74,7 +79,8 @@ static bool member_is_read(const char *member) {
 static bool message_is_read(sd_bus_message *m) {
         const char *interface = m ? sd_bus_message_get_interface(m) : NULL;
 
-        return m && ((interface && startswith(interface, "org.freedesktop.DBus.")) || member_is_read(sd_bus_message_get_member(m)));
+        return m && ((interface && startswith(interface, "org.freedesktop.DBus.")) ||
+                            member_is_read(sd_bus_message_get_member(m)));
 }
 
 void bus_flush(Bus *bus) {
@@ -82,14 +88,16 @@ void bus_flush(Bus *bus) {
                 policy_flush(bus->policy);
 }
 
-int bus_find_object(sd_bus *sd, const char *path, const char *interface, void *userdata, void **ret_found, sd_bus_error *error) {
+int bus_find_object(sd_bus *sd, const char *path, const char *interface, void *userdata, void **ret_found,
+        sd_bus_error *error) {
         Bus *bus = userdata;
         Object *o;
 
         if (message_is_read(sd_bus_get_current_message(sd)))
                 bus_flush(bus);
         o = object_at(bus, path);
-        if (!o || (!streq(interface, bus_class(o->class)->interface) && !startswith(interface, "org.freedesktop.DBus.")))
+        if (!o || (!streq(interface, bus_class(o->class)->interface) &&
+                          !startswith(interface, "org.freedesktop.DBus.")))
                 return 0;
         *ret_found = o;
         return 1;
@@ -101,8 +109,8 @@ int bus_enumerate(sd_bus *sd, const char *prefix, void *userdata, char ***ret_no
         char **nodes;
 
         /*
-         * Asked with the class's own path, and with the root's by GetManagedObjects. Also with each leaf's, whose Introspect would otherwise walk
-         * the whole class.
+         * Asked with the class's own path, and with the root's by GetManagedObjects. Also with each leaf's,
+         * whose Introspect would otherwise walk the whole class.
          */
         if (!startswith(shown->path, prefix))
                 return 0;

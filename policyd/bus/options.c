@@ -1,8 +1,8 @@
 /*
  * Options: a{sv}
  *
- * One table of every key that any method knows; a method says which of them it takes. An unknown key is an error: a caller that
- * misspells "dry_run" must not start a VM.
+ * One table of every key that any method knows; a method says which of them it takes. An unknown key is an
+ * error: a caller that misspells "dry_run" must not start a VM.
  */
 
 #include "policyd/bus/bus-private.h"
@@ -13,13 +13,13 @@ static const struct {
         const char *type;
         size_t offset;
 } known[] = {
-        { "idempotency_key", OPTION_IDEMPOTENCY_KEY, "s", offsetof(Options, idempotency_key) },
-        { "device", OPTION_DEVICE, "s", offsetof(Options, device) },
-        { "dry_run", OPTION_DRY_RUN, "b", offsetof(Options, dry_run) },
-        { "reservation", OPTION_RESERVATION, "o", offsetof(Options, reservation) },
-        { "owner", OPTION_OWNER, "s", offsetof(Options, owner) },
-        { "name_description", OPTION_NAME_DESCRIPTION, "s", offsetof(Options, name_description) },
-        { "extra_args", OPTION_EXTRA_ARGS, "s", offsetof(Options, extra_args) },
+        {"idempotency_key", OPTION_IDEMPOTENCY_KEY, "s", offsetof(Options, idempotency_key)},
+        {"device", OPTION_DEVICE, "s", offsetof(Options, device)},
+        {"dry_run", OPTION_DRY_RUN, "b", offsetof(Options, dry_run)},
+        {"reservation", OPTION_RESERVATION, "o", offsetof(Options, reservation)},
+        {"owner", OPTION_OWNER, "s", offsetof(Options, owner)},
+        {"name_description", OPTION_NAME_DESCRIPTION, "s", offsetof(Options, name_description)},
+        {"extra_args", OPTION_EXTRA_ARGS, "s", offsetof(Options, extra_args)},
 };
 
 #define KEY_MAX 128 /* bytes of an idempotency key */
@@ -33,7 +33,8 @@ static int refuse_unknown(const char *key, unsigned allowed, sd_bus_error *error
                 if (known[i].bit & allowed)
                         names[n++] = known[i].key;
         list = text_join_and(names, n);
-        return bus_error_set(error, ERROR_INVALID_RECORD, "There is no option \"%.64s\" here; allowed: %s.", key, strempty(list));
+        return bus_error_set(error, ERROR_INVALID_RECORD, "There is no option \"%.64s\" here; allowed: %s.",
+                key, strempty(list));
 }
 
 static int read_option(sd_bus_message *m, unsigned allowed, Options *o, sd_bus_error *error) {
@@ -55,7 +56,8 @@ static int read_option(sd_bus_message *m, unsigned allowed, Options *o, sd_bus_e
         if (r < 0)
                 return r;
         if (!streq(type, known[i].type))
-                return bus_error_set(error, ERROR_INVALID_RECORD, "The option \"%s\" must be of type '%s', not '%s'.", key, known[i].type, type);
+                return bus_error_set(error, ERROR_INVALID_RECORD,
+                        "The option \"%s\" must be of type '%s', not '%s'.", key, known[i].type, type);
         o->present |= known[i].bit;
         return sd_bus_message_read(m, "v", type, (char *) o + known[i].offset);
 }
@@ -81,7 +83,8 @@ int options_read(sd_bus_message *m, unsigned allowed, Options *ret, sd_bus_error
         if (r < 0)
                 return r;
         if (o.idempotency_key && (!*o.idempotency_key || strlen(o.idempotency_key) > KEY_MAX))
-                return bus_error_set(error, ERROR_INVALID_RECORD, "An idempotency_key has 1 to %d bytes; this one has %zu.", KEY_MAX,
+                return bus_error_set(error, ERROR_INVALID_RECORD,
+                        "An idempotency_key has 1 to %d bytes; this one has %zu.", KEY_MAX,
                         strlen(o.idempotency_key));
         *ret = o;
         return 0;

@@ -1,8 +1,9 @@
 /*
  * Requests and their answers
  *
- * A change is decided at once and answered after its commit: the handler returns 1 and the message waits here. A refusal
- * is answered at once, it changed nothing. Requests that wait are counted per caller and capped.
+ * A change is decided at once and answered after its commit: the handler returns 1 and the message waits
+ * here. A refusal is answered at once, it changed nothing. Requests that wait are counted per caller and
+ * capped.
  */
 
 #include <inttypes.h>
@@ -44,7 +45,8 @@ int bus_decided(int r, Refusal *refusal, sd_bus_error *error) {
         if (r >= 0 && refusal->code == ERROR_NONE)
                 return 0;
         if (r >= 0)
-                r = bus_error_set(error, refusal->code, "%s", refusal->message ?: error_code_meaning(refusal->code));
+                r = bus_error_set(
+                        error, refusal->code, "%s", refusal->message ?: error_code_meaning(refusal->code));
         else
                 r = bus_error_set(error, ERROR_INTERNAL_ERROR, "policyd could not decide: %s.", strerror(-r));
         refusal_done(refusal);
@@ -59,9 +61,12 @@ int request_new(Bus *bus, sd_bus_message *m, Request **ret, sd_bus_error *error)
 
         r = caller_get(bus, sd_bus_message_get_sender(m), &caller);
         if (r < 0)
-                return bus_error_set(error, ERROR_LIMIT_REACHED, "There are too many callers at once; try again later.");
+                return bus_error_set(
+                        error, ERROR_LIMIT_REACHED, "There are too many callers at once; try again later.");
         if (caller->n_waiting >= bus->options.requests_max)
-                return bus_error_set(error, ERROR_LIMIT_REACHED, "%" PRIu64 " requests of yours wait already; read their replies first.", caller->n_waiting);
+                return bus_error_set(error, ERROR_LIMIT_REACHED,
+                        "%" PRIu64 " requests of yours wait already; read their replies first.",
+                        caller->n_waiting);
 
         q = calloc(1, sizeof(*q));
         if (!q)
@@ -100,7 +105,8 @@ void request_committed(ErrorCode code, const char *message, void *userdata) {
 
         /* A caller that has left gets no answer: the bus drops it, and the outcome stands. */
         if (code != ERROR_NONE)
-                sd_bus_reply_method_errorf(q->message, error_code_name(code), "%s", message ?: error_code_meaning(code));
+                sd_bus_reply_method_errorf(
+                        q->message, error_code_name(code), "%s", message ?: error_code_meaning(code));
         else if (q->kind == REPLY_PATH)
                 sd_bus_reply_method_return(q->message, "o", q->path);
         else
@@ -120,7 +126,8 @@ static int reply_later(Bus *bus, sd_bus_message *m, ReplyKind kind, const char *
         r = policy_when_committed(bus->policy, request_committed, q);
         if (r < 0) {
                 request_cancel(q);
-                return bus_error_set(error, ERROR_INTERNAL_ERROR, "The change was made, but its answer could not be queued: %s.", strerror(-r));
+                return bus_error_set(error, ERROR_INTERNAL_ERROR,
+                        "The change was made, but its answer could not be queued: %s.", strerror(-r));
         }
         return 1;
 }
@@ -140,7 +147,8 @@ int bus_finish(Bus *bus, sd_bus_message *m, int r, Refusal *refusal, sd_bus_erro
 
 int bus_reply_text(sd_bus_message *m, int r, char *text, sd_bus_error *error) {
         if (r < 0)
-                return bus_error_set(error, ERROR_INTERNAL_ERROR, "The answer could not be made: %s.", strerror(-r));
+                return bus_error_set(
+                        error, ERROR_INTERNAL_ERROR, "The answer could not be made: %s.", strerror(-r));
         r = sd_bus_reply_method_return(m, "s", text);
         free(text);
         return r;
@@ -150,9 +158,10 @@ void key_use_done(KeyUse *k) {
         free(k->arguments);
 }
 
-int bus_key_check(Bus *bus, sd_bus_message *m, sd_bus_message_handler_t handler, const Options *o, StrBuf *arguments, KeyUse *ret, sd_bus_error *error) {
+int bus_key_check(Bus *bus, sd_bus_message *m, sd_bus_message_handler_t handler, const Options *o,
+        StrBuf *arguments, KeyUse *ret, sd_bus_error *error) {
         _cleanup_refusal_ Refusal refusal = {};
-        _cleanup_key_use_ KeyUse use = { .key = o->idempotency_key };
+        _cleanup_key_use_ KeyUse use = {.key = o->idempotency_key};
         _cleanup_free_ char *path = NULL;
         Caller *caller;
         int r;
@@ -161,7 +170,8 @@ int bus_key_check(Bus *bus, sd_bus_message *m, sd_bus_message_handler_t handler,
                 return 0;
         r = caller_get(bus, sd_bus_message_get_sender(m), &caller);
         if (r < 0)
-                return bus_error_set(error, ERROR_LIMIT_REACHED, "There are too many callers at once; try again later.");
+                return bus_error_set(
+                        error, ERROR_LIMIT_REACHED, "There are too many callers at once; try again later.");
         if (!caller->has_uid)
                 return caller_park(caller, m, handler, error);
 
@@ -170,7 +180,8 @@ int bus_key_check(Bus *bus, sd_bus_message *m, sd_bus_message_handler_t handler,
         use.arguments = strbuf_take(arguments);
         if (!use.arguments)
                 return -ENOMEM;
-        r = policy_idempotency_find(bus->policy, use.uid, sd_bus_message_get_member(m), use.key, use.arguments, &path, &refusal);
+        r = policy_idempotency_find(
+                bus->policy, use.uid, sd_bus_message_get_member(m), use.key, use.arguments, &path, &refusal);
         if (r < 0 || refusal.code != ERROR_NONE)
                 return bus_decided(r, &refusal, error);
         if (r > 0)
@@ -187,6 +198,9 @@ int bus_key_record(Bus *bus, sd_bus_message *m, const KeyUse *k, const Object *m
 
         if (!k->key)
                 return 0;
-        r = policy_idempotency_record(bus->policy, k->uid, sd_bus_message_get_member(m), k->key, k->arguments, OBJECT_PATH(made), made);
-        return r < 0 ? bus_error_set(error, ERROR_INTERNAL_ERROR, "The idempotency key could not be kept: %s.", strerror(-r)) : 0;
+        r = policy_idempotency_record(bus->policy, k->uid, sd_bus_message_get_member(m), k->key, k->arguments,
+                OBJECT_PATH(made), made);
+        return r < 0 ? bus_error_set(error, ERROR_INTERNAL_ERROR,
+                               "The idempotency key could not be kept: %s.", strerror(-r))
+                     : 0;
 }

@@ -8,27 +8,34 @@
 #define FIELD(name) offsetof(PolicydSettings, name)
 
 const Setting policyd_settings[] = {
-        { "bus", SETTING_STRING, FIELD(bus), "system", "address of the master's bus" },
-        { "ssh", SETTING_STRING, FIELD(ssh), "ssh", "program that reaches hosts with ssh: addresses" },
-        { "connect_timeout", SETTING_SECONDS, FIELD(connect_timeout), "10", "how long a host's bus may take to answer" },
-        { "call_timeout", SETTING_SECONDS, FIELD(call_timeout), "25", "how long hostd may take to answer a call" },
-        { "keepalive", SETTING_SECONDS, FIELD(keepalive), "10", "silence after which a host is asked whether it lives" },
-        { "retry_max", SETTING_SECONDS, FIELD(retry_max), "30", "longest pause between attempts to reach a host" },
-        { "order_timeout", SETTING_SECONDS, FIELD(order_timeout), "5min", "how long a start or shutdown may take before its job fails" },
-        { "map_size", SETTING_SIZE, FIELD(map_size), "64MiB", "first size of the database's map" },
-        { "map_max", SETTING_SIZE, FIELD(map_max), "4GiB", "size up to which the map grows" },
-        { "batch_max", SETTING_U64, FIELD(batch_max), "256", "requests that share one commit" },
-        { "requests_max", SETTING_U64, FIELD(requests_max), "1024", "requests of one caller that may wait for a reply" },
-        { "job_keep", SETTING_SECONDS, FIELD(job_keep), "1h", "how long a finished job stays" },
-        { "jobs_max", SETTING_U64, FIELD(jobs_max), "1000", "finished jobs that stay at most" },
-        { "limit_host", SETTING_U64, FIELD(limits[CLASS_HOST]), "1024", "hosts in the pool" },
-        { "limit_pgpu", SETTING_U64, FIELD(limits[CLASS_PGPU]), "65536", "PGPUs in the pool" },
-        { "limit_gpu_group", SETTING_U64, FIELD(limits[CLASS_GPU_GROUP]), "4096", "GPU groups in the pool" },
-        { "limit_vgpu_type", SETTING_U64, FIELD(limits[CLASS_VGPU_TYPE]), "16384", "VGPU types in the pool" },
-        { "limit_vm", SETTING_U64, FIELD(limits[CLASS_VM]), "65536", "VMs in the pool" },
-        { "limit_vgpu", SETTING_U64, FIELD(limits[CLASS_VGPU]), "131072", "VGPUs in the pool" },
-        { "limit_reservation", SETTING_U64, FIELD(limits[CLASS_RESERVATION]), "4096", "reservations in the pool" },
-        { "limit_job", SETTING_U64, FIELD(limits[CLASS_JOB]), "16384", "jobs, running and finished" },
+        {"bus", SETTING_STRING, FIELD(bus), "system", "address of the master's bus"},
+        {"ssh", SETTING_STRING, FIELD(ssh), "ssh", "program that reaches hosts with ssh: addresses"},
+        {"connect_timeout", SETTING_SECONDS, FIELD(connect_timeout), "10",
+                "how long a host's bus may take to answer"},
+        {"call_timeout", SETTING_SECONDS, FIELD(call_timeout), "25",
+                "how long hostd may take to answer a call"},
+        {"keepalive", SETTING_SECONDS, FIELD(keepalive), "10",
+                "silence after which a host is asked whether it lives"},
+        {"retry_max", SETTING_SECONDS, FIELD(retry_max), "30",
+                "longest pause between attempts to reach a host"},
+        {"order_timeout", SETTING_SECONDS, FIELD(order_timeout), "5min",
+                "how long a start or shutdown may take before its job fails"},
+        {"map_size", SETTING_SIZE, FIELD(map_size), "64MiB", "first size of the database's map"},
+        {"map_max", SETTING_SIZE, FIELD(map_max), "4GiB", "size up to which the map grows"},
+        {"batch_max", SETTING_U64, FIELD(batch_max), "256", "requests that share one commit"},
+        {"requests_max", SETTING_U64, FIELD(requests_max), "1024",
+                "requests of one caller that may wait for a reply"},
+        {"job_keep", SETTING_SECONDS, FIELD(job_keep), "1h", "how long a finished job stays"},
+        {"jobs_max", SETTING_U64, FIELD(jobs_max), "1000", "finished jobs that stay at most"},
+        {"limit_host", SETTING_U64, FIELD(limits[CLASS_HOST]), "1024", "hosts in the pool"},
+        {"limit_pgpu", SETTING_U64, FIELD(limits[CLASS_PGPU]), "65536", "PGPUs in the pool"},
+        {"limit_gpu_group", SETTING_U64, FIELD(limits[CLASS_GPU_GROUP]), "4096", "GPU groups in the pool"},
+        {"limit_vgpu_type", SETTING_U64, FIELD(limits[CLASS_VGPU_TYPE]), "16384", "VGPU types in the pool"},
+        {"limit_vm", SETTING_U64, FIELD(limits[CLASS_VM]), "65536", "VMs in the pool"},
+        {"limit_vgpu", SETTING_U64, FIELD(limits[CLASS_VGPU]), "131072", "VGPUs in the pool"},
+        {"limit_reservation", SETTING_U64, FIELD(limits[CLASS_RESERVATION]), "4096",
+                "reservations in the pool"},
+        {"limit_job", SETTING_U64, FIELD(limits[CLASS_JOB]), "16384", "jobs, running and finished"},
 };
 const size_t n_policyd_settings = ARRAY_SIZE(policyd_settings);
 
@@ -48,7 +55,8 @@ int policyd_settings_check(const PolicydSettings *s) {
         return 0;
 }
 
-void policyd_settings_apply(const PolicydSettings *s, const char *state_dir, PolicyOptions *ret_policy, BusOptions *ret_bus) {
+void policyd_settings_apply(
+        const PolicydSettings *s, const char *state_dir, PolicyOptions *ret_policy, BusOptions *ret_bus) {
         PolicyOptions *p = ret_policy;
 
         policy_options_default(p);
@@ -67,5 +75,5 @@ void policyd_settings_apply(const PolicydSettings *s, const char *state_dir, Pol
         p->link.retry_max_usec = MAX_OF(s->retry_max, p->link.retry_min_usec);
         p->link.ssh_program = s->ssh;
 
-        *ret_bus = (BusOptions){ .address = s->bus, .requests_max = s->requests_max };
+        *ret_bus = (BusOptions){.address = s->bus, .requests_max = s->requests_max};
 }

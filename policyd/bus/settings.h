@@ -21,4 +21,5 @@ extern const size_t n_policyd_settings;
 
 /* Checks what the table cannot; logs and returns -EINVAL. The options' texts belong to the settings. */
 int policyd_settings_check(const PolicydSettings *s);
-void policyd_settings_apply(const PolicydSettings *s, const char *state_dir, PolicyOptions *ret_policy, BusOptions *ret_bus);
+void policyd_settings_apply(
+        const PolicydSettings *s, const char *state_dir, PolicyOptions *ret_policy, BusOptions *ret_bus);

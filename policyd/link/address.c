@@ -1,8 +1,8 @@
 /*
  * Host addresses
  *
- * A list of known spellings and nothing else: what is not understood is not dialled. ssh's user and host end up as
- * arguments of a program, so their characters are checked one by one and neither may start with a dash.
+ * A list of known spellings and nothing else: what is not understood is not dialled. ssh's user and host end
+ * up as arguments of a program, so their characters are checked one by one and neither may start with a dash.
  */
 
 #include <ctype.h>
@@ -50,14 +50,15 @@ static const char *transport_refusal(const char *text) {
         static const struct {
                 const char *prefix, *why;
         } refusals[] = {
-                { "tcp:", "tcp: has no authentication and no encryption in D-Bus" },
-                { "nonce-tcp:", "nonce-tcp: has no encryption, and its authentication is a file of the same machine" },
-                { "unixexec:", "unixexec: would run any command as policyd" },
-                { "launchd:", "launchd: belongs to another operating system" },
-                { "autolaunch:", "autolaunch: would start a bus on which no hostd is" },
-                { "systemd:", "systemd: is an address to listen on, not to dial" },
-                { "vsock:", "vsock: has no authentication in D-Bus" },
-                { "x-machine-unix:", "x-machine-unix: would fork policyd into another container" },
+                {"tcp:", "tcp: has no authentication and no encryption in D-Bus"},
+                {"nonce-tcp:",
+                        "nonce-tcp: has no encryption, and its authentication is a file of the same machine"},
+                {"unixexec:", "unixexec: would run any command as policyd"},
+                {"launchd:", "launchd: belongs to another operating system"},
+                {"autolaunch:", "autolaunch: would start a bus on which no hostd is"},
+                {"systemd:", "systemd: is an address to listen on, not to dial"},
+                {"vsock:", "vsock: has no authentication in D-Bus"},
+                {"x-machine-unix:", "x-machine-unix: would fork policyd into another container"},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(refusals); i++)
@@ -80,18 +81,26 @@ static int check_unix(const char *text, size_t n, char **ret_message) {
                         size_t room = length - (size_t) (value - p);
 
                         if (found || room == 0 || room >= sizeof(((struct sockaddr_un *) NULL)->sun_path))
-                                return refuse(ret_message, "The address \"%s\" names no socket: give one path=, of 1 to %zu bytes.", text,
-                                        sizeof(((struct sockaddr_un *) NULL)->sun_path) - 1);
+                                return refuse(ret_message,
+                                        "The address \"%s\" names no socket: give one path=, of 1 to %zu "
+                                        "bytes.",
+                                        text, sizeof(((struct sockaddr_un *) NULL)->sun_path) - 1);
                         if (*p == 'p' && *value != '/' && *value != '%')
-                                return refuse(ret_message, "The path in the address \"%s\" must be absolute.", text);
+                                return refuse(ret_message, "The path in the address \"%s\" must be absolute.",
+                                        text);
                         found = true;
                 } else if (!startswith(p, "guid="))
-                        return refuse(ret_message, "The address \"%s\" has the key \"%.*s\"; unix: takes path= or abstract=, and guid=.", text,
-                                (int) length, p);
+                        return refuse(ret_message,
+                                "The address \"%s\" has the key \"%.*s\"; unix: takes path= or abstract=, "
+                                "and guid=.",
+                                text, (int) length, p);
                 p += length + !!comma;
         }
         if (!found)
-                return refuse(ret_message, "The address \"%s\" names no socket: write unix:path=/run/dbus/system_bus_socket or the like.", text);
+                return refuse(ret_message,
+                        "The address \"%s\" names no socket: write unix:path=/run/dbus/system_bus_socket or "
+                        "the like.",
+                        text);
         return 0;
 }
 
@@ -104,8 +113,14 @@ static int parse_bus(const char *text, LinkAddress *ret, char **ret_message) {
                 if (!startswith(p, "unix:")) {
                         const char *why = transport_refusal(p);
 
-                        return why ? refuse(ret_message, "The address \"%s\" is refused: %s. Use ssh:USER@HOST[:PORT] for another machine.", text, why)
-                                   : refuse(ret_message, "The address \"%s\" is not understood: give \"system\", unix:path=…, or ssh:USER@HOST[:PORT].", text);
+                        return why ? refuse(ret_message,
+                                             "The address \"%s\" is refused: %s. Use ssh:USER@HOST[:PORT] "
+                                             "for another machine.",
+                                             text, why)
+                                   : refuse(ret_message,
+                                             "The address \"%s\" is not understood: give \"system\", "
+                                             "unix:path=…, or ssh:USER@HOST[:PORT].",
+                                             text);
                 }
                 r = check_unix(p, n, ret_message);
                 if (r < 0)
@@ -158,13 +173,21 @@ static int parse_ssh(const char *text, LinkAddress *ret, char **ret_message) {
 
         at = strchr(user, '@');
         if (!at)
-                return refuse(ret_message, "The address \"%s\" names no user: write ssh:USER@HOST[:PORT].", text);
+                return refuse(
+                        ret_message, "The address \"%s\" names no user: write ssh:USER@HOST[:PORT].", text);
         if (!word_is_safe(user, (size_t) (at - user), "-._"))
-                return refuse(ret_message, "The user in the address \"%s\" must be letters, digits, '.', '_' or '-', and must not start with '-'.", text);
+                return refuse(ret_message,
+                        "The user in the address \"%s\" must be letters, digits, '.', '_' or '-', and must "
+                        "not start with '-'.",
+                        text);
         if (split_host(at + 1, &host, &length, &port) < 0)
-                return refuse(ret_message, "The host in the address \"%s\" must be a name or an address (IPv6 in brackets), and must not start with '-'.", text);
+                return refuse(ret_message,
+                        "The host in the address \"%s\" must be a name or an address (IPv6 in brackets), and "
+                        "must not start with '-'.",
+                        text);
         if (port && (parse_u32(port, &n) < 0 || n == 0 || n > 65535))
-                return refuse(ret_message, "The port in the address \"%s\" must be a number from 1 to 65535.", text);
+                return refuse(ret_message, "The port in the address \"%s\" must be a number from 1 to 65535.",
+                        text);
 
         ret->transport = TRANSPORT_SSH;
         if (asprintf(&ret->login, "%.*s@%.*s", (int) (at - user), user, (int) length, host) < 0) {
@@ -179,7 +202,8 @@ int link_address_parse(const char *text, LinkAddress *ret, char **ret_message) {
         int r;
 
         if (strlen(text) > LINK_ADDRESS_MAX)
-                return refuse(ret_message, "The address has %zu bytes; %d are allowed.", strlen(text), LINK_ADDRESS_MAX);
+                return refuse(ret_message, "The address has %zu bytes; %d are allowed.", strlen(text),
+                        LINK_ADDRESS_MAX);
         for (const char *p = text; *p; p++)
                 if ((unsigned char) *p <= ' ' || *p == 0x7f)
                         return refuse(ret_message, "The address holds a blank or a control character.");

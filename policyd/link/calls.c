@@ -1,17 +1,18 @@
 /*
  * Orders to hostd
  *
- * A list of calls in the order in which they were asked for; the first n_sent of them are on their way, at most 64, since a system bus
- * lets one connection wait for 128 replies. What a call's end means is the whole point:
+ * A list of calls in the order in which they were asked for; the first n_sent of them are on their way, at
+ * most 64, since a system bus lets one connection wait for 128 replies. What a call's end means is the whole
+ * point:
  *
  *   the method's return             DONE     hostd stored the order
  *   an error of ours, from hostd    REFUSED  hostd checked it and said no
- *   the bus says there is no such   REFUSED  never delivered: calls go to the unique name of the process that was claimed, and a
- *   name, no access, no room                 unique name is never given twice
- *   anything else                   UNKNOWN  it may have been delivered. A VM started twice destroys its disk, so doubt never counts as no
+ *   the bus says there is no such   REFUSED  never delivered: calls go to the unique name of the process that
+ * was claimed, and a name, no access, no room                 unique name is never given twice anything else
+ * UNKNOWN  it may have been delivered. A VM started twice destroys its disk, so doubt never counts as no
  *
- * After an UNKNOWN the connection is closed: the next claim comes under a new unique name, hostd refuses the old one from then on, and so the
- * inventory of that claim is the last word on the call.
+ * After an UNKNOWN the connection is closed: the next claim comes under a new unique name, hostd refuses the
+ * old one from then on, and so the inventory of that claim is the last word on the call.
  */
 
 #include <stdio.h>
@@ -75,7 +76,8 @@ static int call_send(LinkCall *call) {
         HostLink *link = call->link;
         int r;
 
-        r = sd_bus_call_async(link->bus, &call->slot, call->message, on_reply, call, link->settings.call_usec);
+        r = sd_bus_call_async(
+                link->bus, &call->slot, call->message, on_reply, call, link->settings.call_usec);
         if (r < 0)
                 return r;
         call->message = sd_bus_message_unref(call->message);
@@ -90,15 +92,17 @@ static void send_waiting(HostLink *link) {
 
         while (link_is_same(link, generation) && link->next_unsent && link->n_sent < CALLS_OUTSTANDING_MAX)
                 if (call_send(link->next_unsent) < 0)
-                        call_finish(link->next_unsent, LINK_REFUSED, ERROR_HOST_OFFLINE, "The connection to the host takes no more messages.");
+                        call_finish(link->next_unsent, LINK_REFUSED, ERROR_HOST_OFFLINE,
+                                "The connection to the host takes no more messages.");
 }
 
-/* Errors that the bus itself gives before it delivers a call, and those that sd-bus gives before a handler runs. */
+/* Errors that the bus itself gives before it delivers a call, and those that sd-bus gives before a handler
+ * runs. */
 static bool error_is_undelivered(sd_bus_message *reply) {
-        static const char *const from_bus[] = { SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER, SD_BUS_ERROR_ACCESS_DENIED,
-                SD_BUS_ERROR_LIMITS_EXCEEDED };
-        static const char *const from_dispatch[] = { SD_BUS_ERROR_UNKNOWN_METHOD, SD_BUS_ERROR_UNKNOWN_OBJECT, SD_BUS_ERROR_UNKNOWN_INTERFACE,
-                SD_BUS_ERROR_INVALID_ARGS };
+        static const char *const from_bus[] = {SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER,
+                SD_BUS_ERROR_ACCESS_DENIED, SD_BUS_ERROR_LIMITS_EXCEEDED};
+        static const char *const from_dispatch[] = {SD_BUS_ERROR_UNKNOWN_METHOD, SD_BUS_ERROR_UNKNOWN_OBJECT,
+                SD_BUS_ERROR_UNKNOWN_INTERFACE, SD_BUS_ERROR_INVALID_ARGS};
         bool bus = streq_ptr(sd_bus_message_get_sender(reply), "org.freedesktop.DBus");
 
         for (size_t i = 0; bus && i < ARRAY_SIZE(from_bus); i++)
@@ -123,9 +127,11 @@ static LinkOutcome reply_outcome(sd_bus_message *reply, ErrorCode *ret_code) {
                 return LINK_REFUSED;
         }
         if (error_is_undelivered(reply)) {
-                *ret_code = sd_bus_message_is_method_error(reply, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
-                                        sd_bus_message_is_method_error(reply, SD_BUS_ERROR_NAME_HAS_NO_OWNER) ?
-                        ERROR_HOST_OFFLINE : ERROR_INTERNAL_ERROR;
+                *ret_code =
+                        sd_bus_message_is_method_error(reply, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
+                                        sd_bus_message_is_method_error(reply, SD_BUS_ERROR_NAME_HAS_NO_OWNER)
+                                ? ERROR_HOST_OFFLINE
+                                : ERROR_INTERNAL_ERROR;
                 return LINK_REFUSED;
         }
         *ret_code = ERROR_HOST_OFFLINE;
@@ -159,7 +165,8 @@ static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error) 
         return LINK_HANDLED;
 }
 
-/* Each reply is told with the link already closed, so that it cannot ask for more. Without a reason (the link is freed) nobody is told. */
+/* Each reply is told with the link already closed, so that it cannot ask for more. Without a reason (the link
+ * is freed) nobody is told. */
 void link_drop_calls(HostLink *link, const char *reason) {
         while (link->calls) {
                 LinkCall *call = link->calls;
@@ -167,11 +174,13 @@ void link_drop_calls(HostLink *link, const char *reason) {
                 if (!reason || link->freed)
                         call_free(call);
                 else
-                        call_finish(call, call->sent ? LINK_UNKNOWN : LINK_REFUSED, ERROR_HOST_OFFLINE, reason);
+                        call_finish(
+                                call, call->sent ? LINK_UNKNOWN : LINK_REFUSED, ERROR_HOST_OFFLINE, reason);
         }
 }
 
-static int call_new(HostLink *link, const char *path, const char *interface, const char *member, LinkReply reply, void *userdata, LinkCall **ret) {
+static int call_new(HostLink *link, const char *path, const char *interface, const char *member,
+        LinkReply reply, void *userdata, LinkCall **ret) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         LinkCall *call;
         int r;
@@ -229,7 +238,8 @@ int link_stop_vm(HostLink *link, const char *order, LinkReply reply, void *userd
         return send_text(link, "StopVM", order, reply, userdata);
 }
 
-int link_set_enabled_types(HostLink *link, const PciAddress *pgpu, const char *const *identifiers, LinkReply reply, void *userdata) {
+int link_set_enabled_types(HostLink *link, const PciAddress *pgpu, const char *const *identifiers,
+        LinkReply reply, void *userdata) {
         char element[PCI_ADDRESS_TEXT_MAX + 1], path[sizeof(HOST_PATH_PGPU) + sizeof(element)];
         LinkCall *call;
         int r;

@@ -1,9 +1,10 @@
 /*
  * hostd's signals
  *
- * An event is passed on when the link is claimed, the sender is the claimed process, and its number is above the last one. What comes
- * while the claim is under way is kept and sorted out by the inventory's number; what came before the claim was sent is in the inventory anyway. A record that
- * does not decode loses the link: the next claim's inventory is whole.
+ * An event is passed on when the link is claimed, the sender is the claimed process, and its number is above
+ * the last one. What comes while the claim is under way is kept and sorted out by the inventory's number;
+ * what came before the claim was sent is in the inventory anyway. A record that does not decode loses the
+ * link: the next claim's inventory is whole.
  */
 
 #include <stdio.h>
@@ -112,10 +113,10 @@ static const struct {
         const char *member;
         int (*pass)(HostLink *link, JsonReader *r, struct json_object *o);
 } signals[] = {
-        { "VMEvent", pass_vm },
-        { "VGPUEvent", pass_vgpu },
-        { "PCIEvent", pass_pci },
-        { "InventoryChanged", pass_inventory },
+        {"VMEvent", pass_vm},
+        {"VGPUEvent", pass_vgpu},
+        {"PCIEvent", pass_pci},
+        {"InventoryChanged", pass_inventory},
 };
 
 static void pass(HostLink *link, sd_bus_message *m) {
@@ -139,7 +140,8 @@ static void pass(HostLink *link, sd_bus_message *m) {
                 r = signals[i].pass(link, &reader, o);
         if (r >= 0 || !link_is_same(link, generation))
                 return;
-        snprintf(reason, sizeof(reason), "hostd's %s cannot be read: %s", member, *reader.error ? reader.error : strerror(-r));
+        snprintf(reason, sizeof(reason), "hostd's %s cannot be read: %s", member,
+                *reader.error ? reader.error : strerror(-r));
         link_lose(link, reason);
 }
 

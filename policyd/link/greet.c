@@ -1,9 +1,10 @@
 /*
  * From connected to claimed
  *
- * In the order in which it happens: subscribe to hostd's signals and to the owner of its name; ask who that is; read what it says of
- * itself; let the link's owner choose an epoch; claim; take the inventory. Subscribing comes first, so that no event can fall between the
- * inventory and the first signal. When hostd comes (back) to the bus, the story starts again at the reading.
+ * In the order in which it happens: subscribe to hostd's signals and to the owner of its name; ask who that
+ * is; read what it says of itself; let the link's owner choose an epoch; claim; take the inventory.
+ * Subscribing comes first, so that no event can fall between the inventory and the first signal. When hostd
+ * comes (back) to the bus, the story starts again at the reading.
  */
 
 #include <stdio.h>
@@ -19,14 +20,18 @@ static void greet(HostLink *link, const char *peer);
 const char *link_error_text(sd_bus_message *reply, char *buf, size_t size) {
         const sd_bus_error *e = sd_bus_message_get_error(reply);
 
-        snprintf(buf, size, "%s", e && !isempty(e->message) ? e->message : e && e->name ? e->name : "it gave no reason");
+        if (e && !isempty(e->message))
+                snprintf(buf, size, "%s", e->message);
+        else
+                snprintf(buf, size, "%s", e ? strempty(e->name) : "it gave no reason");
         return buf;
 }
 
 static void lose_with(HostLink *link, const char *what, sd_bus_message *reply) {
         char detail[512], text[640];
 
-        if (sd_bus_message_is_method_error(reply, SD_BUS_ERROR_NO_REPLY) || sd_bus_message_is_method_error(reply, SD_BUS_ERROR_TIMEOUT))
+        if (sd_bus_message_is_method_error(reply, SD_BUS_ERROR_NO_REPLY) ||
+                sd_bus_message_is_method_error(reply, SD_BUS_ERROR_TIMEOUT))
                 snprintf(text, sizeof(text), "%s: no answer in time.", what);
         else
                 snprintf(text, sizeof(text), "%s: %s", what, link_error_text(reply, detail, sizeof(detail)));
@@ -60,7 +65,8 @@ static int on_name_owner(sd_bus_message *m, void *userdata, sd_bus_error *error)
         const char *name, *old, *new;
 
         link->heard = true;
-        if (sd_bus_message_read(m, "sss", &name, &old, &new) < 0 || !streq(name, HOST_BUS_NAME) || streq_ptr(link->peer, new))
+        if (sd_bus_message_read(m, "sss", &name, &old, &new) < 0 || !streq(name, HOST_BUS_NAME) ||
+                streq_ptr(link->peer, new))
                 return LINK_HANDLED;
         if (link->state > LINK_ABSENT) {
                 link_lose_peer(link, *new ? "hostd was replaced." : "hostd stopped.");
@@ -87,18 +93,30 @@ static int on_first_owner(sd_bus_message *reply, void *userdata, sd_bus_error *e
         return LINK_HANDLED;
 }
 
-void link_subscribe(HostLink *link) {
+static int subscribe(HostLink *link) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
+        r = sd_bus_add_match_async(link->bus, &link->owner_slot,
+                "type='signal',sender='" BUS_NAME "',path='" BUS_PATH "',interface='" BUS_NAME
+                "',member='NameOwnerChanged',arg0='" HOST_BUS_NAME "'",
+                on_name_owner, on_match_installed, link);
+        if (r < 0)
+                return r;
+        r = sd_bus_match_signal_async(link->bus, &link->signal_slot, HOST_BUS_NAME, HOST_PATH,
+                HOST_IFACE_MANAGER, /* member= */ NULL, link_on_signal, on_match_installed, link);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_new_method_call(link->bus, &m, BUS_NAME, BUS_PATH, BUS_NAME, "GetNameOwner");
+        if (r < 0)
+                return r;
+        r = sd_bus_message_append(m, "s", HOST_BUS_NAME);
+        return r < 0 ? r : step(link, m, on_first_owner);
+}
+
+void link_subscribe(HostLink *link) {
         link->state = LINK_SUBSCRIBING;
-        if ((r = sd_bus_add_match_async(link->bus, &link->owner_slot,
-                     "type='signal',sender='" BUS_NAME "',path='" BUS_PATH "',interface='" BUS_NAME "',member='NameOwnerChanged',arg0='" HOST_BUS_NAME "'",
-                     on_name_owner, on_match_installed, link)) < 0 ||
-                (r = sd_bus_match_signal_async(link->bus, &link->signal_slot, HOST_BUS_NAME, HOST_PATH, HOST_IFACE_MANAGER, NULL, link_on_signal,
-                         on_match_installed, link)) < 0 ||
-                (r = sd_bus_message_new_method_call(link->bus, &m, BUS_NAME, BUS_PATH, BUS_NAME, "GetNameOwner")) < 0 ||
-                (r = sd_bus_message_append(m, "s", HOST_BUS_NAME)) < 0 || (r = step(link, m, on_first_owner)) < 0)
+        if (subscribe(link) < 0)
                 link_lose(link, "The host's bus takes no messages.");
 }
 
@@ -172,7 +190,8 @@ static int on_properties(sd_bus_message *reply, void *userdata, sd_bus_error *er
                 return LINK_HANDLED;
         }
         if (read_greeting(reply, &greeting) < 0) {
-                link_lose(link, "What hostd says of itself lacks HostUUID, BootID, Epoch or ClaimedBy; its version does not fit.");
+                link_lose(link, "What hostd says of itself lacks HostUUID, BootID, Epoch or ClaimedBy; its "
+                                "version does not fit.");
                 return LINK_HANDLED;
         }
 
@@ -187,14 +206,22 @@ static int on_properties(sd_bus_message *reply, void *userdata, sd_bus_error *er
         return LINK_HANDLED;
 }
 
-static void greet(HostLink *link, const char *peer) {
+static int ask_properties(HostLink *link) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
+        r = sd_bus_message_new_method_call(
+                link->bus, &m, link->peer, HOST_PATH, "org.freedesktop.DBus.Properties", "GetAll");
+        if (r < 0)
+                return r;
+        r = sd_bus_message_append(m, "s", HOST_IFACE_MANAGER);
+        return r < 0 ? r : step(link, m, on_properties);
+}
+
+static void greet(HostLink *link, const char *peer) {
         link->peer = strdup(peer);
         link->state = LINK_GREETING;
-        if (!link->peer || (r = sd_bus_message_new_method_call(link->bus, &m, link->peer, HOST_PATH, "org.freedesktop.DBus.Properties", "GetAll")) < 0 ||
-                (r = sd_bus_message_append(m, "s", HOST_IFACE_MANAGER)) < 0 || (r = step(link, m, on_properties)) < 0)
+        if (!link->peer || ask_properties(link) < 0)
                 link_lose(link, "The host's bus takes no messages.");
 }
 
@@ -214,7 +241,8 @@ static void claim_failed(HostLink *link, sd_bus_message *reply) {
         lose_with(link, "hostd refused the claim", reply);
 }
 
-static int read_inventory(sd_bus_message *reply, uint64_t *ret_held, Inventory *ret, char *error, size_t size) {
+static int read_inventory(
+        sd_bus_message *reply, uint64_t *ret_held, Inventory *ret, char *error, size_t size) {
         _cleanup_json_ struct json_object *o = NULL;
         JsonReader reader = {};
         const char *text;
@@ -222,14 +250,16 @@ static int read_inventory(sd_bus_message *reply, uint64_t *ret_held, Inventory *
 
         r = sd_bus_message_read(reply, "ts", ret_held, &text);
         if (r < 0) {
-                snprintf(error, size, "hostd's answer to the claim cannot be read; its version does not fit.");
+                snprintf(
+                        error, size, "hostd's answer to the claim cannot be read; its version does not fit.");
                 return r;
         }
         r = json_parse(&reader, text, strlen(text), &o);
         if (r >= 0)
                 r = inventory_parse(&reader, o, ret);
         if (r < 0)
-                snprintf(error, size, "hostd's inventory cannot be read: %s", *reader.error ? reader.error : strerror(-r));
+                snprintf(error, size, "hostd's inventory cannot be read: %s",
+                        *reader.error ? reader.error : strerror(-r));
         return r;
 }
 
@@ -270,10 +300,15 @@ int link_claim(HostLink *link, const LinkClaim *claim) {
         if (link->state < LINK_WAITING || link->state > LINK_CLAIMED)
                 return -ENOTCONN;
 
-        link->claim = *claim;
-        if ((r = sd_bus_message_new_method_call(link->bus, &m, link->peer, HOST_PATH, HOST_IFACE_MANAGER, "Claim")) < 0 ||
-                (r = sd_bus_message_append(m, "tss", claim->epoch, UUID_TEXT(&claim->pool), UUID_TEXT(&claim->instance))) < 0 ||
-                (r = step(link, m, on_claimed)) < 0)
+        r = sd_bus_message_new_method_call(link->bus, &m, link->peer, HOST_PATH, HOST_IFACE_MANAGER, "Claim");
+        if (r < 0)
+                return r;
+        r = sd_bus_message_append(
+                m, "tss", claim->epoch, UUID_TEXT(&claim->pool), UUID_TEXT(&claim->instance));
+        if (r < 0)
+                return r;
+        r = step(link, m, on_claimed);
+        if (r < 0)
                 return r;
         link->state = LINK_CLAIMING;
         return 0;

@@ -3,11 +3,12 @@
 /*
  * The parts of a link
  *
- * link.c owns the state: dialling, loss, back-off and keepalive. greet.c goes from "connected" to "claimed". calls.c holds the orders,
- * events.c the signals. Each calls back into link.c through link_lose() when the connection is of no more use.
+ * link.c owns the state: dialling, loss, back-off and keepalive. greet.c goes from "connected" to "claimed".
+ * calls.c holds the orders, events.c the signals. Each calls back into link.c through link_lose() when the
+ * connection is of no more use.
  *
- * Owners may free the link in any callback; so each entry from the loop pins it (link_ref) and, after a call to the owner, asks
- * link_is_same() whether the connection that it spoke of is still the link's.
+ * Owners may free the link in any callback; so each entry from the loop pins it (link_ref) and, after a call
+ * to the owner, asks link_is_same() whether the connection that it spoke of is still the link's.
  */
 
 #include <systemd/sd-bus.h>
@@ -45,7 +46,8 @@ struct HostLink {
         uint64_t generation; /* of the connection to hostd; grows with each loss */
         sd_bus *bus;
         Ssh *ssh;
-        char *peer; /* hostd's unique name: orders go to the process that was claimed, and to no successor of it */
+        char *peer; /* hostd's unique name: orders go to the process that was claimed, and to no successor of
+                       it */
         sd_bus_slot *connected_slot, *disconnected_slot, *owner_slot, *signal_slot;
         sd_bus_slot *step_slot; /* the greeting's call that is outstanding */
         sd_bus_slot *ping_slot;
@@ -54,19 +56,19 @@ struct HostLink {
         bool heard; /* anything since the last tick of the keepalive */
         unsigned pings_missed;
 
-        LinkClaim claim;
         uint64_t seq; /* of the last event that was passed on */
         KeptEvent *kept, *kept_tail;
         size_t n_kept;
 
-        LinkCall *calls, *calls_tail; /* in the order in which they were asked for: first those sent, then those waiting */
+        LinkCall *calls, *calls_tail; /* in the order in which they were asked for: first those sent, then
+                                         those waiting */
         LinkCall *next_unsent;
         size_t n_calls, n_sent;
 };
 
 /*
- * What callbacks of sd-bus return here: after 0 from the callback of a call that timed out, sd-bus (252) goes on with the connection that the
- * callback may have closed, and asserts.
+ * What callbacks of sd-bus return here: after 0 from the callback of a call that timed out, sd-bus (252) goes
+ * on with the connection that the callback may have closed, and asserts.
  */
 #define LINK_HANDLED 1
 

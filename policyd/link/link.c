@@ -1,9 +1,9 @@
 /*
  * The life of a link
  *
- * Dial, (greet.c: subscribe, greet, claim), keep alive, lose, wait, dial again. There is one way out of every state,
- * link_lose(): it closes what is open, bumps the generation so that whoever is on the stack notices, answers the calls, tells the
- * owner, and arms the retry.
+ * Dial, (greet.c: subscribe, greet, claim), keep alive, lose, wait, dial again. There is one way out of every
+ * state, link_lose(): it closes what is open, bumps the generation so that whoever is on the stack notices,
+ * answers the calls, tells the owner, and arms the retry.
  */
 
 #include <inttypes.h>
@@ -142,7 +142,8 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
         HostLink *link = userdata;
         char text[128];
 
-        snprintf(text, sizeof(text), "The host's bus did not answer within %" PRIu64 " ms.", link->settings.connect_usec / 1000);
+        snprintf(text, sizeof(text), "The host's bus did not answer within %" PRIu64 " ms.",
+                link->settings.connect_usec / 1000);
         link_lose(link, text);
         return 0;
 }
@@ -165,23 +166,47 @@ static int open_transport(HostLink *link) {
 
 static int start_keepalive(HostLink *link);
 
+/* The bus's own word on its beginning and end. */
+static int watch_connection(HostLink *link) {
+        static const char local[] = "org.freedesktop.DBus.Local";
+        int r;
+
+        r = sd_bus_set_connected_signal(link->bus, true);
+        if (r < 0)
+                return r;
+        r = sd_bus_match_signal_async(
+                link->bus, &link->connected_slot, local, NULL, local, "Connected", on_connected, NULL, link);
+        if (r < 0)
+                return r;
+        return sd_bus_match_signal_async(link->bus, &link->disconnected_slot, local, NULL, local,
+                "Disconnected", on_disconnected, NULL, link);
+}
+
 static int open_bus(HostLink *link) {
         int r;
 
-        if ((r = sd_bus_new(&link->bus)) < 0 || (r = open_transport(link)) < 0 || (r = sd_bus_set_bus_client(link->bus, true)) < 0 ||
-                (r = sd_bus_set_connected_signal(link->bus, true)) < 0 ||
-                (r = sd_bus_set_method_call_timeout(link->bus, link->settings.call_usec)) < 0 ||
-                (r = sd_bus_match_signal_async(link->bus, &link->connected_slot, "org.freedesktop.DBus.Local", NULL,
-                         "org.freedesktop.DBus.Local", "Connected", on_connected, NULL, link)) < 0 ||
-                (r = sd_bus_match_signal_async(link->bus, &link->disconnected_slot, "org.freedesktop.DBus.Local", NULL,
-                         "org.freedesktop.DBus.Local", "Disconnected", on_disconnected, NULL, link)) < 0 ||
-                (r = sd_bus_start(link->bus)) < 0 || (r = sd_bus_attach_event(link->bus, link->event, SD_EVENT_PRIORITY_NORMAL)) < 0)
-                return r;
-
-        r = sd_event_add_time_relative(link->event, &link->deadline, CLOCK_MONOTONIC, link->settings.connect_usec, 0, on_deadline, link);
+        r = sd_bus_new(&link->bus);
         if (r < 0)
                 return r;
-        return start_keepalive(link);
+        r = open_transport(link);
+        if (r < 0)
+                return r;
+        r = sd_bus_set_bus_client(link->bus, true);
+        if (r < 0)
+                return r;
+        r = watch_connection(link);
+        if (r < 0)
+                return r;
+        r = sd_bus_start(link->bus);
+        if (r < 0)
+                return r;
+        r = sd_bus_attach_event(link->bus, link->event, SD_EVENT_PRIORITY_NORMAL);
+        if (r < 0)
+                return r;
+
+        r = sd_event_add_time_relative(link->event, &link->deadline, CLOCK_MONOTONIC,
+                link->settings.connect_usec, 0, on_deadline, link);
+        return r < 0 ? r : start_keepalive(link);
 }
 
 static int dial(HostLink *link) {
@@ -196,13 +221,15 @@ static int dial(HostLink *link) {
         }
         if (r < 0) {
                 snprintf(text, sizeof(text), "%s cannot be reached: %s.",
-                        link->address.transport == TRANSPORT_SSH ? "The ssh program" : "The host's bus", strerror(-r));
+                        link->address.transport == TRANSPORT_SSH ? "The ssh program" : "The host's bus",
+                        strerror(-r));
                 link_lose(link, text);
         }
         return 0;
 }
 
-/* Even a first attempt that fails at once is told from the loop: the owner may still be building what lost() looks at. */
+/* Even a first attempt that fails at once is told from the loop: the owner may still be building what lost()
+ * looks at. */
 static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
         _cleanup_(link_unrefp) HostLink *link = link_ref(userdata);
 
@@ -212,7 +239,8 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
 }
 
 static int arm_retry(HostLink *link, uint64_t usec) {
-        return sd_event_add_time_relative(link->event, &link->retry, CLOCK_MONOTONIC, usec, 1, on_retry, link);
+        return sd_event_add_time_relative(
+                link->event, &link->retry, CLOCK_MONOTONIC, usec, 1, on_retry, link);
 }
 
 int link_start(HostLink *link) {
@@ -230,14 +258,15 @@ static int on_pong(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
 
         link->ping_slot = sd_bus_slot_unref(link->ping_slot);
         /* Any answer shows life, an error of hostd's own too. */
-        if (!sd_bus_message_is_method_error(reply, SD_BUS_ERROR_NO_REPLY) && !sd_bus_message_is_method_error(reply, SD_BUS_ERROR_TIMEOUT)) {
+        if (!sd_bus_message_is_method_error(reply, SD_BUS_ERROR_NO_REPLY) &&
+                !sd_bus_message_is_method_error(reply, SD_BUS_ERROR_TIMEOUT)) {
                 link->pings_missed = 0;
                 return LINK_HANDLED;
         }
         if (++link->pings_missed < link->settings.pings_missed)
                 return LINK_HANDLED;
-        snprintf(text, sizeof(text), "The host did not answer %u keepalives, %" PRIu64 " ms each.", link->pings_missed,
-                link->settings.ping_usec / 1000);
+        snprintf(text, sizeof(text), "The host did not answer %u keepalives, %" PRIu64 " ms each.",
+                link->pings_missed, link->settings.ping_usec / 1000);
         link_lose(link, text);
         return LINK_HANDLED;
 }
@@ -247,8 +276,8 @@ static int send_ping(HostLink *link) {
         int r;
 
         /* Without hostd the bus itself is asked: the next NameOwnerChanged must be able to reach us. */
-        r = sd_bus_message_new_method_call(link->bus, &m, link->peer ?: "org.freedesktop.DBus", link->peer ? HOST_PATH : "/org/freedesktop/DBus",
-                "org.freedesktop.DBus.Peer", "Ping");
+        r = sd_bus_message_new_method_call(link->bus, &m, link->peer ?: "org.freedesktop.DBus",
+                link->peer ? HOST_PATH : "/org/freedesktop/DBus", "org.freedesktop.DBus.Peer", "Ping");
         if (r < 0)
                 return r;
         return sd_bus_call_async(link->bus, &link->ping_slot, m, on_pong, link, link->settings.ping_usec);
@@ -272,7 +301,8 @@ static int on_keepalive(sd_event_source *source, uint64_t usec, void *userdata) 
 }
 
 static int start_keepalive(HostLink *link) {
-        return sd_event_add_time_relative(link->event, &link->keepalive, CLOCK_MONOTONIC, link->settings.ping_usec, 0, on_keepalive, link);
+        return sd_event_add_time_relative(link->event, &link->keepalive, CLOCK_MONOTONIC,
+                link->settings.ping_usec, 0, on_keepalive, link);
 }
 
 void link_set_claimed(HostLink *link) {

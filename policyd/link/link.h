@@ -3,16 +3,20 @@
 /*
  * The link to one host's hostd
  *
- * A link dials the host's D-Bus address, subscribes to hostd's signals, reads Epoch and ClaimedBy, asks its owner which epoch to claim
- * with, claims, and hands over the inventory; then it passes events in order until the connection is lost. It reconnects by itself with a
- * growing, jittered delay (250 ms to 30 s, at once when the host's daemon reappears on its bus). Nothing blocks: connecting, authenticating and ssh happen in the event loop.
+ * A link dials the host's D-Bus address, subscribes to hostd's signals, reads Epoch and ClaimedBy, asks its
+ * owner which epoch to claim with, claims, and hands over the inventory; then it passes events in order until
+ * the connection is lost. It reconnects by itself with a growing, jittered delay (250 ms to 30 s, at once
+ * when the host's daemon reappears on its bus). Nothing blocks: connecting, authenticating and ssh happen in
+ * the event loop.
  *
- * Addresses: "unix:path=…" and other local transports as D-Bus spells them, "" or "system" for the system bus, and
- * "ssh:USER@HOST[:PORT]" (ssh is spawned with BatchMode, running systemd-stdio-bridge; its words on stderr become the reason while
- * offline). "tcp:" and "unixexec:" are refused by link_check_address() with why.
+ * Addresses: "unix:path=…" and other local transports as D-Bus spells them, "" or "system" for the system
+ * bus, and "ssh:USER@HOST[:PORT]" (ssh is spawned with BatchMode, running systemd-stdio-bridge; its words on
+ * stderr become the reason while offline). "tcp:" and "unixexec:" are refused by link_check_address() with
+ * why.
  *
- * Events older than the claim's inventory are dropped here. A record that does not decode is logged by the owner and closes the link with that reason, after
- * which a new claim gives a fresh inventory: nothing is half-applied.
+ * Events older than the claim's inventory are dropped here. A record that does not decode is logged by the
+ * owner and closes the link with that reason, after which a new claim gives a fresh inventory: nothing is
+ * half-applied.
  */
 
 #include <systemd/sd-event.h>
@@ -38,15 +42,19 @@ typedef struct LinkClaim {
 } LinkClaim;
 
 /*
- * The owner's side. greeted() fills the claim and returns 1 to claim now, 0 to wait (the owner calls link_claim() later), or negative to
- * close with *ret_reason (a sentence; allocated by the owner, freed by the link). claimed() takes the inventory (it may steal members) and
- * returns 0, or negative to close. stale() is told when hostd refuses the claim or an order with StaleEpoch. lost() comes once per lost
- * connection and once per attempt that failed (each time with the reason of the day), after every call that may have left was answered with
- * LINK_UNKNOWN and every call that had not was answered with LINK_REFUSED. The owner may free or reset the link in any of these.
+ * The owner's side. greeted() fills the claim and returns 1 to claim now, 0 to wait (the owner calls
+ * link_claim() later), or negative to close with *ret_reason (a sentence; allocated by the owner, freed by
+ * the link). claimed() takes the inventory (it may steal members) and returns 0, or negative to close.
+ * stale() is told when hostd refuses the claim or an order with StaleEpoch. lost() comes once per lost
+ * connection and once per attempt that failed (each time with the reason of the day), after every call that
+ * may have left was answered with LINK_UNKNOWN and every call that had not was answered with LINK_REFUSED.
+ * The owner may free or reset the link in any of these.
  */
 typedef struct LinkOwner {
-        int (*greeted)(HostLink *link, const LinkGreeting *greeting, LinkClaim *ret, char **ret_reason, void *userdata);
-        int (*claimed)(HostLink *link, uint64_t held, Inventory *inventory, char **ret_reason, void *userdata);
+        int (*greeted)(HostLink *link, const LinkGreeting *greeting, LinkClaim *ret, char **ret_reason,
+                void *userdata);
+        int (*claimed)(
+                HostLink *link, uint64_t held, Inventory *inventory, char **ret_reason, void *userdata);
         void (*inventory)(HostLink *link, Inventory *inventory, void *userdata);
         void (*vm_event)(HostLink *link, VmEvent *event, void *userdata);
         void (*vgpu_event)(HostLink *link, VgpuEvent *event, void *userdata);
@@ -71,11 +79,13 @@ void link_settings_default(LinkSettings *ret);
 ErrorCode link_check_address(const char *address, char **ret_message);
 
 int link_new(sd_event *event, const char *address, const LinkOwner *owner, void *userdata, HostLink **ret);
-int link_configure(HostLink *link, const LinkSettings *settings); /* before link_start(); copied; 0 or NULL takes the default */
-HostLink *link_free(HostLink *link); /* outstanding calls are dropped without an answer */
+int link_configure(HostLink *link,
+        const LinkSettings *settings); /* before link_start(); copied; 0 or NULL takes the default */
+HostLink *link_free(HostLink *link);   /* outstanding calls are dropped without an answer */
 DEFINE_CLEANUP(HostLink *, link_free)
 int link_start(HostLink *link); /* dials now */
-int link_claim(HostLink *link, const LinkClaim *claim); /* after greeted() returned 0, or again with a higher epoch */
+int link_claim(HostLink *link,
+        const LinkClaim *claim); /* after greeted() returned 0, or again with a higher epoch */
 bool link_is_claimed(const HostLink *link);
 /* Close and dial again later, with the reason. */
 void link_reset(HostLink *link, const char *reason);
@@ -83,14 +93,18 @@ void link_reset(HostLink *link, const char *reason);
 typedef enum LinkOutcome {
         LINK_DONE,    /* hostd acknowledged: the order is stored there */
         LINK_REFUSED, /* hostd said no, or the call never left: code and message say why; nothing was begun */
-        LINK_UNKNOWN, /* delivered perhaps: no answer within the deadline, or the connection was lost. The link is closed after it, so
-                       * that the inventory of the next claim, made under a new bus name, settles what became of the call */
+        LINK_UNKNOWN, /* delivered perhaps: no answer within the deadline, or the connection was lost. The
+                       * link is closed after it, so that the inventory of the next claim, made under a new
+                       * bus name, settles what became of the call */
 } LinkOutcome;
 
-typedef void (*LinkReply)(HostLink *link, LinkOutcome outcome, ErrorCode code, const char *message, void *userdata);
+typedef void (*LinkReply)(
+        HostLink *link, LinkOutcome outcome, ErrorCode code, const char *message, void *userdata);
 
-/* At most 64 calls are outstanding on a link; more wait in order. -ENOTCONN when not claimed (nothing was sent, reply is not called), -ENOBUFS past 1,024 waiting. */
+/* At most 64 calls are outstanding on a link; more wait in order. -ENOTCONN when not claimed (nothing was
+ * sent, reply is not called), -ENOBUFS past 1,024 waiting. */
 int link_start_vm(HostLink *link, const char *order, LinkReply reply, void *userdata);
 int link_stop_vm(HostLink *link, const char *order, LinkReply reply, void *userdata);
-int link_set_enabled_types(HostLink *link, const PciAddress *pgpu, const char *const *identifiers, LinkReply reply, void *userdata);
+int link_set_enabled_types(HostLink *link, const PciAddress *pgpu, const char *const *identifiers,
+        LinkReply reply, void *userdata);
 int link_release(HostLink *link, LinkReply reply, void *userdata);

@@ -1,8 +1,9 @@
 /*
  * ssh as a transport
  *
- * BatchMode: nobody is there to type a password. StrictHostKeyChecking: the host proves itself by its key or is not
- * reached. ServerAlive: a dead network ends ssh, and so the link. "--" before the login: it can never be read as an option.
+ * BatchMode: nobody is there to type a password. StrictHostKeyChecking: the host proves itself by its key or
+ * is not reached. ServerAlive: a dead network ends ssh, and so the link. "--" before the login: it can never
+ * be read as an option.
  */
 
 #include <fcntl.h>
@@ -76,7 +77,8 @@ static int on_ended(sd_event_source *source, const siginfo_t *info, void *userda
         return 0;
 }
 
-static int spawn_ssh(const char *program, const LinkAddress *address, int socket_fd, int stderr_fd, pid_t *ret) {
+static int spawn_ssh(
+        const char *program, const LinkAddress *address, int socket_fd, int stderr_fd, pid_t *ret) {
         const char *argv[20];
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attributes;
@@ -116,10 +118,10 @@ static int spawn_ssh(const char *program, const LinkAddress *address, int socket
         posix_spawnattr_setsigmask(&attributes, &none);
         posix_spawnattr_setsigdefault(&attributes, &pipes);
         posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-        if ((r = posix_spawn_file_actions_adddup2(&actions, socket_fd, STDIN_FILENO)) == 0 &&
-                (r = posix_spawn_file_actions_adddup2(&actions, socket_fd, STDOUT_FILENO)) == 0 &&
-                (r = posix_spawn_file_actions_adddup2(&actions, stderr_fd, STDERR_FILENO)) == 0)
-                r = posix_spawnp(ret, program, &actions, &attributes, (char *const *) argv, environ);
+        r = posix_spawn_file_actions_adddup2(&actions, socket_fd, STDIN_FILENO);
+        r = r ?: posix_spawn_file_actions_adddup2(&actions, socket_fd, STDOUT_FILENO);
+        r = r ?: posix_spawn_file_actions_adddup2(&actions, stderr_fd, STDERR_FILENO);
+        r = r ?: posix_spawnp(ret, program, &actions, &attributes, (char *const *) argv, environ);
 
         posix_spawnattr_destroy(&attributes);
         posix_spawn_file_actions_destroy(&actions);

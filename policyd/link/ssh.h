@@ -3,9 +3,9 @@
 /*
  * ssh as a transport
  *
- * Spawns ssh, which logs in to the host and runs systemd-stdio-bridge there: what is written to *ret_fd reaches the host's
- * system bus. ssh's words on stderr are kept, the last line of them, as the reason of a failure. Nothing waits for ssh: it
- * ends with its socket, and is killed and reaped by ssh_close().
+ * Spawns ssh, which logs in to the host and runs systemd-stdio-bridge there: what is written to *ret_fd
+ * reaches the host's system bus. ssh's words on stderr are kept, the last line of them, as the reason of a
+ * failure. Nothing waits for ssh: it ends with its socket, and is killed and reaped by ssh_close().
  */
 
 #include <systemd/sd-event.h>

@@ -37,13 +37,16 @@ static void begin(void *userdata, const char *element, const char **attributes) 
         else if (streq(element, "method") || streq(element, "signal"))
                 strbuf_addf(&r->head, "%s %s", element, attribute(attributes, "name"));
         else if (streq(element, "property")) {
-                strbuf_addf(&r->head, "property %s %s %s", attribute(attributes, "name"), attribute(attributes, "type"), attribute(attributes, "access"));
+                strbuf_addf(&r->head, "property %s %s %s", attribute(attributes, "name"),
+                        attribute(attributes, "type"), attribute(attributes, "access"));
                 snprintf(r->emits, sizeof(r->emits), "true");
         } else if (streq(element, "arg")) {
                 StrBuf *b = streq(attribute(attributes, "direction"), "out") ? &r->out : &r->in;
 
-                strbuf_addf(b, "%s%s %s", b->len ? ", " : "", attribute(attributes, "type"), attribute(attributes, "name"));
-        } else if (streq(element, "annotation") && streq(attribute(attributes, "name"), "org.freedesktop.DBus.Property.EmitsChangedSignal"))
+                strbuf_addf(b, "%s%s %s", b->len ? ", " : "", attribute(attributes, "type"),
+                        attribute(attributes, "name"));
+        } else if (streq(element, "annotation") &&
+                   streq(attribute(attributes, "name"), "org.freedesktop.DBus.Property.EmitsChangedSignal"))
                 snprintf(r->emits, sizeof(r->emits), "%s", attribute(attributes, "value"));
 }
 
@@ -54,9 +57,12 @@ static void end(void *userdata, const char *element) {
 
         if (streq(element, "interface"))
                 r->inside = false;
-        if (!r->inside || (!property && !streq(element, "method") && !streq(element, "signal")) || r->n >= LINES_MAX)
+        if (!r->inside || (!property && !streq(element, "method") && !streq(element, "signal")) ||
+                r->n >= LINES_MAX)
                 return;
-        if ((property ? asprintf(&line, "%s %s", r->head.text, r->emits) : asprintf(&line, "%s(%s) -> (%s)", r->head.text, strempty(r->in.text), strempty(r->out.text))) < 0)
+        if ((property ? asprintf(&line, "%s %s", r->head.text, r->emits)
+                      : asprintf(&line, "%s(%s) -> (%s)", r->head.text, strempty(r->in.text),
+                                strempty(r->out.text))) < 0)
                 abort();
         r->lines[r->n++] = line;
         strbuf_done(&r->head);
@@ -71,7 +77,7 @@ static int compare(const void *a, const void *b) {
 
 char *interface_lines(const char *xml, const char *interface) {
         XML_Parser parser = XML_ParserCreate(NULL);
-        Reading r = { .wanted = interface };
+        Reading r = {.wanted = interface};
         StrBuf text = {};
 
         XML_SetUserData(parser, &r);

@@ -1,7 +1,8 @@
 #pragma once
 
 /*
- * An interface of an introspection document as sorted lines of text, so that two can be compared and the difference read
+ * An interface of an introspection document as sorted lines of text, so that two can be compared and the
+ * difference read
  *
  *   method Start(a{sv} options) -> (o job)
  *   property State s read true

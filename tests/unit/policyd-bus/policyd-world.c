@@ -15,16 +15,24 @@
 #define TYPE "0001:nvidia,0ff2,,0fe7,101e"
 
 static const char inventory[] =
-        "{\"version\":1,\"seq\":1,\"host_uuid\":\"11111111-2222-4333-8444-555555555555\",\"boot_id\":\"99999999-2222-4333-8444-555555555555\","
-        "\"hostname\":\"fake\",\"hypervisor\":\"simulated\",\"epoch\":1,\"memory_total\":68719476736,\"memory_free\":68719476736,\"cpus\":2,"
+        "{\"version\":1,\"seq\":1,\"host_uuid\":\"11111111-2222-4333-8444-555555555555\",\"boot_id\":"
+        "\"99999999-2222-4333-8444-555555555555\","
+        "\"hostname\":\"fake\",\"hypervisor\":\"simulated\",\"epoch\":1,\"memory_total\":68719476736,"
+        "\"memory_free\":68719476736,\"cpus\":2,"
         "\"iommu\":true,\"hvm\":true,\"networks\":[\"xenbr0\"],\"storage\":[],"
-        "\"types\":[{\"identifier\":\"" TYPE "\",\"implementation\":\"nvidia\",\"vendor_name\":\"NVIDIA Corporation\",\"model_name\":\"GRID K100\","
-        "\"framebuffer_size\":268435456,\"max_heads\":2,\"max_resolution_x\":1920,\"max_resolution_y\":1200,\"size\":131072,\"experimental\":false,"
-        "\"internal_config\":{\"type_id\":\"11\",\"vclass\":\"NVS\",\"config_file\":\"k100.conf\"},\"compatible_types_in_vm\":[],"
+        "\"types\":[{\"identifier\":\"" TYPE "\",\"implementation\":\"nvidia\",\"vendor_name\":\"NVIDIA "
+                                             "Corporation\",\"model_name\":\"GRID K100\","
+        "\"framebuffer_size\":268435456,\"max_heads\":2,\"max_resolution_x\":1920,\"max_resolution_y\":1200,"
+        "\"size\":131072,\"experimental\":false,"
+        "\"internal_config\":{\"type_id\":\"11\",\"vclass\":\"NVS\",\"config_file\":\"k100.conf\"},"
+        "\"compatible_types_in_vm\":[],"
         "\"compatible_types_on_pgpu\":[\"" TYPE "\"]}],"
-        "\"pgpus\":[{\"pci_id\":\"0000:84:00.0\",\"vendor_id\":\"10de\",\"device_id\":\"0ff2\",\"subsystem_vendor_id\":\"10de\","
-        "\"subsystem_device_id\":\"1012\",\"vendor_name\":\"NVIDIA Corporation\",\"device_name\":\"GK107GL [GRID K1]\",\"driver\":\"\","
-        "\"bridge\":\"\",\"is_system_display_device\":false,\"supported\":[\"" TYPE "\"],\"enabled\":[\"" TYPE "\"]}],"
+        "\"pgpus\":[{\"pci_id\":\"0000:84:00.0\",\"vendor_id\":\"10de\",\"device_id\":\"0ff2\",\"subsystem_"
+        "vendor_id\":\"10de\","
+        "\"subsystem_device_id\":\"1012\",\"vendor_name\":\"NVIDIA Corporation\",\"device_name\":\"GK107GL "
+        "[GRID K1]\",\"driver\":\"\","
+        "\"bridge\":\"\",\"is_system_display_device\":false,\"supported\":[\"" TYPE "\"],\"enabled\":[\"" TYPE
+        "\"]}],"
         "\"vms\":[],\"ended\":[],\"problems\":[]}";
 
 static uint64_t now_ms(void) {
@@ -51,8 +59,8 @@ void policyd_start(World *w, const char *setting) {
                 _exit(127);
         }
         for (uint64_t end = now_ms() + 10000; now_ms() < end; usleep(10000))
-                if (sd_bus_call_method(w->client, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetNameOwner", NULL, NULL,
-                            "s", POLICY_BUS_NAME) >= 0)
+                if (sd_bus_call_method(w->client, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                            "org.freedesktop.DBus", "GetNameOwner", NULL, NULL, "s", POLICY_BUS_NAME) >= 0)
                         return;
         fail_msg("policyd did not take its name");
 }
@@ -125,7 +133,8 @@ bool call(World *w, const char *path, const char *interface, const char *member,
         va_list args;
         int r;
 
-        assert_true(sd_bus_message_new_method_call(w->client, &m, POLICY_BUS_NAME, path, interface, member) >= 0);
+        assert_true(
+                sd_bus_message_new_method_call(w->client, &m, POLICY_BUS_NAME, path, interface, member) >= 0);
         va_start(args, types);
         assert_true(sd_bus_message_appendv(m, types, args) >= 0);
         va_end(args);
@@ -148,7 +157,8 @@ void property(World *w, const char *path, const char *interface, const char *nam
         uint32_t u;
         int b;
 
-        assert_true(sd_bus_call_method(w->client, POLICY_BUS_NAME, path, "org.freedesktop.DBus.Properties", "Get", &error, &reply, "ss", interface, name) >= 0);
+        assert_true(sd_bus_call_method(w->client, POLICY_BUS_NAME, path, "org.freedesktop.DBus.Properties",
+                            "Get", &error, &reply, "ss", interface, name) >= 0);
         assert_true(sd_bus_message_peek_type(reply, NULL, &type) > 0);
         if (streq(type, "s") || streq(type, "o")) {
                 assert_true(sd_bus_message_read(reply, "v", type, &text) > 0);

@@ -27,8 +27,8 @@ typedef struct World {
         char error[128], sentence[1024];
 } World;
 
-#define VM_RECORD(name) \
-        "{\"name_label\":\"" name "\",\"config\":{\"c_info\":{\"type\":\"hvm\",\"name\":\"" name \
+#define VM_RECORD(name)                                                                                      \
+        "{\"name_label\":\"" name "\",\"config\":{\"c_info\":{\"type\":\"hvm\",\"name\":\"" name             \
         "\"},\"b_info\":{\"max_vcpus\":1,\"max_memkb\":262144,\"target_memkb\":262144,\"type.hvm\":{}}}}"
 
 int world_setup(void **state);
@@ -37,8 +37,8 @@ void policyd_start(World *w, const char *setting_or_null);
 int policyd_end(World *w, int signal); /* its exit status */
 
 /*
- * A call with the arguments of sd_bus_message_append(). True: it returned, and a path or text that it gave stands in reply; false: it was
- * refused, with error and sentence.
+ * A call with the arguments of sd_bus_message_append(). True: it returned, and a path or text that it gave
+ * stands in reply; false: it was refused, with error and sentence.
  */
 bool call(World *w, const char *path, const char *interface, const char *member, const char *types, ...);
 #define MANAGER(w, member, ...) call(w, POLICY_PATH, POLICY_IFACE_MANAGER, member, __VA_ARGS__)

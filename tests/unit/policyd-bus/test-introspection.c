@@ -19,7 +19,8 @@ static void compare_interface(World *w, const char *path, const char *interface)
         _cleanup_free_ char *written = NULL, *live = NULL;
         const char *xml;
 
-        assert_true(sd_bus_call_method(w->client, POLICY_BUS_NAME, path, "org.freedesktop.DBus.Introspectable", "Introspect", NULL, &reply, NULL) >= 0);
+        assert_true(sd_bus_call_method(w->client, POLICY_BUS_NAME, path,
+                            "org.freedesktop.DBus.Introspectable", "Introspect", NULL, &reply, NULL) >= 0);
         assert_true(sd_bus_message_read(reply, "s", &xml) >= 0);
         live = interface_lines(xml, interface);
         written = interface_lines(document(interface), interface);
@@ -65,12 +66,13 @@ static void test_the_tree_is_a_tree(void **state) {
         assert_true(MANAGER(w, "CreateGPUGroup", "sa{sv}", "b", 0));
         snprintf(group, sizeof(group), "%.127s", w->reply);
 
-        assert_true(sd_bus_call_method(w->client, POLICY_BUS_NAME, group, "org.freedesktop.DBus.Introspectable", "Introspect", NULL, &leaf, NULL) >= 0);
+        assert_true(sd_bus_call_method(w->client, POLICY_BUS_NAME, group,
+                            "org.freedesktop.DBus.Introspectable", "Introspect", NULL, &leaf, NULL) >= 0);
         assert_true(sd_bus_message_read(leaf, "s", &xml) >= 0);
         assert_null(strstr(xml, "<node name="));
 
-        assert_true(sd_bus_call_method(w->client, POLICY_BUS_NAME, POLICY_PATH "/gpu_group", "org.freedesktop.DBus.Introspectable", "Introspect", NULL,
-                            &class, NULL) >= 0);
+        assert_true(sd_bus_call_method(w->client, POLICY_BUS_NAME, POLICY_PATH "/gpu_group",
+                            "org.freedesktop.DBus.Introspectable", "Introspect", NULL, &class, NULL) >= 0);
         assert_true(sd_bus_message_read(class, "s", &xml) >= 0);
         assert_non_null(strstr(xml, strrchr(group, '/') + 1));
 }
@@ -80,8 +82,9 @@ static size_t count_managed(World *w, const char *interface) {
         const char *path, *name;
         size_t n = 0;
 
-        assert_true(sd_bus_call_method(w->client, POLICY_BUS_NAME, POLICY_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", NULL, &reply,
-                            NULL) >= 0);
+        assert_true(
+                sd_bus_call_method(w->client, POLICY_BUS_NAME, POLICY_PATH,
+                        "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", NULL, &reply, NULL) >= 0);
         assert_true(sd_bus_message_enter_container(reply, 'a', "{oa{sa{sv}}}") >= 0);
         while (sd_bus_message_enter_container(reply, 'e', "oa{sa{sv}}") > 0) {
                 assert_true(sd_bus_message_read(reply, "o", &path) > 0);
@@ -111,10 +114,12 @@ static void test_managed_objects_of_a_large_pool(void **state) {
 
         for (size_t i = 0; i < n; i++) {
                 snprintf(name, sizeof(name), "group %zu", i);
-                assert_true(sd_bus_call_method_async(w->client, NULL, POLICY_BUS_NAME, POLICY_PATH, POLICY_IFACE_MANAGER, "CreateGPUGroup", ignore_reply, &done,
-                                    "sa{sv}", name, 0) >= 0);
+                assert_true(sd_bus_call_method_async(w->client, NULL, POLICY_BUS_NAME, POLICY_PATH,
+                                    POLICY_IFACE_MANAGER, "CreateGPUGroup", ignore_reply, &done, "sa{sv}",
+                                    name, 0) >= 0);
                 while (i - done > 100)
-                        assert_true(sd_bus_process(w->client, NULL) > 0 || sd_bus_wait(w->client, 1000000) >= 0);
+                        assert_true(
+                                sd_bus_process(w->client, NULL) > 0 || sd_bus_wait(w->client, 1000000) >= 0);
         }
         while (done < n)
                 assert_true(sd_bus_process(w->client, NULL) > 0 || sd_bus_wait(w->client, 1000000) >= 0);

@@ -40,12 +40,14 @@ static void test_options_are_strict(void **state) {
         assert_false(MANAGER(w, "CreateGPUGroup", "sa{sv}", "g", 1, "name_description", "u", 1));
         assert_refused(w, "InvalidRecord");
         assert_non_null(strstr(w->sentence, "type 's'"));
-        assert_false(MANAGER(w, "CreateGPUGroup", "sa{sv}", "g", 2, "name_description", "s", "a", "name_description", "s", "b"));
+        assert_false(MANAGER(w, "CreateGPUGroup", "sa{sv}", "g", 2, "name_description", "s", "a",
+                "name_description", "s", "b"));
         assert_refused(w, "InvalidRecord");
         assert_false(MANAGER(w, "CreateGPUGroup", "sa{sv}", "g", 1, "idempotency_key", "s", ""));
         assert_refused(w, "InvalidRecord");
         assert_false(MANAGER(w, "CreateGPUGroup", "sa{sv}", "g", 1, "idempotency_key", "s",
-                "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"));
+                "01234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901"
+                "23456789012345678901234567890123456789"));
         assert_refused(w, "InvalidRecord");
         assert_true(MANAGER(w, "List", "sa{sv}uu", "gpu_group", 0, 0, 0));
         assert_non_null(strstr(w->reply, "\"total\":0"));
@@ -71,7 +73,8 @@ static void test_references_are_checked(void **state) {
         assert_refused(w, "NoSuchObject");
         assert_false(call(w, vm, POLICY_IFACE_VM, "Start", "a{sv}", 1, "reservation", "o", vm));
         assert_refused(w, "NoSuchObject");
-        assert_false(call(w, POLICY_PATH "/vm/_11111111_2222_4333_8444_555555555555", POLICY_IFACE_VM, "Destroy", ""));
+        assert_false(call(
+                w, POLICY_PATH "/vm/_11111111_2222_4333_8444_555555555555", POLICY_IFACE_VM, "Destroy", ""));
         assert_string_equal(w->error, "org.freedesktop.DBus.Error.UnknownObject");
 }
 

@@ -12,8 +12,9 @@ static void alive(World *w) {
 }
 
 static void test_garbage_in_every_argument(void **state) {
-        static const char *const texts[] = { "", "/", "{", "[]", "null", "\"\"", "{\"name_label\":1}", "{\"config\":{}}", "\xf0\x9f\x92\xa3",
-                "99999999999999999999", "-1", "{\"name_label\":\"x\",\"config\":{\"b_info\":{\"max_memkb\":-1}}}" };
+        static const char *const texts[] = {"", "/", "{", "[]", "null", "\"\"", "{\"name_label\":1}",
+                "{\"config\":{}}", "\xf0\x9f\x92\xa3", "99999999999999999999", "-1",
+                "{\"name_label\":\"x\",\"config\":{\"b_info\":{\"max_memkb\":-1}}}"};
         World *w = *state;
         char vm[128], group[128];
 
@@ -33,7 +34,8 @@ static void test_garbage_in_every_argument(void **state) {
                 assert_false(MANAGER(w, "List", "sa{sv}uu", texts[i], 0, UINT32_MAX, UINT32_MAX));
                 assert_true(MANAGER(w, "List", "sa{sv}uu", "vm", 0, UINT32_MAX, UINT32_MAX));
                 assert_false(MANAGER(w, "List", "sa{sv}uu", "vm", 1, texts[i], "s", texts[i], 0, 0));
-                assert_false(MANAGER(w, "CreateVGPU", "oooa{sv}", vm, group, "/", 1, "device", "s", texts[i][0] ? texts[i] : "-1"));
+                assert_false(MANAGER(w, "CreateVGPU", "oooa{sv}", vm, group, "/", 1, "device", "s",
+                        texts[i][0] ? texts[i] : "-1"));
                 assert_refused(w, "InvalidDevice");
                 assert_false(call(w, vm, POLICY_IFACE_VM, "SetConfig", "s", texts[i]));
                 assert_refused(w, "InvalidRecord");
@@ -76,8 +78,9 @@ static void test_a_flood_is_answered(void **state) {
 
         for (unsigned i = 0; i < 2000; i++) {
                 snprintf(name, sizeof(name), "g%u", i % 1000);
-                assert_true(sd_bus_call_method_async(w->client, NULL, POLICY_BUS_NAME, POLICY_PATH, POLICY_IFACE_MANAGER, "CreateGPUGroup", count_reply, n,
-                                    "sa{sv}", name, 1, "idempotency_key", "s", name) >= 0);
+                assert_true(sd_bus_call_method_async(w->client, NULL, POLICY_BUS_NAME, POLICY_PATH,
+                                    POLICY_IFACE_MANAGER, "CreateGPUGroup", count_reply, n, "sa{sv}", name, 1,
+                                    "idempotency_key", "s", name) >= 0);
         }
         while (n[0] + n[1] < 2000)
                 assert_true(sd_bus_process(w->client, NULL) > 0 || sd_bus_wait(w->client, 1000000) >= 0);
@@ -94,8 +97,9 @@ static void test_clients_leave_before_the_reply(void **state) {
 
                 snprintf(name, sizeof(name), "g%u", i);
                 for (unsigned k = 0; k < 5; k++)
-                        sd_bus_call_method_async(other, NULL, POLICY_BUS_NAME, POLICY_PATH, POLICY_IFACE_MANAGER, "CreateGPUGroup", count_reply, NULL,
-                                "sa{sv}", name, k % 2, "idempotency_key", "s", name);
+                        sd_bus_call_method_async(other, NULL, POLICY_BUS_NAME, POLICY_PATH,
+                                POLICY_IFACE_MANAGER, "CreateGPUGroup", count_reply, NULL, "sa{sv}", name,
+                                k % 2, "idempotency_key", "s", name);
                 sd_bus_flush(other);
                 sd_bus_close_unref(other);
         }
@@ -120,7 +124,8 @@ static void test_a_second_policyd_is_told(void **state) {
 
                         snprintf(state_option, sizeof(state_option), "--state=%s", folder);
                         snprintf(runtime_option, sizeof(runtime_option), "--runtime=%s/run", w->bus.dir);
-                        execl(program, program, "--config=/nonexistent", bus, state_option, runtime_option, NULL);
+                        execl(program, program, "--config=/nonexistent", bus, state_option, runtime_option,
+                                NULL);
                         _exit(127);
                 }
                 assert_int_equal(waitpid(pid, &status, 0), pid);

@@ -17,12 +17,15 @@ static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error) {
                 return 0;
         if (sd_bus_message_read_basic(m, *sd_bus_message_get_signature(m, 1), &first) < 0)
                 first = "";
-        snprintf(h->text[h->n++], sizeof(h->text[0]), "%s %.100s %.100s", sd_bus_message_get_member(m), sd_bus_message_get_path(m), first);
+        snprintf(h->text[h->n++], sizeof(h->text[0]), "%s %.100s %.100s", sd_bus_message_get_member(m),
+                sd_bus_message_get_path(m), first);
         return 0;
 }
 
 static void listen_to(World *w, Heard *h) {
-        assert_true(sd_bus_add_match(w->client, NULL, "type='signal',sender='" POLICY_BUS_NAME "',path_namespace='" POLICY_PATH "'", on_signal, h) >= 0);
+        assert_true(sd_bus_add_match(w->client, NULL,
+                            "type='signal',sender='" POLICY_BUS_NAME "',path_namespace='" POLICY_PATH "'",
+                            on_signal, h) >= 0);
 }
 
 static size_t count(World *w, Heard *h, const char *text) {

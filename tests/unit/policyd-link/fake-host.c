@@ -68,7 +68,8 @@ static int method_claim(sd_bus_message *m, void *userdata, sd_bus_error *error) 
         snprintf(inventory, sizeof(inventory),
                 "{\"version\":1,\"seq\":%" PRIu64 ",\"host_uuid\":\"" HOST_UUID
                 "\",\"boot_id\":\"%s\",\"hostname\":\"fake\",\"hypervisor\":\"simulated\",\"epoch\":%" PRIu64
-                ",\"memory_total\":1,\"memory_free\":1,\"cpus\":2,\"iommu\":true,\"hvm\":true,\"networks\":[],\"storage\":[],\"types\":[],\"pgpus\":[],"
+                ",\"memory_total\":1,\"memory_free\":1,\"cpus\":2,\"iommu\":true,\"hvm\":true,\"networks\":[]"
+                ",\"storage\":[],\"types\":[],\"pgpus\":[],"
                 "\"vms\":[],\"ended\":[],\"problems\":[]}",
                 h->seq, h->boot_id, epoch);
         return sd_bus_reply_method_return(m, "ts", epoch, h->inventory ?: inventory);
@@ -92,11 +93,14 @@ static int method_set_types(sd_bus_message *m, void *userdata, sd_bus_error *err
         return method_order(m, userdata, error);
 }
 
-static int get_text(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply, void *userdata,
-        sd_bus_error *error) {
+static int get_text(sd_bus *bus, const char *path, const char *interface, const char *property,
+        sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         FakeHost *h = userdata;
 
-        return sd_bus_message_append(reply, "s", streq(property, "HostUUID") ? HOST_UUID : streq(property, "BootID") ? h->boot_id : "");
+        return sd_bus_message_append(reply, "s",
+                streq(property, "HostUUID") ? HOST_UUID
+                : streq(property, "BootID") ? h->boot_id
+                                            : "");
 }
 
 static const sd_bus_vtable manager_vtable[] = {
@@ -122,8 +126,10 @@ static const sd_bus_vtable pgpu_vtable[] = {
 void fake_host_start(FakeHost *h, PrivateBus *where, sd_event *event) {
         h->boot_id = h->boot_id ?: "99999999-2222-4333-8444-555555555555";
         h->bus = private_bus_connect(where, NULL);
-        assert_true(sd_bus_add_object_vtable(h->bus, NULL, HOST_PATH, HOST_IFACE_MANAGER, manager_vtable, h) >= 0);
-        assert_true(sd_bus_add_object_vtable(h->bus, NULL, HOST_PATH_PGPU "/_0000_84_00_0", HOST_IFACE_PGPU, pgpu_vtable, h) >= 0);
+        assert_true(sd_bus_add_object_vtable(
+                            h->bus, NULL, HOST_PATH, HOST_IFACE_MANAGER, manager_vtable, h) >= 0);
+        assert_true(sd_bus_add_object_vtable(h->bus, NULL, HOST_PATH_PGPU "/_0000_84_00_0", HOST_IFACE_PGPU,
+                            pgpu_vtable, h) >= 0);
         assert_true(sd_bus_request_name(h->bus, HOST_BUS_NAME, 0) >= 0);
         assert_true(sd_bus_attach_event(h->bus, event, SD_EVENT_PRIORITY_NORMAL) >= 0);
 }

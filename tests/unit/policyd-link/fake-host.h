@@ -3,7 +3,8 @@
 /*
  * A hostd that does what a test says
  *
- * Speaks org.xenvgpu.Host1 in the test's own loop: it answers, refuses, keeps silent or dies, and counts what reached it.
+ * Speaks org.xenvgpu.Host1 in the test's own loop: it answers, refuses, keeps silent or dies, and counts what
+ * reached it.
  */
 
 #include <stdbool.h>
@@ -14,7 +15,7 @@ typedef enum FakeAnswer {
         FAKE_ACCEPT,
         FAKE_REFUSE, /* with refusal */
         FAKE_SILENT,
-        FAKE_DIE,    /* leaves the bus when an order arrives */
+        FAKE_DIE, /* leaves the bus when an order arrives */
 } FakeAnswer;
 
 typedef struct FakeHost {
@@ -22,15 +23,15 @@ typedef struct FakeHost {
         sd_event *event;
         sd_bus *bus;
         FakeAnswer orders, claims;
-        const char *refusal;           /* error name */
-        const char *inventory;         /* NULL: a good one with seq */
-        uint64_t seq;                  /* of the inventory */
-        uint64_t early_events[4];      /* numbers of VM events sent before the claim's reply */
+        const char *refusal;      /* error name */
+        const char *inventory;    /* NULL: a good one with seq */
+        uint64_t seq;             /* of the inventory */
+        uint64_t early_events[4]; /* numbers of VM events sent before the claim's reply */
         const char *boot_id;
         uint64_t epoch;
         unsigned n_claims, n_orders, n_waiting, n_waiting_max;
         sd_bus_message *waiting[128]; /* silent calls, oldest first */
-        char types[256];               /* of the last SetEnabledTypes */
+        char types[256];              /* of the last SetEnabledTypes */
 } FakeHost;
 
 void fake_host_start(FakeHost *h, PrivateBus *where, sd_event *event);

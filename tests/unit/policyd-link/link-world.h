@@ -20,27 +20,29 @@ typedef struct World {
         FakeHost host;
         HostLink *link;
         LinkSettings settings;
-        int greeting;             /* what greeted() returns */
+        int greeting; /* what greeted() returns */
         bool free_on_claim, free_on_loss;
         unsigned n_greeted, n_claimed, n_lost, n_stale, n_inventories;
-        uint64_t events[64];      /* numbers of the events, in order */
+        uint64_t events[64]; /* numbers of the events, in order */
         size_t n_events;
-        char reason[1024];        /* of the last loss */
+        char reason[1024]; /* of the last loss */
         unsigned done, refused, unknown;
-        ErrorCode code;           /* of the last refusal */
+        ErrorCode code; /* of the last refusal */
 } World;
 
-static inline int world_greeted(HostLink *link, const LinkGreeting *greeting, LinkClaim *ret, char **ret_reason, void *userdata) {
+static inline int world_greeted(
+        HostLink *link, const LinkGreeting *greeting, LinkClaim *ret, char **ret_reason, void *userdata) {
         World *w = userdata;
 
         w->n_greeted++;
-        *ret = (LinkClaim){ .epoch = greeting->epoch + 1, .pool.bytes = { 1 }, .instance.bytes = { 2 } };
+        *ret = (LinkClaim){.epoch = greeting->epoch + 1, .pool.bytes = {1}, .instance.bytes = {2}};
         if (w->greeting < 0)
                 *ret_reason = strdup("The test does not want this host.");
         return w->greeting;
 }
 
-static inline int world_claimed(HostLink *link, uint64_t held, Inventory *inventory, char **ret_reason, void *userdata) {
+static inline int world_claimed(
+        HostLink *link, uint64_t held, Inventory *inventory, char **ret_reason, void *userdata) {
         World *w = userdata;
 
         w->n_claimed++;
@@ -73,7 +75,8 @@ static inline void world_lost(HostLink *link, const char *reason, void *userdata
                 w->link = link_free(w->link);
 }
 
-static inline void world_reply(HostLink *link, LinkOutcome outcome, ErrorCode code, const char *message, void *userdata) {
+static inline void world_reply(
+        HostLink *link, LinkOutcome outcome, ErrorCode code, const char *message, void *userdata) {
         World *w = userdata;
 
         switch (outcome) {
@@ -98,11 +101,11 @@ static inline uint64_t world_now(void) {
 }
 
 /* Turns the loop until the condition holds, 10 s at most. */
-#define RUN_UNTIL(w, condition)                                                        \
-        do {                                                                           \
-                for (uint64_t _end = world_now() + 10000; !(condition) && world_now() < _end;) \
-                        assert_true(sd_event_run((w)->event, 10000) >= 0);             \
-                assert_true(condition);                                                \
+#define RUN_UNTIL(w, condition)                                                                              \
+        do {                                                                                                 \
+                for (uint64_t _end = world_now() + 10000; !(condition) && world_now() < _end;)               \
+                        assert_true(sd_event_run((w)->event, 10000) >= 0);                                   \
+                assert_true(condition);                                                                      \
         } while (0)
 
 static inline void run_for(World *w, unsigned ms) {

@@ -21,7 +21,8 @@ static const char config[] =
         "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\" "
         "\"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n"
         "<busconfig><type>session</type><listen>%s</listen><auth>EXTERNAL</auth>"
-        "<policy context=\"default\"><allow send_destination=\"*\" eavesdrop=\"true\"/><allow eavesdrop=\"true\"/><allow own=\"*\"/></policy>"
+        "<policy context=\"default\"><allow send_destination=\"*\" eavesdrop=\"true\"/><allow "
+        "eavesdrop=\"true\"/><allow own=\"*\"/></policy>"
         "<limit name=\"max_replies_per_connection\">50000</limit></busconfig>\n";
 
 static const char *file_of(const PrivateBus *b, const char *name, char buf[static 128]) {
@@ -47,7 +48,7 @@ void private_bus_make(PrivateBus *b) {
 /* The socket's file is there a moment before it is listened on. */
 static bool answers(const char *path) {
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
 
         snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
         return connect(fd, (struct sockaddr *) &address, sizeof(address)) == 0;
@@ -55,7 +56,7 @@ static bool answers(const char *path) {
 
 void private_bus_start(PrivateBus *b) {
         char path[128], argument[192];
-        const char *argv[] = { "dbus-daemon", argument, "--nofork", NULL };
+        const char *argv[] = {"dbus-daemon", argument, "--nofork", NULL};
 
         snprintf(argument, sizeof(argument), "--config-file=%s", file_of(b, "bus.conf", path));
         b->pid = fork();

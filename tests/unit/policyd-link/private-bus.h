@@ -3,7 +3,8 @@
 /*
  * A private dbus-daemon for a test
  *
- * In a folder of its own below $TMPDIR; everyone on it may do everything. Ends with private_bus_done(), which removes the folder too.
+ * In a folder of its own below $TMPDIR; everyone on it may do everything. Ends with private_bus_done(), which
+ * removes the folder too.
  */
 
 #include <sys/types.h>

@@ -33,13 +33,17 @@ static void test_local_buses(void **state) {
         accepted("", "unix:path=/run/dbus/system_bus_socket", NULL, NULL);
         accepted("system", "unix:path=/run/dbus/system_bus_socket", NULL, NULL);
         accepted("unix:path=/tmp/a", "unix:path=/tmp/a", NULL, NULL);
-        accepted("unix:abstract=a,guid=00ff;unix:path=/b", "unix:abstract=a,guid=00ff;unix:path=/b", NULL, NULL);
+        accepted("unix:abstract=a,guid=00ff;unix:path=/b", "unix:abstract=a,guid=00ff;unix:path=/b", NULL,
+                NULL);
         refused("unix:", "names no socket");
         refused("unix:path=", "names no socket");
         refused("unix:path=relative", "absolute");
         refused("unix:path=/a,path=/b", "names no socket");
         refused("unix:tmpdir=/tmp", "tmpdir");
-        refused("unix:path=/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "107 bytes");
+        refused("unix:path=/"
+                "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+                "aaaaaaaaaaaaaaaaaaaaaa",
+                "107 bytes");
 }
 
 static void test_what_dbus_would_take_and_we_do_not(void **state) {

@@ -36,7 +36,7 @@ static void test_old_events_are_dropped_and_new_ones_come_in_order(void **state)
 
 static void test_a_stranger_cannot_send_events(void **state) {
         World *w = world_claimed_host(state);
-        FakeHost stranger = { .boot_id = "x", .bus = private_bus_connect(&w->bus, w->event) };
+        FakeHost stranger = {.boot_id = "x", .bus = private_bus_connect(&w->bus, w->event)};
 
         fake_host_vm_event(&stranger, 8);
         run_for(w, 100);
@@ -45,12 +45,14 @@ static void test_a_stranger_cannot_send_events(void **state) {
 }
 
 static void test_an_order_is_acknowledged_or_refused(void **state) {
-        static const PciAddress pci = { .bus = 0x84 };
+        static const PciAddress pci = {.bus = 0x84};
         World *w = world_claimed_host(state);
 
         assert_int_equal(link_start_vm(w->link, "{}", world_reply, w), 0);
         assert_int_equal(link_stop_vm(w->link, "{}", world_reply, w), 0);
-        assert_int_equal(link_set_enabled_types(w->link, &pci, (const char *const[]){ "a", "b", NULL }, world_reply, w), 0);
+        assert_int_equal(
+                link_set_enabled_types(w->link, &pci, (const char *const[]){"a", "b", NULL}, world_reply, w),
+                0);
         RUN_UNTIL(w, w->done == 3);
         assert_string_equal(w->host.types, "ab");
 
@@ -129,7 +131,7 @@ static void test_an_order_to_a_hostd_that_has_left_was_not_delivered(void **stat
 
 static void test_a_successor_never_gets_its_predecessors_orders(void **state) {
         World *w = world_claimed_host(state);
-        FakeHost successor = { .boot_id = "99999999-2222-4333-8444-555555555555" };
+        FakeHost successor = {.boot_id = "99999999-2222-4333-8444-555555555555"};
 
         fake_host_stop(&w->host);
         fake_host_start(&successor, &w->bus, w->event);
@@ -187,7 +189,7 @@ static void test_the_owner_decides_about_the_claim(void **state) {
         run_for(w, 50);
         assert_int_equal(w->host.n_claims, 0);
         assert_int_equal(link_start_vm(w->link, "{}", world_reply, w), -ENOTCONN);
-        assert_int_equal(link_claim(w->link, &(LinkClaim){ .epoch = 9 }), 0);
+        assert_int_equal(link_claim(w->link, &(LinkClaim){.epoch = 9}), 0);
         RUN_UNTIL(w, w->n_claimed == 1);
         assert_int_equal(w->host.epoch, 9);
 }

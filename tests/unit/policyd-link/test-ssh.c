@@ -7,7 +7,8 @@
 #include "tests/unit/policyd-link/link-world.h"
 
 /* Writes the script; its path is w->settings.ssh_program from then on. */
-static void put_script(World *w, char path[static 128], const char *format, ...) __attribute__((__format__(printf, 3, 4)));
+static void put_script(World *w, char path[static 128], const char *format, ...)
+        __attribute__((__format__(printf, 3, 4)));
 
 static void put_script(World *w, char path[static 128], const char *format, ...) {
         va_list args;
@@ -31,7 +32,9 @@ static void test_a_host_behind_ssh_is_claimed(void **state) {
         FILE *f;
 
         snprintf(log, sizeof(log), "%s/arguments", w->bus.dir);
-        put_script(w, path, "echo \"$@\" >%s\necho Warning: added a key >&2\nexec systemd-stdio-bridge --bus-path=%s\n", log, w->bus.address);
+        put_script(w, path,
+                "echo \"$@\" >%s\necho Warning: added a key >&2\nexec systemd-stdio-bridge --bus-path=%s\n",
+                log, w->bus.address);
         fake_host_start(&w->host, &w->bus, w->event);
         world_dial(w, "ssh:xenvgpu@beta:2222");
         RUN_UNTIL(w, w->n_claimed == 1);
