@@ -72,8 +72,10 @@ static int parse_option(Args *a, const char *const *rest, size_t *i, char **ret_
         } else if (*option && !strchr(option, '='))
                 return add(a, option, strlen(option), "true", ret_error);
         else
-                return refuse(ret_error, "'%s' is no option; there are --minimal, --json, --async, --host USER@MASTER, "
-                        "--help and --version; everything else is key=value", rest[*i]);
+                return refuse(ret_error,
+                        "'%s' is no option; there are --minimal, --json, --async, --host USER@MASTER, "
+                        "--help and --version; everything else is key=value",
+                        rest[*i]);
         return 0;
 }
 

@@ -7,20 +7,31 @@
 #include "policyd/ctl/classes.h"
 #include "protocol/names.h"
 
-#define RO(n, p) { .name = n, .property = p, .kind = FIELD_VALUE }
-#define COLUMN(n, p) { .name = n, .property = p, .kind = FIELD_VALUE, .in_list = true }
-#define REF(n, p) { .name = n, .property = p, .kind = FIELD_REF }
-#define REFS(n, p) { .name = n, .property = p, .kind = FIELD_REFS }
-#define STRINGS(n, p) { .name = n, .property = p, .kind = FIELD_STRINGS }
-#define LABEL(n, p) { .name = n, .property = p, .kind = FIELD_LABEL }
-#define LABEL_COLUMN(n, p) { .name = n, .property = p, .kind = FIELD_LABEL, .in_list = true }
+#define RO(n, p)                                                                                             \
+        { .name = n, .property = p, .kind = FIELD_VALUE }
+#define COLUMN(n, p)                                                                                         \
+        { .name = n, .property = p, .kind = FIELD_VALUE, .in_list = true }
+#define REF(n, p)                                                                                            \
+        { .name = n, .property = p, .kind = FIELD_REF }
+#define REFS(n, p)                                                                                           \
+        { .name = n, .property = p, .kind = FIELD_REFS }
+#define STRINGS(n, p)                                                                                        \
+        { .name = n, .property = p, .kind = FIELD_STRINGS }
+#define LABEL(n, p)                                                                                          \
+        { .name = n, .property = p, .kind = FIELD_LABEL }
+#define LABEL_COLUMN(n, p)                                                                                   \
+        { .name = n, .property = p, .kind = FIELD_LABEL, .in_list = true }
 
 static const Field host_fields[] = {
         COLUMN("uuid", "UUID"),
         COLUMN("name-label", "NameLabel"),
         COLUMN("state", "State"),
         RO("state-reason", "StateReason"),
-        { .name = "enabled", .property = "Enabled", .in_list = true, .set = "Enable Disable", .set_type = 'b' },
+        { .name = "enabled",
+                .property = "Enabled",
+                .in_list = true,
+                .set = "Enable Disable",
+                .set_type = 'b' },
         COLUMN("address", "Address"),
         RO("host-uuid", "HostUUID"),
         RO("boot-id", "BootID"),
@@ -36,15 +47,26 @@ static const Field pgpu_fields[] = {
         COLUMN("pci-id", "PCIID"),
         COLUMN("vendor-name", "VendorName"),
         COLUMN("device-name", "DeviceName"),
-        { .name = "gpu-group-uuid", .property = "GPUGroup", .kind = FIELD_REF, .in_list = true, .set = "SetGPUGroup",
-                .set_type = 'o', .set_class = "gpu-group" },
+        { .name = "gpu-group-uuid",
+                .property = "GPUGroup",
+                .kind = FIELD_REF,
+                .in_list = true,
+                .set = "SetGPUGroup",
+                .set_type = 'o',
+                .set_class = "gpu-group" },
         LABEL("gpu-group-name-label", "GPUGroup"),
         REF("host-uuid", "Host"),
         LABEL_COLUMN("host-name-label", "Host"),
         RO("is-system-display-device", "IsSystemDisplayDevice"),
         REFS("supported-VGPU-types", "SupportedVGPUTypes"),
-        { .name = "enabled-VGPU-types", .property = "EnabledVGPUTypes", .kind = FIELD_REFS, .set = "SetEnabledVGPUTypes",
-                .set_type = 'O', .set_class = "vgpu-type", .add = "AddEnabledVGPUType", .remove = "RemoveEnabledVGPUType" },
+        { .name = "enabled-VGPU-types",
+                .property = "EnabledVGPUTypes",
+                .kind = FIELD_REFS,
+                .set = "SetEnabledVGPUTypes",
+                .set_type = 'O',
+                .set_class = "vgpu-type",
+                .add = "AddEnabledVGPUType",
+                .remove = "RemoveEnabledVGPUType" },
         REFS("resident-VGPUs", "ResidentVGPUs"),
         REFS("scheduled-VGPUs", "ScheduledVGPUs"),
         RO("size", "Size"),
@@ -52,15 +74,25 @@ static const Field pgpu_fields[] = {
 
 static const Field gpu_group_fields[] = {
         COLUMN("uuid", "UUID"),
-        { .name = "name-label", .property = "NameLabel", .in_list = true, .set = "SetNameLabel", .set_type = 's' },
-        { .name = "name-description", .property = "NameDescription", .in_list = true, .set = "SetNameDescription",
+        { .name = "name-label",
+                .property = "NameLabel",
+                .in_list = true,
+                .set = "SetNameLabel",
+                .set_type = 's' },
+        { .name = "name-description",
+                .property = "NameDescription",
+                .in_list = true,
+                .set = "SetNameDescription",
                 .set_type = 's' },
         REFS("VGPU-uuids", "VGPUs"),
         REFS("PGPU-uuids", "PGPUs"),
         STRINGS("GPU-types", "GPUTypes"),
         REFS("enabled-VGPU-types", "EnabledVGPUTypes"),
         REFS("supported-VGPU-types", "SupportedVGPUTypes"),
-        { .name = "allocation-algorithm", .property = "AllocationAlgorithm", .set = "SetAllocationAlgorithm", .set_type = 's' },
+        { .name = "allocation-algorithm",
+                .property = "AllocationAlgorithm",
+                .set = "SetAllocationAlgorithm",
+                .set_type = 's' },
 };
 
 static const Field vgpu_type_fields[] = {
@@ -83,7 +115,11 @@ static const Field vgpu_type_fields[] = {
 
 static const Field vm_fields[] = {
         COLUMN("uuid", "UUID"),
-        { .name = "name-label", .property = "NameLabel", .in_list = true, .set = "SetNameLabel", .set_type = 's' },
+        { .name = "name-label",
+                .property = "NameLabel",
+                .in_list = true,
+                .set = "SetNameLabel",
+                .set_type = 's' },
         COLUMN("power-state", "PowerState"),
         REF("resident-on", "ResidentOn"),
         LABEL("resident-on-name-label", "ResidentOn"),
@@ -132,17 +168,22 @@ static const Field job_fields[] = {
         { .name = "end-time", .property = "EndTime", .kind = FIELD_TIME },
 };
 
-#define CLASS(n, w, i, l, f, ...) \
-        { .name = n, .word = w, .interface = i, .label = l, .sort = { __VA_ARGS__ }, .fields = f, .n_fields = ARRAY_SIZE(f) }
+#define CLASS(n, w, i, l, f, ...)                                                                            \
+        {                                                                                                    \
+                .name = n, .word = w, .interface = i, .label = l, .sort = { __VA_ARGS__ }, .fields = f,      \
+                .n_fields = ARRAY_SIZE(f)                                                                    \
+        }
 
 const ClassInfo classes[] = {
         CLASS("host", "host", POLICY_IFACE_HOST, "NameLabel", host_fields, "name-label"),
         CLASS("pgpu", "pgpu", POLICY_IFACE_PGPU, "PCIID", pgpu_fields, "host-name-label", "pci-id"),
         CLASS("gpu-group", "gpu_group", POLICY_IFACE_GPU_GROUP, "NameLabel", gpu_group_fields, "name-label"),
-        CLASS("vgpu-type", "vgpu_type", POLICY_IFACE_VGPU_TYPE, "ModelName", vgpu_type_fields, "vendor-name", "model-name"),
+        CLASS("vgpu-type", "vgpu_type", POLICY_IFACE_VGPU_TYPE, "ModelName", vgpu_type_fields, "vendor-name",
+                "model-name"),
         CLASS("vm", "vm", POLICY_IFACE_VM, "NameLabel", vm_fields, "name-label"),
         CLASS("vgpu", "vgpu", POLICY_IFACE_VGPU, "UUID", vgpu_fields, "vm-name-label", "device"),
-        CLASS("reservation", "reservation", POLICY_IFACE_RESERVATION, "NameLabel", reservation_fields, "name-label"),
+        CLASS("reservation", "reservation", POLICY_IFACE_RESERVATION, "NameLabel", reservation_fields,
+                "name-label"),
         CLASS("job", "job", POLICY_IFACE_JOB, "Operation", job_fields, "start-time"),
 };
 const size_t n_classes = ARRAY_SIZE(classes);

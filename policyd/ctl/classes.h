@@ -3,8 +3,9 @@
 /*
  * The classes of the pool and their fields
  *
- * One table, from which lists, records, filters and setters all work. Field names are xe's; a name is found in any case, and with or
- * without the ending "-uuid" or "-uuids". A reference has a variant NAME-name-label, whether or not the table lists it.
+ * One table, from which lists, records, filters and setters all work. Field names are xe's; a name is found
+ * in any case, and with or without the ending "-uuid" or "-uuids". A reference has a variant NAME-name-label,
+ * whether or not the table lists it.
  */
 
 #include "common/macros.h"
@@ -25,19 +26,20 @@ typedef struct Field {
         const char *name;
         const char *property; /* D-Bus name */
         FieldKind kind;
-        bool in_list;         /* a column of -list without params= */
-        const char *set;      /* method that sets it, or NULL */
-        char set_type;        /* 's', 'o', 'O' (a list of objects), 'b': a method for each value, "Enable Disable" */
+        bool in_list;    /* a column of -list without params= */
+        const char *set; /* method that sets it, or NULL */
+        char set_type; /* 's', 'o', 'O' (a list of objects), 'b': a method for each value, "Enable Disable" */
         const char *set_class;
         const char *add, *remove; /* methods that take one object of set_class */
 } Field;
 
 typedef struct ClassInfo {
-        const char *name;      /* "gpu-group" */
-        const char *word;      /* "gpu_group", in paths and for Find() */
+        const char *name; /* "gpu-group" */
+        const char *word; /* "gpu_group", in paths and for Find() */
         const char *interface;
-        const char *label;     /* property that people know it by */
-        const char *sort[2];   /* fields that order a list: by the numbers in them, but for addresses, which are hex */
+        const char *label;   /* property that people know it by */
+        const char *sort[2]; /* fields that order a list: by the numbers in them, but for addresses, which are
+                                hex */
         const Field *fields;
         size_t n_fields;
 } ClassInfo;
@@ -45,8 +47,8 @@ typedef struct ClassInfo {
 extern const ClassInfo classes[];
 extern const size_t n_classes;
 
-const ClassInfo *class_find(const char *name);         /* "gpu-group" or "gpu_group" */
-const ClassInfo *class_of_path(const char *path);      /* of an object's path, or NULL */
+const ClassInfo *class_find(const char *name);    /* "gpu-group" or "gpu_group" */
+const ClassInfo *class_of_path(const char *path); /* of an object's path, or NULL */
 
 /* What a name means: a field, or the labels of what a reference refers to. */
 typedef struct FieldName {

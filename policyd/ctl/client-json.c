@@ -43,7 +43,8 @@ static struct json_object *basic_to_json(DBusMessageIter *it, int type) {
 static struct json_object *dict_to_json(DBusMessageIter *array) {
         struct json_object *o = json_object_new_object();
 
-        for (; o && dbus_message_iter_get_arg_type(array) == DBUS_TYPE_DICT_ENTRY; dbus_message_iter_next(array)) {
+        for (; o && dbus_message_iter_get_arg_type(array) == DBUS_TYPE_DICT_ENTRY;
+                dbus_message_iter_next(array)) {
                 struct json_object *key, *value;
                 DBusMessageIter entry;
 
@@ -75,8 +76,9 @@ static struct json_object *value_to_json(DBusMessageIter *it) {
                 return value_to_json(&sub);
         case DBUS_TYPE_ARRAY:
                 dbus_message_iter_recurse(it, &sub);
-                return dbus_message_iter_get_element_type(it) == DBUS_TYPE_DICT_ENTRY ? dict_to_json(&sub)
-                                                                                      : sequence_to_json(&sub);
+                return dbus_message_iter_get_element_type(it) == DBUS_TYPE_DICT_ENTRY
+                               ? dict_to_json(&sub)
+                               : sequence_to_json(&sub);
         case DBUS_TYPE_STRUCT:
                 dbus_message_iter_recurse(it, &sub);
                 return sequence_to_json(&sub);
@@ -110,7 +112,8 @@ int client_message_to_json(DBusMessage *m, struct json_object **ret) {
                 *ret = args;
                 return 0;
         }
-        only = json_object_array_length(args) == 1 ? json_object_get(json_object_array_get_idx(args, 0)) : NULL;
+        only = json_object_array_length(args) == 1 ? json_object_get(json_object_array_get_idx(args, 0))
+                                                   : NULL;
         json_object_put(args);
         *ret = only;
         return 0;

@@ -1,8 +1,8 @@
 /*
  * A D-Bus client on libdbus-1
  *
- * Signals are caught by a filter while a call waits for its reply, and queue up in order; only kinds that the caller
- * subscribed to arrive at all.
+ * Signals are caught by a filter while a call waits for its reply, and queue up in order; only kinds that the
+ * caller subscribed to arrive at all.
  */
 
 #include <dbus/dbus.h>
@@ -49,16 +49,25 @@ void client_signal_done(ClientSignal *s) {
 /* Which errors mean that nobody is there, as opposed to a service that says no. */
 static int error_class(const char *name) {
         static const char *const unreachable[] = {
-                DBUS_ERROR_SERVICE_UNKNOWN, DBUS_ERROR_NAME_HAS_NO_OWNER, DBUS_ERROR_NO_SERVER, DBUS_ERROR_FILE_NOT_FOUND,
-                DBUS_ERROR_DISCONNECTED, DBUS_ERROR_IO_ERROR, DBUS_ERROR_BAD_ADDRESS, DBUS_ERROR_AUTH_FAILED,
-                DBUS_ERROR_NO_NETWORK, DBUS_ERROR_SPAWN_EXEC_FAILED, DBUS_ERROR_SPAWN_SERVICE_NOT_FOUND,
+                DBUS_ERROR_SERVICE_UNKNOWN,
+                DBUS_ERROR_NAME_HAS_NO_OWNER,
+                DBUS_ERROR_NO_SERVER,
+                DBUS_ERROR_FILE_NOT_FOUND,
+                DBUS_ERROR_DISCONNECTED,
+                DBUS_ERROR_IO_ERROR,
+                DBUS_ERROR_BAD_ADDRESS,
+                DBUS_ERROR_AUTH_FAILED,
+                DBUS_ERROR_NO_NETWORK,
+                DBUS_ERROR_SPAWN_EXEC_FAILED,
+                DBUS_ERROR_SPAWN_SERVICE_NOT_FOUND,
                 DBUS_ERROR_NOT_SUPPORTED,
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(unreachable); i++)
                 if (streq(unreachable[i], name))
                         return -ECONNREFUSED;
-        if (streq(name, DBUS_ERROR_NO_REPLY) || streq(name, DBUS_ERROR_TIMEOUT) || streq(name, DBUS_ERROR_TIMED_OUT))
+        if (streq(name, DBUS_ERROR_NO_REPLY) || streq(name, DBUS_ERROR_TIMEOUT) ||
+                streq(name, DBUS_ERROR_TIMED_OUT))
                 return -ETIMEDOUT;
         if (streq(name, DBUS_ERROR_NO_MEMORY))
                 return -ENOMEM;
@@ -167,7 +176,8 @@ int client_ssh_address(const char *target, char **ret) {
         escaped = dbus_address_escape_value(target);
         if (!escaped)
                 return -ENOMEM;
-        r = asprintf(ret, "unixexec:path=ssh,argv1=-xT,argv2=--,argv3=%s,argv4=systemd-stdio-bridge", escaped);
+        r = asprintf(
+                ret, "unixexec:path=ssh,argv1=-xT,argv2=--,argv3=%s,argv4=systemd-stdio-bridge", escaped);
         dbus_free(escaped);
         return r < 0 ? -ENOMEM : 0;
 }
@@ -195,11 +205,13 @@ static dbus_bool_t append_option(DBusMessageIter *array, const ClientOption *opt
         DBusMessageIter entry, variant;
 
         return dbus_message_iter_open_container(array, DBUS_TYPE_DICT_ENTRY, NULL, &entry) &&
-                dbus_message_iter_append_basic(&entry, DBUS_TYPE_STRING, &option->name) &&
-                dbus_message_iter_open_container(&entry, DBUS_TYPE_VARIANT, signature, &variant) &&
-                (option->type == 'b' ? dbus_message_iter_append_basic(&variant, DBUS_TYPE_BOOLEAN, &flag)
-                                     : dbus_message_iter_append_basic(&variant, option->type, &option->text)) &&
-                dbus_message_iter_close_container(&entry, &variant) && dbus_message_iter_close_container(array, &entry);
+               dbus_message_iter_append_basic(&entry, DBUS_TYPE_STRING, &option->name) &&
+               dbus_message_iter_open_container(&entry, DBUS_TYPE_VARIANT, signature, &variant) &&
+               (option->type == 'b'
+                               ? dbus_message_iter_append_basic(&variant, DBUS_TYPE_BOOLEAN, &flag)
+                               : dbus_message_iter_append_basic(&variant, option->type, &option->text)) &&
+               dbus_message_iter_close_container(&entry, &variant) &&
+               dbus_message_iter_close_container(array, &entry);
 }
 
 static dbus_bool_t append_options(DBusMessageIter *it, const ClientOption *options) {
@@ -253,8 +265,8 @@ static int send_and_wait(Client *c, DBusMessage *call, ClientError *ret_error, s
         return r;
 }
 
-int client_call(Client *c, const char *path, const char *interface, const char *method, ClientError *ret_error,
-        struct json_object **ret, const char *args, ...) {
+int client_call(Client *c, const char *path, const char *interface, const char *method,
+        ClientError *ret_error, struct json_object **ret, const char *args, ...) {
         DBusMessage *call;
         DBusMessageIter it;
         dbus_bool_t ok = TRUE;
@@ -275,7 +287,8 @@ int client_call(Client *c, const char *path, const char *interface, const char *
         return r;
 }
 
-int client_get_all(Client *c, const char *path, const char *interface, ClientError *ret_error, struct json_object **ret) {
+int client_get_all(Client *c, const char *path, const char *interface, ClientError *ret_error,
+        struct json_object **ret) {
         return client_call(c, path, DBUS_INTERFACE_PROPERTIES, "GetAll", ret_error, ret, "s", interface);
 }
 

@@ -3,9 +3,10 @@
 /*
  * A D-Bus client on libdbus-1
  *
- * One connection, blocking calls, replies as JSON: a variant is its value, an object path is a string, a dictionary is an
- * object. Where a reply has several values it is an array of them; with none it is NULL. Signals that arrive meanwhile
- * are kept for client_wait_signal(). Values keep their numbers: u and t are unsigned, i and x signed, d a double.
+ * One connection, blocking calls, replies as JSON: a variant is its value, an object path is a string, a
+ * dictionary is an object. Where a reply has several values it is an array of them; with none it is NULL.
+ * Signals that arrive meanwhile are kept for client_wait_signal(). Values keep their numbers: u and t are
+ * unsigned, i and x signed, d a double.
  *
  * Arguments are written by a signature of our own, one letter each:
  *   s, o  const char *        u  uint32_t        t  uint64_t        b  int
@@ -13,7 +14,8 @@
  *   V     const ClientOption *, ended by a NULL name: options a{sv}
  *
  * All functions return 0 or a negative errno; where there is a ClientError it then says what went wrong:
- * -EREMOTEIO an error reply, -ECONNREFUSED nobody there (no bus, no such service, connection lost), -ETIMEDOUT no answer in time.
+ * -EREMOTEIO an error reply, -ECONNREFUSED nobody there (no bus, no such service, connection lost),
+ * -ETIMEDOUT no answer in time.
  */
 
 #include <json-c/json.h>
@@ -42,18 +44,20 @@ int client_open(const char *address, ClientError *ret_error, Client **ret);
 Client *client_close(Client *c);
 DEFINE_CLEANUP(Client *, client_close)
 
-/* The address that runs systemd-stdio-bridge on another machine through ssh; the caller frees it. -EINVAL: no USER@HOST. */
+/* The address that runs systemd-stdio-bridge on another machine through ssh; the caller frees it. -EINVAL: no
+ * USER@HOST. */
 int client_ssh_address(const char *target, char **ret);
 
 /* To whom the calls go; the client starts with org.xenvgpu.Policy1. */
 void client_set_service(Client *c, const char *name);
 void client_set_timeout(Client *c, int milliseconds);
 
-int client_call(Client *c, const char *path, const char *interface, const char *method, ClientError *ret_error,
-        struct json_object **ret, const char *args, ...);
+int client_call(Client *c, const char *path, const char *interface, const char *method,
+        ClientError *ret_error, struct json_object **ret, const char *args, ...);
 
 /* org.freedesktop.DBus.Properties.GetAll */
-int client_get_all(Client *c, const char *path, const char *interface, ClientError *ret_error, struct json_object **ret);
+int client_get_all(
+        Client *c, const char *path, const char *interface, ClientError *ret_error, struct json_object **ret);
 
 typedef struct ClientSignal {
         char *path, *interface, *member;

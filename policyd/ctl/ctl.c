@@ -66,10 +66,12 @@ int ctl_failed(int r, const ClientError *error) {
         case -EREMOTEIO:
                 return ctl_say_error(strempty(error->name), strempty(error->message));
         case -ECONNREFUSED:
-                fprintf(stderr, "error: POLICYD_UNREACHABLE: policyd cannot be reached: %s\n", strempty(error->message));
+                fprintf(stderr, "error: POLICYD_UNREACHABLE: policyd cannot be reached: %s\n",
+                        strempty(error->message));
                 return EXIT_UNREACHABLE;
         case -ETIMEDOUT:
-                fprintf(stderr, "error: POLICYD_UNREACHABLE: policyd did not answer in time: %s\n", strempty(error->message));
+                fprintf(stderr, "error: POLICYD_UNREACHABLE: policyd did not answer in time: %s\n",
+                        strempty(error->message));
                 return EXIT_UNREACHABLE;
         default:
                 fprintf(stderr, "error: INTERNAL_ERROR: %s\n", strerror(-r));
@@ -84,7 +86,8 @@ int ctl_load(Ctl *ctl) {
         return r < 0 ? ctl_failed(r, &error) : 0;
 }
 
-/* A PGPU has no name of its own: its address, if only one host has it, or HOST/ADDRESS, as lists show it. -ENOENT: not this way. */
+/* A PGPU has no name of its own: its address, if only one host has it, or HOST/ADDRESS, as lists show it.
+ * -ENOENT: not this way. */
 static int find_pgpu(Ctl *ctl, const ClassInfo *class, const char *text, char **ret_path) {
         _cleanup_free_ ViewObject **list = NULL;
         const ViewObject *found = NULL;
@@ -112,7 +115,8 @@ int ctl_find(Ctl *ctl, const ClassInfo *class, const char *text, char **ret_path
         _cleanup_client_error_ ClientError error = {};
         int r;
 
-        r = client_call(ctl->client, POLICY_PATH, POLICY_IFACE_MANAGER, "Find", &error, &path, "ss", class->word, text);
+        r = client_call(ctl->client, POLICY_PATH, POLICY_IFACE_MANAGER, "Find", &error, &path, "ss",
+                class->word, text);
         if (r == -EREMOTEIO && streq(class->name, "pgpu") && find_pgpu(ctl, class, text, ret_path) >= 0)
                 return 0;
         if (r < 0)

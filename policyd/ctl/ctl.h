@@ -3,8 +3,8 @@
 /*
  * One run of the command line
  *
- * A verb returns the exit status. What went wrong is printed where it happens, in one form: "error: CODE: sentence" for what the pool
- * refused or failed, "xenvgpu: sentence" for a command that makes no sense.
+ * A verb returns the exit status. What went wrong is printed where it happens, in one form: "error: CODE:
+ * sentence" for what the pool refused or failed, "xenvgpu: sentence" for a command that makes no sense.
  */
 
 #include "policyd/ctl/args.h"
@@ -39,11 +39,12 @@ int ctl_say_error(const char *name, const char *message);
 int ctl_failed(int r, const ClientError *error);
 
 /* A method of an object. 0 or the exit status, with the error printed. */
-#define ctl_call(ctl, path, interface, method, ret, ...)                                                \
-        ({                                                                                              \
-                _cleanup_client_error_ ClientError _e_ = {};                                            \
-                int _r_ = client_call((ctl)->client, (path), (interface), (method), &_e_, (ret), __VA_ARGS__); \
-                _r_ < 0 ? ctl_failed(_r_, &_e_) : 0;                                                    \
+#define ctl_call(ctl, path, interface, method, ret, ...)                                                     \
+        ({                                                                                                   \
+                _cleanup_client_error_ ClientError _e_ = {};                                                 \
+                int _r_ =                                                                                    \
+                        client_call((ctl)->client, (path), (interface), (method), &_e_, (ret), __VA_ARGS__); \
+                _r_ < 0 ? ctl_failed(_r_, &_e_) : 0;                                                         \
         })
 
 /* An object by uuid or unique name; its path, which the caller frees. 0 or the exit status. */

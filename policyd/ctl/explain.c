@@ -17,14 +17,16 @@ static int parse_answer(const char *json, struct json_object **ret) {
         int r = json_parse(&reader, json, strlen(json), ret);
 
         if (r < 0)
-                return ctl_say_error("org.xenvgpu.Error.InternalError", r == -EINVAL ? reader.error : strerror(-r));
+                return ctl_say_error(
+                        "org.xenvgpu.Error.InternalError", r == -EINVAL ? reader.error : strerror(-r));
         return 0;
 }
 
 static struct json_object *member(struct json_object *o, const char *name) {
         struct json_object *value;
 
-        return json_object_is_type(o, json_type_object) && json_object_object_get_ex(o, name, &value) ? value : NULL;
+        return json_object_is_type(o, json_type_object) && json_object_object_get_ex(o, name, &value) ? value
+                                                                                                      : NULL;
 }
 
 static const char *text(struct json_object *o, const char *name) {
@@ -39,8 +41,9 @@ static void print_type_row(FILE *out, struct json_object *type, int width) {
         struct json_object *reason = member(type, "reason");
         uint64_t free_slots = json_object_get_uint64(member(type, "free"));
 
-        fprintf(out, "    %-*s %6s %6s %9s %8s %6" PRIu64, width, text(type, "model_name"), text(type, "total"), text(type, "used"),
-                text(type, "scheduled"), text(type, "reserved"), free_slots);
+        fprintf(out, "    %-*s %6s %6s %9s %8s %6" PRIu64, width, text(type, "model_name"),
+                text(type, "total"), text(type, "used"), text(type, "scheduled"), text(type, "reserved"),
+                free_slots);
         if (free_slots == 0 && reason)
                 fprintf(out, "  %s", text(reason, "code"));
         fputc('\n', out);
@@ -61,7 +64,8 @@ static void print_group(FILE *out, struct json_object *group) {
                 fputs("    no types: no PGPU of the group supports any\n\n", out);
                 return;
         }
-        fprintf(out, "    %-*s %6s %6s %9s %8s %6s\n", width, "TYPE", "TOTAL", "USED", "SCHEDULED", "RESERVED", "FREE");
+        fprintf(out, "    %-*s %6s %6s %9s %8s %6s\n", width, "TYPE", "TOTAL", "USED", "SCHEDULED",
+                "RESERVED", "FREE");
         for (size_t i = 0; i < length(types); i++)
                 print_type_row(out, json_object_array_get_idx(types, i), width);
         fputc('\n', out);
@@ -121,8 +125,9 @@ static void print_host_verdict(FILE *out, struct json_object *host) {
         if (*text(host, "code"))
                 fprintf(out, "%s: no, %s\n", text(host, "name_label"), code_of(host));
         else
-                fprintf(out, "%s: yes, in tier %s with score %s; needs %s, has %s free\n", text(host, "name_label"), text(host, "tier"),
-                        text(host, "score"), SIZE_TEXT(json_object_get_uint64(member(host, "memory_need"))),
+                fprintf(out, "%s: yes, in tier %s with score %s; needs %s, has %s free\n",
+                        text(host, "name_label"), text(host, "tier"), text(host, "score"),
+                        SIZE_TEXT(json_object_get_uint64(member(host, "memory_need"))),
                         SIZE_TEXT(json_object_get_uint64(member(host, "memory_available"))));
         if (*text(host, "code") && *text(host, "message"))
                 fprintf(out, "    %s\n", text(host, "message"));
@@ -137,13 +142,16 @@ static void print_host_verdict(FILE *out, struct json_object *host) {
 static void print_decision(FILE *out, struct json_object *decision) {
         struct json_object *pgpus = member(decision, "pgpus"), *others = member(decision, "runners_up");
 
-        fprintf(out, "Last placed on %s with score %s", text(decision, "name_label"), text(decision, "score"));
+        fprintf(out, "Last placed on %s with score %s", text(decision, "name_label"),
+                text(decision, "score"));
         for (size_t i = 0; i < length(pgpus); i++)
-                fprintf(out, "%s%s", i == 0 ? ", on " : ", ", text(json_object_array_get_idx(pgpus, i), "pci_id"));
+                fprintf(out, "%s%s", i == 0 ? ", on " : ", ",
+                        text(json_object_array_get_idx(pgpus, i), "pci_id"));
         fputs(".\n", out);
         for (size_t i = 0; i < length(others); i++)
                 fprintf(out, "%s%s (%s)", i == 0 ? "Next would have been " : ", ",
-                        text(json_object_array_get_idx(others, i), "name_label"), text(json_object_array_get_idx(others, i), "score"));
+                        text(json_object_array_get_idx(others, i), "name_label"),
+                        text(json_object_array_get_idx(others, i), "score"));
         fputs(length(others) > 0 ? ".\n\n" : "\n", out);
 }
 
@@ -160,7 +168,8 @@ int explain_print(FILE *out, const char *json, bool as_json) {
         if (member(answer, "decision"))
                 print_decision(out, member(answer, "decision"));
         if (streq(text(answer, "verdict"), "refused"))
-                fprintf(out, "A start would be refused: %s\n%s\n\n", code_of(answer), text(answer, "message"));
+                fprintf(out, "A start would be refused: %s\n%s\n\n", code_of(answer),
+                        text(answer, "message"));
         else
                 fputs("A start would succeed.\n\n", out);
 

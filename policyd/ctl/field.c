@@ -13,7 +13,8 @@
 
 #define LIST_SEPARATOR "; "
 
-/* What people call the object: its label, and for a PGPU the host too, since addresses repeat from host to host. */
+/* What people call the object: its label, and for a PGPU the host too, since addresses repeat from host to
+ * host. */
 static char *object_label(View *v, const char *path) {
         const ViewObject *o = path ? view_get(v, path) : NULL;
         char uuid[37], *text;
@@ -22,7 +23,8 @@ static char *object_label(View *v, const char *path) {
                 return strdup(strempty(path_to_uuid(strempty(path), uuid)));
         if (!streq(o->class->name, "pgpu"))
                 return strdup(object_text(o, o->class->label));
-        if (asprintf(&text, "%s/%s", object_text(object_ref(v, o, "Host"), "NameLabel"), object_text(o, "PCIID")) < 0)
+        if (asprintf(&text, "%s/%s", object_text(object_ref(v, o, "Host"), "NameLabel"),
+                    object_text(o, "PCIID")) < 0)
                 return NULL;
         return text;
 }
@@ -40,7 +42,8 @@ static char *list_text(View *v, struct json_object *value, bool as_label, bool i
         _cleanup_strbuf_ StrBuf b = {};
 
         for (size_t i = 0; i < json_object_array_length(value); i++) {
-                _cleanup_free_ char *one = element_text(v, json_object_array_get_idx(value, i), as_label, is_path);
+                _cleanup_free_ char *one =
+                        element_text(v, json_object_array_get_idx(value, i), as_label, is_path);
 
                 if (!one)
                         return NULL;
@@ -58,7 +61,8 @@ static char *time_text(uint64_t usec) {
 
         if (usec == UINT64_MAX)
                 return strdup("never");
-        if (usec == 0 || !gmtime_r(&seconds, &tm) || strftime(text, sizeof(text), "%Y%m%dT%H:%M:%SZ", &tm) == 0)
+        if (usec == 0 || !gmtime_r(&seconds, &tm) ||
+                strftime(text, sizeof(text), "%Y%m%dT%H:%M:%SZ", &tm) == 0)
                 return strdup("");
         return strdup(text);
 }
@@ -71,8 +75,7 @@ static char *error_text(struct json_object *value) {
 
         if (!*name)
                 return strdup("");
-        if (asprintf(&text, "%s: %s", code >= 0 ? error_code_xapi(code) : name,
-                    json_nth_text(value, 1)) < 0)
+        if (asprintf(&text, "%s: %s", code >= 0 ? error_code_xapi(code) : name, json_nth_text(value, 1)) < 0)
                 return NULL;
         return text;
 }
@@ -123,7 +126,8 @@ struct json_object *field_json(View *v, const ViewObject *o, FieldName name) {
         struct json_object *value = object_property(o, name.field->property), *array;
         bool is_path = name.field->kind != FIELD_STRINGS;
 
-        if (value && (name.field->kind == FIELD_VALUE || name.field->kind == FIELD_PERCENT || name.field->kind == FIELD_TIME))
+        if (value && (name.field->kind == FIELD_VALUE || name.field->kind == FIELD_PERCENT ||
+                             name.field->kind == FIELD_TIME))
                 return json_object_get(value);
         if (!value || !json_object_is_type(value, json_type_array) || name.field->kind == FIELD_ERROR) {
                 _cleanup_free_ char *text = field_text(v, o, name);

@@ -29,7 +29,8 @@ int file_argument_read(const char *argument, char **ret, size_t *ret_size) {
         const char *path = *argument == '@' ? argument + 1 : argument;
         int r;
 
-        r = streq(path, "-") ? read_standard_input(ret, ret_size) : file_read(path, FILE_ARGUMENT_MAX, ret, ret_size);
+        r = streq(path, "-") ? read_standard_input(ret, ret_size)
+                             : file_read(path, FILE_ARGUMENT_MAX, ret, ret_size);
         if (r == -EFBIG)
                 return ctl_usage("'%s' is larger than %u MiB", path, FILE_ARGUMENT_MAX >> 20);
         return r < 0 ? ctl_usage("cannot read '%s': %s", path, strerror(-r)) : 0;

@@ -1,7 +1,8 @@
 #pragma once
 
 /*
- * Files named on the command line: FILE, @FILE (curl's and config='s spelling), "-" for standard input or output
+ * Files named on the command line: FILE, @FILE (curl's and config='s spelling), "-" for standard input or
+ * output
  *
  * 0, or the exit status with the error printed.
  */

@@ -1,8 +1,9 @@
 /*
  * Waiting for a job
  *
- * Subscribed before the call that makes the job, so that its end cannot be missed. A terminal sees a bar on stderr; a pipe nothing. Should
- * policyd go away meanwhile, the job is not lost: it goes on when policyd is back, and its uuid is said.
+ * Subscribed before the call that makes the job, so that its end cannot be missed. A terminal sees a bar on
+ * stderr; a pipe nothing. Should policyd go away meanwhile, the job is not lost: it goes on when policyd is
+ * back, and its uuid is said.
  */
 
 #include <stdio.h>
@@ -16,9 +17,11 @@
 
 int job_subscribe(Ctl *ctl) {
         static const char *const rules[] = {
-                RULE "interface='org.freedesktop.DBus.Properties',member='PropertiesChanged',arg0='" POLICY_IFACE_JOB "'",
+                RULE "interface='org.freedesktop.DBus.Properties',member='PropertiesChanged',arg0="
+                     "'" POLICY_IFACE_JOB "'",
                 RULE "interface='" POLICY_IFACE_MANAGER "',member='JobRemoved'",
-                "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" POLICY_BUS_NAME "'",
+                "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" POLICY_BUS_NAME
+                "'",
         };
         int r = 0;
 
@@ -61,15 +64,16 @@ static bool is_final(const ViewObject *job) {
 
 static int outcome(const ViewObject *job) {
         struct json_object *error = object_property(job, "Error");
-        const char *state = object_text(job, "State"),
-                   *name = json_nth_text(error, 0),
+        const char *state = object_text(job, "State"), *name = json_nth_text(error, 0),
                    *message = json_nth_text(error, 1);
 
         if (streq(state, "done"))
                 return EXIT_DONE;
         if (!*name)
-                return streq(state, "cancelled") ? ctl_say_error("org.xenvgpu.Error.OperationCancelled", "The job was cancelled.")
-                                                 : ctl_say_error("org.xenvgpu.Error.InternalError", "The job failed without a reason.");
+                return streq(state, "cancelled") ? ctl_say_error("org.xenvgpu.Error.OperationCancelled",
+                                                           "The job was cancelled.")
+                                                 : ctl_say_error("org.xenvgpu.Error.InternalError",
+                                                           "The job failed without a reason.");
         return ctl_say_error(name, message);
 }
 
@@ -77,7 +81,8 @@ static int policyd_went(const char *path) {
         char uuid[37];
 
         fprintf(stderr,
-                "error: POLICYD_UNREACHABLE: policyd went away; the job goes on when it is back: xenvgpu job-wait uuid=%s\n",
+                "error: POLICYD_UNREACHABLE: policyd went away; the job goes on when it is back: xenvgpu "
+                "job-wait uuid=%s\n",
                 path_to_uuid(path, uuid));
         return EXIT_UNREACHABLE;
 }
@@ -97,8 +102,7 @@ static int wait_for_change(Ctl *ctl, const char *path) {
                 }
                 if (streq(signal.path, path))
                         return 0;
-                if (streq(signal.member, "JobRemoved") &&
-                        streq(json_nth_text(signal.args, 0), path))
+                if (streq(signal.member, "JobRemoved") && streq(json_nth_text(signal.args, 0), path))
                         return 0;
         }
 }

@@ -1,8 +1,8 @@
 /*
  * The pool map, before it is drawn
  *
- * policyd knows PGPUs, not boards. A board's GPUs have consecutive buses and one PCI id, and how many there are is a fact of the board;
- * GPUs of a board that is not known stand alone.
+ * policyd knows PGPUs, not boards. A board's GPUs have consecutive buses and one PCI id, and how many there
+ * are is a fact of the board; GPUs of a board that is not known stand alone.
  */
 
 #include "common/json/json-get.h"
@@ -68,13 +68,15 @@ static const struct KnownBoard *board_of(View *v, const ViewObject *pgpu) {
 static bool is_next_bus(const ViewObject *a, const ViewObject *b) {
         PciAddress x, y;
 
-        return pci_address_from_string(object_text(a, "PCIID"), &x) >= 0 && pci_address_from_string(object_text(b, "PCIID"), &y) >= 0 &&
-                x.domain == y.domain && x.bus + 1 == y.bus;
+        return pci_address_from_string(object_text(a, "PCIID"), &x) >= 0 &&
+               pci_address_from_string(object_text(b, "PCIID"), &y) >= 0 && x.domain == y.domain &&
+               x.bus + 1 == y.bus;
 }
 
 static void add_slots(View *v, MapPgpu *p, const char *property, bool scheduled) {
         for (size_t i = 0; i < object_n_refs(p->pgpu, property); i++) {
-                const ViewObject *vgpu = object_nth_ref(v, p->pgpu, property, i), *type = object_ref(v, vgpu, "Type");
+                const ViewObject *vgpu = object_nth_ref(v, p->pgpu, property, i),
+                                 *type = object_ref(v, vgpu, "Type");
                 bool seen = false;
 
                 /* A VGPU that became resident between two looks stands in both lists. */
@@ -112,7 +114,8 @@ static int fill_pgpu(View *v, const ViewObject *pgpu, MapPgpu *ret) {
 
         if (p.size == 0)
                 p.size = PGPU_SIZE_DEFAULT;
-        p.slots = calloc(object_n_refs(pgpu, "ResidentVGPUs") + object_n_refs(pgpu, "ScheduledVGPUs") + 1, sizeof(MapSlot));
+        p.slots = calloc(object_n_refs(pgpu, "ResidentVGPUs") + object_n_refs(pgpu, "ScheduledVGPUs") + 1,
+                sizeof(MapSlot));
         if (!p.slots)
                 return -ENOMEM;
         add_slots(v, &p, "ResidentVGPUs", false);
@@ -124,7 +127,8 @@ static int fill_pgpu(View *v, const ViewObject *pgpu, MapPgpu *ret) {
 
 /* "GK107GL [GRID K1]" is known as what stands in brackets. */
 static char *card_name(const struct KnownBoard *board, const ViewObject *pgpu) {
-        const char *name = object_text(pgpu, "DeviceName"), *open = strrchr(name, '['), *close = open ? strchr(open, ']') : NULL;
+        const char *name = object_text(pgpu, "DeviceName"), *open = strrchr(name, '['),
+                   *close = open ? strchr(open, ']') : NULL;
 
         if (board)
                 return strdup(board->name);
@@ -136,7 +140,8 @@ static int add_pgpu(View *v, MapHost *host, ViewObject *pgpu, const ViewObject *
         MapCard *card = host->n_cards > 0 ? &host->cards[host->n_cards - 1] : NULL;
         size_t room = board ? board->n_gpus : 1;
 
-        if (!card || !before || card->n_pgpus >= room || board_of(v, before) != board || !is_next_bus(before, pgpu)) {
+        if (!card || !before || card->n_pgpus >= room || board_of(v, before) != board ||
+                !is_next_bus(before, pgpu)) {
                 card = &host->cards[host->n_cards];
                 card->name = card_name(board, pgpu);
                 card->pgpus = calloc(room, sizeof(MapPgpu));

@@ -7,8 +7,8 @@
  *   │ 84:00.0 idle           │8× GRID K100, 4× GRID K140Q            │
  *   └────────────────────────────────────────────────────────────────┘
  *
- * Each line is as wide as the terminal. Colours only repeat what the marks say, so that a pipe, a dumb terminal and the colour-blind
- * see the same map.
+ * Each line is as wide as the terminal. Colours only repeat what the marks say, so that a pipe, a dumb
+ * terminal and the colour-blind see the same map.
  */
 
 #include <inttypes.h>
@@ -25,7 +25,8 @@
 #define LEFT_WIDTH (ADDRESS_WIDTH + 1 + TYPE_WIDTH + 1 + COUNT_WIDTH)
 
 typedef struct Glyphs {
-        const char *top_left, *top_right, *bottom_left, *bottom_right, *line, *wall, *resident, *scheduled, *free, *cut, *times;
+        const char *top_left, *top_right, *bottom_left, *bottom_right, *line, *wall, *resident, *scheduled,
+                *free, *cut, *times;
 } Glyphs;
 
 static const Glyphs unicode = { "┌", "┐", "└", "┘", "─", "│", "■", "□", "·", "…", "×" };
@@ -173,9 +174,15 @@ static void draw_cell(const Pen *pen, const MapSlot *slot, unsigned width) {
 
         strbuf_add(&b, !slot ? g->free : slot->scheduled ? g->scheduled : g->resident);
         if (slot && width > 1)
-                add_name(pen, &b, *object_text(slot->vm, "NameLabel") ? object_text(slot->vm, "NameLabel") : slot->vgpu->uuid,
+                add_name(pen, &b,
+                        *object_text(slot->vm, "NameLabel") ? object_text(slot->vm, "NameLabel")
+                                                            : slot->vgpu->uuid,
                         width - 1);
-        paint_fitted(pen, !slot ? PAINT_DIM : slot->scheduled ? PAINT_SCHEDULED : PAINT_RESIDENT, strempty(b.text), width);
+        paint_fitted(pen,
+                !slot             ? PAINT_DIM
+                : slot->scheduled ? PAINT_SCHEDULED
+                                  : PAINT_RESIDENT,
+                strempty(b.text), width);
 }
 
 /* Where a share of the bar ends, in columns: rounding never adds up to more than the bar. */
@@ -184,8 +191,10 @@ static unsigned column_at(uint64_t position, uint64_t size, unsigned width) {
 }
 
 /* One cell: a wall (but before the first) and its content. */
-static void draw_share(const Pen *pen, const MapPgpu *p, const MapSlot *slot, uint64_t from, uint64_t size, unsigned bar) {
-        unsigned start = column_at(from, p->size, bar), end = column_at(MIN_OF(from + size, p->size), p->size, bar), n = end - start;
+static void draw_share(
+        const Pen *pen, const MapPgpu *p, const MapSlot *slot, uint64_t from, uint64_t size, unsigned bar) {
+        unsigned start = column_at(from, p->size, bar),
+                 end = column_at(MIN_OF(from + size, p->size), p->size, bar), n = end - start;
 
         if (n == 0)
                 return;
@@ -203,7 +212,8 @@ static void draw_slots(const Pen *pen, const MapPgpu *p, unsigned bar) {
                 draw_share(pen, p, &p->slots[i], at, p->slots[i].size, bar);
                 at += p->slots[i].size;
         }
-        /* Free room in steps of the type that runs there; what is less than one step is no room, but it has a width. */
+        /* Free room in steps of the type that runs there; what is less than one step is no room, but it has a
+         * width. */
         while (at < p->size) {
                 uint64_t size = step > 0 && at + step <= p->size ? step : p->size - at;
 
@@ -224,11 +234,13 @@ static int compare_types(const void *a, const void *b) {
         const ViewObject *x = *(ViewObject *const *) a, *y = *(ViewObject *const *) b;
         uint64_t n = map_instances(UINT64_MAX, x), m = map_instances(UINT64_MAX, y);
 
-        return n != m ? (n > m ? -1 : 1) : strverscmp(object_text(x, "ModelName"), object_text(y, "ModelName"));
+        return n != m ? (n > m ? -1 : 1)
+                      : strverscmp(object_text(x, "ModelName"), object_text(y, "ModelName"));
 }
 
 /* "8x GRID K100, 4x GRID K140Q": the types that a list names and another (or NULL) does not. */
-static char *list_types(const Pen *pen, View *v, const MapPgpu *p, const char *property, const char *but_not_in) {
+static char *list_types(
+        const Pen *pen, View *v, const MapPgpu *p, const char *property, const char *but_not_in) {
         size_t n = object_n_refs(p->pgpu, property), n_types = 0;
         _cleanup_free_ ViewObject **types = calloc(n + 1, sizeof(ViewObject *));
         StrBuf b = {};
@@ -244,7 +256,8 @@ static char *list_types(const Pen *pen, View *v, const MapPgpu *p, const char *p
         for (size_t i = 0; i < n_types; i++) {
                 strbuf_add(&b, i > 0 ? ", " : "");
                 if (!but_not_in)
-                        strbuf_addf(&b, "%" PRIu64 "%s ", map_instances(p->size, types[i]), pen->glyphs->times);
+                        strbuf_addf(
+                                &b, "%" PRIu64 "%s ", map_instances(p->size, types[i]), pen->glyphs->times);
                 strbuf_add(&b, object_text(types[i], "ModelName"));
         }
         return strbuf_take(&b);
@@ -286,7 +299,8 @@ static void draw_note(const Pen *pen, Paint frame, const char *text) {
 
 static void draw_pgpu(const Pen *pen, View *v, const MapPgpu *p, Paint frame, bool offline) {
         unsigned bar = pen->style->width - LEFT_WIDTH - 6;
-        _cleanup_free_ char *disabled = list_types(pen, v, p, "SupportedVGPUTypes", "EnabledVGPUTypes"), *note = NULL;
+        _cleanup_free_ char *disabled = list_types(pen, v, p, "SupportedVGPUTypes", "EnabledVGPUTypes"),
+                            *note = NULL;
 
         paint(pen, frame, pen->glyphs->wall);
         draw_left(pen, p);
@@ -316,7 +330,8 @@ static void draw_host(const Pen *pen, View *v, const MapHost *host) {
         if (disabled)
                 paint(pen, PAINT_BAD, ", disabled");
         if (!offline)
-                fprintf(pen->out, ", %s of %s free", SIZE_TEXT(object_number(o, "MemoryFree")), SIZE_TEXT(object_number(o, "MemoryTotal")));
+                fprintf(pen->out, ", %s of %s free", SIZE_TEXT(object_number(o, "MemoryFree")),
+                        SIZE_TEXT(object_number(o, "MemoryTotal")));
         else if (*reason)
                 fprintf(pen->out, ": %s", reason);
         fputs(host->n_cards == 0 ? "; no GPUs\n" : "\n", pen->out);

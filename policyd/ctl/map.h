@@ -3,8 +3,9 @@
 /*
  * The pool map: every host, card, PGPU and slot in a picture
  *
- * A PGPU is a bar as wide as its capacity; each VGPU takes the share of its type's size and bears its VM's name. PGPUs of one
- * board stand in one frame. Works on a loaded view; draws nothing that the view does not say.
+ * A PGPU is a bar as wide as its capacity; each VGPU takes the share of its type's size and bears its VM's
+ * name. PGPUs of one board stand in one frame. Works on a loaded view; draws nothing that the view does not
+ * say.
  */
 
 #include <stdio.h>

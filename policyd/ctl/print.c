@@ -37,7 +37,8 @@ static int choose_listed(const ClassInfo *c, const char *params, Columns *column
                         *ret_unknown = strdup(name);
                         return -EINVAL;
                 }
-                r = columns_add(columns, field, strcasecmp(field.field->name, name) == 0 ? field.field->name : name);
+                r = columns_add(
+                        columns, field, strcasecmp(field.field->name, name) == 0 ? field.field->name : name);
         }
         return r;
 }
@@ -51,7 +52,8 @@ int columns_choose(const ClassInfo *c, const char *params, Columns *ret, char **
         else
                 for (size_t i = 0; r >= 0 && i < c->n_fields; i++)
                         if (params || c->fields[i].in_list)
-                                r = columns_add(&columns, (FieldName){ .field = &c->fields[i] }, c->fields[i].name);
+                                r = columns_add(
+                                        &columns, (FieldName){ .field = &c->fields[i] }, c->fields[i].name);
         if (r < 0) {
                 columns_done(&columns);
                 return r;
@@ -65,7 +67,8 @@ static int print_record(FILE *out, View *v, const ViewObject *o, const Columns *
                 _cleanup_free_ char *value = field_text(v, o, columns->fields[i]), *key = NULL;
 
                 if (!value || asprintf(&key, "%s %s", columns->names[i],
-                                      columns->fields[i].as_label ? "( RO)" : field_mark(columns->fields[i].field)) < 0)
+                                      columns->fields[i].as_label ? "( RO)"
+                                                                  : field_mark(columns->fields[i].field)) < 0)
                         return -ENOMEM;
                 fprintf(out, i == 0 ? "%-*s: %s\n" : "%*s: %s\n", width, key, value);
         }
@@ -99,8 +102,8 @@ static int print_minimal(FILE *out, View *v, ViewObject *const *objects, size_t 
 }
 
 int print_json(FILE *out, struct json_object *o) {
-        const char *text = json_object_to_json_string_ext(o,
-                JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
+        const char *text = json_object_to_json_string_ext(
+                o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
 
         if (!text)
                 return -ENOMEM;
@@ -125,7 +128,8 @@ static int print_as_json(FILE *out, View *v, ViewObject *const *objects, size_t 
         return print_json(out, array);
 }
 
-int print_objects(FILE *out, View *v, ViewObject *const *objects, size_t n, const Columns *columns, PrintStyle style) {
+int print_objects(
+        FILE *out, View *v, ViewObject *const *objects, size_t n, const Columns *columns, PrintStyle style) {
         switch (style) {
         case PRINT_RECORDS:
                 return print_records(out, v, objects, n, columns);

@@ -6,8 +6,8 @@
  *   uuid ( RO)              : 5c8e…
  *             name-label ( RW): alpha
  *
- * The first key stands at the left, the others end at one column, two blank lines follow each record. --minimal prints bare values with commas
- * between the records; --json prints an array of objects.
+ * The first key stands at the left, the others end at one column, two blank lines follow each record.
+ * --minimal prints bare values with commas between the records; --json prints an array of objects.
  */
 
 #include <stdio.h>
@@ -28,11 +28,13 @@ typedef struct Columns {
         size_t n;
 } Columns;
 
-/* params NULL: the default columns; "all": every field; else a comma-separated list. -EINVAL with the unknown name in *ret_unknown (caller frees). */
+/* params NULL: the default columns; "all": every field; else a comma-separated list. -EINVAL with the unknown
+ * name in *ret_unknown (caller frees). */
 int columns_choose(const ClassInfo *c, const char *params, Columns *ret, char **ret_unknown);
 void columns_done(Columns *columns);
 
-int print_objects(FILE *out, View *v, ViewObject *const *objects, size_t n, const Columns *columns, PrintStyle style);
+int print_objects(
+        FILE *out, View *v, ViewObject *const *objects, size_t n, const Columns *columns, PrintStyle style);
 
 /* JSON text for people: two spaces a level. */
 int print_json(FILE *out, struct json_object *o);

@@ -42,7 +42,8 @@ int verb_vgpu_create(Ctl *ctl) {
         if (r == 0 && ctl_arg(ctl, "vgpu-type-uuid"))
                 r = ctl_find_key(ctl, "vgpu-type-uuid", "vgpu-type", &type);
         if (r == 0)
-                r = ctl_call(ctl, POLICY_PATH, POLICY_IFACE_MANAGER, "CreateVGPU", &path, "oooV", vm, group, type ? type : "/", options);
+                r = ctl_call(ctl, POLICY_PATH, POLICY_IFACE_MANAGER, "CreateVGPU", &path, "oooV", vm, group,
+                        type ? type : "/", options);
         return r != 0 ? r : ctl_print_created(ctl, path);
 }
 
@@ -57,7 +58,8 @@ int verb_gpu_group_create(Ctl *ctl) {
 
         add_option(options, ctl, "name-description", "name_description");
         add_option(options, ctl, "idempotency-key", "idempotency_key");
-        r = ctl_call(ctl, POLICY_PATH, POLICY_IFACE_MANAGER, "CreateGPUGroup", &path, "sV", ctl_arg(ctl, "name-label"), options);
+        r = ctl_call(ctl, POLICY_PATH, POLICY_IFACE_MANAGER, "CreateGPUGroup", &path, "sV",
+                ctl_arg(ctl, "name-label"), options);
         return r != 0 ? r : ctl_print_created(ctl, path);
 }
 
@@ -75,7 +77,8 @@ static int remaining_capacity(Ctl *ctl, const char *class_name) {
         if (r == 0)
                 r = ctl_find_key(ctl, "vgpu-type-uuid", "vgpu-type", &type);
         if (r == 0)
-                r = ctl_call(ctl, path, class_find(class_name)->interface, "GetRemainingCapacity", &n, "o", type);
+                r = ctl_call(
+                        ctl, path, class_find(class_name)->interface, "GetRemainingCapacity", &n, "o", type);
         if (r != 0)
                 return r;
         if (ctl->args.json)
@@ -107,8 +110,8 @@ int verb_reservation_create(Ctl *ctl) {
         if (r == 0)
                 r = ctl_find_key(ctl, "vgpu-type-uuid", "vgpu-type", &type);
         if (r == 0)
-                r = ctl_call(ctl, POLICY_PATH, POLICY_IFACE_MANAGER, "Reserve", &path, "sooutV", ctl_arg(ctl, "name"), group, type,
-                        count, seconds, options);
+                r = ctl_call(ctl, POLICY_PATH, POLICY_IFACE_MANAGER, "Reserve", &path, "sooutV",
+                        ctl_arg(ctl, "name"), group, type, count, seconds, options);
         return r != 0 ? r : ctl_print_created(ctl, path);
 }
 

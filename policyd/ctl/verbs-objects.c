@@ -26,8 +26,8 @@ static int choose_columns(const Ctl *ctl, Columns *ret) {
                 params = "uuid";
         r = columns_choose(ctl->class, params, ret, &unknown);
         if (r == -EINVAL)
-                return ctl_usage("a %s has no field '%s'; `xenvgpu help %s-list` lists them", ctl->class->name, strempty(unknown),
-                        ctl->class->name);
+                return ctl_usage("a %s has no field '%s'; `xenvgpu help %s-list` lists them",
+                        ctl->class->name, strempty(unknown), ctl->class->name);
         return r < 0 ? ctl_usage("params= has more than %d fields", COLUMNS_MAX) : 0;
 }
 
@@ -95,7 +95,8 @@ int verb_param_list(Ctl *ctl) {
 }
 
 static int unknown_field(const Ctl *ctl, const char *name) {
-        return ctl_usage("a %s has no field '%s'; `xenvgpu help %s-list` lists them", ctl->class->name, name, ctl->class->name);
+        return ctl_usage("a %s has no field '%s'; `xenvgpu help %s-list` lists them", ctl->class->name, name,
+                ctl->class->name);
 }
 
 int verb_param_get(Ctl *ctl) {
@@ -180,7 +181,8 @@ static int set_field(Ctl *ctl, const char *path, const Field *f, const char *val
                 _cleanup_(paths_freep) char **to = NULL;
 
                 r = find_each(ctl, class_find(f->set_class), value, &to);
-                return r != 0 ? r : ctl_call(ctl, path, interface, f->set, NULL, "O", (const char *const *) to);
+                return r != 0 ? r
+                              : ctl_call(ctl, path, interface, f->set, NULL, "O", (const char *const *) to);
         }
         case 'b':
                 return set_boolean(ctl, path, f, value);
@@ -202,8 +204,8 @@ static int check_settable(const Ctl *ctl, bool to_list) {
                 if (!field_find(ctl->class, key, &field))
                         return unknown_field(ctl, key);
                 if (field.as_label || (to_list ? !field.field->add : !field.field->set))
-                        return ctl_usage("the field '%s' of a %s cannot be %s", field.field->name, ctl->class->name,
-                                to_list ? "added to or removed from" : "set");
+                        return ctl_usage("the field '%s' of a %s cannot be %s", field.field->name,
+                                ctl->class->name, to_list ? "added to or removed from" : "set");
                 n++;
         }
         if (n == 0 && !to_list)
@@ -221,7 +223,8 @@ int verb_param_set(Ctl *ctl) {
         for (size_t i = 0; r == 0 && i < ctl->args.n; i++) {
                 FieldName field;
 
-                if (streq(ctl->args.args[i].key, "uuid") || !field_find(ctl->class, ctl->args.args[i].key, &field))
+                if (streq(ctl->args.args[i].key, "uuid") ||
+                        !field_find(ctl->class, ctl->args.args[i].key, &field))
                         continue;
                 r = set_field(ctl, path, field.field, ctl->args.args[i].value);
         }
@@ -252,7 +255,8 @@ static int change_lists(Ctl *ctl, bool add) {
         if (name && !field_find(ctl->class, name, &field))
                 return unknown_field(ctl, name);
         if (name && !field.field->add)
-                return ctl_usage("the field '%s' of a %s cannot be added to or removed from", field.field->name, ctl->class->name);
+                return ctl_usage("the field '%s' of a %s cannot be added to or removed from",
+                        field.field->name, ctl->class->name);
         if (!name != !key)
                 return ctl_usage("param-name= and param-key= go together");
 

@@ -21,12 +21,13 @@ static int on_host(Ctl *ctl, const char *method) {
 
 int verb_host_add(Ctl *ctl) {
         const char *key = ctl_arg(ctl, "idempotency-key");
-        const ClientOption options[] = { { .name = key ? "idempotency_key" : NULL, .type = 's', .text = key }, {} };
+        const ClientOption options[] = { { .name = key ? "idempotency_key" : NULL, .type = 's', .text = key },
+                {} };
         _cleanup_json_ struct json_object *path = NULL;
         int r;
 
-        r = ctl_call(ctl, POLICY_PATH, POLICY_IFACE_MANAGER, "AddHost", &path, "ssV", ctl_arg(ctl, "name"), ctl_arg(ctl, "address"),
-                options);
+        r = ctl_call(ctl, POLICY_PATH, POLICY_IFACE_MANAGER, "AddHost", &path, "ssV", ctl_arg(ctl, "name"),
+                ctl_arg(ctl, "address"), options);
         return r != 0 ? r : ctl_print_created(ctl, path);
 }
 
@@ -64,13 +65,16 @@ int verb_job_cancel(Ctl *ctl) {
 }
 
 int verb_pool_map(Ctl *ctl) {
-        MapStyle style = { .width = ctl->width, .utf8 = ctl->utf8, .colour = ctl->out_is_terminal && !getenv("NO_COLOR") };
+        MapStyle style = {
+                .width = ctl->width, .utf8 = ctl->utf8, .colour = ctl->out_is_terminal && !getenv("NO_COLOR")
+        };
         _cleanup_free_ char *host = NULL;
         uint32_t width;
         int r = 0;
 
         if (ctl_arg(ctl, "width")) {
-                if (parse_u32(ctl_arg(ctl, "width"), &width) < 0 || width < MAP_WIDTH_MIN || width > MAP_WIDTH_MAX)
+                if (parse_u32(ctl_arg(ctl, "width"), &width) < 0 || width < MAP_WIDTH_MIN ||
+                        width > MAP_WIDTH_MAX)
                         return ctl_usage("width= is a number from %d to %d", MAP_WIDTH_MIN, MAP_WIDTH_MAX);
                 style.width = width;
         }
@@ -80,7 +84,8 @@ int verb_pool_map(Ctl *ctl) {
                 r = ctl_load(ctl);
         if (r != 0)
                 return r;
-        r = ctl->args.json ? map_print_json(stdout, ctl->view, host) : map_draw(stdout, ctl->view, host, &style);
+        r = ctl->args.json ? map_print_json(stdout, ctl->view, host)
+                           : map_draw(stdout, ctl->view, host, &style);
         return r < 0 ? ctl_failed(r, &(ClientError){}) : EXIT_DONE;
 }
 
@@ -96,9 +101,9 @@ int verb_capacity(Ctl *ctl) {
                 r = ctl_call(ctl, POLICY_PATH, POLICY_IFACE_MANAGER, "Capacity", &text, "");
         if (r != 0)
                 return r;
-        return capacity_print(stdout, strempty(json_object_get_string(text)), group ? path_to_uuid(group, uuid) : NULL, ctl->args.json);
+        return capacity_print(stdout, strempty(json_object_get_string(text)),
+                group ? path_to_uuid(group, uuid) : NULL, ctl->args.json);
 }
-
 
 /* Objects of a class; where a property is named, those where it is this value. */
 static size_t count(View *v, const char *class_name, const char *property, const char *value) {
@@ -178,14 +183,17 @@ int verb_status(Ctl *ctl) {
         printf("hosts   %" PRIu64 ", %" PRIu64 " online\n", lines[1].value, lines[2].value);
         printf("PGPUs   %" PRIu64 " in %" PRIu64 " groups\n", lines[3].value, lines[4].value);
         printf("VMs     %" PRIu64 ", %" PRIu64 " running\n", lines[5].value, lines[6].value);
-        printf("VGPUs   %" PRIu64 ", %" PRIu64 " resident, %" PRIu64 " scheduled\n", lines[7].value, lines[8].value, lines[9].value);
+        printf("VGPUs   %" PRIu64 ", %" PRIu64 " resident, %" PRIu64 " scheduled\n", lines[7].value,
+                lines[8].value, lines[9].value);
         printf("jobs    %" PRIu64 " running\n", lines[10].value);
         if (view_list(v, class_find("host"), &hosts, &n_hosts) < 0)
                 return EXIT_DONE;
         for (size_t i = 0; i < n_hosts; i++)
                 if (!streq(object_text(hosts[i], "State"), "online") || !object_flag(hosts[i], "Enabled"))
-                        printf("host %s is %s%s%s%s\n", object_text(hosts[i], "NameLabel"), object_text(hosts[i], "State"),
+                        printf("host %s is %s%s%s%s\n", object_text(hosts[i], "NameLabel"),
+                                object_text(hosts[i], "State"),
                                 object_flag(hosts[i], "Enabled") ? "" : ", disabled",
-                                *object_text(hosts[i], "StateReason") ? ": " : "", object_text(hosts[i], "StateReason"));
+                                *object_text(hosts[i], "StateReason") ? ": " : "",
+                                object_text(hosts[i], "StateReason"));
         return EXIT_DONE;
 }

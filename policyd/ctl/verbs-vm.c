@@ -73,15 +73,18 @@ static int build_config(Ctl *ctl, struct json_object *given, struct json_object 
                 return ctl_usage("vcpus=%s is no number above 0", vcpus_text);
 
         if (!given)
-                return vm_config_make(ctl_arg(ctl, "name-label"), memory > 0 ? memory : MEMORY_DEFAULT, vcpus > 0 ? vcpus : 1, ret) < 0
-                        ? out_of_memory()
-                        : 0;
+                return vm_config_make(ctl_arg(ctl, "name-label"), memory > 0 ? memory : MEMORY_DEFAULT,
+                               vcpus > 0 ? vcpus : 1, ret) < 0
+                               ? out_of_memory()
+                               : 0;
 
         config = json_object_get(given);
         if (memory > 0 || vcpus > 0) {
-                if (!json_object_object_get_ex(config, "b_info", &b_info) || !json_object_is_type(b_info, json_type_object)) {
+                if (!json_object_object_get_ex(config, "b_info", &b_info) ||
+                        !json_object_is_type(b_info, json_type_object)) {
                         json_object_put(config);
-                        return bad_config("config.b_info is missing, so that memory= and vcpus= have no place.");
+                        return bad_config(
+                                "config.b_info is missing, so that memory= and vcpus= have no place.");
                 }
                 if (set_size(b_info, memory, vcpus) < 0) {
                         json_object_put(config);
@@ -132,9 +135,11 @@ static int build_record(Ctl *ctl, struct json_object **ret) {
         r = build_config(ctl, inner ? inner : given, &config);
         if (r != 0)
                 return r;
-        if (json_add(record, "config", config) < 0 || json_add_string(record, "name_label", ctl_arg(ctl, "name-label")) < 0 ||
+        if (json_add(record, "config", config) < 0 ||
+                json_add_string(record, "name_label", ctl_arg(ctl, "name-label")) < 0 ||
                 (ctl_arg(ctl, "owner") && json_add_string(record, "owner", ctl_arg(ctl, "owner")) < 0) ||
-                (ctl_arg(ctl, "affinity") && json_add_string(record, "affinity", ctl_arg(ctl, "affinity")) < 0) ||
+                (ctl_arg(ctl, "affinity") &&
+                        json_add_string(record, "affinity", ctl_arg(ctl, "affinity")) < 0) ||
                 add_platform(ctl, record) < 0)
                 return out_of_memory();
         *ret = take_ptr(record);
@@ -144,7 +149,8 @@ static int build_record(Ctl *ctl, struct json_object **ret) {
 static int create(Ctl *ctl, const char *method, const char *record) {
         _cleanup_json_ struct json_object *path = NULL;
         const char *key = ctl_arg(ctl, "idempotency-key");
-        const ClientOption options[] = { { .name = key ? "idempotency_key" : NULL, .type = 's', .text = key }, {} };
+        const ClientOption options[] = { { .name = key ? "idempotency_key" : NULL, .type = 's', .text = key },
+                {} };
         int r;
 
         r = ctl_call(ctl, POLICY_PATH, POLICY_IFACE_MANAGER, method, &path, "sV", record, options);
@@ -185,7 +191,9 @@ int verb_vm_export(Ctl *ctl) {
         r = ctl_find_key(ctl, "uuid", "vm", &path);
         if (r == 0)
                 r = ctl_call(ctl, path, POLICY_IFACE_VM, "Export", &record, "");
-        return r != 0 ? r : file_argument_write(ctl_arg(ctl, "filename"), strempty(json_object_get_string(record)));
+        return r != 0 ? r
+                      : file_argument_write(
+                                ctl_arg(ctl, "filename"), strempty(json_object_get_string(record)));
 }
 
 int verb_vm_get_config(Ctl *ctl) {
@@ -229,10 +237,12 @@ int verb_vm_destroy(Ctl *ctl) {
 
 /* The job's uuid with --async; else its outcome. */
 static int follow(Ctl *ctl, struct json_object *job) {
-        return ctl->args.async ? ctl_print_created(ctl, job) : job_wait(ctl, strempty(json_object_get_string(job)));
+        return ctl->args.async ? ctl_print_created(ctl, job)
+                               : job_wait(ctl, strempty(json_object_get_string(job)));
 }
 
-static int start(Ctl *ctl, const char *vm, const char *on, const ClientOption *options, struct json_object **ret) {
+static int start(
+        Ctl *ctl, const char *vm, const char *on, const ClientOption *options, struct json_object **ret) {
         if (on)
                 return ctl_call(ctl, vm, POLICY_IFACE_VM, "StartOn", ret, "oV", on, options);
         return ctl_call(ctl, vm, POLICY_IFACE_VM, "Start", ret, "V", options);
@@ -282,7 +292,8 @@ int verb_vm_start(Ctl *ctl) {
 
 int verb_vm_shutdown(Ctl *ctl) {
         const char *key = ctl_arg(ctl, "idempotency-key");
-        const ClientOption options[] = { { .name = key ? "idempotency_key" : NULL, .type = 's', .text = key }, {} };
+        const ClientOption options[] = { { .name = key ? "idempotency_key" : NULL, .type = 's', .text = key },
+                {} };
         _cleanup_json_ struct json_object *job = NULL;
         _cleanup_free_ char *vm = NULL;
         bool force;
@@ -294,7 +305,8 @@ int verb_vm_shutdown(Ctl *ctl) {
         if (r == 0 && !ctl->args.async)
                 r = job_subscribe(ctl);
         if (r == 0)
-                r = ctl_call(ctl, vm, POLICY_IFACE_VM, force ? "HardShutdown" : "Shutdown", &job, "V", options);
+                r = ctl_call(
+                        ctl, vm, POLICY_IFACE_VM, force ? "HardShutdown" : "Shutdown", &job, "V", options);
         return r != 0 ? r : follow(ctl, job);
 }
 

@@ -7,58 +7,84 @@
 #include "common/strbuf.h"
 #include "policyd/ctl/verbs.h"
 
+#define VERB(verb_name, required_keys, optional_keys, text, function)                                        \
+        {                                                                                                    \
+                .name = verb_name, .required = required_keys, .optional = optional_keys, .summary = text,    \
+                .run = function                                                                              \
+        }
+
 static const Verb verbs[] = {
-        { "vgpu-create", "vm-uuid gpu-group-uuid", "vgpu-type-uuid device idempotency-key",
-                "Gives a halted VM a VGPU; without a type, a whole GPU (passthrough). Prints its uuid.", verb_vgpu_create, VERB_KEYS_CLOSED },
-        { "vgpu-destroy", "uuid", "", "Takes a VGPU from its halted VM.", verb_vgpu_destroy, VERB_KEYS_CLOSED },
-        { "pgpu-get-remaining-capacity", "uuid vgpu-type-uuid", "", "How many more VGPUs of a type fit on a PGPU now.",
-                verb_pgpu_capacity, VERB_KEYS_CLOSED },
-        { "gpu-group-create", "name-label", "name-description idempotency-key", "Makes an empty GPU group. Prints its uuid.",
-                verb_gpu_group_create, VERB_KEYS_CLOSED },
-        { "gpu-group-destroy", "uuid", "", "Ends a GPU group that holds neither PGPUs nor VGPUs.", verb_gpu_group_destroy, VERB_KEYS_CLOSED },
-        { "gpu-group-get-remaining-capacity", "uuid vgpu-type-uuid", "", "How many more VGPUs of a type fit in a group now.",
-                verb_gpu_group_capacity, VERB_KEYS_CLOSED },
-        { "vm-create", "name-label", "memory vcpus config owner affinity platform: idempotency-key",
-                "Makes a halted VM: memory=2GiB vcpus=2, or config=@FILE with libxl's JSON. Prints its uuid.", verb_vm_create, VERB_KEYS_CLOSED },
-        { "vm-destroy", "uuid", "", "Ends a halted VM and its VGPUs.", verb_vm_destroy, VERB_KEYS_CLOSED },
-        { "vm-start", "uuid", "on dry-run reservation idempotency-key",
-                "Starts a VM and waits for it; on=HOST names the host, dry-run=true only decides.", verb_vm_start, VERB_KEYS_CLOSED },
-        { "vm-shutdown", "uuid", "force idempotency-key", "Shuts a VM down and waits for it; force=true destroys it.", verb_vm_shutdown, VERB_KEYS_CLOSED },
-        { "vm-explain", "uuid", "", "What a start would say, host by host and PGPU by PGPU.", verb_vm_explain, VERB_KEYS_CLOSED },
-        { "vm-import", "filename", "idempotency-key", "Makes a VM from an export; filename=- reads standard input. Prints its uuid.",
-                verb_vm_import, VERB_KEYS_CLOSED },
-        { "vm-export", "uuid", "filename", "Writes a VM with its VGPUs to a file, or to standard output.", verb_vm_export, VERB_KEYS_CLOSED },
-        { "vm-get-config", "uuid", "", "Prints a VM's libxl config as JSON.", verb_vm_get_config, VERB_KEYS_CLOSED },
-        { "vm-set-config", "uuid config", "", "Replaces a halted VM's libxl config by config=@FILE.", verb_vm_set_config, VERB_KEYS_CLOSED },
-        { "host-add", "name address", "idempotency-key",
-                "Adds a host: address=unix:path=... on this machine, address=ssh:USER@HOST elsewhere. Prints its uuid.", verb_host_add, VERB_KEYS_CLOSED },
-        { "host-remove", "uuid", "", "Takes a host that runs no VM out of the pool.", verb_host_remove, VERB_KEYS_CLOSED },
-        { "host-enable", "uuid", "", "Lets VMs be placed on a host again.", verb_host_enable, VERB_KEYS_CLOSED },
-        { "host-disable", "uuid", "", "No more VMs are placed on a host; what runs there goes on.", verb_host_disable, VERB_KEYS_CLOSED },
-        { "host-declare-dead", "uuid", "",
-                "Says that an offline host runs nothing any more: what was booked there is released. Only when it is sure.",
-                verb_host_declare_dead, VERB_KEYS_CLOSED },
-        { "reservation-create", "name gpu-group-uuid vgpu-type-uuid count seconds", "idempotency-key",
-                "Holds room for VGPUs for some time, to be used by vm-start reservation=. Prints its uuid.", verb_reservation_create, VERB_KEYS_CLOSED },
-        { "reservation-destroy", "uuid", "", "Lets a reservation go.", verb_reservation_destroy, VERB_KEYS_CLOSED },
-        { "job-wait", "uuid", "", "Waits until a job has ended; its outcome is the exit status.", verb_job_wait, VERB_KEYS_CLOSED },
-        { "job-cancel", "uuid", "", "Asks a job to stop.", verb_job_cancel, VERB_KEYS_CLOSED },
-        { "pool-map", "", "host-uuid width", "A picture of every card, PGPU and slot.", verb_pool_map, VERB_KEYS_CLOSED },
-        { "capacity", "", "gpu-group-uuid", "What each group can still take, by type, and why not more.", verb_capacity, VERB_KEYS_CLOSED },
-        { "status", "", "", "The pool in a few lines.", verb_status, VERB_KEYS_CLOSED },
-        { "watch", "", "", "Prints changes of the pool as they come, until interrupted.", verb_watch, VERB_KEYS_CLOSED },
+        VERB("vgpu-create", "vm-uuid gpu-group-uuid", "vgpu-type-uuid device idempotency-key",
+                "Gives a halted VM a VGPU; without a type, a whole GPU (passthrough). Prints its uuid.",
+                verb_vgpu_create),
+        VERB("vgpu-destroy", "uuid", "", "Takes a VGPU from its halted VM.", verb_vgpu_destroy),
+        VERB("pgpu-get-remaining-capacity", "uuid vgpu-type-uuid", "",
+                "How many more VGPUs of a type fit on a PGPU now.", verb_pgpu_capacity),
+        VERB("gpu-group-create", "name-label", "name-description idempotency-key",
+                "Makes an empty GPU group. Prints its uuid.", verb_gpu_group_create),
+        VERB("gpu-group-destroy", "uuid", "", "Ends a GPU group that holds neither PGPUs nor VGPUs.",
+                verb_gpu_group_destroy),
+        VERB("gpu-group-get-remaining-capacity", "uuid vgpu-type-uuid", "",
+                "How many more VGPUs of a type fit in a group now.", verb_gpu_group_capacity),
+        VERB("vm-create", "name-label", "memory vcpus config owner affinity platform: idempotency-key",
+                "Makes a halted VM: memory=2GiB vcpus=2, or config=@FILE with libxl's JSON. Prints its uuid.",
+                verb_vm_create),
+        VERB("vm-destroy", "uuid", "", "Ends a halted VM and its VGPUs.", verb_vm_destroy),
+        VERB("vm-start", "uuid", "on dry-run reservation idempotency-key",
+                "Starts a VM and waits for it; on=HOST names the host, dry-run=true only decides.",
+                verb_vm_start),
+        VERB("vm-shutdown", "uuid", "force idempotency-key",
+                "Shuts a VM down and waits for it; force=true destroys it.", verb_vm_shutdown),
+        VERB("vm-explain", "uuid", "", "What a start would say, host by host and PGPU by PGPU.",
+                verb_vm_explain),
+        VERB("vm-import", "filename", "idempotency-key",
+                "Makes a VM from an export; filename=- reads standard input. Prints its uuid.",
+                verb_vm_import),
+        VERB("vm-export", "uuid", "filename", "Writes a VM with its VGPUs to a file, or to standard output.",
+                verb_vm_export),
+        VERB("vm-get-config", "uuid", "", "Prints a VM's libxl config as JSON.", verb_vm_get_config),
+        VERB("vm-set-config", "uuid config", "", "Replaces a halted VM's libxl config by config=@FILE.",
+                verb_vm_set_config),
+        VERB("host-add", "name address", "idempotency-key",
+                "Adds a host: address=unix:path=... on this machine, address=ssh:USER@HOST elsewhere. Prints "
+                "its uuid.",
+                verb_host_add),
+        VERB("host-remove", "uuid", "", "Takes a host that runs no VM out of the pool.", verb_host_remove),
+        VERB("host-enable", "uuid", "", "Lets VMs be placed on a host again.", verb_host_enable),
+        VERB("host-disable", "uuid", "", "No more VMs are placed on a host; what runs there goes on.",
+                verb_host_disable),
+        VERB("host-declare-dead", "uuid", "",
+                "Says that an offline host runs nothing any more: what was booked there is released. Only "
+                "when it is sure.",
+                verb_host_declare_dead),
+        VERB("reservation-create", "name gpu-group-uuid vgpu-type-uuid count seconds", "idempotency-key",
+                "Holds room for VGPUs for some time, to be used by vm-start reservation=. Prints its uuid.",
+                verb_reservation_create),
+        VERB("reservation-destroy", "uuid", "", "Lets a reservation go.", verb_reservation_destroy),
+        VERB("job-wait", "uuid", "", "Waits until a job has ended; its outcome is the exit status.",
+                verb_job_wait),
+        VERB("job-cancel", "uuid", "", "Asks a job to stop.", verb_job_cancel),
+        VERB("pool-map", "", "host-uuid width", "A picture of every card, PGPU and slot.", verb_pool_map),
+        VERB("capacity", "", "gpu-group-uuid", "What each group can still take, by type, and why not more.",
+                verb_capacity),
+        VERB("status", "", "", "The pool in a few lines.", verb_status),
+        VERB("watch", "", "", "Prints changes of the pool as they come, until interrupted.", verb_watch),
 };
 
 static const Verb generic_verbs[] = {
-        { "-list", "", "params", "Lists the objects; FIELD=value filters, params=all or params=a,b chooses fields.", verb_list,
+        { "-list", "", "params",
+                "Lists the objects; FIELD=value filters, params=all or params=a,b chooses fields.", verb_list,
                 VERB_KEYS_FIELDS },
         { "-param-list", "uuid", "", "All fields of one object.", verb_param_list, VERB_KEYS_CLOSED },
-        { "-param-get", "uuid param-name", "param-key", "One field of one object.", verb_param_get, VERB_KEYS_CLOSED },
+        { "-param-get", "uuid param-name", "param-key", "One field of one object.", verb_param_get,
+                VERB_KEYS_CLOSED },
         { "-param-set", "uuid", "", "Sets fields: FIELD=value.", verb_param_set, VERB_KEYS_SETTERS },
-        { "-param-add", "uuid", "param-name param-key", "Adds to a list: param-name=FIELD param-key=value, or FIELD=value.",
-                verb_param_add, VERB_KEYS_SETTERS },
-        { "-param-remove", "uuid", "param-name param-key", "Removes from a list: param-name=FIELD param-key=value, or FIELD=value.",
-                verb_param_remove, VERB_KEYS_SETTERS },
+        { "-param-add", "uuid", "param-name param-key",
+                "Adds to a list: param-name=FIELD param-key=value, or FIELD=value.", verb_param_add,
+                VERB_KEYS_SETTERS },
+        { "-param-remove", "uuid", "param-name param-key",
+                "Removes from a list: param-name=FIELD param-key=value, or FIELD=value.", verb_param_remove,
+                VERB_KEYS_SETTERS },
 };
 
 bool verb_nth(size_t n, char buf[static 64], VerbName *ret) {
@@ -70,7 +96,8 @@ bool verb_nth(size_t n, char buf[static 64], VerbName *ret) {
         n -= ARRAY_SIZE(verbs);
         if (n >= n_classes * ARRAY_SIZE(generic_verbs))
                 return false;
-        *ret = (VerbName){ .verb = &generic_verbs[n % ARRAY_SIZE(generic_verbs)], .class = &classes[n / ARRAY_SIZE(generic_verbs)] };
+        *ret = (VerbName){ .verb = &generic_verbs[n % ARRAY_SIZE(generic_verbs)],
+                .class = &classes[n / ARRAY_SIZE(generic_verbs)] };
         snprintf(buf, 64, "%s%s", ret->class->name, ret->verb->name);
         return true;
 }
@@ -108,7 +135,11 @@ int verb_unknown(const char *name) {
 
         fprintf(stderr, "xenvgpu: there is no verb '%s'", name);
         for (size_t i = 0; i < 3 && *best[i]; i++)
-                fprintf(stderr, "%s%s", i == 0 ? "; did you mean " : i == 2 || !*best[i + 1] ? " or " : ", ", best[i]);
+                fprintf(stderr, "%s%s",
+                        i == 0                    ? "; did you mean "
+                        : i == 2 || !*best[i + 1] ? " or "
+                                                  : ", ",
+                        best[i]);
         fputs(*best[0] ? "?\n" : "; `xenvgpu help` lists them\n", stderr);
         return EXIT_USAGE;
 }
@@ -168,7 +199,8 @@ int verb_check(const char *name, VerbName v, const Args *args) {
         for (size_t i = 0; i < args->n; i++) {
                 if (key_is_known(v, args->args[i].key))
                         continue;
-                ctl_usage("%s has no key '%s'; it takes: %s", name, args->args[i].key, *strempty(keys) ? keys : "no keys");
+                ctl_usage("%s has no key '%s'; it takes: %s", name, args->args[i].key,
+                        *strempty(keys) ? keys : "no keys");
                 if (v.verb->keys != VERB_KEYS_CLOSED) {
                         fputs("fields: ", stderr);
                         print_fields(stderr, v);

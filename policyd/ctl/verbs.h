@@ -3,8 +3,8 @@
 /*
  * The verbs
  *
- * One table of what is special, and one of what every class has (-list, -param-get, …). Keys are blank-separated words; a key that ends in ':'
- * stands for all that start so ("platform:").
+ * One table of what is special, and one of what every class has (-list, -param-get, …). Keys are
+ * blank-separated words; a key that ends in ':' stands for all that start so ("platform:").
  */
 
 #include "policyd/ctl/ctl.h"

@@ -141,7 +141,8 @@ ViewObject *view_get(View *v, const char *path) {
 struct json_object *object_property(const ViewObject *o, const char *property) {
         struct json_object *value;
 
-        return o && o->properties && json_object_object_get_ex(o->properties, property, &value) ? value : NULL;
+        return o && o->properties && json_object_object_get_ex(o->properties, property, &value) ? value
+                                                                                                : NULL;
 }
 
 const char *object_text(const ViewObject *o, const char *property) {
@@ -194,7 +195,8 @@ static int compare_entries(const void *a, const void *b) {
 
         for (size_t i = 0; r == 0 && i < ARRAY_SIZE(x->keys); i++) {
                 const char *key = x->object->class->sort[i];
-                int (*compare)(const char *, const char *) = key && streq(key, "pci-id") ? strcmp : strverscmp;
+                int (*compare)(const char *, const char *) =
+                        key && streq(key, "pci-id") ? strcmp : strverscmp;
 
                 r = compare(strempty(x->keys[i]), strempty(y->keys[i]));
         }

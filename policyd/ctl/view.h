@@ -3,8 +3,9 @@
 /*
  * The pool as the command line sees it
  *
- * Objects by path, each with its properties as JSON. They come from GetManagedObjects when a whole class is wanted, one by one when a
- * single reference is followed, or from a JSON text in tests. What was fetched once is not fetched again.
+ * Objects by path, each with its properties as JSON. They come from GetManagedObjects when a whole class is
+ * wanted, one by one when a single reference is followed, or from a JSON text in tests. What was fetched once
+ * is not fetched again.
  */
 
 #include <json-c/json.h>
@@ -60,5 +61,6 @@ const char *path_to_uuid(const char *path, char buf[static 37]);
 char *field_text(View *v, const ViewObject *o, FieldName name);
 /* The same for --json: numbers and booleans as such, lists as arrays. */
 struct json_object *field_json(View *v, const ViewObject *o, FieldName name);
-/* Whether a filter's text means this value: equal to it, to one element of it, or to the label of what it refers to. */
+/* Whether a filter's text means this value: equal to it, to one element of it, or to the label of what it
+ * refers to. */
 bool field_matches(View *v, const ViewObject *o, FieldName name, const char *text);

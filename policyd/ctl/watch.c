@@ -15,7 +15,8 @@
 #include "protocol/names.h"
 
 #define POLICY_RULE "type='signal',sender='" POLICY_BUS_NAME "'"
-#define OWNER_RULE "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" POLICY_BUS_NAME "'"
+#define OWNER_RULE                                                                                           \
+        "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" POLICY_BUS_NAME "'"
 
 static void print_time(void) {
         time_t now = time(NULL);
@@ -58,7 +59,8 @@ static void print_change(Ctl *ctl, const ViewObject *o, const Field *field, cons
                 return;
         print_time();
         print_object(o);
-        printf(": %s %s %s %s\n", field->name, *before ? before : "-", ctl->utf8 ? "→" : "->", *now ? now : "-");
+        printf(": %s %s %s %s\n", field->name, *before ? before : "-", ctl->utf8 ? "→" : "->",
+                *now ? now : "-");
 }
 
 static void apply_property(Ctl *ctl, const char *path, const char *property, struct json_object *value) {
@@ -82,8 +84,7 @@ static void properties_changed(Ctl *ctl, const ClientSignal *s) {
 
         if (!class_of_path(s->path) || !json_object_is_type(changed, json_type_object))
                 return;
-        json_object_object_foreach(changed, property, value)
-                apply_property(ctl, s->path, property, value);
+        json_object_object_foreach(changed, property, value) apply_property(ctl, s->path, property, value);
 }
 
 static void interfaces_added(Ctl *ctl, const ClientSignal *s) {

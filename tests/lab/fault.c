@@ -1,8 +1,8 @@
 /*
  * Faults of a host's world
  *
- * The stand-ins read sim/faults.json when they start; the wire obeys its relay's control socket; power is the death of every
- * process of the machine.
+ * The stand-ins read sim/faults.json when they start; the wire obeys its relay's control socket; power is the
+ * death of every process of the machine.
  */
 
 #include <signal.h>
@@ -80,10 +80,13 @@ static int tell_relay(const LabHost *host, const char *word) {
 
         snprintf(address.sun_path, sizeof(address.sun_path), "%s", host->relay_control);
         if (fd < 0 || connect(fd, (struct sockaddr *) &address, sizeof(address)) < 0)
-                return lab_fail(-errno, "the wire of host '%s' does not answer: %s", host->spec.name, strerror(errno));
+                return lab_fail(-errno, "the wire of host '%s' does not answer: %s", host->spec.name,
+                        strerror(errno));
         if (dprintf(fd, "%s\n", word) < 0 || read(fd, answer, sizeof(answer) - 1) <= 0)
                 return lab_fail(-EIO, "the wire of host '%s' does not answer", host->spec.name);
-        return streq(answer, "ok\n") ? 0 : lab_fail(-EINVAL, "the wire of host '%s': %s", host->spec.name, answer);
+        return streq(answer, "ok\n")
+                       ? 0
+                       : lab_fail(-EINVAL, "the wire of host '%s': %s", host->spec.name, answer);
 }
 
 static int fault_link(const Lab *lab, const LabHost *host, const char *value) {
@@ -160,7 +163,8 @@ int fault_play(const Lab *lab, const LabHost *host, const char *fault) {
         size_t n = value ? (size_t) (value - fault) : strlen(fault);
 
         for (size_t i = 0; i < ARRAY_SIZE(faults); i++)
-                if (strlen(faults[i].name) == n && strncmp(faults[i].name, fault, n) == 0 && faults[i].takes_value == !!value)
+                if (strlen(faults[i].name) == n && strncmp(faults[i].name, fault, n) == 0 &&
+                        faults[i].takes_value == !!value)
                         return faults[i].play(lab, host, value ? value + 1 : NULL);
         return lab_fail(-EINVAL, "there is no fault '%s'; there are:\n" FAULT_HELP, fault);
 }

@@ -1,8 +1,8 @@
 /*
  * What a guest, or its programs, do by themselves
  *
- * A guest's own end is a word in a file of its simulated domain, as a real one's is a shutdown code in Xen; the programs of a VM
- * are met by signals.
+ * A guest's own end is a word in a file of its simulated domain, as a real one's is a shutdown code in Xen;
+ * the programs of a VM are met by signals.
  */
 
 #include <signal.h>
@@ -22,7 +22,7 @@ static const struct GuestAction {
         const char *name;
         GuestTarget target;
         const char *file, *word; /* in the domain's folder */
-        int signo;        /* what the program gets */
+        int signo;               /* what the program gets */
 } guest_actions[] = {
         { "poweroff", GUEST_DOMAIN, "state", "shutdown poweroff", 0 },
         { "reboot", GUEST_DOMAIN, "state", "shutdown reboot", 0 },
@@ -75,9 +75,9 @@ int guest_act(const Lab *lab, const char *vm, const char *action) {
         }
         if (r == -ESRCH)
                 lab_fail(r, "VM '%s' on %s has no %s now", vm, run.host->spec.name,
-                        a->target == GUEST_DOMAIN             ? "domain"
-                                : a->target == GUEST_EMULATOR ? "emulator"
-                                                              : "device model");
+                        a->target == GUEST_DOMAIN     ? "domain"
+                        : a->target == GUEST_EMULATOR ? "emulator"
+                                                      : "device model");
         else if (r < 0)
                 lab_fail(r, "cannot play '%s' for VM '%s': %s", action, vm, strerror(-r));
         run_done(&run);

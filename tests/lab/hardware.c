@@ -1,10 +1,11 @@
 /*
  * Cards as a recorded machine
  *
- * One PCI domain: a host bridge and the integrated GPU on bus 0, a root port on bus 0 for each board, and behind it what the
- * board carries. A GRID board is a PCI switch (upstream port, one downstream port a GPU) with each GPU function 0 of
- * its own bus, as on the real K1 and K2; the buses of the first board's GPUs start at 0x83, where they were seen on
- * real machines. Ids, class, revision and BAR sizes are the boards' own.
+ * One PCI domain: a host bridge and the integrated GPU on bus 0, a root port on bus 0 for each board, and
+ * behind it what the board carries. A GRID board is a PCI switch (upstream port, one downstream port a GPU)
+ * with each GPU function 0 of its own bus, as on the real K1 and K2; the buses of the first board's GPUs
+ * start at 0x83, where they were seen on real machines. Ids, class, revision and BAR sizes are the boards'
+ * own.
  */
 
 #include <fcntl.h>
@@ -24,7 +25,7 @@
 #define BAR_IO 0x00040101ULL
 
 typedef struct Bar {
-        uint64_t size; /* bytes; 0: none */
+        uint64_t size;  /* bytes; 0: none */
         uint64_t flags; /* as in sysfs' resource file */
 } Bar;
 
@@ -253,7 +254,8 @@ static Function bridge_make(const char *parent, PciAddress address, uint16_t ven
 }
 
 /* Writes a bridge and leaves its own path, where what hangs on it goes. */
-static int bridge_write(Machine *m, Function *f, uint8_t secondary, uint8_t subordinate, char *path, size_t size) {
+static int bridge_write(
+        Machine *m, Function *f, uint8_t secondary, uint8_t subordinate, char *path, size_t size) {
         f->secondary = secondary;
         f->subordinate = subordinate;
         snprintf(path, size, "%s/%s", f->parent, PCI_TEXT(&f->address));
@@ -294,7 +296,8 @@ static int board_write(Machine *m, const Board *board) {
         up = bridge_make(root_path, (PciAddress){ .bus = bus }, 0x10b5, 0x8747);
         r = bridge_write(m, &up, bus + 1, last, up_path, sizeof(up_path));
         for (size_t i = 0; r >= 0 && i < board->n_gpus; i++) {
-                Function down = bridge_make(up_path, (PciAddress){ .bus = bus + 1, .dev = 8 + i }, 0x10b5, 0x8747);
+                Function down =
+                        bridge_make(up_path, (PciAddress){ .bus = bus + 1, .dev = 8 + i }, 0x10b5, 0x8747);
 
                 r = bridge_write(m, &down, bus + 2 + i, bus + 2 + i, down_path, sizeof(down_path));
                 if (r >= 0)

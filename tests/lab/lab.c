@@ -1,8 +1,8 @@
 /*
  * A lab on disk
  *
- * Only this file knows where things stand. The paths of a host are worked out when its spec is read, so that two commands
- * always agree on them; lab.json holds no more than the specs and the short folder.
+ * Only this file knows where things stand. The paths of a host are worked out when its spec is read, so that
+ * two commands always agree on them; lab.json holds no more than the specs and the short folder.
  */
 
 #include <dirent.h>
@@ -59,15 +59,16 @@ void lab_done(Lab *lab) {
 }
 
 /*
- * The longest socket path below DIR is that of a VM's program in the run folder of a host; and a D-Bus address takes only these
- * characters as they are.
+ * The longest socket path below DIR is that of a VM's program in the run folder of a host; and a D-Bus
+ * address takes only these characters as they are.
  */
 static bool paths_are_plain(const char *folder, size_t longest_name) {
         static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-/.";
 
-        return strspn(folder, plain) == strlen(folder) &&
-                strlen(folder) + strlen("/hosts/") + longest_name + strlen("/run/vm/") + 36 + strlen("/socket") <=
-                SOCKET_PATH_MAX;
+        return strspn(folder, plain) == strlen(folder) && strlen(folder) + strlen("/hosts/") + longest_name +
+                                                                          strlen("/run/vm/") + 36 +
+                                                                          strlen("/socket") <=
+                                                                  SOCKET_PATH_MAX;
 }
 
 static int host_paths(Lab *lab, LabHost *host, size_t index) {
@@ -115,8 +116,9 @@ int lab_add_host(Lab *lab, const char *spec_text) {
                 if (!streq(lab->hosts[i].spec.name, host.spec.name))
                         continue;
                 r = streq(lab->hosts[i].spec.text, host.spec.text)
-                        ? 0
-                        : lab_fail(-EEXIST, "the lab has host '%s' already, as %s", host.spec.name, lab->hosts[i].spec.text);
+                            ? 0
+                            : lab_fail(-EEXIST, "the lab has host '%s' already, as %s", host.spec.name,
+                                      lab->hosts[i].spec.text);
                 lab_host_done(&host);
                 return r;
         }
@@ -125,7 +127,8 @@ int lab_add_host(Lab *lab, const char *spec_text) {
                 return lab_fail(-E2BIG, "a lab has at most %d hosts", LAB_HOSTS_MAX);
         }
         if (!lab->sockets && !paths_are_plain(lab->folder, strlen(host.spec.name))) {
-                r = lab_fail(-ENAMETOOLONG, "the name '%s' is too long for the sockets of the lab in %s", host.spec.name, lab->folder);
+                r = lab_fail(-ENAMETOOLONG, "the name '%s' is too long for the sockets of the lab in %s",
+                        host.spec.name, lab->folder);
                 lab_host_done(&host);
                 return r;
         }
@@ -164,7 +167,8 @@ int lab_save(const Lab *lab) {
 }
 
 void lab_discard(const Lab *lab) {
-        _cleanup_free_ char *path = path_join(lab->folder, "lab.json"), *lock = path_join(lab->folder, LOCK_NAME);
+        _cleanup_free_ char *path = path_join(lab->folder, "lab.json"),
+                            *lock = path_join(lab->folder, LOCK_NAME);
 
         if (!path || !lock || access(path, F_OK) == 0)
                 return;
@@ -216,9 +220,10 @@ static int lab_lock(Lab *lab) {
 }
 
 static int lab_set_master(Lab *lab) {
-        return asprintf(&lab->master_socket, "%s/%s", lab->sockets ? lab->sockets : lab->folder, "master.bus") < 0
-                ? -ENOMEM
-                : 0;
+        return asprintf(&lab->master_socket, "%s/%s", lab->sockets ? lab->sockets : lab->folder,
+                       "master.bus") < 0
+                       ? -ENOMEM
+                       : 0;
 }
 
 int lab_open(const char *folder, Lab *ret) {
@@ -256,7 +261,8 @@ static int check_empty(const char *folder) {
         if (!d)
                 return lab_fail(-errno, "cannot read %s: %s", folder, strerror(errno));
         while ((entry = readdir(d)))
-                if (!streq(entry->d_name, ".") && !streq(entry->d_name, "..") && !streq(entry->d_name, LOCK_NAME))
+                if (!streq(entry->d_name, ".") && !streq(entry->d_name, "..") &&
+                        !streq(entry->d_name, LOCK_NAME))
                         r = -ENOTEMPTY;
         closedir(d);
         return r < 0 ? lab_fail(r, "%s is not empty and holds no lab; take another folder", folder) : 0;
@@ -272,7 +278,8 @@ static int choose_sockets(Lab *lab, size_t longest_name) {
                 base = "/tmp";
         snprintf(path, sizeof(path), "%s/xenvgpu-lab.XXXXXX", base);
         if (!mkdtemp(path))
-                return lab_fail(-errno, "cannot make a short folder for sockets in %s: %s", base, strerror(errno));
+                return lab_fail(
+                        -errno, "cannot make a short folder for sockets in %s: %s", base, strerror(errno));
         lab->sockets = strdup(path);
         return lab->sockets ? 0 : -ENOMEM;
 }
@@ -339,7 +346,8 @@ static int host_make_folders(const LabHost *host) {
 }
 
 int lab_make_folders(const Lab *lab) {
-        _cleanup_free_ char *state = path_join(lab->folder, "policyd/state"), *run = path_join(lab->folder, "policyd/run");
+        _cleanup_free_ char *state = path_join(lab->folder, "policyd/state"),
+                            *run = path_join(lab->folder, "policyd/run");
         int r;
 
         if (lab->sockets && mkdir(lab->sockets, 0700) < 0 && errno != EEXIST)
@@ -351,7 +359,8 @@ int lab_make_folders(const Lab *lab) {
                 r = link_into(lab->folder, "master.bus", lab->master_socket);
         for (size_t i = 0; r >= 0 && i < lab->n_hosts; i++)
                 r = host_make_folders(&lab->hosts[i]);
-        return r < 0 ? lab_fail(r, "cannot make the folders of the lab in %s: %s", lab->folder, strerror(-r)) : 0;
+        return r < 0 ? lab_fail(r, "cannot make the folders of the lab in %s: %s", lab->folder, strerror(-r))
+                     : 0;
 }
 
 int lab_remove_sockets(const Lab *lab) {

@@ -3,7 +3,8 @@
 /*
  * A lab on disk
  *
- * DIR/lab.json says which hosts there are; everything else in DIR is what the processes of the lab read and write:
+ * DIR/lab.json says which hosts there are; everything else in DIR is what the processes of the lab read and
+ * write:
  *
  *   DIR/policyd/{pid,log,state/,run/}          DIR/master.bus, DIR/master.bus.{conf,log,pid}
  *   DIR/hosts/NAME/{pid,log,state/,run/}       the host's hostd
@@ -22,8 +23,8 @@
 
 typedef struct LabHost {
         HostSpec spec;
-        char *folder;         /* DIR/hosts/NAME */
-        char *run;            /* run folder, short */
+        char *folder; /* DIR/hosts/NAME */
+        char *run;    /* run folder, short */
         char *bus_socket, *xenstore_socket, *relay_socket, *relay_control;
 } LabHost;
 

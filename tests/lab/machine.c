@@ -1,8 +1,8 @@
 /*
  * The machine under a host's daemon, as files
  *
- * The first boot makes them; later boots keep them, so that a test that changed the type files or took a card out meets its change
- * again. Only boot_id is new each time.
+ * The first boot makes them; later boots keep them, so that a test that changed the type files or took a card
+ * out meets its change again. Only boot_id is new each time.
  */
 
 #include <dirent.h>
@@ -79,14 +79,16 @@ static int prepare_recorded_tree(const LabHost *host, const char *sysfs) {
 }
 
 static int prepare_hardware(const LabHost *host) {
-        _cleanup_free_ char *sysfs = path_join(host->folder, "sysfs"), *dump = path_join(host->folder, "pci.dump");
+        _cleanup_free_ char *sysfs = path_join(host->folder, "sysfs"),
+                            *dump = path_join(host->folder, "pci.dump");
 
         if (!sysfs || !dump)
                 return -ENOMEM;
         if (access(sysfs, F_OK) == 0 || access(dump, F_OK) == 0)
                 return 0;
         if (host->spec.recorded)
-                return host->spec.recorded_tree ? prepare_recorded_tree(host, sysfs) : copy_file(host->spec.recorded, dump);
+                return host->spec.recorded_tree ? prepare_recorded_tree(host, sysfs)
+                                                : copy_file(host->spec.recorded, dump);
         return hardware_write(sysfs, host->spec.cards, host->spec.n_cards);
 }
 
@@ -134,10 +136,12 @@ static int copy_types(const char *from, const char *types) {
         if (stat(from, &st) < 0)
                 return -errno;
         return S_ISDIR(st.st_mode) ? each_entry(from, copy_type_file, (void *) types)
-                                   : copy_type_file(from, strrchr(from, '/') ? strrchr(from, '/') + 1 : from, (void *) types);
+                                   : copy_type_file(from, strrchr(from, '/') ? strrchr(from, '/') + 1 : from,
+                                             (void *) types);
 }
 
-/* The type files of the lab's cards: $XENVGPU_LAB_TYPES, beside an installed xenvgpu-lab, or in the source tree. */
+/* The type files of the lab's cards: $XENVGPU_LAB_TYPES, beside an installed xenvgpu-lab, or in the source
+ * tree. */
 static int find_fixtures(char **ret) {
         const char *wish = getenv("XENVGPU_LAB_TYPES");
         char self[PATH_MAX], path[PATH_MAX + 64];
@@ -157,7 +161,9 @@ static int find_fixtures(char **ret) {
                         return 0;
         }
         *ret = realpath(LAB_TYPES_FOLDER, NULL);
-        return *ret ? 0 : lab_fail(-ENOENT, "the type files of the lab's cards are in neither %s nor %s", path, LAB_TYPES_FOLDER);
+        return *ret ? 0
+                    : lab_fail(-ENOENT, "the type files of the lab's cards are in neither %s nor %s", path,
+                              LAB_TYPES_FOLDER);
 }
 
 static int prepare_types(const LabHost *host) {
@@ -182,7 +188,8 @@ int machine_set_types(const LabHost *host, const char *path) {
         if (stat(path, &st) < 0)
                 return lab_fail(-errno, "cannot read the type files '%s': %s", path, strerror(errno));
         if (!S_ISDIR(st.st_mode) && !type_place(path))
-                return lab_fail(-EINVAL, "'%s' is no type file; there are *.conf, *.xml, and names with gvt or mxgpu", path);
+                return lab_fail(-EINVAL,
+                        "'%s' is no type file; there are *.conf, *.xml, and names with gvt or mxgpu", path);
 
         r = S_ISDIR(st.st_mode) ? remove_tree(types) : 0;
         if (r >= 0)
@@ -205,11 +212,13 @@ static int prepare_facts(const LabHost *host, const char *boot_id_file) {
                 return -ENOMEM;
         if (access(path, F_OK) == 0)
                 return 0;
-        if (json_add_u64(o, "memory_total", spec->memory) < 0 || json_add_u64(o, "dom0_memory", spec->dom0_memory) < 0 ||
+        if (json_add_u64(o, "memory_total", spec->memory) < 0 ||
+                json_add_u64(o, "dom0_memory", spec->dom0_memory) < 0 ||
                 json_add_u64(o, "cpus", spec->cpus) < 0 || json_add_bool(o, "iommu", spec->iommu) < 0 ||
                 json_add_strv(o, "networks", (const char *const *) spec->networks) < 0 ||
                 json_add_strv(o, "storage", (const char *const *) spec->storage) < 0 ||
-                json_add_string(o, "boot_id_file", boot_id_file) < 0 || json_add_string(o, "hostname", spec->name) < 0)
+                json_add_string(o, "boot_id_file", boot_id_file) < 0 ||
+                json_add_string(o, "hostname", spec->name) < 0)
                 return -ENOMEM;
         return write_json(path, o);
 }
@@ -255,5 +264,6 @@ int machine_prepare(const LabHost *host) {
                 r = prepare_facts(host, boot_id);
         if (r >= 0)
                 r = new_boot_id(boot_id);
-        return r < 0 ? lab_fail(r, "cannot make the machine of host '%s': %s", host->spec.name, strerror(-r)) : 0;
+        return r < 0 ? lab_fail(r, "cannot make the machine of host '%s': %s", host->spec.name, strerror(-r))
+                     : 0;
 }

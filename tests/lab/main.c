@@ -30,9 +30,11 @@ static int help(void) {
         puts("xenvgpu-lab: a whole xenvgpu pool on one machine, without Xen and without GPUs\n");
         for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
                 printf("  xenvgpu-lab %s %s\n", verbs[i].name, verbs[i].usage);
-        puts("\nCards: k1 (four GPUs), k2 (two), gvt (Intel, GVT-g), mxgpu (AMD), none; or alone @FILE, an `lspci -D -xxx`\n"
+        puts("\nCards: k1 (four GPUs), k2 (two), gvt (Intel, GVT-g), mxgpu (AMD), none; or alone @FILE, an "
+             "`lspci -D -xxx`\n"
              "listing, or @FOLDER, a recorded sysfs tree.\n"
-             "Host options: memory=64GiB dom0_memory=4GiB cpus=16 iommu=true networks=xenbr0+… storage=/var/lib/xen/images+…\n\n"
+             "Host options: memory=64GiB dom0_memory=4GiB cpus=16 iommu=true networks=xenbr0+… "
+             "storage=/var/lib/xen/images+…\n\n"
              "Faults:\n" FAULT_HELP "\n"
              "  xenvgpu-lab up lab --host alpha=k1 --host beta=k1,k2:memory=128GiB\n"
              "  eval \"$(xenvgpu-lab env lab)\"; xenvgpu pool-map\n"

@@ -39,7 +39,8 @@ static int wait_any(Client *c, int64_t deadline) {
 }
 
 /* alive says whether waiting still makes sense. */
-static int wait_name(const char *socket, const char *name, unsigned timeout_ms, bool (*alive)(const void *), const void *who) {
+static int wait_name(const char *socket, const char *name, unsigned timeout_ms, bool (*alive)(const void *),
+        const void *who) {
         _cleanup_client_error_ ClientError error = {};
         _cleanup_(client_closep) Client *c = NULL;
         int64_t deadline = now_ms() + timeout_ms;
@@ -47,7 +48,8 @@ static int wait_name(const char *socket, const char *name, unsigned timeout_ms, 
         bool there = false;
         int r;
 
-        if (asprintf(&rule, "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='%s'", name) < 0)
+        if (asprintf(&rule, "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='%s'",
+                    name) < 0)
                 return -ENOMEM;
         r = open_bus(socket, &c);
         if (r >= 0)
@@ -134,7 +136,8 @@ static struct json_object *find_host(struct json_object *objects, const char *na
 static const char *text_of(struct json_object *host, const char *property) {
         struct json_object *value;
 
-        return json_object_object_get_ex(host, property, &value) ? strempty(json_object_get_string(value)) : "";
+        return json_object_object_get_ex(host, property, &value) ? strempty(json_object_get_string(value))
+                                                                 : "";
 }
 
 int pool_add_hosts(const Lab *lab) {
@@ -151,11 +154,11 @@ int pool_add_hosts(const Lab *lab) {
 
                 if (find_host(objects, host->spec.name))
                         continue;
-                r = client_call(c, POLICY_PATH, POLICY_IFACE_MANAGER, "AddHost", &error, NULL, "ssV", host->spec.name,
-                        LAB_ADDRESS(host->relay_socket), (ClientOption *) NULL);
+                r = client_call(c, POLICY_PATH, POLICY_IFACE_MANAGER, "AddHost", &error, NULL, "ssV",
+                        host->spec.name, LAB_ADDRESS(host->relay_socket), (ClientOption *) NULL);
                 if (r < 0)
-                        lab_fail(r, "policyd refuses host '%s': %s: %s", host->spec.name, strempty(error.name),
-                                strempty(error.message));
+                        lab_fail(r, "policyd refuses host '%s': %s: %s", host->spec.name,
+                                strempty(error.name), strempty(error.message));
         }
         return r;
 }
@@ -182,8 +185,10 @@ static void report_waiting(const Lab *lab, const char *name, struct json_object 
 
                 if ((name && !streq(name, h->spec.name)) || (host && streq(text_of(host, "State"), "online")))
                         continue;
-                lab_fail(0, "host '%s' is not online: %s%s%s", h->spec.name, host ? text_of(host, "State") : "not in the pool",
-                        host && *text_of(host, "StateReason") ? ": " : "", host ? text_of(host, "StateReason") : "");
+                lab_fail(0, "host '%s' is not online: %s%s%s", h->spec.name,
+                        host ? text_of(host, "State") : "not in the pool",
+                        host && *text_of(host, "StateReason") ? ": " : "",
+                        host ? text_of(host, "StateReason") : "");
                 world_show_host_log(h);
         }
         world_show_policyd_log(lab);
@@ -199,8 +204,9 @@ int pool_wait_online(const Lab *lab, const char *name, unsigned timeout_ms) {
         r = open_bus(lab->master_socket, &c);
         if (r >= 0)
                 r = client_subscribe(c,
-                        "type='signal',sender='" POLICY_BUS_NAME "',interface='org.freedesktop.DBus.Properties',arg0='"
-                        POLICY_IFACE_HOST "'", &error);
+                        "type='signal',sender='" POLICY_BUS_NAME
+                        "',interface='org.freedesktop.DBus.Properties',arg0='" POLICY_IFACE_HOST "'",
+                        &error);
         while (r >= 0) {
                 json_object_put(take_ptr(objects));
                 r = managed_objects(c, &objects);
@@ -229,8 +235,10 @@ void pool_print(const Lab *lab) {
                 struct json_object *host = objects ? find_host(objects, h->spec.name) : NULL;
                 const char *reason = host ? text_of(host, "StateReason") : "";
 
-                printf("%s: hostd %s, %s%s%s (%s)\n", h->spec.name, world_hostd_is_alive(h) ? "running" : "not running",
-                        host ? text_of(host, "State") : "unknown to the pool", *reason ? ": " : "", reason, h->spec.text);
+                printf("%s: hostd %s, %s%s%s (%s)\n", h->spec.name,
+                        world_hostd_is_alive(h) ? "running" : "not running",
+                        host ? text_of(host, "State") : "unknown to the pool", *reason ? ": " : "", reason,
+                        h->spec.text);
         }
 }
 
@@ -244,5 +252,7 @@ int pool_rescan(const LabHost *host) {
                 return r;
         client_set_service(c, HOST_BUS_NAME);
         r = client_call(c, HOST_PATH, HOST_IFACE_MANAGER, "Rescan", &error, NULL, "");
-        return r < 0 ? lab_fail(r, "hostd of %s does not scan again: %s", host->spec.name, strempty(error.message)) : 0;
+        return r < 0 ? lab_fail(r, "hostd of %s does not scan again: %s", host->spec.name,
+                               strempty(error.message))
+                     : 0;
 }

@@ -3,8 +3,8 @@
 /*
  * The lab as a client of its own pool: adding hosts, and waiting until they are online
  *
- * Nothing is polled: names and properties are waited for by their signals. Errors are printed, with the reason that the pool gives and the
- * ends of the logs.
+ * Nothing is polled: names and properties are waited for by their signals. Errors are printed, with the
+ * reason that the pool gives and the ends of the logs.
  */
 
 #include "tests/lab/lab.h"
@@ -20,7 +20,8 @@ int pool_add_hosts(const Lab *lab);
 /* name NULL: every host of the lab. */
 int pool_wait_online(const Lab *lab, const char *name, unsigned timeout_ms);
 
-/* The state of each host as the pool sees it, one line each; a pool that does not answer is said to be away. */
+/* The state of each host as the pool sees it, one line each; a pool that does not answer is said to be away.
+ */
 void pool_print(const Lab *lab);
 
 /* hostd's Rescan(); -EREMOTEIO when it was refused, with the reason printed. */

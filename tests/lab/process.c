@@ -1,8 +1,8 @@
 /*
  * The processes of a lab
  *
- * A started program is ours only until `xenvgpu-lab` exits; afterwards it is known by pid and start time. That the exec went
- * well is heard through a pipe that closes on exec.
+ * A started program is ours only until `xenvgpu-lab` exits; afterwards it is known by pid and start time.
+ * That the exec went well is heard through a pipe that closes on exec.
  */
 
 #include <dirent.h>
@@ -160,7 +160,8 @@ static bool environment_has(pid_t pid, const char *assignment) {
         _cleanup_free_ char *path = NULL, *text = NULL;
         size_t size, n = strlen(assignment);
 
-        if (asprintf(&path, "/proc/%d/environ", (int) pid) < 0 || file_read(path, ENVIRON_MAX, &text, &size) < 0)
+        if (asprintf(&path, "/proc/%d/environ", (int) pid) < 0 ||
+                file_read(path, ENVIRON_MAX, &text, &size) < 0)
                 return false;
         for (const char *p = text; p < text + size; p += strlen(p) + 1)
                 if (strncmp(p, assignment, n + 1) == 0)
@@ -179,8 +180,9 @@ static int kill_marked_once(const char *assignment) {
                 ProcessId id;
                 uint32_t pid;
 
-                if (parse_u32(entry->d_name, &pid) < 0 || (pid_t) pid == getpid() || process_id_of((pid_t) pid, &id) < 0 ||
-                        !process_is_alive(&id) || !environment_has(id.pid, assignment))
+                if (parse_u32(entry->d_name, &pid) < 0 || (pid_t) pid == getpid() ||
+                        process_id_of((pid_t) pid, &id) < 0 || !process_is_alive(&id) ||
+                        !environment_has(id.pid, assignment))
                         continue;
                 n++;
                 /* A leader's group holds what gave up the environment: the emulator keeps only PATH. */
@@ -208,10 +210,21 @@ int process_kill_marked(const char *mark) {
         return total;
 }
 
-/* Where a program may stand, seen from the folder of xenvgpu-lab itself: the build tree first, then an installed prefix. */
+/* Where a program may stand, seen from the folder of xenvgpu-lab itself: the build tree first, then an
+ * installed prefix. */
 static const char *const program_places[] = {
-        ".", "../../policyd", "../../policyd/ctl", "../../hostd", "../../hostd/dm", "../../hostd/domain",
-        "xenstored", "emulator", "qemu", "../libexec/xenvgpu", "../libexec/xenvgpu-lab", "../lib/xenvgpu",
+        ".",
+        "../../policyd",
+        "../../policyd/ctl",
+        "../../hostd",
+        "../../hostd/dm",
+        "../../hostd/domain",
+        "xenstored",
+        "emulator",
+        "qemu",
+        "../libexec/xenvgpu",
+        "../libexec/xenvgpu-lab",
+        "../lib/xenvgpu",
 };
 
 static bool try_program(const char *folder, const char *place, const char *name, char **ret) {
@@ -233,14 +246,16 @@ int program_find(const char *name, char **ret) {
 
         n = readlink("/proc/self/exe", self, sizeof(self) - 1);
         if (n < 0)
-                return lab_fail(-errno, "cannot find out where xenvgpu-lab itself stands: %s", strerror(errno));
+                return lab_fail(
+                        -errno, "cannot find out where xenvgpu-lab itself stands: %s", strerror(errno));
         self[n] = 0;
         *strrchr(self, '/') = 0;
         for (size_t i = 0; i < ARRAY_SIZE(program_places); i++)
                 if (try_program(self, program_places[i], name, ret))
                         return 0;
         return lab_fail(-ENOENT,
-                "cannot find the program %s: it stands neither in $XENVGPU_BIN%s%s, nor in a build tree or an installation "
+                "cannot find the program %s: it stands neither in $XENVGPU_BIN%s%s, nor in a build tree or "
+                "an installation "
                 "beside %s",
                 name, isempty(bin) ? "" : " = ", strempty(bin), self);
 }

@@ -3,9 +3,10 @@
 /*
  * The processes of a lab
  *
- * Each is a session of its own with its output in a log, and named by a file NAME that holds its pid and a file NAME.start
- * that holds its start time, so that a pid that was used again is never taken for it. All of them, and whatever they start, carry
- * XENVGPU_LAB=DIR in their environment, so that `down` finds even what no record names.
+ * Each is a session of its own with its output in a log, and named by a file NAME that holds its pid and a
+ * file NAME.start that holds its start time, so that a pid that was used again is never taken for it. All of
+ * them, and whatever they start, carry XENVGPU_LAB=DIR in their environment, so that `down` finds even what
+ * no record names.
  */
 
 #include "common/io/pidfd.h"
@@ -27,12 +28,13 @@ int process_start(const ProcessStart *start);
 ProcessId process_recorded(const char *pid_file);
 bool process_recorded_alive(const char *pid_file);
 
-/* Sends the signal, waits until the process is gone, at most timeout_ms, and forgets the record. -ESRCH: was not running; -ETIMEDOUT. */
+/* Sends the signal, waits until the process is gone, at most timeout_ms, and forgets the record. -ESRCH: was
+ * not running; -ETIMEDOUT. */
 int process_end(const char *pid_file, int signo, unsigned timeout_ms);
 
 /*
- * Kills every process whose environment has XENVGPU_LAB=mark, and the process groups they lead, until none is left; ours is spared.
- * Returns how many there were.
+ * Kills every process whose environment has XENVGPU_LAB=mark, and the process groups they lead, until none is
+ * left; ours is spared. Returns how many there were.
  */
 int process_kill_marked(const char *mark);
 

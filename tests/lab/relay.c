@@ -3,16 +3,15 @@
  *
  *   xenvgpu-lab-relay LISTEN TARGET CONTROL
  *
- * Passes bytes between connections to LISTEN (a unix socket) and TARGET (a host's bus). CONTROL is a second socket: each connection sends one
- * word and gets "ok" once it holds:
+ * Passes bytes between connections to LISTEN (a unix socket) and TARGET (a host's bus). CONTROL is a second
+ * socket: each connection sends one word and gets "ok" once it holds:
  *
  *   pass             the wire works; what was held goes on its way
  *   cut              every connection ends, and new ones are closed at once
  *   hold-replies     what the host says is held back; what the master says arrives
  *   hold             nothing arrives on either side, and no connection ends: a dead peer
- *   cut-after-order  works until a StartVM order has passed; its answer is held, and then the wire is cut: the order was
- *                    delivered, and the master cannot know
- *   mode             answers the word that holds
+ *   cut-after-order  works until a StartVM order has passed; its answer is held, and then the wire is cut:
+ * the order was delivered, and the master cannot know mode             answers the word that holds
  */
 
 #include <fcntl.h>
@@ -52,8 +51,8 @@ static const char *const mode_names[_MODE_MAX] = {
 typedef struct Flow {
         char *data;
         size_t n;
-        bool ended;                         /* the reader's side is at its end */
-        char tail[sizeof(ORDER_WORD) - 2];  /* the last bytes seen, for a word that two reads share */
+        bool ended;                        /* the reader's side is at its end */
+        char tail[sizeof(ORDER_WORD) - 2]; /* the last bytes seen, for a word that two reads share */
 } Flow;
 
 typedef struct Connection {
@@ -79,7 +78,8 @@ static int64_t now_ms(void) {
 
 static int unix_socket(const char *path, bool listening) {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
-        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | (listening ? SOCK_NONBLOCK : 0), 0);
+        _cleanup_close_ int fd =
+                socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | (listening ? SOCK_NONBLOCK : 0), 0);
 
         if (fd < 0)
                 return -errno;
@@ -91,7 +91,7 @@ static int unix_socket(const char *path, bool listening) {
                 if (bind(fd, (struct sockaddr *) &address, sizeof(address)) < 0 || listen(fd, 64) < 0)
                         return -errno;
         } else if (connect(fd, (struct sockaddr *) &address, sizeof(address)) < 0 ||
-                fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
+                   fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
                 return -errno;
         return take_fd(fd);
 }
@@ -114,7 +114,8 @@ static void cut(Relay *relay) {
 }
 
 static void take_connection(Relay *relay) {
-        _cleanup_close_ int master = accept4(relay->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), host = -1;
+        _cleanup_close_ int master = accept4(relay->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK),
+                            host = -1;
 
         if (master < 0 || relay->mode == MODE_CUT || relay->n >= CONNECTIONS_MAX)
                 return;
@@ -169,7 +170,8 @@ static bool flow_read(Relay *relay, Flow *flow, int from, bool is_up) {
                 return errno == EAGAIN || errno == EINTR;
         if (n == 0)
                 flow->ended = true;
-        if (is_up && order_passes(flow, flow->data + flow->n, n) && relay->mode == MODE_CUT_AFTER_ORDER && relay->cut_at == 0)
+        if (is_up && order_passes(flow, flow->data + flow->n, n) && relay->mode == MODE_CUT_AFTER_ORDER &&
+                relay->cut_at == 0)
                 relay->cut_at = now_ms() + DELIVERY_MS;
         flow->n += n;
         return true;
@@ -235,7 +237,7 @@ static bool connection_step(Relay *relay, Connection *c, short master_events, sh
 
 static short wanted(const Flow *in, const Flow *out, bool in_moves, bool out_moves) {
         return (in_moves && !in->ended && in->n + BUFFER_SIZE <= HELD_MAX ? POLLIN : 0) |
-                (out_moves && out->n > 0 ? POLLOUT : 0);
+               (out_moves && out->n > 0 ? POLLOUT : 0);
 }
 
 static int step(Relay *relay) {
@@ -263,7 +265,8 @@ static int step(Relay *relay) {
 
         /* Backwards: the end of a connection moves the last one into its place. */
         for (size_t i = n; i-- > 0;)
-                if (!connection_step(relay, &relay->connections[i], p[2 + 2 * i].revents, p[3 + 2 * i].revents))
+                if (!connection_step(
+                            relay, &relay->connections[i], p[2 + 2 * i].revents, p[3 + 2 * i].revents))
                         connection_end(relay, i);
         if (relay->cut_at > 0 && now_ms() >= relay->cut_at)
                 cut(relay);

@@ -21,5 +21,6 @@ void run_done(Run *run);
 typedef void (*RunVisitor)(const Run *run, void *userdata);
 int runs_each(const LabHost *host, RunVisitor visitor, void *userdata);
 
-/* By uuid or name over all hosts; prints and returns -ENOENT, or -ENOTUNIQ for a name that several VMs have. */
+/* By uuid or name over all hosts; prints and returns -ENOENT, or -ENOTUNIQ for a name that several VMs have.
+ */
 int runs_find(const Lab *lab, const char *vm, Run *ret);

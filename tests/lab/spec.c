@@ -57,7 +57,7 @@ static bool name_is_valid(const char *name) {
         size_t n = strlen(name);
 
         return n > 0 && n <= LAB_HOST_NAME_MAX && name[0] != '.' && name[0] != '-' &&
-                strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == n;
+               strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == n;
 }
 
 /* "a+b" to a vector; an empty text is an empty vector. */
@@ -141,7 +141,8 @@ static int parse_option(HostSpec *spec, char *text, char **ret_error) {
                 return 0;
         }
         return refuse(ret_error,
-                "host '%s' has no option '%s'; there are memory, dom0_memory, cpus, iommu, networks and storage",
+                "host '%s' has no option '%s'; there are memory, dom0_memory, cpus, iommu, networks and "
+                "storage",
                 spec->name, text);
 }
 
@@ -150,8 +151,8 @@ static int parse_recorded(HostSpec *spec, const char *path, char **ret_error) {
 
         spec->recorded = realpath(path, NULL);
         if (!spec->recorded || stat(spec->recorded, &st) < 0)
-                return refuse(ret_error, "host '%s': cannot read the recorded hardware '%s': %s", spec->name, path,
-                        strerror(errno));
+                return refuse(ret_error, "host '%s': cannot read the recorded hardware '%s': %s", spec->name,
+                        path, strerror(errno));
         if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
                 return refuse(ret_error, "host '%s': '%s' is neither a file nor a folder", spec->name, path);
         spec->recorded_tree = S_ISDIR(st.st_mode);
@@ -162,7 +163,8 @@ static int parse_card(HostSpec *spec, const char *text, char **ret_error) {
         Card card;
 
         if (spec->recorded || (*text == '@' && spec->n_cards > 0))
-                return refuse(ret_error, "host '%s': recorded hardware (@…) is the whole machine and stands alone",
+                return refuse(ret_error,
+                        "host '%s': recorded hardware (@…) is the whole machine and stands alone",
                         spec->name);
         if (*text == '@')
                 return parse_recorded(spec, text + 1, ret_error);
@@ -170,7 +172,8 @@ static int parse_card(HostSpec *spec, const char *text, char **ret_error) {
         card = card_from_string(text);
         if (card < 0)
                 return refuse(ret_error,
-                        "host '%s': '%s' is no card; there are k1, k2, gvt, mxgpu, @FILE (an lspci -D -xxx listing) and "
+                        "host '%s': '%s' is no card; there are k1, k2, gvt, mxgpu, @FILE (an lspci -D -xxx "
+                        "listing) and "
                         "@FOLDER (a recorded sysfs tree)",
                         spec->name, text);
         if (spec->n_cards >= LAB_HOST_CARDS_MAX)
@@ -197,7 +200,8 @@ static int parse_cards(HostSpec *spec, char *text, char **ret_error) {
         return 0;
 }
 
-/* The text is kept as it was given, with @path made absolute, so that a later `up` from another folder means the same. */
+/* The text is kept as it was given, with @path made absolute, so that a later `up` from another folder means
+ * the same. */
 static int remember_text(HostSpec *spec, const char *text) {
         const char *tail = strchr(strchr(text, '=') + 1, ':');
 
@@ -205,7 +209,8 @@ static int remember_text(HostSpec *spec, const char *text) {
                 spec->text = strdup(text);
                 return spec->text ? 0 : -ENOMEM;
         }
-        return asprintf(&spec->text, "%s=@%s%s", spec->name, spec->recorded, strempty(tail)) < 0 ? -ENOMEM : 0;
+        return asprintf(&spec->text, "%s=@%s%s", spec->name, spec->recorded, strempty(tail)) < 0 ? -ENOMEM
+                                                                                                 : 0;
 }
 
 static int parse_fields(HostSpec *spec, const char *text, char **ret_error) {
@@ -221,8 +226,8 @@ static int parse_fields(HostSpec *spec, const char *text, char **ret_error) {
         *fields++ = 0;
         if (!name_is_valid(copy))
                 return refuse(ret_error,
-                        "'%s' is no host name; take letters, digits, '.', '_' and '-', at most %d of them", copy,
-                        LAB_HOST_NAME_MAX);
+                        "'%s' is no host name; take letters, digits, '.', '_' and '-', at most %d of them",
+                        copy, LAB_HOST_NAME_MAX);
         spec->name = strdup(copy);
         if (!spec->name)
                 return -ENOMEM;

@@ -31,8 +31,8 @@ typedef struct HostSpec {
         char *name;
         Card cards[LAB_HOST_CARDS_MAX];
         size_t n_cards;
-        char *recorded;      /* path of a listing or tree, or NULL */
-        bool recorded_tree;  /* recorded is a folder */
+        char *recorded;               /* path of a listing or tree, or NULL */
+        bool recorded_tree;           /* recorded is a folder */
         uint64_t memory, dom0_memory; /* bytes */
         uint32_t cpus;
         bool iommu;

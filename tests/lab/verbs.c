@@ -19,7 +19,8 @@
 #define TIMEOUT_MS 60000
 
 static int bad_argument(const LabVerb *verb, const char *argument) {
-        fprintf(stderr, "xenvgpu-lab: '%s' is not understood\nusage: xenvgpu-lab %s %s\n", argument, verb->name, verb->usage);
+        fprintf(stderr, "xenvgpu-lab: '%s' is not understood\nusage: xenvgpu-lab %s %s\n", argument,
+                verb->name, verb->usage);
         return 2;
 }
 
@@ -46,7 +47,8 @@ static int parse_up(const LabVerb *verb, char *const *args, const char **specs, 
                         specs[a.n_specs++] = value;
                 else if (streq(args[i], "--host") && args[i + 1])
                         specs[a.n_specs++] = args[++i];
-                else if ((value = startswith(args[i], "--timeout=")) && parse_u32(value, &seconds) >= 0 && seconds < 86400)
+                else if ((value = startswith(args[i], "--timeout=")) && parse_u32(value, &seconds) >= 0 &&
+                         seconds < 86400)
                         a.timeout_ms = seconds * 1000;
                 else if (args[i][0] != '-' && !a.folder)
                         a.folder = args[i];
@@ -115,8 +117,8 @@ int verb_up(const LabVerb *verb, char *const *args) {
         if (lab_open_or_create(a.folder, a.longest_name, &lab) < 0)
                 return 1;
         if (world_is_up(&lab))
-                return status_of(lab_fail(-EALREADY, "the lab in %s is up already; `xenvgpu-lab down %s` ends it", lab.folder,
-                        a.folder));
+                return status_of(lab_fail(-EALREADY,
+                        "the lab in %s is up already; `xenvgpu-lab down %s` ends it", lab.folder, a.folder));
         for (size_t i = 0; i < a.n_specs; i++)
                 if (lab_add_host(&lab, a.specs[i]) < 0) {
                         r = -EINVAL;
@@ -193,7 +195,8 @@ int verb_exec(const LabVerb *verb, char *const *args) {
 
         if (open_for_reading(args[0], &lab) < 0)
                 return 1;
-        if (setenv("XENVGPU_ADDRESS", LAB_ADDRESS(lab.master_socket), 1) < 0 || setenv("XENVGPU_LAB_DIR", lab.folder, 1) < 0)
+        if (setenv("XENVGPU_ADDRESS", LAB_ADDRESS(lab.master_socket), 1) < 0 ||
+                setenv("XENVGPU_LAB_DIR", lab.folder, 1) < 0)
                 return status_of(lab_fail(-ENOMEM, "out of memory"));
         execvp(args[1], args + 1);
         lab_fail(-errno, "cannot execute %s: %s", args[1], strerror(errno));

@@ -1,7 +1,8 @@
 #pragma once
 
 /*
- * The verbs of xenvgpu-lab: each takes its arguments, NULL-terminated and counted by main, and returns the exit status
+ * The verbs of xenvgpu-lab: each takes its arguments, NULL-terminated and counted by main, and returns the
+ * exit status
  */
 
 #include "common/macros.h"

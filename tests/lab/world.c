@@ -1,8 +1,8 @@
 /*
  * The processes of a lab, by role
  *
- * In the order of a pool's life: the machines boot (bus, xenstore, relay), their daemons start, the master starts; and at the end
- * all of it goes, the domains last, since nothing else knows them once hostd is gone.
+ * In the order of a pool's life: the machines boot (bus, xenstore, relay), their daemons start, the master
+ * starts; and at the end all of it goes, the domains last, since nothing else knows them once hostd is gone.
  */
 
 #include <dirent.h>
@@ -27,12 +27,12 @@
 #define LOG_MAX (64u << 20)
 #define LOG_LINES 12
 
-#define IN(folder, name)                                                                        \
-        ({                                                                                      \
-                char *_path_ = path_join((folder), (name));                                     \
-                if (!_path_)                                                                    \
-                        return lab_fail(-ENOMEM, "out of memory");                              \
-                _path_;                                                                         \
+#define IN(folder, name)                                                                                     \
+        ({                                                                                                   \
+                char *_path_ = path_join((folder), (name));                                                  \
+                if (!_path_)                                                                                 \
+                        return lab_fail(-ENOMEM, "out of memory");                                           \
+                _path_;                                                                                      \
         })
 
 static void sleep_ms(unsigned ms) {
@@ -61,7 +61,8 @@ static int wait_socket(const char *path, const char *pid_file) {
 }
 
 /* Starts a server in a folder as NAME.pid and NAME.log and waits for its socket. */
-static int start_server(const Lab *lab, const char *folder, const char *name, const char *const *argv, const char *socket) {
+static int start_server(
+        const Lab *lab, const char *folder, const char *name, const char *const *argv, const char *socket) {
         _cleanup_free_ char *pid_name = NULL, *log_name = NULL, *pid_file = NULL, *log_file = NULL;
         int r;
 
@@ -71,19 +72,21 @@ static int start_server(const Lab *lab, const char *folder, const char *name, co
         log_file = IN(folder, log_name);
 
         unlink(socket);
-        r = process_start(&(ProcessStart){ .argv = argv, .pid_file = pid_file, .log_file = log_file, .mark = lab->folder });
+        r = process_start(&(ProcessStart){
+                .argv = argv, .pid_file = pid_file, .log_file = log_file, .mark = lab->folder });
         if (r >= 0)
                 r = wait_socket(socket, pid_file);
         if (r < 0) {
                 world_show_log(argv[0], log_file);
-                return lab_fail(r, "%s did not start: %s", argv[0], r == -ECHILD ? "it ended at once" : strerror(-r));
+                return lab_fail(
+                        r, "%s did not start: %s", argv[0], r == -ECHILD ? "it ended at once" : strerror(-r));
         }
         return 0;
 }
 
 /*
- * Everyone with our uid may do everything: the lab is about the daemons, not about the access rules that packaging/dbus gives
- * them. The limits are dbus-daemon's built-in ones, which are those of a system bus.
+ * Everyone with our uid may do everything: the lab is about the daemons, not about the access rules that
+ * packaging/dbus gives them. The limits are dbus-daemon's built-in ones, which are those of a system bus.
  */
 static int write_bus_config(const char *path, const char *socket) {
         _cleanup_strbuf_ StrBuf b = {};
@@ -108,7 +111,8 @@ static int write_bus_config(const char *path, const char *socket) {
 }
 
 static int find_dbus_daemon(char **ret) {
-        static const char *const places[] = { "/usr/bin/dbus-daemon", "/usr/local/bin/dbus-daemon", "/bin/dbus-daemon" };
+        static const char *const places[] = { "/usr/bin/dbus-daemon", "/usr/local/bin/dbus-daemon",
+                "/bin/dbus-daemon" };
 
         for (size_t i = 0; i < ARRAY_SIZE(places); i++)
                 if (access(places[i], X_OK) == 0) {
@@ -134,7 +138,8 @@ static int start_bus(const Lab *lab, const char *folder, const char *name, const
         if (r < 0)
                 return lab_fail(r, "cannot write %s: %s", config, strerror(-r));
         return start_server(lab, folder, name,
-                (const char *const[]){ program, option, "--nofork", "--nopidfile", "--nosyslog", NULL }, socket);
+                (const char *const[]){ program, option, "--nofork", "--nopidfile", "--nosyslog", NULL },
+                socket);
 }
 
 int world_start_master_bus(const Lab *lab) {
@@ -154,10 +159,12 @@ int world_boot_host(const Lab *lab, const LabHost *host) {
                 r = start_bus(lab, host->folder, "bus", host->bus_socket);
         if (r >= 0)
                 r = start_server(lab, host->folder, "xenstore",
-                        (const char *const[]){ xenstored, host->xenstore_socket, NULL }, host->xenstore_socket);
+                        (const char *const[]){ xenstored, host->xenstore_socket, NULL },
+                        host->xenstore_socket);
         if (r >= 0)
                 r = start_server(lab, host->folder, "relay",
-                        (const char *const[]){ relay, host->relay_socket, host->bus_socket, host->relay_control, NULL },
+                        (const char *const[]){
+                                relay, host->relay_socket, host->bus_socket, host->relay_control, NULL },
                         host->relay_control);
         return r;
 }
@@ -218,10 +225,12 @@ static int hostd_arguments(const LabHost *host, char **argv) {
         if (r < 0)
                 return r;
         n++;
-        if (argv_add(argv, &n, "--state=%s/state", host->folder) < 0 || argv_add(argv, &n, "--runtime=%s", host->run) < 0 ||
+        if (argv_add(argv, &n, "--state=%s/state", host->folder) < 0 ||
+                argv_add(argv, &n, "--runtime=%s", host->run) < 0 ||
                 argv_add(argv, &n, "--config=%s/hostd.conf", host->folder) < 0 ||
                 argv_add(argv, &n, "--set=bus=%s", LAB_ADDRESS(host->bus_socket)) < 0 ||
-                argv_add(argv, &n, "--set=hypervisor=simulated") < 0 || argv_add(argv, &n, "--set=units=process") < 0 ||
+                argv_add(argv, &n, "--set=hypervisor=simulated") < 0 ||
+                argv_add(argv, &n, "--set=units=process") < 0 ||
                 argv_add(argv, &n, "--set=hostname=%s", host->spec.name) < 0 ||
                 argv_add(argv, &n, "--set=vga_arbiter=") < 0)
                 return -ENOMEM;
@@ -274,7 +283,8 @@ int world_start_policyd(const Lab *lab) {
         if (r < 0)
                 return r;
         n++;
-        if (argv_add(argv, &n, "--state=%s/state", folder) < 0 || argv_add(argv, &n, "--runtime=%s/run", folder) < 0 ||
+        if (argv_add(argv, &n, "--state=%s/state", folder) < 0 ||
+                argv_add(argv, &n, "--runtime=%s/run", folder) < 0 ||
                 argv_add(argv, &n, "--config=%s/policyd.conf", folder) < 0 ||
                 argv_add(argv, &n, "--set=bus=%s", LAB_ADDRESS(lab->master_socket)) < 0)
                 return lab_fail(-ENOMEM, "out of memory");

@@ -3,8 +3,8 @@
 /*
  * The processes of a lab, by role
  *
- * Each host stands alone: its bus, its xenstore and its relay are its machine and live from `up` to `down`; hostd is the daemon under
- * test and comes and goes. Errors are printed.
+ * Each host stands alone: its bus, its xenstore and its relay are its machine and live from `up` to `down`;
+ * hostd is the daemon under test and comes and goes. Errors are printed.
  */
 
 #include "tests/lab/lab.h"
@@ -12,7 +12,8 @@
 bool world_is_up(const Lab *lab); /* any process of the lab is alive */
 
 int world_start_master_bus(const Lab *lab);
-/* Hardware, type files, host facts; then bus, xenstore and relay. A new boot: run folder and domains of an earlier one are swept away. */
+/* Hardware, type files, host facts; then bus, xenstore and relay. A new boot: run folder and domains of an
+ * earlier one are swept away. */
 int world_boot_host(const Lab *lab, const LabHost *host);
 int world_start_hostd(const Lab *lab, const LabHost *host);
 int world_start_policyd(const Lab *lab);

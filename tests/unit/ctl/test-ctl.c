@@ -14,11 +14,11 @@
 #include "policyd/ctl/verbs.h"
 #include "tests/unit/ctl/fixture.h"
 
-#define PARSE(...)                                                                                              \
-        ({                                                                                                      \
-                const char *const _argv_[] = { "xenvgpu", __VA_ARGS__, NULL };                                  \
-                args_done(&args);                                                                               \
-                args_parse((int) ARRAY_SIZE(_argv_) - 1, (char *const *) _argv_, &args, &error);                \
+#define PARSE(...)                                                                                           \
+        ({                                                                                                   \
+                const char *const _argv_[] = { "xenvgpu", __VA_ARGS__, NULL };                               \
+                args_done(&args);                                                                            \
+                args_parse((int) ARRAY_SIZE(_argv_) - 1, (char *const *) _argv_, &args, &error);             \
         })
 
 static void test_arguments(void **state) {
@@ -83,7 +83,8 @@ static void test_keys(void **state) {
         check_keys("vm-start", 0, "uuid", "x");
         check_keys("vm-start", EXIT_USAGE, "uuid", "");
         check_keys("vm-start", EXIT_USAGE, "name-label", "x");
-        check_keys("vm-create", EXIT_USAGE, "platform:vgpu_config", "x"); /* known, but name-label is missing */
+        check_keys(
+                "vm-create", EXIT_USAGE, "platform:vgpu_config", "x"); /* known, but name-label is missing */
         check_keys("status", EXIT_USAGE, "uuid", "x");
 }
 
@@ -124,7 +125,8 @@ static void expect_field(View *v, const ViewObject *o, const char *name, const c
 static void test_fields(void **state) {
         _cleanup_(view_freep) View *v = view_of_fixture();
         const ViewObject *vm = object_named(v, "vm", "desk-10"), *halted = object_named(v, "vm", "desk-2"),
-                         *pgpu = object_named(v, "pgpu", "0000:86:00.0"), *type = object_named(v, "vgpu-type", "GRID K140Q"),
+                         *pgpu = object_named(v, "pgpu", "0000:86:00.0"),
+                         *type = object_named(v, "vgpu-type", "GRID K140Q"),
                          *job = object_named(v, "job", "VM.Start"), *host = object_named(v, "host", "alpha");
 
         expect_field(v, vm, "power-state", "running");
@@ -182,7 +184,8 @@ static bool matches(View *v, const ViewObject *o, const char *name, const char *
 
 static void test_filters(void **state) {
         _cleanup_(view_freep) View *v = view_of_fixture();
-        const ViewObject *vm = object_named(v, "vm", "desk-10"), *pgpu = object_named(v, "pgpu", "0000:86:00.0");
+        const ViewObject *vm = object_named(v, "vm", "desk-10"),
+                         *pgpu = object_named(v, "pgpu", "0000:86:00.0");
 
         assert_true(matches(v, vm, "power-state", "running"));
         assert_false(matches(v, vm, "power-state", "halted"));
@@ -214,19 +217,20 @@ static char *printed(View *v, const char *class_name, const char *params, PrintS
 
 static void test_records(void **state) {
         _cleanup_(view_freep) View *v = view_of_fixture();
-        _cleanup_free_ char *text = printed(v, "gpu-group", "uuid,name-label,VGPU-uuids,allocation-algorithm", PRINT_RECORDS);
+        _cleanup_free_ char *text =
+                printed(v, "gpu-group", "uuid,name-label,VGPU-uuids,allocation-algorithm", PRINT_RECORDS);
 
-        assert_non_null(strstr(text,
-                "uuid ( RO)                    : 00000041-0000-4000-8000-000000000041\n"
-                "              name-label ( RW): K2 group\n"
-                "              VGPU-uuids (SRO): \n"
-                "    allocation-algorithm ( RW): breadth-first\n"
-                "\n\n"));
+        assert_non_null(strstr(text, "uuid ( RO)                    : 00000041-0000-4000-8000-000000000041\n"
+                                     "              name-label ( RW): K2 group\n"
+                                     "              VGPU-uuids (SRO): \n"
+                                     "    allocation-algorithm ( RW): breadth-first\n"
+                                     "\n\n"));
 }
 
 static void test_minimal(void **state) {
         _cleanup_(view_freep) View *v = view_of_fixture();
-        _cleanup_free_ char *names = printed(v, "vm", "name-label", PRINT_MINIMAL), *none = printed(v, "reservation", "uuid", PRINT_MINIMAL);
+        _cleanup_free_ char *names = printed(v, "vm", "name-label", PRINT_MINIMAL),
+                            *none = printed(v, "reservation", "uuid", PRINT_MINIMAL);
 
         assert_string_equal(names, "cad,desk-2,desk-10\n");
         assert_string_equal(none, "\n");

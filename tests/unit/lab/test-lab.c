@@ -18,7 +18,10 @@ static void test_spec_in_full(void **state) {
         _cleanup_free_ char *error = NULL;
         HostSpec s = {};
 
-        assert_int_equal(host_spec_parse("beta=k1,k2,gvt:memory=128GiB:networks=xenbr0+xenbr1:iommu=false:cpus=8", &s, &error), 0);
+        assert_int_equal(
+                host_spec_parse(
+                        "beta=k1,k2,gvt:memory=128GiB:networks=xenbr0+xenbr1:iommu=false:cpus=8", &s, &error),
+                0);
         assert_string_equal(s.name, "beta");
         assert_int_equal(s.n_cards, 3);
         assert_int_equal(s.cards[1], CARD_K2);
@@ -140,7 +143,8 @@ static void test_machine_is_read_by_libpci(void **state) {
         assert_int_equal(seen.n_k2, 2);
         assert_int_equal(seen.first_k1.bus, 0x83);
         assert_true(seen.intel_aperture == 1ULL << 30);
-        /* Host bridge, integrated GPU, MxGPU; a root port for each board, and a switch with a port for each GPU. */
+        /* Host bridge, integrated GPU, MxGPU; a root port for each board, and a switch with a port for each
+         * GPU. */
         assert_int_equal(seen.n_bridges, 4 + (1 + 4) + (1 + 2) + (1 + 4));
         assert_int_equal(seen.n, 8 + 2 + 3 + seen.n_bridges);
         remove_tree(folder);
