@@ -503,6 +503,35 @@ static void one_type_of_two_sizes_has_the_larger(void **state) {
         assert_contains(h.problems[0], "7 of type '0001:gvt-g,041a,80,180,4' fit there and 1 on another");
 }
 
+/* The samples that $XENVGPU_SHARED_CASES holds, where the test runner names it. */
+static void shared_samples_are_read(void **state) {
+        const char *folder = getenv("XENVGPU_SHARED_CASES");
+        char xml[512], gvtg[512], mxgpu[512], confs[512];
+        TypeFileSettings settings = {
+                .nvidia_xml = xml, .nvidia_conf_dir = confs, .gvtg_list = gvtg, .mxgpu_list = mxgpu
+        };
+        _cleanup_(type_catalog_done) TypeCatalog c = {};
+
+        if (!folder) {
+                skip();
+                return;
+        }
+        snprintf(xml, sizeof(xml), "%s/data/nvidia-whitelist.xml", folder);
+        snprintf(gvtg, sizeof(gvtg), "%s/data/gvt-g-whitelist-mixed", folder);
+        snprintf(mxgpu, sizeof(mxgpu), "%s/data/mxgpu-whitelist-mixed", folder);
+        snprintf(confs, sizeof(confs), "%s/data", folder);
+        assert_ok(type_files_read(&settings, NULL, NULL, &c));
+        assert_int_equal(c.xml.n_types, 3);
+        assert_int_equal(c.xml.n_pgpus, 3);
+        assert_int_equal(c.n_gvtg, 2);
+        assert_int_equal(c.n_mxgpu, 2);
+
+        /* Of all files in that folder two are .conf files. */
+        assert_int_equal(c.n_confs, 2);
+        assert_true(c.confs[0].conf.any_psubdev);
+        assert_int_equal(c.confs[1].conf.psubdev, 0x4444);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 CASE_IN_FOLDER("NV-WL-1", missing_file_gives_nothing),
@@ -522,6 +551,7 @@ int main(void) {
                 IN_FOLDER(unreadable_files_are_told),
                 IN_FOLDER(host_driver_allows_several),
                 IN_FOLDER(one_type_of_two_sizes_has_the_larger),
+                cmocka_unit_test(shared_samples_are_read),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
