@@ -1,8 +1,9 @@
 /*
  * Idempotency: a repeated call gets the first one's answer
  *
- * An answer is kept under "<uid> <method> <key>" as long as the object or job that the call made, and is stored in the same commit as
- * that object. Of the arguments a digest is enough: it only has to tell a repetition from a mistake.
+ * An answer is kept under "<uid> <method> <key>" as long as the object or job that the call made, and is
+ * stored in the same commit as that object. Of the arguments a digest is enough: it only has to tell a
+ * repetition from a mistake.
  */
 
 #include <inttypes.h>
@@ -85,12 +86,14 @@ static int make_key(uint32_t uid, const char *method, const char *key, char **re
                 return -ENOMEM;
         }
         if (isempty(key) || n > STORE_KEY_MAX)
-                return refusal_set(refusal, ERROR_INVALID_RECORD, "The idempotency_key is %s; give 1 to %zu bytes.",
+                return refusal_set(refusal, ERROR_INVALID_RECORD,
+                        "The idempotency_key is %s; give 1 to %zu bytes.",
                         isempty(key) ? "empty" : "too long", (size_t) STORE_KEY_MAX - 12 - strlen(method));
         return 0;
 }
 
-int policy_idempotency_find(Policy *p, uint32_t uid, const char *method, const char *key, const char *arguments, char **ret_path, Refusal *refusal) {
+int policy_idempotency_find(Policy *p, uint32_t uid, const char *method, const char *key,
+        const char *arguments, char **ret_path, Refusal *refusal) {
         _cleanup_free_ char *full = NULL;
         char digest[64];
         const Answer *a;
@@ -105,12 +108,15 @@ int policy_idempotency_find(Policy *p, uint32_t uid, const char *method, const c
         digest_arguments(arguments, digest);
         if (!streq(digest, a->digest))
                 return refusal_set(refusal, ERROR_INVALID_RECORD,
-                        "The idempotency_key '%s' was used for %s with other arguments, which made %s. Use a new key for a new request.", key, method, a->path);
+                        "The idempotency_key '%s' was used for %s with other arguments, which made %s. Use a "
+                        "new key for a new request.",
+                        key, method, a->path);
         *ret_path = strdup(a->path);
         return *ret_path ? 1 : -ENOMEM;
 }
 
-int policy_idempotency_record(Policy *p, uint32_t uid, const char *method, const char *key, const char *arguments, const char *path, const Object *owner) {
+int policy_idempotency_record(Policy *p, uint32_t uid, const char *method, const char *key,
+        const char *arguments, const char *path, const Object *owner) {
         _cleanup_refusal_ Refusal refusal = {};
         _cleanup_free_ char *full = NULL;
         char digest[64];
@@ -123,7 +129,8 @@ int policy_idempotency_record(Policy *p, uint32_t uid, const char *method, const
         if (refusal.code != ERROR_NONE)
                 return -EINVAL;
         digest_arguments(arguments, digest);
-        answer = (StoreAnswer){ .key = full, .digest = digest, .path = path, .class = owner->class, .object = owner->id };
+        answer = (StoreAnswer){
+                .key = full, .digest = digest, .path = path, .class = owner->class, .object = owner->id};
 
         batch_open(p);
         r = store_ops_put_answer(&p->batch.extra, &answer);

@@ -1,10 +1,11 @@
 /*
  * The batch: group commit by construction
  *
- * A use case changes the model at once and opens the batch. The one-shot defer source that commits it has a lower priority than
- * the buses, so it runs when everything that has arrived was decided; a limit on requests and on time keeps a steady stream from
- * starving it. A commit is: encode each changed object once, one transaction, replies in order, signals, then the actions
- * that must not happen before the disk knows of them (sending orders, claiming).
+ * A use case changes the model at once and opens the batch. The one-shot defer source that commits it has a
+ * lower priority than the buses, so it runs when everything that has arrived was decided; a limit on requests
+ * and on time keeps a steady stream from starving it. A commit is: encode each changed object once, one
+ * transaction, replies in order, signals, then the actions that must not happen before the disk knows of them
+ * (sending orders, claiming).
  */
 
 #include <stdio.h>
@@ -80,7 +81,8 @@ int batch_then(Policy *p, BatchAction action, const Uuid *a, const Uuid *b_or_nu
         r = grow((void **) &b->steps, &b->steps_size, b->n_steps, sizeof(*b->steps));
         if (r < 0)
                 return batch_poison(p, r);
-        b->steps[b->n_steps++] = (BatchStep){ .action = action, .a = *a, .b = b_or_null ? *b_or_null : UUID_NULL };
+        b->steps[b->n_steps++] =
+                (BatchStep){.action = action, .a = *a, .b = b_or_null ? *b_or_null : UUID_NULL};
         return 0;
 }
 
@@ -92,9 +94,10 @@ int policy_when_committed(Policy *p, PolicyCommitted done, void *userdata) {
         r = grow((void **) &b->waiters, &b->waiters_size, b->n_waiters, sizeof(*b->waiters));
         if (r < 0)
                 return r;
-        b->waiters[b->n_waiters++] = (BatchWaiter){ .done = done, .userdata = userdata };
+        b->waiters[b->n_waiters++] = (BatchWaiter){.done = done, .userdata = userdata};
         b->requests++;
-        if (!b->committing && (b->requests >= p->options.batch_max || monotonic_now(p) - b->opened > BATCH_USEC_MAX))
+        if (!b->committing &&
+                (b->requests >= p->options.batch_max || monotonic_now(p) - b->opened > BATCH_USEC_MAX))
                 (void) batch_commit(p);
         return 0;
 }
@@ -110,7 +113,8 @@ static int encode_changes(Policy *p, Object *changes, StoreOps *ops) {
                         r = store_ops_put_object(ops, o);
         }
         p->meta.next_key = p->pool->next_key;
-        if (r == 0 && (p->meta.next_key != p->stored.next_key || p->meta.epoch != p->stored.epoch || !uuid_equal(&p->meta.pool, &p->stored.pool)))
+        if (r == 0 && (p->meta.next_key != p->stored.next_key || p->meta.epoch != p->stored.epoch ||
+                              !uuid_equal(&p->meta.pool, &p->stored.pool)))
                 r = store_ops_put_meta(ops, &p->meta);
         return r;
 }
@@ -128,7 +132,8 @@ static void announce(Policy *p, Object *changes) {
                         l->job_new(j, p->userdata);
                 if (l->changed)
                         l->changed(o, p->userdata);
-                if (j && !o->removed && (o->changed & JOB_STATE || o->is_new) && job_state_is_final(j->state) && l->job_removed)
+                if (j && !o->removed && (o->changed & JOB_STATE || o->is_new) &&
+                        job_state_is_final(j->state) && l->job_removed)
                         l->job_removed(j, job_state_to_string(j->state), p->userdata);
         }
         policy_report_status(p);
@@ -154,8 +159,11 @@ static void batch_fail(Policy *p, int error, BatchWaiter *waiters, size_t n) {
         char message[256];
         int r;
 
-        snprintf(message, sizeof(message), "The change could not be stored (%s); nothing was changed.%s", strerror(-error),
-                error == -ENOSPC ? " The database or its disk is full: free space, or raise the limit of the map." : "");
+        snprintf(message, sizeof(message), "The change could not be stored (%s); nothing was changed.%s",
+                strerror(-error),
+                error == -ENOSPC
+                        ? " The database or its disk is full: free space, or raise the limit of the map."
+                        : "");
         log_event(LOG_ERR, MSG_STORAGE_FAILED, NULL, "A commit of %zu requests failed: %s", n, message);
 
         r = policy_rebuild(p);
@@ -169,7 +177,8 @@ static void batch_fail(Policy *p, int error, BatchWaiter *waiters, size_t n) {
                 p->listener.rebuilt(p->userdata);
 }
 
-static void batch_succeed(Policy *p, Object *changes, BatchWaiter *waiters, size_t n_waiters, BatchStep *steps, size_t n_steps) {
+static void batch_succeed(Policy *p, Object *changes, BatchWaiter *waiters, size_t n_waiters,
+        BatchStep *steps, size_t n_steps) {
         p->retry_delay = 0;
         p->stored = p->meta;
         forget_touches(p);
@@ -199,7 +208,7 @@ int batch_commit(Policy *p) {
         steps = b->steps;
         n_steps = b->n_steps;
         r = b->poison;
-        *b = (Batch){ .committing = true, .defer = b->defer };
+        *b = (Batch){.committing = true, .defer = b->defer};
 
         changes = pool_take_changes(p->pool);
         r = r ?: encode_changes(p, changes, &ops);

@@ -1,8 +1,9 @@
 /*
  * Bookings: what a VM holds, and the three ways in which the host's word changes it
  *
- * running (scheduled becomes resident), adopted (the host runs what policyd did not know to be there), released. All together for the VM
- * and each VGPU, so that nothing is left half held. docs/states.md has the whole story.
+ * running (scheduled becomes resident), adopted (the host runs what policyd did not know to be there),
+ * released. All together for the VM and each VGPU, so that nothing is left half held. docs/states.md has the
+ * whole story.
  */
 
 #include "common/daemon/log-ids.h"
@@ -73,7 +74,8 @@ void booking_release(Policy *p, Vm *vm) {
         batch_open(p);
         /* Until the host reports again, what the VM had counts as free. */
         if (h && vm->memory_counted)
-                pool_set_host_memory(p->pool, h, h->memory_total, MIN_OF(h->memory_total, h->memory_free + vm->memory));
+                pool_set_host_memory(
+                        p->pool, h, h->memory_total, MIN_OF(h->memory_total, h->memory_free + vm->memory));
         (void) batch_poison(p, allocation_release(p->pool, vm));
 
         for (size_t i = 0; i < vm->vgpus.n; i++) {

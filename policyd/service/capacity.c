@@ -45,7 +45,8 @@ static Counts count_type(const GpuGroup *g, const VgpuType *t) {
         for (size_t i = 0; i < g->pgpus.n; i++) {
                 const Pgpu *p = g->pgpus.items[i];
 
-                if (p->present && p->host->state == HOST_ONLINE && p->host->enabled && ptr_array_contains(&p->enabled, t))
+                if (p->present && p->host->state == HOST_ONLINE && p->host->enabled &&
+                        ptr_array_contains(&p->enabled, t))
                         n.total += per_pgpu;
                 for (size_t k = 0; k < p->vgpus.n; k++) {
                         const Vgpu *v = p->vgpus.items[k];
@@ -74,8 +75,10 @@ static int add_reason(struct json_object *o, const GpuGroup *g, const PgpuVerdic
         if (r < 0)
                 return r;
         if (nearest->pgpu)
-                snprintf(message, sizeof(message), "Nearest is PGPU %s of host '%.100s' (%u of %u used, %u needed): %s", PCI_TEXT(&nearest->pgpu->pci), nearest->pgpu->host->name_label,
-                        nearest->used, nearest->size, nearest->need, error_code_meaning(code));
+                snprintf(message, sizeof(message),
+                        "Nearest is PGPU %s of host '%.100s' (%u of %u used, %u needed): %s",
+                        PCI_TEXT(&nearest->pgpu->pci), nearest->pgpu->host->name_label, nearest->used,
+                        nearest->size, nearest->need, error_code_meaning(code));
         else
                 snprintf(message, sizeof(message), "Group '%.100s' has no PGPUs.", g->name_label);
         r = json_add_string(reason, "code", error_code_word(code));
@@ -106,7 +109,9 @@ static int add_group_type(struct json_object *types, const GpuGroup *g, const Vg
 }
 
 static const VgpuType *running_type(const Pgpu *p) {
-        return p->vgpus.n > 0 ? ((Vgpu *) p->vgpus.items[0])->type : p->holds.n > 0 ? ((Reservation *) p->holds.items[0])->type : NULL;
+        return p->vgpus.n > 0   ? ((Vgpu *) p->vgpus.items[0])->type
+               : p->holds.n > 0 ? ((Reservation *) p->holds.items[0])->type
+                                : NULL;
 }
 
 static int add_pgpu_types(struct json_object *o, const Pgpu *p) {

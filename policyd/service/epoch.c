@@ -1,12 +1,13 @@
 /*
  * Epochs: which policyd commands
  *
- * At start all stored hosts are greeted first (or have failed once, or three seconds have passed); then the epoch becomes 1 + the highest that
- * policyd has stored or any of them holds, is made durable, and only then are hosts claimed with it. A host that is met later:
+ * At start all stored hosts are greeted first (or have failed once, or three seconds have passed); then the
+ * epoch becomes 1 + the highest that policyd has stored or any of them holds, is made durable, and only then
+ * are hosts claimed with it. A host that is met later:
  *
- *   claimed by another pool                    left alone, and offline with that reason
- *   free, with a higher epoch                  ours is raised above it, durably, and every host is claimed again
- *   claimed by our own pool, higher epoch      another master of this pool commands: this one stops (epoch_stale())
+ *   claimed by another pool               left alone, and offline with that reason
+ *   free, with a higher epoch             ours is raised above it, durably; all are claimed again
+ *   claimed by our pool, higher epoch     another master of this pool commands: this one stops
  */
 
 #include <inttypes.h>
@@ -71,7 +72,8 @@ int epoch_start(Policy *p) {
         int r;
 
         if (!p->gather_timer) {
-                r = sd_event_add_time_relative(p->event, &p->gather_timer, CLOCK_MONOTONIC, GATHER_USEC, 0, on_gather_timeout, p);
+                r = sd_event_add_time_relative(
+                        p->event, &p->gather_timer, CLOCK_MONOTONIC, GATHER_USEC, 0, on_gather_timeout, p);
                 if (r < 0)
                         return r;
         }
@@ -87,7 +89,7 @@ void epoch_answered(Peer *peer) {
 /* 3: claiming, after the commit */
 
 static void fill_claim(Policy *p, LinkClaim *ret) {
-        *ret = (LinkClaim){ .epoch = p->epoch, .pool = p->meta.pool, .instance = p->instance };
+        *ret = (LinkClaim){.epoch = p->epoch, .pool = p->meta.pool, .instance = p->instance};
 }
 
 static void claim_all(Policy *p, const Uuid *a, const Uuid *b) {
@@ -146,8 +148,9 @@ static int check_machine(Peer *peer, Host *h, const LinkGreeting *g, char **ret_
         if (uuid_equal(&h->host_uuid, &g->host_uuid))
                 return 0;
         if (!uuid_is_null(&h->host_uuid))
-                return refuse(ret_reason, "The address %s answers with another machine (%s) than the one that was added (%s).", h->address,
-                        UUID_TEXT(&g->host_uuid), UUID_TEXT(&h->host_uuid));
+                return refuse(ret_reason,
+                        "The address %s answers with another machine (%s) than the one that was added (%s).",
+                        h->address, UUID_TEXT(&g->host_uuid), UUID_TEXT(&h->host_uuid));
         other = find_machine(p, &g->host_uuid, h);
         if (other)
                 return refuse(ret_reason, "%s: this machine is in the pool already, as host '%s' at %s.",
@@ -166,13 +169,16 @@ int epoch_greeted(Peer *peer, const LinkGreeting *g, LinkClaim *ret, char **ret_
         int r;
 
         if (!h || p->stale)
-                return refuse(ret_reason, "%s", h ? "Another policyd commands this pool." : "The host was removed from the pool.");
+                return refuse(ret_reason, "%s",
+                        h ? "Another policyd commands this pool." : "The host was removed from the pool.");
         r = check_machine(peer, h, g, ret_reason);
         if (r < 0)
                 return r;
         ours = !unclaimed && streq(g->claimed_by, UUID_TEXT(&p->meta.pool));
         if (!unclaimed && !ours)
-                return refuse(ret_reason, "The host is claimed by pool %s. Remove it there first, or have it released.", g->claimed_by);
+                return refuse(ret_reason,
+                        "The host is claimed by pool %s. Remove it there first, or have it released.",
+                        g->claimed_by);
 
         peer->greeted = true;
         peer->epoch_held = g->epoch;

@@ -1,8 +1,8 @@
 /*
  * Events: the host's word while the link stands
  *
- * An event counts when its token is current for the VM and the VM is booked on the host that speaks; anything else is an echo of the
- * past and changes nothing.
+ * An event counts when its token is current for the VM and the VM is booked on the host that speaks; anything
+ * else is an echo of the past and changes nothing.
  */
 
 #include <stdio.h>
@@ -15,7 +15,8 @@ static Vm *current_vm(Policy *p, const Host *h, const Uuid *id, const Uuid *toke
         Vm *vm = pool_get(p->pool, CLASS_VM, id);
 
         if (!vm || vm_host(vm) != h || !booking_token_is(vm, token)) {
-                log_debug("Host %s speaks of VM %s under a token that is not current, ignoring.", h->name_label, UUID_TEXT(id));
+                log_debug("Host %s speaks of VM %s under a token that is not current, ignoring.",
+                        h->name_label, UUID_TEXT(id));
                 return NULL;
         }
         return vm;
@@ -25,7 +26,8 @@ static void vm_runs(Policy *p, Vm *vm, Host *h, PowerState power) {
         Operation *op = operation_of(p, vm);
 
         if (vm->booking != BOOKING_RESIDENT)
-                log_event(LOG_INFO, MSG_VM_STARTED, NULL, "VM %s runs on host %s.", vm->name_label, h->name_label);
+                log_event(LOG_INFO, MSG_VM_STARTED, NULL, "VM %s runs on host %s.", vm->name_label,
+                        h->name_label);
         booking_running(p, vm, h, power);
         if (op && op->kind == OPERATION_START && !operation_job(op)->cancel_requested)
                 operation_finish(op, JOB_DONE, ERROR_NONE, "");
@@ -87,13 +89,17 @@ void host_said_vgpu_state(Policy *p, Host *h, Vgpu *v, const PciAddress *pci, bo
         }
         pgpu = host_find_pgpu(h, pci);
         if (!pgpu) {
-                log_warning("Host %s says that a VGPU of VM %s is on %s, where the pool knows no PGPU, ignoring.", h->name_label, v->vm->name_label, PCI_TEXT(pci));
+                log_warning(
+                        "Host %s says that a VGPU of VM %s is on %s, where the pool knows no PGPU, ignoring.",
+                        h->name_label, v->vm->name_label, PCI_TEXT(pci));
                 return;
         }
         if (v->resident_on != pgpu) {
                 if (v->scheduled_on && v->scheduled_on != pgpu)
-                        log_event(LOG_WARNING, MSG_HOST_CORRECTED, NULL, "The VGPU of VM %s is on %s of host %s, not on %s where it was scheduled.", v->vm->name_label, PCI_TEXT(pci),
-                                h->name_label, PCI_TEXT(&v->scheduled_on->pci));
+                        log_event(LOG_WARNING, MSG_HOST_CORRECTED, NULL,
+                                "The VGPU of VM %s is on %s of host %s, not on %s where it was scheduled.",
+                                v->vm->name_label, PCI_TEXT(pci), h->name_label,
+                                PCI_TEXT(&v->scheduled_on->pci));
                 booking_vgpu_resident(p, v, pgpu, /* attached= */ true);
         }
         pool_set_vgpu_attached(p->pool, v, true);
@@ -117,7 +123,8 @@ void host_said_pci(Policy *p, Host *h, const PciEvent *event) {
                 Vgpu *v = vm->vgpus.items[i];
                 const Pgpu *pgpu = v->resident_on ?: v->scheduled_on;
 
-                if (v->type->implementation != TYPE_PASSTHROUGH || !pgpu || pci_address_compare(&pgpu->pci, &event->address) != 0)
+                if (v->type->implementation != TYPE_PASSTHROUGH || !pgpu ||
+                        pci_address_compare(&pgpu->pci, &event->address) != 0)
                         continue;
                 host_said_vgpu_state(p, h, v, &event->address, event->plugged);
         }

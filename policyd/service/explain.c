@@ -1,5 +1,6 @@
 /*
- * Explain: the same decision with a visitor that writes everything down; and the record that a placed VM keeps
+ * Explain: the same decision with a visitor that writes everything down; and the record that a placed VM
+ * keeps
  */
 
 #include "policyd/service/internal.h"
@@ -22,7 +23,8 @@ static struct json_object *append_object(struct json_object *array) {
         return o;
 }
 
-static void tell_pgpu(const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, const char *remedy, void *userdata) {
+static void tell_pgpu(
+        const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, const char *remedy, void *userdata) {
         Explanation *e = userdata;
         struct json_object *o;
         int r = 0;
@@ -39,7 +41,10 @@ static void tell_pgpu(const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, con
                 r = r ?: json_add_string(o, "pci_id", PCI_TEXT(&v->pgpu->pci));
         }
         r = r ?: json_add_uuid(o, "vgpu", &vgpu->object.id);
-        r = r ?: json_add_string(o, "type", isempty(vgpu->type->model_name) ? strempty(vgpu->type->identifier) : vgpu->type->model_name);
+        r = r
+                    ?: json_add_string(o, "type",
+                               isempty(vgpu->type->model_name) ? strempty(vgpu->type->identifier)
+                                                               : vgpu->type->model_name);
         r = r ?: json_add_string(o, "code", v->code == ERROR_NONE ? "" : error_code_word(v->code));
         r = r ?: json_add_u64(o, "capacity", v->capacity);
         r = r ?: json_add_u64(o, "size", v->size);
@@ -87,11 +92,11 @@ static int add_decision(struct json_object *o, const Vm *vm) {
 int vms_explain(Policy *p, Vm *vm, const StartOptions *options, char **ret_json) {
         static const StartOptions none;
         const StartOptions *o = options ?: &none;
-        AllocRequest request = { .vm = vm, .only = o->on, .reservation = o->reservation };
+        AllocRequest request = {.vm = vm, .only = o->on, .reservation = o->reservation};
         _cleanup_json_ struct json_object *json = json_object_new_object();
         _cleanup_(allocation_done) Allocation a = {};
-        Explanation e = { .hosts = json_object_new_array() };
-        AllocVisitor visitor = { .host = tell_host, .pgpu = tell_pgpu, .userdata = &e };
+        Explanation e = {.hosts = json_object_new_array()};
+        AllocVisitor visitor = {.host = tell_host, .pgpu = tell_pgpu, .userdata = &e};
         int r;
 
         if (!json || !e.hosts) {
@@ -105,7 +110,9 @@ int vms_explain(Policy *p, Vm *vm, const StartOptions *options, char **ret_json)
         if (r < 0)
                 return r;
         r = json_add_string(json, "verdict", a.refusal.code == ERROR_NONE ? "placed" : "refused");
-        r = r ?: json_add_string(json, "code", a.refusal.code == ERROR_NONE ? "" : error_code_word(a.refusal.code));
+        r = r
+                    ?: json_add_string(json, "code",
+                               a.refusal.code == ERROR_NONE ? "" : error_code_word(a.refusal.code));
         r = r ?: json_add_string(json, "message", strempty(a.refusal.message));
         r = r ?: add_decision(json, vm);
         if (r < 0)
@@ -160,7 +167,8 @@ static int add_counts(struct json_object *o, const Allocation *a) {
         r = counts ? json_add(o, "counts", counts) : -ENOMEM;
         for (ErrorCode code = 0; code < _ERROR_MAX && r == 0; code++)
                 if (a->counts[code] > 0)
-                        r = json_add_u64(counts, code == ERROR_NONE ? "fits" : error_code_word(code), a->counts[code]);
+                        r = json_add_u64(
+                                counts, code == ERROR_NONE ? "fits" : error_code_word(code), a->counts[code]);
         return r;
 }
 

@@ -4,7 +4,8 @@
 
 #include "policyd/service/internal.h"
 
-int group_add(Policy *p, const char *name_label, const char *description, const char *const *gpu_types, GpuGroup **ret) {
+int group_add(Policy *p, const char *name_label, const char *description, const char *const *gpu_types,
+        GpuGroup **ret) {
         GpuGroup *g;
         Uuid id;
         int r;
@@ -23,7 +24,8 @@ int group_add(Policy *p, const char *name_label, const char *description, const 
         return 0;
 }
 
-int groups_create(Policy *p, const char *name_label, const char *name_description, GpuGroup **ret, Refusal *refusal) {
+int groups_create(
+        Policy *p, const char *name_label, const char *name_description, GpuGroup **ret, Refusal *refusal) {
         int r;
 
         if (isempty(name_label))
@@ -31,7 +33,7 @@ int groups_create(Policy *p, const char *name_label, const char *name_descriptio
         r = policy_check_limit(p, CLASS_GPU_GROUP, 1, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
-        return group_add(p, name_label, name_description, (const char *const[]){ NULL }, ret);
+        return group_add(p, name_label, name_description, (const char *const[]){NULL}, ret);
 }
 
 int groups_destroy(Policy *p, GpuGroup *g, Refusal *refusal) {
@@ -51,13 +53,16 @@ int groups_set_algorithm(Policy *p, GpuGroup *g, const char *algorithm, Refusal 
 
         a = group_algorithm_from_string(algorithm);
         if (a == _GROUP_ALGORITHM_INVALID)
-                return refusal_set(refusal, ERROR_INVALID_RECORD, "'%s' is no allocation algorithm: take depth-first, breadth-first or best-fit.", algorithm);
+                return refusal_set(refusal, ERROR_INVALID_RECORD,
+                        "'%s' is no allocation algorithm: take depth-first, breadth-first or best-fit.",
+                        algorithm);
         pool_set_group_algorithm(p->pool, g, a);
         batch_open(p);
         return 0;
 }
 
-int groups_set_names(Policy *p, GpuGroup *g, const char *name_label_or_null, const char *description_or_null, Refusal *refusal) {
+int groups_set_names(Policy *p, GpuGroup *g, const char *name_label_or_null, const char *description_or_null,
+        Refusal *refusal) {
         uint64_t changed = 0;
         int r = 0;
 

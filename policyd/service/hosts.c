@@ -28,9 +28,14 @@ static int check_new_host(Policy *p, const char *name, const char *address, Refu
                 const Host *h = hosts->items[i];
 
                 if (streq(h->address, address))
-                        return refusal_set(refusal, ERROR_HOST_ALREADY_IN_POOL, "The address %s is that of host '%s', which is in the pool already.", address, h->name_label);
+                        return refusal_set(refusal, ERROR_HOST_ALREADY_IN_POOL,
+                                "The address %s is that of host '%s', which is in the pool already.", address,
+                                h->name_label);
                 if (streq(h->name_label, name))
-                        return refusal_set(refusal, ERROR_HOST_ALREADY_IN_POOL, "The pool has a host named '%s' already, at %s. Give the new one another name.", name, h->address);
+                        return refusal_set(refusal, ERROR_HOST_ALREADY_IN_POOL,
+                                "The pool has a host named '%s' already, at %s. Give the new one another "
+                                "name.",
+                                name, h->address);
         }
         return policy_check_limit(p, CLASS_HOST, 1, refusal);
 }
@@ -64,10 +69,12 @@ int hosts_add(Policy *p, const char *name, const char *address, Host **ret, Refu
 
 static void released(Policy *p, const Call *call, LinkOutcome outcome, ErrorCode code, const char *message) {
         if (outcome != LINK_DONE)
-                log_warning("A host that was removed from the pool did not take its release: %s, ignoring", strempty(message));
+                log_warning("A host that was removed from the pool did not take its release: %s, ignoring",
+                        strempty(message));
 }
 
-static void on_released(HostLink *link, LinkOutcome outcome, ErrorCode code, const char *message, void *userdata) {
+static void on_released(
+        HostLink *link, LinkOutcome outcome, ErrorCode code, const char *message, void *userdata) {
         Call *call = userdata;
         Peer *peer = call->peer;
 
@@ -110,21 +117,25 @@ int hosts_set_enabled(Policy *p, Host *h, bool enabled, Refusal *refusal) {
 }
 
 /*
- * The operator's word that the machine does not run: the only way, besides the host's own, to release what was sent
- * there. While policyd can hear the host itself, the host knows better.
+ * The operator's word that the machine does not run: the only way, besides the host's own, to release what
+ * was sent there. While policyd can hear the host itself, the host knows better.
  */
 int hosts_declare_dead(Policy *p, Host *h, Refusal *refusal) {
         size_t n = h->vms.n;
 
         if (h->state == HOST_ONLINE)
-                return refusal_set(refusal, ERROR_HOST_IN_USE, "Host '%s' is online, so it is not dead. Shut its VMs down instead, or end its hostd first.", h->name_label);
+                return refusal_set(refusal, ERROR_HOST_IN_USE,
+                        "Host '%s' is online, so it is not dead. Shut its VMs down instead, or end its hostd "
+                        "first.",
+                        h->name_label);
 
         batch_open(p);
         while (h->vms.n > 0) {
                 Vm *vm = h->vms.items[h->vms.n - 1];
                 Operation *op = operation_of(p, vm);
 
-                log_event(LOG_NOTICE, MSG_RESERVATION_RELEASED, NULL, "VM %s is released: its host %s was declared dead.", vm->name_label, h->name_label);
+                log_event(LOG_NOTICE, MSG_RESERVATION_RELEASED, NULL,
+                        "VM %s is released: its host %s was declared dead.", vm->name_label, h->name_label);
                 booking_release(p, vm);
                 if (op && op->kind == OPERATION_START)
                         operation_finish(op, JOB_FAILED, ERROR_HOST_OFFLINE, "The host was declared dead.");

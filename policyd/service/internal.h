@@ -3,8 +3,9 @@
 /*
  * What the files of the service share: the Policy itself and its parts
  *
- * Everything that outlives one call refers to pool objects by uuid, never by pointer: after a failed commit the pool is another one. The
- * rules for where an order stands (bookings.c, starts.c, reconcile.c) are told in docs/states.md.
+ * Everything that outlives one call refers to pool objects by uuid, never by pointer: after a failed commit
+ * the pool is another one. The rules for where an order stands (bookings.c, starts.c, reconcile.c) are told
+ * in docs/states.md.
  */
 
 #include <systemd/sd-event.h>
@@ -45,7 +46,7 @@ typedef struct Batch {
         size_t n_waiters, waiters_size;
         BatchStep *steps;
         size_t n_steps, steps_size;
-        StoreOps extra;         /* of tables that are not objects */
+        StoreOps extra; /* of tables that are not objects */
 } Batch;
 
 struct Policy {
@@ -58,8 +59,8 @@ struct Policy {
         Store *store;
         Pool *pool;
         StoreMeta meta, stored; /* as it will be with the open batch; as it is on disk */
-        uint64_t epoch;     /* durable, the one to claim and order with; 0 while gathering */
-        Uuid instance;      /* of this process */
+        uint64_t epoch;         /* durable, the one to claim and order with; 0 while gathering */
+        Uuid instance;          /* of this process */
 
         Batch batch;
         HashMap *peers;      /* host uuid → Peer */
@@ -70,7 +71,7 @@ struct Policy {
         sd_event_source *gather_timer, *gather_defer, *retry_timer, *expiry_timer;
         uint64_t retry_delay;
         size_t n_finished_jobs;
-        char *status;       /* the last line told */
+        char *status; /* the last line told */
         bool started, stale, closing;
 };
 
@@ -97,14 +98,15 @@ int answers_forget_object(Policy *p, const Object *o, StoreOps *ops);
 /*
  * Peers: the connection to each host. Call is one request to hostd that has not been answered.
  */
-typedef void (*CallDone)(Policy *p, const Call *call, LinkOutcome outcome, ErrorCode code, const char *message);
+typedef void (*CallDone)(
+        Policy *p, const Call *call, LinkOutcome outcome, ErrorCode code, const char *message);
 
 struct Call {
         Peer *peer;
         Call *previous, *next;
         CallDone done;
-        Uuid object, token;     /* what it is about: a VM and its order's token, or a PGPU */
-        Uuid *types;            /* SetEnabledTypes */
+        Uuid object, token; /* what it is about: a VM and its order's token, or a PGPU */
+        Uuid *types;        /* SetEnabledTypes */
         size_t n_types;
         PolicyCommitted committed;
         void *userdata;
@@ -114,10 +116,10 @@ struct Peer {
         Policy *policy;
         Uuid host;
         HostLink *link;
-        bool greeted;           /* between greeted() and lost() */
-        bool answered;          /* gathering: greeted, or failed once */
-        bool claimed;           /* its inventory was taken over, and it is connected since */
-        bool touched;           /* its word changed something in the open batch */
+        bool greeted;  /* between greeted() and lost() */
+        bool answered; /* gathering: greeted, or failed once */
+        bool claimed;  /* its inventory was taken over, and it is connected since */
+        bool touched;  /* its word changed something in the open batch */
         uint64_t epoch_held;
         Call *calls;
 };
@@ -183,8 +185,8 @@ struct Operation {
         Policy *policy;
         OperationKind kind;
         Uuid vm, job;
-        Uuid only;              /* StartOn: the host; null: any */
-        Uuid *avoid;            /* hosts that refused this start */
+        Uuid only;   /* StartOn: the host; null: any */
+        Uuid *avoid; /* hosts that refused this start */
         size_t n_avoid;
         sd_event_source *timer; /* runs while the host is not heard of */
 };
@@ -225,8 +227,10 @@ int order_build_stop(Policy *p, const Vm *vm, bool force, char **ret);
 int vm_add(Policy *p, const VmRecord *record, Vm **ret, Refusal *refusal);
 int vm_needs_update(Policy *p, Vm *vm, Refusal *refusal);
 int platform_vgpu_ensure(Policy *p, Vm *vm, bool starting, Refusal *refusal);
-int vgpu_add(Policy *p, Vm *vm, GpuGroup *group, VgpuType *type, uint32_t device, const Uuid *id_or_null, const char *extra_args, Vgpu **ret);
-int group_add(Policy *p, const char *name_label, const char *description, const char *const *gpu_types, GpuGroup **ret);
+int vgpu_add(Policy *p, Vm *vm, GpuGroup *group, VgpuType *type, uint32_t device, const Uuid *id_or_null,
+        const char *extra_args, Vgpu **ret);
+int group_add(Policy *p, const char *name_label, const char *description, const char *const *gpu_types,
+        GpuGroup **ret);
 int type_passthrough(Policy *p, VgpuType **ret);
 int refuse_record(Refusal *refusal, const char *what, const JsonReader *reader);
 

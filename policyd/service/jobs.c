@@ -40,7 +40,8 @@ void job_finish(Policy *p, Job *j, JobState state, ErrorCode code, const char *m
 }
 
 static bool has_expired(Policy *p, const Job *j, uint64_t now) {
-        return j->end_time + p->options.job_keep_usec <= now || p->n_finished_jobs > p->options.jobs_max_finished;
+        return j->end_time + p->options.job_keep_usec <= now ||
+               p->n_finished_jobs > p->options.jobs_max_finished;
 }
 
 /* Jobs stand in order of their creation, so the oldest go first. */
@@ -79,7 +80,8 @@ static int cancel_start(Policy *p, Operation *op, Job *j, Vm *vm, Refusal *refus
 
         if (vm->booking == BOOKING_RESERVED) {
                 booking_release(p, vm);
-                operation_finish(op, JOB_CANCELLED, ERROR_OPERATION_CANCELLED, "The start was cancelled before the order was sent.");
+                operation_finish(op, JOB_CANCELLED, ERROR_OPERATION_CANCELLED,
+                        "The start was cancelled before the order was sent.");
                 return 0;
         }
         r = host_check_reachable(vm_host(vm), "cancelling the start", refusal);
@@ -99,7 +101,9 @@ int jobs_cancel(Policy *p, Job *j, Refusal *refusal) {
         if (vm)
                 op = operation_of(p, vm);
         if (job_state_is_final(j->state) || !op || !uuid_equal(&op->job, &j->object.id))
-                return refusal_set(refusal, ERROR_NO_SUCH_OBJECT, "Job %s has ended (%s); nothing is left to cancel.", UUID_TEXT(&j->object.id), job_state_to_string(j->state));
+                return refusal_set(refusal, ERROR_NO_SUCH_OBJECT,
+                        "Job %s has ended (%s); nothing is left to cancel.", UUID_TEXT(&j->object.id),
+                        job_state_to_string(j->state));
         if (j->cancel_requested)
                 return 0;
 
@@ -108,12 +112,14 @@ int jobs_cancel(Policy *p, Job *j, Refusal *refusal) {
                 return cancel_start(p, op, j, vm, refusal);
         case OPERATION_SHUTDOWN:
                 operation_finish(op, JOB_CANCELLED, ERROR_OPERATION_CANCELLED,
-                        "policyd waits no longer for this shutdown; the guest was asked already and may still end.");
+                        "policyd waits no longer for this shutdown; the guest was asked already and may "
+                        "still end.");
                 return 0;
         case OPERATION_HARD_SHUTDOWN:
         case _OPERATION_KIND_MAX:
         case _OPERATION_KIND_INVALID:
                 break;
         }
-        return refusal_set(refusal, ERROR_OTHER_OPERATION_IN_PROGRESS, "A hard shutdown cannot be cancelled: VM '%s' is being destroyed.", vm->name_label);
+        return refusal_set(refusal, ERROR_OTHER_OPERATION_IN_PROGRESS,
+                "A hard shutdown cannot be cancelled: VM '%s' is being destroyed.", vm->name_label);
 }

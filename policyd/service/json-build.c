@@ -129,7 +129,9 @@ static int type_members(const Object *object, struct json_object *o) {
         r = r ?: json_add_u64(o, "MaxResolutionX", t->max_resolution_x);
         r = r ?: json_add_u64(o, "MaxResolutionY", t->max_resolution_y);
         r = r ?: json_add_u64(o, "Size", t->size);
-        r = r ?: json_add_string(o, "Implementation", vgpu_implementation_to_string((VgpuImplementation) t->implementation));
+        r = r
+                    ?: json_add_string(o, "Implementation",
+                               vgpu_implementation_to_string((VgpuImplementation) t->implementation));
         r = r ?: json_add_string(o, "Identifier", strempty(t->identifier));
         r = r ?: json_add_bool(o, "Experimental", t->experimental);
         r = r ?: json_add_paths(o, "SupportedOnPGPUs", &t->supported_on);
@@ -212,7 +214,7 @@ static int job_members(const Object *object, struct json_object *o) {
 
         r = objects ? json_add(o, "Objects", objects) : -ENOMEM;
         for (size_t i = 0; i < j->n_objects && r == 0; i++) {
-                const Object named = { .class = j->objects[i].class, .id = j->objects[i].id };
+                const Object named = {.class = j->objects[i].class, .id = j->objects[i].id};
 
                 r = append_path(objects, &named);
         }

@@ -1,7 +1,8 @@
 /*
  * Lists: one class, filtered, in pages
  *
- * Order is that of creation. A filter compares a property's text; objects are built for it only when there is one.
+ * Order is that of creation. A filter compares a property's text; objects are built for it only when there is
+ * one.
  */
 
 #include "policyd/service/internal.h"
@@ -9,17 +10,22 @@
 #include "common/json/json-get.h"
 
 static const char *value_text(struct json_object *value) {
-        return json_object_is_type(value, json_type_string) ? json_object_get_string(value) :
-                                                              json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+        return json_object_is_type(value, json_type_string)
+                       ? json_object_get_string(value)
+                       : json_object_to_json_string_ext(
+                                 value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 }
 
 /* 1 it matches, 0 it does not; an unknown property is the caller's mistake. */
-static int matches(struct json_object *object, ObjectClass c, const ListFilter *filters, size_t n, Refusal *refusal) {
+static int matches(
+        struct json_object *object, ObjectClass c, const ListFilter *filters, size_t n, Refusal *refusal) {
         for (size_t i = 0; i < n; i++) {
                 struct json_object *value;
 
                 if (!json_object_object_get_ex(object, filters[i].property, &value))
-                        return refusal_set(refusal, ERROR_INVALID_RECORD, "Objects of class %s have no property '%s' to filter by.", object_class_to_string(c), filters[i].property);
+                        return refusal_set(refusal, ERROR_INVALID_RECORD,
+                                "Objects of class %s have no property '%s' to filter by.",
+                                object_class_to_string(c), filters[i].property);
                 if (!streq(value_text(value), filters[i].value))
                         return 0;
         }
@@ -36,7 +42,8 @@ static bool is_on_page(const Page *page) {
         return page->total >= page->offset && (page->limit == 0 || page->total - page->offset < page->limit);
 }
 
-static int page_add(Page *page, const Object *o, const ListFilter *filters, size_t n_filters, Refusal *refusal) {
+static int page_add(
+        Page *page, const Object *o, const ListFilter *filters, size_t n_filters, Refusal *refusal) {
         _cleanup_json_ struct json_object *object = NULL;
         int r;
 
@@ -59,9 +66,10 @@ static int page_add(Page *page, const Object *o, const ListFilter *filters, size
         return 0;
 }
 
-int policy_list(Policy *p, ObjectClass c, const ListFilter *filters, size_t n_filters, uint32_t offset, uint32_t limit, char **ret_json, Refusal *refusal) {
+int policy_list(Policy *p, ObjectClass c, const ListFilter *filters, size_t n_filters, uint32_t offset,
+        uint32_t limit, char **ret_json, Refusal *refusal) {
         _cleanup_json_ struct json_object *list = json_object_new_object();
-        Page page = { .objects = json_object_new_array(), .offset = offset, .limit = limit };
+        Page page = {.objects = json_object_new_array(), .offset = offset, .limit = limit};
         const PtrArray *all = &p->pool->objects[c];
         int r;
 

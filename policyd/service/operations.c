@@ -1,8 +1,9 @@
 /*
  * Operations: what a VM's running job still has to do
  *
- * One for each VM at most, found by the VM. An operation is small and can always be made again from the job and the VM's booking, which are on
- * disk; so a restart, or a failed commit, continues the job instead of losing it.
+ * One for each VM at most, found by the VM. An operation is small and can always be made again from the job
+ * and the VM's booking, which are on disk; so a restart, or a failed commit, continues the job instead of
+ * losing it.
  */
 
 #include <stdio.h>
@@ -98,8 +99,10 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata) {
         char message[512];
 
         snprintf(message, sizeof(message),
-                "Host '%s' has the order, perhaps, and has not been heard of since%s%.150s. The VM stays booked there until the host answers or is declared dead.",
-                h ? h->name_label : "?", h && !isempty(h->state_reason) ? ": " : "", h ? strempty(h->state_reason) : "");
+                "Host '%s' has the order, perhaps, and has not been heard of since%s%.150s. The VM stays "
+                "booked there until the host answers or is declared dead.",
+                h ? h->name_label : "?", h && !isempty(h->state_reason) ? ": " : "",
+                h ? strempty(h->state_reason) : "");
         operation_finish(op, JOB_FAILED, ERROR_HOST_OFFLINE, message);
         return 0;
 }
@@ -109,7 +112,8 @@ int operation_wait_for_host(Operation *op) {
 
         if (op->timer)
                 return 0;
-        r = sd_event_add_time_relative(op->policy->event, &op->timer, CLOCK_MONOTONIC, op->policy->options.order_timeout_usec, 0, on_timeout, op);
+        r = sd_event_add_time_relative(op->policy->event, &op->timer, CLOCK_MONOTONIC,
+                op->policy->options.order_timeout_usec, 0, on_timeout, op);
         if (r < 0)
                 log_errno(r, "Failed to set the timer of a job, ignoring");
         return r < 0 ? r : 0;
@@ -142,7 +146,8 @@ static int restore(Policy *p, Job *j) {
         if (j->n_objects > 0 && j->objects[0].class == CLASS_VM)
                 vm = pool_get(p->pool, CLASS_VM, &j->objects[0].id);
         if (kind == _OPERATION_KIND_INVALID || !vm || vm->booking == BOOKING_NONE || operation_of(p, vm)) {
-                job_finish(p, j, JOB_FAILED, ERROR_INTERNAL_ERROR, "policyd was restarted, and nothing was left of this operation.");
+                job_finish(p, j, JOB_FAILED, ERROR_INTERNAL_ERROR,
+                        "policyd was restarted, and nothing was left of this operation.");
                 return 0;
         }
         r = operation_add(p, kind, vm, j, &op);

@@ -1,8 +1,8 @@
 /*
  * Orders: from the pool's objects to the records that hostd takes
  *
- * Devices in order of their number, which is also their position; a passthrough VGPU travels as a PCI record. The VM's own uuid and name stand in the
- * libxl config, whatever it said when it was created.
+ * Devices in order of their number, which is also their position; a passthrough VGPU travels as a PCI record.
+ * The VM's own uuid and name stand in the libxl config, whatever it said when it was created.
  */
 
 #include "policyd/service/internal.h"
@@ -15,7 +15,8 @@
 static const char *config_text(struct json_object *config, const char *key) {
         struct json_object *value;
 
-        if (!config || !json_object_object_get_ex(config, key, &value) || !json_object_is_type(value, json_type_string))
+        if (!config || !json_object_object_get_ex(config, key, &value) ||
+                !json_object_is_type(value, json_type_string))
                 return NULL;
         return json_object_get_string(value);
 }
@@ -37,21 +38,26 @@ static int copy_text(char **field, const char *text_or_null) {
         return *field ? 0 : -ENOMEM;
 }
 
-static int fill_nvidia(const Vgpu *v, struct json_object *config, const char *platform_args, VgpuRecord *ret) {
+static int fill_nvidia(
+        const Vgpu *v, struct json_object *config, const char *platform_args, VgpuRecord *ret) {
         int r;
 
         ret->kind = VGPU_KIND_NVIDIA;
-        ret->nvidia.virtual_pci_address = (PciAddress){ .dev = (uint8_t) (NVIDIA_FIRST_SLOT_IN_GUEST + v->device) };
+        ret->nvidia.virtual_pci_address =
+                (PciAddress){.dev = (uint8_t) (NVIDIA_FIRST_SLOT_IN_GUEST + v->device)};
         ret->nvidia.uuid = v->object.id;
         r = copy_text(&ret->nvidia.type_id, config_text(config, "type_id"));
         r = r ?: copy_text(&ret->nvidia.config_file, config_text(config, "config_file"));
         r = r ?: copy_text(&ret->nvidia.vclass, config_text(config, "vclass"));
-        r = r ?: copy_text(&ret->nvidia.extra_args, isempty(v->extra_args) ? strempty(platform_args) : v->extra_args);
+        r = r
+                    ?: copy_text(&ret->nvidia.extra_args,
+                               isempty(v->extra_args) ? strempty(platform_args) : v->extra_args);
         return r;
 }
 
 static int fill_vgpu(const Vgpu *v, const Pgpu *pgpu, const char *platform_args, VgpuRecord *ret) {
-        _cleanup_json_ struct json_object *config = json_tokener_parse(isempty(v->type->internal_config) ? "{}" : v->type->internal_config);
+        _cleanup_json_ struct json_object *config =
+                json_tokener_parse(isempty(v->type->internal_config) ? "{}" : v->type->internal_config);
         char device[16];
 
         if (!config)
@@ -91,7 +97,8 @@ static int set_identity(struct json_object *config, const Vm *vm) {
         struct json_object *c_info;
         int r;
 
-        if (!json_object_object_get_ex(config, "c_info", &c_info) || !json_object_is_type(c_info, json_type_object)) {
+        if (!json_object_object_get_ex(config, "c_info", &c_info) ||
+                !json_object_is_type(c_info, json_type_object)) {
                 c_info = json_object_new_object();
                 r = c_info ? json_add(config, "c_info", c_info) : -ENOMEM;
                 if (r < 0)
@@ -128,7 +135,8 @@ static int fill_gpus(const Vm *vm, StartOrder *order) {
                 if (!pgpu)
                         return -EINVAL;
                 if (v->type->implementation == TYPE_PASSTHROUGH) {
-                        order->pcis[order->n_pcis++] = (PciRecord){ .vm = vm->object.id, .position = v->device, .address = pgpu->pci };
+                        order->pcis[order->n_pcis++] =
+                                (PciRecord){.vm = vm->object.id, .position = v->device, .address = pgpu->pci};
                         continue;
                 }
                 r = fill_vgpu(v, pgpu, platform_args, &order->vgpus[order->n_vgpus++]);
@@ -139,7 +147,7 @@ static int fill_gpus(const Vm *vm, StartOrder *order) {
 }
 
 int order_build_start(Policy *p, const Vm *vm, char **ret) {
-        _cleanup_(start_order_done) StartOrder order = { .epoch = p->epoch, .token = vm->token };
+        _cleanup_(start_order_done) StartOrder order = {.epoch = p->epoch, .token = vm->token};
         _cleanup_json_ struct json_object *record = NULL;
         int r;
 
@@ -153,7 +161,7 @@ int order_build_start(Policy *p, const Vm *vm, char **ret) {
 }
 
 int order_build_stop(Policy *p, const Vm *vm, bool force, char **ret) {
-        StopOrder order = { .epoch = p->epoch, .token = vm->stop_token, .uuid = vm->object.id, .force = force };
+        StopOrder order = {.epoch = p->epoch, .token = vm->stop_token, .uuid = vm->object.id, .force = force};
         _cleanup_json_ struct json_object *record = NULL;
         int r;
 

@@ -1,8 +1,8 @@
 /*
  * Peers: one link for each host, and what comes over it
  *
- * The callbacks stand in the order in which they happen: greeted, claimed, inventories and events, lost. Each finds its host by uuid, since
- * the pool may have been rebuilt, or the host removed, in between.
+ * The callbacks stand in the order in which they happen: greeted, claimed, inventories and events, lost. Each
+ * finds its host by uuid, since the pool may have been rebuilt, or the host removed, in between.
  */
 
 #include <stdio.h>
@@ -71,7 +71,8 @@ bool peer_has_call(const Peer *peer, const Uuid *token) {
 
 /* The link's callbacks */
 
-static int on_greeted(HostLink *link, const LinkGreeting *greeting, LinkClaim *ret, char **ret_reason, void *userdata) {
+static int on_greeted(
+        HostLink *link, const LinkGreeting *greeting, LinkClaim *ret, char **ret_reason, void *userdata) {
         return epoch_greeted(userdata, greeting, ret, ret_reason);
 }
 
@@ -80,7 +81,8 @@ static int refuse(char **ret_reason, const char *reason) {
         return *ret_reason ? -ECONNREFUSED : -ENOMEM;
 }
 
-static int on_claimed(HostLink *link, uint64_t held, Inventory *inventory, char **ret_reason, void *userdata) {
+static int on_claimed(
+        HostLink *link, uint64_t held, Inventory *inventory, char **ret_reason, void *userdata) {
         Peer *peer = userdata;
         Policy *p = peer->policy;
         Host *h = peer_host(peer);
@@ -89,7 +91,8 @@ static int on_claimed(HostLink *link, uint64_t held, Inventory *inventory, char 
         if (!h)
                 return refuse(ret_reason, "The host was removed from the pool.");
         if (held != p->epoch)
-                return refuse(ret_reason, "The host holds another epoch than the one that it was claimed with.");
+                return refuse(
+                        ret_reason, "The host holds another epoch than the one that it was claimed with.");
 
         peer_touch(peer);
         h->seq = inventory->seq;
@@ -104,15 +107,16 @@ static int on_claimed(HostLink *link, uint64_t held, Inventory *inventory, char 
         peer->claimed = true;
         takeover_collect_absent(p, h);
         if (h->state != HOST_ONLINE)
-                log_event(LOG_INFO, MSG_HOST_ONLINE, NULL, "Host %s is online: %zu PGPUs, %zu VMs, epoch %llu.", h->name_label, h->pgpus.n,
+                log_event(LOG_INFO, MSG_HOST_ONLINE, NULL,
+                        "Host %s is online: %zu PGPUs, %zu VMs, epoch %llu.", h->name_label, h->pgpus.n,
                         inventory->n_vms, (unsigned long long) held);
         pool_set_host_state(p->pool, h, HOST_ONLINE, "");
         return 0;
 }
 
 /*
- * The host that an event is about, when it counts: from a claimed host, and no older than what is known. The link passes no event twice; an
- * inventory repeats the number of the last event.
+ * The host that an event is about, when it counts: from a claimed host, and no older than what is known. The
+ * link passes no event twice; an inventory repeats the number of the last event.
  */
 static Host *event_host(Peer *peer, uint64_t seq) {
         Host *h = peer_host(peer);
@@ -224,7 +228,8 @@ Peer *peer_free(Peer *peer) {
                 hashmap_remove(peer->policy->peers, &peer->host);
         link_free(peer->link);
         while (peer->calls)
-                call_replied(NULL, LINK_UNKNOWN, ERROR_HOST_OFFLINE, "The connection to the host was closed.", peer->calls);
+                call_replied(NULL, LINK_UNKNOWN, ERROR_HOST_OFFLINE, "The connection to the host was closed.",
+                        peer->calls);
         free(peer);
         return NULL;
 }
@@ -259,7 +264,8 @@ void policy_report_status(Policy *p) {
         for (size_t i = 0; i < all[CLASS_HOST].n; i++)
                 if (((Host *) all[CLASS_HOST].items[i])->state == HOST_ONLINE)
                         online++;
-        snprintf(line, sizeof(line), "%zu of %zu hosts online, %zu PGPUs, %zu VGPUs", online, all[CLASS_HOST].n, all[CLASS_PGPU].n, all[CLASS_VGPU].n);
+        snprintf(line, sizeof(line), "%zu of %zu hosts online, %zu PGPUs, %zu VGPUs", online,
+                all[CLASS_HOST].n, all[CLASS_PGPU].n, all[CLASS_VGPU].n);
         if (streq_ptr(line, p->status))
                 return;
         if (text_set(&p->status, line) >= 0)

@@ -1,8 +1,8 @@
 /*
  * PGPUs: their group, and which types are enabled
  *
- * Enablement belongs to hostd. A type that is being disabled takes no new placements from the moment of the request ("disabling" in the model), hostd is
- * asked, and its answer is committed or the mark taken back.
+ * Enablement belongs to hostd. A type that is being disabled takes no new placements from the moment of the
+ * request ("disabling" in the model), hostd is asked, and its answer is committed or the mark taken back.
  */
 
 #include <stdio.h>
@@ -22,7 +22,7 @@ int pgpus_set_group(Policy *p, Pgpu *pgpu, GpuGroup *group_or_null, Refusal *ref
         /* A group without types becomes one of the first PGPU's kind. */
         if (group_or_null && !group_or_null->gpu_types[0]) {
                 snprintf(gpu_type, sizeof(gpu_type), "%s/%s", pgpu->vendor_id, pgpu->device_id);
-                r = pool_set_group_gpu_types(p->pool, group_or_null, (const char *const[]){ gpu_type, NULL });
+                r = pool_set_group_gpu_types(p->pool, group_or_null, (const char *const[]){gpu_type, NULL});
         }
         r = r ?: pool_set_pgpu_group(p->pool, pgpu, group_or_null);
         return batch_poison(p, r);
@@ -36,7 +36,8 @@ static bool contains(VgpuType *const *types, size_t n, const VgpuType *t) {
 }
 
 /* Which enabled types go; refused when one of them is in use, or when one that comes is not supported. */
-static int check_types(Pgpu *pgpu, VgpuType *const *types, size_t n, VgpuType **ret_gone, size_t *ret_n, Refusal *refusal) {
+static int check_types(
+        Pgpu *pgpu, VgpuType *const *types, size_t n, VgpuType **ret_gone, size_t *ret_n, Refusal *refusal) {
         size_t k = 0;
         int r = 0;
 
@@ -77,22 +78,26 @@ static void types_set(Policy *p, const Call *call, LinkOutcome outcome, ErrorCod
         if (pgpu)
                 r = pool_set_pgpu_disabling(p->pool, pgpu, NULL, 0);
         if (outcome == LINK_UNKNOWN) {
-                call->committed(ERROR_HOST_OFFLINE, "The host did not answer; what it enabled is seen when it is back.", call->userdata);
+                call->committed(ERROR_HOST_OFFLINE,
+                        "The host did not answer; what it enabled is seen when it is back.", call->userdata);
                 return;
         }
         if (outcome == LINK_REFUSED || !pgpu) {
-                call->committed(pgpu ? code : ERROR_NO_SUCH_OBJECT, pgpu ? strempty(message) : "The PGPU is gone.", call->userdata);
+                call->committed(pgpu ? code : ERROR_NO_SUCH_OBJECT,
+                        pgpu ? strempty(message) : "The PGPU is gone.", call->userdata);
                 return;
         }
         peer_touch(call->peer);
         r = r ?: apply_types(p, pgpu, call);
-        log_event(LOG_INFO, MSG_TYPE_ENABLED, NULL, "PGPU %s of host %s has %zu VGPU types enabled.", PCI_TEXT(&pgpu->pci), pgpu->host->name_label, pgpu->enabled.n);
+        log_event(LOG_INFO, MSG_TYPE_ENABLED, NULL, "PGPU %s of host %s has %zu VGPU types enabled.",
+                PCI_TEXT(&pgpu->pci), pgpu->host->name_label, pgpu->enabled.n);
         (void) batch_poison(p, r);
         if (policy_when_committed(p, call->committed, call->userdata) < 0)
                 call->committed(ERROR_INTERNAL_ERROR, "Out of memory.", call->userdata);
 }
 
-static int send_types(Policy *p, Pgpu *pgpu, Peer *peer, VgpuType *const *types, size_t n, PolicyCommitted done, void *userdata) {
+static int send_types(Policy *p, Pgpu *pgpu, Peer *peer, VgpuType *const *types, size_t n,
+        PolicyCommitted done, void *userdata) {
         _cleanup_free_ const char **identifiers = calloc(n + 1, sizeof(*identifiers));
         Uuid token;
         Call *call;
@@ -129,7 +134,8 @@ static bool is_asking(const Peer *peer, const Pgpu *pgpu) {
         return false;
 }
 
-int pgpus_set_enabled(Policy *p, Pgpu *pgpu, VgpuType *const *types, size_t n, PolicyCommitted done, void *userdata, Refusal *refusal) {
+int pgpus_set_enabled(Policy *p, Pgpu *pgpu, VgpuType *const *types, size_t n, PolicyCommitted done,
+        void *userdata, Refusal *refusal) {
         VgpuType *gone[pgpu->enabled.n + 1];
         Peer *peer = peer_of(p, pgpu->host);
         size_t n_gone;
@@ -141,8 +147,9 @@ int pgpus_set_enabled(Policy *p, Pgpu *pgpu, VgpuType *const *types, size_t n, P
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
         if (peer && is_asking(peer, pgpu))
-                return refusal_set(refusal, ERROR_OTHER_OPERATION_IN_PROGRESS, "The enabled types of PGPU %s on host '%s' are being changed. Try again in a moment.", PCI_TEXT(&pgpu->pci),
-                        pgpu->host->name_label);
+                return refusal_set(refusal, ERROR_OTHER_OPERATION_IN_PROGRESS,
+                        "The enabled types of PGPU %s on host '%s' are being changed. Try again in a moment.",
+                        PCI_TEXT(&pgpu->pci), pgpu->host->name_label);
 
         r = pool_set_pgpu_disabling(p->pool, pgpu, gone, n_gone);
         if (r < 0)
@@ -151,6 +158,7 @@ int pgpus_set_enabled(Policy *p, Pgpu *pgpu, VgpuType *const *types, size_t n, P
         if (r < 0)
                 (void) pool_set_pgpu_disabling(p->pool, pgpu, NULL, 0);
         if (r == -ENOTCONN || r == -ENOBUFS)
-                return refusal_set(refusal, ERROR_HOST_OFFLINE, "Host '%s' cannot be asked to change the enabled types now.", pgpu->host->name_label);
+                return refusal_set(refusal, ERROR_HOST_OFFLINE,
+                        "Host '%s' cannot be asked to change the enabled types now.", pgpu->host->name_label);
         return r;
 }

@@ -1,9 +1,9 @@
 /*
  * The 6.x platform form: a VM whose platform names a PGPU and a config file
  *
- * It becomes an ordinary VGPU, pinned to that address, so that capacity, events and lists treat it like any other. Made when
- * the VM is created or imported if the hardware is known by then, else when the VM starts. A VM that has VGPUs of its own keeps them: as in XenServer since 7.0, objects
- * win over the platform keys.
+ * It becomes an ordinary VGPU, pinned to that address, so that capacity, events and lists treat it like any
+ * other. Made when the VM is created or imported if the hardware is known by then, else when the VM starts. A
+ * VM that has VGPUs of its own keeps them: as in XenServer since 7.0, objects win over the platform keys.
  */
 
 #include "policyd/service/internal.h"
@@ -30,7 +30,8 @@ static bool type_has_config(const VgpuType *t, const char *config) {
         return !isempty(file) && (streq(file, config) || streq(base_name(file), base_name(config)));
 }
 
-/* The first PGPU at the address that supports the type of the file, one with capacity before a full one; hosts in order of the pool. */
+/* The first PGPU at the address that supports the type of the file, one with capacity before a full one;
+ * hosts in order of the pool. */
 static Pgpu *find_pgpu(Policy *p, const PlatformVgpu *form, VgpuType **ret_type, bool *ret_address_known) {
         const PtrArray *pgpus = &p->pool->objects[CLASS_PGPU];
         Pgpu *found = NULL;
@@ -56,7 +57,8 @@ static Pgpu *find_pgpu(Policy *p, const PlatformVgpu *form, VgpuType **ret_type,
         return found;
 }
 
-static int make_vgpu(Policy *p, Vm *vm, const PlatformVgpu *form, Pgpu *pgpu, VgpuType *type, Refusal *refusal) {
+static int make_vgpu(
+        Policy *p, Vm *vm, const PlatformVgpu *form, Pgpu *pgpu, VgpuType *type, Refusal *refusal) {
         Vgpu *v;
         int r;
 
@@ -98,6 +100,9 @@ int platform_vgpu_ensure(Policy *p, Vm *vm, bool starting, Refusal *refusal) {
                 return make_vgpu(p, vm, &form, pgpu, type, refusal);
         if (!starting)
                 return 0;
-        return refusal_set(refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED, "The platform of VM '%s' asks for %s on the PGPU at %s, but %s.", vm->name_label, form.config, PCI_TEXT(&form.pci_id),
-                address_known ? "no PGPU at that address supports the type of that file" : "no host of the pool has a PGPU at that address");
+        return refusal_set(refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
+                "The platform of VM '%s' asks for %s on the PGPU at %s, but %s.", vm->name_label, form.config,
+                PCI_TEXT(&form.pci_id),
+                address_known ? "no PGPU at that address supports the type of that file"
+                              : "no host of the pool has a PGPU at that address");
 }

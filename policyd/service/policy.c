@@ -1,9 +1,9 @@
 /*
  * The Policy: assembly, start, rebuild
  *
- * policy_new() opens the database and reads the pool; policy_start() dials the hosts, and nothing is commanded before the epoch is
- * durable (epoch.c). policy_rebuild() is what a failed commit comes to: the model is read from disk again, and hosts
- * whose word was lost with the batch are asked again.
+ * policy_new() opens the database and reads the pool; policy_start() dials the hosts, and nothing is
+ * commanded before the epoch is durable (epoch.c). policy_rebuild() is what a failed commit comes to: the
+ * model is read from disk again, and hosts whose word was lost with the batch are asked again.
  */
 
 #include "policyd/service/internal.h"
@@ -26,16 +26,17 @@ void policy_options_default(PolicyOptions *ret) {
                 .batch_max = 256,
                 .job_keep_usec = UINT64_C(3600000000),
                 .jobs_max_finished = 1000,
-                .limits = {
-                        [CLASS_HOST] = 10000,
-                        [CLASS_PGPU] = 160000,
-                        [CLASS_GPU_GROUP] = 1000,
-                        [CLASS_VGPU_TYPE] = 10000,
-                        [CLASS_VM] = 200000,
-                        [CLASS_VGPU] = 500000,
-                        [CLASS_RESERVATION] = 10000,
-                        [CLASS_JOB] = 200000,
-                },
+                .limits =
+                        {
+                                [CLASS_HOST] = 10000,
+                                [CLASS_PGPU] = 160000,
+                                [CLASS_GPU_GROUP] = 1000,
+                                [CLASS_VGPU_TYPE] = 10000,
+                                [CLASS_VM] = 200000,
+                                [CLASS_VGPU] = 500000,
+                                [CLASS_RESERVATION] = 10000,
+                                [CLASS_JOB] = 200000,
+                        },
                 .order_timeout_usec = UINT64_C(60000000),
         };
 }
@@ -83,7 +84,9 @@ int policy_check_limit(Policy *p, ObjectClass c, size_t n, Refusal *refusal) {
 
         if (p->pool->objects[c].n + n <= limit)
                 return 0;
-        return refusal_set(refusal, ERROR_LIMIT_REACHED, "The pool has %zu objects of class %s, and %" PRIu64 " is the most. Remove some, or raise the limit in policyd's settings.",
+        return refusal_set(refusal, ERROR_LIMIT_REACHED,
+                "The pool has %zu objects of class %s, and %" PRIu64
+                " is the most. Remove some, or raise the limit in policyd's settings.",
                 p->pool->objects[c].n, object_class_to_string(c), limit);
 }
 
@@ -108,7 +111,8 @@ static int load_pool(Policy *p) {
                 return r;
         r = store_load(p->store, answers_load, p, &p->pool, &p->meta, &problem);
         if (r < 0 && problem)
-                log_error("The database in %s cannot be used: %s Nothing was changed; restore it from a backup, or move it away to start with an empty pool.",
+                log_error("The database in %s cannot be used: %s Nothing was changed; restore it from a "
+                          "backup, or move it away to start with an empty pool.",
                         p->state_dir, problem);
         if (r < 0)
                 return r;
@@ -139,7 +143,8 @@ static int name_pool(Policy *p) {
         return policy_new_uuid(&p->meta.pool);
 }
 
-int policy_new(sd_event *event, const PolicyOptions *options, const PolicyListener *listener, void *userdata, Policy **ret) {
+int policy_new(sd_event *event, const PolicyOptions *options, const PolicyListener *listener, void *userdata,
+        Policy **ret) {
         _cleanup_(policy_freep) Policy *p = NULL;
         int r;
 
@@ -259,7 +264,8 @@ static void carry_over(Policy *p, const Pool *old) {
                         continue;
                 h->seq = before->seq;
                 if (peer && peer->touched)
-                        pool_set_host_state(p->pool, h, HOST_CONNECTING, "A commit failed; the host is asked again.");
+                        pool_set_host_state(
+                                p->pool, h, HOST_CONNECTING, "A commit failed; the host is asked again.");
                 else
                         pool_set_host_state(p->pool, h, before->state, before->state_reason);
         }
@@ -297,7 +303,8 @@ static int arm_retry(Policy *p) {
         p->retry_delay = p->retry_delay ? MIN_OF(p->retry_delay * 2, RETRY_MAX) : RETRY_MIN;
         (void) sd_event_now(p->event, CLOCK_MONOTONIC, &now);
         if (!p->retry_timer)
-                r = sd_event_add_time(p->event, &p->retry_timer, CLOCK_MONOTONIC, now + p->retry_delay, 0, on_retry, p);
+                r = sd_event_add_time(
+                        p->event, &p->retry_timer, CLOCK_MONOTONIC, now + p->retry_delay, 0, on_retry, p);
         else
                 r = sd_event_source_set_time(p->retry_timer, now + p->retry_delay);
         return r < 0 ? r : sd_event_source_set_enabled(p->retry_timer, SD_EVENT_ONESHOT);

@@ -3,15 +3,18 @@
 /*
  * The use cases of policyd
  *
- * Policy holds the pool, the store, the links to the hosts and the open batch. The bus layer calls one function per method; each decides at
- * once on the model in the open batch and either refuses (refusal->code is set; nothing was changed) or leaves its change to the batch. A
- * success is told to the caller only after the batch was committed: the bus layer queues its reply with policy_when_committed(). Negative returns are
+ * Policy holds the pool, the store, the links to the hosts and the open batch. The bus layer calls one
+ * function per method; each decides at once on the model in the open batch and either refuses (refusal->code
+ * is set; nothing was changed) or leaves its change to the batch. A success is told to the caller only after
+ * the batch was committed: the bus layer queues its reply with policy_when_committed(). Negative returns are
  * only -ENOMEM and the like.
  *
- * The batch commits from a one-shot defer source of lower priority than the bus, so that all requests that have arrived share one LMDB
- * transaction; or at once when policy_flush() is called (a read must show committed state only: every property getter and list calls it first).
- * After a commit: replies in order, then listener->changed() once for each changed object, then listener->job_removed().
- * After a failed commit: each waiting reply gets ERROR_STORAGE_FAILED, the model is rebuilt from disk, listener->rebuilt() is called.
+ * The batch commits from a one-shot defer source of lower priority than the bus, so that all requests that
+ * have arrived share one LMDB transaction; or at once when policy_flush() is called (a read must show
+ * committed state only: every property getter and list calls it first). After a commit: replies in order,
+ * then listener->changed() once for each changed object, then listener->job_removed(). After a failed commit:
+ * each waiting reply gets ERROR_STORAGE_FAILED, the model is rebuilt from disk, listener->rebuilt() is
+ * called.
  */
 
 #include <systemd/sd-event.h>
@@ -25,29 +28,33 @@ typedef struct Policy Policy;
 
 typedef struct PolicyOptions {
         const char *state_dir;
-        uint64_t map_size, map_max;     /* bytes */
-        uint64_t batch_max;             /* requests per commit */
-        uint64_t job_keep_usec;         /* a finished job stays that long (an hour) */
-        uint64_t jobs_max_finished;     /* 1,000 */
-        uint64_t limits[_CLASS_MAX];    /* objects of each class that may exist */
+        uint64_t map_size, map_max;  /* bytes */
+        uint64_t batch_max;          /* requests per commit */
+        uint64_t job_keep_usec;      /* a finished job stays that long (an hour) */
+        uint64_t jobs_max_finished;  /* 1,000 */
+        uint64_t limits[_CLASS_MAX]; /* objects of each class that may exist */
         uint64_t order_timeout_usec;
-        LinkSettings link;              /* given to each link with link_configure(); the texts must outlive the policy */
+        LinkSettings link; /* given to each link with link_configure(); the texts must outlive the policy */
 } PolicyOptions;
 void policy_options_default(PolicyOptions *ret);
 
 typedef struct PolicyListener {
         /* o->is_new, o->removed, o->changed say what happened; the object is forgotten after the call. */
         void (*changed)(const Object *o, void *userdata);
-        void (*job_new)(const Job *j, void *userdata);                         /* before its changed() */
-        void (*job_removed)(const Job *j, const char *result, void *userdata); /* when it reached a final state: "done", "failed", "cancelled" */
+        void (*job_new)(const Job *j, void *userdata); /* before its changed() */
+        /* It reached a final state: "done", "failed", "cancelled". */
+        void (*job_removed)(const Job *j, const char *result, void *userdata);
         void (*rebuilt)(void *userdata);
-        void (*status)(const char *line, void *userdata); /* "3 hosts online, 12 PGPUs, 40 VGPUs" for sd_notify */
-        void (*stale)(const char *message, void *userdata); /* another master commands: exit with POLICY_EXIT_STALE */
+        /* "3 hosts online, 12 PGPUs, 40 VGPUs", for sd_notify. */
+        void (*status)(const char *line, void *userdata);
+        /* Another master commands: exit with POLICY_EXIT_STALE. */
+        void (*stale)(const char *message, void *userdata);
 } PolicyListener;
 
 #define POLICY_EXIT_STALE 65
 
-int policy_new(sd_event *event, const PolicyOptions *options, const PolicyListener *listener, void *userdata, Policy **ret);
+int policy_new(sd_event *event, const PolicyOptions *options, const PolicyListener *listener, void *userdata,
+        Policy **ret);
 Policy *policy_free(Policy *p);
 DEFINE_CLEANUP(Policy *, policy_free)
 int policy_start(Policy *p); /* dials the hosts */
@@ -63,37 +70,46 @@ typedef void (*PolicyCommitted)(ErrorCode code, const char *message, void *userd
 int policy_when_committed(Policy *p, PolicyCommitted done, void *userdata);
 
 /*
- * Idempotency: caller is who asked (uid), method its name, key the option, arguments a canonical text. Returns 1 and the path of the object or job
- * that the first call made; 0 when the key is new (then call policy_idempotency_record() with the result in the same
- * batch); refusal InvalidRecord when the key was used with other arguments.
+ * Idempotency: caller is who asked (uid), method its name, key the option, arguments a canonical text.
+ * Returns 1 and the path of the object or job that the first call made; 0 when the key is new (then call
+ * policy_idempotency_record() with the result in the same batch); refusal InvalidRecord when the key was used
+ * with other arguments.
  */
-int policy_idempotency_find(Policy *p, uint32_t uid, const char *method, const char *key, const char *arguments, char **ret_path, Refusal *refusal);
-int policy_idempotency_record(Policy *p, uint32_t uid, const char *method, const char *key, const char *arguments, const char *path, const Object *owner);
+int policy_idempotency_find(Policy *p, uint32_t uid, const char *method, const char *key,
+        const char *arguments, char **ret_path, Refusal *refusal);
+int policy_idempotency_record(Policy *p, uint32_t uid, const char *method, const char *key,
+        const char *arguments, const char *path, const Object *owner);
 
 /* Object paths, as PROTOCOL.md: /org/xenvgpu/Policy1/<class>/_<uuid>. The caller frees. */
 char *policy_object_path(ObjectClass c, const Uuid *id);
 
 /* Manager */
 int hosts_add(Policy *p, const char *name, const char *address, Host **ret, Refusal *refusal);
-int groups_create(Policy *p, const char *name_label, const char *name_description, GpuGroup **ret, Refusal *refusal);
+int groups_create(
+        Policy *p, const char *name_label, const char *name_description, GpuGroup **ret, Refusal *refusal);
 int vms_create(Policy *p, const char *record, Vm **ret, Refusal *refusal);
 int vms_import(Policy *p, const char *record, Vm **ret, Refusal *refusal);
-int vgpus_create(Policy *p, Vm *vm, GpuGroup *group, VgpuType *type_or_null, const char *device_or_null, const char *extra_args, Vgpu **ret, Refusal *refusal); /* NULL type: passthrough */
-int reservations_create(Policy *p, const char *name, GpuGroup *group, VgpuType *type, uint32_t count, uint64_t seconds, const char *owner, Reservation **ret, Refusal *refusal);
+int vgpus_create(Policy *p, Vm *vm, GpuGroup *group, VgpuType *type_or_null, const char *device_or_null,
+        const char *extra_args, Vgpu **ret, Refusal *refusal); /* NULL type: passthrough */
+int reservations_create(Policy *p, const char *name, GpuGroup *group, VgpuType *type, uint32_t count,
+        uint64_t seconds, const char *owner, Reservation **ret, Refusal *refusal);
 
 /* Host */
 int hosts_remove(Policy *p, Host *h, Refusal *refusal);
 int hosts_set_enabled(Policy *p, Host *h, bool enabled, Refusal *refusal);
-int hosts_declare_dead(Policy *p, Host *h, Refusal *refusal); /* releases every booking there; refused while it is online */
+int hosts_declare_dead(
+        Policy *p, Host *h, Refusal *refusal); /* releases every booking there; refused while it is online */
 
 /* PGPU: enabling asks hostd first; done() is called later, once, after the commit or with the refusal. */
 int pgpus_set_group(Policy *p, Pgpu *g, GpuGroup *group_or_null, Refusal *refusal);
-int pgpus_set_enabled(Policy *p, Pgpu *g, VgpuType *const *types, size_t n, PolicyCommitted done, void *userdata, Refusal *refusal);
+int pgpus_set_enabled(Policy *p, Pgpu *g, VgpuType *const *types, size_t n, PolicyCommitted done,
+        void *userdata, Refusal *refusal);
 
 /* Group */
 int groups_destroy(Policy *p, GpuGroup *g, Refusal *refusal);
 int groups_set_algorithm(Policy *p, GpuGroup *g, const char *algorithm, Refusal *refusal);
-int groups_set_names(Policy *p, GpuGroup *g, const char *name_label_or_null, const char *description_or_null, Refusal *refusal);
+int groups_set_names(Policy *p, GpuGroup *g, const char *name_label_or_null, const char *description_or_null,
+        Refusal *refusal);
 
 /* VM */
 typedef struct StartOptions {
@@ -105,7 +121,8 @@ int vms_start(Policy *p, Vm *vm, const StartOptions *options, Job **ret_job, Ref
 int vms_shutdown(Policy *p, Vm *vm, bool force, Job **ret_job, Refusal *refusal);
 int vms_destroy(Policy *p, Vm *vm, Refusal *refusal);
 int vms_set_config(Policy *p, Vm *vm, const char *config, Refusal *refusal);
-int vms_set_names(Policy *p, Vm *vm, const char *name_label_or_null, const char *affinity_or_null, Refusal *refusal);
+int vms_set_names(
+        Policy *p, Vm *vm, const char *name_label_or_null, const char *affinity_or_null, Refusal *refusal);
 int vms_explain(Policy *p, Vm *vm, const StartOptions *options, char **ret_json);
 int vms_export(Policy *p, Vm *vm, char **ret_json);
 
@@ -114,14 +131,25 @@ int reservations_destroy(Policy *p, Reservation *r, Refusal *refusal);
 int jobs_cancel(Policy *p, Job *j, Refusal *refusal);
 
 /*
- * JSON for the wire. policy_list: {"class":…,"total":n,"offset":o,"objects":[{"path":…,"uuid":…,"<PropertyName>":value…}]}: every D-Bus property
- * under its D-Bus name, references as object paths; filter: pairs of property name and text that must be equal.
- * policy_capacity: {"groups":[{"uuid","path","name_label","algorithm","types":[{"uuid","path","model_name","identifier","total","used","scheduled","reserved","free","reason":{"code","message"}?}],
- *   "pgpus":[{"uuid","host","pci_id","used","size","running":…,"types":[{"identifier","remaining","code"?}]}]}]}
+ * JSON for the wire.
+ *
+ * policy_list: every D-Bus property under its D-Bus name, references as object paths; filter: pairs of
+ * property name and text that must be equal.
+ *
+ *   {"class":…,"total":n,"offset":o,"objects":[{"path":…,"uuid":…,"<PropertyName>":value…}]}
+ *
+ * policy_capacity:
+ *
+ *   {"groups":[{"uuid","path","name_label","algorithm",
+ *     "types":[{"uuid","path","model_name","identifier","total","used","scheduled","reserved","free",
+ *       "reason":{"code","message"}?}],
+ *     "pgpus":[{"uuid","host","pci_id","used","size","running",
+ *       "types":[{"identifier","remaining","code"?}]}]}]}
  */
 typedef struct ListFilter {
         const char *property, *value;
 } ListFilter;
-int policy_list(Policy *p, ObjectClass c, const ListFilter *filters, size_t n_filters, uint32_t offset, uint32_t limit, char **ret_json, Refusal *refusal);
+int policy_list(Policy *p, ObjectClass c, const ListFilter *filters, size_t n_filters, uint32_t offset,
+        uint32_t limit, char **ret_json, Refusal *refusal);
 int policy_capacity(Policy *p, char **ret_json);
 struct json_object *object_to_json(const Object *o); /* one entry of policy_list's objects */

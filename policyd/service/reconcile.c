@@ -1,10 +1,11 @@
 /*
  * Reconciliation: the inventory of a claim decides what runs on the host
  *
- * Whatever policyd had stored, the report of a host that was just claimed is the truth for that host, since under the claim nobody else can have
- * started anything since. First everything that it runs is taken in; then what is booked there and was not reported is released.
- * Each correction is logged with its reason. Two things are never done: a VM is never started again because of a report, and VMs that the pool
- * does not know are left alone.
+ * Whatever policyd had stored, the report of a host that was just claimed is the truth for that host, since
+ * under the claim nobody else can have started anything since. First everything that it runs is taken in;
+ * then what is booked there and was not reported is released. Each correction is logged with its reason. Two
+ * things are never done: a VM is never started again because of a report, and VMs that the pool does not know
+ * are left alone.
  */
 
 #include <stdio.h>
@@ -57,7 +58,10 @@ static void take_devices(Policy *p, Host *h, Vm *vm, const InventoryVm *report) 
                         host_said_vgpu_state(p, h, v, &g->pgpu, g->state.plugged || g->state.active);
         }
         for (size_t i = 0; i < report->n_pcis; i++) {
-                PciEvent event = { .vm = report->uuid, .address = report->pcis[i].address, .plugged = report->pcis[i].plugged, .head.token = report->token };
+                PciEvent event = {.vm = report->uuid,
+                        .address = report->pcis[i].address,
+                        .plugged = report->pcis[i].plugged,
+                        .head.token = report->token};
 
                 host_said_pci(p, h, &event);
         }
@@ -65,7 +69,11 @@ static void take_devices(Policy *p, Host *h, Vm *vm, const InventoryVm *report) 
 
 static void take_state(Policy *p, Host *h, Vm *vm, const InventoryVm *report) {
         Operation *op = operation_of(p, vm);
-        VmEvent event = { .head.token = vm->token, .uuid = report->uuid, .state = report->state, .stage = report->stage, .progress = report->progress };
+        VmEvent event = {.head.token = vm->token,
+                .uuid = report->uuid,
+                .state = report->state,
+                .stage = report->stage,
+                .progress = report->progress};
 
         take_devices(p, h, vm, report);
         /* Stopping: it still runs, and what it holds is resident. */
@@ -90,9 +98,13 @@ static void adopt(Policy *p, Host *h, Vm *vm, const InventoryVm *report) {
         const Host *other = vm_host(vm);
         char message[256];
 
-        snprintf(message, sizeof(message), "Host '%.100s' runs the VM already, under another order.", h->name_label);
-        log_event(LOG_WARNING, MSG_HOST_CORRECTED, NULL, "Host %s runs VM %s under a token that is not current; the pool had it %s%s. The host's word is taken.", h->name_label,
-                vm->name_label, other ? "on host " : power_state_to_string(vm->power_state), other ? other->name_label : "");
+        snprintf(message, sizeof(message), "Host '%.100s' runs the VM already, under another order.",
+                h->name_label);
+        log_event(LOG_WARNING, MSG_HOST_CORRECTED, NULL,
+                "Host %s runs VM %s under a token that is not current; the pool had it %s%s. The host's word "
+                "is taken.",
+                h->name_label, vm->name_label, other ? "on host " : power_state_to_string(vm->power_state),
+                other ? other->name_label : "");
         if (op)
                 operation_finish(op, JOB_FAILED, ERROR_OTHER_OPERATION_IN_PROGRESS, message);
         booking_adopt(p, vm, h, &report->token);
@@ -104,14 +116,18 @@ static void take_vm(Policy *p, Host *h, const InventoryVm *report) {
         const Host *other;
 
         if (!vm) {
-                log_notice("Host %s runs a VM that the pool does not know (%s, %s) with %zu VGPUs; it is left alone.", h->name_label, UUID_TEXT(&report->uuid),
-                        report->name_label, report->n_vgpus + report->n_pcis);
+                log_notice("Host %s runs a VM that the pool does not know (%s, %s) with %zu VGPUs; it is "
+                           "left alone.",
+                        h->name_label, UUID_TEXT(&report->uuid), report->name_label,
+                        report->n_vgpus + report->n_pcis);
                 return;
         }
         if (vm_host(vm) != h || !booking_token_is(vm, &report->token)) {
                 other = runs_elsewhere(vm, h);
                 if (other) {
-                        log_event(LOG_ERR, MSG_HOST_CORRECTED, NULL, "VM %s runs on host %s, and is booked on host %s, which is online. End one of the two by hand before its disks are damaged.",
+                        log_event(LOG_ERR, MSG_HOST_CORRECTED, NULL,
+                                "VM %s runs on host %s, and is booked on host %s, which is online. End one "
+                                "of the two by hand before its disks are damaged.",
                                 vm->name_label, h->name_label, other->name_label);
                         return;
                 }
@@ -126,7 +142,8 @@ static const VmEvent *find_ended(const Inventory *inventory, const Vm *vm) {
         const VmEvent *found = NULL;
 
         for (size_t i = 0; i < inventory->n_ended; i++)
-                if (uuid_equal(&inventory->ended[i].uuid, &vm->object.id) && booking_token_is(vm, &inventory->ended[i].head.token))
+                if (uuid_equal(&inventory->ended[i].uuid, &vm->object.id) &&
+                        booking_token_is(vm, &inventory->ended[i].head.token))
                         found = &inventory->ended[i];
         return found;
 }
@@ -144,8 +161,9 @@ static void miss_vm(Policy *p, Host *h, Vm *vm, const Inventory *inventory) {
         if (vm->booking == BOOKING_RESERVED || (peer && peer_has_call(peer, &vm->token)))
                 return;
 
-        log_event(LOG_WARNING, MSG_HOST_CORRECTED, NULL, "VM %s is not on host %s any more, where the pool had it %s; it is released.", vm->name_label, h->name_label,
-                vm->booking == BOOKING_RESIDENT ? "running" : "starting");
+        log_event(LOG_WARNING, MSG_HOST_CORRECTED, NULL,
+                "VM %s is not on host %s any more, where the pool had it %s; it is released.", vm->name_label,
+                h->name_label, vm->booking == BOOKING_RESIDENT ? "running" : "starting");
         booking_release(p, vm);
         if (!op)
                 return;
@@ -154,7 +172,9 @@ static void miss_vm(Policy *p, Host *h, Vm *vm, const Inventory *inventory) {
         else if (operation_job(op)->cancel_requested)
                 operation_finish(op, JOB_CANCELLED, ERROR_OPERATION_CANCELLED, "The start was cancelled.");
         else
-                operation_finish(op, JOB_FAILED, ERROR_HOST_OFFLINE, "The host was lost while the VM started, and came back without it. Start the VM again.");
+                operation_finish(op, JOB_FAILED, ERROR_HOST_OFFLINE,
+                        "The host was lost while the VM started, and came back without it. Start the VM "
+                        "again.");
 }
 
 static HashMap *index_reports(const Inventory *inventory) {

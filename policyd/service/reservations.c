@@ -14,13 +14,17 @@ static int check(const char *name, uint32_t count, uint64_t seconds, Refusal *re
         if (isempty(name))
                 return refusal_set(refusal, ERROR_INVALID_RECORD, "A reservation needs a name.");
         if (count == 0)
-                return refusal_set(refusal, ERROR_INVALID_RECORD, "A reservation of 0 VGPUs holds nothing; give a count of at least 1.");
+                return refusal_set(refusal, ERROR_INVALID_RECORD,
+                        "A reservation of 0 VGPUs holds nothing; give a count of at least 1.");
         if (seconds == 0 || seconds > SECONDS_MAX)
-                return refusal_set(refusal, ERROR_INVALID_RECORD, "A reservation lasts 1 to %" PRIu64 " seconds, not %" PRIu64 ".", SECONDS_MAX, seconds);
+                return refusal_set(refusal, ERROR_INVALID_RECORD,
+                        "A reservation lasts 1 to %" PRIu64 " seconds, not %" PRIu64 ".", SECONDS_MAX,
+                        seconds);
         return 0;
 }
 
-int reservations_create(Policy *p, const char *name, GpuGroup *group, VgpuType *type, uint32_t count, uint64_t seconds, const char *owner, Reservation **ret, Refusal *refusal) {
+int reservations_create(Policy *p, const char *name, GpuGroup *group, VgpuType *type, uint32_t count,
+        uint64_t seconds, const char *owner, Reservation **ret, Refusal *refusal) {
         _cleanup_free_ Pgpu **pgpus = NULL;
         Reservation *v;
         Uuid id;
@@ -85,7 +89,9 @@ void reservations_expire(Policy *p) {
 
                 if (v->expires > now)
                         continue;
-                log_event(LOG_INFO, MSG_RESERVATION_RELEASED, NULL, "Reservation %s expired with %zu of %u instances unused.", v->name_label, v->holds.n, v->count);
+                log_event(LOG_INFO, MSG_RESERVATION_RELEASED, NULL,
+                        "Reservation %s expired with %zu of %u instances unused.", v->name_label, v->holds.n,
+                        v->count);
                 pool_remove(p->pool, &v->object);
                 any = true;
         }

@@ -1,9 +1,10 @@
 /*
  * Starting a VM
  *
- * Decided and booked before the reply; sent after the commit; then the host speaks. Before the order is handed to the link any
- * failure releases. After it only the host's word does: refused (and then the next host is tried, each once, when another host may help), an
- * event that the VM halted, or an inventory under the current claim without the token. The functions stand in this order.
+ * Decided and booked before the reply; sent after the commit; then the host speaks. Before the order is
+ * handed to the link any failure releases. After it only the host's word does: refused (and then the next
+ * host is tried, each once, when another host may help), an event that the VM halted, or an inventory under
+ * the current claim without the token. The functions stand in this order.
  */
 
 #include <stdio.h>
@@ -19,13 +20,17 @@ static void start_send(Policy *p, const Uuid *vm_id, const Uuid *token);
 int host_check_reachable(const Host *h, const char *what, Refusal *refusal) {
         if (h && h->state == HOST_ONLINE)
                 return 0;
-        return refusal_set(refusal, ERROR_HOST_OFFLINE, "Host '%s' is %s (%s), so %s is not possible. Bring it back, or declare it dead when it is.", h ? h->name_label : "?",
-                h ? host_state_to_string(h->state) : "gone", h && !isempty(h->state_reason) ? h->state_reason : "no reason known", what);
+        return refusal_set(refusal, ERROR_HOST_OFFLINE,
+                "Host '%s' is %s (%s), so %s is not possible. Bring it back, or declare it dead when it is.",
+                h ? h->name_label : "?", h ? host_state_to_string(h->state) : "gone",
+                h && !isempty(h->state_reason) ? h->state_reason : "no reason known", what);
 }
 
 static int check_startable(Policy *p, const Vm *vm, Refusal *refusal) {
         if (hashmap_get(p->operations, &vm->object.id))
-                return refusal_set(refusal, ERROR_OTHER_OPERATION_IN_PROGRESS, "VM '%s' has an operation in progress. Wait for its job, or cancel it.", vm->name_label);
+                return refusal_set(refusal, ERROR_OTHER_OPERATION_IN_PROGRESS,
+                        "VM '%s' has an operation in progress. Wait for its job, or cancel it.",
+                        vm->name_label);
         switch (vm->booking) {
         case BOOKING_NONE:
                 if (vm->power_state == POWER_HALTED)
@@ -34,15 +39,18 @@ static int check_startable(Policy *p, const Vm *vm, Refusal *refusal) {
         case BOOKING_RESERVED:
         case BOOKING_SENT:
                 return refusal_set(refusal, ERROR_HOST_OFFLINE,
-                        "An order to start VM '%s' was sent to host '%s', and it is not known what became of it. Bring the host back, or declare it dead when it is.", vm->name_label,
-                        vm->scheduled_on ? vm->scheduled_on->name_label : "?");
+                        "An order to start VM '%s' was sent to host '%s', and it is not known what became of "
+                        "it. Bring the host back, or declare it dead when it is.",
+                        vm->name_label, vm->scheduled_on ? vm->scheduled_on->name_label : "?");
         case BOOKING_RESIDENT:
                 break;
         case _BOOKING_STATE_MAX:
         case _BOOKING_STATE_INVALID:
                 break;
         }
-        return refusal_set(refusal, ERROR_VM_BAD_POWER_STATE, "VM '%s' is %s; only a halted VM can be started.", vm->name_label, power_state_to_string(vm->power_state));
+        return refusal_set(refusal, ERROR_VM_BAD_POWER_STATE,
+                "VM '%s' is %s; only a halted VM can be started.", vm->name_label,
+                power_state_to_string(vm->power_state));
 }
 
 static void count_demand(const Vm *vm) {
@@ -71,7 +79,8 @@ static int book(Policy *p, Vm *vm, Reservation *reservation, const Allocation *a
         free(vm->decision);
         vm->decision = take_ptr(decision);
         pool_touch(p->pool, &vm->object, 0, /* store= */ true);
-        log_event(LOG_INFO, MSG_VM_PLACED, NULL, "VM %s is to start on host %s.", vm->name_label, a->host->name_label);
+        log_event(LOG_INFO, MSG_VM_PLACED, NULL, "VM %s is to start on host %s.", vm->name_label,
+                a->host->name_label);
         *ret_token = token;
         return batch_then(p, start_send, &vm->object.id, &token);
 }
@@ -102,7 +111,7 @@ static void move_refusal(Refusal *from, Refusal *to) {
 }
 
 int vms_start(Policy *p, Vm *vm, const StartOptions *options, Job **ret_job, Refusal *refusal) {
-        AllocRequest request = { .vm = vm, .only = options->on, .reservation = options->reservation };
+        AllocRequest request = {.vm = vm, .only = options->on, .reservation = options->reservation};
         _cleanup_(allocation_done) Allocation a = {};
         Uuid token;
         int r;
@@ -121,7 +130,8 @@ int vms_start(Policy *p, Vm *vm, const StartOptions *options, Job **ret_job, Ref
         if (!options->dry_run)
                 count_demand(vm);
         if (a.refusal.code != ERROR_NONE) {
-                log_event(LOG_INFO, MSG_VM_REFUSED, NULL, "VM %s cannot start: %s", vm->name_label, strempty(a.refusal.message));
+                log_event(LOG_INFO, MSG_VM_REFUSED, NULL, "VM %s cannot start: %s", vm->name_label,
+                        strempty(a.refusal.message));
                 move_refusal(&a.refusal, refusal);
                 return 0;
         }
@@ -134,7 +144,8 @@ int vms_start(Policy *p, Vm *vm, const StartOptions *options, Job **ret_job, Ref
 
 /* 3: the booking is on disk; the order goes out */
 
-static void start_replied(Policy *p, const Call *call, LinkOutcome outcome, ErrorCode code, const char *message);
+static void start_replied(
+        Policy *p, const Call *call, LinkOutcome outcome, ErrorCode code, const char *message);
 
 static int hand_over(Policy *p, Vm *vm, const Uuid *token) {
         Peer *peer = vm->scheduled_on ? peer_of(p, vm->scheduled_on) : NULL;
@@ -149,7 +160,7 @@ static int hand_over(Policy *p, Vm *vm, const Uuid *token) {
         if (r < 0)
                 return r;
 
-        /* From here on it may arrive. The mark needs no commit of its own: on disk "reserved" is read as "sent". */
+        /* From here on it may arrive. The mark needs no commit: on disk "reserved" is read as "sent". */
         pool_set_vm_booking(p->pool, vm, BOOKING_SENT, NULL);
         r = link_start_vm(peer->link, order, call_replied, call);
         if (r < 0) {
@@ -170,19 +181,22 @@ static void start_send(Policy *p, const Uuid *vm_id, const Uuid *token) {
         if (r >= 0) {
                 op = operation_of(p, vm);
                 if (op)
-                        pool_set_job_state(p->pool, operation_job(op), JOB_RUNNING, "sent", -1, policy_now(p));
+                        pool_set_job_state(
+                                p->pool, operation_job(op), JOB_RUNNING, "sent", -1, policy_now(p));
                 return;
         }
         if (r == -ENOTCONN || r == -ENOBUFS)
                 start_failed_on_host(p, vm, ERROR_HOST_OFFLINE,
-                        r == -ENOBUFS ? "The host has more orders waiting than it can take." : "The host went offline before the order was sent.");
+                        r == -ENOBUFS ? "The host has more orders waiting than it can take."
+                                      : "The host went offline before the order was sent.");
         else
                 start_failed_on_host(p, vm, ERROR_INTERNAL_ERROR, "The start order could not be built.");
 }
 
 /* 4: the host has answered */
 
-static void start_replied(Policy *p, const Call *call, LinkOutcome outcome, ErrorCode code, const char *message) {
+static void start_replied(
+        Policy *p, const Call *call, LinkOutcome outcome, ErrorCode code, const char *message) {
         Vm *vm = pool_get(p->pool, CLASS_VM, &call->object);
         Operation *op;
 
@@ -246,7 +260,7 @@ static int avoid_host(Operation *op, const Host *h) {
 static int try_next_host(Operation *op, Vm *vm, const Host *refused, Reservation *reservation) {
         _cleanup_(allocation_done) Allocation a = {};
         _cleanup_free_ const Host **avoid = NULL;
-        AllocRequest request = { .vm = vm, .reservation = reservation };
+        AllocRequest request = {.vm = vm, .reservation = reservation};
         Policy *p = op->policy;
         Job *j = operation_job(op);
         Uuid token;
@@ -283,7 +297,8 @@ void start_failed_on_host(Policy *p, Vm *vm, ErrorCode code, const char *message
         const Host *h = vm_host(vm);
         int r = 0;
 
-        log_event(LOG_NOTICE, MSG_RESERVATION_RELEASED, NULL, "VM %s does not start on host %s: %s", vm->name_label, h ? h->name_label : "?", strempty(message));
+        log_event(LOG_NOTICE, MSG_RESERVATION_RELEASED, NULL, "VM %s does not start on host %s: %s",
+                vm->name_label, h ? h->name_label : "?", strempty(message));
         booking_release(p, vm);
         if (!op)
                 return;
@@ -301,7 +316,8 @@ void start_failed_on_host(Policy *p, Vm *vm, ErrorCode code, const char *message
         if (r < 0)
                 (void) batch_poison(p, r);
         else if (r == 0) {
-                log_event(LOG_WARNING, MSG_VM_FAILED, NULL, "VM %s could not be started: %s", vm->name_label, strempty(message));
+                log_event(LOG_WARNING, MSG_VM_FAILED, NULL, "VM %s could not be started: %s", vm->name_label,
+                        strempty(message));
                 operation_finish(op, JOB_FAILED, code, strempty(message));
         }
 }
@@ -332,7 +348,8 @@ void start_halted(Policy *p, Vm *vm, Host *h, const VmEvent *event) {
                 return;
         }
 
-        log_event(code == ERROR_NONE ? LOG_INFO : LOG_WARNING, code == ERROR_NONE ? MSG_VM_HALTED : MSG_VM_FAILED, NULL, "VM %s halted on host %s: %s",
+        log_event(code == ERROR_NONE ? LOG_INFO : LOG_WARNING,
+                code == ERROR_NONE ? MSG_VM_HALTED : MSG_VM_FAILED, NULL, "VM %s halted on host %s: %s",
                 vm->name_label, h->name_label, message);
         booking_release(p, vm);
         if (op)

@@ -1,8 +1,9 @@
 /*
  * Stopping a VM
  *
- * The order goes out after the commit, under a token of its own; the job ends when the host says that the VM halted. A stop order may be repeated:
- * the host answers a token that it knows without doing it twice, so after a lost link it is sent again.
+ * The order goes out after the commit, under a token of its own; the job ends when the host says that the VM
+ * halted. A stop order may be repeated: the host answers a token that it knows without doing it twice, so
+ * after a lost link it is sent again.
  */
 
 #include "common/daemon/log.h"
@@ -14,11 +15,15 @@ static int check_stoppable(Policy *p, const Vm *vm, bool force, const Operation 
         bool stopping = op && op->kind != OPERATION_START;
 
         if (op && (!force || op->kind == OPERATION_HARD_SHUTDOWN))
-                return refusal_set(refusal, ERROR_OTHER_OPERATION_IN_PROGRESS, "VM '%s' is being %s. Wait for that job%s.", vm->name_label,
-                        stopping ? "shut down" : "started", op->kind == OPERATION_HARD_SHUTDOWN ? "" : ", cancel it, or use a hard shutdown");
+                return refusal_set(refusal, ERROR_OTHER_OPERATION_IN_PROGRESS,
+                        "VM '%s' is being %s. Wait for that job%s.", vm->name_label,
+                        stopping ? "shut down" : "started",
+                        op->kind == OPERATION_HARD_SHUTDOWN ? "" : ", cancel it, or use a hard shutdown");
         if (vm->booking == BOOKING_NONE || (vm->booking != BOOKING_RESIDENT && !force))
-                return refusal_set(refusal, ERROR_VM_BAD_POWER_STATE, "VM '%s' is %s; only a running VM can be shut down.", vm->name_label,
-                        vm->booking == BOOKING_NONE ? power_state_to_string(vm->power_state) : "not running yet");
+                return refusal_set(refusal, ERROR_VM_BAD_POWER_STATE,
+                        "VM '%s' is %s; only a running VM can be shut down.", vm->name_label,
+                        vm->booking == BOOKING_NONE ? power_state_to_string(vm->power_state)
+                                                    : "not running yet");
         return 0;
 }
 
@@ -28,7 +33,8 @@ static int withdraw_start(Policy *p, Vm *vm, Operation *op, Job **ret_job) {
         int r;
 
         booking_release(p, vm);
-        operation_finish(op, JOB_CANCELLED, ERROR_OPERATION_CANCELLED, "A hard shutdown was asked for before the order was sent.");
+        operation_finish(op, JOB_CANCELLED, ERROR_OPERATION_CANCELLED,
+                "A hard shutdown was asked for before the order was sent.");
         r = operation_new(p, OPERATION_HARD_SHUTDOWN, vm, &UUID_NULL, &stop);
         if (r < 0)
                 return batch_poison(p, r);
@@ -53,7 +59,8 @@ int vms_shutdown(Policy *p, Vm *vm, bool force, Job **ret_job, Refusal *refusal)
                 return r;
 
         if (op)
-                operation_finish(op, JOB_CANCELLED, ERROR_OPERATION_CANCELLED, "A hard shutdown took its place.");
+                operation_finish(
+                        op, JOB_CANCELLED, ERROR_OPERATION_CANCELLED, "A hard shutdown took its place.");
         r = operation_new(p, force ? OPERATION_HARD_SHUTDOWN : OPERATION_SHUTDOWN, vm, &vm->token, &stop);
         if (r < 0)
                 return batch_poison(p, r);
@@ -77,7 +84,8 @@ void stop_resend(Policy *p, Vm *vm) {
 
 /* After the commit */
 
-static void stop_replied(Policy *p, const Call *call, LinkOutcome outcome, ErrorCode code, const char *message) {
+static void stop_replied(
+        Policy *p, const Call *call, LinkOutcome outcome, ErrorCode code, const char *message) {
         Vm *vm = pool_get(p->pool, CLASS_VM, &call->object);
         Operation *op = vm ? operation_of(p, vm) : NULL;
 
@@ -93,7 +101,8 @@ static void stop_replied(Policy *p, const Call *call, LinkOutcome outcome, Error
                 if (code == ERROR_NO_SUCH_OBJECT)
                         start_failed_on_host(p, vm, code, "The host says that the VM is not there.");
                 else if (op && op->kind == OPERATION_START) {
-                        log_warning("Cancelling the start of VM %s was refused: %s", vm->name_label, strempty(message));
+                        log_warning("Cancelling the start of VM %s was refused: %s", vm->name_label,
+                                strempty(message));
                         operation_job(op)->cancel_requested = false;
                         operation_progress(op, "accepted", -1);
                 } else if (op)

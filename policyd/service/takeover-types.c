@@ -1,8 +1,8 @@
 /*
  * Types: found or created from what hosts and imports say
  *
- * A host's report refreshes the record field by field, since the files on the host are the source; an import only finds, and creates
- * what is not there with size 0: unusable until a host with the hardware fills it in.
+ * A host's report refreshes the record field by field, since the files on the host are the source; an import
+ * only finds, and creates what is not there with size 0: unusable until a host with the hardware fills it in.
  */
 
 #include "common/daemon/log-ids.h"
@@ -56,8 +56,10 @@ static int type_refresh(Policy *p, VgpuType *t, const TypeRecord *record) {
                 return r;
         stored = r > 0 || changed;
         r = pool_set_type_size(p->pool, t, record->size, (TypeImplementation) record->implementation);
-        r = r ?: pool_set_type_compatible(p->pool, t, (const char *const *) record->compatible_types_on_pgpu,
-                (const char *const *) record->compatible_types_in_vm);
+        r = r
+                    ?: pool_set_type_compatible(p->pool, t,
+                               (const char *const *) record->compatible_types_on_pgpu,
+                               (const char *const *) record->compatible_types_in_vm);
         if (stored)
                 pool_touch(p->pool, &t->object, changed, /* store= */ true);
         return r;
@@ -74,7 +76,8 @@ static int type_create(Policy *p, const TypeRecord *record, VgpuType **ret, Refu
         r = policy_new_uuid(&id);
         if (r < 0)
                 return r;
-        r = pool_add_vgpu_type(p->pool, &id, 0, strempty(record->identifier), strempty(record->vendor_name), strempty(record->model_name), &t);
+        r = pool_add_vgpu_type(p->pool, &id, 0, strempty(record->identifier), strempty(record->vendor_name),
+                strempty(record->model_name), &t);
         if (r < 0)
                 return r;
         batch_open(p);
@@ -82,7 +85,8 @@ static int type_create(Policy *p, const TypeRecord *record, VgpuType **ret, Refu
         return 0;
 }
 
-/* What an import says of a type whose hardware the pool has never seen: names and looks, but nothing that could be run. */
+/* What an import says of a type whose hardware the pool has never seen: names and looks, but nothing that
+ * could be run. */
 static int type_describe(Policy *p, VgpuType *t, const TypeRecord *record) {
         t->framebuffer_size = record->framebuffer_size;
         t->max_heads = record->max_heads;
@@ -118,8 +122,10 @@ int type_from_record(Policy *p, const TypeRecord *record, bool refresh, VgpuType
 
 int type_passthrough(Policy *p, VgpuType **ret) {
         _cleanup_refusal_ Refusal refusal = {};
-        TypeRecord record = { .identifier = (char *) PASSTHROUGH_IDENTIFIER, .implementation = VGPU_IMPLEMENTATION_PASSTHROUGH,
-                .vendor_name = (char *) "", .model_name = (char *) "passthrough" };
+        TypeRecord record = {.identifier = (char *) PASSTHROUGH_IDENTIFIER,
+                .implementation = VGPU_IMPLEMENTATION_PASSTHROUGH,
+                .vendor_name = (char *) "",
+                .model_name = (char *) "passthrough"};
         int r;
 
         r = type_from_record(p, &record, /* refresh= */ false, ret, &refusal);
@@ -137,7 +143,8 @@ int takeover_types(Policy *p, Host *h, const Inventory *inventory) {
                 if (r < 0)
                         return r;
                 if (refusal.code != ERROR_NONE)
-                        log_warning("Host %s reports a VGPU type that cannot be taken over: %s", h->name_label, refusal.message);
+                        log_warning("Host %s reports a VGPU type that cannot be taken over: %s",
+                                h->name_label, refusal.message);
         }
         return 0;
 }
@@ -150,7 +157,8 @@ void types_collect(Policy *p) {
 
                 if (!type_is_garbage(p->pool, t))
                         continue;
-                log_info("VGPU type %s (%s) is on no PGPU and no VGPU any more; it is removed.", t->model_name, t->identifier);
+                log_info("VGPU type %s (%s) is on no PGPU and no VGPU any more; it is removed.",
+                        t->model_name, t->identifier);
                 pool_remove(p->pool, &t->object);
                 batch_open(p);
         }

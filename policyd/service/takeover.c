@@ -1,9 +1,9 @@
 /*
  * Taking over an inventory: what a host is
  *
- * hostd owns these facts; the pool holds a copy. PGPUs are known by host, address and ids: another card at the same address is another PGPU. A PGPU that
- * vanished is removed, unless something is booked on it; then it stays, without capacity, until that is released.
- * What runs on the host is another matter (reconcile.c).
+ * hostd owns these facts; the pool holds a copy. PGPUs are known by host, address and ids: another card at
+ * the same address is another PGPU. A PGPU that vanished is removed, unless something is booked on it; then
+ * it stays, without capacity, until that is released. What runs on the host is another matter (reconcile.c).
  */
 
 #include <stdio.h>
@@ -68,8 +68,10 @@ static int take_facts(Policy *p, Host *h, const Inventory *inventory) {
 /* PGPUs */
 
 static bool same_card(const Pgpu *pgpu, const InventoryPgpu *i) {
-        return pci_address_compare(&pgpu->pci, &i->pci_id) == 0 && streq(pgpu->vendor_id, i->vendor_id) && streq(pgpu->device_id, i->device_id) &&
-                streq(strempty(pgpu->subsystem_vendor_id), i->subsystem_vendor_id) && streq(strempty(pgpu->subsystem_device_id), i->subsystem_device_id);
+        return pci_address_compare(&pgpu->pci, &i->pci_id) == 0 && streq(pgpu->vendor_id, i->vendor_id) &&
+               streq(pgpu->device_id, i->device_id) &&
+               streq(strempty(pgpu->subsystem_vendor_id), i->subsystem_vendor_id) &&
+               streq(strempty(pgpu->subsystem_device_id), i->subsystem_device_id);
 }
 
 static Pgpu *find_card(const Host *h, const InventoryPgpu *i) {
@@ -88,11 +90,12 @@ static int join_group(Policy *p, Pgpu *pgpu) {
         snprintf(gpu_type, sizeof(gpu_type), "%s/%s", pgpu->vendor_id, pgpu->device_id);
         g = rule_group_for(p->pool, gpu_type);
         if (!g) {
-                strbuf_addf(&name, "Group of %s %s GPUs", isempty(pgpu->vendor_name) ? pgpu->vendor_id : pgpu->vendor_name,
+                strbuf_addf(&name, "Group of %s %s GPUs",
+                        isempty(pgpu->vendor_name) ? pgpu->vendor_id : pgpu->vendor_name,
                         isempty(pgpu->device_name) ? pgpu->device_id : pgpu->device_name);
                 if (strbuf_error(&name) < 0)
                         return -ENOMEM;
-                r = group_add(p, name.text, "", (const char *const[]){ gpu_type, NULL }, &g);
+                r = group_add(p, name.text, "", (const char *const[]){gpu_type, NULL}, &g);
                 if (r < 0)
                         return r;
         }
@@ -115,7 +118,8 @@ static int add_card(Policy *p, Host *h, const InventoryPgpu *i, Pgpu **ret) {
         r = r < 0 ? r : join_group(p, pgpu);
         if (r < 0)
                 return r;
-        log_info("Host %s has a new PGPU at %s: %s %s.", h->name_label, PCI_TEXT(&i->pci_id), i->vendor_name, i->device_name);
+        log_info("Host %s has a new PGPU at %s: %s %s.", h->name_label, PCI_TEXT(&i->pci_id), i->vendor_name,
+                i->device_name);
         *ret = pgpu;
         return 0;
 }
@@ -189,7 +193,8 @@ static int take_card(Policy *p, Host *h, const InventoryPgpu *i) {
                 if (r < 0)
                         return r;
                 if (refusal.code != ERROR_NONE) {
-                        log_warning("PGPU %s of host %s is left out: %s", PCI_TEXT(&i->pci_id), h->name_label, refusal.message);
+                        log_warning("PGPU %s of host %s is left out: %s", PCI_TEXT(&i->pci_id), h->name_label,
+                                refusal.message);
                         return 0;
                 }
                 r = add_card(p, h, i, &pgpu);
@@ -217,7 +222,9 @@ static void miss_cards(Policy *p, Host *h, const Inventory *inventory) {
                 if (is_reported(pgpu, inventory))
                         continue;
                 if (pgpu->present)
-                        log_event(LOG_WARNING, MSG_PGPU_VANISHED, NULL, "PGPU %s of host %s is no longer there.", PCI_TEXT(&pgpu->pci), h->name_label);
+                        log_event(LOG_WARNING, MSG_PGPU_VANISHED, NULL,
+                                "PGPU %s of host %s is no longer there.", PCI_TEXT(&pgpu->pci),
+                                h->name_label);
                 pool_set_pgpu_present(p->pool, pgpu, false);
         }
 }
@@ -235,7 +242,9 @@ void takeover_collect_absent(Policy *p, Host *h) {
                 if (pgpu->present)
                         continue;
                 if (pgpu->vgpus.n > 0 || pgpu->holds.n > 0) {
-                        log_event(LOG_WARNING, MSG_PGPU_VANISHED, NULL, "PGPU %s of host %s vanished with %zu VGPUs and %zu held instances on it; it stays until they are released.",
+                        log_event(LOG_WARNING, MSG_PGPU_VANISHED, NULL,
+                                "PGPU %s of host %s vanished with %zu VGPUs and %zu held instances on it; it "
+                                "stays until they are released.",
                                 PCI_TEXT(&pgpu->pci), h->name_label, pgpu->vgpus.n, pgpu->holds.n);
                         continue;
                 }

@@ -4,7 +4,8 @@
 
 #include "policyd/service/internal.h"
 
-int vgpu_add(Policy *p, Vm *vm, GpuGroup *group, VgpuType *type, uint32_t device, const Uuid *id_or_null, const char *extra_args, Vgpu **ret) {
+int vgpu_add(Policy *p, Vm *vm, GpuGroup *group, VgpuType *type, uint32_t device, const Uuid *id_or_null,
+        const char *extra_args, Vgpu **ret) {
         Uuid id = id_or_null ? *id_or_null : UUID_NULL;
         Vgpu *v;
         int r;
@@ -24,7 +25,8 @@ int vgpu_add(Policy *p, Vm *vm, GpuGroup *group, VgpuType *type, uint32_t device
         return 0;
 }
 
-int vgpus_create(Policy *p, Vm *vm, GpuGroup *group, VgpuType *type_or_null, const char *device_or_null, const char *extra_args, Vgpu **ret, Refusal *refusal) {
+int vgpus_create(Policy *p, Vm *vm, GpuGroup *group, VgpuType *type_or_null, const char *device_or_null,
+        const char *extra_args, Vgpu **ret, Refusal *refusal) {
         VgpuType *type = type_or_null;
         uint32_t device;
         Vgpu *v;
@@ -37,7 +39,8 @@ int vgpus_create(Policy *p, Vm *vm, GpuGroup *group, VgpuType *type_or_null, con
         }
         r = policy_check_limit(p, CLASS_VGPU, 1, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
-                r = rule_vgpu_create(p->pool, vm, group, type, device_or_null, /* importing= */ false, &device, refusal);
+                r = rule_vgpu_create(
+                        p->pool, vm, group, type, device_or_null, /* importing= */ false, &device, refusal);
         if (r < 0 || refusal->code != ERROR_NONE) {
                 types_collect(p);
                 return r;

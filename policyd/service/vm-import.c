@@ -1,9 +1,10 @@
 /*
  * Importing a VM with its VGPUs: everything or nothing
  *
- * Groups are found by exactly their GPU_types, types by identifier or names; what is missing is created. A type that no host has shown yet has
- * size 0: the VM is there, and its start says that no host has the hardware. Everything that can be refused is checked before the first change, and what
- * is made is taken back if the last check still fails.
+ * Groups are found by exactly their GPU_types, types by identifier or names; what is missing is created. A
+ * type that no host has shown yet has size 0: the VM is there, and its start says that no host has the
+ * hardware. Everything that can be refused is checked before the first change, and what is made is taken back
+ * if the last check still fails.
  */
 
 #include "policyd/service/internal.h"
@@ -34,7 +35,8 @@ static GpuGroup *find_group(Policy *p, const ImportVgpu *v) {
         for (size_t i = 0; i < groups->n; i++) {
                 GpuGroup *g = groups->items[i];
 
-                if (by_name ? !g->gpu_types[0] && streq(g->name_label, v->group_name_label) : same_types(g->gpu_types, v->group_gpu_types))
+                if (by_name ? !g->gpu_types[0] && streq(g->name_label, v->group_name_label)
+                            : same_types(g->gpu_types, v->group_gpu_types))
                         return g;
         }
         return NULL;
@@ -48,7 +50,9 @@ static int import_vgpu(Policy *p, Vm *vm, const ImportVgpu *v, size_t index, Ref
         int r;
 
         if (!uuid_is_null(&v->uuid) && pool_get(p->pool, CLASS_VGPU, &v->uuid))
-                return refusal_set(refusal, ERROR_INVALID_RECORD, "The import cannot be read: vgpus[%zu].uuid %s is that of a VGPU in the pool.", index, UUID_TEXT(&v->uuid));
+                return refusal_set(refusal, ERROR_INVALID_RECORD,
+                        "The import cannot be read: vgpus[%zu].uuid %s is that of a VGPU in the pool.", index,
+                        UUID_TEXT(&v->uuid));
         r = type_from_record(p, &v->type, /* refresh= */ false, &type, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
@@ -56,7 +60,9 @@ static int import_vgpu(Policy *p, Vm *vm, const ImportVgpu *v, size_t index, Ref
         if (!group) {
                 r = policy_check_limit(p, CLASS_GPU_GROUP, 1, refusal);
                 if (r == 0 && refusal->code == ERROR_NONE)
-                        r = group_add(p, isempty(v->group_name_label) ? "Imported GPU group" : v->group_name_label, "", (const char *const *) v->group_gpu_types, &group);
+                        r = group_add(p,
+                                isempty(v->group_name_label) ? "Imported GPU group" : v->group_name_label, "",
+                                (const char *const *) v->group_gpu_types, &group);
                 if (r < 0 || refusal->code != ERROR_NONE)
                         return r;
         }

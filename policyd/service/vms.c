@@ -34,9 +34,13 @@ static int check_record(Policy *p, const VmRecord *record, Refusal *refusal) {
         int r;
 
         if (isempty(record->name_label) || strlen(record->name_label) > NAME_MAX_BYTES)
-                return refusal_set(refusal, ERROR_INVALID_RECORD, "The VM record cannot be read: name_label must have 1 to %d bytes.", NAME_MAX_BYTES);
+                return refusal_set(refusal, ERROR_INVALID_RECORD,
+                        "The VM record cannot be read: name_label must have 1 to %d bytes.", NAME_MAX_BYTES);
         if (!uuid_is_null(&record->uuid) && pool_get(p->pool, CLASS_VM, &record->uuid))
-                return refusal_set(refusal, ERROR_INVALID_RECORD, "A VM with uuid %s is in the pool already. Leave the uuid out, or destroy that VM first.", UUID_TEXT(&record->uuid));
+                return refusal_set(refusal, ERROR_INVALID_RECORD,
+                        "A VM with uuid %s is in the pool already. Leave the uuid out, or destroy that VM "
+                        "first.",
+                        UUID_TEXT(&record->uuid));
         mark = json_enter(&reader, "config");
         r = vm_config_needs(&reader, record->config, /* has_vgpu= */ false, &needs);
         if (r == 0) {
@@ -49,10 +53,12 @@ static int check_record(Policy *p, const VmRecord *record, Refusal *refusal) {
 }
 
 static int fill(Policy *p, Vm *vm, const VmRecord *record, Refusal *refusal) {
-        _cleanup_free_ char *platform = json_to_text(record->platform), *config = json_to_text(record->config);
+        _cleanup_free_ char *platform = json_to_text(record->platform),
+                            *config = json_to_text(record->config);
 
-        if (!platform || !config || text_set(&vm->owner, record->owner) < 0 || text_set(&vm->affinity, record->affinity) < 0 ||
-                text_set(&vm->platform, platform) < 0 || text_set(&vm->config, config) < 0)
+        if (!platform || !config || text_set(&vm->owner, record->owner) < 0 ||
+                text_set(&vm->affinity, record->affinity) < 0 || text_set(&vm->platform, platform) < 0 ||
+                text_set(&vm->config, config) < 0)
                 return -ENOMEM;
         return vm_needs_update(p, vm, refusal);
 }
@@ -149,12 +155,15 @@ int vms_set_config(Policy *p, Vm *vm, const char *text, Refusal *refusal) {
         return batch_poison(p, vm_needs_update(p, vm, refusal));
 }
 
-int vms_set_names(Policy *p, Vm *vm, const char *name_label_or_null, const char *affinity_or_null, Refusal *refusal) {
+int vms_set_names(
+        Policy *p, Vm *vm, const char *name_label_or_null, const char *affinity_or_null, Refusal *refusal) {
         uint64_t changed = 0;
         int r = 0;
 
-        if (name_label_or_null && (isempty(name_label_or_null) || strlen(name_label_or_null) > NAME_MAX_BYTES))
-                return refusal_set(refusal, ERROR_INVALID_RECORD, "A VM's name_label must have 1 to %d bytes.", NAME_MAX_BYTES);
+        if (name_label_or_null &&
+                (isempty(name_label_or_null) || strlen(name_label_or_null) > NAME_MAX_BYTES))
+                return refusal_set(refusal, ERROR_INVALID_RECORD,
+                        "A VM's name_label must have 1 to %d bytes.", NAME_MAX_BYTES);
         if (name_label_or_null)
                 r = text_set(&vm->name_label, name_label_or_null);
         if (r > 0)
@@ -225,7 +234,8 @@ int vms_export(Policy *p, Vm *vm, char **ret_json) {
         record.vm.platform = json_tokener_parse(isempty(vm->platform) ? "{}" : vm->platform);
         record.vm.config = json_tokener_parse(strempty(vm->config));
         record.vgpus = calloc(vm->vgpus.n + 1, sizeof(*record.vgpus));
-        if (!record.vm.name_label || !record.vm.owner || !record.vm.affinity || !record.vm.platform || !record.vm.config || !record.vgpus)
+        if (!record.vm.name_label || !record.vm.owner || !record.vm.affinity || !record.vm.platform ||
+                !record.vm.config || !record.vgpus)
                 return -ENOMEM;
         for (size_t i = 0; i < vm->vgpus.n; i++) {
                 const Vgpu *v = vm->vgpus.items[i];

@@ -41,4 +41,4 @@ static int group_create(Pool *pool, JsonReader *r, struct json_object *record, c
         return q;
 }
 
-const RecordCodec group_codec = { .build = group_build, .create = group_create };
+const RecordCodec group_codec = {.build = group_build, .create = group_create};

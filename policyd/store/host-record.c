@@ -1,8 +1,8 @@
 /*
  * Hosts on disk
  *
- * What policyd must know before it has met the host again: how to dial it, who it was, and the last facts it told. State and
- * sequence numbers belong to the connection and are not stored.
+ * What policyd must know before it has met the host again: how to dial it, who it was, and the last facts it
+ * told. State and sequence numbers belong to the connection and are not stored.
  */
 
 #include "policyd/store/records.h"
@@ -66,4 +66,4 @@ static int host_create(Pool *pool, JsonReader *r, struct json_object *record, co
         return 0;
 }
 
-const RecordCodec host_codec = { .build = host_build, .create = host_create };
+const RecordCodec host_codec = {.build = host_build, .create = host_create};

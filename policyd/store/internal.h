@@ -15,7 +15,8 @@ struct Store {
 /* Sets *ret_problem to "Table vm, key 17: <reason>." and returns -EBADMSG (or -ENOMEM). */
 int store_problem(unsigned table, const void *key, size_t key_size, const char *reason, char **ret_problem);
 
-/* Brings an older database to STORE_SCHEMA, in the transaction given. Returns 1 when something was changed. */
+/* Brings an older database to STORE_SCHEMA, in the transaction given. Returns 1 when something was changed.
+ */
 int store_upgrade(DbTxn *txn, char **ret_problem);
 
 /* The meta record; -ENOENT in a new database. */

@@ -118,7 +118,8 @@ static int job_create(Pool *pool, JsonReader *r, struct json_object *record, con
 
         if (error) {
                 code = error_code_from_name(error);
-                q = pool_set_job_error(pool, j, code == _ERROR_INVALID ? ERROR_INTERNAL_ERROR : code, message);
+                q = pool_set_job_error(
+                        pool, j, code == _ERROR_INVALID ? ERROR_INTERNAL_ERROR : code, message);
                 if (q < 0)
                         return q;
         }
@@ -128,4 +129,4 @@ static int job_create(Pool *pool, JsonReader *r, struct json_object *record, con
         return 0;
 }
 
-const RecordCodec job_codec = { .build = job_build, .create = job_create };
+const RecordCodec job_codec = {.build = job_build, .create = job_create};

@@ -1,8 +1,8 @@
 /*
  * Loading: every record read, every reference followed, or a sentence that says why not
  *
- * Two passes over the tables, both in the order in which objects need each other; the second reads the records again
- * instead of keeping ten thousand parsed documents.
+ * Two passes over the tables, both in the order in which objects need each other; the second reads the
+ * records again instead of keeping ten thousand parsed documents.
  */
 
 #include "policyd/store/store.h"
@@ -12,7 +12,14 @@
 
 /* An object's owners come before it. */
 static const ObjectClass load_order[] = {
-        CLASS_HOST, CLASS_GPU_GROUP, CLASS_VGPU_TYPE, CLASS_PGPU, CLASS_VM, CLASS_VGPU, CLASS_RESERVATION, CLASS_JOB,
+        CLASS_HOST,
+        CLASS_GPU_GROUP,
+        CLASS_VGPU_TYPE,
+        CLASS_PGPU,
+        CLASS_VM,
+        CLASS_VGPU,
+        CLASS_RESERVATION,
+        CLASS_JOB,
 };
 
 typedef struct Load {
@@ -66,11 +73,14 @@ static int visit_object(const void *key, size_t key_size, const void *data, size
         int r;
 
         if (key_size != 8)
-                return store_problem(load->table, key, key_size, "The key is no 8-byte number", &load->problem);
+                return store_problem(
+                        load->table, key, key_size, "The key is no 8-byte number", &load->problem);
         r = json_parse(&reader, data, size, &record);
         r = r ?: load_object(load, &reader, record, key);
         if (r == -EINVAL || r == -EEXIST)
-                return store_problem(load->table, key, key_size, *reader.error ? reader.error : "Another object has the same identity", &load->problem);
+                return store_problem(load->table, key, key_size,
+                        *reader.error ? reader.error : "Another object has the same identity",
+                        &load->problem);
         return r;
 }
 
@@ -135,7 +145,8 @@ static void forget_changes(Pool *pool) {
 static int found_orphan(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
         Load *load = userdata;
 
-        return store_problem(load->table, key, key_size, "There are objects, but the record meta/pool is missing", &load->problem);
+        return store_problem(load->table, key, key_size,
+                "There are objects, but the record meta/pool is missing", &load->problem);
 }
 
 /* No meta record: fine when nothing else is there either. */
@@ -171,11 +182,12 @@ static int upgrade(Store *s, char **ret_problem) {
         }
 }
 
-int store_load(Store *s, StoreAnswerVisitor visitor, void *userdata, Pool **ret, StoreMeta *ret_meta, char **ret_problem) {
+int store_load(Store *s, StoreAnswerVisitor visitor, void *userdata, Pool **ret, StoreMeta *ret_meta,
+        char **ret_problem) {
         _cleanup_(db_abortp) DbTxn *txn = NULL;
         _cleanup_(pool_freep) Pool *pool = NULL;
-        Load load = { .visitor = visitor, .userdata = userdata };
-        StoreMeta meta = { .next_key = 1 };
+        Load load = {.visitor = visitor, .userdata = userdata};
+        StoreMeta meta = {.next_key = 1};
         uint32_t schema;
         int r;
 

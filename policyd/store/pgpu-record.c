@@ -75,4 +75,4 @@ static int pgpu_resolve(Pool *pool, JsonReader *r, struct json_object *record, O
         return q;
 }
 
-const RecordCodec pgpu_codec = { .build = pgpu_build, .create = pgpu_create, .resolve = pgpu_resolve };
+const RecordCodec pgpu_codec = {.build = pgpu_build, .create = pgpu_create, .resolve = pgpu_resolve};

@@ -76,17 +76,20 @@ int stored_add_text(struct json_object *record, const char *member, const char *
         return text_or_null ? json_add_string(record, member, text_or_null) : 0;
 }
 
-static int find_object(Pool *pool, JsonReader *r, const char *member, ObjectClass c, const Uuid *id, void *ret) {
+static int find_object(
+        Pool *pool, JsonReader *r, const char *member, ObjectClass c, const Uuid *id, void *ret) {
         void *o;
 
         o = pool_get(pool, c, id);
         if (!o)
-                return json_fail(r, member, "names %s %s, which is not in the pool", object_class_to_string(c), UUID_TEXT(id));
+                return json_fail(r, member, "names %s %s, which is not in the pool",
+                        object_class_to_string(c), UUID_TEXT(id));
         *(void **) ret = o;
         return 0;
 }
 
-int stored_get_reference(Pool *pool, JsonReader *r, struct json_object *record, const char *member, ObjectClass c, void *ret) {
+int stored_get_reference(
+        Pool *pool, JsonReader *r, struct json_object *record, const char *member, ObjectClass c, void *ret) {
         Uuid id;
         int q;
 
@@ -96,7 +99,8 @@ int stored_get_reference(Pool *pool, JsonReader *r, struct json_object *record, 
         return find_object(pool, r, member, c, &id, ret);
 }
 
-int stored_opt_reference(Pool *pool, JsonReader *r, struct json_object *record, const char *member, ObjectClass c, void *ret) {
+int stored_opt_reference(
+        Pool *pool, JsonReader *r, struct json_object *record, const char *member, ObjectClass c, void *ret) {
         Uuid id = UUID_NULL;
         int q;
 
@@ -107,7 +111,8 @@ int stored_opt_reference(Pool *pool, JsonReader *r, struct json_object *record, 
         return find_object(pool, r, member, c, &id, ret);
 }
 
-int stored_get_references(Pool *pool, JsonReader *r, struct json_object *record, const char *member, ObjectClass c, void ***ret, size_t *ret_n) {
+int stored_get_references(Pool *pool, JsonReader *r, struct json_object *record, const char *member,
+        ObjectClass c, void ***ret, size_t *ret_n) {
         _cleanup_(strv_freep) char **texts = NULL;
         _cleanup_free_ void **objects = NULL;
         size_t n = 0, i;
@@ -157,7 +162,8 @@ int stored_opt_text(JsonReader *r, struct json_object *record, const char *membe
         return q < 0 ? q : 0;
 }
 
-int stored_get_word(JsonReader *r, struct json_object *record, const char *member, int (*from_string)(const char *), int *ret) {
+int stored_get_word(JsonReader *r, struct json_object *record, const char *member,
+        int (*from_string)(const char *), int *ret) {
         const char *text;
         int q;
 

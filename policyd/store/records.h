@@ -3,10 +3,11 @@
 /*
  * The records of the objects: each class in one file, both ways
  *
- * build() writes everything that survives a restart; references as uuids. Loading has two passes, because objects refer to each other in
- * circles: create() makes the object with its plain fields (owners that an object cannot exist without are looked up here; classes
- * load in an order that makes this work), resolve() follows the other references once all objects exist. Both check every member:
- * -EINVAL with the sentence in the reader.
+ * build() writes everything that survives a restart; references as uuids. Loading has two passes, because
+ * objects refer to each other in circles: create() makes the object with its plain fields (owners that an
+ * object cannot exist without are looked up here; classes load in an order that makes this work), resolve()
+ * follows the other references once all objects exist. Both check every member: -EINVAL with the sentence in
+ * the reader.
  */
 
 #include "common/json/json-get.h"
@@ -18,7 +19,8 @@ typedef struct RecordCodec {
         int (*resolve)(Pool *pool, JsonReader *r, struct json_object *record, Object *o); /* or NULL */
 } RecordCodec;
 
-extern const RecordCodec host_codec, pgpu_codec, group_codec, vgpu_type_codec, vm_codec, vgpu_codec, reservation_codec, job_codec;
+extern const RecordCodec host_codec, pgpu_codec, group_codec, vgpu_type_codec, vm_codec, vgpu_codec,
+        reservation_codec, job_codec;
 
 const RecordCodec *record_codec(ObjectClass c);
 
@@ -29,15 +31,20 @@ int stored_to_text(const Object *o, char **ret);
 int stored_add_reference(struct json_object *record, const char *member, const Object *o);
 int stored_add_references(struct json_object *record, const char *member, const PtrArray *objects);
 int stored_add_text(struct json_object *record, const char *member, const char *text_or_null);
-int stored_get_reference(Pool *pool, JsonReader *r, struct json_object *record, const char *member, ObjectClass c, void *ret);
-int stored_opt_reference(Pool *pool, JsonReader *r, struct json_object *record, const char *member, ObjectClass c, void *ret);
-int stored_get_references(Pool *pool, JsonReader *r, struct json_object *record, const char *member, ObjectClass c, void ***ret, size_t *ret_n);
-int stored_get_text(JsonReader *r, struct json_object *record, const char *member, char **field); /* replaces *field */
+int stored_get_reference(
+        Pool *pool, JsonReader *r, struct json_object *record, const char *member, ObjectClass c, void *ret);
+int stored_opt_reference(
+        Pool *pool, JsonReader *r, struct json_object *record, const char *member, ObjectClass c, void *ret);
+int stored_get_references(Pool *pool, JsonReader *r, struct json_object *record, const char *member,
+        ObjectClass c, void ***ret, size_t *ret_n);
+int stored_get_text(
+        JsonReader *r, struct json_object *record, const char *member, char **field); /* replaces *field */
 int stored_opt_text(JsonReader *r, struct json_object *record, const char *member, char **field);
-int stored_get_word(JsonReader *r, struct json_object *record, const char *member, int (*from_string)(const char *), int *ret);
+int stored_get_word(JsonReader *r, struct json_object *record, const char *member,
+        int (*from_string)(const char *), int *ret);
 
 /*
- * Reads out of vm->config what placement needs. Depends on the VM's VGPUs (video memory), so it is called again when they change.
- * -EINVAL with the sentence in the reader.
+ * Reads out of vm->config what placement needs. Depends on the VM's VGPUs (video memory), so it is called
+ * again when they change. -EINVAL with the sentence in the reader.
  */
 int vm_refresh_needs(Pool *pool, JsonReader *r, Vm *vm);

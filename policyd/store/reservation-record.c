@@ -21,7 +21,8 @@ static int reservation_build(const Object *o, struct json_object *record) {
         return r;
 }
 
-static int reservation_create(Pool *pool, JsonReader *r, struct json_object *record, const Uuid *id, uint64_t key) {
+static int reservation_create(
+        Pool *pool, JsonReader *r, struct json_object *record, const Uuid *id, uint64_t key) {
         GpuGroup *group;
         VgpuType *type;
         Reservation *v;
@@ -58,4 +59,5 @@ static int reservation_resolve(Pool *pool, JsonReader *r, struct json_object *re
         return q;
 }
 
-const RecordCodec reservation_codec = { .build = reservation_build, .create = reservation_create, .resolve = reservation_resolve };
+const RecordCodec reservation_codec = {
+        .build = reservation_build, .create = reservation_create, .resolve = reservation_resolve};

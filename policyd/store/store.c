@@ -28,7 +28,7 @@ const char *store_table_name(unsigned table) {
 }
 
 int store_open(const char *dir, size_t map_size, size_t map_max, Store **ret) {
-        DbOptions options = { .tables = table_names, .map_size = map_size, .map_max = map_max };
+        DbOptions options = {.tables = table_names, .map_size = map_size, .map_max = map_max};
         _cleanup_(store_closep) Store *s = NULL;
         int r;
 

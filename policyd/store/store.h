@@ -9,12 +9,13 @@
  *   host …       one table per class of object; the key is the object's growing number, big-endian
  *   idempotency  "<uid> <method> <key>" → which object that call made
  *
- * store_load() first upgrades a database of an older schema, step by step, in one transaction; then it reads everything and checks
- * everything. Data that does not decode is never dropped or repaired in silence: -EBADMSG, with the table, the key and the reason as a
- * sentence. store_write() is all or nothing and durable when it returns 0; a full map is grown up to the limit and the whole list is written again.
+ * store_load() first upgrades a database of an older schema, step by step, in one transaction; then it reads
+ * everything and checks everything. Data that does not decode is never dropped or repaired in silence:
+ * -EBADMSG, with the table, the key and the reason as a sentence. store_write() is all or nothing and durable
+ * when it returns 0; a full map is grown up to the limit and the whole list is written again.
  *
- * Nothing here logs. Errors: -EBADMSG damaged, -ENOSPC the map or the disk is full, -EBUSY another process has the folder open,
- * -EPROTONOSUPPORT written by a newer version, -EIO, -ENOMEM.
+ * Nothing here logs. Errors: -EBADMSG damaged, -ENOSPC the map or the disk is full, -EBUSY another process
+ * has the folder open, -EPROTONOSUPPORT written by a newer version, -EIO, -ENOMEM.
  */
 
 #include "common/macros.h"
@@ -42,7 +43,7 @@ typedef struct StoreAnswer {
         const char *key;
         const char *digest; /* of the arguments */
         const char *path;
-        ObjectClass class;  /* the object whose life bounds the answer's */
+        ObjectClass class; /* the object whose life bounds the answer's */
         Uuid object;
 } StoreAnswer;
 
@@ -76,6 +77,8 @@ DEFINE_CLEANUP(Store *, store_close)
 
 typedef int (*StoreAnswerVisitor)(const StoreAnswer *answer, void *userdata);
 
-/* On -EBADMSG and -EPROTONOSUPPORT *ret_problem is a sentence, which the caller frees. Nothing in the pool is noted as changed. */
-int store_load(Store *s, StoreAnswerVisitor visitor, void *userdata, Pool **ret, StoreMeta *ret_meta, char **ret_problem);
+/* On -EBADMSG and -EPROTONOSUPPORT *ret_problem is a sentence, which the caller frees. Nothing in the pool is
+ * noted as changed. */
+int store_load(Store *s, StoreAnswerVisitor visitor, void *userdata, Pool **ret, StoreMeta *ret_meta,
+        char **ret_problem);
 int store_write(Store *s, const StoreOps *ops);

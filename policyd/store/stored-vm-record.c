@@ -1,9 +1,9 @@
 /*
  * VMs on disk
  *
- * The record as it was created (platform and config are JSON objects inside) and where its order stands. A booking "reserved" on disk
- * means that the order may have been sent since: the mark "sent" is not worth a commit of its own, so the loader reads both alike and the
- * host's inventory decides (docs/states.md).
+ * The record as it was created (platform and config are JSON objects inside) and where its order stands. A
+ * booking "reserved" on disk means that the order may have been sent since: the mark "sent" is not worth a
+ * commit of its own, so the loader reads both alike and the host's inventory decides (docs/states.md).
  *
  * What placement needs is not stored: it is read out of the config again, so that it cannot disagree with it.
  */
@@ -28,14 +28,20 @@ static int vm_build(const Object *o, struct json_object *record) {
         r = r ?: json_add_string(record, "affinity", strempty(vm->affinity));
         r = r ?: json_add_string(record, "power_state", power_state_to_string(vm->power_state));
         r = r ?: json_add_string(record, "booking", booking_state_to_string(vm->booking));
-        r = r ?: stored_add_reference(record, "resident_on", vm->resident_on ? &vm->resident_on->object : NULL);
-        r = r ?: stored_add_reference(record, "scheduled_on", vm->scheduled_on ? &vm->scheduled_on->object : NULL);
+        r = r
+                    ?: stored_add_reference(
+                               record, "resident_on", vm->resident_on ? &vm->resident_on->object : NULL);
+        r = r
+                    ?: stored_add_reference(
+                               record, "scheduled_on", vm->scheduled_on ? &vm->scheduled_on->object : NULL);
         if (!uuid_is_null(&vm->token))
                 r = r ?: json_add_uuid(record, "token", &vm->token);
         if (!uuid_is_null(&vm->stop_token))
                 r = r ?: json_add_uuid(record, "stop_token", &vm->stop_token);
         r = r ?: json_add_bool(record, "memory_counted", vm->memory_counted);
-        r = r ?: stored_add_reference(record, "reservation", vm->reservation ? &vm->reservation->object : NULL);
+        r = r
+                    ?: stored_add_reference(
+                               record, "reservation", vm->reservation ? &vm->reservation->object : NULL);
         if (vm->decision)
                 r = r ?: add_json_text(record, "decision", vm->decision);
         r = r ?: add_json_text(record, "platform", vm->platform);
@@ -160,4 +166,4 @@ int vm_refresh_needs(Pool *pool, JsonReader *r, Vm *vm) {
         return q < 0 ? q : 0;
 }
 
-const RecordCodec vm_codec = { .build = vm_build, .create = vm_create, .resolve = vm_resolve };
+const RecordCodec vm_codec = {.build = vm_build, .create = vm_create, .resolve = vm_resolve};

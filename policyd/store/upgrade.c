@@ -1,11 +1,13 @@
 /*
  * Upgrades: one explicit step for each change of the schema
  *
- * A step rewrites the records that it is about and raises the schema by one; all steps that are needed run in one transaction, so a crash leaves
- * the old database whole. Steps never go away: any older database can be opened.
+ * A step rewrites the records that it is about and raises the schema by one; all steps that are needed run in
+ * one transaction, so a crash leaves the old database whole. Steps never go away: any older database can be
+ * opened.
  *
- *   1 → 2   a VM says where its order stands ("booking"). Before, that was told by where it was resident or scheduled; a scheduled VM
- *           is taken for "sent", because nobody knows, and then only its host's word releases it.
+ *   1 → 2   a VM says where its order stands ("booking"). Before, that was told by where it was
+ *           resident or scheduled; a scheduled VM is taken for "sent", because nobody knows, and
+ *           then only its host's word releases it.
  */
 
 #include "policyd/store/internal.h"
@@ -61,8 +63,9 @@ static int rewrite_record(Rewrite *w, const uint8_t *key) {
         return text ? db_put(w->txn, w->table, key, 8, text, strlen(text)) : -ENOMEM;
 }
 
-static int rewrite_table(DbTxn *txn, unsigned table, int (*step)(JsonReader *, struct json_object *), char **problem) {
-        Rewrite w = { .txn = txn, .table = table, .step = step, .problem = problem };
+static int rewrite_table(
+        DbTxn *txn, unsigned table, int (*step)(JsonReader *, struct json_object *), char **problem) {
+        Rewrite w = {.txn = txn, .table = table, .step = step, .problem = problem};
         int r;
 
         r = db_iterate(txn, table, collect_key, &w);
@@ -106,7 +109,10 @@ int store_upgrade(DbTxn *txn, char **ret_problem) {
         if (schema == STORE_SCHEMA)
                 return 0;
         if (schema < 1 || schema > STORE_SCHEMA) {
-                if (asprintf(ret_problem, "The database has schema %u; this policyd knows 1 to %d. Use the version that wrote it, or a newer one.", schema, STORE_SCHEMA) < 0) {
+                if (asprintf(ret_problem,
+                            "The database has schema %u; this policyd knows 1 to %d. Use the version that "
+                            "wrote it, or a newer one.",
+                            schema, STORE_SCHEMA) < 0) {
                         *ret_problem = NULL;
                         return -ENOMEM;
                 }

@@ -18,7 +18,9 @@ static int vgpu_build(const Object *o, struct json_object *record) {
         if (v->pinned)
                 r = r ?: json_add_string(record, "pinned_pci", PCI_TEXT(&v->pinned_pci));
         r = r ?: json_add_bool(record, "currently_attached", v->currently_attached);
-        r = r ?: stored_add_reference(record, "scheduled_on", v->scheduled_on ? &v->scheduled_on->object : NULL);
+        r = r
+                    ?: stored_add_reference(
+                               record, "scheduled_on", v->scheduled_on ? &v->scheduled_on->object : NULL);
         r = r ?: stored_add_reference(record, "resident_on", v->resident_on ? &v->resident_on->object : NULL);
         if (v->used_hold)
                 r = r ?: json_add_bool(record, "used_hold", true);
@@ -68,4 +70,4 @@ static int vgpu_resolve(Pool *pool, JsonReader *r, struct json_object *record, O
         return 0;
 }
 
-const RecordCodec vgpu_codec = { .build = vgpu_build, .create = vgpu_create, .resolve = vgpu_resolve };
+const RecordCodec vgpu_codec = {.build = vgpu_build, .create = vgpu_create, .resolve = vgpu_resolve};

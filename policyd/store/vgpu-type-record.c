@@ -1,8 +1,8 @@
 /*
  * VGPU types on disk
  *
- * The pool's own record of a type, close to the one that travels (protocol/type-record.h); internal_config stays a JSON object inside, so that
- * a dump of the table reads well.
+ * The pool's own record of a type, close to the one that travels (protocol/type-record.h); internal_config
+ * stays a JSON object inside, so that a dump of the table reads well.
  */
 
 #include "policyd/store/records.h"
@@ -19,7 +19,9 @@ static int type_build(const Object *o, struct json_object *record) {
                 return -ENOMEM;
         r = json_add(record, "internal_config", config);
         r = r ?: json_add_string(record, "identifier", strempty(t->identifier));
-        r = r ?: json_add_string(record, "implementation", vgpu_implementation_to_string((VgpuImplementation) t->implementation));
+        r = r
+                    ?: json_add_string(record, "implementation",
+                               vgpu_implementation_to_string((VgpuImplementation) t->implementation));
         r = r ?: json_add_string(record, "vendor_name", strempty(t->vendor_name));
         r = r ?: json_add_string(record, "model_name", strempty(t->model_name));
         r = r ?: json_add_u64(record, "framebuffer_size", t->framebuffer_size);
@@ -28,7 +30,9 @@ static int type_build(const Object *o, struct json_object *record) {
         r = r ?: json_add_u64(record, "max_resolution_y", t->max_resolution_y);
         r = r ?: json_add_u64(record, "size", t->size);
         r = r ?: json_add_bool(record, "experimental", t->experimental);
-        r = r ?: json_add_strv(record, "compatible_types_on_pgpu", (const char *const *) t->compatible_on_pgpu);
+        r = r
+                    ?: json_add_strv(record, "compatible_types_on_pgpu",
+                               (const char *const *) t->compatible_on_pgpu);
         r = r ?: json_add_strv(record, "compatible_types_in_vm", (const char *const *) t->compatible_in_vm);
         return r;
 }
@@ -52,7 +56,9 @@ static int type_read_indexed(Pool *pool, JsonReader *r, struct json_object *reco
         if (size > PGPU_SIZE)
                 return json_fail(r, "size", "is %u, more than a whole PGPU (%u)", size, PGPU_SIZE);
         q = q ?: pool_set_type_size(pool, t, size, (TypeImplementation) implementation);
-        q = q ?: pool_set_type_compatible(pool, t, (const char *const *) on_pgpu, (const char *const *) in_vm);
+        q = q
+                    ?: pool_set_type_compatible(
+                               pool, t, (const char *const *) on_pgpu, (const char *const *) in_vm);
         return q;
 }
 
@@ -86,4 +92,4 @@ static int type_create(Pool *pool, JsonReader *r, struct json_object *record, co
         return q;
 }
 
-const RecordCodec vgpu_type_codec = { .build = type_build, .create = type_create };
+const RecordCodec vgpu_type_codec = {.build = type_build, .create = type_create};

@@ -45,10 +45,15 @@ static void task_free(Task *t) {
         free(t);
 }
 
-static void task_add(TaskKind kind, HostLink *link, const LinkClaim *claim, const char *text, LinkReply reply, void *userdata) {
+static void task_add(TaskKind kind, HostLink *link, const LinkClaim *claim, const char *text, LinkReply reply,
+        void *userdata) {
         Task *t = calloc(1, sizeof(*t)), **at;
 
-        *t = (Task){ .kind = kind, .link = link, .reply = reply, .userdata = userdata, .text = text ? strdup(text) : NULL };
+        *t = (Task){.kind = kind,
+                .link = link,
+                .reply = reply,
+                .userdata = userdata,
+                .text = text ? strdup(text) : NULL};
         if (claim)
                 t->claim = *claim;
         for (at = &tasks; *at; at = &(*at)->next)
@@ -60,33 +65,46 @@ static void task_add(TaskKind kind, HostLink *link, const LinkClaim *claim, cons
 static const struct {
         const char *name, *json;
 } fake_types[] = {
-        { "k100", "{\"identifier\":\"0001:nvidia,0ff2,,0fe7,101e\",\"implementation\":\"nvidia\",\"vendor_name\":\"NVIDIA Corporation\",\"model_name\":\"GRID K100\","
-                  "\"framebuffer_size\":268435456,\"max_heads\":2,\"max_resolution_x\":1920,\"max_resolution_y\":1200,\"size\":131072,"
-                  "\"internal_config\":{\"type_id\":\"11\",\"vclass\":\"NVS\",\"config_file\":\"/usr/share/nvidia/vgx/grid_k100.conf\"},"
-                  "\"compatible_types_on_pgpu\":[\"0001:nvidia,0ff2,,0fe7,101e\"]}" },
-        { "k140q", "{\"identifier\":\"0001:nvidia,0ff2,,0ff7,1037\",\"implementation\":\"nvidia\",\"vendor_name\":\"NVIDIA Corporation\",\"model_name\":\"GRID K140Q\","
-                   "\"framebuffer_size\":1006632960,\"max_heads\":2,\"max_resolution_x\":2560,\"max_resolution_y\":1600,\"size\":262144,"
-                   "\"internal_config\":{\"type_id\":\"12\",\"vclass\":\"Quadro\",\"config_file\":\"/usr/share/nvidia/vgx/grid_k140q.conf\"},"
-                   "\"compatible_types_on_pgpu\":[\"0001:nvidia,0ff2,,0ff7,1037\"]}" },
-        { "multi", "{\"identifier\":\"0001:nvidia,0ff2,,0abc,0001\",\"implementation\":\"nvidia\",\"vendor_name\":\"NVIDIA Corporation\",\"model_name\":\"GRID multi\","
-                   "\"framebuffer_size\":268435456,\"max_heads\":2,\"max_resolution_x\":1920,\"max_resolution_y\":1200,\"size\":131072,"
-                   "\"internal_config\":{\"type_id\":\"13\"},"
-                   "\"compatible_types_in_vm\":[\"0001:nvidia,0ff2,,0abc,0001\"],\"compatible_types_on_pgpu\":[\"0001:nvidia,0ff2,,0abc,0001\"]}" },
-        { "k240q", "{\"identifier\":\"0001:nvidia,11bf,,11b0,101a\",\"implementation\":\"nvidia\",\"vendor_name\":\"NVIDIA Corporation\",\"model_name\":\"GRID K240Q\","
-                   "\"framebuffer_size\":1006632960,\"max_heads\":2,\"max_resolution_x\":2560,\"max_resolution_y\":1600,\"size\":262144,"
-                   "\"internal_config\":{\"type_id\":\"21\",\"vclass\":\"Quadro\"},\"compatible_types_on_pgpu\":[\"0001:nvidia,11bf,,11b0,101a\"]}" },
-        { "passthrough", "{\"identifier\":\"0001:passthrough\",\"implementation\":\"passthrough\",\"vendor_name\":\"\",\"model_name\":\"passthrough\"}" },
+        {"k100", "{\"identifier\":\"0001:nvidia,0ff2,,0fe7,101e\",\"implementation\":\"nvidia\",\"vendor_"
+                 "name\":\"NVIDIA Corporation\",\"model_name\":\"GRID K100\","
+                 "\"framebuffer_size\":268435456,\"max_heads\":2,\"max_resolution_x\":1920,\"max_resolution_"
+                 "y\":1200,\"size\":131072,"
+                 "\"internal_config\":{\"type_id\":\"11\",\"vclass\":\"NVS\",\"config_file\":\"/usr/share/"
+                 "nvidia/vgx/grid_k100.conf\"},"
+                 "\"compatible_types_on_pgpu\":[\"0001:nvidia,0ff2,,0fe7,101e\"]}"},
+        {"k140q", "{\"identifier\":\"0001:nvidia,0ff2,,0ff7,1037\",\"implementation\":\"nvidia\",\"vendor_"
+                  "name\":\"NVIDIA Corporation\",\"model_name\":\"GRID K140Q\","
+                  "\"framebuffer_size\":1006632960,\"max_heads\":2,\"max_resolution_x\":2560,\"max_"
+                  "resolution_y\":1600,\"size\":262144,"
+                  "\"internal_config\":{\"type_id\":\"12\",\"vclass\":\"Quadro\",\"config_file\":\"/usr/"
+                  "share/nvidia/vgx/grid_k140q.conf\"},"
+                  "\"compatible_types_on_pgpu\":[\"0001:nvidia,0ff2,,0ff7,1037\"]}"},
+        {"multi", "{\"identifier\":\"0001:nvidia,0ff2,,0abc,0001\",\"implementation\":\"nvidia\",\"vendor_"
+                  "name\":\"NVIDIA Corporation\",\"model_name\":\"GRID multi\","
+                  "\"framebuffer_size\":268435456,\"max_heads\":2,\"max_resolution_x\":1920,\"max_resolution_"
+                  "y\":1200,\"size\":131072,"
+                  "\"internal_config\":{\"type_id\":\"13\"},"
+                  "\"compatible_types_in_vm\":[\"0001:nvidia,0ff2,,0abc,0001\"],\"compatible_types_on_pgpu\":"
+                  "[\"0001:nvidia,0ff2,,0abc,0001\"]}"},
+        {"k240q", "{\"identifier\":\"0001:nvidia,11bf,,11b0,101a\",\"implementation\":\"nvidia\",\"vendor_"
+                  "name\":\"NVIDIA Corporation\",\"model_name\":\"GRID K240Q\","
+                  "\"framebuffer_size\":1006632960,\"max_heads\":2,\"max_resolution_x\":2560,\"max_"
+                  "resolution_y\":1600,\"size\":262144,"
+                  "\"internal_config\":{\"type_id\":\"21\",\"vclass\":\"Quadro\"},\"compatible_types_on_"
+                  "pgpu\":[\"0001:nvidia,11bf,,11b0,101a\"]}"},
+        {"passthrough", "{\"identifier\":\"0001:passthrough\",\"implementation\":\"passthrough\",\"vendor_"
+                        "name\":\"\",\"model_name\":\"passthrough\"}"},
 };
 
-static const char *const k1_types[] = { "k100", "k140q", "multi", "passthrough", NULL };
-static const char *const k2_types[] = { "k240q", "passthrough", NULL };
+static const char *const k1_types[] = {"k100", "k140q", "multi", "passthrough", NULL};
+static const char *const k2_types[] = {"k240q", "passthrough", NULL};
 
 static const char *type_identifier(const char *name) {
-        return streq(name, "k100")    ? "0001:nvidia,0ff2,,0fe7,101e" :
-                streq(name, "k140q")  ? "0001:nvidia,0ff2,,0ff7,1037" :
-                streq(name, "multi")  ? "0001:nvidia,0ff2,,0abc,0001" :
-                streq(name, "k240q")  ? "0001:nvidia,11bf,,11b0,101a" :
-                                        "0001:passthrough";
+        return streq(name, "k100")    ? "0001:nvidia,0ff2,,0fe7,101e"
+               : streq(name, "k140q") ? "0001:nvidia,0ff2,,0ff7,1037"
+               : streq(name, "multi") ? "0001:nvidia,0ff2,,0abc,0001"
+               : streq(name, "k240q") ? "0001:nvidia,11bf,,11b0,101a"
+                                      : "0001:passthrough";
 }
 
 /* Hosts */
@@ -94,7 +112,7 @@ static const char *type_identifier(const char *name) {
 FakeHost *fake_host_add(const char *name) {
         FakeHost *h = &fake_hosts[n_fake_hosts++];
 
-        *h = (FakeHost){ .memory = UINT64_C(64) << 30, .seq = 100 };
+        *h = (FakeHost){.memory = UINT64_C(64) << 30, .seq = 100};
         snprintf(h->name, sizeof(h->name), "%s", name);
         snprintf(h->address, sizeof(h->address), "unix:path=/fake/%s", name);
         snprintf(h->boot_id, sizeof(h->boot_id), "boot-of-%s", name);
@@ -103,10 +121,11 @@ FakeHost *fake_host_add(const char *name) {
         return h;
 }
 
-void fake_card_add(FakeHost *h, const char *pci, const char *vendor, const char *device, const char *const *types) {
+void fake_card_add(
+        FakeHost *h, const char *pci, const char *vendor, const char *device, const char *const *types) {
         FakeCard *c = &h->cards[h->n_cards++];
 
-        *c = (FakeCard){ .types = types };
+        *c = (FakeCard){.types = types};
         snprintf(c->pci, sizeof(c->pci), "%s", pci);
         snprintf(c->vendor, sizeof(c->vendor), "%s", vendor);
         snprintf(c->device, sizeof(c->device), "%s", device);
@@ -165,9 +184,14 @@ static void say_cards(StrBuf *b, const FakeHost *h) {
 
                 if (c->gone)
                         continue;
-                strbuf_addf(b, "%s{\"pci_id\":\"%s\",\"vendor_id\":\"%s\",\"device_id\":\"%s\",\"subsystem_vendor_id\":\"10de\",\"subsystem_device_id\":\"1012\","
-                               "\"vendor_name\":\"NVIDIA Corporation\",\"device_name\":\"%s\",\"driver\":\"\",\"bridge\":\"\",\"is_system_display_device\":false",
-                        separator, c->pci, c->vendor, c->device, streq(c->device, "0ff2") ? "GK107GL [GRID K1]" : "GK104GL [GRID K2]");
+                strbuf_addf(b,
+                        "%s{\"pci_id\":\"%s\",\"vendor_id\":\"%s\",\"device_id\":\"%s\",\"subsystem_vendor_"
+                        "id\":\"10de\",\"subsystem_device_id\":\"1012\","
+                        "\"vendor_name\":\"NVIDIA "
+                        "Corporation\",\"device_name\":\"%s\",\"driver\":\"\",\"bridge\":\"\",\"is_system_"
+                        "display_device\":false",
+                        separator, c->pci, c->vendor, c->device,
+                        streq(c->device, "0ff2") ? "GK107GL [GRID K1]" : "GK104GL [GRID K2]");
                 for (int enabled = 0; enabled < 2; enabled++) {
                         strbuf_addf(b, ",\"%s\":[", enabled ? "enabled" : "supported");
                         for (size_t k = 0; c->types[k]; k++)
@@ -203,16 +227,24 @@ static void say_vms(StrBuf *b, const FakeHost *h) {
                 const FakeVm *vm = &h->vms[i];
                 const char *plugged = vm->state == VM_STATE_STARTING ? "false" : "true";
 
-                strbuf_addf(b, "%s{\"uuid\":\"%s\",\"token\":\"%s\",\"name_label\":\"vm\",\"state\":\"%s\",\"stage\":\"x\",\"progress\":0.5,\"domid\":3,\"memory\":1073741824,\"vgpus\":[",
-                        i ? "," : "", UUID_TEXT(&vm->uuid), UUID_TEXT(&vm->token), vm_state_to_string(vm->state));
+                strbuf_addf(b,
+                        "%s{\"uuid\":\"%s\",\"token\":\"%s\",\"name_label\":\"vm\",\"state\":\"%s\","
+                        "\"stage\":\"x\",\"progress\":0.5,\"domid\":3,\"memory\":1073741824,\"vgpus\":[",
+                        i ? "," : "", UUID_TEXT(&vm->uuid), UUID_TEXT(&vm->token),
+                        vm_state_to_string(vm->state));
                 for (size_t k = 0; k < vm->order.n_vgpus; k++)
-                        strbuf_addf(b, "%s{\"id\":[\"%s\",\"%s\"],\"uuid\":\"%s\",\"pgpu\":\"%s\",\"identifier\":\"x\",\"state\":{\"active\":%s,\"plugged\":%s}}", k ? "," : "",
-                                UUID_TEXT(&vm->uuid), vm->order.vgpus[k].device, UUID_TEXT(&vm->order.vgpus[k].nvidia.uuid),
+                        strbuf_addf(b,
+                                "%s{\"id\":[\"%s\",\"%s\"],\"uuid\":\"%s\",\"pgpu\":\"%s\",\"identifier\":"
+                                "\"x\",\"state\":{\"active\":%s,\"plugged\":%s}}",
+                                k ? "," : "", UUID_TEXT(&vm->uuid), vm->order.vgpus[k].device,
+                                UUID_TEXT(&vm->order.vgpus[k].nvidia.uuid),
                                 PCI_TEXT(&vm->order.vgpus[k].physical_pci_address), plugged, plugged);
                 strbuf_add(b, "],\"pcis\":[");
                 for (size_t k = 0; k < vm->order.n_pcis; k++)
-                        strbuf_addf(b, "%s{\"id\":[\"%s\",\"%s\"],\"address\":\"%s\",\"state\":{\"plugged\":%s}}", k ? "," : "", UUID_TEXT(&vm->uuid),
-                                PCI_TEXT(&vm->order.pcis[k].address), PCI_TEXT(&vm->order.pcis[k].address), plugged);
+                        strbuf_addf(b,
+                                "%s{\"id\":[\"%s\",\"%s\"],\"address\":\"%s\",\"state\":{\"plugged\":%s}}",
+                                k ? "," : "", UUID_TEXT(&vm->uuid), PCI_TEXT(&vm->order.pcis[k].address),
+                                PCI_TEXT(&vm->order.pcis[k].address), plugged);
                 strbuf_add(b, "]}");
         }
 }
@@ -221,8 +253,11 @@ static void say_ended(StrBuf *b, const FakeHost *h) {
         for (size_t i = 0; i < h->n_ended; i++) {
                 const FakeEnded *e = &h->ended[i];
 
-                strbuf_addf(b, "%s{\"version\":1,\"seq\":%llu,\"boot_id\":\"%s\",\"token\":\"%s\",\"uuid\":\"%s\",\"state\":\"halted\",\"stage\":\"\",\"progress\":0,\"reason\":\"%s\"",
-                        i ? "," : "", (unsigned long long) h->seq, h->boot_id, UUID_TEXT(&e->token), UUID_TEXT(&e->uuid), e->reason);
+                strbuf_addf(b,
+                        "%s{\"version\":1,\"seq\":%llu,\"boot_id\":\"%s\",\"token\":\"%s\",\"uuid\":\"%s\","
+                        "\"state\":\"halted\",\"stage\":\"\",\"progress\":0,\"reason\":\"%s\"",
+                        i ? "," : "", (unsigned long long) h->seq, h->boot_id, UUID_TEXT(&e->token),
+                        UUID_TEXT(&e->uuid), e->reason);
                 if (e->error_name)
                         strbuf_addf(b, ",\"error\":[\"%s\",\"It broke.\"]", e->error_name);
                 strbuf_add(b, "}");
@@ -234,9 +269,13 @@ static void host_inventory(FakeHost *h, Inventory *ret) {
         _cleanup_strbuf_ StrBuf b = {};
         JsonReader reader = {};
 
-        strbuf_addf(&b, "{\"version\":1,\"seq\":%llu,\"host_uuid\":\"%s\",\"boot_id\":\"%s\",\"hostname\":\"%s\",\"hypervisor\":\"simulated\",\"epoch\":%llu,"
-                        "\"memory_total\":%llu,\"memory_free\":%llu,\"cpus\":2,\"iommu\":true,\"hvm\":true,\"networks\":[\"xenbr0\"],\"storage\":[\"/images\"],\"types\":[",
-                (unsigned long long) h->seq, UUID_TEXT(&h->uuid), h->boot_id, h->name, (unsigned long long) h->epoch, (unsigned long long) h->memory,
+        strbuf_addf(&b,
+                "{\"version\":1,\"seq\":%llu,\"host_uuid\":\"%s\",\"boot_id\":\"%s\",\"hostname\":\"%s\","
+                "\"hypervisor\":\"simulated\",\"epoch\":%llu,"
+                "\"memory_total\":%llu,\"memory_free\":%llu,\"cpus\":2,\"iommu\":true,\"hvm\":true,"
+                "\"networks\":[\"xenbr0\"],\"storage\":[\"/images\"],\"types\":[",
+                (unsigned long long) h->seq, UUID_TEXT(&h->uuid), h->boot_id, h->name,
+                (unsigned long long) h->epoch, (unsigned long long) h->memory,
                 (unsigned long long) memory_free(h));
         say_types(&b, h);
         strbuf_add(&b, "],\"pgpus\":[");
@@ -261,7 +300,7 @@ FakeVm *fake_vm(FakeHost *h, const Uuid *vm) {
 }
 
 FakeVm *fake_vm_put(FakeHost *h, const Uuid *vm, const Uuid *token, VmState state) {
-        h->vms[h->n_vms] = (FakeVm){ .uuid = *vm, .token = *token, .state = state };
+        h->vms[h->n_vms] = (FakeVm){.uuid = *vm, .token = *token, .state = state};
         return &h->vms[h->n_vms++];
 }
 
@@ -272,12 +311,19 @@ static bool can_speak(const FakeHost *h) {
 }
 
 static EventHead event_head(FakeHost *h, const Uuid *token) {
-        return (EventHead){ .seq = ++h->seq, .boot_id = h->boot_id, .token = *token };
+        return (EventHead){.seq = ++h->seq, .boot_id = h->boot_id, .token = *token};
 }
 
-static void say_vm(FakeHost *h, const Uuid *vm, const Uuid *token, VmState state, const char *stage, double progress, const char *reason, const char *error_name) {
-        VmEvent e = { .head = event_head(h, token), .uuid = *vm, .state = state, .stage = (char *) stage, .progress = progress, .reason = (char *) reason,
-                .error_name = (char *) error_name, .error_message = error_name ? (char *) "It broke." : NULL };
+static void say_vm(FakeHost *h, const Uuid *vm, const Uuid *token, VmState state, const char *stage,
+        double progress, const char *reason, const char *error_name) {
+        VmEvent e = {.head = event_head(h, token),
+                .uuid = *vm,
+                .state = state,
+                .stage = (char *) stage,
+                .progress = progress,
+                .reason = (char *) reason,
+                .error_name = (char *) error_name,
+                .error_message = error_name ? (char *) "It broke." : NULL};
 
         if (can_speak(h))
                 h->link->owner.vm_event(h->link, &e, h->link->userdata);
@@ -296,14 +342,22 @@ void fake_vm_runs(FakeHost *h, const Uuid *id) {
 
         vm->state = VM_STATE_RUNNING;
         for (size_t i = 0; i < vm->order.n_vgpus; i++) {
-                VgpuEvent e = { .head = event_head(h, &vm->token), .vm = *id, .device = vm->order.vgpus[i].device, .uuid = vm->order.vgpus[i].nvidia.uuid,
-                        .pgpu = vm->order.vgpus[i].physical_pci_address, .identifier = (char *) "x", .state = { .active = true, .plugged = true, .emulator_pid = 7 } };
+                VgpuEvent e = {.head = event_head(h, &vm->token),
+                        .vm = *id,
+                        .device = vm->order.vgpus[i].device,
+                        .uuid = vm->order.vgpus[i].nvidia.uuid,
+                        .pgpu = vm->order.vgpus[i].physical_pci_address,
+                        .identifier = (char *) "x",
+                        .state = {.active = true, .plugged = true, .emulator_pid = 7}};
 
                 if (can_speak(h))
                         h->link->owner.vgpu_event(h->link, &e, h->link->userdata);
         }
         for (size_t i = 0; i < vm->order.n_pcis; i++) {
-                PciEvent e = { .head = event_head(h, &vm->token), .vm = *id, .address = vm->order.pcis[i].address, .plugged = true };
+                PciEvent e = {.head = event_head(h, &vm->token),
+                        .vm = *id,
+                        .address = vm->order.pcis[i].address,
+                        .plugged = true};
 
                 if (can_speak(h))
                         h->link->owner.pci_event(h->link, &e, h->link->userdata);
@@ -319,7 +373,8 @@ void fake_vm_ends(FakeHost *h, const Uuid *id, const char *reason, const char *e
         if (can_speak(h))
                 say_vm(h, &uuid, &token, VM_STATE_HALTED, "", 0, reason, error_name);
         else
-                h->ended[h->n_ended++] = (FakeEnded){ .uuid = uuid, .token = token, .reason = reason, .error_name = error_name };
+                h->ended[h->n_ended++] =
+                        (FakeEnded){.uuid = uuid, .token = token, .reason = reason, .error_name = error_name};
 }
 
 void fake_inventory_changed(FakeHost *h) {
@@ -392,7 +447,7 @@ int link_new(sd_event *event, const char *address, const LinkOwner *owner, void 
                 if (!streq(h->address, address))
                         continue;
                 link = calloc(1, sizeof(*link));
-                *link = (HostLink){ .host = h, .owner = *owner, .userdata = userdata };
+                *link = (HostLink){.host = h, .owner = *owner, .userdata = userdata};
                 h->link = link;
                 *ret = link;
                 return 0;
@@ -469,7 +524,8 @@ int link_stop_vm(HostLink *link, const char *order, LinkReply reply, void *userd
         return call(TASK_STOP, link, order, reply, userdata);
 }
 
-int link_set_enabled_types(HostLink *link, const PciAddress *pgpu, const char *const *identifiers, LinkReply reply, void *userdata) {
+int link_set_enabled_types(HostLink *link, const PciAddress *pgpu, const char *const *identifiers,
+        LinkReply reply, void *userdata) {
         return call(TASK_TYPES, link, NULL, reply, userdata);
 }
 
@@ -481,7 +537,8 @@ int link_release(HostLink *link, LinkReply reply, void *userdata) {
 
 static void do_dial(HostLink *link) {
         FakeHost *h = link->host;
-        LinkGreeting greeting = { .host_uuid = h->uuid, .epoch = h->epoch, .claimed_by = h->claimed_by, .boot_id = h->boot_id };
+        LinkGreeting greeting = {
+                .host_uuid = h->uuid, .epoch = h->epoch, .claimed_by = h->claimed_by, .boot_id = h->boot_id};
         _cleanup_free_ char *reason = NULL;
         LinkClaim claim;
         int r;
@@ -504,7 +561,8 @@ static void do_claim(HostLink *link, const LinkClaim *claim) {
         Inventory inventory = {};
         int r;
 
-        if (claim->epoch < h->epoch || (claim->epoch == h->epoch && !uuid_equal(&claim->instance, &h->instance))) {
+        if (claim->epoch < h->epoch ||
+                (claim->epoch == h->epoch && !uuid_equal(&claim->instance, &h->instance))) {
                 link->owner.stale(link, "StaleEpoch.", link->userdata);
                 return;
         }
@@ -528,7 +586,8 @@ static void do_start(HostLink *link, Task *t) {
         FakeVm *vm;
         Uuid id;
 
-        if (json_parse(&reader, t->text, strlen(t->text), &o) < 0 || start_order_parse(&reader, o, &order) < 0) {
+        if (json_parse(&reader, t->text, strlen(t->text), &o) < 0 ||
+                start_order_parse(&reader, o, &order) < 0) {
                 fprintf(stderr, "A start order does not parse: %s\n", reader.error);
                 abort();
         }
@@ -604,7 +663,8 @@ bool fake_step(void) {
                 break;
         case TASK_TYPES:
                 if (t->link->host->refuse != ERROR_NONE)
-                        t->reply(t->link, LINK_REFUSED, t->link->host->refuse, "The host says no.", t->userdata);
+                        t->reply(t->link, LINK_REFUSED, t->link->host->refuse, "The host says no.",
+                                t->userdata);
                 else
                         t->reply(t->link, LINK_DONE, ERROR_NONE, NULL, t->userdata);
                 break;

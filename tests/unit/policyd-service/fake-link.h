@@ -3,9 +3,10 @@
 /*
  * Simulated hosts behind the link's interface
  *
- * fake-link.c provides the link_* functions. Each address belongs to a FakeHost, which behaves as a hostd does: it holds a claim and an epoch, keeps VMs
- * with their tokens, answers orders, numbers its events. Nothing happens inside a call: what a link has to do is queued and done by fake_step(),
- * so that callbacks come when a real link's would.
+ * fake-link.c provides the link_* functions. Each address belongs to a FakeHost, which behaves as a hostd
+ * does: it holds a claim and an epoch, keeps VMs with their tokens, answers orders, numbers its events.
+ * Nothing happens inside a call: what a link has to do is queued and done by fake_step(), so that callbacks
+ * come when a real link's would.
  */
 
 #include "policyd/link/link.h"
@@ -35,7 +36,7 @@ typedef struct FakeHost {
         char name[32], address[64];
         Uuid uuid;
         char boot_id[40];
-        bool down;           /* dialling fails */
+        bool down; /* dialling fails */
         uint64_t epoch, seq;
         char claimed_by[UUID_TEXT_MAX];
         Uuid instance;
@@ -48,21 +49,22 @@ typedef struct FakeHost {
         size_t n_ended;
 
         /* Behaviour */
-        bool manual;         /* accepts orders, but runs VMs only when told */
-        bool mute;           /* takes the order and never answers */
-        bool deaf;           /* orders do not arrive, and are never answered */
-        ErrorCode refuse;    /* refuses start orders with this */
+        bool manual;              /* accepts orders, but runs VMs only when told */
+        bool mute;                /* takes the order and never answers */
+        bool deaf;                /* orders do not arrive, and are never answered */
+        ErrorCode refuse;         /* refuses start orders with this */
         size_t n_starts, n_stops; /* orders that arrived */
         bool last_force;
-        char *last_order;    /* text */
-        HostLink *link;      /* of policyd, while there is one */
+        char *last_order; /* text */
+        HostLink *link;   /* of policyd, while there is one */
 } FakeHost;
 
 extern FakeHost fake_hosts[8];
 extern size_t n_fake_hosts;
 
 FakeHost *fake_host_add(const char *name);
-void fake_card_add(FakeHost *h, const char *pci, const char *vendor, const char *device, const char *const *types);
+void fake_card_add(
+        FakeHost *h, const char *pci, const char *vendor, const char *device, const char *const *types);
 void fake_k1_add(FakeHost *h); /* four PGPUs 10de:0ff2 from 0000:07:00.0 on */
 void fake_k2_add(FakeHost *h); /* two PGPUs 10de:11bf from 0000:84:00.0 on */
 void fake_reset(void);
@@ -73,11 +75,11 @@ bool fake_step(void);
 /* The host's side of the story. */
 FakeVm *fake_vm(FakeHost *h, const Uuid *vm);
 FakeVm *fake_vm_put(FakeHost *h, const Uuid *vm, const Uuid *token, VmState state);
-void fake_vm_runs(FakeHost *h, const Uuid *vm);                                  /* VGPU and VM events */
+void fake_vm_runs(FakeHost *h, const Uuid *vm); /* VGPU and VM events */
 void fake_vm_progress(FakeHost *h, const Uuid *vm, const char *stage, double progress);
 void fake_vm_ends(FakeHost *h, const Uuid *vm, const char *reason, const char *error_name); /* halted */
 void fake_vm_event_with_token(FakeHost *h, const Uuid *vm, const Uuid *token, VmState state);
 void fake_inventory_changed(FakeHost *h);
 void fake_lose(FakeHost *h, const char *reason); /* the connection breaks; it is dialled again */
-void fake_reboot(FakeHost *h); /* everything on it is gone */
+void fake_reboot(FakeHost *h);                   /* everything on it is gone */
 void fake_stale(FakeHost *h);

@@ -91,7 +91,7 @@ static void another_card_at_the_address_is_another_pgpu(void **state) {
 }
 
 static void a_type_that_nobody_has_is_collected_and_comes_back(void **state) {
-        static const char *const fewer[] = { "k100", "passthrough", NULL };
+        static const char *const fewer[] = {"k100", "passthrough", NULL};
         FakeHost *h;
         _cleanup_world_ World *w = one_host(&h);
         const char *const *all = h->cards[0].types;

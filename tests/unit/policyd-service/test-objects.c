@@ -8,7 +8,9 @@
 
 #include "common/json/json-get.h"
 
-#define CONFIG "\"config\":{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":1048576,\"target_memkb\":1048576,\"max_vcpus\":1}}"
+#define CONFIG                                                                                               \
+        "\"config\":{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":1048576,\"target_memkb\":"      \
+        "1048576,\"max_vcpus\":1}}"
 
 static World *one_host(FakeHost **ret) {
         World *w = world_new();
@@ -40,12 +42,13 @@ static void a_vm_without_memory_is_refused_with_the_path(void **state) {
         static const struct {
                 const char *record, *path;
         } cases[] = {
-                { "{\"name_label\":\"a\",\"config\":{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{}}}", "config.b_info.max_memkb" },
-                { "{\"config\":{}}", "name_label" },
-                { "{\"name_label\":\"a\"}", "config" },
-                { "{\"name_label\":", "" },
-                { "[]", "" },
-                { "", "" },
+                {"{\"name_label\":\"a\",\"config\":{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{}}}",
+                        "config.b_info.max_memkb"},
+                {"{\"config\":{}}", "name_label"},
+                {"{\"name_label\":\"a\"}", "config"},
+                {"{\"name_label\":", ""},
+                {"[]", ""},
+                {"", ""},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -61,7 +64,8 @@ static void a_vm_without_memory_is_refused_with_the_path(void **state) {
 static void a_uuid_is_given_once_and_names_may_repeat(void **state) {
         FakeHost *h;
         _cleanup_world_ World *w = one_host(&h);
-        const char *record = "{\"uuid\":\"22222222-2222-4222-8222-222222222222\",\"name_label\":\"a\"," CONFIG "}";
+        const char *record =
+                "{\"uuid\":\"22222222-2222-4222-8222-222222222222\",\"name_label\":\"a\"," CONFIG "}";
         Object *o;
         Vm *vm;
 
@@ -126,9 +130,12 @@ static void an_export_is_imported_again(void **state) {
         assert_int_equal(policy_pool(w->policy)->objects[CLASS_GPU_GROUP].n, 1);
 }
 
-static const char import_k240q[] = "{\"name_label\":\"in\"," CONFIG ",\"vgpus\":[{\"device\":\"0\",\"uuid\":\"33333333-3333-4333-8333-333333333333\","
-                                   "\"gpu_group\":{\"name_label\":\"K2 cards\",\"gpu_types\":[\"10de/11bf\"]},"
-                                   "\"type\":{\"identifier\":\"0001:nvidia,11bf,,11b0,101a\",\"implementation\":\"nvidia\",\"vendor_name\":\"NVIDIA Corporation\",\"model_name\":\"GRID K240Q\",\"size\":262144}}]}";
+static const char import_k240q[] =
+        "{\"name_label\":\"in\"," CONFIG
+        ",\"vgpus\":[{\"device\":\"0\",\"uuid\":\"33333333-3333-4333-8333-333333333333\","
+        "\"gpu_group\":{\"name_label\":\"K2 cards\",\"gpu_types\":[\"10de/11bf\"]},"
+        "\"type\":{\"identifier\":\"0001:nvidia,11bf,,11b0,101a\",\"implementation\":\"nvidia\",\"vendor_"
+        "name\":\"NVIDIA Corporation\",\"model_name\":\"GRID K240Q\",\"size\":262144}}]}";
 
 static void an_import_waits_for_its_hardware(void **state) {
         FakeHost *a;
@@ -161,7 +168,8 @@ static void a_refused_import_leaves_nothing(void **state) {
 
         for (ObjectClass c = 0; c < _CLASS_MAX; c++)
                 n[c] = policy_pool(w->policy)->objects[c].n;
-        assert_true(asprintf(&record, "%.*s,%s", (int) strlen(import_k240q) - 2, import_k240q, strstr(import_k240q, "{\"device\"")) > 0);
+        assert_true(asprintf(&record, "%.*s,%s", (int) strlen(import_k240q) - 2, import_k240q,
+                            strstr(import_k240q, "{\"device\"")) > 0);
         assert_null(import(w, record));
         assert_int_equal(w->refusal.code, ERROR_INVALID_RECORD);
         for (ObjectClass c = 0; c < _CLASS_MAX; c++)
@@ -181,7 +189,8 @@ static Uuid platform_vm(World *w, const char *platform) {
 static void the_platform_form_is_booked_like_any_other(void **state) {
         FakeHost *h;
         _cleanup_world_ World *w = one_host(&h);
-        Uuid vm = platform_vm(w, "{\"vgpu_pci_id\":\"0000:09:00.0\",\"vgpu_config\":\"/usr/share/nvidia/vgx/grid_k140q.conf\",\"vgpu_extra_args\":\"foo=1\"}");
+        Uuid vm = platform_vm(w, "{\"vgpu_pci_id\":\"0000:09:00.0\",\"vgpu_config\":\"/usr/share/nvidia/vgx/"
+                                 "grid_k140q.conf\",\"vgpu_extra_args\":\"foo=1\"}");
 
         assert_int_equal(world_vm(w, &vm)->vgpus.n, 1);
         assert_int_equal(world_start_vm(w, &vm, NULL), ERROR_NONE);
@@ -195,8 +204,10 @@ static void the_platform_form_is_booked_like_any_other(void **state) {
 static void the_platform_form_says_what_is_missing(void **state) {
         FakeHost *h;
         _cleanup_world_ World *w = one_host(&h);
-        Uuid nowhere = platform_vm(w, "{\"vgpu_pci_id\":\"0000:55:00.0\",\"vgpu_config\":\"grid_k100.conf\"}");
-        Uuid foreign = platform_vm(w, "{\"vgpu_pci_id\":\"0000:07:00.0\",\"vgpu_config\":\"grid_k200.conf\"}");
+        Uuid nowhere =
+                platform_vm(w, "{\"vgpu_pci_id\":\"0000:55:00.0\",\"vgpu_config\":\"grid_k100.conf\"}");
+        Uuid foreign =
+                platform_vm(w, "{\"vgpu_pci_id\":\"0000:07:00.0\",\"vgpu_config\":\"grid_k200.conf\"}");
         Uuid half = platform_vm(w, "{\"vgpu_pci_id\":\"0000:07:00.0\"}");
         Vm *vm;
 
@@ -205,7 +216,11 @@ static void the_platform_form_says_what_is_missing(void **state) {
         assert_int_equal(world_start_vm(w, &foreign, NULL), ERROR_VGPU_TYPE_NOT_SUPPORTED);
         assert_non_null(strstr(w->refusal.message, "grid_k200.conf"));
         assert_int_equal(world_start_vm(w, &half, NULL), ERROR_NONE);
-        assert_int_equal(vms_create(w->policy, "{\"name_label\":\"x\",\"platform\":{\"vgpu_pci_id\":\"here\",\"vgpu_config\":\"f\"}," CONFIG "}", &vm, fresh(w)), 0);
+        assert_int_equal(vms_create(w->policy,
+                                 "{\"name_label\":\"x\",\"platform\":{\"vgpu_pci_id\":\"here\",\"vgpu_"
+                                 "config\":\"f\"}," CONFIG "}",
+                                 &vm, fresh(w)),
+                0);
         assert_int_equal(w->refusal.code, ERROR_INVALID_RECORD);
 }
 
@@ -213,16 +228,23 @@ static void a_call_repeated_gets_the_first_answer(void **state) {
         FakeHost *h;
         _cleanup_world_ World *w = one_host(&h);
         Uuid vm = world_create_vm(w, "a");
-        _cleanup_free_ char *path = policy_object_path(CLASS_VM, &vm), *found = NULL, *again = NULL, *gone = NULL;
+        _cleanup_free_ char *path = policy_object_path(CLASS_VM, &vm), *found = NULL, *again = NULL,
+                            *gone = NULL;
 
-        assert_int_equal(policy_idempotency_find(w->policy, 0, "CreateVM", "k1", "args", &found, fresh(w)), 0);
-        assert_int_equal(policy_idempotency_record(w->policy, 0, "CreateVM", "k1", "args", path, &world_vm(w, &vm)->object), 0);
+        assert_int_equal(
+                policy_idempotency_find(w->policy, 0, "CreateVM", "k1", "args", &found, fresh(w)), 0);
+        assert_int_equal(policy_idempotency_record(
+                                 w->policy, 0, "CreateVM", "k1", "args", path, &world_vm(w, &vm)->object),
+                0);
         policy_flush(w->policy);
         world_crash(w);
-        assert_int_equal(policy_idempotency_find(w->policy, 0, "CreateVM", "k1", "args", &found, fresh(w)), 1);
+        assert_int_equal(
+                policy_idempotency_find(w->policy, 0, "CreateVM", "k1", "args", &found, fresh(w)), 1);
         assert_string_equal(found, path);
-        assert_int_equal(policy_idempotency_find(w->policy, 7, "CreateVM", "k1", "args", &again, fresh(w)), 0);
-        assert_int_equal(policy_idempotency_find(w->policy, 0, "CreateVM", "k1", "others", &again, fresh(w)), 0);
+        assert_int_equal(
+                policy_idempotency_find(w->policy, 7, "CreateVM", "k1", "args", &again, fresh(w)), 0);
+        assert_int_equal(
+                policy_idempotency_find(w->policy, 0, "CreateVM", "k1", "others", &again, fresh(w)), 0);
         assert_int_equal(w->refusal.code, ERROR_INVALID_RECORD);
         assert_int_equal(policy_idempotency_find(w->policy, 0, "CreateVM", "", "args", &again, fresh(w)), 0);
         assert_int_equal(w->refusal.code, ERROR_INVALID_RECORD);
@@ -239,15 +261,20 @@ static void a_call_repeated_gets_the_first_answer(void **state) {
 static void a_reservation_holds_is_used_and_expires(void **state) {
         FakeHost *h;
         _cleanup_world_ World *w = one_host(&h);
-        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), other = world_create_vm_with(w, "b", "GRID K140Q", 1), id;
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1),
+             other = world_create_vm_with(w, "b", "GRID K140Q", 1), id;
         GpuGroup *g = world_group(w, "Group of NVIDIA Corporation GK107GL [GRID K1] GPUs");
         StartOptions options = {};
         Reservation *r;
         Job *j;
 
-        assert_int_equal(reservations_create(w->policy, "all", g, world_type(w, "GRID K100"), 33, 3600, "me", &r, fresh(w)), 0);
+        assert_int_equal(reservations_create(w->policy, "all", g, world_type(w, "GRID K100"), 33, 3600, "me",
+                                 &r, fresh(w)),
+                0);
         assert_int_equal(w->refusal.code, ERROR_PGPU_INSUFFICIENT_CAPACITY);
-        assert_int_equal(reservations_create(w->policy, "all", g, world_type(w, "GRID K100"), 32, 1, "me", &r, fresh(w)), 0);
+        assert_int_equal(reservations_create(
+                                 w->policy, "all", g, world_type(w, "GRID K100"), 32, 1, "me", &r, fresh(w)),
+                0);
         assert_int_equal(w->refusal.code, ERROR_NONE);
         id = r->object.id;
         world_run(w);
@@ -303,7 +330,8 @@ static void what_clients_make_is_capped(void **state) {
         Vm *other;
 
         w->policy = policy_free(w->policy);
-        w->options.limits[CLASS_VM] = w->options.limits[CLASS_VGPU] = w->options.limits[CLASS_GPU_GROUP] = w->options.limits[CLASS_HOST] = 1;
+        w->options.limits[CLASS_VM] = w->options.limits[CLASS_VGPU] = w->options.limits[CLASS_GPU_GROUP] =
+                w->options.limits[CLASS_HOST] = 1;
         world_start(w);
         assert_int_equal(world_create_vgpu(w, &vm, "GRID multi", NULL), ERROR_LIMIT_REACHED);
         vms_create(w->policy, "{\"name_label\":\"b\"," CONFIG "}", &other, fresh(w));
@@ -365,7 +393,7 @@ static const char *text(struct json_object *o, const char *name) {
 static void lists_have_pages_and_filters(void **state) {
         FakeHost *h;
         _cleanup_world_ World *w = one_host(&h);
-        const ListFilter running = { "PowerState", "running" }, unknown = { "Colour", "red" };
+        const ListFilter running = {"PowerState", "running"}, unknown = {"Colour", "red"};
         struct json_object *o;
         Uuid vm = UUID_NULL;
         char *json;
@@ -424,7 +452,8 @@ static void capacity_adds_up(void **state) {
         world_run(w);
         assert_int_equal(policy_capacity(w->policy, &json), 0);
         o = parse(json);
-        type = json_object_array_get_idx(member(json_object_array_get_idx(member(o, "groups"), 0), "types"), 0);
+        type = json_object_array_get_idx(
+                member(json_object_array_get_idx(member(o, "groups"), 0), "types"), 0);
         assert_int_equal(json_object_get_int(member(type, "free")), 0);
         assert_true(strlen(text(member(type, "reason"), "message")) > 0);
         json_object_put(o);
@@ -466,7 +495,8 @@ static void set_config_is_checked(void **state) {
 
         vms_set_config(w->policy, world_vm(w, &vm), "{\"b_info\":{}}", fresh(w));
         assert_int_equal(w->refusal.code, ERROR_INVALID_RECORD);
-        vms_set_config(w->policy, world_vm(w, &vm), "{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":2097152}}", fresh(w));
+        vms_set_config(w->policy, world_vm(w, &vm),
+                "{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":2097152}}", fresh(w));
         assert_int_equal(w->refusal.code, ERROR_NONE);
         assert_true(world_vm(w, &vm)->memory > UINT64_C(2) << 30);
         vms_set_names(w->policy, world_vm(w, &vm), "renamed", "alpha", fresh(w));

@@ -1,5 +1,6 @@
 /*
- * Restarts, crashes, failed commits: nothing acknowledged is lost, nothing starts twice, every booking is resolved
+ * Restarts, crashes, failed commits: nothing acknowledged is lost, nothing starts twice, every booking is
+ * resolved
  */
 
 #include "tests/unit/policyd-service/world.h"
@@ -71,7 +72,8 @@ static void sent_and_starting(void **state) {
 static void it_ended_while_policyd_was_away(void **state) {
         FakeHost *a, *b;
         _cleanup_world_ World *w = two_hosts(&a, &b);
-        Uuid failed = world_create_vm_with(w, "failed", "GRID K100", 1), stopped = world_create_vm_with(w, "stopped", "GRID K100", 1), job;
+        Uuid failed = world_create_vm_with(w, "failed", "GRID K100", 1),
+             stopped = world_create_vm_with(w, "stopped", "GRID K100", 1), job;
 
         world_start_vm(w, &stopped, NULL);
         world_run(w);
@@ -141,7 +143,8 @@ static void a_shutdown_is_continued(void **state) {
 static void the_host_runs_what_the_pool_had_halted(void **state) {
         FakeHost *a, *b;
         _cleanup_world_ World *w = two_hosts(&a, &b);
-        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), token = { .bytes = { 5 } }, stranger = { .bytes = { 6 } };
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), token = {.bytes = {5}},
+             stranger = {.bytes = {6}};
 
         fake_vm_put(a, &vm, &token, VM_STATE_RUNNING);
         fake_vm_put(a, &stranger, &token, VM_STATE_RUNNING);
@@ -188,7 +191,8 @@ static void memory_is_counted_once(void **state) {
         assert_true(host_memory_available(host) >= available);
 }
 
-/* A full map: the request that does not fit is refused, everything before it stays, and smaller ones go on. */
+/* A full map: the request that does not fit is refused, everything before it stays, and smaller ones go on.
+ */
 static void a_failed_commit_changes_nothing(void **state) {
         FakeHost *a, *b;
         _cleanup_world_ World *w = two_hosts(&a, &b);
@@ -209,7 +213,10 @@ static void a_failed_commit_changes_nothing(void **state) {
                 _cleanup_free_ char *record = NULL;
 
                 n = policy_pool(w->policy)->objects[CLASS_VM].n;
-                assert_true(asprintf(&record, "{\"name_label\":\"big\",\"platform\":{\"x\":\"%s\"},\"config\":{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":1024}}}", big) > 0);
+                assert_true(asprintf(&record,
+                                    "{\"name_label\":\"big\",\"platform\":{\"x\":\"%s\"},\"config\":{\"c_"
+                                    "info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":1024}}}",
+                                    big) > 0);
                 (void) world_request(w, vms_create(w->policy, record, &failed, &w->refusal));
         }
         assert_int_equal(w->committed, ERROR_STORAGE_FAILED);

@@ -290,7 +290,7 @@ static void a_hard_shutdown_ends_a_start(void **state) {
 static void an_event_of_another_token_changes_nothing(void **state) {
         FakeHost *h;
         _cleanup_world_ World *w = one_host(&h);
-        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), other = { .bytes = { 9 } };
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), other = {.bytes = {9}};
 
         world_start_vm(w, &vm, NULL);
         world_run(w);
@@ -321,7 +321,7 @@ static void a_dry_run_books_nothing(void **state) {
         FakeHost *h;
         _cleanup_world_ World *w = one_host(&h);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1);
-        StartOptions options = { .dry_run = true };
+        StartOptions options = {.dry_run = true};
         _cleanup_refusal_ Refusal refusal = {};
         Job *j = NULL;
 

@@ -1,8 +1,9 @@
 /*
  * XenServer's own cases about what travels to the host: each test bears the case's id
  *
- * metadata_generate_vgpu, metadata_generate_multi_vgpu and the historical generate_vgpu_metadata_config_file and vgpu_extra_args are asked of the
- * orders that policyd builds; metadata_video_mode, metadata_video_ram and their historical forms of protocol/vm-record.h.
+ * metadata_generate_vgpu, metadata_generate_multi_vgpu and the historical generate_vgpu_metadata_config_file
+ * and vgpu_extra_args are asked of the orders that policyd builds; metadata_video_mode, metadata_video_ram
+ * and their historical forms of protocol/vm-record.h.
  */
 
 #include "tests/unit/policyd-service/world.h"
@@ -19,8 +20,8 @@ typedef struct Placement {
 } Placement;
 
 /*
- * The cases' world: PGPU n at 0000:NN:00.0, VGPU n with device n, scheduled there. Returns the order's VGPU records. The uuids end in n + 1 where
- * the cases have n: here the uuid of zeros means "none".
+ * The cases' world: PGPU n at 0000:NN:00.0, VGPU n with device n, scheduled there. Returns the order's VGPU
+ * records. The uuids end in n + 1 where the cases have n: here the uuid of zeros means "none".
  */
 static struct json_object *order_vgpus(World *w, const Placement *c) {
         Pool *pool;
@@ -31,21 +32,23 @@ static struct json_object *order_vgpus(World *w, const Placement *c) {
         GpuGroup *g;
         VgpuType *t;
         Vm *vm;
-        Uuid id = { .bytes = { 1 } };
+        Uuid id = {.bytes = {1}};
 
         world_start(w);
         pool = policy_pool(w->policy);
         assert_int_equal(pool_add_host(pool, &id, 0, "h", "system", &h), 0);
         assert_int_equal(pool_add_gpu_group(pool, &id, 0, "g", &g), 0);
-        assert_int_equal(pool_add_vgpu_type(pool, &id, 0, "0001:nvidia,0ff2,,0fe7,101e", "NVIDIA Corporation", "GRID K100", &t), 0);
+        assert_int_equal(pool_add_vgpu_type(pool, &id, 0, "0001:nvidia,0ff2,,0fe7,101e", "NVIDIA Corporation",
+                                 "GRID K100", &t),
+                0);
         pool_set_type_size(pool, t, 131072, TYPE_NVIDIA);
         text_set(&t->internal_config, c->type_config);
         assert_int_equal(pool_add_vm(pool, &id, 0, "vm", &vm), 0);
         text_set(&vm->platform, c->platform);
         text_set(&vm->config, "{}");
         for (unsigned i = 0; i < c->n_vgpus; i++) {
-                Uuid n = { .bytes = { [15] = (uint8_t) (i + 1) } }, pgpu_id = { .bytes = { 2, [15] = (uint8_t) i } };
-                PciAddress pci = { .bus = (uint8_t) i };
+                Uuid n = {.bytes = {[15] = (uint8_t) (i + 1)}}, pgpu_id = {.bytes = {2, [15] = (uint8_t) i}};
+                PciAddress pci = {.bus = (uint8_t) i};
                 Pgpu *pgpu;
                 Vgpu *v;
 
@@ -86,14 +89,15 @@ static void assert_slot(struct json_object *o, int dev) {
 
 static void MD_1(void **state) {
         _cleanup_world_ World *w = world_new();
-        _cleanup_json_ struct json_object *vgpus = order_vgpus(w, &(Placement){ "{}", "{}", 0 });
+        _cleanup_json_ struct json_object *vgpus = order_vgpus(w, &(Placement){"{}", "{}", 0});
 
         assert_int_equal(json_object_array_length(vgpus), 0);
 }
 
 static void MD_3(void **state) {
         _cleanup_world_ World *w = world_new();
-        _cleanup_json_ struct json_object *vgpus = order_vgpus(w, &(Placement){ "{}", "{\"type_id\":\"type_id_1\"}", 1 });
+        _cleanup_json_ struct json_object *vgpus =
+                order_vgpus(w, &(Placement){"{}", "{\"type_id\":\"type_id_1\"}", 1});
         struct json_object *nvidia = implementation(vgpus, 0);
 
         assert_int_equal(json_object_array_length(vgpus), 1);
@@ -108,7 +112,8 @@ static void MD_3(void **state) {
 
 static void MM_1(void **state) {
         _cleanup_world_ World *w = world_new();
-        _cleanup_json_ struct json_object *vgpus = order_vgpus(w, &(Placement){ "{}", "{\"type_id\":\"type_id_1\"}", 2 });
+        _cleanup_json_ struct json_object *vgpus =
+                order_vgpus(w, &(Placement){"{}", "{\"type_id\":\"type_id_1\"}", 2});
 
         assert_int_equal(json_object_array_length(vgpus), 2);
         for (int i = 0; i < 2; i++) {
@@ -116,7 +121,8 @@ static void MM_1(void **state) {
 
                 assert_slot(nvidia, 11 + i);
                 assert_member(nvidia, "type_id", "type_id_1");
-                assert_member(nvidia, "uuid", i ? "00000000-0000-0000-0000-000000000002" : "00000000-0000-0000-0000-000000000001");
+                assert_member(nvidia, "uuid",
+                        i ? "00000000-0000-0000-0000-000000000002" : "00000000-0000-0000-0000-000000000001");
         }
 }
 
@@ -124,21 +130,25 @@ static void MM_1(void **state) {
 
 static void H_MD_1(void **state) {
         _cleanup_world_ World *w = world_new();
-        _cleanup_json_ struct json_object *vgpus = order_vgpus(w, &(Placement){ "{}", "{\"config_file\":\"" K100_CONF "\"}", 1 });
+        _cleanup_json_ struct json_object *vgpus =
+                order_vgpus(w, &(Placement){"{}", "{\"config_file\":\"" K100_CONF "\"}", 1});
 
         assert_member(implementation(vgpus, 0), "config_file", K100_CONF);
 }
 
-/* In 2015 the arguments were appended to config_file with a comma; now they travel beside it and the emulator's argument joins them the same way. */
+/* In 2015 the arguments were appended to config_file with a comma; now they travel beside it and the
+ * emulator's argument joins them the same way. */
 static void extra_args(const char *platform, const char *expected) {
         _cleanup_world_ World *w = world_new();
-        _cleanup_json_ struct json_object *vgpus = order_vgpus(w, &(Placement){ platform, "{\"config_file\":\"" K100_CONF "\"}", 1 });
+        _cleanup_json_ struct json_object *vgpus =
+                order_vgpus(w, &(Placement){platform, "{\"config_file\":\"" K100_CONF "\"}", 1});
         struct json_object *nvidia = implementation(vgpus, 0), *file, *args;
         char joined[256];
 
         assert_true(json_object_object_get_ex(nvidia, "config_file", &file));
         assert_true(json_object_object_get_ex(nvidia, "extra_args", &args));
-        snprintf(joined, sizeof(joined), "%s%s%s", json_object_get_string(file), *json_object_get_string(args) ? "," : "", json_object_get_string(args));
+        snprintf(joined, sizeof(joined), "%s%s%s", json_object_get_string(file),
+                *json_object_get_string(args) ? "," : "", json_object_get_string(args));
         assert_string_equal(joined, expected);
 }
 
@@ -172,19 +182,19 @@ typedef struct VideoCase {
 
 static void video_cases(void **state) {
         static const VideoCase cases[] = {
-                { "VM-1", "{}", "Cirrus", 0 },
-                { "VM-3", "{\"vga\":\"cirrus\"}", "Cirrus", 0 },
-                { "VM-5", "{\"igd_passthrough\":\"true\"}", "IGD_passthrough", 0 },
-                { "VM-7", "{\"igd_passthrough\":\"true\",\"vga\":\"std\"}", "IGD_passthrough", 0 },
-                { "VR-1", "{}", "Cirrus", 4 },
-                { "VR-3", "{\"vga\":\"cirrus\"}", "Cirrus", 4 },
-                { "H-VM-1", "{" MANUAL "," PCI "," CONF "}", "Vgpu", 0 },
-                { "H-VM-3", "{\"vga\":\"std\"," MANUAL "," PCI "," CONF "}", "Vgpu", 0 },
-                { "H-VM-5", "{\"vga\":\"cirrus\"," MANUAL "," PCI "}", "Cirrus", 0 },
-                { "H-VM-7", "{" MANUAL "," CONF "}", "Cirrus", 0 },
-                { "H-VM-9", "{\"vga\":\"std\"," MANUAL "," CONF "}", "Standard_VGA", 0 },
-                { "H-VR-1", "{" MANUAL "," PCI "," CONF "}", "Vgpu", 16 },
-                { "H-VR-3", "{" MANUAL "," PCI "," CONF ",\"videoram\":\"32\"}", "Vgpu", 32 },
+                {"VM-1", "{}", "Cirrus", 0},
+                {"VM-3", "{\"vga\":\"cirrus\"}", "Cirrus", 0},
+                {"VM-5", "{\"igd_passthrough\":\"true\"}", "IGD_passthrough", 0},
+                {"VM-7", "{\"igd_passthrough\":\"true\",\"vga\":\"std\"}", "IGD_passthrough", 0},
+                {"VR-1", "{}", "Cirrus", 4},
+                {"VR-3", "{\"vga\":\"cirrus\"}", "Cirrus", 4},
+                {"H-VM-1", "{" MANUAL "," PCI "," CONF "}", "Vgpu", 0},
+                {"H-VM-3", "{\"vga\":\"std\"," MANUAL "," PCI "," CONF "}", "Vgpu", 0},
+                {"H-VM-5", "{\"vga\":\"cirrus\"," MANUAL "," PCI "}", "Cirrus", 0},
+                {"H-VM-7", "{" MANUAL "," CONF "}", "Cirrus", 0},
+                {"H-VM-9", "{\"vga\":\"std\"," MANUAL "," CONF "}", "Standard_VGA", 0},
+                {"H-VR-1", "{" MANUAL "," PCI "," CONF "}", "Vgpu", 16},
+                {"H-VR-3", "{" MANUAL "," PCI "," CONF ",\"videoram\":\"32\"}", "Vgpu", 32},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -202,13 +212,14 @@ static void video_cases(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                { "MD-1", MD_1, NULL, NULL, NULL },
-                { "MD-3", MD_3, NULL, NULL, NULL },
-                { "MM-1", MM_1, NULL, NULL, NULL },
-                { "H-MD-1", H_MD_1, NULL, NULL, NULL },
-                { "H-EX-1", H_EX_1, NULL, NULL, NULL },
-                { "H-EX-3", H_EX_3, NULL, NULL, NULL },
-                { "VM-1 VM-3 VM-5 VM-7 VR-1 VR-3 H-VM-1 H-VM-3 H-VM-5 H-VM-7 H-VM-9 H-VR-1 H-VR-3", video_cases, NULL, NULL, NULL },
+                {"MD-1", MD_1, NULL, NULL, NULL},
+                {"MD-3", MD_3, NULL, NULL, NULL},
+                {"MM-1", MM_1, NULL, NULL, NULL},
+                {"H-MD-1", H_MD_1, NULL, NULL, NULL},
+                {"H-EX-1", H_EX_1, NULL, NULL, NULL},
+                {"H-EX-3", H_EX_3, NULL, NULL, NULL},
+                {"VM-1 VM-3 VM-5 VM-7 VR-1 VR-3 H-VM-1 H-VM-3 H-VM-5 H-VM-7 H-VM-9 H-VR-1 H-VR-3",
+                        video_cases, NULL, NULL, NULL},
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

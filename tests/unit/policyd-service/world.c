@@ -207,7 +207,8 @@ const char *world_job_state(World *w, const Uuid *id) {
         static char text[96];
         const Job *j = world_job(w, id);
 
-        snprintf(text, sizeof(text), "%s%s%s", job_state_to_string(j->state), j->error ? " " : "", j->error ? error_code_word(j->error) : "");
+        snprintf(text, sizeof(text), "%s%s%s", job_state_to_string(j->state), j->error ? " " : "",
+                j->error ? error_code_word(j->error) : "");
         return text;
 }
 
@@ -270,7 +271,10 @@ Uuid world_create_vm(World *w, const char *name) {
         Vm *vm = NULL;
         int r;
 
-        snprintf(record, sizeof(record), "{\"name_label\":\"%s\",\"config\":{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":1048576,\"target_memkb\":1048576,\"max_vcpus\":1}}}", name);
+        snprintf(record, sizeof(record),
+                "{\"name_label\":\"%s\",\"config\":{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":"
+                "1048576,\"target_memkb\":1048576,\"max_vcpus\":1}}}",
+                name);
         r = vms_create(w->policy, record, &vm, new_refusal(w));
         assert_int_equal(w->refusal.code, ERROR_NONE);
         id = vm->object.id;
@@ -283,7 +287,9 @@ ErrorCode world_create_vgpu(World *w, const Uuid *vm, const char *model, const c
         Vgpu *v;
 
         assert_true(type->supported_on.n > 0);
-        return outcome(w, vgpus_create(w->policy, world_vm(w, vm), ((Pgpu *) type->supported_on.items[0])->group, type, device, "", &v, new_refusal(w)));
+        return outcome(
+                w, vgpus_create(w->policy, world_vm(w, vm), ((Pgpu *) type->supported_on.items[0])->group,
+                           type, device, "", &v, new_refusal(w)));
 }
 
 Uuid world_create_vm_with(World *w, const char *name, const char *model, unsigned n_vgpus) {
@@ -295,7 +301,7 @@ Uuid world_create_vm_with(World *w, const char *name, const char *model, unsigne
 }
 
 ErrorCode world_start_vm_on(World *w, const Uuid *vm, const char *host, Uuid *ret_job) {
-        StartOptions options = { .on = host ? world_host(w, host) : NULL };
+        StartOptions options = {.on = host ? world_host(w, host) : NULL};
         Job *j = NULL;
         Uuid id = UUID_NULL;
         int r;

@@ -3,8 +3,9 @@
 /*
  * A world for tests: policyd's service on a database in a temporary folder, and simulated hosts
  *
- * world_run() lets everything happen until nothing is left to do. The short functions ask for something as a client would and
- * return the outcome; world_restart() ends policyd and starts it again on the same disk, world_crash() on the disk as it is now.
+ * world_run() lets everything happen until nothing is left to do. The short functions ask for something as a
+ * client would and return the outcome; world_restart() ends policyd and starts it again on the same disk,
+ * world_crash() on the disk as it is now.
  */
 
 #include <setjmp.h>
@@ -25,7 +26,7 @@ typedef struct World {
         unsigned n_dirs;
         size_t n_changed, n_job_new, n_job_removed, n_rebuilt, n_stale, n_status;
         char last_result[32], last_status[128];
-        Refusal refusal; /* of the last request */
+        Refusal refusal;     /* of the last request */
         ErrorCode committed; /* what the last waiter was told; _ERROR_MAX before */
         char committed_message[256];
 } World;
@@ -54,13 +55,15 @@ ErrorCode world_add_host(World *w, FakeHost *h);
 Uuid world_create_vm(World *w, const char *name);
 Uuid world_create_vm_with(World *w, const char *name, const char *model, unsigned n_vgpus);
 ErrorCode world_create_vgpu(World *w, const Uuid *vm, const char *model, const char *device);
-ErrorCode world_start_vm(World *w, const Uuid *vm, Uuid *ret_job); /* decided and committed; the order is on its way */
+ErrorCode world_start_vm(
+        World *w, const Uuid *vm, Uuid *ret_job); /* decided and committed; the order is on its way */
 ErrorCode world_start_vm_on(World *w, const Uuid *vm, const char *host, Uuid *ret_job);
 ErrorCode world_shutdown(World *w, const Uuid *vm, bool force, Uuid *ret_job);
 ErrorCode world_cancel(World *w, const Uuid *job);
 ErrorCode world_request(World *w, int r); /* the outcome of a call that was given &w->refusal */
 void world_fail_next_commit(World *w);    /* the open batch is committed now, and fails: the map is full */
 
-/* The outcome in one word: "halted", "reserved", "sent", "running"; and it is checked that VM, VGPUs and PGPUs agree. */
+/* The outcome in one word: "halted", "reserved", "sent", "running"; and it is checked that VM, VGPUs and
+ * PGPUs agree. */
 const char *world_vm_state(World *w, const Uuid *vm);
 const char *world_job_state(World *w, const Uuid *job); /* "done", "failed InvalidRecord" … */

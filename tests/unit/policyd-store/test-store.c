@@ -1,5 +1,6 @@
 /*
- * The store: what was written is read, what is damaged is named, what is old is upgraded, what does not fit is refused
+ * The store: what was written is read, what is damaged is named, what is old is upgraded, what does not fit
+ * is refused
  */
 
 #include <setjmp.h>
@@ -16,7 +17,8 @@
 #include "policyd/store/records.h"
 #include "policyd/store/store.h"
 
-static const char config[] = "{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":1048576,\"target_memkb\":1048576,\"max_vcpus\":2},\"nics\":[{\"bridge\":\"xenbr0\"}]}";
+static const char config[] = "{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":1048576,\"target_"
+                             "memkb\":1048576,\"max_vcpus\":2},\"nics\":[{\"bridge\":\"xenbr0\"}]}";
 
 static int make_dir(void **state) {
         char *dir = strdup("/tmp/xenvgpu-store-XXXXXX");
@@ -32,13 +34,14 @@ static int drop_dir(void **state) {
 }
 
 static Uuid id(uint8_t n) {
-        return (Uuid){ .bytes = { [0] = 0xab, [15] = n } };
+        return (Uuid){.bytes = {[0] = 0xab, [15] = n}};
 }
 
-/* Everything that a pool can hold, with every reference set: a running VM, a starting one, a halted one, a reservation, two jobs. */
+/* Everything that a pool can hold, with every reference set: a running VM, a starting one, a halted one, a
+ * reservation, two jobs. */
 static Pool *make_pool(void) {
         Pool *pool = pool_new();
-        const PciAddress pci = { .bus = 7 };
+        const PciAddress pci = {.bus = 7};
         Host *h;
         GpuGroup *g;
         VgpuType *t;
@@ -49,38 +52,42 @@ static Pool *make_pool(void) {
         Job *j;
         Uuid token = id(99);
 
-        assert_int_equal(pool_add_host(pool, (Uuid[]){ id(1) }, 0, "alpha", "system", &h), 0);
+        assert_int_equal(pool_add_host(pool, (Uuid[]){id(1)}, 0, "alpha", "system", &h), 0);
         h->host_uuid = id(77);
         text_set(&h->boot_id, "boot");
-        strv_set(&h->networks, (const char *const[]){ "xenbr0", NULL });
+        strv_set(&h->networks, (const char *const[]){"xenbr0", NULL});
         pool_set_host_enabled(pool, h, true);
         pool_set_host_memory(pool, h, UINT64_C(64) << 30, UINT64_C(60) << 30);
         h->iommu = h->hvm = true;
-        assert_int_equal(pool_add_gpu_group(pool, (Uuid[]){ id(2) }, 0, "Group of K1", &g), 0);
+        assert_int_equal(pool_add_gpu_group(pool, (Uuid[]){id(2)}, 0, "Group of K1", &g), 0);
         pool_set_group_algorithm(pool, g, ALGORITHM_BREADTH_FIRST);
-        pool_set_group_gpu_types(pool, g, (const char *const[]){ "10de/0ff2", NULL });
-        assert_int_equal(pool_add_vgpu_type(pool, (Uuid[]){ id(3) }, 0, "0001:nvidia,0ff2,,0fe7,101e", "NVIDIA Corporation", "GRID K100", &t), 0);
+        pool_set_group_gpu_types(pool, g, (const char *const[]){"10de/0ff2", NULL});
+        assert_int_equal(pool_add_vgpu_type(pool, (Uuid[]){id(3)}, 0, "0001:nvidia,0ff2,,0fe7,101e",
+                                 "NVIDIA Corporation", "GRID K100", &t),
+                0);
         pool_set_type_size(pool, t, 131072, TYPE_NVIDIA);
-        pool_set_type_compatible(pool, t, (const char *const[]){ "0001:nvidia,0ff2,,0fe7,101e", NULL }, (const char *const[]){ NULL });
+        pool_set_type_compatible(pool, t, (const char *const[]){"0001:nvidia,0ff2,,0fe7,101e", NULL},
+                (const char *const[]){NULL});
         text_set(&t->internal_config, "{\"type_id\":\"11\"}");
         t->framebuffer_size = 268435456;
         t->max_heads = 2;
-        assert_int_equal(pool_add_pgpu(pool, (Uuid[]){ id(4) }, 0, h, &pci, "10de", "0ff2", &p), 0);
+        assert_int_equal(pool_add_pgpu(pool, (Uuid[]){id(4)}, 0, h, &pci, "10de", "0ff2", &p), 0);
         text_set(&p->device_name, "GK107GL [GRID K1]");
         pool_set_pgpu_group(pool, p, g);
         pool_set_pgpu_supported(pool, p, &t, 1);
         pool_set_pgpu_enabled(pool, p, &t, 1);
-        assert_int_equal(pool_add_reservation(pool, (Uuid[]){ id(5) }, 0, "for-monday", g, t, 3, &r), 0);
+        assert_int_equal(pool_add_reservation(pool, (Uuid[]){id(5)}, 0, "for-monday", g, t, 3, &r), 0);
         r->expires = 1234567890;
         assert_int_equal(pool_hold(pool, r, p), 0);
         assert_int_equal(pool_hold(pool, r, p), 0);
 
-        Vm **const vms[] = { &running, &starting, &halted };
+        Vm **const vms[] = {&running, &starting, &halted};
         for (uint8_t i = 0; i < 3; i++) {
-                assert_int_equal(pool_add_vm(pool, (Uuid[]){ id((uint8_t) (10 + i)) }, 0, "vm", vms[i]), 0);
+                assert_int_equal(pool_add_vm(pool, (Uuid[]){id((uint8_t) (10 + i))}, 0, "vm", vms[i]), 0);
                 text_set(&(*vms[i])->config, config);
                 text_set(&(*vms[i])->platform, "{\"vga\":\"std\"}");
-                assert_int_equal(pool_add_vgpu(pool, (Uuid[]){ id((uint8_t) (20 + i)) }, 0, *vms[i], g, t, i, &v), 0);
+                assert_int_equal(
+                        pool_add_vgpu(pool, (Uuid[]){id((uint8_t) (20 + i))}, 0, *vms[i], g, t, i, &v), 0);
         }
         pool_set_vm_resident(pool, running, h);
         pool_set_vm_power_state(pool, running, POWER_RUNNING);
@@ -97,13 +104,13 @@ static Pool *make_pool(void) {
         v->pinned_pci = pci;
         text_set(&v->extra_args, "foo=bar");
 
-        assert_int_equal(pool_add_job(pool, (Uuid[]){ id(30) }, 0, "start", &j), 0);
+        assert_int_equal(pool_add_job(pool, (Uuid[]){id(30)}, 0, "start", &j), 0);
         j->objects[0].class = CLASS_VM;
         j->objects[0].id = id(11);
         j->n_objects = 1;
         j->token = token;
         pool_set_job_state(pool, j, JOB_RUNNING, "sent", 0.5, 1000);
-        assert_int_equal(pool_add_job(pool, (Uuid[]){ id(31) }, 0, "shutdown", &j), 0);
+        assert_int_equal(pool_add_job(pool, (Uuid[]){id(31)}, 0, "shutdown", &j), 0);
         pool_set_job_error(pool, j, ERROR_HOST_OFFLINE, "The host went away.");
         pool_set_job_state(pool, j, JOB_FAILED, "failed", -1, 2000);
         return pool;
@@ -112,8 +119,9 @@ static Pool *make_pool(void) {
 static void write_pool(const char *dir, Pool *pool) {
         _cleanup_(store_closep) Store *s = NULL;
         _cleanup_(store_ops_done) StoreOps ops = {};
-        const StoreMeta meta = { .pool = id(200), .epoch = 7, .next_key = pool->next_key };
-        const StoreAnswer answer = { .key = "0 CreateVM k", .digest = "d", .path = "/x", .class = CLASS_VM, .object = id(10) };
+        const StoreMeta meta = {.pool = id(200), .epoch = 7, .next_key = pool->next_key};
+        const StoreAnswer answer = {
+                .key = "0 CreateVM k", .digest = "d", .path = "/x", .class = CLASS_VM, .object = id(10)};
 
         assert_int_equal(store_open(dir, 1 << 20, 1 << 24, &s), 0);
         assert_int_equal(store_ops_put_meta(&ops, &meta), 0);
@@ -195,10 +203,11 @@ static void an_empty_folder_is_an_empty_pool(void **state) {
 
 /* Changing records behind the store's back. */
 
-static const char *const tables[] = { "meta", "host", "pgpu", "gpu_group", "vgpu_type", "vm", "vgpu", "reservation", "job", "idempotency", NULL };
+static const char *const tables[] = {"meta", "host", "pgpu", "gpu_group", "vgpu_type", "vm", "vgpu",
+        "reservation", "job", "idempotency", NULL};
 
 static void db_edit(const char *dir, unsigned table, const void *key, size_t key_size, const char *text) {
-        const DbOptions options = { .tables = tables, .map_size = 1 << 20, .map_max = 1 << 24 };
+        const DbOptions options = {.tables = tables, .map_size = 1 << 20, .map_max = 1 << 24};
         _cleanup_(db_closep) Db *db = NULL;
         DbTxn *txn;
 
@@ -262,7 +271,7 @@ static int lost_host(struct json_object *record) {
 }
 
 static int same_uuid(struct json_object *record) {
-        return json_add_uuid(record, "uuid", (Uuid[]){ id(10) });
+        return json_add_uuid(record, "uuid", (Uuid[]){id(10)});
 }
 
 static void damage_is_named(void **state) {
@@ -272,13 +281,13 @@ static void damage_is_named(void **state) {
                 Edit edit;
                 const char *table, *reason;
         } cases[] = {
-                { CLASS_VGPU, 0, drop_device, "Table vgpu", "device" },
-                { CLASS_VGPU, 1, foreign_type, "Table vgpu", "00000000-0000-4000-8000-000000000001" },
-                { CLASS_VM, 0, bad_state, "Table vm", "perhaps" },
-                { CLASS_VM, 1, no_memory, "Table vm", "config.b_info" },
-                { CLASS_HOST, 0, newer, "Table host", "99" },
-                { CLASS_VM, 0, lost_host, "Table vm", "without a host" },
-                { CLASS_VM, 1, same_uuid, "Table vm", "uuid" },
+                {CLASS_VGPU, 0, drop_device, "Table vgpu", "device"},
+                {CLASS_VGPU, 1, foreign_type, "Table vgpu", "00000000-0000-4000-8000-000000000001"},
+                {CLASS_VM, 0, bad_state, "Table vm", "perhaps"},
+                {CLASS_VM, 1, no_memory, "Table vm", "config.b_info"},
+                {CLASS_HOST, 0, newer, "Table host", "99"},
+                {CLASS_VM, 0, lost_host, "Table vm", "without a host"},
+                {CLASS_VM, 1, same_uuid, "Table vm", "uuid"},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -317,10 +326,11 @@ static int to_version_1(struct json_object *record) {
         return json_add_u64(record, "version", 1);
 }
 
-static const char meta_1[] = "{\"version\":1,\"pool\":\"ab000000-0000-0000-0000-0000000000c8\",\"epoch\":7,\"next_key\":100}";
+static const char meta_1[] =
+        "{\"version\":1,\"pool\":\"ab000000-0000-0000-0000-0000000000c8\",\"epoch\":7,\"next_key\":100}";
 
 static void version_1_is_upgraded(void **state) {
-        static const BookingState expected[] = { BOOKING_RESIDENT, BOOKING_SENT, BOOKING_NONE };
+        static const BookingState expected[] = {BOOKING_RESIDENT, BOOKING_SENT, BOOKING_NONE};
         _cleanup_(pool_freep) Pool *pool = make_pool();
 
         write_pool(*state, pool);
@@ -346,17 +356,20 @@ static void a_newer_database_is_refused(void **state) {
         _cleanup_free_ char *problem = NULL;
 
         write_pool(*state, pool);
-        db_edit(*state, 0, "pool", 4, "{\"version\":77,\"pool\":\"ab000000-0000-0000-0000-0000000000c8\",\"epoch\":7,\"next_key\":100}");
+        db_edit(*state, 0, "pool", 4,
+                "{\"version\":77,\"pool\":\"ab000000-0000-0000-0000-0000000000c8\",\"epoch\":7,\"next_key\":"
+                "100}");
         assert_int_equal(load(*state, &read, &problem), -EPROTONOSUPPORT);
         assert_non_null(strstr(problem, "77"));
 }
 
-/* A list of changes that does not fit leaves nothing of itself behind; one that fits after growing is written. */
+/* A list of changes that does not fit leaves nothing of itself behind; one that fits after growing is
+ * written. */
 static void a_full_map_grows_up_to_its_limit(void **state) {
         _cleanup_(pool_freep) Pool *pool = pool_new();
         _cleanup_free_ char *big = malloc(400001);
         _cleanup_(store_closep) Store *s = NULL;
-        const StoreMeta meta = { .pool = id(200), .epoch = 1, .next_key = 1 };
+        const StoreMeta meta = {.pool = id(200), .epoch = 1, .next_key = 1};
         int r = 0;
         size_t n = 0;
 
@@ -367,7 +380,7 @@ static void a_full_map_grows_up_to_its_limit(void **state) {
                 _cleanup_(store_ops_done) StoreOps ops = {};
                 GpuGroup *g;
 
-                assert_int_equal(pool_add_gpu_group(pool, (Uuid[]){ id(i) }, 0, "g", &g), 0);
+                assert_int_equal(pool_add_gpu_group(pool, (Uuid[]){id(i)}, 0, "g", &g), 0);
                 text_set(&g->name_description, big);
                 assert_int_equal(store_ops_put_meta(&ops, &meta), 0);
                 assert_int_equal(store_ops_put_object(&ops, &g->object), 0);
@@ -405,7 +418,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(an_empty_folder_is_an_empty_pool, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(damage_is_named, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(random_bytes_are_named, make_dir, drop_dir),
-                cmocka_unit_test_setup_teardown(objects_without_a_meta_record_are_not_taken_for_an_empty_pool, make_dir, drop_dir),
+                cmocka_unit_test_setup_teardown(
+                        objects_without_a_meta_record_are_not_taken_for_an_empty_pool, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(version_1_is_upgraded, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(a_newer_database_is_refused, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(a_full_map_grows_up_to_its_limit, make_dir, drop_dir),
