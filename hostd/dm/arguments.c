@@ -1,7 +1,8 @@
 /*
  * The arguments of the display emulator and of qemu
  *
- * Vectors are built in a list that remembers its first failure, so that the builders read like the command lines that they make.
+ * Vectors are built in a list that remembers its first failure, so that the builders read like the command
+ * lines that they make.
  */
 
 #include <inttypes.h>
@@ -67,7 +68,8 @@ static bool is_compute(const DmGpu *g) {
 int dm_gpus_check(const DmGpu *gpus, size_t n_gpus, const char **ret_error) {
         for (size_t i = 0; i < n_gpus; i++)
                 if (gpus[i].kind != DM_GPU_NVIDIA && n_gpus > 1) {
-                        *ret_error = "Unsupported vGPU configuration: several VGPUs in one VM must all be NVIDIA's.";
+                        *ret_error = "Unsupported vGPU configuration: several VGPUs in one VM must all be "
+                                     "NVIDIA's.";
                         return -EINVAL;
                 }
         return 0;
@@ -86,8 +88,9 @@ static int compare_slots(const void *a, const void *b) {
 static void add_device(List *l, const DmGpu *g) {
         bool extra = !isempty(g->extra_args);
 
-        list_add(l, "--device=%s,%s,%s,%s%s%s", PCI_TEXT(&g->host), g->config_file ? g->config_file : g->type_id,
-                PCI_TEXT(&g->slot), UUID_TEXT(&g->uuid), extra ? "," : "", extra ? g->extra_args : "");
+        list_add(l, "--device=%s,%s,%s,%s%s%s", PCI_TEXT(&g->host),
+                g->config_file ? g->config_file : g->type_id, PCI_TEXT(&g->slot), UUID_TEXT(&g->uuid),
+                extra ? "," : "", extra ? g->extra_args : "");
 }
 
 static int build_today(List *l, uint32_t domid, const DmGpu *gpus, size_t n_gpus, const char **ret_error) {
@@ -99,7 +102,8 @@ static int build_today(List *l, uint32_t domid, const DmGpu *gpus, size_t n_gpus
                 return -ENOMEM;
         for (size_t i = 0; i < n_gpus; i++) {
                 if (isempty(gpus[i].type_id) && isempty(gpus[i].config_file)) {
-                        *ret_error = "The VGPU's record is incomplete: it has neither type_id nor config_file.";
+                        *ret_error =
+                                "The VGPU's record is incomplete: it has neither type_id nor config_file.";
                         return -EINVAL;
                 }
                 sorted[i] = &gpus[i];
@@ -131,8 +135,8 @@ static int build_6x(List *l, const DmGpu *gpus, size_t n_gpus, const char **ret_
         return 0;
 }
 
-int dm_build_emulator_arguments(const char *program, DmForm form, uint32_t domid, uint32_t vcpus, const DmGpu *gpus,
-        size_t n_gpus, char ***ret, const char **ret_error) {
+int dm_build_emulator_arguments(const char *program, DmForm form, uint32_t domid, uint32_t vcpus,
+        const DmGpu *gpus, size_t n_gpus, char ***ret, const char **ret_error) {
 
         _cleanup_(list_done) List l = {};
         int r;
@@ -140,7 +144,8 @@ int dm_build_emulator_arguments(const char *program, DmForm form, uint32_t domid
         list_add(&l, "%s", program);
         list_add(&l, "--domain=%" PRIu32, domid);
         list_add(&l, "--vcpus=%" PRIu32, vcpus);
-        r = form == DM_FORM_6X ? build_6x(&l, gpus, n_gpus, ret_error) : build_today(&l, domid, gpus, n_gpus, ret_error);
+        r = form == DM_FORM_6X ? build_6x(&l, gpus, n_gpus, ret_error)
+                               : build_today(&l, domid, gpus, n_gpus, ret_error);
         if (r < 0)
                 return r;
         return list_finish(&l, ret);
@@ -181,8 +186,8 @@ static void add_display(List *l, const char *vgpu_args, const DmGpu *g) {
 }
 
 static bool is_display_device(const char *device) {
-        static const char *const models[] = { "VGA", "cirrus-vga", "qxl-vga", "qxl", "virtio-vga", "vmware-svga", "bochs-display",
-                "secondary-vga", "vgpu" };
+        static const char *const models[] = { "VGA", "cirrus-vga", "qxl-vga", "qxl", "virtio-vga",
+                "vmware-svga", "bochs-display", "secondary-vga", "vgpu" };
         size_t n = strcspn(device, ",");
 
         for (size_t i = 0; i < ARRAY_SIZE(models); i++)
@@ -202,8 +207,8 @@ static size_t count_display_arguments(const char *const *argument) {
         return streq(argument[0], "-device") && is_display_device(argument[1]) ? 2 : 0;
 }
 
-int dm_build_qemu_arguments(const char *program, const char *const *arguments, const char *vgpu_args, const DmGpu *gpus,
-        size_t n_gpus, char ***ret) {
+int dm_build_qemu_arguments(const char *program, const char *const *arguments, const char *vgpu_args,
+        const DmGpu *gpus, size_t n_gpus, char ***ret) {
 
         /* An MxGPU guest keeps its emulated card beside the VF; GVT-g and NVIDIA bring their own display. */
         bool replace = n_gpus > 0 && gpus[0].kind != DM_GPU_MXGPU, placed = !replace;
@@ -213,7 +218,8 @@ int dm_build_qemu_arguments(const char *program, const char *const *arguments, c
         for (const char *const *a = arguments; *a; a++) {
                 size_t skip = replace ? count_display_arguments(a) : 0;
 
-                /* Without a display device to stand in for, the machine's description is where display arguments go before. */
+                /* Without a display device to stand in for, the machine's description is where display
+                 * arguments go before. */
                 if (!placed && (skip > 0 || streq(*a, "-machine"))) {
                         add_display(&l, vgpu_args, gpus);
                         placed = true;

@@ -1,8 +1,8 @@
 /*
  * xenvgpu-dm: the device model that first starts the display emulator, then becomes qemu
  *
- * One straight line: find the order, start the emulator, wait until it is up, execute qemu. Whatever goes wrong ends in
- * fail(), which stops the emulator again, so that a failed start leaves no process behind.
+ * One straight line: find the order, start the emulator, wait until it is up, execute qemu. Whatever goes
+ * wrong ends in fail(), which stops the emulator again, so that a failed start leaves no process behind.
  */
 
 #include <inttypes.h>
@@ -94,7 +94,8 @@ static int find_folder(DeviceModel *dm) {
         if (r >= 0)
                 r = xenstore_read(xs, &vm, "/local/domain/%" PRIu32 "/vm", dm->domid);
         if (r < 0)
-                return fail(dm, "Cannot read from xenstore which VM domain %" PRIu32 " is: %s.", dm->domid, strerror(-r));
+                return fail(dm, "Cannot read from xenstore which VM domain %" PRIu32 " is: %s.", dm->domid,
+                        strerror(-r));
         uuid = startswith(vm, "/vm/");
         if (!uuid || uuid_from_string(uuid, &parsed) < 0)
                 return fail(dm, "Domain %" PRIu32 " is no VM of ours ('%s').", dm->domid, vm);
@@ -116,7 +117,9 @@ static int take_gpu(const VgpuRecord *v, DmGpu *ret) {
                 .fence_sz = v->gvt_g.fence_sz,
         };
 
-        g.kind = v->kind == VGPU_KIND_NVIDIA ? DM_GPU_NVIDIA : v->kind == VGPU_KIND_GVT_G ? DM_GPU_GVT_G : DM_GPU_MXGPU;
+        g.kind = v->kind == VGPU_KIND_NVIDIA  ? DM_GPU_NVIDIA
+                 : v->kind == VGPU_KIND_GVT_G ? DM_GPU_GVT_G
+                                              : DM_GPU_MXGPU;
         *ret = g;
         /* The emulator wants one in any case. */
         return uuid_is_null(&g.uuid) ? uuid_generate(&ret->uuid) : 0;
@@ -130,7 +133,8 @@ static int read_order(DeviceModel *dm) {
 
         r = run_order_read(&reader, dm->folder, &dm->order);
         if (r < 0)
-                return fail(dm, "Cannot read order.json in %s: %s.", dm->folder, r == -EBADMSG ? reader.error : strerror(-r));
+                return fail(dm, "Cannot read order.json in %s: %s.", dm->folder,
+                        r == -EBADMSG ? reader.error : strerror(-r));
         r = vm_config_needs(&reader, dm->order.vm.config, dm->order.n_vgpus > 0, &needs);
         if (r < 0)
                 return fail(dm, "Cannot use the VM's config: %s.", reader.error);
@@ -138,7 +142,8 @@ static int read_order(DeviceModel *dm) {
         vm_needs_done(&needs);
 
         if (dm->order.n_vgpus > ORDER_GPUS_MAX)
-                return fail(dm, "The order has %zu VGPUs; %d are the most.", dm->order.n_vgpus, ORDER_GPUS_MAX);
+                return fail(
+                        dm, "The order has %zu VGPUs; %d are the most.", dm->order.n_vgpus, ORDER_GPUS_MAX);
         for (; dm->n_gpus < dm->order.n_vgpus; dm->n_gpus++) {
                 r = take_gpu(&dm->order.vgpus[dm->n_gpus], &dm->gpus[dm->n_gpus]);
                 if (r < 0)
@@ -184,8 +189,8 @@ static int bring_up_emulator(DeviceModel *dm) {
         const char *refusal = NULL;
         int r;
 
-        r = dm_build_emulator_arguments(dm->settings->emulator, form, dm->domid, dm->vcpus, dm->gpus, dm->n_gpus, &arguments,
-                &refusal);
+        r = dm_build_emulator_arguments(dm->settings->emulator, form, dm->domid, dm->vcpus, dm->gpus,
+                dm->n_gpus, &arguments, &refusal);
         if (r < 0)
                 return fail(dm, "%s", refusal ? refusal : strerror(-r));
         r = launch_emulator(dm, arguments);
@@ -195,8 +200,8 @@ static int bring_up_emulator(DeviceModel *dm) {
         /* Opened after the forks, since libxenstore reads on a thread. */
         r = xenstore_open(&xs);
         if (r >= 0)
-                r = emulator_wait_ready(&dm->emulator, xs, form, dm->domid, dm->settings->emulator_timeout, &dm->record.state,
-                        &error);
+                r = emulator_wait_ready(&dm->emulator, xs, form, dm->domid, dm->settings->emulator_timeout,
+                        &dm->record.state, &error);
         if (r < 0)
                 return fail(dm, "%s", error ? error : "xenstore does not answer.");
         return 0;
@@ -206,8 +211,8 @@ static int become_qemu(DeviceModel *dm) {
         _cleanup_(arguments_freep) char **arguments = NULL;
         int r;
 
-        r = dm_build_qemu_arguments(dm->settings->qemu, (const char *const *) dm->argv + 1, dm->settings->qemu_vgpu_args, dm->gpus,
-                dm->n_gpus, &arguments);
+        r = dm_build_qemu_arguments(dm->settings->qemu, (const char *const *) dm->argv + 1,
+                dm->settings->qemu_vgpu_args, dm->gpus, dm->n_gpus, &arguments);
         if (r >= 0)
                 r = process_id_of(getpid(), &dm->record.qemu);
         if (r >= 0)
@@ -220,9 +225,10 @@ static int become_qemu(DeviceModel *dm) {
 }
 
 int device_model_run(const DmSettings *settings, char **argv) {
-        _cleanup_(device_model_done) DeviceModel dm = { .settings = settings, .argv = argv, .emulator = EMULATOR_NONE };
+        _cleanup_(device_model_done) DeviceModel dm = { .settings = settings, .emulator = EMULATOR_NONE };
         int r;
 
+        dm.argv = argv;
         r = find_domid(&dm);
         if (r >= 0)
                 r = find_folder(&dm);

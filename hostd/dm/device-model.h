@@ -3,8 +3,8 @@
 /*
  * xenvgpu-dm: the device model that first starts the display emulator, then becomes qemu
  *
- * The hypervisor's library executes it with qemu's arguments. It finds its VM's run folder, reads the order, and leaves in dm.json what became
- * of the emulator.
+ * The hypervisor's library executes it with qemu's arguments. It finds its VM's run folder, reads the order,
+ * and leaves in dm.json what became of the emulator.
  */
 
 #include "hostd/run/dm-settings.h"

@@ -1,8 +1,8 @@
 /*
  * The display emulator as a process
  *
- * In the order of events: we fork a child that only forks and leaves; the second one is the keeper; it forks the
- * emulator, which waits on a pipe for its release. Messages between the keeper and us are whole packets.
+ * In the order of events: we fork a child that only forks and leaves; the second one is the keeper; it forks
+ * the emulator, which waits on a pipe for its release. Messages between the keeper and us are whole packets.
  */
 
 #include <fcntl.h>
@@ -23,8 +23,8 @@
 #define FIRST_FREE_FD 16
 
 typedef struct KeeperMessage {
-        pid_t pid;   /* first message: the emulator's, or 0 when it could not be forked */
-        int status;  /* second: how it ended; or the errno of the failed fork */
+        pid_t pid;  /* first message: the emulator's, or 0 when it could not be forked */
+        int status; /* second: how it ended; or the errno of the failed fork */
 } KeeperMessage;
 
 static _Noreturn void run_emulator(int release_fd, char *const *arguments, char *const *environment) {
@@ -87,7 +87,8 @@ static _Noreturn void run_keeper(int link, char *const *arguments, char *const *
         if (start.pid < 0)
                 start = (KeeperMessage){ .status = errno };
 
-        /* The keeper must hold nothing open that belongs to qemu, whatever number it has: keep two, close the rest. */
+        /* The keeper must hold nothing open that belongs to qemu, whatever number it has: keep two, close the
+         * rest. */
         release[1] = fcntl(release[1], F_DUPFD, FIRST_FREE_FD);
         if (release[1] < 0 || dup2(link, 3) < 0 || dup2(release[1], 4) < 0)
                 _exit(1);
@@ -179,7 +180,8 @@ char *emulator_end_to_text(int status) {
         int r;
 
         if (WIFSIGNALED(status))
-                r = asprintf(&text, "was killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+                r = asprintf(
+                        &text, "was killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
         else
                 r = asprintf(&text, "exited unexpectedly with status %d", WEXITSTATUS(status));
         return r < 0 ? NULL : text;

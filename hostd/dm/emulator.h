@@ -3,12 +3,13 @@
 /*
  * The display emulator as a process
  *
- * It must outlive the device model's becoming qemu, must not be qemu's child, and its exit status must be known while we wait for
- * it. So a keeper stands between: it is handed over to whoever reaps orphans, forks the emulator, tells us its pid
- * and, should it end, its status; when we become qemu (or die), the keeper sees its socket close and leaves.
+ * It must outlive the device model's becoming qemu, must not be qemu's child, and its exit status must be
+ * known while we wait for it. So a keeper stands between: it is handed over to whoever reaps orphans, forks
+ * the emulator, tells us its pid and, should it end, its status; when we become qemu (or die), the keeper
+ * sees its socket close and leaves.
  *
- * The emulator is executed only once released. Until then its pid can be recorded; were we to die before that, it would end
- * without having run. So there is never an emulator that no record names.
+ * The emulator is executed only once released. Until then its pid can be recorded; were we to die before
+ * that, it would end without having run. So there is never an emulator that no record names.
  */
 
 #include "common/io/pidfd.h"
@@ -20,11 +21,11 @@ typedef struct Emulator {
 
 #define EMULATOR_NONE ((Emulator){ .link = -1 })
 
-/* arguments[0] is looked up in the emulator's PATH. environment: its whole environment. Both NULL-terminated. */
+/* arguments[0] is looked up in the emulator's PATH. environment: all that it gets. Both NULL-terminated. */
 int emulator_start(char *const *arguments, char *const *environment, Emulator *ret);
 int emulator_release(Emulator *e);
 
-/* Once the link is readable: 0 and the status as waitpid() gives it, or -ENODATA when the keeper is gone too. */
+/* Once the link is readable: 0 and the status as from waitpid(), or -ENODATA when the keeper is gone too. */
 int emulator_read_end(Emulator *e, int *ret_status);
 
 /* SIGTERM, then SIGKILL after a while; returns when it is gone. */

@@ -36,7 +36,8 @@ static int say_error_state(XenStore *xs, uint32_t domid, char **ret_error) {
         char *text;
 
         (void) xenstore_read(xs, &code, "/local/domain/%" PRIu32 "/vgpu/error-code", domid);
-        if (asprintf(&text, "The vgpu emulator reported an error%s%s.", code ? ", code " : "", strempty(code)) < 0)
+        if (asprintf(&text, "The vgpu emulator reported an error%s%s.", code ? ", code " : "",
+                    strempty(code)) < 0)
                 text = NULL;
         return say(ret_error, text);
 }
@@ -57,8 +58,8 @@ static int say_end(Emulator *e, char **ret_error) {
 static int say_timeout(const char *state, uint64_t timeout_us, char **ret_error) {
         char *text;
 
-        if (asprintf(&text, "The vgpu emulator was not up after %.1f seconds (state %s).", (double) timeout_us / 1e6,
-                    state ? state : "not set") < 0)
+        if (asprintf(&text, "The vgpu emulator was not up after %.1f seconds (state %s).",
+                    (double) timeout_us / 1e6, state ? state : "not set") < 0)
                 text = NULL;
         return say(ret_error, text);
 }
@@ -74,10 +75,11 @@ static Readiness look(XenStore *xs, DmForm form, uint32_t domid, char **state) {
         return readiness_judge(form, *state, pid_key);
 }
 
-static int wait_loop(Emulator *e, XenStore *xs, DmForm form, uint32_t domid, uint64_t timeout_us, char **state,
-        char **ret_error) {
+static int wait_loop(Emulator *e, XenStore *xs, DmForm form, uint32_t domid, uint64_t timeout_us,
+        char **state, char **ret_error) {
 
-        struct pollfd fds[] = { { .fd = xenstore_fd(xs), .events = POLLIN }, { .fd = e->link, .events = POLLIN } };
+        struct pollfd fds[] = { { .fd = xenstore_fd(xs), .events = POLLIN },
+                { .fd = e->link, .events = POLLIN } };
         uint64_t deadline = now_us() + timeout_us;
 
         for (;;) {
@@ -98,7 +100,9 @@ static int wait_loop(Emulator *e, XenStore *xs, DmForm form, uint32_t domid, uin
                 if (now >= deadline)
                         return say_timeout(*state, timeout_us, ret_error);
 
-                if (poll(fds, ARRAY_SIZE(fds), (int) MIN_OF((deadline - now) / 1000 + 1, (uint64_t) 3600000)) < 0 && errno != EINTR)
+                if (poll(fds, ARRAY_SIZE(fds),
+                            (int) MIN_OF((deadline - now) / 1000 + 1, (uint64_t) 3600000)) < 0 &&
+                        errno != EINTR)
                         return -errno;
                 r = xenstore_drain(xs);
                 if (r < 0)
@@ -106,8 +110,8 @@ static int wait_loop(Emulator *e, XenStore *xs, DmForm form, uint32_t domid, uin
         }
 }
 
-int emulator_wait_ready(Emulator *e, XenStore *xs, DmForm form, uint32_t domid, uint64_t timeout_us, char **ret_state,
-        char **ret_error) {
+int emulator_wait_ready(Emulator *e, XenStore *xs, DmForm form, uint32_t domid, uint64_t timeout_us,
+        char **ret_state, char **ret_error) {
 
         char *state = NULL;
         int r;

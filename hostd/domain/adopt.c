@@ -1,8 +1,9 @@
 /*
  * A domain's second life: after our own death
  *
- * domain.json says how far an earlier instance came, the hypervisor what is there. A create that was cut off cannot be
- * resumed: it is torn down and begun again, a few times at most. Everything later goes on where it was.
+ * domain.json says how far an earlier instance came, the hypervisor what is there. A create that was cut off
+ * cannot be resumed: it is torn down and begun again, a few times at most. Everything later goes on where it
+ * was.
  */
 
 #include <inttypes.h>
@@ -20,7 +21,8 @@ static void begin_again(Domain *d) {
                 d->machine.again = true;
         else {
                 d->machine.end = DOMAIN_END_FAILED;
-                domain_set_error(d, ERROR_DOMAIN_FAILED, "The program that creates the domain died %" PRIu32 " times while doing so.",
+                domain_set_error(d, ERROR_DOMAIN_FAILED,
+                        "The program that creates the domain died %" PRIu32 " times while doing so.",
                         d->record.cut_offs + 1);
         }
         d->record.cut_offs++;
@@ -78,10 +80,12 @@ static void take_over(Domain *d, DomainStage stage) {
 
         d->owned = true;
         d->machine.stage = stage;
-        d->machine.was_running = d->record.vgpus_active || d->record.state == VM_STATE_RUNNING || d->record.reboots > 0;
+        d->machine.was_running =
+                d->record.vgpus_active || d->record.state == VM_STATE_RUNNING || d->record.reboots > 0;
         d->machine.stop_wanted = !uuid_is_null(&d->record.stop_token) || stage == DOMAIN_STOP;
         found = d->hypervisor->ops->find(d->hypervisor, &d->order.vm.uuid, &state) >= 0;
-        log_notice("Taking over VM %s at stage %s%s.", d->order.vm.name_label, d->record.stage, found ? "" : ", its domain is gone");
+        log_notice("Taking over VM %s at stage %s%s.", d->order.vm.name_label, d->record.stage,
+                found ? "" : ", its domain is gone");
 
         switch (stage) {
         case DOMAIN_PREPARE:
@@ -115,7 +119,7 @@ int domain_adopt(Domain *d) {
                 return 0;
         if (r < 0)
                 return log_errno(r, "Cannot use domain.json in %s", d->program->folder);
-        /* Of an earlier order: its end was recorded and stored, or the folder would not have been used again. */
+        /* Of an earlier order: its end was recorded and stored, else the folder were not used again. */
         if (!uuid_equal(&old.token, &d->order.token))
                 return 0;
         if (old.state == VM_STATE_HALTED) {

@@ -1,9 +1,10 @@
 /*
  * How a domain ends
  *
- * A create that is under way is cancelled first. Then the emulator ends, before qemu; then the domain with its device model; then the
- * emulator once more, for xenvgpu-dm may have started it while we were looking. Only then nothing of the VM is left. Destroying that
- * fails is tried again, without end: as long as the domain may be there, the VM has not halted.
+ * A create that is under way is cancelled first. Then the emulator ends, before qemu; then the domain with
+ * its device model; then the emulator once more, for xenvgpu-dm may have started it while we were looking.
+ * Only then nothing of the VM is left. Destroying that fails is tried again, without end: as long as the
+ * domain may be there, the VM has not halted.
  */
 
 #include "common/daemon/log.h"
@@ -94,8 +95,9 @@ void domain_cleanup(Domain *d) {
         d->device_model = process_watch_free(d->device_model);
         d->hypervisor->ops->unwatch(d->hypervisor);
 
+        /* A cancelled create calls back, and goes on in domain_cleanup_after_create(). */
         if (d->creating)
-                d->hypervisor->ops->cancel_create(d->hypervisor); /* goes on in domain_cleanup_after_create() */
+                d->hypervisor->ops->cancel_create(d->hypervisor);
         else
                 domain_cleanup_after_create(d);
 }

@@ -46,7 +46,8 @@ static void drop(Client *client) {
         (void) client_free(client);
 }
 
-/* A record goes whole or the client goes: a reader so slow that its buffer is full has lost the thread anyway. */
+/* A record goes whole or the client goes: a reader so slow that its buffer is full has lost the thread
+ * anyway. */
 static int send_line(const Client *client, const char *line) {
         size_t size = strlen(line);
 
@@ -189,7 +190,8 @@ int control_publish(Control *c, const RunRecord *record) {
         free(c->line);
         c->line = line;
 
-        /* Not dropped here: what is published may be the answer to a command that is being read from this very client. */
+        /* Not dropped here: what is published may be the answer to a command that is being read from this
+         * very client. */
         for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
                 if (c->clients[i] && send_line(c->clients[i], line) < 0)
                         (void) shutdown(c->clients[i]->fd, SHUT_RDWR);

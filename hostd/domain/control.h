@@ -3,8 +3,8 @@
 /*
  * The socket on which a VM's program is heard and spoken to
  *
- * Each client gets the run record on connecting and after each change, and may send stop commands. A client that does not read, or
- * sends what is no command, is dropped; the others and the VM do not notice.
+ * Each client gets the run record on connecting and after each change, and may send stop commands. A client
+ * that does not read, or sends what is no command, is dropped; the others and the VM do not notice.
  */
 
 #include <systemd/sd-event.h>

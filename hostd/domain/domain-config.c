@@ -32,7 +32,8 @@ static int open_member(struct json_object *o, const char *name, struct json_obje
         return 0;
 }
 
-static int lay_out_identity(const StartOrder *order, const char *dm, struct json_object *c_info, struct json_object *b_info) {
+static int lay_out_identity(
+        const StartOrder *order, const char *dm, struct json_object *c_info, struct json_object *b_info) {
         struct json_object *name;
         int r;
 
@@ -54,7 +55,8 @@ static int lay_out_display(const StartOrder *order, struct json_object *b_info) 
         if (order->n_vgpus == 0)
                 return 0;
 
-        if (!json_object_object_get_ex(b_info, "video_memkb", &member) || json_object_get_uint64(member) < kib) {
+        if (!json_object_object_get_ex(b_info, "video_memkb", &member) ||
+                json_object_get_uint64(member) < kib) {
                 r = json_add_u64(b_info, "video_memkb", kib);
                 if (r < 0)
                         return r;
@@ -111,7 +113,8 @@ static int add_function(struct json_object *pcidevs, const PciAddress *a) {
 }
 
 /* Passed-through PGPUs, and the virtual function of an MxGPU VGPU. */
-static int lay_out_functions(const StartOrder *order, struct json_object *config, struct json_object *b_info) {
+static int lay_out_functions(
+        const StartOrder *order, struct json_object *config, struct json_object *b_info) {
         struct json_object *pcidevs, *maximum;
         bool any = order->n_pcis > 0;
         int r = 0;
@@ -121,7 +124,8 @@ static int lay_out_functions(const StartOrder *order, struct json_object *config
         if (!any)
                 return 0;
 
-        if (!json_object_object_get_ex(config, "pcidevs", &pcidevs) || !json_object_is_type(pcidevs, json_type_array)) {
+        if (!json_object_object_get_ex(config, "pcidevs", &pcidevs) ||
+                !json_object_is_type(pcidevs, json_type_array)) {
                 pcidevs = json_object_new_array();
                 r = json_add(config, "pcidevs", pcidevs);
         }
@@ -137,7 +141,8 @@ static int lay_out_functions(const StartOrder *order, struct json_object *config
         return r;
 }
 
-int domain_config_lay_out(const StartOrder *order, const char *dm, struct json_object **ret, ErrorCode *ret_code, char **ret_error) {
+int domain_config_lay_out(const StartOrder *order, const char *dm, struct json_object **ret,
+        ErrorCode *ret_code, char **ret_error) {
         _cleanup_json_ struct json_object *config = NULL;
         struct json_object *c_info, *b_info;
         JsonReader reader = {};
@@ -153,8 +158,9 @@ int domain_config_lay_out(const StartOrder *order, const char *dm, struct json_o
         hvm = needs.hvm;
         vm_needs_done(&needs);
         if (!hvm && (order->n_vgpus > 0 || order->n_pcis > 0))
-                return refuse(ERROR_FEATURE_REQUIRES_HVM, "A VM with a GPU must be of type hvm: change c_info.type in its config.",
-                        ret_code, ret_error);
+                return refuse(ERROR_FEATURE_REQUIRES_HVM,
+                        "A VM with a GPU must be of type hvm: change c_info.type in its config.", ret_code,
+                        ret_error);
 
         if (json_object_deep_copy(order->vm.config, &config, NULL) < 0)
                 return -ENOMEM;
@@ -178,7 +184,8 @@ static AfterDeath read_action(struct json_object *config, const char *member, Af
         struct json_object *value;
         const char *text;
 
-        if (!json_object_object_get_ex(config, member, &value) || !json_object_is_type(value, json_type_string))
+        if (!json_object_object_get_ex(config, member, &value) ||
+                !json_object_is_type(value, json_type_string))
                 return fallback;
         text = json_object_get_string(value);
         if (strstr(text, "restart"))
@@ -187,7 +194,8 @@ static AfterDeath read_action(struct json_object *config, const char *member, Af
 }
 
 void domain_config_rules(struct json_object *config, DomainRules *ret) {
-        static const char *const members[] = { "on_poweroff", "on_reboot", "on_watchdog", "on_crash", "on_soft_reset" };
+        static const char *const members[] = { "on_poweroff", "on_reboot", "on_watchdog", "on_crash",
+                "on_soft_reset" };
         AfterDeath on_reboot = AFTER_DEATH_RESTART;
 
         for (size_t i = 0; i < ARRAY_SIZE(members); i++)

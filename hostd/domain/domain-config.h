@@ -3,8 +3,9 @@
 /*
  * The config that a domain is made from
  *
- * The order's libxl config, with what GPUs need laid over it: the VM's own uuid, xenvgpu-dm as device model, no emulated display
- * and at least 16 MiB of video memory beside an NVIDIA VGPU, passed-through functions, and memory in one piece for those.
+ * The order's libxl config, with what GPUs need laid over it: the VM's own uuid, xenvgpu-dm as device model,
+ * no emulated display and at least 16 MiB of video memory beside an NVIDIA VGPU, passed-through functions,
+ * and memory in one piece for those.
  */
 
 #include "hostd/domain/domain-state.h"
@@ -12,11 +13,12 @@
 #include "protocol/order.h"
 
 /* On -EINVAL, *ret_code and *ret_error (a sentence, caller frees) say why. */
-int domain_config_lay_out(const StartOrder *order, const char *dm, struct json_object **ret, ErrorCode *ret_code, char **ret_error);
+int domain_config_lay_out(const StartOrder *order, const char *dm, struct json_object **ret,
+        ErrorCode *ret_code, char **ret_error);
 
 /*
- * What the config wants after the guest's end. libxl's JSON leaves out an action that is "destroy", its first; so an absent
- * one means that where any other on_… member shows libxl's hand. A config with none of them was written by hand and gets
- * xl's defaults: restart after a reboot, destroy else.
+ * What the config wants after the guest's end. libxl's JSON leaves out an action that is "destroy", its
+ * first; so an absent one means that where any other on_… member shows libxl's hand. A config with none of
+ * them was written by hand and gets xl's defaults: restart after a reboot, destroy else.
  */
 void domain_config_rules(struct json_object *config, DomainRules *ret);

@@ -25,8 +25,8 @@ struct Domain {
         /* where it is */
         DomainMachine machine;
         RunRecord record;
-        bool creating;  /* the hypervisor's create has not called back yet */
-        bool owned;     /* a domain of this VM in the hypervisor is ours to destroy */
+        bool creating; /* the hypervisor's create has not called back yet */
+        bool owned;    /* a domain of this VM in the hypervisor is ours to destroy */
 
         /* what it hears */
         Control *control;

@@ -75,7 +75,8 @@ static bool is_building(DomainStage stage) {
 
 /* A guest exists, or existed until just now. */
 static bool has_guest(DomainStage stage) {
-        return stage == DOMAIN_UNPAUSE || stage == DOMAIN_RUNNING || stage == DOMAIN_CRASHED || stage == DOMAIN_STOP;
+        return stage == DOMAIN_UNPAUSE || stage == DOMAIN_RUNNING || stage == DOMAIN_CRASHED ||
+               stage == DOMAIN_STOP;
 }
 
 static bool is_over(DomainStage stage) {
@@ -154,7 +155,8 @@ static DomainAction emulator_died(const DomainRules *rules, DomainMachine *m) {
                 return end(m, DOMAIN_END_FAILED);
         case DOMAIN_RUNNING:
         case DOMAIN_STOP:
-                return rules->crash_on_emulator_death ? DOMAIN_ACTION_CRASH_GUEST : DOMAIN_ACTION_NOTE_EMULATOR;
+                return rules->crash_on_emulator_death ? DOMAIN_ACTION_CRASH_GUEST
+                                                      : DOMAIN_ACTION_NOTE_EMULATOR;
         case DOMAIN_CRASHED:
                 return DOMAIN_ACTION_NOTE_EMULATOR;
         case DOMAIN_PREPARE:
@@ -183,13 +185,16 @@ static DomainAction cleaned(DomainMachine *m) {
 static DomainAction step(const DomainRules *rules, DomainMachine *m, DomainInput input) {
         switch (input) {
         case DOMAIN_INPUT_PREPARED:
-                return m->stage == DOMAIN_PREPARE ? go(m, DOMAIN_CREATE, DOMAIN_ACTION_CREATE) : DOMAIN_ACTION_NONE;
+                return m->stage == DOMAIN_PREPARE ? go(m, DOMAIN_CREATE, DOMAIN_ACTION_CREATE)
+                                                  : DOMAIN_ACTION_NONE;
         case DOMAIN_INPUT_DM_EMULATOR:
-                return m->stage == DOMAIN_CREATE ? go(m, DOMAIN_EMULATOR, DOMAIN_ACTION_NONE) : DOMAIN_ACTION_NONE;
+                return m->stage == DOMAIN_CREATE ? go(m, DOMAIN_EMULATOR, DOMAIN_ACTION_NONE)
+                                                 : DOMAIN_ACTION_NONE;
         case DOMAIN_INPUT_DM_READY:
                 return is_building(m->stage) ? go(m, DOMAIN_QEMU, DOMAIN_ACTION_NONE) : DOMAIN_ACTION_NONE;
         case DOMAIN_INPUT_CREATED:
-                return is_building(m->stage) ? go(m, DOMAIN_UNPAUSE, DOMAIN_ACTION_AWAIT_EMULATOR) : DOMAIN_ACTION_NONE;
+                return is_building(m->stage) ? go(m, DOMAIN_UNPAUSE, DOMAIN_ACTION_AWAIT_EMULATOR)
+                                             : DOMAIN_ACTION_NONE;
         case DOMAIN_INPUT_EMULATOR_RUNNING:
                 return m->stage == DOMAIN_UNPAUSE ? DOMAIN_ACTION_UNPAUSE : DOMAIN_ACTION_NONE;
         case DOMAIN_INPUT_UNPAUSED:
@@ -212,7 +217,8 @@ static DomainAction step(const DomainRules *rules, DomainMachine *m, DomainInput
         case DOMAIN_INPUT_SUSPEND:
                 return guest_ended(m, AFTER_DEATH_DESTROY, DOMAIN_END_SUSPEND);
         case DOMAIN_INPUT_GONE:
-                return is_over(m->stage) ? DOMAIN_ACTION_NONE : end(m, m->stop_wanted ? DOMAIN_END_STOPPED : DOMAIN_END_DESTROYED);
+                return is_over(m->stage) ? DOMAIN_ACTION_NONE
+                                         : end(m, m->stop_wanted ? DOMAIN_END_STOPPED : DOMAIN_END_DESTROYED);
         case DOMAIN_INPUT_STOP:
                 return stop(m, /* force= */ false);
         case DOMAIN_INPUT_STOP_FORCE:

@@ -8,8 +8,9 @@
  *
  *   prepare → create → emulator → qemu → unpause → running → … → cleanup → halted
  *
- * A guest that reboots goes from cleanup to create again; a stop at any stage leads to cleanup, before running at once, from running by
- * way of stop (the guest is asked) or, forced, directly. An input that means nothing at a stage changes nothing.
+ * A guest that reboots goes from cleanup to create again; a stop at any stage leads to cleanup, before
+ * running at once, from running by way of stop (the guest is asked) or, forced, directly. An input that means
+ * nothing at a stage changes nothing.
  */
 
 #include "common/macros.h"
@@ -21,9 +22,9 @@ typedef enum DomainStage {
         DOMAIN_QEMU,     /* … its device model has become qemu */
         DOMAIN_UNPAUSE,  /* created and paused; waiting for the emulator to say "running" */
         DOMAIN_RUNNING,
-        DOMAIN_CRASHED,  /* kept for inspection (on_crash=preserve) */
-        DOMAIN_STOP,     /* the guest was asked to shut down; waiting without limit */
-        DOMAIN_CLEANUP,  /* emulator, qemu and domain are being taken down */
+        DOMAIN_CRASHED, /* kept for inspection (on_crash=preserve) */
+        DOMAIN_STOP,    /* the guest was asked to shut down; waiting without limit */
+        DOMAIN_CLEANUP, /* emulator, qemu and domain are being taken down */
         DOMAIN_HALTED,
         _DOMAIN_STAGE_MAX,
         _DOMAIN_STAGE_INVALID = -EINVAL,
@@ -35,19 +36,19 @@ double domain_stage_progress(DomainStage stage); /* of a start: 0..1 */
 
 typedef enum DomainInput {
         DOMAIN_INPUT_PREPARED,
-        DOMAIN_INPUT_DM_EMULATOR,      /* dm.json: the emulator was started */
-        DOMAIN_INPUT_DM_READY,         /* dm.json: qemu next */
+        DOMAIN_INPUT_DM_EMULATOR, /* dm.json: the emulator was started */
+        DOMAIN_INPUT_DM_READY,    /* dm.json: qemu next */
         DOMAIN_INPUT_CREATED,
         DOMAIN_INPUT_EMULATOR_RUNNING, /* or none is needed */
         DOMAIN_INPUT_UNPAUSED,
-        DOMAIN_INPUT_FAILED,           /* whatever was under way failed */
+        DOMAIN_INPUT_FAILED, /* whatever was under way failed */
         DOMAIN_INPUT_EMULATOR_DIED,
-        DOMAIN_INPUT_DM_DIED,          /* qemu */
+        DOMAIN_INPUT_DM_DIED, /* qemu */
         DOMAIN_INPUT_POWEROFF,
         DOMAIN_INPUT_REBOOT,
         DOMAIN_INPUT_CRASH,
         DOMAIN_INPUT_SUSPEND,
-        DOMAIN_INPUT_GONE,             /* destroyed by someone else */
+        DOMAIN_INPUT_GONE, /* destroyed by someone else */
         DOMAIN_INPUT_STOP,
         DOMAIN_INPUT_STOP_FORCE,
         DOMAIN_INPUT_CLEANED,
@@ -59,9 +60,9 @@ typedef enum DomainAction {
         DOMAIN_ACTION_CREATE,
         DOMAIN_ACTION_AWAIT_EMULATOR,
         DOMAIN_ACTION_UNPAUSE,
-        DOMAIN_ACTION_ASK_GUEST,    /* to shut down */
+        DOMAIN_ACTION_ASK_GUEST,     /* to shut down */
         DOMAIN_ACTION_NOTE_EMULATOR, /* its death is all that changed */
-        DOMAIN_ACTION_CRASH_GUEST,  /* the policy on an emulator's death */
+        DOMAIN_ACTION_CRASH_GUEST,   /* the policy on an emulator's death */
         DOMAIN_ACTION_CLEANUP,
         DOMAIN_ACTION_HALT,
 } DomainAction;
@@ -80,7 +81,7 @@ typedef enum DomainEnd {
         _DOMAIN_END_MAX,
 } DomainEnd;
 
-const char *domain_end_to_string(DomainEnd end); /* the run record's reason; "" for none */
+const char *domain_end_to_string(DomainEnd end);    /* the run record's reason; "" for none */
 DomainEnd domain_end_from_string(const char *text); /* DOMAIN_END_NONE for what it does not know */
 
 typedef enum AfterDeath {
@@ -96,10 +97,10 @@ typedef struct DomainRules {
 
 typedef struct DomainMachine {
         DomainStage stage;
-        DomainEnd end;     /* set once it is to end */
-        bool again;        /* after cleanup comes create, with the same VGPUs */
-        bool stop_wanted;  /* a stop came: no restart any more */
-        bool was_running;  /* the VM has been running: rebuilding it is no start */
+        DomainEnd end;    /* set once it is to end */
+        bool again;       /* after cleanup comes create, with the same VGPUs */
+        bool stop_wanted; /* a stop came: no restart any more */
+        bool was_running; /* the VM has been running: rebuilding it is no start */
 } DomainMachine;
 
 /* Moves the machine; always names an action. */

@@ -1,7 +1,8 @@
 /*
  * One VM's domain, from its order to its end
  *
- * The machine decides, this file does. Callbacks stand in the order of a VM's life: prepared, created, running, ended.
+ * The machine decides, this file does. Callbacks stand in the order of a VM's life: prepared, created,
+ * running, ended.
  */
 
 #include <stdarg.h>
@@ -38,16 +39,16 @@ static void log_stage(const Domain *d) {
         char vm[sizeof(FIELD_VM) + UUID_TEXT_MAX];
 
         (void) snprintf(vm, sizeof(vm), FIELD_VM "%s", UUID_TEXT(&d->record.uuid));
-        log_full(LOG_INFO, NULL, FIELDS(vm), "VM %s: %s%s%s", d->order.vm.name_label, d->record.stage, *d->record.reason ? ", reason " : "",
-                d->record.reason);
+        log_full(LOG_INFO, NULL, FIELDS(vm), "VM %s: %s%s%s", d->order.vm.name_label, d->record.stage,
+                *d->record.reason ? ", reason " : "", d->record.reason);
 }
 
 static void log_death(const Domain *d, const char *what, int status) {
         char vm[sizeof(FIELD_VM) + UUID_TEXT_MAX];
 
         (void) snprintf(vm, sizeof(vm), FIELD_VM "%s", UUID_TEXT(&d->record.uuid));
-        log_event(LOG_WARNING, MSG_EMULATOR_DIED, FIELDS(vm), "The %s of VM %s %s.", what, d->order.vm.name_label,
-                process_status_to_text(status, (char[80]){}));
+        log_event(LOG_WARNING, MSG_EMULATOR_DIED, FIELDS(vm), "The %s of VM %s %s.", what,
+                d->order.vm.name_label, process_status_to_text(status, (char[80]){}));
 }
 
 /* The record: what the machine, the hypervisor and the watches say, in one place. */
@@ -93,7 +94,9 @@ static void update_record(Domain *d) {
 
         rec->state = vm_state_of(d);
         rec->progress = domain_stage_progress(stage);
-        rec->domid = d->owned && stage != DOMAIN_CREATE && stage != DOMAIN_HALTED ? d->hypervisor->ops->domid(d->hypervisor) : 0;
+        rec->domid = d->owned && stage != DOMAIN_CREATE && stage != DOMAIN_HALTED
+                             ? d->hypervisor->ops->domid(d->hypervisor)
+                             : 0;
         rec->vgpus_active = d->order.n_vgpus > 0 && d->machine.was_running && stage != DOMAIN_HALTED;
         rec->vgpus_plugged = d->order.n_vgpus > 0 && plugged && !(d->needs_emulator && d->emulator_dead);
         rec->pcis_plugged = d->order.n_pcis > 0 && plugged;
@@ -114,7 +117,8 @@ int domain_publish(Domain *d) {
         r = run_record_write(d->program->folder, &d->record);
         if (r < 0)
                 (void) log_errno(r, "Cannot write domain.json in %s", d->program->folder);
-        /* An end that is not on disk did not happen: whoever starts us again finds the cleanup and does it once more. */
+        /* An end that is not on disk did not happen: whoever starts us again finds the cleanup and does it
+         * once more. */
         if (d->control && (r >= 0 || d->machine.stage != DOMAIN_HALTED))
                 (void) control_publish(d->control, &d->record);
         return r;
@@ -170,14 +174,16 @@ static void prepare(Domain *d) {
         int r;
 
         if (d->hypervisor->ops->find(d->hypervisor, &d->order.vm.uuid, &state) >= 0) {
-                domain_fail(d, ERROR_VM_BAD_POWER_STATE, "A domain of this VM exists already: end it before starting the VM.");
+                domain_fail(d, ERROR_VM_BAD_POWER_STATE,
+                        "A domain of this VM exists already: end it before starting the VM.");
                 return;
         }
         r = d->hypervisor->ops->check_memory(d->hypervisor, d->config, &error);
         if (r == -ENOSPC)
                 domain_fail(d, ERROR_HOST_NOT_ENOUGH_FREE_MEMORY, "%s", error);
         else if (r < 0)
-                domain_fail(d, ERROR_DOMAIN_FAILED, "The host's free memory cannot be determined: %s.", strerror(-r));
+                domain_fail(d, ERROR_DOMAIN_FAILED, "The host's free memory cannot be determined: %s.",
+                        strerror(-r));
         else
                 domain_feed(d, DOMAIN_INPUT_PREPARED);
 }
@@ -189,7 +195,8 @@ static void on_emulator_died(int status, void *userdata) {
 
         d->emulator_dead = true;
         if (d->machine.stage == DOMAIN_QEMU || d->machine.stage == DOMAIN_UNPAUSE) {
-                domain_fail(d, ERROR_FAILED_TO_START_EMULATOR, "The vgpu emulator %s while the VM was starting.",
+                domain_fail(d, ERROR_FAILED_TO_START_EMULATOR,
+                        "The vgpu emulator %s while the VM was starting.",
                         process_status_to_text(status, (char[80]){}));
                 return;
         }
@@ -201,7 +208,8 @@ static void on_emulator_died(int status, void *userdata) {
 static void watch_emulator(Domain *d, const ProcessId *id) {
         int r;
 
-        if (id->pid == 0 || (d->record.emulator.pid == id->pid && d->record.emulator.start_time == id->start_time && d->emulator))
+        if (id->pid == 0 || (d->record.emulator.pid == id->pid &&
+                                    d->record.emulator.start_time == id->start_time && d->emulator))
                 return;
         d->emulator = process_watch_free(d->emulator);
         d->record.emulator = *id;
@@ -287,10 +295,12 @@ static void on_emulator_running(int result, void *userdata) {
         if (result >= 0)
                 domain_feed(d, DOMAIN_INPUT_EMULATOR_RUNNING);
         else if (result == -ETIMEDOUT)
-                domain_fail(d, ERROR_FAILED_TO_START_EMULATOR, "The vgpu emulator did not say \"running\" within %.1f seconds.",
+                domain_fail(d, ERROR_FAILED_TO_START_EMULATOR,
+                        "The vgpu emulator did not say \"running\" within %.1f seconds.",
                         (double) d->program->running_timeout / 1e6);
         else
-                domain_fail(d, ERROR_FAILED_TO_START_EMULATOR, "The vgpu emulator reported an error after qemu was up.");
+                domain_fail(d, ERROR_FAILED_TO_START_EMULATOR,
+                        "The vgpu emulator reported an error after qemu was up.");
 }
 
 static void await_emulator(Domain *d) {
@@ -303,10 +313,11 @@ static void await_emulator(Domain *d) {
                 domain_feed(d, DOMAIN_INPUT_EMULATOR_RUNNING);
                 return;
         }
-        r = emulator_state_await(d->event, d->hypervisor->ops->domid(d->hypervisor), d->program->running_timeout, on_emulator_running, d,
-                &d->emulator_state);
+        r = emulator_state_await(d->event, d->hypervisor->ops->domid(d->hypervisor),
+                d->program->running_timeout, on_emulator_running, d, &d->emulator_state);
         if (r < 0)
-                domain_fail(d, ERROR_FAILED_TO_START_EMULATOR, "The emulator's state cannot be watched: %s.", strerror(-r));
+                domain_fail(d, ERROR_FAILED_TO_START_EMULATOR, "The emulator's state cannot be watched: %s.",
+                        strerror(-r));
 }
 
 static void unpause(Domain *d) {
@@ -343,7 +354,8 @@ static void on_device_model_died(int status, void *userdata) {
 
         d->record.qemu = (ProcessId){};
         log_death(d, "device model", status);
-        domain_set_error(d, ERROR_DOMAIN_FAILED, "The device model of the VM %s, so its domain was destroyed.",
+        domain_set_error(d, ERROR_DOMAIN_FAILED,
+                "The device model of the VM %s, so its domain was destroyed.",
                 process_status_to_text(status, (char[80]){}));
         domain_feed(d, DOMAIN_INPUT_DM_DIED);
 }

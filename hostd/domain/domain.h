@@ -3,8 +3,8 @@
 /*
  * One VM's domain, from its order to its end
  *
- * Reads order.json in the run folder, does what the state machine says (hostd/domain/domain-state.h), and keeps domain.json. The event
- * loop ends with 0 once the record says "halted".
+ * Reads order.json in the run folder, does what the state machine says (hostd/domain/domain-state.h), and
+ * keeps domain.json. The event loop ends with 0 once the record says "halted".
  */
 
 #include <systemd/sd-event.h>

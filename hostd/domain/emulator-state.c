@@ -56,8 +56,8 @@ static int on_late(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
-int emulator_state_await(sd_event *event, uint32_t domid, uint64_t timeout_us, EmulatorRunning running, void *userdata,
-        EmulatorState **ret) {
+int emulator_state_await(sd_event *event, uint32_t domid, uint64_t timeout_us, EmulatorRunning running,
+        void *userdata, EmulatorState **ret) {
 
         _cleanup_(emulator_state_freep) EmulatorState *s = NULL;
         int r;

@@ -3,9 +3,10 @@
 /*
  * The hypervisor, as one VM's program uses it
  *
- * A Hypervisor serves one VM. Long operations return at once and end in one call of done() from the event loop, never from inside
- * the operation: the shape of libxl's ao_how callbacks and event generators. One create or one destroy is under way at a time.
- * done() gets 0, or a negative errno and a sentence that lives during the call (-ECANCELED after a cancel).
+ * A Hypervisor serves one VM. Long operations return at once and end in one call of done() from the event
+ * loop, never from inside the operation: the shape of libxl's ao_how callbacks and event generators. One
+ * create or one destroy is under way at a time. done() gets 0, or a negative errno and a sentence that lives
+ * during the call (-ECANCELED after a cancel).
  */
 
 #include <json-c/json.h>
@@ -32,10 +33,12 @@ typedef void (*HypervisorDone)(int result, const char *error, void *userdata);
 typedef void (*GuestChanged)(GuestState state, void *userdata);
 
 typedef struct HypervisorOps {
-        /* 0, or -ENOSPC with a sentence (caller frees) when the host's free memory does not do for the config. */
+        /* 0, or -ENOSPC with a sentence (caller frees) when the host's free memory does not do for the
+         * config. */
         int (*check_memory)(Hypervisor *h, struct json_object *config, char **ret_error);
 
-        /* Builds the domain, paused, its device model running. After a failure the domain, if one was made, is there until destroyed. */
+        /* Builds the domain, paused, its device model running. After a failure the domain, if one was made,
+         * is there until destroyed. */
         int (*create)(Hypervisor *h, struct json_object *config, HypervisorDone done, void *userdata);
         void (*cancel_create)(Hypervisor *h);
         /* Of the domain that create made or is making, or that find found; 0 when there is none. */

@@ -18,7 +18,8 @@
 #define LOCK_TRIES 20
 #define LOCK_PAUSE_NS 50000000L
 
-/* -EBUSY: another instance holds the folder. A child of one that was just killed may still hold it for a moment. */
+/* -EBUSY: another instance holds the folder. A child of one that was just killed may still hold it for a
+ * moment. */
 static int lock_folder(const char *folder, int *ret) {
         _cleanup_free_ char *path = path_join(folder, "lock");
         _cleanup_close_ int fd = -1;
@@ -85,7 +86,8 @@ int main(int argc, char **argv) {
                 return EXIT_SUCCESS;
         }
         if (argc == 2 && streq(argv[1], "--help")) {
-                (void) puts("xenvgpu-domain holds one VM's domain; xenvgpu-hostd starts it. Arguments: hostd/run/program.h.");
+                (void) puts("xenvgpu-domain holds one VM's domain; xenvgpu-hostd starts it. Arguments: "
+                            "hostd/run/program.h.");
                 return EXIT_SUCCESS;
         }
 

@@ -46,7 +46,8 @@ static int on_ended(sd_event_source *source, int fd, uint32_t revents, void *use
         return 0;
 }
 
-int process_watch_new(sd_event *event, const ProcessId *id, ProcessEnded ended, void *userdata, ProcessWatch **ret) {
+int process_watch_new(
+        sd_event *event, const ProcessId *id, ProcessEnded ended, void *userdata, ProcessWatch **ret) {
         _cleanup_(process_watch_freep) ProcessWatch *w = NULL;
         int r;
 
@@ -72,7 +73,8 @@ int process_watch_new(sd_event *event, const ProcessId *id, ProcessEnded ended, 
         return 0;
 }
 
-int process_end_new(sd_event *event, const ProcessId *id, uint64_t grace_us, ProcessEnded ended, void *userdata, ProcessWatch **ret) {
+int process_end_new(sd_event *event, const ProcessId *id, uint64_t grace_us, ProcessEnded ended,
+        void *userdata, ProcessWatch **ret) {
         _cleanup_(process_watch_freep) ProcessWatch *w = NULL;
         int r;
 
@@ -111,7 +113,8 @@ const char *process_status_to_text(int status, char buf[static 80]) {
         if (status < 0)
                 return "ended";
         if (WIFSIGNALED(status))
-                (void) snprintf(buf, 80, "was killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+                (void) snprintf(buf, 80, "was killed by signal %d (%s)", WTERMSIG(status),
+                        strsignal(WTERMSIG(status)));
         else
                 (void) snprintf(buf, 80, "exited with status %d", WEXITSTATUS(status));
         return buf;

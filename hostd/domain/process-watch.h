@@ -3,8 +3,8 @@
 /*
  * Processes: hearing of their end, and ending them
  *
- * Works for children and for strangers (a pidfd in either case). A child is reaped by its watch; reaper_attach() reaps every other orphan that the
- * kernel hands to us, after the watches had their turn.
+ * Works for children and for strangers (a pidfd in either case). A child is reaped by its watch;
+ * reaper_attach() reaps every other orphan that the kernel hands to us, after the watches had their turn.
  */
 
 #include <systemd/sd-event.h>
@@ -13,16 +13,19 @@
 
 typedef struct ProcessWatch ProcessWatch;
 
-/* status: as from waitpid(), or -1 when the process was not our child. The watch is inactive by then; free it any time. */
+/* status: as from waitpid(), or -1 when the process was not our child. The watch is inactive by then; free it
+ * any time. */
 typedef void (*ProcessEnded)(int status, void *userdata);
 
 /* -ESRCH: it has ended already, nothing is called. */
-int process_watch_new(sd_event *event, const ProcessId *id, ProcessEnded ended, void *userdata, ProcessWatch **ret);
+int process_watch_new(
+        sd_event *event, const ProcessId *id, ProcessEnded ended, void *userdata, ProcessWatch **ret);
 ProcessWatch *process_watch_free(ProcessWatch *w);
 DEFINE_CLEANUP(ProcessWatch *, process_watch_free)
 
 /* SIGTERM now, SIGKILL after grace; ended() is called when it is gone. Watches as above. */
-int process_end_new(sd_event *event, const ProcessId *id, uint64_t grace_us, ProcessEnded ended, void *userdata, ProcessWatch **ret);
+int process_end_new(sd_event *event, const ProcessId *id, uint64_t grace_us, ProcessEnded ended,
+        void *userdata, ProcessWatch **ret);
 
 /* SIGCHLD must be blocked. */
 int reaper_attach(sd_event *event);

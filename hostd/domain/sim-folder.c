@@ -137,7 +137,9 @@ int sim_check_memory(const char *dir, struct json_object *config, char **ret_err
         if (r < 0 || (used <= all && need <= all - used))
                 return r;
 
-        if (asprintf(ret_error, "The VM needs %s of memory, but the host has only %s free: stop other VMs, or give it less.",
+        if (asprintf(ret_error,
+                    "The VM needs %s of memory, but the host has only %s free: stop other VMs, or give it "
+                    "less.",
                     SIZE_TEXT(need), SIZE_TEXT(used <= all ? all - used : 0)) < 0)
                 return -ENOMEM;
         return -ENOSPC;
@@ -284,8 +286,10 @@ static int compare_uuid(const char *dir, uint32_t domid, struct json_object *con
         Search *search = userdata;
         Uuid parsed;
 
-        if (!json_object_object_get_ex(config, "c_info", &c_info) || !json_object_object_get_ex(c_info, "uuid", &uuid) ||
-                uuid_from_string(strempty(json_object_get_string(uuid)), &parsed) < 0 || !uuid_equal(&parsed, search->uuid))
+        if (!json_object_object_get_ex(config, "c_info", &c_info) ||
+                !json_object_object_get_ex(c_info, "uuid", &uuid) ||
+                uuid_from_string(strempty(json_object_get_string(uuid)), &parsed) < 0 ||
+                !uuid_equal(&parsed, search->uuid))
                 return 0;
         search->domid = domid;
         return 1;
@@ -347,7 +351,8 @@ int sim_domain_read_device_model(const char *dir, uint32_t domid, ProcessId *ret
         if (!blank)
                 return -EBADMSG;
         *blank = '\0';
-        if (parse_u32(line, &pid) < 0 || pid == 0 || pid > INT32_MAX || parse_u64(blank + 1, &id.start_time) < 0)
+        if (parse_u32(line, &pid) < 0 || pid == 0 || pid > INT32_MAX ||
+                parse_u64(blank + 1, &id.start_time) < 0)
                 return -EBADMSG;
         id.pid = (pid_t) pid;
         *ret = id;

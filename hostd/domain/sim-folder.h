@@ -3,15 +3,16 @@
 /*
  * The simulated host's folder
  *
- *   host.json               {"memory_total":bytes,"dom0_memory":bytes,…}
- *   lock, last-domid        domids grow; taken under the lock, together with memory
- *   dom/<domid>/config.json the libxl config that the domain was made from
- *   dom/<domid>/state       "building", "paused", "running", "shutdown poweroff|reboot|suspend|crash"
- *   dom/<domid>/device-model   "<pid> <start time>" of the device model, which leads the process group of the domain
- *   dom/<domid>/qemu.argv   by the stand-in for qemu
- *   dom/<domid>/hang        its guest does not react when asked to shut down
+ *   host.json                 {"memory_total":bytes,"dom0_memory":bytes,…}
+ *   lock, last-domid          domids grow; taken under the lock, together with memory
+ *   dom/<domid>/config.json   the libxl config that the domain was made from
+ *   dom/<domid>/state         "building", "paused", "running", "shutdown poweroff|reboot|suspend|crash"
+ *   dom/<domid>/device-model  "<pid> <start time>" of the device model, which leads the domain's process group
+ *   dom/<domid>/qemu.argv     by the stand-in for qemu
+ *   dom/<domid>/hang          its guest does not react when asked to shut down
  *
- * A domain exists as long as its folder does. Files are written by rename, so that a watch on the folder sees each change once.
+ * A domain exists as long as its folder does. Files are written by rename, so that a watch on the folder sees
+ * each change once.
  */
 
 #include "common/io/pidfd.h"

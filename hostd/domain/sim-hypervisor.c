@@ -1,8 +1,8 @@
 /*
  * The simulated hypervisor
  *
- * A domain is a folder (hostd/domain/sim-folder.h), some keys in xenstore as libxl writes them, and a process group led by the
- * device model. Everything of it survives us, and is found again by the VM's uuid.
+ * A domain is a folder (hostd/domain/sim-folder.h), some keys in xenstore as libxl writes them, and a process
+ * group led by the device model. Everything of it survives us, and is found again by the VM's uuid.
  */
 
 #include <fcntl.h>
@@ -37,7 +37,7 @@ typedef struct SimHypervisor {
         bool creating;
         sd_event_source *timer, *deferred;
         ProcessWatch *device_model;
-        int result;      /* of a deferred end */
+        int result; /* of a deferred end */
         char *error;
 
         GuestChanged changed;
@@ -158,7 +158,8 @@ static int launch_device_model(SimHypervisor *s, struct json_object *config) {
         if (r >= 0)
                 r = xenstore_watch(s->xs, DEVICE_MODEL_STATE, s->domid);
         if (r >= 0)
-                r = sd_event_add_time_relative(s->event, &s->timer, CLOCK_MONOTONIC, DEVICE_MODEL_TIMEOUT, 0, on_device_model_late, s);
+                r = sd_event_add_time_relative(s->event, &s->timer, CLOCK_MONOTONIC, DEVICE_MODEL_TIMEOUT, 0,
+                        on_device_model_late, s);
         if (r >= 0)
                 r = sim_release_dm(&gate);
         return r;
@@ -212,7 +213,8 @@ static void on_device_model_died(int status, void *userdata) {
         SimHypervisor *s = userdata;
         char *error;
 
-        if (asprintf(&error, "The device model %s before it was up.", process_status_to_text(status, (char[80]){})) < 0)
+        if (asprintf(&error, "The device model %s before it was up.",
+                    process_status_to_text(status, (char[80]){})) < 0)
                 error = NULL;
         finish(s, -EIO, error);
 }
@@ -243,7 +245,8 @@ static int sim_unpause(Hypervisor *h) {
 }
 
 static int sim_ask_shutdown(Hypervisor *h) {
-        return xenstore_write(sim(h)->xs, "poweroff", "/local/domain/%" PRIu32 "/control/shutdown", sim(h)->domid);
+        return xenstore_write(
+                sim(h)->xs, "poweroff", "/local/domain/%" PRIu32 "/control/shutdown", sim(h)->domid);
 }
 
 static int sim_crash(Hypervisor *h) {
@@ -288,8 +291,8 @@ static int sim_watch(Hypervisor *h, GuestChanged changed, void *userdata) {
         if (!folder)
                 return -ENOMEM;
 
-        r = sd_event_add_inotify(s->event, &s->folder_source, folder, IN_MOVED_TO | IN_CLOSE_WRITE | IN_MOVE_SELF | IN_DELETE_SELF,
-                on_folder, s);
+        r = sd_event_add_inotify(s->event, &s->folder_source, folder,
+                IN_MOVED_TO | IN_CLOSE_WRITE | IN_MOVE_SELF | IN_DELETE_SELF, on_folder, s);
         /* A folder that has gone already cannot be watched, but its end must be told. */
         if (r < 0 && r != -ENOENT)
                 return r;
@@ -335,7 +338,8 @@ static int sim_destroy(Hypervisor *h, HypervisorDone done, void *userdata) {
         if (s->domid > 0)
                 r = sim_domain_read_device_model(s->dir, s->domid, &id);
         if (r >= 0)
-                r = process_end_new(s->event, &id, DEVICE_MODEL_GRACE, on_device_model_ended, s, &s->device_model);
+                r = process_end_new(
+                        s->event, &id, DEVICE_MODEL_GRACE, on_device_model_ended, s, &s->device_model);
         if (r < 0)
                 remove_all(s);
         return 0;

@@ -84,10 +84,11 @@ static void add_nics(Arguments *a, uint32_t domid, struct json_object *nics) {
                 struct json_object *nic = json_object_array_get_idx(nics, i);
 
                 add(a, "-device");
-                add(a, "rtl8139,id=nic%zu,netdev=net%zu,mac=%s", i, i, member_text(nic, "mac", "00:16:3e:00:00:00"));
+                add(a, "rtl8139,id=nic%zu,netdev=net%zu,mac=%s", i, i,
+                        member_text(nic, "mac", "00:16:3e:00:00:00"));
                 add(a, "-netdev");
-                add(a, "type=tap,id=net%zu,ifname=vif%" PRIu32 ".%zu-emu,br=%s,script=no,downscript=no", i, domid, i,
-                        member_text(nic, "bridge", "xenbr0"));
+                add(a, "type=tap,id=net%zu,ifname=vif%" PRIu32 ".%zu-emu,br=%s,script=no,downscript=no", i,
+                        domid, i, member_text(nic, "bridge", "xenbr0"));
         }
         if (n == 0) {
                 add(a, "-net");
@@ -161,7 +162,8 @@ static _Noreturn void run_dm(int gate, char *const *arguments) {
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
         (void) signal(SIGPIPE, SIG_DFL);
         (void) execvp(arguments[0], arguments);
-        (void) dprintf(STDERR_FILENO, "xenvgpu-domain: cannot execute %s: %s\n", arguments[0], strerror(errno));
+        (void) dprintf(
+                STDERR_FILENO, "xenvgpu-domain: cannot execute %s: %s\n", arguments[0], strerror(errno));
         _exit(127);
 }
 

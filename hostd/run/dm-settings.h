@@ -3,9 +3,10 @@
 /*
  * What xenvgpu-dm is told through its environment
  *
- * The hypervisor's library runs the device model with arguments of its own making, so whatever else the device model must know travels
- * in variables that xenvgpu-domain sets before it creates the domain: XENVGPU_RUN_FOLDER, XENVGPU_EMULATOR,
- * XENVGPU_EMULATOR_FORM, XENVGPU_EMULATOR_TIMEOUT (µs), XENVGPU_QEMU, XENVGPU_QEMU_VGPU_ARGS.
+ * The hypervisor's library runs the device model with arguments of its own making, so whatever else the
+ * device model must know travels in variables that xenvgpu-domain sets before it creates the domain:
+ * XENVGPU_RUN_FOLDER, XENVGPU_EMULATOR, XENVGPU_EMULATOR_FORM, XENVGPU_EMULATOR_TIMEOUT (µs), XENVGPU_QEMU,
+ * XENVGPU_QEMU_VGPU_ARGS.
  */
 
 #include "hostd/run/program.h"
@@ -21,5 +22,6 @@ typedef struct DmSettings {
 /* Sets the variables in our own environment, from the arguments of xenvgpu-domain. -ENOMEM. */
 int dm_settings_export(const DomainProgram *p);
 
-/* Reads them back; the texts belong to the environment. A variable that is not set takes the default; -EINVAL names the bad one in *ret_bad. */
+/* Reads them back; the texts belong to the environment. A variable that is not set takes the default; -EINVAL
+ * names the bad one in *ret_bad. */
 int dm_settings_import(DmSettings *ret, const char **ret_bad);

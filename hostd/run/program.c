@@ -24,7 +24,8 @@ typedef struct Option {
         const char *fallback;
 } Option;
 
-#define OPTION(n, t, member, f) { "--" n "=", t, offsetof(DomainProgram, member), f }
+#define OPTION(n, t, member, f)                                                                              \
+        { "--" n "=", t, offsetof(DomainProgram, member), f }
 
 static const Option options[] = {
         OPTION("folder", OPTION_TEXT, folder, NULL),
@@ -97,7 +98,8 @@ static int option_to_text(const Option *option, const DomainProgram *p, char **r
                 r = asprintf(&text, "%s%" PRIu64, option->name, *(const uint64_t *) member);
                 break;
         case OPTION_FORM:
-                r = asprintf(&text, "%s%s", option->name, emulator_form_to_string(*(const EmulatorForm *) member));
+                r = asprintf(
+                        &text, "%s%s", option->name, emulator_form_to_string(*(const EmulatorForm *) member));
                 break;
         }
         if (r < 0)

@@ -3,7 +3,7 @@
 /*
  * How hostd starts xenvgpu-domain
  *
- *   xenvgpu-domain --folder=<run folder of the VM>   holds order.json; the program keeps domain.json, lock and socket there
+ *   xenvgpu-domain --folder=<run folder of the VM>   with order.json; the program keeps its files there
  *                  --hypervisor=simulated            the implementation behind the hypervisor ops
  *                  --sim-dir=<folder>                only for simulated: where its domains stand
  *                  --dm=<path of xenvgpu-dm>
@@ -17,9 +17,9 @@
  *                  [--adopt]                         an earlier instance died: find what it left, and go on
  *
  * Environment: XENSTORED_PATH is handed on to everything below where it is set; nothing else is needed.
- * Exit status: 0 once domain.json says "halted"; 1 after an error that the log names (domain.json is then what it was,
- * so start it again with --adopt); 3 when another instance holds the folder.
- * The program is meant to outlive hostd: start it in a session (or unit) of its own, standard input /dev/null.
+ * Exit status: 0 once domain.json says "halted"; 1 after an error that the log names (domain.json is then
+ * what it was, so start it again with --adopt); 3 when another instance holds the folder. The program is
+ * meant to outlive hostd: start it in a session (or unit) of its own, standard input /dev/null.
  */
 
 #include "common/macros.h"
@@ -41,23 +41,25 @@ EmulatorForm emulator_form_from_string(const char *text);
 
 /* Texts are borrowed; NULL or 0 takes the default that stands behind the member. */
 typedef struct DomainProgram {
-        const char *program;           /* path of xenvgpu-domain; required */
-        const char *folder;            /* required */
-        const char *hypervisor;        /* "simulated" */
-        const char *sim_dir;           /* required where the hypervisor is simulated */
-        const char *dm;                /* required */
-        const char *emulator;          /* "vgpu", looked up in the emulator's own PATH */
+        const char *program;    /* path of xenvgpu-domain; required */
+        const char *folder;     /* required */
+        const char *hypervisor; /* "simulated" */
+        const char *sim_dir;    /* required where the hypervisor is simulated */
+        const char *dm;         /* required */
+        const char *emulator;   /* "vgpu", looked up in the emulator's own PATH */
         EmulatorForm emulator_form;
-        uint64_t emulator_timeout;     /* µs; DOMAIN_PROGRAM_EMULATOR_TIMEOUT */
-        uint64_t running_timeout;      /* µs; DOMAIN_PROGRAM_RUNNING_TIMEOUT */
-        const char *qemu;              /* "qemu-system-i386" */
-        const char *qemu_vgpu_args;    /* "-vgpu" */
-        bool crash_on_emulator_death;  /* else the death is reported and the guest goes on */
+        uint64_t emulator_timeout;    /* µs; DOMAIN_PROGRAM_EMULATOR_TIMEOUT */
+        uint64_t running_timeout;     /* µs; DOMAIN_PROGRAM_RUNNING_TIMEOUT */
+        const char *qemu;             /* "qemu-system-i386" */
+        const char *qemu_vgpu_args;   /* "-vgpu" */
+        bool crash_on_emulator_death; /* else the death is reported and the guest goes on */
         bool adopt;
 } DomainProgram;
 
-/* The argument vector, NULL-terminated, argv[0] is the program. Free with strv_free() (common/json/json-get.h). -ENOMEM, -EINVAL. */
+/* The argument vector, NULL-terminated, argv[0] is the program. Free with strv_free()
+ * (common/json/json-get.h). -ENOMEM, -EINVAL. */
 int domain_program_build_argv(const DomainProgram *p, char ***ret);
 
-/* The other way round, for the program itself. The texts point into argv; on -EINVAL *ret_error is a sentence (caller frees). */
+/* The other way round, for the program itself. The texts point into argv; on -EINVAL *ret_error is a sentence
+ * (caller frees). */
 int domain_program_parse_argv(char **argv, DomainProgram *ret, char **ret_error);

@@ -1,7 +1,8 @@
 /*
  * The records of a run folder, both ways
  *
- * Reading checks everything, since a record may be what a program of an earlier version, or a full disk, left.
+ * Reading checks everything, since a record may be what a program of an earlier version, or a full disk,
+ * left.
  */
 
 #include "common/io/file.h"
@@ -232,7 +233,8 @@ int run_record_build(const RunRecord *rec, struct json_object **ret) {
         return 0;
 }
 
-static int read_json(JsonReader *r, const char *folder, const char *name, size_t max, struct json_object **ret) {
+static int read_json(
+        JsonReader *r, const char *folder, const char *name, size_t max, struct json_object **ret) {
         _cleanup_free_ char *path = NULL, *text = NULL;
         size_t size;
         int e;

@@ -70,8 +70,8 @@ int run_socket_send_stop(int fd, const Uuid *token, bool force) {
         char line[128];
         int n;
 
-        n = snprintf(line, sizeof(line), "{\"command\":\"stop\",\"token\":\"%s\",\"force\":%s}\n", UUID_TEXT(token),
-                force ? "true" : "false");
+        n = snprintf(line, sizeof(line), "{\"command\":\"stop\",\"token\":\"%s\",\"force\":%s}\n",
+                UUID_TEXT(token), force ? "true" : "false");
 
         /* A line this short goes whole or not at all. */
         return send(fd, line, (size_t) n, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;

@@ -3,8 +3,8 @@
 /*
  * The socket of a run folder
  *
- * xenvgpu-domain listens on <folder>/socket, hostd connects; both send one JSON object a line. A unix address ends at
- * 107 bytes and a run folder may be longer, so both sides go through a descriptor of the folder.
+ * xenvgpu-domain listens on <folder>/socket, hostd connects; both send one JSON object a line. A unix address
+ * ends at 107 bytes and a run folder may be longer, so both sides go through a descriptor of the folder.
  */
 
 #include "common/macros.h"
@@ -15,7 +15,8 @@
 int run_socket_listen(const char *folder, int *ret);  /* replaces the socket of an instance that died */
 int run_socket_connect(const char *folder, int *ret); /* -ENOENT, -ECONNREFUSED: nobody listens */
 
-/* {"command":"stop",…} as one line; waits for nothing. -EPIPE when the program is gone, -EAGAIN when it does not read. */
+/* {"command":"stop",…} as one line; waits for nothing. -EPIPE when the program is gone, -EAGAIN when it does
+ * not read. */
 int run_socket_send_stop(int fd, const Uuid *token, bool force);
 
 /* Lines out of a stream: bounded, and deaf to how the bytes were cut. Zero-initialised is ready for use. */
@@ -24,7 +25,8 @@ typedef struct LineReader {
         size_t used, taken;
 } LineReader;
 
-/* Reads what has arrived: 1 when something came, 0 at the end of the stream, -EAGAIN, or -EMSGSIZE for a line beyond the limit. */
+/* Reads what has arrived: 1 when something came, 0 at the end of the stream, -EAGAIN, or -EMSGSIZE for a line
+ * beyond the limit. */
 int line_reader_fill(LineReader *l, int fd);
 
 /* The next whole line without its newline, or NULL. Valid until the next fill. */

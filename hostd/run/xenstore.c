@@ -16,14 +16,14 @@ struct XenStore {
 };
 
 /* The variadic callers differ only in what they do with the path. */
-#define FORMAT_PATH(buffer, format)                                             \
-        ({                                                                      \
-                va_list _args_;                                                 \
-                int _n_;                                                        \
-                va_start(_args_, format);                                       \
-                _n_ = vsnprintf((buffer), sizeof(buffer), format, _args_);      \
-                va_end(_args_);                                                 \
-                _n_ > 0 && (size_t) _n_ < sizeof(buffer) ? 0 : -ENAMETOOLONG;   \
+#define FORMAT_PATH(buffer, format)                                                                          \
+        ({                                                                                                   \
+                va_list _args_;                                                                              \
+                int _n_;                                                                                     \
+                va_start(_args_, format);                                                                    \
+                _n_ = vsnprintf((buffer), sizeof(buffer), format, _args_);                                   \
+                va_end(_args_);                                                                              \
+                _n_ > 0 && (size_t) _n_ < sizeof(buffer) ? 0 : -ENAMETOOLONG;                                \
         })
 
 int xenstore_open(XenStore **ret) {

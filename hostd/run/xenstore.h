@@ -3,8 +3,9 @@
 /*
  * xenstore, as we use it
  *
- * A thin layer over libxenstore: negative errno, formatted paths, watches that are read from a file descriptor. The calls wait
- * for the daemon's answer, as libxl's own do; it is on this machine and answers at once. $XENSTORED_PATH names another socket.
+ * A thin layer over libxenstore: negative errno, formatted paths, watches that are read from a file
+ * descriptor. The calls wait for the daemon's answer, as libxl's own do; it is on this machine and answers at
+ * once. $XENSTORED_PATH names another socket.
  */
 
 #include "common/macros.h"
@@ -25,5 +26,6 @@ int xenstore_watch(XenStore *xs, const char *path, ...) _printf_(2, 3);
 int xenstore_unwatch(XenStore *xs, const char *path, ...) _printf_(2, 3);
 int xenstore_fd(XenStore *xs); /* readable: something fired */
 
-/* Takes all that fired; 1 when there was anything, 0 when not, negative when the connection is gone. Read again what you wait for. */
+/* Takes all that fired; 1 when there was anything, 0 when not, negative when the connection is gone. Read
+ * again what you wait for. */
 int xenstore_drain(XenStore *xs);

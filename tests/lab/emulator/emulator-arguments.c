@@ -1,8 +1,8 @@
 /*
  * The arguments of the display emulator, checked as strictly as the real one checks them
  *
- * Today's form: --domain= --vcpus= --suspend= --device=… [--noconsole] [--resume]; the 6.x form: --domain= --vcpus= --gpu= --config=. One option
- * of one form excludes the other's.
+ * Today's form: --domain= --vcpus= --suspend= --device=… [--noconsole] [--resume]; the 6.x form: --domain=
+ * --vcpus= --gpu= --config=. One option of one form excludes the other's.
  */
 
 #include <stdarg.h>
@@ -45,7 +45,8 @@ static int take_slot(const char *text, EmulatorArguments *a, char **ret_error) {
 
         if (parse_bdf(text, &slot) < 0)
                 return refuse(ret_error, "bad guest slot '%s'", text);
-        if (slot.domain != 0 || slot.bus != 0 || slot.fn != 0 || slot.dev < SLOT_FIRST || slot.dev > SLOT_LAST)
+        if (slot.domain != 0 || slot.bus != 0 || slot.fn != 0 || slot.dev < SLOT_FIRST ||
+                slot.dev > SLOT_LAST)
                 return refuse(ret_error, "guest slot %s is out of range", text);
         for (size_t i = 0; i < a->n_devices; i++) {
                 if (pci_address_compare(&a->slots[i], &slot) == 0)
@@ -91,11 +92,15 @@ static int take_argument(const char *argument, EmulatorArguments *a, Seen *seen,
 
         if ((value = startswith(argument, "--domain="))) {
                 seen->domain = true;
-                return parse_u32(value, &a->domid) < 0 || a->domid == 0 ? refuse(ret_error, "bad domain '%s'", value) : 0;
+                return parse_u32(value, &a->domid) < 0 || a->domid == 0
+                               ? refuse(ret_error, "bad domain '%s'", value)
+                               : 0;
         }
         if ((value = startswith(argument, "--vcpus="))) {
                 seen->vcpus = true;
-                return parse_u32(value, &a->vcpus) < 0 || a->vcpus == 0 ? refuse(ret_error, "bad number of vcpus '%s'", value) : 0;
+                return parse_u32(value, &a->vcpus) < 0 || a->vcpus == 0
+                               ? refuse(ret_error, "bad number of vcpus '%s'", value)
+                               : 0;
         }
         if ((value = startswith(argument, "--suspend="))) {
                 seen->suspend = true;

@@ -1,8 +1,8 @@
 /*
  * xenvgpu-lab-emulator: stands in for the vendor's display emulator
  *
- * Takes the same arguments and refuses wrong ones, says the same in xenstore, ends on SIGTERM. Faults come from the simulated
- * host's faults.json, member "emulator".
+ * Takes the same arguments and refuses wrong ones, says the same in xenstore, ends on SIGTERM. Faults come
+ * from the simulated host's faults.json, member "emulator".
  */
 
 #include <inttypes.h>
@@ -27,7 +27,9 @@ static int complain(const char *what) {
 }
 
 static int set_state(const Emulator *e, const char *state) {
-        return e->arguments.form_6x ? 0 : xenstore_write(e->xs, state, "/local/domain/%" PRIu32 "/vgpu/state", e->arguments.domid);
+        return e->arguments.form_6x ? 0
+                                    : xenstore_write(e->xs, state, "/local/domain/%" PRIu32 "/vgpu/state",
+                                              e->arguments.domid);
 }
 
 static int set_pid(const Emulator *e) {

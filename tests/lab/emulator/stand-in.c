@@ -107,7 +107,10 @@ Woken stand_in_wait(int signal_fd, XenStore *xs, int extra_fd, int64_t ms) {
                 int64_t left = deadline < 0 ? -1 : deadline - now_ms();
                 int n;
 
-                n = poll(fds, ARRAY_SIZE(fds), deadline < 0 ? -1 : left > 0 ? (int) MIN_OF(left, (int64_t) 3600000) : 0);
+                n = poll(fds, ARRAY_SIZE(fds),
+                        deadline < 0 ? -1
+                        : left > 0   ? (int) MIN_OF(left, (int64_t) 3600000)
+                                     : 0);
                 if (n < 0)
                         continue;
                 if (fds[0].revents)

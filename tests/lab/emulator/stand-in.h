@@ -3,20 +3,20 @@
 /*
  * What the stand-ins for emulator and qemu have in common
  *
- * Both find the simulated host's folder, read there which fault they are to show (faults.json: {"emulator":"slow=500",…}),
- * and then wait for signals, xenstore, a deadline.
+ * Both find the simulated host's folder, read there which fault they are to show (faults.json:
+ * {"emulator":"slow=500",…}), and then wait for signals, xenstore, a deadline.
  */
 
 #include "hostd/run/xenstore.h"
 
 typedef enum FaultMode {
         FAULT_NONE,
-        FAULT_EXIT_AT_ONCE,   /* before anything is said */
-        FAULT_NEVER_READY,    /* lives, but says nothing */
-        FAULT_NEVER_RUNNING,  /* comes up, but stays "initialising" */
-        FAULT_ERROR,          /* says that it failed, and ends */
-        FAULT_SLOW,           /* takes ms to come up */
-        FAULT_DIE_AFTER,      /* ends ms after it came up */
+        FAULT_EXIT_AT_ONCE,  /* before anything is said */
+        FAULT_NEVER_READY,   /* lives, but says nothing */
+        FAULT_NEVER_RUNNING, /* comes up, but stays "initialising" */
+        FAULT_ERROR,         /* says that it failed, and ends */
+        FAULT_SLOW,          /* takes ms to come up */
+        FAULT_DIE_AFTER,     /* ends ms after it came up */
         _FAULT_MODE_MAX,
 } FaultMode;
 
@@ -37,7 +37,7 @@ typedef enum Woken {
         WOKEN_XENSTORE, /* something watched changed */
         WOKEN_FD,       /* extra_fd is readable */
         WOKEN_DEADLINE,
-        WOKEN_LOST,     /* xenstore is gone, and with it the machine */
+        WOKEN_LOST, /* xenstore is gone, and with it the machine */
 } Woken;
 
 /* Blocks the ending signals and returns a descriptor for them. */

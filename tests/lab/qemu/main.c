@@ -1,9 +1,10 @@
 /*
  * xenvgpu-lab-qemu: stands in for qemu, and for the guest in it
  *
- * Records its arguments in the domain's folder (qemu.argv, one a line), says in xenstore that the device model runs, and lives
- * until it is told to end or its domain is gone. As the guest it answers a wish to shut down by powering off, unless
- * the folder holds a file `hang`. Faults come from the simulated host's faults.json, member "qemu".
+ * Records its arguments in the domain's folder (qemu.argv, one a line), says in xenstore that the device
+ * model runs, and lives until it is told to end or its domain is gone. As the guest it answers a wish to shut
+ * down by powering off, unless the folder holds a file `hang`. Faults come from the simulated host's
+ * faults.json, member "qemu".
  */
 
 #include <fcntl.h>
@@ -73,8 +74,8 @@ static void take_wish(Qemu *q) {
         _cleanup_free_ char *wish = NULL, *path = path_join(q->folder, "state");
         static const char poweroff[] = "shutdown poweroff";
 
-        if (xenstore_read(q->xs, &wish, "/local/domain/%" PRIu32 "/control/shutdown", q->domid) < 0 || !streq(wish, "poweroff") ||
-                has_file(q, "hang") || !file_is(q, "state", "running"))
+        if (xenstore_read(q->xs, &wish, "/local/domain/%" PRIu32 "/control/shutdown", q->domid) < 0 ||
+                !streq(wish, "poweroff") || has_file(q, "hang") || !file_is(q, "state", "running"))
                 return;
         (void) xenstore_write(q->xs, "", "/local/domain/%" PRIu32 "/control/shutdown", q->domid);
         (void) nanosleep(&(struct timespec){ .tv_nsec = SHUTDOWN_NS }, NULL);
@@ -125,18 +126,23 @@ static int start(Qemu *q, char **argv) {
                 return FAULT_EXIT_STATUS;
         if (record_arguments(q, argv) < 0)
                 return complain("no such domain");
-        if (q->wants_emulator && xenstore_read(q->xs, &emulator, "/local/domain/%" PRIu32 "/vgpu-pid", q->domid) < 0)
+        if (q->wants_emulator &&
+                xenstore_read(q->xs, &emulator, "/local/domain/%" PRIu32 "/vgpu-pid", q->domid) < 0)
                 return complain("-vgpu without a display emulator");
 
-        if (q->fault.mode == FAULT_SLOW && stand_in_wait(q->signal_fd, q->xs, -1, (int64_t) q->fault.ms) == WOKEN_SIGNAL)
+        if (q->fault.mode == FAULT_SLOW &&
+                stand_in_wait(q->signal_fd, q->xs, -1, (int64_t) q->fault.ms) == WOKEN_SIGNAL)
                 return EXIT_SUCCESS;
 
         q->folder_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-        if (q->folder_fd < 0 || inotify_add_watch(q->folder_fd, q->folder, IN_MOVED_TO | IN_MOVE_SELF | IN_DELETE_SELF) < 0 ||
+        if (q->folder_fd < 0 ||
+                inotify_add_watch(q->folder_fd, q->folder, IN_MOVED_TO | IN_MOVE_SELF | IN_DELETE_SELF) < 0 ||
                 xenstore_watch(q->xs, "/local/domain/%" PRIu32 "/control/shutdown", q->domid) < 0)
                 return complain("cannot watch the domain");
 
-        if (q->fault.mode != FAULT_NEVER_READY && xenstore_write(q->xs, "running", "/local/domain/0/device-model/%" PRIu32 "/state", q->domid) < 0)
+        if (q->fault.mode != FAULT_NEVER_READY &&
+                xenstore_write(q->xs, "running", "/local/domain/0/device-model/%" PRIu32 "/state", q->domid) <
+                        0)
                 return complain("cannot write to xenstore");
         return live(q);
 }

@@ -122,7 +122,8 @@ static bool session_reserve(Session *s, size_t size) {
         return true;
 }
 
-void session_send(Session *s, uint32_t type, const struct xsd_sockmsg *request, const void *data, size_t size) {
+void session_send(
+        Session *s, uint32_t type, const struct xsd_sockmsg *request, const void *data, size_t size) {
         struct xsd_sockmsg header = { .type = type, .len = (uint32_t) size };
 
         if (request) {

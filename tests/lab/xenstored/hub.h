@@ -3,9 +3,10 @@
 /*
  * The hub: clients of the store, their requests and their watches; no sockets
  *
- * A session is one client. Bytes go in with session_feed(), in whatever pieces; replies and watch events gather in its output, which the server
- * sends. Everything that a client can make is capped: transactions, watches, unsent output. A client that breaks the
- * framing, or lets its output grow beyond the cap, is to be dropped; anything else wrong is answered with an error.
+ * A session is one client. Bytes go in with session_feed(), in whatever pieces; replies and watch events
+ * gather in its output, which the server sends. Everything that a client can make is capped: transactions,
+ * watches, unsent output. A client that breaks the framing, or lets its output grow beyond the cap, is to be
+ * dropped; anything else wrong is answered with an error.
  */
 
 #include <stdint.h>

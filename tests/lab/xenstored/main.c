@@ -1,8 +1,8 @@
 /*
  * xenvgpu-lab-xenstored: a small xenstore server for machines without Xen
  *
- * Usage: xenvgpu-lab-xenstored SOCKET. Speaks xenstored's wire protocol, so that libxenstore works with XENSTORED_PATH=SOCKET. Prints
- * "ready" once it listens; SIGTERM or SIGINT end it, and the socket is removed.
+ * Usage: xenvgpu-lab-xenstored SOCKET. Speaks xenstored's wire protocol, so that libxenstore works with
+ * XENSTORED_PATH=SOCKET. Prints "ready" once it listens; SIGTERM or SIGINT end it, and the socket is removed.
  */
 
 #include <signal.h>

@@ -1,8 +1,8 @@
 /*
  * What each request does
  *
- * One handler a request type; each returns 0 after it has sent its reply, or a negative errno that becomes the
- * protocol's error reply. Payloads are texts that end with NUL, except the value of a write.
+ * One handler a request type; each returns 0 after it has sent its reply, or a negative errno that becomes
+ * the protocol's error reply. Payloads are texts that end with NUL, except the value of a write.
  */
 
 #include <stdio.h>
@@ -135,7 +135,8 @@ static int handle_directory(Request *q) {
         return r < 0 ? r : reply(q, names, size);
 }
 
-/* For lists that one message does not hold: generation, then whole names from an offset on, an empty one at the end. */
+/* For lists that one message does not hold: generation, then whole names from an offset on, an empty one at
+ * the end. */
 static int handle_directory_part(Request *q) {
         _cleanup_free_ char *names = NULL;
         char data[XENSTORE_PAYLOAD_MAX];
@@ -452,7 +453,8 @@ void session_handle(Session *s, const struct xsd_sockmsg *request, const char *p
         if (request->tx_id != 0)
                 r = find_transaction(s, request->tx_id, &q.transaction);
         if (r >= 0)
-                r = request->type < XS_TYPE_COUNT && handlers[request->type] ? handlers[request->type](&q) : -ENOSYS;
+                r = request->type < XS_TYPE_COUNT && handlers[request->type] ? handlers[request->type](&q)
+                                                                             : -ENOSYS;
         if (r < 0)
                 reply_error(&q, r);
 }

@@ -1,8 +1,8 @@
 /*
  * The lab's xenstore server: sockets around a hub
  *
- * One poll loop. A client whose framing breaks, or who lets its output pile up, is dropped; with all places taken, a further
- * client is sent away.
+ * One poll loop. A client whose framing breaks, or who lets its output pile up, is dropped; with all places
+ * taken, a further client is sent away.
  */
 
 #include <fcntl.h>
@@ -91,12 +91,15 @@ static int transmit(Session *session, int fd) {
 }
 
 static void serve_clients(Server *server) {
-        /* From the end, since dropping moves the last one into the gap. Receiving may fill others' outputs: send after all. */
+        /* From the end, since dropping moves the last one into the gap. Receiving may fill others' outputs:
+         * send after all. */
         for (size_t i = server->n_fds; i-- > FIRST_CLIENT;)
-                if ((server->fds[i].revents & (POLLIN | POLLHUP | POLLERR)) && receive(server->sessions[i], server->fds[i].fd) < 0)
+                if ((server->fds[i].revents & (POLLIN | POLLHUP | POLLERR)) &&
+                        receive(server->sessions[i], server->fds[i].fd) < 0)
                         drop_client(server, i);
         for (size_t i = server->n_fds; i-- > FIRST_CLIENT;)
-                if (session_overflowed(server->sessions[i]) || transmit(server->sessions[i], server->fds[i].fd) < 0)
+                if (session_overflowed(server->sessions[i]) ||
+                        transmit(server->sessions[i], server->fds[i].fd) < 0)
                         drop_client(server, i);
 }
 

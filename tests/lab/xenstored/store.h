@@ -3,8 +3,9 @@
 /*
  * The store: one live tree, and transactions on snapshots of it
  *
- * A transaction reads and writes its own snapshot and remembers what it looked at and what it did. Its end succeeds if nothing that it
- * looked at has changed meanwhile; then what it did is done again on the live tree. Otherwise -EAGAIN, and the client starts anew.
+ * A transaction reads and writes its own snapshot and remembers what it looked at and what it did. Its end
+ * succeeds if nothing that it looked at has changed meanwhile; then what it did is done again on the live
+ * tree. Otherwise -EAGAIN, and the client starts anew.
  */
 
 #include "tests/lab/xenstored/tree.h"
@@ -39,7 +40,7 @@ typedef struct Transaction {
         struct Seen {
                 char *path;
                 bool below; /* everything below it counts too */
-        } *seen;
+        } * seen;
         size_t n_seen;
         Change *changes;
         size_t n_changes;

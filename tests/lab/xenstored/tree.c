@@ -1,8 +1,8 @@
 /*
  * The tree of a xenstore, as values
  *
- * Every change walks from the root and makes each node on the way its own: one that another tree holds too is copied, its
- * children shared. So what a snapshot refers to is never written.
+ * Every change walks from the root and makes each node on the way its own: one that another tree holds too is
+ * copied, its children shared. So what a snapshot refers to is never written.
  */
 
 #include "tests/lab/xenstored/tree.h"
@@ -57,7 +57,8 @@ static Node *node_new(const char *name, size_t name_size, const Node *like) {
 
         r = set_bytes(&n->value, &n->value_size, like ? like->value : "", like ? like->value_size : 0);
         if (r >= 0)
-                r = set_bytes(&n->permissions, &n->permissions_size, like ? like->permissions : default_permissions,
+                r = set_bytes(&n->permissions, &n->permissions_size,
+                        like ? like->permissions : default_permissions,
                         like ? like->permissions_size : sizeof(default_permissions));
         return r < 0 ? NULL : take_ptr(n);
 }
@@ -170,7 +171,8 @@ bool tree_path_is_good(const char *path) {
         static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-/_@";
         size_t size = strlen(path);
 
-        if (path[0] != '/' || size > PATH_MAX_BYTES || path[strspn(path, allowed)] != '\0' || strstr(path, "//"))
+        if (path[0] != '/' || size > PATH_MAX_BYTES || path[strspn(path, allowed)] != '\0' ||
+                strstr(path, "//"))
                 return false;
         return size == 1 || path[size - 1] != '/';
 }
@@ -273,7 +275,8 @@ int tree_remove(Tree *t, const char *path, uint64_t generation) {
         return 0;
 }
 
-int tree_set_permissions(Tree *t, const char *path, const char *permissions, size_t size, uint64_t generation) {
+int tree_set_permissions(
+        Tree *t, const char *path, const char *permissions, size_t size, uint64_t generation) {
         Node *n;
         int r;
 

@@ -3,12 +3,12 @@
 /*
  * The tree of a xenstore, as values
  *
- * Nodes are shared between trees and copied when written, so that a transaction's snapshot costs one reference, and
- * a node that two trees share is the same in both. Each node carries the generation in which it last changed itself
- * (value, permissions, or which children it has; not what its children hold).
+ * Nodes are shared between trees and copied when written, so that a transaction's snapshot costs one
+ * reference, and a node that two trees share is the same in both. Each node carries the generation in which
+ * it last changed itself (value, permissions, or which children it has; not what its children hold).
  *
- * Paths are absolute and checked (tree_path_is_good()). Calls return 0 or -ENOENT, -ENOMEM, -ENOSPC (too many nodes), -EINVAL
- * (removing the root).
+ * Paths are absolute and checked (tree_path_is_good()). Calls return 0 or -ENOENT, -ENOMEM, -ENOSPC (too many
+ * nodes), -EINVAL (removing the root).
  */
 
 #include "common/macros.h"
@@ -47,4 +47,5 @@ const Node *tree_find(const Tree *t, const char *path);
 int tree_write(Tree *t, const char *path, const char *value, size_t size, uint64_t generation);
 int tree_make(Tree *t, const char *path, uint64_t generation); /* an existing node stays as it is */
 int tree_remove(Tree *t, const char *path, uint64_t generation);
-int tree_set_permissions(Tree *t, const char *path, const char *permissions, size_t size, uint64_t generation);
+int tree_set_permissions(
+        Tree *t, const char *path, const char *permissions, size_t size, uint64_t generation);

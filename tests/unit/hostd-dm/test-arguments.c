@@ -22,7 +22,11 @@ static Uuid uuid(const char *text) {
 }
 
 static DmGpu nvidia(uint8_t bus, uint8_t slot, const char *id) {
-        return (DmGpu){ .kind = DM_GPU_NVIDIA, .host = { .bus = bus }, .slot = { .dev = slot }, .type_id = "11", .uuid = uuid(id) };
+        return (DmGpu){ .kind = DM_GPU_NVIDIA,
+                .host = { .bus = bus },
+                .slot = { .dev = slot },
+                .type_id = "11",
+                .uuid = uuid(id) };
 }
 
 static void assert_arguments(char **got, const char *const *want) {
@@ -49,14 +53,16 @@ static void todays_form_names_each_vgpu(void **state) {
         const DmGpu one = nvidia(0x84, 11, UUID_1);
 
         assert_emulator(DM_FORM_TODAY, &one, 1,
-                WANT("vgpu", "--domain=5", "--vcpus=2", "--suspend=/var/lib/xen/demu-save.5", "--device=0000:84:00.0,11,0000:00:0b.0," UUID_1));
+                WANT("vgpu", "--domain=5", "--vcpus=2", "--suspend=/var/lib/xen/demu-save.5",
+                        "--device=0000:84:00.0,11,0000:00:0b.0," UUID_1));
 }
 
 static void vgpus_are_sorted_by_guest_slot(void **state) {
         const DmGpu two[] = { nvidia(0x84, 12, UUID_1), nvidia(0x85, 11, UUID_2) };
 
         assert_emulator(DM_FORM_TODAY, two, 2,
-                WANT("vgpu", "--domain=5", "--vcpus=2", "--suspend=/var/lib/xen/demu-save.5", "--device=0000:85:00.0,11,0000:00:0b.0," UUID_2,
+                WANT("vgpu", "--domain=5", "--vcpus=2", "--suspend=/var/lib/xen/demu-save.5",
+                        "--device=0000:85:00.0,11,0000:00:0b.0," UUID_2,
                         "--device=0000:84:00.0,11,0000:00:0c.0," UUID_1));
 }
 
@@ -67,7 +73,8 @@ static void a_config_file_wins_and_extra_arguments_follow(void **state) {
         one.extra_args = "frl=0";
         assert_emulator(DM_FORM_TODAY, &one, 1,
                 WANT("vgpu", "--domain=5", "--vcpus=2", "--suspend=/var/lib/xen/demu-save.5",
-                        "--device=0000:84:00.0,/usr/share/nvidia/vgx/grid_k100.conf,0000:00:0b.0," UUID_1 ",frl=0"));
+                        "--device=0000:84:00.0,/usr/share/nvidia/vgx/grid_k100.conf,0000:00:0b.0," UUID_1
+                        ",frl=0"));
 }
 
 static void only_compute_alone_has_no_console(void **state) {
@@ -76,11 +83,13 @@ static void only_compute_alone_has_no_console(void **state) {
         two[0].vclass = "Compute";
         two[1].vclass = "Quadro";
         assert_emulator(DM_FORM_TODAY, two, 2,
-                WANT("vgpu", "--domain=5", "--vcpus=2", "--suspend=/var/lib/xen/demu-save.5", "--device=0000:84:00.0,11,0000:00:0b.0," UUID_1,
+                WANT("vgpu", "--domain=5", "--vcpus=2", "--suspend=/var/lib/xen/demu-save.5",
+                        "--device=0000:84:00.0,11,0000:00:0b.0," UUID_1,
                         "--device=0000:85:00.0,11,0000:00:0c.0," UUID_2));
         two[1].vclass = "Compute";
         assert_emulator(DM_FORM_TODAY, two, 2,
-                WANT("vgpu", "--domain=5", "--vcpus=2", "--suspend=/var/lib/xen/demu-save.5", "--device=0000:84:00.0,11,0000:00:0b.0," UUID_1,
+                WANT("vgpu", "--domain=5", "--vcpus=2", "--suspend=/var/lib/xen/demu-save.5",
+                        "--device=0000:84:00.0,11,0000:00:0b.0," UUID_1,
                         "--device=0000:85:00.0,11,0000:00:0c.0," UUID_2, "--noconsole"));
 }
 
@@ -89,10 +98,12 @@ static void the_6x_form_names_card_and_config(void **state) {
 
         one.config_file = "/usr/share/nvidia/vgx/grid_k100.conf";
         assert_emulator(DM_FORM_6X, &one, 1,
-                WANT("vgpu", "--domain=5", "--vcpus=2", "--gpu=0000:84:00.0", "--config=/usr/share/nvidia/vgx/grid_k100.conf"));
+                WANT("vgpu", "--domain=5", "--vcpus=2", "--gpu=0000:84:00.0",
+                        "--config=/usr/share/nvidia/vgx/grid_k100.conf"));
         one.extra_args = "disable_vnc=1";
         assert_emulator(DM_FORM_6X, &one, 1,
-                WANT("vgpu", "--domain=5", "--vcpus=2", "--gpu=0000:84:00.0", "--config=/usr/share/nvidia/vgx/grid_k100.conf,disable_vnc=1"));
+                WANT("vgpu", "--domain=5", "--vcpus=2", "--gpu=0000:84:00.0",
+                        "--config=/usr/share/nvidia/vgx/grid_k100.conf,disable_vnc=1"));
 }
 
 static void assert_refused(DmForm form, const DmGpu *gpus, size_t n) {
@@ -143,10 +154,13 @@ static void assert_qemu(const char *const *arguments, const DmGpu *gpus, size_t 
 static void qemu_gets_the_vgpu_in_place_of_its_display(void **state) {
         const DmGpu one = nvidia(0x84, 11, UUID_1);
 
-        assert_qemu(WANT("-xen-domid", "5", "-device", "VGA,vgamem_mb=16", "-device", "rtl8139,id=nic0", "-machine", "xenfv"), &one, 1,
+        assert_qemu(WANT("-xen-domid", "5", "-device", "VGA,vgamem_mb=16", "-device", "rtl8139,id=nic0",
+                            "-machine", "xenfv"),
+                &one, 1,
                 WANT("qemu", "-xen-domid", "5", "-vgpu", "-device", "rtl8139,id=nic0", "-machine", "xenfv"));
         assert_qemu(WANT("-vga", "cirrus", "-m", "112"), &one, 1, WANT("qemu", "-vgpu", "-m", "112"));
-        assert_qemu(WANT("-device", "cirrus-vga,vgamem_mb=8", "-std-vga", "-device", "qxl-vga"), &one, 1, WANT("qemu", "-vgpu"));
+        assert_qemu(WANT("-device", "cirrus-vga,vgamem_mb=8", "-std-vga", "-device", "qxl-vga"), &one, 1,
+                WANT("qemu", "-vgpu"));
 }
 
 static void without_a_display_the_vgpu_goes_before_the_machine(void **state) {
@@ -169,7 +183,8 @@ static void the_vgpus_arguments_are_a_setting(void **state) {
         _cleanup_(arguments_freep) char **got = NULL;
         const DmGpu one = nvidia(0x84, 11, UUID_1);
 
-        assert_int_equal(dm_build_qemu_arguments("qemu", WANT("-m", "1"), "  -device vgpu,x=1 ", &one, 1, &got), 0);
+        assert_int_equal(
+                dm_build_qemu_arguments("qemu", WANT("-m", "1"), "  -device vgpu,x=1 ", &one, 1, &got), 0);
         assert_arguments(got, WANT("qemu", "-m", "1", "-device", "vgpu,x=1"));
 }
 
@@ -177,7 +192,8 @@ static void gvt_g_is_told_its_memory(void **state) {
         const DmGpu one = { .kind = DM_GPU_GVT_G, .low_gm_sz = 128, .high_gm_sz = 384, .fence_sz = 4 };
 
         assert_qemu(WANT("-device", "VGA", "-m", "112"), &one, 1,
-                WANT("qemu", "-xengt", "-vgt_low_gm_sz", "128", "-vgt_high_gm_sz", "384", "-vgt_fence_sz", "4", "-priv", "-m", "112"));
+                WANT("qemu", "-xengt", "-vgt_low_gm_sz", "128", "-vgt_high_gm_sz", "384", "-vgt_fence_sz",
+                        "4", "-priv", "-m", "112"));
 }
 
 static void mxgpu_and_no_gpu_leave_qemu_alone(void **state) {

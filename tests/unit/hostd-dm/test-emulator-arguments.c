@@ -21,8 +21,16 @@
 
 static void what_dm_builds_is_taken(void **state) {
         DmGpu gpus[2] = {
-                { .kind = DM_GPU_NVIDIA, .host = { .bus = 0x84 }, .slot = { .dev = 12 }, .type_id = "11", .vclass = "Compute" },
-                { .kind = DM_GPU_NVIDIA, .host = { .bus = 0x85 }, .slot = { .dev = 11 }, .config_file = "/dev/null", .vclass = "Compute" },
+                { .kind = DM_GPU_NVIDIA,
+                        .host = { .bus = 0x84 },
+                        .slot = { .dev = 12 },
+                        .type_id = "11",
+                        .vclass = "Compute" },
+                { .kind = DM_GPU_NVIDIA,
+                        .host = { .bus = 0x85 },
+                        .slot = { .dev = 11 },
+                        .config_file = "/dev/null",
+                        .vclass = "Compute" },
         };
         const struct {
                 DmForm form;
@@ -37,7 +45,9 @@ static void what_dm_builds_is_taken(void **state) {
                 EmulatorArguments got;
                 const char *error;
 
-                assert_int_equal(dm_build_emulator_arguments("vgpu", cases[i].form, 4, 2, cases[i].gpus, cases[i].n, &argv, &error), 0);
+                assert_int_equal(dm_build_emulator_arguments("vgpu", cases[i].form, 4, 2, cases[i].gpus,
+                                         cases[i].n, &argv, &error),
+                        0);
                 assert_int_equal(emulator_arguments_parse(argv, &got, &why), 0);
                 assert_int_equal(got.domid, 4);
                 assert_int_equal(got.form_6x, cases[i].form == DM_FORM_6X);
@@ -57,7 +67,8 @@ static void wrong_arguments_are_refused(void **state) {
                 ARGV("--domain=1", "--vcpus=1", DEVICE, DEVICE),
                 ARGV("--domain=1", "--vcpus=1", "--device=84:00.0,11,0000:00:0b.0," UUID_1),
                 ARGV("--domain=1", "--vcpus=1", "--device=0000:84:00.9,11,0000:00:0b.0," UUID_1),
-                ARGV("--domain=1", "--vcpus=1", "--device=0000:84:00.0,/no/such/file.conf,0000:00:0b.0," UUID_1),
+                ARGV("--domain=1", "--vcpus=1",
+                        "--device=0000:84:00.0,/no/such/file.conf,0000:00:0b.0," UUID_1),
                 ARGV("--domain=1", "--vcpus=1", "--device=0000:84:00.0,11,0000:00:0a.0," UUID_1),
                 ARGV("--domain=1", "--vcpus=1", "--device=0000:84:00.0,11,0000:00:0b.1," UUID_1),
                 ARGV("--domain=1", "--vcpus=1", "--device=0000:84:00.0,11,0000:00:0b.0,nonsense"),

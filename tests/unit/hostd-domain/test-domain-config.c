@@ -11,19 +11,25 @@
 
 #include "hostd/domain/domain-config.h"
 
-#define ORDER(platform, config, vgpus, pcis)                                                                            \
-        "{\"version\":1,\"epoch\":1,\"token\":\"0f6d1c80-6d9a-4c53-8e0f-3f5b0a7f2b02\",\"vm\":{\"uuid\":"                \
-        "\"f9d68e9f-61af-4f96-b112-837db3b6dac2\",\"name_label\":\"hvm1\",\"owner\":\"\",\"affinity\":\"\",\"platform\":{" platform \
-        "},\"config\":" config "},\"vgpus\":[" vgpus "],\"pcis\":[" pcis "]}"
-#define HVM "{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":131072,\"target_memkb\":65536,\"max_vcpus\":1}}"
-#define NVIDIA                                                                                                          \
-        "{\"id\":[\"f9d68e9f-61af-4f96-b112-837db3b6dac2\",\"0\"],\"position\":0,\"physical_pci_address\":{\"domain\":0,\"bus\":3," \
+#define ORDER(platform, config, vgpus, pcis)                                                                 \
+        "{\"version\":1,\"epoch\":1,\"token\":\"0f6d1c80-6d9a-4c53-8e0f-3f5b0a7f2b02\",\"vm\":{\"uuid\":"    \
+        "\"f9d68e9f-61af-4f96-b112-837db3b6dac2\",\"name_label\":\"hvm1\",\"owner\":\"\",\"affinity\":\"\"," \
+        "\"platform\":{" platform "},\"config\":" config "},\"vgpus\":[" vgpus "],\"pcis\":[" pcis "]}"
+#define HVM                                                                                                  \
+        "{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":131072,\"target_memkb\":65536,\"max_"      \
+        "vcpus\":1}}"
+#define NVIDIA                                                                                               \
+        "{\"id\":[\"f9d68e9f-61af-4f96-b112-837db3b6dac2\",\"0\"],\"position\":0,\"physical_pci_address\":{" \
+        "\"domain\":0,\"bus\":3,"                                                                            \
         "\"dev\":0,\"fn\":0},\"implementation\":[\"Nvidia\",{\"type_id\":\"11\"}]}"
-#define GVT                                                                                                             \
-        "{\"id\":[\"f9d68e9f-61af-4f96-b112-837db3b6dac2\",\"0\"],\"position\":0,\"physical_pci_address\":{\"domain\":0,\"bus\":0," \
-        "\"dev\":2,\"fn\":0},\"implementation\":[\"GVT_g\",{\"low_gm_sz\":128,\"high_gm_sz\":384,\"fence_sz\":4}]}"
-#define PCI                                                                                                             \
-        "{\"id\":[\"f9d68e9f-61af-4f96-b112-837db3b6dac2\",\"0000:03:00.0\"],\"position\":0,\"address\":{\"domain\":0,\"bus\":3," \
+#define GVT                                                                                                  \
+        "{\"id\":[\"f9d68e9f-61af-4f96-b112-837db3b6dac2\",\"0\"],\"position\":0,\"physical_pci_address\":{" \
+        "\"domain\":0,\"bus\":0,"                                                                            \
+        "\"dev\":2,\"fn\":0},\"implementation\":[\"GVT_g\",{\"low_gm_sz\":128,\"high_gm_sz\":384,\"fence_"   \
+        "sz\":4}]}"
+#define PCI                                                                                                  \
+        "{\"id\":[\"f9d68e9f-61af-4f96-b112-837db3b6dac2\",\"0000:03:00.0\"],\"position\":0,\"address\":{"   \
+        "\"domain\":0,\"bus\":3,"                                                                            \
         "\"dev\":0,\"fn\":0}}"
 
 static void read_order(const char *text, StartOrder *ret) {
@@ -42,7 +48,8 @@ static struct json_object *lay_out(const char *text) {
         ErrorCode code;
 
         read_order(text, &order);
-        assert_int_equal(domain_config_lay_out(&order, "/usr/libexec/xenvgpu/xenvgpu-dm", &config, &code, &error), 0);
+        assert_int_equal(
+                domain_config_lay_out(&order, "/usr/libexec/xenvgpu/xenvgpu-dm", &config, &code, &error), 0);
         return config;
 }
 
@@ -66,8 +73,11 @@ static const char *at(struct json_object *o, const char *path) {
 
 static void every_vm_gets_its_uuid_and_our_device_model(void **state) {
         _cleanup_json_ struct json_object *config = lay_out(ORDER("",
-                "{\"c_info\":{\"type\":\"hvm\",\"domid\":7,\"uuid\":\"00000000-0000-4000-8000-000000000009\"},"
-                "\"b_info\":{\"max_memkb\":131072,\"max_vcpus\":1,\"type.hvm\":{\"vga\":{\"kind\":\"std\"}}}}", "", ""));
+                "{\"c_info\":{\"type\":\"hvm\",\"domid\":7,\"uuid\":\"00000000-0000-4000-8000-000000000009\"}"
+                ","
+                "\"b_info\":{\"max_memkb\":131072,\"max_vcpus\":1,\"type.hvm\":{\"vga\":{\"kind\":\"std\"}}}"
+                "}",
+                "", ""));
 
         assert_string_equal(at(config, "c_info/uuid"), "f9d68e9f-61af-4f96-b112-837db3b6dac2");
         assert_string_equal(at(config, "c_info/name"), "hvm1");
@@ -88,7 +98,9 @@ static void an_nvidia_vgpu_is_the_display(void **state) {
 static void more_video_memory_is_kept(void **state) {
         _cleanup_json_ struct json_object *platform = lay_out(ORDER("\"videoram\":\"32\"", HVM, NVIDIA, ""));
         _cleanup_json_ struct json_object *config = lay_out(ORDER("",
-                "{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":131072,\"max_vcpus\":1,\"video_memkb\":65536}}", NVIDIA, ""));
+                "{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":131072,\"max_vcpus\":1,\"video_"
+                "memkb\":65536}}",
+                NVIDIA, ""));
 
         assert_string_equal(at(platform, "b_info/video_memkb"), "32768");
         assert_string_equal(at(config, "b_info/video_memkb"), "65536");
@@ -112,7 +124,8 @@ static void a_passed_through_function_wants_its_memory_at_once(void **state) {
 
 static void a_function_is_not_passed_through_twice(void **state) {
         _cleanup_json_ struct json_object *config = lay_out(ORDER("",
-                "{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":131072,\"max_vcpus\":1},\"pcidevs\":[{\"bus\":3,\"vfunc_mask\":1}]}",
+                "{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":131072,\"max_vcpus\":1},"
+                "\"pcidevs\":[{\"bus\":3,\"vfunc_mask\":1}]}",
                 "", PCI));
 
         assert_int_equal(json_object_array_length(json_object_object_get(config, "pcidevs")), 1);
@@ -120,8 +133,10 @@ static void a_function_is_not_passed_through_twice(void **state) {
 
 static void a_gpu_needs_hvm(void **state) {
         static const char *const orders[] = {
-                ORDER("", "{\"c_info\":{\"type\":\"pv\"},\"b_info\":{\"max_memkb\":131072,\"max_vcpus\":1}}", NVIDIA, ""),
-                ORDER("", "{\"c_info\":{\"type\":\"pvh\"},\"b_info\":{\"max_memkb\":131072,\"max_vcpus\":1}}", "", PCI),
+                ORDER("", "{\"c_info\":{\"type\":\"pv\"},\"b_info\":{\"max_memkb\":131072,\"max_vcpus\":1}}",
+                        NVIDIA, ""),
+                ORDER("", "{\"c_info\":{\"type\":\"pvh\"},\"b_info\":{\"max_memkb\":131072,\"max_vcpus\":1}}",
+                        "", PCI),
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(orders); i++) {
@@ -150,8 +165,10 @@ static void libxl_leaves_out_what_is_destroyed(void **state) {
         assert_int_equal(rules("{}").on_reboot, AFTER_DEATH_RESTART);
         assert_int_equal(rules("{}").on_crash, AFTER_DEATH_DESTROY);
         assert_int_equal(rules("{\"on_soft_reset\":\"soft_reset\"}").on_reboot, AFTER_DEATH_DESTROY);
-        assert_int_equal(rules("{\"on_reboot\":\"restart\",\"on_crash\":\"preserve\"}").on_reboot, AFTER_DEATH_RESTART);
-        assert_int_equal(rules("{\"on_reboot\":\"restart\",\"on_crash\":\"preserve\"}").on_crash, AFTER_DEATH_PRESERVE);
+        assert_int_equal(rules("{\"on_reboot\":\"restart\",\"on_crash\":\"preserve\"}").on_reboot,
+                AFTER_DEATH_RESTART);
+        assert_int_equal(rules("{\"on_reboot\":\"restart\",\"on_crash\":\"preserve\"}").on_crash,
+                AFTER_DEATH_PRESERVE);
         assert_int_equal(rules("{\"on_crash\":\"rename_restart\"}").on_crash, AFTER_DEATH_RESTART);
         assert_int_equal(rules("{\"on_crash\":\"coredump_destroy\"}").on_crash, AFTER_DEATH_DESTROY);
         assert_int_equal(rules("{\"on_poweroff\":\"restart\"}").on_poweroff, AFTER_DEATH_RESTART);

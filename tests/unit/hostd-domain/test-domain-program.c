@@ -217,14 +217,16 @@ static void a_domain_that_someone_destroys_is_over(void **state) {
         world_assert_clean(w);
 }
 
-/* Faults of the emulator and of qemu while the VM starts: the error's name, and what its sentence must say. */
+/* Faults of emulator and qemu while the VM starts: the error's name, and what its sentence must say. */
 static void faults_while_starting_are_told_apart(void **state) {
         static const struct {
                 const char *faults, *error, *says;
         } cases[] = {
-                { "{\"emulator\":\"exit-at-once\"}", ERROR("FailedToStartEmulator"), "exited unexpectedly with status 3" },
+                { "{\"emulator\":\"exit-at-once\"}", ERROR("FailedToStartEmulator"),
+                        "exited unexpectedly with status 3" },
                 { "{\"emulator\":\"error\"}", ERROR("FailedToStartEmulator"), "code 7" },
-                { "{\"emulator\":\"never-ready\"}", ERROR("FailedToStartEmulator"), "not up after 2.0 seconds" },
+                { "{\"emulator\":\"never-ready\"}", ERROR("FailedToStartEmulator"),
+                        "not up after 2.0 seconds" },
                 { "{\"emulator\":\"never-running\"}", ERROR("FailedToStartEmulator"), "running" },
                 { "{\"qemu\":\"exit-at-once\"}", ERROR("DomainFailed"), "exited with status 4" },
         };
@@ -387,7 +389,8 @@ static void a_start_that_is_cut_off_again_and_again_ends(void **state) {
                 for (int tries = 0;; tries++) {
                         _cleanup_(run_record_done) RunRecord record = {};
 
-                        if (run_record_read(w->run, &record) >= 0 && streq(record.stage, "emulator") && record.cut_offs == i)
+                        if (run_record_read(w->run, &record) >= 0 && streq(record.stage, "emulator") &&
+                                record.cut_offs == i)
                                 break;
                         assert_true(tries < 1000);
                         (void) nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
@@ -404,11 +407,13 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_vm_with_a_vgpu_runs_and_powers_off, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(a_vm_without_gpu_keeps_its_display, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(the_6x_form_needs_no_state, set_up, tear_down),
-                cmocka_unit_test_setup_teardown(a_reboot_is_a_fresh_domain_with_the_same_vgpus, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(
+                        a_reboot_is_a_fresh_domain_with_the_same_vgpus, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(a_reboot_may_be_an_end, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(a_crash_destroys_the_domain, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(a_crash_may_be_kept_until_stopped, set_up, tear_down),
-                cmocka_unit_test_setup_teardown(a_guest_that_hangs_is_only_stopped_by_force, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(
+                        a_guest_that_hangs_is_only_stopped_by_force, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(an_emulator_that_dies_is_reported, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(an_emulator_that_dies_may_crash_the_guest, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(a_qemu_that_dies_takes_the_domain_along, set_up, tear_down),
@@ -417,11 +422,13 @@ int main(void) {
                 cmocka_unit_test(wrong_orders_are_refused),
                 cmocka_unit_test_setup_teardown(a_stop_cancels_a_create, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(a_second_instance_is_sent_away, set_up, tear_down),
-                cmocka_unit_test_setup_teardown(a_killed_program_adopts_its_running_domain, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(
+                        a_killed_program_adopts_its_running_domain, set_up, tear_down),
                 cmocka_unit_test(what_happened_while_the_program_was_dead_is_found),
                 cmocka_unit_test(a_start_survives_kills_at_any_moment),
                 cmocka_unit_test(an_end_survives_kills_at_any_moment),
-                cmocka_unit_test_setup_teardown(a_start_that_is_cut_off_again_and_again_ends, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(
+                        a_start_that_is_cut_off_again_and_again_ends, set_up, tear_down),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

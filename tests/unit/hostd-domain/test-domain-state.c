@@ -1,7 +1,8 @@
 /*
  * The machine of a domain's life: what happens to it, and where it ends
  *
- * Each story is a list of inputs with the stage that each leads to; beyond the stories, every stage is fed every input.
+ * Each story is a list of inputs with the stage that each leads to; beyond the stories, every stage is fed
+ * every input.
  */
 
 #include <setjmp.h>
@@ -41,13 +42,14 @@ static void play(const DomainRules *rules, DomainMachine *m, const Step *steps, 
         }
 }
 
-#define PLAY(rules, m, ...)                                             \
-        do {                                                            \
-                const Step _steps_[] = { __VA_ARGS__ };                 \
-                play(rules, m, _steps_, ARRAY_SIZE(_steps_));           \
+#define PLAY(rules, m, ...)                                                                                  \
+        do {                                                                                                 \
+                const Step _steps_[] = { __VA_ARGS__ };                                                      \
+                play(rules, m, _steps_, ARRAY_SIZE(_steps_));                                                \
         } while (0)
 
-#define CLEANED { DOMAIN_INPUT_CLEANED, DOMAIN_HALTED, DOMAIN_ACTION_HALT }
+#define CLEANED                                                                                              \
+        { DOMAIN_INPUT_CLEANED, DOMAIN_HALTED, DOMAIN_ACTION_HALT }
 
 static DomainMachine running(const DomainRules *rules) {
         DomainMachine m = {};
@@ -174,18 +176,24 @@ static void what_carries_the_guest_may_go(void **state) {
         assert_int_equal(m.end, DOMAIN_END_STOPPED);
 }
 
-/* From every stage, by every input: the stage stays a stage, only cleanup leads to halted, and nothing leads back from there. */
+/* From every stage, by every input: the stage stays a stage, only cleanup leads to halted, and nothing leads
+ * back from there. */
 static void no_input_breaks_the_machine(void **state) {
         for (int stage = 0; stage < _DOMAIN_STAGE_MAX; stage++)
                 for (int input = 0; input < _DOMAIN_INPUT_MAX; input++)
                         for (int flags = 0; flags < 4; flags++) {
-                                DomainMachine m = { .stage = (DomainStage) stage, .again = flags & 1, .stop_wanted = flags & 2 };
+                                DomainMachine m = { .stage = (DomainStage) stage,
+                                        .again = flags & 1,
+                                        .stop_wanted = flags & 2 };
                                 DomainAction action;
 
-                                domain_machine_step(flags & 1 ? &plain : &preserving, &m, (DomainInput) input, &action);
+                                domain_machine_step(
+                                        flags & 1 ? &plain : &preserving, &m, (DomainInput) input, &action);
                                 assert_in_range(m.stage, 0, _DOMAIN_STAGE_MAX - 1);
                                 if (m.stage == DOMAIN_HALTED)
-                                        assert_true(stage == DOMAIN_HALTED || (stage == DOMAIN_CLEANUP && input == DOMAIN_INPUT_CLEANED));
+                                        assert_true(
+                                                stage == DOMAIN_HALTED ||
+                                                (stage == DOMAIN_CLEANUP && input == DOMAIN_INPUT_CLEANED));
                                 if (stage == DOMAIN_HALTED) {
                                         assert_int_equal(m.stage, DOMAIN_HALTED);
                                         assert_int_equal(action, DOMAIN_ACTION_NONE);

@@ -1,7 +1,8 @@
 /*
  * A host for one VM: real programs in a folder of their own
  *
- * Processes of the world are found by the world's folder among their arguments: whatever is left that names it, leaked.
+ * Processes of the world are found by the world's folder among their arguments: whatever is left that names
+ * it, leaked.
  */
 
 #include <dirent.h>
@@ -108,16 +109,22 @@ void world_order(World *w, size_t n_vgpus, const char *more) {
         _cleanup_free_ char *text = NULL;
 
         strbuf_addf(&b,
-                "{\"version\":1,\"epoch\":1,\"token\":\"" TOKEN "\",\"vm\":{\"uuid\":\"" VM_UUID "\",\"name_label\":\"guest one\","
-                "\"owner\":\"\",\"affinity\":\"\",\"platform\":{},\"config\":{\"c_info\":{\"type\":\"hvm\",\"name\":\"guest one\"},"
-                "\"b_info\":{\"max_vcpus\":2,\"max_memkb\":524288,\"target_memkb\":524288,\"extra_hvm\":[\"-D\",\"/dev/null\"],"
+                "{\"version\":1,\"epoch\":1,\"token\":\"" TOKEN "\",\"vm\":{\"uuid\":\"" VM_UUID
+                "\",\"name_label\":\"guest one\","
+                "\"owner\":\"\",\"affinity\":\"\",\"platform\":{},\"config\":{\"c_info\":{\"type\":\"hvm\","
+                "\"name\":\"guest one\"},"
+                "\"b_info\":{\"max_vcpus\":2,\"max_memkb\":524288,\"target_memkb\":524288,\"extra_hvm\":[\"-"
+                "D\",\"/dev/null\"],"
                 "\"type.hvm\":{\"vga\":{\"kind\":\"std\"}}}%s%s}},\"pcis\":[],\"vgpus\":[",
                 more ? "," : "", strempty(more));
         for (size_t i = 0; i < n_vgpus; i++)
                 strbuf_addf(&b,
-                        "%s{\"id\":[\"" VM_UUID "\",\"%zu\"],\"position\":%zu,\"physical_pci_address\":{\"domain\":0,\"bus\":%zu,"
-                        "\"dev\":0,\"fn\":0},\"implementation\":[\"Nvidia\",{\"virtual_pci_address\":{\"domain\":0,\"bus\":0,\"dev\":%zu,"
-                        "\"fn\":0},\"config_file\":\"%s\",\"uuid\":\"00000000-0000-4000-8000-00000000000%zu\",\"extra_args\":\"\"}]}",
+                        "%s{\"id\":[\"" VM_UUID
+                        "\",\"%zu\"],\"position\":%zu,\"physical_pci_address\":{\"domain\":0,\"bus\":%zu,"
+                        "\"dev\":0,\"fn\":0},\"implementation\":[\"Nvidia\",{\"virtual_pci_address\":{"
+                        "\"domain\":0,\"bus\":0,\"dev\":%zu,"
+                        "\"fn\":0},\"config_file\":\"%s\",\"uuid\":\"00000000-0000-4000-8000-00000000000%"
+                        "zu\",\"extra_args\":\"\"}]}",
                         i > 0 ? "," : "", i, i, 131 + i, 11 + i, w->config_file, i + 1);
         strbuf_add(&b, "]}");
         text = strbuf_take(&b);
@@ -165,7 +172,8 @@ static RunRecord await(World *w, const char *stage, uint32_t above) {
                         if (streq(record.stage, stage) && (above == 0 || record.domid > above))
                                 return record;
                         if (record.state == VM_STATE_HALTED)
-                                fail_msg("halted (%s, %s) instead of %s", record.reason, strempty(record.error_message), stage);
+                                fail_msg("halted (%s, %s) instead of %s", record.reason,
+                                        strempty(record.error_message), stage);
                         run_record_done(&record);
                 }
                 pause_shortly();
@@ -253,7 +261,8 @@ static bool process_is_left(const World *w, pid_t pid) {
         (void) snprintf(path, sizeof(path), "/proc/%d/environ", pid);
         if (file_read(path, 1 << 20, &environment, &environment_size) < 0)
                 environment_size = 0;
-        return memmem(line, size, w->root, strlen(w->root)) || (environment && memmem(environment, environment_size, w->root, strlen(w->root)));
+        return memmem(line, size, w->root, strlen(w->root)) ||
+               (environment && memmem(environment, environment_size, w->root, strlen(w->root)));
 }
 
 static int count_processes(const World *w) {

@@ -3,8 +3,8 @@
 /*
  * A host for one VM: real programs in a folder of their own
  *
- * Starts the lab's xenstore server; runs xenvgpu-domain with xenvgpu-dm and the stand-ins on an order; plays the guest; and at the end
- * finds whatever was left behind: processes, folders, keys in xenstore.
+ * Starts the lab's xenstore server; runs xenvgpu-domain with xenvgpu-dm and the stand-ins on an order; plays
+ * the guest; and at the end finds whatever was left behind: processes, folders, keys in xenstore.
  */
 
 #include "hostd/run/program.h"
@@ -20,7 +20,8 @@ typedef struct World {
 World *world_new(void);
 void world_free(World *w);
 
-/* VGPUs at guest slots 11, 12, … on one card; more is libxl config to merge ({"on_crash":"preserve"}), or NULL. */
+/* VGPUs at guest slots 11, 12, … on one card; more is libxl config to merge ({"on_crash":"preserve"}), or
+ * NULL. */
 void world_order(World *w, size_t n_vgpus, const char *more);
 void world_fault(World *w, const char *json); /* faults.json; NULL: none */
 

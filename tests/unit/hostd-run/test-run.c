@@ -54,10 +54,25 @@ static void assert_process(const ProcessId *a, const ProcessId *b) {
 static void a_full_record_comes_back(void **state) {
         _cleanup_(run_record_done) RunRecord got = {};
         const RunRecord record = {
-                .uuid = uuid(1), .token = uuid(2), .program = { 10, 1 }, .state = VM_STATE_STOPPING, .stage = (char *) "cleanup",
-                .progress = 0.25, .domid = 7, .qemu = { 11, 2 }, .emulator = { 12, UINT64_C(5000000000) }, .vgpus_active = true,
-                .vgpus_plugged = true, .pcis_plugged = true, .reason = (char *) "failed", .error_name = (char *) "org.xenvgpu.Error.X",
-                .error_message = (char *) "It \"failed\".\n", .reboots = 3, .stop_token = uuid(3), .stop_force = true, .cut_offs = 2,
+                .uuid = uuid(1),
+                .token = uuid(2),
+                .program = { 10, 1 },
+                .state = VM_STATE_STOPPING,
+                .stage = (char *) "cleanup",
+                .progress = 0.25,
+                .domid = 7,
+                .qemu = { 11, 2 },
+                .emulator = { 12, UINT64_C(5000000000) },
+                .vgpus_active = true,
+                .vgpus_plugged = true,
+                .pcis_plugged = true,
+                .reason = (char *) "failed",
+                .error_name = (char *) "org.xenvgpu.Error.X",
+                .error_message = (char *) "It \"failed\".\n",
+                .reboots = 3,
+                .stop_token = uuid(3),
+                .stop_force = true,
+                .cut_offs = 2,
         };
         Folder *f = *state;
 
@@ -97,8 +112,13 @@ static void what_is_absent_stays_absent(void **state) {
 
 static void damaged_records_are_told(void **state) {
         static const char *const texts[] = {
-                "", "{", "[]", "{}", "{\"uuid\":7}",
-                "{\"uuid\":\"01010203-0405-4607-8800-000000000000\",\"token\":\"01010203-0405-4607-8800-000000000000\",\"domid\":-1}",
+                "",
+                "{",
+                "[]",
+                "{}",
+                "{\"uuid\":7}",
+                "{\"uuid\":\"01010203-0405-4607-8800-000000000000\",\"token\":\"01010203-0405-4607-8800-"
+                "000000000000\",\"domid\":-1}",
         };
         Folder *f = *state;
         _cleanup_free_ char *path = path_join(f->path, "domain.json"), *dm = path_join(f->path, "dm.json"),
@@ -137,9 +157,18 @@ static void the_device_models_word_comes_back(void **state) {
 
 static void arguments_go_both_ways(void **state) {
         const DomainProgram program = {
-                .program = "/x/xenvgpu-domain", .folder = "/run/a b", .sim_dir = "/sim", .dm = "/x/dm", .emulator = "/x/vgpu",
-                .emulator_form = EMULATOR_FORM_6X, .emulator_timeout = 7, .running_timeout = 8, .qemu = "/x/qemu",
-                .qemu_vgpu_args = "-device vgpu", .crash_on_emulator_death = true, .adopt = true,
+                .program = "/x/xenvgpu-domain",
+                .folder = "/run/a b",
+                .sim_dir = "/sim",
+                .dm = "/x/dm",
+                .emulator = "/x/vgpu",
+                .emulator_form = EMULATOR_FORM_6X,
+                .emulator_timeout = 7,
+                .running_timeout = 8,
+                .qemu = "/x/qemu",
+                .qemu_vgpu_args = "-device vgpu",
+                .crash_on_emulator_death = true,
+                .adopt = true,
         };
         _cleanup_(strv_freep) char **argv = NULL;
         _cleanup_free_ char *error = NULL;
@@ -161,8 +190,8 @@ static void arguments_go_both_ways(void **state) {
 }
 
 static void bad_arguments_are_named(void **state) {
-        static const char *const bad[] = { "--nonsense", "--folder=", "--emulator-form=7", "--running-timeout=soon", "--on-emulator-death=x",
-                "word" };
+        static const char *const bad[] = { "--nonsense", "--folder=", "--emulator-form=7",
+                "--running-timeout=soon", "--on-emulator-death=x", "word" };
         const DomainProgram incomplete = { .program = "x", .folder = "/f", .dm = "/dm" };
         _cleanup_(strv_freep) char **argv = NULL;
         DomainProgram got;
@@ -185,8 +214,12 @@ static void bad_arguments_are_named(void **state) {
 }
 
 static void the_environment_carries_the_settings(void **state) {
-        const DomainProgram program = { .folder = "/f", .emulator = "/e", .emulator_form = EMULATOR_FORM_6X, .emulator_timeout = 9,
-                .qemu = "/q", .qemu_vgpu_args = "-a -b" };
+        const DomainProgram program = { .folder = "/f",
+                .emulator = "/e",
+                .emulator_form = EMULATOR_FORM_6X,
+                .emulator_timeout = 9,
+                .qemu = "/q",
+                .qemu_vgpu_args = "-a -b" };
         const char *bad = NULL;
         DmSettings got = {};
 

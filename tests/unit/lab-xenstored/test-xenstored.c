@@ -283,8 +283,10 @@ static uint32_t next_number(uint32_t *seed) {
 }
 
 static void feed_random_message(Session *session, uint32_t *seed) {
-        static const char *const words[] = { "/", "/a", "/a/b", "/a/b/c", "x", "@releaseDomain", "T", "F", "n0", "r1", "7", "-1", "" };
-        struct xsd_sockmsg header = { .type = next_number(seed) % (XS_TYPE_COUNT + 2), .tx_id = next_number(seed) % 4 };
+        static const char *const words[] = { "/", "/a", "/a/b", "/a/b/c", "x", "@releaseDomain", "T", "F",
+                "n0", "r1", "7", "-1", "" };
+        struct xsd_sockmsg header = { .type = next_number(seed) % (XS_TYPE_COUNT + 2),
+                .tx_id = next_number(seed) % 4 };
         char payload[256];
 
         for (uint32_t i = next_number(seed) % 4; i > 0; i--) {
@@ -366,10 +368,12 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(bad_requests_are_refused, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(watches_fire_for_what_is_below, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(transactions_see_their_own_world, set_up, tear_down),
-                cmocka_unit_test_setup_teardown(transactions_conflict_only_over_what_they_saw, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(
+                        transactions_conflict_only_over_what_they_saw, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(permissions_are_kept, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(a_domain_has_a_path, set_up, tear_down),
-                cmocka_unit_test_setup_teardown(a_client_that_breaks_the_framing_is_dropped, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(
+                        a_client_that_breaks_the_framing_is_dropped, set_up, tear_down),
                 cmocka_unit_test(garbage_does_no_harm),
                 cmocka_unit_test(what_a_client_makes_is_capped),
         };
