@@ -16,6 +16,8 @@
 #include "hostd/run/run-record.h"
 #include "hostd/run/run-socket.h"
 
+#define ID "01010203-0405-4607-8800-000000000000"
+
 typedef struct Folder {
         char path[256];
 } Folder;
@@ -117,8 +119,7 @@ static void damaged_records_are_told(void **state) {
                 "[]",
                 "{}",
                 "{\"uuid\":7}",
-                "{\"uuid\":\"01010203-0405-4607-8800-000000000000\",\"token\":\"01010203-0405-4607-8800-"
-                "000000000000\",\"domid\":-1}",
+                "{\"uuid\":\"" ID "\",\"token\":\"" ID "\",\"domid\":-1}",
         };
         Folder *f = *state;
         _cleanup_free_ char *path = path_join(f->path, "domain.json"), *dm = path_join(f->path, "dm.json"),
