@@ -615,6 +615,41 @@ static void what_is_held_goes_first(void **state) {
         assert_int_equal(r->holds.n, 0);
 }
 
+/* Where types share a PGPU, what is held for one stays closed to the other, and opens as it is used. */
+static void holds_of_types_that_share_a_pgpu(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        const char *both[] = {p.w->types[K200]->identifier, p.w->types[K240Q]->identifier, NULL};
+        Vm *fits = world_vm(p.w, "fits", K200, K240Q, K240Q, K240Q, END),
+           *does_not = world_vm(p.w, "does not", K200, K200, K200, K240Q, K240Q, K240Q, END);
+        AllocRequest request = {.vm = fits};
+        _cleanup_allocation_ Allocation a = {}, b = {};
+        Uuid id = world_id(p.w);
+        Reservation *r;
+
+        assert_int_equal(pool_set_type_compatible(p.w->pool, p.w->types[K200], both, NULL), 0);
+        assert_int_equal(pool_set_type_compatible(p.w->pool, p.w->types[K240Q], both, NULL), 0);
+        pool_set_pgpu_present(p.w->pool, p.k2[1], false);
+        assert_int_equal(
+                pool_add_reservation(p.w->pool, &id, 0, "demo", p.w->groups[K2], p.w->types[K200], 2, &r), 0);
+        assert_int_equal(pool_hold(p.w->pool, r, p.k2[0]), 0);
+        assert_int_equal(pool_hold(p.w->pool, r, p.k2[0]), 0);
+
+        request.reservation = r;
+        assert_int_equal(allocate(p.w->pool, &request, NULL, &a), 0);
+        assert_int_equal(a.refusal.code, ERROR_NONE);
+        assert_int_equal(allocation_apply(p.w->pool, fits, r, &a), 0);
+        assert_int_equal(r->holds.n, 1);
+        assert_int_equal(p.k2[0]->used, PGPU_SIZE);
+        assert_pool_is_sound(p.w);
+        assert_int_equal(allocation_release(p.w->pool, fits), 0);
+        assert_int_equal(r->holds.n, 2);
+
+        request.vm = does_not;
+        assert_int_equal(allocate(p.w->pool, &request, NULL, &b), 0);
+        assert_refused(
+                &b.refusal, ERROR_PGPU_INSUFFICIENT_CAPACITY, "3 x GRID K200 and 3 x GRID K240Q", NULL);
+}
+
 static void holds_are_placed_as_the_algorithm_says(void **state) {
         static const GroupAlgorithm algorithms[] = {
                 ALGORITHM_DEPTH_FIRST, ALGORITHM_BREADTH_FIRST, ALGORITHM_BEST_FIT};
@@ -826,6 +861,7 @@ int main(void) {
                 cmocka_unit_test(a_pinned_vgpu_goes_to_its_address),
                 cmocka_unit_test(holds_count_as_used_for_others_only),
                 cmocka_unit_test(what_is_held_goes_first),
+                cmocka_unit_test(holds_of_types_that_share_a_pgpu),
                 cmocka_unit_test(holds_are_placed_as_the_algorithm_says),
                 cmocka_unit_test(too_large_a_reservation_is_refused),
                 cmocka_unit_test(every_host_and_pgpu_is_explained),
