@@ -35,18 +35,25 @@ static bool all_answered(Policy *p) {
 
 /* 2: the epoch is chosen and stored */
 
-static void choose_epoch(Policy *p) {
-        uint64_t highest = p->meta.epoch;
+static uint64_t highest_held(Policy *p) {
+        uint64_t highest = 0;
         Peer *peer;
 
-        p->gather_timer = sd_event_source_disable_unref(p->gather_timer);
-        if (p->epoch != 0)
-                return;
         for (size_t i = 0; (peer = hashmap_next(p->peers, &i));)
                 if (peer->greeted)
                         highest = MAX_OF(highest, peer->epoch_held);
-        p->meta.epoch = highest + 1;
+        return highest;
+}
+
+static void raise_epoch(Policy *p, uint64_t epoch) {
+        p->meta.epoch = MAX_OF(p->meta.epoch, epoch);
         (void) batch_then(p, claim_all, &UUID_NULL, NULL);
+}
+
+static void choose_epoch(Policy *p) {
+        p->gather_timer = sd_event_source_disable_unref(p->gather_timer);
+        if (p->epoch == 0)
+                raise_epoch(p, MAX_OF(p->meta.epoch, highest_held(p)) + 1);
 }
 
 static int on_gathered(sd_event_source *source, void *userdata) {
@@ -97,7 +104,12 @@ static void claim_all(Policy *p, const Uuid *a, const Uuid *b) {
         Peer *peer;
         int r;
 
-        p->epoch = p->meta.epoch;
+        /* One that greeted while the epoch was on its way to the disk may hold a higher one. */
+        if (highest_held(p) > p->stored.epoch) {
+                raise_epoch(p, highest_held(p) + 1);
+                return;
+        }
+        p->epoch = p->stored.epoch;
         fill_claim(p, &claim);
         log_info("Commanding with epoch %" PRIu64 ".", p->epoch);
         for (size_t i = 0; (peer = hashmap_next(p->peers, &i));) {
@@ -190,10 +202,10 @@ int epoch_greeted(Peer *peer, const LinkGreeting *g, LinkClaim *ret, char **ret_
                 epoch_stale(p, "A host of this pool holds a higher epoch: another policyd commands it.");
                 return refuse(ret_reason, "Another policyd commands this pool.");
         }
-        if (g->epoch > p->epoch) {
-                p->meta.epoch = MAX_OF(p->meta.epoch, g->epoch + 1);
-                r = batch_then(p, claim_all, &UUID_NULL, NULL);
-                return r < 0 ? refuse(ret_reason, "Out of memory.") : 0;
+        /* A free host refuses its last epoch to anyone but the one who had it, so equal is not enough. */
+        if (unclaimed && g->epoch >= p->epoch) {
+                raise_epoch(p, g->epoch + 1);
+                return 0;
         }
         fill_claim(p, ret);
         return 1;

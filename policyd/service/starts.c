@@ -205,6 +205,8 @@ static void start_replied(
         op = operation_of(p, vm);
         switch (outcome) {
         case LINK_DONE:
+                if (op)
+                        operation_heard(op);
                 if (op && op->kind == OPERATION_START && vm->booking == BOOKING_SENT)
                         operation_progress(op, "accepted", 0.1);
                 break;

@@ -93,8 +93,10 @@ static void stop_replied(
                 return;
         switch (outcome) {
         case LINK_DONE:
-                if (op)
+                if (op) {
+                        operation_heard(op);
                         operation_progress(op, "stopping", 0.2);
+                }
                 break;
         case LINK_REFUSED:
                 peer_touch(call->peer);

@@ -172,6 +172,22 @@ static void the_epoch_is_above_all_that_is_held(void **state) {
         assert_int_equal(w->n_stale, 0);
 }
 
+/* It would refuse the epoch that it held under somebody else. */
+static void a_free_host_with_our_epoch_raises_it(void **state) {
+        _cleanup_world_ World *w = world_new();
+        FakeHost *a = fake_host_add("alpha"), *b = fake_host_add("beta");
+
+        world_start(w);
+        world_add_host(w, a);
+        b->epoch = policy_epoch(w->policy);
+        b->instance.bytes[0] = 0x77;
+        world_add_host(w, b);
+        assert_int_equal(world_host(w, "beta")->state, HOST_ONLINE);
+        assert_int_equal(world_host(w, "alpha")->state, HOST_ONLINE);
+        assert_int_equal(policy_epoch(w->policy), 2);
+        assert_int_equal(w->n_stale, 0);
+}
+
 static void a_host_of_another_pool_is_left_alone(void **state) {
         _cleanup_world_ World *w = world_new();
         FakeHost *h = fake_host_add("alpha");
@@ -308,6 +324,7 @@ int main(void) {
                 cmocka_unit_test(another_machine_at_a_known_address_stays_offline),
                 cmocka_unit_test(a_bad_address_is_refused),
                 cmocka_unit_test(the_epoch_is_above_all_that_is_held),
+                cmocka_unit_test(a_free_host_with_our_epoch_raises_it),
                 cmocka_unit_test(a_host_of_another_pool_is_left_alone),
                 cmocka_unit_test(a_higher_epoch_of_our_own_pool_means_another_master),
                 cmocka_unit_test(a_stale_order_stops_this_policyd),
