@@ -65,6 +65,15 @@ static void candidate_check_others(Candidate *c, const Demand *d) {
                 c->other = ERROR_HOST_NOT_ENOUGH_FREE_MEMORY;
 }
 
+/* Of two misses on one host; where they are equally near, the one with fewer VMs and holds to clear away. */
+static bool is_better_miss(const PgpuVerdict *a, const PgpuVerdict *b) {
+        if (verdict_is_nearer(a, b))
+                return true;
+
+        return a->code == b->code && a->held == b->held &&
+               a->pgpu->vgpus.n + a->pgpu->holds.n < b->pgpu->vgpus.n + b->pgpu->holds.n;
+}
+
 uint64_t host_score(const Host *h, const DemandKind *k, const Reservation *reservation,
         PgpuVerdict *ret_nearest, uint32_t *ret_own) {
         bool best_fit = k->group->algorithm == ALGORITHM_BEST_FIT, possible = false;
@@ -80,7 +89,7 @@ uint64_t host_score(const Host *h, const DemandKind *k, const Reservation *reser
                         continue;
 
                 pgpu_verdict(p, k->type, reservation, &v);
-                if (demand_kind_matches(k, p) && v.capacity == 0 && verdict_is_nearer(&v, &nearest))
+                if (demand_kind_matches(k, p) && v.capacity == 0 && is_better_miss(&v, &nearest))
                         nearest = v;
                 if (v.capacity == 0)
                         continue;

@@ -111,9 +111,9 @@ static int check_group_supports(const GpuGroup *group, const VgpuType *type, Ref
 
         strbuf_addf(&b, "No PGPU of group '%s' supports %s", group->name_label, type_label(type));
         if (group->supported.n > 0) {
-                const char *names[group->supported.n];
+                const char *names[NAMES_SHOWN + 1];
 
-                for (size_t i = 0; i < group->supported.n; i++)
+                for (size_t i = 0; i < MIN_OF(group->supported.n, ARRAY_SIZE(names)); i++)
                         names[i] = type_label(group->supported.items[i]);
                 strbuf_add(&b, "; it has ");
                 sentence_names(&b, names, group->supported.n);
@@ -170,9 +170,9 @@ int rule_pgpu_enable_type(const Pgpu *p, const VgpuType *t, Refusal *ret) {
         strbuf_addf(
                 &b, " (%s) does not support %s", p->device_name[0] ? p->device_name : "GPU", type_label(t));
         if (p->supported.n > 0) {
-                const char *names[p->supported.n];
+                const char *names[NAMES_SHOWN + 1];
 
-                for (size_t i = 0; i < p->supported.n; i++)
+                for (size_t i = 0; i < MIN_OF(p->supported.n, ARRAY_SIZE(names)); i++)
                         names[i] = type_label(p->supported.items[i]);
                 strbuf_add(&b, "; it supports ");
                 sentence_names(&b, names, p->supported.n);
@@ -184,7 +184,7 @@ int rule_pgpu_enable_type(const Pgpu *p, const VgpuType *t, Refusal *ret) {
 /* The VGPUs and reservations that keep a PGPU as it is; t NULL: of any type. */
 static int refuse_used_pgpu(const Pgpu *p, const VgpuType *t, const char *what, Refusal *ret) {
         _cleanup_strbuf_ StrBuf b = {};
-        Reservation *reservations[p->holds.n + 1];
+        Reservation *reservations[p->holds.n + 1]; /* few: each takes at least a share of one PGPU */
         Vgpu *vgpus[p->vgpus.n + 1];
         size_t n_vgpus = 0, n_reservations = 0;
 
@@ -262,9 +262,9 @@ int rule_group_destroy(const GpuGroup *g, Refusal *ret) {
         }
 
         if (g->pgpus.n > 0) {
-                const char *names[g->pgpus.n];
+                const char *names[NAMES_SHOWN + 1];
 
-                for (size_t i = 0; i < g->pgpus.n; i++)
+                for (size_t i = 0; i < MIN_OF(g->pgpus.n, ARRAY_SIZE(names)); i++)
                         names[i] = ((Pgpu *) g->pgpus.items[i])->name;
                 strbuf_addf(&b, "Group '%s' has %zu PGPU%s: ", g->name_label, g->pgpus.n,
                         g->pgpus.n == 1 ? "" : "s");
@@ -280,9 +280,9 @@ int rule_host_remove(const Host *h, Refusal *ret) {
         _cleanup_strbuf_ StrBuf b = {};
 
         if (h->vms.n > 0) {
-                const char *names[h->vms.n];
+                const char *names[NAMES_SHOWN + 1];
 
-                for (size_t i = 0; i < h->vms.n; i++)
+                for (size_t i = 0; i < MIN_OF(h->vms.n, ARRAY_SIZE(names)); i++)
                         names[i] = ((Vm *) h->vms.items[i])->name_label;
                 strbuf_addf(&b, "Host '%s' runs or starts %zu VM%s: ", h->name_label, h->vms.n,
                         h->vms.n == 1 ? "" : "s");

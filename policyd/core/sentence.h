@@ -14,7 +14,8 @@
 
 /* What stands before the i-th of n things: "", ", " or " and ". */
 const char *list_separator(size_t i, size_t n);
-/* "alpha, beta and gamma", or the first few "and 12 more". */
+/* "alpha, beta and gamma", or the first few "and 12 more": of n names only the first NAMES_SHOWN + 1 are
+ * looked at. */
 void sentence_names(StrBuf *b, const char *const *names, size_t n);
 /* Distinct VMs of the VGPUs: "VMs 'web-1' and 'web-2' (starting)". */
 void sentence_vms(StrBuf *b, Vgpu *const *vgpus, size_t n);

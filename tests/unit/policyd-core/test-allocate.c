@@ -285,10 +285,11 @@ static void the_nearest_miss_is_told(void **state) {
                 world_disable_type(p.w, p.b[i], K140Q);
                 world_resident(p.w, p.a[i], K100);
         }
-        /* Running type is nearer than not enabled. */
+        world_resident(p.w, p.a[0], K100);
+        /* Running type is nearer than not enabled; of those, the PGPU with fewest VMs. */
         a = world_start(p.w, vm);
         assert_refused(&a.refusal, ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE,
-                "GRID K140Q needs a quarter of a PGPU", "0000:80:00.0 of alpha runs GRID K100 for VM",
+                "GRID K140Q needs a quarter of a PGPU", "0000:81:00.0 of alpha runs GRID K100 for VM",
                 "Shut down VM", "2 hosts: 1 running other types, 1 where the type is not enabled", NULL);
 
         /* Insufficient is nearer still. */
