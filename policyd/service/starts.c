@@ -53,11 +53,6 @@ static int check_startable(Policy *p, const Vm *vm, Refusal *refusal) {
                 power_state_to_string(vm->power_state));
 }
 
-static void count_demand(const Vm *vm) {
-        for (size_t i = 0; i < vm->vgpus.n; i++)
-                ((Vgpu *) vm->vgpus.items[i])->type->demand++;
-}
-
 /* 2: book it */
 
 static int book(Policy *p, Vm *vm, Reservation *reservation, const Allocation *a, Uuid *ret_token) {
@@ -128,7 +123,7 @@ int vms_start(Policy *p, Vm *vm, const StartOptions *options, Job **ret_job, Ref
         if (r < 0)
                 return r;
         if (!options->dry_run)
-                count_demand(vm);
+                demand_note(p->pool, vm);
         if (a.refusal.code != ERROR_NONE) {
                 log_event(LOG_INFO, MSG_VM_REFUSED, NULL, "VM %s cannot start: %s", vm->name_label,
                         strempty(a.refusal.message));
