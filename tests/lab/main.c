@@ -11,7 +11,10 @@
 #include "tests/lab/verbs.h"
 
 static const LabVerb verbs[] = {
-        { "up", "DIR [--host NAME=CARD[,CARD…][:option=value…]]… [--timeout=SECONDS]", 1, SIZE_MAX, verb_up },
+        { "up",
+                "DIR [--host NAME=CARD[,CARD…][:option=value…]]… [--set=DAEMON.NAME=VALUE]… "
+                "[--timeout=SECONDS]",
+                1, SIZE_MAX, verb_up },
         { "down", "DIR [--keep]", 1, 2, verb_down },
         { "env", "DIR", 1, 1, verb_env },
         { "exec", "DIR COMMAND [ARGUMENT…]", 2, SIZE_MAX, verb_exec },
@@ -35,6 +38,8 @@ static int help(void) {
              "listing, or @FOLDER, a recorded sysfs tree.\n"
              "Host options: memory=64GiB dom0_memory=4GiB cpus=16 iommu=true networks=xenbr0+… "
              "storage=/var/lib/xen/images+…\n\n"
+             "Settings of the daemons: --set=policyd.order_timeout=10s, --set=hostd.concurrent_starts=1, "
+             "…\n\n"
              "Faults:\n" FAULT_HELP "\n"
              "  xenvgpu-lab up lab --host alpha=k1 --host beta=k1,k2:memory=128GiB\n"
              "  eval \"$(xenvgpu-lab env lab)\"; xenvgpu pool-map\n"

@@ -8,6 +8,7 @@
 
 #include "common/io/file.h"
 #include "common/parse.h"
+#include "common/strbuf.h"
 #include "tests/lab/fault.h"
 #include "tests/lab/guest.h"
 #include "tests/lab/lab.h"
@@ -28,16 +29,27 @@ static int status_of(int r) {
         return r < 0 ? 1 : 0;
 }
 
-/* --host SPEC, --host=SPEC, --timeout=SECONDS, and the folder wherever it stands. */
+/* --host SPEC, --host=SPEC, --set=DAEMON.NAME=VALUE, --timeout=SECONDS, and the folder wherever it stands. */
 typedef struct UpArguments {
         const char *folder;
         const char *const *specs;
         size_t n_specs, longest_name;
+        const char **settings; /* "policyd.order_timeout=10s" */
+        size_t n_settings;
         unsigned timeout_ms;
 } UpArguments;
 
-static int parse_up(const LabVerb *verb, char *const *args, const char **specs, UpArguments *ret) {
-        UpArguments a = { .specs = specs, .timeout_ms = TIMEOUT_MS };
+static bool setting_is_plain(const char *text) {
+        const char *name = startswith(text, "policyd.");
+
+        if (!name)
+                name = startswith(text, "hostd.");
+        return name && strchr(name, '=') && !strchr(name, '\n');
+}
+
+static int parse_up(
+        const LabVerb *verb, char *const *args, const char **specs, const char **settings, UpArguments *ret) {
+        UpArguments a = { .specs = specs, .settings = settings, .timeout_ms = TIMEOUT_MS };
 
         for (size_t i = 0; args[i]; i++) {
                 const char *value;
@@ -47,6 +59,8 @@ static int parse_up(const LabVerb *verb, char *const *args, const char **specs, 
                         specs[a.n_specs++] = value;
                 else if (streq(args[i], "--host") && args[i + 1])
                         specs[a.n_specs++] = args[++i];
+                else if ((value = startswith(args[i], "--set=")) && setting_is_plain(value))
+                        a.settings[a.n_settings++] = value;
                 else if ((value = startswith(args[i], "--timeout=")) && parse_u32(value, &seconds) >= 0 &&
                          seconds < 86400)
                         a.timeout_ms = seconds * 1000;
@@ -75,10 +89,42 @@ static int check_specs(UpArguments *a) {
         return 0;
 }
 
-static int start_everything(const Lab *lab, unsigned timeout_ms) {
+/* The configuration file of one daemon: what was set for it, if anything was. */
+static int write_settings(const UpArguments *a, const char *daemon, const char *folder, const char *name) {
+        _cleanup_free_ char *path = path_join(folder, name);
+        _cleanup_strbuf_ StrBuf b = {};
+
+        strbuf_addf(&b, "[%s]\n", daemon);
+        for (size_t i = 0; i < a->n_settings; i++) {
+                const char *rest = startswith(a->settings[i], daemon);
+
+                if (rest)
+                        strbuf_addf(&b, "%s\n", rest + 1);
+        }
+        if (!path || strbuf_error(&b) < 0)
+                return -ENOMEM;
+        return file_write_atomic(path, b.text, b.len, 0644);
+}
+
+static int write_all_settings(const Lab *lab, const UpArguments *a) {
+        _cleanup_free_ char *policyd = path_join(lab->folder, "policyd");
+        int r;
+
+        if (a->n_settings == 0)
+                return 0;
+        r = policyd ? write_settings(a, "policyd", policyd, "policyd.conf") : -ENOMEM;
+        for (size_t i = 0; r >= 0 && i < lab->n_hosts; i++)
+                r = write_settings(a, "hostd", lab->hosts[i].folder, "hostd.conf");
+        return r < 0 ? lab_fail(r, "cannot write the settings of the daemons: %s", strerror(-r)) : 0;
+}
+
+static int start_everything(const Lab *lab, const UpArguments *a) {
+        unsigned timeout_ms = a->timeout_ms;
         int r;
 
         r = lab_make_folders(lab);
+        if (r >= 0)
+                r = write_all_settings(lab, a);
         if (r >= 0)
                 r = world_start_master_bus(lab);
         for (size_t i = 0; r >= 0 && i < lab->n_hosts; i++)
@@ -98,7 +144,7 @@ static int start_everything(const Lab *lab, unsigned timeout_ms) {
 
 int verb_up(const LabVerb *verb, char *const *args) {
         _cleanup_(lab_done_p) Lab lab = LAB_NONE;
-        _cleanup_free_ const char **specs = NULL;
+        _cleanup_free_ const char **specs = NULL, **settings = NULL;
         UpArguments a;
         size_t n = 0;
         int r;
@@ -106,9 +152,10 @@ int verb_up(const LabVerb *verb, char *const *args) {
         while (args[n])
                 n++;
         specs = calloc(n + 1, sizeof(char *));
-        if (!specs)
+        settings = calloc(n + 1, sizeof(char *));
+        if (!specs || !settings)
                 return 1;
-        r = parse_up(verb, args, specs, &a);
+        r = parse_up(verb, args, specs, settings, &a);
         if (r != 0)
                 return r;
         if (check_specs(&a) < 0)
@@ -131,7 +178,7 @@ int verb_up(const LabVerb *verb, char *const *args) {
                 return 1;
         }
 
-        r = start_everything(&lab, a.timeout_ms);
+        r = start_everything(&lab, &a);
         if (r < 0) {
                 lab_fail(r, "the lab did not come up; its logs stay in %s", lab.folder);
                 world_end(&lab);
