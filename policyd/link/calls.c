@@ -154,7 +154,7 @@ static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error) 
                 return LINK_HANDLED;
 
         if (outcome == LINK_UNKNOWN) {
-                snprintf(text, sizeof(text), "A call to hostd ended without its word: %s", detail);
+                snprintf(text, sizeof(text), "hostd left a call without a clear answer: %s", detail);
                 link_lose(link, text);
                 return LINK_HANDLED;
         }

@@ -17,10 +17,17 @@
 
 static void greet(HostLink *link, const char *peer);
 
+static bool is_silence(sd_bus_message *reply) {
+        return sd_bus_message_is_method_error(reply, SD_BUS_ERROR_NO_REPLY) ||
+               sd_bus_message_is_method_error(reply, SD_BUS_ERROR_TIMEOUT);
+}
+
 const char *link_error_text(sd_bus_message *reply, char *buf, size_t size) {
         const sd_bus_error *e = sd_bus_message_get_error(reply);
 
-        if (e && !isempty(e->message))
+        if (is_silence(reply))
+                snprintf(buf, size, "no answer in time.");
+        else if (e && !isempty(e->message))
                 snprintf(buf, size, "%s", e->message);
         else
                 snprintf(buf, size, "%s", e ? strempty(e->name) : "it gave no reason");
@@ -30,11 +37,7 @@ const char *link_error_text(sd_bus_message *reply, char *buf, size_t size) {
 static void lose_with(HostLink *link, const char *what, sd_bus_message *reply) {
         char detail[512], text[640];
 
-        if (sd_bus_message_is_method_error(reply, SD_BUS_ERROR_NO_REPLY) ||
-                sd_bus_message_is_method_error(reply, SD_BUS_ERROR_TIMEOUT))
-                snprintf(text, sizeof(text), "%s: no answer in time.", what);
-        else
-                snprintf(text, sizeof(text), "%s: %s", what, link_error_text(reply, detail, sizeof(detail)));
+        snprintf(text, sizeof(text), "%s: %s", what, link_error_text(reply, detail, sizeof(detail)));
         link_lose(link, text);
 }
 

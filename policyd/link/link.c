@@ -20,7 +20,7 @@ static int dial(HostLink *link);
 void link_settings_default(LinkSettings *ret) {
         *ret = (LinkSettings){
                 .connect_usec = 10 * SECOND,
-                .call_usec = 25 * SECOND,
+                .call_usec = 20 * SECOND,
                 .ping_usec = 10 * SECOND,
                 .pings_missed = 2,
                 .retry_min_usec = SECOND / 4,

@@ -66,7 +66,7 @@ typedef struct LinkOwner {
 /* Deadlines and such; link_settings_default() fills what an operator need not think about. */
 typedef struct LinkSettings {
         uint64_t connect_usec;   /* from dialling to the bus's Hello: 10 s */
-        uint64_t call_usec;      /* each call: 25 s */
+        uint64_t call_usec;      /* each call: 20 s, less than the 25 s that a D-Bus client waits for us */
         uint64_t ping_usec;      /* silence before a ping, and the ping's own deadline: 10 s */
         unsigned pings_missed;   /* that many in a row and the host is lost: 2 */
         uint64_t retry_min_usec; /* 250 ms, doubled with each failure */

@@ -21,7 +21,7 @@ static const char inventory[] =
         "\"memory_free\":68719476736,\"cpus\":2,"
         "\"iommu\":true,\"hvm\":true,\"networks\":[\"xenbr0\"],\"storage\":[],"
         "\"types\":[{\"identifier\":\"" TYPE "\",\"implementation\":\"nvidia\",\"vendor_name\":\"NVIDIA "
-                                             "Corporation\",\"model_name\":\"GRID K100\","
+        "Corporation\",\"model_name\":\"GRID K100\","
         "\"framebuffer_size\":268435456,\"max_heads\":2,\"max_resolution_x\":1920,\"max_resolution_y\":1200,"
         "\"size\":131072,\"experimental\":false,"
         "\"internal_config\":{\"type_id\":\"11\",\"vclass\":\"NVS\",\"config_file\":\"k100.conf\"},"

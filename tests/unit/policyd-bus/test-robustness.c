@@ -88,6 +88,37 @@ static void test_a_flood_is_answered(void **state) {
         alive(w);
 }
 
+/* A host that keeps silent makes a request wait; the cap is the caller's own. */
+static void test_requests_that_wait_are_capped(void **state) {
+        World *w = *state;
+        char host[128], pgpu[128];
+        unsigned n[2] = {};
+        sd_bus *other;
+
+        assert_int_equal(policyd_end(w, SIGTERM), 0);
+        policyd_start(w, "requests_max=1");
+        world_add_host(w, host);
+        find(w, "pgpu", "0000:84:00.0", pgpu);
+        w->host.orders = FAKE_SILENT;
+        other = private_bus_connect(&w->bus, NULL);
+        assert_true(sd_bus_call_method_async(other, NULL, POLICY_BUS_NAME, pgpu, POLICY_IFACE_PGPU,
+                            "SetEnabledVGPUTypes", count_reply, n, "ao", 0) >= 0);
+        assert_true(sd_bus_call_method_async(other, NULL, POLICY_BUS_NAME, POLICY_PATH, POLICY_IFACE_MANAGER,
+                            "CreateGPUGroup", count_reply, n, "sa{sv}", "g", 0) >= 0);
+        while (n[0] + n[1] < 1)
+                assert_true(sd_bus_process(other, NULL) > 0 || sd_bus_wait(other, 1000000) >= 0);
+        assert_int_equal(n[1], 1);
+        assert_true(MANAGER(w, "CreateGPUGroup", "sa{sv}", "g", 0));
+
+        for (unsigned i = 0; i < 500 && w->host.n_waiting == 0; i++)
+                world_turn(w, 10);
+        fake_host_answer_all(&w->host);
+        world_turn(w, 50);
+        while (n[0] < 1)
+                assert_true(sd_bus_process(other, NULL) > 0 || sd_bus_wait(other, 1000000) >= 0);
+        sd_bus_flush_close_unref(other);
+}
+
 static void test_clients_leave_before_the_reply(void **state) {
         World *w = *state;
 
@@ -171,6 +202,7 @@ int main(void) {
                 WORLD_TEST(test_garbage_in_every_argument),
                 WORLD_TEST(test_a_record_of_a_megabyte_of_brackets),
                 WORLD_TEST(test_a_flood_is_answered),
+                WORLD_TEST(test_requests_that_wait_are_capped),
                 WORLD_TEST(test_clients_leave_before_the_reply),
                 WORLD_TEST(test_a_second_policyd_is_told),
                 WORLD_TEST(test_the_master_bus_dies),
