@@ -244,3 +244,28 @@ void assert_refused(const Refusal *r, ErrorCode code, ...) {
                         fail_msg("'%s' is not in: %s", word, r->message);
         va_end(args);
 }
+
+void pair_done(Pair *p) {
+        world_free(p->w);
+}
+
+Pair pair_new(void) {
+        Pair p = {.w = world_new()};
+
+        p.alpha = world_host(p.w, "alpha");
+        p.beta = world_host(p.w, "beta");
+        for (size_t i = 0; i < 4; i++) {
+                p.a[i] = world_pgpu(p.w, p.alpha, K1);
+                p.b[i] = world_pgpu(p.w, p.beta, K1);
+        }
+        for (size_t i = 0; i < 2; i++)
+                p.k2[i] = world_pgpu(p.w, p.beta, K2);
+        return p;
+}
+
+Pgpu *pair_start(Pair *p, WorldType type) {
+        Vm *vm = world_vm(p->w, "vm", type, _WORLD_TYPE_MAX);
+
+        world_run(p->w, vm);
+        return ((Vgpu *) vm->vgpus.items[0])->scheduled_on;
+}

@@ -80,3 +80,17 @@ size_t world_drain(World *w);
 void assert_pool_is_sound(const World *w);
 /* The refusal has the code, and its sentence all the words (ended by NULL). */
 void assert_refused(const Refusal *r, ErrorCode code, ...);
+
+/* Two hosts: alpha with one K1 card (four PGPUs), beta with one K1 and one K2 card. */
+typedef struct Pair {
+        World *w;
+        Host *alpha, *beta;
+        Pgpu *a[4], *b[4], *k2[2];
+} Pair;
+
+Pair pair_new(void);
+void pair_done(Pair *p);
+#define _cleanup_pair_ _cleanup_(pair_done)
+
+/* A new VM with one VGPU, which must find room: where it is booked. */
+Pgpu *pair_start(Pair *p, WorldType type);
