@@ -88,6 +88,14 @@ void bus_flush(Bus *bus) {
                 policy_flush(bus->policy);
 }
 
+/* "/org/xenvgpu/Policy1/vm/…" but not "/org/xenvgpu/Policy1/vm", which is a node of the tree without an
+ * object. */
+static bool path_is_leaf(const char *path) {
+        const char *class = startswith(path, POLICY_PATH "/");
+
+        return class && strchr(class, '/');
+}
+
 int bus_find_object(sd_bus *sd, const char *path, const char *interface, void *userdata, void **ret_found,
         sd_bus_error *error) {
         Bus *bus = userdata;
@@ -96,8 +104,9 @@ int bus_find_object(sd_bus *sd, const char *path, const char *interface, void *u
         if (message_is_read(sd_bus_get_current_message(sd)))
                 bus_flush(bus);
         o = object_at(bus, path);
-        if (!o || (!streq(interface, bus_class(o->class)->interface) &&
-                          !startswith(interface, "org.freedesktop.DBus.")))
+        if (!o && path_is_leaf(path))
+                return bus_error_set(error, ERROR_NO_SUCH_OBJECT, "There is no object %s in the pool.", path);
+        if (!o || !streq(interface, bus_class(o->class)->interface))
                 return 0;
         *ret_found = o;
         return 1;

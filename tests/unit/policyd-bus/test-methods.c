@@ -75,7 +75,14 @@ static void test_references_are_checked(void **state) {
         assert_refused(w, "NoSuchObject");
         assert_false(call(
                 w, POLICY_PATH "/vm/_11111111_2222_4333_8444_555555555555", POLICY_IFACE_VM, "Destroy", ""));
-        assert_string_equal(w->error, "org.freedesktop.DBus.Error.UnknownObject");
+        assert_refused(w, "NoSuchObject");
+        assert_false(call(w, POLICY_PATH "/vm/_11111111_2222_4333_8444_555555555555",
+                "org.freedesktop.DBus.Properties", "GetAll", "s", POLICY_IFACE_VM));
+        assert_refused(w, "NoSuchObject");
+        assert_false(call(w, POLICY_PATH "/vm/_", "org.freedesktop.DBus.Introspectable", "Introspect", ""));
+        assert_refused(w, "NoSuchObject");
+        assert_false(call(w, vm, POLICY_IFACE_HOST, "Remove", ""));
+        assert_non_null(strstr(w->error, "org.freedesktop.DBus.Error.Unknown"));
 }
 
 static void test_a_start_is_decided_before_its_reply(void **state) {
