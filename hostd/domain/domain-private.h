@@ -4,6 +4,7 @@
  * The inside of a Domain, shared by domain.c (its life), cleanup.c (its end) and adopt.c (its second life)
  */
 
+#include "hostd/domain/folder-watch.h"
 #include "hostd/domain/control.h"
 #include "hostd/domain/domain-state.h"
 #include "hostd/domain/domain.h"
@@ -30,7 +31,7 @@ struct Domain {
 
         /* what it hears */
         Control *control;
-        sd_event_source *folder_source; /* dm.json */
+        FolderWatch *folder_watch; /* dm.json */
         ProcessWatch *emulator, *device_model;
         bool emulator_dead;
         EmulatorState *emulator_state;

@@ -23,7 +23,7 @@ Domain *domain_free(Domain *d) {
         (void) process_watch_free(d->emulator);
         (void) process_watch_free(d->device_model);
         (void) process_watch_free(d->ending);
-        sd_event_source_disable_unref(d->folder_source);
+        d->folder_watch = folder_watch_free(d->folder_watch);
         sd_event_source_disable_unref(d->retry);
         (void) control_free(d->control);
         (void) hypervisor_free(d->hypervisor);
@@ -240,12 +240,11 @@ void domain_read_dm_record(Domain *d) {
         }
 }
 
-static int on_folder(sd_event_source *source, const struct inotify_event *event, void *userdata) {
+static void on_folder(const char *name_or_null, void *userdata) {
         Domain *d = userdata;
 
-        if (d->creating && event->len > 0 && streq(event->name, "dm.json"))
+        if (d->creating && (!name_or_null || streq(name_or_null, "dm.json")))
                 domain_read_dm_record(d);
-        return 0;
 }
 
 static void on_created(int result, const char *error, void *userdata) {
@@ -444,7 +443,7 @@ int domain_listen(Domain *d) {
         r = control_new(d->event, d->program->folder, on_stop, d, &d->control);
         if (r < 0)
                 return log_errno(r, "Cannot listen in %s", d->program->folder);
-        r = sd_event_add_inotify(d->event, &d->folder_source, d->program->folder, IN_MOVED_TO, on_folder, d);
+        r = folder_watch_new(d->event, d->program->folder, IN_MOVED_TO, on_folder, d, &d->folder_watch);
         if (r < 0)
                 return log_errno(r, "Cannot watch %s", d->program->folder);
         return 0;

@@ -15,6 +15,7 @@
 #include "common/json/json-get.h"
 #include "hostd/domain/hypervisor.h"
 #include "hostd/domain/process-watch.h"
+#include "hostd/domain/folder-watch.h"
 #include "hostd/domain/sim-folder.h"
 #include "hostd/domain/sim-launch.h"
 #include "hostd/run/xenstore.h"
@@ -42,7 +43,8 @@ typedef struct SimHypervisor {
 
         GuestChanged changed;
         void *changed_userdata;
-        sd_event_source *folder_source, *first_look;
+        FolderWatch *folder_watch;
+        sd_event_source *first_look;
         GuestState last;
 } SimHypervisor;
 
@@ -265,8 +267,8 @@ static int tell_state(SimHypervisor *s) {
         return 0;
 }
 
-static int on_folder(sd_event_source *source, const struct inotify_event *event, void *userdata) {
-        return tell_state(userdata);
+static void on_folder(const char *name_or_null, void *userdata) {
+        (void) tell_state(userdata);
 }
 
 static int on_first_look(sd_event_source *source, void *userdata) {
@@ -274,7 +276,7 @@ static int on_first_look(sd_event_source *source, void *userdata) {
 }
 
 static void sim_unwatch(Hypervisor *h) {
-        sim(h)->folder_source = sd_event_source_disable_unref(sim(h)->folder_source);
+        sim(h)->folder_watch = folder_watch_free(sim(h)->folder_watch);
         sim(h)->first_look = sd_event_source_disable_unref(sim(h)->first_look);
 }
 
@@ -291,8 +293,8 @@ static int sim_watch(Hypervisor *h, GuestChanged changed, void *userdata) {
         if (!folder)
                 return -ENOMEM;
 
-        r = sd_event_add_inotify(s->event, &s->folder_source, folder,
-                IN_MOVED_TO | IN_CLOSE_WRITE | IN_MOVE_SELF | IN_DELETE_SELF, on_folder, s);
+        r = folder_watch_new(s->event, folder, IN_MOVED_TO | IN_CLOSE_WRITE | IN_MOVE_SELF | IN_DELETE_SELF,
+                on_folder, s, &s->folder_watch);
         /* A folder that has gone already cannot be watched, but its end must be told. */
         if (r < 0 && r != -ENOENT)
                 return r;

@@ -112,8 +112,12 @@ void host_said_vgpu(Policy *p, Host *h, const VgpuEvent *event) {
 
         if (op)
                 operation_heard(op);
-        if (v)
-                host_said_vgpu_state(p, h, v, &event->pgpu, event->state.plugged || event->state.active);
+        if (!v)
+                return;
+        if (v->currently_attached && v->resident_on && event->state.active && !event->state.plugged)
+                log_event(LOG_WARNING, MSG_EMULATOR_DIED, NULL, "The display emulator of VM %s on host %s is gone.",
+                        vm->name_label, h->name_label);
+        host_said_vgpu_state(p, h, v, &event->pgpu, event->state.plugged || event->state.active);
 }
 
 void host_said_pci(Policy *p, Host *h, const PciEvent *event) {
