@@ -169,6 +169,12 @@ bool field_matches(View *v, const ViewObject *o, FieldName name, const char *tex
                 return whole && streq(whole, text);
         if (kind == FIELD_VALUE ? strcasecmp(whole, text) == 0 : streq(whole, text))
                 return true;
+        /* uuid= takes a name in lists, as it does where one object is meant. */
+        if (streq(name.field->property, "UUID")) {
+                _cleanup_free_ char *label = object_label(v, o->path);
+
+                return label && streq(label, text);
+        }
         if (kind != FIELD_REF && kind != FIELD_REFS && kind != FIELD_STRINGS && kind != FIELD_LABEL)
                 return false;
         if (!json_object_is_type(value, json_type_array))

@@ -286,6 +286,21 @@ int verb_host_kill(const LabVerb *verb, char *const *args) {
         return host_end(args, SIGKILL);
 }
 
+static bool is_no_wait(const char *argument) {
+        return argument && streq(argument, "--no-wait");
+}
+
+/* Others may act on the lab while we wait. */
+static int wait_for_host(Lab *lab, const LabHost *host) {
+        int r;
+
+        flock(lab->lock, LOCK_UN);
+        r = pool_wait_hostd(host, TIMEOUT_MS);
+        if (r >= 0 && world_policyd_is_alive(lab))
+                r = pool_wait_online(lab, host->spec.name, TIMEOUT_MS);
+        return r;
+}
+
 /* A host whose power was off boots first. Waits for the pool only where there is one. */
 int verb_host_start(const LabVerb *verb, char *const *args) {
         _cleanup_(lab_done_p) Lab lab = LAB_NONE;
@@ -293,6 +308,8 @@ int verb_host_start(const LabVerb *verb, char *const *args) {
         LabHost *host;
         int r = 0;
 
+        if (args[2] && !is_no_wait(args[2]))
+                return bad_argument(verb, args[2]);
         if (open_host(args, &lab, &host) < 0)
                 return 1;
         bus = path_join(host->folder, "bus.pid");
@@ -302,10 +319,43 @@ int verb_host_start(const LabVerb *verb, char *const *args) {
                 r = world_boot_host(&lab, host);
         if (r >= 0)
                 r = world_start_hostd(&lab, host);
+        if (r >= 0 && !args[2])
+                r = wait_for_host(&lab, host);
+        return status_of(r);
+}
+
+/* One more machine for a lab that is up. */
+int verb_host_add(const LabVerb *verb, char *const *args) {
+        _cleanup_(lab_done_p) Lab lab = LAB_NONE;
+        const LabHost *host;
+        size_t n_before;
+        int r;
+
+        if (lab_open(args[0], &lab) < 0)
+                return 1;
+        if (!world_policyd_is_alive(&lab))
+                return status_of(
+                        lab_fail(-ESRCH, "policyd does not run; `xenvgpu-lab up` takes new hosts too"));
+        n_before = lab.n_hosts;
+        r = lab_add_host(&lab, args[1]);
+        if (r >= 0 && lab.n_hosts == n_before)
+                r = lab_fail(-EEXIST, "the lab has this host already");
+        if (r < 0)
+                return r == -EINVAL ? 2 : 1;
+        host = &lab.hosts[n_before];
+        r = lab_save(&lab);
+        if (r >= 0)
+                r = lab_make_folders(&lab);
+        if (r >= 0)
+                r = world_boot_host(&lab, host);
+        if (r >= 0)
+                r = world_start_hostd(&lab, host);
         if (r >= 0)
                 r = pool_wait_hostd(host, TIMEOUT_MS);
-        if (r >= 0 && world_policyd_is_alive(&lab))
-                r = pool_wait_online(&lab, host->spec.name, TIMEOUT_MS);
+        if (r >= 0)
+                r = pool_add_hosts(&lab);
+        if (r >= 0)
+                r = wait_for_host(&lab, host);
         return status_of(r);
 }
 
@@ -329,10 +379,13 @@ int verb_policyd_start(const LabVerb *verb, char *const *args) {
         _cleanup_(lab_done_p) Lab lab = LAB_NONE;
         int r;
 
+        if (args[1] && !is_no_wait(args[1]))
+                return bad_argument(verb, args[1]);
         if (lab_open(args[0], &lab) < 0)
                 return 1;
         r = world_start_policyd(&lab);
-        if (r >= 0)
+        flock(lab.lock, LOCK_UN);
+        if (r >= 0 && !args[1])
                 r = pool_wait_policyd(&lab, TIMEOUT_MS);
         return status_of(r);
 }

@@ -20,6 +20,7 @@ int verb_down(const LabVerb *verb, char *const *args);
 int verb_env(const LabVerb *verb, char *const *args);
 int verb_exec(const LabVerb *verb, char *const *args);
 int verb_status(const LabVerb *verb, char *const *args);
+int verb_host_add(const LabVerb *verb, char *const *args);
 int verb_host_stop(const LabVerb *verb, char *const *args);
 int verb_host_kill(const LabVerb *verb, char *const *args);
 int verb_host_start(const LabVerb *verb, char *const *args);

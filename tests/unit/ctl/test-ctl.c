@@ -195,6 +195,10 @@ static void test_filters(void **state) {
         assert_true(matches(v, vm, "scheduled-to-be-resident-on", ""));
         assert_true(matches(v, pgpu, "supported-VGPU-types", "GRID K140Q"));
         assert_false(matches(v, pgpu, "enabled-VGPU-types", "GRID K140Q"));
+        assert_true(matches(v, vm, "uuid", vm->uuid));
+        assert_true(matches(v, vm, "uuid", "desk-10"));
+        assert_false(matches(v, vm, "uuid", "desk-1"));
+        assert_true(matches(v, pgpu, "uuid", "alpha/0000:86:00.0"));
 }
 
 /* What a printer writes. */
