@@ -151,6 +151,12 @@ static int name_users(Host *h, const PciAddress *pgpu, HostRefusal *refusal) {
         return host_refusal_set(refusal, refusal->code, "%s VMs on this PGPU: %s.", strempty(why), names);
 }
 
+static Pgpu *find_pgpu(Host *h, const PciAddress *address) {
+        const Pgpu *p = host_find_pgpu(h, address);
+
+        return p ? &h->hardware.pgpus[p - h->hardware.pgpus] : NULL;
+}
+
 static int put_enablement(Host *h, Pgpu *p, const Enablement *e) {
         char **enabled;
         int r;
@@ -188,7 +194,7 @@ int host_change_types(Host *h, const char *caller, const PciAddress *pgpu, Enabl
         r = host_check_caller(h, caller, ret);
         if (r < 0 || ret->code != ERROR_NONE)
                 return r;
-        p = (Pgpu *) host_find_pgpu(h, pgpu);
+        p = find_pgpu(h, pgpu);
         if (!p)
                 return host_refusal_set(
                         ret, ERROR_NO_SUCH_OBJECT, "There is no PGPU at %s any more.", PCI_TEXT(pgpu));
