@@ -9,7 +9,7 @@ here=$work/host
 bus=unix:path=$work/bus
 log=$here/log
 pids=()
-hostd_pid= policy_pid=
+hostd_pid='' policy_pid=''
 K100=0001:nvidia,0ff2,,0fe7,101e
 K140Q=0001:nvidia,0ff2,,0ff7,1037
 manager=(org.xenvgpu.Host1 /org/xenvgpu/Host1 org.xenvgpu.Host1.Manager)
@@ -205,14 +205,18 @@ qemus() {
         echo $n
 }
 
-host_done() {
+# Whatever names this world among its arguments: hostd, and the programs of VMs that a failed check left.
+end_world() {
         local pid
-        policy_down
-        kill "$hostd_pid" 2>/dev/null
-        wait "$hostd_pid" 2>/dev/null
         for pid in $(pgrep -f -- "$here"); do
                 [ "$pid" = $$ ] || [ "$pid" = "$BASHPID" ] || kill -KILL "$pid" 2>/dev/null
         done
+}
+host_done() {
+        policy_down
+        kill "$hostd_pid" 2>/dev/null
+        wait "$hostd_pid" 2>/dev/null
+        end_world
         kill "${pids[@]}" 2>/dev/null
         wait "${pids[@]}" 2>/dev/null
         if grep -E -A 14 'AddressSanitizer|runtime error|LeakSanitizer' "$log" >"$out" 2>/dev/null; then
@@ -225,4 +229,4 @@ host_done() {
         fi
         done_testing
 }
-trap 'for pid in "${pids[@]}" "$hostd_pid"; do kill "$pid" 2>/dev/null; done; rm -rf "$work"' INT TERM
+trap 'kill "${pids[@]}" 2>/dev/null; end_world; rm -rf "$work"; exit 1' INT TERM
