@@ -5,7 +5,6 @@
  * starts; and at the end all of it goes, the domains last, since nothing else knows them once hostd is gone.
  */
 
-#include <dirent.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,13 +26,9 @@
 #define LOG_MAX (64u << 20)
 #define LOG_LINES 12
 
-#define IN(folder, name)                                                                                     \
-        ({                                                                                                   \
-                char *_path_ = path_join((folder), (name));                                                  \
-                if (!_path_)                                                                                 \
-                        return lab_fail(-ENOMEM, "out of memory");                                           \
-                _path_;                                                                                      \
-        })
+static int out_of_memory(void) {
+        return lab_fail(-ENOMEM, "out of memory");
+}
 
 static void sleep_ms(unsigned ms) {
         struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000L };
@@ -67,9 +62,11 @@ static int start_server(
         int r;
 
         if (asprintf(&pid_name, "%s.pid", name) < 0 || asprintf(&log_name, "%s.log", name) < 0)
-                return lab_fail(-ENOMEM, "out of memory");
-        pid_file = IN(folder, pid_name);
-        log_file = IN(folder, log_name);
+                return out_of_memory();
+        pid_file = path_join(folder, pid_name);
+        log_file = path_join(folder, log_name);
+        if (!pid_file || !log_file)
+                return out_of_memory();
 
         unlink(socket);
         r = process_start(&(ProcessStart){
@@ -130,10 +127,10 @@ static int start_bus(const Lab *lab, const char *folder, const char *name, const
         if (r < 0)
                 return r;
         if (asprintf(&config_name, "%s.conf", name) < 0)
-                return lab_fail(-ENOMEM, "out of memory");
-        config = IN(folder, config_name);
-        if (asprintf(&option, "--config-file=%s", config) < 0)
-                return lab_fail(-ENOMEM, "out of memory");
+                return out_of_memory();
+        config = path_join(folder, config_name);
+        if (!config || asprintf(&option, "--config-file=%s", config) < 0)
+                return out_of_memory();
         r = write_bus_config(config, socket);
         if (r < 0)
                 return lab_fail(r, "cannot write %s: %s", config, strerror(-r));
@@ -170,9 +167,11 @@ int world_boot_host(const Lab *lab, const LabHost *host) {
 }
 
 static int start_daemon(const Lab *lab, const char *folder, char **argv, const char *const *environment) {
-        _cleanup_free_ char *pid_file = IN(folder, "pid"), *log_file = IN(folder, "log");
+        _cleanup_free_ char *pid_file = path_join(folder, "pid"), *log_file = path_join(folder, "log");
         int r;
 
+        if (!pid_file || !log_file)
+                return out_of_memory();
         r = process_start(&(ProcessStart){
                 .argv = (const char *const *) argv,
                 .environment = environment,
@@ -260,7 +259,7 @@ int world_start_hostd(const Lab *lab, const LabHost *host) {
         int r;
 
         if (!argv || asprintf(&xenstored, "XENSTORED_PATH=%s", host->xenstore_socket) < 0)
-                return lab_fail(-ENOMEM, "out of memory");
+                return out_of_memory();
         if (world_hostd_is_alive(host))
                 return lab_fail(-EALREADY, "hostd of %s is running already", host->spec.name);
         r = hostd_arguments(host, argv);
@@ -271,12 +270,12 @@ int world_start_hostd(const Lab *lab, const LabHost *host) {
 
 int world_start_policyd(const Lab *lab) {
         _cleanup_(strv_freep) char **argv = calloc(8, sizeof(char *));
-        _cleanup_free_ char *folder = IN(lab->folder, "policyd");
+        _cleanup_free_ char *folder = path_join(lab->folder, "policyd");
         size_t n = 0;
         int r;
 
-        if (!argv)
-                return lab_fail(-ENOMEM, "out of memory");
+        if (!argv || !folder)
+                return out_of_memory();
         if (world_policyd_is_alive(lab))
                 return lab_fail(-EALREADY, "policyd is running already");
         r = program_find("xenvgpu-policyd", &argv[n]);
@@ -287,7 +286,7 @@ int world_start_policyd(const Lab *lab) {
                 argv_add(argv, &n, "--runtime=%s/run", folder) < 0 ||
                 argv_add(argv, &n, "--config=%s/policyd.conf", folder) < 0 ||
                 argv_add(argv, &n, "--set=bus=%s", LAB_ADDRESS(lab->master_socket)) < 0)
-                return lab_fail(-ENOMEM, "out of memory");
+                return out_of_memory();
         return start_daemon(lab, folder, argv, NULL);
 }
 
@@ -334,17 +333,17 @@ static int end_daemon(const char *what, const char *pid_file, int signo) {
 }
 
 int world_end_hostd(const Lab *lab, const LabHost *host, int signo) {
-        _cleanup_free_ char *pid_file = IN(host->folder, "pid"), *what = NULL;
+        _cleanup_free_ char *pid_file = path_join(host->folder, "pid"), *what = NULL;
 
-        if (asprintf(&what, "hostd of %s", host->spec.name) < 0)
-                return lab_fail(-ENOMEM, "out of memory");
+        if (!pid_file || asprintf(&what, "hostd of %s", host->spec.name) < 0)
+                return out_of_memory();
         return end_daemon(what, pid_file, signo);
 }
 
 int world_end_policyd(const Lab *lab, int signo) {
-        _cleanup_free_ char *pid_file = IN(lab->folder, "policyd/pid");
+        _cleanup_free_ char *pid_file = path_join(lab->folder, "policyd/pid");
 
-        return end_daemon("policyd", pid_file, signo);
+        return pid_file ? end_daemon("policyd", pid_file, signo) : out_of_memory();
 }
 
 static void kill_run(const Run *run, void *userdata) {
