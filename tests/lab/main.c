@@ -37,7 +37,7 @@ static int help(void) {
         puts("\nCards: k1 (four GPUs), k2 (two), gvt (Intel, GVT-g), mxgpu (AMD), none; or alone @FILE, an "
              "`lspci -D -xxx`\n"
              "listing, or @FOLDER, a recorded sysfs tree.\n"
-             "Host options: memory=64GiB dom0_memory=4GiB cpus=16 iommu=true networks=xenbr0+… "
+             "Host options: memory=256GiB dom0_memory=4GiB cpus=16 iommu=true networks=xenbr0+… "
              "storage=/var/lib/xen/images+…\n\n"
              "Settings of the daemons: --set=policyd.order_timeout=10s, --set=hostd.concurrent_starts=1, "
              "…\n\n"

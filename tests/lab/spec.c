@@ -249,7 +249,7 @@ static int parse_fields(HostSpec *spec, const char *text, char **ret_error) {
 
 int host_spec_parse(const char *text, HostSpec *ret, char **ret_error) {
         HostSpec spec = {
-                .memory = 64ULL << 30,
+                .memory = 256ULL << 30,
                 .dom0_memory = 4ULL << 30,
                 .cpus = 16,
                 .iommu = true,
