@@ -345,13 +345,29 @@ static int host_make_folders(const LabHost *host) {
         return r;
 }
 
+/* It may be there from before; in a folder that everyone writes to, it may also be another's by now. */
+static int make_sockets_folder(const char *path) {
+        struct stat st;
+
+        if (mkdir(path, 0700) == 0)
+                return 0;
+        if (errno != EEXIST)
+                return -errno;
+        if (lstat(path, &st) < 0)
+                return -errno;
+        return S_ISDIR(st.st_mode) && st.st_uid == geteuid() ? 0 : -EPERM;
+}
+
 int lab_make_folders(const Lab *lab) {
         _cleanup_free_ char *state = path_join(lab->folder, "policyd/state"),
                             *run = path_join(lab->folder, "policyd/run");
         int r;
 
-        if (lab->sockets && mkdir(lab->sockets, 0700) < 0 && errno != EEXIST)
-                return lab_fail(-errno, "cannot make %s: %s", lab->sockets, strerror(errno));
+        if (lab->sockets) {
+                r = make_sockets_folder(lab->sockets);
+                if (r < 0)
+                        return lab_fail(r, "cannot make %s: %s", lab->sockets, strerror(-r));
+        }
         r = !state || !run ? -ENOMEM : mkdir_parents(state, 0755);
         if (r >= 0)
                 r = mkdir_parents(run, 0755);
