@@ -18,7 +18,7 @@ const Setting policyd_settings[] = {
                 "silence after which a host is asked whether it lives"},
         {"retry_max", SETTING_SECONDS, FIELD(retry_max), "30",
                 "longest pause between attempts to reach a host"},
-        {"order_timeout", SETTING_SECONDS, FIELD(order_timeout), "60",
+        {"order_timeout", SETTING_SECONDS, FIELD(order_timeout), "45",
                 "how long a host may say nothing of an order before its job fails"},
         {"map_size", SETTING_SIZE, FIELD(map_size), "64MiB", "first size of the database's map"},
         {"map_max", SETTING_SIZE, FIELD(map_max), "4GiB", "size up to which the map grows"},

@@ -115,8 +115,8 @@ void host_said_vgpu(Policy *p, Host *h, const VgpuEvent *event) {
         if (!v)
                 return;
         if (v->currently_attached && v->resident_on && event->state.active && !event->state.plugged)
-                log_event(LOG_WARNING, MSG_EMULATOR_DIED, NULL, "The display emulator of VM %s on host %s is gone.",
-                        vm->name_label, h->name_label);
+                log_event(LOG_WARNING, MSG_EMULATOR_DIED, NULL,
+                        "The display emulator of VM %s on host %s is gone.", vm->name_label, h->name_label);
         host_said_vgpu_state(p, h, v, &event->pgpu, event->state.plugged || event->state.active);
 }
 

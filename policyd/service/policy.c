@@ -37,7 +37,7 @@ void policy_options_default(PolicyOptions *ret) {
                                 [CLASS_RESERVATION] = 10000,
                                 [CLASS_JOB] = 200000,
                         },
-                .order_timeout_usec = UINT64_C(60000000),
+                .order_timeout_usec = UINT64_C(45000000),
         };
 }
 
