@@ -6,6 +6,8 @@
  * by its size, their number by HOST_VMS_MAX.
  */
 
+#include <stdio.h>
+
 #include "common/daemon/log.h"
 #include "hostd/service/claim.h"
 #include "hostd/service/events.h"
@@ -266,7 +268,28 @@ static int accept_order(Host *h, const StartOrder *order, const HostType *const 
         return 0;
 }
 
-static int take_start(Host *h, const StartOrder *order, struct json_object *text, HostRefusal *refusal) {
+/*
+ * The emulator gets the type file of this host: the pool knows one path for each type, but each host may keep its files
+ * elsewhere. What follows the path after a comma stays.
+ */
+static int use_own_type_files(StartOrder *order, const HostType *const *types) {
+        for (size_t i = 0; i < order->n_vgpus; i++) {
+                VgpuRecord *v = &order->vgpus[i];
+                const char *named = v->nvidia.config_file;
+                char *own;
+
+                if (v->kind != VGPU_KIND_NVIDIA || isempty(named) || isempty(types[i]->config_file))
+                        continue;
+                if (asprintf(&own, "%s%s", types[i]->config_file, named + strcspn(named, ",")) < 0)
+                        return -ENOMEM;
+                free(v->nvidia.config_file);
+                v->nvidia.config_file = own;
+        }
+        return 0;
+}
+
+static int take_start(Host *h, StartOrder *order, HostRefusal *refusal) {
+        _cleanup_json_ struct json_object *text = NULL;
         const HostType *types[2 * ORDER_GPUS_MAX] = {};
         int r;
 
@@ -290,7 +313,10 @@ static int take_start(Host *h, const StartOrder *order, struct json_object *text
                         UUID_TEXT(&order->vm.uuid), refusal->message);
                 return 0;
         }
-        return accept_order(h, order, types, text, refusal);
+        r = use_own_type_files(order, types);
+        if (r >= 0)
+                r = start_order_build(order, &text);
+        return r < 0 ? r : accept_order(h, order, types, text, refusal);
 }
 
 int host_start_vm(Host *h, const char *caller, const char *text, HostRefusal *ret) {
@@ -308,7 +334,7 @@ int host_start_vm(Host *h, const char *caller, const char *text, HostRefusal *re
         if (r < 0)
                 return r;
 
-        r = take_start(h, &order, o, ret);
+        r = take_start(h, &order, ret);
         start_order_done(&order);
         return r;
 }

@@ -48,7 +48,7 @@ typedef struct HostVm {
         uint64_t memory;   /* need, bytes */
         VmGpu *gpus;       /* VGPUs first, as ordered, then PCI functions */
         size_t n_gpus;
-        struct json_object *order; /* as it came */
+        struct json_object *order; /* as it came, with the type files of this host */
         char *boot_id;             /* of the boot that it was accepted in */
 
         bool stop_wanted;

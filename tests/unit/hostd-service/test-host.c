@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "common/io/file.h"
+#include "hostd/service/host-internal.h"
 #include "tests/unit/hostd-service/world.h"
 
 static void a_claim_outlives_hostd(void **state) {
@@ -61,6 +62,30 @@ static void an_order_is_stored_before_it_is_answered(void **state) {
         assert_string_equal(text_of(entry, "state"), "starting");
         vgpus = json_object_object_get(entry, "vgpus");
         assert_string_equal(text_of(json_object_array_get_idx(vgpus, 0), "identifier"), K100);
+}
+
+/* The pool knows one path for a type; this host keeps the file elsewhere. What follows a comma is the emulator's. */
+static void the_emulator_gets_the_file_of_this_host(void **state) {
+        static const char elsewhere[] = "/other/host/vgx/grid_k100.conf,frl=0";
+        _cleanup_(start_order_done) StartOrder kept = {};
+        Uuid token = new_uuid(), vm = new_uuid();
+        _cleanup_free_ char *order = start_order(1, &token, &vm, "grid_k100", 0x83), *moved = NULL;
+        const char *from, *to;
+        JsonReader reader = {};
+        World *w = *state;
+        HostVm *taken;
+
+        from = strstr(order, FIXTURES "/types/vgx/grid_k100.conf");
+        assert_non_null(from);
+        to = strchr(from, '"');
+        assert_true(asprintf(&moved, "%.*s%s%s", (int) (from - order), order, elsewhere, to) >= 0);
+
+        world_claim(w, 1);
+        assert_int_equal(give_start(w, moved), ERROR_NONE);
+        taken = hashmap_get(w->host->vms, &vm);
+        assert_non_null(taken);
+        assert_int_equal(start_order_parse(&reader, taken->order, &kept), 0);
+        assert_string_equal(kept.vgpus[0].nvidia.config_file, FIXTURES "/types/vgx/grid_k100.conf,frl=0");
 }
 
 static void a_repeated_order_is_one_vm(void **state) {
@@ -304,6 +329,7 @@ int main(void) {
                 WORLD_TEST(a_claimer_that_left_still_bars_others),
                 WORLD_TEST(an_unclaimed_host_takes_no_orders),
                 WORLD_TEST(an_order_is_stored_before_it_is_answered),
+                WORLD_TEST(the_emulator_gets_the_file_of_this_host),
                 WORLD_TEST(a_repeated_order_is_one_vm),
                 WORLD_TEST(a_slot_being_started_is_taken),
                 WORLD_TEST(memory_of_vms_without_a_domain_is_not_free),
