@@ -618,6 +618,10 @@ static void do_stop(HostLink *link, Task *t) {
                 abort();
         h->n_stops++;
         h->last_force = order.force;
+        if (h->refuse != ERROR_NONE) {
+                t->reply(link, LINK_REFUSED, h->refuse, "The host says no.", t->userdata);
+                return;
+        }
         if (!fake_vm(h, &order.uuid)) {
                 t->reply(link, LINK_REFUSED, ERROR_NO_SUCH_OBJECT, "No such VM.", t->userdata);
                 return;

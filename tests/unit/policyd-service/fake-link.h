@@ -52,7 +52,7 @@ typedef struct FakeHost {
         bool manual;              /* accepts orders, but runs VMs only when told */
         bool mute;                /* takes the order and never answers */
         bool deaf;                /* orders do not arrive, and are never answered */
-        ErrorCode refuse;         /* refuses start orders with this */
+        ErrorCode refuse;         /* refuses every order with this */
         size_t n_starts, n_stops; /* orders that arrived */
         bool last_force;
         char *last_order; /* text */

@@ -360,6 +360,72 @@ static void a_host_that_knows_no_such_vm_ends_the_shutdown(void **state) {
         assert_string_equal(world_job_state(w, &job), "done");
 }
 
+static void cancelling_a_shutdown_ends_the_waiting_only(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = one_host(&h);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), clean, hard;
+
+        world_start_vm(w, &vm, NULL);
+        world_run(w);
+        h->manual = true;
+        world_shutdown(w, &vm, false, &clean);
+        world_run(w);
+        assert_int_equal(world_cancel(w, &clean), ERROR_NONE);
+        assert_string_equal(world_job_state(w, &clean), "cancelled OperationCancelled");
+        assert_string_equal(world_vm_state(w, &vm), "running");
+
+        assert_int_equal(world_shutdown(w, &vm, true, &hard), ERROR_NONE);
+        world_run(w);
+        assert_int_equal(world_cancel(w, &hard), ERROR_OTHER_OPERATION_IN_PROGRESS);
+        fake_vm_ends(h, &vm, "destroyed", NULL);
+        world_run(w);
+        assert_string_equal(world_job_state(w, &hard), "done");
+}
+
+static void a_refused_stop_fails_its_job_and_changes_nothing(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = one_host(&h);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
+
+        h->manual = true;
+        world_start_vm(w, &vm, &job);
+        world_run(w);
+        h->refuse = ERROR_INTERNAL_ERROR;
+        assert_int_equal(world_cancel(w, &job), ERROR_NONE);
+        world_run(w);
+        assert_string_equal(world_job_state(w, &job), "running");
+        fake_vm_runs(h, &vm);
+        world_run(w);
+        assert_string_equal(world_job_state(w, &job), "done");
+
+        assert_int_equal(world_shutdown(w, &vm, false, &job), ERROR_NONE);
+        world_run(w);
+        assert_string_equal(world_job_state(w, &job), "failed InternalError");
+        assert_string_equal(world_vm_state(w, &vm), "running");
+}
+
+static void count_commit(ErrorCode code, const char *message, void *userdata) {
+        assert_int_equal(code, ERROR_NONE);
+        (*(unsigned *) userdata)++;
+}
+
+/* Whoever comes waits for the loop to be idle, but not for ever: the batch has a size. */
+static void a_batch_is_committed_when_it_is_full(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = one_host(&h);
+        unsigned n = 0;
+
+        w->policy = policy_free(w->policy);
+        w->options.batch_max = 3;
+        world_start(w);
+        for (unsigned i = 1; i <= 4; i++) {
+                assert_int_equal(policy_when_committed(w->policy, count_commit, &n), 0);
+                assert_int_equal(n, i < 3 ? 0 : 3);
+        }
+        world_run(w);
+        assert_int_equal(n, 4);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(starts_runs_and_halts),
@@ -380,6 +446,9 @@ int main(void) {
                 cmocka_unit_test(a_dry_run_books_nothing),
                 cmocka_unit_test(passthrough_travels_as_a_pci_record),
                 cmocka_unit_test(a_host_that_knows_no_such_vm_ends_the_shutdown),
+                cmocka_unit_test(cancelling_a_shutdown_ends_the_waiting_only),
+                cmocka_unit_test(a_refused_stop_fails_its_job_and_changes_nothing),
+                cmocka_unit_test(a_batch_is_committed_when_it_is_full),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,6 +17,7 @@ typedef struct Placement {
         const char *platform;
         const char *type_config; /* internal_config of the type */
         unsigned n_vgpus;
+        TypeImplementation implementation;
 } Placement;
 
 /*
@@ -41,7 +42,8 @@ static struct json_object *order_vgpus(World *w, const Placement *c) {
         assert_int_equal(pool_add_vgpu_type(pool, &id, 0, "0001:nvidia,0ff2,,0fe7,101e", "NVIDIA Corporation",
                                  "GRID K100", &t),
                 0);
-        pool_set_type_size(pool, t, 131072, TYPE_NVIDIA);
+        pool_set_type_size(pool, t, 131072, c->implementation);
+        t->framebuffer_size = 134217728;
         text_set(&t->internal_config, c->type_config);
         assert_int_equal(pool_add_vm(pool, &id, 0, "vm", &vm), 0);
         text_set(&vm->platform, c->platform);
@@ -89,7 +91,7 @@ static void assert_slot(struct json_object *o, int dev) {
 
 static void MD_1(void **state) {
         _cleanup_world_ World *w = world_new();
-        _cleanup_json_ struct json_object *vgpus = order_vgpus(w, &(Placement){"{}", "{}", 0});
+        _cleanup_json_ struct json_object *vgpus = order_vgpus(w, &(Placement){"{}", "{}", 0, TYPE_NVIDIA});
 
         assert_int_equal(json_object_array_length(vgpus), 0);
 }
@@ -97,7 +99,7 @@ static void MD_1(void **state) {
 static void MD_3(void **state) {
         _cleanup_world_ World *w = world_new();
         _cleanup_json_ struct json_object *vgpus =
-                order_vgpus(w, &(Placement){"{}", "{\"type_id\":\"type_id_1\"}", 1});
+                order_vgpus(w, &(Placement){"{}", "{\"type_id\":\"type_id_1\"}", 1, TYPE_NVIDIA});
         struct json_object *nvidia = implementation(vgpus, 0);
 
         assert_int_equal(json_object_array_length(vgpus), 1);
@@ -113,7 +115,7 @@ static void MD_3(void **state) {
 static void MM_1(void **state) {
         _cleanup_world_ World *w = world_new();
         _cleanup_json_ struct json_object *vgpus =
-                order_vgpus(w, &(Placement){"{}", "{\"type_id\":\"type_id_1\"}", 2});
+                order_vgpus(w, &(Placement){"{}", "{\"type_id\":\"type_id_1\"}", 2, TYPE_NVIDIA});
 
         assert_int_equal(json_object_array_length(vgpus), 2);
         for (int i = 0; i < 2; i++) {
@@ -131,7 +133,7 @@ static void MM_1(void **state) {
 static void H_MD_1(void **state) {
         _cleanup_world_ World *w = world_new();
         _cleanup_json_ struct json_object *vgpus =
-                order_vgpus(w, &(Placement){"{}", "{\"config_file\":\"" K100_CONF "\"}", 1});
+                order_vgpus(w, &(Placement){"{}", "{\"config_file\":\"" K100_CONF "\"}", 1, TYPE_NVIDIA});
 
         assert_member(implementation(vgpus, 0), "config_file", K100_CONF);
 }
@@ -141,7 +143,7 @@ static void H_MD_1(void **state) {
 static void extra_args(const char *platform, const char *expected) {
         _cleanup_world_ World *w = world_new();
         _cleanup_json_ struct json_object *vgpus =
-                order_vgpus(w, &(Placement){platform, "{\"config_file\":\"" K100_CONF "\"}", 1});
+                order_vgpus(w, &(Placement){platform, "{\"config_file\":\"" K100_CONF "\"}", 1, TYPE_NVIDIA});
         struct json_object *nvidia = implementation(vgpus, 0), *file, *args;
         char joined[256];
 
@@ -158,6 +160,32 @@ static void H_EX_1(void **state) {
 
 static void H_EX_3(void **state) {
         extra_args("{\"vgpu_extra_args\":\"foo=bar,baz=123\"}", K100_CONF ",foo=bar,baz=123");
+}
+
+/* The other two vendors' records, as the contract has them. */
+static void GVT_g_and_MxGPU(void **state) {
+        static const char gvt_g[] =
+                "{\"vgt_low_gm_sz\":\"128\",\"vgt_high_gm_sz\":\"384\",\"vgt_fence_sz\":\"4\"}";
+        static const struct {
+                Placement placement;
+                const char *expected;
+        } cases[] = {
+                {{"{}", gvt_g, 1, TYPE_GVT_G},
+                        "[\"GVT_g\",{\"low_gm_sz\":128,\"high_gm_sz\":384,\"fence_sz\":4}]"},
+                {{"{}", "{\"vgpus_per_pgpu\":\"4\"}", 1, TYPE_MXGPU},
+                        "[\"MxGPU\",{\"vgpus_per_pgpu\":4,\"framebufferbytes\":134217728}]"},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                _cleanup_world_ World *w = world_new();
+                _cleanup_json_ struct json_object *vgpus = order_vgpus(w, &cases[i].placement);
+                struct json_object *o;
+
+                assert_true(
+                        json_object_object_get_ex(json_object_array_get_idx(vgpus, 0), "implementation", &o));
+                assert_string_equal(
+                        json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN), cases[i].expected);
+        }
 }
 
 /* Video mode and memory, from the platform alone. */
@@ -218,6 +246,7 @@ int main(void) {
                 {"H-MD-1", H_MD_1, NULL, NULL, NULL},
                 {"H-EX-1", H_EX_1, NULL, NULL, NULL},
                 {"H-EX-3", H_EX_3, NULL, NULL, NULL},
+                {"GVT-g and MxGPU", GVT_g_and_MxGPU, NULL, NULL, NULL},
                 {"VM-1 VM-3 VM-5 VM-7 VR-1 VR-3 H-VM-1 H-VM-3 H-VM-5 H-VM-7 H-VM-9 H-VR-1 H-VR-3",
                         video_cases, NULL, NULL, NULL},
         };
