@@ -8,6 +8,8 @@
 
 #include "common/io/file.h"
 #include "hostd/service/host-internal.h"
+#include "hostd/service/vm.h"
+#include "protocol/order.h"
 #include "tests/unit/hostd-service/world.h"
 
 static void a_claim_outlives_hostd(void **state) {
