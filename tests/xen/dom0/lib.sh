@@ -1,0 +1,209 @@
+# What scenarios in dom0 share: TAP, waiting, the pool, VMs with our own guest, and what must be true between any two scenarios.
+# Driven by xenvgpu and busctl as an administrator would; xl, xenstore, ps and sysfs only to look.
+# A scenario sources this file, checks with `is`, `like`, `works`, `refused`, `within`, and ends with `finish`.
+# shellcheck shell=bash
+
+set -u
+export LC_ALL=C.UTF-8
+part=${PART:-1}
+state=/var/lib/xen-test
+guests=/var/lib/xen-test-guests
+argv=/run/xen-test/argv
+faults=/run/xen-test/faults
+work=$(mktemp -d /run/xen-test/scenario.XXXXXX)
+out=$work/out err=$work/err
+tap_n=0 tap_failed=0
+mkdir -p "$guests" "$argv" "$faults"
+
+K1="Group of NVIDIA Corporation GK107GL [GRID K1] GPUs"
+K2="Group of NVIDIA Corporation GK104GL [GRID K2] GPUs"
+# Everything takes long in an emulated machine whose own processor is emulated.
+PATIENCE=120
+
+# --- TAP ------------------------------------------------------------------------------------------
+
+note() { printf '# %s\n' "$*"; }
+pass() { tap_n=$((tap_n + 1)); printf 'ok %d - %s\n' $tap_n "$*"; }
+fail() {
+        tap_n=$((tap_n + 1))
+        tap_failed=$((tap_failed + 1))
+        printf 'not ok %d - %s\n' $tap_n "$*"
+}
+is() { # GOT WANTED WHAT
+        if [ "$1" = "$2" ]; then pass "$3"; else
+                fail "$3"
+                note "got:    $1"
+                note "wanted: $2"
+        fi
+}
+like() { # GOT PATTERN WHAT
+        if printf '%s' "$1" | grep -qE -- "$2"; then pass "$3"; else
+                fail "$3"
+                note "got:     $1"
+                note "pattern: $2"
+        fi
+}
+works() { # WHAT COMMAND…
+        local what=$1
+        shift
+        if "$@" >"$out" 2>"$err"; then pass "$what"; else
+                fail "$what (status $?)"
+                note "command: $*"
+                head -n 5 "$err" | sed 's/^/# /'
+        fi
+}
+refused() { # CODE WHAT COMMAND…   status 1 and "error: CODE: a sentence."
+        local code=$1 what=$2 status=0
+        shift 2
+        "$@" >"$out" 2>"$err" || status=$?
+        if [ $status = 1 ] && grep -qE "^error: $code: .+[.!?]\$" "$err"; then pass "$what"; else
+                fail "$what"
+                note "command: $*"
+                note "wanted:  status 1 and error: $code: …"
+                note "got:     status $status: $(head -n 3 "$err" | tr '\n' ' ')"
+        fi
+}
+wait_for() { # SECONDS COMMAND…
+        local end=$(($(date +%s) + $1))
+        shift
+        until "$@" >/dev/null 2>&1; do
+                [ "$(date +%s)" -lt $end ] || return 1
+                sleep 0.5
+        done
+}
+within() { # SECONDS WHAT COMMAND…
+        local seconds=$1 what=$2
+        shift 2
+        if wait_for "$seconds" "$@"; then pass "$what"; else
+                fail "$what (not within $seconds s)"
+                note "command: $*"
+        fi
+}
+uptime_ms() { awk '{ printf "%d", $1 * 1000 }' /proc/uptime; }
+
+finish() {
+        rm -rf "$work"
+        [ $tap_failed = 0 ] || exit 1
+        exit 0
+}
+# The machine restarts, and the scenario is run again with $part = PART.
+restart_machine() { # PART
+        rm -rf "$work"
+        [ $tap_failed = 0 ] || touch "$state/failed-before"
+        echo "$1" >"$state/part"
+        exit 75
+}
+
+# --- the pool -------------------------------------------------------------------------------------
+
+field() { xenvgpu "$1-param-get" uuid="$2" param-name="$3"; }
+host_is_online() { [ "$(field host dom0 state)" = online ]; }
+is_owned() { busctl --system status "$1" >/dev/null; }
+hostd_call() { busctl --system -j call org.xenvgpu.Host1 /org/xenvgpu/Host1 org.xenvgpu.Host1.Manager "$@"; }
+inventory() { hostd_call GetInventory | jq -r '.data[0]'; }
+pgpus() { xenvgpu pgpu-list gpu-group-name-label="$1" --minimal | tr ',' ' '; }
+capacity_of() { xenvgpu gpu-group-get-remaining-capacity uuid="$1" vgpu-type-uuid="$2"; } # GROUP TYPE
+
+# The two daemons, this host in the pool. The faults of the emulator's stand-in are found by way of xenstore.
+pool_up() {
+        xenstore-write /lab/sim-dir "$faults"
+        wait_for $PATIENCE is_owned org.xenvgpu.Host1 && wait_for $PATIENCE is_owned org.xenvgpu.Policy1 || {
+                fail "both daemons are on the bus"
+                return
+        }
+        if [ -z "$(xenvgpu host-list name-label=dom0 --minimal)" ]; then
+                xenvgpu host-add name=dom0 address=system >"$out" 2>"$err" || fail "host-add: $(cat "$err")"
+        fi
+        within $PATIENCE "the host is online in the pool" host_is_online
+}
+
+# --- VMs ------------------------------------------------------------------------------------------
+
+# config_of NAME MEMORY-MIB: a libxl config with the guest's disk, and its serial port in a file.
+config_of() {
+        cp /run/xen-test/guest.disk "$guests/$1.disk"
+        : >"$guests/$1.serial"
+        jq -n --arg name "$1" --arg disk "$guests/$1.disk" --arg serial "file:$guests/$1.serial" --argjson kib $(($2 * 1024)) '{
+                c_info: { type: "hvm", name: $name },
+                b_info: { max_vcpus: 1, avail_vcpus: [0], max_memkb: $kib, target_memkb: $kib,
+                        "type.hvm": { boot: "c", serial: $serial, vnc: { enable: "False" } } },
+                disks: [ { pdev_path: $disk, vdev: "hda", format: "raw", readwrite: 1 } ],
+                on_poweroff: "destroy", on_reboot: "restart", on_crash: "destroy" }' >"$work/$1.json"
+        echo "$work/$1.json"
+}
+# vm NAME [GROUP TYPE]…     TYPE "passthrough": the whole GPU. $memory MiB, 48 unless set.
+vm() {
+        local name=$1 type
+        shift
+        xenvgpu vm-create name-label="$name" memory="${memory:-48}MiB" vcpus=1 \
+                config=@"$(config_of "$name" "${memory:-48}")" >"$out" 2>"$err" || { fail "vm $name: $(cat "$err")"; return; }
+        while [ $# -ge 2 ]; do
+                type=(vgpu-type-uuid="$2")
+                [ "$2" != passthrough ] || type=()
+                xenvgpu vgpu-create vm-uuid="$name" gpu-group-uuid="$1" "${type[@]}" >"$out" 2>"$err" || fail "vgpu of $name: $(cat "$err")"
+                shift 2
+        done
+}
+start() { xenvgpu vm-start uuid="$1" "${@:2}"; }
+stop() { xenvgpu vm-shutdown uuid="$1" force=true; }
+power() { xenvgpu vm-param-get uuid="$1" param-name=power-state; }
+is_power() { [ "$(power "$1")" = "$2" ]; }
+uuid_of() { xenvgpu vm-list name-label="$1" --minimal; }
+vgpu_of() { xenvgpu vgpu-list vm-name-label="$1" --minimal; }
+remove_vms() {
+        local vm
+        for vm in $(xenvgpu vm-list --minimal | tr ',' ' '); do
+                [ "$(power "$vm")" = halted ] || stop "$vm" >/dev/null 2>"$err" || note "stop $vm: $(cat "$err")"
+                xenvgpu vm-destroy uuid="$vm" >/dev/null 2>"$err" || fail "vm-destroy $vm: $(cat "$err")"
+        done
+}
+
+# The guest's side: what it printed, and what it is told through its disk (see guest.S).
+said() { grep -qaE -- "$2" "$guests/$1.serial"; }                                # NAME PATTERN
+count_said() { grep -caE -- "$2" "$guests/$1.serial"; }                          # NAME PATTERN
+tell() { printf '%s' "$2" | dd of="$guests/$1.disk" bs=1 seek=512 conv=notrunc status=none; } # NAME LETTER
+
+# The host's side.
+domid_of() { xl domid "$1" 2>/dev/null; }
+domains() { xl list 2>/dev/null | awk 'NR > 1 && $2 != 0 { print $1 }' | LC_ALL=C sort; }
+emulators() { pgrep -f '^/usr/local/lib/xen-test/emulator ' | wc -l; }
+emulator_of() { xenstore-read "/local/domain/$(domid_of "$1")/vgpu-pid"; }
+qemu_of() { xenstore-read "/local/domain/$(domid_of "$1")/image/device-model-pid"; }
+assignable() { xl pci-assignable-list 2>/dev/null | LC_ALL=C sort; }
+set_fault() { printf '{"emulator":"%s"}\n' "$1" >"$faults/faults.json"; }
+no_fault() { rm -f "$faults/faults.json" /run/xen-test/qemu-fault; }
+
+# --- what must be true whenever nothing is under way ----------------------------------------------
+
+# The model in policyd and the machine say the same: the same VMs run as domains; each NVIDIA VGPU has one emulator, each domain one
+# qemu; only functions of running passthrough VMs belong to pciback; xenstore holds no other domain; nothing is scheduled.
+machine_agrees() {
+        local running domid
+        running=$(xenvgpu vm-list power-state=running params=name-label --minimal | tr ',' '\n' | LC_ALL=C sort)
+        [ "$running" = "$(domains)" ] || { echo "policyd: $running; xl: $(domains)"; return 1; }
+        [ "$(pgrep -fc '^/usr/libexec/xen-qemu-system-i386 .*-xen-domid [1-9]')" = "$(domains | grep -c .)" ] ||
+                { echo "qemus: $(pgrep -fc '^/usr/libexec/xen-qemu-system-i386 .*-xen-domid [1-9]')"; return 1; }
+        xenvgpu vgpu-list --json params=uuid,type,vm-uuid,currently-attached,resident-on,scheduled-to-be-resident-on >"$work/vgpus" || return 1
+        jq -e 'all(.[]; .["scheduled-to-be-resident-on"] == "")' "$work/vgpus" >/dev/null || { echo "something is scheduled"; return 1; }
+        for domid in $(xenstore-list /local/domain); do
+                [ "$domid" = 0 ] || xl list "$domid" >/dev/null 2>&1 || { echo "xenstore has a domain $domid"; return 1; }
+        done
+        [ "$(ls /run/xenvgpu/vm 2>/dev/null | wc -l)" = "$(domains | grep -c .)" ] || { echo "run folders: $(ls /run/xenvgpu/vm)"; return 1; }
+}
+# And with nothing running, nothing at all is left.
+nothing_left() {
+        machine_agrees || return 1
+        [ -z "$(domains)" ] || { echo "domains: $(domains)"; return 1; }
+        [ "$(emulators)" = 0 ] || { echo "emulators: $(emulators)"; return 1; }
+        [ -z "$(assignable)" ] || { echo "assignable: $(assignable)"; return 1; }
+}
+check_agreement() {
+        within 30 "policyd's model and the machine agree" machine_agrees
+        machine_agrees | sed 's/^/# /'
+}
+clean_up() {
+        no_fault
+        remove_vms
+        within 60 "nothing is left: domains, emulators, qemus, functions, keys, run folders" nothing_left
+        nothing_left | sed 's/^/# /'
+}

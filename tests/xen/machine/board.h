@@ -1,0 +1,18 @@
+#pragma once
+
+/*
+ * NVIDIA's GRID boards, as the emulated machine has them
+ *
+ * A board is a PCI Express switch with one GPU behind each of its ports, so that each is function 0 of a bus of its own.
+ */
+
+#include "tests/xen/machine/function.h"
+
+typedef struct Board {
+        const char *name;
+        unsigned n_gpus;
+        FunctionSpec gpu;
+} Board;
+
+/* NULL when there is no such board. */
+const Board *board_find(const char *name);
