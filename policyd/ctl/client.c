@@ -26,6 +26,7 @@ typedef struct Queued {
 
 struct Client {
         DBusConnection *bus;
+        bool has_filter;
         const char *service;
         int timeout_ms;
         Queued *first, **last;
@@ -126,7 +127,9 @@ Client *client_close(Client *c) {
         if (!c)
                 return NULL;
         if (c->bus) {
-                dbus_connection_remove_filter(c->bus, keep_signal, c);
+                /* libdbus aborts over a filter that was never added. */
+                if (c->has_filter)
+                        dbus_connection_remove_filter(c->bus, keep_signal, c);
                 dbus_connection_close(c->bus);
                 dbus_connection_unref(c->bus);
         }
@@ -159,7 +162,8 @@ int client_open(const char *address, ClientError *ret_error, Client **ret) {
 
                 return r == -ENOMEM ? r : -ECONNREFUSED;
         }
-        if (!dbus_connection_add_filter(c->bus, keep_signal, c, NULL))
+        c->has_filter = dbus_connection_add_filter(c->bus, keep_signal, c, NULL);
+        if (!c->has_filter)
                 return -ENOMEM;
 
         *ret = take_ptr(c);
