@@ -98,9 +98,14 @@ void sentence_share(StrBuf *b, uint32_t size) {
 }
 
 void sentence_unusable_host(StrBuf *b, const Host *h) {
+        size_t n = strlen(h->state_reason);
+
+        /* The reason may be a sentence; ours ends after it. */
+        if (n > 0 && h->state_reason[n - 1] == '.')
+                n--;
         if (h->state != HOST_ONLINE)
-                strbuf_addf(b, "%s is %s%s%s", h->name_label, host_state_to_string(h->state),
-                        h->state_reason[0] ? ": " : "", h->state_reason);
+                strbuf_addf(b, "%s is %s%s%.*s", h->name_label, host_state_to_string(h->state),
+                        n > 0 ? ": " : "", (int) n, h->state_reason);
         else
                 strbuf_addf(b, "%s is disabled", h->name_label);
 }
