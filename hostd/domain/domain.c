@@ -319,14 +319,21 @@ static void await_emulator(Domain *d) {
                         strerror(-r));
 }
 
+static void on_unpaused(int result, const char *error, void *userdata) {
+        Domain *d = userdata;
+
+        if (result < 0)
+                domain_fail(d, ERROR_DOMAIN_FAILED, "%s", error);
+        else
+                domain_feed(d, DOMAIN_INPUT_UNPAUSED);
+}
+
 static void unpause(Domain *d) {
         int r;
 
-        r = d->hypervisor->ops->unpause(d->hypervisor);
+        r = d->hypervisor->ops->unpause(d->hypervisor, on_unpaused, d);
         if (r < 0)
                 domain_fail(d, ERROR_DOMAIN_FAILED, "The domain cannot be unpaused: %s.", strerror(-r));
-        else
-                domain_feed(d, DOMAIN_INPUT_UNPAUSED);
 }
 
 /* 4. The guest ends, or what carries it does. */

@@ -5,7 +5,7 @@
  *
  * A Hypervisor serves one VM. Long operations return at once and end in one call of done() from the event
  * loop, never from inside the operation: the shape of libxl's ao_how callbacks and event generators. One
- * create or one destroy is under way at a time. done() gets 0, or a negative errno and a sentence that lives
+ * create or one destroy is under way at a time, and an unpause between them. done() gets 0, or a negative errno and a sentence that lives
  * during the call (-ECANCELED after a cancel).
  */
 
@@ -44,7 +44,8 @@ typedef struct HypervisorOps {
         /* Of the domain that create made or is making, or that find found; 0 when there is none. */
         uint32_t (*domid)(Hypervisor *h);
 
-        int (*unpause)(Hypervisor *h);
+        /* A destroy makes it forgotten: done() is not called then. */
+        int (*unpause)(Hypervisor *h, HypervisorDone done, void *userdata);
         int (*ask_shutdown)(Hypervisor *h); /* the guest may take its time, or never do it */
         int (*crash)(Hypervisor *h);        /* ends the guest as crashed */
         int (*destroy)(Hypervisor *h, HypervisorDone done, void *userdata); /* no domain is fine */
@@ -56,6 +57,10 @@ typedef struct HypervisorOps {
         /* Takes over the domain of that uuid. -ENOENT. */
         int (*find)(Hypervisor *h, const Uuid *uuid, GuestState *ret);
         int (*device_model)(Hypervisor *h, ProcessId *ret); /* -ENOENT */
+
+        /* A child of this process was reaped that no watch knows; it may be the implementation's own. May be
+         * NULL. */
+        void (*child_reaped)(Hypervisor *h, pid_t pid, int status);
 
         Hypervisor *(*free)(Hypervisor *h); /* the domain stays */
 } HypervisorOps;
@@ -69,6 +74,11 @@ static inline _unused_ Hypervisor *hypervisor_free(Hypervisor *h) {
         return h ? h->ops->free(h) : NULL;
 }
 DEFINE_CLEANUP(Hypervisor *, hypervisor_free)
+
+static inline _unused_ void hypervisor_child_reaped(Hypervisor *h, pid_t pid, int status) {
+        if (h->ops->child_reaped)
+                h->ops->child_reaped(h, pid, status);
+}
 
 /* dm: the device model's program, executed with the environment of ours. */
 int sim_hypervisor_new(sd_event *event, const char *dir, const char *dm, Hypervisor **ret);

@@ -11,7 +11,9 @@
 
 #include "common/daemon/log.h"
 #include "common/io/file.h"
+#include "hostd/domain/assign.h"
 #include "hostd/domain/domain.h"
+#include "hostd/domain/libxl-hypervisor.h"
 #include "hostd/domain/process-watch.h"
 #include "hostd/run/dm-settings.h"
 
@@ -51,6 +53,15 @@ static int set_up_process(const DomainProgram *p) {
         return dm_settings_export(p);
 }
 
+static int open_hypervisor(sd_event *event, const DomainProgram *p, Hypervisor **ret) {
+        return streq(p->hypervisor, "libxl") ? libxl_hypervisor_new(event, p->folder, ret)
+                                             : sim_hypervisor_new(event, p->sim_dir, p->dm, ret);
+}
+
+static void on_child_reaped(pid_t pid, int status, void *userdata) {
+        hypervisor_child_reaped(userdata, pid, status);
+}
+
 static int run(const DomainProgram *p) {
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(domain_freep) Domain *domain = NULL;
@@ -60,14 +71,15 @@ static int run(const DomainProgram *p) {
         r = set_up_process(p);
         if (r >= 0)
                 r = sd_event_new(&event);
-        if (r >= 0)
-                r = reaper_attach(event);
         if (r < 0)
                 return log_errno(r, "Cannot set up the process");
-        r = sim_hypervisor_new(event, p->sim_dir, p->dm, &hypervisor);
+        r = open_hypervisor(event, p, &hypervisor);
         if (r < 0)
                 return log_errno(r, "Cannot reach the hypervisor (%s) and its xenstore", p->hypervisor);
         r = domain_new(event, p, hypervisor, &domain);
+        /* From here on the hypervisor lives as long as the loop runs. */
+        if (r >= 0)
+                r = reaper_attach(event, on_child_reaped, hypervisor);
         if (r >= 0)
                 r = domain_begin(domain);
         if (r < 0)
@@ -92,12 +104,14 @@ int main(int argc, char **argv) {
         }
 
         log_setup("xenvgpu-domain", LOG_INFO);
+        if (argc >= 2 && (streq(argv[1], ASSIGN_TAKE) || streq(argv[1], ASSIGN_GIVE_BACK)))
+                return assign_main(argc, argv);
         if (domain_program_parse_argv(argv, &program, &error) < 0) {
                 log_error("%s", strempty(error));
                 return EXIT_FAILURE;
         }
-        if (!streq(program.hypervisor, "simulated")) {
-                log_error("There is no hypervisor '%s': use simulated.", program.hypervisor);
+        if (!streq(program.hypervisor, "simulated") && !streq(program.hypervisor, "libxl")) {
+                log_error("There is no hypervisor '%s': use libxl or simulated.", program.hypervisor);
                 return EXIT_FAILURE;
         }
         r = lock_folder(program.folder, &lock);

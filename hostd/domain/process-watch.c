@@ -90,19 +90,38 @@ int process_end_new(sd_event *event, const ProcessId *id, uint64_t grace_us, Pro
         return 0;
 }
 
+typedef struct Reaper {
+        ChildReaped reaped;
+        void *userdata;
+} Reaper;
+
 static int on_child(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
-        while (waitpid(-1, NULL, WNOHANG) > 0)
-                ;
+        const Reaper *reaper = userdata;
+        int status;
+        pid_t pid;
+
+        while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+                if (reaper->reaped)
+                        reaper->reaped(pid, status, reaper->userdata);
         return 0;
 }
 
-int reaper_attach(sd_event *event) {
+int reaper_attach(sd_event *event, ChildReaped reaped, void *userdata) {
         _cleanup_(sd_event_source_unrefp) sd_event_source *source = NULL;
+        _cleanup_free_ Reaper *reaper = NULL;
         int r;
 
-        r = sd_event_add_signal(event, &source, SIGCHLD, on_child, NULL);
+        reaper = calloc(1, sizeof(*reaper));
+        if (!reaper)
+                return -ENOMEM;
+        *reaper = (Reaper){ .reaped = reaped, .userdata = userdata };
+        r = sd_event_add_signal(event, &source, SIGCHLD, on_child, reaper);
         if (r < 0)
                 return r;
+        r = sd_event_source_set_destroy_callback(source, free);
+        if (r < 0)
+                return r;
+        take_ptr(reaper);
         r = sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IDLE);
         if (r < 0)
                 return r;

@@ -27,8 +27,9 @@ DEFINE_CLEANUP(ProcessWatch *, process_watch_free)
 int process_end_new(sd_event *event, const ProcessId *id, uint64_t grace_us, ProcessEnded ended,
         void *userdata, ProcessWatch **ret);
 
-/* SIGCHLD must be blocked. */
-int reaper_attach(sd_event *event);
+/* reaped() hears of each such orphan; it may be NULL. SIGCHLD must be blocked. */
+typedef void (*ChildReaped)(pid_t pid, int status, void *userdata);
+int reaper_attach(sd_event *event, ChildReaped reaped, void *userdata);
 
 /* "exited with status 3", "was killed by signal 9 (Killed)", "ended"; buf holds 80 bytes. */
 const char *process_status_to_text(int status, char buf[static 80]);

@@ -35,7 +35,7 @@ typedef struct SimHypervisor {
         /* The create or destroy under way. */
         HypervisorDone done;
         void *done_userdata;
-        bool creating;
+        bool creating, unpausing;
         sd_event_source *timer, *deferred;
         ProcessWatch *device_model;
         int result; /* of a deferred end */
@@ -56,7 +56,7 @@ static void forget_operation(SimHypervisor *s) {
         s->timer = sd_event_source_disable_unref(s->timer);
         s->deferred = sd_event_source_disable_unref(s->deferred);
         s->device_model = process_watch_free(s->device_model);
-        s->creating = false;
+        s->creating = s->unpausing = false;
 }
 
 static int on_deferred(sd_event_source *source, void *userdata) {
@@ -73,9 +73,12 @@ static int on_deferred(sd_event_source *source, void *userdata) {
 static void finish(SimHypervisor *s, int result, char *error) {
         int r;
 
+        bool unpausing = s->unpausing;
+
         if (s->creating)
                 (void) xenstore_unwatch(s->xs, DEVICE_MODEL_STATE, s->domid);
         forget_operation(s);
+        s->unpausing = unpausing;
         free(s->error);
         s->error = error;
         s->result = result;
@@ -235,15 +238,23 @@ static void sim_cancel_create(Hypervisor *h) {
 
 /* 3. It lives: unpaused, watched, asked to leave. */
 
-static int sim_unpause(Hypervisor *h) {
+static int sim_unpause(Hypervisor *h, HypervisorDone done, void *userdata) {
         SimHypervisor *s = sim(h);
         GuestState state;
         int r;
 
+        if (s->creating || s->deferred)
+                return -EBUSY;
         r = sim_domain_read_state(s->dir, s->domid, &state);
-        if (r < 0 || state != GUEST_PAUSED)
+        if (r >= 0 && state == GUEST_PAUSED)
+                r = sim_domain_write_state(s->dir, s->domid, GUEST_RUNNING);
+        if (r < 0)
                 return r;
-        return sim_domain_write_state(s->dir, s->domid, GUEST_RUNNING);
+        s->done = done;
+        s->done_userdata = userdata;
+        s->unpausing = true;
+        finish(s, 0, NULL);
+        return 0;
 }
 
 static int sim_ask_shutdown(Hypervisor *h) {
@@ -331,6 +342,8 @@ static int sim_destroy(Hypervisor *h, HypervisorDone done, void *userdata) {
         ProcessId id;
         int r = -ENOENT;
 
+        if (s->unpausing)
+                forget_operation(s);
         if (s->creating || s->deferred)
                 return -EBUSY;
         sim_unwatch(h);

@@ -4,7 +4,7 @@
  * How hostd starts xenvgpu-domain
  *
  *   xenvgpu-domain --folder=<run folder of the VM>   with order.json; the program keeps its files there
- *                  --hypervisor=simulated            the implementation behind the hypervisor ops
+ *                  --hypervisor=libxl|simulated      the implementation behind the hypervisor ops
  *                  --sim-dir=<folder>                only for simulated: where its domains stand
  *                  --dm=<path of xenvgpu-dm>
  *                  --emulator=<path of vgpu>

@@ -1,0 +1,237 @@
+/*
+ * Moving PCI functions between dom0's drivers and guests
+ */
+
+#include <fcntl.h>
+#include <libgen.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <sys/wait.h>
+
+#include <libxl.h>
+
+#include "common/daemon/log.h"
+#include "common/io/file.h"
+#include "hostd/domain/assign.h"
+#include "hostd/run/libxl-log.h"
+
+#define SYSFS "/sys/bus/pci"
+#define NVIDIA_GPUS "/proc/driver/nvidia/gpus"
+#define SRIOV_MANAGE "/usr/lib/nvidia/sriov-manage"
+#define PATH_SIZE 256
+
+/* The driver's name, "" for none. */
+static const char *read_driver(const char *sysfs, const PciAddress *function, char buf[static PATH_SIZE]) {
+        char path[PATH_SIZE];
+        ssize_t n;
+
+        (void) snprintf(path, sizeof(path), "%s/devices/%s/driver", sysfs, PCI_TEXT(function));
+        n = readlink(path, buf, PATH_SIZE - 1);
+        if (n < 0)
+                return "";
+        buf[n] = '\0';
+        return basename(buf);
+}
+
+bool assign_is_assignable(const PciAddress *function) {
+        return streq(read_driver(SYSFS, function, (char[PATH_SIZE]){}), "pciback");
+}
+
+/* Runs a program and waits. -ENOENT: it is not there; -EIO: it failed. What it prints goes to the log: our
+ * own stdout is for one sentence. */
+static int run_program(const char *const *argv) {
+        posix_spawn_file_actions_t actions;
+        pid_t pid;
+        int r, status;
+
+        (void) posix_spawn_file_actions_init(&actions);
+        (void) posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
+        r = posix_spawnp(&pid, argv[0], &actions, NULL, (char *const *) argv, environ);
+        posix_spawn_file_actions_destroy(&actions);
+        if (r != 0)
+                return -r;
+        if (waitpid(pid, &status, 0) != pid)
+                return -errno;
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+                return -ENOENT;
+        return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
+}
+
+/* Files of the kernel take one write, and are not made where they are missing. */
+static int write_value(const char *path, const char *value) {
+        _cleanup_close_ int fd = -1;
+
+        fd = open(path, O_WRONLY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        return write(fd, value, strlen(value)) < 0 ? -errno : 0;
+}
+
+/* NVIDIA: virtual functions go first, then whatever holds the device open, then the lock. */
+
+static void switch_off_sriov(const char *sysfs, const PciAddress *function) {
+        const char *const manage[] = { SRIOV_MANAGE, "-d", PCI_TEXT(function), NULL };
+        _cleanup_free_ char *count = NULL;
+        char path[PATH_SIZE];
+        int r;
+
+        (void) snprintf(path, sizeof(path), "%s/devices/%s/sriov_numvfs", sysfs, PCI_TEXT(function));
+        if (file_read_line(path, &count) < 0 || streq(count, "0"))
+                return;
+        r = access(SRIOV_MANAGE, X_OK) == 0 ? run_program(manage) : write_value(path, "0");
+        if (r < 0)
+                (void) log_errno(
+                        r, "Cannot switch off the virtual functions of %s, ignoring", PCI_TEXT(function));
+}
+
+static void switch_off_persistence(const PciAddress *function) {
+        char id[32];
+        const char *const argv[] = { "nvidia-smi", id, "--persistence-mode=0", NULL };
+        int r;
+
+        (void) snprintf(id, sizeof(id), "--id=%s", PCI_TEXT(function));
+        r = run_program(argv);
+        if (r < 0 && r != -ENOENT)
+                (void) log_errno(r, "Cannot switch off persistence of %s, ignoring", PCI_TEXT(function));
+}
+
+static int take_unbind_lock(const char *gpus, const PciAddress *function, char **ret_error) {
+        _cleanup_free_ char *value = NULL;
+        char path[PATH_SIZE];
+        int r;
+
+        (void) snprintf(path, sizeof(path), "%s/%s/unbindLock", gpus, PCI_TEXT(function));
+        /* Drivers before it was invented let go without it. */
+        if (access(path, F_OK) < 0)
+                return 0;
+
+        r = write_value(path, "1");
+        if (r >= 0)
+                r = file_read_line(path, &value);
+        if (r >= 0 && streq(value, "1"))
+                return 0;
+        if (asprintf(ret_error,
+                    "NVIDIA's driver does not let go of %s: something in dom0 uses it; stop what monitors or "
+                    "uses the card.",
+                    PCI_TEXT(function)) < 0)
+                return -ENOMEM;
+        return -EBUSY;
+}
+
+int assign_release_nvidia(
+        const char *sysfs, const char *gpus, const PciAddress *function, char **ret_error) {
+        if (!streq(read_driver(sysfs, function, (char[PATH_SIZE]){}), "nvidia"))
+                return 0;
+        switch_off_sriov(sysfs, function);
+        switch_off_persistence(function);
+        return take_unbind_lock(gpus, function, ret_error);
+}
+
+/* The helper. */
+
+typedef struct Helper {
+        LibxlLog *log;
+        libxl_ctx *ctx;
+} Helper;
+
+static int fail(const char *what, const PciAddress *function, const char *why) {
+        (void) printf("PCI function %s cannot be %s: %s.\n", PCI_TEXT(function), what, why);
+        return -EIO;
+}
+
+static const char *reason(Helper *h) {
+        const char *why = libxl_log_first_error(h->log);
+
+        return isempty(why) ? "see the log" : why;
+}
+
+static void fill_device(libxl_device_pci *pci, const PciAddress *function) {
+        libxl_device_pci_init(pci);
+        pci->domain = function->domain;
+        pci->bus = function->bus;
+        pci->dev = function->dev;
+        pci->func = function->fn;
+}
+
+static int take(Helper *h, const PciAddress *function) {
+        _cleanup_free_ char *error = NULL;
+        libxl_device_pci pci;
+        int r, rc;
+
+        if (assign_is_assignable(function))
+                return 0;
+        r = assign_release_nvidia(SYSFS, NVIDIA_GPUS, function, &error);
+        if (r < 0) {
+                (void) puts(error ? error : strerror(-r));
+                return r;
+        }
+        libxl_log_reset(h->log);
+        fill_device(&pci, function);
+        rc = libxl_device_pci_assignable_add(h->ctx, &pci, /* rebind= */ 1);
+        libxl_device_pci_dispose(&pci);
+        return rc ? fail("taken for a guest", function, reason(h)) : 0;
+}
+
+static int give_back(Helper *h, const PciAddress *function) {
+        libxl_device_pci pci;
+        int rc;
+
+        if (!assign_is_assignable(function))
+                return 0;
+        libxl_log_reset(h->log);
+        fill_device(&pci, function);
+        rc = libxl_device_pci_assignable_remove(h->ctx, &pci, /* rebind= */ 1);
+        libxl_device_pci_dispose(&pci);
+        return rc ? fail("given back to dom0", function, reason(h)) : 0;
+}
+
+static int load_pciback(void) {
+        static const char *const modprobe[] = { "modprobe", "xen-pciback", NULL };
+
+        if (access(SYSFS "/drivers/pciback", F_OK) == 0 || run_program(modprobe) >= 0)
+                return 0;
+        (void) puts("The module xen-pciback cannot be loaded, without which no PCI function can go to a guest.");
+        return -EIO;
+}
+
+static int work(Helper *h, bool taking, int n, char **functions) {
+        int r = 0, first = 0;
+
+        for (int i = 0; i < n; i++) {
+                PciAddress function;
+
+                r = pci_address_from_string(functions[i], &function);
+                if (r < 0)
+                        (void) printf("'%s' is no address of a PCI function.\n", functions[i]);
+                else
+                        r = taking ? take(h, &function) : give_back(h, &function);
+                /* The others may still be given back. */
+                if (r < 0 && taking)
+                        return r;
+                if (r < 0 && first == 0)
+                        first = r;
+        }
+        return first;
+}
+
+int assign_main(int argc, char **argv) {
+        bool taking = streq(argv[1], ASSIGN_TAKE);
+        Helper h = {};
+        int r;
+
+        if (argc == 2)
+                return EXIT_SUCCESS;
+        r = taking ? load_pciback() : 0;
+        if (r >= 0)
+                r = libxl_log_new(&h.log);
+        if (r >= 0 && libxl_ctx_alloc(&h.ctx, LIBXL_VERSION, 0, libxl_log_get(h.log)) != 0) {
+                (void) puts("libxl cannot be used here: see the log.");
+                r = -EIO;
+        }
+        if (r >= 0)
+                r = work(&h, taking, argc - 2, argv + 2);
+
+        (void) libxl_ctx_free(h.ctx);
+        (void) libxl_log_free(h.log);
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

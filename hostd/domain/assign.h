@@ -1,0 +1,29 @@
+#pragma once
+
+/*
+ * Moving PCI functions between dom0's drivers and guests
+ *
+ * The helper that passthrough.h starts: a program of its own, since a driver that is told to let go of its
+ * device may not return. Taking a function: NVIDIA's driver is asked to let go (virtual functions off,
+ * persistence off, its unbind lock taken), then libxl binds the function to xen-pciback and remembers the
+ * driver; giving it back binds that driver again.
+ */
+
+#include "common/pci-address.h"
+
+#define ASSIGN_TAKE "--take-functions"
+#define ASSIGN_GIVE_BACK "--give-back-functions"
+
+/* Whether xen-pciback holds the function. */
+bool assign_is_assignable(const PciAddress *function);
+
+/* argv: the program, the verb, the addresses. The exit status; on failure one line on stdout says why. */
+int assign_main(int argc, char **argv);
+
+/*
+ * NVIDIA's driver lets go of a function, so that unbinding it can succeed. sysfs: "/sys/bus/pci"; gpus:
+ * "/proc/driver/nvidia/gpus". 0 also where another driver, or none, holds the function; on -EBUSY *ret_error
+ * is a sentence (caller frees).
+ */
+int assign_release_nvidia(
+        const char *sysfs, const char *gpus, const PciAddress *function, char **ret_error);

@@ -1,0 +1,48 @@
+/*
+ * libxl's own form of a laid-out config
+ */
+
+#include "common/json/json-get.h"
+#include "hostd/domain/libxl-config.h"
+
+static void overlay(libxl_domain_config *c) {
+        /* Not the id of the domain that the config was once read off. */
+        c->c_info.domid = INVALID_DOMID;
+
+        /* Two starts at once cannot both count on the same free memory: the second one's claim fails at
+         * once, and not halfway through building. */
+        libxl_defbool_setdefault(&c->b_info.claim_mode, true);
+
+        for (int i = 0; i < c->num_pcidevs; i++) {
+                c->pcidevs[i].msitranslate = false;
+                /* It was made assignable before; libxl must not take what someone else uses. */
+                c->pcidevs[i].seize = false;
+        }
+}
+
+int libxl_config_from_json(libxl_ctx *ctx, struct json_object *config, libxl_domain_config *ret) {
+        _cleanup_free_ char *text = NULL;
+        libxl_domain_config c;
+
+        text = json_to_text(config);
+        if (!text)
+                return -ENOMEM;
+
+        libxl_domain_config_init(&c);
+        if (libxl_domain_config_from_json(ctx, &c, text) != 0) {
+                libxl_domain_config_dispose(&c);
+                return -EINVAL;
+        }
+        overlay(&c);
+        *ret = c;
+        return 0;
+}
+
+PciAddress libxl_config_function(const libxl_device_pci *pci) {
+        return (PciAddress){
+                .domain = (uint16_t) pci->domain,
+                .bus = pci->bus,
+                .dev = pci->dev,
+                .fn = pci->func,
+        };
+}

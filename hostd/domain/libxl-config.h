@@ -1,0 +1,18 @@
+#pragma once
+
+/*
+ * libxl's own form of a laid-out config
+ *
+ * What JSON cannot say, or what no config may change, is set here: a fresh domain id, memory claimed before
+ * the domain is built, and passed-through functions that are ours to hand over, without MSI translation.
+ */
+
+#include <json-c/json.h>
+#include <libxl.h>
+
+#include "common/pci-address.h"
+
+/* -EINVAL: libxl does not understand it. The caller disposes of *ret after success only. */
+int libxl_config_from_json(libxl_ctx *ctx, struct json_object *config, libxl_domain_config *ret);
+
+PciAddress libxl_config_function(const libxl_device_pci *pci);

@@ -1,0 +1,373 @@
+/*
+ * The hypervisor ops on libxl: how a domain is made, and how it is ended
+ *
+ * create:  functions to pass through are made assignable → libxl builds the domain and runs its device model
+ * destroy: libxl takes the domain down → its device model is gone → the functions are given back
+ *
+ * Each arrow is a callback, in the order of the file. A create that fails was taken down by libxl itself,
+ * device model included; the destroy that follows then only finds nothing.
+ */
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <xendevicemodel.h>
+
+#include "common/daemon/log.h"
+#include "hostd/domain/libxl-config.h"
+#include "hostd/domain/libxl-hypervisor.h"
+#include "hostd/domain/libxl-private.h"
+
+#define DEVICE_MODEL_GRACE (5 * UINT64_C(1000000))
+#define KIB_PER_MIB 1024
+
+/* Operations: begun once, told once, from the loop. */
+
+static int on_deferred(sd_event_source *source, void *userdata) {
+        LibxlOperation *o = userdata;
+        _cleanup_free_ char *error = take_ptr(o->error);
+        HypervisorDone done = o->done;
+
+        o->deferred = sd_event_source_disable_unref(o->deferred);
+        o->running = false;
+        if (done)
+                done(o->result, strempty(error), o->userdata);
+        return 0;
+}
+
+void libxl_operation_begin(LibxlOperation *o, HypervisorDone done, void *userdata) {
+        o->running = true;
+        o->done = done;
+        o->userdata = userdata;
+}
+
+void libxl_operation_end(LibxlOperation *o, int result, char *error) {
+        int r;
+
+        free(o->error);
+        o->error = error;
+        o->result = result;
+        o->deferred = sd_event_source_disable_unref(o->deferred);
+        r = sd_event_add_defer(o->event, &o->deferred, on_deferred, o);
+        if (r < 0)
+                (void) sd_event_exit(o->event, r);
+}
+
+void libxl_operation_forget(LibxlOperation *o) {
+        o->deferred = sd_event_source_disable_unref(o->deferred);
+        o->error = (free(o->error), NULL);
+        o->done = NULL;
+        o->running = false;
+}
+
+char *libxl_say(LibxlHypervisor *h, const char *what, int rc) {
+        const char *why = libxl_log_first_error(h->loop.log);
+        char *text;
+        int n;
+
+        if (isempty(why))
+                n = asprintf(&text, "%s: libxl failed with %d.", what, rc);
+        else
+                n = asprintf(&text, "%s: %s.", what, why);
+        return n < 0 ? NULL : text;
+}
+
+/* 1. Is there memory for it? */
+
+static int say_memory(uint64_t need, uint64_t there, char **ret) {
+        if (asprintf(ret,
+                    "The domain needs %" PRIu64 " MiB, of which %" PRIu64
+                    " MiB are free: end another VM, or give dom0 less memory.",
+                    need / KIB_PER_MIB, there / KIB_PER_MIB) < 0)
+                return -ENOMEM;
+        return -ENOSPC;
+}
+
+static int check_memory(Hypervisor *hypervisor, struct json_object *config, char **ret_error) {
+        LibxlHypervisor *h = libxl_of(hypervisor);
+        uint64_t need = 0, there = 0;
+        libxl_domain_config c;
+        int r, rc;
+
+        r = libxl_config_from_json(h->loop.ctx, config, &c);
+        if (r < 0)
+                return r;
+        /* Counts what libxl adds: shadow memory, video memory, slack for the hypervisor. */
+        rc = libxl_domain_need_memory(h->loop.ctx, &c, INVALID_DOMID, &need);
+        libxl_domain_config_dispose(&c);
+        if (rc == 0)
+                rc = libxl_get_free_memory(h->loop.ctx, &there);
+        if (rc)
+                return libxl_error_to_errno(rc);
+        return need > there ? say_memory(need, there, ret_error) : 0;
+}
+
+/* 2. create: first the functions. */
+
+static void drop_config(LibxlHypervisor *h) {
+        if (h->config_held)
+                libxl_domain_config_dispose(&h->config);
+        h->config_held = false;
+}
+
+static void end_create(LibxlHypervisor *h, int result, char *error) {
+        h->building = false;
+        drop_config(h);
+        libxl_operation_end(&h->operation, result, error);
+}
+
+static void build(LibxlHypervisor *h);
+
+static void on_assigned(int result, const char *error, void *userdata) {
+        LibxlHypervisor *h = userdata;
+
+        h->passthrough = passthrough_free(h->passthrough);
+        if (result < 0)
+                end_create(h, result, strdup(error));
+        else
+                build(h);
+}
+
+static int take_functions(LibxlHypervisor *h) {
+        _cleanup_free_ PciAddress *functions = NULL;
+        size_t n = (size_t) h->config.num_pcidevs;
+
+        functions = calloc(n, sizeof(*functions));
+        if (!functions)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++)
+                functions[i] = libxl_config_function(&h->config.pcidevs[i]);
+        return passthrough_take(
+                h->loop.event, h->folder, functions, n, on_assigned, h, &h->passthrough);
+}
+
+static int create(Hypervisor *hypervisor, struct json_object *config, HypervisorDone done, void *userdata) {
+        LibxlHypervisor *h = libxl_of(hypervisor);
+        int r;
+
+        if (h->operation.running)
+                return -EBUSY;
+        libxl_log_reset(h->loop.log);
+        r = libxl_config_from_json(h->loop.ctx, config, &h->config);
+        if (r < 0)
+                return r;
+        h->config_held = true;
+        libxl_uuid_copy(h->loop.ctx, &h->uuid, &h->config.c_info.uuid);
+        h->uuid_known = true;
+        h->domid = 0;
+
+        libxl_operation_begin(&h->operation, done, userdata);
+        if (h->config.num_pcidevs == 0) {
+                build(h);
+                return 0;
+        }
+        r = take_functions(h);
+        if (r < 0) {
+                drop_config(h);
+                libxl_operation_forget(&h->operation);
+        }
+        return r;
+}
+
+/* 3. … then the domain, and its device model in it. */
+
+static void on_built(libxl_ctx *ctx, int rc, void *userdata) {
+        LibxlHypervisor *h = userdata;
+
+        h->in_air--;
+        h->domid = rc ? 0 : h->new_domid;
+        end_create(h, libxl_error_to_errno(rc),
+                rc ? libxl_say(h, "The domain could not be created", rc) : NULL);
+}
+
+static libxl_asyncop_how how_to_build(LibxlHypervisor *h) {
+        return (libxl_asyncop_how){ .callback = on_built, .u.for_callback = h };
+}
+
+static void build(LibxlHypervisor *h) {
+        libxl_asyncop_how how = how_to_build(h);
+        int rc;
+
+        h->building = true;
+        h->in_air++;
+        rc = libxl_domain_create_new(h->loop.ctx, &h->config, &h->new_domid, &how, NULL);
+        if (rc) {
+                h->in_air--;
+                end_create(h, libxl_error_to_errno(rc),
+                        libxl_say(h, "The domain could not be created", rc));
+        }
+}
+
+/* libxl's abort does not reach a device model that is just starting, so that one is ended beside it. */
+static void cancel_create(Hypervisor *hypervisor) {
+        LibxlHypervisor *h = libxl_of(hypervisor);
+        libxl_asyncop_how how = how_to_build(h);
+        ProcessId id;
+
+        if (h->passthrough) {
+                h->passthrough = passthrough_free(h->passthrough);
+                end_create(h, -ECANCELED, strdup("The start was cancelled."));
+        } else if (h->building) {
+                (void) libxl_ao_abort(h->loop.ctx, &how);
+                if (libxl_op_device_model(hypervisor, &id) >= 0)
+                        (void) process_signal(&id, SIGTERM);
+        }
+}
+
+/* 4. destroy: the domain, */
+
+static void end_device_model(LibxlHypervisor *h);
+
+static void on_destroyed(libxl_ctx *ctx, int rc, void *userdata) {
+        LibxlHypervisor *h = userdata;
+
+        h->in_air--;
+        if (rc && rc != ERROR_DOMAIN_NOTFOUND)
+                libxl_operation_end(&h->operation, libxl_error_to_errno(rc),
+                        libxl_say(h, "The domain could not be destroyed", rc));
+        else
+                end_device_model(h);
+}
+
+static int destroy(Hypervisor *hypervisor, HypervisorDone done, void *userdata) {
+        LibxlHypervisor *h = libxl_of(hypervisor);
+        libxl_asyncop_how how = { .callback = on_destroyed, .u.for_callback = h };
+        ProcessId id;
+        int rc;
+
+        if (h->operation.running)
+                return -EBUSY;
+        libxl_op_unwatch(hypervisor);
+        libxl_operation_forget(&h->unpausing);
+        libxl_log_reset(h->loop.log);
+        libxl_operation_begin(&h->operation, done, userdata);
+
+        /* A try before this one may have seen it, and lost the key that says so. */
+        if (libxl_op_device_model(hypervisor, &id) >= 0)
+                h->device_model = id;
+        if (libxl_op_domid(hypervisor) == 0) {
+                end_device_model(h);
+                return 0;
+        }
+
+        h->in_air++;
+        rc = libxl_domain_destroy(h->loop.ctx, h->domid, &how);
+        if (rc) {
+                /* The loop tells it, as everything else of a destroy. */
+                on_destroyed(h->loop.ctx, rc, h);
+        }
+        return 0;
+}
+
+/* 5. … its device model, which libxl told to go and did not wait for, */
+
+static void give_functions_back(LibxlHypervisor *h);
+
+static void on_device_model_ended(int status, void *userdata) {
+        LibxlHypervisor *h = userdata;
+
+        h->device_model_end = process_watch_free(h->device_model_end);
+        give_functions_back(h);
+}
+
+static void end_device_model(LibxlHypervisor *h) {
+        int r = -ESRCH;
+
+        h->domid = 0;
+        if (h->device_model.pid > 0)
+                r = process_end_new(h->loop.event, &h->device_model, DEVICE_MODEL_GRACE,
+                        on_device_model_ended, h, &h->device_model_end);
+        h->device_model = (ProcessId){};
+        if (r >= 0)
+                return;
+        if (r != -ESRCH)
+                (void) log_errno(r, "Cannot end the device model, ignoring");
+        give_functions_back(h);
+}
+
+/* 6. … and the functions that were taken for it. */
+
+static void on_given_back(int result, const char *error, void *userdata) {
+        LibxlHypervisor *h = userdata;
+
+        h->passthrough = passthrough_free(h->passthrough);
+        libxl_operation_end(&h->operation, result, strdup(error));
+}
+
+static void give_functions_back(LibxlHypervisor *h) {
+        int r;
+
+        r = passthrough_give_back(h->loop.event, h->folder, on_given_back, h, &h->passthrough);
+        if (r == -ENOENT)
+                libxl_operation_end(&h->operation, 0, NULL);
+        else if (r < 0)
+                libxl_operation_end(
+                        &h->operation, r, strdup("The passed-through functions cannot be given back."));
+}
+
+static void child_reaped(Hypervisor *hypervisor, pid_t pid, int status) {
+        libxl_loop_child_reaped(&libxl_of(hypervisor)->loop, pid, status);
+}
+
+/* libxl cannot be closed with operations in the air; then we are leaving in a hurry, and the kernel closes
+ * it. */
+static Hypervisor *free_hypervisor(Hypervisor *hypervisor) {
+        LibxlHypervisor *h = libxl_of(hypervisor);
+
+        (void) passthrough_free(h->passthrough);
+        (void) process_watch_free(h->device_model_end);
+        libxl_operation_forget(&h->operation);
+        libxl_operation_forget(&h->unpausing);
+        if (h->in_air > 0)
+                return NULL;
+
+        if (h->loop.ctx)
+                libxl_op_unwatch(hypervisor);
+        drop_config(h);
+        if (h->calls)
+                (void) xendevicemodel_close(h->calls);
+        libxl_loop_done(&h->loop);
+        (void) xenstore_close(h->xs);
+        free(h->folder);
+        free(h);
+        return NULL;
+}
+
+static const HypervisorOps libxl_ops = {
+        .check_memory = check_memory,
+        .create = create,
+        .cancel_create = cancel_create,
+        .domid = libxl_op_domid,
+        .unpause = libxl_op_unpause,
+        .ask_shutdown = libxl_op_ask_shutdown,
+        .crash = libxl_op_crash,
+        .destroy = destroy,
+        .watch = libxl_op_watch,
+        .unwatch = libxl_op_unwatch,
+        .find = libxl_op_find,
+        .device_model = libxl_op_device_model,
+        .child_reaped = child_reaped,
+        .free = free_hypervisor,
+};
+
+int libxl_hypervisor_new(sd_event *event, const char *folder, Hypervisor **ret) {
+        LibxlHypervisor *h;
+        int r;
+
+        h = calloc(1, sizeof(*h));
+        if (!h)
+                return -ENOMEM;
+        h->hypervisor.ops = &libxl_ops;
+        h->operation.event = h->unpausing.event = event;
+        h->folder = strdup(folder);
+        r = h->folder ? libxl_loop_init(&h->loop, event) : -ENOMEM;
+        if (r >= 0)
+                r = xenstore_open(&h->xs);
+        if (r < 0) {
+                (void) free_hypervisor(&h->hypervisor);
+                return r;
+        }
+        libxl_guest_attach(h);
+        *ret = &h->hypervisor;
+        return 0;
+}

@@ -1,0 +1,28 @@
+#pragma once
+
+/*
+ * libxl on our event loop
+ *
+ * A context whose descriptors and timers live on an sd-event loop, whose words go to our log, and which
+ * leaves our children to us: libxl hears of its own through libxl_loop_child_reaped().
+ */
+
+#include <libxl.h>
+#include <libxl_event.h>
+#include <systemd/sd-event.h>
+
+#include "hostd/run/libxl-log.h"
+
+typedef struct LibxlLoop {
+        sd_event *event;
+        LibxlLog *log;
+        libxl_ctx *ctx;
+        struct LibxlRegistration *registrations;
+} LibxlLoop;
+
+/* -EIO: not root in dom0 of a Xen whose xenstore answers; the log says more. The loop must stay where it is. */
+int libxl_loop_init(LibxlLoop *loop, sd_event *event);
+void libxl_loop_done(LibxlLoop *loop);
+
+/* A child that was reaped; those that are not libxl's are ignored. */
+void libxl_loop_child_reaped(LibxlLoop *loop, pid_t pid, int status);

@@ -1,0 +1,83 @@
+#pragma once
+
+/*
+ * The inside of the hypervisor ops on libxl, shared by libxl-hypervisor.c (a domain's making and end) and
+ * libxl-guest.c (its life in between)
+ */
+
+#include "hostd/domain/hypervisor.h"
+#include "hostd/domain/libxl-loop.h"
+#include "hostd/domain/passthrough.h"
+#include "hostd/domain/process-watch.h"
+#include "hostd/run/xenstore.h"
+
+struct xendevicemodel_handle;
+
+/* One long operation and who waits for it; told from the loop, never from within libxl. */
+typedef struct LibxlOperation {
+        sd_event *event; /* borrowed */
+        bool running;
+        HypervisorDone done;
+        void *userdata;
+        sd_event_source *deferred;
+        int result;
+        char *error;
+} LibxlOperation;
+
+typedef struct LibxlHypervisor {
+        Hypervisor hypervisor; /* first */
+        LibxlLoop loop;
+        XenStore *xs;
+        char *folder;    /* of the VM */
+        unsigned in_air; /* libxl's asynchronous operations that have not called back */
+
+        /* the domain */
+        libxl_uuid uuid;
+        bool uuid_known;
+        uint32_t domid; /* 0: none, or not known yet */
+
+        /* create or destroy */
+        LibxlOperation operation;
+        bool building; /* libxl_domain_create_new() is under way */
+        libxl_domain_config config;
+        bool config_held;
+        uint32_t new_domid;
+        Passthrough *passthrough;
+        ProcessId device_model;
+        ProcessWatch *device_model_end;
+
+        /* in between */
+        LibxlOperation unpausing;
+        libxl_evgen_domain_death *death;
+        sd_event_source *look;
+        GuestChanged changed;
+        void *changed_userdata;
+        GuestState last;
+        struct xendevicemodel_handle *calls;
+} LibxlHypervisor;
+
+static inline LibxlHypervisor *libxl_of(Hypervisor *h) {
+        return CONTAINER_OF(h, LibxlHypervisor, hypervisor);
+}
+
+void libxl_operation_begin(LibxlOperation *o, HypervisorDone done, void *userdata);
+/* result: 0 or a negative errno; takes the sentence over. */
+void libxl_operation_end(LibxlOperation *o, int result, char *error);
+void libxl_operation_forget(LibxlOperation *o); /* whoever waited does not want to know any more */
+
+/* "<what>: <libxl's first error>." */
+char *libxl_say(LibxlHypervisor *h, const char *what, int rc);
+
+/* -ENOENT. */
+int libxl_find_domain(LibxlHypervisor *h, const libxl_uuid *uuid, uint32_t *ret_domid, GuestState *ret);
+
+/* The ops of libxl-guest.c. */
+uint32_t libxl_op_domid(Hypervisor *hypervisor);
+int libxl_op_unpause(Hypervisor *hypervisor, HypervisorDone done, void *userdata);
+int libxl_op_ask_shutdown(Hypervisor *hypervisor);
+int libxl_op_crash(Hypervisor *hypervisor);
+int libxl_op_watch(Hypervisor *hypervisor, GuestChanged changed, void *userdata);
+void libxl_op_unwatch(Hypervisor *hypervisor);
+int libxl_op_find(Hypervisor *hypervisor, const Uuid *uuid, GuestState *ret);
+int libxl_op_device_model(Hypervisor *hypervisor, ProcessId *ret);
+void libxl_guest_attach(LibxlHypervisor *h); /* events of libxl come to us from now on */

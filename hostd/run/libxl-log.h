@@ -1,0 +1,29 @@
+#pragma once
+
+/*
+ * What libxl says, in our log
+ *
+ * libxl returns bare numbers and tells the reason to its logger. So warnings and errors go to our log, and
+ * the first error since the last reset is kept for the sentence that a user reads.
+ */
+
+#include <xentoollog.h>
+
+#include "common/macros.h"
+
+typedef struct LibxlLog LibxlLog;
+
+int libxl_log_new(LibxlLog **ret);
+LibxlLog *libxl_log_free(LibxlLog *log);
+DEFINE_CLEANUP(LibxlLog *, libxl_log_free)
+
+/* For libxl_ctx_alloc(); belongs to the log. */
+xentoollog_logger *libxl_log_get(LibxlLog *log);
+
+void libxl_log_reset(LibxlLog *log);
+/* "" when nothing went wrong since the reset. */
+const char *libxl_log_first_error(const LibxlLog *log);
+
+/* A negative errno for an error of libxl: -ENOMEM, -ECANCELED, -ENOENT, -ETIMEDOUT, -EBUSY, -EINVAL; -EIO for
+ * the rest. */
+int libxl_error_to_errno(int rc);
