@@ -26,3 +26,7 @@
 
 /* Where the installed XML stands is a matter of packaging; the texts are linked in too (protocol/xml.h). */
 #define RECORD_VERSION 1
+
+/* Each start of a policyd takes one more, so no pool gets here; what claims above it could never be outbid,
+ * and readers of JSON that count in doubles would lose it. */
+#define EPOCH_MAX (UINT64_C(1) << 53)

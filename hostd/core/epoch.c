@@ -8,6 +8,7 @@
 
 #include "hostd/core/clean-text.h"
 #include "hostd/core/epoch.h"
+#include "protocol/names.h"
 
 static int make_claim(uint64_t epoch, bool held, const char *pool, const char *instance, HostClaim *ret) {
         HostClaim c = { .epoch = epoch, .held = held, .pool = strdup(pool), .instance = strdup(instance) };
@@ -42,6 +43,10 @@ int epoch_claim(const HostClaim *held, uint64_t epoch, const char *pool, const c
         if (epoch == 0)
                 return host_refusal_set(
                         ret_refusal, ERROR_INVALID_RECORD, "A claim's epoch must be above 0.");
+        if (epoch > EPOCH_MAX)
+                return host_refusal_set(ret_refusal, ERROR_INVALID_RECORD,
+                        "A claim's epoch is at most %" PRIu64 "; no master could outbid %" PRIu64 ".",
+                        EPOCH_MAX, epoch);
         if (!text_is_clean_name(instance, strlen(instance)))
                 return host_refusal_set(ret_refusal, ERROR_INVALID_RECORD,
                         "A claim's instance must be a text of 1 to %d bytes.", CLEAN_NAME_MAX);

@@ -19,8 +19,8 @@ typedef struct HostClaim {
 int host_claim_new(HostClaim *ret);
 void host_claim_done(HostClaim *c);
 
-/* 0 and ERROR_NONE: *ret is what to store before answering. Refusals: STALE_EPOCH, INVALID_RECORD (epoch 0,
- * no instance, too long). */
+/* 0 and ERROR_NONE: *ret is what to store before answering. Refusals: STALE_EPOCH, INVALID_RECORD (epoch 0
+ * or above EPOCH_MAX, no instance, too long). */
 int epoch_claim(const HostClaim *held, uint64_t epoch, const char *pool, const char *instance, HostClaim *ret,
         HostRefusal *ret_refusal);
 int epoch_release(const HostClaim *held, HostClaim *ret);

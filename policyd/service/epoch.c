@@ -8,6 +8,7 @@
  *   claimed by another pool               left alone, and offline with that reason
  *   free, with a higher epoch             ours is raised above it, durably; all are claimed again
  *   claimed by our pool, higher epoch     another master of this pool commands: this one stops
+ *   with the last epoch there is          left alone, since nobody can command it any more
  */
 
 #include <inttypes.h>
@@ -17,6 +18,7 @@
 #include "common/daemon/log-ids.h"
 #include "common/daemon/log.h"
 #include "policyd/service/internal.h"
+#include "protocol/names.h"
 
 #define GATHER_USEC UINT64_C(3000000)
 
@@ -191,6 +193,12 @@ int epoch_greeted(Peer *peer, const LinkGreeting *g, LinkClaim *ret, char **ret_
                 return refuse(ret_reason,
                         "The host is claimed by pool %s. Remove it there first, or have it released.",
                         g->claimed_by);
+
+        if (g->epoch >= EPOCH_MAX)
+                return refuse(ret_reason,
+                        "The host holds epoch %" PRIu64 ", above which there is none. Stop its hostd, empty "
+                        "its state folder, and start it again.",
+                        g->epoch);
 
         peer->greeted = true;
         peer->epoch_held = g->epoch;

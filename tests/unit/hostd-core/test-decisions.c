@@ -185,6 +185,7 @@ static void claims_must_be_well_formed(void **state) {
         longer[sizeof(longer) - 1] = '\0';
         assert_ok(host_claim_new(&c));
         assert_int_equal(claim(&c, 0, "pool", "a"), ERROR_INVALID_RECORD);
+        assert_int_equal(claim(&c, UINT64_MAX, "pool", "a"), ERROR_INVALID_RECORD);
         assert_int_equal(claim(&c, 1, "pool", ""), ERROR_INVALID_RECORD);
         assert_int_equal(claim(&c, 1, longer, "a"), ERROR_INVALID_RECORD);
         assert_int_equal(claim(&c, 1, "pool", longer), ERROR_INVALID_RECORD);

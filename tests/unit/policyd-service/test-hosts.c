@@ -202,6 +202,22 @@ static void a_host_of_another_pool_is_left_alone(void **state) {
         assert_int_equal(policy_epoch(w->policy), 1);
 }
 
+/* One above it would be none at all, and every host would be claimed with it in turn. */
+static void a_host_with_the_last_epoch_is_left_alone(void **state) {
+        _cleanup_world_ World *w = world_new();
+        FakeHost *a = fake_host_add("alpha"), *b = fake_host_add("beta");
+
+        b->epoch = UINT64_MAX;
+        world_start(w);
+        world_add_host(w, a);
+        world_add_host(w, b);
+        world_restart(w);
+        assert_int_equal(world_host(w, "alpha")->state, HOST_ONLINE);
+        assert_int_equal(world_host(w, "beta")->state, HOST_OFFLINE);
+        assert_non_null(strstr(world_host(w, "beta")->state_reason, "above which there is none"));
+        assert_int_equal(policy_epoch(w->policy), 2);
+}
+
 static void a_higher_epoch_of_our_own_pool_means_another_master(void **state) {
         FakeHost *h;
         _cleanup_world_ World *w = one_host(&h);
@@ -326,6 +342,7 @@ int main(void) {
                 cmocka_unit_test(the_epoch_is_above_all_that_is_held),
                 cmocka_unit_test(a_free_host_with_our_epoch_raises_it),
                 cmocka_unit_test(a_host_of_another_pool_is_left_alone),
+                cmocka_unit_test(a_host_with_the_last_epoch_is_left_alone),
                 cmocka_unit_test(a_higher_epoch_of_our_own_pool_means_another_master),
                 cmocka_unit_test(a_stale_order_stops_this_policyd),
                 cmocka_unit_test(an_unreachable_host_does_not_hold_up_the_others),
