@@ -167,6 +167,8 @@ int explain_print(FILE *out, const char *json, bool as_json) {
 
         if (member(answer, "decision"))
                 print_decision(out, member(answer, "decision"));
+        if (!isempty(text(answer, "power_state")) && !streq(text(answer, "power_state"), "halted"))
+                fprintf(out, "The VM is %s. One more like it:\n", text(answer, "power_state"));
         if (streq(text(answer, "verdict"), "refused"))
                 fprintf(out, "A start would be refused: %s\n%s\n\n", code_of(answer),
                         text(answer, "message"));

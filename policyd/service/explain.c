@@ -109,7 +109,8 @@ int vms_explain(Policy *p, Vm *vm, const StartOptions *options, char **ret_json)
         r = r ?: e.error;
         if (r < 0)
                 return r;
-        r = json_add_string(json, "verdict", a.refusal.code == ERROR_NONE ? "placed" : "refused");
+        r = json_add_string(json, "power_state", power_state_to_string(vm->power_state));
+        r = r ?: json_add_string(json, "verdict", a.refusal.code == ERROR_NONE ? "placed" : "refused");
         r = r
                     ?: json_add_string(json, "code",
                                a.refusal.code == ERROR_NONE ? "" : error_code_word(a.refusal.code));
