@@ -19,7 +19,7 @@
 #include "hostd/run/run-record.h"
 #include "hostd/run/xenstore.h"
 
-#define DEFAULT_RUN_FOLDERS "/run/xenvgpu/hostd/vm"
+#define DEFAULT_RUN_FOLDERS "/run/xenvgpu/vm"
 
 typedef struct DeviceModel {
         const DmSettings *settings;

@@ -36,6 +36,8 @@ struct Domain {
         bool emulator_dead;
         EmulatorState *emulator_state;
 
+        sd_event_source *patience; /* with a guest that was asked to power off since the host goes down */
+
         /* cleanup */
         ProcessWatch *ending;
         sd_event_source *retry;

@@ -15,6 +15,8 @@
 #include "hostd/domain/domain-config.h"
 #include "hostd/domain/domain-private.h"
 
+#define WIND_UP_PATIENCE (60 * UINT64_C(1000000))
+
 Domain *domain_free(Domain *d) {
         if (!d)
                 return NULL;
@@ -25,6 +27,7 @@ Domain *domain_free(Domain *d) {
         (void) process_watch_free(d->ending);
         d->folder_watch = folder_watch_free(d->folder_watch);
         sd_event_source_disable_unref(d->retry);
+        sd_event_source_disable_unref(d->patience);
         (void) control_free(d->control);
         (void) hypervisor_free(d->hypervisor);
         json_object_put(d->config);
@@ -413,6 +416,24 @@ static void on_stop(const Uuid *token, bool force, void *userdata) {
         d->record.stop_force = d->record.stop_force || force;
         domain_feed(d, force ? DOMAIN_INPUT_STOP_FORCE : DOMAIN_INPUT_STOP);
         (void) domain_publish(d);
+}
+
+static int on_patience_end(sd_event_source *source, uint64_t usec, void *userdata) {
+        Domain *d = userdata;
+
+        log_warning("VM %s did not power off, ending it by force.", d->order.vm.name_label);
+        domain_feed(d, DOMAIN_INPUT_STOP_FORCE);
+        return 0;
+}
+
+void domain_wind_up(Domain *d) {
+        int r;
+
+        if (d->patience)
+                return;
+        r = sd_event_add_time_relative(d->event, &d->patience, CLOCK_MONOTONIC, WIND_UP_PATIENCE, 0,
+                on_patience_end, d);
+        domain_feed(d, r < 0 ? DOMAIN_INPUT_STOP_FORCE : DOMAIN_INPUT_STOP);
 }
 
 void domain_do(Domain *d, DomainAction action) {

@@ -19,5 +19,9 @@ int domain_new(sd_event *event, const DomainProgram *program, Hypervisor *hyperv
 Domain *domain_free(Domain *d); /* what runs goes on */
 DEFINE_CLEANUP(Domain *, domain_free)
 
+/* The host goes down, or an administrator stops the unit: the guest is asked to power off, and ended by force
+ * when it has not done so after a minute. */
+void domain_wind_up(Domain *d);
+
 /* Starts the VM, or goes on where domain.json says that an earlier instance was. */
 int domain_begin(Domain *d);

@@ -48,6 +48,7 @@ static int set_up_process(const DomainProgram *p) {
                 return -errno;
         sigemptyset(&mask);
         sigaddset(&mask, SIGCHLD);
+        sigaddset(&mask, SIGTERM);
         if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
                 return -errno;
         return dm_settings_export(p);
@@ -60,6 +61,11 @@ static int open_hypervisor(sd_event *event, const DomainProgram *p, Hypervisor *
 
 static void on_child_reaped(pid_t pid, int status, void *userdata) {
         hypervisor_child_reaped(userdata, pid, status);
+}
+
+static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        domain_wind_up(userdata);
+        return 0;
 }
 
 static int run(const DomainProgram *p) {
@@ -80,6 +86,8 @@ static int run(const DomainProgram *p) {
         /* From here on the hypervisor lives as long as the loop runs. */
         if (r >= 0)
                 r = reaper_attach(event, on_child_reaped, hypervisor);
+        if (r >= 0)
+                r = sd_event_add_signal(event, NULL, SIGTERM, on_terminate, domain);
         if (r >= 0)
                 r = domain_begin(domain);
         if (r < 0)

@@ -26,6 +26,10 @@ typedef struct HostFactsOps {
         const char *hypervisor; /* "xen", "simulated" */
         int (*read)(HostFactsSource *source, HostFacts *ret);
         int (*memory_free)(HostFactsSource *source, uint64_t *ret);
+        /* Readable when free memory may have changed without us; drain() takes that in, negative when nothing
+         * will be told any more. Both NULL: it changes by our own doing only. */
+        int (*fd)(HostFactsSource *source);
+        int (*drain)(HostFactsSource *source);
         HostFactsSource *(*free)(HostFactsSource *source);
 } HostFactsOps;
 

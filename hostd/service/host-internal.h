@@ -17,12 +17,14 @@
 struct Host {
         sd_event *event;
         const HostSettings *settings;
-        const UnitsOps *units;
+        Systemd *systemd; /* NULL where units are plain processes */
+        Units units;
         char *vm_dir; /* the run folders of the VMs, by uuid */
 
         HostStore *store;
         HostFactsSource *facts_source;
         HostFacts facts; /* as last read; boot_id and hostname are not read again */
+        sd_event_source *facts_watch;
         Hardware hardware;
 
         HostClaim claim;
@@ -44,6 +46,10 @@ struct Host {
  * inventory then, once. */
 void host_wake(Host *h);
 void host_touch(Host *h);
+
+int host_open_facts(Host *h);
+/* All but who the host is. */
+void host_reread_facts(Host *h);
 
 /* One reading of hardware and type files, without what is enabled; problems are logged. */
 int host_read_hardware(Host *h, Hardware *ret);

@@ -49,37 +49,6 @@ int host_read_hardware(Host *h, Hardware *ret) {
         return 0;
 }
 
-/* Facts that a setting overrides, and that stay the same as long as hostd runs. */
-static int override_facts(Host *h) {
-        _cleanup_free_ char *line = NULL;
-        int r;
-
-        if (!isempty(h->settings->hostname)) {
-                free(h->facts.hostname);
-                h->facts.hostname = strdup(h->settings->hostname);
-        }
-        if (!isempty(h->settings->boot_id_file)) {
-                r = file_read_line(h->settings->boot_id_file, &line);
-                if (r < 0)
-                        return log_errno(r, "Failed to read the boot id from %s", h->settings->boot_id_file);
-                free(h->facts.boot_id);
-                h->facts.boot_id = take_ptr(line);
-        }
-        return h->facts.hostname && h->facts.boot_id ? 0 : -ENOMEM;
-}
-
-static int read_facts(Host *h) {
-        int r;
-
-        r = host_facts_simulated_new(h->settings->sim_dir, &h->facts_source);
-        if (r >= 0)
-                r = host_facts_read(h->facts_source, &h->facts);
-        if (r < 0)
-                return log_errno(
-                        r, "Failed to read the facts of the simulated host in %s", h->settings->sim_dir);
-        return override_facts(h);
-}
-
 static int open_store(Host *h, const char *state_dir) {
         int r;
 
@@ -105,6 +74,16 @@ static int make_vm_dir(Host *h, const char *runtime_dir) {
         return r < 0 ? log_errno(r, "Failed to make %s", h->vm_dir) : 0;
 }
 
+static int open_units(Host *h) {
+        int r = 0;
+
+        h->units = (Units){.ops = host_settings_units(h->settings), .event = h->event};
+        if (h->units.ops == &units_systemd)
+                r = systemd_open(h->event, h->settings->bus, &h->systemd);
+        h->units.systemd = h->systemd;
+        return r < 0 ? log_errno(r, "Failed to connect to systemd on %s", h->settings->bus) : 0;
+}
+
 static int on_turn_end(sd_event_source *source, void *userdata);
 
 static int add_turn_source(Host *h) {
@@ -124,16 +103,17 @@ int host_open(sd_event *event, const HostSettings *settings, const char *state_d
                 return -ENOMEM;
         h->event = sd_event_ref(event);
         h->settings = settings;
-        h->units = host_settings_units(settings);
         h->vms = hashmap_new_uuid();
         if (!h->vms)
                 return -ENOMEM;
 
-        r = open_store(h, state_dir);
+        r = open_units(h);
+        if (r >= 0)
+                r = open_store(h, state_dir);
         if (r >= 0)
                 r = make_vm_dir(h, runtime_dir);
         if (r >= 0)
-                r = read_facts(h);
+                r = host_open_facts(h);
         if (r >= 0)
                 r = host_rescan(h);
         if (r >= 0)
@@ -158,10 +138,12 @@ Host *host_close(Host *h) {
         sd_event_source_disable_unref(h->turn_source);
         free(h->claimer);
         host_claim_done(&h->claim);
+        sd_event_source_disable_unref(h->facts_watch);
         hardware_done(&h->hardware);
         host_facts_done(&h->facts);
         host_facts_source_free(h->facts_source);
         host_store_close(h->store);
+        systemd_close(h->systemd);
         free(h->vm_dir);
         sd_event_unref(h->event);
         free(h);

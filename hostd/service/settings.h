@@ -17,7 +17,7 @@ typedef struct HostSettings {
         char *sysfs_path, *pci_dump, *pci_ids, *vga_arbiter;
         char *nvidia_conf_dir, *nvidia_xml, *nvidia_driver_link, *gvtg_list, *mxgpu_list;
         /* the host */
-        char *hypervisor, *sim_dir, *boot_id_file, *hostname;
+        char *hypervisor, *sim_dir, *boot_id_file, *hostname, *storage;
         /* programs of a VM */
         char *units, *domain_program, *dm_program;
         char *emulator, *emulator_arguments, *qemu, *qemu_vgpu_args, *on_emulator_death;
@@ -28,7 +28,7 @@ typedef struct HostSettings {
 
 /*
  * Defaults, then the file, then the arguments, then whether they make sense together. Logs the offender;
- * -EINVAL, or -EOPNOTSUPP for what this build does not hold.
+ * -EINVAL.
  */
 int host_settings_load(const char *path, const char *const *args, HostSettings *ret);
 void host_settings_done(HostSettings *s);
@@ -37,5 +37,5 @@ void host_settings_done(HostSettings *s);
 extern const Setting host_setting_table[];
 extern const size_t host_n_settings;
 
-/* The implementation that the setting `units` names; NULL when this build has none. */
+/* The implementation that the setting `units` names. */
 const UnitsOps *host_settings_units(const HostSettings *s);

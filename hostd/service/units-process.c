@@ -117,8 +117,8 @@ static int on_pipe(sd_event_source *source, int fd, uint32_t revents, void *user
         return 0;
 }
 
-static int process_start(
-        sd_event *event, const char *const *argv, UnitStarted done, void *userdata, UnitStart **ret) {
+static int process_start(Units *units, const char *vm, const char *const *argv, UnitStarted done,
+        void *userdata, UnitStart **ret) {
         _cleanup_(unit_start_freep) UnitStart *s = NULL;
         _cleanup_close_ int write_end = -1;
         int fds[2], r;
@@ -137,7 +137,7 @@ static int process_start(
         if (fcntl(s->fd, F_SETFL, O_NONBLOCK) < 0)
                 return -errno;
 
-        r = sd_event_add_io(event, &s->source, s->fd, EPOLLIN, on_pipe, s);
+        r = sd_event_add_io(units->event, &s->source, s->fd, EPOLLIN, on_pipe, s);
         if (r < 0)
                 return r;
 

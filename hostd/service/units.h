@@ -6,26 +6,34 @@
  * Each VM's xenvgpu-domain runs beside hostd, never below it: a restart, an upgrade or a crash of hostd must
  * not touch a guest. What does that is a matter of the machine, hence a seam with one function. `process`
  * starts plain processes: a session of their own, handed over to init by a double fork, no descriptor of ours
- * open but stderr, so that what they say stands in hostd's own log.
+ * open but stderr, so that what they say stands in hostd's own log. `systemd` starts units of their own, which
+ * systemd starts again where we are not there to do it.
  *
  * A start is asynchronous: done() is called once, from the event loop, with 0 and the process, or with a
  * negative errno when the program could not be executed. Whether it then lives is for the caller to watch.
  */
 
-#include <systemd/sd-event.h>
-
 #include "common/io/pidfd.h"
+#include "hostd/service/systemd.h"
 
+typedef struct Units Units;
 typedef struct UnitStart UnitStart;
 typedef void (*UnitStarted)(int result, const ProcessId *process, void *userdata);
 
 typedef struct UnitsOps {
         const char *name; /* of the setting `units` */
-        /* argv ends with NULL and is not kept. -ENOMEM, -EMFILE, … when it cannot even be tried. */
-        int (*start)(
-                sd_event *event, const char *const *argv, UnitStarted done, void *userdata, UnitStart **ret);
+        /* vm: the text of its uuid. argv ends with NULL and is not kept. -ENOMEM, -EMFILE, … when it cannot
+         * even be tried. */
+        int (*start)(Units *units, const char *vm, const char *const *argv, UnitStarted done, void *userdata,
+                UnitStart **ret);
         /* Forgets the start: done() is not called any more; the program itself goes on. */
         UnitStart *(*forget)(UnitStart *start);
 } UnitsOps;
 
-extern const UnitsOps units_process;
+struct Units {
+        const UnitsOps *ops;
+        sd_event *event;  /* borrowed */
+        Systemd *systemd; /* borrowed; NULL where there is none */
+};
+
+extern const UnitsOps units_process, units_systemd;

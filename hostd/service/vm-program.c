@@ -88,8 +88,8 @@ static int launch(HostVm *vm) {
         r = build_argv(vm, &argv);
         if (r < 0)
                 return r;
-        return vm->host->units->start(
-                vm->host->event, (const char *const *) argv, on_executed, vm, &vm->start);
+        return vm->host->units.ops->start(&vm->host->units, UUID_TEXT(&vm->uuid), (const char *const *) argv,
+                on_executed, vm, &vm->start);
 }
 
 static void start_program(HostVm *vm) {

@@ -325,7 +325,7 @@ HostVm *vm_free(HostVm *vm) {
                 return NULL;
 
         if (vm->start)
-                vm->start = vm->host->units->forget(vm->start);
+                vm->start = vm->host->units.ops->forget(vm->start);
         run_link_close(vm->link);
         vm_unwatch_program(vm);
         sd_event_source_disable_unref(vm->timer);

@@ -27,10 +27,12 @@ static void on_started(int result, const ProcessId *process, void *userdata) {
 
 static Outcome start_program(const char *const *argv) {
         UnitStart *start = NULL;
+        Units units = {};
         Outcome o = {};
 
         assert_true(sd_event_new(&o.event) >= 0);
-        assert_int_equal(units_process.start(o.event, argv, on_started, &o, &start), 0);
+        units.event = o.event;
+        assert_int_equal(units_process.start(&units, "vm", argv, on_started, &o, &start), 0);
         assert_false(o.done);
         assert_int_equal(sd_event_loop(o.event), 0);
         assert_true(o.done);
@@ -93,11 +95,13 @@ static void nothing_of_ours_is_inherited(void **state) {
 
 static void a_forgotten_start_calls_nobody(void **state) {
         UnitStart *start = NULL;
+        Units units = {};
         Outcome o = {};
 
         assert_true(sd_event_new(&o.event) >= 0);
-        assert_int_equal(units_process.start(
-                                 o.event, (const char *const[]){"/bin/true", NULL}, on_started, &o, &start),
+        units.event = o.event;
+        assert_int_equal(units_process.start(&units, "vm", (const char *const[]){"/bin/true", NULL}, on_started,
+                                 &o, &start),
                 0);
         assert_null(units_process.forget(start));
         assert_int_equal(sd_event_run(o.event, 0), 0);

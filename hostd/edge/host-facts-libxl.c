@@ -1,0 +1,248 @@
+/*
+ * The facts of a real Xen host
+ */
+
+#include <dirent.h>
+#include <stdio.h>
+#include <sys/utsname.h>
+
+#include <libxl.h>
+
+#include "common/io/file.h"
+#include "hostd/core/idset.h"
+#include "hostd/edge/host-facts-libxl.h"
+#include "hostd/run/libxl-log.h"
+#include "hostd/run/xenstore.h"
+
+#define BOOT_ID_FILE "/proc/sys/kernel/random/boot_id"
+#define NET_FOLDER "/sys/class/net"
+/* Of init: our own shows what our unit's sandbox binds. */
+#define MOUNTINFO "/proc/1/mountinfo"
+#define MOUNTINFO_SIZE_MAX (4u << 20)
+#define PAGE_BYTES UINT64_C(4096)
+#define BYTES_PER_KIB 1024
+
+typedef struct LibxlHost {
+        HostFactsSource source; /* first */
+        LibxlLog *log;
+        libxl_ctx *ctx;
+        XenStore *xs;
+        char *storage;
+} LibxlHost;
+
+static LibxlHost *host_of(HostFactsSource *source) {
+        return CONTAINER_OF(source, LibxlHost, source);
+}
+
+/* Networks and storage. */
+
+int host_facts_read_bridges(const char *folder, char ***ret) {
+        _cleanup_(idset_freep) char **bridges = idset_new();
+        struct dirent *entry;
+        int r = 0;
+        DIR *d;
+
+        if (!bridges)
+                return -ENOMEM;
+        d = opendir(folder);
+        if (!d)
+                return -errno;
+        while (r >= 0 && (entry = readdir(d))) {
+                _cleanup_free_ char *path = NULL;
+
+                if (entry->d_name[0] == '.')
+                        continue;
+                if (asprintf(&path, "%s/%s/bridge", folder, entry->d_name) < 0)
+                        r = -ENOMEM;
+                else if (access(path, F_OK) == 0)
+                        r = idset_add(&bridges, entry->d_name);
+        }
+        closedir(d);
+        if (r < 0)
+                return r;
+        idset_sort(bridges);
+        *ret = take_ptr(bridges);
+        return 0;
+}
+
+/* The kernel writes blanks, and its own mark, as octal numbers. */
+static void unescape(char *text) {
+        char *to = text;
+
+        for (const char *from = text; *from; to++) {
+                unsigned value;
+
+                if (from[0] == '\\' && sscanf(from + 1, "%3o", &value) == 1 && value < 256) {
+                        *to = (char) value;
+                        from += 4;
+                } else
+                        *to = *from++;
+        }
+        *to = '\0';
+}
+
+/* "36 35 98:0 /root /mount/point options - type source super": of a disk or a server when the source is a
+ * path or has a colon. */
+static int add_mount(char *line, char ***list) {
+        char *point = line, *source = strstr(line, " - ");
+
+        for (int i = 0; i < 4 && point; i++) {
+                point = strchr(point, ' ');
+                point = point ? point + 1 : NULL;
+        }
+        if (!point || !source)
+                return 0;
+        point[strcspn(point, " ")] = '\0';
+        source = strchr(source + 3, ' ');
+        if (!source)
+                return 0;
+        source++;
+        source[strcspn(source, " ")] = '\0';
+
+        unescape(point);
+        if (streq(point, "/") || (source[0] != '/' && !strchr(source, ':')))
+                return 0;
+        return idset_add(list, point);
+}
+
+int host_facts_read_storage(const char *named, const char *mountinfo, char ***ret) {
+        _cleanup_(idset_freep) char **list = idset_new();
+        _cleanup_free_ char *text = NULL, *names = strdup(named);
+        char *rest = NULL;
+        size_t size;
+        int r;
+
+        if (!list || !names)
+                return -ENOMEM;
+        r = file_read(mountinfo, MOUNTINFO_SIZE_MAX, &text, &size);
+        for (char *name = strtok_r(names, " \t", &rest); r >= 0 && name; name = strtok_r(NULL, " \t", &rest))
+                r = idset_add(&list, name);
+        for (char *line = r < 0 ? NULL : strtok_r(text, "\n", &rest); r >= 0 && line;
+                line = strtok_r(NULL, "\n", &rest))
+                r = add_mount(line, &list);
+        if (r < 0)
+                return r;
+        idset_sort(list);
+        *ret = take_ptr(list);
+        return 0;
+}
+
+/* What Xen says. */
+
+static int read_xen(LibxlHost *host, HostFacts *f) {
+        libxl_physinfo info;
+        int rc;
+
+        libxl_physinfo_init(&info);
+        rc = libxl_get_physinfo(host->ctx, &info);
+        if (rc == 0) {
+                f->memory_total = info.total_pages * PAGE_BYTES;
+                f->cpus = info.nr_cpus;
+                f->hvm = info.cap_hvm;
+                f->iommu = info.cap_hvm_directio;
+        }
+        libxl_physinfo_dispose(&info);
+        return libxl_error_to_errno(rc);
+}
+
+static int libxl_memory_free(HostFactsSource *source, uint64_t *ret) {
+        uint64_t kib;
+        int rc;
+
+        rc = libxl_get_free_memory(host_of(source)->ctx, &kib);
+        if (rc == 0)
+                *ret = kib * BYTES_PER_KIB;
+        return libxl_error_to_errno(rc);
+}
+
+static int read_names(HostFacts *f) {
+        struct utsname uts;
+
+        f->hostname = strdup(uname(&uts) < 0 ? "" : uts.nodename);
+        return f->hostname ? file_read_line(BOOT_ID_FILE, &f->boot_id) : -ENOMEM;
+}
+
+static int libxl_read(HostFactsSource *source, HostFacts *ret) {
+        LibxlHost *host = host_of(source);
+        HostFacts f = {};
+        int r;
+
+        r = read_xen(host, &f);
+        if (r >= 0)
+                r = libxl_memory_free(source, &f.memory_free);
+        if (r >= 0)
+                r = host_facts_read_bridges(NET_FOLDER, &f.networks);
+        if (r >= 0)
+                r = host_facts_read_storage(host->storage, MOUNTINFO, &f.storage);
+        if (r >= 0)
+                r = read_names(&f);
+        if (r < 0) {
+                host_facts_done(&f);
+                return r;
+        }
+        *ret = f;
+        return 0;
+}
+
+/* When it changes. */
+
+static int libxl_fd(HostFactsSource *source) {
+        return xenstore_fd(host_of(source)->xs);
+}
+
+static int libxl_drain(HostFactsSource *source) {
+        return xenstore_drain(host_of(source)->xs);
+}
+
+static HostFactsSource *libxl_free(HostFactsSource *source) {
+        LibxlHost *host = host_of(source);
+
+        (void) xenstore_close(host->xs);
+        (void) libxl_ctx_free(host->ctx);
+        (void) libxl_log_free(host->log);
+        free(host->storage);
+        free(host);
+        return NULL;
+}
+
+static const HostFactsOps libxl_ops = {
+        .hypervisor = "xen",
+        .read = libxl_read,
+        .memory_free = libxl_memory_free,
+        .fd = libxl_fd,
+        .drain = libxl_drain,
+        .free = libxl_free,
+};
+
+static int watch_domains(LibxlHost *host) {
+        int r;
+
+        r = xenstore_open(&host->xs);
+        if (r >= 0)
+                r = xenstore_watch(host->xs, "@introduceDomain");
+        if (r >= 0)
+                r = xenstore_watch(host->xs, "@releaseDomain");
+        return r;
+}
+
+int host_facts_libxl_new(const char *storage, HostFactsSource **ret) {
+        LibxlHost *host;
+        int r;
+
+        host = calloc(1, sizeof(*host));
+        if (!host)
+                return -ENOMEM;
+        host->source.ops = &libxl_ops;
+        host->storage = strdup(storage);
+        r = host->storage ? libxl_log_new(&host->log) : -ENOMEM;
+        if (r >= 0 && libxl_ctx_alloc(&host->ctx, LIBXL_VERSION, 0, libxl_log_get(host->log)) != 0)
+                r = -EIO;
+        if (r >= 0)
+                r = watch_domains(host);
+        if (r < 0) {
+                (void) libxl_free(&host->source);
+                return r;
+        }
+        *ret = &host->source;
+        return 0;
+}

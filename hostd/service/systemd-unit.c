@@ -1,0 +1,114 @@
+/*
+ * What the unit of a VM is like
+ *
+ * Transient, since it lives no longer than its VM and its command line is that of this start. What an
+ * administrator wants otherwise goes into xenvgpu-domain@.service.d/ as for any unit.
+ *
+ * KillMode=process: qemu and the emulator are in its cgroup and must survive whatever ends the program, which
+ * finds them again when it is started anew. Stopping the unit asks the program, which asks the guest; and
+ * since the unit stands after everything that a guest needs, a host that goes down does that first.
+ */
+
+#include "hostd/run/program.h"
+#include "hostd/service/systemd-private.h"
+
+#define RESTART_DELAY UINT64_C(1000000)
+/* A guest has its own time for going down, which the program knows (hostd/domain/main.c); then as long again
+ * for taking the domain down. */
+#define STOP_TIMEOUT (180 * UINT64_C(1000000))
+
+static const char *const needed_by_guests[] = { "basic.target", "network.target", "remote-fs.target",
+        "xen.service", "xenstored.service", "xenconsoled.service", "xen-init-dom0.service",
+        "xenvgpu-hostd.service", NULL };
+
+typedef struct TextProperty {
+        const char *name, *value;
+} TextProperty;
+
+static int append_texts(sd_bus_message *m, const char *description) {
+        const TextProperty texts[] = {
+                { "Description", description },
+                { "Slice", "xenvgpu.slice" },
+                { "Type", "exec" },
+                { "KillMode", "process" },
+                { "Restart", "on-failure" },
+                { "CollectMode", "inactive-or-failed" },
+        };
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(texts); i++)
+                r = sd_bus_message_append(m, "(sv)", texts[i].name, "s", texts[i].value);
+        return r;
+}
+
+static int append_lists(sd_bus_message *m) {
+        int r;
+
+        r = sd_bus_message_open_container(m, 'r', "sv");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "s", "After");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'v', "as");
+        if (r >= 0)
+                r = sd_bus_message_append_strv(m, (char **) needed_by_guests);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        /* Exit statuses, then signals. */
+        if (r >= 0)
+                r = sd_bus_message_append(m, "(sv)", "RestartPreventExitStatus", "(aiai)", 1,
+                        DOMAIN_PROGRAM_EXIT_BUSY, 0);
+        return r;
+}
+
+static int append_command(sd_bus_message *m, const char *const *argv) {
+        int r;
+
+        r = sd_bus_message_open_container(m, 'r', "sv");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "s", "ExecStart");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'v', "a(sasb)");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'a', "(sasb)");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'r', "sasb");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "s", argv[0]);
+        if (r >= 0)
+                r = sd_bus_message_append_strv(m, (char **) argv);
+        /* A failure counts. */
+        if (r >= 0)
+                r = sd_bus_message_append(m, "b", false);
+        for (int i = 0; i < 4 && r >= 0; i++)
+                r = sd_bus_message_close_container(m);
+        return r;
+}
+
+int systemd_start_transient(Systemd *s, const char *unit, const char *description, const char *const *argv,
+        SystemdJobDone done, void *userdata, SystemdCall **ret) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        int r;
+
+        r = systemd_new_call(s, "StartTransientUnit", &m);
+        if (r >= 0)
+                r = sd_bus_message_append(m, "ss", unit, "replace");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'a', "(sv)");
+        if (r >= 0)
+                r = append_texts(m, description);
+        if (r >= 0)
+                r = append_lists(m);
+        if (r >= 0)
+                r = sd_bus_message_append(m, "(sv)(sv)", "RestartUSec", "t", RESTART_DELAY, "TimeoutStopUSec", "t",
+                        STOP_TIMEOUT);
+        if (r >= 0)
+                r = append_command(m, argv);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        /* No further units along with it. */
+        if (r >= 0)
+                r = sd_bus_message_append(m, "a(sa(sv))", 0);
+        return r < 0 ? r : systemd_call_job(s, m, done, userdata, ret);
+}

@@ -1,0 +1,266 @@
+/*
+ * systemd, as we use it
+ *
+ * A call is a message that awaits its reply; a job is one whose reply names the job, and which then awaits
+ * the JobRemoved of that name. What the units of VMs are like stands in systemd-unit.c.
+ */
+
+#include <stdio.h>
+
+#include "common/daemon/log.h"
+#include "hostd/service/systemd-private.h"
+
+/* Longer than systemd needs to answer while it is loading units on a slow host. The job itself has no limit
+ * here: the unit has its own. */
+#define REPLY_TIMEOUT (60 * UINT64_C(1000000))
+
+SystemdCall *systemd_forget(SystemdCall *call) {
+        if (!call)
+                return NULL;
+        if (call->prev)
+                call->prev->next = call->next;
+        else if (call->systemd->calls == call)
+                call->systemd->calls = call->next;
+        if (call->next)
+                call->next->prev = call->prev;
+        sd_bus_slot_unref(call->slot);
+        free(call->job);
+        free(call);
+        return NULL;
+}
+
+static SystemdCall *call_new(Systemd *s, void *userdata) {
+        SystemdCall *call;
+
+        call = calloc(1, sizeof(*call));
+        if (!call)
+                return NULL;
+        call->systemd = s;
+        call->userdata = userdata;
+        call->next = s->calls;
+        if (call->next)
+                call->next->prev = call;
+        s->calls = call;
+        return call;
+}
+
+/* 1. A job is asked for, and systemd names it. */
+
+static void end_job(SystemdCall *call, int result, const char *error) {
+        SystemdJobDone done = call->job_done;
+        void *userdata = call->userdata;
+
+        (void) systemd_forget(call);
+        done(result, error, userdata);
+}
+
+static int error_to_errno(const sd_bus_error *error) {
+        if (sd_bus_error_has_name(error, "org.freedesktop.systemd1.UnitExists"))
+                return -EEXIST;
+        if (sd_bus_error_has_name(error, "org.freedesktop.systemd1.NoSuchUnit"))
+                return -ENOENT;
+        return -EIO;
+}
+
+static int on_job_named(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
+        const sd_bus_error *error = sd_bus_message_get_error(reply);
+        SystemdCall *call = userdata;
+        const char *path;
+
+        call->slot = sd_bus_slot_unref(call->slot);
+        if (error) {
+                end_job(call, error_to_errno(error), strempty(error->message));
+                return 0;
+        }
+        if (sd_bus_message_read(reply, "o", &path) >= 0)
+                call->job = strdup(path);
+        if (!call->job)
+                end_job(call, -EIO, "systemd's answer is not understood");
+        return 0;
+}
+
+int systemd_call_job(
+        Systemd *s, sd_bus_message *m, SystemdJobDone done, void *userdata, SystemdCall **ret) {
+        SystemdCall *call;
+        int r;
+
+        call = call_new(s, userdata);
+        if (!call)
+                return -ENOMEM;
+        call->job_done = done;
+        r = sd_bus_call_async(s->bus, &call->slot, m, on_job_named, call, REPLY_TIMEOUT);
+        if (r < 0) {
+                (void) systemd_forget(call);
+                return r;
+        }
+        *ret = call;
+        return 0;
+}
+
+int systemd_new_call(Systemd *s, const char *member, sd_bus_message **ret) {
+        return sd_bus_message_new_method_call(s->bus, ret, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER, member);
+}
+
+static int call_unit(Systemd *s, const char *member, const char *unit, SystemdJobDone done, void *userdata,
+        SystemdCall **ret) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        int r;
+
+        r = systemd_new_call(s, member, &m);
+        if (r >= 0)
+                r = sd_bus_message_append(m, "ss", unit, "replace");
+        return r < 0 ? r : systemd_call_job(s, m, done, userdata, ret);
+}
+
+int systemd_start_unit(
+        Systemd *s, const char *unit, SystemdJobDone done, void *userdata, SystemdCall **ret) {
+        return call_unit(s, "StartUnit", unit, done, userdata, ret);
+}
+
+int systemd_stop_unit(
+        Systemd *s, const char *unit, SystemdJobDone done, void *userdata, SystemdCall **ret) {
+        return call_unit(s, "StopUnit", unit, done, userdata, ret);
+}
+
+/* 2. The job is over. */
+
+static int result_to_errno(const char *result) {
+        if (streq(result, "done") || streq(result, "skipped"))
+                return 0;
+        return streq(result, "canceled") ? -ECANCELED : -EIO;
+}
+
+static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
+        const char *path, *unit, *result;
+        Systemd *s = userdata;
+        char error[64];
+
+        if (sd_bus_message_read(m, "uoss", NULL, &path, &unit, &result) < 0)
+                return 0;
+        for (SystemdCall *call = s->calls; call; call = call->next)
+                if (call->job && streq(call->job, path)) {
+                        (void) snprintf(error, sizeof(error), "the job ended with '%.32s'", result);
+                        end_job(call, result_to_errno(result), error);
+                        return 0;
+                }
+        return 0;
+}
+
+/* A property of a unit. systemd knows a path for every name, also of units that do not exist. */
+
+static int on_property(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
+        SystemdCall *call = userdata;
+        SystemdPropertyRead done = call->property_read;
+        void *done_userdata = call->userdata;
+        char type[2] = { call->type };
+        int r = 0;
+
+        (void) systemd_forget(call);
+        if (sd_bus_message_is_method_error(reply, NULL))
+                r = -sd_bus_message_get_errno(reply);
+        else
+                r = sd_bus_message_enter_container(reply, 'v', type);
+        done(MIN_OF(r, 0), r < 0 ? NULL : reply, done_userdata);
+        return 0;
+}
+
+int systemd_read_property(Systemd *s, const char *unit, const char *interface, const char *property,
+        const char *type, SystemdPropertyRead done, void *userdata, SystemdCall **ret) {
+        _cleanup_free_ char *path = NULL;
+        SystemdCall *call;
+        int r;
+
+        r = sd_bus_path_encode(SYSTEMD_PATH "/unit", unit, &path);
+        if (r < 0)
+                return r;
+        call = call_new(s, userdata);
+        if (!call)
+                return -ENOMEM;
+        call->property_read = done;
+        call->type = type[0];
+        r = sd_bus_call_method_async(s->bus, &call->slot, SYSTEMD_NAME, path, "org.freedesktop.DBus.Properties",
+                "Get", on_property, call, "ss", interface, property);
+        if (r < 0) {
+                (void) systemd_forget(call);
+                return r;
+        }
+        *ret = call;
+        return 0;
+}
+
+/* The connection. The bus handles its messages in their order, so that the match and the subscription are in
+ * force before any job that is asked for later. */
+
+static int on_setup_reply(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
+        const sd_bus_error *error = sd_bus_message_get_error(reply);
+
+        if (error && !sd_bus_error_has_name(error, "org.freedesktop.systemd1.AlreadySubscribed"))
+                log_warning("systemd does not tell us of its jobs: %s", strempty(error->message));
+        return 0;
+}
+
+/* Whoever asked is told: those that await a reply by the bus itself, the jobs here. */
+static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
+        Systemd *s = userdata;
+        SystemdCall *call, *next;
+
+        for (call = s->calls; call; call = next) {
+                next = call->next;
+                if (call->job) {
+                        end_job(call, -EIO, "the system bus is gone");
+                        next = s->calls; /* the list may be another one now */
+                }
+        }
+        return 0;
+}
+
+static int connect_bus(Systemd *s, sd_event *event, const char *address) {
+        int r;
+
+        r = sd_bus_new(&s->bus);
+        if (r >= 0)
+                r = sd_bus_set_address(s->bus, address);
+        if (r >= 0)
+                r = sd_bus_set_bus_client(s->bus, true);
+        if (r >= 0)
+                r = sd_bus_set_description(s->bus, "systemd");
+        if (r >= 0)
+                r = sd_bus_start(s->bus);
+        if (r >= 0)
+                r = sd_bus_attach_event(s->bus, event, SD_EVENT_PRIORITY_NORMAL);
+        return r;
+}
+
+int systemd_open(sd_event *event, const char *address, Systemd **ret) {
+        _cleanup_(systemd_closep) Systemd *s = NULL;
+        int r;
+
+        s = calloc(1, sizeof(*s));
+        if (!s)
+                return -ENOMEM;
+        r = connect_bus(s, event, address);
+        if (r >= 0)
+                r = sd_bus_match_signal_async(s->bus, NULL, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER,
+                        "JobRemoved", on_job_removed, on_setup_reply, s);
+        if (r >= 0)
+                r = sd_bus_call_method_async(s->bus, NULL, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER,
+                        "Subscribe", on_setup_reply, s, NULL);
+        if (r >= 0)
+                r = sd_bus_match_signal_async(s->bus, NULL, "org.freedesktop.DBus.Local",
+                        "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local", "Disconnected",
+                        on_disconnected, NULL, s);
+        if (r < 0)
+                return r;
+        *ret = take_ptr(s);
+        return 0;
+}
+
+Systemd *systemd_close(Systemd *s) {
+        if (!s)
+                return NULL;
+        while (s->calls)
+                (void) systemd_forget(s->calls);
+        sd_bus_close_unref(s->bus);
+        free(s);
+        return NULL;
+}

@@ -1,0 +1,47 @@
+#pragma once
+
+/*
+ * systemd, as we use it
+ *
+ * Jobs (units that are started and stopped) and single properties, over D-Bus, without ever waiting for an
+ * answer. The end of a job is the signal JobRemoved, which is subscribed to before the first job is asked for;
+ * so a job that ends at once is not missed.
+ */
+
+#include <systemd/sd-bus.h>
+
+#include "common/macros.h"
+
+typedef struct Systemd Systemd;
+typedef struct SystemdCall SystemdCall;
+
+/* address: of the system bus. The connection is made in the background; calls wait for it. */
+int systemd_open(sd_event *event, const char *address, Systemd **ret);
+/* Calls that are under way are not told any more. */
+Systemd *systemd_close(Systemd *s);
+DEFINE_CLEANUP(Systemd *, systemd_close)
+
+/*
+ * Called once, from the loop; the call is gone by then. result: 0: the job is done; -EEXIST: there is such a
+ * unit; -ENOENT: there is no such unit; -ECANCELED: another job took its place; -EIO. error lives during the
+ * call.
+ */
+typedef void (*SystemdJobDone)(int result, const char *error, void *userdata);
+
+int systemd_start_unit(
+        Systemd *s, const char *unit, SystemdJobDone done, void *userdata, SystemdCall **ret);
+int systemd_stop_unit(
+        Systemd *s, const char *unit, SystemdJobDone done, void *userdata, SystemdCall **ret);
+
+/* A unit that exists as long as it runs: argv in the slice, outliving its kin when it is stopped, started
+ * again when it dies. */
+int systemd_start_transient(Systemd *s, const char *unit, const char *description, const char *const *argv,
+        SystemdJobDone done, void *userdata, SystemdCall **ret);
+
+/* value is NULL on failure, else a message that stands before the property's value. */
+typedef void (*SystemdPropertyRead)(int result, sd_bus_message *value, void *userdata);
+int systemd_read_property(Systemd *s, const char *unit, const char *interface, const char *property,
+        const char *type, SystemdPropertyRead done, void *userdata, SystemdCall **ret);
+
+/* Does not call back any more; a job goes on. NULL is fine. */
+SystemdCall *systemd_forget(SystemdCall *call);
