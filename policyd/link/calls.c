@@ -179,6 +179,13 @@ void link_drop_calls(HostLink *link, const char *reason) {
         }
 }
 
+void link_refuse_waiting(HostLink *link, const char *reason) {
+        uint64_t generation = link->generation;
+
+        while (link_is_same(link, generation) && link->next_unsent)
+                call_finish(link->next_unsent, LINK_REFUSED, ERROR_HOST_OFFLINE, reason);
+}
+
 static int call_new(HostLink *link, const char *path, const char *interface, const char *member,
         LinkReply reply, void *userdata, LinkCall **ret) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;

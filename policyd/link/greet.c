@@ -315,4 +315,6 @@ int link_claim(HostLink *link, const LinkClaim *claim) {
                 return r;
         link->state = LINK_CLAIMING;
         return 0;
+        /* They carry the epoch of the claim before; behind this one hostd would take them for another master's. */
+        link_refuse_waiting(link, "The host was claimed anew before the order was sent.");
 }

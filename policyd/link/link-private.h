@@ -93,6 +93,7 @@ const char *link_error_text(sd_bus_message *reply, char *buf, size_t size);
 /* calls.c */
 void link_drop_calls(HostLink *link, const char *reason);
 
+void link_refuse_waiting(HostLink *link, const char *reason);
 /* events.c */
 int link_on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error);
 /* After the claim: passes on what came while it was under way. */

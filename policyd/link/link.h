@@ -85,7 +85,8 @@ HostLink *link_free(HostLink *link);   /* outstanding calls are dropped without 
 DEFINE_CLEANUP(HostLink *, link_free)
 int link_start(HostLink *link); /* dials now */
 int link_claim(HostLink *link,
-        const LinkClaim *claim); /* after greeted() returned 0, or again with a higher epoch */
+        const LinkClaim *claim); /* after greeted() returned 0, or again with a higher epoch: then calls that
+                                    wait to be sent are refused with HostOffline */
 bool link_is_claimed(const HostLink *link);
 /* Close and dial again later, with the reason. */
 void link_reset(HostLink *link, const char *reason);

@@ -99,6 +99,12 @@ static void stop_replied(
                 }
                 break;
         case LINK_REFUSED:
+                /* It never left: the host's next inventory sends it again. */
+                if (code == ERROR_HOST_OFFLINE) {
+                        if (op)
+                                (void) operation_wait_for_host(op);
+                        break;
+                }
                 peer_touch(call->peer);
                 if (code == ERROR_NO_SUCH_OBJECT)
                         start_failed_on_host(p, vm, code, "The host says that the VM is not there.");

@@ -293,6 +293,26 @@ static void test_a_dead_peer_is_found(void **state) {
         RUN_UNTIL(w, w->n_lost > 0);
         assert_non_null(strstr(w->reason, "keepalive"));
         kill(w->bus.pid, SIGCONT);
+/* They carry the epoch of the claim before: sent behind the new claim, they would look like another master's. */
+static void test_orders_that_wait_are_refused_by_a_new_claim(void **state) {
+        World *w = world_claimed_host(state);
+
+        w->host.orders = FAKE_SILENT;
+        for (unsigned i = 0; i < 70; i++)
+                assert_int_equal(link_stop_vm(w->link, "{}", world_reply, w), 0);
+        RUN_UNTIL(w, w->host.n_waiting == 64);
+        assert_int_equal(link_claim(w->link, &(LinkClaim){.epoch = 90}), 0);
+        assert_int_equal(w->refused, 6);
+        assert_int_equal(w->code, ERROR_HOST_OFFLINE);
+        RUN_UNTIL(w, w->n_claimed == 2);
+
+        w->host.orders = FAKE_ACCEPT;
+        fake_host_answer_all(&w->host);
+        RUN_UNTIL(w, w->done == 64);
+        assert_int_equal(w->host.n_orders, 64);
+        assert_int_equal(w->n_lost, 0);
+}
+
         RUN_UNTIL(w, w->n_claimed == 2);
 }
 
@@ -362,3 +382,4 @@ int main(void) {
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
+                WORLD_TEST(test_orders_that_wait_are_refused_by_a_new_claim),

@@ -404,6 +404,26 @@ static void a_refused_stop_fails_its_job_and_changes_nothing(void **state) {
         assert_string_equal(world_vm_state(w, &vm), "running");
 }
 
+/* The link gave it back: the connection was lost, or claimed anew, before it was sent. */
+static void a_stop_that_never_left_goes_with_the_next_inventory(void **state) {
+        FakeHost *a, *b;
+        _cleanup_world_ World *w = two_hosts(&a, &b);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
+
+        world_start_vm_on(w, &vm, "alpha", NULL);
+        world_run(w);
+        a->refuse = ERROR_HOST_OFFLINE;
+        assert_int_equal(world_shutdown(w, &vm, true, &job), ERROR_NONE);
+        world_run(w);
+        assert_string_equal(world_job_state(w, &job), "running");
+
+        a->refuse = ERROR_NONE;
+        fake_lose(a, "A short break.");
+        world_run(w);
+        assert_string_equal(world_job_state(w, &job), "done");
+        assert_string_equal(world_vm_state(w, &vm), "halted");
+}
+
 static void count_commit(ErrorCode code, const char *message, void *userdata) {
         assert_int_equal(code, ERROR_NONE);
         (*(unsigned *) userdata)++;
@@ -448,6 +468,7 @@ int main(void) {
                 cmocka_unit_test(a_host_that_knows_no_such_vm_ends_the_shutdown),
                 cmocka_unit_test(cancelling_a_shutdown_ends_the_waiting_only),
                 cmocka_unit_test(a_refused_stop_fails_its_job_and_changes_nothing),
+                cmocka_unit_test(a_stop_that_never_left_goes_with_the_next_inventory),
                 cmocka_unit_test(a_batch_is_committed_when_it_is_full),
         };
 
