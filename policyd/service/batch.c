@@ -126,14 +126,15 @@ static void announce(Policy *p, Object *changes) {
         for (Object *o = changes; o; o = o->next_changed) {
                 Job *j = o->class == CLASS_JOB ? CONTAINER_OF(o, Job, object) : NULL;
 
-                if (o->is_new && o->removed)
+                /* A job that came, ended and went within one batch had its path in a reply. */
+                if (o->is_new && o->removed && !j)
                         continue;
                 if (j && o->is_new && l->job_new)
                         l->job_new(j, p->userdata);
                 if (l->changed)
                         l->changed(o, p->userdata);
-                if (j && !o->removed && (o->changed & JOB_STATE || o->is_new) &&
-                        job_state_is_final(j->state) && l->job_removed)
+                if (j && (o->changed & JOB_STATE || o->is_new) && job_state_is_final(j->state) &&
+                        l->job_removed)
                         l->job_removed(j, job_state_to_string(j->state), p->userdata);
         }
         policy_report_status(p);

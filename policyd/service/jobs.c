@@ -1,7 +1,7 @@
 /*
  * Jobs: the record of an operation that clients watch
  *
- * A finished job stays for an hour, the newest thousand at most, over restarts.
+ * A finished job stays for an hour, the thousand that ended last at most, over restarts.
  */
 
 #include "policyd/service/internal.h"
@@ -39,27 +39,38 @@ void job_finish(Policy *p, Job *j, JobState state, ErrorCode code, const char *m
                 policy_arm_expiry(p);
 }
 
-static bool has_expired(Policy *p, const Job *j, uint64_t now) {
-        return j->end_time + p->options.job_keep_usec <= now ||
-               p->n_finished_jobs > p->options.jobs_max_finished;
+/* The one that ended first; they stand in order of their creation. NULL when none has ended. */
+static Job *first_ended(Policy *p) {
+        const PtrArray *jobs = &p->pool->objects[CLASS_JOB];
+        Job *first = NULL;
+
+        for (size_t i = 0; i < jobs->n; i++) {
+                Job *j = jobs->items[i];
+
+                if (job_state_is_final(j->state) && (!first || j->end_time < first->end_time))
+                        first = j;
+        }
+        return first;
 }
 
-/* Jobs stand in order of their creation, so the oldest go first. */
+static void remove_job(Policy *p, Job *j) {
+        pool_remove(p->pool, &j->object);
+        p->n_finished_jobs--;
+        batch_open(p);
+}
+
 void jobs_trim(Policy *p) {
         const PtrArray *jobs = &p->pool->objects[CLASS_JOB];
         uint64_t now = policy_now(p);
 
-        for (size_t i = 0; i < jobs->n;) {
-                Job *j = jobs->items[i];
+        for (size_t i = jobs->n; i > 0; i--) {
+                Job *j = jobs->items[i - 1];
 
-                if (!job_state_is_final(j->state) || !has_expired(p, j, now)) {
-                        i++;
-                        continue;
-                }
-                pool_remove(p->pool, &j->object);
-                p->n_finished_jobs--;
-                batch_open(p);
+                if (job_state_is_final(j->state) && j->end_time + p->options.job_keep_usec <= now)
+                        remove_job(p, j);
         }
+        while (p->n_finished_jobs > p->options.jobs_max_finished)
+                remove_job(p, first_ended(p));
 }
 
 uint64_t jobs_next_expiry(Policy *p) {

@@ -322,6 +322,51 @@ static void finished_jobs_go_in_time(void **state) {
         assert_int_equal(jobs->n, 0);
 }
 
+/* A guest may take hours to shut down: its job is the oldest, and yet the last that ended. */
+static void an_old_job_that_ends_is_told_and_stays(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = one_host(&h);
+        Uuid slow = world_create_vm_with(w, "slow", "GRID K100", 1), vm, job, other;
+
+        w->policy = policy_free(w->policy);
+        w->options.jobs_max_finished = 1;
+        world_start(w);
+        vm = world_create_vm_with(w, "b", "GRID K100", 1);
+        world_start_vm(w, &slow, NULL);
+        world_run(w);
+        h->manual = true;
+        world_shutdown(w, &slow, false, &job);
+        world_run(w);
+        h->manual = false;
+        world_start_vm(w, &vm, &other);
+        world_run(w);
+        assert_string_equal(world_job_state(w, &other), "done");
+
+        w->n_job_removed = 0;
+        fake_vm_ends(h, &slow, "poweroff", NULL);
+        world_run(w);
+        assert_int_equal(w->n_job_removed, 1);
+        assert_string_equal(world_job_state(w, &job), "done");
+        assert_null(pool_get(policy_pool(w->policy), CLASS_JOB, &other));
+}
+
+/* Even where no finished job is to stay, its end is told. */
+static void jobs_that_do_not_stay_are_told(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = one_host(&h);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1);
+
+        w->policy = policy_free(w->policy);
+        w->options.jobs_max_finished = 0;
+        world_start(w);
+        world_start_vm(w, &vm, NULL);
+        world_run(w);
+        assert_int_equal(w->n_job_new, 1);
+        assert_int_equal(w->n_job_removed, 1);
+        assert_string_equal(w->last_result, "done");
+        assert_int_equal(policy_pool(w->policy)->objects[CLASS_JOB].n, 0);
+}
+
 static void what_clients_make_is_capped(void **state) {
         FakeHost *h;
         _cleanup_world_ World *w = one_host(&h);
@@ -523,6 +568,8 @@ int main(void) {
                 cmocka_unit_test(a_call_repeated_gets_the_first_answer),
                 cmocka_unit_test(a_reservation_holds_is_used_and_expires),
                 cmocka_unit_test(finished_jobs_go_in_time),
+                cmocka_unit_test(an_old_job_that_ends_is_told_and_stays),
+                cmocka_unit_test(jobs_that_do_not_stay_are_told),
                 cmocka_unit_test(what_clients_make_is_capped),
                 cmocka_unit_test(groups_by_hand),
                 cmocka_unit_test(lists_have_pages_and_filters),
