@@ -48,6 +48,12 @@ static uint64_t highest_held(Policy *p) {
 }
 
 static void raise_epoch(Policy *p, uint64_t epoch) {
+        Peer *peer;
+
+        /* A host that waits for this is met again if the commit fails. While gathering all of them wait, and the
+         * gathering itself is begun again. */
+        for (size_t i = 0; p->epoch != 0 && (peer = hashmap_next(p->peers, &i));)
+                peer->touched |= peer->greeted && !peer->claimed;
         p->meta.epoch = MAX_OF(p->meta.epoch, epoch);
         (void) batch_then(p, claim_all, &UUID_NULL, NULL);
 }

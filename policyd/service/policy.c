@@ -233,6 +233,10 @@ void policy_arm_expiry(Policy *p) {
         uint64_t next = MIN_OF(jobs_next_expiry(p), reservations_next_expiry(p));
         int r = 0;
 
+        /* What expired and could not be stored is still there: again, but not before the next retry. */
+        if (next != UINT64_MAX && p->retry_delay > 0)
+                next = MAX_OF(next, policy_now(p) + p->retry_delay);
+
         if (!p->started || p->closing)
                 return;
         if (next == UINT64_MAX) {
@@ -251,7 +255,20 @@ void policy_arm_expiry(Policy *p) {
 
 /* Rebuilding */
 
-/* What is not stored but still true: how the hosts are connected, and which PGPUs were seen. */
+/* Free memory, and which VMs are in it: too often told to be stored each time. */
+static void carry_over_memory(Policy *p, Host *h, const Host *before, const Pool *old) {
+        pool_set_host_memory(p->pool, h, before->memory_total, before->memory_free);
+        for (size_t i = 0; i < h->vms.n; i++) {
+                Vm *vm = h->vms.items[i];
+                const Vm *was = pool_get(old, CLASS_VM, &vm->object.id);
+
+                if (was && vm_host(was) == before)
+                        vm->memory_counted = was->memory_counted;
+        }
+}
+
+/* What is not stored but still true: how the hosts are connected, what they said that was lost with no batch,
+ * and which PGPUs were seen. */
 static void carry_over(Policy *p, const Pool *old) {
         const PtrArray *hosts = &p->pool->objects[CLASS_HOST], *pgpus = &p->pool->objects[CLASS_PGPU];
         Object *o, *next;
@@ -263,11 +280,13 @@ static void carry_over(Policy *p, const Pool *old) {
                 if (!before)
                         continue;
                 h->seq = before->seq;
-                if (peer && peer->touched)
+                if (peer && peer->touched) {
                         pool_set_host_state(
                                 p->pool, h, HOST_CONNECTING, "A commit failed; the host is asked again.");
-                else
-                        pool_set_host_state(p->pool, h, before->state, before->state_reason);
+                        continue;
+                }
+                pool_set_host_state(p->pool, h, before->state, before->state_reason);
+                carry_over_memory(p, h, before, old);
         }
         for (size_t i = 0; i < pgpus->n; i++) {
                 Pgpu *pgpu = pgpus->items[i], *before = pool_get(old, CLASS_PGPU, &pgpu->object.id);
@@ -335,6 +354,7 @@ int policy_rebuild(Policy *p) {
         r = p->started ? peers_sync(p) : 0;
         if (r < 0)
                 return r;
+        r = arm_retry(p);
         policy_arm_expiry(p);
-        return arm_retry(p);
+        return r;
 }
