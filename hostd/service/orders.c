@@ -15,6 +15,34 @@
 #include "hostd/service/orders.h"
 #include "hostd/service/vm-program.h"
 
+static int check_epoch(Host *h, uint64_t epoch, HostRefusal *refusal) {
+        int r;
+
+        r = epoch_check_order(&h->claim, epoch, refusal);
+        if (r >= 0 && refusal->code != ERROR_NONE)
+                log_event(LOG_WARNING, MSG_STALE_EPOCH, NULL, "Refused an order: %s", refusal->message);
+        return r;
+}
+
+/* A master whose claim was overtaken still commands with its old epoch. It must hear that, and not only that
+ * it is not the claimer, so that it stops. */
+static int check_commander(
+        Host *h, const char *caller, const char *text, size_t size, HostRefusal *refusal) {
+        _cleanup_json_ struct json_object *o = NULL;
+        JsonReader reader = {};
+        uint64_t epoch;
+        int r;
+
+        r = host_check_caller(h, caller, refusal);
+        if (r < 0 || refusal->code != ERROR_HOST_CLAIMED || size > ORDER_SIZE_MAX)
+                return r;
+        if (json_parse(&reader, text, size, &o) < 0 || json_get_u64(&reader, o, "epoch", &epoch) < 0 ||
+                epoch >= h->claim.epoch)
+                return 0;
+        host_refusal_done(refusal);
+        return check_epoch(h, epoch, refusal);
+}
+
 /* The caller, the size and the JSON of any order. *ret is NULL when refused. */
 static int read_order(
         Host *h, const char *caller, const char *text, struct json_object **ret, HostRefusal *refusal) {
@@ -23,7 +51,7 @@ static int read_order(
         int r;
 
         *ret = NULL;
-        r = host_check_caller(h, caller, refusal);
+        r = check_commander(h, caller, text, size, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
         if (size > ORDER_SIZE_MAX)
@@ -48,15 +76,6 @@ static int refuse_storage(HostRefusal *refusal, const HostVm *vm, int error) {
         return host_refusal_set(refusal, ERROR_STORAGE_FAILED,
                 "The order for VM %s could not be stored (%s); nothing was begun.", UUID_TEXT(&vm->uuid),
                 strerror(-error));
-}
-
-static int check_epoch(Host *h, uint64_t epoch, HostRefusal *refusal) {
-        int r;
-
-        r = epoch_check_order(&h->claim, epoch, refusal);
-        if (r >= 0 && refusal->code != ERROR_NONE)
-                log_event(LOG_WARNING, MSG_STALE_EPOCH, NULL, "Refused an order: %s", refusal->message);
-        return r;
 }
 
 /* Repeats. */

@@ -3,10 +3,12 @@
  *
  * An event is passed on when the link is claimed, the sender is the claimed process, and its number is above
  * the last one. What comes while the claim is under way is kept and sorted out by the inventory's number;
- * what came before the claim was sent is in the inventory anyway. A record that does not decode loses the
- * link: the next claim's inventory is whole.
+ * what came before the claim was sent is in the inventory anyway. An inventory under a higher epoch is not
+ * ours any more: another master has claimed the host. A record that does not decode loses the link: the next
+ * claim's inventory is whole.
  */
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "policyd/link/link-private.h"
@@ -57,6 +59,15 @@ static bool take_seq(HostLink *link, uint64_t seq, bool inventory) {
         return true;
 }
 
+static void tell_stale(HostLink *link, uint64_t epoch) {
+        char text[128];
+
+        snprintf(text, sizeof(text), "The host was claimed with epoch %" PRIu64 ", above our %" PRIu64 ".",
+                epoch, link->epoch);
+        if (link->owner.stale)
+                link->owner.stale(link, text, link->userdata);
+}
+
 static int pass_inventory(HostLink *link, JsonReader *r, struct json_object *o) {
         Inventory inventory = {};
         int k;
@@ -64,7 +75,9 @@ static int pass_inventory(HostLink *link, JsonReader *r, struct json_object *o) 
         k = inventory_parse(r, o, &inventory);
         if (k < 0)
                 return k;
-        if (take_seq(link, inventory.seq, /* inventory= */ true) && link->owner.inventory)
+        if (inventory.epoch > link->epoch)
+                tell_stale(link, inventory.epoch);
+        else if (take_seq(link, inventory.seq, /* inventory= */ true) && link->owner.inventory)
                 link->owner.inventory(link, &inventory, link->userdata);
         inventory_done(&inventory);
         return 0;

@@ -284,6 +284,7 @@ static int on_claimed(sd_bus_message *reply, void *userdata, sd_bus_error *error
         }
 
         seq = inventory.seq;
+        link->epoch = held;
         link_set_claimed(link);
         r = link->owner.claimed(link, held, &inventory, &reason, link->userdata);
         inventory_done(&inventory);
@@ -314,7 +315,7 @@ int link_claim(HostLink *link, const LinkClaim *claim) {
         if (r < 0)
                 return r;
         link->state = LINK_CLAIMING;
-        return 0;
         /* They carry the epoch of the claim before; behind this one hostd would take them for another master's. */
         link_refuse_waiting(link, "The host was claimed anew before the order was sent.");
+        return 0;
 }

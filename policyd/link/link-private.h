@@ -56,7 +56,8 @@ struct HostLink {
         bool heard; /* anything since the last tick of the keepalive */
         unsigned pings_missed;
 
-        uint64_t seq; /* of the last event that was passed on */
+        uint64_t epoch; /* of the claim in force */
+        uint64_t seq;   /* of the last event that was passed on */
         KeptEvent *kept, *kept_tail;
         size_t n_kept;
 
@@ -92,8 +93,8 @@ const char *link_error_text(sd_bus_message *reply, char *buf, size_t size);
 
 /* calls.c */
 void link_drop_calls(HostLink *link, const char *reason);
-
 void link_refuse_waiting(HostLink *link, const char *reason);
+
 /* events.c */
 int link_on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error);
 /* After the claim: passes on what came while it was under way. */

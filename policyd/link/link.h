@@ -45,10 +45,10 @@ typedef struct LinkClaim {
  * The owner's side. greeted() fills the claim and returns 1 to claim now, 0 to wait (the owner calls
  * link_claim() later), or negative to close with *ret_reason (a sentence; allocated by the owner, freed by
  * the link). claimed() takes the inventory (it may steal members) and returns 0, or negative to close.
- * stale() is told when hostd refuses the claim or an order with StaleEpoch. lost() comes once per lost
- * connection and once per attempt that failed (each time with the reason of the day), after every call that
- * may have left was answered with LINK_UNKNOWN and every call that had not was answered with LINK_REFUSED.
- * The owner may free or reset the link in any of these.
+ * stale() is told when hostd refuses the claim or an order with StaleEpoch, or says that a higher epoch is in
+ * force. lost() comes once per lost connection and once per attempt that failed (each time with the reason of
+ * the day), after every call that may have left was answered with LINK_UNKNOWN and every call that had not
+ * was answered with LINK_REFUSED. The owner may free or reset the link in any of these.
  */
 typedef struct LinkOwner {
         int (*greeted)(HostLink *link, const LinkGreeting *greeting, LinkClaim *ret, char **ret_reason,

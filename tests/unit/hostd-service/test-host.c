@@ -38,6 +38,25 @@ static void a_claimer_that_left_still_bars_others(void **state) {
         assert_int_equal(refusal.code, ERROR_HOST_CLAIMED);
 }
 
+/* It is another's host now, but what makes the old master stop is that its epoch is over. */
+static void an_overtaken_claimer_hears_of_its_epoch(void **state) {
+        Uuid token = new_uuid(), vm = new_uuid();
+        _cleanup_free_ char *old = start_order(5, &token, &vm, "grid_k100", 0x83),
+                            *present = start_order(6, &token, &vm, "grid_k100", 0x83);
+        _cleanup_host_refusal_ HostRefusal refusal = {};
+        World *w = *state;
+
+        world_claim(w, 6);
+        assert_int_equal(host_start_vm(w->host, ":1.8", old, &refusal), 0);
+        assert_int_equal(refusal.code, ERROR_STALE_EPOCH);
+        host_refusal_done(&refusal);
+        assert_int_equal(host_start_vm(w->host, ":1.8", present, &refusal), 0);
+        assert_int_equal(refusal.code, ERROR_HOST_CLAIMED);
+        host_refusal_done(&refusal);
+        assert_int_equal(host_start_vm(w->host, ":1.8", "{\"epoch\":", &refusal), 0);
+        assert_int_equal(refusal.code, ERROR_HOST_CLAIMED);
+}
+
 static void an_unclaimed_host_takes_no_orders(void **state) {
         Uuid token = new_uuid(), vm = new_uuid();
         _cleanup_free_ char *order = start_order(1, &token, &vm, "grid_k100", 0x83);
@@ -330,6 +349,7 @@ int main(void) {
                 WORLD_TEST(a_claim_outlives_hostd),
                 WORLD_TEST(a_claimer_that_left_still_bars_others),
                 WORLD_TEST(an_unclaimed_host_takes_no_orders),
+                WORLD_TEST(an_overtaken_claimer_hears_of_its_epoch),
                 WORLD_TEST(an_order_is_stored_before_it_is_answered),
                 WORLD_TEST(the_emulator_gets_the_file_of_this_host),
                 WORLD_TEST(a_repeated_order_is_one_vm),

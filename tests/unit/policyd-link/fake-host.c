@@ -14,6 +14,7 @@
 #include "tests/unit/policyd-link/fake-host.h"
 
 #define HOST_UUID "11111111-2222-4333-8444-555555555555"
+#define INVENTORY_MAX 1024
 #define VM_UUID "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"
 
 void fake_host_emit(FakeHost *h, const char *member, const char *text) {
@@ -52,10 +53,27 @@ static int answer(FakeHost *h, sd_bus_message *m, FakeAnswer how) {
         return 0;
 }
 
+static void write_inventory(const FakeHost *h, uint64_t epoch, char buf[static INVENTORY_MAX]) {
+        snprintf(buf, INVENTORY_MAX,
+                "{\"version\":1,\"seq\":%" PRIu64 ",\"host_uuid\":\"" HOST_UUID
+                "\",\"boot_id\":\"%s\",\"hostname\":\"fake\",\"hypervisor\":\"simulated\",\"epoch\":%" PRIu64
+                ",\"memory_total\":1,\"memory_free\":1,\"cpus\":2,\"iommu\":true,\"hvm\":true,\"networks\":[]"
+                ",\"storage\":[],\"types\":[],\"pgpus\":[],"
+                "\"vms\":[],\"ended\":[],\"problems\":[]}",
+                h->seq, h->boot_id, epoch);
+}
+
+void fake_host_tell_inventory(FakeHost *h, uint64_t epoch) {
+        char inventory[INVENTORY_MAX];
+
+        write_inventory(h, epoch, inventory);
+        fake_host_emit(h, "InventoryChanged", inventory);
+}
+
 static int method_claim(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         FakeHost *h = userdata;
         const char *pool, *instance;
-        char inventory[1024];
+        char inventory[INVENTORY_MAX];
         uint64_t epoch;
 
         assert_true(sd_bus_message_read(m, "tss", &epoch, &pool, &instance) >= 0);
@@ -65,13 +83,7 @@ static int method_claim(sd_bus_message *m, void *userdata, sd_bus_error *error) 
         h->epoch = epoch;
         for (size_t i = 0; i < ARRAY_SIZE(h->early_events) && h->early_events[i]; i++)
                 fake_host_vm_event(h, h->early_events[i]);
-        snprintf(inventory, sizeof(inventory),
-                "{\"version\":1,\"seq\":%" PRIu64 ",\"host_uuid\":\"" HOST_UUID
-                "\",\"boot_id\":\"%s\",\"hostname\":\"fake\",\"hypervisor\":\"simulated\",\"epoch\":%" PRIu64
-                ",\"memory_total\":1,\"memory_free\":1,\"cpus\":2,\"iommu\":true,\"hvm\":true,\"networks\":[]"
-                ",\"storage\":[],\"types\":[],\"pgpus\":[],"
-                "\"vms\":[],\"ended\":[],\"problems\":[]}",
-                h->seq, h->boot_id, epoch);
+        write_inventory(h, epoch, inventory);
         return sd_bus_reply_method_return(m, "ts", epoch, h->inventory ?: inventory);
 }
 

@@ -38,4 +38,6 @@ void fake_host_start(FakeHost *h, PrivateBus *where, sd_event *event);
 void fake_host_stop(FakeHost *h);
 void fake_host_answer_all(FakeHost *h); /* what was kept waiting */
 void fake_host_vm_event(FakeHost *h, uint64_t seq);
+/* As after a claim with this epoch. */
+void fake_host_tell_inventory(FakeHost *h, uint64_t epoch);
 void fake_host_emit(FakeHost *h, const char *member, const char *text);

@@ -74,6 +74,17 @@ static void test_stale_epoch_of_an_order_is_told(void **state) {
         assert_int_equal(w->refused, 1);
 }
 
+static void test_a_host_that_another_master_claimed_is_told(void **state) {
+        World *w = world_claimed_host(state);
+
+        fake_host_tell_inventory(&w->host, w->host.epoch);
+        RUN_UNTIL(w, w->n_inventories == 1);
+        assert_int_equal(w->n_stale, 0);
+        fake_host_tell_inventory(&w->host, w->host.epoch + 1);
+        RUN_UNTIL(w, w->n_stale == 1);
+        assert_int_equal(w->n_inventories, 1);
+}
+
 static void test_a_foreign_error_proves_nothing(void **state) {
         World *w = world_claimed_host(state);
 
@@ -359,6 +370,7 @@ int main(void) {
                 WORLD_TEST(test_a_stranger_cannot_send_events),
                 WORLD_TEST(test_an_order_is_acknowledged_or_refused),
                 WORLD_TEST(test_stale_epoch_of_an_order_is_told),
+                WORLD_TEST(test_a_host_that_another_master_claimed_is_told),
                 WORLD_TEST(test_a_foreign_error_proves_nothing),
                 WORLD_TEST(test_a_silent_hostd_leaves_the_order_unknown),
                 WORLD_TEST(test_hostd_dies_on_an_order_and_comes_back),
