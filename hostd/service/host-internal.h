@@ -13,12 +13,14 @@
 #include "hostd/edge/host-facts.h"
 #include "hostd/edge/host-store.h"
 #include "hostd/service/host.h"
+#include "hostd/service/lease.h"
 
 struct Host {
         sd_event *event;
         const HostSettings *settings;
         Systemd *systemd; /* NULL where units are plain processes */
         Units units;
+        Lease *lease; /* on what monitors the GPUs */
         char *vm_dir; /* the run folders of the VMs, by uuid */
 
         HostStore *store;

@@ -74,13 +74,16 @@ static int make_vm_dir(Host *h, const char *runtime_dir) {
         return r < 0 ? log_errno(r, "Failed to make %s", h->vm_dir) : 0;
 }
 
-static int open_units(Host *h) {
+static int open_units(Host *h, const char *runtime_dir) {
         int r = 0;
 
         h->units = (Units){.ops = host_settings_units(h->settings), .event = h->event};
         if (h->units.ops == &units_systemd)
                 r = systemd_open(h->event, h->settings->bus, &h->systemd);
         h->units.systemd = h->systemd;
+        if (r >= 0)
+                r = lease_open(h->event, h->systemd, h->settings->monitoring_units,
+                        h->settings->monitoring_stop_timeout, runtime_dir, &h->lease);
         return r < 0 ? log_errno(r, "Failed to connect to systemd on %s", h->settings->bus) : 0;
 }
 
@@ -107,7 +110,7 @@ int host_open(sd_event *event, const HostSettings *settings, const char *state_d
         if (!h->vms)
                 return -ENOMEM;
 
-        r = open_units(h);
+        r = open_units(h, runtime_dir);
         if (r >= 0)
                 r = open_store(h, state_dir);
         if (r >= 0)
@@ -143,6 +146,7 @@ Host *host_close(Host *h) {
         host_facts_done(&h->facts);
         host_facts_source_free(h->facts_source);
         host_store_close(h->store);
+        lease_close(h->lease);
         systemd_close(h->systemd);
         free(h->vm_dir);
         sd_event_unref(h->event);

@@ -167,6 +167,7 @@ int host_recover(Host *h) {
                 r = take_over_folders(h);
         if (r < 0)
                 return log_errno(r, "Failed to take up the VMs of this host");
+        lease_settle(h->lease);
 
         host_touch(h);
         return 0;

@@ -13,6 +13,8 @@
 
 #define TEXT(member, fallback, help)                                                                         \
         { #member, SETTING_STRING, offsetof(HostSettings, member), fallback, help }
+#define WORDS(member, fallback, help)                                                                        \
+        { #member, SETTING_STRV, offsetof(HostSettings, member), fallback, help }
 #define NUMBER(member, fallback, help)                                                                       \
         { #member, SETTING_U64, offsetof(HostSettings, member), fallback, help }
 #define SECONDS(member, fallback, help)                                                                      \
@@ -52,6 +54,10 @@ const Setting host_setting_table[] = {
                 "when an emulator dies under a running VM: report, or crash the VM"),
         TEXT(qemu, "qemu-system-i386", "the device model; without a slash it is looked up"),
         TEXT(qemu_vgpu_args, "-vgpu", "display arguments for qemu with an NVIDIA vGPU, blank-separated"),
+
+        WORDS(monitoring_units, "xcp-rrdd-gpumon.service nvidia-dcgm.service",
+                "units that keep NVIDIA's driver busy: stopped while a VM takes a GPU"),
+        SECONDS(monitoring_stop_timeout, "10", "how long such a unit may take to stop before the start fails"),
 
         NUMBER(concurrent_starts, "4", "how many VMs are built at once; others wait their turn"),
         NUMBER(program_restarts, "5", "how often in a minute a VM's dead program is started again"),

@@ -105,7 +105,7 @@ static void start_program(HostVm *vm) {
         vm->begun = true;
 }
 
-void vm_begin(HostVm *vm) {
+void vm_launch(HostVm *vm) {
         start_program(vm);
 }
 
@@ -247,6 +247,7 @@ static void take_record(HostVm *vm, RunRecord *record) {
                 return;
         }
 
+        vm_lease_over(vm);
         warn_of_dead_emulator(vm, &before);
         log_running(vm, &before);
         if (!vm->told || !same_vm(&before, &vm->record))
@@ -291,7 +292,8 @@ static int on_stopped_in_queue(sd_event_source *source, uint64_t usec, void *use
 void vm_pass_stop(HostVm *vm) {
         int r;
 
-        if (vm->phase == VM_PHASE_QUEUED) {
+        if (vm->phase == VM_PHASE_QUEUED || vm->phase == VM_PHASE_LEASING) {
+                vm->lease = lease_release(vm->lease);
                 vm_arm(vm, 0, on_stopped_in_queue);
                 return;
         }
@@ -369,6 +371,7 @@ void vm_adopt(HostVm *vm) {
 
         vm->begun = true;
         if (r < 0) {
+                vm_lease_again(vm);
                 start_program(vm);
                 return;
         }
@@ -381,6 +384,7 @@ void vm_adopt(HostVm *vm) {
         run_record_done(&vm->record);
         vm->record = record;
         record = (RunRecord){};
+        vm_lease_again(vm);
         if (process_is_alive(&vm->record.program))
                 follow(vm, &vm->record.program);
         else

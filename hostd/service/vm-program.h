@@ -6,8 +6,14 @@
 
 #include "hostd/service/vm.h"
 
-/* Starts the program for a VM that is queued. A failure becomes the VM's end. */
+/* A VM that is queued has its turn: what monitors the GPUs is stopped where it takes one, then its program is
+ * started. A failure becomes the VM's end. */
 void vm_begin(HostVm *vm);
+void vm_launch(HostVm *vm);
+
+/* Of a start that an earlier hostd had begun; and when the record may say that the start is over. */
+void vm_lease_again(HostVm *vm);
+void vm_lease_over(HostVm *vm);
 
 /* Takes up a VM whose program was started by an earlier hostd: connects to it, or starts another one that
  * adopts. */

@@ -12,6 +12,7 @@
 
 static const char *const phase_names[_VM_PHASE_MAX] = {
         [VM_PHASE_QUEUED] = "queued",
+        [VM_PHASE_LEASING] = "leasing",
         [VM_PHASE_LAUNCHING] = "launching",
         [VM_PHASE_WAITING] = "waiting",
         [VM_PHASE_FOLLOWED] = "followed",
@@ -89,9 +90,11 @@ static int take_gpus(HostVm *vm, const StartOrder *order) {
                         return r;
                 gpu->address = order->vgpus[i].physical_pci_address;
                 gpu->uuid = order->vgpus[i].nvidia.uuid;
+                vm->wants_lease = vm->wants_lease || order->vgpus[i].kind == VGPU_KIND_NVIDIA;
         }
         for (size_t i = 0; i < order->n_pcis; i++)
                 vm->gpus[vm->n_gpus++] = (VmGpu){.passthrough = true, .address = order->pcis[i].address};
+        vm->wants_lease = vm->wants_lease || order->n_pcis > 0;
         return 0;
 }
 
@@ -326,6 +329,7 @@ HostVm *vm_free(HostVm *vm) {
 
         if (vm->start)
                 vm->start = vm->host->units.ops->forget(vm->start);
+        lease_release(vm->lease);
         run_link_close(vm->link);
         vm_unwatch_program(vm);
         sd_event_source_disable_unref(vm->timer);

@@ -14,10 +14,12 @@
 #include "hostd/edge/host-store.h"
 #include "hostd/run/run-record.h"
 #include "hostd/service/host.h"
+#include "hostd/service/lease.h"
 #include "hostd/service/run-link.h"
 
 typedef enum VmPhase {
         VM_PHASE_QUEUED,    /* the order is stored; waits until fewer VMs are being built */
+        VM_PHASE_LEASING,   /* its turn; waits until what monitors the GPUs has let go of them */
         VM_PHASE_LAUNCHING, /* its program is being executed */
         VM_PHASE_WAITING,   /* the program runs and does not listen yet */
         VM_PHASE_FOLLOWED,  /* connected: the run record tells everything */
@@ -61,6 +63,8 @@ typedef struct HostVm {
         VmPhase phase;
         char *folder;
         bool begun; /* its program was started, perhaps: the next one adopts */
+        bool wants_lease; /* it takes an NVIDIA GPU, or a whole one */
+        LeaseHold *lease; /* while it is started */
         UnitStart *start;
         RunLink *link;
         ProcessId program;

@@ -1,0 +1,33 @@
+#pragma once
+
+/*
+ * The lease on what monitors the GPUs
+ *
+ * Units such as xcp-rrdd-gpumon.service and nvidia-dcgm.service hold the GPUs' driver open. They are stopped
+ * before a VM that takes a GPU is started, and started again when the last such start is over, by the rule of
+ * hostd/core/lease.h, each unit for itself. Which units are owed a start is noted in lease.json of the runtime
+ * folder before they are stopped, so that the next hostd pays what this one could not.
+ */
+
+#include "hostd/service/systemd.h"
+
+typedef struct Lease Lease;
+typedef struct LeaseHold LeaseHold;
+
+/* 0: every unit is stopped, and stays so until the hold is released. -EBUSY: one does not stop, which error
+ * names in a sentence that lives during the call; release the hold then too. */
+typedef void (*LeaseGranted)(int result, const char *error, void *userdata);
+
+/* units: names, NULL-terminated. Without systemd there are no units, and every hold is granted. */
+int lease_open(sd_event *event, Systemd *systemd, char *const *units, uint64_t stop_timeout,
+        const char *runtime_dir, Lease **ret);
+Lease *lease_close(Lease *l); /* after its holds; what is stopped stays noted */
+DEFINE_CLEANUP(Lease *, lease_close)
+
+/* granted() is called once, from the loop. */
+int lease_take(Lease *l, LeaseGranted granted, void *userdata, LeaseHold **ret);
+LeaseHold *lease_release(LeaseHold *h); /* also to wait no longer */
+DEFINE_CLEANUP(LeaseHold *, lease_release)
+
+/* Starts that an earlier hostd had begun have taken their holds again: units that nobody holds are started. */
+void lease_settle(Lease *l);

@@ -1,0 +1,66 @@
+/*
+ * A VM that takes a GPU, and what monitors the GPUs
+ *
+ * The lease is taken before the VM's program is started, and kept until the VM runs or is over. A start that
+ * an earlier hostd had begun takes it again without waiting: its program is at work already.
+ */
+
+#include "hostd/service/host-internal.h"
+#include "hostd/service/vm-program.h"
+
+/* 1. Taken before the program is started. */
+
+static void on_granted(int result, const char *error, void *userdata) {
+        HostVm *vm = userdata;
+
+        if (result < 0)
+                vm_end(vm, "failed", ERROR_DOMAIN_FAILED, error);
+        else
+                vm_launch(vm);
+}
+
+static void begin_without(HostVm *vm, int error) {
+        log_vm(LOG_WARNING, NULL, vm, "Cannot have the monitoring units stopped for VM %s, ignoring: %s",
+                UUID_TEXT(&vm->uuid), strerror(-error));
+        vm_launch(vm);
+}
+
+void vm_begin(HostVm *vm) {
+        int r;
+
+        if (!vm->wants_lease) {
+                vm_launch(vm);
+                return;
+        }
+        vm_set_phase(vm, VM_PHASE_LEASING);
+        r = lease_take(vm->host->lease, on_granted, vm, &vm->lease);
+        if (r < 0)
+                begin_without(vm, r);
+}
+
+/* 2. Taken again. */
+
+static void on_granted_again(int result, const char *error, void *userdata) {
+        const HostVm *vm = userdata;
+
+        if (result < 0)
+                log_vm(LOG_WARNING, NULL, vm, "While VM %s is being started: %s", UUID_TEXT(&vm->uuid), error);
+}
+
+void vm_lease_again(HostVm *vm) {
+        int r;
+
+        if (!vm->wants_lease || vm->lease || vm->record.state != VM_STATE_STARTING)
+                return;
+        r = lease_take(vm->host->lease, on_granted_again, vm, &vm->lease);
+        if (r < 0)
+                log_vm(LOG_WARNING, NULL, vm, "Cannot keep the monitoring units stopped for VM %s, ignoring: %s",
+                        UUID_TEXT(&vm->uuid), strerror(-r));
+}
+
+/* 3. Over: the VM runs. Its end releases the lease in vm_free(). */
+
+void vm_lease_over(HostVm *vm) {
+        if (vm->record.state != VM_STATE_STARTING)
+                vm->lease = lease_release(vm->lease);
+}
