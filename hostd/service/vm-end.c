@@ -15,6 +15,7 @@
 #include "hostd/service/vm-program.h"
 
 #define CLEAN_DELAY (20 * UINT64_C(1000))
+#define CLEAN_AGAIN_DELAY (3000 * UINT64_C(1000))
 #define STORE_DELAY (1000 * UINT64_C(1000))
 
 /* It cannot be brought back: what is left of the domain must go first. */
@@ -40,6 +41,32 @@ static size_t list_processes(HostVm *vm, ProcessId ret[static 6]) {
         return n;
 }
 
+/* A simulated domain is its processes. A real one stands without them, with its disks open, and only the program
+ * can take it down. Without a record, or in the stage before the domain, there is none. */
+static bool domain_may_stand(const HostVm *vm) {
+        _cleanup_(run_record_done) RunRecord record = {};
+        int r;
+
+        if (streq(vm->host->settings->hypervisor, "simulated"))
+                return false;
+        r = run_record_read(vm->folder, &record);
+        return r != -ENOENT && (r < 0 || !streq(record.stage, "prepare"));
+}
+
+/* The end that nobody else writes: should we die between storing it and removing the folder, the next hostd must not
+ * take the VM for one that runs. */
+static void write_end(HostVm *vm) {
+        int r;
+
+        if (access(vm->folder, F_OK) < 0)
+                return;
+        vm->record.state = VM_STATE_HALTED;
+        r = run_record_write(vm->folder, &vm->record);
+        if (r < 0)
+                (void) log_errno(r, "Failed to write the end of VM %s to its run folder, ignoring",
+                        UUID_TEXT(&vm->uuid));
+}
+
 static int on_cleaning(sd_event_source *source, uint64_t usec, void *userdata) {
         HostVm *vm = userdata;
         ProcessId left[6];
@@ -50,8 +77,12 @@ static int on_cleaning(sd_event_source *source, uint64_t usec, void *userdata) {
                 (void) process_signal(&left[i], SIGKILL);
         if (n > 0)
                 vm_arm(vm, CLEAN_DELAY, on_cleaning);
-        else
+        else if (domain_may_stand(vm))
+                vm_start_later(vm, CLEAN_AGAIN_DELAY);
+        else {
+                write_end(vm);
                 vm_end_by_record(vm);
+        }
         return 0;
 }
 

@@ -114,6 +114,12 @@ static int on_launch_retry(sd_event_source *source, uint64_t usec, void *userdat
         return 0;
 }
 
+void vm_start_later(HostVm *vm, uint64_t delay) {
+        vm->n_tries = 0;
+        vm_set_phase(vm, VM_PHASE_DEAD);
+        vm_arm(vm, delay, on_launch_retry);
+}
+
 /* 2. It runs; its end is watched from here on. */
 
 static int on_program_end(sd_event_source *source, int fd, uint32_t revents, void *userdata) {

@@ -137,8 +137,11 @@ static void on_signal(HostSignal signal, const char *json, void *userdata) {
         assert_int_equal(json_parse(&reader, json, strlen(json), &o), 0);
         json_object_array_add(w->told[signal], o);
         if (signal == HOST_SIGNAL_VM_EVENT && streq(text_of(o, "state"), "halted") &&
-                uuid_from_string(text_of(o, "uuid"), &vm) >= 0 && uuid_equal(&vm, &w->waiting_for))
+                uuid_from_string(text_of(o, "uuid"), &vm) >= 0 && uuid_equal(&vm, &w->waiting_for)) {
                 w->halted = true;
+                if (w->at_halt)
+                        w->at_halt(w);
+        }
 }
 
 static void on_property(HostProperty property, void *userdata) {

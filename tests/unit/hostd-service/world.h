@@ -33,6 +33,7 @@ typedef struct World {
         unsigned n_pgpu_changes;
         Uuid waiting_for;
         bool halted; /* the VM that is waited for */
+        void (*at_halt)(struct World *w); /* called while its end is told, or NULL */
 } World;
 
 int world_setup(void **state);
