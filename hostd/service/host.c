@@ -135,6 +135,8 @@ Host *host_close(Host *h) {
                 return NULL;
 
         h->listener = NULL;
+        /* Before the VMs: starts that go on without us still need it. */
+        lease_close(h->lease);
         for (size_t i = 0; h->vms && (vm = hashmap_next(h->vms, &i));)
                 vm_free(vm);
         hashmap_free(h->vms);
@@ -146,7 +148,6 @@ Host *host_close(Host *h) {
         host_facts_done(&h->facts);
         host_facts_source_free(h->facts_source);
         host_store_close(h->store);
-        lease_close(h->lease);
         systemd_close(h->systemd);
         free(h->vm_dir);
         sd_event_unref(h->event);

@@ -366,12 +366,12 @@ LeaseHold *lease_release(LeaseHold *h) {
         l = h->lease;
         if (h->prev)
                 h->prev->next = h->next;
-        else
+        else if (l)
                 l->holds = h->next;
         if (h->next)
                 h->next->prev = h->prev;
 
-        for (size_t i = 0; i < l->n_units; i++)
+        for (size_t i = 0; l && i < l->n_units; i++)
                 if (h->places[i] != PLACE_OUT)
                         feed(&l->units[i],
                                 h->places[i] == PLACE_INSIDE ? LEASE_INPUT_LEAVE : LEASE_INPUT_GIVE_UP);
@@ -411,8 +411,16 @@ int lease_open(sd_event *event, Systemd *systemd, char *const *units, uint64_t s
 }
 
 Lease *lease_close(Lease *l) {
+        LeaseHold *h, *next;
+
         if (!l)
                 return NULL;
+        for (h = l->holds; h; h = next) {
+                next = h->next;
+                h->lease = NULL;
+                h->prev = h->next = NULL;
+                h->deferred = sd_event_source_disable_unref(h->deferred);
+        }
         for (size_t i = 0; i < l->n_units; i++) {
                 Unit *u = &l->units[i];
 

@@ -21,7 +21,8 @@ typedef void (*LeaseGranted)(int result, const char *error, void *userdata);
 /* units: names, NULL-terminated. Without systemd there are no units, and every hold is granted. */
 int lease_open(sd_event *event, Systemd *systemd, char *const *units, uint64_t stop_timeout,
         const char *runtime_dir, Lease **ret);
-Lease *lease_close(Lease *l); /* after its holds; what is stopped stays noted */
+/* Changes nothing: what is stopped stays so and noted, and its holds are dead, to be released all the same. */
+Lease *lease_close(Lease *l);
 DEFINE_CLEANUP(Lease *, lease_close)
 
 /* granted() is called once, from the loop. */
