@@ -89,7 +89,8 @@ static void part(Policy *p, const Uuid *id, const Uuid *unused) {
         if (!peer)
                 return;
         if (peer->claimed && call_new(peer, released, id, &UUID_NULL, &call) >= 0) {
-                if (link_release(peer->link, on_released, call) >= 0)
+                peer->parting = link_release(peer->link, on_released, call) >= 0;
+                if (peer->parting)
                         return;
                 call_free(call);
         }

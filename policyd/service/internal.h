@@ -120,6 +120,7 @@ struct Peer {
         bool answered; /* gathering: greeted, or failed once */
         bool claimed;  /* its inventory was taken over, and it is connected since */
         bool touched;  /* its word changed something in the open batch */
+        bool parting;  /* its host was removed; it goes when hostd has answered the release */
         uint64_t epoch_held;
         Call *calls;
 };

@@ -240,7 +240,7 @@ int peers_sync(Policy *p) {
         int r;
 
         for (size_t i = 0; (peer = hashmap_next(p->peers, &i));)
-                if (!peer_host(peer)) {
+                if (!peer_host(peer) && !peer->parting) {
                         peer_free(peer);
                         i = 0;
                 }

@@ -278,6 +278,24 @@ static void a_removed_host_is_released(void **state) {
         assert_int_equal(world_start_vm(w, &vm, NULL), ERROR_NO_HOSTS_AVAILABLE);
 }
 
+/* Another host that is added meanwhile does not cut its release short. */
+static void a_removed_host_is_released_first(void **state) {
+        FakeHost *h, *other;
+        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_refusal_ Refusal refusal = {};
+        Host *added;
+
+        other = fake_host_add("beta");
+        assert_int_equal(hosts_remove(w->policy, world_host(w, "alpha"), &refusal), 0);
+        assert_int_equal(policy_flush(w->policy), 0);
+        assert_int_equal(hosts_add(w->policy, other->name, other->address, &added, &refusal), 0);
+        assert_int_equal(policy_flush(w->policy), 0);
+        world_run(w);
+        assert_string_equal(h->claimed_by, "");
+        assert_null(h->link);
+        assert_int_equal(world_host(w, "beta")->state, HOST_ONLINE);
+}
+
 static void a_disabled_host_takes_no_vms(void **state) {
         FakeHost *h;
         _cleanup_world_ World *w = one_host(&h);
@@ -347,6 +365,7 @@ int main(void) {
                 cmocka_unit_test(a_stale_order_stops_this_policyd),
                 cmocka_unit_test(an_unreachable_host_does_not_hold_up_the_others),
                 cmocka_unit_test(a_removed_host_is_released),
+                cmocka_unit_test(a_removed_host_is_released_first),
                 cmocka_unit_test(a_disabled_host_takes_no_vms),
                 cmocka_unit_test(enabling_types_is_the_hosts_word),
         };
