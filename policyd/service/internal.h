@@ -123,6 +123,7 @@ struct Peer {
         bool parting;  /* its host was removed; it goes when hostd has answered the release */
         uint64_t epoch_held;
         Call *calls;
+        Inventory report; /* what the host said last, only its VMs: the pool may come to know one of them */
 };
 
 int peer_new(Policy *p, Host *h, Peer **ret);
@@ -154,6 +155,7 @@ int type_from_record(Policy *p, const TypeRecord *record, bool refresh, VgpuType
 
 /* reconcile.c, events.c: the host's word */
 int reconcile_host(Policy *p, Host *h, const Inventory *inventory);
+void reconcile_new_vm(Policy *p, Vm *vm); /* a VM that a host runs may be new to the pool */
 void host_said_vm(Policy *p, Host *h, const VmEvent *event);
 void host_said_vgpu(Policy *p, Host *h, const VgpuEvent *event);
 void host_said_pci(Policy *p, Host *h, const PciEvent *event);

@@ -68,6 +68,14 @@ bool peer_has_call(const Peer *peer, const Uuid *token) {
                         return true;
         return false;
 }
+/* Takes the VMs out of an inventory that was taken over. */
+static void keep_report(Peer *peer, Inventory *inventory) {
+        inventory_done(&peer->report);
+        peer->report = (Inventory){.vms = inventory->vms, .n_vms = inventory->n_vms};
+        inventory->vms = NULL;
+        inventory->n_vms = 0;
+}
+
 
 /* The link's callbacks */
 
@@ -110,6 +118,7 @@ static int on_claimed(
                 log_event(LOG_INFO, MSG_HOST_ONLINE, NULL,
                         "Host %s is online: %zu PGPUs, %zu VMs, epoch %llu.", h->name_label, h->pgpus.n,
                         inventory->n_vms, (unsigned long long) held);
+        keep_report(peer, inventory);
         pool_set_host_state(p->pool, h, HOST_ONLINE, "");
         return 0;
 }
@@ -133,8 +142,10 @@ static void on_inventory(HostLink *link, Inventory *inventory, void *userdata) {
         Host *h = event_host(peer, inventory->seq);
 
         /* Facts only: an order that is on its way is not in it yet, so absence proves nothing here. */
-        if (h)
-                (void) batch_poison(peer->policy, takeover_inventory(peer->policy, h, inventory));
+        if (!h)
+                return;
+        (void) batch_poison(peer->policy, takeover_inventory(peer->policy, h, inventory));
+        keep_report(peer, inventory);
 }
 
 static void on_vm_event(HostLink *link, VmEvent *event, void *userdata) {
@@ -229,6 +240,7 @@ Peer *peer_free(Peer *peer) {
         link_free(peer->link);
         while (peer->calls)
                 call_replied(NULL, LINK_UNKNOWN, ERROR_HOST_OFFLINE, "The connection to the host was closed.",
+        inventory_done(&peer->report);
                         peer->calls);
         free(peer);
         return NULL;

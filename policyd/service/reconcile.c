@@ -5,7 +5,7 @@
  * under the claim nobody else can have started anything since. First everything that it runs is taken in;
  * then what is booked there and was not reported is released. Each correction is logged with its reason. Two
  * things are never done: a VM is never started again because of a report, and VMs that the pool does not know
- * are left alone.
+ * are left alone, until it is told of them.
  */
 
 #include <stdio.h>
@@ -134,6 +134,18 @@ static void take_vm(Policy *p, Host *h, const InventoryVm *report) {
                 adopt(p, h, vm, report);
         }
         take_state(p, h, vm, report);
+}
+
+void reconcile_new_vm(Policy *p, Vm *vm) {
+        Peer *peer;
+
+        for (size_t i = 0; (peer = hashmap_next(p->peers, &i));) {
+                Host *h = peer_host(peer);
+
+                for (size_t k = 0; h && k < peer->report.n_vms; k++)
+                        if (uuid_equal(&peer->report.vms[k].uuid, &vm->object.id))
+                                take_vm(p, h, &peer->report.vms[k]);
+        }
 }
 
 /* 2: VMs that are booked here and were not reported */

@@ -93,8 +93,10 @@ static int import(Policy *p, const ImportRecord *record, Vm **ret, Refusal *refu
                 r = platform_vgpu_ensure(p, vm, /* starting= */ false, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
                 r = vm_needs_update(p, vm, refusal);
-        if (r == 0 && refusal->code == ERROR_NONE)
+        if (r == 0 && refusal->code == ERROR_NONE) {
+                reconcile_new_vm(p, vm);
                 *ret = vm;
+        }
         return r;
 }
 

@@ -159,6 +159,38 @@ static void the_host_runs_what_the_pool_had_halted(void **state) {
         assert_string_equal(world_vm_state(w, &vm), "halted");
 }
 
+/* A pool that was lost and is filled again while its guests run: none of them may start a second time. */
+static void a_stranger_that_the_pool_is_told_of_runs(void **state) {
+        FakeHost *a, *b;
+        _cleanup_world_ World *w = two_hosts(&a, &b);
+        Uuid runs = {.bytes = {6}}, ended = {.bytes = {7}}, token = {.bytes = {5}};
+        char record[256];
+        Vm *vm;
+
+        fake_vm_put(a, &runs, &token, VM_STATE_RUNNING);
+        fake_vm_put(a, &ended, &token, VM_STATE_RUNNING);
+        fake_lose(a, "A short break.");
+        world_run(w);
+        fake_vm_ends(a, &ended, "poweroff", NULL);
+        fake_inventory_changed(a);
+        world_run(w);
+
+        for (unsigned i = 0; i < 2; i++) {
+                snprintf(record, sizeof(record),
+                        "{\"uuid\":\"%s\",\"name_label\":\"vm\",\"config\":{\"c_info\":{\"type\":\"hvm\"},"
+                        "\"b_info\":{\"max_memkb\":1024}}}",
+                        UUID_TEXT(i == 0 ? &runs : &ended));
+                assert_int_equal(world_request(w, vms_create(w->policy, record, &vm, &w->refusal)), ERROR_NONE);
+        }
+        assert_string_equal(world_vm_state(w, &runs), "running");
+        assert_string_equal(world_vm(w, &runs)->resident_on->name_label, "alpha");
+        assert_int_equal(world_start_vm(w, &runs, NULL), ERROR_VM_BAD_POWER_STATE);
+        assert_string_equal(world_vm_state(w, &ended), "halted");
+        fake_vm_ends(a, &runs, "poweroff", NULL);
+        world_run(w);
+        assert_string_equal(world_vm_state(w, &runs), "halted");
+}
+
 static void a_reboot_of_the_host_releases_its_vms(void **state) {
         FakeHost *a, *b;
         _cleanup_world_ World *w = two_hosts(&a, &b);
@@ -285,6 +317,7 @@ int main(void) {
                 cmocka_unit_test(its_host_stays_away),
                 cmocka_unit_test(a_shutdown_is_continued),
                 cmocka_unit_test(the_host_runs_what_the_pool_had_halted),
+                cmocka_unit_test(a_stranger_that_the_pool_is_told_of_runs),
                 cmocka_unit_test(a_reboot_of_the_host_releases_its_vms),
                 cmocka_unit_test(memory_is_counted_once),
                 cmocka_unit_test(a_failed_commit_changes_nothing),
