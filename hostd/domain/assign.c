@@ -37,6 +37,28 @@ bool assign_is_assignable(const PciAddress *function) {
         return streq(read_driver(SYSFS, function, (char[PATH_SIZE]){}), "pciback");
 }
 
+static bool is_bridge(const char *sysfs, const PciAddress *function) {
+        _cleanup_free_ char *class = NULL;
+        char path[PATH_SIZE];
+
+        (void) snprintf(path, sizeof(path), "%s/devices/%s/class", sysfs, PCI_TEXT(function));
+        return file_read_line(path, &class) < 0 || startswith(class, "0x06");
+}
+
+size_t assign_list_companions(
+        const char *sysfs, const PciAddress *function, PciAddress ret[static SLOT_FUNCTIONS]) {
+        PciAddress other = *function;
+        char path[PATH_SIZE];
+        size_t n = 0;
+
+        for (other.fn = 0; other.fn < SLOT_FUNCTIONS; other.fn++) {
+                (void) snprintf(path, sizeof(path), "%s/devices/%s", sysfs, PCI_TEXT(&other));
+                if (other.fn != function->fn && access(path, F_OK) == 0 && !is_bridge(sysfs, &other))
+                        ret[n++] = other;
+        }
+        return n;
+}
+
 /* Runs a program and waits. -ENOENT: it is not there; -EIO: it failed. What it prints goes to the log: our
  * own stdout is for one sentence. */
 static int run_program(const char *const *argv) {

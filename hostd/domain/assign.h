@@ -17,6 +17,12 @@
 /* Whether xen-pciback holds the function. */
 bool assign_is_assignable(const PciAddress *function);
 
+/* The other functions of its slot that are devices (a card's sound, for one) and must go along: they share
+ * power, reset and often an IOMMU group. Returns how many. sysfs: "/sys/bus/pci". */
+#define SLOT_FUNCTIONS 8
+size_t assign_list_companions(
+        const char *sysfs, const PciAddress *function, PciAddress ret[static SLOT_FUNCTIONS]);
+
 /* argv: the program, the verb, the addresses. The exit status; on failure one line on stdout says why. */
 int assign_main(int argc, char **argv);
 

@@ -38,6 +38,30 @@ int libxl_config_from_json(libxl_ctx *ctx, struct json_object *config, libxl_dom
         return 0;
 }
 
+int libxl_config_add_function(libxl_domain_config *config, const PciAddress *function) {
+        libxl_device_pci *list, *pci;
+
+        for (int i = 0; i < config->num_pcidevs; i++) {
+                PciAddress there = libxl_config_function(&config->pcidevs[i]);
+
+                if (pci_address_compare(&there, function) == 0)
+                        return 0;
+        }
+        list = reallocarray(config->pcidevs, (size_t) config->num_pcidevs + 1, sizeof(*list));
+        if (!list)
+                return -ENOMEM;
+        config->pcidevs = list;
+        pci = &list[config->num_pcidevs++];
+        libxl_device_pci_init(pci);
+        pci->domain = function->domain;
+        pci->bus = function->bus;
+        pci->dev = function->dev;
+        pci->func = function->fn;
+        /* In a slot of its own, as function 0. */
+        pci->vfunc_mask = 1;
+        return 0;
+}
+
 PciAddress libxl_config_function(const libxl_device_pci *pci) {
         return (PciAddress){
                 .domain = (uint16_t) pci->domain,

@@ -15,4 +15,7 @@
 /* -EINVAL: libxl does not understand it. The caller disposes of *ret after success only. */
 int libxl_config_from_json(libxl_ctx *ctx, struct json_object *config, libxl_domain_config *ret);
 
+/* Once more to pass through; one that is there already stays as it is. -ENOMEM. */
+int libxl_config_add_function(libxl_domain_config *config, const PciAddress *function);
+
 PciAddress libxl_config_function(const libxl_device_pci *pci);

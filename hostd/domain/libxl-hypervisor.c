@@ -14,6 +14,7 @@
 #include <xendevicemodel.h>
 
 #include "common/daemon/log.h"
+#include "hostd/domain/assign.h"
 #include "hostd/domain/libxl-config.h"
 #include "hostd/domain/libxl-hypervisor.h"
 #include "hostd/domain/libxl-private.h"
@@ -128,6 +129,21 @@ static void on_assigned(int result, const char *error, void *userdata) {
                 build(h);
 }
 
+/* What belongs to one card goes to one guest. */
+static int add_companions(libxl_domain_config *config) {
+        int ordered = config->num_pcidevs, r = 0;
+
+        for (int i = 0; i < ordered && r >= 0; i++) {
+                PciAddress function = libxl_config_function(&config->pcidevs[i]);
+                PciAddress companions[SLOT_FUNCTIONS];
+                size_t n = assign_list_companions("/sys/bus/pci", &function, companions);
+
+                for (size_t k = 0; k < n && r >= 0; k++)
+                        r = libxl_config_add_function(config, &companions[k]);
+        }
+        return r;
+}
+
 static int take_functions(LibxlHypervisor *h) {
         _cleanup_free_ PciAddress *functions = NULL;
         size_t n = (size_t) h->config.num_pcidevs;
@@ -161,7 +177,9 @@ static int create(Hypervisor *hypervisor, struct json_object *config, Hypervisor
                 build(h);
                 return 0;
         }
-        r = take_functions(h);
+        r = add_companions(&h->config);
+        if (r >= 0)
+                r = take_functions(h);
         if (r < 0) {
                 drop_config(h);
                 libxl_operation_forget(&h->operation);

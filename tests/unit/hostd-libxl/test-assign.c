@@ -1,0 +1,150 @@
+/*
+ * PCI functions that are taken from dom0: who goes along, and how NVIDIA's driver is made to let go
+ */
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include "common/io/file.h"
+#include "hostd/domain/assign.h"
+#include "hostd/domain/passthrough.h"
+
+typedef struct Machine {
+        char *folder, *sysfs, *gpus;
+} Machine;
+
+static void write_text(const char *folder, const char *name, const char *text) {
+        _cleanup_free_ char *path = path_join(folder, name);
+
+        assert_int_equal(file_write_atomic(path, text, strlen(text), 0600), 0);
+}
+
+static void add_function(const Machine *m, const char *address, const char *class, const char *driver) {
+        _cleanup_free_ char *devices = path_join(m->sysfs, "devices"), *folder = path_join(devices, address);
+        _cleanup_free_ char *link = path_join(folder, "driver"), *target = path_join("../../drivers", driver);
+
+        assert_int_equal(mkdir_parents(folder, 0755), 0);
+        write_text(folder, "class", class);
+        if (*driver)
+                assert_int_equal(symlink(target, link), 0);
+}
+
+static void make_machine(Machine *m) {
+        m->folder = strdup("/tmp/xenvgpu-test-XXXXXX");
+        assert_non_null(mkdtemp(m->folder));
+        m->sysfs = path_join(m->folder, "pci");
+        m->gpus = path_join(m->folder, "gpus");
+        assert_int_equal(mkdir_parents(m->sysfs, 0755), 0);
+        assert_int_equal(mkdir_parents(m->gpus, 0755), 0);
+}
+
+static void end_machine(Machine *m) {
+        assert_int_equal(remove_tree(m->folder), 0);
+        free(m->folder);
+        free(m->sysfs);
+        free(m->gpus);
+}
+
+static const PciAddress card = {.bus = 0x84};
+
+static void the_slot_goes_along_without_its_bridges(void **state) {
+        PciAddress companions[SLOT_FUNCTIONS];
+        Machine m;
+
+        make_machine(&m);
+        add_function(&m, "0000:84:00.0", "0x030000\n", "nvidia");
+        add_function(&m, "0000:84:00.1", "0x040300\n", "snd_hda_intel");
+        add_function(&m, "0000:84:00.2", "0x060400\n", "pcieport");
+        add_function(&m, "0000:85:00.1", "0x040300\n", "");
+        assert_int_equal(assign_list_companions(m.sysfs, &card, companions), 1);
+        assert_string_equal(PCI_TEXT(&companions[0]), "0000:84:00.1");
+        end_machine(&m);
+}
+
+static void other_drivers_are_not_asked(void **state) {
+        _cleanup_free_ char *error = NULL;
+        Machine m;
+
+        make_machine(&m);
+        assert_int_equal(assign_release_nvidia(m.sysfs, m.gpus, &card, &error), 0);
+        add_function(&m, "0000:84:00.0", "0x030000\n", "nouveau");
+        assert_int_equal(assign_release_nvidia(m.sysfs, m.gpus, &card, &error), 0);
+        assert_null(error);
+        end_machine(&m);
+}
+
+static void nvidia_without_a_lock_lets_go(void **state) {
+        _cleanup_free_ char *error = NULL;
+        Machine m;
+
+        make_machine(&m);
+        add_function(&m, "0000:84:00.0", "0x030000\n", "nvidia");
+        assert_int_equal(assign_release_nvidia(m.sysfs, m.gpus, &card, &error), 0);
+        end_machine(&m);
+}
+
+/* A plain file takes the lock; a pipe's end that says 0 stands for a driver that does not. */
+static void the_unbind_lock_is_taken(void **state) {
+        _cleanup_free_ char *error = NULL, *folder = NULL, *path = NULL, *value = NULL;
+        Machine m;
+
+        make_machine(&m);
+        add_function(&m, "0000:84:00.0", "0x030000\n", "nvidia");
+        folder = path_join(m.gpus, "0000:84:00.0");
+        assert_int_equal(mkdir_parents(folder, 0755), 0);
+        write_text(folder, "unbindLock", "0");
+        path = path_join(folder, "unbindLock");
+        assert_int_equal(assign_release_nvidia(m.sysfs, m.gpus, &card, &error), 0);
+        assert_int_equal(file_read_line(path, &value), 0);
+        assert_string_equal(value, "1");
+        end_machine(&m);
+}
+
+static void a_lock_that_is_not_given_is_a_sentence(void **state) {
+        _cleanup_free_ char *error = NULL, *folder = NULL, *path = NULL;
+        Machine m;
+
+        make_machine(&m);
+        add_function(&m, "0000:84:00.0", "0x030000\n", "nvidia");
+        folder = path_join(m.gpus, "0000:84:00.0");
+        assert_int_equal(mkdir_parents(folder, 0755), 0);
+        path = path_join(folder, "unbindLock");
+        /* Takes what is written, and reads as empty. */
+        assert_int_equal(symlink("/dev/null", path), 0);
+        assert_int_equal(assign_release_nvidia(m.sysfs, m.gpus, &card, &error), -EBUSY);
+        assert_non_null(strstr(error, "0000:84:00.0"));
+        end_machine(&m);
+}
+
+static void nothing_taken_is_nothing_to_give_back(void **state) {
+        Passthrough *p = NULL;
+        sd_event *event = NULL;
+        Machine m;
+
+        make_machine(&m);
+        assert_true(sd_event_new(&event) >= 0);
+        assert_int_equal(passthrough_give_back(event, m.folder, NULL, NULL, &p), -ENOENT);
+        assert_null(p);
+        write_text(m.folder, "functions.json", "{\"taken\":7}");
+        assert_int_equal(passthrough_give_back(event, m.folder, NULL, NULL, &p), -EBADMSG);
+        sd_event_unref(event);
+        end_machine(&m);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(the_slot_goes_along_without_its_bridges),
+                cmocka_unit_test(other_drivers_are_not_asked),
+                cmocka_unit_test(nvidia_without_a_lock_lets_go),
+                cmocka_unit_test(the_unbind_lock_is_taken),
+                cmocka_unit_test(a_lock_that_is_not_given_is_a_sentence),
+                cmocka_unit_test(nothing_taken_is_nothing_to_give_back),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
