@@ -8,11 +8,14 @@
 #include <fcntl.h>
 #include <lmdb.h>
 #include <sys/file.h>
+#include <time.h>
 
 #include "common/lmdb/table.h"
 
 #define TABLES_MAX 64
 #define FILE_MODE 0600
+#define LOCK_TRIES 60
+#define LOCK_PAUSE_NS 50000000L
 
 struct Db {
         MDB_env *env;
@@ -38,13 +41,29 @@ static int to_errno(int e) {
         if (e == MDB_BAD_VALSIZE)
                 return -EINVAL;
         if (e == MDB_CORRUPTED || e == MDB_INVALID || e == MDB_VERSION_MISMATCH || e == MDB_PAGE_NOTFOUND ||
-            e == MDB_INCOMPATIBLE)
+                e == MDB_INCOMPATIBLE)
                 return -EBADMSG;
         return e > 0 ? -e : -EIO;
 }
 
+/*
+ * A child that was forked and has not yet become another program shares the lock of a daemon that was killed
+ * meanwhile, so a new daemon asks for three seconds before it says that the folder is busy.
+ */
+static int lock_file(int fd) {
+        for (int i = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
+                if (errno != EWOULDBLOCK)
+                        return -errno;
+                if (i == LOCK_TRIES)
+                        return -EBUSY;
+                (void) nanosleep(&(struct timespec){.tv_nsec = LOCK_PAUSE_NS}, NULL);
+        }
+        return 0;
+}
+
 static int lock_folder(const char *dir, int *ret) {
         _cleanup_close_ int dir_fd = -1, fd = -1;
+        int r;
 
         dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (dir_fd < 0)
@@ -52,8 +71,9 @@ static int lock_folder(const char *dir, int *ret) {
         fd = openat(dir_fd, "owner", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
         if (fd < 0)
                 return -errno;
-        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-                return errno == EWOULDBLOCK ? -EBUSY : -errno;
+        r = lock_file(fd);
+        if (r < 0)
+                return r;
 
         *ret = take_fd(fd);
         return 0;
@@ -194,7 +214,7 @@ DbTxn *db_abort(DbTxn *txn) {
 
 /* LMDB takes its keys and data without const but does not change them. */
 static MDB_val to_val(const void *data, size_t size) {
-        return (MDB_val){ .mv_size = size, .mv_data = (void *) data };
+        return (MDB_val){.mv_size = size, .mv_data = (void *) data};
 }
 
 int db_get(DbTxn *txn, unsigned table, const void *key, size_t key_size, const void **ret, size_t *ret_size) {

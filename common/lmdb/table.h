@@ -5,7 +5,7 @@
  *
  * Never MDB_WRITEMAP, never MDB_NOSYNC: a commit that returned 0 is on disk. Calls return 0 or a negative
  * errno: -ENOENT no such key, -ENOSPC the map (or the disk) is full, -EIO, -EBADMSG a damaged file,
- * -EBUSY another process holds the environment (checked with a lock file, since two writers of one state
+ * -EBUSY another process holds the environment for three seconds (checked with a lock file, since two writers of one state
  * folder would each act on a stale model).
  */
 

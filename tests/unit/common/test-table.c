@@ -177,6 +177,29 @@ static void a_second_opener_is_told_that_it_is_busy(void **state) {
         db_close(second);
 }
 
+/* A child that outlives a killed owner for a moment, before it becomes another program, shares its lock. */
+static void a_lock_that_lingers_is_waited_for(void **state) {
+        Db *db = NULL;
+        int status;
+        pid_t pid;
+
+        pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0) {
+                if (db_open(*state, &options, &db) < 0)
+                        _exit(1);
+                if (fork() == 0) {
+                        (void) usleep(400000);
+                        _exit(0);
+                }
+                (void) kill(getpid(), SIGKILL);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFSIGNALED(status));
+        assert_ok(db_open(*state, &options, &db));
+        db_close(db);
+}
+
 /* The lock falls with its holder, however that ended. */
 static void a_killed_owner_leaves_no_lock(void **state) {
         _cleanup_(db_closep) Db *db = NULL;
@@ -251,6 +274,7 @@ int main(void) {
                 TEST_IN_FOLDER(numbers_as_keys_sort_by_size),
                 TEST_IN_FOLDER(a_full_map_grows_to_its_limit_and_loses_nothing),
                 TEST_IN_FOLDER(a_second_opener_is_told_that_it_is_busy),
+                TEST_IN_FOLDER(a_lock_that_lingers_is_waited_for),
                 TEST_IN_FOLDER(a_killed_owner_leaves_no_lock),
                 TEST_IN_FOLDER(a_damaged_file_is_said_to_be_one),
                 TEST_IN_FOLDER(wrong_use_is_refused),
