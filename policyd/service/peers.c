@@ -68,6 +68,7 @@ bool peer_has_call(const Peer *peer, const Uuid *token) {
                         return true;
         return false;
 }
+
 /* Takes the VMs out of an inventory that was taken over. */
 static void keep_report(Peer *peer, Inventory *inventory) {
         inventory_done(&peer->report);
@@ -75,7 +76,6 @@ static void keep_report(Peer *peer, Inventory *inventory) {
         inventory->vms = NULL;
         inventory->n_vms = 0;
 }
-
 
 /* The link's callbacks */
 
@@ -115,11 +115,11 @@ static int on_claimed(
         peer->claimed = true;
         takeover_collect_absent(p, h);
         if (h->state != HOST_ONLINE)
-                log_event(LOG_INFO, MSG_HOST_ONLINE, NULL,
-                        "Host %s is online: %zu PGPUs, %zu VMs, epoch %llu.", h->name_label, h->pgpus.n,
-                        inventory->n_vms, (unsigned long long) held);
-        keep_report(peer, inventory);
+                log_host(LOG_INFO, MSG_HOST_ONLINE, h, "Host %s is online: %zu PGPU%s, %zu VM%s, epoch %llu.",
+                        h->name_label, h->pgpus.n, PLURAL(h->pgpus.n), inventory->n_vms,
+                        PLURAL(inventory->n_vms), (unsigned long long) held);
         pool_set_host_state(p->pool, h, HOST_ONLINE, "");
+        keep_report(peer, inventory);
         return 0;
 }
 
@@ -240,8 +240,8 @@ Peer *peer_free(Peer *peer) {
         link_free(peer->link);
         while (peer->calls)
                 call_replied(NULL, LINK_UNKNOWN, ERROR_HOST_OFFLINE, "The connection to the host was closed.",
-        inventory_done(&peer->report);
                         peer->calls);
+        inventory_done(&peer->report);
         free(peer);
         return NULL;
 }
