@@ -115,9 +115,9 @@ static int on_claimed(
         peer->claimed = true;
         takeover_collect_absent(p, h);
         if (h->state != HOST_ONLINE)
-                log_host(LOG_INFO, MSG_HOST_ONLINE, h, "Host %s is online: %zu PGPU%s, %zu VM%s, epoch %llu.",
-                        h->name_label, h->pgpus.n, PLURAL(h->pgpus.n), inventory->n_vms,
-                        PLURAL(inventory->n_vms), (unsigned long long) held);
+                log_event(LOG_INFO, MSG_HOST_ONLINE, NULL,
+                        "Host %s is online: %zu PGPUs, %zu VMs, epoch %llu.", h->name_label, h->pgpus.n,
+                        inventory->n_vms, (unsigned long long) held);
         pool_set_host_state(p->pool, h, HOST_ONLINE, "");
         keep_report(peer, inventory);
         return 0;
