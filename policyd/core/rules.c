@@ -320,17 +320,22 @@ bool type_is_garbage(const Pool *pool, const VgpuType *t) {
         return true;
 }
 
-/* By identifier; or by names, which only old records without identifier are found by. */
-static bool type_matches(
-        const VgpuType *t, const char *identifier, const char *vendor_name, const char *model_name) {
-        if (identifier)
+typedef enum TypeKey {
+        TYPE_KEY_IDENTIFIER,
+        TYPE_KEY_OLD_NAMES, /* names of a record without identifier */
+        TYPE_KEY_NAMES,
+} TypeKey;
+
+static bool type_matches(const VgpuType *t, TypeKey key, const char *identifier, const char *vendor_name,
+        const char *model_name) {
+        if (key == TYPE_KEY_IDENTIFIER)
                 return streq(t->identifier, identifier);
 
-        return isempty(t->identifier) && streq(t->vendor_name, vendor_name) &&
+        return (key == TYPE_KEY_NAMES || isempty(t->identifier)) && streq(t->vendor_name, vendor_name) &&
                streq(t->model_name, model_name);
 }
 
-static int find_one_type(const Pool *pool, const char *identifier, const char *vendor_name,
+static int find_one_type(const Pool *pool, TypeKey key, const char *identifier, const char *vendor_name,
         const char *model_name, VgpuType **ret, Refusal *ret_refusal) {
         const PtrArray *types = &pool->objects[CLASS_VGPU_TYPE];
         VgpuType *found = NULL;
@@ -338,7 +343,7 @@ static int find_one_type(const Pool *pool, const char *identifier, const char *v
         for (size_t i = 0; i < types->n; i++) {
                 VgpuType *t = types->items[i];
 
-                if (!type_matches(t, identifier, vendor_name, model_name))
+                if (!type_matches(t, key, identifier, vendor_name, model_name))
                         continue;
                 if (found)
                         return refusal_set(ret_refusal, ERROR_INVALID_RECORD,
@@ -355,15 +360,21 @@ static int find_one_type(const Pool *pool, const char *identifier, const char *v
 
 int rule_find_type(const Pool *pool, const char *identifier, const char *vendor_name, const char *model_name,
         VgpuType **ret, Refusal *ret_refusal) {
+        bool has_identifier = !isempty(identifier);
         VgpuType *found = NULL;
         int r = 0;
 
         vendor_name = strempty(vendor_name);
         model_name = strempty(model_name);
-        if (!isempty(identifier))
-                r = find_one_type(pool, identifier, vendor_name, model_name, &found, ret_refusal);
+        if (has_identifier)
+                r = find_one_type(
+                        pool, TYPE_KEY_IDENTIFIER, identifier, vendor_name, model_name, &found, ret_refusal);
         if (r >= 0 && ret_refusal->code == ERROR_NONE && !found)
-                r = find_one_type(pool, NULL, vendor_name, model_name, &found, ret_refusal);
+                r = find_one_type(
+                        pool, TYPE_KEY_OLD_NAMES, identifier, vendor_name, model_name, &found, ret_refusal);
+        if (r >= 0 && ret_refusal->code == ERROR_NONE && !found && !has_identifier)
+                r = find_one_type(
+                        pool, TYPE_KEY_NAMES, identifier, vendor_name, model_name, &found, ret_refusal);
         if (r >= 0)
                 *ret = found;
         return r;

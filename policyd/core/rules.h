@@ -31,7 +31,7 @@ bool type_is_garbage(const Pool *pool, const VgpuType *t);
 
 /*
  * Type lookup for what a host reports or an import brings: by identifier; else by (vendor_name, model_name) among records without
- * identifier; NULL in *ret: create. Two matches: refusal INVALID_RECORD that names both.
+ * identifier, and where the record looked for has none itself (an old export) among all; NULL in *ret: create. Two matches: refusal INVALID_RECORD that names both.
  */
 int rule_find_type(const Pool *pool, const char *identifier, const char *vendor_name, const char *model_name, VgpuType **ret, Refusal *ret_refusal);
 

@@ -310,6 +310,25 @@ static void records_without_identifier_are_found_by_names(void **state) {
         assert_int_equal(refusal.code, ERROR_NONE);
 }
 
+/* An old export names the K100 that the hardware has shown since; a second record of it could never run. */
+static void names_alone_find_a_type_with_identifier(void **state) {
+        _cleanup_world_ World *w = world_new();
+        _cleanup_refusal_ Refusal refusal = {};
+        VgpuType *found = NULL, *again;
+        Uuid id = world_id(w);
+
+        assert_int_equal(rule_find_type(w->pool, "", "NVIDIA Corporation", "GRID K100", &found, &refusal), 0);
+        assert_ptr_equal(found, w->types[K100]);
+        assert_int_equal(rule_find_type(w->pool, "", "Another", "GRID K100", &found, &refusal), 0);
+        assert_null(found);
+
+        assert_int_equal(pool_add_vgpu_type(w->pool, &id, 0, "0001:nvidia,0ff2,1012,0fe7,101e",
+                                 "NVIDIA Corporation", "GRID K100", &again),
+                0);
+        assert_int_equal(rule_find_type(w->pool, "", "NVIDIA Corporation", "GRID K100", &found, &refusal), 0);
+        assert_refused(&refusal, ERROR_INVALID_RECORD, "Two VGPU types match", UUID_TEXT(&id), NULL);
+}
+
 static void a_pgpu_joins_the_group_of_exactly_its_kind(void **state) {
         _cleanup_world_ World *w = world_new();
         GpuGroup *mixed = world_group(w, "mixed"), *k1 = world_group(w, "K1s");
@@ -337,6 +356,7 @@ int main(void) {
                 cmocka_unit_test(types_are_garbage_when_nothing_has_them),
                 cmocka_unit_test(two_records_of_a_type_are_an_error),
                 cmocka_unit_test(records_without_identifier_are_found_by_names),
+                cmocka_unit_test(names_alone_find_a_type_with_identifier),
                 cmocka_unit_test(a_pgpu_joins_the_group_of_exactly_its_kind),
         };
 
