@@ -77,6 +77,12 @@ static void keep_report(Peer *peer, Inventory *inventory) {
         inventory->n_vms = 0;
 }
 
+static void drop_reported(Peer *peer, const Uuid *vm) {
+        for (size_t i = 0; i < peer->report.n_vms; i++)
+                if (uuid_equal(&peer->report.vms[i].uuid, vm))
+                        peer->report.vms[i].uuid = UUID_NULL;
+}
+
 /* The link's callbacks */
 
 static int on_greeted(
@@ -151,6 +157,8 @@ static void on_inventory(HostLink *link, Inventory *inventory, void *userdata) {
 static void on_vm_event(HostLink *link, VmEvent *event, void *userdata) {
         Host *h = event_host(userdata, event->head.seq);
 
+        if (event->state == VM_STATE_HALTED)
+                drop_reported(peer, &event->uuid);
         if (h)
                 host_said_vm(((Peer *) userdata)->policy, h, event);
 }

@@ -172,7 +172,6 @@ static void a_stranger_that_the_pool_is_told_of_runs(void **state) {
         fake_lose(a, "A short break.");
         world_run(w);
         fake_vm_ends(a, &ended, "poweroff", NULL);
-        fake_inventory_changed(a);
         world_run(w);
 
         for (unsigned i = 0; i < 2; i++) {
