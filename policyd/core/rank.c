@@ -53,7 +53,7 @@ static void candidate_check_others(Candidate *c, const Demand *d) {
 
         c->memory_available = host_memory_available(h);
 
-        if ((c->missing = first_missing(vm->storage, h->storage)))
+        if ((c->missing = first_disk_without_storage(vm->storage, h->storage)))
                 c->other = ERROR_VM_REQUIRES_SR;
         else if ((c->missing = first_missing(vm->networks, h->networks)))
                 c->other = ERROR_VM_REQUIRES_NET;

@@ -147,9 +147,11 @@ static void what_else_is_missing_is_told_where_the_gpus_fit(void **state) {
         b = world_start(p.w, vm);
         assert_refused(&b.refusal, ERROR_VM_REQUIRES_NET, "beta has no network 'vlan7'", NULL);
 
-        assert_int_equal(strv_set(&vm->storage, (const char *const[]){"/else", NULL}), 1);
+        /* A disk is on a storage when it is that or stands below it; a name that begins alike is another's. */
+        assert_int_equal(
+                strv_set(&vm->storage, (const char *const[]){"/images/a.disk", "/images2/b.disk", NULL}), 1);
         c = world_start(p.w, vm);
-        assert_refused(&c.refusal, ERROR_VM_REQUIRES_SR, "'/else'", NULL);
+        assert_refused(&c.refusal, ERROR_VM_REQUIRES_SR, "'/images2/b.disk'", NULL);
 
         vm = world_vm(p.w, "vm", PASSTHROUGH, END);
         p.alpha->iommu = p.beta->iommu = false;
