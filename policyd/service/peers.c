@@ -155,12 +155,13 @@ static void on_inventory(HostLink *link, Inventory *inventory, void *userdata) {
 }
 
 static void on_vm_event(HostLink *link, VmEvent *event, void *userdata) {
-        Host *h = event_host(userdata, event->head.seq);
+        Peer *peer = userdata;
+        Host *h = event_host(peer, event->head.seq);
 
         if (event->state == VM_STATE_HALTED)
                 drop_reported(peer, &event->uuid);
         if (h)
-                host_said_vm(((Peer *) userdata)->policy, h, event);
+                host_said_vm(peer->policy, h, event);
 }
 
 static void on_vgpu_event(HostLink *link, VgpuEvent *event, void *userdata) {
