@@ -1,0 +1,71 @@
+/*
+ * xenvgpu-bench
+ *
+ * Runs the benchmarks that are named, or all, and prints a table and each target with its limit. The exit
+ * code is 0 also when a target is not met: a machine is not a defect. tests/bench/run builds and starts it.
+ */
+
+#include <getopt.h>
+
+#include "tests/bench/bench.h"
+
+static const struct {
+        const char *name;
+        int (*run)(Report *r);
+} benches[] = {
+        {"decision", bench_decision},
+        {"durable", bench_durable},
+        {"storm", bench_storm},
+};
+
+static bool is_wanted(const char *name, char *const *names) {
+        if (!*names)
+                return true;
+        for (; *names; names++)
+                if (streq(*names, name))
+                        return true;
+        return false;
+}
+
+int main(int argc, char *argv[]) {
+        static const struct option options[] = {{"json", required_argument, NULL, 'j'},
+                {"quick", no_argument, NULL, 'q'}, {"dir", required_argument, NULL, 'd'}, {}};
+        _cleanup_(report_done) Report r = {};
+        const char *json = NULL;
+        bool quick = false;
+        int c, error = 0;
+
+        bench_dir = getenv("TMPDIR") ?: bench_dir;
+        while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0)
+                switch (c) {
+                case 'j':
+                        json = optarg;
+                        break;
+                case 'q':
+                        quick = true;
+                        break;
+                case 'd':
+                        bench_dir = optarg;
+                        break;
+                default:
+                        fprintf(stderr, "usage: xenvgpu-bench [--json=FILE] [--quick] [--dir=FOLDER] "
+                                        "[decision] [durable] [storm]\n");
+                        return 2;
+                }
+
+        if (report_init(&r, quick) < 0)
+                return EXIT_FAILURE;
+        for (size_t i = 0; i < ARRAY_SIZE(benches) && error >= 0; i++) {
+                if (!is_wanted(benches[i].name, argv + optind))
+                        continue;
+                error = benches[i].run(&r);
+                if (error < 0)
+                        fprintf(stderr, "bench: %s failed: %s\n", benches[i].name, strerror(-error));
+        }
+
+        if (error >= 0)
+                printf("%s\n", r.all_met ? "Every target is met." : "Not every target is met.");
+        if (json && error >= 0)
+                error = report_write(&r, json);
+        return error < 0 ? EXIT_FAILURE : 0;
+}
