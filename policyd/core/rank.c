@@ -42,6 +42,28 @@ static const char *first_missing(char *const *wanted, char *const *there) {
         return NULL;
 }
 
+/* A disk is the storage itself, or a path below it. */
+static bool storage_holds(const char *storage, const char *disk) {
+        size_t n = strlen(storage);
+
+        if (strncmp(storage, disk, n) != 0)
+                return false;
+        return disk[n] == '\0' || disk[n] == '/' || (n > 0 && storage[n - 1] == '/');
+}
+
+static const char *first_disk_without_storage(char *const *disks, char *const *storage) {
+        for (; disks && *disks; disks++) {
+                char *const *s = storage;
+
+                while (s && *s && !storage_holds(*s, *disks))
+                        s++;
+                if (!s || !*s)
+                        return *disks;
+        }
+
+        return NULL;
+}
+
 /* Everything but the GPUs, in XenServer's order. */
 static void candidate_check_others(Candidate *c, const Demand *d) {
         const Vm *vm = d->vm;
