@@ -251,9 +251,18 @@ int host_store_del_order(HostStore *s, const Uuid *vm) {
 }
 
 typedef struct EndedWalk {
+        uint8_t after[8]; /* as a key */
+        const char *naming;
         EndedVisitor visitor;
         void *userdata;
 } EndedWalk;
+
+/* Of a thousand ends hardly one is wanted, and to decode them all takes longer than all the rest of an order. */
+static bool is_wanted(const EndedWalk *walk, const void *key, size_t key_size, const void *data, size_t size) {
+        if (key_size == sizeof(walk->after) && memcmp(key, walk->after, sizeof(walk->after)) <= 0)
+                return false;
+        return !walk->naming || memmem(data, size, walk->naming, strlen(walk->naming));
+}
 
 static int visit_ended(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
         _cleanup_(vm_event_done) VmEvent event = {};
@@ -262,16 +271,25 @@ static int visit_ended(const void *key, size_t key_size, const void *data, size_
         JsonReader reader = {};
         int r;
 
+        if (!is_wanted(walk, key, key_size, data, size))
+                return 0;
         r = store_parse_value(data, size, &o);
         if (r >= 0)
                 r = store_damaged(vm_event_parse(&reader, o, &event));
         return r < 0 ? r : walk->visitor(&event, walk->userdata);
 }
 
-int host_store_each_ended(HostStore *s, EndedVisitor visitor, void *userdata) {
+int host_store_each_ended(
+        HostStore *s, uint64_t after_seq, const Uuid *naming_or_null, EndedVisitor visitor, void *userdata) {
         _cleanup_(db_abortp) DbTxn *txn = NULL;
-        EndedWalk walk = { visitor, userdata };
+        EndedWalk walk = {
+                .naming = naming_or_null ? UUID_TEXT(naming_or_null) : NULL,
+                .visitor = visitor,
+                .userdata = userdata,
+        };
         int r;
+
+        db_key_u64(after_seq, walk.after);
 
         r = db_begin(s->db, /* write= */ false, &txn);
         return r < 0 ? r : db_iterate(txn, TABLE_ENDED, visit_ended, &walk);

@@ -64,6 +64,8 @@ int host_store_end_order(HostStore *s, const Uuid *vm, const VmEvent *ended);
 int host_store_del_order(HostStore *s, const Uuid *vm);
 
 typedef int (*EndedVisitor)(const VmEvent *ended, void *userdata);
-int host_store_each_ended(HostStore *s, EndedVisitor visitor, void *userdata); /* by seq */
+/* Those after a number, by their numbers; with a uuid only those that name it, as VM, token or otherwise. */
+int host_store_each_ended(
+        HostStore *s, uint64_t after_seq, const Uuid *naming_or_null, EndedVisitor visitor, void *userdata);
 /* Forgets the ends up to and including seq: the claim that read them is over. */
 int host_store_forget_ended(HostStore *s, uint64_t seq);

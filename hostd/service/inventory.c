@@ -99,7 +99,6 @@ static int fill_hardware(const Host *h, Inventory *ret) {
 
 /* Ends, by seq. Their texts live in the visitor's call only, hence the copies. */
 typedef struct EndedList {
-        uint64_t after_seq;
         VmEvent *events; /* HOST_STORE_ENDED_MAX */
         size_t n;
 } EndedList;
@@ -135,7 +134,7 @@ static int visit_ended(const VmEvent *ended, void *userdata) {
         EndedList *list = userdata;
         int r;
 
-        if (ended->head.seq <= list->after_seq || list->n == HOST_STORE_ENDED_MAX)
+        if (list->n == HOST_STORE_ENDED_MAX)
                 return 0;
         r = copy_event(ended, &list->events[list->n]);
         if (r >= 0)
@@ -144,13 +143,13 @@ static int visit_ended(const VmEvent *ended, void *userdata) {
 }
 
 static int fill_ended(Host *h, uint64_t after_seq, Inventory *ret) {
-        EndedList list = {.after_seq = after_seq};
+        EndedList list = {};
         int r;
 
         list.events = calloc(HOST_STORE_ENDED_MAX, sizeof(*list.events));
         if (!list.events)
                 return -ENOMEM;
-        r = host_store_each_ended(h->store, visit_ended, &list);
+        r = host_store_each_ended(h->store, after_seq, NULL, visit_ended, &list);
         ret->ended = list.events;
         ret->n_ended = list.n;
         return r;

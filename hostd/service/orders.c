@@ -118,7 +118,7 @@ static int tell_ended(const VmEvent *e, void *userdata) {
 static bool has_ended(Host *h, const Uuid *vm, const Uuid *token) {
         EndedSearch search = {.vm = vm, .token = token};
 
-        return host_store_each_ended(h->store, visit_ended, &search) >= 0 && search.is_found;
+        return host_store_each_ended(h->store, 0, token ?: vm, visit_ended, &search) >= 0 && search.is_found;
 }
 
 static HostVm *find_token(Host *h, const Uuid *token) {
@@ -155,7 +155,7 @@ static int answer_repeat(Host *h, const StartOrder *order, HostRefusal *refusal)
 
                 r = host_store_next_seq(h->store, &teller.seq);
                 if (r >= 0)
-                        r = host_store_each_ended(h->store, tell_ended, &teller);
+                        r = host_store_each_ended(h->store, 0, &order->token, tell_ended, &teller);
                 return r < 0 ? r : 1;
         }
         return 0;

@@ -135,7 +135,7 @@ static size_t count_orders(HostStore *s) {
 static uint64_t count_ends(HostStore *s) {
         uint64_t counts[2] = {};
 
-        assert_ok(host_store_each_ended(s, count_ended, counts));
+        assert_ok(host_store_each_ended(s, 0, NULL, count_ended, counts));
         return counts[0];
 }
 
@@ -155,6 +155,7 @@ static void orders_end_in_one_step(void **state) {
         StoredOrder order = order_of(1, json, "accepted"), found;
         VmEvent end = end_of(1, 42);
         HostStore *s = open_store(state);
+        uint64_t counts[2];
 
         assert_ok(host_store_put_order(s, &order));
         order.state = (char *) "running";
@@ -176,6 +177,18 @@ static void orders_end_in_one_step(void **state) {
         s = reopen(state, s);
         assert_int_equal(count_orders(s), 0);
         assert_int_equal(count_ends(s), 2);
+
+        memset(counts, 0, sizeof(counts));
+        assert_ok(host_store_each_ended(s, 42, NULL, count_ended, counts));
+        assert_int_equal(counts[0], 1);
+        assert_int_equal(counts[1], 43);
+        memset(counts, 0, sizeof(counts));
+        assert_ok(host_store_each_ended(s, 0, &order.vm, count_ended, counts));
+        assert_int_equal(counts[0], 1);
+        assert_int_equal(counts[1], 42);
+        memset(counts, 0, sizeof(counts));
+        assert_ok(host_store_each_ended(s, 42, &order.vm, count_ended, counts));
+        assert_int_equal(counts[0], 0);
 
         assert_ok(host_store_forget_ended(s, 42));
         assert_int_equal(count_ends(s), 1);
