@@ -39,7 +39,9 @@ struct Host {
         const HostListener *listener;
         void *listener_userdata;
         sd_event_source *turn_source; /* runs at the end of the loop's turn */
-        bool inventory_changed;       /* tell it then */
+        bool inventory_changed;       /* tell it then, or when it is due */
+        uint64_t inventory_due;       /* CLOCK_MONOTONIC µs; none is told before */
+        sd_event_source *inventory_timer;
         uint64_t told_memory_free;
         uint64_t told_ended_seq; /* ends up to here stood in an InventoryChanged */
 };

@@ -3,7 +3,8 @@
  *
  * Whatever changes calls host_touch(); at the end of the loop's turn the queue of VMs moves on, and the
  * inventory is told once, however much changed. So a method's reply leaves before the events of what it set
- * going.
+ * going. An inventory is as long as the host has VMs, and each of them changes; so the more there are, the longer is
+ * the pause between two of them.
  */
 
 #include <stdio.h>
@@ -13,6 +14,8 @@
 #include "hostd/service/events.h"
 #include "hostd/service/host-internal.h"
 #include "hostd/service/vm-program.h"
+
+#define INVENTORY_PAUSE_PER_VM UINT64_C(4000)
 
 static const char *text_or_null(const char *text) {
         return isempty(text) ? NULL : text;
@@ -141,6 +144,7 @@ Host *host_close(Host *h) {
                 vm_free(vm);
         hashmap_free(h->vms);
         sd_event_source_disable_unref(h->turn_source);
+        sd_event_source_disable_unref(h->inventory_timer);
         free(h->claimer);
         host_claim_done(&h->claim);
         sd_event_source_disable_unref(h->facts_watch);
@@ -235,13 +239,39 @@ static void tell_memory(Host *h) {
         h->listener->property(HOST_PROPERTY_MEMORY_FREE, h->listener_userdata);
 }
 
+static int on_inventory_due(sd_event_source *source, uint64_t usec, void *userdata) {
+        host_wake(userdata);
+        return 0;
+}
+
+/* False when it is told later, by itself. */
+static bool inventory_is_due(Host *h) {
+        uint64_t now = 0;
+        int r = 0;
+
+        (void) sd_event_now(h->event, CLOCK_MONOTONIC, &now);
+        if (now < h->inventory_due) {
+                if (!h->inventory_timer)
+                        r = sd_event_add_time(h->event, &h->inventory_timer, CLOCK_MONOTONIC, h->inventory_due,
+                                /* accuracy= */ 1000, on_inventory_due, h);
+                else
+                        r = sd_event_source_set_time(h->inventory_timer, h->inventory_due);
+                if (r >= 0)
+                        r = sd_event_source_set_enabled(h->inventory_timer, SD_EVENT_ONESHOT);
+                if (r >= 0)
+                        return false;
+        }
+        h->inventory_due = now + hashmap_size(h->vms) * INVENTORY_PAUSE_PER_VM;
+        return true;
+}
+
 static int on_turn_end(sd_event_source *source, void *userdata) {
         Host *h = userdata;
 
         tell_new_vms(h);
         run_queue(h);
 
-        if (!h->inventory_changed)
+        if (!h->inventory_changed || !inventory_is_due(h))
                 return 0;
         h->inventory_changed = false;
         tell_memory(h);

@@ -308,6 +308,49 @@ static void a_turn_of_the_loop_tells_one_inventory(void **state) {
         assert_int_equal(json_object_array_length(w->told[HOST_SIGNAL_INVENTORY_CHANGED]), before + 1);
 }
 
+/* An inventory names every VM: where there are many, not each change of one tells of them all. */
+static void many_vms_are_told_of_less_often(void **state) {
+        const PciAddress address = {.bus = 0x83};
+        const char *one[] = {K100, NULL};
+        _cleanup_host_refusal_ HostRefusal refusal = {};
+        World *w = *state;
+        struct json_object *pgpu;
+        size_t before, told;
+        uint64_t now, end;
+
+        world_claim(w, 1);
+        w->settings.concurrent_starts = 0;
+        for (unsigned i = 0; i < 30; i++) {
+                Uuid token = new_uuid(), vm = new_uuid();
+                _cleanup_free_ char *order = start_order(1, &token, &vm, NULL, 0);
+
+                assert_int_equal(give_start(w, order), ERROR_NONE);
+        }
+        world_settle(w);
+        before = json_object_array_length(w->told[HOST_SIGNAL_INVENTORY_CHANGED]);
+        for (unsigned i = 0; i < 11; i++) {
+                assert_int_equal(host_change_types(w->host, CLAIMER, &address,
+                                         i % 2 ? ENABLEMENT_ADD : ENABLEMENT_REMOVE, one, &refusal),
+                        0);
+                world_settle(w);
+        }
+        assert_true(json_object_array_length(w->told[HOST_SIGNAL_INVENTORY_CHANGED]) < before + 4);
+
+        assert_true(sd_event_now(w->event, CLOCK_MONOTONIC, &now) >= 0);
+        for (end = now + 300000; now < end;) {
+                assert_true(sd_event_run(w->event, end - now) >= 0);
+                assert_true(sd_event_now(w->event, CLOCK_MONOTONIC, &now) >= 0);
+        }
+        told = json_object_array_length(w->told[HOST_SIGNAL_INVENTORY_CHANGED]);
+        assert_true(told > before);
+        /* The last word is told: what was removed in the end is not there. */
+        pgpu = json_object_array_get_idx(
+                json_object_object_get(last_told(w, HOST_SIGNAL_INVENTORY_CHANGED), "pgpus"), 0);
+        assert_int_equal(length_of(pgpu, "enabled") + 1, length_of(pgpu, "supported"));
+        world_settle(w);
+        assert_int_equal(json_object_array_length(w->told[HOST_SIGNAL_INVENTORY_CHANGED]), told);
+}
+
 static void a_busy_type_stays_enabled(void **state) {
         const PciAddress address = {.bus = 0x83};
         const char *k100[] = {K100, NULL};
@@ -364,6 +407,7 @@ int main(void) {
                 WORLD_TEST(an_end_is_kept_until_it_was_read),
                 WORLD_TEST(numbers_never_repeat),
                 WORLD_TEST(a_turn_of_the_loop_tells_one_inventory),
+                WORLD_TEST(many_vms_are_told_of_less_often),
                 WORLD_TEST(a_busy_type_stays_enabled),
                 WORLD_TEST(a_lost_store_does_not_lose_a_run_folder),
         };
