@@ -73,6 +73,9 @@ static inline bool streq_ptr(const char *a, const char *b) {
         return a && b ? streq(a, b) : a == b;
 }
 
+/* "1 VM", "2 VMs": what stands after the noun. */
+#define PLURAL(n) ((n) == 1 ? "" : "s")
+
 static inline const char *strempty(const char *s) {
         return s ? s : "";
 }

@@ -213,8 +213,10 @@ static int refuse_used_pgpu(const Pgpu *p, const VgpuType *t, const char *what, 
                 strbuf_add(&b, " and ");
         if (n_reservations > 0)
                 sentence_reservations(&b, reservations, n_reservations);
-        strbuf_addf(&b, "; %s is possible once %s there.", what,
-                n_vgpus == 0 ? "nothing is reserved" : "they no longer run");
+        strbuf_addf(&b, "; %s is possible once nothing %s there.", what,
+                n_vgpus == 0          ? "is reserved"
+                : n_reservations == 0 ? "runs"
+                                      : "runs or is reserved");
         return refusal_take(ret, ERROR_PGPU_IN_USE_BY_VM, &b);
 }
 
@@ -254,8 +256,8 @@ int rule_group_destroy(const GpuGroup *g, Refusal *ret) {
         _cleanup_strbuf_ StrBuf b = {};
 
         if (g->vgpus.n > 0) {
-                strbuf_addf(&b, "Group '%s' has %zu VGPU%s, of ", g->name_label, g->vgpus.n,
-                        g->vgpus.n == 1 ? "" : "s");
+                strbuf_addf(
+                        &b, "Group '%s' has %zu VGPU%s, of ", g->name_label, g->vgpus.n, PLURAL(g->vgpus.n));
                 sentence_vms(&b, (Vgpu *const *) g->vgpus.items, g->vgpus.n);
                 strbuf_add(&b, ". Destroy them first.");
                 return refusal_take(ret, ERROR_GPU_GROUP_CONTAINS_VGPU, &b);
@@ -266,8 +268,7 @@ int rule_group_destroy(const GpuGroup *g, Refusal *ret) {
 
                 for (size_t i = 0; i < MIN_OF(g->pgpus.n, ARRAY_SIZE(names)); i++)
                         names[i] = ((Pgpu *) g->pgpus.items[i])->name;
-                strbuf_addf(&b, "Group '%s' has %zu PGPU%s: ", g->name_label, g->pgpus.n,
-                        g->pgpus.n == 1 ? "" : "s");
+                strbuf_addf(&b, "Group '%s' has %zu PGPU%s: ", g->name_label, g->pgpus.n, PLURAL(g->pgpus.n));
                 sentence_names(&b, names, g->pgpus.n);
                 strbuf_add(&b, ". Move them to another group first.");
                 return refusal_take(ret, ERROR_GPU_GROUP_CONTAINS_PGPU, &b);
@@ -284,8 +285,8 @@ int rule_host_remove(const Host *h, Refusal *ret) {
 
                 for (size_t i = 0; i < MIN_OF(h->vms.n, ARRAY_SIZE(names)); i++)
                         names[i] = ((Vm *) h->vms.items[i])->name_label;
-                strbuf_addf(&b, "Host '%s' runs or starts %zu VM%s: ", h->name_label, h->vms.n,
-                        h->vms.n == 1 ? "" : "s");
+                strbuf_addf(
+                        &b, "Host '%s' runs or starts %zu VM%s: ", h->name_label, h->vms.n, PLURAL(h->vms.n));
                 sentence_names(&b, names, h->vms.n);
                 strbuf_add(&b, ". Shut them down first, or declare the host dead when it is.");
                 return refusal_take(ret, ERROR_HOST_IN_USE, &b);
@@ -296,11 +297,9 @@ int rule_host_remove(const Host *h, Refusal *ret) {
 
                 if (p->holds.n == 0)
                         continue;
-                strbuf_addf(&b, "On host '%s', ", h->name_label);
+                strbuf_addf(&b, "On host '%s', capacity of %s is held by ", h->name_label, PCI_TEXT(&p->pci));
                 sentence_reservations(&b, (Reservation *const *) p->holds.items, p->holds.n);
-                strbuf_addf(&b,
-                        " %s capacity of %s. Destroy the reservation first, or wait until it expires.",
-                        "holds", PCI_TEXT(&p->pci));
+                strbuf_add(&b, ". Destroy what holds it first, or wait until it expires.");
                 return refusal_take(ret, ERROR_HOST_IN_USE, &b);
         }
 

@@ -97,17 +97,29 @@ void sentence_share(StrBuf *b, uint32_t size) {
                 strbuf_addf(b, "1/%u of a PGPU", n);
 }
 
-void sentence_unusable_host(StrBuf *b, const Host *h) {
-        size_t n = strlen(h->state_reason);
+void sentence_clause(StrBuf *b, const char *sentence) {
+        size_t n = strlen(sentence);
 
-        /* The reason may be a sentence; ours ends after it. */
-        if (n > 0 && h->state_reason[n - 1] == '.')
+        if (n > 0 && sentence[n - 1] == '.')
                 n--;
-        if (h->state != HOST_ONLINE)
-                strbuf_addf(b, "%s is %s%s%.*s", h->name_label, host_state_to_string(h->state),
-                        n > 0 ? ": " : "", (int) n, h->state_reason);
+        /* Not an abbreviation such as "SSH". */
+        if (n > 1 && sentence[0] >= 'A' && sentence[0] <= 'Z' && !(sentence[1] >= 'A' && sentence[1] <= 'Z'))
+                strbuf_addf(b, "%c%.*s", sentence[0] - 'A' + 'a', (int) n - 1, sentence + 1);
         else
+                strbuf_addf(b, "%.*s", (int) n, sentence);
+}
+
+void sentence_unusable_host(StrBuf *b, const Host *h) {
+        if (h->state == HOST_ONLINE) {
                 strbuf_addf(b, "%s is disabled", h->name_label);
+                return;
+        }
+
+        strbuf_addf(b, "%s is %s", h->name_label, host_state_to_string(h->state));
+        if (h->state_reason[0]) {
+                strbuf_add(b, ": ");
+                sentence_clause(b, h->state_reason);
+        }
 }
 
 /* Who is on the PGPU: its VMs, else the reservations that hold it. */

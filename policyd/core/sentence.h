@@ -31,6 +31,8 @@ void sentence_share(StrBuf *b, uint32_t size);
  */
 void sentence_verdict(StrBuf *b, const PgpuVerdict *v, const VgpuType *t);
 void sentence_remedy(StrBuf *b, const PgpuVerdict *v, const VgpuType *t);
+/* A whole sentence as part of another: "The connection was lost." is "the connection was lost". */
+void sentence_clause(StrBuf *b, const char *sentence);
 /* "alpha is offline: connection refused", "alpha is disabled" */
 void sentence_unusable_host(StrBuf *b, const Host *h);
 

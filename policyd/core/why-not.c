@@ -34,7 +34,7 @@ static const char *const code_counts[_ERROR_MAX] = {
 static void sentence_counts(StrBuf *b, const Ranking *r) {
         bool first = true;
 
-        strbuf_addf(b, "%zu host%s: ", r->n_hosts, r->n_hosts == 1 ? "" : "s");
+        strbuf_addf(b, "%zu host%s: ", r->n_hosts, PLURAL(r->n_hosts));
         for (size_t code = 0; code < _ERROR_MAX; code++) {
                 size_t n = r->counts[code] - (code == ERROR_HOST_OFFLINE ? r->n_disabled : 0);
 

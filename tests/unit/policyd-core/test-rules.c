@@ -219,7 +219,7 @@ static void a_reserved_pgpu_stays_too(void **state) {
         assert_refused(&r, ERROR_PGPU_IN_USE_BY_VM, "reservation 'demo' and 1 more",
                 "once nothing is reserved there", NULL);
         assert_int_equal(rule_host_remove(h, &r), 0);
-        assert_refused(&r, ERROR_HOST_IN_USE, "On host 'alpha', reservation 'demo'", NULL);
+        assert_refused(&r, ERROR_HOST_IN_USE, "On host 'alpha', capacity of", "is held by reservation 'demo'", NULL);
         refusal_done(&r);
 
         /* To where it is already, it may always go. */
