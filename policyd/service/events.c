@@ -7,9 +7,8 @@
 
 #include <stdio.h>
 
-#include "common/daemon/log-ids.h"
-#include "common/daemon/log.h"
 #include "policyd/service/internal.h"
+#include "policyd/service/object-log.h"
 
 static Vm *current_vm(Policy *p, const Host *h, const Uuid *id, const Uuid *token) {
         Vm *vm = pool_get(p->pool, CLASS_VM, id);
@@ -26,7 +25,7 @@ static void vm_runs(Policy *p, Vm *vm, Host *h, PowerState power) {
         Operation *op = operation_of(p, vm);
 
         if (vm->booking != BOOKING_RESIDENT)
-                log_event(LOG_INFO, MSG_VM_STARTED, NULL, "VM %s runs on host %s.", vm->name_label,
+                log_vm(LOG_INFO, MSG_VM_STARTED, vm, h, "VM %s runs on host %s.", vm->name_label,
                         h->name_label);
         booking_running(p, vm, h, power);
         if (op && op->kind == OPERATION_START && !operation_job(op)->cancel_requested)
@@ -96,7 +95,7 @@ void host_said_vgpu_state(Policy *p, Host *h, Vgpu *v, const PciAddress *pci, bo
         }
         if (v->resident_on != pgpu) {
                 if (v->scheduled_on && v->scheduled_on != pgpu)
-                        log_event(LOG_WARNING, MSG_HOST_CORRECTED, NULL,
+                        log_vm(LOG_WARNING, MSG_HOST_CORRECTED, v->vm, h,
                                 "The VGPU of VM %s is on %s of host %s, not on %s where it was scheduled.",
                                 v->vm->name_label, PCI_TEXT(pci), h->name_label,
                                 PCI_TEXT(&v->scheduled_on->pci));
@@ -114,8 +113,8 @@ void host_said_vgpu(Policy *p, Host *h, const VgpuEvent *event) {
                 operation_heard(op);
         if (!v)
                 return;
-        if (v->currently_attached && v->resident_on && event->state.active && !event->state.plugged)
-                log_event(LOG_WARNING, MSG_EMULATOR_DIED, NULL,
+        if (!op && v->currently_attached && v->resident_on && event->state.active && !event->state.plugged)
+                log_vm(LOG_WARNING, MSG_EMULATOR_DIED, vm, h,
                         "The display emulator of VM %s on host %s is gone.", vm->name_label, h->name_label);
         host_said_vgpu_state(p, h, v, &event->pgpu, event->state.plugged || event->state.active);
 }

@@ -4,9 +4,8 @@
 
 #include <stdio.h>
 
-#include "common/daemon/log-ids.h"
-#include "common/daemon/log.h"
 #include "policyd/service/internal.h"
+#include "policyd/service/object-log.h"
 
 static void dial(Policy *p, const Uuid *id, const Uuid *unused) {
         if (peers_sync(p) < 0)
@@ -135,7 +134,7 @@ int hosts_declare_dead(Policy *p, Host *h, Refusal *refusal) {
                 Vm *vm = h->vms.items[h->vms.n - 1];
                 Operation *op = operation_of(p, vm);
 
-                log_event(LOG_NOTICE, MSG_RESERVATION_RELEASED, NULL,
+                log_vm(LOG_NOTICE, MSG_RESERVATION_RELEASED, vm, h,
                         "VM %s is released: its host %s was declared dead.", vm->name_label, h->name_label);
                 booking_release(p, vm);
                 if (op && op->kind == OPERATION_START)
@@ -144,6 +143,6 @@ int hosts_declare_dead(Policy *p, Host *h, Refusal *refusal) {
                         operation_finish(op, JOB_DONE, ERROR_NONE, "");
         }
         takeover_collect_absent(p, h);
-        log_notice("Host %s was declared dead; %zu VMs were released.", h->name_label, n);
+        log_host(LOG_NOTICE, NULL, h, "Host %s was declared dead; VMs released: %zu.", h->name_label, n);
         return 0;
 }

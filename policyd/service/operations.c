@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "common/daemon/log.h"
+#include "policyd/core/sentence.h"
 #include "policyd/service/internal.h"
 
 static const char *const kind_names[_OPERATION_KIND_MAX] = {
@@ -96,14 +97,19 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata) {
         Policy *p = op->policy;
         const Vm *vm = pool_get(p->pool, CLASS_VM, &op->vm);
         const Host *h = vm ? vm_host(vm) : NULL;
-        char message[512];
+        _cleanup_strbuf_ StrBuf b = {};
+        _cleanup_free_ char *message = NULL;
 
-        snprintf(message, sizeof(message),
-                "Host '%s' has the order, perhaps, and has not been heard of since%s%.150s. The VM stays "
-                "booked there until the host answers or is declared dead.",
-                h ? h->name_label : "?", h && !isempty(h->state_reason) ? ": " : "",
-                h ? strempty(h->state_reason) : "");
-        operation_finish(op, JOB_FAILED, ERROR_HOST_OFFLINE, message);
+        strbuf_addf(
+                &b, "Host '%s' may have the order and has not been heard of since", h ? h->name_label : "?");
+        if (h && !isempty(h->state_reason)) {
+                strbuf_add(&b, " (");
+                sentence_clause(&b, h->state_reason);
+                strbuf_add(&b, ")");
+        }
+        strbuf_add(&b, ". The VM stays booked there until the host answers or is declared dead.");
+        message = strbuf_take(&b);
+        operation_finish(op, JOB_FAILED, ERROR_HOST_OFFLINE, strempty(message));
         return 0;
 }
 

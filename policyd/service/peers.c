@@ -7,9 +7,8 @@
 
 #include <stdio.h>
 
-#include "common/daemon/log-ids.h"
-#include "common/daemon/log.h"
 #include "policyd/service/internal.h"
+#include "policyd/service/object-log.h"
 
 Peer *peer_of(Policy *p, const Host *h) {
         return hashmap_get(p->peers, &h->object.id);
@@ -121,9 +120,9 @@ static int on_claimed(
         peer->claimed = true;
         takeover_collect_absent(p, h);
         if (h->state != HOST_ONLINE)
-                log_event(LOG_INFO, MSG_HOST_ONLINE, NULL,
-                        "Host %s is online: %zu PGPUs, %zu VMs, epoch %llu.", h->name_label, h->pgpus.n,
-                        inventory->n_vms, (unsigned long long) held);
+                log_host(LOG_INFO, MSG_HOST_ONLINE, h, "Host %s is online: %zu PGPU%s, %zu VM%s, epoch %llu.",
+                        h->name_label, h->pgpus.n, PLURAL(h->pgpus.n), inventory->n_vms,
+                        PLURAL(inventory->n_vms), (unsigned long long) held);
         pool_set_host_state(p->pool, h, HOST_ONLINE, "");
         keep_report(peer, inventory);
         return 0;
@@ -189,7 +188,7 @@ void peer_say_offline(Peer *peer, const char *reason) {
         if (!h)
                 return;
         if (h->state == HOST_ONLINE)
-                log_event(LOG_WARNING, MSG_HOST_LOST, NULL, "Host %s is offline: %s", h->name_label, reason);
+                log_host(LOG_WARNING, MSG_HOST_LOST, h, "Host %s is offline: %s", h->name_label, reason);
         pool_set_host_state(p->pool, h, HOST_OFFLINE, reason);
         batch_open(p);
 }
@@ -285,8 +284,9 @@ void policy_report_status(Policy *p) {
         for (size_t i = 0; i < all[CLASS_HOST].n; i++)
                 if (((Host *) all[CLASS_HOST].items[i])->state == HOST_ONLINE)
                         online++;
-        snprintf(line, sizeof(line), "%zu of %zu hosts online, %zu PGPUs, %zu VGPUs", online,
-                all[CLASS_HOST].n, all[CLASS_PGPU].n, all[CLASS_VGPU].n);
+        snprintf(line, sizeof(line), "%zu of %zu hosts online, %zu PGPU%s, %zu VGPU%s", online,
+                all[CLASS_HOST].n, all[CLASS_PGPU].n, PLURAL(all[CLASS_PGPU].n), all[CLASS_VGPU].n,
+                PLURAL(all[CLASS_VGPU].n));
         if (streq_ptr(line, p->status))
                 return;
         if (text_set(&p->status, line) >= 0)

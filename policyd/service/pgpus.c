@@ -7,9 +7,8 @@
 
 #include <stdio.h>
 
-#include "common/daemon/log-ids.h"
-#include "common/daemon/log.h"
 #include "policyd/service/internal.h"
+#include "policyd/service/object-log.h"
 
 int pgpus_set_group(Policy *p, Pgpu *pgpu, GpuGroup *group_or_null, Refusal *refusal) {
         char gpu_type[32];
@@ -89,8 +88,8 @@ static void types_set(Policy *p, const Call *call, LinkOutcome outcome, ErrorCod
         }
         peer_touch(call->peer);
         r = r ?: apply_types(p, pgpu, call);
-        log_event(LOG_INFO, MSG_TYPE_ENABLED, NULL, "PGPU %s of host %s has %zu VGPU types enabled.",
-                PCI_TEXT(&pgpu->pci), pgpu->host->name_label, pgpu->enabled.n);
+        log_pgpu(LOG_INFO, MSG_TYPE_ENABLED, pgpu, "PGPU %s of host %s has %zu VGPU type%s enabled.",
+                PCI_TEXT(&pgpu->pci), pgpu->host->name_label, pgpu->enabled.n, PLURAL(pgpu->enabled.n));
         (void) batch_poison(p, r);
         if (policy_when_committed(p, call->committed, call->userdata) < 0)
                 call->committed(ERROR_INTERNAL_ERROR, "Out of memory.", call->userdata);

@@ -10,10 +10,9 @@
 
 #include <stdio.h>
 
-#include "common/daemon/log-ids.h"
-#include "common/daemon/log.h"
 #include "common/hashmap.h"
 #include "policyd/service/internal.h"
+#include "policyd/service/object-log.h"
 
 static PowerState power_of(VmState s) {
         return s == VM_STATE_PAUSED ? POWER_PAUSED : POWER_RUNNING;
@@ -100,7 +99,7 @@ static void adopt(Policy *p, Host *h, Vm *vm, const InventoryVm *report) {
 
         snprintf(message, sizeof(message), "Host '%.100s' runs the VM already, under another order.",
                 h->name_label);
-        log_event(LOG_WARNING, MSG_HOST_CORRECTED, NULL,
+        log_vm(LOG_WARNING, MSG_HOST_CORRECTED, vm, h,
                 "Host %s runs VM %s under a token that is not current; the pool had it %s%s. The host's word "
                 "is taken.",
                 h->name_label, vm->name_label, other ? "on host " : power_state_to_string(vm->power_state),
@@ -113,19 +112,20 @@ static void adopt(Policy *p, Host *h, Vm *vm, const InventoryVm *report) {
 
 static void take_vm(Policy *p, Host *h, const InventoryVm *report) {
         Vm *vm = pool_get(p->pool, CLASS_VM, &report->uuid);
+        size_t n = report->n_vgpus + report->n_pcis;
         const Host *other;
 
         if (!vm) {
-                log_notice("Host %s runs a VM that the pool does not know (%s, %s) with %zu VGPUs; it is "
-                           "left alone.",
-                        h->name_label, UUID_TEXT(&report->uuid), report->name_label,
-                        report->n_vgpus + report->n_pcis);
+                log_host(LOG_NOTICE, NULL, h,
+                        "Host %s runs a VM that the pool does not know (%s, %s) with %zu VGPU%s; it is left "
+                        "alone.",
+                        h->name_label, UUID_TEXT(&report->uuid), report->name_label, n, PLURAL(n));
                 return;
         }
         if (vm_host(vm) != h || !booking_token_is(vm, &report->token)) {
                 other = runs_elsewhere(vm, h);
                 if (other) {
-                        log_event(LOG_ERR, MSG_HOST_CORRECTED, NULL,
+                        log_vm(LOG_ERR, MSG_HOST_CORRECTED, vm, h,
                                 "VM %s runs on host %s, and is booked on host %s, which is online. End one "
                                 "of the two by hand before its disks are damaged.",
                                 vm->name_label, h->name_label, other->name_label);
@@ -173,7 +173,7 @@ static void miss_vm(Policy *p, Host *h, Vm *vm, const Inventory *inventory) {
         if (vm->booking == BOOKING_RESERVED || (peer && peer_has_call(peer, &vm->token)))
                 return;
 
-        log_event(LOG_WARNING, MSG_HOST_CORRECTED, NULL,
+        log_vm(LOG_WARNING, MSG_HOST_CORRECTED, vm, h,
                 "VM %s is not on host %s any more, where the pool had it %s; it is released.", vm->name_label,
                 h->name_label, vm->booking == BOOKING_RESIDENT ? "running" : "starting");
         booking_release(p, vm);

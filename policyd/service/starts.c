@@ -9,21 +9,30 @@
 
 #include <stdio.h>
 
-#include "common/daemon/log-ids.h"
-#include "common/daemon/log.h"
+#include "policyd/core/sentence.h"
 #include "policyd/service/internal.h"
+#include "policyd/service/object-log.h"
 
 static void start_send(Policy *p, const Uuid *vm_id, const Uuid *token);
 
 /* 1: may it start? */
 
 int host_check_reachable(const Host *h, const char *what, Refusal *refusal) {
+        _cleanup_strbuf_ StrBuf b = {};
+
         if (h && h->state == HOST_ONLINE)
                 return 0;
-        return refusal_set(refusal, ERROR_HOST_OFFLINE,
-                "Host '%s' is %s (%s), so %s is not possible. Bring it back, or declare it dead when it is.",
-                h ? h->name_label : "?", h ? host_state_to_string(h->state) : "gone",
-                h && !isempty(h->state_reason) ? h->state_reason : "no reason known", what);
+        if (!h)
+                return refusal_set(
+                        refusal, ERROR_HOST_OFFLINE, "The host is gone, so %s is not possible.", what);
+        strbuf_addf(&b, "Host '%s' is %s", h->name_label, host_state_to_string(h->state));
+        if (!isempty(h->state_reason)) {
+                strbuf_add(&b, " (");
+                sentence_clause(&b, h->state_reason);
+                strbuf_add(&b, ")");
+        }
+        strbuf_addf(&b, ", so %s is not possible. Bring it back, or declare it dead when it is.", what);
+        return refusal_take(refusal, ERROR_HOST_OFFLINE, &b);
 }
 
 static int check_startable(Policy *p, const Vm *vm, Refusal *refusal) {
@@ -74,7 +83,7 @@ static int book(Policy *p, Vm *vm, Reservation *reservation, const Allocation *a
         free(vm->decision);
         vm->decision = take_ptr(decision);
         pool_touch(p->pool, &vm->object, 0, /* store= */ true);
-        log_event(LOG_INFO, MSG_VM_PLACED, NULL, "VM %s is to start on host %s.", vm->name_label,
+        log_vm(LOG_INFO, MSG_VM_PLACED, vm, a->host, "VM %s is to start on host %s.", vm->name_label,
                 a->host->name_label);
         *ret_token = token;
         return batch_then(p, start_send, &vm->object.id, &token);
@@ -125,8 +134,7 @@ int vms_start(Policy *p, Vm *vm, const StartOptions *options, Job **ret_job, Ref
         if (!options->dry_run)
                 demand_note(p->pool, vm);
         if (a.refusal.code != ERROR_NONE) {
-                log_event(LOG_INFO, MSG_VM_REFUSED, NULL, "VM %s cannot start: %s", vm->name_label,
-                        strempty(a.refusal.message));
+                log_vm(LOG_INFO, MSG_VM_REFUSED, vm, options->on, "%s", strempty(a.refusal.message));
                 move_refusal(&a.refusal, refusal);
                 return 0;
         }
@@ -294,7 +302,7 @@ void start_failed_on_host(Policy *p, Vm *vm, ErrorCode code, const char *message
         const Host *h = vm_host(vm);
         int r = 0;
 
-        log_event(LOG_NOTICE, MSG_RESERVATION_RELEASED, NULL, "VM %s does not start on host %s: %s",
+        log_vm(LOG_NOTICE, MSG_RESERVATION_RELEASED, vm, h, "VM %s does not start on host %s. %s",
                 vm->name_label, h ? h->name_label : "?", strempty(message));
         booking_release(p, vm);
         if (!op)
@@ -313,7 +321,7 @@ void start_failed_on_host(Policy *p, Vm *vm, ErrorCode code, const char *message
         if (r < 0)
                 (void) batch_poison(p, r);
         else if (r == 0) {
-                log_event(LOG_WARNING, MSG_VM_FAILED, NULL, "VM %s could not be started: %s", vm->name_label,
+                log_vm(LOG_WARNING, MSG_VM_FAILED, vm, h, "VM %s could not be started. %s", vm->name_label,
                         strempty(message));
                 operation_finish(op, JOB_FAILED, code, strempty(message));
         }
@@ -345,9 +353,12 @@ void start_halted(Policy *p, Vm *vm, Host *h, const VmEvent *event) {
                 return;
         }
 
-        log_event(code == ERROR_NONE ? LOG_INFO : LOG_WARNING,
-                code == ERROR_NONE ? MSG_VM_HALTED : MSG_VM_FAILED, NULL, "VM %s halted on host %s: %s",
-                vm->name_label, h->name_label, message);
+        if (code == ERROR_NONE)
+                log_vm(LOG_INFO, MSG_VM_HALTED, vm, h, "VM %s halted on host %s: %s.", vm->name_label,
+                        h->name_label, isempty(event->reason) ? "no reason given" : event->reason);
+        else
+                log_vm(LOG_WARNING, MSG_VM_FAILED, vm, h, "VM %s failed on host %s. %s", vm->name_label,
+                        h->name_label, message);
         booking_release(p, vm);
         if (op)
                 operation_finish(op, JOB_DONE, ERROR_NONE, "");

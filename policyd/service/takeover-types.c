@@ -5,9 +5,8 @@
  * only finds, and creates what is not there with size 0: unusable until a host with the hardware fills it in.
  */
 
-#include "common/daemon/log-ids.h"
-#include "common/daemon/log.h"
 #include "policyd/service/internal.h"
+#include "policyd/service/object-log.h"
 
 static int set_text(char **field, const char *value, uint64_t property, uint64_t *changed) {
         int r;
@@ -143,8 +142,9 @@ int takeover_types(Policy *p, Host *h, const Inventory *inventory) {
                 if (r < 0)
                         return r;
                 if (refusal.code != ERROR_NONE)
-                        log_warning("Host %s reports a VGPU type that cannot be taken over: %s",
-                                h->name_label, refusal.message);
+                        log_host(LOG_WARNING, NULL, h,
+                                "Host %s reports a VGPU type that cannot be taken over: %s", h->name_label,
+                                refusal.message);
         }
         return 0;
 }

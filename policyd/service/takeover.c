@@ -8,10 +8,9 @@
 
 #include <stdio.h>
 
-#include "common/daemon/log-ids.h"
-#include "common/daemon/log.h"
 #include "common/strbuf.h"
 #include "policyd/service/internal.h"
+#include "policyd/service/object-log.h"
 
 /* Facts of the host */
 
@@ -193,8 +192,8 @@ static int take_card(Policy *p, Host *h, const InventoryPgpu *i) {
                 if (r < 0)
                         return r;
                 if (refusal.code != ERROR_NONE) {
-                        log_warning("PGPU %s of host %s is left out: %s", PCI_TEXT(&i->pci_id), h->name_label,
-                                refusal.message);
+                        log_host(LOG_WARNING, NULL, h, "PGPU %s of host %s is left out: %s",
+                                PCI_TEXT(&i->pci_id), h->name_label, refusal.message);
                         return 0;
                 }
                 r = add_card(p, h, i, &pgpu);
@@ -222,7 +221,7 @@ static void miss_cards(Policy *p, Host *h, const Inventory *inventory) {
                 if (is_reported(pgpu, inventory))
                         continue;
                 if (pgpu->present)
-                        log_event(LOG_WARNING, MSG_PGPU_VANISHED, NULL,
+                        log_pgpu(LOG_WARNING, MSG_PGPU_VANISHED, pgpu,
                                 "PGPU %s of host %s is no longer there.", PCI_TEXT(&pgpu->pci),
                                 h->name_label);
                 pool_set_pgpu_present(p->pool, pgpu, false);
@@ -242,10 +241,11 @@ void takeover_collect_absent(Policy *p, Host *h) {
                 if (pgpu->present)
                         continue;
                 if (pgpu->vgpus.n > 0 || pgpu->holds.n > 0) {
-                        log_event(LOG_WARNING, MSG_PGPU_VANISHED, NULL,
-                                "PGPU %s of host %s vanished with %zu VGPUs and %zu held instances on it; it "
-                                "stays until they are released.",
-                                PCI_TEXT(&pgpu->pci), h->name_label, pgpu->vgpus.n, pgpu->holds.n);
+                        log_pgpu(LOG_WARNING, MSG_PGPU_VANISHED, pgpu,
+                                "PGPU %s of host %s vanished with %zu VGPU%s and %zu held instance%s on it; "
+                                "it stays until they are released.",
+                                PCI_TEXT(&pgpu->pci), h->name_label, pgpu->vgpus.n, PLURAL(pgpu->vgpus.n),
+                                pgpu->holds.n, PLURAL(pgpu->holds.n));
                         continue;
                 }
                 pool_remove(p->pool, &pgpu->object);
@@ -266,7 +266,7 @@ int takeover_inventory(Policy *p, Host *h, Inventory *inventory) {
                 return r;
         miss_cards(p, h, inventory);
         for (char **problem = inventory->problems; problem && *problem; problem++)
-                log_event(LOG_NOTICE, MSG_TYPE_FILE_PROBLEM, NULL, "Host %s: %s", h->name_label, *problem);
+                log_host(LOG_NOTICE, MSG_TYPE_FILE_PROBLEM, h, "Host %s: %s", h->name_label, *problem);
         takeover_collect_absent(p, h);
         types_collect(p);
         return 0;
