@@ -12,61 +12,38 @@ static int method_destroy(sd_bus_message *m, void *userdata, sd_bus_error *error
         return bus_finish(bus, m, groups_destroy(bus->policy, g, &refusal), &refusal, error);
 }
 
-static int method_set_allocation_algorithm(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        GpuGroup *g = userdata;
-        Bus *bus = g->object.userdata;
-        _cleanup_refusal_ Refusal refusal = {};
-        const char *text;
-        int r;
+static int set_algorithm(Policy *p, void *group, const char *text, Refusal *refusal) {
+        return groups_set_algorithm(p, group, text, refusal);
+}
 
-        r = sd_bus_message_read(m, "s", &text);
-        if (r < 0)
-                return r;
-        return bus_finish(bus, m, groups_set_algorithm(bus->policy, g, text, &refusal), &refusal, error);
+static int method_set_allocation_algorithm(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        return bus_change_by_text(m, userdata, set_algorithm, error);
+}
+
+static int set_name_label(Policy *p, void *group, const char *text, Refusal *refusal) {
+        return groups_set_names(p, group, text, /* description_or_null= */ NULL, refusal);
 }
 
 static int method_set_name_label(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        GpuGroup *g = userdata;
-        Bus *bus = g->object.userdata;
-        _cleanup_refusal_ Refusal refusal = {};
-        const char *text;
-        int r;
+        return bus_change_by_text(m, userdata, set_name_label, error);
+}
 
-        r = sd_bus_message_read(m, "s", &text);
-        if (r < 0)
-                return r;
-        return bus_finish(bus, m,
-                groups_set_names(bus->policy, g, text, /* description_or_null= */ NULL, &refusal), &refusal,
-                error);
+static int set_name_description(Policy *p, void *group, const char *text, Refusal *refusal) {
+        return groups_set_names(p, group, /* name_label_or_null= */ NULL, text, refusal);
 }
 
 static int method_set_name_description(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        GpuGroup *g = userdata;
-        Bus *bus = g->object.userdata;
-        _cleanup_refusal_ Refusal refusal = {};
-        const char *text;
-        int r;
-
-        r = sd_bus_message_read(m, "s", &text);
-        if (r < 0)
-                return r;
-        return bus_finish(bus, m,
-                groups_set_names(bus->policy, g, /* name_label_or_null= */ NULL, text, &refusal), &refusal,
-                error);
+        return bus_change_by_text(m, userdata, set_name_description, error);
 }
 
 static int method_get_remaining_capacity(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         GpuGroup *g = userdata;
         Bus *bus = g->object.userdata;
         PgpuVerdict nearest;
-        const char *path;
         Object *type;
         int r;
 
-        r = sd_bus_message_read(m, "o", &path);
-        if (r < 0)
-                return r;
-        r = object_argument(bus, path, CLASS_VGPU_TYPE, &type, error);
+        r = object_read(bus, m, CLASS_VGPU_TYPE, &type, error);
         if (r < 0)
                 return r;
         return sd_bus_reply_method_return(m, "t", group_capacity(g, (VgpuType *) type, &nearest));

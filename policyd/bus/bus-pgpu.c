@@ -68,14 +68,10 @@ static int set_enabled(sd_bus_message *m, Pgpu *g, const TypeSet *set, sd_bus_er
 static int change_enabled(sd_bus_message *m, Pgpu *g, bool add, sd_bus_error *error) {
         Bus *bus = g->object.userdata;
         TypeSet set = {};
-        const char *path;
         Object *type;
         int r;
 
-        r = sd_bus_message_read(m, "o", &path);
-        if (r < 0)
-                return r;
-        r = object_argument(bus, path, CLASS_VGPU_TYPE, &type, error);
+        r = object_read(bus, m, CLASS_VGPU_TYPE, &type, error);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < g->enabled.n; i++) {
@@ -126,14 +122,10 @@ static int method_set_enabled(sd_bus_message *m, void *userdata, sd_bus_error *e
 static int method_get_remaining_capacity(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Pgpu *g = userdata;
         Bus *bus = g->object.userdata;
-        const char *path;
         Object *type;
         int r;
 
-        r = sd_bus_message_read(m, "o", &path);
-        if (r < 0)
-                return r;
-        r = object_argument(bus, path, CLASS_VGPU_TYPE, &type, error);
+        r = object_read(bus, m, CLASS_VGPU_TYPE, &type, error);
         if (r < 0)
                 return r;
         return sd_bus_reply_method_return(m, "t", (uint64_t) pgpu_capacity(g, (VgpuType *) type));

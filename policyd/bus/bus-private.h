@@ -65,6 +65,8 @@ const char *object_path(ObjectClass c, const Uuid *id, char buf[static OBJECT_PA
 Object *object_at(Bus *bus, const char *path);
 /* The object that an argument names; the error says which argument is wrong and what it should be. */
 int object_argument(Bus *bus, const char *path, ObjectClass c, Object **ret, sd_bus_error *error);
+/* The same of the message's next argument. */
+int object_read(Bus *bus, sd_bus_message *m, ObjectClass c, Object **ret, sd_bus_error *error);
 int bus_find_object(sd_bus *sd, const char *path, const char *interface, void *userdata, void **ret_found,
         sd_bus_error *error);
 int bus_enumerate(sd_bus *sd, const char *prefix, void *userdata, char ***ret_nodes, sd_bus_error *error);
@@ -114,6 +116,9 @@ int bus_reply_object(Bus *bus, sd_bus_message *m, const Object *o_or_null, sd_bu
 int bus_reply_empty(Bus *bus, sd_bus_message *m, sd_bus_error *error);
 /* The ends of most handlers in one: the refusal's error, or the reply later. */
 int bus_finish(Bus *bus, sd_bus_message *m, int r, Refusal *refusal, sd_bus_error *error);
+/* A whole handler: one text in, the use case, nothing out. object is the handler's userdata. */
+typedef int (*ChangeByText)(Policy *p, void *object, const char *text, Refusal *refusal);
+int bus_change_by_text(sd_bus_message *m, void *object, ChangeByText change, sd_bus_error *error);
 /* For answers that come by themselves: hand request_committed() and the request to whom will call it once; on
  * failure request_cancel(). */
 int request_new(Bus *bus, sd_bus_message *m, Request **ret, sd_bus_error *error);

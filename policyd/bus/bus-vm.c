@@ -134,47 +134,28 @@ static int method_get_config(sd_bus_message *m, void *userdata, sd_bus_error *er
 
 /* Changing */
 
-static int method_set_config(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        Vm *vm = userdata;
-        Bus *bus = vm->object.userdata;
-        _cleanup_refusal_ Refusal refusal = {};
-        const char *text;
-        int r;
+static int set_config(Policy *p, void *vm, const char *text, Refusal *refusal) {
+        return vms_set_config(p, vm, text, refusal);
+}
 
-        r = sd_bus_message_read(m, "s", &text);
-        if (r < 0)
-                return r;
-        return bus_finish(bus, m, vms_set_config(bus->policy, vm, text, &refusal), &refusal, error);
+static int method_set_config(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        return bus_change_by_text(m, userdata, set_config, error);
+}
+
+static int set_name_label(Policy *p, void *vm, const char *text, Refusal *refusal) {
+        return vms_set_names(p, vm, text, /* affinity_or_null= */ NULL, refusal);
 }
 
 static int method_set_name_label(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        Vm *vm = userdata;
-        Bus *bus = vm->object.userdata;
-        _cleanup_refusal_ Refusal refusal = {};
-        const char *text;
-        int r;
+        return bus_change_by_text(m, userdata, set_name_label, error);
+}
 
-        r = sd_bus_message_read(m, "s", &text);
-        if (r < 0)
-                return r;
-        return bus_finish(bus, m,
-                vms_set_names(bus->policy, vm, text, /* affinity_or_null= */ NULL, &refusal), &refusal,
-                error);
+static int set_affinity(Policy *p, void *vm, const char *text, Refusal *refusal) {
+        return vms_set_names(p, vm, /* name_label_or_null= */ NULL, text, refusal);
 }
 
 static int method_set_affinity(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        Vm *vm = userdata;
-        Bus *bus = vm->object.userdata;
-        _cleanup_refusal_ Refusal refusal = {};
-        const char *text;
-        int r;
-
-        r = sd_bus_message_read(m, "s", &text);
-        if (r < 0)
-                return r;
-        return bus_finish(bus, m,
-                vms_set_names(bus->policy, vm, /* name_label_or_null= */ NULL, text, &refusal), &refusal,
-                error);
+        return bus_change_by_text(m, userdata, set_affinity, error);
 }
 
 static int method_destroy(sd_bus_message *m, void *userdata, sd_bus_error *error) {

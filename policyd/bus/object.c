@@ -66,6 +66,14 @@ int object_argument(Bus *bus, const char *path, ObjectClass c, Object **ret, sd_
         return 0;
 }
 
+int object_read(Bus *bus, sd_bus_message *m, ObjectClass c, Object **ret, sd_bus_error *error) {
+        const char *path;
+        int r;
+
+        r = sd_bus_message_read(m, "o", &path);
+        return r < 0 ? r : object_argument(bus, path, c, ret, error);
+}
+
 /* Methods that show the pool and change nothing. */
 static bool member_is_read(const char *member) {
         static const char *const reads[] = {"GetRemainingCapacity", "Explain", "Export", "GetConfig"};

@@ -145,6 +145,18 @@ int bus_finish(Bus *bus, sd_bus_message *m, int r, Refusal *refusal, sd_bus_erro
         return r < 0 ? r : bus_reply_empty(bus, m, error);
 }
 
+int bus_change_by_text(sd_bus_message *m, void *object, ChangeByText change, sd_bus_error *error) {
+        Bus *bus = ((Object *) object)->userdata;
+        _cleanup_refusal_ Refusal refusal = {};
+        const char *text;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &text);
+        if (r < 0)
+                return r;
+        return bus_finish(bus, m, change(bus->policy, object, text, &refusal), &refusal, error);
+}
+
 int bus_reply_text(sd_bus_message *m, int r, char *text, sd_bus_error *error) {
         if (r < 0)
                 return bus_error_set(
