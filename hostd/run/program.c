@@ -90,7 +90,7 @@ static int option_to_text(const Option *option, const DomainProgram *p, char **r
 
         switch (option->type) {
         case OPTION_TEXT:
-                if (!*(const char *const *) member)
+                if (isempty(*(const char *const *) member))
                         return 0;
                 r = asprintf(&text, "%s%s", option->name, *(const char *const *) member);
                 break;

@@ -51,7 +51,8 @@ static void end_job(SystemdCall *call, int result, const char *error) {
         void *userdata = call->userdata;
 
         (void) systemd_forget(call);
-        done(result, error, userdata);
+        if (done)
+                done(result, error, userdata);
 }
 
 static int error_to_errno(const sd_bus_error *error) {
@@ -93,7 +94,8 @@ int systemd_call_job(
                 (void) systemd_forget(call);
                 return r;
         }
-        *ret = call;
+        if (ret)
+                *ret = call;
         return 0;
 }
 

@@ -24,7 +24,7 @@ DEFINE_CLEANUP(Systemd *, systemd_close)
 /*
  * Called once, from the loop; the call is gone by then. result: 0: the job is done; -EEXIST: there is such a
  * unit; -ENOENT: there is no such unit; -ECANCELED: another job took its place; -EIO. error lives during the
- * call.
+ * call. NULL where nobody wants to know; ret may be NULL then too.
  */
 typedef void (*SystemdJobDone)(int result, const char *error, void *userdata);
 

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "common/daemon/log.h"
 #include "hostd/service/units.h"
 
 struct UnitStart {
@@ -35,6 +36,12 @@ static void finish(UnitStart *s, int result, const ProcessId *process) {
         done(result, process, userdata);
 }
 
+static char *unit_name(const char *vm) {
+        char *name;
+
+        return asprintf(&name, "xenvgpu-domain@%s.service", vm) < 0 ? NULL : name;
+}
+
 /* 1. Asked for. */
 
 static void on_started(int result, const char *error, void *userdata);
@@ -52,10 +59,9 @@ static int systemd_start(Units *units, const char *vm, const char *const *argv, 
         s->units = units;
         s->done = done;
         s->userdata = userdata;
-        if (asprintf(&s->unit, "xenvgpu-domain@%s.service", vm) < 0) {
-                s->unit = NULL;
+        s->unit = unit_name(vm);
+        if (!s->unit)
                 return -ENOMEM;
-        }
         (void) snprintf(description, sizeof(description), "Virtual machine %s", vm);
         r = systemd_start_transient(
                 units->systemd, s->unit, description, argv, on_started, s, &s->call);
@@ -117,8 +123,20 @@ static void on_main_pid(int result, sd_bus_message *value, void *userdata) {
         finish(s, MIN_OF(r, 0), &process);
 }
 
+/* Whether it could be stopped shows in whether it runs. */
+static void systemd_stop(Units *units, const char *vm) {
+        _cleanup_free_ char *unit = unit_name(vm);
+        int r = -ENOMEM;
+
+        if (unit)
+                r = systemd_stop_unit(units->systemd, unit, NULL, NULL, NULL);
+        if (r < 0)
+                (void) log_errno(r, "Cannot ask systemd to stop the unit of VM %s, ignoring", vm);
+}
+
 const UnitsOps units_systemd = {
         .name = "systemd",
         .start = systemd_start,
         .forget = unit_start_free,
+        .stop = systemd_stop,
 };

@@ -28,6 +28,8 @@ typedef struct UnitsOps {
                 UnitStart **ret);
         /* Forgets the start: done() is not called any more; the program itself goes on. */
         UnitStart *(*forget)(UnitStart *start);
+        /* The VM's program is not to be started again but by us. NULL where nobody else would. */
+        void (*stop)(Units *units, const char *vm);
 } UnitsOps;
 
 struct Units {

@@ -106,6 +106,8 @@ void vm_give_up(HostVm *vm, const char *why) {
         free(vm->record.reason);
         vm->record.reason = strdup("failed");
 
+        if (vm->host->units.ops->stop)
+                vm->host->units.ops->stop(&vm->host->units, UUID_TEXT(&vm->uuid));
         vm_set_phase(vm, VM_PHASE_CLEANING);
         vm_arm(vm, 0, on_cleaning);
 }
