@@ -204,7 +204,7 @@ static void on_emulator_died(int status, void *userdata) {
                 return;
         }
         if (d->machine.stage != DOMAIN_CLEANUP)
-                log_death(d, "vgpu emulator", status);
+                log_death(d, "display emulator", status);
         domain_feed(d, DOMAIN_INPUT_EMULATOR_DIED);
 }
 

@@ -296,8 +296,8 @@ const char *host_describe(const Host *h, char buf[static HOST_DESCRIPTION_MAX]) 
         if (h->claim.held)
                 (void) snprintf(claim, sizeof(claim), "claimed by epoch %llu%s",
                         (unsigned long long) h->claim.epoch, h->claimer ? "" : " (its policyd is away)");
-        (void) snprintf(buf, HOST_DESCRIPTION_MAX, "%zu PGPUs, %u VMs running%s, %s", h->hardware.n_pgpus,
-                running, others, claim);
+        (void) snprintf(buf, HOST_DESCRIPTION_MAX, "%zu PGPU%s, %u VM%s running%s, %s", h->hardware.n_pgpus,
+                PLURAL(h->hardware.n_pgpus), running, PLURAL(running), others, claim);
         return buf;
 }
 
