@@ -2,7 +2,6 @@
  * Intel GVT-g: one type a line
  */
 
-#include "hostd/core/grow.h"
 #include "hostd/core/gvtg-list.h"
 #include "hostd/core/list-fields.h"
 
@@ -13,15 +12,9 @@ void gvtg_entry_done(GvtgEntry *e) {
         *e = (GvtgEntry){};
 }
 
-GvtgEntry *gvtg_list_free(GvtgEntry *entries, size_t n) {
-        for (size_t i = 0; i < n; i++)
-                gvtg_entry_done(&entries[i]);
-        free(entries);
-        return NULL;
-}
-
 /* NULL, or what is wrong. */
-static const char *take_entry(TextSpan *line, GvtgEntry *e, TextSpan *ret_name) {
+static const char *take_entry(TextSpan *line, void *entry, TextSpan *ret_name) {
+        GvtgEntry *e = entry;
         const char *wrong;
 
         wrong = list_take_head(line, &e->pdev, &e->experimental, ret_name);
@@ -43,66 +36,34 @@ static const char *take_entry(TextSpan *line, GvtgEntry *e, TextSpan *ret_name) 
         return NULL;
 }
 
+static int parse_entry(const char *text, size_t size, unsigned line, const ProblemSink *problems, void *ret) {
+        return gvtg_line_parse(text, size, line, problems, ret);
+}
+
+static void entry_done(void *entry) {
+        gvtg_entry_done(entry);
+}
+
+static const ListKind kind = { sizeof(GvtgEntry), take_entry, parse_entry, entry_done };
+
 int gvtg_line_parse(
         const char *text, size_t size, unsigned line, const ProblemSink *problems, GvtgEntry *ret) {
-        TextSpan rest = { text, text + size }, name;
         GvtgEntry e = { .line = line };
-        const char *wrong;
+        int r;
 
-        if (list_line_is_empty(rest))
-                return 0;
-
-        wrong = take_entry(&rest, &e, &name);
-        if (wrong) {
-                problem_report(problems, line, "this type is left out: %s", wrong);
-                return -EINVAL;
-        }
-
-        e.name = text_span_copy(&name);
-        if (!e.name)
-                return -ENOMEM;
-
-        *ret = e;
-        return 1;
+        r = list_parse_line(&kind, text, size, line, problems, &e, &e.name);
+        if (r > 0)
+                *ret = e;
+        return r;
 }
 
 int gvtg_list_parse(
         const char *data, size_t size, const ProblemSink *problems, GvtgEntry **ret, size_t *ret_n) {
-        TextLines lines = text_lines(data, size);
-        GvtgEntry *entries = NULL;
-        size_t n = 0;
-        TextSpan line;
+        return list_parse(&kind, data, size, problems, (void **) ret, ret_n);
+}
 
-        while (text_lines_next(&lines, &line)) {
-                GvtgEntry e;
-                int r;
-
-                if (n == TYPE_LIST_ENTRIES_MAX) {
-                        problem_report(problems, lines.line, "the rest is left out: more than %d types",
-                                TYPE_LIST_ENTRIES_MAX);
-                        break;
-                }
-
-                r = gvtg_line_parse(line.at, text_span_size(&line), lines.line, problems, &e);
-                if (r == -ENOMEM)
-                        goto out_of_memory;
-                if (r <= 0)
-                        continue;
-
-                if (GROW(entries, n) < 0) {
-                        gvtg_entry_done(&e);
-                        goto out_of_memory;
-                }
-                entries[n++] = e;
-        }
-
-        *ret = entries;
-        *ret_n = n;
-        return 0;
-
-out_of_memory:
-        gvtg_list_free(entries, n);
-        return -ENOMEM;
+GvtgEntry *gvtg_list_free(GvtgEntry *entries, size_t n) {
+        return list_free(&kind, entries, n);
 }
 
 uint32_t gvtg_instances(uint64_t bar2_bytes, uint64_t low_gm_sz) {

@@ -2,7 +2,6 @@
  * AMD MxGPU: one type a line
  */
 
-#include "hostd/core/grow.h"
 #include "hostd/core/list-fields.h"
 #include "hostd/core/mxgpu-list.h"
 
@@ -11,15 +10,9 @@ void mxgpu_entry_done(MxgpuEntry *e) {
         *e = (MxgpuEntry){};
 }
 
-MxgpuEntry *mxgpu_list_free(MxgpuEntry *entries, size_t n) {
-        for (size_t i = 0; i < n; i++)
-                mxgpu_entry_done(&entries[i]);
-        free(entries);
-        return NULL;
-}
-
 /* NULL, or what is wrong. */
-static const char *take_entry(TextSpan *line, MxgpuEntry *e, TextSpan *ret_name) {
+static const char *take_entry(TextSpan *line, void *entry, TextSpan *ret_name) {
+        MxgpuEntry *e = entry;
         const char *wrong;
 
         wrong = list_take_head(line, &e->pdev, &e->experimental, ret_name);
@@ -32,64 +25,32 @@ static const char *take_entry(TextSpan *line, MxgpuEntry *e, TextSpan *ret_name)
         return NULL;
 }
 
+static int parse_entry(const char *text, size_t size, unsigned line, const ProblemSink *problems, void *ret) {
+        return mxgpu_line_parse(text, size, line, problems, ret);
+}
+
+static void entry_done(void *entry) {
+        mxgpu_entry_done(entry);
+}
+
+static const ListKind kind = { sizeof(MxgpuEntry), take_entry, parse_entry, entry_done };
+
 int mxgpu_line_parse(
         const char *text, size_t size, unsigned line, const ProblemSink *problems, MxgpuEntry *ret) {
-        TextSpan rest = { text, text + size }, name;
         MxgpuEntry e = { .line = line };
-        const char *wrong;
+        int r;
 
-        if (list_line_is_empty(rest))
-                return 0;
-
-        wrong = take_entry(&rest, &e, &name);
-        if (wrong) {
-                problem_report(problems, line, "this type is left out: %s", wrong);
-                return -EINVAL;
-        }
-
-        e.name = text_span_copy(&name);
-        if (!e.name)
-                return -ENOMEM;
-
-        *ret = e;
-        return 1;
+        r = list_parse_line(&kind, text, size, line, problems, &e, &e.name);
+        if (r > 0)
+                *ret = e;
+        return r;
 }
 
 int mxgpu_list_parse(
         const char *data, size_t size, const ProblemSink *problems, MxgpuEntry **ret, size_t *ret_n) {
-        TextLines lines = text_lines(data, size);
-        MxgpuEntry *entries = NULL;
-        size_t n = 0;
-        TextSpan line;
+        return list_parse(&kind, data, size, problems, (void **) ret, ret_n);
+}
 
-        while (text_lines_next(&lines, &line)) {
-                MxgpuEntry e;
-                int r;
-
-                if (n == TYPE_LIST_ENTRIES_MAX) {
-                        problem_report(problems, lines.line, "the rest is left out: more than %d types",
-                                TYPE_LIST_ENTRIES_MAX);
-                        break;
-                }
-
-                r = mxgpu_line_parse(line.at, text_span_size(&line), lines.line, problems, &e);
-                if (r == -ENOMEM)
-                        goto out_of_memory;
-                if (r <= 0)
-                        continue;
-
-                if (GROW(entries, n) < 0) {
-                        mxgpu_entry_done(&e);
-                        goto out_of_memory;
-                }
-                entries[n++] = e;
-        }
-
-        *ret = entries;
-        *ret_n = n;
-        return 0;
-
-out_of_memory:
-        mxgpu_list_free(entries, n);
-        return -ENOMEM;
+MxgpuEntry *mxgpu_list_free(MxgpuEntry *entries, size_t n) {
+        return list_free(&kind, entries, n);
 }
