@@ -207,7 +207,7 @@ static void a_gpu_miss_comes_from_a_host_that_is_else_right(void **state) {
 static void hosts_that_cannot_be_used(void **state) {
         _cleanup_pair_ Pair p = pair_new();
         Vm *vm = world_vm(p.w, "vm", K200, END);
-        _cleanup_allocation_ Allocation a = {}, b = {}, c = {}, d = {}, e = {};
+        _cleanup_allocation_ Allocation a = {}, b = {}, c = {}, d = {}, e = {}, f = {}, g = {};
         PgpuVerdict nearest;
 
         pool_set_host_enabled(p.w->pool, p.beta, false);
@@ -226,6 +226,15 @@ static void hosts_that_cannot_be_used(void **state) {
                 "Bring host beta back", "1 offline", NULL);
         d = world_start_on(p.w, vm, p.beta);
         assert_refused(&d.refusal, ERROR_HOST_OFFLINE, "connection refused", NULL);
+
+        /* A reason that is a sentence of its own does not end ours. */
+        pool_set_host_state(p.w->pool, p.beta, HOST_OFFLINE, "The connection was lost.");
+        f = world_start_on(p.w, vm, p.beta);
+        assert_refused(
+                &f.refusal, ERROR_HOST_OFFLINE, "beta is offline: the connection was lost. Take another", NULL);
+        pool_set_host_state(p.w->pool, p.beta, HOST_OFFLINE, "SSH has no key");
+        g = world_start_on(p.w, vm, p.beta);
+        assert_refused(&g.refusal, ERROR_HOST_OFFLINE, "beta is offline: SSH has no key. Take another", NULL);
 
         pool_set_host_state(p.w->pool, p.alpha, HOST_CONNECTING, "");
         e = world_start(p.w, vm);
