@@ -157,64 +157,100 @@ void vm_event_done(VmEvent *e) {
         *e = (VmEvent){};
 }
 
-static int vgpu_members_parse(JsonReader *r, struct json_object *o, VgpuEvent *e) {
+static int vgpu_members_parse(JsonReader *r, struct json_object *o, VgpuReport *v) {
         struct json_object *state;
         const char *device = NULL;
         size_t mark;
         int q;
 
-        q = head_parse(r, o, &e->head);
-        if (q >= 0)
-                q = record_get_id(r, o, "id", &e->vm, &device);
+        q = record_get_id(r, o, "id", &v->vm, &device);
         if (q < 0)
                 return q;
-        e->device = strdup(device);
-        if (!e->device)
+        v->device = strdup(device);
+        if (!v->device)
                 return -ENOMEM;
 
-        q = json_opt_uuid(r, o, "uuid", &e->uuid);
+        q = json_opt_uuid(r, o, "uuid", &v->uuid);
         if (q >= 0)
-                q = json_get_pci_text(r, o, "pgpu", &e->pgpu);
+                q = json_get_pci_text(r, o, "pgpu", &v->pgpu);
         if (q >= 0)
-                q = record_opt_text(r, o, "identifier", "", &e->identifier);
+                q = record_opt_text(r, o, "identifier", "", &v->identifier);
         if (q >= 0)
                 q = json_get_object(r, o, "state", &state);
         if (q < 0)
                 return q;
 
         mark = json_enter(r, "state");
-        q = vgpu_state_parse(r, state, &e->state);
+        q = vgpu_state_parse(r, state, &v->state);
         json_leave(r, mark);
         return q;
 }
 
-int vgpu_event_parse(JsonReader *r, struct json_object *o, VgpuEvent *ret) {
+int vgpu_report_parse(JsonReader *r, struct json_object *o, VgpuReport *ret) {
         int q;
 
-        *ret = (VgpuEvent){};
+        *ret = (VgpuReport){};
         q = vgpu_members_parse(r, o, ret);
         if (q < 0)
-                vgpu_event_done(ret);
+                vgpu_report_done(ret);
         return q;
 }
 
+int vgpu_report_add(struct json_object *o, const VgpuReport *v) {
+        _cleanup_json_ struct json_object *state = NULL;
+        int r;
+
+        r = record_add_id(o, "id", &v->vm, v->device);
+        if (r >= 0 && !uuid_is_null(&v->uuid))
+                r = json_add_uuid(o, "uuid", &v->uuid);
+        if (r >= 0)
+                r = json_add_string(o, "pgpu", PCI_TEXT(&v->pgpu));
+        if (r >= 0)
+                r = json_add_string(o, "identifier", v->identifier);
+        if (r >= 0)
+                r = vgpu_state_build(&v->state, &state);
+        return r < 0 ? r : json_add(o, "state", take_ptr(state));
+}
+
+void vgpu_report_done(VgpuReport *v) {
+        free(v->device);
+        free(v->identifier);
+        *v = (VgpuReport){};
+}
+
+int vgpu_event_parse(JsonReader *r, struct json_object *o, VgpuEvent *ret) {
+        EventHead head = {};
+        VgpuReport v;
+        int q;
+
+        q = head_parse(r, o, &head);
+        if (q >= 0)
+                q = vgpu_report_parse(r, o, &v);
+        if (q < 0) {
+                free(head.boot_id);
+                return q;
+        }
+
+        *ret = (VgpuEvent){
+                .head = head,
+                .vm = v.vm,
+                .device = v.device,
+                .uuid = v.uuid,
+                .pgpu = v.pgpu,
+                .identifier = v.identifier,
+                .state = v.state,
+        };
+        return 0;
+}
+
 int vgpu_event_build(const VgpuEvent *e, struct json_object **ret) {
-        _cleanup_json_ struct json_object *o = NULL, *state = NULL;
+        const VgpuReport v = { e->vm, e->device, e->uuid, e->pgpu, e->identifier, e->state };
+        _cleanup_json_ struct json_object *o = NULL;
         int r;
 
         r = head_build(&e->head, &o);
         if (r >= 0)
-                r = record_add_id(o, "id", &e->vm, e->device);
-        if (r >= 0 && !uuid_is_null(&e->uuid))
-                r = json_add_uuid(o, "uuid", &e->uuid);
-        if (r >= 0)
-                r = json_add_string(o, "pgpu", PCI_TEXT(&e->pgpu));
-        if (r >= 0)
-                r = json_add_string(o, "identifier", e->identifier);
-        if (r >= 0)
-                r = vgpu_state_build(&e->state, &state);
-        if (r >= 0)
-                r = json_add(o, "state", take_ptr(state));
+                r = vgpu_report_add(o, &v);
         if (r < 0)
                 return r;
 
@@ -229,55 +265,70 @@ void vgpu_event_done(VgpuEvent *e) {
         *e = (VgpuEvent){};
 }
 
-static int pci_members_parse(JsonReader *r, struct json_object *o, PciEvent *e) {
+int pci_report_parse(JsonReader *r, struct json_object *o, PciReport *ret) {
         struct json_object *state;
+        PciReport p = {};
         const char *device;
         size_t mark;
         int q;
 
-        q = head_parse(r, o, &e->head);
+        q = record_get_id(r, o, "id", &p.vm, &device);
         if (q >= 0)
-                q = record_get_id(r, o, "id", &e->vm, &device);
-        if (q >= 0)
-                q = json_get_pci_text(r, o, "address", &e->address);
+                q = json_get_pci_text(r, o, "address", &p.address);
         if (q >= 0)
                 q = json_get_object(r, o, "state", &state);
         if (q < 0)
                 return q;
 
         mark = json_enter(r, "state");
-        q = json_get_bool(r, state, "plugged", &e->plugged);
+        q = json_get_bool(r, state, "plugged", &p.plugged);
         json_leave(r, mark);
-        return q;
+        if (q < 0)
+                return q;
+
+        *ret = p;
+        return 0;
+}
+
+int pci_report_add(struct json_object *o, const PciReport *p) {
+        _cleanup_json_ struct json_object *state = json_object_new_object();
+        int r;
+
+        if (!state)
+                return -ENOMEM;
+        r = record_add_id(o, "id", &p->vm, PCI_TEXT(&p->address));
+        if (r >= 0)
+                r = json_add_string(o, "address", PCI_TEXT(&p->address));
+        if (r >= 0)
+                r = json_add_bool(state, "plugged", p->plugged);
+        return r < 0 ? r : json_add(o, "state", take_ptr(state));
 }
 
 int pci_event_parse(JsonReader *r, struct json_object *o, PciEvent *ret) {
+        EventHead head = {};
+        PciReport p;
         int q;
 
-        *ret = (PciEvent){};
-        q = pci_members_parse(r, o, ret);
-        if (q < 0)
-                pci_event_done(ret);
-        return q;
+        q = head_parse(r, o, &head);
+        if (q >= 0)
+                q = pci_report_parse(r, o, &p);
+        if (q < 0) {
+                free(head.boot_id);
+                return q;
+        }
+
+        *ret = (PciEvent){ .head = head, .vm = p.vm, .address = p.address, .plugged = p.plugged };
+        return 0;
 }
 
 int pci_event_build(const PciEvent *e, struct json_object **ret) {
-        _cleanup_json_ struct json_object *o = NULL, *state = NULL;
+        const PciReport p = { e->vm, e->address, e->plugged };
+        _cleanup_json_ struct json_object *o = NULL;
         int r;
-
-        state = json_object_new_object();
-        if (!state)
-                return -ENOMEM;
 
         r = head_build(&e->head, &o);
         if (r >= 0)
-                r = record_add_id(o, "id", &e->vm, PCI_TEXT(&e->address));
-        if (r >= 0)
-                r = json_add_string(o, "address", PCI_TEXT(&e->address));
-        if (r >= 0)
-                r = json_add_bool(state, "plugged", e->plugged);
-        if (r >= 0)
-                r = json_add(o, "state", take_ptr(state));
+                r = pci_report_add(o, &p);
         if (r < 0)
                 return r;
 

@@ -61,6 +61,29 @@ typedef struct PciEvent {
         bool plugged;
 } PciEvent;
 
+/* What events and inventories say alike of a VM's VGPU and of a PCI device that it was given: the members but for the
+ * head, read from and added to the record's object. */
+typedef struct VgpuReport {
+        Uuid vm;
+        char *device;
+        Uuid uuid; /* null when the record had none */
+        PciAddress pgpu;
+        char *identifier;
+        VgpuState state;
+} VgpuReport;
+
+typedef struct PciReport {
+        Uuid vm;
+        PciAddress address;
+        bool plugged;
+} PciReport;
+
+int vgpu_report_parse(JsonReader *r, struct json_object *o, VgpuReport *ret);
+int vgpu_report_add(struct json_object *o, const VgpuReport *v);
+void vgpu_report_done(VgpuReport *v);
+int pci_report_parse(JsonReader *r, struct json_object *o, PciReport *ret);
+int pci_report_add(struct json_object *o, const PciReport *p);
+
 int vm_event_parse(JsonReader *r, struct json_object *o, VmEvent *ret);
 int vm_event_build(const VmEvent *e, struct json_object **ret);
 void vm_event_done(VmEvent *e);

@@ -60,70 +60,15 @@ static int pgpu_build(const void *item, struct json_object **ret) {
         return 0;
 }
 
-static void vgpu_done(InventoryVgpu *v) {
-        free(v->device);
-        free(v->identifier);
-        *v = (InventoryVgpu){};
-}
-
-static int vgpu_parse_members(JsonReader *r, struct json_object *o, InventoryVgpu *v) {
-        struct json_object *state = NULL;
-        const char *device = NULL;
-        size_t mark;
-        int q;
-
-        q = record_get_id(r, o, "id", &v->vm, &device);
-        if (q < 0)
-                return q;
-        v->device = strdup(device);
-        if (!v->device)
-                return -ENOMEM;
-
-        q = json_opt_uuid(r, o, "uuid", &v->uuid);
-        if (q >= 0)
-                q = json_get_pci_text(r, o, "pgpu", &v->pgpu);
-        if (q >= 0)
-                q = record_opt_text(r, o, "identifier", "", &v->identifier);
-        if (q >= 0)
-                q = json_get_object(r, o, "state", &state);
-        if (q < 0)
-                return q;
-
-        mark = json_enter(r, "state");
-        q = vgpu_state_parse(r, state, &v->state);
-        json_leave(r, mark);
-        return q;
-}
-
 static int vgpu_parse(JsonReader *r, struct json_object *o, void *ret) {
-        int q;
-
-        q = vgpu_parse_members(r, o, ret);
-        if (q < 0)
-                vgpu_done(ret);
-        return q;
+        return vgpu_report_parse(r, o, ret);
 }
 
 static int vgpu_build(const void *item, struct json_object **ret) {
-        _cleanup_json_ struct json_object *o = NULL, *state = NULL;
-        const InventoryVgpu *v = item;
+        _cleanup_json_ struct json_object *o = json_object_new_object();
         int r;
 
-        o = json_object_new_object();
-        if (!o)
-                return -ENOMEM;
-
-        r = record_add_id(o, "id", &v->vm, v->device);
-        if (r >= 0 && !uuid_is_null(&v->uuid))
-                r = json_add_uuid(o, "uuid", &v->uuid);
-        if (r >= 0)
-                r = json_add_string(o, "pgpu", PCI_TEXT(&v->pgpu));
-        if (r >= 0)
-                r = json_add_string(o, "identifier", v->identifier);
-        if (r >= 0)
-                r = vgpu_state_build(&v->state, &state);
-        if (r >= 0)
-                r = json_add(o, "state", take_ptr(state));
+        r = o ? vgpu_report_add(o, item) : -ENOMEM;
         if (r < 0)
                 return r;
 
@@ -132,43 +77,14 @@ static int vgpu_build(const void *item, struct json_object **ret) {
 }
 
 static int pci_parse(JsonReader *r, struct json_object *o, void *ret) {
-        InventoryPci *p = ret;
-        struct json_object *state;
-        const char *device;
-        size_t mark;
-        int q;
-
-        q = record_get_id(r, o, "id", &p->vm, &device);
-        if (q >= 0)
-                q = json_get_pci_text(r, o, "address", &p->address);
-        if (q >= 0)
-                q = json_get_object(r, o, "state", &state);
-        if (q < 0)
-                return q;
-
-        mark = json_enter(r, "state");
-        q = json_get_bool(r, state, "plugged", &p->plugged);
-        json_leave(r, mark);
-        return q;
+        return pci_report_parse(r, o, ret);
 }
 
 static int pci_build(const void *item, struct json_object **ret) {
-        _cleanup_json_ struct json_object *o = NULL, *state = NULL;
-        const InventoryPci *p = item;
+        _cleanup_json_ struct json_object *o = json_object_new_object();
         int r;
 
-        o = json_object_new_object();
-        state = json_object_new_object();
-        if (!o || !state)
-                return -ENOMEM;
-
-        r = record_add_id(o, "id", &p->vm, PCI_TEXT(&p->address));
-        if (r >= 0)
-                r = json_add_string(o, "address", PCI_TEXT(&p->address));
-        if (r >= 0)
-                r = json_add_bool(state, "plugged", p->plugged);
-        if (r >= 0)
-                r = json_add(o, "state", take_ptr(state));
+        r = o ? pci_report_add(o, item) : -ENOMEM;
         if (r < 0)
                 return r;
 
@@ -189,7 +105,7 @@ static const RecordField vm_fields[] = {
 static void vm_done(InventoryVm *v) {
         record_free_fields(vm_fields, ARRAY_SIZE(vm_fields), v);
         for (size_t i = 0; i < v->n_vgpus; i++)
-                vgpu_done(v->vgpus + i);
+                vgpu_report_done(v->vgpus + i);
         free(v->vgpus);
         free(v->pcis);
         *v = (InventoryVm){};

@@ -30,20 +30,8 @@ typedef struct InventoryPgpu {
         char **supported, **enabled; /* identifiers */
 } InventoryPgpu;
 
-typedef struct InventoryVgpu {
-        Uuid vm;
-        char *device;
-        Uuid uuid; /* null when the record had none */
-        PciAddress pgpu;
-        char *identifier;
-        VgpuState state;
-} InventoryVgpu;
-
-typedef struct InventoryPci {
-        Uuid vm;
-        PciAddress address;
-        bool plugged;
-} InventoryPci;
+typedef VgpuReport InventoryVgpu;
+typedef PciReport InventoryPci;
 
 typedef struct InventoryVm {
         Uuid uuid, token;
