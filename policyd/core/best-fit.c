@@ -51,6 +51,10 @@ uint64_t pgpu_stranding(const Pgpu *p, const VgpuType *t, const Reservation *res
         return lost;
 }
 
+uint64_t pgpu_fit_score(const Pgpu *p, const VgpuType *t, const Reservation *reservation, uint32_t capacity) {
+        return pgpu_stranding(p, t, reservation) * (PGPU_SIZE + 1) + capacity;
+}
+
 void demand_note(Pool *pool, const Vm *vm) {
         const PtrArray *types = &pool->objects[CLASS_VGPU_TYPE];
         bool full = false;

@@ -42,12 +42,19 @@ typedef struct Ranking {
 int ranking_scan(Ranking *r, const Pool *pool, const AllocRequest *request);
 /*
  * The same answer out of the index, with only those candidates that matter: 1. 0 when the index cannot tell
- * (several VGPUs, best-fit, a reservation, an affinity, a named host, or nothing but hosts that lack
+ * (several VGPUs, a reservation, an affinity, a named host, or nothing but hosts that lack
  * something else): scan.
  */
 int ranking_from_index(Ranking *r, const Pool *pool, const AllocRequest *request);
 int ranking_prepare(Ranking *r, const Pool *pool, const AllocRequest *request, size_t n_max);
 int ranking_add(Ranking *r, const Host *h);
+/*
+ * A host whose GPUs are known to fit, with this score; hosts of one tier come in the order of their memory, so behind one
+ * that is short of it nobody has more. Counts it; true when it can run the VM.
+ */
+bool ranking_add_known(Ranking *r, const Host *h, uint64_t score, bool *short_of_memory);
+/* Those that fit in a group with best-fit, best first: 1 when there is one; fit-index.c. */
+int ranking_add_best_fitting(Ranking *r, const GpuGroup *g, const VgpuType *t);
 void ranking_done(Ranking *r);
 /* A host's score for one kind, 0 when no PGPU takes it; the nearest miss, and how many the reservation has
  * room held for. */

@@ -1,9 +1,8 @@
 /*
  * The index of hosts
  *
- * A bucket is a sorted array: a host whose score changes moves a few places, which costs less than the
- * pointers of a tree would. Entries remember the key under which they stand, so that they are found again
- * after the host has changed.
+ * A bucket is a sorted list in blocks. Entries remember the key under which they stand, so that they are found
+ * again after the host has changed.
  */
 
 #include "policyd/core/decider.h"
@@ -30,8 +29,8 @@ int host_index_add(Pool *pool, Host *h) {
         return ptr_array_reserve(&pool->index->dirty, pool->objects[CLASS_HOST].n + 1);
 }
 
-static int compare_entries(const HostEntry *a, const HostEntry *b) {
-        bool most_first = a->bucket->group->algorithm == ALGORITHM_BREADTH_FIRST;
+int host_entry_compare(const HostEntry *a, const HostEntry *b) {
+        bool most_first = a->bucket && a->bucket->group->algorithm == ALGORITHM_BREADTH_FIRST;
         int c;
 
         if (a->class != b->class)
@@ -45,30 +44,15 @@ static int compare_entries(const HostEntry *a, const HostEntry *b) {
         return c ?: a->host->object.key < b->host->object.key ? -1 : a->host != b->host;
 }
 
-static size_t bucket_position(const TypeCount *bucket, const HostEntry *e) {
-        size_t low = 0, high = bucket->hosts.n;
-
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-
-                if (compare_entries(bucket->hosts.items[middle], e) < 0)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-
-        return low;
-}
-
 static void entry_unplace(HostEntry *e) {
-        ptr_array_remove_at(&e->bucket->hosts, bucket_position(e->bucket, e));
+        host_list_remove(&e->bucket->hosts, e);
         e->bucket->n_by_class[e->class]--;
 }
 
 static int entry_place(HostEntry *e) {
         int r;
 
-        r = ptr_array_insert(&e->bucket->hosts, bucket_position(e->bucket, e), e);
+        r = host_list_insert(&e->bucket->hosts, e);
         if (r >= 0)
                 e->bucket->n_by_class[e->class]++;
         return r;
@@ -108,20 +92,34 @@ void host_index_remove(Pool *pool, Host *h) {
                 free(h->index->entries.items[i]);
         }
         ptr_array_done(&h->index->entries);
+        fit_index_clear_host(h);
         host_uncount(pool, h);
         ptr_array_remove(&pool->index->dirty, h);
         free(h->index);
         h->index = NULL;
 }
 
-void host_index_drop_bucket(TypeCount *bucket) {
-        for (size_t i = 0; i < bucket->hosts.n; i++) {
-                HostEntry *e = bucket->hosts.items[i];
+void host_index_free(Host *h) {
+        if (!h->index)
+                return;
 
+        for (size_t i = 0; i < h->index->entries.n; i++)
+                free(h->index->entries.items[i]);
+        for (size_t i = 0; i < h->index->kinds.n; i++)
+                free(h->index->kinds.items[i]);
+        ptr_array_done(&h->index->entries);
+        ptr_array_done(&h->index->kinds);
+        free(h->index);
+}
+
+void host_index_drop_bucket(TypeCount *bucket) {
+        HostCursor c = {.list = &bucket->hosts};
+
+        for (HostEntry *e; (e = host_cursor_next(&c));) {
                 ptr_array_remove(&e->host->index->entries, e);
                 free(e);
         }
-        ptr_array_done(&bucket->hosts);
+        host_list_done(&bucket->hosts);
         memset(bucket->n_by_class, 0, sizeof(bucket->n_by_class));
 }
 
@@ -129,10 +127,11 @@ void host_index_clear(const Pool *pool) {
         const PtrArray *hosts = &pool->objects[CLASS_HOST], *groups = &pool->objects[CLASS_GPU_GROUP];
 
         for (size_t i = 0; i < groups->n; i++) {
-                const GpuGroup *g = groups->items[i];
+                GpuGroup *g = groups->items[i];
 
                 for (size_t j = 0; j < g->counts.n; j++)
                         host_index_drop_bucket(g->counts.items[j]);
+                fit_index_clear_group(g);
         }
 
         for (size_t i = 0; i < hosts->n; i++)
@@ -156,7 +155,8 @@ static uint32_t class_of_miss(const PgpuVerdict *nearest) {
 }
 
 static int entry_refresh(Host *h, TypeCount *bucket, uint64_t memory) {
-        const DemandKind kind = {.group = bucket->group, .type = bucket->type};
+        bool best_fit = bucket->group->algorithm == ALGORITHM_BEST_FIT;
+        const DemandKind kind = {.group = bucket->group, .type = bucket->type, .any_score = best_fit};
         HostEntry *e = NULL, new = {.host = h, .bucket = bucket, .seen = true};
         PgpuVerdict nearest;
         uint32_t own;
@@ -164,13 +164,15 @@ static int entry_refresh(Host *h, TypeCount *bucket, uint64_t memory) {
 
         new.score = host_score(h, &kind, NULL, &nearest, &own);
         new.memory = new.score > 0 ? memory : 0;
+        if (best_fit)
+                new.score = new.score > 0; /* its order of hosts is another */
         new.class = new.score > 0 ? HOST_CLASS_FITS : class_of_miss(&nearest);
 
         for (size_t i = 0; i < h->index->entries.n && !e; i++)
                 if (((HostEntry *) h->index->entries.items[i])->bucket == bucket)
                         e = h->index->entries.items[i];
 
-        if (e && compare_entries(e, &new) == 0) {
+        if (e && host_entry_compare(e, &new) == 0) {
                 e->seen = true;
                 return 0;
         }
@@ -178,7 +180,12 @@ static int entry_refresh(Host *h, TypeCount *bucket, uint64_t memory) {
         if (e) {
                 entry_unplace(e);
                 *e = new;
-                return entry_place(e); /* it has just left: there is room */
+                r = entry_place(e);
+                if (r < 0) {
+                        ptr_array_remove(&h->index->entries, e);
+                        free(e);
+                }
+                return r;
         }
 
         e = calloc(1, sizeof(HostEntry));
@@ -215,7 +222,7 @@ static int host_refresh(const Pool *pool, Host *h) {
         for (size_t i = 0; host_is_usable(h) && i < h->pgpus.n; i++) {
                 const GpuGroup *g = ((Pgpu *) h->pgpus.items[i])->group;
 
-                if (!g || g->algorithm == ALGORITHM_BEST_FIT || !is_first_of_group(h, i))
+                if (!g || !is_first_of_group(h, i))
                         continue;
                 for (size_t j = 0; j < g->counts.n && r >= 0; j++)
                         r = entry_refresh(h, g->counts.items[j], memory);
@@ -230,7 +237,7 @@ static int host_refresh(const Pool *pool, Host *h) {
                 ptr_array_remove_at(entries, i - 1);
                 free(e);
         }
-        return r;
+        return r < 0 ? r : fit_index_refresh(h, memory);
 }
 
 int host_index_refresh(const Pool *pool) {
@@ -265,7 +272,7 @@ static bool index_can_tell(const AllocRequest *request) {
                 return false;
 
         v = vm->vgpus.items[0];
-        return !v->pinned && v->group->algorithm != ALGORITHM_BEST_FIT;
+        return !v->pinned;
 }
 
 /* The counts of the hosts that have no PGPU of the group, or cannot be used, follow from the totals. */
@@ -290,33 +297,18 @@ static void ranking_count_bucket(Ranking *r, const TypeCount *bucket) {
 /* The best, and the runners-up. In a tier hosts stand by memory: behind one that is short of it nobody has
  * more. */
 static int ranking_add_fitting(Ranking *r, const TypeCount *bucket) {
-        size_t n_fit = bucket->n_by_class[HOST_CLASS_FITS], n_found = 0;
-        int error;
+        HostCursor cursor = {.list = &bucket->hosts};
+        bool short_of_memory = false;
+        uint64_t score = 0;
+        size_t n_found = 0;
 
-        for (size_t i = 0; i < n_fit && n_found <= ALLOC_RUNNERS_UP; i++) {
-                const HostEntry *e = bucket->hosts.items[i];
-                Candidate *c = &r->candidates[r->n];
-
-                error = ranking_add(r, e->host);
-                if (error < 0)
-                        return error;
-
-                if (c->other == ERROR_NONE) {
-                        c->tier = r->n_fit > 0 ? c[-1].tier + (c[-1].scores[0] != c->scores[0]) : 0;
-                        r->n_fit++;
-                        n_found++;
-                        continue;
-                }
-
-                r->counts[ERROR_NONE]--;
-                r->counts[c->other]++;
-                r->n--;
-                if (c->other != ERROR_HOST_NOT_ENOUGH_FREE_MEMORY)
-                        continue;
-                for (; i + 1 < n_fit && ((HostEntry *) bucket->hosts.items[i + 1])->score == e->score; i++) {
-                        r->counts[ERROR_NONE]--;
-                        r->counts[ERROR_HOST_NOT_ENOUGH_FREE_MEMORY]++;
-                }
+        for (const HostEntry *e; n_found <= ALLOC_RUNNERS_UP && (e = host_cursor_next(&cursor));) {
+                if (e->class != HOST_CLASS_FITS)
+                        break;
+                if (e->score != score)
+                        short_of_memory = false;
+                score = e->score;
+                n_found += ranking_add_known(r, e->host, score, &short_of_memory);
         }
 
         return n_found > 0;
@@ -324,8 +316,10 @@ static int ranking_add_fitting(Ranking *r, const TypeCount *bucket) {
 
 /* The nearest miss on a host that passes everything else. */
 static int ranking_add_nearest(Ranking *r, const TypeCount *bucket) {
-        for (size_t i = 0; i < bucket->hosts.n; i++) {
-                int error = ranking_add(r, ((HostEntry *) bucket->hosts.items[i])->host);
+        HostCursor cursor = {.list = &bucket->hosts};
+
+        for (const HostEntry *e; (e = host_cursor_next(&cursor));) {
+                int error = ranking_add(r, e->host);
 
                 if (error < 0)
                         return error;
@@ -356,6 +350,8 @@ int ranking_from_index(Ranking *r, const Pool *pool, const AllocRequest *request
 
         ranking_count_bucket(r, bucket);
         if (bucket->n_by_class[HOST_CLASS_FITS] > 0)
-                return ranking_add_fitting(r, bucket);
+                return v->group->algorithm == ALGORITHM_BEST_FIT ?
+                               ranking_add_best_fitting(r, v->group, v->type) :
+                               ranking_add_fitting(r, bucket);
         return ranking_add_nearest(r, bucket);
 }

@@ -7,6 +7,7 @@
  * the pool as it was. object_note() is the one place where an object enters the list of changes.
  */
 
+#include "policyd/core/host-list.h"
 #include "policyd/core/pool.h"
 
 size_t ptr_array_index(const PtrArray *a, const void *p); /* SIZE_MAX: not in it */
@@ -26,7 +27,7 @@ typedef struct TypeCount {
         GpuGroup *group;
         VgpuType *type;
         size_t n_supported, n_enabled;
-        PtrArray hosts; /* HostEntry, in the order of host-index.h */
+        HostList hosts; /* in the order of host-index.h */
         uint32_t n_by_class[10];
 } TypeCount;
 
@@ -36,6 +37,7 @@ struct PoolIndex {
         PtrArray dirty;   /* hosts that host_index_refresh() must look at */
         bool stale;       /* all of the index is to be built anew */
         size_t n_offline, n_disabled;
+        uint64_t visit;   /* of the last decision that numbered the hosts it saw */
 };
 
 void object_note(Pool *pool, Object *o, uint64_t properties, bool store);

@@ -70,6 +70,7 @@ static void unlink_group(Pool *pool, GpuGroup *g) {
 
         for (size_t i = 0; i < g->counts.n; i++)
                 host_index_drop_bucket(g->counts.items[i]);
+        fit_index_clear_group(g);
 }
 
 /* Takes t out of one of a PGPU's lists by setting the list without it, so that every side hears of it. */

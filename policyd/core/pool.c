@@ -28,11 +28,7 @@ static void host_clear(Host *h) {
         texts_free(h->storage);
         ptr_array_done(&h->pgpus);
         ptr_array_done(&h->vms);
-        for (size_t i = 0; h->index && i < h->index->entries.n; i++)
-                free(h->index->entries.items[i]);
-        if (h->index)
-                ptr_array_done(&h->index->entries);
-        free(h->index);
+        host_index_free(h);
 }
 
 static void pgpu_clear(Pgpu *p) {
@@ -60,10 +56,11 @@ static void group_clear(GpuGroup *g) {
         ptr_array_done(&g->supported);
         ptr_array_done(&g->enabled);
         for (size_t i = 0; i < g->counts.n; i++) {
-                ptr_array_done(&((TypeCount *) g->counts.items[i])->hosts);
+                host_list_done(&((TypeCount *) g->counts.items[i])->hosts);
                 free(g->counts.items[i]);
         }
         ptr_array_done(&g->counts);
+        fit_index_free_group(g);
 }
 
 static void type_clear(VgpuType *t) {

@@ -170,6 +170,7 @@ struct GpuGroup {
         PtrArray vgpus;
         PtrArray supported, enabled; /* unions over the PGPUs */
         PtrArray counts;             /* private to policyd/core: for each type, how many PGPUs support and enable it */
+        PtrArray kinds;              /* private to policyd/core: best-fit's index */
 };
 
 struct VgpuType {

@@ -98,7 +98,7 @@ static bool is_better_miss(const PgpuVerdict *a, const PgpuVerdict *b) {
 
 uint64_t host_score(const Host *h, const DemandKind *k, const Reservation *reservation,
         PgpuVerdict *ret_nearest, uint32_t *ret_own) {
-        bool best_fit = k->group->algorithm == ALGORITHM_BEST_FIT, possible = false;
+        bool best_fit = k->group->algorithm == ALGORITHM_BEST_FIT && !k->any_score, possible = false;
         PgpuVerdict nearest = {};
         uint64_t score = 0;
         uint32_t own = 0;
@@ -118,8 +118,7 @@ uint64_t host_score(const Host *h, const DemandKind *k, const Reservation *reser
 
                 possible |= demand_kind_matches(k, p);
                 if (best_fit) {
-                        uint64_t stranded =
-                                pgpu_stranding(p, k->type, reservation) * (PGPU_SIZE + 1) + v.capacity;
+                        uint64_t stranded = pgpu_fit_score(p, k->type, reservation, v.capacity);
 
                         score = score == 0 ? stranded : MIN_OF(score, stranded);
                 } else
@@ -306,6 +305,28 @@ int ranking_add(Ranking *r, const Host *h) {
         *c = (Candidate){.host = h, .scores = r->scores + r->n * r->demand.n_vgpus};
         r->n++;
         return candidate_evaluate(c, &r->demand, r->assigner, r->request);
+}
+
+bool ranking_add_known(Ranking *r, const Host *h, uint64_t score, bool *short_of_memory) {
+        Candidate *c = &r->candidates[r->n];
+
+        *c = (Candidate){.host = h, .scores = r->scores + r->n};
+        if (*short_of_memory)
+                c->other = ERROR_HOST_NOT_ENOUGH_FREE_MEMORY;
+        else
+                candidate_check_others(c, &r->demand);
+        if (c->other != ERROR_NONE) {
+                *short_of_memory = c->other == ERROR_HOST_NOT_ENOUGH_FREE_MEMORY;
+                r->counts[ERROR_NONE]--;
+                r->counts[c->other]++;
+                return false;
+        }
+
+        c->scores[0] = score;
+        c->tier = r->n_fit > 0 ? c[-1].tier + (c[-1].scores[0] != score) : 0;
+        r->n++;
+        r->n_fit++;
+        return true;
 }
 
 static void ranking_count(Ranking *r) {

@@ -18,3 +18,5 @@ bool verdict_is_nearer(const PgpuVerdict *a, const PgpuVerdict *b);
 /* What placing one VGPU of type t on p takes from the other types enabled there, weighted by their demand;
  * best-fit.c. */
 uint64_t pgpu_stranding(const Pgpu *p, const VgpuType *t, const Reservation *reservation);
+/* best-fit's order of PGPUs, least first: what is stranded, then the room that p has for t. */
+uint64_t pgpu_fit_score(const Pgpu *p, const VgpuType *t, const Reservation *reservation, uint32_t capacity);
