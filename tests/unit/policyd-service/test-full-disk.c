@@ -7,19 +7,6 @@
 
 #include "tests/unit/policyd-service/world.h"
 
-static World *two_hosts(FakeHost **ret_a, FakeHost **ret_b) {
-        World *w = world_new();
-
-        *ret_a = fake_host_add("alpha");
-        *ret_b = fake_host_add("beta");
-        fake_k1_add(*ret_a);
-        fake_k1_add(*ret_b);
-        world_start(w);
-        assert_int_equal(world_add_host(w, *ret_a), ERROR_NONE);
-        assert_int_equal(world_add_host(w, *ret_b), ERROR_NONE);
-        return w;
-}
-
 /* As on a full disk: no file of ours may grow past its first byte, nor be written there. */
 static void disk_is_full(bool full) {
         struct rlimit limit;
@@ -32,7 +19,7 @@ static void disk_is_full(bool full) {
 /* What a host reported last is not stored with each report; a host that was silent meanwhile is not asked again. */
 static void memory_of_silent_hosts_stays_known(void **state) {
         FakeHost *a, *b;
-        _cleanup_world_ World *w = two_hosts(&a, &b);
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1);
         uint64_t available, memory_free;
 
@@ -53,7 +40,7 @@ static void memory_of_silent_hosts_stays_known(void **state) {
 /* A free host that was claimed higher before makes us raise our epoch; when that cannot be stored it is met again. */
 static void a_host_that_raises_the_epoch_is_not_forgotten(void **state) {
         FakeHost *a, *b, *c;
-        _cleanup_world_ World *w = two_hosts(&a, &b);
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
 
         c = fake_host_add("gamma");
         c->epoch = 50;
@@ -74,7 +61,7 @@ static void a_host_that_raises_the_epoch_is_not_forgotten(void **state) {
 
 static void an_expiry_that_cannot_be_stored_waits(void **state) {
         FakeHost *a, *b;
-        _cleanup_world_ World *w = two_hosts(&a, &b);
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
 
         w->policy = policy_free(w->policy);

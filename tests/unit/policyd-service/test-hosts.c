@@ -6,19 +6,9 @@
 
 #include <stdio.h>
 
-static World *one_host(FakeHost **ret) {
-        World *w = world_new();
-
-        *ret = fake_host_add("alpha");
-        fake_k1_add(*ret);
-        world_start(w);
-        assert_int_equal(world_add_host(w, *ret), ERROR_NONE);
-        return w;
-}
-
 static void an_inventory_becomes_objects(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         const Host *host = world_host(w, "alpha");
         const VgpuType *k100 = world_type(w, "GRID K100");
         const GpuGroup *g = world_group(w, "Group of NVIDIA Corporation GK107GL [GRID K1] GPUs");
@@ -36,7 +26,7 @@ static void an_inventory_becomes_objects(void **state) {
 
 static void the_second_k1_joins_the_group_and_a_k2_makes_its_own(void **state) {
         FakeHost *a;
-        _cleanup_world_ World *w = one_host(&a);
+        _cleanup_world_ World *w = world_of_one_k1(&a);
         FakeHost *b = fake_host_add("beta");
 
         fake_k1_add(b);
@@ -48,7 +38,7 @@ static void the_second_k1_joins_the_group_and_a_k2_makes_its_own(void **state) {
 
 static void a_card_vanishes_and_returns(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1);
         const Host *host = world_host(w, "alpha");
         const Pgpu *used;
@@ -77,7 +67,7 @@ static void a_card_vanishes_and_returns(void **state) {
 
 static void another_card_at_the_address_is_another_pgpu(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid before = ((Pgpu *) world_host(w, "alpha")->pgpus.items[0])->object.id;
         Pgpu *pgpu;
 
@@ -93,7 +83,7 @@ static void another_card_at_the_address_is_another_pgpu(void **state) {
 static void a_type_that_nobody_has_is_collected_and_comes_back(void **state) {
         static const char *const fewer[] = {"k100", "passthrough", NULL};
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         const char *const *all = h->cards[0].types;
         Uuid vm = world_create_vm_with(w, "a", "GRID K140Q", 1);
         Object *o;
@@ -117,7 +107,7 @@ static void a_type_that_nobody_has_is_collected_and_comes_back(void **state) {
 
 static void the_same_machine_under_two_addresses_stays_offline(void **state) {
         FakeHost *a;
-        _cleanup_world_ World *w = one_host(&a);
+        _cleanup_world_ World *w = world_of_one_k1(&a);
         FakeHost *b = fake_host_add("again");
 
         b->uuid = a->uuid;
@@ -131,7 +121,7 @@ static void the_same_machine_under_two_addresses_stays_offline(void **state) {
 
 static void another_machine_at_a_known_address_stays_offline(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
 
         h->uuid.bytes[3] = 0x55;
         fake_lose(h, "Gone.");
@@ -220,7 +210,7 @@ static void a_host_with_the_last_epoch_is_left_alone(void **state) {
 
 static void a_higher_epoch_of_our_own_pool_means_another_master(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1);
 
         h->epoch = 100;
@@ -234,7 +224,7 @@ static void a_higher_epoch_of_our_own_pool_means_another_master(void **state) {
 
 static void a_stale_order_stops_this_policyd(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
 
         fake_stale(h);
         fake_stale(h);
@@ -243,7 +233,7 @@ static void a_stale_order_stops_this_policyd(void **state) {
 
 static void an_unreachable_host_does_not_hold_up_the_others(void **state) {
         FakeHost *a;
-        _cleanup_world_ World *w = one_host(&a);
+        _cleanup_world_ World *w = world_of_one_k1(&a);
         FakeHost *b = fake_host_add("beta");
 
         world_add_host(w, b);
@@ -256,7 +246,7 @@ static void an_unreachable_host_does_not_hold_up_the_others(void **state) {
 
 static void a_removed_host_is_released(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1);
         _cleanup_refusal_ Refusal refusal = {}, none = {};
         Object *o;
@@ -281,7 +271,7 @@ static void a_removed_host_is_released(void **state) {
 /* Another host that is added meanwhile does not cut its release short. */
 static void a_removed_host_is_released_first(void **state) {
         FakeHost *h, *other;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         _cleanup_refusal_ Refusal refusal = {};
         Host *added;
 
@@ -298,7 +288,7 @@ static void a_removed_host_is_released_first(void **state) {
 
 static void a_disabled_host_takes_no_vms(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1);
         _cleanup_refusal_ Refusal refusal = {};
 
@@ -314,7 +304,7 @@ static void done_types(ErrorCode code, const char *message, void *userdata) {
 
 static void enabling_types_is_the_hosts_word(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         Pgpu *pgpu = world_host(w, "alpha")->pgpus.items[0];
         VgpuType *k100 = world_type(w, "GRID K100");
         _cleanup_refusal_ Refusal refusal = {};

@@ -12,16 +12,6 @@
         "\"config\":{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":1048576,\"target_memkb\":"      \
         "1048576,\"max_vcpus\":1}}"
 
-static World *one_host(FakeHost **ret) {
-        World *w = world_new();
-
-        *ret = fake_host_add("alpha");
-        fake_k1_add(*ret);
-        world_start(w);
-        assert_int_equal(world_add_host(w, *ret), ERROR_NONE);
-        return w;
-}
-
 static Refusal *fresh(World *w) {
         refusal_done(&w->refusal);
         w->refusal = (Refusal){};
@@ -38,7 +28,7 @@ static Vm *import(World *w, const char *record) {
 
 static void a_vm_without_memory_is_refused_with_the_path(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         static const struct {
                 const char *record, *path;
         } cases[] = {
@@ -63,7 +53,7 @@ static void a_vm_without_memory_is_refused_with_the_path(void **state) {
 
 static void a_uuid_is_given_once_and_names_may_repeat(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         const char *record =
                 "{\"uuid\":\"22222222-2222-4222-8222-222222222222\",\"name_label\":\"a\"," CONFIG "}";
         Object *o;
@@ -79,7 +69,7 @@ static void a_uuid_is_given_once_and_names_may_repeat(void **state) {
 
 static void devices_follow_the_rules(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid vm = world_create_vm(w, "a");
 
         assert_int_equal(world_create_vgpu(w, &vm, "GRID multi", "-1"), ERROR_INVALID_DEVICE);
@@ -101,7 +91,7 @@ static void devices_follow_the_rules(void **state) {
 /* A vGPU needs 16 MiB of video memory, which the placement must know. */
 static void memory_follows_the_vgpus(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid vm = world_create_vm(w, "a");
         uint64_t before = world_vm(w, &vm)->memory;
 
@@ -113,7 +103,7 @@ static void memory_follows_the_vgpus(void **state) {
 
 static void an_export_is_imported_again(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid vm = world_create_vm_with(w, "a", "GRID multi", 2), vgpu;
         _cleanup_free_ char *before = NULL, *after = NULL;
 
@@ -139,7 +129,7 @@ static const char import_k240q[] =
 
 static void an_import_waits_for_its_hardware(void **state) {
         FakeHost *a;
-        _cleanup_world_ World *w = one_host(&a);
+        _cleanup_world_ World *w = world_of_one_k1(&a);
         FakeHost *b = fake_host_add("beta");
         Vm *vm = import(w, import_k240q);
         Uuid id;
@@ -162,7 +152,7 @@ static void an_import_waits_for_its_hardware(void **state) {
 
 static void a_refused_import_leaves_nothing(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         _cleanup_free_ char *record = NULL;
         size_t n[_CLASS_MAX];
 
@@ -188,7 +178,7 @@ static Uuid platform_vm(World *w, const char *platform) {
 
 static void the_platform_form_is_booked_like_any_other(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid vm = platform_vm(w, "{\"vgpu_pci_id\":\"0000:09:00.0\",\"vgpu_config\":\"/usr/share/nvidia/vgx/"
                                  "grid_k140q.conf\",\"vgpu_extra_args\":\"foo=1\"}");
 
@@ -203,7 +193,7 @@ static void the_platform_form_is_booked_like_any_other(void **state) {
 
 static void the_platform_form_says_what_is_missing(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid nowhere =
                 platform_vm(w, "{\"vgpu_pci_id\":\"0000:55:00.0\",\"vgpu_config\":\"grid_k100.conf\"}");
         Uuid foreign =
@@ -226,7 +216,7 @@ static void the_platform_form_says_what_is_missing(void **state) {
 
 static void a_call_repeated_gets_the_first_answer(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid vm = world_create_vm(w, "a");
         _cleanup_free_ char *path = policy_object_path(CLASS_VM, &vm), *found = NULL, *again = NULL,
                             *gone = NULL;
@@ -260,7 +250,7 @@ static void a_call_repeated_gets_the_first_answer(void **state) {
 
 static void a_reservation_holds_is_used_and_expires(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1),
              other = world_create_vm_with(w, "b", "GRID K140Q", 1), id;
         GpuGroup *g = world_group(w, "Group of NVIDIA Corporation GK107GL [GRID K1] GPUs");
@@ -297,7 +287,7 @@ static void a_reservation_holds_is_used_and_expires(void **state) {
 
 static void finished_jobs_go_in_time(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1);
         const PtrArray *jobs;
 
@@ -325,7 +315,7 @@ static void finished_jobs_go_in_time(void **state) {
 /* A guest may take hours to shut down: its job is the oldest, and yet the last that ended. */
 static void an_old_job_that_ends_is_told_and_stays(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid slow = world_create_vm_with(w, "slow", "GRID K100", 1), vm, job, other;
 
         w->policy = policy_free(w->policy);
@@ -353,7 +343,7 @@ static void an_old_job_that_ends_is_told_and_stays(void **state) {
 /* Even where no finished job is to stay, its end is told. */
 static void jobs_that_do_not_stay_are_told(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1);
 
         w->policy = policy_free(w->policy);
@@ -369,7 +359,7 @@ static void jobs_that_do_not_stay_are_told(void **state) {
 
 static void what_clients_make_is_capped(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid vm = world_create_vm_with(w, "a", "GRID multi", 1);
         GpuGroup *g;
         Vm *other;
@@ -388,7 +378,7 @@ static void what_clients_make_is_capped(void **state) {
 
 static void groups_by_hand(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         Pgpu *pgpu = world_host(w, "alpha")->pgpus.items[0];
         GpuGroup *g, *automatic = pgpu->group;
 
@@ -437,7 +427,7 @@ static const char *text(struct json_object *o, const char *name) {
 
 static void lists_have_pages_and_filters(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         const ListFilter running = {"PowerState", "running"}, unknown = {"Colour", "red"};
         struct json_object *o;
         Uuid vm = UUID_NULL;
@@ -469,7 +459,7 @@ static void lists_have_pages_and_filters(void **state) {
 
 static void capacity_adds_up(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1);
         struct json_object *o, *group, *type;
         char *json;
@@ -506,7 +496,7 @@ static void capacity_adds_up(void **state) {
 
 static void explain_tells_every_host_and_pgpu(void **state) {
         FakeHost *a;
-        _cleanup_world_ World *w = one_host(&a);
+        _cleanup_world_ World *w = world_of_one_k1(&a);
         FakeHost *b = fake_host_add("beta");
         struct json_object *o, *host, *pgpu;
         Uuid vm;
@@ -535,7 +525,7 @@ static void explain_tells_every_host_and_pgpu(void **state) {
 
 static void set_config_is_checked(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid vm = world_create_vm(w, "a");
 
         vms_set_config(w->policy, world_vm(w, &vm), "{\"b_info\":{}}", fresh(w));

@@ -7,22 +7,9 @@
 
 #include <stdio.h>
 
-static World *two_hosts(FakeHost **ret_a, FakeHost **ret_b) {
-        World *w = world_new();
-
-        *ret_a = fake_host_add("alpha");
-        *ret_b = fake_host_add("beta");
-        fake_k1_add(*ret_a);
-        fake_k1_add(*ret_b);
-        world_start(w);
-        assert_int_equal(world_add_host(w, *ret_a), ERROR_NONE);
-        assert_int_equal(world_add_host(w, *ret_b), ERROR_NONE);
-        return w;
-}
-
 static void objects_survive(void **state) {
         FakeHost *a, *b;
-        _cleanup_world_ World *w = two_hosts(&a, &b);
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
         size_t n[_CLASS_MAX];
 
@@ -41,7 +28,7 @@ static void objects_survive(void **state) {
 /* Killed between the commit and the order: the host has never heard of it. */
 static void booked_and_not_sent(void **state) {
         FakeHost *a, *b;
-        _cleanup_world_ World *w = two_hosts(&a, &b);
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
 
         assert_int_equal(world_start_vm(w, &vm, &job), ERROR_NONE);
@@ -53,7 +40,7 @@ static void booked_and_not_sent(void **state) {
 
 static void sent_and_starting(void **state) {
         FakeHost *a, *b;
-        _cleanup_world_ World *w = two_hosts(&a, &b);
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
 
         a->manual = true;
@@ -71,7 +58,7 @@ static void sent_and_starting(void **state) {
 
 static void it_ended_while_policyd_was_away(void **state) {
         FakeHost *a, *b;
-        _cleanup_world_ World *w = two_hosts(&a, &b);
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
         Uuid failed = world_create_vm_with(w, "failed", "GRID K100", 1),
              stopped = world_create_vm_with(w, "stopped", "GRID K100", 1), job;
 
@@ -91,7 +78,7 @@ static void it_ended_while_policyd_was_away(void **state) {
 
 static void its_host_stays_away(void **state) {
         FakeHost *a, *b;
-        _cleanup_world_ World *w = two_hosts(&a, &b);
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
         _cleanup_refusal_ Refusal refusal = {};
 
@@ -123,7 +110,7 @@ static void its_host_stays_away(void **state) {
 
 static void a_shutdown_is_continued(void **state) {
         FakeHost *a, *b;
-        _cleanup_world_ World *w = two_hosts(&a, &b);
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
 
         world_start_vm_on(w, &vm, "alpha", NULL);
@@ -142,7 +129,7 @@ static void a_shutdown_is_continued(void **state) {
 
 static void the_host_runs_what_the_pool_had_halted(void **state) {
         FakeHost *a, *b;
-        _cleanup_world_ World *w = two_hosts(&a, &b);
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), token = {.bytes = {5}},
              stranger = {.bytes = {6}};
 
@@ -162,7 +149,7 @@ static void the_host_runs_what_the_pool_had_halted(void **state) {
 /* A pool that was lost and is filled again while its guests run: none of them may start a second time. */
 static void a_stranger_that_the_pool_is_told_of_runs(void **state) {
         FakeHost *a, *b;
-        _cleanup_world_ World *w = two_hosts(&a, &b);
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
         Uuid runs = {.bytes = {6}}, ended = {.bytes = {7}}, token = {.bytes = {5}};
         char record[256];
         Vm *vm;
@@ -192,7 +179,7 @@ static void a_stranger_that_the_pool_is_told_of_runs(void **state) {
 
 static void a_reboot_of_the_host_releases_its_vms(void **state) {
         FakeHost *a, *b;
-        _cleanup_world_ World *w = two_hosts(&a, &b);
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1);
 
         world_start_vm_on(w, &vm, "alpha", NULL);
@@ -206,7 +193,7 @@ static void a_reboot_of_the_host_releases_its_vms(void **state) {
 /* Memory that the host's report knows is not subtracted a second time. */
 static void memory_is_counted_once(void **state) {
         FakeHost *a, *b;
-        _cleanup_world_ World *w = two_hosts(&a, &b);
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1);
         const Host *host = world_host(w, "alpha");
         uint64_t available = host_memory_available(host);
@@ -226,7 +213,7 @@ static void memory_is_counted_once(void **state) {
  */
 static void a_failed_commit_changes_nothing(void **state) {
         FakeHost *a, *b;
-        _cleanup_world_ World *w = two_hosts(&a, &b);
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
         _cleanup_free_ char *big = NULL;
         Pool *pool;
@@ -262,7 +249,7 @@ static void a_failed_commit_changes_nothing(void **state) {
 
 static void what_a_host_said_in_a_failed_commit_is_asked_again(void **state) {
         FakeHost *a, *b;
-        _cleanup_world_ World *w = two_hosts(&a, &b);
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
 
         a->manual = true;
@@ -282,7 +269,7 @@ static void what_a_host_said_in_a_failed_commit_is_asked_again(void **state) {
 
 static void a_start_whose_commit_fails_is_never_sent(void **state) {
         FakeHost *a, *b;
-        _cleanup_world_ World *w = two_hosts(&a, &b);
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1);
         StartOptions options = {};
         _cleanup_refusal_ Refusal refusal = {};
@@ -300,7 +287,7 @@ static void a_start_whose_commit_fails_is_never_sent(void **state) {
 
 static void a_second_policyd_on_the_folder_is_refused(void **state) {
         FakeHost *a, *b;
-        _cleanup_world_ World *w = two_hosts(&a, &b);
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
         Policy *first = w->policy;
 
         assert_int_equal(world_open(w), -EBUSY);

@@ -6,33 +6,9 @@
 
 #include <stdio.h>
 
-static World *two_hosts(FakeHost **ret_a, FakeHost **ret_b) {
-        World *w = world_new();
-
-        *ret_a = fake_host_add("alpha");
-        *ret_b = fake_host_add("beta");
-        fake_k1_add(*ret_a);
-        fake_k1_add(*ret_b);
-        world_start(w);
-        assert_int_equal(world_add_host(w, *ret_a), ERROR_NONE);
-        assert_int_equal(world_add_host(w, *ret_b), ERROR_NONE);
-        assert_int_equal(world_host(w, "beta")->state, HOST_ONLINE);
-        return w;
-}
-
-static World *one_host(FakeHost **ret) {
-        World *w = world_new();
-
-        *ret = fake_host_add("alpha");
-        fake_k1_add(*ret);
-        world_start(w);
-        assert_int_equal(world_add_host(w, *ret), ERROR_NONE);
-        return w;
-}
-
 static void starts_runs_and_halts(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
 
         h->manual = true;
@@ -60,7 +36,7 @@ static void starts_runs_and_halts(void **state) {
 
 static void shuts_down(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
 
         assert_int_equal(world_shutdown(w, &vm, false, NULL), ERROR_VM_BAD_POWER_STATE);
@@ -77,7 +53,7 @@ static void shuts_down(void **state) {
 
 static void a_hard_shutdown_overtakes_a_clean_one(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), clean, hard;
 
         world_start_vm(w, &vm, NULL);
@@ -99,7 +75,7 @@ static void a_hard_shutdown_overtakes_a_clean_one(void **state) {
 
 static void a_refusing_host_is_asked_once_and_the_next_one_runs_it(void **state) {
         FakeHost *a, *b;
-        _cleanup_world_ World *w = two_hosts(&a, &b);
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
 
         a->refuse = ERROR_HOST_NOT_ENOUGH_FREE_MEMORY;
@@ -115,7 +91,7 @@ static void a_refusing_host_is_asked_once_and_the_next_one_runs_it(void **state)
 
 static void when_all_refuse_the_job_fails_with_the_last_word(void **state) {
         FakeHost *a, *b;
-        _cleanup_world_ World *w = two_hosts(&a, &b);
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
 
         a->refuse = ERROR_HOST_NOT_ENOUGH_FREE_MEMORY;
@@ -129,7 +105,7 @@ static void when_all_refuse_the_job_fails_with_the_last_word(void **state) {
 
 static void a_refusal_about_the_vm_ends_the_job_at_once(void **state) {
         FakeHost *a, *b;
-        _cleanup_world_ World *w = two_hosts(&a, &b);
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
 
         a->refuse = b->refuse = ERROR_INVALID_RECORD;
@@ -141,7 +117,7 @@ static void a_refusal_about_the_vm_ends_the_job_at_once(void **state) {
 
 static void start_on_tries_no_other_host(void **state) {
         FakeHost *a, *b;
-        _cleanup_world_ World *w = two_hosts(&a, &b);
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
 
         b->refuse = ERROR_HOST_NOT_ENOUGH_FREE_MEMORY;
@@ -154,7 +130,7 @@ static void start_on_tries_no_other_host(void **state) {
 
 static void a_domain_that_fails_releases(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
 
         h->manual = true;
@@ -170,7 +146,7 @@ static void a_domain_that_fails_releases(void **state) {
 /* The order arrived, its answer did not: the VM must not start anywhere else. */
 static void a_link_cut_after_delivery_starts_nothing_twice(void **state) {
         FakeHost *a, *b;
-        _cleanup_world_ World *w = two_hosts(&a, &b);
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
 
         a->mute = true;
@@ -196,7 +172,7 @@ static void a_link_cut_after_delivery_starts_nothing_twice(void **state) {
 
 static void a_lost_order_is_released_by_the_inventory(void **state) {
         FakeHost *a, *b;
-        _cleanup_world_ World *w = two_hosts(&a, &b);
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
 
         a->deaf = true;
@@ -215,7 +191,7 @@ static void a_lost_order_is_released_by_the_inventory(void **state) {
 
 static void the_job_of_a_silent_host_ends_and_the_booking_stays(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
         _cleanup_refusal_ Refusal refusal = {};
 
@@ -241,7 +217,7 @@ static void the_job_of_a_silent_host_ends_and_the_booking_stays(void **state) {
 
 static void a_start_is_cancelled_before_and_after_it_was_sent(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
         StartOptions options = {};
         _cleanup_refusal_ Refusal refusal = {};
@@ -271,7 +247,7 @@ static void a_start_is_cancelled_before_and_after_it_was_sent(void **state) {
 
 static void a_hard_shutdown_ends_a_start(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), start, stop;
 
         h->manual = true;
@@ -289,7 +265,7 @@ static void a_hard_shutdown_ends_a_start(void **state) {
 
 static void an_event_of_another_token_changes_nothing(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), other = {.bytes = {9}};
 
         world_start_vm(w, &vm, NULL);
@@ -301,7 +277,7 @@ static void an_event_of_another_token_changes_nothing(void **state) {
 
 static void a_k1_takes_32_k100_and_not_one_more(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid vm;
 
         for (int i = 0; i < 32; i++) {
@@ -319,7 +295,7 @@ static void a_k1_takes_32_k100_and_not_one_more(void **state) {
 
 static void a_dry_run_books_nothing(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1);
         StartOptions options = {.dry_run = true};
         _cleanup_refusal_ Refusal refusal = {};
@@ -335,7 +311,7 @@ static void a_dry_run_books_nothing(void **state) {
 
 static void passthrough_travels_as_a_pci_record(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid vm = world_create_vm_with(w, "a", "passthrough", 1);
 
         world_start_vm(w, &vm, NULL);
@@ -348,7 +324,7 @@ static void passthrough_travels_as_a_pci_record(void **state) {
 
 static void a_host_that_knows_no_such_vm_ends_the_shutdown(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
 
         world_start_vm(w, &vm, NULL);
@@ -362,7 +338,7 @@ static void a_host_that_knows_no_such_vm_ends_the_shutdown(void **state) {
 
 static void cancelling_a_shutdown_ends_the_waiting_only(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), clean, hard;
 
         world_start_vm(w, &vm, NULL);
@@ -384,7 +360,7 @@ static void cancelling_a_shutdown_ends_the_waiting_only(void **state) {
 
 static void a_refused_stop_fails_its_job_and_changes_nothing(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
 
         h->manual = true;
@@ -407,7 +383,7 @@ static void a_refused_stop_fails_its_job_and_changes_nothing(void **state) {
 /* The link gave it back: the connection was lost, or claimed anew, before it was sent. */
 static void a_stop_that_never_left_goes_with_the_next_inventory(void **state) {
         FakeHost *a, *b;
-        _cleanup_world_ World *w = two_hosts(&a, &b);
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
 
         world_start_vm_on(w, &vm, "alpha", NULL);
@@ -432,7 +408,7 @@ static void count_commit(ErrorCode code, const char *message, void *userdata) {
 /* Whoever comes waits for the loop to be idle, but not for ever: the batch has a size. */
 static void a_batch_is_committed_when_it_is_full(void **state) {
         FakeHost *h;
-        _cleanup_world_ World *w = one_host(&h);
+        _cleanup_world_ World *w = world_of_one_k1(&h);
         unsigned n = 0;
 
         w->policy = policy_free(w->policy);

@@ -254,6 +254,30 @@ static ErrorCode outcome(World *w, int r) {
         return w->committed;
 }
 
+static FakeHost *add_k1(World *w, const char *name) {
+        FakeHost *h = fake_host_add(name);
+
+        fake_k1_add(h);
+        assert_int_equal(world_add_host(w, h), ERROR_NONE);
+        assert_int_equal(world_host(w, name)->state, HOST_ONLINE);
+        return h;
+}
+
+World *world_of_one_k1(FakeHost **ret) {
+        World *w = world_new();
+
+        world_start(w);
+        *ret = add_k1(w, "alpha");
+        return w;
+}
+
+World *world_of_two_k1(FakeHost **ret_a, FakeHost **ret_b) {
+        World *w = world_of_one_k1(ret_a);
+
+        *ret_b = add_k1(w, "beta");
+        return w;
+}
+
 ErrorCode world_add_host(World *w, FakeHost *h) {
         ErrorCode code;
         Host *host;

@@ -36,6 +36,10 @@ World *world_free(World *w);
 DEFINE_CLEANUP(World *, world_free)
 #define _cleanup_world_ _cleanup_(world_freep)
 
+/* Started: "alpha", or "alpha" and "beta", each with a K1, in the pool and online. */
+World *world_of_one_k1(FakeHost **ret);
+World *world_of_two_k1(FakeHost **ret_a, FakeHost **ret_b);
+
 void world_start(World *w);
 void world_run(World *w);
 void world_run_for(World *w, uint64_t usec); /* real time, for timers */
