@@ -26,8 +26,7 @@ static int check_epoch(Host *h, uint64_t epoch, HostRefusal *refusal) {
 
 /* A master whose claim was overtaken still commands with its old epoch. It must hear that, and not only that
  * it is not the claimer, so that it stops. */
-static int check_commander(
-        Host *h, const char *caller, const char *text, size_t size, HostRefusal *refusal) {
+static int check_commander(Host *h, const char *caller, const char *text, size_t size, HostRefusal *refusal) {
         _cleanup_json_ struct json_object *o = NULL;
         JsonReader reader = {};
         uint64_t epoch;
@@ -328,8 +327,9 @@ static int take_start(Host *h, StartOrder *order, HostRefusal *refusal) {
         if (r < 0)
                 return r;
         if (refusal->code != ERROR_NONE) {
-                log_event(LOG_WARNING, MSG_VM_REFUSED, NULL, "Refused to start VM %s: %s",
-                        UUID_TEXT(&order->vm.uuid), refusal->message);
+                log_event(LOG_WARNING, MSG_VM_REFUSED,
+                        FIELDS(vm_log_field(&order->vm.uuid, (char[VM_LOG_FIELD_MAX]){})),
+                        "Refused to start VM %s: %s", UUID_TEXT(&order->vm.uuid), refusal->message);
                 return 0;
         }
         r = use_own_type_files(order, types);
