@@ -25,8 +25,8 @@ const char *vm_phase_to_string(VmPhase phase) {
         return phase >= 0 && phase < _VM_PHASE_MAX ? phase_names[phase] : NULL;
 }
 
-const char *vm_log_field(const HostVm *vm, char buf[static VM_LOG_FIELD_MAX]) {
-        (void) snprintf(buf, VM_LOG_FIELD_MAX, FIELD_VM "%s", UUID_TEXT(&vm->uuid));
+const char *vm_log_field(const Uuid *vm, char buf[static VM_LOG_FIELD_MAX]) {
+        (void) snprintf(buf, VM_LOG_FIELD_MAX, FIELD_VM "%s", UUID_TEXT(vm));
         return buf;
 }
 

@@ -100,9 +100,9 @@ void vm_unwatch_program(HostVm *vm);
 
 /* Log calls about a VM carry it as a field. */
 #define VM_LOG_FIELD_MAX (sizeof(FIELD_VM) + UUID_TEXT_MAX)
-const char *vm_log_field(const HostVm *vm, char buf[static VM_LOG_FIELD_MAX]);
+const char *vm_log_field(const Uuid *vm, char buf[static VM_LOG_FIELD_MAX]);
 #define log_vm(level, id, vm, ...)                                                                           \
-        log_full(level, id, FIELDS(vm_log_field(vm, (char[VM_LOG_FIELD_MAX]){})), __VA_ARGS__)
+        log_full(level, id, FIELDS(vm_log_field(&(vm)->uuid, (char[VM_LOG_FIELD_MAX]){})), __VA_ARGS__)
 
 /* The only way to another phase. */
 void vm_set_phase(HostVm *vm, VmPhase phase);
