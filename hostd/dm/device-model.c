@@ -15,6 +15,7 @@
 #include "hostd/dm/arguments.h"
 #include "hostd/dm/device-model.h"
 #include "hostd/dm/emulator.h"
+#include "hostd/dm/journal-stream.h"
 #include "hostd/dm/readiness.h"
 #include "hostd/run/run-record.h"
 #include "hostd/run/xenstore.h"
@@ -158,6 +159,8 @@ static int launch_emulator(DeviceModel *dm, char *const *arguments) {
         static char path[] = "PATH=/sbin:/usr/sbin:/bin:/usr/bin";
         const char *xenstored = getenv("XENSTORED_PATH");
         _cleanup_free_ char *store = NULL;
+        _cleanup_close_ int output = -1;
+        char identifier[32];
         char *environment[] = { path, NULL, NULL };
         int r;
 
@@ -168,7 +171,10 @@ static int launch_emulator(DeviceModel *dm, char *const *arguments) {
                 environment[1] = store;
         }
 
-        r = emulator_start(arguments, environment, &dm->emulator);
+        /* Our own stderr is the file that the hypervisor's library opened for qemu. */
+        (void) snprintf(identifier, sizeof(identifier), "vgpu-%" PRIu32, dm->domid);
+        output = journal_stream_open(identifier);
+        r = emulator_start(arguments, environment, output, &dm->emulator);
         if (r < 0)
                 return fail(dm, "Cannot start the vgpu emulator: %s.", strerror(-r));
         dm->record.emulator = dm->emulator.id;

@@ -27,7 +27,8 @@ typedef struct KeeperMessage {
         int status; /* second: how it ended; or the errno of the failed fork */
 } KeeperMessage;
 
-static _Noreturn void run_emulator(int release_fd, char *const *arguments, char *const *environment) {
+static _Noreturn void run_emulator(
+        int release_fd, char *const *arguments, char *const *environment, int output) {
         char go;
         int null;
 
@@ -36,7 +37,8 @@ static _Noreturn void run_emulator(int release_fd, char *const *arguments, char 
                 _exit(1);
 
         null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-        if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+        if (null < 0 || dup2(null, STDIN_FILENO) < 0 || (output >= 0 && dup2(output, STDERR_FILENO) < 0) ||
+                dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
                 _exit(126);
         /* What the hypervisor's library hands to qemu is not for the emulator. */
         (void) close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
@@ -72,7 +74,7 @@ static void keep(int link, int release_fd, pid_t pid) {
         }
 }
 
-static _Noreturn void run_keeper(int link, char *const *arguments, char *const *environment) {
+static _Noreturn void run_keeper(int link, char *const *arguments, char *const *environment, int output) {
         KeeperMessage start = {};
         int release[2];
 
@@ -82,7 +84,7 @@ static _Noreturn void run_keeper(int link, char *const *arguments, char *const *
         if (start.pid == 0) {
                 (void) close(release[1]);
                 (void) close(link);
-                run_emulator(release[0], arguments, environment);
+                run_emulator(release[0], arguments, environment, output);
         }
         if (start.pid < 0)
                 start = (KeeperMessage){ .status = errno };
@@ -115,7 +117,7 @@ static int read_start(int link, Emulator *ret) {
         return 0;
 }
 
-int emulator_start(char *const *arguments, char *const *environment, Emulator *ret) {
+int emulator_start(char *const *arguments, char *const *environment, int output, Emulator *ret) {
         _cleanup_close_ int ours = -1, theirs = -1;
         Emulator e = EMULATOR_NONE;
         int link[2], r;
@@ -136,7 +138,7 @@ int emulator_start(char *const *arguments, char *const *environment, Emulator *r
                 (void) close(ours);
                 pid = fork();
                 if (pid == 0)
-                        run_keeper(theirs, arguments, environment);
+                        run_keeper(theirs, arguments, environment, output);
                 _exit(pid < 0);
         }
         theirs = safe_close(theirs);

@@ -21,8 +21,9 @@ typedef struct Emulator {
 
 #define EMULATOR_NONE ((Emulator){ .link = -1 })
 
-/* arguments[0] is looked up in the emulator's PATH. environment: all that it gets. Both NULL-terminated. */
-int emulator_start(char *const *arguments, char *const *environment, Emulator *ret);
+/* arguments[0] is looked up in the emulator's PATH. environment: all that it gets. Both NULL-terminated. output:
+ * where its stdout and stderr go; -1: to our stderr. */
+int emulator_start(char *const *arguments, char *const *environment, int output, Emulator *ret);
 int emulator_release(Emulator *e);
 
 /* Once the link is readable: 0 and the status as from waitpid(), or -ENODATA when the keeper is gone too. */
