@@ -10,14 +10,16 @@
 
 #include "common/parse.h"
 
-static int digit_value(char c) {
+int parse_digit(char c, unsigned base) {
+        unsigned value = base;
+
         if (c >= '0' && c <= '9')
-                return c - '0';
-        if (c >= 'a' && c <= 'z')
-                return c - 'a' + 10;
-        if (c >= 'A' && c <= 'Z')
-                return c - 'A' + 10;
-        return -EINVAL;
+                value = (unsigned) (c - '0');
+        else if (c >= 'a' && c <= 'z')
+                value = (unsigned) (c - 'a') + 10;
+        else if (c >= 'A' && c <= 'Z')
+                value = (unsigned) (c - 'A') + 10;
+        return value < base ? (int) value : -EINVAL;
 }
 
 /* The longest run of digits, at least one; *ret_end is where it ends. */
@@ -26,9 +28,9 @@ static int read_digits(const char *text, unsigned base, uint64_t *ret, const cha
         const char *p;
 
         for (p = text; *p; p++) {
-                int digit = digit_value(*p);
+                int digit = parse_digit(*p, base);
 
-                if (digit < 0 || (unsigned) digit >= base)
+                if (digit < 0)
                         break;
                 if (__builtin_mul_overflow(value, (uint64_t) base, &value) ||
                     __builtin_add_overflow(value, (uint64_t) digit, &value))
@@ -50,12 +52,9 @@ static int read_whole(const char *text, unsigned base, uint64_t *ret) {
         r = read_digits(text, base, &value, &end);
         if (r < 0) {
                 /* Only a number can be out of range: "99999999999999999999x" is no number. */
-                for (const char *p = text; r == -ERANGE && *p; p++) {
-                        int digit = digit_value(*p);
-
-                        if (digit < 0 || (unsigned) digit >= base)
+                for (const char *p = text; r == -ERANGE && *p; p++)
+                        if (parse_digit(*p, base) < 0)
                                 return -EINVAL;
-                }
                 return r;
         }
         if (*end)

@@ -9,6 +9,7 @@
 
 #include "common/macros.h"
 
+int parse_digit(char c, unsigned base);                  /* its value in a base up to 36, either case; -EINVAL */
 int parse_u32(const char *text, uint32_t *ret);          /* decimal */
 int parse_u64(const char *text, uint64_t *ret);          /* decimal */
 int parse_i64(const char *text, int64_t *ret);           /* decimal, may start with '-' */

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#include "common/parse.h"
 #include "common/pci-address.h"
 
 /* Exactly n hex digits; advances *p. */
@@ -13,16 +14,11 @@ static int read_hex(const char **p, unsigned n, unsigned *ret) {
         unsigned value = 0;
 
         for (unsigned i = 0; i < n; i++) {
-                char c = (*p)[i];
+                int digit = parse_digit((*p)[i], 16);
 
-                if (c >= '0' && c <= '9')
-                        value = value << 4 | (unsigned) (c - '0');
-                else if (c >= 'a' && c <= 'f')
-                        value = value << 4 | (unsigned) (c - 'a' + 10);
-                else if (c >= 'A' && c <= 'F')
-                        value = value << 4 | (unsigned) (c - 'A' + 10);
-                else
-                        return -EINVAL;
+                if (digit < 0)
+                        return digit;
+                value = value << 4 | (unsigned) digit;
         }
 
         *p += n;

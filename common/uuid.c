@@ -7,17 +7,8 @@
 
 #include <sys/random.h>
 
+#include "common/parse.h"
 #include "common/uuid.h"
-
-static int hex_digit(char c) {
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        if (c >= 'a' && c <= 'f')
-                return c - 'a' + 10;
-        if (c >= 'A' && c <= 'F')
-                return c - 'A' + 10;
-        return -EINVAL;
-}
 
 /* A separator stands before bytes 4, 6, 8 and 10. */
 static bool separator_before(size_t byte) {
@@ -32,10 +23,10 @@ static int read_text(const char *text, char separator, Uuid *ret) {
 
                 if (separator_before(i) && *text++ != separator)
                         return -EINVAL;
-                high = hex_digit(text[0]);
+                high = parse_digit(text[0], 16);
                 if (high < 0)
                         return -EINVAL;
-                low = hex_digit(text[1]);
+                low = parse_digit(text[1], 16);
                 if (low < 0)
                         return -EINVAL;
                 id.bytes[i] = (uint8_t) (high << 4 | low);

@@ -2,20 +2,11 @@
  * Bytes as lines, and a line as fields
  */
 
+#include "common/parse.h"
 #include "hostd/core/text-lines.h"
 
 static bool is_blank(char c) {
         return c == ' ' || c == '\t' || c == '\r';
-}
-
-static int hex_value(char c) {
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        if (c >= 'a' && c <= 'f')
-                return c - 'a' + 10;
-        if (c >= 'A' && c <= 'F')
-                return c - 'A' + 10;
-        return -EINVAL;
 }
 
 bool text_lines_next(TextLines *lines, TextSpan *ret) {
@@ -73,10 +64,10 @@ bool text_take_hex16(TextSpan *s, uint16_t *ret) {
         TextSpan rest = skip_blanks(s);
         unsigned value = 0;
 
-        if (text_span_size(&rest) < 4 || (text_span_size(&rest) > 4 && hex_value(rest.at[4]) >= 0))
+        if (text_span_size(&rest) < 4 || (text_span_size(&rest) > 4 && parse_digit(rest.at[4], 16) >= 0))
                 return false;
         for (int i = 0; i < 4; i++) {
-                int digit = hex_value(rest.at[i]);
+                int digit = parse_digit(rest.at[i], 16);
 
                 if (digit < 0)
                         return false;
