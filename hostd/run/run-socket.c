@@ -13,16 +13,21 @@
 
 #define BACKLOG 8
 
-static int open_folder(const char *folder, struct sockaddr_un *ret_address, int *ret) {
-        int fd;
+/* The address holds as long as the folder is open. */
+static int open_socket(const char *folder, struct sockaddr_un *ret_address, int *ret_folder, int *ret) {
+        _cleanup_close_ int dir = -1, fd = -1;
 
-        fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (dir < 0)
+                return -errno;
+        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd < 0)
                 return -errno;
 
         *ret_address = (struct sockaddr_un){ .sun_family = AF_UNIX };
-        (void) snprintf(ret_address->sun_path, sizeof(ret_address->sun_path), "/proc/self/fd/%d/socket", fd);
-        *ret = fd;
+        (void) snprintf(ret_address->sun_path, sizeof(ret_address->sun_path), "/proc/self/fd/%d/socket", dir);
+        *ret_folder = take_fd(dir);
+        *ret = take_fd(fd);
         return 0;
 }
 
@@ -31,13 +36,9 @@ int run_socket_listen(const char *folder, int *ret) {
         struct sockaddr_un address;
         int r;
 
-        r = open_folder(folder, &address, &dir);
+        r = open_socket(folder, &address, &dir, &fd);
         if (r < 0)
                 return r;
-
-        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fd < 0)
-                return -errno;
         if (unlink(address.sun_path) < 0 && errno != ENOENT)
                 return -errno;
         if (bind(fd, (struct sockaddr *) &address, sizeof(address)) < 0 || listen(fd, BACKLOG) < 0)
@@ -52,13 +53,9 @@ int run_socket_connect(const char *folder, int *ret) {
         struct sockaddr_un address;
         int r;
 
-        r = open_folder(folder, &address, &dir);
+        r = open_socket(folder, &address, &dir, &fd);
         if (r < 0)
                 return r;
-
-        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fd < 0)
-                return -errno;
         if (connect(fd, (struct sockaddr *) &address, sizeof(address)) < 0)
                 return -errno;
 
