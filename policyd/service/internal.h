@@ -148,6 +148,7 @@ void epoch_stale(Policy *p, const char *message);
 /* takeover.c */
 int takeover_inventory(Policy *p, Host *h, Inventory *inventory);
 void takeover_mark_counted(Host *h, const Inventory *inventory); /* which VMs its free memory knows */
+int pgpu_take_enabled(Policy *p, Pgpu *pgpu, VgpuType *const *types, size_t n); /* as hostd says */
 int takeover_types(Policy *p, Host *h, const Inventory *inventory);
 void takeover_collect_absent(Policy *p, Host *h); /* PGPUs that vanished and have nothing booked any more */
 void types_collect(Policy *p);

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "policyd/core/sentence.h"
 #include "policyd/service/internal.h"
 #include "policyd/service/object-log.h"
 
@@ -32,6 +33,23 @@ static bool contains(VgpuType *const *types, size_t n, const VgpuType *t) {
                 if (types[i] == t)
                         return true;
         return false;
+}
+
+static void log_type(const Pgpu *pgpu, const VgpuType *t, bool enabled) {
+        log_pgpu(LOG_INFO, enabled ? MSG_TYPE_ENABLED : MSG_TYPE_DISABLED, pgpu,
+                "VGPU type %s was %s on PGPU %s of host %s.", type_label(t), enabled ? "enabled" : "disabled",
+                PCI_TEXT(&pgpu->pci), pgpu->host->name_label);
+}
+
+int pgpu_take_enabled(Policy *p, Pgpu *pgpu, VgpuType *const *types, size_t n) {
+        /* A new one has said so itself. */
+        for (size_t i = 0; i < n && !pgpu->object.is_new; i++)
+                if (!ptr_array_contains(&pgpu->enabled, types[i]))
+                        log_type(pgpu, types[i], /* enabled= */ true);
+        for (size_t i = 0; i < pgpu->enabled.n; i++)
+                if (!contains(types, n, pgpu->enabled.items[i]))
+                        log_type(pgpu, pgpu->enabled.items[i], /* enabled= */ false);
+        return pool_set_pgpu_enabled(p->pool, pgpu, types, n);
 }
 
 /* Which enabled types go; refused when one of them is in use, or when one that comes is not supported. */
@@ -67,7 +85,7 @@ static int apply_types(Policy *p, Pgpu *pgpu, const Call *call) {
                 if (t)
                         types[n++] = t;
         }
-        return pool_set_pgpu_enabled(p->pool, pgpu, types, n);
+        return pgpu_take_enabled(p, pgpu, types, n);
 }
 
 static void types_set(Policy *p, const Call *call, LinkOutcome outcome, ErrorCode code, const char *message) {
@@ -88,8 +106,6 @@ static void types_set(Policy *p, const Call *call, LinkOutcome outcome, ErrorCod
         }
         peer_touch(call->peer);
         r = r ?: apply_types(p, pgpu, call);
-        log_pgpu(LOG_INFO, MSG_TYPE_ENABLED, pgpu, "PGPU %s of host %s has %zu VGPU type%s enabled.",
-                PCI_TEXT(&pgpu->pci), pgpu->host->name_label, pgpu->enabled.n, PLURAL(pgpu->enabled.n));
         (void) batch_poison(p, r);
         if (policy_when_committed(p, call->committed, call->userdata) < 0)
                 call->committed(ERROR_INTERNAL_ERROR, "Out of memory.", call->userdata);

@@ -4,7 +4,6 @@
 
 #include <inttypes.h>
 
-#include "common/daemon/log-ids.h"
 #include "common/daemon/log.h"
 #include "policyd/service/internal.h"
 
@@ -89,9 +88,8 @@ void reservations_expire(Policy *p) {
 
                 if (v->expires > now)
                         continue;
-                log_event(LOG_INFO, MSG_RESERVATION_RELEASED, NULL,
-                        "Reservation %s expired with %zu of %u instances unused.", v->name_label, v->holds.n,
-                        v->count);
+                log_info("Reservation %s expired with %zu of %u instance%s unused.", v->name_label,
+                        v->holds.n, v->count, PLURAL(v->count));
                 pool_remove(p->pool, &v->object);
                 any = true;
         }

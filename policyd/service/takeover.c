@@ -178,7 +178,7 @@ static int take_card_types(Policy *p, Pgpu *pgpu, const InventoryPgpu *i) {
         r = find_types(p, i->supported, &supported, &n_supported);
         r = r ?: find_types(p, i->enabled, &enabled, &n_enabled);
         r = r ?: pool_set_pgpu_supported(p->pool, pgpu, supported, n_supported);
-        r = r ?: pool_set_pgpu_enabled(p->pool, pgpu, enabled, n_enabled);
+        r = r ?: pgpu_take_enabled(p, pgpu, enabled, n_enabled);
         return r;
 }
 
