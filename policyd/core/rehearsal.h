@@ -1,0 +1,52 @@
+#pragma once
+
+/*
+ * Rehearsals: what would happen, tried on a copy of the pool
+ *
+ * The copy decides with the same allocate() as the pool does, so that what a rehearsal finds is what a start would find. The
+ * pool itself is not touched; everything that a result points to belongs to it.
+ */
+
+#include "policyd/core/allocate.h"
+
+/* What decides and what is decided upon, without jobs, configurations and decision records. -ENOMEM. */
+int pool_copy(const Pool *pool, Pool **ret);
+
+typedef struct Move {
+        const Vm *vm;
+        const Host *from, *to; /* to NULL: nowhere */
+        const Pgpu *pgpu;      /* of the first VGPU, on to */
+        char *reason;          /* why nowhere */
+} Move;
+
+typedef struct Moves {
+        Move *items;
+        size_t n, n_failed;
+} Moves;
+
+void moves_done(Moves *m);
+#define _cleanup_moves_ _cleanup_(moves_done)
+
+/* The running VMs of the host, the largest VGPUs first, and where each could start once the host is gone, all together. */
+int rehearse_host_failure(const Pool *pool, const Host *h, Moves *ret);
+
+/*
+ * How many hosts may fail, whichever they are, so that every running VM with a VGPU of the group can start elsewhere. Every set of
+ * hosts is tried as long as there are at most 256 of one size; beyond that the hosts with the most of the group in use stand for the
+ * worst set.
+ */
+int rehearse_failures_to_tolerate(const Pool *pool, const GpuGroup *g, size_t *ret);
+
+/*
+ * The PGPU that is had for a whole, for VGPUs of type t, by restarting the fewest VMs elsewhere. pgpu NULL: there is none; reason says why.
+ * Looked at are the 128 PGPUs with the fewest VMs; what reservations hold, and VMs that are just starting, stay.
+ */
+typedef struct PgpuPlan {
+        const Pgpu *pgpu;
+        bool enable; /* t is not enabled there yet */
+        Moves moves;
+        char *reason;
+} PgpuPlan;
+
+void pgpu_plan_done(PgpuPlan *p);
+int rehearse_free_pgpu(const Pool *pool, const GpuGroup *g, const VgpuType *t, PgpuPlan *ret);

@@ -1,0 +1,250 @@
+/*
+ * What a pool could hold, and what would happen if
+ *
+ * Packing, plans that free a PGPU, and host failures, in pools small enough to see the answer. Nothing of it
+ * may change the pool.
+ */
+
+#include "policyd/core/packing.h"
+#include "policyd/core/rehearsal.h"
+#include "tests/unit/policyd-core/world.h"
+
+#define END _WORLD_TYPE_MAX
+
+static void nothing_changed(World *w) {
+        assert_false(pool_has_changes(w->pool));
+        assert_pool_is_sound(w);
+}
+
+static void packed_capacity_closes_the_gaps(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        GpuGroup *g = p.w->groups[K1];
+
+        /* Three PGPUs with one K100 each would fit on one; five are empty. */
+        for (size_t i = 0; i < 3; i++)
+                world_resident(p.w, p.a[i], K100);
+        assert_int_equal(group_capacity(g, p.w->types[K140Q], NULL), 5 * 4);
+        assert_int_equal(group_capacity_packed(g, p.w->types[K140Q]), 7 * 4);
+        assert_int_equal(group_capacity(g, p.w->types[K100], NULL), 8 * 8 - 3);
+        assert_int_equal(group_capacity_packed(g, p.w->types[K100]), 8 * 8 - 3);
+        assert_int_equal(group_capacity(g, p.w->types[PASSTHROUGH], NULL), 5);
+        assert_int_equal(group_capacity_packed(g, p.w->types[PASSTHROUGH]), 7);
+}
+
+/* What others can leave free depends on where they may go. */
+static void packing_respects_what_is_enabled(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        GpuGroup *g = p.w->groups[K1];
+
+        for (size_t i = 0; i < 4; i++)
+                world_disable_type(p.w, p.b[i], K100);
+        world_resident(p.w, p.a[0], K140Q); /* could go to beta, where no K100 can */
+        assert_int_equal(group_capacity(g, p.w->types[K100], NULL), 3 * 8);
+        assert_int_equal(group_capacity_packed(g, p.w->types[K100]), 4 * 8);
+
+        for (size_t i = 0; i < 4; i++)
+                world_disable_type(p.w, p.b[i], K140Q);
+        assert_int_equal(group_capacity_packed(g, p.w->types[K100]), 3 * 8);
+}
+
+static void offline_hosts_pack_nothing(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+
+        world_resident(p.w, p.a[0], K140Q);
+        pool_set_host_state(p.w->pool, p.alpha, HOST_OFFLINE, "gone");
+        assert_int_equal(group_capacity_packed(p.w->groups[K1], p.w->types[K100]), 4 * 8);
+}
+
+static void an_empty_pgpu_can_become_each_type(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        GpuGroup *g = p.w->groups[K2];
+        VgpuType *k200 = p.w->types[K200], *k260q = p.w->types[K260Q];
+        Pgpu *empty;
+
+        world_resident(p.w, p.k2[0], K200);
+        world_disable_type(p.w, p.k2[1], K260Q);
+        empty = group_find_empty(g, k260q);
+        assert_ptr_equal(empty, p.k2[1]);
+        assert_int_equal(group_capacity(g, k260q, NULL), 0);
+        assert_int_equal(capacity_after(0, empty, k260q, k260q), 2);
+        assert_int_equal(capacity_after(15, empty, k260q, k200), 7);
+        assert_int_equal(group_capacity(g, k200, NULL), 15);
+        assert_int_equal(capacity_after(15, empty, k200, k200), 15);
+        world_resident(p.w, p.k2[1], K200);
+        assert_null(group_find_empty(g, k260q));
+}
+
+static void a_plan_moves_the_fewest(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        _cleanup_(pgpu_plan_done) PgpuPlan plan = {};
+        Vgpu *alone;
+
+        /* Every PGPU runs K100; the last of beta has one VM, the others two. */
+        for (size_t i = 0; i < 4; i++)
+                for (size_t n = 0; n < 2; n++) {
+                        world_resident(p.w, p.a[i], K100);
+                        if (i < 3)
+                                world_resident(p.w, p.b[i], K100);
+                }
+        alone = world_resident(p.w, p.b[3], K100);
+        world_drain(p.w);
+
+        assert_int_equal(rehearse_free_pgpu(p.w->pool, p.w->groups[K1], p.w->types[PASSTHROUGH], &plan), 0);
+        assert_ptr_equal(plan.pgpu, p.b[3]);
+        assert_int_equal(plan.moves.n, 1);
+        assert_ptr_equal(plan.moves.items[0].vm, alone->vm);
+        assert_ptr_equal(plan.moves.items[0].from, p.beta);
+        assert_non_null(plan.moves.items[0].to);
+        assert_true(plan.moves.items[0].pgpu && plan.moves.items[0].pgpu != p.b[3]);
+        nothing_changed(p.w);
+}
+
+static void an_empty_pgpu_needs_no_plan(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        _cleanup_(pgpu_plan_done) PgpuPlan plan = {};
+
+        world_resident(p.w, p.k2[0], K200);
+        for (WorldType t = K200; t <= K260Q; t++)
+                world_disable_type(p.w, p.k2[1], t);
+        assert_int_equal(rehearse_free_pgpu(p.w->pool, p.w->groups[K2], p.w->types[K240Q], &plan), 0);
+        assert_ptr_equal(plan.pgpu, p.k2[1]);
+        assert_int_equal(plan.moves.n, 0);
+        assert_true(plan.enable);
+}
+
+/* No room elsewhere, reservations, VMs that start: there is no plan, and it says why. */
+static void where_nothing_moves_there_is_no_plan(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        _cleanup_(pgpu_plan_done) PgpuPlan plan = {}, again = {};
+
+        world_resident(p.w, p.k2[0], K200);
+        world_resident(p.w, p.k2[1], K260Q);
+        assert_int_equal(rehearse_free_pgpu(p.w->pool, p.w->groups[K2], p.w->types[PASSTHROUGH], &plan), 0);
+        assert_null(plan.pgpu);
+        assert_non_null(strstr(plan.reason, "K2"));
+
+        for (size_t i = 0; i < 4; i++) {
+                world_scheduled(p.w, p.a[i], K100);
+                world_scheduled(p.w, p.b[i], K100);
+        }
+        assert_int_equal(rehearse_free_pgpu(p.w->pool, p.w->groups[K1], p.w->types[PASSTHROUGH], &again), 0);
+        assert_null(again.pgpu);
+}
+
+static void a_failed_host_leaves_what_fits(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        _cleanup_moves_ Moves moves = {};
+
+        world_resident(p.w, p.a[0], K100);
+        world_resident(p.w, p.b[0], K140Q);
+        world_resident(p.w, p.k2[0], K200);
+        world_drain(p.w);
+
+        assert_int_equal(rehearse_host_failure(p.w->pool, p.beta, &moves), 0);
+        assert_int_equal(moves.n, 2);
+        assert_int_equal(moves.n_failed, 1);
+        for (size_t i = 0; i < 2; i++) {
+                const Vgpu *v = moves.items[i].vm->vgpus.items[0];
+
+                assert_ptr_equal(moves.items[i].from, p.beta);
+                assert_ptr_equal(moves.items[i].to, v->type == p.w->types[K140Q] ? p.alpha : NULL);
+                assert_true((moves.items[i].reason != NULL) == (moves.items[i].to == NULL));
+        }
+        nothing_changed(p.w);
+}
+
+/* Memory of the hosts that are left counts, and what starts first takes it. */
+static void failed_hosts_need_memory_elsewhere(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        _cleanup_moves_ Moves moves = {};
+
+        for (size_t i = 0; i < 3; i++)
+                world_resident(p.w, p.b[i], K100);
+        pool_set_host_memory(p.w->pool, p.alpha, 4 * GIB, 2 * GIB);
+        assert_int_equal(rehearse_host_failure(p.w->pool, p.beta, &moves), 0);
+        assert_int_equal(moves.n, 3);
+        assert_int_equal(moves.n_failed, 1);
+}
+
+static World *three_hosts(Host *h[static 3], Pgpu *pgpus[static 3]) {
+        World *w = world_new();
+        static const char *const names[] = {"a", "b", "c"};
+
+        for (size_t i = 0; i < 3; i++) {
+                h[i] = world_host(w, names[i]);
+                pgpus[i] = world_pgpu(w, h[i], K2);
+        }
+        return w;
+}
+
+static size_t tolerated(World *w) {
+        size_t n = SIZE_MAX;
+
+        world_drain(w);
+        assert_int_equal(rehearse_failures_to_tolerate(w->pool, w->groups[K2], &n), 0);
+        nothing_changed(w);
+        return n;
+}
+
+static void failures_are_tolerated_while_room_is_left(void **state) {
+        Host *h[3];
+        Pgpu *p[3];
+        _cleanup_world_ World *w = three_hosts(h, p);
+
+        /* Nothing runs: even the last host may stand alone. */
+        assert_int_equal(tolerated(w), 2);
+        world_resident(w, p[0], K260Q);
+        world_resident(w, p[1], K260Q);
+        assert_int_equal(tolerated(w), 2);
+        world_resident(w, p[2], K260Q);
+        assert_int_equal(tolerated(w), 1);
+        world_resident(w, p[2], K260Q);
+        /* Any one may still fail: the others have two halves free. */
+        assert_int_equal(tolerated(w), 1);
+        world_resident(w, p[1], K260Q);
+        assert_int_equal(tolerated(w), 0);
+}
+
+/* Histories of a random pool: a copy decides as the pool does. */
+static void a_copy_decides_alike(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+
+        pool_set_group_algorithm(p.w->pool, p.w->groups[K1], ALGORITHM_BEST_FIT);
+        for (size_t i = 0; i < 40; i++) {
+                Vm *vm = world_vm(p.w, "vm", i % 3 == 0 ? K100 : i % 3 == 1 ? K140Q : K200, END);
+                _cleanup_(allocation_done) Allocation here = world_start(p.w, vm), there = {};
+                _cleanup_(pool_freep) Pool *copy = NULL;
+                AllocRequest request = {};
+                char buf[256];
+
+                assert_int_equal(pool_copy(p.w->pool, &copy), 0);
+                assert_null(pool_check(copy, buf, sizeof(buf)));
+                request.vm = pool_get(copy, CLASS_VM, &vm->object.id);
+                assert_int_equal(allocate(copy, &request, NULL, &there), 0);
+                assert_int_equal(here.refusal.code, there.refusal.code);
+                if (here.refusal.code != ERROR_NONE) {
+                        assert_string_equal(here.refusal.message, there.refusal.message);
+                        continue;
+                }
+                assert_true(uuid_equal(&here.pgpus[0]->object.id, &there.pgpus[0]->object.id));
+                assert_int_equal(allocation_apply(p.w->pool, vm, NULL, &here), 0);
+        }
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(packed_capacity_closes_the_gaps),
+                cmocka_unit_test(packing_respects_what_is_enabled),
+                cmocka_unit_test(offline_hosts_pack_nothing),
+                cmocka_unit_test(an_empty_pgpu_can_become_each_type),
+                cmocka_unit_test(a_plan_moves_the_fewest),
+                cmocka_unit_test(an_empty_pgpu_needs_no_plan),
+                cmocka_unit_test(where_nothing_moves_there_is_no_plan),
+                cmocka_unit_test(a_failed_host_leaves_what_fits),
+                cmocka_unit_test(failed_hosts_need_memory_elsewhere),
+                cmocka_unit_test(failures_are_tolerated_while_room_is_left),
+                cmocka_unit_test(a_copy_decides_alike),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
