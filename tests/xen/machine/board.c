@@ -1,8 +1,8 @@
 /*
  * NVIDIA's GRID boards, as the emulated machine has them
  *
- * Ids, class and revision are the boards' own. BAR 1 is a quarter of a real one's, or less: the machine's firmware wants room for
- * all of them below 4 GiB and stops silently where there is none.
+ * Ids, class and revision are the boards' own. BAR 1 is a quarter of a real one's, or less: the machine's
+ * firmware wants room for all of them below 4 GiB and stops silently where there is none.
  */
 
 #include "tests/xen/machine/board.h"
@@ -14,22 +14,34 @@ static const Board boards[] = {
         {
                 .name = "k1",
                 .n_gpus = 4,
-                .gpu = {
-                        .vendor = 0x10de, .device = 0x0ff2, .subsystem_vendor = 0x10de, .subsystem_device = 0x1012,
-                        .class = CLASS_VGA, .revision = 0xa1, .chip = 0x0e7000a1,
-                        .bars = { { BAR_MEMORY32, 16 * MIB }, { BAR_PREFETCH64, 32 * MIB }, {}, { BAR_PREFETCH64, 32 * MIB },
-                                {}, { BAR_IO, 128 } },
-                },
+                .gpu =
+                        {
+                                .vendor = 0x10de,
+                                .device = 0x0ff2,
+                                .subsystem_vendor = 0x10de,
+                                .subsystem_device = 0x1012,
+                                .class = CLASS_VGA,
+                                .revision = 0xa1,
+                                .chip = 0x0e7000a1,
+                                .bars = {{BAR_MEMORY32, 16 * MIB}, {BAR_PREFETCH64, 32 * MIB}, {},
+                                        {BAR_PREFETCH64, 32 * MIB}, {}, {BAR_IO, 128}},
+                        },
         },
         {
                 .name = "k2",
                 .n_gpus = 2,
-                .gpu = {
-                        .vendor = 0x10de, .device = 0x11bf, .subsystem_vendor = 0x10de, .subsystem_device = 0x100a,
-                        .class = CLASS_VGA, .revision = 0xa1, .chip = 0x0e4000a1,
-                        .bars = { { BAR_MEMORY32, 16 * MIB }, { BAR_PREFETCH64, 32 * MIB }, {}, { BAR_PREFETCH64, 32 * MIB },
-                                {}, { BAR_IO, 128 } },
-                },
+                .gpu =
+                        {
+                                .vendor = 0x10de,
+                                .device = 0x11bf,
+                                .subsystem_vendor = 0x10de,
+                                .subsystem_device = 0x100a,
+                                .class = CLASS_VGA,
+                                .revision = 0xa1,
+                                .chip = 0x0e4000a1,
+                                .bars = {{BAR_MEMORY32, 16 * MIB}, {BAR_PREFETCH64, 32 * MIB}, {},
+                                        {BAR_PREFETCH64, 32 * MIB}, {}, {BAR_IO, 128}},
+                        },
         },
 };
 

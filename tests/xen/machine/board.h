@@ -3,7 +3,8 @@
 /*
  * NVIDIA's GRID boards, as the emulated machine has them
  *
- * A board is a PCI Express switch with one GPU behind each of its ports, so that each is function 0 of a bus of its own.
+ * A board is a PCI Express switch with one GPU behind each of its ports, so that each is function 0 of a bus
+ * of its own.
  */
 
 #include "tests/xen/machine/function.h"

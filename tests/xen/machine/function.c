@@ -1,7 +1,8 @@
 /*
  * One emulated PCI function
  *
- * A mask of writable bits beside the header makes sizing work by itself: who writes all ones to a BAR reads back its size.
+ * A mask of writable bits beside the header makes sizing work by itself: who writes all ones to a BAR reads
+ * back its size.
  */
 
 #include "tests/xen/machine/function.h"
@@ -33,7 +34,9 @@ static uint32_t get(const uint8_t *bytes, uint32_t offset, unsigned size) {
 }
 
 static void init_bar(Function *f, unsigned n, const BarSpec *bar) {
-        uint32_t flags = bar->kind == BAR_IO ? BAR_IO_BIT : bar->kind == BAR_PREFETCH64 ? BAR_64_BIT | BAR_PREFETCH_BIT : 0;
+        uint32_t flags = bar->kind == BAR_IO           ? BAR_IO_BIT
+                         : bar->kind == BAR_PREFETCH64 ? BAR_64_BIT | BAR_PREFETCH_BIT
+                                                       : 0;
 
         if (bar->kind == BAR_NONE)
                 return;
@@ -44,7 +47,7 @@ static void init_bar(Function *f, unsigned n, const BarSpec *bar) {
 }
 
 void function_init(Function *f, const FunctionSpec *spec) {
-        *f = (Function){ .spec = spec };
+        *f = (Function){.spec = spec};
 
         put(f->config, 0, 2, spec->vendor);
         put(f->config, 2, 2, spec->device);

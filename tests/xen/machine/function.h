@@ -3,9 +3,9 @@
 /*
  * One emulated PCI function
  *
- * A type 0 header with ids, class and BARs, and nothing behind it: no interrupt, no DMA, no capabilities. What the kernel, libpci,
- * xen-pciback and a guest look at when they find, move and size a device is there. Register 0 of BAR 0 tells the chip, as
- * on NVIDIA's boards; every other register reads as 0.
+ * A type 0 header with ids, class and BARs, and nothing behind it: no interrupt, no DMA, no capabilities.
+ * What the kernel, libpci, xen-pciback and a guest look at when they find, move and size a device is there.
+ * Register 0 of BAR 0 tells the chip, as on NVIDIA's boards; every other register reads as 0.
  */
 
 #include "common/macros.h"

@@ -3,8 +3,9 @@
  *
  * Usage: xen-test-machine [--board NAME]… -- QEMU ARGUMENT…
  *
- * Adds each board to QEMU's arguments (a root port, a switch behind it, a GPU behind each port of the switch), starts QEMU with one
- * socket a GPU, and answers on their other ends until QEMU ends, whose exit status becomes ours. Told to end, it ends QEMU.
+ * Adds each board to QEMU's arguments (a root port, a switch behind it, a GPU behind each port of the
+ * switch), starts QEMU with one socket a GPU, and answers on their other ends until QEMU ends, whose exit
+ * status becomes ours. Told to end, it ends QEMU.
  */
 
 #include <fcntl.h>
@@ -89,7 +90,8 @@ static int add_gpu(Machine *m, size_t board, unsigned port, const FunctionSpec *
 
         function_init(&m->gpus[m->n_gpus], spec);
         m->sockets[m->n_gpus] = ends[0];
-        add_device(m, "xio3130-downstream,id=port%zu.%u,bus=switch%zu,chassis=%zu,slot=%u", board, port, board, chassis, port);
+        add_device(m, "xio3130-downstream,id=port%zu.%u,bus=switch%zu,chassis=%zu,slot=%u", board, port,
+                board, chassis, port);
         add_device(m, "x-pci-proxy-dev,id=gpu%zu.%u,bus=port%zu.%u,fd=%d", board, port, board, port, ends[1]);
         m->n_gpus++;
         return 0;
@@ -157,8 +159,8 @@ static int run(Machine *m, int signals, pid_t qemu) {
 
         for (;;) {
                 for (size_t i = 0; i < m->n_gpus; i++)
-                        fds[i] = (struct pollfd){ .fd = m->sockets[i], .events = POLLIN };
-                fds[m->n_gpus] = (struct pollfd){ .fd = signals, .events = POLLIN };
+                        fds[i] = (struct pollfd){.fd = m->sockets[i], .events = POLLIN};
+                fds[m->n_gpus] = (struct pollfd){.fd = signals, .events = POLLIN};
                 if (poll(fds, m->n_gpus + 1, -1) < 0)
                         continue;
                 for (size_t i = 0; i < m->n_gpus; i++)

@@ -57,10 +57,11 @@ static int receive(int fd, void *data, size_t size) {
         char control[CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))];
 
         for (size_t done = 0; done < size;) {
-                struct iovec part = { .iov_base = (char *) data + done, .iov_len = size - done };
-                struct msghdr message = {
-                        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
-                };
+                struct iovec part = {.iov_base = (char *) data + done, .iov_len = size - done};
+                struct msghdr message = {.msg_iov = &part,
+                        .msg_iovlen = 1,
+                        .msg_control = control,
+                        .msg_controllen = sizeof(control)};
                 ssize_t n;
 
                 n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
@@ -80,7 +81,7 @@ static int answer(int fd, uint64_t value) {
         struct {
                 ProxyHeader header;
                 uint64_t value;
-        } reply = { .header = { .command = PROXY_RETURN, .size = sizeof(value) }, .value = value };
+        } reply = {.header = {.command = PROXY_RETURN, .size = sizeof(value)}, .value = value};
 
         return send(fd, &reply, sizeof(reply), MSG_NOSIGNAL) == sizeof(reply) ? 1 : errno == EPIPE ? 0 : -EIO;
 }
