@@ -40,7 +40,7 @@ static bool line_is_empty(TextSpan line) {
 
 int list_parse_line(const ListKind *kind, const char *text, size_t size, unsigned line,
         const ProblemSink *problems, void *entry, char **ret_name) {
-        TextSpan rest = { text, text + size }, name;
+        TextSpan rest = {text, text + size}, name;
         const char *wrong;
         char *copy;
 

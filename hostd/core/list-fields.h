@@ -3,8 +3,8 @@
 /*
  * What the Intel and AMD lists share
  *
- * Both have one type a line and begin alike: PPPP experimental=C name='…'. What takes a part of a line returns NULL,
- * or what is wrong with it: a sentence without a full stop, valid until the program ends.
+ * Both have one type a line and begin alike: PPPP experimental=C name='…'. What takes a part of a line
+ * returns NULL, or what is wrong with it: a sentence without a full stop, valid until the program ends.
  */
 
 #include "hostd/core/problem.h"
@@ -18,8 +18,9 @@ const char *list_take_head(TextSpan *line, uint16_t *ret_pdev, bool *ret_experim
 bool list_take_mib(TextSpan *line, const char *field, uint64_t *ret_bytes);
 
 /*
- * The kind of list: how large an entry is, how a line becomes one, and what frees its content. take() fills the entry
- * but for its name. 1 an entry, 0 nothing (empty or comment), -EINVAL a bad line (the sink was told), -ENOMEM.
+ * The kind of list: how large an entry is, how a line becomes one, and what frees its content. take() fills
+ * the entry but for its name. 1 an entry, 0 nothing (empty or comment), -EINVAL a bad line (the sink was
+ * told), -ENOMEM.
  */
 typedef struct ListKind {
         size_t entry_size;

@@ -16,7 +16,7 @@ void stored_order_done(StoredOrder *o) {
 
 static int parse_order(const Uuid *vm, struct json_object *o, StoredOrder *ret) {
         struct json_object *order, *detail = NULL;
-        StoredOrder stored = { .vm = *vm };
+        StoredOrder stored = {.vm = *vm};
         JsonReader reader = {};
         const char *state;
         int r;
@@ -103,7 +103,7 @@ static int change_order(HostStore *s, DbTxn *txn, void *argument) {
 }
 
 int host_store_put_order(HostStore *s, const StoredOrder *order) {
-        OrderChangeArgument argument = { .vm = &order->vm };
+        OrderChangeArgument argument = {.vm = &order->vm};
         _cleanup_free_ char *text = NULL;
         int r;
 
@@ -152,7 +152,7 @@ static int visit_order(const void *key, size_t key_size, const void *data, size_
 
 int host_store_each_order(HostStore *s, StoredOrderVisitor visitor, void *userdata) {
         _cleanup_(db_abortp) DbTxn *txn = NULL;
-        OrderWalk walk = { visitor, userdata };
+        OrderWalk walk = {visitor, userdata};
         int r;
 
         r = db_begin(s->db, /* write= */ false, &txn);
@@ -230,7 +230,7 @@ static int end_order(HostStore *s, EndChangeArgument *a) {
 int host_store_end_order(HostStore *s, const Uuid *vm, const VmEvent *ended) {
         _cleanup_json_ struct json_object *o = NULL;
         _cleanup_free_ char *text = NULL;
-        EndChangeArgument argument = { .vm = vm, .seq = ended->head.seq };
+        EndChangeArgument argument = {.vm = vm, .seq = ended->head.seq};
         int r;
 
         r = vm_event_build(ended, &o);
@@ -245,7 +245,7 @@ int host_store_end_order(HostStore *s, const Uuid *vm, const VmEvent *ended) {
 }
 
 int host_store_del_order(HostStore *s, const Uuid *vm) {
-        EndChangeArgument argument = { .vm = vm };
+        EndChangeArgument argument = {.vm = vm};
 
         return end_order(s, &argument);
 }
@@ -257,8 +257,10 @@ typedef struct EndedWalk {
         void *userdata;
 } EndedWalk;
 
-/* Of a thousand ends hardly one is wanted, and to decode them all takes longer than all the rest of an order. */
-static bool is_wanted(const EndedWalk *walk, const void *key, size_t key_size, const void *data, size_t size) {
+/* Of a thousand ends hardly one is wanted, and to decode them all takes longer than all the rest of an order.
+ */
+static bool is_wanted(
+        const EndedWalk *walk, const void *key, size_t key_size, const void *data, size_t size) {
         if (key_size == sizeof(walk->after) && memcmp(key, walk->after, sizeof(walk->after)) <= 0)
                 return false;
         return !walk->naming || memmem(data, size, walk->naming, strlen(walk->naming));
@@ -324,7 +326,7 @@ static int change_forget(HostStore *s, DbTxn *txn, void *argument) {
 }
 
 int host_store_forget_ended(HostStore *s, uint64_t seq) {
-        ForgetArgument argument = { .up_to = seq };
+        ForgetArgument argument = {.up_to = seq};
         int r;
 
         if (s->n_ended == 0)

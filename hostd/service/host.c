@@ -3,8 +3,8 @@
  *
  * Whatever changes calls host_touch(); at the end of the loop's turn the queue of VMs moves on, and the
  * inventory is told once, however much changed. So a method's reply leaves before the events of what it set
- * going. An inventory is as long as the host has VMs, and each of them changes; so the more there are, the longer is
- * the pause between two of them.
+ * going. An inventory is as long as the host has VMs, and each of them changes; so the more there are, the
+ * longer is the pause between two of them.
  */
 
 #include <stdio.h>
@@ -252,7 +252,8 @@ static bool inventory_is_due(Host *h) {
         (void) sd_event_now(h->event, CLOCK_MONOTONIC, &now);
         if (now < h->inventory_due) {
                 if (!h->inventory_timer)
-                        r = sd_event_add_time(h->event, &h->inventory_timer, CLOCK_MONOTONIC, h->inventory_due,
+                        r = sd_event_add_time(h->event, &h->inventory_timer, CLOCK_MONOTONIC,
+                                h->inventory_due,
                                 /* accuracy= */ 1000, on_inventory_due, h);
                 else
                         r = sd_event_source_set_time(h->inventory_timer, h->inventory_due);

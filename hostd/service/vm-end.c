@@ -41,8 +41,8 @@ static size_t list_processes(HostVm *vm, ProcessId ret[static 6]) {
         return n;
 }
 
-/* A simulated domain is its processes. A real one stands without them, with its disks open, and only the program
- * can take it down. Without a record, or in the stage before the domain, there is none. */
+/* A simulated domain is its processes. A real one stands without them, with its disks open, and only the
+ * program can take it down. Without a record, or in the stage before the domain, there is none. */
 static bool domain_may_stand(const HostVm *vm) {
         _cleanup_(run_record_done) RunRecord record = {};
         int r;
@@ -53,8 +53,8 @@ static bool domain_may_stand(const HostVm *vm) {
         return r != -ENOENT && (r < 0 || !streq(record.stage, "prepare"));
 }
 
-/* The end that nobody else writes: should we die between storing it and removing the folder, the next hostd must not
- * take the VM for one that runs. */
+/* The end that nobody else writes: should we die between storing it and removing the folder, the next hostd
+ * must not take the VM for one that runs. */
 static void write_end(HostVm *vm) {
         int r;
 

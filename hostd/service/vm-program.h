@@ -30,7 +30,7 @@ void vm_pass_stop(HostVm *vm);
 void vm_end_by_record(HostVm *vm);
 void vm_end(HostVm *vm, const char *reason, ErrorCode error, const char *message);
 
-/* Its program cannot be kept running: kills what is left of the domain, then ends the VM as failed. Where a domain
- * may stand without its processes the program is started again, until it has taken the domain down. */
+/* Its program cannot be kept running: kills what is left of the domain, then ends the VM as failed. Where a
+ * domain may stand without its processes the program is started again, until it has taken the domain down. */
 void vm_give_up(HostVm *vm, const char *why);
 void vm_start_later(HostVm *vm, uint64_t delay);

@@ -315,7 +315,8 @@ int link_claim(HostLink *link, const LinkClaim *claim) {
         if (r < 0)
                 return r;
         link->state = LINK_CLAIMING;
-        /* They carry the epoch of the claim before; behind this one hostd would take them for another master's. */
+        /* They carry the epoch of the claim before; behind this one hostd would take them for another
+         * master's. */
         link_refuse_waiting(link, "The host was claimed anew before the order was sent.");
         return 0;
 }

@@ -50,8 +50,8 @@ static uint64_t highest_held(Policy *p) {
 static void raise_epoch(Policy *p, uint64_t epoch) {
         Peer *peer;
 
-        /* A host that waits for this is met again if the commit fails. While gathering all of them wait, and the
-         * gathering itself is begun again. */
+        /* A host that waits for this is met again if the commit fails. While gathering all of them wait, and
+         * the gathering itself is begun again. */
         for (size_t i = 0; p->epoch != 0 && (peer = hashmap_next(p->peers, &i));)
                 peer->touched |= peer->greeted && !peer->claimed;
         p->meta.epoch = MAX_OF(p->meta.epoch, epoch);

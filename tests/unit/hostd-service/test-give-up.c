@@ -12,7 +12,7 @@
 /* Leaves the record that the test wrote, and a line for each time that it was started. */
 #define PROGRAM                                                                                              \
         "#!/bin/sh\n"                                                                                        \
-        "here=${0%/*}\n"                                                                                    \
+        "here=${0%/*}\n"                                                                                     \
         "echo started >> $here/starts\n"                                                                     \
         "cp $here/record.json ${1#--folder=}/new && mv ${1#--folder=}/new ${1#--folder=}/domain.json\n"
 
@@ -32,7 +32,8 @@ static unsigned count_starts(const World *w) {
 }
 
 static void write_record(World *w, const Uuid *vm, const Uuid *token, VmState state, const char *stage) {
-        RunRecord record = {.uuid = *vm, .token = *token, .state = state, .stage = (char *) stage, .domid = 5};
+        RunRecord record = {
+                .uuid = *vm, .token = *token, .state = state, .stage = (char *) stage, .domid = 5};
         _cleanup_json_ struct json_object *o = NULL;
 
         assert_int_equal(run_record_build(&record, &o), 0);
@@ -110,8 +111,10 @@ static void a_domain_that_may_stand_is_not_over(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(what_was_given_up_is_not_begun_again, world_setup, world_teardown),
-                cmocka_unit_test_setup_teardown(a_domain_that_may_stand_is_not_over, world_setup, world_teardown),
+                cmocka_unit_test_setup_teardown(
+                        what_was_given_up_is_not_begun_again, world_setup, world_teardown),
+                cmocka_unit_test_setup_teardown(
+                        a_domain_that_may_stand_is_not_over, world_setup, world_teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,7 +16,8 @@ static void disk_is_full(bool full) {
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
-/* What a host reported last is not stored with each report; a host that was silent meanwhile is not asked again. */
+/* What a host reported last is not stored with each report; a host that was silent meanwhile is not asked
+ * again. */
 static void memory_of_silent_hosts_stays_known(void **state) {
         FakeHost *a, *b;
         _cleanup_world_ World *w = world_of_two_k1(&a, &b);
@@ -37,7 +38,8 @@ static void memory_of_silent_hosts_stays_known(void **state) {
         assert_true(host_memory_available(world_host(w, "beta")) == available);
 }
 
-/* A free host that was claimed higher before makes us raise our epoch; when that cannot be stored it is met again. */
+/* A free host that was claimed higher before makes us raise our epoch; when that cannot be stored it is met
+ * again. */
 static void a_host_that_raises_the_epoch_is_not_forgotten(void **state) {
         FakeHost *a, *b, *c;
         _cleanup_world_ World *w = world_of_two_k1(&a, &b);
