@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/prctl.h>
 #include <time.h>
 
@@ -20,9 +19,13 @@
 #define LOCK_TRIES 20
 #define LOCK_PAUSE_NS 50000000L
 
-/* -EBUSY: another instance holds the folder. A child of one that was just killed may still hold it for a
- * moment. */
+/*
+ * -EBUSY: another instance holds the folder. A lock of the process and not of the open file, since libxl's
+ * children, which do not all execute something, would go on holding the latter after our death. One that was
+ * just killed may still take a moment to be gone.
+ */
 static int lock_folder(const char *folder, int *ret) {
+        struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
         _cleanup_free_ char *path = path_join(folder, "lock");
         _cleanup_close_ int fd = -1;
 
@@ -31,7 +34,9 @@ static int lock_folder(const char *folder, int *ret) {
         fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         if (fd < 0)
                 return -errno;
-        for (int i = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
+        for (int i = 0; fcntl(fd, F_SETLK, &lock) < 0; i++) {
+                if (errno != EAGAIN && errno != EACCES)
+                        return -errno;
                 if (i == LOCK_TRIES)
                         return -EBUSY;
                 (void) nanosleep(&(struct timespec){ .tv_nsec = LOCK_PAUSE_NS }, NULL);

@@ -8,7 +8,8 @@
  *   order.json   hostd: the start order as it came (protocol/order.h), before the domain program is started
  *   domain.json  xenvgpu-domain: the RunRecord below; the last word on what runs
  *   dm.json      xenvgpu-dm: what became of the emulator (DmRecord); read by xenvgpu-domain
- *   lock         held (flock) by the one xenvgpu-domain of the folder
+ *   lock         held (fcntl) by the one xenvgpu-domain of the folder
+ *   functions.json  xenvgpu-domain: PCI functions taken from dom0 for the VM (hostd/domain/passthrough.h)
  *   socket       xenvgpu-domain listens: SOCK_STREAM, one JSON object a line (hostd/run/run-socket.h).
  *                it sends its RunRecord on connecting and after each change;
  *                it takes {"command":"stop","token":"<uuid>","force":false}
