@@ -49,6 +49,39 @@ static int method_get_remaining_capacity(sd_bus_message *m, void *userdata, sd_b
         return sd_bus_reply_method_return(m, "t", group_capacity(g, (VgpuType *) type, &nearest));
 }
 
+static int method_plan(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        GpuGroup *g = userdata;
+        Bus *bus = g->object.userdata;
+        _cleanup_refusal_ Refusal refusal = {};
+        Object *type = NULL;
+        char *json = NULL;
+        const char *path;
+        int r;
+
+        r = sd_bus_message_read(m, "o", &path);
+        if (r < 0)
+                return r;
+        if (!streq(path, "/")) {
+                r = object_argument(bus, path, CLASS_VGPU_TYPE, &type, error);
+                if (r < 0)
+                        return r;
+        }
+        bus_flush(bus);
+        r = bus_decided(groups_plan(bus->policy, g, (VgpuType *) type, &json, &refusal), &refusal, error);
+        return r < 0 ? r : bus_reply_text(m, r, json, error);
+}
+
+static int method_get_failures_to_tolerate(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        GpuGroup *g = userdata;
+        Bus *bus = g->object.userdata;
+        uint32_t n;
+        int r;
+
+        bus_flush(bus);
+        r = groups_failures_to_tolerate(bus->policy, g, &n);
+        return r < 0 ? r : sd_bus_reply_method_return(m, "u", n);
+}
+
 static DECLARE_GETTER(get_algorithm) {
         return sd_bus_message_append(
                 reply, "s", group_algorithm_to_string(*(const GroupAlgorithm *) userdata));
@@ -65,6 +98,10 @@ static const sd_bus_vtable gpu_group_vtable[] = {
                 method_set_name_description, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetRemainingCapacity", SD_BUS_ARGS("o", vgpu_type),
                 SD_BUS_RESULT("t", capacity), method_get_remaining_capacity, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Plan", SD_BUS_ARGS("o", vgpu_type), SD_BUS_RESULT("s", json), method_plan,
+                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetFailuresToTolerate", SD_BUS_NO_ARGS, SD_BUS_RESULT("u", hosts),
+                method_get_failures_to_tolerate, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("UUID", "s", get_uuid, offsetof(GpuGroup, object.id), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY(
                 "NameLabel", "s", NULL, offsetof(GpuGroup, name_label), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),

@@ -343,6 +343,20 @@ static int method_capacity(sd_bus_message *m, void *userdata, sd_bus_error *erro
         return bus_reply_text(m, r, json, error);
 }
 
+static int method_check_host_failure(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Bus *bus = userdata;
+        char *json = NULL;
+        Object *host;
+        int r;
+
+        r = object_read(bus, m, CLASS_HOST, &host, error);
+        if (r < 0)
+                return r;
+        bus_flush(bus);
+        r = hosts_check_failure(bus->policy, (Host *) host, &json);
+        return bus_reply_text(m, r, json, error);
+}
+
 /* Properties */
 
 static DECLARE_GETTER(get_version) {
@@ -385,6 +399,8 @@ const sd_bus_vtable bus_manager_vtable[] = {
                 SD_BUS_RESULT("s", json), method_list, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Capacity", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", json), method_capacity,
                 SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("CheckHostFailure", SD_BUS_ARGS("o", host), SD_BUS_RESULT("s", json),
+                method_check_host_failure, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_SIGNAL_WITH_ARGS("JobNew", SD_BUS_ARGS("o", job), 0),
         SD_BUS_SIGNAL_WITH_ARGS("JobRemoved", SD_BUS_ARGS("o", job, "s", result), 0),
         SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),

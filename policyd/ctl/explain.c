@@ -41,9 +41,9 @@ static void print_type_row(FILE *out, struct json_object *type, int width) {
         struct json_object *reason = member(type, "reason");
         uint64_t free_slots = json_object_get_uint64(member(type, "free"));
 
-        fprintf(out, "    %-*s %6s %6s %9s %8s %6" PRIu64, width, text(type, "model_name"),
+        fprintf(out, "    %-*s %6s %6s %9s %8s %6" PRIu64 " %6s", width, text(type, "model_name"),
                 text(type, "total"), text(type, "used"), text(type, "scheduled"), text(type, "reserved"),
-                free_slots);
+                free_slots, text(type, "packed"));
         if (free_slots == 0 && reason)
                 fprintf(out, "  %s", text(reason, "code"));
         fputc('\n', out);
@@ -64,8 +64,8 @@ static void print_group(FILE *out, struct json_object *group) {
                 fputs("    no types: no PGPU of the group supports any\n\n", out);
                 return;
         }
-        fprintf(out, "    %-*s %6s %6s %9s %8s %6s\n", width, "TYPE", "TOTAL", "USED", "SCHEDULED",
-                "RESERVED", "FREE");
+        fprintf(out, "    %-*s %6s %6s %9s %8s %6s %6s\n", width, "TYPE", "TOTAL", "USED", "SCHEDULED",
+                "RESERVED", "FREE", "PACKED");
         for (size_t i = 0; i < length(types); i++)
                 print_type_row(out, json_object_array_get_idx(types, i), width);
         fputc('\n', out);
@@ -92,6 +92,54 @@ int capacity_print(FILE *out, const char *json, const char *group, bool as_json)
         if (length(groups) == 0)
                 fputs("The pool has no GPU groups.\n", out);
         return EXIT_DONE;
+}
+
+int plan_print(FILE *out, const char *json, bool as_json) {
+        _cleanup_json_ struct json_object *answer = NULL;
+        struct json_object *steps;
+        int r;
+
+        r = parse_answer(json, &answer);
+        if (r != 0)
+                return r;
+        if (as_json)
+                return print_json(out, answer) < 0 || !json_object_get_boolean(member(answer, "possible"))
+                               ? EXIT_REFUSED
+                               : EXIT_DONE;
+
+        fprintf(out, "%s\n", text(answer, "message"));
+        steps = member(answer, "steps");
+        for (size_t i = 0; i < length(steps); i++)
+                fprintf(out, "%3zu. %s\n", i + 1,
+                        json_object_get_string(json_object_array_get_idx(steps, i)));
+        return json_object_get_boolean(member(answer, "possible")) ? EXIT_DONE : EXIT_REFUSED;
+}
+
+int failure_print(FILE *out, const char *json, bool as_json) {
+        _cleanup_json_ struct json_object *answer = NULL;
+        struct json_object *moves;
+        bool survives;
+        int r;
+
+        r = parse_answer(json, &answer);
+        if (r != 0)
+                return r;
+        survives = json_object_get_boolean(member(answer, "survives"));
+        if (as_json)
+                return print_json(out, answer) < 0 || !survives ? EXIT_REFUSED : EXIT_DONE;
+
+        fprintf(out, "%s\n", text(answer, "message"));
+        moves = member(answer, "moves");
+        for (size_t i = 0; i < length(moves); i++) {
+                struct json_object *m = json_object_array_get_idx(moves, i);
+
+                if (*text(m, "to"))
+                        fprintf(out, "    %s: to %s%s%s\n", text(m, "name_label"), text(m, "to"),
+                                *text(m, "pci_id") ? ", " : "", text(m, "pci_id"));
+                else
+                        fprintf(out, "    %s: nowhere. %s\n", text(m, "name_label"), text(m, "reason"));
+        }
+        return survives ? EXIT_DONE : EXIT_REFUSED;
 }
 
 /* "VGPUTypeNotEnabled" as XenServer spells it. */

@@ -1,9 +1,9 @@
 #pragma once
 
 /*
- * policyd's JSON answers for people: VM.Explain() and Manager.Capacity()
+ * policyd's JSON answers for people: VM.Explain(), Manager.Capacity() and advice
  *
- * Both print the text as it is with as_json. They return the exit status.
+ * All print the text as it is with as_json. They return the exit status.
  */
 
 #include <stdbool.h>
@@ -12,3 +12,6 @@
 int explain_print(FILE *out, const char *json, bool as_json);
 /* group NULL: every group; else its uuid. */
 int capacity_print(FILE *out, const char *json, const char *group, bool as_json);
+/* GPUGroup.Plan(), Manager.CheckHostFailure(): refused when there is no plan, or a VM finds no room. */
+int plan_print(FILE *out, const char *json, bool as_json);
+int failure_print(FILE *out, const char *json, bool as_json);

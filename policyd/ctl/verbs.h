@@ -56,6 +56,11 @@ int verb_pgpu_capacity(Ctl *ctl);
 int verb_reservation_create(Ctl *ctl);
 int verb_reservation_destroy(Ctl *ctl);
 
+/* verbs-advice.c */
+int verb_gpu_group_plan(Ctl *ctl);
+int verb_gpu_group_failures(Ctl *ctl);
+int verb_host_failure_check(Ctl *ctl);
+
 /* verbs-vm.c */
 int verb_vm_create(Ctl *ctl);
 int verb_vm_import(Ctl *ctl);

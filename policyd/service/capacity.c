@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "common/json/json-get.h"
+#include "policyd/core/packing.h"
 #include "protocol/type-record.h"
 
 static int new_member(struct json_object *array, struct json_object **ret) {
@@ -105,7 +106,45 @@ static int add_group_type(struct json_object *types, const GpuGroup *g, const Vg
         r = r ?: json_add_u64(o, "scheduled", n.scheduled);
         r = r ?: json_add_u64(o, "reserved", n.reserved);
         r = r ?: json_add_u64(o, "free", available);
+        r = r ?: json_add_u64(o, "packed", group_capacity_packed(g, t));
         return r == 0 && available == 0 ? add_reason(o, g, &nearest) : r;
+}
+
+static int add_free_after(struct json_object *list, const VgpuType *of, uint64_t n) {
+        struct json_object *o;
+        int r;
+
+        r = new_member(list, &o);
+        r = r ?: json_add_string(o, "identifier", strempty(of->identifier));
+        return r ?: json_add_u64(o, "free", n);
+}
+
+/* For each type that an empty PGPU could run: what the group could take of each type once it ran that one. */
+static int add_changes(struct json_object *group, const GpuGroup *g) {
+        _cleanup_free_ uint64_t *now = calloc(g->supported.n + 1, sizeof(uint64_t));
+        struct json_object *changes, *o, *list;
+        int r;
+
+        r = now ? new_array(group, "changes", &changes) : -ENOMEM;
+        for (size_t i = 0; i < g->supported.n && r == 0; i++)
+                now[i] = group_capacity(g, g->supported.items[i], NULL);
+
+        for (size_t i = 0; i < g->supported.n && r == 0; i++) {
+                const VgpuType *t = g->supported.items[i];
+                const Pgpu *empty = group_find_empty(g, t);
+
+                if (!empty)
+                        continue;
+                r = new_member(changes, &o);
+                r = r ?: json_add_string(o, "identifier", strempty(t->identifier));
+                r = r ?: json_add_string(o, "pgpu", empty->name);
+                r = r ?: json_add_bool(o, "enable", !ptr_array_contains(&empty->enabled, t));
+                r = r ?: new_array(o, "free", &list);
+                for (size_t j = 0; j < g->supported.n && r == 0; j++)
+                        r = add_free_after(
+                                list, g->supported.items[j], capacity_after(now[j], empty, t, g->supported.items[j]));
+        }
+        return r;
 }
 
 static const VgpuType *running_type(const Pgpu *p) {
@@ -166,6 +205,7 @@ static int add_group(struct json_object *groups, const GpuGroup *g) {
         r = r ?: new_array(o, "types", &types);
         for (size_t i = 0; i < g->supported.n && r == 0; i++)
                 r = add_group_type(types, g, g->supported.items[i]);
+        r = r ?: add_changes(o, g);
         r = r ?: new_array(o, "pgpus", &pgpus);
         for (size_t i = 0; i < g->pgpus.n && r == 0; i++)
                 r = add_group_pgpu(pgpus, g->pgpus.items[i]);

@@ -111,6 +111,22 @@ int groups_set_algorithm(Policy *p, GpuGroup *g, const char *algorithm, Refusal 
 int groups_set_names(Policy *p, GpuGroup *g, const char *name_label_or_null, const char *description_or_null,
         Refusal *refusal);
 
+/*
+ * Advice, tried on a copy of the pool; nothing changes. groups_plan: how to have a whole PGPU for a type (NULL: passthrough)
+ * with the fewest restarts:
+ *
+ *   {"gpu_group","vgpu_type","possible","message","restarts","pgpu":{"uuid","host","pci_id"},"enable",
+ *    "moves":[{"vm","name_label","from","to","pci_id"}],"steps":["…"]}
+ *
+ * hosts_check_failure: which running VMs of the host could start elsewhere, all together:
+ *
+ *   {"host","name_label","survives","message","running","stranded",
+ *    "moves":[{"vm","name_label","from","to","pci_id"?,"reason"?}]}
+ */
+int groups_plan(Policy *p, GpuGroup *g, const VgpuType *type_or_null, char **ret_json, Refusal *refusal);
+int groups_failures_to_tolerate(Policy *p, GpuGroup *g, uint32_t *ret);
+int hosts_check_failure(Policy *p, Host *h, char **ret_json);
+
 /* VM */
 typedef struct StartOptions {
         Host *on;                 /* NULL: any */
@@ -142,7 +158,8 @@ int jobs_cancel(Policy *p, Job *j, Refusal *refusal);
  *
  *   {"groups":[{"uuid","path","name_label","algorithm",
  *     "types":[{"uuid","path","model_name","identifier","total","used","scheduled","reserved","free",
- *       "reason":{"code","message"}?}],
+ *       "packed","reason":{"code","message"}?}],
+ *     "changes":[{"identifier","pgpu","enable","free":[{"identifier","free"}]}],
  *     "pgpus":[{"uuid","host","pci_id","used","size","running",
  *       "types":[{"identifier","remaining","code"?}]}]}]}
  */
