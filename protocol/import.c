@@ -16,6 +16,18 @@ static void import_vgpu_done(ImportVgpu *v) {
         *v = (ImportVgpu){};
 }
 
+/* Each "vendor/device", four hex digits each. */
+static int check_gpu_types(JsonReader *r, char **gpu_types) {
+        for (size_t i = 0; gpu_types && gpu_types[i]; i++) {
+                const char *t = gpu_types[i];
+
+                if (strlen(t) != 9 || t[4] != '/' || strspn(t, "0123456789abcdef") != 4 ||
+                        strspn(t + 5, "0123456789abcdef") != 4)
+                        return json_fail(r, "gpu_types", "holds '%s', which is not of the form 10de/0ff2", t);
+        }
+        return 0;
+}
+
 static int parse_group(JsonReader *r, struct json_object *o, ImportVgpu *v) {
         struct json_object *group = NULL;
         size_t mark;
@@ -29,6 +41,8 @@ static int parse_group(JsonReader *r, struct json_object *o, ImportVgpu *v) {
         q = record_opt_text(r, group, "name_label", "", &v->group_name_label);
         if (q >= 0)
                 q = record_opt_strv(r, group, "gpu_types", &v->group_gpu_types);
+        if (q >= 0)
+                q = check_gpu_types(r, v->group_gpu_types);
         json_leave(r, mark);
         return q;
 }

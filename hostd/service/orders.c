@@ -178,6 +178,47 @@ static int check_owner(const StartOrder *order, HostRefusal *refusal) {
         return 0;
 }
 
+static uint64_t function_member(struct json_object *function, const char *name) {
+        struct json_object *value;
+
+        /* libxl leaves out what is 0. */
+        return json_object_object_get_ex(function, name, &value) ? json_object_get_uint64(value) : 0;
+}
+
+static bool order_has_function(const StartOrder *order, const PciAddress *address) {
+        for (size_t i = 0; i < order->n_pcis; i++)
+                if (pci_address_compare(&order->pcis[i].address, address) == 0)
+                        return true;
+        return false;
+}
+
+/* A PGPU that the VM's own config passes through would be nobody's booking. Other functions are the config's business. */
+static int check_config_functions(const Host *h, const StartOrder *order, HostRefusal *refusal) {
+        struct json_object *functions;
+
+        if (!json_object_object_get_ex(order->vm.config, "pcidevs", &functions) ||
+                !json_object_is_type(functions, json_type_array))
+                return 0;
+
+        for (size_t i = 0; i < json_object_array_length(functions); i++) {
+                struct json_object *f = json_object_array_get_idx(functions, i);
+                PciAddress address = {
+                        .domain = (uint16_t) function_member(f, "domain"),
+                        .bus = (uint8_t) function_member(f, "bus"),
+                        .dev = (uint8_t) function_member(f, "dev"),
+                        .fn = (uint8_t) function_member(f, "func"),
+                };
+
+                if (pgpu_find_by_function(h->hardware.pgpus, h->hardware.n_pgpus, &address) &&
+                        !order_has_function(order, &address))
+                        return host_refusal_set(refusal, ERROR_INVALID_RECORD,
+                                "The config of VM '%s' passes %s through (pcidevs[%zu]), which is a PGPU of this host. "
+                                "Take it out of the config and give the VM a passthrough VGPU, so that it is booked.",
+                                order->vm.name_label, PCI_TEXT(&address), i);
+        }
+        return 0;
+}
+
 OrderGpu order_gpu_from_record(const VgpuRecord *v) {
         static const OrderGpuKind kinds[_VGPU_KIND_MAX] = {
                 [VGPU_KIND_NVIDIA] = ORDER_GPU_NVIDIA,
@@ -322,6 +363,8 @@ static int take_start(Host *h, StartOrder *order, HostRefusal *refusal) {
                         "This host holds %d VMs, the most that it takes.", HOST_VMS_MAX);
 
         r = check_owner(order, refusal);
+        if (r >= 0 && refusal->code == ERROR_NONE)
+                r = check_config_functions(h, order, refusal);
         if (r >= 0 && refusal->code == ERROR_NONE)
                 r = check_order(h, order, types, refusal);
         if (r < 0)

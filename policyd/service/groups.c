@@ -28,8 +28,9 @@ int groups_create(
         Policy *p, const char *name_label, const char *name_description, GpuGroup **ret, Refusal *refusal) {
         int r;
 
-        if (isempty(name_label))
-                return refusal_set(refusal, ERROR_INVALID_RECORD, "A GPU group needs a name_label.");
+        r = policy_check_label("A GPU group", name_label, refusal);
+        if (r < 0 || refusal->code != ERROR_NONE)
+                return r;
         r = policy_check_limit(p, CLASS_GPU_GROUP, 1, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
@@ -66,8 +67,10 @@ int groups_set_names(Policy *p, GpuGroup *g, const char *name_label_or_null, con
         uint64_t changed = 0;
         int r = 0;
 
-        if (name_label_or_null && isempty(name_label_or_null))
-                return refusal_set(refusal, ERROR_INVALID_RECORD, "A GPU group needs a name_label.");
+        if (name_label_or_null)
+                r = policy_check_label("A GPU group", name_label_or_null, refusal);
+        if (r < 0 || refusal->code != ERROR_NONE)
+                return r;
         if (name_label_or_null)
                 r = text_set(&g->name_label, name_label_or_null);
         if (r > 0)

@@ -16,9 +16,11 @@ static int check_new_host(Policy *p, const char *name, const char *address, Refu
         const PtrArray *hosts = &p->pool->objects[CLASS_HOST];
         _cleanup_free_ char *message = NULL;
         ErrorCode code;
+        int r;
 
-        if (isempty(name))
-                return refusal_set(refusal, ERROR_INVALID_RECORD, "A host needs a name.");
+        r = policy_check_label("A host", name, refusal);
+        if (r < 0 || refusal->code != ERROR_NONE)
+                return r;
         code = link_check_address(address, &message);
         if (code != ERROR_NONE)
                 return refusal_set(refusal, code, "%s", message ? message : "The address cannot be used.");

@@ -80,6 +80,8 @@ int policy_rebuild(Policy *p);  /* the model again from disk, after a failed com
 void policy_arm_expiry(Policy *p);
 /* LimitReached when the class is full; n more are wanted. */
 int policy_check_limit(Policy *p, ObjectClass c, size_t n, Refusal *refusal);
+/* What people call an object: 1 to 1,024 bytes without control characters, which would break lists and journals. what: "A VM". */
+int policy_check_label(const char *what, const char *label, Refusal *refusal);
 int policy_new_uuid(Uuid *ret);
 
 /* batch.c */

@@ -16,6 +16,8 @@
 #include "common/io/file.h"
 #include "protocol/names.h"
 
+#define LABEL_MAX_BYTES 1024
+
 #define RETRY_MIN UINT64_C(1000000)
 #define RETRY_MAX UINT64_C(30000000)
 
@@ -77,6 +79,18 @@ char *policy_object_path(ObjectClass c, const Uuid *id) {
         if (asprintf(&path, POLICY_PATH "/%s/%s", class_paths[c], uuid_to_path_element(id, element)) < 0)
                 return NULL;
         return path;
+}
+
+int policy_check_label(const char *what, const char *label, Refusal *refusal) {
+        if (isempty(label) || strlen(label) > LABEL_MAX_BYTES)
+                return refusal_set(refusal, ERROR_INVALID_RECORD, "%s needs a name_label of 1 to %d bytes.", what,
+                        LABEL_MAX_BYTES);
+        for (const char *c = label; *c; c++)
+                if ((unsigned char) *c < ' ' || *c == 0x7f)
+                        return refusal_set(refusal, ERROR_INVALID_RECORD,
+                                "%s needs a name_label without control characters; byte %zu is 0x%02x.", what,
+                                (size_t) (c - label) + 1, (unsigned char) *c);
+        return 0;
 }
 
 int policy_check_limit(Policy *p, ObjectClass c, size_t n, Refusal *refusal) {

@@ -10,8 +10,11 @@
 #define SECONDS_MAX UINT64_C(315360000) /* ten years */
 
 static int check(const char *name, uint32_t count, uint64_t seconds, Refusal *refusal) {
-        if (isempty(name))
-                return refusal_set(refusal, ERROR_INVALID_RECORD, "A reservation needs a name.");
+        int r;
+
+        r = policy_check_label("A reservation", name, refusal);
+        if (r < 0 || refusal->code != ERROR_NONE)
+                return r;
         if (count == 0)
                 return refusal_set(refusal, ERROR_INVALID_RECORD,
                         "A reservation of 0 VGPUs holds nothing; give a count of at least 1.");

@@ -9,7 +9,6 @@
 #include "policyd/store/records.h"
 #include "protocol/import.h"
 
-#define NAME_MAX_BYTES 1024
 
 int refuse_record(Refusal *refusal, const char *what, const JsonReader *reader) {
         return refusal_set(refusal, ERROR_INVALID_RECORD, "The %s cannot be read: %s.", what, reader->error);
@@ -33,9 +32,9 @@ static int check_record(Policy *p, const VmRecord *record, Refusal *refusal) {
         size_t mark;
         int r;
 
-        if (isempty(record->name_label) || strlen(record->name_label) > NAME_MAX_BYTES)
-                return refusal_set(refusal, ERROR_INVALID_RECORD,
-                        "The VM record cannot be read: name_label must have 1 to %d bytes.", NAME_MAX_BYTES);
+        r = policy_check_label("A VM", record->name_label, refusal);
+        if (r < 0 || refusal->code != ERROR_NONE)
+                return r;
         if (!uuid_is_null(&record->uuid) && pool_get(p->pool, CLASS_VM, &record->uuid))
                 return refusal_set(refusal, ERROR_INVALID_RECORD,
                         "A VM with uuid %s is in the pool already. Leave the uuid out, or destroy that VM "
@@ -161,10 +160,10 @@ int vms_set_names(
         uint64_t changed = 0;
         int r = 0;
 
-        if (name_label_or_null &&
-                (isempty(name_label_or_null) || strlen(name_label_or_null) > NAME_MAX_BYTES))
-                return refusal_set(refusal, ERROR_INVALID_RECORD,
-                        "A VM's name_label must have 1 to %d bytes.", NAME_MAX_BYTES);
+        if (name_label_or_null)
+                r = policy_check_label("A VM", name_label_or_null, refusal);
+        if (r < 0 || refusal->code != ERROR_NONE)
+                return r;
         if (name_label_or_null)
                 r = text_set(&vm->name_label, name_label_or_null);
         if (r > 0)

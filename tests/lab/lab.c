@@ -15,6 +15,7 @@
 #include "common/io/file.h"
 #include "common/json/json-get.h"
 #include "tests/lab/lab.h"
+#include "tests/lab/leftovers.h"
 
 #define SOCKET_PATH_MAX 107
 #define LAB_FILE_MAX (1u << 20)
@@ -299,6 +300,9 @@ int lab_open_or_create(const char *folder, size_t longest_name, Lab *ret) {
         lab.folder = realpath(folder, NULL);
         if (!lab.folder)
                 return lab_fail(-errno, "cannot find %s: %s", folder, strerror(errno));
+        r = lab_remove_leftovers(lab.folder);
+        if (r < 0)
+                return lab_fail(r, "cannot empty %s: %s", lab.folder, strerror(-r));
         r = check_empty(lab.folder);
         if (r >= 0)
                 r = lab_lock(&lab);

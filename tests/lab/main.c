@@ -38,7 +38,7 @@ static int help(void) {
              "`lspci -D -xxx`\n"
              "listing, or @FOLDER, a recorded sysfs tree.\n"
              "Host options: memory=256GiB dom0_memory=4GiB cpus=16 iommu=true networks=xenbr0+… "
-             "storage=/var/lib/xen/images+…\n\n"
+             "storage=/var/lib/xen/images+/guest\n\n"
              "Settings of the daemons: --set=policyd.order_timeout=10s, --set=hostd.concurrent_starts=1, "
              "…\n\n"
              "Faults:\n" FAULT_HELP "\n"

@@ -258,7 +258,7 @@ int host_spec_parse(const char *text, HostSpec *ret, char **ret_error) {
 
         r = split_plus("xenbr0", &spec.networks);
         if (r >= 0)
-                r = split_plus("/var/lib/xen/images", &spec.storage);
+                r = split_plus("/var/lib/xen/images+/guest", &spec.storage);
         if (r >= 0)
                 r = parse_fields(&spec, text, ret_error);
         if (r < 0) {
