@@ -152,9 +152,9 @@ static uint64_t capacity_in_sum(const GpuGroup *g, const VgpuType *t) {
         return t->size > 0 ? room / t->size : 0;
 }
 
-uint64_t group_capacity_packed(const GpuGroup *g, const VgpuType *t) {
+uint64_t group_capacity_packed(const GpuGroup *g, const VgpuType *t, uint64_t now) {
         _cleanup_free_ uint32_t *flow = calloc((size_t) TYPES_MAX * KINDS_MAX, sizeof(uint32_t));
-        uint64_t now = group_capacity(g, t, NULL), n_taken = 0, total, used;
+        uint64_t n_taken = 0, total, used;
         _cleanup_free_ Packing *k = calloc(1, sizeof(Packing));
         size_t own;
 

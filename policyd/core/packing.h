@@ -10,10 +10,10 @@
 #include "policyd/core/allocate.h"
 
 /*
- * Free instances of t if the group's VGPUs and held instances could be moved at will among the PGPUs that have their types
+ * Of now free instances of t, how many would be if the group's VGPUs and held instances could be moved at will among the PGPUs that have their types
  * enabled. Exact where types do not share a PGPU; where they do, what the free room in sum would give.
  */
-uint64_t group_capacity_packed(const GpuGroup *g, const VgpuType *t);
+uint64_t group_capacity_packed(const GpuGroup *g, const VgpuType *t, uint64_t now);
 
 /* A usable PGPU with nothing on it that supports t, one with t enabled first; NULL: there is none. */
 Pgpu *group_find_empty(const GpuGroup *g, const VgpuType *t);

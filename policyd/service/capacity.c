@@ -86,7 +86,8 @@ static int add_reason(struct json_object *o, const GpuGroup *g, const PgpuVerdic
         return r ?: json_add_string(reason, "message", message);
 }
 
-static int add_group_type(struct json_object *types, const GpuGroup *g, const VgpuType *t) {
+static int add_group_type(
+        struct json_object *types, const GpuGroup *g, const VgpuType *t, uint64_t *ret_available) {
         Counts n = count_type(g, t);
         PgpuVerdict nearest = {};
         struct json_object *o;
@@ -96,7 +97,7 @@ static int add_group_type(struct json_object *types, const GpuGroup *g, const Vg
         r = new_member(types, &o);
         if (r < 0)
                 return r;
-        available = group_capacity(g, t, &nearest);
+        available = *ret_available = group_capacity(g, t, &nearest);
         r = r ?: json_add_uuid(o, "uuid", &t->object.id);
         r = r ?: json_add_path(o, "path", &t->object);
         r = r ?: json_add_string(o, "model_name", strempty(t->model_name));
@@ -106,7 +107,7 @@ static int add_group_type(struct json_object *types, const GpuGroup *g, const Vg
         r = r ?: json_add_u64(o, "scheduled", n.scheduled);
         r = r ?: json_add_u64(o, "reserved", n.reserved);
         r = r ?: json_add_u64(o, "free", available);
-        r = r ?: json_add_u64(o, "packed", group_capacity_packed(g, t));
+        r = r ?: json_add_u64(o, "packed", group_capacity_packed(g, t, available));
         return r == 0 && available == 0 ? add_reason(o, g, &nearest) : r;
 }
 
@@ -120,15 +121,11 @@ static int add_free_after(struct json_object *list, const VgpuType *of, uint64_t
 }
 
 /* For each type that an empty PGPU could run: what the group could take of each type once it ran that one. */
-static int add_changes(struct json_object *group, const GpuGroup *g) {
-        _cleanup_free_ uint64_t *now = calloc(g->supported.n + 1, sizeof(uint64_t));
+static int add_changes(struct json_object *group, const GpuGroup *g, const uint64_t *now) {
         struct json_object *changes, *o, *list;
         int r;
 
-        r = now ? new_array(group, "changes", &changes) : -ENOMEM;
-        for (size_t i = 0; i < g->supported.n && r == 0; i++)
-                now[i] = group_capacity(g, g->supported.items[i], NULL);
-
+        r = new_array(group, "changes", &changes);
         for (size_t i = 0; i < g->supported.n && r == 0; i++) {
                 const VgpuType *t = g->supported.items[i];
                 const Pgpu *empty = group_find_empty(g, t);
@@ -192,10 +189,11 @@ static int add_group_pgpu(struct json_object *pgpus, const Pgpu *p) {
 }
 
 static int add_group(struct json_object *groups, const GpuGroup *g) {
+        _cleanup_free_ uint64_t *now = calloc(g->supported.n + 1, sizeof(uint64_t));
         struct json_object *o, *types, *pgpus;
         int r;
 
-        r = new_member(groups, &o);
+        r = now ? new_member(groups, &o) : -ENOMEM;
         if (r < 0)
                 return r;
         r = r ?: json_add_uuid(o, "uuid", &g->object.id);
@@ -204,8 +202,8 @@ static int add_group(struct json_object *groups, const GpuGroup *g) {
         r = r ?: json_add_string(o, "algorithm", group_algorithm_to_string(g->algorithm));
         r = r ?: new_array(o, "types", &types);
         for (size_t i = 0; i < g->supported.n && r == 0; i++)
-                r = add_group_type(types, g, g->supported.items[i]);
-        r = r ?: add_changes(o, g);
+                r = add_group_type(types, g, g->supported.items[i], &now[i]);
+        r = r ?: add_changes(o, g, now);
         r = r ?: new_array(o, "pgpus", &pgpus);
         for (size_t i = 0; i < g->pgpus.n && r == 0; i++)
                 r = add_group_pgpu(pgpus, g->pgpus.items[i]);
