@@ -160,6 +160,15 @@ static void a_guest_that_hangs_is_only_stopped_by_force(void **state) {
         assert_halted(*state, "stopped", NULL);
 }
 
+/* systemd stops the unit: with the host, or by an administrator. */
+static void a_host_that_goes_down_asks_the_guest(void **state) {
+        _cleanup_(run_record_done) RunRecord record = start(*state, 1, NULL);
+
+        world_signal(&record.program, SIGTERM);
+        world_await_exit(*state, 0);
+        assert_halted(*state, "stopped", NULL);
+}
+
 static void an_emulator_that_dies_is_reported(void **state) {
         _cleanup_(run_record_done) RunRecord record = start(*state, 1, NULL);
 
@@ -418,6 +427,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_crash_may_be_kept_until_stopped, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(
                         a_guest_that_hangs_is_only_stopped_by_force, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(a_host_that_goes_down_asks_the_guest, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(an_emulator_that_dies_is_reported, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(an_emulator_that_dies_may_crash_the_guest, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(a_qemu_that_dies_takes_the_domain_along, set_up, tear_down),
