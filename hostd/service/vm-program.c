@@ -222,6 +222,9 @@ static bool same_gpus(const RunRecord *a, const RunRecord *b) {
 static void warn_of_dead_emulator(const HostVm *vm, const RunRecord *before) {
         bool up = vm->record.state == VM_STATE_RUNNING || vm->record.state == VM_STATE_PAUSED;
 
+        /* A guest that reboots gets another one. */
+        if (streq(vm->record.stage, "cleanup"))
+                return;
         if (up && before->emulator.pid > 0 && vm->record.emulator.pid == 0)
                 log_vm(LOG_WARNING, MSG_EMULATOR_DIED, vm,
                         "The display emulator of VM %s (%s), pid %d, died while the VM runs.",
