@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "common/json/json-get.h"
+#include "common/strbuf.h"
 #include "policyd/core/packing.h"
 #include "protocol/type-record.h"
 
@@ -138,8 +139,8 @@ static int add_changes(struct json_object *group, const GpuGroup *g, const uint6
                 r = r ?: json_add_bool(o, "enable", !ptr_array_contains(&empty->enabled, t));
                 r = r ?: new_array(o, "free", &list);
                 for (size_t j = 0; j < g->supported.n && r == 0; j++)
-                        r = add_free_after(
-                                list, g->supported.items[j], capacity_after(now[j], empty, t, g->supported.items[j]));
+                        r = add_free_after(list, g->supported.items[j],
+                                capacity_after(now[j], empty, t, g->supported.items[j]));
         }
         return r;
 }
@@ -150,47 +151,86 @@ static const VgpuType *running_type(const Pgpu *p) {
                                 : NULL;
 }
 
-static int add_pgpu_types(struct json_object *o, const Pgpu *p) {
-        struct json_object *types, *item;
-        int r;
+/*
+ * The PGPUs are most of the answer, and are written as text at once: a json-c object for each member of each
+ * of a thousand would cost more than all the deciding.
+ */
 
-        r = new_array(o, "types", &types);
-        for (size_t i = 0; i < p->supported.n && r == 0; i++) {
-                const VgpuType *t = p->supported.items[i];
-                PgpuVerdict v = {};
+static void write_string(StrBuf *b, const char *text) {
+        _cleanup_json_ struct json_object *o = NULL;
+        bool plain = true;
 
-                r = new_member(types, &item);
-                if (r < 0)
-                        return r;
-                pgpu_verdict(p, t, NULL, &v);
-                r = json_add_string(item, "identifier", strempty(t->identifier));
-                r = r ?: json_add_u64(item, "remaining", v.capacity);
-                if (v.code != ERROR_NONE)
-                        r = r ?: json_add_string(item, "code", error_code_word(v.code));
+        for (const char *c = text; *c && plain; c++)
+                plain = (unsigned char) *c >= ' ' && *c != '"' && *c != '\\';
+        if (plain) {
+                strbuf_add(b, "\"");
+                strbuf_add(b, text);
+                strbuf_add(b, "\"");
+                return;
         }
-        return r;
+
+        o = json_object_new_string(text);
+        strbuf_add(b, o ? json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN) : "\"\"");
 }
 
-static int add_group_pgpu(struct json_object *pgpus, const Pgpu *p) {
-        const VgpuType *running = running_type(p);
-        struct json_object *o;
-        int r;
+static void write_pgpu_type(StrBuf *b, const Pgpu *p, const VgpuType *t) {
+        PgpuVerdict v = {};
 
-        r = new_member(pgpus, &o);
-        if (r < 0)
-                return r;
-        r = r ?: json_add_uuid(o, "uuid", &p->object.id);
-        r = r ?: json_add_string(o, "host", p->host->name_label);
-        r = r ?: json_add_string(o, "pci_id", PCI_TEXT(&p->pci));
-        r = r ?: json_add_u64(o, "used", p->used);
-        r = r ?: json_add_u64(o, "size", PGPU_SIZE);
-        r = r ?: json_add_string(o, "running", running ? running->identifier : "");
-        return r ?: add_pgpu_types(o, p);
+        pgpu_verdict(p, t, NULL, &v);
+        strbuf_add(b, "{\"identifier\":");
+        write_string(b, strempty(t->identifier));
+        strbuf_addf(b, ",\"remaining\":%u", v.capacity);
+        if (v.code != ERROR_NONE) {
+                strbuf_add(b, ",\"code\":");
+                write_string(b, error_code_word(v.code));
+        }
+        strbuf_add(b, "}");
+}
+
+static void write_pgpu(StrBuf *b, const Pgpu *p) {
+        const VgpuType *running = running_type(p);
+
+        strbuf_addf(b, "{\"uuid\":\"%s\",\"host\":", UUID_TEXT(&p->object.id));
+        write_string(b, p->host->name_label);
+        strbuf_addf(b, ",\"pci_id\":\"%s\",\"used\":%u,\"size\":%u,\"running\":", PCI_TEXT(&p->pci), p->used,
+                PGPU_SIZE);
+        write_string(b, running ? running->identifier : "");
+        strbuf_add(b, ",\"types\":[");
+        for (size_t i = 0; i < p->supported.n; i++) {
+                if (i > 0)
+                        strbuf_add(b, ",");
+                write_pgpu_type(b, p, p->supported.items[i]);
+        }
+        strbuf_add(b, "]}");
+}
+
+static int add_pgpus(struct json_object *group, const GpuGroup *g) {
+        struct json_object *pgpus = json_object_new_array();
+        StrBuf b = {};
+        char *text;
+
+        strbuf_add(&b, "[");
+        for (size_t i = 0; i < g->pgpus.n; i++) {
+                if (i > 0)
+                        strbuf_add(&b, ",");
+                write_pgpu(&b, g->pgpus.items[i]);
+        }
+        strbuf_add(&b, "]");
+
+        text = strbuf_take(&b);
+        if (!text || !pgpus) {
+                free(text);
+                json_object_put(pgpus);
+                return -ENOMEM;
+        }
+        json_object_set_serializer(
+                pgpus, json_object_userdata_to_json_string, text, json_object_free_userdata);
+        return json_add(group, "pgpus", pgpus);
 }
 
 static int add_group(struct json_object *groups, const GpuGroup *g) {
         _cleanup_free_ uint64_t *now = calloc(g->supported.n + 1, sizeof(uint64_t));
-        struct json_object *o, *types, *pgpus;
+        struct json_object *o, *types;
         int r;
 
         r = now ? new_member(groups, &o) : -ENOMEM;
@@ -204,9 +244,7 @@ static int add_group(struct json_object *groups, const GpuGroup *g) {
         for (size_t i = 0; i < g->supported.n && r == 0; i++)
                 r = add_group_type(types, g, g->supported.items[i], &now[i]);
         r = r ?: add_changes(o, g, now);
-        r = r ?: new_array(o, "pgpus", &pgpus);
-        for (size_t i = 0; i < g->pgpus.n && r == 0; i++)
-                r = add_group_pgpu(pgpus, g->pgpus.items[i]);
+        r = r ?: add_pgpus(o, g);
         return r;
 }
 
