@@ -29,6 +29,19 @@ int host_index_add(Pool *pool, Host *h) {
         return ptr_array_reserve(&pool->index->dirty, pool->objects[CLASS_HOST].n + 1);
 }
 
+/* Four bits of class, 28 of score, 32 of memory in MiB: what is cut off at the top is only compared later. */
+uint64_t host_entry_rank(const HostEntry *e) {
+        const uint64_t score_max = (UINT64_C(1) << 28) - 1, memory_max = UINT32_MAX;
+        uint64_t score = MIN_OF(e->score, score_max), memory = MIN_OF(e->memory >> 20, memory_max);
+
+        if (e->bucket && e->bucket->group->algorithm == ALGORITHM_BREADTH_FIRST)
+                score = score_max - score;
+        /* Beyond the largest score that is told apart, memory must not decide. */
+        if (e->score >= score_max)
+                memory = 0;
+        return (uint64_t) e->class << 60 | score << 32 | (memory_max - memory);
+}
+
 int host_entry_compare(const HostEntry *a, const HostEntry *b) {
         bool most_first = a->bucket && a->bucket->group->algorithm == ALGORITHM_BREADTH_FIRST;
         int c;

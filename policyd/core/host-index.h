@@ -36,8 +36,9 @@ struct HostIndex {
         bool enabled;
 };
 
-/* By class, score, most free memory and name. */
+/* By class, score, most free memory and name; the rank is the first of this as a number, and never contradicts it. */
 int host_entry_compare(const HostEntry *a, const HostEntry *b);
+uint64_t host_entry_rank(const HostEntry *e);
 
 /* Marking takes no memory. */
 void host_index_mark(Pool *pool, Host *h);

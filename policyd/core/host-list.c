@@ -6,20 +6,28 @@
 
 #define BLOCK_SIZE 64
 
+/* Ranks stand beside the pointers: most comparisons need not touch the entries, which are far apart in memory. */
 typedef struct HostBlock {
+        uint64_t ranks[BLOCK_SIZE];
         HostEntry *items[BLOCK_SIZE];
         size_t n;
 } HostBlock;
 
+static int block_compare(const HostBlock *b, size_t at, const HostEntry *e, uint64_t rank) {
+        if (b->ranks[at] != rank)
+                return b->ranks[at] < rank ? -1 : 1;
+
+        return host_entry_compare(b->items[at], e);
+}
+
 /* The last block whose first entry is not behind e: where e stands or belongs. */
-static size_t list_find_block(const HostList *l, const HostEntry *e) {
+static size_t list_find_block(const HostList *l, const HostEntry *e, uint64_t rank) {
         size_t low = 0, high = l->blocks.n;
 
         while (low < high) {
                 size_t middle = low + (high - low) / 2;
-                const HostBlock *b = l->blocks.items[middle];
 
-                if (host_entry_compare(b->items[0], e) <= 0)
+                if (block_compare(l->blocks.items[middle], 0, e, rank) <= 0)
                         low = middle + 1;
                 else
                         high = middle;
@@ -28,13 +36,13 @@ static size_t list_find_block(const HostList *l, const HostEntry *e) {
         return low > 0 ? low - 1 : 0;
 }
 
-static size_t block_position(const HostBlock *b, const HostEntry *e) {
+static size_t block_position(const HostBlock *b, const HostEntry *e, uint64_t rank) {
         size_t low = 0, high = b->n;
 
         while (low < high) {
                 size_t middle = low + (high - low) / 2;
 
-                if (host_entry_compare(b->items[middle], e) < 0)
+                if (block_compare(b, middle, e, rank) < 0)
                         low = middle + 1;
                 else
                         high = middle;
@@ -60,6 +68,7 @@ static int list_split(HostList *l, size_t at) {
         upper->n = BLOCK_SIZE / 2;
         b->n = BLOCK_SIZE - upper->n;
         memcpy(upper->items, b->items + b->n, upper->n * sizeof(HostEntry *));
+        memcpy(upper->ranks, b->ranks + b->n, upper->n * sizeof(uint64_t));
         return 0;
 }
 
@@ -72,12 +81,14 @@ static int list_begin(HostList *l, HostEntry *e) {
                 return r;
         }
 
-        b->items[b->n++] = e;
-        l->n = 1;
+        b->items[0] = e;
+        b->ranks[0] = host_entry_rank(e);
+        b->n = l->n = 1;
         return 0;
 }
 
 int host_list_insert(HostList *l, HostEntry *e) {
+        uint64_t rank = host_entry_rank(e);
         HostBlock *b;
         size_t at;
         int r;
@@ -85,31 +96,35 @@ int host_list_insert(HostList *l, HostEntry *e) {
         if (l->blocks.n == 0)
                 return list_begin(l, e);
 
-        at = list_find_block(l, e);
+        at = list_find_block(l, e, rank);
         b = l->blocks.items[at];
         if (b->n == BLOCK_SIZE) {
                 r = list_split(l, at);
                 if (r < 0)
                         return r;
-                b = l->blocks.items[list_find_block(l, e)];
+                b = l->blocks.items[list_find_block(l, e, rank)];
         }
 
-        at = block_position(b, e);
+        at = block_position(b, e, rank);
         memmove(b->items + at + 1, b->items + at, (b->n - at) * sizeof(HostEntry *));
+        memmove(b->ranks + at + 1, b->ranks + at, (b->n - at) * sizeof(uint64_t));
         b->items[at] = e;
+        b->ranks[at] = rank;
         b->n++;
         l->n++;
         return 0;
 }
 
 void host_list_remove(HostList *l, const HostEntry *e) {
-        size_t block = list_find_block(l, e), at;
+        uint64_t rank = host_entry_rank(e);
+        size_t block = list_find_block(l, e, rank), at;
         HostBlock *b = l->blocks.items[block];
 
-        at = block_position(b, e);
+        at = block_position(b, e, rank);
         b->n--;
         l->n--;
         memmove(b->items + at, b->items + at + 1, (b->n - at) * sizeof(HostEntry *));
+        memmove(b->ranks + at, b->ranks + at + 1, (b->n - at) * sizeof(uint64_t));
         if (b->n > 0)
                 return;
 
