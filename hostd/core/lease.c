@@ -60,7 +60,12 @@ static LeaseAction leave(LeaseUnit *u) {
 static LeaseAction inactive(LeaseUnit *u) {
         if (u->stage != LEASE_LOOKING && u->stage != LEASE_STOPPING && u->stage != LEASE_STUCK)
                 return LEASE_ACTION_NONE;
-        return u->n_waiting > 0 ? let_in(u) : wind_up(u);
+        if (u->n_waiting > 0)
+                return let_in(u);
+        /* Whoever made it stop after all was told to, so that a VM can start: it is started again after that. */
+        if (u->stage == LEASE_STUCK)
+                return go(u, LEASE_IDLE, LEASE_ACTION_NONE);
+        return wind_up(u);
 }
 
 static LeaseAction refuse(LeaseUnit *u) {

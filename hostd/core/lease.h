@@ -11,7 +11,8 @@
  * counted; GRANT and REFUSE are for all of them.
  *
  *   idle → looking → stopping → held → starting → idle
- *                       └→ stuck: not stopped in time; when it stops after all, it is started again
+ *                       └→ stuck: not stopped in time; when it stops after all it is left so, as in XenServer,
+ *                          and still owed a start, which the next callers pay
  */
 
 #include "common/macros.h"

@@ -224,8 +224,14 @@ static void dm_7_stop_fails_and_it_dies_too_late(void **state) {
         assert_non_null(strstr(c.error, UNIT));
         assert_counts(&w, 0, 1);
 
-        /* Beyond the case: monitoring does not stay dead because of it. */
-        fake_systemd_run_until(&w.systemd, w.systemd.n_starts == 1);
+        /* It dies later, and stays so until the next caller leaves. */
+        fake_systemd_run_until(&w.systemd, !w.systemd.active);
+        run_for(&w, 1200 * MS);
+        assert_counts(&w, 0, 1);
+        call(&w, &c, 0);
+        finish(&w, &c);
+        assert_int_equal(c.result, 0);
+        assert_counts(&w, 1, 1);
         end_world(&w);
 }
 

@@ -90,9 +90,12 @@ static void a_unit_that_does_not_stop_refuses_all_that_wait(void **state) {
         assert_step(&u, TIMEOUT, REFUSE);
         assert_int_equal(u.n_waiting, 0);
         assert_int_equal(u.stage, LEASE_STUCK);
-        /* It obeys late: it is owed a start, for nobody needs it stopped. */
-        assert_step(&u, INACTIVE, START);
-        assert_step(&u, STARTED, FORGET);
+        /* It obeys late: the start that it is owed waits for the next callers. */
+        assert_step(&u, INACTIVE, NONE);
+        assert_int_equal(u.stage, LEASE_IDLE);
+        assert_step(&u, ENTER, LOOK);
+        assert_step(&u, INACTIVE, GRANT);
+        assert_step(&u, LEAVE, START);
 }
 
 static void who_comes_after_a_refusal_tries_again(void **state) {
