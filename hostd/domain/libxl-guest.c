@@ -142,7 +142,7 @@ int libxl_op_unpause(Hypervisor *hypervisor, HypervisorDone done, void *userdata
 /* 2. Watched. */
 
 static void tell_state(LibxlHypervisor *h) {
-        GuestState state;
+        GuestState state = _GUEST_STATE_INVALID;
         int r;
 
         r = read_state(h, &state);

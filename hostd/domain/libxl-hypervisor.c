@@ -146,9 +146,9 @@ static int add_companions(libxl_domain_config *config) {
 
 static int take_functions(LibxlHypervisor *h) {
         _cleanup_free_ PciAddress *functions = NULL;
-        size_t n = (size_t) h->config.num_pcidevs;
+        size_t n = h->config.num_pcidevs > 0 ? (size_t) h->config.num_pcidevs : 0;
 
-        functions = calloc(n, sizeof(*functions));
+        functions = calloc(n + 1, sizeof(*functions));
         if (!functions)
                 return -ENOMEM;
         for (size_t i = 0; i < n; i++)

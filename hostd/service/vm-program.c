@@ -218,12 +218,22 @@ static bool same_gpus(const RunRecord *a, const RunRecord *b) {
                a->pcis_plugged == b->pcis_plugged && a->emulator.pid == b->emulator.pid;
 }
 
+/* A guest that reboots keeps its VGPUs and gets another domain and emulator: nothing that others should act
+ * on. */
+static bool is_rebooting(const RunRecord *r) {
+        return r->state == VM_STATE_RUNNING && !streq(r->stage, "running") && !streq(r->stage, "crashed");
+}
+
+/* The emulator of a VM that ends goes before its VGPUs are released; one event tells both. */
+static bool is_being_unplugged(const RunRecord *r) {
+        return r->state == VM_STATE_STOPPING && r->vgpus_active;
+}
+
 /* XenServer does not watch the emulator; a guest whose display died silently is what we don't want. */
 static void warn_of_dead_emulator(const HostVm *vm, const RunRecord *before) {
         bool up = vm->record.state == VM_STATE_RUNNING || vm->record.state == VM_STATE_PAUSED;
 
-        /* A guest that reboots gets another one. */
-        if (streq(vm->record.stage, "cleanup"))
+        if (is_rebooting(&vm->record))
                 return;
         if (up && before->emulator.pid > 0 && vm->record.emulator.pid == 0)
                 log_vm(LOG_WARNING, MSG_EMULATOR_DIED, vm,
@@ -261,7 +271,8 @@ static void take_record(HostVm *vm, RunRecord *record) {
         log_running(vm, &before);
         if (!vm->told || !same_vm(&before, &vm->record))
                 events_tell_vm(vm);
-        if (!same_gpus(&before, &vm->record) || (!vm->told && vm->record.vgpus_active))
+        if (!is_rebooting(&vm->record) && !is_being_unplugged(&vm->record) &&
+                (!same_gpus(&before, &vm->record) || (!vm->told && vm->record.vgpus_active)))
                 events_tell_gpus(vm);
         if (before.state != vm->record.state || before.domid != vm->record.domid ||
                 !same_gpus(&before, &vm->record))

@@ -258,7 +258,8 @@ static int bridge_write(
         Machine *m, Function *f, uint8_t secondary, uint8_t subordinate, char *path, size_t size) {
         f->secondary = secondary;
         f->subordinate = subordinate;
-        snprintf(path, size, "%s/%s", f->parent, PCI_TEXT(&f->address));
+        if ((size_t) snprintf(path, size, "%s/%s", f->parent, PCI_TEXT(&f->address)) >= size)
+                return -ENAMETOOLONG;
         return function_write(m, f);
 }
 
