@@ -30,3 +30,6 @@
 #define FIELD_PGPU "XENVGPU_PGPU="
 #define FIELD_HOST "XENVGPU_HOST="
 #define FIELD_JOB "XENVGPU_JOB="
+
+/* Of a VM that runs: what its start took, in ms: "queued=1 launch=40 prepare=100 create=1130 …" (docs/states.md). */
+#define FIELD_STAGES "XENVGPU_STAGES="

@@ -89,6 +89,19 @@ static void set_text(char **text, const char *value) {
         }
 }
 
+/* A guest that reboots is no start. */
+static void count_start(Domain *d) {
+        StartStage stage = start_stage_from_string(domain_stage_to_string(d->machine.stage));
+        StartTimes *times = &d->record.start_times;
+
+        if (times->began != 0 && times->since == 0)
+                return;
+        if (stage >= 0 && !d->machine.was_running)
+                start_times_enter(times, stage, start_times_now());
+        else
+                start_times_end(times, start_times_now());
+}
+
 static void update_record(Domain *d) {
         DomainStage stage = d->machine.stage;
         bool plugged = stage == DOMAIN_RUNNING || stage == DOMAIN_STOP || stage == DOMAIN_CRASHED;
@@ -109,8 +122,10 @@ static void update_record(Domain *d) {
                 rec->qemu = (ProcessId){};
         set_text(&rec->stage, domain_stage_to_string(stage));
         set_text(&rec->reason, domain_end_to_string(d->machine.end));
-        if (changed)
+        if (changed) {
+                count_start(d);
                 log_stage(d);
+        }
 }
 
 int domain_publish(Domain *d) {

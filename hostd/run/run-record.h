@@ -20,6 +20,7 @@
  */
 
 #include "common/io/pidfd.h"
+#include "hostd/run/start-times.h"
 #include "protocol/event.h"
 #include "protocol/order.h"
 
@@ -38,6 +39,7 @@ typedef struct RunRecord {
         uint32_t reboots;         /* guest reboots survived with the same VGPUs */
         Uuid stop_token;          /* of the stop order under way or done; null: none came */
         bool stop_force;
+        StartTimes start_times;   /* the program's part of the start */
         uint32_t cut_offs;        /* creates that the death of an earlier xenvgpu-domain cut off, and that were begun again */
 } RunRecord;
 

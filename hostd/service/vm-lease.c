@@ -33,6 +33,7 @@ void vm_begin(HostVm *vm) {
                 return;
         }
         vm_set_phase(vm, VM_PHASE_LEASING);
+        vm_enter_start(vm, START_LEASE);
         r = lease_take(vm->host->lease, on_granted, vm, &vm->lease);
         if (r < 0)
                 begin_without(vm, r);

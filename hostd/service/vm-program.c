@@ -95,6 +95,8 @@ static int launch(HostVm *vm) {
 static void start_program(HostVm *vm) {
         int r;
 
+        if (!vm->begun)
+                vm_enter_start(vm, START_LAUNCH);
         vm_set_phase(vm, VM_PHASE_LAUNCHING);
         r = launch(vm);
         if (r < 0) {
@@ -242,9 +244,20 @@ static void warn_of_dead_emulator(const HostVm *vm, const RunRecord *before) {
 }
 
 static void log_running(const HostVm *vm, const RunRecord *before) {
-        if (vm->record.state == VM_STATE_RUNNING && before->state == VM_STATE_STARTING)
-                log_vm(LOG_INFO, MSG_VM_STARTED, vm, "VM %s (%s) runs as domain %u.", UUID_TEXT(&vm->uuid),
-                        vm->name_label, vm->record.domid);
+        _cleanup_free_ char *stages = NULL, *fields = NULL, *field = NULL;
+        StartTimes times = vm->start_times;
+
+        if (vm->record.state != VM_STATE_RUNNING || before->state != VM_STATE_STARTING)
+                return;
+
+        start_times_join(&times, &vm->record.start_times);
+        if (start_times_to_text(&times, &stages) < 0 || start_times_to_fields(&times, &fields) < 0 ||
+                asprintf(&field, FIELD_STAGES "%s", fields) < 0)
+                return;
+        log_event(LOG_INFO, MSG_VM_STARTED,
+                FIELDS(vm_log_field(&vm->uuid, (char[VM_LOG_FIELD_MAX]){}), field),
+                "VM %s (%s) runs as domain %u after %.2f s: %s.", UUID_TEXT(&vm->uuid), vm->name_label,
+                vm->record.domid, (double) start_times_total(&times) / 1e6, stages);
 }
 
 /* Takes the record's texts. vm may be gone afterwards. */

@@ -40,6 +40,10 @@ void vm_set_phase(HostVm *vm, VmPhase phase) {
         host_wake(vm->host);
 }
 
+void vm_enter_start(HostVm *vm, StartStage stage) {
+        start_times_enter(&vm->start_times, stage, start_times_now());
+}
+
 void vm_arm(HostVm *vm, uint64_t delay, sd_event_time_handler_t handler) {
         int r;
 
@@ -174,6 +178,7 @@ int vm_new(Host *h, const StartOrder *order, const HostType *const *types, struc
                         return r;
                 vm->gpus[i].size = types[i]->size;
         }
+        vm_enter_start(vm, START_QUEUED);
 
         *ret = take_ptr(vm);
         return 0;

@@ -46,6 +46,7 @@ typedef struct HostVm {
         Host *host;
         Uuid uuid, token;
         char *name_label;
+        StartTimes start_times; /* until its program is at work; all zero when an earlier hostd began it */
         uint64_t accepted; /* number of its first event: the order in which VMs queue */
         uint64_t memory;   /* need, bytes */
         VmGpu *gpus;       /* VGPUs first, as ordered, then PCI functions */
@@ -103,6 +104,9 @@ void vm_unwatch_program(HostVm *vm);
 const char *vm_log_field(const Uuid *vm, char buf[static VM_LOG_FIELD_MAX]);
 #define log_vm(level, id, vm, ...)                                                                           \
         log_full(level, id, FIELDS(vm_log_field(&(vm)->uuid, (char[VM_LOG_FIELD_MAX]){})), __VA_ARGS__)
+
+/* Counts the time from now on for the stage of its start. */
+void vm_enter_start(HostVm *vm, StartStage stage);
 
 /* The only way to another phase. */
 void vm_set_phase(HostVm *vm, VmPhase phase);

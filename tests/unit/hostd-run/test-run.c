@@ -74,6 +74,7 @@ static void a_full_record_comes_back(void **state) {
                 .reboots = 3,
                 .stop_token = uuid(3),
                 .stop_force = true,
+                .start_times = { .began = 50, .since = 60, .stage = START_QEMU, .spent = { [START_CREATE] = 10 } },
                 .cut_offs = 2,
         };
         Folder *f = *state;
@@ -95,6 +96,7 @@ static void a_full_record_comes_back(void **state) {
         assert_string_equal(got.error_message, record.error_message);
         assert_int_equal(got.reboots, 3);
         assert_int_equal(got.cut_offs, 2);
+        assert_memory_equal(&got.start_times, &record.start_times, sizeof(StartTimes));
 }
 
 static void what_is_absent_stays_absent(void **state) {

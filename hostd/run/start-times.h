@@ -1,0 +1,54 @@
+#pragma once
+
+/*
+ * How long each stage of a VM's start took
+ *
+ * Whoever carries the start says when it enters a stage; the time until the next one counts for it, also where
+ * somebody died meanwhile. hostd counts until its program is at work, the program goes on from there, in its
+ * run record; start_times_join() makes one account of the two. Times are CLOCK_MONOTONIC, µs: they mean the
+ * same in both, and hold over restarts of either, but not over a reboot, which no start outlives.
+ */
+
+#include "common/json/json-get.h"
+
+typedef enum StartStage {
+        START_QUEUED, /* hostd's three */
+        START_LEASE,
+        START_LAUNCH,
+        START_PREPARE, /* those of docs/states.md; "cleanup" where a start that was cut off is begun again */
+        START_CREATE,
+        START_EMULATOR,
+        START_QEMU,
+        START_UNPAUSE,
+        START_CLEANUP,
+        _START_STAGE_MAX,
+        _START_STAGE_INVALID = -EINVAL,
+} StartStage;
+
+const char *start_stage_to_string(StartStage stage);
+StartStage start_stage_from_string(const char *text); /* _START_STAGE_INVALID: it is no stage of a start */
+
+/* All zero: nothing was counted yet. */
+typedef struct StartTimes {
+        uint64_t began;   /* the first stage was entered; 0: none was */
+        uint64_t since;   /* the present one was; 0: the start is over */
+        StartStage stage; /* the present one */
+        uint64_t spent[_START_STAGE_MAX];
+} StartTimes;
+
+uint64_t start_times_now(void);
+void start_times_enter(StartTimes *t, StartStage stage, uint64_t now);
+void start_times_end(StartTimes *t, uint64_t now);
+
+/* Ours until theirs begins, then theirs. What we did not see (ours is all zero) is missing. */
+void start_times_join(StartTimes *ours, const StartTimes *theirs);
+
+uint64_t start_times_total(const StartTimes *t);
+/* The stages that took time, in their order: "prepare 0.10, create 1.13", seconds; as fields "prepare=100
+ * create=1130", ms. */
+int start_times_to_text(const StartTimes *t, char **ret);
+int start_times_to_fields(const StartTimes *t, char **ret);
+
+/* As the member "start_times" of the run record; -EINVAL with a sentence in the reader. Absent: all zero. */
+int start_times_parse(JsonReader *r, struct json_object *record, StartTimes *ret);
+int start_times_build(const StartTimes *t, struct json_object *record);
