@@ -375,6 +375,21 @@ static void sentence_candidate(
         strbuf_add(b, ".");
 }
 
+/* A PGPU of the group as one VGPU sees it. One that is pinned elsewhere sees nothing in it, whatever room
+ * there is. */
+static void vgpu_verdict(
+        const Vgpu *v, const Pgpu *p, const Reservation *reservation, PgpuVerdict *ret, StrBuf *remedy) {
+        pgpu_verdict(p, v->type, reservation, ret);
+        if (!v->pinned || pci_address_compare(&p->pci, &v->pinned_pci) == 0) {
+                sentence_remedy(remedy, ret, v->type);
+                return;
+        }
+
+        ret->code = ERROR_VM_REQUIRES_VGPU;
+        ret->capacity = 0;
+        strbuf_addf(remedy, "The VM's platform asks for %s", PCI_TEXT(&v->pinned_pci));
+}
+
 static int visit_pgpus(const Ranking *r, const Candidate *c, const AllocVisitor *visitor) {
         const Vm *vm = r->request->vm;
 
@@ -382,14 +397,14 @@ static int visit_pgpus(const Ranking *r, const Candidate *c, const AllocVisitor 
                 const Vgpu *v = vm->vgpus.items[i];
 
                 for (size_t j = 0; j < c->host->pgpus.n; j++) {
+                        const Pgpu *p = c->host->pgpus.items[j];
                         _cleanup_strbuf_ StrBuf b = {};
                         _cleanup_free_ char *remedy = NULL;
                         PgpuVerdict verdict;
 
-                        if (((Pgpu *) c->host->pgpus.items[j])->group != v->group)
+                        if (p->group != v->group)
                                 continue;
-                        pgpu_verdict(c->host->pgpus.items[j], v->type, r->request->reservation, &verdict);
-                        sentence_remedy(&b, &verdict, v->type);
+                        vgpu_verdict(v, p, r->request->reservation, &verdict, &b);
                         remedy = strbuf_take(&b);
                         if (!remedy)
                                 return -ENOMEM;

@@ -40,7 +40,9 @@ static void tell_pgpu(
                 r = r ?: json_add_uuid(o, "pgpu", &v->pgpu->object.id);
                 r = r ?: json_add_string(o, "pci_id", PCI_TEXT(&v->pgpu->pci));
         }
-        r = r ?: json_add_uuid(o, "vgpu", &vgpu->object.id);
+        /* One that the platform form only asks for has no object yet. */
+        if (!uuid_is_null(&vgpu->object.id))
+                r = r ?: json_add_uuid(o, "vgpu", &vgpu->object.id);
         r = r
                     ?: json_add_string(o, "type",
                                isempty(vgpu->type->model_name) ? strempty(vgpu->type->identifier)
@@ -89,14 +91,32 @@ static int add_decision(struct json_object *o, const Vm *vm) {
         return decision ? json_add(o, "decision", decision) : -ENOMEM;
 }
 
+/* The same function as a start's, heard by a visitor; hosts stays empty where the VM itself is refused. */
+static int explain(Policy *p, const Vm *vm, const StartOptions *o, Explanation *e, Refusal *refusal) {
+        AllocRequest request = {.vm = vm, .only = o->on, .reservation = o->reservation};
+        AllocVisitor visitor = {.host = tell_host, .pgpu = tell_pgpu, .userdata = e};
+        _cleanup_vm_preview_ VmPreview preview = {};
+        _cleanup_(allocation_done) Allocation a = {};
+        int r;
+
+        r = platform_vgpu_preview(p, vm, &preview, &request.vm, refusal);
+        if (r < 0 || refusal->code != ERROR_NONE)
+                return r;
+        r = allocate(p->pool, &request, &visitor, &a);
+        json_object_put(take_ptr(e->pgpus));
+        if (r >= 0 && a.refusal.code != ERROR_NONE) {
+                *refusal = a.refusal;
+                a.refusal = (Refusal){};
+        }
+        return r < 0 ? r : e->error;
+}
+
 int vms_explain(Policy *p, Vm *vm, const StartOptions *options, char **ret_json) {
         static const StartOptions none;
-        const StartOptions *o = options ?: &none;
-        AllocRequest request = {.vm = vm, .only = o->on, .reservation = o->reservation};
         _cleanup_json_ struct json_object *json = json_object_new_object();
-        _cleanup_(allocation_done) Allocation a = {};
         Explanation e = {.hosts = json_object_new_array()};
-        AllocVisitor visitor = {.host = tell_host, .pgpu = tell_pgpu, .userdata = &e};
+        _cleanup_refusal_ Refusal refusal = {};
+        bool placed;
         int r;
 
         if (!json || !e.hosts) {
@@ -104,17 +124,14 @@ int vms_explain(Policy *p, Vm *vm, const StartOptions *options, char **ret_json)
                 return -ENOMEM;
         }
         r = json_add(json, "hosts", e.hosts);
-        r = r ?: allocate(p->pool, &request, &visitor, &a);
-        json_object_put(e.pgpus);
-        r = r ?: e.error;
+        r = r ?: explain(p, vm, options ?: &none, &e, &refusal);
         if (r < 0)
                 return r;
+        placed = refusal.code == ERROR_NONE;
         r = json_add_string(json, "power_state", power_state_to_string(vm->power_state));
-        r = r ?: json_add_string(json, "verdict", a.refusal.code == ERROR_NONE ? "placed" : "refused");
-        r = r
-                    ?: json_add_string(json, "code",
-                               a.refusal.code == ERROR_NONE ? "" : error_code_word(a.refusal.code));
-        r = r ?: json_add_string(json, "message", strempty(a.refusal.message));
+        r = r ?: json_add_string(json, "verdict", placed ? "placed" : "refused");
+        r = r ?: json_add_string(json, "code", placed ? "" : error_code_word(refusal.code));
+        r = r ?: json_add_string(json, "message", strempty(refusal.message));
         r = r ?: add_decision(json, vm);
         if (r < 0)
                 return r;

@@ -233,6 +233,15 @@ int order_build_stop(Policy *p, const Vm *vm, bool force, char **ret);
 int vm_add(Policy *p, const VmRecord *record, Vm **ret, Refusal *refusal);
 int vm_needs_update(Policy *p, Vm *vm, Refusal *refusal);
 int platform_vgpu_ensure(Policy *p, Vm *vm, bool starting, Refusal *refusal);
+/* A VM as a start would see it: itself, or a copy with the VGPU of its platform form, of which the pool knows nothing. */
+typedef struct VmPreview {
+        Vm vm;
+        Vgpu vgpu;
+        void *vgpus[1];
+} VmPreview;
+int platform_vgpu_preview(Policy *p, const Vm *vm, VmPreview *preview, const Vm **ret, Refusal *refusal);
+void vm_preview_done(VmPreview *v);
+#define _cleanup_vm_preview_ _cleanup_(vm_preview_done)
 int vgpu_add(Policy *p, Vm *vm, GpuGroup *group, VgpuType *type, uint32_t device, const Uuid *id_or_null,
         const char *extra_args, Vgpu **ret);
 int group_add(Policy *p, const char *name_label, const char *description, const char *const *gpu_types,

@@ -4,10 +4,12 @@
  * It becomes an ordinary VGPU, pinned to that address, so that capacity, events and lists treat it like any
  * other. Made when the VM is created or imported if the hardware is known by then, else when the VM starts. A
  * VM that has VGPUs of its own keeps them: as in XenServer since 7.0, objects win over the platform keys.
+ * What only asks, a dry run or an explanation, sees the VM as it would be and leaves the pool as it is.
  */
 
 #include "policyd/service/internal.h"
 
+#include "policyd/store/records.h"
 #include "protocol/vm-record.h"
 
 static const char *base_name(const char *path) {
@@ -57,52 +59,106 @@ static Pgpu *find_pgpu(Policy *p, const PlatformVgpu *form, VgpuType **ret_type,
         return found;
 }
 
-static int make_vgpu(
-        Policy *p, Vm *vm, const PlatformVgpu *form, Pgpu *pgpu, VgpuType *type, Refusal *refusal) {
+/* What the VM's platform asks for: form's texts are of platform. */
+typedef struct Wish {
+        struct json_object *platform;
+        PlatformVgpu form;
+        Pgpu *pgpu;
+        VgpuType *type;
+} Wish;
+
+static void wish_done(Wish *w) {
+        json_object_put(w->platform);
+}
+#define _cleanup_wish_ _cleanup_(wish_done)
+
+/* 1: pgpu and type serve it. 0: the VM has no such form, or none that it needs, or nothing serves it yet,
+ * which refuses a start. */
+static int find_wish(Policy *p, const Vm *vm, bool starting, Wish *ret, Refusal *refusal) {
+        VmRecord record = {};
+        JsonReader reader = {};
+        bool address_known;
+        int r;
+
+        if (vm->vgpus.n > 0)
+                return 0;
+        ret->platform = json_tokener_parse(isempty(vm->platform) ? "{}" : vm->platform);
+        if (!ret->platform)
+                return -ENOMEM;
+        record.platform = ret->platform;
+        r = vm_record_platform_vgpu(&reader, &record, &ret->form);
+        if (r == -EINVAL)
+                return refuse_record(refusal, "VM record", &reader);
+        if (r <= 0)
+                return r;
+
+        ret->pgpu = find_pgpu(p, &ret->form, &ret->type, &address_known);
+        if (ret->pgpu)
+                return 1;
+        if (!starting)
+                return 0;
+        return refusal_set(refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
+                "The platform of VM '%s' asks for %s on the PGPU at %s, but %s. Create the VM's VGPU with "
+                "vgpu-create instead, which takes any PGPU of a group, or bring in a host that has that one.",
+                vm->name_label, ret->form.config, PCI_TEXT(&ret->form.pci_id),
+                address_known ? "no PGPU at that address supports the type of that file"
+                              : "no host of the pool has a PGPU at that address");
+}
+
+static int make_vgpu(Policy *p, Vm *vm, const Wish *w, Refusal *refusal) {
         Vgpu *v;
         int r;
 
         r = policy_check_limit(p, CLASS_VGPU, 1, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
-        r = vgpu_add(p, vm, pgpu->group, type, /* device= */ 0, NULL, strempty(form->extra_args), &v);
+        r = vgpu_add(p, vm, w->pgpu->group, w->type, /* device= */ 0, NULL, strempty(w->form.extra_args), &v);
         if (r < 0)
                 return r;
         v->pinned = true;
-        v->pinned_pci = form->pci_id;
+        v->pinned_pci = w->form.pci_id;
         return vm_needs_update(p, vm, refusal);
 }
 
 int platform_vgpu_ensure(Policy *p, Vm *vm, bool starting, Refusal *refusal) {
-        _cleanup_json_ struct json_object *platform = NULL;
-        VmRecord record = {};
-        PlatformVgpu form;
-        JsonReader reader = {};
-        bool address_known;
-        VgpuType *type;
-        Pgpu *pgpu;
+        _cleanup_wish_ Wish w = {};
         int r;
 
-        if (vm->vgpus.n > 0)
-                return 0;
-        platform = json_tokener_parse(isempty(vm->platform) ? "{}" : vm->platform);
-        if (!platform)
-                return -ENOMEM;
-        record.platform = platform;
-        r = vm_record_platform_vgpu(&reader, &record, &form);
-        if (r == -EINVAL)
-                return refuse_record(refusal, "VM record", &reader);
+        r = find_wish(p, vm, starting, &w, refusal);
+        return r <= 0 ? r : make_vgpu(p, vm, &w, refusal);
+}
+
+void vm_preview_done(VmPreview *v) {
+        strv_free(v->vm.networks);
+        strv_free(v->vm.storage);
+}
+
+int platform_vgpu_preview(Policy *p, const Vm *vm, VmPreview *preview, const Vm **ret, Refusal *refusal) {
+        _cleanup_wish_ Wish w = {};
+        JsonReader reader = {};
+        int r;
+
+        r = find_wish(p, vm, /* starting= */ true, &w, refusal);
+        if (r == 0)
+                *ret = vm;
         if (r <= 0)
                 return r;
 
-        pgpu = find_pgpu(p, &form, &type, &address_known);
-        if (pgpu)
-                return make_vgpu(p, vm, &form, pgpu, type, refusal);
-        if (!starting)
-                return 0;
-        return refusal_set(refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
-                "The platform of VM '%s' asks for %s on the PGPU at %s, but %s.", vm->name_label, form.config,
-                PCI_TEXT(&form.pci_id),
-                address_known ? "no PGPU at that address supports the type of that file"
-                              : "no host of the pool has a PGPU at that address");
+        preview->vgpu = (Vgpu){
+                .vm = &preview->vm,
+                .group = w.pgpu->group,
+                .type = w.type,
+                .pinned = true,
+                .pinned_pci = w.form.pci_id,
+        };
+        preview->vgpus[0] = &preview->vgpu;
+        preview->vm = *vm;
+        preview->vm.vgpus = (PtrArray){.items = preview->vgpus, .n = 1};
+        /* Its needs are its own: a VGPU wants video memory. */
+        preview->vm.networks = preview->vm.storage = NULL;
+        r = vm_refresh_needs(p->pool, &reader, &preview->vm);
+        if (r == -EINVAL)
+                return refuse_record(refusal, "VM record", &reader);
+        *ret = &preview->vm;
+        return r;
 }

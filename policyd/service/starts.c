@@ -114,6 +114,22 @@ static void move_refusal(Refusal *from, Refusal *to) {
         *from = (Refusal){};
 }
 
+/* As a start would decide, and nothing is left of it. */
+static int start_rehearse(Policy *p, const Vm *vm, const StartOptions *options, Refusal *refusal) {
+        AllocRequest request = {.vm = vm, .only = options->on, .reservation = options->reservation};
+        _cleanup_vm_preview_ VmPreview preview = {};
+        _cleanup_(allocation_done) Allocation a = {};
+        int r;
+
+        r = platform_vgpu_preview(p, vm, &preview, &request.vm, refusal);
+        if (r < 0 || refusal->code != ERROR_NONE)
+                return r;
+        r = allocate(p->pool, &request, NULL, &a);
+        if (r >= 0 && a.refusal.code != ERROR_NONE)
+                move_refusal(&a.refusal, refusal);
+        return r;
+}
+
 int vms_start(Policy *p, Vm *vm, const StartOptions *options, Job **ret_job, Refusal *refusal) {
         AllocRequest request = {.vm = vm, .only = options->on, .reservation = options->reservation};
         _cleanup_(allocation_done) Allocation a = {};
@@ -123,6 +139,8 @@ int vms_start(Policy *p, Vm *vm, const StartOptions *options, Job **ret_job, Ref
         r = check_startable(p, vm, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
                 r = policy_check_limit(p, CLASS_JOB, 1, refusal);
+        if (r == 0 && refusal->code == ERROR_NONE && options->dry_run)
+                return start_rehearse(p, vm, options, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
                 r = platform_vgpu_ensure(p, vm, /* starting= */ true, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
@@ -131,15 +149,12 @@ int vms_start(Policy *p, Vm *vm, const StartOptions *options, Job **ret_job, Ref
         r = allocate(p->pool, &request, NULL, &a);
         if (r < 0)
                 return r;
-        if (!options->dry_run)
-                demand_note(p->pool, vm);
+        demand_note(p->pool, vm);
         if (a.refusal.code != ERROR_NONE) {
                 log_vm(LOG_INFO, MSG_VM_REFUSED, vm, options->on, "%s", strempty(a.refusal.message));
                 move_refusal(&a.refusal, refusal);
                 return 0;
         }
-        if (options->dry_run)
-                return 0;
         r = book(p, vm, options->reservation, &a, &token);
         r = r ?: add_job(p, vm, options, &token, ret_job);
         return batch_poison(p, r);

@@ -191,6 +191,54 @@ static void the_platform_form_is_booked_like_any_other(void **state) {
         assert_string_equal(fake_vm(h, &vm)->order.vgpus[0].nvidia.extra_args, "foo=1");
 }
 
+/* Created before its hardware is known, so that the VGPU is made by a start, and by a start only. */
+static void asking_about_the_platform_form_makes_nothing(void **state) {
+        _cleanup_world_ World *w = world_new();
+        _cleanup_json_ struct json_object *o = NULL;
+        struct json_object *hosts, *pgpus;
+        _cleanup_free_ char *json = NULL;
+        FakeHost *h;
+        Job *job = NULL;
+        size_t n_room = 0;
+        Uuid vm;
+
+        world_start(w);
+        vm = platform_vm(w, "{\"vgpu_pci_id\":\"0000:09:00.0\",\"vgpu_config\":\"grid_k140q.conf\"}");
+        h = fake_host_add("alpha");
+        fake_k1_add(h);
+        assert_int_equal(world_add_host(w, h), ERROR_NONE);
+        assert_int_equal(world_vm(w, &vm)->vgpus.n, 0);
+
+        assert_int_equal(
+                vms_start(w->policy, world_vm(w, &vm), &(StartOptions){.dry_run = true}, &job, fresh(w)), 0);
+        assert_int_equal(w->refusal.code, ERROR_NONE);
+        assert_int_equal(vms_explain(w->policy, world_vm(w, &vm), NULL, &json), 0);
+        assert_null(job);
+        assert_int_equal(world_vm(w, &vm)->vgpus.n, 0);
+        assert_int_equal(policy_pool(w->policy)->objects[CLASS_VGPU].n, 0);
+        assert_false(pool_has_changes(policy_pool(w->policy)));
+
+        /* Only the PGPU that the platform names has room for it. */
+        o = json_tokener_parse(json);
+        assert_true(json_object_object_get_ex(o, "hosts", &hosts));
+        assert_true(json_object_object_get_ex(json_object_array_get_idx(hosts, 0), "pgpus", &pgpus));
+        assert_int_equal(json_object_array_length(pgpus), 4);
+        for (size_t i = 0; i < 4; i++) {
+                struct json_object *p = json_object_array_get_idx(pgpus, i);
+                bool named =
+                        streq(json_object_get_string(json_object_object_get(p, "pci_id")), "0000:09:00.0");
+
+                assert_int_equal(json_object_get_int(json_object_object_get(p, "capacity")), named ? 4 : 0);
+                assert_string_equal(json_object_get_string(json_object_object_get(p, "code")),
+                        named ? "" : "VMRequiresVGPU");
+                n_room += named;
+        }
+        assert_int_equal(n_room, 1);
+
+        assert_int_equal(world_start_vm(w, &vm, NULL), ERROR_NONE);
+        assert_int_equal(world_vm(w, &vm)->vgpus.n, 1);
+}
+
 static void the_platform_form_says_what_is_missing(void **state) {
         FakeHost *h;
         _cleanup_world_ World *w = world_of_one_k1(&h);
@@ -554,6 +602,7 @@ int main(void) {
                 cmocka_unit_test(an_import_waits_for_its_hardware),
                 cmocka_unit_test(a_refused_import_leaves_nothing),
                 cmocka_unit_test(the_platform_form_is_booked_like_any_other),
+                cmocka_unit_test(asking_about_the_platform_form_makes_nothing),
                 cmocka_unit_test(the_platform_form_says_what_is_missing),
                 cmocka_unit_test(a_call_repeated_gets_the_first_answer),
                 cmocka_unit_test(a_reservation_holds_is_used_and_expires),
