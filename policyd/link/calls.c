@@ -78,6 +78,7 @@ static int call_send(LinkCall *call) {
 
         r = sd_bus_call_async(
                 link->bus, &call->slot, call->message, on_reply, call, link->settings.call_usec);
+        link_arm(link);
         if (r < 0)
                 return r;
         call->message = sd_bus_message_unref(call->message);

@@ -43,8 +43,12 @@ static void lose_with(HostLink *link, const char *what, sd_bus_message *reply) {
 
 /* One step's call; the callback drops step_slot. */
 static int step(HostLink *link, sd_bus_message *m, sd_bus_message_handler_t callback) {
+        int r;
+
         link->step_slot = sd_bus_slot_unref(link->step_slot);
-        return sd_bus_call_async(link->bus, &link->step_slot, m, callback, link, link->settings.call_usec);
+        r = sd_bus_call_async(link->bus, &link->step_slot, m, callback, link, link->settings.call_usec);
+        link_arm(link);
+        return r;
 }
 
 static HostLink *step_done(void *userdata) {

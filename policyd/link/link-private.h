@@ -4,7 +4,7 @@
  * The parts of a link
  *
  * link.c owns the state: dialling, loss, back-off and keepalive. greet.c goes from "connected" to "claimed".
- * calls.c holds the orders, events.c the signals. Each calls back into link.c through link_lose() when the
+ * calls.c holds the orders, events.c the signals, turn.c its place on the event loop. Each calls back into link.c through link_lose() when the
  * connection is of no more use.
  *
  * Owners may free the link in any callback; so each entry from the loop pins it (link_ref) and, after a call
@@ -52,6 +52,8 @@ struct HostLink {
         sd_bus_slot *step_slot; /* the greeting's call that is outstanding */
         sd_bus_slot *ping_slot;
         sd_event_source *deadline, *retry, *keepalive;
+        sd_event_source *io, *wake; /* of the connection */
+        uint64_t wake_at;           /* for when wake is set; UINT64_MAX: it is not */
         uint64_t retry_delay;
         bool heard; /* anything since the last tick of the keepalive */
         unsigned pings_missed;
@@ -85,6 +87,11 @@ void link_lose(HostLink *link, const char *reason);
 /* hostd left the bus (or was replaced): as link_lose(), but the bus stays connected and is listened to. */
 void link_lose_peer(HostLink *link, const char *reason);
 void link_set_claimed(HostLink *link); /* resets the back-off */
+
+/* turn.c: the connection on the event loop. */
+int link_attach(HostLink *link);
+void link_detach(HostLink *link);
+void link_arm(HostLink *link); /* after anything was sent */
 
 /* greet.c: from the Connected signal on. */
 void link_subscribe(HostLink *link);

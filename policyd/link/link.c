@@ -109,6 +109,7 @@ static void close_connection(HostLink *link) {
         link->deadline = sd_event_source_disable_unref(link->deadline);
         link->keepalive = sd_event_source_disable_unref(link->keepalive);
         link->retry = sd_event_source_disable_unref(link->retry);
+        link_detach(link);
         link->bus = sd_bus_close_unref(link->bus);
         link->ssh = ssh_close(link->ssh);
 }
@@ -200,7 +201,7 @@ static int open_bus(HostLink *link) {
         r = sd_bus_start(link->bus);
         if (r < 0)
                 return r;
-        r = sd_bus_attach_event(link->bus, link->event, SD_EVENT_PRIORITY_NORMAL);
+        r = link_attach(link);
         if (r < 0)
                 return r;
 
@@ -280,7 +281,9 @@ static int send_ping(HostLink *link) {
                 link->peer ? HOST_PATH : "/org/freedesktop/DBus", "org.freedesktop.DBus.Peer", "Ping");
         if (r < 0)
                 return r;
-        return sd_bus_call_async(link->bus, &link->ping_slot, m, on_pong, link, link->settings.ping_usec);
+        r = sd_bus_call_async(link->bus, &link->ping_slot, m, on_pong, link, link->settings.ping_usec);
+        link_arm(link);
+        return r;
 }
 
 static int on_keepalive(sd_event_source *source, uint64_t usec, void *userdata) {
