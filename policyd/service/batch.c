@@ -6,6 +6,11 @@
  * and on time keeps a steady stream from starving it. A commit is: encode each changed object once, one
  * transaction, replies in order, signals, then the actions that must not happen before the disk knows of them
  * (sending orders, claiming).
+ *
+ * A batch that nobody waits for and nothing follows (a host said that its VM runs) lingers for a moment: the
+ * next request then takes it along, and one start after the other costs one commit each instead of two. What
+ * the host said is not acknowledged to it by anything that policyd could send meanwhile, so a crash in that
+ * moment is one before the event arrived.
  */
 
 #include <stdio.h>
@@ -16,8 +21,15 @@
 
 #define COMMIT_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 50)
 #define BATCH_USEC_MAX UINT64_C(20000)
+#define KEYS_AT_ONCE 1024
 
 static int on_defer(sd_event_source *source, void *userdata) {
+        (void) batch_commit(userdata);
+        return 0;
+}
+
+/* Nothing was asked for in the meantime that would have committed it. */
+static int on_linger(sd_event_source *source, uint64_t usec, void *userdata) {
         (void) batch_commit(userdata);
         return 0;
 }
@@ -29,17 +41,54 @@ static uint64_t monotonic_now(Policy *p) {
         return now;
 }
 
+static void batch_hurry(Policy *p);
+
+/* One timer runs at a time, whichever batch it was set for: a batch may be committed early, never late. */
+static void batch_linger(Policy *p) {
+        Batch *b = &p->batch;
+        int r = -ENOENT, enabled = SD_EVENT_OFF;
+
+        if (p->options.linger_usec == 0) {
+                batch_hurry(p);
+                return;
+        }
+        if (b->linger)
+                r = sd_event_source_get_enabled(b->linger, &enabled);
+        if (r >= 0 && enabled != SD_EVENT_OFF)
+                return;
+
+        if (!b->linger) {
+                r = sd_event_add_time_relative(p->event, &b->linger, CLOCK_MONOTONIC, p->options.linger_usec,
+                        1, on_linger, p);
+                if (r >= 0)
+                        (void) sd_event_source_set_description(b->linger, "linger");
+        } else {
+                r = sd_event_source_set_time_relative(b->linger, p->options.linger_usec);
+                if (r >= 0)
+                        r = sd_event_source_set_enabled(b->linger, SD_EVENT_ONESHOT);
+        }
+        if (r < 0)
+                batch_hurry(p);
+}
+
 void batch_open(Policy *p) {
         Batch *b = &p->batch;
-        int r;
 
         if (b->open)
                 return;
         b->open = true;
         b->opened = monotonic_now(p);
+        if (!p->closing)
+                batch_linger(p);
+}
+
+/* Somebody waits: commits once everything that has arrived was decided. */
+static void batch_hurry(Policy *p) {
+        Batch *b = &p->batch;
+        int r;
+
         if (p->closing)
                 return;
-
         if (!b->defer) {
                 r = sd_event_add_defer(p->event, &b->defer, on_defer, p);
                 if (r >= 0)
@@ -81,6 +130,7 @@ int batch_then(Policy *p, BatchAction action, const Uuid *a, const Uuid *b_or_nu
         r = grow((void **) &b->steps, &b->steps_size, b->n_steps, sizeof(*b->steps));
         if (r < 0)
                 return batch_poison(p, r);
+        batch_hurry(p);
         b->steps[b->n_steps++] =
                 (BatchStep){.action = action, .a = *a, .b = b_or_null ? *b_or_null : UUID_NULL};
         return 0;
@@ -94,6 +144,7 @@ int policy_when_committed(Policy *p, PolicyCommitted done, void *userdata) {
         r = grow((void **) &b->waiters, &b->waiters_size, b->n_waiters, sizeof(*b->waiters));
         if (r < 0)
                 return r;
+        batch_hurry(p);
         b->waiters[b->n_waiters++] = (BatchWaiter){.done = done, .userdata = userdata};
         b->requests++;
         if (!b->committing &&
@@ -112,20 +163,30 @@ static int encode_changes(Policy *p, Object *changes, StoreOps *ops) {
                 } else if (o->must_store)
                         r = store_ops_put_object(ops, o);
         }
-        p->meta.next_key = p->pool->next_key;
+        /* In steps, so that not each new job changes one more page. */
+        if (p->pool->next_key > p->meta.next_key)
+                p->meta.next_key = p->pool->next_key + KEYS_AT_ONCE;
         if (r == 0 && (p->meta.next_key != p->stored.next_key || p->meta.epoch != p->stored.epoch ||
                               !uuid_equal(&p->meta.pool, &p->stored.pool)))
                 r = store_ops_put_meta(ops, &p->meta);
         return r;
 }
 
+/* The status counts PGPUs and VGPUs, and looks at each host. */
+static bool changes_status(const Object *o) {
+        return o->class == CLASS_HOST ||
+               ((o->class == CLASS_PGPU || o->class == CLASS_VGPU) && (o->is_new || o->removed));
+}
+
 static void announce(Policy *p, Object *changes) {
         const PolicyListener *l = &p->listener;
+        bool status = false;
         Object *next;
 
         for (Object *o = changes; o; o = o->next_changed) {
                 Job *j = o->class == CLASS_JOB ? CONTAINER_OF(o, Job, object) : NULL;
 
+                status |= changes_status(o);
                 /* A job that came, ended and went within one batch had its path in a reply. */
                 if (o->is_new && o->removed && !j)
                         continue;
@@ -137,7 +198,8 @@ static void announce(Policy *p, Object *changes) {
                         l->job_removed)
                         l->job_removed(j, job_state_to_string(j->state), p->userdata);
         }
-        policy_report_status(p);
+        if (status)
+                policy_report_status(p);
         for (Object *o = changes; o; o = next) {
                 next = o->next_changed;
                 pool_forget(p->pool, o);
@@ -209,7 +271,7 @@ int batch_commit(Policy *p) {
         steps = b->steps;
         n_steps = b->n_steps;
         r = b->poison;
-        *b = (Batch){.committing = true, .defer = b->defer};
+        *b = (Batch){.committing = true, .defer = b->defer, .linger = b->linger};
 
         changes = pool_take_changes(p->pool);
         r = r ?: encode_changes(p, changes, &ops);
@@ -235,6 +297,7 @@ void batch_done(Policy *p) {
         if (p->pool && p->store)
                 (void) batch_commit(p);
         b->defer = sd_event_source_disable_unref(b->defer);
+        b->linger = sd_event_source_disable_unref(b->linger);
         store_ops_done(&b->extra);
         free(b->waiters);
         free(b->steps);

@@ -40,6 +40,7 @@ typedef struct Batch {
         bool open, committing;
         int poison;             /* a use case failed half way: nothing of this batch may be kept */
         sd_event_source *defer; /* commits once everything that has arrived was decided */
+        sd_event_source *linger; /* commits a batch that nobody waits for */
         uint64_t opened;        /* monotonic µs */
         uint64_t requests;
         BatchWaiter *waiters;
@@ -70,7 +71,8 @@ struct Policy {
 
         sd_event_source *gather_timer, *gather_defer, *retry_timer, *expiry_timer;
         uint64_t retry_delay;
-        size_t n_finished_jobs;
+        Job **ended; /* in the order of their ends; those before ended_first were removed */
+        size_t n_ended, ended_first, ended_size;
         char *status; /* the last line told */
         bool started, stale, closing;
 };
@@ -82,8 +84,6 @@ void policy_arm_expiry(Policy *p);
 int policy_check_limit(Policy *p, ObjectClass c, size_t n, Refusal *refusal);
 /* What people call an object: 1 to 1,024 bytes without control characters, which would break lists and journals. what: "A VM". */
 int policy_check_label(const char *what, const char *label, Refusal *refusal);
-/* Empty is nobody's; OWNER_ANY is no owner. */
-int policy_check_owner(const char *owner, Refusal *refusal);
 int policy_new_uuid(Uuid *ret);
 
 /* batch.c */
@@ -213,7 +213,8 @@ void operations_host_lost(Policy *p, Host *h);
 /* jobs.c */
 int job_start(Policy *p, OperationKind kind, Vm *vm, const Uuid *token, Job **ret);
 void job_finish(Policy *p, Job *j, JobState state, ErrorCode code, const char *message);
-void jobs_trim(Policy *p);
+int jobs_index(Policy *p);   /* after the pool was read */
+void jobs_expire(Policy *p); /* finished ones whose time is over */
 uint64_t jobs_next_expiry(Policy *p);
 uint64_t reservations_next_expiry(Policy *p);
 void reservations_expire(Policy *p);

@@ -1,7 +1,8 @@
 /*
  * Jobs: the record of an operation that clients watch
  *
- * A finished job stays for an hour, the thousand that ended last at most, over restarts.
+ * A finished job stays for an hour, the thousand that ended last at most, over restarts. Those that have ended
+ * stand in p->ended in the order of their ends, so that the next to go is always the first.
  */
 
 #include "policyd/service/internal.h"
@@ -25,6 +26,73 @@ int job_start(Policy *p, OperationKind kind, Vm *vm, const Uuid *token, Job **re
         return 0;
 }
 
+static int compare_ends(const void *a, const void *b) {
+        const Job *x = *(Job *const *) a, *y = *(Job *const *) b;
+
+        return x->end_time < y->end_time ? -1 : x->end_time > y->end_time;
+}
+
+static int add_ended(Policy *p, Job *j) {
+        size_t size = p->ended_size ? 2 * p->ended_size : 64;
+        Job **more;
+
+        if (p->n_ended == p->ended_size) {
+                more = reallocarray(p->ended, size, sizeof(Job *));
+                if (!more)
+                        return -ENOMEM;
+                p->ended = more;
+                p->ended_size = size;
+        }
+        p->ended[p->n_ended++] = j;
+        return 0;
+}
+
+int jobs_index(Policy *p) {
+        const PtrArray *jobs = &p->pool->objects[CLASS_JOB];
+        int r = 0;
+
+        p->n_ended = p->ended_first = 0;
+        for (size_t i = 0; i < jobs->n && r == 0; i++)
+                if (job_state_is_final(((Job *) jobs->items[i])->state))
+                        r = add_ended(p, jobs->items[i]);
+        if (p->n_ended > 0)
+                qsort(p->ended, p->n_ended, sizeof(Job *), compare_ends);
+        return r;
+}
+
+static Job *first_ended(const Policy *p) {
+        return p->ended_first < p->n_ended ? p->ended[p->ended_first] : NULL;
+}
+
+static void remove_first_ended(Policy *p) {
+        pool_remove(p->pool, &first_ended(p)->object);
+        batch_open(p);
+        /* The places of those that went are given back when they are as many as those that stay. */
+        if (++p->ended_first * 2 < p->n_ended)
+                return;
+        p->n_ended -= p->ended_first;
+        memmove(p->ended, p->ended + p->ended_first, p->n_ended * sizeof(Job *));
+        p->ended_first = 0;
+}
+
+static void jobs_trim(Policy *p) {
+        while (p->n_ended - p->ended_first > p->options.jobs_max_finished)
+                remove_first_ended(p);
+}
+
+void jobs_expire(Policy *p) {
+        uint64_t now = policy_now(p);
+
+        while (jobs_next_expiry(p) <= now)
+                remove_first_ended(p);
+}
+
+uint64_t jobs_next_expiry(Policy *p) {
+        const Job *first = first_ended(p);
+
+        return first ? first->end_time + p->options.job_keep_usec : UINT64_MAX;
+}
+
 void job_finish(Policy *p, Job *j, JobState state, ErrorCode code, const char *message) {
         if (!j || job_state_is_final(j->state))
                 return;
@@ -32,58 +100,11 @@ void job_finish(Policy *p, Job *j, JobState state, ErrorCode code, const char *m
         if (code != ERROR_NONE)
                 (void) batch_poison(p, pool_set_job_error(p->pool, j, code, message));
         pool_set_job_state(p->pool, j, state, job_state_to_string(state), -1, policy_now(p));
-        p->n_finished_jobs++;
-        if (p->n_finished_jobs > p->options.jobs_max_finished)
-                jobs_trim(p);
-        if (p->n_finished_jobs == 1)
+        /* A job that cannot be noted here is kept until the next start, which is no harm. */
+        (void) add_ended(p, j);
+        jobs_trim(p);
+        if (p->n_ended - p->ended_first == 1)
                 policy_arm_expiry(p);
-}
-
-/* The one that ended first; they stand in order of their creation. NULL when none has ended. */
-static Job *first_ended(Policy *p) {
-        const PtrArray *jobs = &p->pool->objects[CLASS_JOB];
-        Job *first = NULL;
-
-        for (size_t i = 0; i < jobs->n; i++) {
-                Job *j = jobs->items[i];
-
-                if (job_state_is_final(j->state) && (!first || j->end_time < first->end_time))
-                        first = j;
-        }
-        return first;
-}
-
-static void remove_job(Policy *p, Job *j) {
-        pool_remove(p->pool, &j->object);
-        p->n_finished_jobs--;
-        batch_open(p);
-}
-
-void jobs_trim(Policy *p) {
-        const PtrArray *jobs = &p->pool->objects[CLASS_JOB];
-        uint64_t now = policy_now(p);
-
-        for (size_t i = jobs->n; i > 0; i--) {
-                Job *j = jobs->items[i - 1];
-
-                if (job_state_is_final(j->state) && j->end_time + p->options.job_keep_usec <= now)
-                        remove_job(p, j);
-        }
-        while (p->n_finished_jobs > p->options.jobs_max_finished)
-                remove_job(p, first_ended(p));
-}
-
-uint64_t jobs_next_expiry(Policy *p) {
-        const PtrArray *jobs = &p->pool->objects[CLASS_JOB];
-        uint64_t next = UINT64_MAX;
-
-        for (size_t i = 0; i < jobs->n; i++) {
-                const Job *j = jobs->items[i];
-
-                if (job_state_is_final(j->state))
-                        next = MIN_OF(next, j->end_time + p->options.job_keep_usec);
-        }
-        return next;
 }
 
 static int cancel_start(Policy *p, Operation *op, Job *j, Vm *vm, Refusal *refusal) {

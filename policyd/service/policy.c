@@ -26,6 +26,7 @@ void policy_options_default(PolicyOptions *ret) {
                 .map_size = UINT64_C(64) << 20,
                 .map_max = UINT64_C(4) << 30,
                 .batch_max = 256,
+                .linger_usec = 2000,
                 .job_keep_usec = UINT64_C(3600000000),
                 .jobs_max_finished = 1000,
                 .limits =
@@ -37,7 +38,6 @@ void policy_options_default(PolicyOptions *ret) {
                                 [CLASS_VM] = 200000,
                                 [CLASS_VGPU] = 500000,
                                 [CLASS_RESERVATION] = 10000,
-                                [CLASS_QUOTA] = 10000,
                                 [CLASS_JOB] = 200000,
                         },
                 .order_timeout_usec = UINT64_C(45000000),
@@ -63,39 +63,35 @@ uint64_t policy_epoch(const Policy *p) {
         return p->epoch;
 }
 
+static const char *const class_paths[_CLASS_MAX] = {
+        [CLASS_HOST] = "host",
+        [CLASS_PGPU] = "pgpu",
+        [CLASS_GPU_GROUP] = "gpu_group",
+        [CLASS_VGPU_TYPE] = "vgpu_type",
+        [CLASS_VM] = "vm",
+        [CLASS_VGPU] = "vgpu",
+        [CLASS_RESERVATION] = "reservation",
+        [CLASS_JOB] = "job",
+};
+
 char *policy_object_path(ObjectClass c, const Uuid *id) {
         char element[UUID_TEXT_MAX + 1], *path;
 
-        if (asprintf(&path, POLICY_PATH "/%s/%s", object_class_to_string(c),
-                    uuid_to_path_element(id, element)) < 0)
+        if (asprintf(&path, POLICY_PATH "/%s/%s", class_paths[c], uuid_to_path_element(id, element)) < 0)
                 return NULL;
         return path;
 }
 
-static int check_text(const char *what, const char *field, const char *text, Refusal *refusal) {
-        if (isempty(text) || strlen(text) > LABEL_MAX_BYTES)
-                return refusal_set(refusal, ERROR_INVALID_RECORD, "%s needs a %s of 1 to %d bytes.", what,
-                        field, LABEL_MAX_BYTES);
-        for (const char *c = text; *c; c++)
+int policy_check_label(const char *what, const char *label, Refusal *refusal) {
+        if (isempty(label) || strlen(label) > LABEL_MAX_BYTES)
+                return refusal_set(refusal, ERROR_INVALID_RECORD, "%s needs a name_label of 1 to %d bytes.", what,
+                        LABEL_MAX_BYTES);
+        for (const char *c = label; *c; c++)
                 if ((unsigned char) *c < ' ' || *c == 0x7f)
                         return refusal_set(refusal, ERROR_INVALID_RECORD,
-                                "%s needs a %s without control characters; byte %zu is 0x%02x.", what, field,
-                                (size_t) (c - text) + 1, (unsigned char) *c);
+                                "%s needs a name_label without control characters; byte %zu is 0x%02x.", what,
+                                (size_t) (c - label) + 1, (unsigned char) *c);
         return 0;
-}
-
-int policy_check_label(const char *what, const char *label, Refusal *refusal) {
-        return check_text(what, "name_label", label, refusal);
-}
-
-int policy_check_owner(const char *owner, Refusal *refusal) {
-        if (isempty(owner))
-                return 0;
-        if (streq(owner, OWNER_ANY))
-                return refusal_set(refusal, ERROR_INVALID_RECORD,
-                        "\"" OWNER_ANY "\" is no owner: it stands for every owner in quotas. Give a name, or "
-                        "none.");
-        return check_text("An owner", "name", owner, refusal);
 }
 
 int policy_check_limit(Policy *p, ObjectClass c, size_t n, Refusal *refusal) {
@@ -110,16 +106,6 @@ int policy_check_limit(Policy *p, ObjectClass c, size_t n, Refusal *refusal) {
 }
 
 /* Loading */
-
-static int count_finished_jobs(Policy *p) {
-        const PtrArray *jobs = &p->pool->objects[CLASS_JOB];
-
-        p->n_finished_jobs = 0;
-        for (size_t i = 0; i < jobs->n; i++)
-                if (job_state_is_final(((Job *) jobs->items[i])->state))
-                        p->n_finished_jobs++;
-        return 0;
-}
 
 static int load_pool(Policy *p) {
         _cleanup_free_ char *problem = NULL;
@@ -136,7 +122,7 @@ static int load_pool(Policy *p) {
         if (r < 0)
                 return r;
         p->stored = p->meta;
-        return count_finished_jobs(p);
+        return jobs_index(p);
 }
 
 static int open_store(Policy *p) {
@@ -213,6 +199,7 @@ Policy *policy_free(Policy *p) {
         sd_event_source_disable_unref(p->gather_defer);
         sd_event_source_disable_unref(p->retry_timer);
         sd_event_source_disable_unref(p->expiry_timer);
+        free(p->ended);
         pool_free(p->pool);
         store_close(p->store);
         sd_event_unref(p->event);
@@ -242,7 +229,7 @@ int policy_start(Policy *p) {
 static int on_expiry(sd_event_source *source, uint64_t usec, void *userdata) {
         Policy *p = userdata;
 
-        jobs_trim(p);
+        jobs_expire(p);
         reservations_expire(p);
         policy_arm_expiry(p);
         return 0;

@@ -10,7 +10,8 @@
  * only -ENOMEM and the like.
  *
  * The batch commits from a one-shot defer source of lower priority than the bus, so that all requests that
- * have arrived share one LMDB transaction; or at once when policy_flush() is called (a read must show
+ * have arrived share one LMDB transaction (a batch of nothing but the hosts' word waits up to linger_usec for
+ * a request to share with); or at once when policy_flush() is called (a read must show
  * committed state only: every property getter and list calls it first). After a commit: replies in order,
  * then listener->changed() once for each changed object, then listener->job_removed(). After a failed commit:
  * each waiting reply gets ERROR_STORAGE_FAILED, the model is rebuilt from disk, listener->rebuilt() is
@@ -30,6 +31,7 @@ typedef struct PolicyOptions {
         const char *state_dir;
         uint64_t map_size, map_max;  /* bytes */
         uint64_t batch_max;          /* requests per commit */
+        uint64_t linger_usec;        /* a batch that nobody waits for is committed after that long; 0: at once */
         uint64_t job_keep_usec;      /* a finished job stays that long (an hour) */
         uint64_t jobs_max_finished;  /* 1,000 */
         uint64_t limits[_CLASS_MAX]; /* objects of each class that may exist */
@@ -94,10 +96,6 @@ int vgpus_create(Policy *p, Vm *vm, GpuGroup *group, VgpuType *type_or_null, con
 int reservations_create(Policy *p, const char *name, GpuGroup *group, VgpuType *type, uint32_t count,
         uint64_t seconds, const char *owner, Reservation **ret, Refusal *refusal);
 
-/* group NULL: over all of them; at least one limit is given, the other may be QUOTA_UNLIMITED. owner OWNER_ANY: each that has no quota. */
-int quotas_create(Policy *p, const char *owner, GpuGroup *group_or_null, uint64_t vgpus_max,
-        uint64_t size_max, Quota **ret, Refusal *refusal);
-
 /* Host */
 int hosts_remove(Policy *p, Host *h, Refusal *refusal);
 int hosts_set_enabled(Policy *p, Host *h, bool enabled, Refusal *refusal);
@@ -143,14 +141,11 @@ int vms_destroy(Policy *p, Vm *vm, Refusal *refusal);
 int vms_set_config(Policy *p, Vm *vm, const char *config, Refusal *refusal);
 int vms_set_names(
         Policy *p, Vm *vm, const char *name_label_or_null, const char *affinity_or_null, Refusal *refusal);
-int vms_set_owner(Policy *p, Vm *vm, const char *owner, Refusal *refusal); /* stops nothing */
 int vms_explain(Policy *p, Vm *vm, const StartOptions *options, char **ret_json);
 int vms_export(Policy *p, Vm *vm, char **ret_json);
 
 int vgpus_destroy(Policy *p, Vgpu *v, Refusal *refusal);
 int reservations_destroy(Policy *p, Reservation *r, Refusal *refusal);
-int quotas_set_limits(Policy *p, Quota *q, uint64_t vgpus_max, uint64_t size_max, Refusal *refusal);
-int quotas_destroy(Policy *p, Quota *q, Refusal *refusal);
 int jobs_cancel(Policy *p, Job *j, Refusal *refusal);
 
 /*

@@ -5,7 +5,7 @@
  *
  * One LMDB environment with these tables; every value is a JSON record with "version":
  *
- *   meta         "pool" → {"version":3,"pool":<uuid>,"epoch":7,"next_key":55}; version is the schema's
+ *   meta         "pool" → {"version":2,"pool":<uuid>,"epoch":7,"next_key":55}; version is the schema's
  *   host …       one table per class of object; the key is the object's growing number, big-endian
  *   idempotency  "<uid> <method> <key>" → which object that call made
  *
@@ -21,7 +21,7 @@
 #include "common/macros.h"
 #include "policyd/core/pool.h"
 
-#define STORE_SCHEMA 3
+#define STORE_SCHEMA 2
 
 typedef enum StoreTable {
         STORE_META,
@@ -35,7 +35,7 @@ const char *store_table_name(unsigned table);
 typedef struct StoreMeta {
         Uuid pool;         /* null: a new database */
         uint64_t epoch;    /* highest ever used; 0 in a new database */
-        uint64_t next_key; /* storage keys below were given out */
+        uint64_t next_key; /* storage keys below may have been given out */
 } StoreMeta;
 
 /* An answer that is remembered for an idempotency key. Texts belong to the giver. */

@@ -422,6 +422,43 @@ static void a_batch_is_committed_when_it_is_full(void **state) {
         assert_int_equal(n, 4);
 }
 
+/* What a host says waits a moment for a request to share its commit with; a request waits for nothing. */
+static void the_word_of_a_host_shares_the_commit_of_a_request(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
+        size_t n_changed;
+        unsigned n = 0;
+
+        w->policy = policy_free(w->policy);
+        w->options.linger_usec = 300000;
+        world_start(w);
+        world_run_for(w, 400000);
+        h->manual = true;
+        assert_int_equal(world_start_vm(w, &vm, &job), ERROR_NONE);
+        world_run(w);
+        assert_string_equal(world_vm_state(w, &vm), "sent");
+        world_run_for(w, 400000);
+
+        n_changed = w->n_changed;
+        fake_vm_runs(h, &vm);
+        world_run(w);
+        assert_int_equal(w->n_changed, n_changed);
+        assert_int_equal(policy_when_committed(w->policy, count_commit, &n), 0);
+        world_run(w);
+        assert_int_equal(n, 1);
+        assert_true(w->n_changed > n_changed);
+        assert_string_equal(w->last_result, "done");
+
+        n_changed = w->n_changed;
+        fake_vm_ends(h, &vm, "poweroff", NULL);
+        world_run(w);
+        assert_int_equal(w->n_changed, n_changed);
+        world_run_for(w, 400000);
+        assert_true(w->n_changed > n_changed);
+        assert_string_equal(world_vm_state(w, &vm), "halted");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(starts_runs_and_halts),
@@ -446,6 +483,7 @@ int main(void) {
                 cmocka_unit_test(a_refused_stop_fails_its_job_and_changes_nothing),
                 cmocka_unit_test(a_stop_that_never_left_goes_with_the_next_inventory),
                 cmocka_unit_test(a_batch_is_committed_when_it_is_full),
+                cmocka_unit_test(the_word_of_a_host_shares_the_commit_of_a_request),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,6 +62,7 @@ World *world_new(void) {
         snprintf(w->dir, sizeof(w->dir), "/tmp/xenvgpu-test-XXXXXX");
         assert_non_null(mkdtemp(w->dir));
         policy_options_default(&w->options);
+        w->options.linger_usec = 0; /* at rest means committed */
         w->options.map_size = 1 << 20;
         w->options.map_max = 16 << 20;
         return w;
