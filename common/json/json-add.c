@@ -24,6 +24,14 @@ int json_add_string(struct json_object *o, const char *member, const char *value
         return json_add(o, member, json_object_new_string(strempty(value)));
 }
 
+int json_add_text(struct json_object *o, const char *member, const char *json) {
+        struct json_object *value = json_object_new_object();
+
+        if (value)
+                json_object_set_serializer(value, json_object_userdata_to_json_string, (void *) json, NULL);
+        return json_add(o, member, value);
+}
+
 int json_add_u64(struct json_object *o, const char *member, uint64_t value) {
         return json_add(o, member, json_object_new_uint64(value));
 }

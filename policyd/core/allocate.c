@@ -8,7 +8,6 @@
 
 #include "policyd/core/decider.h"
 #include "policyd/core/pool-internal.h"
-#include "policyd/core/quota.h"
 
 void allocation_done(Allocation *a) {
         refusal_done(&a->refusal);
@@ -53,8 +52,6 @@ static int decide(Ranking *r, const AllocVisitor *visitor, Allocation *ret) {
         int error;
 
         error = refuse_vm(r->request->vm, &ret->refusal);
-        if (error >= 0 && ret->refusal.code == ERROR_NONE)
-                error = quota_check_start(r->pool, r->request, /* pgpus_or_null= */ NULL, &ret->refusal);
         if (error < 0)
                 return error;
 
@@ -78,11 +75,7 @@ static int decide(Ranking *r, const AllocVisitor *visitor, Allocation *ret) {
                 return refuse_start(r, &ret->refusal, &ret->nearest);
 
         allocation_list_runners_up(r, chosen, ret);
-        error = allocation_choose(r, chosen, ret);
-        /* Its reservation may hold room elsewhere than where it goes. */
-        if (error >= 0 && r->request->reservation)
-                error = quota_check_start(r->pool, r->request, ret->pgpus, &ret->refusal);
-        return error;
+        return allocation_choose(r, chosen, ret);
 }
 
 int allocate(

@@ -34,10 +34,9 @@ void client_error_done(ClientError *e);
 
 typedef struct ClientOption {
         const char *name;
-        char type; /* 's', 'o', 'b' or 't' */
+        char type; /* 's', 'o' or 'b' */
         const char *text;
         bool flag;
-        uint64_t number;
 } ClientOption;
 
 /* address NULL: the system bus. */

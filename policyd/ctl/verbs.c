@@ -65,17 +65,10 @@ static const Verb verbs[] = {
                 "Says that an offline host runs nothing any more: what was booked there is released. Only "
                 "when it is sure.",
                 verb_host_declare_dead),
-        VERB("reservation-create", "name gpu-group-uuid vgpu-type-uuid count seconds",
-                "owner idempotency-key",
+        VERB("reservation-create", "name gpu-group-uuid vgpu-type-uuid count seconds", "idempotency-key",
                 "Holds room for VGPUs for some time, to be used by vm-start reservation=. Prints its uuid.",
                 verb_reservation_create),
         VERB("reservation-destroy", "uuid", "", "Lets a reservation go.", verb_reservation_destroy),
-        VERB("quota-create", "owner", "gpu-group-uuid vgpus-max pgpus-max size-max idempotency-key",
-                "Limits what an owner's VMs may use: VGPUs, whole PGPUs (or size units), in one group or in "
-                "all; owner=\"*\" is every owner without a quota. Prints its uuid.",
-                verb_quota_create),
-        VERB("quota-destroy", "uuid", "", "Ends a quota; uuid= takes the owner's name too.",
-                verb_quota_destroy),
         VERB("job-wait", "uuid", "", "Waits until a job has ended; its outcome is the exit status.",
                 verb_job_wait),
         VERB("job-cancel", "uuid", "", "Asks a job to stop.", verb_job_cancel),
@@ -208,21 +201,8 @@ static void print_fields(FILE *out, VerbName v) {
         fputs(*separator ? "\n" : "none of this class\n", out);
 }
 
-/* D-Bus says name where xe says name-label: either is understood. */
-static int adopt_name(VerbName v, Args *args) {
-        static const char *const words[] = { "name", "name-label" };
-
-        for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-                if (words_contain(v.verb->required, words[i]) && !args_get(args, words[i]))
-                        return args_rename(args, words[1 - i], words[i]);
-        return 0;
-}
-
-int verb_check(const char *name, VerbName v, Args *args) {
+int verb_check(const char *name, VerbName v, const Args *args) {
         _cleanup_free_ char *keys = describe_keys(v);
-
-        if (adopt_name(v, args) < 0)
-                return ctl_usage("out of memory");
 
         for (size_t i = 0; i < args->n; i++) {
                 if (key_is_known(v, args->args[i].key))

@@ -32,9 +32,8 @@ bool verb_find(const char *name, VerbName *ret);
 /* Writes the full name of the n-th verb, in the order of the help; false after the last. */
 bool verb_nth(size_t n, char buf[static 64], VerbName *ret);
 
-/* Whether the keys given suit the verb: 0, or EXIT_USAGE with a sentence printed. Where the verb wants name, name-label
- * is taken for it, and the other way round. */
-int verb_check(const char *name, VerbName verb, Args *args);
+/* Whether the keys given suit the verb: 0, or EXIT_USAGE with a sentence printed. */
+int verb_check(const char *name, VerbName verb, const Args *args);
 /* "xenvgpu: there is no verb …" with the nearest. EXIT_USAGE. */
 int verb_unknown(const char *name);
 int verb_help(const char *name_or_null);
@@ -56,11 +55,6 @@ int verb_gpu_group_capacity(Ctl *ctl);
 int verb_pgpu_capacity(Ctl *ctl);
 int verb_reservation_create(Ctl *ctl);
 int verb_reservation_destroy(Ctl *ctl);
-
-/* verbs-quota.c */
-int verb_quota_create(Ctl *ctl);
-int verb_quota_destroy(Ctl *ctl);
-int ctl_usage_number(const Field *f, const char *text); /* it is none */
 
 /* verbs-advice.c */
 int verb_gpu_group_plan(Ctl *ctl);

@@ -19,7 +19,6 @@ static const ObjectClass load_order[] = {
         CLASS_VM,
         CLASS_VGPU,
         CLASS_RESERVATION,
-        CLASS_QUOTA,
         CLASS_JOB,
 };
 

@@ -12,11 +12,9 @@
 
 #include "protocol/vm-record.h"
 
+/* Written by json_to_text(): to read it again for each change of the VM would cost more than all the rest. */
 static int add_json_text(struct json_object *record, const char *member, const char *text) {
-        struct json_object *o;
-
-        o = json_tokener_parse(isempty(text) ? "{}" : text);
-        return o ? json_add(record, member, o) : -ENOMEM;
+        return json_add_text(record, member, isempty(text) ? "{}" : text);
 }
 
 static int vm_build(const Object *o, struct json_object *record) {
@@ -62,7 +60,7 @@ static int set_json_text(char **field, struct json_object *o) {
 
 static int vm_create(Pool *pool, JsonReader *r, struct json_object *record, const Uuid *id, uint64_t key) {
         struct json_object *platform, *config, *decision = NULL;
-        const char *name, *owner;
+        const char *name;
         Vm *vm;
         int q = 0;
 
@@ -74,8 +72,7 @@ static int vm_create(Pool *pool, JsonReader *r, struct json_object *record, cons
         if (q < 0)
                 return q;
 
-        q = q ?: json_get_string(r, record, "owner", &owner);
-        q = q ?: pool_set_vm_owner(pool, vm, owner);
+        q = q ?: stored_get_text(r, record, "owner", &vm->owner);
         q = q ?: stored_get_text(r, record, "affinity", &vm->affinity);
         q = q ?: set_json_text(&vm->platform, platform);
         q = q ?: set_json_text(&vm->config, config);
