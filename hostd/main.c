@@ -7,6 +7,7 @@
 #include "common/daemon/frame.h"
 #include "common/daemon/log.h"
 #include "hostd/bus/bus-host.h"
+#include "hostd/selftest/selftest.h"
 #include "hostd/service/settings.h"
 
 typedef struct Program {
@@ -14,6 +15,7 @@ typedef struct Program {
         HostSettings settings;
         Host *host;
         BusHost *bus;
+        bool self_test, json;
 } Program;
 
 static void on_ready(void *userdata) {
@@ -40,15 +42,22 @@ static void on_reload(void *userdata) {
 static int start(Program *p) {
         int r;
 
-        r = host_settings_load(p->daemon.config_path, p->daemon.extra_args, &p->settings);
-        if (r >= 0)
-                r = host_open(
-                        p->daemon.event, &p->settings, p->daemon.state_dir, p->daemon.runtime_dir, &p->host);
+        r = host_open(p->daemon.event, &p->settings, p->daemon.state_dir, p->daemon.runtime_dir, &p->host);
         if (r >= 0)
                 r = bus_host_new(p->daemon.event, p->settings.bus, p->host, &handlers, p, &p->bus);
         if (r >= 0)
                 daemon_set_reload(&p->daemon, on_reload, p);
         return r;
+}
+
+static int run(Program *p) {
+        const Daemon *d = &p->daemon;
+
+        if (host_settings_load(d->config_path, d->extra_args, &p->settings) < 0)
+                return EXIT_FAILURE;
+        if (p->self_test)
+                return selftest_run(&p->settings, d->state_dir, d->runtime_dir, p->json) != 0;
+        return start(p) < 0 ? EXIT_FAILURE : daemon_run(&p->daemon);
 }
 
 /* The VMs run on. */
@@ -59,6 +68,13 @@ static void stop(Program *p) {
 }
 
 int main(int argc, char **argv) {
+        Program program = {};
+        const DaemonFlag flags[] = {
+                {"self-test", "see whether VMs with GPUs can run here", &program.self_test,
+                        /* looks_only= */ true},
+                {"json", "print the self-test as JSON", &program.json, /* looks_only= */ false},
+                {},
+        };
         const DaemonInfo info = {
                 .name = "xenvgpu-hostd",
                 .summary = "Device manager of virtual GPUs on this host",
@@ -67,15 +83,15 @@ int main(int argc, char **argv) {
                 .default_config = "/etc/xenvgpu/hostd.conf",
                 .settings = host_setting_table,
                 .n_settings = host_n_settings,
+                .flags = flags,
         };
-        Program program = {};
         int r;
 
         r = daemon_init(&program.daemon, &info, argc, argv);
         if (r != 0)
                 return r > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 
-        r = start(&program) < 0 ? EXIT_FAILURE : daemon_run(&program.daemon);
+        r = run(&program);
         stop(&program);
         daemon_done(&program.daemon);
         return r;

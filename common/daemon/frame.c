@@ -17,8 +17,10 @@
 
 typedef struct Options {
         const char *state, *runtime, *config;
-        bool verbose;
+        bool verbose, looks_only;
 } Options;
+
+#define FLAGS_MAX 8
 
 static void print_help(const DaemonInfo *info) {
         printf("%s: %s\n\n"
@@ -32,6 +34,8 @@ static void print_help(const DaemonInfo *info) {
                "  --help           print this\n",
                 info->name, info->summary, info->name, info->default_config, info->default_state,
                 info->default_runtime);
+        for (const DaemonFlag *f = info->flags; f && f->name; f++)
+                printf("  --%-14s %s\n", f->name, f->help);
         if (info->n_settings > 0)
                 printf("\nSettings:\n");
         for (size_t i = 0; i < info->n_settings; i++) {
@@ -46,8 +50,8 @@ static void print_help(const DaemonInfo *info) {
 
 /* 0 to go on, 1 served, -EINVAL. --set values go to d->extra_args, in the order given. */
 static int parse_arguments(Daemon *d, const DaemonInfo *info, int argc, char **argv, Options *options) {
-        enum { OPTION_STATE = 256, OPTION_RUNTIME, OPTION_CONFIG, OPTION_SET };
-        static const struct option table[] = {
+        enum { OPTION_STATE = 256, OPTION_RUNTIME, OPTION_CONFIG, OPTION_SET, OPTION_FLAG };
+        struct option table[8 + FLAGS_MAX] = {
                 { "help", no_argument, NULL, 'h' },
                 { "version", no_argument, NULL, 'V' },
                 { "verbose", no_argument, NULL, 'v' },
@@ -57,9 +61,15 @@ static int parse_arguments(Daemon *d, const DaemonInfo *info, int argc, char **a
                 { "set", required_argument, NULL, OPTION_SET },
                 {},
         };
-        size_t n_extra = 0;
+        size_t n_extra = 0, n_options = 0;
         const char **extra;
         int c;
+
+        while (table[n_options].name)
+                n_options++;
+        for (int i = 0; i < FLAGS_MAX && info->flags && info->flags[i].name; i++)
+                table[n_options + (size_t) i] =
+                        (struct option){ info->flags[i].name, no_argument, NULL, OPTION_FLAG + i };
 
         extra = calloc((size_t) argc + 1, sizeof(*extra));
         if (!extra)
@@ -89,6 +99,10 @@ static int parse_arguments(Daemon *d, const DaemonInfo *info, int argc, char **a
                         break;
                 case OPTION_SET:
                         extra[n_extra++] = optarg;
+                        break;
+                case OPTION_FLAG ... OPTION_FLAG + FLAGS_MAX - 1:
+                        *info->flags[c - OPTION_FLAG].given = true;
+                        options->looks_only = options->looks_only || info->flags[c - OPTION_FLAG].looks_only;
                         break;
                 default:
                         /* getopt_long() has named the offender. */
@@ -135,6 +149,8 @@ static int make_folders(Daemon *d, const DaemonInfo *info, const Options *option
         d->config_path = choose_config(options->config, info->default_config);
         if (!d->state_dir || !d->runtime_dir || !d->config_path)
                 return log_errno(-ENOMEM, "Failed to set up the folders");
+        if (options->looks_only)
+                return 0;
 
         r = mkdir_parents(d->state_dir, 0700);
         if (r < 0)

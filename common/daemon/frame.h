@@ -13,12 +13,20 @@
 
 #include "common/daemon/settings.h"
 
+/* A switch of one program, without a value. */
+typedef struct DaemonFlag {
+        const char *name, *help; /* "self-test"; one line for --help */
+        bool *given;             /* set when it is */
+        bool looks_only;         /* with it the folders are named and not made */
+} DaemonFlag;
+
 typedef struct DaemonInfo {
         const char *name;    /* "xenvgpu-hostd" */
         const char *summary; /* one line for --help */
         const char *default_state, *default_runtime, *default_config;
         const Setting *settings; /* listed by --help; may be NULL */
         size_t n_settings;
+        const DaemonFlag *flags; /* ended by one without a name; may be NULL */
 } DaemonInfo;
 
 typedef struct Daemon {

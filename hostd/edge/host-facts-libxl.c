@@ -184,6 +184,16 @@ static int libxl_read(HostFactsSource *source, HostFacts *ret) {
         return 0;
 }
 
+static char *libxl_describe(HostFactsSource *source) {
+        const libxl_version_info *v = libxl_get_version_info(host_of(source)->ctx);
+        char *text;
+
+        if (!v || asprintf(&text, "Xen %d.%d%s", v->xen_version_major, v->xen_version_minor,
+                          strempty(v->xen_version_extra)) < 0)
+                return NULL;
+        return text;
+}
+
 /* When it changes. */
 
 static int libxl_fd(HostFactsSource *source) {
@@ -209,6 +219,7 @@ static const HostFactsOps libxl_ops = {
         .hypervisor = "xen",
         .read = libxl_read,
         .memory_free = libxl_memory_free,
+        .describe = libxl_describe,
         .fd = libxl_fd,
         .drain = libxl_drain,
         .free = libxl_free,

@@ -188,6 +188,10 @@ static int simulated_read(HostFactsSource *source, HostFacts *ret) {
         return 0;
 }
 
+static char *simulated_describe(HostFactsSource *source) {
+        return strdup("a simulated hypervisor");
+}
+
 static int simulated_memory_free(HostFactsSource *source, uint64_t *ret) {
         SimulatedHost *host = CONTAINER_OF(source, SimulatedHost, source);
         _cleanup_json_ struct json_object *o = NULL;
@@ -217,6 +221,7 @@ static const HostFactsOps simulated_ops = {
         .hypervisor = "simulated",
         .read = simulated_read,
         .memory_free = simulated_memory_free,
+        .describe = simulated_describe,
         .free = simulated_free,
 };
 

@@ -26,6 +26,7 @@ typedef struct HostFactsOps {
         const char *hypervisor; /* "xen", "simulated" */
         int (*read)(HostFactsSource *source, HostFacts *ret);
         int (*memory_free)(HostFactsSource *source, uint64_t *ret);
+        char *(*describe)(HostFactsSource *source); /* "Xen 4.17.3"; the caller frees; NULL: it does not say */
         /* Readable when free memory may have changed without us; drain() takes that in, negative when nothing
          * will be told any more. Both NULL: it changes by our own doing only. */
         int (*fd)(HostFactsSource *source);

@@ -17,29 +17,8 @@
 
 #define INVENTORY_PAUSE_PER_VM UINT64_C(4000)
 
-static const char *text_or_null(const char *text) {
-        return isempty(text) ? NULL : text;
-}
-
 int host_read_hardware(Host *h, Hardware *ret) {
-        const HostSettings *s = h->settings;
-        HardwareSettings settings = {
-                .pci =
-                        {
-                                .sysfs_path = text_or_null(s->sysfs_path),
-                                .listing = text_or_null(s->pci_dump),
-                                .pci_ids = text_or_null(s->pci_ids),
-                                .vga_arbiter = text_or_null(s->vga_arbiter),
-                        },
-                .files =
-                        {
-                                .nvidia_conf_dir = s->nvidia_conf_dir,
-                                .nvidia_xml = s->nvidia_xml,
-                                .nvidia_driver = s->nvidia_driver_link,
-                                .gvtg_list = s->gvtg_list,
-                                .mxgpu_list = s->mxgpu_list,
-                        },
-        };
+        const HardwareSettings settings = host_settings_hardware(h->settings);
         Hardware hardware = {};
         int r;
 

@@ -135,6 +135,30 @@ void host_settings_done(HostSettings *s) {
         settings_done(host_setting_table, host_n_settings, s);
 }
 
+static const char *text_or_null(const char *text) {
+        return isempty(text) ? NULL : text;
+}
+
+HardwareSettings host_settings_hardware(const HostSettings *s) {
+        return (HardwareSettings){
+                .pci =
+                        {
+                                .sysfs_path = text_or_null(s->sysfs_path),
+                                .listing = text_or_null(s->pci_dump),
+                                .pci_ids = text_or_null(s->pci_ids),
+                                .vga_arbiter = text_or_null(s->vga_arbiter),
+                        },
+                .files =
+                        {
+                                .nvidia_conf_dir = s->nvidia_conf_dir,
+                                .nvidia_xml = s->nvidia_xml,
+                                .nvidia_driver = s->nvidia_driver_link,
+                                .gvtg_list = s->gvtg_list,
+                                .mxgpu_list = s->mxgpu_list,
+                        },
+        };
+}
+
 const UnitsOps *host_settings_units(const HostSettings *s) {
         return streq(s->units, units_process.name) ? &units_process : &units_systemd;
 }

@@ -9,6 +9,7 @@
  */
 
 #include "common/daemon/settings.h"
+#include "hostd/edge/hardware.h"
 #include "hostd/service/units.h"
 
 typedef struct HostSettings {
@@ -38,6 +39,9 @@ void host_settings_done(HostSettings *s);
 /* For --help and the manual. */
 extern const Setting host_setting_table[];
 extern const size_t host_n_settings;
+
+/* Where the hardware and its types are read; borrows. */
+HardwareSettings host_settings_hardware(const HostSettings *s);
 
 /* The implementation that the setting `units` names. */
 const UnitsOps *host_settings_units(const HostSettings *s);

@@ -166,6 +166,10 @@ int main(int argc, char **argv) {
         Qemu q = { .folder_fd = -1 };
         int status;
 
+        if (streq(argv[argc - 1], "-version")) {
+                (void) puts("xenvgpu-lab-qemu " XENVGPU_VERSION ", in place of qemu");
+                return EXIT_SUCCESS;
+        }
         if (read_arguments(argv, &q) < 0)
                 return complain("-xen-domid is missing or bad");
         if (stand_in_signals(&signal_fd) < 0 || xenstore_open(&xs) < 0)

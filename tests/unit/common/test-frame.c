@@ -15,6 +15,13 @@ static const Setting settings[] = {
         { "bus", SETTING_STRING, 0, "unix:path=/run/bus", "The bus to speak on" },
 };
 
+static bool look_given, loud_given;
+static const DaemonFlag flags[] = {
+        { "look", "look and make nothing", &look_given, true },
+        { "loud", "say it loudly", &loud_given, false },
+        {},
+};
+
 static const DaemonInfo info = {
         .name = "xenvgpu-testd",
         .summary = "shows the frame",
@@ -23,6 +30,7 @@ static const DaemonInfo info = {
         .default_config = "/etc/xenvgpu/testd.conf",
         .settings = settings,
         .n_settings = ARRAY_SIZE(settings),
+        .flags = flags,
 };
 
 #define INIT(d, ...) init_with(d, (char *[]){ (char *) "xenvgpu-testd", ##__VA_ARGS__, NULL })
@@ -87,6 +95,22 @@ static void the_environment_goes_over_defaults_and_options_over_both(void **stat
         daemon_done(&d);
 }
 
+static void a_program_has_switches_of_its_own(void **state) {
+        Daemon d;
+
+        look_given = loud_given = false;
+        assert_ok(INIT(&d, (char *) "--loud", (char *) "--state=a"));
+        assert_true(loud_given && !look_given);
+        assert_folder("a");
+        daemon_done(&d);
+
+        assert_ok(INIT(&d, (char *) "--look", (char *) "--state=b"));
+        assert_true(look_given);
+        assert_string_equal(d.state_dir, "b");
+        assert_int_equal(access("b", F_OK), -1);
+        daemon_done(&d);
+}
+
 static void help_and_version_are_served(void **state) {
         _cleanup_free_ char *help = NULL, *version = NULL;
         Capture c;
@@ -97,6 +121,7 @@ static void help_and_version_are_served(void **state) {
         help = capture_end(&c, STDOUT_FILENO);
         assert_non_null(strstr(help, "xenvgpu-testd: shows the frame"));
         assert_non_null(strstr(help, "--set=KEY=VALUE"));
+        assert_non_null(strstr(help, "--look           look and make nothing\n"));
         assert_non_null(strstr(help, "The bus to speak on (default unix:path=/run/bus)"));
 
         c = capture_begin(STDOUT_FILENO);
@@ -237,6 +262,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(defaults_are_made),
                 TEST(the_environment_goes_over_defaults_and_options_over_both),
+                TEST(a_program_has_switches_of_its_own),
                 TEST(help_and_version_are_served),
                 TEST(wrong_arguments_are_named),
                 TEST(a_state_folder_that_cannot_be_made_is_named),
