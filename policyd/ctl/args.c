@@ -35,6 +35,19 @@ const char *args_get(const Args *a, const char *key) {
         return NULL;
 }
 
+int args_rename(Args *a, const char *from, const char *to) {
+        for (size_t i = 0; i < a->n; i++)
+                if (streq(a->args[i].key, from)) {
+                        char *key = strdup(to);
+
+                        if (!key)
+                                return -ENOMEM;
+                        free(a->args[i].key);
+                        a->args[i].key = key;
+                }
+        return 0;
+}
+
 static int add(Args *a, const char *key, size_t n, const char *value, char **ret_error) {
         _cleanup_free_ char *lower = strndup(key, n);
 

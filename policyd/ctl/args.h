@@ -32,6 +32,9 @@ void args_done(Args *a);
 /* The value of a key, or NULL. */
 const char *args_get(const Args *a, const char *key);
 
+/* Calls a key otherwise, if it is there. -ENOMEM. */
+int args_rename(Args *a, const char *from, const char *to);
+
 /* Whether a blank-separated list names the word, in any case. */
 bool words_contain(const char *words, const char *word);
 

@@ -64,7 +64,7 @@ static int run(Ctl *ctl) {
         if (!verb_find(args->verb, &v))
                 return verb_unknown(args->verb);
 
-        r = verb_check(args->verb, v, args);
+        r = verb_check(args->verb, v, &ctl->args);
         if (r == 0)
                 r = connect_to_pool(ctl);
         if (r != 0)

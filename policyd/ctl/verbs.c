@@ -201,8 +201,21 @@ static void print_fields(FILE *out, VerbName v) {
         fputs(*separator ? "\n" : "none of this class\n", out);
 }
 
-int verb_check(const char *name, VerbName v, const Args *args) {
+/* D-Bus says name where xe says name-label: either is understood. */
+static int adopt_name(VerbName v, Args *args) {
+        static const char *const words[] = { "name", "name-label" };
+
+        for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+                if (words_contain(v.verb->required, words[i]) && !args_get(args, words[i]))
+                        return args_rename(args, words[1 - i], words[i]);
+        return 0;
+}
+
+int verb_check(const char *name, VerbName v, Args *args) {
         _cleanup_free_ char *keys = describe_keys(v);
+
+        if (adopt_name(v, args) < 0)
+                return ctl_usage("out of memory");
 
         for (size_t i = 0; i < args->n; i++) {
                 if (key_is_known(v, args->args[i].key))

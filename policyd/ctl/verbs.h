@@ -32,8 +32,9 @@ bool verb_find(const char *name, VerbName *ret);
 /* Writes the full name of the n-th verb, in the order of the help; false after the last. */
 bool verb_nth(size_t n, char buf[static 64], VerbName *ret);
 
-/* Whether the keys given suit the verb: 0, or EXIT_USAGE with a sentence printed. */
-int verb_check(const char *name, VerbName verb, const Args *args);
+/* Whether the keys given suit the verb: 0, or EXIT_USAGE with a sentence printed. Where the verb wants name, name-label
+ * is taken for it, and the other way round. */
+int verb_check(const char *name, VerbName verb, Args *args);
 /* "xenvgpu: there is no verb …" with the nearest. EXIT_USAGE. */
 int verb_unknown(const char *name);
 int verb_help(const char *name_or_null);

@@ -69,11 +69,12 @@ static void test_verbs(void **state) {
 }
 
 static void check_keys(const char *verb, int expected, const char *key, const char *value) {
-        Args args = { .n = 1, .args = { { .key = (char *) key, .value = value } } };
+        Args args = { .n = 1, .args = { { .key = strdup(key), .value = value } } };
         VerbName v;
 
         assert_true(verb_find(verb, &v));
         assert_int_equal(verb_check(verb, v, &args), expected);
+        args_done(&args);
 }
 
 static void test_keys(void **state) {
@@ -86,6 +87,9 @@ static void test_keys(void **state) {
         check_keys(
                 "vm-create", EXIT_USAGE, "platform:vgpu_config", "x"); /* known, but name-label is missing */
         check_keys("status", EXIT_USAGE, "uuid", "x");
+        check_keys("vm-create", 0, "name", "x");
+        check_keys("gpu-group-create", 0, "name-label", "x");
+        check_keys("vm-start", EXIT_USAGE, "name", "x");
 }
 
 /* The fixture in a view without a client. */
