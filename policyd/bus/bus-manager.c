@@ -178,6 +178,39 @@ static int method_reserve(sd_bus_message *m, void *userdata, sd_bus_error *error
         return finish_create(bus, m, r, &refusal, &key, (Object **) &reservation, error);
 }
 
+static int method_create_quota(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Bus *bus = userdata;
+        _cleanup_refusal_ Refusal refusal = {};
+        _cleanup_strbuf_ StrBuf arguments = {};
+        _cleanup_key_use_ KeyUse key = {};
+        const char *owner, *group_path;
+        Object *group = NULL;
+        Options options;
+        Quota *quota = NULL;
+        int r;
+
+        r = sd_bus_message_read(m, "so", &owner, &group_path);
+        if (r < 0)
+                return r;
+        r = options_read(m, OPTION_IDEMPOTENCY_KEY | OPTION_VGPUS_MAX | OPTION_SIZE_MAX, &options, error);
+        if (r < 0)
+                return r;
+        strbuf_addf(&arguments, "%s\n%s", owner, group_path);
+        r = bus_key_check(bus, m, method_create_quota, &options, &arguments, &key, error);
+        if (r != 0)
+                return r;
+
+        if (!streq(group_path, "/")) {
+                r = object_argument(bus, group_path, CLASS_GPU_GROUP, &group, error);
+                if (r < 0)
+                        return r;
+        }
+        r = quotas_create(bus->policy, owner, (GpuGroup *) group,
+                options.present & OPTION_VGPUS_MAX ? options.vgpus_max : QUOTA_UNLIMITED,
+                options.present & OPTION_SIZE_MAX ? options.size_max : QUOTA_UNLIMITED, &quota, &refusal);
+        return finish_create(bus, m, r, &refusal, &key, (Object **) &quota, error);
+}
+
 /* Finding */
 
 static int read_class(const char *text, ObjectClass *ret, sd_bus_error *error) {
@@ -186,7 +219,7 @@ static int read_class(const char *text, ObjectClass *ret, sd_bus_error *error) {
         if (c < 0)
                 return bus_error_set(error, ERROR_INVALID_RECORD,
                         "There is no class \"%.64s\"; there are host, pgpu, gpu_group, vgpu_type, vm, vgpu, "
-                        "reservation and job.",
+                        "reservation, quota and job.",
                         text);
         *ret = c;
         return 0;
@@ -393,6 +426,8 @@ const sd_bus_vtable bus_manager_vtable[] = {
                 SD_BUS_ARGS("s", name, "o", gpu_group, "o", vgpu_type, "u", count, "t", seconds, "a{sv}",
                         options),
                 SD_BUS_RESULT("o", reservation), method_reserve, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("CreateQuota", SD_BUS_ARGS("s", owner, "o", gpu_group, "a{sv}", options),
+                SD_BUS_RESULT("o", quota), method_create_quota, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Find", SD_BUS_ARGS("s", class, "s", uuid_or_name),
                 SD_BUS_RESULT("o", object), method_find, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("List", SD_BUS_ARGS("s", class, "a{sv}", filter, "u", offset, "u", limit),

@@ -158,6 +158,14 @@ static int method_set_affinity(sd_bus_message *m, void *userdata, sd_bus_error *
         return bus_change_by_text(m, userdata, set_affinity, error);
 }
 
+static int set_owner(Policy *p, void *vm, const char *text, Refusal *refusal) {
+        return vms_set_owner(p, vm, text, refusal);
+}
+
+static int method_set_owner(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        return bus_change_by_text(m, userdata, set_owner, error);
+}
+
 static int method_destroy(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Vm *vm = userdata;
         Bus *bus = vm->object.userdata;
@@ -192,6 +200,8 @@ static const sd_bus_vtable vm_vtable[] = {
                 method_set_name_label, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("SetAffinity", SD_BUS_ARGS("s", affinity), SD_BUS_NO_RESULT,
                 method_set_affinity, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("SetOwner", SD_BUS_ARGS("s", owner), SD_BUS_NO_RESULT, method_set_owner,
+                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Destroy", NULL, NULL, method_destroy, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("UUID", "s", get_uuid, offsetof(Vm, object.id), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY(

@@ -5,6 +5,8 @@
  * error: a caller that misspells "dry_run" must not start a VM.
  */
 
+#include <inttypes.h>
+
 #include "policyd/bus/bus-private.h"
 
 static const struct {
@@ -20,6 +22,8 @@ static const struct {
         {"owner", OPTION_OWNER, "s", offsetof(Options, owner)},
         {"name_description", OPTION_NAME_DESCRIPTION, "s", offsetof(Options, name_description)},
         {"extra_args", OPTION_EXTRA_ARGS, "s", offsetof(Options, extra_args)},
+        {"vgpus_max", OPTION_VGPUS_MAX, "t", offsetof(Options, vgpus_max)},
+        {"size_max", OPTION_SIZE_MAX, "t", offsetof(Options, size_max)},
 };
 
 #define KEY_MAX 128 /* bytes of an idempotency key */
@@ -98,6 +102,8 @@ void options_describe(const Options *o, StrBuf *b) {
                         continue;
                 if (streq(known[i].type, "b"))
                         strbuf_addf(b, "\n%s=%s", known[i].key, *(const int *) value ? "true" : "false");
+                else if (streq(known[i].type, "t"))
+                        strbuf_addf(b, "\n%s=%" PRIu64, known[i].key, *(const uint64_t *) value);
                 else
                         strbuf_addf(b, "\n%s=%s", known[i].key, *(const char *const *) value);
         }

@@ -35,6 +35,7 @@ const Setting policyd_settings[] = {
         {"limit_vgpu", SETTING_U64, FIELD(limits[CLASS_VGPU]), "500000", "VGPUs in the pool"},
         {"limit_reservation", SETTING_U64, FIELD(limits[CLASS_RESERVATION]), "10000",
                 "reservations in the pool"},
+        {"limit_quota", SETTING_U64, FIELD(limits[CLASS_QUOTA]), "10000", "quotas in the pool"},
         {"limit_job", SETTING_U64, FIELD(limits[CLASS_JOB]), "200000", "jobs, running and finished"},
 };
 const size_t n_policyd_settings = ARRAY_SIZE(policyd_settings);

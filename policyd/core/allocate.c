@@ -8,6 +8,7 @@
 
 #include "policyd/core/decider.h"
 #include "policyd/core/pool-internal.h"
+#include "policyd/core/quota.h"
 
 void allocation_done(Allocation *a) {
         refusal_done(&a->refusal);
@@ -52,6 +53,8 @@ static int decide(Ranking *r, const AllocVisitor *visitor, Allocation *ret) {
         int error;
 
         error = refuse_vm(r->request->vm, &ret->refusal);
+        if (error >= 0 && ret->refusal.code == ERROR_NONE)
+                error = quota_check_start(r->pool, r->request, /* pgpus_or_null= */ NULL, &ret->refusal);
         if (error < 0)
                 return error;
 
@@ -75,7 +78,11 @@ static int decide(Ranking *r, const AllocVisitor *visitor, Allocation *ret) {
                 return refuse_start(r, &ret->refusal, &ret->nearest);
 
         allocation_list_runners_up(r, chosen, ret);
-        return allocation_choose(r, chosen, ret);
+        error = allocation_choose(r, chosen, ret);
+        /* Its reservation may hold room elsewhere than where it goes. */
+        if (error >= 0 && r->request->reservation)
+                error = quota_check_start(r->pool, r->request, ret->pgpus, &ret->refusal);
+        return error;
 }
 
 int allocate(

@@ -238,7 +238,8 @@ int pool_add_vgpu(Pool *pool, const Uuid *id, uint64_t key, Vm *vm, GpuGroup *gr
         v->type = type;
         v->device = device;
         if (TEXTS_INIT(&v->extra_args) < 0 || ptr_array_reserve(&vm->vgpus, 1) < 0 ||
-                ptr_array_reserve(&group->vgpus, 1) < 0 || ptr_array_reserve(&type->vgpus, 1) < 0)
+                ptr_array_reserve(&group->vgpus, 1) < 0 || ptr_array_reserve(&type->vgpus, 1) < 0 ||
+                owner_prepare(vm->owned_by, group) < 0)
                 return -ENOMEM;
 
         r = object_register(pool, o, key);
@@ -278,6 +279,38 @@ int pool_add_reservation(Pool *pool, const Uuid *id, uint64_t key, const char *n
 
         o = NULL;
         *ret = reservation;
+        return 0;
+}
+
+int pool_add_quota(
+        Pool *pool, const Uuid *id, uint64_t key, const char *owner, GpuGroup *group, Quota **ret) {
+        _cleanup_(object_freep) Object *o = object_new(CLASS_QUOTA, id);
+        Quota *q = (Quota *) o;
+        Owner *of;
+        int r;
+
+        if (!q || text_copy(&q->owner, owner) < 0 || owner_get(pool, owner, &of) < 0)
+                return -ENOMEM;
+        if (!of)
+                return -EINVAL;
+
+        q->group = group;
+        q->vgpus_max = q->size_max = QUOTA_UNLIMITED;
+        r = 0;
+        for (size_t i = 0; i < of->quotas.n && r == 0; i++)
+                if (((Quota *) of->quotas.items[i])->group == group)
+                        r = -EEXIST;
+        r = r ?: ptr_array_reserve(&of->quotas, 1);
+        r = r ?: object_register(pool, o, key);
+        if (r < 0) {
+                owner_settle(pool, of);
+                return r;
+        }
+
+        o = NULL;
+        q->owned_by = of;
+        ptr_array_add(&of->quotas, q);
+        *ret = q;
         return 0;
 }
 

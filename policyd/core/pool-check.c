@@ -231,6 +231,38 @@ static void check_reservation(Check *c, const Reservation *r) {
                         "holds a PGPU that does not know of it");
 }
 
+static void count_use(OwnerUse *use, const GpuGroup *group, uint64_t n, const VgpuType *t) {
+        if (use->group && use->group != group)
+                return;
+        use->vgpus += n;
+        use->size += n * (t->implementation == TYPE_PASSTHROUGH ? PGPU_SIZE : t->size);
+}
+
+/* What a quota's owner uses, counted again over the whole pool. */
+static void check_quota(Check *c, const Quota *q) {
+        const PtrArray *vgpus = &c->pool->objects[CLASS_VGPU],
+                       *reservations = &c->pool->objects[CLASS_RESERVATION];
+        OwnerUse counted = {.group = q->group}, kept = owner_use(q->owned_by, q->group);
+
+        CHECK(c, &q->object, streq(q->owned_by->name, q->owner), "is listed as %s's", q->owned_by->name);
+        for (size_t i = 0; i < vgpus->n; i++) {
+                const Vgpu *v = vgpus->items[i];
+
+                if (streq(v->vm->owner, q->owner) && (v->scheduled_on || v->resident_on))
+                        count_use(&counted, v->group, 1, v->type);
+        }
+        for (size_t i = 0; i < reservations->n; i++) {
+                const Reservation *r = reservations->items[i];
+
+                if (streq(r->owner, q->owner))
+                        count_use(&counted, r->group, r->holds.n, r->type);
+        }
+        CHECK(c, &q->object, counted.vgpus == kept.vgpus && counted.size == kept.size,
+                "counts %llu VGPUs of %llu units, and it is %llu of %llu", (unsigned long long) kept.vgpus,
+                (unsigned long long) kept.size, (unsigned long long) counted.vgpus,
+                (unsigned long long) counted.size);
+}
+
 const char *pool_check(const Pool *pool, char *buf, size_t size) {
         Check c = {.pool = pool, .buf = buf, .size = size};
 
@@ -249,6 +281,9 @@ const char *pool_check(const Pool *pool, char *buf, size_t size) {
                 check_vgpu(&c, pool->objects[CLASS_VGPU].items[i]);
         for (size_t i = 0; i < pool->objects[CLASS_RESERVATION].n; i++)
                 check_reservation(&c, pool->objects[CLASS_RESERVATION].items[i]);
+
+        for (size_t i = 0; i < pool->objects[CLASS_QUOTA].n; i++)
+                check_quota(&c, pool->objects[CLASS_QUOTA].items[i]);
 
         return c.failed ? buf : NULL;
 }

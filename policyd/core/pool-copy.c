@@ -99,6 +99,8 @@ static int copy_vm(Pool *copy, const Vm *vm) {
         n->hvm = vm->hvm;
         r = text_set(&n->affinity, vm->affinity);
         if (r >= 0)
+                r = pool_set_vm_owner(copy, n, vm->owner);
+        if (r >= 0)
                 r = strv_set(&n->networks, (const char *const *) vm->networks);
         if (r >= 0)
                 r = strv_set(&n->storage, (const char *const *) vm->storage);
@@ -133,8 +135,20 @@ static int copy_reservation(Pool *copy, const Reservation *reservation) {
         r = pool_add_reservation(copy, &reservation->object.id, reservation->object.key,
                 reservation->name_label, same(copy, reservation->group), same(copy, reservation->type),
                 reservation->count, &n);
+        if (r >= 0)
+                r = pool_set_reservation_owner(copy, n, reservation->owner);
         for (size_t i = 0; i < reservation->holds.n && r >= 0; i++)
                 r = pool_hold(copy, n, same(copy, reservation->holds.items[i]));
+        return r;
+}
+
+static int copy_quota(Pool *copy, const Quota *q) {
+        Quota *n;
+        int r;
+
+        r = pool_add_quota(copy, &q->object.id, q->object.key, q->owner, same(copy, q->group), &n);
+        if (r >= 0)
+                pool_set_quota_limits(copy, n, q->vgpus_max, q->size_max);
         return r;
 }
 
@@ -154,6 +168,8 @@ static int copy_object(Pool *copy, const Object *o) {
                 return copy_vgpu(copy, (const Vgpu *) o);
         case CLASS_RESERVATION:
                 return copy_reservation(copy, (const Reservation *) o);
+        case CLASS_QUOTA:
+                return copy_quota(copy, (const Quota *) o);
         case CLASS_JOB:
         case _CLASS_MAX:
         case _CLASS_INVALID:
@@ -166,7 +182,7 @@ static int copy_object(Pool *copy, const Object *o) {
 int pool_copy(const Pool *pool, Pool **ret) {
         /* What others point to comes first. */
         static const ObjectClass order[] = {CLASS_HOST, CLASS_VGPU_TYPE, CLASS_GPU_GROUP, CLASS_PGPU,
-                CLASS_VM, CLASS_VGPU, CLASS_RESERVATION};
+                CLASS_VM, CLASS_VGPU, CLASS_RESERVATION, CLASS_QUOTA};
         _cleanup_(pool_freep) Pool *copy = pool_new();
 
         if (!copy)

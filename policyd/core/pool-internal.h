@@ -61,5 +61,16 @@ int group_count_types(Pool *pool, GpuGroup *g, const Pgpu *p, int sign);
 void group_forget_type(GpuGroup *g, const VgpuType *t); /* its count is 0 */
 void pgpu_recount(Pgpu *p);
 
+/* Owners. Room for what an owner uses of a group is made first; counting cannot fail. NULL: nobody's, does nothing. */
+int owner_get(Pool *pool, const char *name, Owner **ret); /* made when it is new; NULL for "" */
+void owner_settle(Pool *pool, Owner *o);                  /* gone when nothing is its any more */
+int owner_prepare(Owner *o, const GpuGroup *g);
+void owner_count(Pool *pool, Owner *o, const GpuGroup *g, int64_t vgpus, int64_t size);
+void vm_disown(Pool *pool, Vm *vm);
+void reservation_disown(Pool *pool, Reservation *r);
+void quota_disown(Pool *pool, Quota *q);
+void owners_forget_group(Pool *pool, const GpuGroup *g);
+void owners_free(Pool *pool);
+
 void vgpu_unplace(Pool *pool, Vgpu *v);
 void vm_unplace(Pool *pool, Vm *vm);

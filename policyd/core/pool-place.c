@@ -19,6 +19,7 @@ void pgpu_recount(Pgpu *p) {
 
 /* Moves one of the VGPU's two references; other is the one that stays. */
 static int vgpu_move(Pool *pool, Vgpu *v, Pgpu **field, const Pgpu *other, Pgpu *to) {
+        bool stood = *field || other, stands = to || other;
         Pgpu *from = *field;
         int r;
 
@@ -37,6 +38,9 @@ static int vgpu_move(Pool *pool, Vgpu *v, Pgpu **field, const Pgpu *other, Pgpu 
         }
 
         *field = to;
+        if (stood != stands)
+                owner_count(pool, v->vm->owned_by, v->group, stands ? 1 : -1,
+                        stands ? type_units(v->type) : -(int64_t) type_units(v->type));
         return 0;
 }
 
@@ -162,6 +166,7 @@ int pool_hold(Pool *pool, Reservation *r, Pgpu *pgpu) {
         ptr_array_add(&pgpu->holds, r);
         pgpu_recount(pgpu);
         host_index_mark(pool, pgpu->host);
+        owner_count(pool, r->owned_by, r->group, 1, type_units(r->type));
         object_note(pool, &r->object, RESERVATION_REMAINING, /* store= */ true);
         return 0;
 }
@@ -173,5 +178,6 @@ void pool_unhold(Pool *pool, Reservation *r, Pgpu *pgpu) {
         ptr_array_remove(&pgpu->holds, r);
         pgpu_recount(pgpu);
         host_index_mark(pool, pgpu->host);
+        owner_count(pool, r->owned_by, r->group, -1, -(int64_t) type_units(r->type));
         object_note(pool, &r->object, RESERVATION_REMAINING, /* store= */ true);
 }

@@ -2,11 +2,22 @@
  * Removing objects
  *
  * What cannot be without the object goes with it (a host's PGPUs, a VM's VGPUs, the VGPUs and reservations of
- * a group or type); what only refers to it forgets it. Whether a removal is allowed was asked before, in
+ * a group or type, a group's quotas); what only refers to it forgets it. Whether a removal is allowed was asked before, in
  * rules.h.
  */
 
 #include "policyd/core/host-index.h"
+
+static void remove_quotas(Pool *pool, const GpuGroup *g) {
+        PtrArray *all = &pool->objects[CLASS_QUOTA];
+
+        for (size_t i = all->n; i > 0; i--) {
+                Quota *q = all->items[i - 1];
+
+                if (q->group == g)
+                        pool_remove(pool, &q->object);
+        }
+}
 
 static void remove_last_first(Pool *pool, PtrArray *list) {
         while (list->n > 0)
@@ -64,6 +75,8 @@ static void unlink_pgpu(Pool *pool, Pgpu *p) {
 static void unlink_group(Pool *pool, GpuGroup *g) {
         remove_last_first(pool, &g->vgpus);
         remove_reservations(pool, g, NULL);
+        remove_quotas(pool, g);
+        owners_forget_group(pool, g);
 
         while (g->pgpus.n > 0)
                 (void) pool_set_pgpu_group(pool, g->pgpus.items[g->pgpus.n - 1], NULL);
@@ -120,6 +133,7 @@ static void unlink_reservation(Pool *pool, Reservation *r) {
 
         while (r->holds.n > 0)
                 pool_unhold(pool, r, r->holds.items[r->holds.n - 1]);
+        reservation_disown(pool, r);
 
         for (size_t i = 0; i < vms->n; i++) {
                 Vm *vm = vms->items[i];
@@ -148,12 +162,16 @@ void pool_remove(Pool *pool, Object *o) {
         case CLASS_VM:
                 remove_last_first(pool, &((Vm *) o)->vgpus);
                 vm_unplace(pool, (Vm *) o);
+                vm_disown(pool, (Vm *) o);
                 break;
         case CLASS_VGPU:
                 unlink_vgpu(pool, (Vgpu *) o);
                 break;
         case CLASS_RESERVATION:
                 unlink_reservation(pool, (Reservation *) o);
+                break;
+        case CLASS_QUOTA:
+                quota_disown(pool, (Quota *) o);
                 break;
         case CLASS_JOB:
         case _CLASS_MAX:

@@ -332,12 +332,14 @@ int pool_set_type_size(Pool *pool, VgpuType *t, uint32_t size, TypeImplementatio
         uint64_t properties = (t->size != size ? TYPE_SIZE : 0) |
                               (t->implementation != implementation ? TYPE_IMPLEMENTATION : 0);
         const PtrArray *reservations = &pool->objects[CLASS_RESERVATION];
+        int64_t share = type_units(t);
 
         if (!properties)
                 return 0;
 
         t->size = size;
         t->implementation = implementation;
+        share = type_units(t) - share;
         host_index_mark_all(pool);
         object_note(pool, &t->object, properties, /* store= */ true);
 
@@ -348,13 +350,17 @@ int pool_set_type_size(Pool *pool, VgpuType *t, uint32_t size, TypeImplementatio
                         pgpu_recount(v->scheduled_on);
                 if (v->resident_on)
                         pgpu_recount(v->resident_on);
+                if (v->scheduled_on || v->resident_on)
+                        owner_count(pool, v->vm->owned_by, v->group, 0, share);
         }
 
         for (size_t i = 0; i < reservations->n; i++) {
                 Reservation *r = reservations->items[i];
 
-                for (size_t j = 0; r->type == t && j < r->holds.n; j++)
+                for (size_t j = 0; r->type == t && j < r->holds.n; j++) {
                         pgpu_recount(r->holds.items[j]);
+                        owner_count(pool, r->owned_by, r->group, 0, share);
+                }
         }
 
         return 0;
@@ -420,4 +426,16 @@ int pool_set_job_error(Pool *pool, Job *j, ErrorCode code, const char *message) 
                 object_note(pool, &j->object, JOB_ERROR, /* store= */ true);
         j->error = code;
         return 0;
+}
+
+/* Quotas */
+
+void pool_set_quota_limits(Pool *pool, Quota *q, uint64_t vgpus_max, uint64_t size_max) {
+        uint64_t properties = (q->vgpus_max != vgpus_max ? QUOTA_VGPUS_MAX : 0) |
+                              (q->size_max != size_max ? QUOTA_SIZE_MAX : 0);
+
+        q->vgpus_max = vgpus_max;
+        q->size_max = size_max;
+        if (properties)
+                object_note(pool, &q->object, properties, /* store= */ true);
 }

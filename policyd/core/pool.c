@@ -16,6 +16,7 @@ static const size_t object_sizes[_CLASS_MAX] = {
         [CLASS_VM] = sizeof(Vm),
         [CLASS_VGPU] = sizeof(Vgpu),
         [CLASS_RESERVATION] = sizeof(Reservation),
+        [CLASS_QUOTA] = sizeof(Quota),
         [CLASS_JOB] = sizeof(Job),
 };
 
@@ -122,6 +123,9 @@ void object_free(Object *o) {
         case CLASS_RESERVATION:
                 reservation_clear((Reservation *) o);
                 break;
+        case CLASS_QUOTA:
+                free(((Quota *) o)->owner);
+                break;
         case CLASS_JOB:
                 job_clear((Job *) o);
                 break;
@@ -141,11 +145,12 @@ Pool *pool_new(void) {
 
         pool->next_key = 1;
         pool->index = calloc(1, sizeof(*pool->index));
+        pool->owners = hashmap_new_string();
         for (size_t c = 0; c < _CLASS_MAX; c++)
                 pool->by_id[c] = hashmap_new_uuid();
 
         for (size_t c = 0; c < _CLASS_MAX; c++)
-                if (!pool->by_id[c] || !pool->index)
+                if (!pool->by_id[c] || !pool->index || !pool->owners)
                         return pool_free(pool);
 
         return pool;
@@ -155,6 +160,7 @@ Pool *pool_free(Pool *pool) {
         if (!pool)
                 return NULL;
 
+        owners_free(pool);
         for (size_t c = 0; c < _CLASS_MAX; c++) {
                 for (size_t i = 0; i < pool->objects[c].n; i++)
                         object_free(pool->objects[c].items[i]);
@@ -192,6 +198,8 @@ const char *object_name(const Object *o) {
                 return ((const Vm *) o)->name_label;
         case CLASS_RESERVATION:
                 return ((const Reservation *) o)->name_label;
+        case CLASS_QUOTA:
+                return ((const Quota *) o)->owner;
         case CLASS_VGPU:
         case CLASS_JOB:
         case _CLASS_MAX:

@@ -26,12 +26,13 @@ typedef enum ObjectClass {
         CLASS_VM,
         CLASS_VGPU,
         CLASS_RESERVATION,
+        CLASS_QUOTA,
         CLASS_JOB,
         _CLASS_MAX,
         _CLASS_INVALID = -EINVAL,
 } ObjectClass;
 
-const char *object_class_to_string(ObjectClass c); /* "host", "pgpu", "gpu_group", "vgpu_type", "vm", "vgpu", "reservation", "job" */
+const char *object_class_to_string(ObjectClass c); /* "host", "pgpu", "gpu_group", "vgpu_type", "vm", "vgpu", "reservation", "quota", "job" */
 ObjectClass object_class_from_string(const char *text);
 
 typedef struct Pool Pool;
@@ -42,6 +43,8 @@ typedef struct VgpuType VgpuType;
 typedef struct Vm Vm;
 typedef struct Vgpu Vgpu;
 typedef struct Reservation Reservation;
+typedef struct Quota Quota;
+typedef struct Owner Owner;
 typedef struct Job Job;
 
 /* First member of every object. */
@@ -83,7 +86,9 @@ enum { VM_NAME_LABEL = 1 << 0, VM_OWNER = 1 << 1, VM_AFFINITY = 1 << 2, VM_POWER
 enum { VGPU_VM = 1 << 0, VGPU_GROUP = 1 << 1, VGPU_TYPE = 1 << 2, VGPU_DEVICE = 1 << 3, VGPU_ATTACHED = 1 << 4, VGPU_SCHEDULED = 1 << 5,
        VGPU_RESIDENT_ON = 1 << 6 };
 enum { RESERVATION_NAME_LABEL = 1 << 0, RESERVATION_GROUP = 1 << 1, RESERVATION_TYPE = 1 << 2, RESERVATION_COUNT = 1 << 3,
-       RESERVATION_REMAINING = 1 << 4, RESERVATION_EXPIRES = 1 << 5 };
+       RESERVATION_REMAINING = 1 << 4, RESERVATION_EXPIRES = 1 << 5, RESERVATION_OWNER = 1 << 6 };
+enum { QUOTA_OWNER = 1 << 0, QUOTA_GROUP = 1 << 1, QUOTA_VGPUS_MAX = 1 << 2, QUOTA_SIZE_MAX = 1 << 3, QUOTA_VGPUS_USED = 1 << 4,
+       QUOTA_SIZE_USED = 1 << 5 };
 enum { JOB_OPERATION = 1 << 0, JOB_STATE = 1 << 1, JOB_PROGRESS = 1 << 2, JOB_STAGE = 1 << 3, JOB_OBJECTS = 1 << 4, JOB_ERROR = 1 << 5,
        JOB_START_TIME = 1 << 6, JOB_END_TIME = 1 << 7 };
 
@@ -205,6 +210,7 @@ BookingState booking_state_from_string(const char *text);
 struct Vm {
         Object object;
         char *name_label, *owner, *affinity;
+        Owner *owned_by; /* by that name; NULL: nobody's */
         char *platform, *config; /* JSON text, opaque here */
         /* What placement needs, read from config by the caller. */
         uint64_t memory;         /* bytes */
@@ -244,7 +250,36 @@ struct Reservation {
         uint32_t count;
         uint64_t expires; /* µs since the epoch; UINT64_MAX: never */
         char *owner;
+        Owner *owned_by;  /* by that name; NULL: nobody's */
         PtrArray holds;   /* Pgpu, one per instance still held: remaining = holds.n */
+};
+
+#define QUOTA_UNLIMITED UINT64_MAX
+/* A quota of this owner holds for each owner that has none of its own for the same group. */
+#define OWNER_ANY "*"
+
+/* How much an owner may use; rules in quota.h. */
+struct Quota {
+        Object object;
+        char *owner;
+        Owner *owned_by;    /* by that name, never NULL */
+        GpuGroup *group;    /* NULL: all groups together */
+        uint64_t vgpus_max; /* or QUOTA_UNLIMITED */
+        uint64_t size_max;  /* units of PGPU_SIZE, or QUOTA_UNLIMITED */
+};
+
+typedef struct OwnerUse {
+        const GpuGroup *group; /* NULL: over all groups */
+        uint64_t vgpus;        /* scheduled, resident, or held by its reservations */
+        uint64_t size;         /* theirs, in units of PGPU_SIZE; passthrough takes a whole one */
+} OwnerUse;
+
+/* Not an object of the pool: it is there while any of its lists has something in it. */
+struct Owner {
+        char *name;
+        PtrArray vms, reservations, quotas;
+        OwnerUse *uses; /* private to owners.c */
+        size_t n_uses;
 };
 
 typedef enum JobState {
@@ -288,6 +323,7 @@ struct Pool {
         uint64_t next_key;
         Object *changes; /* in order of first change */
         Object *changes_tail;
+        HashMap *owners; /* by name */
         struct PoolIndex *index; /* private to pool.c and allocate.c */
 };
 
@@ -318,6 +354,8 @@ int pool_add_vgpu_type(Pool *pool, const Uuid *id, uint64_t key, const char *ide
 int pool_add_vm(Pool *pool, const Uuid *id, uint64_t key, const char *name_label, Vm **ret);
 int pool_add_vgpu(Pool *pool, const Uuid *id, uint64_t key, Vm *vm, GpuGroup *group, VgpuType *type, uint32_t device, Vgpu **ret);
 int pool_add_reservation(Pool *pool, const Uuid *id, uint64_t key, const char *name_label, GpuGroup *group, VgpuType *type, uint32_t count, Reservation **ret);
+/* -EEXIST: the owner has a quota for that group already. */
+int pool_add_quota(Pool *pool, const Uuid *id, uint64_t key, const char *owner, GpuGroup *group_or_null, Quota **ret);
 int pool_add_job(Pool *pool, const Uuid *id, uint64_t key, const char *operation, Job **ret);
 
 /* Unlinks it from everything that points to it and notes the removal. Rules (in use?) are checked before, in rules.h. */
@@ -365,6 +403,14 @@ void pool_set_vgpu_attached(Pool *pool, Vgpu *v, bool attached);
 /* Reservations */
 int pool_hold(Pool *pool, Reservation *r, Pgpu *pgpu);      /* one instance */
 void pool_unhold(Pool *pool, Reservation *r, Pgpu *pgpu);
+
+/* Owners: a name that is empty is nobody. What stands or is held counts for the new owner at once. */
+int pool_set_vm_owner(Pool *pool, Vm *vm, const char *owner);
+int pool_set_reservation_owner(Pool *pool, Reservation *r, const char *owner);
+void pool_set_quota_limits(Pool *pool, Quota *q, uint64_t vgpus_max, uint64_t size_max);
+const Owner *pool_find_owner(const Pool *pool, const char *name); /* NULL: nothing has that owner */
+OwnerUse owner_use(const Owner *o, const GpuGroup *group_or_null); /* nothing for NULL */
+uint32_t type_units(const VgpuType *t); /* its size; of passthrough, a whole PGPU's */
 
 /* Jobs: the one setter; final states stay. */
 void pool_set_job_state(Pool *pool, Job *j, JobState s, const char *stage, double progress, uint64_t now);

@@ -22,6 +22,7 @@ static const char *const object_classes[_CLASS_MAX] = {
         [CLASS_VM] = "vm",
         [CLASS_VGPU] = "vgpu",
         [CLASS_RESERVATION] = "reservation",
+        [CLASS_QUOTA] = "quota",
         [CLASS_JOB] = "job",
 };
 

@@ -6,6 +6,8 @@
 #include "policyd/service/internal.h"
 
 #include "common/json/json-get.h"
+#include "policyd/core/assign.h"
+#include "policyd/core/quota.h"
 
 typedef struct Explanation {
         struct json_object *hosts;
@@ -82,6 +84,47 @@ static void tell_host(const HostVerdict *v, void *userdata) {
         e->error = e->error ?: r;
 }
 
+static int add_limit(struct json_object *o, const char *member, uint64_t limit) {
+        return limit == QUOTA_UNLIMITED ? 0 : json_add_u64(o, member, limit);
+}
+
+static int add_quota(struct json_object *o, const QuotaVerdict *v) {
+        const Quota *q = v->quota;
+        int r = 0;
+
+        r = r ?: json_add_uuid(o, "quota", &q->object.id);
+        r = r ?: json_add_string(o, "owner", q->owner);
+        r = r ?: json_add_string(o, "gpu_group", q->group ? q->group->name_label : "");
+        r = r ?: add_limit(o, "vgpus_max", q->vgpus_max);
+        r = r ?: json_add_u64(o, "vgpus_used", v->used.vgpus);
+        r = r ?: json_add_u64(o, "vgpus_need", v->vgpus_need);
+        r = r ?: add_limit(o, "size_max", q->size_max);
+        r = r ?: json_add_u64(o, "size_used", v->used.size);
+        r = r ?: json_add_u64(o, "size_need", v->size_need);
+        r = r ?: json_add_bool(o, "exceeded", v->exceeded);
+        return r;
+}
+
+/* The quotas that hold for the VM's owner; nothing when there are none. */
+static int add_quotas(struct json_object *o, const Pool *pool, const AllocRequest *request) {
+        struct json_object *array = NULL, *item;
+        QuotaNeed needs[DEMAND_VGPUS_MAX];
+        QuotaVerdict v;
+        size_t n;
+        int r = 0;
+
+        n = quota_vm_needs(request->vm, request->reservation, /* pgpus_or_null= */ NULL, needs);
+        for (size_t at = 0; r == 0 && quota_next(pool, request->vm->owner, needs, n, &at, &v);) {
+                if (!array) {
+                        array = json_object_new_array();
+                        r = array ? json_add(o, "quotas", array) : -ENOMEM;
+                }
+                item = r == 0 ? append_object(array) : NULL;
+                r = item ? add_quota(item, &v) : -ENOMEM;
+        }
+        return r;
+}
+
 static int add_decision(struct json_object *o, const Vm *vm) {
         struct json_object *decision;
 
@@ -92,7 +135,8 @@ static int add_decision(struct json_object *o, const Vm *vm) {
 }
 
 /* The same function as a start's, heard by a visitor; hosts stays empty where the VM itself is refused. */
-static int explain(Policy *p, const Vm *vm, const StartOptions *o, Explanation *e, Refusal *refusal) {
+static int explain(Policy *p, const Vm *vm, const StartOptions *o, struct json_object *json, Explanation *e,
+        Refusal *refusal) {
         AllocRequest request = {.vm = vm, .only = o->on, .reservation = o->reservation};
         AllocVisitor visitor = {.host = tell_host, .pgpu = tell_pgpu, .userdata = e};
         _cleanup_vm_preview_ VmPreview preview = {};
@@ -108,7 +152,8 @@ static int explain(Policy *p, const Vm *vm, const StartOptions *o, Explanation *
                 *refusal = a.refusal;
                 a.refusal = (Refusal){};
         }
-        return r < 0 ? r : e->error;
+        r = r ?: e->error;
+        return r ?: add_quotas(json, p->pool, &request);
 }
 
 int vms_explain(Policy *p, Vm *vm, const StartOptions *options, char **ret_json) {
@@ -124,7 +169,7 @@ int vms_explain(Policy *p, Vm *vm, const StartOptions *options, char **ret_json)
                 return -ENOMEM;
         }
         r = json_add(json, "hosts", e.hosts);
-        r = r ?: explain(p, vm, options ?: &none, &e, &refusal);
+        r = r ?: explain(p, vm, options ?: &none, json, &e, &refusal);
         if (r < 0)
                 return r;
         placed = refusal.code == ERROR_NONE;

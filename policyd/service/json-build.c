@@ -180,6 +180,21 @@ static int reservation_members(const Object *object, struct json_object *o) {
         r = r ?: json_add_u64(o, "Count", v->count);
         r = r ?: json_add_u64(o, "Remaining", v->holds.n);
         r = r ?: json_add_u64(o, "Expires", v->expires);
+        r = r ?: json_add_string(o, "Owner", v->owner);
+        return r;
+}
+
+static int quota_members(const Object *object, struct json_object *o) {
+        const Quota *q = CONTAINER_OF(object, Quota, object);
+        OwnerUse used = owner_use(q->owned_by, q->group);
+        int r = 0;
+
+        r = r ?: json_add_string(o, "Owner", q->owner);
+        r = r ?: json_add_path(o, "GPUGroup", object_of(q->group));
+        r = r ?: json_add_u64(o, "VGPUsMax", q->vgpus_max);
+        r = r ?: json_add_u64(o, "SizeMax", q->size_max);
+        r = r ?: json_add_u64(o, "VGPUsUsed", used.vgpus);
+        r = r ?: json_add_u64(o, "SizeUsed", used.size);
         return r;
 }
 
@@ -236,6 +251,7 @@ static int (*const class_members[_CLASS_MAX])(const Object *object, struct json_
         [CLASS_VM] = vm_members,
         [CLASS_VGPU] = vgpu_members,
         [CLASS_RESERVATION] = reservation_members,
+        [CLASS_QUOTA] = quota_members,
         [CLASS_JOB] = job_members,
 };
 

@@ -38,6 +38,7 @@ void policy_options_default(PolicyOptions *ret) {
                                 [CLASS_VM] = 200000,
                                 [CLASS_VGPU] = 500000,
                                 [CLASS_RESERVATION] = 10000,
+                                [CLASS_QUOTA] = 10000,
                                 [CLASS_JOB] = 200000,
                         },
                 .order_timeout_usec = UINT64_C(45000000),
@@ -63,35 +64,39 @@ uint64_t policy_epoch(const Policy *p) {
         return p->epoch;
 }
 
-static const char *const class_paths[_CLASS_MAX] = {
-        [CLASS_HOST] = "host",
-        [CLASS_PGPU] = "pgpu",
-        [CLASS_GPU_GROUP] = "gpu_group",
-        [CLASS_VGPU_TYPE] = "vgpu_type",
-        [CLASS_VM] = "vm",
-        [CLASS_VGPU] = "vgpu",
-        [CLASS_RESERVATION] = "reservation",
-        [CLASS_JOB] = "job",
-};
-
 char *policy_object_path(ObjectClass c, const Uuid *id) {
         char element[UUID_TEXT_MAX + 1], *path;
 
-        if (asprintf(&path, POLICY_PATH "/%s/%s", class_paths[c], uuid_to_path_element(id, element)) < 0)
+        if (asprintf(&path, POLICY_PATH "/%s/%s", object_class_to_string(c),
+                    uuid_to_path_element(id, element)) < 0)
                 return NULL;
         return path;
 }
 
-int policy_check_label(const char *what, const char *label, Refusal *refusal) {
-        if (isempty(label) || strlen(label) > LABEL_MAX_BYTES)
-                return refusal_set(refusal, ERROR_INVALID_RECORD, "%s needs a name_label of 1 to %d bytes.", what,
-                        LABEL_MAX_BYTES);
-        for (const char *c = label; *c; c++)
+static int check_text(const char *what, const char *field, const char *text, Refusal *refusal) {
+        if (isempty(text) || strlen(text) > LABEL_MAX_BYTES)
+                return refusal_set(refusal, ERROR_INVALID_RECORD, "%s needs a %s of 1 to %d bytes.", what,
+                        field, LABEL_MAX_BYTES);
+        for (const char *c = text; *c; c++)
                 if ((unsigned char) *c < ' ' || *c == 0x7f)
                         return refusal_set(refusal, ERROR_INVALID_RECORD,
-                                "%s needs a name_label without control characters; byte %zu is 0x%02x.", what,
-                                (size_t) (c - label) + 1, (unsigned char) *c);
+                                "%s needs a %s without control characters; byte %zu is 0x%02x.", what, field,
+                                (size_t) (c - text) + 1, (unsigned char) *c);
         return 0;
+}
+
+int policy_check_label(const char *what, const char *label, Refusal *refusal) {
+        return check_text(what, "name_label", label, refusal);
+}
+
+int policy_check_owner(const char *owner, Refusal *refusal) {
+        if (isempty(owner))
+                return 0;
+        if (streq(owner, OWNER_ANY))
+                return refusal_set(refusal, ERROR_INVALID_RECORD,
+                        "\"" OWNER_ANY "\" is no owner: it stands for every owner in quotas. Give a name, or "
+                        "none.");
+        return check_text("An owner", "name", owner, refusal);
 }
 
 int policy_check_limit(Policy *p, ObjectClass c, size_t n, Refusal *refusal) {

@@ -96,6 +96,10 @@ int vgpus_create(Policy *p, Vm *vm, GpuGroup *group, VgpuType *type_or_null, con
 int reservations_create(Policy *p, const char *name, GpuGroup *group, VgpuType *type, uint32_t count,
         uint64_t seconds, const char *owner, Reservation **ret, Refusal *refusal);
 
+/* group NULL: over all of them; at least one limit is given, the other may be QUOTA_UNLIMITED. owner OWNER_ANY: each that has no quota. */
+int quotas_create(Policy *p, const char *owner, GpuGroup *group_or_null, uint64_t vgpus_max,
+        uint64_t size_max, Quota **ret, Refusal *refusal);
+
 /* Host */
 int hosts_remove(Policy *p, Host *h, Refusal *refusal);
 int hosts_set_enabled(Policy *p, Host *h, bool enabled, Refusal *refusal);
@@ -141,11 +145,14 @@ int vms_destroy(Policy *p, Vm *vm, Refusal *refusal);
 int vms_set_config(Policy *p, Vm *vm, const char *config, Refusal *refusal);
 int vms_set_names(
         Policy *p, Vm *vm, const char *name_label_or_null, const char *affinity_or_null, Refusal *refusal);
+int vms_set_owner(Policy *p, Vm *vm, const char *owner, Refusal *refusal); /* stops nothing */
 int vms_explain(Policy *p, Vm *vm, const StartOptions *options, char **ret_json);
 int vms_export(Policy *p, Vm *vm, char **ret_json);
 
 int vgpus_destroy(Policy *p, Vgpu *v, Refusal *refusal);
 int reservations_destroy(Policy *p, Reservation *r, Refusal *refusal);
+int quotas_set_limits(Policy *p, Quota *q, uint64_t vgpus_max, uint64_t size_max, Refusal *refusal);
+int quotas_destroy(Policy *p, Quota *q, Refusal *refusal);
 int jobs_cancel(Policy *p, Job *j, Refusal *refusal);
 
 /*

@@ -5,6 +5,8 @@
 #include <inttypes.h>
 
 #include "common/daemon/log.h"
+#include "common/strbuf.h"
+#include "policyd/core/quota.h"
 #include "policyd/service/internal.h"
 
 #define SECONDS_MAX UINT64_C(315360000) /* ten years */
@@ -25,6 +27,18 @@ static int check(const char *name, uint32_t count, uint64_t seconds, Refusal *re
         return 0;
 }
 
+/* What is held is in use: a reservation is no way around a quota. */
+static int check_quota(Policy *p, const char *name, const GpuGroup *group, const VgpuType *type,
+        uint32_t count, const char *owner, Refusal *refusal) {
+        QuotaNeed need = {.group = group, .vgpus = count, .size = (uint64_t) count * type_units(type)};
+        _cleanup_strbuf_ StrBuf b = {};
+        _cleanup_free_ char *what = NULL;
+
+        strbuf_addf(&b, "Reservation '%s' cannot be made", name);
+        what = strbuf_take(&b);
+        return what ? quota_check(p->pool, what, owner, &need, 1, refusal) : -ENOMEM;
+}
+
 int reservations_create(Policy *p, const char *name, GpuGroup *group, VgpuType *type, uint32_t count,
         uint64_t seconds, const char *owner, Reservation **ret, Refusal *refusal) {
         _cleanup_free_ Pgpu **pgpus = NULL;
@@ -33,6 +47,10 @@ int reservations_create(Policy *p, const char *name, GpuGroup *group, VgpuType *
         int r;
 
         r = check(name, count, seconds, refusal);
+        if (r == 0 && refusal->code == ERROR_NONE)
+                r = policy_check_owner(owner, refusal);
+        if (r == 0 && refusal->code == ERROR_NONE)
+                r = check_quota(p, name, group, type, count, owner, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
                 r = policy_check_limit(p, CLASS_RESERVATION, 1, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
@@ -46,8 +64,7 @@ int reservations_create(Policy *p, const char *name, GpuGroup *group, VgpuType *
                 return r;
         batch_open(p);
         v->expires = policy_now(p) + seconds * UINT64_C(1000000);
-        if (text_set(&v->owner, strempty(owner)) < 0)
-                r = -ENOMEM;
+        r = pool_set_reservation_owner(p->pool, v, owner);
         for (uint32_t i = 0; i < count && r == 0; i++)
                 r = pool_hold(p->pool, v, pgpus[i]);
         if (r < 0)

@@ -33,6 +33,8 @@ static int check_record(Policy *p, const VmRecord *record, Refusal *refusal) {
         int r;
 
         r = policy_check_label("A VM", record->name_label, refusal);
+        if (r == 0 && refusal->code == ERROR_NONE)
+                r = policy_check_owner(record->owner, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
         if (!uuid_is_null(&record->uuid) && pool_get(p->pool, CLASS_VM, &record->uuid))
@@ -55,7 +57,7 @@ static int fill(Policy *p, Vm *vm, const VmRecord *record, Refusal *refusal) {
         _cleanup_free_ char *platform = json_to_text(record->platform),
                             *config = json_to_text(record->config);
 
-        if (!platform || !config || text_set(&vm->owner, record->owner) < 0 ||
+        if (!platform || !config || pool_set_vm_owner(p->pool, vm, record->owner) < 0 ||
                 text_set(&vm->affinity, record->affinity) < 0 || text_set(&vm->platform, platform) < 0 ||
                 text_set(&vm->config, config) < 0)
                 return -ENOMEM;
@@ -178,6 +180,18 @@ int vms_set_names(
                 batch_open(p);
         }
         return r < 0 ? r : 0;
+}
+
+int vms_set_owner(Policy *p, Vm *vm, const char *owner, Refusal *refusal) {
+        int r;
+
+        r = policy_check_owner(owner, refusal);
+        if (r < 0 || refusal->code != ERROR_NONE)
+                return r;
+        r = pool_set_vm_owner(p->pool, vm, owner);
+        if (r == 0 && pool_has_changes(p->pool))
+                batch_open(p);
+        return r;
 }
 
 /* Export: the record that ImportVM of any pool takes. */

@@ -19,6 +19,7 @@ static const ObjectClass load_order[] = {
         CLASS_VM,
         CLASS_VGPU,
         CLASS_RESERVATION,
+        CLASS_QUOTA,
         CLASS_JOB,
 };
 

@@ -14,6 +14,7 @@ static const RecordCodec *const codecs[_CLASS_MAX] = {
         [CLASS_VM] = &vm_codec,
         [CLASS_VGPU] = &vgpu_codec,
         [CLASS_RESERVATION] = &reservation_codec,
+        [CLASS_QUOTA] = &quota_codec,
         [CLASS_JOB] = &job_codec,
 };
 

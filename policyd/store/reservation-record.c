@@ -26,7 +26,7 @@ static int reservation_create(
         GpuGroup *group;
         VgpuType *type;
         Reservation *v;
-        const char *name;
+        const char *name, *owner;
         uint32_t count;
         int q = 0;
 
@@ -39,8 +39,8 @@ static int reservation_create(
                 return q;
         v->expires = UINT64_MAX;
         q = q ?: json_opt_u64(r, record, "expires", &v->expires);
-        q = q ?: stored_get_text(r, record, "owner", &v->owner);
-        return q;
+        q = q ?: json_get_string(r, record, "owner", &owner);
+        return q ?: pool_set_reservation_owner(pool, v, owner);
 }
 
 static int reservation_resolve(Pool *pool, JsonReader *r, struct json_object *record, Object *o) {

@@ -5,7 +5,7 @@
  *
  * One LMDB environment with these tables; every value is a JSON record with "version":
  *
- *   meta         "pool" → {"version":2,"pool":<uuid>,"epoch":7,"next_key":55}; version is the schema's
+ *   meta         "pool" → {"version":3,"pool":<uuid>,"epoch":7,"next_key":55}; version is the schema's
  *   host …       one table per class of object; the key is the object's growing number, big-endian
  *   idempotency  "<uid> <method> <key>" → which object that call made
  *
@@ -21,7 +21,7 @@
 #include "common/macros.h"
 #include "policyd/core/pool.h"
 
-#define STORE_SCHEMA 2
+#define STORE_SCHEMA 3
 
 typedef enum StoreTable {
         STORE_META,

@@ -60,7 +60,7 @@ static int set_json_text(char **field, struct json_object *o) {
 
 static int vm_create(Pool *pool, JsonReader *r, struct json_object *record, const Uuid *id, uint64_t key) {
         struct json_object *platform, *config, *decision = NULL;
-        const char *name;
+        const char *name, *owner;
         Vm *vm;
         int q = 0;
 
@@ -72,7 +72,8 @@ static int vm_create(Pool *pool, JsonReader *r, struct json_object *record, cons
         if (q < 0)
                 return q;
 
-        q = q ?: stored_get_text(r, record, "owner", &vm->owner);
+        q = q ?: json_get_string(r, record, "owner", &owner);
+        q = q ?: pool_set_vm_owner(pool, vm, owner);
         q = q ?: stored_get_text(r, record, "affinity", &vm->affinity);
         q = q ?: set_json_text(&vm->platform, platform);
         q = q ?: set_json_text(&vm->config, config);

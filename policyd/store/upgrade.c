@@ -8,6 +8,8 @@
  *   1 → 2   a VM says where its order stands ("booking"). Before, that was told by where it was
  *           resident or scheduled; a scheduled VM is taken for "sent", because nobody knows, and
  *           then only its host's word releases it.
+ *   2 → 3   quotas. Nothing to rewrite; the number keeps an older policyd, which would not heed
+ *           them, from opening the database.
  */
 
 #include "policyd/store/internal.h"
@@ -90,9 +92,14 @@ static int upgrade_1_to_2(DbTxn *txn, char **problem) {
         return rewrite_table(txn, STORE_FIRST_CLASS + CLASS_VM, vm_1_to_2, problem);
 }
 
+static int upgrade_2_to_3(DbTxn *txn, char **problem) {
+        return 0;
+}
+
 /* steps[n] leads from schema n to n + 1. */
 static int (*const steps[STORE_SCHEMA])(DbTxn *txn, char **problem) = {
         [1] = upgrade_1_to_2,
+        [2] = upgrade_2_to_3,
 };
 
 int store_upgrade(DbTxn *txn, char **ret_problem) {

@@ -50,6 +50,9 @@ static void test_every_interface_is_as_written(void **state) {
         if (!MANAGER(w, "Reserve", "soouta{sv}", "r", group, type, 1, (uint64_t) 60, 0))
                 fail_msg("%s: %s", w->error, w->sentence);
         compare_interface(w, w->reply, POLICY_IFACE_RESERVATION);
+        if (!MANAGER(w, "CreateQuota", "soa{sv}", "lab", "/", 1, "vgpus_max", "t", (uint64_t) 2))
+                fail_msg("%s: %s", w->error, w->sentence);
+        compare_interface(w, w->reply, POLICY_IFACE_QUOTA);
         if (!call(w, vm, POLICY_IFACE_VM, "Start", "a{sv}", 0))
                 fail_msg("%s: %s", w->error, w->sentence);
         compare_interface(w, w->reply, POLICY_IFACE_JOB);

@@ -140,6 +140,32 @@ static int add_vm_and_vgpu(Scene *s) {
         return r ?: pool_add_vgpu(s->w->pool, &id, 0, vm, s->w->groups[K1], s->w->types[K100], 0, &v);
 }
 
+static int decide(Scene *s, Vm *vm, const AllocVisitor *visitor, bool book);
+
+static int give_owners_a_quota(Scene *s) {
+        Vm *running = ((Vgpu *) s->k1->vgpus.items[0])->vm;
+        Quota *q;
+        int r;
+
+        r = pool_add_quota(s->w->pool, &s->id, 0, "ada", s->w->groups[K1], &q);
+        r = r ?: pool_set_vm_owner(s->w->pool, running, "ada");
+        r = r ?: pool_set_vm_owner(s->w->pool, s->vm, "bob");
+        r = r ?: pool_set_vm_owner(s->w->pool, s->two, "ada");
+        r = r ?: pool_set_reservation_owner(s->w->pool, s->reservation, "eve");
+        return r ?: pool_set_vm_owner(s->w->pool, running, "bob");
+}
+
+static int refuse_for_a_quota(Scene *s) {
+        int r;
+
+        r = give_owners_a_quota(s);
+        r = r ?: pool_set_vm_owner(s->w->pool, s->vm, "ada");
+        if (r < 0)
+                return r;
+        pool_set_quota_limits(s->w->pool, s->w->pool->objects[CLASS_QUOTA].items[0], 0, 0);
+        return decide(s, s->vm, NULL, /* book= */ false);
+}
+
 static int add_job(Scene *s) {
         Job *j;
         int r;
@@ -246,6 +272,8 @@ static const Operation operations[] = {
         {"adding a group and a type", add_group_and_type},
         {"adding a VM and a VGPU", add_vm_and_vgpu},
         {"adding a job", add_job},
+        {"giving owners a quota", give_owners_a_quota},
+        {"refusing for a quota", refuse_for_a_quota},
         {"reserving", reserve},
         {"starting a VM with one VGPU", start_one},
         {"starting a VM with two VGPUs", start_two},

@@ -14,6 +14,7 @@
 #include "common/io/file.h"
 #include "common/json/json-get.h"
 #include "common/lmdb/table.h"
+#include "policyd/core/pool-check.h"
 #include "policyd/store/records.h"
 #include "policyd/store/store.h"
 
@@ -49,6 +50,7 @@ static Pool *make_pool(void) {
         Vm *running, *starting, *halted;
         Vgpu *v;
         Reservation *r;
+        Quota *q;
         Job *j;
         Uuid token = id(99);
 
@@ -78,12 +80,18 @@ static Pool *make_pool(void) {
         pool_set_pgpu_enabled(pool, p, &t, 1);
         assert_int_equal(pool_add_reservation(pool, (Uuid[]){id(5)}, 0, "for-monday", g, t, 3, &r), 0);
         r->expires = 1234567890;
+        assert_int_equal(pool_set_reservation_owner(pool, r, "lab"), 0);
         assert_int_equal(pool_hold(pool, r, p), 0);
         assert_int_equal(pool_hold(pool, r, p), 0);
+        assert_int_equal(pool_add_quota(pool, (Uuid[]){id(40)}, 0, "lab", g, &q), 0);
+        pool_set_quota_limits(pool, q, 4, QUOTA_UNLIMITED);
+        assert_int_equal(pool_add_quota(pool, (Uuid[]){id(41)}, 0, OWNER_ANY, NULL, &q), 0);
+        pool_set_quota_limits(pool, q, QUOTA_UNLIMITED, PGPU_SIZE);
 
         Vm **const vms[] = {&running, &starting, &halted};
         for (uint8_t i = 0; i < 3; i++) {
                 assert_int_equal(pool_add_vm(pool, (Uuid[]){id((uint8_t) (10 + i))}, 0, "vm", vms[i]), 0);
+                assert_int_equal(pool_set_vm_owner(pool, *vms[i], "lab"), 0);
                 text_set(&(*vms[i])->config, config);
                 text_set(&(*vms[i])->platform, "{\"vga\":\"std\"}");
                 assert_int_equal(
@@ -159,6 +167,8 @@ static void what_was_written_is_read(void **state) {
         _cleanup_(pool_freep) Pool *pool = make_pool();
         _cleanup_(pool_freep) Pool *read = NULL;
         _cleanup_free_ char *problem = NULL;
+        char buf[256];
+        OwnerUse use;
         Uuid key;
         Vm *vm;
 
@@ -190,6 +200,12 @@ static void what_was_written_is_read(void **state) {
         assert_true(vm->memory > UINT64_C(1) << 30);
         assert_int_equal(((Pgpu *) read->objects[CLASS_PGPU].items[0])->used, 4 * 131072);
         assert_false(((Pgpu *) read->objects[CLASS_PGPU].items[0])->present);
+
+        /* One runs, one starts, two are held. */
+        use = owner_use(pool_find_owner(read, "lab"), read->objects[CLASS_GPU_GROUP].items[0]);
+        assert_int_equal(use.vgpus, 4);
+        assert_int_equal(use.size, 4 * 131072);
+        assert_null(pool_check(read, buf, sizeof(buf)));
 }
 
 static void an_empty_folder_is_an_empty_pool(void **state) {
@@ -204,7 +220,7 @@ static void an_empty_folder_is_an_empty_pool(void **state) {
 /* Changing records behind the store's back. */
 
 static const char *const tables[] = {"meta", "host", "pgpu", "gpu_group", "vgpu_type", "vm", "vgpu",
-        "reservation", "job", "idempotency", NULL};
+        "reservation", "quota", "job", "idempotency", NULL};
 
 static void db_edit(const char *dir, unsigned table, const void *key, size_t key_size, const char *text) {
         const DbOptions options = {.tables = tables, .map_size = 1 << 20, .map_max = 1 << 24};

@@ -1,0 +1,78 @@
+/*
+ * org.xenvgpu.Policy1.Quota
+ */
+
+#include "policyd/bus/bus-private.h"
+
+static int set_limits(
+        sd_bus_message *m, Quota *q, uint64_t vgpus_max, uint64_t size_max, sd_bus_error *error) {
+        Bus *bus = q->object.userdata;
+        _cleanup_refusal_ Refusal refusal = {};
+
+        return bus_finish(
+                bus, m, quotas_set_limits(bus->policy, q, vgpus_max, size_max, &refusal), &refusal, error);
+}
+
+static int method_set_vgpus_max(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Quota *q = userdata;
+        uint64_t max;
+        int r;
+
+        r = sd_bus_message_read(m, "t", &max);
+        return r < 0 ? r : set_limits(m, q, max, q->size_max, error);
+}
+
+static int method_set_size_max(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Quota *q = userdata;
+        uint64_t max;
+        int r;
+
+        r = sd_bus_message_read(m, "t", &max);
+        return r < 0 ? r : set_limits(m, q, q->vgpus_max, max, error);
+}
+
+static int method_destroy(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Quota *q = userdata;
+        Bus *bus = q->object.userdata;
+        _cleanup_refusal_ Refusal refusal = {};
+
+        return bus_finish(bus, m, quotas_destroy(bus->policy, q, &refusal), &refusal, error);
+}
+
+static DECLARE_GETTER(get_vgpus_used) {
+        const Quota *q = userdata;
+
+        return sd_bus_message_append(reply, "t", owner_use(q->owned_by, q->group).vgpus);
+}
+
+static DECLARE_GETTER(get_size_used) {
+        const Quota *q = userdata;
+
+        return sd_bus_message_append(reply, "t", owner_use(q->owned_by, q->group).size);
+}
+
+static const sd_bus_vtable quota_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD_WITH_ARGS("SetVGPUsMax", SD_BUS_ARGS("t", vgpus_max), SD_BUS_NO_RESULT,
+                method_set_vgpus_max, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("SetSizeMax", SD_BUS_ARGS("t", size_max), SD_BUS_NO_RESULT,
+                method_set_size_max, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("Destroy", NULL, NULL, method_destroy, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_PROPERTY("UUID", "s", get_uuid, offsetof(Quota, object.id), SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Owner", "s", NULL, offsetof(Quota, owner), SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("GPUGroup", "o", get_ref, offsetof(Quota, group), SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY(
+                "VGPUsMax", "t", NULL, offsetof(Quota, vgpus_max), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY(
+                "SizeMax", "t", NULL, offsetof(Quota, size_max), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("VGPUsUsed", "t", get_vgpus_used, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("SizeUsed", "t", get_size_used, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_VTABLE_END,
+};
+
+const BusClass bus_class_quota = {
+        .interface = POLICY_IFACE_QUOTA,
+        .vtable = quota_vtable,
+        .properties =
+                (const char *const[]){"", "", "VGPUsMax", "SizeMax", "VGPUsUsed", "SizeUsed", NULL},
+};
