@@ -126,7 +126,7 @@ static const Field vm_fields[] = {
         REF("scheduled-to-be-resident-on", "ScheduledToBeResidentOn"),
         LABEL("scheduled-to-be-resident-on-name-label", "ScheduledToBeResidentOn"),
         { .name = "affinity", .property = "Affinity", .set = "SetAffinity", .set_type = 's' },
-        RO("owner", "Owner"),
+        { .name = "owner", .property = "Owner", .set = "SetOwner", .set_type = 's' },
         REFS("VGPU-uuids", "VGPUs"),
 };
 
@@ -154,6 +154,34 @@ static const Field reservation_fields[] = {
         COLUMN("count", "Count"),
         COLUMN("remaining", "Remaining"),
         { .name = "expires", .property = "Expires", .kind = FIELD_TIME, .in_list = true },
+        RO("owner", "Owner"),
+};
+
+static const Field quota_fields[] = {
+        COLUMN("uuid", "UUID"),
+        COLUMN("owner", "Owner"),
+        REF("gpu-group-uuid", "GPUGroup"),
+        LABEL_COLUMN("gpu-group-name-label", "GPUGroup"),
+        COLUMN("vgpus-used", "VGPUsUsed"),
+        { .name = "vgpus-max",
+                .property = "VGPUsMax",
+                .kind = FIELD_LIMIT,
+                .in_list = true,
+                .set = "SetVGPUsMax",
+                .set_type = 't' },
+        { .name = "pgpus-used", .property = "SizeUsed", .kind = FIELD_PGPUS, .in_list = true },
+        { .name = "pgpus-max",
+                .property = "SizeMax",
+                .kind = FIELD_PGPUS,
+                .in_list = true,
+                .set = "SetSizeMax",
+                .set_type = 't' },
+        RO("size-used", "SizeUsed"),
+        { .name = "size-max",
+                .property = "SizeMax",
+                .kind = FIELD_LIMIT,
+                .set = "SetSizeMax",
+                .set_type = 't' },
 };
 
 static const Field job_fields[] = {
@@ -184,6 +212,7 @@ const ClassInfo classes[] = {
         CLASS("vgpu", "vgpu", POLICY_IFACE_VGPU, "UUID", vgpu_fields, "vm-name-label", "device"),
         CLASS("reservation", "reservation", POLICY_IFACE_RESERVATION, "NameLabel", reservation_fields,
                 "name-label"),
+        CLASS("quota", "quota", POLICY_IFACE_QUOTA, "Owner", quota_fields, "owner", "gpu-group-name-label"),
         CLASS("job", "job", POLICY_IFACE_JOB, "Operation", job_fields, "start-time"),
 };
 const size_t n_classes = ARRAY_SIZE(classes);

@@ -20,6 +20,8 @@ typedef enum FieldKind {
         FIELD_PERCENT,    /* 0..1 */
         FIELD_TIME,       /* µs since 1970, 0: none */
         FIELD_ERROR,      /* (name, sentence) */
+        FIELD_LIMIT,      /* a number; the largest is "unlimited" */
+        FIELD_PGPUS,      /* units of size as whole PGPUs: "1.5"; the largest number is "unlimited" */
 } FieldKind;
 
 typedef struct Field {
@@ -28,7 +30,8 @@ typedef struct Field {
         FieldKind kind;
         bool in_list;    /* a column of -list without params= */
         const char *set; /* method that sets it, or NULL */
-        char set_type; /* 's', 'o', 'O' (a list of objects), 'b': a method for each value, "Enable Disable" */
+        char set_type; /* 's', 't', 'o', 'O' (a list of objects), 'b': a method for each value, "Enable
+                          Disable" */
         const char *set_class;
         const char *add, *remove; /* methods that take one object of set_class */
 } Field;

@@ -203,17 +203,28 @@ static dbus_bool_t append_paths(DBusMessageIter *it, const char *const *paths) {
         return ok && dbus_message_iter_close_container(it, &array);
 }
 
+static dbus_bool_t append_value(DBusMessageIter *variant, const ClientOption *option) {
+        dbus_uint64_t number = option->number;
+        dbus_bool_t flag = option->flag;
+
+        switch (option->type) {
+        case 'b':
+                return dbus_message_iter_append_basic(variant, DBUS_TYPE_BOOLEAN, &flag);
+        case 't':
+                return dbus_message_iter_append_basic(variant, DBUS_TYPE_UINT64, &number);
+        default:
+                return dbus_message_iter_append_basic(variant, option->type, &option->text);
+        }
+}
+
 static dbus_bool_t append_option(DBusMessageIter *array, const ClientOption *option) {
         const char signature[] = { option->type, 0 };
-        dbus_bool_t flag = option->flag;
         DBusMessageIter entry, variant;
 
         return dbus_message_iter_open_container(array, DBUS_TYPE_DICT_ENTRY, NULL, &entry) &&
                dbus_message_iter_append_basic(&entry, DBUS_TYPE_STRING, &option->name) &&
                dbus_message_iter_open_container(&entry, DBUS_TYPE_VARIANT, signature, &variant) &&
-               (option->type == 'b'
-                               ? dbus_message_iter_append_basic(&variant, DBUS_TYPE_BOOLEAN, &flag)
-                               : dbus_message_iter_append_basic(&variant, option->type, &option->text)) &&
+               append_value(&variant, option) &&
                dbus_message_iter_close_container(&entry, &variant) &&
                dbus_message_iter_close_container(array, &entry);
 }

@@ -34,9 +34,10 @@ void client_error_done(ClientError *e);
 
 typedef struct ClientOption {
         const char *name;
-        char type; /* 's', 'o' or 'b' */
+        char type; /* 's', 'o', 'b' or 't' */
         const char *text;
         bool flag;
+        uint64_t number;
 } ClientOption;
 
 /* address NULL: the system bus. */

@@ -186,6 +186,35 @@ static void print_host_verdict(FILE *out, struct json_object *host) {
                 print_pgpu_verdict(out, json_object_array_get_idx(pgpus, i), MIN_OF(width, NAME_WIDTH_MAX));
 }
 
+static void print_amount(FILE *out, struct json_object *quota, const char *prefix, double unit, const char *noun) {
+        _cleanup_free_ char *max = NULL, *used = NULL, *need = NULL;
+
+        if (asprintf(&max, "%s_max", prefix) < 0 || asprintf(&used, "%s_used", prefix) < 0 ||
+                asprintf(&need, "%s_need", prefix) < 0 || !member(quota, max))
+                return;
+        fprintf(out, "    %.6g of %.6g %s used, %.6g more asked for\n",
+                json_object_get_double(member(quota, used)) / unit,
+                json_object_get_double(member(quota, max)) / unit, noun,
+                json_object_get_double(member(quota, need)) / unit);
+}
+
+static void print_quotas(FILE *out, struct json_object *quotas) {
+        for (size_t i = 0; i < length(quotas); i++) {
+                struct json_object *q = json_object_array_get_idx(quotas, i);
+                const char *group = text(q, "gpu_group");
+                bool is_default = streq(text(q, "owner"), "*");
+
+                fprintf(out, "Quota of %s%s%s in %s%s%s: %s\n", is_default ? "every owner" : "owner '",
+                        is_default ? "" : text(q, "owner"), is_default ? "" : "'",
+                        *group ? "GPU group '" : "all GPU groups together", group, *group ? "'" : "",
+                        json_object_get_boolean(member(q, "exceeded")) ? "exceeded" : "kept");
+                print_amount(out, q, "vgpus", 1, "VGPUs");
+                print_amount(out, q, "size", 1048576, "PGPUs");
+        }
+        if (length(quotas) > 0)
+                fputc('\n', out);
+}
+
 /* What was decided when the VM was placed. */
 static void print_decision(FILE *out, struct json_object *decision) {
         struct json_object *pgpus = member(decision, "pgpus"), *others = member(decision, "runners_up");
@@ -223,6 +252,7 @@ int explain_print(FILE *out, const char *json, bool as_json) {
         else
                 fputs("A start would succeed.\n\n", out);
 
+        print_quotas(out, member(answer, "quotas"));
         hosts = member(answer, "hosts");
         for (size_t i = 0; i < length(hosts); i++)
                 print_host_verdict(out, json_object_array_get_idx(hosts, i));

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "common/json/json-get.h"
+#include "common/parse.h"
 #include "common/strbuf.h"
 #include "policyd/ctl/view.h"
 #include "protocol/errors.h"
@@ -93,6 +94,65 @@ static char *resolution_text(const ViewObject *o) {
         return asprintf(&text, "%" PRIu64 "x%" PRIu64, x, y) < 0 ? NULL : text;
 }
 
+#define UNLIMITED "unlimited"
+#define PGPU_UNITS UINT64_C(1048576)
+
+static char *limit_text(uint64_t limit) {
+        char *text;
+
+        if (limit == UINT64_MAX)
+                return strdup(UNLIMITED);
+        return asprintf(&text, "%" PRIu64, limit) < 0 ? NULL : text;
+}
+
+/* To three digits, without needless ones. */
+static char *pgpus_text(uint64_t units) {
+        char *text;
+
+        if (units == UINT64_MAX)
+                return strdup(UNLIMITED);
+        if (asprintf(&text, "%.3f", (double) units / PGPU_UNITS) < 0)
+                return NULL;
+        for (size_t n = strlen(text); text[n - 1] == '0' || text[n - 1] == '.'; n--) {
+                bool is_point = text[n - 1] == '.';
+
+                text[n - 1] = '\0';
+                if (is_point)
+                        break;
+        }
+        return text;
+}
+
+/* "2", "2.5", "0.125": up to six digits behind the point. */
+static int parse_pgpus(const char *text, uint64_t *ret) {
+        const char *point = strchr(text, '.'), *digits = point ? point + 1 : "";
+        _cleanup_free_ char *whole_text = strndup(text, point ? (size_t) (point - text) : strlen(text));
+        uint64_t whole, part = 0, scale = 1;
+
+        if (!whole_text || parse_u64(whole_text, &whole) < 0 || whole > UINT64_MAX / PGPU_UNITS - 1 ||
+                (point && !*digits) || strlen(digits) > 6)
+                return -EINVAL;
+        for (; *digits; digits++, scale *= 10) {
+                int digit = parse_digit(*digits, 10);
+
+                if (digit < 0)
+                        return -EINVAL;
+                part = part * 10 + (uint64_t) digit;
+        }
+        *ret = whole * PGPU_UNITS + (part * PGPU_UNITS + scale / 2) / scale;
+        return 0;
+}
+
+int field_parse_number(const Field *f, const char *text, uint64_t *ret) {
+        if (strcasecmp(text, UNLIMITED) == 0) {
+                *ret = UINT64_MAX;
+                return 0;
+        }
+        if (f->kind == FIELD_PGPUS)
+                return parse_pgpus(text, ret);
+        return parse_u64(text, ret) < 0 ? -EINVAL : 0;
+}
+
 char *field_text(View *v, const ViewObject *o, FieldName name) {
         struct json_object *value = object_property(o, name.field->property);
         FieldKind kind = name.field->kind;
@@ -118,6 +178,10 @@ char *field_text(View *v, const ViewObject *o, FieldName name) {
                 return time_text(json_object_get_uint64(value));
         case FIELD_ERROR:
                 return error_text(value);
+        case FIELD_LIMIT:
+                return limit_text(json_object_get_uint64(value));
+        case FIELD_PGPUS:
+                return pgpus_text(json_object_get_uint64(value));
         }
         return strdup("");
 }
@@ -126,8 +190,11 @@ struct json_object *field_json(View *v, const ViewObject *o, FieldName name) {
         struct json_object *value = object_property(o, name.field->property), *array;
         bool is_path = name.field->kind != FIELD_STRINGS;
 
+        if (value && name.field->kind == FIELD_PGPUS && json_object_get_uint64(value) != UINT64_MAX)
+                return json_object_new_double((double) json_object_get_uint64(value) / PGPU_UNITS);
         if (value && (name.field->kind == FIELD_VALUE || name.field->kind == FIELD_PERCENT ||
-                             name.field->kind == FIELD_TIME))
+                             name.field->kind == FIELD_TIME || name.field->kind == FIELD_LIMIT ||
+                             name.field->kind == FIELD_PGPUS))
                 return json_object_get(value);
         if (!value || !json_object_is_type(value, json_type_array) || name.field->kind == FIELD_ERROR) {
                 _cleanup_free_ char *text = field_text(v, o, name);

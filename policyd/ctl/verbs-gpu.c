@@ -98,13 +98,14 @@ int verb_pgpu_capacity(Ctl *ctl) {
 int verb_reservation_create(Ctl *ctl) {
         _cleanup_free_ char *group = NULL, *type = NULL;
         _cleanup_json_ struct json_object *path = NULL;
-        ClientOption options[2] = {};
+        ClientOption options[3] = {};
         uint64_t seconds;
         uint32_t count;
         int r;
 
         if (parse_u32(ctl_arg(ctl, "count"), &count) < 0 || parse_u64(ctl_arg(ctl, "seconds"), &seconds) < 0)
                 return ctl_usage("count= and seconds= are numbers");
+        add_option(options, ctl, "owner", "owner");
         add_option(options, ctl, "idempotency-key", "idempotency_key");
         r = ctl_find_key(ctl, "gpu-group-uuid", "gpu-group", &group);
         if (r == 0)

@@ -186,6 +186,13 @@ static int set_field(Ctl *ctl, const char *path, const Field *f, const char *val
         }
         case 'b':
                 return set_boolean(ctl, path, f, value);
+        case 't': {
+                uint64_t number;
+
+                if (field_parse_number(f, value, &number) < 0)
+                        return ctl_usage_number(f, value);
+                return ctl_call(ctl, path, interface, f->set, NULL, "t", number);
+        }
         default:
                 return ctl_call(ctl, path, interface, f->set, NULL, "s", value);
         }

@@ -65,10 +65,17 @@ static const Verb verbs[] = {
                 "Says that an offline host runs nothing any more: what was booked there is released. Only "
                 "when it is sure.",
                 verb_host_declare_dead),
-        VERB("reservation-create", "name gpu-group-uuid vgpu-type-uuid count seconds", "idempotency-key",
+        VERB("reservation-create", "name gpu-group-uuid vgpu-type-uuid count seconds",
+                "owner idempotency-key",
                 "Holds room for VGPUs for some time, to be used by vm-start reservation=. Prints its uuid.",
                 verb_reservation_create),
         VERB("reservation-destroy", "uuid", "", "Lets a reservation go.", verb_reservation_destroy),
+        VERB("quota-create", "owner", "gpu-group-uuid vgpus-max pgpus-max size-max idempotency-key",
+                "Limits what an owner's VMs may use: VGPUs, whole PGPUs (or size units), in one group or in "
+                "all; owner=\"*\" is every owner without a quota. Prints its uuid.",
+                verb_quota_create),
+        VERB("quota-destroy", "uuid", "", "Ends a quota; uuid= takes the owner's name too.",
+                verb_quota_destroy),
         VERB("job-wait", "uuid", "", "Waits until a job has ended; its outcome is the exit status.",
                 verb_job_wait),
         VERB("job-cancel", "uuid", "", "Asks a job to stop.", verb_job_cancel),

@@ -57,6 +57,11 @@ int verb_pgpu_capacity(Ctl *ctl);
 int verb_reservation_create(Ctl *ctl);
 int verb_reservation_destroy(Ctl *ctl);
 
+/* verbs-quota.c */
+int verb_quota_create(Ctl *ctl);
+int verb_quota_destroy(Ctl *ctl);
+int ctl_usage_number(const Field *f, const char *text); /* it is none */
+
 /* verbs-advice.c */
 int verb_gpu_group_plan(Ctl *ctl);
 int verb_gpu_group_failures(Ctl *ctl);

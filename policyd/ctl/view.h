@@ -59,6 +59,8 @@ const char *path_to_uuid(const char *path, char buf[static 37]);
 
 /* A field as people and scripts read it; the caller frees it, NULL without memory. */
 char *field_text(View *v, const ViewObject *o, FieldName name);
+/* What a number is set to: a limit, or whole PGPUs in units of size; "unlimited" is UINT64_MAX. -EINVAL. */
+int field_parse_number(const Field *f, const char *text, uint64_t *ret);
 /* The same for --json: numbers and booleans as such, lists as arrays. */
 struct json_object *field_json(View *v, const ViewObject *o, FieldName name);
 /* Whether a filter's text means this value: equal to it, to one element of it, or to the label of what it
