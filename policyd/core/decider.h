@@ -48,6 +48,11 @@ int ranking_scan(Ranking *r, const Pool *pool, const AllocRequest *request);
 int ranking_from_index(Ranking *r, const Pool *pool, const AllocRequest *request);
 int ranking_prepare(Ranking *r, const Pool *pool, const AllocRequest *request, size_t n_max);
 int ranking_add(Ranking *r, const Host *h);
+/* All checks of c->host, with room for d->n_vgpus scores at c->scores. */
+int candidate_evaluate(Candidate *c, const Demand *d, Assigner *assigner, const AllocRequest *request);
+/* The first that is not there; NULL: none is missing. A disk is there when it is a storage or stands below one. */
+const char *first_missing(char *const *wanted, char *const *there);
+const char *first_disk_without_storage(char *const *disks, char *const *storage);
 /*
  * A host whose GPUs are known to fit, with this score; hosts of one tier come in the order of their memory, so behind one
  * that is short of it nobody has more. Counts it; true when it can run the VM.
@@ -71,5 +76,5 @@ bool type_needs_iommu(const VgpuType *t);
 int refuse_vm(const Vm *vm, Refusal *ret);
 /* The refusal of a start that no host can take, and the nearest miss. */
 int refuse_start(const Ranking *r, Refusal *ret, PgpuVerdict *ret_nearest);
-/* Tells the visitor of each PGPU, then the host. */
+/* Tells the visitor of each PGPU, then the host; visit.c. */
 int visit_candidate(Ranking *r, const Candidate *c, const AllocVisitor *visitor, bool chosen);

@@ -48,7 +48,7 @@ static int refuse_holds(const GpuGroup *g, const VgpuType *t, uint32_t count, ui
                 strbuf_add(&b, ": ");
                 sentence_verdict(&b, nearest, t);
                 strbuf_add(&b, ". ");
-                sentence_remedy(&b, nearest, t);
+                sentence_remedy(&b, nearest, t, /* own= */ NULL);
                 strbuf_add(&b, ".");
         }
         return refusal_take(ret, code, &b);

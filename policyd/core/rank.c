@@ -34,7 +34,7 @@ static bool request_avoids(const AllocRequest *request, const Host *h) {
         return false;
 }
 
-static const char *first_missing(char *const *wanted, char *const *there) {
+const char *first_missing(char *const *wanted, char *const *there) {
         for (; wanted && *wanted; wanted++)
                 if (!texts_contain(there, *wanted))
                         return *wanted;
@@ -51,7 +51,7 @@ static bool storage_holds(const char *storage, const char *disk) {
         return disk[n] == '\0' || disk[n] == '/' || (n > 0 && storage[n - 1] == '/');
 }
 
-static const char *first_disk_without_storage(char *const *disks, char *const *storage) {
+const char *first_disk_without_storage(char *const *disks, char *const *storage) {
         for (; disks && *disks; disks++) {
                 char *const *s = storage;
 
@@ -184,7 +184,7 @@ static int candidate_check_gpus(Candidate *c, const Demand *d, Assigner *assigne
         return 0;
 }
 
-static int candidate_evaluate(
+int candidate_evaluate(
         Candidate *c, const Demand *d, Assigner *assigner, const AllocRequest *request) {
         if (!host_is_usable(c->host)) {
                 c->usable = ERROR_HOST_OFFLINE;

@@ -5,6 +5,9 @@
  * thing the same way.
  */
 
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "policyd/core/sentence.h"
@@ -173,71 +176,53 @@ void sentence_verdict(StrBuf *b, const PgpuVerdict *v, const VgpuType *t) {
         }
 }
 
-/* On a full PGPU one VM as large as the new one makes room for it; one that runs another type must be empty.
- */
-static const char *how_many_must_go(const PgpuVerdict *v, const VgpuType *t) {
-        if (v->code != ERROR_PGPU_INSUFFICIENT_CAPACITY)
-                return "all";
+void sentence_step(StrBuf *b, const char *format, ...) {
+        _cleanup_free_ char *text = NULL;
+        bool first = b->len == 0;
+        va_list ap;
+        int r;
 
-        for (size_t i = 0; i < v->pgpu->vgpus.n; i++)
-                if (((Vgpu *) v->pgpu->vgpus.items[i])->type->size < t->size)
-                        return "some of";
-
-        return "one of";
+        va_start(ap, format);
+        r = vasprintf(&text, format, ap);
+        va_end(ap);
+        if (r < 0) {
+                text = NULL;
+                b->error = -ENOMEM;
+                return;
+        }
+        if (first)
+                text[0] = (char) toupper((unsigned char) text[0]);
+        strbuf_add(b, first ? "" : ", and ");
+        strbuf_add(b, text);
 }
 
-static void remedy_make_room(StrBuf *b, const PgpuVerdict *v, const VgpuType *t) {
-        const Pgpu *p = v->pgpu;
+/* In tenths of the unit, up or down, so that what is said to suffice does. */
+static void sentence_size(StrBuf *b, uint64_t bytes, bool up) {
+        static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
+        uint64_t unit = 1024, tenths;
+        size_t i = 0;
 
-        if (p->vgpus.n == 1)
-                strbuf_addf(b, "Shut down VM '%s'", ((Vgpu *) p->vgpus.items[0])->vm->name_label);
-        else if (p->vgpus.n > 1)
-                strbuf_addf(b, "Shut down %s the VMs there", how_many_must_go(v, t));
-
-        if (p->holds.n > 0) {
-                strbuf_add(b, p->vgpus.n > 0 ? ", or destroy " : "Destroy ");
-                sentence_reservations(b, (Reservation *const *) p->holds.items, p->holds.n);
-                strbuf_add(b, " or start with it");
+        if (bytes == 0) {
+                strbuf_add(b, "none");
+                return;
         }
+        while (i + 1 < ARRAY_SIZE(units) && bytes >= unit * 1024) {
+                unit *= 1024;
+                i++;
+        }
+        tenths = (bytes / unit) * 10 + ((bytes % unit) * 10 + (up ? unit - 1 : 0)) / unit;
+        if (tenths % 10 == 0)
+                strbuf_addf(b, "%" PRIu64 " %s", tenths / 10, units[i]);
+        else
+                strbuf_addf(b, "%" PRIu64 ".%" PRIu64 " %s", tenths / 10, tenths % 10, units[i]);
 }
 
-void sentence_remedy(StrBuf *b, const PgpuVerdict *v, const VgpuType *t) {
-        const Pgpu *p = v->pgpu;
+void sentence_size_short(StrBuf *b, uint64_t bytes) {
+        sentence_size(b, bytes, /* up= */ true);
+}
 
-        switch (error_code_nearness(v->code)) {
-        case 4:
-        case 3:
-                remedy_make_room(b, v, t);
-                return;
-        case 2:
-                strbuf_addf(b, "Enable %s on ", type_label(t));
-                sentence_pgpu(b, p);
-                return;
-        case 1:
-                if (t->supported_on.n > 0) {
-                        const Pgpu *other = t->supported_on.items[0];
-
-                        strbuf_addf(b, "%s is supported on ", type_label(t));
-                        sentence_pgpu(b, other);
-                        if (t->supported_on.n > 1)
-                                strbuf_addf(b, " and %zu more", t->supported_on.n - 1);
-                        if (other->group)
-                                strbuf_addf(
-                                        b, "; give the VM a VGPU of group '%s'", other->group->name_label);
-                } else
-                        strbuf_addf(b, "No host of the pool has the hardware for %s; add one that has",
-                                type_label(t));
-                return;
-        default:
-                if (v->code == ERROR_NONE)
-                        return;
-                if (p->host->state == HOST_ONLINE && p->present)
-                        strbuf_addf(b, "Enable host %s", p->host->name_label);
-                else if (p->host->state == HOST_ONLINE)
-                        strbuf_addf(b, "Look for the card in %s", p->host->name_label);
-                else
-                        strbuf_addf(b, "Bring host %s back online", p->host->name_label);
-        }
+void sentence_size_there(StrBuf *b, uint64_t bytes) {
+        sentence_size(b, bytes, /* up= */ false);
 }
 
 int refusal_take(Refusal *ret, ErrorCode code, StrBuf *b) {

@@ -27,10 +27,18 @@ void sentence_pgpu(StrBuf *b, const Pgpu *p);
 /* "a quarter of a PGPU", "1/7 of a PGPU", "a whole PGPU" */
 void sentence_share(StrBuf *b, uint32_t size);
 
-/* What stands in the way on one PGPU, as a clause; and what would help, as a sentence without its full stop.
- */
+/* A number of bytes, rounded up for what is missing and down for what there is. */
+void sentence_size_short(StrBuf *b, uint64_t bytes);
+void sentence_size_there(StrBuf *b, uint64_t bytes);
+
+/* One more step of a remedy, of which b holds nothing else: "Enable GRID K140Q on 0000:84:00.0 of beta, and shut down VM
+ * 'a'". The first begins the sentence. */
+void sentence_step(StrBuf *b, const char *format, ...) _printf_(2, 3);
+
+/* What stands in the way on one PGPU, as a clause; and what would help there, as a sentence without its full stop: all
+ * that the PGPU needs, which its host may add to (remedy.c). own: the reservation that the start names, or NULL. */
 void sentence_verdict(StrBuf *b, const PgpuVerdict *v, const VgpuType *t);
-void sentence_remedy(StrBuf *b, const PgpuVerdict *v, const VgpuType *t);
+void sentence_remedy(StrBuf *b, const PgpuVerdict *v, const VgpuType *t, const Reservation *own);
 /* A whole sentence as part of another: "The connection was lost." is "the connection was lost". */
 void sentence_clause(StrBuf *b, const char *sentence);
 /* "alpha is offline: connection refused", "alpha is disabled" */

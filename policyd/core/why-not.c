@@ -3,16 +3,12 @@
  *
  * Which code a refused start gives, and its sentence. Where the GPUs of some host would fit, what is missing
  * there is the answer (the host that lacks least memory, if it is memory). Else it is the nearest miss of the
- * GPUs over the hosts that pass every other check, or, where none does, over all usable hosts. The sentence
- * ends with the hosts counted by what stops them.
+ * GPUs over the hosts that pass every other check, or, where none does, over all usable hosts. Then comes
+ * what would help, and whether that suffices; at the end the hosts counted by what stops them.
  */
 
-#include <stdio.h>
-
-#include "common/parse.h"
-#include "policyd/core/decider.h"
 #include "policyd/core/pool-internal.h"
-#include "policyd/core/sentence.h"
+#include "policyd/core/remedy.h"
 
 static const char *const code_counts[_ERROR_MAX] = {
         [ERROR_NONE] = "possible",
@@ -79,80 +75,7 @@ static void sentence_need(StrBuf *b, const DemandKind *k) {
                 strbuf_addf(b, ", at %s as the VM's platform says", PCI_TEXT(&k->pinned_pci));
 }
 
-/* What each kind wants, when every VGPU alone would fit: "2 x GRID K260Q and 1 x GRID K240Q". */
-static void sentence_all(StrBuf *b, const Demand *d) {
-        for (size_t k = 0; k < d->n_kinds; k++)
-                strbuf_addf(b, "%s%u x %s", list_separator(k, d->n_kinds), d->kinds[k].count,
-                        type_label(d->kinds[k].type));
-}
-
-/* The GPUs of one host: what was needed, what is in the way. */
-static void sentence_gpu_miss(StrBuf *b, const Candidate *c, const Demand *d) {
-        const DemandKind *k = c->kind;
-
-        if (c->together) {
-                strbuf_addf(b, "%s cannot take ", c->host->name_label);
-                sentence_all(b, d);
-                strbuf_add(b, " at once, though each of them alone would find room");
-                return;
-        }
-
-        if (!c->nearest.pgpu && k->pinned) {
-                strbuf_addf(b, "%s has no PGPU at %s in group '%s'", c->host->name_label,
-                        PCI_TEXT(&k->pinned_pci), k->group->name_label);
-                return;
-        }
-
-        if (!c->nearest.pgpu) {
-                strbuf_addf(b, "%s has no PGPU of group '%s'", c->host->name_label, k->group->name_label);
-                return;
-        }
-
-        sentence_verdict(b, &c->nearest, k->type);
-}
-
-static void sentence_gpu_remedy(StrBuf *b, const Candidate *c, const Demand *d) {
-        if (c->together)
-                strbuf_add(b, "Shut down VMs on that host's GPUs, or spread the VGPUs over several VMs");
-        else if (c->nearest.pgpu)
-                sentence_remedy(b, &c->nearest, c->kind->type);
-        else if (c->kind->group->pgpus.n > 0) {
-                strbuf_add(b, "The group has ");
-                sentence_pgpu(b, c->kind->group->pgpus.items[0]);
-                if (c->kind->group->pgpus.n > 1)
-                        strbuf_addf(b, " and %zu more", c->kind->group->pgpus.n - 1);
-        }
-}
-
-/* What is missing beside GPUs, and how much. */
-static void sentence_other_miss(StrBuf *b, const Candidate *c, const Vm *vm) {
-        const char *host = c->host->name_label;
-
-        if (c->other == ERROR_HOST_NOT_ENOUGH_FREE_MEMORY)
-                strbuf_addf(b, "%s is %s short of memory: the VM needs %s and %s is free there", host,
-                        SIZE_TEXT(vm->memory - c->memory_available), SIZE_TEXT(vm->memory),
-                        SIZE_TEXT(c->memory_available));
-        else if (c->other == ERROR_VM_REQUIRES_NET)
-                strbuf_addf(b, "%s has no network '%s'", host, c->missing);
-        else if (c->other == ERROR_VM_REQUIRES_SR)
-                strbuf_addf(b, "%s cannot reach the storage '%s'", host, c->missing);
-        else if (c->other == ERROR_VM_REQUIRES_IOMMU)
-                strbuf_addf(b, "%s has no IOMMU, which giving a PCI device to a VM needs", host);
-        else
-                strbuf_addf(b, "%s cannot run HVM guests", host);
-}
-
-static const char *other_remedy(ErrorCode code) {
-        static const char *const remedies[_ERROR_MAX] = {
-                [ERROR_HOST_NOT_ENOUGH_FREE_MEMORY] = "Shut down VMs there, or give this one less memory",
-                [ERROR_VM_REQUIRES_NET] = "Create the network there, or change the VM's nics",
-                [ERROR_VM_REQUIRES_SR] = "Attach the storage there, or change the VM's disks",
-                [ERROR_VM_REQUIRES_IOMMU] = "Switch it on in the host's firmware",
-                [ERROR_FEATURE_REQUIRES_HVM] = "Switch it on in the host's firmware",
-        };
-
-        return remedies[code];
-}
+#define PLANS_MAX 8 /* hosts tried for one that could take several VGPUs */
 
 /* The host where the GPUs fit and least else is missing; memory by how much. */
 static const Candidate *nearest_of_others(const Ranking *r) {
@@ -197,113 +120,159 @@ static const Candidate *nearest_of_gpus(const Ranking *r) {
 }
 
 static void sentence_end(StrBuf *b, const Ranking *r) {
-        strbuf_add(b, " (");
+        strbuf_add(b, " ");
         sentence_counts(b, r);
-        strbuf_add(b, ".)");
+        strbuf_add(b, "; vm-explain tells of each.");
+}
+
+/* Where the start named a host that refuses: who would not. Or the counts. */
+static int sentence_others(StrBuf *b, const Ranking *r) {
+        _cleanup_(allocation_done) Allocation a = {};
+        AllocRequest request = *r->request;
+        int error;
+
+        if (!request.only) {
+                sentence_end(b, r);
+                return 0;
+        }
+
+        request.only = NULL;
+        error = allocate(r->pool, &request, NULL, &a);
+        if (error >= 0 && a.host && a.host != r->request->only)
+                strbuf_addf(b, " Host %s could run it now.", a.host->name_label);
+        return error;
+}
+
+static void sentence_begin(StrBuf *b, const Ranking *r) {
+        const Host *only = r->request->only;
+
+        strbuf_addf(b, "VM '%s' cannot start%s%s: ", r->request->vm->name_label, only ? " on " : "",
+                only ? only->name_label : "");
+}
+
+static int refuse_on_unusable(const Ranking *r, Refusal *ret) {
+        const Candidate *c = &r->candidates[0];
+        bool unusable = c->usable == ERROR_HOST_OFFLINE;
+        _cleanup_strbuf_ StrBuf b = {};
+        int error = 0;
+
+        sentence_begin(&b, r);
+        if (unusable) {
+                sentence_unusable_host(&b, c->host);
+                strbuf_add(&b, ".");
+                error = sentence_usable_remedy(&b, r, c->host);
+        } else
+                strbuf_add(
+                        &b, "the host has refused it just now. Take another host, or leave the choice open.");
+        if (error >= 0)
+                error = sentence_others(&b, r);
+        return error < 0 ? error : refusal_take(ret, c->usable, &b);
 }
 
 static int refuse_without_hosts(const Ranking *r, Refusal *ret) {
-        const Vm *vm = r->request->vm;
         _cleanup_strbuf_ StrBuf b = {};
+        const Host *h = NULL;
+        int error;
 
-        if (r->request->only) {
-                bool offline = r->candidates[0].usable == ERROR_HOST_OFFLINE;
-                bool is_disabled = offline && r->request->only->state == HOST_ONLINE;
+        if (r->request->only)
+                return refuse_on_unusable(r, ret);
 
-                strbuf_addf(&b, "VM '%s' cannot start on %s: ", vm->name_label, r->request->only->name_label);
-                if (offline)
-                        sentence_unusable_host(&b, r->request->only);
-                else
-                        strbuf_add(&b, "the host has refused it just now");
-                strbuf_addf(&b, ". %s.",
-                        is_disabled ? "Enable the host, or take another"
-                                    : "Take another host, or leave the choice open");
-                return refusal_take(ret, r->candidates[0].usable, &b);
+        sentence_begin(&b, r);
+        if (r->n == 0) {
+                strbuf_add(&b, "the pool has no hosts. Add one first.");
+                return refusal_take(ret, ERROR_NO_HOSTS_AVAILABLE, &b);
         }
 
-        if (r->n == 0)
-                strbuf_addf(
-                        &b, "VM '%s' cannot start: the pool has no hosts. Add one first.", vm->name_label);
-        else {
-                strbuf_addf(&b,
-                        "VM '%s' cannot start: no host is online, enabled and willing. Enable a host, or "
-                        "bring one back online.",
-                        vm->name_label);
-                sentence_end(&b, r);
-        }
+        strbuf_add(&b, "no host is online, enabled and willing.");
+        error = find_unusable(r, NULL, &h);
+        if (error >= 0 && h)
+                error = sentence_usable_remedy(&b, r, h);
+        else if (error >= 0)
+                strbuf_add(&b, " Each has refused this start just now; their logs say why.");
+        if (error < 0)
+                return error;
+        sentence_end(&b, r);
         return refusal_take(ret, ERROR_NO_HOSTS_AVAILABLE, &b);
 }
 
 static int refuse_empty_group(const Ranking *r, const DemandKind *k, Refusal *ret) {
-        const Vm *vm = r->request->vm;
         _cleanup_strbuf_ StrBuf b = {};
 
-        strbuf_addf(&b, "VM '%s' cannot start: group '%s' contains no PGPUs. ", vm->name_label,
-                k->group->name_label);
+        sentence_begin(&b, r);
+        strbuf_addf(&b, "group '%s' contains no PGPUs. ", k->group->name_label);
         if (k->type->supported_on.n == 0)
                 strbuf_addf(&b,
                         "No host of the pool has the hardware for %s; add one that has, and its cards to the "
                         "group.",
                         type_label(k->type));
         else {
-                PgpuVerdict v = {.code = ERROR_VGPU_TYPE_NOT_SUPPORTED};
-
                 strbuf_add(&b, "Move one to it, or use another group: ");
-                sentence_remedy(&b, &v, k->type);
+                sentence_elsewhere(&b, k->type, &r->demand);
                 strbuf_add(&b, ".");
         }
         return refusal_take(ret, ERROR_GPU_GROUP_CONTAINS_NO_PGPUS, &b);
 }
 
 static int refuse_for_gpus(const Ranking *r, const Candidate *c, Refusal *ret) {
-        const AllocRequest *request = r->request;
-        ErrorCode code = candidate_code(c);
         _cleanup_strbuf_ StrBuf b = {};
-        size_t before;
+        int error;
 
-        strbuf_addf(&b, "VM '%s' cannot start%s%s: ", request->vm->name_label, request->only ? " on " : "",
-                request->only ? request->only->name_label : "");
+        sentence_begin(&b, r);
         if (!c->together) {
                 sentence_need(&b, c->kind);
                 strbuf_add(&b, "; ");
         }
         sentence_gpu_miss(&b, c, &r->demand);
-        strbuf_add(&b, ". ");
-        before = b.len;
-        sentence_gpu_remedy(&b, c, &r->demand);
-        strbuf_add(&b, b.len > before ? "." : "");
-        if (!request->only)
-                sentence_end(&b, r);
-
-        return refusal_take(ret, code, &b);
+        strbuf_add(&b, ".");
+        error = sentence_gpu_remedy(&b, r, c);
+        if (error >= 0)
+                error = sentence_others(&b, r);
+        return error < 0 ? error : refusal_take(ret, candidate_code(c), &b);
 }
 
 static int refuse_for_others(const Ranking *r, const Candidate *c, Refusal *ret) {
-        const AllocRequest *request = r->request;
-        _cleanup_strbuf_ StrBuf b = {};
+        _cleanup_strbuf_ StrBuf b = {}, steps = {};
+        int error;
 
-        strbuf_addf(&b, "VM '%s' cannot start: ", request->vm->name_label);
-        sentence_other_miss(&b, c, request->vm);
-        strbuf_addf(&b, ". %s.", other_remedy(c->other));
-        if (!request->only)
-                sentence_end(&b, r);
+        sentence_begin(&b, r);
+        sentence_miss(&b, c, &r->demand);
+        strbuf_add(&b, ".");
+        sentence_lacks_remedy(&steps, &r->demand, c->host);
+        sentence_add_steps(&b, &steps);
+        error = sentence_others(&b, r);
+        return error < 0 ? error : refusal_take(ret, c->other, &b);
+}
 
-        return refusal_take(ret, c->other, &b);
+static const Pgpu *group_pgpu_on(const GpuGroup *g, const Host *h) {
+        for (size_t i = 0; i < h->pgpus.n; i++)
+                if (((const Pgpu *) h->pgpus.items[i])->group == g)
+                        return h->pgpus.items[i];
+
+        return g->pgpus.items[0];
 }
 
 /* Where all PGPUs of a group are on hosts that cannot be used, the nearest miss is one of those. */
 static int refuse_unusable_group(
         const Ranking *r, const DemandKind *k, Refusal *ret, PgpuVerdict *ret_nearest) {
         _cleanup_strbuf_ StrBuf b = {};
+        const Host *h = NULL;
         PgpuVerdict v;
+        int error;
 
-        pgpu_verdict(k->group->pgpus.items[0], k->type, r->request->reservation, &v);
-        strbuf_addf(&b, "VM '%s' cannot start: no host that is online and enabled has a PGPU of group '%s'; ",
-                r->request->vm->name_label, k->group->name_label);
+        error = find_unusable(r, k->group, &h);
+        if (error < 0)
+                return error;
+        h = h ?: ((const Pgpu *) k->group->pgpus.items[0])->host;
+
+        pgpu_verdict(group_pgpu_on(k->group, h), k->type, r->request->reservation, &v);
+        sentence_begin(&b, r);
+        strbuf_addf(
+                &b, "no host that is online and enabled has a PGPU of group '%s'; ", k->group->name_label);
         sentence_verdict(&b, &v, k->type);
-        strbuf_add(&b, ". ");
-        sentence_remedy(&b, &v, k->type);
         strbuf_add(&b, ".");
+        error = sentence_usable_remedy(&b, r, h);
+        if (error < 0)
+                return error;
         sentence_end(&b, r);
 
         *ret_nearest = v;
@@ -344,109 +313,4 @@ int refuse_start(const Ranking *r, Refusal *ret, PgpuVerdict *ret_nearest) {
         c = nearest_of_gpus(r);
         *ret_nearest = c->nearest;
         return refuse_for_gpus(r, c, ret);
-}
-
-/* What the visitor is told of one host. */
-static void sentence_candidate(
-        StrBuf *b, const Ranking *r, const Candidate *c, bool chosen, Pgpu *const *pgpus) {
-        const Demand *d = &r->demand;
-        size_t before;
-
-        if (c->usable == ERROR_HOST_OFFLINE)
-                sentence_unusable_host(b, c->host);
-        else if (c->usable != ERROR_NONE)
-                strbuf_addf(b, "%s has refused this start just now", c->host->name_label);
-        else if (c->gpu != ERROR_NONE) {
-                sentence_gpu_miss(b, c, d);
-                strbuf_add(b, ". ");
-                before = b->len;
-                sentence_gpu_remedy(b, c, d);
-                if (b->len == before)
-                        b->len -= 2;
-        } else if (c->other != ERROR_NONE) {
-                sentence_other_miss(b, c, d->vm);
-                strbuf_addf(b, ". %s", other_remedy(c->other));
-        } else {
-                strbuf_addf(b, "%s %s", c->host->name_label, chosen ? "would be chosen" : "could run it");
-                for (size_t i = 0; i < d->n_vgpus; i++)
-                        strbuf_addf(b, "%s%s at %s", i == 0 ? ": " : ", ",
-                                type_label(d->kinds[d->kind_of[i]].type), PCI_TEXT(&pgpus[i]->pci));
-        }
-        strbuf_add(b, ".");
-}
-
-/* A PGPU of the group as one VGPU sees it. One that is pinned elsewhere sees nothing in it, whatever room
- * there is. */
-static void vgpu_verdict(
-        const Vgpu *v, const Pgpu *p, const Reservation *reservation, PgpuVerdict *ret, StrBuf *remedy) {
-        pgpu_verdict(p, v->type, reservation, ret);
-        if (!v->pinned || pci_address_compare(&p->pci, &v->pinned_pci) == 0) {
-                sentence_remedy(remedy, ret, v->type);
-                return;
-        }
-
-        ret->code = ERROR_VM_REQUIRES_VGPU;
-        ret->capacity = 0;
-        strbuf_addf(remedy, "The VM's platform asks for %s", PCI_TEXT(&v->pinned_pci));
-}
-
-static int visit_pgpus(const Ranking *r, const Candidate *c, const AllocVisitor *visitor) {
-        const Vm *vm = r->request->vm;
-
-        for (size_t i = 0; visitor->pgpu && i < vm->vgpus.n; i++) {
-                const Vgpu *v = vm->vgpus.items[i];
-
-                for (size_t j = 0; j < c->host->pgpus.n; j++) {
-                        const Pgpu *p = c->host->pgpus.items[j];
-                        _cleanup_strbuf_ StrBuf b = {};
-                        _cleanup_free_ char *remedy = NULL;
-                        PgpuVerdict verdict;
-
-                        if (p->group != v->group)
-                                continue;
-                        vgpu_verdict(v, p, r->request->reservation, &verdict, &b);
-                        remedy = strbuf_take(&b);
-                        if (!remedy)
-                                return -ENOMEM;
-                        visitor->pgpu(c->host, v, &verdict, remedy, visitor->userdata);
-                }
-        }
-
-        return 0;
-}
-
-int visit_candidate(Ranking *r, const Candidate *c, const AllocVisitor *visitor, bool chosen) {
-        Pgpu *pgpus[DEMAND_VGPUS_MAX] = {};
-        _cleanup_strbuf_ StrBuf b = {};
-        _cleanup_free_ char *message = NULL;
-        HostVerdict v = {
-                .host = c->host,
-                .code = candidate_code(c),
-                .score = r->demand.n_vgpus > 0 ? c->scores[0] : 0,
-                .tier = c->tier,
-                .memory_need = r->request->vm->memory,
-                .memory_available = host_memory_available(c->host),
-                .missing = c->missing,
-        };
-        int error;
-
-        error = visit_pgpus(r, c, visitor);
-        if (error >= 0 && v.code == ERROR_NONE) {
-                v.pgpus = pgpus;
-                if (r->demand.n_vgpus > 0)
-                        error = assigner_try(r->assigner, c->host, pgpus);
-        }
-        if (error < 0)
-                return error;
-        if (!visitor->host)
-                return 0;
-
-        sentence_candidate(&b, r, c, chosen, pgpus);
-        message = strbuf_take(&b);
-        if (!message)
-                return -ENOMEM;
-
-        v.message = message;
-        visitor->host(&v, visitor->userdata);
-        return 0;
 }

@@ -271,7 +271,7 @@ static void holds_count_as_used_for_others_only(void **state) {
         assert_refused(&a.refusal, ERROR_PGPU_INSUFFICIENT_CAPACITY, "reservation 'demo'", NULL);
         b = world_start(p.w, world_vm(p.w, "other", K200, END));
         assert_refused(&b.refusal, ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE, "is kept for GRID K260Q",
-                "reservation 'demo'", "start with it", NULL);
+                "Destroy reservation 'demo'. ", NULL);
 
         assert_int_equal(allocate(p.w->pool, &request, NULL, &c), 0);
         assert_int_equal(c.refusal.code, ERROR_NONE);
@@ -505,6 +505,7 @@ static void infeasible_by_one_is_decided_fast(void **state) {
                                             before.tv_nsec);
         }
         assert_refused(&a.refusal, ERROR_PGPU_INSUFFICIENT_CAPACITY, "7 x GRID K260Q", NULL);
+        print_message("refused in %.1f us\n", (double) best / 1000);
         /* 100 us in a release build; sanitizers take a multiple. */
         assert_true(best < 1000 * 1000);
 }

@@ -147,7 +147,8 @@ static void what_else_is_missing_is_told_where_the_gpus_fit(void **state) {
         b = world_start(p.w, vm);
         assert_refused(&b.refusal, ERROR_VM_REQUIRES_NET, "beta has no network 'vlan7'", NULL);
 
-        /* A disk is on a storage when it is that or stands below it; a name that begins alike is another's. */
+        /* A disk is on a storage when it is that or stands below it; a name that begins alike is another's.
+         */
         assert_int_equal(
                 strv_set(&vm->storage, (const char *const[]){"/images/a.disk", "/images2/b.disk", NULL}), 1);
         c = world_start(p.w, vm);
@@ -230,11 +231,14 @@ static void hosts_that_cannot_be_used(void **state) {
         /* A reason that is a sentence of its own does not end ours. */
         pool_set_host_state(p.w->pool, p.beta, HOST_OFFLINE, "The connection was lost.");
         f = world_start_on(p.w, vm, p.beta);
-        assert_refused(
-                &f.refusal, ERROR_HOST_OFFLINE, "beta is offline: the connection was lost. Take another", NULL);
+        assert_refused(&f.refusal, ERROR_HOST_OFFLINE,
+                "beta is offline: the connection was lost. Bring host beta back online, and enable host "
+                "beta.",
+                NULL);
         pool_set_host_state(p.w->pool, p.beta, HOST_OFFLINE, "SSH has no key");
         g = world_start_on(p.w, vm, p.beta);
-        assert_refused(&g.refusal, ERROR_HOST_OFFLINE, "beta is offline: SSH has no key. Take another", NULL);
+        assert_refused(&g.refusal, ERROR_HOST_OFFLINE,
+                "beta is offline: SSH has no key. Bring host beta back online, and enable host beta.", NULL);
 
         pool_set_host_state(p.w->pool, p.alpha, HOST_CONNECTING, "");
         e = world_start(p.w, vm);

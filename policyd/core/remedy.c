@@ -1,0 +1,323 @@
+/*
+ * One PGPU's remedy
+ *
+ * Whatever does not admit the type has to go, and then as much as the type needs. Where one VM more or less
+ * decides, any of those that are large enough will do, and all are named; else the largest go first. Holds
+ * go only when VMs cannot make the room, since a reservation is somebody's word.
+ */
+
+#include "policyd/core/pool-internal.h"
+#include "policyd/core/remedy.h"
+
+#define PICKS_MAX 64
+#define PICK_ALL UINT64_MAX
+#define ELSEWHERE_MAX 16 /* PGPUs looked at for room */
+
+static bool is_picked(Picks picks, size_t i) {
+        return picks == PICK_ALL || (i < PICKS_MAX && (picks >> i & 1));
+}
+
+static const Vgpu *vgpu_at(const Pgpu *p, size_t i) {
+        return p->vgpus.items[i];
+}
+
+static const Reservation *hold_at(const Pgpu *p, size_t i) {
+        return p->holds.items[i];
+}
+
+/* A VM goes with all of its VGPUs, a reservation with all of its holds. */
+static void pick_vm(Picks *picks, const Pgpu *p, const Vm *vm) {
+        for (size_t i = 0; i < p->vgpus.n; i++)
+                if (vgpu_at(p, i)->vm == vm)
+                        *picks |= UINT64_C(1) << i;
+}
+
+static void pick_reservation(Picks *picks, const Pgpu *p, const Reservation *r) {
+        for (size_t i = 0; i < p->holds.n; i++)
+                if (hold_at(p, i) == r)
+                        *picks |= UINT64_C(1) << i;
+}
+
+/* Room that the VM of the i-th VGPU takes there. */
+static uint32_t vm_size_at(const Pgpu *p, size_t i) {
+        uint32_t size = 0;
+
+        for (size_t j = 0; j < p->vgpus.n; j++)
+                if (vgpu_at(p, j)->vm == vgpu_at(p, i)->vm)
+                        size += vgpu_at(p, j)->type->size;
+        return size;
+}
+
+static uint32_t fix_room(const PgpuFix *fix, const Reservation *own) {
+        const Pgpu *p = fix->pgpu;
+        uint32_t used = 0;
+
+        for (size_t i = 0; i < p->vgpus.n; i++)
+                if (!is_picked(fix->stop, i))
+                        used += vgpu_at(p, i)->type->size;
+        for (size_t i = 0; i < p->holds.n; i++)
+                if (!is_picked(fix->release, i) && hold_at(p, i) != own)
+                        used += hold_at(p, i)->type->size;
+        return used < PGPU_SIZE ? PGPU_SIZE - used : 0;
+}
+
+static void fix_remove_obstacles(PgpuFix *fix, const Reservation *own) {
+        const Pgpu *p = fix->pgpu;
+
+        for (size_t i = 0; i < p->vgpus.n; i++)
+                if (!type_may_join(vgpu_at(p, i)->type, fix->type))
+                        pick_vm(&fix->stop, p, vgpu_at(p, i)->vm);
+        for (size_t i = 0; i < p->holds.n; i++)
+                if (hold_at(p, i) != own && !type_may_join(hold_at(p, i)->type, fix->type))
+                        pick_reservation(&fix->release, p, hold_at(p, i));
+}
+
+static void fix_find_one_of(PgpuFix *fix, uint32_t missing) {
+        for (size_t i = 0; i < fix->pgpu->vgpus.n; i++)
+                if (!is_picked(fix->stop, i) && vm_size_at(fix->pgpu, i) >= missing)
+                        fix->one_of |= UINT64_C(1) << i;
+}
+
+static bool fix_stop_largest(PgpuFix *fix) {
+        const Pgpu *p = fix->pgpu;
+        size_t best = SIZE_MAX;
+
+        for (size_t i = 0; i < p->vgpus.n; i++)
+                if (!is_picked(fix->stop, i) && (best == SIZE_MAX || vm_size_at(p, i) > vm_size_at(p, best)))
+                        best = i;
+        if (best != SIZE_MAX)
+                pick_vm(&fix->stop, p, vgpu_at(p, best)->vm);
+        return best != SIZE_MAX;
+}
+
+static bool fix_release_one(PgpuFix *fix, const Reservation *own) {
+        const Pgpu *p = fix->pgpu;
+
+        for (size_t i = 0; i < p->holds.n; i++)
+                if (!is_picked(fix->release, i) && hold_at(p, i) != own) {
+                        pick_reservation(&fix->release, p, hold_at(p, i));
+                        return true;
+                }
+        return false;
+}
+
+static void fix_make_room(PgpuFix *fix, const Reservation *own) {
+        for (uint32_t room; (room = fix_room(fix, own)) < fix->type->size;) {
+                fix_find_one_of(fix, fix->type->size - room);
+                if (fix->one_of || (!fix_stop_largest(fix) && !fix_release_one(fix, own)))
+                        return;
+        }
+}
+
+/* The reservation whose holds are all that is in the way. */
+static const Reservation *find_usable_hold(const Pgpu *p, const VgpuType *t) {
+        for (size_t i = 0; i < p->holds.n; i++) {
+                PgpuVerdict v;
+
+                if (!reservation_serves(hold_at(p, i), p, t))
+                        continue;
+                pgpu_verdict(p, t, hold_at(p, i), &v);
+                if (v.capacity > 0)
+                        return hold_at(p, i);
+        }
+        return NULL;
+}
+
+bool pgpu_fix(const Pgpu *p, const VgpuType *t, const Reservation *own, PgpuFix *ret) {
+        PgpuFix fix = {.pgpu = p, .type = t};
+
+        if (!ptr_array_contains(&p->supported, t))
+                return false;
+
+        own = reservation_serves(own, p, t) ? own : NULL;
+        fix.enable = !ptr_array_contains(&p->enabled, t) || ptr_array_contains(&p->disabling, t);
+        if (p->vgpus.n > PICKS_MAX || p->holds.n > PICKS_MAX)
+                fix.stop = fix.release = PICK_ALL;
+        else {
+                fix_remove_obstacles(&fix, own);
+                if (t->implementation != TYPE_PASSTHROUGH)
+                        fix_make_room(&fix, own);
+        }
+        if (!own && (fix.stop || fix.one_of || fix.release))
+                fix.use = find_usable_hold(p, t);
+
+        *ret = fix;
+        return true;
+}
+
+void pgpu_fix_prefer_memory(PgpuFix *fix, uint64_t wanted) {
+        Picks enough = 0;
+
+        for (size_t i = 0; i < fix->pgpu->vgpus.n; i++) {
+                PgpuFix one = *fix;
+
+                one.one_of = fix->one_of & UINT64_C(1) << i;
+                if (one.one_of && pgpu_fix_memory(&one) >= wanted)
+                        enough |= one.one_of;
+        }
+        if (enough)
+                fix->one_of = enough;
+}
+
+uint64_t pgpu_fix_memory(const PgpuFix *fix) {
+        const Pgpu *p = fix->pgpu;
+        uint64_t sum = 0, least = UINT64_MAX;
+
+        for (size_t i = 0; i < p->vgpus.n; i++) {
+                const Vm *vm = vgpu_at(p, i)->vm;
+                bool again = false;
+
+                for (size_t j = 0; j < i && !again; j++)
+                        again = vgpu_at(p, j)->vm == vm;
+                if (is_picked(fix->stop, i) && !again)
+                        sum += vm->memory;
+                if (is_picked(fix->one_of, i))
+                        least = MIN_OF(least, vm->memory);
+        }
+
+        return sum + (fix->one_of ? least : 0);
+}
+
+/* Words */
+
+static size_t pick_vgpus(const Pgpu *p, Picks picks, Vgpu **ret) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < p->vgpus.n; i++) {
+                bool again = false;
+
+                for (size_t j = 0; j < n && !again; j++)
+                        again = ret[j]->vm == vgpu_at(p, i)->vm;
+                if (is_picked(picks, i) && !again)
+                        ret[n++] = p->vgpus.items[i];
+        }
+        return n;
+}
+
+/* "shut down VM 'a'", "shut down one of the VMs there", "shut down VMs 'a' and 'c'" */
+static void sentence_stop(StrBuf *b, const Pgpu *p, Picks picks, bool one) {
+        _cleanup_free_ Vgpu **all = calloc(p->vgpus.n + 1, sizeof(Vgpu *));
+        _cleanup_free_ Vgpu **some = calloc(p->vgpus.n + 1, sizeof(Vgpu *));
+        size_t n_all, n;
+
+        if (!all || !some) {
+                b->error = -ENOMEM;
+                return;
+        }
+
+        n_all = pick_vgpus(p, PICK_ALL, all);
+        n = pick_vgpus(p, picks, some);
+        if (n == 0)
+                return;
+        if (n > 1 && n == n_all) {
+                sentence_step(b, "shut down %s the VMs there", one ? "one of" : "all");
+                return;
+        }
+
+        sentence_step(b, "shut down %sVM%s ", one && n > 1 ? "one of " : "", PLURAL(n));
+        for (size_t i = 0; i < n; i++)
+                strbuf_addf(b, "%s'%s'", list_separator(i, n), some[i]->vm->name_label);
+}
+
+static void sentence_release(StrBuf *b, const PgpuFix *fix) {
+        const Pgpu *p = fix->pgpu;
+        size_t n = 0;
+
+        for (size_t i = 0; i < p->holds.n; i++) {
+                bool again = false;
+
+                for (size_t j = 0; j < i && !again; j++)
+                        again = hold_at(p, j) == hold_at(p, i);
+                if (!is_picked(fix->release, i) || again)
+                        continue;
+                if (n++ == 0)
+                        sentence_step(b, "destroy reservation '%s'", hold_at(p, i)->name_label);
+                else
+                        strbuf_addf(b, " and reservation '%s'", hold_at(p, i)->name_label);
+        }
+}
+
+void sentence_fix(StrBuf *b, const PgpuFix *fix) {
+        if (!fix->pgpu->present && host_is_usable(fix->pgpu->host))
+                sentence_step(b, "look for the card in %s", fix->pgpu->host->name_label);
+        if (fix->enable) {
+                sentence_step(b, "enable %s on ", type_label(fix->type));
+                sentence_pgpu(b, fix->pgpu);
+        }
+        sentence_stop(b, fix->pgpu, fix->stop, /* one= */ false);
+        sentence_stop(b, fix->pgpu, fix->one_of, /* one= */ true);
+        sentence_release(b, fix);
+        if (fix->use)
+                strbuf_addf(b, ", or start with reservation '%s'", fix->use->name_label);
+}
+
+/* A PGPU with room on a host that lacks nothing else, among the first of those that support the type. */
+static const Pgpu *find_elsewhere(const VgpuType *t, const Demand *d, uint32_t *ret_room) {
+        const Pgpu *best = NULL;
+
+        *ret_room = 0;
+        for (size_t i = 0; i < MIN_OF(t->supported_on.n, (size_t) ELSEWHERE_MAX); i++) {
+                const Pgpu *p = t->supported_on.items[i];
+                _cleanup_strbuf_ StrBuf lacks = {};
+                uint32_t room = p->group ? pgpu_capacity(p, t) : 0;
+
+                if (!best || (!best->group && p->group))
+                        best = p;
+                if (room == 0 || (d && sentence_lacks(&lacks, d, p->host, 0) > 0))
+                        continue;
+                *ret_room = room;
+                return p;
+        }
+        return best;
+}
+
+void sentence_elsewhere(StrBuf *b, const VgpuType *t, const Demand *d) {
+        const Pgpu *p;
+        uint32_t room;
+
+        p = find_elsewhere(t, d, &room);
+        if (!p) {
+                sentence_step(
+                        b, "no host of the pool has the hardware for %s; add one that has", type_label(t));
+                return;
+        }
+
+        strbuf_addf(b, "%s is supported on ", type_label(t));
+        sentence_pgpu(b, p);
+        if (t->supported_on.n > 1)
+                strbuf_addf(b, " and %zu more", t->supported_on.n - 1);
+        if (!p->group)
+                return;
+        strbuf_addf(b, "; give the VM a VGPU of group '%s'", p->group->name_label);
+        if (room > 0)
+                strbuf_addf(b, ", where that one has room for %u", room);
+        else
+                strbuf_add(b, t->supported_on.n > ELSEWHERE_MAX ? ", once there is room"
+                                                                : ", where it finds no room now either");
+}
+
+void sentence_make_usable(StrBuf *b, const Host *h) {
+        if (h->state != HOST_ONLINE)
+                sentence_step(b, "bring host %s back online", h->name_label);
+        if (!h->enabled)
+                sentence_step(b, "enable host %s", h->name_label);
+}
+
+void sentence_remedy(StrBuf *b, const PgpuVerdict *v, const VgpuType *t, const Reservation *own) {
+        _cleanup_strbuf_ StrBuf steps = {};
+        const Pgpu *p = v->pgpu;
+        PgpuFix fix;
+
+        if (v->code == ERROR_NONE)
+                return;
+
+        if (!host_is_usable(p->host))
+                sentence_make_usable(&steps, p->host);
+
+        if (pgpu_fix(p, t, own, &fix))
+                sentence_fix(&steps, &fix);
+        else
+                sentence_elsewhere(&steps, t, /* d= */ NULL);
+        b->error = b->error ?: steps.error;
+        strbuf_add(b, strempty(steps.text));
+}

@@ -1,0 +1,123 @@
+/*
+ * Telling the visitor: each host, and for each VGPU each PGPU of its group there
+ */
+
+#include "policyd/core/pool-internal.h"
+#include "policyd/core/remedy.h"
+
+static void sentence_placement(
+        StrBuf *b, const Ranking *r, const Candidate *c, bool chosen, Pgpu *const *pgpus) {
+        const Demand *d = &r->demand;
+
+        strbuf_addf(b, "%s %s", c->host->name_label, chosen ? "would be chosen" : "could run it");
+        for (size_t i = 0; i < d->n_vgpus; i++)
+                strbuf_addf(b, "%s%s at %s", i == 0 ? ": " : ", ", type_label(d->kinds[d->kind_of[i]].type),
+                        PCI_TEXT(&pgpus[i]->pci));
+        strbuf_add(b, ".");
+}
+
+/* What the visitor is told of one host. */
+static int sentence_candidate(
+        StrBuf *b, const Ranking *r, const Candidate *c, bool chosen, Pgpu *const *pgpus) {
+        _cleanup_strbuf_ StrBuf steps = {};
+
+        if (candidate_code(c) == ERROR_NONE) {
+                sentence_placement(b, r, c, chosen, pgpus);
+                return 0;
+        }
+
+        if (c->usable == ERROR_HOST_OFFLINE) {
+                sentence_unusable_host(b, c->host);
+                strbuf_add(b, ".");
+                return sentence_usable_remedy(b, r, c->host);
+        }
+
+        if (c->usable != ERROR_NONE) {
+                strbuf_addf(b, "%s has refused this start just now.", c->host->name_label);
+                return 0;
+        }
+
+        sentence_miss(b, c, &r->demand);
+        strbuf_add(b, ".");
+        if (c->gpu != ERROR_NONE)
+                return sentence_gpu_remedy(b, r, c);
+        sentence_lacks_remedy(&steps, &r->demand, c->host);
+        sentence_add_steps(b, &steps);
+        return 0;
+}
+
+/* A PGPU of the group as one VGPU sees it. One that is pinned elsewhere sees nothing in it, whatever room
+ * there is. */
+static void vgpu_verdict(
+        const Vgpu *v, const Pgpu *p, const Reservation *reservation, PgpuVerdict *ret, StrBuf *remedy) {
+        pgpu_verdict(p, v->type, reservation, ret);
+        if (!v->pinned || pci_address_compare(&p->pci, &v->pinned_pci) == 0) {
+                sentence_remedy(remedy, ret, v->type, reservation);
+                return;
+        }
+
+        ret->code = ERROR_VM_REQUIRES_VGPU;
+        ret->capacity = 0;
+        strbuf_addf(remedy, "The VM's platform asks for %s", PCI_TEXT(&v->pinned_pci));
+}
+
+static int visit_pgpus(const Ranking *r, const Candidate *c, const AllocVisitor *visitor) {
+        const Vm *vm = r->request->vm;
+
+        for (size_t i = 0; visitor->pgpu && i < vm->vgpus.n; i++) {
+                const Vgpu *v = vm->vgpus.items[i];
+
+                for (size_t j = 0; j < c->host->pgpus.n; j++) {
+                        const Pgpu *p = c->host->pgpus.items[j];
+                        _cleanup_strbuf_ StrBuf b = {};
+                        _cleanup_free_ char *remedy = NULL;
+                        PgpuVerdict verdict;
+
+                        if (p->group != v->group)
+                                continue;
+                        vgpu_verdict(v, p, r->request->reservation, &verdict, &b);
+                        remedy = strbuf_take(&b);
+                        if (!remedy)
+                                return -ENOMEM;
+                        visitor->pgpu(c->host, v, &verdict, remedy, visitor->userdata);
+                }
+        }
+
+        return 0;
+}
+
+int visit_candidate(Ranking *r, const Candidate *c, const AllocVisitor *visitor, bool chosen) {
+        Pgpu *pgpus[DEMAND_VGPUS_MAX] = {};
+        _cleanup_strbuf_ StrBuf b = {};
+        _cleanup_free_ char *message = NULL;
+        HostVerdict v = {
+                .host = c->host,
+                .code = candidate_code(c),
+                .score = r->demand.n_vgpus > 0 ? c->scores[0] : 0,
+                .tier = c->tier,
+                .memory_need = r->request->vm->memory,
+                .memory_available = host_memory_available(c->host),
+                .missing = c->missing,
+        };
+        int error;
+
+        error = visit_pgpus(r, c, visitor);
+        if (error >= 0 && v.code == ERROR_NONE) {
+                v.pgpus = pgpus;
+                if (r->demand.n_vgpus > 0)
+                        error = assigner_try(r->assigner, c->host, pgpus);
+        }
+        if (error < 0)
+                return error;
+        if (!visitor->host)
+                return 0;
+
+        error = sentence_candidate(&b, r, c, chosen, pgpus);
+        message = strbuf_take(&b);
+        if (error < 0 || !message)
+                return error < 0 ? error : -ENOMEM;
+
+        v.message = message;
+        visitor->host(&v, visitor->userdata);
+        return 0;
+}
