@@ -100,7 +100,11 @@ hostd() {
                 --set=emulator="$(command -v xenvgpu-lab-emulator)" --set=qemu="$(command -v xenvgpu-lab-qemu)" "${settings[@]}"
 }
 
-on_bus() { busctl --address="$bus" status org.xenvgpu.Host1; }
+# Not `busctl status`, which wants a mounted cgroup file system.
+on_bus() {
+        busctl --address="$bus" call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus NameHasOwner s org.xenvgpu.Host1 |
+                grep -qx "b true"
+}
 call() { busctl --address="$bus" --json=short call "${manager[@]}" "$@"; }
 property() { busctl --address="$bus" get-property "${manager[@]}" "$1"; }
 
