@@ -15,6 +15,7 @@
 #define POLICY_IFACE_VGPU "org.xenvgpu.Policy1.VGPU"
 #define POLICY_IFACE_RESERVATION "org.xenvgpu.Policy1.Reservation"
 #define POLICY_IFACE_QUOTA "org.xenvgpu.Policy1.Quota"
+#define POLICY_IFACE_VM_GROUP "org.xenvgpu.Policy1.VMGroup"
 #define POLICY_IFACE_JOB "org.xenvgpu.Policy1.Job"
 
 #define HOST_BUS_NAME "org.xenvgpu.Host1"

@@ -211,6 +211,33 @@ static int method_create_quota(sd_bus_message *m, void *userdata, sd_bus_error *
         return finish_create(bus, m, r, &refusal, &key, (Object **) &quota, error);
 }
 
+static int method_create_vm_group(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Bus *bus = userdata;
+        _cleanup_refusal_ Refusal refusal = {};
+        _cleanup_strbuf_ StrBuf arguments = {};
+        _cleanup_key_use_ KeyUse key = {};
+        const char *name_label;
+        VmGroup *group = NULL;
+        Options options;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &name_label);
+        if (r < 0)
+                return r;
+        r = options_read(
+                m, OPTION_IDEMPOTENCY_KEY | OPTION_NAME_DESCRIPTION | OPTION_PLACEMENT, &options, error);
+        if (r < 0)
+                return r;
+        strbuf_add(&arguments, name_label);
+        r = bus_key_check(bus, m, method_create_vm_group, &options, &arguments, &key, error);
+        if (r != 0)
+                return r;
+
+        r = vm_groups_create(bus->policy, name_label, options.name_description, options.placement, &group,
+                &refusal);
+        return finish_create(bus, m, r, &refusal, &key, (Object **) &group, error);
+}
+
 /* Finding */
 
 static int read_class(const char *text, ObjectClass *ret, sd_bus_error *error) {
@@ -219,7 +246,7 @@ static int read_class(const char *text, ObjectClass *ret, sd_bus_error *error) {
         if (c < 0)
                 return bus_error_set(error, ERROR_INVALID_RECORD,
                         "There is no class \"%.64s\"; there are host, pgpu, gpu_group, vgpu_type, vm, vgpu, "
-                        "reservation, quota and job.",
+                        "reservation, quota, vm_group and job.",
                         text);
         *ret = c;
         return 0;
@@ -428,6 +455,8 @@ const sd_bus_vtable bus_manager_vtable[] = {
                 SD_BUS_RESULT("o", reservation), method_reserve, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("CreateQuota", SD_BUS_ARGS("s", owner, "o", gpu_group, "a{sv}", options),
                 SD_BUS_RESULT("o", quota), method_create_quota, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("CreateVMGroup", SD_BUS_ARGS("s", name_label, "a{sv}", options),
+                SD_BUS_RESULT("o", vm_group), method_create_vm_group, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Find", SD_BUS_ARGS("s", class, "s", uuid_or_name),
                 SD_BUS_RESULT("o", object), method_find, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("List", SD_BUS_ARGS("s", class, "a{sv}", filter, "u", offset, "u", limit),

@@ -53,7 +53,7 @@ typedef struct BusClass {
 } BusClass;
 
 extern const BusClass bus_class_host, bus_class_pgpu, bus_class_gpu_group, bus_class_vgpu_type, bus_class_vm,
-        bus_class_vgpu, bus_class_reservation, bus_class_quota, bus_class_job;
+        bus_class_vgpu, bus_class_reservation, bus_class_quota, bus_class_vm_group, bus_class_job;
 extern const sd_bus_vtable bus_manager_vtable[];
 const BusClass *bus_class(ObjectClass c);
 
@@ -95,11 +95,12 @@ enum {
         OPTION_EXTRA_ARGS = 1 << 6,
         OPTION_VGPUS_MAX = 1 << 7,
         OPTION_SIZE_MAX = 1 << 8,
+        OPTION_PLACEMENT = 1 << 9,
 };
 typedef struct Options {
         unsigned present;
         const char *idempotency_key, *device, *reservation, *owner, *name_description,
-                *extra_args; /* NULL when absent; they belong to the message */
+                *extra_args, *placement; /* NULL when absent; they belong to the message */
         int dry_run;
         uint64_t vgpus_max, size_max; /* of what is present */
 } Options;

@@ -166,12 +166,45 @@ static int method_set_owner(sd_bus_message *m, void *userdata, sd_bus_error *err
         return bus_change_by_text(m, userdata, set_owner, error);
 }
 
+static int method_set_groups(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Vm *vm = userdata;
+        Bus *bus = vm->object.userdata;
+        _cleanup_refusal_ Refusal refusal = {};
+        VmGroup *groups[1] = {};
+        Object *group;
+        size_t n = 0;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "o");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_at_end(m, /* complete= */ false)) == 0) {
+                r = object_read(bus, m, CLASS_VM_GROUP, &group, error);
+                if (r < 0)
+                        return r;
+                if (n < ARRAY_SIZE(groups))
+                        groups[n] = (VmGroup *) group;
+                n++;
+        }
+        if (r < 0)
+                return r;
+        return bus_finish(bus, m, vms_set_groups(bus->policy, vm, groups, n, &refusal), &refusal, error);
+}
+
 static int method_destroy(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Vm *vm = userdata;
         Bus *bus = vm->object.userdata;
         _cleanup_refusal_ Refusal refusal = {};
 
         return bus_finish(bus, m, vms_destroy(bus->policy, vm, &refusal), &refusal, error);
+}
+
+/* As XenServer has it a list, of one at most. */
+static DECLARE_GETTER(get_groups) {
+        const VmGroup *group = *(VmGroup *const *) userdata;
+
+        return group ? sd_bus_message_append(reply, "ao", 1, OBJECT_PATH(group))
+                     : sd_bus_message_append(reply, "ao", 0);
 }
 
 static DECLARE_GETTER(get_power_state) {
@@ -202,6 +235,8 @@ static const sd_bus_vtable vm_vtable[] = {
                 method_set_affinity, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("SetOwner", SD_BUS_ARGS("s", owner), SD_BUS_NO_RESULT, method_set_owner,
                 SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("SetGroups", SD_BUS_ARGS("ao", groups), SD_BUS_NO_RESULT, method_set_groups,
+                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Destroy", NULL, NULL, method_destroy, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("UUID", "s", get_uuid, offsetof(Vm, object.id), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY(
@@ -215,6 +250,7 @@ static const sd_bus_vtable vm_vtable[] = {
         SD_BUS_PROPERTY("ScheduledToBeResidentOn", "o", get_ref, offsetof(Vm, scheduled_on),
                 SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("VGPUs", "ao", get_refs, offsetof(Vm, vgpus), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Groups", "ao", get_groups, offsetof(Vm, group), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_VTABLE_END,
 };
 
@@ -222,5 +258,5 @@ const BusClass bus_class_vm = {
         .interface = POLICY_IFACE_VM,
         .vtable = vm_vtable,
         .properties = (const char *const[]){"NameLabel", "Owner", "Affinity", "PowerState", "ResidentOn",
-                "ScheduledToBeResidentOn", "VGPUs", NULL},
+                "ScheduledToBeResidentOn", "VGPUs", "Groups", NULL},
 };

@@ -18,6 +18,7 @@ static const BusClass *const classes[_CLASS_MAX] = {
         [CLASS_VGPU] = &bus_class_vgpu,
         [CLASS_RESERVATION] = &bus_class_reservation,
         [CLASS_QUOTA] = &bus_class_quota,
+        [CLASS_VM_GROUP] = &bus_class_vm_group,
         [CLASS_JOB] = &bus_class_job,
 };
 

@@ -23,6 +23,7 @@ static const struct {
         {"name_description", OPTION_NAME_DESCRIPTION, "s", offsetof(Options, name_description)},
         {"extra_args", OPTION_EXTRA_ARGS, "s", offsetof(Options, extra_args)},
         {"vgpus_max", OPTION_VGPUS_MAX, "t", offsetof(Options, vgpus_max)},
+        {"placement", OPTION_PLACEMENT, "s", offsetof(Options, placement)},
         {"size_max", OPTION_SIZE_MAX, "t", offsetof(Options, size_max)},
 };
 

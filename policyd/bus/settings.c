@@ -36,6 +36,7 @@ const Setting policyd_settings[] = {
         {"limit_reservation", SETTING_U64, FIELD(limits[CLASS_RESERVATION]), "10000",
                 "reservations in the pool"},
         {"limit_quota", SETTING_U64, FIELD(limits[CLASS_QUOTA]), "10000", "quotas in the pool"},
+        {"limit_vm_group", SETTING_U64, FIELD(limits[CLASS_VM_GROUP]), "10000", "VM groups in the pool"},
         {"limit_job", SETTING_U64, FIELD(limits[CLASS_JOB]), "200000", "jobs, running and finished"},
 };
 const size_t n_policyd_settings = ARRAY_SIZE(policyd_settings);

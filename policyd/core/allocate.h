@@ -33,6 +33,7 @@ typedef struct HostVerdict {
         ErrorCode code;       /* ERROR_NONE: could run here */
         uint64_t score;       /* of the group's algorithm; lower tier index is better */
         size_t tier;
+        size_t n_members;     /* VMs of the VM's anti-affine group that are there */
         uint64_t memory_need, memory_available;
         const char *missing;  /* network or storage that the host lacks, or NULL */
         const char *message;  /* a sentence: the verdict and what would change it */

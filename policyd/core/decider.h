@@ -21,6 +21,7 @@ typedef struct Candidate {
         const char *missing; /* network or storage */
         uint64_t memory_available;
         uint32_t n_own;   /* of the VM's VGPUs, how many the reservation holds room for here */
+        size_t n_members; /* of the VM's anti-affine group, how many are here */
         uint64_t *scores; /* one for each VGPU */
         size_t tier;
 } Candidate;
@@ -42,7 +43,7 @@ typedef struct Ranking {
 int ranking_scan(Ranking *r, const Pool *pool, const AllocRequest *request);
 /*
  * The same answer out of the index, with only those candidates that matter: 1. 0 when the index cannot tell
- * (several VGPUs, a reservation, an affinity, a named host, or nothing but hosts that lack
+ * (several VGPUs, a reservation, an affinity, an anti-affine group, a named host, or nothing but hosts that lack
  * something else): scan.
  */
 int ranking_from_index(Ranking *r, const Pool *pool, const AllocRequest *request);

@@ -281,7 +281,7 @@ static bool index_can_tell(const AllocRequest *request) {
         const Vgpu *v;
 
         if (vm->vgpus.n != 1 || request->only || request->reservation || request->n_avoid > 0 ||
-                vm->affinity[0])
+                vm->affinity[0] || vm_spreads(vm))
                 return false;
 
         v = vm->vgpus.items[0];

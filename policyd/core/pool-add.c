@@ -314,6 +314,28 @@ int pool_add_quota(
         return 0;
 }
 
+int pool_add_vm_group(Pool *pool, const Uuid *id, uint64_t key, const char *name_label, VmPlacement placement,
+        VmGroup **ret) {
+        _cleanup_(object_freep) Object *o = object_new(CLASS_VM_GROUP, id);
+        VmGroup *g = (VmGroup *) o;
+        int r;
+
+        if (!g)
+                return -ENOMEM;
+
+        g->placement = placement;
+        if (text_copy(&g->name_label, name_label) < 0 || TEXTS_INIT(&g->name_description) < 0)
+                return -ENOMEM;
+
+        r = object_register(pool, o, key);
+        if (r < 0)
+                return r;
+
+        o = NULL;
+        *ret = g;
+        return 0;
+}
+
 int pool_add_job(Pool *pool, const Uuid *id, uint64_t key, const char *operation, Job **ret) {
         _cleanup_(object_freep) Object *o = object_new(CLASS_JOB, id);
         Job *j = (Job *) o;

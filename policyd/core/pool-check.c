@@ -208,6 +208,7 @@ static void check_vm(Check *c, const Vm *vm) {
                 !vm->reservation ||
                         pool_get(c->pool, CLASS_RESERVATION, &vm->reservation->object.id) == vm->reservation,
                 "used up a reservation that is gone");
+        CHECK(c, &vm->object, !vm->group || count_in(&vm->group->vms, vm) == 1, "is not in its group's list");
 }
 
 static void check_vgpu(Check *c, const Vgpu *v) {
@@ -229,6 +230,11 @@ static void check_reservation(Check *c, const Reservation *r) {
         for (size_t i = 0; i < r->holds.n; i++)
                 CHECK(c, &r->object, count_in(&((Pgpu *) r->holds.items[i])->holds, r) > 0,
                         "holds a PGPU that does not know of it");
+}
+
+static void check_vm_group(Check *c, const VmGroup *g) {
+        for (size_t i = 0; i < g->vms.n; i++)
+                CHECK(c, &g->object, ((Vm *) g->vms.items[i])->group == g, "lists a VM of another group");
 }
 
 static void count_use(OwnerUse *use, const GpuGroup *group, uint64_t n, const VgpuType *t) {
@@ -284,6 +290,9 @@ const char *pool_check(const Pool *pool, char *buf, size_t size) {
 
         for (size_t i = 0; i < pool->objects[CLASS_QUOTA].n; i++)
                 check_quota(&c, pool->objects[CLASS_QUOTA].items[i]);
+
+        for (size_t i = 0; i < pool->objects[CLASS_VM_GROUP].n; i++)
+                check_vm_group(&c, pool->objects[CLASS_VM_GROUP].items[i]);
 
         return c.failed ? buf : NULL;
 }

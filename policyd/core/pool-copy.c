@@ -86,6 +86,12 @@ static int copy_pgpu(Pool *copy, const Pgpu *p) {
         return r;
 }
 
+static int copy_vm_group(Pool *copy, const VmGroup *g) {
+        VmGroup *n;
+
+        return pool_add_vm_group(copy, &g->object.id, g->object.key, g->name_label, g->placement, &n);
+}
+
 static int copy_vm(Pool *copy, const Vm *vm) {
         Vm *n;
         int r;
@@ -100,6 +106,8 @@ static int copy_vm(Pool *copy, const Vm *vm) {
         r = text_set(&n->affinity, vm->affinity);
         if (r >= 0)
                 r = pool_set_vm_owner(copy, n, vm->owner);
+        if (r >= 0)
+                r = pool_set_vm_group(copy, n, same(copy, vm->group));
         if (r >= 0)
                 r = strv_set(&n->networks, (const char *const *) vm->networks);
         if (r >= 0)
@@ -170,6 +178,8 @@ static int copy_object(Pool *copy, const Object *o) {
                 return copy_reservation(copy, (const Reservation *) o);
         case CLASS_QUOTA:
                 return copy_quota(copy, (const Quota *) o);
+        case CLASS_VM_GROUP:
+                return copy_vm_group(copy, (const VmGroup *) o);
         case CLASS_JOB:
         case _CLASS_MAX:
         case _CLASS_INVALID:
@@ -182,7 +192,7 @@ static int copy_object(Pool *copy, const Object *o) {
 int pool_copy(const Pool *pool, Pool **ret) {
         /* What others point to comes first. */
         static const ObjectClass order[] = {CLASS_HOST, CLASS_VGPU_TYPE, CLASS_GPU_GROUP, CLASS_PGPU,
-                CLASS_VM, CLASS_VGPU, CLASS_RESERVATION, CLASS_QUOTA};
+                CLASS_VM_GROUP, CLASS_VM, CLASS_VGPU, CLASS_RESERVATION, CLASS_QUOTA};
         _cleanup_(pool_freep) Pool *copy = pool_new();
 
         if (!copy)

@@ -181,3 +181,45 @@ void pool_unhold(Pool *pool, Reservation *r, Pgpu *pgpu) {
         owner_count(pool, r->owned_by, r->group, -1, -(int64_t) type_units(r->type));
         object_note(pool, &r->object, RESERVATION_REMAINING, /* store= */ true);
 }
+
+int pool_set_vm_group(Pool *pool, Vm *vm, VmGroup *group) {
+        VmGroup *from = vm->group;
+        int r;
+
+        if (from == group)
+                return 0;
+
+        if (group) {
+                r = ptr_array_add(&group->vms, vm);
+                if (r < 0)
+                        return r;
+                object_note(pool, &group->object, VM_GROUP_VMS, /* store= */ false);
+        }
+        if (from) {
+                ptr_array_remove(&from->vms, vm);
+                object_note(pool, &from->object, VM_GROUP_VMS, /* store= */ false);
+        }
+
+        vm->group = group;
+        object_note(pool, &vm->object, VM_GROUPS, /* store= */ true);
+        return 0;
+}
+
+bool vm_spreads(const Vm *vm) {
+        return vm->group && vm->group->placement == PLACEMENT_ANTI_AFFINITY;
+}
+
+size_t vm_group_members_on(const Vm *vm, const Host *h) {
+        size_t n = 0;
+
+        if (!vm_spreads(vm))
+                return 0;
+
+        for (size_t i = 0; i < h->vms.n; i++) {
+                const Vm *other = h->vms.items[i];
+
+                n += other->group == vm->group && other != vm;
+        }
+
+        return n;
+}

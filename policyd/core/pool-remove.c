@@ -145,6 +145,11 @@ static void unlink_reservation(Pool *pool, Reservation *r) {
         }
 }
 
+static void unlink_vm_group(Pool *pool, VmGroup *g) {
+        while (g->vms.n > 0)
+                (void) pool_set_vm_group(pool, g->vms.items[g->vms.n - 1], NULL);
+}
+
 void pool_remove(Pool *pool, Object *o) {
         switch (o->class) {
         case CLASS_HOST:
@@ -163,6 +168,7 @@ void pool_remove(Pool *pool, Object *o) {
                 remove_last_first(pool, &((Vm *) o)->vgpus);
                 vm_unplace(pool, (Vm *) o);
                 vm_disown(pool, (Vm *) o);
+                (void) pool_set_vm_group(pool, (Vm *) o, NULL);
                 break;
         case CLASS_VGPU:
                 unlink_vgpu(pool, (Vgpu *) o);
@@ -172,6 +178,9 @@ void pool_remove(Pool *pool, Object *o) {
                 break;
         case CLASS_QUOTA:
                 quota_disown(pool, (Quota *) o);
+                break;
+        case CLASS_VM_GROUP:
+                unlink_vm_group(pool, (VmGroup *) o);
                 break;
         case CLASS_JOB:
         case _CLASS_MAX:

@@ -17,6 +17,7 @@ static const size_t object_sizes[_CLASS_MAX] = {
         [CLASS_VGPU] = sizeof(Vgpu),
         [CLASS_RESERVATION] = sizeof(Reservation),
         [CLASS_QUOTA] = sizeof(Quota),
+        [CLASS_VM_GROUP] = sizeof(VmGroup),
         [CLASS_JOB] = sizeof(Job),
 };
 
@@ -94,6 +95,12 @@ static void reservation_clear(Reservation *r) {
         ptr_array_done(&r->holds);
 }
 
+static void vm_group_clear(VmGroup *g) {
+        free(g->name_label);
+        free(g->name_description);
+        ptr_array_done(&g->vms);
+}
+
 static void job_clear(Job *j) {
         free(j->operation);
         free(j->stage);
@@ -125,6 +132,9 @@ void object_free(Object *o) {
                 break;
         case CLASS_QUOTA:
                 free(((Quota *) o)->owner);
+                break;
+        case CLASS_VM_GROUP:
+                vm_group_clear((VmGroup *) o);
                 break;
         case CLASS_JOB:
                 job_clear((Job *) o);
@@ -200,6 +210,8 @@ const char *object_name(const Object *o) {
                 return ((const Reservation *) o)->name_label;
         case CLASS_QUOTA:
                 return ((const Quota *) o)->owner;
+        case CLASS_VM_GROUP:
+                return ((const VmGroup *) o)->name_label;
         case CLASS_VGPU:
         case CLASS_JOB:
         case _CLASS_MAX:

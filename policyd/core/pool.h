@@ -27,12 +27,13 @@ typedef enum ObjectClass {
         CLASS_VGPU,
         CLASS_RESERVATION,
         CLASS_QUOTA,
+        CLASS_VM_GROUP,
         CLASS_JOB,
         _CLASS_MAX,
         _CLASS_INVALID = -EINVAL,
 } ObjectClass;
 
-const char *object_class_to_string(ObjectClass c); /* "host", "pgpu", "gpu_group", "vgpu_type", "vm", "vgpu", "reservation", "quota", "job" */
+const char *object_class_to_string(ObjectClass c); /* "host", "pgpu", "gpu_group", "vgpu_type", "vm", "vgpu", "reservation", "quota", "vm_group", "job" */
 ObjectClass object_class_from_string(const char *text);
 
 typedef struct Pool Pool;
@@ -45,6 +46,7 @@ typedef struct Vgpu Vgpu;
 typedef struct Reservation Reservation;
 typedef struct Quota Quota;
 typedef struct Owner Owner;
+typedef struct VmGroup VmGroup;
 typedef struct Job Job;
 
 /* First member of every object. */
@@ -82,13 +84,14 @@ enum { TYPE_VENDOR_NAME = 1 << 0, TYPE_MODEL_NAME = 1 << 1, TYPE_FRAMEBUFFER = 1
        TYPE_RESOLUTION_Y = 1 << 5, TYPE_SIZE = 1 << 6, TYPE_IMPLEMENTATION = 1 << 7, TYPE_IDENTIFIER = 1 << 8, TYPE_EXPERIMENTAL = 1 << 9,
        TYPE_SUPPORTED_ON = 1 << 10, TYPE_ENABLED_ON = 1 << 11, TYPE_VGPUS = 1 << 12 };
 enum { VM_NAME_LABEL = 1 << 0, VM_OWNER = 1 << 1, VM_AFFINITY = 1 << 2, VM_POWER_STATE = 1 << 3, VM_RESIDENT_ON = 1 << 4,
-       VM_SCHEDULED = 1 << 5, VM_VGPUS = 1 << 6 };
+       VM_SCHEDULED = 1 << 5, VM_VGPUS = 1 << 6, VM_GROUPS = 1 << 7 };
 enum { VGPU_VM = 1 << 0, VGPU_GROUP = 1 << 1, VGPU_TYPE = 1 << 2, VGPU_DEVICE = 1 << 3, VGPU_ATTACHED = 1 << 4, VGPU_SCHEDULED = 1 << 5,
        VGPU_RESIDENT_ON = 1 << 6 };
 enum { RESERVATION_NAME_LABEL = 1 << 0, RESERVATION_GROUP = 1 << 1, RESERVATION_TYPE = 1 << 2, RESERVATION_COUNT = 1 << 3,
        RESERVATION_REMAINING = 1 << 4, RESERVATION_EXPIRES = 1 << 5, RESERVATION_OWNER = 1 << 6 };
 enum { QUOTA_OWNER = 1 << 0, QUOTA_GROUP = 1 << 1, QUOTA_VGPUS_MAX = 1 << 2, QUOTA_SIZE_MAX = 1 << 3, QUOTA_VGPUS_USED = 1 << 4,
        QUOTA_SIZE_USED = 1 << 5 };
+enum { VM_GROUP_NAME_LABEL = 1 << 0, VM_GROUP_NAME_DESCRIPTION = 1 << 1, VM_GROUP_PLACEMENT = 1 << 2, VM_GROUP_VMS = 1 << 3 };
 enum { JOB_OPERATION = 1 << 0, JOB_STATE = 1 << 1, JOB_PROGRESS = 1 << 2, JOB_STAGE = 1 << 3, JOB_OBJECTS = 1 << 4, JOB_ERROR = 1 << 5,
        JOB_START_TIME = 1 << 6, JOB_END_TIME = 1 << 7 };
 
@@ -120,6 +123,15 @@ typedef enum PowerState {
 } PowerState;
 const char *power_state_to_string(PowerState s);
 PowerState power_state_from_string(const char *text);
+
+typedef enum VmPlacement { /* of the VMs of a group, as XenServer has it */
+        PLACEMENT_NORMAL,
+        PLACEMENT_ANTI_AFFINITY, /* hosts with few of them first */
+        _VM_PLACEMENT_MAX,
+        _VM_PLACEMENT_INVALID = -EINVAL,
+} VmPlacement;
+const char *placement_to_string(VmPlacement p);      /* "normal", "anti_affinity" */
+VmPlacement placement_from_string(const char *text); /* dashes or underscores, any case */
 
 typedef enum TypeImplementation { /* the words of protocol/type-record.h, without json-c */
         TYPE_PASSTHROUGH,
@@ -224,6 +236,7 @@ struct Vm {
         Uuid stop_token;         /* of the last stop order; null when none */
         bool memory_counted;     /* the host's memory_free already knows it */
         Reservation *reservation;/* what its start used up, until resident; NULL */
+        VmGroup *group;          /* NULL: in none */
         PtrArray vgpus;          /* by device */
         char *decision;          /* decision record of the last placement, JSON text, or NULL */
 };
@@ -280,6 +293,13 @@ struct Owner {
         PtrArray vms, reservations, quotas;
         OwnerUse *uses; /* private to owners.c */
         size_t n_uses;
+};
+
+struct VmGroup {
+        Object object;
+        char *name_label, *name_description;
+        VmPlacement placement;
+        PtrArray vms;
 };
 
 typedef enum JobState {
@@ -356,6 +376,7 @@ int pool_add_vgpu(Pool *pool, const Uuid *id, uint64_t key, Vm *vm, GpuGroup *gr
 int pool_add_reservation(Pool *pool, const Uuid *id, uint64_t key, const char *name_label, GpuGroup *group, VgpuType *type, uint32_t count, Reservation **ret);
 /* -EEXIST: the owner has a quota for that group already. */
 int pool_add_quota(Pool *pool, const Uuid *id, uint64_t key, const char *owner, GpuGroup *group_or_null, Quota **ret);
+int pool_add_vm_group(Pool *pool, const Uuid *id, uint64_t key, const char *name_label, VmPlacement placement, VmGroup **ret);
 int pool_add_job(Pool *pool, const Uuid *id, uint64_t key, const char *operation, Job **ret);
 
 /* Unlinks it from everything that points to it and notes the removal. Rules (in use?) are checked before, in rules.h. */
@@ -389,6 +410,11 @@ int pool_set_group_gpu_types(Pool *pool, GpuGroup *g, const char *const *gpu_typ
 int pool_set_type_size(Pool *pool, VgpuType *t, uint32_t size, TypeImplementation implementation);
 int pool_set_type_compatible(Pool *pool, VgpuType *t, const char *const *on_pgpu, const char *const *in_vm);
 VgpuType *pool_type_by_identifier(const Pool *pool, const char *identifier);
+
+int pool_set_vm_group(Pool *pool, Vm *vm, VmGroup *group_or_null);
+bool vm_spreads(const Vm *vm); /* its group is anti-affine */
+/* How many others of its anti-affine group are scheduled or resident on a host. 0 for other groups. */
+size_t vm_group_members_on(const Vm *vm, const Host *h);
 
 /* VM and VGPU placement. host or pgpu NULL clears. A VGPU scheduled and then resident on one PGPU is counted once. */
 int pool_set_vm_scheduled(Pool *pool, Vm *vm, Host *host);

@@ -2,8 +2,8 @@
  * Evaluating and ranking hosts
  *
  * Each host is looked at once: can it be used, do its GPUs take all VGPUs, does it have memory, networks,
- * storage, IOMMU and HVM. Hosts whose GPUs fit are sorted into tiers by the scores of the VM's VGPUs, first
- * VGPU first; inside a tier stand the host that the VM has an affinity to, then the host with the most free
+ * storage, IOMMU and HVM. Hosts whose GPUs fit are sorted into tiers by how many VMs of the VM's anti-affine
+ * group they have, and by the scores of the VM's VGPUs, first VGPU first; inside a tier stand the host that the VM has an affinity to, then the host with the most free
  * memory, then the name.
  */
 
@@ -195,6 +195,7 @@ int candidate_evaluate(
                 return 0;
         }
 
+        c->n_members = vm_group_members_on(d->vm, c->host);
         candidate_check_others(c, d);
         return candidate_check_gpus(c, d, assigner);
 }
@@ -216,11 +217,13 @@ static bool candidate_fits_gpus(const Candidate *c) {
         return c->usable == ERROR_NONE && c->gpu == ERROR_NONE;
 }
 
-/* By what makes a tier: what the reservation holds, then each VGPU's score in the direction of its group's
- * algorithm. */
+/* By what makes a tier: what the reservation holds, then how few of the VM's group are there, then each VGPU's
+ * score in the direction of its group's algorithm. */
 static int compare_tier(const Candidate *a, const Candidate *b, const Demand *d) {
         if (a->n_own != b->n_own)
                 return a->n_own > b->n_own ? -1 : 1;
+        if (a->n_members != b->n_members)
+                return a->n_members < b->n_members ? -1 : 1;
 
         for (size_t i = 0; i < d->n_vgpus; i++) {
                 bool most_first = d->kinds[d->kind_of[i]].group->algorithm == ALGORITHM_BREADTH_FIRST;

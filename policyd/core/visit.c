@@ -13,6 +13,9 @@ static void sentence_placement(
         for (size_t i = 0; i < d->n_vgpus; i++)
                 strbuf_addf(b, "%s%s at %s", i == 0 ? ": " : ", ", type_label(d->kinds[d->kind_of[i]].type),
                         PCI_TEXT(&pgpus[i]->pci));
+        if (c->n_members > 0)
+                strbuf_addf(b, "; %zu VM%s of group '%s' %s there", c->n_members, PLURAL(c->n_members),
+                        d->vm->group->name_label, c->n_members == 1 ? "is" : "are");
         strbuf_add(b, ".");
 }
 
@@ -95,6 +98,7 @@ int visit_candidate(Ranking *r, const Candidate *c, const AllocVisitor *visitor,
                 .code = candidate_code(c),
                 .score = r->demand.n_vgpus > 0 ? c->scores[0] : 0,
                 .tier = c->tier,
+                .n_members = c->n_members,
                 .memory_need = r->request->vm->memory,
                 .memory_available = host_memory_available(c->host),
                 .missing = c->missing,

@@ -23,6 +23,7 @@ static const char *const object_classes[_CLASS_MAX] = {
         [CLASS_VGPU] = "vgpu",
         [CLASS_RESERVATION] = "reservation",
         [CLASS_QUOTA] = "quota",
+        [CLASS_VM_GROUP] = "vm_group",
         [CLASS_JOB] = "job",
 };
 
@@ -36,6 +37,11 @@ static const char *const group_algorithms[_GROUP_ALGORITHM_MAX] = {
         [ALGORITHM_DEPTH_FIRST] = "depth-first",
         [ALGORITHM_BREADTH_FIRST] = "breadth-first",
         [ALGORITHM_BEST_FIT] = "best-fit",
+};
+
+static const char *const placements[_VM_PLACEMENT_MAX] = {
+        [PLACEMENT_NORMAL] = "normal",
+        [PLACEMENT_ANTI_AFFINITY] = "anti_affinity",
 };
 
 static const char *const power_states[_POWER_STATE_MAX] = {
@@ -62,6 +68,7 @@ static const char *const job_states[_JOB_STATE_MAX] = {
 DEFINE_TO_STRING(object_class_to_string, ObjectClass, object_classes)
 DEFINE_TO_STRING(host_state_to_string, HostState, host_states)
 DEFINE_TO_STRING(group_algorithm_to_string, GroupAlgorithm, group_algorithms)
+DEFINE_TO_STRING(placement_to_string, VmPlacement, placements)
 DEFINE_TO_STRING(power_state_to_string, PowerState, power_states)
 DEFINE_TO_STRING(booking_state_to_string, BookingState, booking_states)
 DEFINE_TO_STRING(job_state_to_string, JobState, job_states)
@@ -90,16 +97,25 @@ PowerState power_state_from_string(const char *text) {
         return word_find(power_states, ARRAY_SIZE(power_states), text);
 }
 
-GroupAlgorithm group_algorithm_from_string(const char *text) {
+/* A word of people: in any case, with dashes or underscores. */
+static int word_find_spelled(const char *const *table, size_t n, const char *text, char from, char to) {
         char word[16];
-        size_t n;
+        size_t i;
 
         if (!text || strlen(text) >= sizeof(word))
-                return _GROUP_ALGORITHM_INVALID;
+                return -EINVAL;
 
-        for (n = 0; text[n]; n++)
-                word[n] = text[n] == '_' ? '-' : (char) tolower((unsigned char) text[n]);
-        word[n] = '\0';
+        for (i = 0; text[i]; i++)
+                word[i] = text[i] == from ? to : (char) tolower((unsigned char) text[i]);
+        word[i] = '\0';
 
-        return word_find(group_algorithms, ARRAY_SIZE(group_algorithms), word);
+        return word_find(table, n, word);
+}
+
+GroupAlgorithm group_algorithm_from_string(const char *text) {
+        return word_find_spelled(group_algorithms, ARRAY_SIZE(group_algorithms), text, '_', '-');
+}
+
+VmPlacement placement_from_string(const char *text) {
+        return word_find_spelled(placements, ARRAY_SIZE(placements), text, '-', '_');
 }

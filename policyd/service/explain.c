@@ -77,6 +77,7 @@ static void tell_host(const HostVerdict *v, void *userdata) {
         r = r ?: json_add_string(o, "message", strempty(v->message));
         r = r ?: json_add_u64(o, "score", v->score);
         r = r ?: json_add_u64(o, "tier", v->tier);
+        r = r ?: json_add_u64(o, "vm_group_members", v->n_members);
         r = r ?: json_add_u64(o, "memory_need", v->memory_need);
         r = r ?: json_add_u64(o, "memory_available", v->memory_available);
         if (v->missing)

@@ -142,6 +142,7 @@ static int type_members(const Object *object, struct json_object *o) {
 
 static int vm_members(const Object *object, struct json_object *o) {
         const Vm *vm = CONTAINER_OF(object, Vm, object);
+        const PtrArray groups = {.items = (void *[]){vm->group}, .n = 1}, none = {};
         int r = 0;
 
         r = r ?: json_add_string(o, "NameLabel", vm->name_label);
@@ -151,6 +152,18 @@ static int vm_members(const Object *object, struct json_object *o) {
         r = r ?: json_add_path(o, "ResidentOn", object_of(vm->resident_on));
         r = r ?: json_add_path(o, "ScheduledToBeResidentOn", object_of(vm->scheduled_on));
         r = r ?: json_add_paths(o, "VGPUs", &vm->vgpus);
+        r = r ?: json_add_paths(o, "Groups", vm->group ? &groups : &none);
+        return r;
+}
+
+static int vm_group_members(const Object *object, struct json_object *o) {
+        const VmGroup *g = CONTAINER_OF(object, VmGroup, object);
+        int r = 0;
+
+        r = r ?: json_add_string(o, "NameLabel", g->name_label);
+        r = r ?: json_add_string(o, "NameDescription", strempty(g->name_description));
+        r = r ?: json_add_string(o, "Placement", placement_to_string(g->placement));
+        r = r ?: json_add_paths(o, "VMs", &g->vms);
         return r;
 }
 
@@ -252,6 +265,7 @@ static int (*const class_members[_CLASS_MAX])(const Object *object, struct json_
         [CLASS_VGPU] = vgpu_members,
         [CLASS_RESERVATION] = reservation_members,
         [CLASS_QUOTA] = quota_members,
+        [CLASS_VM_GROUP] = vm_group_members,
         [CLASS_JOB] = job_members,
 };
 

@@ -39,6 +39,7 @@ void policy_options_default(PolicyOptions *ret) {
                                 [CLASS_VGPU] = 500000,
                                 [CLASS_RESERVATION] = 10000,
                                 [CLASS_QUOTA] = 10000,
+                                [CLASS_VM_GROUP] = 10000,
                                 [CLASS_JOB] = 200000,
                         },
                 .order_timeout_usec = UINT64_C(45000000),

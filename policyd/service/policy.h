@@ -100,6 +100,9 @@ int reservations_create(Policy *p, const char *name, GpuGroup *group, VgpuType *
 int quotas_create(Policy *p, const char *owner, GpuGroup *group_or_null, uint64_t vgpus_max,
         uint64_t size_max, Quota **ret, Refusal *refusal);
 
+int vm_groups_create(Policy *p, const char *name_label, const char *name_description,
+        const char *placement_or_null, VmGroup **ret, Refusal *refusal);
+
 /* Host */
 int hosts_remove(Policy *p, Host *h, Refusal *refusal);
 int hosts_set_enabled(Policy *p, Host *h, bool enabled, Refusal *refusal);
@@ -146,6 +149,7 @@ int vms_set_config(Policy *p, Vm *vm, const char *config, Refusal *refusal);
 int vms_set_names(
         Policy *p, Vm *vm, const char *name_label_or_null, const char *affinity_or_null, Refusal *refusal);
 int vms_set_owner(Policy *p, Vm *vm, const char *owner, Refusal *refusal); /* stops nothing */
+int vms_set_groups(Policy *p, Vm *vm, VmGroup *const *groups, size_t n, Refusal *refusal); /* at most one */
 int vms_explain(Policy *p, Vm *vm, const StartOptions *options, char **ret_json);
 int vms_export(Policy *p, Vm *vm, char **ret_json);
 
@@ -153,6 +157,10 @@ int vgpus_destroy(Policy *p, Vgpu *v, Refusal *refusal);
 int reservations_destroy(Policy *p, Reservation *r, Refusal *refusal);
 int quotas_set_limits(Policy *p, Quota *q, uint64_t vgpus_max, uint64_t size_max, Refusal *refusal);
 int quotas_destroy(Policy *p, Quota *q, Refusal *refusal);
+int vm_groups_set_name_label(Policy *p, VmGroup *g, const char *name_label, Refusal *refusal);
+int vm_groups_set_name_description(Policy *p, VmGroup *g, const char *description, Refusal *refusal);
+int vm_groups_set_placement(Policy *p, VmGroup *g, const char *placement, Refusal *refusal);
+int vm_groups_destroy(Policy *p, VmGroup *g, Refusal *refusal); /* its VMs are then in none */
 int jobs_cancel(Policy *p, Job *j, Refusal *refusal);
 
 /*

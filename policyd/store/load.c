@@ -16,6 +16,7 @@ static const ObjectClass load_order[] = {
         CLASS_GPU_GROUP,
         CLASS_VGPU_TYPE,
         CLASS_PGPU,
+        CLASS_VM_GROUP,
         CLASS_VM,
         CLASS_VGPU,
         CLASS_RESERVATION,

@@ -15,6 +15,7 @@ static const RecordCodec *const codecs[_CLASS_MAX] = {
         [CLASS_VGPU] = &vgpu_codec,
         [CLASS_RESERVATION] = &reservation_codec,
         [CLASS_QUOTA] = &quota_codec,
+        [CLASS_VM_GROUP] = &vm_group_codec,
         [CLASS_JOB] = &job_codec,
 };
 

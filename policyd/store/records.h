@@ -20,7 +20,7 @@ typedef struct RecordCodec {
 } RecordCodec;
 
 extern const RecordCodec host_codec, pgpu_codec, group_codec, vgpu_type_codec, vm_codec, vgpu_codec,
-        reservation_codec, quota_codec, job_codec;
+        reservation_codec, quota_codec, vm_group_codec, job_codec;
 
 const RecordCodec *record_codec(ObjectClass c);
 

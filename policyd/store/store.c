@@ -20,6 +20,7 @@ static const char *const table_names[_STORE_TABLE_MAX + 1] = {
         [STORE_FIRST_CLASS + CLASS_VGPU] = "vgpu",
         [STORE_FIRST_CLASS + CLASS_RESERVATION] = "reservation",
         [STORE_FIRST_CLASS + CLASS_QUOTA] = "quota",
+        [STORE_FIRST_CLASS + CLASS_VM_GROUP] = "vm_group",
         [STORE_FIRST_CLASS + CLASS_JOB] = "job",
         [STORE_IDEMPOTENCY] = "idempotency",
 };

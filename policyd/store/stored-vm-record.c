@@ -40,6 +40,7 @@ static int vm_build(const Object *o, struct json_object *record) {
         r = r
                     ?: stored_add_reference(
                                record, "reservation", vm->reservation ? &vm->reservation->object : NULL);
+        r = r ?: stored_add_reference(record, "vm_group", vm->group ? &vm->group->object : NULL);
         if (vm->decision)
                 r = r ?: add_json_text(record, "decision", vm->decision);
         r = r ?: add_json_text(record, "platform", vm->platform);
@@ -61,6 +62,7 @@ static int set_json_text(char **field, struct json_object *o) {
 static int vm_create(Pool *pool, JsonReader *r, struct json_object *record, const Uuid *id, uint64_t key) {
         struct json_object *platform, *config, *decision = NULL;
         const char *name, *owner;
+        VmGroup *group;
         Vm *vm;
         int q = 0;
 
@@ -68,12 +70,14 @@ static int vm_create(Pool *pool, JsonReader *r, struct json_object *record, cons
         q = q ?: json_get_object(r, record, "platform", &platform);
         q = q ?: json_get_object(r, record, "config", &config);
         q = q ?: json_opt_object(r, record, "decision", &decision);
+        q = q ?: stored_opt_reference(pool, r, record, "vm_group", CLASS_VM_GROUP, &group);
         q = q ?: pool_add_vm(pool, id, key, name, &vm);
         if (q < 0)
                 return q;
 
         q = q ?: json_get_string(r, record, "owner", &owner);
         q = q ?: pool_set_vm_owner(pool, vm, owner);
+        q = q ?: pool_set_vm_group(pool, vm, group);
         q = q ?: stored_get_text(r, record, "affinity", &vm->affinity);
         q = q ?: set_json_text(&vm->platform, platform);
         q = q ?: set_json_text(&vm->config, config);

@@ -8,8 +8,8 @@
  *   1 → 2   a VM says where its order stands ("booking"). Before, that was told by where it was
  *           resident or scheduled; a scheduled VM is taken for "sent", because nobody knows, and
  *           then only its host's word releases it.
- *   2 → 3   quotas. Nothing to rewrite; the number keeps an older policyd, which would not heed
- *           them, from opening the database.
+ *   2 → 3   quotas and VM groups. Nothing to rewrite; the number keeps an older policyd, which would
+ *           not heed them, from opening the database.
  */
 
 #include "policyd/store/internal.h"

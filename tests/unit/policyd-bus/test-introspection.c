@@ -53,6 +53,9 @@ static void test_every_interface_is_as_written(void **state) {
         if (!MANAGER(w, "CreateQuota", "soa{sv}", "lab", "/", 1, "vgpus_max", "t", (uint64_t) 2))
                 fail_msg("%s: %s", w->error, w->sentence);
         compare_interface(w, w->reply, POLICY_IFACE_QUOTA);
+        if (!MANAGER(w, "CreateVMGroup", "sa{sv}", "web", 1, "placement", "s", "anti_affinity"))
+                fail_msg("%s: %s", w->error, w->sentence);
+        compare_interface(w, w->reply, POLICY_IFACE_VM_GROUP);
         if (!call(w, vm, POLICY_IFACE_VM, "Start", "a{sv}", 0))
                 fail_msg("%s: %s", w->error, w->sentence);
         compare_interface(w, w->reply, POLICY_IFACE_JOB);

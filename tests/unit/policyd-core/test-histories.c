@@ -310,6 +310,7 @@ static size_t look(const Object *o, Seen ret[PROPERTIES_MAX]) {
                 LOOK(VM_RESIDENT_ON, digest_object(vm->resident_on));
                 LOOK(VM_POWER_STATE, vm->power_state);
                 LOOK(VM_OWNER, digest(9, vm->owner, strlen(vm->owner)));
+                LOOK(VM_GROUPS, digest_object(vm->group));
                 break;
         case CLASS_VGPU:
                 LOOK(VGPU_SCHEDULED, digest_object(v->scheduled_on));
@@ -322,6 +323,9 @@ static size_t look(const Object *o, Seen ret[PROPERTIES_MAX]) {
                 LOOK(QUOTA_VGPUS_USED, owner_use(q->owned_by, q->group).vgpus);
                 LOOK(QUOTA_SIZE_USED, owner_use(q->owned_by, q->group).size);
                 LOOK(QUOTA_VGPUS_MAX, q->vgpus_max);
+                break;
+        case CLASS_VM_GROUP:
+                LOOK(VM_GROUP_VMS, digest_list(&((const VmGroup *) o)->vms));
                 break;
         case CLASS_JOB:
         case _CLASS_MAX:
@@ -482,6 +486,21 @@ static void step_policy(History *h) {
                         world_group(w, "by hand");
                 break;
         }
+}
+
+static void step_vm_group(History *h) {
+        VmGroup *g = pick(h, CLASS_VM_GROUP);
+        Vm *vm = pick(h, CLASS_VM);
+        World *w = h->w;
+        Uuid id = world_id(w);
+
+        if (!g || roll(&h->dice, 8) == 0)
+                assert_int_equal(
+                        pool_add_vm_group(w->pool, &id, 0, "group", roll(&h->dice, _VM_PLACEMENT_MAX), &g), 0);
+        else if (roll(&h->dice, 8) == 0)
+                pool_remove(w->pool, &g->object);
+        else if (vm)
+                assert_int_equal(pool_set_vm_group(w->pool, vm, roll(&h->dice, 4) ? g : NULL), 0);
 }
 
 static const char *some_owner(History *h) {
@@ -653,7 +672,7 @@ static void histories_keep_the_pool_sound(void **state) {
                         world_drain(h.w);
                         assert_false(pool_has_changes(h.w->pool));
                         history_look(&h);
-                        switch (roll(&h.dice, 9)) {
+                        switch (roll(&h.dice, 10)) {
                         case 0:
                         case 1:
                                 step_hardware(&h);
@@ -666,6 +685,9 @@ static void histories_keep_the_pool_sound(void **state) {
                                 break;
                         case 4:
                                 step_quota(&h);
+                                break;
+                        case 5:
+                                step_vm_group(&h);
                                 break;
                         default:
                                 step_vm(&h);

@@ -166,6 +166,16 @@ static int refuse_for_a_quota(Scene *s) {
         return decide(s, s->vm, NULL, /* book= */ false);
 }
 
+static int group_vms(Scene *s) {
+        VmGroup *g;
+        int r;
+
+        r = pool_add_vm_group(s->w->pool, &s->id, 0, "web", PLACEMENT_ANTI_AFFINITY, &g);
+        r = r ?: pool_set_vm_group(s->w->pool, s->vm, g);
+        r = r ?: pool_set_vm_group(s->w->pool, s->two, g);
+        return r ?: decide(s, s->vm, NULL, /* book= */ true);
+}
+
 static int add_job(Scene *s) {
         Job *j;
         int r;
@@ -274,6 +284,7 @@ static const Operation operations[] = {
         {"adding a job", add_job},
         {"giving owners a quota", give_owners_a_quota},
         {"refusing for a quota", refuse_for_a_quota},
+        {"grouping VMs", group_vms},
         {"reserving", reserve},
         {"starting a VM with one VGPU", start_one},
         {"starting a VM with two VGPUs", start_two},

@@ -51,6 +51,7 @@ static Pool *make_pool(void) {
         Vgpu *v;
         Reservation *r;
         Quota *q;
+        VmGroup *spread;
         Job *j;
         Uuid token = id(99);
 
@@ -88,10 +89,12 @@ static Pool *make_pool(void) {
         assert_int_equal(pool_add_quota(pool, (Uuid[]){id(41)}, 0, OWNER_ANY, NULL, &q), 0);
         pool_set_quota_limits(pool, q, QUOTA_UNLIMITED, PGPU_SIZE);
 
+        assert_int_equal(pool_add_vm_group(pool, (Uuid[]){id(42)}, 0, "web", PLACEMENT_ANTI_AFFINITY, &spread), 0);
         Vm **const vms[] = {&running, &starting, &halted};
         for (uint8_t i = 0; i < 3; i++) {
                 assert_int_equal(pool_add_vm(pool, (Uuid[]){id((uint8_t) (10 + i))}, 0, "vm", vms[i]), 0);
                 assert_int_equal(pool_set_vm_owner(pool, *vms[i], "lab"), 0);
+                assert_int_equal(pool_set_vm_group(pool, *vms[i], spread), 0);
                 text_set(&(*vms[i])->config, config);
                 text_set(&(*vms[i])->platform, "{\"vga\":\"std\"}");
                 assert_int_equal(
@@ -201,6 +204,7 @@ static void what_was_written_is_read(void **state) {
         assert_int_equal(((Pgpu *) read->objects[CLASS_PGPU].items[0])->used, 4 * 131072);
         assert_false(((Pgpu *) read->objects[CLASS_PGPU].items[0])->present);
 
+        assert_int_equal(vm->group->vms.n, 3);
         /* One runs, one starts, two are held. */
         use = owner_use(pool_find_owner(read, "lab"), read->objects[CLASS_GPU_GROUP].items[0]);
         assert_int_equal(use.vgpus, 4);
@@ -220,7 +224,7 @@ static void an_empty_folder_is_an_empty_pool(void **state) {
 /* Changing records behind the store's back. */
 
 static const char *const tables[] = {"meta", "host", "pgpu", "gpu_group", "vgpu_type", "vm", "vgpu",
-        "reservation", "quota", "job", "idempotency", NULL};
+        "reservation", "quota", "vm_group", "job", "idempotency", NULL};
 
 static void db_edit(const char *dir, unsigned table, const void *key, size_t key_size, const char *text) {
         const DbOptions options = {.tables = tables, .map_size = 1 << 20, .map_max = 1 << 24};

@@ -1,0 +1,36 @@
+/*
+ * VM groups on disk
+ *
+ * Members are found from the other side: VMs name their group.
+ */
+
+#include "policyd/store/records.h"
+
+static int vm_group_build(const Object *o, struct json_object *record) {
+        const VmGroup *g = CONTAINER_OF(o, VmGroup, object);
+        int r = 0;
+
+        r = r ?: json_add_string(record, "name_label", g->name_label);
+        r = r ?: json_add_string(record, "name_description", strempty(g->name_description));
+        r = r ?: json_add_string(record, "placement", placement_to_string(g->placement));
+        return r;
+}
+
+static int from_string(const char *text) {
+        return placement_from_string(text);
+}
+
+static int vm_group_create(
+        Pool *pool, JsonReader *r, struct json_object *record, const Uuid *id, uint64_t key) {
+        const char *name;
+        int placement;
+        VmGroup *g;
+        int q = 0;
+
+        q = q ?: json_get_string(r, record, "name_label", &name);
+        q = q ?: stored_get_word(r, record, "placement", from_string, &placement);
+        q = q ?: pool_add_vm_group(pool, id, key, name, (VmPlacement) placement, &g);
+        return q ?: stored_get_text(r, record, "name_description", &g->name_description);
+}
+
+const RecordCodec vm_group_codec = {.build = vm_group_build, .create = vm_group_create};
