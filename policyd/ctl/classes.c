@@ -128,6 +128,32 @@ static const Field vm_fields[] = {
         { .name = "affinity", .property = "Affinity", .set = "SetAffinity", .set_type = 's' },
         { .name = "owner", .property = "Owner", .set = "SetOwner", .set_type = 's' },
         REFS("VGPU-uuids", "VGPUs"),
+        { .name = "groups",
+                .property = "Groups",
+                .kind = FIELD_REFS,
+                .set = "SetGroups",
+                .set_type = 'O',
+                .set_class = "vm-group" },
+};
+
+static const Field vm_group_fields[] = {
+        COLUMN("uuid", "UUID"),
+        { .name = "name-label",
+                .property = "NameLabel",
+                .in_list = true,
+                .set = "SetNameLabel",
+                .set_type = 's' },
+        { .name = "name-description",
+                .property = "NameDescription",
+                .in_list = true,
+                .set = "SetNameDescription",
+                .set_type = 's' },
+        { .name = "placement",
+                .property = "Placement",
+                .in_list = true,
+                .set = "SetPlacement",
+                .set_type = 's' },
+        { .name = "VM-uuids", .property = "VMs", .kind = FIELD_REFS, .in_list = true },
 };
 
 static const Field vgpu_fields[] = {
@@ -213,6 +239,7 @@ const ClassInfo classes[] = {
         CLASS("reservation", "reservation", POLICY_IFACE_RESERVATION, "NameLabel", reservation_fields,
                 "name-label"),
         CLASS("quota", "quota", POLICY_IFACE_QUOTA, "Owner", quota_fields, "owner", "gpu-group-name-label"),
+        CLASS("vm-group", "vm_group", POLICY_IFACE_VM_GROUP, "NameLabel", vm_group_fields, "name-label"),
         CLASS("job", "job", POLICY_IFACE_JOB, "Operation", job_fields, "start-time"),
 };
 const size_t n_classes = ARRAY_SIZE(classes);

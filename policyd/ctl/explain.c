@@ -167,14 +167,18 @@ static void print_pgpu_verdict(FILE *out, struct json_object *p, int width) {
 }
 
 static void print_host_verdict(FILE *out, struct json_object *host) {
+        uint64_t n_members = json_object_get_uint64(member(host, "vm_group_members"));
         struct json_object *pgpus = member(host, "pgpus");
         int width = 0;
 
         if (*text(host, "code"))
                 fprintf(out, "%s: no, %s\n", text(host, "name_label"), code_of(host));
         else
-                fprintf(out, "%s: yes, in tier %s with score %s; needs %s, has %s free\n",
+                fprintf(out, "%s: yes, in tier %s with score %s%s%s%s; needs %s, has %s free\n",
                         text(host, "name_label"), text(host, "tier"), text(host, "score"),
+                        n_members > 0 ? ", behind hosts with fewer than the " : "",
+                        n_members > 0 ? text(host, "vm_group_members") : "",
+                        n_members > 0 ? " of its VM group" : "",
                         SIZE_TEXT(json_object_get_uint64(member(host, "memory_need"))),
                         SIZE_TEXT(json_object_get_uint64(member(host, "memory_available"))));
         if (*text(host, "code") && *text(host, "message"))

@@ -10,32 +10,14 @@
 #include "policyd/ctl/verbs.h"
 #include "protocol/names.h"
 
-/* Options of a create: only those that were given. */
-static void add_option(ClientOption *options, const Ctl *ctl, const char *key, const char *name) {
-        const char *text = ctl_arg(ctl, key);
-
-        if (!text)
-                return;
-        while (options->name)
-                options++;
-        *options = (ClientOption){ .name = name, .type = 's', .text = text };
-}
-
-static int destroy(Ctl *ctl, const char *class_name, const char *method) {
-        _cleanup_free_ char *path = NULL;
-        int r = ctl_find_key(ctl, "uuid", class_name, &path);
-
-        return r != 0 ? r : ctl_call(ctl, path, class_find(class_name)->interface, method, NULL, "");
-}
-
 int verb_vgpu_create(Ctl *ctl) {
         _cleanup_free_ char *vm = NULL, *group = NULL, *type = NULL;
         _cleanup_json_ struct json_object *path = NULL;
         ClientOption options[4] = {};
         int r;
 
-        add_option(options, ctl, "device", "device");
-        add_option(options, ctl, "idempotency-key", "idempotency_key");
+        ctl_add_option(options, ctl, "device", "device");
+        ctl_add_option(options, ctl, "idempotency-key", "idempotency_key");
         r = ctl_find_key(ctl, "vm-uuid", "vm", &vm);
         if (r == 0)
                 r = ctl_find_key(ctl, "gpu-group-uuid", "gpu-group", &group);
@@ -48,7 +30,7 @@ int verb_vgpu_create(Ctl *ctl) {
 }
 
 int verb_vgpu_destroy(Ctl *ctl) {
-        return destroy(ctl, "vgpu", "Destroy");
+        return ctl_destroy(ctl, "vgpu", "Destroy");
 }
 
 int verb_gpu_group_create(Ctl *ctl) {
@@ -56,15 +38,15 @@ int verb_gpu_group_create(Ctl *ctl) {
         ClientOption options[4] = {};
         int r;
 
-        add_option(options, ctl, "name-description", "name_description");
-        add_option(options, ctl, "idempotency-key", "idempotency_key");
+        ctl_add_option(options, ctl, "name-description", "name_description");
+        ctl_add_option(options, ctl, "idempotency-key", "idempotency_key");
         r = ctl_call(ctl, POLICY_PATH, POLICY_IFACE_MANAGER, "CreateGPUGroup", &path, "sV",
                 ctl_arg(ctl, "name-label"), options);
         return r != 0 ? r : ctl_print_created(ctl, path);
 }
 
 int verb_gpu_group_destroy(Ctl *ctl) {
-        return destroy(ctl, "gpu-group", "Destroy");
+        return ctl_destroy(ctl, "gpu-group", "Destroy");
 }
 
 static int remaining_capacity(Ctl *ctl, const char *class_name) {
@@ -105,8 +87,8 @@ int verb_reservation_create(Ctl *ctl) {
 
         if (parse_u32(ctl_arg(ctl, "count"), &count) < 0 || parse_u64(ctl_arg(ctl, "seconds"), &seconds) < 0)
                 return ctl_usage("count= and seconds= are numbers");
-        add_option(options, ctl, "owner", "owner");
-        add_option(options, ctl, "idempotency-key", "idempotency_key");
+        ctl_add_option(options, ctl, "owner", "owner");
+        ctl_add_option(options, ctl, "idempotency-key", "idempotency_key");
         r = ctl_find_key(ctl, "gpu-group-uuid", "gpu-group", &group);
         if (r == 0)
                 r = ctl_find_key(ctl, "vgpu-type-uuid", "vgpu-type", &type);
@@ -117,5 +99,5 @@ int verb_reservation_create(Ctl *ctl) {
 }
 
 int verb_reservation_destroy(Ctl *ctl) {
-        return destroy(ctl, "reservation", "Destroy");
+        return ctl_destroy(ctl, "reservation", "Destroy");
 }

@@ -29,7 +29,6 @@ static int add_limit(const Ctl *ctl, const char *key, const char *option, Client
 }
 
 int verb_quota_create(Ctl *ctl) {
-        const char *key = ctl_arg(ctl, "idempotency-key");
         _cleanup_json_ struct json_object *path = NULL;
         _cleanup_free_ char *group = NULL;
         ClientOption options[4] = {};
@@ -42,12 +41,7 @@ int verb_quota_create(Ctl *ctl) {
                 r = add_limit(ctl, "size-max", "size_max", options);
         if (r == 0)
                 r = add_limit(ctl, "pgpus-max", "size_max", options);
-        for (size_t i = 0; key && i < ARRAY_SIZE(options); i++)
-                if (!options[i].name) {
-                        options[i] =
-                                (ClientOption){ .name = "idempotency_key", .type = 's', .text = key };
-                        break;
-                }
+        ctl_add_option(options, ctl, "idempotency-key", "idempotency_key");
         if (r == 0 && ctl_arg(ctl, "gpu-group-uuid"))
                 r = ctl_find_key(ctl, "gpu-group-uuid", "gpu-group", &group);
         if (r == 0)
@@ -57,8 +51,5 @@ int verb_quota_create(Ctl *ctl) {
 }
 
 int verb_quota_destroy(Ctl *ctl) {
-        _cleanup_free_ char *path = NULL;
-        int r = ctl_find_key(ctl, "uuid", "quota", &path);
-
-        return r != 0 ? r : ctl_call(ctl, path, POLICY_IFACE_QUOTA, "Destroy", NULL, "");
+        return ctl_destroy(ctl, "quota", "Destroy");
 }

@@ -46,6 +46,10 @@ int verb_param_get(Ctl *ctl);
 int verb_param_set(Ctl *ctl);
 int verb_param_add(Ctl *ctl);
 int verb_param_remove(Ctl *ctl);
+/* What other verbs share: a key as an option of a create, when it was given (options has room, and ends with an empty
+ * one); a method without arguments on the object that uuid= names. */
+void ctl_add_option(ClientOption *options, const Ctl *ctl, const char *key, const char *name);
+int ctl_destroy(Ctl *ctl, const char *class_name, const char *method);
 
 /* verbs-gpu.c */
 int verb_vgpu_create(Ctl *ctl);
@@ -61,6 +65,10 @@ int verb_reservation_destroy(Ctl *ctl);
 int verb_quota_create(Ctl *ctl);
 int verb_quota_destroy(Ctl *ctl);
 int ctl_usage_number(const Field *f, const char *text); /* it is none */
+
+/* verbs-vm-group.c */
+int verb_vm_group_create(Ctl *ctl);
+int verb_vm_group_destroy(Ctl *ctl);
 
 /* verbs-advice.c */
 int verb_gpu_group_plan(Ctl *ctl);
