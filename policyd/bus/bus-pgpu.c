@@ -189,6 +189,8 @@ static const sd_bus_vtable pgpu_vtable[] = {
                 SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("ResidentVGPUs", "ao", get_resident, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("ScheduledVGPUs", "ao", get_scheduled, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY(
+                "Reservations", "ao", get_refs, offsetof(Pgpu, holds), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("IsSystemDisplayDevice", "b", get_bool, offsetof(Pgpu, is_system_display_device),
                 SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Size", "t", get_size, 0, SD_BUS_VTABLE_PROPERTY_CONST),
@@ -200,5 +202,6 @@ const BusClass bus_class_pgpu = {
         .vtable = pgpu_vtable,
         .properties =
                 (const char *const[]){"", "", "VendorName", "DeviceName", "GPUGroup", "SupportedVGPUTypes",
-                        "EnabledVGPUTypes", "ResidentVGPUs", "IsSystemDisplayDevice", "ScheduledVGPUs", NULL},
+                        "EnabledVGPUTypes", "ResidentVGPUs", "IsSystemDisplayDevice", "ScheduledVGPUs",
+                        "Reservations", NULL},
 };

@@ -168,6 +168,7 @@ int pool_hold(Pool *pool, Reservation *r, Pgpu *pgpu) {
         host_index_mark(pool, pgpu->host);
         owner_count(pool, r->owned_by, r->group, 1, type_units(r->type));
         object_note(pool, &r->object, RESERVATION_REMAINING, /* store= */ true);
+        object_note(pool, &pgpu->object, PGPU_RESERVATIONS, /* store= */ false);
         return 0;
 }
 
@@ -180,6 +181,7 @@ void pool_unhold(Pool *pool, Reservation *r, Pgpu *pgpu) {
         host_index_mark(pool, pgpu->host);
         owner_count(pool, r->owned_by, r->group, -1, -(int64_t) type_units(r->type));
         object_note(pool, &r->object, RESERVATION_REMAINING, /* store= */ true);
+        object_note(pool, &pgpu->object, PGPU_RESERVATIONS, /* store= */ false);
 }
 
 int pool_set_vm_group(Pool *pool, Vm *vm, VmGroup *group) {

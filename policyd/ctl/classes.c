@@ -69,6 +69,7 @@ static const Field pgpu_fields[] = {
                 .remove = "RemoveEnabledVGPUType" },
         REFS("resident-VGPUs", "ResidentVGPUs"),
         REFS("scheduled-VGPUs", "ScheduledVGPUs"),
+        REFS("reservations", "Reservations"),
         RO("size", "Size"),
 };
 

@@ -73,10 +73,19 @@ static bool is_next_bus(const ViewObject *a, const ViewObject *b) {
                x.bus + 1 == y.bus;
 }
 
+static void add_slot(MapPgpu *p, MapSlot slot) {
+        slot.size = object_number(slot.type, "Size") > 0 ? object_number(slot.type, "Size") : p->size;
+        if (p->n_slots == 0)
+                p->type = slot.type;
+        else if (p->type != slot.type)
+                p->type = NULL;
+        p->used += slot.size;
+        p->slots[p->n_slots++] = slot;
+}
+
 static void add_slots(View *v, MapPgpu *p, const char *property, bool scheduled) {
         for (size_t i = 0; i < object_n_refs(p->pgpu, property); i++) {
-                const ViewObject *vgpu = object_nth_ref(v, p->pgpu, property, i),
-                                 *type = object_ref(v, vgpu, "Type");
+                const ViewObject *vgpu = object_nth_ref(v, p->pgpu, property, i);
                 bool seen = false;
 
                 /* A VGPU that became resident between two looks stands in both lists. */
@@ -85,26 +94,37 @@ static void add_slots(View *v, MapPgpu *p, const char *property, bool scheduled)
                 if (!vgpu || seen)
                         continue;
 
-                MapSlot slot = {
-                        .vgpu = vgpu,
-                        .vm = object_ref(v, vgpu, "VM"),
-                        .type = type,
-                        .size = object_number(type, "Size") > 0 ? object_number(type, "Size") : p->size,
-                        .scheduled = scheduled,
-                };
-                if (p->n_slots == 0)
-                        p->type = type;
-                else if (p->type != type)
-                        p->type = NULL;
-                p->used += slot.size;
-                p->slots[p->n_slots++] = slot;
+                add_slot(p, (MapSlot){ .vgpu = vgpu,
+                                    .vm = object_ref(v, vgpu, "VM"),
+                                    .type = object_ref(v, vgpu, "Type"),
+                                    .scheduled = scheduled });
         }
 }
 
-/* In the order of their VMs' names, so that a VM keeps its place while it starts. */
+static void add_reserved_slots(View *v, MapPgpu *p) {
+        for (size_t i = 0; i < object_n_refs(p->pgpu, "Reservations"); i++) {
+                const ViewObject *reservation = object_nth_ref(v, p->pgpu, "Reservations", i);
+
+                if (reservation)
+                        add_slot(p, (MapSlot){ .reservation = reservation,
+                                            .type = object_ref(v, reservation, "Type") });
+        }
+}
+
+const char *map_slot_name(const MapSlot *slot) {
+        const char *name = object_text(slot->reservation ? slot->reservation : slot->vm, "NameLabel");
+
+        return *name || !slot->vgpu ? name : slot->vgpu->uuid;
+}
+
+/* In the order of their VMs' names, so that a VM keeps its place while it starts; what is held stands last. */
 static int compare_slots(const void *a, const void *b) {
         const MapSlot *x = a, *y = b;
-        int r = strverscmp(object_text(x->vm, "NameLabel"), object_text(y->vm, "NameLabel"));
+        int r;
+
+        if (!x->reservation != !y->reservation)
+                return x->reservation ? 1 : -1;
+        r = strverscmp(map_slot_name(x), map_slot_name(y));
 
         return r ? r : strverscmp(object_text(x->vgpu, "Device"), object_text(y->vgpu, "Device"));
 }
@@ -114,12 +134,14 @@ static int fill_pgpu(View *v, const ViewObject *pgpu, MapPgpu *ret) {
 
         if (p.size == 0)
                 p.size = PGPU_SIZE_DEFAULT;
-        p.slots = calloc(object_n_refs(pgpu, "ResidentVGPUs") + object_n_refs(pgpu, "ScheduledVGPUs") + 1,
+        p.slots = calloc(object_n_refs(pgpu, "ResidentVGPUs") + object_n_refs(pgpu, "ScheduledVGPUs") +
+                        object_n_refs(pgpu, "Reservations") + 1,
                 sizeof(MapSlot));
         if (!p.slots)
                 return -ENOMEM;
         add_slots(v, &p, "ResidentVGPUs", false);
         add_slots(v, &p, "ScheduledVGPUs", true);
+        add_reserved_slots(v, &p);
         qsort(p.slots, p.n_slots, sizeof(MapSlot), compare_slots);
         *ret = p;
         return 0;
@@ -203,11 +225,18 @@ int map_build(View *v, const char *host_path, Map *ret) {
 static struct json_object *slot_json(const MapSlot *slot) {
         struct json_object *o = json_object_new_object();
 
-        json_add_string(o, "vgpu-uuid", slot->vgpu->uuid);
+        json_add_string(o, "vgpu-uuid", slot->vgpu ? slot->vgpu->uuid : "");
         json_add_string(o, "vm-uuid", slot->vm ? slot->vm->uuid : "");
         json_add_string(o, "vm-name-label", object_text(slot->vm, "NameLabel"));
+        if (slot->reservation) {
+                json_add_string(o, "reservation-uuid", slot->reservation->uuid);
+                json_add_string(o, "reservation-name-label", object_text(slot->reservation, "NameLabel"));
+        }
         json_add_string(o, "type-model-name", object_text(slot->type, "ModelName"));
-        json_add_string(o, "state", slot->scheduled ? "scheduled" : "resident");
+        json_add_string(o, "state",
+                slot->reservation     ? "reserved"
+                        : slot->scheduled ? "scheduled"
+                                          : "resident");
         json_add_u64(o, "size", slot->size);
         return o;
 }

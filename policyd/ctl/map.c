@@ -26,16 +26,17 @@
 
 typedef struct Glyphs {
         const char *top_left, *top_right, *bottom_left, *bottom_right, *line, *wall, *resident, *scheduled,
-                *free, *cut, *times;
+                *reserved, *free, *cut, *times;
 } Glyphs;
 
-static const Glyphs unicode = { "┌", "┐", "└", "┘", "─", "│", "■", "□", "·", "…", "×" };
-static const Glyphs ascii = { "+", "+", "+", "+", "-", "|", "#", "o", ".", "~", "x" };
+static const Glyphs unicode = { "┌", "┐", "└", "┘", "─", "│", "■", "□", "◇", "·", "…", "×" };
+static const Glyphs ascii = { "+", "+", "+", "+", "-", "|", "#", "o", "r", ".", "~", "x" };
 
 typedef enum Paint {
         PAINT_PLAIN,
         PAINT_RESIDENT,
         PAINT_SCHEDULED,
+        PAINT_RESERVED,
         PAINT_DIM,
         PAINT_BOLD,
         PAINT_BAD,
@@ -48,6 +49,7 @@ static const char *const paints[_PAINT_MAX] = {
         [PAINT_PLAIN] = "",
         [PAINT_RESIDENT] = "\033[30;42m",
         [PAINT_SCHEDULED] = "\033[30;43m",
+        [PAINT_RESERVED] = "\033[30;46m",
         [PAINT_DIM] = "\033[2m",
         [PAINT_BOLD] = "\033[1m",
         [PAINT_BAD] = "\033[31m",
@@ -170,19 +172,24 @@ static void add_name(const Pen *pen, StrBuf *b, const char *name, unsigned width
 
 static void draw_cell(const Pen *pen, const MapSlot *slot, unsigned width) {
         const Glyphs *g = pen->glyphs;
+        const char *mark = g->resident;
         _cleanup_strbuf_ StrBuf b = {};
+        Paint p = PAINT_RESIDENT;
 
-        strbuf_add(&b, !slot ? g->free : slot->scheduled ? g->scheduled : g->resident);
+        if (!slot) {
+                p = PAINT_DIM;
+                mark = g->free;
+        } else if (slot->reservation) {
+                p = PAINT_RESERVED;
+                mark = g->reserved;
+        } else if (slot->scheduled) {
+                p = PAINT_SCHEDULED;
+                mark = g->scheduled;
+        }
+        strbuf_add(&b, mark);
         if (slot && width > 1)
-                add_name(pen, &b,
-                        *object_text(slot->vm, "NameLabel") ? object_text(slot->vm, "NameLabel")
-                                                            : slot->vgpu->uuid,
-                        width - 1);
-        paint_fitted(pen,
-                !slot             ? PAINT_DIM
-                : slot->scheduled ? PAINT_SCHEDULED
-                                  : PAINT_RESIDENT,
-                strempty(b.text), width);
+                add_name(pen, &b, map_slot_name(slot), width - 1);
+        paint_fitted(pen, p, strempty(b.text), width);
 }
 
 /* Where a share of the bar ends, in columns: rounding never adds up to more than the bar. */
@@ -352,6 +359,8 @@ static void draw_legend(const Pen *pen) {
         fputs(" resident   ", pen->out);
         paint(pen, PAINT_SCHEDULED, pen->glyphs->scheduled);
         fputs(" scheduled   ", pen->out);
+        paint(pen, PAINT_RESERVED, pen->glyphs->reserved);
+        fputs(" reserved   ", pen->out);
         paint(pen, PAINT_DIM, pen->glyphs->free);
         fprintf(pen->out, " free   n%s TYPE: room for n\n", pen->glyphs->times);
 }

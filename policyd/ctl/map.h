@@ -4,7 +4,7 @@
  * The pool map: every host, card, PGPU and slot in a picture
  *
  * A PGPU is a bar as wide as its capacity; each VGPU takes the share of its type's size and bears its VM's
- * name. PGPUs of one board stand in one frame. Works on a loaded view; draws nothing that the view does not
+ * name, and what a reservation holds bears the reservation's. PGPUs of one board stand in one frame. Works on a loaded view; draws nothing that the view does not
  * say.
  */
 
@@ -22,6 +22,7 @@ typedef struct MapStyle {
 
 typedef struct MapSlot {
         const ViewObject *vgpu, *vm, *type; /* vm, type: NULL when they are gone */
+        const ViewObject *reservation;      /* holds it without a VM; vgpu and vm are NULL */
         uint64_t size;                      /* of the PGPU's */
         bool scheduled;                     /* booked, not yet running */
 } MapSlot;
@@ -54,6 +55,9 @@ typedef struct Map {
 /* host_path NULL: every host. The objects belong to the view. */
 int map_build(View *v, const char *host_path, Map *ret);
 void map_done(Map *map);
+
+/* Its VM's, or its reservation's. */
+const char *map_slot_name(const MapSlot *slot);
 
 /* How many VGPUs of a type an empty PGPU of this size takes; 0 for no type. */
 uint64_t map_instances(uint64_t pgpu_size, const ViewObject *type);

@@ -98,6 +98,7 @@ static int pgpu_members(const Object *object, struct json_object *o) {
         r = r ?: json_add_paths(o, "EnabledVGPUTypes", &p->enabled);
         r = r ?: add_vgpus_on(o, "ResidentVGPUs", p, /* resident= */ true);
         r = r ?: add_vgpus_on(o, "ScheduledVGPUs", p, /* resident= */ false);
+        r = r ?: json_add_paths(o, "Reservations", &p->holds);
         r = r ?: json_add_bool(o, "IsSystemDisplayDevice", p->is_system_display_device);
         r = r ?: json_add_u64(o, "Size", 1048576);
         return r;

@@ -238,7 +238,7 @@ static void test_records(void **state) {
 static void test_minimal(void **state) {
         _cleanup_(view_freep) View *v = view_of_fixture();
         _cleanup_free_ char *names = printed(v, "vm", "name-label", PRINT_MINIMAL),
-                            *none = printed(v, "reservation", "uuid", PRINT_MINIMAL);
+                            *none = printed(v, "quota", "uuid", PRINT_MINIMAL);
 
         assert_string_equal(names, "cad,desk-2,desk-10\n");
         assert_string_equal(none, "\n");
@@ -284,6 +284,15 @@ static void test_map_model(void **state) {
         assert_false(p->slots[1].scheduled);
         assert_true(p->used == 2 * 131072);
         assert_true(map_instances(p->size, p->type) == 8);
+
+        /* What a reservation holds stands behind what runs, and takes its share. */
+        p = &map.hosts[0].cards[0].pgpus[1];
+        assert_int_equal(p->n_slots, 3);
+        assert_non_null(p->slots[0].vgpu);
+        assert_null(p->slots[2].vgpu);
+        assert_string_equal(map_slot_name(&p->slots[2]), "monday");
+        assert_true(p->slots[2].size == 262144);
+        assert_true(map_instances(p->size, p->type) == 4);
         map_done(&map);
 }
 
@@ -331,6 +340,7 @@ static void test_map_in_colour(void **state) {
         assert_non_null(strchr(coloured, '\033'));
         assert_non_null(strstr(plain, "■desk-10"));
         assert_non_null(strstr(plain, "□desk-2"));
+        assert_non_null(strstr(plain, "◇monday"));
 }
 
 int main(void) {
