@@ -313,14 +313,17 @@ static int check_virtualization(OrderCheck *c) {
                         q->name_label);
 
         for (size_t i = 0; i < q->n_gpus; i++) {
-                if (q->gpus[i].kind != ORDER_GPU_PCI)
+                /* An MxGPU VGPU is a virtual function, which is passed through. */
+                if (q->gpus[i].kind != ORDER_GPU_PCI && q->gpus[i].kind != ORDER_GPU_MXGPU)
                         continue;
                 if (!c->view->iommu)
                         return host_refusal_set(c->refusal, ERROR_VM_REQUIRES_IOMMU,
-                                "PGPU %s is to be passed through and this host has no IOMMU in use; enable "
+                                "%s %s is to be passed through and this host has no IOMMU in use; enable "
                                 "VT-d or AMD-Vi in its BIOS and in Xen.",
+                                q->gpus[i].kind == ORDER_GPU_PCI ? "PGPU" : "A virtual function of PGPU",
                                 PCI_TEXT(&q->gpus[i].address));
-                if (q->target_memory != q->max_memory)
+                /* For a virtual function the two are made equal when its domain is built. */
+                if (q->gpus[i].kind == ORDER_GPU_PCI && q->target_memory != q->max_memory)
                         return host_refusal_set(c->refusal, ERROR_INVALID_RECORD,
                                 "VM '%s' has a target memory of %s and a maximum of %s; with passthrough "
                                 "both must be equal.",

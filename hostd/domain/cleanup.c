@@ -92,6 +92,7 @@ void domain_cleanup_after_create(Domain *d) {
 
 void domain_cleanup(Domain *d) {
         d->emulator_state = emulator_state_free(d->emulator_state);
+        d->function = helper_process_free(d->function);
         d->device_model = process_watch_free(d->device_model);
         d->hypervisor->ops->unwatch(d->hypervisor);
 

@@ -9,6 +9,7 @@
 #include "hostd/domain/domain-state.h"
 #include "hostd/domain/domain.h"
 #include "hostd/domain/emulator-state.h"
+#include "hostd/domain/helper-process.h"
 #include "hostd/domain/process-watch.h"
 #include "hostd/run/run-record.h"
 #include "protocol/errors.h"
@@ -26,6 +27,7 @@ struct Domain {
         /* where it is */
         DomainMachine machine;
         RunRecord record;
+        HelperProcess *function; /* an MxGPU's virtual function is being chosen */
         bool creating; /* the hypervisor's create has not called back yet */
         bool owned;    /* a domain of this VM in the hypervisor is ours to destroy */
 
@@ -56,6 +58,11 @@ void domain_fail(Domain *d, ErrorCode code, const char *format, ...) _printf_(3,
 /* Takes in what xenvgpu-dm left: emulator, qemu, stage. */
 void domain_read_dm_record(Domain *d);
 void domain_watch_guest(Domain *d);
+
+/* Before the domain is built: an MxGPU VGPU gets its virtual function. domain_build() or domain_fail() follow,
+ * at once where none is needed. */
+void domain_choose_function(Domain *d);
+void domain_build(Domain *d);
 
 void domain_cleanup(Domain *d);
 void domain_cleanup_after_create(Domain *d); /* the create that the cleanup waited for has called back */

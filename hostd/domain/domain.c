@@ -22,6 +22,7 @@ Domain *domain_free(Domain *d) {
                 return NULL;
 
         (void) emulator_state_free(d->emulator_state);
+        (void) helper_process_free(d->function);
         (void) process_watch_free(d->emulator);
         (void) process_watch_free(d->device_model);
         (void) process_watch_free(d->ending);
@@ -284,7 +285,7 @@ static void on_created(int result, const char *error, void *userdata) {
                 domain_fail(d, ERROR_DOMAIN_FAILED, "%s", error);
 }
 
-static void create(Domain *d) {
+void domain_build(Domain *d) {
         _cleanup_free_ char *old = path_join(d->program->folder, "dm.json");
         int r = -ENOMEM;
 
@@ -457,7 +458,7 @@ void domain_do(Domain *d, DomainAction action) {
         case DOMAIN_ACTION_NOTE_EMULATOR:
                 break;
         case DOMAIN_ACTION_CREATE:
-                create(d);
+                domain_choose_function(d);
                 break;
         case DOMAIN_ACTION_AWAIT_EMULATOR:
                 await_emulator(d);

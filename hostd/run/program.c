@@ -38,6 +38,9 @@ static const Option options[] = {
         OPTION("running-timeout", OPTION_TIME, running_timeout, NULL),
         OPTION("qemu", OPTION_TEXT, qemu, "qemu-system-i386"),
         OPTION("qemu-vgpu-args", OPTION_TEXT, qemu_vgpu_args, "-vgpu"),
+        OPTION("sysfs", OPTION_TEXT, sysfs, NULL),
+        OPTION("gimtool", OPTION_TEXT, gimtool, "gimtool"),
+        OPTION("gimtool-timeout", OPTION_TIME, gimtool_timeout, NULL),
 };
 
 #define CRASH_OPTION "--on-emulator-death="
@@ -70,6 +73,8 @@ static void set_defaults(DomainProgram *p) {
                 p->emulator_timeout = DOMAIN_PROGRAM_EMULATOR_TIMEOUT;
         if (p->running_timeout == 0)
                 p->running_timeout = DOMAIN_PROGRAM_RUNNING_TIMEOUT;
+        if (p->gimtool_timeout == 0)
+                p->gimtool_timeout = DOMAIN_PROGRAM_GIMTOOL_TIMEOUT;
 }
 
 static const char *find_missing(const DomainProgram *p) {

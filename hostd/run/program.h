@@ -14,6 +14,9 @@
  *                  --qemu=<path of qemu>
  *                  --qemu-vgpu-args=<arguments, blank-separated>
  *                  --on-emulator-death=report|crash
+ *                  --sysfs=<folder>                  of the PCI bus, where MxGPU's virtual functions appear
+ *                  --gimtool=<path of gimtool>       divides AMD's GPUs
+ *                  --gimtool-timeout=<µs>            for one run of it
  *                  [--adopt]                         an earlier instance died: find what it left, and go on
  *
  * Environment: XENSTORED_PATH is handed on to everything below where it is set; nothing else is needed.
@@ -28,6 +31,7 @@
 
 #define DOMAIN_PROGRAM_EMULATOR_TIMEOUT (50 * UINT64_C(1000000))
 #define DOMAIN_PROGRAM_RUNNING_TIMEOUT (3600 * UINT64_C(1000000))
+#define DOMAIN_PROGRAM_GIMTOOL_TIMEOUT (60 * UINT64_C(1000000))
 
 typedef enum EmulatorForm {
         EMULATOR_FORM_TODAY,
@@ -52,6 +56,9 @@ typedef struct DomainProgram {
         uint64_t running_timeout;     /* µs; DOMAIN_PROGRAM_RUNNING_TIMEOUT */
         const char *qemu;             /* "qemu-system-i386" */
         const char *qemu_vgpu_args;   /* "-vgpu" */
+        const char *sysfs;            /* none: an MxGPU VGPU gets no virtual function (simulated alone) */
+        const char *gimtool;          /* "gimtool" */
+        uint64_t gimtool_timeout;     /* µs; DOMAIN_PROGRAM_GIMTOOL_TIMEOUT */
         bool crash_on_emulator_death; /* else the death is reported and the guest goes on */
         bool adopt;
 } DomainProgram;

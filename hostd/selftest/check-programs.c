@@ -131,6 +131,23 @@ static void check_qemu(Selftest *t) {
         check_display(t, path);
 }
 
+static void check_gimtool(Selftest *t) {
+        _cleanup_free_ char *path = NULL;
+
+        if (!selftest_offers(t, HOST_TYPE_KIND_MXGPU)) {
+                report_skipped(&t->report, "gimtool", "no PGPU here offers a type of AMD's");
+                return;
+        }
+        path = probe_find_program(t->host->gimtool, UNIT_PATH);
+        if (path)
+                report_ok(&t->report, "gimtool", "%s", path);
+        else
+                report_failed(&t->report, "gimtool",
+                        "It comes with AMD's MxGPU host driver (XenServer: /opt/xensource/bin/gimtool); set `gimtool` in "
+                        "hostd.conf to its path.",
+                        "'%s' is not in %s", t->host->gimtool, UNIT_PATH);
+}
+
 static void check_pciback(Selftest *t) {
         _cleanup_free_ char *driver = path_join(t->host->sysfs_path, "drivers/pciback");
 
@@ -152,5 +169,6 @@ void check_programs(Selftest *t) {
         check_nvidia_driver(t);
         check_emulator(t);
         check_qemu(t);
+        check_gimtool(t);
         check_pciback(t);
 }

@@ -55,6 +55,9 @@ const Setting host_setting_table[] = {
         TEXT(qemu, "qemu-system-i386", "the device model; without a slash it is looked up"),
         TEXT(qemu_vgpu_args, "-vgpu", "display arguments for qemu with an NVIDIA vGPU, blank-separated"),
 
+        TEXT(gimtool, "gimtool", "AMD's tool that divides an MxGPU; without a slash it is looked up"),
+        SECONDS(gimtool_timeout, "60", "how long one run of gimtool may take before the start fails"),
+
         WORDS(monitoring_units, "xcp-rrdd-gpumon.service nvidia-dcgm.service",
                 "units that keep NVIDIA's driver busy: stopped while a VM takes a GPU"),
         SECONDS(monitoring_stop_timeout, "10", "how long such a unit may take to stop before the start fails"),

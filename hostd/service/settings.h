@@ -23,6 +23,8 @@ typedef struct HostSettings {
         char *units, *domain_program, *dm_program;
         char *emulator, *emulator_arguments, *qemu, *qemu_vgpu_args, *on_emulator_death;
         uint64_t emulator_timeout, running_timeout; /* µs */
+        char *gimtool;
+        uint64_t gimtool_timeout; /* µs */
         char **monitoring_units;
         uint64_t monitoring_stop_timeout; /* µs */
         uint64_t concurrent_starts;

@@ -63,6 +63,9 @@ static int build_argv(HostVm *vm, char ***ret) {
                 .running_timeout = s->running_timeout,
                 .qemu = s->qemu,
                 .qemu_vgpu_args = s->qemu_vgpu_args,
+                .sysfs = isempty(s->pci_dump) ? s->sysfs_path : NULL,
+                .gimtool = s->gimtool,
+                .gimtool_timeout = s->gimtool_timeout,
                 .crash_on_emulator_death = streq(s->on_emulator_death, "crash"),
                 .adopt = vm->begun,
         };

@@ -15,6 +15,7 @@
 #include "common/uuid.h"
 #include "tests/lab/hardware.h"
 #include "tests/lab/machine.h"
+#include "tests/lab/process.h"
 
 #define FILE_MAX (16u << 20)
 
@@ -251,6 +252,25 @@ static int sweep(const LabHost *host) {
         return r < 0 ? r : mkdir_parents(host->run, 0755);
 }
 
+/* The stand-in for AMD's gimtool divides the machine that it is called in, so each host has a name of its own for
+ * it. A bare listing has no functions to make. */
+static int prepare_gimtool(const LabHost *host) {
+        _cleanup_free_ char *link = path_join(host->folder, "gimtool"), *program = NULL;
+        int r;
+
+        if (!link)
+                return -ENOMEM;
+        if (host->spec.recorded && !host->spec.recorded_tree)
+                return 0;
+        r = program_find("xenvgpu-lab-gimtool", &program);
+        if (r < 0)
+                return r;
+        /* Another build may have stood here. */
+        if (unlink(link) < 0 && errno != ENOENT)
+                return -errno;
+        return symlink(program, link) < 0 ? -errno : 0;
+}
+
 int machine_prepare(const LabHost *host) {
         _cleanup_free_ char *boot_id = path_join(host->folder, "boot_id");
         int r;
@@ -262,6 +282,8 @@ int machine_prepare(const LabHost *host) {
                 r = prepare_types(host);
         if (r >= 0)
                 r = prepare_facts(host, boot_id);
+        if (r >= 0)
+                r = prepare_gimtool(host);
         if (r >= 0)
                 r = new_boot_id(boot_id);
         return r < 0 ? lab_fail(r, "cannot make the machine of host '%s': %s", host->spec.name, strerror(-r))

@@ -222,6 +222,7 @@ static const char *const program_places[] = {
         "xenstored",
         "emulator",
         "qemu",
+        "gimtool",
         "../libexec/xenvgpu",
         "../libexec/xenvgpu-lab",
         "../lib/xenvgpu",

@@ -216,6 +216,7 @@ static int hostd_arguments(const LabHost *host, char **argv) {
                 { "mxgpu_list", "types/mxgpu-whitelist" },
                 { "sim_dir", "sim" },
                 { "boot_id_file", "boot_id" },
+                { "gimtool", "gimtool" },
         };
         size_t n = 0;
         int r;

@@ -366,6 +366,11 @@ static void devices_have_numbers_of_their_own(void **state) {
 static void host_and_vm_must_fit_beyond_gpus(void **state) {
         HostView view = host_with(NULL, 0);
         OrderGpu k100 = k100_on(0x84, "0"), pass = passthrough_of(0x84);
+        OrderGpu mxgpu = { .kind = ORDER_GPU_MXGPU,
+                .device = "0",
+                .address = { .bus = 0x90 },
+                .framebufferbytes = 134217728,
+                .vgpus_per_pgpu = 4 };
         OrderRequest request = order_for(&k100, 1);
 
         request.hvm = false;
@@ -380,6 +385,7 @@ static void host_and_vm_must_fit_beyond_gpus(void **state) {
         view.iommu = false;
         assert_int_equal(check_one(&view, k100, ""), ERROR_NONE);
         assert_int_equal(check_one(&view, pass, "no IOMMU"), ERROR_VM_REQUIRES_IOMMU);
+        assert_int_equal(check_one(&view, mxgpu, "A virtual function of PGPU 0000:90:00.0"), ERROR_VM_REQUIRES_IOMMU);
         view.iommu = true;
         request = order_for(&pass, 1);
         request.target_memory /= 2;

@@ -170,6 +170,9 @@ static void arguments_go_both_ways(void **state) {
                 .running_timeout = 8,
                 .qemu = "/x/qemu",
                 .qemu_vgpu_args = "-device vgpu",
+                .sysfs = "/s y s",
+                .gimtool = "/x/gimtool",
+                .gimtool_timeout = 9,
                 .crash_on_emulator_death = true,
                 .adopt = true,
         };
@@ -189,6 +192,9 @@ static void arguments_go_both_ways(void **state) {
         assert_int_equal(got.emulator_form, EMULATOR_FORM_6X);
         assert_int_equal(got.emulator_timeout, 7);
         assert_int_equal(got.running_timeout, 8);
+        assert_string_equal(got.sysfs, program.sysfs);
+        assert_string_equal(got.gimtool, program.gimtool);
+        assert_int_equal(got.gimtool_timeout, 9);
         assert_true(got.crash_on_emulator_death && got.adopt);
 }
 

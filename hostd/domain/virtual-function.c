@@ -1,0 +1,437 @@
+/*
+ * The virtual function of an MxGPU VGPU
+ *
+ * The helper, in order: the lock, the division as it stands, gimtool where it must be made, a free function,
+ * its note.
+ */
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "common/daemon/log.h"
+#include "common/io/file.h"
+#include "common/json/json-get.h"
+#include "common/parse.h"
+#include "hostd/domain/process-watch.h"
+#include "hostd/domain/virtual-function.h"
+#include "hostd/run/run-record.h"
+
+#define NOTE "function.json"
+#define NOTE_SIZE_MAX 4096
+#define FUNCTIONS_MAX 256
+#define APPEAR_TRIES 50
+#define APPEAR_PAUSE_NS 100000000L
+/* With those that wait before us, each of which ends within its own time. */
+#define PATIENCE (600 * UINT64_C(1000000))
+
+typedef struct Division {
+        uint32_t num_vfs, vf_fb_mib; /* 0: not divided by us since the host is up */
+} Division;
+
+typedef struct Choice {
+        const VirtualFunctionWish *wish;
+        char *runtime;  /* the folder above vm/ */
+        char *division; /* path of the PGPU's note */
+        int lock;
+        PciAddress functions[FUNCTIONS_MAX]; /* that stand, by address */
+        size_t n_functions;
+        PciAddress taken[FUNCTIONS_MAX]; /* by other VMs, of this PGPU */
+        size_t n_taken;
+        Uuid taker; /* one of them */
+} Choice;
+
+static void choice_done(Choice *c) {
+        free(c->runtime);
+        free(c->division);
+        safe_close(c->lock);
+}
+
+/* Prints the sentence; -EIO. */
+static _printf_(1, 2) int fail(const char *format, ...) {
+        va_list args;
+
+        va_start(args, format);
+        (void) vprintf(format, args);
+        va_end(args);
+        (void) putchar('\n');
+        return -EIO;
+}
+
+/* 1. The lock. */
+
+static int find_runtime(Choice *c) {
+        char *vm_dir = strdup(c->wish->folder);
+
+        if (!vm_dir)
+                return -ENOMEM;
+        c->runtime = strdup(dirname(dirname(vm_dir)));
+        free(vm_dir);
+        return c->runtime ? 0 : -ENOMEM;
+}
+
+static int lock(Choice *c) {
+        _cleanup_free_ char *folder = NULL, *path = NULL;
+        int r;
+
+        r = find_runtime(c);
+        if (r < 0)
+                return r;
+        folder = path_join(c->runtime, "mxgpu");
+        path = folder ? path_join(folder, "lock") : NULL;
+        c->division = path ? path_join(folder, PCI_TEXT(&c->wish->physical)) : NULL;
+        if (!c->division)
+                return -ENOMEM;
+        r = mkdir_parents(folder, 0700);
+        if (r < 0)
+                return r;
+        /* Not closed when gimtool is executed: it holds the lock too. */
+        c->lock = open(path, O_RDWR | O_CREAT, 0600);
+        if (c->lock < 0)
+                return -errno;
+        while (flock(c->lock, LOCK_EX) < 0)
+                if (errno != EINTR)
+                        return -errno;
+        return 0;
+}
+
+/* 2. What stands: the virtual functions of the PGPU, */
+
+/* A link, or in a recorded tree a file with what the link said. */
+static int read_physical(const char *sysfs, const char *name, PciAddress *ret) {
+        _cleanup_free_ char *link = NULL, *recorded = NULL, *line = NULL;
+        char target[PATH_MAX];
+        ssize_t n;
+
+        if (asprintf(&link, "%s/devices/%s/physfn", sysfs, name) < 0) {
+                link = NULL;
+                return -ENOMEM;
+        }
+        n = readlink(link, target, sizeof(target) - 1);
+        if (n >= 0) {
+                target[n] = '\0';
+                return pci_address_from_string(basename(target), ret);
+        }
+        if (asprintf(&recorded, "%s.link", link) < 0) {
+                recorded = NULL;
+                return -ENOMEM;
+        }
+        if (file_read_line(recorded, &line) < 0)
+                return -ENOENT;
+        return pci_address_from_string(basename(line), ret);
+}
+
+static int compare_addresses(const void *a, const void *b) {
+        return pci_address_compare(a, b);
+}
+
+static int list_functions(Choice *c) {
+        _cleanup_free_ char *folder = path_join(c->wish->sysfs, "devices");
+        struct dirent *entry;
+        DIR *d;
+
+        c->n_functions = 0;
+        d = folder ? opendir(folder) : NULL;
+        if (!d)
+                return folder ? -errno : -ENOMEM;
+        while ((entry = readdir(d)) && c->n_functions < FUNCTIONS_MAX) {
+                PciAddress physical, own;
+
+                if (pci_address_from_string(entry->d_name, &own) >= 0 &&
+                        read_physical(c->wish->sysfs, entry->d_name, &physical) >= 0 &&
+                        pci_address_compare(&physical, &c->wish->physical) == 0)
+                        c->functions[c->n_functions++] = own;
+        }
+        closedir(d);
+        qsort(c->functions, c->n_functions, sizeof(PciAddress), compare_addresses);
+        return 0;
+}
+
+/* … those that VMs have, */
+
+static int read_note(const char *folder, PciAddress *ret_physical, PciAddress *ret_virtual) {
+        _cleanup_json_ struct json_object *o = NULL;
+        _cleanup_free_ char *path = path_join(folder, NOTE), *text = NULL;
+        JsonReader reader = {};
+        size_t size;
+        int r;
+
+        r = path ? file_read(path, NOTE_SIZE_MAX, &text, &size) : -ENOMEM;
+        if (r >= 0)
+                r = json_parse(&reader, text, size, &o);
+        if (r >= 0)
+                r = json_get_pci_text(&reader, o, "physical", ret_physical);
+        if (r >= 0)
+                r = json_get_pci_text(&reader, o, "virtual", ret_virtual);
+        return r;
+}
+
+static bool is_over(const char *folder) {
+        _cleanup_(run_record_done) RunRecord record = {};
+
+        return run_record_read(folder, &record) >= 0 && record.state == VM_STATE_HALTED;
+}
+
+static int list_taken(Choice *c) {
+        _cleanup_free_ char *vm_dir = path_join(c->runtime, "vm");
+        struct dirent *entry;
+        DIR *d;
+
+        d = vm_dir ? opendir(vm_dir) : NULL;
+        if (!d)
+                return vm_dir ? -errno : -ENOMEM;
+        while ((entry = readdir(d)) && c->n_taken < FUNCTIONS_MAX) {
+                _cleanup_free_ char *folder = path_join(vm_dir, entry->d_name);
+                PciAddress physical, own;
+                Uuid vm;
+
+                if (!folder || uuid_from_string(entry->d_name, &vm) < 0 || streq(folder, c->wish->folder) ||
+                        read_note(folder, &physical, &own) < 0 ||
+                        pci_address_compare(&physical, &c->wish->physical) != 0 || is_over(folder))
+                        continue;
+                c->taken[c->n_taken++] = own;
+                c->taker = vm;
+        }
+        closedir(d);
+        return 0;
+}
+
+/* … and how we divided it. */
+
+static Division read_division(const Choice *c) {
+        _cleanup_json_ struct json_object *o = NULL;
+        _cleanup_free_ char *text = NULL;
+        JsonReader reader = {};
+        Division d = {};
+        size_t size;
+
+        if (file_read(c->division, NOTE_SIZE_MAX, &text, &size) < 0 ||
+                json_parse(&reader, text, size, &o) < 0 ||
+                json_get_u32(&reader, o, "num_vfs", &d.num_vfs) < 0 ||
+                json_get_u32(&reader, o, "vf_fb_mib", &d.vf_fb_mib) < 0)
+                return (Division){};
+        return d;
+}
+
+static int write_json(const char *path, struct json_object *o) {
+        _cleanup_free_ char *text = json_to_text(o);
+
+        return text ? file_write_atomic(path, text, strlen(text), 0600) : -ENOMEM;
+}
+
+static int write_division(const Choice *c) {
+        _cleanup_json_ struct json_object *o = json_object_new_object();
+        int r;
+
+        r = o ? json_add_u64(o, "num_vfs", c->wish->num_vfs) : -ENOMEM;
+        if (r >= 0)
+                r = json_add_u64(o, "vf_fb_mib", c->wish->vf_fb_mib);
+        return r < 0 ? r : write_json(c->division, o);
+}
+
+/* 3. gimtool. */
+
+/* -ETIMEDOUT when it had to be killed. */
+static int await(pid_t pid, uint64_t timeout, int *ret_status) {
+        _cleanup_close_ int fd = pidfd_open(pid, 0);
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        int r = 0;
+
+        if (fd >= 0 && poll(&p, 1, (int) MIN_OF(timeout / 1000, (uint64_t) INT_MAX)) == 0) {
+                (void) kill(pid, SIGKILL);
+                r = -ETIMEDOUT;
+        }
+        if (waitpid(pid, ret_status, 0) != pid)
+                return -errno;
+        return r;
+}
+
+/* Its words go to the log: our own stdout is for one line. */
+static int run_gimtool(const VirtualFunctionWish *w) {
+        char num_vfs[16], size[16];
+        const char *const argv[] = {w->gimtool, "--bdf", PCI_TEXT(&w->physical), "--num_vfs", num_vfs,
+                "--vf_fb_size", size, NULL};
+        posix_spawn_file_actions_t actions;
+        int r, status = 0;
+        pid_t pid;
+
+        (void) snprintf(num_vfs, sizeof(num_vfs), "%" PRIu32, w->num_vfs);
+        (void) snprintf(size, sizeof(size), "%" PRIu32, w->vf_fb_mib);
+        log_info("Dividing PGPU %s: %s --num_vfs %s --vf_fb_size %s", PCI_TEXT(&w->physical), w->gimtool,
+                num_vfs, size);
+
+        (void) posix_spawn_file_actions_init(&actions);
+        (void) posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
+        r = posix_spawnp(&pid, w->gimtool, &actions, NULL, (char *const *) argv, environ);
+        posix_spawn_file_actions_destroy(&actions);
+        if (r != 0)
+                return fail(
+                        "'%s', which divides AMD's GPUs, cannot be executed: %s. Set gimtool in hostd.conf.",
+                        w->gimtool, strerror(r));
+
+        r = await(pid, w->timeout, &status);
+        if (r == -ETIMEDOUT)
+                return fail("gimtool did not divide PGPU %s within %.0f seconds.", PCI_TEXT(&w->physical),
+                        (double) w->timeout / 1e6);
+        if (r < 0)
+                return r;
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+                return fail("gimtool did not divide PGPU %s into %s functions of %s MiB: it %s; the log has "
+                            "its words.",
+                        PCI_TEXT(&w->physical), num_vfs, size, process_status_to_text(status, (char[80]){}));
+        return 0;
+}
+
+static int await_functions(Choice *c) {
+        int r = 0;
+
+        for (int i = 0; r >= 0 && i < APPEAR_TRIES; i++) {
+                r = list_functions(c);
+                if (r >= 0 && c->n_functions >= c->wish->num_vfs)
+                        return 0;
+                (void) nanosleep(&(struct timespec){.tv_nsec = APPEAR_PAUSE_NS}, NULL);
+        }
+        return r < 0 ? r
+                     : fail("gimtool was to divide PGPU %s into %" PRIu32 " functions; %zu are there.",
+                               PCI_TEXT(&c->wish->physical), c->wish->num_vfs, c->n_functions);
+}
+
+static int divide(Choice *c) {
+        const VirtualFunctionWish *w = c->wish;
+        Division d = read_division(c);
+        int r;
+
+        if (d.num_vfs == w->num_vfs && d.vf_fb_mib == w->vf_fb_mib && c->n_functions >= d.num_vfs)
+                return 0;
+        if (c->n_taken > 0)
+                return fail("PGPU %s is divided in another way for VM %s: %" PRIu32 " functions of %" PRIu32
+                            " MiB.",
+                        PCI_TEXT(&w->physical), UUID_TEXT(&c->taker), d.num_vfs, d.vf_fb_mib);
+
+        /* Cut off here, nobody knows how it stands. */
+        if (unlink(c->division) < 0 && errno != ENOENT)
+                return -errno;
+        r = run_gimtool(w);
+        if (r >= 0)
+                r = await_functions(c);
+        return r < 0 ? r : write_division(c);
+}
+
+/* 4. A function that nobody has. */
+
+static bool contains(const PciAddress *list, size_t n, const PciAddress *a) {
+        for (size_t i = 0; i < n; i++)
+                if (pci_address_compare(&list[i], a) == 0)
+                        return true;
+        return false;
+}
+
+/* Made ready for a guest, and not by us. */
+static bool is_held_by_others(const char *sysfs, const PciAddress *function) {
+        char path[PATH_MAX];
+
+        (void) snprintf(path, sizeof(path), "%s/drivers/pciback/%s", sysfs, PCI_TEXT(function));
+        return access(path, F_OK) == 0;
+}
+
+static int choose(const Choice *c, PciAddress *ret) {
+        PciAddress physical, own;
+
+        if (read_note(c->wish->folder, &physical, &own) >= 0 &&
+                pci_address_compare(&physical, &c->wish->physical) == 0 &&
+                contains(c->functions, c->n_functions, &own) && !contains(c->taken, c->n_taken, &own)) {
+                *ret = own;
+                return 0;
+        }
+        for (size_t i = 0; i < c->n_functions; i++)
+                if (!contains(c->taken, c->n_taken, &c->functions[i]) &&
+                        !is_held_by_others(c->wish->sysfs, &c->functions[i])) {
+                        *ret = c->functions[i];
+                        return 0;
+                }
+        return fail("PGPU %s has no free virtual function: %zu of %zu are used by VMs, the others by someone "
+                    "else.",
+                PCI_TEXT(&c->wish->physical), c->n_taken, c->n_functions);
+}
+
+static int write_note(const Choice *c, const PciAddress *function) {
+        _cleanup_json_ struct json_object *o = json_object_new_object();
+        _cleanup_free_ char *path = path_join(c->wish->folder, NOTE);
+        int r;
+
+        if (!o || !path)
+                return -ENOMEM;
+        r = json_add_string(o, "physical", PCI_TEXT(&c->wish->physical));
+        if (r >= 0)
+                r = json_add_string(o, "virtual", PCI_TEXT(function));
+        return r < 0 ? r : write_json(path, o);
+}
+
+static int work(const VirtualFunctionWish *wish) {
+        _cleanup_(choice_done) Choice c = {.wish = wish, .lock = -1};
+        PciAddress function;
+        int r;
+
+        r = lock(&c);
+        if (r >= 0)
+                r = list_functions(&c);
+        if (r >= 0)
+                r = list_taken(&c);
+        if (r >= 0)
+                r = divide(&c);
+        if (r >= 0)
+                r = choose(&c, &function);
+        if (r >= 0)
+                r = write_note(&c, &function);
+        if (r < 0 && r != -EIO)
+                return fail("A virtual function of PGPU %s cannot be chosen: %s.", PCI_TEXT(&wish->physical),
+                        strerror(-r));
+        if (r >= 0)
+                (void) puts(PCI_TEXT(&function));
+        return r;
+}
+
+/* The helper's arguments, both ways: folder, sysfs, gimtool, timeout, address, number, size. */
+
+#define N_ARGUMENTS 7
+
+int virtual_function_choose(
+        sd_event *event, const VirtualFunctionWish *w, HelperDone done, void *userdata, HelperProcess **ret) {
+        char timeout[24], num_vfs[16], size[16];
+        const char *const arguments[] = {VIRTUAL_FUNCTION_VERB, w->folder, w->sysfs, w->gimtool, timeout,
+                PCI_TEXT(&w->physical), num_vfs, size, NULL};
+
+        (void) snprintf(timeout, sizeof(timeout), "%" PRIu64, w->timeout);
+        (void) snprintf(num_vfs, sizeof(num_vfs), "%" PRIu32, w->num_vfs);
+        (void) snprintf(size, sizeof(size), "%" PRIu32, w->vf_fb_mib);
+        return helper_process_start(event, arguments, PATIENCE,
+                "The PGPU was not divided within ten minutes, since gimtool was still busy with others.",
+                done, userdata, ret);
+}
+
+int virtual_function_main(int argc, char **argv) {
+        VirtualFunctionWish w = {};
+        char **a = argv + 2;
+
+        if (argc != N_ARGUMENTS + 2 || parse_u64(a[3], &w.timeout) < 0 ||
+                pci_address_from_string(a[4], &w.physical) < 0 || parse_u32(a[5], &w.num_vfs) < 0 ||
+                parse_u32(a[6], &w.vf_fb_mib) < 0) {
+                (void) fail("The helper that chooses a virtual function does not understand its arguments.");
+                return EXIT_FAILURE;
+        }
+        w.folder = a[0];
+        w.sysfs = a[1];
+        w.gimtool = a[2];
+        return work(&w) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
