@@ -21,6 +21,27 @@ static int finish_job(Bus *bus, sd_bus_message *m, int r, Refusal *refusal, cons
         return bus_reply_object(bus, m, (const Object *) *job, error);
 }
 
+static int read_start_options(
+        Bus *bus, const char *host_path, const Options *options, StartOptions *ret, sd_bus_error *error) {
+        Object *host = NULL, *reservation = NULL;
+        int r;
+
+        if (host_path) {
+                r = object_argument(bus, host_path, CLASS_HOST, &host, error);
+                if (r < 0)
+                        return r;
+        }
+        if (options->reservation && !streq(options->reservation, "/")) {
+                r = object_argument(bus, options->reservation, CLASS_RESERVATION, &reservation, error);
+                if (r < 0)
+                        return r;
+        }
+
+        *ret = (StartOptions){
+                .on = (Host *) host, .reservation = (Reservation *) reservation, .dry_run = options->dry_run};
+        return 0;
+}
+
 static int start(sd_bus_message *m, Vm *vm, const char *host_path, sd_bus_message_handler_t handler,
         sd_bus_error *error) {
         Bus *bus = vm->object.userdata;
@@ -28,7 +49,6 @@ static int start(sd_bus_message *m, Vm *vm, const char *host_path, sd_bus_messag
         _cleanup_strbuf_ StrBuf arguments = {};
         _cleanup_key_use_ KeyUse key = {};
         StartOptions start_options = {};
-        Object *host = NULL, *reservation = NULL;
         Options options;
         Job *job = NULL;
         int r;
@@ -43,19 +63,9 @@ static int start(sd_bus_message *m, Vm *vm, const char *host_path, sd_bus_messag
                 if (r != 0)
                         return r;
         }
-        if (host_path) {
-                r = object_argument(bus, host_path, CLASS_HOST, &host, error);
-                if (r < 0)
-                        return r;
-        }
-        if (options.reservation && !streq(options.reservation, "/")) {
-                r = object_argument(bus, options.reservation, CLASS_RESERVATION, &reservation, error);
-                if (r < 0)
-                        return r;
-        }
-
-        start_options = (StartOptions){
-                .on = (Host *) host, .reservation = (Reservation *) reservation, .dry_run = options.dry_run};
+        r = read_start_options(bus, host_path, &options, &start_options, error);
+        if (r < 0)
+                return r;
         r = vms_start(bus->policy, vm, &start_options, &job, &refusal);
         return finish_job(bus, m, r, &refusal, &key, &job, error);
 }
@@ -113,6 +123,29 @@ static int method_explain(sd_bus_message *m, void *userdata, sd_bus_error *error
         int r;
 
         r = vms_explain(bus->policy, vm, &(StartOptions){.dry_run = true}, &json);
+        return bus_reply_text(m, r, json, error);
+}
+
+/* host "/": any. */
+static int method_explain_start(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Vm *vm = userdata;
+        Bus *bus = vm->object.userdata;
+        StartOptions start_options = {};
+        Options options;
+        char *json = NULL;
+        const char *host;
+        int r;
+
+        r = sd_bus_message_read(m, "o", &host);
+        if (r < 0)
+                return r;
+        r = options_read(m, OPTION_RESERVATION, &options, error);
+        if (r >= 0)
+                r = read_start_options(bus, streq(host, "/") ? NULL : host, &options, &start_options, error);
+        if (r < 0)
+                return r;
+
+        r = vms_explain(bus->policy, vm, &start_options, &json);
         return bus_reply_text(m, r, json, error);
 }
 
@@ -223,6 +256,8 @@ static const sd_bus_vtable vm_vtable[] = {
                 method_hard_shutdown, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Explain", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", json), method_explain,
                 SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ExplainStart", SD_BUS_ARGS("o", host, "a{sv}", options),
+                SD_BUS_RESULT("s", json), method_explain_start, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Export", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", record), method_export,
                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetConfig", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", config), method_get_config,

@@ -42,7 +42,8 @@ typedef struct HostVerdict {
 
 typedef struct AllocVisitor {
         void (*host)(const HostVerdict *v, void *userdata);
-        void (*pgpu)(const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, const char *remedy, void *userdata); /* before host() of its host */
+        /* Before host() of its host. message: what is in the way, or how much room there is, as a clause; remedy: "" where there is room. */
+        void (*pgpu)(const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, const char *message, const char *remedy, void *userdata);
         void *userdata;
 } AllocVisitor;
 

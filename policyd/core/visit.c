@@ -51,17 +51,19 @@ static int sentence_candidate(
 
 /* A PGPU of the group as one VGPU sees it. One that is pinned elsewhere sees nothing in it, whatever room
  * there is. */
-static void vgpu_verdict(
-        const Vgpu *v, const Pgpu *p, const Reservation *reservation, PgpuVerdict *ret, StrBuf *remedy) {
+static void vgpu_verdict(const Vgpu *v, const Pgpu *p, const Reservation *reservation, PgpuVerdict *ret,
+        StrBuf *message, StrBuf *remedy) {
         pgpu_verdict(p, v->type, reservation, ret);
         if (!v->pinned || pci_address_compare(&p->pci, &v->pinned_pci) == 0) {
+                sentence_verdict(message, ret, v->type);
                 sentence_remedy(remedy, ret, v->type, reservation);
                 return;
         }
 
         ret->code = ERROR_VM_REQUIRES_VGPU;
         ret->capacity = 0;
-        strbuf_addf(remedy, "The VM's platform asks for %s", PCI_TEXT(&v->pinned_pci));
+        sentence_pgpu(message, p);
+        strbuf_addf(message, " is not %s, which the VM's platform asks for", PCI_TEXT(&v->pinned_pci));
 }
 
 static int visit_pgpus(const Ranking *r, const Candidate *c, const AllocVisitor *visitor) {
@@ -72,17 +74,18 @@ static int visit_pgpus(const Ranking *r, const Candidate *c, const AllocVisitor 
 
                 for (size_t j = 0; j < c->host->pgpus.n; j++) {
                         const Pgpu *p = c->host->pgpus.items[j];
-                        _cleanup_strbuf_ StrBuf b = {};
-                        _cleanup_free_ char *remedy = NULL;
+                        _cleanup_strbuf_ StrBuf said = {}, helps = {};
+                        _cleanup_free_ char *message = NULL, *remedy = NULL;
                         PgpuVerdict verdict;
 
                         if (p->group != v->group)
                                 continue;
-                        vgpu_verdict(v, p, r->request->reservation, &verdict, &b);
-                        remedy = strbuf_take(&b);
-                        if (!remedy)
+                        vgpu_verdict(v, p, r->request->reservation, &verdict, &said, &helps);
+                        message = strbuf_take(&said);
+                        remedy = strbuf_take(&helps);
+                        if (!message || !remedy)
                                 return -ENOMEM;
-                        visitor->pgpu(c->host, v, &verdict, remedy, visitor->userdata);
+                        visitor->pgpu(c->host, v, &verdict, message, remedy, visitor->userdata);
                 }
         }
 

@@ -143,8 +143,7 @@ int failure_print(FILE *out, const char *json, bool as_json) {
 }
 
 /* "VGPUTypeNotEnabled" as XenServer spells it. */
-static const char *code_of(struct json_object *o) {
-        const char *word = text(o, "code");
+static const char *word_xapi(const char *word) {
         _cleanup_free_ char *name = NULL;
         ErrorCode code;
 
@@ -154,22 +153,81 @@ static const char *code_of(struct json_object *o) {
         return code >= 0 ? error_code_xapi(code) : word;
 }
 
-static void print_pgpu_verdict(FILE *out, struct json_object *p, int width) {
-        const char *address = text(p, "pci_id");
+static const char *code_of(struct json_object *o) {
+        return word_xapi(text(o, "code"));
+}
 
-        fprintf(out, "    %-12s  %-*s  ", *address ? address : "no PGPU", width, text(p, "type"));
-        if (!*text(p, "code"))
-                fprintf(out, "room for %s\n", text(p, "capacity"));
-        else
-                fprintf(out, "%s\n", code_of(p));
-        if (*text(p, "remedy"))
-                fprintf(out, "                  %s\n", text(p, "remedy"));
+/* In as few words as the column has. */
+static void print_why(FILE *out, struct json_object *p) {
+        static const struct {
+                const char *code, *words;
+        } table[] = {
+                {"", "room"},
+                {"PGPUInsufficientCapacity", "full"},
+                {"VGPUTypeNotEnabled", "not enabled"},
+                {"VGPUTypeNotSupported", "not supported"},
+                {"HostOffline", "cannot be used"},
+                {"VMRequiresVGPU", "not the PGPU asked for"},
+        };
+
+        if (*text(p, "running")) {
+                fprintf(out, "%s %s", json_object_get_boolean(member(p, "held")) ? "kept for" : "runs",
+                        text(p, "running"));
+                return;
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+                if (streq(table[i].code, text(p, "code"))) {
+                        fputs(table[i].words, out);
+                        return;
+                }
+        fputs(code_of(p), out);
+}
+
+/* VGPUs of one type see a PGPU alike. */
+static bool is_told(struct json_object *pgpus, size_t at) {
+        struct json_object *p = json_object_array_get_idx(pgpus, at);
+
+        for (size_t i = 0; i < at; i++) {
+                struct json_object *other = json_object_array_get_idx(pgpus, i);
+
+                if (streq(text(other, "pci_id"), text(p, "pci_id")) &&
+                        streq(text(other, "type"), text(p, "type")) &&
+                        streq(text(other, "code"), text(p, "code")))
+                        return true;
+        }
+        return false;
+}
+
+static void print_pgpu_verdict(FILE *out, struct json_object *p, int width) {
+        uint64_t size = json_object_get_uint64(member(p, "size"));
+        uint64_t percent = size > 0 ? json_object_get_uint64(member(p, "used")) * 100 / size : 0;
+        char used[24];
+
+        if (streq(text(p, "running"), "passthrough"))
+                percent = 100;
+        snprintf(used, sizeof(used), "%" PRIu64 " %%", percent);
+        fprintf(out, "    %-12s  %-*s  %4s  %5s  ", text(p, "pci_id"), width, text(p, "type"),
+                text(p, "capacity"), used);
+        print_why(out, p);
+        fprintf(out, "%s%s\n", *text(p, "remedy") ? ". " : "", text(p, "remedy"));
+}
+
+static void print_pgpu_verdicts(FILE *out, struct json_object *pgpus) {
+        int width = (int) strlen("TYPE");
+
+        for (size_t i = 0; i < length(pgpus); i++)
+                width = MAX_OF(width, (int) strlen(text(json_object_array_get_idx(pgpus, i), "type")));
+        width = MIN_OF(width, NAME_WIDTH_MAX);
+        if (length(pgpus) > 0)
+                fprintf(out, "    %-12s  %-*s  %4s  %5s  %s\n", "PGPU", width, "TYPE", "ROOM", "USED",
+                        "WHY, AND WHAT WOULD HELP");
+        for (size_t i = 0; i < length(pgpus); i++)
+                if (!is_told(pgpus, i))
+                        print_pgpu_verdict(out, json_object_array_get_idx(pgpus, i), width);
 }
 
 static void print_host_verdict(FILE *out, struct json_object *host) {
         uint64_t n_members = json_object_get_uint64(member(host, "vm_group_members"));
-        struct json_object *pgpus = member(host, "pgpus");
-        int width = 0;
 
         if (*text(host, "code"))
                 fprintf(out, "%s: no, %s\n", text(host, "name_label"), code_of(host));
@@ -181,16 +239,14 @@ static void print_host_verdict(FILE *out, struct json_object *host) {
                         n_members > 0 ? " of its VM group" : "",
                         SIZE_TEXT(json_object_get_uint64(member(host, "memory_need"))),
                         SIZE_TEXT(json_object_get_uint64(member(host, "memory_available"))));
-        if (*text(host, "code") && *text(host, "message"))
+        if (*text(host, "message"))
                 fprintf(out, "    %s\n", text(host, "message"));
-
-        for (size_t i = 0; i < length(pgpus); i++)
-                width = MAX_OF(width, (int) strlen(text(json_object_array_get_idx(pgpus, i), "type")));
-        for (size_t i = 0; i < length(pgpus); i++)
-                print_pgpu_verdict(out, json_object_array_get_idx(pgpus, i), MIN_OF(width, NAME_WIDTH_MAX));
+        print_pgpu_verdicts(out, member(host, "pgpus"));
+        fputc('\n', out);
 }
 
-static void print_amount(FILE *out, struct json_object *quota, const char *prefix, double unit, const char *noun) {
+static void print_amount(
+        FILE *out, struct json_object *quota, const char *prefix, double unit, const char *noun) {
         _cleanup_free_ char *max = NULL, *used = NULL, *need = NULL;
 
         if (asprintf(&max, "%s_max", prefix) < 0 || asprintf(&used, "%s_used", prefix) < 0 ||
@@ -219,6 +275,20 @@ static void print_quotas(FILE *out, struct json_object *quotas) {
                 fputc('\n', out);
 }
 
+/* "Of the hosts then 2 fitted, 1 VM_REQUIRES_VGPU." */
+static void print_counts(FILE *out, struct json_object *counts) {
+        size_t n = 0;
+
+        if (!json_object_is_type(counts, json_type_object))
+                return;
+        json_object_object_foreach(counts, word, count) {
+                fprintf(out, "%s%s %s", n++ == 0 ? "Hosts by verdict then: " : ", ",
+                        json_object_get_string(count),
+                        streq(word, "fits") ? "could run it" : word_xapi(word));
+        }
+        fputs(n > 0 ? ".\n" : "", out);
+}
+
 /* What was decided when the VM was placed. */
 static void print_decision(FILE *out, struct json_object *decision) {
         struct json_object *pgpus = member(decision, "pgpus"), *others = member(decision, "runners_up");
@@ -233,19 +303,13 @@ static void print_decision(FILE *out, struct json_object *decision) {
                 fprintf(out, "%s%s (%s)", i == 0 ? "Next would have been " : ", ",
                         text(json_object_array_get_idx(others, i), "name_label"),
                         text(json_object_array_get_idx(others, i), "score"));
-        fputs(length(others) > 0 ? ".\n\n" : "\n", out);
+        fputs(length(others) > 0 ? ".\n" : "", out);
+        print_counts(out, member(decision, "counts"));
+        fputc('\n', out);
 }
 
-int explain_print(FILE *out, const char *json, bool as_json) {
-        _cleanup_json_ struct json_object *answer = NULL;
-        struct json_object *hosts;
-        int r = parse_answer(json, &answer);
-
-        if (r != 0)
-                return r;
-        if (as_json)
-                return print_json(out, answer) < 0 ? EXIT_REFUSED : EXIT_DONE;
-
+/* What a start would say, after what the last one said. */
+static void print_verdict(FILE *out, struct json_object *answer) {
         if (member(answer, "decision"))
                 print_decision(out, member(answer, "decision"));
         if (!isempty(text(answer, "power_state")) && !streq(text(answer, "power_state"), "halted"))
@@ -255,7 +319,22 @@ int explain_print(FILE *out, const char *json, bool as_json) {
                         text(answer, "message"));
         else
                 fputs("A start would succeed.\n\n", out);
+}
 
+int explain_print(FILE *out, const char *json, bool refused_already, bool as_json) {
+        _cleanup_json_ struct json_object *answer = NULL;
+        struct json_object *hosts;
+        int r = parse_answer(json, &answer);
+
+        if (r != 0)
+                return r;
+        if (as_json)
+                return print_json(out, answer) < 0 ? EXIT_REFUSED : EXIT_DONE;
+        if (refused_already && !streq(text(answer, "verdict"), "refused"))
+                return EXIT_DONE;
+
+        if (!refused_already)
+                print_verdict(out, answer);
         print_quotas(out, member(answer, "quotas"));
         hosts = member(answer, "hosts");
         for (size_t i = 0; i < length(hosts); i++)

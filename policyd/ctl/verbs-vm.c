@@ -149,8 +149,8 @@ static int build_record(Ctl *ctl, struct json_object **ret) {
 static int create(Ctl *ctl, const char *method, const char *record) {
         _cleanup_json_ struct json_object *path = NULL;
         const char *key = ctl_arg(ctl, "idempotency-key");
-        const ClientOption options[] = { { .name = key ? "idempotency_key" : NULL, .type = 's', .text = key },
-                {} };
+        const ClientOption options[] = {
+                {.name = key ? "idempotency_key" : NULL, .type = 's', .text = key}, {}};
         int r;
 
         r = ctl_call(ctl, POLICY_PATH, POLICY_IFACE_MANAGER, method, &path, "sV", record, options);
@@ -249,12 +249,28 @@ static int start(
 }
 
 /* What a start would do: policyd's own decision in words. */
-static int show_decision(Ctl *ctl, const char *vm) {
+static int show_decision(
+        Ctl *ctl, const char *vm, const char *on, const char *reservation, bool refused_already) {
+        const ClientOption options[] = {
+                {.name = reservation ? "reservation" : NULL, .type = 'o', .text = reservation}, {}};
         _cleanup_json_ struct json_object *text = NULL;
         int r;
 
-        r = ctl_call(ctl, vm, POLICY_IFACE_VM, "Explain", &text, "");
-        return r != 0 ? r : explain_print(stdout, strempty(json_object_get_string(text)), ctl->args.json);
+        r = ctl_call(ctl, vm, POLICY_IFACE_VM, "ExplainStart", &text, "oV", on ? on : "/", options);
+        return r != 0 ? r
+                      : explain_print(stdout, strempty(json_object_get_string(text)), refused_already,
+                                ctl->args.json);
+}
+
+/* The host and the reservation that a start or an explanation names. */
+static int find_start_keys(Ctl *ctl, char **ret_vm, char **ret_on, char **ret_reservation) {
+        int r = ctl_find_key(ctl, "uuid", "vm", ret_vm);
+
+        if (r == 0 && ctl_arg(ctl, "on"))
+                r = ctl_find_key(ctl, "on", "host", ret_on);
+        if (r == 0 && ctl_arg(ctl, "reservation"))
+                r = ctl_find_key(ctl, "reservation", "reservation", ret_reservation);
+        return r;
 }
 
 int verb_vm_start(Ctl *ctl) {
@@ -268,32 +284,31 @@ int verb_vm_start(Ctl *ctl) {
 
         r = ctl_flag(ctl, "dry-run", &dry_run);
         if (r == 0)
-                r = ctl_find_key(ctl, "uuid", "vm", &vm);
-        if (r == 0 && ctl_arg(ctl, "on"))
-                r = ctl_find_key(ctl, "on", "host", &on);
-        if (r == 0 && ctl_arg(ctl, "reservation"))
-                r = ctl_find_key(ctl, "reservation", "reservation", &reservation);
+                r = find_start_keys(ctl, &vm, &on, &reservation);
         if (r == 0 && !dry_run && !ctl->args.async)
                 r = job_subscribe(ctl);
         if (r != 0)
                 return r;
 
         if (dry_run)
-                options[n++] = (ClientOption){ .name = "dry_run", .type = 'b', .flag = true };
+                options[n++] = (ClientOption){.name = "dry_run", .type = 'b', .flag = true};
         if (reservation)
-                options[n++] = (ClientOption){ .name = "reservation", .type = 'o', .text = reservation };
+                options[n++] = (ClientOption){.name = "reservation", .type = 'o', .text = reservation};
         if (key)
-                options[n++] = (ClientOption){ .name = "idempotency_key", .type = 's', .text = key };
+                options[n++] = (ClientOption){.name = "idempotency_key", .type = 's', .text = key};
         r = start(ctl, vm, on, options, &job);
+        if (r == EXIT_REFUSED && dry_run)
+                (void) show_decision(ctl, vm, on, reservation, /* refused_already= */ true);
         if (r != 0)
                 return r;
-        return dry_run ? show_decision(ctl, vm) : follow(ctl, job);
+        return dry_run ? show_decision(ctl, vm, on, reservation, /* refused_already= */ false)
+                       : follow(ctl, job);
 }
 
 int verb_vm_shutdown(Ctl *ctl) {
         const char *key = ctl_arg(ctl, "idempotency-key");
-        const ClientOption options[] = { { .name = key ? "idempotency_key" : NULL, .type = 's', .text = key },
-                {} };
+        const ClientOption options[] = {
+                {.name = key ? "idempotency_key" : NULL, .type = 's', .text = key}, {}};
         _cleanup_json_ struct json_object *job = NULL;
         _cleanup_free_ char *vm = NULL;
         bool force;
@@ -311,8 +326,8 @@ int verb_vm_shutdown(Ctl *ctl) {
 }
 
 int verb_vm_explain(Ctl *ctl) {
-        _cleanup_free_ char *vm = NULL;
-        int r = ctl_find_key(ctl, "uuid", "vm", &vm);
+        _cleanup_free_ char *vm = NULL, *on = NULL, *reservation = NULL;
+        int r = find_start_keys(ctl, &vm, &on, &reservation);
 
-        return r != 0 ? r : show_decision(ctl, vm);
+        return r != 0 ? r : show_decision(ctl, vm, on, reservation, /* refused_already= */ false);
 }

@@ -8,6 +8,7 @@
 #include "common/json/json-get.h"
 #include "policyd/core/assign.h"
 #include "policyd/core/quota.h"
+#include "policyd/core/sentence.h"
 
 typedef struct Explanation {
         struct json_object *hosts;
@@ -25,8 +26,8 @@ static struct json_object *append_object(struct json_object *array) {
         return o;
 }
 
-static void tell_pgpu(
-        const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, const char *remedy, void *userdata) {
+static void tell_pgpu(const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, const char *message,
+        const char *remedy, void *userdata) {
         Explanation *e = userdata;
         struct json_object *o;
         int r = 0;
@@ -45,16 +46,18 @@ static void tell_pgpu(
         /* One that the platform form only asks for has no object yet. */
         if (!uuid_is_null(&vgpu->object.id))
                 r = r ?: json_add_uuid(o, "vgpu", &vgpu->object.id);
-        r = r
-                    ?: json_add_string(o, "type",
-                               isempty(vgpu->type->model_name) ? strempty(vgpu->type->identifier)
-                                                               : vgpu->type->model_name);
+        r = r ?: json_add_string(o, "type", type_label(vgpu->type));
         r = r ?: json_add_string(o, "code", v->code == ERROR_NONE ? "" : error_code_word(v->code));
         r = r ?: json_add_u64(o, "capacity", v->capacity);
         r = r ?: json_add_u64(o, "size", v->size);
         r = r ?: json_add_u64(o, "used", v->used);
         r = r ?: json_add_u64(o, "need", v->need);
-        r = r ?: json_add_string(o, "remedy", strempty(remedy));
+        if (v->running) {
+                r = r ?: json_add_string(o, "running", type_label(v->running));
+                r = r ?: json_add_bool(o, "held", v->held);
+        }
+        r = r ?: json_add_string(o, "message", message);
+        r = r ?: json_add_string(o, "remedy", remedy);
         e->error = e->error ?: r;
 }
 

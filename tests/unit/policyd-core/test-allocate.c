@@ -403,8 +403,8 @@ typedef struct Heard {
         char text[4096];
 } Heard;
 
-static void hear_pgpu(
-        const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, const char *remedy, void *userdata) {
+static void hear_pgpu(const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, const char *message,
+        const char *remedy, void *userdata) {
         Heard *heard = userdata;
 
         heard->n_pgpus++;

@@ -233,8 +233,9 @@ static void listen(const HostVerdict *v, void *userdata) {
         assert_true(v->message[0]);
 }
 
-static void listen_pgpu(
-        const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, const char *remedy, void *userdata) {
+static void listen_pgpu(const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, const char *message,
+        const char *remedy, void *userdata) {
+        assert_non_null(message);
         assert_non_null(remedy);
 }
 
