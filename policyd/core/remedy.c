@@ -219,6 +219,13 @@ static void sentence_stop(StrBuf *b, const Pgpu *p, Picks picks, bool one) {
                 strbuf_addf(b, "%s'%s'", list_separator(i, n), some[i]->vm->name_label);
 }
 
+static bool is_the_only_one(const PgpuFix *fix) {
+        for (size_t i = 0; i < fix->pgpu->holds.n; i++)
+                if (is_picked(fix->release, i) && hold_at(fix->pgpu, i) != fix->use)
+                        return false;
+        return true;
+}
+
 static void sentence_release(StrBuf *b, const PgpuFix *fix) {
         const Pgpu *p = fix->pgpu;
         size_t n = 0;
@@ -247,27 +254,40 @@ void sentence_fix(StrBuf *b, const PgpuFix *fix) {
         sentence_stop(b, fix->pgpu, fix->stop, /* one= */ false);
         sentence_stop(b, fix->pgpu, fix->one_of, /* one= */ true);
         sentence_release(b, fix);
-        if (fix->use)
+        if (fix->use && !fix->stop && !fix->one_of && is_the_only_one(fix))
+                strbuf_add(b, " or start with it");
+        else if (fix->use)
                 strbuf_addf(b, ", or start with reservation '%s'", fix->use->name_label);
 }
 
-/* A PGPU with room on a host that lacks nothing else, among the first of those that support the type. */
+static bool pgpu_is_before(const Pgpu *a, const Pgpu *b) {
+        int c = strcmp(a->host->name_label, b->host->name_label);
+
+        return c ? c < 0 : pci_address_compare(&a->pci, &b->pci) < 0;
+}
+
+/* A PGPU with room on a host that lacks nothing else, among some of those that support the type; by host name
+ * and address. */
 static const Pgpu *find_elsewhere(const VgpuType *t, const Demand *d, uint32_t *ret_room) {
         const Pgpu *best = NULL;
+        uint32_t best_room = 0;
 
-        *ret_room = 0;
         for (size_t i = 0; i < MIN_OF(t->supported_on.n, (size_t) ELSEWHERE_MAX); i++) {
                 const Pgpu *p = t->supported_on.items[i];
                 _cleanup_strbuf_ StrBuf lacks = {};
                 uint32_t room = p->group ? pgpu_capacity(p, t) : 0;
 
-                if (!best || (!best->group && p->group))
-                        best = p;
-                if (room == 0 || (d && sentence_lacks(&lacks, d, p->host, 0) > 0))
+                if (d && room > 0 && sentence_lacks(&lacks, d, p->host, 0) > 0)
+                        room = 0;
+                if (best && (room > 0) < (best_room > 0))
                         continue;
-                *ret_room = room;
-                return p;
+                if (!best || (room > 0) > (best_room > 0) || (!best->group && p->group) ||
+                        (pgpu_is_before(p, best) && !best->group == !p->group)) {
+                        best = p;
+                        best_room = room;
+                }
         }
+        *ret_room = best_room;
         return best;
 }
 

@@ -62,6 +62,7 @@ static void vgpu_verdict(const Vgpu *v, const Pgpu *p, const Reservation *reserv
 
         ret->code = ERROR_VM_REQUIRES_VGPU;
         ret->capacity = 0;
+        ret->running = NULL;
         sentence_pgpu(message, p);
         strbuf_addf(message, " is not %s, which the VM's platform asks for", PCI_TEXT(&v->pinned_pci));
 }

@@ -378,7 +378,8 @@ static void check_could_run(World *w, Vm *vm, const char *text) {
 }
 
 static void check_start_with(World *w, Vm *vm, const Host *only, const char *text) {
-        const char *at = strstr(text, "or start with reservation '");
+        const char *at = strstr(text,
+                strstr(text, " or start with it") ? "estroy reservation '" : "or start with reservation '");
         AllocRequest request = {.vm = vm, .only = only};
         char name[1][NAME_MAX_SIZE];
         Allocation a;
