@@ -23,7 +23,7 @@ typedef struct World {
         FakeHost host;
         pid_t policyd;
         sd_bus *client;
-        char reply[512]; /* of the last call that returned a path or text */
+        char reply[4096]; /* of the last call that returned a path or text */
         char error[128], sentence[1024];
 } World;
 

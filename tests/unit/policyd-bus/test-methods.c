@@ -165,6 +165,89 @@ static void test_a_key_makes_a_call_repeatable(void **state) {
         assert_string_not_equal(w->reply, first);
 }
 
+static void test_a_quota_is_made_heeded_and_changed(void **state) {
+        World *w = *state;
+        char host[128], vm[128], vgpu[128], quota[128];
+
+        world_add_host(w, host);
+        world_add_vm(w, vm, vgpu);
+        assert_false(MANAGER(w, "CreateQuota", "soa{sv}", "lab", "/", 0));
+        assert_refused(w, "InvalidRecord");
+        assert_false(MANAGER(w, "CreateQuota", "soa{sv}", "", "/", 1, "vgpus_max", "t", UINT64_C(1)));
+        assert_refused(w, "InvalidRecord");
+        assert_false(MANAGER(w, "CreateQuota", "soa{sv}", "lab", vm, 1, "vgpus_max", "t", UINT64_C(1)));
+        assert_refused(w, "NoSuchObject");
+        assert_false(MANAGER(w, "CreateQuota", "soa{sv}", "lab", "/", 1, "vgpus_max", "u", 1));
+        assert_refused(w, "InvalidRecord");
+        assert_true(MANAGER(w, "CreateQuota", "soa{sv}", "lab", "/", 2, "vgpus_max", "t", UINT64_C(0),
+                "idempotency_key", "s", "k"));
+        snprintf(quota, sizeof(quota), "%.127s", w->reply);
+        assert_true(MANAGER(w, "CreateQuota", "soa{sv}", "lab", "/", 2, "vgpus_max", "t", UINT64_C(0),
+                "idempotency_key", "s", "k"));
+        assert_string_equal(w->reply, quota);
+        assert_false(MANAGER(w, "CreateQuota", "soa{sv}", "lab", "/", 2, "vgpus_max", "t", UINT64_C(1),
+                "idempotency_key", "s", "k"));
+        assert_refused(w, "InvalidRecord");
+        assert_false(MANAGER(w, "CreateQuota", "soa{sv}", "lab", "/", 1, "size_max", "t", UINT64_C(1)));
+        assert_refused(w, "InvalidRecord");
+        assert_true(MANAGER(w, "Find", "ss", "quota", "lab"));
+        assert_string_equal(w->reply, quota);
+
+        assert_false(call(w, vm, POLICY_IFACE_VM, "SetOwner", "s", "*"));
+        assert_refused(w, "InvalidRecord");
+        assert_true(call(w, vm, POLICY_IFACE_VM, "SetOwner", "s", "lab"));
+        assert_false(call(w, vm, POLICY_IFACE_VM, "Start", "a{sv}", 0));
+        assert_refused(w, "QuotaExceeded");
+        assert_true(call(w, vm, POLICY_IFACE_VM, "Explain", ""));
+        assert_non_null(strstr(w->reply, "\"exceeded\":true"));
+
+        assert_true(call(w, quota, POLICY_IFACE_QUOTA, "SetVGPUsMax", "t", UINT64_C(1)));
+        assert_true(call(w, vm, POLICY_IFACE_VM, "Start", "a{sv}", 0));
+        property(w, quota, POLICY_IFACE_QUOTA, "VGPUsUsed");
+        assert_string_equal(w->reply, "1");
+        property(w, quota, POLICY_IFACE_QUOTA, "SizeUsed");
+        assert_string_equal(w->reply, "131072");
+
+        assert_int_equal(policyd_end(w, SIGKILL), -SIGKILL);
+        policyd_start(w, NULL);
+        property(w, quota, POLICY_IFACE_QUOTA, "VGPUsUsed");
+        assert_string_equal(w->reply, "1");
+        assert_true(call(w, quota, POLICY_IFACE_QUOTA, "Destroy", ""));
+        assert_false(MANAGER(w, "Find", "ss", "quota", "lab"));
+}
+
+static void test_a_vm_is_in_one_group(void **state) {
+        World *w = *state;
+        char vm[128], web[128], other[128], text[256];
+
+        assert_true(MANAGER(w, "CreateVM", "sa{sv}", VM_RECORD("win"), 0));
+        snprintf(vm, sizeof(vm), "%.127s", w->reply);
+        assert_false(MANAGER(w, "CreateVMGroup", "sa{sv}", "web", 1, "placement", "s", "apart"));
+        assert_refused(w, "InvalidRecord");
+        assert_false(MANAGER(w, "CreateVMGroup", "sa{sv}", "", 0));
+        assert_refused(w, "InvalidRecord");
+        assert_true(MANAGER(w, "CreateVMGroup", "sa{sv}", "web", 1, "placement", "s", "anti_affinity"));
+        snprintf(web, sizeof(web), "%.127s", w->reply);
+        assert_true(MANAGER(w, "CreateVMGroup", "sa{sv}", "other", 0));
+        snprintf(other, sizeof(other), "%.127s", w->reply);
+
+        assert_false(call(w, vm, POLICY_IFACE_VM, "SetGroups", "ao", 1, vm));
+        assert_refused(w, "NoSuchObject");
+        assert_false(call(w, vm, POLICY_IFACE_VM, "SetGroups", "ao", 2, web, other));
+        assert_refused(w, "InvalidRecord");
+        assert_true(call(w, vm, POLICY_IFACE_VM, "SetGroups", "ao", 1, web));
+        assert_true(MANAGER(w, "List", "sa{sv}uu", "vm", 0, 0, 0));
+        snprintf(text, sizeof(text), "\"Groups\":[\"%s\"]", web);
+        assert_non_null(strstr(w->reply, text));
+        assert_true(MANAGER(w, "List", "sa{sv}uu", "vm_group", 1, "Placement", "s", "anti_affinity", 0, 0));
+        snprintf(text, sizeof(text), "\"VMs\":[\"%s\"]", vm);
+        assert_non_null(strstr(w->reply, text));
+
+        assert_true(call(w, web, POLICY_IFACE_VM_GROUP, "Destroy", ""));
+        assert_true(MANAGER(w, "List", "sa{sv}uu", "vm", 0, 0, 0));
+        assert_non_null(strstr(w->reply, "\"Groups\":[]"));
+}
+
 static void test_addresses_are_refused_with_why(void **state) {
         World *w = *state;
 
@@ -183,6 +266,8 @@ int main(void) {
                 WORLD_TEST(test_a_start_is_decided_before_its_reply),
                 WORLD_TEST(test_capacity_and_enablement),
                 WORLD_TEST(test_a_key_makes_a_call_repeatable),
+                WORLD_TEST(test_a_quota_is_made_heeded_and_changed),
+                WORLD_TEST(test_a_vm_is_in_one_group),
                 WORLD_TEST(test_addresses_are_refused_with_why),
         };
 

@@ -96,11 +96,27 @@ static void test_a_job_is_announced(void **state) {
         world_until(w, text, POLICY_IFACE_JOB, "State", "failed");
 }
 
+static void test_what_an_owner_uses_is_announced(void **state) {
+        World *w = *state;
+        char host[128], vm[128], vgpu[128], text[256];
+        Heard h = {};
+
+        world_add_host(w, host);
+        world_add_vm(w, vm, vgpu);
+        assert_true(call(w, vm, POLICY_IFACE_VM, "SetOwner", "s", "lab"));
+        assert_true(MANAGER(w, "CreateQuota", "soa{sv}", "lab", "/", 1, "vgpus_max", "t", UINT64_C(2)));
+        snprintf(text, sizeof(text), "PropertiesChanged %.120s " POLICY_IFACE_QUOTA, w->reply);
+        listen_to(w, &h);
+        assert_true(call(w, vm, POLICY_IFACE_VM, "Start", "a{sv}", 0));
+        assert_int_equal(count(w, &h, text), 1);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 WORLD_TEST(test_an_object_comes_changes_and_goes),
                 WORLD_TEST(test_a_host_comes_online),
                 WORLD_TEST(test_a_job_is_announced),
+                WORLD_TEST(test_what_an_owner_uses_is_announced),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

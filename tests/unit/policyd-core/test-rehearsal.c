@@ -209,6 +209,48 @@ static void failures_are_tolerated_while_room_is_left(void **state) {
         assert_int_equal(tolerated(w), 0);
 }
 
+/* A limit that fell below the use stops nothing that runs, but it would not let it start again. */
+static void an_owner_over_its_quota_is_stranded(void **state) {
+        Host *h[3];
+        Pgpu *p[3];
+        _cleanup_world_ World *w = three_hosts(h, p);
+        Vm *first = world_resident(w, p[0], K260Q)->vm, *second = world_resident(w, p[1], K260Q)->vm;
+        _cleanup_moves_ Moves kept = {}, over = {};
+        Uuid id = world_id(w);
+        Quota *q;
+
+        assert_int_equal(pool_add_quota(w->pool, &id, 0, "lab", NULL, &q), 0);
+        pool_set_quota_limits(w->pool, q, 2, QUOTA_UNLIMITED);
+        assert_int_equal(pool_set_vm_owner(w->pool, first, "lab"), 0);
+        assert_int_equal(pool_set_vm_owner(w->pool, second, "lab"), 0);
+        assert_int_equal(rehearse_host_failure(w->pool, h[0], &kept), 0);
+        assert_int_equal(kept.n_failed, 0);
+
+        pool_set_quota_limits(w->pool, q, 1, QUOTA_UNLIMITED);
+        assert_int_equal(rehearse_host_failure(w->pool, h[0], &over), 0);
+        assert_int_equal(over.n_failed, 1);
+        assert_non_null(strstr(over.items[0].reason, "owner 'lab' may use 1 VGPU"));
+}
+
+/* Two of a group that fall with their host land on different ones. */
+static void a_group_stays_spread(void **state) {
+        Host *h[3];
+        Pgpu *p[3];
+        _cleanup_world_ World *w = three_hosts(h, p);
+        Vm *vms[] = {world_resident(w, p[0], K260Q)->vm, world_resident(w, p[0], K260Q)->vm};
+        _cleanup_moves_ Moves moves = {};
+        Uuid id = world_id(w);
+        VmGroup *g;
+
+        assert_int_equal(pool_add_vm_group(w->pool, &id, 0, "web", PLACEMENT_ANTI_AFFINITY, &g), 0);
+        for (size_t i = 0; i < ARRAY_SIZE(vms); i++)
+                assert_int_equal(pool_set_vm_group(w->pool, vms[i], g), 0);
+        assert_int_equal(rehearse_host_failure(w->pool, h[0], &moves), 0);
+        assert_int_equal(moves.n, 2);
+        assert_int_equal(moves.n_failed, 0);
+        assert_ptr_not_equal(moves.items[0].to, moves.items[1].to);
+}
+
 /* Histories of a random pool: a copy decides as the pool does. */
 static void a_copy_decides_alike(void **state) {
         _cleanup_pair_ Pair p = pair_new();
@@ -247,6 +289,8 @@ int main(void) {
                 cmocka_unit_test(a_failed_host_leaves_what_fits),
                 cmocka_unit_test(failed_hosts_need_memory_elsewhere),
                 cmocka_unit_test(failures_are_tolerated_while_room_is_left),
+                cmocka_unit_test(an_owner_over_its_quota_is_stranded),
+                cmocka_unit_test(a_group_stays_spread),
                 cmocka_unit_test(a_copy_decides_alike),
         };
 
