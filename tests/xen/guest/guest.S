@@ -2,7 +2,7 @@
  * The guest: one boot sector
  *
  * It prints to the first serial port, one line each: that it lives; "pci VENDOR:DEVICE at DD.F" for each function that it finds on
- * bus 0 by way of the ports 0xcf8 and 0xcfc; "pci done". Then it reads the second sector of its disk again and again. The first
+ * bus 0 by way of the ports 0xcf8 and 0xcfc; "pci done". Then it reads the second sector of its disk once a second. The first
  * byte there is a command: 'p' powers off through ACPI, 'r' resets, 't' faults three times over, 'c' tells Xen that it has
  * crashed; any other byte is none. A command is wiped off the disk before it is carried out, so that a guest
  * which is started again finds none.
@@ -76,7 +76,7 @@ next:   add     $0x100, %ebp
         call    print
 
 wait:   mov     TICKS, %bx
-        add     $9, %bx
+        add     $18, %bx
 tick:   hlt
         cmp     %bx, TICKS
         js      tick
