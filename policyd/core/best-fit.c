@@ -13,14 +13,8 @@
 #define SHARES 1000000u
 #define DEMAND_MEMORY 4096u /* requests for one type after which older ones count half */
 
-static uint64_t type_share(const Pgpu *p, const VgpuType *t) {
-        const PtrArray *types = p->group ? &p->group->enabled : &p->enabled;
-        uint64_t demand = 0;
-
-        for (size_t i = 0; i < types->n; i++)
-                demand += ((VgpuType *) types->items[i])->demand;
-
-        return demand > 0 ? t->demand * SHARES / demand : SHARES / MAX_OF(types->n, (size_t) 1);
+uint64_t demand_share(uint64_t demand, uint64_t total, size_t n_types) {
+        return total > 0 ? demand * SHARES / total : SHARES / MAX_OF(n_types, (size_t) 1);
 }
 
 /* What is left for type s once one t has come to a PGPU on which `used` is taken. */
@@ -31,8 +25,8 @@ static uint32_t capacity_after(const VgpuType *s, const VgpuType *t, uint32_t us
         return (PGPU_SIZE - used - t->size) / s->size;
 }
 
-uint64_t pgpu_stranding(const Pgpu *p, const VgpuType *t, const Reservation *reservation) {
-        uint64_t lost = 0;
+size_t pgpu_losses(const Pgpu *p, const VgpuType *t, const Reservation *reservation, PgpuLoss *ret) {
+        size_t n = 0;
 
         for (size_t i = 0; i < p->enabled.n; i++) {
                 const VgpuType *s = p->enabled.items[i];
@@ -45,14 +39,28 @@ uint64_t pgpu_stranding(const Pgpu *p, const VgpuType *t, const Reservation *res
                 pgpu_verdict(p, s, reservation, &before);
                 after = capacity_after(s, t, before.used);
                 if (before.capacity > after)
-                        lost += (before.capacity - after) * type_share(p, s);
+                        ret[n++] = (PgpuLoss){.type = s, .instances = before.capacity - after};
         }
 
-        return lost;
+        return n;
+}
+
+uint64_t pgpu_stranding(const Pgpu *p, const VgpuType *t, const Reservation *reservation) {
+        const PtrArray *types = p->group ? &p->group->enabled : &p->enabled;
+        PgpuLoss losses[p->enabled.n + 1];
+        size_t n = pgpu_losses(p, t, reservation, losses);
+        uint64_t demand = 0, stranding = 0;
+
+        for (size_t i = 0; i < types->n; i++)
+                demand += ((VgpuType *) types->items[i])->demand;
+        for (size_t i = 0; i < n; i++)
+                stranding += losses[i].instances * demand_share(losses[i].type->demand, demand, types->n);
+
+        return stranding;
 }
 
 uint64_t pgpu_fit_score(const Pgpu *p, const VgpuType *t, const Reservation *reservation, uint32_t capacity) {
-        return pgpu_stranding(p, t, reservation) * (PGPU_SIZE + 1) + capacity;
+        return fit_score(pgpu_stranding(p, t, reservation), capacity);
 }
 
 void demand_note(Pool *pool, const Vm *vm) {

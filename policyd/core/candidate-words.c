@@ -11,7 +11,6 @@
 #include "policyd/core/remedy.h"
 #include "policyd/core/shadow.h"
 
-#define HOSTS_TRIED_MAX 8 /* for one that could take the VM */
 
 /* What each kind wants, when every VGPU alone would fit: "2 x GRID K260Q and 1 x GRID K240Q". */
 static void sentence_all(StrBuf *b, const Demand *d) {

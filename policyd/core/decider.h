@@ -7,7 +7,11 @@
  */
 
 #include "policyd/core/assign.h"
+#include "policyd/core/host-order.h"
 #include "policyd/core/verdict.h"
+
+/* Of the hosts whose GPUs are in the way, so many are asked what would help. */
+#define HOSTS_TRIED_MAX 8
 
 typedef struct Candidate {
         const Host *host;
@@ -24,6 +28,7 @@ typedef struct Candidate {
         size_t n_members; /* of the VM's anti-affine group, how many are here */
         uint64_t *scores; /* one for each VGPU */
         size_t tier;
+        bool in_order; /* it comes out of the ranking's order */
 } Candidate;
 
 typedef struct Ranking {
@@ -31,6 +36,7 @@ typedef struct Ranking {
         const AllocRequest *request;
         Demand demand;
         Assigner *assigner;
+        HostOrder *order; /* NULL: each host was looked at */
         Candidate *candidates;
         uint64_t *scores;
         size_t n, n_fit; /* those whose GPUs fit come first, best first */
@@ -43,30 +49,34 @@ typedef struct Ranking {
 int ranking_scan(Ranking *r, const Pool *pool, const AllocRequest *request);
 /*
  * The same answer out of the index, with only those candidates that matter: 1. 0 when the index cannot tell
- * (several VGPUs, a reservation, an affinity, an anti-affine group, a named host, or nothing but hosts that lack
- * something else): scan.
+ * (a named host, more than four kinds of VGPUs, several with best-fit, or without memory): scan.
+ * rank-index.c.
  */
 int ranking_from_index(Ranking *r, const Pool *pool, const AllocRequest *request);
 int ranking_prepare(Ranking *r, const Pool *pool, const AllocRequest *request, size_t n_max);
-int ranking_add(Ranking *r, const Host *h);
-/* All checks of c->host, with room for d->n_vgpus scores at c->scores. */
+int ranking_add(Ranking *r, const Host *h); /* evaluated, and not counted */
+/* By tiers, once all are there. */
+void ranking_sort(Ranking *r);
+Assigner *ranking_assigner(Ranking *r); /* made when it is first needed; NULL: no memory */
+/* All checks of c->host, with room for d->n_vgpus scores at c->scores; an assigner where there are several.
+ */
 int candidate_evaluate(Candidate *c, const Demand *d, Assigner *assigner, const AllocRequest *request);
-/* The first that is not there; NULL: none is missing. A disk is there when it is a storage or stands below one. */
+/* The first that is not there; NULL: none is missing. A disk is there when it is a storage or stands below
+ * one. */
 const char *first_missing(char *const *wanted, char *const *there);
 const char *first_disk_without_storage(char *const *disks, char *const *storage);
-/*
- * A host whose GPUs are known to fit, with this score; hosts of one tier come in the order of their memory, so behind one
- * that is short of it nobody has more. Counts it; true when it can run the VM.
- */
-bool ranking_add_known(Ranking *r, const Host *h, uint64_t score, bool *short_of_memory);
-/* Those that fit in a group with best-fit, best first: 1 when there is one; fit-index.c. */
-int ranking_add_best_fitting(Ranking *r, const GpuGroup *g, const VgpuType *t);
 void ranking_done(Ranking *r);
 /* A host's score for one kind, 0 when no PGPU takes it; the nearest miss, and how many the reservation has
  * room held for. */
 uint64_t host_score(const Host *h, const DemandKind *k, const Reservation *reservation,
         PgpuVerdict *ret_nearest, uint32_t *ret_own);
 #define _cleanup_ranking_ _cleanup_(ranking_done)
+
+/* The GPUs of one host. */
+int candidate_check_gpus(Candidate *c, const Demand *d, Assigner *a);
+/* What it has beside GPUs and memory, then all; sets other and missing. */
+void candidate_check_facts(Candidate *c, const Demand *d);
+bool vm_prefers(const Vm *vm, const Host *h); /* its affinity */
 
 /* The code of a host's verdict: GPU refusals of passthrough VGPUs are VM_REQUIRES_GPU. */
 ErrorCode candidate_code(const Candidate *c);

@@ -1,23 +1,72 @@
 /*
  * The index of hosts
  *
- * A bucket is a sorted list in blocks. Entries remember the key under which they stand, so that they are found
- * again after the host has changed.
+ * Marking, building and refreshing. Whoever changes a PGPU's configuration or a host's facts marks the host;
+ * a VGPU that comes or goes marks its PGPU only, so that a refresh after it reads that PGPU and the host's
+ * row, and nothing else that has long left the processor's caches.
  */
 
-#include "policyd/core/decider.h"
 #include "policyd/core/host-index.h"
+#include "policyd/core/host-order.h"
+#include "policyd/core/verdict.h"
 
-void host_index_mark(Pool *pool, Host *h) {
-        if (!h->index || h->index->dirty)
+/* Marking */
+
+static void index_mark(Pool *pool, Host *h) {
+        if (h->index->dirty)
                 return;
 
         h->index->dirty = true;
         ptr_array_add(&pool->index->dirty, h); /* host_index_add() made room */
 }
 
+void host_index_mark(Pool *pool, Host *h) {
+        if (!h->index)
+                return;
+
+        h->index->all = h->index->memory = true;
+        index_mark(pool, h);
+}
+
+void host_index_mark_memory(Pool *pool, Host *h) {
+        if (!h->index)
+                return;
+
+        h->index->memory = true;
+        index_mark(pool, h);
+}
+
+void host_index_mark_pgpu(Pool *pool, Pgpu *p) {
+        struct HostIndex *i = p->host->index;
+
+        if (!i)
+                return;
+
+        /* Before the host is marked as a whole for the first time, slots mean nothing yet. */
+        if (p->slot < 64)
+                i->pgpus |= UINT64_C(1) << p->slot;
+        else
+                i->all = true;
+        index_mark(pool, p->host);
+}
+
 void host_index_mark_all(Pool *pool) {
         pool->index->stale = true;
+}
+
+void host_index_book(Pool *pool, Host *h, Vm *vm) {
+        vm->booked = vm->memory_counted ? 0 : vm->memory;
+        if (h->index) {
+                h->index->booked += vm->booked;
+                index_mark(pool, h);
+        }
+}
+
+void host_index_unbook(Pool *pool, Host *h, Vm *vm) {
+        if (h->index) {
+                h->index->booked -= MIN_OF(h->index->booked, vm->booked);
+                index_mark(pool, h);
+        }
 }
 
 int host_index_add(Pool *pool, Host *h) {
@@ -26,345 +75,461 @@ int host_index_add(Pool *pool, Host *h) {
                 return -ENOMEM;
 
         h->index->state = _HOST_STATE_INVALID;
+        h->index->at = PLACE_NONE;
+        h->index->all = h->index->memory = true;
+        host_index_mark_all(pool); /* it has no place yet */
         return ptr_array_reserve(&pool->index->dirty, pool->objects[CLASS_HOST].n + 1);
 }
 
-/* Four bits of class, 28 of score, 32 of memory in MiB: what is cut off at the top is only compared later. */
-uint64_t host_entry_rank(const HostEntry *e) {
-        const uint64_t score_max = (UINT64_C(1) << 28) - 1, memory_max = UINT32_MAX;
-        uint64_t score = MIN_OF(e->score, score_max), memory = MIN_OF(e->memory >> 20, memory_max);
-
-        if (e->bucket && e->bucket->group->algorithm == ALGORITHM_BREADTH_FIRST)
-                score = score_max - score;
-        /* Beyond the largest score that is told apart, memory must not decide. */
-        if (e->score >= score_max)
-                memory = 0;
-        return (uint64_t) e->class << 60 | score << 32 | (memory_max - memory);
-}
-
-int host_entry_compare(const HostEntry *a, const HostEntry *b) {
-        bool most_first = a->bucket && a->bucket->group->algorithm == ALGORITHM_BREADTH_FIRST;
-        int c;
-
-        if (a->class != b->class)
-                return a->class < b->class ? -1 : 1;
-        if (a->score != b->score)
-                return (a->score < b->score) != most_first ? -1 : 1;
-        if (a->memory != b->memory)
-                return a->memory > b->memory ? -1 : 1;
-
-        c = strcmp(a->host->name_label, b->host->name_label);
-        return c ?: a->host->object.key < b->host->object.key ? -1 : a->host != b->host;
-}
-
-static void entry_unplace(HostEntry *e) {
-        host_list_remove(&e->bucket->hosts, e);
-        e->bucket->n_by_class[e->class]--;
-}
-
-static int entry_place(HostEntry *e) {
-        int r;
-
-        r = host_list_insert(&e->bucket->hosts, e);
-        if (r >= 0)
-                e->bucket->n_by_class[e->class]++;
-        return r;
-}
-
-static void host_uncount(const Pool *pool, Host *h) {
-        struct HostIndex *index = h->index;
-
-        if (index->state == _HOST_STATE_INVALID)
-                return;
-
-        if (index->state != HOST_ONLINE)
-                pool->index->n_offline--;
-        else if (!index->enabled)
-                pool->index->n_disabled--;
-        index->state = _HOST_STATE_INVALID;
-}
-
-static void host_count(const Pool *pool, Host *h) {
-        host_uncount(pool, h);
-        h->index->state = h->state;
-        h->index->enabled = h->enabled;
-        if (h->state != HOST_ONLINE)
-                pool->index->n_offline++;
-        else if (!h->enabled)
-                pool->index->n_disabled++;
-}
-
-/* Before the host's object goes; after changes of names the order cannot be searched any more, so all is
- * built anew. */
 void host_index_remove(Pool *pool, Host *h) {
-        if (pool->index->stale)
-                host_index_clear(pool);
-
-        for (size_t i = 0; i < h->index->entries.n; i++) {
-                entry_unplace(h->index->entries.items[i]);
-                free(h->index->entries.items[i]);
-        }
-        ptr_array_done(&h->index->entries);
-        fit_index_clear_host(h);
-        host_uncount(pool, h);
         ptr_array_remove(&pool->index->dirty, h);
         free(h->index);
         h->index = NULL;
+        host_index_mark_all(pool);
 }
 
 void host_index_free(Host *h) {
-        if (!h->index)
-                return;
-
-        for (size_t i = 0; i < h->index->entries.n; i++)
-                free(h->index->entries.items[i]);
-        for (size_t i = 0; i < h->index->kinds.n; i++)
-                free(h->index->kinds.items[i]);
-        ptr_array_done(&h->index->entries);
-        ptr_array_done(&h->index->kinds);
         free(h->index);
 }
 
-void host_index_drop_bucket(TypeCount *bucket) {
-        HostCursor c = {.list = &bucket->hosts};
+/* Kinds and facts */
 
-        for (HostEntry *e; (e = host_cursor_next(&c));) {
-                ptr_array_remove(&e->host->index->entries, e);
-                free(e);
+static uint64_t mix(uint64_t z) {
+        z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+        z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+        return z ^ z >> 31;
+}
+
+enum {
+        MARK_SUPPORTED = 1,
+        MARK_ENABLED,
+        MARK_DISABLING,
+        MARK_RUNNING,
+        MARK_HELD,
+        MARK_USED,
+        MARK_GROUP,
+        MARK_ABSENT,
+        MARK_NETWORK,
+        MARK_STORAGE,
+        MARK_FLAGS,
+        _MARK_MAX,
+};
+
+static void mark_add(Mark *m, uint64_t role, uint64_t value) {
+        uint64_t z = value * _MARK_MAX + role;
+
+        m->words[0] += mix(z + UINT64_C(0x9e3779b97f4a7c15));
+        m->words[1] += mix(z ^ UINT64_C(0x6a09e667f3bcc909));
+}
+
+static void mark_add_types(Mark *m, uint64_t role, const PtrArray *types) {
+        for (size_t i = 0; i < types->n; i++)
+                mark_add(m, role, ((const VgpuType *) types->items[i])->object.key);
+}
+
+Mark pgpu_types_mark(const Pgpu *p) {
+        Mark m = {};
+
+        mark_add_types(&m, MARK_SUPPORTED, &p->supported);
+        mark_add_types(&m, MARK_ENABLED, &p->enabled);
+        mark_add_types(&m, MARK_DISABLING, &p->disabling);
+        return m;
+}
+
+static Mark pgpu_mark(const Pgpu *p) {
+        Mark m = {.words = {p->types_mark[0], p->types_mark[1]}};
+
+        mark_add(&m, MARK_GROUP, p->group->object.key);
+        mark_add(&m, MARK_USED, p->used);
+        if (!p->present)
+                mark_add(&m, MARK_ABSENT, 0);
+        for (size_t i = 0; i < p->n_uses; i++) {
+                if (p->uses[i].n_vgpus > 0)
+                        mark_add(&m, MARK_RUNNING, p->uses[i].type->object.key);
+                if (p->uses[i].n_holds > 0)
+                        mark_add(&m, MARK_HELD, p->uses[i].type->object.key);
         }
-        host_list_done(&bucket->hosts);
-        memset(bucket->n_by_class, 0, sizeof(bucket->n_by_class));
+        return m;
 }
 
-void host_index_clear(const Pool *pool) {
-        const PtrArray *hosts = &pool->objects[CLASS_HOST], *groups = &pool->objects[CLASS_GPU_GROUP];
-
-        for (size_t i = 0; i < groups->n; i++) {
-                GpuGroup *g = groups->items[i];
-
-                for (size_t j = 0; j < g->counts.n; j++)
-                        host_index_drop_bucket(g->counts.items[j]);
-                fit_index_clear_group(g);
-        }
-
-        for (size_t i = 0; i < hosts->n; i++)
-                host_index_mark((Pool *) pool, hosts->items[i]);
-        pool->index->stale = false;
+static bool marks_equal(const Mark *a, const Mark *b) {
+        return a->words[0] == b->words[0] && a->words[1] == b->words[1];
 }
 
-TypeCount *host_index_find(const GpuGroup *g, const VgpuType *t) {
-        for (size_t i = 0; i < g->counts.n; i++) {
-                TypeCount *bucket = g->counts.items[i];
+/* Makes room for one more element of size; doubling. */
+static int grow(void **items, size_t n, size_t *size, size_t element) {
+        size_t new_size = MAX_OF(2 * *size, (size_t) 16);
+        void *new_items;
 
-                if (bucket->type == t)
-                        return bucket;
-        }
+        if (n < *size)
+                return 0;
 
-        return NULL;
+        new_items = realloc(*items, new_size * element);
+        if (!new_items)
+                return -ENOMEM;
+
+        *items = new_items;
+        *size = new_size;
+        return 0;
 }
 
-static uint32_t class_of_miss(const PgpuVerdict *nearest) {
-        return 1 + 2 * (uint32_t) (4 - error_code_nearness(nearest->code)) + nearest->held;
+/* Where the mark stands in the table, or would stand. */
+static size_t kind_slot(const struct PoolIndex *index, const Mark *m) {
+        size_t i = m->words[0] & (index->kind_table_size - 1);
+
+        while (index->kind_table[i] != 0 && !marks_equal(&index->kinds[index->kind_table[i] - 1].mark, m))
+                i = (i + 1) & (index->kind_table_size - 1);
+        return i;
 }
 
-static int entry_refresh(Host *h, TypeCount *bucket, uint64_t memory) {
-        bool best_fit = bucket->group->algorithm == ALGORITHM_BEST_FIT;
-        const DemandKind kind = {.group = bucket->group, .type = bucket->type, .any_score = best_fit};
-        HostEntry *e = NULL, new = {.host = h, .bucket = bucket, .seen = true};
-        PgpuVerdict nearest;
-        uint32_t own;
-        int r;
+static int kind_table_grow(struct PoolIndex *index) {
+        size_t size = MAX_OF(2 * index->kind_table_size, (size_t) 64);
+        uint32_t *table;
 
-        new.score = host_score(h, &kind, NULL, &nearest, &own);
-        new.memory = new.score > 0 ? memory : 0;
-        if (best_fit)
-                new.score = new.score > 0; /* its order of hosts is another */
-        new.class = new.score > 0 ? HOST_CLASS_FITS : class_of_miss(&nearest);
+        if (2 * index->n_kinds < index->kind_table_size)
+                return 0;
 
-        for (size_t i = 0; i < h->index->entries.n && !e; i++)
-                if (((HostEntry *) h->index->entries.items[i])->bucket == bucket)
-                        e = h->index->entries.items[i];
+        table = calloc(size, sizeof(uint32_t));
+        if (!table)
+                return -ENOMEM;
+        free(index->kind_table);
+        index->kind_table = table;
+        index->kind_table_size = size;
+        for (size_t i = 0; i < index->n_kinds; i++)
+                table[kind_slot(index, &index->kinds[i].mark)] = (uint32_t) i + 1;
+        return 0;
+}
 
-        if (e && host_entry_compare(e, &new) == 0) {
-                e->seen = true;
+static int index_find_kind(struct PoolIndex *index, const Pgpu *p, uint32_t *ret) {
+        size_t slot;
+        Mark m;
+
+        if (!p->group) {
+                *ret = KIND_NONE;
                 return 0;
         }
 
-        if (e) {
-                entry_unplace(e);
-                *e = new;
-                r = entry_place(e);
-                if (r < 0) {
-                        ptr_array_remove(&h->index->entries, e);
-                        free(e);
+        if (kind_table_grow(index) < 0 ||
+                grow((void **) &index->kinds, index->n_kinds, &index->kinds_size, sizeof(PgpuKind)) < 0)
+                return -ENOMEM;
+
+        m = pgpu_mark(p);
+        slot = kind_slot(index, &m);
+        if (index->kind_table[slot] == 0) {
+                index->kinds[index->n_kinds++] = (PgpuKind){.mark = m, .group = p->group};
+                index->kind_table[slot] = (uint32_t) index->n_kinds;
+        }
+        *ret = index->kind_table[slot] - 1;
+        return 0;
+}
+
+static void mark_add_texts(Mark *m, uint64_t role, char *const *texts) {
+        for (; texts && *texts; texts++) {
+                uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+                for (const char *c = *texts; *c; c++)
+                        h = mix(h ^ (uint8_t) *c) * UINT64_C(0x100000001b3);
+                mark_add(m, role, h);
+        }
+}
+
+static int index_find_facts(struct PoolIndex *index, const Host *h, uint32_t *ret) {
+        Mark m = {};
+        int r;
+
+        mark_add_texts(&m, MARK_NETWORK, h->networks);
+        mark_add_texts(&m, MARK_STORAGE, h->storage);
+        mark_add(&m, MARK_FLAGS, (uint64_t) h->iommu << 1 | h->hvm);
+        for (size_t i = 0; i < index->n_facts; i++)
+                if (marks_equal(&index->facts[i], &m)) {
+                        *ret = (uint32_t) i;
+                        return 0;
+                }
+
+        r = grow((void **) &index->facts, index->n_facts, &index->facts_size, sizeof(Mark));
+        if (r < 0)
+                return r;
+        index->facts[index->n_facts] = m;
+        *ret = (uint32_t) index->n_facts++;
+        return 0;
+}
+
+/* Refreshing */
+
+static void row_done(HostRow *row) {
+        if (row->n_kinds > ROW_KINDS)
+                free(row->kinds.many);
+        row->n_kinds = 0;
+}
+
+static bool row_has_kind(const HostRow *row, uint32_t kind) {
+        const uint32_t *kinds = row_kinds(row);
+
+        for (size_t i = 0; i < row->n_kinds; i++)
+                if (kinds[i] == kind)
+                        return true;
+
+        return false;
+}
+
+static bool kind_is_searched(const struct PoolIndex *index, uint32_t kind) {
+        return kind != KIND_NONE && index->kinds[kind].group->algorithm == ALGORITHM_BEST_FIT;
+}
+
+static int row_set_kind(struct PoolIndex *index, uint32_t at, size_t i, uint32_t kind, bool *changed) {
+        HostRow *row = &index->rows[at];
+        uint32_t *place = (uint32_t *) row_kinds(row) + i, old = *place;
+
+        if (old == kind)
+                return 0;
+
+        *changed = true;
+        if (kind_is_searched(index, kind) && !host_set_has(&index->kinds[kind].hosts, at) &&
+                host_set_add(&index->kinds[kind].hosts, at, index->memory.n_words) < 0)
+                return -ENOMEM;
+        *place = kind;
+        if (kind_is_searched(index, old) && !row_has_kind(row, old))
+                host_set_remove(&index->kinds[old].hosts, at);
+        return 0;
+}
+
+/* As many PGPUs as the host has now; their kinds are looked up after. */
+static int row_resize(struct PoolIndex *index, uint32_t at, size_t n) {
+        HostRow *row = &index->rows[at];
+        uint32_t *many = NULL;
+        bool changed;
+
+        if (n > UINT16_MAX)
+                return -ENOMEM;
+        if (n > ROW_KINDS) {
+                many = malloc(n * sizeof(uint32_t));
+                if (!many)
+                        return -ENOMEM;
+        }
+
+        for (size_t i = 0; i < row->n_kinds; i++)
+                (void) row_set_kind(index, at, i, KIND_NONE, &changed);
+        row_done(row);
+        row->n_kinds = (uint16_t) n;
+        if (many)
+                row->kinds.many = many;
+        for (size_t i = 0; i < n; i++)
+                ((uint32_t *) row_kinds(row))[i] = KIND_NONE;
+        return 0;
+}
+
+static int row_refresh_pgpus(struct PoolIndex *index, Host *h, bool *changed) {
+        struct HostIndex *i = h->index;
+        int r = 0;
+
+        if (i->all) {
+                if (index->rows[i->at].n_kinds != h->pgpus.n)
+                        r = row_resize(index, i->at, h->pgpus.n);
+                for (size_t k = 0; k < h->pgpus.n && r >= 0; k++) {
+                        Pgpu *p = h->pgpus.items[k];
+                        Mark m = pgpu_types_mark(p);
+                        uint32_t kind;
+
+                        p->slot = (uint32_t) k;
+                        memcpy(p->types_mark, m.words, sizeof(m.words));
+                        r = index_find_kind(index, p, &kind);
+                        if (r >= 0)
+                                r = row_set_kind(index, i->at, k, kind, changed);
                 }
                 return r;
         }
 
-        e = calloc(1, sizeof(HostEntry));
-        if (!e)
-                return -ENOMEM;
-        *e = new;
-        r = ptr_array_reserve(&h->index->entries, 1);
-        if (r >= 0)
-                r = entry_place(e);
-        if (r < 0) {
-                free(e);
-                return r;
+        for (uint64_t rest = i->pgpus; rest && r >= 0; rest &= rest - 1) {
+                size_t k = (size_t) __builtin_ctzll(rest);
+                uint32_t kind;
+
+                r = index_find_kind(index, h->pgpus.items[k], &kind);
+                if (r >= 0)
+                        r = row_set_kind(index, i->at, k, kind, changed);
         }
-        return ptr_array_add(&h->index->entries, e);
+        return r;
 }
 
-static bool is_first_of_group(const Host *h, size_t i) {
-        for (size_t j = 0; j < i; j++)
-                if (((Pgpu *) h->pgpus.items[j])->group == ((Pgpu *) h->pgpus.items[i])->group)
-                        return false;
+static void host_sum_memory(Host *h) {
+        h->index->booked = 0;
+        for (size_t i = 0; i < h->vms.n; i++) {
+                Vm *vm = h->vms.items[i];
 
-        return true;
+                vm->booked = vm->memory_counted ? 0 : vm->memory;
+                h->index->booked += vm->booked;
+        }
 }
 
-static int host_refresh(const Pool *pool, Host *h) {
-        PtrArray *entries = &h->index->entries;
-        uint64_t memory = host_memory_available(h);
+static void host_count(struct PoolIndex *index, Host *h) {
+        struct HostIndex *i = h->index;
+
+        if (i->state != _HOST_STATE_INVALID) {
+                index->n_offline -= i->state != HOST_ONLINE;
+                index->n_disabled -= i->state == HOST_ONLINE && !i->enabled;
+        }
+        i->state = h->state;
+        i->enabled = h->enabled;
+        index->n_offline += i->state != HOST_ONLINE;
+        index->n_disabled += i->state == HOST_ONLINE && !i->enabled;
+}
+
+static int host_refresh(struct PoolIndex *index, Host *h) {
+        struct HostIndex *i = h->index;
+        HostRow *row = &index->rows[i->at];
+        bool changed = i->all, usable = host_is_usable(h);
         int r = 0;
 
-        host_count(pool, h);
-        for (size_t i = 0; i < entries->n; i++)
-                ((HostEntry *) entries->items[i])->seen = false;
+        if (i->all)
+                r = index_find_facts(index, h, &row->facts);
+        if (r >= 0)
+                r = row_refresh_pgpus(index, h, &changed);
+        if (r < 0)
+                return r;
 
-        for (size_t i = 0; host_is_usable(h) && i < h->pgpus.n; i++) {
-                const GpuGroup *g = ((Pgpu *) h->pgpus.items[i])->group;
+        if (i->memory)
+                host_sum_memory(h);
+        host_memory_set(&index->memory, i->at, h->memory_free - MIN_OF(h->memory_free, i->booked));
+        host_count(index, h);
+        changed |= row->usable != usable;
+        row->usable = usable;
+        i->all = i->memory = false;
+        i->pgpus = 0;
 
-                if (!g || !is_first_of_group(h, i))
-                        continue;
-                for (size_t j = 0; j < g->counts.n && r >= 0; j++)
-                        r = entry_refresh(h, g->counts.items[j], memory);
+        if (changed) {
+                index->log[index->log_end++ & (index->log_size - 1)] = i->at;
+                row->changed = index->log_end;
+        }
+        return 0;
+}
+
+/* Building */
+
+static void index_clear(struct PoolIndex *index) {
+        for (size_t i = 0; index->rows && i < index->memory.n; i++)
+                row_done(&index->rows[i]);
+        for (size_t i = 0; i < index->n_kinds; i++)
+                host_set_done(&index->kinds[i].hosts);
+        for (size_t i = 0; i < index->orders.n; i++)
+                host_order_free(index->orders.items[i]);
+        for (size_t i = 0; i < ARRAY_SIZE(index->words); i++) {
+                free(index->words[i]);
+                index->words[i] = NULL;
         }
 
-        for (size_t i = entries->n; i > 0; i--) {
-                HostEntry *e = entries->items[i - 1];
+        host_memory_done(&index->memory);
+        free(index->rows);
+        free(index->log);
+        index->rows = NULL;
+        index->log = NULL;
+        if (index->kind_table)
+                memset(index->kind_table, 0, index->kind_table_size * sizeof(uint32_t));
+        index->log_end = index->n_kinds = index->n_facts = index->orders.n = 0;
+        index->n_offline = index->n_disabled = 0;
+        index->machines = hashmap_free(index->machines);
+        index->machines_unclear = false;
+}
 
-                if (e->seen)
-                        continue;
-                entry_unplace(e);
-                ptr_array_remove_at(entries, i - 1);
-                free(e);
+void pool_index_free(struct PoolIndex *index) {
+        if (!index)
+                return;
+
+        index_clear(index);
+        ptr_array_done(&index->removed);
+        ptr_array_done(&index->dirty);
+        ptr_array_done(&index->orders);
+        free(index->kinds);
+        free(index->kind_table);
+        free(index->facts);
+        free(index);
+}
+
+static int compare_hosts(const void *a, const void *b) {
+        const HostRow *x = a, *y = b;
+        int c = strcmp(x->host->name_label, y->host->name_label);
+
+        return c ?: x->host->object.key < y->host->object.key ? -1 : 1;
+}
+
+static int index_add_machine(struct PoolIndex *index, Host *h) {
+        int r;
+
+        if (uuid_is_null(&h->host_uuid))
+                return 0;
+
+        r = hashmap_put(index->machines, &h->host_uuid, h);
+        index->machines_unclear |= r == -EEXIST;
+        return r == -EEXIST ? 0 : r;
+}
+
+static int index_make_room(struct PoolIndex *index, size_t n) {
+        index->log_size = 64;
+        while (index->log_size < 2 * n)
+                index->log_size *= 2;
+
+        if (host_memory_init(&index->memory, n) < 0)
+                return -ENOMEM;
+        index->rows = calloc(n + 1, sizeof(HostRow));
+        index->log = calloc(index->log_size, sizeof(uint32_t));
+        index->machines = hashmap_new_uuid();
+        for (size_t i = 0; i < ARRAY_SIZE(index->words); i++) {
+                index->words[i] = calloc(index->memory.n_words + 1, sizeof(uint64_t));
+                if (!index->words[i])
+                        return -ENOMEM;
         }
-        return r < 0 ? r : fit_index_refresh(h, memory);
+        return index->rows && index->log && index->machines ? 0 : -ENOMEM;
+}
+
+static int index_build(const Pool *pool) {
+        const PtrArray *hosts = &pool->objects[CLASS_HOST];
+        struct PoolIndex *index = pool->index;
+        int r;
+
+        index_clear(index);
+        r = index_make_room(index, hosts->n);
+        if (r < 0)
+                return r;
+
+        for (size_t i = 0; i < hosts->n; i++)
+                index->rows[i].host = hosts->items[i];
+        qsort(index->rows, hosts->n, sizeof(HostRow), compare_hosts);
+        for (size_t i = 0; i < hosts->n && r >= 0; i++) {
+                Host *h = index->rows[i].host;
+
+                h->index->at = (uint32_t) i;
+                h->index->state = _HOST_STATE_INVALID;
+                host_index_mark((Pool *) pool, h);
+                r = index_add_machine(index, h);
+        }
+        return r;
+}
+
+/* Kinds that no PGPU is of any more stay, since most come back; but not for ever. */
+static bool index_has_old_kinds(const struct PoolIndex *index) {
+        return index->n_kinds > 1024 + 2 * index->n_kinds_built;
 }
 
 int host_index_refresh(const Pool *pool) {
         struct PoolIndex *index = pool->index;
-        int r;
+        bool build = index->stale || index_has_old_kinds(index);
+        int r = 0;
 
-        if (index->stale)
-                host_index_clear(pool);
+        if (build)
+                r = index_build(pool);
+        if (r >= 0)
+                index->stale = false;
 
-        while (index->dirty.n > 0) {
-                Host *h = index->dirty.items[--index->dirty.n];
+        while (r >= 0 && index->dirty.n > 0) {
+                Host *h = index->dirty.items[index->dirty.n - 1];
 
-                h->index->dirty = false;
-                r = host_refresh(pool, h);
-                if (r < 0) {
-                        index->stale = true;
-                        return r;
-                }
-        }
-
-        return 0;
-}
-
-/* Asking */
-
-static bool index_can_tell(const AllocRequest *request) {
-        const Vm *vm = request->vm;
-        const Vgpu *v;
-
-        if (vm->vgpus.n != 1 || request->only || request->reservation || request->n_avoid > 0 ||
-                vm->affinity[0] || vm_spreads(vm))
-                return false;
-
-        v = vm->vgpus.items[0];
-        return !v->pinned;
-}
-
-/* The counts of the hosts that have no PGPU of the group, or cannot be used, follow from the totals. */
-static void ranking_count_bucket(Ranking *r, const TypeCount *bucket) {
-        static const ErrorCode codes[] = {
-                ERROR_PGPU_INSUFFICIENT_CAPACITY, ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE,
-                ERROR_VGPU_TYPE_NOT_ENABLED, ERROR_VGPU_TYPE_NOT_SUPPORTED,
-                ERROR_HOST_OFFLINE, /* the card is no longer reported */
-        };
-        const struct PoolIndex *index = r->pool->index;
-
-        r->n_hosts = r->pool->objects[CLASS_HOST].n;
-        r->n_disabled = index->n_disabled;
-        r->counts[ERROR_NONE] += bucket->n_by_class[HOST_CLASS_FITS];
-        for (uint32_t class = 1; class < ARRAY_SIZE(bucket->n_by_class); class ++)
-                r->counts[codes[(class - 1) / 2]] += bucket->n_by_class[class];
-        r->counts[ERROR_HOST_OFFLINE] += (uint32_t) (index->n_offline + index->n_disabled);
-        r->counts[ERROR_VM_REQUIRES_VGPU] +=
-                (uint32_t) (r->n_hosts - index->n_offline - index->n_disabled - bucket->hosts.n);
-}
-
-/* The best, and the runners-up. In a tier hosts stand by memory: behind one that is short of it nobody has
- * more. */
-static int ranking_add_fitting(Ranking *r, const TypeCount *bucket) {
-        HostCursor cursor = {.list = &bucket->hosts};
-        bool short_of_memory = false;
-        uint64_t score = 0;
-        size_t n_found = 0;
-
-        for (const HostEntry *e; n_found <= ALLOC_RUNNERS_UP && (e = host_cursor_next(&cursor));) {
-                if (e->class != HOST_CLASS_FITS)
+                r = host_refresh(index, h);
+                if (r < 0)
                         break;
-                if (e->score != score)
-                        short_of_memory = false;
-                score = e->score;
-                n_found += ranking_add_known(r, e->host, score, &short_of_memory);
+                h->index->dirty = false;
+                index->dirty.n--;
         }
 
-        return n_found > 0;
-}
-
-/* The nearest miss on a host that passes everything else. */
-static int ranking_add_nearest(Ranking *r, const TypeCount *bucket) {
-        HostCursor cursor = {.list = &bucket->hosts};
-
-        for (const HostEntry *e; (e = host_cursor_next(&cursor));) {
-                int error = ranking_add(r, e->host);
-
-                if (error < 0)
-                        return error;
-                if (r->candidates[0].other == ERROR_NONE)
-                        return 1;
-                r->n = 0;
-        }
-
-        return 0;
-}
-
-int ranking_from_index(Ranking *r, const Pool *pool, const AllocRequest *request) {
-        const TypeCount *bucket;
-        const Vgpu *v;
-        int error;
-
-        if (!index_can_tell(request) || host_index_refresh(pool) < 0)
-                return 0;
-
-        v = request->vm->vgpus.items[0];
-        bucket = host_index_find(v->group, v->type);
-        if (!bucket || bucket->hosts.n == 0)
-                return 0;
-
-        error = ranking_prepare(r, pool, request, ALLOC_RUNNERS_UP + 2);
-        if (error < 0)
-                return error;
-
-        ranking_count_bucket(r, bucket);
-        if (bucket->n_by_class[HOST_CLASS_FITS] > 0)
-                return v->group->algorithm == ALGORITHM_BEST_FIT ?
-                               ranking_add_best_fitting(r, v->group, v->type) :
-                               ranking_add_fitting(r, bucket);
-        return ranking_add_nearest(r, bucket);
+        if (build)
+                index->n_kinds_built = index->n_kinds;
+        index->stale |= r < 0;
+        return r;
 }

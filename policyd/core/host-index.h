@@ -3,60 +3,108 @@
 /*
  * The index of hosts
  *
- * For each group and type the usable hosts that have a PGPU of the group, in the order in which a start of
- * one such VGPU would try them: those that fit by score, most free memory and name; behind them the misses,
- * nearest first. For groups with best-fit the order of those that fit is fit-index.c's. Changes only mark hosts dirty; host_index_refresh() looks at those again before a decision,
- * so a batch of changes to one host costs once.
+ * What decisions search, packed: one row for each host, by place (the order of names), with the kind of each
+ * of its PGPUs. PGPUs of one kind look alike to the decider: same group, same types supported, enabled, and
+ * in use, same room. There are few kinds however many PGPUs, so what a type can have of a PGPU is worked out
+ * once for each kind (host-order.h), and what changes with a VGPU is one number in one row.
+ *
+ * Changes of the pool only mark; host_index_refresh() looks at the marked hosts before a decision, and writes
+ * their places to a log, from which each order of hosts catches up when it is asked. Marking takes no memory.
+ * When a refresh runs out of it, the index is of no use until the next one, which builds it anew.
  */
 
+#include "policyd/core/host-set.h"
 #include "policyd/core/pool-internal.h"
 
-/* 0 fits; then what is in the way, from the nearest miss on, a reservation's behind a VM's. */
-#define HOST_CLASS_FITS 0u
-#define HOST_CLASS_MAX 10u
+#define KIND_NONE UINT32_MAX /* of a PGPU in no group */
+#define PLACE_NONE UINT32_MAX
 
-typedef struct PgpuKind PgpuKind;
+/* What makes two PGPUs, or two hosts' facts, alike: sums over sets, which have no order, of each member's
+ * mark. */
+typedef struct Mark {
+        uint64_t words[2];
+} Mark;
 
-struct HostEntry {
+typedef struct PgpuKind {
+        Mark mark;
+        const GpuGroup *group;
+        HostSet hosts; /* that have one or more; kept for groups with best-fit only */
+} PgpuKind;
+
+#define ROW_KINDS 8
+
+/* All that a decision reads of a host: a cache line, with up to eight PGPUs. */
+typedef struct HostRow {
         Host *host;
-        TypeCount *bucket; /* or: */
-        PgpuKind *kind;    /* of which pgpu is one */
-        Pgpu *pgpu;
-        uint32_t class;
-        uint64_t score, memory; /* as they were when the entry was placed; 0 for misses */
-        bool seen;
-};
+        uint64_t changed; /* when it was last written to the log */
+        uint32_t facts;   /* networks, storage, IOMMU and HVM: hosts with one number have the same */
+        uint16_t n_kinds;
+        bool usable;
+        union {
+                uint32_t few[ROW_KINDS];
+                uint32_t *many;
+        } kinds; /* by PCI address, as host->pgpus */
+} HostRow;
 
+static inline const uint32_t *row_kinds(const HostRow *row) {
+        return row->n_kinds <= ROW_KINDS ? row->kinds.few : row->kinds.many;
+}
+
+/* What the pool marks at each host. */
 struct HostIndex {
-        PtrArray entries; /* HostEntry, owned */
-        PtrArray kinds;   /* HostEntry, owned: the kinds of PGPUs in groups with best-fit */
-        uint64_t visit;
-        bool dirty;
+        uint32_t at;     /* its place */
+        bool dirty;      /* it is in the list of those to look at */
+        bool all;        /* each PGPU and all facts are to be looked at */
+        bool memory;     /* its VMs' memory is to be summed again */
+        uint64_t pgpus;  /* else, bit i: PGPU i */
+        uint64_t booked; /* memory of its VMs that its report does not know yet */
         HostState state; /* as counted; _HOST_STATE_INVALID: not counted */
         bool enabled;
 };
 
-/* By class, score, most free memory and name; the rank is the first of this as a number, and never contradicts it. */
-int host_entry_compare(const HostEntry *a, const HostEntry *b);
-uint64_t host_entry_rank(const HostEntry *e);
+typedef struct HostOrder HostOrder;
 
-/* Marking takes no memory. */
+struct PoolIndex {
+        PtrArray removed; /* objects that pool_forget() has not been told of */
+        PtrArray dirty;   /* hosts */
+        bool stale;       /* all below is to be built anew */
+        size_t n_offline, n_disabled;
+
+        HostRow *rows;
+        HostMemory memory;
+        uint32_t *log;    /* places; a ring */
+        size_t log_size;  /* a power of two */
+        uint64_t log_end; /* how many were ever written */
+
+        PgpuKind *kinds;
+        size_t n_kinds, kinds_size, n_kinds_built; /* built: as many as there were when all was built */
+        uint32_t *kind_table;                      /* by mark, open addressing; kind + 1, 0: free */
+        size_t kind_table_size;                    /* a power of two */
+        Mark *facts;
+        size_t n_facts, facts_size;
+        HashMap *machines;     /* hosts by host_uuid */
+        bool machines_unclear; /* two hosts have one */
+
+        PtrArray orders; /* HostOrder */
+        uint64_t orders_used;
+        uint64_t *words[3]; /* working memory: one set each, empty between decisions */
+};
+
+/* The host's state, memory, networks and the like; one of its PGPUs; everything. */
 void host_index_mark(Pool *pool, Host *h);
+void host_index_mark_memory(Pool *pool, Host *h);
+void host_index_mark_pgpu(Pool *pool, Pgpu *p);
 void host_index_mark_all(Pool *pool);
+/* A VM's memory comes to a host's account, or leaves it. */
+void host_index_book(Pool *pool, Host *h, Vm *vm);
+void host_index_unbook(Pool *pool, Host *h, Vm *vm);
 
 int host_index_add(Pool *pool, Host *h);
 void host_index_remove(Pool *pool, Host *h);
-void host_index_free(Host *h); /* the pool goes: nothing is taken out of lists */
-void host_index_drop_bucket(TypeCount *bucket);
-void host_index_clear(const Pool *pool);
+void host_index_free(Host *h);
+void pool_index_free(struct PoolIndex *index);
 
-/* -ENOMEM: the index is of no use now, and will be built anew. Const, since it changes nothing that the pool
- * says. */
+/* -ENOMEM: the index is of no use now. Const, since it changes nothing that the pool says. */
 int host_index_refresh(const Pool *pool);
-TypeCount *host_index_find(const GpuGroup *g, const VgpuType *t);
 
-/* The part for groups with best-fit; fit-index.c. */
-int fit_index_refresh(Host *h, uint64_t memory);
-void fit_index_clear_host(Host *h);
-void fit_index_clear_group(GpuGroup *g);
-void fit_index_free_group(GpuGroup *g); /* the pool goes: its hosts free their entries */
+Mark pgpu_types_mark(const Pgpu *p); /* of what is supported, enabled and being disabled */

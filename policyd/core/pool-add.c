@@ -119,6 +119,7 @@ int pool_add_pgpu(Pool *pool, const Uuid *id, uint64_t key, Host *host, const Pc
 
         o = NULL;
         ptr_array_insert(&host->pgpus, host_pgpu_position(host, p), p);
+        host_index_mark(pool, host);
         note_unless_loading(pool, &host->object, HOST_PGPUS, key);
         *ret = p;
         return 0;

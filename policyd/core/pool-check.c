@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "policyd/core/pool-check.h"
+#include "policyd/core/pool-internal.h"
 
 typedef struct Check {
         const Pool *pool;
@@ -96,6 +97,26 @@ static bool may_be_together(const VgpuType *a, const VgpuType *b) {
         return lists_identifier(a, b) || lists_identifier(b, a);
 }
 
+/* What is kept by type, against the lists. */
+static void check_pgpu_uses(Check *c, const Pgpu *p) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < p->n_uses; i++) {
+                const struct PgpuUse *u = &p->uses[i];
+                uint32_t n_vgpus = 0, n_holds = 0;
+
+                for (size_t j = 0; j < p->vgpus.n; j++)
+                        n_vgpus += ((Vgpu *) p->vgpus.items[j])->type == u->type;
+                for (size_t j = 0; j < p->holds.n; j++)
+                        n_holds += ((Reservation *) p->holds.items[j])->type == u->type;
+                CHECK(c, &p->object, n_vgpus == u->n_vgpus && n_holds == u->n_holds && n_vgpus + n_holds > 0,
+                        "has %u VGPUs of %s and %u held, and it is %u and %u", u->n_vgpus,
+                        u->type->identifier, u->n_holds, n_vgpus, n_holds);
+                n += n_vgpus + n_holds;
+        }
+        CHECK(c, &p->object, n == p->vgpus.n + p->holds.n, "has a type in use that is not counted");
+}
+
 static void check_pgpu_use(Check *c, const Pgpu *p) {
         const VgpuType *types[p->vgpus.n + p->holds.n + 1];
         uint64_t used = 0;
@@ -125,6 +146,7 @@ static void check_pgpu_use(Check *c, const Pgpu *p) {
         }
         CHECK(c, &p->object, p->used == used, "says that %u is used, and it is %llu", p->used,
                 (unsigned long long) used);
+        check_pgpu_uses(c, p);
         CHECK(c, &p->object, used <= PGPU_SIZE, "is over its capacity: %llu", (unsigned long long) used);
 }
 

@@ -7,7 +7,6 @@
  * the pool as it was. object_note() is the one place where an object enters the list of changes.
  */
 
-#include "policyd/core/host-list.h"
 #include "policyd/core/pool.h"
 
 size_t ptr_array_index(const PtrArray *a, const void *p); /* SIZE_MAX: not in it */
@@ -27,17 +26,15 @@ typedef struct TypeCount {
         GpuGroup *group;
         VgpuType *type;
         size_t n_supported, n_enabled;
-        HostList hosts; /* in the order of host-index.h */
-        uint32_t n_by_class[10];
+        uint64_t share; /* of the group's demand, while best-fit decides */
 } TypeCount;
 
-/* Private state of the pool. */
-struct PoolIndex {
-        PtrArray removed; /* objects that pool_forget() has not been told of */
-        PtrArray dirty;   /* hosts that host_index_refresh() must look at */
-        bool stale;       /* all of the index is to be built anew */
-        size_t n_offline, n_disabled;
-        uint64_t visit;   /* of the last decision that numbered the hosts it saw */
+TypeCount *group_find_count(const GpuGroup *g, const VgpuType *t);
+
+/* What stands on a PGPU, by type. */
+struct PgpuUse {
+        VgpuType *type;
+        uint32_t n_vgpus, n_holds;
 };
 
 void object_note(Pool *pool, Object *o, uint64_t properties, bool store);
@@ -59,6 +56,7 @@ size_t group_pgpu_position(const GpuGroup *g, const Pgpu *p);
 int pgpu_compare(const Pgpu *a, const Pgpu *b); /* by host name, then PCI address */
 int group_count_types(Pool *pool, GpuGroup *g, const Pgpu *p, int sign);
 void group_forget_type(GpuGroup *g, const VgpuType *t); /* its count is 0 */
+/* After the size of a type there has changed, or with fewer in the lists than before. */
 void pgpu_recount(Pgpu *p);
 
 /* Owners. Room for what an owner uses of a group is made first; counting cannot fail. NULL: nobody's, does nothing. */

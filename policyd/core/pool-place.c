@@ -8,33 +8,77 @@
 
 #include "policyd/core/host-index.h"
 
+static struct PgpuUse *pgpu_find_use(const Pgpu *p, const VgpuType *t) {
+        for (size_t i = 0; i < p->n_uses; i++)
+                if (p->uses[i].type == t)
+                        return &p->uses[i];
+
+        return NULL;
+}
+
 void pgpu_recount(Pgpu *p) {
         p->used = 0;
 
+        for (size_t i = 0; i < p->n_uses; i++)
+                p->uses[i].n_vgpus = p->uses[i].n_holds = 0;
         for (size_t i = 0; i < p->vgpus.n; i++)
-                p->used += ((Vgpu *) p->vgpus.items[i])->type->size;
+                pgpu_find_use(p, ((Vgpu *) p->vgpus.items[i])->type)->n_vgpus++;
         for (size_t i = 0; i < p->holds.n; i++)
-                p->used += ((Reservation *) p->holds.items[i])->type->size;
+                pgpu_find_use(p, ((Reservation *) p->holds.items[i])->type)->n_holds++;
+
+        for (size_t i = p->n_uses; i > 0; i--) {
+                struct PgpuUse *u = &p->uses[i - 1];
+
+                p->used += u->type->size * (u->n_vgpus + u->n_holds);
+                if (u->n_vgpus + u->n_holds == 0)
+                        *u = p->uses[--p->n_uses];
+        }
+}
+
+/* Room for one more type in what a PGPU is used for. */
+static int pgpu_prepare_use(Pgpu *p, VgpuType *t) {
+        struct PgpuUse *uses;
+
+        if (pgpu_find_use(p, t))
+                return 0;
+
+        uses = realloc(p->uses, (p->n_uses + 1) * sizeof(struct PgpuUse));
+        if (!uses)
+                return -ENOMEM;
+        p->uses = uses;
+        return 0;
+}
+
+/* VGPUs or holds come or go; room was prepared. */
+static void pgpu_count_use(Pool *pool, Pgpu *p, VgpuType *t, int vgpus, int holds) {
+        struct PgpuUse *u = pgpu_find_use(p, t);
+
+        if (!u) {
+                u = &p->uses[p->n_uses++];
+                *u = (struct PgpuUse){.type = t};
+        }
+        u->n_vgpus += (uint32_t) vgpus;
+        u->n_holds += (uint32_t) holds;
+        p->used += (uint32_t) (vgpus + holds) * t->size;
+        if (u->n_vgpus + u->n_holds == 0)
+                *u = p->uses[--p->n_uses];
+        host_index_mark_pgpu(pool, p);
 }
 
 /* Moves one of the VGPU's two references; other is the one that stays. */
 static int vgpu_move(Pool *pool, Vgpu *v, Pgpu **field, const Pgpu *other, Pgpu *to) {
         bool stood = *field || other, stands = to || other;
         Pgpu *from = *field;
-        int r;
 
         if (to && to != other) {
-                r = ptr_array_add(&to->vgpus, v);
-                if (r < 0)
-                        return r;
-                pgpu_recount(to);
-                host_index_mark(pool, to->host);
+                if (pgpu_prepare_use(to, v->type) < 0 || ptr_array_add(&to->vgpus, v) < 0)
+                        return -ENOMEM;
+                pgpu_count_use(pool, to, v->type, +1, 0);
         }
 
         if (from && from != other) {
                 ptr_array_remove(&from->vgpus, v);
-                pgpu_recount(from);
-                host_index_mark(pool, from->host);
+                pgpu_count_use(pool, from, v->type, -1, 0);
         }
 
         *field = to;
@@ -107,20 +151,19 @@ static int vm_move(Pool *pool, Vm *vm, Host **field, const Host *other, Host *to
                 r = ptr_array_add(&to->vms, vm);
                 if (r < 0)
                         return r;
+                host_index_book(pool, to, vm);
         }
 
-        if (from && from != other)
+        if (from && from != other) {
                 ptr_array_remove(&from->vms, vm);
+                host_index_unbook(pool, from, vm);
+        }
 
         *field = to;
         /* What a host's report counts is this run's memory, on that host. */
         if (!vm->scheduled_on && !vm->resident_on)
                 vm->memory_counted = false;
         object_note(pool, &vm->object, property, /* store= */ true);
-        if (from)
-                host_index_mark(pool, from);
-        if (to)
-                host_index_mark(pool, to);
         return 0;
 }
 
@@ -159,13 +202,13 @@ void pool_set_vm_booking(Pool *pool, Vm *vm, BookingState s, const Uuid *token) 
 }
 
 int pool_hold(Pool *pool, Reservation *r, Pgpu *pgpu) {
-        if (ptr_array_reserve(&r->holds, 1) < 0 || ptr_array_reserve(&pgpu->holds, 1) < 0)
+        if (ptr_array_reserve(&r->holds, 1) < 0 || ptr_array_reserve(&pgpu->holds, 1) < 0 ||
+                pgpu_prepare_use(pgpu, r->type) < 0)
                 return -ENOMEM;
 
         ptr_array_add(&r->holds, pgpu);
         ptr_array_add(&pgpu->holds, r);
-        pgpu_recount(pgpu);
-        host_index_mark(pool, pgpu->host);
+        pgpu_count_use(pool, pgpu, r->type, 0, +1);
         owner_count(pool, r->owned_by, r->group, 1, type_units(r->type));
         object_note(pool, &r->object, RESERVATION_REMAINING, /* store= */ true);
         object_note(pool, &pgpu->object, PGPU_RESERVATIONS, /* store= */ false);
@@ -177,8 +220,7 @@ void pool_unhold(Pool *pool, Reservation *r, Pgpu *pgpu) {
                 return;
 
         ptr_array_remove(&pgpu->holds, r);
-        pgpu_recount(pgpu);
-        host_index_mark(pool, pgpu->host);
+        pgpu_count_use(pool, pgpu, r->type, 0, -1);
         owner_count(pool, r->owned_by, r->group, -1, -(int64_t) type_units(r->type));
         object_note(pool, &r->object, RESERVATION_REMAINING, /* store= */ true);
         object_note(pool, &pgpu->object, PGPU_RESERVATIONS, /* store= */ false);

@@ -69,6 +69,7 @@ static void unlink_pgpu(Pool *pool, Pgpu *p) {
         (void) pool_set_pgpu_disabling(pool, p, NULL, 0);
 
         ptr_array_remove(&p->host->pgpus, p);
+        host_index_mark(pool, p->host);
         object_note(pool, &p->host->object, HOST_PGPUS, /* store= */ false);
 }
 
@@ -81,9 +82,7 @@ static void unlink_group(Pool *pool, GpuGroup *g) {
         while (g->pgpus.n > 0)
                 (void) pool_set_pgpu_group(pool, g->pgpus.items[g->pgpus.n - 1], NULL);
 
-        for (size_t i = 0; i < g->counts.n; i++)
-                host_index_drop_bucket(g->counts.items[i]);
-        fit_index_clear_group(g);
+        host_index_mark_all(pool);
 }
 
 /* Takes t out of one of a PGPU's lists by setting the list without it, so that every side hears of it. */
@@ -115,6 +114,7 @@ static void unlink_type(Pool *pool, VgpuType *t) {
 
         for (size_t i = 0; i < groups->n; i++)
                 group_forget_type(groups->items[i], t);
+        host_index_mark_all(pool);
 }
 
 static void unlink_vgpu(Pool *pool, Vgpu *v) {

@@ -43,7 +43,7 @@ void pool_set_host_memory(Pool *pool, Host *h, uint64_t total, uint64_t free) {
         h->memory_free = free;
         if (properties)
                 object_note(pool, &h->object, properties, /* store= */ false);
-        host_index_mark(pool, h);
+        host_index_mark_memory(pool, h);
 }
 
 uint64_t host_memory_available(const Host *h) {
@@ -81,8 +81,19 @@ void host_renamed(Host *h) {
 
 /* Unions of a group */
 
+TypeCount *group_find_count(const GpuGroup *g, const VgpuType *t) {
+        for (size_t i = 0; i < g->counts.n; i++) {
+                TypeCount *count = g->counts.items[i];
+
+                if (count->type == t)
+                        return count;
+        }
+
+        return NULL;
+}
+
 /* Makes room for the types of a PGPU in a group's counts and unions, so that counting cannot fail. */
-static int group_prepare_types(Pool *pool, GpuGroup *g, VgpuType *const *types, size_t n) {
+static int group_prepare_types(GpuGroup *g, VgpuType *const *types, size_t n) {
         if (ptr_array_reserve(&g->supported, n) < 0 || ptr_array_reserve(&g->enabled, n) < 0 ||
                 ptr_array_reserve(&g->counts, n) < 0)
                 return -ENOMEM;
@@ -90,7 +101,7 @@ static int group_prepare_types(Pool *pool, GpuGroup *g, VgpuType *const *types, 
         for (size_t i = 0; i < n; i++) {
                 TypeCount *count;
 
-                if (host_index_find(g, types[i]))
+                if (group_find_count(g, types[i]))
                         continue;
 
                 count = calloc(1, sizeof(TypeCount));
@@ -99,14 +110,13 @@ static int group_prepare_types(Pool *pool, GpuGroup *g, VgpuType *const *types, 
                 count->group = g;
                 count->type = types[i];
                 ptr_array_add(&g->counts, count);
-                host_index_mark_all(pool);
         }
 
         return 0;
 }
 
 static void group_count(Pool *pool, GpuGroup *g, VgpuType *t, bool supported, int sign) {
-        TypeCount *count = host_index_find(g, t);
+        TypeCount *count = group_find_count(g, t);
         PtrArray *list = supported ? &g->supported : &g->enabled;
         size_t *n = supported ? &count->n_supported : &count->n_enabled;
         size_t before = *n;
@@ -126,9 +136,9 @@ int group_count_types(Pool *pool, GpuGroup *g, const Pgpu *p, int sign) {
         int r;
 
         if (sign > 0) {
-                r = group_prepare_types(pool, g, (VgpuType *const *) p->supported.items, p->supported.n);
+                r = group_prepare_types(g, (VgpuType *const *) p->supported.items, p->supported.n);
                 if (r >= 0)
-                        r = group_prepare_types(pool, g, (VgpuType *const *) p->enabled.items, p->enabled.n);
+                        r = group_prepare_types(g, (VgpuType *const *) p->enabled.items, p->enabled.n);
                 if (r < 0)
                         return r;
         }
@@ -142,12 +152,11 @@ int group_count_types(Pool *pool, GpuGroup *g, const Pgpu *p, int sign) {
 }
 
 void group_forget_type(GpuGroup *g, const VgpuType *t) {
-        TypeCount *count = host_index_find(g, t);
+        TypeCount *count = group_find_count(g, t);
 
         if (!count)
                 return;
 
-        host_index_drop_bucket(count);
         ptr_array_remove(&g->counts, count);
         free(count);
 }
@@ -242,7 +251,7 @@ static int pgpu_set_types(Pool *pool, Pgpu *p, bool supported, VgpuType *const *
         for (size_t i = 0; r >= 0 && i < n; i++)
                 r = ptr_array_reserve(supported ? &types[i]->supported_on : &types[i]->enabled_on, 1);
         if (r >= 0 && p->group)
-                r = group_prepare_types(pool, p->group, types, n);
+                r = group_prepare_types(p->group, types, n);
         if (r < 0) {
                 ptr_array_done(&new);
                 return r;

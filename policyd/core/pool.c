@@ -47,6 +47,7 @@ static void pgpu_clear(Pgpu *p) {
         ptr_array_done(&p->disabling);
         ptr_array_done(&p->vgpus);
         ptr_array_done(&p->holds);
+        free(p->uses);
 }
 
 static void group_clear(GpuGroup *g) {
@@ -57,12 +58,9 @@ static void group_clear(GpuGroup *g) {
         ptr_array_done(&g->vgpus);
         ptr_array_done(&g->supported);
         ptr_array_done(&g->enabled);
-        for (size_t i = 0; i < g->counts.n; i++) {
-                host_list_done(&((TypeCount *) g->counts.items[i])->hosts);
+        for (size_t i = 0; i < g->counts.n; i++)
                 free(g->counts.items[i]);
-        }
         ptr_array_done(&g->counts);
-        fit_index_free_group(g);
 }
 
 static void type_clear(VgpuType *t) {
@@ -180,12 +178,7 @@ Pool *pool_free(Pool *pool) {
 
         for (size_t i = 0; pool->index && i < pool->index->removed.n; i++)
                 object_free(pool->index->removed.items[i]);
-        if (pool->index) {
-                ptr_array_done(&pool->index->removed);
-                ptr_array_done(&pool->index->dirty);
-        }
-
-        free(pool->index);
+        pool_index_free(pool->index);
         free(pool);
         return NULL;
 }
@@ -389,16 +382,18 @@ size_t object_count(const Pool *pool) {
  */
 static void vm_mark_hosts(Pool *pool, const Vm *vm) {
         if (vm->scheduled_on)
-                host_index_mark(pool, vm->scheduled_on);
+                host_index_mark_memory(pool, vm->scheduled_on);
         if (vm->resident_on)
-                host_index_mark(pool, vm->resident_on);
+                host_index_mark_memory(pool, vm->resident_on);
 }
 
 void pool_touch(Pool *pool, Object *o, uint64_t properties, bool store) {
-        if (o->class == CLASS_HOST && (properties & HOST_NAME_LABEL)) {
+        if (o->class == CLASS_HOST && (properties & HOST_NAME_LABEL))
                 host_renamed((Host *) o);
+        if (o->class == CLASS_HOST && (properties & (HOST_NAME_LABEL | HOST_HOST_UUID)))
                 host_index_mark_all(pool);
-        }
+        if (o->class == CLASS_HOST)
+                host_index_mark(pool, (Host *) o);
         if (o->class == CLASS_VGPU_TYPE && (properties & TYPE_IDENTIFIER))
                 host_index_mark_all(pool);
         if (o->class == CLASS_VM)

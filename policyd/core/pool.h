@@ -176,6 +176,9 @@ struct Pgpu {
         PtrArray vgpus;    /* Vgpu resident or scheduled here, a VGPU that is both once */
         PtrArray holds;    /* Reservation, once per held instance */
         uint32_t used;     /* sum of sizes of vgpus and holds */
+        struct PgpuUse *uses;   /* private to policyd/core: vgpus and holds by type, … */
+        uint32_t n_uses, slot;  /* … its place among its host's PGPUs, … */
+        uint64_t types_mark[2]; /* … and what its three lists of types come to */
         char *name;        /* "host/0000:84:00.0", kept by the pool */
 };
 
@@ -188,7 +191,6 @@ struct GpuGroup {
         PtrArray vgpus;
         PtrArray supported, enabled; /* unions over the PGPUs */
         PtrArray counts;             /* private to policyd/core: for each type, how many PGPUs support and enable it */
-        PtrArray kinds;              /* private to policyd/core: best-fit's index */
 };
 
 struct VgpuType {
@@ -236,6 +238,7 @@ struct Vm {
         Uuid token;              /* of the current start order; null when none */
         Uuid stop_token;         /* of the last stop order; null when none */
         bool memory_counted;     /* the host's memory_free already knows it */
+        uint64_t booked;         /* private to policyd/core: what the index counts on its host */
         Reservation *reservation;/* what its start used up, until resident; NULL */
         VmGroup *group;          /* NULL: in none */
         PtrArray vgpus;          /* by device */

@@ -64,16 +64,13 @@ const char *first_disk_without_storage(char *const *disks, char *const *storage)
         return NULL;
 }
 
-/* Everything but the GPUs, in XenServer's order. */
-static void candidate_check_others(Candidate *c, const Demand *d) {
+void candidate_check_facts(Candidate *c, const Demand *d) {
         const Vm *vm = d->vm;
         const Host *h = c->host;
         bool iommu = false;
 
         for (size_t k = 0; k < d->n_kinds; k++)
                 iommu |= type_needs_iommu(d->kinds[k].type);
-
-        c->memory_available = host_memory_available(h);
 
         if ((c->missing = first_disk_without_storage(vm->storage, h->storage)))
                 c->other = ERROR_VM_REQUIRES_SR;
@@ -83,7 +80,13 @@ static void candidate_check_others(Candidate *c, const Demand *d) {
                 c->other = ERROR_VM_REQUIRES_IOMMU;
         else if (vm->hvm && !h->hvm)
                 c->other = ERROR_FEATURE_REQUIRES_HVM;
-        else if (vm->memory > c->memory_available)
+}
+
+/* Everything but the GPUs, in XenServer's order. */
+static void candidate_check_others(Candidate *c, const Demand *d) {
+        c->memory_available = host_memory_available(c->host);
+        candidate_check_facts(c, d);
+        if (c->other == ERROR_NONE && d->vm->memory > c->memory_available)
                 c->other = ERROR_HOST_NOT_ENOUGH_FREE_MEMORY;
 }
 
@@ -153,7 +156,7 @@ static void candidate_fail_together(Candidate *c, const Demand *d) {
         }
 }
 
-static int candidate_check_gpus(Candidate *c, const Demand *d, Assigner *assigner) {
+int candidate_check_gpus(Candidate *c, const Demand *d, Assigner *assigner) {
         uint64_t scores[DEMAND_VGPUS_MAX];
         Pgpu *pgpus[DEMAND_VGPUS_MAX];
         int r;
@@ -235,7 +238,7 @@ static int compare_tier(const Candidate *a, const Candidate *b, const Demand *d)
         return 0;
 }
 
-static bool vm_prefers(const Vm *vm, const Host *h) {
+bool vm_prefers(const Vm *vm, const Host *h) {
         return vm->affinity[0] &&
                (streq(vm->affinity, h->name_label) || streq(vm->affinity, UUID_TEXT(&h->object.id)) ||
                        (!uuid_is_null(&h->host_uuid) && streq(vm->affinity, UUID_TEXT(&h->host_uuid))));
@@ -268,7 +271,7 @@ static int compare_candidates(const void *x, const void *y, void *userdata) {
         return c ?: (a->host->object.key < b->host->object.key ? -1 : 1);
 }
 
-static void ranking_sort(Ranking *r) {
+void ranking_sort(Ranking *r) {
         qsort_r(r->candidates, r->n, sizeof(Candidate), compare_candidates, &r->demand);
 
         r->n_fit = 0;
@@ -296,10 +299,17 @@ int ranking_prepare(Ranking *r, const Pool *pool, const AllocRequest *request, s
         if (error < 0)
                 return error;
 
-        r->assigner = assigner_new(&r->demand);
         r->candidates = calloc(n_max + 1, sizeof(Candidate));
         r->scores = calloc(n_max * r->demand.n_vgpus + 1, sizeof(uint64_t));
-        return r->assigner && r->candidates && r->scores ? 0 : -ENOMEM;
+        if (!r->candidates || !r->scores)
+                return -ENOMEM;
+        return r->demand.n_vgpus <= 1 || ranking_assigner(r) ? 0 : -ENOMEM;
+}
+
+Assigner *ranking_assigner(Ranking *r) {
+        if (!r->assigner)
+                r->assigner = assigner_new(&r->demand);
+        return r->assigner;
 }
 
 int ranking_add(Ranking *r, const Host *h) {
@@ -308,28 +318,6 @@ int ranking_add(Ranking *r, const Host *h) {
         *c = (Candidate){.host = h, .scores = r->scores + r->n * r->demand.n_vgpus};
         r->n++;
         return candidate_evaluate(c, &r->demand, r->assigner, r->request);
-}
-
-bool ranking_add_known(Ranking *r, const Host *h, uint64_t score, bool *short_of_memory) {
-        Candidate *c = &r->candidates[r->n];
-
-        *c = (Candidate){.host = h, .scores = r->scores + r->n};
-        if (*short_of_memory)
-                c->other = ERROR_HOST_NOT_ENOUGH_FREE_MEMORY;
-        else
-                candidate_check_others(c, &r->demand);
-        if (c->other != ERROR_NONE) {
-                *short_of_memory = c->other == ERROR_HOST_NOT_ENOUGH_FREE_MEMORY;
-                r->counts[ERROR_NONE]--;
-                r->counts[c->other]++;
-                return false;
-        }
-
-        c->scores[0] = score;
-        c->tier = r->n_fit > 0 ? c[-1].tier + (c[-1].scores[0] != score) : 0;
-        r->n++;
-        r->n_fit++;
-        return true;
 }
 
 static void ranking_count(Ranking *r) {

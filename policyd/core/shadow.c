@@ -28,21 +28,27 @@ void shadow_reset(Shadow *s, size_t i) {
         list_copy(&p->vgpus, &from->vgpus);
         list_copy(&p->holds, &from->holds);
         p->used = from->used;
+        p->n_uses = from->n_uses;
+        if (from->n_uses > 0)
+                memcpy(p->uses, from->uses, from->n_uses * sizeof(struct PgpuUse));
 }
 
 int shadow_init(Shadow *s, const Host *h) {
-        size_t n = h->pgpus.n, n_items = n;
+        size_t n = h->pgpus.n, n_items = n, n_uses = 0;
+        struct PgpuUse *uses;
         void **next;
 
         for (size_t i = 0; i < n; i++) {
                 const Pgpu *p = h->pgpus.items[i];
 
                 n_items += p->enabled.n + p->supported.n + p->disabling.n + p->vgpus.n + p->holds.n;
+                n_uses += p->n_uses;
         }
 
         *s = (Shadow){.of = h, .host = *h, .pgpus = calloc(n + 1, sizeof(Pgpu))};
         s->items = next = calloc(n_items + 1, sizeof(void *));
-        if (!s->pgpus || !s->items) {
+        s->uses = uses = calloc(n_uses + 1, sizeof(struct PgpuUse));
+        if (!s->pgpus || !s->items || !s->uses) {
                 shadow_done(s);
                 return -ENOMEM;
         }
@@ -62,6 +68,8 @@ int shadow_init(Shadow *s, const Host *h) {
                 list_place(&p->disabling, &next, from->disabling.n);
                 list_place(&p->vgpus, &next, from->vgpus.n);
                 list_place(&p->holds, &next, from->holds.n);
+                p->uses = uses;
+                uses += from->n_uses;
                 shadow_reset(s, i);
         }
         return 0;
@@ -70,6 +78,7 @@ int shadow_init(Shadow *s, const Host *h) {
 void shadow_done(Shadow *s) {
         free(s->pgpus);
         free(s->items);
+        free(s->uses);
         *s = (Shadow){};
 }
 

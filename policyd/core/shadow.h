@@ -14,6 +14,7 @@ typedef struct Shadow {
         Host host;
         Pgpu *pgpus;  /* parallel to of->pgpus; enabled, disabling, vgpus and holds are the copy's own */
         void **items; /* all lists */
+        struct PgpuUse *uses;
 } Shadow;
 
 /* 0 or -ENOMEM. */

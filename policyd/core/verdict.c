@@ -30,28 +30,25 @@ uint32_t pgpu_own_holds(const Pgpu *p, const Reservation *reservation) {
         return n;
 }
 
-/* The first VGPU or hold there that does not admit the type. */
-static bool pgpu_find_obstacle(const Pgpu *p, const VgpuType *t, const Reservation *own, PgpuVerdict *v) {
-        for (size_t i = 0; i < p->vgpus.n; i++) {
-                const Vgpu *there = p->vgpus.items[i];
+/* A type there that does not admit the one that is to join: VMs' before reservations', the oldest type first.
+ */
+static bool pgpu_find_obstacle(
+        const Pgpu *p, const VgpuType *t, const Reservation *own, uint32_t n_own, PgpuVerdict *v) {
+        for (size_t i = 0; i < p->n_uses; i++) {
+                const struct PgpuUse *u = &p->uses[i];
+                bool held = u->n_vgpus == 0;
 
-                if (type_may_join(there->type, t))
+                if (held && own && u->type == own->type && u->n_holds == n_own)
                         continue;
-                v->running = there->type;
-                return true;
+                if (type_may_join(u->type, t))
+                        continue;
+                if (v->running && (held != v->held ? held : u->type->object.key > v->running->object.key))
+                        continue;
+                v->running = u->type;
+                v->held = held;
         }
 
-        for (size_t i = 0; i < p->holds.n; i++) {
-                const Reservation *r = p->holds.items[i];
-
-                if (r == own || type_may_join(r->type, t))
-                        continue;
-                v->running = r->type;
-                v->held = true;
-                return true;
-        }
-
-        return false;
+        return v->running;
 }
 
 void pgpu_verdict(const Pgpu *p, const VgpuType *t, const Reservation *reservation, PgpuVerdict *ret) {
@@ -70,7 +67,7 @@ void pgpu_verdict(const Pgpu *p, const VgpuType *t, const Reservation *reservati
                 v.code = ERROR_VGPU_TYPE_NOT_SUPPORTED;
         else if (!ptr_array_contains(&p->enabled, t) || ptr_array_contains(&p->disabling, t))
                 v.code = ERROR_VGPU_TYPE_NOT_ENABLED;
-        else if (pgpu_find_obstacle(p, t, own, &v))
+        else if (pgpu_find_obstacle(p, t, own, n_own, &v))
                 v.code = ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE;
         else if (t->implementation == TYPE_PASSTHROUGH)
                 v.capacity = p->vgpus.n == 0 && p->holds.n == n_own;

@@ -15,8 +15,21 @@ uint32_t pgpu_own_holds(const Pgpu *p, const Reservation *reservation);
 /* Of two misses; b without a PGPU is farther than anything. */
 bool verdict_is_nearer(const PgpuVerdict *a, const PgpuVerdict *b);
 
+/* What one instance of t on p takes from another type that is enabled there. ret has room for p->enabled.n;
+ * returns how many. */
+typedef struct PgpuLoss {
+        const VgpuType *type;
+        uint32_t instances;
+} PgpuLoss;
+size_t pgpu_losses(const Pgpu *p, const VgpuType *t, const Reservation *reservation, PgpuLoss *ret);
+/* A type's part in the demand of n_types types, in millionths. */
+uint64_t demand_share(uint64_t demand, uint64_t total, size_t n_types);
+
 /* What placing one VGPU of type t on p takes from the other types enabled there, weighted by their demand;
  * best-fit.c. */
 uint64_t pgpu_stranding(const Pgpu *p, const VgpuType *t, const Reservation *reservation);
 /* best-fit's order of PGPUs, least first: what is stranded, then the room that p has for t. */
+static inline uint64_t fit_score(uint64_t stranding, uint32_t capacity) {
+        return stranding * (PGPU_SIZE + 1) + capacity;
+}
 uint64_t pgpu_fit_score(const Pgpu *p, const VgpuType *t, const Reservation *reservation, uint32_t capacity);

@@ -113,7 +113,7 @@ int visit_candidate(Ranking *r, const Candidate *c, const AllocVisitor *visitor,
         if (error >= 0 && v.code == ERROR_NONE) {
                 v.pgpus = pgpus;
                 if (r->demand.n_vgpus > 0)
-                        error = assigner_try(r->assigner, c->host, pgpus);
+                        error = ranking_assigner(r) ? assigner_try(r->assigner, c->host, pgpus) : -ENOMEM;
         }
         if (error < 0)
                 return error;

@@ -168,6 +168,7 @@ static void affinity_decides_inside_a_tier(void **state) {
         assert_int_equal(allocation_release(p.w->pool, vm), 0);
 
         p.beta->host_uuid = world_id(p.w);
+        pool_touch(p.w->pool, &p.beta->object, HOST_HOST_UUID, /* store= */ true);
         assert_int_equal(text_set(&vm->affinity, UUID_TEXT(&p.beta->host_uuid)), 1);
         world_run(p.w, vm);
         assert_ptr_equal(vm->scheduled_on, p.beta);

@@ -1,0 +1,50 @@
+#pragma once
+
+/*
+ * Sets of hosts
+ *
+ * A set is a bitmap over the places of hosts: hosts in the order of their names have the places 0, 1, 2 …,
+ * so that of two hosts that are equal in all else the one with the lower place is the better. Coming and
+ * going is one bit. Who of a set has most memory is found through the maxima of 64 hosts each, which are
+ * skipped where nobody is in the set.
+ */
+
+#include "common/macros.h"
+
+#define HOSTS_PER_WORD 64u
+
+typedef struct HostSet {
+        uint64_t *words; /* as many as all sets of one index; NULL: empty so far */
+        size_t n;
+} HostSet;
+
+static inline bool host_set_has(const HostSet *s, uint32_t at) {
+        return s->words && (s->words[at / HOSTS_PER_WORD] >> at % HOSTS_PER_WORD & 1);
+}
+
+int host_set_add(HostSet *s, uint32_t at, size_t n_words); /* -ENOMEM; once only */
+void host_set_remove(HostSet *s, uint32_t at);             /* it is in the set */
+void host_set_done(HostSet *s);
+
+/* Free memory by place. Of hosts that cannot be used too: they are in no set. */
+typedef struct HostMemory {
+        uint64_t *of, *most; /* most: of each word's hosts */
+        size_t n, n_words;
+} HostMemory;
+
+int host_memory_init(HostMemory *m, size_t n); /* -ENOMEM */
+void host_memory_done(HostMemory *m);
+void host_memory_set(HostMemory *m, uint32_t at, uint64_t free);
+
+/* Whether a host is one to be found; NULL: all are. */
+typedef bool (*HostFilter)(uint32_t at, void *userdata);
+
+/*
+ * Of the hosts in words, at most n_max with the most memory, but at least need, most first, then by place.
+ * Returns how many.
+ */
+size_t host_set_top(const uint64_t *words, const HostMemory *m, uint64_t need, HostFilter filter,
+        void *userdata, uint32_t *ret, size_t n_max);
+/* The first by place that has the memory; UINT32_MAX: none. */
+uint32_t host_set_first(
+        const uint64_t *words, const HostMemory *m, uint64_t need, HostFilter filter, void *userdata);

@@ -1,0 +1,195 @@
+/*
+ * Choices in thousands of random pools
+ *
+ * Each is compared with a search that simply tries everything on the pool itself.
+ */
+
+#include "tests/unit/policyd-core/dice.h"
+
+#define END _WORLD_TYPE_MAX
+#define N_POOLS 4000
+
+typedef struct Try {
+        World *w;
+        Vm *vm;
+        const Host *host;
+        Pgpu *best[4];
+} Try;
+
+static bool is_liked_better(const Vgpu *v, const Pgpu *a, const Pgpu *b) {
+        uint32_t x = pgpu_capacity(a, v->type), y = pgpu_capacity(b, v->type);
+
+        return v->group->algorithm == ALGORITHM_BREADTH_FIRST ? x > y : x < y;
+}
+
+/* Depth first through all choices in the order of liking; the pool itself holds what is placed. */
+static bool try_all(Try *t, size_t i) {
+        Pgpu *order[16];
+        size_t n = 0;
+        Vgpu *v;
+
+        if (i == t->vm->vgpus.n)
+                return true;
+
+        v = t->vm->vgpus.items[i];
+        for (size_t j = 0; j < t->host->pgpus.n; j++) {
+                Pgpu *p = t->host->pgpus.items[j];
+                size_t at = n;
+
+                if (p->group != v->group ||
+                        (v->pinned && pci_address_compare(&p->pci, &v->pinned_pci) != 0) ||
+                        pgpu_capacity(p, v->type) == 0)
+                        continue;
+                for (; at > 0 && is_liked_better(v, p, order[at - 1]); at--)
+                        order[at] = order[at - 1];
+                order[at] = p;
+                n++;
+        }
+
+        for (size_t j = 0; j < n; j++) {
+                bool done;
+
+                assert_int_equal(pool_set_vgpu_scheduled(t->w->pool, v, order[j]), 0);
+                t->best[i] = order[j];
+                done = try_all(t, i + 1);
+                assert_int_equal(pool_set_vgpu_scheduled(t->w->pool, v, NULL), 0);
+                if (done)
+                        return true;
+        }
+
+        return false;
+}
+
+static void some_types_mix(World *w, Dice *d) {
+        for (WorldType t = K100; t < PASSTHROUGH; t++) {
+                const char *on_pgpu[_WORLD_TYPE_MAX + 1] = {};
+                size_t n = 0;
+
+                for (WorldType other = K100; other < PASSTHROUGH; other++)
+                        if (other == t ? roll(d, 8) > 0 : roll(d, 3) == 0)
+                                on_pgpu[n++] = w->types[other]->identifier;
+                assert_int_equal(pool_set_type_compatible(w->pool, w->types[t], on_pgpu, NULL), 0);
+        }
+}
+
+static void some_use(World *w, Dice *d, Pgpu *p) {
+        VgpuType *enabled[_WORLD_TYPE_MAX];
+        size_t n = 0;
+
+        for (size_t i = 0; i < p->supported.n; i++)
+                if (roll(d, 4) > 0)
+                        enabled[n++] = p->supported.items[i];
+        assert_int_equal(pool_set_pgpu_enabled(w->pool, p, enabled, n), 0);
+
+        for (size_t i = roll(d, 6); i > 0 && n > 0; i--) {
+                VgpuType *t = enabled[roll(d, (uint32_t) n)];
+
+                for (WorldType type = 0; type < END; type++)
+                        if (w->types[type] == t && pgpu_capacity(p, t) > 0)
+                                world_resident(w, p, type);
+        }
+}
+
+static World *random_world(Dice *d, bool mix) {
+        static const char *const names[] = {"a", "b", "c"};
+        World *w = world_new();
+        size_t n_hosts = 1 + roll(d, 3);
+
+        if (mix)
+                some_types_mix(w, d);
+        for (size_t i = 0; i < 2; i++)
+                pool_set_group_algorithm(w->pool, w->groups[i], roll(d, 2));
+
+        for (size_t i = 0; i < n_hosts; i++) {
+                Host *h = world_host(w, names[i]);
+
+                for (size_t j = roll(d, 5); j > 0; j--)
+                        some_use(w, d, world_pgpu(w, h, roll(d, 4) == 0 ? K1 : K2));
+        }
+        return w;
+}
+
+static void check_choice_on(World *w, Vm *vm, const Host *h, size_t *n_possible) {
+        Allocation a = world_start_on(w, vm, h);
+        Try t = {.w = w, .vm = vm, .host = h};
+        bool possible = try_all(&t, 0);
+
+        assert_int_equal(a.refusal.code == ERROR_NONE, possible);
+        for (size_t i = 0; possible && i < vm->vgpus.n; i++)
+                assert_ptr_equal(a.pgpus[i], t.best[i]);
+        *n_possible += possible;
+        allocation_done(&a);
+}
+
+/* The first VGPU's score, summed as XenServer does. */
+static uint64_t host_score(const Vgpu *v, const Host *h) {
+        uint64_t sum = 0;
+
+        for (size_t i = 0; i < h->pgpus.n; i++)
+                if (((Pgpu *) h->pgpus.items[i])->group == v->group)
+                        sum += pgpu_capacity(h->pgpus.items[i], v->type);
+
+        return sum;
+}
+
+static void check_choice_of_host(World *w, Vm *vm) {
+        const Vgpu *first = vm->vgpus.items[0];
+        bool most_first = first->group->algorithm == ALGORITHM_BREADTH_FIRST;
+        const PtrArray *hosts = &w->pool->objects[CLASS_HOST];
+        Allocation a = world_start(w, vm);
+
+        for (size_t i = 0; i < hosts->n; i++) {
+                Try t = {.w = w, .vm = vm, .host = hosts->items[i]};
+                uint64_t x, y;
+
+                if (!try_all(&t, 0))
+                        continue;
+                assert_int_equal(a.refusal.code, ERROR_NONE);
+                x = host_score(first, a.host);
+                y = host_score(first, t.host);
+                assert_true(most_first ? x >= y : x <= y);
+        }
+        if (a.refusal.code != ERROR_NONE)
+                assert_true(a.refusal.message[0]);
+        allocation_done(&a);
+}
+
+static void check_pools(bool mix, uint64_t seed) {
+        Dice d = {.state = seed};
+        size_t n_possible = 0, n_asked = 0;
+
+        for (size_t i = 0; i < N_POOLS; i++) {
+                World *w = random_world(&d, mix);
+                Vm *vm = random_vm(w, &d);
+                const PtrArray *hosts = &w->pool->objects[CLASS_HOST];
+
+                for (size_t j = 0; j < hosts->n; j++, n_asked++)
+                        check_choice_on(w, vm, hosts->items[j], &n_possible);
+                check_choice_of_host(w, vm);
+
+                /* Types that do not admit each other on one side only break the invariants' symmetry; these
+                 * pools end unchecked. */
+                pool_free(w->pool);
+                free(w);
+        }
+
+        /* The dice must ask both kinds of question. */
+        assert_true(n_possible > n_asked / 20 && n_possible < n_asked);
+}
+
+static void choices_equal_trying_everything(void **state) {
+        check_pools(/* mix= */ false, 0x5eed);
+}
+
+static void choices_equal_trying_everything_where_types_mix(void **state) {
+        check_pools(/* mix= */ true, 0x5eed5);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(choices_equal_trying_everything),
+                cmocka_unit_test(choices_equal_trying_everything_where_types_mix),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
