@@ -311,7 +311,7 @@ static void a_reservation_holds_is_used_and_expires(void **state) {
                 0);
         assert_int_equal(w->refusal.code, ERROR_PGPU_INSUFFICIENT_CAPACITY);
         assert_int_equal(reservations_create(
-                                 w->policy, "all", g, world_type(w, "GRID K100"), 32, 1, "me", &r, fresh(w)),
+                                 w->policy, "all", g, world_type(w, "GRID K100"), 32, 3, "me", &r, fresh(w)),
                 0);
         assert_int_equal(w->refusal.code, ERROR_NONE);
         id = r->object.id;
@@ -325,7 +325,7 @@ static void a_reservation_holds_is_used_and_expires(void **state) {
         world_run(w);
         assert_string_equal(world_vm_state(w, &vm), "running");
         assert_int_equal(r->holds.n, 31);
-        world_run_for(w, 1200000);
+        world_run_for(w, 3200000);
         assert_null(pool_get(policy_pool(w->policy), CLASS_RESERVATION, &id));
         assert_int_equal(world_start_vm(w, &other, NULL), ERROR_NONE);
 
