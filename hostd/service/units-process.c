@@ -12,7 +12,7 @@
 
 #include "hostd/service/units.h"
 
-struct UnitStart {
+struct UnitCall {
         int fd; /* read end of the pipe */
         pid_t helper;
         sd_event_source *source;
@@ -71,7 +71,7 @@ static void execute(int pipe_fd, const char *const *argv) {
                 return;
 }
 
-static UnitStart *unit_start_free(UnitStart *s) {
+static UnitCall *unit_call_free(UnitCall *s) {
         if (!s)
                 return NULL;
 
@@ -83,11 +83,11 @@ static UnitStart *unit_start_free(UnitStart *s) {
         free(s);
         return NULL;
 }
-DEFINE_CLEANUP(UnitStart *, unit_start_free)
+DEFINE_CLEANUP(UnitCall *, unit_call_free)
 
 /* The pid, then perhaps an errno, then end of file. */
 static int on_pipe(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
-        UnitStart *s = userdata;
+        UnitCall *s = userdata;
         ProcessId process = {};
         UnitStarted done = s->done;
         void *done_userdata = s->userdata;
@@ -112,14 +112,14 @@ static int on_pipe(sd_event_source *source, int fd, uint32_t revents, void *user
                 r = 0;
         }
 
-        unit_start_free(s);
+        unit_call_free(s);
         done(r, &process, done_userdata);
         return 0;
 }
 
 static int process_start(Units *units, const char *vm, const char *const *argv, UnitStarted done,
-        void *userdata, UnitStart **ret) {
-        _cleanup_(unit_start_freep) UnitStart *s = NULL;
+        void *userdata, UnitCall **ret) {
+        _cleanup_(unit_call_freep) UnitCall *s = NULL;
         _cleanup_close_ int write_end = -1;
         int fds[2], r;
 
@@ -157,5 +157,5 @@ static int process_start(Units *units, const char *vm, const char *const *argv, 
 const UnitsOps units_process = {
         .name = "process",
         .start = process_start,
-        .forget = unit_start_free,
+        .forget = unit_call_free,
 };

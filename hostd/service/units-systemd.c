@@ -10,15 +10,16 @@
 #include "common/daemon/log.h"
 #include "hostd/service/units.h"
 
-struct UnitStart {
+struct UnitCall {
         Units *units;
         char *unit;
         SystemdCall *call;
-        UnitStarted done;
+        UnitStarted done;    /* of a start */
+        UnitStopped stopped; /* of a stop */
         void *userdata;
 };
 
-static UnitStart *unit_start_free(UnitStart *s) {
+static UnitCall *unit_call_free(UnitCall *s) {
         if (!s)
                 return NULL;
         (void) systemd_forget(s->call);
@@ -26,13 +27,13 @@ static UnitStart *unit_start_free(UnitStart *s) {
         free(s);
         return NULL;
 }
-DEFINE_CLEANUP(UnitStart *, unit_start_free)
+DEFINE_CLEANUP(UnitCall *, unit_call_free)
 
-static void finish(UnitStart *s, int result, const ProcessId *process) {
+static void finish(UnitCall *s, int result, const ProcessId *process) {
         UnitStarted done = s->done;
         void *userdata = s->userdata;
 
-        (void) unit_start_free(s);
+        (void) unit_call_free(s);
         done(result, process, userdata);
 }
 
@@ -48,8 +49,8 @@ static void on_started(int result, const char *error, void *userdata);
 static void on_there_already(int result, const char *error, void *userdata);
 
 static int systemd_start(Units *units, const char *vm, const char *const *argv, UnitStarted done,
-        void *userdata, UnitStart **ret) {
-        _cleanup_(unit_start_freep) UnitStart *s = NULL;
+        void *userdata, UnitCall **ret) {
+        _cleanup_(unit_call_freep) UnitCall *s = NULL;
         char description[96];
         int r;
 
@@ -75,7 +76,7 @@ static int systemd_start(Units *units, const char *vm, const char *const *argv, 
 
 static void on_main_pid(int result, sd_bus_message *value, void *userdata);
 
-static void ask_main_pid(UnitStart *s) {
+static void ask_main_pid(UnitCall *s) {
         int r;
 
         r = systemd_read_property(s->units->systemd, s->unit, "org.freedesktop.systemd1.Service", "MainPID", "u",
@@ -85,7 +86,7 @@ static void ask_main_pid(UnitStart *s) {
 }
 
 static void on_started(int result, const char *error, void *userdata) {
-        UnitStart *s = userdata;
+        UnitCall *s = userdata;
         int r = result;
 
         s->call = NULL;
@@ -98,7 +99,7 @@ static void on_started(int result, const char *error, void *userdata) {
 }
 
 static void on_there_already(int result, const char *error, void *userdata) {
-        UnitStart *s = userdata;
+        UnitCall *s = userdata;
 
         s->call = NULL;
         if (result < 0)
@@ -110,7 +111,7 @@ static void on_there_already(int result, const char *error, void *userdata) {
 /* 3. … as this process. Gone already: the caller finds one that is dead. */
 
 static void on_main_pid(int result, sd_bus_message *value, void *userdata) {
-        UnitStart *s = userdata;
+        UnitCall *s = userdata;
         ProcessId process = {};
         uint32_t pid = 0;
         int r = result;
@@ -123,20 +124,43 @@ static void on_main_pid(int result, sd_bus_message *value, void *userdata) {
         finish(s, MIN_OF(r, 0), &process);
 }
 
-/* Whether it could be stopped shows in whether it runs. */
-static void systemd_stop(Units *units, const char *vm) {
-        _cleanup_free_ char *unit = unit_name(vm);
-        int r = -ENOMEM;
+/* A stop is over when no process of the unit is left that systemd would end, and no restart of it is due. */
 
-        if (unit)
-                r = systemd_stop_unit(units->systemd, unit, NULL, NULL, NULL);
+static void on_stopped(int result, const char *error, void *userdata) {
+        UnitCall *s = userdata;
+        UnitStopped stopped = s->stopped;
+        void *stopped_userdata = s->userdata;
+
+        s->call = NULL;
+        if (result < 0 && result != -ENOENT)
+                log_warning("systemd could not stop %s, ignoring: %s", s->unit, error);
+        (void) unit_call_free(s);
+        stopped(stopped_userdata);
+}
+
+static int systemd_stop(Units *units, const char *vm, UnitStopped done, void *userdata, UnitCall **ret) {
+        _cleanup_(unit_call_freep) UnitCall *s = NULL;
+        int r;
+
+        s = calloc(1, sizeof(*s));
+        if (!s)
+                return -ENOMEM;
+        s->units = units;
+        s->stopped = done;
+        s->userdata = userdata;
+        s->unit = unit_name(vm);
+        if (!s->unit)
+                return -ENOMEM;
+        r = systemd_stop_unit(units->systemd, s->unit, on_stopped, s, &s->call);
         if (r < 0)
-                (void) log_errno(r, "Cannot ask systemd to stop the unit of VM %s, ignoring", vm);
+                return r;
+        *ret = take_ptr(s);
+        return 0;
 }
 
 const UnitsOps units_systemd = {
         .name = "systemd",
         .start = systemd_start,
-        .forget = unit_start_free,
+        .forget = unit_call_free,
         .stop = systemd_stop,
 };

@@ -17,19 +17,21 @@
 #include "hostd/service/systemd.h"
 
 typedef struct Units Units;
-typedef struct UnitStart UnitStart;
+typedef struct UnitCall UnitCall;
 typedef void (*UnitStarted)(int result, const ProcessId *process, void *userdata);
+typedef void (*UnitStopped)(void *userdata);
 
 typedef struct UnitsOps {
         const char *name; /* of the setting `units` */
         /* vm: the text of its uuid. argv ends with NULL and is not kept. -ENOMEM, -EMFILE, … when it cannot
          * even be tried. */
         int (*start)(Units *units, const char *vm, const char *const *argv, UnitStarted done, void *userdata,
-                UnitStart **ret);
-        /* Forgets the start: done() is not called any more; the program itself goes on. */
-        UnitStart *(*forget)(UnitStart *start);
-        /* The VM's program is not to be started again but by us. NULL where nobody else would. */
-        void (*stop)(Units *units, const char *vm);
+                UnitCall **ret);
+        /* Forgets what is under way: done() is not called any more; the program itself goes on. */
+        UnitCall *(*forget)(UnitCall *call);
+        /* From done() on the VM's program does not run, and is started again by us alone: also when it could
+         * not be stopped in the proper way, which is logged. NULL where nobody else would start it. */
+        int (*stop)(Units *units, const char *vm, UnitStopped done, void *userdata, UnitCall **ret);
 } UnitsOps;
 
 struct Units {

@@ -53,6 +53,22 @@ static bool domain_may_stand(const HostVm *vm) {
         return r != -ENOENT && (r < 0 || !streq(record.stage, "prepare"));
 }
 
+static void set_end(HostVm *vm, const char *reason, ErrorCode error, const char *message) {
+        free(vm->record.reason);
+        vm->record.reason = strdup(reason);
+        if (error != ERROR_NONE) {
+                free(vm->record.error_name);
+                free(vm->record.error_message);
+                vm->record.error_name = strdup(error_code_name(error));
+                vm->record.error_message = strdup(message);
+        }
+}
+
+static void set_end_of_given_up(HostVm *vm) {
+        if (vm->given_up)
+                set_end(vm, "failed", ERROR_DOMAIN_FAILED, vm->given_up);
+}
+
 /* The end that nobody else writes: should we die between storing it and removing the folder, the next hostd
  * must not take the VM for one that runs. */
 static void write_end(HostVm *vm) {
@@ -61,6 +77,7 @@ static void write_end(HostVm *vm) {
         if (access(vm->folder, F_OK) < 0)
                 return;
         vm->record.state = VM_STATE_HALTED;
+        set_end_of_given_up(vm);
         r = run_record_write(vm->folder, &vm->record);
         if (r < 0)
                 (void) log_errno(r, "Failed to write the end of VM %s to its run folder, ignoring",
@@ -75,7 +92,7 @@ static int on_cleaning(sd_event_source *source, uint64_t usec, void *userdata) {
         n = list_processes(vm, left);
         for (size_t i = 0; i < n; i++)
                 (void) process_signal(&left[i], SIGKILL);
-        if (n > 0)
+        if (n > 0 || vm->start)
                 vm_arm(vm, CLEAN_DELAY, on_cleaning);
         else if (domain_may_stand(vm))
                 vm_start_later(vm, CLEAN_AGAIN_DELAY);
@@ -84,6 +101,25 @@ static int on_cleaning(sd_event_source *source, uint64_t usec, void *userdata) {
                 vm_end_by_record(vm);
         }
         return 0;
+}
+
+static void on_unit_stopped(void *userdata) {
+        HostVm *vm = userdata;
+
+        vm->start = NULL;
+}
+
+/* Else systemd would start the program again, in a folder that is gone or another start's. */
+static void stop_unit(HostVm *vm) {
+        const UnitsOps *ops = vm->host->units.ops;
+        int r;
+
+        if (!ops->stop)
+                return;
+        r = ops->stop(&vm->host->units, UUID_TEXT(&vm->uuid), on_unit_stopped, vm, &vm->start);
+        if (r < 0)
+                (void) log_errno(r, "Cannot ask for the unit of VM %s to be stopped, ignoring",
+                        UUID_TEXT(&vm->uuid));
 }
 
 void vm_give_up(HostVm *vm, const char *why) {
@@ -98,16 +134,10 @@ void vm_give_up(HostVm *vm, const char *why) {
                     "The program that holds the VM could not be kept running: %s. The log of xenvgpu-hostd "
                     "says more.",
                     why) >= 0) {
-                free(vm->record.error_message);
-                vm->record.error_message = message;
+                free(vm->given_up);
+                vm->given_up = message;
         }
-        free(vm->record.error_name);
-        vm->record.error_name = strdup(error_code_name(ERROR_DOMAIN_FAILED));
-        free(vm->record.reason);
-        vm->record.reason = strdup("failed");
-
-        if (vm->host->units.ops->stop)
-                vm->host->units.ops->stop(&vm->host->units, UUID_TEXT(&vm->uuid));
+        stop_unit(vm);
         vm_set_phase(vm, VM_PHASE_CLEANING);
         vm_arm(vm, 0, on_cleaning);
 }
@@ -145,6 +175,7 @@ void vm_end_by_record(HostVm *vm) {
         vm->record.state = VM_STATE_HALTED;
         vm->record.vgpus_active = vm->record.vgpus_plugged = vm->record.pcis_plugged = false;
         vm->record.emulator = vm->record.qemu = (ProcessId){};
+        set_end_of_given_up(vm);
         if (had_gpus || vm->told)
                 events_tell_gpus(vm);
 
@@ -167,13 +198,6 @@ void vm_end_by_record(HostVm *vm) {
 }
 
 void vm_end(HostVm *vm, const char *reason, ErrorCode error, const char *message) {
-        free(vm->record.reason);
-        vm->record.reason = strdup(reason);
-        if (error != ERROR_NONE) {
-                free(vm->record.error_name);
-                free(vm->record.error_message);
-                vm->record.error_name = strdup(error_code_name(error));
-                vm->record.error_message = strdup(message);
-        }
+        set_end(vm, reason, error, message);
         vm_end_by_record(vm);
 }

@@ -190,7 +190,7 @@ static void connect_to_program(HostVm *vm) {
         if (r >= 0) {
                 vm->timer = sd_event_source_disable_unref(vm->timer);
                 vm_set_phase(vm, VM_PHASE_FOLLOWED);
-                if (vm->stop_wanted)
+                if (vm->stop_wanted || vm->given_up)
                         vm_pass_stop(vm);
                 return;
         }
@@ -336,7 +336,11 @@ void vm_pass_stop(HostVm *vm) {
         if (!vm->link)
                 return; /* once it is connected */
 
-        r = run_link_send_stop(vm->link, &vm->stop_token, vm->stop_force);
+        /* Who was given up is only to take down what stands. */
+        if (vm->given_up)
+                r = run_link_send_stop(vm->link, &vm->token, /* force= */ true);
+        else
+                r = run_link_send_stop(vm->link, &vm->stop_token, vm->stop_force);
         if (r >= 0)
                 return;
         log_warning("The program of VM %s does not take the stop order (%s), connecting again.",

@@ -345,6 +345,7 @@ HostVm *vm_free(HostVm *vm) {
                 free(vm->gpus[i].identifier);
         }
         free(vm->gpus);
+        free(vm->given_up);
         free(vm->folder);
         free(vm->boot_id);
         free(vm->name_label);

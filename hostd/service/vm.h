@@ -66,7 +66,8 @@ typedef struct HostVm {
         bool begun; /* its program was started, perhaps: the next one adopts */
         bool wants_lease; /* it takes an NVIDIA GPU, or a whole one */
         LeaseHold *lease; /* while it is started */
-        UnitStart *start;
+        UnitCall *start;    /* of its unit; or in the phase cleaning: its stop */
+        char *given_up;      /* why its program could not be kept running: it ends as failed with this sentence */
         RunLink *link;
         ProcessId program;
         int program_fd;

@@ -29,7 +29,7 @@ static void on_started(int result, const ProcessId *process, void *userdata) {
 static const char *const argv[] = {"/usr/libexec/xenvgpu/xenvgpu-domain", "--folder=/run/a b", NULL};
 
 static void start(FakeSystemd *f, Units *units, Outcome *o) {
-        UnitStart *unit_start;
+        UnitCall *unit_start;
 
         *o = (Outcome){};
         assert_int_equal(units->ops->start(units, VM, argv, on_started, o, &unit_start), 0);
@@ -100,8 +100,40 @@ static void a_program_that_is_gone_already_is_a_dead_process(void **state) {
         close_units(&f, systemd);
 }
 
+static void on_stopped(void *userdata) {
+        bool *stopped = userdata;
+
+        assert_false(*stopped);
+        *stopped = true;
+}
+
+/* A stop is over when its job is, not when systemd has taken note of it. */
+static void a_stop_is_told_when_it_is_over(void **state) {
+        UnitCall *call;
+        bool stopped = false;
+        Systemd *systemd;
+        FakeSystemd f;
+        Units units;
+
+        open_units(&f, &systemd, &units);
+        f.active = true;
+        f.dies_after = 200000;
+        assert_int_equal(units.ops->stop(&units, VM, on_stopped, &stopped, &call), 0);
+        fake_systemd_run_until(&f, f.n_stops == 1);
+        assert_true(f.active && !stopped);
+        fake_systemd_run_until(&f, stopped);
+        assert_false(f.active);
+
+        /* Refused is an end too: nobody waits for ever. */
+        stopped = false;
+        f.stop_fails = true;
+        assert_int_equal(units.ops->stop(&units, VM, on_stopped, &stopped, &call), 0);
+        fake_systemd_run_until(&f, stopped);
+        close_units(&f, systemd);
+}
+
 static void a_forgotten_start_calls_nobody(void **state) {
-        UnitStart *unit_start;
+        UnitCall *unit_start;
         Outcome o = {};
         Systemd *systemd;
         FakeSystemd f;
@@ -116,7 +148,7 @@ static void a_forgotten_start_calls_nobody(void **state) {
 }
 
 static void a_bus_that_goes_away_is_an_answer(void **state) {
-        UnitStart *unit_start;
+        UnitCall *unit_start;
         Outcome o = {};
         Systemd *systemd;
         FakeSystemd f;
@@ -137,6 +169,7 @@ int main(void) {
                 cmocka_unit_test(a_unit_outlives_who_started_it),
                 cmocka_unit_test(a_unit_that_is_there_is_taken_as_it_is),
                 cmocka_unit_test(a_program_that_is_gone_already_is_a_dead_process),
+                cmocka_unit_test(a_stop_is_told_when_it_is_over),
                 cmocka_unit_test(a_forgotten_start_calls_nobody),
                 cmocka_unit_test(a_bus_that_goes_away_is_an_answer),
         };

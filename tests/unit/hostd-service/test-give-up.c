@@ -4,9 +4,13 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "hostd/run/run-record.h"
+#include "hostd/run/run-socket.h"
+#include "hostd/service/host-internal.h"
 #include "tests/unit/hostd-service/world.h"
 
 /* Leaves the record that the test wrote, and a line for each time that it was started. */
@@ -41,16 +45,21 @@ static void write_record(World *w, const Uuid *vm, const Uuid *token, VmState st
 }
 
 /* A VM whose program dies each time with the given record. */
-static void start_with_program(World *w, const Uuid *vm, const Uuid *token, const char *stage) {
+static void start_with(
+        World *w, const char *program, const Uuid *vm, const Uuid *token, const char *stage) {
         _cleanup_free_ char *order = start_order(1, token, vm, NULL, 0);
 
-        write_file(w->folder, "program", PROGRAM);
+        write_file(w->folder, "program", program);
         write_record(w, vm, token, VM_STATE_STARTING, stage);
         free(w->settings.domain_program);
         assert_true(asprintf(&w->settings.domain_program, "%s/program", w->folder) > 0);
         assert_int_equal(chmod(w->settings.domain_program, 0755), 0);
         world_claim(w, 1);
         assert_int_equal(give_start(w, order), ERROR_NONE);
+}
+
+static void start_with_program(World *w, const Uuid *vm, const Uuid *token, const char *stage) {
+        start_with(w, PROGRAM, vm, token, stage);
 }
 
 static void copy_run_folder(World *w, const char *from, const char *to) {
@@ -109,12 +118,168 @@ static void a_domain_that_may_stand_is_not_over(void **state) {
         assert_true(count_starts(w) >= 3);
 }
 
+/*
+ * A systemd that starts the program again by itself: units are plain processes, but a stop of one takes a
+ * while, in which the program runs once more.
+ */
+typedef struct UnitOfOurs {
+        World *world;
+        UnitStopped done;
+        void *userdata;
+        sd_event_source *timer;
+        unsigned n_stops;
+        bool stopping;
+        UnitsOps ops;
+        char **argv;
+} UnitOfOurs;
+
+static UnitOfOurs ours;
+
+static int on_unit_stopped(sd_event_source *source, uint64_t usec, void *userdata) {
+        ours.timer = sd_event_source_disable_unref(ours.timer);
+        ours.stopping = false;
+        ours.done(ours.userdata);
+        return 0;
+}
+
+static int unit_start(Units *units, const char *vm, const char *const *argv, UnitStarted done, void *userdata,
+        UnitCall **ret) {
+        assert_false(ours.stopping);
+        strv_free(ours.argv);
+        ours.argv = calloc(3, sizeof(char *));
+        ours.argv[0] = strdup(argv[0]);
+        ours.argv[1] = strdup(argv[1]);
+        return units_process.start(units, vm, argv, done, userdata, ret);
+}
+
+static void run_again(void) {
+        pid_t pid = fork();
+
+        if (pid == 0) {
+                (void) execv(ours.argv[0], ours.argv);
+                _exit(1);
+        }
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static int unit_stop(Units *units, const char *vm, UnitStopped done, void *userdata, UnitCall **ret) {
+        run_again();
+        ours.n_stops++;
+        ours.stopping = true;
+        ours.done = done;
+        ours.userdata = userdata;
+        /* What the caller holds is forgotten by units_process only when it ends before us. */
+        *ret = (UnitCall *) &ours;
+        return sd_event_add_time_relative(
+                units->event, &ours.timer, CLOCK_MONOTONIC, 300000, 0, on_unit_stopped, NULL);
+}
+
+static void assert_told_as_failed(World *w) {
+        struct json_object *event = last_told(w, HOST_SIGNAL_VM_EVENT), *error;
+
+        assert_string_equal(text_of(event, "reason"), "failed");
+        assert_true(json_object_object_get_ex(event, "error", &error));
+        assert_string_equal(json_object_get_string(json_object_array_get_idx(error, 0)),
+                "org.xenvgpu.Error.DomainFailed");
+}
+
+static void the_end_waits_for_the_unit(World *w) {
+        assert_false(ours.stopping);
+        assert_int_equal(ours.n_stops, 1);
+}
+
+static void nobody_starts_the_program_behind_our_back(void **state) {
+        Uuid token = new_uuid(), vm = new_uuid();
+        World *w = *state;
+
+        ours = (UnitOfOurs){.world = w, .ops = units_process};
+        ours.ops.start = unit_start;
+        ours.ops.stop = unit_stop;
+        w->host->units.ops = &ours.ops;
+        start_with_program(w, &vm, &token, "create");
+        w->at_halt = the_end_waits_for_the_unit;
+        world_run_until_halted(w, &vm);
+        assert_int_equal(ours.n_stops, 1);
+        strv_free(ours.argv);
+        assert_told_as_failed(w);
+}
+
+/* The third one lives, and the test listens in its place. */
+#define LATE_PROGRAM PROGRAM "[ $(wc -l < $here/starts) -lt 3 ] || exec sleep 5\n"
+
+static bool read_line(World *w, int fd, LineReader *lines, const char **ret) {
+        for (unsigned i = 0; i < 1000; i++) {
+                assert_true(sd_event_run(w->event, 10000) >= 0);
+                if (line_reader_fill(lines, fd) < 0)
+                        continue;
+                *ret = line_reader_next(lines);
+                if (*ret)
+                        return true;
+        }
+        return false;
+}
+
+static void write_line(int fd, const RunRecord *record) {
+        _cleanup_json_ struct json_object *o = NULL;
+
+        assert_int_equal(run_record_build(record, &o), 0);
+        assert_true(dprintf(fd, "%s\n", json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN)) > 0);
+}
+
+static int accept_hostd(World *w, int listener) {
+        for (unsigned i = 0; i < 1000; i++) {
+                int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+                if (fd >= 0)
+                        return fd;
+                assert_true(sd_event_run(w->event, 10000) >= 0);
+        }
+        fail_msg("hostd does not connect");
+        return -1;
+}
+
+/* On a real hypervisor: the program that comes back takes the domain down, and does not go on with the start. */
+static void who_was_given_up_is_told_to_end(void **state) {
+        Uuid token = new_uuid(), vm = new_uuid();
+        _cleanup_free_ char *folder = NULL;
+        _cleanup_close_ int listener = -1, fd = -1;
+        RunRecord record = {.uuid = vm, .token = token, .state = VM_STATE_HALTED, .stage = (char *) "halted",
+                .reason = (char *) "stopped"};
+        LineReader lines = {};
+        const char *line = "";
+        World *w = *state;
+
+        free(w->settings.hypervisor);
+        w->settings.hypervisor = strdup("libxl");
+        start_with(w, LATE_PROGRAM, &vm, &token, "create");
+        /* Given up after two, and then begun once more. */
+        assert_int_equal(w->settings.program_restarts, 1);
+        for (unsigned i = 0; i < 1000 && count_starts(w) < 3; i++)
+                assert_true(sd_event_run(w->event, 10000) >= 0);
+        assert_true(asprintf(&folder, "%s/run/vm/%s", w->folder, UUID_TEXT(&vm)) > 0);
+        assert_int_equal(run_socket_listen(folder, &listener), 0);
+
+        fd = accept_hostd(w, listener);
+        assert_true(read_line(w, fd, &lines, &line));
+        assert_non_null(strstr(line, "\"stop\""));
+        assert_non_null(strstr(line, UUID_TEXT(&token)));
+        assert_non_null(strstr(line, "true"));
+        w->waiting_for = vm;
+        write_line(fd, &record);
+        world_run_until_halted(w, &vm);
+        assert_told_as_failed(w);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(
                         what_was_given_up_is_not_begun_again, world_setup, world_teardown),
                 cmocka_unit_test_setup_teardown(
                         a_domain_that_may_stand_is_not_over, world_setup, world_teardown),
+                cmocka_unit_test_setup_teardown(
+                        nobody_starts_the_program_behind_our_back, world_setup, world_teardown),
+                cmocka_unit_test_setup_teardown(
+                        who_was_given_up_is_told_to_end, world_setup, world_teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,7 +26,7 @@ static void on_started(int result, const ProcessId *process, void *userdata) {
 }
 
 static Outcome start_program(const char *const *argv) {
-        UnitStart *start = NULL;
+        UnitCall *start = NULL;
         Units units = {};
         Outcome o = {};
 
@@ -94,7 +94,7 @@ static void nothing_of_ours_is_inherited(void **state) {
 }
 
 static void a_forgotten_start_calls_nobody(void **state) {
-        UnitStart *start = NULL;
+        UnitCall *start = NULL;
         Units units = {};
         Outcome o = {};
 
