@@ -1,18 +1,34 @@
 # One hostd on a private bus, without policyd: recorded hardware, simulated hypervisor, real programs.
 # A scenario sources this file, calls host_world and host_up, and ends with host_done.
+#
+# With XENVGPU_HOST=player the host is one of the benchmarks' host player, which is held to the same protocol. What a played host
+# cannot have (processes, a disk, settings) stands in `if real "WHAT"; then`, which then says that it is left out.
 # shellcheck shell=bash disable=SC2154,SC2034
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
 PATH=$build/hostd:$build/hostd/domain:$build/hostd/dm:$build/tests/scenario/hostd:$PATH
 PATH=$build/tests/lab/xenstored:$build/tests/lab/emulator:$build/tests/lab/qemu:$PATH
+PATH=$build/tests/bench:$PATH
 here=$work/host
-bus=unix:path=$work/bus
+host=${XENVGPU_HOST:-hostd}
+case $host in
+hostd) bus=unix:path=$work/bus ;;
+player) bus=unix:path=$work/h0001 ;;
+*) echo "XENVGPU_HOST is 'hostd' or 'player', not '$host'" >&2 && exit 2 ;;
+esac
 log=$here/log
 pids=()
 hostd_pid='' policy_pid=''
 K100=0001:nvidia,0ff2,,0fe7,101e
 K140Q=0001:nvidia,0ff2,,0ff7,1037
 manager=(org.xenvgpu.Host1 /org/xenvgpu/Host1 org.xenvgpu.Host1.Manager)
+
+# real WHAT   whether the host is a hostd; if not, says that WHAT is left out
+real() {
+        [ "$host" = hostd ] && return
+        note "a played host has no part in this: $1"
+        return 1
+}
 
 # --- the recorded machine ---
 
@@ -126,7 +142,21 @@ kill_hostd() {
         wait "$hostd_pid" 2>/dev/null
 }
 
+# Four PGPUs at the addresses of host_world, and its memory.
+start_player() {
+        xenvgpu-host-player --memory=64424509440 "$work" 1 4 >"$here/player" 2>>"$log" &
+        hostd_pid=$!
+        wait_for 20 grep -q ready "$here/player" || {
+                fail "the host player comes up"
+                host_done
+        }
+}
+
 host_up() {
+        if [ "$host" = player ]; then
+                start_player
+                return
+        fi
         start_bus
         start_xenstore
         start_hostd "$@"
