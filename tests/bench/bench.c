@@ -57,19 +57,32 @@ uint64_t cpu_ns_of(pid_t pid) {
         return clock_getcpuclockid(pid, &clock) == 0 ? clock_ns(clock) : 0;
 }
 
-uint64_t resident_of(pid_t pid) {
-        unsigned long size = 0, resident = 0;
-        char path[64];
+/* "RssAnon:     1234 kB" of /proc/PID/status. */
+static uint64_t status_bytes(pid_t pid, const char *field) {
+        unsigned long kib = 0;
+        char path[64], line[256];
         FILE *f;
 
-        snprintf(path, sizeof(path), "/proc/%d/statm", (int) pid);
+        snprintf(path, sizeof(path), "/proc/%d/status", (int) pid);
         f = fopen(path, "re");
         if (!f)
                 return 0;
-        if (fscanf(f, "%lu %lu", &size, &resident) != 2)
-                resident = 0;
+        while (kib == 0 && fgets(line, sizeof(line), f)) {
+                const char *value = startswith(line, field);
+
+                if (value && sscanf(value, ": %lu kB", &kib) != 1)
+                        break;
+        }
         fclose(f);
-        return (uint64_t) resident * (uint64_t) sysconf(_SC_PAGESIZE);
+        return (uint64_t) kib << 10;
+}
+
+uint64_t resident_of(pid_t pid) {
+        return status_bytes(pid, "VmRSS");
+}
+
+uint64_t heap_of(pid_t pid) {
+        return status_bytes(pid, "RssAnon");
 }
 
 /* The report */

@@ -43,9 +43,11 @@ int report_write(const Report *r, const char *path);
 
 uint64_t now_ns(void);
 uint64_t cpu_ns(void); /* of this process */
-/* CPU time of another one, and its resident memory in bytes; 0 when it is gone. */
+/* CPU time of another one; its resident memory, and of that what it allocated itself (no files, no database),
+ * in bytes; 0 when it is gone. */
 uint64_t cpu_ns_of(pid_t pid);
 uint64_t resident_of(pid_t pid);
+uint64_t heap_of(pid_t pid);
 
 /* The folder for everything on disk: --dir, else $TMPDIR, else /var/tmp. */
 extern const char *bench_dir;

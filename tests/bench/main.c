@@ -27,6 +27,44 @@ static bool is_wanted(const char *name, char *const *names) {
         return false;
 }
 
+static int usage(void) {
+        fprintf(stderr, "usage: xenvgpu-bench [--json=FILE] [--quick] [--dir=FOLDER]");
+        for (size_t i = 0; i < ARRAY_SIZE(benches); i++)
+                fprintf(stderr, " [%s]", benches[i].name);
+        fprintf(stderr, "\n");
+        return 2;
+}
+
+static bool is_bench(const char *name) {
+        for (size_t i = 0; i < ARRAY_SIZE(benches); i++)
+                if (streq(name, benches[i].name))
+                        return true;
+        fprintf(stderr, "bench: there is no benchmark '%s'\n", name);
+        return false;
+}
+
+/* Before minutes are spent on what could not be written. */
+static bool can_write(const char *path) {
+        FILE *f = fopen(path, "ae");
+
+        if (!f) {
+                fprintf(stderr, "bench: %s: %s\n", path, strerror(errno));
+                return false;
+        }
+        fclose(f);
+        return true;
+}
+
+/* What the numbers are from, in words that name no machine. */
+static void print_machine(const char *when) {
+        double load[3] = {};
+
+        if (getloadavg(load, 3) < 1)
+                return;
+        printf("Load of this machine of %ld CPUs %s: %.2f (one minute; the benchmark counts itself)\n",
+                sysconf(_SC_NPROCESSORS_ONLN), when, load[0]);
+}
+
 int main(int argc, char *argv[]) {
         static const struct option options[] = {{"json", required_argument, NULL, 'j'},
                 {"quick", no_argument, NULL, 'q'}, {"dir", required_argument, NULL, 'd'}, {}};
@@ -48,13 +86,17 @@ int main(int argc, char *argv[]) {
                         bench_dir = optarg;
                         break;
                 default:
-                        fprintf(stderr, "usage: xenvgpu-bench [--json=FILE] [--quick] [--dir=FOLDER] "
-                                        "[decision] [durable] [storm]\n");
-                        return 2;
+                        return usage();
                 }
+        for (int i = optind; i < argc; i++)
+                if (!is_bench(argv[i]))
+                        return usage();
+        if (json && !can_write(json))
+                return EXIT_FAILURE;
 
         if (report_init(&r, quick) < 0)
                 return EXIT_FAILURE;
+        print_machine("before");
         for (size_t i = 0; i < ARRAY_SIZE(benches) && error >= 0; i++) {
                 if (!is_wanted(benches[i].name, argv + optind))
                         continue;
@@ -63,9 +105,12 @@ int main(int argc, char *argv[]) {
                         fprintf(stderr, "bench: %s failed: %s\n", benches[i].name, strerror(-error));
         }
 
+        print_machine("after");
         if (error >= 0)
                 printf("%s\n", r.all_met ? "Every target is met." : "Not every target is met.");
         if (json && error >= 0)
                 error = report_write(&r, json);
+        if (json && error < 0)
+                fprintf(stderr, "bench: %s was not written\n", json);
         return error < 0 ? EXIT_FAILURE : 0;
 }

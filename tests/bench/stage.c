@@ -2,8 +2,11 @@
  * Processes, connections and calls of a stage
  */
 
+#include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
@@ -21,7 +24,7 @@ static const char bus_config[] =
         "eavesdrop=\"true\"/>"
         "<allow own=\"*\"/></policy><limit name=\"max_replies_per_connection\">50000</limit></busconfig>\n";
 
-static int say(const char *what, int error) {
+int stage_say(const char *what, int error) {
         fprintf(stderr, "bench: %s: %s\n", what, strerror(-error));
         return error;
 }
@@ -31,7 +34,7 @@ static pid_t spawn(const char *log, char *const argv[], int *ret_ready) {
         int fds[2] = {-1, -1};
         pid_t pid;
 
-        if (ret_ready && pipe(fds) < 0)
+        if (ret_ready && pipe2(fds, O_CLOEXEC) < 0)
                 return -1;
         fflush(NULL);
         pid = fork();
@@ -103,21 +106,34 @@ static int start_bus(Stage *s) {
                 if (r >= 0)
                         return 0;
         }
-        return say("dbus-daemon", r);
+        return stage_say("dbus-daemon", r);
 }
 
 static int start_player(Stage *s, size_t n_pgpus) {
         char hosts[16], pgpus[16], log[320], line[16];
         char *argv[] = {getenv("XENVGPU_HOST_PLAYER"), s->sockets, hosts, pgpus, NULL};
-        _cleanup_close_ int ready = -1;
+        int out = -1;
 
         if (!argv[0])
-                return say("$XENVGPU_HOST_PLAYER is not set", -ENOENT);
+                return stage_say("$XENVGPU_HOST_PLAYER is not set", -ENOENT);
         snprintf(hosts, sizeof(hosts), "%zu", s->n_hosts);
         snprintf(pgpus, sizeof(pgpus), "%zu", n_pgpus);
         snprintf(log, sizeof(log), "%s/log", s->disk);
-        s->player = spawn(log, argv, &ready);
-        return read(ready, line, sizeof(line)) > 0 ? 0 : say("host player", -EIO);
+        s->player = spawn(log, argv, &out);
+        s->player_says = out < 0 ? NULL : fdopen(out, "r");
+        return s->player_says && fgets(line, sizeof(line), s->player_says) ? 0
+                                                                           : stage_say("host player", -EIO);
+}
+
+int stage_ask_player(Stage *s, PlayerTally *ret) {
+        char line[256];
+
+        kill(s->player, SIGUSR1);
+        if (!fgets(line, sizeof(line), s->player_says) ||
+                sscanf(line, "{\"starts\":%" SCNu64 ",\"stops\":%" SCNu64 ",\"refused\":%" SCNu64 "}",
+                        &ret->n_starts, &ret->n_stops, &ret->n_refused) != 3)
+                return stage_say("host player", -EIO);
+        return 0;
 }
 
 static int start_policyd(Stage *s) {
@@ -126,7 +142,7 @@ static int start_policyd(Stage *s) {
                 getenv("XENVGPU_POLICYD"), (char *) "--config=/nonexistent", bus, state, runtime, NULL};
 
         if (!argv[0])
-                return say("$XENVGPU_POLICYD is not set", -ENOENT);
+                return stage_say("$XENVGPU_POLICYD is not set", -ENOENT);
         snprintf(bus, sizeof(bus), "--set=bus=%s", s->address);
         snprintf(state, sizeof(state), "--state=%s/state", s->disk);
         snprintf(runtime, sizeof(runtime), "--runtime=%s/run", s->disk);
@@ -154,7 +170,7 @@ static int wait_for_policyd(Stage *s) {
                 if (r >= 0)
                         return 0;
         }
-        return say("policyd did not come up", -ETIMEDOUT);
+        return stage_say("policyd did not come up", -ETIMEDOUT);
 }
 
 int stage_restart(Stage *s, uint64_t *ret_cpu) {
@@ -184,35 +200,19 @@ static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         return 0;
 }
 
+static int listen_to(Stage *s, sd_bus *bus) {
+        struct epoll_event event = {.events = EPOLLIN, .data.ptr = bus};
+
+        return epoll_ctl(s->epoll, EPOLL_CTL_ADD, sd_bus_get_fd(bus), &event) < 0 ? -errno : 0;
+}
+
 static int start_listening(Stage *s) {
         int r;
 
         r = connect_bus(s, &s->listener);
         if (r >= 0)
                 r = sd_bus_add_match(s->listener, NULL, "type='signal'", on_signal, s);
-        return r < 0 ? r : sd_bus_attach_event(s->listener, s->event, SD_EVENT_PRIORITY_NORMAL);
-}
-
-int stage_wait_jobs(Stage *s, uint64_t n_ended) {
-        uint64_t until = now_ns() + 120000000000;
-
-        while (s->n_jobs_ended < n_ended) {
-                int r = sd_event_run(s->event, 100000);
-
-                if (r < 0)
-                        return r;
-                if (now_ns() > until)
-                        return say("jobs did not end", -ETIMEDOUT);
-        }
-        return 0;
-}
-
-int stage_settle(Stage *s, uint64_t ms) {
-        int r;
-
-        while ((r = sd_event_run(s->event, ms * 1000)) > 0)
-                ;
-        return r;
+        return r < 0 ? r : listen_to(s, s->listener);
 }
 
 /* Calling */
@@ -235,74 +235,6 @@ int stage_call(Stage *s, sd_bus_message **ret_reply, const char *path, const cha
         if (r < 0 && error.message)
                 fprintf(stderr, "bench: %s: %s\n", member, error.message);
         return r;
-}
-
-typedef struct Airborne {
-        Flight *flight;
-        struct FlightRun *run;
-        sd_bus *bus;
-        size_t i;
-        uint64_t start;
-} Airborne;
-
-typedef struct FlightRun {
-        Flight *flight;
-        Airborne airborne[CONNECTIONS_MAX];
-        size_t n_begun, n_done;
-        int error;
-} FlightRun;
-
-static int fly_next(Airborne *a);
-
-static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
-        Airborne *a = userdata;
-        Flight *f = a->flight;
-        int r = 0;
-
-        f->latency[a->i] = (double) (now_ns() - a->start) / 1000;
-        a->run->n_done++;
-        if (f->got)
-                r = f->got(f->stage, a->i, reply, f->userdata);
-        else if (sd_bus_message_is_method_error(reply, NULL)) {
-                fprintf(stderr, "bench: %s\n", strempty(sd_bus_message_get_error(reply)->message));
-                r = -EREMOTEIO;
-        }
-        if (r >= 0)
-                r = fly_next(a);
-        if (r < 0)
-                a->run->error = r;
-        return 1;
-}
-
-static int fly_next(Airborne *a) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-        Flight *f = a->flight;
-        int r;
-
-        if (a->run->n_begun == f->n_total)
-                return 0;
-        a->i = a->run->n_begun++;
-        r = f->make(f->stage, a->bus, a->i, &m, f->userdata);
-        if (r < 0)
-                return r;
-        a->start = now_ns();
-        return sd_bus_call_async(a->bus, NULL, m, on_answer, a, TIMEOUT_USEC);
-}
-
-int flight_run(Flight *f) {
-        FlightRun run = {.flight = f};
-        uint64_t start = now_ns();
-        int r = 0;
-
-        for (size_t i = 0; i < f->n_connections && r >= 0; i++) {
-                run.airborne[i] = (Airborne){.flight = f, .run = &run, .bus = f->stage->connections[i]};
-                r = fly_next(&run.airborne[i]);
-        }
-        while (r >= 0 && run.error >= 0 && run.n_done < f->n_total)
-                r = sd_event_run(f->stage->event, UINT64_MAX);
-
-        f->seconds = (double) (now_ns() - start) / 1e9;
-        return r < 0 ? r : run.error;
 }
 
 /* Setting the stage */
@@ -332,37 +264,40 @@ int stage_wait_hosts(Stage *s) {
                 if (r >= 0 && n == s->n_hosts)
                         return 0;
         }
-        return say("hosts did not come online", -ETIMEDOUT);
+        return stage_say("hosts did not come online", -ETIMEDOUT);
 }
 
 int stage_open(Stage *s, size_t n_hosts, size_t n_pgpus) {
         int r = 0;
 
-        *s = (Stage){.n_hosts = n_hosts};
+        *s = (Stage){.n_hosts = n_hosts, .epoll = -1};
         snprintf(s->sockets, sizeof(s->sockets), "/tmp/xenvgpu-bench-XXXXXX");
         snprintf(s->disk, sizeof(s->disk), "%.200s/xenvgpu-bench-XXXXXX", bench_dir);
         if (!mkdtemp(s->sockets)) {
                 *s->sockets = *s->disk = '\0';
-                return say("/tmp", -errno);
+                return stage_say("/tmp", -errno);
         }
         if (!mkdtemp(s->disk)) {
                 *s->disk = '\0';
-                return say(bench_dir, -errno);
+                return stage_say(bench_dir, -errno);
         }
 
-        r = sd_event_new(&s->event);
-        if (r >= 0)
-                r = start_bus(s);
+        s->epoll = epoll_create1(EPOLL_CLOEXEC);
+        if (s->epoll < 0)
+                return -errno;
+        r = start_bus(s);
         if (r >= 0)
                 r = start_player(s, n_pgpus);
         if (r >= 0)
                 r = start_policyd(s);
         if (r >= 0)
                 r = wait_for_policyd(s);
+        if (r >= 0)
+                s->heap_empty = heap_of(s->policyd);
         for (size_t i = 0; i < CONNECTIONS_MAX && r >= 0; i++) {
                 r = connect_bus(s, &s->connections[i]);
                 if (r >= 0)
-                        r = sd_bus_attach_event(s->connections[i], s->event, SD_EVENT_PRIORITY_NORMAL);
+                        r = listen_to(s, s->connections[i]);
         }
         if (r >= 0)
                 r = start_listening(s);
@@ -379,13 +314,15 @@ void stage_close(Stage *s) {
         end(&s->policyd, SIGTERM);
         end(&s->player, SIGTERM);
         end(&s->bus, SIGTERM);
-        sd_event_unref(s->event);
+        s->epoll = safe_close(s->epoll);
+        if (s->player_says)
+                fclose(s->player_says);
         free(s->vms);
         if (*s->sockets)
                 remove_tree(s->sockets);
         if (*s->disk)
                 remove_tree(s->disk);
-        *s = (Stage){};
+        *s = (Stage){.epoll = -1};
 }
 
 typedef struct NewVms {
@@ -427,7 +364,7 @@ static int got_vm(Stage *s, size_t i, sd_bus_message *reply, void *userdata) {
         int r;
 
         if (sd_bus_message_is_method_error(reply, NULL))
-                return say(sd_bus_message_get_error(reply)->message, -EREMOTEIO);
+                return stage_say(sd_bus_message_get_error(reply)->message, -EREMOTEIO);
         r = sd_bus_message_read(reply, "o", &path);
         if (r >= 0)
                 snprintf(s->vms[new->first + i], PATH_SIZE, "%s", path);
@@ -445,37 +382,48 @@ static int make_vgpu(Stage *s, sd_bus *bus, size_t i, sd_bus_message **ret, void
                                *ret, "oooa{sv}", s->vms[new->first + i], new->group, new->type, 0);
 }
 
-int stage_add_vms(Stage *s, size_t n) {
+static int fly_new(Stage *s, NewVms *new, size_t n,
+        int (*make)(Stage *, sd_bus *, size_t, sd_bus_message **, void *),
+        int (*got)(Stage *, size_t, sd_bus_message *, void *)) {
         _cleanup_free_ double *latency = calloc(n, sizeof(double));
-        NewVms new = {.first = s->n_vms};
         Flight f = {.stage = s,
                 .n_connections = CONNECTIONS_MAX,
                 .n_total = n,
+                .make = make,
+                .got = got,
                 .latency = latency,
-                .userdata = &new};
+                .userdata = new};
+
+        return latency ? flight_run(&f) : -ENOMEM;
+}
+
+int stage_add_bare_vms(Stage *s, size_t n) {
+        NewVms new = {.first = s->n_vms};
         char(*vms)[PATH_SIZE];
         int r;
 
         vms = realloc(s->vms, (s->n_vms + n) * PATH_SIZE);
-        if (!vms || !latency)
+        if (!vms)
                 return -ENOMEM;
         s->vms = vms;
+        r = fly_new(s, &new, n, make_vm, got_vm);
+        if (r >= 0)
+                s->n_vms += n;
+        return r;
+}
+
+int stage_add_vgpus(Stage *s, size_t n) {
+        NewVms new = {.first = s->n_vms - n};
+        int r;
 
         r = find(s, "gpu_group", "Group of NVIDIA Corporation GK107GL [GRID K1] GPUs", new.group);
         if (r >= 0)
                 r = find(s, "vgpu_type", "GRID K100", new.type);
-        if (r < 0)
-                return r;
+        return r < 0 ? r : fly_new(s, &new, n, make_vgpu, NULL);
+}
 
-        f.make = make_vm;
-        f.got = got_vm;
-        r = flight_run(&f);
-        if (r < 0)
-                return r;
-        f.make = make_vgpu;
-        f.got = NULL;
-        r = flight_run(&f);
-        if (r >= 0)
-                s->n_vms += n;
-        return r;
+int stage_add_vms(Stage *s, size_t n) {
+        int r = stage_add_bare_vms(s, n);
+
+        return r < 0 ? r : stage_add_vgpus(s, n);
 }

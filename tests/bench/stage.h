@@ -7,8 +7,9 @@
  * folder, on the disk whose commits are measured. A listener receives every announcement that policyd makes.
  */
 
+#include <stdio.h>
+
 #include <systemd/sd-bus.h>
-#include <systemd/sd-event.h>
 
 #include "tests/bench/bench.h"
 
@@ -18,10 +19,12 @@
 typedef struct Stage {
         char sockets[64], disk[256], address[128];
         pid_t bus, player, policyd;
-        sd_event *event;
+        FILE *player_says;
+        int epoll;
         sd_bus *connections[CONNECTIONS_MAX], *listener;
         char (*vms)[PATH_SIZE];
         size_t n_vms, n_hosts;
+        uint64_t heap_empty;              /* policyd's heap before the first host */
         uint64_t n_signals, n_jobs_ended; /* heard by the listener */
         /* While not NULL, every signal is kept here too. */
         sd_bus_message **kept;
@@ -34,13 +37,25 @@ void stage_close(Stage *s);
 #define _cleanup_stage_ _cleanup_(stage_close)
 /* Halted VMs with one VGPU of GRID K100 each. */
 int stage_add_vms(Stage *s, size_t n);
+int stage_add_bare_vms(Stage *s, size_t n); /* without it */
+int stage_add_vgpus(Stage *s, size_t n);    /* for the last n VMs */
 /* policyd ends and starts again; *ret_cpu: its CPU time, in ns, until it answers. */
 int stage_restart(Stage *s, uint64_t *ret_cpu);
 int stage_wait_hosts(Stage *s);
 /* Until so many jobs have ended since the listener began. */
 int stage_wait_jobs(Stage *s, uint64_t n_ended);
+/* One turn of the loop: the number of connections that something came for, 0 after timeout_ms. */
+int stage_turn(Stage *s, int timeout_ms);
 /* Turns the loop until nothing came for ms. */
-int stage_settle(Stage *s, uint64_t ms);
+int stage_settle(Stage *s, int ms);
+/* "bench: WHAT: why" on stderr; returns the error. */
+int stage_say(const char *what, int error);
+
+/* What the played hosts were ordered since they began. */
+typedef struct PlayerTally {
+        uint64_t n_starts, n_stops, n_refused;
+} PlayerTally;
+int stage_ask_player(Stage *s, PlayerTally *ret);
 
 /*
  * Calls in flight: n_total calls over n_connections, one at a time on each. make() builds the i-th call,

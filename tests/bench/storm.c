@@ -86,6 +86,7 @@ static int storm(Report *r, Stage *s, size_t n) {
                 .make = make_start,
                 .latency = latency};
         Tally vms = {}, pgpus = {};
+        PlayerTally player = {};
         uint64_t start = now_ns();
         double all, p99;
         int error;
@@ -100,7 +101,9 @@ static int storm(Report *r, Stage *s, size_t n) {
         all = (double) (now_ns() - start) / 1e9;
         p99 = percentile(latency, n, 0.99);
 
-        error = tally(s, "vm", &vms);
+        error = stage_ask_player(s, &player);
+        if (error >= 0)
+                error = tally(s, "vm", &vms);
         if (error >= 0)
                 error = tally(s, "pgpu", &pgpus);
         if (error < 0)
@@ -113,6 +116,7 @@ static int storm(Report *r, Stage *s, size_t n) {
         report_round(r, "storm", 0, "p99 us", p99);
         report_round(r, "storm", 0, "seconds until all run", all);
         report_target(r, "storm: VMs that do not run", (double) (n - (vms.n - vms.n_halted)), 0, false);
+        report_target(r, "storm: orders that the hosts refused", (double) player.n_refused, 0, false);
         report_target(r, "storm: VMs left scheduled", (double) vms.n_scheduled, 0, false);
         report_target(r, "storm: PGPUs with more VGPUs than they hold", (double) pgpus.n_overfull, 0, false);
         return 0;
@@ -145,7 +149,7 @@ static double cpu_of_call(Stage *s, size_t n, bool refused, const char *path, co
 
 static int start_again(Report *r, Stage *s) {
         const char *last = s->vms[s->n_vms - 1];
-        uint64_t cpu;
+        uint64_t cpu, heap;
         double mib;
         int error;
 
@@ -157,12 +161,19 @@ static int start_again(Report *r, Stage *s) {
         if (error < 0)
                 return error;
 
+        heap = heap_of(s->policyd);
         mib = (double) resident_of(s->policyd) / (1 << 20);
         printf("  started again over the full pool: %.3f s of CPU until ready, %.3f s until every host is "
                "online, %.1f MiB "
                "resident\n",
                 (double) cpu / 1e9, (double) cpu_ns_of(s->policyd) / 1e9, mib);
+        printf("  %.1f MiB of that are its own, %.1f MiB more than with an empty pool: hosts, PGPUs, VMs, "
+               "VGPUs and "
+               "jobs\n",
+                (double) heap / (1 << 20), (double) (heap - MIN_OF(heap, s->heap_empty)) / (1 << 20));
         report_round(r, "start-up", 0, "resident MiB", mib);
+        report_round(r, "start-up", 0, "heap MiB", (double) heap / (1 << 20));
+        report_round(r, "start-up", 0, "heap MiB of an empty pool", (double) s->heap_empty / (1 << 20));
         report_target(r, "start-up: s of CPU until ready", (double) cpu / 1e9, 1, false);
         report_target(r, "Capacity: ms of CPU",
                 cpu_of_call(s, 50, false, POLICY_PATH, POLICY_IFACE_MANAGER, "Capacity", NULL) / 1000, 5,
@@ -176,16 +187,69 @@ static int start_again(Report *r, Stage *s) {
         return 0;
 }
 
+/* policyd's own memory once it has read the pool from disk and every host is online: what a pool costs, and
+ * not what its making cost. */
+static int heap_again(Stage *s, double *ret) {
+        uint64_t cpu;
+        int r;
+
+        r = stage_restart(s, &cpu);
+        if (r >= 0)
+                r = stage_wait_hosts(s);
+        if (r >= 0)
+                r = stage_settle(s, 200);
+        *ret = (double) heap_of(s->policyd) - (double) s->heap_empty;
+        return r;
+}
+
+/* The same hosts with one PGPU each, to tell what the others cost. */
+static int heap_of_small_hosts(size_t n_hosts, double *ret) {
+        _cleanup_stage_ Stage s = {.epoll = -1};
+        int r;
+
+        r = stage_open(&s, n_hosts, 1);
+        return r < 0 ? r : heap_again(&s, ret);
+}
+
+/* The VMs of the storm, and on the way what a host, a PGPU, a VM and a VGPU cost. */
+static int add_vms(Report *r, Stage *s, size_t n_pgpus, size_t n) {
+        double small = 0, hosts = 0, bare = 0, whole = 0, n_more = (double) (s->n_hosts * (n_pgpus - 1));
+        int error;
+
+        error = heap_of_small_hosts(s->n_hosts, &small);
+        if (error >= 0)
+                error = heap_again(s, &hosts);
+        if (error >= 0)
+                error = stage_add_bare_vms(s, n);
+        if (error >= 0)
+                error = heap_again(s, &bare);
+        if (error >= 0)
+                error = stage_add_vgpus(s, n);
+        if (error >= 0)
+                error = heap_again(s, &whole);
+        if (error < 0)
+                return error;
+        printf("  a host of one PGPU takes %.1f KiB of memory with its connection, a halted VM without VGPUs "
+               "%.2f "
+               "KiB\n",
+                small / 1024 / (double) s->n_hosts, (bare - hosts) / 1024 / (double) n);
+        report_round(r, "memory", 0, "KiB of a host", small / 1024 / (double) s->n_hosts);
+        report_round(r, "memory", 0, "KiB of a VM", (bare - hosts) / 1024 / (double) n);
+        report_target(r, "memory: KiB for each PGPU", (hosts - small) / 1024 / n_more, 1, false);
+        report_target(r, "memory: KiB for each VGPU", (whole - bare) / 1024 / (double) n, 1, false);
+        return 0;
+}
+
 int bench_storm(Report *r) {
         size_t n_hosts = r->quick ? 16 : 64, n_pgpus = r->quick ? 8 : 16, n = n_hosts * n_pgpus * 8;
-        _cleanup_stage_ Stage s = {};
+        _cleanup_stage_ Stage s = {.epoll = -1};
         int error;
 
         printf("Boot storm: %zu VM starts on %zu hosts of %zu PGPUs, and a start of policyd with them\n", n,
                 n_hosts, n_pgpus);
         error = stage_open(&s, n_hosts, n_pgpus);
         if (error >= 0)
-                error = stage_add_vms(&s, n);
+                error = add_vms(r, &s, n_pgpus, n);
         if (error >= 0)
                 error = storm(r, &s, n);
         if (error >= 0)
