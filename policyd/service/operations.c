@@ -75,10 +75,12 @@ Job *operation_job(Operation *op) {
         return pool_get(op->policy->pool, CLASS_JOB, &op->job);
 }
 
+/* A start that is begun again, on this host or the next, goes back by stages; who watches sees no step back. */
 void operation_progress(Operation *op, const char *stage, double progress) {
+        Job *j = operation_job(op);
         Policy *p = op->policy;
 
-        pool_set_job_state(p->pool, operation_job(op), JOB_RUNNING, stage, progress, policy_now(p));
+        pool_set_job_state(p->pool, j, JOB_RUNNING, stage, MAX_OF(progress, j->progress), policy_now(p));
         batch_open(p);
 }
 

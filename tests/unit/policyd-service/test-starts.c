@@ -34,6 +34,26 @@ static void starts_runs_and_halts(void **state) {
         assert_int_equal(h->n_starts, 1);
 }
 
+/* The host's program died while it built the domain, and begins again. */
+static void a_start_that_begins_again_shows_no_step_back(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
+
+        h->manual = true;
+        assert_int_equal(world_start_vm(w, &vm, &job), ERROR_NONE);
+        world_run(w);
+        fake_vm_progress(h, &vm, "qemu", 0.7);
+        world_run(w);
+        fake_vm_progress(h, &vm, "create", 0.2);
+        world_run(w);
+        assert_string_equal(world_job(w, &job)->stage, "create");
+        assert_true(world_job(w, &job)->progress > 0.69);
+        fake_vm_progress(h, &vm, "unpause", 0.9);
+        world_run(w);
+        assert_true(world_job(w, &job)->progress > 0.89);
+}
+
 static void shuts_down(void **state) {
         FakeHost *h;
         _cleanup_world_ World *w = world_of_one_k1(&h);
@@ -462,6 +482,7 @@ static void the_word_of_a_host_shares_the_commit_of_a_request(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(starts_runs_and_halts),
+                cmocka_unit_test(a_start_that_begins_again_shows_no_step_back),
                 cmocka_unit_test(shuts_down),
                 cmocka_unit_test(a_hard_shutdown_overtakes_a_clean_one),
                 cmocka_unit_test(a_refusing_host_is_asked_once_and_the_next_one_runs_it),
