@@ -363,6 +363,10 @@ static int read_filters(sd_bus_message *m, Filters *f, sd_bus_error *error) {
         return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
+static uint32_t page_limit(uint32_t limit) {
+        return limit == 0 ? LIST_LIMIT_DEFAULT : MIN_OF(limit, (uint32_t) LIST_LIMIT_MAX);
+}
+
 static int method_list(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Bus *bus = userdata;
         _cleanup_refusal_ Refusal refusal = {};
@@ -387,8 +391,8 @@ static int method_list(sd_bus_message *m, void *userdata, sd_bus_error *error) {
                 return r;
 
         bus_flush(bus);
-        limit = limit == 0 ? LIST_LIMIT_DEFAULT : MIN_OF(limit, (uint32_t) LIST_LIMIT_MAX);
-        r = policy_list(bus->policy, c, filters.items, filters.n, offset, limit, &json, &refusal);
+        r = policy_list(bus->policy, c, filters.items, filters.n, offset, page_limit(limit), &json,
+                &refusal);
         r = bus_decided(r, &refusal, error);
         return r < 0 ? r : bus_reply_text(m, r, json, error);
 }
@@ -400,6 +404,20 @@ static int method_capacity(sd_bus_message *m, void *userdata, sd_bus_error *erro
 
         bus_flush(bus);
         r = policy_capacity(bus->policy, &json);
+        return bus_reply_text(m, r, json, error);
+}
+
+static int method_list_owners(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Bus *bus = userdata;
+        uint32_t offset, limit;
+        char *json = NULL;
+        int r;
+
+        r = sd_bus_message_read(m, "uu", &offset, &limit);
+        if (r < 0)
+                return r;
+        bus_flush(bus);
+        r = policy_owners(bus->policy, offset, page_limit(limit), &json);
         return bus_reply_text(m, r, json, error);
 }
 
@@ -463,6 +481,8 @@ const sd_bus_vtable bus_manager_vtable[] = {
                 SD_BUS_RESULT("s", json), method_list, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Capacity", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", json), method_capacity,
                 SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ListOwners", SD_BUS_ARGS("u", offset, "u", limit), SD_BUS_RESULT("s", json),
+                method_list_owners, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("CheckHostFailure", SD_BUS_ARGS("o", host), SD_BUS_RESULT("s", json),
                 method_check_host_failure, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_SIGNAL_WITH_ARGS("JobNew", SD_BUS_ARGS("o", job), 0),

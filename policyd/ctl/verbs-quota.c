@@ -2,6 +2,8 @@
  * Verbs of quotas
  */
 
+#include <stdio.h>
+
 #include "common/json/json-get.h"
 #include "policyd/ctl/verbs.h"
 #include "protocol/names.h"
@@ -52,4 +54,148 @@ int verb_quota_create(Ctl *ctl) {
 
 int verb_quota_destroy(Ctl *ctl) {
         return ctl_destroy(ctl, "quota", "Destroy");
+}
+
+/* quota-use: one line for each quota that holds for an owner, or for the owner alone */
+
+typedef struct UseLine {
+        char *cells[4]; /* owner, GPU group, VGPUs, PGPUs */
+} UseLine;
+
+typedef struct UseTable {
+        UseLine *lines;
+        size_t n, size;
+        int widths[4];
+} UseTable;
+
+static void use_table_done(UseTable *t) {
+        for (size_t i = 0; i < t->n; i++)
+                for (size_t j = 0; j < ARRAY_SIZE(t->lines[i].cells); j++)
+                        free(t->lines[i].cells[j]);
+        free(t->lines);
+}
+
+static int table_add(UseTable *t, const char *owner, const char *group, const char *vgpus, const char *pgpus) {
+        const char *const cells[] = { owner, group, vgpus, pgpus };
+        UseLine *line;
+
+        if (t->n == t->size) {
+                size_t size = MAX_OF(2 * t->size, (size_t) 64);
+                UseLine *lines = reallocarray(t->lines, size, sizeof(*lines));
+
+                if (!lines)
+                        return -ENOMEM;
+                t->lines = lines;
+                t->size = size;
+        }
+        line = &t->lines[t->n++];
+        *line = (UseLine){};
+        for (size_t i = 0; i < ARRAY_SIZE(cells); i++) {
+                line->cells[i] = strdup(cells[i]);
+                if (!line->cells[i])
+                        return -ENOMEM;
+                t->widths[i] = MAX_OF(t->widths[i], (int) strlen(line->cells[i]));
+        }
+        return 0;
+}
+
+static struct json_object *member(struct json_object *o, const char *name) {
+        struct json_object *value;
+
+        return json_object_object_get_ex(o, name, &value) ? value : NULL;
+}
+
+/* "2 of 4", "2" where there is no limit. */
+static const char *amount(struct json_object *o, const char *used, const char *max, double unit, char buf[static 64]) {
+        double n = json_object_get_double(member(o, used)) / unit;
+
+        if (member(o, max))
+                snprintf(buf, 64, "%.6g of %.6g", n, json_object_get_double(member(o, max)) / unit);
+        else
+                snprintf(buf, 64, "%.6g", n);
+        return buf;
+}
+
+static int add_owner(UseTable *t, struct json_object *o) {
+        const char *name = strempty(json_object_get_string(member(o, "owner")));
+        struct json_object *quotas = member(o, "quotas");
+        char vgpus[64], pgpus[64];
+        size_t n = json_object_array_length(quotas);
+        int r = 0;
+
+        if (n == 0)
+                return table_add(t, name, "all, without a quota",
+                        amount(o, "vgpus_used", "", 1, vgpus), amount(o, "size_used", "", 1048576, pgpus));
+        for (size_t i = 0; i < n && r == 0; i++) {
+                struct json_object *q = json_object_array_get_idx(quotas, i);
+                const char *label = strempty(json_object_get_string(member(q, "gpu_group")));
+                bool is_default = streq(strempty(json_object_get_string(member(q, "owner"))), "*");
+                _cleanup_free_ char *group = NULL;
+
+                if (asprintf(&group, "%s%s", *label ? label : "all",
+                            is_default ? ", every owner's quota" : "") < 0)
+                        return -ENOMEM;
+                r = table_add(t, name, group, amount(q, "vgpus_used", "vgpus_max", 1, vgpus),
+                        amount(q, "size_used", "size_max", 1048576, pgpus));
+        }
+        return r;
+}
+
+static int print_owners(struct json_object *owners) {
+        _cleanup_(use_table_done) UseTable t = {};
+        int r;
+
+        r = table_add(&t, "OWNER", "GPU GROUP", "VGPUS", "PGPUS");
+        for (size_t i = 0; i < json_object_array_length(owners) && r == 0; i++)
+                r = add_owner(&t, json_object_array_get_idx(owners, i));
+        if (r < 0)
+                return ctl_failed(r, &(ClientError){});
+        for (size_t i = 0; i < t.n; i++)
+                printf("%-*s  %-*s  %-*s  %s\n", t.widths[0], t.lines[i].cells[0], t.widths[1],
+                        t.lines[i].cells[1], t.widths[2], t.lines[i].cells[2], t.lines[i].cells[3]);
+        return EXIT_DONE;
+}
+
+/* Page by page, those asked for. */
+static int collect_owners(Ctl *ctl, const char *only, struct json_object *ret) {
+        uint64_t total = 1;
+
+        for (uint32_t offset = 0; offset < total;) {
+                _cleanup_json_ struct json_object *text = NULL, *page = NULL;
+                struct json_object *owners;
+                size_t n;
+                int r;
+
+                r = ctl_call(ctl, POLICY_PATH, POLICY_IFACE_MANAGER, "ListOwners", &text, "uu", offset, 0);
+                if (r != 0)
+                        return r;
+                page = json_tokener_parse(strempty(json_object_get_string(text)));
+                owners = page ? member(page, "owners") : NULL;
+                n = owners ? json_object_array_length(owners) : 0;
+                if (n == 0)
+                        break;
+                total = json_object_get_uint64(member(page, "total"));
+                offset += (uint32_t) n;
+                for (size_t i = 0; i < n; i++) {
+                        struct json_object *o = json_object_array_get_idx(owners, i);
+
+                        if (!only || streq(strempty(json_object_get_string(member(o, "owner"))), only))
+                                json_object_array_add(ret, json_object_get(o));
+                }
+        }
+        return 0;
+}
+
+int verb_quota_use(Ctl *ctl) {
+        _cleanup_json_ struct json_object *owners = json_object_new_array();
+        int r;
+
+        if (!owners)
+                return ctl_failed(-ENOMEM, &(ClientError){});
+        r = collect_owners(ctl, ctl_arg(ctl, "owner"), owners);
+        if (r != 0)
+                return r;
+        if (ctl->args.json)
+                return print_json(stdout, owners) < 0 ? EXIT_REFUSED : EXIT_DONE;
+        return print_owners(owners);
 }

@@ -78,6 +78,7 @@ static const Verb verbs[] = {
                 "Limits what an owner's VMs may use: VGPUs, whole PGPUs (or size units), in one group or in "
                 "all; owner=\"*\" is every owner without a quota. Prints its uuid.",
                 verb_quota_create),
+        VERB("quota-use", "", "owner", "What owners use, each with the quotas that hold for it.", verb_quota_use),
         VERB("quota-destroy", "uuid", "", "Ends a quota; uuid= takes the owner's name too.",
                 verb_quota_destroy),
         VERB("job-wait", "uuid", "", "Waits until a job has ended; its outcome is the exit status.",

@@ -64,6 +64,7 @@ int verb_reservation_destroy(Ctl *ctl);
 /* verbs-quota.c */
 int verb_quota_create(Ctl *ctl);
 int verb_quota_destroy(Ctl *ctl);
+int verb_quota_use(Ctl *ctl);
 int ctl_usage_number(const Field *f, const char *text); /* it is none */
 
 /* verbs-vm-group.c */

@@ -88,45 +88,15 @@ static void tell_host(const HostVerdict *v, void *userdata) {
         e->error = e->error ?: r;
 }
 
-static int add_limit(struct json_object *o, const char *member, uint64_t limit) {
-        return limit == QUOTA_UNLIMITED ? 0 : json_add_u64(o, member, limit);
-}
-
-static int add_quota(struct json_object *o, const QuotaVerdict *v) {
-        const Quota *q = v->quota;
-        int r = 0;
-
-        r = r ?: json_add_uuid(o, "quota", &q->object.id);
-        r = r ?: json_add_string(o, "owner", q->owner);
-        r = r ?: json_add_string(o, "gpu_group", q->group ? q->group->name_label : "");
-        r = r ?: add_limit(o, "vgpus_max", q->vgpus_max);
-        r = r ?: json_add_u64(o, "vgpus_used", v->used.vgpus);
-        r = r ?: json_add_u64(o, "vgpus_need", v->vgpus_need);
-        r = r ?: add_limit(o, "size_max", q->size_max);
-        r = r ?: json_add_u64(o, "size_used", v->used.size);
-        r = r ?: json_add_u64(o, "size_need", v->size_need);
-        r = r ?: json_add_bool(o, "exceeded", v->exceeded);
-        return r;
-}
-
 /* The quotas that hold for the VM's owner; nothing when there are none. */
-static int add_quotas(struct json_object *o, const Pool *pool, const AllocRequest *request) {
-        struct json_object *array = NULL, *item;
+static int explain_quotas(struct json_object *o, const Pool *pool, const AllocRequest *request) {
         QuotaNeed needs[DEMAND_VGPUS_MAX];
+        size_t n = quota_vm_needs(request->vm, request->reservation, /* pgpus_or_null= */ NULL, needs), at = 0;
         QuotaVerdict v;
-        size_t n;
-        int r = 0;
 
-        n = quota_vm_needs(request->vm, request->reservation, /* pgpus_or_null= */ NULL, needs);
-        for (size_t at = 0; r == 0 && quota_next(pool, request->vm->owner, needs, n, &at, &v);) {
-                if (!array) {
-                        array = json_object_new_array();
-                        r = array ? json_add(o, "quotas", array) : -ENOMEM;
-                }
-                item = r == 0 ? append_object(array) : NULL;
-                r = item ? add_quota(item, &v) : -ENOMEM;
-        }
-        return r;
+        if (!quota_next(pool, request->vm->owner, needs, n, &at, &v))
+                return 0;
+        return json_add_quotas(o, pool, request->vm->owner, needs, n);
 }
 
 static int add_decision(struct json_object *o, const Vm *vm) {
@@ -157,7 +127,7 @@ static int explain(Policy *p, const Vm *vm, const StartOptions *o, struct json_o
                 a.refusal = (Refusal){};
         }
         r = r ?: e->error;
-        return r ?: add_quotas(json, p->pool, &request);
+        return r ?: explain_quotas(json, p->pool, &request);
 }
 
 int vms_explain(Policy *p, Vm *vm, const StartOptions *options, char **ret_json) {

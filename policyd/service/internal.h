@@ -10,6 +10,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "policyd/core/quota.h"
 #include "policyd/link/link.h"
 #include "policyd/service/policy.h"
 #include "policyd/store/store.h"
@@ -253,6 +254,10 @@ int group_add(Policy *p, const char *name_label, const char *description, const 
         GpuGroup **ret);
 int type_passthrough(Policy *p, VgpuType **ret);
 int refuse_record(Refusal *refusal, const char *what, const JsonReader *reader);
+
+/* quotas.c: "quotas": those that hold for an owner, with their use and what would be added; [] when there are none */
+int json_add_quotas(
+        struct json_object *o, const Pool *pool, const char *owner, const QuotaNeed *needs, size_t n);
 
 /* json-build.c: object_to_json() and these are the only places that spell property names */
 int json_add_path(struct json_object *o, const char *member, const Object *object_or_null);

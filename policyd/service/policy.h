@@ -179,6 +179,11 @@ int jobs_cancel(Policy *p, Job *j, Refusal *refusal);
  *     "changes":[{"identifier","pgpu","enable","free":[{"identifier","free"}]}],
  *     "pgpus":[{"uuid","host","pci_id","used","size","running",
  *       "types":[{"identifier","remaining","code"?}]}]}]}
+ *
+ * policy_owners, by name; limits that there are none of are absent, and so are owners of nothing:
+ *
+ *   {"total":n,"offset":o,"owners":[{"owner","vms","reservations","vgpus_used","size_used",
+ *     "quotas":[{"quota","owner","gpu_group","vgpus_max"?,"vgpus_used","size_max"?,"size_used",…}]}]}
  */
 typedef struct ListFilter {
         const char *property, *value;
@@ -186,4 +191,5 @@ typedef struct ListFilter {
 int policy_list(Policy *p, ObjectClass c, const ListFilter *filters, size_t n_filters, uint32_t offset,
         uint32_t limit, char **ret_json, Refusal *refusal);
 int policy_capacity(Policy *p, char **ret_json);
+int policy_owners(Policy *p, uint32_t offset, uint32_t limit, char **ret_json);
 struct json_object *object_to_json(const Object *o); /* one entry of policy_list's objects */

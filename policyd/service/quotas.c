@@ -1,5 +1,5 @@
 /*
- * Quotas: made, changed, ended
+ * Quotas: made, changed, ended, and what owners use of them
  *
  * A limit below what is used is fine: nothing is stopped, the next start is refused.
  */
@@ -53,4 +53,98 @@ int quotas_destroy(Policy *p, Quota *q, Refusal *refusal) {
         pool_remove(p->pool, &q->object);
         batch_open(p);
         return 0;
+}
+
+/* As JSON */
+
+static int add_limit(struct json_object *o, const char *member, uint64_t limit) {
+        return limit == QUOTA_UNLIMITED ? 0 : json_add_u64(o, member, limit);
+}
+
+static int add_verdict(struct json_object *o, const QuotaVerdict *v) {
+        const Quota *q = v->quota;
+        int r = 0;
+
+        r = r ?: json_add_uuid(o, "quota", &q->object.id);
+        r = r ?: json_add_string(o, "owner", q->owner);
+        r = r ?: json_add_string(o, "gpu_group", q->group ? q->group->name_label : "");
+        r = r ?: add_limit(o, "vgpus_max", q->vgpus_max);
+        r = r ?: json_add_u64(o, "vgpus_used", v->used.vgpus);
+        r = r ?: json_add_u64(o, "vgpus_need", v->vgpus_need);
+        r = r ?: add_limit(o, "size_max", q->size_max);
+        r = r ?: json_add_u64(o, "size_used", v->used.size);
+        r = r ?: json_add_u64(o, "size_need", v->size_need);
+        r = r ?: json_add_bool(o, "exceeded", v->exceeded);
+        return r;
+}
+
+static int array_add(struct json_object *array, struct json_object **ret) {
+        struct json_object *o = json_object_new_object();
+
+        if (!o || json_object_array_add(array, o) < 0) {
+                json_object_put(o);
+                return -ENOMEM;
+        }
+        *ret = o;
+        return 0;
+}
+
+int json_add_quotas(
+        struct json_object *o, const Pool *pool, const char *owner, const QuotaNeed *needs, size_t n) {
+        struct json_object *array = json_object_new_array(), *item;
+        QuotaVerdict v;
+        int r;
+
+        r = array ? json_add(o, "quotas", array) : -ENOMEM;
+        for (size_t at = 0; r == 0 && quota_next(pool, owner, needs, n, &at, &v);) {
+                r = array_add(array, &item);
+                r = r ?: add_verdict(item, &v);
+        }
+        return r;
+}
+
+static int add_owner(struct json_object *array, const Pool *pool, const Owner *owner) {
+        OwnerUse use = owner_use(owner, /* group_or_null= */ NULL);
+        struct json_object *o;
+        int r;
+
+        r = array_add(array, &o);
+        r = r ?: json_add_string(o, "owner", owner->name);
+        r = r ?: json_add_u64(o, "vms", owner->vms.n);
+        r = r ?: json_add_u64(o, "reservations", owner->reservations.n);
+        r = r ?: json_add_u64(o, "vgpus_used", use.vgpus);
+        r = r ?: json_add_u64(o, "size_used", use.size);
+        return r ?: json_add_quotas(o, pool, owner->name, NULL, 0);
+}
+
+static int compare_owners(const void *a, const void *b) {
+        return strcmp((*(const Owner *const *) a)->name, (*(const Owner *const *) b)->name);
+}
+
+int policy_owners(Policy *p, uint32_t offset, uint32_t limit, char **ret_json) {
+        _cleanup_free_ const Owner **owners = calloc(hashmap_size(p->pool->owners) + 1, sizeof(Owner *));
+        _cleanup_json_ struct json_object *json = json_object_new_object();
+        struct json_object *array = json_object_new_array();
+        const Owner *o;
+        size_t n = 0;
+        int r;
+
+        if (!owners || !json || !array) {
+                json_object_put(array);
+                return -ENOMEM;
+        }
+        for (size_t i = 0; (o = hashmap_next(p->pool->owners, &i));)
+                if (!streq(o->name, OWNER_ANY))
+                        owners[n++] = o;
+        qsort(owners, n, sizeof(*owners), compare_owners);
+
+        r = json_add(json, "owners", array);
+        for (size_t i = offset; r == 0 && i < n && i - offset < limit; i++)
+                r = add_owner(array, p->pool, owners[i]);
+        r = r ?: json_add_u64(json, "total", n);
+        r = r ?: json_add_u64(json, "offset", offset);
+        if (r < 0)
+                return r;
+        *ret_json = json_to_text(json);
+        return *ret_json ? 0 : -ENOMEM;
 }
