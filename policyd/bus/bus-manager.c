@@ -233,8 +233,8 @@ static int method_create_vm_group(sd_bus_message *m, void *userdata, sd_bus_erro
         if (r != 0)
                 return r;
 
-        r = vm_groups_create(bus->policy, name_label, options.name_description, options.placement, &group,
-                &refusal);
+        r = vm_groups_create(
+                bus->policy, name_label, options.name_description, options.placement, &group, &refusal);
         return finish_create(bus, m, r, &refusal, &key, (Object **) &group, error);
 }
 
@@ -391,8 +391,7 @@ static int method_list(sd_bus_message *m, void *userdata, sd_bus_error *error) {
                 return r;
 
         bus_flush(bus);
-        r = policy_list(bus->policy, c, filters.items, filters.n, offset, page_limit(limit), &json,
-                &refusal);
+        r = policy_list(bus->policy, c, filters.items, filters.n, offset, page_limit(limit), &json, &refusal);
         r = bus_decided(r, &refusal, error);
         return r < 0 ? r : bus_reply_text(m, r, json, error);
 }

@@ -63,8 +63,7 @@ static const sd_bus_vtable quota_vtable[] = {
         SD_BUS_PROPERTY("GPUGroup", "o", get_ref, offsetof(Quota, group), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY(
                 "VGPUsMax", "t", NULL, offsetof(Quota, vgpus_max), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY(
-                "SizeMax", "t", NULL, offsetof(Quota, size_max), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("SizeMax", "t", NULL, offsetof(Quota, size_max), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("VGPUsUsed", "t", get_vgpus_used, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("SizeUsed", "t", get_size_used, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_VTABLE_END,
@@ -73,6 +72,5 @@ static const sd_bus_vtable quota_vtable[] = {
 const BusClass bus_class_quota = {
         .interface = POLICY_IFACE_QUOTA,
         .vtable = quota_vtable,
-        .properties =
-                (const char *const[]){"", "", "VGPUsMax", "SizeMax", "VGPUsUsed", "SizeUsed", NULL},
+        .properties = (const char *const[]){"", "", "VGPUsMax", "SizeMax", "VGPUsUsed", "SizeUsed", NULL},
 };

@@ -64,6 +64,5 @@ static const sd_bus_vtable vm_group_vtable[] = {
 const BusClass bus_class_vm_group = {
         .interface = POLICY_IFACE_VM_GROUP,
         .vtable = vm_group_vtable,
-        .properties =
-                (const char *const[]){"NameLabel", "NameDescription", "Placement", "VMs", NULL},
+        .properties = (const char *const[]){"NameLabel", "NameDescription", "Placement", "VMs", NULL},
 };

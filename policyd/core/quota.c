@@ -1,8 +1,8 @@
 /*
  * Quotas: what an owner may use
  *
- * Asking costs the quotas of one owner and the defaults, whatever the pool is big; only a refusal looks at the
- * owner's VMs, to name those that use most.
+ * Asking costs the quotas of one owner and the defaults, whatever the pool is big; only a refusal looks at
+ * the owner's VMs, to name those that use most.
  */
 
 #include <inttypes.h>
@@ -31,8 +31,7 @@ static bool is_over(uint64_t used, uint64_t need, uint64_t max) {
         return need > 0 && (used > max || need > max - used);
 }
 
-static void quota_judge(
-        const Quota *q, const Owner *o, const QuotaNeed *needs, size_t n, QuotaVerdict *ret) {
+static void quota_judge(const Quota *q, const Owner *o, const QuotaNeed *needs, size_t n, QuotaVerdict *ret) {
         *ret = (QuotaVerdict){.quota = q, .used = owner_use(o, q->group)};
 
         for (size_t i = 0; i < n; i++)
@@ -85,8 +84,7 @@ static bool takes_hold(const Vm *vm, size_t i, const Reservation *r, Pgpu *const
         return n_before < pgpu_own_holds(pgpus[i], r);
 }
 
-size_t quota_vm_needs(
-        const Vm *vm, const Reservation *reservation, Pgpu *const *pgpus, QuotaNeed *ret) {
+size_t quota_vm_needs(const Vm *vm, const Reservation *reservation, Pgpu *const *pgpus, QuotaNeed *ret) {
         const Reservation *own = reservation && reservation->owned_by == vm->owned_by ? reservation : NULL;
         size_t n_taken = 0;
 
@@ -194,9 +192,9 @@ static const char *noun_of(uint64_t amount, bool by_size) {
 /* "Shut down one of its VMs 'a' (2) and 'b' (1)". */
 static void sentence_users(StrBuf *b, const Users *u, const char *act, const char *kind) {
         size_t n = u->n_enough > 0 ? u->n_enough : u->n, shown = MIN_OF(n, (size_t) USERS_SHOWN);
+        const char *which = u->n_enough > 0 ? "one of its" : "some of its";
 
-        strbuf_addf(b, "%s %s%s%s ", act, n == 1 ? "its " : u->n_enough > 0 ? "one of its " : "some of its ",
-                kind, PLURAL(n));
+        strbuf_addf(b, "%s %s %s%s ", act, n == 1 ? "its" : which, kind, PLURAL(n));
         for (size_t i = 0; i < shown; i++) {
                 strbuf_addf(b, "%s'%s' (", list_separator(i, n), u->most[i].name);
                 sentence_amount(b, u->most[i].amount, u->by_size);

@@ -27,13 +27,13 @@ typedef struct QuotaVerdict {
 } QuotaVerdict;
 
 /* The quotas that hold for an owner, one after another: *at is 0 at first; false after the last. */
-bool quota_next(const Pool *pool, const char *owner, const QuotaNeed *needs, size_t n, size_t *at,
-        QuotaVerdict *ret);
+bool quota_next(
+        const Pool *pool, const char *owner, const QuotaNeed *needs, size_t n, size_t *at, QuotaVerdict *ret);
 
 /*
  * What a start adds: one need for each VGPU, at most DEMAND_VGPUS_MAX. What the reservation of the same owner
- * holds is in use already: with pgpus (the assignment, parallel to vm->vgpus) exactly what they take from it, without
- * as much as they could.
+ * holds is in use already: with pgpus (the assignment, parallel to vm->vgpus) exactly what they take from it,
+ * without as much as they could.
  */
 size_t quota_vm_needs(
         const Vm *vm, const Reservation *reservation_or_null, Pgpu *const *pgpus_or_null, QuotaNeed *ret);
@@ -41,4 +41,5 @@ size_t quota_vm_needs(
 /* what: "VM 'cad' cannot start". Refuses with QUOTA_EXCEEDED, or leaves ret as it is; -ENOMEM. */
 int quota_check(const Pool *pool, const char *what, const char *owner, const QuotaNeed *needs, size_t n,
         Refusal *ret);
-int quota_check_start(const Pool *pool, const AllocRequest *request, Pgpu *const *pgpus_or_null, Refusal *ret);
+int quota_check_start(
+        const Pool *pool, const AllocRequest *request, Pgpu *const *pgpus_or_null, Refusal *ret);

@@ -16,8 +16,8 @@ static const struct KnownBoard {
         const char *device_id, *name;
         size_t n_gpus;
 } known_boards[] = {
-        { "0ff2", "GRID K1", 4 },
-        { "11bf", "GRID K2", 2 },
+        {"0ff2", "GRID K1", 4},
+        {"11bf", "GRID K2", 2},
 };
 
 /* Passthrough has no size: it takes the whole PGPU. */
@@ -47,7 +47,7 @@ void map_done(Map *map) {
 
 /* The part of "0001:nvidia,0ff2,,0fe7,101e" or "10de/0ff2" that is the device's id. */
 static const struct KnownBoard *board_of(View *v, const ViewObject *pgpu) {
-        const char *texts[2] = { "", "" };
+        const char *texts[2] = {"", ""};
 
         for (size_t i = 0; i < object_n_refs(pgpu, "SupportedVGPUTypes") && !*texts[0]; i++) {
                 const char *id = object_text(object_nth_ref(v, pgpu, "SupportedVGPUTypes", i), "Identifier");
@@ -94,10 +94,10 @@ static void add_slots(View *v, MapPgpu *p, const char *property, bool scheduled)
                 if (!vgpu || seen)
                         continue;
 
-                add_slot(p, (MapSlot){ .vgpu = vgpu,
+                add_slot(p, (MapSlot){.vgpu = vgpu,
                                     .vm = object_ref(v, vgpu, "VM"),
                                     .type = object_ref(v, vgpu, "Type"),
-                                    .scheduled = scheduled });
+                                    .scheduled = scheduled});
         }
 }
 
@@ -106,8 +106,8 @@ static void add_reserved_slots(View *v, MapPgpu *p) {
                 const ViewObject *reservation = object_nth_ref(v, p->pgpu, "Reservations", i);
 
                 if (reservation)
-                        add_slot(p, (MapSlot){ .reservation = reservation,
-                                            .type = object_ref(v, reservation, "Type") });
+                        add_slot(p, (MapSlot){.reservation = reservation,
+                                            .type = object_ref(v, reservation, "Type")});
         }
 }
 
@@ -117,7 +117,8 @@ const char *map_slot_name(const MapSlot *slot) {
         return *name || !slot->vgpu ? name : slot->vgpu->uuid;
 }
 
-/* In the order of their VMs' names, so that a VM keeps its place while it starts; what is held stands last. */
+/* In the order of their VMs' names, so that a VM keeps its place while it starts; what is held stands
+ * last. */
 static int compare_slots(const void *a, const void *b) {
         const MapSlot *x = a, *y = b;
         int r;
@@ -130,12 +131,12 @@ static int compare_slots(const void *a, const void *b) {
 }
 
 static int fill_pgpu(View *v, const ViewObject *pgpu, MapPgpu *ret) {
-        MapPgpu p = { .pgpu = pgpu, .size = object_number(pgpu, "Size") };
+        MapPgpu p = {.pgpu = pgpu, .size = object_number(pgpu, "Size")};
 
         if (p.size == 0)
                 p.size = PGPU_SIZE_DEFAULT;
         p.slots = calloc(object_n_refs(pgpu, "ResidentVGPUs") + object_n_refs(pgpu, "ScheduledVGPUs") +
-                        object_n_refs(pgpu, "Reservations") + 1,
+                                 object_n_refs(pgpu, "Reservations") + 1,
                 sizeof(MapSlot));
         if (!p.slots)
                 return -ENOMEM;
@@ -234,9 +235,9 @@ static struct json_object *slot_json(const MapSlot *slot) {
         }
         json_add_string(o, "type-model-name", object_text(slot->type, "ModelName"));
         json_add_string(o, "state",
-                slot->reservation     ? "reserved"
-                        : slot->scheduled ? "scheduled"
-                                          : "resident");
+                slot->reservation ? "reserved"
+                : slot->scheduled ? "scheduled"
+                                  : "resident");
         json_add_u64(o, "size", slot->size);
         return o;
 }

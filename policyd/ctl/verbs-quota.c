@@ -26,7 +26,7 @@ static int add_limit(const Ctl *ctl, const char *key, const char *option, Client
                 return ctl_usage_number(field.field, text);
         while (options->name)
                 options++;
-        *options = (ClientOption){ .name = option, .type = 't', .number = number };
+        *options = (ClientOption){.name = option, .type = 't', .number = number};
         return 0;
 }
 
@@ -75,8 +75,9 @@ static void use_table_done(UseTable *t) {
         free(t->lines);
 }
 
-static int table_add(UseTable *t, const char *owner, const char *group, const char *vgpus, const char *pgpus) {
-        const char *const cells[] = { owner, group, vgpus, pgpus };
+static int table_add(
+        UseTable *t, const char *owner, const char *group, const char *vgpus, const char *pgpus) {
+        const char *const cells[] = {owner, group, vgpus, pgpus};
         UseLine *line;
 
         if (t->n == t->size) {
@@ -106,7 +107,8 @@ static struct json_object *member(struct json_object *o, const char *name) {
 }
 
 /* "2 of 4", "2" where there is no limit. */
-static const char *amount(struct json_object *o, const char *used, const char *max, double unit, char buf[static 64]) {
+static const char *amount(
+        struct json_object *o, const char *used, const char *max, double unit, char buf[static 64]) {
         double n = json_object_get_double(member(o, used)) / unit;
 
         if (member(o, max))
@@ -124,8 +126,8 @@ static int add_owner(UseTable *t, struct json_object *o) {
         int r = 0;
 
         if (n == 0)
-                return table_add(t, name, "all, without a quota",
-                        amount(o, "vgpus_used", "", 1, vgpus), amount(o, "size_used", "", 1048576, pgpus));
+                return table_add(t, name, "all, without a quota", amount(o, "vgpus_used", "", 1, vgpus),
+                        amount(o, "size_used", "", 1048576, pgpus));
         for (size_t i = 0; i < n && r == 0; i++) {
                 struct json_object *q = json_object_array_get_idx(quotas, i);
                 const char *label = strempty(json_object_get_string(member(q, "gpu_group")));

@@ -38,7 +38,8 @@ static Reservation *reservation(World *w, const char *owner, Pgpu *p, WorldType 
         Uuid id = world_id(w);
         Reservation *r;
 
-        assert_int_equal(pool_add_reservation(w->pool, &id, 0, "held", p->group, w->types[type], count, &r), 0);
+        assert_int_equal(
+                pool_add_reservation(w->pool, &id, 0, "held", p->group, w->types[type], count, &r), 0);
         assert_int_equal(pool_set_reservation_owner(w->pool, r, owner), 0);
         for (uint32_t i = 0; i < count; i++)
                 assert_int_equal(pool_hold(w->pool, r, p), 0);
@@ -97,7 +98,8 @@ static void size_counts_and_passthrough_takes_a_whole_pgpu(void **state) {
         assert_int_equal(granted.refusal.code, ERROR_NONE);
         refused = world_start(p.w, owned_vm(p.w, "lab", "too big", K260Q));
         assert_refused(&refused.refusal, ERROR_QUOTA_EXCEEDED, "may use 1.5 PGPUs in all GPU groups together",
-                "uses 1.25", "needs 0.5", "one of its VMs 'whole' (1) and 'half' (0.25)", "to 1.75 PGPUs", NULL);
+                "uses 1.25", "needs 0.5", "one of its VMs 'whole' (1) and 'half' (0.25)", "to 1.75 PGPUs",
+                NULL);
 }
 
 static void several_vgpus_are_granted_or_refused_together(void **state) {
@@ -142,7 +144,8 @@ static void every_owner_has_the_default_for_itself(void **state) {
 
         a = world_start(p.w, owned_vm(p.w, "poor", "e", K100));
         assert_refused(&a.refusal, ERROR_QUOTA_EXCEEDED,
-                "owner 'poor', like every owner without a quota of its own, may use 1 VGPU", "its VM 'a'", NULL);
+                "owner 'poor', like every owner without a quota of its own, may use 1 VGPU", "its VM 'a'",
+                NULL);
 
         pool_remove(p.w->pool, &own->object);
         assert_int_equal(start_with(p.w, owned_vm(p.w, "rich", "f", K100), NULL), ERROR_QUOTA_EXCEEDED);

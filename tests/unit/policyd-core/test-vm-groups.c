@@ -180,7 +180,8 @@ static World *random_world(uint64_t *seed, VmGroup **ret) {
                         Pgpu *p = world_pgpu(w, h, K1);
 
                         for (uint32_t m = dice(seed, 4); m > 0; m--) {
-                                Vgpu *v = dice(seed, 2) ? world_resident(w, p, K100) : world_scheduled(w, p, K100);
+                                Vgpu *v = dice(seed, 2) ? world_resident(w, p, K100)
+                                                        : world_scheduled(w, p, K100);
 
                                 if (dice(seed, 2))
                                         assert_int_equal(pool_set_vm_group(w->pool, v->vm, *ret), 0);
