@@ -2,7 +2,8 @@
  * Rehearsing
  *
  * On the copy VMs are lifted from where they run and land where allocate() puts them; afterwards, for the
- * next attempt, they are put back. The largest VGPUs land first: they find room least easily.
+ * next attempt, they are put back. The largest VGPUs land first: they find room least easily. Who found none
+ * all the same goes first in the next attempt.
  */
 
 #include "policyd/core/assign.h"
@@ -12,6 +13,7 @@
 #define SETS_MAX 256
 #define PGPUS_TRIED_MAX 128
 #define TOLERATED_MAX 16
+#define ATTEMPTS_MAX 32
 
 /* A VM of the copy that was lifted, and what it had. */
 typedef struct Lifted {
@@ -19,6 +21,7 @@ typedef struct Lifted {
         Host *host;
         Pgpu *pgpus[DEMAND_VGPUS_MAX];
         bool counted;
+        bool promoted; /* found nowhere behind others, and was put before them */
 } Lifted;
 
 typedef struct Crew {
@@ -147,12 +150,10 @@ static int crew_land(Crew *c, Vm *vm, char **ret_reason) {
         return r < 0 ? r : 1;
 }
 
-/* All of them, until one finds nowhere when ret is NULL. Returns 1 when everyone landed. */
-static int crew_land_all(Crew *c, const Pool *pool, Moves *ret) {
-        int all = 1;
+/* One after another, until one finds nowhere when ret is NULL. Returns how many found nowhere, and the first of them. */
+static int crew_land_in_order(Crew *c, const Pool *pool, Moves *ret, size_t *ret_first_failed) {
+        int n_failed = 0;
 
-        if (c->n > 1)
-                qsort(c->items, c->n, sizeof(Lifted), compare_lifted);
         if (ret) {
                 *ret = (Moves){.items = calloc(c->n + 1, sizeof(Move))};
                 if (!ret->items)
@@ -171,9 +172,10 @@ static int crew_land_all(Crew *c, const Pool *pool, Moves *ret) {
                 if (r < 0)
                         return r;
                 if (r == 0) {
-                        all = 0;
+                        if (n_failed++ == 0)
+                                *ret_first_failed = i;
                         if (!ret)
-                                return 0;
+                                break;
                         ret->n_failed++;
                         continue;
                 }
@@ -185,7 +187,55 @@ static int crew_land_all(Crew *c, const Pool *pool, Moves *ret) {
                                 pool, CLASS_PGPU, &((Vgpu *) vm->vgpus.items[0])->scheduled_on->object.id);
         }
 
-        return all;
+        return n_failed;
+}
+
+/* Who found nowhere goes first, once; false when it was first already. */
+static bool crew_promote(Crew *c, size_t i) {
+        Lifted l = c->items[i];
+
+        if (l.promoted)
+                return false;
+
+        for (size_t j = 0; j < c->n; j++)
+                lift_off(c->copy, c->items[j].vm);
+        l.promoted = true;
+        memmove(&c->items[1], &c->items[0], i * sizeof(Lifted));
+        c->items[0] = l;
+        return true;
+}
+
+/*
+ * The largest first; and where one finds nowhere, again with that one before all others, since what the first ones take may be all
+ * that it could have. ret, where it is wanted, is the attempt in which the fewest found nowhere. Returns 1 when everyone landed.
+ */
+static int crew_land_all(Crew *c, const Pool *pool, Moves *ret) {
+        _cleanup_moves_ Moves best = {}, moves = {};
+        size_t first_failed = 0;
+        int n_failed;
+
+        if (c->n > 1)
+                qsort(c->items, c->n, sizeof(Lifted), compare_lifted);
+
+        for (size_t attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+                n_failed = crew_land_in_order(c, pool, ret ? &moves : NULL, &first_failed);
+                if (n_failed < 0)
+                        return n_failed;
+                if (attempt == 0 || moves.n_failed < best.n_failed) {
+                        moves_done(&best);
+                        best = moves;
+                        moves = (Moves){};
+                }
+                moves_done(&moves);
+                if (n_failed == 0 || !crew_promote(c, first_failed))
+                        break;
+        }
+
+        if (ret) {
+                *ret = best;
+                best = (Moves){};
+        }
+        return n_failed == 0;
 }
 
 /* Host failures */

@@ -27,7 +27,10 @@ typedef struct Moves {
 void moves_done(Moves *m);
 #define _cleanup_moves_ _cleanup_(moves_done)
 
-/* The running VMs of the host, the largest VGPUs first, and where each could start once the host is gone, all together. */
+/*
+ * The running VMs of the host, and where each could start once the host is gone, all together; in the order of their starts, in which as
+ * few as possible find nowhere: the largest VGPUs first, but before them whoever found nowhere behind them.
+ */
 int rehearse_host_failure(const Pool *pool, const Host *h, Moves *ret);
 
 /*

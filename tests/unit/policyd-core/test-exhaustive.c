@@ -1,0 +1,337 @@
+/*
+ * Advice against trying everything
+ *
+ * Random pools of a few K2 PGPUs with some types disabled, memory that is scarce in every other one. What a
+ * rehearsal and the packing say is compared with a search through every way to place the VMs, written without
+ * the decider.
+ */
+
+#include "policyd/core/packing.h"
+#include "policyd/core/rehearsal.h"
+#include "policyd/core/verdict.h"
+#include "tests/unit/policyd-core/dice.h"
+
+#define POOLS 500
+#define HOSTS_MAX 4
+#define PGPUS_MAX (2 * HOSTS_MAX)
+#define VMS_MAX 8
+#define TYPES (PASSTHROUGH - K200 + 1)
+
+/* What the search moves: how many of which type are on a PGPU, and what memory a host has. */
+typedef struct Spot {
+        const Pgpu *pgpu;
+        const Host *host;
+        const VgpuType *type;
+        uint32_t n;
+        bool closed;
+} Spot;
+
+typedef struct Board {
+        Spot spots[PGPUS_MAX];
+        const Host *hosts[HOSTS_MAX];
+        uint64_t memory[HOSTS_MAX];
+        bool down[HOSTS_MAX];
+        size_t n_spots, n_hosts;
+        Vm *lifted[VMS_MAX];
+        size_t n_lifted, fewest_stranded;
+} Board;
+
+static uint32_t instances(const VgpuType *t) {
+        return t->implementation == TYPE_PASSTHROUGH ? 1 : PGPU_SIZE / t->size;
+}
+
+static bool type_fits(const Spot *s, const VgpuType *t) {
+        return !s->closed && ptr_array_contains(&s->pgpu->enabled, t) &&
+               (s->n == 0 || (s->type == t && s->n < instances(t)));
+}
+
+static bool vm_is_on(const Vm *vm, const Pgpu *p) {
+        for (size_t i = 0; i < vm->vgpus.n; i++)
+                if (((const Vgpu *) vm->vgpus.items[i])->resident_on == p)
+                        return true;
+
+        return false;
+}
+
+static void board_add_host(Board *b, const Host *h) {
+        b->hosts[b->n_hosts] = h;
+        b->memory[b->n_hosts] = h->memory_free;
+        b->down[b->n_hosts++] = !h->enabled;
+        for (size_t i = 0; i < h->pgpus.n; i++) {
+                const Pgpu *p = h->pgpus.items[i];
+                const VgpuType *t = p->vgpus.n > 0 ? ((const Vgpu *) p->vgpus.items[0])->type : NULL;
+
+                b->spots[b->n_spots++] =
+                        (Spot){.pgpu = p, .host = h, .type = t, .n = (uint32_t) p->vgpus.n};
+        }
+}
+
+static void board_lift(Board *b, Vm *vm) {
+        b->lifted[b->n_lifted++] = vm;
+        for (size_t i = 0; i < b->n_hosts; i++)
+                if (b->hosts[i] == vm->resident_on)
+                        b->memory[i] += vm->memory;
+        for (size_t i = 0; i < vm->vgpus.n; i++)
+                for (size_t j = 0; j < b->n_spots; j++)
+                        b->spots[j].n -= b->spots[j].pgpu == ((Vgpu *) vm->vgpus.items[i])->resident_on;
+}
+
+static Board board_new(const World *w) {
+        const PtrArray *hosts = &w->pool->objects[CLASS_HOST];
+        Board b = {};
+
+        for (size_t i = 0; i < hosts->n; i++)
+                board_add_host(&b, hosts->items[i]);
+        return b;
+}
+
+static void search_vms(Board *b, size_t at, size_t stranded);
+
+static void search_vgpus(Board *b, size_t at, size_t vgpu, const Host *h, size_t stranded) {
+        const Vgpu *v;
+
+        if (vgpu == b->lifted[at]->vgpus.n) {
+                search_vms(b, at + 1, stranded);
+                return;
+        }
+
+        v = b->lifted[at]->vgpus.items[vgpu];
+        for (size_t i = 0; i < b->n_spots; i++) {
+                Spot before = b->spots[i];
+
+                if (before.host != h || !type_fits(&before, v->type))
+                        continue;
+                b->spots[i].type = v->type;
+                b->spots[i].n++;
+                search_vgpus(b, at, vgpu + 1, h, stranded);
+                b->spots[i] = before;
+        }
+}
+
+static void search_vms(Board *b, size_t at, size_t stranded) {
+        if (stranded >= b->fewest_stranded)
+                return;
+        if (at == b->n_lifted) {
+                b->fewest_stranded = stranded;
+                return;
+        }
+
+        for (size_t i = 0; i < b->n_hosts; i++) {
+                if (b->down[i] || b->memory[i] < b->lifted[at]->memory)
+                        continue;
+                b->memory[i] -= b->lifted[at]->memory;
+                search_vgpus(b, at, 0, b->hosts[i], stranded);
+                b->memory[i] += b->lifted[at]->memory;
+        }
+        search_vms(b, at + 1, stranded + 1);
+}
+
+static size_t fewest_stranded(Board *b) {
+        b->fewest_stranded = b->n_lifted + 1;
+        search_vms(b, 0, 0);
+        return b->fewest_stranded;
+}
+
+/* The worlds */
+
+static bool can_run(const Pgpu *p, const VgpuType *t) {
+        Spot s = {.pgpu = p, .n = (uint32_t) p->vgpus.n};
+
+        s.type = s.n > 0 ? ((Vgpu *) p->vgpus.items[0])->type : NULL;
+        return type_fits(&s, t);
+}
+
+static void add_vm(World *w, Dice *d, Host *h, bool scarce) {
+        Pgpu *p = h->pgpus.items[roll(d, (uint32_t) h->pgpus.n)];
+        WorldType type = roll(d, 8) == 0 ? K200 : (WorldType) (K240Q + roll(d, 3));
+        Vgpu *v;
+
+        if (!can_run(p, w->types[type]))
+                return;
+        v = world_resident(w, p, type);
+        v->vm->memory_counted = true; /* memory_free is without it */
+        if (scarce)
+                v->vm->memory = (1 + roll(d, 3)) * GIB;
+
+        p = h->pgpus.items[roll(d, (uint32_t) h->pgpus.n)];
+        if (roll(d, 4) == 0 && can_run(p, w->types[K240Q]))
+                assert_int_equal(pool_set_vgpu_resident(w->pool,
+                                         world_vgpu(w, v->vm, w->groups[K2], w->types[K240Q]), p),
+                        0);
+}
+
+static World *random_world(Dice *d, bool scarce) {
+        size_t n_hosts = 2 + roll(d, HOSTS_MAX - 1), n_vms = 1 + roll(d, VMS_MAX - 2);
+        World *w = world_new();
+        Host *hosts[HOSTS_MAX];
+
+        pool_set_group_algorithm(w->pool, w->groups[K2], (GroupAlgorithm) roll(d, _GROUP_ALGORITHM_MAX));
+        for (size_t i = 0; i < n_hosts; i++) {
+                hosts[i] = world_host(w, (const char[]){(char) ('a' + i), '\0'});
+                if (scarce)
+                        pool_set_host_memory(w->pool, hosts[i], 16 * GIB, (1 + roll(d, 6)) * GIB);
+                for (size_t n = 1 + roll(d, 2); n > 0; n--) {
+                        Pgpu *p = world_pgpu(w, hosts[i], K2);
+
+                        for (WorldType t = K200; t <= PASSTHROUGH; t++)
+                                if (roll(d, 4) == 0)
+                                        world_disable_type(w, p, t);
+                }
+                pool_set_host_enabled(w->pool, hosts[i], roll(d, 12) != 0);
+        }
+        for (size_t i = 0; i < n_vms; i++)
+                add_vm(w, d, hosts[roll(d, (uint32_t) n_hosts)], scarce);
+        world_drain(w);
+        return w;
+}
+
+static void in_random_worlds(void (*check)(World *w)) {
+        for (uint64_t seed = 1; seed <= POOLS; seed++) {
+                Dice d = {.state = seed * UINT64_C(0x9e3779b97f4a7c15) | 1};
+                _cleanup_world_ World *w = random_world(&d, /* scarce= */ seed % 2);
+
+                check(w);
+                assert_false(pool_has_changes(w->pool));
+        }
+}
+
+/* Hosts that fail: bit i of the set is the i-th host of the board. */
+static Board board_after_failure(const World *w, uint32_t set) {
+        const PtrArray *vms = &w->pool->objects[CLASS_VM];
+        Board b = board_new(w);
+
+        for (size_t i = 0; i < b.n_hosts; i++)
+                for (size_t j = 0; j < vms->n && (set >> i & 1); j++)
+                        if (((Vm *) vms->items[j])->resident_on == b.hosts[i])
+                                board_lift(&b, vms->items[j]);
+        for (size_t i = 0; i < b.n_hosts; i++)
+                b.down[i] |= set >> i & 1;
+        return b;
+}
+
+static void check_each_host(World *w) {
+        for (size_t i = 0; i < w->pool->objects[CLASS_HOST].n; i++) {
+                Board b = board_after_failure(w, UINT32_C(1) << i);
+                _cleanup_moves_ Moves moves = {};
+
+                assert_int_equal(rehearse_host_failure(w->pool, b.hosts[i], &moves), 0);
+                assert_int_equal(moves.n, b.n_lifted);
+                assert_int_equal(moves.n_failed, fewest_stranded(&b));
+        }
+}
+
+static bool any_may_fail(World *w, size_t k) {
+        size_t n_hosts = w->pool->objects[CLASS_HOST].n;
+
+        for (uint32_t set = 0; set < UINT32_C(1) << n_hosts; set++) {
+                Board b = board_after_failure(w, set);
+
+                if ((size_t) __builtin_popcount(set) == k && fewest_stranded(&b) > 0)
+                        return false;
+        }
+        return true;
+}
+
+static void check_failures(World *w) {
+        size_t expected = 0, tolerated;
+
+        while (expected + 1 < w->pool->objects[CLASS_HOST].n && any_may_fail(w, expected + 1))
+                expected++;
+        assert_int_equal(rehearse_failures_to_tolerate(w->pool, w->groups[K2], &tolerated), 0);
+        assert_int_equal(tolerated, expected);
+}
+
+/* Restarts that empty the PGPU; SIZE_MAX when nothing does. */
+static size_t restarts_to_empty(const World *w, size_t spot) {
+        const PtrArray *vms = &w->pool->objects[CLASS_VM];
+        Board b = board_new(w);
+
+        if (!b.spots[spot].host->enabled)
+                return SIZE_MAX;
+        b.spots[spot].closed = true;
+        for (size_t i = 0; i < vms->n; i++)
+                if (vm_is_on(vms->items[i], b.spots[spot].pgpu))
+                        board_lift(&b, vms->items[i]);
+        return fewest_stranded(&b) == 0 ? b.n_lifted : SIZE_MAX;
+}
+
+static void check_plans(World *w) {
+        size_t n_spots = board_new(w).n_spots, expected = SIZE_MAX;
+
+        for (size_t i = 0; i < n_spots; i++)
+                expected = MIN_OF(expected, restarts_to_empty(w, i));
+        for (WorldType t = K200; t <= PASSTHROUGH; t++) {
+                _cleanup_(pgpu_plan_done) PgpuPlan plan = {};
+
+                assert_int_equal(rehearse_free_pgpu(w->pool, w->groups[K2], w->types[t], &plan), 0);
+                assert_int_equal(plan.pgpu ? plan.moves.n : SIZE_MAX, expected);
+        }
+}
+
+/* Every PGPU is given one type or none; what counts is what is left of t once all others have theirs. */
+static uint32_t most_left(
+        const World *w, const Board *b, size_t spot, WorldType t, const uint32_t used[], uint32_t room[]) {
+        uint32_t most;
+
+        if (spot == b->n_spots) {
+                for (size_t i = 0; i < TYPES; i++)
+                        if (room[i] < used[i])
+                                return 0;
+                return room[t - K200] - used[t - K200];
+        }
+
+        most = most_left(w, b, spot + 1, t, used, room);
+        for (size_t i = 0; i < TYPES && b->spots[spot].host->enabled; i++) {
+                const VgpuType *type = w->types[K200 + i];
+
+                if (!ptr_array_contains(&b->spots[spot].pgpu->enabled, type))
+                        continue;
+                room[i] += instances(type);
+                most = MAX_OF(most, most_left(w, b, spot + 1, t, used, room));
+                room[i] -= instances(type);
+        }
+        return most;
+}
+
+static void check_packing(World *w) {
+        uint32_t used[TYPES] = {}, room[TYPES] = {};
+        Board b = board_new(w);
+
+        for (size_t i = 0; i < b.n_spots; i++)
+                for (size_t t = 0; t < TYPES; t++)
+                        if (b.spots[i].host->enabled && b.spots[i].type == w->types[K200 + t])
+                                used[t] += b.spots[i].n;
+        for (WorldType t = K200; t <= PASSTHROUGH; t++) {
+                uint64_t now = group_capacity(w->groups[K2], w->types[t], NULL);
+
+                assert_int_equal(group_capacity_packed(w->groups[K2], w->types[t], now),
+                        most_left(w, &b, 0, t, used, room));
+        }
+}
+
+static void a_failed_host_strands_the_fewest(void **state) {
+        in_random_worlds(check_each_host);
+}
+
+static void failures_are_tolerated_as_far_as_possible(void **state) {
+        in_random_worlds(check_failures);
+}
+
+static void a_plan_has_the_fewest_restarts(void **state) {
+        in_random_worlds(check_plans);
+}
+
+static void packed_is_the_most_that_fits(void **state) {
+        in_random_worlds(check_packing);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(a_failed_host_strands_the_fewest),
+                cmocka_unit_test(failures_are_tolerated_as_far_as_possible),
+                cmocka_unit_test(a_plan_has_the_fewest_restarts),
+                cmocka_unit_test(packed_is_the_most_that_fits),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
