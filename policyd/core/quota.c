@@ -15,6 +15,7 @@
 #include "policyd/core/verdict.h"
 
 #define USERS_SHOWN 3
+#define USERS_COUNTED 1024 /* a sentence is not worth the time of a decision */
 
 static const Quota *quota_for(const Owner *o, const GpuGroup *g) {
         for (size_t i = 0; o && i < o->quotas.n; i++) {
@@ -141,9 +142,12 @@ static uint64_t amount_of(const Users *u, const GpuGroup *g, uint64_t n, const V
 }
 
 static void users_add_vms(Users *u, const Owner *o) {
-        for (size_t i = 0; i < o->vms.n; i++) {
+        for (size_t i = 0; i < o->vms.n && u->n < USERS_COUNTED; i++) {
                 const Vm *vm = o->vms.items[i];
                 uint64_t amount = 0;
+
+                if (!vm->scheduled_on && !vm->resident_on)
+                        continue;
 
                 for (size_t j = 0; j < vm->vgpus.n; j++) {
                         const Vgpu *v = vm->vgpus.items[j];
@@ -156,7 +160,7 @@ static void users_add_vms(Users *u, const Owner *o) {
 }
 
 static void users_add_reservations(Users *u, const Owner *o) {
-        for (size_t i = 0; i < o->reservations.n; i++) {
+        for (size_t i = 0; i < o->reservations.n && u->n < USERS_COUNTED; i++) {
                 const Reservation *r = o->reservations.items[i];
 
                 users_add(u, r->name_label, amount_of(u, r->group, r->holds.n, r->type));
@@ -200,7 +204,9 @@ static void sentence_users(StrBuf *b, const Users *u, const char *act, const cha
                 sentence_amount(b, u->most[i].amount, u->by_size);
                 strbuf_add(b, ")");
         }
-        if (shown < n)
+        if (u->n >= USERS_COUNTED)
+                strbuf_add(b, " and many more");
+        else if (shown < n)
                 strbuf_addf(b, " and %zu more", n - shown);
 }
 

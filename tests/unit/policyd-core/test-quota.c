@@ -221,6 +221,30 @@ static void an_owner_has_one_quota_for_a_group(void **state) {
         assert_null(pool_find_owner(w->pool, "lab"));
 }
 
+/* The largest are named, and how many there are besides. */
+static void the_largest_users_are_named_first(void **state) {
+        _cleanup_world_ World *w = world_new();
+        _cleanup_(allocation_done) Allocation a = {};
+        Host *h = world_host(w, "alpha");
+
+        for (size_t i = 0; i < 8; i++)
+                world_pgpu(w, h, K2);
+        quota(w, "lab", NULL, QUOTA_UNLIMITED, 2 * PGPU_SIZE);
+        running_vm(w, "lab", "small", K200);
+        for (size_t i = 0; i < 3; i++)
+                running_vm(w, "lab", "large", K260Q);
+        running_vm(w, "lab", "middle", K240Q);
+
+        /* Each of the large ones alone makes room; then none does. */
+        a = world_start(w, owned_vm(w, "lab", "new", K260Q));
+        assert_refused(&a.refusal, ERROR_QUOTA_EXCEEDED, "uses 1.875; this needs 0.5",
+                "Shut down one of its VMs 'large' (0.5), 'large' (0.5) and 'large' (0.5), or", NULL);
+        allocation_done(&a);
+        a = world_start(w, owned_vm(w, "lab", "whole", PASSTHROUGH));
+        assert_refused(&a.refusal, ERROR_QUOTA_EXCEEDED, "uses 1.875; this needs 1",
+                "Shut down some of its VMs 'large' (0.5), 'large' (0.5), 'large' (0.5) and 2 more, or", NULL);
+}
+
 static void see_host(const HostVerdict *v, void *userdata) {
         if (v->code == ERROR_NONE)
                 ++*(unsigned *) userdata;
@@ -251,6 +275,7 @@ int main(void) {
                 cmocka_unit_test(a_reservation_elsewhere_spares_nothing),
                 cmocka_unit_test(a_new_owner_takes_the_use_along),
                 cmocka_unit_test(an_owner_has_one_quota_for_a_group),
+                cmocka_unit_test(the_largest_users_are_named_first),
                 cmocka_unit_test(an_explanation_still_shows_the_hosts),
         };
 
