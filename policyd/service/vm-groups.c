@@ -69,7 +69,7 @@ int vm_groups_set_name_description(Policy *p, VmGroup *g, const char *descriptio
 }
 
 int vm_groups_set_placement(Policy *p, VmGroup *g, const char *placement, Refusal *refusal) {
-        VmPlacement parsed;
+        VmPlacement parsed = g->placement;
         int r;
 
         r = check_placement(placement, &parsed, refusal);
