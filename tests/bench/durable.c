@@ -12,15 +12,10 @@
  */
 
 #include <math.h>
-#include <signal.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 
 #include "protocol/names.h"
-#include "tests/bench/stage.h"
+#include "tests/bench/echo.h"
 
-#define ECHO_NAME "org.xenvgpu.Bench.Echo"
 #define SIGNALS_MAX 64
 #define N_HOSTS 64
 #define N_PGPUS 8
@@ -43,107 +38,6 @@ typedef struct Measured {
         double cpu[N_CPU]; /* µs for one call */
         double signals;    /* for one call */
 } Measured;
-
-/* The echo service, in a process of its own */
-
-/* Starts in flight share some signals of PGPUs, so that the number for one call is no whole one. */
-typedef struct EchoOrder {
-        double signals; /* for one call */
-} EchoOrder;
-
-typedef struct Echo {
-        sd_bus *bus;
-        sd_bus_message **signals;
-        size_t n_signals, next;
-        double due;
-        const EchoOrder *order; /* shared with the benchmark */
-} Echo;
-
-static int echo_signal(Echo *e, sd_bus_message *like) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-        int r;
-
-        r = sd_bus_message_new_signal(
-                e->bus, &m, sd_bus_message_get_path(like), ECHO_NAME, sd_bus_message_get_member(like));
-        if (r >= 0)
-                r = sd_bus_message_rewind(like, true);
-        if (r >= 0)
-                r = sd_bus_message_copy(m, like, true);
-        return r < 0 ? r : sd_bus_send(e->bus, m, NULL);
-}
-
-static int method_echo(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        Echo *e = userdata;
-        int r;
-
-        r = sd_bus_reply_method_return(m, "o", POLICY_PATH "/job/_11111111_2222_4333_8444_555555555555");
-        for (e->due += e->order->signals; e->due >= 1 && r >= 0; e->due--) {
-                r = echo_signal(e, e->signals[e->next]);
-                e->next = (e->next + 1) % e->n_signals;
-        }
-        return r < 0 ? r : 1;
-}
-
-static const sd_bus_vtable echo_vtable[] = {
-        SD_BUS_VTABLE_START(0),
-        SD_BUS_METHOD("Start", "a{sv}", "o", method_echo, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_VTABLE_END,
-};
-
-static int echo_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret,
-        sd_bus_error *error) {
-        *ret = userdata;
-        return 1;
-}
-
-static int echo_serve(const Stage *s, const EchoOrder *order) {
-        Echo e = {.signals = s->kept, .n_signals = s->n_kept, .order = order};
-        sd_event *event;
-        int r;
-
-        r = sd_event_new(&event);
-        if (r >= 0)
-                r = sd_bus_new(&e.bus);
-        if (r >= 0)
-                r = sd_bus_set_address(e.bus, s->address);
-        if (r >= 0)
-                r = sd_bus_set_bus_client(e.bus, true);
-        if (r >= 0)
-                r = sd_bus_start(e.bus);
-        if (r >= 0)
-                r = sd_bus_add_fallback_vtable(
-                        e.bus, NULL, POLICY_PATH, POLICY_IFACE_VM, echo_vtable, echo_find, &e);
-        if (r >= 0)
-                r = sd_bus_request_name(e.bus, ECHO_NAME, 0);
-        if (r >= 0)
-                r = sd_bus_attach_event(e.bus, event, SD_EVENT_PRIORITY_NORMAL);
-        return r < 0 ? r : sd_event_loop(event);
-}
-
-static int start_echo(Stage *s, EchoOrder **ret_order, pid_t *ret) {
-        EchoOrder *order;
-        pid_t pid;
-
-        order = mmap(NULL, sizeof(EchoOrder), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-        if (order == MAP_FAILED)
-                return -errno;
-        *ret_order = order;
-        fflush(NULL);
-        pid = fork();
-        if (pid < 0)
-                return -errno;
-        if (pid == 0) {
-                prctl(PR_SET_PDEATHSIG, SIGKILL);
-                _exit(echo_serve(s, order) < 0 ? 1 : 0);
-        }
-
-        *ret = pid;
-        for (unsigned i = 0; i < 500; i++, usleep(10000))
-                if (sd_bus_call_method(s->connections[0], "org.freedesktop.DBus", "/org/freedesktop/DBus",
-                            "org.freedesktop.DBus", "GetNameOwner", NULL, NULL, "s", ECHO_NAME) >= 0)
-                        return 0;
-        return -ETIMEDOUT;
-}
 
 /* Calls */
 
@@ -209,11 +103,11 @@ static void meter_end(const Meter *m, const Stage *s, size_t n_calls, Measured *
         ret->signals = (double) (s->n_signals - m->n_signals) / (double) n_calls;
 }
 
-static int fly_echoes(Stage *s, pid_t echo, const Load *load, Measured *ret) {
+static int fly_echoes(Stage *s, const Echo *echo, const Load *load, Measured *ret) {
         Meter meter;
         int r;
 
-        meter_begin(&meter, s, echo);
+        meter_begin(&meter, s, echo_pid(echo));
         r = fly(s, load, make_echo, ret);
         if (r >= 0)
                 r = stage_settle(s, 20);
@@ -339,18 +233,17 @@ static void note_round(Report *r, size_t round, const Load *loads, const Measure
 }
 
 /* Start and echo at one load; the echo's signals are as many as those of the Starts just before it. */
-static int fly_both(Stage *s, pid_t echo_pid, EchoOrder *order, const Load *load, Measured *ret_echo,
-        Measured *ret_start) {
+static int fly_both(Stage *s, Echo *echo, const Load *load, Measured *ret_echo, Measured *ret_start) {
         int r;
 
         r = fly_starts(s, load, ret_start);
         if (r < 0)
                 return r;
-        order->signals = ret_start->signals;
-        return fly_echoes(s, echo_pid, load, ret_echo);
+        echo_set_signals(echo, ret_start->signals);
+        return fly_echoes(s, echo, load, ret_echo);
 }
 
-static int run_rounds(Report *r, Stage *s, pid_t echo_pid, EchoOrder *order, Floor *f, Results *results) {
+static int run_rounds(Report *r, Stage *s, Echo *e, Floor *f, Results *results) {
         const Load loads[N_LOADS] = {{"1", 1, r->quick ? 50 : 200}, {"16", 16, r->quick ? 128 : 512},
                 {"64", 64, r->quick ? 256 : 1024}};
         int error = 0;
@@ -363,7 +256,7 @@ static int run_rounds(Report *r, Stage *s, pid_t echo_pid, EchoOrder *order, Flo
                 double commit = 0;
 
                 for (size_t i = 0; i < N_LOADS && error >= 0; i++) {
-                        error = fly_both(s, echo_pid, order, &loads[i], &echo[i], &start[i]);
+                        error = fly_both(s, e, &loads[i], &echo[i], &start[i]);
                         if (error >= 0 && i == ALONE)
                                 error = commit_median(f, loads[i].n_calls, &commit);
                 }
@@ -399,10 +292,9 @@ int bench_durable(Report *r) {
         const Load warm = {.n_connections = CONNECTIONS_MAX, .n_calls = r->quick ? 256 : 1024};
         _cleanup_(floor_freep) Floor *f = NULL;
         _cleanup_stage_ Stage s = {.epoll = -1};
+        _cleanup_(echo_freep) Echo *echo = NULL;
         Results results = {};
-        EchoOrder *order = NULL;
         Measured ignored;
-        pid_t echo = 0;
         int error;
 
         printf("Durable placement: VM.Start up to its reply, %d hosts of %d PGPUs\n", N_HOSTS, N_PGPUS);
@@ -416,18 +308,12 @@ int bench_durable(Report *r) {
         if (error >= 0)
                 error = keep_signals(&s);
         if (error >= 0)
-                error = start_echo(&s, &order, &echo);
+                error = echo_new(&s, &echo);
         if (error >= 0) {
                 printf("  one Start causes %zu signals; an echo sends the same\n", s.n_kept);
                 report_round(r, "durable", 0, "signals of one Start", (double) s.n_kept);
-                error = run_rounds(r, &s, echo, order, f, &results);
+                error = run_rounds(r, &s, echo, f, &results);
         }
-        if (echo > 0) {
-                kill(echo, SIGTERM);
-                waitpid(echo, NULL, 0);
-        }
-        if (order)
-                munmap(order, sizeof(EchoOrder));
         if (error < 0)
                 return error;
 
