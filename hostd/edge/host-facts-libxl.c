@@ -7,8 +7,10 @@
 #include <sys/utsname.h>
 
 #include <libxl.h>
+#include <libxl_utils.h>
 
 #include "common/io/file.h"
+#include "hostd/core/grow.h"
 #include "hostd/core/idset.h"
 #include "hostd/edge/host-facts-libxl.h"
 #include "hostd/run/libxl-log.h"
@@ -184,6 +186,62 @@ static int libxl_read(HostFactsSource *source, HostFacts *ret) {
         return 0;
 }
 
+/* Who has which function. */
+
+typedef struct FunctionList {
+        DomainFunction *items;
+        size_t n;
+} FunctionList;
+
+static int add_functions(LibxlHost *host, const libxl_dominfo *info, FunctionList *list) {
+        char *name = NULL;
+        int n = 0, r = 0;
+        libxl_device_pci *pcis;
+
+        pcis = libxl_device_pci_list(host->ctx, info->domid, &n);
+        if (n > 0)
+                name = libxl_domid_to_name(host->ctx, info->domid);
+        for (int i = 0; i < n && r >= 0; i++) {
+                DomainFunction f = {
+                        .address = {(uint16_t) pcis[i].domain, pcis[i].bus, pcis[i].dev, pcis[i].func},
+                        .domid = info->domid,
+                        .name = strdup(strempty(name)),
+                };
+
+                (void) memcpy(f.uuid.bytes, info->uuid.uuid, sizeof(f.uuid.bytes));
+                if (!f.name || GROW(list->items, list->n) < 0) {
+                        free(f.name);
+                        r = -ENOMEM;
+                } else
+                        list->items[list->n++] = f;
+        }
+        libxl_device_pci_list_free(pcis, n);
+        free(name);
+        return r;
+}
+
+static int libxl_list_functions(HostFactsSource *source, DomainFunction **ret, size_t *ret_n) {
+        LibxlHost *host = host_of(source);
+        FunctionList list = {};
+        libxl_dominfo *domains;
+        int n = 0, r = 0;
+
+        domains = libxl_list_domain(host->ctx, &n);
+        if (!domains)
+                return -EIO;
+        for (int i = 0; i < n && r >= 0; i++)
+                if (domains[i].domid != 0)
+                        r = add_functions(host, &domains[i], &list);
+        libxl_dominfo_list_free(domains, n);
+        if (r < 0) {
+                domain_functions_free(list.items, list.n);
+                return r;
+        }
+        *ret = list.items;
+        *ret_n = list.n;
+        return 0;
+}
+
 static char *libxl_describe(HostFactsSource *source) {
         const libxl_version_info *v = libxl_get_version_info(host_of(source)->ctx);
         char *text;
@@ -219,6 +277,7 @@ static const HostFactsOps libxl_ops = {
         .hypervisor = "xen",
         .read = libxl_read,
         .memory_free = libxl_memory_free,
+        .list_functions = libxl_list_functions,
         .describe = libxl_describe,
         .fd = libxl_fd,
         .drain = libxl_drain,

@@ -12,6 +12,7 @@
 #include "common/io/file.h"
 #include "common/json/json-get.h"
 #include "common/parse.h"
+#include "hostd/core/grow.h"
 #include "hostd/edge/host-facts.h"
 #include "protocol/vm-record.h"
 
@@ -37,19 +38,25 @@ static int read_json(const char *path, struct json_object **ret) {
         return r == -EINVAL ? -EBADMSG : r;
 }
 
+static int read_config(const char *dir, const char *domid, struct json_object **ret) {
+        _cleanup_free_ char *path = NULL;
+
+        if (asprintf(&path, "%s/dom/%s/config.json", dir, domid) < 0) {
+                path = NULL;
+                return -ENOMEM;
+        }
+        return read_json(path, ret);
+}
+
 /* A domain whose config is just being written or removed takes nothing yet or any more. */
 static int read_domain_memory(const char *dir, const char *domid, uint64_t *ret) {
         _cleanup_(vm_needs_done) VmNeeds needs = {};
         _cleanup_json_ struct json_object *config = NULL;
-        _cleanup_free_ char *path = NULL;
         JsonReader reader = {};
         int r;
 
-        if (asprintf(&path, "%s/dom/%s/config.json", dir, domid) < 0)
-                return -ENOMEM;
-
         *ret = 0;
-        r = read_json(path, &config);
+        r = read_config(dir, domid, &config);
         if (r >= 0)
                 r = vm_config_needs(&reader, config, /* has_vgpu= */ false, &needs);
         if (r == -ENOMEM)
@@ -59,10 +66,11 @@ static int read_domain_memory(const char *dir, const char *domid, uint64_t *ret)
         return 0;
 }
 
-static int sum_domains(const char *dir, uint64_t *ret) {
+typedef int (*DomainVisitor)(const char *dir, const char *domid, void *userdata);
+
+static int each_domain(const char *dir, DomainVisitor visitor, void *userdata) {
         _cleanup_free_ char *folder = NULL;
         struct dirent *entry;
-        uint64_t sum = 0;
         int r = 0;
         DIR *d;
 
@@ -70,26 +78,106 @@ static int sum_domains(const char *dir, uint64_t *ret) {
         if (!folder)
                 return -ENOMEM;
         d = opendir(folder);
-        if (!d) {
-                *ret = 0;
+        if (!d)
                 return errno == ENOMEM ? -ENOMEM : 0;
-        }
-
         while (r >= 0 && (entry = readdir(d))) {
-                uint64_t memory;
                 uint32_t domid;
 
-                if (parse_u32(entry->d_name, &domid) < 0)
-                        continue;
-                r = read_domain_memory(dir, entry->d_name, &memory);
-                if (r >= 0)
-                        sum = sum + memory < sum ? UINT64_MAX : sum + memory;
+                if (parse_u32(entry->d_name, &domid) >= 0)
+                        r = visitor(dir, entry->d_name, userdata);
         }
         closedir(d);
+        return r;
+}
+
+static int add_memory(const char *dir, const char *domid, void *userdata) {
+        uint64_t *sum = userdata, memory;
+        int r;
+
+        r = read_domain_memory(dir, domid, &memory);
+        if (r >= 0)
+                *sum = *sum + memory < *sum ? UINT64_MAX : *sum + memory;
+        return r;
+}
+
+static int sum_domains(const char *dir, uint64_t *ret) {
+        uint64_t sum = 0;
+        int r;
+
+        r = each_domain(dir, add_memory, &sum);
         if (r < 0)
                 return r;
-
         *ret = sum;
+        return 0;
+}
+
+/* Functions of the domains. */
+
+typedef struct FunctionList {
+        DomainFunction *items;
+        size_t n;
+} FunctionList;
+
+static uint32_t read_number(struct json_object *o, const char *member) {
+        struct json_object *value = NULL;
+
+        /* libxl leaves out what is 0. */
+        (void) json_object_object_get_ex(o, member, &value);
+        return (uint32_t) json_object_get_int(value);
+}
+
+static int add_function(struct json_object *pci, const Uuid *uuid, const char *domid, const char *name,
+        FunctionList *list) {
+        DomainFunction f = {
+                .address = {(uint16_t) read_number(pci, "domain"), (uint8_t) read_number(pci, "bus"),
+                        (uint8_t) read_number(pci, "dev"), (uint8_t) read_number(pci, "func")},
+                .uuid = *uuid,
+                .name = strdup(name),
+        };
+
+        (void) parse_u32(domid, &f.domid);
+        if (!f.name || GROW(list->items, list->n) < 0) {
+                free(f.name);
+                return -ENOMEM;
+        }
+        list->items[list->n++] = f;
+        return 0;
+}
+
+static int add_functions(const char *dir, const char *domid, void *userdata) {
+        _cleanup_json_ struct json_object *config = NULL;
+        struct json_object *c_info = NULL, *pcidevs = NULL;
+        FunctionList *list = userdata;
+        const char *name = "";
+        JsonReader reader = {};
+        Uuid uuid = {};
+        int r;
+
+        r = read_config(dir, domid, &config);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+        if (json_opt_object(&reader, config, "c_info", &c_info) < 0 || !c_info ||
+                json_opt_uuid(&reader, c_info, "uuid", &uuid) < 0 ||
+                json_opt_string(&reader, c_info, "name", &name) < 0 ||
+                json_opt_array(&reader, config, "pcidevs", &pcidevs) < 0 || !pcidevs)
+                return 0;
+        for (size_t i = 0; r >= 0 && i < json_object_array_length(pcidevs); i++)
+                r = add_function(json_object_array_get_idx(pcidevs, i), &uuid, domid, strempty(name), list);
+        return r;
+}
+
+static int simulated_list_functions(HostFactsSource *source, DomainFunction **ret, size_t *ret_n) {
+        SimulatedHost *host = CONTAINER_OF(source, SimulatedHost, source);
+        FunctionList list = {};
+        int r;
+
+        r = each_domain(host->dir, add_functions, &list);
+        if (r < 0) {
+                domain_functions_free(list.items, list.n);
+                return r;
+        }
+        *ret = list.items;
+        *ret_n = list.n;
         return 0;
 }
 
@@ -221,6 +309,7 @@ static const HostFactsOps simulated_ops = {
         .hypervisor = "simulated",
         .read = simulated_read,
         .memory_free = simulated_memory_free,
+        .list_functions = simulated_list_functions,
         .describe = simulated_describe,
         .free = simulated_free,
 };

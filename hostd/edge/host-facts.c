@@ -21,6 +21,16 @@ int host_facts_memory_free(HostFactsSource *source, uint64_t *ret) {
         return source->ops->memory_free(source, ret);
 }
 
+int host_facts_list_functions(HostFactsSource *source, DomainFunction **ret, size_t *ret_n) {
+        return source->ops->list_functions(source, ret, ret_n);
+}
+
+void domain_functions_free(DomainFunction *list, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                free(list[i].name);
+        free(list);
+}
+
 HostFactsSource *host_facts_source_free(HostFactsSource *source) {
         return source ? source->ops->free(source) : NULL;
 }

@@ -7,7 +7,8 @@
  * Memory in bytes.
  */
 
-#include "common/macros.h"
+#include "common/pci-address.h"
+#include "common/uuid.h"
 
 typedef struct HostFacts {
         uint64_t memory_total, memory_free;
@@ -20,12 +21,23 @@ typedef struct HostFacts {
 
 void host_facts_done(HostFacts *f);
 
+/* A PCI function that a domain has, whoever started it. */
+typedef struct DomainFunction {
+        PciAddress address;
+        uint32_t domid;
+        Uuid uuid;  /* of the domain */
+        char *name; /* of the domain; "" when it has none */
+} DomainFunction;
+
+void domain_functions_free(DomainFunction *list, size_t n);
+
 typedef struct HostFactsSource HostFactsSource;
 
 typedef struct HostFactsOps {
         const char *hypervisor; /* "xen", "simulated" */
         int (*read)(HostFactsSource *source, HostFacts *ret);
         int (*memory_free)(HostFactsSource *source, uint64_t *ret);
+        int (*list_functions)(HostFactsSource *source, DomainFunction **ret, size_t *ret_n);
         char *(*describe)(HostFactsSource *source); /* "Xen 4.17.3"; the caller frees; NULL: it does not say */
         /* Readable when free memory may have changed without us; drain() takes that in, negative when nothing
          * will be told any more. Both NULL: it changes by our own doing only. */
@@ -42,6 +54,7 @@ struct HostFactsSource {
 /* -EBADMSG: the source says something impossible; -ENOENT: it is not there. */
 int host_facts_read(HostFactsSource *source, HostFacts *ret);
 int host_facts_memory_free(HostFactsSource *source, uint64_t *ret);
+int host_facts_list_functions(HostFactsSource *source, DomainFunction **ret, size_t *ret_n);
 HostFactsSource *host_facts_source_free(HostFactsSource *source);
 DEFINE_CLEANUP(HostFactsSource *, host_facts_source_free)
 

@@ -136,6 +136,36 @@ static void a_slot_being_started_is_taken(void **state) {
         }
 }
 
+/* Somebody passed the other GPU through by hand, with xl. */
+static void what_others_have_is_taken(void **state) {
+        static const char config[] =
+                "{\"c_info\":{\"type\":\"hvm\",\"name\":\"by hand\",\"uuid\":\"11111111-2222-4333-8444-555555555555\"},"
+                "\"b_info\":{\"max_vcpus\":1,\"max_memkb\":65536,\"target_memkb\":65536,\"type.hvm\":{}},"
+                "\"pcidevs\":[{\"bus\":132}]}";
+        Uuid token = new_uuid(), vm = new_uuid();
+        _cleanup_free_ char *free_one = start_order(1, &token, &vm, "grid_k100", 0x83), *domain = NULL;
+        _cleanup_free_ char *taken_one = start_order(1, &token, &vm, "grid_k100", 0x84);
+        _cleanup_host_refusal_ HostRefusal refusal = {};
+        World *w = *state;
+
+        world_claim(w, 1);
+        assert_true(asprintf(&domain, "%s/sim/dom/7", w->folder) > 0);
+        assert_int_equal(mkdir_parents(domain, 0755), 0);
+        write_file(domain, "config.json", config);
+        assert_int_equal(host_start_vm(w->host, CLAIMER, taken_one, &refusal), 0);
+        assert_int_equal(refusal.code, ERROR_PGPU_IN_USE_BY_VM);
+        assert_non_null(strstr(refusal.message, "0000:84:00.0 is passed through to domain 7 ('by hand')"));
+        assert_int_equal(give_start(w, free_one), ERROR_NONE);
+
+        /* It is gone. */
+        host_refusal_done(&refusal);
+        assert_int_equal(remove_tree(domain), 0);
+        free(taken_one);
+        token = new_uuid(), vm = new_uuid();
+        taken_one = start_order(1, &token, &vm, "grid_k100", 0x84);
+        assert_int_equal(give_start(w, taken_one), ERROR_NONE);
+}
+
 static void memory_of_vms_without_a_domain_is_not_free(void **state) {
         Uuid token = new_uuid(), vm = new_uuid();
         _cleanup_free_ char *order = start_order(1, &token, &vm, NULL, 0);
@@ -397,6 +427,7 @@ int main(void) {
                 WORLD_TEST(the_emulator_gets_the_file_of_this_host),
                 WORLD_TEST(a_repeated_order_is_one_vm),
                 WORLD_TEST(a_slot_being_started_is_taken),
+                WORLD_TEST(what_others_have_is_taken),
                 WORLD_TEST(memory_of_vms_without_a_domain_is_not_free),
                 WORLD_TEST(vms_are_counted),
                 WORLD_TEST(a_stop_in_the_queue_ends_the_vm),
