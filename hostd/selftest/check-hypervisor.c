@@ -89,5 +89,7 @@ void check_hypervisor(Selftest *t) {
         check_virtualization(t);
         check_memory(t);
         check_list(t, "bridges", t->facts.networks, "there is none: VMs with a network cannot start here");
+        if (!isempty(t->host->ovsdb) && access(t->host->ovsdb, F_OK) == 0)
+                report_note(&t->report, "and those of Open vSwitch, whose database is at %s", t->host->ovsdb);
         check_list(t, "storage", t->facts.storage, "there is none: VMs with disks cannot start here");
 }

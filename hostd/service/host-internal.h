@@ -12,6 +12,8 @@
 #include "hostd/edge/hardware.h"
 #include "hostd/edge/host-facts.h"
 #include "hostd/edge/host-store.h"
+#include "hostd/edge/kernel-watch.h"
+#include "hostd/edge/ovs-bridges.h"
 #include "hostd/service/host.h"
 #include "hostd/service/lease.h"
 
@@ -27,6 +29,9 @@ struct Host {
         HostFactsSource *facts_source;
         HostFacts facts; /* as last read; boot_id and hostname are not read again */
         sd_event_source *facts_watch;
+        OvsBridges *ovs;              /* or NULL */
+        KernelWatch *kernel;          /* or NULL */
+        sd_event_source *facts_timer; /* armed: networks or storage may have changed */
         Hardware hardware;
 
         HostClaim claim;
@@ -52,8 +57,9 @@ void host_wake(Host *h);
 void host_touch(Host *h);
 
 int host_open_facts(Host *h);
-/* All but who the host is. */
-void host_reread_facts(Host *h);
+void host_close_facts(Host *h);
+/* All but who the host is. Whether its networks or storage are others now. */
+bool host_reread_facts(Host *h);
 
 /* One reading of hardware and type files, without what is enabled; problems are logged. */
 int host_read_hardware(Host *h, Hardware *ret);

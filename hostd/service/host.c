@@ -126,10 +126,8 @@ Host *host_close(Host *h) {
         sd_event_source_disable_unref(h->inventory_timer);
         free(h->claimer);
         host_claim_done(&h->claim);
-        sd_event_source_disable_unref(h->facts_watch);
         hardware_done(&h->hardware);
-        host_facts_done(&h->facts);
-        host_facts_source_free(h->facts_source);
+        host_close_facts(h);
         host_store_close(h->store);
         systemd_close(h->systemd);
         free(h->vm_dir);

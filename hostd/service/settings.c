@@ -41,6 +41,7 @@ const Setting host_setting_table[] = {
         TEXT(hostname, "", "name of this host; empty: the machine's"),
         TEXT(storage, "/dev /srv /var/lib",
                 "folders with disks of VMs, blank-separated, beside what is mounted on others"),
+        TEXT(ovsdb, "/run/openvswitch/db.sock", "socket of Open vSwitch's database, which names its bridges; empty: none"),
 
         TEXT(units, "systemd", "how the programs of VMs are started: systemd, or process"),
         TEXT(domain_program, "/usr/libexec/xenvgpu/xenvgpu-domain", "the program that holds one VM"),

@@ -18,7 +18,7 @@ typedef struct HostSettings {
         char *sysfs_path, *pci_dump, *pci_ids, *vga_arbiter;
         char *nvidia_conf_dir, *nvidia_xml, *nvidia_driver_link, *gvtg_list, *mxgpu_list;
         /* the host */
-        char *hypervisor, *sim_dir, *boot_id_file, *hostname, *storage;
+        char *hypervisor, *sim_dir, *boot_id_file, *hostname, *storage, *ovsdb;
         /* programs of a VM */
         char *units, *domain_program, *dm_program;
         char *emulator, *emulator_arguments, *qemu, *qemu_vgpu_args, *on_emulator_death;

@@ -98,7 +98,8 @@ int host_rescan(Host *h) {
                 return log_errno(r, "Failed to take over the hardware");
         }
 
-        host_reread_facts(h);
+        ovs_bridges_try(h->ovs);
+        (void) host_reread_facts(h);
         before = h->hardware;
         h->hardware = hardware;
         tell_hardware_changes(h, &before);

@@ -232,7 +232,7 @@ static int hostd_arguments(const LabHost *host, char **argv) {
                 argv_add(argv, &n, "--set=hypervisor=simulated") < 0 ||
                 argv_add(argv, &n, "--set=units=process") < 0 ||
                 argv_add(argv, &n, "--set=hostname=%s", host->spec.name) < 0 ||
-                argv_add(argv, &n, "--set=vga_arbiter=") < 0)
+                argv_add(argv, &n, "--set=ovsdb=") < 0 || argv_add(argv, &n, "--set=vga_arbiter=") < 0)
                 return -ENOMEM;
         if (host->spec.recorded && !host->spec.recorded_tree
                         ? argv_add(argv, &n, "--set=pci_dump=%s/pci.dump", host->folder) < 0

@@ -110,7 +110,7 @@ hostd() {
         # `exec` in the caller's subshell: $! is hostd itself.
         exec xenvgpu-hostd --state="$here/state" --runtime="$here/run" --config="$here/hostd.conf" --set=bus="$bus" \
                 --set=hypervisor=simulated --set=sim_dir="$here/sim" --set=units=process --set=sysfs_path="$here/sysfs" \
-                --set=vga_arbiter= --set=nvidia_conf_dir="$here/types/vgx" --set=nvidia_xml="$here/types/vgpuConfig.xml" \
+                --set=vga_arbiter= --set=ovsdb= --set=nvidia_conf_dir="$here/types/vgx" --set=nvidia_xml="$here/types/vgpuConfig.xml" \
                 --set=gvtg_list="$here/types/gvt-g" --set=mxgpu_list="$here/types/mxgpu" \
                 --set=domain_program="$(command -v xenvgpu-domain)" --set=dm_program="$(command -v xenvgpu-dm)" \
                 --set=emulator="$(command -v xenvgpu-lab-emulator)" --set=qemu="$(command -v xenvgpu-lab-qemu)" "${settings[@]}"

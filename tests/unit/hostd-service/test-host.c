@@ -10,6 +10,7 @@
 #include "hostd/service/host-internal.h"
 #include "hostd/service/vm.h"
 #include "protocol/order.h"
+#include "tests/unit/hostd-edge/fake-ovsdb.h"
 #include "tests/unit/hostd-service/world.h"
 
 static void a_claim_outlives_hostd(void **state) {
@@ -134,6 +135,41 @@ static void a_slot_being_started_is_taken(void **state) {
 
                 assert_int_equal(give_start(w, order), i < 8 ? ERROR_NONE : ERROR_PGPU_INSUFFICIENT_CAPACITY);
         }
+}
+
+/* Open vSwitch names its bridges when it comes up, and later. */
+static void bridges_of_open_vswitch_are_networks(void **state) {
+        static const char answer[] = "{\"id\":\"bridges\",\"error\":null,\"result\":{\"Bridge\":{\"a\":{\"new\":{\"name\":\"ovs1\"}}}}}",
+                          update[] = "{\"method\":\"update\",\"params\":[null,{\"Bridge\":{\"a\":{\"old\":{\"name\":\"ovs1\"}}}}]}";
+        _cleanup_json_ struct json_object *inventory = NULL;
+        FakeOvsdb server = { .fd = -1, .listener = -1 };
+        struct json_object *networks;
+        World *w = *state;
+        size_t before;
+
+        (void) snprintf(server.path, sizeof(server.path), "/tmp/xenvgpu-host-ovsdb-%d", (int) getpid());
+        server.event = w->event;
+        fake_ovsdb_listen(&server);
+        free(w->settings.ovsdb);
+        w->settings.ovsdb = strdup(server.path);
+        world_reopen(w);
+        run_until(&server, *server.asked);
+
+        before = json_object_array_length(w->told[HOST_SIGNAL_INVENTORY_CHANGED]);
+        fake_ovsdb_say(&server, answer, sizeof(answer));
+        run_until(&server, json_object_array_length(w->told[HOST_SIGNAL_INVENTORY_CHANGED]) > before);
+        inventory = world_inventory(w);
+        assert_true(json_object_object_get_ex(inventory, "networks", &networks));
+        assert_string_equal(json_object_to_json_string_ext(networks, JSON_C_TO_STRING_PLAIN), "[\"ovs1\",\"xenbr0\"]");
+
+        before = json_object_array_length(w->told[HOST_SIGNAL_INVENTORY_CHANGED]);
+        fake_ovsdb_say(&server, update, sizeof(update));
+        run_until(&server, json_object_array_length(w->told[HOST_SIGNAL_INVENTORY_CHANGED]) > before);
+        json_object_put(inventory);
+        inventory = world_inventory(w);
+        assert_true(json_object_object_get_ex(inventory, "networks", &networks));
+        assert_string_equal(json_object_to_json_string_ext(networks, JSON_C_TO_STRING_PLAIN), "[\"xenbr0\"]");
+        fake_ovsdb_stop(&server);
 }
 
 /* Somebody passed the other GPU through by hand, with xl. */
@@ -427,6 +463,7 @@ int main(void) {
                 WORLD_TEST(the_emulator_gets_the_file_of_this_host),
                 WORLD_TEST(a_repeated_order_is_one_vm),
                 WORLD_TEST(a_slot_being_started_is_taken),
+                WORLD_TEST(bridges_of_open_vswitch_are_networks),
                 WORLD_TEST(what_others_have_is_taken),
                 WORLD_TEST(memory_of_vms_without_a_domain_is_not_free),
                 WORLD_TEST(vms_are_counted),

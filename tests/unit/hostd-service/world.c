@@ -68,6 +68,7 @@ static void make_settings(World *w) {
                 .hypervisor = setting(NULL, "simulated"),
                 .sim_dir = setting(w->folder, "sim"),
                 .boot_id_file = setting(w->folder, "boot_id"),
+                .ovsdb = strdup(""),
                 .hostname = setting(NULL, ""),
                 .units = setting(NULL, "process"),
                 .domain_program = setting(NULL, "/bin/false"),

@@ -1,0 +1,18 @@
+#pragma once
+
+/*
+ * What the kernel tells of the host: network devices and mounts that come and go
+ *
+ * Only that something changed is told, often several times for one cause; what is there is read anew. A watch
+ * that the kernel refuses is logged once and left out.
+ */
+
+#include <systemd/sd-event.h>
+
+typedef struct KernelWatch KernelWatch;
+typedef void (*KernelChanged)(void *userdata);
+
+/* mountinfo: "/proc/1/mountinfo", the mounts to be told of. -ENOMEM. */
+int kernel_watch_new(
+        sd_event *event, const char *mountinfo, KernelChanged changed, void *userdata, KernelWatch **ret);
+KernelWatch *kernel_watch_free(KernelWatch *w);

@@ -1,0 +1,32 @@
+#pragma once
+
+/*
+ * Bridges of Open vSwitch
+ *
+ * They are no bridges of the kernel: there all of them are ports of one datapath, beside other ports of the
+ * same kind. Which of them are bridges stands in Open vSwitch's database alone. Its server speaks JSON-RPC on
+ * a unix socket (RFC 7047); one request there, "monitor", gives the names and every change of them, so
+ * nothing is asked again and nothing waited for.
+ *
+ * A server that goes away is tried again after a while, and its bridges stand meanwhile, as they do in the
+ * kernel. One that was never there is tried when asked to.
+ */
+
+#include <systemd/sd-event.h>
+
+#include "common/macros.h"
+
+typedef struct OvsBridges OvsBridges;
+typedef void (*OvsBridgesChanged)(void *userdata);
+
+/* socket: "/run/openvswitch/db.sock"; tries at once. */
+int ovs_bridges_new(
+        sd_event *event, const char *socket, OvsBridgesChanged changed, void *userdata, OvsBridges **ret);
+OvsBridges *ovs_bridges_free(OvsBridges *o);
+DEFINE_CLEANUP(OvsBridges *, ovs_bridges_free)
+
+/* Where it is not connected. */
+void ovs_bridges_try(OvsBridges *o);
+
+/* Adds the names to a sorted list of texts (hostd/core/idset.h). -ENOMEM. */
+int ovs_bridges_add_to(const OvsBridges *o, char ***list);
