@@ -276,9 +276,14 @@ static int send_ping(HostLink *link) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
-        /* Without hostd the bus itself is asked: the next NameOwnerChanged must be able to reach us. */
-        r = sd_bus_message_new_method_call(link->bus, &m, link->peer ?: "org.freedesktop.DBus",
-                link->peer ? HOST_PATH : "/org/freedesktop/DBus", "org.freedesktop.DBus.Peer", "Ping");
+        /* Without hostd the bus itself is asked: the next NameOwnerChanged must be able to reach us. The system bus
+         * lets nobody ping it, and writes each try to the journal; its id it tells. */
+        if (link->peer)
+                r = sd_bus_message_new_method_call(link->bus, &m, link->peer, HOST_PATH,
+                        "org.freedesktop.DBus.Peer", "Ping");
+        else
+                r = sd_bus_message_new_method_call(link->bus, &m, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                        "org.freedesktop.DBus", "GetId");
         if (r < 0)
                 return r;
         r = sd_bus_call_async(link->bus, &link->ping_slot, m, on_pong, link, link->settings.ping_usec);
