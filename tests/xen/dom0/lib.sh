@@ -24,11 +24,17 @@ PATIENCE=${PATIENCE:-240}
 # --- TAP ------------------------------------------------------------------------------------------
 
 note() { printf '# %s\n' "$*"; }
-pass() { tap_n=$((tap_n + 1)); printf 'ok %d - %s\n' $tap_n "$*"; }
-fail() {
+# Each check with the second of the machine's life in which it was made.
+check() { # RESULT TEXT
+        local now
+        read -r now _ </proc/uptime
         tap_n=$((tap_n + 1))
+        printf '%s %d - %s (%s)\n' "$1" $tap_n "$2" "${now%.*}"
+}
+pass() { check ok "$*"; }
+fail() {
         tap_failed=$((tap_failed + 1))
-        printf 'not ok %d - %s\n' $tap_n "$*"
+        check "not ok" "$*"
 }
 is() { # GOT WANTED WHAT
         if [ "$1" = "$2" ]; then pass "$3"; else
