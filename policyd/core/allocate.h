@@ -53,6 +53,7 @@ typedef struct AllocRequest {
         const Reservation *reservation; /* or NULL */
         const Host *const *avoid;       /* hosts that already refused this start */
         size_t n_avoid;
+        bool rehearsal;                 /* a refusal is a reason among others: no more than what is in the way and would help */
 } AllocRequest;
 
 #define ALLOC_RUNNERS_UP 5

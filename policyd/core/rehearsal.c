@@ -134,7 +134,7 @@ static int compare_lifted(const void *a, const void *b) {
 
 /* 1: it landed; 0: nowhere, and the reason. */
 static int crew_land(Crew *c, Vm *vm, char **ret_reason) {
-        const AllocRequest request = {.vm = vm};
+        const AllocRequest request = {.vm = vm, .rehearsal = true};
         _cleanup_(allocation_done) Allocation a = {};
         int r;
 

@@ -120,6 +120,8 @@ static const Candidate *nearest_of_gpus(const Ranking *r) {
 }
 
 static void sentence_end(StrBuf *b, const Ranking *r) {
+        if (r->request->rehearsal)
+                return;
         strbuf_add(b, " ");
         sentence_counts(b, r);
         strbuf_add(b, "; vm-explain tells of each.");
@@ -145,6 +147,9 @@ static int sentence_others(StrBuf *b, const Ranking *r) {
 
 static void sentence_begin(StrBuf *b, const Ranking *r) {
         const Host *only = r->request->only;
+
+        if (r->request->rehearsal)
+                return;
 
         strbuf_addf(b, "VM '%s' cannot start%s%s: ", r->request->vm->name_label, only ? " on " : "",
                 only ? only->name_label : "");

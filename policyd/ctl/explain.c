@@ -37,18 +37,75 @@ static size_t length(struct json_object *array) {
         return json_object_is_type(array, json_type_array) ? json_object_array_length(array) : 0;
 }
 
+/* "VGPUTypeNotEnabled" as XenServer spells it. */
+static const char *word_xapi(const char *word) {
+        _cleanup_free_ char *name = NULL;
+        ErrorCode code;
+
+        if (!*word || asprintf(&name, ERROR_PREFIX "%s", word) < 0)
+                return word;
+        code = error_code_from_name(name);
+        return code >= 0 ? error_code_xapi(code) : word;
+}
+
+static const char *code_of(struct json_object *o) {
+        return word_xapi(text(o, "code"));
+}
+
 static void print_type_row(FILE *out, struct json_object *type, int width) {
         struct json_object *reason = member(type, "reason");
-        uint64_t free_slots = json_object_get_uint64(member(type, "free"));
 
-        fprintf(out, "    %-*s %6s %6s %9s %8s %6" PRIu64 " %6s", width, text(type, "model_name"),
-                text(type, "total"), text(type, "used"), text(type, "scheduled"), text(type, "reserved"),
-                free_slots, text(type, "packed"));
-        if (free_slots == 0 && reason)
-                fprintf(out, "  %s", text(reason, "code"));
+        fprintf(out, "    %-*s %6s %6s %9s %8s %6s %6s", width, text(type, "model_name"), text(type, "total"),
+                text(type, "used"), text(type, "scheduled"), text(type, "reserved"), text(type, "free"),
+                text(type, "packed"));
+        if (reason)
+                fprintf(out, "  %s\n        %s%s%s%s", code_of(reason), text(reason, "message"),
+                        *text(reason, "remedy") ? " " : "", text(reason, "remedy"),
+                        *text(reason, "remedy") ? "." : "");
         fputc('\n', out);
-        if (free_slots == 0 && *text(reason, "message"))
-                fprintf(out, "        %s\n", text(reason, "message"));
+}
+
+static const char *type_name(struct json_object *types, const char *identifier) {
+        for (size_t i = 0; i < length(types); i++) {
+                struct json_object *t = json_object_array_get_idx(types, i);
+
+                if (streq(text(t, "identifier"), identifier))
+                        return text(t, "model_name");
+        }
+        return identifier;
+}
+
+/* For each type that an empty PGPU could run: what is free of each type once it does. */
+static void print_changes(FILE *out, struct json_object *group, int width) {
+        struct json_object *types = member(group, "types"), *changes = member(group, "changes");
+
+        if (length(changes) == 0)
+                return;
+        fprintf(out, "    if an empty PGPU ran a type, this would be free:\n");
+        for (size_t i = 0; i < length(changes); i++) {
+                struct json_object *change = json_object_array_get_idx(changes, i),
+                                   *list = member(change, "free");
+
+                fprintf(out, "    %-*s  ", width, type_name(types, text(change, "identifier")));
+                for (size_t j = 0; j < length(list); j++) {
+                        struct json_object *of = json_object_array_get_idx(list, j);
+
+                        fprintf(out, "%s%s %s", j == 0 ? "" : ", ", text(of, "free"),
+                                type_name(types, text(of, "identifier")));
+                }
+                fprintf(out, " (%s%s)\n", text(change, "pgpu"),
+                        json_object_get_boolean(member(change, "enable")) ? ", once enabled there" : "");
+        }
+}
+
+static bool is_fragmented(struct json_object *types) {
+        for (size_t i = 0; i < length(types); i++) {
+                struct json_object *t = json_object_array_get_idx(types, i);
+
+                if (json_object_get_uint64(member(t, "packed")) > json_object_get_uint64(member(t, "free")))
+                        return true;
+        }
+        return false;
 }
 
 static void print_group(FILE *out, struct json_object *group) {
@@ -68,6 +125,10 @@ static void print_group(FILE *out, struct json_object *group) {
                 "RESERVED", "FREE", "PACKED");
         for (size_t i = 0; i < length(types); i++)
                 print_type_row(out, json_object_array_get_idx(types, i), width);
+        print_changes(out, group, width);
+        if (is_fragmented(types))
+                fputs("    packed: free if VMs moved closer together; gpu-group-plan says which to restart\n",
+                        out);
         fputc('\n', out);
 }
 
@@ -140,21 +201,6 @@ int failure_print(FILE *out, const char *json, bool as_json) {
                         fprintf(out, "    %s: nowhere. %s\n", text(m, "name_label"), text(m, "reason"));
         }
         return survives ? EXIT_DONE : EXIT_REFUSED;
-}
-
-/* "VGPUTypeNotEnabled" as XenServer spells it. */
-static const char *word_xapi(const char *word) {
-        _cleanup_free_ char *name = NULL;
-        ErrorCode code;
-
-        if (!*word || asprintf(&name, ERROR_PREFIX "%s", word) < 0)
-                return word;
-        code = error_code_from_name(name);
-        return code >= 0 ? error_code_xapi(code) : word;
-}
-
-static const char *code_of(struct json_object *o) {
-        return word_xapi(text(o, "code"));
 }
 
 /* In as few words as the column has. */

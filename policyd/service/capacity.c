@@ -9,6 +9,7 @@
 #include "common/json/json-get.h"
 #include "common/strbuf.h"
 #include "policyd/core/packing.h"
+#include "policyd/core/sentence.h"
 #include "protocol/type-record.h"
 
 static int new_member(struct json_object *array, struct json_object **ret) {
@@ -67,23 +68,46 @@ static Counts count_type(const GpuGroup *g, const VgpuType *t) {
         return n;
 }
 
-static int add_reason(struct json_object *o, const GpuGroup *g, const PgpuVerdict *nearest) {
+/* What the nearest miss is, as a start would say it. */
+static int add_nearest(struct json_object *reason, const PgpuVerdict *nearest, const VgpuType *t) {
+        _cleanup_strbuf_ StrBuf said = {}, helps = {};
+        _cleanup_free_ char *message = NULL, *remedy = NULL;
+        int r;
+
+        sentence_verdict(&said, nearest, t);
+        strbuf_add(&said, ".");
+        sentence_remedy(&helps, nearest, t, /* own= */ NULL);
+        message = strbuf_take(&said);
+        remedy = strbuf_take(&helps);
+        if (!message || !remedy)
+                return -ENOMEM;
+
+        r = json_add_string(reason, "message", message);
+        r = r ?: json_add_string(reason, "remedy", remedy);
+        r = r ?: json_add_uuid(reason, "pgpu", &nearest->pgpu->object.id);
+        r = r ?: json_add_string(reason, "host", nearest->pgpu->host->name_label);
+        r = r ?: json_add_string(reason, "pci_id", PCI_TEXT(&nearest->pgpu->pci));
+        r = r ?: json_add_u64(reason, "size", nearest->size);
+        r = r ?: json_add_u64(reason, "used", nearest->used);
+        return r ?: json_add_u64(reason, "need", nearest->need);
+}
+
+static int add_reason(
+        struct json_object *o, const GpuGroup *g, const VgpuType *t, const PgpuVerdict *nearest) {
         struct json_object *reason = json_object_new_object();
-        ErrorCode code = nearest->pgpu ? nearest->code : ERROR_GPU_GROUP_CONTAINS_NO_PGPUS;
         char message[512];
         int r;
 
         r = reason ? json_add(o, "reason", reason) : -ENOMEM;
         if (r < 0)
                 return r;
-        if (nearest->pgpu)
-                snprintf(message, sizeof(message),
-                        "Nearest is PGPU %s of host '%.100s' (%u of %u used, %u needed): %s",
-                        PCI_TEXT(&nearest->pgpu->pci), nearest->pgpu->host->name_label, nearest->used,
-                        nearest->size, nearest->need, error_code_meaning(code));
-        else
-                snprintf(message, sizeof(message), "Group '%.100s' has no PGPUs.", g->name_label);
-        r = json_add_string(reason, "code", error_code_word(code));
+        if (nearest->pgpu) {
+                r = json_add_string(reason, "code", error_code_word(nearest->code));
+                return r ?: add_nearest(reason, nearest, t);
+        }
+
+        snprintf(message, sizeof(message), "Group '%.100s' has no PGPUs.", g->name_label);
+        r = json_add_string(reason, "code", error_code_word(ERROR_GPU_GROUP_CONTAINS_NO_PGPUS));
         return r ?: json_add_string(reason, "message", message);
 }
 
@@ -109,7 +133,7 @@ static int add_group_type(
         r = r ?: json_add_u64(o, "reserved", n.reserved);
         r = r ?: json_add_u64(o, "free", available);
         r = r ?: json_add_u64(o, "packed", group_capacity_packed(g, t, available));
-        return r == 0 && available == 0 ? add_reason(o, g, &nearest) : r;
+        return r == 0 && available == 0 ? add_reason(o, g, t, &nearest) : r;
 }
 
 static int add_free_after(struct json_object *list, const VgpuType *of, uint64_t n) {

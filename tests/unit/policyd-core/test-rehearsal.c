@@ -117,6 +117,97 @@ static void an_empty_pgpu_needs_no_plan(void **state) {
 }
 
 /* No room elsewhere, reservations, VMs that start: there is no plan, and it says why. */
+/* Everything is tried: the fewest VMs that stand elsewhere when one PGPU is empty. */
+typedef struct Search {
+        World *w;
+        Vgpu *vgpus[8];
+        Pgpu *home[8], *at[8];
+        size_t n, best;
+} Search;
+
+static bool may_stand(const Search *s, size_t i, const Pgpu *p) {
+        uint32_t used = s->vgpus[i]->type->size;
+
+        if (p != s->home[i] && !ptr_array_contains(&p->enabled, s->vgpus[i]->type))
+                return false;
+        for (size_t j = 0; j < i; j++) {
+                if (s->at[j] != p)
+                        continue;
+                if (s->vgpus[j]->type != s->vgpus[i]->type)
+                        return false;
+                used += s->vgpus[j]->type->size;
+        }
+        return used <= PGPU_SIZE;
+}
+
+static void search(Search *s, size_t i, size_t n_moved) {
+        const PtrArray *pgpus = &s->w->pool->objects[CLASS_PGPU];
+        bool taken;
+
+        if (n_moved >= s->best)
+                return;
+        for (size_t k = 0; k < pgpus->n; k++) {
+                if (i == s->n) {
+                        taken = false;
+                        for (size_t j = 0; j < s->n; j++)
+                                taken |= s->at[j] == pgpus->items[k];
+                        s->best = taken ? s->best : MIN_OF(s->best, n_moved);
+                        continue;
+                }
+                if (!may_stand(s, i, pgpus->items[k]))
+                        continue;
+                s->at[i] = pgpus->items[k];
+                search(s, i + 1, n_moved + (s->at[i] != s->home[i]));
+        }
+}
+
+/* False: where types are disabled here and there, others than those of the PGPU would have to move too. */
+static bool check_random_plan(unsigned seed, bool some_disabled) {
+        static const char *const names[] = {"a", "b", "c"};
+        _cleanup_world_ World *w = world_new();
+        _cleanup_(pgpu_plan_done) PgpuPlan plan = {};
+        Search s = {.w = w, .best = SIZE_MAX};
+        const PtrArray *pgpus;
+
+        pool_set_group_algorithm(w->pool, w->groups[K2], seed % _GROUP_ALGORITHM_MAX);
+        for (size_t i = 0; i < 2 + seed / 3 % 2; i++) {
+                Host *h = world_host(w, names[i]);
+
+                for (size_t j = 0; j < 1 + (seed >> i) % 2; j++)
+                        world_pgpu(w, h, K2);
+        }
+        pgpus = &w->pool->objects[CLASS_PGPU];
+        for (unsigned i = 0, mix = seed * 2654435761u; i < 14 && s.n < 7;
+                i++, mix = mix * 1664525u + 1013904223u) {
+                WorldType t = K200 + (mix >> 16) % 3;
+                Pgpu *p = pgpus->items[(mix >> 8) % pgpus->n];
+
+                if (pgpu_capacity(p, w->types[t]) == 0)
+                        continue;
+                s.vgpus[s.n] = world_resident(w, p, t);
+                s.home[s.n++] = p;
+                if (some_disabled && (mix >> 24) % 4 == 0)
+                        world_disable_type(w, pgpus->items[(mix >> 12) % pgpus->n], t);
+        }
+
+        search(&s, 0, 0);
+        assert_int_equal(rehearse_free_pgpu(w->pool, w->groups[K2], w->types[PASSTHROUGH], &plan), 0);
+        if (!plan.pgpu && s.best != SIZE_MAX && some_disabled)
+                return false;
+        assert_int_equal(plan.pgpu ? plan.moves.n : SIZE_MAX, s.best);
+        return true;
+}
+
+static void no_plan_has_fewer_restarts(void **state) {
+        size_t n_missed = 0;
+
+        for (unsigned seed = 1; seed <= 600; seed++) {
+                assert_true(check_random_plan(seed, /* some_disabled= */ false));
+                n_missed += !check_random_plan(seed, /* some_disabled= */ true);
+        }
+        assert_true(n_missed < 10);
+}
+
 static void where_nothing_moves_there_is_no_plan(void **state) {
         _cleanup_pair_ Pair p = pair_new();
         _cleanup_(pgpu_plan_done) PgpuPlan plan = {}, again = {};
@@ -285,6 +376,7 @@ int main(void) {
                 cmocka_unit_test(an_empty_pgpu_can_become_each_type),
                 cmocka_unit_test(a_plan_moves_the_fewest),
                 cmocka_unit_test(an_empty_pgpu_needs_no_plan),
+                cmocka_unit_test(no_plan_has_fewer_restarts),
                 cmocka_unit_test(where_nothing_moves_there_is_no_plan),
                 cmocka_unit_test(a_failed_host_leaves_what_fits),
                 cmocka_unit_test(failed_hosts_need_memory_elsewhere),
