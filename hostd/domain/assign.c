@@ -6,6 +6,7 @@
 #include <libgen.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 
 #include <libxl.h>
@@ -19,6 +20,7 @@
 #define NVIDIA_GPUS "/proc/driver/nvidia/gpus"
 #define SRIOV_MANAGE "/usr/lib/nvidia/sriov-manage"
 #define PATH_SIZE 256
+#define FIRST_ADDRESS 3 /* among the arguments */
 
 /* The driver's name, "" for none. */
 static const char *read_driver(const char *sysfs, const PciAddress *function, char buf[static PATH_SIZE]) {
@@ -37,6 +39,25 @@ bool assign_is_assignable(const PciAddress *function) {
         return streq(read_driver(SYSFS, function, (char[PATH_SIZE]){}), "pciback");
 }
 
+static bool is_there(const char *sysfs, const PciAddress *function) {
+        char path[PATH_SIZE];
+
+        (void) snprintf(path, sizeof(path), "%s/devices/%s", sysfs, PCI_TEXT(function));
+        return access(path, F_OK) == 0;
+}
+
+AssignReturn assign_how_to_return(const char *sysfs, const PciAddress *function) {
+        char buf[PATH_SIZE];
+        const char *driver;
+
+        if (!is_there(sysfs, function))
+                return ASSIGN_RETURN_NOTHING;
+        driver = read_driver(sysfs, function, buf);
+        if (isempty(driver))
+                return ASSIGN_RETURN_RETAKE;
+        return streq(driver, "pciback") ? ASSIGN_RETURN_REMOVE : ASSIGN_RETURN_NOTHING;
+}
+
 static bool is_bridge(const char *sysfs, const PciAddress *function) {
         _cleanup_free_ char *class = NULL;
         char path[PATH_SIZE];
@@ -48,14 +69,11 @@ static bool is_bridge(const char *sysfs, const PciAddress *function) {
 size_t assign_list_companions(
         const char *sysfs, const PciAddress *function, PciAddress ret[static SLOT_FUNCTIONS]) {
         PciAddress other = *function;
-        char path[PATH_SIZE];
         size_t n = 0;
 
-        for (other.fn = 0; other.fn < SLOT_FUNCTIONS; other.fn++) {
-                (void) snprintf(path, sizeof(path), "%s/devices/%s", sysfs, PCI_TEXT(&other));
-                if (other.fn != function->fn && access(path, F_OK) == 0 && !is_bridge(sysfs, &other))
+        for (other.fn = 0; other.fn < SLOT_FUNCTIONS; other.fn++)
+                if (other.fn != function->fn && is_there(sysfs, &other) && !is_bridge(sysfs, &other))
                         ret[n++] = other;
-        }
         return n;
 }
 
@@ -175,10 +193,31 @@ static void fill_device(libxl_device_pci *pci, const PciAddress *function) {
         pci->func = function->fn;
 }
 
+static int bind_pciback(Helper *h, const PciAddress *function) {
+        libxl_device_pci pci;
+        int rc;
+
+        libxl_log_reset(h->log);
+        fill_device(&pci, function);
+        rc = libxl_device_pci_assignable_add(h->ctx, &pci, /* rebind= */ 1);
+        libxl_device_pci_dispose(&pci);
+        return rc ? -EIO : 0;
+}
+
+static int unbind_pciback(Helper *h, const PciAddress *function) {
+        libxl_device_pci pci;
+        int rc;
+
+        libxl_log_reset(h->log);
+        fill_device(&pci, function);
+        rc = libxl_device_pci_assignable_remove(h->ctx, &pci, /* rebind= */ 1);
+        libxl_device_pci_dispose(&pci);
+        return rc ? -EIO : 0;
+}
+
 static int take(Helper *h, const PciAddress *function) {
         _cleanup_free_ char *error = NULL;
-        libxl_device_pci pci;
-        int r, rc;
+        int r;
 
         if (assign_is_assignable(function))
                 return 0;
@@ -187,24 +226,24 @@ static int take(Helper *h, const PciAddress *function) {
                 (void) puts(error ? error : strerror(-r));
                 return r;
         }
-        libxl_log_reset(h->log);
-        fill_device(&pci, function);
-        rc = libxl_device_pci_assignable_add(h->ctx, &pci, /* rebind= */ 1);
-        libxl_device_pci_dispose(&pci);
-        return rc ? fail("taken for a guest", function, reason(h)) : 0;
+        return bind_pciback(h, function) < 0 ? fail("taken for a guest", function, reason(h)) : 0;
 }
 
 static int give_back(Helper *h, const PciAddress *function) {
-        libxl_device_pci pci;
-        int rc;
-
-        if (!assign_is_assignable(function))
+        switch (assign_how_to_return(SYSFS, function)) {
+        case ASSIGN_RETURN_NOTHING:
                 return 0;
-        libxl_log_reset(h->log);
-        fill_device(&pci, function);
-        rc = libxl_device_pci_assignable_remove(h->ctx, &pci, /* rebind= */ 1);
-        libxl_device_pci_dispose(&pci);
-        return rc ? fail("given back to dom0", function, reason(h)) : 0;
+        case ASSIGN_RETURN_REMOVE:
+                if (unbind_pciback(h, function) >= 0)
+                        return 0;
+                /* Bound and not yet quarantined, when it was cut off. */
+                break;
+        case ASSIGN_RETURN_RETAKE:
+                break;
+        }
+        if (bind_pciback(h, function) < 0 || unbind_pciback(h, function) < 0)
+                return fail("given back to dom0", function, reason(h));
+        return 0;
 }
 
 static int load_pciback(void) {
@@ -236,14 +275,36 @@ static int work(Helper *h, bool taking, int n, char **functions) {
         return first;
 }
 
+/* Waits for the one before us; whoever started us knows how long. */
+static int lock_functions(const char *folder, int *ret) {
+        _cleanup_free_ char *path = path_join(folder, "functions.lock");
+        _cleanup_close_ int fd = -1;
+
+        if (!path)
+                return -ENOMEM;
+        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        if (fd < 0)
+                return -errno;
+        while (flock(fd, LOCK_EX) < 0)
+                if (errno != EINTR)
+                        return -errno;
+        *ret = take_fd(fd);
+        return 0;
+}
+
 int assign_main(int argc, char **argv) {
         bool taking = streq(argv[1], ASSIGN_TAKE);
+        _cleanup_close_ int lock = -1;
         Helper h = {};
         int r;
 
-        if (argc == 2)
+        if (argc <= FIRST_ADDRESS)
                 return EXIT_SUCCESS;
-        r = taking ? load_pciback() : 0;
+        r = lock_functions(argv[2], &lock);
+        if (r < 0)
+                (void) printf("The lock in %s cannot be taken: %s.\n", argv[2], strerror(-r));
+        if (r >= 0 && taking)
+                r = load_pciback();
         if (r >= 0)
                 r = libxl_log_new(&h.log);
         if (r >= 0 && libxl_ctx_alloc(&h.ctx, LIBXL_VERSION, 0, libxl_log_get(h.log)) != 0) {
@@ -251,7 +312,7 @@ int assign_main(int argc, char **argv) {
                 r = -EIO;
         }
         if (r >= 0)
-                r = work(&h, taking, argc - 2, argv + 2);
+                r = work(&h, taking, argc - FIRST_ADDRESS, argv + FIRST_ADDRESS);
 
         (void) libxl_ctx_free(h.ctx);
         (void) libxl_log_free(h.log);

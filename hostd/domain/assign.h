@@ -7,6 +7,9 @@
  * device may not return. Taking a function: NVIDIA's driver is asked to let go (virtual functions off,
  * persistence off, its unbind lock taken), then libxl binds the function to xen-pciback and remembers the
  * driver; giving it back binds that driver again.
+ *
+ * One helper works for a VM at a time, whoever started it: the lock in its run folder is held until the process
+ * is really gone, also where it was killed and its driver keeps it.
  */
 
 #include "common/pci-address.h"
@@ -23,8 +26,18 @@ bool assign_is_assignable(const PciAddress *function);
 size_t assign_list_companions(
         const char *sysfs, const PciAddress *function, PciAddress ret[static SLOT_FUNCTIONS]);
 
-/* argv: the program, the verb, the addresses. The exit status; on failure one line on stdout says why. */
+/* argv: the program, the verb, the VM's run folder, the addresses. The exit status; on failure one line on
+ * stdout says why. */
 int assign_main(int argc, char **argv);
+
+/* What is to be done for a function to be dom0's again. */
+typedef enum AssignReturn {
+        ASSIGN_RETURN_NOTHING, /* a driver of dom0 has it, or it has left the bus */
+        ASSIGN_RETURN_REMOVE,  /* xen-pciback has it */
+        ASSIGN_RETURN_RETAKE,  /* nobody has it: taking it was cut off. libxl undoes only what it has finished */
+} AssignReturn;
+
+AssignReturn assign_how_to_return(const char *sysfs, const PciAddress *function);
 
 /*
  * NVIDIA's driver lets go of a function, so that unbinding it can succeed. sysfs: "/sys/bus/pci"; gpus:

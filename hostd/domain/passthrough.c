@@ -110,29 +110,32 @@ static void on_helper_done(int result, const char *words, void *userdata) {
         p->done(result, words, p->userdata);
 }
 
-static int start_helper(Passthrough *p, sd_event *event, const char *verb, char *const *functions) {
+static int start_helper(
+        Passthrough *p, sd_event *event, const char *verb, const char *folder, char *const *functions) {
         const char **arguments;
         size_t n = 0;
         int r;
 
         while (functions[n])
                 n++;
-        arguments = calloc(n + 2, sizeof(*arguments));
+        arguments = calloc(n + 3, sizeof(*arguments));
         if (!arguments)
                 return -ENOMEM;
         arguments[0] = verb;
-        (void) memcpy(&arguments[1], functions, n * sizeof(*arguments));
+        arguments[1] = folder;
+        (void) memcpy(&arguments[2], functions, n * sizeof(*arguments));
         r = helper_process_start(event, arguments, TIMEOUT,
-                "A PCI function could not be taken from its driver within 60 seconds: something in dom0 "
-                "still "
-                "uses it.",
+                p->giving_back
+                        ? "A PCI function could not be given back to dom0 within 60 seconds."
+                        : "A PCI function could not be taken from its driver within 60 seconds: something in "
+                          "dom0 still uses it.",
                 on_helper_done, p, &p->helper);
         free(arguments);
         return r;
 }
 
-static int begin(sd_event *event, char *note, const char *verb, char *const *functions, PassthroughDone done,
-        void *userdata, Passthrough **ret) {
+static int begin(sd_event *event, const char *folder, char *note, const char *verb, char *const *functions,
+        PassthroughDone done, void *userdata, Passthrough **ret) {
         _cleanup_(passthrough_freep) Passthrough *p = NULL;
         int r;
 
@@ -145,7 +148,7 @@ static int begin(sd_event *event, char *note, const char *verb, char *const *fun
         p->done = done;
         p->userdata = userdata;
         p->giving_back = streq(verb, ASSIGN_GIVE_BACK);
-        r = start_helper(p, event, verb, functions);
+        r = start_helper(p, event, verb, folder, functions);
         if (r < 0)
                 return r;
         *ret = take_ptr(p);
@@ -165,7 +168,7 @@ int passthrough_take(sd_event *event, const char *folder, const PciAddress *func
                 r = write_note(note, list);
         if (r < 0)
                 return r;
-        return begin(event, take_ptr(note), ASSIGN_TAKE, list, done, userdata, ret);
+        return begin(event, folder, take_ptr(note), ASSIGN_TAKE, list, done, userdata, ret);
 }
 
 int passthrough_give_back(
@@ -179,5 +182,5 @@ int passthrough_give_back(
         r = read_note(note, &list);
         if (r < 0)
                 return r;
-        return begin(event, take_ptr(note), ASSIGN_GIVE_BACK, list, done, userdata, ret);
+        return begin(event, folder, take_ptr(note), ASSIGN_GIVE_BACK, list, done, userdata, ret);
 }

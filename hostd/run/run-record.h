@@ -10,6 +10,7 @@
  *   dm.json      xenvgpu-dm: what became of the emulator (DmRecord); read by xenvgpu-domain
  *   lock         held (fcntl) by the one xenvgpu-domain of the folder
  *   functions.json  xenvgpu-domain: PCI functions taken from dom0 for the VM (hostd/domain/passthrough.h)
+ *   functions.lock  held (flock) by the one helper that moves them
  *   socket       xenvgpu-domain listens: SOCK_STREAM, one JSON object a line (hostd/run/run-socket.h).
  *                it sends its RunRecord on connecting and after each change;
  *                it takes {"command":"stop","token":"<uuid>","force":false}

@@ -7,6 +7,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <setjmp.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
 
 #include <cmocka.h>
 
@@ -136,7 +139,69 @@ static void nothing_taken_is_nothing_to_give_back(void **state) {
         end_machine(&m);
 }
 
-int main(void) {
+static void a_function_comes_back_from_wherever_it_is(void **state) {
+        Machine m;
+
+        make_machine(&m);
+        assert_int_equal(assign_how_to_return(m.sysfs, &card), ASSIGN_RETURN_NOTHING);
+        add_function(&m, "0000:84:00.0", "0x030000\n", "");
+        assert_int_equal(assign_how_to_return(m.sysfs, &card), ASSIGN_RETURN_RETAKE);
+        end_machine(&m);
+
+        make_machine(&m);
+        add_function(&m, "0000:84:00.0", "0x030000\n", "nvidia");
+        assert_int_equal(assign_how_to_return(m.sysfs, &card), ASSIGN_RETURN_NOTHING);
+        end_machine(&m);
+
+        make_machine(&m);
+        add_function(&m, "0000:84:00.0", "0x030000\n", "pciback");
+        assert_int_equal(assign_how_to_return(m.sysfs, &card), ASSIGN_RETURN_REMOVE);
+        end_machine(&m);
+}
+
+static void on_taken(int result, const char *error, void *userdata) {
+        *(bool *) userdata = true;
+}
+
+static void run_loop(sd_event *event, const bool *ended, unsigned tries) {
+        for (unsigned i = 0; i < tries && !*ended; i++)
+                assert_true(sd_event_run(event, /* timeout= */ 100000) >= 0);
+}
+
+/* An instance that was killed may have left a helper at work: ours must not give back beside it. */
+static void a_helper_waits_for_the_one_before(void **state) {
+        _cleanup_free_ char *path = NULL;
+        Passthrough *p = NULL;
+        sd_event *event = NULL;
+        bool ended = false;
+        sigset_t mask;
+        Machine m;
+        int lock;
+
+        make_machine(&m);
+        sigemptyset(&mask);
+        sigaddset(&mask, SIGCHLD);
+        assert_int_equal(sigprocmask(SIG_BLOCK, &mask, NULL), 0);
+        assert_true(sd_event_new(&event) >= 0);
+        path = path_join(m.folder, "functions.lock");
+        lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        assert_true(lock >= 0);
+        assert_int_equal(flock(lock, LOCK_EX), 0);
+
+        write_text(m.folder, "functions.json", "{\"taken\":[\"ffff:84:00.0\"]}");
+        assert_int_equal(passthrough_give_back(event, m.folder, on_taken, &ended, &p), 0);
+        run_loop(event, &ended, 5);
+        assert_false(ended);
+
+        (void) close(lock);
+        run_loop(event, &ended, 100);
+        assert_true(ended);
+        (void) passthrough_free(p);
+        sd_event_unref(event);
+        end_machine(&m);
+}
+
+int main(int argc, char **argv) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(the_slot_goes_along_without_its_bridges),
                 cmocka_unit_test(other_drivers_are_not_asked),
@@ -144,7 +209,13 @@ int main(void) {
                 cmocka_unit_test(the_unbind_lock_is_taken),
                 cmocka_unit_test(a_lock_that_is_not_given_is_a_sentence),
                 cmocka_unit_test(nothing_taken_is_nothing_to_give_back),
+                cmocka_unit_test(a_function_comes_back_from_wherever_it_is),
+                cmocka_unit_test(a_helper_waits_for_the_one_before),
         };
+
+        /* As the helper that passthrough.c starts. */
+        if (argc >= 2 && streq(argv[1], ASSIGN_GIVE_BACK))
+                return assign_main(argc, argv);
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
