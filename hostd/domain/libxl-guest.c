@@ -12,6 +12,7 @@
 #include "common/daemon/log.h"
 #include "common/parse.h"
 #include "hostd/domain/libxl-private.h"
+#include "hostd/run/run-record.h"
 
 /* What the hypervisor says of a domain. */
 
@@ -94,9 +95,18 @@ int libxl_op_find(Hypervisor *hypervisor, const Uuid *uuid, GuestState *ret) {
         return r;
 }
 
+/* xenstore knows a bare pid, which may be another process's by now. xenvgpu-dm left when its own was born. */
+static bool is_of_another(LibxlHypervisor *h, const ProcessId *id) {
+        _cleanup_(dm_record_done) DmRecord dm = {};
+
+        return dm_record_read(h->folder, &dm) >= 0 && dm.qemu.pid == id->pid &&
+               dm.qemu.start_time != id->start_time;
+}
+
 int libxl_op_device_model(Hypervisor *hypervisor, ProcessId *ret) {
         LibxlHypervisor *h = libxl_of(hypervisor);
         _cleanup_free_ char *text = NULL;
+        ProcessId id;
         uint32_t pid;
         int r;
 
@@ -107,8 +117,12 @@ int libxl_op_device_model(Hypervisor *hypervisor, ProcessId *ret) {
                 r = parse_u32(text, &pid);
         if (r < 0)
                 return r == -ENOENT ? r : -EBADMSG;
-        r = process_id_of((pid_t) pid, ret);
-        return r == -ESRCH ? -ENOENT : r;
+        r = process_id_of((pid_t) pid, &id);
+        if (r == -ESRCH || (r >= 0 && is_of_another(h, &id)))
+                return -ENOENT;
+        if (r >= 0)
+                *ret = id;
+        return r;
 }
 
 /* 1. Unpaused: that takes a word with qemu, which may be slow. */
@@ -124,12 +138,22 @@ static void on_unpaused(libxl_ctx *ctx, int rc, void *userdata) {
 int libxl_op_unpause(Hypervisor *hypervisor, HypervisorDone done, void *userdata) {
         LibxlHypervisor *h = libxl_of(hypervisor);
         libxl_asyncop_how how = { .callback = on_unpaused, .u.for_callback = h };
-        int rc;
+        GuestState state;
+        int r, rc;
 
         if (h->unpausing.running)
                 return -EBUSY;
+        r = read_state(h, &state);
+        if (r < 0)
+                return r;
         libxl_operation_begin(&h->unpausing, done, userdata);
         libxl_log_reset(h->loop.log);
+
+        /* An instance before us died between doing it and saying so. Xen refuses it a second time. */
+        if (state != GUEST_PAUSED && state != GUEST_GONE) {
+                libxl_operation_end(&h->unpausing, 0, NULL);
+                return 0;
+        }
         h->in_air++;
         rc = libxl_domain_unpause(h->loop.ctx, h->domid, &how);
         if (rc == 0)
@@ -147,7 +171,9 @@ static void tell_state(LibxlHypervisor *h) {
 
         r = read_state(h, &state);
         if (r < 0) {
-                (void) log_errno(r, "Cannot ask for the state of domain %" PRIu32, h->domid);
+                /* An event comes once: whoever is started anew asks again. */
+                (void) log_errno(r, "Cannot ask for the state of domain %" PRIu32 ", leaving", h->domid);
+                (void) sd_event_exit(h->loop.event, r);
                 return;
         }
         if (state == h->last)

@@ -1,0 +1,128 @@
+/*
+ * A domain's life under libxl, with libxl's few calls answered here
+ *
+ * The calls below stand in front of the library's own: a test has no Xen to ask.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "hostd/domain/libxl-private.h"
+
+static libxl_dominfo domain; /* the one that there is */
+static int info_error;
+static unsigned n_unpauses;
+
+int libxl_domain_info(libxl_ctx *ctx, libxl_dominfo *ret, uint32_t domid) {
+        if (info_error)
+                return info_error;
+        ret->paused = domain.paused;
+        ret->shutdown = domain.shutdown;
+        ret->shutdown_reason = domain.shutdown_reason;
+        ret->dying = domain.dying;
+        return 0;
+}
+
+/* As Xen: what is not paused cannot be unpaused. */
+int libxl_domain_unpause(libxl_ctx *ctx, uint32_t domid, const libxl_asyncop_how *how) {
+        int rc = domain.paused ? 0 : ERROR_FAIL;
+
+        n_unpauses++;
+        domain.paused = false;
+        how->callback(ctx, rc, how->u.for_callback);
+        return 0;
+}
+
+int libxl_evenable_domain_death(
+        libxl_ctx *ctx, uint32_t domid, libxl_ev_user user, libxl_evgen_domain_death **ret) {
+        *ret = NULL;
+        return 0;
+}
+
+static int set_up(void **state) {
+        LibxlHypervisor *h = calloc(1, sizeof(*h));
+
+        assert_non_null(h);
+        assert_true(sd_event_new(&h->loop.event) >= 0);
+        assert_int_equal(libxl_log_new(&h->loop.log), 0);
+        h->unpausing.event = h->loop.event;
+        h->domid = 7;
+        domain = (libxl_dominfo){ .paused = true };
+        info_error = 0;
+        n_unpauses = 0;
+        *state = h;
+        return 0;
+}
+
+static int tear_down(void **state) {
+        LibxlHypervisor *h = *state;
+
+        libxl_op_unwatch(&h->hypervisor);
+        libxl_operation_forget(&h->unpausing);
+        h->loop.log = libxl_log_free(h->loop.log);
+        sd_event_unref(h->loop.event);
+        free(h);
+        return 0;
+}
+
+static void on_unpaused(int result, const char *error, void *userdata) {
+        *(int *) userdata = result;
+}
+
+static int unpause(LibxlHypervisor *h) {
+        int result = 1;
+
+        assert_int_equal(libxl_op_unpause(&h->hypervisor, on_unpaused, &result), 0);
+        assert_int_equal(result, 1); /* never from inside */
+        assert_true(sd_event_run(h->loop.event, 1000000) >= 0);
+        return result;
+}
+
+static void a_paused_domain_is_let_go(void **state) {
+        assert_int_equal(unpause(*state), 0);
+        assert_int_equal(n_unpauses, 1);
+}
+
+/* An instance was killed between letting it go and saying so; the next one comes to the same step. */
+static void a_domain_that_was_let_go_already_runs(void **state) {
+        domain.paused = false;
+        assert_int_equal(unpause(*state), 0);
+        assert_int_equal(n_unpauses, 0);
+
+        domain.shutdown = true;
+        assert_int_equal(unpause(*state), 0);
+        assert_int_equal(n_unpauses, 0);
+}
+
+static void on_changed(GuestState state, void *userdata) {
+        *(GuestState *) userdata = state;
+}
+
+/* An event comes once: the program leaves, so that the next instance asks again. */
+static void a_state_that_cannot_be_read_is_not_passed_over(void **state) {
+        LibxlHypervisor *h = *state;
+        GuestState told = _GUEST_STATE_INVALID;
+        int code = 0;
+
+        assert_int_equal(libxl_op_watch(&h->hypervisor, on_changed, &told), 0);
+        info_error = ERROR_FAIL;
+        assert_true(sd_event_run(h->loop.event, 1000000) >= 0);
+        assert_int_equal(told, _GUEST_STATE_INVALID);
+        assert_true(sd_event_get_exit_code(h->loop.event, &code) >= 0);
+        assert_int_equal(code, -EIO);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(a_paused_domain_is_let_go, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(a_domain_that_was_let_go_already_runs, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(
+                        a_state_that_cannot_be_read_is_not_passed_over, set_up, tear_down),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
