@@ -1,9 +1,9 @@
 /*
  * A domain's second life: after our own death
  *
- * domain.json says how far an earlier instance came, the hypervisor what is there. A create that was cut off
- * cannot be resumed: it is torn down and begun again, a few times at most. Everything later goes on where it
- * was.
+ * domain.json says how far an earlier instance came, the hypervisor what is there. Before a create nothing is
+ * ours yet, and it is prepared anew. A create that was cut off cannot be resumed: it is torn down and begun
+ * again, a few times at most. Everything later goes on where it was.
  */
 
 #include <inttypes.h>
@@ -74,21 +74,23 @@ static void go_on(Domain *d, bool found) {
         }
 }
 
-static void take_over(Domain *d, DomainStage stage) {
+static int take_over(Domain *d, DomainStage stage) {
         GuestState state = GUEST_GONE;
-        bool found;
+        int r;
+
+        r = d->hypervisor->ops->find(d->hypervisor, &d->order.vm.uuid, &state);
+        if (r < 0 && r != -ENOENT)
+                return log_errno(r, "Cannot find out whether VM %s has a domain", d->order.vm.name_label);
 
         d->owned = true;
         d->machine.stage = stage;
         d->machine.was_running =
                 d->record.vgpus_active || d->record.state == VM_STATE_RUNNING || d->record.reboots > 0;
         d->machine.stop_wanted = !uuid_is_null(&d->record.stop_token) || stage == DOMAIN_STOP;
-        found = d->hypervisor->ops->find(d->hypervisor, &d->order.vm.uuid, &state) >= 0;
         log_notice("Taking over VM %s at stage %s%s.", d->order.vm.name_label, d->record.stage,
-                found ? "" : ", its domain is gone");
+                r >= 0 ? "" : ", its domain is gone");
 
         switch (stage) {
-        case DOMAIN_PREPARE:
         case DOMAIN_CREATE:
         case DOMAIN_EMULATOR:
         case DOMAIN_QEMU:
@@ -98,15 +100,17 @@ static void take_over(Domain *d, DomainStage stage) {
         case DOMAIN_RUNNING:
         case DOMAIN_CRASHED:
         case DOMAIN_STOP:
-                go_on(d, found);
+                go_on(d, r >= 0);
                 break;
         case DOMAIN_CLEANUP:
+        case DOMAIN_PREPARE: /* not taken over */
         case DOMAIN_HALTED:
         case _DOMAIN_STAGE_MAX:
         case _DOMAIN_STAGE_INVALID:
                 clean_again(d);
                 break;
         }
+        return 1;
 }
 
 int domain_adopt(Domain *d) {
@@ -136,9 +140,9 @@ int domain_adopt(Domain *d) {
         d->record = old;
         old = (RunRecord){};
 
+        /* A domain that is there now is someone else's. */
+        if (stage == DOMAIN_PREPARE)
+                return 0;
         r = domain_listen(d);
-        if (r < 0)
-                return r;
-        take_over(d, stage);
-        return 1;
+        return r < 0 ? r : take_over(d, stage);
 }

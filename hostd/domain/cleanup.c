@@ -2,46 +2,87 @@
  * How a domain ends
  *
  * A create that is under way is cancelled first. Then the emulator ends, before qemu; then the domain with
- * its device model; then the emulator once more, for xenvgpu-dm may have started it while we were looking.
- * Only then nothing of the VM is left. Destroying that fails is tried again, without end: as long as the
- * domain may be there, the VM has not halted.
+ * its device model; then the emulator once more, for xenvgpu-dm may have started it while we were looking, and
+ * qemu, which holds the disks and may have been deaf when a create that failed told it to go. What was taken of
+ * the host beside is given back, unless the guest reboots. Only then nothing of the VM is left. What fails is
+ * tried again, without end: as long as the domain may be there, the VM has not halted.
  */
 
 #include "common/daemon/log.h"
 #include "hostd/domain/domain-private.h"
 
-#define EMULATOR_GRACE (5 * UINT64_C(1000000))
+#define GRACE (5 * UINT64_C(1000000))
 #define RETRY_PAUSE UINT64_C(1000000)
 
 static void destroy(Domain *d);
 
 /* Returns false when there is none to end. */
-static bool end_emulator(Domain *d, ProcessEnded ended) {
-        _cleanup_(dm_record_done) DmRecord dm = {};
-        ProcessId id = d->record.emulator;
+static bool end_process(Domain *d, const char *what, const ProcessId *id, ProcessEnded ended) {
         int r;
 
-        if (dm_record_read(d->program->folder, &dm) >= 0 && dm.emulator.pid > 0)
-                id = dm.emulator;
-        if (id.pid == 0)
+        if (id->pid == 0)
                 return false;
-
         d->ending = process_watch_free(d->ending);
-        r = process_end_new(d->event, &id, EMULATOR_GRACE, ended, d, &d->ending);
+        r = process_end_new(d->event, id, GRACE, ended, d, &d->ending);
         if (r < 0 && r != -ESRCH)
-                (void) log_errno(r, "Cannot end the emulator of VM %s", d->order.vm.name_label);
+                (void) log_errno(r, "Cannot end the %s of VM %s", what, d->order.vm.name_label);
         return r >= 0;
 }
 
+static bool end_emulator(Domain *d, ProcessEnded ended) {
+        _cleanup_(dm_record_done) DmRecord dm = {};
+        ProcessId id = d->record.emulator;
+
+        if (dm_record_read(d->program->folder, &dm) >= 0 && dm.emulator.pid > 0)
+                id = dm.emulator;
+        return end_process(d, "emulator", &id, ended);
+}
+
+static bool end_qemu(Domain *d, ProcessEnded ended) {
+        _cleanup_(dm_record_done) DmRecord dm = {};
+        ProcessId id = d->record.qemu;
+
+        if (dm_record_read(d->program->folder, &dm) >= 0 && dm.qemu.pid > 0)
+                id = dm.qemu;
+        return end_process(d, "device model", &id, ended);
+}
+
+/* Nothing runs any more. */
+
+static void retry_later(Domain *d, const char *error);
+
+static void on_given_back(int result, const char *error, void *userdata) {
+        if (result < 0)
+                retry_later(userdata, error);
+        else
+                domain_feed(userdata, DOMAIN_INPUT_CLEANED);
+}
+
 static void finish(Domain *d) {
+        const HypervisorOps *ops = d->hypervisor->ops;
+        int r;
+
         d->ending = process_watch_free(d->ending);
         d->emulator = process_watch_free(d->emulator);
         d->record.emulator = d->record.qemu = (ProcessId){};
-        domain_feed(d, DOMAIN_INPUT_CLEANED);
+        if (!d->owned || d->machine.again || !ops->give_back) {
+                domain_feed(d, DOMAIN_INPUT_CLEANED);
+                return;
+        }
+        r = ops->give_back(d->hypervisor, on_given_back, d);
+        if (r < 0)
+                retry_later(d, strerror(-r));
+}
+
+static void on_late_qemu_ended(int status, void *userdata) {
+        finish(userdata);
 }
 
 static void on_late_emulator_ended(int status, void *userdata) {
-        finish(userdata);
+        Domain *d = userdata;
+
+        if (!end_qemu(d, on_late_qemu_ended))
+                finish(d);
 }
 
 static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -52,7 +93,7 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
 static void retry_later(Domain *d, const char *error) {
         int r;
 
-        log_error("Cannot destroy the domain of VM %s, trying again: %s", d->order.vm.name_label, error);
+        log_error("Cannot take down VM %s, trying again: %s", d->order.vm.name_label, error);
         d->retry = sd_event_source_disable_unref(d->retry);
         r = sd_event_add_time_relative(d->event, &d->retry, CLOCK_MONOTONIC, RETRY_PAUSE, 0, on_retry, d);
         if (r < 0)
@@ -65,7 +106,7 @@ static void on_destroyed(int result, const char *error, void *userdata) {
         if (result < 0)
                 retry_later(d, error);
         else if (!end_emulator(d, on_late_emulator_ended))
-                finish(d);
+                on_late_emulator_ended(-1, d);
 }
 
 static void destroy(Domain *d) {

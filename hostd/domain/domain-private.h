@@ -67,6 +67,7 @@ void domain_build(Domain *d);
 void domain_cleanup(Domain *d);
 void domain_cleanup_after_create(Domain *d); /* the create that the cleanup waited for has called back */
 
-/* 1: taken over, the record and the machine are set and what comes next was done; 0: nothing to take over. */
+/* 1: taken over, the record and the machine are set and what comes next was done; 0: nothing was begun yet, so
+ * begin. */
 int domain_adopt(Domain *d);
 int domain_listen(Domain *d);

@@ -192,9 +192,14 @@ static void prepare(Domain *d) {
         GuestState state;
         int r;
 
-        if (d->hypervisor->ops->find(d->hypervisor, &d->order.vm.uuid, &state) >= 0) {
-                domain_fail(d, ERROR_VM_BAD_POWER_STATE,
-                        "A domain of this VM exists already: end it before starting the VM.");
+        r = d->hypervisor->ops->find(d->hypervisor, &d->order.vm.uuid, &state);
+        if (r != -ENOENT) {
+                if (r < 0)
+                        domain_fail(d, ERROR_DOMAIN_FAILED,
+                                "The hypervisor does not say which domains there are: %s.", strerror(-r));
+                else
+                        domain_fail(d, ERROR_VM_BAD_POWER_STATE,
+                                "A domain of this VM exists already: end it before starting the VM.");
                 return;
         }
         r = d->hypervisor->ops->check_memory(d->hypervisor, d->config, &error);
@@ -556,6 +561,8 @@ int domain_begin(Domain *d) {
         (void) domain_publish(d);
         if (laid_out < 0)
                 domain_fail(d, code, "%s", error);
+        else if (!uuid_is_null(&d->record.stop_token)) /* of an instance that was cut off as it prepared */
+                domain_feed(d, DOMAIN_INPUT_STOP);
         else
                 prepare(d);
         return 0;

@@ -5,8 +5,8 @@
  *
  * A Hypervisor serves one VM. Long operations return at once and end in one call of done() from the event
  * loop, never from inside the operation: the shape of libxl's ao_how callbacks and event generators. One
- * create or one destroy is under way at a time, and an unpause between them. done() gets 0, or a negative errno and a sentence that lives
- * during the call (-ECANCELED after a cancel).
+ * create, destroy or giving back is under way at a time, and an unpause between them. done() gets 0, or a
+ * negative errno and a sentence that lives during the call (-ECANCELED after a cancel).
  */
 
 #include <json-c/json.h>
@@ -49,6 +49,9 @@ typedef struct HypervisorOps {
         int (*ask_shutdown)(Hypervisor *h); /* the guest may take its time, or never do it */
         int (*crash)(Hypervisor *h);        /* ends the guest as crashed */
         int (*destroy)(Hypervisor *h, HypervisorDone done, void *userdata); /* no domain is fine */
+        /* What create took of the host beside, once the domain is destroyed; a guest that reboots keeps it.
+         * NULL: it takes nothing. */
+        int (*give_back)(Hypervisor *h, HypervisorDone done, void *userdata);
 
         /* Tells the state now and at each change, until stopped. Also what ended while nobody watched. */
         int (*watch)(Hypervisor *h, GuestChanged changed, void *userdata);

@@ -1,8 +1,10 @@
 /*
  * The hypervisor ops on libxl: how a domain is made, and how it is ended
  *
- * create:  functions to pass through are made assignable → libxl builds the domain and runs its device model
- * destroy: libxl takes the domain down → its device model is gone → the functions are given back
+ * create:    functions to pass through are made assignable → libxl builds the domain and runs its device model
+ * destroy:   libxl takes the domain down → its device model is gone
+ * give back: the functions; not for a guest that reboots, since whoever monitors the GPUs would seize them
+ *            in between
  *
  * Each arrow is a callback, in the order of the file. A create that fails was taken down by libxl itself,
  * device model included; the destroy that follows then only finds nothing.
@@ -250,11 +252,17 @@ static void on_destroyed(libxl_ctx *ctx, int rc, void *userdata) {
 static int destroy(Hypervisor *hypervisor, HypervisorDone done, void *userdata) {
         LibxlHypervisor *h = libxl_of(hypervisor);
         libxl_asyncop_how how = { .callback = on_destroyed, .u.for_callback = h };
+        GuestState state;
         ProcessId id;
-        int rc;
+        int r, rc;
 
         if (h->operation.running)
                 return -EBUSY;
+        if (h->domid == 0 && h->uuid_known) {
+                r = libxl_find_domain(h, &h->uuid, &h->domid, &state);
+                if (r < 0 && r != -ENOENT)
+                        return r;
+        }
         libxl_op_unwatch(hypervisor);
         libxl_operation_forget(&h->unpausing);
         libxl_log_reset(h->loop.log);
@@ -263,7 +271,7 @@ static int destroy(Hypervisor *hypervisor, HypervisorDone done, void *userdata) 
         /* A try before this one may have seen it, and lost the key that says so. */
         if (libxl_op_device_model(hypervisor, &id) >= 0)
                 h->device_model = id;
-        if (libxl_op_domid(hypervisor) == 0) {
+        if (h->domid == 0) {
                 end_device_model(h);
                 return 0;
         }
@@ -277,15 +285,13 @@ static int destroy(Hypervisor *hypervisor, HypervisorDone done, void *userdata) 
         return 0;
 }
 
-/* 5. … its device model, which libxl told to go and did not wait for, */
-
-static void give_functions_back(LibxlHypervisor *h);
+/* 5. … its device model, which libxl told to go and did not wait for. */
 
 static void on_device_model_ended(int status, void *userdata) {
         LibxlHypervisor *h = userdata;
 
         h->device_model_end = process_watch_free(h->device_model_end);
-        give_functions_back(h);
+        libxl_operation_end(&h->operation, 0, NULL);
 }
 
 static void end_device_model(LibxlHypervisor *h) {
@@ -300,10 +306,10 @@ static void end_device_model(LibxlHypervisor *h) {
                 return;
         if (r != -ESRCH)
                 (void) log_errno(r, "Cannot end the device model, ignoring");
-        give_functions_back(h);
+        libxl_operation_end(&h->operation, 0, NULL);
 }
 
-/* 6. … and the functions that were taken for it. */
+/* 6. give back: the functions that were taken for it. */
 
 static void on_given_back(int result, const char *error, void *userdata) {
         LibxlHypervisor *h = userdata;
@@ -312,15 +318,19 @@ static void on_given_back(int result, const char *error, void *userdata) {
         libxl_operation_end(&h->operation, result, strdup(error));
 }
 
-static void give_functions_back(LibxlHypervisor *h) {
+static int give_back(Hypervisor *hypervisor, HypervisorDone done, void *userdata) {
+        LibxlHypervisor *h = libxl_of(hypervisor);
         int r;
 
+        if (h->operation.running)
+                return -EBUSY;
         r = passthrough_give_back(h->loop.event, h->folder, on_given_back, h, &h->passthrough);
+        if (r < 0 && r != -ENOENT)
+                return r;
+        libxl_operation_begin(&h->operation, done, userdata);
         if (r == -ENOENT)
                 libxl_operation_end(&h->operation, 0, NULL);
-        else if (r < 0)
-                libxl_operation_end(
-                        &h->operation, r, strdup("The passed-through functions cannot be given back."));
+        return 0;
 }
 
 static void child_reaped(Hypervisor *hypervisor, pid_t pid, int status) {
@@ -360,6 +370,7 @@ static const HypervisorOps libxl_ops = {
         .ask_shutdown = libxl_op_ask_shutdown,
         .crash = libxl_op_crash,
         .destroy = destroy,
+        .give_back = give_back,
         .watch = libxl_op_watch,
         .unwatch = libxl_op_unwatch,
         .find = libxl_op_find,
