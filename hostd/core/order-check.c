@@ -300,6 +300,27 @@ static int check_gpu(OrderCheck *c, size_t i) {
         return r;
 }
 
+/* qemu shows one GVT-g or MxGPU VGPU and no other beside it; of NVIDIA's the emulator takes several. */
+static int check_together(OrderCheck *c) {
+        const OrderRequest *q = c->request;
+        size_t n = 0, alone = SIZE_MAX;
+
+        for (size_t i = 0; i < q->n_gpus; i++) {
+                if (q->gpus[i].kind == ORDER_GPU_PCI)
+                        continue;
+                n++;
+                if (q->gpus[i].kind != ORDER_GPU_NVIDIA)
+                        alone = i;
+        }
+        if (n < 2 || alone == SIZE_MAX)
+                return 0;
+        return host_refusal_set(c->refusal, ERROR_VGPU_TYPE_NOT_COMPATIBLE,
+                "VM '%s' has %zu VGPUs, and the %s one at device %s stands in a VM alone; give the others to "
+                "another VM.",
+                q->name_label, n, q->gpus[alone].kind == ORDER_GPU_GVT_G ? "GVT-g" : "MxGPU",
+                q->gpus[alone].device);
+}
+
 static int check_virtualization(OrderCheck *c) {
         const OrderRequest *q = c->request;
 
@@ -353,6 +374,9 @@ static int check_order(OrderCheck *c) {
                         return r;
         }
 
+        r = check_together(c);
+        if (r < 0 || c->refusal->code != ERROR_NONE)
+                return r;
         r = check_virtualization(c);
         if (r < 0 || c->refusal->code != ERROR_NONE)
                 return r;
@@ -363,7 +387,7 @@ int order_check(
         const HostView *view, const OrderRequest *request, const HostType **ret_types, HostRefusal *ret) {
         _cleanup_free_ const HostType **types = NULL;
         HostRefusal refusal = {};
-        OrderCheck c = { .view = view, .request = request, .refusal = &refusal };
+        OrderCheck c = {.view = view, .request = request, .refusal = &refusal};
         int r;
 
         types = calloc(MAX_OF(request->n_gpus, (size_t) 1), sizeof(*types));

@@ -6,7 +6,7 @@
  * policyd decided already; hostd checks again what only the host knows for sure, in plain structs, and
  * answers with the same words. Checks in order: several devices with one number, known PGPU, VGPU
  * implementation to type, supported, enabled, running types, capacity with what the same order put there
- * before, passthrough alone on PGPU and function; then HVM, IOMMU, target memory = max memory for
+ * before, passthrough alone on PGPU and function; then GVT-g and MxGPU alone in their VM, HVM, IOMMU, target memory = max memory for
  * passthrough, memory against what is free.
  */
 

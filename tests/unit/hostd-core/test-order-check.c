@@ -365,7 +365,7 @@ static void devices_have_numbers_of_their_own(void **state) {
 
 static void host_and_vm_must_fit_beyond_gpus(void **state) {
         HostView view = host_with(NULL, 0);
-        OrderGpu k100 = k100_on(0x84, "0"), pass = passthrough_of(0x84);
+        OrderGpu k100 = k100_on(0x84, "0"), pass = passthrough_of(0x84), pair[2];
         OrderGpu mxgpu = { .kind = ORDER_GPU_MXGPU,
                 .device = "0",
                 .address = { .bus = 0x90 },
@@ -382,6 +382,11 @@ static void host_and_vm_must_fit_beyond_gpus(void **state) {
         assert_int_equal(check(&view, &request, "has no HVM"), ERROR_FEATURE_REQUIRES_HVM);
 
         view = host_with(NULL, 0);
+        pair[0] = mxgpu;
+        pair[1] = k100_on(0x84, "1");
+        request = order_for(pair, 2);
+        assert_int_equal(check(&view, &request, "the MxGPU one at device 0 stands in a VM alone"),
+                ERROR_VGPU_TYPE_NOT_COMPATIBLE);
         view.iommu = false;
         assert_int_equal(check_one(&view, k100, ""), ERROR_NONE);
         assert_int_equal(check_one(&view, pass, "no IOMMU"), ERROR_VM_REQUIRES_IOMMU);
