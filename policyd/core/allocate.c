@@ -9,6 +9,7 @@
 #include "policyd/core/decider.h"
 #include "policyd/core/pool-internal.h"
 #include "policyd/core/quota.h"
+#include "policyd/core/sentence.h"
 
 void allocation_done(Allocation *a) {
         refusal_done(&a->refusal);
@@ -50,8 +51,19 @@ static void allocation_list_runners_up(const Ranking *r, const Candidate *chosen
         }
 }
 
+/* What makes room under a quota makes none on hosts. */
+static int refusal_add_hosts(Refusal *refusal) {
+        _cleanup_strbuf_ StrBuf b = {};
+
+        strbuf_addf(&b,
+                "%s As things are, no host could take it either; vm-explain tells of each.", refusal->message);
+        refusal_done(refusal);
+        return refusal_take(refusal, ERROR_QUOTA_EXCEEDED, &b);
+}
+
 static int decide(Ranking *r, const AllocVisitor *visitor, Allocation *ret) {
         const Candidate *chosen = NULL;
+        bool any_could = false;
         int error;
 
         error = refuse_vm(r->request->vm, &ret->refusal);
@@ -65,6 +77,7 @@ static int decide(Ranking *r, const AllocVisitor *visitor, Allocation *ret) {
                 const Candidate *c = &r->candidates[i];
                 bool is_best = !chosen && candidate_code(c) == ERROR_NONE && ret->refusal.code == ERROR_NONE;
 
+                any_could |= candidate_code(c) == ERROR_NONE;
                 if (is_best)
                         chosen = c;
                 if (visitor) {
@@ -74,6 +87,8 @@ static int decide(Ranking *r, const AllocVisitor *visitor, Allocation *ret) {
                 }
         }
 
+        if (ret->refusal.code == ERROR_QUOTA_EXCEEDED && !any_could)
+                return refusal_add_hosts(&ret->refusal);
         if (ret->refusal.code != ERROR_NONE)
                 return 0;
         if (!chosen)

@@ -245,6 +245,82 @@ static void the_largest_users_are_named_first(void **state) {
                 "Shut down some of its VMs 'large' (0.5), 'large' (0.5), 'large' (0.5) and 2 more, or", NULL);
 }
 
+/* Thirds and sevenths have no end; what the quota is to be raised to is rounded up. */
+static void raising_as_told_suffices(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Quota *q = quota(p.w, "lab", p.w->groups[K2], QUOTA_UNLIMITED, 1);
+        VgpuType *seventh = p.w->types[K200];
+
+        assert_int_equal(pool_set_type_size(p.w->pool, seventh, PGPU_SIZE / 7, TYPE_NVIDIA), 0);
+        for (size_t i = 0; i < 7; i++) {
+                Vm *vm = owned_vm(p.w, "lab", "desk", K200);
+                _cleanup_(allocation_done) Allocation refused = world_start(p.w, vm);
+                const char *text = strstr(refused.refusal.message, "raise quota") ?: refused.refusal.message;
+                double pgpus = strtod(strstr(text, " to ") + 4, NULL);
+
+                assert_int_equal(refused.refusal.code, ERROR_QUOTA_EXCEEDED);
+                pool_set_quota_limits(p.w->pool, q, QUOTA_UNLIMITED, (uint64_t) (pgpus * PGPU_SIZE));
+                world_run(p.w, vm);
+        }
+}
+
+/* Every limit that is in the way is named, and only who makes room under each. */
+static void all_limits_in_the_way_are_named(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Quota *all = quota(p.w, "lab", NULL, 3, PGPU_SIZE), *k2 = quota(p.w, "lab", p.w->groups[K2], 2, QUOTA_UNLIMITED);
+        _cleanup_(allocation_done) Allocation refused = {};
+
+        running_vm(p.w, "lab", "k1 only", K100);
+        running_vm(p.w, "lab", "half", K260Q);
+        running_vm(p.w, "lab", "small", K200);
+        refused = world_start(p.w, owned_vm(p.w, "lab", "more", K260Q));
+        assert_refused(&refused.refusal, ERROR_QUOTA_EXCEEDED,
+                "owner 'lab' may use 3 VGPUs in all GPU groups together and uses 3; this needs 1. It may use 1 "
+                "PGPU in all GPU groups together and uses 0.75; this needs 0.5. It may use 2 VGPUs in GPU group "
+                "'K2 group' and uses 2; this needs 1. Shut down its VM 'half', or raise quota",
+                " to 4 VGPUs, quota ", " to 1.25 PGPUs and quota ", " to 3 VGPUs.", NULL);
+        assert_non_null(strstr(refused.refusal.message, UUID_TEXT(&all->object.id)));
+        assert_non_null(strstr(refused.refusal.message, UUID_TEXT(&k2->object.id)));
+}
+
+static void who_makes_too_little_room_is_not_named_alone(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Quota *q = quota(p.w, "lab", NULL, 9, QUOTA_UNLIMITED);
+        Vm *vm = owned_vm(p.w, "lab", "b", K100);
+        _cleanup_(allocation_done) Allocation one = {}, both = {};
+
+        running_vm(p.w, "lab", "a", K100);
+        reservation(p.w, "lab", p.b[0], K140Q, 2);
+        pool_set_quota_limits(p.w->pool, q, 2, QUOTA_UNLIMITED);
+        one = world_start(p.w, vm);
+        assert_refused(&one.refusal, ERROR_QUOTA_EXCEEDED,
+                "needs 1. Destroy its reservation 'held' (2), or raise quota", NULL);
+
+        pool_set_quota_limits(p.w->pool, q, 1, QUOTA_UNLIMITED);
+        both = world_start(p.w, vm);
+        assert_refused(&both.refusal, ERROR_QUOTA_EXCEEDED,
+                "Shut down its VM 'a' (1) and destroy its reservation 'held' (2), or raise quota", NULL);
+}
+
+static void a_quota_is_not_all_that_is_in_the_way(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Vm *vm = owned_vm(p.w, "lab", "whole", PASSTHROUGH);
+        _cleanup_(allocation_done) Allocation room = {}, none = {};
+
+        quota(p.w, "lab", NULL, 0, QUOTA_UNLIMITED);
+        room = world_start(p.w, vm);
+        assert_refused(&room.refusal, ERROR_QUOTA_EXCEEDED, " to 1 VGPU.", NULL);
+        assert_null(strstr(room.refusal.message, "no host"));
+
+        for (size_t i = 0; i < 4; i++) {
+                world_resident(p.w, p.a[i], K100);
+                world_resident(p.w, p.b[i], K100);
+        }
+        none = world_start(p.w, vm);
+        assert_refused(&none.refusal, ERROR_QUOTA_EXCEEDED,
+                " to 1 VGPU. As things are, no host could take it either; vm-explain tells of each.", NULL);
+}
+
 static void see_host(const HostVerdict *v, void *userdata) {
         if (v->code == ERROR_NONE)
                 ++*(unsigned *) userdata;
@@ -276,6 +352,10 @@ int main(void) {
                 cmocka_unit_test(a_new_owner_takes_the_use_along),
                 cmocka_unit_test(an_owner_has_one_quota_for_a_group),
                 cmocka_unit_test(the_largest_users_are_named_first),
+                cmocka_unit_test(raising_as_told_suffices),
+                cmocka_unit_test(all_limits_in_the_way_are_named),
+                cmocka_unit_test(who_makes_too_little_room_is_not_named_alone),
+                cmocka_unit_test(a_quota_is_not_all_that_is_in_the_way),
                 cmocka_unit_test(an_explanation_still_shows_the_hosts),
         };
 
