@@ -68,6 +68,9 @@ const Setting host_setting_table[] = {
 };
 const size_t host_n_settings = ARRAY_SIZE(host_setting_table);
 
+/* libxl gives a device model 60 s, and ending an emulator that does not come up takes 5 of them. */
+#define LIBXL_EMULATOR_TIMEOUT_MAX (55 * UINT64_C(1000000))
+
 /* Words that a setting may take. */
 typedef struct Choice {
         const char *name, *value;
@@ -106,6 +109,12 @@ static int check(const HostSettings *s) {
         if (streq(s->hypervisor, "simulated") && isempty(s->sim_dir)) {
                 log_error("Setting hypervisor is 'simulated', which needs sim_dir: name the folder of the "
                           "simulated host.");
+                return -EINVAL;
+        }
+        if (streq(s->hypervisor, "libxl") && s->emulator_timeout > LIBXL_EMULATOR_TIMEOUT_MAX) {
+                log_error("Setting emulator_timeout is %.0f s: libxl ends a device model that is not up within 60 s, "
+                          "and its reason would be lost. Take %.0f s or less.",
+                        (double) s->emulator_timeout / 1e6, (double) LIBXL_EMULATOR_TIMEOUT_MAX / 1e6);
                 return -EINVAL;
         }
         if (s->concurrent_starts == 0) {

@@ -49,6 +49,14 @@ static void nonsense_is_refused(void **state) {
         assert_int_equal(load((const char *const[]){USABLE, "colour=red", NULL}), -EINVAL);
 }
 
+/* The reason of a start that fails must come before libxl's, which gives 60 s. */
+static void the_emulator_gets_less_time_than_libxl_gives(void **state) {
+        assert_int_equal(load((const char *const[]){USABLE, "hypervisor=libxl", "emulator_timeout=55", NULL}), 0);
+        assert_int_equal(
+                load((const char *const[]){USABLE, "hypervisor=libxl", "emulator_timeout=56", NULL}), -EINVAL);
+        assert_int_equal(load((const char *const[]){USABLE, "emulator_timeout=90", NULL}), 0);
+}
+
 static void every_setting_is_explained(void **state) {
         for (size_t i = 0; i < host_n_settings; i++) {
                 assert_false(isempty(host_setting_table[i].help));
@@ -61,6 +69,7 @@ int main(void) {
                 cmocka_unit_test(the_defaults_are_those_of_a_real_host),
                 cmocka_unit_test(a_real_host_needs_no_folder_of_a_simulated_one),
                 cmocka_unit_test(nonsense_is_refused),
+                cmocka_unit_test(the_emulator_gets_less_time_than_libxl_gives),
                 cmocka_unit_test(every_setting_is_explained),
         };
 
