@@ -73,6 +73,28 @@ static int fault_qemu(const Lab *lab, const LabHost *host, const char *value) {
         return fault_program(host, "qemu", value);
 }
 
+/* Its stand-in is a script that looks beside its own name. */
+static int fault_gimtool(const Lab *lab, const LabHost *host, const char *value) {
+        static const char *const words[] = { "exit-at-once", "never-ready", "makes-none", "off" };
+        _cleanup_free_ char *path = path_join(host->folder, "gimtool.fault");
+        const char *number = startswith(value, "slow=");
+        bool known = false;
+        uint64_t ms;
+        int r;
+
+        if (!path)
+                return -ENOMEM;
+        for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+                known = known || streq(words[i], value);
+        if (!known && !(number && parse_u64(number, &ms) >= 0))
+                return lab_fail(-EINVAL, "gimtool has no fault '%s'; there are:\n" FAULT_HELP, value);
+        if (streq(value, "off"))
+                r = unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+        else
+                r = file_write_atomic(path, value, strlen(value), 0644);
+        return r < 0 ? lab_fail(r, "cannot write %s: %s", path, strerror(-r)) : 0;
+}
+
 static int tell_relay(const LabHost *host, const char *word) {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -152,6 +174,7 @@ static const struct Fault {
 } faults[] = {
         { "emulator", true, fault_emulator },
         { "qemu", true, fault_qemu },
+        { "gimtool", true, fault_gimtool },
         { "link", true, fault_link },
         { "reboot", false, fault_reboot },
         { "power-off", false, fault_power_off },

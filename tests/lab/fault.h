@@ -10,6 +10,7 @@
         "  emulator=WHAT   every emulator started from now on: exit-at-once, never-ready, never-running,\n"  \
         "                  error, slow=MS, die-after=MS, or off\n"                                           \
         "  qemu=WHAT       the same for qemu: exit-at-once, slow=MS, die-after=MS, or off\n"                 \
+        "  gimtool=WHAT    AMD's tool, the same: exit-at-once, never-ready, makes-none, slow=MS, or off\n"      \
         "  link=cut        the master's connection to the host ends, and new ones are refused\n"             \
         "  link=hold       nothing arrives on either side any more, and no connection ends: a dead peer\n"   \
         "  link=hold-replies     orders arrive, answers and events do not\n"                                 \
