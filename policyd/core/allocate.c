@@ -105,9 +105,10 @@ static int decide(Ranking *r, const AllocVisitor *visitor, Allocation *ret) {
 int allocate(
         const Pool *pool, const AllocRequest *request, const AllocVisitor *visitor_or_null, Allocation *ret) {
         _cleanup_(allocation_done) Allocation a = {};
-        _cleanup_ranking_ Ranking r = {};
+        _cleanup_ranking_ Ranking r;
         int error;
 
+        ranking_init(&r);
         /* A visitor wants to hear of every host. */
         error = visitor_or_null ? 0 : ranking_from_index(&r, pool, request);
         if (error == 0) {

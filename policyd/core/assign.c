@@ -70,7 +70,11 @@ int demand_init(Demand *d, const Vm *vm, const Reservation *reservation) {
         if (vm->vgpus.n > DEMAND_VGPUS_MAX)
                 return -EINVAL;
 
-        *d = (Demand){.vm = vm, .reservation = reservation, .n_vgpus = vm->vgpus.n, .exclusive = true};
+        d->vm = vm;
+        d->reservation = reservation;
+        d->n_vgpus = vm->vgpus.n;
+        d->n_kinds = 0;
+        d->exclusive = true;
 
         for (size_t i = 0; i < vm->vgpus.n; i++) {
                 d->kind_of[i] = (uint8_t) demand_find_kind(d, vm->vgpus.items[i]);

@@ -31,10 +31,11 @@ typedef struct Candidate {
         bool in_order; /* it comes out of the ranking's order */
 } Candidate;
 
+#define CANDIDATES_FEW (ALLOC_RUNNERS_UP + 5)
+
 typedef struct Ranking {
         const Pool *pool;
         const AllocRequest *request;
-        Demand demand;
         Assigner *assigner;
         HostOrder *order; /* NULL: each host was looked at */
         Candidate *candidates;
@@ -43,7 +44,15 @@ typedef struct Ranking {
         /* All hosts that the request admits, by what stops them. */
         uint32_t counts[_ERROR_MAX];
         size_t n_hosts, n_disabled; /* disabled: counted as offline too */
+        Demand demand;
+        Candidate few[CANDIDATES_FEW]; /* where there are no more */
+        uint64_t few_scores[CANDIDATES_FEW];
 } Ranking;
+
+/* Before anything else, ranking_done() included. */
+static inline void ranking_init(Ranking *r) {
+        memset(r, 0, offsetof(Ranking, demand));
+}
 
 /* Evaluates the hosts that the request admits, one by one, and sorts. */
 int ranking_scan(Ranking *r, const Pool *pool, const AllocRequest *request);

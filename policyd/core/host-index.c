@@ -127,9 +127,13 @@ static void mark_add_types(Mark *m, uint64_t role, const PtrArray *types) {
                 mark_add(m, role, ((const VgpuType *) types->items[i])->object.key);
 }
 
-Mark pgpu_types_mark(const Pgpu *p) {
+static Mark pgpu_config_mark(const Pgpu *p) {
         Mark m = {};
 
+        if (p->group)
+                mark_add(&m, MARK_GROUP, p->group->object.key);
+        if (!p->present)
+                mark_add(&m, MARK_ABSENT, 0);
         mark_add_types(&m, MARK_SUPPORTED, &p->supported);
         mark_add_types(&m, MARK_ENABLED, &p->enabled);
         mark_add_types(&m, MARK_DISABLING, &p->disabling);
@@ -137,12 +141,9 @@ Mark pgpu_types_mark(const Pgpu *p) {
 }
 
 static Mark pgpu_mark(const Pgpu *p) {
-        Mark m = {.words = {p->types_mark[0], p->types_mark[1]}};
+        Mark m = {.words = {p->config_mark[0], p->config_mark[1]}};
 
-        mark_add(&m, MARK_GROUP, p->group->object.key);
         mark_add(&m, MARK_USED, p->used);
-        if (!p->present)
-                mark_add(&m, MARK_ABSENT, 0);
         for (size_t i = 0; i < p->n_uses; i++) {
                 if (p->uses[i].n_vgpus > 0)
                         mark_add(&m, MARK_RUNNING, p->uses[i].type->object.key);
@@ -327,11 +328,11 @@ static int row_refresh_pgpus(struct PoolIndex *index, Host *h, bool *changed) {
                         r = row_resize(index, i->at, h->pgpus.n);
                 for (size_t k = 0; k < h->pgpus.n && r >= 0; k++) {
                         Pgpu *p = h->pgpus.items[k];
-                        Mark m = pgpu_types_mark(p);
+                        Mark m = pgpu_config_mark(p);
                         uint32_t kind;
 
                         p->slot = (uint32_t) k;
-                        memcpy(p->types_mark, m.words, sizeof(m.words));
+                        memcpy(p->config_mark, m.words, sizeof(m.words));
                         r = index_find_kind(index, p, &kind);
                         if (r >= 0)
                                 r = row_set_kind(index, i->at, k, kind, changed);

@@ -106,5 +106,3 @@ void pool_index_free(struct PoolIndex *index);
 
 /* -ENOMEM: the index is of no use now. Const, since it changes nothing that the pool says. */
 int host_index_refresh(const Pool *pool);
-
-Mark pgpu_types_mark(const Pgpu *p); /* of what is supported, enabled and being disabled */

@@ -127,17 +127,13 @@ static int order_grow_cells(HostOrder *o, size_t n) {
         return 0;
 }
 
-/* Of one host, out of the cells of its PGPUs. */
-typedef struct PlainSum {
-        uint64_t score, room;
-        const Cell *first, *nearest;
-} PlainSum;
-
-static int order_sum(HostOrder *o, const DemandKind *k, const HostRow *row, PlainSum *ret) {
+/* The sums of one host's PGPUs. */
+static int order_sum(
+        HostOrder *o, const DemandKind *k, const HostRow *row, uint64_t *ret_score, uint64_t *ret_room) {
         const uint32_t *kinds = row_kinds(row);
         bool alone = !(k->joins & 1);
+        uint64_t score = 0, room = 0;
 
-        *ret = (PlainSum){};
         for (size_t i = 0; i < row->n_kinds; i++) {
                 Cell *c;
 
@@ -146,39 +142,44 @@ static int order_sum(HostOrder *o, const DemandKind *k, const HostRow *row, Plai
                 c = &o->cells[kinds[i]];
                 if (!c->known && cell_fill(c, o, k, row->host->pgpus.items[i]) < 0)
                         return -ENOMEM;
-                if (c->other_group)
-                        continue;
-
-                if (!ret->first)
-                        ret->first = c;
-                ret->score += c->capacity;
-                ret->room += alone ? MIN_OF(c->capacity, 1u) : c->capacity;
-                if (c->capacity == 0 &&
-                        (!ret->nearest || c->nearness > ret->nearest->nearness ||
-                                (c->nearness == ret->nearest->nearness && !c->held && ret->nearest->held)))
-                        ret->nearest = c;
+                score += c->capacity;
+                room += alone ? MIN_OF(c->capacity, 1u) : c->capacity;
         }
+
+        *ret_score = score;
+        *ret_room = room;
         return 0;
 }
 
-static int rank_plain(HostOrder *o, const Demand *d, const HostRow *row, uint64_t *ret) {
-        PlainSum sum = {};
+/* The nearest miss of a host that takes none; or, where it does not take enough, its first PGPU. */
+static uint64_t rank_plain_miss(const HostOrder *o, const HostRow *row, bool takes_none) {
+        const uint32_t *kinds = row_kinds(row);
+        const Cell *best = NULL;
 
-        if (d->n_kinds == 0) {
-                *ret = 0;
-                return 0;
+        for (size_t i = 0; i < row->n_kinds; i++) {
+                const Cell *c = kinds[i] == KIND_NONE ? NULL : &o->cells[kinds[i]];
+
+                if (!c || c->other_group || (best && !takes_none))
+                        continue;
+                if (!best || c->nearness > best->nearness ||
+                        (c->nearness == best->nearness && !c->held && best->held))
+                        best = c;
         }
-        if (order_sum(o, &d->kinds[0], row, &sum) < 0)
+
+        return best ? rank_of_miss(takes_none ? best->nearness : 4, best->nearness, best->held, false)
+                    : rank_of_miss(0, 0, false, /* no_pgpu= */ true);
+}
+
+static int rank_plain(HostOrder *o, const Demand *d, const HostRow *row, uint64_t *ret) {
+        uint64_t score = 0, room = 0;
+
+        if (d->n_kinds > 0 && order_sum(o, &d->kinds[0], row, &score, &room) < 0)
                 return -ENOMEM;
 
-        if (sum.score == 0)
-                *ret = sum.nearest ? rank_of_miss(sum.nearest->nearness, sum.nearest->nearness,
-                                             sum.nearest->held, /* no_pgpu= */ false)
-                                   : rank_of_miss(0, 0, false, /* no_pgpu= */ true);
-        else if (sum.room < d->n_vgpus)
-                *ret = rank_of_miss(4, sum.first->nearness, sum.first->held, /* no_pgpu= */ false);
+        if (d->n_kinds > 0 && (score == 0 || room < d->n_vgpus))
+                *ret = rank_plain_miss(o, row, /* takes_none= */ score == 0);
         else
-                *ret = rank_of_scores(o, &sum.score);
+                *ret = rank_of_scores(o, &score);
         return 0;
 }
 
@@ -415,19 +416,6 @@ int host_order_get(const Pool *pool, const Demand *d, Assigner *a, HostOrder **r
 
 /* Asking */
 
-void host_order_weigh(const HostOrder *o) {
-        const GpuGroup *g = o->demand.kinds[0].group;
-        uint64_t total = 0;
-
-        for (size_t i = 0; i < g->enabled.n; i++)
-                total += ((const VgpuType *) g->enabled.items[i])->demand;
-        for (size_t i = 0; i < g->counts.n; i++) {
-                TypeCount *c = g->counts.items[i];
-
-                c->share = demand_share(c->type->demand, total, g->enabled.n);
-        }
-}
-
 static uint64_t cell_score(const Cell *c) {
         uint64_t stranding = 0;
 
@@ -439,14 +427,25 @@ static uint64_t cell_score(const Cell *c) {
         return fit_score(stranding, c->capacity);
 }
 
-uint64_t host_order_kind_score(const HostOrder *o, size_t kind) {
-        return kind < o->n_cells ? cell_score(&o->cells[kind]) : 0;
+void host_order_weigh(HostOrder *o) {
+        const GpuGroup *g = o->demand.kinds[0].group;
+        uint64_t total = 0;
+
+        for (size_t i = 0; i < g->enabled.n; i++)
+                total += ((const VgpuType *) g->enabled.items[i])->demand;
+        for (size_t i = 0; i < g->counts.n; i++) {
+                TypeCount *c = g->counts.items[i];
+
+                c->share = demand_share(c->type->demand, total, g->enabled.n);
+        }
+        for (size_t i = 0; i < o->n_cells; i++)
+                o->cells[i].score = cell_score(&o->cells[i]);
 }
 
 /* What the algorithm likes: smaller comes first. */
 static uint64_t cell_rank(const HostOrder *o, const Cell *c) {
         if (o->best_fit)
-                return cell_score(c);
+                return c->score;
         return kind_wants_most(&o->demand.kinds[0]) ? PGPU_SIZE - c->capacity : c->capacity;
 }
 

@@ -26,7 +26,8 @@ typedef struct Loss {
 
 /* What the type that is asked for can have of one kind of PGPU. */
 typedef struct Cell {
-        Loss *losses; /* with best-fit */
+        Loss *losses;   /* with best-fit */
+        uint64_t score; /* with best-fit, as last weighed; 0: takes none */
         uint32_t n_losses;
         uint32_t capacity;
         bool known, other_group, held;
@@ -72,6 +73,5 @@ static inline bool rank_has_no_pgpu(uint64_t rank) {
         return rank >> 40 & 1;
 }
 
-/* With best-fit: takes the types' shares as they are now; then the score of a kind of PGPU, 0: takes none. */
-void host_order_weigh(const HostOrder *o);
-uint64_t host_order_kind_score(const HostOrder *o, size_t kind);
+/* With best-fit: scores each kind of PGPU by the types' shares of demand as they are now. */
+void host_order_weigh(HostOrder *o);

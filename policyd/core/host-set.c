@@ -30,8 +30,9 @@ int host_memory_init(HostMemory *m, size_t n) {
 
         *m = (HostMemory){.n = n, .n_words = n_words};
         m->of = calloc(n_words * HOSTS_PER_WORD + 1, sizeof(uint64_t));
-        m->most = calloc(n_words + 1, sizeof(uint64_t));
-        if (m->of && m->most)
+        m->of_eight = calloc(n_words * HOSTS_PER_WORD / 8 + 1, sizeof(uint64_t));
+        m->of_word = calloc(n_words + 1, sizeof(uint64_t));
+        if (m->of && m->of_eight && m->of_word)
                 return 0;
 
         host_memory_done(m);
@@ -40,71 +41,109 @@ int host_memory_init(HostMemory *m, size_t n) {
 
 void host_memory_done(HostMemory *m) {
         free(m->of);
-        free(m->most);
+        free(m->of_eight);
+        free(m->of_word);
         *m = (HostMemory){};
 }
 
-void host_memory_set(HostMemory *m, uint32_t at, uint64_t free) {
-        uint64_t *most = &m->most[at / HOSTS_PER_WORD], before = m->of[at];
-        const uint64_t *of = m->of + at / HOSTS_PER_WORD * HOSTS_PER_WORD;
+static uint64_t most_of_eight(const uint64_t *of) {
+        uint64_t most = 0;
 
-        m->of[at] = free;
-        if (free >= *most)
-                *most = free;
-        else if (before == *most) {
-                *most = 0;
-                for (size_t i = 0; i < HOSTS_PER_WORD; i++)
-                        *most = MAX_OF(*most, of[i]);
+        for (size_t i = 0; i < 8; i++)
+                most = MAX_OF(most, of[i]);
+        return most;
+}
+
+void host_memory_set(HostMemory *m, uint32_t at, uint64_t free) {
+        size_t eight = at / 8, word = at / HOSTS_PER_WORD;
+
+        m->of[at] = MIN_OF(free, UINT64_MAX - 1) + 1;
+        m->of_eight[eight] = most_of_eight(m->of + eight * 8);
+        m->of_word[word] = most_of_eight(m->of_eight + word * 8);
+}
+
+/* The best so far, most memory first. */
+typedef struct Top {
+        const HostMemory *m;
+        uint64_t above; /* to be one of them; once they are enough, above the last */
+        HostFilter filter;
+        void *userdata;
+        uint32_t *at;
+        size_t n, n_max;
+} Top;
+
+/* Places come in growing order, so among equals the one that stands already is the better. */
+static void top_insert(Top *t, uint32_t at) {
+        const uint64_t *of = t->m->of;
+        size_t i;
+
+        if (t->filter && !t->filter(at, t->userdata))
+                return;
+
+        if (t->n < t->n_max)
+                t->n++;
+        for (i = t->n - 1; i > 0 && of[t->at[i - 1]] < of[at]; i--)
+                t->at[i] = t->at[i - 1];
+        t->at[i] = at;
+        if (t->n == t->n_max)
+                t->above = of[t->at[t->n - 1]];
+}
+
+static void top_take(Top *t, uint32_t first, uint64_t in) {
+        const uint64_t *of = t->m->of + first;
+
+        for (; in; in &= in - 1) {
+                unsigned i = (unsigned) __builtin_ctzll(in);
+
+                if (of[i] > t->above)
+                        top_insert(t, first + i);
         }
 }
 
-/* Places come in growing order, so among equals the one that stands already is the better. */
-static size_t top_insert(const HostMemory *m, uint32_t at, uint32_t *top, size_t n, size_t n_max) {
-        size_t i = n < n_max ? n : n - 1;
+/* Where few of the 64 are in the set, looking at them costs less than looking at the maxima. */
+static void top_take_word(Top *t, size_t word, uint64_t in) {
+        uint32_t first = (uint32_t) word * HOSTS_PER_WORD;
 
-        for (; i > 0 && m->of[top[i - 1]] < m->of[at]; i--)
-                top[i] = top[i - 1];
-        top[i] = at;
-        return n < n_max ? n + 1 : n;
+        if (__builtin_popcountll(in) <= 16) {
+                top_take(t, first, in);
+                return;
+        }
+        for (uint32_t i = 0; i < 8; i++)
+                if (t->m->of_eight[first / 8 + i] > t->above)
+                        top_take(t, first, in & UINT64_C(0xff) << 8 * i);
 }
 
 size_t host_set_top(const uint64_t *words, const HostMemory *m, uint64_t need, HostFilter filter,
         void *userdata, uint32_t *ret, size_t n_max) {
-        size_t n = 0;
+        Top t = {.m = m, .above = need, .filter = filter, .userdata = userdata, .at = ret, .n_max = n_max};
 
-        /* Once there are enough, need is what the last of them has and one byte. */
-        for (size_t i = 0; i < m->n_words; i++) {
-                if (words[i] == 0 || m->most[i] < need)
-                        continue;
-                for (uint64_t rest = words[i]; rest; rest &= rest - 1) {
-                        uint32_t at = (uint32_t) (i * HOSTS_PER_WORD) + (uint32_t) __builtin_ctzll(rest);
+        for (size_t i = 0; i < m->n_words; i++)
+                if (words[i] != 0 && m->of_word[i] > t.above)
+                        top_take_word(&t, i, words[i]);
 
-                        if (m->of[at] < need || (filter && !filter(at, userdata)))
-                                continue;
-                        n = top_insert(m, at, ret, n, n_max);
-                        if (n < n_max)
-                                continue;
-                        if (m->of[ret[n - 1]] == UINT64_MAX)
-                                return n;
-                        need = m->of[ret[n - 1]] + 1;
-                }
-        }
-
-        return n;
+        return t.n;
 }
 
 uint32_t host_set_first(
         const uint64_t *words, const HostMemory *m, uint64_t need, HostFilter filter, void *userdata) {
         for (size_t i = 0; i < m->n_words; i++) {
-                if (words[i] == 0 || m->most[i] < need)
+                if (words[i] == 0 || m->of_word[i] <= need)
                         continue;
                 for (uint64_t rest = words[i]; rest; rest &= rest - 1) {
                         uint32_t at = (uint32_t) (i * HOSTS_PER_WORD) + (uint32_t) __builtin_ctzll(rest);
 
-                        if (m->of[at] >= need && (!filter || filter(at, userdata)))
+                        if (m->of[at] > need && (!filter || filter(at, userdata)))
                                 return at;
                 }
         }
 
         return UINT32_MAX;
+}
+
+size_t host_set_count(const uint64_t *words, const HostMemory *m) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < m->n_words; i++)
+                n += (size_t) __builtin_popcountll(words[i]);
+        return n;
 }

@@ -5,8 +5,8 @@
  *
  * A set is a bitmap over the places of hosts: hosts in the order of their names have the places 0, 1, 2 …,
  * so that of two hosts that are equal in all else the one with the lower place is the better. Coming and
- * going is one bit. Who of a set has most memory is found through the maxima of 64 hosts each, which are
- * skipped where nobody is in the set.
+ * going is one bit. Who of a set has most memory is found through the maxima of 8 and of 64 hosts, which are
+ * passed over where nobody is in the set.
  */
 
 #include "common/macros.h"
@@ -28,13 +28,17 @@ void host_set_done(HostSet *s);
 
 /* Free memory by place. Of hosts that cannot be used too: they are in no set. */
 typedef struct HostMemory {
-        uint64_t *of, *most; /* most: of each word's hosts */
+        uint64_t *of;                 /* and one byte, so that 0 is less than no memory */
+        uint64_t *of_eight, *of_word; /* the most of each 8 and of each 64 hosts */
         size_t n, n_words;
 } HostMemory;
 
 int host_memory_init(HostMemory *m, size_t n); /* -ENOMEM */
 void host_memory_done(HostMemory *m);
 void host_memory_set(HostMemory *m, uint32_t at, uint64_t free);
+static inline uint64_t host_memory_of(const HostMemory *m, uint32_t at) {
+        return m->of[at] - 1;
+}
 
 /* Whether a host is one to be found; NULL: all are. */
 typedef bool (*HostFilter)(uint32_t at, void *userdata);
@@ -45,6 +49,7 @@ typedef bool (*HostFilter)(uint32_t at, void *userdata);
  */
 size_t host_set_top(const uint64_t *words, const HostMemory *m, uint64_t need, HostFilter filter,
         void *userdata, uint32_t *ret, size_t n_max);
+size_t host_set_count(const uint64_t *words, const HostMemory *m);
 /* The first by place that has the memory; UINT32_MAX: none. */
 uint32_t host_set_first(
         const uint64_t *words, const HostMemory *m, uint64_t need, HostFilter filter, void *userdata);

@@ -178,7 +178,7 @@ struct Pgpu {
         uint32_t used;     /* sum of sizes of vgpus and holds */
         struct PgpuUse *uses;   /* private to policyd/core: vgpus and holds by type, … */
         uint32_t n_uses, slot;  /* … its place among its host's PGPUs, … */
-        uint64_t types_mark[2]; /* … and what its three lists of types come to */
+        uint64_t config_mark[2]; /* … and what its group and its three lists of types come to */
         char *name;        /* "host/0000:84:00.0", kept by the pool */
 };
 

@@ -22,6 +22,7 @@ typedef struct Search {
         Demand plain; /* without the reservation */
         uint32_t special[SPECIAL_MAX];
         size_t n_special;
+        HostFilter filter; /* by their facts; NULL: all pass */
         /* What the hosts' facts say to the VM: 1 + the code, 0 not asked yet. */
         uint16_t verdicts[FACTS_KNOWN];
 } Search;
@@ -150,7 +151,6 @@ static int search_add_special(Search *s) {
 
 typedef struct Front {
         const uint64_t *words;
-        size_t n_hosts;
         uint64_t scores[DEMAND_VGPUS_MAX];
 } Front;
 
@@ -161,7 +161,7 @@ static void search_add_known(Search *s, const Front *f, uint32_t at) {
         *c = (Candidate){
                 .host = s->index->rows[at].host,
                 .scores = r->scores + r->n * r->demand.n_vgpus,
-                .memory_available = s->index->memory.of[at],
+                .memory_available = host_memory_of(&s->index->memory, at),
                 .in_order = true,
         };
         memcpy(c->scores, f->scores, r->demand.n_vgpus * sizeof(uint64_t));
@@ -183,7 +183,7 @@ static void search_count_failing(Search *s, const Front *f, uint32_t last) {
                                 (m->of[at] < m->of[last] || (m->of[at] == m->of[last] && at > last)))
                                 continue;
                         code = facts_verdict(s, at);
-                        if (code == ERROR_NONE && m->of[at] < need)
+                        if (code == ERROR_NONE && host_memory_of(m, at) < need)
                                 code = ERROR_HOST_NOT_ENOUGH_FREE_MEMORY;
                         if (code == ERROR_NONE)
                                 continue;
@@ -192,18 +192,34 @@ static void search_count_failing(Search *s, const Front *f, uint32_t last) {
                 }
 }
 
+/* Of a tier in which only n can run the VM, all others; where facts are the same everywhere, what they lack
+ * is known. */
+static void search_count_exhausted(Search *s, const Front *f, size_t n) {
+        uint32_t n_failing;
+        ErrorCode code;
+
+        if (s->index->n_facts > 1) {
+                search_count_failing(s, f, PLACE_NONE);
+                return;
+        }
+        code = facts_verdict(s, 0);
+        n_failing = (uint32_t) (host_set_count(f->words, &s->index->memory) - n);
+        s->r->counts[ERROR_NONE] -= n_failing;
+        s->r->counts[code == ERROR_NONE ? ERROR_HOST_NOT_ENOUGH_FREE_MEMORY : code] += n_failing;
+}
+
 /* Takes from the tier what is still wanted. */
 static void search_take(Search *s, const Front *f, size_t *n_wanted) {
         uint64_t need = s->r->request->vm->memory;
         uint32_t top[FRONT];
         size_t n;
 
-        n = host_set_top(f->words, &s->index->memory, need, facts_pass, s, top, *n_wanted);
+        n = host_set_top(f->words, &s->index->memory, need, s->filter, s, top, *n_wanted);
         for (size_t i = 0; i < n; i++)
                 search_add_known(s, f, top[i]);
 
-        if (n < *n_wanted && n < f->n_hosts)
-                search_count_failing(s, f, PLACE_NONE);
+        if (n < *n_wanted)
+                search_count_exhausted(s, f, n);
         else if (n == *n_wanted && s->index->n_facts > 1)
                 search_count_failing(s, f, top[n - 1]);
         *n_wanted -= n;
@@ -234,8 +250,6 @@ static void front_take_special(Search *s, Front *f) {
                 return;
         for (size_t i = 0; i < s->index->memory.n_words; i++)
                 words[i] = f->words[i] & ~s->index->words[0][i];
-        for (size_t i = 0; i < s->n_special; i++)
-                f->n_hosts -= f->words[s->special[i] / HOSTS_PER_WORD] >> s->special[i] % HOSTS_PER_WORD & 1;
         f->words = words;
 }
 
@@ -245,7 +259,7 @@ static void search_tiers(Search *s, Nearest *nearest) {
 
         for (size_t i = 0; i < s->order->n_tiers && n_wanted > 0; i++) {
                 const Tier *t = &s->order->tiers[s->order->sorted[i]];
-                Front f = {.words = t->hosts.words, .n_hosts = t->hosts.n};
+                Front f = {.words = t->hosts.words};
 
                 if (t->rank & RANK_MISS)
                         break;
@@ -260,95 +274,80 @@ static void search_tiers(Search *s, Nearest *nearest) {
         }
 }
 
-/* With best-fit: kinds of PGPUs that strand alike are one tier; who stood in a better one does not come
- * again. */
-typedef struct KindScore {
-        uint64_t score;
-        uint32_t kind;
-} KindScore;
-
-static int compare_kind_scores(const void *a, const void *b) {
-        const KindScore *x = a, *y = b;
-
-        return x->score < y->score ? -1 : x->score > y->score;
-}
-
-static size_t search_score_kinds(const Search *s, KindScore *ret) {
-        size_t n = 0;
-
-        host_order_weigh(s->order);
-        for (uint32_t k = 0; k < s->index->n_kinds; k++) {
-                uint64_t score = s->index->kinds[k].hosts.n > 0 ? host_order_kind_score(s->order, k) : 0;
-
-                if (score > 0)
-                        ret[n++] = (KindScore){.score = score, .kind = k};
-        }
-        qsort(ret, n, sizeof(KindScore), compare_kind_scores);
-        return n;
-}
-
-/* The hosts with one of the kinds, that are not seen yet; they are now. */
-static void front_of_kinds(const Search *s, const KindScore *kinds, size_t n, uint64_t *seen, Front *ret) {
+/* With best-fit: the hosts with a PGPU of a kind that has this score, that are not seen yet; they are now. */
+static void front_of_kinds(const Search *s, uint64_t score, uint64_t *seen, Front *ret) {
         const uint64_t *fits = s->order->tiers[s->order->sorted[0]].hosts.words;
+        size_t n_words = s->index->memory.n_words;
         uint64_t *words = s->index->words[1];
 
         *ret = (Front){.words = words};
         for (size_t i = 0; i < s->order->demand.n_vgpus; i++)
-                ret->scores[i] = kinds[0].score;
-        for (size_t i = 0; i < s->index->memory.n_words; i++) {
-                uint64_t in = 0;
+                ret->scores[i] = score;
 
-                for (size_t k = 0; k < n; k++)
-                        in |= s->index->kinds[kinds[k].kind].hosts.words[i];
+        memset(words, 0, n_words * sizeof(uint64_t));
+        for (size_t k = 0; k < s->index->n_kinds; k++) {
+                const HostSet *hosts = &s->index->kinds[k].hosts;
+
+                for (size_t i = 0; hosts->n > 0 && s->order->cells[k].score == score && i < n_words; i++)
+                        words[i] |= hosts->words[i];
+        }
+        for (size_t i = 0; i < n_words; i++) {
+                uint64_t in = words[i];
+
                 words[i] = in & fits[i] & ~seen[i];
                 seen[i] |= in;
-                ret->n_hosts += (size_t) __builtin_popcountll(words[i]);
         }
 }
 
-static int search_kinds(Search *s, Nearest *nearest) {
-        _cleanup_free_ KindScore *kinds = malloc((s->index->n_kinds + 1) * sizeof(KindScore));
-        uint64_t *seen = s->index->words[2];
-        size_t n, n_wanted = FRONT;
+/* The least score of a kind that is more than the last; UINT64_MAX: there is none. */
+static uint64_t next_kind_score(const Search *s, uint64_t last) {
+        uint64_t score = UINT64_MAX;
 
-        if (!kinds)
-                return -ENOMEM;
+        for (size_t k = 0; k < s->index->n_kinds; k++) {
+                const Cell *c = &s->order->cells[k];
+
+                if (c->score > last && c->score < score && s->index->kinds[k].hosts.n > 0)
+                        score = c->score;
+        }
+        return score;
+}
+
+/* Kinds of PGPUs that strand alike are one tier; who stood in a better one does not come again. */
+static void search_kinds(Search *s, Nearest *nearest) {
+        uint64_t *seen = s->index->words[2];
+        size_t n_wanted = FRONT;
 
         /* Special hosts count as seen. */
         memcpy(seen, s->index->words[0], s->index->memory.n_words * sizeof(uint64_t));
-        n = search_score_kinds(s, kinds);
-        for (size_t i = 0, end; i < n && n_wanted > 0; i = end) {
+        host_order_weigh(s->order);
+        for (uint64_t score = 0; n_wanted > 0 && (score = next_kind_score(s, score)) != UINT64_MAX;) {
                 Front f;
 
-                for (end = i; end < n && kinds[end].score == kinds[i].score; end++)
-                        ;
-                front_of_kinds(s, kinds + i, end - i, seen, &f);
+                front_of_kinds(s, score, seen, &f);
                 if (nearest)
                         search_note_failing(s, &f, nearest);
                 else
                         search_take(s, &f, &n_wanted);
         }
-        return 0;
 }
 
-static int search_all(Search *s, Nearest *nearest) {
+static void search_all(Search *s, Nearest *nearest) {
         if (s->order->counts[ERROR_NONE] == 0)
-                return 0;
+                return;
         if (s->order->best_fit)
-                return search_kinds(s, nearest);
-
-        search_tiers(s, nearest);
-        return 0;
+                search_kinds(s, nearest);
+        else
+                search_tiers(s, nearest);
 }
 
 /* Refusals */
 
 static int search_add_failing(Search *s) {
         Nearest nearest = {.first = PLACE_NONE, .most = PLACE_NONE};
-        int error;
+        int error = 0;
 
-        error = search_all(s, &nearest);
-        if (error >= 0 && nearest.first != PLACE_NONE)
+        search_all(s, &nearest);
+        if (nearest.first != PLACE_NONE)
                 error = ranking_add(s->r, s->index->rows[nearest.first].host);
         if (error >= 0 && nearest.most != PLACE_NONE && nearest.most != nearest.first)
                 error = ranking_add(s->r, s->index->rows[nearest.most].host);
@@ -362,7 +361,7 @@ static uint32_t search_find_miss(Search *s, bool no_pgpu, bool lacks_nothing) {
 
         for (size_t i = 0; i < s->order->n_tiers && at == PLACE_NONE; i++) {
                 const Tier *t = &s->order->tiers[s->order->sorted[i]];
-                Front f = {.words = t->hosts.words, .n_hosts = t->hosts.n};
+                Front f = {.words = t->hosts.words};
 
                 if (!(t->rank & RANK_MISS) || rank_has_no_pgpu(t->rank) != no_pgpu || t->hosts.n == 0)
                         continue;
@@ -429,9 +428,8 @@ static int search_run(Search *s) {
         int error;
 
         ranking_count_order(r, s->order);
-        error = search_all(s, NULL);
-        if (error >= 0)
-                error = search_add_special(s);
+        search_all(s, NULL);
+        error = search_add_special(s);
         if (error < 0)
                 return error;
 
@@ -483,7 +481,8 @@ int ranking_from_index(Ranking *r, const Pool *pool, const AllocRequest *request
         if (!search_find_special(&s, request))
                 return 0;
 
-        error = ranking_prepare(r, pool, request, FRONT + s.n_special + 3 + HOSTS_TRIED_MAX);
+        error = ranking_prepare(
+                r, pool, request, FRONT + s.n_special + 3 + (request->vm->vgpus.n > 1 ? HOSTS_TRIED_MAX : 0));
         if (error < 0)
                 return error;
         /* Without memory for the index, looking at each host may still do. */
@@ -491,5 +490,8 @@ int ranking_from_index(Ranking *r, const Pool *pool, const AllocRequest *request
                 return 0;
 
         r->order = s.order;
+        /* Where all hosts have the same, one is asked. */
+        if (s.index->memory.n == 0 || s.index->n_facts > 1 || facts_verdict(&s, 0) != ERROR_NONE)
+                s.filter = facts_pass;
         return search_run(&s);
 }

@@ -3,8 +3,8 @@
  *
  * Each host is looked at once: can it be used, do its GPUs take all VGPUs, does it have memory, networks,
  * storage, IOMMU and HVM. Hosts whose GPUs fit are sorted into tiers by how many VMs of the VM's anti-affine
- * group they have, and by the scores of the VM's VGPUs, first VGPU first; inside a tier stand the host that the VM has an affinity to, then the host with the most free
- * memory, then the name.
+ * group they have, and by the scores of the VM's VGPUs, first VGPU first; inside a tier stand the host that
+ * the VM has an affinity to, then the host with the most free memory, then the name.
  */
 
 #include "policyd/core/decider.h"
@@ -187,8 +187,7 @@ int candidate_check_gpus(Candidate *c, const Demand *d, Assigner *assigner) {
         return 0;
 }
 
-int candidate_evaluate(
-        Candidate *c, const Demand *d, Assigner *assigner, const AllocRequest *request) {
+int candidate_evaluate(Candidate *c, const Demand *d, Assigner *assigner, const AllocRequest *request) {
         if (!host_is_usable(c->host)) {
                 c->usable = ERROR_HOST_OFFLINE;
                 return 0;
@@ -220,8 +219,8 @@ static bool candidate_fits_gpus(const Candidate *c) {
         return c->usable == ERROR_NONE && c->gpu == ERROR_NONE;
 }
 
-/* By what makes a tier: what the reservation holds, then how few of the VM's group are there, then each VGPU's
- * score in the direction of its group's algorithm. */
+/* By what makes a tier: what the reservation holds, then how few of the VM's group are there, then each
+ * VGPU's score in the direction of its group's algorithm. */
 static int compare_tier(const Candidate *a, const Candidate *b, const Demand *d) {
         if (a->n_own != b->n_own)
                 return a->n_own > b->n_own ? -1 : 1;
@@ -286,21 +285,27 @@ void ranking_sort(Ranking *r) {
 
 void ranking_done(Ranking *r) {
         r->assigner = assigner_free(r->assigner);
-        free(r->candidates);
-        free(r->scores);
-        *r = (Ranking){};
+        if (r->candidates != r->few)
+                free(r->candidates);
+        if (r->scores != r->few_scores)
+                free(r->scores);
+        ranking_init(r);
 }
 
 int ranking_prepare(Ranking *r, const Pool *pool, const AllocRequest *request, size_t n_max) {
         int error;
 
-        *r = (Ranking){.pool = pool, .request = request};
+        ranking_init(r);
+        r->pool = pool;
+        r->request = request;
         error = demand_init(&r->demand, request->vm, request->reservation);
         if (error < 0)
                 return error;
 
-        r->candidates = calloc(n_max + 1, sizeof(Candidate));
-        r->scores = calloc(n_max * r->demand.n_vgpus + 1, sizeof(uint64_t));
+        r->candidates = n_max <= CANDIDATES_FEW ? r->few : malloc(n_max * sizeof(Candidate));
+        r->scores = n_max * r->demand.n_vgpus <= CANDIDATES_FEW
+                            ? memset(r->few_scores, 0, sizeof(r->few_scores))
+                            : calloc(n_max * r->demand.n_vgpus, sizeof(uint64_t));
         if (!r->candidates || !r->scores)
                 return -ENOMEM;
         return r->demand.n_vgpus <= 1 || ranking_assigner(r) ? 0 : -ENOMEM;
@@ -348,11 +353,12 @@ int ranking_scan(Ranking *r, const Pool *pool, const AllocRequest *request) {
 
 int rank_hosts(const Pool *pool, const AllocRequest *request, Host ***ret_hosts, size_t **ret_tier_of,
         size_t *ret_n) {
-        _cleanup_ranking_ Ranking r = {};
+        _cleanup_ranking_ Ranking r;
         _cleanup_free_ size_t *tiers = NULL;
         _cleanup_free_ Host **hosts = NULL;
         int error;
 
+        ranking_init(&r);
         error = ranking_scan(&r, pool, request);
         if (error < 0)
                 return error;

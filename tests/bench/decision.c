@@ -1,23 +1,26 @@
 /*
  * What a decision costs
  *
- * Pools of 64, 1,000 and 10,000 hosts of eight PGPUs, empty, half full and nearly full, with VGPUs coming and
- * going: each step books one VGPU and lets another go, and only allocate() is timed. Beside it, in the same
- * rounds, the plainest thing that could work, a scan over a flat array of PGPUs, and an LMDB commit.
+ * Pools of 64, 1,000 and 10,000 hosts of eight PGPUs, empty, half full and nearly full, in which VGPUs come
+ * and go: each turn starts one VM and stops another. A decision is allocate(): it brings the index up to
+ * date, chooses, and names the runners-up and the counts. Booking and leaving change the model. Beside them,
+ * in the same rounds, the plainest thing that could work, a scan over a flat array of PGPUs, and an LMDB
+ * commit. What is compared is measured in one round, pool after pool.
  */
 
 #include <math.h>
-#include <time.h>
 
-#include "tests/bench/bench.h"
-#include "tests/sim/dice.h"
-#include "tests/sim/world.h"
+#include "tests/bench/bench-pool.h"
+#include "tests/bench/decision.h"
 
-#define N_TYPES 3
-#define STEPS 512
+#define TURNS 512
+#define WARM_TURNS 128 /* not measured: another pool was at work before */
 
 static const size_t n_hosts[] = {64, 1000, 10000};
 static const uint32_t fills[] = {0, 50, 95};
+
+#define N_SIZES ARRAY_SIZE(n_hosts)
+#define N_FILLS ARRAY_SIZE(fills)
 
 typedef struct FlatPgpu {
         uint32_t used;
@@ -25,125 +28,26 @@ typedef struct FlatPgpu {
         uint8_t enabled;
 } FlatPgpu;
 
-typedef struct Bench {
-        Shape shape;
-        SimWorld world;
-        Dice dice;
-        FlatPgpu *flat;
-        size_t n_pgpus;
-        Vm **vms; /* that are there */
-        size_t n_vms, size;
-} Bench;
-
-static void bench_done(Bench *b) {
-        sim_world_done(&b->world);
-        shape_done(&b->shape);
-        free(b->flat);
-        free(b->vms);
-}
-
-static Pgpu *pgpu_at(const Bench *b, size_t i) {
-        return b->world.pool->objects[CLASS_PGPU].items[i];
-}
-
-static size_t dice_below(Dice *d, size_t n) {
-        return (size_t) (dice_uniform(d) * (double) n);
-}
-
-static Arrival arrival_of(size_t type) {
-        Arrival a = {.n_vgpus = 1};
-
-        a.vgpus[0].type = (uint8_t) type;
-        return a;
-}
-
-static int bench_keep(Bench *b, Vm *vm) {
-        if (b->n_vms == b->size) {
-                size_t size = MAX_OF(2 * b->size, (size_t) 1024);
-                Vm **vms = realloc(b->vms, size * sizeof(Vm *));
-
-                if (!vms)
-                        return -ENOMEM;
-                b->vms = vms;
-                b->size = size;
-        }
-        b->vms[b->n_vms++] = vm;
-        return 0;
-}
-
-static int put_vgpu(Bench *b, Pgpu *p, size_t type) {
-        Arrival a = arrival_of(type);
-        Vm *vm;
-        int r;
-
-        r = sim_world_add_vm(&b->world, &a, &vm);
-        if (r >= 0)
-                r = pool_set_vm_scheduled(b->world.pool, vm, p->host);
-        if (r >= 0)
-                r = pool_set_vgpu_scheduled(b->world.pool, vm->vgpus.items[0], p);
-        return r < 0 ? r : bench_keep(b, vm);
-}
-
-/* PGPU after PGPU gets one type and, up to the share, its VGPUs. */
-static int bench_fill(Bench *b, uint32_t percent) {
-        for (size_t i = 0; percent > 0 && i < b->n_pgpus; i++) {
-                size_t type = i % N_TYPES;
-                uint32_t size = b->world.types[type]->size, n = 0;
-                int r;
-
-                while (dice_uniform(&b->dice) * 100 < percent && (n + 1) * size <= PGPU_SIZE) {
-                        r = put_vgpu(b, pgpu_at(b, i), type);
-                        if (r < 0)
-                                return r;
-                        n++;
-                }
-        }
-        return 0;
-}
-
-static int bench_make(Bench *b, size_t hosts, uint32_t percent, GroupAlgorithm algorithm) {
-        char text[256], error[256];
-        int r;
-
-        *b = (Bench){.dice = {.state = 1}};
-        snprintf(text, sizeof(text),
-                "{\"types\":{\"K200\":8,\"K240Q\":4,\"K260Q\":2},\"cards\":{\"K2\":{\"pgpus\":2,\"types\":["
-                "\"K200\",\"K240Q\","
-                "\"K260Q\"]}},\"hosts\":[{\"name\":\"h\",\"count\":%zu,\"cards\":[\"K2\",\"K2\",\"K2\","
-                "\"K2\"]}]}",
-                hosts);
-        r = shape_parse(text, strlen(text), &b->shape, error, sizeof(error));
-        if (r >= 0)
-                r = sim_world_new(&b->shape, algorithm, &b->world);
-        if (r < 0)
-                return r;
-
-        b->world.shape = &b->shape;
-        b->n_pgpus = b->world.pool->objects[CLASS_PGPU].n;
-        b->flat = calloc(b->n_pgpus, sizeof(FlatPgpu));
-        return b->flat ? bench_fill(b, percent) : -ENOMEM;
-}
-
 /* The flat array as the pool is now. */
-static void flat_copy(Bench *b) {
+static void flat_copy(const BenchPool *b, FlatPgpu *flat) {
         for (size_t i = 0; i < b->n_pgpus; i++) {
-                const Pgpu *p = pgpu_at(b, i);
+                const Pgpu *p = bench_pool_pgpu(b, i);
                 uint8_t type = 0;
 
                 while (type < N_TYPES &&
                         (p->vgpus.n == 0 || b->world.types[type] != ((Vgpu *) p->vgpus.items[0])->type))
                         type++;
-                b->flat[i] = (FlatPgpu){.used = p->used, .type = type, .enabled = 7};
+                flat[i] = (FlatPgpu){.used = p->used, .type = type, .enabled = 7};
         }
 }
 
 /* The PGPU with the least room that is enough, by looking at each. */
-static size_t flat_scan(const Bench *b, uint8_t type, uint32_t size) {
+static size_t flat_scan(const FlatPgpu *flat, size_t n, uint8_t type, uint32_t size) {
         uint32_t least = UINT32_MAX;
         size_t found = SIZE_MAX;
 
-        for (size_t i = 0; i < b->n_pgpus; i++) {
-                const FlatPgpu *p = &b->flat[i];
+        for (size_t i = 0; i < n; i++) {
+                const FlatPgpu *p = &flat[i];
                 uint32_t room = (PGPU_SIZE - p->used) / size;
 
                 if ((p->type == type || p->type == N_TYPES) && (p->enabled >> type & 1) && room > 0 &&
@@ -155,15 +59,20 @@ static size_t flat_scan(const Bench *b, uint8_t type, uint32_t size) {
         return found;
 }
 
-static double time_scan(Bench *b) {
-        volatile size_t keep;
+static double time_scan(const BenchPool *b) {
+        _cleanup_free_ FlatPgpu *flat = calloc(b->n_pgpus, sizeof(FlatPgpu));
         size_t n = MAX_OF((size_t) 4, 200000 / b->n_pgpus);
+        volatile size_t keep;
         uint64_t start;
 
-        flat_copy(b);
+        if (!flat)
+                return NAN;
+
+        flat_copy(b, flat);
         start = now_ns();
         for (size_t i = 0; i < n; i++)
-                keep = flat_scan(b, (uint8_t) (i % N_TYPES), b->world.types[i % N_TYPES]->size);
+                keep = flat_scan(
+                        flat, b->n_pgpus, (uint8_t) (i % N_TYPES), b->world.types[i % N_TYPES]->size);
         (void) keep;
         return (double) (now_ns() - start) / (double) n;
 }
@@ -181,96 +90,135 @@ static double time_commits(Floor *f) {
         return percentile(times, ARRAY_SIZE(times), 0.5);
 }
 
-static void bench_drop(Bench *b, size_t i) {
-        sim_world_remove_vm(&b->world, b->vms[i]);
-        b->vms[i] = b->vms[--b->n_vms];
-}
-
-/* One VGPU more, timed, and one fewer, so that the fill stays. Returns the median of the decisions. */
-static double time_decisions(Bench *b, size_t n_keep, double *ret_p99) {
-        static double times[STEPS];
-        double p50;
-
-        for (size_t i = 0; i < STEPS; i++) {
-                Arrival a = arrival_of(dice_below(&b->dice, N_TYPES));
-                Allocation decided = {};
-                AllocRequest request = {};
-                uint64_t start;
-                bool refused;
-                Vm *vm;
-
-                if (sim_world_add_vm(&b->world, &a, &vm) < 0)
-                        return NAN;
-                request.vm = vm;
-                demand_note(b->world.pool, vm);
-                start = now_ns();
-                if (allocate(b->world.pool, &request, NULL, &decided) < 0)
-                        return NAN;
-                times[i] = (double) (now_ns() - start);
-
-                refused = decided.refusal.code != ERROR_NONE;
-                if (refused || allocation_apply(b->world.pool, vm, NULL, &decided) < 0 ||
-                        bench_keep(b, vm) < 0)
-                        sim_world_remove_vm(&b->world, vm);
-                allocation_done(&decided);
-                while (b->n_vms > n_keep)
-                        bench_drop(b, dice_below(&b->dice, b->n_vms));
-        }
-        p50 = percentile(times, STEPS, 0.5);
-        *ret_p99 = percentile(times, STEPS, 0.99);
-        return p50;
-}
-
+/* Of one size of pool, over the rounds. */
 typedef struct Cell {
-        Series decision, scan, commit, share;
+        Series decision, p99, booking, leaving, scan, commit, share, growth;
 } Cell;
 
-static int measure(Report *r, Floor *f, size_t size, size_t fill, GroupAlgorithm a, Cell *cell) {
-        _cleanup_(bench_done) Bench b = {};
-        double p99, warm;
-        size_t n_keep;
-        int error;
+/* The medians of some turns. */
+typedef struct Medians {
+        double decision, p99, booking, leaving;
+} Medians;
 
-        error = bench_make(&b, n_hosts[size], fills[fill], a);
-        if (error < 0)
-                return error;
-        n_keep = b.n_vms;
-        warm = time_decisions(&b, n_keep, &p99); /* the index is built by the first */
-        if (isnan(warm))
-                return -ENOMEM;
+static int time_turns(BenchPool *b, Medians *ret) {
+        static double decisions[TURNS], bookings[TURNS], leavings[TURNS];
 
-        for (size_t round = 0; round < (r->quick ? 3u : 7u); round++) {
-                double decision = time_decisions(&b, n_keep, &p99), scan = time_scan(&b),
-                       commit = time_commits(f);
-                char name[64];
+        for (size_t i = 0; i < WARM_TURNS + TURNS; i++) {
+                size_t at = i < WARM_TURNS ? 0 : i - WARM_TURNS;
+                Turn t;
+                int r = bench_pool_turn(b, &t);
 
-                series_add(&cell->decision, decision);
-                series_add(&cell->scan, scan);
-                series_add(&cell->commit, commit);
-                series_add(&cell->share, 100 * decision / commit);
-                snprintf(name, sizeof(name), "%s %zu hosts %u %% full", group_algorithm_to_string(a),
-                        n_hosts[size], fills[fill]);
-                report_round(r, "decision ns", round, name, decision);
-                report_round(r, "decision p99 ns", round, name, p99);
-                report_round(r, "linear scan ns", round, name, scan);
-                report_round(r, "LMDB commit ns", round, name, commit);
+                if (r < 0)
+                        return r;
+                decisions[at] = t.decision;
+                bookings[at] = t.booking;
+                leavings[at] = t.leaving;
+        }
+
+        ret->decision = percentile(decisions, TURNS, 0.5);
+        ret->p99 = percentile(decisions, TURNS, 0.99);
+        ret->booking = percentile(bookings, TURNS, 0.5);
+        ret->leaving = percentile(leavings, TURNS, 0.5);
+        return 0;
+}
+
+static void report_cell(Report *r, size_t round, GroupAlgorithm a, size_t fill, size_t size, const Cell *c) {
+        const struct {
+                const char *name;
+                const Series *series;
+        } numbers[] = {
+                {"decision ns", &c->decision},
+                {"decision p99 ns", &c->p99},
+                {"booking ns", &c->booking},
+                {"leaving ns", &c->leaving},
+                {"linear scan ns", &c->scan},
+                {"LMDB commit ns", &c->commit},
+        };
+        char name[64];
+
+        snprintf(name, sizeof(name), "%s %zu hosts %u %% full", group_algorithm_to_string(a), n_hosts[size],
+                fills[fill]);
+        for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+                report_round(r, numbers[i].name, round, name, numbers[i].series->values[round]);
+}
+
+/* One round: every size of pool in turn, so that a ratio is of one time. */
+static int measure_round(Floor *f, BenchPool *pools, Cell *cells) {
+        double smallest = 0;
+
+        for (size_t size = 0; size < N_SIZES; size++) {
+                Cell *c = &cells[size];
+                double commit;
+                Medians m;
+                int r = time_turns(&pools[size], &m);
+
+                if (r < 0)
+                        return r;
+                if (size == 0)
+                        smallest = m.decision;
+                series_add(&c->decision, m.decision);
+                series_add(&c->p99, m.p99);
+                series_add(&c->booking, m.booking);
+                series_add(&c->leaving, m.leaving);
+                series_add(&c->growth, m.decision / smallest);
+                series_add(&c->scan, time_scan(&pools[size]));
+                commit = time_commits(f);
+                series_add(&c->commit, commit);
+                series_add(&c->share, 100 * m.decision / commit);
         }
         return 0;
 }
 
-static void report_growth(Report *r, GroupAlgorithm a, size_t fill, const Cell *small, const Cell *large) {
+static int measure_pools(Report *r, Floor *f, GroupAlgorithm a, size_t fill, BenchPool *pools, Cell *cells) {
+        Medians warm;
+        int error = 0;
+
+        for (size_t size = 0; size < N_SIZES && error >= 0; size++) {
+                error = bench_pool_make(&pools[size], n_hosts[size], fills[fill], a);
+                if (error >= 0)
+                        error = time_turns(&pools[size], &warm); /* the index is built by the first */
+        }
+        for (size_t round = 0; round < (r->quick ? 3u : 9u) && error >= 0; round++) {
+                error = measure_round(f, pools, cells);
+                for (size_t size = 0; size < N_SIZES && error >= 0; size++)
+                        report_cell(r, round, a, fill, size, &cells[size]);
+        }
+        return error;
+}
+
+static int measure(Report *r, Floor *f, GroupAlgorithm a, size_t fill, Cell *cells) {
+        BenchPool pools[N_SIZES] = {};
+        int error;
+
+        error = measure_pools(r, f, a, fill, pools, cells);
+        for (size_t size = 0; size < N_SIZES; size++) {
+                const Cell *c = &cells[size];
+
+                if (error >= 0)
+                        printf("  %-14s %4u %% %6zu %9.0f %8.0f %8.0f %8.0f %12.0f %12.0f\n",
+                                group_algorithm_to_string(a), fills[fill], n_hosts[size],
+                                series_median(&c->decision), series_median(&c->p99),
+                                series_median(&c->booking), series_median(&c->leaving),
+                                series_median(&c->scan), series_median(&c->commit));
+                bench_pool_done(&pools[size]);
+        }
+        fflush(stdout);
+        return error;
+}
+
+static void report_growth(Report *r, GroupAlgorithm a, size_t fill, const Cell *largest) {
         char name[96];
 
         snprintf(name, sizeof(name), "%s, %u %% full: 10,000 hosts / 64 hosts", group_algorithm_to_string(a),
                 fills[fill]);
-        report_target(r, name, series_median(&large->decision) / series_median(&small->decision), 4, false);
+        report_target(r, name, series_median(&largest->growth), 4, false);
         snprintf(name, sizeof(name), "%s, %u %% full, 10,000 hosts: %% of an LMDB commit",
                 group_algorithm_to_string(a), fills[fill]);
-        report_target(r, name, series_median(&large->share), 1, false);
+        report_target(r, name, series_median(&largest->share), 1, false);
 }
 
 int bench_decision(Report *r) {
-        static Cell cells[_GROUP_ALGORITHM_MAX][ARRAY_SIZE(fills)][ARRAY_SIZE(n_hosts)];
+        static Cell cells[_GROUP_ALGORITHM_MAX][N_FILLS][N_SIZES];
         _cleanup_(floor_freep) Floor *f = NULL;
         int error;
 
@@ -279,26 +227,18 @@ int bench_decision(Report *r) {
                 return error;
 
         printf("One decision for one VGPU, eight PGPUs on each host (medians, ns)\n");
-        printf("  %-14s %6s %6s %12s %12s %12s\n", "algorithm", "full", "hosts", "decision", "linear scan",
-                "LMDB commit");
+        printf("  %-14s %6s %6s %9s %8s %8s %8s %12s %12s\n", "algorithm", "full", "hosts", "decision",
+                "its p99", "booking", "leaving", "linear scan", "LMDB commit");
         for (GroupAlgorithm a = 0; a < _GROUP_ALGORITHM_MAX; a++)
-                for (size_t fill = 0; fill < ARRAY_SIZE(fills); fill++)
-                        for (size_t size = 0; size < ARRAY_SIZE(n_hosts); size++) {
-                                Cell *c = &cells[a][fill][size];
-
-                                error = measure(r, f, size, fill, a, c);
-                                if (error < 0)
-                                        return error;
-                                printf("  %-14s %4u %% %6zu %12.0f %12.0f %12.0f\n",
-                                        group_algorithm_to_string(a), fills[fill], n_hosts[size],
-                                        series_median(&c->decision), series_median(&c->scan),
-                                        series_median(&c->commit));
-                                fflush(stdout);
-                        }
+                for (size_t fill = 0; fill < N_FILLS; fill++) {
+                        error = measure(r, f, a, fill, cells[a][fill]);
+                        if (error < 0)
+                                return error;
+                }
 
         for (GroupAlgorithm a = 0; a < _GROUP_ALGORITHM_MAX; a++)
-                for (size_t fill = 0; fill < ARRAY_SIZE(fills); fill++)
-                        report_growth(
-                                r, a, fill, &cells[a][fill][0], &cells[a][fill][ARRAY_SIZE(n_hosts) - 1]);
-        return 0;
+                for (size_t fill = 0; fill < N_FILLS; fill++)
+                        report_growth(r, a, fill, &cells[a][fill][N_SIZES - 1]);
+
+        return bench_decision_cases(r);
 }

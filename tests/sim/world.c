@@ -15,7 +15,7 @@ static Uuid next_id(SimWorld *w) {
         return id;
 }
 
-static void forget_changes(SimWorld *w) {
+void sim_world_forget(SimWorld *w) {
         for (Object *o = pool_take_changes(w->pool), *next; o; o = next) {
                 next = o->next_changed;
                 pool_forget(w->pool, o);
@@ -106,7 +106,7 @@ int sim_world_new(const Shape *shape, GroupAlgorithm algorithm, SimWorld *ret) {
         if (r < 0)
                 return r;
 
-        forget_changes(&w);
+        sim_world_forget(&w);
         *ret = w;
         w = (SimWorld){};
         return 0;
@@ -149,11 +149,11 @@ int sim_world_start(SimWorld *w, Vm *vm, bool *ret_refused) {
         *ret_refused = a.refusal.code != ERROR_NONE;
         if (!*ret_refused)
                 r = allocation_apply(w->pool, vm, NULL, &a);
-        forget_changes(w);
+        sim_world_forget(w);
         return r;
 }
 
 void sim_world_remove_vm(SimWorld *w, Vm *vm) {
         pool_remove(w->pool, &vm->object);
-        forget_changes(w);
+        sim_world_forget(w);
 }

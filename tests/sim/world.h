@@ -29,3 +29,5 @@ int sim_world_add_vm(SimWorld *w, const Arrival *a, Vm **ret);
 int sim_world_start(SimWorld *w, Vm *vm, bool *ret_refused);
 /* The VM goes, with what it had. */
 void sim_world_remove_vm(SimWorld *w, Vm *vm);
+/* What changed is nobody's business here. */
+void sim_world_forget(SimWorld *w);
