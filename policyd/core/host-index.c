@@ -290,7 +290,7 @@ static int row_set_kind(struct PoolIndex *index, uint32_t at, size_t i, uint32_t
                 return -ENOMEM;
         *place = kind;
         if (kind_is_searched(index, old) && !row_has_kind(row, old))
-                host_set_remove(&index->kinds[old].hosts, at);
+                host_set_remove(&index->kinds[old].hosts, at, index->memory.n_words);
         return 0;
 }
 
@@ -473,7 +473,7 @@ static int index_make_room(struct PoolIndex *index, size_t n) {
         index->log = calloc(index->log_size, sizeof(uint32_t));
         index->machines = hashmap_new_uuid();
         for (size_t i = 0; i < ARRAY_SIZE(index->words); i++) {
-                index->words[i] = calloc(index->memory.n_words + 1, sizeof(uint64_t));
+                index->words[i] = host_words_new(index->memory.n_words);
                 if (!index->words[i])
                         return -ENOMEM;
         }

@@ -273,7 +273,7 @@ static int order_place(
                 o->counts[host_order_reason(o, tier)]++;
         }
         if (before != TIER_NONE) {
-                host_set_remove(&o->tiers[before].hosts, at);
+                host_set_remove(&o->tiers[before].hosts, at, index->memory.n_words);
                 o->counts[host_order_reason(o, before)]--;
         }
         o->tier_of[at] = tier;

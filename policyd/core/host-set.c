@@ -4,19 +4,40 @@
 
 #include "policyd/core/host-set.h"
 
+uint64_t *host_words_new(size_t n_words) {
+        return calloc(n_words + n_words / HOSTS_PER_WORD + 1, sizeof(uint64_t));
+}
+
+void host_words_sum_up(uint64_t *words, size_t n_words) {
+        for (size_t i = 0; i < n_words; i += HOSTS_PER_WORD) {
+                uint64_t sum = 0;
+
+                for (size_t k = 0; k < HOSTS_PER_WORD && i + k < n_words; k++)
+                        sum |= (uint64_t) (words[i + k] != 0) << k;
+                words[n_words + i / HOSTS_PER_WORD] = sum;
+        }
+}
+
 int host_set_add(HostSet *s, uint32_t at, size_t n_words) {
+        size_t word = at / HOSTS_PER_WORD;
+
         if (!s->words)
-                s->words = calloc(n_words, sizeof(uint64_t));
+                s->words = host_words_new(n_words);
         if (!s->words)
                 return -ENOMEM;
 
-        s->words[at / HOSTS_PER_WORD] |= UINT64_C(1) << at % HOSTS_PER_WORD;
+        s->words[word] |= UINT64_C(1) << at % HOSTS_PER_WORD;
+        s->words[n_words + word / HOSTS_PER_WORD] |= UINT64_C(1) << word % HOSTS_PER_WORD;
         s->n++;
         return 0;
 }
 
-void host_set_remove(HostSet *s, uint32_t at) {
-        s->words[at / HOSTS_PER_WORD] &= ~(UINT64_C(1) << at % HOSTS_PER_WORD);
+void host_set_remove(HostSet *s, uint32_t at, size_t n_words) {
+        size_t word = at / HOSTS_PER_WORD;
+
+        s->words[word] &= ~(UINT64_C(1) << at % HOSTS_PER_WORD);
+        if (s->words[word] == 0)
+                s->words[n_words + word / HOSTS_PER_WORD] &= ~(UINT64_C(1) << word % HOSTS_PER_WORD);
         s->n--;
 }
 
@@ -117,9 +138,13 @@ size_t host_set_top(const uint64_t *words, const HostMemory *m, uint64_t need, H
         void *userdata, uint32_t *ret, size_t n_max) {
         Top t = {.m = m, .above = need, .filter = filter, .userdata = userdata, .at = ret, .n_max = n_max};
 
-        for (size_t i = 0; i < m->n_words; i++)
-                if (words[i] != 0 && m->of_word[i] > t.above)
-                        top_take_word(&t, i, words[i]);
+        for (size_t i = 0; i < m->n_words; i += HOSTS_PER_WORD)
+                for (uint64_t rest = words[m->n_words + i / HOSTS_PER_WORD]; rest; rest &= rest - 1) {
+                        size_t word = i + (size_t) __builtin_ctzll(rest);
+
+                        if (m->of_word[word] > t.above)
+                                top_take_word(&t, word, words[word]);
+                }
 
         return t.n;
 }

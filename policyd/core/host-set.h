@@ -5,8 +5,8 @@
  *
  * A set is a bitmap over the places of hosts: hosts in the order of their names have the places 0, 1, 2 …,
  * so that of two hosts that are equal in all else the one with the lower place is the better. Coming and
- * going is one bit. Who of a set has most memory is found through the maxima of 8 and of 64 hosts, which are
- * passed over where nobody is in the set.
+ * going is one bit, and one in a summary behind the words, which says in which of them there is anybody. Who
+ * of a set has most memory is found through the maxima of 8 and of 64 hosts.
  */
 
 #include "common/macros.h"
@@ -14,7 +14,7 @@
 #define HOSTS_PER_WORD 64u
 
 typedef struct HostSet {
-        uint64_t *words; /* as many as all sets of one index; NULL: empty so far */
+        uint64_t *words; /* as many as all sets of one index, and the summary; NULL: empty so far */
         size_t n;
 } HostSet;
 
@@ -22,9 +22,13 @@ static inline bool host_set_has(const HostSet *s, uint32_t at) {
         return s->words && (s->words[at / HOSTS_PER_WORD] >> at % HOSTS_PER_WORD & 1);
 }
 
-int host_set_add(HostSet *s, uint32_t at, size_t n_words); /* -ENOMEM; once only */
-void host_set_remove(HostSet *s, uint32_t at);             /* it is in the set */
+int host_set_add(HostSet *s, uint32_t at, size_t n_words);     /* -ENOMEM; once only */
+void host_set_remove(HostSet *s, uint32_t at, size_t n_words); /* it is in the set */
 void host_set_done(HostSet *s);
+
+/* A set's words with their summary, all zero; and the summary of words that were set without it. */
+uint64_t *host_words_new(size_t n_words);
+void host_words_sum_up(uint64_t *words, size_t n_words);
 
 /* Free memory by place. Of hosts that cannot be used too: they are in no set. */
 typedef struct HostMemory {

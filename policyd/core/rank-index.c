@@ -244,12 +244,14 @@ static void search_note_failing(Search *s, const Front *f, Nearest *nearest) {
 
 /* The set without the special hosts. */
 static void front_take_special(Search *s, Front *f) {
+        size_t n_words = s->index->memory.n_words;
         uint64_t *words = s->index->words[1];
 
         if (s->n_special == 0)
                 return;
-        for (size_t i = 0; i < s->index->memory.n_words; i++)
+        for (size_t i = 0; i < n_words; i++)
                 words[i] = f->words[i] & ~s->index->words[0][i];
+        host_words_sum_up(words, n_words);
         f->words = words;
 }
 
@@ -286,10 +288,12 @@ static void front_of_kinds(const Search *s, uint64_t score, uint64_t *seen, Fron
 
         memset(words, 0, n_words * sizeof(uint64_t));
         for (size_t k = 0; k < s->index->n_kinds; k++) {
-                const HostSet *hosts = &s->index->kinds[k].hosts;
+                const uint64_t *hosts = s->index->kinds[k].hosts.words;
 
-                for (size_t i = 0; hosts->n > 0 && s->order->cells[k].score == score && i < n_words; i++)
-                        words[i] |= hosts->words[i];
+                if (s->order->cells[k].score != score || !hosts)
+                        continue;
+                for (size_t i = 0; i < n_words; i++)
+                        words[i] |= hosts[i];
         }
         for (size_t i = 0; i < n_words; i++) {
                 uint64_t in = words[i];
@@ -297,6 +301,7 @@ static void front_of_kinds(const Search *s, uint64_t score, uint64_t *seen, Fron
                 words[i] = in & fits[i] & ~seen[i];
                 seen[i] |= in;
         }
+        host_words_sum_up(words, n_words);
 }
 
 /* The least score of a kind that is more than the last; UINT64_MAX: there is none. */
