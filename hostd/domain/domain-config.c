@@ -206,5 +206,6 @@ void domain_config_rules(struct json_object *config, DomainRules *ret) {
                 .on_poweroff = read_action(config, "on_poweroff", AFTER_DEATH_DESTROY),
                 .on_reboot = read_action(config, "on_reboot", on_reboot),
                 .on_crash = read_action(config, "on_crash", AFTER_DEATH_DESTROY),
+                .on_watchdog = read_action(config, "on_watchdog", AFTER_DEATH_DESTROY),
         };
 }

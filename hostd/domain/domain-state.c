@@ -214,6 +214,8 @@ static DomainAction step(const DomainRules *rules, DomainMachine *m, DomainInput
                 return guest_ended(m, rules->on_reboot, DOMAIN_END_REBOOT);
         case DOMAIN_INPUT_CRASH:
                 return guest_ended(m, rules->on_crash, DOMAIN_END_CRASH);
+        case DOMAIN_INPUT_WATCHDOG:
+                return guest_ended(m, rules->on_watchdog, DOMAIN_END_CRASH);
         case DOMAIN_INPUT_SUSPEND:
                 return guest_ended(m, AFTER_DEATH_DESTROY, DOMAIN_END_SUSPEND);
         case DOMAIN_INPUT_GONE:

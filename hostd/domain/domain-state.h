@@ -47,6 +47,7 @@ typedef enum DomainInput {
         DOMAIN_INPUT_POWEROFF,
         DOMAIN_INPUT_REBOOT,
         DOMAIN_INPUT_CRASH,
+        DOMAIN_INPUT_WATCHDOG, /* a crash that the guest's own watchdog found */
         DOMAIN_INPUT_SUSPEND,
         DOMAIN_INPUT_GONE, /* destroyed by someone else */
         DOMAIN_INPUT_STOP,
@@ -91,7 +92,7 @@ typedef enum AfterDeath {
 } AfterDeath;
 
 typedef struct DomainRules {
-        AfterDeath on_poweroff, on_reboot, on_crash; /* of the config: what is not named here is destroyed */
+        AfterDeath on_poweroff, on_reboot, on_crash, on_watchdog; /* of the config */
         bool crash_on_emulator_death;
 } DomainRules;
 

@@ -368,6 +368,7 @@ static void on_guest(GuestState state, void *userdata) {
                 [GUEST_REBOOT] = DOMAIN_INPUT_REBOOT,
                 [GUEST_SUSPEND] = DOMAIN_INPUT_SUSPEND,
                 [GUEST_CRASH] = DOMAIN_INPUT_CRASH,
+                [GUEST_WATCHDOG] = DOMAIN_INPUT_WATCHDOG,
                 [GUEST_GONE] = DOMAIN_INPUT_GONE,
         };
         Domain *d = userdata;

@@ -23,6 +23,7 @@ typedef enum GuestState {
         GUEST_REBOOT,
         GUEST_SUSPEND,
         GUEST_CRASH,
+        GUEST_WATCHDOG, /* its own watchdog found it dead */
         GUEST_GONE,
         _GUEST_STATE_MAX,
         _GUEST_STATE_INVALID = -EINVAL,

@@ -31,8 +31,9 @@ static GuestState state_of(const libxl_dominfo *info) {
                 return GUEST_REBOOT;
         case LIBXL_SHUTDOWN_REASON_SUSPEND:
                 return GUEST_SUSPEND;
-        case LIBXL_SHUTDOWN_REASON_CRASH:
         case LIBXL_SHUTDOWN_REASON_WATCHDOG:
+                return GUEST_WATCHDOG;
+        case LIBXL_SHUTDOWN_REASON_CRASH:
         case LIBXL_SHUTDOWN_REASON_UNKNOWN:
                 break;
         }

@@ -25,6 +25,7 @@ static const char *const state_texts[_GUEST_STATE_MAX] = {
         [GUEST_REBOOT] = "shutdown reboot",
         [GUEST_SUSPEND] = "shutdown suspend",
         [GUEST_CRASH] = "shutdown crash",
+        [GUEST_WATCHDOG] = "shutdown watchdog",
         [GUEST_GONE] = "gone",
 };
 

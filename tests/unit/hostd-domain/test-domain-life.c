@@ -145,13 +145,17 @@ static const HypervisorOps ops = {
         .free = keep,
 };
 
-static void write_order(const char *folder) {
-        _cleanup_json_ struct json_object *order = json_tokener_parse(
+static void write_order(const char *folder, const char *more) {
+        static const char format[] =
                 "{\"version\":1,\"epoch\":1,\"token\":\"" TOKEN "\",\"vm\":{\"uuid\":\"" VM
                 "\",\"name_label\":\"one\",\"owner\":\"\",\"affinity\":\"\",\"platform\":{},\"config\":{"
                 "\"c_info\":{\"type\":\"hvm\",\"name\":\"one\"},\"b_info\":{\"max_vcpus\":1,\"max_memkb\":65536,"
-                "\"target_memkb\":65536,\"type.hvm\":{}}}},\"pcis\":[],\"vgpus\":[]}");
+                "\"target_memkb\":65536,\"type.hvm\":{}}%s%s}},\"pcis\":[],\"vgpus\":[]}";
+        _cleanup_json_ struct json_object *order = NULL;
+        char text[1024];
 
+        (void) snprintf(text, sizeof(text), format, *more ? "," : "", more);
+        order = json_tokener_parse(text);
         assert_non_null(order);
         assert_int_equal(run_order_write(folder, order), 0);
 }
@@ -165,7 +169,7 @@ static int set_up(void **state) {
         host->folder = strdup("/tmp/xenvgpu-test-XXXXXX");
         assert_non_null(mkdtemp(host->folder));
         assert_true(sd_event_new(&host->event) >= 0);
-        write_order(host->folder);
+        write_order(host->folder, "");
         *state = host;
         return 0;
 }
@@ -261,6 +265,22 @@ static void a_stop_while_the_guest_reboots_gives_it_back(void **state) {
         (void) domain_free(d);
 }
 
+static void a_guest_that_its_watchdog_ends_follows_its_own_rule(void **state) {
+        Host *host = *state;
+        DomainProgram program;
+        Domain *d;
+
+        write_order(host->folder, "\"on_crash\":\"restart\",\"on_watchdog\":\"preserve\"");
+        d = begin(host, &program);
+        run_until(host, "running");
+        host->changed(GUEST_WATCHDOG, host->changed_userdata);
+        run_until(host, "crashed");
+        domain_wind_up(d);
+        run_until(host, "halted");
+        assert_end(host, "stopped", "");
+        (void) domain_free(d);
+}
+
 /* Cut off before it had made anything: the domain that is there is not its own. */
 static void a_cut_off_before_the_create_leaves_others_domains_alone(void **state) {
         Host *host = *state;
@@ -328,6 +348,8 @@ int main(void) {
                         a_guest_that_reboots_keeps_what_was_taken_for_it, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(
                         a_stop_while_the_guest_reboots_gives_it_back, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(
+                        a_guest_that_its_watchdog_ends_follows_its_own_rule, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(
                         a_cut_off_before_the_create_leaves_others_domains_alone, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(
