@@ -9,7 +9,7 @@
 
 #include "common/strbuf.h"
 
-#define STRBUF_FIRST_SIZE 64
+#define STRBUF_FIRST_SIZE 128
 
 /* Room for n more bytes and the NUL. */
 static bool reserve(StrBuf *b, size_t n) {
@@ -55,20 +55,30 @@ void strbuf_add(StrBuf *b, const char *text) {
         strbuf_add_n(b, text, strlen(text));
 }
 
+/* Most texts fit at once, so the first attempt is the last; one that does not leaves the text as it was. */
 void strbuf_addf(StrBuf *b, const char *format, ...) {
+        size_t room;
         va_list ap;
         int n;
 
+        if (!reserve(b, 0))
+                return;
+        room = b->size - b->len;
         va_start(ap, format);
-        n = vsnprintf(NULL, 0, format, ap);
+        n = vsnprintf(b->text + b->len, room, format, ap);
         va_end(ap);
+        if (n >= 0 && (size_t) n < room) {
+                b->len += (size_t) n;
+                return;
+        }
+
+        b->text[b->len] = '\0';
         if (n < 0) {
-                b->error = b->error ? b->error : -EINVAL;
+                b->error = -EINVAL;
                 return;
         }
         if (!reserve(b, (size_t) n))
                 return;
-
         va_start(ap, format);
         vsnprintf(b->text + b->len, (size_t) n + 1, format, ap);
         va_end(ap);

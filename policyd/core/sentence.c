@@ -65,9 +65,14 @@ void sentence_vms(StrBuf *b, Vgpu *const *vgpus, size_t n) {
 
         shown = n_distinct > NAMES_SHOWN + 1 ? NAMES_SHOWN : n_distinct;
         strbuf_add(b, n_distinct == 1 ? "VM " : "VMs ");
-        for (size_t i = 0; i < shown; i++)
-                strbuf_addf(b, "%s'%s'%s", list_separator(i, n_distinct), distinct[i]->vm->name_label,
-                        vm_state_words(distinct[i]));
+        /* For each PGPU of a pool when a start is explained: formats would be most of it. */
+        for (size_t i = 0; i < shown; i++) {
+                strbuf_add(b, list_separator(i, n_distinct));
+                strbuf_add(b, "'");
+                strbuf_add(b, distinct[i]->vm->name_label);
+                strbuf_add(b, "'");
+                strbuf_add(b, vm_state_words(distinct[i]));
+        }
         if (shown < n_distinct)
                 strbuf_addf(b, " and %zu more", n_distinct - shown);
 }

@@ -26,6 +26,16 @@ static struct json_object *append_object(struct json_object *array) {
         return o;
 }
 
+/* One object for each PGPU of the pool. */
+
+static int add_text(struct json_object *o, const char *literal, const char *value) {
+        return json_add_literal(o, literal, json_object_new_string(strempty(value)));
+}
+
+static int add_number(struct json_object *o, const char *literal, uint64_t value) {
+        return json_add_literal(o, literal, json_object_new_uint64(value));
+}
+
 static void tell_pgpu(const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, const char *message,
         const char *remedy, void *userdata) {
         Explanation *e = userdata;
@@ -40,24 +50,24 @@ static void tell_pgpu(const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, con
                 return;
         }
         if (v->pgpu) {
-                r = r ?: json_add_uuid(o, "pgpu", &v->pgpu->object.id);
-                r = r ?: json_add_string(o, "pci_id", PCI_TEXT(&v->pgpu->pci));
+                r = r ?: add_text(o, "pgpu", UUID_TEXT(&v->pgpu->object.id));
+                r = r ?: add_text(o, "pci_id", PCI_TEXT(&v->pgpu->pci));
         }
         /* One that the platform form only asks for has no object yet. */
         if (!uuid_is_null(&vgpu->object.id))
-                r = r ?: json_add_uuid(o, "vgpu", &vgpu->object.id);
-        r = r ?: json_add_string(o, "type", type_label(vgpu->type));
-        r = r ?: json_add_string(o, "code", v->code == ERROR_NONE ? "" : error_code_word(v->code));
-        r = r ?: json_add_u64(o, "capacity", v->capacity);
-        r = r ?: json_add_u64(o, "size", v->size);
-        r = r ?: json_add_u64(o, "used", v->used);
-        r = r ?: json_add_u64(o, "need", v->need);
+                r = r ?: add_text(o, "vgpu", UUID_TEXT(&vgpu->object.id));
+        r = r ?: add_text(o, "type", type_label(vgpu->type));
+        r = r ?: add_text(o, "code", v->code == ERROR_NONE ? "" : error_code_word(v->code));
+        r = r ?: add_number(o, "capacity", v->capacity);
+        r = r ?: add_number(o, "size", v->size);
+        r = r ?: add_number(o, "used", v->used);
+        r = r ?: add_number(o, "need", v->need);
         if (v->running) {
-                r = r ?: json_add_string(o, "running", type_label(v->running));
-                r = r ?: json_add_bool(o, "held", v->held);
+                r = r ?: add_text(o, "running", type_label(v->running));
+                r = r ?: json_add_literal(o, "held", json_object_new_boolean(v->held));
         }
-        r = r ?: json_add_string(o, "message", message);
-        r = r ?: json_add_string(o, "remedy", remedy);
+        r = r ?: add_text(o, "message", message);
+        r = r ?: add_text(o, "remedy", remedy);
         e->error = e->error ?: r;
 }
 
