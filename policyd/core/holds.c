@@ -3,6 +3,9 @@
  *
  * Instances are chosen one after another, each as a placement would be: the host by the group's algorithm,
  * then the PGPU on it. Working counts stand in for the pool, which allocate_holds() does not change.
+ *
+ * A choice changes one host only, so the hosts' best places play a tournament of which one path is played
+ * again: many instances in a large group cost little more than looking at the group once.
  */
 
 #include "policyd/core/pool-internal.h"
@@ -14,6 +17,7 @@ typedef struct Place {
         uint32_t capacity;
         uint64_t stranding; /* nothing once the reservation itself has opened it */
         uint64_t *host_sum; /* capacity of all places on its host */
+        size_t host;        /* among those with a place */
 } Place;
 
 /* As a placement would choose: the host by what it has left in sum, then the PGPU on it. */
@@ -84,14 +88,71 @@ static size_t places_init(
         return n;
 }
 
+/* A host's places, and the tree of winners: leaves from n_leaves on, in the order of hosts, and the winner of all at 1. */
+typedef struct Tournament {
+        GroupAlgorithm algorithm;
+        Place *places;
+        size_t *first; /* of each host, and one past the last */
+        size_t n_leaves;
+        Place **winners;
+} Tournament;
+
+static void tournament_done(Tournament *t) {
+        free(t->first);
+        free(t->winners);
+}
+
+/* The earlier of equals, as a walk through all of them would find; NULL has no room. */
+static Place *better_place(const Tournament *t, Place *a, Place *b) {
+        if (!a || a->capacity == 0)
+                return b && b->capacity > 0 ? b : NULL;
+        return b && b->capacity > 0 && place_is_better(t->algorithm, b, a) ? b : a;
+}
+
+static void tournament_play(Tournament *t, size_t host) {
+        size_t at = t->n_leaves + host;
+
+        t->winners[at] = NULL;
+        for (size_t i = t->first[host]; i < t->first[host + 1]; i++)
+                t->winners[at] = better_place(t, t->winners[at], &t->places[i]);
+        for (at /= 2; at > 0; at /= 2)
+                t->winners[at] = better_place(t, t->winners[2 * at], t->winners[2 * at + 1]);
+}
+
+static int tournament_init(Tournament *t, GroupAlgorithm algorithm, Place *places, size_t n) {
+        size_t n_hosts = 0;
+
+        *t = (Tournament){.algorithm = algorithm, .places = places, .n_leaves = 1};
+        t->first = calloc(n + 1, sizeof(size_t));
+        if (!t->first)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++) {
+                if (i == 0 || places[i].host_sum != places[i - 1].host_sum)
+                        t->first[n_hosts++] = i;
+                places[i].host = n_hosts - 1;
+        }
+        t->first[n_hosts] = n;
+
+        while (t->n_leaves < n_hosts)
+                t->n_leaves *= 2;
+        t->winners = calloc(2 * t->n_leaves, sizeof(Place *));
+        if (!t->winners)
+                return -ENOMEM;
+        for (size_t i = 0; i < n_hosts; i++)
+                tournament_play(t, i);
+        return 0;
+}
+
 int allocate_holds(const Pool *pool, const GpuGroup *g, const VgpuType *t, uint32_t count, Pgpu ***ret_pgpus,
         Refusal *ret) {
         _cleanup_free_ Place *places = calloc(g->pgpus.n + 1, sizeof(Place));
         _cleanup_free_ uint64_t *sums = calloc(g->pgpus.n + 1, sizeof(uint64_t));
+        _cleanup_(tournament_done) Tournament tournament = {};
         _cleanup_free_ Pgpu **chosen = NULL;
         PgpuVerdict nearest;
         uint64_t possible;
         size_t n;
+        int r;
 
         if (!places || !sums)
                 return -ENOMEM;
@@ -103,21 +164,18 @@ int allocate_holds(const Pool *pool, const GpuGroup *g, const VgpuType *t, uint3
         }
 
         chosen = calloc((size_t) count + 1, sizeof(Pgpu *));
-        if (!chosen)
-                return -ENOMEM;
+        r = chosen ? tournament_init(&tournament, g->algorithm, places, n) : -ENOMEM;
+        if (r < 0)
+                return r;
 
         for (uint32_t i = 0; i < count; i++) {
-                Place *best = NULL;
-
-                for (size_t j = 0; j < n; j++)
-                        if (places[j].capacity > 0 &&
-                                (!best || place_is_better(g->algorithm, &places[j], best)))
-                                best = &places[j];
+                Place *best = tournament.winners[1];
 
                 chosen[i] = best->pgpu;
                 best->capacity--;
                 --*best->host_sum;
                 best->stranding = 0;
+                tournament_play(&tournament, best->host);
         }
 
         *ret_pgpus = take_ptr(chosen);

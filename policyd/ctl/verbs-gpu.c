@@ -85,8 +85,10 @@ int verb_reservation_create(Ctl *ctl) {
         uint32_t count;
         int r;
 
-        if (parse_u32(ctl_arg(ctl, "count"), &count) < 0 || parse_u64(ctl_arg(ctl, "seconds"), &seconds) < 0)
-                return ctl_usage("count= and seconds= are numbers");
+        if (parse_u32(ctl_arg(ctl, "count"), &count) < 0)
+                return ctl_usage("count=%s is no number of VGPUs, such as 8", ctl_arg(ctl, "count"));
+        if (parse_u64(ctl_arg(ctl, "seconds"), &seconds) < 0)
+                return ctl_usage("seconds=%s is no number of seconds, such as 3600", ctl_arg(ctl, "seconds"));
         ctl_add_option(options, ctl, "owner", "owner");
         ctl_add_option(options, ctl, "idempotency-key", "idempotency_key");
         r = ctl_find_key(ctl, "gpu-group-uuid", "gpu-group", &group);

@@ -106,9 +106,10 @@ int policy_check_limit(Policy *p, ObjectClass c, size_t n, Refusal *refusal) {
         if (p->pool->objects[c].n + n <= limit)
                 return 0;
         return refusal_set(refusal, ERROR_LIMIT_REACHED,
-                "The pool has %zu objects of class %s, and %" PRIu64
-                " is the most. Remove some, or raise the limit in policyd's settings.",
-                p->pool->objects[c].n, object_class_to_string(c), limit);
+                "The pool has %zu object%s of class %s, and %" PRIu64
+                " is the most. Remove some, or raise limit_%s in policyd's settings.",
+                p->pool->objects[c].n, PLURAL(p->pool->objects[c].n), object_class_to_string(c), limit,
+                object_class_to_string(c));
 }
 
 /* Loading */

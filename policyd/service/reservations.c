@@ -10,6 +10,7 @@
 #include "policyd/service/internal.h"
 
 #define SECONDS_MAX UINT64_C(315360000) /* ten years */
+#define COUNT_MAX 10000                 /* its record, which names each, is written again with every use */
 
 static int check(const char *name, uint32_t count, uint64_t seconds, Refusal *refusal) {
         int r;
@@ -25,6 +26,14 @@ static int check(const char *name, uint32_t count, uint64_t seconds, Refusal *re
                         "A reservation lasts 1 to %" PRIu64 " seconds, not %" PRIu64 ".", SECONDS_MAX,
                         seconds);
         return 0;
+}
+
+/* Asked once there is room for so many. */
+static int check_count(const GpuGroup *group, const VgpuType *type, uint32_t count, Refusal *refusal) {
+        if (count <= COUNT_MAX || group_capacity(group, type, NULL) < count)
+                return 0;
+        return refusal_set(refusal, ERROR_LIMIT_REACHED,
+                "A reservation holds at most %d VGPUs, not %" PRIu32 ". Make several.", COUNT_MAX, count);
 }
 
 /* What is held is in use: a reservation is no way around a quota. */
@@ -53,6 +62,8 @@ int reservations_create(Policy *p, const char *name, GpuGroup *group, VgpuType *
                 r = check_quota(p, name, group, type, count, owner, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
                 r = policy_check_limit(p, CLASS_RESERVATION, 1, refusal);
+        if (r == 0 && refusal->code == ERROR_NONE)
+                r = check_count(group, type, count, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
                 r = allocate_holds(p->pool, group, type, count, &pgpus, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)

@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "tests/unit/policyd-core/world.h"
+#include "policyd/core/verdict.h"
+#include "tests/unit/policyd-core/dice.h"
 
 #define END _WORLD_TYPE_MAX
 
@@ -531,6 +532,44 @@ static void only_a_placement_can_be_booked(void **state) {
         assert_null(vm->scheduled_on);
 }
 
+/* Many at once stand where they would stand if they were asked for one after another. */
+static void holding_many_is_holding_one_by_one(void **state) {
+        Dice d = {.state = 20};
+
+        for (size_t round = 0; round < 60; round++) {
+                _cleanup_pair_ Pair p = pair_new();
+                _cleanup_free_ Pgpu **many = NULL;
+                GpuGroup *g = p.w->groups[K1];
+                VgpuType *t = p.w->types[(const WorldType[]){K100, K140Q, PASSTHROUGH}[roll(&d, 3)]];
+                _cleanup_refusal_ Refusal refusal = {};
+                uint32_t n;
+
+                pool_set_group_algorithm(p.w->pool, g, (GroupAlgorithm) roll(&d, _GROUP_ALGORITHM_MAX));
+                for (size_t i = 0; i < 8; i++) {
+                        Pgpu *pgpu = i < 4 ? p.a[i] : p.b[i - 4];
+                        WorldType runs = roll(&d, 2) ? K100 : K140Q;
+
+                        for (uint32_t used = roll(&d, 4); used > 0; used--)
+                                world_resident(p.w, pgpu, runs);
+                        if (roll(&d, 5) == 0)
+                                world_disable_type(p.w, pgpu, K140Q);
+                }
+
+                n = (uint32_t) group_capacity(g, t, NULL);
+                assert_int_equal(allocate_holds(p.w->pool, g, t, n, &many, &refusal), 0);
+                for (uint32_t i = 0; i < n; i++) {
+                        _cleanup_free_ Pgpu **one = NULL;
+                        Uuid id = world_id(p.w);
+                        Reservation *r;
+
+                        assert_int_equal(allocate_holds(p.w->pool, g, t, 1, &one, &refusal), 0);
+                        assert_ptr_equal(one[0], many[i]);
+                        assert_int_equal(pool_add_reservation(p.w->pool, &id, 0, "one", g, t, 1, &r), 0);
+                        assert_int_equal(pool_hold(p.w->pool, r, one[0]), 0);
+                }
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(depth_first_fills_the_fullest),
@@ -557,6 +596,7 @@ int main(void) {
                 cmocka_unit_test(infeasible_by_one_is_decided_fast),
                 cmocka_unit_test(too_many_vgpus_are_an_error),
                 cmocka_unit_test(only_a_placement_can_be_booked),
+                cmocka_unit_test(holding_many_is_holding_one_by_one),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
