@@ -26,16 +26,17 @@ int server_listen(const char *path, int *ret) {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         _cleanup_close_ int fd = -1;
 
-        if (strlen(path) >= sizeof(address.sun_path))
+        /* Made beside its name, and called by it when it listens: who waits for the name can connect at once. */
+        if ((size_t) snprintf(address.sun_path, sizeof(address.sun_path), "%s~", path) >= sizeof(address.sun_path))
                 return -ENAMETOOLONG;
-        (void) snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
 
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd < 0)
                 return -errno;
-        if (unlink(path) < 0 && errno != ENOENT)
+        if (unlink(address.sun_path) < 0 && errno != ENOENT)
                 return -errno;
-        if (bind(fd, (struct sockaddr *) &address, sizeof(address)) < 0 || listen(fd, SOMAXCONN) < 0)
+        if (bind(fd, (struct sockaddr *) &address, sizeof(address)) < 0 || listen(fd, SOMAXCONN) < 0 ||
+                rename(address.sun_path, path) < 0)
                 return -errno;
 
         *ret = take_fd(fd);
