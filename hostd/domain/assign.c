@@ -14,6 +14,7 @@
 #include "common/daemon/log.h"
 #include "common/io/file.h"
 #include "hostd/domain/assign.h"
+#include "hostd/domain/nvidia-gpus.h"
 #include "hostd/run/libxl-log.h"
 
 #define SYSFS "/sys/bus/pci"
@@ -135,15 +136,36 @@ static void switch_off_persistence(const PciAddress *function) {
                 (void) log_errno(r, "Cannot switch off persistence of %s, ignoring", PCI_TEXT(function));
 }
 
-static int take_unbind_lock(const char *gpus, const PciAddress *function, char **ret_error) {
-        _cleanup_free_ char *value = NULL;
-        char path[PATH_SIZE];
+/* The lock's path, NULL where there is none: drivers before it was invented let go without it. */
+static int find_unbind_lock(const char *gpus, const PciAddress *function, char **ret) {
+        _cleanup_free_ char *folder = NULL, *path = NULL;
         int r;
 
-        (void) snprintf(path, sizeof(path), "%s/%s/unbindLock", gpus, PCI_TEXT(function));
-        /* Drivers before it was invented let go without it. */
-        if (access(path, F_OK) < 0)
+        r = nvidia_gpus_find(gpus, function, &folder);
+        if (r == -ENODEV)
+                log_warning("NVIDIA's driver holds %s, but shows no GPU of this address in %s; unbinding it without "
+                            "its lock.",
+                        PCI_TEXT(function), gpus);
+        if (r == -ENOENT || r == -ENODEV) {
+                *ret = NULL;
                 return 0;
+        }
+        if (r < 0)
+                return r;
+        path = path_join(folder, "unbindLock");
+        if (!path)
+                return -ENOMEM;
+        *ret = access(path, F_OK) == 0 ? take_ptr(path) : NULL;
+        return 0;
+}
+
+static int take_unbind_lock(const char *gpus, const PciAddress *function, char **ret_error) {
+        _cleanup_free_ char *path = NULL, *value = NULL;
+        int r;
+
+        r = find_unbind_lock(gpus, function, &path);
+        if (r < 0 || !path)
+                return r;
 
         r = write_value(path, "1");
         if (r >= 0)

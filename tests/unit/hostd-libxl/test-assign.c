@@ -108,6 +108,69 @@ static void the_unbind_lock_is_taken(void **state) {
         end_machine(&m);
 }
 
+static void assert_lock_in(const char *name, const char *information) {
+        _cleanup_free_ char *error = NULL, *folder = NULL, *path = NULL, *value = NULL;
+        Machine m;
+
+        make_machine(&m);
+        add_function(&m, "0000:84:00.0", "0x030000\n", "nvidia");
+        folder = path_join(m.gpus, name);
+        assert_int_equal(mkdir_parents(folder, 0755), 0);
+        write_text(folder, "unbindLock", "0");
+        if (information)
+                write_text(folder, "information", information);
+        path = path_join(folder, "unbindLock");
+        assert_int_equal(assign_release_nvidia(m.sysfs, m.gpus, &card, &error), 0);
+        assert_int_equal(file_read_line(path, &value), 0);
+        assert_string_equal(value, "1");
+        end_machine(&m);
+}
+
+static void the_lock_is_found_however_its_folder_is_named(void **state) {
+        assert_lock_in("84:00.0", NULL);
+        assert_lock_in("00000000:84:00.0", NULL);
+        assert_lock_in("0", "Model: \t\t GRID K1\nIRQ:   \t\t 42\nBus Location: \t 0000:84:00.0\nDevice Minor: \t 0\n");
+        assert_lock_in("gpu-84", "Bus Location:00000000:84:00.0");
+}
+
+/* Nor is the lock of another GPU touched. */
+static void a_driver_that_does_not_show_the_function_is_unbound_without_a_lock(void **state) {
+        _cleanup_free_ char *error = NULL, *folder = NULL, *nameless = NULL, *path = NULL, *value = NULL;
+        Machine m;
+
+        make_machine(&m);
+        add_function(&m, "0000:84:00.0", "0x030000\n", "nvidia");
+        folder = path_join(m.gpus, "0000:85:00.0");
+        nameless = path_join(m.gpus, "1");
+        assert_int_equal(mkdir_parents(folder, 0755), 0);
+        assert_int_equal(mkdir_parents(nameless, 0755), 0);
+        write_text(folder, "unbindLock", "0");
+        write_text(nameless, "information", "Model: GRID K1\n");
+        path = path_join(folder, "unbindLock");
+        assert_int_equal(assign_release_nvidia(m.sysfs, m.gpus, &card, &error), 0);
+        assert_null(error);
+        assert_int_equal(file_read_line(path, &value), 0);
+        assert_string_equal(value, "0");
+        end_machine(&m);
+}
+
+static void a_folder_of_capitals_is_the_same_function(void **state) {
+        const PciAddress other = {.bus = 0x8a};
+        _cleanup_free_ char *error = NULL, *folder = NULL, *path = NULL, *value = NULL;
+        Machine m;
+
+        make_machine(&m);
+        add_function(&m, "0000:8a:00.0", "0x030000\n", "nvidia");
+        folder = path_join(m.gpus, "0000:8A:00.0");
+        assert_int_equal(mkdir_parents(folder, 0755), 0);
+        write_text(folder, "unbindLock", "0");
+        path = path_join(folder, "unbindLock");
+        assert_int_equal(assign_release_nvidia(m.sysfs, m.gpus, &other, &error), 0);
+        assert_int_equal(file_read_line(path, &value), 0);
+        assert_string_equal(value, "1");
+        end_machine(&m);
+}
+
 static void a_lock_that_is_not_given_is_a_sentence(void **state) {
         _cleanup_free_ char *error = NULL, *folder = NULL, *path = NULL;
         Machine m;
@@ -207,6 +270,9 @@ int main(int argc, char **argv) {
                 cmocka_unit_test(other_drivers_are_not_asked),
                 cmocka_unit_test(nvidia_without_a_lock_lets_go),
                 cmocka_unit_test(the_unbind_lock_is_taken),
+                cmocka_unit_test(the_lock_is_found_however_its_folder_is_named),
+                cmocka_unit_test(a_folder_of_capitals_is_the_same_function),
+                cmocka_unit_test(a_driver_that_does_not_show_the_function_is_unbound_without_a_lock),
                 cmocka_unit_test(a_lock_that_is_not_given_is_a_sentence),
                 cmocka_unit_test(nothing_taken_is_nothing_to_give_back),
                 cmocka_unit_test(a_function_comes_back_from_wherever_it_is),
