@@ -55,7 +55,7 @@ static int run(Program *p) {
 
         if (host_settings_load(d->config_path, d->extra_args, &p->settings) < 0)
                 return EXIT_FAILURE;
-        if (p->self_test)
+        if (p->self_test || p->json)
                 return selftest_run(&p->settings, d->state_dir, d->runtime_dir, p->json) != 0;
         return start(p) < 0 ? EXIT_FAILURE : daemon_run(&p->daemon);
 }
@@ -72,7 +72,7 @@ int main(int argc, char **argv) {
         const DaemonFlag flags[] = {
                 {"self-test", "see whether VMs with GPUs can run here", &program.self_test,
                         /* looks_only= */ true},
-                {"json", "print the self-test as JSON", &program.json, /* looks_only= */ false},
+                {"json", "the same, printed as JSON", &program.json, /* looks_only= */ true},
                 {},
         };
         const DaemonInfo info = {
