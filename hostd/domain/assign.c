@@ -67,13 +67,24 @@ static bool is_bridge(const char *sysfs, const PciAddress *function) {
         return file_read_line(path, &class) < 0 || startswith(class, "0x06");
 }
 
+/* An SR-IOV function is a device by itself: those beside it in its slot are other VMs'. */
+static bool is_virtual(const char *sysfs, const PciAddress *function) {
+        char path[PATH_SIZE];
+
+        (void) snprintf(path, sizeof(path), "%s/devices/%s/physfn", sysfs, PCI_TEXT(function));
+        return access(path, F_OK) == 0;
+}
+
 size_t assign_list_companions(
         const char *sysfs, const PciAddress *function, PciAddress ret[static SLOT_FUNCTIONS]) {
         PciAddress other = *function;
         size_t n = 0;
 
+        if (is_virtual(sysfs, function))
+                return 0;
         for (other.fn = 0; other.fn < SLOT_FUNCTIONS; other.fn++)
-                if (other.fn != function->fn && is_there(sysfs, &other) && !is_bridge(sysfs, &other))
+                if (other.fn != function->fn && is_there(sysfs, &other) && !is_bridge(sysfs, &other) &&
+                        !is_virtual(sysfs, &other))
                         ret[n++] = other;
         return n;
 }

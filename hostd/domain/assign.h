@@ -21,7 +21,7 @@
 bool assign_is_assignable(const PciAddress *function);
 
 /* The other functions of its slot that are devices (a card's sound, for one) and must go along: they share
- * power, reset and often an IOMMU group. Returns how many. sysfs: "/sys/bus/pci". */
+ * power, reset and often an IOMMU group. A virtual function has none. Returns how many. sysfs: "/sys/bus/pci". */
 #define SLOT_FUNCTIONS 8
 size_t assign_list_companions(
         const char *sysfs, const PciAddress *function, PciAddress ret[static SLOT_FUNCTIONS]);

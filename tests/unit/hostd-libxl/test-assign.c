@@ -55,6 +55,32 @@ static void end_machine(Machine *m) {
 
 static const PciAddress card = {.bus = 0x84};
 
+static void make_virtual(const Machine *m, const char *address) {
+        _cleanup_free_ char *devices = path_join(m->sysfs, "devices"), *folder = path_join(devices, address);
+        _cleanup_free_ char *link = path_join(folder, "physfn");
+
+        assert_int_equal(symlink("../0000:84:00.0", link), 0);
+}
+
+/* Eight of an MxGPU's functions share a slot, and belong to eight VMs. */
+static void a_virtual_function_goes_alone(void **state) {
+        static const PciAddress function = {.bus = 0x84, .dev = 2, .fn = 1};
+        static const char *const addresses[] = {"0000:84:02.0", "0000:84:02.1", "0000:84:02.2", "0000:84:00.3"};
+        PciAddress companions[SLOT_FUNCTIONS];
+        Machine m;
+
+        make_machine(&m);
+        add_function(&m, "0000:84:00.0", "0x030000\n", "gim");
+        for (size_t i = 0; i < ARRAY_SIZE(addresses); i++) {
+                add_function(&m, addresses[i], "0x030000\n", "");
+                make_virtual(&m, addresses[i]);
+        }
+        assert_int_equal(assign_list_companions(m.sysfs, &function, companions), 0);
+        /* Nor do they go along with what they are functions of. */
+        assert_int_equal(assign_list_companions(m.sysfs, &card, companions), 0);
+        end_machine(&m);
+}
+
 static void the_slot_goes_along_without_its_bridges(void **state) {
         PciAddress companions[SLOT_FUNCTIONS];
         Machine m;
@@ -267,6 +293,7 @@ static void a_helper_waits_for_the_one_before(void **state) {
 int main(int argc, char **argv) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(the_slot_goes_along_without_its_bridges),
+                cmocka_unit_test(a_virtual_function_goes_alone),
                 cmocka_unit_test(other_drivers_are_not_asked),
                 cmocka_unit_test(nvidia_without_a_lock_lets_go),
                 cmocka_unit_test(the_unbind_lock_is_taken),
