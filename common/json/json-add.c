@@ -20,17 +20,6 @@ int json_add(struct json_object *o, const char *member, struct json_object *valu
         return 0;
 }
 
-int json_add_literal(struct json_object *o, const char *member, struct json_object *value) {
-        if (!value)
-                return -ENOMEM;
-        if (json_object_object_add_ex(
-                    o, member, value, JSON_C_OBJECT_ADD_KEY_IS_NEW | JSON_C_OBJECT_ADD_CONSTANT_KEY) < 0) {
-                json_object_put(value);
-                return -ENOMEM;
-        }
-        return 0;
-}
-
 int json_add_string(struct json_object *o, const char *member, const char *value) {
         return json_add(o, member, json_object_new_string(strempty(value)));
 }

@@ -66,8 +66,6 @@ DEFINE_CLEANUP(char **, strv_free)
 
 /* Building: each returns 0 or -ENOMEM; the value is consumed either way. */
 int json_add(struct json_object *o, const char *member, struct json_object *value);
-/* For lists of thousands: member is a literal that o does not have yet; it is neither copied nor looked for. */
-int json_add_literal(struct json_object *o, const char *member, struct json_object *value);
 int json_add_string(struct json_object *o, const char *member, const char *value);
 int json_add_u64(struct json_object *o, const char *member, uint64_t value);
 int json_add_i64(struct json_object *o, const char *member, int64_t value);

@@ -11,7 +11,6 @@
 #include "policyd/core/remedy.h"
 #include "policyd/core/shadow.h"
 
-
 /* What each kind wants, when every VGPU alone would fit: "2 x GRID K260Q and 1 x GRID K240Q". */
 static void sentence_all(StrBuf *b, const Demand *d) {
         for (size_t k = 0; k < d->n_kinds; k++)
@@ -71,13 +70,13 @@ void sentence_add_steps(StrBuf *b, StrBuf *steps) {
 }
 
 /* What the steps so far leave undone on that host, when they free so much memory. */
-static void sentence_rest(StrBuf *b, const Demand *d, const Host *h, uint64_t freed) {
+static void sentence_rest(StrBuf *b, const Demand *d, const Candidate *c, uint64_t freed) {
         _cleanup_strbuf_ StrBuf lacks = {};
-        size_t n = sentence_lacks(&lacks, d, h, freed);
+        size_t n = c->other == ERROR_NONE ? 0 : sentence_lacks(&lacks, d, c->host, freed);
 
         b->error = b->error ?: lacks.error;
         if (n > 0)
-                strbuf_addf(b, " That alone does not suffice: %s also %s.", h->name_label, lacks.text);
+                strbuf_addf(b, " That alone does not suffice: %s also %s.", c->host->name_label, lacks.text);
 }
 
 /* A host without a PGPU that the VGPU may go to. */
@@ -113,10 +112,11 @@ static int sentence_single_remedy(StrBuf *b, const Candidate *c, const Demand *d
                 return 0;
         }
 
-        pgpu_fix_prefer_memory(&fix, memory_to_free(d, c->host));
+        if (c->other != ERROR_NONE)
+                pgpu_fix_prefer_memory(&fix, memory_to_free(d, c->host));
         sentence_fix(&steps, &fix);
         sentence_add_steps(b, &steps);
-        sentence_rest(b, d, c->host, pgpu_fix_memory(&fix));
+        sentence_rest(b, d, c, pgpu_fix_memory(&fix));
         return 0;
 }
 
@@ -141,7 +141,7 @@ static int sentence_plan_remedy(StrBuf *b, const Ranking *r, const Candidate *c)
                 if (other != c)
                         strbuf_addf(&steps, ": then %s can take them", other->host->name_label);
                 sentence_add_steps(b, &steps);
-                sentence_rest(b, &r->demand, other->host, memory);
+                sentence_rest(b, &r->demand, other, memory);
                 return 0;
         }
 

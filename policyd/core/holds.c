@@ -39,7 +39,7 @@ static bool place_is_better(GroupAlgorithm algorithm, const Place *a, const Plac
 
 static int refuse_holds(const GpuGroup *g, const VgpuType *t, uint32_t count, uint64_t possible,
         const PgpuVerdict *nearest, Refusal *ret) {
-        _cleanup_strbuf_ StrBuf b = {};
+        _cleanup_strbuf_ StrBuf b = {}, steps = {};
         ErrorCode code = possible > 0 ? ERROR_PGPU_INSUFFICIENT_CAPACITY : nearest->code;
 
         strbuf_addf(&b, "Group '%s' has room for %llu %s, not for %u", g->name_label,
@@ -51,9 +51,10 @@ static int refuse_holds(const GpuGroup *g, const VgpuType *t, uint32_t count, ui
         else {
                 strbuf_add(&b, ": ");
                 sentence_verdict(&b, nearest, t);
-                strbuf_add(&b, ". ");
-                sentence_remedy(&b, nearest, t, /* own= */ NULL);
-                strbuf_add(&b, ".");
+                sentence_remedy(&steps, nearest, t, /* own= */ NULL);
+                strbuf_addf(&b, ". %s.", strempty(steps.text));
+                b.error = b.error ?: steps.error;
+                strbuf_add(&b, count > 1 ? " Then ask again: that makes room for one at least." : "");
         }
         return refusal_take(ret, code, &b);
 }

@@ -180,43 +180,44 @@ uint64_t pgpu_fix_memory(const PgpuFix *fix) {
 
 /* Words */
 
-static size_t pick_vgpus(const Pgpu *p, Picks picks, Vgpu **ret) {
+/* One VGPU of each VM that is picked. */
+static size_t pick_vgpus(const Pgpu *p, Picks picks, const Vgpu *ret[static PICKS_MAX]) {
         size_t n = 0;
 
         for (size_t i = 0; i < p->vgpus.n; i++) {
-                bool again = false;
+                bool again = !is_picked(picks, i);
 
                 for (size_t j = 0; j < n && !again; j++)
                         again = ret[j]->vm == vgpu_at(p, i)->vm;
-                if (is_picked(picks, i) && !again)
-                        ret[n++] = p->vgpus.items[i];
+                if (!again)
+                        ret[n++] = vgpu_at(p, i);
         }
         return n;
 }
 
+static bool all_are_picked(const Pgpu *p, Picks picks) {
+        return picks == PICK_ALL || picks == PICK_ALL >> (PICKS_MAX - MAX_OF(p->vgpus.n, (size_t) 1));
+}
+
 /* "shut down VM 'a'", "shut down one of the VMs there", "shut down VMs 'a' and 'c'" */
 static void sentence_stop(StrBuf *b, const Pgpu *p, Picks picks, bool one) {
-        _cleanup_free_ Vgpu **all = calloc(p->vgpus.n + 1, sizeof(Vgpu *));
-        _cleanup_free_ Vgpu **some = calloc(p->vgpus.n + 1, sizeof(Vgpu *));
-        size_t n_all, n;
+        bool all = all_are_picked(p, picks);
+        const Vgpu *vgpus[PICKS_MAX];
+        size_t n;
 
-        if (!all || !some) {
-                b->error = -ENOMEM;
+        if (picks == 0)
                 return;
-        }
-
-        n_all = pick_vgpus(p, PICK_ALL, all);
-        n = pick_vgpus(p, picks, some);
+        n = picks == PICK_ALL ? p->vgpus.n : pick_vgpus(p, picks, vgpus);
         if (n == 0)
                 return;
-        if (n > 1 && n == n_all) {
+        if (n > 1 && all) {
                 sentence_step(b, "shut down %s the VMs there", one ? "one of" : "all");
                 return;
         }
 
         sentence_step(b, "shut down %sVM%s ", one && n > 1 ? "one of " : "", PLURAL(n));
         for (size_t i = 0; i < n; i++)
-                strbuf_addf(b, "%s'%s'", list_separator(i, n), some[i]->vm->name_label);
+                strbuf_addf(b, "%s'%s'", list_separator(i, n), vgpus[i]->vm->name_label);
 }
 
 static bool is_the_only_one(const PgpuFix *fix) {
@@ -324,7 +325,6 @@ void sentence_make_usable(StrBuf *b, const Host *h) {
 }
 
 void sentence_remedy(StrBuf *b, const PgpuVerdict *v, const VgpuType *t, const Reservation *own) {
-        _cleanup_strbuf_ StrBuf steps = {};
         const Pgpu *p = v->pgpu;
         PgpuFix fix;
 
@@ -332,12 +332,9 @@ void sentence_remedy(StrBuf *b, const PgpuVerdict *v, const VgpuType *t, const R
                 return;
 
         if (!host_is_usable(p->host))
-                sentence_make_usable(&steps, p->host);
-
+                sentence_make_usable(b, p->host);
         if (pgpu_fix(p, t, own, &fix))
-                sentence_fix(&steps, &fix);
+                sentence_fix(b, &fix);
         else
-                sentence_elsewhere(&steps, t, /* d= */ NULL);
-        b->error = b->error ?: steps.error;
-        strbuf_add(b, strempty(steps.text));
+                sentence_elsewhere(b, t, /* d= */ NULL);
 }

@@ -35,7 +35,9 @@ const char *type_label(const VgpuType *t) {
 }
 
 void sentence_pgpu(StrBuf *b, const Pgpu *p) {
-        strbuf_addf(b, "%s of %s", PCI_TEXT(&p->pci), p->host->name_label);
+        strbuf_add(b, PCI_TEXT(&p->pci));
+        strbuf_add(b, " of ");
+        strbuf_add(b, p->host->name_label);
 }
 
 /* Running is what one expects; the rest is said. */
@@ -45,27 +47,25 @@ static const char *vm_state_words(const Vgpu *v) {
         return v->scheduled_on ? " (starting)" : " (halted)";
 }
 
+/* An explanation says this of every PGPU, so it formats nothing. */
 void sentence_vms(StrBuf *b, Vgpu *const *vgpus, size_t n) {
-        _cleanup_free_ const Vgpu **distinct = calloc(n + 1, sizeof(Vgpu *));
+        const Vgpu *distinct[NAMES_SHOWN + 1];
         size_t n_distinct = 0, shown;
-
-        if (!distinct) {
-                b->error = -ENOMEM;
-                return;
-        }
 
         for (size_t i = 0; i < n; i++) {
                 bool seen = false;
 
-                for (size_t j = 0; j < n_distinct && j <= NAMES_SHOWN && !seen; j++)
+                for (size_t j = 0; j < MIN_OF(n_distinct, ARRAY_SIZE(distinct)) && !seen; j++)
                         seen = distinct[j]->vm == vgpus[i]->vm;
-                if (!seen)
-                        distinct[n_distinct++] = vgpus[i];
+                if (seen)
+                        continue;
+                if (n_distinct < ARRAY_SIZE(distinct))
+                        distinct[n_distinct] = vgpus[i];
+                n_distinct++;
         }
 
         shown = n_distinct > NAMES_SHOWN + 1 ? NAMES_SHOWN : n_distinct;
         strbuf_add(b, n_distinct == 1 ? "VM " : "VMs ");
-        /* For each PGPU of a pool when a start is explained: formats would be most of it. */
         for (size_t i = 0; i < shown; i++) {
                 strbuf_add(b, list_separator(i, n_distinct));
                 strbuf_add(b, "'");

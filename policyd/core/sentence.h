@@ -35,7 +35,7 @@ void sentence_size_there(StrBuf *b, uint64_t bytes);
  * 'a'". The first begins the sentence. */
 void sentence_step(StrBuf *b, const char *format, ...) _printf_(2, 3);
 
-/* What stands in the way on one PGPU, as a clause; and what would help there, as a sentence without its full stop: all
+/* What stands in the way on one PGPU, as a clause; and what would help there, as steps (sentence_step()): all
  * that the PGPU needs, which its host may add to (remedy.c). own: the reservation that the start names, or NULL. */
 void sentence_verdict(StrBuf *b, const PgpuVerdict *v, const VgpuType *t);
 void sentence_remedy(StrBuf *b, const PgpuVerdict *v, const VgpuType *t, const Reservation *own);

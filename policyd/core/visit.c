@@ -67,7 +67,9 @@ static void vgpu_verdict(const Vgpu *v, const Pgpu *p, const Reservation *reserv
         strbuf_addf(message, " is not %s, which the VM's platform asks for", PCI_TEXT(&v->pinned_pci));
 }
 
+/* The two texts are used again for each: with a thousand PGPUs memory would cost as much as the words. */
 static int visit_pgpus(const Ranking *r, const Candidate *c, const AllocVisitor *visitor) {
+        _cleanup_strbuf_ StrBuf said = {}, helps = {};
         const Vm *vm = r->request->vm;
 
         for (size_t i = 0; visitor->pgpu && i < vm->vgpus.n; i++) {
@@ -75,18 +77,16 @@ static int visit_pgpus(const Ranking *r, const Candidate *c, const AllocVisitor 
 
                 for (size_t j = 0; j < c->host->pgpus.n; j++) {
                         const Pgpu *p = c->host->pgpus.items[j];
-                        _cleanup_strbuf_ StrBuf said = {}, helps = {};
-                        _cleanup_free_ char *message = NULL, *remedy = NULL;
                         PgpuVerdict verdict;
 
                         if (p->group != v->group)
                                 continue;
+                        said.len = helps.len = 0;
                         vgpu_verdict(v, p, r->request->reservation, &verdict, &said, &helps);
-                        message = strbuf_take(&said);
-                        remedy = strbuf_take(&helps);
-                        if (!message || !remedy)
+                        if (strbuf_error(&said) < 0 || strbuf_error(&helps) < 0)
                                 return -ENOMEM;
-                        visitor->pgpu(c->host, v, &verdict, message, remedy, visitor->userdata);
+                        visitor->pgpu(c->host, v, &verdict, said.text, helps.len > 0 ? helps.text : "",
+                                visitor->userdata);
                 }
         }
 

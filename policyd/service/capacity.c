@@ -10,6 +10,7 @@
 #include "common/strbuf.h"
 #include "policyd/core/packing.h"
 #include "policyd/core/sentence.h"
+#include "policyd/service/json-text.h"
 #include "protocol/type-record.h"
 
 static int new_member(struct json_object *array, struct json_object **ret) {
@@ -175,38 +176,18 @@ static const VgpuType *running_type(const Pgpu *p) {
                                 : NULL;
 }
 
-/*
- * The PGPUs are most of the answer, and are written as text at once: a json-c object for each member of each
- * of a thousand would cost more than all the deciding.
- */
-
-static void write_string(StrBuf *b, const char *text) {
-        _cleanup_json_ struct json_object *o = NULL;
-        bool plain = true;
-
-        for (const char *c = text; *c && plain; c++)
-                plain = (unsigned char) *c >= ' ' && *c != '"' && *c != '\\';
-        if (plain) {
-                strbuf_add(b, "\"");
-                strbuf_add(b, text);
-                strbuf_add(b, "\"");
-                return;
-        }
-
-        o = json_object_new_string(text);
-        strbuf_add(b, o ? json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN) : "\"\"");
-}
+/* The PGPUs are most of the answer. */
 
 static void write_pgpu_type(StrBuf *b, const Pgpu *p, const VgpuType *t) {
         PgpuVerdict v = {};
 
         pgpu_verdict(p, t, NULL, &v);
         strbuf_add(b, "{\"identifier\":");
-        write_string(b, strempty(t->identifier));
+        json_text_string(b, strempty(t->identifier));
         strbuf_addf(b, ",\"remaining\":%u", v.capacity);
         if (v.code != ERROR_NONE) {
                 strbuf_add(b, ",\"code\":");
-                write_string(b, error_code_word(v.code));
+                json_text_string(b, error_code_word(v.code));
         }
         strbuf_add(b, "}");
 }
@@ -215,10 +196,10 @@ static void write_pgpu(StrBuf *b, const Pgpu *p) {
         const VgpuType *running = running_type(p);
 
         strbuf_addf(b, "{\"uuid\":\"%s\",\"host\":", UUID_TEXT(&p->object.id));
-        write_string(b, p->host->name_label);
+        json_text_string(b, p->host->name_label);
         strbuf_addf(b, ",\"pci_id\":\"%s\",\"used\":%u,\"size\":%u,\"running\":", PCI_TEXT(&p->pci), p->used,
                 PGPU_SIZE);
-        write_string(b, running ? running->identifier : "");
+        json_text_string(b, running ? running->identifier : "");
         strbuf_add(b, ",\"types\":[");
         for (size_t i = 0; i < p->supported.n; i++) {
                 if (i > 0)
@@ -229,9 +210,7 @@ static void write_pgpu(StrBuf *b, const Pgpu *p) {
 }
 
 static int add_pgpus(struct json_object *group, const GpuGroup *g) {
-        struct json_object *pgpus = json_object_new_array();
         StrBuf b = {};
-        char *text;
 
         strbuf_add(&b, "[");
         for (size_t i = 0; i < g->pgpus.n; i++) {
@@ -240,16 +219,7 @@ static int add_pgpus(struct json_object *group, const GpuGroup *g) {
                 write_pgpu(&b, g->pgpus.items[i]);
         }
         strbuf_add(&b, "]");
-
-        text = strbuf_take(&b);
-        if (!text || !pgpus) {
-                free(text);
-                json_object_put(pgpus);
-                return -ENOMEM;
-        }
-        json_object_set_serializer(
-                pgpus, json_object_userdata_to_json_string, text, json_object_free_userdata);
-        return json_add(group, "pgpus", pgpus);
+        return json_text_add(group, "pgpus", &b);
 }
 
 static int add_group(struct json_object *groups, const GpuGroup *g) {

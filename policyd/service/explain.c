@@ -9,10 +9,13 @@
 #include "policyd/core/assign.h"
 #include "policyd/core/quota.h"
 #include "policyd/core/sentence.h"
+#include "policyd/service/json-text.h"
 
 typedef struct Explanation {
         struct json_object *hosts;
-        struct json_object *pgpus; /* of the host that is being told about, until its verdict comes */
+        StrBuf pgpus; /* of the host whose verdict comes; an array not yet closed */
+        const Vgpu *vgpu;
+        StrBuf vgpu_text; /* what is the same of vgpu for each PGPU */
         int error;
 } Explanation;
 
@@ -26,64 +29,60 @@ static struct json_object *append_object(struct json_object *array) {
         return o;
 }
 
-/* One object for each PGPU of the pool. */
-
-static int add_text(struct json_object *o, const char *literal, const char *value) {
-        return json_add_literal(o, literal, json_object_new_string(strempty(value)));
+static void tell_vgpu(Explanation *e, const Vgpu *v) {
+        if (e->vgpu == v)
+                return;
+        e->vgpu = v;
+        e->vgpu_text.len = 0;
+        /* One that the platform form only asks for has no object yet. */
+        if (!uuid_is_null(&v->object.id))
+                strbuf_addf(&e->vgpu_text, ",\"vgpu\":\"%s\"", UUID_TEXT(&v->object.id));
+        strbuf_add(&e->vgpu_text, ",\"type\":");
+        json_text_string(&e->vgpu_text, type_label(v->type));
 }
 
-static int add_number(struct json_object *o, const char *literal, uint64_t value) {
-        return json_add_literal(o, literal, json_object_new_uint64(value));
-}
-
+/* PGPUs are most of the answer. */
 static void tell_pgpu(const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, const char *message,
         const char *remedy, void *userdata) {
         Explanation *e = userdata;
-        struct json_object *o;
-        int r = 0;
+        StrBuf *b = &e->pgpus;
 
-        if (!e->pgpus)
-                e->pgpus = json_object_new_array();
-        o = e->pgpus ? append_object(e->pgpus) : NULL;
+        strbuf_add(b, b->len == 0 ? "[{\"pgpu\":\"" : ",{\"pgpu\":\"");
+        strbuf_add(b, UUID_TEXT(&v->pgpu->object.id));
+        strbuf_add(b, "\",\"pci_id\":\"");
+        strbuf_add(b, PCI_TEXT(&v->pgpu->pci));
+        strbuf_add(b, "\"");
+        tell_vgpu(e, vgpu);
+        strbuf_add(b, strempty(e->vgpu_text.text));
+        b->error = b->error ?: e->vgpu_text.error;
+        strbuf_addf(b, ",\"code\":\"%s\",\"capacity\":%u,\"size\":%u,\"used\":%u,\"need\":%u",
+                v->code == ERROR_NONE ? "" : error_code_word(v->code), v->capacity, v->size, v->used,
+                v->need);
+        if (v->running) {
+                strbuf_add(b, ",\"running\":");
+                json_text_string(b, type_label(v->running));
+                strbuf_add(b, v->held ? ",\"held\":true" : ",\"held\":false");
+        }
+        strbuf_add(b, ",\"message\":");
+        json_text_string(b, message);
+        strbuf_add(b, ",\"remedy\":");
+        json_text_string(b, remedy);
+        strbuf_add(b, "}");
+}
+
+static void tell_host(const HostVerdict *v, void *userdata) {
+        struct json_object *o;
+        Explanation *e = userdata;
+        int r;
+
+        o = append_object(e->hosts);
         if (!o) {
                 e->error = -ENOMEM;
                 return;
         }
-        if (v->pgpu) {
-                r = r ?: add_text(o, "pgpu", UUID_TEXT(&v->pgpu->object.id));
-                r = r ?: add_text(o, "pci_id", PCI_TEXT(&v->pgpu->pci));
-        }
-        /* One that the platform form only asks for has no object yet. */
-        if (!uuid_is_null(&vgpu->object.id))
-                r = r ?: add_text(o, "vgpu", UUID_TEXT(&vgpu->object.id));
-        r = r ?: add_text(o, "type", type_label(vgpu->type));
-        r = r ?: add_text(o, "code", v->code == ERROR_NONE ? "" : error_code_word(v->code));
-        r = r ?: add_number(o, "capacity", v->capacity);
-        r = r ?: add_number(o, "size", v->size);
-        r = r ?: add_number(o, "used", v->used);
-        r = r ?: add_number(o, "need", v->need);
-        if (v->running) {
-                r = r ?: add_text(o, "running", type_label(v->running));
-                r = r ?: json_add_literal(o, "held", json_object_new_boolean(v->held));
-        }
-        r = r ?: add_text(o, "message", message);
-        r = r ?: add_text(o, "remedy", remedy);
-        e->error = e->error ?: r;
-}
-
-static void tell_host(const HostVerdict *v, void *userdata) {
-        struct json_object *pgpus, *o;
-        Explanation *e = userdata;
-        int r = 0;
-
-        pgpus = e->pgpus ? take_ptr(e->pgpus) : json_object_new_array();
-        o = append_object(e->hosts);
-        if (!o || !pgpus) {
-                json_object_put(pgpus);
-                e->error = -ENOMEM;
-                return;
-        }
-        r = json_add(o, "pgpus", pgpus);
+        strbuf_add(&e->pgpus, e->pgpus.len == 0 ? "[]" : "]");
+        r = json_text_add(o, "pgpus", &e->pgpus);
+        e->pgpus = (StrBuf){};
         r = r ?: json_add_uuid(o, "host", &v->host->object.id);
         r = r ?: json_add_string(o, "name_label", v->host->name_label);
         r = r ?: json_add_string(o, "code", v->code == ERROR_NONE ? "" : error_code_word(v->code));
@@ -101,7 +100,8 @@ static void tell_host(const HostVerdict *v, void *userdata) {
 /* The quotas that hold for the VM's owner; nothing when there are none. */
 static int explain_quotas(struct json_object *o, const Pool *pool, const AllocRequest *request) {
         QuotaNeed needs[DEMAND_VGPUS_MAX];
-        size_t n = quota_vm_needs(request->vm, request->reservation, /* pgpus_or_null= */ NULL, needs), at = 0;
+        size_t n = quota_vm_needs(request->vm, request->reservation, /* pgpus_or_null= */ NULL, needs),
+               at = 0;
         QuotaVerdict v;
 
         if (!quota_next(pool, request->vm->owner, needs, n, &at, &v))
@@ -131,7 +131,8 @@ static int explain(Policy *p, const Vm *vm, const StartOptions *o, struct json_o
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
         r = allocate(p->pool, &request, &visitor, &a);
-        json_object_put(take_ptr(e->pgpus));
+        strbuf_done(&e->pgpus);
+        strbuf_done(&e->vgpu_text);
         if (r >= 0 && a.refusal.code != ERROR_NONE) {
                 *refusal = a.refusal;
                 a.refusal = (Refusal){};
