@@ -5,14 +5,18 @@
  * an earlier hostd had begun takes it again without waiting: its program is at work already.
  */
 
+#include "hostd/service/events.h"
 #include "hostd/service/host-internal.h"
 #include "hostd/service/vm-program.h"
+
+#define TELL_AFTER (500 * UINT64_C(1000))
 
 /* 1. Taken before the program is started. */
 
 static void on_granted(int result, const char *error, void *userdata) {
         HostVm *vm = userdata;
 
+        vm->timer = sd_event_source_disable_unref(vm->timer);
         if (result < 0)
                 vm_end(vm, "failed", ERROR_DOMAIN_FAILED, error);
         else
@@ -23,6 +27,19 @@ static void begin_without(HostVm *vm, int error) {
         log_vm(LOG_WARNING, NULL, vm, "Cannot have the monitoring units stopped for VM %s, ignoring: %s",
                 UUID_TEXT(&vm->uuid), strerror(-error));
         vm_launch(vm);
+}
+
+/* A monitor may take ten seconds: who waits for the VM hears what for. */
+static int on_slow(sd_event_source *source, uint64_t usec, void *userdata) {
+        HostVm *vm = userdata;
+        char *stage = strdup("lease");
+
+        if (stage) {
+                free(vm->record.stage);
+                vm->record.stage = stage;
+                events_tell_vm(vm);
+        }
+        return 0;
 }
 
 void vm_begin(HostVm *vm) {
@@ -37,6 +54,8 @@ void vm_begin(HostVm *vm) {
         r = lease_take(vm->host->lease, on_granted, vm, &vm->lease);
         if (r < 0)
                 begin_without(vm, r);
+        else if (!vm->timer) /* else a stop is due */
+                vm_arm(vm, TELL_AFTER, on_slow);
 }
 
 /* 2. Taken again. */
