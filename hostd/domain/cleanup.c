@@ -135,6 +135,7 @@ void domain_cleanup(Domain *d) {
         d->emulator_state = emulator_state_free(d->emulator_state);
         d->function = helper_process_free(d->function);
         d->device_model = process_watch_free(d->device_model);
+        d->doubt = sd_event_source_disable_unref(d->doubt);
         d->hypervisor->ops->unwatch(d->hypervisor);
 
         /* A cancelled create calls back, and goes on in domain_cleanup_after_create(). */

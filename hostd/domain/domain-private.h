@@ -1,7 +1,8 @@
 #pragma once
 
 /*
- * The inside of a Domain, shared by domain.c (its life), cleanup.c (its end) and adopt.c (its second life)
+ * The inside of a Domain, shared by domain.c (its life), cleanup.c (its end), domain-guest.c (the guest's) and adopt.c (its
+ * second life)
  */
 
 #include "hostd/domain/folder-watch.h"
@@ -38,6 +39,9 @@ struct Domain {
         bool emulator_dead;
         EmulatorState *emulator_state;
 
+        int device_model_status;
+        sd_event_source *doubt; /* whether the device model died of itself or someone destroys the domain */
+
         sd_event_source *patience; /* with a guest that was asked to power off since the host goes down */
 
         /* cleanup */
@@ -57,7 +61,10 @@ void domain_fail(Domain *d, ErrorCode code, const char *format, ...) _printf_(3,
 
 /* Takes in what xenvgpu-dm left: emulator, qemu, stage. */
 void domain_read_dm_record(Domain *d);
+
+/* Watches the guest and its device model; feeds how they end. */
 void domain_watch_guest(Domain *d);
+void domain_log_death(const Domain *d, const char *what, int status);
 
 /* Before the domain is built: an MxGPU VGPU gets its virtual function. domain_build() or domain_fail() follow,
  * at once where none is needed. */

@@ -28,6 +28,7 @@ Domain *domain_free(Domain *d) {
         (void) process_watch_free(d->ending);
         d->folder_watch = folder_watch_free(d->folder_watch);
         sd_event_source_disable_unref(d->retry);
+        sd_event_source_disable_unref(d->doubt);
         sd_event_source_disable_unref(d->patience);
         (void) control_free(d->control);
         (void) hypervisor_free(d->hypervisor);
@@ -47,7 +48,7 @@ static void log_stage(const Domain *d) {
                 *d->record.reason ? ", reason " : "", d->record.reason);
 }
 
-static void log_death(const Domain *d, const char *what, int status) {
+void domain_log_death(const Domain *d, const char *what, int status) {
         char vm[sizeof(FIELD_VM) + UUID_TEXT_MAX];
 
         (void) snprintf(vm, sizeof(vm), FIELD_VM "%s", UUID_TEXT(&d->record.uuid));
@@ -225,7 +226,7 @@ static void on_emulator_died(int status, void *userdata) {
                 return;
         }
         if (d->machine.stage != DOMAIN_CLEANUP)
-                log_death(d, "display emulator", status);
+                domain_log_death(d, "display emulator", status);
         domain_feed(d, DOMAIN_INPUT_EMULATOR_DIED);
 }
 
@@ -360,58 +361,7 @@ static void unpause(Domain *d) {
                 domain_fail(d, ERROR_DOMAIN_FAILED, "The domain cannot be unpaused: %s.", strerror(-r));
 }
 
-/* 4. The guest ends, or what carries it does. */
-
-static void on_guest(GuestState state, void *userdata) {
-        static const DomainInput inputs[_GUEST_STATE_MAX] = {
-                [GUEST_POWEROFF] = DOMAIN_INPUT_POWEROFF,
-                [GUEST_REBOOT] = DOMAIN_INPUT_REBOOT,
-                [GUEST_SUSPEND] = DOMAIN_INPUT_SUSPEND,
-                [GUEST_CRASH] = DOMAIN_INPUT_CRASH,
-                [GUEST_WATCHDOG] = DOMAIN_INPUT_WATCHDOG,
-                [GUEST_GONE] = DOMAIN_INPUT_GONE,
-        };
-        Domain *d = userdata;
-
-        if (state == GUEST_BUILDING || state == GUEST_PAUSED || state == GUEST_RUNNING)
-                return;
-        if (state == GUEST_REBOOT && d->rules.on_reboot == AFTER_DEATH_RESTART && !d->machine.stop_wanted)
-                d->record.reboots++;
-        domain_feed(d, inputs[state]);
-}
-
-static void on_device_model_died(int status, void *userdata) {
-        Domain *d = userdata;
-
-        d->record.qemu = (ProcessId){};
-        log_death(d, "device model", status);
-        domain_set_error(d, ERROR_DOMAIN_FAILED,
-                "The device model of the VM %s, so its domain was destroyed.",
-                process_status_to_text(status, (char[80]){}));
-        domain_feed(d, DOMAIN_INPUT_DM_DIED);
-}
-
-void domain_watch_guest(Domain *d) {
-        const HypervisorOps *ops = d->hypervisor->ops;
-        ProcessId id;
-        int r;
-
-        r = ops->watch(d->hypervisor, on_guest, d);
-        if (r < 0) {
-                domain_fail(d, ERROR_DOMAIN_FAILED, "The domain cannot be watched: %s.", strerror(-r));
-                return;
-        }
-        d->device_model = process_watch_free(d->device_model);
-        r = ops->device_model(d->hypervisor, &id);
-        if (r >= 0) {
-                d->record.qemu = id;
-                r = process_watch_new(d->event, &id, on_device_model_died, d, &d->device_model);
-        }
-        if (r == -ESRCH || r == -ENOENT)
-                on_device_model_died(-1, d);
-        else if (r < 0)
-                (void) log_errno(r, "Cannot watch the device model of VM %s", d->order.vm.name_label);
-}
+/* 4. The guest is asked to end, or made to; how it ends of itself stands in domain-guest.c. */
 
 static void ask_guest(Domain *d) {
         int r;

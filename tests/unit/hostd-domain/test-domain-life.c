@@ -24,6 +24,7 @@ typedef struct Host {
         sd_event *event;
         char *folder;
         int found; /* what find() says */
+        GuestState state;
         unsigned n_creates, n_destroys, n_give_backs;
         ProcessId qemu;
         GuestChanged changed;
@@ -115,7 +116,7 @@ static void unwatch(Hypervisor *h) {
 }
 
 static int find(Hypervisor *h, const Uuid *uuid, GuestState *ret) {
-        *ret = GUEST_RUNNING;
+        *ret = host_of(h)->state;
         return host_of(h)->found;
 }
 
@@ -166,6 +167,7 @@ static int set_up(void **state) {
         assert_non_null(host);
         host->hypervisor.ops = &ops;
         host->found = -ENOENT;
+        host->state = GUEST_RUNNING;
         host->folder = strdup("/tmp/xenvgpu-test-XXXXXX");
         assert_non_null(mkdtemp(host->folder));
         assert_true(sd_event_new(&host->event) >= 0);
@@ -325,6 +327,83 @@ static void a_hypervisor_that_does_not_answer_has_not_lost_the_domain(void **sta
         (void) domain_free(d);
 }
 
+static void lose_qemu(Host *host, int found, GuestState state) {
+        host->found = found;
+        host->state = state;
+        assert_int_equal(kill(host->qemu.pid, SIGKILL), 0);
+}
+
+static void a_qemu_that_dies_under_its_guest_is_an_error(void **state) {
+        Host *host = *state;
+        DomainProgram program;
+        Domain *d = begin(host, &program);
+
+        run_until(host, "running");
+        lose_qemu(host, 0, GUEST_RUNNING);
+        run_until(host, "halted");
+        assert_end(host, "device-model-died", "org.xenvgpu.Error.DomainFailed");
+        (void) domain_free(d);
+}
+
+static void a_qemu_that_leaves_after_its_domain_is_none(void **state) {
+        Host *host = *state;
+        DomainProgram program;
+        Domain *d = begin(host, &program);
+
+        run_until(host, "running");
+        lose_qemu(host, -ENOENT, GUEST_RUNNING);
+        run_until(host, "halted");
+        assert_end(host, "destroyed", "");
+        (void) domain_free(d);
+}
+
+static void a_qemu_that_leaves_after_its_guest_is_none(void **state) {
+        Host *host = *state;
+        DomainProgram program;
+        Domain *d = begin(host, &program);
+
+        run_until(host, "running");
+        lose_qemu(host, 0, GUEST_POWEROFF);
+        run_until(host, "halted");
+        assert_end(host, "poweroff", "");
+        (void) domain_free(d);
+}
+
+static int on_destroyed(sd_event_source *source, uint64_t usec, void *userdata) {
+        Host *host = userdata;
+
+        host->found = -ENOENT;
+        host->changed(GUEST_GONE, host->changed_userdata);
+        return 0;
+}
+
+/* As xl destroy goes about it: paused, its qemu ended, and then destroyed. */
+static void a_destruction_that_began_is_awaited(void **state) {
+        Host *host = *state;
+        DomainProgram program;
+        Domain *d = begin(host, &program);
+
+        run_until(host, "running");
+        lose_qemu(host, 0, GUEST_PAUSED);
+        assert_true(sd_event_add_time_relative(
+                            host->event, NULL, CLOCK_MONOTONIC, 300000, 0, on_destroyed, host) >= 0);
+        run_until(host, "halted");
+        assert_end(host, "destroyed", "");
+        (void) domain_free(d);
+}
+
+static void a_paused_guest_whose_qemu_died_is_ended_in_the_end(void **state) {
+        Host *host = *state;
+        DomainProgram program;
+        Domain *d = begin(host, &program);
+
+        run_until(host, "running");
+        lose_qemu(host, 0, GUEST_PAUSED);
+        run_until(host, "halted");
+        assert_end(host, "device-model-died", "org.xenvgpu.Error.DomainFailed");
+        (void) domain_free(d);
+}
+
 /* libxl gave a create up, and qemu did not hear it: it would go on writing to the VM's disks. */
 static void a_device_model_that_is_left_is_ended(void **state) {
         Host *host = *state;
@@ -356,6 +435,11 @@ int main(void) {
                         a_cut_off_before_the_create_is_prepared_anew, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(
                         a_hypervisor_that_does_not_answer_has_not_lost_the_domain, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(a_qemu_that_dies_under_its_guest_is_an_error, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(a_qemu_that_leaves_after_its_domain_is_none, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(a_qemu_that_leaves_after_its_guest_is_none, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(a_destruction_that_began_is_awaited, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(a_paused_guest_whose_qemu_died_is_ended_in_the_end, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(a_device_model_that_is_left_is_ended, set_up, tear_down),
         };
 
