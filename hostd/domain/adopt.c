@@ -67,6 +67,7 @@ static void go_on(Domain *d, bool found) {
         case DOMAIN_EMULATOR:
         case DOMAIN_QEMU:
         case DOMAIN_CLEANUP:
+        case DOMAIN_WAIT:
         case DOMAIN_HALTED:
         case _DOMAIN_STAGE_MAX:
         case _DOMAIN_STAGE_INVALID:
@@ -86,6 +87,7 @@ static int take_over(Domain *d, DomainStage stage) {
         d->machine.stage = stage;
         d->machine.was_running =
                 d->record.vgpus_active || d->record.state == VM_STATE_RUNNING || d->record.reboots > 0;
+        d->machine.n_brief = d->record.brief_lives;
         d->machine.stop_wanted = !uuid_is_null(&d->record.stop_token) || stage == DOMAIN_STOP;
         log_notice("Taking over VM %s at stage %s%s.", d->order.vm.name_label, d->record.stage,
                 r >= 0 ? "" : ", its domain is gone");
@@ -101,6 +103,10 @@ static int take_over(Domain *d, DomainStage stage) {
         case DOMAIN_CRASHED:
         case DOMAIN_STOP:
                 go_on(d, r >= 0);
+                break;
+        case DOMAIN_WAIT:
+                (void) domain_publish(d);
+                domain_do(d, DOMAIN_ACTION_WAIT);
                 break;
         case DOMAIN_CLEANUP:
         case DOMAIN_PREPARE: /* not taken over */

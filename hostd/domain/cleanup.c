@@ -136,6 +136,7 @@ void domain_cleanup(Domain *d) {
         d->function = helper_process_free(d->function);
         d->device_model = process_watch_free(d->device_model);
         d->doubt = sd_event_source_disable_unref(d->doubt);
+        d->wait = sd_event_source_disable_unref(d->wait);
         d->hypervisor->ops->unwatch(d->hypervisor);
 
         /* A cancelled create calls back, and goes on in domain_cleanup_after_create(). */

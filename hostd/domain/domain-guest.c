@@ -3,8 +3,10 @@
  *
  * The hypervisor tells of the guest, a pidfd of its qemu. Whoever destroys a domain (xl destroy) ends its qemu
  * first, and a guest may be gone already when its qemu leaves: so a qemu's death is what it seems only once the
- * hypervisor was asked.
+ * hypervisor was asked. A guest that reboots in a loop waits for its next domain.
  */
+
+#include <inttypes.h>
 
 #include "common/daemon/log.h"
 #include "hostd/domain/domain-private.h"
@@ -27,6 +29,8 @@ static void on_guest(GuestState state, void *userdata) {
                 return;
         if (state == GUEST_REBOOT && d->rules.on_reboot == AFTER_DEATH_RESTART && !d->machine.stop_wanted)
                 d->record.reboots++;
+        d->machine.brief = d->running_since > 0 &&
+                           start_times_now() - d->running_since < DOMAIN_BRIEF_LIFE;
         domain_feed(d, inputs[state]);
 }
 
@@ -104,4 +108,28 @@ void domain_watch_guest(Domain *d) {
                 on_device_model_died(-1, d);
         else if (r < 0)
                 (void) log_errno(r, "Cannot watch the device model of VM %s", d->order.vm.name_label);
+}
+
+/* A guest that reboots in a loop. */
+
+static int on_wait_end(sd_event_source *source, uint64_t usec, void *userdata) {
+        Domain *d = userdata;
+
+        d->wait = sd_event_source_disable_unref(d->wait);
+        domain_feed(d, DOMAIN_INPUT_WAITED);
+        return 0;
+}
+
+void domain_wait(Domain *d) {
+        uint64_t wait = domain_machine_wait(&d->machine);
+        int r;
+
+        log_warning("VM %s ended %" PRIu32 " times in a row within %.0f s of its start: its next domain is made in "
+                    "%.0f s.",
+                d->order.vm.name_label, d->machine.n_brief, (double) DOMAIN_BRIEF_LIFE / 1e6,
+                (double) wait / 1e6);
+        d->wait = sd_event_source_disable_unref(d->wait);
+        r = sd_event_add_time_relative(d->event, &d->wait, CLOCK_MONOTONIC, wait, 0, on_wait_end, d);
+        if (r < 0)
+                (void) sd_event_exit(d->event, r);
 }

@@ -42,6 +42,9 @@ struct Domain {
         int device_model_status;
         sd_event_source *doubt; /* whether the device model died of itself or someone destroys the domain */
 
+        uint64_t running_since; /* CLOCK_MONOTONIC, µs; 0: an earlier instance let the guest go */
+        sd_event_source *wait;  /* before a guest that reboots in a loop gets its next domain */
+
         sd_event_source *patience; /* with a guest that was asked to power off since the host goes down */
 
         /* cleanup */
@@ -64,6 +67,8 @@ void domain_read_dm_record(Domain *d);
 
 /* Watches the guest and its device model; feeds how they end. */
 void domain_watch_guest(Domain *d);
+/* Before a guest that reboots in a loop gets its next domain. */
+void domain_wait(Domain *d);
 void domain_log_death(const Domain *d, const char *what, int status);
 
 /* Before the domain is built: an MxGPU VGPU gets its virtual function. domain_build() or domain_fail() follow,

@@ -14,6 +14,7 @@ static const char *const stage_names[_DOMAIN_STAGE_MAX] = {
         [DOMAIN_CRASHED] = "crashed",
         [DOMAIN_STOP] = "stop",
         [DOMAIN_CLEANUP] = "cleanup",
+        [DOMAIN_WAIT] = "wait",
         [DOMAIN_HALTED] = "halted",
 };
 
@@ -27,6 +28,7 @@ static const double stage_progress[_DOMAIN_STAGE_MAX] = {
         [DOMAIN_CRASHED] = 1.0,
         [DOMAIN_STOP] = 0.2,
         [DOMAIN_CLEANUP] = 0.6,
+        [DOMAIN_WAIT] = 0.1,
         [DOMAIN_HALTED] = 1.0,
 };
 
@@ -106,6 +108,7 @@ static DomainAction guest_ended(DomainMachine *m, AfterDeath after, DomainEnd wh
         switch (after) {
         case AFTER_DEATH_RESTART:
                 m->again = true;
+                m->n_brief = m->brief ? m->n_brief + 1 : 0;
                 return go(m, DOMAIN_CLEANUP, DOMAIN_ACTION_CLEANUP);
         case AFTER_DEATH_PRESERVE:
                 return go(m, DOMAIN_CRASHED, DOMAIN_ACTION_NONE);
@@ -139,6 +142,7 @@ static DomainAction stop(DomainMachine *m, bool force) {
         case DOMAIN_QEMU:
         case DOMAIN_UNPAUSE:
         case DOMAIN_CRASHED:
+        case DOMAIN_WAIT:
                 /* No guest is there that could be asked. */
                 return end(m, DOMAIN_END_STOPPED);
         case _DOMAIN_STAGE_MAX:
@@ -164,6 +168,7 @@ static DomainAction emulator_died(const DomainRules *rules, DomainMachine *m) {
         case DOMAIN_EMULATOR:
                 /* The device model waits for it too, and says why in dm.json. */
         case DOMAIN_CLEANUP:
+        case DOMAIN_WAIT:
         case DOMAIN_HALTED:
         case _DOMAIN_STAGE_MAX:
         case _DOMAIN_STAGE_INVALID:
@@ -172,12 +177,23 @@ static DomainAction emulator_died(const DomainRules *rules, DomainMachine *m) {
         return DOMAIN_ACTION_NONE;
 }
 
+uint64_t domain_machine_wait(const DomainMachine *m) {
+        uint64_t wait = UINT64_C(1000000);
+
+        if (m->n_brief < 2)
+                return 0;
+        for (uint32_t i = 2; i < m->n_brief && wait < DOMAIN_WAIT_MAX; i++)
+                wait *= 2;
+        return wait < DOMAIN_WAIT_MAX ? wait : DOMAIN_WAIT_MAX;
+}
+
 static DomainAction cleaned(DomainMachine *m) {
         if (m->stage != DOMAIN_CLEANUP)
                 return DOMAIN_ACTION_NONE;
         if (m->again) {
                 m->again = false;
-                return go(m, DOMAIN_CREATE, DOMAIN_ACTION_CREATE);
+                return domain_machine_wait(m) > 0 ? go(m, DOMAIN_WAIT, DOMAIN_ACTION_WAIT)
+                                                  : go(m, DOMAIN_CREATE, DOMAIN_ACTION_CREATE);
         }
         return go(m, DOMAIN_HALTED, DOMAIN_ACTION_HALT);
 }
@@ -227,6 +243,9 @@ static DomainAction step(const DomainRules *rules, DomainMachine *m, DomainInput
                 return stop(m, /* force= */ true);
         case DOMAIN_INPUT_CLEANED:
                 return cleaned(m);
+        case DOMAIN_INPUT_WAITED:
+                return m->stage == DOMAIN_WAIT ? go(m, DOMAIN_CREATE, DOMAIN_ACTION_CREATE)
+                                               : DOMAIN_ACTION_NONE;
         case _DOMAIN_INPUT_MAX:
                 break;
         }

@@ -8,7 +8,7 @@
  *
  *   prepare → create → emulator → qemu → unpause → running → … → cleanup → halted
  *
- * A guest that reboots goes from cleanup to create again; a stop at any stage leads to cleanup, before
+ * A guest that reboots goes from cleanup to create again, by way of wait where it does nothing else; a stop at any stage leads to cleanup, before
  * running at once, from running by way of stop (the guest is asked) or, forced, directly. An input that means
  * nothing at a stage changes nothing.
  */
@@ -25,6 +25,7 @@ typedef enum DomainStage {
         DOMAIN_CRASHED, /* kept for inspection (on_crash=preserve) */
         DOMAIN_STOP,    /* the guest was asked to shut down; waiting without limit */
         DOMAIN_CLEANUP, /* emulator, qemu and domain are being taken down */
+        DOMAIN_WAIT,    /* nothing is left, and the next domain is made after a while */
         DOMAIN_HALTED,
         _DOMAIN_STAGE_MAX,
         _DOMAIN_STAGE_INVALID = -EINVAL,
@@ -53,6 +54,7 @@ typedef enum DomainInput {
         DOMAIN_INPUT_STOP,
         DOMAIN_INPUT_STOP_FORCE,
         DOMAIN_INPUT_CLEANED,
+        DOMAIN_INPUT_WAITED,
         _DOMAIN_INPUT_MAX,
 } DomainInput;
 
@@ -65,6 +67,7 @@ typedef enum DomainAction {
         DOMAIN_ACTION_NOTE_EMULATOR, /* its death is all that changed */
         DOMAIN_ACTION_CRASH_GUEST,   /* the policy on an emulator's death */
         DOMAIN_ACTION_CLEANUP,
+        DOMAIN_ACTION_WAIT, /* for domain_machine_wait() */
         DOMAIN_ACTION_HALT,
 } DomainAction;
 
@@ -102,7 +105,15 @@ typedef struct DomainMachine {
         bool again;       /* after cleanup comes create, with the same VGPUs */
         bool stop_wanted; /* a stop came: no restart any more */
         bool was_running; /* the VM has been running: rebuilding it is no start */
+        bool brief;       /* the guest that ends now had run for less than DOMAIN_BRIEF_LIFE */
+        uint32_t n_brief; /* so many in a row had, and were followed by another */
 } DomainMachine;
 
 /* Moves the machine; always names an action. */
 void domain_machine_step(const DomainRules *rules, DomainMachine *m, DomainInput input, DomainAction *ret);
+
+/* µs. A guest that reboots in a loop would keep the host busy with making domains. The first brief life is a
+ * reboot as any other; from the second in a row on the wait grows, to its most. */
+#define DOMAIN_BRIEF_LIFE (60 * UINT64_C(1000000))
+#define DOMAIN_WAIT_MAX (10 * UINT64_C(1000000))
+uint64_t domain_machine_wait(const DomainMachine *m);

@@ -29,6 +29,7 @@ Domain *domain_free(Domain *d) {
         d->folder_watch = folder_watch_free(d->folder_watch);
         sd_event_source_disable_unref(d->retry);
         sd_event_source_disable_unref(d->doubt);
+        sd_event_source_disable_unref(d->wait);
         sd_event_source_disable_unref(d->patience);
         (void) control_free(d->control);
         (void) hypervisor_free(d->hypervisor);
@@ -65,6 +66,7 @@ static VmState vm_state_of(const Domain *d) {
         case DOMAIN_EMULATOR:
         case DOMAIN_QEMU:
         case DOMAIN_UNPAUSE:
+        case DOMAIN_WAIT:
                 return d->machine.was_running ? VM_STATE_RUNNING : VM_STATE_STARTING;
         case DOMAIN_RUNNING:
         case DOMAIN_CRASHED:
@@ -112,7 +114,7 @@ static void update_record(Domain *d) {
 
         rec->state = vm_state_of(d);
         rec->progress = domain_stage_progress(stage);
-        rec->domid = d->owned && stage != DOMAIN_CREATE && stage != DOMAIN_HALTED
+        rec->domid = d->owned && stage != DOMAIN_WAIT && stage != DOMAIN_CREATE && stage != DOMAIN_HALTED
                              ? d->hypervisor->ops->domid(d->hypervisor)
                              : 0;
         rec->vgpus_active = d->order.n_vgpus > 0 && d->machine.was_running && stage != DOMAIN_HALTED;
@@ -122,6 +124,7 @@ static void update_record(Domain *d) {
                 rec->emulator = (ProcessId){};
         if (stage == DOMAIN_HALTED || stage == DOMAIN_CREATE)
                 rec->qemu = (ProcessId){};
+        rec->brief_lives = d->machine.n_brief;
         set_text(&rec->stage, domain_stage_to_string(stage));
         set_text(&rec->reason, domain_end_to_string(d->machine.end));
         if (changed) {
@@ -349,8 +352,10 @@ static void on_unpaused(int result, const char *error, void *userdata) {
 
         if (result < 0)
                 domain_fail(d, ERROR_DOMAIN_FAILED, "%s", error);
-        else
+        else {
+                d->running_since = start_times_now();
                 domain_feed(d, DOMAIN_INPUT_UNPAUSED);
+        }
 }
 
 static void unpause(Domain *d) {
@@ -430,6 +435,9 @@ void domain_do(Domain *d, DomainAction action) {
                 break;
         case DOMAIN_ACTION_CLEANUP:
                 domain_cleanup(d);
+                break;
+        case DOMAIN_ACTION_WAIT:
+                domain_wait(d);
                 break;
         case DOMAIN_ACTION_HALT:
                 (void) sd_event_exit(d->event, 0);

@@ -116,6 +116,8 @@ static int run_record_parse_flags(JsonReader *r, struct json_object *o, RunRecor
         if (e >= 0)
                 e = json_opt_u32(r, o, "cut_offs", &rec->cut_offs);
         if (e >= 0)
+                e = json_opt_u32(r, o, "brief_lives", &rec->brief_lives);
+        if (e >= 0)
                 e = start_times_parse(r, o, &rec->start_times);
         return e;
 }
@@ -217,6 +219,8 @@ static int run_record_fill(const RunRecord *rec, struct json_object *o) {
                 r = json_add_bool(o, "stop_force", rec->stop_force);
         if (r >= 0)
                 r = json_add_u64(o, "cut_offs", rec->cut_offs);
+        if (r >= 0)
+                r = json_add_u64(o, "brief_lives", rec->brief_lives);
         if (r >= 0)
                 r = start_times_build(&rec->start_times, o);
         return r;

@@ -29,7 +29,7 @@ typedef struct RunRecord {
         Uuid uuid, token;
         ProcessId program;        /* xenvgpu-domain itself */
         VmState state;            /* halted is final */
-        char *stage;              /* docs/states.md: "prepare", "create", "emulator", "qemu", "unpause", "running", "crashed", "stop", "cleanup", "halted" */
+        char *stage;              /* docs/states.md: "prepare", "create", "emulator", "qemu", "unpause", "running", "crashed", "stop", "cleanup", "wait", "halted" */
         double progress;          /* 0..1 */
         uint32_t domid;           /* 0: none yet */
         ProcessId qemu, emulator; /* pid 0: none */
@@ -41,6 +41,7 @@ typedef struct RunRecord {
         Uuid stop_token;          /* of the stop order under way or done; null: none came */
         bool stop_force;
         StartTimes start_times;   /* the program's part of the start */
+        uint32_t brief_lives;     /* so many guests in a row rebooted soon after their start */
         uint32_t cut_offs;        /* creates that the death of an earlier xenvgpu-domain cut off, and that were begun again */
 } RunRecord;
 

@@ -267,6 +267,63 @@ static void a_stop_while_the_guest_reboots_gives_it_back(void **state) {
         (void) domain_free(d);
 }
 
+static void reboot(Host *host, const char *next) {
+        run_until(host, "running");
+        host->changed(GUEST_REBOOT, host->changed_userdata);
+        run_until(host, next);
+}
+
+static void a_guest_that_reboots_in_a_loop_is_held_up(void **state) {
+        Host *host = *state;
+        DomainProgram program;
+        Domain *d = begin(host, &program);
+
+        reboot(host, "cleanup");
+        reboot(host, "wait");
+        assert_int_equal(host->n_creates, 2);
+        reboot(host, "wait");
+        assert_int_equal(host->n_creates, 3);
+        {
+                _cleanup_(run_record_done) RunRecord record = {};
+
+                assert_int_equal(run_record_read(host->folder, &record), 0);
+                assert_int_equal(record.state, VM_STATE_RUNNING);
+                assert_int_equal(record.domid, 0);
+                assert_int_equal(record.brief_lives, 3);
+        }
+
+        domain_wind_up(d);
+        run_until(host, "halted");
+        assert_int_equal(host->n_creates, 3);
+        assert_int_equal(host->n_give_backs, 1);
+        assert_end(host, "stopped", "");
+        (void) domain_free(d);
+}
+
+/* Killed while it waits, it waits again. */
+static void a_wait_survives_its_program(void **state) {
+        Host *host = *state;
+        RunRecord record = {
+                .state = VM_STATE_RUNNING,
+                .stage = (char *) "wait",
+                .reason = (char *) "",
+                .brief_lives = 2,
+        };
+        DomainProgram program;
+        Domain *d;
+
+        assert_int_equal(uuid_from_string(VM, &record.uuid), 0);
+        assert_int_equal(uuid_from_string(TOKEN, &record.token), 0);
+        assert_int_equal(process_id_of(getpid(), &record.program), 0);
+        assert_int_equal(run_record_write(host->folder, &record), 0);
+        d = begin(host, &program);
+        assert_int_equal(host->n_creates, 0);
+        run_until(host, "running");
+        assert_int_equal(host->n_creates, 1);
+        assert_int_equal(host->n_destroys, 0);
+        (void) domain_free(d);
+}
+
 static void a_guest_that_its_watchdog_ends_follows_its_own_rule(void **state) {
         Host *host = *state;
         DomainProgram program;
@@ -427,6 +484,9 @@ int main(void) {
                         a_guest_that_reboots_keeps_what_was_taken_for_it, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(
                         a_stop_while_the_guest_reboots_gives_it_back, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(
+                        a_guest_that_reboots_in_a_loop_is_held_up, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(a_wait_survives_its_program, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(
                         a_guest_that_its_watchdog_ends_follows_its_own_rule, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(

@@ -87,6 +87,51 @@ static void a_reboot_builds_the_domain_again(void **state) {
         play(&plain, &m, start + 1, ARRAY_SIZE(start) - 1);
 }
 
+/* A life of the machine that is at create, until it is at cleanup or what follows it. */
+static void live(DomainMachine *m, bool brief) {
+        DomainAction action;
+
+        play(&plain, m, start + 1, ARRAY_SIZE(start) - 1);
+        m->brief = brief;
+        PLAY(&plain, m, { DOMAIN_INPUT_REBOOT, DOMAIN_CLEANUP, DOMAIN_ACTION_CLEANUP });
+        domain_machine_step(&plain, m, DOMAIN_INPUT_CLEANED, &action);
+        assert_int_equal(action, m->stage == DOMAIN_WAIT ? DOMAIN_ACTION_WAIT : DOMAIN_ACTION_CREATE);
+}
+
+static void a_guest_that_reboots_in_a_loop_waits_ever_longer(void **state) {
+        static const unsigned seconds[] = { 1, 2, 4, 8, 10, 10, 10 };
+        DomainMachine m = { .stage = DOMAIN_CREATE };
+
+        live(&m, /* brief= */ true);
+        assert_int_equal(m.stage, DOMAIN_CREATE);
+        for (size_t i = 0; i < ARRAY_SIZE(seconds); i++) {
+                live(&m, /* brief= */ true);
+                assert_int_equal(m.stage, DOMAIN_WAIT);
+                assert_int_equal(domain_machine_wait(&m), seconds[i] * UINT64_C(1000000));
+                PLAY(&plain, &m, { DOMAIN_INPUT_WAITED, DOMAIN_CREATE, DOMAIN_ACTION_CREATE });
+        }
+        /* One that stayed pays for all. */
+        live(&m, /* brief= */ false);
+        assert_int_equal(m.stage, DOMAIN_CREATE);
+        live(&m, /* brief= */ true);
+        assert_int_equal(m.stage, DOMAIN_CREATE);
+
+        m.n_brief = UINT32_MAX;
+        assert_int_equal(domain_machine_wait(&m), DOMAIN_WAIT_MAX);
+}
+
+static void a_stop_is_heard_during_the_wait(void **state) {
+        for (int force = 0; force < 2; force++) {
+                DomainMachine m = { .stage = DOMAIN_WAIT, .was_running = true, .n_brief = 3 };
+
+                PLAY(&plain, &m,
+                        { force ? DOMAIN_INPUT_STOP_FORCE : DOMAIN_INPUT_STOP, DOMAIN_CLEANUP,
+                                DOMAIN_ACTION_CLEANUP },
+                        { DOMAIN_INPUT_WAITED, DOMAIN_CLEANUP, DOMAIN_ACTION_NONE }, CLEANED);
+                assert_int_equal(m.end, DOMAIN_END_STOPPED);
+        }
+}
+
 static void a_stop_during_a_reboot_ends_it(void **state) {
         DomainMachine m = running(&plain);
 
@@ -222,6 +267,8 @@ int main(void) {
                 cmocka_unit_test(guests_end_as_their_config_says),
                 cmocka_unit_test(a_reboot_builds_the_domain_again),
                 cmocka_unit_test(a_stop_during_a_reboot_ends_it),
+                cmocka_unit_test(a_guest_that_reboots_in_a_loop_waits_ever_longer),
+                cmocka_unit_test(a_stop_is_heard_during_the_wait),
                 cmocka_unit_test(a_kept_crash_waits_for_the_stop),
                 cmocka_unit_test(a_running_guest_is_asked_and_never_forced_by_time),
                 cmocka_unit_test(a_stop_before_running_cancels),

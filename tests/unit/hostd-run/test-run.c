@@ -76,6 +76,7 @@ static void a_full_record_comes_back(void **state) {
                 .stop_force = true,
                 .start_times = { .began = 50, .since = 60, .stage = START_QEMU, .spent = { [START_CREATE] = 10 } },
                 .cut_offs = 2,
+                .brief_lives = 4,
         };
         Folder *f = *state;
 
@@ -96,6 +97,7 @@ static void a_full_record_comes_back(void **state) {
         assert_string_equal(got.error_message, record.error_message);
         assert_int_equal(got.reboots, 3);
         assert_int_equal(got.cut_offs, 2);
+        assert_int_equal(got.brief_lives, 4);
         assert_memory_equal(&got.start_times, &record.start_times, sizeof(StartTimes));
 }
 
