@@ -117,6 +117,8 @@ Host *host_close(Host *h) {
                 return NULL;
 
         h->listener = NULL;
+        if (h->lease)
+                lease_pay(h->lease);
         /* Before the VMs: starts that go on without us still need it. */
         lease_close(h->lease);
         for (size_t i = 0; h->vms && (vm = hashmap_next(h->vms, &i));)

@@ -55,6 +55,7 @@ struct Lease {
         Unit units[UNITS_MAX];
         size_t n_units;
         LeaseHold *holds;
+        bool settled;
 };
 
 static void feed(Unit *u, LeaseInput input);
@@ -382,8 +383,28 @@ LeaseHold *lease_release(LeaseHold *h) {
 }
 
 void lease_settle(Lease *l) {
+        l->settled = true;
         for (size_t i = 0; i < l->n_units; i++)
                 feed(&l->units[i], LEASE_INPUT_SETTLE);
+}
+
+void lease_pay(Lease *l) {
+        bool asked = false;
+
+        for (size_t i = 0; l->settled && i < l->n_units; i++) {
+                Unit *u = &l->units[i];
+
+                if (!u->machine.restart || u->machine.n_inside > 0 || u->machine.n_waiting > 0)
+                        continue;
+                log_info("Starting %s again before leaving.", u->name);
+                if (systemd_start_unit(l->systemd, u->name, NULL, NULL, NULL) < 0)
+                        continue;
+                u->machine.restart = false;
+                asked = true;
+        }
+        /* Not sent, it stays noted. */
+        if (asked && systemd_flush(l->systemd) >= 0)
+                write_note(l);
 }
 
 int lease_open(sd_event *event, Systemd *systemd, char *const *units, uint64_t stop_timeout,

@@ -30,5 +30,9 @@ int lease_take(Lease *l, LeaseGranted granted, void *userdata, LeaseHold **ret);
 LeaseHold *lease_release(LeaseHold *h); /* also to wait no longer */
 DEFINE_CLEANUP(LeaseHold *, lease_release)
 
+/* This hostd ends and there may be no next one: units that nobody holds are started, and no longer noted. Does
+ * nothing before the settling. */
+void lease_pay(Lease *l);
+
 /* Starts that an earlier hostd had begun have taken their holds again: units that nobody holds are started. */
 void lease_settle(Lease *l);

@@ -257,6 +257,10 @@ int systemd_open(sd_event *event, const char *address, Systemd **ret) {
         return 0;
 }
 
+int systemd_flush(Systemd *s) {
+        return sd_bus_is_ready(s->bus) > 0 ? sd_bus_flush(s->bus) : -ENOTCONN;
+}
+
 Systemd *systemd_close(Systemd *s) {
         if (!s)
                 return NULL;

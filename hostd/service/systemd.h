@@ -43,5 +43,8 @@ typedef void (*SystemdPropertyRead)(int result, sd_bus_message *value, void *use
 int systemd_read_property(Systemd *s, const char *unit, const char *interface, const char *property,
         const char *type, SystemdPropertyRead done, void *userdata, SystemdCall **ret);
 
+/* Sends what was asked for, before a close. -ENOTCONN: nothing can be sent. */
+int systemd_flush(Systemd *s);
+
 /* Does not call back any more; a job goes on. NULL is fine. */
 SystemdCall *systemd_forget(SystemdCall *call);

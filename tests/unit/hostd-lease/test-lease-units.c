@@ -289,6 +289,65 @@ static void a_killed_hostd_leaves_a_debt_that_the_next_one_pays(void **state) {
         end_world(&w);
 }
 
+/* Refused to stop in time and stopped after all, it would be started after the next start of a VM. */
+static void a_hostd_that_is_stopped_pays_what_it_owes(void **state) {
+        World w;
+        Caller c;
+
+        make_world(&w, true, 100 * MS);
+        lease_settle(w.lease);
+        w.systemd.dies_after = 300 * MS;
+        call(&w, &c, 0);
+        finish(&w, &c);
+        assert_int_equal(c.result, -EBUSY);
+        fake_systemd_run_until(&w.systemd, !w.systemd.active);
+        assert_counts(&w, 0, 1);
+
+        lease_pay(w.lease);
+        close_lease(&w);
+        assert_note(&w, "{\"stopped\":[]}");
+        fake_systemd_run_until(&w.systemd, w.systemd.active);
+        assert_counts(&w, 1, 1);
+        end_world(&w);
+}
+
+static void a_hostd_that_is_stopped_leaves_what_is_held(void **state) {
+        World w;
+        Caller c;
+
+        make_world(&w, true, 2 * SECOND);
+        lease_settle(w.lease);
+        call(&w, &c, 10 * SECOND);
+        fake_systemd_run_until(&w.systemd, c.answered);
+        sd_event_source_disable_unref(c.end);
+        lease_pay(w.lease);
+        close_lease(&w);
+        lease_release(c.hold);
+        assert_counts(&w, 0, 1);
+        assert_note(&w, "{\"stopped\":[\"" UNIT "\"]}");
+        end_world(&w);
+}
+
+/* Nor does one that never heard whether a start goes on. */
+static void a_hostd_that_has_not_settled_pays_nothing(void **state) {
+        World w;
+        Caller c;
+
+        make_world(&w, true, 2 * SECOND);
+        call(&w, &c, 10 * SECOND);
+        fake_systemd_run_until(&w.systemd, c.answered);
+        sd_event_source_disable_unref(c.end);
+        close_lease(&w);
+        lease_release(c.hold);
+        open_lease(&w, 2 * SECOND);
+        run_for(&w, 50 * MS);
+        lease_pay(w.lease);
+        close_lease(&w);
+        assert_counts(&w, 0, 1);
+        assert_note(&w, "{\"stopped\":[\"" UNIT "\"]}");
+        end_world(&w);
+}
+
 static void a_start_that_goes_on_keeps_the_debt(void **state) {
         Caller c, again;
         World w;
@@ -336,6 +395,9 @@ int main(void) {
                 cmocka_unit_test(dm_8_callers_come_and_go_while_another_is_inside),
                 cmocka_unit_test(a_unit_that_will_not_stop_is_named),
                 cmocka_unit_test(a_killed_hostd_leaves_a_debt_that_the_next_one_pays),
+                cmocka_unit_test(a_hostd_that_is_stopped_pays_what_it_owes),
+                cmocka_unit_test(a_hostd_that_is_stopped_leaves_what_is_held),
+                cmocka_unit_test(a_hostd_that_has_not_settled_pays_nothing),
                 cmocka_unit_test(a_start_that_goes_on_keeps_the_debt),
                 cmocka_unit_test(without_systemd_there_is_nothing_to_stop),
         };
