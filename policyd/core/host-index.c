@@ -319,6 +319,16 @@ static int row_resize(struct PoolIndex *index, uint32_t at, size_t n) {
         return 0;
 }
 
+/* A host that cannot be used counts as one with PGPUs of no kind: so the kinds' hosts are usable ones. */
+static int row_refresh_pgpu(struct PoolIndex *index, Host *h, size_t k, bool *changed) {
+        uint32_t kind = KIND_NONE;
+        int r = 0;
+
+        if (host_is_usable(h))
+                r = index_find_kind(index, h->pgpus.items[k], &kind);
+        return r < 0 ? r : row_set_kind(index, h->index->at, k, kind, changed);
+}
+
 static int row_refresh_pgpus(struct PoolIndex *index, Host *h, bool *changed) {
         struct HostIndex *i = h->index;
         int r = 0;
@@ -329,25 +339,16 @@ static int row_refresh_pgpus(struct PoolIndex *index, Host *h, bool *changed) {
                 for (size_t k = 0; k < h->pgpus.n && r >= 0; k++) {
                         Pgpu *p = h->pgpus.items[k];
                         Mark m = pgpu_config_mark(p);
-                        uint32_t kind;
 
                         p->slot = (uint32_t) k;
                         memcpy(p->config_mark, m.words, sizeof(m.words));
-                        r = index_find_kind(index, p, &kind);
-                        if (r >= 0)
-                                r = row_set_kind(index, i->at, k, kind, changed);
+                        r = row_refresh_pgpu(index, h, k, changed);
                 }
                 return r;
         }
 
-        for (uint64_t rest = i->pgpus; rest && r >= 0; rest &= rest - 1) {
-                size_t k = (size_t) __builtin_ctzll(rest);
-                uint32_t kind;
-
-                r = index_find_kind(index, h->pgpus.items[k], &kind);
-                if (r >= 0)
-                        r = row_set_kind(index, i->at, k, kind, changed);
-        }
+        for (uint64_t rest = i->pgpus; rest && r >= 0; rest &= rest - 1)
+                r = row_refresh_pgpu(index, h, (size_t) __builtin_ctzll(rest), changed);
         return r;
 }
 

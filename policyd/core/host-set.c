@@ -8,26 +8,20 @@ uint64_t *host_words_new(size_t n_words) {
         return calloc(n_words + n_words / HOSTS_PER_WORD + 1, sizeof(uint64_t));
 }
 
-void host_words_sum_up(uint64_t *words, size_t n_words) {
-        for (size_t i = 0; i < n_words; i += HOSTS_PER_WORD) {
-                uint64_t sum = 0;
+void host_words_add(uint64_t *words, uint32_t at, size_t n_words) {
+        size_t word = at / HOSTS_PER_WORD;
 
-                for (size_t k = 0; k < HOSTS_PER_WORD && i + k < n_words; k++)
-                        sum |= (uint64_t) (words[i + k] != 0) << k;
-                words[n_words + i / HOSTS_PER_WORD] = sum;
-        }
+        words[word] |= UINT64_C(1) << at % HOSTS_PER_WORD;
+        words[n_words + word / HOSTS_PER_WORD] |= UINT64_C(1) << word % HOSTS_PER_WORD;
 }
 
 int host_set_add(HostSet *s, uint32_t at, size_t n_words) {
-        size_t word = at / HOSTS_PER_WORD;
-
         if (!s->words)
                 s->words = host_words_new(n_words);
         if (!s->words)
                 return -ENOMEM;
 
-        s->words[word] |= UINT64_C(1) << at % HOSTS_PER_WORD;
-        s->words[n_words + word / HOSTS_PER_WORD] |= UINT64_C(1) << word % HOSTS_PER_WORD;
+        host_words_add(s->words, at, n_words);
         s->n++;
         return 0;
 }
@@ -39,6 +33,34 @@ void host_set_remove(HostSet *s, uint32_t at, size_t n_words) {
         if (s->words[word] == 0)
                 s->words[n_words + word / HOSTS_PER_WORD] &= ~(UINT64_C(1) << word % HOSTS_PER_WORD);
         s->n--;
+}
+
+void host_words_clear(uint64_t *words, size_t n_words) {
+        for (size_t i = 0; i < n_words; i += HOSTS_PER_WORD) {
+                uint64_t *sum = &words[n_words + i / HOSTS_PER_WORD];
+
+                for (; *sum; *sum &= *sum - 1)
+                        words[i + (size_t) __builtin_ctzll(*sum)] = 0;
+        }
+}
+
+void host_words_take(uint64_t *words, const uint64_t *others, const uint64_t *only, const uint64_t *except,
+        size_t n_words) {
+        for (size_t i = 0; i < n_words; i += HOSTS_PER_WORD) {
+                size_t sum = n_words + i / HOSTS_PER_WORD;
+
+                for (uint64_t rest = others[sum]; rest; rest &= rest - 1) {
+                        size_t bit = (size_t) __builtin_ctzll(rest), word = i + bit;
+                        uint64_t in = others[word];
+
+                        if (only)
+                                in &= only[word];
+                        if (except)
+                                in &= ~except[word];
+                        words[word] |= in;
+                        words[sum] |= (uint64_t) (in != 0) << bit;
+                }
+        }
 }
 
 void host_set_done(HostSet *s) {

@@ -26,9 +26,15 @@ int host_set_add(HostSet *s, uint32_t at, size_t n_words);     /* -ENOMEM; once 
 void host_set_remove(HostSet *s, uint32_t at, size_t n_words); /* it is in the set */
 void host_set_done(HostSet *s);
 
-/* A set's words with their summary, all zero; and the summary of words that were set without it. */
+/* A set's words with their summary, all zero; adding one host. */
 uint64_t *host_words_new(size_t n_words);
-void host_words_sum_up(uint64_t *words, size_t n_words);
+void host_words_add(uint64_t *words, uint32_t at, size_t n_words);
+
+/* What costs as many words as have anybody in them: words become empty; take in others, of those that are in
+ * only (NULL: all) and not in except (NULL: none). */
+void host_words_clear(uint64_t *words, size_t n_words);
+void host_words_take(uint64_t *words, const uint64_t *others, const uint64_t *only, const uint64_t *except,
+        size_t n_words);
 
 /* Free memory by place. Of hosts that cannot be used too: they are in no set. */
 typedef struct HostMemory {

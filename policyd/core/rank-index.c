@@ -48,17 +48,19 @@ static bool facts_pass(uint32_t at, void *userdata) {
 
 /* Special hosts */
 
-static bool special_add(Search *s, const Host *h) {
-        uint64_t *words = s->index->words[0];
-        uint32_t at = h->index->at;
-        uint64_t bit = UINT64_C(1) << at % HOSTS_PER_WORD;
+static bool search_is_special(const Search *s, uint32_t at) {
+        return s->index->words[0][at / HOSTS_PER_WORD] >> at % HOSTS_PER_WORD & 1;
+}
 
-        if (words[at / HOSTS_PER_WORD] & bit)
+static bool special_add(Search *s, const Host *h) {
+        uint32_t at = h->index->at;
+
+        if (search_is_special(s, at))
                 return true;
         if (s->n_special == SPECIAL_MAX)
                 return false;
 
-        words[at / HOSTS_PER_WORD] |= bit;
+        host_words_add(s->index->words[0], at, s->index->memory.n_words);
         s->special[s->n_special++] = at;
         return true;
 }
@@ -244,14 +246,12 @@ static void search_note_failing(Search *s, const Front *f, Nearest *nearest) {
 
 /* The set without the special hosts. */
 static void front_take_special(Search *s, Front *f) {
-        size_t n_words = s->index->memory.n_words;
         uint64_t *words = s->index->words[1];
 
         if (s->n_special == 0)
                 return;
-        for (size_t i = 0; i < n_words; i++)
-                words[i] = f->words[i] & ~s->index->words[0][i];
-        host_words_sum_up(words, n_words);
+        host_words_clear(words, s->index->memory.n_words);
+        host_words_take(words, f->words, NULL, s->index->words[0], s->index->memory.n_words);
         f->words = words;
 }
 
@@ -286,22 +286,14 @@ static void front_of_kinds(const Search *s, uint64_t score, uint64_t *seen, Fron
         for (size_t i = 0; i < s->order->demand.n_vgpus; i++)
                 ret->scores[i] = score;
 
-        memset(words, 0, n_words * sizeof(uint64_t));
+        host_words_clear(words, n_words);
         for (size_t k = 0; k < s->index->n_kinds; k++) {
-                const uint64_t *hosts = s->index->kinds[k].hosts.words;
+                const HostSet *hosts = &s->index->kinds[k].hosts;
 
-                if (s->order->cells[k].score != score || !hosts)
-                        continue;
-                for (size_t i = 0; i < n_words; i++)
-                        words[i] |= hosts[i];
+                if (s->order->cells[k].score == score && hosts->n > 0)
+                        host_words_take(words, hosts->words, fits, seen, n_words);
         }
-        for (size_t i = 0; i < n_words; i++) {
-                uint64_t in = words[i];
-
-                words[i] = in & fits[i] & ~seen[i];
-                seen[i] |= in;
-        }
-        host_words_sum_up(words, n_words);
+        host_words_take(seen, words, NULL, NULL, n_words);
 }
 
 /* The least score of a kind that is more than the last; UINT64_MAX: there is none. */
@@ -317,13 +309,14 @@ static uint64_t next_kind_score(const Search *s, uint64_t last) {
         return score;
 }
 
-/* Kinds of PGPUs that strand alike are one tier; who stood in a better one does not come again. */
+/* Kinds of PGPUs that strand alike are one tier; who stood in a better one, or is special, does not come
+ * again. */
 static void search_kinds(Search *s, Nearest *nearest) {
+        size_t n_wanted = FRONT, n_words = s->index->memory.n_words;
         uint64_t *seen = s->index->words[2];
-        size_t n_wanted = FRONT;
 
-        /* Special hosts count as seen. */
-        memcpy(seen, s->index->words[0], s->index->memory.n_words * sizeof(uint64_t));
+        host_words_clear(seen, n_words);
+        host_words_take(seen, s->index->words[0], NULL, NULL, n_words);
         host_order_weigh(s->order);
         for (uint64_t score = 0; n_wanted > 0 && (score = next_kind_score(s, score)) != UINT64_MAX;) {
                 Front f;
@@ -384,9 +377,7 @@ static int search_add_tried(Search *s, uint32_t except) {
         int error = 0;
 
         for (uint32_t at = 0; at < s->index->memory.n && n < HOSTS_TRIED_MAX && error >= 0; at++) {
-                bool special = s->index->words[0][at / HOSTS_PER_WORD] >> at % HOSTS_PER_WORD & 1;
-
-                if (at == except || special || o->tier_of[at] == TIER_NONE ||
+                if (at == except || search_is_special(s, at) || o->tier_of[at] == TIER_NONE ||
                         host_order_reason(o, o->tier_of[at]) == ERROR_NONE)
                         continue;
                 error = ranking_add(s->r, s->index->rows[at].host);
@@ -473,8 +464,8 @@ static int search_find_order(Search *s) {
 }
 
 static void search_done(Search *s) {
-        for (size_t i = 0; i < s->n_special; i++)
-                s->index->words[0][s->special[i] / HOSTS_PER_WORD] = 0;
+        if (s->n_special > 0)
+                host_words_clear(s->index->words[0], s->index->memory.n_words);
 }
 
 int ranking_from_index(Ranking *r, const Pool *pool, const AllocRequest *request) {
