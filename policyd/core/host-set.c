@@ -190,7 +190,8 @@ uint32_t host_set_first(
 size_t host_set_count(const uint64_t *words, const HostMemory *m) {
         size_t n = 0;
 
-        for (size_t i = 0; i < m->n_words; i++)
-                n += (size_t) __builtin_popcountll(words[i]);
+        for (size_t i = 0; i < m->n_words; i += HOSTS_PER_WORD)
+                for (uint64_t rest = words[m->n_words + i / HOSTS_PER_WORD]; rest; rest &= rest - 1)
+                        n += (size_t) __builtin_popcountll(words[i + (size_t) __builtin_ctzll(rest)]);
         return n;
 }

@@ -550,6 +550,8 @@ static void check_index(History *h, const Wish *wish, size_t *n_asked) {
 /* Every third pool is large enough for more hosts to fit than a decision names. */
 static void history_begin(History *h, uint64_t seed) {
         *h = (History){.w = world_new(), .dice = {.state = seed * 7919}, .n_hosts_max = seed % 3 ? 5 : 16};
+        if (seed == N_HISTORIES)
+                h->n_hosts_max = 150; /* more than a word of a set of hosts */
         while (seed % 3 == 0 && h->w->pool->objects[CLASS_HOST].n < h->n_hosts_max)
                 world_pgpu(h->w, world_host(h->w, "large"), roll(&h->dice, 2));
 }
