@@ -2,7 +2,10 @@
  * libxl's own form of a laid-out config
  */
 
+#include <libxl_utils.h>
+
 #include "common/json/json-get.h"
+#include "hostd/domain/domain-name.h"
 #include "hostd/domain/libxl-config.h"
 
 static void overlay(libxl_domain_config *c) {
@@ -35,6 +38,26 @@ int libxl_config_from_json(libxl_ctx *ctx, struct json_object *config, libxl_dom
         }
         overlay(&c);
         *ret = c;
+        return 0;
+}
+
+int libxl_config_name(libxl_ctx *ctx, libxl_domain_config *config) {
+        _cleanup_free_ char *name = NULL;
+        uint32_t domid;
+        Uuid uuid;
+        int r;
+
+        (void) memcpy(uuid.bytes, libxl_uuid_bytearray(&config->c_info.uuid), sizeof(uuid.bytes));
+        for (int form = 0; form < _DOMAIN_NAME_FORM_MAX; form++) {
+                name = (free(name), NULL);
+                r = domain_name_make(config->c_info.name, &uuid, (DomainNameForm) form, &name);
+                if (r < 0)
+                        return r;
+                if (libxl_name_to_domid(ctx, name, &domid) != 0)
+                        break;
+        }
+        free(config->c_info.name);
+        config->c_info.name = take_ptr(name);
         return 0;
 }
 

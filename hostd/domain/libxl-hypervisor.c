@@ -206,8 +206,14 @@ static libxl_asyncop_how how_to_build(LibxlHypervisor *h) {
 
 static void build(LibxlHypervisor *h) {
         libxl_asyncop_how how = how_to_build(h);
-        int rc;
+        int r, rc;
 
+        /* As late as can be: another VM of that name may be starting too. */
+        r = libxl_config_name(h->loop.ctx, &h->config);
+        if (r < 0) {
+                end_create(h, r, strdup("Out of memory."));
+                return;
+        }
         h->building = true;
         h->in_air++;
         rc = libxl_domain_create_new(h->loop.ctx, &h->config, &h->new_domid, &how, NULL);

@@ -13,8 +13,11 @@
 
 #include <cmocka.h>
 
+#include <libxl_utils.h>
+
 #include "common/json/json-get.h"
 #include "hostd/domain/domain-config.h"
+#include "hostd/domain/domain-name.h"
 #include "hostd/domain/libxl-config.h"
 
 #define VM "11111111-2222-4333-8444-555555555555"
@@ -111,12 +114,68 @@ static void functions_are_added_once(void **state) {
         libxl_domain_config_dispose(&c);
 }
 
+/* In front of the library's own: the names that domains have. */
+static const char *taken[3];
+
+int libxl_name_to_domid(libxl_ctx *ctx, const char *name, uint32_t *domid) {
+        for (size_t i = 0; i < ARRAY_SIZE(taken) && taken[i]; i++)
+                if (streq(taken[i], name))
+                        return 0;
+        return ERROR_INVAL;
+}
+
+static void two_vms_may_have_one_name(void **state) {
+        static const char *const names[] = { "guest", "guest-11111111", "guest-" VM };
+
+        (void) memset(taken, 0, sizeof(taken));
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+                libxl_domain_config c;
+
+                read_config("", "", &c);
+                assert_int_equal(libxl_config_name((libxl_ctx *) room, &c), 0);
+                assert_string_equal(c.c_info.name, names[i]);
+                libxl_domain_config_dispose(&c);
+                taken[i] = names[i];
+        }
+}
+
+static void assert_name(const char *label, DomainNameForm form, const char *wanted) {
+        _cleanup_free_ char *name = NULL;
+        Uuid uuid;
+
+        assert_int_equal(uuid_from_string(VM, &uuid), 0);
+        assert_int_equal(domain_name_make(label, &uuid, form, &name), 0);
+        assert_string_equal(name, wanted);
+}
+
+static void names_are_as_libxl_and_qemu_can_take_them(void **state) {
+        char umlauts[401], wanted[DOMAIN_NAME_MAX + 1] = "";
+
+        assert_name("web 1", DOMAIN_NAME_PLAIN, "web 1");
+        assert_name("../a,process=b\n\x7f", DOMAIN_NAME_PLAIN, ".._a_process_b__");
+        assert_name("", DOMAIN_NAME_SHORT, "vm-11111111");
+
+        /* Two bytes each: no half of one is left. */
+        for (size_t i = 0; i < 200; i++)
+                (void) memcpy(umlauts + 2 * i, "\xc3\xa4", 2);
+        umlauts[400] = '\0';
+        (void) memcpy(wanted, umlauts, DOMAIN_NAME_MAX);
+        assert_name(umlauts, DOMAIN_NAME_PLAIN, wanted);
+        /* 128 less 9 is 119, which is a half. */
+        (void) strcpy(wanted + 118, "-11111111");
+        assert_name(umlauts, DOMAIN_NAME_SHORT, wanted);
+        (void) strcpy(wanted + 90, "-" VM);
+        assert_name(umlauts, DOMAIN_NAME_LONG, wanted);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(every_domain_is_a_new_one_with_claimed_memory),
                 cmocka_unit_test(a_vgpu_is_the_only_display),
                 cmocka_unit_test(a_function_is_passed_through_without_msi_translation),
                 cmocka_unit_test(functions_are_added_once),
+                cmocka_unit_test(two_vms_may_have_one_name),
+                cmocka_unit_test(names_are_as_libxl_and_qemu_can_take_them),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
