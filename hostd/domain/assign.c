@@ -3,6 +3,7 @@
  */
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <libgen.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include "common/daemon/log.h"
 #include "common/io/file.h"
 #include "hostd/domain/assign.h"
+#include "hostd/domain/libxl-config.h"
 #include "hostd/domain/nvidia-gpus.h"
 #include "hostd/run/libxl-log.h"
 
@@ -23,13 +25,13 @@
 #define PATH_SIZE 256
 #define FIRST_ADDRESS 3 /* among the arguments */
 
-/* The driver's name, "" for none. */
-static const char *read_driver(const char *sysfs, const PciAddress *function, char buf[static PATH_SIZE]) {
+const char *assign_read_driver(
+        const char *sysfs, const PciAddress *function, char buf[static ASSIGN_DRIVER_SIZE]) {
         char path[PATH_SIZE];
         ssize_t n;
 
         (void) snprintf(path, sizeof(path), "%s/devices/%s/driver", sysfs, PCI_TEXT(function));
-        n = readlink(path, buf, PATH_SIZE - 1);
+        n = readlink(path, buf, ASSIGN_DRIVER_SIZE - 1);
         if (n < 0)
                 return "";
         buf[n] = '\0';
@@ -37,7 +39,7 @@ static const char *read_driver(const char *sysfs, const PciAddress *function, ch
 }
 
 bool assign_is_assignable(const PciAddress *function) {
-        return streq(read_driver(SYSFS, function, (char[PATH_SIZE]){}), "pciback");
+        return streq(assign_read_driver(SYSFS, function, (char[ASSIGN_DRIVER_SIZE]){}), "pciback");
 }
 
 static bool is_there(const char *sysfs, const PciAddress *function) {
@@ -48,12 +50,12 @@ static bool is_there(const char *sysfs, const PciAddress *function) {
 }
 
 AssignReturn assign_how_to_return(const char *sysfs, const PciAddress *function) {
-        char buf[PATH_SIZE];
+        char buf[ASSIGN_DRIVER_SIZE];
         const char *driver;
 
         if (!is_there(sysfs, function))
                 return ASSIGN_RETURN_NOTHING;
-        driver = read_driver(sysfs, function, buf);
+        driver = assign_read_driver(sysfs, function, buf);
         if (isempty(driver))
                 return ASSIGN_RETURN_RETAKE;
         return streq(driver, "pciback") ? ASSIGN_RETURN_REMOVE : ASSIGN_RETURN_NOTHING;
@@ -109,8 +111,7 @@ static int run_program(const char *const *argv) {
         return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
 }
 
-/* Files of the kernel take one write, and are not made where they are missing. */
-static int write_value(const char *path, const char *value) {
+int assign_write_value(const char *path, const char *value) {
         _cleanup_close_ int fd = -1;
 
         fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -130,7 +131,7 @@ static void switch_off_sriov(const char *sysfs, const PciAddress *function) {
         (void) snprintf(path, sizeof(path), "%s/devices/%s/sriov_numvfs", sysfs, PCI_TEXT(function));
         if (file_read_line(path, &count) < 0 || streq(count, "0"))
                 return;
-        r = access(SRIOV_MANAGE, X_OK) == 0 ? run_program(manage) : write_value(path, "0");
+        r = access(SRIOV_MANAGE, X_OK) == 0 ? run_program(manage) : assign_write_value(path, "0");
         if (r < 0)
                 (void) log_errno(
                         r, "Cannot switch off the virtual functions of %s, ignoring", PCI_TEXT(function));
@@ -178,7 +179,7 @@ static int take_unbind_lock(const char *gpus, const PciAddress *function, char *
         if (r < 0 || !path)
                 return r;
 
-        r = write_value(path, "1");
+        r = assign_write_value(path, "1");
         if (r >= 0)
                 r = file_read_line(path, &value);
         if (r >= 0 && streq(value, "1"))
@@ -193,7 +194,7 @@ static int take_unbind_lock(const char *gpus, const PciAddress *function, char *
 
 int assign_release_nvidia(
         const char *sysfs, const char *gpus, const PciAddress *function, char **ret_error) {
-        if (!streq(read_driver(sysfs, function, (char[PATH_SIZE]){}), "nvidia"))
+        if (!streq(assign_read_driver(sysfs, function, (char[ASSIGN_DRIVER_SIZE]){}), "nvidia"))
                 return 0;
         switch_off_sriov(sysfs, function);
         switch_off_persistence(function);
@@ -277,6 +278,66 @@ static int give_back(Helper *h, const PciAddress *function) {
         if (bind_pciback(h, function) < 0 || unbind_pciback(h, function) < 0)
                 return fail("given back to dom0", function, reason(h));
         return 0;
+}
+
+/* A function back from pciback, outside of any VM's life. */
+
+static int find_holder(Helper *h, const PciAddress *function, uint32_t *ret) {
+        libxl_dominfo *domains;
+        int n = 0, r = -ENOENT;
+
+        domains = libxl_list_domain(h->ctx, &n);
+        if (!domains)
+                return -EIO;
+        for (int i = 0; i < n && r == -ENOENT; i++) {
+                int n_pcis = 0;
+                libxl_device_pci *pcis = libxl_device_pci_list(h->ctx, domains[i].domid, &n_pcis);
+
+                for (int k = 0; k < n_pcis; k++) {
+                        PciAddress held = libxl_config_function(&pcis[k]);
+
+                        if (pci_address_compare(&held, function) == 0) {
+                                *ret = domains[i].domid;
+                                r = 0;
+                        }
+                }
+                libxl_device_pci_list_free(pcis, n_pcis);
+        }
+        libxl_dominfo_list_free(domains, n);
+        return r;
+}
+
+static int leave_pciback(Helper *h, const PciAddress *function, char **ret_error) {
+        uint32_t domid = 0;
+        int r, n;
+
+        r = find_holder(h, function, &domid);
+        if (r < 0 && r != -ENOENT)
+                return r;
+        if (r >= 0)
+                n = asprintf(ret_error,
+                        "PCI function %s belongs to domain %" PRIu32 ": end that before a VGPU starts on it.",
+                        PCI_TEXT(function), domid);
+        else if (unbind_pciback(h, function) < 0)
+                n = asprintf(ret_error, "PCI function %s cannot be taken from xen-pciback for a VGPU: %s.",
+                        PCI_TEXT(function), reason(h));
+        else
+                return 0;
+        return n < 0 ? -ENOMEM : -EBUSY;
+}
+
+int assign_leave_pciback(const PciAddress *function, char **ret_error) {
+        Helper h = {};
+        int r;
+
+        r = libxl_log_new(&h.log);
+        if (r >= 0 && libxl_ctx_alloc(&h.ctx, LIBXL_VERSION, 0, libxl_log_get(h.log)) != 0)
+                r = -EIO;
+        if (r >= 0)
+                r = leave_pciback(&h, function, ret_error);
+        (void) libxl_ctx_free(h.ctx);
+        (void) libxl_log_free(h.log);
+        return r;
 }
 
 static int load_pciback(void) {

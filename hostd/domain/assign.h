@@ -17,6 +17,18 @@
 #define ASSIGN_TAKE "--take-functions"
 #define ASSIGN_GIVE_BACK "--give-back-functions"
 
+/* The name of the function's driver, "" for none; it is in buf. */
+#define ASSIGN_DRIVER_SIZE 256
+const char *assign_read_driver(
+        const char *sysfs, const PciAddress *function, char buf[static ASSIGN_DRIVER_SIZE]);
+
+/* Files of the kernel take one write, and are not made where they are missing. */
+int assign_write_value(const char *path, const char *value);
+
+/* xen-pciback lets go of a function that no domain has, to the driver that libxl remembers, if any. It may take
+ * long. *ret_error as for the following, or NULL. */
+int assign_leave_pciback(const PciAddress *function, char **ret_error);
+
 /* Whether xen-pciback holds the function. */
 bool assign_is_assignable(const PciAddress *function);
 

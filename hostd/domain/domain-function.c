@@ -65,7 +65,7 @@ void domain_choose_function(Domain *d) {
 
         /* A bare listing of a PCI bus, in the lab, has no virtual functions. */
         if (!v || v->kind != VGPU_KIND_MXGPU || v->virtual_pci_address || !d->program->sysfs) {
-                domain_build(d);
+                domain_bind_drivers(d);
                 return;
         }
         wish = (VirtualFunctionWish){

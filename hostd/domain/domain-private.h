@@ -28,7 +28,7 @@ struct Domain {
         /* where it is */
         DomainMachine machine;
         RunRecord record;
-        HelperProcess *function; /* an MxGPU's virtual function is being chosen */
+        HelperProcess *function; /* an MxGPU's virtual function is being chosen, or a driver bound */
         bool creating; /* the hypervisor's create has not called back yet */
         bool owned;    /* a domain of this VM in the hypervisor is ours to destroy */
 
@@ -71,9 +71,10 @@ void domain_watch_guest(Domain *d);
 void domain_wait(Domain *d);
 void domain_log_death(const Domain *d, const char *what, int status);
 
-/* Before the domain is built: an MxGPU VGPU gets its virtual function. domain_build() or domain_fail() follow,
- * at once where none is needed. */
+/* Before the domain is built: an MxGPU VGPU gets its virtual function, any other one's function its driver.
+ * domain_build() or domain_fail() follow, at once where nothing is needed. */
 void domain_choose_function(Domain *d);
+void domain_bind_drivers(Domain *d); /* what domain_choose_function() does for those others */
 void domain_build(Domain *d);
 
 void domain_cleanup(Domain *d);

@@ -14,6 +14,7 @@
 #include "hostd/domain/domain.h"
 #include "hostd/domain/libxl-hypervisor.h"
 #include "hostd/domain/process-watch.h"
+#include "hostd/domain/native-driver.h"
 #include "hostd/domain/virtual-function.h"
 #include "hostd/run/dm-settings.h"
 
@@ -120,6 +121,8 @@ int main(int argc, char **argv) {
         log_setup("xenvgpu-domain", LOG_INFO);
         if (argc >= 2 && (streq(argv[1], ASSIGN_TAKE) || streq(argv[1], ASSIGN_GIVE_BACK)))
                 return assign_main(argc, argv);
+        if (argc >= 2 && streq(argv[1], NATIVE_DRIVER_VERB))
+                return native_driver_main(argc, argv);
         if (argc >= 2 && streq(argv[1], VIRTUAL_FUNCTION_VERB))
                 return virtual_function_main(argc, argv);
         if (domain_program_parse_argv(argv, &program, &error) < 0) {

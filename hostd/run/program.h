@@ -14,7 +14,8 @@
  *                  --qemu=<path of qemu>
  *                  --qemu-vgpu-args=<arguments, blank-separated>
  *                  --on-emulator-death=report|crash
- *                  --sysfs=<folder>                  of the PCI bus, where MxGPU's virtual functions appear
+ *                  --sysfs=<folder>                  of the PCI bus, where drivers are bound and MxGPU's virtual
+ *                                                    functions appear
  *                  --gimtool=<path of gimtool>       divides AMD's GPUs
  *                  --gimtool-timeout=<µs>            for one run of it
  *                  [--adopt]                         an earlier instance died: find what it left, and go on
@@ -56,7 +57,7 @@ typedef struct DomainProgram {
         uint64_t running_timeout;     /* µs; DOMAIN_PROGRAM_RUNNING_TIMEOUT */
         const char *qemu;             /* "qemu-system-i386" */
         const char *qemu_vgpu_args;   /* "-vgpu" */
-        const char *sysfs;            /* none: an MxGPU VGPU gets no virtual function (simulated alone) */
+        const char *sysfs;            /* none: no drivers, and an MxGPU VGPU gets no virtual function (simulated alone) */
         const char *gimtool;          /* "gimtool" */
         uint64_t gimtool_timeout;     /* µs; DOMAIN_PROGRAM_GIMTOOL_TIMEOUT */
         bool crash_on_emulator_death; /* else the death is reported and the guest goes on */

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "common/io/file.h"
 #include "tests/unit/hostd-domain/world.h"
 
 #define ERROR(word) "org.xenvgpu.Error." word
@@ -273,6 +274,61 @@ static void wrong_orders_are_refused(void **state) {
         }
 }
 
+/* On a machine whose kernel is a folder: what is written to "bind" binds nothing. */
+static void add_gpu(World *w, const char *driver) {
+        _cleanup_free_ char *sysfs = path_join(w->root, "pci"), *drivers = path_join(sysfs, "drivers/nvidia");
+        _cleanup_free_ char *gpu = path_join(sysfs, "devices/0000:83:00.0"), *link = path_join(gpu, "driver");
+        _cleanup_free_ char *bind = path_join(drivers, "bind"), *target = path_join("../../drivers", driver);
+
+        assert_int_equal(mkdir_parents(gpu, 0755), 0);
+        assert_int_equal(mkdir_parents(drivers, 0755), 0);
+        assert_int_equal(file_write_atomic(bind, "", 0, 0600), 0);
+        if (*driver)
+                assert_int_equal(symlink(target, link), 0);
+}
+
+static void a_gpu_without_its_driver_fails_the_start(void **state) {
+        static const struct {
+                const char *driver, *says;
+        } cases[] = {
+                { "", "0000:83:00.0 has no driver, and nvidia" },
+                { "nouveau", "0000:83:00.0 is held by the driver nouveau" },
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                World *w = world_new();
+                _cleanup_free_ char *sysfs = path_join(w->root, "pci");
+                _cleanup_(run_record_done) RunRecord end = {};
+
+                add_gpu(w, cases[i].driver);
+                w->settings.sysfs = sysfs;
+                world_order(w, 1, NULL);
+                world_launch(w, /* adopt= */ false);
+                world_await_exit(w, 0);
+                end = world_record(w);
+                if (!strstr(strempty(end.error_message), cases[i].says))
+                        fail_msg("%s", strempty(end.error_message));
+                assert_halted(w, "failed", ERROR("DomainFailed"));
+                world_free(w);
+        }
+}
+
+static void a_gpu_with_its_driver_does_not(void **state) {
+        World *w = *state;
+        _cleanup_free_ char *sysfs = path_join(w->root, "pci");
+
+        add_gpu(w, "nvidia");
+        w->settings.sysfs = sysfs;
+        {
+                _cleanup_(run_record_done) RunRecord record = start(w, 1, NULL);
+
+                assert_true(record.domid > 0);
+        }
+        world_stop(w, /* force= */ true);
+        world_await_exit(w, 0);
+        assert_halted(w, "stopped", NULL);
+}
+
 static void a_stop_cancels_a_create(void **state) {
         world_fault(*state, "{\"emulator\":\"slow=60000\"}");
         world_order(*state, 1, NULL);
@@ -432,6 +488,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_second_instance_is_sent_away, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(
                         a_killed_program_adopts_its_running_domain, set_up, tear_down),
+                cmocka_unit_test(a_gpu_without_its_driver_fails_the_start),
+                cmocka_unit_test_setup_teardown(a_gpu_with_its_driver_does_not, set_up, tear_down),
                 cmocka_unit_test(what_happened_while_the_program_was_dead_is_found),
                 cmocka_unit_test(a_start_survives_kills_at_any_moment),
                 cmocka_unit_test(an_end_survives_kills_at_any_moment),

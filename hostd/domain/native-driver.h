@@ -1,0 +1,31 @@
+#pragma once
+
+/*
+ * The driver of dom0 that a VGPU's function needs
+ *
+ * A function that a guest had may come back without its driver: nobody remembered which it was, or it was made
+ * assignable by hand. The next VGPU on it could not start. So it is bound to its driver first, by a helper
+ * process (helper-process.h), since a driver that takes a device may not return.
+ *
+ * Where the host does not have that driver at all, nothing is asked of it: what the emulator then needs is the
+ * emulator's to say.
+ */
+
+#include "common/pci-address.h"
+#include "protocol/gpu-record.h"
+
+#define NATIVE_DRIVER_VERB "--bind-driver"
+
+/* NULL: none is needed. */
+const char *native_driver_of(VgpuKind kind);
+
+/* The function is there without it, and the host has the driver or xen-pciback holds the function. sysfs:
+ * "/sys/bus/pci". Reads links of the kernel only. */
+bool native_driver_is_missing(const char *sysfs, const PciAddress *function, const char *driver);
+
+/* Binds it. On failure *ret_error (caller frees) says in a sentence what would help. */
+int native_driver_bind(const char *sysfs, const PciAddress *function, const char *driver, char **ret_error);
+
+/* argv: the program, the verb, sysfs, the driver, the addresses. The exit status; on failure one line on stdout
+ * says why. */
+int native_driver_main(int argc, char **argv);
