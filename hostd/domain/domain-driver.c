@@ -5,6 +5,7 @@
  */
 
 #include "common/json/json-get.h"
+#include "hostd/domain/assign.h"
 #include "hostd/domain/domain-private.h"
 #include "hostd/domain/native-driver.h"
 
@@ -16,6 +17,14 @@ static void on_bound(int result, const char *words, void *userdata) {
                 domain_fail(userdata, ERROR_DOMAIN_FAILED, "%s", words);
         else
                 domain_build(userdata);
+}
+
+/* What xen-pciback holds is libxl's to take from it, which a simulated host does not have. */
+static bool can_be_mended(const Domain *d, const PciAddress *function) {
+        char buf[ASSIGN_DRIVER_SIZE];
+
+        return streq_ptr(d->program->hypervisor, "libxl") ||
+               !streq(assign_read_driver(d->program->sysfs, function, buf), "pciback");
 }
 
 /* The helper's arguments; *ret_n functions are without the driver. */
@@ -34,7 +43,8 @@ static int list_arguments(const Domain *d, const char *driver, char ***ret, size
         for (size_t i = 0; i < d->order.n_vgpus; i++) {
                 const PciAddress *function = &d->order.vgpus[i].physical_pci_address;
 
-                if (!native_driver_is_missing(d->program->sysfs, function, driver))
+                if (!native_driver_is_missing(d->program->sysfs, function, driver) ||
+                        !can_be_mended(d, function))
                         continue;
                 list[n] = strdup(PCI_TEXT(function));
                 if (!list[n++])
