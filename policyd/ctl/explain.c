@@ -354,6 +354,16 @@ static void print_decision(FILE *out, struct json_object *decision) {
         fputc('\n', out);
 }
 
+static void print_placement(FILE *out, struct json_object *placement) {
+        struct json_object *pgpus = member(placement, "pgpus");
+
+        fprintf(out, "A start would succeed, on %s", text(placement, "name_label"));
+        for (size_t i = 0; i < length(pgpus); i++)
+                fprintf(out, "%s%s", i == 0 ? ": " : ", ",
+                        text(json_object_array_get_idx(pgpus, i), "pci_id"));
+        fputs(".\n\n", out);
+}
+
 /* What a start would say, after what the last one said. */
 static void print_verdict(FILE *out, struct json_object *answer) {
         if (member(answer, "decision"))
@@ -364,7 +374,7 @@ static void print_verdict(FILE *out, struct json_object *answer) {
                 fprintf(out, "A start would be refused: %s\n%s\n\n", code_of(answer),
                         text(answer, "message"));
         else
-                fputs("A start would succeed.\n\n", out);
+                print_placement(out, member(answer, "placement"));
 }
 
 int explain_print(FILE *out, const char *json, bool refused_already, bool as_json) {

@@ -118,6 +118,46 @@ static int add_decision(struct json_object *o, const Vm *vm) {
         return decision ? json_add(o, "decision", decision) : -ENOMEM;
 }
 
+/* Where an allocation puts a VM */
+
+static int add_host(struct json_object *o, const Host *h, uint64_t score) {
+        int r = 0;
+
+        r = r ?: json_add_uuid(o, "host", &h->object.id);
+        r = r ?: json_add_string(o, "name_label", h->name_label);
+        r = r ?: json_add_u64(o, "score", score);
+        return r;
+}
+
+static int add_placements(struct json_object *o, const Vm *vm, const Allocation *a) {
+        struct json_object *array = json_object_new_array(), *item;
+        int r;
+
+        r = array ? json_add(o, "pgpus", array) : -ENOMEM;
+        for (size_t i = 0; i < a->n_pgpus && r == 0; i++) {
+                const Vgpu *v = vm->vgpus.items[i];
+
+                item = append_object(array);
+                r = item ? 0 : -ENOMEM;
+                /* One that the platform form only asks for has no object yet. */
+                if (!uuid_is_null(&v->object.id))
+                        r = r ?: json_add_uuid(item, "vgpu", &v->object.id);
+                r = r ?: json_add_uuid(item, "pgpu", &a->pgpus[i]->object.id);
+                r = r ?: json_add_string(item, "pci_id", PCI_TEXT(&a->pgpus[i]->pci));
+        }
+        return r;
+}
+
+/* What a start would book. */
+static int add_placement(struct json_object *o, const Vm *vm, const Allocation *a) {
+        struct json_object *placement = json_object_new_object();
+        int r;
+
+        r = placement ? json_add(o, "placement", placement) : -ENOMEM;
+        r = r ?: add_host(placement, a->host, a->score);
+        return r ?: add_placements(placement, vm, a);
+}
+
 /* The same function as a start's, heard by a visitor; hosts stays empty where the VM itself is refused. */
 static int explain(Policy *p, const Vm *vm, const StartOptions *o, struct json_object *json, Explanation *e,
         Refusal *refusal) {
@@ -136,7 +176,8 @@ static int explain(Policy *p, const Vm *vm, const StartOptions *o, struct json_o
         if (r >= 0 && a.refusal.code != ERROR_NONE) {
                 *refusal = a.refusal;
                 a.refusal = (Refusal){};
-        }
+        } else if (r >= 0)
+                r = add_placement(json, request.vm, &a);
         r = r ?: e->error;
         return r ?: explain_quotas(json, p->pool, &request);
 }
@@ -170,31 +211,6 @@ int vms_explain(Policy *p, Vm *vm, const StartOptions *options, char **ret_json)
 }
 
 /* The decision record */
-
-static int add_host(struct json_object *o, const Host *h, uint64_t score) {
-        int r = 0;
-
-        r = r ?: json_add_uuid(o, "host", &h->object.id);
-        r = r ?: json_add_string(o, "name_label", h->name_label);
-        r = r ?: json_add_u64(o, "score", score);
-        return r;
-}
-
-static int add_placements(struct json_object *o, const Vm *vm, const Allocation *a) {
-        struct json_object *array = json_object_new_array(), *item;
-        int r;
-
-        r = array ? json_add(o, "pgpus", array) : -ENOMEM;
-        for (size_t i = 0; i < a->n_pgpus && r == 0; i++) {
-                const Vgpu *v = vm->vgpus.items[i];
-
-                item = append_object(array);
-                r = item ? json_add_uuid(item, "vgpu", &v->object.id) : -ENOMEM;
-                r = r ?: json_add_uuid(item, "pgpu", &a->pgpus[i]->object.id);
-                r = r ?: json_add_string(item, "pci_id", PCI_TEXT(&a->pgpus[i]->pci));
-        }
-        return r;
-}
 
 static int add_runners_up(struct json_object *o, const Allocation *a) {
         struct json_object *array = json_object_new_array(), *item;

@@ -556,6 +556,9 @@ static void explain_tells_every_host_and_pgpu(void **state) {
         assert_int_equal(vms_explain(w->policy, world_vm(w, &vm), NULL, &json), 0);
         o = parse(json);
         assert_string_equal(text(o, "verdict"), "placed");
+        assert_string_equal(text(member(o, "placement"), "name_label"), "alpha");
+        pgpu = json_object_array_get_idx(member(member(o, "placement"), "pgpus"), 0);
+        assert_string_equal(text(pgpu, "pci_id"), "0000:07:00.0");
         assert_int_equal(json_object_array_length(member(o, "hosts")), 2);
         host = json_object_array_get_idx(member(o, "hosts"), 0);
         assert_true(strlen(text(host, "message")) > 0);
