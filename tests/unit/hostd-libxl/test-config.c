@@ -125,7 +125,7 @@ int libxl_name_to_domid(libxl_ctx *ctx, const char *name, uint32_t *domid) {
 }
 
 static void two_vms_may_have_one_name(void **state) {
-        static const char *const names[] = { "guest", "guest-11111111", "guest-" VM };
+        static const char *const names[] = { "guest", "guest-11111111", ("guest-" VM) };
 
         (void) memset(taken, 0, sizeof(taken));
         for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
