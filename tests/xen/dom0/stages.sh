@@ -29,7 +29,7 @@ let_go() { # STAGE
         fi
 }
 is_stopping() { [ "$(systemctl is-active "$1")" = deactivating ]; }
-is_told_of_lease() { xenvgpu job-list --json | jq -e 'any(.[]; .stage == "lease")'; }
+is_told_of_lease() { xenvgpu job-list --json params=stage | jq -e 'any(.[]; .stage == "lease")'; }
 # Into $now and $program, without a process of its own: some stages are short.
 look_at_stage() { # FOLDER
         local record=
