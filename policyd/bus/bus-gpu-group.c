@@ -66,7 +66,6 @@ static int method_plan(sd_bus_message *m, void *userdata, sd_bus_error *error) {
                 if (r < 0)
                         return r;
         }
-        bus_flush(bus);
         r = bus_decided(groups_plan(bus->policy, g, (VgpuType *) type, &json, &refusal), &refusal, error);
         return r < 0 ? r : bus_reply_text(m, r, json, error);
 }
@@ -77,7 +76,6 @@ static int method_get_failures_to_tolerate(sd_bus_message *m, void *userdata, sd
         uint32_t n;
         int r;
 
-        bus_flush(bus);
         r = groups_failures_to_tolerate(bus->policy, g, &n);
         return r < 0 ? r : sd_bus_reply_method_return(m, "u", n);
 }

@@ -426,10 +426,10 @@ static int method_check_host_failure(sd_bus_message *m, void *userdata, sd_bus_e
         Object *host;
         int r;
 
+        bus_flush(bus);
         r = object_read(bus, m, CLASS_HOST, &host, error);
         if (r < 0)
                 return r;
-        bus_flush(bus);
         r = hosts_check_failure(bus->policy, (Host *) host, &json);
         return bus_reply_text(m, r, json, error);
 }

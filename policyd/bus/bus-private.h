@@ -70,7 +70,8 @@ int object_read(Bus *bus, sd_bus_message *m, ObjectClass c, Object **ret, sd_bus
 int bus_find_object(sd_bus *sd, const char *path, const char *interface, void *userdata, void **ret_found,
         sd_bus_error *error);
 int bus_enumerate(sd_bus *sd, const char *prefix, void *userdata, char ***ret_nodes, sd_bus_error *error);
-/* Commits what is open, before a read; not while a commit is being announced. */
+/* Commits what is open, before a read; not while a commit is being announced. Objects found before may be gone
+ * after it, see object.c. */
 void bus_flush(Bus *bus);
 
 /* getters.c: userdata is the field that the vtable's offset names. Text, numbers and vectors of text need

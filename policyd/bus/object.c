@@ -76,7 +76,8 @@ int object_read(Bus *bus, sd_bus_message *m, ObjectClass c, Object **ret, sd_bus
 
 /* Methods that show the pool and change nothing. */
 static bool member_is_read(const char *member) {
-        static const char *const reads[] = {"GetRemainingCapacity", "Explain", "Export", "GetConfig"};
+        static const char *const reads[] = {"GetRemainingCapacity", "Explain", "ExplainStart", "Export",
+                "GetConfig", "Plan", "GetFailuresToTolerate"};
 
         for (size_t i = 0; i < ARRAY_SIZE(reads); i++)
                 if (streq_ptr(member, reads[i]))

@@ -3,6 +3,7 @@
  */
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "tests/unit/policyd-bus/policyd-world.h"
@@ -119,6 +120,51 @@ static void test_requests_that_wait_are_capped(void **state) {
         sd_bus_flush_close_unref(other);
 }
 
+/* A read commits what is open, and when that fails the pool is rebuilt: what the read is about must be looked up
+ * after it. */
+static void test_reads_outlive_a_failed_commit(void **state) {
+        World *w = *state;
+        char host[128], group[128], vm[128], vgpu[128];
+        const struct {
+                const char *path, *interface, *member, *types, *argument;
+        } reads[] = {
+                { group, POLICY_IFACE_GPU_GROUP, "Plan", "o", "/" },
+                { group, POLICY_IFACE_GPU_GROUP, "GetFailuresToTolerate", "", NULL },
+                { POLICY_PATH, POLICY_IFACE_MANAGER, "CheckHostFailure", "o", host },
+                { vm, POLICY_IFACE_VM, "ExplainStart", "oa{sv}", "/" },
+        };
+        struct rlimit full, limit;
+
+        assert_int_equal(policyd_end(w, SIGTERM), 0);
+        signal(SIGXFSZ, SIG_IGN);
+        policyd_start(w, NULL);
+        world_add_host(w, host);
+        world_add_vm(w, vm, vgpu);
+        find(w, "gpu_group", "Group of NVIDIA Corporation GK107GL [GRID K1] GPUs", group);
+        assert_int_equal(prlimit(w->policyd, RLIMIT_FSIZE, NULL, &limit), 0);
+        full = (struct rlimit){ .rlim_cur = 1, .rlim_max = limit.rlim_max };
+        assert_int_equal(prlimit(w->policyd, RLIMIT_FSIZE, &full, NULL), 0);
+
+        for (unsigned i = 0; i < 20; i++) {
+                unsigned n[2] = {};
+
+                for (size_t k = 0; k < ARRAY_SIZE(reads); k++) {
+                        assert_true(sd_bus_call_method_async(w->client, NULL, POLICY_BUS_NAME, POLICY_PATH,
+                                            POLICY_IFACE_MANAGER, "CreateGPUGroup", count_reply, n, "sa{sv}",
+                                            "g", 0) >= 0);
+                        assert_true(sd_bus_call_method_async(w->client, NULL, POLICY_BUS_NAME, reads[k].path,
+                                            reads[k].interface, reads[k].member, count_reply, n,
+                                            reads[k].types, reads[k].argument, 0) >= 0);
+                }
+                while (n[0] + n[1] < 2 * ARRAY_SIZE(reads))
+                        assert_true(
+                                sd_bus_process(w->client, NULL) > 0 || sd_bus_wait(w->client, 1000000) >= 0);
+                assert_true(n[1] >= ARRAY_SIZE(reads)); /* none of the groups was made */
+        }
+        assert_int_equal(prlimit(w->policyd, RLIMIT_FSIZE, &limit, NULL), 0);
+        assert_true(MANAGER(w, "CreateGPUGroup", "sa{sv}", "g", 0));
+}
+
 static void test_clients_leave_before_the_reply(void **state) {
         World *w = *state;
 
@@ -203,6 +249,7 @@ int main(void) {
                 WORLD_TEST(test_a_record_of_a_megabyte_of_brackets),
                 WORLD_TEST(test_a_flood_is_answered),
                 WORLD_TEST(test_requests_that_wait_are_capped),
+                WORLD_TEST(test_reads_outlive_a_failed_commit),
                 WORLD_TEST(test_clients_leave_before_the_reply),
                 WORLD_TEST(test_a_second_policyd_is_told),
                 WORLD_TEST(test_the_master_bus_dies),
