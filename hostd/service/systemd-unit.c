@@ -17,8 +17,9 @@
  * for taking the domain down. */
 #define STOP_TIMEOUT (180 * UINT64_C(1000000))
 
+/* xendomains saves or ends every domain of the host, when the host goes down: ours are gone by then. */
 static const char *const needed_by_guests[] = { "basic.target", "network.target", "remote-fs.target",
-        "xen.service", "xenstored.service", "xenconsoled.service", "xen-init-dom0.service",
+        "xen.service", "xenstored.service", "xenconsoled.service", "xen-init-dom0.service", "xendomains.service",
         "xenvgpu-hostd.service", NULL };
 
 typedef struct TextProperty {
