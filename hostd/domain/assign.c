@@ -7,13 +7,13 @@
 #include <libgen.h>
 #include <spawn.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/wait.h>
 
 #include <libxl.h>
 
 #include "common/daemon/log.h"
 #include "common/io/file.h"
+#include "common/io/file-lock.h"
 #include "hostd/domain/assign.h"
 #include "hostd/domain/libxl-config.h"
 #include "hostd/domain/nvidia-gpus.h"
@@ -372,18 +372,8 @@ static int work(Helper *h, bool taking, int n, char **functions) {
 /* Waits for the one before us; whoever started us knows how long. */
 static int lock_functions(const char *folder, int *ret) {
         _cleanup_free_ char *path = path_join(folder, "functions.lock");
-        _cleanup_close_ int fd = -1;
 
-        if (!path)
-                return -ENOMEM;
-        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        if (fd < 0)
-                return -errno;
-        while (flock(fd, LOCK_EX) < 0)
-                if (errno != EINTR)
-                        return -errno;
-        *ret = take_fd(fd);
-        return 0;
+        return path ? file_lock(path, ret) : -ENOMEM;
 }
 
 int assign_main(int argc, char **argv) {

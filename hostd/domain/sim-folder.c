@@ -3,13 +3,12 @@
  */
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "common/io/file.h"
+#include "common/io/file-lock.h"
 #include "common/parse.h"
 #include "hostd/domain/sim-folder.h"
 #include "protocol/vm-record.h"
@@ -148,19 +147,9 @@ int sim_check_memory(const char *dir, struct json_object *config, char **ret_err
 
 static int lock_host(const char *dir, int *ret) {
         _cleanup_free_ char *path = path_join(dir, "lock");
-        _cleanup_close_ int fd = -1;
 
-        if (!path)
-                return -ENOMEM;
-        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        if (fd < 0)
-                return -errno;
         /* Held for a few file operations only. */
-        while (flock(fd, LOCK_EX) < 0)
-                if (errno != EINTR)
-                        return -errno;
-        *ret = take_fd(fd);
-        return 0;
+        return path ? file_lock(path, ret) : -ENOMEM;
 }
 
 static int take_domid(const char *dir, uint32_t *ret) {

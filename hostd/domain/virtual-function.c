@@ -15,13 +15,13 @@
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <time.h>
 
 #include "common/daemon/log.h"
 #include "common/io/file.h"
+#include "common/io/file-lock.h"
 #include "common/json/json-get.h"
 #include "common/parse.h"
 #include "hostd/domain/process-watch.h"
@@ -96,14 +96,9 @@ static int lock(Choice *c) {
         r = mkdir_parents(folder, 0700);
         if (r < 0)
                 return r;
+        r = file_lock(path, &c->lock);
         /* Not closed when gimtool is executed: it holds the lock too. */
-        c->lock = open(path, O_RDWR | O_CREAT, 0600);
-        if (c->lock < 0)
-                return -errno;
-        while (flock(c->lock, LOCK_EX) < 0)
-                if (errno != EINTR)
-                        return -errno;
-        return 0;
+        return r >= 0 && fcntl(c->lock, F_SETFD, 0) < 0 ? -errno : r;
 }
 
 /* 2. What stands: the virtual functions of the PGPU, */

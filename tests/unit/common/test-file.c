@@ -6,9 +6,11 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <signal.h>
 
 #include "common/io/file.h"
+#include "common/io/file-lock.h"
 #include "tests/unit/common/folder.h"
 
 static size_t count_entries(const char *path) {
@@ -172,6 +174,41 @@ static void paths_are_joined(void **state) {
         }
 }
 
+/* Each open file is somebody else to the lock, so that one process can play two. */
+static void a_lock_is_one_holders_at_a_time(void **state) {
+        int first, second;
+
+        assert_ok(file_lock("lock", &first));
+        assert_int_equal(file_lock_try("lock", &second), -EBUSY);
+        assert_int_equal(file_unlock(first), -1);
+        assert_ok(file_lock_try("lock", &second));
+        (void) file_unlock(second);
+        assert_int_equal(file_lock("no/folder/lock", &first), -ENOENT);
+}
+
+static void a_lock_that_is_given_up_is_no_childs(void **state) {
+        int fd, gate[2], again;
+        pid_t child;
+
+        assert_ok(file_lock("lock", &fd));
+        assert_int_equal(pipe2(gate, O_CLOEXEC), 0);
+        child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+                char end;
+
+                (void) close(gate[1]);
+                _exit(read(gate[0], &end, 1) != 0);
+        }
+        assert_int_equal(file_lock_try("lock", &again), -EBUSY);
+        (void) file_unlock(fd);
+        assert_ok(file_lock_try("lock", &again));
+        (void) file_unlock(again);
+        (void) close(gate[1]);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+        (void) close(gate[0]);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST_IN_FOLDER(reading_is_bounded),
@@ -185,6 +222,8 @@ int main(void) {
                 TEST_IN_FOLDER(folders_with_their_parents),
                 TEST_IN_FOLDER(removing_a_tree_follows_no_links),
                 TEST_IN_FOLDER(paths_are_joined),
+                TEST_IN_FOLDER(a_lock_is_one_holders_at_a_time),
+                TEST_IN_FOLDER(a_lock_that_is_given_up_is_no_childs),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
