@@ -5,6 +5,7 @@
  * the host tells into signals, and the departures of bus names into the end of claimers.
  */
 
+#include "common/daemon/bus-open.h"
 #include "common/daemon/log.h"
 #include "hostd/bus/bus-internal.h"
 #include "hostd/service/claim.h"
@@ -105,15 +106,7 @@ static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 static int connect_bus(BusHost *b, sd_event *event, const char *address) {
         int r;
 
-        r = sd_bus_new(&b->bus);
-        if (r >= 0)
-                r = sd_bus_set_address(b->bus, address);
-        if (r >= 0)
-                r = sd_bus_set_bus_client(b->bus, true);
-        if (r >= 0)
-                r = sd_bus_set_description(b->bus, "hostd");
-        if (r >= 0)
-                r = sd_bus_start(b->bus);
+        r = bus_open(address, "hostd", &b->bus);
         if (r >= 0)
                 r = sd_bus_attach_event(b->bus, event, SD_EVENT_PRIORITY_NORMAL);
         if (r >= 0)

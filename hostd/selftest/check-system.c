@@ -5,6 +5,7 @@
 #include <sys/statvfs.h>
 #include <systemd/sd-bus.h>
 
+#include "common/daemon/bus-open.h"
 #include "common/io/file.h"
 #include "common/parse.h"
 #include "common/strbuf.h"
@@ -21,15 +22,9 @@ static int open_bus(const char *address, sd_bus **ret) {
         const char *name;
         int r;
 
-        r = sd_bus_new(&bus);
-        if (r >= 0)
-                r = sd_bus_set_address(bus, address);
-        if (r >= 0)
-                r = sd_bus_set_bus_client(bus, true);
+        r = bus_open(address, "self-test", &bus);
         if (r >= 0)
                 r = sd_bus_set_method_call_timeout(bus, CALL_TIMEOUT);
-        if (r >= 0)
-                r = sd_bus_start(bus);
         /* Waits until the bus has let us in. */
         if (r >= 0)
                 r = sd_bus_get_unique_name(bus, &name);

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "common/daemon/bus-open.h"
 #include "common/daemon/log.h"
 #include "hostd/service/systemd-private.h"
 
@@ -216,23 +217,6 @@ static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *ret_
         return 0;
 }
 
-static int connect_bus(Systemd *s, sd_event *event, const char *address) {
-        int r;
-
-        r = sd_bus_new(&s->bus);
-        if (r >= 0)
-                r = sd_bus_set_address(s->bus, address);
-        if (r >= 0)
-                r = sd_bus_set_bus_client(s->bus, true);
-        if (r >= 0)
-                r = sd_bus_set_description(s->bus, "systemd");
-        if (r >= 0)
-                r = sd_bus_start(s->bus);
-        if (r >= 0)
-                r = sd_bus_attach_event(s->bus, event, SD_EVENT_PRIORITY_NORMAL);
-        return r;
-}
-
 int systemd_open(sd_event *event, const char *address, Systemd **ret) {
         _cleanup_(systemd_closep) Systemd *s = NULL;
         int r;
@@ -240,7 +224,9 @@ int systemd_open(sd_event *event, const char *address, Systemd **ret) {
         s = calloc(1, sizeof(*s));
         if (!s)
                 return -ENOMEM;
-        r = connect_bus(s, event, address);
+        r = bus_open(address, "systemd", &s->bus);
+        if (r >= 0)
+                r = sd_bus_attach_event(s->bus, event, SD_EVENT_PRIORITY_NORMAL);
         if (r >= 0)
                 r = sd_bus_match_signal_async(s->bus, NULL, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER,
                         "JobRemoved", on_job_removed, on_setup_reply, s);

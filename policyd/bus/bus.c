@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "common/daemon/bus-open.h"
 #include "policyd/bus/bus-private.h"
 
 static const BusClass *const classes[_CLASS_MAX] = {
@@ -60,21 +61,10 @@ void bus_set_policy(Bus *bus, Policy *policy) {
 }
 
 static int bus_connect(Bus *bus) {
-        int r;
-
         if (!*bus->address || streq(bus->address, "system"))
                 return sd_bus_open_system(&bus->bus);
 
-        r = sd_bus_new(&bus->bus);
-        if (r < 0)
-                return r;
-        r = sd_bus_set_address(bus->bus, bus->address);
-        if (r < 0)
-                return r;
-        r = sd_bus_set_bus_client(bus->bus, true);
-        if (r < 0)
-                return r;
-        return sd_bus_start(bus->bus);
+        return bus_open(bus->address, "policyd", &bus->bus);
 }
 
 static int show_class(Bus *bus, ObjectClass c) {

@@ -9,6 +9,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "common/daemon/bus-open.h"
 #include "protocol/names.h"
 #include "tests/bench/echo.h"
 
@@ -72,13 +73,7 @@ static int serve(const Stage *s, const Echo *echo) {
 
         r = sd_event_new(&event);
         if (r >= 0)
-                r = sd_bus_new(&e.bus);
-        if (r >= 0)
-                r = sd_bus_set_address(e.bus, s->address);
-        if (r >= 0)
-                r = sd_bus_set_bus_client(e.bus, true);
-        if (r >= 0)
-                r = sd_bus_start(e.bus);
+                r = bus_open(s->address, "echo", &e.bus);
         if (r >= 0)
                 r = sd_bus_add_fallback_vtable(
                         e.bus, NULL, POLICY_PATH, POLICY_IFACE_VM, echo_vtable, find_any, &e);

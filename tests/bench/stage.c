@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include "common/daemon/bus-open.h"
 #include "common/io/file.h"
 #include "protocol/names.h"
 #include "tests/bench/stage.h"
@@ -68,13 +69,7 @@ static int connect_bus(const Stage *s, sd_bus **ret) {
         const char *name;
         int r;
 
-        r = sd_bus_new(&bus);
-        if (r >= 0)
-                r = sd_bus_set_address(bus, s->address);
-        if (r >= 0)
-                r = sd_bus_set_bus_client(bus, true);
-        if (r >= 0)
-                r = sd_bus_start(bus);
+        r = bus_open(s->address, "bench", &bus);
         if (r >= 0)
                 r = sd_bus_get_unique_name(
                         bus, &name); /* now: a bus takes few that are only half connected */

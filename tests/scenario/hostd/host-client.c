@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <systemd/sd-bus.h>
 
+#include "common/daemon/bus-open.h"
 #include "common/macros.h"
 #include "protocol/names.h"
 
@@ -134,13 +135,7 @@ static int run(Client *c, const char *address) {
 
         r = sd_event_default(&event);
         if (r >= 0)
-                r = sd_bus_new(&c->bus);
-        if (r >= 0)
-                r = sd_bus_set_address(c->bus, address);
-        if (r >= 0)
-                r = sd_bus_set_bus_client(c->bus, true);
-        if (r >= 0)
-                r = sd_bus_start(c->bus);
+                r = bus_open(address, "host-client", &c->bus);
         if (r >= 0)
                 r = sd_bus_attach_event(c->bus, event, 0);
         if (r >= 0)

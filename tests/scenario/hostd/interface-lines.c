@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <systemd/sd-bus.h>
 
+#include "common/daemon/bus-open.h"
 #include "common/macros.h"
 #include "common/strbuf.h"
 #include "protocol/xml.h"
@@ -116,13 +117,7 @@ static int print_live(const char *address, const char *service, const char *path
         const char *xml;
         int r;
 
-        r = sd_bus_new(&bus);
-        if (r >= 0)
-                r = sd_bus_set_address(bus, address);
-        if (r >= 0)
-                r = sd_bus_set_bus_client(bus, true);
-        if (r >= 0)
-                r = sd_bus_start(bus);
+        r = bus_open(address, "interface-lines", &bus);
         if (r >= 0)
                 r = sd_bus_call_method(bus, service, path, "org.freedesktop.DBus.Introspectable",
                         "Introspect", NULL, &reply, NULL);
