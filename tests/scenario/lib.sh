@@ -9,6 +9,9 @@ PATH=$build/policyd/ctl:$build/tests/lab:$PATH
 export LC_ALL=C.UTF-8
 work=$(mktemp -d "${TMPDIR:-/tmp}/xvs.XXXXXX")
 lab=$work/lab
+. "$scenario_tree/tests/scenario/world.sh"
+setsid -f "$scenario_tree/tests/scenario/world.sh" $$ <<<"$work" >/dev/null 2>&1
+export XENVGPU_SCENARIO=$work
 tap_n=0 tap_failed=0
 out=$work/out err=$work/err
 
@@ -74,7 +77,7 @@ refused() {
 
 # within SECONDS WHAT COMMAND…   until the command is true
 within() {
-        local seconds=$1 what=$2 end
+        local seconds=$1 what=$2
         shift 2
         if wait_for "$seconds" "$@"; then pass "$what"; else
                 fail "$what (not within $seconds s)"
@@ -90,6 +93,20 @@ wait_for() {
         done
 }
 
+# monitor_up FILE [ADDRESS SERVICE]   what goes to and from the service, policyd if none is named, is a line of JSON each in FILE.
+# It listens once it hears our own pings.
+monitor_up() {
+        local address=${2:-$XENVGPU_ADDRESS} service=${3:-org.xenvgpu.Policy1}
+        busctl --address="$address" --json=short monitor "$service" >"$1" 2>/dev/null &
+        monitor=$!
+        is_heard() { busctl --address="$address" call "$service" / org.freedesktop.DBus.Peer Ping; [ -s "$1" ]; }
+        wait_for 10 is_heard "$1" || fail "busctl monitors $service"
+}
+monitor_down() {
+        kill "$monitor"
+        wait "$monitor" 2>/dev/null
+}
+
 lab_up() {
         note "lab: $*"
         if xenvgpu-lab up "$lab" "$@" >"$out" 2>"$err"; then pass "the lab is up: $*"; else
@@ -101,8 +118,16 @@ lab_up() {
         eval "$(xenvgpu-lab env "$lab")"
 }
 
+# world_left [PID…]   what still runs of the world, but for these
+world_left() {
+        local left # complete before anything else looks: `ps` here carries the world's mark
+        left=$(world_pids "$work")
+        left=$(grep -vxF "$(printf '%s\n' none "$@")" <<<"$left")
+        [ -z "$left" ] || ps -o pid=,args= -p "$(paste -sd, <<<"$left")"
+}
+world_is_empty() { [ -z "$(world_left "$@")" ]; }
+
 done_testing() {
-        local left
         if [ $tap_failed != 0 ] && [ -d "$lab" ]; then
                 for log in "$lab"/policyd/log "$lab"/hosts/*/log; do
                         note "end of $log:"
@@ -116,14 +141,12 @@ done_testing() {
                 else pass "no sanitizer spoke up"; fi
         fi
         xenvgpu-lab down "$lab" >"$out" 2>"$err" || { [ ! -d "$lab" ] || fail "lab down: $(head -n 2 "$err")"; }
-        left=$(pgrep -af -- "$work" | grep -v "^$$ " | head -n 5)
-        is "$left" "" "nothing is left running"
+        is "$(world_left)" "" "nothing is left running"
         rm -rf "$work"
         echo "1..$tap_n"
         [ $tap_failed = 0 ] || exit 1
         exit 0
 }
-trap 'xenvgpu-lab down "$lab" >/dev/null 2>&1; rm -rf "$work"' INT TERM
 
 # --- worlds ---------------------------------------------------------------------------------------
 
