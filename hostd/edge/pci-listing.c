@@ -5,6 +5,7 @@
  * address. One block at a time is collected; at its end it is kept or dropped.
  */
 
+#include "common/parse.h"
 #include "common/strbuf.h"
 #include "hostd/core/grow.h"
 #include "hostd/core/text-lines.h"
@@ -108,21 +109,14 @@ static bool take_address(TextSpan line, PciAddress *ret) {
         return pci_address_from_string(text, ret) >= 0;
 }
 
-static int hex_digit(char c) {
-        const char *digits = "0123456789abcdef";
-        const char *p = c ? strchr(digits, c | 0x20) : NULL;
-
-        return p ? (int) (p - digits) : -EINVAL;
-}
-
 /* A blank and two hex digits. */
 static bool take_byte(TextSpan *s, uint8_t *ret) {
         int high, low;
 
         if (text_span_size(s) < 3 || s->at[0] != ' ')
                 return false;
-        high = hex_digit(s->at[1]);
-        low = hex_digit(s->at[2]);
+        high = parse_digit(s->at[1], 16);
+        low = parse_digit(s->at[2], 16);
         if (high < 0 || low < 0)
                 return false;
 
@@ -135,8 +129,8 @@ static bool take_byte(TextSpan *s, uint8_t *ret) {
 static bool take_offset(TextSpan *s, size_t *ret) {
         size_t offset = 0, n = 0;
 
-        for (; n < 3 && n < text_span_size(s) && hex_digit(s->at[n]) >= 0; n++)
-                offset = offset << 4 | (size_t) hex_digit(s->at[n]);
+        for (; n < 3 && n < text_span_size(s) && parse_digit(s->at[n], 16) >= 0; n++)
+                offset = offset << 4 | (size_t) parse_digit(s->at[n], 16);
         if (n < 2 || n == text_span_size(s) || s->at[n] != ':')
                 return false;
 
@@ -206,7 +200,8 @@ int pci_listing_parse(const char *data, size_t size, const ProblemSink *problems
         while (r >= 0 && text_lines_next(&lines, &line)) {
                 TextSpan trimmed = text_span_trim(line);
 
-                line.end = trimmed.end;
+                /* Of a line of blanks, as the "\r" of a file of another system, nothing is left. */
+                line.end = text_span_size(&trimmed) > 0 ? trimmed.end : line.at;
                 r = take_line(l, line, lines.line);
         }
         if (r >= 0)

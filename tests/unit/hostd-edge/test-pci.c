@@ -259,6 +259,22 @@ static void listing_tells_what_it_can(void **state) {
         assert_string_equal(f.pgpus[3].bridge, "");
 }
 
+/* As a mail program may have left it: lines that end in CR LF, blanks in the lines between. */
+static void listing_may_have_other_line_ends(void **state) {
+        _cleanup_free_ char *text = listing_of_machine(), *other = calloc(3, strlen(text) + 1);
+        char *p = other;
+        PciListing listing;
+        Told told = {};
+        ProblemSink sink = sink_to(&told);
+
+        for (const char *c = text; *c; c++)
+                p += sprintf(p, *c != '\n' ? "%c" : p == other || p[-1] == '\n' ? " \r%c" : "\r%c", *c);
+        assert_ok(pci_listing_parse(other, strlen(other), &sink, &listing));
+        assert_int_equal(told.n, 0);
+        assert_int_equal(listing.n_devices, ARRAY_SIZE(machine) - 1);
+        pci_listing_done(&listing);
+}
+
 /* Wherever it is cut, the devices before stand, and what is lost is told. */
 static void cut_listing_gives_whole_devices(void **state) {
         _cleanup_free_ char *text = listing_of_machine();
@@ -394,6 +410,7 @@ int main(void) {
                 IN_FOLDER(arbiter_names_the_display),
                 IN_FOLDER(sources_that_are_none),
                 IN_FOLDER(listing_tells_what_it_can),
+                cmocka_unit_test(listing_may_have_other_line_ends),
                 cmocka_unit_test(cut_listing_gives_whole_devices),
                 cmocka_unit_test(listing_faults_are_told_by_line),
                 cmocka_unit_test(same_address_twice_is_told),
