@@ -53,7 +53,7 @@ char *host_type_identifier_mxgpu(uint16_t pdev, uint64_t framebuffer_bytes);
 
 /* The one type that every PGPU may have. */
 int host_type_make_passthrough(HostType *ret);
-/* 0 for 0 instances. */
+/* 0 for 0 instances, and for more than a PGPU has units. */
 uint32_t host_type_size(uint32_t instances);
 void host_type_done(HostType *t);
 int host_type_copy(const HostType *t, HostType *ret);

@@ -5,6 +5,7 @@
  */
 
 #include "common/parse.h"
+#include "hostd/core/host-type.h"
 #include "hostd/core/nvidia-conf.h"
 #include "hostd/core/text-lines.h"
 
@@ -75,7 +76,7 @@ static bool read_heads(const char *value, NvidiaConf *conf) {
 }
 
 static bool read_instances(const char *value, NvidiaConf *conf) {
-        return read_count(value, &conf->instances) && conf->instances > 0;
+        return read_count(value, &conf->instances) && host_type_size(conf->instances) > 0;
 }
 
 static const ConfKey conf_keys[] = {
@@ -84,7 +85,7 @@ static const ConfKey conf_keys[] = {
         { "plugin0.max_resolution", read_resolution, "WIDTHxHEIGHT" },
         { "plugin0.framebufferlength", read_framebuffer, "a number of bytes" },
         { "plugin0.num_heads", read_heads, "a number" },
-        { "plugin0.max_instance", read_instances, "a number above 0" },
+        { "plugin0.max_instance", read_instances, "a number from 1 to 1048576" },
 };
 
 /* The index in conf_keys, or -ENOENT for keys that are none of ours. */

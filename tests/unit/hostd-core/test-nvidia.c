@@ -75,7 +75,8 @@ static void conf_faults_are_named(void **state) {
                 { "plugin0.framebufferlength -1\n", "number of bytes", 1 },
                 { "plugin0.num_heads 4294967296\n", "plugin0.num_heads must be", 1 },
                 { "plugin0.num_heads two\n", "plugin0.num_heads must be", 1 },
-                { "plugin0.max_instance 0\n", "above 0", 1 },
+                { "plugin0.max_instance 0\n", "from 1 to 1048576", 1 },
+                { "plugin0.max_instance 1048577\n", "from 1 to 1048576", 1 },
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
