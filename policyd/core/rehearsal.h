@@ -41,7 +41,8 @@ int rehearse_host_failure(const Pool *pool, const Host *h, Moves *ret);
 int rehearse_failures_to_tolerate(const Pool *pool, const GpuGroup *g, size_t *ret);
 
 /*
- * The PGPU that is had for a whole, for VGPUs of type t, by restarting the fewest VMs elsewhere. pgpu NULL: there is none; reason says why.
+ * The PGPU that is had for a whole, for VGPUs of type t, by restarting the fewest VMs elsewhere. pgpu NULL: there is none; reason says
+ * why, in sentences: what the one that comes nearest lacks, or what keeps every one from being tried.
  * Looked at are the 128 PGPUs with the fewest VMs; what reservations hold, and VMs that are just starting, stay.
  */
 typedef struct PgpuPlan {

@@ -364,12 +364,25 @@ static void print_placement(FILE *out, struct json_object *placement) {
         fputs(".\n\n", out);
 }
 
+/* Nobody starts a VM twice: what is explained of one that is not halted is another like it. */
+static void print_stand(FILE *out, struct json_object *answer) {
+        struct json_object *resident = member(answer, "resident_on"),
+                           *scheduled = member(answer, "scheduled_to_be_resident_on");
+        const char *state = text(answer, "power_state");
+
+        if (isempty(state) || (streq(state, "halted") && !scheduled))
+                return;
+        fprintf(out, "The VM is %s", streq(state, "halted") ? "starting" : state);
+        if (resident || scheduled)
+                fprintf(out, " on %s", text(resident ? resident : scheduled, "name_label"));
+        fputs(". One more like it:\n", out);
+}
+
 /* What a start would say, after what the last one said. */
 static void print_verdict(FILE *out, struct json_object *answer) {
         if (member(answer, "decision"))
                 print_decision(out, member(answer, "decision"));
-        if (!isempty(text(answer, "power_state")) && !streq(text(answer, "power_state"), "halted"))
-                fprintf(out, "The VM is %s. One more like it:\n", text(answer, "power_state"));
+        print_stand(out, answer);
         if (streq(text(answer, "verdict"), "refused"))
                 fprintf(out, "A start would be refused: %s\n%s\n\n", code_of(answer),
                         text(answer, "message"));

@@ -135,8 +135,8 @@ static int plan_message(const PgpuPlan *plan, const GpuGroup *g, const VgpuType 
         _cleanup_strbuf_ StrBuf b = {};
 
         if (!plan->pgpu)
-                strbuf_addf(&b, "No PGPU of group '%s' can be freed for %s by restarting VMs elsewhere%s%s",
-                        g->name_label, type_label(t), plan->reason ? ". " : ".", strempty(plan->reason));
+                strbuf_addf(&b, "No PGPU of group '%s' can be freed for %s by restarting VMs elsewhere. %s",
+                        g->name_label, type_label(t), plan->reason);
         else if (plan->moves.n == 0)
                 strbuf_addf(&b, "PGPU %s is free already%s.", plan->pgpu->name,
                         plan->enable ? "; the type has to be enabled there" : "");

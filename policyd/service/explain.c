@@ -158,6 +158,50 @@ static int add_placement(struct json_object *o, const Vm *vm, const Allocation *
         return r ?: add_placements(placement, vm, a);
 }
 
+static int add_counts(struct json_object *o, const Allocation *a) {
+        struct json_object *counts = json_object_new_object();
+        int r;
+
+        r = counts ? json_add(o, "counts", counts) : -ENOMEM;
+        for (ErrorCode code = 0; code < _ERROR_MAX && r == 0; code++)
+                if (a->counts[code] > 0)
+                        r = json_add_u64(
+                                counts, code == ERROR_NONE ? "fits" : error_code_word(code), a->counts[code]);
+        return r;
+}
+
+/* The PGPU that came nearest, where GPUs are what is missing. */
+static int add_nearest(struct json_object *o, const PgpuVerdict *v) {
+        struct json_object *nearest;
+        int r;
+
+        if (!v->pgpu)
+                return 0;
+        nearest = json_object_new_object();
+        r = nearest ? json_add(o, "nearest", nearest) : -ENOMEM;
+        r = r ?: json_add_uuid(nearest, "host", &v->pgpu->host->object.id);
+        r = r ?: json_add_string(nearest, "name_label", v->pgpu->host->name_label);
+        r = r ?: json_add_uuid(nearest, "pgpu", &v->pgpu->object.id);
+        r = r ?: json_add_string(nearest, "pci_id", PCI_TEXT(&v->pgpu->pci));
+        r = r ?: json_add_string(nearest, "code", error_code_word(v->code));
+        r = r ?: json_add_u64(nearest, "size", v->size);
+        r = r ?: json_add_u64(nearest, "used", v->used);
+        return r ?: json_add_u64(nearest, "need", v->need);
+}
+
+/* Where the VM stands, or will: what is explained is one more like it. */
+static int add_stand(struct json_object *o, const char *member, const Host *h) {
+        struct json_object *stand;
+        int r;
+
+        if (!h)
+                return 0;
+        stand = json_object_new_object();
+        r = stand ? json_add(o, member, stand) : -ENOMEM;
+        r = r ?: json_add_uuid(stand, "host", &h->object.id);
+        return r ?: json_add_string(stand, "name_label", h->name_label);
+}
+
 /* The same function as a start's, heard by a visitor; hosts stays empty where the VM itself is refused. */
 static int explain(Policy *p, const Vm *vm, const StartOptions *o, struct json_object *json, Explanation *e,
         Refusal *refusal) {
@@ -176,8 +220,10 @@ static int explain(Policy *p, const Vm *vm, const StartOptions *o, struct json_o
         if (r >= 0 && a.refusal.code != ERROR_NONE) {
                 *refusal = a.refusal;
                 a.refusal = (Refusal){};
+                r = add_nearest(json, &a.nearest);
         } else if (r >= 0)
                 r = add_placement(json, request.vm, &a);
+        r = r ?: add_counts(json, &a);
         r = r ?: e->error;
         return r ?: explain_quotas(json, p->pool, &request);
 }
@@ -200,6 +246,8 @@ int vms_explain(Policy *p, Vm *vm, const StartOptions *options, char **ret_json)
                 return r;
         placed = refusal.code == ERROR_NONE;
         r = json_add_string(json, "power_state", power_state_to_string(vm->power_state));
+        r = r ?: add_stand(json, "resident_on", vm->resident_on);
+        r = r ?: add_stand(json, "scheduled_to_be_resident_on", vm->scheduled_on);
         r = r ?: json_add_string(json, "verdict", placed ? "placed" : "refused");
         r = r ?: json_add_string(json, "code", placed ? "" : error_code_word(refusal.code));
         r = r ?: json_add_string(json, "message", strempty(refusal.message));
@@ -221,18 +269,6 @@ static int add_runners_up(struct json_object *o, const Allocation *a) {
                 item = append_object(array);
                 r = item ? add_host(item, a->runners_up[i].host, a->runners_up[i].score) : -ENOMEM;
         }
-        return r;
-}
-
-static int add_counts(struct json_object *o, const Allocation *a) {
-        struct json_object *counts = json_object_new_object();
-        int r;
-
-        r = counts ? json_add(o, "counts", counts) : -ENOMEM;
-        for (ErrorCode code = 0; code < _ERROR_MAX && r == 0; code++)
-                if (a->counts[code] > 0)
-                        r = json_add_u64(
-                                counts, code == ERROR_NONE ? "fits" : error_code_word(code), a->counts[code]);
         return r;
 }
 

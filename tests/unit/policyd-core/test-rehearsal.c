@@ -116,7 +116,6 @@ static void an_empty_pgpu_needs_no_plan(void **state) {
         assert_true(plan.enable);
 }
 
-/* No room elsewhere, reservations, VMs that start: there is no plan, and it says why. */
 /* Everything is tried: the fewest VMs that stand elsewhere when one PGPU is empty. */
 typedef struct Search {
         World *w;
@@ -208,22 +207,65 @@ static void no_plan_has_fewer_restarts(void **state) {
         assert_true(n_missed < 10);
 }
 
-static void where_nothing_moves_there_is_no_plan(void **state) {
+/* There is no plan; the reason has all the words, ended by NULL. */
+static void assert_no_plan(Pair *p, Card group, WorldType type, ...) {
+        _cleanup_(pgpu_plan_done) PgpuPlan plan = {};
+        const char *word;
+        va_list words;
+
+        world_drain(p->w);
+        assert_int_equal(rehearse_free_pgpu(p->w->pool, p->w->groups[group], p->w->types[type], &plan), 0);
+        assert_null(plan.pgpu);
+        assert_int_equal(plan.moves.n, 0);
+        va_start(words, type);
+        while ((word = va_arg(words, const char *)))
+                if (!strstr(plan.reason, word))
+                        fail_msg("\"%s\" is not in: %s", word, plan.reason);
+        va_end(words);
+        nothing_changed(p->w);
+}
+
+/* Of two PGPUs with VMs that have nowhere to go, the one that strands fewer is spoken of. */
+static void without_room_the_nearest_pgpu_is_named(void **state) {
         _cleanup_pair_ Pair p = pair_new();
-        _cleanup_(pgpu_plan_done) PgpuPlan plan = {}, again = {};
 
         world_resident(p.w, p.k2[0], K200);
+        world_resident(p.w, p.k2[0], K200);
         world_resident(p.w, p.k2[1], K260Q);
-        assert_int_equal(rehearse_free_pgpu(p.w->pool, p.w->groups[K2], p.w->types[PASSTHROUGH], &plan), 0);
-        assert_null(plan.pgpu);
-        assert_non_null(strstr(plan.reason, "K2"));
+        assert_no_plan(&p, K2, PASSTHROUGH, p.k2[1]->name, " comes nearest, but its VM finds no room",
+                "runs GRID K200 for VM", NULL);
 
-        for (size_t i = 0; i < 4; i++) {
-                world_scheduled(p.w, p.a[i], K100);
-                world_scheduled(p.w, p.b[i], K100);
-        }
-        assert_int_equal(rehearse_free_pgpu(p.w->pool, p.w->groups[K1], p.w->types[PASSTHROUGH], &again), 0);
-        assert_null(again.pgpu);
+        world_resident(p.w, p.k2[1], K260Q);
+        assert_no_plan(
+                &p, K2, PASSTHROUGH, p.k2[0]->name, "none of its 2 VMs finds room elsewhere. VM '", NULL);
+}
+
+static void where_nothing_can_be_tried_it_says_what_would_help(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Uuid id = world_id(p.w);
+        Reservation *r;
+        Vgpu *v;
+
+        assert_int_equal(
+                pool_add_reservation(p.w->pool, &id, 0, "course", p.w->groups[K2], p.w->types[K200], 2, &r),
+                0);
+        assert_int_equal(pool_hold(p.w->pool, r, p.k2[0]), 0);
+        assert_int_equal(pool_hold(p.w->pool, r, p.k2[1]), 0);
+        assert_no_plan(&p, K2, PASSTHROUGH, "Of the group's 2 PGPUs 2 are held by reservations. ",
+                "Destroy reservation 'course', and ask again.", NULL);
+
+        pool_unhold(p.w->pool, r, p.k2[1]);
+        v = world_scheduled(p.w, p.k2[1], K200);
+        assert_no_plan(&p, K2, PASSTHROUGH, "1 is held by reservations, 1 has VMs that are starting. ",
+                "Wait until VM '", v->vm->name_label, "' runs, and ask again.", NULL);
+
+        pool_set_host_state(p.w->pool, p.beta, HOST_OFFLINE, "gone");
+        assert_no_plan(&p, K2, PASSTHROUGH,
+                "Of the group's 2 PGPUs 2 cannot be used. Bring host beta back online, ", NULL);
+        pool_set_host_state(p.w->pool, p.beta, HOST_ONLINE, "");
+        pool_set_pgpu_present(p.w->pool, p.k2[0], false);
+        pool_set_pgpu_present(p.w->pool, p.k2[1], false);
+        assert_no_plan(&p, K2, PASSTHROUGH, "Look for the card in beta, and ask again.", NULL);
 }
 
 static void a_failed_host_leaves_what_fits(void **state) {
@@ -377,7 +419,8 @@ int main(void) {
                 cmocka_unit_test(a_plan_moves_the_fewest),
                 cmocka_unit_test(an_empty_pgpu_needs_no_plan),
                 cmocka_unit_test(no_plan_has_fewer_restarts),
-                cmocka_unit_test(where_nothing_moves_there_is_no_plan),
+                cmocka_unit_test(without_room_the_nearest_pgpu_is_named),
+                cmocka_unit_test(where_nothing_can_be_tried_it_says_what_would_help),
                 cmocka_unit_test(a_failed_host_leaves_what_fits),
                 cmocka_unit_test(failed_hosts_need_memory_elsewhere),
                 cmocka_unit_test(failures_are_tolerated_while_room_is_left),

@@ -564,13 +564,49 @@ static void explain_tells_every_host_and_pgpu(void **state) {
         assert_true(strlen(text(host, "message")) > 0);
         pgpu = json_object_array_get_idx(member(host, "pgpus"), 0);
         assert_string_equal(text(pgpu, "type"), "GRID K100");
+        assert_int_equal(json_object_get_int(member(member(o, "counts"), "fits")), 1);
+        assert_int_equal(json_object_get_int(member(member(o, "counts"), "VMRequiresVGPU")), 1);
+        assert_null(json_object_object_get(o, "nearest"));
+        assert_null(json_object_object_get(o, "resident_on"));
+        assert_null(json_object_object_get(o, "scheduled_to_be_resident_on"));
         json_object_put(o);
 
         world_start_vm(w, &vm, NULL);
+        assert_int_equal(vms_explain(w->policy, world_vm(w, &vm), NULL, &json), 0);
+        o = parse(json);
+        assert_string_equal(text(o, "power_state"), "halted");
+        assert_string_equal(text(member(o, "scheduled_to_be_resident_on"), "name_label"), "alpha");
+        json_object_put(o);
+
         world_run(w);
         assert_int_equal(vms_explain(w->policy, world_vm(w, &vm), NULL, &json), 0);
         o = parse(json);
         assert_string_equal(text(member(o, "decision"), "name_label"), "alpha");
+        json_object_put(o);
+}
+
+static void an_explained_refusal_has_its_numbers(void **state) {
+        FakeHost *a;
+        _cleanup_world_ World *w = world_of_one_k1(&a);
+        Uuid vms[4], whole = world_create_vm_with(w, "whole", "passthrough", 1);
+        struct json_object *o, *nearest;
+        char *json;
+
+        for (size_t i = 0; i < 4; i++) {
+                vms[i] = world_create_vm_with(w, "a", "passthrough", 1);
+                world_start_vm(w, &vms[i], NULL);
+        }
+        world_run(w);
+        assert_int_equal(vms_explain(w->policy, world_vm(w, &whole), NULL, &json), 0);
+        o = parse(json);
+        assert_string_equal(text(o, "verdict"), "refused");
+        assert_null(json_object_object_get(o, "placement"));
+        assert_int_equal(json_object_object_length(member(o, "counts")), 1);
+        nearest = member(o, "nearest");
+        assert_string_equal(text(nearest, "name_label"), "alpha");
+        assert_string_equal(text(nearest, "pci_id"), "0000:07:00.0");
+        assert_string_equal(text(nearest, "code"), "VGPUTypeNotCompatibleWithRunningType");
+        assert_int_equal(json_object_get_int(member(nearest, "need")), PGPU_SIZE);
         json_object_put(o);
 }
 
@@ -617,6 +653,7 @@ int main(void) {
                 cmocka_unit_test(lists_have_pages_and_filters),
                 cmocka_unit_test(capacity_adds_up),
                 cmocka_unit_test(explain_tells_every_host_and_pgpu),
+                cmocka_unit_test(an_explained_refusal_has_its_numbers),
                 cmocka_unit_test(set_config_is_checked),
         };
 

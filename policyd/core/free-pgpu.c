@@ -1,0 +1,279 @@
+/*
+ * Freeing a PGPU
+ *
+ * Of the PGPUs that could be had, those with the fewest VMs first: all its VMs are lifted, the PGPU is taken
+ * away, and the first whose VMs all land is the plan. Where none is had, the one that came nearest says why,
+ * or what keeps every one from being tried.
+ */
+
+#include "policyd/core/crew.h"
+#include "policyd/core/pool-internal.h"
+#include "policyd/core/remedy.h"
+
+#define PGPUS_TRIED_MAX 128
+
+void pgpu_plan_done(PgpuPlan *p) {
+        moves_done(&p->moves);
+        free(p->reason);
+        *p = (PgpuPlan){};
+}
+
+/* Whether a PGPU could be emptied at all; what stays comes before what passes. */
+typedef enum Obstacle {
+        OBSTACLE_NONE,
+        OBSTACLE_TYPE,     /* it does not support the type */
+        OBSTACLE_UNUSABLE, /* its host, or it, cannot be used */
+        OBSTACLE_HELD,     /* by reservations */
+        OBSTACLE_STARTING, /* a VM there does not run yet */
+        _OBSTACLE_MAX,
+} Obstacle;
+
+typedef struct FreeCandidate {
+        Pgpu *pgpu;
+        size_t n_vms;
+        bool enable;
+} FreeCandidate;
+
+typedef struct FreeSearch {
+        FreeCandidate *candidates;
+        size_t n;
+        /* Those that cannot be tried: how many of each obstacle, and the first of them. */
+        size_t n_stuck[_OBSTACLE_MAX];
+        const Pgpu *stuck[_OBSTACLE_MAX];
+        bool any_stuck;
+} FreeSearch;
+
+static void search_done(FreeSearch *s) {
+        free(s->candidates);
+}
+
+static int compare_candidates(const void *a, const void *b) {
+        const FreeCandidate *x = a, *y = b;
+
+        if (x->n_vms != y->n_vms)
+                return x->n_vms < y->n_vms ? -1 : 1;
+        if (x->enable != y->enable)
+                return x->enable ? 1 : -1;
+        return pgpu_compare(x->pgpu, y->pgpu);
+}
+
+static const Vgpu *find_starting(const Pgpu *p) {
+        for (size_t i = 0; i < p->vgpus.n; i++) {
+                const Vgpu *v = p->vgpus.items[i];
+
+                if (v->resident_on != p || v->vm->resident_on != p->host || v->scheduled_on ||
+                        v->vm->scheduled_on)
+                        return v;
+        }
+        return NULL;
+}
+
+static Obstacle find_obstacle(const Pgpu *p, const VgpuType *t) {
+        if (!ptr_array_contains(&p->supported, t))
+                return OBSTACLE_TYPE;
+        if (!p->present || !host_is_usable(p->host))
+                return OBSTACLE_UNUSABLE;
+        if (p->holds.n > 0)
+                return OBSTACLE_HELD;
+        return find_starting(p) ? OBSTACLE_STARTING : OBSTACLE_NONE;
+}
+
+static size_t count_vms(const Pgpu *p) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < p->vgpus.n; i++) {
+                bool again = false;
+
+                for (size_t j = 0; j < i && !again; j++)
+                        again = ((const Vgpu *) p->vgpus.items[j])->vm ==
+                                ((const Vgpu *) p->vgpus.items[i])->vm;
+                n += !again;
+        }
+        return n;
+}
+
+static int search_init(FreeSearch *s, const GpuGroup *g, const VgpuType *t) {
+        s->candidates = calloc(g->pgpus.n + 1, sizeof(FreeCandidate));
+        if (!s->candidates)
+                return -ENOMEM;
+
+        for (size_t i = 0; i < g->pgpus.n; i++) {
+                Pgpu *p = g->pgpus.items[i];
+                Obstacle o = find_obstacle(p, t);
+
+                if (o == OBSTACLE_NONE)
+                        s->candidates[s->n++] = (FreeCandidate){.pgpu = p,
+                                .n_vms = count_vms(p),
+                                .enable = !ptr_array_contains(&p->enabled, t)};
+                else if (s->n_stuck[o]++ == 0) {
+                        s->stuck[o] = p;
+                        s->any_stuck = true;
+                }
+        }
+
+        qsort(s->candidates, s->n, sizeof(FreeCandidate), compare_candidates);
+        s->n = MIN_OF(s->n, (size_t) PGPUS_TRIED_MAX);
+        return 0;
+}
+
+/* 1 and the moves: all VMs of the PGPU find room elsewhere. */
+static int crew_empty_pgpu(Crew *c, const Pool *pool, Pgpu *p, Moves *ret) {
+        Vgpu *vgpus[p->vgpus.n + 1];
+        size_t n = p->vgpus.n;
+        int landed, r = 0;
+
+        for (size_t i = 0; i < n; i++)
+                vgpus[i] = p->vgpus.items[i];
+        for (size_t i = 0; i < n && r >= 0; i++)
+                r = crew_lift(c, vgpus[i]->vm);
+        pool_set_pgpu_present(c->copy, p, false);
+        landed = r < 0 ? r : crew_land_all(c, pool, ret);
+        pool_set_pgpu_present(c->copy, p, true);
+        r = crew_put_back(c);
+        return r < 0 ? r : landed;
+}
+
+/* Words */
+
+/* "Of the group's 8 PGPUs 6 are held by reservations, 2 have VMs that are starting." */
+static void sentence_stuck(StrBuf *b, const FreeSearch *s, const GpuGroup *g) {
+        static const char *const one[_OBSTACLE_MAX] = {
+                [OBSTACLE_TYPE] = "does not support it",
+                [OBSTACLE_UNUSABLE] = "cannot be used",
+                [OBSTACLE_HELD] = "is held by reservations",
+                [OBSTACLE_STARTING] = "has VMs that are starting",
+        };
+        static const char *const several[_OBSTACLE_MAX] = {
+                [OBSTACLE_TYPE] = "do not support it",
+                [OBSTACLE_UNUSABLE] = "cannot be used",
+                [OBSTACLE_HELD] = "are held by reservations",
+                [OBSTACLE_STARTING] = "have VMs that are starting",
+        };
+        bool first = true;
+
+        strbuf_addf(b, "Of the group's %zu PGPU%s", g->pgpus.n, PLURAL(g->pgpus.n));
+        for (size_t o = 0; o < _OBSTACLE_MAX; o++) {
+                if (s->n_stuck[o] == 0)
+                        continue;
+                strbuf_addf(b, "%s%zu %s", first ? " " : ", ", s->n_stuck[o],
+                        s->n_stuck[o] == 1 ? one[o] : several[o]);
+                first = false;
+        }
+        strbuf_add(b, ".");
+}
+
+/* What would let one of them be tried: time alone, before somebody's word, before a host. */
+static void sentence_unstick(StrBuf *b, const FreeSearch *s) {
+        if (s->stuck[OBSTACLE_STARTING])
+                sentence_step(b, "wait until VM '%s' runs",
+                        find_starting(s->stuck[OBSTACLE_STARTING])->vm->name_label);
+        else if (s->stuck[OBSTACLE_HELD]) {
+                const PtrArray *holds = &s->stuck[OBSTACLE_HELD]->holds;
+
+                sentence_step(b, "destroy ");
+                sentence_reservations(b, (Reservation *const *) holds->items, holds->n);
+        } else if (s->stuck[OBSTACLE_UNUSABLE]) {
+                const Pgpu *p = s->stuck[OBSTACLE_UNUSABLE];
+
+                if (host_is_usable(p->host))
+                        sentence_step(b, "look for the card in %s", p->host->name_label);
+                else
+                        sentence_make_usable(b, p->host);
+        }
+}
+
+/* Why nothing can be tried. */
+static int explain_stuck(const FreeSearch *s, const GpuGroup *g, char **ret) {
+        _cleanup_strbuf_ StrBuf b = {}, steps = {};
+
+        sentence_stuck(&b, s, g);
+        sentence_unstick(&steps, s);
+        b.error = b.error ?: steps.error;
+        if (steps.len > 0)
+                strbuf_addf(&b, " %s, and ask again.", steps.text);
+        *ret = strbuf_take(&b);
+        return *ret ? 0 : -ENOMEM;
+}
+
+/* Why the PGPU that comes nearest cannot be emptied, and what keeps others from being tried. */
+static int explain_nearest(
+        const FreeSearch *s, const GpuGroup *g, const Pgpu *p, const Moves *moves, char **ret) {
+        _cleanup_strbuf_ StrBuf b = {};
+
+        strbuf_addf(&b, "PGPU %s comes nearest, but ", p->name);
+        if (moves->n == 1)
+                strbuf_add(&b, "its VM finds no room elsewhere.");
+        else if (moves->n_failed == moves->n)
+                strbuf_addf(&b, "none of its %zu VMs finds room elsewhere.", moves->n);
+        else
+                strbuf_addf(&b, "%zu of its %zu VMs find%s no room elsewhere.", moves->n_failed, moves->n,
+                        moves->n_failed == 1 ? "s" : "");
+        for (size_t i = 0; i < moves->n; i++) {
+                const Move *m = &moves->items[i];
+
+                if (m->to)
+                        continue;
+                strbuf_addf(&b, " VM '%s': %s", m->vm->name_label, m->reason);
+                break;
+        }
+        if (s->any_stuck) {
+                strbuf_add(&b, " ");
+                sentence_stuck(&b, s, g);
+        }
+        *ret = strbuf_take(&b);
+        return *ret ? 0 : -ENOMEM;
+}
+
+/* The first that can be emptied, or why there is none. */
+static int try_candidates(Crew *c, const Pool *pool, const FreeSearch *s, const GpuGroup *g, PgpuPlan *ret) {
+        _cleanup_moves_ Moves nearest = {};
+        const Pgpu *nearest_pgpu = NULL;
+        int r;
+
+        for (size_t i = 0; i < s->n; i++) {
+                _cleanup_moves_ Moves moves = {};
+
+                r = crew_empty_pgpu(c, pool, s->candidates[i].pgpu, &moves);
+                if (r < 0)
+                        return r;
+                if (r > 0) {
+                        ret->pgpu = pool_get(pool, CLASS_PGPU, &s->candidates[i].pgpu->object.id);
+                        ret->enable = s->candidates[i].enable;
+                        ret->moves = moves;
+                        moves = (Moves){};
+                        return 0;
+                }
+                if (nearest_pgpu && moves.n_failed >= nearest.n_failed)
+                        continue;
+                nearest_pgpu = s->candidates[i].pgpu;
+                moves_done(&nearest);
+                nearest = moves;
+                moves = (Moves){};
+        }
+
+        return explain_nearest(s, g, nearest_pgpu, &nearest, &ret->reason);
+}
+
+int rehearse_free_pgpu(const Pool *pool, const GpuGroup *g, const VgpuType *t, PgpuPlan *ret) {
+        _cleanup_(search_done) FreeSearch search = {};
+        _cleanup_(pgpu_plan_done) PgpuPlan plan = {};
+        _cleanup_crew_ Crew c = {};
+        int r;
+
+        r = pool_copy(pool, &c.copy);
+        if (r < 0)
+                return r;
+
+        r = search_init(&search, pool_get(c.copy, CLASS_GPU_GROUP, &g->object.id),
+                pool_get(c.copy, CLASS_VGPU_TYPE, &t->object.id));
+        if (r >= 0 && search.n == 0)
+                r = explain_stuck(&search, g, &plan.reason);
+        else if (r >= 0)
+                r = try_candidates(&c, pool, &search, g, &plan);
+        if (r < 0)
+                return r;
+
+        *ret = plan;
+        plan = (PgpuPlan){};
+        return 0;
+}
