@@ -21,6 +21,9 @@
         { .name = n, .property = p, .kind = FIELD_LABEL }
 #define LABEL_COLUMN(n, p)                                                                                   \
         { .name = n, .property = p, .kind = FIELD_LABEL, .in_list = true }
+/* A column of text that a method sets. */
+#define TEXT_COLUMN(n, p, m)                                                                                 \
+        { .name = n, .property = p, .kind = FIELD_VALUE, .in_list = true, .set = m, .set_type = 's' }
 
 static const Field host_fields[] = {
         COLUMN("uuid", "UUID"),
@@ -75,16 +78,8 @@ static const Field pgpu_fields[] = {
 
 static const Field gpu_group_fields[] = {
         COLUMN("uuid", "UUID"),
-        { .name = "name-label",
-                .property = "NameLabel",
-                .in_list = true,
-                .set = "SetNameLabel",
-                .set_type = 's' },
-        { .name = "name-description",
-                .property = "NameDescription",
-                .in_list = true,
-                .set = "SetNameDescription",
-                .set_type = 's' },
+        TEXT_COLUMN("name-label", "NameLabel", "SetNameLabel"),
+        TEXT_COLUMN("name-description", "NameDescription", "SetNameDescription"),
         REFS("VGPU-uuids", "VGPUs"),
         REFS("PGPU-uuids", "PGPUs"),
         STRINGS("GPU-types", "GPUTypes"),
@@ -116,11 +111,7 @@ static const Field vgpu_type_fields[] = {
 
 static const Field vm_fields[] = {
         COLUMN("uuid", "UUID"),
-        { .name = "name-label",
-                .property = "NameLabel",
-                .in_list = true,
-                .set = "SetNameLabel",
-                .set_type = 's' },
+        TEXT_COLUMN("name-label", "NameLabel", "SetNameLabel"),
         COLUMN("power-state", "PowerState"),
         REF("resident-on", "ResidentOn"),
         LABEL("resident-on-name-label", "ResidentOn"),
@@ -139,21 +130,9 @@ static const Field vm_fields[] = {
 
 static const Field vm_group_fields[] = {
         COLUMN("uuid", "UUID"),
-        { .name = "name-label",
-                .property = "NameLabel",
-                .in_list = true,
-                .set = "SetNameLabel",
-                .set_type = 's' },
-        { .name = "name-description",
-                .property = "NameDescription",
-                .in_list = true,
-                .set = "SetNameDescription",
-                .set_type = 's' },
-        { .name = "placement",
-                .property = "Placement",
-                .in_list = true,
-                .set = "SetPlacement",
-                .set_type = 's' },
+        TEXT_COLUMN("name-label", "NameLabel", "SetNameLabel"),
+        TEXT_COLUMN("name-description", "NameDescription", "SetNameDescription"),
+        TEXT_COLUMN("placement", "Placement", "SetPlacement"),
         { .name = "VM-uuids", .property = "VMs", .kind = FIELD_REFS, .in_list = true },
 };
 

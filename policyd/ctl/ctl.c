@@ -129,6 +129,26 @@ int ctl_find_key(Ctl *ctl, const char *key, const char *class_name, char **ret_p
         return ctl_find(ctl, class_find(class_name), ctl_arg(ctl, key), ret_path);
 }
 
+int ctl_call_uuid(Ctl *ctl, const char *class_name, const char *method) {
+        _cleanup_free_ char *path = NULL;
+        int r = ctl_find_key(ctl, "uuid", class_name, &path);
+
+        return r != 0 ? r : ctl_call(ctl, path, class_find(class_name)->interface, method, NULL, "");
+}
+
+void options_add(ClientOption *options, ClientOption option) {
+        while (options->name)
+                options++;
+        *options = option;
+}
+
+void ctl_add_option(ClientOption *options, const Ctl *ctl, const char *key, const char *name) {
+        const char *text = ctl_arg(ctl, key);
+
+        if (text)
+                options_add(options, (ClientOption){ .name = name, .type = 's', .text = text });
+}
+
 int ctl_print_text(Ctl *ctl, const char *text) {
         _cleanup_json_ struct json_object *o = NULL;
 

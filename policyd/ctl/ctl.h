@@ -51,6 +51,11 @@ int ctl_failed(int r, const ClientError *error);
 int ctl_find(Ctl *ctl, const ClassInfo *class, const char *text, char **ret_path);
 /* By the value of a required key. */
 int ctl_find_key(Ctl *ctl, const char *key, const char *class_name, char **ret_path);
+/* A method without arguments on the object that uuid= names. 0 or the exit status. */
+int ctl_call_uuid(Ctl *ctl, const char *class_name, const char *method);
+/* One more option, or one for a key that was given. The options have room, and end with an empty one. */
+void options_add(ClientOption *options, ClientOption option);
+void ctl_add_option(ClientOption *options, const Ctl *ctl, const char *key, const char *name);
 /* The whole pool into the view. 0 or the exit status. */
 int ctl_load(Ctl *ctl);
 

@@ -30,7 +30,7 @@ int verb_vgpu_create(Ctl *ctl) {
 }
 
 int verb_vgpu_destroy(Ctl *ctl) {
-        return ctl_destroy(ctl, "vgpu", "Destroy");
+        return ctl_call_uuid(ctl, "vgpu", "Destroy");
 }
 
 int verb_gpu_group_create(Ctl *ctl) {
@@ -46,7 +46,7 @@ int verb_gpu_group_create(Ctl *ctl) {
 }
 
 int verb_gpu_group_destroy(Ctl *ctl) {
-        return ctl_destroy(ctl, "gpu-group", "Destroy");
+        return ctl_call_uuid(ctl, "gpu-group", "Destroy");
 }
 
 static int remaining_capacity(Ctl *ctl, const char *class_name) {
@@ -101,5 +101,5 @@ int verb_reservation_create(Ctl *ctl) {
 }
 
 int verb_reservation_destroy(Ctl *ctl) {
-        return ctl_destroy(ctl, "reservation", "Destroy");
+        return ctl_call_uuid(ctl, "reservation", "Destroy");
 }

@@ -288,20 +288,3 @@ int verb_param_add(Ctl *ctl) {
 int verb_param_remove(Ctl *ctl) {
         return change_lists(ctl, false);
 }
-
-void ctl_add_option(ClientOption *options, const Ctl *ctl, const char *key, const char *name) {
-        const char *text = ctl_arg(ctl, key);
-
-        if (!text)
-                return;
-        while (options->name)
-                options++;
-        *options = (ClientOption){ .name = name, .type = 's', .text = text };
-}
-
-int ctl_destroy(Ctl *ctl, const char *class_name, const char *method) {
-        _cleanup_free_ char *path = NULL;
-        int r = ctl_find_key(ctl, "uuid", class_name, &path);
-
-        return r != 0 ? r : ctl_call(ctl, path, class_find(class_name)->interface, method, NULL, "");
-}

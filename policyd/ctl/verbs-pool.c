@@ -12,39 +12,31 @@
 #include "policyd/ctl/verbs.h"
 #include "protocol/names.h"
 
-static int on_host(Ctl *ctl, const char *method) {
-        _cleanup_free_ char *path = NULL;
-        int r = ctl_find_key(ctl, "uuid", "host", &path);
-
-        return r != 0 ? r : ctl_call(ctl, path, POLICY_IFACE_HOST, method, NULL, "");
-}
-
 int verb_host_add(Ctl *ctl) {
-        const char *key = ctl_arg(ctl, "idempotency-key");
-        const ClientOption options[] = { { .name = key ? "idempotency_key" : NULL, .type = 's', .text = key },
-                {} };
         _cleanup_json_ struct json_object *path = NULL;
+        ClientOption options[2] = {};
         int r;
 
+        ctl_add_option(options, ctl, "idempotency-key", "idempotency_key");
         r = ctl_call(ctl, POLICY_PATH, POLICY_IFACE_MANAGER, "AddHost", &path, "ssV", ctl_arg(ctl, "name"),
                 ctl_arg(ctl, "address"), options);
         return r != 0 ? r : ctl_print_created(ctl, path);
 }
 
 int verb_host_remove(Ctl *ctl) {
-        return on_host(ctl, "Remove");
+        return ctl_call_uuid(ctl, "host", "Remove");
 }
 
 int verb_host_enable(Ctl *ctl) {
-        return on_host(ctl, "Enable");
+        return ctl_call_uuid(ctl, "host", "Enable");
 }
 
 int verb_host_disable(Ctl *ctl) {
-        return on_host(ctl, "Disable");
+        return ctl_call_uuid(ctl, "host", "Disable");
 }
 
 int verb_host_declare_dead(Ctl *ctl) {
-        return on_host(ctl, "DeclareDead");
+        return ctl_call_uuid(ctl, "host", "DeclareDead");
 }
 
 int verb_job_wait(Ctl *ctl) {
@@ -58,10 +50,7 @@ int verb_job_wait(Ctl *ctl) {
 }
 
 int verb_job_cancel(Ctl *ctl) {
-        _cleanup_free_ char *path = NULL;
-        int r = ctl_find_key(ctl, "uuid", "job", &path);
-
-        return r != 0 ? r : ctl_call(ctl, path, POLICY_IFACE_JOB, "Cancel", NULL, "");
+        return ctl_call_uuid(ctl, "job", "Cancel");
 }
 
 int verb_pool_map(Ctl *ctl) {

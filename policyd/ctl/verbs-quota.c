@@ -24,9 +24,7 @@ static int add_limit(const Ctl *ctl, const char *key, const char *option, Client
         if (!field_find(class_find("quota"), key, &field) ||
                 field_parse_number(field.field, text, &number) < 0)
                 return ctl_usage_number(field.field, text);
-        while (options->name)
-                options++;
-        *options = (ClientOption){.name = option, .type = 't', .number = number};
+        options_add(options, (ClientOption){ .name = option, .type = 't', .number = number });
         return 0;
 }
 
@@ -53,7 +51,7 @@ int verb_quota_create(Ctl *ctl) {
 }
 
 int verb_quota_destroy(Ctl *ctl) {
-        return ctl_destroy(ctl, "quota", "Destroy");
+        return ctl_call_uuid(ctl, "quota", "Destroy");
 }
 
 /* quota-use: one line for each quota that holds for an owner, or for the owner alone */

@@ -20,5 +20,5 @@ int verb_vm_group_create(Ctl *ctl) {
 }
 
 int verb_vm_group_destroy(Ctl *ctl) {
-        return ctl_destroy(ctl, "vm-group", "Destroy");
+        return ctl_call_uuid(ctl, "vm-group", "Destroy");
 }

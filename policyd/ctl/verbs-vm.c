@@ -148,11 +148,10 @@ static int build_record(Ctl *ctl, struct json_object **ret) {
 
 static int create(Ctl *ctl, const char *method, const char *record) {
         _cleanup_json_ struct json_object *path = NULL;
-        const char *key = ctl_arg(ctl, "idempotency-key");
-        const ClientOption options[] = {
-                {.name = key ? "idempotency_key" : NULL, .type = 's', .text = key}, {}};
+        ClientOption options[2] = {};
         int r;
 
+        ctl_add_option(options, ctl, "idempotency-key", "idempotency_key");
         r = ctl_call(ctl, POLICY_PATH, POLICY_IFACE_MANAGER, method, &path, "sV", record, options);
         return r != 0 ? r : ctl_print_created(ctl, path);
 }
@@ -229,10 +228,7 @@ int verb_vm_set_config(Ctl *ctl) {
 }
 
 int verb_vm_destroy(Ctl *ctl) {
-        _cleanup_free_ char *path = NULL;
-        int r = ctl_find_key(ctl, "uuid", "vm", &path);
-
-        return r != 0 ? r : ctl_call(ctl, path, POLICY_IFACE_VM, "Destroy", NULL, "");
+        return ctl_call_uuid(ctl, "vm", "Destroy");
 }
 
 /* The job's uuid with --async; else its outcome. */
@@ -248,14 +244,19 @@ static int start(
         return ctl_call(ctl, vm, POLICY_IFACE_VM, "Start", ret, "V", options);
 }
 
+static void add_reservation(ClientOption *options, const char *path_or_null) {
+        if (path_or_null)
+                options_add(options, (ClientOption){ .name = "reservation", .type = 'o', .text = path_or_null });
+}
+
 /* What a start would do: policyd's own decision in words. */
 static int show_decision(
         Ctl *ctl, const char *vm, const char *on, const char *reservation, bool refused_already) {
-        const ClientOption options[] = {
-                {.name = reservation ? "reservation" : NULL, .type = 'o', .text = reservation}, {}};
         _cleanup_json_ struct json_object *text = NULL;
+        ClientOption options[2] = {};
         int r;
 
+        add_reservation(options, reservation);
         r = ctl_call(ctl, vm, POLICY_IFACE_VM, "ExplainStart", &text, "oV", on ? on : "/", options);
         return r != 0 ? r
                       : explain_print(stdout, strempty(json_object_get_string(text)), refused_already,
@@ -275,10 +276,8 @@ static int find_start_keys(Ctl *ctl, char **ret_vm, char **ret_on, char **ret_re
 
 int verb_vm_start(Ctl *ctl) {
         _cleanup_free_ char *vm = NULL, *on = NULL, *reservation = NULL;
-        const char *key = ctl_arg(ctl, "idempotency-key");
         _cleanup_json_ struct json_object *job = NULL;
         ClientOption options[4] = {};
-        size_t n = 0;
         bool dry_run;
         int r;
 
@@ -291,11 +290,9 @@ int verb_vm_start(Ctl *ctl) {
                 return r;
 
         if (dry_run)
-                options[n++] = (ClientOption){.name = "dry_run", .type = 'b', .flag = true};
-        if (reservation)
-                options[n++] = (ClientOption){.name = "reservation", .type = 'o', .text = reservation};
-        if (key)
-                options[n++] = (ClientOption){.name = "idempotency_key", .type = 's', .text = key};
+                options_add(options, (ClientOption){ .name = "dry_run", .type = 'b', .flag = true });
+        add_reservation(options, reservation);
+        ctl_add_option(options, ctl, "idempotency-key", "idempotency_key");
         r = start(ctl, vm, on, options, &job);
         if (r == EXIT_REFUSED && dry_run)
                 (void) show_decision(ctl, vm, on, reservation, /* refused_already= */ true);
@@ -306,14 +303,13 @@ int verb_vm_start(Ctl *ctl) {
 }
 
 int verb_vm_shutdown(Ctl *ctl) {
-        const char *key = ctl_arg(ctl, "idempotency-key");
-        const ClientOption options[] = {
-                {.name = key ? "idempotency_key" : NULL, .type = 's', .text = key}, {}};
         _cleanup_json_ struct json_object *job = NULL;
         _cleanup_free_ char *vm = NULL;
+        ClientOption options[2] = {};
         bool force;
         int r;
 
+        ctl_add_option(options, ctl, "idempotency-key", "idempotency_key");
         r = ctl_flag(ctl, "force", &force);
         if (r == 0)
                 r = ctl_find_key(ctl, "uuid", "vm", &vm);

@@ -46,10 +46,6 @@ int verb_param_get(Ctl *ctl);
 int verb_param_set(Ctl *ctl);
 int verb_param_add(Ctl *ctl);
 int verb_param_remove(Ctl *ctl);
-/* What other verbs share: a key as an option of a create, when it was given (options has room, and ends with an empty
- * one); a method without arguments on the object that uuid= names. */
-void ctl_add_option(ClientOption *options, const Ctl *ctl, const char *key, const char *name);
-int ctl_destroy(Ctl *ctl, const char *class_name, const char *method);
 
 /* verbs-gpu.c */
 int verb_vgpu_create(Ctl *ctl);
