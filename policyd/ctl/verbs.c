@@ -101,10 +101,10 @@ static const Verb generic_verbs[] = {
         { "-param-set", "uuid", "", "Sets fields: FIELD=value.", verb_param_set, VERB_KEYS_SETTERS },
         { "-param-add", "uuid", "param-name param-key",
                 "Adds to a list: param-name=FIELD param-key=value, or FIELD=value.", verb_param_add,
-                VERB_KEYS_SETTERS },
+                VERB_KEYS_LISTS },
         { "-param-remove", "uuid", "param-name param-key",
                 "Removes from a list: param-name=FIELD param-key=value, or FIELD=value.", verb_param_remove,
-                VERB_KEYS_SETTERS },
+                VERB_KEYS_LISTS },
 };
 
 bool verb_nth(size_t n, char buf[static 64], VerbName *ret) {
@@ -184,7 +184,8 @@ static void add_keys(StrBuf *b, const char *words, const char *before, const cha
         for (const char *p = words; *p;) {
                 size_t n = strcspn(p, " ");
 
-                strbuf_addf(b, "%s%s%.*s=%s", b->len > 0 ? " " : "", before, (int) n, p, after);
+                strbuf_addf(b, "%s%s%.*s%s=%s", b->len > 0 ? " " : "", before, (int) n, p,
+                        p[n - 1] == ':' ? "KEY" : "", after);
                 p += n;
                 p += strspn(p, " ");
         }
@@ -205,9 +206,12 @@ static void print_fields(FILE *out, VerbName v) {
         const char *separator = "";
 
         for (size_t i = 0; i < v.class->n_fields; i++) {
-                if (v.verb->keys == VERB_KEYS_SETTERS && !v.class->fields[i].set)
+                const Field *f = &v.class->fields[i];
+
+                if ((v.verb->keys == VERB_KEYS_SETTERS && !f->set) ||
+                        (v.verb->keys == VERB_KEYS_LISTS && !f->add))
                         continue;
-                fprintf(out, "%s%s", separator, v.class->fields[i].name);
+                fprintf(out, "%s%s", separator, f->name);
                 separator = ", ";
         }
         fputs(*separator ? "\n" : "none of this class\n", out);

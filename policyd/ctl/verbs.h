@@ -13,6 +13,7 @@ typedef enum VerbKeys {
         VERB_KEYS_CLOSED,  /* the keys listed, and no other */
         VERB_KEYS_FIELDS,  /* and every field of the class */
         VERB_KEYS_SETTERS, /* and every field of the class that can be set */
+        VERB_KEYS_LISTS,   /* and every field of the class that can be added to */
 } VerbKeys;
 
 typedef struct Verb {
