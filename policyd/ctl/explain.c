@@ -132,6 +132,12 @@ static void print_group(FILE *out, struct json_object *group) {
         fputc('\n', out);
 }
 
+static void keep_group(struct json_object *groups, const char *uuid) {
+        for (size_t i = length(groups); i-- > 0;)
+                if (!streq(text(json_object_array_get_idx(groups, i), "uuid"), uuid))
+                        json_object_array_del_idx(groups, i, 1);
+}
+
 int capacity_print(FILE *out, const char *json, const char *group, bool as_json) {
         _cleanup_json_ struct json_object *answer = NULL;
         struct json_object *groups;
@@ -140,16 +146,14 @@ int capacity_print(FILE *out, const char *json, const char *group, bool as_json)
         r = parse_answer(json, &answer);
         if (r != 0)
                 return r;
+        groups = member(answer, "groups");
+        if (group)
+                keep_group(groups, group);
         if (as_json)
                 return print_json(out, answer) < 0 ? EXIT_REFUSED : EXIT_DONE;
 
-        groups = member(answer, "groups");
-        for (size_t i = 0; i < length(groups); i++) {
-                struct json_object *g = json_object_array_get_idx(groups, i);
-
-                if (!group || streq(text(g, "uuid"), group))
-                        print_group(out, g);
-        }
+        for (size_t i = 0; i < length(groups); i++)
+                print_group(out, json_object_array_get_idx(groups, i));
         if (length(groups) == 0)
                 fputs("The pool has no GPU groups.\n", out);
         return EXIT_DONE;

@@ -3,7 +3,7 @@
 /*
  * policyd's JSON answers for people: VM.Explain(), Manager.Capacity() and advice
  *
- * All print the text as it is with as_json. They return the exit status.
+ * With as_json all print the JSON, in lines, rather than words. They return the exit status.
  */
 
 #include <stdbool.h>

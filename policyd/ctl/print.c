@@ -40,6 +40,10 @@ static int choose_listed(const ClassInfo *c, const char *params, Columns *column
                 r = columns_add(
                         columns, field, strcasecmp(field.field->name, name) == 0 ? field.field->name : name);
         }
+        if (r >= 0 && columns->n == 0) {
+                *ret_unknown = strdup("");
+                return -EINVAL;
+        }
         return r;
 }
 

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "common/json/json-get.h"
+#include "policyd/ctl/explain.h"
 #include "policyd/ctl/map.h"
 #include "policyd/ctl/verbs.h"
 #include "tests/unit/ctl/fixture.h"
@@ -265,6 +266,36 @@ static void test_unknown_column(void **state) {
 
         assert_int_equal(columns_choose(class_find("vm"), "uuid,colour", &columns, &unknown), -EINVAL);
         assert_string_equal(unknown, "colour");
+        free(take_ptr(unknown));
+        assert_int_equal(columns_choose(class_find("vm"), ",", &columns, &unknown), -EINVAL);
+        assert_string_equal(unknown, "");
+}
+
+static char *capacity_printed(const char *group, bool as_json) {
+        static const char answer[] = "{\"groups\":["
+                                     "{\"uuid\":\"1\",\"name_label\":\"one\",\"algorithm\":\"best-fit\",\"types\":[]},"
+                                     "{\"uuid\":\"2\",\"name_label\":\"two\",\"algorithm\":\"best-fit\",\"types\":[]},"
+                                     "{\"uuid\":\"3\",\"name_label\":\"three\",\"algorithm\":\"best-fit\",\"types\":[]}]}";
+        char *text = NULL;
+        size_t size;
+        FILE *out = open_memstream(&text, &size);
+
+        assert_int_equal(capacity_print(out, answer, group, as_json), EXIT_DONE);
+        fclose(out);
+        return text;
+}
+
+/* The group asked for, in words and in JSON. */
+static void test_capacity_of_one_group(void **state) {
+        for (int as_json = 0; as_json < 2; as_json++) {
+                _cleanup_free_ char *all = capacity_printed(NULL, as_json), *one = capacity_printed("2", as_json);
+
+                assert_non_null(strstr(all, "one"));
+                assert_non_null(strstr(all, "three"));
+                assert_non_null(strstr(one, "two"));
+                assert_null(strstr(one, "one"));
+                assert_null(strstr(one, "three"));
+        }
 }
 
 static void test_map_model(void **state) {
@@ -356,6 +387,7 @@ int main(void) {
                 cmocka_unit_test(test_minimal),
                 cmocka_unit_test(test_json),
                 cmocka_unit_test(test_unknown_column),
+                cmocka_unit_test(test_capacity_of_one_group),
                 cmocka_unit_test(test_map_model),
                 cmocka_unit_test(test_map_in_ascii),
                 cmocka_unit_test(test_map_widths),
