@@ -66,7 +66,9 @@ int ctl_failed(int r, const ClientError *error) {
         case -EREMOTEIO:
                 return ctl_say_error(strempty(error->name), strempty(error->message));
         case -ECONNREFUSED:
-                fprintf(stderr, "error: POLICYD_UNREACHABLE: policyd cannot be reached: %s\n",
+                fprintf(stderr,
+                        "error: POLICYD_UNREACHABLE: policyd cannot be reached (%s). Is xenvgpu-policyd running "
+                        "there? XENVGPU_ADDRESS and --host name another bus.\n",
                         strempty(error->message));
                 return EXIT_UNREACHABLE;
         case -ETIMEDOUT:
@@ -86,8 +88,15 @@ int ctl_load(Ctl *ctl) {
         return r < 0 ? ctl_failed(r, &error) : 0;
 }
 
+/* "0000:83:00.0", or "83:00.0", as the map shows it. */
+static bool is_address(const char *address, const char *text) {
+        const char *shorter = startswith(address, "0000:");
+
+        return strcasecmp(address, text) == 0 || (shorter && strcasecmp(shorter, text) == 0);
+}
+
 /* A PGPU has no name of its own: its address, if only one host has it, or HOST/ADDRESS, as lists show it.
- * -ENOENT: not this way. */
+ * -ENOENT: not this way; -EEXIST: several hosts have it. */
 static int find_pgpu(Ctl *ctl, const ClassInfo *class, const char *text, char **ret_path) {
         _cleanup_free_ ViewObject **list = NULL;
         const ViewObject *found = NULL;
@@ -99,13 +108,13 @@ static int find_pgpu(Ctl *ctl, const ClassInfo *class, const char *text, char **
                 const char *host = object_text(object_ref(ctl->view, list[i], "Host"), "NameLabel"),
                            *address = object_text(list[i], "PCIID"), *rest = startswith(text, host);
 
-                if (!streq(address, text) && !(rest && *rest == '/' && streq(rest + 1, address)))
+                if (!is_address(address, text) && !(rest && *rest == '/' && is_address(address, rest + 1)))
                         continue;
                 found = list[i];
                 n_found++;
         }
         if (n_found != 1)
-                return -ENOENT;
+                return n_found == 0 ? -ENOENT : -EEXIST;
         *ret_path = strdup(found->path);
         return *ret_path ? 0 : -ENOMEM;
 }
@@ -117,8 +126,16 @@ int ctl_find(Ctl *ctl, const ClassInfo *class, const char *text, char **ret_path
 
         r = client_call(ctl->client, POLICY_PATH, POLICY_IFACE_MANAGER, "Find", &error, &path, "ss",
                 class->word, text);
-        if (r == -EREMOTEIO && streq(class->name, "pgpu") && find_pgpu(ctl, class, text, ret_path) >= 0)
-                return 0;
+        if (r == -EREMOTEIO && streq(class->name, "pgpu")) {
+                int found = find_pgpu(ctl, class, text, ret_path);
+
+                if (found >= 0)
+                        return 0;
+                if (found == -EEXIST)
+                        return ctl_say_error("org.xenvgpu.Error.AmbiguousName",
+                                "Several hosts have a PGPU at this address; give HOST/ADDRESS, such as "
+                                "alpha/0000:83:00.0, or the uuid.");
+        }
         if (r < 0)
                 return ctl_failed(r, &error);
         *ret_path = strdup(strempty(json_object_get_string(path)));

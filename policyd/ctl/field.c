@@ -14,9 +14,8 @@
 
 #define LIST_SEPARATOR "; "
 
-/* What people call the object: its label, and for a PGPU the host too, since addresses repeat from host to
- * host. */
-static char *object_label(View *v, const char *path) {
+/* For a PGPU the host too, since addresses repeat from host to host. */
+char *object_label(View *v, const char *path) {
         const ViewObject *o = path ? view_get(v, path) : NULL;
         char uuid[37], *text;
 

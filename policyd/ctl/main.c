@@ -37,7 +37,7 @@ static int connect_to_pool(Ctl *ctl) {
 
         if (ctl->args.host) {
                 if (client_ssh_address(ctl->args.host, &ssh) < 0)
-                        return ctl_usage("--host %s is not USER@MASTER", ctl->args.host);
+                        return ctl_usage("--host '%s' is not USER@MASTER", ctl->args.host);
                 address = ssh;
         }
         r = client_open(isempty(address) ? NULL : address, &error, &ctl->client);

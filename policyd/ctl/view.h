@@ -57,6 +57,9 @@ const char *json_nth_text(struct json_object *array, size_t n);
 /* The last element of a path as a uuid; "" for "/". buf holds 37 bytes. */
 const char *path_to_uuid(const char *path, char buf[static 37]);
 
+/* What people call an object, "" when it has no name; its uuid when it is gone. The caller frees it, NULL without
+ * memory. */
+char *object_label(View *v, const char *path);
 /* A field as people and scripts read it; the caller frees it, NULL without memory. */
 char *field_text(View *v, const ViewObject *o, FieldName name);
 /* What a number is set to: a limit, or whole PGPUs in units of size; "unlimited" is UINT64_MAX. -EINVAL. */

@@ -28,10 +28,10 @@ static void print_time(void) {
         printf("%s  ", text);
 }
 
-static void print_object(const ViewObject *o) {
-        const char *label = object_text(o, o->class->label);
+static void print_object(View *v, const ViewObject *o) {
+        _cleanup_free_ char *label = object_label(v, o->path);
 
-        printf("%s %s", o->class->name, *label ? label : o->uuid);
+        printf("%s %s", o->class->name, isempty(label) ? o->uuid : label);
         if (streq(o->class->name, "job"))
                 printf(" %s", o->uuid);
 }
@@ -43,7 +43,7 @@ static void print_removed(Ctl *ctl, const char *path) {
 
         print_time();
         if (o)
-                print_object(o);
+                print_object(ctl->view, o);
         else
                 printf("%s %s", class ? class->name : "object", path_to_uuid(path, uuid));
         puts(": removed");
@@ -58,7 +58,7 @@ static void print_change(Ctl *ctl, const ViewObject *o, const Field *field, cons
         if (!now || streq(before, now))
                 return;
         print_time();
-        print_object(o);
+        print_object(ctl->view, o);
         printf(": %s %s %s %s\n", field->name, *before ? before : "-", ctl->utf8 ? "→" : "->",
                 *now ? now : "-");
 }
@@ -100,7 +100,7 @@ static void interfaces_added(Ctl *ctl, const ClientSignal *s) {
         if (!o)
                 return;
         print_time();
-        print_object(o);
+        print_object(ctl->view, o);
         puts(": added");
 }
 

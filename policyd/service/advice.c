@@ -214,15 +214,17 @@ int hosts_check_failure(Policy *p, Host *h, char **ret_json) {
 
         if (moves.n == 0)
                 snprintf(message, sizeof(message), "No VM runs on host '%.200s'.", h->name_label);
+        else if (moves.n == 1)
+                snprintf(message, sizeof(message), "If host '%.200s' fails, its one running VM %s elsewhere.",
+                        h->name_label, moves.n_failed == 0 ? "can start" : "finds no room");
         else if (moves.n_failed == 0)
                 snprintf(message, sizeof(message),
-                        "If host '%.200s' fails, all of its %zu running VM%s can start elsewhere.",
-                        h->name_label, moves.n, moves.n == 1 ? "" : "s");
+                        "If host '%.200s' fails, all of its %zu running VMs can start elsewhere.",
+                        h->name_label, moves.n);
         else
                 snprintf(message, sizeof(message),
-                        "If host '%.200s' fails, %zu of its %zu running VM%s find%s no room elsewhere.",
-                        h->name_label, moves.n_failed, moves.n, moves.n == 1 ? "" : "s",
-                        moves.n_failed == 1 ? "s" : "");
+                        "If host '%.200s' fails, %zu of its %zu running VMs find%s no room elsewhere.",
+                        h->name_label, moves.n_failed, moves.n, moves.n_failed == 1 ? "s" : "");
 
         r = json_add_uuid(o, "host", &h->object.id);
         r = r ?: json_add_string(o, "name_label", h->name_label);
