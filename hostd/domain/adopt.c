@@ -30,14 +30,27 @@ static void begin_again(Domain *d) {
         domain_do(d, DOMAIN_ACTION_CLEANUP);
 }
 
-/* The cleanup that had begun, done once more from the start. */
-static void clean_again(Domain *d) {
+static void recall_end(Domain *d) {
         d->machine.end = domain_end_from_string(d->record.reason);
         d->machine.again = d->machine.end == DOMAIN_END_NONE && !d->machine.stop_wanted;
         if (d->machine.end == DOMAIN_END_NONE && d->machine.stop_wanted)
                 d->machine.end = DOMAIN_END_STOPPED;
+}
+
+/* The cleanup that had begun, done once more from the start. */
+static void clean_again(Domain *d) {
+        recall_end(d);
         (void) domain_publish(d);
         domain_do(d, DOMAIN_ACTION_CLEANUP);
+}
+
+static void dump_again(Domain *d, bool found) {
+        recall_end(d);
+        (void) domain_publish(d);
+        if (found)
+                domain_do(d, DOMAIN_ACTION_DUMP);
+        else
+                domain_feed(d, DOMAIN_INPUT_DUMPED);
 }
 
 static void go_on(Domain *d, bool found) {
@@ -66,6 +79,7 @@ static void go_on(Domain *d, bool found) {
         case DOMAIN_CREATE:
         case DOMAIN_EMULATOR:
         case DOMAIN_QEMU:
+        case DOMAIN_DUMP:
         case DOMAIN_CLEANUP:
         case DOMAIN_WAIT:
         case DOMAIN_HALTED:
@@ -107,6 +121,9 @@ static int take_over(Domain *d, DomainStage stage) {
         case DOMAIN_WAIT:
                 (void) domain_publish(d);
                 domain_do(d, DOMAIN_ACTION_WAIT);
+                break;
+        case DOMAIN_DUMP:
+                dump_again(d, r >= 0);
                 break;
         case DOMAIN_CLEANUP:
         case DOMAIN_PREPARE: /* not taken over */

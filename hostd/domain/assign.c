@@ -12,8 +12,8 @@
 #include <libxl.h>
 
 #include "common/daemon/log.h"
-#include "common/io/file.h"
 #include "common/io/file-lock.h"
+#include "common/io/file.h"
 #include "hostd/domain/assign.h"
 #include "hostd/domain/libxl-config.h"
 #include "hostd/domain/nvidia-gpus.h"

@@ -134,6 +134,7 @@ void domain_cleanup_after_create(Domain *d) {
 void domain_cleanup(Domain *d) {
         d->emulator_state = emulator_state_free(d->emulator_state);
         d->function = helper_process_free(d->function);
+        domain_give_up_dump(d);
         d->device_model = process_watch_free(d->device_model);
         d->doubt = sd_event_source_disable_unref(d->doubt);
         d->wait = sd_event_source_disable_unref(d->wait);

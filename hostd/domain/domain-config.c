@@ -180,7 +180,18 @@ int domain_config_lay_out(const StartOrder *order, const char *dm, struct json_o
         return 0;
 }
 
+/* libxl's names, of which it takes any case. */
 static AfterDeath read_action(struct json_object *config, const char *member, AfterDeath fallback) {
+        static const struct {
+                const char *name;
+                AfterDeath action;
+        } actions[] = {
+                { "restart", AFTER_DEATH_RESTART },
+                { "restart_rename", AFTER_DEATH_RESTART },
+                { "preserve", AFTER_DEATH_PRESERVE },
+                { "coredump_destroy", AFTER_DEATH_DUMP_DESTROY },
+                { "coredump_restart", AFTER_DEATH_DUMP_RESTART },
+        };
         struct json_object *value;
         const char *text;
 
@@ -188,9 +199,10 @@ static AfterDeath read_action(struct json_object *config, const char *member, Af
                 !json_object_is_type(value, json_type_string))
                 return fallback;
         text = json_object_get_string(value);
-        if (strstr(text, "restart"))
-                return AFTER_DEATH_RESTART;
-        return streq(text, "preserve") ? AFTER_DEATH_PRESERVE : AFTER_DEATH_DESTROY;
+        for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
+                if (strcasecmp(text, actions[i].name) == 0)
+                        return actions[i].action;
+        return AFTER_DEATH_DESTROY;
 }
 
 void domain_config_rules(struct json_object *config, DomainRules *ret) {

@@ -27,7 +27,8 @@ static void on_guest(GuestState state, void *userdata) {
 
         if (state == GUEST_BUILDING || state == GUEST_PAUSED || state == GUEST_RUNNING)
                 return;
-        if (state == GUEST_REBOOT && d->rules.on_reboot == AFTER_DEATH_RESTART && !d->machine.stop_wanted)
+        if (state == GUEST_REBOOT && after_death_restarts(d->rules.on_reboot) && !d->machine.stop_wanted &&
+                d->machine.stage != DOMAIN_DUMP)
                 d->record.reboots++;
         d->machine.brief = d->running_since > 0 &&
                            start_times_now() - d->running_since < DOMAIN_BRIEF_LIFE;
@@ -81,8 +82,9 @@ static void on_device_model_died(int status, void *userdata) {
                         d->order.vm.name_label);
 
         on_guest(state, d);
-        /* One that is kept as crashed has no use for a device model that died. */
-        if (d->machine.stage == DOMAIN_CLEANUP || d->machine.stage == DOMAIN_HALTED)
+        /* A guest that has ended has no use for it. */
+        if (d->machine.stage == DOMAIN_CLEANUP || d->machine.stage == DOMAIN_HALTED ||
+                d->machine.stage == DOMAIN_DUMP)
                 return;
         if (!may_be_destroyed_soon(d, state))
                 device_model_died(d);

@@ -43,6 +43,7 @@ struct Domain {
         sd_event_source *doubt; /* whether the device model died of itself or someone destroys the domain */
 
         uint64_t running_since; /* CLOCK_MONOTONIC, µs; 0: an earlier instance let the guest go */
+        HelperProcess *dump;    /* the guest's memory is being written to a file */
         sd_event_source *wait;  /* before a guest that reboots in a loop gets its next domain */
 
         sd_event_source *patience; /* with a guest that was asked to power off since the host goes down */
@@ -69,6 +70,9 @@ void domain_read_dm_record(Domain *d);
 void domain_watch_guest(Domain *d);
 /* Before a guest that reboots in a loop gets its next domain. */
 void domain_wait(Domain *d);
+/* Writes the memory of a guest that has ended; DOMAIN_INPUT_DUMPED follows, also where that fails. */
+void domain_dump(Domain *d);
+void domain_give_up_dump(Domain *d);
 void domain_log_death(const Domain *d, const char *what, int status);
 
 /* Before the domain is built: an MxGPU VGPU gets its virtual function, any other one's function its driver.

@@ -13,6 +13,7 @@ static const char *const stage_names[_DOMAIN_STAGE_MAX] = {
         [DOMAIN_RUNNING] = "running",
         [DOMAIN_CRASHED] = "crashed",
         [DOMAIN_STOP] = "stop",
+        [DOMAIN_DUMP] = "dump",
         [DOMAIN_CLEANUP] = "cleanup",
         [DOMAIN_WAIT] = "wait",
         [DOMAIN_HALTED] = "halted",
@@ -27,6 +28,7 @@ static const double stage_progress[_DOMAIN_STAGE_MAX] = {
         [DOMAIN_RUNNING] = 1.0,
         [DOMAIN_CRASHED] = 1.0,
         [DOMAIN_STOP] = 0.2,
+        [DOMAIN_DUMP] = 0.4,
         [DOMAIN_CLEANUP] = 0.6,
         [DOMAIN_WAIT] = 0.1,
         [DOMAIN_HALTED] = 1.0,
@@ -105,17 +107,24 @@ static DomainAction guest_ended(DomainMachine *m, AfterDeath after, DomainEnd wh
         if (m->stop_wanted)
                 return end(m, DOMAIN_END_STOPPED);
 
-        switch (after) {
-        case AFTER_DEATH_RESTART:
+        if (after == AFTER_DEATH_PRESERVE)
+                return go(m, DOMAIN_CRASHED, DOMAIN_ACTION_NONE);
+        if (after_death_restarts(after)) {
                 m->again = true;
                 m->n_brief = m->brief ? m->n_brief + 1 : 0;
-                return go(m, DOMAIN_CLEANUP, DOMAIN_ACTION_CLEANUP);
-        case AFTER_DEATH_PRESERVE:
-                return go(m, DOMAIN_CRASHED, DOMAIN_ACTION_NONE);
-        case AFTER_DEATH_DESTROY:
-                break;
-        }
-        return end(m, why);
+        } else
+                m->end = why;
+        if (after == AFTER_DEATH_DUMP_DESTROY || after == AFTER_DEATH_DUMP_RESTART)
+                return go(m, DOMAIN_DUMP, DOMAIN_ACTION_DUMP);
+        return go(m, DOMAIN_CLEANUP, DOMAIN_ACTION_CLEANUP);
+}
+
+/* An end that is under way keeps its reason; a restart becomes an end. */
+static void stop_restart(DomainMachine *m) {
+        if (!m->again)
+                return;
+        m->again = false;
+        m->end = DOMAIN_END_STOPPED;
 }
 
 static DomainAction stop(DomainMachine *m, bool force) {
@@ -125,12 +134,11 @@ static DomainAction stop(DomainMachine *m, bool force) {
         case DOMAIN_HALTED:
                 return DOMAIN_ACTION_NONE;
         case DOMAIN_CLEANUP:
-                /* An end that is under way keeps its reason; a restart becomes an end. */
-                if (m->again) {
-                        m->again = false;
-                        m->end = DOMAIN_END_STOPPED;
-                }
+                stop_restart(m);
                 return DOMAIN_ACTION_NONE;
+        case DOMAIN_DUMP:
+                stop_restart(m);
+                return force ? go(m, DOMAIN_CLEANUP, DOMAIN_ACTION_CLEANUP) : DOMAIN_ACTION_NONE;
         case DOMAIN_RUNNING:
         case DOMAIN_STOP:
                 if (!force)
@@ -167,6 +175,7 @@ static DomainAction emulator_died(const DomainRules *rules, DomainMachine *m) {
         case DOMAIN_CREATE:
         case DOMAIN_EMULATOR:
                 /* The device model waits for it too, and says why in dm.json. */
+        case DOMAIN_DUMP:
         case DOMAIN_CLEANUP:
         case DOMAIN_WAIT:
         case DOMAIN_HALTED:
@@ -241,6 +250,9 @@ static DomainAction step(const DomainRules *rules, DomainMachine *m, DomainInput
                 return stop(m, /* force= */ false);
         case DOMAIN_INPUT_STOP_FORCE:
                 return stop(m, /* force= */ true);
+        case DOMAIN_INPUT_DUMPED:
+                return m->stage == DOMAIN_DUMP ? go(m, DOMAIN_CLEANUP, DOMAIN_ACTION_CLEANUP)
+                                               : DOMAIN_ACTION_NONE;
         case DOMAIN_INPUT_CLEANED:
                 return cleaned(m);
         case DOMAIN_INPUT_WAITED:

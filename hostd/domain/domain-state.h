@@ -9,8 +9,8 @@
  *   prepare → create → emulator → qemu → unpause → running → … → cleanup → halted
  *
  * A guest that reboots goes from cleanup to create again, by way of wait where it does nothing else; a stop at any stage leads to cleanup, before
- * running at once, from running by way of stop (the guest is asked) or, forced, directly. An input that means
- * nothing at a stage changes nothing.
+ * running at once, from running by way of stop (the guest is asked) or, forced, directly. A guest whose core is
+ * wanted goes to cleanup by way of dump. An input that means nothing at a stage changes nothing.
  */
 
 #include "common/macros.h"
@@ -24,6 +24,7 @@ typedef enum DomainStage {
         DOMAIN_RUNNING,
         DOMAIN_CRASHED, /* kept for inspection (on_crash=preserve) */
         DOMAIN_STOP,    /* the guest was asked to shut down; waiting without limit */
+        DOMAIN_DUMP,    /* the memory of a guest that has ended is being written to a file */
         DOMAIN_CLEANUP, /* emulator, qemu and domain are being taken down */
         DOMAIN_WAIT,    /* nothing is left, and the next domain is made after a while */
         DOMAIN_HALTED,
@@ -53,6 +54,7 @@ typedef enum DomainInput {
         DOMAIN_INPUT_GONE, /* destroyed by someone else */
         DOMAIN_INPUT_STOP,
         DOMAIN_INPUT_STOP_FORCE,
+        DOMAIN_INPUT_DUMPED, /* or it could not be */
         DOMAIN_INPUT_CLEANED,
         DOMAIN_INPUT_WAITED,
         _DOMAIN_INPUT_MAX,
@@ -66,6 +68,7 @@ typedef enum DomainAction {
         DOMAIN_ACTION_ASK_GUEST,     /* to shut down */
         DOMAIN_ACTION_NOTE_EMULATOR, /* its death is all that changed */
         DOMAIN_ACTION_CRASH_GUEST,   /* the policy on an emulator's death */
+        DOMAIN_ACTION_DUMP,
         DOMAIN_ACTION_CLEANUP,
         DOMAIN_ACTION_WAIT, /* for domain_machine_wait() */
         DOMAIN_ACTION_HALT,
@@ -92,7 +95,13 @@ typedef enum AfterDeath {
         AFTER_DEATH_DESTROY,
         AFTER_DEATH_RESTART,
         AFTER_DEATH_PRESERVE,
+        AFTER_DEATH_DUMP_DESTROY,
+        AFTER_DEATH_DUMP_RESTART,
 } AfterDeath;
+
+static inline bool after_death_restarts(AfterDeath after) {
+        return after == AFTER_DEATH_RESTART || after == AFTER_DEATH_DUMP_RESTART;
+}
 
 typedef struct DomainRules {
         AfterDeath on_poweroff, on_reboot, on_crash, on_watchdog; /* of the config */

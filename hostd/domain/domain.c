@@ -23,6 +23,7 @@ Domain *domain_free(Domain *d) {
 
         (void) emulator_state_free(d->emulator_state);
         (void) helper_process_free(d->function);
+        (void) helper_process_free(d->dump);
         (void) process_watch_free(d->emulator);
         (void) process_watch_free(d->device_model);
         (void) process_watch_free(d->ending);
@@ -73,6 +74,7 @@ static VmState vm_state_of(const Domain *d) {
                 return VM_STATE_RUNNING;
         case DOMAIN_STOP:
                 return VM_STATE_STOPPING;
+        case DOMAIN_DUMP:
         case DOMAIN_CLEANUP:
                 return d->machine.again ? d->record.state : VM_STATE_STOPPING;
         case DOMAIN_HALTED:
@@ -228,7 +230,7 @@ static void on_emulator_died(int status, void *userdata) {
                         process_status_to_text(status, (char[80]){}));
                 return;
         }
-        if (d->machine.stage != DOMAIN_CLEANUP)
+        if (d->machine.stage != DOMAIN_CLEANUP && d->machine.stage != DOMAIN_DUMP)
                 domain_log_death(d, "display emulator", status);
         domain_feed(d, DOMAIN_INPUT_EMULATOR_DIED);
 }
@@ -432,6 +434,9 @@ void domain_do(Domain *d, DomainAction action) {
                 break;
         case DOMAIN_ACTION_CRASH_GUEST:
                 crash_guest(d);
+                break;
+        case DOMAIN_ACTION_DUMP:
+                domain_dump(d);
                 break;
         case DOMAIN_ACTION_CLEANUP:
                 domain_cleanup(d);

@@ -11,6 +11,7 @@
 #include "common/daemon/log.h"
 #include "common/io/file.h"
 #include "hostd/domain/assign.h"
+#include "hostd/domain/core-dump.h"
 #include "hostd/domain/domain.h"
 #include "hostd/domain/libxl-hypervisor.h"
 #include "hostd/domain/process-watch.h"
@@ -121,6 +122,8 @@ int main(int argc, char **argv) {
         log_setup("xenvgpu-domain", LOG_INFO);
         if (argc >= 2 && (streq(argv[1], ASSIGN_TAKE) || streq(argv[1], ASSIGN_GIVE_BACK)))
                 return assign_main(argc, argv);
+        if (argc >= 2 && streq(argv[1], CORE_DUMP_VERB))
+                return core_dump_main(argc, argv);
         if (argc >= 2 && streq(argv[1], NATIVE_DRIVER_VERB))
                 return native_driver_main(argc, argv);
         if (argc >= 2 && streq(argv[1], VIRTUAL_FUNCTION_VERB))

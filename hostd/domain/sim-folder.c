@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#include "common/io/file.h"
 #include "common/io/file-lock.h"
+#include "common/io/file.h"
 #include "common/parse.h"
 #include "hostd/domain/sim-folder.h"
 #include "protocol/vm-record.h"

@@ -20,8 +20,8 @@
 #include <time.h>
 
 #include "common/daemon/log.h"
-#include "common/io/file.h"
 #include "common/io/file-lock.h"
+#include "common/io/file.h"
 #include "common/json/json-get.h"
 #include "common/parse.h"
 #include "hostd/domain/process-watch.h"

@@ -13,7 +13,7 @@
 
 typedef enum OptionType {
         OPTION_TEXT,
-        OPTION_TIME,
+        OPTION_NUMBER,
         OPTION_FORM,
 } OptionType;
 
@@ -34,13 +34,15 @@ static const Option options[] = {
         OPTION("dm", OPTION_TEXT, dm, NULL),
         OPTION("emulator", OPTION_TEXT, emulator, "vgpu"),
         OPTION("emulator-form", OPTION_FORM, emulator_form, NULL),
-        OPTION("emulator-timeout", OPTION_TIME, emulator_timeout, NULL),
-        OPTION("running-timeout", OPTION_TIME, running_timeout, NULL),
+        OPTION("emulator-timeout", OPTION_NUMBER, emulator_timeout, NULL),
+        OPTION("running-timeout", OPTION_NUMBER, running_timeout, NULL),
         OPTION("qemu", OPTION_TEXT, qemu, "qemu-system-i386"),
         OPTION("qemu-vgpu-args", OPTION_TEXT, qemu_vgpu_args, "-vgpu"),
         OPTION("sysfs", OPTION_TEXT, sysfs, NULL),
         OPTION("gimtool", OPTION_TEXT, gimtool, "gimtool"),
-        OPTION("gimtool-timeout", OPTION_TIME, gimtool_timeout, NULL),
+        OPTION("gimtool-timeout", OPTION_NUMBER, gimtool_timeout, NULL),
+        OPTION("core-dump-folder", OPTION_TEXT, core_dump_folder, NULL),
+        OPTION("core-dumps", OPTION_NUMBER, core_dumps, NULL),
 };
 
 #define CRASH_OPTION "--on-emulator-death="
@@ -99,7 +101,7 @@ static int option_to_text(const Option *option, const DomainProgram *p, char **r
                         return 0;
                 r = asprintf(&text, "%s%s", option->name, *(const char *const *) member);
                 break;
-        case OPTION_TIME:
+        case OPTION_NUMBER:
                 r = asprintf(&text, "%s%" PRIu64, option->name, *(const uint64_t *) member);
                 break;
         case OPTION_FORM:
@@ -158,7 +160,7 @@ static int option_from_text(const Option *option, const char *value, DomainProgr
         case OPTION_TEXT:
                 *(const char **) member = value;
                 return isempty(value) ? -EINVAL : 0;
-        case OPTION_TIME:
+        case OPTION_NUMBER:
                 return parse_u64(value, member);
         case OPTION_FORM:
                 form = emulator_form_from_string(value);

@@ -18,6 +18,8 @@
  *                                                    functions appear
  *                  --gimtool=<path of gimtool>       divides AMD's GPUs
  *                  --gimtool-timeout=<µs>            for one run of it
+ *                  --core-dump-folder=<folder>       for the memory of guests that crashed
+ *                  --core-dumps=<number>             how many of them a host keeps; 0: none is made
  *                  [--adopt]                         an earlier instance died: find what it left, and go on
  *
  * Environment: XENSTORED_PATH is handed on to everything below where it is set; nothing else is needed.
@@ -60,6 +62,8 @@ typedef struct DomainProgram {
         const char *sysfs;            /* none: no drivers, and an MxGPU VGPU gets no virtual function (simulated alone) */
         const char *gimtool;          /* "gimtool" */
         uint64_t gimtool_timeout;     /* µs; DOMAIN_PROGRAM_GIMTOOL_TIMEOUT */
+        const char *core_dump_folder; /* none: no cores */
+        uint64_t core_dumps;          /* 0: no cores */
         bool crash_on_emulator_death; /* else the death is reported and the guest goes on */
         bool adopt;
 } DomainProgram;

@@ -29,7 +29,7 @@ typedef struct RunRecord {
         Uuid uuid, token;
         ProcessId program;        /* xenvgpu-domain itself */
         VmState state;            /* halted is final */
-        char *stage;              /* docs/states.md: "prepare", "create", "emulator", "qemu", "unpause", "running", "crashed", "stop", "cleanup", "wait", "halted" */
+        char *stage;              /* docs/states.md: "prepare", "create", "emulator", "qemu", "unpause", "running", "crashed", "stop", "dump", "cleanup", "wait", "halted" */
         double progress;          /* 0..1 */
         uint32_t domid;           /* 0: none yet */
         ProcessId qemu, emulator; /* pid 0: none */

@@ -59,6 +59,10 @@ const Setting host_setting_table[] = {
         TEXT(gimtool, "gimtool", "AMD's tool that divides an MxGPU; without a slash it is looked up"),
         SECONDS(gimtool_timeout, "60", "how long one run of gimtool may take before the start fails"),
 
+        TEXT(core_dump_folder, "/var/lib/xen/dump",
+                "where the memory of guests that crash is written, if their config says coredump-destroy or coredump-restart"),
+        NUMBER(core_dumps, "4", "how many such dumps this host keeps, one for each VM; 0: none is made"),
+
         WORDS(monitoring_units, "xcp-rrdd-gpumon.service nvidia-dcgm.service",
                 "units that keep NVIDIA's driver busy: stopped while a VM takes a GPU"),
         SECONDS(monitoring_stop_timeout, "10", "how long such a unit may take to stop before the start fails"),

@@ -25,6 +25,8 @@ typedef struct HostSettings {
         uint64_t emulator_timeout, running_timeout; /* µs */
         char *gimtool;
         uint64_t gimtool_timeout; /* µs */
+        char *core_dump_folder;
+        uint64_t core_dumps;
         char **monitoring_units;
         uint64_t monitoring_stop_timeout; /* µs */
         uint64_t concurrent_starts;

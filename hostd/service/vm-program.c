@@ -66,6 +66,8 @@ static int build_argv(HostVm *vm, char ***ret) {
                 .sysfs = isempty(s->pci_dump) ? s->sysfs_path : NULL,
                 .gimtool = s->gimtool,
                 .gimtool_timeout = s->gimtool_timeout,
+                .core_dump_folder = s->core_dump_folder,
+                .core_dumps = s->core_dumps,
                 .crash_on_emulator_death = streq(s->on_emulator_death, "crash"),
                 .adopt = vm->begun,
         };

@@ -215,6 +215,7 @@ static int hostd_arguments(const LabHost *host, char **argv) {
                 { "gvtg_list", "types/gvt-g-whitelist" },
                 { "mxgpu_list", "types/mxgpu-whitelist" },
                 { "sim_dir", "sim" },
+                { "core_dump_folder", "dumps" },
                 { "boot_id_file", "boot_id" },
                 { "gimtool", "gimtool" },
         };

@@ -9,8 +9,8 @@
 #include <sys/wait.h>
 #include <signal.h>
 
-#include "common/io/file.h"
 #include "common/io/file-lock.h"
+#include "common/io/file.h"
 #include "tests/unit/common/folder.h"
 
 static size_t count_entries(const char *path) {

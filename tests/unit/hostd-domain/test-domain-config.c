@@ -169,8 +169,10 @@ static void libxl_leaves_out_what_is_destroyed(void **state) {
                 AFTER_DEATH_RESTART);
         assert_int_equal(rules("{\"on_reboot\":\"restart\",\"on_crash\":\"preserve\"}").on_crash,
                 AFTER_DEATH_PRESERVE);
-        assert_int_equal(rules("{\"on_crash\":\"rename_restart\"}").on_crash, AFTER_DEATH_RESTART);
-        assert_int_equal(rules("{\"on_crash\":\"coredump_destroy\"}").on_crash, AFTER_DEATH_DESTROY);
+        assert_int_equal(rules("{\"on_crash\":\"restart_rename\"}").on_crash, AFTER_DEATH_RESTART);
+        assert_int_equal(rules("{\"on_crash\":\"coredump_destroy\"}").on_crash, AFTER_DEATH_DUMP_DESTROY);
+        assert_int_equal(rules("{\"on_crash\":\"COREDUMP_RESTART\"}").on_crash, AFTER_DEATH_DUMP_RESTART);
+        assert_int_equal(rules("{\"on_crash\":\"soft_reset\"}").on_crash, AFTER_DEATH_DESTROY);
         assert_int_equal(rules("{\"on_crash\":\"restart\"}").on_watchdog, AFTER_DEATH_DESTROY);
         assert_int_equal(rules("{\"on_watchdog\":\"preserve\"}").on_watchdog, AFTER_DEATH_PRESERVE);
         assert_int_equal(rules("{\"on_poweroff\":\"restart\"}").on_poweroff, AFTER_DEATH_RESTART);

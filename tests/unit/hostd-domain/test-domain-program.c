@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "common/io/file-lock.h"
 #include "common/io/file.h"
 #include "tests/unit/hostd-domain/world.h"
 
@@ -142,6 +143,83 @@ static void a_crash_may_be_kept_until_stopped(void **state) {
         world_stop(*state, /* force= */ false);
         world_await_exit(*state, 0);
         assert_halted(*state, "stopped", NULL);
+}
+
+static void a_crashed_guests_core_is_kept(void **state) {
+        start_only(*state, 1, "\"on_crash\":\"coredump_destroy\"");
+        world_guest(*state, "shutdown crash");
+        world_await_exit(*state, 0);
+        assert_halted(*state, "crash", NULL);
+        assert_true(world_has_core(*state));
+}
+
+static void a_guest_whose_core_is_kept_may_go_on(void **state) {
+        _cleanup_(run_record_done) RunRecord before = start(*state, 1, "\"on_crash\":\"coredump_restart\"");
+
+        world_guest(*state, "shutdown crash");
+        {
+                _cleanup_(run_record_done) RunRecord after = world_await_domid(*state, before.domid);
+
+                assert_true(after.vgpus_plugged);
+                assert_true(world_has_core(*state));
+        }
+        world_stop(*state, /* force= */ true);
+        world_await_exit(*state, 0);
+        assert_halted(*state, "stopped", NULL);
+}
+
+static void without_cores_a_crashed_guest_ends_as_it_would(void **state) {
+        World *w = *state;
+
+        w->settings.core_dumps = 0;
+        start_only(w, 1, "\"on_crash\":\"coredump_destroy\"");
+        world_guest(w, "shutdown crash");
+        world_await_exit(w, 0);
+        assert_halted(w, "crash", NULL);
+        assert_false(world_has_core(w));
+}
+
+/* Another VM's core is being written, so that this one's has to wait. */
+static int hold_dumps(World *w) {
+        _cleanup_free_ char *path = path_join(w->dumps, ".xenvgpu.lock");
+        int fd;
+
+        assert_int_equal(mkdir_parents(w->dumps, 0700), 0);
+        assert_int_equal(file_lock(path, &fd), 0);
+        return fd;
+}
+
+static void crash_and_wait(World *w) {
+        _cleanup_(run_record_done) RunRecord record = {};
+
+        start_only(w, 1, "\"on_crash\":\"coredump_destroy\"");
+        world_guest(w, "shutdown crash");
+        record = world_await(w, "dump");
+        assert_int_equal(record.state, VM_STATE_STOPPING);
+        assert_true(process_is_alive(&record.qemu));
+}
+
+static void a_core_is_given_up_for_a_forced_stop(void **state) {
+        int lock = hold_dumps(*state);
+
+        crash_and_wait(*state);
+        world_stop(*state, /* force= */ true);
+        world_await_exit(*state, 0);
+        assert_halted(*state, "crash", NULL);
+        assert_false(world_has_core(*state));
+        (void) file_unlock(lock);
+}
+
+static void a_core_is_written_by_who_comes_after(void **state) {
+        int lock = hold_dumps(*state);
+
+        crash_and_wait(*state);
+        world_kill(*state);
+        world_launch(*state, /* adopt= */ true);
+        (void) file_unlock(lock);
+        world_await_exit(*state, 0);
+        assert_halted(*state, "crash", NULL);
+        assert_true(world_has_core(*state));
 }
 
 static void a_guest_that_hangs_is_only_stopped_by_force(void **state) {
@@ -479,6 +557,11 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_reboot_may_be_an_end, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(a_crash_destroys_the_domain, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(a_crash_may_be_kept_until_stopped, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(a_crashed_guests_core_is_kept, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(a_guest_whose_core_is_kept_may_go_on, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(without_cores_a_crashed_guest_ends_as_it_would, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(a_core_is_given_up_for_a_forced_stop, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(a_core_is_written_by_who_comes_after, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(
                         a_guest_that_hangs_is_only_stopped_by_force, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(a_host_that_goes_down_asks_the_guest, set_up, tear_down),

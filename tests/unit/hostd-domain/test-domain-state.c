@@ -150,6 +150,39 @@ static void a_kept_crash_waits_for_the_stop(void **state) {
         assert_int_equal(m.end, DOMAIN_END_STOPPED);
 }
 
+static const DomainRules dumping = { .on_crash = AFTER_DEATH_DUMP_DESTROY, .on_watchdog = AFTER_DEATH_DUMP_RESTART };
+
+static void a_core_is_written_before_the_domain_goes(void **state) {
+        DomainMachine m = running(&dumping);
+
+        PLAY(&dumping, &m, { DOMAIN_INPUT_CRASH, DOMAIN_DUMP, DOMAIN_ACTION_DUMP },
+                { DOMAIN_INPUT_EMULATOR_DIED, DOMAIN_DUMP, DOMAIN_ACTION_NONE },
+                { DOMAIN_INPUT_DM_DIED, DOMAIN_DUMP, DOMAIN_ACTION_NONE },
+                { DOMAIN_INPUT_DUMPED, DOMAIN_CLEANUP, DOMAIN_ACTION_CLEANUP }, CLEANED);
+        assert_int_equal(m.end, DOMAIN_END_CRASH);
+
+        m = running(&dumping);
+        PLAY(&dumping, &m, { DOMAIN_INPUT_WATCHDOG, DOMAIN_DUMP, DOMAIN_ACTION_DUMP },
+                { DOMAIN_INPUT_DUMPED, DOMAIN_CLEANUP, DOMAIN_ACTION_CLEANUP },
+                { DOMAIN_INPUT_CLEANED, DOMAIN_CREATE, DOMAIN_ACTION_CREATE });
+}
+
+/* Asking waits for the core, force does not; either way no next domain is made. */
+static void a_stop_is_heard_while_a_core_is_written(void **state) {
+        DomainMachine m = running(&dumping);
+
+        PLAY(&dumping, &m, { DOMAIN_INPUT_WATCHDOG, DOMAIN_DUMP, DOMAIN_ACTION_DUMP },
+                { DOMAIN_INPUT_STOP, DOMAIN_DUMP, DOMAIN_ACTION_NONE },
+                { DOMAIN_INPUT_DUMPED, DOMAIN_CLEANUP, DOMAIN_ACTION_CLEANUP }, CLEANED);
+        assert_int_equal(m.end, DOMAIN_END_STOPPED);
+
+        m = running(&dumping);
+        PLAY(&dumping, &m, { DOMAIN_INPUT_CRASH, DOMAIN_DUMP, DOMAIN_ACTION_DUMP },
+                { DOMAIN_INPUT_STOP_FORCE, DOMAIN_CLEANUP, DOMAIN_ACTION_CLEANUP },
+                { DOMAIN_INPUT_DUMPED, DOMAIN_CLEANUP, DOMAIN_ACTION_NONE }, CLEANED);
+        assert_int_equal(m.end, DOMAIN_END_CRASH);
+}
+
 static void a_running_guest_is_asked_and_never_forced_by_time(void **state) {
         DomainMachine m = running(&plain);
 
@@ -270,6 +303,8 @@ int main(void) {
                 cmocka_unit_test(a_guest_that_reboots_in_a_loop_waits_ever_longer),
                 cmocka_unit_test(a_stop_is_heard_during_the_wait),
                 cmocka_unit_test(a_kept_crash_waits_for_the_stop),
+                cmocka_unit_test(a_core_is_written_before_the_domain_goes),
+                cmocka_unit_test(a_stop_is_heard_while_a_core_is_written),
                 cmocka_unit_test(a_running_guest_is_asked_and_never_forced_by_time),
                 cmocka_unit_test(a_stop_before_running_cancels),
                 cmocka_unit_test(a_failure_before_running_fails_the_start),

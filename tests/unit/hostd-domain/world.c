@@ -61,6 +61,7 @@ World *world_new(void) {
         w->sim = path_join(w->root, "sim");
         w->socket = path_join(w->root, "xenstore");
         w->config_file = path_join(w->root, "grid_k100.conf");
+        w->dumps = path_join(w->root, "dumps");
         dom = path_join(w->sim, "dom");
         host = path_join(w->sim, "host.json");
         assert_int_equal(mkdir_parents(w->run, 0755), 0);
@@ -85,6 +86,8 @@ World *world_new(void) {
                 .qemu = LAB_QEMU,
                 .emulator_timeout = 2000000,
                 .running_timeout = 2000000,
+                .core_dump_folder = w->dumps,
+                .core_dumps = 2,
         };
         return w;
 }
@@ -99,6 +102,7 @@ void world_free(World *w) {
         free(w->run);
         free(w->sim);
         free(w->config_file);
+        free(w->dumps);
         free(w->socket);
         free(w);
 }
@@ -155,6 +159,12 @@ void world_kill(World *w) {
         assert_int_equal(kill(w->program, SIGKILL), 0);
         assert_int_equal(waitpid(w->program, NULL, 0), w->program);
         w->program = 0;
+}
+
+bool world_has_core(const World *w) {
+        _cleanup_free_ char *path = path_join(w->dumps, VM_UUID ".core");
+
+        return access(path, F_OK) == 0;
 }
 
 RunRecord world_record(World *w) {

@@ -11,7 +11,7 @@
 #include "hostd/run/run-record.h"
 
 typedef struct World {
-        char *root, *run, *sim, *config_file, *socket;
+        char *root, *run, *sim, *config_file, *socket, *dumps;
         pid_t xenstored, program;
         DomainProgram settings;
         int exit_status; /* of the program, once it ended */
@@ -33,6 +33,8 @@ RunRecord world_await(World *w, const char *stage);
 RunRecord world_await_domid(World *w, uint32_t above); /* running, with a domid above */
 RunRecord world_record(World *w);
 void world_await_exit(World *w, int status);
+
+bool world_has_core(const World *w); /* of the VM */
 
 void world_guest(World *w, const char *state); /* of the newest domain: "shutdown reboot" */
 void world_hang(World *w);

@@ -175,6 +175,8 @@ static void arguments_go_both_ways(void **state) {
                 .sysfs = "/s y s",
                 .gimtool = "/x/gimtool",
                 .gimtool_timeout = 9,
+                .core_dump_folder = "/x/dumps",
+                .core_dumps = 7,
                 .crash_on_emulator_death = true,
                 .adopt = true,
         };
@@ -197,6 +199,8 @@ static void arguments_go_both_ways(void **state) {
         assert_string_equal(got.sysfs, program.sysfs);
         assert_string_equal(got.gimtool, program.gimtool);
         assert_int_equal(got.gimtool_timeout, 9);
+        assert_string_equal(got.core_dump_folder, program.core_dump_folder);
+        assert_int_equal(got.core_dumps, 7);
         assert_true(got.crash_on_emulator_death && got.adopt);
 }
 

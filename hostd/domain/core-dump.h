@@ -1,0 +1,33 @@
+#pragma once
+
+/*
+ * The memory of a guest that crashed, as a file
+ *
+ * For the actions coredump-destroy and coredump-restart. Writing a guest's memory may take minutes, and libxl does
+ * not come back meanwhile: a helper process does it (hostd/domain/helper-process.h), one at a time for a host. A
+ * VM keeps its newest dump, UUID.core; a host the newest few. No dump is begun for which the file system has no
+ * room, and none takes its last twentieth.
+ */
+
+#include <systemd/sd-event.h>
+
+#include "common/uuid.h"
+#include "hostd/domain/helper-process.h"
+#include "hostd/run/program.h"
+
+#define CORE_DUMP_VERB "--dump-core"
+
+/* Of the domain with that id, by what the program is told. done() gets the dump's path as its words. */
+int core_dump_start(sd_event *event, const DomainProgram *program, const Uuid *vm, uint32_t domid, HelperDone done,
+        void *userdata, HelperProcess **ret);
+/* What a helper that was given up has left. */
+void core_dump_forget(const DomainProgram *program, const Uuid *vm);
+
+/* The exit status; one line on stdout is the dump's path, or why there is none. */
+int core_dump_main(int argc, char **argv);
+
+/* The part that knows no hypervisor. write() fills the file of that path, which is not there yet. 0, -ENOSPC
+ * without room for so many bytes; *ret_path is the caller's. */
+typedef int (*CoreDumpWriter)(const char *path, void *userdata);
+int core_dump_keep(const char *folder, uint64_t most, const Uuid *vm, uint64_t bytes, CoreDumpWriter write,
+        void *userdata, char **ret_path);
