@@ -286,12 +286,21 @@ static int row_set_kind(struct PoolIndex *index, uint32_t at, size_t i, uint32_t
 
         *changed = true;
         if (kind_is_searched(index, kind) && !host_set_has(&index->kinds[kind].hosts, at) &&
-                host_set_add(&index->kinds[kind].hosts, at, index->memory.n_words) < 0)
+                host_set_add(&index->kinds[kind].hosts, at, &index->memory) < 0)
                 return -ENOMEM;
         *place = kind;
         if (kind_is_searched(index, old) && !row_has_kind(row, old))
-                host_set_remove(&index->kinds[old].hosts, at, index->memory.n_words);
+                host_set_remove(&index->kinds[old].hosts, at, &index->memory);
         return 0;
+}
+
+/* The host has more memory than the sets it is in know. */
+static void row_raise(struct PoolIndex *index, uint32_t at) {
+        const HostRow *row = &index->rows[at];
+
+        for (size_t i = 0; i < row->n_kinds; i++)
+                if (kind_is_searched(index, row_kinds(row)[i]))
+                        host_set_raise(&index->kinds[row_kinds(row)[i]].hosts, at, &index->memory);
 }
 
 /* As many PGPUs as the host has now; their kinds are looked up after. */
@@ -378,9 +387,12 @@ static void host_count(struct PoolIndex *index, Host *h) {
 static int host_refresh(struct PoolIndex *index, Host *h) {
         struct HostIndex *i = h->index;
         HostRow *row = &index->rows[i->at];
-        bool changed = i->all, usable = host_is_usable(h);
+        bool changed = i->all, usable = host_is_usable(h), more;
         int r = 0;
 
+        if (i->memory)
+                host_sum_memory(h);
+        more = host_memory_set(&index->memory, i->at, h->memory_free - MIN_OF(h->memory_free, i->booked));
         if (i->all)
                 r = index_find_facts(index, h, &row->facts);
         if (r >= 0)
@@ -388,18 +400,18 @@ static int host_refresh(struct PoolIndex *index, Host *h) {
         if (r < 0)
                 return r;
 
-        if (i->memory)
-                host_sum_memory(h);
-        host_memory_set(&index->memory, i->at, h->memory_free - MIN_OF(h->memory_free, i->booked));
+        if (more)
+                row_raise(index, i->at);
         host_count(index, h);
         changed |= row->usable != usable;
         row->usable = usable;
         i->all = i->memory = false;
         i->pgpus = 0;
 
-        if (changed) {
+        if (changed || more) {
                 index->log[index->log_end++ & (index->log_size - 1)] = i->at;
                 row->changed = index->log_end;
+                row->regrouped = changed ? index->log_end : row->regrouped;
         }
         return 0;
 }
@@ -470,11 +482,13 @@ static int index_make_room(struct PoolIndex *index, size_t n) {
 
         if (host_memory_init(&index->memory, n) < 0)
                 return -ENOMEM;
-        index->rows = calloc(n + 1, sizeof(HostRow));
+        index->rows = aligned_alloc(sizeof(HostRow), (n + 1) * sizeof(HostRow));
+        if (index->rows)
+                memset(index->rows, 0, (n + 1) * sizeof(HostRow));
         index->log = calloc(index->log_size, sizeof(uint32_t));
         index->machines = hashmap_new_uuid();
         for (size_t i = 0; i < ARRAY_SIZE(index->words); i++) {
-                index->words[i] = host_words_new(index->memory.n_words);
+                index->words[i] = host_words_new(&index->memory);
                 if (!index->words[i])
                         return -ENOMEM;
         }

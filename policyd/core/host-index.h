@@ -36,7 +36,8 @@ typedef struct PgpuKind {
 /* All that a decision reads of a host: a cache line, with up to eight PGPUs. */
 typedef struct HostRow {
         Host *host;
-        uint64_t changed; /* when it was last written to the log */
+        uint64_t changed;   /* when it was last written to the log */
+        uint64_t regrouped; /* when it last was because of more than memory */
         uint32_t facts;   /* networks, storage, IOMMU and HVM: hosts with one number have the same */
         uint16_t n_kinds;
         bool usable;
@@ -87,7 +88,7 @@ struct PoolIndex {
 
         PtrArray orders; /* HostOrder */
         uint64_t orders_used;
-        uint64_t *words[3]; /* working memory: one set each, empty between decisions */
+        uint64_t *words[3]; /* working memory: one set each, the first empty between decisions */
 };
 
 /* The host's state, memory, networks and the like; one of its PGPUs; everything. */

@@ -250,6 +250,12 @@ ErrorCode host_order_reason(const HostOrder *o, uint32_t tier) {
         return rank & RANK_MISS ? miss_code(rank) : ERROR_NONE;
 }
 
+/* Its memory may have grown. */
+static void order_raise(HostOrder *o, const struct PoolIndex *index, uint32_t at) {
+        if (o->tier_of[at] != TIER_NONE)
+                host_set_raise(&o->tiers[o->tier_of[at]].hosts, at, &index->memory);
+}
+
 static int order_place(
         HostOrder *o, const struct PoolIndex *index, const Demand *d, Assigner *a, uint32_t at) {
         const HostRow *row = &index->rows[at];
@@ -264,16 +270,18 @@ static int order_place(
                 if (r < 0)
                         return r;
         }
-        if (tier == before)
+        if (tier == before) {
+                order_raise(o, index, at);
                 return 0;
+        }
 
         if (tier != TIER_NONE) {
-                if (host_set_add(&o->tiers[tier].hosts, at, index->memory.n_words) < 0)
+                if (host_set_add(&o->tiers[tier].hosts, at, &index->memory) < 0)
                         return -ENOMEM;
                 o->counts[host_order_reason(o, tier)]++;
         }
         if (before != TIER_NONE) {
-                host_set_remove(&o->tiers[before].hosts, at, index->memory.n_words);
+                host_set_remove(&o->tiers[before].hosts, at, &index->memory);
                 o->counts[host_order_reason(o, before)]--;
         }
         o->tier_of[at] = tier;
@@ -283,6 +291,7 @@ static int order_place(
 /* Each host that has changed since the order was last asked is placed once. */
 static int order_catch_up(HostOrder *o, const struct PoolIndex *index, const Demand *d, Assigner *a) {
         bool all = !o->built || index->log_end - o->seen > index->log_size;
+        uint64_t since = o->seen;
         int r = 0;
 
         if (o->plain && order_grow_cells(o, index->n_kinds) < 0)
@@ -292,9 +301,14 @@ static int order_catch_up(HostOrder *o, const struct PoolIndex *index, const Dem
                 r = order_place(o, index, d, a, at);
         for (; !all && o->seen < index->log_end && r >= 0; o->seen++) {
                 uint32_t at = index->log[o->seen & (index->log_size - 1)];
+                const HostRow *row = &index->rows[at];
 
-                if (index->rows[at].changed == o->seen + 1)
+                if (row->changed != o->seen + 1)
+                        continue;
+                if (row->regrouped > since)
                         r = order_place(o, index, d, a, at);
+                else
+                        order_raise(o, index, at);
         }
 
         o->seen = index->log_end;

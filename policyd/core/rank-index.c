@@ -60,7 +60,7 @@ static bool special_add(Search *s, const Host *h) {
         if (s->n_special == SPECIAL_MAX)
                 return false;
 
-        host_words_add(s->index->words[0], at, s->index->memory.n_words);
+        host_words_add(s->index->words[0], at, &s->index->memory);
         s->special[s->n_special++] = at;
         return true;
 }
@@ -152,7 +152,8 @@ static int search_add_special(Search *s) {
 /* Tiers */
 
 typedef struct Front {
-        const uint64_t *words;
+        uint64_t *words;
+        size_t n; /* hosts; SIZE_MAX: not known */
         uint64_t scores[DEMAND_VGPUS_MAX];
 } Front;
 
@@ -205,7 +206,7 @@ static void search_count_exhausted(Search *s, const Front *f, size_t n) {
                 return;
         }
         code = facts_verdict(s, 0);
-        n_failing = (uint32_t) (host_set_count(f->words, &s->index->memory) - n);
+        n_failing = (uint32_t) ((f->n < SIZE_MAX ? f->n : host_set_count(f->words, &s->index->memory)) - n);
         s->r->counts[ERROR_NONE] -= n_failing;
         s->r->counts[code == ERROR_NONE ? ERROR_HOST_NOT_ENOUGH_FREE_MEMORY : code] += n_failing;
 }
@@ -250,9 +251,9 @@ static void front_take_special(Search *s, Front *f) {
 
         if (s->n_special == 0)
                 return;
-        host_words_clear(words, s->index->memory.n_words);
-        host_words_take(words, f->words, NULL, s->index->words[0], s->index->memory.n_words);
-        f->words = words;
+        host_words_clear(words, &s->index->memory);
+        host_words_take(words, f->words, NULL, s->index->words[0], &s->index->memory);
+        *f = (Front){.words = words, .n = SIZE_MAX};
 }
 
 /* Of each tier in turn takes what is wanted, or, with nearest, notes who comes nearest. */
@@ -261,7 +262,7 @@ static void search_tiers(Search *s, Nearest *nearest) {
 
         for (size_t i = 0; i < s->order->n_tiers && n_wanted > 0; i++) {
                 const Tier *t = &s->order->tiers[s->order->sorted[i]];
-                Front f = {.words = t->hosts.words};
+                Front f = {.words = t->hosts.words, .n = t->hosts.n};
 
                 if (t->rank & RANK_MISS)
                         break;
@@ -276,56 +277,88 @@ static void search_tiers(Search *s, Nearest *nearest) {
         }
 }
 
-/* With best-fit: the hosts with a PGPU of a kind that has this score, that are not seen yet; they are now. */
-static void front_of_kinds(const Search *s, uint64_t score, uint64_t *seen, Front *ret) {
-        const uint64_t *fits = s->order->tiers[s->order->sorted[0]].hosts.words;
-        size_t n_words = s->index->memory.n_words;
-        uint64_t *words = s->index->words[1];
+/* With best-fit: the kinds that have one score. */
+typedef struct FitKinds {
+        uint64_t score;
+        size_t n, first;
+} FitKinds;
 
-        *ret = (Front){.words = words};
-        for (size_t i = 0; i < s->order->demand.n_vgpus; i++)
-                ret->scores[i] = score;
-
-        host_words_clear(words, n_words);
-        for (size_t k = 0; k < s->index->n_kinds; k++) {
-                const HostSet *hosts = &s->index->kinds[k].hosts;
-
-                if (s->order->cells[k].score == score && hosts->n > 0)
-                        host_words_take(words, hosts->words, fits, seen, n_words);
-        }
-        host_words_take(seen, words, NULL, NULL, n_words);
-}
-
-/* The least score of a kind that is more than the last; UINT64_MAX: there is none. */
-static uint64_t next_kind_score(const Search *s, uint64_t last) {
-        uint64_t score = UINT64_MAX;
+/* Those with the least score that is more than this one; false: there are none. */
+static bool fit_kinds_next(const Search *s, FitKinds *f) {
+        FitKinds next = {.score = UINT64_MAX};
 
         for (size_t k = 0; k < s->index->n_kinds; k++) {
                 const Cell *c = &s->order->cells[k];
 
-                if (c->score > last && c->score < score && s->index->kinds[k].hosts.n > 0)
-                        score = c->score;
+                if (c->score <= f->score || c->score > next.score || s->index->kinds[k].hosts.n == 0)
+                        continue;
+                if (c->score < next.score)
+                        next = (FitKinds){.score = c->score, .first = k};
+                next.n++;
         }
-        return score;
+
+        *f = next;
+        return next.n > 0;
+}
+
+/*
+ * The hosts with a PGPU of one of the kinds that fit, and are not seen yet (NULL: none is). A host that has
+ * room for one VGPU fits, so that the set of a single kind can be searched as it is.
+ */
+static void front_of_kinds(const Search *s, const FitKinds *kinds, const uint64_t *seen, Front *ret) {
+        const HostOrder *o = s->order;
+        const HostSet *single = &s->index->kinds[kinds->first].hosts;
+        uint64_t *words = s->index->words[1];
+
+        for (size_t i = 0; i < o->demand.n_vgpus; i++)
+                ret->scores[i] = kinds->score;
+        if (kinds->n == 1 && !seen && o->demand.n_vgpus == 1) {
+                ret->words = single->words;
+                ret->n = single->n;
+                return;
+        }
+
+        ret->words = words;
+        ret->n = SIZE_MAX;
+        host_words_clear(words, &s->index->memory);
+        for (size_t k = kinds->first; k < s->index->n_kinds; k++)
+                if (o->cells[k].score == kinds->score && s->index->kinds[k].hosts.n > 0)
+                        host_words_take(words, s->index->kinds[k].hosts.words,
+                                o->tiers[o->sorted[0]].hosts.words, seen, &s->index->memory);
+}
+
+/* The hosts that are not to come again: before the first front only those that are special. */
+static uint64_t *search_see(const Search *s, const uint64_t *seen, const Front *f) {
+        const HostMemory *m = &s->index->memory;
+        uint64_t *words = s->index->words[2];
+
+        if (seen != words) {
+                host_words_clear(words, m);
+                if (seen)
+                        host_words_take(words, seen, NULL, NULL, m);
+        }
+        host_words_take(words, f->words, NULL, NULL, m);
+        return words;
 }
 
 /* Kinds of PGPUs that strand alike are one tier; who stood in a better one, or is special, does not come
  * again. */
 static void search_kinds(Search *s, Nearest *nearest) {
-        size_t n_wanted = FRONT, n_words = s->index->memory.n_words;
-        uint64_t *seen = s->index->words[2];
+        const uint64_t *seen = s->n_special > 0 ? s->index->words[0] : NULL;
+        FitKinds kinds = {};
+        size_t n_wanted = FRONT;
 
-        host_words_clear(seen, n_words);
-        host_words_take(seen, s->index->words[0], NULL, NULL, n_words);
         host_order_weigh(s->order);
-        for (uint64_t score = 0; n_wanted > 0 && (score = next_kind_score(s, score)) != UINT64_MAX;) {
+        while (n_wanted > 0 && fit_kinds_next(s, &kinds)) {
                 Front f;
 
-                front_of_kinds(s, score, seen, &f);
+                front_of_kinds(s, &kinds, seen, &f);
                 if (nearest)
                         search_note_failing(s, &f, nearest);
                 else
                         search_take(s, &f, &n_wanted);
+                if (n_wanted > 0)
+                        seen = search_see(s, seen, &f);
         }
 }
 
@@ -359,7 +392,7 @@ static uint32_t search_find_miss(Search *s, bool no_pgpu, bool lacks_nothing) {
 
         for (size_t i = 0; i < s->order->n_tiers && at == PLACE_NONE; i++) {
                 const Tier *t = &s->order->tiers[s->order->sorted[i]];
-                Front f = {.words = t->hosts.words};
+                Front f = {.words = t->hosts.words, .n = t->hosts.n};
 
                 if (!(t->rank & RANK_MISS) || rank_has_no_pgpu(t->rank) != no_pgpu || t->hosts.n == 0)
                         continue;
@@ -465,7 +498,7 @@ static int search_find_order(Search *s) {
 
 static void search_done(Search *s) {
         if (s->n_special > 0)
-                host_words_clear(s->index->words[0], s->index->memory.n_words);
+                host_words_clear(s->index->words[0], &s->index->memory);
 }
 
 int ranking_from_index(Ranking *r, const Pool *pool, const AllocRequest *request) {
