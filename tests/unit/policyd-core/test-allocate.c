@@ -135,6 +135,72 @@ static void memory_decides_inside_a_tier(void **state) {
         assert_ptr_equal(pair_start(&p, K100), p.a[0]);
 }
 
+static void memory_that_comes_back_is_found(void **state) {
+        for (GroupAlgorithm algorithm = 0; algorithm < _GROUP_ALGORITHM_MAX; algorithm++) {
+                _cleanup_pair_ Pair p = pair_new();
+                Vm *vm = world_vm(p.w, "vm", K100, END);
+                _cleanup_(allocation_done) Allocation a = {};
+
+                pool_set_group_algorithm(p.w->pool, p.w->groups[K1], algorithm);
+                pool_set_host_memory(p.w->pool, p.alpha, 64 * GIB, 512 * MIB);
+                pool_set_host_memory(p.w->pool, p.beta, 64 * GIB, 512 * MIB);
+                a = world_start(p.w, vm);
+                assert_int_equal(a.refusal.code, ERROR_HOST_NOT_ENOUGH_FREE_MEMORY);
+
+                pool_set_host_memory(p.w->pool, p.beta, 64 * GIB, 2 * GIB);
+                world_run(p.w, vm);
+                assert_ptr_equal(vm->scheduled_on, p.beta);
+        }
+}
+
+#define N_CROWD 1300
+
+/* The first of those with the most memory; PGPUs are taken nowhere, so that all stay one tier. */
+static const Host *richest_of(const PtrArray *hosts) {
+        const Host *best = NULL;
+
+        for (size_t i = 0; i < hosts->n; i++) {
+                const Host *h = hosts->items[i];
+
+                if (!best || h->memory_free > best->memory_free ||
+                        (h->memory_free == best->memory_free &&
+                                strcmp(h->name_label, best->name_label) < 0))
+                        best = h;
+        }
+        return best;
+}
+
+static void the_richest_of_many_hosts_is_found(void **state) {
+        for (GroupAlgorithm algorithm = 0; algorithm < _GROUP_ALGORITHM_MAX; algorithm++) {
+                _cleanup_world_ World *w = world_new();
+                const PtrArray *hosts = &w->pool->objects[CLASS_HOST];
+                Vm *vm = world_vm(w, "vm", K200, END);
+                uint32_t dice = 7;
+
+                pool_set_group_algorithm(w->pool, w->groups[K2], algorithm);
+                for (size_t i = 0; i < N_CROWD; i++) {
+                        char name[16];
+
+                        snprintf(name, sizeof(name), "host%04zu", i * 7 % N_CROWD);
+                        world_pgpu(w, world_host(w, name), K2);
+                }
+                for (size_t i = 0; i < 500; i++) {
+                        _cleanup_(allocation_done) Allocation a = {};
+
+                        for (size_t k = 0; k < i % 8; k++) {
+                                dice = dice * 1664525 + 1013904223;
+                                pool_set_host_memory(w->pool, hosts->items[(dice >> 8) % N_CROWD], 96 * GIB,
+                                        (48 + (dice >> 26) % 32) * GIB);
+                        }
+                        /* The richest loses: the next is to be found. */
+                        pool_set_host_memory(
+                                w->pool, (Host *) richest_of(hosts), 96 * GIB, (2 + i % 64) * GIB);
+                        a = world_start(w, vm);
+                        assert_ptr_equal(a.host, richest_of(hosts));
+                }
+        }
+}
+
 static void booked_memory_is_not_given_twice(void **state) {
         _cleanup_pair_ Pair p = pair_new();
         Vm *vm = world_vm(p.w, "vm", K100, END);
@@ -581,6 +647,8 @@ int main(void) {
                 cmocka_unit_test(all_vgpus_or_none),
                 cmocka_unit_test(a_greedy_choice_is_taken_back),
                 cmocka_unit_test(memory_decides_inside_a_tier),
+                cmocka_unit_test(memory_that_comes_back_is_found),
+                cmocka_unit_test(the_richest_of_many_hosts_is_found),
                 cmocka_unit_test(booked_memory_is_not_given_twice),
                 cmocka_unit_test(affinity_decides_inside_a_tier),
                 cmocka_unit_test(a_vm_without_vgpus_goes_where_memory_is),
