@@ -14,6 +14,13 @@ static void *same(const Pool *copy, const void *object) {
 }
 
 static int copy_host(Pool *copy, const Host *h) {
+        const HostFacts facts = {
+                .boot_id = h->boot_id,
+                .networks = h->networks,
+                .storage = h->storage,
+                .iommu = h->iommu,
+                .hvm = h->hvm,
+        };
         Host *n;
         int r;
 
@@ -21,14 +28,11 @@ static int copy_host(Pool *copy, const Host *h) {
         if (r < 0)
                 return r;
 
-        n->host_uuid = h->host_uuid;
-        n->iommu = h->iommu;
-        n->hvm = h->hvm;
+        pool_set_host_machine(copy, n, &h->host_uuid);
         pool_set_host_state(copy, n, h->state, strempty(h->state_reason));
         pool_set_host_enabled(copy, n, h->enabled);
         pool_set_host_memory(copy, n, h->memory_total, h->memory_free);
-        r = strv_set(&n->networks, (const char *const *) h->networks);
-        return r < 0 ? r : MIN_OF(strv_set(&n->storage, (const char *const *) h->storage), 0);
+        return pool_set_host_facts(copy, n, &facts);
 }
 
 static int copy_type(Pool *copy, const VgpuType *t) {

@@ -46,9 +46,6 @@ void object_unregister(Pool *pool, Object *o);
 size_t object_count(const Pool *pool);
 void object_free(Object *o);
 
-/* Names of PGPUs and the order of groups' lists follow the host's name. */
-void host_renamed(Host *h);
-
 /* "host/0000:84:00.0"; -ENOMEM keeps the old name. */
 int pgpu_update_name(Pgpu *p);
 /* Where p stands, or would stand, in its group's list. */

@@ -249,6 +249,14 @@ int pool_set_vm_group(Pool *pool, Vm *vm, VmGroup *group) {
         return 0;
 }
 
+void pool_set_vm_group_placement(Pool *pool, VmGroup *g, VmPlacement placement) {
+        if (g->placement == placement)
+                return;
+
+        g->placement = placement;
+        object_note(pool, &g->object, VM_GROUP_PLACEMENT, /* store= */ true);
+}
+
 bool vm_spreads(const Vm *vm) {
         return vm->group && vm->group->placement == PLACEMENT_ANTI_AFFINITY;
 }

@@ -1,5 +1,5 @@
 /*
- * Changing hosts, PGPUs, groups, types and jobs
+ * Changing PGPUs, groups, types, jobs and quotas
  *
  * A setter compares first: what is the same changes nothing and announces nothing. The unions of a group are
  * kept by counting, for each type, the group's PGPUs that support and enable it, so that a change costs the
@@ -9,75 +9,6 @@
 #include <stdio.h>
 
 #include "policyd/core/host-index.h"
-
-/* Hosts */
-
-void pool_set_host_state(Pool *pool, Host *h, HostState state, const char *reason) {
-        uint64_t properties = 0;
-
-        if (h->state != state)
-                properties |= HOST_STATE;
-        h->state = state;
-        if (text_set(&h->state_reason, strempty(reason)) > 0)
-                properties |= HOST_STATE_REASON;
-
-        if (properties)
-                object_note(pool, &h->object, properties, /* store= */ false);
-        host_index_mark(pool, h);
-}
-
-void pool_set_host_enabled(Pool *pool, Host *h, bool enabled) {
-        if (h->enabled == enabled)
-                return;
-
-        h->enabled = enabled;
-        object_note(pool, &h->object, HOST_ENABLED, /* store= */ true);
-        host_index_mark(pool, h);
-}
-
-void pool_set_host_memory(Pool *pool, Host *h, uint64_t total, uint64_t free) {
-        uint64_t properties = (h->memory_total != total ? HOST_MEMORY_TOTAL : 0) |
-                              (h->memory_free != free ? HOST_MEMORY_FREE : 0);
-
-        h->memory_total = total;
-        h->memory_free = free;
-        if (properties)
-                object_note(pool, &h->object, properties, /* store= */ false);
-        host_index_mark_memory(pool, h);
-}
-
-uint64_t host_memory_available(const Host *h) {
-        uint64_t available = h->memory_free;
-
-        for (size_t i = 0; i < h->vms.n; i++) {
-                const Vm *vm = h->vms.items[i];
-
-                if (!vm->memory_counted)
-                        available -= MIN_OF(available, vm->memory);
-        }
-
-        return available;
-}
-
-void host_renamed(Host *h) {
-        /* Out of the groups' lists first, all of them: a place is found by bisection, which needs the rest in
-         * order. */
-        for (size_t i = 0; i < h->pgpus.n; i++) {
-                Pgpu *p = h->pgpus.items[i];
-
-                /* Without memory the name stays the old one: it is for people only. */
-                (void) pgpu_update_name(p);
-                if (p->group)
-                        ptr_array_remove(&p->group->pgpus, p);
-        }
-
-        for (size_t i = 0; i < h->pgpus.n; i++) {
-                Pgpu *p = h->pgpus.items[i];
-
-                if (p->group)
-                        ptr_array_insert(&p->group->pgpus, group_pgpu_position(p->group, p), p);
-        }
-}
 
 /* Unions of a group */
 
@@ -335,6 +266,18 @@ int pool_set_group_gpu_types(Pool *pool, GpuGroup *g, const char *const *gpu_typ
         if (r > 0)
                 object_note(pool, &g->object, GROUP_GPU_TYPES, /* store= */ true);
         return r < 0 ? r : 0;
+}
+
+int pool_set_type_identifier(Pool *pool, VgpuType *t, const char *identifier) {
+        int r;
+
+        r = text_set(&t->identifier, identifier);
+        if (r <= 0)
+                return r;
+
+        host_index_mark_all(pool);
+        object_note(pool, &t->object, TYPE_IDENTIFIER, /* store= */ true);
+        return 0;
 }
 
 int pool_set_type_size(Pool *pool, VgpuType *t, uint32_t size, TypeImplementation implementation) {

@@ -388,14 +388,6 @@ static void vm_mark_hosts(Pool *pool, const Vm *vm) {
 }
 
 void pool_touch(Pool *pool, Object *o, uint64_t properties, bool store) {
-        if (o->class == CLASS_HOST && (properties & HOST_NAME_LABEL))
-                host_renamed((Host *) o);
-        if (o->class == CLASS_HOST && (properties & (HOST_NAME_LABEL | HOST_HOST_UUID)))
-                host_index_mark_all(pool);
-        if (o->class == CLASS_HOST)
-                host_index_mark(pool, (Host *) o);
-        if (o->class == CLASS_VGPU_TYPE && (properties & TYPE_IDENTIFIER))
-                host_index_mark_all(pool);
         if (o->class == CLASS_VM)
                 vm_mark_hosts(pool, (Vm *) o);
 

@@ -386,7 +386,8 @@ int pool_add_job(Pool *pool, const Uuid *id, uint64_t key, const char *operation
 /* Unlinks it from everything that points to it and notes the removal. Rules (in use?) are checked before, in rules.h. */
 void pool_remove(Pool *pool, Object *o);
 
-/* Note a change of plain fields that the caller wrote itself (only fields that no index or reverse list depends on). */
+/* Note a change of plain fields that the caller wrote itself: only of those without a setter below. A VM's memory and
+ * memory_counted are such fields, and the order of hosts follows. */
 void pool_touch(Pool *pool, Object *o, uint64_t properties, bool store);
 
 /* Text setters used everywhere: replaces *field when it differs; 1 changed, 0 same, -ENOMEM. */
@@ -397,6 +398,15 @@ int strv_set(char ***field, const char *const *value);
 void pool_set_host_state(Pool *pool, Host *h, HostState state, const char *reason);
 void pool_set_host_enabled(Pool *pool, Host *h, bool enabled);
 void pool_set_host_memory(Pool *pool, Host *h, uint64_t total, uint64_t free);
+/* What a host says of itself beside memory and cards; texts are copied, and lists end with NULL. On -ENOMEM some of it is
+ * set, and the rest as it was. */
+typedef struct HostFacts {
+        const char *boot_id;
+        char *const *networks, *const *storage;
+        bool iommu, hvm;
+} HostFacts;
+int pool_set_host_facts(Pool *pool, Host *h, const HostFacts *facts);
+void pool_set_host_machine(Pool *pool, Host *h, const Uuid *host_uuid);
 /* Free memory for a new VM: memory_free less the VMs booked here that the host's report does not know yet. */
 uint64_t host_memory_available(const Host *h);
 
@@ -410,12 +420,13 @@ void pool_set_pgpu_present(Pool *pool, Pgpu *p, bool present);
 /* Group, type */
 void pool_set_group_algorithm(Pool *pool, GpuGroup *g, GroupAlgorithm a);
 int pool_set_group_gpu_types(Pool *pool, GpuGroup *g, const char *const *gpu_types);
-/* Size and compatibility feed the indexes. */
+int pool_set_type_identifier(Pool *pool, VgpuType *t, const char *identifier);
 int pool_set_type_size(Pool *pool, VgpuType *t, uint32_t size, TypeImplementation implementation);
 int pool_set_type_compatible(Pool *pool, VgpuType *t, const char *const *on_pgpu, const char *const *in_vm);
 VgpuType *pool_type_by_identifier(const Pool *pool, const char *identifier);
 
 int pool_set_vm_group(Pool *pool, Vm *vm, VmGroup *group_or_null);
+void pool_set_vm_group_placement(Pool *pool, VmGroup *g, VmPlacement placement);
 bool vm_spreads(const Vm *vm); /* its group is anti-affine */
 /* How many others of its anti-affine group are scheduled or resident on a host. 0 for other groups. */
 size_t vm_group_members_on(const Vm *vm, const Host *h);

@@ -176,8 +176,7 @@ static int check_machine(Peer *peer, Host *h, const LinkGreeting *g, char **ret_
                 return refuse(ret_reason, "%s: this machine is in the pool already, as host '%s' at %s.",
                         error_code_word(ERROR_HOST_ALREADY_IN_POOL), other->name_label, other->address);
 
-        h->host_uuid = g->host_uuid;
-        pool_touch(p->pool, &h->object, HOST_HOST_UUID, /* store= */ true);
+        pool_set_host_machine(p->pool, h, &g->host_uuid);
         batch_open(p);
         return 0;
 }

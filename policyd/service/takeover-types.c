@@ -34,7 +34,7 @@ static int type_refresh(Policy *p, VgpuType *t, const TypeRecord *record) {
         if (!config)
                 return -ENOMEM;
         if (!isempty(record->identifier))
-                r = r ?: set_text(&t->identifier, record->identifier, TYPE_IDENTIFIER, &changed);
+                r = pool_set_type_identifier(p->pool, t, record->identifier);
         r = r ?: set_text(&t->vendor_name, record->vendor_name, TYPE_VENDOR_NAME, &changed);
         r = r ?: set_text(&t->model_name, record->model_name, TYPE_MODEL_NAME, &changed);
         if (r < 0)

@@ -14,15 +14,6 @@
 
 /* Facts of the host */
 
-static int set_strv(char ***field, char *const *value, uint64_t property, uint64_t *changed) {
-        int r;
-
-        r = strv_set(field, (const char *const *) value);
-        if (r > 0)
-                *changed |= property;
-        return r < 0 ? r : 0;
-}
-
 /* memory_free counts the VMs whose domain stands; what is still being built is not in it for certain. */
 void takeover_mark_counted(Host *h, const Inventory *inventory) {
         for (size_t i = 0; i < h->vms.n; i++)
@@ -37,28 +28,20 @@ void takeover_mark_counted(Host *h, const Inventory *inventory) {
 }
 
 static int take_facts(Policy *p, Host *h, const Inventory *inventory) {
-        uint64_t changed = 0;
-        bool flags;
+        const HostFacts facts = {
+                .boot_id = inventory->boot_id,
+                .networks = inventory->networks,
+                .storage = inventory->storage,
+                .iommu = inventory->iommu,
+                .hvm = inventory->hvm,
+        };
         int r;
 
-        if (uuid_is_null(&h->host_uuid)) {
-                h->host_uuid = inventory->host_uuid;
-                changed |= HOST_HOST_UUID;
-        }
-        r = text_set(&h->boot_id, inventory->boot_id);
+        if (uuid_is_null(&h->host_uuid))
+                pool_set_host_machine(p->pool, h, &inventory->host_uuid);
+        r = pool_set_host_facts(p->pool, h, &facts);
         if (r < 0)
                 return r;
-        if (r > 0)
-                changed |= HOST_BOOT_ID;
-        r = set_strv(&h->networks, inventory->networks, HOST_NETWORKS, &changed);
-        r = r ?: set_strv(&h->storage, inventory->storage, HOST_STORAGE, &changed);
-        if (r < 0)
-                return r;
-        flags = h->iommu != inventory->iommu || h->hvm != inventory->hvm;
-        h->iommu = inventory->iommu;
-        h->hvm = inventory->hvm;
-        if (changed || flags)
-                pool_touch(p->pool, &h->object, changed, /* store= */ true);
         takeover_mark_counted(h, inventory);
         pool_set_host_memory(p->pool, h, inventory->memory_total, inventory->memory_free);
         return 0;

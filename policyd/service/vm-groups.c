@@ -75,8 +75,7 @@ int vm_groups_set_placement(Policy *p, VmGroup *g, const char *placement, Refusa
         r = check_placement(placement, &parsed, refusal);
         if (r < 0 || refusal->code != ERROR_NONE || g->placement == parsed)
                 return r;
-        g->placement = parsed;
-        pool_touch(p->pool, &g->object, VM_GROUP_PLACEMENT, /* store= */ true);
+        pool_set_vm_group_placement(p->pool, g, parsed);
         batch_open(p);
         return 0;
 }

@@ -222,6 +222,7 @@ static void booked_memory_is_not_given_twice(void **state) {
 static void affinity_decides_inside_a_tier(void **state) {
         _cleanup_pair_ Pair p = pair_new();
         Vm *vm = world_vm(p.w, "vm", K100, END);
+        Uuid machine;
 
         pool_set_host_memory(p.w->pool, p.beta, 64 * GIB, 2 * GIB);
         assert_int_equal(text_set(&vm->affinity, "beta"), 1);
@@ -234,8 +235,8 @@ static void affinity_decides_inside_a_tier(void **state) {
         assert_ptr_equal(vm->scheduled_on, p.beta);
         assert_int_equal(allocation_release(p.w->pool, vm), 0);
 
-        p.beta->host_uuid = world_id(p.w);
-        pool_touch(p.w->pool, &p.beta->object, HOST_HOST_UUID, /* store= */ true);
+        machine = world_id(p.w);
+        pool_set_host_machine(p.w->pool, p.beta, &machine);
         assert_int_equal(text_set(&vm->affinity, UUID_TEXT(&p.beta->host_uuid)), 1);
         world_run(p.w, vm);
         assert_ptr_equal(vm->scheduled_on, p.beta);

@@ -210,20 +210,28 @@ static void step_hardware(History *h) {
         Host *host = pick(h, CLASS_HOST);
         Pgpu *p = pick(h, CLASS_PGPU);
         char name[16];
+        Uuid id;
 
         switch (roll(&h->dice, 10)) {
         case 0:
                 snprintf(name, sizeof(name), "host%u", roll(&h->dice, 100));
                 if (w->pool->objects[CLASS_HOST].n < h->n_hosts_max) {
                         host = world_host(w, name);
-                        host->host_uuid = world_id(w);
+                        id = world_id(w);
+                        pool_set_host_machine(w->pool, host, &id);
                 }
                 break;
         case 8:
                 if (host) {
-                        host->iommu = roll(&h->dice, 4) > 0;
-                        host->hvm = roll(&h->dice, 4) > 0;
-                        pool_touch(w->pool, &host->object, 0, /* store= */ true);
+                        const HostFacts facts = {
+                                .boot_id = host->boot_id,
+                                .networks = host->networks,
+                                .storage = host->storage,
+                                .iommu = roll(&h->dice, 4) > 0,
+                                .hvm = roll(&h->dice, 4) > 0,
+                        };
+
+                        assert_int_equal(pool_set_host_facts(w->pool, host, &facts), 0);
                 }
                 break;
         case 1:

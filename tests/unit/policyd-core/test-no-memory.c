@@ -262,14 +262,15 @@ static int refuse_change(Scene *s) {
         return r ?: rule_group_destroy(s->w->groups[K2], &b);
 }
 
-static int rename_host(Scene *s) {
-        int r;
+static int hear_of_a_host(Scene *s) {
+        char network[] = "xenbr1", storage[] = "/tank";
+        const HostFacts facts = {
+                .boot_id = "another",
+                .networks = (char *const[]){network, NULL},
+                .storage = (char *const[]){storage, NULL},
+        };
 
-        r = text_set(&s->host->name_label, "omega");
-        if (r < 0)
-                return r;
-        pool_touch(s->w->pool, &s->host->object, HOST_NAME_LABEL, /* store= */ true);
-        return 0;
+        return pool_set_host_facts(s->w->pool, s->host, &facts);
 }
 
 typedef struct Operation {
@@ -294,7 +295,7 @@ static const Operation operations[] = {
         {"explaining", explain},
         {"ranking", rank},
         {"refusing a change", refuse_change},
-        {"renaming a host", rename_host},
+        {"hearing of a host", hear_of_a_host},
 };
 
 static void says_so_and_stays_sound(void **state) {

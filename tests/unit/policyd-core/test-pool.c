@@ -289,20 +289,6 @@ static void a_reservation_that_goes_is_forgotten_by_its_starts(void **state) {
         assert_null(vm->reservation);
 }
 
-static void a_renamed_host_renames_its_pgpus_and_moves_them(void **state) {
-        _cleanup_world_ World *w = world_new();
-        Host *alpha = world_host(w, "alpha"), *beta = world_host(w, "beta");
-        Pgpu *a = world_pgpu(w, alpha, K1), *a2 = world_pgpu(w, alpha, K1);
-
-        world_pgpu(w, beta, K1);
-        assert_ptr_equal(w->groups[K1]->pgpus.items[0], a);
-        assert_int_equal(text_set(&alpha->name_label, "zeta"), 1);
-        pool_touch(w->pool, &alpha->object, HOST_NAME_LABEL, /* store= */ true);
-        assert_string_equal(a->name, "zeta/0000:80:00.0");
-        assert_ptr_equal(w->groups[K1]->pgpus.items[1], a);
-        assert_ptr_equal(w->groups[K1]->pgpus.items[2], a2);
-}
-
 static void a_new_size_is_counted_where_the_type_is(void **state) {
         _cleanup_world_ World *w = world_new();
         Host *h = world_host(w, "alpha");
@@ -410,7 +396,6 @@ int main(void) {
                 cmocka_unit_test(a_removed_object_waits_until_it_is_forgotten),
                 cmocka_unit_test(what_cannot_be_alone_goes_along),
                 cmocka_unit_test(a_reservation_that_goes_is_forgotten_by_its_starts),
-                cmocka_unit_test(a_renamed_host_renames_its_pgpus_and_moves_them),
                 cmocka_unit_test(a_new_size_is_counted_where_the_type_is),
                 cmocka_unit_test(jobs_end_once),
                 cmocka_unit_test(words_go_both_ways),

@@ -1,0 +1,85 @@
+/*
+ * Changing hosts
+ *
+ * What a host says of itself, and what an administrator says of it. Each setter tells the index, which keeps
+ * hosts in order by these.
+ */
+
+#include "policyd/core/host-index.h"
+
+void pool_set_host_state(Pool *pool, Host *h, HostState state, const char *reason) {
+        uint64_t properties = 0;
+
+        if (h->state != state)
+                properties |= HOST_STATE;
+        h->state = state;
+        if (text_set(&h->state_reason, strempty(reason)) > 0)
+                properties |= HOST_STATE_REASON;
+
+        if (properties)
+                object_note(pool, &h->object, properties, /* store= */ false);
+        host_index_mark(pool, h);
+}
+
+void pool_set_host_enabled(Pool *pool, Host *h, bool enabled) {
+        if (h->enabled == enabled)
+                return;
+
+        h->enabled = enabled;
+        object_note(pool, &h->object, HOST_ENABLED, /* store= */ true);
+        host_index_mark(pool, h);
+}
+
+void pool_set_host_memory(Pool *pool, Host *h, uint64_t total, uint64_t free) {
+        uint64_t properties = (h->memory_total != total ? HOST_MEMORY_TOTAL : 0) |
+                              (h->memory_free != free ? HOST_MEMORY_FREE : 0);
+
+        h->memory_total = total;
+        h->memory_free = free;
+        if (properties)
+                object_note(pool, &h->object, properties, /* store= */ false);
+        host_index_mark_memory(pool, h);
+}
+
+uint64_t host_memory_available(const Host *h) {
+        uint64_t available = h->memory_free;
+
+        for (size_t i = 0; i < h->vms.n; i++) {
+                const Vm *vm = h->vms.items[i];
+
+                if (!vm->memory_counted)
+                        available -= MIN_OF(available, vm->memory);
+        }
+
+        return available;
+}
+
+int pool_set_host_facts(Pool *pool, Host *h, const HostFacts *facts) {
+        uint64_t properties = 0;
+        bool changed = h->iommu != facts->iommu || h->hvm != facts->hvm;
+        int boot_id, networks, storage;
+
+        h->iommu = facts->iommu;
+        h->hvm = facts->hvm;
+        boot_id = text_set(&h->boot_id, facts->boot_id);
+        networks = strv_set(&h->networks, (const char *const *) facts->networks);
+        storage = strv_set(&h->storage, (const char *const *) facts->storage);
+
+        properties |= boot_id > 0 ? HOST_BOOT_ID : 0;
+        properties |= networks > 0 ? HOST_NETWORKS : 0;
+        properties |= storage > 0 ? HOST_STORAGE : 0;
+        if (properties || changed) {
+                object_note(pool, &h->object, properties, /* store= */ true);
+                host_index_mark(pool, h);
+        }
+        return boot_id < 0 || networks < 0 || storage < 0 ? -ENOMEM : 0;
+}
+
+void pool_set_host_machine(Pool *pool, Host *h, const Uuid *host_uuid) {
+        if (uuid_equal(&h->host_uuid, host_uuid))
+                return;
+
+        h->host_uuid = *host_uuid;
+        object_note(pool, &h->object, HOST_HOST_UUID, /* store= */ true);
+        host_index_mark_all(pool);
+}
