@@ -54,6 +54,32 @@ static const RecordField fields[] = {
         OPTIONAL(TypeRecord, compatible_types_on_pgpu, RECORD_STRV),
 };
 
+#define GVT_G_FIELDS 5 /* name, PCI device, low, high, fence */
+
+/*
+ * What older versions of XenServer exported is brought to today's form: until 2019 a GVT-g identifier ended in
+ * ",<monitor config file>" (a bare comma for none), and passthrough, which has no vendor, had a name alone.
+ */
+static int renew_identifier(TypeRecord *t) {
+        if (isempty(t->identifier) && isempty(t->vendor_name) && streq(strempty(t->model_name), "passthrough")) {
+                char *identifier = strdup(PASSTHROUGH_IDENTIFIER);
+
+                if (!identifier)
+                        return -ENOMEM;
+                free(t->identifier);
+                t->identifier = identifier;
+        } else if (t->identifier && startswith(t->identifier, "0001:gvt-g,")) {
+                size_t n = 0;
+
+                for (char *p = t->identifier; *p; p++)
+                        if (*p == ',' && ++n == GVT_G_FIELDS) {
+                                *p = '\0';
+                                break;
+                        }
+        }
+        return 0;
+}
+
 /* Either names a type: the identifier, or for records of old versions vendor and model. */
 static int check_names(JsonReader *r, const TypeRecord *t) {
         if (!isempty(t->identifier))
@@ -84,6 +110,8 @@ static int parse_members(JsonReader *r, struct json_object *o, TypeRecord *t) {
         int q;
 
         q = record_parse_fields(r, o, fields, ARRAY_SIZE(fields), t);
+        if (q >= 0)
+                q = renew_identifier(t);
         if (q >= 0)
                 q = check_names(r, t);
         if (q >= 0)

@@ -63,10 +63,12 @@ int refuse_vm(const Vm *vm, Refusal *ret) {
         return 0;
 }
 
-/* "GRID K140Q needs a quarter of a PGPU" */
+/* "GRID K140Q needs a quarter of a PGPU"; how much an imported type takes is known once a host has it. */
 static void sentence_need(StrBuf *b, const DemandKind *k) {
         if (k->passthrough)
                 strbuf_add(b, "passthrough needs a PGPU with nothing else on it");
+        else if (k->type->size == 0)
+                strbuf_addf(b, "%s needs a PGPU that has it", type_label(k->type));
         else {
                 strbuf_addf(b, "%s needs ", type_label(k->type));
                 sentence_share(b, k->type->size);

@@ -77,7 +77,7 @@ static void hardware_that_nobody_has_is_told(void **state) {
 
         world_vgpu(p.w, vm, p.w->groups[K1], t);
         a = world_start(p.w, vm);
-        assert_refused(&a.refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
+        assert_refused(&a.refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED, "GRID X9 needs a PGPU that has it",
                 "No host of the pool has the hardware for GRID X9", NULL);
 
         world_vgpu(p.w, other, world_group(p.w, "imported group"), t);

@@ -144,6 +144,7 @@ static void an_identifier_alone_tells_the_implementation(void **state) {
                 { "{\"identifier\":\"0001:nvidia,0ff2,,0fe7,101e\"}", VGPU_IMPLEMENTATION_NVIDIA },
                 { "{\"identifier\":\"0001:gvt-g,041a,80,180,4\"}", VGPU_IMPLEMENTATION_GVT_G },
                 { "{\"identifier\":\"0001:mxgpu,6929,8000000\"}", VGPU_IMPLEMENTATION_MXGPU },
+                { "{\"identifier\":\"\",\"vendor_name\":\"\",\"model_name\":\"passthrough\"}", VGPU_IMPLEMENTATION_PASSTHROUGH },
                 { "{\"identifier\":\"x\",\"implementation\":\"NVIDIA_SRIOV\"}", VGPU_IMPLEMENTATION_NVIDIA_SRIOV },
         };
 
@@ -159,6 +160,29 @@ static void an_identifier_alone_tells_the_implementation(void **state) {
                 assert_int_equal(copy.implementation, cases[i].implementation);
                 assert_string_equal(copy.vendor_name, "");
                 type_record_done(&copy);
+        }
+}
+
+static void identifiers_of_old_exports_become_todays(void **state) {
+        static const struct {
+                const char *text, *identifier;
+        } cases[] = {
+                { "{\"model_name\":\"passthrough\"}", PASSTHROUGH_IDENTIFIER },
+                { "{\"vendor_name\":\"V\",\"model_name\":\"passthrough\"}", "" },
+                { "{\"identifier\":\"0001:gvt-g,041a,80,180,4\"}", "0001:gvt-g,041a,80,180,4" },
+                { "{\"identifier\":\"0001:gvt-g,041a,80,180,4,\"}", "0001:gvt-g,041a,80,180,4" },
+                { "{\"identifier\":\"0001:gvt-g,041a,80,180,4,/etc/gvt,g.conf\"}", "0001:gvt-g,041a,80,180,4" },
+                { "{\"identifier\":\"0001:nvidia,0ff2,,0fe7,101e,x\"}", "0001:nvidia,0ff2,,0fe7,101e,x" },
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                _cleanup_json_ struct json_object *o = json_of(cases[i].text);
+                JsonReader r = {};
+                TypeRecord t;
+
+                assert_ok(type_record_parse(&r, o, &t));
+                assert_string_equal(t.identifier, cases[i].identifier);
+                type_record_done(&t);
         }
 }
 
@@ -218,6 +242,7 @@ int main(void) {
                 cmocka_unit_test(types_travel),
                 cmocka_unit_test(types_of_old_exports_have_names_only),
                 cmocka_unit_test(an_identifier_alone_tells_the_implementation),
+                cmocka_unit_test(identifiers_of_old_exports_become_todays),
                 cmocka_unit_test(a_copy_shares_nothing),
                 cmocka_unit_test(wrong_types_are_named_by_path),
                 cmocka_unit_test(names_of_enums),
