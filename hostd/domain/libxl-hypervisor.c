@@ -16,6 +16,8 @@
 #include <xendevicemodel.h>
 
 #include "common/daemon/log.h"
+#include "common/io/file-lock.h"
+#include "common/io/file.h"
 #include "hostd/domain/assign.h"
 #include "hostd/domain/libxl-config.h"
 #include "hostd/domain/libxl-hypervisor.h"
@@ -23,45 +25,9 @@
 
 #define DEVICE_MODEL_GRACE (5 * UINT64_C(1000000))
 #define KIB_PER_MIB 1024
-
-/* Operations: begun once, told once, from the loop. */
-
-static int on_deferred(sd_event_source *source, void *userdata) {
-        LibxlOperation *o = userdata;
-        _cleanup_free_ char *error = take_ptr(o->error);
-        HypervisorDone done = o->done;
-
-        o->deferred = sd_event_source_disable_unref(o->deferred);
-        o->running = false;
-        if (done)
-                done(o->result, strempty(error), o->userdata);
-        return 0;
-}
-
-void libxl_operation_begin(LibxlOperation *o, HypervisorDone done, void *userdata) {
-        o->running = true;
-        o->done = done;
-        o->userdata = userdata;
-}
-
-void libxl_operation_end(LibxlOperation *o, int result, char *error) {
-        int r;
-
-        free(o->error);
-        o->error = error;
-        o->result = result;
-        o->deferred = sd_event_source_disable_unref(o->deferred);
-        r = sd_event_add_defer(o->event, &o->deferred, on_deferred, o);
-        if (r < 0)
-                (void) sd_event_exit(o->event, r);
-}
-
-void libxl_operation_forget(LibxlOperation *o) {
-        o->deferred = sd_event_source_disable_unref(o->deferred);
-        o->error = (free(o->error), NULL);
-        o->done = NULL;
-        o->running = false;
-}
+#define NAMES_LOCK "../../names.lock" /* of the runtime folder */
+#define NAMING_PAUSE UINT64_C(10000)
+#define NAMING_TRIES 500 /* 5 s */
 
 char *libxl_say(LibxlHypervisor *h, const char *what, int rc) {
         const char *why = libxl_log_first_error(h->loop.log);
@@ -204,11 +170,11 @@ static libxl_asyncop_how how_to_build(LibxlHypervisor *h) {
         return (libxl_asyncop_how){ .callback = on_built, .u.for_callback = h };
 }
 
-static void build(LibxlHypervisor *h) {
+/* When libxl comes back from this call the domain is there and has its name. */
+static void build_named(LibxlHypervisor *h) {
         libxl_asyncop_how how = how_to_build(h);
         int r, rc;
 
-        /* As late as can be: another VM of that name may be starting too. */
         r = libxl_config_name(h->loop.ctx, &h->config);
         if (r < 0) {
                 end_create(h, r, strdup("Out of memory."));
@@ -224,6 +190,36 @@ static void build(LibxlHypervisor *h) {
         }
 }
 
+static int on_naming_retry(sd_event_source *source, uint64_t usec, void *userdata) {
+        build(userdata);
+        return 0;
+}
+
+static int build_later(LibxlHypervisor *h) {
+        if (h->naming_tries++ >= NAMING_TRIES)
+                return -ETIMEDOUT;
+        return sd_event_add_time_relative(
+                h->loop.event, &h->naming, CLOCK_MONOTONIC, NAMING_PAUSE, 0, on_naming_retry, h);
+}
+
+/* libxl looks whether a name is free, then takes it: of two that do so at once both would have it. Others hold the
+ * lock for moments; should one have been stopped in them, two domains of a name are less than none. */
+static void build(LibxlHypervisor *h) {
+        int lock = -1, r;
+
+        h->naming = sd_event_source_disable_unref(h->naming);
+        r = file_lock_try(h->names_lock, &lock);
+        if (r == -EBUSY)
+                r = build_later(h);
+        if (h->naming)
+                return;
+        if (r < 0)
+                (void) log_errno(r, "Cannot lock %s, ignoring", h->names_lock);
+        h->naming_tries = 0;
+        build_named(h);
+        (void) file_unlock(lock);
+}
+
 /* libxl's abort does not reach a device model that is just starting, so that one is ended beside it. */
 static void cancel_create(Hypervisor *hypervisor) {
         LibxlHypervisor *h = libxl_of(hypervisor);
@@ -232,6 +228,9 @@ static void cancel_create(Hypervisor *hypervisor) {
 
         if (h->passthrough) {
                 h->passthrough = passthrough_free(h->passthrough);
+                end_create(h, -ECANCELED, strdup("The start was cancelled."));
+        } else if (h->naming) {
+                h->naming = sd_event_source_disable_unref(h->naming);
                 end_create(h, -ECANCELED, strdup("The start was cancelled."));
         } else if (h->building) {
                 (void) libxl_ao_abort(h->loop.ctx, &how);
@@ -349,6 +348,7 @@ static Hypervisor *free_hypervisor(Hypervisor *hypervisor) {
         LibxlHypervisor *h = libxl_of(hypervisor);
 
         (void) passthrough_free(h->passthrough);
+        h->naming = sd_event_source_disable_unref(h->naming);
         (void) process_watch_free(h->device_model_end);
         libxl_operation_forget(&h->operation);
         libxl_operation_forget(&h->unpausing);
@@ -363,6 +363,7 @@ static Hypervisor *free_hypervisor(Hypervisor *hypervisor) {
         libxl_loop_done(&h->loop);
         (void) xenstore_close(h->xs);
         free(h->folder);
+        free(h->names_lock);
         free(h);
         return NULL;
 }
@@ -395,7 +396,8 @@ int libxl_hypervisor_new(sd_event *event, const char *folder, Hypervisor **ret) 
         h->hypervisor.ops = &libxl_ops;
         h->operation.event = h->unpausing.event = event;
         h->folder = strdup(folder);
-        r = h->folder ? libxl_loop_init(&h->loop, event) : -ENOMEM;
+        h->names_lock = path_join(folder, NAMES_LOCK);
+        r = h->folder && h->names_lock ? libxl_loop_init(&h->loop, event) : -ENOMEM;
         if (r >= 0)
                 r = xenstore_open(&h->xs);
         if (r < 0) {

@@ -43,6 +43,9 @@ typedef struct LibxlHypervisor {
         bool config_held;
         uint32_t new_domid;
         Passthrough *passthrough;
+        char *names_lock; /* path: one program of the host at a time names a domain */
+        sd_event_source *naming;
+        unsigned naming_tries;
         ProcessId device_model;
         ProcessWatch *device_model_end;
 
