@@ -256,6 +256,35 @@ int vm_config_needs(JsonReader *r, struct json_object *config, bool has_vgpu, Vm
         return 0;
 }
 
+/* The reader bounds the recursion. */
+static unsigned depth_of(struct json_object *o) {
+        unsigned deepest = 0;
+
+        if (json_object_is_type(o, json_type_array))
+                for (size_t i = 0; i < json_object_array_length(o); i++)
+                        deepest = MAX_OF(deepest, depth_of(json_object_array_get_idx(o, i)));
+        else if (json_object_is_type(o, json_type_object)) {
+                json_object_object_foreach(o, name, value) {
+                        (void) name;
+                        deepest = MAX_OF(deepest, depth_of(value));
+                }
+        } else
+                return 0;
+        return deepest + 1;
+}
+
+int vm_config_fits(JsonReader *r, const char *member, struct json_object *config) {
+        _cleanup_free_ char *text = json_to_text(config);
+
+        if (!text)
+                return -ENOMEM;
+        if (strlen(text) > VM_CONFIG_SIZE_MAX)
+                return json_fail(r, member, "is larger than %u bytes", VM_CONFIG_SIZE_MAX);
+        if (depth_of(config) > VM_CONFIG_DEPTH_MAX)
+                return json_fail(r, member, "is nested more than %d deep", VM_CONFIG_DEPTH_MAX);
+        return 0;
+}
+
 void vm_needs_done(VmNeeds *n) {
         strv_free(n->networks);
         strv_free(n->storage);

@@ -41,6 +41,14 @@ typedef struct VmNeeds {
 } VmNeeds;
 
 int vm_config_needs(JsonReader *r, struct json_object *config, bool has_vgpu, VmNeeds *ret);
+
+/*
+ * What a client may give as config or platform: so much that the orders and the records on disk which hold both can still be
+ * read (JSON_SIZE_MAX, JSON_DEPTH_MAX). -EINVAL, naming the member, for more.
+ */
+#define VM_CONFIG_SIZE_MAX (1u << 20) /* bytes of text */
+#define VM_CONFIG_DEPTH_MAX 24        /* objects and arrays in each other */
+int vm_config_fits(JsonReader *r, const char *member, struct json_object *config);
 void vm_needs_done(VmNeeds *n);
 
 /* The least config: HVM, memory in bytes, vcpus; for vm-create without config=. */

@@ -85,6 +85,7 @@ void policy_arm_expiry(Policy *p);
 int policy_check_limit(Policy *p, ObjectClass c, size_t n, Refusal *refusal);
 /* What people call an object: 1 to 1,024 bytes without control characters, which would break lists and journals. what: "A VM". */
 int policy_check_label(const char *what, const char *label, Refusal *refusal);
+int policy_check_length(const char *what, const char *field, const char *text_or_null, Refusal *refusal);
 /* Empty is nobody's; OWNER_ANY is no owner. */
 int policy_check_owner(const char *owner, Refusal *refusal);
 int policy_new_uuid(Uuid *ret);

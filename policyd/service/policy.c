@@ -17,6 +17,7 @@
 #include "protocol/names.h"
 
 #define LABEL_MAX_BYTES 1024
+#define TEXT_MAX_BYTES 4096
 
 #define RETRY_MIN UINT64_C(1000000)
 #define RETRY_MAX UINT64_C(30000000)
@@ -33,7 +34,7 @@ void policy_options_default(PolicyOptions *ret) {
                         {
                                 [CLASS_HOST] = 10000,
                                 [CLASS_PGPU] = 160000,
-                                [CLASS_GPU_GROUP] = 1000,
+                                [CLASS_GPU_GROUP] = 10000,
                                 [CLASS_VGPU_TYPE] = 10000,
                                 [CLASS_VM] = 200000,
                                 [CLASS_VGPU] = 500000,
@@ -88,6 +89,13 @@ static int check_text(const char *what, const char *field, const char *text, Ref
 
 int policy_check_label(const char *what, const char *label, Refusal *refusal) {
         return check_text(what, "name_label", label, refusal);
+}
+
+int policy_check_length(const char *what, const char *field, const char *text, Refusal *refusal) {
+        if (strlen(strempty(text)) <= TEXT_MAX_BYTES)
+                return 0;
+        return refusal_set(refusal, ERROR_INVALID_RECORD, "%s takes a %s of at most %d bytes, not %zu.", what,
+                field, TEXT_MAX_BYTES, strlen(text));
 }
 
 int policy_check_owner(const char *owner, Refusal *refusal) {

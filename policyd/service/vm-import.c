@@ -58,7 +58,9 @@ static int import_vgpu(Policy *p, Vm *vm, const ImportVgpu *v, size_t index, Ref
                 return r;
         group = find_group(p, v);
         if (!group) {
-                r = policy_check_limit(p, CLASS_GPU_GROUP, 1, refusal);
+                r = isempty(v->group_name_label) ? 0 : policy_check_label("A GPU group", v->group_name_label, refusal);
+                if (r == 0 && refusal->code == ERROR_NONE)
+                        r = policy_check_limit(p, CLASS_GPU_GROUP, 1, refusal);
                 if (r == 0 && refusal->code == ERROR_NONE)
                         r = group_add(p,
                                 isempty(v->group_name_label) ? "Imported GPU group" : v->group_name_label, "",

@@ -35,6 +35,8 @@ static int check_record(Policy *p, const VmRecord *record, Refusal *refusal) {
         r = policy_check_label("A VM", record->name_label, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
                 r = policy_check_owner(record->owner, refusal);
+        if (r == 0 && refusal->code == ERROR_NONE)
+                r = policy_check_length("A VM", "affinity", record->affinity, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
         if (!uuid_is_null(&record->uuid) && pool_get(p->pool, CLASS_VM, &record->uuid))
@@ -42,6 +44,12 @@ static int check_record(Policy *p, const VmRecord *record, Refusal *refusal) {
                         "A VM with uuid %s is in the pool already. Leave the uuid out, or destroy that VM "
                         "first.",
                         UUID_TEXT(&record->uuid));
+        r = vm_config_fits(&reader, "config", record->config);
+        r = r ?: vm_config_fits(&reader, "platform", record->platform);
+        if (r == -EINVAL)
+                return refuse_record(refusal, "VM record", &reader);
+        if (r < 0)
+                return r;
         mark = json_enter(&reader, "config");
         r = vm_config_needs(&reader, record->config, /* has_vgpu= */ false, &needs);
         if (r == 0) {
@@ -141,6 +149,7 @@ int vms_set_config(Policy *p, Vm *vm, const char *text, Refusal *refusal) {
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
         r = json_parse(&reader, text, strlen(text), &o);
+        r = r ?: vm_config_fits(&reader, "config", o);
         r = r ?: vm_config_needs(&reader, o, /* has_vgpu= */ false, &needs);
         if (r == -EINVAL)
                 return refuse_record(refusal, "config", &reader);
@@ -164,6 +173,8 @@ int vms_set_names(
 
         if (name_label_or_null)
                 r = policy_check_label("A VM", name_label_or_null, refusal);
+        if (r == 0 && refusal->code == ERROR_NONE)
+                r = policy_check_length("A VM", "affinity", affinity_or_null, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
         if (name_label_or_null)

@@ -52,6 +52,11 @@ int store_ops_put_object(StoreOps *ops, const Object *o) {
         r = stored_to_text(o, &text);
         if (r < 0)
                 return r;
+        /* The loader would refuse it, and all that is there with it. */
+        if (strlen(text) > JSON_SIZE_MAX) {
+                free(text);
+                return -EMSGSIZE;
+        }
         db_key_u64(o->key, key);
         return ops_add(ops, STORE_FIRST_CLASS + (unsigned) o->class, key, sizeof(key), text);
 }

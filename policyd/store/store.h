@@ -63,7 +63,7 @@ typedef struct StoreOps {
 } StoreOps;
 
 int store_ops_put_meta(StoreOps *ops, const StoreMeta *meta);
-int store_ops_put_object(StoreOps *ops, const Object *o);
+int store_ops_put_object(StoreOps *ops, const Object *o); /* -EMSGSIZE: it could not be loaded again */
 int store_ops_del_object(StoreOps *ops, const Object *o);
 int store_ops_put_answer(StoreOps *ops, const StoreAnswer *answer);
 int store_ops_del_answer(StoreOps *ops, const char *key);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "common/json/json-get.h"
+#include "protocol/vm-record.h"
 
 #define CONFIG                                                                                               \
         "\"config\":{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":1048576,\"target_memkb\":"      \
@@ -631,6 +632,68 @@ static void set_config_is_checked(void **state) {
         assert_string_equal(fake_vm(h, &vm)->order.vm.name_label, "renamed");
 }
 
+/* A config of so many bytes, or so deep. */
+static char *config_of(size_t size, unsigned depth) {
+        static const char head[] = "{\"b_info\":{\"max_memkb\":65536},\"pad\":", tail[] = "}";
+        char *text = malloc(size + 1), *p = text;
+
+        assert_non_null(text);
+        p = stpcpy(p, head);
+        if (depth > 1) {
+                memset(p, '[', depth - 1);
+                memset(p + depth - 1, ']', depth - 1);
+                p += 2 * (depth - 1);
+        } else {
+                memset(p, 'x', size - strlen(head) - strlen(tail));
+                *p = text[size - 2] = '"';
+                p = text + size - 1;
+        }
+        strcpy(p, tail);
+        return text;
+}
+
+static ErrorCode create_with(World *w, const char *config) {
+        _cleanup_free_ char *record = NULL;
+        Vm *vm;
+
+        assert_true(asprintf(&record, "{\"name_label\":\"fat\",\"config\":%s}", config) > 0);
+        return world_request(w, vms_create(w->policy, record, &vm, fresh(w)));
+}
+
+/* What is acknowledged can be read again after a restart, however large or deep a client made it. */
+static void what_is_stored_is_read_again(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        _cleanup_free_ char *large = config_of(VM_CONFIG_SIZE_MAX, 0), *larger = config_of(VM_CONFIG_SIZE_MAX + 1, 0),
+                            *deep = config_of(4096, VM_CONFIG_DEPTH_MAX), *deeper = config_of(4096, VM_CONFIG_DEPTH_MAX + 1),
+                            *text = malloc(4098);
+        Uuid vm = world_create_vm(w, "a");
+        GpuGroup *group;
+
+        memset(text, 'x', 4097);
+        text[4097] = 0;
+        assert_int_equal(create_with(w, larger), ERROR_INVALID_RECORD);
+        assert_int_equal(create_with(w, deeper), ERROR_INVALID_RECORD);
+        assert_int_equal(create_with(w, large), ERROR_NONE);
+        assert_int_equal(create_with(w, deep), ERROR_NONE);
+        assert_int_equal(world_request(w, vms_set_config(w->policy, world_vm(w, &vm), larger, fresh(w))), ERROR_INVALID_RECORD);
+        assert_int_equal(world_request(w, vms_set_config(w->policy, world_vm(w, &vm), deeper, fresh(w))), ERROR_INVALID_RECORD);
+        assert_non_null(strstr(w->refusal.message, "config is nested more than"));
+        assert_int_equal(world_request(w, vms_set_config(w->policy, world_vm(w, &vm), deep, fresh(w))), ERROR_NONE);
+        assert_int_equal(world_request(w, groups_create(w->policy, "g", text, &group, fresh(w))), ERROR_INVALID_RECORD);
+        assert_int_equal(
+                world_request(w, vms_set_names(w->policy, world_vm(w, &vm), NULL, text, fresh(w))), ERROR_INVALID_RECORD);
+        text[4096] = 0;
+        assert_int_equal(world_request(w, groups_create(w->policy, "g", text, &group, fresh(w))), ERROR_NONE);
+
+        world_restart(w);
+        assert_int_equal(policy_pool(w->policy)->objects[CLASS_VM].n, 3);
+        assert_string_equal(world_group(w, "g")->name_description, text);
+        assert_int_equal(world_start_vm(w, &vm, NULL), ERROR_NONE);
+        world_run(w);
+        assert_string_equal(world_vm_state(w, &vm), "running");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_vm_without_memory_is_refused_with_the_path),
@@ -655,6 +718,7 @@ int main(void) {
                 cmocka_unit_test(explain_tells_every_host_and_pgpu),
                 cmocka_unit_test(an_explained_refusal_has_its_numbers),
                 cmocka_unit_test(set_config_is_checked),
+                cmocka_unit_test(what_is_stored_is_read_again),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

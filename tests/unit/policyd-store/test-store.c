@@ -432,6 +432,21 @@ static void deleting_what_is_not_there_is_fine(void **state) {
         assert_int_equal(store_write(s, &ops), 0);
 }
 
+/* The loader would refuse the whole database for it. */
+static void what_could_not_be_read_is_not_written(void **state) {
+        _cleanup_(pool_freep) Pool *pool = make_pool();
+        _cleanup_(store_ops_done) StoreOps ops = {};
+        _cleanup_free_ char *text = malloc(JSON_SIZE_MAX + 1);
+        GpuGroup *g = pool->objects[CLASS_GPU_GROUP].items[0];
+
+        assert_non_null(text);
+        memset(text, 'x', JSON_SIZE_MAX);
+        text[JSON_SIZE_MAX] = 0;
+        text_set(&g->name_description, text);
+        assert_int_equal(store_ops_put_object(&ops, &g->object), -EMSGSIZE);
+        assert_int_equal(ops.n, 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(what_was_written_is_read, make_dir, drop_dir),
@@ -444,6 +459,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_newer_database_is_refused, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(a_full_map_grows_up_to_its_limit, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(deleting_what_is_not_there_is_fine, make_dir, drop_dir),
+                cmocka_unit_test(what_could_not_be_read_is_not_written),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
