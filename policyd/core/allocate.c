@@ -11,6 +11,8 @@
 #include "policyd/core/quota.h"
 #include "policyd/core/sentence.h"
 
+#define RESERVATIONS_TRIED_MAX 4 /* of an owner over its quota */
+
 void allocation_done(Allocation *a) {
         refusal_done(&a->refusal);
         free(a->pgpus);
@@ -51,13 +53,60 @@ static void allocation_list_runners_up(const Ranking *r, const Candidate *chosen
         }
 }
 
-/* What makes room under a quota makes none on hosts. */
-static int refusal_add_hosts(Refusal *refusal) {
-        _cleanup_strbuf_ StrBuf b = {};
+static bool reservation_is_for(const Reservation *reservation, const Vm *vm) {
+        for (size_t i = 0; i < vm->vgpus.n; i++) {
+                const Vgpu *v = vm->vgpus.items[i];
 
-        strbuf_addf(&b,
-                "%s As things are, no host could take it either; vm-explain tells of each.", refusal->message);
-        refusal_done(refusal);
+                if (v->type == reservation->type && v->group == reservation->group)
+                        return reservation->holds.n > 0;
+        }
+
+        return false;
+}
+
+/* What the owner's own reservations hold is in use already: a start that names one may keep the quota. */
+static int find_reservation_of_owner(const Ranking *r, const Reservation **ret) {
+        const Vm *vm = r->request->vm;
+        size_t n_tried = 0;
+
+        for (size_t i = 0; i < vm->owned_by->reservations.n && n_tried < RESERVATIONS_TRIED_MAX; i++) {
+                const Reservation *own = vm->owned_by->reservations.items[i];
+                _cleanup_(allocation_done) Allocation a = {};
+                AllocRequest request = *r->request;
+                int error;
+
+                if (!reservation_is_for(own, vm))
+                        continue;
+                n_tried++;
+                request.reservation = own;
+                error = allocate(r->pool, &request, NULL, &a);
+                if (error < 0)
+                        return error;
+                if (a.refusal.code == ERROR_NONE) {
+                        *ret = own;
+                        return 0;
+                }
+        }
+
+        return 0;
+}
+
+/* What makes room under a quota makes none on hosts; and a reservation may spare it. */
+static int refuse_over_quota(const Ranking *r, bool any_could, Refusal *refusal) {
+        const Reservation *own = NULL;
+        _cleanup_strbuf_ StrBuf b = {};
+        int error = 0;
+
+        if (!r->request->reservation && !r->request->rehearsal)
+                error = find_reservation_of_owner(r, &own);
+        if (error < 0)
+                return error;
+
+        strbuf_add(&b, refusal->message);
+        if (!any_could)
+                strbuf_add(&b, " As things are, no host could take it either; vm-explain tells of each.");
+        if (own)
+                strbuf_addf(&b, " With reservation '%s' it could start now.", own->name_label);
         return refusal_take(refusal, ERROR_QUOTA_EXCEEDED, &b);
 }
 
@@ -87,8 +136,8 @@ static int decide(Ranking *r, const AllocVisitor *visitor, Allocation *ret) {
                 }
         }
 
-        if (ret->refusal.code == ERROR_QUOTA_EXCEEDED && !any_could)
-                return refusal_add_hosts(&ret->refusal);
+        if (ret->refusal.code == ERROR_QUOTA_EXCEEDED)
+                return refuse_over_quota(r, any_could, &ret->refusal);
         if (ret->refusal.code != ERROR_NONE)
                 return 0;
         if (!chosen)

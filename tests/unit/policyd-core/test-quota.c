@@ -267,7 +267,8 @@ static void raising_as_told_suffices(void **state) {
 /* Every limit that is in the way is named, and only who makes room under each. */
 static void all_limits_in_the_way_are_named(void **state) {
         _cleanup_pair_ Pair p = pair_new();
-        Quota *all = quota(p.w, "lab", NULL, 3, PGPU_SIZE), *k2 = quota(p.w, "lab", p.w->groups[K2], 2, QUOTA_UNLIMITED);
+        Quota *all = quota(p.w, "lab", NULL, 3, PGPU_SIZE),
+              *k2 = quota(p.w, "lab", p.w->groups[K2], 2, QUOTA_UNLIMITED);
         _cleanup_(allocation_done) Allocation refused = {};
 
         running_vm(p.w, "lab", "k1 only", K100);
@@ -275,8 +276,10 @@ static void all_limits_in_the_way_are_named(void **state) {
         running_vm(p.w, "lab", "small", K200);
         refused = world_start(p.w, owned_vm(p.w, "lab", "more", K260Q));
         assert_refused(&refused.refusal, ERROR_QUOTA_EXCEEDED,
-                "owner 'lab' may use 3 VGPUs in all GPU groups together and uses 3; this needs 1. It may use 1 "
-                "PGPU in all GPU groups together and uses 0.75; this needs 0.5. It may use 2 VGPUs in GPU group "
+                "owner 'lab' may use 3 VGPUs in all GPU groups together and uses 3; this needs 1. It may use "
+                "1 "
+                "PGPU in all GPU groups together and uses 0.75; this needs 0.5. It may use 2 VGPUs in GPU "
+                "group "
                 "'K2 group' and uses 2; this needs 1. Shut down its VM 'half', or raise quota",
                 " to 4 VGPUs, quota ", " to 1.25 PGPUs and quota ", " to 3 VGPUs.", NULL);
         assert_non_null(strstr(refused.refusal.message, UUID_TEXT(&all->object.id)));
@@ -321,6 +324,29 @@ static void a_quota_is_not_all_that_is_in_the_way(void **state) {
                 " to 1 VGPU. As things are, no host could take it either; vm-explain tells of each.", NULL);
 }
 
+/* What an owner holds counts for it, so the way in is to name it. */
+static void its_own_reservation_lets_it_start(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Vm *vm = owned_vm(p.w, "lab", "a", K100), *large = owned_vm(p.w, "lab", "b", K140Q);
+        Reservation *own = reservation(p.w, "lab", p.a[0], K100, 1);
+        _cleanup_(allocation_done) Allocation with = {}, another = {}, without = {};
+
+        quota(p.w, "lab", NULL, 1, QUOTA_UNLIMITED);
+        with = world_start(p.w, vm);
+        assert_refused(&with.refusal, ERROR_QUOTA_EXCEEDED,
+                " to 2 VGPUs. With reservation 'held' it could start now.", NULL);
+        another = world_start(p.w, large);
+        assert_null(strstr(another.refusal.message, "With reservation"));
+        assert_int_equal(start_with(p.w, vm, own), ERROR_NONE);
+        assert_int_equal(allocation_release(p.w->pool, vm), 0);
+
+        /* Not where what it holds is out of reach. */
+        pool_set_host_enabled(p.w->pool, p.alpha, false);
+        without = world_start(p.w, vm);
+        assert_refused(&without.refusal, ERROR_QUOTA_EXCEEDED, NULL);
+        assert_null(strstr(without.refusal.message, "With reservation"));
+}
+
 static void see_host(const HostVerdict *v, void *userdata) {
         if (v->code == ERROR_NONE)
                 ++*(unsigned *) userdata;
@@ -356,6 +382,7 @@ int main(void) {
                 cmocka_unit_test(all_limits_in_the_way_are_named),
                 cmocka_unit_test(who_makes_too_little_room_is_not_named_alone),
                 cmocka_unit_test(a_quota_is_not_all_that_is_in_the_way),
+                cmocka_unit_test(its_own_reservation_lets_it_start),
                 cmocka_unit_test(an_explanation_still_shows_the_hosts),
         };
 
