@@ -13,11 +13,28 @@ typedef struct Try {
         World *w;
         Vm *vm;
         const Host *host;
+        Reservation *reservation; /* that the start names, or NULL */
         Pgpu *best[4];
 } Try;
 
-static bool is_liked_better(const Vgpu *v, const Pgpu *a, const Pgpu *b) {
-        uint32_t x = pgpu_capacity(a, v->type), y = pgpu_capacity(b, v->type);
+static uint32_t capacity_for(const Try *t, const Pgpu *p, const Vgpu *v) {
+        PgpuVerdict verdict;
+
+        pgpu_verdict(p, v->type, t->reservation, &verdict);
+        return verdict.capacity;
+}
+
+static bool holds_for(const Try *t, const Pgpu *p, const Vgpu *v) {
+        return t->reservation && t->reservation->type == v->type && t->reservation->group == v->group &&
+               ptr_array_contains(&p->holds, t->reservation);
+}
+
+/* What is held for the start comes first. */
+static bool is_liked_better(const Try *t, const Vgpu *v, const Pgpu *a, const Pgpu *b) {
+        uint32_t x = capacity_for(t, a, v), y = capacity_for(t, b, v);
+
+        if (holds_for(t, a, v) != holds_for(t, b, v))
+                return holds_for(t, a, v);
 
         return v->group->algorithm == ALGORITHM_BREADTH_FIRST ? x > y : x < y;
 }
@@ -38,21 +55,25 @@ static bool try_all(Try *t, size_t i) {
 
                 if (p->group != v->group ||
                         (v->pinned && pci_address_compare(&p->pci, &v->pinned_pci) != 0) ||
-                        pgpu_capacity(p, v->type) == 0)
+                        capacity_for(t, p, v) == 0)
                         continue;
-                for (; at > 0 && is_liked_better(v, p, order[at - 1]); at--)
+                for (; at > 0 && is_liked_better(t, v, p, order[at - 1]); at--)
                         order[at] = order[at - 1];
                 order[at] = p;
                 n++;
         }
 
         for (size_t j = 0; j < n; j++) {
-                bool done;
+                bool done, held = holds_for(t, order[j], v);
 
+                if (held)
+                        pool_unhold(t->w->pool, t->reservation, order[j]);
                 assert_int_equal(pool_set_vgpu_scheduled(t->w->pool, v, order[j]), 0);
                 t->best[i] = order[j];
                 done = try_all(t, i + 1);
                 assert_int_equal(pool_set_vgpu_scheduled(t->w->pool, v, NULL), 0);
+                if (held)
+                        assert_int_equal(pool_hold(t->w->pool, t->reservation, order[j]), 0);
                 if (done)
                         return true;
         }
@@ -109,11 +130,31 @@ static World *random_world(Dice *d, bool mix) {
         return w;
 }
 
-static void check_choice_on(World *w, Vm *vm, const Host *h, size_t *n_possible) {
-        Allocation a = world_start_on(w, vm, h);
-        Try t = {.w = w, .vm = vm, .host = h};
-        bool possible = try_all(&t, 0);
+/* Of the type of one of the VM's VGPUs, wherever there is room; NULL when there is none. */
+static Reservation *some_reservation(World *w, Dice *d, const Vm *vm) {
+        const Vgpu *v = vm->vgpus.items[roll(d, (uint32_t) vm->vgpus.n)];
+        _cleanup_refusal_ Refusal refusal = {};
+        _cleanup_free_ Pgpu **pgpus = NULL;
+        uint32_t count = 1 + roll(d, 6);
+        Uuid id = world_id(w);
+        Reservation *r;
 
+        assert_int_equal(allocate_holds(w->pool, v->group, v->type, count, &pgpus, &refusal), 0);
+        if (refusal.code != ERROR_NONE)
+                return NULL;
+        assert_int_equal(pool_add_reservation(w->pool, &id, 0, "held", v->group, v->type, count, &r), 0);
+        for (uint32_t i = 0; i < count; i++)
+                assert_int_equal(pool_hold(w->pool, r, pgpus[i]), 0);
+        return r;
+}
+
+static void check_choice_on(World *w, Vm *vm, const Host *h, Reservation *r, size_t *n_possible) {
+        AllocRequest request = {.vm = vm, .only = h, .reservation = r};
+        Try t = {.w = w, .vm = vm, .host = h, .reservation = r};
+        bool possible = try_all(&t, 0);
+        Allocation a = {};
+
+        assert_int_equal(allocate(w->pool, &request, NULL, &a), 0);
         assert_int_equal(a.refusal.code == ERROR_NONE, possible);
         for (size_t i = 0; possible && i < vm->vgpus.n; i++)
                 assert_ptr_equal(a.pgpus[i], t.best[i]);
@@ -162,10 +203,15 @@ static void check_pools(bool mix, uint64_t seed) {
                 World *w = random_world(&d, mix);
                 Vm *vm = random_vm(w, &d);
                 const PtrArray *hosts = &w->pool->objects[CLASS_HOST];
+                Reservation *r;
 
                 for (size_t j = 0; j < hosts->n; j++, n_asked++)
-                        check_choice_on(w, vm, hosts->items[j], &n_possible);
+                        check_choice_on(w, vm, hosts->items[j], NULL, &n_possible);
                 check_choice_of_host(w, vm);
+
+                r = vm->vgpus.n > 0 && roll(&d, 2) ? some_reservation(w, &d, vm) : NULL;
+                for (size_t j = 0; r && j < hosts->n; j++, n_asked++)
+                        check_choice_on(w, vm, hosts->items[j], r, &n_possible);
 
                 /* Types that do not admit each other on one side only break the invariants' symmetry; these
                  * pools end unchecked. */
