@@ -8,6 +8,7 @@
 #include "hostd/domain/domain-config.h"
 
 #define VIDEO_KIB_PER_MIB 1024
+#define VIDEO_MIB_ANY_CARD 16 /* the least that libxl takes: 8 for cirrus, 16 for std */
 
 static int refuse(ErrorCode code, const char *text, ErrorCode *ret_code, char **ret_error) {
         *ret_error = strdup(text);
@@ -47,13 +48,33 @@ static int lay_out_identity(
         return r;
 }
 
-static int lay_out_display(const StartOrder *order, struct json_object *b_info) {
+/* A VM without a VGPU has the card and the memory that its platform asks for, where its config leaves them open. */
+static int lay_out_emulated_display(const StartOrder *order, struct json_object *b_info) {
+        uint64_t mib = vm_record_video_mib(&order->vm, /* has_vgpu= */ false);
+        struct json_object *hvm, *vga;
+        int r;
+
+        /* Less than what each card needs at least is libxl's to choose. */
+        if (mib >= VIDEO_MIB_ANY_CARD && !json_object_object_get_ex(b_info, "video_memkb", NULL)) {
+                r = json_add_u64(b_info, "video_memkb", mib * VIDEO_KIB_PER_MIB);
+                if (r < 0)
+                        return r;
+        }
+        if (vm_record_video_card(&order->vm, /* has_vgpu= */ false) != VIDEO_STANDARD_VGA)
+                return 0;
+
+        r = open_member(b_info, "type.hvm", &hvm);
+        if (r >= 0)
+                r = open_member(hvm, "vga", &vga);
+        if (r < 0 || json_object_object_get_ex(vga, "kind", NULL))
+                return r;
+        return json_add_string(vga, "kind", "std");
+}
+
+static int lay_out_vgpu_display(const StartOrder *order, struct json_object *b_info) {
         struct json_object *hvm, *vga, *member;
         uint64_t kib = (uint64_t) vm_record_video_mib(&order->vm, /* has_vgpu= */ true) * VIDEO_KIB_PER_MIB;
         int r;
-
-        if (order->n_vgpus == 0)
-                return 0;
 
         if (!json_object_object_get_ex(b_info, "video_memkb", &member) ||
                 json_object_get_uint64(member) < kib) {
@@ -68,6 +89,12 @@ static int lay_out_display(const StartOrder *order, struct json_object *b_info) 
         if (r >= 0)
                 r = open_member(hvm, "vga", &vga);
         return r < 0 ? r : json_add_string(vga, "kind", "none");
+}
+
+static int lay_out_display(const StartOrder *order, bool hvm, struct json_object *b_info) {
+        if (order->n_vgpus > 0)
+                return lay_out_vgpu_display(order, b_info);
+        return hvm ? lay_out_emulated_display(order, b_info) : 0;
 }
 
 static bool same_function(struct json_object *o, const PciAddress *a) {
@@ -170,7 +197,7 @@ int domain_config_lay_out(const StartOrder *order, const char *dm, struct json_o
         if (r >= 0)
                 r = lay_out_identity(order, dm, c_info, b_info);
         if (r >= 0)
-                r = lay_out_display(order, b_info);
+                r = lay_out_display(order, hvm, b_info);
         if (r >= 0)
                 r = lay_out_functions(order, config, b_info);
         if (r < 0)

@@ -5,7 +5,8 @@
  *
  * The order's libxl config, with what GPUs need laid over it: the VM's own uuid, xenvgpu-dm as device model,
  * no emulated display and at least 16 MiB of video memory beside an NVIDIA VGPU, passed-through functions,
- * and memory in one piece for those.
+ * and memory in one piece for those. Where the config leaves them open, a VM without a VGPU has the card and the
+ * video memory of its platform (vga, videoram), as under XenServer.
  */
 
 #include "hostd/domain/domain-state.h"

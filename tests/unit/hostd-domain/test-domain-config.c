@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -113,6 +114,40 @@ static void a_gvt_g_guest_keeps_its_card(void **state) {
         assert_string_equal(at(config, "b_info/video_memkb"), "16384");
 }
 
+static void without_a_vgpu_the_platform_chooses_what_the_config_leaves_open(void **state) {
+        static const struct {
+                const char *platform, *config, *kind, *video_memkb;
+        } cases[] = {
+                { "", HVM, NULL, NULL },
+                { "\"vga\":\"std\"", HVM, "std", NULL },
+                { "\"vga\":\"cirrus\"", HVM, NULL, NULL },
+                { "\"vga\":\"other\"", HVM, NULL, NULL },
+                { "\"videoram\":\"4\"", HVM, NULL, NULL },
+                { "\"videoram\":\"32\"", HVM, NULL, "32768" },
+                { "\"videoram\":\"none\"", HVM, NULL, NULL },
+                { "\"vga\":\"std\",\"videoram\":\"16\"",
+                        "{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":131072,\"max_vcpus\":1,"
+                        "\"video_memkb\":8192,\"type.hvm\":{\"vga\":{\"kind\":\"cirrus\"}}}}",
+                        "cirrus", "8192" },
+                { "\"vga\":\"std\",\"videoram\":\"32\"",
+                        "{\"c_info\":{\"type\":\"pv\"},\"b_info\":{\"max_memkb\":131072,\"max_vcpus\":1}}", NULL,
+                        NULL },
+        };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                _cleanup_json_ struct json_object *config = NULL;
+                char text[2048];
+                const char *kind, *video;
+
+                snprintf(text, sizeof(text), ORDER("%s", "%s", "", ""), cases[i].platform, cases[i].config);
+                config = lay_out(text);
+                kind = at(config, "b_info/type.hvm/vga/kind");
+                video = at(config, "b_info/video_memkb");
+                assert_string_equal(kind ? kind : "", cases[i].kind ? cases[i].kind : "");
+                assert_string_equal(video ? video : "", cases[i].video_memkb ? cases[i].video_memkb : "");
+        }
+}
+
 static void a_passed_through_function_wants_its_memory_at_once(void **state) {
         _cleanup_json_ struct json_object *config = lay_out(ORDER("", HVM, "", PCI)), *devices = NULL;
 
@@ -185,6 +220,7 @@ int main(void) {
                 cmocka_unit_test(an_nvidia_vgpu_is_the_display),
                 cmocka_unit_test(more_video_memory_is_kept),
                 cmocka_unit_test(a_gvt_g_guest_keeps_its_card),
+                cmocka_unit_test(without_a_vgpu_the_platform_chooses_what_the_config_leaves_open),
                 cmocka_unit_test(a_passed_through_function_wants_its_memory_at_once),
                 cmocka_unit_test(a_function_is_not_passed_through_twice),
                 cmocka_unit_test(a_gpu_needs_hvm),
