@@ -109,6 +109,28 @@ static void finish(World *w, Caller *c) {
         sd_event_source_disable_unref(c->end);
 }
 
+/* From the call to the end of the body. */
+static void visit(World *w, Caller *c, int result) {
+        call(w, c, 0);
+        finish(w, c);
+        assert_int_equal(c->result, result);
+}
+
+/* Inside for as long as the test wants. */
+static void enter(World *w, Caller *c) {
+        call(w, c, 10 * SECOND);
+        fake_systemd_run_until(&w->systemd, c->answered);
+        assert_int_equal(c->result, 0);
+        assert_false(w->systemd.active);
+        sd_event_source_disable_unref(c->end);
+}
+
+/* hostd ends: nothing is released, the connection just breaks. */
+static void end_hostd(World *w, Caller *c) {
+        close_lease(w);
+        c->hold = lease_release(c->hold);
+}
+
 static void run_for(World *w, uint64_t time) {
         uint64_t end, now;
 
@@ -119,7 +141,9 @@ static void run_for(World *w, uint64_t time) {
         }
 }
 
+/* So many come, and no more. */
 static void assert_counts(World *w, unsigned starts, unsigned stops) {
+        fake_systemd_run_until(&w->systemd, w->systemd.n_starts >= starts && w->systemd.n_stops >= stops);
         run_for(w, 50 * MS);
         assert_int_equal(w->systemd.n_starts, starts);
         assert_int_equal(w->systemd.n_stops, stops);
@@ -148,9 +172,7 @@ static void dm_2_two_restarts(void **state) {
 
         make_world(&w, true, 2 * SECOND);
         for (unsigned i = 1; i <= 2; i++) {
-                call(&w, &c, 0);
-                finish(&w, &c);
-                assert_int_equal(c.result, 0);
+                visit(&w, &c, 0);
                 assert_counts(&w, i, i);
         }
         end_world(&w);
@@ -161,9 +183,7 @@ static void dm_3_already_stopped(void **state) {
         Caller c;
 
         make_world(&w, false, 2 * SECOND);
-        call(&w, &c, 0);
-        finish(&w, &c);
-        assert_int_equal(c.result, 0);
+        visit(&w, &c, 0);
         assert_counts(&w, 0, 0);
         end_world(&w);
 }
@@ -174,9 +194,7 @@ static void dm_4_failing_body(void **state) {
         Caller c;
 
         make_world(&w, true, 2 * SECOND);
-        call(&w, &c, SECOND);
-        fake_systemd_run_until(&w.systemd, c.answered);
-        sd_event_source_disable_unref(c.end);
+        enter(&w, &c);
         c.hold = lease_release(c.hold);
         assert_counts(&w, 1, 1);
         end_world(&w);
@@ -204,9 +222,7 @@ static void dm_6_stop_fails_but_it_dies_in_time(void **state) {
         make_world(&w, true, 5 * SECOND);
         w.systemd.stop_fails = true;
         w.systemd.dies_after = 500 * MS;
-        call(&w, &c, 0);
-        finish(&w, &c);
-        assert_int_equal(c.result, 0);
+        visit(&w, &c, 0);
         assert_counts(&w, 1, 1);
         end_world(&w);
 }
@@ -218,9 +234,7 @@ static void dm_7_stop_fails_and_it_dies_too_late(void **state) {
         make_world(&w, true, 400 * MS);
         w.systemd.stop_fails = true;
         w.systemd.dies_after = 1200 * MS;
-        call(&w, &c, 0);
-        finish(&w, &c);
-        assert_int_equal(c.result, -EBUSY);
+        visit(&w, &c, -EBUSY);
         assert_non_null(strstr(c.error, UNIT));
         assert_counts(&w, 0, 1);
 
@@ -228,9 +242,7 @@ static void dm_7_stop_fails_and_it_dies_too_late(void **state) {
         fake_systemd_run_until(&w.systemd, !w.systemd.active);
         run_for(&w, 1200 * MS);
         assert_counts(&w, 0, 1);
-        call(&w, &c, 0);
-        finish(&w, &c);
-        assert_int_equal(c.result, 0);
+        visit(&w, &c, 0);
         assert_counts(&w, 1, 1);
         end_world(&w);
 }
@@ -240,12 +252,10 @@ static void dm_8_callers_come_and_go_while_another_is_inside(void **state) {
         World w;
 
         make_world(&w, true, 2 * SECOND);
-        call(&w, &first, 300 * MS);
-        fake_systemd_run_until(&w.systemd, first.answered);
-        call(&w, &second, 0);
-        finish(&w, &second);
+        enter(&w, &first);
+        visit(&w, &second, 0);
         assert_counts(&w, 0, 1);
-        finish(&w, &first);
+        first.hold = lease_release(first.hold);
         assert_counts(&w, 1, 1);
         end_world(&w);
 }
@@ -256,15 +266,11 @@ static void a_unit_that_will_not_stop_is_named(void **state) {
 
         make_world(&w, true, 300 * MS);
         w.systemd.never_dies = true;
-        call(&w, &c, 0);
-        finish(&w, &c);
-        assert_int_equal(c.result, -EBUSY);
+        visit(&w, &c, -EBUSY);
         assert_non_null(strstr(c.error, UNIT));
         assert_counts(&w, 0, 1);
 
-        call(&w, &again, 0);
-        finish(&w, &again);
-        assert_int_equal(again.result, -EBUSY);
+        visit(&w, &again, -EBUSY);
         end_world(&w);
 }
 
@@ -273,14 +279,8 @@ static void a_killed_hostd_leaves_a_debt_that_the_next_one_pays(void **state) {
         Caller c;
 
         make_world(&w, true, 2 * SECOND);
-        call(&w, &c, 10 * SECOND);
-        fake_systemd_run_until(&w.systemd, c.answered);
-        assert_false(w.systemd.active);
-
-        /* Killed: nothing is released, the connection just breaks. */
-        sd_event_source_disable_unref(c.end);
-        close_lease(&w);
-        lease_release(c.hold);
+        enter(&w, &c);
+        end_hostd(&w, &c);
         open_lease(&w, 2 * SECOND);
         lease_settle(w.lease);
         fake_systemd_run_until(&w.systemd, w.systemd.active);
@@ -297,9 +297,7 @@ static void a_hostd_that_is_stopped_pays_what_it_owes(void **state) {
         make_world(&w, true, 100 * MS);
         lease_settle(w.lease);
         w.systemd.dies_after = 300 * MS;
-        call(&w, &c, 0);
-        finish(&w, &c);
-        assert_int_equal(c.result, -EBUSY);
+        visit(&w, &c, -EBUSY);
         fake_systemd_run_until(&w.systemd, !w.systemd.active);
         assert_counts(&w, 0, 1);
 
@@ -317,12 +315,9 @@ static void a_hostd_that_is_stopped_leaves_what_is_held(void **state) {
 
         make_world(&w, true, 2 * SECOND);
         lease_settle(w.lease);
-        call(&w, &c, 10 * SECOND);
-        fake_systemd_run_until(&w.systemd, c.answered);
-        sd_event_source_disable_unref(c.end);
+        enter(&w, &c);
         lease_pay(w.lease);
-        close_lease(&w);
-        lease_release(c.hold);
+        end_hostd(&w, &c);
         assert_counts(&w, 0, 1);
         assert_note(&w, "{\"stopped\":[\"" UNIT "\"]}");
         end_world(&w);
@@ -334,11 +329,8 @@ static void a_hostd_that_has_not_settled_pays_nothing(void **state) {
         Caller c;
 
         make_world(&w, true, 2 * SECOND);
-        call(&w, &c, 10 * SECOND);
-        fake_systemd_run_until(&w.systemd, c.answered);
-        sd_event_source_disable_unref(c.end);
-        close_lease(&w);
-        lease_release(c.hold);
+        enter(&w, &c);
+        end_hostd(&w, &c);
         open_lease(&w, 2 * SECOND);
         run_for(&w, 50 * MS);
         lease_pay(w.lease);
@@ -353,17 +345,15 @@ static void a_start_that_goes_on_keeps_the_debt(void **state) {
         World w;
 
         make_world(&w, true, 2 * SECOND);
-        call(&w, &c, 10 * SECOND);
-        fake_systemd_run_until(&w.systemd, c.answered);
-        sd_event_source_disable_unref(c.end);
-        close_lease(&w);
-        lease_release(c.hold);
+        enter(&w, &c);
+        end_hostd(&w, &c);
         open_lease(&w, 2 * SECOND);
-        call(&w, &again, 200 * MS);
+        call(&w, &again, 10 * SECOND);
         lease_settle(w.lease);
         fake_systemd_run_until(&w.systemd, again.answered);
         assert_counts(&w, 0, 1);
-        finish(&w, &again);
+        sd_event_source_disable_unref(again.end);
+        again.hold = lease_release(again.hold);
         assert_counts(&w, 1, 1);
         end_world(&w);
 }
@@ -376,9 +366,7 @@ static void without_systemd_there_is_nothing_to_stop(void **state) {
         assert_int_equal(lease_open(w.systemd.event, NULL, (char *const[]){(char *) UNIT, NULL}, SECOND,
                                  w.systemd.bus.dir, &w.lease),
                 0);
-        call(&w, &c, 0);
-        finish(&w, &c);
-        assert_int_equal(c.result, 0);
+        visit(&w, &c, 0);
         assert_int_equal(w.systemd.n_stops, 0);
         end_world(&w);
 }
