@@ -110,6 +110,10 @@ static void types_in_use_stay_enabled(void **state) {
         assert_enabled(&e, all, LIST(K100, K140Q));
         assert_int_equal(change_busy(&e, &p, ENABLEMENT_SET, LIST(K100), LIST(K100)), ERROR_NONE);
         assert_enabled(&e, all, LIST(K100));
+
+        /* One that still runs and was disabled before is nothing to disable. */
+        assert_int_equal(change_busy(&e, &p, ENABLEMENT_SET, LIST(K100), LIST(K140Q)), ERROR_NONE);
+        assert_enabled(&e, all, LIST(K100));
         enablement_done(&e);
 }
 

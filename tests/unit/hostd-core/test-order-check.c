@@ -175,6 +175,23 @@ static void implementations_mean_types(void **state) {
         }
 }
 
+/* Two of the driver's folders may hold files of one name: the VM's own path decides before the name does. */
+static void the_very_path_goes_before_the_name(void **state) {
+        const HostType same_name[] = {
+                { TYPE(HOST_TYPE_KIND_NVIDIA, K140Q, "GRID K140Q", 4), .config_file = (char *) "/old/grid.conf" },
+                { TYPE(HOST_TYPE_KIND_NVIDIA, K100, "GRID K100", 8), .config_file = (char *) "/new/grid.conf" },
+        };
+        HostView view = host_with(NULL, 0);
+        OrderGpu gpu = k100_on(0x84, "0");
+
+        view.types = same_name;
+        view.n_types = ARRAY_SIZE(same_name);
+        gpu.config_file = "/new/grid.conf";
+        assert_string_equal(order_gpu_find_type(&view, &pgpus[1], &gpu)->identifier, K100);
+        gpu.config_file = "/old/grid.conf";
+        assert_string_equal(order_gpu_find_type(&view, &pgpus[1], &gpu)->identifier, K140Q);
+}
+
 static void unknown_implementations_are_refused(void **state) {
         HostView view = host_with(NULL, 0);
         OrderGpu gpu = k100_on(0x84, "0");
@@ -404,6 +421,7 @@ static void host_and_vm_must_fit_beyond_gpus(void **state) {
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(implementations_mean_types),
+                cmocka_unit_test(the_very_path_goes_before_the_name),
                 cmocka_unit_test(unknown_implementations_are_refused),
                 cmocka_unit_test(disabled_types_are_refused),
                 cmocka_unit_test(display_device_is_not_passed_through),

@@ -3,7 +3,7 @@
  */
 
 #include "hostd/core/idset.h"
-#include "hostd/edge/host-store.h"
+#include "hostd/edge/host-store-private.h"
 #include "tests/unit/hostd-edge/test.h"
 
 static HostStore *open_store(void **state) {
@@ -229,6 +229,22 @@ static void too_deep_an_order_is_refused(void **state) {
         host_store_close(s);
 }
 
+/* Thousands of orders are not worth their commits here: the store is told that it has them. */
+static void a_full_store_takes_changes_of_what_it_has(void **state) {
+        _cleanup_json_ struct json_object *o = json_object_new_object();
+        HostStore *s = open_store(state);
+        StoredOrder known = order_of(1, o, "starting"), another = order_of(2, o, "starting");
+
+        assert_ok(host_store_put_order(s, &known));
+        assert_int_equal(s->n_orders, 1);
+        s->n_orders = HOST_STORE_ORDERS_MAX;
+        assert_int_equal(host_store_put_order(s, &another), -EDQUOT);
+        assert_ok(host_store_put_order(s, &known));
+        assert_int_equal(s->n_orders, HOST_STORE_ORDERS_MAX);
+        assert_int_equal(count_orders(s), 1);
+        host_store_close(s);
+}
+
 static int refuse_order(const StoredOrder *order, void *userdata) {
         return -ESTALE;
 }
@@ -272,6 +288,7 @@ int main(void) {
                 IN_FOLDER(orders_end_in_one_step),
                 IN_FOLDER(orders_can_go_without_a_word),
                 IN_FOLDER(too_deep_an_order_is_refused),
+                IN_FOLDER(a_full_store_takes_changes_of_what_it_has),
                 IN_FOLDER(visitors_may_end_the_walk),
                 IN_FOLDER(map_grows_with_the_orders),
         };

@@ -124,6 +124,22 @@ static void who_gives_up_leaves_no_trace(void **state) {
         assert_step(&u, INACTIVE, START);
 }
 
+/* Asked to stop by us, it may do so when nobody waits for it any more: watched, it is not forgotten. */
+static void a_late_end_is_watched_for(void **state) {
+        LeaseUnit u = {};
+
+        assert_step(&u, ENTER, LOOK);
+        assert_step(&u, RUNNING, STOP);
+        assert_step(&u, TIMEOUT, REFUSE);
+        assert_step(&u, ENTER, LOOK);
+        assert_step(&u, GIVE_UP, NONE);
+        assert_step(&u, RUNNING, AWAIT);
+        assert_int_equal(u.stage, LEASE_STUCK);
+        assert_step(&u, INACTIVE, NONE);
+        assert_true(u.restart);
+        assert_step(&u, SETTLE, START);
+}
+
 static void what_an_earlier_hostd_stopped_is_started(void **state) {
         LeaseUnit alone = LEASE_UNIT_OWED, held = LEASE_UNIT_OWED;
 
@@ -164,6 +180,7 @@ int main(void) {
                 cmocka_unit_test(a_unit_that_does_not_stop_refuses_all_that_wait),
                 cmocka_unit_test(who_comes_after_a_refusal_tries_again),
                 cmocka_unit_test(who_gives_up_leaves_no_trace),
+                cmocka_unit_test(a_late_end_is_watched_for),
                 cmocka_unit_test(what_an_earlier_hostd_stopped_is_started),
                 cmocka_unit_test(inputs_out_of_place_change_nothing),
         };

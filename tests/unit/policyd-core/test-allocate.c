@@ -79,6 +79,17 @@ static void best_fit_weighs_by_demand(void **state) {
         assert_ptr_equal(pair_start(&p, K100), p.b[0]);
 }
 
+/* Placing a K200 costs an empty K2 its four K240Q, two K260Q and one passthrough, each at its type's share. */
+static void what_is_stranded_is_weighed_in_millionths(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+
+        p.w->types[K240Q]->demand = 30;
+        p.w->types[K260Q]->demand = 10;
+        assert_int_equal(pgpu_stranding(p.k2[0], p.w->types[K200], NULL), 4 * 750000 + 2 * 250000);
+        world_resident(p.w, p.k2[0], K200);
+        assert_int_equal(pgpu_stranding(p.k2[0], p.w->types[K200], NULL), 0);
+}
+
 static void old_demand_fades(void **state) {
         _cleanup_pair_ Pair p = pair_new();
         Vm *vm = world_vm(p.w, "vm", K100, END), *other = world_vm(p.w, "other", K140Q, END);
@@ -599,6 +610,20 @@ static void only_a_placement_can_be_booked(void **state) {
         assert_null(vm->scheduled_on);
 }
 
+/* Hosts and PGPUs that are alike are taken in their order, so that the same pool always gives the same answer. */
+static void of_equals_the_first_is_held(void **state) {
+        for (GroupAlgorithm algorithm = 0; algorithm < _GROUP_ALGORITHM_MAX; algorithm++) {
+                _cleanup_pair_ Pair p = pair_new();
+                _cleanup_free_ Pgpu **pgpus = NULL;
+                _cleanup_refusal_ Refusal refusal = {};
+
+                pool_set_group_algorithm(p.w->pool, p.w->groups[K1], algorithm);
+                assert_int_equal(
+                        allocate_holds(p.w->pool, p.w->groups[K1], p.w->types[K100], 1, &pgpus, &refusal), 0);
+                assert_ptr_equal(pgpus[0], p.a[0]);
+        }
+}
+
 /* Many at once stand where they would stand if they were asked for one after another. */
 static void holding_many_is_holding_one_by_one(void **state) {
         Dice d = {.state = 20};
@@ -644,6 +669,7 @@ int main(void) {
                 cmocka_unit_test(best_fit_joins_before_it_opens),
                 cmocka_unit_test(best_fit_opens_what_strands_least),
                 cmocka_unit_test(best_fit_weighs_by_demand),
+                cmocka_unit_test(what_is_stranded_is_weighed_in_millionths),
                 cmocka_unit_test(old_demand_fades),
                 cmocka_unit_test(all_vgpus_or_none),
                 cmocka_unit_test(a_greedy_choice_is_taken_back),
@@ -665,6 +691,7 @@ int main(void) {
                 cmocka_unit_test(infeasible_by_one_is_decided_fast),
                 cmocka_unit_test(too_many_vgpus_are_an_error),
                 cmocka_unit_test(only_a_placement_can_be_booked),
+                cmocka_unit_test(of_equals_the_first_is_held),
                 cmocka_unit_test(holding_many_is_holding_one_by_one),
         };
 

@@ -183,6 +183,21 @@ static void a_reservation_elsewhere_spares_nothing(void **state) {
         assert_int_equal(start_with(p.w, owned_vm(p.w, "lab", "a", K100), own), ERROR_QUOTA_EXCEEDED);
 }
 
+/* Where types share a PGPU, a VGPU of another type does not use up what is held there. */
+static void another_type_beside_it_leaves_the_hold(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Reservation *own = reservation(p.w, "lab", p.a[0], K100, 1);
+        Vm *vm = world_vm(p.w, "vm", K140Q, K100, K100, _WORLD_TYPE_MAX);
+        Pgpu *const pgpus[] = {p.a[0], p.a[0], p.a[0]};
+        QuotaNeed needs[ARRAY_SIZE(pgpus)];
+
+        assert_int_equal(pool_set_vm_owner(p.w->pool, vm, "lab"), 0);
+        assert_int_equal(quota_vm_needs(vm, own, pgpus, needs), ARRAY_SIZE(pgpus));
+        assert_int_equal(needs[0].vgpus, 1);
+        assert_int_equal(needs[1].vgpus, 0);
+        assert_int_equal(needs[2].vgpus, 1);
+}
+
 static void a_new_owner_takes_the_use_along(void **state) {
         _cleanup_pair_ Pair p = pair_new();
         Quota *a = quota(p.w, "a", NULL, 1, QUOTA_UNLIMITED), *b = quota(p.w, "b", NULL, 0, QUOTA_UNLIMITED);
@@ -375,6 +390,7 @@ int main(void) {
                 cmocka_unit_test(every_owner_has_the_default_for_itself),
                 cmocka_unit_test(what_is_held_is_in_use_once),
                 cmocka_unit_test(a_reservation_elsewhere_spares_nothing),
+                cmocka_unit_test(another_type_beside_it_leaves_the_hold),
                 cmocka_unit_test(a_new_owner_takes_the_use_along),
                 cmocka_unit_test(an_owner_has_one_quota_for_a_group),
                 cmocka_unit_test(the_largest_users_are_named_first),

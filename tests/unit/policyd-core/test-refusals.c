@@ -188,6 +188,31 @@ static void the_smallest_lack_of_memory_is_told(void **state) {
                 "2 hosts: 2 short of memory", NULL);
 }
 
+static Vm *resident_with(Pair *p, const char *name, uint64_t memory) {
+        Vm *vm = world_resident(p->w, p->a[0], K100)->vm;
+
+        assert_true(text_set(&vm->name_label, name) >= 0);
+        vm->memory = memory;
+        vm->memory_counted = true;
+        return vm;
+}
+
+/* Of VMs that alone would do, the smallest; one that is just large enough is. */
+static void no_larger_vm_than_need_be_is_to_go(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Vm *vm = world_vm(p.w, "vm", K100, END);
+        _cleanup_allocation_ Allocation a = {};
+
+        resident_with(&p, "large", 8 * GIB);
+        resident_with(&p, "right", 4 * GIB);
+        resident_with(&p, "small", 3 * GIB);
+        vm->memory = 6 * GIB;
+        pool_set_host_memory(p.w->pool, p.alpha, 64 * GIB, 2 * GIB);
+        a = world_start_on(p.w, vm, p.alpha);
+        assert_refused(&a.refusal, ERROR_HOST_NOT_ENOUGH_FREE_MEMORY,
+                "hut down VM 'right' on alpha or give this VM 4 GiB less memory", NULL);
+}
+
 /* The host with the right memory counts before one that lacks it. */
 static void a_gpu_miss_comes_from_a_host_that_is_else_right(void **state) {
         _cleanup_pair_ Pair p = pair_new();
@@ -298,6 +323,7 @@ int main(void) {
                 cmocka_unit_test(what_else_is_missing_is_told_where_the_gpus_fit),
                 cmocka_unit_test(vgpus_need_an_hvm_guest),
                 cmocka_unit_test(the_smallest_lack_of_memory_is_told),
+                cmocka_unit_test(no_larger_vm_than_need_be_is_to_go),
                 cmocka_unit_test(a_gpu_miss_comes_from_a_host_that_is_else_right),
                 cmocka_unit_test(hosts_that_cannot_be_used),
                 cmocka_unit_test(an_empty_pool_has_no_hosts),

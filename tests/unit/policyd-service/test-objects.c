@@ -361,6 +361,44 @@ static void finished_jobs_go_in_time(void **state) {
         assert_int_equal(jobs->n, 0);
 }
 
+/* Nor does it take a restart, after which the first to end is still the first to go. */
+static void finished_jobs_go_in_the_order_of_their_ends(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), jobs[3];
+
+        w->policy = policy_free(w->policy);
+        w->options.jobs_max_finished = 2;
+        w->options.job_keep_usec = 2000000;
+        world_start(w);
+        for (size_t i = 0; i < ARRAY_SIZE(jobs); i++) {
+                if (i == 2)
+                        world_crash(w);
+                if (i == 1)
+                        world_shutdown(w, &vm, true, &jobs[i]);
+                else
+                        world_start_vm(w, &vm, &jobs[i]);
+                world_run(w);
+        }
+        assert_null(pool_get(policy_pool(w->policy), CLASS_JOB, &jobs[0]));
+        assert_string_equal(world_job_state(w, &jobs[1]), "done");
+        assert_string_equal(world_job_state(w, &jobs[2]), "done");
+}
+
+static void a_finished_job_goes_by_itself(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1);
+
+        w->policy = policy_free(w->policy);
+        w->options.job_keep_usec = 300000;
+        world_start(w);
+        world_start_vm(w, &vm, NULL);
+        world_run_for(w, 400000);
+        assert_int_equal(w->n_job_removed, 1);
+        assert_int_equal(policy_pool(w->policy)->objects[CLASS_JOB].n, 0);
+}
+
 /* A guest may take hours to shut down: its job is the oldest, and yet the last that ended. */
 static void an_old_job_that_ends_is_told_and_stays(void **state) {
         FakeHost *h;
@@ -709,6 +747,8 @@ int main(void) {
                 cmocka_unit_test(a_call_repeated_gets_the_first_answer),
                 cmocka_unit_test(a_reservation_holds_is_used_and_expires),
                 cmocka_unit_test(finished_jobs_go_in_time),
+                cmocka_unit_test(finished_jobs_go_in_the_order_of_their_ends),
+                cmocka_unit_test(a_finished_job_goes_by_itself),
                 cmocka_unit_test(an_old_job_that_ends_is_told_and_stays),
                 cmocka_unit_test(jobs_that_do_not_stay_are_told),
                 cmocka_unit_test(what_clients_make_is_capped),

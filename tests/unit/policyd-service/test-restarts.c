@@ -206,7 +206,31 @@ static void memory_is_counted_once(void **state) {
         assert_true(host_memory_available(host) == available - (UINT64_C(1) << 30));
         fake_vm_ends(a, &vm, "poweroff", NULL);
         world_run(w);
-        assert_true(host_memory_available(host) >= available);
+        assert_true(host_memory_available(host) == available);
+
+        /* Nor is what no report knew of given back. */
+        world_start_vm_on(w, &vm, "alpha", NULL);
+        world_run(w);
+        fake_vm_ends(a, &vm, "poweroff", NULL);
+        world_run(w);
+        assert_true(host_memory_available(host) == available);
+}
+
+/* A VM of a host that is away, which runs elsewhere by now: where it is seen is where it is. */
+static void a_host_that_is_away_has_no_say(void **state) {
+        FakeHost *a, *b;
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), token = {.bytes = {5}};
+
+        world_start_vm_on(w, &vm, "alpha", NULL);
+        world_run(w);
+        a->down = true;
+        fake_lose(a, "No route to host.");
+        fake_vm_put(b, &vm, &token, VM_STATE_RUNNING);
+        fake_lose(b, "A short break.");
+        world_run(w);
+        assert_int_equal(world_vm(w, &vm)->booking, BOOKING_RESIDENT);
+        assert_string_equal(world_vm(w, &vm)->resident_on->name_label, "beta");
 }
 
 /* A full map: the request that does not fit is refused, everything before it stays, and smaller ones go on.
@@ -306,6 +330,7 @@ int main(void) {
                 cmocka_unit_test(a_stranger_that_the_pool_is_told_of_runs),
                 cmocka_unit_test(a_reboot_of_the_host_releases_its_vms),
                 cmocka_unit_test(memory_is_counted_once),
+                cmocka_unit_test(a_host_that_is_away_has_no_say),
                 cmocka_unit_test(a_failed_commit_changes_nothing),
                 cmocka_unit_test(what_a_host_said_in_a_failed_commit_is_asked_again),
                 cmocka_unit_test(a_start_whose_commit_fails_is_never_sent),

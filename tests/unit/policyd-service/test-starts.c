@@ -209,6 +209,25 @@ static void a_lost_order_is_released_by_the_inventory(void **state) {
         assert_string_equal(world_vm_state(w, &vm), "running");
 }
 
+/* Neither the order nor the cancelling of it arrived. */
+static void a_cancelled_order_that_was_lost_is_cancelled(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
+
+        h->manual = true;
+        world_start_vm(w, &vm, &job);
+        world_run(w);
+        h->deaf = true;
+        assert_int_equal(world_cancel(w, &job), ERROR_NONE);
+        world_run(w);
+        h->deaf = false;
+        fake_reboot(h);
+        world_run(w);
+        assert_string_equal(world_vm_state(w, &vm), "halted");
+        assert_string_equal(world_job_state(w, &job), "cancelled OperationCancelled");
+}
+
 static void the_job_of_a_silent_host_ends_and_the_booking_stays(void **state) {
         FakeHost *h;
         _cleanup_world_ World *w = world_of_one_k1(&h);
@@ -492,6 +511,7 @@ int main(void) {
                 cmocka_unit_test(a_domain_that_fails_releases),
                 cmocka_unit_test(a_link_cut_after_delivery_starts_nothing_twice),
                 cmocka_unit_test(a_lost_order_is_released_by_the_inventory),
+                cmocka_unit_test(a_cancelled_order_that_was_lost_is_cancelled),
                 cmocka_unit_test(the_job_of_a_silent_host_ends_and_the_booking_stays),
                 cmocka_unit_test(a_start_is_cancelled_before_and_after_it_was_sent),
                 cmocka_unit_test(a_hard_shutdown_ends_a_start),
