@@ -7,21 +7,16 @@
 
 #include <dirent.h>
 #include <inttypes.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
-
-#include <cmocka.h>
 
 #include "common/io/file.h"
 #include "common/parse.h"
 #include "common/strbuf.h"
 #include "hostd/run/run-socket.h"
 #include "hostd/run/xenstore.h"
+#include "tests/unit/common/child.h"
 #include "tests/unit/hostd-domain/world.h"
 
 #define VM_UUID "6c0b6a52-11d4-4d3e-9a54-0d2a5c1f7a01"
@@ -37,22 +32,10 @@ static void write_text(const char *path, const char *text) {
         assert_int_equal(file_write_atomic(path, text, strlen(text), 0644), 0);
 }
 
-static pid_t spawn(char *const *argv) {
-        pid_t pid = fork();
-
-        assert_true(pid >= 0);
-        if (pid == 0) {
-                (void) execv(argv[0], argv);
-                _exit(127);
-        }
-        return pid;
-}
-
 World *world_new(void) {
         World *w = calloc(1, sizeof(*w));
         char template[] = "/tmp/xenvgpu-domain-XXXXXX";
         _cleanup_free_ char *host = NULL, *dom = NULL;
-        char *argv[3] = { (char *) LAB_XENSTORED };
 
         assert_non_null(w);
         assert_non_null(mkdtemp(template));
@@ -69,8 +52,7 @@ World *world_new(void) {
         write_text(host, "{\"memory_total\":4294967296,\"dom0_memory\":1073741824}");
         write_text(w->config_file, "plugin0.pdev_id \"0x0ff2\"\n");
 
-        argv[1] = w->socket;
-        w->xenstored = spawn(argv);
+        w->xenstored = child_start((const char *const[]){LAB_XENSTORED, w->socket, NULL});
         for (int i = 0; access(w->socket, F_OK) < 0; i++) {
                 assert_true(i < POLL_TRIES);
                 pause_shortly();
@@ -152,7 +134,7 @@ void world_launch(World *w, bool adopt) {
 
         w->settings.adopt = adopt;
         assert_int_equal(domain_program_build_argv(&w->settings, &argv), 0);
-        w->program = spawn(argv);
+        w->program = child_start((const char *const *) argv);
 }
 
 void world_kill(World *w) {

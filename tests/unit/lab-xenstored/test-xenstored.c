@@ -2,21 +2,14 @@
  * The lab's xenstore server, through libxenstore as real programs use it, and through garbage
  */
 
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <xenstore.h>
 
-#include <cmocka.h>
-
 #include "tests/lab/xenstored/hub.h"
+#include "tests/unit/common/child.h"
 
 typedef struct Server {
         char folder[32], socket[64];
@@ -31,12 +24,7 @@ static int set_up(void **state) {
         strcpy(s->folder, "/tmp/xenvgpu-xs-XXXXXX");
         assert_non_null(mkdtemp(s->folder));
         (void) snprintf(s->socket, sizeof(s->socket), "%s/xs", s->folder);
-        s->pid = fork();
-        assert_true(s->pid >= 0);
-        if (s->pid == 0) {
-                (void) execl(LAB_XENSTORED, LAB_XENSTORED, s->socket, NULL);
-                _exit(127);
-        }
+        s->pid = child_start((const char *const[]){LAB_XENSTORED, s->socket, NULL});
         for (int i = 0; access(s->socket, F_OK) < 0; i++) {
                 assert_true(i < 500);
                 (void) nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);

@@ -5,19 +5,14 @@
  */
 
 #include <poll.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 
-#include <cmocka.h>
-
 #include "common/io/file.h"
-#include "common/macros.h"
+#include "tests/unit/common/child.h"
 
 #define SOON_MS 2000
 #define NEVER_MS 150
@@ -79,11 +74,7 @@ static int set_up(void **state) {
         assert_int_equal(bind(w->server, (struct sockaddr *) &address, sizeof(address)), 0);
         assert_int_equal(listen(w->server, 8), 0);
 
-        w->relay = fork();
-        if (w->relay == 0) {
-                execl(RELAY_PROGRAM, RELAY_PROGRAM, w->listen, w->target, w->control, NULL);
-                _exit(127);
-        }
+        w->relay = child_start((const char *const[]){RELAY_PROGRAM, w->listen, w->target, w->control, NULL});
         connect_ends(w);
         *state = w;
         return 0;

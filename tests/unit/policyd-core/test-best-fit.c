@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-#include "tests/unit/policyd-core/world.h"
+#include "tests/unit/policyd-core/dice.h"
 
 #define END _WORLD_TYPE_MAX
 #define N_HOSTS 8
@@ -29,17 +29,6 @@ static const Mix mixes[] = {
         {"designers", {[K200] = 20, [K240Q] = 40, [K260Q] = 40}, 90},
         {"all kinds, whole GPUs too", {[K200] = 40, [K240Q] = 30, [K260Q] = 22, [PASSTHROUGH] = 8}, 90},
 };
-
-typedef struct Dice {
-        uint64_t state;
-} Dice;
-
-static uint32_t roll(Dice *d, uint32_t sides) {
-        d->state ^= d->state >> 12;
-        d->state ^= d->state << 25;
-        d->state ^= d->state >> 27;
-        return (uint32_t) ((d->state * UINT64_C(2685821657736338717)) >> 33) % sides;
-}
 
 static World *simulation_pool(GroupAlgorithm algorithm) {
         World *w = world_new();

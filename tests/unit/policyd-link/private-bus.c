@@ -2,19 +2,14 @@
  * A private dbus-daemon for a test
  */
 
-#include <stdarg.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
-#include <cmocka.h>
-
-#include "common/macros.h"
+#include "tests/unit/common/child.h"
 #include "tests/unit/policyd-link/private-bus.h"
 
 static const char config[] =
@@ -56,16 +51,10 @@ static bool answers(const char *path) {
 
 void private_bus_start(PrivateBus *b) {
         char path[128], argument[192];
-        const char *argv[] = {"dbus-daemon", argument, "--nofork", NULL};
+        const char *const argv[] = {"dbus-daemon", argument, "--nofork", NULL};
 
         snprintf(argument, sizeof(argument), "--config-file=%s", file_of(b, "bus.conf", path));
-        b->pid = fork();
-        assert_true(b->pid >= 0);
-        if (b->pid == 0) {
-                prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that crashes leaves nothing behind */
-                execvp(argv[0], (char *const *) argv);
-                _exit(127);
-        }
+        b->pid = child_start(argv);
         for (unsigned i = 0; i < 500 && !answers(file_of(b, "bus", path)); i++)
                 usleep(10000);
         assert_true(answers(path));

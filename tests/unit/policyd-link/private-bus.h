@@ -3,7 +3,7 @@
 /*
  * A private dbus-daemon for a test
  *
- * In a folder of its own below $TMPDIR; everyone on it may do everything. Ends with private_bus_done(), which
+ * In a folder of its own below /tmp; everyone on it may do everything. Ends with private_bus_done(), which
  * removes the folder too.
  */
 
