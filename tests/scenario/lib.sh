@@ -134,13 +134,14 @@ done_testing() {
                         tail -n 25 "$log" 2>/dev/null | cut -c1-300 | sed 's/^/#   /'
                 done
         fi
+        xenvgpu-lab down "$lab" >"$out" 2>"$err" || { [ ! -d "$lab" ] || fail "lab down: $(head -n 2 "$err")"; }
+        # The logs stay, with what a daemon leaked: that is told as it ends.
         if [ -d "$lab" ]; then
-                if grep -lE 'AddressSanitizer|runtime error|LeakSanitizer' "$lab"/policyd/log "$lab"/hosts/*/log >"$out" 2>/dev/null; then
+                if grep -lE 'AddressSanitizer|runtime error|LeakSanitizer' "$work"/lab*/policyd/log "$work"/lab*/hosts/*/log >"$out" 2>/dev/null; then
                         fail "no sanitizer spoke up"
                         xargs grep -hE -A 12 'AddressSanitizer|runtime error|LeakSanitizer' <"$out" | head -n 40 | sed 's/^/# /'
                 else pass "no sanitizer spoke up"; fi
         fi
-        xenvgpu-lab down "$lab" >"$out" 2>"$err" || { [ ! -d "$lab" ] || fail "lab down: $(head -n 2 "$err")"; }
         is "$(world_left)" "" "nothing is left running"
         rm -rf "$work"
         echo "1..$tap_n"
