@@ -28,7 +28,7 @@ static int allocation_choose(Ranking *r, const Candidate *chosen, Allocation *re
                 return -ENOMEM;
 
         if (n == 1 && chosen->in_order && r->order->plain)
-                ret->pgpus[0] = host_order_choose(r->order, r->pool->index, chosen->host);
+                ret->pgpus[0] = host_order_choose(r->order, r->pool->index, chosen->at);
         else if (n > 0) {
                 error = ranking_assigner(r) ? assigner_try(r->assigner, chosen->host, ret->pgpus) : -ENOMEM;
                 if (error < 0)

@@ -29,6 +29,7 @@ typedef struct Candidate {
         uint64_t *scores; /* one for each VGPU */
         size_t tier;
         bool in_order; /* it comes out of the ranking's order */
+        uint32_t at;   /* if so: its place in the index */
 } Candidate;
 
 #define CANDIDATES_FEW (ALLOC_RUNNERS_UP + 5)

@@ -12,6 +12,7 @@
 #define ORDERS_MAX 128  /* the one that was not asked for longest goes */
 #define KINDS_IN_RANK 4 /* so many scores go into a rank */
 #define TIERS_MAX 4096
+#define FETCHED_MAX 16 /* so many lines are under way at a time */
 
 static void order_clear(HostOrder *o) {
         for (size_t i = 0; i < o->n_cells; i++)
@@ -212,25 +213,25 @@ static int order_find_tier(HostOrder *o, uint64_t rank, uint32_t *ret) {
         while (low < high) {
                 size_t middle = low + (high - low) / 2;
 
-                if (o->tiers[o->sorted[middle]].rank < rank)
+                if (o->sorted[middle].rank < rank)
                         low = middle + 1;
                 else
                         high = middle;
         }
-        if (low < o->n_tiers && o->tiers[o->sorted[low]].rank == rank) {
-                *ret = o->sorted[low];
+        if (low < o->n_tiers && o->sorted[low].rank == rank) {
+                *ret = o->sorted[low].tier;
                 return 0;
         }
 
         if (o->n_tiers == o->tiers_size) {
                 size_t size = MAX_OF(2 * o->tiers_size, (size_t) 16);
                 Tier *tiers = realloc(o->tiers, size * sizeof(Tier));
-                uint32_t *sorted;
+                TierPlace *sorted;
 
                 if (!tiers)
                         return -ENOMEM;
                 o->tiers = tiers;
-                sorted = realloc(o->sorted, size * sizeof(uint32_t));
+                sorted = realloc(o->sorted, size * sizeof(TierPlace));
                 if (!sorted)
                         return -ENOMEM;
                 o->sorted = sorted;
@@ -238,8 +239,9 @@ static int order_find_tier(HostOrder *o, uint64_t rank, uint32_t *ret) {
         }
 
         o->inexact |= o->n_tiers >= TIERS_MAX;
-        memmove(o->sorted + low + 1, o->sorted + low, (o->n_tiers - low) * sizeof(uint32_t));
-        o->sorted[low] = *ret = (uint32_t) o->n_tiers;
+        memmove(o->sorted + low + 1, o->sorted + low, (o->n_tiers - low) * sizeof(TierPlace));
+        *ret = (uint32_t) o->n_tiers;
+        o->sorted[low] = (TierPlace){.rank = rank, .tier = *ret};
         o->tiers[o->n_tiers++] = (Tier){.rank = rank};
         return 0;
 }
@@ -288,6 +290,26 @@ static int order_place(
         return 0;
 }
 
+/* What catching up will read of the hosts that changed is far apart, and has left the caches long ago: asked
+ * for at once, it comes in the time of one. */
+static void order_fetch_changed(const HostOrder *o, const struct PoolIndex *index) {
+        uint64_t end = MIN_OF(index->log_end, o->seen + FETCHED_MAX);
+
+        for (uint64_t i = o->seen; i < end; i++) {
+                uint32_t at = index->log[i & (index->log_size - 1)];
+
+                __builtin_prefetch(&index->rows[at]);
+                __builtin_prefetch(&o->tier_of[at]);
+                __builtin_prefetch(&index->memory.of[at]);
+        }
+        for (uint64_t i = o->seen; i < end; i++) {
+                uint32_t at = index->log[i & (index->log_size - 1)];
+
+                if (o->tier_of[at] != TIER_NONE)
+                        host_set_fetch(&o->tiers[o->tier_of[at]].hosts, at, &index->memory);
+        }
+}
+
 /* Each host that has changed since the order was last asked is placed once. */
 static int order_catch_up(HostOrder *o, const struct PoolIndex *index, const Demand *d, Assigner *a) {
         bool all = !o->built || index->log_end - o->seen > index->log_size;
@@ -297,6 +319,8 @@ static int order_catch_up(HostOrder *o, const struct PoolIndex *index, const Dem
         if (o->plain && order_grow_cells(o, index->n_kinds) < 0)
                 return -ENOMEM;
 
+        if (!all)
+                order_fetch_changed(o, index);
         for (uint32_t at = 0; all && at < index->memory.n && r >= 0; at++)
                 r = order_place(o, index, d, a, at);
         for (; !all && o->seen < index->log_end && r >= 0; o->seen++) {
@@ -463,8 +487,8 @@ static uint64_t cell_rank(const HostOrder *o, const Cell *c) {
         return kind_wants_most(&o->demand.kinds[0]) ? PGPU_SIZE - c->capacity : c->capacity;
 }
 
-Pgpu *host_order_choose(const HostOrder *o, const struct PoolIndex *index, const Host *h) {
-        const HostRow *row = &index->rows[h->index->at];
+Pgpu *host_order_choose(const HostOrder *o, const struct PoolIndex *index, uint32_t at) {
+        const HostRow *row = &index->rows[at];
         const uint32_t *kinds = row_kinds(row);
         uint64_t best = UINT64_MAX;
         size_t found = SIZE_MAX;
@@ -478,5 +502,5 @@ Pgpu *host_order_choose(const HostOrder *o, const struct PoolIndex *index, const
                 found = i;
         }
 
-        return h->pgpus.items[found];
+        return row->host->pgpus.items[found];
 }

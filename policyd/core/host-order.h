@@ -39,6 +39,11 @@ typedef struct Tier {
         HostSet hosts;
 } Tier;
 
+typedef struct TierPlace {
+        uint64_t rank;
+        uint32_t tier;
+} TierPlace;
+
 struct HostOrder {
         Demand demand; /* pointers to VMs and reservations are NULL; type NULL: not supported in the group */
         bool plain;    /* all VGPUs are alike and not pinned: the kinds of a host's PGPUs tell all */
@@ -51,7 +56,7 @@ struct HostOrder {
         size_t n_cells;
         uint32_t *tier_of; /* by place; TIER_NONE: cannot be used */
         Tier *tiers;       /* in the order of their making; empty ones stay */
-        uint32_t *sorted;  /* their numbers, by rank */
+        TierPlace *sorted; /* all of them, by rank */
         size_t n_tiers, tiers_size;
         uint32_t counts[_ERROR_MAX]; /* hosts by what stops them; usable ones only */
 };
@@ -63,8 +68,8 @@ struct HostOrder {
 int host_order_get(const Pool *pool, const Demand *d, Assigner *a, HostOrder **ret);
 HostOrder *host_order_free(HostOrder *o);
 
-/* Plain and of one VGPU: the PGPU of the host that it would take. The host fits. */
-Pgpu *host_order_choose(const HostOrder *o, const struct PoolIndex *index, const Host *h);
+/* Plain and of one VGPU: the PGPU of the host at this place that it would take. The host fits. */
+Pgpu *host_order_choose(const HostOrder *o, const struct PoolIndex *index, uint32_t at);
 /* The scores by which a tier of hosts that fit stands, for each VGPU; not with best-fit. */
 void host_order_scores(const HostOrder *o, uint64_t rank, uint64_t *ret);
 /* What counts the hosts of a tier. */

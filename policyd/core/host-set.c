@@ -58,6 +58,13 @@ void host_set_raise(HostSet *s, uint32_t at, const HostMemory *m) {
         words_raise(s->words, at, m);
 }
 
+void host_set_fetch(const HostSet *s, uint32_t at, const HostMemory *m) {
+        size_t word = at / HOSTS_PER_WORD;
+
+        __builtin_prefetch(&s->words[word]);
+        __builtin_prefetch(&bounds_of(s->words, m)[word]);
+}
+
 void host_words_clear(uint64_t *words, const HostMemory *m) {
         for (size_t i = 0; i < m->n_words; i += HOSTS_PER_WORD) {
                 uint64_t *sum = &words[m->n_words + i / HOSTS_PER_WORD];

@@ -45,6 +45,7 @@ static inline bool host_set_has(const HostSet *s, uint32_t at) {
 int host_set_add(HostSet *s, uint32_t at, const HostMemory *m);     /* -ENOMEM; once only */
 void host_set_remove(HostSet *s, uint32_t at, const HostMemory *m); /* it is in the set */
 void host_set_raise(HostSet *s, uint32_t at, const HostMemory *m);  /* so is this; its memory grew */
+void host_set_fetch(const HostSet *s, uint32_t at, const HostMemory *m); /* into the caches; for speed only */
 void host_set_done(HostSet *s);
 
 /* A set's words with their summary and bounds, all zero; adding one host. */

@@ -166,9 +166,11 @@ static void search_add_known(Search *s, const Front *f, uint32_t at) {
                 .scores = r->scores + r->n * r->demand.n_vgpus,
                 .memory_available = host_memory_of(&s->index->memory, at),
                 .in_order = true,
+                .at = at,
         };
         memcpy(c->scores, f->scores, r->demand.n_vgpus * sizeof(uint64_t));
-        r->n++;
+        if (r->n++ == 0)
+                __builtin_prefetch(&c->host->pgpus); /* most likely it is chosen */
 }
 
 /* Of the hosts in the tier that are as good as the last that was taken, or all if the tier is exhausted:
@@ -261,7 +263,7 @@ static void search_tiers(Search *s, Nearest *nearest) {
         size_t n_wanted = FRONT;
 
         for (size_t i = 0; i < s->order->n_tiers && n_wanted > 0; i++) {
-                const Tier *t = &s->order->tiers[s->order->sorted[i]];
+                const Tier *t = &s->order->tiers[s->order->sorted[i].tier];
                 Front f = {.words = t->hosts.words, .n = t->hosts.n};
 
                 if (t->rank & RANK_MISS)
@@ -324,7 +326,7 @@ static void front_of_kinds(const Search *s, const FitKinds *kinds, const uint64_
         for (size_t k = kinds->first; k < s->index->n_kinds; k++)
                 if (o->cells[k].score == kinds->score && s->index->kinds[k].hosts.n > 0)
                         host_words_take(words, s->index->kinds[k].hosts.words,
-                                o->tiers[o->sorted[0]].hosts.words, seen, &s->index->memory);
+                                o->tiers[o->sorted[0].tier].hosts.words, seen, &s->index->memory);
 }
 
 /* The hosts that are not to come again: before the first front only those that are special. */
@@ -391,7 +393,7 @@ static uint32_t search_find_miss(Search *s, bool no_pgpu, bool lacks_nothing) {
         uint32_t at = PLACE_NONE;
 
         for (size_t i = 0; i < s->order->n_tiers && at == PLACE_NONE; i++) {
-                const Tier *t = &s->order->tiers[s->order->sorted[i]];
+                const Tier *t = &s->order->tiers[s->order->sorted[i].tier];
                 Front f = {.words = t->hosts.words, .n = t->hosts.n};
 
                 if (!(t->rank & RANK_MISS) || rank_has_no_pgpu(t->rank) != no_pgpu || t->hosts.n == 0)
