@@ -393,7 +393,8 @@ static void host_fetch(const struct PoolIndex *index, const Host *h) {
         __builtin_prefetch(&index->rows[at]);
         __builtin_prefetch(&index->memory.of[at]);
         __builtin_prefetch(&index->memory.of_eight[at / 8]);
-        __builtin_prefetch(h->pgpus.items);
+        __builtin_prefetch(&h->state);
+        __builtin_prefetch(&h->memory_free);
 }
 
 static int host_refresh(struct PoolIndex *index, Host *h) {

@@ -245,10 +245,13 @@ static void top_take_in_order(Top *t) {
 
 /* The first of those that are the most. */
 static size_t find_most(const uint64_t *of, size_t n) {
+        uint64_t most = of[0];
         size_t found = 0;
 
-        for (size_t i = 1; i < n; i++)
-                found = of[i] > of[found] ? i : found;
+        for (size_t i = 1; i < n; i++) {
+                found = of[i] > most ? i : found;
+                most = MAX_OF(most, of[i]);
+        }
         return found;
 }
 
