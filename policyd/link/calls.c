@@ -5,11 +5,11 @@
  * most 64, since a system bus lets one connection wait for 128 replies. What a call's end means is the whole
  * point:
  *
- *   the method's return             DONE     hostd stored the order
- *   an error of ours, from hostd    REFUSED  hostd checked it and said no
- *   the bus says there is no such   REFUSED  never delivered: calls go to the unique name of the process that
- * was claimed, and a name, no access, no room                 unique name is never given twice anything else
- * UNKNOWN  it may have been delivered. A VM started twice destroys its disk, so doubt never counts as no
+ *   DONE      the method's return: hostd stored the order.
+ *   REFUSED   an error of ours, from hostd: it checked the order and said no. Or the bus says that there is no such name, no
+ *             access, no room: it was never delivered, since calls go to the unique name of the process that was claimed, and a
+ *             unique name is never given twice.
+ *   UNKNOWN   anything else: it may have been delivered. A VM started twice destroys its disk, so doubt never counts as no.
  *
  * After an UNKNOWN the connection is closed: the next claim comes under a new unique name, hostd refuses the
  * old one from then on, and so the inventory of that claim is the last word on the call.
