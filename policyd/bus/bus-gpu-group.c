@@ -4,13 +4,7 @@
 
 #include "policyd/bus/bus-private.h"
 
-static int method_destroy(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        GpuGroup *g = userdata;
-        Bus *bus = g->object.userdata;
-        _cleanup_refusal_ Refusal refusal = {};
-
-        return bus_finish(bus, m, groups_destroy(bus->policy, g, &refusal), &refusal, error);
-}
+DEFINE_METHOD(method_destroy, GpuGroup, groups_destroy)
 
 static int set_algorithm(Policy *p, void *group, const char *text, Refusal *refusal) {
         return groups_set_algorithm(p, group, text, refusal);

@@ -4,13 +4,7 @@
 
 #include "policyd/bus/bus-private.h"
 
-static int method_remove(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        Host *h = userdata;
-        Bus *bus = h->object.userdata;
-        _cleanup_refusal_ Refusal refusal = {};
-
-        return bus_finish(bus, m, hosts_remove(bus->policy, h, &refusal), &refusal, error);
-}
+DEFINE_METHOD(method_remove, Host, hosts_remove)
 
 static int set_enabled(sd_bus_message *m, Host *h, bool enabled, sd_bus_error *error) {
         Bus *bus = h->object.userdata;
@@ -27,13 +21,7 @@ static int method_disable(sd_bus_message *m, void *userdata, sd_bus_error *error
         return set_enabled(m, userdata, /* enabled= */ false, error);
 }
 
-static int method_declare_dead(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        Host *h = userdata;
-        Bus *bus = h->object.userdata;
-        _cleanup_refusal_ Refusal refusal = {};
-
-        return bus_finish(bus, m, hosts_declare_dead(bus->policy, h, &refusal), &refusal, error);
-}
+DEFINE_METHOD(method_declare_dead, Host, hosts_declare_dead)
 
 static DECLARE_GETTER(get_state) {
         return sd_bus_message_append(reply, "s", host_state_to_string(*(const HostState *) userdata));

@@ -4,13 +4,7 @@
 
 #include "policyd/bus/bus-private.h"
 
-static int method_cancel(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        Job *j = userdata;
-        Bus *bus = j->object.userdata;
-        _cleanup_refusal_ Refusal refusal = {};
-
-        return bus_finish(bus, m, jobs_cancel(bus->policy, j, &refusal), &refusal, error);
-}
+DEFINE_METHOD(method_cancel, Job, jobs_cancel)
 
 static DECLARE_GETTER(get_state) {
         return sd_bus_message_append(reply, "s", job_state_to_string(*(const JobState *) userdata));

@@ -121,6 +121,15 @@ int bus_reply_object(Bus *bus, sd_bus_message *m, const Object *o_or_null, sd_bu
 int bus_reply_empty(Bus *bus, sd_bus_message *m, sd_bus_error *error);
 /* The ends of most handlers in one: the refusal's error, or the reply later. */
 int bus_finish(Bus *bus, sd_bus_message *m, int r, Refusal *refusal, sd_bus_error *error);
+/* A whole handler: nothing in, the use case of an object, nothing out. */
+#define DEFINE_METHOD(name, type, use_case)                                                                  \
+        static int name(sd_bus_message *m, void *userdata, sd_bus_error *error) {                            \
+                type *o = userdata;                                                                          \
+                Bus *bus = o->object.userdata;                                                               \
+                _cleanup_refusal_ Refusal refusal = {};                                                      \
+                                                                                                             \
+                return bus_finish(bus, m, use_case(bus->policy, o, &refusal), &refusal, error);              \
+        }
 /* A whole handler: one text in, the use case, nothing out. object is the handler's userdata. */
 typedef int (*ChangeByText)(Policy *p, void *object, const char *text, Refusal *refusal);
 int bus_change_by_text(sd_bus_message *m, void *object, ChangeByText change, sd_bus_error *error);

@@ -31,13 +31,7 @@ static int method_set_size_max(sd_bus_message *m, void *userdata, sd_bus_error *
         return r < 0 ? r : set_limits(m, q, q->vgpus_max, max, error);
 }
 
-static int method_destroy(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        Quota *q = userdata;
-        Bus *bus = q->object.userdata;
-        _cleanup_refusal_ Refusal refusal = {};
-
-        return bus_finish(bus, m, quotas_destroy(bus->policy, q, &refusal), &refusal, error);
-}
+DEFINE_METHOD(method_destroy, Quota, quotas_destroy)
 
 static DECLARE_GETTER(get_vgpus_used) {
         const Quota *q = userdata;

@@ -4,13 +4,7 @@
 
 #include "policyd/bus/bus-private.h"
 
-static int method_destroy(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        Reservation *v = userdata;
-        Bus *bus = v->object.userdata;
-        _cleanup_refusal_ Refusal refusal = {};
-
-        return bus_finish(bus, m, reservations_destroy(bus->policy, v, &refusal), &refusal, error);
-}
+DEFINE_METHOD(method_destroy, Reservation, reservations_destroy)
 
 static DECLARE_GETTER(get_remaining) {
         const PtrArray *holds = userdata;

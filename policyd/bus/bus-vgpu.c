@@ -7,13 +7,7 @@
 
 #include "policyd/bus/bus-private.h"
 
-static int method_destroy(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        Vgpu *v = userdata;
-        Bus *bus = v->object.userdata;
-        _cleanup_refusal_ Refusal refusal = {};
-
-        return bus_finish(bus, m, vgpus_destroy(bus->policy, v, &refusal), &refusal, error);
-}
+DEFINE_METHOD(method_destroy, Vgpu, vgpus_destroy)
 
 static DECLARE_GETTER(get_device) {
         char text[16];

@@ -28,13 +28,7 @@ static int method_set_placement(sd_bus_message *m, void *userdata, sd_bus_error 
         return bus_change_by_text(m, userdata, set_placement, error);
 }
 
-static int method_destroy(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        VmGroup *g = userdata;
-        Bus *bus = g->object.userdata;
-        _cleanup_refusal_ Refusal refusal = {};
-
-        return bus_finish(bus, m, vm_groups_destroy(bus->policy, g, &refusal), &refusal, error);
-}
+DEFINE_METHOD(method_destroy, VmGroup, vm_groups_destroy)
 
 static DECLARE_GETTER(get_placement) {
         return sd_bus_message_append(reply, "s", placement_to_string(*(const VmPlacement *) userdata));

@@ -224,13 +224,7 @@ static int method_set_groups(sd_bus_message *m, void *userdata, sd_bus_error *er
         return bus_finish(bus, m, vms_set_groups(bus->policy, vm, groups, n, &refusal), &refusal, error);
 }
 
-static int method_destroy(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        Vm *vm = userdata;
-        Bus *bus = vm->object.userdata;
-        _cleanup_refusal_ Refusal refusal = {};
-
-        return bus_finish(bus, m, vms_destroy(bus->policy, vm, &refusal), &refusal, error);
-}
+DEFINE_METHOD(method_destroy, Vm, vms_destroy)
 
 /* As XenServer has it a list, of one at most. */
 static DECLARE_GETTER(get_groups) {
