@@ -343,7 +343,8 @@ static char *full_reason(HostLink *link, const char *reason) {
 
         if (!words)
                 return strdup(reason);
-        return asprintf(&text, "%s ssh: %s", reason, words) < 0 ? NULL : text;
+        /* Most of its words name it already. */
+        return asprintf(&text, "%s %s%s", reason, startswith(words, "ssh") ? "" : "ssh: ", words) < 0 ? NULL : text;
 }
 
 static void tell_lost(HostLink *link, uint64_t generation, const char *reason) {

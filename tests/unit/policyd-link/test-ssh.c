@@ -63,6 +63,15 @@ static void test_the_words_of_ssh_are_the_reason(void **state) {
         world_dial(w, "ssh:xenvgpu@beta");
         RUN_UNTIL(w, w->n_lost == 2);
         assert_non_null(strstr(w->reason, "ssh: xenvgpu@beta: Permission denied (publickey)."));
+        w->link = link_free(w->link);
+        unlink(path);
+
+        w->n_lost = 0;
+        put_script(w, path, "echo 'ssh: connect to host beta port 22: Connection refused' >&2\nexit 255\n");
+        world_dial(w, "ssh:xenvgpu@beta");
+        RUN_UNTIL(w, w->n_lost == 1);
+        assert_non_null(strstr(w->reason, " ssh: connect to host beta port 22: Connection refused"));
+        assert_null(strstr(w->reason, "ssh: ssh"));
         unlink(path);
 }
 
