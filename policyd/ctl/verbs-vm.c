@@ -19,6 +19,13 @@ static int bad_config(const char *reason) {
         return ctl_say_error("org.xenvgpu.Error.InvalidRecord", reason);
 }
 
+static int unreadable_config(const JsonReader *reader) {
+        char sentence[sizeof(reader->error) + 64];
+
+        snprintf(sentence, sizeof(sentence), "The config cannot be read: %s.", reader->error);
+        return bad_config(sentence);
+}
+
 static int out_of_memory(void) {
         return ctl_failed(-ENOMEM, &(ClientError){});
 }
@@ -36,7 +43,7 @@ static int read_config(Ctl *ctl, struct json_object **ret) {
                 return r;
         r = json_parse(&reader, text, size, &o);
         if (r == -EINVAL)
-                return bad_config(reader.error);
+                return unreadable_config(&reader);
         if (r < 0)
                 return out_of_memory();
         if (!json_object_is_type(o, json_type_object))
@@ -209,7 +216,7 @@ int verb_vm_get_config(Ctl *ctl) {
                 return r;
         s = strempty(json_object_get_string(text));
         if (json_parse(&reader, s, strlen(s), &config) < 0)
-                return bad_config(reader.error);
+                return unreadable_config(&reader);
         return print_json(stdout, config) < 0 ? EXIT_REFUSED : EXIT_DONE;
 }
 
