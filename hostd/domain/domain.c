@@ -287,11 +287,11 @@ static void on_created(int result, const char *error, void *userdata) {
                 domain_cleanup_after_create(d);
         else if (result >= 0)
                 domain_feed(d, DOMAIN_INPUT_CREATED);
-        else if (result == -ENOSPC)
-                domain_fail(d, ERROR_HOST_NOT_ENOUGH_FREE_MEMORY, "%s", error);
         /* What the device model left is nearer to the cause than the hypervisor's word. */
         else if (dm_record_read(d->program->folder, &dm) >= 0 && streq(dm.stage, "failed") && *dm.error)
                 domain_fail(d, ERROR_FAILED_TO_START_EMULATOR, "%s", dm.error);
+        else if (result == -ENOSPC)
+                domain_fail(d, ERROR_HOST_NOT_ENOUGH_FREE_MEMORY, "%s", error);
         else
                 domain_fail(d, ERROR_DOMAIN_FAILED, "%s", error);
 }

@@ -52,23 +52,30 @@ static int say_memory(uint64_t need, uint64_t there, char **ret) {
         return -ENOSPC;
 }
 
-static int check_memory(Hypervisor *hypervisor, struct json_object *config, char **ret_error) {
-        LibxlHypervisor *h = libxl_of(hypervisor);
+static int look_for_memory(LibxlHypervisor *h, libxl_domain_config *c, char **ret_error) {
         uint64_t need = 0, there = 0;
-        libxl_domain_config c;
-        int r, rc;
+        int rc;
 
-        r = libxl_config_from_json(h->loop.ctx, config, &c);
-        if (r < 0)
-                return r;
         /* Counts what libxl adds: shadow memory, video memory, slack for the hypervisor. */
-        rc = libxl_domain_need_memory(h->loop.ctx, &c, INVALID_DOMID, &need);
-        libxl_domain_config_dispose(&c);
+        rc = libxl_domain_need_memory(h->loop.ctx, c, INVALID_DOMID, &need);
         if (rc == 0)
                 rc = libxl_get_free_memory(h->loop.ctx, &there);
         if (rc)
                 return libxl_error_to_errno(rc);
         return need > there ? say_memory(need, there, ret_error) : 0;
+}
+
+static int check_memory(Hypervisor *hypervisor, struct json_object *config, char **ret_error) {
+        LibxlHypervisor *h = libxl_of(hypervisor);
+        libxl_domain_config c;
+        int r;
+
+        r = libxl_config_from_json(h->loop.ctx, config, &c);
+        if (r < 0)
+                return r;
+        r = look_for_memory(h, &c, ret_error);
+        libxl_domain_config_dispose(&c);
+        return r;
 }
 
 /* 2. create: first the functions. */
@@ -157,13 +164,29 @@ static int create(Hypervisor *hypervisor, struct json_object *config, Hypervisor
 
 /* 3. … then the domain, and its device model in it. */
 
+/* Of two starts that found the same memory free libxl ends one, with no more than a failure: what it had taken is
+ * free again by now. */
+static void fail_create(LibxlHypervisor *h, int rc) {
+        char *error = libxl_say(h, "The domain could not be created", rc), *memory = NULL;
+        int r = libxl_error_to_errno(rc);
+
+        if (r != -ECANCELED && look_for_memory(h, &h->config, &memory) == -ENOSPC) {
+                r = -ENOSPC;
+                free(error);
+                error = memory;
+        }
+        end_create(h, r, error);
+}
+
 static void on_built(libxl_ctx *ctx, int rc, void *userdata) {
         LibxlHypervisor *h = userdata;
 
         h->in_air--;
         h->domid = rc ? 0 : h->new_domid;
-        end_create(h, libxl_error_to_errno(rc),
-                rc ? libxl_say(h, "The domain could not be created", rc) : NULL);
+        if (rc)
+                fail_create(h, rc);
+        else
+                end_create(h, 0, NULL);
 }
 
 static libxl_asyncop_how how_to_build(LibxlHypervisor *h) {
@@ -185,8 +208,7 @@ static void build_named(LibxlHypervisor *h) {
         rc = libxl_domain_create_new(h->loop.ctx, &h->config, &h->new_domid, &how, NULL);
         if (rc) {
                 h->in_air--;
-                end_create(h, libxl_error_to_errno(rc),
-                        libxl_say(h, "The domain could not be created", rc));
+                fail_create(h, rc);
         }
 }
 

@@ -1,5 +1,5 @@
 /*
- * How domains get their names: one at a time, whatever else is being started
+ * How domains are made: named one at a time, and what is told where libxl makes none
  *
  * The calls below stand in front of libxl's and libxenstore's own: a test has no Xen to ask.
  */
@@ -26,6 +26,8 @@ static _Alignas(16) char room[ROOM_SIZE]; /* what libxl's reader of JSON books t
 static char root[32], *names_lock;
 static unsigned n_creates;
 static bool name_is_taken;
+static int create_error;
+static uint64_t free_kib;
 static char created[128]; /* name of the last domain */
 
 int libxl_ctx_alloc(libxl_ctx **ret, int version, unsigned flags, xentoollog_logger *log) {
@@ -74,7 +76,17 @@ int libxl_domain_create_new(libxl_ctx *ctx, libxl_domain_config *config, uint32_
         n_creates++;
         (void) snprintf(created, sizeof(created), "%s", config->c_info.name);
         *domid = 7;
-        how->callback(ctx, 0, how->u.for_callback);
+        how->callback(ctx, create_error, how->u.for_callback);
+        return 0;
+}
+
+int libxl_domain_need_memory(libxl_ctx *ctx, libxl_domain_config *config, uint32_t domid, uint64_t *ret) {
+        *ret = config->b_info.max_memkb;
+        return 0;
+}
+
+int libxl_get_free_memory(libxl_ctx *ctx, uint64_t *ret) {
+        *ret = free_kib;
         return 0;
 }
 
@@ -103,6 +115,8 @@ static int set_up(void **state) {
         s->result = 1;
         n_creates = 0;
         name_is_taken = false;
+        create_error = 0;
+        free_kib = 1 << 20;
         *state = s;
         return 0;
 }
@@ -175,11 +189,44 @@ static void who_waits_can_be_cancelled(void **state) {
         (void) file_unlock(other);
 }
 
+/* Two starts found the same memory free. */
+static void memory_that_another_start_took_is_named(void **state) {
+        Start *s = *state;
+
+        create_error = ERROR_FAIL;
+        free_kib = 1024;
+        begin(s);
+        turn(s, 1000000);
+        assert_int_equal(s->result, -ENOSPC);
+}
+
+static void other_failures_stay_what_they_are(void **state) {
+        static const struct {
+                int rc, result;
+                uint64_t free_kib;
+        } cases[] = {
+                { ERROR_FAIL, -EIO, 1 << 20 },
+                { ERROR_ABORTED, -ECANCELED, 1024 },
+        };
+        Start *s = *state;
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                create_error = cases[i].rc;
+                free_kib = cases[i].free_kib;
+                s->result = 1;
+                begin(s);
+                turn(s, 1000000);
+                assert_int_equal(s->result, cases[i].result);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(a_name_is_chosen_and_given_in_one, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(who_comes_meanwhile_waits, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(who_waits_can_be_cancelled, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(memory_that_another_start_took_is_named, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(other_failures_stay_what_they_are, set_up, tear_down),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
