@@ -610,6 +610,20 @@ static void only_a_placement_can_be_booked(void **state) {
         assert_null(vm->scheduled_on);
 }
 
+static void a_type_that_stands_alone_is_held_apart(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        _cleanup_free_ Pgpu **pgpus = NULL;
+        _cleanup_refusal_ Refusal refusal = {};
+
+        assert_int_equal(pool_set_type_compatible(
+                                 p.w->pool, p.w->types[K100], (const char *const[]){NULL}, NULL),
+                0);
+        assert_int_equal(
+                allocate_holds(p.w->pool, p.w->groups[K1], p.w->types[K100], 2, &pgpus, &refusal), 0);
+        assert_int_equal(refusal.code, ERROR_NONE);
+        assert_ptr_not_equal(pgpus[0], pgpus[1]);
+}
+
 /* Hosts and PGPUs that are alike are taken in their order, so that the same pool always gives the same answer. */
 static void of_equals_the_first_is_held(void **state) {
         for (GroupAlgorithm algorithm = 0; algorithm < _GROUP_ALGORITHM_MAX; algorithm++) {
@@ -691,6 +705,7 @@ int main(void) {
                 cmocka_unit_test(infeasible_by_one_is_decided_fast),
                 cmocka_unit_test(too_many_vgpus_are_an_error),
                 cmocka_unit_test(only_a_placement_can_be_booked),
+                cmocka_unit_test(a_type_that_stands_alone_is_held_apart),
                 cmocka_unit_test(of_equals_the_first_is_held),
                 cmocka_unit_test(holding_many_is_holding_one_by_one),
         };

@@ -173,6 +173,15 @@ static void what_is_held_is_in_use_once(void **state) {
         assert_use(q, 1, PGPU_SIZE / 8);
 }
 
+/* Whose reservation it is does not change whose VM it is. */
+static void anothers_reservation_spares_nothing(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Reservation *held = reservation(p.w, "lab", p.a[0], K100, 1);
+
+        quota(p.w, "guest", p.w->groups[K1], 0, QUOTA_UNLIMITED);
+        assert_int_equal(start_with(p.w, owned_vm(p.w, "guest", "g", K100), held), ERROR_QUOTA_EXCEEDED);
+}
+
 /* A reservation spares nothing that it does not hold where the VM goes. */
 static void a_reservation_elsewhere_spares_nothing(void **state) {
         _cleanup_pair_ Pair p = pair_new();
@@ -389,6 +398,7 @@ int main(void) {
                 cmocka_unit_test(a_quota_for_a_group_leaves_the_others_alone),
                 cmocka_unit_test(every_owner_has_the_default_for_itself),
                 cmocka_unit_test(what_is_held_is_in_use_once),
+                cmocka_unit_test(anothers_reservation_spares_nothing),
                 cmocka_unit_test(a_reservation_elsewhere_spares_nothing),
                 cmocka_unit_test(another_type_beside_it_leaves_the_hold),
                 cmocka_unit_test(a_new_owner_takes_the_use_along),

@@ -361,7 +361,21 @@ static void finished_jobs_go_in_time(void **state) {
         assert_int_equal(jobs->n, 0);
 }
 
-/* Nor does it take a restart, after which the first to end is still the first to go. */
+/* Clients never hear of what came and went before anything was committed. */
+static void what_came_and_went_in_one_batch_is_not_told(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        Vm *vm;
+
+        world_run(w);
+        w->n_changed = 0;
+        assert_int_equal(vms_create(w->policy, "{\"name_label\":\"b\"," CONFIG "}", &vm, fresh(w)), 0);
+        assert_int_equal(vms_destroy(w->policy, vm, fresh(w)), 0);
+        world_run(w);
+        assert_int_equal(w->n_changed, 0);
+}
+
+/* After a restart too the first to end is the first to go. */
 static void finished_jobs_go_in_the_order_of_their_ends(void **state) {
         FakeHost *h;
         _cleanup_world_ World *w = world_of_one_k1(&h);
@@ -747,6 +761,7 @@ int main(void) {
                 cmocka_unit_test(a_call_repeated_gets_the_first_answer),
                 cmocka_unit_test(a_reservation_holds_is_used_and_expires),
                 cmocka_unit_test(finished_jobs_go_in_time),
+                cmocka_unit_test(what_came_and_went_in_one_batch_is_not_told),
                 cmocka_unit_test(finished_jobs_go_in_the_order_of_their_ends),
                 cmocka_unit_test(a_finished_job_goes_by_itself),
                 cmocka_unit_test(an_old_job_that_ends_is_told_and_stays),

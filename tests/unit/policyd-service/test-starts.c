@@ -209,6 +209,26 @@ static void a_lost_order_is_released_by_the_inventory(void **state) {
         assert_string_equal(world_vm_state(w, &vm), "running");
 }
 
+/* The host comes back, without it of course, while the booking is on its way to the disk. */
+static void an_inventory_before_the_order_releases_nothing(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1);
+        StartOptions options = {};
+        _cleanup_refusal_ Refusal refusal = {};
+        Job *j;
+
+        assert_int_equal(vms_start(w->policy, world_vm(w, &vm), &options, &j, &refusal), 0);
+        fake_lose(h, "A short break.");
+        while (fake_step())
+                ;
+        assert_int_equal(world_host(w, "alpha")->state, HOST_ONLINE);
+        assert_int_equal(world_vm(w, &vm)->booking, BOOKING_RESERVED);
+        world_run(w);
+        assert_string_equal(world_vm_state(w, &vm), "running");
+        assert_int_equal(h->n_starts, 1);
+}
+
 /* Neither the order nor the cancelling of it arrived. */
 static void a_cancelled_order_that_was_lost_is_cancelled(void **state) {
         FakeHost *h;
@@ -511,6 +531,7 @@ int main(void) {
                 cmocka_unit_test(a_domain_that_fails_releases),
                 cmocka_unit_test(a_link_cut_after_delivery_starts_nothing_twice),
                 cmocka_unit_test(a_lost_order_is_released_by_the_inventory),
+                cmocka_unit_test(an_inventory_before_the_order_releases_nothing),
                 cmocka_unit_test(a_cancelled_order_that_was_lost_is_cancelled),
                 cmocka_unit_test(the_job_of_a_silent_host_ends_and_the_booking_stays),
                 cmocka_unit_test(a_start_is_cancelled_before_and_after_it_was_sent),
