@@ -6,6 +6,12 @@
  * date, chooses, and names the runners-up and the counts. Booking and leaving change the model. Beside them,
  * in the same rounds, the plainest thing that could work, a scan over a flat array of PGPUs, and an LMDB
  * commit. What is compared is measured in one round, pool after pool.
+ *
+ * Dice fill the pools, not the algorithm, and what is measured are the first thousands of turns after that:
+ * the index and the orders of hosts are there, yet hardly any VM was replaced. So many more hosts are equally
+ * good than the algorithm would leave (with best-fit, half full, four times as many as once each VM was
+ * replaced), and a decision has more to search. The turns before a round's measured ones bring back what the
+ * other pools, the scan and the commits have put out of the caches; they do not change the pool's shape.
  */
 
 #include <math.h>
