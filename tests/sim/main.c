@@ -233,7 +233,8 @@ int main(int argc, char *argv[]) {
                 {"trace", required_argument, NULL, 't'}, {"plots", required_argument, NULL, 'o'},
                 {"mix", required_argument, NULL, 'm'}, {"algorithm", required_argument, NULL, 'a'},
                 {"load", required_argument, NULL, 'l'}, {"seed", required_argument, NULL, 's'},
-                {"seeds", required_argument, NULL, 'n'}, {"json", no_argument, NULL, 'j'}, {}};
+                {"seeds", required_argument, NULL, 'n'}, {"json", no_argument, NULL, 'j'},
+                {"help", no_argument, NULL, 'h'}, {}};
         Arguments args = {.pool = "even",
                 .trace = "-",
                 .mix = MIX_CHURN,
@@ -244,9 +245,14 @@ int main(int argc, char *argv[]) {
         const char *verb;
         int c;
 
-        while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0)
+        while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+                if (c == 'h') {
+                        fputs(usage, stdout);
+                        return EXIT_SUCCESS;
+                }
                 if (take_option(&args, c) != 0)
                         return EXIT_FAILURE;
+        }
 
         verb = optind < argc ? argv[optind] : "";
         if (streq(verb, "pool"))
