@@ -11,6 +11,8 @@
 #define COMMAND_WRITABLE 0x0407 /* I/O, memory, bus master, INTx off */
 #define REVISION 0x08
 #define CACHE_LINE_SIZE 0x0c
+#define HEADER_TYPE 0x0e
+#define HEADER_MULTIFUNCTION 0x80
 #define BAR(n) (0x10 + 4 * (n))
 #define SUBSYSTEM 0x2c
 #define INTERRUPT_LINE 0x3c
@@ -52,6 +54,7 @@ void function_init(Function *f, const FunctionSpec *spec) {
         put(f->config, 0, 2, spec->vendor);
         put(f->config, 2, 2, spec->device);
         put(f->config, REVISION, 4, spec->class << 8 | spec->revision);
+        put(f->config, HEADER_TYPE, 1, spec->has_others ? HEADER_MULTIFUNCTION : 0);
         put(f->config, SUBSYSTEM, 2, spec->subsystem_vendor);
         put(f->config, SUBSYSTEM + 2, 2, spec->subsystem_device);
         for (unsigned n = 0; n < FUNCTION_BARS; n++)

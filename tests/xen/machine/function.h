@@ -29,6 +29,7 @@ typedef struct FunctionSpec {
         uint16_t vendor, device, subsystem_vendor, subsystem_device;
         uint32_t class; /* class, subclass, programming interface */
         uint8_t revision;
+        bool has_others; /* functions beside it in its slot */
         uint32_t chip; /* register 0 of BAR 0 */
         BarSpec bars[FUNCTION_BARS];
 } FunctionSpec;
