@@ -314,16 +314,33 @@ static int destroy(Hypervisor *hypervisor, HypervisorDone done, void *userdata) 
 
 /* 5. … its device model, which libxl told to go and did not wait for. */
 
+/* As it goes it says so in the backends of its disks; where libxl was tired of waiting and has removed them, that makes
+ * their folder anew. */
+void libxl_sweep_backends(LibxlHypervisor *h) {
+        static const char *const served_by_qemu[] = { "qdisk", "vkbd", "vfb" };
+        int r = 0;
+
+        for (size_t i = 0; i < ARRAY_SIZE(served_by_qemu) && h->gone_domid > 0 && r >= 0; i++)
+                r = xenstore_remove(
+                        h->xs, "/local/domain/0/backend/%s/%" PRIu32, served_by_qemu[i], h->gone_domid);
+        if (r < 0)
+                (void) log_errno(r, "Cannot remove the backends of domain %" PRIu32 " from xenstore, ignoring",
+                        h->gone_domid);
+        h->gone_domid = 0;
+}
+
 static void on_device_model_ended(int status, void *userdata) {
         LibxlHypervisor *h = userdata;
 
         h->device_model_end = process_watch_free(h->device_model_end);
+        libxl_sweep_backends(h);
         libxl_operation_end(&h->operation, 0, NULL);
 }
 
 static void end_device_model(LibxlHypervisor *h) {
         int r = -ESRCH;
 
+        h->gone_domid = h->domid;
         h->domid = 0;
         if (h->device_model.pid > 0)
                 r = process_end_new(h->loop.event, &h->device_model, DEVICE_MODEL_GRACE,
@@ -333,6 +350,7 @@ static void end_device_model(LibxlHypervisor *h) {
                 return;
         if (r != -ESRCH)
                 (void) log_errno(r, "Cannot end the device model, ignoring");
+        libxl_sweep_backends(h);
         libxl_operation_end(&h->operation, 0, NULL);
 }
 

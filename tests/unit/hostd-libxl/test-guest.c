@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <xenstore.h>
 
 #include "hostd/domain/libxl-private.h"
 
@@ -41,6 +42,29 @@ int libxl_evenable_domain_death(
         libxl_ctx *ctx, uint32_t domid, libxl_ev_user user, libxl_evgen_domain_death **ret) {
         *ret = NULL;
         return 0;
+}
+
+/* xenstore: keys, of which those below a path are removed with it. */
+static const char *keys[8];
+
+struct xs_handle *xs_open(unsigned long flags) {
+        return (struct xs_handle *) keys;
+}
+
+void xs_close(struct xs_handle *xs) {
+}
+
+bool xs_rm(struct xs_handle *xs, xs_transaction_t t, const char *path) {
+        size_t size = strlen(path);
+        bool any = false;
+
+        for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+                if (keys[i] && strncmp(keys[i], path, size) == 0 && (keys[i][size] == '/' || !keys[i][size])) {
+                        keys[i] = NULL;
+                        any = true;
+                }
+        errno = any ? 0 : ENOENT;
+        return any;
 }
 
 static int set_up(void **state) {
@@ -116,12 +140,36 @@ static void a_state_that_cannot_be_read_is_not_passed_over(void **state) {
         assert_int_equal(code, -EIO);
 }
 
+/* qemu left after libxl had removed the backend of its disk, and wrote its last word there. */
+static void backends_that_a_late_qemu_made_are_swept(void **state) {
+        LibxlHypervisor *h = *state;
+
+        keys[0] = "/local/domain/0/backend/qdisk/7";
+        keys[1] = "/local/domain/0/backend/qdisk/7/768/state";
+        keys[2] = "/local/domain/0/backend/qdisk/77/768/state";
+        keys[3] = "/local/domain/0/backend/pci/8/0";
+        assert_int_equal(xenstore_open(&h->xs), 0);
+
+        libxl_sweep_backends(h);
+        assert_non_null(keys[0]); /* of a domain that is still there */
+
+        h->gone_domid = 7;
+        libxl_sweep_backends(h);
+        assert_null(keys[0]);
+        assert_null(keys[1]);
+        assert_non_null(keys[2]);
+        assert_non_null(keys[3]);
+        assert_int_equal(h->gone_domid, 0);
+        h->xs = xenstore_close(h->xs);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(a_paused_domain_is_let_go, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(a_domain_that_was_let_go_already_runs, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(
                         a_state_that_cannot_be_read_is_not_passed_over, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(backends_that_a_late_qemu_made_are_swept, set_up, tear_down),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
