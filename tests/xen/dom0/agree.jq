@@ -2,7 +2,7 @@
 #   $vms, $vgpus   xenvgpu vm-list, vgpu-list   (policyd)
 #   $host          GetInventory by busctl       (hostd)
 #   $xl, $long     xl list; xl list -l where functions may be passed through
-#   $keys $units $processes                     xenstore-ls -f, systemctl list-units, ps
+#   $keys $units $processes $files              xenstore-ls -f, systemctl list-units, ps, names in libxl's folders
 #   $folders $pciback $owed                     names of run folders, functions that pciback holds, units that are owed a start
 
 def lines: split("\n") | map(select(. != ""));
@@ -17,6 +17,7 @@ def differs($what; $a; $b): if $a == $b then empty else "\($what): \($a) and \($
 | ($host[0].data[0] | fromjson.vms) as $there
 | [$vgpus[0][] | select(."resident-on" != "")] as $resident
 | [$keys | lines[] | capture("^/(local/domain/0/(backend/[^/]+|device-model)|local/domain|libxl)/(?<id>[0-9]+)[ /]").id | select(. != "0")] as $known
+| [$files | lines[] | capture("^(userdata-[a-z][.]|qmp-lib[a-z]+-|qemu-root-)(?<id>[0-9]+)").id | select(. != "0")] as $filed
 | differs("policyd's running VMs and Xen's domains"; [$up[]."name-label"] | sort; [$domains[].name] | sort),
   differs("hostd's VMs and Xen's domains"; [$there[] | select(.state == "running").name_label] | sort; [$domains[].name] | sort),
   differs("VMs that hostd has, and that run"; $there | length; [$there[] | select(.state == "running")] | length),
@@ -27,6 +28,7 @@ def differs($what; $a; $b): if $a == $b then empty else "\($what): \($a) and \($
   differs("xenvgpu-domain processes and domains"; count_of("^/usr/libexec/xenvgpu/xenvgpu-domain "); $domains | length),
   differs("xenvgpu-dm processes"; count_of("^/usr/libexec/xenvgpu/xenvgpu-dm"); 0),
   differs("domains that xenstore has keys of, beyond Xen's"; $known - [$domains[].id] | unique; []),
+  differs("domains that libxl has files of, beyond Xen's"; $filed - [$domains[].id] | unique; []),
   differs("functions that pciback holds, and that domains have"; $pciback | lines | sort; [$long[0][].config.pcidevs // [] | .[] | address] | sort),
   differs("run folders and domains"; $folders | lines | length; $domains | length),
   differs("units of VMs and domains"; $units | lines | length; $domains | length),

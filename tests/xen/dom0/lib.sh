@@ -1,6 +1,6 @@
 # What scenarios in dom0 share: TAP, waiting, the pool, VMs with our own guest, and what must be true between any two scenarios.
 # Driven by xenvgpu and busctl as an administrator would; xl, xenstore, ps and sysfs only to look.
-# A scenario sources this file, checks with `is`, `like`, `works`, `refused`, `within`, and ends with `finish`.
+# A scenario sources this file, checks with `is`, `like`, `works`, `refused`, `within`, and ends with `finish`, which looks for what it left.
 # shellcheck shell=bash
 
 set -u
@@ -13,11 +13,14 @@ faults=/run/xen-test/faults
 work=$(mktemp -d /run/xen-test/scenario.XXXXXX)
 out=$work/out err=$work/err
 tap_n=0 tap_failed=0
+free_memory() { xl info 2>/dev/null | awk '/^free_memory/ { print $3 }'; } # MiB
+free_at_first=$(free_memory)
 mkdir -p "$guests" "$argv" "$faults"
 exec {nobody}<> <(:) # read from with a time limit: a pause that needs no process, of which each costs a tenth of a second here
 
 K1="Group of NVIDIA Corporation GK107GL [GRID K1] GPUs"
 K2="Group of NVIDIA Corporation GK104GL [GRID K2] GPUs"
+K4000="Group of NVIDIA Corporation GK106GL [Quadro K4000] GPUs"
 # Everything takes long in an emulated machine, and longer where it shares its processors.
 PATIENCE=${PATIENCE:-240}
 
@@ -93,9 +96,16 @@ uptime_ms() {
         echo $((10#${seconds/./} * 10))
 }
 
+# The end of a scenario, wherever it ends: what still runs is ended, and nothing of it may be left.
 finish() {
         # shellcheck disable=SC2046
         kill $(jobs -p) 2>/dev/null
+        no_fault
+        remove_vms
+        within 120 "nothing is left: domains, emulators, qemus, functions, keys, files, run folders" nothing_left
+        [ -z "$free_at_first" ] || within 60 "Xen has as much free memory as before" memory_is_back
+        # It is told once: the scenarios behind this one would only wait in vain for what they did not leave.
+        [ $tap_failed = 0 ] || machine_agrees >>"$state/told"
         rm -rf "$work"
         [ $tap_failed = 0 ] || exit 1
         exit 0
@@ -161,6 +171,18 @@ config_of() {
                 on_poweroff: "destroy", on_reboot: "restart", on_crash: "destroy" }' >"$work/$1.json"
         echo "$work/$1.json"
 }
+# xl_config NAME [LINE]…: the same for xl, whose domains are a stranger's.
+xl_config() {
+        local name=$1
+        shift
+        cp /run/xen-test/guest.disk "$guests/$name.disk"
+        : >"$guests/$name.serial"
+        printf '%s\n' "name='$name'" "type='hvm'" "memory=${memory:-48}" "videoram=16" "vga='none'" "vcpus=1" "vnc=0" "boot='c'" \
+                "serial='file:$guests/$name.serial'" "disk=['$guests/$name.disk,raw,hda,rw']" \
+                "device_model_version='qemu-xen'" "device_model_override='/usr/local/bin/qemu-system-i386'" \
+                "on_poweroff='destroy'" "on_reboot='restart'" "on_crash='preserve'" "$@" >"$work/$name.cfg"
+        echo "$work/$name.cfg"
+}
 # vm NAME [GROUP TYPE]…     TYPE "passthrough": the whole GPU. $memory MiB, 48 unless set.
 vm() {
         local name=$1 type
@@ -204,6 +226,7 @@ emulators() { pgrep -f '^/usr/local/lib/xen-test/emulator ' | wc -l; }
 emulator_of() { xenstore-read "/local/domain/$(domid_of "$1")/vgpu-pid"; }
 qemu_of() { xenstore-read "/local/domain/$(domid_of "$1")/image/device-model-pid"; }
 leases() { jq -r '.stopped[]' /run/xenvgpu/lease.json 2>/dev/null; }
+driver_of() { basename "$(readlink "/sys/bus/pci/devices/$1/driver" || echo none)"; }
 assignable() { xl pci-assignable-list 2>/dev/null | LC_ALL=C sort; }
 set_fault() { printf '{"emulator":"%s"}\n' "$1" >"$faults/faults.json"; }
 no_fault() { rm -f "$faults/faults.json" /run/xen-test/qemu-fault; }
@@ -220,15 +243,25 @@ machine_agrees() {
         xenstore-ls -f >"$work/keys"
         systemctl list-units --all --plain --no-legend 'xenvgpu-domain@*' >"$work/units"
         ps -eo args= >"$work/processes"
+        ls /var/lib/xen /run/xen >"$work/files" 2>/dev/null
         for function in /sys/bus/pci/drivers/pciback/*:*; do [ ! -e "$function" ] || functions+=${function##*/}$'\n'; done
         echo '[]' >"$work/long"
         if [ -n "$functions" ] || grep -q '"passthrough"' "$work/vgpus"; then xl list -l >"$work/long"; fi
         ! grep -q '"stopped":[^]]*"' /run/xenvgpu/lease.json 2>/dev/null || owed=$(</run/xenvgpu/lease.json)
         differences=$(jq -nr -f /run/xen-test/dom0/agree.jq --slurpfile vms "$work/vms" --slurpfile vgpus "$work/vgpus" --slurpfile host "$work/host" \
                 --rawfile xl "$work/xl" --slurpfile long "$work/long" --rawfile keys "$work/keys" --rawfile units "$work/units" \
-                --rawfile processes "$work/processes" --arg folders "$(ls /run/xenvgpu/vm 2>/dev/null)" --arg pciback "$functions" --arg owed "$owed") ||
+                --rawfile processes "$work/processes" --rawfile files "$work/files" --arg folders "$(ls /run/xenvgpu/vm 2>/dev/null)" --arg pciback "$functions" --arg owed "$owed") ||
                 { echo "agree.jq failed"; return 1; }
+        # Less what scenarios before this one have left and told.
+        [ ! -e "$state/told" ] || differences=$(grep -vxFf "$state/told" <<<"$differences")
         [ -z "$differences" ] || { echo "$differences"; return 1; }
+}
+# Xen rounds to a MiB, and keeps some page tables of functions that were assigned once.
+memory_is_back() {
+        local now
+        now=$(free_memory)
+        echo "$free_at_first MiB before, $now MiB now"
+        [ $((free_at_first - now)) -le 2 ]
 }
 # And with nothing running, nothing at all is left.
 nothing_left() {
@@ -236,8 +269,3 @@ nothing_left() {
         [ "$(wc -l <"$work/xl")" = 2 ] || { echo "domains: $(domains)"; return 1; }
 }
 check_agreement() { within 60 "policyd's model and the machine agree" machine_agrees; }
-clean_up() {
-        no_fault
-        remove_vms
-        within 120 "nothing is left: domains, emulators, qemus, functions, keys, run folders" nothing_left
-}

@@ -1,4 +1,4 @@
-# The stages of a start: to hold one in a stage, and to see it there. Sourced after lib.sh.
+# The stages of a VM: to hold a start in one, to see a VM there, and who may die meanwhile. Sourced after lib.sh.
 # shellcheck shell=bash disable=SC2154
 
 gpumon=xcp-rrdd-gpumon.service
@@ -38,8 +38,8 @@ look_at_stage() { # FOLDER
         [[ ! $record =~ \"stage\":\ ?\"([a-z]+)\" ]] || now=${BASH_REMATCH[1]}
         [[ ! $record =~ \"program\":\ ?\{\ ?\"pid\":\ ?([0-9]+) ]] || program=${BASH_REMATCH[1]}
 }
-# Until the VM has come to the stage: 1 when it was over before anyone saw it.
-meet() { # FOLDER STAGE
+# Until the VM has come to the stage: 1 when it was over before anyone saw it, which OVER tells.
+meet() { # FOLDER STAGE [OVER]
         if [ "$2" = queued ] || [ "$2" = lease ]; then
                 wait_for 60 is_stopping $gpumon || return 1
                 [ "$2" = queued ] || wait_for 10 is_told_of_lease || return 1
@@ -49,7 +49,21 @@ meet() { # FOLDER STAGE
         for ((i = 0; i < 30000; i++)); do
                 look_at_stage "$1"
                 [ "$now" != "$2" ] || return 0
-                [ "$now" != running ] || return 1
+                [[ ! $now =~ ^(${3:-running})$ ]] || return 1
         done
         return 1
+}
+
+main_pid() { systemctl show -P MainPID "$1"; }
+victim_pid() { # hostd|policyd|domain VM
+        case $1 in
+        hostd) main_pid xenvgpu-hostd ;;
+        policyd) main_pid xenvgpu-policyd ;;
+        domain) jq -r '.program.pid' "$(folder_of "$2")/domain.json" ;;
+        esac
+}
+is_back() { is_owned org.xenvgpu.Host1 && is_owned org.xenvgpu.Policy1 && host_is_online; }
+settled() { # VM: the job is over, and nobody is in between
+        ! xenvgpu job-list --json | jq -e 'any(.[]; .state == "pending" or .state == "running")' >/dev/null &&
+                { is_power "$1" running || is_power "$1" halted; }
 }

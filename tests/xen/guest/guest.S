@@ -2,10 +2,10 @@
  * The guest: one boot sector
  *
  * It prints to the first serial port, one line each: that it lives; "pci VENDOR:DEVICE at DD.F" for each function that it finds on
- * bus 0 by way of the ports 0xcf8 and 0xcfc; "pci done". Then it reads the second sector of its disk once a second. The first
- * byte there is a command: 'p' powers off through ACPI, 'r' resets, 't' faults three times over, 'c' tells Xen that it has
- * crashed; any other byte is none. A command is wiped off the disk before it is carried out, so that a guest
- * which is started again finds none.
+ * bus 0 by way of the ports 0xcf8 and 0xcfc; "pci done". Then, once a second, it looks at its power button, and says "guest is asked
+ * to leave" and powers off when that was pressed; and it reads the second sector of its disk. The first byte there is a command:
+ * 'p' powers off through ACPI, 'r' resets, 't' faults three times over, 'c' tells Xen that it has crashed; any other byte is
+ * none. A command is wiped off the disk before it is carried out, so that a guest which is started again finds none.
  *
  * Built as 16-bit code with address 0x7c00, 512 bytes.
  */
@@ -17,6 +17,8 @@
         .set PCI_ADDRESS, 0xcf8
         .set PCI_DATA, 0xcfc
         .set RESET, 0xcf9
+        .set ACPI_EVENTS, 0xb000        /* PM1a status block; a bit is cleared by writing it */
+        .set ACPI_BUTTON, 0x01          /* in the high byte: the power button was pressed */
         .set ACPI_CONTROL, 0xb004       /* PM1a control block as Xen's firmware places it */
         .set ACPI_SLEEP_S5, 0x2000      /* sleep enable; S5 is sleep type 0 there */
         .set COMMAND_BUFFER, 0x8000
@@ -80,7 +82,15 @@ wait:   mov     TICKS, %bx
 tick:   hlt
         cmp     %bx, TICKS
         js      tick
-        mov     $0x02, %ah
+        mov     $ACPI_EVENTS, %dx
+        in      %dx, %ax
+        test    $ACPI_BUTTON, %ah
+        jz      look
+        out     %ax, %dx
+        mov     $asked, %si
+        call    print
+        call    power_off
+look:   mov     $0x02, %ah
         call    disk
         jc      wait
         mov     COMMAND_BUFFER, %al
@@ -201,6 +211,7 @@ found:  .asciz  "pci "
 at:     .asciz  " at "
 done:   .asciz  "pci done\n"
 doing:  .asciz  "guest does "
+asked:  .asciz  "guest is asked to leave\n"
 newline:
         .asciz  "\n"
         .balign 4
