@@ -145,7 +145,7 @@ static int create(Hypervisor *hypervisor, struct json_object *config, Hypervisor
         h->config_held = true;
         libxl_uuid_copy(h->loop.ctx, &h->uuid, &h->config.c_info.uuid);
         h->uuid_known = true;
-        h->domid = 0;
+        h->domid = h->new_domid = h->gone_domid = 0;
 
         libxl_operation_begin(&h->operation, done, userdata);
         if (h->config.num_pcidevs == 0) {
@@ -182,11 +182,15 @@ static void on_built(libxl_ctx *ctx, int rc, void *userdata) {
         LibxlHypervisor *h = userdata;
 
         h->in_air--;
-        h->domid = rc ? 0 : h->new_domid;
-        if (rc)
+        if (rc) {
+                /* libxl tells which one it was that it has taken down again. */
+                h->gone_domid = libxl_domid_valid_guest(h->new_domid) ? h->new_domid : h->domid;
+                h->domid = 0;
                 fail_create(h, rc);
-        else
+        } else {
+                h->domid = h->new_domid;
                 end_create(h, 0, NULL);
+        }
 }
 
 static libxl_asyncop_how how_to_build(LibxlHypervisor *h) {
@@ -314,33 +318,31 @@ static int destroy(Hypervisor *hypervisor, HypervisorDone done, void *userdata) 
 
 /* 5. … its device model, which libxl told to go and did not wait for. */
 
-/* As it goes it says so in the backends of its disks; where libxl was tired of waiting and has removed them, that makes
- * their folder anew. */
-void libxl_sweep_backends(LibxlHypervisor *h) {
-        static const char *const served_by_qemu[] = { "qdisk", "vkbd", "vfb" };
+/* As it goes it says so in the backends of its disks, and where libxl was tired of waiting and has removed them, that makes
+ * their folder anew. Of one that did not come up in time libxl leaves its own folder. */
+void libxl_sweep_keys(LibxlHypervisor *h) {
+        static const char *const folders[] = { "backend/qdisk", "backend/vkbd", "backend/vfb", "device-model" };
         int r = 0;
 
-        for (size_t i = 0; i < ARRAY_SIZE(served_by_qemu) && h->gone_domid > 0 && r >= 0; i++)
-                r = xenstore_remove(
-                        h->xs, "/local/domain/0/backend/%s/%" PRIu32, served_by_qemu[i], h->gone_domid);
+        for (size_t i = 0; i < ARRAY_SIZE(folders) && h->gone_domid > 0 && r >= 0; i++)
+                r = xenstore_remove(h->xs, "/local/domain/0/%s/%" PRIu32, folders[i], h->gone_domid);
         if (r < 0)
-                (void) log_errno(r, "Cannot remove the backends of domain %" PRIu32 " from xenstore, ignoring",
-                        h->gone_domid);
-        h->gone_domid = 0;
+                (void) log_errno(r, "Cannot remove what xenstore has of domain %" PRIu32 ", ignoring", h->gone_domid);
 }
 
 static void on_device_model_ended(int status, void *userdata) {
         LibxlHypervisor *h = userdata;
 
         h->device_model_end = process_watch_free(h->device_model_end);
-        libxl_sweep_backends(h);
+        libxl_sweep_keys(h);
         libxl_operation_end(&h->operation, 0, NULL);
 }
 
 static void end_device_model(LibxlHypervisor *h) {
         int r = -ESRCH;
 
-        h->gone_domid = h->domid;
+        if (h->domid > 0)
+                h->gone_domid = h->domid;
         h->domid = 0;
         if (h->device_model.pid > 0)
                 r = process_end_new(h->loop.event, &h->device_model, DEVICE_MODEL_GRACE,
@@ -350,7 +352,7 @@ static void end_device_model(LibxlHypervisor *h) {
                 return;
         if (r != -ESRCH)
                 (void) log_errno(r, "Cannot end the device model, ignoring");
-        libxl_sweep_backends(h);
+        libxl_sweep_keys(h);
         libxl_operation_end(&h->operation, 0, NULL);
 }
 
@@ -369,6 +371,8 @@ static int give_back(Hypervisor *hypervisor, HypervisorDone done, void *userdata
 
         if (h->operation.running)
                 return -EBUSY;
+        /* Once more: of a create that failed, the device model may have been there until now. */
+        libxl_sweep_keys(h);
         r = passthrough_give_back(h->loop.event, h->folder, on_given_back, h, &h->passthrough);
         if (r < 0 && r != -ENOENT)
                 return r;

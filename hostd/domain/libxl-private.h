@@ -48,7 +48,7 @@ typedef struct LibxlHypervisor {
         unsigned naming_tries;
         ProcessId device_model;
         ProcessWatch *device_model_end;
-        uint32_t gone_domid; /* destroyed, its device model perhaps not yet gone; 0: none */
+        uint32_t gone_domid; /* the last that was destroyed; 0: none since the last create */
 
         /* in between */
         LibxlOperation unpausing;
@@ -75,8 +75,8 @@ char *libxl_say(LibxlHypervisor *h, const char *what, int rc);
 /* -ENOENT. */
 int libxl_find_domain(LibxlHypervisor *h, const libxl_uuid *uuid, uint32_t *ret_domid, GuestState *ret);
 
-/* Whatever backends are left in xenstore of the domain that is gone, once its device model is too. */
-void libxl_sweep_backends(LibxlHypervisor *h);
+/* Removes what xenstore has left of the domain that is gone, once its device model is too. */
+void libxl_sweep_keys(LibxlHypervisor *h);
 
 /* The ops of libxl-guest.c. */
 uint32_t libxl_op_domid(Hypervisor *hypervisor);
