@@ -238,12 +238,12 @@ typedef struct Nearest {
 
 static void search_note_failing(Search *s, const Front *f, Nearest *nearest) {
         const HostMemory *m = &s->index->memory;
+        uint64_t need = nearest->most == PLACE_NONE ? 0 : host_memory_of(m, nearest->most) + 1;
         uint32_t at;
 
         if (nearest->first == PLACE_NONE && host_set_top(f->words, m, 0, NULL, NULL, &at, 1) > 0)
                 nearest->first = at;
-        if (host_set_top(f->words, m, 0, facts_pass, s, &at, 1) > 0 &&
-                (nearest->most == PLACE_NONE || m->of[at] > m->of[nearest->most]))
+        if (host_set_top(f->words, m, need, facts_pass, s, &at, 1) > 0)
                 nearest->most = at;
 }
 
