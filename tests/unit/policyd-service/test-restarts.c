@@ -247,9 +247,9 @@ static void a_failed_commit_changes_nothing(void **state) {
         world_start_vm(w, &vm, &job);
         world_run(w);
         n = policy_pool(w->policy)->objects[CLASS_VM].n;
-        big = malloc(1300001);
-        memset(big, 'x', 1300000);
-        big[1300000] = '\0';
+        big = malloc(1000001);
+        memset(big, 'x', 1000000);
+        big[1000000] = '\0';
         w->committed = ERROR_NONE;
         for (int i = 0; i < 40 && w->committed == ERROR_NONE; i++) {
                 _cleanup_free_ char *record = NULL;

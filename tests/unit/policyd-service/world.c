@@ -223,14 +223,22 @@ ErrorCode world_request(World *w, int r) {
         return outcome(w, r);
 }
 
-/* A group that is larger than the map may become. */
+/* Groups that together are larger than the map may become, each past the service, which takes no such texts.
+ */
 void world_fail_next_commit(World *w) {
-        char *big = malloc(24 << 20);
-        GpuGroup *g;
+        const size_t size = 3 << 20;
+        char *big = malloc(size + 1);
 
-        memset(big, 'x', (24 << 20) - 1);
-        big[(24 << 20) - 1] = '\0';
-        assert_int_equal(groups_create(w->policy, "too big", big, &g, new_refusal(w)), 0);
+        assert_non_null(big);
+        memset(big, 'x', size);
+        big[size] = '\0';
+        for (size_t i = 0; i < 8; i++) {
+                GpuGroup *g;
+
+                assert_int_equal(groups_create(w->policy, "too big", "", &g, new_refusal(w)), 0);
+                assert_int_equal(w->refusal.code, ERROR_NONE);
+                assert_int_equal(text_set(&g->name_description, big), 1);
+        }
         free(big);
         assert_int_equal(policy_flush(w->policy), -EIO);
 }
