@@ -292,6 +292,8 @@ static void on_created(int result, const char *error, void *userdata) {
                 domain_fail(d, ERROR_FAILED_TO_START_EMULATOR, "%s", dm.error);
         else if (result == -ENOSPC)
                 domain_fail(d, ERROR_HOST_NOT_ENOUGH_FREE_MEMORY, "%s", error);
+        else if (result == -ECHILD)
+                domain_fail(d, ERROR_FAILED_TO_START_EMULATOR, "%s", error);
         else
                 domain_fail(d, ERROR_DOMAIN_FAILED, "%s", error);
 }

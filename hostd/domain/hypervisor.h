@@ -6,7 +6,8 @@
  * A Hypervisor serves one VM. Long operations return at once and end in one call of done() from the event
  * loop, never from inside the operation: the shape of libxl's ao_how callbacks and event generators. One
  * create, destroy or giving back is under way at a time, and an unpause between them. done() gets 0, or a
- * negative errno and a sentence that lives during the call (-ECANCELED after a cancel).
+ * negative errno and a sentence that lives during the call (-ECANCELED after a cancel; -ECHILD from a create
+ * whose device model did not come up).
  */
 
 #include <json-c/json.h>

@@ -164,13 +164,22 @@ static int create(Hypervisor *hypervisor, struct json_object *config, Hypervisor
 
 /* 3. … then the domain, and its device model in it. */
 
+/* libxl returns one number for most failures; what it says of a device model begins "domain 5 device model". */
+static int build_error(const LibxlHypervisor *h, int rc) {
+        int r = libxl_error_to_errno(rc);
+
+        if ((r == -EIO || r == -ETIMEDOUT) && strstr(libxl_log_first_error(h->loop.log), "device model"))
+                return -ECHILD;
+        return r;
+}
+
 /* Of two starts that found the same memory free libxl ends one, with no more than a failure: what it had taken is
  * free again by now. */
 static void fail_create(LibxlHypervisor *h, int rc) {
         char *error = libxl_say(h, "The domain could not be created", rc), *memory = NULL;
-        int r = libxl_error_to_errno(rc);
+        int r = build_error(h, rc);
 
-        if (r != -ECANCELED && look_for_memory(h, &h->config, &memory) == -ENOSPC) {
+        if (r != -ECANCELED && r != -ECHILD && look_for_memory(h, &h->config, &memory) == -ENOSPC) {
                 r = -ENOSPC;
                 free(error);
                 error = memory;

@@ -221,11 +221,11 @@ static void on_device_model_died(int status, void *userdata) {
         if (asprintf(&error, "The device model %s before it was up.",
                     process_status_to_text(status, (char[80]){})) < 0)
                 error = NULL;
-        finish(s, -EIO, error);
+        finish(s, -ECHILD, error);
 }
 
 static int on_device_model_late(sd_event_source *source, uint64_t usec, void *userdata) {
-        finish(userdata, -ETIMEDOUT, strdup("The device model was not up after 60 seconds."));
+        finish(userdata, -ECHILD, strdup("The device model was not up after 60 seconds."));
         return 0;
 }
 

@@ -314,7 +314,7 @@ static void faults_while_starting_are_told_apart(void **state) {
                 { "{\"emulator\":\"never-ready\"}", ERROR("FailedToStartEmulator"),
                         "not up after 2.0 seconds" },
                 { "{\"emulator\":\"never-running\"}", ERROR("FailedToStartEmulator"), "running" },
-                { "{\"qemu\":\"exit-at-once\"}", ERROR("DomainFailed"), "exited with status 4" },
+                { "{\"qemu\":\"exit-at-once\"}", ERROR("FailedToStartEmulator"), "exited with status 4" },
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

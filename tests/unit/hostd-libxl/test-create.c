@@ -29,8 +29,11 @@ static bool name_is_taken;
 static int create_error;
 static uint64_t free_kib;
 static char created[128]; /* name of the last domain */
+static xentoollog_logger *logger;
+static const char *says; /* why the next creation fails; NULL: it does not */
 
 int libxl_ctx_alloc(libxl_ctx **ret, int version, unsigned flags, xentoollog_logger *log) {
+        logger = log;
         *ret = (libxl_ctx *) room;
         return 0;
 }
@@ -70,12 +73,24 @@ int libxl_name_to_domid(libxl_ctx *ctx, const char *name, uint32_t *domid) {
         return name_is_taken && streq(name, "guest") ? 0 : ERROR_INVAL;
 }
 
+static void log_error(const char *format, ...) _printf_(1, 2);
+
+static void log_error(const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        logger->vmessage(logger, XTL_ERROR, -1, "libxl", format, ap);
+        va_end(ap);
+}
+
 int libxl_domain_create_new(libxl_ctx *ctx, libxl_domain_config *config, uint32_t *domid,
         const libxl_asyncop_how *how, const libxl_asyncprogress_how *progress) {
         assert_false(others_may_name());
         n_creates++;
         (void) snprintf(created, sizeof(created), "%s", config->c_info.name);
         *domid = 7;
+        if (says)
+                log_error("%s", says);
         how->callback(ctx, create_error, how->u.for_callback);
         return 0;
 }
@@ -117,6 +132,7 @@ static int set_up(void **state) {
         name_is_taken = false;
         create_error = 0;
         free_kib = 1 << 20;
+        says = NULL;
         *state = s;
         return 0;
 }
@@ -204,15 +220,19 @@ static void other_failures_stay_what_they_are(void **state) {
         static const struct {
                 int rc, result;
                 uint64_t free_kib;
+                const char *says;
         } cases[] = {
-                { ERROR_FAIL, -EIO, 1 << 20 },
-                { ERROR_ABORTED, -ECANCELED, 1024 },
+                { ERROR_FAIL, -EIO, 1 << 20, NULL },
+                { ERROR_FAIL, -EIO, 1 << 20, "unable to add pci devices" },
+                { ERROR_FAIL, -ECHILD, 1024, "domain 7 device model: spawn failed (rc=-3)" },
+                { ERROR_ABORTED, -ECANCELED, 1024, NULL },
         };
         Start *s = *state;
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 create_error = cases[i].rc;
                 free_kib = cases[i].free_kib;
+                says = cases[i].says;
                 s->result = 1;
                 begin(s);
                 turn(s, 1000000);
