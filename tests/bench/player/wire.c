@@ -38,7 +38,7 @@ int host_emit(PlayedHost *h, const char *member, const char *json) {
         return 0;
 }
 
-/* The manager's methods */
+/* The manager's methods. One that has answered returns 1: after 0 sd-bus would answer again, with an error. */
 
 static int check(int r, const HostRefusal *refusal, sd_bus_error *error) {
         if (r < 0)
@@ -97,7 +97,7 @@ static int method_start_vm(sd_bus_message *m, void *userdata, sd_bus_error *erro
                 r = tell_started(c->host, taken.started);
         if (r >= 0 && taken.ended)
                 r = tell_ended_again(c->host, taken.ended);
-        return r;
+        return r < 0 ? r : 1;
 }
 
 static int method_stop_vm(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -115,13 +115,15 @@ static int method_stop_vm(sd_bus_message *m, void *userdata, sd_bus_error *error
         if (r >= 0 && taken.stopped)
                 r = tell_stopped(c->host, taken.stopped, taken.force);
         played_vm_free(taken.stopped);
-        return r;
+        return r < 0 ? r : 1;
 }
 
 static int method_rescan(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         int r = sd_bus_reply_method_return(m, NULL);
 
-        return r < 0 ? r : tell_inventory(((Connection *) userdata)->host);
+        if (r >= 0)
+                r = tell_inventory(((Connection *) userdata)->host);
+        return r < 0 ? r : 1;
 }
 
 static int get_text(sd_bus *bus, const char *path, const char *interface, const char *property,
