@@ -8,6 +8,9 @@
 #include <stdio.h>
 
 #include "common/json/json-get.h"
+#include "common/json/json-write.h"
+
+#define TEXT_FLAGS (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
 
 /* json-c spells null as NULL, so a NULL value is a failed allocation of the caller's. */
 int json_add(struct json_object *o, const char *member, struct json_object *value) {
@@ -22,14 +25,6 @@ int json_add(struct json_object *o, const char *member, struct json_object *valu
 
 int json_add_string(struct json_object *o, const char *member, const char *value) {
         return json_add(o, member, json_object_new_string(strempty(value)));
-}
-
-int json_add_text(struct json_object *o, const char *member, const char *json) {
-        struct json_object *value = json_object_new_object();
-
-        if (value)
-                json_object_set_serializer(value, json_object_userdata_to_json_string, (void *) json, NULL);
-        return json_add(o, member, value);
 }
 
 int json_add_u64(struct json_object *o, const char *member, uint64_t value) {
@@ -96,8 +91,50 @@ int json_add_strv(struct json_object *o, const char *member, const char *const *
         return json_add(o, member, take_ptr(array));
 }
 
-char *json_to_text(struct json_object *o) {
-        const char *text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+/*
+ * The text
+ *
+ * json-c's own serializer copies what it writes byte by byte; records are most of what the daemons send and store.
+ */
 
-        return text ? strdup(text) : NULL;
+static void write_value(StrBuf *b, const char *member, struct json_object *value);
+
+static void write_object(StrBuf *b, const char *member, struct json_object *o) {
+        json_write_open(b, member, '{');
+        json_object_object_foreach(o, key, value)
+                write_value(b, key, value);
+        json_write_close(b, '}');
+}
+
+static void write_array(StrBuf *b, const char *member, struct json_object *array) {
+        json_write_open(b, member, '[');
+        for (size_t i = 0; i < json_object_array_length(array); i++)
+                write_value(b, NULL, json_object_array_get_idx(array, i));
+        json_write_close(b, ']');
+}
+
+static void write_value(StrBuf *b, const char *member, struct json_object *value) {
+        enum json_type type = json_object_get_type(value);
+
+        /* One with a serializer of its own, and a number that keeps the digits it was read with. */
+        if (type == json_type_double || (value && json_object_get_userdata(value)))
+                json_write_text(b, member, strempty(json_object_to_json_string_ext(value, TEXT_FLAGS)));
+        else if (type == json_type_object)
+                write_object(b, member, value);
+        else if (type == json_type_array)
+                write_array(b, member, value);
+        else if (type == json_type_string)
+                json_write_chars(b, member, json_object_get_string(value),
+                        (size_t) json_object_get_string_len(value));
+        else if (type == json_type_int && json_object_get_int64(value) >= 0)
+                json_write_u64(b, member, json_object_get_uint64(value));
+        else
+                json_write_text(b, member, json_object_to_json_string_ext(value, TEXT_FLAGS));
+}
+
+char *json_to_text(struct json_object *o) {
+        _cleanup_strbuf_ StrBuf b = {};
+
+        write_value(&b, NULL, o);
+        return strbuf_take(&b);
 }

@@ -73,8 +73,6 @@ int json_add_double(struct json_object *o, const char *member, double value);
 int json_add_bool(struct json_object *o, const char *member, bool value);
 int json_add_uuid(struct json_object *o, const char *member, const Uuid *value);
 int json_add_pci(struct json_object *o, const char *member, const PciAddress *value);
-/* A value that is JSON text already: written as it stands, neither parsed nor copied, so it must outlive o. */
-int json_add_text(struct json_object *o, const char *member, const char *json);
 int json_add_strv(struct json_object *o, const char *member, const char *const *v); /* NULL is an empty array */
 
 /* Compact text without spaces; the caller frees it. NULL without memory. */

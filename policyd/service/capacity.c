@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "common/json/json-get.h"
+#include "common/json/json-write.h"
 #include "common/strbuf.h"
 #include "policyd/core/packing.h"
 #include "policyd/core/sentence.h"
@@ -183,11 +184,11 @@ static void write_pgpu_type(StrBuf *b, const Pgpu *p, const VgpuType *t) {
 
         pgpu_verdict(p, t, NULL, &v);
         strbuf_add(b, "{\"identifier\":");
-        json_text_string(b, strempty(t->identifier));
+        json_quote(b, strempty(t->identifier));
         strbuf_addf(b, ",\"remaining\":%u", v.capacity);
         if (v.code != ERROR_NONE) {
                 strbuf_add(b, ",\"code\":");
-                json_text_string(b, error_code_word(v.code));
+                json_quote(b, error_code_word(v.code));
         }
         strbuf_add(b, "}");
 }
@@ -196,10 +197,10 @@ static void write_pgpu(StrBuf *b, const Pgpu *p) {
         const VgpuType *running = running_type(p);
 
         strbuf_addf(b, "{\"uuid\":\"%s\",\"host\":", UUID_TEXT(&p->object.id));
-        json_text_string(b, p->host->name_label);
+        json_quote(b, p->host->name_label);
         strbuf_addf(b, ",\"pci_id\":\"%s\",\"used\":%u,\"size\":%u,\"running\":", PCI_TEXT(&p->pci), p->used,
                 PGPU_SIZE);
-        json_text_string(b, running ? running->identifier : "");
+        json_quote(b, running ? running->identifier : "");
         strbuf_add(b, ",\"types\":[");
         for (size_t i = 0; i < p->supported.n; i++) {
                 if (i > 0)

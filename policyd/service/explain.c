@@ -6,6 +6,7 @@
 #include "policyd/service/internal.h"
 
 #include "common/json/json-get.h"
+#include "common/json/json-write.h"
 #include "policyd/core/assign.h"
 #include "policyd/core/quota.h"
 #include "policyd/core/sentence.h"
@@ -38,7 +39,7 @@ static void tell_vgpu(Explanation *e, const Vgpu *v) {
         if (!uuid_is_null(&v->object.id))
                 strbuf_addf(&e->vgpu_text, ",\"vgpu\":\"%s\"", UUID_TEXT(&v->object.id));
         strbuf_add(&e->vgpu_text, ",\"type\":");
-        json_text_string(&e->vgpu_text, type_label(v->type));
+        json_quote(&e->vgpu_text, type_label(v->type));
 }
 
 /* PGPUs are most of the answer. */
@@ -60,13 +61,13 @@ static void tell_pgpu(const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, con
                 v->need);
         if (v->running) {
                 strbuf_add(b, ",\"running\":");
-                json_text_string(b, type_label(v->running));
+                json_quote(b, type_label(v->running));
                 strbuf_add(b, v->held ? ",\"held\":true" : ",\"held\":false");
         }
         strbuf_add(b, ",\"message\":");
-        json_text_string(b, message);
+        json_quote(b, message);
         strbuf_add(b, ",\"remedy\":");
-        json_text_string(b, remedy);
+        json_quote(b, remedy);
         strbuf_add(b, "}");
 }
 
@@ -120,54 +121,53 @@ static int add_decision(struct json_object *o, const Vm *vm) {
 
 /* Where an allocation puts a VM */
 
-static int add_host(struct json_object *o, const Host *h, uint64_t score) {
-        int r = 0;
-
-        r = r ?: json_add_uuid(o, "host", &h->object.id);
-        r = r ?: json_add_string(o, "name_label", h->name_label);
-        r = r ?: json_add_u64(o, "score", score);
-        return r;
+static void write_host(StrBuf *b, const Host *h, uint64_t score) {
+        json_write_uuid(b, "host", &h->object.id);
+        json_write_string(b, "name_label", h->name_label);
+        json_write_u64(b, "score", score);
 }
 
-static int add_placements(struct json_object *o, const Vm *vm, const Allocation *a) {
-        struct json_object *array = json_object_new_array(), *item;
-        int r;
-
-        r = array ? json_add(o, "pgpus", array) : -ENOMEM;
-        for (size_t i = 0; i < a->n_pgpus && r == 0; i++) {
+static void write_placements(StrBuf *b, const Vm *vm, const Allocation *a) {
+        json_write_open(b, "pgpus", '[');
+        for (size_t i = 0; i < a->n_pgpus; i++) {
                 const Vgpu *v = vm->vgpus.items[i];
 
-                item = append_object(array);
-                r = item ? 0 : -ENOMEM;
+                json_write_open(b, NULL, '{');
                 /* One that the platform form only asks for has no object yet. */
                 if (!uuid_is_null(&v->object.id))
-                        r = r ?: json_add_uuid(item, "vgpu", &v->object.id);
-                r = r ?: json_add_uuid(item, "pgpu", &a->pgpus[i]->object.id);
-                r = r ?: json_add_string(item, "pci_id", PCI_TEXT(&a->pgpus[i]->pci));
+                        json_write_uuid(b, "vgpu", &v->object.id);
+                json_write_uuid(b, "pgpu", &a->pgpus[i]->object.id);
+                json_write_string(b, "pci_id", PCI_TEXT(&a->pgpus[i]->pci));
+                json_write_close(b, '}');
         }
-        return r;
+        json_write_close(b, ']');
 }
 
 /* What a start would book. */
 static int add_placement(struct json_object *o, const Vm *vm, const Allocation *a) {
-        struct json_object *placement = json_object_new_object();
-        int r;
+        StrBuf b = {};
 
-        r = placement ? json_add(o, "placement", placement) : -ENOMEM;
-        r = r ?: add_host(placement, a->host, a->score);
-        return r ?: add_placements(placement, vm, a);
+        json_write_open(&b, NULL, '{');
+        write_host(&b, a->host, a->score);
+        write_placements(&b, vm, a);
+        json_write_close(&b, '}');
+        return json_text_add(o, "placement", &b);
+}
+
+static void write_counts(StrBuf *b, const char *member_or_null, const Allocation *a) {
+        json_write_open(b, member_or_null, '{');
+        for (ErrorCode code = 0; code < _ERROR_MAX; code++)
+                if (a->counts[code] > 0)
+                        json_write_u64(
+                                b, code == ERROR_NONE ? "fits" : error_code_word(code), a->counts[code]);
+        json_write_close(b, '}');
 }
 
 static int add_counts(struct json_object *o, const Allocation *a) {
-        struct json_object *counts = json_object_new_object();
-        int r;
+        StrBuf b = {};
 
-        r = counts ? json_add(o, "counts", counts) : -ENOMEM;
-        for (ErrorCode code = 0; code < _ERROR_MAX && r == 0; code++)
-                if (a->counts[code] > 0)
-                        r = json_add_u64(
-                                counts, code == ERROR_NONE ? "fits" : error_code_word(code), a->counts[code]);
-        return r;
+        write_counts(&b, NULL, a);
+        return json_text_add(o, "counts", &b);
 }
 
 /* The PGPU that came nearest, where GPUs are what is missing. */
@@ -260,29 +260,26 @@ int vms_explain(Policy *p, Vm *vm, const StartOptions *options, char **ret_json)
 
 /* The decision record */
 
-static int add_runners_up(struct json_object *o, const Allocation *a) {
-        struct json_object *array = json_object_new_array(), *item;
-        int r;
-
-        r = array ? json_add(o, "runners_up", array) : -ENOMEM;
-        for (size_t i = 0; i < a->n_runners_up && r == 0; i++) {
-                item = append_object(array);
-                r = item ? add_host(item, a->runners_up[i].host, a->runners_up[i].score) : -ENOMEM;
+static void write_runners_up(StrBuf *b, const Allocation *a) {
+        json_write_open(b, "runners_up", '[');
+        for (size_t i = 0; i < a->n_runners_up; i++) {
+                json_write_open(b, NULL, '{');
+                write_host(b, a->runners_up[i].host, a->runners_up[i].score);
+                json_write_close(b, '}');
         }
-        return r;
+        json_write_close(b, ']');
 }
 
 int decision_to_text(Policy *p, const Vm *vm, const Allocation *a, char **ret) {
-        _cleanup_json_ struct json_object *o = json_object_new_object();
-        int r;
+        _cleanup_strbuf_ StrBuf b = {};
 
-        r = o ? json_add_u64(o, "time", policy_now(p)) : -ENOMEM;
-        r = r ?: add_host(o, a->host, a->score);
-        r = r ?: add_placements(o, vm, a);
-        r = r ?: add_runners_up(o, a);
-        r = r ?: add_counts(o, a);
-        if (r < 0)
-                return r;
-        *ret = json_to_text(o);
+        json_write_open(&b, NULL, '{');
+        json_write_u64(&b, "time", policy_now(p));
+        write_host(&b, a->host, a->score);
+        write_placements(&b, vm, a);
+        write_runners_up(&b, a);
+        write_counts(&b, "counts", a);
+        json_write_close(&b, '}');
+        *ret = strbuf_take(&b);
         return *ret ? 0 : -ENOMEM;
 }

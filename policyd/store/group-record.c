@@ -6,15 +6,13 @@
 
 #include "policyd/store/records.h"
 
-static int group_build(const Object *o, struct json_object *record) {
+static void group_build(const Object *o, StrBuf *b) {
         const GpuGroup *g = CONTAINER_OF(o, GpuGroup, object);
-        int r = 0;
 
-        r = r ?: json_add_string(record, "name_label", g->name_label);
-        r = r ?: json_add_string(record, "name_description", strempty(g->name_description));
-        r = r ?: json_add_string(record, "allocation_algorithm", group_algorithm_to_string(g->algorithm));
-        r = r ?: json_add_strv(record, "gpu_types", (const char *const *) g->gpu_types);
-        return r;
+        json_write_string(b, "name_label", g->name_label);
+        json_write_string(b, "name_description", strempty(g->name_description));
+        json_write_string(b, "allocation_algorithm", group_algorithm_to_string(g->algorithm));
+        json_write_strv(b, "gpu_types", (const char *const *) g->gpu_types);
 }
 
 static int algorithm_from_string(const char *text) {

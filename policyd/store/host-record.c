@@ -7,23 +7,21 @@
 
 #include "policyd/store/records.h"
 
-static int host_build(const Object *o, struct json_object *record) {
+static void host_build(const Object *o, StrBuf *b) {
         const Host *h = CONTAINER_OF(o, Host, object);
-        int r = 0;
 
-        r = r ?: json_add_string(record, "name_label", h->name_label);
-        r = r ?: json_add_string(record, "address", h->address);
-        r = r ?: json_add_bool(record, "enabled", h->enabled);
+        json_write_string(b, "name_label", h->name_label);
+        json_write_string(b, "address", h->address);
+        json_write_bool(b, "enabled", h->enabled);
         if (!uuid_is_null(&h->host_uuid))
-                r = r ?: json_add_uuid(record, "host_uuid", &h->host_uuid);
-        r = r ?: json_add_string(record, "boot_id", strempty(h->boot_id));
-        r = r ?: json_add_u64(record, "memory_total", h->memory_total);
-        r = r ?: json_add_u64(record, "memory_free", h->memory_free);
-        r = r ?: json_add_bool(record, "iommu", h->iommu);
-        r = r ?: json_add_bool(record, "hvm", h->hvm);
-        r = r ?: json_add_strv(record, "networks", (const char *const *) h->networks);
-        r = r ?: json_add_strv(record, "storage", (const char *const *) h->storage);
-        return r;
+                json_write_uuid(b, "host_uuid", &h->host_uuid);
+        json_write_string(b, "boot_id", strempty(h->boot_id));
+        json_write_u64(b, "memory_total", h->memory_total);
+        json_write_u64(b, "memory_free", h->memory_free);
+        json_write_bool(b, "iommu", h->iommu);
+        json_write_bool(b, "hvm", h->hvm);
+        json_write_strv(b, "networks", (const char *const *) h->networks);
+        json_write_strv(b, "storage", (const char *const *) h->storage);
 }
 
 static int get_strv(JsonReader *r, struct json_object *record, const char *member, char ***field) {

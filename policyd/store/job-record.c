@@ -6,50 +6,34 @@
 
 #include "policyd/store/records.h"
 
-#include <stdio.h>
-
-static int add_objects(const Job *j, struct json_object *record) {
-        struct json_object *array;
-        int r;
-
-        array = json_object_new_array();
-        if (!array)
-                return -ENOMEM;
-        r = json_add(record, "objects", array);
-        for (size_t i = 0; i < j->n_objects && r == 0; i++) {
-                struct json_object *item = json_object_new_object();
-
-                if (!item)
-                        return -ENOMEM;
-                r = json_add_string(item, "class", object_class_to_string(j->objects[i].class));
-                r = r ?: json_add_uuid(item, "uuid", &j->objects[i].id);
-                if (json_object_array_add(array, item) < 0) {
-                        json_object_put(item);
-                        return -ENOMEM;
-                }
+static void write_objects(StrBuf *b, const Job *j) {
+        json_write_open(b, "objects", '[');
+        for (size_t i = 0; i < j->n_objects; i++) {
+                json_write_open(b, NULL, '{');
+                json_write_string(b, "class", object_class_to_string(j->objects[i].class));
+                json_write_uuid(b, "uuid", &j->objects[i].id);
+                json_write_close(b, '}');
         }
-        return r;
+        json_write_close(b, ']');
 }
 
-static int job_build(const Object *o, struct json_object *record) {
+static void job_build(const Object *o, StrBuf *b) {
         const Job *j = CONTAINER_OF(o, Job, object);
-        int r = 0;
 
-        r = r ?: json_add_string(record, "operation", j->operation);
-        r = r ?: json_add_string(record, "state", job_state_to_string(j->state));
-        r = r ?: json_add_double(record, "progress", j->progress);
-        r = r ?: json_add_string(record, "stage", strempty(j->stage));
-        r = r ?: add_objects(j, record);
+        json_write_string(b, "operation", j->operation);
+        json_write_string(b, "state", job_state_to_string(j->state));
+        json_write_double(b, "progress", j->progress);
+        json_write_string(b, "stage", strempty(j->stage));
+        write_objects(b, j);
         if (!uuid_is_null(&j->token))
-                r = r ?: json_add_uuid(record, "token", &j->token);
-        r = r ?: json_add_bool(record, "cancel_requested", j->cancel_requested);
+                json_write_uuid(b, "token", &j->token);
+        json_write_bool(b, "cancel_requested", j->cancel_requested);
         if (j->error != ERROR_NONE) {
-                r = r ?: json_add_string(record, "error", error_code_name(j->error));
-                r = r ?: json_add_string(record, "error_message", strempty(j->error_message));
+                json_write_string(b, "error", error_code_name(j->error));
+                json_write_string(b, "error_message", strempty(j->error_message));
         }
-        r = r ?: json_add_u64(record, "start_time", j->start_time);
-        r = r ?: json_add_u64(record, "end_time", j->end_time);
-        return r;
+        json_write_u64(b, "start_time", j->start_time);
+        json_write_u64(b, "end_time", j->end_time);
 }
 
 static int get_objects(JsonReader *r, struct json_object *record, Job *j) {

@@ -6,24 +6,22 @@
 
 #include "policyd/store/records.h"
 
-static int pgpu_build(const Object *o, struct json_object *record) {
+static void pgpu_build(const Object *o, StrBuf *b) {
         const Pgpu *p = CONTAINER_OF(o, Pgpu, object);
-        int r = 0;
 
-        r = r ?: stored_add_reference(record, "host", &p->host->object);
-        r = r ?: json_add_string(record, "pci_id", PCI_TEXT(&p->pci));
-        r = r ?: json_add_string(record, "vendor_id", strempty(p->vendor_id));
-        r = r ?: json_add_string(record, "device_id", strempty(p->device_id));
-        r = r ?: json_add_string(record, "subsystem_vendor_id", strempty(p->subsystem_vendor_id));
-        r = r ?: json_add_string(record, "subsystem_device_id", strempty(p->subsystem_device_id));
-        r = r ?: json_add_string(record, "vendor_name", strempty(p->vendor_name));
-        r = r ?: json_add_string(record, "device_name", strempty(p->device_name));
-        r = r ?: json_add_string(record, "driver", strempty(p->driver));
-        r = r ?: json_add_bool(record, "is_system_display_device", p->is_system_display_device);
-        r = r ?: stored_add_reference(record, "gpu_group", p->group ? &p->group->object : NULL);
-        r = r ?: stored_add_references(record, "supported", &p->supported);
-        r = r ?: stored_add_references(record, "enabled", &p->enabled);
-        return r;
+        stored_write_reference(b, "host", &p->host->object);
+        json_write_string(b, "pci_id", PCI_TEXT(&p->pci));
+        json_write_string(b, "vendor_id", strempty(p->vendor_id));
+        json_write_string(b, "device_id", strempty(p->device_id));
+        json_write_string(b, "subsystem_vendor_id", strempty(p->subsystem_vendor_id));
+        json_write_string(b, "subsystem_device_id", strempty(p->subsystem_device_id));
+        json_write_string(b, "vendor_name", strempty(p->vendor_name));
+        json_write_string(b, "device_name", strempty(p->device_name));
+        json_write_string(b, "driver", strempty(p->driver));
+        json_write_bool(b, "is_system_display_device", p->is_system_display_device);
+        stored_write_reference(b, "gpu_group", p->group ? &p->group->object : NULL);
+        stored_write_references(b, "supported", &p->supported);
+        stored_write_references(b, "enabled", &p->enabled);
 }
 
 static int pgpu_create(Pool *pool, JsonReader *r, struct json_object *record, const Uuid *id, uint64_t key) {

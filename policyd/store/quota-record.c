@@ -7,17 +7,15 @@
 
 #include "policyd/store/records.h"
 
-static int quota_build(const Object *o, struct json_object *record) {
+static void quota_build(const Object *o, StrBuf *b) {
         const Quota *q = CONTAINER_OF(o, Quota, object);
-        int r = 0;
 
-        r = r ?: json_add_string(record, "owner", q->owner);
-        r = r ?: stored_add_reference(record, "gpu_group", q->group ? &q->group->object : NULL);
+        json_write_string(b, "owner", q->owner);
+        stored_write_reference(b, "gpu_group", q->group ? &q->group->object : NULL);
         if (q->vgpus_max != QUOTA_UNLIMITED)
-                r = r ?: json_add_u64(record, "vgpus_max", q->vgpus_max);
+                json_write_u64(b, "vgpus_max", q->vgpus_max);
         if (q->size_max != QUOTA_UNLIMITED)
-                r = r ?: json_add_u64(record, "size_max", q->size_max);
-        return r;
+                json_write_u64(b, "size_max", q->size_max);
 }
 
 static int quota_create(Pool *pool, JsonReader *r, struct json_object *record, const Uuid *id, uint64_t key) {

@@ -24,58 +24,27 @@ const RecordCodec *record_codec(ObjectClass c) {
 }
 
 int stored_to_text(const Object *o, char **ret) {
-        _cleanup_json_ struct json_object *record = NULL;
-        char *text;
-        int r;
+        _cleanup_strbuf_ StrBuf b = {};
 
-        record = json_object_new_object();
-        if (!record)
-                return -ENOMEM;
-        r = json_add_u64(record, "version", STORE_SCHEMA);
-        if (r < 0)
-                return r;
-        r = json_add_uuid(record, "uuid", &o->id);
-        if (r < 0)
-                return r;
-        r = record_codec(o->class)->build(o, record);
-        if (r < 0)
-                return r;
-
-        text = json_to_text(record);
-        if (!text)
-                return -ENOMEM;
-        *ret = text;
-        return 0;
+        json_write_open(&b, NULL, '{');
+        json_write_u64(&b, "version", STORE_SCHEMA);
+        json_write_uuid(&b, "uuid", &o->id);
+        record_codec(o->class)->build(o, &b);
+        json_write_close(&b, '}');
+        *ret = strbuf_take(&b);
+        return *ret ? 0 : -ENOMEM;
 }
 
-int stored_add_reference(struct json_object *record, const char *member, const Object *o) {
-        return o ? json_add_uuid(record, member, &o->id) : 0;
+void stored_write_reference(StrBuf *b, const char *member, const Object *o) {
+        if (o)
+                json_write_uuid(b, member, &o->id);
 }
 
-int stored_add_references(struct json_object *record, const char *member, const PtrArray *objects) {
-        struct json_object *array;
-        int r;
-
-        array = json_object_new_array();
-        if (!array)
-                return -ENOMEM;
-        for (size_t i = 0; i < objects->n; i++) {
-                const Object *o = objects->items[i];
-                struct json_object *item;
-
-                item = json_object_new_string(UUID_TEXT(&o->id));
-                if (!item || json_object_array_add(array, item) < 0) {
-                        json_object_put(item);
-                        json_object_put(array);
-                        return -ENOMEM;
-                }
-        }
-        r = json_add(record, member, array);
-        return r;
-}
-
-int stored_add_text(struct json_object *record, const char *member, const char *text_or_null) {
-        return text_or_null ? json_add_string(record, member, text_or_null) : 0;
+void stored_write_references(StrBuf *b, const char *member, const PtrArray *objects) {
+        json_write_open(b, member, '[');
+        for (size_t i = 0; i < objects->n; i++)
+                json_write_uuid(b, NULL, &((const Object *) objects->items[i])->id);
+        json_write_close(b, ']');
 }
 
 static int find_object(

@@ -11,10 +11,11 @@
  */
 
 #include "common/json/json-get.h"
+#include "common/json/json-write.h"
 #include "policyd/core/pool.h"
 
 typedef struct RecordCodec {
-        int (*build)(const Object *o, struct json_object *record);
+        void (*build)(const Object *o, StrBuf *b);
         int (*create)(Pool *pool, JsonReader *r, struct json_object *record, const Uuid *id, uint64_t key);
         int (*resolve)(Pool *pool, JsonReader *r, struct json_object *record, Object *o); /* or NULL */
 } RecordCodec;
@@ -28,9 +29,8 @@ const RecordCodec *record_codec(ObjectClass c);
 int stored_to_text(const Object *o, char **ret);
 
 /* Helpers of the codecs. An absent reference is an absent member: *ret is then NULL. */
-int stored_add_reference(struct json_object *record, const char *member, const Object *o);
-int stored_add_references(struct json_object *record, const char *member, const PtrArray *objects);
-int stored_add_text(struct json_object *record, const char *member, const char *text_or_null);
+void stored_write_reference(StrBuf *b, const char *member, const Object *o_or_null);
+void stored_write_references(StrBuf *b, const char *member, const PtrArray *objects);
 int stored_get_reference(
         Pool *pool, JsonReader *r, struct json_object *record, const char *member, ObjectClass c, void *ret);
 int stored_opt_reference(

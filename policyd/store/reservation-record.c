@@ -6,19 +6,17 @@
 
 #include "policyd/store/records.h"
 
-static int reservation_build(const Object *o, struct json_object *record) {
+static void reservation_build(const Object *o, StrBuf *b) {
         const Reservation *v = CONTAINER_OF(o, Reservation, object);
-        int r = 0;
 
-        r = r ?: json_add_string(record, "name_label", v->name_label);
-        r = r ?: stored_add_reference(record, "gpu_group", &v->group->object);
-        r = r ?: stored_add_reference(record, "type", &v->type->object);
-        r = r ?: json_add_u64(record, "count", v->count);
+        json_write_string(b, "name_label", v->name_label);
+        stored_write_reference(b, "gpu_group", &v->group->object);
+        stored_write_reference(b, "type", &v->type->object);
+        json_write_u64(b, "count", v->count);
         if (v->expires != UINT64_MAX)
-                r = r ?: json_add_u64(record, "expires", v->expires);
-        r = r ?: json_add_string(record, "owner", strempty(v->owner));
-        r = r ?: stored_add_references(record, "holds", &v->holds);
-        return r;
+                json_write_u64(b, "expires", v->expires);
+        json_write_string(b, "owner", strempty(v->owner));
+        stored_write_references(b, "holds", &v->holds);
 }
 
 static int reservation_create(

@@ -13,39 +13,31 @@
 #include "protocol/vm-record.h"
 
 /* Written by json_to_text(): to read it again for each change of the VM would cost more than all the rest. */
-static int add_json_text(struct json_object *record, const char *member, const char *text) {
-        return json_add_text(record, member, isempty(text) ? "{}" : text);
+static void write_json(StrBuf *b, const char *member, const char *text) {
+        json_write_text(b, member, isempty(text) ? "{}" : text);
 }
 
-static int vm_build(const Object *o, struct json_object *record) {
+static void vm_build(const Object *o, StrBuf *b) {
         const Vm *vm = CONTAINER_OF(o, Vm, object);
-        int r = 0;
 
-        r = r ?: json_add_string(record, "name_label", vm->name_label);
-        r = r ?: json_add_string(record, "owner", strempty(vm->owner));
-        r = r ?: json_add_string(record, "affinity", strempty(vm->affinity));
-        r = r ?: json_add_string(record, "power_state", power_state_to_string(vm->power_state));
-        r = r ?: json_add_string(record, "booking", booking_state_to_string(vm->booking));
-        r = r
-                    ?: stored_add_reference(
-                               record, "resident_on", vm->resident_on ? &vm->resident_on->object : NULL);
-        r = r
-                    ?: stored_add_reference(
-                               record, "scheduled_on", vm->scheduled_on ? &vm->scheduled_on->object : NULL);
+        json_write_string(b, "name_label", vm->name_label);
+        json_write_string(b, "owner", strempty(vm->owner));
+        json_write_string(b, "affinity", strempty(vm->affinity));
+        json_write_string(b, "power_state", power_state_to_string(vm->power_state));
+        json_write_string(b, "booking", booking_state_to_string(vm->booking));
+        stored_write_reference(b, "resident_on", vm->resident_on ? &vm->resident_on->object : NULL);
+        stored_write_reference(b, "scheduled_on", vm->scheduled_on ? &vm->scheduled_on->object : NULL);
         if (!uuid_is_null(&vm->token))
-                r = r ?: json_add_uuid(record, "token", &vm->token);
+                json_write_uuid(b, "token", &vm->token);
         if (!uuid_is_null(&vm->stop_token))
-                r = r ?: json_add_uuid(record, "stop_token", &vm->stop_token);
-        r = r ?: json_add_bool(record, "memory_counted", vm->memory_counted);
-        r = r
-                    ?: stored_add_reference(
-                               record, "reservation", vm->reservation ? &vm->reservation->object : NULL);
-        r = r ?: stored_add_reference(record, "vm_group", vm->group ? &vm->group->object : NULL);
+                json_write_uuid(b, "stop_token", &vm->stop_token);
+        json_write_bool(b, "memory_counted", vm->memory_counted);
+        stored_write_reference(b, "reservation", vm->reservation ? &vm->reservation->object : NULL);
+        stored_write_reference(b, "vm_group", vm->group ? &vm->group->object : NULL);
         if (vm->decision)
-                r = r ?: add_json_text(record, "decision", vm->decision);
-        r = r ?: add_json_text(record, "platform", vm->platform);
-        r = r ?: add_json_text(record, "config", vm->config);
-        return r;
+                write_json(b, "decision", vm->decision);
+        write_json(b, "platform", vm->platform);
+        write_json(b, "config", vm->config);
 }
 
 static int set_json_text(char **field, struct json_object *o) {

@@ -6,25 +6,21 @@
 
 #include "protocol/gpu-record.h"
 
-static int vgpu_build(const Object *o, struct json_object *record) {
+static void vgpu_build(const Object *o, StrBuf *b) {
         const Vgpu *v = CONTAINER_OF(o, Vgpu, object);
-        int r = 0;
 
-        r = r ?: stored_add_reference(record, "vm", &v->vm->object);
-        r = r ?: stored_add_reference(record, "gpu_group", &v->group->object);
-        r = r ?: stored_add_reference(record, "type", &v->type->object);
-        r = r ?: json_add_u64(record, "device", v->device);
-        r = r ?: json_add_string(record, "extra_args", strempty(v->extra_args));
+        stored_write_reference(b, "vm", &v->vm->object);
+        stored_write_reference(b, "gpu_group", &v->group->object);
+        stored_write_reference(b, "type", &v->type->object);
+        json_write_u64(b, "device", v->device);
+        json_write_string(b, "extra_args", strempty(v->extra_args));
         if (v->pinned)
-                r = r ?: json_add_string(record, "pinned_pci", PCI_TEXT(&v->pinned_pci));
-        r = r ?: json_add_bool(record, "currently_attached", v->currently_attached);
-        r = r
-                    ?: stored_add_reference(
-                               record, "scheduled_on", v->scheduled_on ? &v->scheduled_on->object : NULL);
-        r = r ?: stored_add_reference(record, "resident_on", v->resident_on ? &v->resident_on->object : NULL);
+                json_write_string(b, "pinned_pci", PCI_TEXT(&v->pinned_pci));
+        json_write_bool(b, "currently_attached", v->currently_attached);
+        stored_write_reference(b, "scheduled_on", v->scheduled_on ? &v->scheduled_on->object : NULL);
+        stored_write_reference(b, "resident_on", v->resident_on ? &v->resident_on->object : NULL);
         if (v->used_hold)
-                r = r ?: json_add_bool(record, "used_hold", true);
-        return r;
+                json_write_bool(b, "used_hold", true);
 }
 
 static int vgpu_create(Pool *pool, JsonReader *r, struct json_object *record, const Uuid *id, uint64_t key) {

@@ -9,32 +9,23 @@
 
 #include "protocol/type-record.h"
 
-static int type_build(const Object *o, struct json_object *record) {
+static void type_build(const Object *o, StrBuf *b) {
         const VgpuType *t = CONTAINER_OF(o, VgpuType, object);
-        struct json_object *config;
-        int r = 0;
 
-        config = json_tokener_parse(isempty(t->internal_config) ? "{}" : t->internal_config);
-        if (!config)
-                return -ENOMEM;
-        r = json_add(record, "internal_config", config);
-        r = r ?: json_add_string(record, "identifier", strempty(t->identifier));
-        r = r
-                    ?: json_add_string(record, "implementation",
-                               vgpu_implementation_to_string((VgpuImplementation) t->implementation));
-        r = r ?: json_add_string(record, "vendor_name", strempty(t->vendor_name));
-        r = r ?: json_add_string(record, "model_name", strempty(t->model_name));
-        r = r ?: json_add_u64(record, "framebuffer_size", t->framebuffer_size);
-        r = r ?: json_add_u64(record, "max_heads", t->max_heads);
-        r = r ?: json_add_u64(record, "max_resolution_x", t->max_resolution_x);
-        r = r ?: json_add_u64(record, "max_resolution_y", t->max_resolution_y);
-        r = r ?: json_add_u64(record, "size", t->size);
-        r = r ?: json_add_bool(record, "experimental", t->experimental);
-        r = r
-                    ?: json_add_strv(record, "compatible_types_on_pgpu",
-                               (const char *const *) t->compatible_on_pgpu);
-        r = r ?: json_add_strv(record, "compatible_types_in_vm", (const char *const *) t->compatible_in_vm);
-        return r;
+        json_write_text(b, "internal_config", isempty(t->internal_config) ? "{}" : t->internal_config);
+        json_write_string(b, "identifier", strempty(t->identifier));
+        json_write_string(b, "implementation",
+                vgpu_implementation_to_string((VgpuImplementation) t->implementation));
+        json_write_string(b, "vendor_name", strempty(t->vendor_name));
+        json_write_string(b, "model_name", strempty(t->model_name));
+        json_write_u64(b, "framebuffer_size", t->framebuffer_size);
+        json_write_u64(b, "max_heads", t->max_heads);
+        json_write_u64(b, "max_resolution_x", t->max_resolution_x);
+        json_write_u64(b, "max_resolution_y", t->max_resolution_y);
+        json_write_u64(b, "size", t->size);
+        json_write_bool(b, "experimental", t->experimental);
+        json_write_strv(b, "compatible_types_on_pgpu", (const char *const *) t->compatible_on_pgpu);
+        json_write_strv(b, "compatible_types_in_vm", (const char *const *) t->compatible_in_vm);
 }
 
 static int implementation_from_string(const char *text) {

@@ -6,14 +6,12 @@
 
 #include "policyd/store/records.h"
 
-static int vm_group_build(const Object *o, struct json_object *record) {
+static void vm_group_build(const Object *o, StrBuf *b) {
         const VmGroup *g = CONTAINER_OF(o, VmGroup, object);
-        int r = 0;
 
-        r = r ?: json_add_string(record, "name_label", g->name_label);
-        r = r ?: json_add_string(record, "name_description", strempty(g->name_description));
-        r = r ?: json_add_string(record, "placement", placement_to_string(g->placement));
-        return r;
+        json_write_string(b, "name_label", g->name_label);
+        json_write_string(b, "name_description", strempty(g->name_description));
+        json_write_string(b, "placement", placement_to_string(g->placement));
 }
 
 static int from_string(const char *text) {

@@ -3,6 +3,7 @@
  */
 
 #include "common/json/json-get.h"
+#include "common/json/json-write.h"
 #include "tests/unit/common/test.h"
 
 static void assert_broken(const char *text, size_t size, const char *sentence) {
@@ -265,6 +266,60 @@ static void building_gives_compact_text(void **state) {
                 "\"pci\":{\"domain\":0,\"bus\":132,\"dev\":1,\"fn\":2},\"v\":[\"x\",\"y\"],\"e\":[]}");
 }
 
+/* json-c's own text is what everybody else's readers are used to. */
+static void the_text_is_that_of_json_c(void **state) {
+        static const char *const texts[] = {
+                "null", "true", "[]", "{}", "[[],{},[{}]]", "{\"a\":{\"b\":[1,2,{\"c\":null}]},\"d\":false}",
+                "[0,-1,9223372036854775807,-9223372036854775808,18446744073709551615]", "[0.6,1.50,-2e3,1e-9]",
+                "[\"\",\"a/b\",\"\\\"\\\\\",\"\\b\\t\\n\\f\\r\",\"\\u0001\\u001f\\u007f\",\"\\u00e4\\u20ac\"]",
+                "{\"a\\\"b\\n\":\"c\\u0000d\"}", "[\"[\",\"{\",{\"[\":\"{\"}]",
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+                _cleanup_json_ struct json_object *o = NULL;
+                _cleanup_free_ char *text = NULL;
+                JsonReader r;
+
+                assert_ok(json_parse(&r, texts[i], strlen(texts[i]), &o));
+                text = json_to_text(o);
+                assert_string_equal(text, json_object_to_json_string_ext(o,
+                                                  JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+        }
+}
+
+static void what_is_written_at_once_is_what_is_built(void **state) {
+        static const char *const words[] = { "", "a\"b", "\\\n\x01/", "\xc3\xa4", NULL };
+        _cleanup_json_ struct json_object *o = json_object_new_object(), *array = json_object_new_array();
+        _cleanup_free_ char *built = NULL, *written = NULL;
+        _cleanup_strbuf_ StrBuf b = {};
+        Uuid id = { .bytes = { 1, 2, 3 } };
+
+        assert_ok(json_add_u64(o, "n", UINT64_MAX));
+        assert_ok(json_add_double(o, "x", 0.6));
+        assert_ok(json_add_bool(o, "yes", true));
+        assert_ok(json_add_uuid(o, "id", &id));
+        assert_ok(json_add_strv(o, "words", words));
+        assert_ok(json_add_string(o, "last{", NULL));
+        assert_int_equal(json_object_array_add(array, json_object_get(o)), 0);
+        assert_int_equal(json_object_array_add(array, json_object_get(o)), 0);
+        built = json_to_text(array);
+
+        json_write_open(&b, NULL, '[');
+        for (unsigned i = 0; i < 2; i++) {
+                json_write_open(&b, NULL, '{');
+                json_write_u64(&b, "n", UINT64_MAX);
+                json_write_double(&b, "x", 0.6);
+                json_write_bool(&b, "yes", true);
+                json_write_uuid(&b, "id", &id);
+                json_write_strv(&b, "words", words);
+                json_write_text(&b, "last{", "\"\"");
+                json_write_close(&b, '}');
+        }
+        json_write_close(&b, ']');
+        written = strbuf_take(&b);
+        assert_string_equal(written, built);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(what_is_not_json_is_named_by_its_place),
@@ -277,6 +332,8 @@ int main(void) {
                 cmocka_unit_test(members_match_in_any_case_on_request),
                 cmocka_unit_test(optional_vectors_replace),
                 cmocka_unit_test(building_gives_compact_text),
+                cmocka_unit_test(the_text_is_that_of_json_c),
+                cmocka_unit_test(what_is_written_at_once_is_what_is_built),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
