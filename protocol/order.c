@@ -89,28 +89,34 @@ static int build_head(uint64_t epoch, const Uuid *token, struct json_object **re
         return 0;
 }
 
+/* NULL, when there is none to overwrite. */
+static const char *config_uuid(struct json_object *config) {
+        struct json_object *c_info, *uuid;
+
+        if (!config || !json_object_object_get_ex(config, "c_info", &c_info) ||
+            !json_object_is_type(c_info, json_type_object) || !json_object_object_get_ex(c_info, "uuid", &uuid))
+                return NULL;
+        return strempty(json_object_get_string(uuid));
+}
+
 /* The domain gets the VM's uuid, whatever the config that came with it says; the VM's own config stays as it is. */
 static int build_vm(const VmRecord *v, struct json_object **ret) {
         _cleanup_json_ struct json_object *vm = NULL, *config = NULL;
-        struct json_object *c_info;
+        const char *uuid = config_uuid(v->config);
         int r;
 
         r = vm_record_build(v, &vm);
         if (r < 0)
                 return r;
-        if (v->config && json_object_deep_copy(v->config, &config, NULL) < 0)
-                return -ENOMEM;
-
-        if (config && json_object_object_get_ex(config, "c_info", &c_info) &&
-            json_object_is_type(c_info, json_type_object) && json_object_object_get_ex(c_info, "uuid", NULL)) {
-                r = json_add_uuid(c_info, "uuid", &v->uuid);
+        if (uuid && !streq(uuid, UUID_TEXT(&v->uuid))) {
+                if (json_object_deep_copy(v->config, &config, NULL) < 0)
+                        return -ENOMEM;
+                r = json_add_uuid(json_object_object_get(config, "c_info"), "uuid", &v->uuid);
+                if (r >= 0)
+                        r = json_add(vm, "config", take_ptr(config));
                 if (r < 0)
                         return r;
         }
-        if (config)
-                r = json_add(vm, "config", take_ptr(config));
-        if (r < 0)
-                return r;
 
         *ret = take_ptr(vm);
         return 0;

@@ -80,17 +80,25 @@ static int send_to_journal(int level, const char *message_id, const char *const 
         return sd_journal_sendv(iov, n);
 }
 
+static bool is_printable(unsigned char c) {
+        return c >= 0x20 && c != 0x7f;
+}
+
 /* One message is one line, whatever a client put into a name. */
 static void add_one_line(StrBuf *b, const char *text) {
-        for (; *text; text++) {
-                unsigned char c = (unsigned char) *text;
+        for (;;) {
+                const char *start = text;
 
-                if (c == '\n')
+                while (*text && is_printable((unsigned char) *text))
+                        text++;
+                strbuf_add_n(b, start, (size_t) (text - start));
+                if (!*text)
+                        return;
+                if (*text == '\n')
                         strbuf_add(b, "\\n");
-                else if (c < 0x20 || c == 0x7f)
-                        strbuf_addf(b, "\\x%02x", c);
                 else
-                        strbuf_add_n(b, text, 1);
+                        strbuf_addf(b, "\\x%02x", (unsigned char) *text);
+                text++;
         }
 }
 
