@@ -51,6 +51,15 @@ void strbuf_add_n(StrBuf *b, const char *text, size_t n) {
         b->text[b->len] = '\0';
 }
 
+char *strbuf_room(StrBuf *b, size_t n) {
+        return reserve(b, n) ? b->text + b->len : NULL;
+}
+
+void strbuf_fill(StrBuf *b, char *end) {
+        *end = '\0';
+        b->len = (size_t) (end - b->text);
+}
+
 void strbuf_add(StrBuf *b, const char *text) {
         strbuf_add_n(b, text, strlen(text));
 }
@@ -99,7 +108,8 @@ char *strbuf_take(StrBuf *b) {
         }
 
         b->text[b->len] = '\0';
-        text = b->text;
+        /* Many texts are kept for long. */
+        text = realloc(b->text, b->len + 1) ?: b->text;
         *b = (StrBuf){};
         return text;
 }

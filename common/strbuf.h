@@ -20,6 +20,10 @@ void strbuf_add_n(StrBuf *b, const char *text, size_t n);
 void strbuf_addf(StrBuf *b, const char *format, ...) _printf_(2, 3);
 int strbuf_error(const StrBuf *b);
 
+/* Room for n bytes more, which the caller fills and ends with strbuf_fill(); NULL without memory. */
+char *strbuf_room(StrBuf *b, size_t n);
+void strbuf_fill(StrBuf *b, char *end);
+
 /* Hands the text over ("" when nothing was added), or NULL without memory. */
 char *strbuf_take(StrBuf *b);
 void strbuf_done(StrBuf *b);

@@ -2,39 +2,48 @@
  * Writing JSON as text at once
  */
 
+#include <stdio.h>
+
 #include "common/json/json-write.h"
 
 static bool is_plain(unsigned char c) {
         return c >= ' ' && c != '"' && c != '\\';
 }
 
-static void escape(StrBuf *b, unsigned char c) {
+static char *escape(char *to, unsigned char c) {
         static const char letters[] = {
                 ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r', ['"'] = '"', ['\\'] = '\\'};
+        static const char digits[] = "0123456789abcdef";
 
-        if (c < sizeof(letters) && letters[c])
-                strbuf_add_n(b, (char[]){'\\', letters[c]}, 2);
-        else
-                strbuf_addf(b, "\\u%04x", c);
+        *to++ = '\\';
+        if (c < sizeof(letters) && letters[c]) {
+                *to++ = letters[c];
+                return to;
+        }
+        to = mempcpy(to, "u00", 3);
+        *to++ = digits[c >> 4];
+        *to++ = digits[c & 0xf];
+        return to;
 }
 
-static void quote(StrBuf *b, const char *chars, size_t n) {
-        size_t start = 0;
-
-        strbuf_add_n(b, "\"", 1);
-        for (size_t i = 0; i < n; i++) {
-                if (is_plain((unsigned char) chars[i]))
-                        continue;
-                strbuf_add_n(b, chars + start, i - start);
-                escape(b, (unsigned char) chars[i]);
-                start = i + 1;
-        }
-        strbuf_add_n(b, chars + start, n - start);
-        strbuf_add_n(b, "\"", 1);
+/* Six bytes for each of a string: the longest escape. */
+static char *quote(char *to, const char *chars, size_t n) {
+        *to++ = '"';
+        for (const char *end = chars + n; chars < end; chars++)
+                if (is_plain((unsigned char) *chars))
+                        *to++ = *chars;
+                else
+                        to = escape(to, (unsigned char) *chars);
+        *to++ = '"';
+        return to;
 }
 
 void json_quote(StrBuf *b, const char *text) {
-        quote(b, text, strlen(text));
+        size_t n = strlen(text);
+        char *to = strbuf_room(b, 6 * n + 2);
+
+        if (to)
+                strbuf_fill(b, quote(to, text, n));
 }
 
 /* Whatever ends a value is none of these. */
@@ -44,18 +53,32 @@ static bool nothing_precedes(const StrBuf *b) {
         return last == '[' || last == '{';
 }
 
-static void begin(StrBuf *b, const char *member) {
-        if (!nothing_precedes(b))
-                strbuf_add_n(b, ",", 1);
-        if (!member)
-                return;
-        json_quote(b, member);
-        strbuf_add_n(b, ":", 1);
+/* Makes room for the value too, and says where it goes; NULL without memory. */
+static char *begin(StrBuf *b, const char *member, size_t n_value) {
+        bool comma = !nothing_precedes(b);
+        size_t n = member ? strlen(member) : 0;
+        char *to = strbuf_room(b, 6 * n + 4 + n_value);
+
+        if (!to)
+                return NULL;
+        if (comma)
+                *to++ = ',';
+        if (member) {
+                to = quote(to, member, n);
+                *to++ = ':';
+        }
+        return to;
+}
+
+static void write_plain(StrBuf *b, const char *member, const char *value, size_t n) {
+        char *to = begin(b, member, n);
+
+        if (to)
+                strbuf_fill(b, mempcpy(to, value, n));
 }
 
 void json_write_open(StrBuf *b, const char *member, char bracket) {
-        begin(b, member);
-        strbuf_add_n(b, &bracket, 1);
+        write_plain(b, member, &bracket, 1);
 }
 
 void json_write_close(StrBuf *b, char bracket) {
@@ -63,8 +86,10 @@ void json_write_close(StrBuf *b, char bracket) {
 }
 
 void json_write_chars(StrBuf *b, const char *member, const char *chars, size_t n) {
-        begin(b, member);
-        quote(b, chars, n);
+        char *to = begin(b, member, 6 * n + 2);
+
+        if (to)
+                strbuf_fill(b, quote(to, chars, n));
 }
 
 void json_write_string(StrBuf *b, const char *member, const char *value) {
@@ -75,21 +100,20 @@ void json_write_u64(StrBuf *b, const char *member, uint64_t value) {
         char digits[20];
         size_t i = sizeof(digits);
 
-        begin(b, member);
         do
                 digits[--i] = (char) ('0' + value % 10);
         while ((value /= 10) > 0);
-        strbuf_add_n(b, digits + i, sizeof(digits) - i);
+        write_plain(b, member, digits + i, sizeof(digits) - i);
 }
 
 void json_write_double(StrBuf *b, const char *member, double value) {
-        begin(b, member);
-        strbuf_addf(b, "%.9g", value);
+        char digits[32];
+
+        write_plain(b, member, digits, (size_t) snprintf(digits, sizeof(digits), "%.9g", value));
 }
 
 void json_write_bool(StrBuf *b, const char *member, bool value) {
-        begin(b, member);
-        strbuf_add(b, value ? "true" : "false");
+        json_write_text(b, member, value ? "true" : "false");
 }
 
 void json_write_uuid(StrBuf *b, const char *member, const Uuid *value) {
@@ -104,6 +128,5 @@ void json_write_strv(StrBuf *b, const char *member, const char *const *v) {
 }
 
 void json_write_text(StrBuf *b, const char *member, const char *json) {
-        begin(b, member);
-        strbuf_add(b, json);
+        write_plain(b, member, json, strlen(json));
 }
