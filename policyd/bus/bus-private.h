@@ -3,7 +3,7 @@
 /*
  * The parts of the bus layer
  *
- * bus.c connects and registers; object.c finds objects by path, for sd-bus and for arguments; getters.c turns
+ * bus.c connects and registers; outbox.c sends what a turn had to say in one piece; object.c finds objects by path, for sd-bus and for arguments; getters.c turns
  * fields into properties; options.c reads a{sv}; request.c answers after the commit; callers.c knows who
  * asks; announce.c sends the signals. bus-<class>.c holds the vtable of one class and its methods.
  *
@@ -15,6 +15,7 @@
 #include "common/hashmap.h"
 #include "common/strbuf.h"
 #include "policyd/bus/bus.h"
+#include "policyd/bus/outbox.h"
 #include "protocol/names.h"
 
 #define OBJECT_PATH_MAX 80
@@ -33,6 +34,7 @@ typedef struct ShownClass {
 struct Bus {
         sd_event *event;
         sd_bus *bus;
+        Outbox *outbox; /* NULL: the bus is of a kind that does without */
         Policy *policy;
         BusOptions options;
         char *address;

@@ -10,6 +10,8 @@
 #include "common/daemon/bus-open.h"
 #include "policyd/bus/bus-private.h"
 
+#define SYSTEM_BUS_ADDRESS "unix:path=/run/dbus/system_bus_socket"
+
 static const BusClass *const classes[_CLASS_MAX] = {
         [CLASS_HOST] = &bus_class_host,
         [CLASS_PGPU] = &bus_class_pgpu,
@@ -49,6 +51,7 @@ Bus *bus_free(Bus *bus) {
         requests_drop(bus);
         if (bus->callers)
                 callers_free(bus);
+        outbox_free(bus->outbox);
         sd_bus_flush_close_unref(bus->bus);
         sd_event_unref(bus->event);
         free(bus->address);
@@ -61,10 +64,23 @@ void bus_set_policy(Bus *bus, Policy *policy) {
 }
 
 static int bus_connect(Bus *bus) {
-        if (!*bus->address || streq(bus->address, "system"))
-                return sd_bus_open_system(&bus->bus);
+        const char *address = bus->address;
+        int r;
 
-        return bus_open(bus->address, "policyd", &bus->bus);
+        if (!*address || streq(address, "system"))
+                address = secure_getenv("DBUS_SYSTEM_BUS_ADDRESS") ?: SYSTEM_BUS_ADDRESS;
+        r = sd_bus_new(&bus->bus);
+        if (r < 0)
+                return r;
+        r = outbox_new(bus->bus, address, &bus->outbox);
+        if (r == -EAFNOSUPPORT)
+                r = sd_bus_set_address(bus->bus, address);
+        if (r < 0)
+                return r;
+        r = sd_bus_set_bus_client(bus->bus, true);
+        if (r < 0)
+                return r;
+        return sd_bus_start(bus->bus);
 }
 
 static int show_class(Bus *bus, ObjectClass c) {
@@ -102,5 +118,6 @@ int bus_start(Bus *bus) {
         r = sd_bus_request_name(bus->bus, POLICY_BUS_NAME, 0);
         if (r < 0)
                 return r;
-        return sd_bus_attach_event(bus->bus, bus->event, SD_EVENT_PRIORITY_NORMAL);
+        r = bus->outbox ? outbox_open(bus->outbox, bus->event) : 0;
+        return r < 0 ? r : sd_bus_attach_event(bus->bus, bus->event, SD_EVENT_PRIORITY_NORMAL);
 }

@@ -246,6 +246,8 @@ static void batch_succeed(Policy *p, Object *changes, BatchWaiter *waiters, size
         p->stored = p->meta;
         forget_touches(p);
         answer_waiters(p, waiters, n_waiters, ERROR_NONE, NULL);
+        if (n_waiters > 0 && p->listener.answered)
+                p->listener.answered(p->userdata);
         announce(p, changes);
         p->batch.committing = false;
         for (size_t i = 0; i < n_steps && !p->closing; i++)
