@@ -25,6 +25,7 @@
 
 #define DEVICE_MODEL_GRACE (5 * UINT64_C(1000000))
 #define KIB_PER_MIB 1024
+#define QEMU_ROOT "/run/xen/qemu-root-" /* and its domid: libxl's choice */
 #define NAMES_LOCK "../../names.lock" /* of the runtime folder */
 #define NAMING_PAUSE UINT64_C(10000)
 #define NAMING_TRIES 500 /* 5 s */
@@ -328,22 +329,30 @@ static int destroy(Hypervisor *hypervisor, HypervisorDone done, void *userdata) 
 /* 5. … its device model, which libxl told to go and did not wait for. */
 
 /* As it goes it says so in the backends of its disks, and where libxl was tired of waiting and has removed them, that makes
- * their folder anew. Of one that did not come up in time libxl leaves its own folder. */
-void libxl_sweep_keys(LibxlHypervisor *h) {
+ * their folder anew. Of one that did not come up in time libxl leaves its own folder; and of one without privileges the
+ * empty folder that was its root. */
+void libxl_sweep(LibxlHypervisor *h) {
         static const char *const folders[] = { "backend/qdisk", "backend/vkbd", "backend/vfb", "device-model" };
+        char root[sizeof(QEMU_ROOT) + 16];
         int r = 0;
 
-        for (size_t i = 0; i < ARRAY_SIZE(folders) && h->gone_domid > 0 && r >= 0; i++)
+        if (h->gone_domid == 0)
+                return;
+        for (size_t i = 0; i < ARRAY_SIZE(folders) && r >= 0; i++)
                 r = xenstore_remove(h->xs, "/local/domain/0/%s/%" PRIu32, folders[i], h->gone_domid);
         if (r < 0)
                 (void) log_errno(r, "Cannot remove what xenstore has of domain %" PRIu32 ", ignoring", h->gone_domid);
+
+        (void) snprintf(root, sizeof(root), QEMU_ROOT "%" PRIu32, h->gone_domid);
+        if (rmdir(root) < 0 && errno != ENOENT)
+                (void) log_errno(-errno, "Cannot remove %s, ignoring", root);
 }
 
 static void on_device_model_ended(int status, void *userdata) {
         LibxlHypervisor *h = userdata;
 
         h->device_model_end = process_watch_free(h->device_model_end);
-        libxl_sweep_keys(h);
+        libxl_sweep(h);
         libxl_operation_end(&h->operation, 0, NULL);
 }
 
@@ -361,7 +370,7 @@ static void end_device_model(LibxlHypervisor *h) {
                 return;
         if (r != -ESRCH)
                 (void) log_errno(r, "Cannot end the device model, ignoring");
-        libxl_sweep_keys(h);
+        libxl_sweep(h);
         libxl_operation_end(&h->operation, 0, NULL);
 }
 
@@ -381,7 +390,7 @@ static int give_back(Hypervisor *hypervisor, HypervisorDone done, void *userdata
         if (h->operation.running)
                 return -EBUSY;
         /* Once more: of a create that failed, the device model may have been there until now. */
-        libxl_sweep_keys(h);
+        libxl_sweep(h);
         r = passthrough_give_back(h->loop.event, h->folder, on_given_back, h, &h->passthrough);
         if (r < 0 && r != -ENOENT)
                 return r;

@@ -75,8 +75,8 @@ char *libxl_say(LibxlHypervisor *h, const char *what, int rc);
 /* -ENOENT. */
 int libxl_find_domain(LibxlHypervisor *h, const libxl_uuid *uuid, uint32_t *ret_domid, GuestState *ret);
 
-/* Removes what xenstore has left of the domain that is gone, once its device model is too. */
-void libxl_sweep_keys(LibxlHypervisor *h);
+/* Removes what xenstore and libxl have left of the domain that is gone, once its device model is too. */
+void libxl_sweep(LibxlHypervisor *h);
 
 /* The ops of libxl-guest.c. */
 uint32_t libxl_op_domid(Hypervisor *hypervisor);

@@ -151,11 +151,11 @@ static void keys_that_a_late_qemu_made_are_swept(void **state) {
         keys[4] = "/local/domain/0/device-model/7"; /* it was not up in time, too */
         assert_int_equal(xenstore_open(&h->xs), 0);
 
-        libxl_sweep_keys(h);
+        libxl_sweep(h);
         assert_non_null(keys[0]); /* of a domain that is still there */
 
         h->gone_domid = 7;
-        libxl_sweep_keys(h);
+        libxl_sweep(h);
         assert_null(keys[0]);
         assert_null(keys[1]);
         assert_null(keys[4]);
