@@ -131,6 +131,14 @@ static void end_hostd(World *w, Caller *c) {
         c->hold = lease_release(c->hold);
 }
 
+/* hostd was killed while a caller held the lease, and has begun again. */
+static void make_world_after_a_kill(World *w, Caller *c) {
+        make_world(w, true, 2 * SECOND);
+        enter(w, c);
+        end_hostd(w, c);
+        open_lease(w, 2 * SECOND);
+}
+
 static void run_for(World *w, uint64_t time) {
         uint64_t end, now;
 
@@ -278,10 +286,7 @@ static void a_killed_hostd_leaves_a_debt_that_the_next_one_pays(void **state) {
         World w;
         Caller c;
 
-        make_world(&w, true, 2 * SECOND);
-        enter(&w, &c);
-        end_hostd(&w, &c);
-        open_lease(&w, 2 * SECOND);
+        make_world_after_a_kill(&w, &c);
         lease_settle(w.lease);
         fake_systemd_run_until(&w.systemd, w.systemd.active);
         assert_counts(&w, 1, 1);
@@ -328,10 +333,7 @@ static void a_hostd_that_has_not_settled_pays_nothing(void **state) {
         World w;
         Caller c;
 
-        make_world(&w, true, 2 * SECOND);
-        enter(&w, &c);
-        end_hostd(&w, &c);
-        open_lease(&w, 2 * SECOND);
+        make_world_after_a_kill(&w, &c);
         run_for(&w, 50 * MS);
         lease_pay(w.lease);
         close_lease(&w);
@@ -344,10 +346,7 @@ static void a_start_that_goes_on_keeps_the_debt(void **state) {
         Caller c, again;
         World w;
 
-        make_world(&w, true, 2 * SECOND);
-        enter(&w, &c);
-        end_hostd(&w, &c);
-        open_lease(&w, 2 * SECOND);
+        make_world_after_a_kill(&w, &c);
         call(&w, &again, 10 * SECOND);
         lease_settle(w.lease);
         fake_systemd_run_until(&w.systemd, again.answered);
