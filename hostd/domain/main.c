@@ -48,6 +48,7 @@ static int lock_folder(const char *folder, int *ret) {
         return 0;
 }
 
+/* Before the wait for the folder: a SIGTERM that comes in it stays pending until run() listens. */
 static int set_up_process(const DomainProgram *p) {
         sigset_t mask;
 
@@ -82,9 +83,7 @@ static int run(const DomainProgram *p) {
         Hypervisor *hypervisor;
         int r;
 
-        r = set_up_process(p);
-        if (r >= 0)
-                r = sd_event_new(&event);
+        r = sd_event_new(&event);
         if (r < 0)
                 return log_errno(r, "Cannot set up the process");
         r = open_hypervisor(event, p, &hypervisor);
@@ -134,6 +133,11 @@ int main(int argc, char **argv) {
         }
         if (!streq(program.hypervisor, "simulated") && !streq(program.hypervisor, "libxl")) {
                 log_error("There is no hypervisor '%s': use libxl or simulated.", program.hypervisor);
+                return EXIT_FAILURE;
+        }
+        r = set_up_process(&program);
+        if (r < 0) {
+                (void) log_errno(r, "Cannot set up the process");
                 return EXIT_FAILURE;
         }
         r = lock_folder(program.folder, &lock);

@@ -2,6 +2,7 @@
  * A VM's program in its world: each way to start, to end, and to be cut off
  */
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -246,6 +248,48 @@ static void a_host_that_goes_down_asks_the_guest(void **state) {
         world_signal(&record.program, SIGTERM);
         world_await_exit(*state, 0);
         assert_halted(*state, "stopped", NULL);
+}
+
+/* As a predecessor that is not quite gone yet: until it is closed. */
+static int hold_run_folder(const World *w) {
+        struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+        _cleanup_free_ char *path = path_join(w->run, "lock");
+        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+        assert_true(fd >= 0);
+        assert_int_equal(fcntl(fd, F_SETLK, &lock), 0);
+        return fd;
+}
+
+static bool program_blocks_signal(const World *w, int signo) {
+        _cleanup_free_ char *text = NULL;
+        char path[64];
+        size_t size;
+        char *line;
+
+        (void) snprintf(path, sizeof(path), "/proc/%d/status", w->program);
+        assert_int_equal(file_read(path, 65536, &text, &size), 0);
+        line = strstr(text, "\nSigBlk:");
+        return line && strtoull(line + strlen("\nSigBlk:"), NULL, 16) & 1ULL << (signo - 1);
+}
+
+static void a_host_that_goes_down_during_an_adoption_asks_the_guest(void **state) {
+        World *w = *state;
+        int lock;
+
+        start_only(w, 1, NULL);
+        world_kill(w);
+        lock = hold_run_folder(w);
+        world_launch(w, /* adopt= */ true);
+        /* It waits for the folder for a second: it must be deaf to the signal's default action by then. */
+        for (int i = 0; !program_blocks_signal(w, SIGTERM); i++) {
+                assert_true(i < 200);
+                (void) nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+        }
+        assert_int_equal(kill(w->program, SIGTERM), 0);
+        (void) close(lock);
+        world_await_exit(w, 0);
+        assert_halted(w, "stopped", NULL);
 }
 
 static void an_emulator_that_dies_is_reported(void **state) {
@@ -565,6 +609,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(
                         a_guest_that_hangs_is_only_stopped_by_force, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(a_host_that_goes_down_asks_the_guest, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(
+                        a_host_that_goes_down_during_an_adoption_asks_the_guest, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(an_emulator_that_dies_is_reported, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(an_emulator_that_dies_may_crash_the_guest, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(a_qemu_that_dies_takes_the_domain_along, set_up, tear_down),
