@@ -113,7 +113,7 @@ static int remove_oldest(const char *folder, uint64_t most) {
 }
 
 int core_dump_keep(const char *folder, uint64_t most, const Uuid *vm, uint64_t bytes, CoreDumpWriter write,
-        void *userdata, char **ret_path) {
+        void *userdata, char **ret_path, int *ret_excess) {
         _cleanup_free_ char *part = dump_path(folder, vm, PART_SUFFIX), *path = dump_path(folder, vm, SUFFIX);
         _cleanup_free_ char *lock_path = path_join(folder, LOCK_NAME);
         _cleanup_close_ int lock = -1;
@@ -136,10 +136,9 @@ int core_dump_keep(const char *folder, uint64_t most, const Uuid *vm, uint64_t b
                 (void) unlink(part);
                 return r;
         }
-        r = remove_oldest(folder, most);
-        if (r >= 0)
-                *ret_path = take_ptr(path);
-        return r;
+        *ret_excess = remove_oldest(folder, most);
+        *ret_path = take_ptr(path);
+        return 0;
 }
 
 /* The helper. argv: the program, the verb, then these. */
@@ -158,13 +157,17 @@ static int say(const Wish *w, int result, const char *why) {
         return result;
 }
 
-static int finish(const Wish *w, int result, const char *path, const char *why) {
+static int finish(const Wish *w, int result, const char *path, int excess, const char *why) {
         if (result >= 0)
                 (void) puts(path);
         else if (result == -ENOSPC)
                 (void) say(w, result, "its file system has no room for the guest's memory");
         else
                 (void) say(w, result, isempty(why) ? strerror(-result) : why);
+        if (result >= 0 && excess < 0)
+                (void) log_errno(excess,
+                        "Cannot remove the oldest cores in %s, so that more than %" PRIu64 " stay there, ignoring",
+                        w->folder, w->most);
         return result;
 }
 
@@ -196,7 +199,7 @@ static int dump_xen(const Wish *w) {
         XenDump x = { .domid = w->domid };
         LibxlLog *log = NULL;
         uint64_t bytes = 0;
-        int r;
+        int r, excess = 0;
 
         r = libxl_log_new(&log);
         if (r >= 0 && libxl_ctx_alloc(&x.ctx, LIBXL_VERSION, 0, libxl_log_get(log)) != 0)
@@ -204,8 +207,8 @@ static int dump_xen(const Wish *w) {
         if (r >= 0)
                 r = measure_xen(&x, &bytes);
         if (r >= 0)
-                r = core_dump_keep(w->folder, w->most, &w->vm, bytes, write_xen, &x, &path);
-        r = finish(w, r, path, log ? libxl_log_first_error(log) : NULL);
+                r = core_dump_keep(w->folder, w->most, &w->vm, bytes, write_xen, &x, &path, &excess);
+        r = finish(w, r, path, excess, log ? libxl_log_first_error(log) : NULL);
         (void) libxl_ctx_free(x.ctx);
         (void) libxl_log_free(log);
         return r;
@@ -225,10 +228,10 @@ static int write_simulated(const char *path, void *userdata) {
 
 static int dump_simulated(Wish *w) {
         _cleanup_free_ char *path = NULL;
-        int r;
+        int r, excess = 0;
 
-        r = core_dump_keep(w->folder, w->most, &w->vm, CONFIG_SIZE_MAX, write_simulated, w, &path);
-        return finish(w, r, path, NULL);
+        r = core_dump_keep(w->folder, w->most, &w->vm, CONFIG_SIZE_MAX, write_simulated, w, &path, &excess);
+        return finish(w, r, path, excess, NULL);
 }
 
 int core_dump_main(int argc, char **argv) {

@@ -27,7 +27,8 @@ void core_dump_forget(const DomainProgram *program, const Uuid *vm);
 int core_dump_main(int argc, char **argv);
 
 /* The part that knows no hypervisor. write() fills the file of that path, which is not there yet. 0, -ENOSPC
- * without room for so many bytes; *ret_path is the caller's. */
+ * without room for so many bytes; *ret_path is the caller's. *ret_excess: 0, or why older dumps stay that should have
+ * gone; the new one is in its place all the same. */
 typedef int (*CoreDumpWriter)(const char *path, void *userdata);
 int core_dump_keep(const char *folder, uint64_t most, const Uuid *vm, uint64_t bytes, CoreDumpWriter write,
-        void *userdata, char **ret_path);
+        void *userdata, char **ret_path, int *ret_excess);

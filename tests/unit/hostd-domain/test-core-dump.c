@@ -76,11 +76,13 @@ static int write_half(const char *path, void *userdata) {
 static int keep(const Folder *f, uint64_t most, unsigned n, CoreDumpWriter write, const char *text) {
         _cleanup_free_ char *path = NULL, *expected = path_of(f, n, ".core");
         Uuid uuid = vm(n);
-        int r;
+        int r, excess;
 
-        r = core_dump_keep(f->dumps, most, &uuid, MIB, write, (char *) text, &path);
-        if (r >= 0)
+        r = core_dump_keep(f->dumps, most, &uuid, MIB, write, (char *) text, &path, &excess);
+        if (r >= 0) {
                 assert_string_equal(path, expected);
+                assert_int_equal(excess, 0);
+        }
         return r;
 }
 
@@ -164,8 +166,25 @@ static void no_dump_is_begun_without_room(void **state) {
         const Folder *f = *state;
         Uuid uuid = vm(1);
         char *path;
+        int excess;
 
-        assert_int_equal(core_dump_keep(f->dumps, 4, &uuid, UINT64_MAX / 2, write_never, NULL, &path), -ENOSPC);
+        assert_int_equal(
+                core_dump_keep(f->dumps, 4, &uuid, UINT64_MAX / 2, write_never, NULL, &path, &excess), -ENOSPC);
+}
+
+/* A folder with a dump's name: as a file that may not be removed, also for root. */
+static void an_old_one_that_stays_costs_no_new_one(void **state) {
+        _cleanup_free_ char *old = path_of(*state, 1, ".core"), *path = NULL;
+        const Folder *f = *state;
+        Uuid uuid = vm(2);
+        int excess;
+
+        assert_int_equal(mkdir_parents(old, 0700), 0);
+        set_age(f, 1, 1000);
+        assert_int_equal(core_dump_keep(f->dumps, 1, &uuid, MIB, write_text, (char *) "core", &path, &excess), 0);
+        assert_int_equal(excess, -EISDIR);
+        assert_non_null(path);
+        assert_true(is_there(f, 2, ".core"));
 }
 
 int main(void) {
@@ -176,6 +195,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(what_a_killed_helper_left_goes, make_folder, remove_folder),
                 cmocka_unit_test_setup_teardown(other_files_are_not_ours, make_folder, remove_folder),
                 cmocka_unit_test_setup_teardown(no_dump_is_begun_without_room, make_folder, remove_folder),
+                cmocka_unit_test_setup_teardown(an_old_one_that_stays_costs_no_new_one, make_folder, remove_folder),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
