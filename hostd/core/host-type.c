@@ -57,6 +57,23 @@ int host_type_make_passthrough(HostType *ret) {
         return 0;
 }
 
+const char *host_type_driver(HostTypeKind kind) {
+        switch (kind) {
+        case HOST_TYPE_KIND_NVIDIA:
+        case HOST_TYPE_KIND_NVIDIA_SRIOV:
+                return "nvidia";
+        case HOST_TYPE_KIND_GVT_G:
+                return "i915";
+        case HOST_TYPE_KIND_MXGPU:
+                return "gim";
+        case HOST_TYPE_KIND_PASSTHROUGH:
+        case _HOST_TYPE_KIND_MAX:
+        case _HOST_TYPE_KIND_INVALID:
+                break;
+        }
+        return NULL;
+}
+
 uint32_t host_type_size(uint32_t instances) {
         return instances > 0 ? HOST_PGPU_SIZE / instances : 0;
 }

@@ -53,6 +53,8 @@ char *host_type_identifier_mxgpu(uint16_t pdev, uint64_t framebuffer_bytes);
 
 /* The one type that every PGPU may have. */
 int host_type_make_passthrough(HostType *ret);
+/* The driver of dom0 that runs VGPUs of such types. NULL: passthrough, which needs none. */
+const char *host_type_driver(HostTypeKind kind);
 /* 0 for 0 instances, and for more than a PGPU has units. */
 uint32_t host_type_size(uint32_t instances);
 void host_type_done(HostType *t);

@@ -17,6 +17,7 @@
 #include "hostd/dm/emulator.h"
 #include "hostd/dm/journal-stream.h"
 #include "hostd/dm/readiness.h"
+#include "hostd/run/dm-settings.h"
 #include "hostd/run/run-record.h"
 #include "hostd/run/xenstore.h"
 
@@ -156,7 +157,7 @@ static int read_order(DeviceModel *dm) {
 }
 
 static int launch_emulator(DeviceModel *dm, char *const *arguments) {
-        static char path[] = "PATH=/sbin:/usr/sbin:/bin:/usr/bin";
+        static char path[] = "PATH=" DM_EMULATOR_PATH;
         const char *xenstored = getenv("XENSTORED_PATH");
         _cleanup_free_ char *store = NULL;
         _cleanup_close_ int output = -1;

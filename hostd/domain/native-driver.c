@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "hostd/core/host-type.h"
 #include "hostd/domain/assign.h"
 #include "hostd/domain/native-driver.h"
 
@@ -14,10 +15,10 @@
 const char *native_driver_of(VgpuKind kind) {
         switch (kind) {
         case VGPU_KIND_NVIDIA:
-                return "nvidia";
+                return host_type_driver(HOST_TYPE_KIND_NVIDIA);
         case VGPU_KIND_GVT_G:
-                return "i915";
-        case VGPU_KIND_MXGPU: /* gimtool's */
+                return host_type_driver(HOST_TYPE_KIND_GVT_G);
+        case VGPU_KIND_MXGPU: /* gimtool sees to its card's */
         case _VGPU_KIND_MAX:
         case _VGPU_KIND_INVALID:
                 break;

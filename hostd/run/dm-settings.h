@@ -11,6 +11,9 @@
 
 #include "hostd/run/program.h"
 
+/* Where the emulator looks for programs, and is looked for itself: all of its environment on a real host. */
+#define DM_EMULATOR_PATH "/sbin:/usr/sbin:/bin:/usr/bin"
+
 typedef struct DmSettings {
         const char *folder; /* NULL: find it by the domain's uuid */
         const char *emulator;

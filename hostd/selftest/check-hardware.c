@@ -6,24 +6,6 @@
 
 #define PROBLEMS_SHOWN 20
 
-/* The driver of dom0 that a type of this kind is run by; NULL: any. */
-static const char *driver_for(HostTypeKind kind) {
-        switch (kind) {
-        case HOST_TYPE_KIND_NVIDIA:
-        case HOST_TYPE_KIND_NVIDIA_SRIOV:
-                return "nvidia";
-        case HOST_TYPE_KIND_GVT_G:
-                return "i915";
-        case HOST_TYPE_KIND_MXGPU:
-                return "gim";
-        case HOST_TYPE_KIND_PASSTHROUGH:
-        case _HOST_TYPE_KIND_MAX:
-        case _HOST_TYPE_KIND_INVALID:
-                break;
-        }
-        return NULL;
-}
-
 /* How many virtual types it offers, and what they need. */
 static size_t count_types(const Selftest *t, const Pgpu *p, const char **ret_driver) {
         size_t n = 0;
@@ -36,7 +18,7 @@ static size_t count_types(const Selftest *t, const Pgpu *p, const char **ret_dri
                         continue;
                 n++;
                 if (!*ret_driver)
-                        *ret_driver = driver_for(type->kind);
+                        *ret_driver = host_type_driver(type->kind);
         }
         return n;
 }

@@ -4,11 +4,11 @@
 
 #include "common/io/file.h"
 #include "common/strbuf.h"
+#include "hostd/run/dm-settings.h"
 #include "hostd/selftest/checks.h"
 #include "hostd/selftest/probe.h"
 
-/* The environment that the emulator gets, and what systemd gives its units. */
-#define EMULATOR_PATH "/sbin:/usr/sbin:/bin:/usr/bin"
+/* What systemd gives its units. */
 #define UNIT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 #define NVIDIA_VERSION_FILE "/proc/driver/nvidia/version"
@@ -21,14 +21,14 @@ static void check_emulator(Selftest *t) {
                 report_skipped(&t->report, name, "no PGPU here offers a type of NVIDIA's");
                 return;
         }
-        path = probe_find_program(t->host->emulator, EMULATOR_PATH);
+        path = probe_find_program(t->host->emulator, DM_EMULATOR_PATH);
         if (path)
                 report_ok(&t->report, name, "%s, arguments in the form '%s'", path,
                         t->host->emulator_arguments);
         else
                 report_failed(&t->report, name,
                         "It comes with NVIDIA's vGPU host driver; set `emulator` in hostd.conf to its path.",
-                        "'%s' is not in %s", t->host->emulator, EMULATOR_PATH);
+                        "'%s' is not in %s", t->host->emulator, DM_EMULATOR_PATH);
 }
 
 static void check_nvidia_driver(Selftest *t) {
