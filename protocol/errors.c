@@ -56,6 +56,7 @@ static const ErrorRow rows[_ERROR_MAX] = {
         [ERROR_FAILED_TO_START_EMULATOR] = ROW("FailedToStartEmulator", "FAILED_TO_START_EMULATOR",
                 "The display emulator or qemu did not come up."),
         [ERROR_HOST_OFFLINE] = ROW("HostOffline", "HOST_OFFLINE", "The host cannot be reached."),
+        [ERROR_HOST_DISABLED] = ROW("HostDisabled", "HOST_DISABLED", "The host is online, but disabled."),
         [ERROR_HOST_CLAIMED] = ROW("HostClaimed", "HOST_CLAIMED",
                 "A policyd has claimed the host, and only it may change it."),
         [ERROR_STALE_EPOCH] = ROW("StaleEpoch", "STALE_EPOCH", "The host has been claimed by a later master."),

@@ -44,6 +44,7 @@ typedef enum ErrorCode {
         ERROR_INVALID_RECORD,
         ERROR_QUOTA_EXCEEDED,
         /* Beyond the list of the contract */
+        ERROR_HOST_DISABLED,         /* it is online, and an administrator took it out of service */
         ERROR_AMBIGUOUS_NAME,        /* a name that several objects have */
         ERROR_HOST_ALREADY_IN_POOL,  /* the same machine under a second address */
         ERROR_HOST_IN_USE,           /* removing a host that runs or starts VMs */

@@ -15,7 +15,7 @@
 
 typedef struct Candidate {
         const Host *host;
-        ErrorCode usable; /* NONE; HOST_OFFLINE; NO_HOSTS_AVAILABLE: refused this start already */
+        ErrorCode usable; /* NONE; HOST_OFFLINE; HOST_DISABLED; NO_HOSTS_AVAILABLE: refused this start already */
         ErrorCode gpu;    /* NONE: takes all VGPUs */
         ErrorCode other;  /* NONE: memory, networks, storage, IOMMU and HVM are fine too */
         /* Why gpu is not NONE. Together: each VGPU alone fits. */
@@ -44,7 +44,7 @@ typedef struct Ranking {
         size_t n, n_fit; /* those whose GPUs fit come first, best first */
         /* All hosts that the request admits, by what stops them. */
         uint32_t counts[_ERROR_MAX];
-        size_t n_hosts, n_disabled; /* disabled: counted as offline too */
+        size_t n_hosts;
         Demand demand;
         Candidate few[CANDIDATES_FEW]; /* where there are no more */
         uint64_t few_scores[CANDIDATES_FEW];

@@ -188,10 +188,9 @@ int candidate_check_gpus(Candidate *c, const Demand *d, Assigner *assigner) {
 }
 
 int candidate_evaluate(Candidate *c, const Demand *d, Assigner *assigner, const AllocRequest *request) {
-        if (!host_is_usable(c->host)) {
-                c->usable = ERROR_HOST_OFFLINE;
+        c->usable = host_usable_code(c->host);
+        if (c->usable != ERROR_NONE)
                 return 0;
-        }
         if (request_avoids(request, c->host)) {
                 c->usable = ERROR_NO_HOSTS_AVAILABLE;
                 return 0;
@@ -327,12 +326,8 @@ int ranking_add(Ranking *r, const Host *h) {
 
 static void ranking_count(Ranking *r) {
         r->n_hosts = r->n;
-        for (size_t i = 0; i < r->n; i++) {
-                const Candidate *c = &r->candidates[i];
-
-                r->counts[candidate_reason(c)]++;
-                r->n_disabled += c->usable == ERROR_HOST_OFFLINE && c->host->state == HOST_ONLINE;
-        }
+        for (size_t i = 0; i < r->n; i++)
+                r->counts[candidate_reason(&r->candidates[i])]++;
 }
 
 int ranking_scan(Ranking *r, const Pool *pool, const AllocRequest *request) {

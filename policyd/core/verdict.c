@@ -17,6 +17,12 @@ bool host_is_usable(const Host *h) {
         return h->state == HOST_ONLINE && h->enabled;
 }
 
+ErrorCode host_usable_code(const Host *h) {
+        if (h->state != HOST_ONLINE)
+                return ERROR_HOST_OFFLINE;
+        return h->enabled ? ERROR_NONE : ERROR_HOST_DISABLED;
+}
+
 bool reservation_serves(const Reservation *r, const Pgpu *p, const VgpuType *t) {
         return r && r->type == t && r->group == p->group;
 }
@@ -61,7 +67,9 @@ void pgpu_verdict(const Pgpu *p, const VgpuType *t, const Reservation *reservati
                 .need = t->implementation == TYPE_PASSTHROUGH ? PGPU_SIZE : t->size,
         };
 
-        if (!host_is_usable(p->host) || !p->present)
+        if (!host_is_usable(p->host))
+                v.code = host_usable_code(p->host);
+        else if (!p->present)
                 v.code = ERROR_HOST_OFFLINE;
         else if (!ptr_array_contains(&p->supported, t))
                 v.code = ERROR_VGPU_TYPE_NOT_SUPPORTED;

@@ -9,6 +9,8 @@
 /* Whether a PGPU that runs one type takes another: the list of the one that runs decides. */
 bool type_may_join(const VgpuType *running, const VgpuType *joining);
 bool host_is_usable(const Host *h);
+/* NONE when it is; else HOST_OFFLINE, or HOST_DISABLED for one that is online. */
+ErrorCode host_usable_code(const Host *h);
 /* Whether the reservation's holds on p count as free for a VGPU of type t. */
 bool reservation_serves(const Reservation *r, const Pgpu *p, const VgpuType *t);
 uint32_t pgpu_own_holds(const Pgpu *p, const Reservation *reservation);

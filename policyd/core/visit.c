@@ -29,7 +29,7 @@ static int sentence_candidate(
                 return 0;
         }
 
-        if (c->usable == ERROR_HOST_OFFLINE) {
+        if (!host_is_usable(c->host)) {
                 sentence_unusable_host(b, c->host);
                 strbuf_add(b, ".");
                 return sentence_usable_remedy(b, r, c->host);

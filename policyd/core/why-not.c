@@ -7,6 +7,8 @@
  * what would help, and whether that suffices; at the end the hosts counted by what stops them.
  */
 
+#include <inttypes.h>
+
 #include "policyd/core/pool-internal.h"
 #include "policyd/core/remedy.h"
 
@@ -24,6 +26,7 @@ static const char *const code_counts[_ERROR_MAX] = {
         [ERROR_VM_REQUIRES_NET] = "without the network",
         [ERROR_NO_HOSTS_AVAILABLE] = "refused it just now",
         [ERROR_HOST_OFFLINE] = "offline",
+        [ERROR_HOST_DISABLED] = "disabled",
 };
 
 /* "3 hosts: 2 full, 1 disabled" */
@@ -32,15 +35,11 @@ static void sentence_counts(StrBuf *b, const Ranking *r) {
 
         strbuf_addf(b, "%zu host%s: ", r->n_hosts, PLURAL(r->n_hosts));
         for (size_t code = 0; code < _ERROR_MAX; code++) {
-                size_t n = r->counts[code] - (code == ERROR_HOST_OFFLINE ? r->n_disabled : 0);
-
-                if (n == 0 || !code_counts[code])
+                if (r->counts[code] == 0 || !code_counts[code])
                         continue;
-                strbuf_addf(b, "%s%zu %s", first ? "" : ", ", n, code_counts[code]);
+                strbuf_addf(b, "%s%" PRIu32 " %s", first ? "" : ", ", r->counts[code], code_counts[code]);
                 first = false;
         }
-        if (r->n_disabled > 0)
-                strbuf_addf(b, "%s%zu disabled", first ? "" : ", ", r->n_disabled);
 }
 
 int refuse_vm(const Vm *vm, Refusal *ret) {
@@ -159,12 +158,11 @@ static void sentence_begin(StrBuf *b, const Ranking *r) {
 
 static int refuse_on_unusable(const Ranking *r, Refusal *ret) {
         const Candidate *c = &r->candidates[0];
-        bool unusable = c->usable == ERROR_HOST_OFFLINE;
         _cleanup_strbuf_ StrBuf b = {};
         int error = 0;
 
         sentence_begin(&b, r);
-        if (unusable) {
+        if (!host_is_usable(c->host)) {
                 sentence_unusable_host(&b, c->host);
                 strbuf_add(&b, ".");
                 error = sentence_usable_remedy(&b, r, c->host);

@@ -217,6 +217,7 @@ static void print_why(FILE *out, struct json_object *p) {
                 {"VGPUTypeNotEnabled", "not enabled"},
                 {"VGPUTypeNotSupported", "not supported"},
                 {"HostOffline", "cannot be used"},
+                {"HostDisabled", "host disabled"},
                 {"VMRequiresVGPU", "not the PGPU asked for"},
         };
 

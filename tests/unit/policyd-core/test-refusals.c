@@ -239,12 +239,12 @@ static void hosts_that_cannot_be_used(void **state) {
         pool_set_host_enabled(p.w->pool, p.beta, false);
         assert_int_equal(pgpu_capacity(p.k2[0], p.w->types[K200]), 0);
         assert_int_equal(group_capacity(p.w->groups[K2], p.w->types[K200], &nearest), 0);
-        assert_int_equal(nearest.code, ERROR_HOST_OFFLINE);
+        assert_int_equal(nearest.code, ERROR_HOST_DISABLED);
         a = world_start(p.w, vm);
         assert_refused(
-                &a.refusal, ERROR_HOST_OFFLINE, "beta is disabled", "Enable host beta", "1 disabled", NULL);
+                &a.refusal, ERROR_HOST_DISABLED, "beta is disabled", "Enable host beta", "1 disabled", NULL);
         b = world_start_on(p.w, vm, p.beta);
-        assert_refused(&b.refusal, ERROR_HOST_OFFLINE, "beta is disabled", NULL);
+        assert_refused(&b.refusal, ERROR_HOST_DISABLED, "beta is disabled", "Enable host beta", NULL);
 
         pool_set_host_state(p.w->pool, p.beta, HOST_OFFLINE, "connection refused");
         c = world_start(p.w, vm);

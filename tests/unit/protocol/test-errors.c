@@ -51,6 +51,7 @@ static void the_words_of_the_contract(void **state) {
                 { "NoHostsAvailable", "NO_HOSTS_AVAILABLE" },
                 { "FailedToStartEmulator", "FAILED_TO_START_EMULATOR" },
                 { "HostOffline", "HOST_OFFLINE" },
+                { "HostDisabled", "HOST_DISABLED" },
                 { "HostClaimed", "HOST_CLAIMED" },
                 { "StaleEpoch", "STALE_EPOCH" },
                 { "NoSuchObject", "NO_SUCH_OBJECT" },
