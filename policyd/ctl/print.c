@@ -91,6 +91,14 @@ static int print_records(FILE *out, View *v, ViewObject *const *objects, size_t 
         return r;
 }
 
+void print_bare(FILE *out, const char *value) {
+        for (; *value; value++) {
+                if (*value == ',' || *value == '\\')
+                        fputc('\\', out);
+                fputc(*value, out);
+        }
+}
+
 /* One line; the fields of a record follow each other, as the records do. */
 static int print_minimal(FILE *out, View *v, ViewObject *const *objects, size_t n, const Columns *columns) {
         for (size_t i = 0; i < n; i++)
@@ -99,7 +107,8 @@ static int print_minimal(FILE *out, View *v, ViewObject *const *objects, size_t 
 
                         if (!value)
                                 return -ENOMEM;
-                        fprintf(out, "%s%s", i + k > 0 ? "," : "", value);
+                        fputs(i + k > 0 ? "," : "", out);
+                        print_bare(out, value);
                 }
         fputc('\n', out);
         return 0;

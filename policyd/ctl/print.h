@@ -7,7 +7,8 @@
  *             name-label ( RW): alpha
  *
  * The first key stands at the left, the others end at one column, two blank lines follow each record.
- * --minimal prints bare values with commas between the records; --json prints an array of objects.
+ * --minimal prints bare values with commas between the records, commas and backslashes inside them behind a
+ * backslash (XenServer's cli_printer.ml); --json prints an array of objects.
  */
 
 #include <stdio.h>
@@ -35,6 +36,9 @@ void columns_done(Columns *columns);
 
 int print_objects(
         FILE *out, View *v, ViewObject *const *objects, size_t n, const Columns *columns, PrintStyle style);
+
+/* One value of --minimal, without a line's end. */
+void print_bare(FILE *out, const char *value);
 
 /* JSON text for people: two spaces a level. */
 int print_json(FILE *out, struct json_object *o);

@@ -121,7 +121,11 @@ int verb_param_get(Ctl *ctl) {
         text = field_text(ctl->view, o, field);
         if (!text)
                 return ctl_failed(-ENOMEM, &(ClientError){});
-        puts(text);
+        if (ctl->args.minimal)
+                print_bare(stdout, text);
+        else
+                fputs(text, stdout);
+        putchar('\n');
         return EXIT_DONE;
 }
 

@@ -245,6 +245,19 @@ static void test_minimal(void **state) {
         assert_string_equal(none, "\n");
 }
 
+static void test_minimal_values_are_told_apart(void **state) {
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        FILE *out = open_memstream(&text, &size);
+
+        print_bare(out, "Advanced Micro Devices, Inc. [AMD/ATI]");
+        print_bare(out, "\\,\\");
+        print_bare(out, "");
+        fclose(out);
+        assert_string_equal(text, "Advanced Micro Devices\\, Inc. [AMD/ATI]"
+                                  "\\\\\\,\\\\");
+}
+
 static void test_json(void **state) {
         _cleanup_(view_freep) View *v = view_of_fixture();
         _cleanup_free_ char *text = printed(v, "host", "name-label,memory-free,networks", PRINT_JSON);
@@ -385,6 +398,7 @@ int main(void) {
                 cmocka_unit_test(test_filters),
                 cmocka_unit_test(test_records),
                 cmocka_unit_test(test_minimal),
+                cmocka_unit_test(test_minimal_values_are_told_apart),
                 cmocka_unit_test(test_json),
                 cmocka_unit_test(test_unknown_column),
                 cmocka_unit_test(test_capacity_of_one_group),
