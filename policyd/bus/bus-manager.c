@@ -9,6 +9,7 @@
 #define LIST_LIMIT_DEFAULT 500
 #define LIST_LIMIT_MAX 1000
 #define FILTERS_MAX 16
+#define AMBIGUOUS_SHOWN 8
 
 /* The ends of a creating method: the refusal, or the key kept and the reply later. */
 static int finish_create(Bus *bus, sd_bus_message *m, int r, Refusal *refusal, const KeyUse *key,
@@ -252,6 +253,24 @@ static int read_class(const char *text, ObjectClass *ret, sd_bus_error *error) {
         return 0;
 }
 
+static int refuse_ambiguous(Bus *bus, ObjectClass c, const char *name, sd_bus_error *error) {
+        _cleanup_strbuf_ StrBuf uuids = {};
+        Object *named[AMBIGUOUS_SHOWN];
+        size_t n, n_shown;
+
+        n = pool_find_named(policy_pool(bus->policy), c, name, named, ARRAY_SIZE(named));
+        n_shown = MIN_OF(n, ARRAY_SIZE(named));
+        for (size_t i = 0; i < n_shown; i++)
+                strbuf_addf(&uuids, "%s%s", i == 0 ? "" : i + 1 == n ? " and " : ", ", UUID_TEXT(&named[i]->id));
+        if (n > n_shown)
+                strbuf_addf(&uuids, " and %zu more", n - n_shown);
+        if (strbuf_error(&uuids) < 0)
+                return -ENOMEM;
+        return bus_error_set(error, ERROR_AMBIGUOUS_NAME,
+                "%zu objects of class %s are called \"%.128s\"; give the uuid of one: %s.", n, object_class_to_string(c),
+                name, uuids.text);
+}
+
 static int method_find(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Bus *bus = userdata;
         const char *class, *text;
@@ -271,8 +290,7 @@ static int method_find(sd_bus_message *m, void *userdata, sd_bus_error *error) {
                 return bus_error_set(
                         error, ERROR_NO_SUCH_OBJECT, "There is no %s \"%.128s\" in the pool.", class, text);
         if (r == -EEXIST)
-                return bus_error_set(error, ERROR_AMBIGUOUS_NAME,
-                        "Several objects of class %s are called \"%.128s\"; give the uuid.", class, text);
+                return refuse_ambiguous(bus, c, text, error);
         if (r < 0)
                 return r;
         return sd_bus_reply_method_return(m, "o", OBJECT_PATH(o));

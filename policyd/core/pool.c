@@ -222,9 +222,24 @@ static bool object_has_name(const Object *o, const char *name) {
         return o->class == CLASS_PGPU && streq(PCI_TEXT(&((const Pgpu *) o)->pci), name);
 }
 
-int pool_find(const Pool *pool, ObjectClass c, const char *uuid_or_name, Object **ret) {
+size_t pool_find_named(const Pool *pool, ObjectClass c, const char *name, Object **ret, size_t n_max) {
         const PtrArray *all = &pool->objects[c];
+        size_t n = 0;
+
+        for (size_t i = 0; i < all->n; i++) {
+                if (!object_has_name(all->items[i], name))
+                        continue;
+                if (n < n_max)
+                        ret[n] = all->items[i];
+                n++;
+        }
+
+        return n;
+}
+
+int pool_find(const Pool *pool, ObjectClass c, const char *uuid_or_name, Object **ret) {
         Object *found = NULL;
+        size_t n = 1;
         Uuid id;
 
         if (isempty(uuid_or_name))
@@ -232,19 +247,10 @@ int pool_find(const Pool *pool, ObjectClass c, const char *uuid_or_name, Object 
 
         if (uuid_from_string(uuid_or_name, &id) >= 0)
                 found = pool_get(pool, c, &id);
-
-        for (size_t i = 0; !found && i < all->n; i++) {
-                if (!object_has_name(all->items[i], uuid_or_name))
-                        continue;
-
-                found = all->items[i];
-                for (size_t j = i + 1; j < all->n; j++)
-                        if (object_has_name(all->items[j], uuid_or_name))
-                                return -EEXIST;
-        }
-
         if (!found)
-                return -ENOENT;
+                n = pool_find_named(pool, c, uuid_or_name, &found, 1);
+        if (n != 1)
+                return n == 0 ? -ENOENT : -EEXIST;
 
         *ret = found;
         return 0;

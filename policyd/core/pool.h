@@ -358,6 +358,8 @@ DEFINE_CLEANUP(Pool *, pool_free)
 /* Objects by id, or NULL; by uuid text or unique name_label: 0, -ENOENT, -EEXIST (several have the name). */
 void *pool_get(const Pool *pool, ObjectClass c, const Uuid *id);
 int pool_find(const Pool *pool, ObjectClass c, const char *uuid_or_name, Object **ret);
+/* How many have the name; the oldest of them, up to n_max, are in ret. */
+size_t pool_find_named(const Pool *pool, ObjectClass c, const char *name, Object **ret, size_t n_max);
 /* What Find matches names on: name_label; model_name for types; "host/pci" and the bare pci id for PGPUs. */
 const char *object_name(const Object *o);
 

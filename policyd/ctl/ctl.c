@@ -13,6 +13,8 @@
 #include "protocol/errors.h"
 #include "protocol/names.h"
 
+#define AMBIGUOUS_SHOWN 8
+
 const char *ctl_arg(const Ctl *ctl, const char *key) {
         return args_get(&ctl->args, key);
 }
@@ -88,6 +90,16 @@ int ctl_load(Ctl *ctl) {
         return r < 0 ? ctl_failed(r, &error) : 0;
 }
 
+static int say_ambiguous(const char *text, StrBuf *names) {
+        _cleanup_free_ char *given = strbuf_take(names), *sentence = NULL;
+
+        if (!given || asprintf(&sentence,
+                              "Several hosts have a PGPU at %s; give the uuid of one, or HOST/ADDRESS, which is one of %s.",
+                              text, given) < 0)
+                return ctl_failed(-ENOMEM, &(ClientError){});
+        return ctl_say_error("org.xenvgpu.Error.AmbiguousName", sentence);
+}
+
 /* "0000:83:00.0", or "83:00.0", as the map shows it. */
 static bool is_address(const char *address, const char *text) {
         const char *shorter = startswith(address, "0000:");
@@ -96,8 +108,8 @@ static bool is_address(const char *address, const char *text) {
 }
 
 /* A PGPU has no name of its own: its address, if only one host has it, or HOST/ADDRESS, as lists show it.
- * -ENOENT: not this way; -EEXIST: several hosts have it. */
-static int find_pgpu(Ctl *ctl, const ClassInfo *class, const char *text, char **ret_path) {
+ * -ENOENT: not this way; -EEXIST: several hosts have it, and names lists them, if not more than a few. */
+static int find_pgpu(Ctl *ctl, const ClassInfo *class, const char *text, char **ret_path, StrBuf *names) {
         _cleanup_free_ ViewObject **list = NULL;
         const ViewObject *found = NULL;
         size_t n, n_found = 0;
@@ -111,6 +123,10 @@ static int find_pgpu(Ctl *ctl, const ClassInfo *class, const char *text, char **
                 if (!is_address(address, text) && !(rest && *rest == '/' && is_address(address, rest + 1)))
                         continue;
                 found = list[i];
+                if (n_found < AMBIGUOUS_SHOWN)
+                        strbuf_addf(names, "%s%s/%s", n_found > 0 ? ", " : "", host, address);
+                else if (n_found == AMBIGUOUS_SHOWN)
+                        strbuf_add(names, ", …");
                 n_found++;
         }
         if (n_found != 1)
@@ -122,19 +138,18 @@ static int find_pgpu(Ctl *ctl, const ClassInfo *class, const char *text, char **
 int ctl_find(Ctl *ctl, const ClassInfo *class, const char *text, char **ret_path) {
         _cleanup_json_ struct json_object *path = NULL;
         _cleanup_client_error_ ClientError error = {};
+        _cleanup_strbuf_ StrBuf names = {};
         int r;
 
         r = client_call(ctl->client, POLICY_PATH, POLICY_IFACE_MANAGER, "Find", &error, &path, "ss",
                 class->word, text);
         if (r == -EREMOTEIO && streq(class->name, "pgpu")) {
-                int found = find_pgpu(ctl, class, text, ret_path);
+                int found = find_pgpu(ctl, class, text, ret_path, &names);
 
                 if (found >= 0)
                         return 0;
                 if (found == -EEXIST)
-                        return ctl_say_error("org.xenvgpu.Error.AmbiguousName",
-                                "Several hosts have a PGPU at this address; give HOST/ADDRESS, such as "
-                                "alpha/0000:83:00.0, or the uuid.");
+                        return say_ambiguous(text, &names);
         }
         if (r < 0)
                 return ctl_failed(r, &error);

@@ -53,6 +53,31 @@ static void test_options_are_strict(void **state) {
         assert_non_null(strstr(w->reply, "\"total\":0"));
 }
 
+static void test_a_name_of_several_is_told_with_their_uuids(void **state) {
+        World *w = *state;
+        char paths[2][128], uuids[2][64];
+
+        for (size_t i = 0; i < 2; i++) {
+                assert_true(MANAGER(w, "CreateVM", "sa{sv}", VM_RECORD("win"), 0));
+                snprintf(paths[i], sizeof(paths[i]), "%.127s", w->reply);
+                property(w, paths[i], POLICY_IFACE_VM, "UUID");
+                snprintf(uuids[i], sizeof(uuids[i]), "%.63s", w->reply);
+        }
+        assert_false(MANAGER(w, "Find", "ss", "vm", "win"));
+        assert_refused(w, "AmbiguousName");
+        assert_non_null(strstr(w->sentence, "2 objects of class vm are called \"win\""));
+        assert_non_null(strstr(w->sentence, uuids[0]));
+        assert_non_null(strstr(w->sentence, uuids[1]));
+        assert_true(MANAGER(w, "Find", "ss", "vm", uuids[1]));
+        assert_string_equal(w->reply, paths[1]);
+
+        for (size_t i = 2; i < 11; i++)
+                assert_true(MANAGER(w, "CreateVM", "sa{sv}", VM_RECORD("win"), 0));
+        assert_false(MANAGER(w, "Find", "ss", "vm", "win"));
+        assert_non_null(strstr(w->sentence, "11 objects"));
+        assert_non_null(strstr(w->sentence, " and 3 more."));
+}
+
 static void test_references_are_checked(void **state) {
         World *w = *state;
         char vm[128], group[128];
@@ -262,6 +287,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 WORLD_TEST(test_objects_are_found),
                 WORLD_TEST(test_options_are_strict),
+                WORLD_TEST(test_a_name_of_several_is_told_with_their_uuids),
                 WORLD_TEST(test_references_are_checked),
                 WORLD_TEST(test_a_start_is_decided_before_its_reply),
                 WORLD_TEST(test_capacity_and_enablement),
