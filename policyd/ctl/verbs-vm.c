@@ -13,6 +13,7 @@
 #include "protocol/vm-record.h"
 
 #define MEMORY_DEFAULT (1ULL << 30)
+#define MEMORY_MIN (1ULL << 20)
 #define PLATFORM_PREFIX "platform:"
 
 static int bad_config(const char *reason) {
@@ -67,15 +68,37 @@ static int set_size(struct json_object *b_info, uint64_t memory, uint32_t vcpus)
         return r;
 }
 
+/* Of a number alone more is meant than bytes, or it would not be so small. */
+static int read_memory(const char *text, uint64_t *ret) {
+        bool bare = text[strspn(text, "0123456789")] == '\0';
+        uint64_t memory;
+        int r = parse_size(text, &memory);
+
+        if (r == -ERANGE)
+                return ctl_usage("memory=%s is more than any machine has", text);
+        if (r < 0)
+                return ctl_usage("memory=%s is no size; give a whole number of bytes, KiB, MiB, GiB or TiB, such as "
+                                 "memory=2GiB", text);
+        if (memory < MEMORY_MIN && bare)
+                return ctl_usage("memory=%s is %s bytes, and no guest runs in less than %s; for MiB write memory=%sMiB",
+                        text, text, SIZE_TEXT(MEMORY_MIN), text);
+        if (memory < MEMORY_MIN)
+                return ctl_usage("memory=%s is too small: no guest runs in less than %s", text, SIZE_TEXT(MEMORY_MIN));
+        *ret = memory;
+        return 0;
+}
+
 /* memory= and vcpus= win over what the config says. */
 static int build_config(Ctl *ctl, struct json_object *given, struct json_object **ret) {
         const char *memory_text = ctl_arg(ctl, "memory"), *vcpus_text = ctl_arg(ctl, "vcpus");
         struct json_object *config, *b_info;
         uint64_t memory = 0;
         uint32_t vcpus = 0;
+        int r;
 
-        if (memory_text && (parse_size(memory_text, &memory) < 0 || memory < 1024))
-                return ctl_usage("memory=%s is no size; give bytes, or 2GiB and the like", memory_text);
+        r = memory_text ? read_memory(memory_text, &memory) : 0;
+        if (r != 0)
+                return r;
         if (vcpus_text && (parse_u32(vcpus_text, &vcpus) < 0 || vcpus == 0))
                 return ctl_usage("vcpus=%s is no number above 0", vcpus_text);
 
