@@ -326,20 +326,30 @@ int vm_config_make(const char *name, uint64_t memory, uint32_t vcpus, struct jso
         return 0;
 }
 
+static int read_platform_address(JsonReader *r, const char *address, const char *config, PciAddress *ret) {
+        if (pci_address_from_string(address, ret) < 0)
+                return json_fail(r, "vgpu_pci_id", "is '%.64s', not a PCI address like 0000:84:00.0", address);
+        if (!*config)
+                return json_fail(r, "vgpu_config",
+                        "is empty, beside vgpu_pci_id %.64s: name the type's file, such as grid_k100.conf, or take both out",
+                        address);
+        return 0;
+}
+
 int vm_record_platform_vgpu(JsonReader *r, const VmRecord *v, PlatformVgpu *ret) {
         const char *address = vm_record_platform(v, "vgpu_pci_id");
         const char *config = vm_record_platform(v, "vgpu_config");
         PciAddress pci_id;
+        size_t mark;
+        int error;
 
         if (!address || !config)
                 return 0;
-        if (pci_address_from_string(address, &pci_id) < 0) {
-                size_t mark = json_enter(r, "platform");
-
-                json_fail(r, "vgpu_pci_id", "is '%.64s', not a PCI address like 0000:84:00.0", address);
-                json_leave(r, mark);
-                return -EINVAL;
-        }
+        mark = json_enter(r, "platform");
+        error = read_platform_address(r, address, config, &pci_id);
+        json_leave(r, mark);
+        if (error < 0)
+                return error;
 
         *ret = (PlatformVgpu){
                 .pci_id = pci_id,

@@ -56,7 +56,8 @@ int vm_config_make(const char *name, uint64_t memory, uint32_t vcpus, struct jso
 
 /*
  * The 6.x platform form: both vgpu_pci_id and vgpu_config present (XenServer 6.2; vgpu_extra_args is appended to the config with a
- * comma). Returns 1 and the values when the VM has it, 0 when not, -EINVAL (reader->error) when vgpu_pci_id is no address.
+ * comma). Returns 1 and the values when the VM has it, 0 when not, -EINVAL (reader->error) when vgpu_pci_id is no address or vgpu_config
+ * empty.
  */
 typedef struct PlatformVgpu {
         PciAddress pci_id;
