@@ -297,7 +297,8 @@ static int method_find(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 }
 
 /* A filter's value as the text to which the property is compared. */
-static int read_filter_value(sd_bus_message *m, const char *key, char **ret, sd_bus_error *error) {
+static int read_filter_value(
+        sd_bus_message *m, const char *key, char *ret_type, char **ret, sd_bus_error *error) {
         const char *type, *text;
         uint32_t u;
         uint64_t t;
@@ -336,11 +337,13 @@ static int read_filter_value(sd_bus_message *m, const char *key, char **ret, sd_
         } else if (streq(type, "d")) {
                 r = sd_bus_message_read(m, "v", type, &d);
                 if (r >= 0)
-                        r = asprintf(ret, "%g", d);
+                        r = asprintf(ret, "%.17g", d);
         } else
                 return bus_error_set(error, ERROR_INVALID_RECORD,
                         "The filter on %.64s has type '%s'; filter by text, path, number or boolean.", key,
                         type);
+        if (r >= 0)
+                *ret_type = *type;
         return r;
 }
 
@@ -362,7 +365,7 @@ static int read_filters(sd_bus_message *m, Filters *f, sd_bus_error *error) {
                 return r;
         while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
                 const char *key;
-                char *value = NULL;
+                char *value = NULL, value_type = '\0';
 
                 if (f->n >= FILTERS_MAX)
                         return bus_error_set(
@@ -370,10 +373,10 @@ static int read_filters(sd_bus_message *m, Filters *f, sd_bus_error *error) {
                 r = sd_bus_message_read(m, "s", &key);
                 if (r < 0)
                         return r;
-                r = read_filter_value(m, key, &value, error);
+                r = read_filter_value(m, key, &value_type, &value, error);
                 if (r < 0)
                         return r;
-                f->items[f->n++] = (ListFilter){key, value};
+                f->items[f->n++] = (ListFilter){key, value, value_type};
                 r = sd_bus_message_exit_container(m);
                 if (r < 0)
                         return r;

@@ -1,35 +1,104 @@
 /*
  * Lists: one class, filtered, in pages
  *
- * Order is that of creation. A filter compares a property's text; objects are built for it only when there is
- * one.
+ * Order is that of creation. A filter compares with the text of a property, or of an element of a list; objects
+ * are built for it only when there is one.
  */
+
+#include <math.h>
 
 #include "policyd/service/internal.h"
 
 #include "common/json/json-get.h"
+#include "common/parse.h"
 
-static const char *value_text(struct json_object *value) {
-        return json_object_is_type(value, json_type_string)
-                       ? json_object_get_string(value)
-                       : json_object_to_json_string_ext(
-                                 value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+typedef struct FilterKind {
+        const char *types; /* of a filter: D-Bus's letters */
+        const char *wanted;
+} FilterKind;
+
+/* What a property's value can be compared to. */
+static const FilterKind *kind_of(struct json_object *value) {
+        static const FilterKind text = { "so", "text, of type 's' (or 'o')" },
+                                boolean = { "b", "true or false, of type 'b'" },
+                                number = { "utixd", "a number, of type 't'" },
+                                list = { "so", "a list, of which a filter takes one element, of type 's' or 'o'" };
+
+        if (json_object_is_type(value, json_type_array))
+                return &list;
+        if (json_object_is_type(value, json_type_string))
+                return &text;
+        return json_object_is_type(value, json_type_boolean) ? &boolean : &number;
 }
 
-/* 1 it matches, 0 it does not; an unknown property is the caller's mistake. */
+/* Text will do for anything, if it reads as that. */
+static bool reads_as(const FilterKind *kind, const char *text) {
+        double number;
+        char *end;
+
+        if (strchr(kind->types, 's'))
+                return true;
+        if (streq(kind->types, "b"))
+                return streq(text, "true") || streq(text, "false");
+        number = strtod(text, &end);
+        return end > text && *end == '\0' && isfinite(number);
+}
+
+static bool number_is(struct json_object *value, const char *text) {
+        uint64_t whole;
+
+        if (json_object_is_type(value, json_type_int) && parse_u64(text, &whole) >= 0)
+                return json_object_get_uint64(value) == whole;
+        return json_object_get_double(value) == strtod(text, NULL);
+}
+
+static bool value_is(struct json_object *value, const char *text) {
+        switch (json_object_get_type(value)) {
+        case json_type_array:
+                for (size_t i = 0; i < json_object_array_length(value); i++)
+                        if (value_is(json_object_array_get_idx(value, i), text))
+                                return true;
+                return false;
+        case json_type_int:
+        case json_type_double:
+                return number_is(value, text);
+        default:
+                return streq(json_object_get_string(value), text);
+        }
+}
+
+/* An unknown property, or a value that cannot be one of its, is the caller's mistake: it would find nothing, ever. */
+static int check_filter(struct json_object *value, ObjectClass c, const ListFilter *f, Refusal *refusal) {
+        const FilterKind *kind;
+
+        if (!value)
+                return refusal_set(refusal, ERROR_INVALID_RECORD,
+                        "Objects of class %s have no property '%s' to filter by.", object_class_to_string(c),
+                        f->property);
+        kind = kind_of(value);
+        if (strchr(kind->types, f->type) || (f->type == 's' && reads_as(kind, f->value)))
+                return 0;
+        return refusal_set(refusal, ERROR_INVALID_RECORD,
+                "The filter %s is given as type '%c' (%.64s), but %s of a %s is %s.", f->property, f->type, f->value,
+                f->property, object_class_to_string(c), kind->wanted);
+}
+
+/* 1 it matches, 0 it does not. Each filter is checked, whichever of them fails first. */
 static int matches(
         struct json_object *object, ObjectClass c, const ListFilter *filters, size_t n, Refusal *refusal) {
-        for (size_t i = 0; i < n; i++) {
-                struct json_object *value;
+        int result = 1, r;
 
-                if (!json_object_object_get_ex(object, filters[i].property, &value))
-                        return refusal_set(refusal, ERROR_INVALID_RECORD,
-                                "Objects of class %s have no property '%s' to filter by.",
-                                object_class_to_string(c), filters[i].property);
-                if (!streq(value_text(value), filters[i].value))
-                        return 0;
+        for (size_t i = 0; i < n; i++) {
+                struct json_object *value = NULL;
+
+                (void) json_object_object_get_ex(object, filters[i].property, &value);
+                r = check_filter(value, c, &filters[i], refusal);
+                if (r < 0 || refusal->code != ERROR_NONE)
+                        return r;
+                if (!value_is(value, filters[i].value))
+                        result = 0;
         }
-        return 1;
+        return result;
 }
 
 typedef struct Page {

@@ -189,6 +189,7 @@ int jobs_cancel(Policy *p, Job *j, Refusal *refusal);
  */
 typedef struct ListFilter {
         const char *property, *value;
+        char type; /* of the value, before it became text: one of D-Bus's s, o, b, u, t, i, x, d */
 } ListFilter;
 int policy_list(Policy *p, ObjectClass c, const ListFilter *filters, size_t n_filters, uint32_t offset,
         uint32_t limit, char **ret_json, Refusal *refusal);

@@ -53,6 +53,45 @@ static void test_options_are_strict(void **state) {
         assert_non_null(strstr(w->reply, "\"total\":0"));
 }
 
+/* A filter that could never match is a mistake, and says what would match. */
+static void test_filters_have_the_type_of_their_property(void **state) {
+        World *w = *state;
+        char vm[128], group[128];
+
+        assert_true(MANAGER(w, "CreateVM", "sa{sv}", VM_RECORD("win"), 0));
+        snprintf(vm, sizeof(vm), "%.127s", w->reply);
+        assert_true(MANAGER(w, "CreateVMGroup", "sa{sv}", "web", 0));
+        snprintf(group, sizeof(group), "%.127s", w->reply);
+        assert_true(call(w, vm, POLICY_IFACE_VM, "SetGroups", "ao", 1, group));
+
+        assert_false(MANAGER(w, "List", "sa{sv}uu", "vm", 1, "PowerState", "b", 1, 0, 0));
+        assert_refused(w, "InvalidRecord");
+        assert_non_null(strstr(w->sentence,
+                "The filter PowerState is given as type 'b' (true), but PowerState of a vm is text, of type 's'"));
+        /* Also behind one that matches nothing. */
+        assert_false(MANAGER(
+                w, "List", "sa{sv}uu", "vm", 2, "NameLabel", "s", "lin", "NameDescription", "s", "", 0, 0));
+        assert_non_null(strstr(w->sentence, "no property 'NameDescription'"));
+
+        assert_true(MANAGER(w, "List", "sa{sv}uu", "vm", 1, "Groups", "o", group, 0, 0));
+        assert_non_null(strstr(w->reply, "\"total\":1"));
+        assert_true(MANAGER(w, "List", "sa{sv}uu", "vm", 1, "Groups", "o", vm, 0, 0));
+        assert_non_null(strstr(w->reply, "\"total\":0"));
+        assert_false(MANAGER(w, "List", "sa{sv}uu", "vm", 1, "Groups", "u", 1, 0, 0));
+        assert_non_null(strstr(w->sentence, "a list, of which a filter takes one element"));
+
+        assert_true(MANAGER(w, "AddHost", "ssa{sv}", "far", "unix:path=/nonexistent/bus", 0));
+        assert_true(MANAGER(w, "List", "sa{sv}uu", "host", 2, "Enabled", "b", 1, "MemoryTotal", "u", 0, 0, 0));
+        assert_non_null(strstr(w->reply, "\"total\":1"));
+        assert_true(MANAGER(w, "List", "sa{sv}uu", "host", 2, "Enabled", "s", "true", "MemoryTotal", "d", 0.0, 0, 0));
+        assert_non_null(strstr(w->reply, "\"total\":1"));
+        assert_false(MANAGER(w, "List", "sa{sv}uu", "host", 1, "Enabled", "s", "yes", 0, 0));
+        assert_non_null(strstr(w->sentence, "Enabled is given as type 's' (yes)"));
+        assert_non_null(strstr(w->sentence, "true or false, of type 'b'"));
+        assert_false(MANAGER(w, "List", "sa{sv}uu", "host", 1, "MemoryTotal", "s", "64 GiB", 0, 0));
+        assert_non_null(strstr(w->sentence, "a number, of type 't'"));
+}
+
 static void test_a_name_of_several_is_told_with_their_uuids(void **state) {
         World *w = *state;
         char paths[2][128], uuids[2][64];
@@ -287,6 +326,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 WORLD_TEST(test_objects_are_found),
                 WORLD_TEST(test_options_are_strict),
+                WORLD_TEST(test_filters_have_the_type_of_their_property),
                 WORLD_TEST(test_a_name_of_several_is_told_with_their_uuids),
                 WORLD_TEST(test_references_are_checked),
                 WORLD_TEST(test_a_start_is_decided_before_its_reply),

@@ -529,7 +529,7 @@ static const char *text(struct json_object *o, const char *name) {
 static void lists_have_pages_and_filters(void **state) {
         FakeHost *h;
         _cleanup_world_ World *w = world_of_one_k1(&h);
-        const ListFilter running = {"PowerState", "running"}, unknown = {"Colour", "red"};
+        const ListFilter running = {"PowerState", "running", 's'}, unknown = {"Colour", "red", 's'};
         struct json_object *o;
         Uuid vm = UUID_NULL;
         char *json;
