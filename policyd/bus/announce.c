@@ -8,8 +8,6 @@
 
 #include "policyd/bus/bus-private.h"
 
-#define PROPERTIES_MAX 64
-
 uint32_t count_hosts_online(Bus *bus) {
         const PtrArray *hosts = &policy_pool(bus->policy)->objects[CLASS_HOST];
         uint32_t n = 0;
@@ -28,36 +26,18 @@ static void announce_hosts_online(Bus *bus) {
         sd_bus_emit_properties_changed(bus->bus, POLICY_PATH, POLICY_IFACE_MANAGER, "HostsOnline", NULL);
 }
 
-static void announce_properties(Bus *bus, const Object *o) {
-        const BusClass *class = bus_class(o->class);
-        const char *names[PROPERTIES_MAX + 1];
-        size_t n = 0;
-
-        for (size_t i = 0; class->properties[i]; i++)
-                if ((o->changed >> i & 1) && *class->properties[i])
-                        names[n++] = class->properties[i];
-        names[n] = NULL;
-        if (n > 0)
-                sd_bus_emit_properties_changed_strv(
-                        bus->bus, OBJECT_PATH(o), class->interface, (char **) names);
-}
-
 static void on_changed(const Object *o, void *userdata) {
         Bus *bus = userdata;
 
-        bus->announcing = true;
         if (o->removed) {
-                bus->tombstone = o;
                 if (!o->is_new)
-                        sd_bus_emit_object_removed(bus->bus, OBJECT_PATH(o));
-                bus->tombstone = NULL;
+                        (void) emit_removed(bus, o);
         } else if (o->is_new)
-                sd_bus_emit_object_added(bus->bus, OBJECT_PATH(o));
+                (void) emit_added(bus, o);
         else
-                announce_properties(bus, o);
+                (void) emit_changed(bus, o);
         if (o->class == CLASS_HOST)
                 announce_hosts_online(bus);
-        bus->announcing = false;
 }
 
 /* Who waits gets the answer before the announcements are made. */
@@ -84,9 +64,7 @@ static void on_job_removed(const Job *j, const char *result, void *userdata) {
 static void on_rebuilt(void *userdata) {
         Bus *bus = userdata;
 
-        bus->announcing = true;
         announce_hosts_online(bus);
-        bus->announcing = false;
 }
 
 static void on_status(const char *line, void *userdata) {

@@ -5,7 +5,7 @@
  *
  * bus.c connects and registers; outbox.c sends what a turn had to say in one piece; object.c finds objects by path, for sd-bus and for arguments; getters.c turns
  * fields into properties; options.c reads a{sv}; request.c answers after the commit; callers.c knows who
- * asks; announce.c sends the signals. bus-<class>.c holds the vtable of one class and its methods.
+ * asks; announce.c says what is announced, and emit.c sends the signals of objects. bus-<class>.c holds the vtable of one class and its methods.
  *
  * A handler's userdata is the object (Vm *, …), whose object.userdata is the Bus; the Manager's is the Bus.
  */
@@ -19,6 +19,7 @@
 #include "protocol/names.h"
 
 #define OBJECT_PATH_MAX 80
+#define PROPERTIES_MAX 64
 
 typedef struct Caller Caller;
 typedef struct Request Request;
@@ -42,9 +43,8 @@ struct Bus {
         HashMap *callers;        /* by unique name */
         Caller *oldest, *newest; /* the same, by age */
         Request *requests;       /* not yet answered */
-        const Object *tombstone; /* removed, still shown while its removal is announced */
-        bool announcing;         /* inside the policy's commit: no flush */
         uint32_t hosts_online;   /* as last announced */
+        const sd_bus_vtable *properties[_CLASS_MAX][PROPERTIES_MAX]; /* by bit of Object.changed */
 };
 
 /* What each class shows. */
@@ -72,8 +72,7 @@ int object_read(Bus *bus, sd_bus_message *m, ObjectClass c, Object **ret, sd_bus
 int bus_find_object(sd_bus *sd, const char *path, const char *interface, void *userdata, void **ret_found,
         sd_bus_error *error);
 int bus_enumerate(sd_bus *sd, const char *prefix, void *userdata, char ***ret_nodes, sd_bus_error *error);
-/* Commits what is open, before a read; not while a commit is being announced. Objects found before may be gone
- * after it, see object.c. */
+/* Commits what is open, before a read. Objects found before may be gone after it, see object.c. */
 void bus_flush(Bus *bus);
 
 /* getters.c: userdata is the field that the vtable's offset names. Text, numbers and vectors of text need
@@ -177,6 +176,12 @@ void caller_settle(Caller *c); /* a request of it was answered */
 /* Calls the handler again with m when the uid is known; 1, or negative with the error set. */
 int caller_park(Caller *c, sd_bus_message *m, sd_bus_message_handler_t handler, sd_bus_error *error);
 void callers_free(Bus *bus);
+
+/* emit.c */
+int emit_prepare(Bus *bus); /* once; -ENOENT, -E2BIG: a class names a property that its vtable does not have, or too many */
+int emit_changed(Bus *bus, const Object *o);
+int emit_added(Bus *bus, const Object *o);
+int emit_removed(Bus *bus, const Object *o);
 
 /* announce.c */
 uint32_t count_hosts_online(Bus *bus);

@@ -98,7 +98,8 @@ static int show_class(Bus *bus, ObjectClass c) {
 int bus_start(Bus *bus) {
         int r;
 
-        r = bus_connect(bus);
+        r = emit_prepare(bus);
+        r = r ?: bus_connect(bus);
         if (r < 0)
                 return r;
         r = sd_bus_set_exit_on_disconnect(bus->bus, true);

@@ -36,7 +36,6 @@ static int split_path(const char *path, ObjectClass *ret_class, Uuid *ret_id) {
 }
 
 Object *object_at(Bus *bus, const char *path) {
-        const Object *grave = bus->tombstone;
         ObjectClass c;
         Object *o;
         Uuid id;
@@ -44,8 +43,6 @@ Object *object_at(Bus *bus, const char *path) {
         if (split_path(path, &c, &id) < 0)
                 return NULL;
         o = pool_get(policy_pool(bus->policy), c, &id);
-        if (!o && grave && grave->class == c && uuid_equal(&grave->id, &id))
-                o = (Object *) grave;
         if (o)
                 o->userdata = bus;
         return o;
@@ -93,8 +90,7 @@ static bool message_is_read(sd_bus_message *m) {
 }
 
 void bus_flush(Bus *bus) {
-        if (!bus->announcing)
-                policy_flush(bus->policy);
+        policy_flush(bus->policy);
 }
 
 /* "/org/xenvgpu/Policy1/vm/…" but not "/org/xenvgpu/Policy1/vm", which is a node of the tree without an
