@@ -2,7 +2,7 @@
  * VGPU and PCI records
  *
  * A variant is a string or a two-element array of name and value. The kinds of VGPU differ in the value
- * only: each has one function that reads it and one that builds it.
+ * only: each has one function that reads it and one that writes it.
  */
 
 #include <strings.h>
@@ -178,103 +178,56 @@ int vgpu_record_parse(JsonReader *r, struct json_object *o, VgpuRecord *ret) {
         return q;
 }
 
-static int build_nvidia(const VgpuRecord *v, struct json_object *value) {
-        int r;
-
-        r = json_add_pci(value, "virtual_pci_address", &v->nvidia.virtual_pci_address);
-        if (r >= 0 && v->nvidia.type_id)
-                r = json_add_string(value, "type_id", v->nvidia.type_id);
-        if (r >= 0 && v->nvidia.config_file)
-                r = json_add_string(value, "config_file", v->nvidia.config_file);
-        if (r >= 0 && !uuid_is_null(&v->nvidia.uuid))
-                r = json_add_uuid(value, "uuid", &v->nvidia.uuid);
-        if (r >= 0 && v->nvidia.vclass)
-                r = json_add_string(value, "vclass", v->nvidia.vclass);
-        if (r >= 0)
-                r = json_add_string(value, "extra_args", v->nvidia.extra_args);
-        return r;
+static void write_optional(StrBuf *b, const char *member, const char *text_or_null) {
+        if (text_or_null)
+                json_write_string(b, member, text_or_null);
 }
 
-static int build_gvt_g(const VgpuRecord *v, struct json_object *value) {
-        int r;
-
-        r = json_add_u64(value, "low_gm_sz", v->gvt_g.low_gm_sz);
-        if (r >= 0)
-                r = json_add_u64(value, "high_gm_sz", v->gvt_g.high_gm_sz);
-        if (r >= 0)
-                r = json_add_u64(value, "fence_sz", v->gvt_g.fence_sz);
-        return r;
+static void write_nvidia(const VgpuRecord *v, StrBuf *b) {
+        json_write_pci(b, "virtual_pci_address", &v->nvidia.virtual_pci_address);
+        write_optional(b, "type_id", v->nvidia.type_id);
+        write_optional(b, "config_file", v->nvidia.config_file);
+        if (!uuid_is_null(&v->nvidia.uuid))
+                json_write_uuid(b, "uuid", &v->nvidia.uuid);
+        write_optional(b, "vclass", v->nvidia.vclass);
+        json_write_string(b, "extra_args", v->nvidia.extra_args);
 }
 
-static int build_mxgpu(const VgpuRecord *v, struct json_object *value) {
-        int r;
-
-        r = json_add_u64(value, "vgpus_per_pgpu", v->mxgpu.vgpus_per_pgpu);
-        if (r >= 0)
-                r = json_add_u64(value, "framebufferbytes", v->mxgpu.framebufferbytes);
-        return r;
+static void write_gvt_g(const VgpuRecord *v, StrBuf *b) {
+        json_write_u64(b, "low_gm_sz", v->gvt_g.low_gm_sz);
+        json_write_u64(b, "high_gm_sz", v->gvt_g.high_gm_sz);
+        json_write_u64(b, "fence_sz", v->gvt_g.fence_sz);
 }
 
-static int build_value(const VgpuRecord *v, struct json_object *value) {
-        switch (v->kind) {
-        case VGPU_KIND_NVIDIA:
-                return build_nvidia(v, value);
-        case VGPU_KIND_GVT_G:
-                return build_gvt_g(v, value);
-        case VGPU_KIND_MXGPU:
-                return build_mxgpu(v, value);
-        case _VGPU_KIND_MAX:
-        case _VGPU_KIND_INVALID:
-                break;
-        }
-        return -EINVAL;
+static void write_mxgpu(const VgpuRecord *v, StrBuf *b) {
+        json_write_u64(b, "vgpus_per_pgpu", v->mxgpu.vgpus_per_pgpu);
+        json_write_u64(b, "framebufferbytes", v->mxgpu.framebufferbytes);
 }
 
-static int build_implementation(const VgpuRecord *v, struct json_object *o) {
-        _cleanup_json_ struct json_object *variant = NULL, *name = NULL, *value = NULL;
-        int r;
+static void write_implementation(const VgpuRecord *v, StrBuf *b) {
+        static void (*const writers[_VGPU_KIND_MAX])(const VgpuRecord *v, StrBuf *b) = {
+                [VGPU_KIND_NVIDIA] = write_nvidia,
+                [VGPU_KIND_GVT_G] = write_gvt_g,
+                [VGPU_KIND_MXGPU] = write_mxgpu,
+        };
 
-        variant = json_object_new_array();
-        name = json_object_new_string(strempty(vgpu_kind_to_string(v->kind)));
-        value = json_object_new_object();
-        if (!variant || !name || !value)
-                return -ENOMEM;
-
-        r = build_value(v, value);
-        if (r < 0)
-                return r;
-        if (json_object_array_add(variant, name) < 0)
-                return -ENOMEM;
-        name = NULL;
-        if (json_object_array_add(variant, value) < 0)
-                return -ENOMEM;
-        value = NULL;
-
-        return json_add(o, "implementation", take_ptr(variant));
+        json_write_open(b, "implementation", '[');
+        json_write_string(b, NULL, vgpu_kind_to_string(v->kind));
+        json_write_open(b, NULL, '{');
+        writers[v->kind](v, b);
+        json_write_close(b, '}');
+        json_write_close(b, ']');
 }
 
-int vgpu_record_build(const VgpuRecord *v, struct json_object **ret) {
-        _cleanup_json_ struct json_object *o = NULL;
-        int r;
-
-        o = json_object_new_object();
-        if (!o)
-                return -ENOMEM;
-
-        r = record_add_id(o, "id", &v->vm, v->device);
-        if (r >= 0)
-                r = json_add_u64(o, "position", v->position);
-        if (r >= 0)
-                r = json_add_pci(o, "physical_pci_address", &v->physical_pci_address);
-        if (r >= 0 && v->virtual_pci_address)
-                r = json_add_pci(o, "virtual_pci_address", v->virtual_pci_address);
-        if (r >= 0)
-                r = build_implementation(v, o);
-        if (r < 0)
-                return r;
-
-        *ret = take_ptr(o);
-        return 0;
+void vgpu_record_write(const VgpuRecord *v, StrBuf *b) {
+        json_write_open(b, NULL, '{');
+        record_write_id(b, "id", &v->vm, v->device);
+        json_write_u64(b, "position", v->position);
+        json_write_pci(b, "physical_pci_address", &v->physical_pci_address);
+        if (v->virtual_pci_address)
+                json_write_pci(b, "virtual_pci_address", v->virtual_pci_address);
+        write_implementation(v, b);
+        json_write_close(b, '}');
 }
 
 void vgpu_record_done(VgpuRecord *v) {
@@ -346,22 +299,10 @@ int pci_record_parse(JsonReader *r, struct json_object *o, PciRecord *ret) {
         return 0;
 }
 
-int pci_record_build(const PciRecord *p, struct json_object **ret) {
-        _cleanup_json_ struct json_object *o = NULL;
-        int r;
-
-        o = json_object_new_object();
-        if (!o)
-                return -ENOMEM;
-
-        r = record_add_id(o, "id", &p->vm, PCI_TEXT(&p->address));
-        if (r >= 0)
-                r = json_add_u64(o, "position", p->position);
-        if (r >= 0)
-                r = json_add_pci(o, "address", &p->address);
-        if (r < 0)
-                return r;
-
-        *ret = take_ptr(o);
-        return 0;
+void pci_record_write(const PciRecord *p, StrBuf *b) {
+        json_write_open(b, NULL, '{');
+        record_write_id(b, "id", &p->vm, PCI_TEXT(&p->address));
+        json_write_u64(b, "position", p->position);
+        json_write_pci(b, "address", &p->address);
+        json_write_close(b, '}');
 }

@@ -14,6 +14,7 @@
  */
 
 #include "common/json/json-get.h"
+#include "common/json/json-write.h"
 
 #define NVIDIA_FIRST_SLOT_IN_GUEST 11
 #define VGPU_DEVICE_MAX 20 /* devices are 0..20 */
@@ -51,7 +52,7 @@ typedef struct VgpuRecord {
 } VgpuRecord;
 
 int vgpu_record_parse(JsonReader *r, struct json_object *o, VgpuRecord *ret);
-int vgpu_record_build(const VgpuRecord *v, struct json_object **ret);
+void vgpu_record_write(const VgpuRecord *v, StrBuf *b); /* as an element of an array; its kind is a valid one */
 void vgpu_record_done(VgpuRecord *v);
 
 typedef struct VgpuState {
@@ -70,4 +71,4 @@ typedef struct PciRecord {
 } PciRecord;
 
 int pci_record_parse(JsonReader *r, struct json_object *o, PciRecord *ret);
-int pci_record_build(const PciRecord *p, struct json_object **ret);
+void pci_record_write(const PciRecord *p, StrBuf *b);

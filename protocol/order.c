@@ -60,86 +60,34 @@ int start_order_parse(JsonReader *r, struct json_object *o, StartOrder *ret) {
         return q;
 }
 
-static int build_vgpu_item(const void *item, struct json_object **ret) {
-        return vgpu_record_build(item, ret);
-}
-
-static int build_pci_item(const void *item, struct json_object **ret) {
-        return pci_record_build(item, ret);
-}
-
 /* What start and stop have in common. */
-static int build_head(uint64_t epoch, const Uuid *token, struct json_object **ret) {
-        _cleanup_json_ struct json_object *o = NULL;
-        int r;
-
-        o = json_object_new_object();
-        if (!o)
-                return -ENOMEM;
-
-        r = json_add_u64(o, "version", RECORD_VERSION);
-        if (r >= 0)
-                r = json_add_u64(o, "epoch", epoch);
-        if (r >= 0)
-                r = json_add_uuid(o, "token", token);
-        if (r < 0)
-                return r;
-
-        *ret = take_ptr(o);
-        return 0;
+static void write_head(StrBuf *b, uint64_t epoch, const Uuid *token) {
+        json_write_open(b, NULL, '{');
+        json_write_u64(b, "version", RECORD_VERSION);
+        json_write_u64(b, "epoch", epoch);
+        json_write_uuid(b, "token", token);
 }
 
-/* NULL, when there is none to overwrite. */
-static const char *config_uuid(struct json_object *config) {
-        struct json_object *c_info, *uuid;
-
-        if (!config || !json_object_object_get_ex(config, "c_info", &c_info) ||
-            !json_object_is_type(c_info, json_type_object) || !json_object_object_get_ex(c_info, "uuid", &uuid))
-                return NULL;
-        return strempty(json_object_get_string(uuid));
-}
-
-/* The domain gets the VM's uuid, whatever the config that came with it says; the VM's own config stays as it is. */
-static int build_vm(const VmRecord *v, struct json_object **ret) {
-        _cleanup_json_ struct json_object *vm = NULL, *config = NULL;
-        const char *uuid = config_uuid(v->config);
-        int r;
-
-        r = vm_record_build(v, &vm);
-        if (r < 0)
-                return r;
-        if (uuid && !streq(uuid, UUID_TEXT(&v->uuid))) {
-                if (json_object_deep_copy(v->config, &config, NULL) < 0)
-                        return -ENOMEM;
-                r = json_add_uuid(json_object_object_get(config, "c_info"), "uuid", &v->uuid);
-                if (r >= 0)
-                        r = json_add(vm, "config", take_ptr(config));
-                if (r < 0)
-                        return r;
-        }
-
-        *ret = take_ptr(vm);
-        return 0;
+void start_order_write(const StartOrder *order, StrBuf *b) {
+        write_head(b, order->epoch, &order->token);
+        /* The domain gets the VM's uuid, whatever the config that came with it says. */
+        vm_record_write_for_order(&order->vm, b, "vm");
+        json_write_open(b, "vgpus", '[');
+        for (size_t i = 0; i < order->n_vgpus; i++)
+                vgpu_record_write(&order->vgpus[i], b);
+        json_write_close(b, ']');
+        json_write_open(b, "pcis", '[');
+        for (size_t i = 0; i < order->n_pcis; i++)
+                pci_record_write(&order->pcis[i], b);
+        json_write_close(b, ']');
+        json_write_close(b, '}');
 }
 
 int start_order_build(const StartOrder *order, struct json_object **ret) {
-        _cleanup_json_ struct json_object *o = NULL, *vm = NULL;
-        int r;
+        _cleanup_strbuf_ StrBuf b = {};
 
-        r = build_head(order->epoch, &order->token, &o);
-        if (r >= 0)
-                r = build_vm(&order->vm, &vm);
-        if (r >= 0)
-                r = json_add(o, "vm", take_ptr(vm));
-        if (r >= 0)
-                r = record_add_list(o, "vgpus", order->vgpus, order->n_vgpus, sizeof(VgpuRecord), build_vgpu_item);
-        if (r >= 0)
-                r = record_add_list(o, "pcis", order->pcis, order->n_pcis, sizeof(PciRecord), build_pci_item);
-        if (r < 0)
-                return r;
-
-        *ret = take_ptr(o);
-        return 0;
+        start_order_write(order, &b);
+        return record_of_text(&b, ret);
 }
 
 void start_order_done(StartOrder *order) {
@@ -171,18 +119,9 @@ int stop_order_parse(JsonReader *r, struct json_object *o, StopOrder *ret) {
         return 0;
 }
 
-int stop_order_build(const StopOrder *order, struct json_object **ret) {
-        _cleanup_json_ struct json_object *o = NULL;
-        int r;
-
-        r = build_head(order->epoch, &order->token, &o);
-        if (r >= 0)
-                r = json_add_uuid(o, "uuid", &order->uuid);
-        if (r >= 0)
-                r = json_add_bool(o, "force", order->force);
-        if (r < 0)
-                return r;
-
-        *ret = take_ptr(o);
-        return 0;
+void stop_order_write(const StopOrder *order, StrBuf *b) {
+        write_head(b, order->epoch, &order->token);
+        json_write_uuid(b, "uuid", &order->uuid);
+        json_write_bool(b, "force", order->force);
+        json_write_close(b, '}');
 }

@@ -23,7 +23,8 @@ typedef struct StartOrder {
 } StartOrder;
 
 int start_order_parse(JsonReader *r, struct json_object *o, StartOrder *ret);
-int start_order_build(const StartOrder *order, struct json_object **ret);
+void start_order_write(const StartOrder *order, StrBuf *b);
+int start_order_build(const StartOrder *order, struct json_object **ret); /* what start_order_write() writes */
 void start_order_done(StartOrder *order);
 
 typedef struct StopOrder {
@@ -34,4 +35,4 @@ typedef struct StopOrder {
 } StopOrder;
 
 int stop_order_parse(JsonReader *r, struct json_object *o, StopOrder *ret);
-int stop_order_build(const StopOrder *order, struct json_object **ret);
+void stop_order_write(const StopOrder *order, StrBuf *b);

@@ -190,6 +190,20 @@ int record_opt_list(JsonReader *r, struct json_object *o, const char *member, si
         return q < 0 ? q : 0;
 }
 
+void record_write_id(StrBuf *b, const char *member, const Uuid *vm, const char *device) {
+        json_write_open(b, member, '[');
+        json_write_uuid(b, NULL, vm);
+        json_write_string(b, NULL, device);
+        json_write_close(b, ']');
+}
+
+int record_of_text(StrBuf *b, struct json_object **ret) {
+        _cleanup_free_ char *text = strbuf_take(b);
+        JsonReader r = {};
+
+        return text ? json_parse(&r, text, strlen(text), ret) : -ENOMEM;
+}
+
 int record_add_list(struct json_object *o, const char *member, const void *items, size_t n, size_t item_size,
         RecordBuilder build) {
         _cleanup_json_ struct json_object *array = NULL;

@@ -8,6 +8,7 @@
  */
 
 #include "common/json/json-get.h"
+#include "common/json/json-write.h"
 
 /* A copied string; absent: fallback, or NULL when that is NULL. */
 int record_get_text(JsonReader *r, struct json_object *o, const char *member, char **ret);
@@ -28,6 +29,11 @@ int record_check_version(JsonReader *r, struct json_object *o);
 /* ["<vm uuid>","0"]: xenopsd's id of a VGPU or PCI device. */
 int record_get_id(JsonReader *r, struct json_object *o, const char *member, Uuid *ret_vm, const char **ret_device);
 int record_add_id(struct json_object *o, const char *member, const Uuid *vm, const char *device);
+void record_write_id(StrBuf *b, const char *member, const Uuid *vm, const char *device);
+
+/* What was written, for who goes on with it as a document; the buffer is empty then. -ENOMEM; -EINVAL: larger or deeper than
+ * json_parse() reads. */
+int record_of_text(StrBuf *b, struct json_object **ret);
 
 /*
  * The plain members of a record as a table, so that reading, writing and freeing them cannot disagree. A member that is not

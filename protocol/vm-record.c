@@ -64,35 +64,54 @@ int vm_record_parse(JsonReader *r, struct json_object *o, VmRecord *ret) {
         return q;
 }
 
-static struct json_object *ref_or_empty(struct json_object *o) {
-        return o ? json_object_get(o) : json_object_new_object();
+static void write_object(StrBuf *b, const char *member, struct json_object *o) {
+        if (o)
+                json_write_value(b, member, o);
+        else
+                json_write_text(b, member, "{}");
+}
+
+static void write_members(const VmRecord *v, StrBuf *b) {
+        if (!uuid_is_null(&v->uuid))
+                json_write_uuid(b, "uuid", &v->uuid);
+        json_write_string(b, "name_label", v->name_label);
+        json_write_string(b, "owner", v->owner);
+        json_write_string(b, "affinity", v->affinity);
+        write_object(b, "platform", v->platform);
 }
 
 int vm_record_build(const VmRecord *v, struct json_object **ret) {
-        _cleanup_json_ struct json_object *o = NULL;
-        int r = 0;
+        _cleanup_strbuf_ StrBuf b = {};
 
-        o = json_object_new_object();
-        if (!o)
-                return -ENOMEM;
+        json_write_open(&b, NULL, '{');
+        write_members(v, &b);
+        write_object(&b, "config", v->config);
+        json_write_close(&b, '}');
+        return record_of_text(&b, ret);
+}
 
-        if (!uuid_is_null(&v->uuid))
-                r = json_add_uuid(o, "uuid", &v->uuid);
-        if (r >= 0)
-                r = json_add_string(o, "name_label", v->name_label);
-        if (r >= 0)
-                r = json_add_string(o, "owner", v->owner);
-        if (r >= 0)
-                r = json_add_string(o, "affinity", v->affinity);
-        if (r >= 0)
-                r = json_add(o, "platform", ref_or_empty(v->platform));
-        if (r >= 0)
-                r = json_add(o, "config", ref_or_empty(v->config));
-        if (r < 0)
-                return r;
+/* The VM's uuid, where the config names one. */
+static void write_identity(const VmRecord *v, StrBuf *b, const char *member, struct json_object *c_info) {
+        json_write_open(b, member, '{');
+        json_object_object_foreach(c_info, key, value)
+                if (streq(key, "uuid"))
+                        json_write_uuid(b, key, &v->uuid);
+                else
+                        json_write_value(b, key, value);
+        json_write_close(b, '}');
+}
 
-        *ret = take_ptr(o);
-        return 0;
+void vm_record_write_for_order(const VmRecord *v, StrBuf *b, const char *member) {
+        json_write_open(b, member, '{');
+        write_members(v, b);
+        json_write_open(b, "config", '{');
+        json_object_object_foreach(v->config, key, value)
+                if (streq(key, "c_info") && json_object_is_type(value, json_type_object))
+                        write_identity(v, b, key, value);
+                else
+                        json_write_value(b, key, value);
+        json_write_close(b, '}');
+        json_write_close(b, '}');
 }
 
 void vm_record_done(VmRecord *v) {

@@ -11,6 +11,7 @@
  */
 
 #include "common/json/json-get.h"
+#include "common/json/json-write.h"
 
 typedef struct VmRecord {
         Uuid uuid; /* null: absent */
@@ -21,6 +22,8 @@ typedef struct VmRecord {
 
 int vm_record_parse(JsonReader *r, struct json_object *o, VmRecord *ret);
 int vm_record_build(const VmRecord *v, struct json_object **ret);
+/* As vm_record_build(), as a member of an order: with the VM's own uuid in config.c_info. config may not be NULL. */
+void vm_record_write_for_order(const VmRecord *v, StrBuf *b, const char *member);
 void vm_record_done(VmRecord *v);
 
 /* platform[key], or NULL. */

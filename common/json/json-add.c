@@ -97,23 +97,21 @@ int json_add_strv(struct json_object *o, const char *member, const char *const *
  * json-c's own serializer copies what it writes byte by byte; records are most of what the daemons send and store.
  */
 
-static void write_value(StrBuf *b, const char *member, struct json_object *value);
-
 static void write_object(StrBuf *b, const char *member, struct json_object *o) {
         json_write_open(b, member, '{');
         json_object_object_foreach(o, key, value)
-                write_value(b, key, value);
+                json_write_value(b, key, value);
         json_write_close(b, '}');
 }
 
 static void write_array(StrBuf *b, const char *member, struct json_object *array) {
         json_write_open(b, member, '[');
         for (size_t i = 0; i < json_object_array_length(array); i++)
-                write_value(b, NULL, json_object_array_get_idx(array, i));
+                json_write_value(b, NULL, json_object_array_get_idx(array, i));
         json_write_close(b, ']');
 }
 
-static void write_value(StrBuf *b, const char *member, struct json_object *value) {
+void json_write_value(StrBuf *b, const char *member, struct json_object *value) {
         enum json_type type = json_object_get_type(value);
 
         /* One with a serializer of its own, and a number that keeps the digits it was read with. */
@@ -135,6 +133,6 @@ static void write_value(StrBuf *b, const char *member, struct json_object *value
 char *json_to_text(struct json_object *o) {
         _cleanup_strbuf_ StrBuf b = {};
 
-        write_value(&b, NULL, o);
+        json_write_value(&b, NULL, o);
         return strbuf_take(&b);
 }

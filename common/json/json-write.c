@@ -117,7 +117,24 @@ void json_write_bool(StrBuf *b, const char *member, bool value) {
 }
 
 void json_write_uuid(StrBuf *b, const char *member, const Uuid *value) {
-        json_write_string(b, member, UUID_TEXT(value));
+        char *to = begin(b, member, UUID_TEXT_MAX + 2);
+
+        if (!to)
+                return;
+        *to++ = '"';
+        uuid_to_string(value, to);
+        to += UUID_TEXT_MAX - 1;
+        *to++ = '"';
+        strbuf_fill(b, to);
+}
+
+void json_write_pci(StrBuf *b, const char *member, const PciAddress *value) {
+        json_write_open(b, member, '{');
+        json_write_u64(b, "domain", value->domain);
+        json_write_u64(b, "bus", value->bus);
+        json_write_u64(b, "dev", value->dev);
+        json_write_u64(b, "fn", value->fn);
+        json_write_close(b, '}');
 }
 
 void json_write_strv(StrBuf *b, const char *member, const char *const *v) {

@@ -10,8 +10,11 @@
  * is no opening bracket. The text is that of json_to_text(): compact, "/" as it is.
  */
 
+#include "common/pci-address.h"
 #include "common/strbuf.h"
 #include "common/uuid.h"
+
+struct json_object;
 
 void json_write_open(StrBuf *b, const char *member_or_null, char bracket); /* '{' or '[' */
 void json_write_close(StrBuf *b, char bracket);                            /* '}' or ']' */
@@ -22,8 +25,12 @@ void json_write_double(StrBuf *b, const char *member_or_null, double value); /* 
 void json_write_bool(StrBuf *b, const char *member_or_null, bool value);
 void json_write_uuid(StrBuf *b, const char *member_or_null, const Uuid *value);
 void json_write_strv(StrBuf *b, const char *member_or_null, const char *const *v); /* NULL is an empty array */
+void json_write_pci(StrBuf *b, const char *member_or_null, const PciAddress *value); /* {"domain":0,"bus":132,"dev":0,"fn":0} */
 /* A value that is JSON text already, as it stands. */
 void json_write_text(StrBuf *b, const char *member_or_null, const char *json);
+
+/* What json-c has read. */
+void json_write_value(StrBuf *b, const char *member_or_null, struct json_object *value);
 
 /* A string of that many bytes, which may hold NUL. */
 void json_write_chars(StrBuf *b, const char *member_or_null, const char *chars, size_t n);

@@ -11,10 +11,10 @@
 #include "policyd/bus/bus-private.h"
 
 const char *object_path(ObjectClass c, const Uuid *id, char buf[static OBJECT_PATH_MAX]) {
-        char element[UUID_TEXT_MAX + 1];
+        char *end = stpcpy(stpcpy(buf, POLICY_PATH "/"), object_class_to_string(c));
 
-        snprintf(buf, OBJECT_PATH_MAX, POLICY_PATH "/%s/%s", object_class_to_string(c),
-                uuid_to_path_element(id, element));
+        *end++ = '/';
+        uuid_to_path_element(id, end);
         return buf;
 }
 

@@ -12,6 +12,11 @@
 #include "common/parse.h"
 #include "protocol/order.h"
 
+/* Of our own store; most platforms are empty, and reading is what costs here. */
+static struct json_object *object_of_text(const char *text) {
+        return isempty(text) || streq(text, "{}") ? json_object_new_object() : json_tokener_parse(text);
+}
+
 static const char *config_text(struct json_object *config, const char *key) {
         struct json_object *value;
 
@@ -56,8 +61,7 @@ static int fill_nvidia(
 }
 
 static int fill_vgpu(const Vgpu *v, const Pgpu *pgpu, const char *platform_args, VgpuRecord *ret) {
-        _cleanup_json_ struct json_object *config =
-                json_tokener_parse(isempty(v->type->internal_config) ? "{}" : v->type->internal_config);
+        _cleanup_json_ struct json_object *config = object_of_text(v->type->internal_config);
         char device[16];
 
         if (!config)
@@ -113,8 +117,8 @@ static int fill_vm(const Vm *vm, VmRecord *ret) {
         ret->name_label = strdup(vm->name_label);
         ret->owner = strdup(strempty(vm->owner));
         ret->affinity = strdup(strempty(vm->affinity));
-        ret->platform = json_tokener_parse(isempty(vm->platform) ? "{}" : vm->platform);
-        ret->config = json_tokener_parse(strempty(vm->config));
+        ret->platform = object_of_text(vm->platform);
+        ret->config = object_of_text(vm->config);
         if (!ret->name_label || !ret->owner || !ret->affinity || !ret->platform || !ret->config)
                 return -ENOMEM;
         return set_identity(ret->config, vm);
@@ -148,26 +152,23 @@ static int fill_gpus(const Vm *vm, StartOrder *order) {
 
 int order_build_start(Policy *p, const Vm *vm, char **ret) {
         _cleanup_(start_order_done) StartOrder order = {.epoch = p->epoch, .token = vm->token};
-        _cleanup_json_ struct json_object *record = NULL;
+        _cleanup_strbuf_ StrBuf b = {};
         int r;
 
         r = fill_vm(vm, &order.vm);
         r = r ?: fill_gpus(vm, &order);
-        r = r ?: start_order_build(&order, &record);
         if (r < 0)
                 return r;
-        *ret = json_to_text(record);
+        start_order_write(&order, &b);
+        *ret = strbuf_take(&b);
         return *ret ? 0 : -ENOMEM;
 }
 
 int order_build_stop(Policy *p, const Vm *vm, bool force, char **ret) {
         StopOrder order = {.epoch = p->epoch, .token = vm->stop_token, .uuid = vm->object.id, .force = force};
-        _cleanup_json_ struct json_object *record = NULL;
-        int r;
+        _cleanup_strbuf_ StrBuf b = {};
 
-        r = stop_order_build(&order, &record);
-        if (r < 0)
-                return r;
-        *ret = json_to_text(record);
+        stop_order_write(&order, &b);
+        *ret = strbuf_take(&b);
         return *ret ? 0 : -ENOMEM;
 }

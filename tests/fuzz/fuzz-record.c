@@ -7,6 +7,7 @@
 #include "protocol/import.h"
 #include "protocol/inventory.h"
 #include "protocol/order.h"
+#include "protocol/record.h"
 #include "tests/fuzz/fuzz.h"
 
 typedef int (*Parser)(JsonReader *r, struct json_object *o, void *ret);
@@ -40,6 +41,19 @@ typedef union AnyRecord {
         static void prefix##_done_any(void *record) {                                   \
                 prefix##_done(record);                                                  \
         }
+
+/* Those that are written as text at once. */
+#define BUILDER(prefix)                                                                 \
+        static int prefix##_build(const void *record, struct json_object **ret) {       \
+                _cleanup_strbuf_ StrBuf b = {};                                         \
+                                                                                        \
+                prefix##_write(record, &b);                                             \
+                return record_of_text(&b, ret);                                         \
+        }
+
+BUILDER(vgpu_record)
+BUILDER(pci_record)
+BUILDER(stop_order)
 
 CODEC_WITH_DONE(vgpu_record)
 CODEC(vgpu_state)

@@ -5,6 +5,7 @@
  */
 
 #include "common/json/json-get.h"
+#include "protocol/record.h"
 #include "tests/unit/common/test.h"
 
 #define VM_UUID "f9d68e9f-61af-4f96-b112-837db3b6dac2"
@@ -26,6 +27,15 @@ static inline void assert_json(struct json_object *o, const char *expected) {
 
         assert_string_equal(text, expected);
 }
+
+/* A builder out of a record's writer. */
+#define DEFINE_BUILDER(name, T, write)                                                        \
+        static int name(const T *record, struct json_object **ret) {                          \
+                _cleanup_strbuf_ StrBuf b = {};                                               \
+                                                                                              \
+                write(record, &b);                                                            \
+                return record_of_text(&b, ret);                                               \
+        }
 
 /*
  * Defines <prefix>_goes(text, expected): parses, builds, compares; and <prefix>_fails(text, sentence), which also says that what

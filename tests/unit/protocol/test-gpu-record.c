@@ -9,6 +9,8 @@
 static void nothing_to_free(void *record) {
 }
 
+DEFINE_BUILDER(vgpu_record_build, VgpuRecord, vgpu_record_write)
+DEFINE_BUILDER(pci_record_build, PciRecord, pci_record_write)
 DEFINE_RECORD_TEST(vgpu, VgpuRecord, vgpu_record_parse, vgpu_record_build, vgpu_record_done)
 DEFINE_RECORD_TEST(vgpu_state, VgpuState, vgpu_state_parse, vgpu_state_build, nothing_to_free)
 DEFINE_RECORD_TEST(pci, PciRecord, pci_record_parse, pci_record_build, nothing_to_free)

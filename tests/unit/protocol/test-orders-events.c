@@ -9,6 +9,7 @@
 static void nothing_to_free(void *record) {
 }
 
+DEFINE_BUILDER(stop_order_build, StopOrder, stop_order_write)
 DEFINE_RECORD_TEST(start, StartOrder, start_order_parse, start_order_build, start_order_done)
 DEFINE_RECORD_TEST(stop, StopOrder, stop_order_parse, stop_order_build, nothing_to_free)
 DEFINE_RECORD_TEST(vm_event, VmEvent, vm_event_parse, vm_event_build, vm_event_done)
