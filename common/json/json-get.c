@@ -12,6 +12,19 @@
 
 #include "common/json/json-get.h"
 
+/* One for all: making it costs as much as reading a short record. */
+static struct json_tokener *tokener_take(void) {
+        static struct json_tokener *tokener;
+
+        if (tokener)
+                json_tokener_reset(tokener);
+        else
+                tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
+        if (tokener)
+                json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+        return tokener;
+}
+
 int json_parse(JsonReader *r, const char *text, size_t size, struct json_object **ret) {
         struct json_tokener *tokener;
         struct json_object *o;
@@ -22,11 +35,10 @@ int json_parse(JsonReader *r, const char *text, size_t size, struct json_object 
         if (size > JSON_SIZE_MAX)
                 return json_fail(r, NULL, "is larger than %u bytes", JSON_SIZE_MAX);
 
-        tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
+        tokener = tokener_take();
         if (!tokener)
                 return -ENOMEM;
 
-        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
         o = json_tokener_parse_ex(tokener, text, (int) size);
         error = json_tokener_get_error(tokener);
         /* A number at the end of the bytes is complete only when a further NUL says so. */
@@ -36,7 +48,6 @@ int json_parse(JsonReader *r, const char *text, size_t size, struct json_object 
                 end = size;
         } else
                 end = json_tokener_get_parse_end(tokener);
-        json_tokener_free(tokener);
 
         if (error != json_tokener_success) {
                 json_object_put(o);

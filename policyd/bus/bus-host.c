@@ -24,14 +24,14 @@ static int method_disable(sd_bus_message *m, void *userdata, sd_bus_error *error
 DEFINE_METHOD(method_declare_dead, Host, hosts_declare_dead)
 
 static DECLARE_GETTER(get_state) {
-        return sd_bus_message_append(reply, "s", host_state_to_string(*(const HostState *) userdata));
+        return sd_bus_message_append_basic(reply, 's', host_state_to_string(*(const HostState *) userdata));
 }
 
 /* Empty until the host was first met. */
 static DECLARE_GETTER(get_host_uuid) {
         const Uuid *id = userdata;
 
-        return sd_bus_message_append(reply, "s", uuid_is_null(id) ? "" : UUID_TEXT(id));
+        return sd_bus_message_append_basic(reply, 's', uuid_is_null(id) ? "" : UUID_TEXT(id));
 }
 
 static const sd_bus_vtable host_vtable[] = {

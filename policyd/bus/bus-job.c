@@ -7,7 +7,7 @@
 DEFINE_METHOD(method_cancel, Job, jobs_cancel)
 
 static DECLARE_GETTER(get_state) {
-        return sd_bus_message_append(reply, "s", job_state_to_string(*(const JobState *) userdata));
+        return sd_bus_message_append_basic(reply, 's', job_state_to_string(*(const JobState *) userdata));
 }
 
 /* By id: an object that is gone keeps its path here. */
@@ -17,7 +17,7 @@ static DECLARE_GETTER(get_objects) {
 
         r = sd_bus_message_open_container(reply, 'a', "o");
         for (size_t i = 0; r >= 0 && i < j->n_objects; i++)
-                r = sd_bus_message_append(reply, "o",
+                r = sd_bus_message_append_basic(reply, 'o',
                         object_path(j->objects[i].class, &j->objects[i].id, (char[OBJECT_PATH_MAX]){}));
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }

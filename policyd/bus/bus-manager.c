@@ -458,7 +458,7 @@ static int method_check_host_failure(sd_bus_message *m, void *userdata, sd_bus_e
 /* Properties */
 
 static DECLARE_GETTER(get_version) {
-        return sd_bus_message_append(reply, "s", XENVGPU_VERSION);
+        return sd_bus_message_append_basic(reply, 's', XENVGPU_VERSION);
 }
 
 static DECLARE_GETTER(get_epoch) {

@@ -134,7 +134,7 @@ static int method_get_remaining_capacity(sd_bus_message *m, void *userdata, sd_b
 /* Properties */
 
 static DECLARE_GETTER(get_pci_id) {
-        return sd_bus_message_append(reply, "s", PCI_TEXT((const PciAddress *) userdata));
+        return sd_bus_message_append_basic(reply, 's', PCI_TEXT((const PciAddress *) userdata));
 }
 
 static DECLARE_GETTER(get_size) {
@@ -150,7 +150,7 @@ static int append_vgpus(sd_bus_message *reply, const Pgpu *g, bool resident) {
                 const Vgpu *v = g->vgpus.items[i];
 
                 if ((v->resident_on == g) == resident)
-                        r = sd_bus_message_append(reply, "o", OBJECT_PATH(v));
+                        r = sd_bus_message_append_basic(reply, 'o', OBJECT_PATH(v));
         }
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }

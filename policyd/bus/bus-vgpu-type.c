@@ -11,7 +11,7 @@ _Static_assert((int) _TYPE_IMPLEMENTATION_MAX == (int) _VGPU_IMPLEMENTATION_MAX 
         "TypeImplementation and VgpuImplementation must be the same list");
 
 static DECLARE_GETTER(get_implementation) {
-        return sd_bus_message_append(reply, "s",
+        return sd_bus_message_append_basic(reply, 's',
                 vgpu_implementation_to_string((VgpuImplementation) * (const TypeImplementation *) userdata));
 }
 

@@ -13,7 +13,7 @@ static DECLARE_GETTER(get_device) {
         char text[16];
 
         snprintf(text, sizeof(text), "%" PRIu32, *(const uint32_t *) userdata);
-        return sd_bus_message_append(reply, "s", text);
+        return sd_bus_message_append_basic(reply, 's', text);
 }
 
 static const sd_bus_vtable vgpu_vtable[] = {

@@ -31,7 +31,7 @@ static int method_set_placement(sd_bus_message *m, void *userdata, sd_bus_error 
 DEFINE_METHOD(method_destroy, VmGroup, vm_groups_destroy)
 
 static DECLARE_GETTER(get_placement) {
-        return sd_bus_message_append(reply, "s", placement_to_string(*(const VmPlacement *) userdata));
+        return sd_bus_message_append_basic(reply, 's', placement_to_string(*(const VmPlacement *) userdata));
 }
 
 static const sd_bus_vtable vm_group_vtable[] = {

@@ -235,7 +235,7 @@ static DECLARE_GETTER(get_groups) {
 }
 
 static DECLARE_GETTER(get_power_state) {
-        return sd_bus_message_append(reply, "s", power_state_to_string(*(const PowerState *) userdata));
+        return sd_bus_message_append_basic(reply, 's', power_state_to_string(*(const PowerState *) userdata));
 }
 
 static const sd_bus_vtable vm_vtable[] = {

@@ -5,17 +5,19 @@
 #include "policyd/bus/bus-private.h"
 
 DECLARE_GETTER(get_bool) {
-        return sd_bus_message_append(reply, "b", (int) *(const bool *) userdata);
+        int value = *(const bool *) userdata;
+
+        return sd_bus_message_append_basic(reply, 'b', &value);
 }
 
 DECLARE_GETTER(get_uuid) {
-        return sd_bus_message_append(reply, "s", UUID_TEXT((const Uuid *) userdata));
+        return sd_bus_message_append_basic(reply, 's', UUID_TEXT((const Uuid *) userdata));
 }
 
 DECLARE_GETTER(get_ref) {
         Object *const *o = userdata;
 
-        return sd_bus_message_append(reply, "o", *o ? OBJECT_PATH(*o) : "/");
+        return sd_bus_message_append_basic(reply, 'o', *o ? OBJECT_PATH(*o) : "/");
 }
 
 DECLARE_GETTER(get_refs) {
@@ -24,7 +26,7 @@ DECLARE_GETTER(get_refs) {
 
         r = sd_bus_message_open_container(reply, 'a', "o");
         for (size_t i = 0; r >= 0 && i < a->n; i++)
-                r = sd_bus_message_append(reply, "o", OBJECT_PATH(a->items[i]));
+                r = sd_bus_message_append_basic(reply, 'o', OBJECT_PATH(a->items[i]));
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
