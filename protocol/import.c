@@ -78,6 +78,34 @@ static int parse_vgpu_item(JsonReader *r, struct json_object *o, void *ret) {
         return q;
 }
 
+static const RecordField group_fields[] = {
+        OPTIONAL(ImportGroup, uuid, RECORD_UUID),
+        REQUIRED(ImportGroup, name_label, RECORD_TEXT),
+        OPTIONAL(ImportGroup, name_description, RECORD_TEXT),
+        OPTIONAL(ImportGroup, placement, RECORD_TEXT),
+};
+
+static void import_group_done(ImportGroup *g) {
+        record_free_fields(group_fields, ARRAY_SIZE(group_fields), g);
+}
+
+static int parse_vm_group(JsonReader *r, struct json_object *o, void *ret) {
+        int q = record_parse_fields(r, o, group_fields, ARRAY_SIZE(group_fields), ret);
+
+        if (q < 0)
+                import_group_done(ret);
+        return q;
+}
+
+static int build_vm_group(const void *item, struct json_object **ret) {
+        _cleanup_json_ struct json_object *o = json_object_new_object();
+        int r = o ? record_add_fields(o, group_fields, ARRAY_SIZE(group_fields), item) : -ENOMEM;
+
+        if (r >= 0)
+                *ret = take_ptr(o);
+        return r;
+}
+
 int import_record_parse(JsonReader *r, struct json_object *o, ImportRecord *ret) {
         int q;
 
@@ -86,6 +114,9 @@ int import_record_parse(JsonReader *r, struct json_object *o, ImportRecord *ret)
         if (q >= 0)
                 q = record_opt_list(r, o, "vgpus", ORDER_GPUS_MAX, sizeof(ImportVgpu), parse_vgpu_item,
                         (void **) &ret->vgpus, &ret->n_vgpus);
+        if (q >= 0)
+                q = record_opt_list(r, o, "groups", IMPORT_GROUPS_MAX, sizeof(ImportGroup), parse_vm_group,
+                        (void **) &ret->groups, &ret->n_groups);
         if (q < 0)
                 import_record_done(ret);
         return q;
@@ -128,6 +159,8 @@ int import_record_build(const ImportRecord *i, struct json_object **ret) {
         r = vm_record_build(&i->vm, &o);
         if (r >= 0)
                 r = record_add_list(o, "vgpus", i->vgpus, i->n_vgpus, sizeof(ImportVgpu), build_vgpu_item);
+        if (r >= 0 && i->n_groups > 0)
+                r = record_add_list(o, "groups", i->groups, i->n_groups, sizeof(ImportGroup), build_vm_group);
         if (r < 0)
                 return r;
 
@@ -140,5 +173,8 @@ void import_record_done(ImportRecord *i) {
         for (size_t n = 0; n < i->n_vgpus; n++)
                 import_vgpu_done(i->vgpus + n);
         free(i->vgpus);
+        for (size_t n = 0; n < i->n_groups; n++)
+                import_group_done(i->groups + n);
+        free(i->groups);
         *i = (ImportRecord){};
 }

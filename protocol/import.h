@@ -4,7 +4,10 @@
  * VM export and import
  *
  *   {VM record, "vgpus":[{"device":"0","uuid":…,"gpu_group":{"name_label":…,"gpu_types":["10de/0ff2"]},
- *                         "type":{TypeRecord; identifier may be missing}}]}
+ *                         "type":{TypeRecord; identifier may be missing}}],
+ *    "groups":[{"uuid":…,"name_label":…,"name_description":…,"placement":"anti_affinity"}]}
+ *
+ * groups are VM groups, of which a VM is in one at most; it is absent where the VM is in none.
  */
 
 #include "protocol/type-record.h"
@@ -18,10 +21,20 @@ typedef struct ImportVgpu {
         TypeRecord type;
 } ImportVgpu;
 
+typedef struct ImportGroup {
+        Uuid uuid; /* null when absent */
+        char *name_label;
+        char *name_description, *placement; /* "" when absent */
+} ImportGroup;
+
+#define IMPORT_GROUPS_MAX 1
+
 typedef struct ImportRecord {
         VmRecord vm;
         ImportVgpu *vgpus;
         size_t n_vgpus;
+        ImportGroup *groups;
+        size_t n_groups;
 } ImportRecord;
 
 int import_record_parse(JsonReader *r, struct json_object *o, ImportRecord *ret);

@@ -18,12 +18,12 @@ static int check_placement(const char *placement, VmPlacement *ret, Refusal *ref
         return 0;
 }
 
-int vm_groups_create(Policy *p, const char *name_label, const char *name_description, const char *placement,
-        VmGroup **ret, Refusal *refusal) {
+int vm_group_add(Policy *p, const Uuid *id_or_null, const char *name_label, const char *name_description,
+        const char *placement, VmGroup **ret, Refusal *refusal) {
         VmPlacement parsed = PLACEMENT_NORMAL;
         VmGroup *g;
         Uuid id;
-        int r;
+        int r = 0;
 
         r = policy_check_label("A VM group", name_label, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
@@ -35,7 +35,10 @@ int vm_groups_create(Policy *p, const char *name_label, const char *name_descrip
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
 
-        r = policy_new_uuid(&id);
+        if (id_or_null && !uuid_is_null(id_or_null))
+                id = *id_or_null;
+        else
+                r = policy_new_uuid(&id);
         r = r ?: pool_add_vm_group(p->pool, &id, 0, name_label, parsed, &g);
         if (r < 0)
                 return r;
@@ -44,6 +47,11 @@ int vm_groups_create(Policy *p, const char *name_label, const char *name_descrip
                 return batch_poison(p, -ENOMEM);
         *ret = g;
         return 0;
+}
+
+int vm_groups_create(Policy *p, const char *name_label, const char *name_description, const char *placement,
+        VmGroup **ret, Refusal *refusal) {
+        return vm_group_add(p, NULL, name_label, name_description, placement, ret, refusal);
 }
 
 static int set_text(Policy *p, VmGroup *g, char **field, const char *text, uint64_t property) {

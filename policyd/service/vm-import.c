@@ -3,7 +3,7 @@
  *
  * Groups are found by exactly their GPU_types, types by identifier or names; what is missing is created. A
  * type that no host has shown yet has size 0: the VM is there, and its start says that no host has the
- * hardware. Everything that can be refused is checked before the first change, and what is made is taken back
+ * hardware. A VM group is found by its uuid, else by its name, and has the placement that it has here. Everything that can be refused is checked before the first change, and what is made is taken back
  * if the last check still fails.
  */
 
@@ -74,6 +74,26 @@ static int import_vgpu(Policy *p, Vm *vm, const ImportVgpu *v, size_t index, Ref
         return vgpu_add(p, vm, group, type, device, &v->uuid, "", &made);
 }
 
+static VmGroup *find_vm_group(Policy *p, const ImportGroup *g) {
+        Object *found = uuid_is_null(&g->uuid) ? NULL : pool_get(p->pool, CLASS_VM_GROUP, &g->uuid);
+
+        if (!found)
+                (void) pool_find_named(p->pool, CLASS_VM_GROUP, g->name_label, &found, 1);
+        return found ? CONTAINER_OF(found, VmGroup, object) : NULL;
+}
+
+static int import_vm_group(Policy *p, Vm *vm, const ImportGroup *g, Refusal *refusal) {
+        const char *placement = isempty(g->placement) ? NULL : g->placement;
+        VmGroup *group = find_vm_group(p, g);
+        int r = 0;
+
+        if (!group)
+                r = vm_group_add(p, &g->uuid, g->name_label, g->name_description, placement, &group, refusal);
+        if (r < 0 || refusal->code != ERROR_NONE)
+                return r;
+        return pool_set_vm_group(p->pool, vm, group);
+}
+
 /* Objects with a key from before on, of one class, newest first: what this import made. */
 static void take_back(Policy *p, ObjectClass c, uint64_t before) {
         const PtrArray *all = &p->pool->objects[c];
@@ -91,6 +111,8 @@ static int import(Policy *p, const ImportRecord *record, Vm **ret, Refusal *refu
                 r = vm_add(p, &record->vm, &vm, refusal);
         for (size_t i = 0; i < record->n_vgpus && r == 0 && refusal->code == ERROR_NONE; i++)
                 r = import_vgpu(p, vm, &record->vgpus[i], i, refusal);
+        for (size_t i = 0; i < record->n_groups && r == 0 && refusal->code == ERROR_NONE; i++)
+                r = import_vm_group(p, vm, &record->groups[i], refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
                 r = platform_vgpu_ensure(p, vm, /* starting= */ false, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
@@ -116,6 +138,7 @@ int vms_import(Policy *p, const char *text, Vm **ret, Refusal *refusal) {
         r = r ?: import(p, &record, ret, refusal);
         if (r < 0 || refusal->code != ERROR_NONE) {
                 take_back(p, CLASS_VM, before);
+                take_back(p, CLASS_VM_GROUP, before);
                 take_back(p, CLASS_GPU_GROUP, before);
                 take_back(p, CLASS_VGPU_TYPE, before);
         }

@@ -247,6 +247,14 @@ static int export_vgpu(const Vgpu *v, ImportVgpu *ret) {
         return r ?: export_type(v->type, &ret->type);
 }
 
+static int export_group(const VmGroup *g, ImportGroup *ret) {
+        ret->uuid = g->object.id;
+        ret->name_label = strdup(g->name_label);
+        ret->name_description = strdup(strempty(g->name_description));
+        ret->placement = strdup(placement_to_string(g->placement));
+        return ret->name_label && ret->name_description && ret->placement ? 0 : -ENOMEM;
+}
+
 int vms_export(Policy *p, Vm *vm, char **ret_json) {
         _cleanup_(import_record_done) ImportRecord record = {};
         _cleanup_json_ struct json_object *o = NULL;
@@ -259,8 +267,9 @@ int vms_export(Policy *p, Vm *vm, char **ret_json) {
         record.vm.platform = json_tokener_parse(isempty(vm->platform) ? "{}" : vm->platform);
         record.vm.config = json_tokener_parse(strempty(vm->config));
         record.vgpus = calloc(vm->vgpus.n + 1, sizeof(*record.vgpus));
+        record.groups = calloc(1, sizeof(*record.groups));
         if (!record.vm.name_label || !record.vm.owner || !record.vm.affinity || !record.vm.platform ||
-                !record.vm.config || !record.vgpus)
+                !record.vm.config || !record.vgpus || !record.groups)
                 return -ENOMEM;
         for (size_t i = 0; i < vm->vgpus.n; i++) {
                 const Vgpu *v = vm->vgpus.items[i];
@@ -269,6 +278,11 @@ int vms_export(Policy *p, Vm *vm, char **ret_json) {
                 if (v->pinned)
                         continue;
                 r = export_vgpu(v, &record.vgpus[record.n_vgpus++]);
+                if (r < 0)
+                        return r;
+        }
+        if (vm->group) {
+                r = export_group(vm->group, &record.groups[record.n_groups++]);
                 if (r < 0)
                         return r;
         }

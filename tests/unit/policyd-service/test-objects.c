@@ -9,24 +9,6 @@
 #include "common/json/json-get.h"
 #include "protocol/vm-record.h"
 
-#define CONFIG                                                                                               \
-        "\"config\":{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":1048576,\"target_memkb\":"      \
-        "1048576,\"max_vcpus\":1}}"
-
-static Refusal *fresh(World *w) {
-        refusal_done(&w->refusal);
-        w->refusal = (Refusal){};
-        return &w->refusal;
-}
-
-static Vm *import(World *w, const char *record) {
-        Vm *vm = NULL;
-
-        assert_true(vms_import(w->policy, record, &vm, fresh(w)) >= 0);
-        world_run(w);
-        return vm;
-}
-
 static void a_vm_without_memory_is_refused_with_the_path(void **state) {
         FakeHost *h;
         _cleanup_world_ World *w = world_of_one_k1(&h);
@@ -56,7 +38,7 @@ static void a_uuid_is_given_once_and_names_may_repeat(void **state) {
         FakeHost *h;
         _cleanup_world_ World *w = world_of_one_k1(&h);
         const char *record =
-                "{\"uuid\":\"22222222-2222-4222-8222-222222222222\",\"name_label\":\"a\"," CONFIG "}";
+                "{\"uuid\":\"22222222-2222-4222-8222-222222222222\",\"name_label\":\"a\"," VM_CONFIG "}";
         Object *o;
         Vm *vm;
 
@@ -102,76 +84,11 @@ static void memory_follows_the_vgpus(void **state) {
         assert_true(world_vm(w, &vm)->memory == before);
 }
 
-static void an_export_is_imported_again(void **state) {
-        FakeHost *h;
-        _cleanup_world_ World *w = world_of_one_k1(&h);
-        Uuid vm = world_create_vm_with(w, "a", "GRID multi", 2), vgpu;
-        _cleanup_free_ char *before = NULL, *after = NULL;
-
-        vgpu = world_vgpu(w, &vm, 1)->object.id;
-        assert_int_equal(vms_export(w->policy, world_vm(w, &vm), &before), 0);
-        assert_null(import(w, before));
-        assert_int_equal(w->refusal.code, ERROR_INVALID_RECORD);
-
-        assert_int_equal(vms_destroy(w->policy, world_vm(w, &vm), fresh(w)), 0);
-        assert_non_null(import(w, before));
-        assert_true(uuid_equal(&world_vgpu(w, &vm, 1)->object.id, &vgpu));
-        assert_int_equal(vms_export(w->policy, world_vm(w, &vm), &after), 0);
-        assert_string_equal(before, after);
-        assert_int_equal(policy_pool(w->policy)->objects[CLASS_GPU_GROUP].n, 1);
-}
-
-static const char import_k240q[] =
-        "{\"name_label\":\"in\"," CONFIG
-        ",\"vgpus\":[{\"device\":\"0\",\"uuid\":\"33333333-3333-4333-8333-333333333333\","
-        "\"gpu_group\":{\"name_label\":\"K2 cards\",\"gpu_types\":[\"10de/11bf\"]},"
-        "\"type\":{\"identifier\":\"0001:nvidia,11bf,,11b0,101a\",\"implementation\":\"nvidia\",\"vendor_"
-        "name\":\"NVIDIA Corporation\",\"model_name\":\"GRID K240Q\",\"size\":262144}}]}";
-
-static void an_import_waits_for_its_hardware(void **state) {
-        FakeHost *a;
-        _cleanup_world_ World *w = world_of_one_k1(&a);
-        FakeHost *b = fake_host_add("beta");
-        Vm *vm = import(w, import_k240q);
-        Uuid id;
-
-        assert_non_null(vm);
-        id = vm->object.id;
-        assert_int_equal(world_type(w, "GRID K240Q")->size, 0);
-        assert_int_equal(world_group(w, "K2 cards")->pgpus.n, 0);
-        assert_int_not_equal(world_start_vm(w, &id, NULL), ERROR_NONE);
-        assert_non_null(strstr(w->refusal.message, "K240Q"));
-
-        fake_k2_add(b);
-        world_add_host(w, b);
-        assert_int_equal(world_type(w, "GRID K240Q")->size, 262144);
-        assert_int_equal(world_group(w, "K2 cards")->pgpus.n, 2);
-        assert_int_equal(world_start_vm(w, &id, NULL), ERROR_NONE);
-        world_run(w);
-        assert_string_equal(world_vm_state(w, &id), "running");
-}
-
-static void a_refused_import_leaves_nothing(void **state) {
-        FakeHost *h;
-        _cleanup_world_ World *w = world_of_one_k1(&h);
-        _cleanup_free_ char *record = NULL;
-        size_t n[_CLASS_MAX];
-
-        for (ObjectClass c = 0; c < _CLASS_MAX; c++)
-                n[c] = policy_pool(w->policy)->objects[c].n;
-        assert_true(asprintf(&record, "%.*s,%s", (int) strlen(import_k240q) - 2, import_k240q,
-                            strstr(import_k240q, "{\"device\"")) > 0);
-        assert_null(import(w, record));
-        assert_int_equal(w->refusal.code, ERROR_INVALID_RECORD);
-        for (ObjectClass c = 0; c < _CLASS_MAX; c++)
-                assert_int_equal(policy_pool(w->policy)->objects[c].n, n[c]);
-}
-
 static Uuid platform_vm(World *w, const char *platform) {
         _cleanup_free_ char *record = NULL;
         Vm *vm = NULL;
 
-        assert_true(asprintf(&record, "{\"name_label\":\"old\",\"platform\":%s," CONFIG "}", platform) > 0);
+        assert_true(asprintf(&record, "{\"name_label\":\"old\",\"platform\":%s," VM_CONFIG "}", platform) > 0);
         assert_int_equal(vms_create(w->policy, record, &vm, fresh(w)), 0);
         assert_int_equal(w->refusal.code, ERROR_NONE);
         return vm->object.id;
@@ -257,7 +174,7 @@ static void the_platform_form_says_what_is_missing(void **state) {
         assert_int_equal(world_start_vm(w, &half, NULL), ERROR_NONE);
         assert_int_equal(vms_create(w->policy,
                                  "{\"name_label\":\"x\",\"platform\":{\"vgpu_pci_id\":\"here\",\"vgpu_"
-                                 "config\":\"f\"}," CONFIG "}",
+                                 "config\":\"f\"}," VM_CONFIG "}",
                                  &vm, fresh(w)),
                 0);
         assert_int_equal(w->refusal.code, ERROR_INVALID_RECORD);
@@ -369,7 +286,7 @@ static void what_came_and_went_in_one_batch_is_not_told(void **state) {
 
         world_run(w);
         w->n_changed = 0;
-        assert_int_equal(vms_create(w->policy, "{\"name_label\":\"b\"," CONFIG "}", &vm, fresh(w)), 0);
+        assert_int_equal(vms_create(w->policy, "{\"name_label\":\"b\"," VM_CONFIG "}", &vm, fresh(w)), 0);
         assert_int_equal(vms_destroy(w->policy, vm, fresh(w)), 0);
         world_run(w);
         assert_int_equal(w->n_changed, 0);
@@ -470,7 +387,7 @@ static void what_clients_make_is_capped(void **state) {
                 w->options.limits[CLASS_HOST] = 1;
         world_start(w);
         assert_int_equal(world_create_vgpu(w, &vm, "GRID multi", NULL), ERROR_LIMIT_REACHED);
-        vms_create(w->policy, "{\"name_label\":\"b\"," CONFIG "}", &other, fresh(w));
+        vms_create(w->policy, "{\"name_label\":\"b\"," VM_CONFIG "}", &other, fresh(w));
         assert_int_equal(w->refusal.code, ERROR_LIMIT_REACHED);
         groups_create(w->policy, "g", "", &g, fresh(w));
         assert_int_equal(w->refusal.code, ERROR_LIMIT_REACHED);
@@ -752,9 +669,6 @@ int main(void) {
                 cmocka_unit_test(a_uuid_is_given_once_and_names_may_repeat),
                 cmocka_unit_test(devices_follow_the_rules),
                 cmocka_unit_test(memory_follows_the_vgpus),
-                cmocka_unit_test(an_export_is_imported_again),
-                cmocka_unit_test(an_import_waits_for_its_hardware),
-                cmocka_unit_test(a_refused_import_leaves_nothing),
                 cmocka_unit_test(the_platform_form_is_booked_like_any_other),
                 cmocka_unit_test(asking_about_the_platform_form_makes_nothing),
                 cmocka_unit_test(the_platform_form_says_what_is_missing),

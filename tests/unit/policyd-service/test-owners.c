@@ -6,11 +6,6 @@
 
 #define GROUP_K1 "Group of NVIDIA Corporation GK107GL [GRID K1] GPUs"
 
-static Refusal *fresh(World *w) {
-        refusal_done(&w->refusal);
-        return &w->refusal;
-}
-
 static Uuid owned_vm(World *w, const char *name, const char *owner) {
         Uuid id = world_create_vm_with(w, name, "GRID K100", 1);
 

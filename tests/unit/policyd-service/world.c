@@ -215,7 +215,6 @@ const char *world_job_state(World *w, const Uuid *id) {
 
 /* Asking */
 
-static Refusal *new_refusal(World *w);
 static ErrorCode outcome(World *w, int r);
 
 ErrorCode world_request(World *w, int r) {
@@ -235,7 +234,7 @@ void world_fail_next_commit(World *w) {
         for (size_t i = 0; i < 8; i++) {
                 GpuGroup *g;
 
-                assert_int_equal(groups_create(w->policy, "too big", "", &g, new_refusal(w)), 0);
+                assert_int_equal(groups_create(w->policy, "too big", "", &g, fresh(w)), 0);
                 assert_int_equal(w->refusal.code, ERROR_NONE);
                 assert_int_equal(text_set(&g->name_description, big), 1);
         }
@@ -243,7 +242,7 @@ void world_fail_next_commit(World *w) {
         assert_int_equal(policy_flush(w->policy), -EIO);
 }
 
-static Refusal *new_refusal(World *w) {
+Refusal *fresh(World *w) {
         refusal_done(&w->refusal);
         w->refusal = (Refusal){};
         w->committed = _ERROR_MAX;
@@ -292,7 +291,7 @@ ErrorCode world_add_host(World *w, FakeHost *h) {
         Host *host;
         int r;
 
-        r = hosts_add(w->policy, h->name, h->address, &host, new_refusal(w));
+        r = hosts_add(w->policy, h->name, h->address, &host, fresh(w));
         code = outcome(w, r);
         world_run(w);
         return code;
@@ -304,11 +303,8 @@ Uuid world_create_vm(World *w, const char *name) {
         Vm *vm = NULL;
         int r;
 
-        snprintf(record, sizeof(record),
-                "{\"name_label\":\"%s\",\"config\":{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":"
-                "1048576,\"target_memkb\":1048576,\"max_vcpus\":1}}}",
-                name);
-        r = vms_create(w->policy, record, &vm, new_refusal(w));
+        snprintf(record, sizeof(record), "{\"name_label\":\"%s\"," VM_CONFIG "}", name);
+        r = vms_create(w->policy, record, &vm, fresh(w));
         assert_int_equal(w->refusal.code, ERROR_NONE);
         id = vm->object.id;
         assert_int_equal(outcome(w, r), ERROR_NONE);
@@ -322,7 +318,7 @@ ErrorCode world_create_vgpu(World *w, const Uuid *vm, const char *model, const c
         assert_true(type->supported_on.n > 0);
         return outcome(
                 w, vgpus_create(w->policy, world_vm(w, vm), ((Pgpu *) type->supported_on.items[0])->group,
-                           type, device, "", &v, new_refusal(w)));
+                           type, device, "", &v, fresh(w)));
 }
 
 Uuid world_create_vm_with(World *w, const char *name, const char *model, unsigned n_vgpus) {
@@ -339,7 +335,7 @@ ErrorCode world_start_vm_on(World *w, const Uuid *vm, const char *host, Uuid *re
         Uuid id = UUID_NULL;
         int r;
 
-        r = vms_start(w->policy, world_vm(w, vm), &options, &j, new_refusal(w));
+        r = vms_start(w->policy, world_vm(w, vm), &options, &j, fresh(w));
         if (j)
                 id = j->object.id;
         if (ret_job)
@@ -355,12 +351,12 @@ ErrorCode world_shutdown(World *w, const Uuid *vm, bool force, Uuid *ret_job) {
         Job *j = NULL;
         int r;
 
-        r = vms_shutdown(w->policy, world_vm(w, vm), force, &j, new_refusal(w));
+        r = vms_shutdown(w->policy, world_vm(w, vm), force, &j, fresh(w));
         if (ret_job && j)
                 *ret_job = j->object.id;
         return outcome(w, r);
 }
 
 ErrorCode world_cancel(World *w, const Uuid *job) {
-        return outcome(w, jobs_cancel(w->policy, world_job(w, job), new_refusal(w)));
+        return outcome(w, jobs_cancel(w->policy, world_job(w, job), fresh(w)));
 }

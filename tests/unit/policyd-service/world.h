@@ -54,6 +54,11 @@ Vm *world_vm(World *w, const Uuid *id);
 Job *world_job(World *w, const Uuid *id);
 Vgpu *world_vgpu(World *w, const Uuid *vm, size_t index);
 
+/* What every VM record must have: enough to run. */
+#define VM_CONFIG                                                                                            \
+        "\"config\":{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":1048576,\"target_memkb\":"      \
+        "1048576,\"max_vcpus\":1}}"
+
 /* Requests. Those that may be refused return the code and run the world. */
 ErrorCode world_add_host(World *w, FakeHost *h);
 Uuid world_create_vm(World *w, const char *name);
@@ -64,6 +69,7 @@ ErrorCode world_start_vm(
 ErrorCode world_start_vm_on(World *w, const Uuid *vm, const char *host, Uuid *ret_job);
 ErrorCode world_shutdown(World *w, const Uuid *vm, bool force, Uuid *ret_job);
 ErrorCode world_cancel(World *w, const Uuid *job);
+Refusal *fresh(World *w);                 /* &w->refusal, empty, for the next call */
 ErrorCode world_request(World *w, int r); /* the outcome of a call that was given &w->refusal */
 void world_fail_next_commit(World *w);    /* the open batch is committed now, and fails: the map is full */
 

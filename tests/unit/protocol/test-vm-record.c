@@ -210,8 +210,12 @@ static void the_platform_form_of_6_x(void **state) {
 static void imports(void **state) {
         static const char full[] = "{" VM_HEAD "," VM_REST ",\"vgpus\":[{\"device\":\"1\",\"uuid\":\"" VGPU_UUID "\"," GROUP
                 ",\"type\":" EMPTY_TYPE "}]}";
+        static const char grouped[] = "{" VM_HEAD "," VM_REST ",\"vgpus\":[],\"groups\":[{\"uuid\":\"" VGPU_UUID
+                "\",\"name_label\":\"web\",\"name_description\":\"\",\"placement\":\"anti_affinity\"}]}";
 
         import_goes(full, full);
+        import_goes(grouped, grouped);
+        import_goes("{" VM_HEAD "," VM_REST ",\"groups\":[]}", "{" VM_HEAD "," VM_REST ",\"vgpus\":[]}");
         import_goes("{" VM_HEAD "," VM_REST ",\"vgpus\":[{\"gpu_group\":{},\"type\":{\"vendor_name\":\"NVIDIA\","
                     "\"model_name\":\"GRID K100\"}}]}",
                 "{" VM_HEAD "," VM_REST ",\"vgpus\":[{\"gpu_group\":{\"name_label\":\"\",\"gpu_types\":[]},\"type\":"
@@ -234,6 +238,9 @@ static void wrong_imports_are_named_by_path(void **state) {
                         "vgpus[0].gpu_group.gpu_types[0] is not a plain string" },
                 { "{" VM_HEAD "," VM_REST ",\"vgpus\":[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]}",
                         "vgpus has 22 elements; the limit is 21" },
+                { "{" VM_HEAD "," VM_REST ",\"groups\":[{\"placement\":\"normal\"}]}", "groups[0].name_label is missing" },
+                { "{" VM_HEAD "," VM_REST ",\"groups\":[{\"name_label\":\"a\"},{\"name_label\":\"b\"}]}",
+                        "groups has 2 elements; the limit is 1" },
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
