@@ -635,7 +635,7 @@ bool fake_step(void) {
         Task *t = tasks;
 
         /* Orders to a deaf host stay in the queue until the connection breaks. */
-        while (t && t->reply && t->link->host->deaf)
+        while (t && ((t->reply && t->link->host->deaf) || (t->kind == TASK_DIAL && t->link->host->silent)))
                 t = t->next;
         if (!t)
                 return false;

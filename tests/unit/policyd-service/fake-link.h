@@ -36,7 +36,8 @@ typedef struct FakeHost {
         char name[32], address[64];
         Uuid uuid;
         char boot_id[40];
-        bool down; /* dialling fails */
+        bool down;   /* dialling fails */
+        bool silent; /* dialling takes as long as this is so */
         uint64_t epoch, seq;
         char claimed_by[UUID_TEXT_MAX];
         Uuid instance;

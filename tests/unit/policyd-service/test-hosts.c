@@ -162,6 +162,41 @@ static void the_epoch_is_above_all_that_is_held(void **state) {
         assert_int_equal(w->n_stale, 0);
 }
 
+/*
+ * At start a host that holds more than all others greets after the epoch was chosen without it, and before that is
+ * on the disk: nobody may be claimed with the lower one. A third one that stays silent keeps the choice from being
+ * made anew for it.
+ */
+static void a_host_that_greets_while_the_epoch_goes_to_disk_raises_it(void **state) {
+        FakeHost *a, *b, *c;
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
+
+        c = fake_host_add("gamma");
+        assert_int_equal(world_add_host(w, c), ERROR_NONE);
+        b->claimed_by[0] = '\0';
+        b->epoch = 60;
+        b->silent = c->silent = true;
+        world_restart(w);
+        world_run_for(w, 100000);
+        assert_int_equal(policy_epoch(w->policy), 0);
+
+        /* All is quiet until the gathering ends, which chooses. */
+        while (sd_event_run(w->event, 1000000) == 0)
+                ;
+        assert_int_equal(policy_epoch(w->policy), 0);
+        b->silent = false;
+        world_run(w);
+        assert_int_equal(policy_epoch(w->policy), 61);
+        assert_int_equal(a->epoch, 61);
+        assert_int_equal(b->epoch, 61);
+        assert_int_equal(w->n_stale, 0);
+
+        c->silent = false;
+        world_run(w);
+        assert_int_equal(c->epoch, 61);
+        assert_int_equal(world_host(w, "gamma")->state, HOST_ONLINE);
+}
+
 /* It would refuse the epoch that it held under somebody else. */
 static void a_free_host_with_our_epoch_raises_it(void **state) {
         _cleanup_world_ World *w = world_new();
@@ -348,6 +383,7 @@ int main(void) {
                 cmocka_unit_test(another_machine_at_a_known_address_stays_offline),
                 cmocka_unit_test(a_bad_address_is_refused),
                 cmocka_unit_test(the_epoch_is_above_all_that_is_held),
+                cmocka_unit_test(a_host_that_greets_while_the_epoch_goes_to_disk_raises_it),
                 cmocka_unit_test(a_free_host_with_our_epoch_raises_it),
                 cmocka_unit_test(a_host_of_another_pool_is_left_alone),
                 cmocka_unit_test(a_host_with_the_last_epoch_is_left_alone),
