@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * The inside of the hypervisor ops on libxl, shared by libxl-hypervisor.c (a domain's making and end) and
- * libxl-guest.c (its life in between)
+ * The inside of the hypervisor ops on libxl, shared by libxl-create.c (how a domain is made), libxl-guest.c (its
+ * life) and libxl-hypervisor.c (its end, and the whole)
  */
 
 #include "hostd/domain/hypervisor.h"
@@ -77,6 +77,12 @@ int libxl_find_domain(LibxlHypervisor *h, const libxl_uuid *uuid, uint32_t *ret_
 
 /* Removes what xenstore and libxl have left of the domain that is gone, once its device model is too. */
 void libxl_sweep(LibxlHypervisor *h);
+
+/* The ops of libxl-create.c, and what of a create may be left. */
+int libxl_op_check_memory(Hypervisor *hypervisor, struct json_object *config, char **ret_error);
+int libxl_op_create(Hypervisor *hypervisor, struct json_object *config, HypervisorDone done, void *userdata);
+void libxl_op_cancel_create(Hypervisor *hypervisor);
+void libxl_drop_config(LibxlHypervisor *h);
 
 /* The ops of libxl-guest.c. */
 uint32_t libxl_op_domid(Hypervisor *hypervisor);
