@@ -79,7 +79,7 @@ static int read_memory(const char *text, uint64_t *ret) {
         if (r < 0)
                 return ctl_usage("memory=%s is no size; give a whole number of bytes, KiB, MiB, GiB or TiB, such as "
                                  "memory=2GiB", text);
-        if (memory < MEMORY_MIN && bare)
+        if (memory < MEMORY_MIN && memory > 0 && bare)
                 return ctl_usage("memory=%s is %s bytes, and no guest runs in less than %s; for MiB write memory=%sMiB",
                         text, text, SIZE_TEXT(MEMORY_MIN), text);
         if (memory < MEMORY_MIN)

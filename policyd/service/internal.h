@@ -253,6 +253,7 @@ int vgpu_add(Policy *p, Vm *vm, GpuGroup *group, VgpuType *type, uint32_t device
         const char *extra_args, Vgpu **ret);
 int group_add(Policy *p, const char *name_label, const char *description, const char *const *gpu_types,
         GpuGroup **ret);
+int vm_group_check_placement(const char *placement_or_null, Refusal *refusal);
 /* Checks first, as vm_groups_create(); an id that is given is nobody's yet. */
 int vm_group_add(Policy *p, const Uuid *id_or_null, const char *name_label, const char *name_description,
         const char *placement_or_null, VmGroup **ret, Refusal *refusal);

@@ -18,6 +18,12 @@ static int check_placement(const char *placement, VmPlacement *ret, Refusal *ref
         return 0;
 }
 
+int vm_group_check_placement(const char *placement, Refusal *refusal) {
+        VmPlacement parsed;
+
+        return placement ? check_placement(placement, &parsed, refusal) : 0;
+}
+
 int vm_group_add(Policy *p, const Uuid *id_or_null, const char *name_label, const char *name_description,
         const char *placement, VmGroup **ret, Refusal *refusal) {
         VmPlacement parsed = PLACEMENT_NORMAL;

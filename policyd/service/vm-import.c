@@ -85,9 +85,10 @@ static VmGroup *find_vm_group(Policy *p, const ImportGroup *g) {
 static int import_vm_group(Policy *p, Vm *vm, const ImportGroup *g, Refusal *refusal) {
         const char *placement = isempty(g->placement) ? NULL : g->placement;
         VmGroup *group = find_vm_group(p, g);
-        int r = 0;
+        int r;
 
-        if (!group)
+        r = vm_group_check_placement(placement, refusal);
+        if (r == 0 && refusal->code == ERROR_NONE && !group)
                 r = vm_group_add(p, &g->uuid, g->name_label, g->name_description, placement, &group, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;

@@ -91,6 +91,9 @@ static void an_import_brings_its_vm_group(void **state) {
                               ",\"groups\":[{\"name_label\":\"new\",\"placement\":\"together\"}]}"));
         assert_int_equal(w->refusal.code, ERROR_INVALID_RECORD);
         assert_non_null(strstr(w->refusal.message, "'together' is no placement"));
+        assert_null(import(w, "{\"name_label\":\"e\"," VM_CONFIG
+                              ",\"groups\":[{\"name_label\":\"web\",\"placement\":\"together\"}]}"));
+        assert_int_equal(w->refusal.code, ERROR_INVALID_RECORD);
         assert_int_equal(policy_pool(w->policy)->objects[CLASS_VM].n, 4);
         assert_int_equal(policy_pool(w->policy)->objects[CLASS_VM_GROUP].n, 1);
 }
