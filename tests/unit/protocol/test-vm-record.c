@@ -193,6 +193,7 @@ static void the_platform_form_of_6_x(void **state) {
         assert_string_equal(r.error, "platform.vgpu_pci_id is 'first', not a PCI address like 0000:84:00.0");
         vm_record_done(&v);
 
+        r = (JsonReader){};
         v = vm_with_platform("{\"vgpu_pci_id\":\"84:00.0\",\"vgpu_config\":\"\"}");
         assert_int_equal(vm_record_platform_vgpu(&r, &v, &p), -EINVAL);
         assert_string_equal(r.error, "platform.vgpu_config is empty, beside vgpu_pci_id 84:00.0: name the type's file, such as "
