@@ -518,6 +518,56 @@ static void the_word_of_a_host_shares_the_commit_of_a_request(void **state) {
         assert_string_equal(world_vm_state(w, &vm), "halted");
 }
 
+static int on_other_work(sd_event_source *source, void *userdata) {
+        usleep(200);
+        return 0;
+}
+
+static uint64_t usec_now(World *w) {
+        uint64_t now = 0;
+
+        assert_true(sd_event_now(w->event, CLOCK_MONOTONIC, &now) >= 0);
+        return now;
+}
+
+/* A host's word would be committed after 2 ms; with a request the batch takes what else arrives, 20 ms at most. */
+static void a_request_waits_for_what_arrives_with_it_but_not_for_ever(void **state) {
+        sd_event_source *other = NULL;
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
+        uint64_t start, now;
+        unsigned n = 0;
+
+        w->policy = policy_free(w->policy);
+        w->options.linger_usec = 2000;
+        world_start(w);
+        world_run_for(w, 50000);
+        h->manual = true;
+        assert_int_equal(world_start_vm(w, &vm, &job), ERROR_NONE);
+        world_run_for(w, 50000);
+
+        assert_true(sd_event_add_defer(w->event, &other, on_other_work, w) >= 0);
+        assert_true(sd_event_source_set_enabled(other, SD_EVENT_ON) >= 0);
+        assert_true(sd_event_source_set_priority(other, SD_EVENT_PRIORITY_NORMAL + 10) >= 0); /* timers come through */
+        assert_true(sd_event_run(w->event, 0) >= 0);
+        start = usec_now(w);
+        fake_vm_runs(h, &vm);
+        while (fake_step())
+                ;
+        assert_int_equal(policy_when_committed(w->policy, count_commit, &n), 0);
+        do {
+                assert_true(sd_event_run(w->event, 0) >= 0);
+                now = usec_now(w);
+                if (now < start + 15000)
+                        assert_int_equal(n, 0);
+        } while (n == 0 && now < start + 2000000);
+        assert_int_equal(n, 1);
+        sd_event_source_disable_unref(other);
+        world_run(w);
+        assert_string_equal(w->last_result, "done");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(starts_runs_and_halts),
@@ -546,6 +596,7 @@ int main(void) {
                 cmocka_unit_test(a_stop_that_never_left_goes_with_the_next_inventory),
                 cmocka_unit_test(a_batch_is_committed_when_it_is_full),
                 cmocka_unit_test(the_word_of_a_host_shares_the_commit_of_a_request),
+                cmocka_unit_test(a_request_waits_for_what_arrives_with_it_but_not_for_ever),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
