@@ -13,6 +13,7 @@
 #include "common/lmdb/table.h"
 
 #define TABLES_MAX 64
+#define OLD_TABLES_MAX 16
 #define FILE_MODE 0600
 #define LOCK_TRIES 60
 #define LOCK_PAUSE_NS 50000000L
@@ -28,6 +29,8 @@ struct Db {
 struct DbTxn {
         MDB_txn *txn;
         const Db *db;
+        unsigned n_old;
+        MDB_dbi old[OLD_TABLES_MAX]; /* numbered after the tables */
 };
 
 /* LMDB's own codes are negative and outside errno's range; its system errors are positive errnos. */
@@ -86,7 +89,7 @@ static int open_environment(Db *db, const char *dir, unsigned n_tables) {
         r = mdb_env_create(&db->env);
         if (r != 0)
                 return to_errno(r);
-        r = mdb_env_set_maxdbs(db->env, n_tables);
+        r = mdb_env_set_maxdbs(db->env, n_tables + OLD_TABLES_MAX);
         if (r == 0)
                 r = mdb_env_set_mapsize(db->env, db->map_size);
         /* MDB_NOTLS: one thread may hold several reading transactions. */
@@ -217,13 +220,23 @@ static MDB_val to_val(const void *data, size_t size) {
         return (MDB_val){.mv_size = size, .mv_data = (void *) data};
 }
 
+static int find_table(const DbTxn *txn, unsigned table, MDB_dbi *ret) {
+        unsigned n = txn->db->n_tables;
+
+        if (table >= n + txn->n_old)
+                return -EINVAL;
+        *ret = table < n ? txn->db->tables[table] : txn->old[table - n];
+        return 0;
+}
+
 int db_get(DbTxn *txn, unsigned table, const void *key, size_t key_size, const void **ret, size_t *ret_size) {
         MDB_val k = to_val(key, key_size), v;
+        MDB_dbi dbi;
         int r;
 
-        if (table >= txn->db->n_tables)
+        if (find_table(txn, table, &dbi) < 0)
                 return -EINVAL;
-        r = mdb_get(txn->txn, txn->db->tables[table], &k, &v);
+        r = mdb_get(txn->txn, dbi, &k, &v);
         if (r != 0)
                 return to_errno(r);
 
@@ -234,28 +247,31 @@ int db_get(DbTxn *txn, unsigned table, const void *key, size_t key_size, const v
 
 int db_put(DbTxn *txn, unsigned table, const void *key, size_t key_size, const void *data, size_t size) {
         MDB_val k = to_val(key, key_size), v = to_val(data, size);
+        MDB_dbi dbi;
 
-        if (table >= txn->db->n_tables)
+        if (find_table(txn, table, &dbi) < 0)
                 return -EINVAL;
-        return to_errno(mdb_put(txn->txn, txn->db->tables[table], &k, &v, 0));
+        return to_errno(mdb_put(txn->txn, dbi, &k, &v, 0));
 }
 
 int db_del(DbTxn *txn, unsigned table, const void *key, size_t key_size) {
         MDB_val k = to_val(key, key_size);
+        MDB_dbi dbi;
 
-        if (table >= txn->db->n_tables)
+        if (find_table(txn, table, &dbi) < 0)
                 return -EINVAL;
-        return to_errno(mdb_del(txn->txn, txn->db->tables[table], &k, NULL));
+        return to_errno(mdb_del(txn->txn, dbi, &k, NULL));
 }
 
 int db_iterate(DbTxn *txn, unsigned table, DbVisitor visitor, void *userdata) {
         MDB_cursor *cursor;
         MDB_val k, v;
+        MDB_dbi dbi;
         int r, q = 0;
 
-        if (table >= txn->db->n_tables)
+        if (find_table(txn, table, &dbi) < 0)
                 return -EINVAL;
-        r = mdb_cursor_open(txn->txn, txn->db->tables[table], &cursor);
+        r = mdb_cursor_open(txn->txn, dbi, &cursor);
         if (r != 0)
                 return to_errno(r);
 
@@ -267,4 +283,29 @@ int db_iterate(DbTxn *txn, unsigned table, DbVisitor visitor, void *userdata) {
         if (q < 0)
                 return q;
         return r == MDB_NOTFOUND ? 0 : to_errno(r);
+}
+
+/*
+ * LMDB forgets a table that is opened in a transaction which is then aborted, and also one that is dropped; so an
+ * old table belongs to its transaction, and one that is tried again opens it again.
+ */
+int db_open_old(DbTxn *txn, const char *name, unsigned *ret) {
+        int r;
+
+        if (txn->n_old == OLD_TABLES_MAX)
+                return -ENFILE;
+        r = mdb_dbi_open(txn->txn, name, 0, &txn->old[txn->n_old]);
+        if (r != 0)
+                return to_errno(r);
+
+        *ret = txn->db->n_tables + txn->n_old++;
+        return 0;
+}
+
+int db_drop(DbTxn *txn, unsigned table) {
+        MDB_dbi dbi;
+
+        if (find_table(txn, table, &dbi) < 0)
+                return -EINVAL;
+        return to_errno(mdb_drop(txn->txn, dbi, /* del= */ 1));
 }

@@ -41,6 +41,11 @@ int db_get(DbTxn *txn, unsigned table, const void *key, size_t key_size, const v
 int db_put(DbTxn *txn, unsigned table, const void *key, size_t key_size, const void *data, size_t size);
 int db_del(DbTxn *txn, unsigned table, const void *key, size_t key_size); /* -ENOENT */
 
+/* A table of an older layout, for upgrades: it is not made (-ENOENT), and the index given is good within this transaction.
+ * -ENFILE beyond 16 of them. db_drop() removes such a table with all that it holds. */
+int db_open_old(DbTxn *txn, const char *name, unsigned *ret);
+int db_drop(DbTxn *txn, unsigned table);
+
 typedef int (*DbVisitor)(const void *key, size_t key_size, const void *data, size_t size, void *userdata);
 int db_iterate(DbTxn *txn, unsigned table, DbVisitor visitor, void *userdata);
 
@@ -48,4 +53,12 @@ int db_iterate(DbTxn *txn, unsigned table, DbVisitor visitor, void *userdata);
 static inline void db_key_u64(uint64_t n, uint8_t ret[static 8]) {
         for (int i = 7; i >= 0; i--, n >>= 8)
                 ret[i] = (uint8_t) n;
+}
+
+static inline uint64_t db_key_number(const uint8_t key[static 8]) {
+        uint64_t n = 0;
+
+        for (int i = 0; i < 8; i++)
+                n = n << 8 | key[i];
+        return n;
 }

@@ -69,6 +69,41 @@ static void deleting(void **state) {
         assert_value(db, TABLE_VMS, "a", NULL);
 }
 
+/* An upgrade that is given up, and one that is made. */
+static void old_tables_are_read_and_dropped(void **state) {
+        static const char *const newer[] = {"vms", NULL};
+        const DbOptions newer_options = {.tables = newer, .map_size = 256 << 10, .map_max = 1 << 20};
+        Db *db;
+        DbTxn *txn;
+        const void *data;
+        unsigned table;
+        size_t size;
+
+        assert_ok(db_open(*state, &options, &db));
+        put_one(db, TABLE_HOSTS, "a", "one");
+        db_close(db);
+        assert_ok(db_open(*state, &newer_options, &db));
+        for (int round = 0; round < 2; round++) {
+                assert_ok(db_begin(db, true, &txn));
+                assert_int_equal(db_open_old(txn, "nothing", &table), -ENOENT);
+                assert_int_equal(db_get(txn, 1, "a", 1, &data, &size), -EINVAL);
+                assert_ok(db_open_old(txn, "hosts", &table));
+                assert_ok(db_get(txn, table, "a", 1, &data, &size));
+                assert_int_equal(size, 3);
+                assert_ok(db_put(txn, TABLE_VMS, "a", 1, data, size));
+                assert_ok(db_drop(txn, table));
+                if (round == 0)
+                        db_abort(txn);
+                else
+                        assert_ok(db_commit(txn));
+                assert_value(db, TABLE_VMS, "a", round == 0 ? NULL : "one");
+        }
+        assert_ok(db_begin(db, true, &txn));
+        assert_int_equal(db_open_old(txn, "hosts", &table), -ENOENT);
+        db_abort(txn);
+        db_close(db);
+}
+
 static int visit(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
         uint64_t *next = userdata;
         uint8_t expected[8];
@@ -271,6 +306,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST_IN_FOLDER(what_was_committed_is_there_after_reopening),
                 TEST_IN_FOLDER(deleting),
+                TEST_IN_FOLDER(old_tables_are_read_and_dropped),
                 TEST_IN_FOLDER(numbers_as_keys_sort_by_size),
                 TEST_IN_FOLDER(a_full_map_grows_to_its_limit_and_loses_nothing),
                 TEST_IN_FOLDER(a_second_opener_is_told_that_it_is_busy),
