@@ -12,8 +12,25 @@ struct Store {
         Db *db;
 };
 
-/* Sets *ret_problem to "Table vm, key 17: <reason>." and returns -EBADMSG (or -ENOMEM). */
-int store_problem(unsigned table, const void *key, size_t key_size, const char *reason, char **ret_problem);
+extern const char *const store_table_names[];
+
+/* Sets *ret_problem to "Table object, vm 17: <reason>." or "Table meta, key pool: <reason>." and returns -EBADMSG
+ * (or -ENOMEM). */
+int store_problem(StoreTable table, const void *key, size_t key_size, const char *reason, char **ret_problem);
+
+extern const char store_no_meta[]; /* the reason when objects stand without a meta record */
+
+/* The key of an object (keys.c). */
+#define STORE_OBJECT_KEY_MAX 17
+
+typedef struct StoreKey {
+        uint8_t bytes[STORE_OBJECT_KEY_MAX];
+        size_t size;
+} StoreKey;
+
+void store_key_of(const Object *o, StoreKey *ret);
+void store_key_build(ObjectClass class, uint64_t number, uint64_t vm, StoreKey *ret); /* vm: a VGPU's, else 0 */
+int store_key_read(const void *key, size_t key_size, uint64_t *ret_number); /* the class; -EINVAL: no such key */
 
 /* Brings an older database to STORE_SCHEMA, in the transaction given. Returns 1 when something was changed.
  */

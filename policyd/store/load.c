@@ -1,8 +1,9 @@
 /*
  * Loading: every record read, every reference followed, or a sentence that says why not
  *
- * Two passes over the tables, both in the order in which objects need each other; the second reads the
- * records again instead of keeping ten thousand parsed documents.
+ * Two passes over the classes, both in the order in which objects need each other; the second reads the
+ * records again instead of keeping ten thousand parsed documents. For each class the whole table is walked, and
+ * the others' records skipped by their keys: that costs next to nothing beside the parsing.
  */
 
 #include "policyd/store/store.h"
@@ -26,7 +27,7 @@ static const ObjectClass load_order[] = {
 
 typedef struct Load {
         Pool *pool;
-        unsigned table;
+        ObjectClass class;
         bool resolving;
         StoreAnswerVisitor visitor;
         void *userdata;
@@ -45,10 +46,19 @@ static int check_version(JsonReader *r, struct json_object *record) {
         return 0;
 }
 
-static int load_object(Load *load, JsonReader *r, struct json_object *record, const uint8_t *key) {
-        ObjectClass class = (ObjectClass) (load->table - STORE_FIRST_CLASS);
-        const RecordCodec *codec = record_codec(class);
-        uint64_t number = 0;
+/* Or a later deletion would not find the record. */
+static int check_key(Load *load, JsonReader *r, const Uuid *id, const void *key, size_t key_size) {
+        StoreKey expected;
+
+        store_key_of(pool_get(load->pool, load->class, id), &expected);
+        if (key_size != expected.size || memcmp(key, expected.bytes, key_size) != 0)
+                return json_fail(r, "vm", "is not the VM of the record's key");
+        return 0;
+}
+
+static int load_object(Load *load, JsonReader *r, struct json_object *record, const void *key, size_t key_size,
+        uint64_t number) {
+        const RecordCodec *codec = record_codec(load->class);
         Uuid id;
         Object *o;
         int q;
@@ -57,30 +67,32 @@ static int load_object(Load *load, JsonReader *r, struct json_object *record, co
         q = q ?: json_get_uuid(r, record, "uuid", &id);
         if (q < 0)
                 return q;
-        o = pool_get(load->pool, class, &id);
+        o = pool_get(load->pool, load->class, &id);
         if (load->resolving)
                 return codec->resolve(load->pool, r, record, o);
         if (o)
-                return json_fail(r, "uuid", "is that of another %s too", object_class_to_string(class));
-
-        for (size_t i = 0; i < 8; i++)
-                number = number << 8 | key[i];
-        return codec->create(load->pool, r, record, &id, number);
+                return json_fail(r, "uuid", "is that of another %s too", object_class_to_string(load->class));
+        q = codec->create(load->pool, r, record, &id, number);
+        return q ?: check_key(load, r, &id, key, key_size);
 }
 
 static int visit_object(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
         _cleanup_json_ struct json_object *record = NULL;
         JsonReader reader = {};
         Load *load = userdata;
-        int r;
+        uint64_t number;
+        int class, r;
 
-        if (key_size != 8)
-                return store_problem(
-                        load->table, key, key_size, "The key is no 8-byte number", &load->problem);
+        class = store_key_read(key, key_size, &number);
+        if (class < 0)
+                return store_problem(STORE_OBJECT, key, key_size,
+                        "The key is no number with the letter of a class", &load->problem);
+        if (class != (int) load->class)
+                return 0;
         r = json_parse(&reader, data, size, &record);
-        r = r ?: load_object(load, &reader, record, key);
+        r = r ?: load_object(load, &reader, record, key, key_size, number);
         if (r == -EINVAL || r == -EEXIST)
-                return store_problem(load->table, key, key_size,
+                return store_problem(STORE_OBJECT, key, key_size,
                         *reader.error ? reader.error : "Another object has the same identity",
                         &load->problem);
         return r;
@@ -123,14 +135,13 @@ static int load_tables(DbTxn *txn, Load *load) {
         for (int pass = 0; pass < 2; pass++)
                 for (size_t i = 0; i < ARRAY_SIZE(load_order); i++) {
                         load->resolving = pass == 1;
-                        load->table = STORE_FIRST_CLASS + (unsigned) load_order[i];
+                        load->class = load_order[i];
                         if (load->resolving && !record_codec(load_order[i])->resolve)
                                 continue;
-                        r = db_iterate(txn, load->table, visit_object, load);
+                        r = db_iterate(txn, STORE_OBJECT, visit_object, load);
                         if (r < 0)
                                 return r;
                 }
-        load->table = STORE_IDEMPOTENCY;
         return db_iterate(txn, STORE_IDEMPOTENCY, visit_answer, load);
 }
 
@@ -144,20 +155,22 @@ static void forget_changes(Pool *pool) {
         }
 }
 
-static int found_orphan(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
-        Load *load = userdata;
+const char store_no_meta[] = "There are objects, but the record meta/pool is missing";
 
-        return store_problem(load->table, key, key_size,
-                "There are objects, but the record meta/pool is missing", &load->problem);
+static int found_object(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
+        return store_problem(STORE_OBJECT, key, key_size, store_no_meta, userdata);
 }
 
-/* No meta record: fine when nothing else is there either. */
-static int check_empty(DbTxn *txn, Load *load) {
-        int r = 0;
+static int found_answer(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
+        return store_problem(STORE_IDEMPOTENCY, key, key_size, store_no_meta, userdata);
+}
 
-        for (load->table = STORE_FIRST_CLASS; load->table < _STORE_TABLE_MAX && r == 0; load->table++)
-                r = db_iterate(txn, load->table, found_orphan, load);
-        return r;
+/* No meta record: fine when nothing else is there either. The upgrade has looked into the older tables. */
+static int check_empty(DbTxn *txn, char **ret_problem) {
+        int r;
+
+        r = db_iterate(txn, STORE_OBJECT, found_object, ret_problem);
+        return r ?: db_iterate(txn, STORE_IDEMPOTENCY, found_answer, ret_problem);
 }
 
 static int upgrade_once(Store *s, char **ret_problem) {
@@ -205,7 +218,7 @@ int store_load(Store *s, StoreAnswerVisitor visitor, void *userdata, Pool **ret,
                 return r;
         r = store_read_meta(txn, &schema, &meta, ret_problem);
         if (r == -ENOENT)
-                r = check_empty(txn, &load);
+                r = check_empty(txn, ret_problem);
         else if (r == 0)
                 r = load_tables(txn, &load);
         if (load.problem)

@@ -7,21 +7,31 @@
 #include "policyd/store/internal.h"
 #include "policyd/store/records.h"
 
+static int ops_reserve(StoreOps *ops, size_t n) {
+        size_t size = ops->size ? ops->size : 16;
+        StoreOp *items;
+
+        while (size < ops->n + n)
+                size *= 2;
+        if (size == ops->size)
+                return 0;
+        items = reallocarray(ops->items, size, sizeof(*items));
+        if (!items)
+                return -ENOMEM;
+        ops->items = items;
+        ops->size = size;
+        return 0;
+}
+
 /* Takes value over, also on failure. */
 static int ops_add(StoreOps *ops, unsigned table, const void *key, size_t key_size, char *value) {
         _cleanup_free_ char *owned = value;
-        StoreOp *items;
         void *copy;
+        int r;
 
-        if (ops->n == ops->size) {
-                size_t size = ops->size ? ops->size * 2 : 16;
-
-                items = reallocarray(ops->items, size, sizeof(*items));
-                if (!items)
-                        return -ENOMEM;
-                ops->items = items;
-                ops->size = size;
-        }
+        r = ops_reserve(ops, 1);
+        if (r < 0)
+                return r;
         copy = malloc(key_size);
         if (!copy)
                 return -ENOMEM;
@@ -45,7 +55,7 @@ int store_ops_put_meta(StoreOps *ops, const StoreMeta *meta) {
 }
 
 int store_ops_put_object(StoreOps *ops, const Object *o) {
-        uint8_t key[8];
+        StoreKey key;
         char *text;
         int r;
 
@@ -57,15 +67,15 @@ int store_ops_put_object(StoreOps *ops, const Object *o) {
                 free(text);
                 return -EMSGSIZE;
         }
-        db_key_u64(o->key, key);
-        return ops_add(ops, STORE_FIRST_CLASS + (unsigned) o->class, key, sizeof(key), text);
+        store_key_of(o, &key);
+        return ops_add(ops, STORE_OBJECT, key.bytes, key.size, text);
 }
 
 int store_ops_del_object(StoreOps *ops, const Object *o) {
-        uint8_t key[8];
+        StoreKey key;
 
-        db_key_u64(o->key, key);
-        return ops_add(ops, STORE_FIRST_CLASS + (unsigned) o->class, key, sizeof(key), NULL);
+        store_key_of(o, &key);
+        return ops_add(ops, STORE_OBJECT, key.bytes, key.size, NULL);
 }
 
 int store_ops_put_answer(StoreOps *ops, const StoreAnswer *answer) {
@@ -91,6 +101,18 @@ int store_ops_put_answer(StoreOps *ops, const StoreAnswer *answer) {
 
 int store_ops_del_answer(StoreOps *ops, const char *key) {
         return ops_add(ops, STORE_IDEMPOTENCY, key, strlen(key), NULL);
+}
+
+int store_ops_move(StoreOps *ops, StoreOps *from) {
+        int r;
+
+        r = ops_reserve(ops, from->n);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < from->n; i++)
+                ops->items[ops->n++] = from->items[i];
+        from->n = 0;
+        return 0;
 }
 
 void store_ops_done(StoreOps *ops) {

@@ -4,33 +4,16 @@
 
 #include "policyd/store/store.h"
 
-#include <ctype.h>
-#include <stdio.h>
-
-#include "common/strbuf.h"
 #include "policyd/store/internal.h"
 
-static const char *const table_names[_STORE_TABLE_MAX + 1] = {
+const char *const store_table_names[_STORE_TABLE_MAX + 1] = {
         [STORE_META] = "meta",
-        [STORE_FIRST_CLASS + CLASS_HOST] = "host",
-        [STORE_FIRST_CLASS + CLASS_PGPU] = "pgpu",
-        [STORE_FIRST_CLASS + CLASS_GPU_GROUP] = "gpu_group",
-        [STORE_FIRST_CLASS + CLASS_VGPU_TYPE] = "vgpu_type",
-        [STORE_FIRST_CLASS + CLASS_VM] = "vm",
-        [STORE_FIRST_CLASS + CLASS_VGPU] = "vgpu",
-        [STORE_FIRST_CLASS + CLASS_RESERVATION] = "reservation",
-        [STORE_FIRST_CLASS + CLASS_QUOTA] = "quota",
-        [STORE_FIRST_CLASS + CLASS_VM_GROUP] = "vm_group",
-        [STORE_FIRST_CLASS + CLASS_JOB] = "job",
+        [STORE_OBJECT] = "object",
         [STORE_IDEMPOTENCY] = "idempotency",
 };
 
-const char *store_table_name(unsigned table) {
-        return table < _STORE_TABLE_MAX ? table_names[table] : "?";
-}
-
 int store_open(const char *dir, size_t map_size, size_t map_max, Store **ret) {
-        DbOptions options = {.tables = table_names, .map_size = map_size, .map_max = map_max};
+        DbOptions options = {.tables = store_table_names, .map_size = map_size, .map_max = map_max};
         _cleanup_(store_closep) Store *s = NULL;
         int r;
 
@@ -130,27 +113,4 @@ int store_read_meta(DbTxn *txn, uint32_t *ret_schema, StoreMeta *ret, char **ret
         *ret_schema = schema;
         *ret = meta;
         return 0;
-}
-
-int store_problem(unsigned table, const void *key, size_t key_size, const char *reason, char **ret_problem) {
-        _cleanup_strbuf_ StrBuf b = {};
-        const uint8_t *bytes = key;
-
-        strbuf_addf(&b, "Table %s, key ", store_table_name(table));
-        if (key_size == 8 && table != STORE_META && table != STORE_IDEMPOTENCY) {
-                uint64_t n = 0;
-
-                for (size_t i = 0; i < 8; i++)
-                        n = n << 8 | bytes[i];
-                strbuf_addf(&b, "%llu", (unsigned long long) n);
-        } else
-                for (size_t i = 0; i < key_size; i++)
-                        if (isprint(bytes[i]))
-                                strbuf_addf(&b, "%c", bytes[i]);
-                        else
-                                strbuf_addf(&b, "\\x%02x", bytes[i]);
-        strbuf_addf(&b, ": %s.", reason);
-
-        *ret_problem = strbuf_take(&b);
-        return *ret_problem ? -EBADMSG : -ENOMEM;
 }

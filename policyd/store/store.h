@@ -5,14 +5,16 @@
  *
  * One LMDB environment with these tables; every value is a JSON record with "version":
  *
- *   meta         "pool" → {"version":3,"pool":<uuid>,"epoch":7,"next_key":55}; version is the schema's
- *   host …       one table per class of object; the key is the object's growing number, big-endian
+ *   meta         "pool" → {"version":4,"pool":<uuid>,"epoch":7,"next_key":55}; version is the schema's
+ *   object       the objects of all classes; the key is the object's growing number, eight bytes big-endian,
+ *                and a letter for its class. A VGPU stands behind its VM: the VM's number, the letter, its own.
+ *                A commit costs by the pages that it changes, and what changes together stands together
  *   idempotency  "<uid> <method> <key>" → which object that call made
  *
  * store_load() first upgrades a database of an older schema, step by step, in one transaction; then it reads
  * everything and checks everything. Data that does not decode is never dropped or repaired in silence:
- * -EBADMSG, with the table, the key and the reason as a sentence. store_write() is all or nothing and durable
- * when it returns 0; a full map is grown up to the limit and the whole list is written again.
+ * -EBADMSG, with the table, the key ("vm 17") and the reason as a sentence. store_write() is all or nothing
+ * and durable when it returns 0; a full map is grown up to the limit and the whole list is written again.
  *
  * Nothing here logs. Errors: -EBADMSG damaged, -ENOSPC the map or the disk is full, -EBUSY another process
  * has the folder open, -EPROTONOSUPPORT written by a newer version, -EIO, -ENOMEM.
@@ -21,16 +23,14 @@
 #include "common/macros.h"
 #include "policyd/core/pool.h"
 
-#define STORE_SCHEMA 3
+#define STORE_SCHEMA 4
 
 typedef enum StoreTable {
         STORE_META,
-        STORE_FIRST_CLASS,
-        STORE_IDEMPOTENCY = STORE_FIRST_CLASS + _CLASS_MAX,
+        STORE_OBJECT,
+        STORE_IDEMPOTENCY,
         _STORE_TABLE_MAX,
 } StoreTable;
-
-const char *store_table_name(unsigned table);
 
 typedef struct StoreMeta {
         Uuid pool;         /* null: a new database */
@@ -67,6 +67,7 @@ int store_ops_put_object(StoreOps *ops, const Object *o); /* -EMSGSIZE: it could
 int store_ops_del_object(StoreOps *ops, const Object *o);
 int store_ops_put_answer(StoreOps *ops, const StoreAnswer *answer);
 int store_ops_del_answer(StoreOps *ops, const char *key);
+int store_ops_move(StoreOps *ops, StoreOps *from); /* to the end of ops; from is then empty */
 void store_ops_done(StoreOps *ops);
 
 typedef struct Store Store;

@@ -10,27 +10,63 @@
  *           then only its host's word releases it.
  *   2 → 3   quotas and VM groups. Nothing to rewrite; the number keeps an older policyd, which would
  *           not heed them, from opening the database.
+ *   3 → 4   one table for the objects of all classes, and VGPUs behind their VMs. Before, each class had
+ *           its own table, named as the class, with the number alone as the key; records move as they are.
  */
 
-#include "policyd/store/internal.h"
-
+#include <inttypes.h>
 #include <stdio.h>
 
-typedef struct Rewrite {
+#include "common/hashmap.h"
+#include "common/strbuf.h"
+#include "policyd/store/internal.h"
+
+/* The table of a class in schemas 1 to 3. */
+typedef struct OldTable {
         DbTxn *txn;
+        ObjectClass class;
         unsigned table;
-        int (*step)(JsonReader *r, struct json_object *record);
         char **problem;
+} OldTable;
+
+typedef struct Rewrite {
+        OldTable old;
+        int (*step)(JsonReader *r, struct json_object *record);
         /* Keys first, records after: an iteration does not like writes under its feet. */
         uint8_t (*keys)[8];
         size_t n, size;
 } Rewrite;
 
+/* -ENOENT: there is no such table, and no objects of the class. */
+static int old_open(DbTxn *txn, ObjectClass class, char **problem, OldTable *ret) {
+        *ret = (OldTable){.txn = txn, .class = class, .problem = problem};
+        return db_open_old(txn, object_class_to_string(class), &ret->table);
+}
+
+static int old_problem(const OldTable *old, const void *key, size_t key_size, const char *reason) {
+        _cleanup_strbuf_ StrBuf b = {};
+
+        strbuf_addf(&b, "Table %s, key ", object_class_to_string(old->class));
+        if (key_size == 8)
+                strbuf_addf(&b, "%" PRIu64, db_key_number(key));
+        else
+                strbuf_addf(&b, "of %zu bytes", key_size);
+        strbuf_addf(&b, ": %s.", reason);
+        *old->problem = strbuf_take(&b);
+        return *old->problem ? -EBADMSG : -ENOMEM;
+}
+
+static int old_check_key(const OldTable *old, const void *key, size_t key_size) {
+        return key_size == 8 ? 0 : old_problem(old, key, key_size, "The key is no 8-byte number");
+}
+
 static int collect_key(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
         Rewrite *w = userdata;
+        int r;
 
-        if (key_size != 8)
-                return store_problem(w->table, key, key_size, "The key is no 8-byte number", w->problem);
+        r = old_check_key(&w->old, key, key_size);
+        if (r < 0)
+                return r;
         if (w->n == w->size) {
                 size_t larger = w->size ? w->size * 2 : 64;
                 void *keys = reallocarray(w->keys, larger, sizeof(*w->keys));
@@ -52,25 +88,28 @@ static int rewrite_record(Rewrite *w, const uint8_t *key) {
         size_t size;
         int r;
 
-        r = db_get(w->txn, w->table, key, 8, &data, &size);
+        r = db_get(w->old.txn, w->old.table, key, 8, &data, &size);
         if (r < 0)
                 return r;
         r = json_parse(&reader, data, size, &record);
         r = r ?: w->step(&reader, record);
         if (r == -EINVAL)
-                return store_problem(w->table, key, 8, reader.error, w->problem);
+                return old_problem(&w->old, key, 8, reader.error);
         if (r < 0)
                 return r;
         text = json_to_text(record);
-        return text ? db_put(w->txn, w->table, key, 8, text, strlen(text)) : -ENOMEM;
+        return text ? db_put(w->old.txn, w->old.table, key, 8, text, strlen(text)) : -ENOMEM;
 }
 
 static int rewrite_table(
-        DbTxn *txn, unsigned table, int (*step)(JsonReader *, struct json_object *), char **problem) {
-        Rewrite w = {.txn = txn, .table = table, .step = step, .problem = problem};
+        DbTxn *txn, ObjectClass class, int (*step)(JsonReader *, struct json_object *), char **problem) {
+        Rewrite w = {.step = step};
         int r;
 
-        r = db_iterate(txn, table, collect_key, &w);
+        r = old_open(txn, class, problem, &w.old);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        r = db_iterate(txn, w.old.table, collect_key, &w);
         for (size_t i = 0; i < w.n && r == 0; i++)
                 r = rewrite_record(&w, w.keys[i]);
         free(w.keys);
@@ -89,18 +128,133 @@ static int vm_1_to_2(JsonReader *r, struct json_object *record) {
 }
 
 static int upgrade_1_to_2(DbTxn *txn, char **problem) {
-        return rewrite_table(txn, STORE_FIRST_CLASS + CLASS_VM, vm_1_to_2, problem);
+        return rewrite_table(txn, CLASS_VM, vm_1_to_2, problem);
 }
 
 static int upgrade_2_to_3(DbTxn *txn, char **problem) {
         return 0;
 }
 
+typedef struct MovedVm {
+        Uuid id;
+        uint64_t number;
+} MovedVm;
+
+typedef struct Move {
+        OldTable old;
+        HashMap *vms; /* uuid → MovedVm: a VGPU's key begins with its VM's number */
+} Move;
+
+static int note_vm(Move *m, const Uuid *id, uint64_t number) {
+        _cleanup_free_ MovedVm *vm = malloc(sizeof(*vm));
+        int r;
+
+        if (!vm)
+                return -ENOMEM;
+        *vm = (MovedVm){.id = *id, .number = number};
+        r = hashmap_put(m->vms, &vm->id, vm);
+        if (r == 0)
+                take_ptr(vm);
+        return r;
+}
+
+/* Of VMs and VGPUs only. ret_vm: the number for the key. */
+static int read_vm_number(
+        Move *m, JsonReader *reader, struct json_object *record, uint64_t number, uint64_t *ret_vm) {
+        bool is_vm = m->old.class == CLASS_VM;
+        const MovedVm *vm;
+        Uuid id;
+        int r;
+
+        r = json_get_uuid(reader, record, is_vm ? "uuid" : "vm", &id);
+        if (r < 0)
+                return r;
+        if (is_vm)
+                return note_vm(m, &id, *ret_vm = number);
+        vm = hashmap_get(m->vms, &id);
+        if (!vm)
+                return json_fail(reader, "vm", "names %s, which is not in the pool", UUID_TEXT(&id));
+        *ret_vm = vm->number;
+        return 0;
+}
+
+static int move_record(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
+        _cleanup_json_ struct json_object *record = NULL;
+        JsonReader reader = {};
+        Move *m = userdata;
+        uint64_t number, vm = 0;
+        StoreKey moved;
+        int r;
+
+        r = old_check_key(&m->old, key, key_size);
+        if (r < 0)
+                return r;
+        number = db_key_number(key);
+        if (m->old.class == CLASS_VM || m->old.class == CLASS_VGPU) {
+                r = json_parse(&reader, data, size, &record);
+                r = r ?: read_vm_number(m, &reader, record, number, &vm);
+        }
+        if (r == -EINVAL || r == -EEXIST)
+                return old_problem(&m->old, key, key_size,
+                        *reader.error ? reader.error : "Another object has the same identity");
+        store_key_build(m->old.class, number, vm, &moved);
+        return r ?: db_put(m->old.txn, STORE_OBJECT, moved.bytes, moved.size, data, size);
+}
+
+/* VMs stand before VGPUs in the order of the classes. */
+static int move_tables(DbTxn *txn, Move *m, char **problem) {
+        for (ObjectClass c = 0; c < _CLASS_MAX; c++) {
+                int r;
+
+                r = old_open(txn, c, problem, &m->old);
+                if (r == -ENOENT)
+                        continue;
+                r = r ?: db_iterate(txn, m->old.table, move_record, m);
+                r = r ?: db_drop(txn, m->old.table);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int upgrade_3_to_4(DbTxn *txn, char **problem) {
+        Move m = {.vms = hashmap_new_uuid()};
+        MovedVm *vm;
+        int r;
+
+        r = m.vms ? move_tables(txn, &m, problem) : -ENOMEM;
+        for (size_t i = 0; m.vms && (vm = hashmap_next(m.vms, &i));)
+                free(vm);
+        hashmap_free(m.vms);
+        return r;
+}
+
 /* steps[n] leads from schema n to n + 1. */
 static int (*const steps[STORE_SCHEMA])(DbTxn *txn, char **problem) = {
         [1] = upgrade_1_to_2,
         [2] = upgrade_2_to_3,
+        [3] = upgrade_3_to_4,
 };
+
+static int found_object(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
+        return old_problem(userdata, key, key_size, store_no_meta);
+}
+
+/* A new database has none of the older tables; one of an older policyd that never got to work has them empty. */
+static int check_no_old_objects(DbTxn *txn, char **problem) {
+        for (ObjectClass c = 0; c < _CLASS_MAX; c++) {
+                OldTable old;
+                int r;
+
+                r = old_open(txn, c, problem, &old);
+                if (r == -ENOENT)
+                        continue;
+                r = r ?: db_iterate(txn, old.table, found_object, &old);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
 
 int store_upgrade(DbTxn *txn, char **ret_problem) {
         _cleanup_free_ char *text = NULL;
@@ -110,7 +264,7 @@ int store_upgrade(DbTxn *txn, char **ret_problem) {
 
         r = store_read_meta(txn, &schema, &meta, ret_problem);
         if (r == -ENOENT)
-                return 0;
+                return check_no_old_objects(txn, ret_problem);
         if (r < 0)
                 return r;
         if (schema == STORE_SCHEMA)
