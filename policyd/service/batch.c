@@ -23,6 +23,7 @@
 #define COMMIT_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 50)
 #define BATCH_USEC_MAX UINT64_C(20000)
 #define KEYS_AT_ONCE 1024
+#define JOBS_AT_ONCE 64
 
 static int on_defer(sd_event_source *source, void *userdata) {
         (void) batch_commit(userdata);
@@ -170,12 +171,27 @@ int policy_when_committed(Policy *p, PolicyCommitted done, void *userdata) {
         return 0;
 }
 
+/*
+ * Jobs leave the disk in lumps: they stand side by side there, and to delete one for each new one would change
+ * one more page with each commit. After a crash those that were left are read again, and leave again at once.
+ */
+static int encode_removal(Policy *p, Object *o, StoreOps *ops) {
+        int r;
+
+        if (o->class != CLASS_JOB)
+                return store_ops_del_object(ops, o);
+        r = o->is_new ? 0 : store_ops_del_object(&p->gone_jobs, o);
+        if (r == 0 && p->gone_jobs.n >= JOBS_AT_ONCE)
+                r = store_ops_move(ops, &p->gone_jobs);
+        return r;
+}
+
 static int encode_changes(Policy *p, Object *changes, StoreOps *ops) {
         int r = 0;
 
         for (Object *o = changes; o && r == 0; o = o->next_changed) {
                 if (o->removed) {
-                        r = store_ops_del_object(ops, o);
+                        r = encode_removal(p, o, ops);
                         r = r ?: answers_forget_object(p, o, ops);
                 } else if (o->must_store)
                         r = store_ops_put_object(ops, o);

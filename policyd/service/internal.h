@@ -74,6 +74,7 @@ struct Policy {
         uint64_t retry_delay;
         Job **ended; /* in the order of their ends; those before ended_first were removed */
         size_t n_ended, ended_first, ended_size;
+        StoreOps gone_jobs; /* deletions of jobs that left the pool and still stand on disk */
         char *status; /* the last line told */
         bool started, stale, closing;
 };
@@ -218,7 +219,7 @@ void operations_host_lost(Policy *p, Host *h);
 int job_start(Policy *p, OperationKind kind, Vm *vm, const Uuid *token, Job **ret);
 void job_finish(Policy *p, Job *j, JobState state, ErrorCode code, const char *message);
 int jobs_index(Policy *p);   /* after the pool was read */
-void jobs_expire(Policy *p); /* finished ones whose time is over */
+void jobs_expire(Policy *p); /* finished ones whose time is over, and those beyond the limit */
 uint64_t jobs_next_expiry(Policy *p);
 uint64_t reservations_next_expiry(Policy *p);
 void reservations_expire(Policy *p);

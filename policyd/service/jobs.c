@@ -2,7 +2,8 @@
  * Jobs: the record of an operation that clients watch
  *
  * A finished job stays for an hour, the thousand that ended last at most, over restarts. Those that have ended
- * stand in p->ended in the order of their ends, so that the next to go is always the first.
+ * stand in p->ended in the order of their ends, so that the next to go is always the first. From the disk they go
+ * later, many at once (batch.c).
  */
 
 #include "policyd/service/internal.h"
@@ -75,8 +76,12 @@ static void remove_first_ended(Policy *p) {
         p->ended_first = 0;
 }
 
+static bool too_many_ended(const Policy *p) {
+        return p->n_ended - p->ended_first > p->options.jobs_max_finished;
+}
+
 static void jobs_trim(Policy *p) {
-        while (p->n_ended - p->ended_first > p->options.jobs_max_finished)
+        while (too_many_ended(p))
                 remove_first_ended(p);
 }
 
@@ -90,6 +95,9 @@ void jobs_expire(Policy *p) {
 uint64_t jobs_next_expiry(Policy *p) {
         const Job *first = first_ended(p);
 
+        /* Read again after a crash or a failed commit. */
+        if (too_many_ended(p))
+                return 0;
         return first ? first->end_time + p->options.job_keep_usec : UINT64_MAX;
 }
 

@@ -137,6 +137,7 @@ static int load_pool(Policy *p) {
         if (r < 0)
                 return r;
         p->stored = p->meta;
+        store_ops_done(&p->gone_jobs);
         return jobs_index(p);
 }
 
@@ -215,6 +216,7 @@ Policy *policy_free(Policy *p) {
         sd_event_source_disable_unref(p->retry_timer);
         sd_event_source_disable_unref(p->expiry_timer);
         free(p->ended);
+        store_ops_done(&p->gone_jobs);
         pool_free(p->pool);
         store_close(p->store);
         sd_event_unref(p->event);
@@ -234,6 +236,7 @@ int policy_start(Policy *p) {
         r = peers_sync(p);
         if (r < 0)
                 return r;
+        jobs_expire(p);
         policy_arm_expiry(p);
         policy_report_status(p);
         return 0;

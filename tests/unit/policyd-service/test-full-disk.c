@@ -64,24 +64,25 @@ static void a_host_that_raises_the_epoch_is_not_forgotten(void **state) {
 static void an_expiry_that_cannot_be_stored_waits(void **state) {
         FakeHost *a, *b;
         _cleanup_world_ World *w = world_of_two_k1(&a, &b);
-        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), id;
+        Vgpu *v = world_vm(w, &vm)->vgpus.items[0];
+        Reservation *reservation;
 
-        w->policy = policy_free(w->policy);
-        w->options.job_keep_usec = 400000; /* longer than a slow machine takes to look at the job */
-        world_start(w);
-        assert_int_equal(world_start_vm(w, &vm, &job), ERROR_NONE);
+        assert_int_equal(world_start_vm(w, &vm, NULL), ERROR_NONE);
+        assert_int_equal(
+                reservations_create(w->policy, "r", v->group, v->type, 1, 1, "me", &reservation, &w->refusal), 0);
+        id = reservation->object.id;
         world_run(w);
-        assert_string_equal(world_job_state(w, &job), "done");
 
         disk_is_full(true);
-        for (unsigned i = 0; i < 100; i++) {
+        for (unsigned i = 0; i < 200; i++) {
                 sd_event_run(w->event, 10000);
                 assert_true(w->n_rebuilt < 4);
         }
         assert_true(w->n_rebuilt > 0);
         disk_is_full(false);
         world_run_for(w, 2200000);
-        assert_null(pool_get(policy_pool(w->policy), CLASS_JOB, &job));
+        assert_null(pool_get(policy_pool(w->policy), CLASS_RESERVATION, &id));
         assert_string_equal(world_vm_state(w, &vm), "running");
 }
 

@@ -1,5 +1,5 @@
 /*
- * Objects that clients make: VMs, VGPUs, groups, reservations, jobs; and what they are told about them
+ * Objects that clients make: VMs, VGPUs, groups, reservations; and what they are told about them
  */
 
 #include "tests/unit/policyd-service/world.h"
@@ -251,33 +251,6 @@ static void a_reservation_holds_is_used_and_expires(void **state) {
         assert_int_equal(w->refusal.code, ERROR_INVALID_RECORD);
 }
 
-static void finished_jobs_go_in_time(void **state) {
-        FakeHost *h;
-        _cleanup_world_ World *w = world_of_one_k1(&h);
-        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1);
-        const PtrArray *jobs;
-
-        w->policy = policy_free(w->policy);
-        w->options.jobs_max_finished = 3;
-        w->options.job_keep_usec = 300000;
-        world_start(w);
-        for (int i = 0; i < 3; i++) {
-                world_start_vm(w, &vm, NULL);
-                world_run(w);
-                world_shutdown(w, &vm, true, NULL);
-                world_run(w);
-        }
-        jobs = &policy_pool(w->policy)->objects[CLASS_JOB];
-        assert_int_equal(jobs->n, 3);
-        assert_int_equal(w->n_job_new, 6);
-        assert_int_equal(w->n_job_removed, 6);
-        world_crash(w);
-        jobs = &policy_pool(w->policy)->objects[CLASS_JOB];
-        assert_int_equal(jobs->n, 3);
-        world_run_for(w, 400000);
-        assert_int_equal(jobs->n, 0);
-}
-
 /* Clients never hear of what came and went before anything was committed. */
 static void what_came_and_went_in_one_batch_is_not_told(void **state) {
         FakeHost *h;
@@ -290,89 +263,6 @@ static void what_came_and_went_in_one_batch_is_not_told(void **state) {
         assert_int_equal(vms_destroy(w->policy, vm, fresh(w)), 0);
         world_run(w);
         assert_int_equal(w->n_changed, 0);
-}
-
-/* After a restart too the first to end is the first to go. */
-static void finished_jobs_go_in_the_order_of_their_ends(void **state) {
-        FakeHost *h;
-        _cleanup_world_ World *w = world_of_one_k1(&h);
-        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), jobs[3];
-
-        w->policy = policy_free(w->policy);
-        w->options.jobs_max_finished = 2;
-        w->options.job_keep_usec = 2000000;
-        world_start(w);
-        for (size_t i = 0; i < ARRAY_SIZE(jobs); i++) {
-                if (i == 2)
-                        world_crash(w);
-                if (i == 1)
-                        world_shutdown(w, &vm, true, &jobs[i]);
-                else
-                        world_start_vm(w, &vm, &jobs[i]);
-                world_run(w);
-        }
-        assert_null(pool_get(policy_pool(w->policy), CLASS_JOB, &jobs[0]));
-        assert_string_equal(world_job_state(w, &jobs[1]), "done");
-        assert_string_equal(world_job_state(w, &jobs[2]), "done");
-}
-
-static void a_finished_job_goes_by_itself(void **state) {
-        FakeHost *h;
-        _cleanup_world_ World *w = world_of_one_k1(&h);
-        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1);
-
-        w->policy = policy_free(w->policy);
-        w->options.job_keep_usec = 300000;
-        world_start(w);
-        world_start_vm(w, &vm, NULL);
-        world_run_for(w, 400000);
-        assert_int_equal(w->n_job_removed, 1);
-        assert_int_equal(policy_pool(w->policy)->objects[CLASS_JOB].n, 0);
-}
-
-/* A guest may take hours to shut down: its job is the oldest, and yet the last that ended. */
-static void an_old_job_that_ends_is_told_and_stays(void **state) {
-        FakeHost *h;
-        _cleanup_world_ World *w = world_of_one_k1(&h);
-        Uuid slow = world_create_vm_with(w, "slow", "GRID K100", 1), vm, job, other;
-
-        w->policy = policy_free(w->policy);
-        w->options.jobs_max_finished = 1;
-        world_start(w);
-        vm = world_create_vm_with(w, "b", "GRID K100", 1);
-        world_start_vm(w, &slow, NULL);
-        world_run(w);
-        h->manual = true;
-        world_shutdown(w, &slow, false, &job);
-        world_run(w);
-        h->manual = false;
-        world_start_vm(w, &vm, &other);
-        world_run(w);
-        assert_string_equal(world_job_state(w, &other), "done");
-
-        w->n_job_removed = 0;
-        fake_vm_ends(h, &slow, "poweroff", NULL);
-        world_run(w);
-        assert_int_equal(w->n_job_removed, 1);
-        assert_string_equal(world_job_state(w, &job), "done");
-        assert_null(pool_get(policy_pool(w->policy), CLASS_JOB, &other));
-}
-
-/* Even where no finished job is to stay, its end is told. */
-static void jobs_that_do_not_stay_are_told(void **state) {
-        FakeHost *h;
-        _cleanup_world_ World *w = world_of_one_k1(&h);
-        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1);
-
-        w->policy = policy_free(w->policy);
-        w->options.jobs_max_finished = 0;
-        world_start(w);
-        world_start_vm(w, &vm, NULL);
-        world_run(w);
-        assert_int_equal(w->n_job_new, 1);
-        assert_int_equal(w->n_job_removed, 1);
-        assert_string_equal(w->last_result, "done");
-        assert_int_equal(policy_pool(w->policy)->objects[CLASS_JOB].n, 0);
 }
 
 static void what_clients_make_is_capped(void **state) {
@@ -674,12 +564,7 @@ int main(void) {
                 cmocka_unit_test(the_platform_form_says_what_is_missing),
                 cmocka_unit_test(a_call_repeated_gets_the_first_answer),
                 cmocka_unit_test(a_reservation_holds_is_used_and_expires),
-                cmocka_unit_test(finished_jobs_go_in_time),
                 cmocka_unit_test(what_came_and_went_in_one_batch_is_not_told),
-                cmocka_unit_test(finished_jobs_go_in_the_order_of_their_ends),
-                cmocka_unit_test(a_finished_job_goes_by_itself),
-                cmocka_unit_test(an_old_job_that_ends_is_told_and_stays),
-                cmocka_unit_test(jobs_that_do_not_stay_are_told),
                 cmocka_unit_test(what_clients_make_is_capped),
                 cmocka_unit_test(groups_by_hand),
                 cmocka_unit_test(lists_have_pages_and_filters),

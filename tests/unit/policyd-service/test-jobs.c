@@ -1,0 +1,157 @@
+/*
+ * Finished jobs: how long they stay, in which order they go, and what clients hear of it
+ */
+
+#include "tests/unit/policyd-service/world.h"
+
+static void finished_jobs_go_in_time(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1);
+        const PtrArray *jobs;
+
+        w->policy = policy_free(w->policy);
+        w->options.jobs_max_finished = 3;
+        w->options.job_keep_usec = 300000;
+        world_start(w);
+        for (int i = 0; i < 3; i++) {
+                world_start_vm(w, &vm, NULL);
+                world_run(w);
+                world_shutdown(w, &vm, true, NULL);
+                world_run(w);
+        }
+        jobs = &policy_pool(w->policy)->objects[CLASS_JOB];
+        assert_int_equal(jobs->n, 3);
+        assert_int_equal(w->n_job_new, 6);
+        assert_int_equal(w->n_job_removed, 6);
+        world_crash(w);
+        jobs = &policy_pool(w->policy)->objects[CLASS_JOB];
+        assert_int_equal(jobs->n, 3);
+        world_run_for(w, 400000);
+        assert_int_equal(jobs->n, 0);
+}
+
+/* After a restart too the first to end is the first to go. */
+static void finished_jobs_go_in_the_order_of_their_ends(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), jobs[3];
+
+        w->policy = policy_free(w->policy);
+        w->options.jobs_max_finished = 2;
+        w->options.job_keep_usec = 2000000;
+        world_start(w);
+        for (size_t i = 0; i < ARRAY_SIZE(jobs); i++) {
+                if (i == 2)
+                        world_crash(w);
+                if (i == 1)
+                        world_shutdown(w, &vm, true, &jobs[i]);
+                else
+                        world_start_vm(w, &vm, &jobs[i]);
+                world_run(w);
+        }
+        assert_null(pool_get(policy_pool(w->policy), CLASS_JOB, &jobs[0]));
+        assert_string_equal(world_job_state(w, &jobs[1]), "done");
+        assert_string_equal(world_job_state(w, &jobs[2]), "done");
+}
+
+/* From the disk they go many at once; what a crash brings back goes again before anybody sees it. */
+static void finished_jobs_leave_the_disk_in_lumps(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1);
+        const PtrArray *jobs;
+
+        w->policy = policy_free(w->policy);
+        w->options.jobs_max_finished = 2;
+        world_start(w);
+        for (int i = 0; i < 50; i++) {
+                world_start_vm(w, &vm, NULL);
+                world_run(w);
+                world_shutdown(w, &vm, true, NULL);
+                world_run(w);
+        }
+        jobs = &policy_pool(w->policy)->objects[CLASS_JOB];
+        assert_int_equal(jobs->n, 2);
+
+        w->options.jobs_max_finished = 1000;
+        world_crash(w);
+        jobs = &policy_pool(w->policy)->objects[CLASS_JOB];
+        assert_in_range(jobs->n, 2 + 1, 2 + 64);
+        w->options.jobs_max_finished = 2;
+        world_crash(w);
+        jobs = &policy_pool(w->policy)->objects[CLASS_JOB];
+        assert_int_equal(jobs->n, 2);
+}
+
+static void a_finished_job_goes_by_itself(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1);
+
+        w->policy = policy_free(w->policy);
+        w->options.job_keep_usec = 300000;
+        world_start(w);
+        world_start_vm(w, &vm, NULL);
+        world_run_for(w, 400000);
+        assert_int_equal(w->n_job_removed, 1);
+        assert_int_equal(policy_pool(w->policy)->objects[CLASS_JOB].n, 0);
+}
+
+/* A guest may take hours to shut down: its job is the oldest, and yet the last that ended. */
+static void an_old_job_that_ends_is_told_and_stays(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        Uuid slow = world_create_vm_with(w, "slow", "GRID K100", 1), vm, job, other;
+
+        w->policy = policy_free(w->policy);
+        w->options.jobs_max_finished = 1;
+        world_start(w);
+        vm = world_create_vm_with(w, "b", "GRID K100", 1);
+        world_start_vm(w, &slow, NULL);
+        world_run(w);
+        h->manual = true;
+        world_shutdown(w, &slow, false, &job);
+        world_run(w);
+        h->manual = false;
+        world_start_vm(w, &vm, &other);
+        world_run(w);
+        assert_string_equal(world_job_state(w, &other), "done");
+
+        w->n_job_removed = 0;
+        fake_vm_ends(h, &slow, "poweroff", NULL);
+        world_run(w);
+        assert_int_equal(w->n_job_removed, 1);
+        assert_string_equal(world_job_state(w, &job), "done");
+        assert_null(pool_get(policy_pool(w->policy), CLASS_JOB, &other));
+}
+
+/* Even where no finished job is to stay, its end is told. */
+static void jobs_that_do_not_stay_are_told(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1);
+
+        w->policy = policy_free(w->policy);
+        w->options.jobs_max_finished = 0;
+        world_start(w);
+        world_start_vm(w, &vm, NULL);
+        world_run(w);
+        assert_int_equal(w->n_job_new, 1);
+        assert_int_equal(w->n_job_removed, 1);
+        assert_string_equal(w->last_result, "done");
+        assert_int_equal(policy_pool(w->policy)->objects[CLASS_JOB].n, 0);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(finished_jobs_go_in_time),
+                cmocka_unit_test(finished_jobs_go_in_the_order_of_their_ends),
+                cmocka_unit_test(finished_jobs_leave_the_disk_in_lumps),
+                cmocka_unit_test(a_finished_job_goes_by_itself),
+                cmocka_unit_test(an_old_job_that_ends_is_told_and_stays),
+                cmocka_unit_test(jobs_that_do_not_stay_are_told),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
