@@ -1,12 +1,14 @@
 /*
  * Freeing a PGPU
  *
- * Of the PGPUs that could be had, those with the fewest VMs first: all its VMs are lifted, the PGPU is taken
- * away, and the first whose VMs all land is the plan. Where none is had, the one that came nearest says why,
- * or what keeps every one from being tried.
+ * An attempt lifts all VMs of a PGPU, and others that are in their way, takes the PGPU away, and lets them
+ * land. Attempts are made in the order of their restarts, at first those that lift nobody else; one that
+ * fails brings forth those with somebody more who could make room. So the first in which all land has the
+ * fewest. Where there is none, the PGPU that came nearest alone says why, or what keeps every one from being
+ * tried.
  */
 
-#include "policyd/core/crew.h"
+#include "policyd/core/attempts.h"
 #include "policyd/core/pool-internal.h"
 #include "policyd/core/remedy.h"
 
@@ -36,7 +38,7 @@ typedef struct FreeCandidate {
 
 typedef struct FreeSearch {
         FreeCandidate *candidates;
-        size_t n;
+        size_t n, n_left_out;
         /* Those that cannot be tried: how many of each obstacle, and the first of them. */
         size_t n_stuck[_OBSTACLE_MAX];
         const Pgpu *stuck[_OBSTACLE_MAX];
@@ -112,25 +114,9 @@ static int search_init(FreeSearch *s, const GpuGroup *g, const VgpuType *t) {
         }
 
         qsort(s->candidates, s->n, sizeof(FreeCandidate), compare_candidates);
-        s->n = MIN_OF(s->n, (size_t) PGPUS_TRIED_MAX);
+        s->n_left_out = s->n - MIN_OF(s->n, (size_t) PGPUS_TRIED_MAX);
+        s->n -= s->n_left_out;
         return 0;
-}
-
-/* 1 and the moves: all VMs of the PGPU find room elsewhere. */
-static int crew_empty_pgpu(Crew *c, const Pool *pool, Pgpu *p, Moves *ret) {
-        Vgpu *vgpus[p->vgpus.n + 1];
-        size_t n = p->vgpus.n;
-        int landed, r = 0;
-
-        for (size_t i = 0; i < n; i++)
-                vgpus[i] = p->vgpus.items[i];
-        for (size_t i = 0; i < n && r >= 0; i++)
-                r = crew_lift(c, vgpus[i]->vm);
-        pool_set_pgpu_present(c->copy, p, false);
-        landed = r < 0 ? r : crew_land_all(c, pool, ret);
-        pool_set_pgpu_present(c->copy, p, true);
-        r = crew_put_back(c);
-        return r < 0 ? r : landed;
 }
 
 /* Words */
@@ -196,8 +182,8 @@ static int explain_stuck(const FreeSearch *s, const GpuGroup *g, char **ret) {
 }
 
 /* Why the PGPU that comes nearest cannot be emptied, and what keeps others from being tried. */
-static int explain_nearest(
-        const FreeSearch *s, const GpuGroup *g, const Pgpu *p, const Moves *moves, char **ret) {
+static int explain_nearest(const FreeSearch *s, const GpuGroup *g, const Attempts *a, const Pgpu *p,
+        const Moves *moves, char **ret) {
         _cleanup_strbuf_ StrBuf b = {};
 
         strbuf_addf(&b, "PGPU %s comes nearest, but ", p->name);
@@ -216,6 +202,12 @@ static int explain_nearest(
                 strbuf_addf(&b, " VM '%s': %s", m->vm->name_label, m->reason);
                 break;
         }
+        if (a->fewest_cut == SIZE_MAX)
+                strbuf_add(&b, " Nor is there room when VMs that stand elsewhere are restarted too.");
+        else
+                strbuf_addf(&b,
+                        " Restarting VMs that stand elsewhere too was tried in %zu ways, which are not all.",
+                        a->n_tried);
         if (s->any_stuck) {
                 strbuf_add(&b, " ");
                 sentence_stuck(&b, s, g);
@@ -224,52 +216,81 @@ static int explain_nearest(
         return *ret ? 0 : -ENOMEM;
 }
 
-/* The first that can be emptied, or why there is none. */
-static int try_candidates(Crew *c, const Pool *pool, const FreeSearch *s, const GpuGroup *g, PgpuPlan *ret) {
+/* One for each candidate alone. */
+static int attempts_begin(Attempts *a, const FreeSearch *s, const GpuGroup *g, const VgpuType *t) {
+        int r;
+
+        r = attempts_init(a, g, s->candidates[s->n - 1].n_vms);
+        if (s->n_left_out > 0)
+                a->fewest_cut = s->candidates[s->n].n_vms;
+        for (size_t i = 0; i < s->n && r >= 0; i++) {
+                const FreeCandidate *c = &s->candidates[i];
+
+                r = attempts_add(a, &(Attempt){.pgpu = c->pgpu,
+                                            .type = t,
+                                            .enable = c->enable,
+                                            .n_restarts = c->n_vms,
+                                            .at_least = c->n_vms});
+        }
+        return r;
+}
+
+/* The first attempt that succeeds, or why there is none. */
+static int try_candidates(
+        Crew *c, const Pool *pool, const FreeSearch *s, const GpuGroup *g, const VgpuType *t, PgpuPlan *ret) {
+        _cleanup_attempts_ Attempts attempts = {};
         _cleanup_moves_ Moves nearest = {};
         const Pgpu *nearest_pgpu = NULL;
         int r;
 
-        for (size_t i = 0; i < s->n; i++) {
+        r = attempts_begin(&attempts, s, g, t);
+        while (r >= 0) {
+                const Attempt *i = attempts_next(&attempts);
                 _cleanup_moves_ Moves moves = {};
 
-                r = crew_empty_pgpu(c, pool, s->candidates[i].pgpu, &moves);
-                if (r < 0)
-                        return r;
+                if (!i)
+                        break;
+                r = attempts_try(&attempts, c, pool, i, &moves);
                 if (r > 0) {
-                        ret->pgpu = pool_get(pool, CLASS_PGPU, &s->candidates[i].pgpu->object.id);
-                        ret->enable = s->candidates[i].enable;
+                        ret->pgpu = pool_get(pool, CLASS_PGPU, &i->pgpu->object.id);
+                        ret->enable = i->enable;
+                        ret->incomplete = attempts.fewest_cut < i->n_restarts;
                         ret->moves = moves;
                         moves = (Moves){};
                         return 0;
                 }
-                if (nearest_pgpu && moves.n_failed >= nearest.n_failed)
+                if (r < 0 || i->others.n > 0 || moves.n == 0 ||
+                        (nearest_pgpu && moves.n_failed >= nearest.n_failed))
                         continue;
-                nearest_pgpu = s->candidates[i].pgpu;
+                nearest_pgpu = i->pgpu;
                 moves_done(&nearest);
                 nearest = moves;
                 moves = (Moves){};
         }
+        if (r < 0)
+                return r;
 
-        return explain_nearest(s, g, nearest_pgpu, &nearest, &ret->reason);
+        ret->incomplete = attempts.fewest_cut < SIZE_MAX;
+        return explain_nearest(s, g, &attempts, nearest_pgpu, &nearest, &ret->reason);
 }
 
 int rehearse_free_pgpu(const Pool *pool, const GpuGroup *g, const VgpuType *t, PgpuPlan *ret) {
         _cleanup_(search_done) FreeSearch search = {};
         _cleanup_(pgpu_plan_done) PgpuPlan plan = {};
         _cleanup_crew_ Crew c = {};
+        const VgpuType *same_type;
         int r;
 
-        r = pool_copy(pool, &c.copy);
+        r = crew_init(&c, pool);
         if (r < 0)
                 return r;
 
-        r = search_init(&search, pool_get(c.copy, CLASS_GPU_GROUP, &g->object.id),
-                pool_get(c.copy, CLASS_VGPU_TYPE, &t->object.id));
+        same_type = pool_get(c.copy, CLASS_VGPU_TYPE, &t->object.id);
+        r = search_init(&search, pool_get(c.copy, CLASS_GPU_GROUP, &g->object.id), same_type);
         if (r >= 0 && search.n == 0)
                 r = explain_stuck(&search, g, &plan.reason);
         else if (r >= 0)
-                r = try_candidates(&c, pool, &search, g, &plan);
+                r = try_candidates(&c, pool, &search, g, same_type, &plan);
         if (r < 0)
                 return r;
 

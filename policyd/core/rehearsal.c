@@ -40,16 +40,18 @@ static int crew_fail_host(Crew *c, Host *h, const GpuGroup *group_or_null) {
 int rehearse_host_failure(const Pool *pool, const Host *h, Moves *ret) {
         _cleanup_crew_ Crew c = {};
         _cleanup_moves_ Moves moves = {};
+        bool proven = true;
         int r;
 
-        r = pool_copy(pool, &c.copy);
+        r = crew_init(&c, pool);
         if (r >= 0)
                 r = crew_fail_host(&c, pool_get(c.copy, CLASS_HOST, &h->object.id), NULL);
         if (r >= 0)
-                r = crew_land_all(&c, pool, &moves);
+                r = crew_land_all(&c, pool, &moves, &proven);
         if (r < 0)
                 return r;
 
+        moves.estimate = !proven;
         *ret = moves;
         moves = (Moves){};
         return 0;
@@ -82,7 +84,7 @@ static int crew_survives(Crew *c, const GpuGroup *g, Host *const *hosts, const s
 
         for (size_t i = 0; i < k && r >= 0; i++)
                 r = crew_fail_host(c, hosts[chosen[i]], g);
-        survives = r < 0 ? r : crew_land_all(c, /* pool= */ NULL, /* ret= */ NULL);
+        survives = r < 0 ? r : crew_land_all(c, /* pool= */ NULL, NULL, NULL);
         for (size_t i = 0; i < k; i++)
                 pool_set_host_state(c->copy, hosts[chosen[i]], HOST_ONLINE, "");
         r = crew_put_back(c);
@@ -125,7 +127,7 @@ int rehearse_failures_to_tolerate(const Pool *pool, const GpuGroup *g, size_t *r
         size_t n = 0, k = 0;
         int r;
 
-        r = pool_copy(pool, &c.copy);
+        r = crew_init(&c, pool);
         if (r < 0)
                 return r;
         group = pool_get(c.copy, CLASS_GPU_GROUP, &g->object.id);

@@ -5,8 +5,6 @@
  * anything.
  */
 
-#include <stdio.h>
-
 #include "common/json/json-get.h"
 #include "common/strbuf.h"
 #include "policyd/core/rehearsal.h"
@@ -58,6 +56,8 @@ static int add_move(struct json_object *moves, const Move *m) {
         r = r ?: json_add_string(o, "to", m->to ? m->to->name_label : "");
         if (r == 0 && m->pgpu)
                 r = json_add_string(o, "pci_id", PCI_TEXT(&m->pgpu->pci));
+        if (r == 0 && m->makes_room)
+                r = json_add_bool(o, "makes_room", true);
         if (r == 0 && m->reason)
                 r = json_add_string(o, "reason", m->reason);
         return r;
@@ -99,8 +99,9 @@ static int add_steps(struct json_object *o, const PgpuPlan *plan, const VgpuType
                 const Move *m = &plan->moves.items[i];
                 StrBuf b = {};
 
-                strbuf_addf(&b, "Shut down VM '%s' on %s: xenvgpu vm-shutdown uuid=%s", m->vm->name_label,
-                        m->from->name_label, UUID_TEXT(&m->vm->object.id));
+                strbuf_addf(&b, "Shut down VM '%s' on %s%s: xenvgpu vm-shutdown uuid=%s", m->vm->name_label,
+                        m->from->name_label, m->makes_room ? ", which makes room for others" : "",
+                        UUID_TEXT(&m->vm->object.id));
                 r = add_step(steps, &b);
         }
         if (r == 0 && plan->enable) {
@@ -144,6 +145,8 @@ static int plan_message(const PgpuPlan *plan, const GpuGroup *g, const VgpuType 
                 strbuf_addf(&b, "%zu restart%s free%s PGPU %s for %s.", plan->moves.n,
                         plan->moves.n == 1 ? "" : "s", plan->moves.n == 1 ? "s" : "", plan->pgpu->name,
                         type_label(t));
+        if (plan->pgpu && plan->incomplete)
+                strbuf_add(&b, " There may be a plan with fewer: not every one was tried.");
         *ret = strbuf_take(&b);
         return *ret ? 0 : -ENOMEM;
 }
@@ -161,6 +164,7 @@ static int plan_to_json(const PgpuPlan *plan, const GpuGroup *g, const VgpuType 
         r = r ?: json_add_bool(o, "possible", plan->pgpu != NULL);
         r = r ?: json_add_string(o, "message", message);
         r = r ?: json_add_u64(o, "restarts", plan->moves.n);
+        r = r ?: json_add_bool(o, "complete", !plan->incomplete);
         if (r == 0 && plan->pgpu) {
                 r = add_pgpu(o, "pgpu", plan->pgpu);
                 r = r ?: json_add_bool(o, "enable", plan->enable);
@@ -200,35 +204,41 @@ int groups_failures_to_tolerate(Policy *p, GpuGroup *g, uint32_t *ret) {
         return r;
 }
 
+static int failure_message(const Host *h, const Moves *moves, char **ret) {
+        _cleanup_strbuf_ StrBuf b = {};
+
+        if (moves->n == 0)
+                strbuf_addf(&b, "No VM runs on host '%s'.", h->name_label);
+        else if (moves->n == 1)
+                strbuf_addf(&b, "If host '%s' fails, its one running VM %s elsewhere.", h->name_label,
+                        moves->n_failed == 0 ? "can start" : "finds no room");
+        else if (moves->n_failed == 0)
+                strbuf_addf(&b, "If host '%s' fails, all of its %zu running VMs can start elsewhere.",
+                        h->name_label, moves->n);
+        else
+                strbuf_addf(&b, "If host '%s' fails, %zu of its %zu running VMs find%s no room elsewhere.",
+                        h->name_label, moves->n_failed, moves->n, moves->n_failed == 1 ? "s" : "");
+        if (moves->estimate)
+                strbuf_add(&b, " That is an estimate: not every order and host was tried, so perhaps more of "
+                               "them can start.");
+        *ret = strbuf_take(&b);
+        return *ret ? 0 : -ENOMEM;
+}
+
 int hosts_check_failure(Policy *p, Host *h, char **ret_json) {
         _cleanup_json_ struct json_object *o = json_object_new_object();
+        _cleanup_free_ char *message = NULL;
         _cleanup_moves_ Moves moves = {};
-        char message[512];
         int r;
 
         if (!o)
                 return -ENOMEM;
         r = rehearse_host_failure(p->pool, h, &moves);
-        if (r < 0)
-                return r;
-
-        if (moves.n == 0)
-                snprintf(message, sizeof(message), "No VM runs on host '%.200s'.", h->name_label);
-        else if (moves.n == 1)
-                snprintf(message, sizeof(message), "If host '%.200s' fails, its one running VM %s elsewhere.",
-                        h->name_label, moves.n_failed == 0 ? "can start" : "finds no room");
-        else if (moves.n_failed == 0)
-                snprintf(message, sizeof(message),
-                        "If host '%.200s' fails, all of its %zu running VMs can start elsewhere.",
-                        h->name_label, moves.n);
-        else
-                snprintf(message, sizeof(message),
-                        "If host '%.200s' fails, %zu of its %zu running VMs find%s no room elsewhere.",
-                        h->name_label, moves.n_failed, moves.n, moves.n_failed == 1 ? "s" : "");
-
-        r = json_add_uuid(o, "host", &h->object.id);
+        r = r ?: failure_message(h, &moves, &message);
+        r = r ?: json_add_uuid(o, "host", &h->object.id);
         r = r ?: json_add_string(o, "name_label", h->name_label);
         r = r ?: json_add_bool(o, "survives", moves.n_failed == 0);
+        r = r ?: json_add_bool(o, "estimate", moves.estimate);
         r = r ?: json_add_string(o, "message", message);
         r = r ?: json_add_u64(o, "running", moves.n);
         r = r ?: json_add_u64(o, "stranded", moves.n_failed);
