@@ -174,13 +174,14 @@ int policy_when_committed(Policy *p, PolicyCommitted done, void *userdata) {
 /*
  * Jobs leave the disk in lumps: they stand side by side there, and to delete one for each new one would change
  * one more page with each commit. After a crash those that were left are read again, and leave again at once.
+ * One that ended in this very batch runs as far as the disk knows; it may not be found so.
  */
 static int encode_removal(Policy *p, Object *o, StoreOps *ops) {
         int r;
 
-        if (o->class != CLASS_JOB)
+        if (o->class != CLASS_JOB || o->changed & JOB_STATE)
                 return store_ops_del_object(ops, o);
-        r = o->is_new ? 0 : store_ops_del_object(&p->gone_jobs, o);
+        r = store_ops_del_object(&p->gone_jobs, o);
         if (r == 0 && p->gone_jobs.n >= JOBS_AT_ONCE)
                 r = store_ops_move(ops, &p->gone_jobs);
         return r;

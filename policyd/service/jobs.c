@@ -30,11 +30,14 @@ int job_start(Policy *p, OperationKind kind, Vm *vm, const Uuid *token, Job **re
 static int compare_ends(const void *a, const void *b) {
         const Job *x = *(Job *const *) a, *y = *(Job *const *) b;
 
-        return x->end_time < y->end_time ? -1 : x->end_time > y->end_time;
+        if (x->end_time != y->end_time)
+                return x->end_time < y->end_time ? -1 : 1;
+        return x->object.key < y->object.key ? -1 : x->object.key > y->object.key;
 }
 
+/* Of those that ended at one time the older goes first, as it would when all are read again. */
 static int add_ended(Policy *p, Job *j) {
-        size_t size = p->ended_size ? 2 * p->ended_size : 64;
+        size_t i = p->n_ended, size = p->ended_size ? 2 * p->ended_size : 64;
         Job **more;
 
         if (p->n_ended == p->ended_size) {
@@ -44,7 +47,13 @@ static int add_ended(Policy *p, Job *j) {
                 p->ended = more;
                 p->ended_size = size;
         }
-        p->ended[p->n_ended++] = j;
+        for (; i > p->ended_first && p->ended[i - 1]->end_time == j->end_time; i--) {
+                if (p->ended[i - 1]->object.key < j->object.key)
+                        break;
+                p->ended[i] = p->ended[i - 1];
+        }
+        p->ended[i] = j;
+        p->n_ended++;
         return 0;
 }
 

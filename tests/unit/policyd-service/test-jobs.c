@@ -84,6 +84,36 @@ static void finished_jobs_leave_the_disk_in_lumps(void **state) {
         assert_int_equal(jobs->n, 2);
 }
 
+/* What went does not come back after a crash instead of what stayed. */
+static void of_jobs_that_end_at_one_time_the_older_goes(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        Uuid vms[2], jobs[2];
+
+        for (size_t i = 0; i < 2; i++) {
+                vms[i] = world_create_vm_with(w, i ? "b" : "a", "GRID K100", 1);
+                world_start_vm(w, &vms[i], NULL);
+                world_run(w);
+        }
+        w->policy = policy_free(w->policy);
+        w->options.jobs_max_finished = 1;
+        world_start(w);
+        world_run(w);
+        h->manual = true;
+        for (size_t i = 0; i < 2; i++)
+                world_shutdown(w, &vms[i], false, &jobs[i]);
+        world_run(w);
+        fake_vm_ends(h, &vms[1], "poweroff", NULL);
+        fake_vm_ends(h, &vms[0], "poweroff", NULL);
+        world_run(w);
+
+        for (int round = 0; round < 2; round++) {
+                assert_null(pool_get(policy_pool(w->policy), CLASS_JOB, &jobs[0]));
+                assert_string_equal(world_job_state(w, &jobs[1]), "done");
+                world_crash(w);
+        }
+}
+
 static void a_finished_job_goes_by_itself(void **state) {
         FakeHost *h;
         _cleanup_world_ World *w = world_of_one_k1(&h);
@@ -141,6 +171,11 @@ static void jobs_that_do_not_stay_are_told(void **state) {
         assert_int_equal(w->n_job_removed, 1);
         assert_string_equal(w->last_result, "done");
         assert_int_equal(policy_pool(w->policy)->objects[CLASS_JOB].n, 0);
+
+        /* Nor does it come back as one that runs. */
+        world_crash(w);
+        assert_int_equal(policy_pool(w->policy)->objects[CLASS_JOB].n, 0);
+        assert_string_equal(world_vm_state(w, &vm), "running");
 }
 
 int main(void) {
@@ -148,6 +183,7 @@ int main(void) {
                 cmocka_unit_test(finished_jobs_go_in_time),
                 cmocka_unit_test(finished_jobs_go_in_the_order_of_their_ends),
                 cmocka_unit_test(finished_jobs_leave_the_disk_in_lumps),
+                cmocka_unit_test(of_jobs_that_end_at_one_time_the_older_goes),
                 cmocka_unit_test(a_finished_job_goes_by_itself),
                 cmocka_unit_test(an_old_job_that_ends_is_told_and_stays),
                 cmocka_unit_test(jobs_that_do_not_stay_are_told),
