@@ -1,8 +1,8 @@
 /*
  * Inventory: what a host is and what runs on it
  *
- * From the leaves up: PGPU, VGPU, PCI device, VM, host. Plain members stand in a table for each; what is nested is parsed
- * and built by hand below it.
+ * From the leaves up: PGPU, VGPU, PCI device, VM, host. Plain members stand in a table for each; what is
+ * nested is parsed and built by hand below it.
  */
 
 #include "protocol/inventory.h"
@@ -10,7 +10,8 @@
 #include "protocol/order.h"
 #include "protocol/record.h"
 
-/* Caps on what a host may say; far above any machine, and low enough that a broken hostd cannot fill policyd. */
+/* Caps on what a host may say; far above any machine, and low enough that a broken hostd cannot fill policyd.
+ */
 #define INVENTORY_TYPES_MAX 4096
 #define INVENTORY_PGPUS_MAX 256
 #define INVENTORY_VMS_MAX 4096
@@ -30,8 +31,14 @@ static const RecordField pgpu_fields[] = {
         OPTIONAL(InventoryPgpu, enabled, RECORD_STRV),
 };
 
+/* Written where there is one. */
+static const RecordField held_fields[] = {
+        OPTIONAL(InventoryPgpu, held_by, RECORD_TEXT),
+};
+
 static void pgpu_done(InventoryPgpu *p) {
         record_free_fields(pgpu_fields, ARRAY_SIZE(pgpu_fields), p);
+        record_free_fields(held_fields, ARRAY_SIZE(held_fields), p);
         *p = (InventoryPgpu){};
 }
 
@@ -39,6 +46,8 @@ static int pgpu_parse(JsonReader *r, struct json_object *o, void *ret) {
         int q;
 
         q = record_parse_fields(r, o, pgpu_fields, ARRAY_SIZE(pgpu_fields), ret);
+        if (q >= 0)
+                q = record_parse_fields(r, o, held_fields, ARRAY_SIZE(held_fields), ret);
         if (q < 0)
                 pgpu_done(ret);
         return q;
@@ -53,6 +62,8 @@ static int pgpu_build(const void *item, struct json_object **ret) {
                 return -ENOMEM;
 
         r = record_add_fields(o, pgpu_fields, ARRAY_SIZE(pgpu_fields), item);
+        if (r >= 0 && !isempty(((const InventoryPgpu *) item)->held_by))
+                r = record_add_fields(o, held_fields, ARRAY_SIZE(held_fields), item);
         if (r < 0)
                 return r;
 

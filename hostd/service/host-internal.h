@@ -33,6 +33,9 @@ struct Host {
         KernelWatch *kernel;          /* or NULL */
         sd_event_source *facts_timer; /* armed: networks or storage may have changed */
         Hardware hardware;
+        DomainFunction *strangers; /* GPUs that domains have which are not ours (strangers.h) */
+        size_t n_strangers;
+        sd_event_source *strangers_timer; /* armed while there are any */
 
         HostClaim claim;
         char *claimer;      /* bus name, NULL when it is gone */

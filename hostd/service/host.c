@@ -13,6 +13,7 @@
 #include "common/io/file.h"
 #include "hostd/service/events.h"
 #include "hostd/service/host-internal.h"
+#include "hostd/service/strangers.h"
 #include "hostd/service/vm-program.h"
 
 #define INVENTORY_PAUSE_PER_VM UINT64_C(4000)
@@ -129,6 +130,7 @@ Host *host_close(Host *h) {
         free(h->claimer);
         host_claim_done(&h->claim);
         hardware_done(&h->hardware);
+        host_forget_strangers(h);
         host_close_facts(h);
         host_store_close(h->store);
         systemd_close(h->systemd);
@@ -139,11 +141,19 @@ Host *host_close(Host *h) {
 }
 
 int host_begin(Host *h, const HostListener *listener, void *userdata) {
+        int r;
+
         h->listener = listener;
         h->listener_userdata = userdata;
         h->told_memory_free = host_get_memory_free(h);
         h->told_ended_seq = host_store_last_seq(h->store);
-        return host_recover(h);
+        r = host_recover(h);
+        if (r < 0)
+                return r;
+        r = host_look_for_strangers(h);
+        if (r < 0)
+                (void) log_errno(r, "Failed to see whether others have GPUs, ignoring");
+        return 0;
 }
 
 /* The end of a turn: VMs move on, and what changed is told, once. */

@@ -5,6 +5,7 @@
  */
 
 #include "hostd/service/host-internal.h"
+#include "hostd/service/strangers.h"
 #include "hostd/service/vm.h"
 
 static void fill_vm_gpus(const HostVm *vm, InventoryVm *ret) {
@@ -92,7 +93,9 @@ static int fill_hardware(const Host *h, Inventory *ret) {
                 r = hardware_pgpu_record(&h->hardware.pgpus[i], &ret->pgpus[i]);
                 if (r < 0)
                         return r;
-                ret->n_pgpus++;
+                ret->pgpus[ret->n_pgpus++].held_by = host_describe_stranger(h, &h->hardware.pgpus[i].address);
+                if (!ret->pgpus[i].held_by)
+                        return -ENOMEM;
         }
         return 0;
 }
@@ -176,8 +179,10 @@ static void fill_facts(Host *h, Inventory *ret) {
 static void inventory_drop(Inventory *i) {
         for (size_t k = 0; k < i->n_types; k++)
                 type_record_done(&i->types[k]);
-        for (size_t k = 0; k < i->n_pgpus; k++)
+        for (size_t k = 0; k < i->n_pgpus; k++) {
+                free(i->pgpus[k].held_by);
                 hardware_pgpu_record_done(&i->pgpus[k]);
+        }
         for (size_t k = 0; k < i->n_vms; k++) {
                 free(i->vms[k].vgpus);
                 free(i->vms[k].pcis);

@@ -13,6 +13,7 @@
 #include "hostd/service/events.h"
 #include "hostd/service/host-internal.h"
 #include "hostd/service/orders.h"
+#include "hostd/service/strangers.h"
 #include "hostd/service/vm-program.h"
 
 static int check_epoch(Host *h, uint64_t epoch, HostRefusal *refusal) {
@@ -240,40 +241,28 @@ OrderGpu order_gpu_from_record(const VgpuRecord *v) {
         };
 }
 
-static bool same_slot(const PciAddress *a, const PciAddress *b) {
-        return a->domain == b->domain && a->bus == b->bus && a->dev == b->dev;
-}
-
-/* What a domain has that someone else started is not ours to give. A function that is passed through takes its slot
- * along. */
-static int refuse_function(const OrderRequest *request, const DomainFunction *f, HostRefusal *refusal) {
-        for (size_t i = 0; i < request->n_gpus; i++)
-                if (same_slot(&request->gpus[i].address, &f->address))
-                        return host_refusal_set(refusal, ERROR_PGPU_IN_USE_BY_VM,
-                                "PCI function %s is passed through to domain %u ('%s'), which xenvgpu did not start; "
-                                "end that domain, or use another PGPU.",
-                                PCI_TEXT(&f->address), f->domid, f->name);
-        return 0;
-}
-
+/* What a domain has that someone else started is not ours to give. */
 static int check_strangers(Host *h, const OrderRequest *request, HostRefusal *refusal) {
-        DomainFunction *list = NULL;
-        size_t n = 0;
         int r;
 
         if (request->n_gpus == 0)
                 return 0;
-        r = host_facts_list_functions(h->facts_source, &list, &n);
+        r = host_look_for_strangers(h);
         if (r < 0)
                 return r == -ENOMEM ? r
                                     : host_refusal_set(refusal, ERROR_DOMAIN_FAILED,
                                               "The hypervisor does not tell which PCI functions other domains have: %s.",
                                               strerror(-r));
-        for (size_t i = 0; i < n && r >= 0 && refusal->code == ERROR_NONE; i++)
-                if (!hashmap_get(h->vms, &list[i].uuid))
-                        r = refuse_function(request, &list[i], refusal);
-        domain_functions_free(list, n);
-        return r;
+        for (size_t i = 0; i < request->n_gpus; i++) {
+                const DomainFunction *f = host_find_stranger(h, &request->gpus[i].address);
+
+                if (f)
+                        return host_refusal_set(refusal, ERROR_PGPU_IN_USE_BY_VM,
+                                "PCI function %s is passed through to domain %u ('%s'), which xenvgpu did not start; "
+                                "end that domain, or use another PGPU.",
+                                PCI_TEXT(&f->address), f->domid, f->name);
+        }
+        return 0;
 }
 
 static int check_against_host(

@@ -10,6 +10,7 @@
 #include "hostd/service/host-internal.h"
 #include "hostd/service/types.h"
 #include "hostd/service/vm.h"
+#include "hostd/service/strangers.h"
 
 static void tell_pgpu(Host *h, const PciAddress *address, PgpuProperty property) {
         if (h->listener)
@@ -104,6 +105,8 @@ int host_rescan(Host *h) {
         h->hardware = hardware;
         tell_hardware_changes(h, &before);
         hardware_done(&before);
+        if (h->listener)
+                (void) host_look_for_strangers(h);
         host_touch(h);
         return 0;
 }

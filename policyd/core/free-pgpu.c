@@ -162,7 +162,7 @@ static void sentence_unstick(StrBuf *b, const FreeSearch *s) {
                 const Pgpu *p = s->stuck[OBSTACLE_UNUSABLE];
 
                 if (host_is_usable(p->host))
-                        sentence_step(b, "look for the card in %s", p->host->name_label);
+                        sentence_recover(b, p);
                 else
                         sentence_make_usable(b, p->host);
         }

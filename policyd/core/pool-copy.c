@@ -86,6 +86,8 @@ static int copy_pgpu(Pool *copy, const Pgpu *p) {
         if (r >= 0)
                 r = pool_set_pgpu_group(copy, n, same(copy, p->group));
         if (r >= 0)
+                r = pool_set_pgpu_held_by(copy, n, p->held_by);
+        if (r >= 0)
                 pool_set_pgpu_present(copy, n, p->present);
         return r;
 }

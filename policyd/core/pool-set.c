@@ -248,6 +248,15 @@ void pool_set_pgpu_present(Pool *pool, Pgpu *p, bool present) {
         host_index_mark(pool, p->host);
 }
 
+int pool_set_pgpu_held_by(Pool *pool, Pgpu *p, const char *by) {
+        int r;
+
+        r = text_set(&p->held_by, strempty(by));
+        if (r >= 0)
+                pool_set_pgpu_present(pool, p, p->held_by[0] == '\0');
+        return MIN_OF(r, 0);
+}
+
 /* Groups and types */
 
 void pool_set_group_algorithm(Pool *pool, GpuGroup *g, GroupAlgorithm a) {

@@ -41,6 +41,7 @@ static void pgpu_clear(Pgpu *p) {
         free(p->vendor_name);
         free(p->device_name);
         free(p->driver);
+        free(p->held_by);
         free(p->name);
         ptr_array_done(&p->supported);
         ptr_array_done(&p->enabled);

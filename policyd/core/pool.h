@@ -170,7 +170,8 @@ struct Pgpu {
         char *vendor_id, *device_id, *subsystem_vendor_id, *subsystem_device_id; /* four hex digits or "" */
         char *vendor_name, *device_name, *driver;
         bool is_system_display_device;
-        bool present;      /* false: stored, but its host has not reported it (yet); such a PGPU offers no capacity */
+        bool present;      /* false: stored, but its host has not reported it (yet); or a stranger holds it; such a PGPU offers no capacity */
+        char *held_by;     /* "domain 'x' (id 7)", which is not of the pool; "": nobody. Not stored */
         GpuGroup *group;   /* NULL: in none */
         PtrArray supported, enabled, disabling; /* VgpuType; disabling: no new placements, hostd is being asked */
         PtrArray vgpus;    /* Vgpu resident or scheduled here, a VGPU that is both once */
@@ -418,6 +419,8 @@ int pool_set_pgpu_supported(Pool *pool, Pgpu *p, VgpuType *const *types, size_t 
 int pool_set_pgpu_enabled(Pool *pool, Pgpu *p, VgpuType *const *types, size_t n);
 int pool_set_pgpu_disabling(Pool *pool, Pgpu *p, VgpuType *const *types, size_t n);
 void pool_set_pgpu_present(Pool *pool, Pgpu *p, bool present);
+/* The PGPU is reported, and this holds it; NULL or "": nobody. 0 or -ENOMEM. */
+int pool_set_pgpu_held_by(Pool *pool, Pgpu *p, const char *by);
 
 /* Group, type */
 void pool_set_group_algorithm(Pool *pool, GpuGroup *g, GroupAlgorithm a);

@@ -245,9 +245,17 @@ static void sentence_release(StrBuf *b, const PgpuFix *fix) {
         }
 }
 
+void sentence_recover(StrBuf *b, const Pgpu *p) {
+        if (!isempty(p->held_by))
+                sentence_step(b, "shut down %s of %s, or detach the function from it", p->held_by,
+                        p->host->name_label);
+        else
+                sentence_step(b, "look for the card in %s", p->host->name_label);
+}
+
 void sentence_fix(StrBuf *b, const PgpuFix *fix) {
         if (!fix->pgpu->present && host_is_usable(fix->pgpu->host))
-                sentence_step(b, "look for the card in %s", fix->pgpu->host->name_label);
+                sentence_recover(b, fix->pgpu);
         if (fix->enable) {
                 sentence_step(b, "enable %s on ", type_label(fix->type));
                 sentence_pgpu(b, fix->pgpu);

@@ -36,6 +36,8 @@ void sentence_fix(StrBuf *b, const PgpuFix *fix);
 /* Where the type is supported at all, one with room for it before others, on a host that lacks nothing for d (NULL:
  * whatever it lacks); or that it is nowhere. */
 void sentence_elsewhere(StrBuf *b, const VgpuType *t, const Demand *d);
+/* Of a PGPU that is not there for us, on a host that can be used: "look for the card in beta", or who has to let go of it. */
+void sentence_recover(StrBuf *b, const Pgpu *p);
 /* "enable host beta", "bring host beta back online" */
 void sentence_make_usable(StrBuf *b, const Host *h);
 

@@ -172,6 +172,8 @@ void sentence_verdict(StrBuf *b, const PgpuVerdict *v, const VgpuType *t) {
                 sentence_pgpu(b, p);
                 if (v->code == ERROR_NONE)
                         strbuf_addf(b, " has room for %u %s", v->capacity, type_label(t));
+                else if (!isempty(p->held_by) && p->host->state == HOST_ONLINE)
+                        strbuf_addf(b, " is held by %s, which is not of this pool", p->held_by);
                 else if (!p->present && p->host->state == HOST_ONLINE)
                         strbuf_add(b, " is no longer reported by its host");
                 else {

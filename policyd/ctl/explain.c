@@ -226,6 +226,10 @@ static void print_why(FILE *out, struct json_object *p) {
                         text(p, "running"));
                 return;
         }
+        if (*text(p, "held_by")) {
+                fprintf(out, "held by %s, which is not of this pool", text(p, "held_by"));
+                return;
+        }
         for (size_t i = 0; i < ARRAY_SIZE(table); i++)
                 if (streq(table[i].code, text(p, "code"))) {
                         fputs(table[i].words, out);

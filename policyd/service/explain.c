@@ -66,6 +66,10 @@ static void tell_pgpu(const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, con
         }
         strbuf_add(b, ",\"message\":");
         json_quote(b, message);
+        if (!isempty(v->pgpu->held_by)) {
+                strbuf_add(b, ",\"held_by\":");
+                json_quote(b, v->pgpu->held_by);
+        }
         strbuf_add(b, ",\"remedy\":");
         json_quote(b, remedy);
         strbuf_add(b, "}");

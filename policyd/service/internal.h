@@ -201,6 +201,7 @@ struct Operation {
         Uuid only;   /* StartOn: the host; null: any */
         Uuid *avoid; /* hosts that refused this start */
         size_t n_avoid;
+        size_t n_held; /* times that a host refused it for a PGPU that somebody else has */
         sd_event_source *timer; /* runs while the host is not heard of */
 };
 

@@ -315,8 +315,11 @@ static void carry_over(Policy *p, const Pool *old) {
         for (size_t i = 0; i < pgpus->n; i++) {
                 Pgpu *pgpu = pgpus->items[i], *before = pool_get(old, CLASS_PGPU, &pgpu->object.id);
 
-                if (before)
-                        pool_set_pgpu_present(p->pool, pgpu, before->present);
+                if (!before)
+                        continue;
+                free(pgpu->held_by);
+                pgpu->held_by = take_ptr(before->held_by); /* the old pool is gone after this */
+                pool_set_pgpu_present(p->pool, pgpu, before->present);
         }
         for (o = pool_take_changes(p->pool); o; o = next) {
                 next = o->next_changed;

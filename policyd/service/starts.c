@@ -276,7 +276,34 @@ static int avoid_host(Operation *op, const Host *h) {
         return 0;
 }
 
-/* 1: booked on another host; 0: there is none. */
+/*
+ * The host says that somebody who is not of the pool has a PGPU that the start was to get: the host may do
+ * all the same, with another. Its inventory, which tells of that PGPU, may come before its refusal or after
+ * it; until then all that were asked for are taken for held. Not more often than the host has PGPUs, should
+ * it never tell. 1: they are.
+ */
+static int start_note_held(Operation *op, Vm *vm, Host *h) {
+        Policy *p = op->policy;
+        bool known = false;
+        int r = 0;
+
+        if (op->n_held++ >= h->pgpus.n)
+                return 0;
+        for (size_t i = 0; i < vm->vgpus.n; i++) {
+                const Pgpu *pgpu = ((const Vgpu *) vm->vgpus.items[i])->scheduled_on;
+
+                known |= pgpu && !isempty(pgpu->held_by);
+        }
+        for (size_t i = 0; i < vm->vgpus.n && !known && r >= 0; i++) {
+                Pgpu *pgpu = ((const Vgpu *) vm->vgpus.items[i])->scheduled_on;
+
+                if (pgpu)
+                        r = pool_set_pgpu_held_by(p->pool, pgpu, "another domain");
+        }
+        return r < 0 ? r : 1;
+}
+
+/* refused NULL: the same host may be asked again. 1: booked; 0: there is no host. */
 static int try_next_host(Operation *op, Vm *vm, const Host *refused, Reservation *reservation) {
         _cleanup_(allocation_done) Allocation a = {};
         _cleanup_free_ const Host **avoid = NULL;
@@ -286,10 +313,15 @@ static int try_next_host(Operation *op, Vm *vm, const Host *refused, Reservation
         Uuid token;
         int r;
 
-        r = avoid_host(op, refused);
+        r = refused ? avoid_host(op, refused) : 0;
         if (r < 0)
                 return r;
-        avoid = calloc(op->n_avoid, sizeof(*avoid));
+        if (!uuid_is_null(&op->only)) {
+                request.only = pool_get(p->pool, CLASS_HOST, &op->only);
+                if (!request.only)
+                        return 0;
+        }
+        avoid = calloc(op->n_avoid + 1, sizeof(*avoid));
         if (!avoid)
                 return -ENOMEM;
         for (size_t i = 0; i < op->n_avoid; i++) {
@@ -314,9 +346,11 @@ static int try_next_host(Operation *op, Vm *vm, const Host *refused, Reservation
 void start_failed_on_host(Policy *p, Vm *vm, ErrorCode code, const char *message) {
         Reservation *reservation = vm->reservation;
         Operation *op = operation_of(p, vm);
-        const Host *h = vm_host(vm);
-        int r = 0;
+        Host *h = vm_host(vm);
+        int held = 0, r = 0;
 
+        if (op && h && code == ERROR_PGPU_IN_USE_BY_VM)
+                held = start_note_held(op, vm, h);
         log_vm(LOG_NOTICE, MSG_RESERVATION_RELEASED, vm, h, "VM %s does not start on host %s. %s",
                 vm->name_label, h ? h->name_label : "?", strempty(message));
         booking_release(p, vm);
@@ -331,7 +365,9 @@ void start_failed_on_host(Policy *p, Vm *vm, ErrorCode code, const char *message
                 operation_finish(op, JOB_CANCELLED, ERROR_OPERATION_CANCELLED, "The start was cancelled.");
                 return;
         }
-        if (h && another_host_may_help(code) && uuid_is_null(&op->only))
+        if (held != 0)
+                r = held < 0 ? held : try_next_host(op, vm, NULL, reservation);
+        else if (h && another_host_may_help(code) && uuid_is_null(&op->only))
                 r = try_next_host(op, vm, h, reservation);
         if (r < 0)
                 (void) batch_poison(p, r);

@@ -165,6 +165,16 @@ static int take_card_types(Policy *p, Pgpu *pgpu, const InventoryPgpu *i) {
         return r;
 }
 
+static void log_holder(const Pgpu *pgpu, const char *by) {
+        if (streq(pgpu->held_by, strempty(by)))
+                return;
+        if (isempty(by))
+                log_pgpu(LOG_NOTICE, NULL, pgpu, "PGPU %s is free of %s again.", pgpu->name, pgpu->held_by);
+        else
+                log_pgpu(LOG_WARNING, NULL, pgpu, "PGPU %s is held by %s, which is not of this pool.",
+                        pgpu->name, by);
+}
+
 static int take_card(Policy *p, Host *h, const InventoryPgpu *i) {
         _cleanup_refusal_ Refusal refusal = {};
         Pgpu *pgpu = find_card(h, i);
@@ -183,8 +193,9 @@ static int take_card(Policy *p, Host *h, const InventoryPgpu *i) {
                 if (r < 0)
                         return r;
         }
-        pool_set_pgpu_present(p->pool, pgpu, true);
-        r = refresh_card(p, pgpu, i);
+        log_holder(pgpu, i->held_by);
+        r = pool_set_pgpu_held_by(p->pool, pgpu, i->held_by);
+        r = r ?: refresh_card(p, pgpu, i);
         return r ?: take_card_types(p, pgpu, i);
 }
 
@@ -208,6 +219,7 @@ static void miss_cards(Policy *p, Host *h, const Inventory *inventory) {
                                 "PGPU %s of host %s is no longer there.", PCI_TEXT(&pgpu->pci),
                                 h->name_label);
                 pool_set_pgpu_present(p->pool, pgpu, false);
+                (void) text_set(&pgpu->held_by, "");
         }
 }
 
@@ -221,7 +233,7 @@ void takeover_collect_absent(Policy *p, Host *h) {
         for (size_t i = h->pgpus.n; i > 0; i--) {
                 Pgpu *pgpu = h->pgpus.items[i - 1];
 
-                if (pgpu->present)
+                if (pgpu->present || !isempty(pgpu->held_by))
                         continue;
                 if (pgpu->vgpus.n > 0 || pgpu->holds.n > 0) {
                         log_pgpu(LOG_WARNING, MSG_PGPU_VANISHED, pgpu,

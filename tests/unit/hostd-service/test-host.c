@@ -172,6 +172,16 @@ static void bridges_of_open_vswitch_are_networks(void **state) {
         fake_ovsdb_stop(&server);
 }
 
+static void assert_held_by(World *w, size_t pgpu, const char *by) {
+        _cleanup_json_ struct json_object *inventory = world_inventory(w);
+        struct json_object *pgpus, *held_by;
+
+        assert_true(json_object_object_get_ex(inventory, "pgpus", &pgpus));
+        if (!json_object_object_get_ex(json_object_array_get_idx(pgpus, pgpu), "held_by", &held_by))
+                held_by = NULL;
+        assert_string_equal(strempty(json_object_get_string(held_by)), by);
+}
+
 /* Somebody passed the other GPU through by hand, with xl. */
 static void what_others_have_is_taken(void **state) {
         static const char config[] =
@@ -192,10 +202,14 @@ static void what_others_have_is_taken(void **state) {
         assert_int_equal(refusal.code, ERROR_PGPU_IN_USE_BY_VM);
         assert_non_null(strstr(refusal.message, "0000:84:00.0 is passed through to domain 7 ('by hand')"));
         assert_int_equal(give_start(w, free_one), ERROR_NONE);
+        assert_held_by(w, 0, "");
+        assert_held_by(w, 1, "domain 'by hand' (id 7)");
 
         /* It is gone. */
         host_refusal_done(&refusal);
         assert_int_equal(remove_tree(domain), 0);
+        assert_int_equal(host_rescan(w->host), 0);
+        assert_held_by(w, 1, "");
         free(taken_one);
         token = new_uuid(), vm = new_uuid();
         taken_one = start_order(1, &token, &vm, "grid_k100", 0x84);

@@ -288,6 +288,27 @@ static void a_card_that_is_no_longer_reported_is_not_used(void **state) {
                 &a.refusal, ERROR_HOST_OFFLINE, "no longer reported", "Look for the card in beta", NULL);
 }
 
+static void a_card_that_a_stranger_has_is_not_used(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        _cleanup_allocation_ Allocation a = {}, b = {}, c = {};
+        Vm *vm = world_vm(p.w, "vm", K200, END);
+
+        assert_int_equal(pool_set_pgpu_held_by(p.w->pool, p.k2[0], "domain 'x' (id 7)"), 0);
+        a = world_start(p.w, vm);
+        assert_int_equal(a.refusal.code, ERROR_NONE);
+        assert_ptr_equal(a.pgpus[0], p.k2[1]);
+
+        assert_int_equal(pool_set_pgpu_held_by(p.w->pool, p.k2[1], "domain 'x' (id 7)"), 0);
+        b = world_start(p.w, vm);
+        assert_refused(&b.refusal, ERROR_HOST_OFFLINE,
+                "of beta is held by domain 'x' (id 7), which is not of this pool.",
+                "Shut down domain 'x' (id 7) of beta, or detach the function from it.", NULL);
+
+        assert_int_equal(pool_set_pgpu_held_by(p.w->pool, p.k2[0], ""), 0);
+        c = world_start(p.w, vm);
+        assert_ptr_equal(c.pgpus[0], p.k2[0]);
+}
+
 static void a_pinned_vgpu_goes_to_its_address(void **state) {
         _cleanup_pair_ Pair p = pair_new();
         Vm *vm = world_vm(p.w, "vm", K100, END);
@@ -328,6 +349,7 @@ int main(void) {
                 cmocka_unit_test(hosts_that_cannot_be_used),
                 cmocka_unit_test(an_empty_pool_has_no_hosts),
                 cmocka_unit_test(a_card_that_is_no_longer_reported_is_not_used),
+                cmocka_unit_test(a_card_that_a_stranger_has_is_not_used),
                 cmocka_unit_test(a_pinned_vgpu_goes_to_its_address),
         };
 

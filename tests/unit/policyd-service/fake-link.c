@@ -189,9 +189,10 @@ static void say_cards(StrBuf *b, const FakeHost *h) {
                         "id\":\"10de\",\"subsystem_device_id\":\"1012\","
                         "\"vendor_name\":\"NVIDIA "
                         "Corporation\",\"device_name\":\"%s\",\"driver\":\"\",\"bridge\":\"\",\"is_system_"
-                        "display_device\":false",
+                        "display_device\":false,\"held_by\":\"%s\"",
                         separator, c->pci, c->vendor, c->device,
-                        streq(c->device, "0ff2") ? "GK107GL [GRID K1]" : "GK104GL [GRID K2]");
+                        streq(c->device, "0ff2") ? "GK107GL [GRID K1]" : "GK104GL [GRID K2]",
+                        strempty(c->held_by));
                 for (int enabled = 0; enabled < 2; enabled++) {
                         strbuf_addf(b, ",\"%s\":[", enabled ? "enabled" : "supported");
                         for (size_t k = 0; c->types[k]; k++)
@@ -578,6 +579,14 @@ static void do_claim(HostLink *link, const LinkClaim *claim) {
                 disconnect(link, reason);
 }
 
+static bool order_meets_stranger(const FakeHost *h, const StartOrder *order) {
+        for (size_t i = 0; i < h->n_cards; i++)
+                for (size_t k = 0; k < order->n_vgpus && h->cards[i].held_by; k++)
+                        if (streq(h->cards[i].pci, PCI_TEXT(&order->vgpus[k].physical_pci_address)))
+                                return true;
+        return false;
+}
+
 static void do_start(HostLink *link, Task *t) {
         _cleanup_json_ struct json_object *o = NULL;
         FakeHost *h = link->host;
@@ -597,6 +606,12 @@ static void do_start(HostLink *link, Task *t) {
         if (h->refuse != ERROR_NONE) {
                 start_order_done(&order);
                 t->reply(link, LINK_REFUSED, h->refuse, "The host says no.", t->userdata);
+                return;
+        }
+        if (order_meets_stranger(h, &order)) {
+                start_order_done(&order);
+                t->reply(link, LINK_REFUSED, ERROR_PGPU_IN_USE_BY_VM, "Domain 7 has it.", t->userdata);
+                fake_inventory_changed(h);
                 return;
         }
         id = order.vm.uuid;

@@ -109,6 +109,51 @@ static void a_refusing_host_is_asked_once_and_the_next_one_runs_it(void **state)
         assert_int_equal(world_host(w, "alpha")->vms.n, 0);
 }
 
+/* Somebody passed a PGPU through by hand: another one of the host does, until it is given back. */
+static void a_stranger_costs_his_pgpu_and_not_the_host(void **state) {
+        FakeHost *a, *b;
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), other, job;
+        const Pgpu *first = world_host(w, "alpha")->pgpus.items[0];
+
+        a->cards[0].held_by = "domain 'x' (id 7)";
+        assert_int_equal(world_start_vm(w, &vm, &job), ERROR_NONE);
+        world_run(w);
+        assert_string_equal(world_job_state(w, &job), "done");
+        assert_int_equal(a->n_starts, 2);
+        assert_int_equal(b->n_starts, 0);
+        assert_ptr_equal(((Vgpu *) world_vm(w, &vm)->vgpus.items[0])->resident_on,
+                world_host(w, "alpha")->pgpus.items[1]);
+        assert_string_equal(first->held_by, "domain 'x' (id 7)");
+        assert_false(first->present);
+
+        a->cards[0].held_by = NULL;
+        fake_inventory_changed(a);
+        world_run(w);
+        assert_string_equal(first->held_by, "");
+        assert_true(first->present);
+        other = world_create_vm_with(w, "b", "GRID K140Q", 1);
+        assert_int_equal(world_start_vm_on(w, &other, "alpha", &job), ERROR_NONE);
+        world_run(w);
+        assert_ptr_equal(((Vgpu *) world_vm(w, &other)->vgpus.items[0])->resident_on, first);
+}
+
+static void a_host_whose_pgpus_strangers_have_is_named_with_them(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
+
+        for (size_t i = 0; i < h->n_cards; i++)
+                h->cards[i].held_by = "domain 'x' (id 7)";
+        assert_int_equal(world_start_vm(w, &vm, &job), ERROR_NONE);
+        world_run(w);
+        assert_string_equal(world_job_state(w, &job), "failed PGPUInUseByVM");
+        assert_string_equal(world_vm_state(w, &vm), "halted");
+        assert_int_equal(world_start_vm(w, &vm, &job), ERROR_HOST_OFFLINE);
+        assert_non_null(
+                strstr(w->refusal.message, "is held by domain 'x' (id 7), which is not of this pool"));
+}
+
 static void when_all_refuse_the_job_fails_with_the_last_word(void **state) {
         FakeHost *a, *b;
         _cleanup_world_ World *w = world_of_two_k1(&a, &b);
@@ -530,7 +575,8 @@ static uint64_t usec_now(World *w) {
         return now;
 }
 
-/* A host's word would be committed after 2 ms; with a request the batch takes what else arrives, 20 ms at most. */
+/* A host's word would be committed after 2 ms; with a request the batch takes what else arrives, 20 ms at
+ * most. */
 static void a_request_waits_for_what_arrives_with_it_but_not_for_ever(void **state) {
         sd_event_source *other = NULL;
         FakeHost *h;
@@ -549,7 +595,8 @@ static void a_request_waits_for_what_arrives_with_it_but_not_for_ever(void **sta
 
         assert_true(sd_event_add_defer(w->event, &other, on_other_work, w) >= 0);
         assert_true(sd_event_source_set_enabled(other, SD_EVENT_ON) >= 0);
-        assert_true(sd_event_source_set_priority(other, SD_EVENT_PRIORITY_NORMAL + 10) >= 0); /* timers come through */
+        assert_true(sd_event_source_set_priority(other, SD_EVENT_PRIORITY_NORMAL + 10) >=
+                    0); /* timers come through */
         assert_true(sd_event_run(w->event, 0) >= 0);
         start = usec_now(w);
         fake_vm_runs(h, &vm);
@@ -575,6 +622,8 @@ int main(void) {
                 cmocka_unit_test(shuts_down),
                 cmocka_unit_test(a_hard_shutdown_overtakes_a_clean_one),
                 cmocka_unit_test(a_refusing_host_is_asked_once_and_the_next_one_runs_it),
+                cmocka_unit_test(a_stranger_costs_his_pgpu_and_not_the_host),
+                cmocka_unit_test(a_host_whose_pgpus_strangers_have_is_named_with_them),
                 cmocka_unit_test(when_all_refuse_the_job_fails_with_the_last_word),
                 cmocka_unit_test(a_refusal_about_the_vm_ends_the_job_at_once),
                 cmocka_unit_test(start_on_tries_no_other_host),

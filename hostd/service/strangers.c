@@ -1,0 +1,104 @@
+/*
+ * Strangers: domains that have a GPU of this host and that nobody here started
+ */
+
+#include <stdio.h>
+#include <systemd/sd-event.h>
+
+#include "common/daemon/log.h"
+#include "hostd/service/strangers.h"
+
+#define LOOK_AGAIN (5 * UINT64_C(1000000))
+
+static bool same_slot(const PciAddress *a, const PciAddress *b) {
+        return a->domain == b->domain && a->bus == b->bus && a->dev == b->dev;
+}
+
+const DomainFunction *host_find_stranger(const Host *h, const PciAddress *gpu) {
+        for (size_t i = 0; i < h->n_strangers; i++)
+                if (same_slot(&h->strangers[i].address, gpu))
+                        return &h->strangers[i];
+        return NULL;
+}
+
+char *host_describe_stranger(const Host *h, const PciAddress *gpu) {
+        const DomainFunction *f = host_find_stranger(h, gpu);
+        char *text;
+
+        if (!f)
+                return strdup("");
+        return asprintf(&text, "domain '%s' (id %u)", f->name, f->domid) < 0 ? NULL : text;
+}
+
+static bool is_of_gpu(const Host *h, const DomainFunction *f) {
+        for (size_t i = 0; i < h->hardware.n_pgpus; i++)
+                if (same_slot(&h->hardware.pgpus[i].address, &f->address))
+                        return true;
+        return false;
+}
+
+static bool lists_equal(const DomainFunction *a, size_t n_a, const DomainFunction *b, size_t n_b) {
+        bool equal = n_a == n_b;
+
+        for (size_t i = 0; i < n_a && equal; i++)
+                equal = pci_address_compare(&a[i].address, &b[i].address) == 0 && a[i].domid == b[i].domid &&
+                        strcmp(a[i].name, b[i].name) == 0;
+        return equal;
+}
+
+static int on_look_again(sd_event_source *source, uint64_t usec, void *userdata) {
+        Host *h = userdata;
+        int r;
+
+        h->strangers_timer = sd_event_source_disable_unref(h->strangers_timer);
+        r = host_look_for_strangers(h);
+        if (r < 0)
+                (void) log_errno(r, "Failed to see whether others still have GPUs, ignoring");
+        return 0;
+}
+
+/* Nobody tells when a domain that is not ours lets go. */
+static void look_again_later(Host *h) {
+        if (h->n_strangers == 0 || h->strangers_timer)
+                return;
+        if (sd_event_add_time_relative(h->event, &h->strangers_timer, CLOCK_MONOTONIC, LOOK_AGAIN,
+                    /* accuracy= */ 0, on_look_again, h) < 0)
+                log_error("Failed to plan another look at who has GPUs; the next start looks.");
+}
+
+int host_look_for_strangers(Host *h) {
+        DomainFunction *list = NULL;
+        size_t n = 0, k = 0;
+        int r;
+
+        r = host_facts_list_functions(h->facts_source, &list, &n);
+        if (r < 0) {
+                look_again_later(h);
+                return r;
+        }
+        for (size_t i = 0; i < n; i++) {
+                DomainFunction f = list[i];
+
+                if (hashmap_get(h->vms, &f.uuid) || !is_of_gpu(h, &f))
+                        continue;
+                list[i] = list[k];
+                list[k++] = f;
+        }
+        for (size_t i = k; i < n; i++)
+                free(list[i].name);
+
+        if (!lists_equal(list, k, h->strangers, h->n_strangers))
+                host_touch(h);
+        domain_functions_free(h->strangers, h->n_strangers);
+        h->strangers = list;
+        h->n_strangers = k;
+        look_again_later(h);
+        return 0;
+}
+
+void host_forget_strangers(Host *h) {
+        h->strangers_timer = sd_event_source_disable_unref(h->strangers_timer);
+        domain_functions_free(h->strangers, h->n_strangers);
+        h->strangers = NULL;
+        h->n_strangers = 0;
+}
