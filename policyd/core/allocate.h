@@ -23,6 +23,8 @@ typedef struct PgpuVerdict {
 /* reservation: its own holds count as free (a start that names it). NULL: none. */
 void pgpu_verdict(const Pgpu *p, const VgpuType *t, const Reservation *reservation, PgpuVerdict *ret);
 uint32_t pgpu_capacity(const Pgpu *p, const VgpuType *t);
+/* What is in use: passthrough, which has no size of its own, uses a PGPU whole. */
+uint32_t pgpu_units_used(const Pgpu *p);
 
 /* Sum over the group's PGPUs on online, enabled hosts; where it is 0, *ret_nearest is the nearest miss (pgpu NULL: empty group). */
 uint64_t group_capacity(const GpuGroup *g, const VgpuType *t, PgpuVerdict *ret_nearest);

@@ -57,13 +57,21 @@ static bool pgpu_find_obstacle(
         return v->running;
 }
 
+uint32_t pgpu_units_used(const Pgpu *p) {
+        for (size_t i = 0; i < p->n_uses; i++)
+                if (p->uses[i].type->implementation == TYPE_PASSTHROUGH)
+                        return PGPU_SIZE;
+
+        return p->used;
+}
+
 void pgpu_verdict(const Pgpu *p, const VgpuType *t, const Reservation *reservation, PgpuVerdict *ret) {
         const Reservation *own = reservation_serves(reservation, p, t) ? reservation : NULL;
         uint32_t n_own = pgpu_own_holds(p, own);
         PgpuVerdict v = {
                 .pgpu = p,
                 .size = PGPU_SIZE,
-                .used = p->used - n_own * t->size,
+                .used = p->vgpus.n + p->holds.n > n_own ? pgpu_units_used(p) - n_own * t->size : 0,
                 .need = t->implementation == TYPE_PASSTHROUGH ? PGPU_SIZE : t->size,
         };
 

@@ -258,8 +258,6 @@ static void print_pgpu_verdict(FILE *out, struct json_object *p, int width) {
         uint64_t percent = size > 0 ? json_object_get_uint64(member(p, "used")) * 100 / size : 0;
         char used[24];
 
-        if (streq(text(p, "running"), "passthrough"))
-                percent = 100;
         snprintf(used, sizeof(used), "%" PRIu64 " %%", percent);
         fprintf(out, "    %-12s  %-*s  %4s  %5s  ", text(p, "pci_id"), width, text(p, "type"),
                 text(p, "capacity"), used);

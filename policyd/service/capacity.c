@@ -198,8 +198,8 @@ static void write_pgpu(StrBuf *b, const Pgpu *p) {
 
         strbuf_addf(b, "{\"uuid\":\"%s\",\"host\":", UUID_TEXT(&p->object.id));
         json_quote(b, p->host->name_label);
-        strbuf_addf(b, ",\"pci_id\":\"%s\",\"used\":%u,\"size\":%u,\"running\":", PCI_TEXT(&p->pci), p->used,
-                PGPU_SIZE);
+        strbuf_addf(b, ",\"pci_id\":\"%s\",\"used\":%u,\"size\":%u,\"running\":", PCI_TEXT(&p->pci),
+                pgpu_units_used(p), PGPU_SIZE);
         json_quote(b, running ? running->identifier : "");
         strbuf_add(b, ",\"types\":[");
         for (size_t i = 0; i < p->supported.n; i++) {
