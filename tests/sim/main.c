@@ -10,18 +10,22 @@
 
 #include "common/io/file.h"
 #include "common/json/json-get.h"
+#include "common/parse.h"
+#include "common/strbuf.h"
 #include "tests/sim/bound.h"
 #include "tests/sim/compare.h"
 #include "tests/sim/plot.h"
 
 #define FILE_MAX (256u << 20)
+#define READ_CHUNK (64u << 10)
+#define LOAD_MAX 100.0
 
 typedef struct Arguments {
         const char *pool, *trace, *plots;
         Mix mix;
         GroupAlgorithm algorithm;
         double load;
-        unsigned long seed, seeds;
+        uint64_t seed, seeds;
         bool json;
 } Arguments;
 
@@ -42,8 +46,31 @@ static int fail(const char *what, const char *why) {
         return EXIT_FAILURE;
 }
 
+/* Standard input may be a pipe, which file_read() takes no text from. */
+static int read_stdin(char **ret, size_t *ret_size) {
+        _cleanup_strbuf_ StrBuf b = {};
+        size_t n;
+
+        do {
+                char *room = strbuf_room(&b, READ_CHUNK);
+
+                if (!room)
+                        return -ENOMEM;
+                n = fread(room, 1, READ_CHUNK, stdin);
+                strbuf_fill(&b, room + n);
+                if (b.len > FILE_MAX)
+                        return -EFBIG;
+        } while (n > 0);
+        if (ferror(stdin))
+                return -EIO;
+
+        *ret_size = b.len;
+        *ret = strbuf_take(&b);
+        return *ret ? 0 : -ENOMEM;
+}
+
 static int read_text(const char *path, char **ret, size_t *ret_size) {
-        return file_read(streq(path, "-") ? "/dev/stdin" : path, FILE_MAX, ret, ret_size);
+        return streq(path, "-") ? read_stdin(ret, ret_size) : file_read(path, FILE_MAX, ret, ret_size);
 }
 
 static int load_shape(const char *name, Shape *ret) {
@@ -81,8 +108,9 @@ static int verb_generate(const Arguments *args) {
         r = load_shape(args->pool, &s);
         if (r != 0)
                 return r;
-        if (mix_generate(args->mix, &s, args->load, args->seed, &t) < 0)
-                return fail(args->pool, "lacks a type of the mix, or the load is not above 0");
+        r = mix_generate(args->mix, &s, args->load, args->seed, &t);
+        if (r < 0)
+                return fail(args->pool, r == -EINVAL ? "lacks a type of the mix" : strerror(-r));
 
         for (size_t i = 0; i < t.n; i++) {
                 _cleanup_free_ char *line = arrival_to_text(&s, &t.items[i]);
@@ -141,6 +169,9 @@ static int verb_replay(const Arguments *args) {
         size_t size;
         int r;
 
+        if (streq(args->pool, "-") && streq(args->trace, "-"))
+                return fail(
+                        "replay", "only one of --pool and --trace can be '-', as the trace is if not named");
         r = load_shape(args->pool, &s);
         if (r != 0)
                 return r;
@@ -173,9 +204,6 @@ static int verb_compare(const Arguments *args) {
         bool met = true;
         int r;
 
-        if (args->seeds < 1 || args->seeds > COMPARE_SEEDS_MAX)
-                return fail("--seeds", "is not a number from 1 to 1000");
-
         r = compare_all(args->seeds, scenarios);
         if (r >= 0 && args->plots)
                 r = plot_all(scenarios, COMPARE_SCENARIOS, args->plots);
@@ -191,6 +219,16 @@ static int verb_compare(const Arguments *args) {
         for (size_t i = 0; i < COMPARE_SCENARIOS; i++)
                 met &= scenario_is_met(&scenarios[i]);
         return met ? 0 : 3;
+}
+
+static int take_load(const char *text, double *ret) {
+        char *end;
+        double load = strtod(text, &end);
+
+        if (isempty(text) || *end || !(load > 0 && load <= LOAD_MAX))
+                return fail(text, "is not a load above 0, up to 100");
+        *ret = load;
+        return 0;
 }
 
 static int take_option(Arguments *args, int option) {
@@ -209,16 +247,18 @@ static int take_option(Arguments *args, int option) {
                 return args->mix < 0 ? fail(optarg, "is none of morning, churn and bursts") : 0;
         case 'a':
                 args->algorithm = group_algorithm_from_string(optarg);
-                return args->algorithm < 0 ? fail(optarg, "is no algorithm") : 0;
+                return args->algorithm < 0
+                               ? fail(optarg, "is none of depth-first, breadth-first and best-fit")
+                               : 0;
         case 'l':
-                args->load = strtod(optarg, NULL);
-                return 0;
+                return take_load(optarg, &args->load);
         case 's':
-                args->seed = strtoul(optarg, NULL, 10);
-                return 0;
+                return parse_u64(optarg, &args->seed) < 0 ? fail(optarg, "is not a seed, a whole number") : 0;
         case 'n':
-                args->seeds = strtoul(optarg, NULL, 10);
-                return 0;
+                return parse_u64(optarg, &args->seeds) < 0 || args->seeds < 1 ||
+                                       args->seeds > COMPARE_SEEDS_MAX
+                               ? fail(optarg, "is not a number of seeds from 1 to 1000")
+                               : 0;
         case 'j':
                 args->json = true;
                 return 0;

@@ -60,6 +60,15 @@ size_t shape_group_of_type(const Shape *s, size_t type) {
         return SIZE_MAX;
 }
 
+bool shape_group_has_type(const Shape *s, size_t group, size_t type) {
+        for (size_t i = 0; i < s->n_cards; i++)
+                for (size_t j = 0; s->cards[i].group == group && j < s->cards[i].n_types; j++)
+                        if (s->cards[i].types[j] == type)
+                                return true;
+
+        return false;
+}
+
 uint32_t shape_group_pgpus(const Shape *s, size_t group) {
         uint32_t n = 0;
 
@@ -72,6 +81,8 @@ uint32_t shape_group_pgpus(const Shape *s, size_t group) {
 }
 
 static int name_copy(JsonReader *r, const char *name, char ret[static SHAPE_NAME_MAX]) {
+        if (strchr(name, ':')) /* a trace writes GROUP:TYPE */
+                return json_fail(r, name, "has a colon in its name");
         if (isempty(name) || strlen(name) >= SHAPE_NAME_MAX - 8) /* room for a number behind a host's */
                 return json_fail(r, name, "is not a name of 1 to %d characters", SHAPE_NAME_MAX - 9);
 
@@ -87,6 +98,8 @@ static int parse_types(JsonReader *r, struct json_object *types, Shape *s) {
                 if (s->n_types == SHAPE_TYPES_MAX)
                         return json_fail(r, NULL, "has more than %d types", SHAPE_TYPES_MAX);
                 error = name_copy(r, name, t->name);
+                if (error >= 0 && streq(name, "passthrough"))
+                        error = json_fail(r, name, "is there on every PGPU, and not to be named as a type");
                 if (error < 0)
                         return error;
                 t->instances =

@@ -61,5 +61,7 @@ size_t shape_find_type(const Shape *s, const char *name);
 size_t shape_find_group(const Shape *s, const char *name);
 /* The first group whose cards support the type; SIZE_MAX: none. */
 size_t shape_group_of_type(const Shape *s, size_t type);
+/* Whether a card of the group supports the type. */
+bool shape_group_has_type(const Shape *s, size_t group, size_t type);
 /* PGPUs in the group. */
 uint32_t shape_group_pgpus(const Shape *s, size_t group);

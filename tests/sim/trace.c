@@ -58,6 +58,9 @@ static int parse_vgpu(JsonReader *r, const Shape *s, const char *text, Arrival *
                 return json_fail(
                         r, "vgpus", "has '%s', which leads to no group of the pool; write GROUP:TYPE", text);
 
+        if (t != SIZE_MAX && !shape_group_has_type(s, group, t))
+                return json_fail(r, "vgpus", "has '%s', a type that no card of that group supports", text);
+
         a->vgpus[a->n_vgpus].group = (uint8_t) group;
         a->vgpus[a->n_vgpus++].type = t == SIZE_MAX ? TYPE_PASSTHROUGH_INDEX : (uint8_t) t;
         return 0;

@@ -172,6 +172,17 @@ static void means_have_intervals(void **state) {
         assert_near(mean_of(values, 1).half, 0);
 }
 
+/* A typing error is no refusal. */
+static void a_type_of_another_group_is_bad_input(void **state) {
+        _cleanup_shape_ Shape s = shape_of(shape_text("even"));
+        const char *line = "{\"at\": 0, \"stay\": 1, \"vgpus\": [\"K1:K200\"]}";
+        char error[512];
+        Trace t;
+
+        assert_int_equal(trace_parse(&s, line, strlen(line), &t, error, sizeof(error)), -EINVAL);
+        assert_non_null(strstr(error, "'K1:K200'"));
+}
+
 static void bad_input_is_named(void **state) {
         static const struct {
                 const char *text, *word;
@@ -188,6 +199,8 @@ static void bad_input_is_named(void **state) {
                 {"{\"types\": {}, \"cards\": {}, \"hosts\": [{\"name\": \"a\", \"count\": 99999999, "
                  "\"cards\": []}]}",
                         "count"},
+                {"{\"types\": {\"half:full\": 2}, \"cards\": {}, \"hosts\": []}", "half:full"},
+                {"{\"types\": {\"passthrough\": 1}, \"cards\": {}, \"hosts\": []}", "passthrough"},
         };
         static const struct {
                 const char *text, *word;
@@ -230,6 +243,7 @@ int main(void) {
                 cmocka_unit_test(traces_follow_their_seed),
                 cmocka_unit_test(the_load_is_what_was_asked_for),
                 cmocka_unit_test(means_have_intervals),
+                cmocka_unit_test(a_type_of_another_group_is_bad_input),
                 cmocka_unit_test(bad_input_is_named),
         };
 
