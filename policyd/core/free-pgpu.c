@@ -9,6 +9,7 @@
  */
 
 #include "policyd/core/attempts.h"
+#include "policyd/core/decider.h"
 #include "policyd/core/pool-internal.h"
 #include "policyd/core/remedy.h"
 
@@ -25,6 +26,8 @@ typedef enum Obstacle {
         OBSTACLE_NONE,
         OBSTACLE_TYPE,     /* it does not support the type */
         OBSTACLE_UNUSABLE, /* its host, or it, cannot be used */
+        OBSTACLE_HVM,      /* its host has none */
+        OBSTACLE_IOMMU,    /* its host has none, and the type needs it */
         OBSTACLE_HELD,     /* by reservations */
         OBSTACLE_STARTING, /* a VM there does not run yet */
         _OBSTACLE_MAX,
@@ -75,6 +78,10 @@ static Obstacle find_obstacle(const Pgpu *p, const VgpuType *t) {
                 return OBSTACLE_TYPE;
         if (!p->present || !host_is_usable(p->host))
                 return OBSTACLE_UNUSABLE;
+        if (!p->host->hvm)
+                return OBSTACLE_HVM;
+        if (!p->host->iommu && type_needs_iommu(t))
+                return OBSTACLE_IOMMU;
         if (p->holds.n > 0)
                 return OBSTACLE_HELD;
         return find_starting(p) ? OBSTACLE_STARTING : OBSTACLE_NONE;
@@ -126,12 +133,16 @@ static void sentence_stuck(StrBuf *b, const FreeSearch *s, const GpuGroup *g) {
         static const char *const one[_OBSTACLE_MAX] = {
                 [OBSTACLE_TYPE] = "does not support it",
                 [OBSTACLE_UNUSABLE] = "cannot be used",
+                [OBSTACLE_HVM] = "is on a host without HVM",
+                [OBSTACLE_IOMMU] = "is on a host without an IOMMU",
                 [OBSTACLE_HELD] = "is held by reservations",
                 [OBSTACLE_STARTING] = "has VMs that are starting",
         };
         static const char *const several[_OBSTACLE_MAX] = {
                 [OBSTACLE_TYPE] = "do not support it",
                 [OBSTACLE_UNUSABLE] = "cannot be used",
+                [OBSTACLE_HVM] = "are on hosts without HVM",
+                [OBSTACLE_IOMMU] = "are on hosts without an IOMMU",
                 [OBSTACLE_HELD] = "are held by reservations",
                 [OBSTACLE_STARTING] = "have VMs that are starting",
         };
@@ -165,7 +176,12 @@ static void sentence_unstick(StrBuf *b, const FreeSearch *s) {
                         sentence_recover(b, p);
                 else
                         sentence_make_usable(b, p->host);
-        }
+        } else if (s->stuck[OBSTACLE_IOMMU])
+                sentence_step(b, "switch the IOMMU on in the firmware of %s",
+                        s->stuck[OBSTACLE_IOMMU]->host->name_label);
+        else if (s->stuck[OBSTACLE_HVM])
+                sentence_step(
+                        b, "switch HVM on in the firmware of %s", s->stuck[OBSTACLE_HVM]->host->name_label);
 }
 
 /* Why nothing can be tried. */

@@ -301,6 +301,31 @@ static void where_nothing_can_be_tried_it_says_what_would_help(void **state) {
         assert_no_plan(&p, K2, PASSTHROUGH, "Look for the card in beta, and ask again.", NULL);
 }
 
+/* An empty PGPU is of no use where the VM that wants it could not start. */
+static void a_plan_leaves_out_hosts_that_lack_an_iommu(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        _cleanup_(pgpu_plan_done) PgpuPlan whole = {}, part = {};
+        GpuGroup *g = p.w->groups[K1];
+
+        p.alpha->iommu = false;
+        for (size_t i = 0; i < 4; i++)
+                world_resident(p.w, p.b[i], K100);
+        world_drain(p.w);
+        assert_int_equal(rehearse_free_pgpu(p.w->pool, g, p.w->types[PASSTHROUGH], &whole), 0);
+        assert_ptr_equal(whole.pgpu->host, p.beta);
+        assert_int_equal(whole.moves.n, 1);
+        assert_int_equal(rehearse_free_pgpu(p.w->pool, g, p.w->types[K140Q], &part), 0);
+        assert_ptr_equal(part.pgpu->host, p.alpha);
+        assert_int_equal(part.moves.n, 0);
+
+        p.beta->iommu = false;
+        assert_no_plan(&p, K1, PASSTHROUGH, "Of the group's 8 PGPUs 8 are on hosts without an IOMMU. ",
+                "Switch the IOMMU on in the firmware of ", NULL);
+        p.beta->hvm = false;
+        assert_no_plan(&p, K2, K200, "Of the group's 2 PGPUs 2 are on hosts without HVM. ",
+                "Switch HVM on in the firmware of beta, and ask again.", NULL);
+}
+
 static void a_failed_host_leaves_what_fits(void **state) {
         _cleanup_pair_ Pair p = pair_new();
         _cleanup_moves_ Moves moves = {};
@@ -455,6 +480,7 @@ int main(void) {
                 cmocka_unit_test(who_stands_in_the_way_is_moved_too),
                 cmocka_unit_test(without_room_the_nearest_pgpu_is_named),
                 cmocka_unit_test(where_nothing_can_be_tried_it_says_what_would_help),
+                cmocka_unit_test(a_plan_leaves_out_hosts_that_lack_an_iommu),
                 cmocka_unit_test(a_failed_host_leaves_what_fits),
                 cmocka_unit_test(failed_hosts_need_memory_elsewhere),
                 cmocka_unit_test(failures_are_tolerated_while_room_is_left),
