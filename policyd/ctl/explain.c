@@ -202,7 +202,7 @@ int failure_print(FILE *out, const char *json, bool as_json) {
                         fprintf(out, "    %s: to %s%s%s\n", text(m, "name_label"), text(m, "to"),
                                 *text(m, "pci_id") ? ", " : "", text(m, "pci_id"));
                 else
-                        fprintf(out, "    %s: nowhere. %s\n", text(m, "name_label"), text(m, "reason"));
+                        fprintf(out, "    %s: nowhere: %s\n", text(m, "name_label"), text(m, "reason"));
         }
         return survives ? EXIT_DONE : EXIT_REFUSED;
 }
