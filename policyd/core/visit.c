@@ -5,14 +5,28 @@
 #include "policyd/core/pool-internal.h"
 #include "policyd/core/remedy.h"
 
+/* "GRID M60-2Q at 0000:83:00.0, 3 x GRID M60-2Q at 0000:84:00.0" */
+static void sentence_places(StrBuf *b, const Demand *d, Pgpu *const *pgpus) {
+        for (size_t i = 0, n; i < d->n_vgpus; i += n) {
+                const VgpuType *t = d->kinds[d->kind_of[i]].type;
+
+                for (n = 1; i + n < d->n_vgpus && pgpus[i + n] == pgpus[i] &&
+                            d->kinds[d->kind_of[i + n]].type == t;
+                        n++)
+                        ;
+                strbuf_add(b, i == 0 ? ": " : ", ");
+                if (n > 1)
+                        strbuf_addf(b, "%zu x ", n);
+                strbuf_addf(b, "%s at %s", type_label(t), PCI_TEXT(&pgpus[i]->pci));
+        }
+}
+
 static void sentence_placement(
         StrBuf *b, const Ranking *r, const Candidate *c, bool chosen, Pgpu *const *pgpus) {
         const Demand *d = &r->demand;
 
         strbuf_addf(b, "%s %s", c->host->name_label, chosen ? "would be chosen" : "could run it");
-        for (size_t i = 0; i < d->n_vgpus; i++)
-                strbuf_addf(b, "%s%s at %s", i == 0 ? ": " : ", ", type_label(d->kinds[d->kind_of[i]].type),
-                        PCI_TEXT(&pgpus[i]->pci));
+        sentence_places(b, d, pgpus);
         if (c->n_members > 0)
                 strbuf_addf(b, "; %zu VM%s of group '%s' %s there", c->n_members, PLURAL(c->n_members),
                         d->vm->group->name_label, c->n_members == 1 ? "is" : "are");

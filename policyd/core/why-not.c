@@ -62,16 +62,19 @@ int refuse_vm(const Vm *vm, Refusal *ret) {
         return 0;
 }
 
-/* "GRID K140Q needs a quarter of a PGPU"; how much an imported type takes is known once a host has it. */
+/* "GRID K140Q needs a quarter of a PGPU", "2 x GRID M60-2Q need a quarter of a PGPU each"; how much an
+ * imported type takes is known once a host has it. */
 static void sentence_need(StrBuf *b, const DemandKind *k) {
+        if (k->count > 1)
+                strbuf_addf(b, "%u x ", k->count);
+        strbuf_addf(b, "%s need%s ", type_label(k->type), k->count > 1 ? "" : "s");
         if (k->passthrough)
-                strbuf_add(b, "passthrough needs a PGPU with nothing else on it");
+                strbuf_add(b, "a PGPU with nothing else on it");
         else if (k->type->size == 0)
-                strbuf_addf(b, "%s needs a PGPU that has it", type_label(k->type));
-        else {
-                strbuf_addf(b, "%s needs ", type_label(k->type));
+                strbuf_add(b, "a PGPU that has it");
+        else
                 sentence_share(b, k->type->size);
-        }
+        strbuf_add(b, k->count > 1 ? " each" : "");
         if (k->pinned)
                 strbuf_addf(b, ", at %s as the VM's platform says", PCI_TEXT(&k->pinned_pci));
 }

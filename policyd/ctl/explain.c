@@ -342,15 +342,28 @@ static void print_counts(FILE *out, struct json_object *counts) {
         fputs(n > 0 ? ".\n" : "", out);
 }
 
+/* The PGPUs of several VGPUs: "0000:83:00.0, 0000:84:00.0 (3 VGPUs)". */
+static void print_places(FILE *out, const char *before, struct json_object *pgpus) {
+        for (size_t i = 0, n; i < length(pgpus); i += n) {
+                const char *pci = text(json_object_array_get_idx(pgpus, i), "pci_id");
+
+                n = 1;
+                while (i + n < length(pgpus) &&
+                        streq(pci, text(json_object_array_get_idx(pgpus, i + n), "pci_id")))
+                        n++;
+                fprintf(out, "%s%s", i == 0 ? before : ", ", pci);
+                if (n > 1)
+                        fprintf(out, " (%zu VGPUs)", n);
+        }
+}
+
 /* What was decided when the VM was placed. */
 static void print_decision(FILE *out, struct json_object *decision) {
         struct json_object *pgpus = member(decision, "pgpus"), *others = member(decision, "runners_up");
 
         fprintf(out, "Last placed on %s with score %s", text(decision, "name_label"),
                 text(decision, "score"));
-        for (size_t i = 0; i < length(pgpus); i++)
-                fprintf(out, "%s%s", i == 0 ? ", on " : ", ",
-                        text(json_object_array_get_idx(pgpus, i), "pci_id"));
+        print_places(out, ", on ", pgpus);
         fputs(".\n", out);
         for (size_t i = 0; i < length(others); i++)
                 fprintf(out, "%s%s (%s)", i == 0 ? "Next would have been " : ", ",
@@ -365,9 +378,7 @@ static void print_placement(FILE *out, struct json_object *placement) {
         struct json_object *pgpus = member(placement, "pgpus");
 
         fprintf(out, "A start would succeed, on %s", text(placement, "name_label"));
-        for (size_t i = 0; i < length(pgpus); i++)
-                fprintf(out, "%s%s", i == 0 ? ": " : ", ",
-                        text(json_object_array_get_idx(pgpus, i), "pci_id"));
+        print_places(out, ": ", pgpus);
         fputs(".\n\n", out);
 }
 

@@ -518,6 +518,23 @@ static void assert_heard(const Heard *heard, const char *words) {
                 fail_msg("'%s' is not in: %s", words, heard->text);
 }
 
+static void equal_vgpus_are_told_together(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Vm *vm = world_vm(p.w, "vm", K260Q, K260Q, K240Q, END),
+           *twins = world_vm(p.w, "twins", K260Q, K260Q, END);
+        _cleanup_allocation_ Allocation refused = {};
+        Heard heard = explain(p.w, &(AllocRequest){.vm = vm});
+
+        assert_heard(&heard, "would be chosen: 2 x GRID K260Q at ");
+        assert_heard(&heard, ", GRID K240Q at ");
+
+        world_resident(p.w, p.k2[0], K200);
+        world_resident(p.w, p.k2[1], K200);
+        refused = world_start(p.w, twins);
+        assert_refused(&refused.refusal, ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE,
+                "VM 'twins' cannot start: 2 x GRID K260Q need half of a PGPU each; ", NULL);
+}
+
 static void every_host_and_pgpu_is_explained(void **state) {
         _cleanup_pair_ Pair p = pair_new();
         Host *gamma = world_host(p.w, "gamma"), *delta = world_host(p.w, "delta"),
@@ -701,6 +718,7 @@ int main(void) {
                 cmocka_unit_test(holds_of_types_that_share_a_pgpu),
                 cmocka_unit_test(holds_are_placed_as_the_algorithm_says),
                 cmocka_unit_test(too_large_a_reservation_is_refused),
+                cmocka_unit_test(equal_vgpus_are_told_together),
                 cmocka_unit_test(every_host_and_pgpu_is_explained),
                 cmocka_unit_test(infeasible_by_one_is_decided_fast),
                 cmocka_unit_test(too_many_vgpus_are_an_error),
