@@ -10,10 +10,23 @@
 #include "policyd/core/pool-internal.h"
 #include "policyd/core/verdict.h"
 
+static uint64_t free_units(const GpuGroup *g) {
+        uint64_t n = 0;
+
+        for (size_t i = 0; i < g->pgpus.n; i++) {
+                const Pgpu *p = g->pgpus.items[i];
+
+                if (p->present && host_is_usable(p->host))
+                        n += PGPU_SIZE - MIN_OF(p->used, PGPU_SIZE);
+        }
+        return n;
+}
+
 int attempts_init(Attempts *a, const GpuGroup *g, size_t n_vms_max) {
         *a = (Attempts){
                 .n_levels = n_vms_max + DISPLACED_MAX + 2,
                 .n_tried_max = MIN_OF((size_t) CHAINS_TRIED_MAX, CHAIN_PGPUS_MAX / (g->pgpus.n + 1)),
+                .free = free_units(g),
                 .fewest_cut = SIZE_MAX,
                 .chains = calloc(ATTEMPT_SLOTS, sizeof(Attempt *)),
         };
@@ -81,8 +94,14 @@ const Attempt *attempts_next(Attempts *a) {
         return next;
 }
 
-static void attempts_cut(Attempts *a, size_t n_restarts) {
-        a->fewest_cut = MIN_OF(a->fewest_cut, n_restarts);
+/* What stands in the group takes as much as before, wherever it lands: in one that is so full no PGPU can be freed. */
+static bool attempts_are_vain(const Attempts *a) {
+        return a->free < PGPU_SIZE;
+}
+
+void attempts_cut(Attempts *a, size_t n_restarts) {
+        if (!attempts_are_vain(a))
+                a->fewest_cut = MIN_OF(a->fewest_cut, n_restarts);
 }
 
 typedef struct Follow {
@@ -151,6 +170,8 @@ static int follow_all(Attempts *a, const Crew *c, const Attempt *failed) {
         Follow f = {.attempts = a, .failed = failed, .crew = c};
         int r = 0;
 
+        if (attempts_are_vain(a))
+                return 0;
         if (a->n_tried >= a->n_tried_max) {
                 attempts_cut(a, failed->n_restarts + 1);
                 return 0;

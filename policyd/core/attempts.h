@@ -8,9 +8,9 @@
 
 #include "policyd/core/displace.h"
 
-/* Attempts with others: no more than this, and fewer in a group with more than 2048 PGPUs, each of which is looked at. */
+/* Attempts with others: no more than this, and fewer in a group with more than 512 PGPUs, each of which is looked at. */
 #define CHAINS_TRIED_MAX 1024
-#define CHAIN_PGPUS_MAX (2048 * CHAINS_TRIED_MAX)
+#define CHAIN_PGPUS_MAX (512 * CHAINS_TRIED_MAX)
 #define FOLLOWERS_SEEN_MAX 16384 /* sets that could be lifted too, over all attempts */
 #define FOLLOWERS_ADDED_MAX 64   /* of one attempt: with room for everybody in the set, and as many without */
 
@@ -46,6 +46,7 @@ typedef struct Attempts {
         Attempt **chains;       /* those with others, by what they are: ATTEMPT_SLOTS of them */
         size_t n_tried, n_seen; /* of those with others */
         size_t n_tried_max;
+        uint64_t free;          /* units, of the group's PGPUs that can be used */
         size_t fewest_cut;      /* restarts that one that was left out might have had; SIZE_MAX: none was */
         Room rooms[16];
         size_t n_rooms;
@@ -56,6 +57,8 @@ int attempts_init(Attempts *a, const GpuGroup *g, size_t n_vms_max);
 void attempts_done(Attempts *a);
 #define _cleanup_attempts_ _cleanup_(attempts_done)
 
+/* An attempt that might have had so many restarts is left out. */
+void attempts_cut(Attempts *a, size_t n_restarts);
 /* A copy of the attempt; nothing when it is there already. 0 or -ENOMEM. */
 int attempts_add(Attempts *a, const Attempt *attempt);
 /* The first, then the next; NULL behind the last. */

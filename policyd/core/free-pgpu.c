@@ -238,7 +238,7 @@ static int attempts_begin(Attempts *a, const FreeSearch *s, const GpuGroup *g, c
 
         r = attempts_init(a, g, s->candidates[s->n - 1].n_vms);
         if (s->n_left_out > 0)
-                a->fewest_cut = s->candidates[s->n].n_vms;
+                attempts_cut(a, s->candidates[s->n].n_vms);
         for (size_t i = 0; i < s->n && r >= 0; i++) {
                 const FreeCandidate *c = &s->candidates[i];
 

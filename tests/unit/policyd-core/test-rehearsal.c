@@ -5,6 +5,8 @@
  * may change the pool.
  */
 
+#include <stdio.h>
+
 #include "policyd/core/packing.h"
 #include "policyd/core/rehearsal.h"
 #include "tests/unit/policyd-core/world.h"
@@ -273,6 +275,48 @@ static void without_room_the_nearest_pgpu_is_named(void **state) {
                 &p, K2, PASSTHROUGH, p.k2[0]->name, "none of its 2 VMs finds room elsewhere. VM '", NULL);
 }
 
+/* 160 PGPUs, full of K100s and of K140Qs in turn; of the latter so many have one less. */
+static void fill_group(World *w, size_t n_gaps) {
+        for (size_t h = 0; h < 40; h++) {
+                char name[16];
+                Host *host;
+
+                snprintf(name, sizeof(name), "host%zu", h);
+                host = world_host(w, name);
+                for (size_t i = 0; i < 4; i++) {
+                        Pgpu *p = world_pgpu(w, host, K1);
+                        bool small = i % 2 == 0;
+                        bool gap = !small && n_gaps > 0;
+
+                        n_gaps -= gap;
+                        for (size_t n = gap; n < (small ? 8 : 4); n++)
+                                world_resident(w, p, small ? K100 : K140Q);
+                }
+        }
+        world_drain(w);
+}
+
+/* More PGPUs than are tried; but what stands in the group fills it, whichever of them it left. */
+static void a_full_group_has_no_plan_for_certain(void **state) {
+        for (size_t n_gaps = 0; n_gaps <= 4; n_gaps++) {
+                _cleanup_world_ World *w = world_new();
+                _cleanup_(pgpu_plan_done) PgpuPlan plan = {};
+
+                fill_group(w, n_gaps);
+                assert_int_equal(
+                        rehearse_free_pgpu(w->pool, w->groups[K1], w->types[PASSTHROUGH], &plan), 0);
+                if (n_gaps < 4) {
+                        assert_null(plan.pgpu);
+                        assert_false(plan.incomplete);
+                        assert_non_null(strstr(plan.reason, "Nor is there room when VMs that stand elsewhere"));
+                } else {
+                        assert_non_null(plan.pgpu);
+                        assert_int_equal(plan.moves.n, 3);
+                }
+                nothing_changed(w);
+        }
+}
+
 static void where_nothing_can_be_tried_it_says_what_would_help(void **state) {
         _cleanup_pair_ Pair p = pair_new();
         Uuid id = world_id(p.w);
@@ -479,6 +523,7 @@ int main(void) {
                 cmocka_unit_test(no_plan_has_fewer_restarts),
                 cmocka_unit_test(who_stands_in_the_way_is_moved_too),
                 cmocka_unit_test(without_room_the_nearest_pgpu_is_named),
+                cmocka_unit_test(a_full_group_has_no_plan_for_certain),
                 cmocka_unit_test(where_nothing_can_be_tried_it_says_what_would_help),
                 cmocka_unit_test(a_plan_leaves_out_hosts_that_lack_an_iommu),
                 cmocka_unit_test(a_failed_host_leaves_what_fits),
