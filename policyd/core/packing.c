@@ -185,21 +185,37 @@ uint64_t group_capacity_packed(const GpuGroup *g, const VgpuType *t, uint64_t no
         return MAX_OF(now, total > used ? total - used : 0);
 }
 
-Pgpu *group_find_empty(const GpuGroup *g, const VgpuType *t) {
-        Pgpu *found = NULL;
+static bool types_equal(const PtrArray *a, const PtrArray *b) {
+        if (a->n != b->n)
+                return false;
+        for (size_t i = 0; i < a->n; i++)
+                if (!ptr_array_contains(b, a->items[i]))
+                        return false;
 
-        for (size_t i = 0; i < g->pgpus.n; i++) {
+        return true;
+}
+
+static bool pgpus_are_alike(const Pgpu *a, const Pgpu *b) {
+        return types_equal(&a->supported, &b->supported) && types_equal(&a->enabled, &b->enabled) &&
+               types_equal(&a->disabling, &b->disabling);
+}
+
+size_t group_find_empty(const GpuGroup *g, Pgpu *ret[static EMPTY_KINDS_MAX]) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < g->pgpus.n && n < EMPTY_KINDS_MAX; i++) {
                 Pgpu *p = g->pgpus.items[i];
+                size_t k = 0;
 
-                if (!pgpu_is_usable(p) || p->vgpus.n > 0 || p->holds.n > 0 ||
-                        !ptr_array_contains(&p->supported, t))
+                if (!pgpu_is_usable(p) || p->vgpus.n > 0 || p->holds.n > 0)
                         continue;
-                if (pgpu_offers(p, t))
-                        return p;
-                found = found ?: p;
+                while (k < n && !pgpus_are_alike(ret[k], p))
+                        k++;
+                if (k == n)
+                        ret[n++] = p;
         }
 
-        return found;
+        return n;
 }
 
 uint64_t capacity_after(uint64_t now, const Pgpu *empty, const VgpuType *t, const VgpuType *of) {

@@ -15,7 +15,8 @@
  */
 uint64_t group_capacity_packed(const GpuGroup *g, const VgpuType *t, uint64_t now);
 
-/* A usable PGPU with nothing on it that supports t, one with t enabled first; NULL: there is none. */
-Pgpu *group_find_empty(const GpuGroup *g, const VgpuType *t);
+/* The usable PGPUs with nothing on them, one for those that support and have enabled the same types; how many. */
+#define EMPTY_KINDS_MAX 16
+size_t group_find_empty(const GpuGroup *g, Pgpu *ret[static EMPTY_KINDS_MAX]);
 /* Of now free instances of `of` in its group, how many are once `empty` was given to t, enabled there where it was not. */
 uint64_t capacity_after(uint64_t now, const Pgpu *empty, const VgpuType *t, const VgpuType *of);

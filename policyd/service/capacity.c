@@ -147,27 +147,40 @@ static int add_free_after(struct json_object *list, const VgpuType *of, uint64_t
         return r ?: json_add_u64(o, "free", n);
 }
 
-/* For each type that an empty PGPU could run: what the group could take of each type once it ran that one. */
+/* What the group could take of each type once an empty PGPU ran one. */
+static int add_change(struct json_object *changes, const GpuGroup *g, const uint64_t *now, const Pgpu *empty,
+        const VgpuType *t) {
+        struct json_object *o, *list;
+        int r;
+
+        r = new_member(changes, &o);
+        r = r ?: json_add_string(o, "identifier", strempty(t->identifier));
+        r = r ?: json_add_string(o, "pgpu", empty->name);
+        r = r ?: json_add_bool(o, "enable", !ptr_array_contains(&empty->enabled, t));
+        r = r ?: new_array(o, "free", &list);
+        for (size_t i = 0; i < g->supported.n && r == 0; i++)
+                r = add_free_after(
+                        list, g->supported.items[i], capacity_after(now[i], empty, t, g->supported.items[i]));
+        return r;
+}
+
+/* For each type, the empty PGPUs that have it enabled, then those where it would have to be. */
 static int add_changes(struct json_object *group, const GpuGroup *g, const uint64_t *now) {
-        struct json_object *changes, *o, *list;
+        struct json_object *changes;
+        Pgpu *empty[EMPTY_KINDS_MAX];
+        size_t n = group_find_empty(g, empty);
         int r;
 
         r = new_array(group, "changes", &changes);
-        for (size_t i = 0; i < g->supported.n && r == 0; i++) {
-                const VgpuType *t = g->supported.items[i];
-                const Pgpu *empty = group_find_empty(g, t);
+        for (size_t i = 0; i < g->supported.n; i++)
+                for (size_t k = 0; k < 2 * n && r == 0; k++) {
+                        const VgpuType *t = g->supported.items[i];
+                        const Pgpu *p = empty[k % n];
 
-                if (!empty)
-                        continue;
-                r = new_member(changes, &o);
-                r = r ?: json_add_string(o, "identifier", strempty(t->identifier));
-                r = r ?: json_add_string(o, "pgpu", empty->name);
-                r = r ?: json_add_bool(o, "enable", !ptr_array_contains(&empty->enabled, t));
-                r = r ?: new_array(o, "free", &list);
-                for (size_t j = 0; j < g->supported.n && r == 0; j++)
-                        r = add_free_after(list, g->supported.items[j],
-                                capacity_after(now[j], empty, t, g->supported.items[j]));
-        }
+                        if (ptr_array_contains(&p->supported, t) &&
+                                ptr_array_contains(&p->enabled, t) == (k < n))
+                                r = add_change(changes, g, now, p, t);
+                }
         return r;
 }
 

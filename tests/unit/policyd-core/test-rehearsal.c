@@ -65,19 +65,21 @@ static void an_empty_pgpu_can_become_each_type(void **state) {
         _cleanup_pair_ Pair p = pair_new();
         GpuGroup *g = p.w->groups[K2];
         VgpuType *k200 = p.w->types[K200], *k260q = p.w->types[K260Q];
-        Pgpu *empty;
+        Pgpu *kinds[EMPTY_KINDS_MAX], *empty = p.k2[1];
 
+        assert_int_equal(group_find_empty(g, kinds), 1);
+        world_disable_type(p.w, empty, K260Q);
+        assert_int_equal(group_find_empty(g, kinds), 2);
         world_resident(p.w, p.k2[0], K200);
-        world_disable_type(p.w, p.k2[1], K260Q);
-        empty = group_find_empty(g, k260q);
-        assert_ptr_equal(empty, p.k2[1]);
+        assert_int_equal(group_find_empty(g, kinds), 1);
+        assert_ptr_equal(kinds[0], empty);
         assert_int_equal(group_capacity(g, k260q, NULL), 0);
         assert_int_equal(capacity_after(0, empty, k260q, k260q), 2);
         assert_int_equal(capacity_after(15, empty, k260q, k200), 7);
         assert_int_equal(group_capacity(g, k200, NULL), 15);
         assert_int_equal(capacity_after(15, empty, k200, k200), 15);
         world_resident(p.w, p.k2[1], K200);
-        assert_null(group_find_empty(g, k260q));
+        assert_int_equal(group_find_empty(g, kinds), 0);
 }
 
 static void a_plan_moves_the_fewest(void **state) {
