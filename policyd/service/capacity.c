@@ -166,7 +166,7 @@ static int add_change(struct json_object *changes, const GpuGroup *g, const uint
 
 /* For each type, the empty PGPUs that have it enabled, then those where it would have to be. */
 static int add_changes(struct json_object *group, const GpuGroup *g, const uint64_t *now) {
-        struct json_object *changes;
+        struct json_object *changes = NULL;
         Pgpu *empty[EMPTY_KINDS_MAX];
         size_t n = group_find_empty(g, empty);
         int r;
