@@ -109,7 +109,7 @@ int pool_add_pgpu(Pool *pool, const Uuid *id, uint64_t key, Host *host, const Pc
         p->present = !key;
         if (text_copy(&p->vendor_id, vendor_id) < 0 || text_copy(&p->device_id, device_id) < 0 ||
                 TEXTS_INIT(&p->subsystem_vendor_id, &p->subsystem_device_id, &p->vendor_name, &p->device_name,
-                        &p->driver, &p->held_by) < 0 ||
+                        &p->driver) < 0 ||
                 pgpu_update_name(p) < 0 || ptr_array_reserve(&host->pgpus, 1) < 0)
                 return -ENOMEM;
 

@@ -249,12 +249,17 @@ void pool_set_pgpu_present(Pool *pool, Pgpu *p, bool present) {
 }
 
 int pool_set_pgpu_held_by(Pool *pool, Pgpu *p, const char *by) {
-        int r;
+        char *held_by = NULL;
 
-        r = text_set(&p->held_by, strempty(by));
-        if (r >= 0)
-                pool_set_pgpu_present(pool, p, p->held_by[0] == '\0');
-        return MIN_OF(r, 0);
+        if (!isempty(by)) {
+                held_by = strdup(by);
+                if (!held_by)
+                        return -ENOMEM;
+        }
+        free(p->held_by);
+        p->held_by = held_by;
+        pool_set_pgpu_present(pool, p, !held_by);
+        return 0;
 }
 
 /* Groups and types */

@@ -171,7 +171,7 @@ struct Pgpu {
         char *vendor_name, *device_name, *driver;
         bool is_system_display_device;
         bool present;      /* false: stored, but its host has not reported it (yet); or a stranger holds it; such a PGPU offers no capacity */
-        char *held_by;     /* "domain 'x' (id 7)", which is not of the pool; "": nobody. Not stored */
+        char *held_by;     /* "domain 'x' (id 7)", which is not of the pool; NULL: nobody. Not stored */
         GpuGroup *group;   /* NULL: in none */
         PtrArray supported, enabled, disabling; /* VgpuType; disabling: no new placements, hostd is being asked */
         PtrArray vgpus;    /* Vgpu resident or scheduled here, a VGPU that is both once */

@@ -166,7 +166,7 @@ static int take_card_types(Policy *p, Pgpu *pgpu, const InventoryPgpu *i) {
 }
 
 static void log_holder(const Pgpu *pgpu, const char *by) {
-        if (streq(pgpu->held_by, strempty(by)))
+        if (streq(strempty(pgpu->held_by), strempty(by)))
                 return;
         if (isempty(by))
                 log_pgpu(LOG_NOTICE, NULL, pgpu, "PGPU %s is free of %s again.", pgpu->name, pgpu->held_by);
@@ -218,8 +218,8 @@ static void miss_cards(Policy *p, Host *h, const Inventory *inventory) {
                         log_pgpu(LOG_WARNING, MSG_PGPU_VANISHED, pgpu,
                                 "PGPU %s of host %s is no longer there.", PCI_TEXT(&pgpu->pci),
                                 h->name_label);
+                (void) pool_set_pgpu_held_by(p->pool, pgpu, NULL); /* NULL takes no memory */
                 pool_set_pgpu_present(p->pool, pgpu, false);
-                (void) text_set(&pgpu->held_by, "");
         }
 }
 
