@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "common/daemon/bus-text.h"
 #include "policyd/bus/bus-private.h"
 
 typedef enum ReplyKind {
@@ -158,12 +159,20 @@ int bus_change_by_text(sd_bus_message *m, void *object, ChangeByText change, sd_
 }
 
 int bus_reply_text(sd_bus_message *m, int r, char *text, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+
         if (r < 0)
                 return bus_error_set(
                         error, ERROR_INTERNAL_ERROR, "The answer could not be made: %s.", strerror(-r));
-        r = sd_bus_reply_method_return(m, "s", text);
+        if (sd_bus_message_get_expect_reply(m)) {
+                r = sd_bus_message_new_method_return(m, &reply);
+                if (r >= 0)
+                        r = bus_append_checked_text(reply, text);
+                if (r >= 0)
+                        r = sd_bus_send(NULL, reply, NULL);
+        }
         free(text);
-        return r;
+        return r < 0 ? r : 1;
 }
 
 void key_use_done(KeyUse *k) {

@@ -17,6 +17,7 @@
 
 #include <stdio.h>
 
+#include "common/daemon/bus-text.h"
 #include "policyd/link/link-private.h"
 #include "protocol/names.h"
 
@@ -228,18 +229,6 @@ static int call_start(LinkCall *call, int r) {
         return r < 0 ? r : 0;
 }
 
-/* A record that was written here is valid UTF-8; sd_bus_message_append() would look at each of its characters again. */
-static int append_record(sd_bus_message *m, const char *text) {
-        size_t n = strlen(text);
-        char *place;
-        int r;
-
-        r = sd_bus_message_append_string_space(m, n, &place);
-        if (r >= 0)
-                memcpy(place, text, n);
-        return r;
-}
-
 static int send_text(HostLink *link, const char *member, const char *text, LinkReply reply, void *userdata) {
         LinkCall *call;
         int r;
@@ -247,7 +236,7 @@ static int send_text(HostLink *link, const char *member, const char *text, LinkR
         r = call_new(link, HOST_PATH, HOST_IFACE_MANAGER, member, reply, userdata, &call);
         if (r < 0)
                 return r;
-        return call_start(call, append_record(call->message, text));
+        return call_start(call, bus_append_checked_text(call->message, text));
 }
 
 int link_start_vm(HostLink *link, const char *order, LinkReply reply, void *userdata) {
