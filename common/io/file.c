@@ -26,7 +26,7 @@ static char *trim_line(char *text) {
 }
 
 /* Reads to the end or to max + 1 bytes; sysfs and /proc tell no size, so the size is not asked for. */
-static int read_up_to(int fd, size_t max, char **ret, size_t *ret_size) {
+int file_read_fd(int fd, size_t max, char **ret, size_t *ret_size) {
         _cleanup_free_ char *data = NULL;
         size_t size = 0, room = 0;
 
@@ -77,7 +77,7 @@ int file_read(const char *path, size_t max, char **ret, size_t *ret_size) {
         if (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode))
                 return -EINVAL;
 
-        return read_up_to(fd, MIN_OF(max, SIZE_MAX / 4), ret, ret_size);
+        return file_read_fd(fd, MIN_OF(max, SIZE_MAX / 4), ret, ret_size);
 }
 
 int file_read_line(const char *path, char **ret) {

@@ -9,6 +9,9 @@
 /* The whole file, NUL-terminated, at most max bytes (else -EFBIG). */
 int file_read(const char *path, size_t max, char **ret, size_t *ret_size);
 
+/* The same of what is still to come there, from a pipe too; for programs that may wait. */
+int file_read_fd(int fd, size_t max, char **ret, size_t *ret_size);
+
 /* First line, trimmed. For sysfs and friends. */
 int file_read_line(const char *path, char **ret);
 

@@ -3,33 +3,17 @@
  */
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "common/io/file.h"
 #include "policyd/ctl/ctl.h"
 #include "policyd/ctl/file-argument.h"
 
-static int read_standard_input(char **ret, size_t *ret_size) {
-        _cleanup_free_ char *data = malloc(FILE_ARGUMENT_MAX + 2);
-        size_t n;
-
-        if (!data)
-                return -ENOMEM;
-        n = fread(data, 1, FILE_ARGUMENT_MAX + 1, stdin);
-        if (ferror(stdin))
-                return -EIO;
-        if (n > FILE_ARGUMENT_MAX)
-                return -EFBIG;
-        data[n] = 0;
-        *ret = take_ptr(data);
-        *ret_size = n;
-        return 0;
-}
-
 int file_argument_read(const char *argument, char **ret, size_t *ret_size) {
         const char *path = *argument == '@' ? argument + 1 : argument;
         int r;
 
-        r = streq(path, "-") ? read_standard_input(ret, ret_size)
+        r = streq(path, "-") ? file_read_fd(STDIN_FILENO, FILE_ARGUMENT_MAX, ret, ret_size)
                              : file_read(path, FILE_ARGUMENT_MAX, ret, ret_size);
         if (r == -EFBIG)
                 return ctl_usage("'%s' is larger than %u MiB", path, FILE_ARGUMENT_MAX >> 20);

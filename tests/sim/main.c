@@ -7,17 +7,16 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "common/io/file.h"
 #include "common/json/json-get.h"
 #include "common/parse.h"
-#include "common/strbuf.h"
 #include "tests/sim/bound.h"
 #include "tests/sim/compare.h"
 #include "tests/sim/plot.h"
 
 #define FILE_MAX (256u << 20)
-#define READ_CHUNK (64u << 10)
 #define LOAD_MAX 100.0
 
 typedef struct Arguments {
@@ -46,31 +45,8 @@ static int fail(const char *what, const char *why) {
         return EXIT_FAILURE;
 }
 
-/* Standard input may be a pipe, which file_read() takes no text from. */
-static int read_stdin(char **ret, size_t *ret_size) {
-        _cleanup_strbuf_ StrBuf b = {};
-        size_t n;
-
-        do {
-                char *room = strbuf_room(&b, READ_CHUNK);
-
-                if (!room)
-                        return -ENOMEM;
-                n = fread(room, 1, READ_CHUNK, stdin);
-                strbuf_fill(&b, room + n);
-                if (b.len > FILE_MAX)
-                        return -EFBIG;
-        } while (n > 0);
-        if (ferror(stdin))
-                return -EIO;
-
-        *ret_size = b.len;
-        *ret = strbuf_take(&b);
-        return *ret ? 0 : -ENOMEM;
-}
-
 static int read_text(const char *path, char **ret, size_t *ret_size) {
-        return streq(path, "-") ? read_stdin(ret, ret_size) : file_read(path, FILE_MAX, ret, ret_size);
+        return streq(path, "-") ? file_read_fd(STDIN_FILENO, FILE_MAX, ret, ret_size) : file_read(path, FILE_MAX, ret, ret_size);
 }
 
 static int load_shape(const char *name, Shape *ret) {
