@@ -178,7 +178,7 @@ int caller_park(Caller *c, sd_bus_message *m, sd_bus_message_handler_t handler, 
 void callers_free(Bus *bus);
 
 /* emit.c */
-int emit_prepare(Bus *bus); /* once; -ENOENT, -E2BIG: a class names a property that its vtable does not have, or too many */
+int emit_prepare(Bus *bus); /* once; -ENOENT, -E2BIG: a class names a property that its vtable does not have or does not announce, or too many */
 int emit_changed(Bus *bus, const Object *o);
 int emit_added(Bus *bus, const Object *o);
 int emit_removed(Bus *bus, const Object *o);

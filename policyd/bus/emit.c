@@ -15,6 +15,8 @@
 static const char *const standard_interfaces[] = {
         "org.freedesktop.DBus.Peer", "org.freedesktop.DBus.Introspectable", DBUS_PROPERTIES};
 
+#define ANNOUNCED (SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE | SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION)
+
 static bool is_property(const sd_bus_vtable *v) {
         return v->type == _SD_BUS_VTABLE_PROPERTY || v->type == _SD_BUS_VTABLE_WRITABLE_PROPERTY;
 }
@@ -36,7 +38,7 @@ int emit_prepare(Bus *bus) {
                         if (i >= PROPERTIES_MAX)
                                 return -E2BIG;
                         bus->properties[c][i] = find_property(class->vtable, class->properties[i]);
-                        if (!bus->properties[c][i])
+                        if (!bus->properties[c][i] || !(bus->properties[c][i]->flags & ANNOUNCED))
                                 return -ENOENT;
                 }
         }
