@@ -4,31 +4,42 @@
 
 #include "tests/unit/policyd-service/world.h"
 
+/* policyd again, with a limit of its own on finished jobs. */
+static void start_again(World *w, uint64_t jobs_max_finished) {
+        w->policy = policy_free(w->policy);
+        w->options.jobs_max_finished = jobs_max_finished;
+        world_start(w);
+}
+
+/* Two jobs each time. */
+static void start_and_stop(World *w, const Uuid *vm, size_t times) {
+        for (size_t i = 0; i < times; i++) {
+                world_start_vm(w, vm, NULL);
+                world_run(w);
+                world_shutdown(w, vm, true, NULL);
+                world_run(w);
+        }
+}
+
+static size_t n_jobs(const World *w) {
+        return policy_pool(w->policy)->objects[CLASS_JOB].n;
+}
+
 static void finished_jobs_go_in_time(void **state) {
         FakeHost *h;
         _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1);
-        const PtrArray *jobs;
 
-        w->policy = policy_free(w->policy);
-        w->options.jobs_max_finished = 3;
         w->options.job_keep_usec = 300000;
-        world_start(w);
-        for (int i = 0; i < 3; i++) {
-                world_start_vm(w, &vm, NULL);
-                world_run(w);
-                world_shutdown(w, &vm, true, NULL);
-                world_run(w);
-        }
-        jobs = &policy_pool(w->policy)->objects[CLASS_JOB];
-        assert_int_equal(jobs->n, 3);
+        start_again(w, 3);
+        start_and_stop(w, &vm, 3);
+        assert_int_equal(n_jobs(w), 3);
         assert_int_equal(w->n_job_new, 6);
         assert_int_equal(w->n_job_removed, 6);
         world_crash(w);
-        jobs = &policy_pool(w->policy)->objects[CLASS_JOB];
-        assert_int_equal(jobs->n, 3);
+        assert_int_equal(n_jobs(w), 3);
         world_run_for(w, 400000);
-        assert_int_equal(jobs->n, 0);
+        assert_int_equal(n_jobs(w), 0);
 }
 
 /* After a restart too the first to end is the first to go. */
@@ -37,10 +48,8 @@ static void finished_jobs_go_in_the_order_of_their_ends(void **state) {
         _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), jobs[3];
 
-        w->policy = policy_free(w->policy);
-        w->options.jobs_max_finished = 2;
         w->options.job_keep_usec = 2000000;
-        world_start(w);
+        start_again(w, 2);
         for (size_t i = 0; i < ARRAY_SIZE(jobs); i++) {
                 if (i == 2)
                         world_crash(w);
@@ -60,28 +69,17 @@ static void finished_jobs_leave_the_disk_in_lumps(void **state) {
         FakeHost *h;
         _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1);
-        const PtrArray *jobs;
 
-        w->policy = policy_free(w->policy);
-        w->options.jobs_max_finished = 2;
-        world_start(w);
-        for (int i = 0; i < 50; i++) {
-                world_start_vm(w, &vm, NULL);
-                world_run(w);
-                world_shutdown(w, &vm, true, NULL);
-                world_run(w);
-        }
-        jobs = &policy_pool(w->policy)->objects[CLASS_JOB];
-        assert_int_equal(jobs->n, 2);
+        start_again(w, 2);
+        start_and_stop(w, &vm, 50);
+        assert_int_equal(n_jobs(w), 2);
 
         w->options.jobs_max_finished = 1000;
         world_crash(w);
-        jobs = &policy_pool(w->policy)->objects[CLASS_JOB];
-        assert_in_range(jobs->n, 2 + 1, 2 + 64);
+        assert_in_range(n_jobs(w), 2 + 1, 2 + 64);
         w->options.jobs_max_finished = 2;
         world_crash(w);
-        jobs = &policy_pool(w->policy)->objects[CLASS_JOB];
-        assert_int_equal(jobs->n, 2);
+        assert_int_equal(n_jobs(w), 2);
 }
 
 /* What went does not come back after a crash instead of what stayed. */
@@ -95,9 +93,7 @@ static void of_jobs_that_end_at_one_time_the_older_goes(void **state) {
                 world_start_vm(w, &vms[i], NULL);
                 world_run(w);
         }
-        w->policy = policy_free(w->policy);
-        w->options.jobs_max_finished = 1;
-        world_start(w);
+        start_again(w, 1);
         world_run(w);
         h->manual = true;
         for (size_t i = 0; i < 2; i++)
@@ -134,9 +130,7 @@ static void an_old_job_that_ends_is_told_and_stays(void **state) {
         _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid slow = world_create_vm_with(w, "slow", "GRID K100", 1), vm, job, other;
 
-        w->policy = policy_free(w->policy);
-        w->options.jobs_max_finished = 1;
-        world_start(w);
+        start_again(w, 1);
         vm = world_create_vm_with(w, "b", "GRID K100", 1);
         world_start_vm(w, &slow, NULL);
         world_run(w);

@@ -526,24 +526,28 @@ static void a_batch_is_committed_when_it_is_full(void **state) {
         assert_int_equal(n, 4);
 }
 
+/* policyd again, with a host's words lingering; the VM's order is with the host, and nothing is open. */
+static void send_order_again(World *w, FakeHost *h, uint64_t linger_usec, const Uuid *vm) {
+        w->policy = policy_free(w->policy);
+        w->options.linger_usec = linger_usec;
+        world_start(w);
+        world_run_for(w, linger_usec + 100000);
+        h->manual = true;
+        assert_int_equal(world_start_vm(w, vm, NULL), ERROR_NONE);
+        world_run(w);
+        assert_string_equal(world_vm_state(w, vm), "sent");
+        world_run_for(w, linger_usec + 100000);
+}
+
 /* What a host says waits a moment for a request to share its commit with; a request waits for nothing. */
 static void the_word_of_a_host_shares_the_commit_of_a_request(void **state) {
         FakeHost *h;
         _cleanup_world_ World *w = world_of_one_k1(&h);
-        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1);
         size_t n_changed;
         unsigned n = 0;
 
-        w->policy = policy_free(w->policy);
-        w->options.linger_usec = 300000;
-        world_start(w);
-        world_run_for(w, 400000);
-        h->manual = true;
-        assert_int_equal(world_start_vm(w, &vm, &job), ERROR_NONE);
-        world_run(w);
-        assert_string_equal(world_vm_state(w, &vm), "sent");
-        world_run_for(w, 400000);
-
+        send_order_again(w, h, 300000, &vm);
         n_changed = w->n_changed;
         fake_vm_runs(h, &vm);
         world_run(w);
@@ -581,22 +585,15 @@ static void a_request_waits_for_what_arrives_with_it_but_not_for_ever(void **sta
         sd_event_source *other = NULL;
         FakeHost *h;
         _cleanup_world_ World *w = world_of_one_k1(&h);
-        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), job;
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1);
         uint64_t start, now;
         unsigned n = 0;
 
-        w->policy = policy_free(w->policy);
-        w->options.linger_usec = 2000;
-        world_start(w);
-        world_run_for(w, 50000);
-        h->manual = true;
-        assert_int_equal(world_start_vm(w, &vm, &job), ERROR_NONE);
-        world_run_for(w, 50000);
-
+        send_order_again(w, h, 2000, &vm);
         assert_true(sd_event_add_defer(w->event, &other, on_other_work, w) >= 0);
         assert_true(sd_event_source_set_enabled(other, SD_EVENT_ON) >= 0);
-        assert_true(sd_event_source_set_priority(other, SD_EVENT_PRIORITY_NORMAL + 10) >=
-                    0); /* timers come through */
+        /* So that timers come through. */
+        assert_true(sd_event_source_set_priority(other, SD_EVENT_PRIORITY_NORMAL + 10) >= 0);
         assert_true(sd_event_run(w->event, 0) >= 0);
         start = usec_now(w);
         fake_vm_runs(h, &vm);
