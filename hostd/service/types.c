@@ -8,9 +8,9 @@
 #include "common/strbuf.h"
 #include "hostd/service/claim.h"
 #include "hostd/service/host-internal.h"
+#include "hostd/service/strangers.h"
 #include "hostd/service/types.h"
 #include "hostd/service/vm.h"
-#include "hostd/service/strangers.h"
 
 static void tell_pgpu(Host *h, const PciAddress *address, PgpuProperty property) {
         if (h->listener)
@@ -105,6 +105,7 @@ int host_rescan(Host *h) {
         h->hardware = hardware;
         tell_hardware_changes(h, &before);
         hardware_done(&before);
+        /* Before the host has begun it does not know its own VMs: they would be strangers. */
         if (h->listener)
                 (void) host_look_for_strangers(h);
         host_touch(h);

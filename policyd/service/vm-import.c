@@ -3,8 +3,9 @@
  *
  * Groups are found by exactly their GPU_types, types by identifier or names; what is missing is created. A
  * type that no host has shown yet has size 0: the VM is there, and its start says that no host has the
- * hardware. A VM group is found by its uuid, else by its name, and has the placement that it has here. Everything that can be refused is checked before the first change, and what is made is taken back
- * if the last check still fails.
+ * hardware. A VM group is found by its uuid, else by its name, and has the placement that it has here.
+ * Everything that can be refused is checked before the first change, and what is made is taken back if the
+ * last check still fails.
  */
 
 #include "policyd/service/internal.h"
