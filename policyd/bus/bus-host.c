@@ -59,6 +59,8 @@ static const sd_bus_vtable host_vtable[] = {
                 "Networks", "as", NULL, offsetof(Host, networks), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Storage", "as", NULL, offsetof(Host, storage), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("PGPUs", "ao", get_refs, offsetof(Host, pgpus), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY(
+                "Problems", "as", NULL, offsetof(Host, problems), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_VTABLE_END,
 };
 
@@ -66,5 +68,5 @@ const BusClass bus_class_host = {
         .interface = POLICY_IFACE_HOST,
         .vtable = host_vtable,
         .properties = (const char *const[]){"", "", "State", "StateReason", "Enabled", "HostUUID", "BootID",
-                "MemoryTotal", "MemoryFree", "Networks", "Storage", "PGPUs", NULL},
+                "MemoryTotal", "MemoryFree", "Networks", "Storage", "PGPUs", "Problems", NULL},
 };

@@ -280,6 +280,7 @@ static const sd_bus_vtable vm_vtable[] = {
                 SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("VGPUs", "ao", get_refs, offsetof(Vm, vgpus), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Groups", "ao", get_groups, offsetof(Vm, group), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Problems", "as", NULL, offsetof(Vm, problems), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_VTABLE_END,
 };
 
@@ -287,5 +288,5 @@ const BusClass bus_class_vm = {
         .interface = POLICY_IFACE_VM,
         .vtable = vm_vtable,
         .properties = (const char *const[]){"NameLabel", "Owner", "Affinity", "PowerState", "ResidentOn",
-                "ScheduledToBeResidentOn", "VGPUs", "Groups", NULL},
+                "ScheduledToBeResidentOn", "VGPUs", "Groups", "Problems", NULL},
 };

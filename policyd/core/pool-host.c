@@ -75,6 +75,15 @@ int pool_set_host_facts(Pool *pool, Host *h, const HostFacts *facts) {
         return boot_id < 0 || networks < 0 || storage < 0 ? -ENOMEM : 0;
 }
 
+int pool_set_host_problems(Pool *pool, Host *h, const char *const *problems) {
+        int r;
+
+        r = strv_set(&h->problems, problems);
+        if (r > 0)
+                object_note(pool, &h->object, HOST_PROBLEMS, /* store= */ false);
+        return r < 0 ? r : 0;
+}
+
 void pool_set_host_machine(Pool *pool, Host *h, const Uuid *host_uuid) {
         if (uuid_equal(&h->host_uuid, host_uuid))
                 return;

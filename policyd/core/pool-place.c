@@ -257,6 +257,23 @@ void pool_set_vm_group_placement(Pool *pool, VmGroup *g, VmPlacement placement) 
         object_note(pool, &g->object, VM_GROUP_PLACEMENT, /* store= */ true);
 }
 
+/* An empty list is NULL: there are many VMs, and nearly all have none. */
+int pool_set_vm_problems(Pool *pool, Vm *vm, const char *const *problems) {
+        int r;
+
+        if (!problems || !problems[0]) {
+                if (!vm->problems)
+                        return 0;
+                vm->problems = texts_free(vm->problems);
+        } else {
+                r = strv_set(&vm->problems, problems);
+                if (r <= 0)
+                        return r;
+        }
+        object_note(pool, &vm->object, VM_PROBLEMS, /* store= */ false);
+        return 0;
+}
+
 bool vm_spreads(const Vm *vm) {
         return vm->group && vm->group->placement == PLACEMENT_ANTI_AFFINITY;
 }

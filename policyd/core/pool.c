@@ -28,6 +28,7 @@ static void host_clear(Host *h) {
         free(h->boot_id);
         texts_free(h->networks);
         texts_free(h->storage);
+        texts_free(h->problems);
         ptr_array_done(&h->pgpus);
         ptr_array_done(&h->vms);
         host_index_free(h);
@@ -86,6 +87,7 @@ static void vm_clear(Vm *vm) {
         texts_free(vm->networks);
         texts_free(vm->storage);
         ptr_array_done(&vm->vgpus);
+        texts_free(vm->problems);
 }
 
 static void reservation_clear(Reservation *r) {

@@ -75,7 +75,7 @@ bool ptr_array_contains(const PtrArray *a, const void *p);
  */
 enum { HOST_NAME_LABEL = 1 << 0, HOST_ADDRESS = 1 << 1, HOST_STATE = 1 << 2, HOST_STATE_REASON = 1 << 3, HOST_ENABLED = 1 << 4,
        HOST_HOST_UUID = 1 << 5, HOST_BOOT_ID = 1 << 6, HOST_MEMORY_TOTAL = 1 << 7, HOST_MEMORY_FREE = 1 << 8, HOST_NETWORKS = 1 << 9,
-       HOST_STORAGE = 1 << 10, HOST_PGPUS = 1 << 11 };
+       HOST_STORAGE = 1 << 10, HOST_PGPUS = 1 << 11, HOST_PROBLEMS = 1 << 12 };
 enum { PGPU_HOST = 1 << 0, PGPU_PCI_ID = 1 << 1, PGPU_VENDOR_NAME = 1 << 2, PGPU_DEVICE_NAME = 1 << 3, PGPU_GPU_GROUP = 1 << 4,
        PGPU_SUPPORTED = 1 << 5, PGPU_ENABLED = 1 << 6, PGPU_RESIDENT_VGPUS = 1 << 7, PGPU_DISPLAY = 1 << 8, PGPU_SCHEDULED_VGPUS = 1 << 9,
        PGPU_RESERVATIONS = 1 << 10 };
@@ -85,7 +85,8 @@ enum { TYPE_VENDOR_NAME = 1 << 0, TYPE_MODEL_NAME = 1 << 1, TYPE_FRAMEBUFFER = 1
        TYPE_RESOLUTION_Y = 1 << 5, TYPE_SIZE = 1 << 6, TYPE_IMPLEMENTATION = 1 << 7, TYPE_IDENTIFIER = 1 << 8, TYPE_EXPERIMENTAL = 1 << 9,
        TYPE_SUPPORTED_ON = 1 << 10, TYPE_ENABLED_ON = 1 << 11, TYPE_VGPUS = 1 << 12 };
 enum { VM_NAME_LABEL = 1 << 0, VM_OWNER = 1 << 1, VM_AFFINITY = 1 << 2, VM_POWER_STATE = 1 << 3, VM_RESIDENT_ON = 1 << 4,
-       VM_SCHEDULED = 1 << 5, VM_VGPUS = 1 << 6, VM_GROUPS = 1 << 7 };
+       VM_SCHEDULED = 1 << 5, VM_VGPUS = 1 << 6, VM_GROUPS = 1 << 7,
+       VM_PROBLEMS = 1 << 8 };
 enum { VGPU_VM = 1 << 0, VGPU_GROUP = 1 << 1, VGPU_TYPE = 1 << 2, VGPU_DEVICE = 1 << 3, VGPU_ATTACHED = 1 << 4, VGPU_SCHEDULED = 1 << 5,
        VGPU_RESIDENT_ON = 1 << 6 };
 enum { RESERVATION_NAME_LABEL = 1 << 0, RESERVATION_GROUP = 1 << 1, RESERVATION_TYPE = 1 << 2, RESERVATION_COUNT = 1 << 3,
@@ -157,6 +158,7 @@ struct Host {
         uint64_t memory_total, memory_free; /* bytes, as last reported */
         bool iommu, hvm;
         char **networks, **storage; /* NULL-terminated, never NULL */
+        char **problems;            /* sentences, NULL-terminated, never NULL; not stored */
         PtrArray pgpus;             /* by PCI address */
         PtrArray vms;               /* resident or scheduled here */
         uint64_t seq;               /* of the last event taken in; not stored */
@@ -244,6 +246,7 @@ struct Vm {
         VmGroup *group;          /* NULL: in none */
         PtrArray vgpus;          /* by device */
         char *decision;          /* decision record of the last placement, JSON text, or NULL */
+        char **problems;         /* sentences, NULL-terminated; NULL: none, as nearly always. Not stored */
 };
 
 struct Vgpu {
@@ -410,6 +413,9 @@ typedef struct HostFacts {
 } HostFacts;
 int pool_set_host_facts(Pool *pool, Host *h, const HostFacts *facts);
 void pool_set_host_machine(Pool *pool, Host *h, const Uuid *host_uuid);
+/* Sentences; NULL: none. 0 or -ENOMEM. */
+int pool_set_host_problems(Pool *pool, Host *h, const char *const *problems);
+int pool_set_vm_problems(Pool *pool, Vm *vm, const char *const *problems);
 /* Free memory for a new VM: memory_free less the VMs booked here that the host's report does not know yet. */
 uint64_t host_memory_available(const Host *h);
 

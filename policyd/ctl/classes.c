@@ -43,6 +43,7 @@ static const Field host_fields[] = {
         STRINGS("networks", "Networks"),
         STRINGS("storage", "Storage"),
         REFS("PGPU-uuids", "PGPUs"),
+        STRINGS("problems", "Problems"),
 };
 
 static const Field pgpu_fields[] = {
@@ -126,6 +127,7 @@ static const Field vm_fields[] = {
                 .set = "SetGroups",
                 .set_type = 'O',
                 .set_class = "vm-group" },
+        STRINGS("problems", "Problems"),
 };
 
 static const Field vm_group_fields[] = {

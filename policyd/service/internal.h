@@ -132,7 +132,7 @@ struct Peer {
         bool parting;  /* its host was removed; it goes when hostd has answered the release */
         uint64_t epoch_held;
         Call *calls;
-        Inventory report; /* what the host said last, only its VMs: the pool may come to know one of them */
+        Inventory report; /* what the host said last: its problems, and its VMs, of which the pool may come to know one */
 };
 
 int peer_new(Policy *p, Host *h, Peer **ret);
@@ -171,6 +171,10 @@ void host_said_vgpu(Policy *p, Host *h, const VgpuEvent *event);
 void host_said_pci(Policy *p, Host *h, const PciEvent *event);
 void host_said_vgpu_state(Policy *p, Host *h, Vgpu *v, const PciAddress *pci, bool attached);
 Vgpu *vm_find_vgpu(Vm *vm, const Uuid *id, const char *device_or_null);
+
+/* problems.c: Host.Problems again, after what it tells of has changed */
+int host_problems_update(Policy *p, Host *h);
+int problems_update_all(Policy *p);
 
 /* bookings.c */
 void booking_running(Policy *p, Vm *vm, Host *h, PowerState power);

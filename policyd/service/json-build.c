@@ -82,6 +82,7 @@ static int host_members(const Object *object, struct json_object *o) {
         r = r ?: json_add_strv(o, "Networks", (const char *const *) h->networks);
         r = r ?: json_add_strv(o, "Storage", (const char *const *) h->storage);
         r = r ?: json_add_paths(o, "PGPUs", &h->pgpus);
+        r = r ?: json_add_strv(o, "Problems", (const char *const *) h->problems);
         return r;
 }
 
@@ -154,6 +155,7 @@ static int vm_members(const Object *object, struct json_object *o) {
         r = r ?: json_add_path(o, "ScheduledToBeResidentOn", object_of(vm->scheduled_on));
         r = r ?: json_add_paths(o, "VGPUs", &vm->vgpus);
         r = r ?: json_add_paths(o, "Groups", vm->group ? &groups : &none);
+        r = r ?: json_add_strv(o, "Problems", (const char *const *) vm->problems);
         return r;
 }
 

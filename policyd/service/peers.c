@@ -68,12 +68,15 @@ bool peer_has_call(const Peer *peer, const Uuid *token) {
         return false;
 }
 
-/* Takes the VMs out of an inventory that was taken over. */
-static void keep_report(Peer *peer, Inventory *inventory) {
+/* Takes what is told of later out of an inventory that was taken over. */
+static int keep_report(Peer *peer, Host *h, Inventory *inventory) {
         inventory_done(&peer->report);
-        peer->report = (Inventory){.vms = inventory->vms, .n_vms = inventory->n_vms};
+        peer->report = (Inventory){
+                .vms = inventory->vms, .n_vms = inventory->n_vms, .problems = inventory->problems};
         inventory->vms = NULL;
         inventory->n_vms = 0;
+        inventory->problems = NULL;
+        return host_problems_update(peer->policy, h);
 }
 
 static void drop_reported(Peer *peer, const Uuid *vm) {
@@ -124,7 +127,7 @@ static int on_claimed(
                         h->name_label, h->pgpus.n, PLURAL(h->pgpus.n), inventory->n_vms,
                         PLURAL(inventory->n_vms), (unsigned long long) held);
         pool_set_host_state(p->pool, h, HOST_ONLINE, "");
-        keep_report(peer, inventory);
+        (void) batch_poison(p, keep_report(peer, h, inventory));
         return 0;
 }
 
@@ -150,7 +153,7 @@ static void on_inventory(HostLink *link, Inventory *inventory, void *userdata) {
         if (!h)
                 return;
         (void) batch_poison(peer->policy, takeover_inventory(peer->policy, h, inventory));
-        keep_report(peer, inventory);
+        (void) batch_poison(peer->policy, keep_report(peer, h, inventory));
 }
 
 static void on_vm_event(HostLink *link, VmEvent *event, void *userdata) {

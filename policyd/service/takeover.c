@@ -260,8 +260,6 @@ int takeover_inventory(Policy *p, Host *h, Inventory *inventory) {
         if (r < 0)
                 return r;
         miss_cards(p, h, inventory);
-        for (char **problem = inventory->problems; problem && *problem; problem++)
-                log_host(LOG_NOTICE, MSG_TYPE_FILE_PROBLEM, h, "Host %s: %s", h->name_label, *problem);
         takeover_collect_absent(p, h);
         types_collect(p);
         return 0;

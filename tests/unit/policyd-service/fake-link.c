@@ -285,7 +285,8 @@ static void host_inventory(FakeHost *h, Inventory *ret) {
         say_vms(&b, h);
         strbuf_add(&b, "],\"ended\":[");
         say_ended(&b, h);
-        strbuf_add(&b, "],\"problems\":[]}");
+        strbuf_addf(&b, "],\"problems\":[%s%s%s]}", h->problem ? "\"" : "", strempty(h->problem),
+                h->problem ? "\"" : "");
 
         if (json_parse(&reader, b.text, b.len, &o) < 0 || inventory_parse(&reader, o, ret) < 0) {
                 fprintf(stderr, "The simulated inventory does not parse: %s\n%s\n", reader.error, b.text);

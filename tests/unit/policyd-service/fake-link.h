@@ -47,6 +47,7 @@ typedef struct FakeHost {
         size_t n_cards;
         FakeVm vms[FAKE_VMS_MAX];
         size_t n_vms;
+        const char *problem; /* with its own facts, or NULL */
         FakeEnded ended[8];
         size_t n_ended;
 

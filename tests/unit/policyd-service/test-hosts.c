@@ -372,6 +372,28 @@ static void enabling_types_is_the_hosts_word(void **state) {
         assert_int_equal(pgpu->disabling.n, 0);
 }
 
+/* Told with each inventory, in a failed commit too, and over as soon as the host says so. */
+static void what_a_host_finds_wrong_stands_at_it(void **state) {
+        static const char sentence[] = "/usr/share/nvidia/vgx/grid_k100.conf:3: no such key.";
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+
+        assert_null(world_host(w, "alpha")->problems[0]);
+        h->problem = sentence;
+        fake_inventory_changed(h);
+        world_run(w);
+        assert_string_equal(world_host(w, "alpha")->problems[0], sentence);
+        assert_null(world_host(w, "alpha")->problems[1]);
+        world_fail_next_commit(w);
+        assert_string_equal(world_host(w, "alpha")->problems[0], sentence);
+        world_crash(w);
+        assert_string_equal(world_host(w, "alpha")->problems[0], sentence);
+        h->problem = NULL;
+        fake_inventory_changed(h);
+        world_run(w);
+        assert_null(world_host(w, "alpha")->problems[0]);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(an_inventory_becomes_objects),
@@ -394,6 +416,7 @@ int main(void) {
                 cmocka_unit_test(a_removed_host_is_released_first),
                 cmocka_unit_test(a_disabled_host_takes_no_vms),
                 cmocka_unit_test(enabling_types_is_the_hosts_word),
+                cmocka_unit_test(what_a_host_finds_wrong_stands_at_it),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
