@@ -12,6 +12,7 @@
 
 #include "policyd/link/link-private.h"
 
+#include <fcntl.h>
 #include <sys/epoll.h>
 
 #define MESSAGES_PER_TURN 32
@@ -76,18 +77,39 @@ void link_arm(HostLink *link) {
                 (void) sd_event_source_set_enabled(link->wake, SD_EVENT_ONESHOT);
 }
 
-int link_attach(HostLink *link) {
-        int fd, r;
+/*
+ * The loop watches a descriptor of its own: sd-bus closes its one as soon as the connection has ended, before
+ * anybody hears of it, and what a child that is just being spawned still holds open would stay in the loop's
+ * epoll, with nobody who can take it out.
+ */
+static int watch(HostLink *link) {
+        _cleanup_close_ int fd = -1;
+        int r;
 
-        fd = sd_bus_get_fd(link->bus);
+        r = sd_bus_get_fd(link->bus);
+        if (r < 0)
+                return r;
+        fd = fcntl(r, F_DUPFD_CLOEXEC, 3);
         if (fd < 0)
-                return fd;
+                return -errno;
+        r = sd_event_add_io(link->event, &link->io, fd, EPOLLIN, on_io, link);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_io_fd_own(link->io, true);
+        if (r >= 0)
+                take_fd(fd);
+        return r;
+}
+
+int link_attach(HostLink *link) {
+        int r;
+
         link->wake_at = UINT64_MAX;
         r = sd_event_add_time(link->event, &link->wake, CLOCK_MONOTONIC, UINT64_MAX, 1, on_wake, link);
         if (r >= 0)
                 r = sd_event_source_set_enabled(link->wake, SD_EVENT_OFF);
         if (r >= 0)
-                r = sd_event_add_io(link->event, &link->io, fd, EPOLLIN, on_io, link);
+                r = watch(link);
         if (r >= 0)
                 link_arm(link);
         return r < 0 ? r : 0;

@@ -18,7 +18,9 @@ static const char config[] =
         "<busconfig><type>session</type><listen>%s</listen><auth>EXTERNAL</auth>"
         "<policy context=\"default\"><allow send_destination=\"*\" eavesdrop=\"true\"/><allow "
         "eavesdrop=\"true\"/><allow own=\"*\"/></policy>"
-        "<limit name=\"max_replies_per_connection\">50000</limit></busconfig>\n";
+        "<limit name=\"max_replies_per_connection\">50000</limit><limit "
+        "name=\"max_connections_per_user\">2000</limit>"
+        "<limit name=\"max_incomplete_connections\">1000</limit></busconfig>\n";
 
 static const char *file_of(const PrivateBus *b, const char *name, char buf[static 128]) {
         snprintf(buf, 128, "%s/%s", b->dir, name);
