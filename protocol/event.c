@@ -105,6 +105,8 @@ static int vm_members_parse(JsonReader *r, struct json_object *o, VmEvent *e) {
         if (q >= 0)
                 q = record_opt_text(r, o, "reason", "", &e->reason);
         if (q >= 0)
+                q = json_opt_bool(r, o, "before_unpause", &e->before_unpause);
+        if (q >= 0)
                 q = parse_error(r, o, e);
         return q;
 }
@@ -141,6 +143,8 @@ int vm_event_build(const VmEvent *e, struct json_object **ret) {
 
                 r = json_add_strv(o, "error", error);
         }
+        if (r >= 0 && e->before_unpause)
+                r = json_add_bool(o, "before_unpause", true);
         if (r < 0)
                 return r;
 

@@ -7,7 +7,8 @@
  *
  *   VMEvent   {…,"uuid":…,"state":"starting"|"running"|"paused"|"stopping"|"halted","stage":"emulator","progress":0.6,"domid":3,
  *              "reason":"poweroff"|"reboot"|"crash"|"stopped"|"destroyed"|"failed"|"refused"|"host-reboot"|…, "error":["org.xenvgpu.Error.X","sentence"]}
- *             error is absent unless the start (or the VM) failed. halted is the last event of a token.
+ *             error is absent unless the start (or the VM) failed. halted is the last event of a token; with "before_unpause":true
+ *             the guest was never let go, so that the VM can be started elsewhere.
  *   VGPUEvent {…,"id":["<vm>","0"],"uuid":…,"pgpu":"0000:84:00.0","identifier":…,"state":{"active":…,"plugged":…,"emulator_pid":…}}
  *   PCIEvent  {…,"id":["<vm>","0000:84:00.0"],"address":"0000:84:00.0","state":{"plugged":true}}
  *   InventoryChanged carries the inventory itself (protocol/inventory.h).
@@ -42,6 +43,7 @@ typedef struct VmEvent {
         double progress;      /* 0..1 */
         uint32_t domid;       /* 0: none */
         char *error_name, *error_message; /* NULL: none */
+        bool before_unpause; /* halted: the host knows that the guest of this order was never let go */
 } VmEvent;
 
 typedef struct VgpuEvent {

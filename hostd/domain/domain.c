@@ -365,6 +365,15 @@ static void on_unpaused(int result, const char *error, void *userdata) {
 static void unpause(Domain *d) {
         int r;
 
+        /* On disk before it is done: what was never let go may be started elsewhere. */
+        d->record.let_go = true;
+        r = domain_publish(d);
+        if (r < 0) {
+                d->record.let_go = false;
+                domain_fail(
+                        d, ERROR_STORAGE_FAILED, "The domain's record cannot be written: %s.", strerror(-r));
+                return;
+        }
         r = d->hypervisor->ops->unpause(d->hypervisor, on_unpaused, d);
         if (r < 0)
                 domain_fail(d, ERROR_DOMAIN_FAILED, "The domain cannot be unpaused: %s.", strerror(-r));
@@ -412,8 +421,8 @@ void domain_wind_up(Domain *d) {
 
         if (d->patience)
                 return;
-        r = sd_event_add_time_relative(d->event, &d->patience, CLOCK_MONOTONIC, WIND_UP_PATIENCE, 0,
-                on_patience_end, d);
+        r = sd_event_add_time_relative(
+                d->event, &d->patience, CLOCK_MONOTONIC, WIND_UP_PATIENCE, 0, on_patience_end, d);
         domain_feed(d, r < 0 ? DOMAIN_INPUT_STOP_FORCE : DOMAIN_INPUT_STOP);
 }
 

@@ -102,6 +102,7 @@ static int run_record_parse_processes(JsonReader *r, struct json_object *o, RunR
 static int run_record_parse_flags(JsonReader *r, struct json_object *o, RunRecord *rec) {
         int e;
 
+        rec->let_go = true; /* a record that does not say it knows no better */
         e = json_get_bool(r, o, "vgpus_active", &rec->vgpus_active);
         if (e >= 0)
                 e = json_get_bool(r, o, "vgpus_plugged", &rec->vgpus_plugged);
@@ -113,6 +114,8 @@ static int run_record_parse_flags(JsonReader *r, struct json_object *o, RunRecor
                 e = json_opt_uuid(r, o, "stop_token", &rec->stop_token);
         if (e >= 0)
                 e = json_opt_bool(r, o, "stop_force", &rec->stop_force);
+        if (e >= 0)
+                e = json_opt_bool(r, o, "let_go", &rec->let_go);
         if (e >= 0)
                 e = json_opt_u32(r, o, "cut_offs", &rec->cut_offs);
         if (e >= 0)
@@ -217,6 +220,8 @@ static int run_record_fill(const RunRecord *rec, struct json_object *o) {
                 r = json_add_uuid(o, "stop_token", &rec->stop_token);
         if (r >= 0)
                 r = json_add_bool(o, "stop_force", rec->stop_force);
+        if (r >= 0)
+                r = json_add_bool(o, "let_go", rec->let_go);
         if (r >= 0)
                 r = json_add_u64(o, "cut_offs", rec->cut_offs);
         if (r >= 0)

@@ -41,6 +41,7 @@ typedef struct RunRecord {
         Uuid stop_token;          /* of the stop order under way or done; null: none came */
         bool stop_force;
         StartTimes start_times;   /* the program's part of the start */
+        bool let_go;              /* the guest was unpaused, or may have been: true before it is done */
         uint32_t brief_lives;     /* so many guests in a row rebooted soon after their start */
         uint32_t cut_offs;        /* creates that the death of an earlier xenvgpu-domain cut off, and that were begun again */
 } RunRecord;

@@ -43,6 +43,7 @@ int events_make_vm(HostVm *vm, VmEvent *ret) {
                 .state = vm->record.state,
                 .progress = vm->record.progress,
                 .domid = vm->record.domid,
+                .before_unpause = vm->record.state == VM_STATE_HALTED && !vm->record.let_go,
         };
         int r;
 

@@ -39,6 +39,8 @@ static int visit_order(const StoredOrder *stored, void *userdata) {
         if (r == -EBADMSG)
                 return 0; /* said there; its run folder may still tell */
         if (r >= 0)
+                vm->record.let_go = true; /* until its program says that it was not */
+        if (r >= 0)
                 r = add_to_list(list, vm);
         if (r < 0)
                 return r;
@@ -92,6 +94,8 @@ static int take_over_order(Host *h, const StartOrder *order) {
                 r = start_order_build(order, &text);
         if (r >= 0)
                 r = vm_new(h, order, types, text, &vm);
+        if (r >= 0)
+                vm->record.let_go = true;
         if (r >= 0)
                 r = host_store_next_seq(h->store, &vm->accepted);
         if (r >= 0)

@@ -118,12 +118,23 @@ static void stop_unit(HostVm *vm) {
                 return;
         r = ops->stop(&vm->host->units, UUID_TEXT(&vm->uuid), on_unit_stopped, vm, &vm->start);
         if (r < 0)
-                (void) log_errno(r, "Cannot ask for the unit of VM %s to be stopped, ignoring",
-                        UUID_TEXT(&vm->uuid));
+                (void) log_errno(
+                        r, "Cannot ask for the unit of VM %s to be stopped, ignoring", UUID_TEXT(&vm->uuid));
+}
+
+/* What it wrote last may be more than it told. */
+static bool may_have_been_let_go(const HostVm *vm) {
+        _cleanup_(run_record_done) RunRecord record = {};
+        int r;
+
+        r = run_record_read(vm->folder, &record);
+        return r == -ENOENT ? vm->record.let_go : r < 0 || record.let_go;
 }
 
 void vm_give_up(HostVm *vm, const char *why) {
         char *message = NULL;
+
+        vm->record.let_go = may_have_been_let_go(vm);
 
         log_vm(LOG_ERR, NULL, vm,
                 "The program of VM %s (%s) was started %u times in a minute: %s. Ending what is left of the "

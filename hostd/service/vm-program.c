@@ -406,6 +406,7 @@ void vm_adopt(HostVm *vm) {
         r = run_record_read(vm->folder, &record);
         if (r == -ENOENT && access(vm->folder, F_OK) < 0) {
                 /* Never begun: it waits in the queue, or is stopped there. */
+                vm->record.let_go = false;
                 if (vm->stop_wanted)
                         vm_pass_stop(vm);
                 return;

@@ -333,6 +333,9 @@ static void a_qemu_that_dies_takes_the_domain_along(void **state) {
         world_signal(&record.qemu, SIGKILL);
         world_await_exit(*state, 0);
         assert_halted(*state, "device-model-died", ERROR("DomainFailed"));
+        run_record_done(&record);
+        record = world_record(*state);
+        assert_true(record.let_go);
 }
 
 static void a_domain_that_someone_destroys_is_over(void **state) {
@@ -373,6 +376,7 @@ static void faults_while_starting_are_told_apart(void **state) {
                 if (!strstr(strempty(end.error_message), cases[i].says))
                         fail_msg("%s: %s", cases[i].faults, strempty(end.error_message));
                 assert_halted(w, "failed", cases[i].error);
+                assert_false(end.let_go);
                 world_free(w);
         }
 }

@@ -74,6 +74,7 @@ static void a_full_record_comes_back(void **state) {
                 .reboots = 3,
                 .stop_token = uuid(3),
                 .stop_force = true,
+                .let_go = true,
                 .start_times = { .began = 50, .since = 60, .stage = START_QEMU, .spent = { [START_CREATE] = 10 } },
                 .cut_offs = 2,
                 .brief_lives = 4,
@@ -83,7 +84,7 @@ static void a_full_record_comes_back(void **state) {
         assert_int_equal(run_record_write(f->path, &record), 0);
         assert_int_equal(run_record_read(f->path, &got), 0);
         assert_true(uuid_equal(&got.uuid, &record.uuid) && uuid_equal(&got.token, &record.token));
-        assert_true(uuid_equal(&got.stop_token, &record.stop_token) && got.stop_force);
+        assert_true(uuid_equal(&got.stop_token, &record.stop_token) && got.stop_force && got.let_go);
         assert_process(&got.program, &record.program);
         assert_process(&got.qemu, &record.qemu);
         assert_process(&got.emulator, &record.emulator);
@@ -113,6 +114,7 @@ static void what_is_absent_stays_absent(void **state) {
         assert_int_equal(got.emulator.pid, 0);
         assert_null(got.error_name);
         assert_true(uuid_is_null(&got.stop_token));
+        assert_false(got.let_go);
         assert_string_equal(got.stage, "");
 }
 

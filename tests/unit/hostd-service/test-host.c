@@ -284,6 +284,7 @@ static void nothing_survives_a_reboot(void **state) {
         world_boot(w);
         world_open(w);
         assert_string_equal(text_of(last_told(w, HOST_SIGNAL_VM_EVENT), "reason"), "host-reboot");
+        assert_null(json_object_object_get(last_told(w, HOST_SIGNAL_VM_EVENT), "before_unpause"));
         assert_string_equal(text_of(last_told(w, HOST_SIGNAL_VM_EVENT), "token"), UUID_TEXT(&token));
 }
 
@@ -299,6 +300,7 @@ static void a_program_that_never_stays_fails_its_vm(void **state) {
         world_run_until_halted(w, &vm);
         event = last_told(w, HOST_SIGNAL_VM_EVENT);
         assert_string_equal(text_of(event, "reason"), "failed");
+        assert_true(json_object_get_boolean(json_object_object_get(event, "before_unpause")));
         error = json_object_object_get(event, "error");
         assert_string_equal(json_object_get_string(json_object_array_get_idx(error, 0)),
                 error_code_name(ERROR_DOMAIN_FAILED));

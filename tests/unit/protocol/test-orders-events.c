@@ -84,7 +84,8 @@ static void stop_orders(void **state) {
 
 static void vm_events(void **state) {
         static const char full[] = "{" EVENT_HEAD(TOKEN) ",\"uuid\":\"" VM_UUID "\",\"state\":\"halted\",\"stage\":\"emulator\","
-                "\"progress\":0.6,\"domid\":3,\"reason\":\"failed\",\"error\":[\"org.xenvgpu.Error.X\",\"It failed.\"]}";
+                "\"progress\":0.6,\"domid\":3,\"reason\":\"failed\",\"error\":[\"org.xenvgpu.Error.X\",\"It failed.\"],"
+                "\"before_unpause\":true}";
 
         vm_event_goes(full, full);
         vm_event_goes("{\"seq\":41,\"boot_id\":\"b\",\"uuid\":\"" VM_UUID "\",\"state\":\"running\"}",
