@@ -6,9 +6,16 @@
  * are hosts claimed with it. A host that is met later:
  *
  *   claimed by another pool               left alone, and offline with that reason
- *   free, with a higher epoch             ours is raised above it, durably; all are claimed again
- *   claimed by our pool, higher epoch     another master of this pool commands: this one stops
+ *   free, with a higher epoch             ours is raised above it, durably, and this host is claimed with it
+ *   claimed by our pool, higher epoch     another master of this pool commands: this one stops. Before the
+ *                                         first claim was acknowledged, as free: hosts that were slow to
+ *                                         answer must not keep a new master from taking over
  *   with the last epoch there is          left alone, since nobody can command it any more
+ *
+ * So hosts may hold different epochs of this policyd, each the one with which it was claimed last, and its
+ * orders carry that one (Peer.epoch). A host compares epochs with its own alone: whoever wants it must claim
+ * it with a higher one, and then the master before is told so by this host. To claim the others again because
+ * one joined would gain nothing, and would come between them and their orders.
  */
 
 #include <inttypes.h>
@@ -22,7 +29,7 @@
 
 #define GATHER_USEC UINT64_C(3000000)
 
-static void claim_all(Policy *p, const Uuid *a, const Uuid *b);
+static void claim_waiting(Policy *p, const Uuid *a, const Uuid *b);
 
 /* 1: gathering */
 
@@ -37,31 +44,35 @@ static bool all_answered(Policy *p) {
 
 /* 2: the epoch is chosen and stored */
 
-static uint64_t highest_held(Policy *p) {
-        uint64_t highest = 0;
+/* The lowest epoch that takes every host that waits for its claim. */
+static uint64_t epoch_wanted(Policy *p) {
+        uint64_t wanted = 1;
         Peer *peer;
 
+        /* An equal one would be refused to anyone but the one who had it. */
         for (size_t i = 0; (peer = hashmap_next(p->peers, &i));)
-                if (peer->greeted)
-                        highest = MAX_OF(highest, peer->epoch_held);
-        return highest;
+                if (peer->waits)
+                        wanted = MAX_OF(wanted, peer->epoch_held + 1);
+        return wanted;
 }
 
-static void raise_epoch(Policy *p, uint64_t epoch) {
+static void raise_epoch(Policy *p) {
         Peer *peer;
 
         /* A host that waits for this is met again if the commit fails. While gathering all of them wait, and
          * the gathering itself is begun again. */
         for (size_t i = 0; p->epoch != 0 && (peer = hashmap_next(p->peers, &i));)
-                peer->touched |= peer->greeted && !peer->claimed;
-        p->meta.epoch = MAX_OF(p->meta.epoch, epoch);
-        (void) batch_then(p, claim_all, &UUID_NULL, NULL);
+                peer->touched |= peer->waits;
+        p->meta.epoch = MAX_OF(p->meta.epoch, epoch_wanted(p));
+        (void) batch_then(p, claim_waiting, &UUID_NULL, NULL);
 }
 
 static void choose_epoch(Policy *p) {
         p->gather_timer = sd_event_source_disable_unref(p->gather_timer);
-        if (p->epoch == 0)
-                raise_epoch(p, MAX_OF(p->meta.epoch, highest_held(p)) + 1);
+        if (p->epoch != 0)
+                return;
+        p->meta.epoch++;
+        raise_epoch(p);
 }
 
 static int on_gathered(sd_event_source *source, void *userdata) {
@@ -103,30 +114,41 @@ void epoch_answered(Peer *peer) {
 
 /* 3: claiming, after the commit */
 
-static void fill_claim(Policy *p, LinkClaim *ret) {
+static void fill_claim(Peer *peer, LinkClaim *ret) {
+        Policy *p = peer->policy;
+
         *ret = (LinkClaim){.epoch = p->epoch, .pool = p->meta.pool, .instance = p->instance};
+        peer->waits = false;
+        peer->epoch = p->epoch;
 }
 
-static void claim_all(Policy *p, const Uuid *a, const Uuid *b) {
+static void claim_waiting(Policy *p, const Uuid *a, const Uuid *b) {
         LinkClaim claim;
         Peer *peer;
         int r;
 
         /* One that greeted while the epoch was on its way to the disk may hold a higher one. */
-        if (highest_held(p) > p->stored.epoch) {
-                raise_epoch(p, highest_held(p) + 1);
+        if (epoch_wanted(p) > p->stored.epoch) {
+                raise_epoch(p);
                 return;
         }
+        if (p->epoch != p->stored.epoch)
+                log_info("Commanding with epoch %" PRIu64 ".", p->stored.epoch);
         p->epoch = p->stored.epoch;
-        fill_claim(p, &claim);
-        log_info("Commanding with epoch %" PRIu64 ".", p->epoch);
+        if (!p->commands)
+                p->began = p->epoch;
         for (size_t i = 0; (peer = hashmap_next(p->peers, &i));) {
-                if (!peer->greeted)
+                if (!peer->waits)
                         continue;
+                fill_claim(peer, &claim);
                 r = link_claim(peer->link, &claim);
                 if (r < 0)
                         link_reset(peer->link, "The claim could not be sent.");
         }
+}
+
+void epoch_acknowledged(Policy *p) {
+        p->commands = true;
 }
 
 /* A host says who it is. */
@@ -181,46 +203,60 @@ static int check_machine(Peer *peer, Host *h, const LinkGreeting *g, char **ret_
         return 0;
 }
 
+/* Claimed by our pool with what this process never gave out, after it began to command. */
+static bool another_commands(const Peer *peer, const LinkGreeting *g) {
+        const Policy *p = peer->policy;
+
+        return p->commands && g->epoch > MAX_OF(peer->epoch, p->began);
+}
+
+static int check_claimer(Peer *peer, const LinkGreeting *g, bool *ret_ours, char **ret_reason) {
+        Policy *p = peer->policy;
+
+        *ret_ours = streq(g->claimed_by, UUID_TEXT(&p->meta.pool));
+        if (!isempty(g->claimed_by) && !*ret_ours)
+                return refuse(ret_reason,
+                        "The host is claimed by pool %s. Remove it there first, or have it released.",
+                        g->claimed_by);
+        if (g->epoch >= EPOCH_MAX)
+                return refuse(ret_reason,
+                        "The host holds epoch %" PRIu64 ", above which there is none. Stop its hostd, empty "
+                        "its state folder, and start it again.",
+                        g->epoch);
+        return 0;
+}
+
 int epoch_greeted(Peer *peer, const LinkGreeting *g, LinkClaim *ret, char **ret_reason) {
         Policy *p = peer->policy;
         Host *h = peer_host(peer);
-        bool ours, unclaimed = isempty(g->claimed_by);
+        bool ours;
         int r;
 
         if (!h || p->stale)
                 return refuse(ret_reason, "%s",
                         h ? "Another policyd commands this pool." : "The host was removed from the pool.");
         r = check_machine(peer, h, g, ret_reason);
+        if (r >= 0)
+                r = check_claimer(peer, g, &ours, ret_reason);
         if (r < 0)
                 return r;
-        ours = !unclaimed && streq(g->claimed_by, UUID_TEXT(&p->meta.pool));
-        if (!unclaimed && !ours)
-                return refuse(ret_reason,
-                        "The host is claimed by pool %s. Remove it there first, or have it released.",
-                        g->claimed_by);
 
-        if (g->epoch >= EPOCH_MAX)
-                return refuse(ret_reason,
-                        "The host holds epoch %" PRIu64 ", above which there is none. Stop its hostd, empty "
-                        "its state folder, and start it again.",
-                        g->epoch);
-
-        peer->greeted = true;
+        peer->waits = true;
         peer->epoch_held = g->epoch;
         if (p->epoch == 0) {
                 epoch_answered(peer);
                 return 0;
         }
-        if (ours && g->epoch > p->epoch) {
+        if (ours && another_commands(peer, g)) {
                 epoch_stale(p, "A host of this pool holds a higher epoch: another policyd commands it.");
                 return refuse(ret_reason, "Another policyd commands this pool.");
         }
-        /* A free host refuses its last epoch to anyone but the one who had it, so equal is not enough. */
-        if (unclaimed && g->epoch >= p->epoch) {
-                raise_epoch(p, g->epoch + 1);
+        /* What it holds of ours from before this start is lower; an equal one is this process's own, once it commands. */
+        if (g->epoch > p->epoch || (g->epoch == p->epoch && !(ours && p->commands))) {
+                raise_epoch(p);
                 return 0;
         }
-        fill_claim(p, ret);
+        fill_claim(peer, ret);
         return 1;
 }
 

@@ -61,7 +61,9 @@ struct Policy {
         Store *store;
         Pool *pool;
         StoreMeta meta, stored; /* as it will be with the open batch; as it is on disk */
-        uint64_t epoch;         /* durable, the one to claim and order with; 0 while gathering */
+        uint64_t epoch;         /* durable, the one to claim with; 0 while gathering */
+        bool commands;          /* a claim was acknowledged */
+        uint64_t began;         /* the epoch when that was; later ones are for hosts that joined */
         Uuid instance;          /* of this process */
 
         Batch batch;
@@ -125,12 +127,13 @@ struct Peer {
         Policy *policy;
         Uuid host;
         HostLink *link;
-        bool greeted;  /* between greeted() and lost() */
         bool answered; /* gathering: greeted, or failed once */
         bool claimed;  /* its inventory was taken over, and it is connected since */
         bool touched;  /* its word changed something in the open batch */
         bool parting;  /* its host was removed; it goes when hostd has answered the release */
-        uint64_t epoch_held;
+        bool waits;    /* greeted, and not claimed yet */
+        uint64_t epoch_held; /* by its greeting */
+        uint64_t epoch;      /* that it was claimed with last, to order with; 0: not by this process */
         Call *calls;
         Inventory report; /* what the host said last: its problems, and its VMs, of which the pool may come to know one */
 };
@@ -152,6 +155,7 @@ void policy_report_status(Policy *p);
 int epoch_start(Policy *p);
 int epoch_greeted(Peer *peer, const LinkGreeting *greeting, LinkClaim *ret, char **ret_reason);
 void epoch_answered(Peer *peer);
+void epoch_acknowledged(Policy *p); /* a host took the claim */
 void epoch_stale(Policy *p, const char *message);
 
 /* takeover.c */
@@ -239,8 +243,8 @@ int host_check_reachable(const Host *h, const char *what, Refusal *refusal);
 Host *vm_host(const Vm *vm); /* where it is resident, else scheduled, or NULL */
 
 /* orders.c */
-int order_build_start(Policy *p, const Vm *vm, char **ret);
-int order_build_stop(Policy *p, const Vm *vm, bool force, char **ret);
+int order_build_start(const Peer *peer, const Vm *vm, char **ret);
+int order_build_stop(const Peer *peer, const Vm *vm, bool force, char **ret);
 
 /* vms.c, platform-vgpu.c */
 int vm_add(Policy *p, const VmRecord *record, Vm **ret, Refusal *refusal);

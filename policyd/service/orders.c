@@ -150,8 +150,8 @@ static int fill_gpus(const Vm *vm, StartOrder *order) {
         return 0;
 }
 
-int order_build_start(Policy *p, const Vm *vm, char **ret) {
-        _cleanup_(start_order_done) StartOrder order = {.epoch = p->epoch, .token = vm->token};
+int order_build_start(const Peer *peer, const Vm *vm, char **ret) {
+        _cleanup_(start_order_done) StartOrder order = {.epoch = peer->epoch, .token = vm->token};
         _cleanup_strbuf_ StrBuf b = {};
         int r;
 
@@ -164,8 +164,9 @@ int order_build_start(Policy *p, const Vm *vm, char **ret) {
         return *ret ? 0 : -ENOMEM;
 }
 
-int order_build_stop(Policy *p, const Vm *vm, bool force, char **ret) {
-        StopOrder order = {.epoch = p->epoch, .token = vm->stop_token, .uuid = vm->object.id, .force = force};
+int order_build_stop(const Peer *peer, const Vm *vm, bool force, char **ret) {
+        StopOrder order = {
+                .epoch = peer->epoch, .token = vm->stop_token, .uuid = vm->object.id, .force = force};
         _cleanup_strbuf_ StrBuf b = {};
 
         stop_order_write(&order, &b);

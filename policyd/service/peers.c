@@ -106,7 +106,7 @@ static int on_claimed(
 
         if (!h)
                 return refuse(ret_reason, "The host was removed from the pool.");
-        if (held != p->epoch)
+        if (held != peer->epoch)
                 return refuse(
                         ret_reason, "The host holds another epoch than the one that it was claimed with.");
 
@@ -121,6 +121,7 @@ static int on_claimed(
         /* Again, with the VMs that were adopted. */
         takeover_mark_counted(h, inventory);
         peer->claimed = true;
+        epoch_acknowledged(p);
         takeover_collect_absent(p, h);
         if (h->state != HOST_ONLINE)
                 log_host(LOG_INFO, MSG_HOST_ONLINE, h, "Host %s is online: %zu PGPU%s, %zu VM%s, epoch %llu.",
@@ -200,7 +201,7 @@ static void on_lost(HostLink *link, const char *reason, void *userdata) {
         Peer *peer = userdata;
         Host *h = peer_host(peer);
 
-        peer->greeted = peer->claimed = false;
+        peer->waits = peer->claimed = false;
         peer_say_offline(peer, reason);
         if (h) {
                 h->seq = 0;
@@ -248,6 +249,8 @@ Peer *peer_free(Peer *peer) {
                 return NULL;
         if (hashmap_get(peer->policy->peers, &peer->host) == peer)
                 hashmap_remove(peer->policy->peers, &peer->host);
+        /* A host that was removed while it was away holds this still, and may be added again. */
+        peer->policy->began = MAX_OF(peer->policy->began, peer->epoch);
         link_free(peer->link);
         while (peer->calls)
                 call_replied(NULL, LINK_UNKNOWN, ERROR_HOST_OFFLINE, "The connection to the host was closed.",

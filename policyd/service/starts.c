@@ -173,7 +173,7 @@ static int hand_over(Policy *p, Vm *vm, const Uuid *token) {
 
         if (!peer || !peer->claimed || p->stale)
                 return -ENOTCONN;
-        r = order_build_start(p, vm, &order);
+        r = order_build_start(peer, vm, &order);
         r = r ?: call_new(peer, start_replied, &vm->object.id, token, &call);
         if (r < 0)
                 return r;

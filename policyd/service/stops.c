@@ -135,7 +135,7 @@ static void stop_send(Policy *p, const Uuid *vm_id, const Uuid *token) {
         if (!op || !uuid_equal(&vm->stop_token, token))
                 return;
         r = peer && peer->claimed && !p->stale ? 0 : -ENOTCONN;
-        r = r ?: order_build_stop(p, vm, /* force= */ op->kind != OPERATION_SHUTDOWN, &order);
+        r = r ?: order_build_stop(peer, vm, /* force= */ op->kind != OPERATION_SHUTDOWN, &order);
         r = r ?: call_new(peer, stop_replied, vm_id, token, &call);
         if (r == 0) {
                 r = link_stop_vm(peer->link, order, call_replied, call);

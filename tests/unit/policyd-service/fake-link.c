@@ -568,6 +568,7 @@ static void do_claim(HostLink *link, const LinkClaim *claim) {
                 link->owner.stale(link, "StaleEpoch.", link->userdata);
                 return;
         }
+        h->n_claims++;
         h->epoch = claim->epoch;
         h->instance = claim->instance;
         uuid_to_string(&claim->pool, h->claimed_by);
@@ -604,9 +605,11 @@ static void do_start(HostLink *link, Task *t) {
         h->n_starts++;
         free(h->last_order);
         h->last_order = strdup(t->text);
-        if (h->refuse != ERROR_NONE) {
+        if (h->refuse != ERROR_NONE || order.epoch != h->epoch) {
+                ErrorCode code = h->refuse != ERROR_NONE ? h->refuse : ERROR_STALE_EPOCH;
+
                 start_order_done(&order);
-                t->reply(link, LINK_REFUSED, h->refuse, "The host says no.", t->userdata);
+                t->reply(link, LINK_REFUSED, code, "The host says no.", t->userdata);
                 return;
         }
         if (order_meets_stranger(h, &order)) {
@@ -634,8 +637,9 @@ static void do_stop(HostLink *link, Task *t) {
                 abort();
         h->n_stops++;
         h->last_force = order.force;
-        if (h->refuse != ERROR_NONE) {
-                t->reply(link, LINK_REFUSED, h->refuse, "The host says no.", t->userdata);
+        if (h->refuse != ERROR_NONE || order.epoch != h->epoch) {
+                t->reply(link, LINK_REFUSED, h->refuse != ERROR_NONE ? h->refuse : ERROR_STALE_EPOCH,
+                        "The host says no.", t->userdata);
                 return;
         }
         if (!fake_vm(h, &order.uuid)) {

@@ -56,6 +56,7 @@ typedef struct FakeHost {
         bool mute;                /* takes the order and never answers */
         bool deaf;                /* orders do not arrive, and are never answered */
         ErrorCode refuse;         /* refuses every order with this */
+        size_t n_claims;          /* that it took */
         size_t n_starts, n_stops; /* orders that arrived */
         bool last_force;
         char *last_order; /* text */

@@ -149,9 +149,9 @@ static void the_epoch_is_above_all_that_is_held(void **state) {
         b->epoch = 40;
         world_add_host(w, a);
         world_add_host(w, b);
-        /* A free host with a higher epoch raises ours, and everyone is claimed again. */
+        /* A free host with a higher epoch raises ours, for itself. */
         assert_int_equal(policy_epoch(w->policy), 41);
-        assert_int_equal(a->epoch, 41);
+        assert_int_equal(a->epoch, 1);
         assert_int_equal(b->epoch, 41);
         assert_int_equal(world_host(w, "alpha")->state, HOST_ONLINE);
         assert_int_equal(world_host(w, "beta")->state, HOST_ONLINE);
@@ -159,6 +159,85 @@ static void the_epoch_is_above_all_that_is_held(void **state) {
         world_restart(w);
         assert_int_equal(policy_epoch(w->policy), 42);
         assert_int_equal(a->epoch, 42);
+        assert_int_equal(w->n_stale, 0);
+}
+
+/* Whoever was a host of another pool, or of none: what the others have to do is no business of it. */
+static void a_joining_host_disturbs_no_other(void **state) {
+        FakeHost *a, *b, *c;
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
+        Uuid vms[4], jobs[4];
+
+        a->manual = b->manual = true;
+        for (size_t i = 0; i < ARRAY_SIZE(vms); i++) {
+                vms[i] = world_create_vm_with(w, "v", "GRID K100", 1);
+                assert_int_equal(world_start_vm_on(w, &vms[i], i % 2 ? "beta" : "alpha", &jobs[i]), ERROR_NONE);
+        }
+        c = fake_host_add("gamma");
+        fake_k1_add(c);
+        c->epoch = 900;
+        assert_int_equal(world_add_host(w, c), ERROR_NONE);
+        assert_int_equal(c->epoch, 901);
+        assert_int_equal(c->n_claims, 1);
+        assert_int_equal(a->n_claims, 1);
+        assert_int_equal(b->n_claims, 1);
+
+        /* Each takes orders under the epoch that it was claimed with. */
+        for (size_t i = 0; i < ARRAY_SIZE(vms); i++) {
+                fake_vm_runs(i % 2 ? b : a, &vms[i]);
+                world_run(w);
+                assert_string_equal(world_job_state(w, &jobs[i]), "done");
+        }
+        a->manual = b->manual = false;
+        assert_int_equal(world_shutdown(w, &vms[0], true, NULL), ERROR_NONE);
+        world_run(w);
+        assert_string_equal(world_vm_state(w, &vms[0]), "halted");
+        assert_int_equal(world_start_vm_on(w, &vms[0], "gamma", NULL), ERROR_NONE);
+        world_run(w);
+        assert_string_equal(world_vm_state(w, &vms[0]), "running");
+
+        /* One that is met again takes the newest. */
+        fake_lose(a, "A short break.");
+        world_run(w);
+        assert_int_equal(a->epoch, 901);
+        assert_int_equal(b->epoch, 1);
+        assert_int_equal(w->n_stale, 0);
+}
+
+/* After a raise for one host the others hold less: another master may take them with less than our highest. */
+static void another_master_is_known_by_less_than_our_highest(void **state) {
+        FakeHost *a, *b;
+        _cleanup_world_ World *w = world_of_one_k1(&a);
+
+        b = fake_host_add("beta");
+        b->epoch = 40;
+        world_add_host(w, b);
+        assert_int_equal(policy_epoch(w->policy), 41);
+        a->epoch = 7;
+        fake_lose(a, "Another master came.");
+        world_run(w);
+        assert_int_equal(w->n_stale, 1);
+        assert_int_equal(a->epoch, 7);
+}
+
+/* Removed while it was away it could not be released, and holds what only it was given. */
+static void a_host_that_was_removed_while_away_joins_again(void **state) {
+        FakeHost *a, *b;
+        _cleanup_world_ World *w = world_of_one_k1(&a);
+        _cleanup_refusal_ Refusal refusal = {};
+
+        b = fake_host_add("beta");
+        b->epoch = 40;
+        world_add_host(w, b);
+        b->down = true;
+        fake_lose(b, "Gone.");
+        world_run(w);
+        assert_int_equal(hosts_remove(w->policy, world_host(w, "beta"), &refusal), 0);
+        assert_int_equal(refusal.code, ERROR_NONE);
+        world_run(w);
+        b->down = false;
+        assert_int_equal(world_add_host(w, b), ERROR_NONE);
+        assert_int_equal(world_host(w, "beta")->state, HOST_ONLINE);
         assert_int_equal(w->n_stale, 0);
 }
 
@@ -211,6 +290,35 @@ static void a_free_host_with_our_epoch_raises_it(void **state) {
         assert_int_equal(world_host(w, "alpha")->state, HOST_ONLINE);
         assert_int_equal(policy_epoch(w->policy), 2);
         assert_int_equal(w->n_stale, 0);
+}
+
+/* No host answers while they are gathered, as with slow logins; the first to come holds what an older copy of
+ * the database does not know. */
+static void a_host_that_is_slow_to_answer_kills_no_failover(void **state) {
+        FakeHost *a, *b;
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
+
+        a->epoch = b->epoch = 30;
+        a->silent = b->silent = true;
+        world_restart(w);
+        while (policy_epoch(w->policy) == 0)
+                world_run_for(w, 100000);
+        assert_int_equal(policy_epoch(w->policy), 2);
+        a->silent = false;
+        world_run(w);
+        assert_int_equal(a->epoch, 31);
+        assert_int_equal(world_host(w, "alpha")->state, HOST_ONLINE);
+        b->silent = false;
+        world_run(w);
+        assert_int_equal(b->epoch, 31);
+        assert_int_equal(w->n_stale, 0);
+
+        /* It commands now: what is above that is another master's. */
+        a->epoch = 60;
+        fake_lose(a, "Another master came.");
+        world_run(w);
+        assert_int_equal(w->n_stale, 1);
+        assert_int_equal(a->epoch, 60);
 }
 
 static void a_host_of_another_pool_is_left_alone(void **state) {
@@ -405,7 +513,11 @@ int main(void) {
                 cmocka_unit_test(another_machine_at_a_known_address_stays_offline),
                 cmocka_unit_test(a_bad_address_is_refused),
                 cmocka_unit_test(the_epoch_is_above_all_that_is_held),
+                cmocka_unit_test(a_joining_host_disturbs_no_other),
+                cmocka_unit_test(another_master_is_known_by_less_than_our_highest),
+                cmocka_unit_test(a_host_that_was_removed_while_away_joins_again),
                 cmocka_unit_test(a_host_that_greets_while_the_epoch_goes_to_disk_raises_it),
+                cmocka_unit_test(a_host_that_is_slow_to_answer_kills_no_failover),
                 cmocka_unit_test(a_free_host_with_our_epoch_raises_it),
                 cmocka_unit_test(a_host_of_another_pool_is_left_alone),
                 cmocka_unit_test(a_host_with_the_last_epoch_is_left_alone),
