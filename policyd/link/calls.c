@@ -6,10 +6,10 @@
  * point:
  *
  *   DONE      the method's return: hostd stored the order.
- *   REFUSED   an error of ours, from hostd: it checked the order and said no. Or the bus says that there is no such name, no
- *             access, no room: it was never delivered, since calls go to the unique name of the process that was claimed, and a
- *             unique name is never given twice.
- *   UNKNOWN   anything else: it may have been delivered. A VM started twice destroys its disk, so doubt never counts as no.
+ *   REFUSED   an error of ours, from hostd: it checked the order and said no. Or the bus says that there is
+ * no such name, no access, no room: it was never delivered, since calls go to the unique name of the process
+ * that was claimed, and a unique name is never given twice. UNKNOWN   anything else: it may have been
+ * delivered. A VM started twice destroys its disk, so doubt never counts as no.
  *
  * After an UNKNOWN the connection is closed: the next claim comes under a new unique name, hostd refuses the
  * old one from then on, and so the inventory of that claim is the last word on the call.
@@ -268,4 +268,13 @@ int link_release(HostLink *link, LinkReply reply, void *userdata) {
         if (r < 0)
                 return r;
         return call_start(call, 0);
+}
+
+bool link_withdraw(HostLink *link, const void *userdata) {
+        for (LinkCall *call = link->next_unsent; call; call = call->next)
+                if (call->userdata == userdata) {
+                        call_free(call);
+                        return true;
+                }
+        return false;
 }

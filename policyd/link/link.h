@@ -109,3 +109,5 @@ int link_stop_vm(HostLink *link, const char *order, LinkReply reply, void *userd
 int link_set_enabled_types(HostLink *link, const PciAddress *pgpu, const char *const *identifiers,
         LinkReply reply, void *userdata);
 int link_release(HostLink *link, LinkReply reply, void *userdata);
+/* Takes back the call that was made with userdata, where it still waits to be sent: true, and it is never answered. */
+bool link_withdraw(HostLink *link, const void *userdata);

@@ -144,6 +144,7 @@ Peer *peer_of(Policy *p, const Host *h);
 Host *peer_host(const Peer *peer);
 void peer_touch(Peer *peer); /* the batch holds something that this host said */
 bool peer_has_call(const Peer *peer, const Uuid *token);
+bool peer_withdraw_call(Peer *peer, const Uuid *token); /* where it still waits to be sent */
 int call_new(Peer *peer, CallDone done, const Uuid *object, const Uuid *token, Call **ret);
 Call *call_free(Call *call);
 void call_replied(HostLink *link, LinkOutcome outcome, ErrorCode code, const char *message, void *call);

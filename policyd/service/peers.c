@@ -68,6 +68,15 @@ bool peer_has_call(const Peer *peer, const Uuid *token) {
         return false;
 }
 
+bool peer_withdraw_call(Peer *peer, const Uuid *token) {
+        for (Call *call = peer->calls; call; call = call->next)
+                if (uuid_equal(&call->token, token) && link_withdraw(peer->link, call)) {
+                        call_free(call);
+                        return true;
+                }
+        return false;
+}
+
 /* Takes what is told of later out of an inventory that was taken over. */
 static int keep_report(Peer *peer, Host *h, Inventory *inventory) {
         inventory_done(&peer->report);

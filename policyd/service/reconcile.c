@@ -85,6 +85,14 @@ static void take_state(Policy *p, Host *h, Vm *vm, const InventoryVm *report) {
                 stop_resend(p, vm);
 }
 
+/* The order to start the VM has not left yet, or is taken back before it does. */
+static bool withdraw_unsent(Policy *p, const Vm *vm) {
+        Peer *peer = vm->scheduled_on ? peer_of(p, vm->scheduled_on) : NULL;
+
+        return vm->booking == BOOKING_RESERVED ||
+               (vm->booking == BOOKING_SENT && peer && peer_withdraw_call(peer, &vm->token));
+}
+
 /* Why the host's word about one of our VMs cannot be adopted, or NULL. */
 static const Host *runs_elsewhere(const Vm *vm, const Host *h) {
         const Host *other = vm_host(vm);
@@ -124,7 +132,7 @@ static void take_vm(Policy *p, Host *h, const InventoryVm *report) {
         }
         if (vm_host(vm) != h || !booking_token_is(vm, &report->token)) {
                 other = runs_elsewhere(vm, h);
-                if (other) {
+                if (other && !withdraw_unsent(p, vm)) {
                         log_vm(LOG_ERR, MSG_HOST_CORRECTED, vm, h,
                                 "VM %s runs on host %s, and is booked on host %s, which is online. End one "
                                 "of the two by hand before its disks are damaged.",

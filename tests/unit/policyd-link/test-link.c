@@ -293,6 +293,29 @@ static void test_what_never_left_is_refused_when_the_link_is_lost(void **state) 
         RUN_UNTIL(w, w->n_claimed == 2);
 }
 
+static void test_what_waits_can_be_taken_back(void **state) {
+        World *w = world_claimed_host(state);
+        World mine = {}, sent = {};
+
+        w->host.orders = FAKE_SILENT;
+        assert_int_equal(link_start_vm(w->link, "{}", world_reply, &sent), 0);
+        for (unsigned i = 0; i < 63; i++)
+                assert_int_equal(link_stop_vm(w->link, "{}", world_reply, w), 0);
+        assert_int_equal(link_start_vm(w->link, "{}", world_reply, &mine), 0);
+        assert_int_equal(link_stop_vm(w->link, "{}", world_reply, w), 0);
+        RUN_UNTIL(w, w->host.n_waiting == 64);
+        assert_false(link_withdraw(w->link, &sent));
+        assert_true(link_withdraw(w->link, &mine));
+        assert_false(link_withdraw(w->link, &mine));
+
+        w->host.orders = FAKE_ACCEPT;
+        fake_host_answer_all(&w->host);
+        RUN_UNTIL(w, w->done == 64 && sent.done == 1);
+        run_for(w, 50);
+        assert_int_equal(mine.done + mine.refused + mine.unknown, 0);
+        assert_int_equal(w->host.n_orders, 65);
+}
+
 /* They carry the epoch of the claim before: sent behind the new claim, they would look like another master's. */
 static void test_orders_that_wait_are_refused_by_a_new_claim(void **state) {
         World *w = world_claimed_host(state);
@@ -386,6 +409,7 @@ int main(void) {
                 WORLD_TEST(test_records_that_do_not_decode_lose_the_link),
                 WORLD_TEST(test_a_flood_of_orders_waits_in_order),
                 WORLD_TEST(test_what_never_left_is_refused_when_the_link_is_lost),
+                WORLD_TEST(test_what_waits_can_be_taken_back),
                 WORLD_TEST(test_orders_that_wait_are_refused_by_a_new_claim),
                 WORLD_TEST(test_a_dead_peer_is_found),
                 WORLD_TEST(test_a_bus_that_accepts_and_says_nothing),

@@ -535,6 +535,19 @@ int link_release(HostLink *link, LinkReply reply, void *userdata) {
         return call(TASK_RELEASE, link, NULL, reply, userdata);
 }
 
+bool link_withdraw(HostLink *link, const void *userdata) {
+        for (Task **at = &tasks; *at; at = &(*at)->next) {
+                Task *t = *at;
+
+                if (t->link != link || t->userdata != userdata || !link->host->busy)
+                        continue;
+                *at = t->next;
+                task_free(t);
+                return true;
+        }
+        return false;
+}
+
 /* What happens next */
 
 static void do_dial(HostLink *link) {
@@ -654,8 +667,10 @@ static void do_stop(HostLink *link, Task *t) {
 bool fake_step(void) {
         Task *t = tasks;
 
-        /* Orders to a deaf host stay in the queue until the connection breaks. */
-        while (t && ((t->reply && t->link->host->deaf) || (t->kind == TASK_DIAL && t->link->host->silent)))
+        /* Orders to a deaf host stay in the queue until the connection breaks, those to a busy one until it
+         * is not. */
+        while (t && ((t->reply && (t->link->host->deaf || t->link->host->busy)) ||
+                            (t->kind == TASK_DIAL && t->link->host->silent)))
                 t = t->next;
         if (!t)
                 return false;

@@ -54,6 +54,7 @@ typedef struct FakeHost {
         /* Behaviour */
         bool manual;              /* accepts orders, but runs VMs only when told */
         bool mute;                /* takes the order and never answers */
+        bool busy;                /* orders wait in the link's queue */
         bool deaf;                /* orders do not arrive, and are never answered */
         ErrorCode refuse;         /* refuses every order with this */
         size_t n_claims;          /* that it took */
