@@ -201,7 +201,7 @@ int record_of_text(StrBuf *b, struct json_object **ret) {
         _cleanup_free_ char *text = strbuf_take(b);
         JsonReader r = {};
 
-        return text ? json_parse(&r, text, strlen(text), ret) : -ENOMEM;
+        return text ? json_parse_cleaned(&r, text, strlen(text), ret) : -ENOMEM;
 }
 
 int record_add_list(struct json_object *o, const char *member, const void *items, size_t n, size_t item_size,

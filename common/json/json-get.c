@@ -11,9 +11,11 @@
 #include <strings.h>
 
 #include "common/json/json-get.h"
+#include "common/json/json-private.h"
+#include "common/text.h"
 
 /* One for all: making it costs as much as reading a short record. */
-static struct json_tokener *tokener_take(void) {
+static struct json_tokener *tokener_take(int flags) {
         static struct json_tokener *tokener;
 
         if (tokener)
@@ -21,11 +23,11 @@ static struct json_tokener *tokener_take(void) {
         else
                 tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
         if (tokener)
-                json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+                json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | flags);
         return tokener;
 }
 
-int json_parse(JsonReader *r, const char *text, size_t size, struct json_object **ret) {
+static int parse(JsonReader *r, const char *text, size_t size, int flags, struct json_object **ret) {
         struct json_tokener *tokener;
         struct json_object *o;
         enum json_tokener_error error;
@@ -35,7 +37,7 @@ int json_parse(JsonReader *r, const char *text, size_t size, struct json_object 
         if (size > JSON_SIZE_MAX)
                 return json_fail(r, NULL, "is larger than %u bytes", JSON_SIZE_MAX);
 
-        tokener = tokener_take();
+        tokener = tokener_take(flags);
         if (!tokener)
                 return -ENOMEM;
 
@@ -65,12 +67,39 @@ int json_parse(JsonReader *r, const char *text, size_t size, struct json_object 
         return 0;
 }
 
+int json_parse(JsonReader *r, const char *text, size_t size, struct json_object **ret) {
+        _cleanup_json_ struct json_object *o = NULL;
+        int q;
+
+        q = parse(r, text, size, JSON_TOKENER_VALIDATE_UTF8, &o);
+        if (q >= 0 && !json_bytes_are_good(text, size))
+                q = json_check_texts(r, o);
+        if (q < 0)
+                return q;
+
+        *ret = take_ptr(o);
+        return 0;
+}
+
+int json_parse_cleaned(JsonReader *r, const char *text, size_t size, struct json_object **ret) {
+        _cleanup_json_ struct json_object *o = NULL;
+        int q;
+
+        q = parse(r, text, size, /* flags= */ 0, &o);
+        if (q >= 0 && !json_bytes_are_good(text, size))
+                q = json_clean_texts(o);
+        if (q < 0)
+                return q;
+
+        *ret = take_ptr(o);
+        return 0;
+}
+
 /* Appends to the path; one that does not fit ends in "…", which is enough to find the place. */
 static size_t enter(JsonReader *r, const char *text) {
         size_t mark = strlen(r->path);
 
-        if ((size_t) snprintf(r->path + mark, sizeof(r->path) - mark, "%s", text) >= sizeof(r->path) - mark)
-                memcpy(r->path + sizeof(r->path) - sizeof("…"), "…", sizeof("…"));
+        text_short(text, r->path + mark, sizeof(r->path) - mark);
         return mark;
 }
 
@@ -95,23 +124,24 @@ void json_leave(JsonReader *r, size_t mark) {
 }
 
 int json_fail(JsonReader *r, const char *member, const char *format, ...) {
+        _cleanup_free_ char *reason = NULL;
         va_list ap;
-        int n;
 
         if (r->error[0])
                 return -EINVAL;
 
-        if (!member && !r->path[0])
-                n = snprintf(r->error, sizeof(r->error), "The record ");
-        else
-                n = snprintf(r->error, sizeof(r->error), "%s%s%s ", r->path, member && r->path[0] ? "." : "",
-                        strempty(member));
-        if (n < 0 || (size_t) n >= sizeof(r->error))
-                return -EINVAL;
-
         va_start(ap, format);
-        vsnprintf(r->error + n, sizeof(r->error) - (size_t) n, format, ap);
+        if (vasprintf(&reason, format, ap) < 0)
+                reason = NULL;
         va_end(ap);
+        if (!reason)
+                return -ENOMEM;
+
+        if (!member && !r->path[0])
+                text_format(r->error, sizeof(r->error), "The record %s", reason);
+        else
+                text_format(r->error, sizeof(r->error), "%s%s%s %s", r->path, member && r->path[0] ? "." : "",
+                        strempty(member), reason);
         return -EINVAL;
 }
 
@@ -190,9 +220,6 @@ static int find_string(JsonReader *r, struct json_object *o, const char *member,
         found = find_typed(r, o, member, json_type_string, &value);
         if (found <= 0)
                 return found;
-        /* Everything behind this is a C string; "a\u0000b" must not pass for "a". */
-        if (strlen(json_object_get_string(value)) != (size_t) json_object_get_string_len(value))
-                return json_fail(r, member, "holds a NUL character");
 
         *ret = json_object_get_string(value);
         return 1;
@@ -283,7 +310,7 @@ static int find_uuid(JsonReader *r, struct json_object *o, const char *member, U
         if (found <= 0)
                 return found;
         if (uuid_from_string(text, ret) < 0)
-                return json_fail(r, member, "is '%.64s', not a UUID", text);
+                return json_fail(r, member, "is '%s', not a UUID", TEXT_SHORT(text, 64));
         return 1;
 }
 
@@ -359,7 +386,8 @@ int json_opt_uuid(JsonReader *r, struct json_object *o, const char *member, Uuid
         return optional(find_uuid(r, o, member, ret));
 }
 
-static int read_pci_part(JsonReader *r, struct json_object *o, const char *member, uint32_t max, uint32_t *ret) {
+static int read_pci_part(
+        JsonReader *r, struct json_object *o, const char *member, uint32_t max, uint32_t *ret) {
         int q;
 
         q = json_get_u32(r, o, member, ret);
@@ -390,7 +418,7 @@ int json_get_pci(JsonReader *r, struct json_object *o, const char *member, PciAd
         if (q < 0)
                 return q;
 
-        *ret = (PciAddress){ (uint16_t) domain, (uint8_t) bus, (uint8_t) dev, (uint8_t) fn };
+        *ret = (PciAddress){(uint16_t) domain, (uint8_t) bus, (uint8_t) dev, (uint8_t) fn};
         return 0;
 }
 
@@ -402,7 +430,8 @@ int json_get_pci_text(JsonReader *r, struct json_object *o, const char *member, 
         if (q < 0)
                 return q;
         if (pci_address_from_string(text, ret) < 0)
-                return json_fail(r, member, "is '%.64s', not a PCI address like 0000:84:00.0", text);
+                return json_fail(
+                        r, member, "is '%s', not a PCI address like 0000:84:00.0", TEXT_SHORT(text, 64));
         return 0;
 }
 
@@ -418,8 +447,7 @@ static int read_strv(JsonReader *r, struct json_object *array, const char *membe
                 struct json_object *item = json_object_array_get_idx(array, i);
                 const char *text = json_object_get_string(item);
 
-                if (!json_object_is_type(item, json_type_string) ||
-                    strlen(text) != (size_t) json_object_get_string_len(item)) {
+                if (!json_object_is_type(item, json_type_string)) {
                         size_t mark = json_enter(r, member);
 
                         json_enter_index(r, i);

@@ -23,8 +23,14 @@ typedef struct JsonReader {
 #define JSON_DEPTH_MAX 32
 #define JSON_SIZE_MAX (4u << 20)
 
-/* Parses bytes; -EINVAL with the offset in reader->error. The caller puts *ret. */
+/*
+ * Parses bytes; -EINVAL with the offset in reader->error. The caller puts *ret. Strings and names of members
+ * are good texts (common/text.h) afterwards, in which newline and tab may stand: json_parse() refuses a
+ * document with others and names the member; it is for what clients send. json_parse_cleaned() puts U+FFFD in
+ * the place of each bad character; it is for what hosts, files, the database and other programs say.
+ */
 int json_parse(JsonReader *r, const char *text, size_t size, struct json_object **ret);
+int json_parse_cleaned(JsonReader *r, const char *text, size_t size, struct json_object **ret);
 
 /* Enter a member (name) or an element (index) for the paths of later errors; leave restores. */
 size_t json_enter(JsonReader *r, const char *member);
@@ -44,8 +50,10 @@ int json_get_i64(JsonReader *r, struct json_object *o, const char *member, int64
 int json_get_double(JsonReader *r, struct json_object *o, const char *member, double *ret);
 int json_get_bool(JsonReader *r, struct json_object *o, const char *member, bool *ret);
 int json_get_uuid(JsonReader *r, struct json_object *o, const char *member, Uuid *ret);
-int json_get_pci(JsonReader *r, struct json_object *o, const char *member, PciAddress *ret); /* {domain,bus,dev,fn} */
-int json_get_pci_text(JsonReader *r, struct json_object *o, const char *member, PciAddress *ret); /* "0000:84:00.0" */
+int json_get_pci(
+        JsonReader *r, struct json_object *o, const char *member, PciAddress *ret); /* {domain,bus,dev,fn} */
+int json_get_pci_text(
+        JsonReader *r, struct json_object *o, const char *member, PciAddress *ret); /* "0000:84:00.0" */
 
 /* Optional members: absent or null leaves *ret as it is and returns 0; present and wrong is an error. */
 int json_opt_object(JsonReader *r, struct json_object *o, const char *member, struct json_object **ret);
@@ -73,7 +81,8 @@ int json_add_double(struct json_object *o, const char *member, double value);
 int json_add_bool(struct json_object *o, const char *member, bool value);
 int json_add_uuid(struct json_object *o, const char *member, const Uuid *value);
 int json_add_pci(struct json_object *o, const char *member, const PciAddress *value);
-int json_add_strv(struct json_object *o, const char *member, const char *const *v); /* NULL is an empty array */
+int json_add_strv(
+        struct json_object *o, const char *member, const char *const *v); /* NULL is an empty array */
 
 /* Compact text without spaces; the caller frees it. NULL without memory. */
 char *json_to_text(struct json_object *o);

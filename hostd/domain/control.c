@@ -63,7 +63,7 @@ static int obey(Client *client, const char *line) {
         Uuid token = UUID_NULL;
         int r;
 
-        r = json_parse(&reader, line, strlen(line), &o);
+        r = json_parse_cleaned(&reader, line, strlen(line), &o);
         if (r >= 0)
                 r = json_get_string(&reader, o, "command", &command);
         if (r >= 0 && !streq(command, "stop"))

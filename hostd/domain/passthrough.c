@@ -45,7 +45,7 @@ static int read_note(const char *path, char ***ret) {
 
         r = file_read(path, NOTE_SIZE_MAX, &text, &size);
         if (r >= 0)
-                r = json_parse(&reader, text, size, &o);
+                r = json_parse_cleaned(&reader, text, size, &o);
         if (r >= 0)
                 r = json_get_strv(&reader, o, "taken", ret);
         return r == -EINVAL ? -EBADMSG : r;

@@ -47,7 +47,7 @@ static int read_json_file(const char *path, struct json_object **ret) {
         int r;
 
         r = file_read(path, JSON_SIZE_MAX, &text, &size);
-        return r < 0 ? r : json_parse(&reader, text, size, ret);
+        return r < 0 ? r : json_parse_cleaned(&reader, text, size, ret);
 }
 
 /* Bytes that a domain of this config takes. */

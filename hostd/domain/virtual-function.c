@@ -164,7 +164,7 @@ static int read_note(const char *folder, PciAddress *ret_physical, PciAddress *r
 
         r = path ? file_read(path, NOTE_SIZE_MAX, &text, &size) : -ENOMEM;
         if (r >= 0)
-                r = json_parse(&reader, text, size, &o);
+                r = json_parse_cleaned(&reader, text, size, &o);
         if (r >= 0)
                 r = json_get_pci_text(&reader, o, "physical", ret_physical);
         if (r >= 0)
@@ -212,7 +212,7 @@ static Division read_division(const Choice *c) {
         size_t size;
 
         if (file_read(c->division, NOTE_SIZE_MAX, &text, &size) < 0 ||
-                json_parse(&reader, text, size, &o) < 0 ||
+                json_parse_cleaned(&reader, text, size, &o) < 0 ||
                 json_get_u32(&reader, o, "num_vfs", &d.num_vfs) < 0 ||
                 json_get_u32(&reader, o, "vf_fb_mib", &d.vf_fb_mib) < 0)
                 return (Division){};

@@ -34,7 +34,7 @@ static int read_json(const char *path, struct json_object **ret) {
         r = file_read(path, CONFIG_SIZE_MAX, &data, &size);
         if (r < 0)
                 return r;
-        r = json_parse(&reader, data, size, ret);
+        r = json_parse_cleaned(&reader, data, size, ret);
         return r == -EINVAL ? -EBADMSG : r;
 }
 

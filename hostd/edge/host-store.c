@@ -55,7 +55,7 @@ int store_parse_value(const void *data, size_t size, struct json_object **ret) {
         uint64_t version;
         int r;
 
-        r = json_parse(&reader, data, size, &o);
+        r = json_parse_cleaned(&reader, data, size, &o);
         if (r >= 0)
                 r = json_get_u64(&reader, o, "version", &version);
         if (r == -ENOMEM)

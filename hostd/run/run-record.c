@@ -258,7 +258,7 @@ static int read_json(
         e = file_read(path, max, &text, &size);
         if (e < 0)
                 return e;
-        e = json_parse(r, text, size, ret);
+        e = json_parse_cleaned(r, text, size, ret);
         return e == -EINVAL ? -EBADMSG : e;
 }
 

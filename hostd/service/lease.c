@@ -114,7 +114,7 @@ static int read_note(Lease *l) {
         if (r == -ENOENT)
                 return 0;
         if (r >= 0)
-                r = json_parse(&reader, text, size, &o);
+                r = json_parse_cleaned(&reader, text, size, &o);
         if (r >= 0)
                 r = json_get_strv(&reader, o, "stopped", &names);
         if (r == -ENOMEM)

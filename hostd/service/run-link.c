@@ -24,7 +24,7 @@ static int take_line(RunLink *link, const char *line, size_t size) {
         bool gone = false;
         int r;
 
-        r = json_parse(&reader, line, size, &o);
+        r = json_parse_cleaned(&reader, line, size, &o);
         if (r >= 0)
                 r = run_record_parse(&reader, o, &record);
         if (r < 0)

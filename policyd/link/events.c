@@ -148,7 +148,7 @@ static void pass(HostLink *link, sd_bus_message *m) {
 
         r = sd_bus_message_read(m, "s", &text);
         if (r >= 0)
-                r = json_parse(&reader, text, strlen(text), &o);
+                r = json_parse_cleaned(&reader, text, strlen(text), &o);
         if (r >= 0)
                 r = signals[i].pass(link, &reader, o);
         if (r >= 0 || !link_is_same(link, generation))

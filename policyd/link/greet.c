@@ -261,7 +261,7 @@ static int read_inventory(
                         error, size, "hostd's answer to the claim cannot be read; its version does not fit.");
                 return r;
         }
-        r = json_parse(&reader, text, strlen(text), &o);
+        r = json_parse_cleaned(&reader, text, strlen(text), &o);
         if (r >= 0)
                 r = inventory_parse(&reader, o, ret);
         if (r < 0)

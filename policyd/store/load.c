@@ -89,7 +89,7 @@ static int visit_object(const void *key, size_t key_size, const void *data, size
                         "The key is no number with the letter of a class", &load->problem);
         if (class != (int) load->class)
                 return 0;
-        r = json_parse(&reader, data, size, &record);
+        r = json_parse_cleaned(&reader, data, size, &record);
         r = r ?: load_object(load, &reader, record, key, key_size, number);
         if (r == -EINVAL || r == -EEXIST)
                 return store_problem(STORE_OBJECT, key, key_size,
@@ -111,7 +111,7 @@ static int visit_answer(const void *key, size_t key_size, const void *data, size
         if (!text)
                 return -ENOMEM;
         answer.key = text;
-        r = json_parse(&reader, data, size, &record);
+        r = json_parse_cleaned(&reader, data, size, &record);
         r = r ?: check_version(&reader, record);
         r = r ?: json_get_string(&reader, record, "digest", &answer.digest);
         r = r ?: json_get_string(&reader, record, "path", &answer.path);

@@ -101,7 +101,7 @@ int store_read_meta(DbTxn *txn, uint32_t *ret_schema, StoreMeta *ret, char **ret
         r = db_get(txn, STORE_META, "pool", 4, &data, &size);
         if (r < 0)
                 return r;
-        r = json_parse(&reader, data, size, &record);
+        r = json_parse_cleaned(&reader, data, size, &record);
         r = r ?: json_get_u32(&reader, record, "version", &schema);
         r = r ?: json_get_uuid(&reader, record, "pool", &meta.pool);
         r = r ?: json_get_u64(&reader, record, "epoch", &meta.epoch);

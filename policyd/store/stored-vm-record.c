@@ -142,7 +142,7 @@ int vm_refresh_needs(Pool *pool, JsonReader *r, Vm *vm) {
 
                 has_vgpu = has_vgpu || v->type->implementation != TYPE_PASSTHROUGH;
         }
-        q = json_parse(r, strempty(vm->config), strlen(strempty(vm->config)), &config);
+        q = json_parse_cleaned(r, strempty(vm->config), strlen(strempty(vm->config)), &config);
         if (q < 0)
                 return q;
         size_t mark = json_enter(r, "config");

@@ -91,7 +91,7 @@ static int rewrite_record(Rewrite *w, const uint8_t *key) {
         r = db_get(w->old.txn, w->old.table, key, 8, &data, &size);
         if (r < 0)
                 return r;
-        r = json_parse(&reader, data, size, &record);
+        r = json_parse_cleaned(&reader, data, size, &record);
         r = r ?: w->step(&reader, record);
         if (r == -EINVAL)
                 return old_problem(&w->old, key, 8, reader.error);
@@ -191,7 +191,7 @@ static int move_record(const void *key, size_t key_size, const void *data, size_
                 return r;
         number = db_key_number(key);
         if (m->old.class == CLASS_VM || m->old.class == CLASS_VGPU) {
-                r = json_parse(&reader, data, size, &record);
+                r = json_parse_cleaned(&reader, data, size, &record);
                 r = r ?: read_vm_number(m, &reader, record, number, &vm);
         }
         if (r == -EINVAL || r == -EEXIST)

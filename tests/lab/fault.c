@@ -51,7 +51,7 @@ static int fault_program(const LabHost *host, const char *program, const char *w
                 return lab_fail(-EINVAL, "%s has no fault '%s'; there are:\n" FAULT_HELP, program, what);
         if (!path)
                 return -ENOMEM;
-        if (file_read(path, FAULT_FILE_MAX, &text, &size) < 0 || json_parse(&reader, text, size, &o) < 0)
+        if (file_read(path, FAULT_FILE_MAX, &text, &size) < 0 || json_parse_cleaned(&reader, text, size, &o) < 0)
                 o = json_object_new_object();
         if (!o)
                 return -ENOMEM;

@@ -190,7 +190,7 @@ static int lab_read(Lab *lab, const char *path) {
         r = file_read(path, LAB_FILE_MAX, &text, &size);
         if (r < 0)
                 return r;
-        if (json_parse(&reader, text, size, &o) < 0 || json_opt_string(&reader, o, "sockets", &sockets) < 0 ||
+        if (json_parse_cleaned(&reader, text, size, &o) < 0 || json_opt_string(&reader, o, "sockets", &sockets) < 0 ||
                 json_get_array(&reader, o, "hosts", &hosts) < 0)
                 return lab_fail(-EBADMSG, "%s: %s", path, reader.error);
 

@@ -65,7 +65,7 @@ int stand_in_fault(const char *sim_dir, const char *program, Fault *ret) {
                 return 0;
         }
         if (r >= 0)
-                r = json_parse(&reader, text, size, &o);
+                r = json_parse_cleaned(&reader, text, size, &o);
         if (r >= 0)
                 r = json_opt_string(&reader, o, program, &word);
         return r < 0 ? r : fault_parse(word, ret);

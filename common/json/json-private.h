@@ -1,0 +1,13 @@
+#pragma once
+
+/*
+ * What json-get.c and json-text.c share
+ */
+
+#include "common/json/json-get.h"
+
+/* No string of a document with these bytes can be bad. */
+bool json_bytes_are_good(const char *text, size_t size);
+
+int json_check_texts(JsonReader *r, struct json_object *o); /* -EINVAL with the sentence in r->error */
+int json_clean_texts(struct json_object *o);                /* -ENOMEM */

@@ -1,0 +1,140 @@
+/*
+ * The door for the texts of a JSON document
+ *
+ * json-c takes any bytes as text, or with its own check what Unicode keeps from being characters; and
+ * "\u001b" in a document whose bytes are all plain is a control character in the string. So each string is
+ * looked at, names of members too. Only JSON that was written without a backslash and of good bytes cannot
+ * hold a bad string.
+ */
+
+#include "common/json/json-get.h"
+#include "common/json/json-private.h"
+#include "common/text.h"
+
+bool json_bytes_are_good(const char *text, size_t size) {
+        return !memchr(text, '\\', size) && text_is_good(text, size, TEXT_LINES);
+}
+
+static int check_string(JsonReader *r, struct json_object *o) {
+        char buf[TEXT_FAULT_MAX];
+        const char *fault;
+
+        fault = text_fault(
+                json_object_get_string(o), (size_t) json_object_get_string_len(o), TEXT_LINES, buf);
+        return fault ? json_fail(r, NULL, "%s", fault) : 0;
+}
+
+static int check_object(JsonReader *r, struct json_object *o) {
+        char buf[TEXT_FAULT_MAX];
+        const char *fault;
+
+        json_object_object_foreach(o, name, value) {
+                size_t mark;
+                int q;
+
+                fault = text_fault(name, strlen(name), TEXT_LINE, buf);
+                if (fault)
+                        return json_fail(
+                                r, NULL, "has a member '%s', whose name %s", TEXT_SHORT(name, 64), fault);
+                mark = json_enter(r, name);
+                q = json_check_texts(r, value);
+                json_leave(r, mark);
+                if (q < 0)
+                        return q;
+        }
+        return 0;
+}
+
+static int check_array(JsonReader *r, struct json_object *o) {
+        size_t n = json_object_array_length(o);
+
+        for (size_t i = 0; i < n; i++) {
+                size_t mark = json_enter_index(r, i);
+                int q = json_check_texts(r, json_object_array_get_idx(o, i));
+
+                json_leave(r, mark);
+                if (q < 0)
+                        return q;
+        }
+        return 0;
+}
+
+/* Recursion is bounded by JSON_DEPTH_MAX. */
+int json_check_texts(JsonReader *r, struct json_object *o) {
+        if (json_object_is_type(o, json_type_string))
+                return check_string(r, o);
+        if (json_object_is_type(o, json_type_object))
+                return check_object(r, o);
+        if (json_object_is_type(o, json_type_array))
+                return check_array(r, o);
+        return 0;
+}
+
+static int clean_string(struct json_object *o) {
+        const char *text = json_object_get_string(o);
+        size_t size = (size_t) json_object_get_string_len(o);
+        _cleanup_free_ char *clean = NULL;
+
+        if (text_is_good(text, size, TEXT_LINES))
+                return 0;
+        clean = text_clean(text, size, TEXT_LINES, SIZE_MAX);
+        return clean && json_object_set_string(o, clean) ? 0 : -ENOMEM;
+}
+
+static int clean_name(struct json_object *o, const char *name) {
+        _cleanup_free_ char *clean = text_clean(name, strlen(name), TEXT_LINE, SIZE_MAX);
+        struct json_object *value = json_object_get(json_object_object_get(o, name));
+
+        json_object_object_del(o, name);
+        if (clean && json_object_object_add(o, clean, value) == 0)
+                return 0;
+        json_object_put(value);
+        return -ENOMEM;
+}
+
+/*
+ * Names first, changes after: an iteration does not like them under its feet. A name that is cleaned into
+ * that of another member takes its place; nothing that we read has such names.
+ */
+static int clean_names(struct json_object *o) {
+        _cleanup_(strv_freep) char **bad = calloc((size_t) json_object_object_length(o) + 1, sizeof(*bad));
+        size_t n = 0;
+        int q = 0;
+
+        if (!bad)
+                return -ENOMEM;
+        json_object_object_foreach(o, name, value) {
+                (void) value;
+                if (text_is_good(name, strlen(name), TEXT_LINE))
+                        continue;
+                bad[n] = strdup(name);
+                if (!bad[n++])
+                        return -ENOMEM;
+        }
+        for (size_t i = 0; i < n && q >= 0; i++)
+                q = clean_name(o, bad[i]);
+        return q;
+}
+
+int json_clean_texts(struct json_object *o) {
+        int q = 0;
+
+        if (json_object_is_type(o, json_type_string))
+                return clean_string(o);
+        if (json_object_is_type(o, json_type_array))
+                for (size_t i = 0, n = json_object_array_length(o); i < n && q >= 0; i++)
+                        q = json_clean_texts(json_object_array_get_idx(o, i));
+        if (!json_object_is_type(o, json_type_object))
+                return q;
+
+        q = clean_names(o);
+        if (q < 0)
+                return q;
+        json_object_object_foreach(o, name, value) {
+                (void) name;
+                q = json_clean_texts(value);
+                if (q < 0)
+                        return q;
+        }
+        return 0;
+}
