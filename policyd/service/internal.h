@@ -211,6 +211,7 @@ struct Operation {
         Uuid *avoid; /* hosts that refused this start */
         size_t n_avoid;
         size_t n_held; /* times that a host refused it for a PGPU that somebody else has */
+        bool stop_stored;       /* the host has the stop order that this operation sent last */
         sd_event_source *timer; /* runs while the host is not heard of */
 };
 

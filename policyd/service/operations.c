@@ -75,7 +75,8 @@ Job *operation_job(Operation *op) {
         return pool_get(op->policy->pool, CLASS_JOB, &op->job);
 }
 
-/* A start that is begun again, on this host or the next, goes back by stages; who watches sees no step back. */
+/* A start that is begun again, on this host or the next, goes back by stages; who watches sees no step back.
+ */
 void operation_progress(Operation *op, const char *stage, double progress) {
         Job *j = operation_job(op);
         Policy *p = op->policy;
@@ -127,7 +128,12 @@ int operation_wait_for_host(Operation *op) {
         return r < 0 ? r : 0;
 }
 
+/* A host that speaks of the VM may not have the order to stop it yet: only its answer to that counts then. */
 void operation_heard(Operation *op) {
+        bool stops = op->kind != OPERATION_START || operation_job(op)->cancel_requested;
+
+        if (stops && !op->stop_stored)
+                return;
         op->timer = sd_event_source_disable_unref(op->timer);
 }
 

@@ -80,8 +80,9 @@ static void take_state(Policy *p, Host *h, Vm *vm, const InventoryVm *report) {
                 booking_running(p, vm, h, power_of(report->state));
         host_said_vm(p, h, &event);
 
+        /* Whatever state it is in: it may be stopping by a polite order, and a forced one was lost. */
         op = operation_of(p, vm);
-        if (op && !uuid_is_null(&vm->stop_token) && report->state != VM_STATE_STOPPING)
+        if (op && !uuid_is_null(&vm->stop_token))
                 stop_resend(p, vm);
 }
 

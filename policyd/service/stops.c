@@ -3,7 +3,7 @@
  *
  * The order goes out after the commit, under a token of its own; the job ends when the host says that the VM
  * halted. A stop order may be repeated: the host answers a token that it knows without doing it twice, so
- * after a lost link it is sent again.
+ * after a lost link it is sent again, and a hard shutdown also whenever it is asked for again.
  */
 
 #include "common/daemon/log.h"
@@ -14,11 +14,11 @@ static void stop_send(Policy *p, const Uuid *vm_id, const Uuid *token);
 static int check_stoppable(Policy *p, const Vm *vm, bool force, const Operation *op, Refusal *refusal) {
         bool stopping = op && op->kind != OPERATION_START;
 
-        if (op && (!force || op->kind == OPERATION_HARD_SHUTDOWN))
+        if (op && !force)
                 return refusal_set(refusal, ERROR_OTHER_OPERATION_IN_PROGRESS,
-                        "VM '%s' is being %s. Wait for that job%s.", vm->name_label,
+                        "VM '%s' is being %s. Wait for that job%s or use a hard shutdown.", vm->name_label,
                         stopping ? "shut down" : "started",
-                        op->kind == OPERATION_HARD_SHUTDOWN ? "" : ", cancel it, or use a hard shutdown");
+                        op->kind == OPERATION_HARD_SHUTDOWN ? "," : ", cancel it,");
         if (vm->booking == BOOKING_NONE || (vm->booking != BOOKING_RESIDENT && !force))
                 return refusal_set(refusal, ERROR_VM_BAD_POWER_STATE,
                         "VM '%s' is %s; only a running VM can be shut down.", vm->name_label,
@@ -58,6 +58,12 @@ int vms_shutdown(Policy *p, Vm *vm, bool force, Job **ret_job, Refusal *refusal)
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
 
+        /* Asked for again: the same job, and the same order once more, should the first be lost. */
+        if (op && op->kind == OPERATION_HARD_SHUTDOWN) {
+                *ret_job = operation_job(op);
+                stop_resend(p, vm);
+                return 0;
+        }
         if (op)
                 operation_finish(
                         op, JOB_CANCELLED, ERROR_OPERATION_CANCELLED, "A hard shutdown took its place.");
@@ -94,6 +100,7 @@ static void stop_replied(
         switch (outcome) {
         case LINK_DONE:
                 if (op) {
+                        op->stop_stored = true;
                         operation_heard(op);
                         operation_progress(op, "stopping", 0.2);
                 }

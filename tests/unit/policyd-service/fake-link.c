@@ -645,6 +645,7 @@ static void do_stop(HostLink *link, Task *t) {
         FakeHost *h = link->host;
         JsonReader reader = {};
         StopOrder order;
+        FakeVm *vm;
 
         if (json_parse(&reader, t->text, strlen(t->text), &o) < 0 || stop_order_parse(&reader, o, &order) < 0)
                 abort();
@@ -659,9 +660,24 @@ static void do_stop(HostLink *link, Task *t) {
                 t->reply(link, LINK_REFUSED, ERROR_NO_SUCH_OBJECT, "No such VM.", t->userdata);
                 return;
         }
-        t->reply(link, LINK_DONE, ERROR_NONE, NULL, t->userdata);
-        if (!h->manual)
+        if (h->mute)
+                link->claimed = false;
+        else
+                t->reply(link, LINK_DONE, ERROR_NONE, NULL, t->userdata);
+        if (h->stubborn && !order.force) {
+                vm = fake_vm(h, &order.uuid);
+                vm->state = VM_STATE_STOPPING;
+                say_vm(h, &vm->uuid, &vm->token, VM_STATE_STOPPING, "stop", 0.5, "", NULL);
+        } else if (!h->manual || h->stubborn)
                 fake_vm_ends(h, &order.uuid, "stopped", NULL);
+}
+
+/* It arrived, and nobody hears of it: answered when the connection breaks. */
+static void keep_silent(const Task *t) {
+        if (!t->link->host->mute)
+                return;
+        task_add(t->kind, t->link, NULL, NULL, t->reply, t->userdata);
+        t->link->host->deaf = true;
 }
 
 bool fake_step(void) {
@@ -691,14 +707,11 @@ bool fake_step(void) {
                 break;
         case TASK_START:
                 do_start(t->link, t);
-                if (t->link->host->mute) {
-                        /* It arrived, and nobody hears of it: answered when the connection breaks. */
-                        task_add(TASK_START, t->link, NULL, NULL, t->reply, t->userdata);
-                        t->link->host->deaf = true;
-                }
+                keep_silent(t);
                 break;
         case TASK_STOP:
                 do_stop(t->link, t);
+                keep_silent(t);
                 break;
         case TASK_TYPES:
                 if (t->link->host->refuse != ERROR_NONE)

@@ -53,7 +53,8 @@ typedef struct FakeHost {
 
         /* Behaviour */
         bool manual;              /* accepts orders, but runs VMs only when told */
-        bool mute;                /* takes the order and never answers */
+        bool stubborn;            /* its guests go on stopping when they are asked to; by force they end */
+        bool mute;                /* takes the order and never answers; what comes of it is heard of later */
         bool busy;                /* orders wait in the link's queue */
         bool deaf;                /* orders do not arrive, and are never answered */
         ErrorCode refuse;         /* refuses every order with this */
