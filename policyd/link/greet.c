@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 
+#include "policyd/link/failure.h"
 #include "policyd/link/link-private.h"
 #include "protocol/names.h"
 
@@ -35,8 +36,14 @@ const char *link_error_text(sd_bus_message *reply, char *buf, size_t size) {
 }
 
 static void lose_with(HostLink *link, const char *what, sd_bus_message *reply) {
+        _cleanup_free_ char *denied = NULL;
         char detail[512], text[640];
 
+        if (sd_bus_message_is_method_error(reply, SD_BUS_ERROR_ACCESS_DENIED)) {
+                denied = link_denied_sentence(&link->address);
+                link_lose(link, denied ?: "The host's bus denies the call.");
+                return;
+        }
         snprintf(text, sizeof(text), "%s: %s", what, link_error_text(reply, detail, sizeof(detail)));
         link_lose(link, text);
 }
@@ -90,7 +97,8 @@ static int on_first_owner(sd_bus_message *reply, void *userdata, sd_bus_error *e
         const char *peer;
 
         if (sd_bus_message_is_method_error(reply, SD_BUS_ERROR_NAME_HAS_NO_OWNER))
-                link_lose_peer(link, "hostd does not run on the host.");
+                link_lose_peer(link, "hostd does not run on the host: `systemctl start xenvgpu-hostd` there; "
+                                     "`journalctl -u xenvgpu-hostd` shows why it ended.");
         else if (sd_bus_message_is_method_error(reply, NULL))
                 lose_with(link, "The host's bus did not say who hostd is", reply);
         else if (sd_bus_message_read(reply, "s", &peer) >= 0)

@@ -4,8 +4,8 @@
  * The parts of a link
  *
  * link.c owns the state: dialling, loss, back-off and keepalive. greet.c goes from "connected" to "claimed".
- * calls.c holds the orders, events.c the signals, turn.c its place on the event loop. Each calls back into link.c through link_lose() when the
- * connection is of no more use.
+ * calls.c holds the orders, events.c the signals, turn.c its place on the event loop. Each calls back into
+ * link.c through link_lose() when the connection is of no more use.
  *
  * Owners may free the link in any callback; so each entry from the loop pins it (link_ref) and, after a call
  * to the owner, asks link_is_same() whether the connection that it spoke of is still the link's.
@@ -55,7 +55,11 @@ struct HostLink {
         sd_event_source *io, *wake; /* of the connection */
         uint64_t wake_at;           /* for when wake is set; UINT64_MAX: it is not */
         uint64_t retry_delay;
-        bool heard; /* anything since the last tick of the keepalive */
+        int wire;        /* a number of the link's own for the connection; -1: none */
+        bool dropped;    /* the other side ended the connection */
+        bool spoke;      /* the first bytes came and were looked at */
+        char noise[256]; /* them, where they are not the bus's */
+        bool heard;      /* anything since the last tick of the keepalive */
         unsigned pings_missed;
 
         uint64_t epoch; /* of the claim in force */
@@ -84,14 +88,19 @@ static inline bool link_is_same(const HostLink *link, uint64_t generation) {
 }
 /* The connection is of no more use: closes it, answers the calls, tells the owner, dials again later. */
 void link_lose(HostLink *link, const char *reason);
+/* The other side ended the connection: as link_lose(), but of a login that was under way not before ssh has
+ * said why. */
+void link_dropped(HostLink *link);
 /* hostd left the bus (or was replaced): as link_lose(), but the bus stays connected and is listened to. */
 void link_lose_peer(HostLink *link, const char *reason);
 void link_set_claimed(HostLink *link); /* resets the back-off */
 
 /* turn.c: the connection on the event loop. */
+int link_take_wire(HostLink *link, int fd); /* of ssh's socket, before sd-bus has it */
 int link_attach(HostLink *link);
 void link_detach(HostLink *link);
-void link_arm(HostLink *link); /* after anything was sent */
+void link_peek(HostLink *link); /* keeps what is no bus's word, before sd-bus takes it */
+void link_arm(HostLink *link);  /* after anything was sent */
 
 /* greet.c: from the Connected signal on. */
 void link_subscribe(HostLink *link);

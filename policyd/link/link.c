@@ -10,10 +10,15 @@
 #include <stdio.h>
 #include <sys/random.h>
 
+#include "common/text.h"
+#include "policyd/link/failure.h"
 #include "policyd/link/link-private.h"
 #include "protocol/names.h"
 
 #define SECOND UINT64_C(1000000)
+#define ENDING_USEC SECOND /* that long ssh may take to end after it has closed its end */
+
+static const char not_reached[] = "The host's bus ended the connection before it could be used.";
 
 static int dial(HostLink *link);
 
@@ -38,6 +43,7 @@ int link_new(sd_event *event, const char *address, const LinkOwner *owner, void 
         if (!link)
                 return -ENOMEM;
         link->n_ref = 1;
+        link->wire = -1;
         link->event = sd_event_ref(event);
         link->owner = *owner;
         link->userdata = userdata;
@@ -100,17 +106,21 @@ static void forget_peer(HostLink *link) {
         link_drop_events(link);
 }
 
-static void close_connection(HostLink *link) {
-        forget_peer(link);
+static void close_bus(HostLink *link) {
         link->connected_slot = sd_bus_slot_unref(link->connected_slot);
         link->disconnected_slot = sd_bus_slot_unref(link->disconnected_slot);
+        link_detach(link);
+        link->bus = sd_bus_close_unref(link->bus);
+}
+
+static void close_connection(HostLink *link) {
+        forget_peer(link);
         link->owner_slot = sd_bus_slot_unref(link->owner_slot);
         link->signal_slot = sd_bus_slot_unref(link->signal_slot);
         link->deadline = sd_event_source_disable_unref(link->deadline);
         link->keepalive = sd_event_source_disable_unref(link->keepalive);
         link->retry = sd_event_source_disable_unref(link->retry);
-        link_detach(link);
-        link->bus = sd_bus_close_unref(link->bus);
+        close_bus(link);
         link->ssh = ssh_close(link->ssh);
 }
 
@@ -135,14 +145,29 @@ static int on_connected(sd_bus_message *m, void *userdata, sd_bus_error *error) 
 }
 
 static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        link_lose(userdata, "The connection to the host's bus was lost.");
+        link_dropped(userdata);
         return LINK_HANDLED;
+}
+
+/* A login that failed. Of a connection that stands the bus hears the end itself. */
+static void on_ssh_ended(void *userdata) {
+        HostLink *link = userdata;
+
+        if (link->state != LINK_DIALING)
+                return;
+        link->dropped = true;
+        link_peek(link);
+        link_lose(link, not_reached);
 }
 
 static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
         HostLink *link = userdata;
         char text[128];
 
+        if (!link->bus) { /* its end was waited for */
+                link_lose(link, not_reached);
+                return 0;
+        }
         snprintf(text, sizeof(text), "The host's bus did not answer within %" PRIu64 " ms.",
                 link->settings.connect_usec / 1000);
         link_lose(link, text);
@@ -156,7 +181,17 @@ static int open_transport(HostLink *link) {
         if (link->address.transport == TRANSPORT_BUS)
                 return sd_bus_set_address(link->bus, link->address.bus);
 
-        r = ssh_open(link->event, link->ssh_program, &link->address, &link->ssh, &fd);
+        r = ssh_open(link->event,
+                &(SshSettings){
+                        .program = link->ssh_program,
+                        .answer_usec = link->settings.connect_usec / 5 * 4,
+                        .ended = on_ssh_ended,
+                        .userdata = link,
+                },
+                &link->address, &link->ssh, &fd);
+        if (r < 0)
+                return r;
+        r = link_take_wire(link, fd);
         if (r < 0)
                 return r;
         r = sd_bus_set_fd(link->bus, fd, fd);
@@ -198,34 +233,46 @@ static int open_bus(HostLink *link) {
         r = watch_connection(link);
         if (r < 0)
                 return r;
+        r = sd_event_add_time_relative(link->event, &link->deadline, CLOCK_MONOTONIC,
+                link->settings.connect_usec, 0, on_deadline, link);
+        if (r < 0)
+                return r;
         r = sd_bus_start(link->bus);
         if (r < 0)
                 return r;
         r = link_attach(link);
-        if (r < 0)
-                return r;
-
-        r = sd_event_add_time_relative(link->event, &link->deadline, CLOCK_MONOTONIC,
-                link->settings.connect_usec, 0, on_deadline, link);
         return r < 0 ? r : start_keepalive(link);
 }
 
 static int dial(HostLink *link) {
-        char text[256];
+        const char *program = link->ssh_program;
+        char text[512];
         int r;
 
         link->state = LINK_DIALING;
+        link->dropped = link->spoke = false;
+        link->noise[0] = '\0';
         r = open_bus(link);
         if (r == -ENOMEM) {
                 link_lose(link, "There is no memory to reach the host.");
                 return r;
         }
-        if (r < 0) {
-                snprintf(text, sizeof(text), "%s cannot be reached: %s.",
-                        link->address.transport == TRANSPORT_SSH ? "The ssh program" : "The host's bus",
-                        strerror(-r));
-                link_lose(link, text);
-        }
+        if (r >= 0)
+                return 0;
+        if (link->deadline && link->ssh)
+                link_dropped(link); /* ssh had ended before the first words reached it */
+        else if (link->address.transport == TRANSPORT_SSH && r == -ENOENT)
+                link_lose(link, text_format(text, sizeof(text),
+                                        "ssh cannot be started on the master, since there is no %s: it is in "
+                                        "the package "
+                                        "openssh-client.",
+                                        program));
+        else if (link->address.transport == TRANSPORT_SSH)
+                link_lose(link, text_format(text, sizeof(text), "ssh cannot be started on the master: %s.",
+                                        strerror(-r)));
+        else
+                link_lose(link, text_format(text, sizeof(text), "The host's bus cannot be reached: %s.",
+                                        strerror(-r)));
         return 0;
 }
 
@@ -276,14 +323,14 @@ static int send_ping(HostLink *link) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
-        /* Without hostd the bus itself is asked: the next NameOwnerChanged must be able to reach us. The system bus
-         * lets nobody ping it, and writes each try to the journal; its id it tells. */
+        /* Without hostd the bus itself is asked: the next NameOwnerChanged must be able to reach us. The
+         * system bus lets nobody ping it, and writes each try to the journal; its id it tells. */
         if (link->peer)
-                r = sd_bus_message_new_method_call(link->bus, &m, link->peer, HOST_PATH,
-                        "org.freedesktop.DBus.Peer", "Ping");
+                r = sd_bus_message_new_method_call(
+                        link->bus, &m, link->peer, HOST_PATH, "org.freedesktop.DBus.Peer", "Ping");
         else
-                r = sd_bus_message_new_method_call(link->bus, &m, "org.freedesktop.DBus", "/org/freedesktop/DBus",
-                        "org.freedesktop.DBus", "GetId");
+                r = sd_bus_message_new_method_call(link->bus, &m, "org.freedesktop.DBus",
+                        "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetId");
         if (r < 0)
                 return r;
         r = sd_bus_call_async(link->bus, &link->ping_slot, m, on_pong, link, link->settings.ping_usec);
@@ -336,15 +383,22 @@ static uint64_t next_delay(HostLink *link) {
         return MIN_OF(delay + random % (delay / 4 + 1), link->settings.retry_max_usec);
 }
 
-/* ssh knows better than the socket why it ended. */
-static char *full_reason(HostLink *link, const char *reason) {
-        const char *words = link->ssh ? ssh_reason(link->ssh) : NULL;
-        char *text;
+/* What the link saw, or what ssh says of it, with what helps. */
+static char *explain(HostLink *link, const char *seen) {
+        LinkFailure f = {
+                .address = &link->address,
+                .words = link->ssh ? ssh_words(link->ssh) : "",
+                .noise = link->noise,
+                .status = -1,
+                .signal = -1,
+                .stood = link->state > LINK_DIALING,
+                .dropped = link->dropped,
+                .seen = seen,
+        };
 
-        if (!words)
-                return strdup(reason);
-        /* Most of its words name it already. */
-        return asprintf(&text, "%s %s%s", reason, startswith(words, "ssh") ? "" : "ssh: ", words) < 0 ? NULL : text;
+        if (link->ssh)
+                (void) ssh_has_ended(link->ssh, &f.status, &f.signal);
+        return link_failure_sentence(&f);
 }
 
 static void tell_lost(HostLink *link, uint64_t generation, const char *reason) {
@@ -353,19 +407,41 @@ static void tell_lost(HostLink *link, uint64_t generation, const char *reason) {
                 link->owner.lost(link, reason, link->userdata);
 }
 
+static void lose(HostLink *link, const char *reason) {
+        close_connection(link);
+        link->state = LINK_RETRYING;
+        /* Without memory for a timer the link would be dead for good; the loop cannot go on then either. */
+        if (arm_retry(link, next_delay(link)) < 0)
+                sd_event_exit(link->event, -ENOMEM);
+        tell_lost(link, link->generation, reason);
+}
+
 void link_lose(HostLink *link, const char *reason) {
         _cleanup_(link_unrefp) _unused_ HostLink *pin = link_ref(link);
         _cleanup_free_ char *text = NULL;
 
         if (link->freed || link->state == LINK_RETRYING)
                 return;
-        text = full_reason(link, reason);
-        close_connection(link);
-        link->state = LINK_RETRYING;
-        /* Without memory for a timer the link would be dead for good; the loop cannot go on then either. */
-        if (arm_retry(link, next_delay(link)) < 0)
-                sd_event_exit(link->event, -ENOMEM);
-        tell_lost(link, link->generation, text ?: "The connection was lost.");
+        text = explain(link, reason);
+        lose(link, text ?: reason);
+}
+
+void link_dropped(HostLink *link) {
+        int status, signal;
+
+        if (link->freed || link->state == LINK_RETRYING)
+                return;
+        link->dropped = true;
+        if (link->state > LINK_DIALING)
+                link_lose(link, "The connection to the host's bus was lost.");
+        else if (!link->ssh || ssh_has_ended(link->ssh, &status, &signal))
+                link_lose(link, not_reached);
+        else {
+                /* ssh closes its end a moment before it has ended. */
+                link_peek(link);
+                close_bus(link);
+                (void) sd_event_source_set_time_relative(link->deadline, ENDING_USEC);
+        }
 }
 
 void link_lose_peer(HostLink *link, const char *reason) {
@@ -377,6 +453,8 @@ void link_lose_peer(HostLink *link, const char *reason) {
 }
 
 void link_reset(HostLink *link, const char *reason) {
-        if (link->state != LINK_IDLE)
-                link_lose(link, reason);
+        _cleanup_(link_unrefp) _unused_ HostLink *pin = link_ref(link);
+
+        if (!link->freed && link->state != LINK_IDLE && link->state != LINK_RETRYING)
+                lose(link, reason);
 }

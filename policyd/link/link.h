@@ -10,9 +10,9 @@
  * the event loop.
  *
  * Addresses: "unix:path=…" and other local transports as D-Bus spells them, "" or "system" for the system
- * bus, and "ssh:USER@HOST[:PORT]" (ssh is spawned with BatchMode, running systemd-stdio-bridge; its words on
- * stderr become the reason while offline). "tcp:" and "unixexec:" are refused by link_check_address() with
- * why.
+ * bus, and "ssh:USER@HOST[:PORT]" (ssh is spawned with BatchMode, running systemd-stdio-bridge; what it says
+ * on stderr and how it ends become the reason while offline, with what helps: failure.h). "tcp:" and
+ * "unixexec:" are refused by link_check_address() with why.
  *
  * Events older than the claim's inventory are dropped here. A record that does not decode is logged by the
  * owner and closes the link with that reason, after which a new claim gives a fresh inventory: nothing is
@@ -88,7 +88,7 @@ int link_claim(HostLink *link,
         const LinkClaim *claim); /* after greeted() returned 0, or again with a higher epoch: then calls that
                                     wait to be sent are refused with HostOffline */
 bool link_is_claimed(const HostLink *link);
-/* Close and dial again later, with the reason. */
+/* Close and dial again later, with this very reason. */
 void link_reset(HostLink *link, const char *reason);
 
 typedef enum LinkOutcome {

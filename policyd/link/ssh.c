@@ -7,6 +7,7 @@
  */
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -15,35 +16,40 @@
 
 #include "policyd/link/ssh.h"
 
-#define SSH_LINE_MAX 512
+#define WORDS_MAX 4096 /* a changed host key takes about 900 bytes to tell, a banner may be longer */
 
 extern char **environ;
 
 struct Ssh {
         sd_event_source *child; /* owns the process: freeing it kills and reaps */
-        sd_event_source *words;
+        sd_event_source *stderr_source;
         int stderr_fd;
-        char line[SSH_LINE_MAX]; /* being read */
+        pid_t pid;
+        SshSettings settings;
+        char words[WORDS_MAX + 2]; /* the end of what it said; room for a last newline */
         size_t length;
-        char last[SSH_LINE_MAX]; /* the last whole line */
-        char ending[64];
+        bool ended;
+        int status, signal;
 };
 
-static void take_line(Ssh *ssh) {
-        ssh->line[ssh->length] = '\0';
-        if (ssh->length > 0)
-                memcpy(ssh->last, ssh->line, ssh->length + 1);
-        ssh->length = 0;
+/* What is too much falls off at the front, a whole line at a time where there is one. */
+static void drop_words(Ssh *ssh, size_t n) {
+        const char *line = memchr(ssh->words + n - 1, '\n', ssh->length - n + 1);
+        size_t gone = line ? (size_t) (line - ssh->words) + 1 : n;
+
+        ssh->length -= gone;
+        memmove(ssh->words, ssh->words + gone, ssh->length);
 }
 
 static void take_words(Ssh *ssh, const char *text, size_t n) {
         for (size_t i = 0; i < n; i++) {
-                unsigned char c = (unsigned char) text[i];
+                char c = text[i] == '\r' || text[i] == '\0' ? '\n' : text[i];
 
-                if (c == '\n' || c == '\r')
-                        take_line(ssh);
-                else if (ssh->length < SSH_LINE_MAX - 1)
-                        ssh->line[ssh->length++] = c < ' ' || c >= 0x7f ? '?' : (char) c;
+                if (c == '\n' && (ssh->length == 0 || ssh->words[ssh->length - 1] == '\n'))
+                        continue;
+                if (ssh->length >= WORDS_MAX)
+                        drop_words(ssh, WORDS_MAX / 4);
+                ssh->words[ssh->length++] = c;
         }
 }
 
@@ -70,27 +76,30 @@ static int on_words(sd_event_source *source, int fd, uint32_t revents, void *use
 static int on_ended(sd_event_source *source, const siginfo_t *info, void *userdata) {
         Ssh *ssh = userdata;
 
-        if (info->si_code == CLD_EXITED)
-                snprintf(ssh->ending, sizeof(ssh->ending), "ssh ended with status %d", info->si_status);
-        else
-                snprintf(ssh->ending, sizeof(ssh->ending), "ssh was ended by signal %d", info->si_status);
+        ssh->ended = true;
+        *(info->si_code == CLD_EXITED ? &ssh->status : &ssh->signal) = info->si_status;
+        ssh->settings.ended(ssh->settings.userdata);
         return 0;
 }
 
 static int spawn_ssh(
-        const char *program, const LinkAddress *address, int socket_fd, int stderr_fd, pid_t *ret) {
+        const SshSettings *settings, const LinkAddress *address, int socket_fd, int stderr_fd, pid_t *ret) {
         const char *argv[20];
+        char patience[64];
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attributes;
         sigset_t none, pipes;
         size_t n = 0;
         int r;
 
-        argv[n++] = program;
+        snprintf(patience, sizeof(patience), "-oConnectTimeout=%" PRIu64,
+                MAX_OF(settings->answer_usec / 1000000, UINT64_C(1)));
+        argv[n++] = settings->program;
         argv[n++] = "-oBatchMode=yes";
         argv[n++] = "-oStrictHostKeyChecking=yes";
         argv[n++] = "-oServerAliveInterval=10";
         argv[n++] = "-oServerAliveCountMax=3";
+        argv[n++] = patience;
         argv[n++] = "-oClearAllForwardings=yes";
         argv[n++] = "-T";
         if (address->port) {
@@ -121,14 +130,14 @@ static int spawn_ssh(
         r = posix_spawn_file_actions_adddup2(&actions, socket_fd, STDIN_FILENO);
         r = r ?: posix_spawn_file_actions_adddup2(&actions, socket_fd, STDOUT_FILENO);
         r = r ?: posix_spawn_file_actions_adddup2(&actions, stderr_fd, STDERR_FILENO);
-        r = r ?: posix_spawnp(ret, program, &actions, &attributes, (char *const *) argv, environ);
+        r = r ?: posix_spawnp(ret, settings->program, &actions, &attributes, (char *const *) argv, environ);
 
         posix_spawnattr_destroy(&attributes);
         posix_spawn_file_actions_destroy(&actions);
         return -r;
 }
 
-static int watch_ssh(Ssh *ssh, sd_event *event, pid_t pid) {
+static int watch_ssh(Ssh *ssh, sd_event *event) {
         sigset_t children;
         int r;
 
@@ -137,27 +146,28 @@ static int watch_ssh(Ssh *ssh, sd_event *event, pid_t pid) {
         sigaddset(&children, SIGCHLD);
         sigprocmask(SIG_BLOCK, &children, NULL);
 
-        r = sd_event_add_child(event, &ssh->child, pid, WEXITED, on_ended, ssh);
+        r = sd_event_add_child(event, &ssh->child, ssh->pid, WEXITED, on_ended, ssh);
         if (r < 0) {
-                kill(pid, SIGKILL);
-                waitpid(pid, NULL, 0);
+                kill(ssh->pid, SIGKILL);
+                waitpid(ssh->pid, NULL, 0);
                 return r;
         }
         sd_event_source_set_child_process_own(ssh->child, true);
-        return sd_event_add_io(event, &ssh->words, ssh->stderr_fd, EPOLLIN, on_words, ssh);
+        return sd_event_add_io(event, &ssh->stderr_source, ssh->stderr_fd, EPOLLIN, on_words, ssh);
 }
 
-int ssh_open(sd_event *event, const char *program, const LinkAddress *address, Ssh **ret, int *ret_fd) {
+int ssh_open(
+        sd_event *event, const SshSettings *settings, const LinkAddress *address, Ssh **ret, int *ret_fd) {
         _cleanup_(ssh_closep) Ssh *ssh = NULL;
         _cleanup_close_ int near = -1, far = -1, errors = -1;
-        int pair[2];
-        pid_t pid;
-        int r;
+        int pair[2], r;
 
         ssh = calloc(1, sizeof(*ssh));
         if (!ssh)
                 return -ENOMEM;
         ssh->stderr_fd = -1;
+        ssh->status = ssh->signal = -1;
+        ssh->settings = *settings;
 
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
                 return -errno;
@@ -173,10 +183,10 @@ int ssh_open(sd_event *event, const char *program, const LinkAddress *address, S
         if (fcntl(ssh->stderr_fd, F_SETFL, O_NONBLOCK) < 0)
                 return -errno;
 
-        r = spawn_ssh(program, address, far, errors, &pid);
+        r = spawn_ssh(settings, address, far, errors, &ssh->pid);
         if (r < 0)
                 return r;
-        r = watch_ssh(ssh, event, pid);
+        r = watch_ssh(ssh, event);
         if (r < 0)
                 return r;
 
@@ -188,19 +198,28 @@ int ssh_open(sd_event *event, const char *program, const LinkAddress *address, S
 Ssh *ssh_close(Ssh *ssh) {
         if (!ssh)
                 return NULL;
-        sd_event_source_unref(ssh->words);
-        sd_event_source_unref(ssh->child);
+        sd_event_source_disable_unref(ssh->stderr_source);
+        sd_event_source_disable_unref(ssh->child);
         safe_close(ssh->stderr_fd);
         free(ssh);
         return NULL;
 }
 
-const char *ssh_reason(Ssh *ssh) {
-        /* The words may have come with the end of the socket, and the loop heard the socket first. */
+const char *ssh_words(Ssh *ssh) {
+        /* They may have come with the end of the socket, and the loop heard the socket first. */
         for (unsigned i = 0; i < 16 && read_words(ssh) > 0; i++)
                 ;
-        take_line(ssh);
-        if (*ssh->last)
-                return ssh->last;
-        return *ssh->ending ? ssh->ending : NULL;
+        take_words(ssh, "\n", 1);
+        ssh->words[ssh->length] = '\0';
+        return ssh->words;
+}
+
+bool ssh_has_ended(const Ssh *ssh, int *ret_status, int *ret_signal) {
+        *ret_status = ssh->status;
+        *ret_signal = ssh->signal;
+        return ssh->ended;
+}
+
+pid_t ssh_pid(const Ssh *ssh) {
+        return ssh->pid;
 }

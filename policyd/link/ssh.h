@@ -4,8 +4,8 @@
  * ssh as a transport
  *
  * Spawns ssh, which logs in to the host and runs systemd-stdio-bridge there: what is written to *ret_fd
- * reaches the host's system bus. ssh's words on stderr are kept, the last line of them, as the reason of a
- * failure. Nothing waits for ssh: it ends with its socket, and is killed and reaped by ssh_close().
+ * reaches the host's system bus. What ssh says on stderr is kept, the end of it where it is long, to explain
+ * a failure. Nothing waits for ssh: it ends with its socket, and is killed and reaped by ssh_close().
  */
 
 #include <systemd/sd-event.h>
@@ -14,10 +14,21 @@
 
 typedef struct Ssh Ssh;
 
+typedef struct SshSettings {
+        const char *program;
+        uint64_t answer_usec; /* how long the host may take to answer at all; whole seconds of it count */
+        void (*ended)(void *userdata); /* from the loop, once; ssh_close() ends it */
+        void *userdata;
+} SshSettings;
+
 /* The caller owns *ret_fd. Negative errno when ssh cannot be started (-ENOENT: no such program). */
-int ssh_open(sd_event *event, const char *program, const LinkAddress *address, Ssh **ret, int *ret_fd);
+int ssh_open(
+        sd_event *event, const SshSettings *settings, const LinkAddress *address, Ssh **ret, int *ret_fd);
 Ssh *ssh_close(Ssh *ssh);
 DEFINE_CLEANUP(Ssh *, ssh_close)
 
-/* What ssh said last, or how it ended; NULL when it said nothing and still runs. Valid until ssh_close(). */
-const char *ssh_reason(Ssh *ssh);
+/* Lines, oldest first, each with its newline; "" when it has said nothing. Valid until the loop runs. */
+const char *ssh_words(Ssh *ssh);
+/* True when it has ended: its status, or else the signal; the other one is -1. */
+bool ssh_has_ended(const Ssh *ssh, int *ret_status, int *ret_signal);
+pid_t ssh_pid(const Ssh *ssh);

@@ -14,23 +14,50 @@
 
 #include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #define MESSAGES_PER_TURN 32
 
-static const char lost[] = "The connection to the host's bus was lost.";
+/* What a D-Bus server answers to the first words of a client. */
+static bool is_of_bus(const char *text, size_t n) {
+        static const char *const words[] = {"DATA", "OK ", "REJECTED", "ERROR", "AGREE_UNIX_FD"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+                if (strncmp(text, words[i], MIN_OF(n, strlen(words[i]))) == 0)
+                        return true;
+        return false;
+}
+
+/* Of a login: its start files may print something before the bridge runs, and sd-bus does not say what it
+ * was. */
+void link_peek(HostLink *link) {
+        char text[sizeof(link->noise)];
+        ssize_t n;
+
+        if (!link->ssh || link->wire < 0 || link->spoke)
+                return;
+        n = recv(link->wire, text, sizeof(text) - 1, MSG_PEEK | MSG_DONTWAIT);
+        if (n <= 0)
+                return;
+        link->spoke = true;
+        text[n] = '\0';
+        if (!is_of_bus(text, (size_t) n))
+                memcpy(link->noise, text, (size_t) n + 1);
+}
 
 static int take_turn(HostLink *link) {
         _cleanup_(link_unrefp) _unused_ HostLink *pin = link_ref(link);
         _cleanup_(sd_bus_unrefp) sd_bus *bus = sd_bus_ref(link->bus);
         int r = 1;
 
+        link_peek(link);
         for (unsigned i = 0; i < MESSAGES_PER_TURN && r > 0; i++) {
                 r = sd_bus_process(bus, NULL);
                 if (link->freed || link->bus != bus)
                         return 0; /* a callback ended the connection */
         }
         if (r < 0)
-                link_lose(link, lost);
+                link_dropped(link);
         else
                 link_arm(link);
         return 0;
@@ -82,23 +109,19 @@ void link_arm(HostLink *link) {
  * anybody hears of it, and what a child that is just being spawned still holds open would stay in the loop's
  * epoll, with nobody who can take it out.
  */
-static int watch(HostLink *link) {
-        _cleanup_close_ int fd = -1;
-        int r;
+int link_take_wire(HostLink *link, int fd) {
+        link->wire = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        return link->wire < 0 ? -errno : 0;
+}
 
-        r = sd_bus_get_fd(link->bus);
-        if (r < 0)
-                return r;
-        fd = fcntl(r, F_DUPFD_CLOEXEC, 3);
-        if (fd < 0)
-                return -errno;
-        r = sd_event_add_io(link->event, &link->io, fd, EPOLLIN, on_io, link);
-        if (r < 0)
-                return r;
-        r = sd_event_source_set_io_fd_own(link->io, true);
-        if (r >= 0)
-                take_fd(fd);
-        return r;
+static int watch(HostLink *link) {
+        int r = 0;
+
+        if (link->wire < 0) {
+                r = sd_bus_get_fd(link->bus);
+                r = r < 0 ? r : link_take_wire(link, r);
+        }
+        return r < 0 ? r : sd_event_add_io(link->event, &link->io, link->wire, EPOLLIN, on_io, link);
 }
 
 int link_attach(HostLink *link) {
@@ -118,4 +141,5 @@ int link_attach(HostLink *link) {
 void link_detach(HostLink *link) {
         link->io = sd_event_source_disable_unref(link->io);
         link->wake = sd_event_source_disable_unref(link->wake);
+        link->wire = safe_close(link->wire);
 }

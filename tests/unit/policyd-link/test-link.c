@@ -177,7 +177,7 @@ static void test_a_hostd_that_comes_later_is_claimed_at_once(void **state) {
         w->settings.retry_max_usec = 60 * UINT64_C(1000000);
         world_dial(w, w->bus.address);
         RUN_UNTIL(w, w->n_lost == 1);
-        assert_string_equal(w->reason, "hostd does not run on the host.");
+        assert_string_equal(w->reason, "hostd does not run on the host: `systemctl start xenvgpu-hostd` there; `journalctl -u xenvgpu-hostd` shows why it ended.");
         fake_host_start(&w->host, &w->bus, w->event);
         RUN_UNTIL(w, w->n_claimed == 1);
 }

@@ -1,0 +1,257 @@
+/*
+ * Why a host is not reached
+ *
+ * In a remedy {host} is the host's name in the address, {user} the user, {port} the port or 22, {known} how
+ * known_hosts spells the host, {to} the arguments by which ssh-keyscan finds it, {try} an ssh that shows all
+ * of the login.
+ */
+
+#include <stdio.h>
+
+#include "common/text.h"
+#include "policyd/link/failure.h"
+
+#define SSH_FOLDER "/var/lib/xenvgpu-policyd/.ssh"
+#define AS_POLICYD "runuser -u xenvgpu -- "
+#define QUOTE_MAX 200
+
+typedef struct Remedy {
+        const char *said; /* part of a line */
+        const char *sentence;
+} Remedy;
+
+/* The first that fits counts: ssh's last line is often less exact than those before it. */
+static const Remedy ssh_said[] = {
+        {"REMOTE HOST IDENTIFICATION HAS CHANGED",
+                "The host key of {host} is not the one that known_hosts holds: the host was installed again, "
+                "or another machine "
+                "answers in its place. Compare it on the host (ssh-keygen -lf "
+                "/etc/ssh/ssh_host_ed25519_key.pub); if it is the "
+                "host's, run `" AS_POLICYD "ssh-keygen -f " SSH_FOLDER
+                "/known_hosts -R {known}` on the master and store the new "
+                "one with `ssh-keyscan {to} >>" SSH_FOLDER "/known_hosts`."},
+        {"Host key verification failed",
+                "The host key of {host} is not known: store it with `ssh-keyscan {to} >>" SSH_FOLDER
+                "/known_hosts` on the master, "
+                "and compare it with the host's own (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub)."},
+        {"UNPROTECTED PRIVATE KEY FILE",
+                "ssh does not use policyd's key, since others can read it: `chmod 600 " SSH_FOLDER
+                "/id_ed25519` on the master."},
+        {"Permission denied (",
+                "{host} does not accept policyd's key for user {user}: its authorized_keys must hold the "
+                "master's " SSH_FOLDER "/id_ed25519.pub, and an account without a password needs `UsePAM "
+                "yes` in sshd_config. `{try}` shows the login."},
+        {"Too many authentication failures",
+                "{host} does not accept policyd's key for user {user}, and others were tried first: leave "
+                "one key in " SSH_FOLDER ". `{try}` shows the login."},
+        {"account is currently not available", "User {user} has a login shell on {host} that runs no "
+                                               "command: `usermod -s /bin/sh {user}` there."},
+        {"command not found", "The command of the login is not found on {host}: it must be "
+                              "systemd-stdio-bridge, in authorized_keys too, and the "
+                              "package systemd must be there."},
+        {"systemd-stdio-bridge: not found",
+                "systemd-stdio-bridge is not found on {host}: install the package systemd there."},
+        {"Could not resolve hostname", "The name {host} is not resolved on the master: `getent hosts {host}` "
+                                       "must print its address; else add the host "
+                                       "by its IP address."},
+        {"Connection refused", "{host} refuses connections on port {port}: sshd does not listen there. "
+                               "`systemctl start ssh` on the host, from "
+                               "the package openssh-server, or correct the port."},
+        {"No route to host", "There is no route to {host}, or it is down: `ping {host}` and `ip route get "
+                             "{host}` on the master show more."},
+        {"Network is unreachable", "The network of {host} cannot be reached from the master: `ip route get "
+                                   "{host}` there shows more."},
+        {"timed out", "{host} does not answer on port {port}: it is down, or a firewall drops what is sent "
+                      "to it. `ping {host}` on the "
+                      "master shows more."},
+        {"Connection closed by", "sshd on {host} closed the connection during the login: `journalctl -u ssh` "
+                                 "there says why (MaxStartups, an "
+                                 "address that it does not let in)."},
+        {"Connection reset by", "{host} ended the connection during the login: what listens on port {port} "
+                                "may not be sshd; `journalctl -u ssh` "
+                                "there shows more."},
+        {"Bad configuration option",
+                "ssh does not understand the configuration on the master: `{try}` shows which line."},
+};
+
+/* Of a connection that stood. */
+static const Remedy lost_said[] = {
+        {"Timeout, server", "{host} has not answered ssh for 30 s: the host or the network stands still."},
+        {"closed by remote host", "sshd on {host} ended the connection: `journalctl -u ssh` there says why."},
+        {"client_loop: send disconnect", "The network ended the connection to {host}."},
+};
+
+static const char bus_not_reached[] = "User {user} logged in to {host}, but the system bus cannot be reached "
+                                      "there: `systemctl status dbus` on the host, and "
+                                      "`journalctl -t systemd-stdio-bridge`, show more.";
+
+static const char no_command[] = "The command of the login is not found on {host}: it must be "
+                                 "systemd-stdio-bridge, in authorized_keys too, and the package "
+                                 "systemd must be there.";
+
+static const char noisy[] = "The login of {user} on {host} prints to standard output before the bus can "
+                            "speak: \"{noise}\". What prints it (.bashrc, "
+                            ".profile, ~/.ssh/rc, /etc/ssh/sshrc) must not do so where there is no terminal.";
+
+static const char quoted[] = "{host} is not reached by ssh: {last}. `{try}` shows the login.";
+static const char silent_end[] =
+        "The login on {host} ended with status {status} before the bus was reached. `{try}` shows it.";
+static const char by_signal[] = "ssh to {host} was ended by signal {signal} before the bus was reached.";
+
+/* The parts of the address */
+
+static const char *host_of(const LinkAddress *a) {
+        const char *at = strchr(a->login, '@');
+
+        return at ? at + 1 : a->login;
+}
+
+static void add_user(StrBuf *b, const LinkAddress *a) {
+        strbuf_add_n(b, a->login, (size_t) (host_of(a) - a->login) - 1);
+}
+
+static bool has_own_port(const LinkAddress *a) {
+        return a->port && !streq(a->port, "22");
+}
+
+static void add_known(StrBuf *b, const LinkAddress *a) {
+        if (has_own_port(a))
+                strbuf_addf(b, "'[%s]:%s'", host_of(a), a->port);
+        else
+                strbuf_add(b, host_of(a));
+}
+
+static void add_to(StrBuf *b, const LinkAddress *a) {
+        if (has_own_port(a))
+                strbuf_addf(b, "-p %s ", a->port);
+        strbuf_add(b, host_of(a));
+}
+
+static void add_try(StrBuf *b, const LinkAddress *a) {
+        strbuf_add(b, AS_POLICYD "ssh -v ");
+        if (has_own_port(a))
+                strbuf_addf(b, "-p %s ", a->port);
+        strbuf_add(b, a->login);
+}
+
+/* The last line, without its full stop. */
+static void add_last(StrBuf *b, const char *words) {
+        size_t n = strlen(words), start;
+        _cleanup_free_ char *clean = NULL;
+
+        while (n > 0 && (words[n - 1] == '\n' || words[n - 1] == '.'))
+                n--;
+        for (start = n; start > 0 && words[start - 1] != '\n'; start--)
+                ;
+        clean = text_clean(words + start, n - start, TEXT_LINE, QUOTE_MAX);
+        strbuf_add(b, strempty(clean));
+}
+
+static void add_noise(StrBuf *b, const char *noise) {
+        _cleanup_free_ char *clean = text_clean(noise, strcspn(noise, "\r\n"), TEXT_LINE, QUOTE_MAX);
+
+        strbuf_add(b, strempty(clean));
+}
+
+static void add_word(StrBuf *b, const LinkFailure *f, const char *word) {
+        const LinkAddress *a = f->address;
+
+        if (startswith(word, "host}"))
+                strbuf_add(b, host_of(a));
+        else if (startswith(word, "user}"))
+                add_user(b, a);
+        else if (startswith(word, "port}"))
+                strbuf_add(b, a->port ?: "22");
+        else if (startswith(word, "known}"))
+                add_known(b, a);
+        else if (startswith(word, "to}"))
+                add_to(b, a);
+        else if (startswith(word, "try}"))
+                add_try(b, a);
+        else if (startswith(word, "last}"))
+                add_last(b, f->words);
+        else if (startswith(word, "noise}"))
+                add_noise(b, f->noise);
+        else if (startswith(word, "status}"))
+                strbuf_addf(b, "%d", f->status);
+        else if (startswith(word, "signal}"))
+                strbuf_addf(b, "%d", f->signal);
+}
+
+static void fill(StrBuf *b, const LinkFailure *f, const char *sentence) {
+        const char *p;
+
+        while ((p = strchr(sentence, '{'))) {
+                strbuf_add_n(b, sentence, (size_t) (p - sentence));
+                add_word(b, f, p + 1);
+                sentence = strchr(p, '}') + 1;
+        }
+        strbuf_add(b, sentence);
+}
+
+/* Which sentence */
+
+static const char *find_said(const Remedy *table, size_t n, const char *text) {
+        for (size_t i = 0; i < n; i++)
+                if (strstr(text, table[i].said))
+                        return table[i].sentence;
+        return NULL;
+}
+
+/* The bridge says in the host's journal alone what it lacks: its status is all that comes here. */
+static const char *explain_status(const LinkFailure *f) {
+        if (!f->dropped)
+                return NULL;
+        if (f->signal >= 0)
+                return by_signal;
+        if (f->status == 255)
+                return *f->words ? quoted : silent_end;
+        if (f->status == 126 || f->status == 127)
+                return no_command;
+        if (f->status == 1)
+                return bus_not_reached;
+        return f->status >= 0 ? silent_end : NULL;
+}
+
+static const char *explain(const LinkFailure *f) {
+        const char *sentence;
+
+        sentence = find_said(ssh_said, ARRAY_SIZE(ssh_said), f->words)
+                           ?: find_said(ssh_said, ARRAY_SIZE(ssh_said), f->noise);
+        if (sentence)
+                return sentence;
+        return *f->noise ? noisy : explain_status(f);
+}
+
+char *link_failure_sentence(const LinkFailure *f) {
+        _cleanup_strbuf_ StrBuf b = {};
+        const char *sentence = NULL;
+
+        if (f->address->transport == TRANSPORT_SSH && f->stood)
+                sentence = find_said(lost_said, ARRAY_SIZE(lost_said), f->words);
+        else if (f->address->transport == TRANSPORT_SSH)
+                sentence = explain(f);
+        if (sentence && f->stood)
+                strbuf_addf(&b, "%s ", f->seen);
+        if (sentence)
+                fill(&b, f, sentence);
+        else
+                strbuf_add(&b, f->seen);
+        return strbuf_take(&b);
+}
+
+char *link_denied_sentence(const LinkAddress *address) {
+        const LinkFailure f = {.address = address, .words = "", .noise = ""};
+        _cleanup_strbuf_ StrBuf b = {};
+
+        if (address->transport == TRANSPORT_SSH)
+                fill(&b, &f,
+                        "The bus of {host} does not let user {user} command hostd: log in as xenvgpu "
+                        "(address "
+                        "ssh:xenvgpu@{host}), or as root.");
+        else
+                strbuf_add(&b, "The host's bus does not let policyd's user command hostd: run policyd as "
+                               "xenvgpu, as its unit does, or as "
+                               "root.");
+        return strbuf_take(&b);
+}

@@ -1,0 +1,27 @@
+#pragma once
+
+/*
+ * Why a host is not reached, as a sentence with what helps
+ *
+ * One table holds what ssh, the shell behind it and sshd are known to say, and the remedy for each. What is
+ * not in the table is quoted when ssh itself gave up with it (status 255); a banner, or what a login prints,
+ * never is.
+ */
+
+#include "policyd/link/address.h"
+
+typedef struct LinkFailure {
+        const LinkAddress *address;
+        const char *words;  /* ssh's lines on stderr, oldest first, each ended by a newline; "" */
+        const char *noise;  /* what came on stdout where the bus should have spoken; "" */
+        int status, signal; /* how ssh ended; -1: it did not end that way */
+        bool stood;         /* the bus had been reached before */
+        bool dropped; /* the other side ended the connection: only then does ssh's status explain anything */
+        const char *seen; /* what the link saw, a sentence; it stays where nothing explains more */
+} LinkFailure;
+
+/* NULL without memory; the caller frees it. */
+char *link_failure_sentence(const LinkFailure *f);
+
+/* "The host's bus lets nobody but …": the bus's policy refused a call to hostd. */
+char *link_denied_sentence(const LinkAddress *address);
