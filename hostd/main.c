@@ -4,6 +4,7 @@
  * Assembles the parts and runs the loop.
  */
 
+#include "common/daemon/database.h"
 #include "common/daemon/frame.h"
 #include "common/daemon/log.h"
 #include "hostd/bus/bus-host.h"
@@ -39,6 +40,7 @@ static void on_reload(void *userdata) {
         (void) host_rescan(p->host);
 }
 
+/* 0, or the exit status. */
 static int start(Program *p) {
         int r;
 
@@ -47,7 +49,7 @@ static int start(Program *p) {
                 r = bus_host_new(p->daemon.event, p->settings.bus, p->host, &handlers, p, &p->bus);
         if (r >= 0)
                 daemon_set_reload(&p->daemon, on_reload, p);
-        return r;
+        return r < 0 ? database_exit_status(r) : 0;
 }
 
 static int run(Program *p) {
@@ -57,7 +59,7 @@ static int run(Program *p) {
                 return EXIT_FAILURE;
         if (p->self_test || p->json)
                 return selftest_run(&p->settings, d->state_dir, d->runtime_dir, p->json) != 0;
-        return start(p) < 0 ? EXIT_FAILURE : daemon_run(&p->daemon);
+        return start(p) ?: daemon_run(&p->daemon);
 }
 
 /* The VMs run on. */

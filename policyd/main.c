@@ -2,6 +2,7 @@
  * xenvgpu-policyd: assembles the policy engine
  */
 
+#include "common/daemon/database.h"
 #include "common/daemon/frame.h"
 #include "common/daemon/log.h"
 #include "policyd/bus/settings.h"
@@ -34,6 +35,8 @@ static int start_policy(Program *p) {
         r = policy_new(p->daemon.event, &policy_options, bus_listener(), p->bus, &p->policy);
         if (r == -EBUSY)
                 log_error("Another process uses the state folder %s; stop it first", p->daemon.state_dir);
+        if (r == -EUCLEAN)
+                return r;
         if (r < 0)
                 return log_errno(r, "Failed to load the pool from %s", p->daemon.state_dir);
         bus_set_policy(p->bus, p->policy);
@@ -63,7 +66,7 @@ static int run(Program *p) {
         if (r >= 0)
                 r = start_policy(p);
         if (r < 0)
-                return EXIT_FAILURE;
+                return database_exit_status(r);
 
         daemon_ready(&p->daemon, "Serving the pool");
         return daemon_run(&p->daemon);

@@ -22,6 +22,7 @@
 #define MSG_EMULATOR_DIED "62076fb9d936460d862ab703a6da017e" /* a display emulator or qemu died */
 #define MSG_STALE_EPOCH "d42f52dff5b24760a9e9f48060e2b65a" /* an order or claim of an old master */
 #define MSG_STORAGE_FAILED "6b04bc43112e4264b9fd20d0f87432e2" /* a commit failed; its callers were told */
+#define MSG_DATABASE_UNUSABLE "dbff78f3a4494a6b9fc148f90ae01818" /* a database is damaged, lost or cannot be written */
 #define MSG_PGPU_VANISHED "37f93b43dc5444efaa159b32c80e5f49" /* a PGPU is no longer there */
 
 /* Fields: the object that a message is about. FIELDS(FIELD_VM "…uuid…") joins at compile time; else use asprintf(). */

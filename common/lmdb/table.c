@@ -3,24 +3,40 @@
  *
  * LMDB itself lets several processes write in turn. Our daemons act on a model in memory, so a second one
  * would act on a stale copy: an flock() on "owner" keeps it out, and falls with the process.
+ *
+ * LMDB trusts its file and reads it by mmap(), so the file is checked before it is opened, and looked at
+ * before and after each transaction: one that was removed would take all that is written into it along, one
+ * that was cut off would end us by SIGBUS.
  */
 
 #include <fcntl.h>
 #include <lmdb.h>
+#include <stdio.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 
+#include "common/lmdb/check.h"
 #include "common/lmdb/table.h"
 
 #define TABLES_MAX 64
 #define OLD_TABLES_MAX 16
 #define FILE_MODE 0600
+#define DATA_FILE "data.mdb"
+#define DISK_PROBE (1 << 20)
 #define LOCK_TRIES 60
 #define LOCK_PAUSE_NS 50000000L
+
+static const char known_text[] = "The database beside this file has been in use. Should it be missing or "
+                                 "empty it is lost, and no new one is begun\n"
+                                 "in its place as long as this file is here.\n";
 
 struct Db {
         MDB_env *env;
         int lock_fd;
+        char *dir, *path; /* of the folder, of the file in it */
+        off_t file_size;  /* it only grows */
+        void (*broken)(const char *dir, const char *reason);
         size_t map_size, map_max;
         unsigned n_tables;
         MDB_dbi tables[TABLES_MAX];
@@ -28,7 +44,7 @@ struct Db {
 
 struct DbTxn {
         MDB_txn *txn;
-        const Db *db;
+        Db *db;
         unsigned n_old;
         MDB_dbi old[OLD_TABLES_MAX]; /* numbered after the tables */
 };
@@ -40,7 +56,7 @@ static int to_errno(int e) {
         if (e == MDB_NOTFOUND)
                 return -ENOENT;
         if (e == MDB_MAP_FULL)
-                return -ENOSPC;
+                return -EOVERFLOW;
         if (e == MDB_BAD_VALSIZE)
                 return -EINVAL;
         if (e == MDB_CORRUPTED || e == MDB_INVALID || e == MDB_VERSION_MISMATCH || e == MDB_PAGE_NOTFOUND ||
@@ -82,19 +98,78 @@ static int lock_folder(const char *dir, int *ret) {
         return 0;
 }
 
-static int open_environment(Db *db, const char *dir, unsigned n_tables) {
+/* Whether a database was ever written here. */
+static bool is_known(const Db *db) {
+        struct stat st;
+
+        return fstat(db->lock_fd, &st) == 0 && st.st_size > 0;
+}
+
+/* What cannot be marked on a full disk is marked at the next start. */
+static void mark_known(const Db *db) {
+        if (!is_known(db) && pwrite(db->lock_fd, known_text, sizeof(known_text) - 1, 0) > 0)
+                (void) fsync(db->lock_fd);
+}
+
+static int say_lost(const char *text, char **ret_problem) {
+        *ret_problem = strdup(text);
+        return *ret_problem ? -EBADMSG : -ENOMEM;
+}
+
+static int check_file(const Db *db, char **ret_problem) {
+        _cleanup_close_ int fd = open(db->path, O_RDONLY | O_CLOEXEC);
+        struct stat st;
+
+        if (fd < 0 && errno == ENOENT)
+                return is_known(db) ? say_lost("it is gone", ret_problem) : 0;
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode))
+                return say_lost("it is no regular file", ret_problem);
+        /* LMDB was killed before it had written anything, or somebody emptied it since. */
+        if (st.st_size == 0)
+                return is_known(db) ? say_lost("it is empty", ret_problem) : 0;
+        return db_check_file(fd, ret_problem);
+}
+
+/* LMDB has the file open and mapped; what it writes must be what the next start finds. */
+static int check_still_there(Db *db) {
+        struct stat open_file, named;
+        mdb_filehandle_t fd;
+
+        if (mdb_env_get_fd(db->env, &fd) != 0 || fstat(fd, &open_file) < 0)
+                return -EIO;
+        if (stat(db->path, &named) < 0 || named.st_ino != open_file.st_ino ||
+                named.st_dev != open_file.st_dev || open_file.st_size < db->file_size)
+                return -ESTALE;
+        db->file_size = open_file.st_size;
+        return 0;
+}
+
+static void on_assert(MDB_env *env, const char *text) {
+        const Db *db = mdb_env_get_userctx(env);
+
+        if (db->broken)
+                db->broken(db->dir, text);
+}
+
+static int open_environment(Db *db) {
         MDB_envinfo info;
         int r;
 
         r = mdb_env_create(&db->env);
         if (r != 0)
                 return to_errno(r);
-        r = mdb_env_set_maxdbs(db->env, n_tables + OLD_TABLES_MAX);
+        r = mdb_env_set_userctx(db->env, db);
+        if (r == 0)
+                r = mdb_env_set_assert(db->env, on_assert);
+        if (r == 0)
+                r = mdb_env_set_maxdbs(db->env, db->n_tables + OLD_TABLES_MAX);
         if (r == 0)
                 r = mdb_env_set_mapsize(db->env, db->map_size);
         /* MDB_NOTLS: one thread may hold several reading transactions. */
         if (r == 0)
-                r = mdb_env_open(db->env, dir, MDB_NOTLS, FILE_MODE);
+                r = mdb_env_open(db->env, db->dir, MDB_NOTLS, FILE_MODE);
         if (r == 0)
                 r = mdb_env_info(db->env, &info);
         if (r != 0)
@@ -103,6 +178,19 @@ static int open_environment(Db *db, const char *dir, unsigned n_tables) {
         /* LMDB itself takes a larger map when the file holds more than map_size. */
         db->map_size = info.me_mapsize;
         return 0;
+}
+
+/* LMDB says EIO of a disk that took only a part, so the disk is asked. */
+static int commit_errno(const Db *db, int e) {
+        _cleanup_close_ int fd = -1;
+
+        if (e != EIO)
+                return to_errno(e);
+        fd = open(db->dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, FILE_MODE);
+        if (fd < 0)
+                return errno == ENOSPC || errno == EDQUOT ? -ENOSPC : -EIO;
+        e = posix_fallocate(fd, 0, DISK_PROBE);
+        return e == ENOSPC || e == EDQUOT ? -ENOSPC : -EIO;
 }
 
 static int open_tables(Db *db, const char *const *tables) {
@@ -119,10 +207,10 @@ static int open_tables(Db *db, const char *const *tables) {
                 mdb_txn_abort(txn);
                 return to_errno(r);
         }
-        return to_errno(mdb_txn_commit(txn));
+        return commit_errno(db, mdb_txn_commit(txn));
 }
 
-int db_open(const char *dir, const DbOptions *options, Db **ret) {
+int db_open(const char *dir, const DbOptions *options, char **ret_problem, Db **ret) {
         _cleanup_(db_closep) Db *db = NULL;
         int r;
 
@@ -131,6 +219,10 @@ int db_open(const char *dir, const DbOptions *options, Db **ret) {
                 return -ENOMEM;
 
         db->lock_fd = -1;
+        db->broken = options->broken;
+        db->dir = strdup(dir);
+        if (!db->dir || asprintf(&db->path, "%s/" DATA_FILE, dir) < 0)
+                return -ENOMEM;
         db->map_size = options->map_size;
         db->map_max = MAX_OF(options->map_max, options->map_size);
         while (options->tables[db->n_tables])
@@ -140,12 +232,13 @@ int db_open(const char *dir, const DbOptions *options, Db **ret) {
         r = lock_folder(dir, &db->lock_fd);
         if (r < 0)
                 return r;
-        r = open_environment(db, dir, db->n_tables);
+        r = check_file(db, ret_problem);
+        r = r ?: open_environment(db);
+        r = r ?: open_tables(db, options->tables);
+        r = r ?: check_still_there(db);
         if (r < 0)
                 return r;
-        r = open_tables(db, options->tables);
-        if (r < 0)
-                return r;
+        mark_known(db);
 
         *ret = take_ptr(db);
         return 0;
@@ -159,6 +252,8 @@ Db *db_close(Db *db) {
         if (db->env)
                 mdb_env_close(db->env);
         safe_close(db->lock_fd);
+        free(db->dir);
+        free(db->path);
         free(db);
         return NULL;
 }
@@ -168,7 +263,7 @@ int db_grow(Db *db) {
         int r;
 
         if (db->map_size >= db->map_max)
-                return -ENOSPC;
+                return -EOVERFLOW;
 
         size = db->map_size > db->map_max / 2 ? db->map_max : db->map_size * 2;
         r = mdb_env_set_mapsize(db->env, size);
@@ -187,6 +282,9 @@ int db_begin(Db *db, bool write, DbTxn **ret) {
         _cleanup_free_ DbTxn *txn = NULL;
         int r;
 
+        r = check_still_there(db);
+        if (r < 0)
+                return r;
         txn = calloc(1, sizeof(*txn));
         if (!txn)
                 return -ENOMEM;
@@ -201,11 +299,12 @@ int db_begin(Db *db, bool write, DbTxn **ret) {
 }
 
 int db_commit(DbTxn *txn) {
+        Db *db = txn->db;
         int r;
 
-        r = mdb_txn_commit(txn->txn);
+        r = commit_errno(db, mdb_txn_commit(txn->txn));
         free(txn);
-        return to_errno(r);
+        return r ?: check_still_there(db);
 }
 
 DbTxn *db_abort(DbTxn *txn) {
@@ -286,8 +385,8 @@ int db_iterate(DbTxn *txn, unsigned table, DbVisitor visitor, void *userdata) {
 }
 
 /*
- * LMDB forgets a table that is opened in a transaction which is then aborted, and also one that is dropped; so an
- * old table belongs to its transaction, and one that is tried again opens it again.
+ * LMDB forgets a table that is opened in a transaction which is then aborted, and also one that is dropped;
+ * so an old table belongs to its transaction, and one that is tried again opens it again.
  */
 int db_open_old(DbTxn *txn, const char *name, unsigned *ret) {
         int r;

@@ -4,10 +4,25 @@
 
 #include "hostd/bus/bus-internal.h"
 
+static bool is_of_storage(int result) {
+        switch (result) {
+        case -ENOSPC:
+        case -EOVERFLOW:
+        case -EROFS:
+        case -EIO:
+        case -EBADMSG:
+        case -ESTALE:
+                return true;
+        default:
+                return false;
+        }
+}
+
 int bus_check(int result, const HostRefusal *refusal, sd_bus_error *error) {
-        if (result == -ENOSPC || result == -EIO || result == -EBADMSG)
+        if (is_of_storage(result))
                 return sd_bus_error_setf(error, error_code_name(ERROR_STORAGE_FAILED),
-                        "hostd could not store the change (%s); nothing was changed.", strerror(-result));
+                        "hostd could not store the change (%s); nothing was changed.%s", strerror(-result),
+                        result == -ENOSPC ? " The disk of its state folder is full: free space there." : "");
         if (result < 0)
                 return sd_bus_error_setf(error, error_code_name(ERROR_INTERNAL_ERROR),
                         "hostd could not do this: %s.", strerror(-result));

@@ -155,7 +155,7 @@ int host_store_each_order(HostStore *s, StoredOrderVisitor visitor, void *userda
         OrderWalk walk = {visitor, userdata};
         int r;
 
-        r = db_begin(s->db, /* write= */ false, &txn);
+        r = store_begin(s, /* write= */ false, &txn);
         return r < 0 ? r : db_iterate(txn, TABLE_ORDERS, visit_order, &walk);
 }
 
@@ -293,7 +293,7 @@ int host_store_each_ended(
 
         db_key_u64(after_seq, walk.after);
 
-        r = db_begin(s->db, /* write= */ false, &txn);
+        r = store_begin(s, /* write= */ false, &txn);
         return r < 0 ? r : db_iterate(txn, TABLE_ENDED, visit_ended, &walk);
 }
 

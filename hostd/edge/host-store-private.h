@@ -25,11 +25,14 @@ struct HostStore {
         uint64_t last_seq;     /* given */
         uint64_t reserved_seq; /* on disk: none above was ever given */
         size_t n_orders, n_ended;
+        void (*lost)(void *userdata);
+        void *lost_userdata;
 };
 
 /* May run more than once: it changes nothing but the transaction and its own argument. */
 typedef int (*StoreChange)(HostStore *s, DbTxn *txn, void *argument);
 
+int store_begin(HostStore *s, bool write, DbTxn **ret);
 int store_write(HostStore *s, StoreChange change, void *argument);
 
 /* One value; -ENOENT when there is none, -EBADMSG when it does not decode or has another version. */

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "common/daemon/database.h"
 #include "common/io/file.h"
 #include "hostd/edge/host-store-private.h"
 #include "protocol/names.h"
@@ -15,19 +16,32 @@
 #define KEY_CLAIM "claim"
 #define KEY_SEQ "seq"
 
-static const char *const table_names[] = { "host", "enablement", "orders", "ended", NULL };
+static const char *const table_names[] = {"host", "enablement", "orders", "ended", NULL};
+
+static int tell_lost(HostStore *s, int r) {
+        void (*lost)(void *) = s->lost;
+
+        s->lost = r == -ESTALE ? NULL : lost;
+        if (r == -ESTALE && lost)
+                lost(s->lost_userdata);
+        return r;
+}
+
+int store_begin(HostStore *s, bool write, DbTxn **ret) {
+        return tell_lost(s, db_begin(s->db, write, ret));
+}
 
 static int run_change(HostStore *s, StoreChange change, void *argument) {
         _cleanup_(db_abortp) DbTxn *txn = NULL;
         int r;
 
-        r = db_begin(s->db, /* write= */ true, &txn);
+        r = store_begin(s, /* write= */ true, &txn);
         if (r < 0)
                 return r;
         r = change(s, txn, argument);
         if (r < 0)
                 return r;
-        return db_commit(take_ptr(txn));
+        return tell_lost(s, db_commit(take_ptr(txn)));
 }
 
 int store_write(HostStore *s, StoreChange change, void *argument) {
@@ -35,7 +49,7 @@ int store_write(HostStore *s, StoreChange change, void *argument) {
 
         for (;;) {
                 r = run_change(s, change, argument);
-                if (r != -ENOSPC || db_grow(s->db) < 0)
+                if (r != -EOVERFLOW || db_grow(s->db) < 0)
                         return r;
         }
 }
@@ -81,7 +95,7 @@ int store_read(HostStore *s, unsigned table, const void *key, size_t key_size, s
         _cleanup_(db_abortp) DbTxn *txn = NULL;
         int r;
 
-        r = db_begin(s->db, /* write= */ false, &txn);
+        r = store_begin(s, /* write= */ false, &txn);
         return r < 0 ? r : get_json(txn, table, key, key_size, ret);
 }
 
@@ -148,7 +162,7 @@ static int count_entries(HostStore *s) {
         _cleanup_(db_abortp) DbTxn *txn = NULL;
         int r;
 
-        r = db_begin(s->db, /* write= */ false, &txn);
+        r = store_begin(s, /* write= */ false, &txn);
         if (r >= 0)
                 r = db_iterate(txn, TABLE_ORDERS, count_entry, &s->n_orders);
         if (r >= 0)
@@ -156,9 +170,30 @@ static int count_entries(HostStore *s) {
         return r;
 }
 
-int host_store_open(const char *dir, HostStore **ret) {
+static int check_claim(HostStore *s) {
+        HostClaim claim = {};
+        int r;
+
+        r = host_store_get_claim(s, &claim);
+        if (r >= 0)
+                host_claim_done(&claim);
+        return r;
+}
+
+static int name_damage(int r, const char *what, char **ret_problem) {
+        if (r == -EBADMSG && asprintf(ret_problem, "%s does not decode", what) < 0) {
+                *ret_problem = NULL;
+                return -ENOMEM;
+        }
+        return r;
+}
+
+int host_store_open(const char *dir, char **ret_problem, HostStore **ret) {
         static const DbOptions options = {
-                .tables = table_names, .map_size = MAP_SIZE_FIRST, .map_max = MAP_SIZE_MAX
+                .tables = table_names,
+                .map_size = MAP_SIZE_FIRST,
+                .map_max = MAP_SIZE_MAX,
+                .broken = database_broken,
         };
         _cleanup_(host_store_closep) HostStore *s = NULL;
         int r;
@@ -169,18 +204,25 @@ int host_store_open(const char *dir, HostStore **ret) {
 
         r = mkdir_parents(dir, 0700);
         if (r >= 0)
-                r = db_open(dir, &options, &s->db);
+                r = db_open(dir, &options, ret_problem, &s->db);
         if (r >= 0)
-                r = load_identity(s);
+                r = name_damage(load_identity(s), "the record of this host's uuid", ret_problem);
         if (r >= 0)
-                r = load_seq(s);
+                r = name_damage(load_seq(s), "the record of the last event", ret_problem);
         if (r >= 0)
                 r = count_entries(s);
+        if (r >= 0)
+                r = name_damage(check_claim(s), "the record of the claim", ret_problem);
         if (r < 0)
                 return r;
 
         *ret = take_ptr(s);
         return 0;
+}
+
+void host_store_set_lost(HostStore *s, void (*lost)(void *userdata), void *userdata) {
+        s->lost = lost;
+        s->lost_userdata = userdata;
 }
 
 HostStore *host_store_close(HostStore *s) {
@@ -338,7 +380,7 @@ static int change_enablement(HostStore *s, DbTxn *txn, void *argument) {
 }
 
 int host_store_put_enablement(HostStore *s, const Pgpu *p, const Enablement *e) {
-        EnablementChangeArgument argument = { p, e };
+        EnablementChangeArgument argument = {p, e};
 
         return store_write(s, change_enablement, &argument);
 }

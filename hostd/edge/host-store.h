@@ -5,9 +5,9 @@
  *
  * An LMDB environment of hostd's own: who this host is, who claims it, the number of the last event, what an
  * administrator disabled, the orders, and the ends of VMs that policyd has not read yet. Values are JSON with
- * a version. Each call is one commit: when it returns 0 the change is on disk. -ENOSPC the disk or the
- * largest map is full, -EBADMSG a stored value does not decode, -EBUSY another hostd has the folder, -ENOENT
- * no such entry. Caps: HOST_STORE_ORDERS_MAX orders (-EDQUOT), the oldest of more than HOST_STORE_ENDED_MAX
+ * a version. Each call is one commit: when it returns 0 the change is on disk. -ENOSPC the disk is full, -EOVERFLOW the
+ * largest map is, -EBADMSG a stored value does not decode, -EBUSY another hostd has the folder, -ESTALE somebody removed the
+ * database, -ENOENT no such entry. Caps: HOST_STORE_ORDERS_MAX orders (-EDQUOT), the oldest of more than HOST_STORE_ENDED_MAX
  * ends is dropped.
  */
 
@@ -22,7 +22,10 @@
 
 typedef struct HostStore HostStore;
 
-int host_store_open(const char *dir, HostStore **ret);
+/* -EBADMSG: *ret_problem is part of a sentence about the file, or NULL; the caller frees it. */
+int host_store_open(const char *dir, char **ret_problem, HostStore **ret);
+/* Called once a call has failed with -ESTALE: the database was removed, replaced or cut off, and nothing can be promised any more. */
+void host_store_set_lost(HostStore *s, void (*lost)(void *userdata), void *userdata);
 HostStore *host_store_close(HostStore *s);
 DEFINE_CLEANUP(HostStore *, host_store_close)
 

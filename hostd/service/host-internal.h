@@ -24,6 +24,7 @@ struct Host {
         Units units;
         Lease *lease; /* on what monitors the GPUs */
         char *vm_dir; /* the run folders of the VMs, by uuid */
+        char *state_dir; /* of the store */
 
         HostStore *store;
         HostFactsSource *facts_source;

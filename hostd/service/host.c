@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "common/daemon/database.h"
 #include "common/io/file.h"
 #include "hostd/service/events.h"
 #include "hostd/service/host-internal.h"
@@ -32,19 +33,41 @@ int host_read_hardware(Host *h, Hardware *ret) {
         return 0;
 }
 
-static int open_store(Host *h, const char *state_dir) {
+static const char way_back[] = "Nothing was changed, and guests run on. Put a backup of the folder in its "
+                               "place. Without one, move all that is in it away: the "
+                               "host then begins anew under another uuid, takes over the VMs whose run "
+                               "folders are there, and has to be added to its pool again.";
+
+/* What is written from now on would be gone with the file: nothing more is acknowledged. */
+static void on_store_lost(void *userdata) {
+        Host *h = userdata;
         int r;
 
+        r = database_log_failure(h->state_dir, -ESTALE, NULL,
+                "Stopping; guests run on. Put the folder or a backup of it back, then start xenvgpu-hostd.");
+        (void) sd_event_exit(h->event, database_exit_status(r));
+}
+
+static int open_store(Host *h, const char *state_dir) {
+        _cleanup_free_ char *problem = NULL;
+        int r;
+
+        h->state_dir = strdup(state_dir);
+        if (!h->state_dir)
+                return -ENOMEM;
         r = mkdir_parents(state_dir, 0700);
         if (r >= 0)
-                r = host_store_open(state_dir, &h->store);
+                r = host_store_open(state_dir, &problem, &h->store);
         if (r == -EBUSY) {
                 log_error("Another xenvgpu-hostd works in %s: one is enough.", state_dir);
                 return r;
         }
         if (r >= 0)
                 r = host_store_get_claim(h->store, &h->claim);
-        return r < 0 ? log_errno(r, "Failed to open the store in %s", state_dir) : 0;
+        if (r < 0)
+                return database_log_failure(state_dir, r, problem, way_back);
+        host_store_set_lost(h->store, on_store_lost, h);
+        return 0;
 }
 
 static int make_vm_dir(Host *h, const char *runtime_dir) {
@@ -135,6 +158,7 @@ Host *host_close(Host *h) {
         host_store_close(h->store);
         systemd_close(h->systemd);
         free(h->vm_dir);
+        free(h->state_dir);
         sd_event_unref(h->event);
         free(h);
         return NULL;

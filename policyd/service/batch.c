@@ -10,12 +10,13 @@
  * A batch that nobody waits for and nothing follows (a host said that its VM runs) lingers for a moment: the
  * next request then takes it along, and one start after the other costs one commit each instead of two. What
  * the host said is not acknowledged to it by anything that policyd could send meanwhile, so a crash in that
- * moment is one before the event arrived. When the moment is over and somebody waits by then, the batch goes on as any
- * other: cutting it there would split what 64 clients ask for at once into a commit for each 2 ms.
+ * moment is one before the event arrived. When the moment is over and somebody waits by then, the batch goes
+ * on as any other: cutting it there would split what 64 clients ask for at once into a commit for each 2 ms.
  */
 
 #include <stdio.h>
 
+#include "common/daemon/database.h"
 #include "common/daemon/log-ids.h"
 #include "common/daemon/log.h"
 #include "policyd/service/internal.h"
@@ -62,8 +63,8 @@ static bool linger_rings_by(const Batch *b, uint64_t usec) {
         int enabled = SD_EVENT_OFF;
         uint64_t at = 0;
 
-        return b->linger && sd_event_source_get_enabled(b->linger, &enabled) >= 0 && enabled != SD_EVENT_OFF &&
-               sd_event_source_get_time(b->linger, &at) >= 0 && at <= usec;
+        return b->linger && sd_event_source_get_enabled(b->linger, &enabled) >= 0 &&
+               enabled != SD_EVENT_OFF && sd_event_source_get_time(b->linger, &at) >= 0 && at <= usec;
 }
 
 /* One timer runs at a time, whichever batch it was set for: a batch may be committed early, never late. */
@@ -172,9 +173,9 @@ int policy_when_committed(Policy *p, PolicyCommitted done, void *userdata) {
 }
 
 /*
- * Jobs leave the disk in lumps: they stand side by side there, and to delete one for each new one would change
- * one more page with each commit. After a crash those that were left are read again, and leave again at once.
- * One that ended in this very batch runs as far as the disk knows; it may not be found so.
+ * Jobs leave the disk in lumps: they stand side by side there, and to delete one for each new one would
+ * change one more page with each commit. After a crash those that were left are read again, and leave again
+ * at once. One that ended in this very batch runs as far as the disk knows; it may not be found so.
  */
 static int encode_removal(Policy *p, Object *o, StoreOps *ops) {
         int r;
@@ -252,22 +253,40 @@ static void forget_touches(Policy *p) {
                 peer->touched = false;
 }
 
+static const char *describe_remedy(int error) {
+        switch (error) {
+        case -ENOSPC:
+        case -EDQUOT:
+                return " The disk of the state folder is full: free space there.";
+        case -EOVERFLOW:
+                return " The database is as large as it may be: remove objects, or raise map_max in "
+                       "policyd's settings.";
+        case -ESTALE:
+                return " The database was removed, replaced or cut off; policyd stops.";
+        default:
+                return "";
+        }
+}
+
 static void batch_fail(Policy *p, int error, BatchWaiter *waiters, size_t n) {
         char message[256];
-        int r;
+        int r = error;
 
         snprintf(message, sizeof(message), "The change could not be stored (%s); nothing was changed.%s",
-                strerror(-error),
-                error == -ENOSPC
-                        ? " The database or its disk is full: free space, or raise the limit of the map."
-                        : "");
+                strerror(-error), describe_remedy(error));
         log_event(LOG_ERR, MSG_STORAGE_FAILED, NULL, "A commit of %zu requests failed: %s", n, message);
 
-        r = policy_rebuild(p);
+        if (error != -ESTALE)
+                r = policy_rebuild(p);
         answer_waiters(p, waiters, n, ERROR_STORAGE_FAILED, message);
+        if (n > 0 && p->listener.answered)
+                p->listener.answered(p->userdata);
         if (r < 0) {
-                log_errno(r, "Failed to read the pool again after a failed commit, stopping");
-                (void) sd_event_exit(p->event, EXIT_FAILURE);
+                r = database_log_failure(p->state_dir, r, NULL,
+                        "Stopping: the pool cannot be read again. Guests run on. Put the folder or a backup "
+                        "of it back, then start "
+                        "xenvgpu-policyd.");
+                (void) sd_event_exit(p->event, database_exit_status(r));
                 return;
         }
         if (p->listener.rebuilt)

@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "common/daemon/database.h"
 #include "common/daemon/log-ids.h"
 #include "common/daemon/log.h"
 #include "common/io/file.h"
@@ -122,6 +123,10 @@ int policy_check_limit(Policy *p, ObjectClass c, size_t n, Refusal *refusal) {
 
 /* Loading */
 
+static const char way_back[] =
+        "Nothing was changed, and guests run on. Put a backup in its place, or, to begin with an empty pool, "
+        "move all that is in the folder away.";
+
 static int load_pool(Policy *p) {
         _cleanup_free_ char *problem = NULL;
         int r;
@@ -131,9 +136,7 @@ static int load_pool(Policy *p) {
                 return r;
         r = store_load(p->store, answers_load, p, &p->pool, &p->meta, &problem);
         if (r < 0 && problem)
-                log_error("The database in %s cannot be used: %s Nothing was changed; restore it from a "
-                          "backup, or move it away to start with an empty pool.",
-                        p->state_dir, problem);
+                r = database_log_failure(p->state_dir, r, problem, way_back);
         if (r < 0)
                 return r;
         p->stored = p->meta;
@@ -142,19 +145,24 @@ static int load_pool(Policy *p) {
 }
 
 static int open_store(Policy *p) {
+        _cleanup_free_ char *problem = NULL;
         int r;
 
-        r = mkdir_parents(p->state_dir, 0700);
-        if (r < 0)
-                return log_errno(r, "Failed to create %s", p->state_dir);
-        r = store_open(p->state_dir, p->options.map_size, p->options.map_max, &p->store);
+        r = store_open(p->state_dir, p->options.map_size, p->options.map_max, &problem, &p->store);
         if (r == -EBUSY)
                 log_error("Another policyd has the database in %s open.", p->state_dir);
         else if (r < 0)
-                log_errno(r, "Failed to open the database in %s", p->state_dir);
+                r = database_log_failure(p->state_dir, r, problem, way_back);
         if (r < 0)
                 return r;
         return load_pool(p);
+}
+
+static int make_state_dir(Policy *p) {
+        int r;
+
+        r = mkdir_parents(p->state_dir, 0700);
+        return r < 0 ? log_errno(r, "Failed to create %s", p->state_dir) : 0;
 }
 
 /* A new pool gets its name, once. The commit happens at policy_start(), with the first epoch. */
@@ -184,6 +192,7 @@ int policy_new(sd_event *event, const PolicyOptions *options, const PolicyListen
         p->options.state_dir = p->state_dir;
 
         r = policy_new_uuid(&p->instance);
+        r = r ?: make_state_dir(p);
         r = r ?: open_store(p);
         r = r ?: name_pool(p);
         r = r ?: operations_restore(p);
@@ -358,7 +367,7 @@ static int arm_retry(Policy *p) {
 
 int policy_rebuild(Policy *p) {
         _cleanup_(pool_freep) Pool *old = take_ptr(p->pool);
-        Uuid pool_id = p->meta.pool;
+        Uuid pool_id = p->meta.pool, stored = p->stored.pool;
         Operation *op;
         int r;
 
@@ -367,7 +376,11 @@ int policy_rebuild(Policy *p) {
         p->store = store_close(p->store);
 
         r = open_store(p);
+        /* Somebody moved the database away: an empty one is not ours. */
+        if (r == 0 && !uuid_equal(&p->meta.pool, &stored))
+                r = -ESTALE;
         if (r < 0) {
+                pool_free(p->pool);
                 /* The caller ends the daemon; until then readers find the last model. */
                 p->pool = take_ptr(old);
                 return r;

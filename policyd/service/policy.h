@@ -57,6 +57,7 @@ typedef struct PolicyListener {
 
 #define POLICY_EXIT_STALE 65
 
+/* -EUCLEAN: the database cannot be used, as was logged, and a restart does not help. */
 int policy_new(sd_event *event, const PolicyOptions *options, const PolicyListener *listener, void *userdata,
         Policy **ret);
 Policy *policy_free(Policy *p);

@@ -189,7 +189,7 @@ static int upgrade(Store *s, char **ret_problem) {
 
         for (;;) {
                 r = upgrade_once(s, ret_problem);
-                if (r != -ENOSPC)
+                if (r != -EOVERFLOW)
                         return r;
                 r = db_grow(s->db);
                 if (r < 0)

@@ -4,6 +4,7 @@
 
 #include "policyd/store/store.h"
 
+#include "common/daemon/database.h"
 #include "policyd/store/internal.h"
 
 const char *const store_table_names[_STORE_TABLE_MAX + 1] = {
@@ -12,15 +13,20 @@ const char *const store_table_names[_STORE_TABLE_MAX + 1] = {
         [STORE_IDEMPOTENCY] = "idempotency",
 };
 
-int store_open(const char *dir, size_t map_size, size_t map_max, Store **ret) {
-        DbOptions options = {.tables = store_table_names, .map_size = map_size, .map_max = map_max};
+int store_open(const char *dir, size_t map_size, size_t map_max, char **ret_problem, Store **ret) {
+        DbOptions options = {
+                .tables = store_table_names,
+                .map_size = map_size,
+                .map_max = map_max,
+                .broken = database_broken,
+        };
         _cleanup_(store_closep) Store *s = NULL;
         int r;
 
         s = calloc(1, sizeof(*s));
         if (!s)
                 return -ENOMEM;
-        r = db_open(dir, &options, &s->db);
+        r = db_open(dir, &options, ret_problem, &s->db);
         if (r < 0)
                 return r;
         *ret = take_ptr(s);
@@ -60,7 +66,7 @@ int store_write(Store *s, const StoreOps *ops) {
 
         for (;;) {
                 r = write_once(s, ops);
-                if (r != -ENOSPC)
+                if (r != -EOVERFLOW)
                         return r;
                 r = db_grow(s->db);
                 if (r < 0)

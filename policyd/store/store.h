@@ -16,8 +16,8 @@
  * -EBADMSG, with the table, the key ("vm 17") and the reason as a sentence. store_write() is all or nothing
  * and durable when it returns 0; a full map is grown up to the limit and the whole list is written again.
  *
- * Nothing here logs. Errors: -EBADMSG damaged, -ENOSPC the map or the disk is full, -EBUSY another process
- * has the folder open, -EPROTONOSUPPORT written by a newer version, -EIO, -ENOMEM.
+ * Nothing here logs. Errors: -EBADMSG damaged, -EOVERFLOW the map is full up to its limit, -ENOSPC the disk is full, -EBUSY another
+ * process has the folder open, -ESTALE the file was removed under us, -EPROTONOSUPPORT written by a newer version, -EIO, -ENOMEM.
  */
 
 #include "common/macros.h"
@@ -72,7 +72,8 @@ void store_ops_done(StoreOps *ops);
 
 typedef struct Store Store;
 
-int store_open(const char *dir, size_t map_size, size_t map_max, Store **ret);
+/* -EBADMSG: *ret_problem is part of a sentence about the file, which the caller frees. */
+int store_open(const char *dir, size_t map_size, size_t map_max, char **ret_problem, Store **ret);
 Store *store_close(Store *s);
 DEFINE_CLEANUP(Store *, store_close)
 

@@ -155,6 +155,7 @@ int floor_new(Floor **ret) {
         static const char *const tables[] = {"records", NULL};
         const DbOptions options = {.tables = tables, .map_size = 64 << 20, .map_max = 1 << 30};
         _cleanup_(floor_freep) Floor *f = calloc(1, sizeof(Floor));
+        _cleanup_free_ char *problem = NULL;
         int r;
 
         if (!f)
@@ -164,7 +165,7 @@ int floor_new(Floor **ret) {
                 *f->dir = '\0';
                 return -errno;
         }
-        r = db_open(f->dir, &options, &f->db);
+        r = db_open(f->dir, &options, &problem, &f->db);
         if (r < 0)
                 return r;
 

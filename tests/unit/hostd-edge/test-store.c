@@ -7,9 +7,10 @@
 #include "tests/unit/hostd-edge/test.h"
 
 static HostStore *open_store(void **state) {
+        _cleanup_free_ char *problem = NULL;
         HostStore *s = NULL;
 
-        assert_ok(host_store_open(in_folder(state, "state"), &s));
+        assert_ok(host_store_open(in_folder(state, "state"), &problem, &s));
         return s;
 }
 
@@ -28,10 +29,11 @@ static Uuid uuid_of(unsigned n) {
 
 static void identity_is_made_once(void **state) {
         HostStore *s = open_store(state), *other = NULL;
+        _cleanup_free_ char *problem = NULL;
         Uuid id = *host_store_host_uuid(s);
 
         assert_false(uuid_is_null(&id));
-        assert_int_equal(host_store_open(in_folder(state, "state"), &other), -EBUSY);
+        assert_int_equal(host_store_open(in_folder(state, "state"), &problem, &other), -EBUSY);
         s = reopen(state, s);
         assert_true(uuid_equal(&id, host_store_host_uuid(s)));
         host_store_close(s);

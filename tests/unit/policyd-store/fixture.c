@@ -121,6 +121,12 @@ Pool *make_pool(void) {
         return pool;
 }
 
+int open_store(const char *dir, size_t map_size, size_t map_max, Store **ret) {
+        _cleanup_free_ char *problem = NULL;
+
+        return store_open(dir, map_size, map_max, &problem, ret);
+}
+
 void write_pool(const char *dir, Pool *pool) {
         _cleanup_(store_closep) Store *s = NULL;
         _cleanup_(store_ops_done) StoreOps ops = {};
@@ -128,7 +134,7 @@ void write_pool(const char *dir, Pool *pool) {
         const StoreAnswer answer = {
                 .key = "0 CreateVM k", .digest = "d", .path = "/x", .class = CLASS_VM, .object = make_id(10)};
 
-        assert_int_equal(store_open(dir, 1 << 20, 1 << 24, &s), 0);
+        assert_int_equal(open_store(dir, 1 << 20, 1 << 24, &s), 0);
         assert_int_equal(store_ops_put_meta(&ops, &meta), 0);
         assert_int_equal(store_ops_put_answer(&ops, &answer), 0);
         for (ObjectClass c = 0; c < _CLASS_MAX; c++)
@@ -151,7 +157,7 @@ int load_pool(const char *dir, Pool **ret, char **ret_problem) {
         StoreMeta meta;
         int r;
 
-        assert_int_equal(store_open(dir, 1 << 20, 1 << 24, &s), 0);
+        assert_int_equal(open_store(dir, 1 << 20, 1 << 24, &s), 0);
         r = store_load(s, see_answer, &n_answers, ret, &meta, ret_problem);
         if (r == 0 && meta.epoch != 0) {
                 assert_int_equal(meta.epoch, 7);

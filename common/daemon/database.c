@@ -1,0 +1,64 @@
+/*
+ * A database that cannot be used
+ */
+
+#include "common/daemon/database.h"
+
+#include "common/daemon/log-ids.h"
+#include "common/daemon/log.h"
+
+void database_broken(const char *dir, const char *reason) {
+        log_event(LOG_ERR, MSG_DATABASE_UNUSABLE, NULL,
+                "The database file %s/data.mdb is damaged (LMDB: %s). Stopping; guests run on. Put a backup "
+                "in its place.",
+                dir, reason);
+        /* LMDB is in the middle of something: nothing of ours may run any more. */
+        _exit(DAEMON_EXIT_DATABASE);
+}
+
+static const char *describe(int r) {
+        switch (r) {
+        case -EROFS:
+        case -EACCES:
+        case -EPERM:
+                return "cannot be written";
+        case -ESTALE:
+                return "was removed, replaced or cut off while it was in use";
+        case -ENOSPC:
+        case -EDQUOT:
+                return "has no room: its disk is full";
+        default:
+                return "cannot be used";
+        }
+}
+
+static bool restart_helps(int r) {
+        switch (r) {
+        case -EBADMSG:
+        case -EPROTONOSUPPORT:
+        case -EROFS:
+        case -EACCES:
+        case -EPERM:
+        case -ESTALE:
+                return false;
+        default:
+                return true;
+        }
+}
+
+int database_log_failure(const char *dir, int r, const char *problem_or_null, const char *way_back) {
+        size_t n = strlen(strempty(problem_or_null));
+
+        if (n > 0)
+                log_event(LOG_ERR, MSG_DATABASE_UNUSABLE, NULL,
+                        "The database file %s/data.mdb cannot be used: %s%s %s", dir, problem_or_null,
+                        problem_or_null[n - 1] == '.' ? "" : ".", way_back);
+        else
+                log_event(LOG_ERR, MSG_DATABASE_UNUSABLE, NULL, "The database file %s/data.mdb %s (%s). %s",
+                        dir, describe(r), strerror(-r), way_back);
+        return restart_helps(r) ? r : -EUCLEAN;
+}
+
+int database_exit_status(int r) {
+        return r == -EUCLEAN ? DAEMON_EXIT_DATABASE : EXIT_FAILURE;
+}

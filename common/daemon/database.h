@@ -1,0 +1,24 @@
+#pragma once
+
+/*
+ * What both daemons say of a database that they cannot use, and how they end then
+ *
+ * A restart helps nothing against a damaged file, so the daemon ends with DAEMON_EXIT_DATABASE, which its
+ * unit does not restart. Guests need neither daemon: they run on.
+ */
+
+#include "common/macros.h"
+
+#define DAEMON_EXIT_DATABASE 66
+
+/* LMDB came upon damage: logged, and the process ends here. For DbOptions.broken. */
+void database_broken(const char *dir, const char *reason) __attribute__((__noreturn__));
+
+/*
+ * Logs why the database in dir could not be opened or used: the problem, a sentence or part of one, or the
+ * error. way_back: what a person can do, in sentences. Returns r, or -EUCLEAN where a restart cannot help.
+ */
+int database_log_failure(const char *dir, int r, const char *problem_or_null, const char *way_back);
+
+/* EXIT_FAILURE; DAEMON_EXIT_DATABASE for -EUCLEAN. */
+int database_exit_status(int r);
