@@ -10,8 +10,10 @@
 const Setting policyd_settings[] = {
         {"bus", SETTING_STRING, FIELD(bus), "system", "address of the master's bus"},
         {"ssh", SETTING_STRING, FIELD(ssh), "ssh", "program that reaches hosts with ssh: addresses"},
+        {"logins_max", SETTING_U64, FIELD(logins_max), "0",
+                "logins by ssh at a time; the others wait for their turn; 0: eight for each processor"},
         {"connect_timeout", SETTING_SECONDS, FIELD(connect_timeout), "10",
-                "how long a host's bus may take to answer"},
+                "how long a host's bus may take to answer, from the start of the login"},
         {"call_timeout", SETTING_SECONDS, FIELD(call_timeout), "20",
                 "how long hostd may take to answer a call"},
         {"keepalive", SETTING_SECONDS, FIELD(keepalive), "10",
@@ -70,6 +72,7 @@ void policyd_settings_apply(
         p->jobs_max_finished = s->jobs_max;
         p->order_timeout_usec = s->order_timeout;
         memcpy(p->limits, s->limits, sizeof(p->limits));
+        p->logins_max = s->logins_max;
         link_settings_default(&p->link);
         p->link.connect_usec = s->connect_timeout;
         p->link.call_usec = s->call_timeout;

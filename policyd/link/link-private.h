@@ -26,7 +26,7 @@ typedef enum LinkState {
         LINK_WAITING,     /* greeted; the owner claims later */
         LINK_CLAIMING,    /* Claim is sent; events are kept */
         LINK_CLAIMED,     /* orders and events flow */
-        LINK_RETRYING,    /* no connection; a timer dials again */
+        LINK_RETRYING,    /* no connection; a timer dials again, or the login waits for its turn */
 } LinkState;
 
 typedef struct LinkCall LinkCall;
@@ -55,6 +55,7 @@ struct HostLink {
         sd_event_source *io, *wake; /* of the connection */
         uint64_t wake_at;           /* for when wake is set; UINT64_MAX: it is not */
         uint64_t retry_delay;
+        Login login;
         int wire;        /* a number of the link's own for the connection; -1: none */
         bool dropped;    /* the other side ended the connection */
         bool spoke;      /* the first bytes came and were looked at */

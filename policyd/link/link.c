@@ -77,6 +77,7 @@ int link_configure(HostLink *link, const LinkSettings *settings) {
                 .retry_min_usec = settings->retry_min_usec ?: s.retry_min_usec,
                 .retry_max_usec = settings->retry_max_usec ?: s.retry_max_usec,
                 .ssh_program = program,
+                .logins = settings->logins,
         };
         return 0;
 }
@@ -121,6 +122,7 @@ static void close_connection(HostLink *link) {
         link->keepalive = sd_event_source_disable_unref(link->keepalive);
         link->retry = sd_event_source_disable_unref(link->retry);
         close_bus(link);
+        login_leave(&link->login);
         link->ssh = ssh_close(link->ssh);
 }
 
@@ -140,6 +142,7 @@ static int on_connected(sd_bus_message *m, void *userdata, sd_bus_error *error) 
         HostLink *link = userdata;
 
         link->deadline = sd_event_source_disable_unref(link->deadline);
+        login_leave(&link->login);
         link_subscribe(link);
         return LINK_HANDLED;
 }
@@ -191,6 +194,7 @@ static int open_transport(HostLink *link) {
                 &link->address, &link->ssh, &fd);
         if (r < 0)
                 return r;
+        login_started(&link->login, ssh_pid(link->ssh));
         r = link_take_wire(link, fd);
         if (r < 0)
                 return r;
@@ -276,13 +280,22 @@ static int dial(HostLink *link) {
         return 0;
 }
 
+static void on_turn(void *userdata) {
+        _cleanup_(link_unrefp) HostLink *link = link_ref(userdata);
+
+        dial(link);
+}
+
 /* Even a first attempt that fails at once is told from the loop: the owner may still be building what lost()
  * looks at. */
 static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
         _cleanup_(link_unrefp) HostLink *link = link_ref(userdata);
 
         link->retry = sd_event_source_disable_unref(link->retry);
-        dial(link);
+        if (link->settings.logins && link->address.transport == TRANSPORT_SSH)
+                login_wait(&link->login, link->settings.logins, on_turn, link);
+        else
+                dial(link);
         return 0;
 }
 
@@ -457,4 +470,10 @@ void link_reset(HostLink *link, const char *reason) {
 
         if (!link->freed && link->state != LINK_IDLE && link->state != LINK_RETRYING)
                 lose(link, reason);
+}
+
+void link_dial_now(HostLink *link) {
+        link->retry_delay = 0;
+        if (link->state == LINK_RETRYING && link->retry)
+                (void) sd_event_source_set_time_relative(link->retry, 0);
 }

@@ -22,6 +22,7 @@
 #include <systemd/sd-event.h>
 
 #include "common/uuid.h"
+#include "policyd/link/logins.h"
 #include "protocol/errors.h"
 #include "protocol/event.h"
 #include "protocol/inventory.h"
@@ -65,13 +66,15 @@ typedef struct LinkOwner {
 
 /* Deadlines and such; link_settings_default() fills what an operator need not think about. */
 typedef struct LinkSettings {
-        uint64_t connect_usec;   /* from dialling to the bus's Hello: 10 s */
-        uint64_t call_usec;      /* each call: 20 s, less than the 25 s that a D-Bus client waits for us */
-        uint64_t ping_usec;      /* silence before a ping, and the ping's own deadline: 10 s */
+        uint64_t
+                connect_usec; /* from dialling (of a login by ssh: from its start) to the bus's Hello: 10 s */
+        uint64_t call_usec;   /* each call: 20 s, less than the 25 s that a D-Bus client waits for us */
+        uint64_t ping_usec;   /* silence before a ping, and the ping's own deadline: 10 s */
         unsigned pings_missed;   /* that many in a row and the host is lost: 2 */
         uint64_t retry_min_usec; /* 250 ms, doubled with each failure */
         uint64_t retry_max_usec; /* 30 s */
         const char *ssh_program; /* "ssh", looked up in $PATH */
+        Logins *logins;          /* where logins by ssh wait for their turn; NULL: they start at once */
 } LinkSettings;
 void link_settings_default(LinkSettings *ret);
 
@@ -88,6 +91,8 @@ int link_claim(HostLink *link,
         const LinkClaim *claim); /* after greeted() returned 0, or again with a higher epoch: then calls that
                                     wait to be sent are refused with HostOffline */
 bool link_is_claimed(const HostLink *link);
+/* Where a pause or a turn is waited for: dial now. The next pauses are short again. */
+void link_dial_now(HostLink *link);
 /* Close and dial again later, with this very reason. */
 void link_reset(HostLink *link, const char *reason);
 
@@ -109,5 +114,6 @@ int link_stop_vm(HostLink *link, const char *order, LinkReply reply, void *userd
 int link_set_enabled_types(HostLink *link, const PciAddress *pgpu, const char *const *identifiers,
         LinkReply reply, void *userdata);
 int link_release(HostLink *link, LinkReply reply, void *userdata);
-/* Takes back the call that was made with userdata, where it still waits to be sent: true, and it is never answered. */
+/* Takes back the call that was made with userdata, where it still waits to be sent: true, and it is never
+ * answered. */
 bool link_withdraw(HostLink *link, const void *userdata);

@@ -193,6 +193,7 @@ int policy_new(sd_event *event, const PolicyOptions *options, const PolicyListen
 
         r = policy_new_uuid(&p->instance);
         r = r ?: make_state_dir(p);
+        r = r ?: logins_new(event, options->logins_max, &p->options.link.logins);
         r = r ?: open_store(p);
         r = r ?: name_pool(p);
         r = r ?: operations_restore(p);
@@ -216,6 +217,7 @@ Policy *policy_free(Policy *p) {
         if (p->operations)
                 for (size_t i = 0; (op = hashmap_next(p->operations, &i)); i = 0)
                         operation_free(op);
+        logins_free(p->options.link.logins);
         batch_done(p);
         answers_clear(p);
         hashmap_free(p->peers);

@@ -29,14 +29,15 @@ typedef struct Policy Policy;
 
 typedef struct PolicyOptions {
         const char *state_dir;
-        uint64_t map_size, map_max;  /* bytes */
-        uint64_t batch_max;          /* requests per commit */
-        uint64_t linger_usec;        /* a batch that nobody waits for is committed after that long; 0: at once */
-        uint64_t job_keep_usec;      /* a finished job stays that long (an hour) */
+        uint64_t map_size, map_max; /* bytes */
+        uint64_t batch_max;         /* requests per commit */
+        uint64_t linger_usec;   /* a batch that nobody waits for is committed after that long; 0: at once */
+        uint64_t job_keep_usec; /* a finished job stays that long (an hour) */
         uint64_t jobs_max_finished;  /* 1,000 */
         uint64_t limits[_CLASS_MAX]; /* objects of each class that may exist */
         uint64_t order_timeout_usec;
-        LinkSettings link; /* given to each link with link_configure(); the texts must outlive the policy */
+        uint64_t logins_max; /* by ssh at a time; 0: eight for each processor */
+        LinkSettings link;   /* given to each link with link_configure(); the texts must outlive the policy */
 } PolicyOptions;
 void policy_options_default(PolicyOptions *ret);
 
@@ -99,7 +100,8 @@ int vgpus_create(Policy *p, Vm *vm, GpuGroup *group, VgpuType *type_or_null, con
 int reservations_create(Policy *p, const char *name, GpuGroup *group, VgpuType *type, uint32_t count,
         uint64_t seconds, const char *owner, Reservation **ret, Refusal *refusal);
 
-/* group NULL: over all of them; at least one limit is given, the other may be QUOTA_UNLIMITED. owner OWNER_ANY: each that has no quota. */
+/* group NULL: over all of them; at least one limit is given, the other may be QUOTA_UNLIMITED. owner
+ * OWNER_ANY: each that has no quota. */
 int quotas_create(Policy *p, const char *owner, GpuGroup *group_or_null, uint64_t vgpus_max,
         uint64_t size_max, Quota **ret, Refusal *refusal);
 
@@ -124,8 +126,8 @@ int groups_set_names(Policy *p, GpuGroup *g, const char *name_label_or_null, con
         Refusal *refusal);
 
 /*
- * Advice, tried on a copy of the pool; nothing changes. groups_plan: how to have a whole PGPU for a type (NULL: passthrough)
- * with the fewest restarts:
+ * Advice, tried on a copy of the pool; nothing changes. groups_plan: how to have a whole PGPU for a type
+ * (NULL: passthrough) with the fewest restarts:
  *
  *   {"gpu_group","vgpu_type","possible","message","restarts","pgpu":{"uuid","host","pci_id"},"enable",
  *    "moves":[{"vm","name_label","from","to","pci_id"}],"steps":["…"]}
@@ -151,7 +153,7 @@ int vms_destroy(Policy *p, Vm *vm, Refusal *refusal);
 int vms_set_config(Policy *p, Vm *vm, const char *config, Refusal *refusal);
 int vms_set_names(
         Policy *p, Vm *vm, const char *name_label_or_null, const char *affinity_or_null, Refusal *refusal);
-int vms_set_owner(Policy *p, Vm *vm, const char *owner, Refusal *refusal); /* stops nothing */
+int vms_set_owner(Policy *p, Vm *vm, const char *owner, Refusal *refusal);                 /* stops nothing */
 int vms_set_groups(Policy *p, Vm *vm, VmGroup *const *groups, size_t n, Refusal *refusal); /* at most one */
 int vms_explain(Policy *p, Vm *vm, const StartOptions *options, char **ret_json);
 int vms_export(Policy *p, Vm *vm, char **ret_json);

@@ -259,15 +259,13 @@ static unsigned open_descriptors(void) {
         return n;
 }
 
-static bool all_lost(const Ends *ends, unsigned times) {
-        for (size_t i = 0; i < ends->n; i++)
-                if (ends->links[i].n_lost < times)
-                        return false;
-        return true;
+static bool each_phase_was_met(const Ends *ends) {
+        return ends->lost_before_greeting > 300 && ends->lost_before_claim > 20 &&
+               ends->lost_after_claim > 100 && ends->n_unknown > 100 && ends->n_freed > 100;
 }
 
-static void run(Ends *ends, unsigned times, unsigned ms) {
-        for (uint64_t end = world_now() + ms; world_now() < end && !all_lost(ends, times);) {
+static void run(Ends *ends) {
+        for (uint64_t end = world_now() + 90000; world_now() < end && !each_phase_was_met(ends);) {
                 assert_true(sd_event_run(ends->w->event, 10000) >= 0);
                 if (++ends->turn % 256 == 0)
                         hold(ends);
@@ -313,17 +311,14 @@ static void test_hundreds_of_links_end_in_every_phase(void **state) {
                 dial(&ends->links[i]);
         }
 
-        run(ends, 2, 60000);
+        run(ends);
         done(ends);
         print_message("%u connections by unix; lost: %u before the greeting, %u before the claim, %u "
                       "claimed; %u orders, %u left "
                       "unknown\n",
                 ends->n_dials, ends->lost_before_greeting, ends->lost_before_claim, ends->lost_after_claim,
                 ends->n_asked, ends->n_unknown);
-        assert_true(all_lost(ends, 2));
-        assert_true(ends->lost_before_greeting > 100 && ends->lost_before_claim > 10 &&
-                    ends->lost_after_claim > 50);
-        assert_true(ends->n_unknown > 50 && ends->n_freed > 100);
+        assert_true(each_phase_was_met(ends));
         assert_true(ends->n_answered <= ends->n_asked);
         assert_int_equal(open_descriptors(), n_open);
         assert_int_equal(waitpid(-1, NULL, WNOHANG), 0); /* the bus alone is left */

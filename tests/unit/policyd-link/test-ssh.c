@@ -129,11 +129,76 @@ static void test_there_is_no_ssh(void **state) {
                                        "/nonexistent/ssh: it is in the package openssh-client.");
 }
 
+/* Links that log in through a script that counts how many of it run. */
+
+typedef struct Crowd {
+        World *w;
+        HostLink *links[12];
+        unsigned n_claimed, n_lost;
+} Crowd;
+
+static int crowd_greeted(
+        HostLink *link, const LinkGreeting *greeting, LinkClaim *ret, char **ret_reason, void *userdata) {
+        return world_greeted(link, greeting, ret, ret_reason, ((Crowd *) userdata)->w);
+}
+
+static int crowd_claimed(
+        HostLink *link, uint64_t held, Inventory *inventory, char **ret_reason, void *userdata) {
+        ((Crowd *) userdata)->n_claimed++;
+        return 0;
+}
+
+static void crowd_lost(HostLink *link, const char *reason, void *userdata) {
+        ((Crowd *) userdata)->n_lost++;
+}
+
+/* The deadline of each is shorter than the wait of the last. */
+static void test_logins_wait_for_their_turn_outside_of_their_deadline(void **state) {
+        static const LinkOwner owner = {
+                .greeted = crowd_greeted, .claimed = crowd_claimed, .lost = crowd_lost};
+        World *w = *state;
+        Crowd crowd = {.w = w};
+        char path[128], command[512];
+        Logins *logins = NULL;
+
+        assert_int_equal(logins_new(w->event, 2, &logins), 0);
+        w->settings.logins = logins;
+        w->settings.connect_usec = 4000000;
+        put_script(w, path,
+                "d=%s/running; mkdir -p $d; touch $d/$$\n[ $(ls $d | wc -l) -le 2 ] || touch %s/crowded\n"
+                "sleep 0.8; rm $d/$$\nexec systemd-stdio-bridge --bus-path=%s\n",
+                w->bus.dir, w->bus.dir, w->bus.address);
+        fake_host_start(&w->host, &w->bus, w->event);
+        for (size_t i = 0; i < ARRAY_SIZE(crowd.links); i++) {
+                assert_int_equal(link_new(w->event, "ssh:a@b", &owner, &crowd, &crowd.links[i]), 0);
+                assert_int_equal(link_configure(crowd.links[i], &w->settings), 0);
+                assert_int_equal(link_start(crowd.links[i]), 0);
+        }
+        RUN_UNTIL(w, crowd.n_claimed == 2);
+        crowd.links[11] = link_free(crowd.links[11]); /* one that waits */
+        crowd.links[10] = link_free(crowd.links[10]);
+        for (unsigned n = 3; n <= 10; n++)
+                RUN_UNTIL(w, crowd.n_claimed >= n);
+        run_for(w, 100);
+        assert_int_equal(crowd.n_claimed, 10);
+        assert_int_equal(crowd.n_lost, 0);
+        snprintf(command, sizeof(command), "%s/crowded", w->bus.dir);
+        assert_int_equal(access(command, F_OK), -1);
+
+        for (size_t i = 0; i < ARRAY_SIZE(crowd.links); i++)
+                link_free(crowd.links[i]);
+        logins_free(logins);
+        snprintf(command, sizeof(command), "%s/running", w->bus.dir);
+        rmdir(command);
+        unlink(path);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 WORLD_TEST(test_a_host_behind_ssh_is_claimed),
                 WORLD_TEST(test_the_words_of_ssh_are_the_reason),
                 WORLD_TEST(test_a_login_that_fails_says_why_each_time),
+                WORLD_TEST(test_logins_wait_for_their_turn_outside_of_their_deadline),
                 WORLD_TEST(test_ssh_is_killed_with_its_link),
                 WORLD_TEST(test_there_is_no_ssh),
         };

@@ -1,0 +1,180 @@
+/*
+ * Logins take turns
+ *
+ * Two lists, those that wait and those that run. A defer source gives places away; while somebody waits, a
+ * timer looks which of the logins that run have used no processor time since it looked last.
+ */
+
+#include <sched.h>
+#include <time.h>
+
+#include "policyd/link/logins.h"
+
+#define PER_PROCESSOR 8
+#define LOOK_USEC UINT64_C(1000000)
+#define IDLE_NSEC UINT64_C(1000000) /* no more than that in the time between two looks */
+
+typedef struct LoginList {
+        Login *first, *last;
+        size_t n;
+} LoginList;
+
+struct Logins {
+        size_t max;
+        LoginList waiting, running;
+        sd_event *event;
+        sd_event_source *defer, *look;
+};
+
+static void list_append(LoginList *list, Login *login) {
+        login->previous = list->last;
+        login->next = NULL;
+        *(list->last ? &list->last->next : &list->first) = login;
+        list->last = login;
+        list->n++;
+}
+
+static void list_remove(LoginList *list, Login *login) {
+        *(login->previous ? &login->previous->next : &list->first) = login->next;
+        *(login->next ? &login->next->previous : &list->last) = login->previous;
+        login->previous = login->next = NULL;
+        list->n--;
+}
+
+/* Enabling a source that exists needs no memory, so it does not fail. */
+static void wake(Logins *l) {
+        (void) sd_event_source_set_enabled(l->defer, SD_EVENT_ONESHOT);
+}
+
+static void look_later(Logins *l) {
+        (void) sd_event_source_set_time_relative(l->look, LOOK_USEC);
+        (void) sd_event_source_set_enabled(l->look, SD_EVENT_ONESHOT);
+}
+
+static int on_places(sd_event_source *source, void *userdata) {
+        Logins *l = userdata;
+        int enabled;
+
+        while (l->waiting.first && l->running.n < l->max) {
+                Login *login = l->waiting.first;
+
+                list_remove(&l->waiting, login);
+                list_append(&l->running, login);
+                login->runs = true;
+                login->pid = 0;
+                /* It may leave at once, and others may ask. */
+                login->start(login->userdata);
+        }
+        if (l->waiting.first && sd_event_source_get_enabled(l->look, &enabled) >= 0 &&
+                enabled == SD_EVENT_OFF)
+                look_later(l);
+        return 0;
+}
+
+/* -errno of a process that is gone. */
+static int processor_time(pid_t pid, uint64_t *ret) {
+        struct timespec t;
+        clockid_t clock;
+        int r;
+
+        r = clock_getcpuclockid(pid, &clock);
+        if (r != 0)
+                return -r;
+        if (clock_gettime(clock, &t) < 0)
+                return -errno;
+        *ret = (uint64_t) t.tv_sec * 1000000000 + (uint64_t) t.tv_nsec;
+        return 0;
+}
+
+/* True when it has had a whole look's time and did not use a processor. */
+static bool is_idle(Login *login, uint64_t now) {
+        uint64_t used = 0, before = login->used;
+        bool first = login->looked_at == 0;
+
+        if (login->pid == 0)
+                return false;
+        if (!first && now - login->looked_at < LOOK_USEC)
+                return false;
+        if (processor_time(login->pid, &used) < 0)
+                return true;
+        login->looked_at = now;
+        login->used = used;
+        return !first && used - before <= IDLE_NSEC;
+}
+
+static int on_look(sd_event_source *source, uint64_t usec, void *userdata) {
+        Logins *l = userdata;
+        Login *login, *next;
+        uint64_t now = 0;
+
+        (void) sd_event_now(l->event, CLOCK_MONOTONIC, &now);
+        for (login = l->running.first; login; login = next) {
+                next = login->next;
+                if (is_idle(login, now))
+                        login_leave(login);
+        }
+        if (l->waiting.first)
+                look_later(l);
+        return 0;
+}
+
+static size_t default_max(void) {
+        cpu_set_t set;
+        int n = 1;
+
+        if (sched_getaffinity(0, sizeof(set), &set) == 0)
+                n = CPU_COUNT(&set);
+        return (size_t) MAX_OF(n, 1) * PER_PROCESSOR;
+}
+
+int logins_new(sd_event *event, size_t max, Logins **ret) {
+        _cleanup_(logins_freep) Logins *l = NULL;
+        int r;
+
+        l = calloc(1, sizeof(*l));
+        if (!l)
+                return -ENOMEM;
+        l->event = sd_event_ref(event);
+        l->max = max > 0 ? max : default_max();
+        r = sd_event_add_defer(event, &l->defer, on_places, l);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(l->defer, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_add_time_relative(event, &l->look, CLOCK_MONOTONIC, 0, 1, on_look, l);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(l->look, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        *ret = take_ptr(l);
+        return 0;
+}
+
+Logins *logins_free(Logins *l) {
+        if (!l)
+                return NULL;
+        sd_event_source_disable_unref(l->defer);
+        sd_event_source_disable_unref(l->look);
+        sd_event_unref(l->event);
+        free(l);
+        return NULL;
+}
+
+void login_wait(Login *login, Logins *logins, void (*start)(void *userdata), void *userdata) {
+        *login = (Login){.logins = logins, .start = start, .userdata = userdata};
+        list_append(&logins->waiting, login);
+        wake(logins);
+}
+
+void login_started(Login *login, pid_t pid) {
+        login->pid = pid;
+}
+
+void login_leave(Login *login) {
+        Logins *l = login->logins;
+
+        if (!l)
+                return;
+        list_remove(login->runs ? &l->running : &l->waiting, login);
+        *login = (Login){};
+        wake(l);
+}
