@@ -106,6 +106,16 @@ typedef enum HostState {
 } HostState;
 const char *host_state_to_string(HostState s);
 
+/* How a host or a PGPU stands after starts that failed there; place-health.h. */
+typedef enum PlaceStanding {
+        PLACE_GOOD,
+        PLACE_LAST,    /* taken when nothing else will do */
+        PLACE_SUSPECT, /* left out, unless its group has nothing else */
+        _PLACE_STANDING_MAX,
+        _PLACE_STANDING_INVALID = -EINVAL,
+} PlaceStanding;
+const char *place_standing_to_string(PlaceStanding s); /* "good", "last", "suspect" */
+
 typedef enum GroupAlgorithm {
         ALGORITHM_DEPTH_FIRST,
         ALGORITHM_BREADTH_FIRST,

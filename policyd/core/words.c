@@ -33,6 +33,12 @@ static const char *const host_states[_HOST_STATE_MAX] = {
         [HOST_OFFLINE] = "offline",
 };
 
+static const char *const place_standings[_PLACE_STANDING_MAX] = {
+        [PLACE_GOOD] = "good",
+        [PLACE_LAST] = "last",
+        [PLACE_SUSPECT] = "suspect",
+};
+
 static const char *const group_algorithms[_GROUP_ALGORITHM_MAX] = {
         [ALGORITHM_DEPTH_FIRST] = "depth-first",
         [ALGORITHM_BREADTH_FIRST] = "breadth-first",
@@ -67,6 +73,7 @@ static const char *const job_states[_JOB_STATE_MAX] = {
 
 DEFINE_TO_STRING(object_class_to_string, ObjectClass, object_classes)
 DEFINE_TO_STRING(host_state_to_string, HostState, host_states)
+DEFINE_TO_STRING(place_standing_to_string, PlaceStanding, place_standings)
 DEFINE_TO_STRING(group_algorithm_to_string, GroupAlgorithm, group_algorithms)
 DEFINE_TO_STRING(placement_to_string, VmPlacement, placements)
 DEFINE_TO_STRING(power_state_to_string, PowerState, power_states)

@@ -1,0 +1,228 @@
+/*
+ * Places where starts failed: what counts, and when it ends
+ */
+
+#include "policyd/core/place-health.h"
+#include "tests/unit/policyd-core/world.h"
+
+#define MINUTE UINT64_C(60000000)
+#define LAST_FOR (10 * MINUTE)
+#define NOW (1000 * MINUTE)
+
+/* The noun alone: two hosts, of which a has two PGPUs. */
+typedef struct Record {
+        PlaceHealth *health;
+        Uuid a, b, a1, a2, b1;
+} Record;
+
+static Uuid id(uint8_t n) {
+        return (Uuid){.bytes = {n}};
+}
+
+static Record record_new(void) {
+        Record r = {.health = place_health_new(LAST_FOR),
+                .a = id(1),
+                .b = id(2),
+                .a1 = id(3),
+                .a2 = id(4),
+                .b1 = id(5)};
+
+        assert_non_null(r.health);
+        return r;
+}
+
+static void record_done(Record *r) {
+        r->health = place_health_free(r->health);
+}
+#define _cleanup_record_ _cleanup_(record_done)
+
+static StartPlaces at(const Uuid *host, const Uuid *pgpu) {
+        return (StartPlaces){.host = *host, .pgpus = pgpu, .n_pgpus = pgpu ? 1 : 0};
+}
+
+static void fails(Record *r, uint8_t vm, const Uuid *host, const Uuid *pgpu, uint64_t now) {
+        StartPlaces where = at(host, pgpu);
+        Uuid v = id((uint8_t) (100 + vm));
+
+        assert_int_equal(place_health_failed(r->health, &v, &where, "It broke.", now), 0);
+}
+
+static void starts(Record *r, uint8_t vm, const Uuid *host, const Uuid *pgpu, uint64_t now) {
+        StartPlaces where = at(host, pgpu);
+        Uuid v = id((uint8_t) (100 + vm));
+
+        place_health_started(r->health, &v, &where, now);
+}
+
+#define assert_stands(r, place, now, standing)                                                               \
+        assert_string_equal(                                                                                 \
+                place_standing_to_string(place_health_of((r)->health, (place), (now), NULL)), standing)
+
+static void a_failure_alone_counts_against_nobody(void **state) {
+        _cleanup_record_ Record r = record_new();
+
+        fails(&r, 1, &r.a, &r.a1, NOW);
+        fails(&r, 1, &r.a, &r.a1, NOW + 1);
+        fails(&r, 1, &r.a, &r.a1, NOW + 2);
+        assert_stands(&r, &r.a, NOW + 2, "good");
+        assert_stands(&r, &r.a1, NOW + 2, "good");
+        assert_true(place_health_next(r.health, NOW + 2) == UINT64_MAX);
+}
+
+static void it_counts_when_the_vm_starts_elsewhere(void **state) {
+        _cleanup_record_ Record r = record_new();
+        PlaceReport report;
+
+        fails(&r, 1, &r.a, &r.a1, NOW);
+        starts(&r, 1, &r.b, &r.b1, NOW + MINUTE);
+        assert_stands(&r, &r.b, NOW + MINUTE, "good");
+        assert_stands(&r, &r.a1, NOW + MINUTE, "last");
+        assert_stands(&r, &r.a2, NOW + MINUTE, "good");
+        assert_int_equal(place_health_of(r.health, &r.a, NOW + MINUTE, &report), PLACE_LAST);
+        assert_int_equal(report.n_vms, 1);
+        assert_true(report.until == NOW + MINUTE + LAST_FOR);
+        assert_string_equal(report.words, "It broke.");
+        assert_true(place_health_next(r.health, NOW + MINUTE) == report.until);
+}
+
+/* On another PGPU of the same host: then the host is none to blame. */
+static void the_host_is_cleared_by_its_other_pgpu(void **state) {
+        _cleanup_record_ Record r = record_new();
+
+        fails(&r, 1, &r.a, &r.a1, NOW);
+        starts(&r, 1, &r.a, &r.a2, NOW);
+        assert_stands(&r, &r.a, NOW, "good");
+        assert_stands(&r, &r.a1, NOW, "last");
+        assert_stands(&r, &r.a2, NOW, "good");
+}
+
+static void it_counts_when_a_second_vm_fails_there(void **state) {
+        _cleanup_record_ Record r = record_new();
+
+        fails(&r, 1, &r.a, &r.a1, NOW);
+        fails(&r, 2, &r.a, &r.a2, NOW + MINUTE);
+        assert_stands(&r, &r.a, NOW + MINUTE, "last");
+        assert_stands(&r, &r.a1, NOW + MINUTE, "good");
+        assert_stands(&r, &r.a2, NOW + MINUTE, "good");
+}
+
+static void it_comes_last_for_ten_minutes(void **state) {
+        _cleanup_record_ Record r = record_new();
+
+        fails(&r, 1, &r.a, &r.a1, NOW);
+        starts(&r, 1, &r.b, &r.b1, NOW);
+        assert_stands(&r, &r.a, NOW + LAST_FOR - 1, "last");
+        assert_stands(&r, &r.a, NOW + LAST_FOR, "good");
+        assert_true(place_health_next(r.health, NOW + LAST_FOR) == UINT64_MAX);
+
+        /* What was is not forgotten: the next failure there is a second one. */
+        fails(&r, 2, &r.a, &r.a1, NOW + 2 * LAST_FOR);
+        assert_stands(&r, &r.a, NOW + 2 * LAST_FOR, "last");
+}
+
+static void it_comes_last_until_a_vm_starts_there(void **state) {
+        _cleanup_record_ Record r = record_new();
+
+        fails(&r, 1, &r.a, &r.a1, NOW);
+        starts(&r, 1, &r.b, &r.b1, NOW);
+        starts(&r, 2, &r.a, &r.a2, NOW);
+        assert_stands(&r, &r.a, NOW, "good");
+        assert_stands(&r, &r.a1, NOW, "last");
+        starts(&r, 3, &r.a, &r.a1, NOW);
+        assert_stands(&r, &r.a1, NOW, "good");
+}
+
+static void it_comes_last_until_somebody_clears_it(void **state) {
+        _cleanup_record_ Record r = record_new();
+
+        fails(&r, 1, &r.a, &r.a1, NOW);
+        starts(&r, 1, &r.b, &r.b1, NOW);
+        place_health_clear(r.health, &r.a1);
+        assert_stands(&r, &r.a1, NOW, "good");
+        assert_stands(&r, &r.a, NOW, "last");
+        place_health_clear(r.health, &r.a);
+        assert_stands(&r, &r.a, NOW, "good");
+}
+
+static void three_vms_make_it_suspect(void **state) {
+        _cleanup_record_ Record r = record_new();
+        PlaceReport report;
+
+        fails(&r, 1, &r.a, &r.a1, NOW);
+        fails(&r, 2, &r.a, &r.a1, NOW);
+        fails(&r, 2, &r.a, &r.a1, NOW);
+        assert_stands(&r, &r.a1, NOW, "last");
+        fails(&r, 3, &r.a, &r.a1, NOW);
+        assert_int_equal(place_health_of(r.health, &r.a1, NOW, &report), PLACE_SUSPECT);
+        assert_int_equal(report.n_vms, 3);
+
+        /* Time alone mends nothing. */
+        assert_stands(&r, &r.a1, NOW + 100 * LAST_FOR, "suspect");
+        place_health_clear(r.health, &r.a1);
+        assert_stands(&r, &r.a1, NOW, "good");
+}
+
+/* While all failed on one PGPU, that is what is suspect. */
+static void a_host_is_suspect_for_more_than_one_pgpu(void **state) {
+        _cleanup_record_ Record r = record_new();
+
+        for (uint8_t vm = 1; vm <= 3; vm++)
+                fails(&r, vm, &r.a, &r.a1, NOW);
+        assert_stands(&r, &r.a, NOW, "last");
+        fails(&r, 4, &r.a, &r.a2, NOW);
+        assert_stands(&r, &r.a, NOW, "suspect");
+        assert_stands(&r, &r.a2, NOW, "good");
+
+        for (uint8_t vm = 1; vm <= 3; vm++)
+                fails(&r, vm, &r.b, NULL, NOW);
+        assert_stands(&r, &r.b, NOW, "suspect");
+}
+
+static void a_vm_that_fails_everywhere_harms_no_place(void **state) {
+        _cleanup_record_ Record r = record_new();
+
+        for (uint8_t vm = 1; vm <= 5; vm++) {
+                fails(&r, vm, &r.a, &r.a1, NOW);
+                fails(&r, vm, &r.b, &r.b1, NOW);
+                place_health_failed_everywhere(r.health, &(Uuid){.bytes = {(uint8_t) (100 + vm)}});
+        }
+        assert_stands(&r, &r.a, NOW, "good");
+        assert_stands(&r, &r.a1, NOW, "good");
+        assert_stands(&r, &r.b, NOW, "good");
+        assert_stands(&r, &r.b1, NOW, "good");
+
+        /* Nor does it help another's failure to count. */
+        fails(&r, 6, &r.a, &r.a1, NOW);
+        assert_stands(&r, &r.a, NOW, "good");
+}
+
+static void what_is_noted_has_an_end(void **state) {
+        _cleanup_record_ Record r = record_new();
+        Uuid vm = {};
+
+        for (uint32_t i = 1; i <= 2100; i++) {
+                StartPlaces where = at(&r.a, &r.a1);
+
+                memcpy(vm.bytes, &i, sizeof(i));
+                assert_int_equal(place_health_failed(r.health, &vm, &where, "x", NOW), 0);
+        }
+        assert_stands(&r, &r.a1, NOW, "suspect");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(a_failure_alone_counts_against_nobody),
+                cmocka_unit_test(it_counts_when_the_vm_starts_elsewhere),
+                cmocka_unit_test(the_host_is_cleared_by_its_other_pgpu),
+                cmocka_unit_test(it_counts_when_a_second_vm_fails_there),
+                cmocka_unit_test(it_comes_last_for_ten_minutes),
+                cmocka_unit_test(it_comes_last_until_a_vm_starts_there),
+                cmocka_unit_test(it_comes_last_until_somebody_clears_it),
+                cmocka_unit_test(three_vms_make_it_suspect),
+                cmocka_unit_test(a_host_is_suspect_for_more_than_one_pgpu),
+                cmocka_unit_test(a_vm_that_fails_everywhere_harms_no_place),
+                cmocka_unit_test(what_is_noted_has_an_end),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
