@@ -57,6 +57,8 @@ static const ErrorRow rows[_ERROR_MAX] = {
                 "The display emulator or qemu did not come up."),
         [ERROR_HOST_OFFLINE] = ROW("HostOffline", "HOST_OFFLINE", "The host cannot be reached."),
         [ERROR_HOST_DISABLED] = ROW("HostDisabled", "HOST_DISABLED", "The host is online, but disabled."),
+        [ERROR_PGPU_UNHEALTHY] = ROW("PGPUUnhealthy", "PGPU_UNHEALTHY",
+                "The PGPU, or its host, is suspect since starts failed there, and is left out."),
         [ERROR_HOST_CLAIMED] = ROW("HostClaimed", "HOST_CLAIMED",
                 "A policyd has claimed the host, and only it may change it."),
         [ERROR_STALE_EPOCH] = ROW("StaleEpoch", "STALE_EPOCH", "The host has been claimed by a later master."),
@@ -118,6 +120,8 @@ ErrorCode error_code_from_name(const char *dbus_name) {
 }
 
 int error_code_nearness(ErrorCode code) {
+        if (code == ERROR_PGPU_UNHEALTHY)
+                return 5; /* there is room */
         if (code == ERROR_PGPU_INSUFFICIENT_CAPACITY)
                 return 4;
         if (code == ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE)

@@ -44,6 +44,7 @@ typedef enum ErrorCode {
         ERROR_INVALID_RECORD,
         ERROR_QUOTA_EXCEEDED,
         /* Beyond the list of the contract */
+        ERROR_PGPU_UNHEALTHY,        /* starts failed there, and it is left out until somebody says that it is mended */
         ERROR_HOST_DISABLED,         /* it is online, and an administrator took it out of service */
         ERROR_AMBIGUOUS_NAME,        /* a name that several objects have */
         ERROR_HOST_ALREADY_IN_POOL,  /* the same machine under a second address */
@@ -65,5 +66,5 @@ const char *error_code_xapi(ErrorCode code);    /* "VGPU_TYPE_NOT_ENABLED" */
 const char *error_code_meaning(ErrorCode code); /* one line for docs and --help */
 ErrorCode error_code_from_name(const char *dbus_name); /* _ERROR_INVALID for foreign names */
 
-/* How far a GPU refusal is from success: insufficient 4, running type 3, not enabled 2, not supported 1, else 0. */
+/* How far a GPU refusal is from success: unhealthy 5 (there is room), insufficient 4, running type 3, not enabled 2, not supported 1, else 0. */
 int error_code_nearness(ErrorCode code);

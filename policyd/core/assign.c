@@ -155,7 +155,8 @@ static uint32_t slot_room(const Demand *d, const Slot *s, size_t kind) {
         return d->kinds[kind].joins & (1u << kind) ? capacity : MIN_OF(capacity, 1u);
 }
 
-static int assigner_prepare(Assigner *a, const Host *h) {
+/* good: without PGPUs where starts failed, but for what is held for this start. */
+static int assigner_prepare(Assigner *a, const Host *h, bool good) {
         const Demand *d = a->demand;
 
         if (a->size < h->pgpus.n) {
@@ -191,9 +192,9 @@ static int assigner_prepare(Assigner *a, const Host *h) {
                                 s.kinds |= 1u << k;
                 }
 
-                if (!s.kinds)
-                        continue;
                 s.own_holds = pgpu_own_holds(p, d->reservation);
+                if (!s.kinds || (good && p->standing != PLACE_GOOD && s.own_holds == 0))
+                        continue;
                 s.used = p->used - s.own_holds * (d->reservation ? d->reservation->type->size : 0);
                 a->slots[a->n_slots++] = s;
         }
@@ -289,8 +290,8 @@ static bool bound_holds(const Assigner *a) {
 }
 
 static bool slots_alike(const Slot *a, const Slot *b) {
-        return a->kinds == b->kinds && a->used == b->used && a->own_holds == b->own_holds &&
-               memcmp(a->placed, b->placed, sizeof(a->placed)) == 0;
+        return a->pgpu->standing == b->pgpu->standing && a->kinds == b->kinds && a->used == b->used &&
+               a->own_holds == b->own_holds && memcmp(a->placed, b->placed, sizeof(a->placed)) == 0;
 }
 
 /* What the algorithm likes: smaller comes first. */
@@ -316,7 +317,9 @@ static uint64_t slot_rank(const Demand *d, const Slot *s, size_t kind) {
                 break;
         }
 
-        /* What is held for this start goes first. */
+        /* What is held for this start goes first, where starts failed last. */
+        if (s->pgpu->standing != PLACE_GOOD)
+                rank |= UINT64_C(1) << 62;
         if (k->reserved && s->own_holds > s->placed[kind])
                 return rank;
         return rank + (UINT64_C(1) << 63);
@@ -465,13 +468,12 @@ static int assigner_place(Assigner *a, size_t depth) {
 }
 
 int assigner_try(Assigner *a, const Host *h, Pgpu **ret_pgpus) {
-        int r;
+        int r = 0;
 
-        r = assigner_prepare(a, h);
-        if (r < 0)
-                return r;
-
-        r = assigner_place(a, 0);
+        for (int good = h->uneven; good >= 0 && r == 0; good--) {
+                r = assigner_prepare(a, h, good);
+                r = r < 0 ? r : assigner_place(a, 0);
+        }
         for (size_t i = 0; r > 0 && i < a->demand->n_vgpus; i++)
                 ret_pgpus[i] = a->slots[a->chosen[i]].pgpu;
 

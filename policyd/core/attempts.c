@@ -94,7 +94,8 @@ const Attempt *attempts_next(Attempts *a) {
         return next;
 }
 
-/* What stands in the group takes as much as before, wherever it lands: in one that is so full no PGPU can be freed. */
+/* What stands in the group takes as much as before, wherever it lands: in one that is so full no PGPU can be
+ * freed. */
 static bool attempts_are_vain(const Attempts *a) {
         return a->free < PGPU_SIZE;
 }
@@ -209,9 +210,10 @@ static bool host_prefers_another(const Attempt *attempt) {
                 const Pgpu *q = p->host->pgpus.items[i];
                 uint64_t other = by_fit ? pgpu_fit_score(q, attempt->type, NULL, 1) : 0;
 
-                if (q != p && q->group == p->group && q->vgpus.n == 0 &&
-                        pgpu_capacity(q, attempt->type) > 0 &&
-                        (other < score || (other == score && pgpu_compare(q, p) < 0)))
+                if (q == p || q->group != p->group || q->vgpus.n > 0 || q->standing > p->standing ||
+                        pgpu_capacity(q, attempt->type) == 0)
+                        continue;
+                if (q->standing < p->standing || other < score || (other == score && pgpu_compare(q, p) < 0))
                         return true;
         }
         return false;

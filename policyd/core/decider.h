@@ -25,6 +25,7 @@ typedef struct Candidate {
         const char *missing; /* network or storage */
         uint64_t memory_available;
         uint32_t n_own;   /* of the VM's VGPUs, how many the reservation holds room for here */
+        bool last;        /* it would have to use a place where starts failed */
         size_t n_members; /* of the VM's anti-affine group, how many are here */
         uint64_t *scores; /* one for each VGPU */
         size_t tier;

@@ -18,12 +18,15 @@ typedef struct Place {
         uint64_t stranding; /* nothing once the reservation itself has opened it */
         uint64_t *host_sum; /* capacity of all places on its host */
         size_t host;        /* among those with a place */
+        bool last;          /* starts failed there */
 } Place;
 
 /* As a placement would choose: the host by what it has left in sum, then the PGPU on it. */
 static bool place_is_better(GroupAlgorithm algorithm, const Place *a, const Place *b) {
         bool most_first = algorithm == ALGORITHM_BREADTH_FIRST;
 
+        if (a->last != b->last)
+                return b->last;
         if (algorithm == ALGORITHM_BEST_FIT && a->stranding != b->stranding)
                 return a->stranding < b->stranding;
 
@@ -79,6 +82,7 @@ static size_t places_init(
                 if (!type_may_join(t, t))
                         place.capacity = 1;
 
+                place.last = pgpu_standing(place.pgpu, NULL) != PLACE_GOOD;
                 place.stranding = pgpu_stranding(place.pgpu, t, NULL);
                 place.host_sum = sums;
                 *sums += place.capacity;
@@ -89,7 +93,8 @@ static size_t places_init(
         return n;
 }
 
-/* A host's places, and the tree of winners: leaves from n_leaves on, in the order of hosts, and the winner of all at 1. */
+/* A host's places, and the tree of winners: leaves from n_leaves on, in the order of hosts, and the winner of
+ * all at 1. */
 typedef struct Tournament {
         GroupAlgorithm algorithm;
         Place *places;

@@ -22,12 +22,19 @@ static void index_mark(Pool *pool, Host *h) {
         ptr_array_add(&pool->index->dirty, h); /* host_index_add() made room */
 }
 
-void host_index_mark(Pool *pool, Host *h) {
+static void index_mark_all_of(Pool *pool, Host *h) {
         if (!h->index)
                 return;
 
         h->index->all = h->index->memory = true;
         index_mark(pool, h);
+}
+
+/* Whether a suspect PGPU is left out hangs on what there is beside it. */
+void host_index_mark(Pool *pool, Host *h) {
+        for (size_t i = 0; i < pool->uneven.n; i++)
+                index_mark_all_of(pool, pool->uneven.items[i]);
+        index_mark_all_of(pool, h);
 }
 
 void host_index_mark_memory(Pool *pool, Host *h) {
@@ -111,6 +118,7 @@ enum {
         MARK_USED,
         MARK_GROUP,
         MARK_ABSENT,
+        MARK_LEFT_OUT,
         MARK_NETWORK,
         MARK_STORAGE,
         MARK_FLAGS,
@@ -136,6 +144,8 @@ static Mark pgpu_config_mark(const Pgpu *p) {
                 mark_add(&m, MARK_GROUP, p->group->object.key);
         if (!p->present)
                 mark_add(&m, MARK_ABSENT, 0);
+        if (pgpu_is_left_out(p))
+                mark_add(&m, MARK_LEFT_OUT, 0);
         mark_add_types(&m, MARK_SUPPORTED, &p->supported);
         mark_add_types(&m, MARK_ENABLED, &p->enabled);
         mark_add_types(&m, MARK_DISABLING, &p->disabling);

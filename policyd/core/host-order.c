@@ -67,15 +67,15 @@ void host_order_scores(const HostOrder *o, uint64_t rank, uint64_t *ret) {
 
 /* As verdict_is_nearer() and the choice among candidates order them. */
 static uint64_t rank_of_miss(int nearness, int of_pgpu, bool held, bool no_pgpu) {
-        return RANK_MISS | (uint64_t) no_pgpu << 40 | (uint64_t) (4 - nearness) << 32 |
-               (uint64_t) (4 - of_pgpu) << 24 | (uint64_t) held << 16;
+        return RANK_MISS | (uint64_t) no_pgpu << 40 | (uint64_t) (5 - nearness) << 32 |
+               (uint64_t) (5 - of_pgpu) << 24 | (uint64_t) held << 16;
 }
 
 static ErrorCode miss_code(uint64_t rank) {
         static const ErrorCode codes[] = {
-                ERROR_PGPU_INSUFFICIENT_CAPACITY, ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE,
-                ERROR_VGPU_TYPE_NOT_ENABLED, ERROR_VGPU_TYPE_NOT_SUPPORTED,
-                ERROR_HOST_OFFLINE, /* the card is no longer reported */
+                ERROR_PGPU_UNHEALTHY, ERROR_PGPU_INSUFFICIENT_CAPACITY,
+                ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE, ERROR_VGPU_TYPE_NOT_ENABLED,
+                ERROR_VGPU_TYPE_NOT_SUPPORTED, ERROR_HOST_OFFLINE, /* the card is no longer reported */
         };
 
         return rank_has_no_pgpu(rank) ? ERROR_VM_REQUIRES_VGPU : codes[rank >> 32 & 7];

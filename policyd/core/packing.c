@@ -30,7 +30,7 @@ typedef struct Packing {
 } Packing;
 
 static bool pgpu_is_usable(const Pgpu *p) {
-        return p->present && host_is_usable(p->host);
+        return p->present && host_is_usable(p->host) && !pgpu_is_left_out(p);
 }
 
 static bool pgpu_offers(const Pgpu *p, const VgpuType *t) {

@@ -32,7 +32,8 @@ static int copy_host(Pool *copy, const Host *h) {
         pool_set_host_state(copy, n, h->state, strempty(h->state_reason));
         pool_set_host_enabled(copy, n, h->enabled);
         pool_set_host_memory(copy, n, h->memory_total, h->memory_free);
-        return pool_set_host_facts(copy, n, &facts);
+        r = pool_set_host_standing(copy, n, h->standing, h->standing_reason);
+        return r < 0 ? r : pool_set_host_facts(copy, n, &facts);
 }
 
 static int copy_type(Pool *copy, const VgpuType *t) {
@@ -87,6 +88,8 @@ static int copy_pgpu(Pool *copy, const Pgpu *p) {
                 r = pool_set_pgpu_group(copy, n, same(copy, p->group));
         if (r >= 0)
                 r = pool_set_pgpu_held_by(copy, n, p->held_by);
+        if (r >= 0)
+                r = pool_set_pgpu_standing(copy, n, p->standing, p->standing_reason);
         if (r >= 0)
                 pool_set_pgpu_present(copy, n, p->present);
         return r;

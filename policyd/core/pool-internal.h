@@ -67,5 +67,9 @@ void quota_disown(Pool *pool, Quota *q);
 void owners_forget_group(Pool *pool, const GpuGroup *g);
 void owners_free(Pool *pool);
 
+/* Whether the host stands in the list of uneven ones, after it or one of its PGPUs changed; room for it. */
+int host_prepare_standing(Pool *pool, const Host *h);
+void host_update_standing(Pool *pool, Host *h);
+
 void vgpu_unplace(Pool *pool, Vgpu *v);
 void vm_unplace(Pool *pool, Vm *vm);

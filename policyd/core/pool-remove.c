@@ -46,6 +46,7 @@ static void unlink_host(Pool *pool, Host *h) {
         }
 
         remove_last_first(pool, &h->pgpus);
+        ptr_array_remove(&pool->uneven, h);
         host_index_remove(pool, h);
 }
 
@@ -69,7 +70,7 @@ static void unlink_pgpu(Pool *pool, Pgpu *p) {
         (void) pool_set_pgpu_disabling(pool, p, NULL, 0);
 
         ptr_array_remove(&p->host->pgpus, p);
-        host_index_mark(pool, p->host);
+        host_update_standing(pool, p->host);
         object_note(pool, &p->host->object, HOST_PGPUS, /* store= */ false);
 }
 

@@ -28,6 +28,7 @@ static void host_clear(Host *h) {
         free(h->boot_id);
         texts_free(h->networks);
         texts_free(h->storage);
+        free(h->standing_reason);
         texts_free(h->problems);
         ptr_array_done(&h->pgpus);
         ptr_array_done(&h->vms);
@@ -43,6 +44,7 @@ static void pgpu_clear(Pgpu *p) {
         free(p->device_name);
         free(p->driver);
         free(p->held_by);
+        free(p->standing_reason);
         free(p->name);
         ptr_array_done(&p->supported);
         ptr_array_done(&p->enabled);
@@ -182,6 +184,7 @@ Pool *pool_free(Pool *pool) {
         for (size_t i = 0; pool->index && i < pool->index->removed.n; i++)
                 object_free(pool->index->removed.items[i]);
         pool_index_free(pool->index);
+        ptr_array_done(&pool->uneven);
         free(pool);
         return NULL;
 }

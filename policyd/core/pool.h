@@ -172,6 +172,9 @@ struct Host {
         PtrArray pgpus;             /* by PCI address */
         PtrArray vms;               /* resident or scheduled here */
         uint64_t seq;               /* of the last event taken in; not stored */
+        PlaceStanding standing;     /* not stored */
+        char *standing_reason;      /* a sentence; NULL while it is good */
+        bool uneven;                /* it, or one of its PGPUs, is not good */
         struct HostIndex *index;    /* private to policyd/core */
 };
 
@@ -188,6 +191,8 @@ struct Pgpu {
         PtrArray supported, enabled, disabling; /* VgpuType; disabling: no new placements, hostd is being asked */
         PtrArray vgpus;    /* Vgpu resident or scheduled here, a VGPU that is both once */
         PtrArray holds;    /* Reservation, once per held instance */
+        PlaceStanding standing; /* its own, not its host's; not stored */
+        char *standing_reason;  /* a sentence; NULL while it is good */
         uint32_t used;     /* sum of sizes of vgpus and holds */
         struct PgpuUse *uses;   /* private to policyd/core: vgpus and holds by type, … */
         uint32_t n_uses, slot;  /* … its place among its host's PGPUs, … */
@@ -362,6 +367,7 @@ struct Pool {
         Object *changes; /* in order of first change */
         Object *changes_tail;
         HashMap *owners; /* by name */
+        PtrArray uneven; /* hosts that are not good places, or have a PGPU that is none */
         struct PoolIndex *index; /* private to pool.c and allocate.c */
 };
 
@@ -437,6 +443,14 @@ int pool_set_pgpu_disabling(Pool *pool, Pgpu *p, VgpuType *const *types, size_t 
 void pool_set_pgpu_present(Pool *pool, Pgpu *p, bool present);
 /* The PGPU is reported, and this holds it; NULL or "": nobody. 0 or -ENOMEM. */
 int pool_set_pgpu_held_by(Pool *pool, Pgpu *p, const char *by);
+
+/* How places stand. reason: a sentence, ignored for a good one. 0 or -ENOMEM. */
+int pool_set_host_standing(Pool *pool, Host *h, PlaceStanding standing, const char *reason);
+int pool_set_pgpu_standing(Pool *pool, Pgpu *p, PlaceStanding standing, const char *reason);
+/* Its own standing or its host's, whichever is worse, and why; "" for a good one. */
+PlaceStanding pgpu_standing(const Pgpu *p, const char **ret_reason);
+/* It is suspect, and its group has a PGPU that can be used and is not. */
+bool pgpu_is_left_out(const Pgpu *p);
 
 /* Group, type */
 void pool_set_group_algorithm(Pool *pool, GpuGroup *g, GroupAlgorithm a);

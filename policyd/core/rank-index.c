@@ -3,9 +3,9 @@
  *
  * The order of hosts for what the VM asks for gives the best and the runners-up, tier by tier. Some hosts
  * stand elsewhere in it for this one start: those that hold room for its reservation, that have VMs of its
- * anti-affine group, that it has an affinity to, or that refused it just now. They are few; they are taken
- * out of the order, looked at one by one, and sorted in among those that the order gave. Everything is
- * counted as looking at every host would count it, as far as the search went.
+ * anti-affine group, that it has an affinity to, that refused it just now, or where starts failed. They are
+ * few; they are taken out of the order, looked at one by one, and sorted in among those that the order gave.
+ * Everything is counted as looking at every host would count it, as far as the search went.
  */
 
 #include "policyd/core/decider.h"
@@ -126,6 +126,10 @@ static bool search_find_special(Search *s, const AllocRequest *request) {
                         return false;
         for (size_t i = 0; reservation && i < reservation->holds.n; i++)
                 if (!special_add(s, ((const Pgpu *) reservation->holds.items[i])->host))
+                        return false;
+
+        for (size_t i = 0; i < s->pool->uneven.n; i++)
+                if (!special_add(s, s->pool->uneven.items[i]))
                         return false;
 
         return special_add_members(s, request->vm) && special_add_preferred(s, request->vm);

@@ -2,9 +2,10 @@
  * Evaluating and ranking hosts
  *
  * Each host is looked at once: can it be used, do its GPUs take all VGPUs, does it have memory, networks,
- * storage, IOMMU and HVM. Hosts whose GPUs fit are sorted into tiers by how many VMs of the VM's anti-affine
- * group they have, and by the scores of the VM's VGPUs, first VGPU first; inside a tier stand the host that
- * the VM has an affinity to, then the host with the most free memory, then the name.
+ * storage, IOMMU and HVM. Hosts whose GPUs fit are sorted into tiers: those where starts failed come last,
+ * then it goes by how many VMs of the VM's anti-affine group they have, and by the scores of the VM's VGPUs,
+ * first VGPU first; inside a tier stand the host that the VM has an affinity to, then the host with the most
+ * free memory, then the name.
  */
 
 #include "policyd/core/decider.h"
@@ -156,6 +157,32 @@ static void candidate_fail_together(Candidate *c, const Demand *d) {
         }
 }
 
+/* The host itself, or whatever PGPU the one VGPU could have there. */
+static bool candidate_is_last(const Candidate *c, const Demand *d) {
+        if (!c->host->uneven || c->host->standing != PLACE_GOOD || d->n_vgpus == 0)
+                return c->host->standing != PLACE_GOOD;
+
+        for (size_t i = 0; i < c->host->pgpus.n; i++) {
+                const Pgpu *p = c->host->pgpus.items[i];
+                PgpuVerdict v;
+
+                if (p->standing != PLACE_GOOD || !demand_kind_matches(&d->kinds[0], p))
+                        continue;
+                pgpu_verdict(p, d->kinds[0].type, d->reservation, &v);
+                if (v.capacity > 0)
+                        return false;
+        }
+        return true;
+}
+
+static bool pgpus_are_good(Pgpu *const *pgpus, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                if (pgpus[i]->standing != PLACE_GOOD)
+                        return false;
+
+        return true;
+}
+
 int candidate_check_gpus(Candidate *c, const Demand *d, Assigner *assigner) {
         uint64_t scores[DEMAND_VGPUS_MAX];
         Pgpu *pgpus[DEMAND_VGPUS_MAX];
@@ -176,14 +203,18 @@ int candidate_check_gpus(Candidate *c, const Demand *d, Assigner *assigner) {
         for (size_t i = 0; i < d->n_vgpus; i++)
                 c->scores[i] = scores[d->kind_of[i]];
 
-        if (d->n_vgpus <= 1)
+        if (d->n_vgpus <= 1) {
+                c->last = candidate_is_last(c, d);
                 return 0;
+        }
 
         r = assigner_try(assigner, c->host, pgpus);
         if (r < 0)
                 return r;
         if (r == 0)
                 candidate_fail_together(c, d);
+        else
+                c->last = c->host->standing != PLACE_GOOD || !pgpus_are_good(pgpus, d->n_vgpus);
         return 0;
 }
 
@@ -218,11 +249,13 @@ static bool candidate_fits_gpus(const Candidate *c) {
         return c->usable == ERROR_NONE && c->gpu == ERROR_NONE;
 }
 
-/* By what makes a tier: what the reservation holds, then how few of the VM's group are there, then each
- * VGPU's score in the direction of its group's algorithm. */
+/* By what makes a tier: what the reservation holds, then whether starts failed there, then how few of the
+ * VM's group are there, then each VGPU's score in the direction of its group's algorithm. */
 static int compare_tier(const Candidate *a, const Candidate *b, const Demand *d) {
         if (a->n_own != b->n_own)
                 return a->n_own > b->n_own ? -1 : 1;
+        if (a->last != b->last)
+                return a->last ? 1 : -1;
         if (a->n_members != b->n_members)
                 return a->n_members < b->n_members ? -1 : 1;
 

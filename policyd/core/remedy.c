@@ -249,12 +249,15 @@ void sentence_recover(StrBuf *b, const Pgpu *p) {
         if (!isempty(p->held_by))
                 sentence_step(b, "shut down %s of %s, or detach the function from it", p->held_by,
                         p->host->name_label);
+        else if (p->present)
+                sentence_step(b, "mend it and clear its health (pgpu-clear-health uuid=%s)",
+                        UUID_TEXT(&p->object.id));
         else
                 sentence_step(b, "look for the card in %s", p->host->name_label);
 }
 
 void sentence_fix(StrBuf *b, const PgpuFix *fix) {
-        if (!fix->pgpu->present && host_is_usable(fix->pgpu->host))
+        if (host_is_usable(fix->pgpu->host) && (!fix->pgpu->present || pgpu_is_left_out(fix->pgpu)))
                 sentence_recover(b, fix->pgpu);
         if (fix->enable) {
                 sentence_step(b, "enable %s on ", type_label(fix->type));

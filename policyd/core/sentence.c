@@ -142,8 +142,15 @@ static void sentence_users(StrBuf *b, const Pgpu *p) {
 
 void sentence_verdict(StrBuf *b, const PgpuVerdict *v, const VgpuType *t) {
         const Pgpu *p = v->pgpu;
+        const char *reason;
 
         switch (error_code_nearness(v->code)) {
+        case 5:
+                sentence_pgpu(b, p);
+                strbuf_add(b, " is left out: ");
+                (void) pgpu_standing(p, &reason);
+                sentence_clause(b, reason);
+                return;
         case 4:
                 sentence_pgpu(b, p);
                 if (t->implementation == TYPE_PASSTHROUGH || v->used >= v->size)

@@ -94,6 +94,10 @@ void pgpu_verdict(const Pgpu *p, const VgpuType *t, const Reservation *reservati
                 v.code = ERROR_PGPU_INSUFFICIENT_CAPACITY;
                 v.held = p->holds.n > n_own;
         }
+        if (v.capacity > 0 && pgpu_is_left_out(p)) {
+                v.code = ERROR_PGPU_UNHEALTHY;
+                v.capacity = 0;
+        }
         *ret = v;
 }
 

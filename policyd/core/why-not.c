@@ -14,6 +14,7 @@
 
 static const char *const code_counts[_ERROR_MAX] = {
         [ERROR_NONE] = "possible",
+        [ERROR_PGPU_UNHEALTHY] = "suspect",
         [ERROR_PGPU_INSUFFICIENT_CAPACITY] = "full",
         [ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE] = "running other types",
         [ERROR_VGPU_TYPE_NOT_ENABLED] = "where the type is not enabled",

@@ -14,6 +14,7 @@ typedef struct Try {
         Vm *vm;
         const Host *host;
         Reservation *reservation; /* that the start names, or NULL */
+        bool good;                /* no PGPU where starts failed */
         Pgpu *best[4];
 } Try;
 
@@ -35,8 +36,21 @@ static bool is_liked_better(const Try *t, const Vgpu *v, const Pgpu *a, const Pg
 
         if (holds_for(t, a, v) != holds_for(t, b, v))
                 return holds_for(t, a, v);
+        if (a->standing != b->standing)
+                return a->standing < b->standing;
 
         return v->group->algorithm == ALGORITHM_BREADTH_FIRST ? x > y : x < y;
+}
+
+/* No start failed there, or something is held there for this one; or was, before what is placed now. */
+static bool is_good_for(const Try *t, size_t n_placed, const Pgpu *p) {
+        if (p->standing == PLACE_GOOD || (t->reservation && ptr_array_contains(&p->holds, t->reservation)))
+                return true;
+        for (size_t i = 0; i < n_placed; i++)
+                if (t->best[i] == p)
+                        return true;
+
+        return false;
 }
 
 /* Depth first through all choices in the order of liking; the pool itself holds what is placed. */
@@ -55,7 +69,7 @@ static bool try_all(Try *t, size_t i) {
 
                 if (p->group != v->group ||
                         (v->pinned && pci_address_compare(&p->pci, &v->pinned_pci) != 0) ||
-                        capacity_for(t, p, v) == 0)
+                        capacity_for(t, p, v) == 0 || (t->good && !is_good_for(t, i, p)))
                         continue;
                 for (; at > 0 && is_liked_better(t, v, p, order[at - 1]); at--)
                         order[at] = order[at - 1];
@@ -81,6 +95,15 @@ static bool try_all(Try *t, size_t i) {
         return false;
 }
 
+/* On good PGPUs, or else on any. */
+static bool try_both(Try *t) {
+        t->good = true;
+        if (try_all(t, 0))
+                return true;
+        t->good = false;
+        return try_all(t, 0);
+}
+
 static void some_types_mix(World *w, Dice *d) {
         for (WorldType t = K100; t < PASSTHROUGH; t++) {
                 const char *on_pgpu[_WORLD_TYPE_MAX + 1] = {};
@@ -96,6 +119,9 @@ static void some_types_mix(World *w, Dice *d) {
 static void some_use(World *w, Dice *d, Pgpu *p) {
         VgpuType *enabled[_WORLD_TYPE_MAX];
         size_t n = 0;
+
+        if (roll(d, 6) == 0)
+                assert_int_equal(pool_set_pgpu_standing(w->pool, p, PLACE_LAST, "x"), 0);
 
         for (size_t i = 0; i < p->supported.n; i++)
                 if (roll(d, 4) > 0)
@@ -151,7 +177,7 @@ static Reservation *some_reservation(World *w, Dice *d, const Vm *vm) {
 static void check_choice_on(World *w, Vm *vm, const Host *h, Reservation *r, size_t *n_possible) {
         AllocRequest request = {.vm = vm, .only = h, .reservation = r};
         Try t = {.w = w, .vm = vm, .host = h, .reservation = r};
-        bool possible = try_all(&t, 0);
+        bool possible = try_both(&t);
         Allocation a = {};
 
         assert_int_equal(allocate(w->pool, &request, NULL, &a), 0);
@@ -173,6 +199,14 @@ static uint64_t host_score(const Vgpu *v, const Host *h) {
         return sum;
 }
 
+static bool uses_good_places(const Allocation *a) {
+        for (size_t i = 0; i < a->n_pgpus; i++)
+                if (a->pgpus[i]->standing != PLACE_GOOD)
+                        return false;
+
+        return true;
+}
+
 static void check_choice_of_host(World *w, Vm *vm) {
         const Vgpu *first = vm->vgpus.items[0];
         bool most_first = first->group->algorithm == ALGORITHM_BREADTH_FIRST;
@@ -183,9 +217,13 @@ static void check_choice_of_host(World *w, Vm *vm) {
                 Try t = {.w = w, .vm = vm, .host = hosts->items[i]};
                 uint64_t x, y;
 
-                if (!try_all(&t, 0))
+                if (!try_both(&t))
                         continue;
                 assert_int_equal(a.refusal.code, ERROR_NONE);
+                /* Places where starts failed come behind all others. */
+                if (!t.good && uses_good_places(&a))
+                        continue;
+                assert_true(!t.good || uses_good_places(&a));
                 x = host_score(first, a.host);
                 y = host_score(first, t.host);
                 assert_true(most_first ? x >= y : x <= y);

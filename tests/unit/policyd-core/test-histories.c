@@ -263,6 +263,18 @@ static void step_hardware(History *h) {
         }
 }
 
+/* Starts failed at a place, or it is good again; in time most are. */
+static void step_standing(History *h, Pgpu *p) {
+        PlaceStanding standing = roll(&h->dice, 2) ? PLACE_GOOD : roll(&h->dice, _PLACE_STANDING_MAX);
+
+        if (!p)
+                return;
+        if (roll(&h->dice, 3) == 0)
+                assert_int_equal(pool_set_host_standing(h->w->pool, p->host, standing, "Starts failed."), 0);
+        else
+                assert_int_equal(pool_set_pgpu_standing(h->w->pool, p, standing, "Starts failed."), 0);
+}
+
 static void step_policy(History *h) {
         World *w = h->w;
         Pgpu *p = pick(h, CLASS_PGPU);
@@ -271,7 +283,10 @@ static void step_policy(History *h) {
         VgpuType *types[_WORLD_TYPE_MAX];
         size_t n = 0;
 
-        switch (roll(&h->dice, 5)) {
+        switch (roll(&h->dice, 6)) {
+        case 5:
+                step_standing(h, p);
+                break;
         case 4:
                 if (p)
                         pool_set_pgpu_present(w->pool, p, roll(&h->dice, 3) > 0);
@@ -506,10 +521,10 @@ static bool is_beside_gpus(ErrorCode code) {
                code == ERROR_HOST_NOT_ENOUGH_FREE_MEMORY;
 }
 
-static void check_counts(
-        const Wish *wish, const Allocation *quick, const Allocation *slow, const Listener *l) {
-        bool special =
-                wish->reservation || wish->n_avoid > 0 || wish->vm->affinity[0] || vm_spreads(wish->vm);
+static void check_counts(const World *w, const Wish *wish, const Allocation *quick, const Allocation *slow,
+        const Listener *l) {
+        bool special = w->pool->uneven.n > 0 || wish->reservation || wish->n_avoid > 0 ||
+                       wish->vm->affinity[0] || vm_spreads(wish->vm);
         uint32_t counts[_ERROR_MAX];
 
         memcpy(counts, slow->counts, sizeof(counts));
@@ -551,7 +566,7 @@ static void check_index(History *h, const Wish *wish, size_t *n_asked) {
                 assert_ptr_equal(quick.runners_up[i].host, slow.runners_up[i].host);
                 assert_int_equal(quick.runners_up[i].score, slow.runners_up[i].score);
         }
-        check_counts(wish, &quick, &slow, &listener);
+        check_counts(h->w, wish, &quick, &slow, &listener);
         ++*n_asked;
 }
 

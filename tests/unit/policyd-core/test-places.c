@@ -1,5 +1,5 @@
 /*
- * Places where starts failed: what counts, and when it ends
+ * Places where starts failed: what counts, when it ends, and what the decider makes of it
  */
 
 #include "policyd/core/place-health.h"
@@ -209,6 +209,160 @@ static void what_is_noted_has_an_end(void **state) {
         assert_stands(&r, &r.a1, NOW, "suspect");
 }
 
+/* In the pool */
+
+static void stand(Pair *p, Pgpu *pgpu, PlaceStanding standing) {
+        assert_int_equal(pool_set_pgpu_standing(p->w->pool, pgpu, standing, "Starts failed there."), 0);
+}
+
+static void stand_host(Pair *p, Host *h, PlaceStanding standing) {
+        assert_int_equal(pool_set_host_standing(p->w->pool, h, standing, "Starts failed there."), 0);
+}
+
+static void a_host_comes_last(void **state) {
+        static const GroupAlgorithm algorithms[] = {
+                ALGORITHM_DEPTH_FIRST, ALGORITHM_BREADTH_FIRST, ALGORITHM_BEST_FIT};
+
+        for (size_t i = 0; i < ARRAY_SIZE(algorithms); i++) {
+                _cleanup_pair_ Pair p = pair_new();
+
+                pool_set_group_algorithm(p.w->pool, p.w->groups[K1], algorithms[i]);
+                stand_host(&p, p.alpha, PLACE_LAST);
+                for (int k = 0; k < 32; k++)
+                        assert_ptr_equal(pair_start(&p, K100)->host, p.beta);
+                /* beta is full now. */
+                assert_ptr_equal(pair_start(&p, K100)->host, p.alpha);
+                stand_host(&p, p.alpha, PLACE_GOOD);
+                assert_false(p.alpha->uneven);
+        }
+}
+
+static void a_pgpu_comes_last_in_its_group(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+
+        stand(&p, p.a[0], PLACE_LAST);
+        assert_ptr_equal(pair_start(&p, K100), p.a[1]);
+        for (int k = 0; k < 55; k++)
+                assert_ptr_not_equal(pair_start(&p, K100), p.a[0]);
+        assert_ptr_equal(pair_start(&p, K100), p.a[0]);
+}
+
+/* Two VGPUs go to good PGPUs where that can be, though one of them would fill the other better. */
+static void several_vgpus_keep_away_from_it_together(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Vm *vm = world_vm(p.w, "two", K140Q, K140Q, _WORLD_TYPE_MAX);
+        Allocation a;
+
+        world_resident(p.w, p.a[0], K140Q);
+        stand(&p, p.a[0], PLACE_LAST);
+        a = world_start_on(p.w, vm, p.alpha);
+        assert_int_equal(a.refusal.code, ERROR_NONE);
+        assert_ptr_not_equal(a.pgpus[0], p.a[0]);
+        assert_ptr_not_equal(a.pgpus[1], p.a[0]);
+        allocation_done(&a);
+
+        for (int i = 1; i < 4; i++)
+                world_resident(p.w, p.a[i], K100);
+        a = world_start_on(p.w, vm, p.alpha);
+        assert_int_equal(a.refusal.code, ERROR_NONE);
+        assert_ptr_equal(a.pgpus[0], p.a[0]);
+        assert_ptr_equal(a.pgpus[1], p.a[0]);
+        allocation_done(&a);
+}
+
+static void a_suspect_pgpu_is_left_out(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Vm *vm = world_vm(p.w, "vm", K100, _WORLD_TYPE_MAX);
+        Allocation a;
+
+        for (int i = 0; i < 4; i++)
+                stand(&p, p.a[i], PLACE_SUSPECT);
+        for (int k = 0; k < 32; k++)
+                assert_ptr_equal(pair_start(&p, K100)->host, p.beta);
+
+        a = world_start(p.w, vm);
+        assert_refused(&a.refusal, ERROR_PGPU_UNHEALTHY, "alpha", "left out", "starts failed there",
+                "pgpu-clear-health", "1 suspect", NULL);
+        allocation_done(&a);
+        a = world_start_on(p.w, vm, p.alpha);
+        assert_refused(&a.refusal, ERROR_PGPU_UNHEALTHY, "alpha", NULL);
+        allocation_done(&a);
+        assert_int_equal(group_capacity(p.w->groups[K1], p.w->types[K100], NULL), 0);
+
+        stand(&p, p.a[2], PLACE_GOOD);
+        assert_int_equal(group_capacity(p.w->groups[K1], p.w->types[K100], NULL), 8);
+        assert_ptr_equal(pair_start(&p, K100), p.a[2]);
+}
+
+static void a_suspect_host_is_left_out(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+
+        stand_host(&p, p.alpha, PLACE_SUSPECT);
+        assert_ptr_equal(pair_start(&p, K100)->host, p.beta);
+        assert_int_equal(pgpu_capacity(p.a[0], p.w->types[K100]), 0);
+}
+
+/* Without it the group would have nothing: it is tried all the same, and left out again once it is not alone.
+ */
+static void the_last_of_a_group_is_not_left_out(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+
+        assert_ptr_equal(pair_start(&p, K100)->host, p.alpha);
+        stand_host(&p, p.alpha, PLACE_SUSPECT);
+        assert_ptr_equal(pair_start(&p, K100)->host, p.beta);
+        pool_set_host_state(p.w->pool, p.beta, HOST_OFFLINE, "Cut.");
+        assert_ptr_equal(pair_start(&p, K100)->host, p.alpha);
+        pool_set_host_state(p.w->pool, p.beta, HOST_ONLINE, "");
+        assert_ptr_equal(pair_start(&p, K100)->host, p.beta);
+        stand_host(&p, p.beta, PLACE_SUSPECT);
+        assert_ptr_equal(pair_start(&p, K100)->host, p.alpha);
+}
+
+static void a_reservation_is_made_elsewhere(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        _cleanup_refusal_ Refusal refusal = {};
+        _cleanup_free_ Pgpu **pgpus = NULL;
+
+        stand_host(&p, p.alpha, PLACE_LAST);
+        assert_int_equal(
+                allocate_holds(p.w->pool, p.w->groups[K1], p.w->types[K100], 32, &pgpus, &refusal), 0);
+        assert_int_equal(refusal.code, ERROR_NONE);
+        for (int i = 0; i < 32; i++)
+                assert_ptr_equal(pgpus[i]->host, p.beta);
+}
+
+/* What is held for a start is where it goes, since that room was promised. */
+static void what_is_held_comes_first_all_the_same(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Vm *vm = world_vm(p.w, "vm", K100, _WORLD_TYPE_MAX);
+        Uuid id_of = world_id(p.w);
+        AllocRequest request = {.vm = vm};
+        _cleanup_(allocation_done) Allocation a = {};
+        Reservation *r;
+
+        assert_int_equal(
+                pool_add_reservation(p.w->pool, &id_of, 0, "mine", p.w->groups[K1], p.w->types[K100], 1, &r),
+                0);
+        assert_int_equal(pool_hold(p.w->pool, r, p.a[3]), 0);
+        stand(&p, p.a[3], PLACE_LAST);
+        request.reservation = r;
+        assert_int_equal(allocate(p.w->pool, &request, NULL, &a), 0);
+        assert_ptr_equal(a.pgpus[0], p.a[3]);
+}
+
+static void places_that_go_leave_no_trace(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+
+        stand(&p, p.a[0], PLACE_LAST);
+        stand(&p, p.b[0], PLACE_SUSPECT);
+        assert_int_equal(p.w->pool->uneven.n, 2);
+        pool_remove(p.w->pool, &p.a[0]->object);
+        assert_int_equal(p.w->pool->uneven.n, 1);
+        pool_remove(p.w->pool, &p.beta->object);
+        assert_int_equal(p.w->pool->uneven.n, 0);
+        assert_ptr_equal(pair_start(&p, K100), p.a[1]);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_failure_alone_counts_against_nobody),
@@ -222,6 +376,15 @@ int main(void) {
                 cmocka_unit_test(a_host_is_suspect_for_more_than_one_pgpu),
                 cmocka_unit_test(a_vm_that_fails_everywhere_harms_no_place),
                 cmocka_unit_test(what_is_noted_has_an_end),
+                cmocka_unit_test(a_host_comes_last),
+                cmocka_unit_test(a_pgpu_comes_last_in_its_group),
+                cmocka_unit_test(several_vgpus_keep_away_from_it_together),
+                cmocka_unit_test(a_suspect_pgpu_is_left_out),
+                cmocka_unit_test(a_suspect_host_is_left_out),
+                cmocka_unit_test(the_last_of_a_group_is_not_left_out),
+                cmocka_unit_test(a_reservation_is_made_elsewhere),
+                cmocka_unit_test(what_is_held_comes_first_all_the_same),
+                cmocka_unit_test(places_that_go_leave_no_trace),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

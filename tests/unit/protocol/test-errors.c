@@ -52,6 +52,7 @@ static void the_words_of_the_contract(void **state) {
                 { "FailedToStartEmulator", "FAILED_TO_START_EMULATOR" },
                 { "HostOffline", "HOST_OFFLINE" },
                 { "HostDisabled", "HOST_DISABLED" },
+                { "PGPUUnhealthy", "PGPU_UNHEALTHY" },
                 { "HostClaimed", "HOST_CLAIMED" },
                 { "StaleEpoch", "STALE_EPOCH" },
                 { "NoSuchObject", "NO_SUCH_OBJECT" },
@@ -83,6 +84,7 @@ static void foreign_names_and_codes_have_no_row(void **state) {
 
 static void the_nearest_miss_is_the_highest(void **state) {
         static const ErrorCode order[] = {
+                ERROR_PGPU_UNHEALTHY,
                 ERROR_PGPU_INSUFFICIENT_CAPACITY,
                 ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE,
                 ERROR_VGPU_TYPE_NOT_ENABLED,
@@ -90,7 +92,7 @@ static void the_nearest_miss_is_the_highest(void **state) {
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(order); i++)
-                assert_int_equal(error_code_nearness(order[i]), 4 - i);
+                assert_int_equal(error_code_nearness(order[i]), 5 - i);
         assert_int_equal(error_code_nearness(ERROR_NONE), 0);
         assert_int_equal(error_code_nearness(ERROR_VM_REQUIRES_NET), 0);
 }

@@ -1,0 +1,95 @@
+/*
+ * How places stand, in the pool
+ *
+ * place-health.h says how; here hosts and PGPUs carry it, and the pool keeps a list of the hosts where the
+ * decider has to look closer. A suspect PGPU is left out while its group has another that can be used, so
+ * what becomes of others may bring it back.
+ */
+
+#include "policyd/core/host-index.h"
+#include "policyd/core/verdict.h"
+
+static bool host_is_uneven(const Host *h) {
+        bool uneven = h->standing != PLACE_GOOD;
+
+        for (size_t i = 0; i < h->pgpus.n && !uneven; i++)
+                uneven = ((const Pgpu *) h->pgpus.items[i])->standing != PLACE_GOOD;
+        return uneven;
+}
+
+int host_prepare_standing(Pool *pool, const Host *h) {
+        return h->uneven ? 0 : ptr_array_reserve(&pool->uneven, 1);
+}
+
+void host_update_standing(Pool *pool, Host *h) {
+        bool uneven = host_is_uneven(h);
+
+        if (uneven && !h->uneven)
+                ptr_array_add(&pool->uneven, h); /* host_prepare_standing() made room */
+        if (!uneven && h->uneven)
+                ptr_array_remove(&pool->uneven, h);
+        h->uneven = uneven;
+        host_index_mark(pool, h);
+}
+
+/* 1: it changed. */
+static int set_standing(
+        PlaceStanding *standing, char **field, PlaceStanding new_standing, const char *reason) {
+        const char *said = new_standing == PLACE_GOOD ? "" : strempty(reason);
+        char *copy = NULL;
+
+        if (*standing == new_standing && streq(strempty(*field), said))
+                return 0;
+        if (*said) {
+                copy = strdup(said);
+                if (!copy)
+                        return -ENOMEM;
+        }
+        free(*field);
+        *field = copy;
+        *standing = new_standing;
+        return 1;
+}
+
+int pool_set_host_standing(Pool *pool, Host *h, PlaceStanding standing, const char *reason) {
+        int r;
+
+        r = host_prepare_standing(pool, h);
+        r = r < 0 ? r : set_standing(&h->standing, &h->standing_reason, standing, reason);
+        if (r <= 0)
+                return r;
+        host_update_standing(pool, h);
+        return 0;
+}
+
+int pool_set_pgpu_standing(Pool *pool, Pgpu *p, PlaceStanding standing, const char *reason) {
+        int r;
+
+        r = host_prepare_standing(pool, p->host);
+        r = r < 0 ? r : set_standing(&p->standing, &p->standing_reason, standing, reason);
+        if (r <= 0)
+                return r;
+        host_update_standing(pool, p->host);
+        return 0;
+}
+
+PlaceStanding pgpu_standing(const Pgpu *p, const char **ret_reason) {
+        bool own = p->standing >= p->host->standing;
+
+        if (ret_reason)
+                *ret_reason = strempty(own ? p->standing_reason : p->host->standing_reason);
+        return own ? p->standing : p->host->standing;
+}
+
+bool pgpu_is_left_out(const Pgpu *p) {
+        if (!p->group || pgpu_standing(p, NULL) != PLACE_SUSPECT)
+                return false;
+
+        for (size_t i = 0; i < p->group->pgpus.n; i++) {
+                const Pgpu *q = p->group->pgpus.items[i];
+
+                if (q->present && host_is_usable(q->host) && pgpu_standing(q, NULL) != PLACE_SUSPECT)
+                        return true;
+        }
+        return false;
+}
