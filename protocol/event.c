@@ -4,6 +4,7 @@
  * "token" is "" when no order caused the event; a "" that should be a UUID is an error everywhere else.
  */
 
+#include "common/text.h"
 #include "protocol/event.h"
 #include "protocol/names.h"
 #include "protocol/record.h"
@@ -95,7 +96,8 @@ static int vm_members_parse(JsonReader *r, struct json_object *o, VmEvent *e) {
                 return q;
         e->state = vm_state_from_string(state);
         if (e->state < 0)
-                return json_fail(r, "state", "is '%.64s', not starting, running, paused, stopping or halted", state);
+                return json_fail(r, "state", "is '%s', not starting, running, paused, stopping or halted",
+                        TEXT_SHORT(state, 64));
 
         q = record_opt_text(r, o, "stage", "", &e->stage);
         if (q >= 0)

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "common/parse.h"
+#include "common/text.h"
 #include "protocol/gpu-record.h"
 #include "protocol/record.h"
 
@@ -117,7 +118,8 @@ static int parse_implementation(JsonReader *r, struct json_object *o, VgpuRecord
         v->kind = vgpu_kind_from_string(json_object_get_string(name));
         if (v->kind < 0) {
                 json_enter_index(r, 0);
-                q = json_fail(r, NULL, "is '%.64s', not Nvidia, GVT_g or MxGPU", json_object_get_string(name));
+                q = json_fail(r, NULL, "is '%s', not Nvidia, GVT_g or MxGPU",
+                        TEXT_SHORT(json_object_get_string(name), 64));
         } else {
                 json_enter_index(r, 1);
                 q = parse_value(r, json_object_array_get_idx(variant, 1), v);
@@ -135,7 +137,8 @@ static int parse_id(JsonReader *r, struct json_object *o, VgpuRecord *v) {
         if (q < 0)
                 return q;
         if (parse_u32(device, &number) < 0 || number > VGPU_DEVICE_MAX)
-                return json_fail(r, "id[1]", "is '%.64s', not a device from 0 to %d", device, VGPU_DEVICE_MAX);
+                return json_fail(r, "id[1]", "is '%s', not a device from 0 to %d", TEXT_SHORT(device, 64),
+                        VGPU_DEVICE_MAX);
 
         v->device = strdup(device);
         return v->device ? 0 : -ENOMEM;

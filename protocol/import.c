@@ -81,7 +81,7 @@ static int parse_vgpu_item(JsonReader *r, struct json_object *o, void *ret) {
 static const RecordField group_fields[] = {
         OPTIONAL(ImportGroup, uuid, RECORD_UUID),
         REQUIRED(ImportGroup, name_label, RECORD_TEXT),
-        OPTIONAL(ImportGroup, name_description, RECORD_TEXT),
+        OPTIONAL(ImportGroup, name_description, RECORD_LINES),
         OPTIONAL(ImportGroup, placement, RECORD_TEXT),
 };
 

@@ -5,6 +5,7 @@
  * nested is parsed and built by hand below it.
  */
 
+#include "common/text.h"
 #include "protocol/inventory.h"
 #include "protocol/names.h"
 #include "protocol/order.h"
@@ -132,7 +133,8 @@ static int vm_parse_state(JsonReader *r, struct json_object *o, InventoryVm *v) 
 
         v->state = vm_state_from_string(state);
         if (v->state < 0 || v->state == VM_STATE_HALTED)
-                return json_fail(r, "state", "is '%.64s', not starting, running, paused or stopping", state);
+                return json_fail(r, "state", "is '%s', not starting, running, paused or stopping",
+                        TEXT_SHORT(state, 64));
         return 0;
 }
 

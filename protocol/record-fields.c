@@ -12,6 +12,8 @@ static int parse_field(JsonReader *r, struct json_object *o, const RecordField *
         switch (f->type) {
         case RECORD_TEXT:
                 return parse_text(r, o, f, value);
+        case RECORD_LINES:
+                return record_opt_lines(r, o, f->member, value);
         case RECORD_STRV:
                 return f->required ? json_get_strv(r, o, f->member, value) : record_opt_strv(r, o, f->member, value);
         case RECORD_U64:
@@ -43,6 +45,7 @@ int record_parse_fields(JsonReader *r, struct json_object *o, const RecordField 
 static int add_field(struct json_object *o, const RecordField *f, const void *value) {
         switch (f->type) {
         case RECORD_TEXT:
+        case RECORD_LINES:
                 return json_add_string(o, f->member, *(char *const *) value);
         case RECORD_STRV:
                 return json_add_strv(o, f->member, *(const char *const *const *) value);
@@ -76,7 +79,7 @@ void record_free_fields(const RecordField *fields, size_t n, void *record) {
         for (size_t i = 0; i < n; i++) {
                 char *value = (char *) record + fields[i].offset;
 
-                if (fields[i].type == RECORD_TEXT)
+                if (fields[i].type == RECORD_TEXT || fields[i].type == RECORD_LINES)
                         free(*(char **) value);
                 else if (fields[i].type == RECORD_STRV)
                         strv_free(*(char ***) value);

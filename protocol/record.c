@@ -2,6 +2,7 @@
  * What the record codecs share
  */
 
+#include "common/text.h"
 #include "protocol/names.h"
 #include "protocol/record.h"
 
@@ -37,6 +38,18 @@ int record_opt_text(JsonReader *r, struct json_object *o, const char *member, co
         }
         *ret = copy;
         return 0;
+}
+
+int record_opt_lines(JsonReader *r, struct json_object *o, const char *member, char **ret) {
+        const char *text = "";
+        int q;
+
+        q = json_opt_lines(r, o, member, &text);
+        if (q < 0)
+                return q;
+
+        *ret = strdup(text);
+        return *ret ? 0 : -ENOMEM;
 }
 
 int record_opt_progress(JsonReader *r, struct json_object *o, double *ret) {
@@ -90,7 +103,7 @@ int record_opt_text_object(JsonReader *r, struct json_object *o, const char *mem
                 size_t mark = json_enter(r, member);
 
                 (void) item;
-                q = json_get_string(r, value, key, &text);
+                q = json_get_lines(r, value, key, &text);
                 json_leave(r, mark);
                 if (q < 0)
                         return q;
@@ -112,15 +125,8 @@ int record_check_version(JsonReader *r, struct json_object *o) {
         return 0;
 }
 
-/* NULL when it is no string, or one with a NUL character. */
 static const char *plain_text(struct json_object *o) {
-        const char *text;
-
-        if (!json_object_is_type(o, json_type_string))
-                return NULL;
-
-        text = json_object_get_string(o);
-        return strlen(text) == (size_t) json_object_get_string_len(o) ? text : NULL;
+        return json_object_is_type(o, json_type_string) ? json_object_get_string(o) : NULL;
 }
 
 int record_get_id(JsonReader *r, struct json_object *o, const char *member, Uuid *ret_vm, const char **ret_device) {
@@ -141,7 +147,7 @@ int record_get_id(JsonReader *r, struct json_object *o, const char *member, Uuid
                 size_t mark = json_enter(r, member);
 
                 json_enter_index(r, 0);
-                json_fail(r, NULL, "is '%.64s', not a UUID", text);
+                json_fail(r, NULL, "is '%s', not a UUID", TEXT_SHORT(text, 64));
                 json_leave(r, mark);
                 return -EINVAL;
         }

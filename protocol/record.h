@@ -13,6 +13,7 @@
 /* A copied string; absent: fallback, or NULL when that is NULL. */
 int record_get_text(JsonReader *r, struct json_object *o, const char *member, char **ret);
 int record_opt_text(JsonReader *r, struct json_object *o, const char *member, const char *fallback, char **ret);
+int record_opt_lines(JsonReader *r, struct json_object *o, const char *member, char **ret); /* "" when absent */
 
 /* "progress", from 0 to 1. */
 int record_opt_progress(JsonReader *r, struct json_object *o, double *ret);
@@ -40,7 +41,8 @@ int record_of_text(StrBuf *b, struct json_object **ret);
  * required and absent is "", 0, false, an empty vector or the null UUID; a null UUID is not written.
  */
 typedef enum RecordFieldType {
-        RECORD_TEXT,     /* char * */
+        RECORD_TEXT,     /* char *, one line */
+        RECORD_LINES,    /* char *, with newline and tab; never required */
         RECORD_STRV,     /* char ** */
         RECORD_U64,
         RECORD_U32,

@@ -4,6 +4,7 @@
 
 #include <strings.h>
 
+#include "common/text.h"
 #include "protocol/record.h"
 #include "protocol/type-record.h"
 
@@ -102,7 +103,7 @@ static int parse_implementation(JsonReader *r, struct json_object *o, TypeRecord
         t->implementation = text ? vgpu_implementation_from_string(text) : implementation_of_identifier(t->identifier);
         if (t->implementation < 0)
                 return json_fail(r, "implementation",
-                        "is '%.64s', not passthrough, nvidia, nvidia_sriov, gvt_g or mxgpu", strempty(text));
+                        "is '%s', not passthrough, nvidia, nvidia_sriov, gvt_g or mxgpu", TEXT_SHORT(strempty(text), 64));
         return 0;
 }
 

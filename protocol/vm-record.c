@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "common/parse.h"
+#include "common/text.h"
 #include "protocol/record.h"
 #include "protocol/vm-record.h"
 
@@ -347,10 +348,11 @@ int vm_config_make(const char *name, uint64_t memory, uint32_t vcpus, struct jso
 
 static int read_platform_address(JsonReader *r, const char *address, const char *config, PciAddress *ret) {
         if (pci_address_from_string(address, ret) < 0)
-                return json_fail(r, "vgpu_pci_id", "is '%.64s', not a PCI address like 0000:84:00.0", address);
+                return json_fail(r, "vgpu_pci_id", "is '%s', not a PCI address like 0000:84:00.0",
+                        TEXT_SHORT(address, 64));
         if (!*config)
                 return json_fail(r, "vgpu_config",
-                        "is empty, beside vgpu_pci_id %.64s: name the type's file, such as grid_k100.conf, or take both out",
+                        "is empty, beside vgpu_pci_id %s: name the type's file, such as grid_k100.conf, or take both out",
                         address);
         return 0;
 }

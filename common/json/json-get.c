@@ -72,6 +72,7 @@ int json_parse(JsonReader *r, const char *text, size_t size, struct json_object 
         int q;
 
         q = parse(r, text, size, JSON_TOKENER_VALIDATE_UTF8, &o);
+        r->refuses = true;
         if (q >= 0 && !json_bytes_are_good(text, size))
                 q = json_check_texts(r, o);
         if (q < 0)
@@ -213,16 +214,24 @@ static int optional(int found) {
         return found < 0 ? found : 0;
 }
 
-static int find_string(JsonReader *r, struct json_object *o, const char *member, const char **ret) {
+static int find_text(
+        JsonReader *r, struct json_object *o, const char *member, TextForm form, const char **ret) {
         struct json_object *value;
-        int found;
+        int found, q;
 
         found = find_typed(r, o, member, json_type_string, &value);
         if (found <= 0)
                 return found;
+        q = json_hold_text(r, member, value, form);
+        if (q < 0)
+                return q;
 
         *ret = json_object_get_string(value);
         return 1;
+}
+
+static int find_string(JsonReader *r, struct json_object *o, const char *member, const char **ret) {
+        return find_text(r, o, member, TEXT_LINE, ret);
 }
 
 static int find_i64(JsonReader *r, struct json_object *o, const char *member, int64_t *ret) {
@@ -338,6 +347,14 @@ int json_opt_string(JsonReader *r, struct json_object *o, const char *member, co
         return optional(find_string(r, o, member, ret));
 }
 
+int json_get_lines(JsonReader *r, struct json_object *o, const char *member, const char **ret) {
+        return require(r, member, find_text(r, o, member, TEXT_LINES, ret));
+}
+
+int json_opt_lines(JsonReader *r, struct json_object *o, const char *member, const char **ret) {
+        return optional(find_text(r, o, member, TEXT_LINES, ret));
+}
+
 int json_get_u32(JsonReader *r, struct json_object *o, const char *member, uint32_t *ret) {
         return require(r, member, find_u32(r, o, member, ret));
 }
@@ -435,6 +452,24 @@ int json_get_pci_text(JsonReader *r, struct json_object *o, const char *member, 
         return 0;
 }
 
+static int read_element(JsonReader *r, struct json_object *array, const char *member, size_t index, char **ret) {
+        struct json_object *item = json_object_array_get_idx(array, index);
+        size_t mark = json_enter(r, member);
+        int q;
+
+        json_enter_index(r, index);
+        if (json_object_is_type(item, json_type_string))
+                q = json_hold_text(r, NULL, item, TEXT_LINE);
+        else
+                q = json_fail(r, NULL, "is not a plain string");
+        json_leave(r, mark);
+        if (q < 0)
+                return q;
+
+        *ret = strdup(json_object_get_string(item));
+        return *ret ? 0 : -ENOMEM;
+}
+
 static int read_strv(JsonReader *r, struct json_object *array, const char *member, char ***ret) {
         _cleanup_(strv_freep) char **v = NULL;
         size_t n = json_object_array_length(array);
@@ -444,20 +479,10 @@ static int read_strv(JsonReader *r, struct json_object *array, const char *membe
                 return -ENOMEM;
 
         for (size_t i = 0; i < n; i++) {
-                struct json_object *item = json_object_array_get_idx(array, i);
-                const char *text = json_object_get_string(item);
+                int q = read_element(r, array, member, i, &v[i]);
 
-                if (!json_object_is_type(item, json_type_string)) {
-                        size_t mark = json_enter(r, member);
-
-                        json_enter_index(r, i);
-                        json_fail(r, NULL, "is not a plain string");
-                        json_leave(r, mark);
-                        return -EINVAL;
-                }
-                v[i] = strdup(text);
-                if (!v[i])
-                        return -ENOMEM;
+                if (q < 0)
+                        return q;
         }
 
         *ret = take_ptr(v);

@@ -18,16 +18,21 @@ typedef struct JsonReader {
         char path[256];
         char error[512]; /* a sentence: "vgpus[0].id is missing" */
         bool any_case;   /* member names match in any case; the exact one goes first */
+        bool refuses;    /* json_parse(): a text that is not good is an error; without, it is cleaned */
 } JsonReader;
 
 #define JSON_DEPTH_MAX 32
 #define JSON_SIZE_MAX (4u << 20)
+#define JSON_TEXT_MAX 4096 /* bytes of a string that a getter returns */
 
 /*
- * Parses bytes; -EINVAL with the offset in reader->error. The caller puts *ret. Strings and names of members
- * are good texts (common/text.h) afterwards, in which newline and tab may stand: json_parse() refuses a
- * document with others and names the member; it is for what clients send. json_parse_cleaned() puts U+FFFD in
- * the place of each bad character; it is for what hosts, files, the database and other programs say.
+ * Parses bytes; -EINVAL with the offset in reader->error. The caller puts *ret. Strings and names of members are good texts
+ * (common/text.h) afterwards, in which newline and tab may stand. The getters of strings are stricter: they return one line of
+ * at most JSON_TEXT_MAX bytes; those of lines are not.
+ *
+ * json_parse() is for what clients send: it refuses what is not so and names the member, and so do the getters.
+ * json_parse_cleaned() is for what hosts, files, the database and other programs say: U+FFFD stands in the place of each bad
+ * character, and "…" at the end of what is too long.
  */
 int json_parse(JsonReader *r, const char *text, size_t size, struct json_object **ret);
 int json_parse_cleaned(JsonReader *r, const char *text, size_t size, struct json_object **ret);
@@ -44,6 +49,7 @@ int json_fail(JsonReader *r, const char *member, const char *format, ...) _print
 int json_get_object(JsonReader *r, struct json_object *o, const char *member, struct json_object **ret);
 int json_get_array(JsonReader *r, struct json_object *o, const char *member, struct json_object **ret);
 int json_get_string(JsonReader *r, struct json_object *o, const char *member, const char **ret);
+int json_get_lines(JsonReader *r, struct json_object *o, const char *member, const char **ret); /* newline and tab too */
 int json_get_u32(JsonReader *r, struct json_object *o, const char *member, uint32_t *ret);
 int json_get_u64(JsonReader *r, struct json_object *o, const char *member, uint64_t *ret);
 int json_get_i64(JsonReader *r, struct json_object *o, const char *member, int64_t *ret);
@@ -59,6 +65,7 @@ int json_get_pci_text(
 int json_opt_object(JsonReader *r, struct json_object *o, const char *member, struct json_object **ret);
 int json_opt_array(JsonReader *r, struct json_object *o, const char *member, struct json_object **ret);
 int json_opt_string(JsonReader *r, struct json_object *o, const char *member, const char **ret);
+int json_opt_lines(JsonReader *r, struct json_object *o, const char *member, const char **ret);
 int json_opt_u32(JsonReader *r, struct json_object *o, const char *member, uint32_t *ret);
 int json_opt_u64(JsonReader *r, struct json_object *o, const char *member, uint64_t *ret);
 int json_opt_i64(JsonReader *r, struct json_object *o, const char *member, int64_t *ret);

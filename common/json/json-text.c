@@ -70,15 +70,28 @@ int json_check_texts(JsonReader *r, struct json_object *o) {
         return 0;
 }
 
-static int clean_string(struct json_object *o) {
+static int clean_string(struct json_object *o, TextForm form, size_t max) {
         const char *text = json_object_get_string(o);
         size_t size = (size_t) json_object_get_string_len(o);
         _cleanup_free_ char *clean = NULL;
 
-        if (text_is_good(text, size, TEXT_LINES))
+        if (size <= max && text_is_good(text, size, form))
                 return 0;
-        clean = text_clean(text, size, TEXT_LINES, SIZE_MAX);
+        clean = text_clean(text, size, form, max);
         return clean && json_object_set_string(o, clean) ? 0 : -ENOMEM;
+}
+
+int json_hold_text(JsonReader *r, const char *member, struct json_object *value, TextForm form) {
+        const char *text = json_object_get_string(value), *fault;
+        size_t size = (size_t) json_object_get_string_len(value), max = form == TEXT_LINE ? JSON_TEXT_MAX : SIZE_MAX;
+        char buf[TEXT_FAULT_MAX];
+
+        if (!r->refuses)
+                return clean_string(value, form, max);
+        if (size > max)
+                return json_fail(r, member, "has %zu bytes; %zu are the most", size, max);
+        fault = text_fault(text, size, form, buf);
+        return fault ? json_fail(r, member, "%s", fault) : 0;
 }
 
 static int clean_name(struct json_object *o, const char *name) {
@@ -120,7 +133,7 @@ int json_clean_texts(struct json_object *o) {
         int q = 0;
 
         if (json_object_is_type(o, json_type_string))
-                return clean_string(o);
+                return clean_string(o, TEXT_LINES, SIZE_MAX);
         if (json_object_is_type(o, json_type_array))
                 for (size_t i = 0, n = json_object_array_length(o); i < n && q >= 0; i++)
                         q = json_clean_texts(json_object_array_get_idx(o, i));

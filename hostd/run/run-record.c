@@ -133,11 +133,11 @@ static int run_record_parse_texts(JsonReader *r, struct json_object *o, RunRecor
         if (e >= 0)
                 e = json_get_string(r, o, "stage", &stage);
         if (e >= 0)
-                e = json_get_string(r, o, "reason", &reason);
+                e = json_get_lines(r, o, "reason", &reason);
         if (e >= 0)
                 e = json_opt_string(r, o, "error_name", &error_name);
         if (e >= 0)
-                e = json_opt_string(r, o, "error_message", &error_message);
+                e = json_opt_lines(r, o, "error_message", &error_message);
         if (e < 0)
                 return e;
 
@@ -310,7 +310,7 @@ static int dm_record_parse(JsonReader *r, struct json_object *o, DmRecord *ret) 
         if (e >= 0)
                 e = json_opt_string(r, o, "state", &state);
         if (e >= 0)
-                e = json_opt_string(r, o, "error", &error);
+                e = json_opt_lines(r, o, "error", &error);
         if (e >= 0)
                 e = process_parse(r, o, "emulator", &rec.emulator);
         if (e >= 0)

@@ -34,7 +34,7 @@ static int group_create(Pool *pool, JsonReader *r, struct json_object *record, c
                 return q;
 
         pool_set_group_algorithm(pool, g, algorithm);
-        q = q ?: stored_get_text(r, record, "name_description", &g->name_description);
+        q = q ?: stored_get_lines(r, record, "name_description", &g->name_description);
         q = q ?: pool_set_group_gpu_types(pool, g, (const char *const *) types);
         return q;
 }

@@ -122,6 +122,17 @@ int stored_get_text(JsonReader *r, struct json_object *record, const char *membe
         return q < 0 ? q : 0;
 }
 
+int stored_get_lines(JsonReader *r, struct json_object *record, const char *member, char **field) {
+        const char *text;
+        int q;
+
+        q = json_get_lines(r, record, member, &text);
+        if (q < 0)
+                return q;
+        q = text_set(field, text);
+        return q < 0 ? q : 0;
+}
+
 int stored_opt_text(JsonReader *r, struct json_object *record, const char *member, char **field) {
         const char *text = NULL;
         int q;

@@ -39,6 +39,7 @@ int stored_get_references(Pool *pool, JsonReader *r, struct json_object *record,
         ObjectClass c, void ***ret, size_t *ret_n);
 int stored_get_text(
         JsonReader *r, struct json_object *record, const char *member, char **field); /* replaces *field */
+int stored_get_lines(JsonReader *r, struct json_object *record, const char *member, char **field);
 int stored_opt_text(JsonReader *r, struct json_object *record, const char *member, char **field);
 int stored_get_word(JsonReader *r, struct json_object *record, const char *member,
         int (*from_string)(const char *), int *ret);

@@ -28,7 +28,7 @@ static int vm_group_create(
         q = q ?: json_get_string(r, record, "name_label", &name);
         q = q ?: stored_get_word(r, record, "placement", from_string, &placement);
         q = q ?: pool_add_vm_group(pool, id, key, name, (VmPlacement) placement, &g);
-        return q ?: stored_get_text(r, record, "name_description", &g->name_description);
+        return q ?: stored_get_lines(r, record, "name_description", &g->name_description);
 }
 
 const RecordCodec vm_group_codec = {.build = vm_group_build, .create = vm_group_create};

@@ -90,6 +90,49 @@ static void lines_and_all_scripts_are_good(void **state) {
         assert_string_equal(json_object_get_string(json_object_object_get(o, "é")), "漢 é 😀");
 }
 
+/* A name is one line; a description may have several. */
+static void strings_are_one_line_of_bounded_length(void **state) {
+        static const char text[] = "{\"a\":\"x\\ny\",\"v\":[\"fine\",\"\\t\"]}";
+        _cleanup_json_ struct json_object *o = NULL, *cleaned = NULL;
+        _cleanup_(strv_freep) char **v = NULL;
+        const char *s;
+        JsonReader r;
+
+        assert_ok(json_parse(&r, text, strlen(text), &o));
+        assert_ok(json_get_lines(&r, o, "a", &s));
+        assert_string_equal(s, "x\ny");
+        assert_int_equal(json_get_string(&r, o, "a", &s), -EINVAL);
+        assert_string_equal(r.error, "a holds the control character U+000A at byte 2");
+        r.error[0] = '\0';
+        assert_int_equal(json_get_strv(&r, o, "v", &v), -EINVAL);
+        assert_string_equal(r.error, "v[1] holds the control character U+0009 at byte 1");
+
+        assert_ok(json_parse_cleaned(&r, text, strlen(text), &cleaned));
+        assert_ok(json_get_strv(&r, cleaned, "v", &v));
+        assert_string_equal(v[1], FFFD);
+        assert_ok(json_get_string(&r, cleaned, "a", &s));
+        assert_string_equal(s, "x" FFFD "y");
+}
+
+static void long_strings_are_refused_or_shortened(void **state) {
+        _cleanup_json_ struct json_object *o = json_object_new_object();
+        char text[JSON_TEXT_MAX + 2] = "";
+        JsonReader r = { .refuses = true };
+        const char *s;
+
+        memset(text, 'x', JSON_TEXT_MAX + 1);
+        assert_ok(json_add_string(o, "a", text));
+        assert_int_equal(json_get_string(&r, o, "a", &s), -EINVAL);
+        assert_string_equal(r.error, "a has 4097 bytes; 4096 are the most");
+        assert_ok(json_get_lines(&r, o, "a", &s));
+        assert_int_equal(strlen(s), JSON_TEXT_MAX + 1);
+
+        r = (JsonReader){};
+        assert_ok(json_get_string(&r, o, "a", &s));
+        assert_int_equal(strlen(s), JSON_TEXT_MAX);
+        assert_string_equal(s + JSON_TEXT_MAX - 4, "x…");
+}
+
 /* The sentence is as long as the record makes it, and is a text all the same. */
 static void long_sentences_end_between_characters(void **state) {
         for (size_t n = 200; n < 210; n++) {
@@ -390,6 +433,8 @@ int main(void) {
                 cmocka_unit_test(bad_texts_are_refused_with_their_member),
                 cmocka_unit_test(bad_texts_are_cleaned_where_nobody_can_be_asked),
                 cmocka_unit_test(lines_and_all_scripts_are_good),
+                cmocka_unit_test(strings_are_one_line_of_bounded_length),
+                cmocka_unit_test(long_strings_are_refused_or_shortened),
                 cmocka_unit_test(long_sentences_end_between_characters),
                 cmocka_unit_test(depth_and_size_are_bounded),
                 cmocka_unit_test(scalars_and_blanks_around_are_json),
