@@ -1,25 +1,28 @@
 #pragma once
 
 /*
- * Long texts in messages
+ * Texts in messages: what clients send is checked, what is long is not checked again
  *
  * sd_bus_message_append() looks at each character whether it is UTF-8: of an order that is as much as all else that sending it
- * costs, of an explanation of a large pool a tenth of its making. What was written here out of texts that were checked as they
- * came in is UTF-8.
+ * costs, of an explanation of a large pool a tenth of its making. Ours looks at eight bytes at a time. The look is needed: a bus
+ * drops who sends it what is no UTF-8.
  */
 
 #include <systemd/sd-bus.h>
 
-#include "common/macros.h"
+#include "common/text.h"
 
-/* As sd_bus_message_append_basic(m, 's', text). */
-static inline int bus_append_checked_text(sd_bus_message *m, const char *text) {
-        size_t n = strlen(text);
-        char *place;
-        int r;
+/*
+ * The next argument of a method, a text of the form given; what names it: "name_label". 1, or 0 with a sentence in reason when
+ * every reader could not show it: the door for what clients send. Negative when it is no string.
+ */
+#define BUS_TEXT_REASON_MAX 256
+int bus_read_text(sd_bus_message *m, const char *what, TextForm form, const char **ret,
+        char reason[static BUS_TEXT_REASON_MAX]);
 
-        r = sd_bus_message_append_string_space(m, n, &place);
-        if (r >= 0)
-                memcpy(place, text, n);
-        return r;
-}
+/* The same of a JSON record, whose strings json_parse() looks at. */
+int bus_read_record(
+        sd_bus_message *m, const char *what, const char **ret, char reason[static BUS_TEXT_REASON_MAX]);
+
+/* As sd_bus_message_append_basic(m, 's', text), of a text that was checked as it came in; cleaned where that was forgotten. */
+int bus_append_long_text(sd_bus_message *m, const char *text);

@@ -6,6 +6,7 @@
 
 #include <systemd/sd-bus.h>
 
+#include "common/daemon/bus-text.h"
 #include "hostd/bus/bus-host.h"
 
 struct BusHost {
@@ -26,3 +27,7 @@ void bus_pgpu_tell_changed(BusHost *b, const PciAddress *address, PgpuProperty p
 
 /* Turns what a service call gave into the D-Bus error to return from a handler; 0 when it went well. */
 int bus_check(int result, const HostRefusal *refusal, sd_bus_error *error);
+
+/* The next argument, a text or a JSON record of a client; what names it in the error. See common/daemon/bus-text.h. */
+int bus_text(sd_bus_message *m, const char *what, const char **ret, sd_bus_error *error);
+int bus_record(sd_bus_message *m, const char *what, const char **ret, sd_bus_error *error);

@@ -21,7 +21,11 @@ static int method_claim(sd_bus_message *m, void *userdata, sd_bus_error *error) 
         BusHost *b = userdata;
         int r;
 
-        r = sd_bus_message_read(m, "tss", &epoch, &pool, &instance);
+        r = sd_bus_message_read(m, "t", &epoch);
+        if (r >= 0)
+                r = bus_text(m, "pool", &pool, error);
+        if (r >= 0)
+                r = bus_text(m, "instance", &instance, error);
         if (r < 0)
                 return r;
 
@@ -59,7 +63,7 @@ static int take_order(BusHost *b, sd_bus_message *m, OrderTaker take, sd_bus_err
         const char *order;
         int r;
 
-        r = sd_bus_message_read(m, "s", &order);
+        r = bus_record(m, "order", &order, error);
         if (r < 0)
                 return r;
         r = take(b->host, caller_of(m), order, &refusal);

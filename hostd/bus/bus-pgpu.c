@@ -80,11 +80,45 @@ static int change_types(
         return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
 }
 
+/* The bus bounds the message. */
+static int read_types(sd_bus_message *m, char ***ret, sd_bus_error *error) {
+        _cleanup_(strv_freep) char **v = NULL;
+        const char *text;
+        size_t n = 0;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "s");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_at_end(m, /* complete= */ false)) == 0) {
+                char **longer;
+
+                r = bus_text(m, "type", &text, error);
+                if (r < 0)
+                        return r;
+                longer = reallocarray(v, n + 2, sizeof(*v));
+                if (!longer)
+                        return -ENOMEM;
+                v = longer;
+                v[n] = strdup(text);
+                if (!v[n++])
+                        return -ENOMEM;
+                v[n] = NULL;
+        }
+        if (r >= 0)
+                r = sd_bus_message_exit_container(m);
+        if (r < 0)
+                return r;
+
+        *ret = take_ptr(v);
+        return 0;
+}
+
 static int method_set(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         _cleanup_(strv_freep) char **wanted = NULL;
         int r;
 
-        r = sd_bus_message_read_strv(m, &wanted);
+        r = read_types(m, &wanted, error);
         if (r < 0)
                 return r;
         /* An empty array comes as NULL. */
@@ -96,7 +130,7 @@ static int change_one(sd_bus_message *m, void *userdata, EnablementChange change
         const char *wanted[2] = {};
         int r;
 
-        r = sd_bus_message_read(m, "s", &wanted[0]);
+        r = bus_text(m, "type", &wanted[0], error);
         return r < 0 ? r : change_types(m, userdata, change, wanted, error);
 }
 

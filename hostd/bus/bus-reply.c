@@ -18,6 +18,13 @@ static bool is_of_storage(int result) {
         }
 }
 
+/* An error of which a text is no UTF-8 would not be sent, and the caller would wait for ever. */
+static int set_error(sd_bus_error *error, ErrorCode code, const char *message) {
+        _cleanup_free_ char *clean = text_clean(message, strlen(message), TEXT_LINE, SIZE_MAX);
+
+        return clean ? sd_bus_error_set(error, error_code_name(code), clean) : sd_bus_error_set_errno(error, ENOMEM);
+}
+
 int bus_check(int result, const HostRefusal *refusal, sd_bus_error *error) {
         if (is_of_storage(result))
                 return sd_bus_error_setf(error, error_code_name(ERROR_STORAGE_FAILED),
@@ -27,6 +34,22 @@ int bus_check(int result, const HostRefusal *refusal, sd_bus_error *error) {
                 return sd_bus_error_setf(error, error_code_name(ERROR_INTERNAL_ERROR),
                         "hostd could not do this: %s.", strerror(-result));
         if (refusal->code != ERROR_NONE)
-                return sd_bus_error_set(error, error_code_name(refusal->code), refusal->message);
+                return set_error(error, refusal->code, refusal->message);
         return 0;
+}
+
+int bus_text(sd_bus_message *m, const char *what, const char **ret, sd_bus_error *error) {
+        char reason[BUS_TEXT_REASON_MAX];
+        int r;
+
+        r = bus_read_text(m, what, TEXT_LINE, ret, reason);
+        return r == 0 ? set_error(error, ERROR_INVALID_RECORD, reason) : r;
+}
+
+int bus_record(sd_bus_message *m, const char *what, const char **ret, sd_bus_error *error) {
+        char reason[BUS_TEXT_REASON_MAX];
+        int r;
+
+        r = bus_read_record(m, what, ret, reason);
+        return r == 0 ? set_error(error, ERROR_INVALID_RECORD, reason) : r;
 }

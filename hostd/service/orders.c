@@ -411,7 +411,7 @@ static int take_start(Host *h, StartOrder *order, HostRefusal *refusal) {
 
 int host_start_vm(Host *h, const char *caller, const char *text, HostRefusal *ret) {
         _cleanup_json_ struct json_object *o = NULL;
-        JsonReader reader = {};
+        JsonReader reader = { .refuses = true };
         StartOrder order;
         int r;
 
@@ -459,7 +459,7 @@ static int take_stop(HostVm *vm, const StopOrder *order, HostRefusal *refusal) {
 
 int host_stop_vm(Host *h, const char *caller, const char *text, HostRefusal *ret) {
         _cleanup_json_ struct json_object *o = NULL;
-        JsonReader reader = {};
+        JsonReader reader = { .refuses = true };
         StopOrder order;
         HostVm *vm;
         int r;

@@ -11,7 +11,7 @@ static int set_algorithm(Policy *p, void *group, const char *text, Refusal *refu
 }
 
 static int method_set_allocation_algorithm(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        return bus_change_by_text(m, userdata, set_algorithm, error);
+        return bus_change_by_text(m, userdata, "algorithm", TEXT_LINE, set_algorithm, error);
 }
 
 static int set_name_label(Policy *p, void *group, const char *text, Refusal *refusal) {
@@ -19,7 +19,7 @@ static int set_name_label(Policy *p, void *group, const char *text, Refusal *ref
 }
 
 static int method_set_name_label(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        return bus_change_by_text(m, userdata, set_name_label, error);
+        return bus_change_by_text(m, userdata, "name_label", TEXT_LINE, set_name_label, error);
 }
 
 static int set_name_description(Policy *p, void *group, const char *text, Refusal *refusal) {
@@ -27,7 +27,8 @@ static int set_name_description(Policy *p, void *group, const char *text, Refusa
 }
 
 static int method_set_name_description(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        return bus_change_by_text(m, userdata, set_name_description, error);
+        return bus_change_by_text(
+                m, userdata, "name_description", TEXT_LINES, set_name_description, error);
 }
 
 static int method_get_remaining_capacity(sd_bus_message *m, void *userdata, sd_bus_error *error) {

@@ -31,7 +31,9 @@ static int method_add_host(sd_bus_message *m, void *userdata, sd_bus_error *erro
         Host *host = NULL;
         int r;
 
-        r = sd_bus_message_read(m, "ss", &name, &address);
+        r = bus_text(m, "name", TEXT_LINE, &name, error);
+        if (r >= 0)
+                r = bus_text(m, "address", TEXT_LINE, &address, error);
         if (r < 0)
                 return r;
         r = options_read(m, OPTION_IDEMPOTENCY_KEY, &options, error);
@@ -56,7 +58,7 @@ static int method_create_gpu_group(sd_bus_message *m, void *userdata, sd_bus_err
         GpuGroup *group = NULL;
         int r;
 
-        r = sd_bus_message_read(m, "s", &name_label);
+        r = bus_text(m, "name_label", TEXT_LINE, &name_label, error);
         if (r < 0)
                 return r;
         r = options_read(m, OPTION_IDEMPOTENCY_KEY | OPTION_NAME_DESCRIPTION, &options, error);
@@ -82,7 +84,7 @@ static int create_vm(Bus *bus, sd_bus_message *m, sd_bus_message_handler_t handl
         Vm *vm = NULL;
         int r;
 
-        r = sd_bus_message_read(m, "s", &record);
+        r = bus_record(m, "record", &record, error);
         if (r < 0)
                 return r;
         r = options_read(m, OPTION_IDEMPOTENCY_KEY, &options, error);
@@ -156,7 +158,9 @@ static int method_reserve(sd_bus_message *m, void *userdata, sd_bus_error *error
         uint64_t seconds;
         int r;
 
-        r = sd_bus_message_read(m, "soout", &name, &group_path, &type_path, &count, &seconds);
+        r = bus_text(m, "name", TEXT_LINE, &name, error);
+        if (r >= 0)
+                r = sd_bus_message_read(m, "oout", &group_path, &type_path, &count, &seconds);
         if (r < 0)
                 return r;
         r = options_read(m, OPTION_IDEMPOTENCY_KEY | OPTION_OWNER, &options, error);
@@ -190,7 +194,9 @@ static int method_create_quota(sd_bus_message *m, void *userdata, sd_bus_error *
         Quota *quota = NULL;
         int r;
 
-        r = sd_bus_message_read(m, "so", &owner, &group_path);
+        r = bus_text(m, "owner", TEXT_LINE, &owner, error);
+        if (r >= 0)
+                r = sd_bus_message_read(m, "o", &group_path);
         if (r < 0)
                 return r;
         r = options_read(m, OPTION_IDEMPOTENCY_KEY | OPTION_VGPUS_MAX | OPTION_SIZE_MAX, &options, error);
@@ -222,7 +228,7 @@ static int method_create_vm_group(sd_bus_message *m, void *userdata, sd_bus_erro
         Options options;
         int r;
 
-        r = sd_bus_message_read(m, "s", &name_label);
+        r = bus_text(m, "name_label", TEXT_LINE, &name_label, error);
         if (r < 0)
                 return r;
         r = options_read(
@@ -246,9 +252,9 @@ static int read_class(const char *text, ObjectClass *ret, sd_bus_error *error) {
 
         if (c < 0)
                 return bus_error_set(error, ERROR_INVALID_RECORD,
-                        "There is no class \"%.64s\"; there are host, pgpu, gpu_group, vgpu_type, vm, vgpu, "
+                        "There is no class \"%s\"; there are host, pgpu, gpu_group, vgpu_type, vm, vgpu, "
                         "reservation, quota, vm_group and job.",
-                        text);
+                        TEXT_SHORT(text, 64));
         *ret = c;
         return 0;
 }
@@ -267,8 +273,8 @@ static int refuse_ambiguous(Bus *bus, ObjectClass c, const char *name, sd_bus_er
         if (strbuf_error(&uuids) < 0)
                 return -ENOMEM;
         return bus_error_set(error, ERROR_AMBIGUOUS_NAME,
-                "%zu objects of class %s are called \"%.128s\"; give the uuid of one: %s.", n, object_class_to_string(c),
-                name, uuids.text);
+                "%zu objects of class %s are called \"%s\"; give the uuid of one: %s.", n, object_class_to_string(c),
+                TEXT_SHORT(name, 128), uuids.text);
 }
 
 static int method_find(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -278,7 +284,9 @@ static int method_find(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Object *o;
         int r;
 
-        r = sd_bus_message_read(m, "ss", &class, &text);
+        r = bus_text(m, "class", TEXT_LINE, &class, error);
+        if (r >= 0)
+                r = bus_text(m, "uuid_or_name", TEXT_LINE, &text, error);
         if (r < 0)
                 return r;
         r = read_class(class, &c, error);
@@ -288,12 +296,23 @@ static int method_find(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         r = pool_find(policy_pool(bus->policy), c, text, &o);
         if (r == -ENOENT)
                 return bus_error_set(
-                        error, ERROR_NO_SUCH_OBJECT, "There is no %s \"%.128s\" in the pool.", class, text);
+                        error, ERROR_NO_SUCH_OBJECT, "There is no %s \"%s\" in the pool.", class,
+                        TEXT_SHORT(text, 128));
         if (r == -EEXIST)
                 return refuse_ambiguous(bus, c, text, error);
         if (r < 0)
                 return r;
         return sd_bus_reply_method_return(m, "o", OBJECT_PATH(o));
+}
+
+/* Descriptions are filtered by too. */
+static int read_filter_text(sd_bus_message *m, const char *key, const char **ret, sd_bus_error *error) {
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'v', "s");
+        if (r >= 0)
+                r = bus_text(m, TEXT_SHORT(key, 64), TEXT_LINES, ret, error);
+        return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
 /* A filter's value as the text to which the property is compared. */
@@ -310,7 +329,11 @@ static int read_filter_value(
         r = sd_bus_message_peek_type(m, NULL, &type);
         if (r < 0)
                 return r;
-        if (streq(type, "s") || streq(type, "o")) {
+        if (streq(type, "s")) {
+                r = read_filter_text(m, key, &text, error);
+                if (r >= 0)
+                        r = asprintf(ret, "%s", text);
+        } else if (streq(type, "o")) {
                 r = sd_bus_message_read(m, "v", type, &text);
                 if (r >= 0)
                         r = asprintf(ret, "%s", text);
@@ -340,8 +363,8 @@ static int read_filter_value(
                         r = asprintf(ret, "%.17g", d);
         } else
                 return bus_error_set(error, ERROR_INVALID_RECORD,
-                        "The filter on %.64s has type '%s'; filter by text, path, number or boolean.", key,
-                        type);
+                        "The filter on %s has type '%s'; filter by text, path, number or boolean.",
+                        TEXT_SHORT(key, 64), type);
         if (r >= 0)
                 *ret_type = *type;
         return r;
@@ -370,7 +393,7 @@ static int read_filters(sd_bus_message *m, Filters *f, sd_bus_error *error) {
                 if (f->n >= FILTERS_MAX)
                         return bus_error_set(
                                 error, ERROR_INVALID_RECORD, "At most %d filters can be given.", FILTERS_MAX);
-                r = sd_bus_message_read(m, "s", &key);
+                r = bus_text(m, "filter's name", TEXT_LINE, &key, error);
                 if (r < 0)
                         return r;
                 r = read_filter_value(m, key, &value_type, &value, error);
@@ -398,7 +421,7 @@ static int method_list(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         ObjectClass c = _CLASS_INVALID;
         int r;
 
-        r = sd_bus_message_read(m, "s", &class);
+        r = bus_text(m, "class", TEXT_LINE, &class, error);
         if (r < 0)
                 return r;
         r = read_class(class, &c, error);

@@ -14,6 +14,7 @@
 
 #include "common/hashmap.h"
 #include "common/strbuf.h"
+#include "common/text.h"
 #include "policyd/bus/bus.h"
 #include "policyd/bus/outbox.h"
 #include "protocol/names.h"
@@ -131,9 +132,15 @@ int bus_finish(Bus *bus, sd_bus_message *m, int r, Refusal *refusal, sd_bus_erro
                                                                                                              \
                 return bus_finish(bus, m, use_case(bus->policy, o, &refusal), &refusal, error);              \
         }
+/* The next argument, a text or a JSON record of a client; what names it in the error. See common/daemon/bus-text.h. */
+int bus_text(sd_bus_message *m, const char *what, TextForm form, const char **ret, sd_bus_error *error);
+int bus_record(sd_bus_message *m, const char *what, const char **ret, sd_bus_error *error);
 /* A whole handler: one text in, the use case, nothing out. object is the handler's userdata. */
 typedef int (*ChangeByText)(Policy *p, void *object, const char *text, Refusal *refusal);
-int bus_change_by_text(sd_bus_message *m, void *object, ChangeByText change, sd_bus_error *error);
+int bus_change_by_text(sd_bus_message *m, void *object, const char *what, TextForm form, ChangeByText change,
+        sd_bus_error *error);
+int bus_change_by_record(
+        sd_bus_message *m, void *object, const char *what, ChangeByText change, sd_bus_error *error);
 /* For answers that come by themselves: hand request_committed() and the request to whom will call it once; on
  * failure request_cancel(). */
 int request_new(Bus *bus, sd_bus_message *m, Request **ret, sd_bus_error *error);

@@ -9,7 +9,7 @@ static int set_name_label(Policy *p, void *group, const char *text, Refusal *ref
 }
 
 static int method_set_name_label(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        return bus_change_by_text(m, userdata, set_name_label, error);
+        return bus_change_by_text(m, userdata, "name_label", TEXT_LINE, set_name_label, error);
 }
 
 static int set_name_description(Policy *p, void *group, const char *text, Refusal *refusal) {
@@ -17,7 +17,8 @@ static int set_name_description(Policy *p, void *group, const char *text, Refusa
 }
 
 static int method_set_name_description(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        return bus_change_by_text(m, userdata, set_name_description, error);
+        return bus_change_by_text(
+                m, userdata, "name_description", TEXT_LINES, set_name_description, error);
 }
 
 static int set_placement(Policy *p, void *group, const char *text, Refusal *refusal) {
@@ -25,7 +26,7 @@ static int set_placement(Policy *p, void *group, const char *text, Refusal *refu
 }
 
 static int method_set_placement(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        return bus_change_by_text(m, userdata, set_placement, error);
+        return bus_change_by_text(m, userdata, "placement", TEXT_LINE, set_placement, error);
 }
 
 DEFINE_METHOD(method_destroy, VmGroup, vm_groups_destroy)

@@ -172,7 +172,7 @@ static int set_config(Policy *p, void *vm, const char *text, Refusal *refusal) {
 }
 
 static int method_set_config(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        return bus_change_by_text(m, userdata, set_config, error);
+        return bus_change_by_record(m, userdata, "config", set_config, error);
 }
 
 static int set_name_label(Policy *p, void *vm, const char *text, Refusal *refusal) {
@@ -180,7 +180,7 @@ static int set_name_label(Policy *p, void *vm, const char *text, Refusal *refusa
 }
 
 static int method_set_name_label(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        return bus_change_by_text(m, userdata, set_name_label, error);
+        return bus_change_by_text(m, userdata, "name_label", TEXT_LINE, set_name_label, error);
 }
 
 static int set_affinity(Policy *p, void *vm, const char *text, Refusal *refusal) {
@@ -188,7 +188,7 @@ static int set_affinity(Policy *p, void *vm, const char *text, Refusal *refusal)
 }
 
 static int method_set_affinity(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        return bus_change_by_text(m, userdata, set_affinity, error);
+        return bus_change_by_text(m, userdata, "affinity", TEXT_LINE, set_affinity, error);
 }
 
 static int set_owner(Policy *p, void *vm, const char *text, Refusal *refusal) {
@@ -196,7 +196,7 @@ static int set_owner(Policy *p, void *vm, const char *text, Refusal *refusal) {
 }
 
 static int method_set_owner(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        return bus_change_by_text(m, userdata, set_owner, error);
+        return bus_change_by_text(m, userdata, "owner", TEXT_LINE, set_owner, error);
 }
 
 static int method_set_groups(sd_bus_message *m, void *userdata, sd_bus_error *error) {

@@ -38,8 +38,18 @@ static int refuse_unknown(const char *key, unsigned allowed, sd_bus_error *error
                 if (known[i].bit & allowed)
                         names[n++] = known[i].key;
         list = text_join_and(names, n);
-        return bus_error_set(error, ERROR_INVALID_RECORD, "There is no option \"%.64s\" here; allowed: %s.",
-                key, strempty(list));
+        return bus_error_set(error, ERROR_INVALID_RECORD, "There is no option \"%s\" here; allowed: %s.",
+                TEXT_SHORT(key, 64), strempty(list));
+}
+
+static int read_text(sd_bus_message *m, size_t option, const char **ret, sd_bus_error *error) {
+        TextForm form = known[option].bit == OPTION_NAME_DESCRIPTION ? TEXT_LINES : TEXT_LINE;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'v', "s");
+        if (r >= 0)
+                r = bus_text(m, known[option].key, form, ret, error);
+        return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
 static int read_option(sd_bus_message *m, unsigned allowed, Options *o, sd_bus_error *error) {
@@ -47,7 +57,7 @@ static int read_option(sd_bus_message *m, unsigned allowed, Options *o, sd_bus_e
         size_t i;
         int r;
 
-        r = sd_bus_message_read(m, "s", &key);
+        r = bus_text(m, "option's name", TEXT_LINE, &key, error);
         if (r < 0)
                 return r;
         for (i = 0; i < ARRAY_SIZE(known) && !((known[i].bit & allowed) && streq(known[i].key, key)); i++)
@@ -64,6 +74,8 @@ static int read_option(sd_bus_message *m, unsigned allowed, Options *o, sd_bus_e
                 return bus_error_set(error, ERROR_INVALID_RECORD,
                         "The option \"%s\" must be of type '%s', not '%s'.", key, known[i].type, type);
         o->present |= known[i].bit;
+        if (streq(type, "s"))
+                return read_text(m, i, (const char **) ((char *) o + known[i].offset), error);
         return sd_bus_message_read(m, "v", type, (char *) o + known[i].offset);
 }
 

@@ -35,11 +35,28 @@ int bus_error_set(sd_bus_error *error, ErrorCode code, const char *format, ...) 
         va_start(args, format);
         n = vasprintf(&text, format, args);
         va_end(args);
-        if (n < 0) {
+        if (n < 0)
                 text = NULL;
+        /* An error of which a text is no UTF-8 would not be sent, and the caller would wait for ever. */
+        if (n < 0 || text_clean_own(&text, TEXT_LINE, SIZE_MAX) < 0)
                 return sd_bus_error_set_errno(error, ENOMEM);
-        }
         return sd_bus_error_set(error, error_code_name(code), text);
+}
+
+int bus_text(sd_bus_message *m, const char *what, TextForm form, const char **ret, sd_bus_error *error) {
+        char reason[BUS_TEXT_REASON_MAX];
+        int r;
+
+        r = bus_read_text(m, what, form, ret, reason);
+        return r == 0 ? bus_error_set(error, ERROR_INVALID_RECORD, "%s", reason) : r;
+}
+
+int bus_record(sd_bus_message *m, const char *what, const char **ret, sd_bus_error *error) {
+        char reason[BUS_TEXT_REASON_MAX];
+        int r;
+
+        r = bus_read_record(m, what, ret, reason);
+        return r == 0 ? bus_error_set(error, ERROR_INVALID_RECORD, "%s", reason) : r;
 }
 
 int bus_decided(int r, Refusal *refusal, sd_bus_error *error) {
@@ -105,10 +122,12 @@ void request_committed(ErrorCode code, const char *message, void *userdata) {
         Request *q = userdata;
 
         /* A caller that has left gets no answer: the bus drops it, and the outcome stands. */
-        if (code != ERROR_NONE)
-                sd_bus_reply_method_errorf(
-                        q->message, error_code_name(code), "%s", message ?: error_code_meaning(code));
-        else if (q->kind == REPLY_PATH)
+        if (code != ERROR_NONE) {
+                _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+
+                bus_error_set(&error, code, "%s", message ?: error_code_meaning(code));
+                sd_bus_reply_method_error(q->message, &error);
+        } else if (q->kind == REPLY_PATH)
                 sd_bus_reply_method_return(q->message, "o", q->path);
         else
                 sd_bus_reply_method_return(q->message, NULL);
@@ -146,16 +165,30 @@ int bus_finish(Bus *bus, sd_bus_message *m, int r, Refusal *refusal, sd_bus_erro
         return r < 0 ? r : bus_reply_empty(bus, m, error);
 }
 
-int bus_change_by_text(sd_bus_message *m, void *object, ChangeByText change, sd_bus_error *error) {
+static int finish_change(
+        sd_bus_message *m, void *object, ChangeByText change, const char *text, sd_bus_error *error) {
         Bus *bus = ((Object *) object)->userdata;
         _cleanup_refusal_ Refusal refusal = {};
+
+        return bus_finish(bus, m, change(bus->policy, object, text, &refusal), &refusal, error);
+}
+
+int bus_change_by_text(sd_bus_message *m, void *object, const char *what, TextForm form, ChangeByText change,
+        sd_bus_error *error) {
         const char *text;
         int r;
 
-        r = sd_bus_message_read(m, "s", &text);
-        if (r < 0)
-                return r;
-        return bus_finish(bus, m, change(bus->policy, object, text, &refusal), &refusal, error);
+        r = bus_text(m, what, form, &text, error);
+        return r < 0 ? r : finish_change(m, object, change, text, error);
+}
+
+int bus_change_by_record(
+        sd_bus_message *m, void *object, const char *what, ChangeByText change, sd_bus_error *error) {
+        const char *text;
+        int r;
+
+        r = bus_record(m, what, &text, error);
+        return r < 0 ? r : finish_change(m, object, change, text, error);
 }
 
 int bus_reply_text(sd_bus_message *m, int r, char *text, sd_bus_error *error) {
@@ -167,7 +200,7 @@ int bus_reply_text(sd_bus_message *m, int r, char *text, sd_bus_error *error) {
         if (sd_bus_message_get_expect_reply(m)) {
                 r = sd_bus_message_new_method_return(m, &reply);
                 if (r >= 0)
-                        r = bus_append_checked_text(reply, text);
+                        r = bus_append_long_text(reply, text);
                 if (r >= 0)
                         r = sd_bus_send(NULL, reply, NULL);
         }

@@ -236,7 +236,7 @@ static int send_text(HostLink *link, const char *member, const char *text, LinkR
         r = call_new(link, HOST_PATH, HOST_IFACE_MANAGER, member, reply, userdata, &call);
         if (r < 0)
                 return r;
-        return call_start(call, bus_append_checked_text(call->message, text));
+        return call_start(call, bus_append_long_text(call->message, text));
 }
 
 int link_start_vm(HostLink *link, const char *order, LinkReply reply, void *userdata) {

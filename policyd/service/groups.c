@@ -31,7 +31,7 @@ int groups_create(
         r = policy_check_label("A GPU group", name_label, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
-        r = policy_check_length("A GPU group", "name_description", name_description, refusal);
+        r = policy_check_text("A GPU group", "name_description", name_description, TEXT_LINES, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
                 r = policy_check_limit(p, CLASS_GPU_GROUP, 1, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
@@ -72,7 +72,7 @@ int groups_set_names(Policy *p, GpuGroup *g, const char *name_label_or_null, con
         if (name_label_or_null)
                 r = policy_check_label("A GPU group", name_label_or_null, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
-                r = policy_check_length("A GPU group", "name_description", description_or_null, refusal);
+                r = policy_check_text("A GPU group", "name_description", description_or_null, TEXT_LINES, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
         if (name_label_or_null)

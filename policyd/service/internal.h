@@ -10,6 +10,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "common/text.h"
 #include "policyd/core/quota.h"
 #include "policyd/link/link.h"
 #include "policyd/service/policy.h"
@@ -86,9 +87,11 @@ int policy_rebuild(Policy *p);  /* the model again from disk, after a failed com
 void policy_arm_expiry(Policy *p);
 /* LimitReached when the class is full; n more are wanted. */
 int policy_check_limit(Policy *p, ObjectClass c, size_t n, Refusal *refusal);
-/* What people call an object: 1 to 1,024 bytes without control characters, which would break lists and journals. what: "A VM". */
+/* What people call an object: 1 to 1,024 bytes, one line (common/text.h). what: "A VM". */
 int policy_check_label(const char *what, const char *label, Refusal *refusal);
-int policy_check_length(const char *what, const char *field, const char *text_or_null, Refusal *refusal);
+/* At most 4,096 bytes, of the form given. */
+int policy_check_text(
+        const char *what, const char *field, const char *text_or_null, TextForm form, Refusal *refusal);
 /* Empty is nobody's; OWNER_ANY is no owner. */
 int policy_check_owner(const char *owner, Refusal *refusal);
 int policy_new_uuid(Uuid *ret);

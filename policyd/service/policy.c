@@ -18,7 +18,7 @@
 #include "protocol/names.h"
 
 #define LABEL_MAX_BYTES 1024
-#define TEXT_MAX_BYTES 4096
+#define TEXT_MAX_BYTES JSON_TEXT_MAX /* what the database gives back whole */
 
 #define RETRY_MIN UINT64_C(1000000)
 #define RETRY_MAX UINT64_C(30000000)
@@ -76,27 +76,34 @@ char *policy_object_path(ObjectClass c, const Uuid *id) {
         return path;
 }
 
-static int check_text(const char *what, const char *field, const char *text, Refusal *refusal) {
+/* What people call an object: never empty, and in one line. */
+static int check_name(const char *what, const char *field, const char *text, Refusal *refusal) {
+        char buf[TEXT_FAULT_MAX];
+        const char *fault;
+
         if (isempty(text) || strlen(text) > LABEL_MAX_BYTES)
                 return refusal_set(refusal, ERROR_INVALID_RECORD, "%s needs a %s of 1 to %d bytes.", what,
                         field, LABEL_MAX_BYTES);
-        for (const char *c = text; *c; c++)
-                if ((unsigned char) *c < ' ' || *c == 0x7f)
-                        return refusal_set(refusal, ERROR_INVALID_RECORD,
-                                "%s needs a %s without control characters; byte %zu is 0x%02x.", what, field,
-                                (size_t) (c - text) + 1, (unsigned char) *c);
-        return 0;
+        fault = text_fault(text, strlen(text), TEXT_LINE, buf);
+        return fault ? refusal_set(refusal, ERROR_INVALID_RECORD, "%s cannot have this %s: it %s.", what, field, fault)
+                     : 0;
 }
 
 int policy_check_label(const char *what, const char *label, Refusal *refusal) {
-        return check_text(what, "name_label", label, refusal);
+        return check_name(what, "name_label", label, refusal);
 }
 
-int policy_check_length(const char *what, const char *field, const char *text, Refusal *refusal) {
-        if (strlen(strempty(text)) <= TEXT_MAX_BYTES)
-                return 0;
-        return refusal_set(refusal, ERROR_INVALID_RECORD, "%s takes a %s of at most %d bytes, not %zu.", what,
-                field, TEXT_MAX_BYTES, strlen(text));
+int policy_check_text(
+        const char *what, const char *field, const char *text_or_null, TextForm form, Refusal *refusal) {
+        const char *text = strempty(text_or_null), *fault;
+        char buf[TEXT_FAULT_MAX];
+
+        if (strlen(text) > TEXT_MAX_BYTES)
+                return refusal_set(refusal, ERROR_INVALID_RECORD, "%s takes a %s of at most %d bytes, not %zu.",
+                        what, field, TEXT_MAX_BYTES, strlen(text));
+        fault = text_fault(text, strlen(text), form, buf);
+        return fault ? refusal_set(refusal, ERROR_INVALID_RECORD, "%s cannot have this %s: it %s.", what, field, fault)
+                     : 0;
 }
 
 int policy_check_owner(const char *owner, Refusal *refusal) {
@@ -106,7 +113,7 @@ int policy_check_owner(const char *owner, Refusal *refusal) {
                 return refusal_set(refusal, ERROR_INVALID_RECORD,
                         "\"" OWNER_ANY "\" is no owner: it stands for every owner in quotas. Give a name, or "
                         "none.");
-        return check_text("An owner", "name", owner, refusal);
+        return check_name("An owner", "name", owner, refusal);
 }
 
 int policy_check_limit(Policy *p, ObjectClass c, size_t n, Refusal *refusal) {

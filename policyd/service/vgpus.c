@@ -39,7 +39,7 @@ int vgpus_create(Policy *p, Vm *vm, GpuGroup *group, VgpuType *type_or_null, con
         }
         r = policy_check_limit(p, CLASS_VGPU, 1, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
-                r = policy_check_length("A VGPU", "text of extra_args", extra_args, refusal);
+                r = policy_check_text("A VGPU", "text of extra_args", extra_args, TEXT_LINE, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
                 r = rule_vgpu_create(
                         p->pool, vm, group, type, device_or_null, /* importing= */ false, &device, refusal);

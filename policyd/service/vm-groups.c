@@ -33,7 +33,7 @@ int vm_group_add(Policy *p, const Uuid *id_or_null, const char *name_label, cons
 
         r = policy_check_label("A VM group", name_label, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
-                r = policy_check_length("A VM group", "name_description", name_description, refusal);
+                r = policy_check_text("A VM group", "name_description", name_description, TEXT_LINES, refusal);
         if (r == 0 && refusal->code == ERROR_NONE && placement)
                 r = check_placement(placement, &parsed, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
@@ -83,7 +83,7 @@ int vm_groups_set_name_label(Policy *p, VmGroup *g, const char *name_label, Refu
 int vm_groups_set_name_description(Policy *p, VmGroup *g, const char *description, Refusal *refusal) {
         int r;
 
-        r = policy_check_length("A VM group", "name_description", description, refusal);
+        r = policy_check_text("A VM group", "name_description", description, TEXT_LINES, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
         return set_text(p, g, &g->name_description, description, VM_GROUP_NAME_DESCRIPTION);

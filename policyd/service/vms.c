@@ -28,7 +28,7 @@ int vm_needs_update(Policy *p, Vm *vm, Refusal *refusal) {
 static int check_record(Policy *p, const VmRecord *record, Refusal *refusal) {
         _cleanup_(vm_needs_done) VmNeeds needs = {};
         PlatformVgpu platform;
-        JsonReader reader = {};
+        JsonReader reader = { .refuses = true };
         size_t mark;
         int r;
 
@@ -36,7 +36,7 @@ static int check_record(Policy *p, const VmRecord *record, Refusal *refusal) {
         if (r == 0 && refusal->code == ERROR_NONE)
                 r = policy_check_owner(record->owner, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
-                r = policy_check_length("A VM", "affinity", record->affinity, refusal);
+                r = policy_check_text("A VM", "affinity", record->affinity, TEXT_LINE, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
         if (!uuid_is_null(&record->uuid) && pool_get(p->pool, CLASS_VM, &record->uuid))
@@ -174,7 +174,7 @@ int vms_set_names(
         if (name_label_or_null)
                 r = policy_check_label("A VM", name_label_or_null, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
-                r = policy_check_length("A VM", "affinity", affinity_or_null, refusal);
+                r = policy_check_text("A VM", "affinity", affinity_or_null, TEXT_LINE, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
         if (name_label_or_null)

@@ -1,0 +1,58 @@
+/*
+ * Texts in messages: the door for what clients send
+ *
+ * The bus itself drops a client that sends what is not UTF-8, but passes noncharacters on, which sd-bus reads as little as it
+ * sends them.
+ */
+
+#include "common/daemon/bus-text.h"
+
+int bus_read_record(
+        sd_bus_message *m, const char *what, const char **ret, char reason[static BUS_TEXT_REASON_MAX]) {
+        int r;
+
+        r = sd_bus_message_read_basic(m, 's', ret);
+        if (r != -EBADMSG)
+                return r < 0 ? r : 1;
+        text_format(reason, BUS_TEXT_REASON_MAX,
+                "The %s holds what Unicode keeps from being a character (U+FFFE, U+FDD0 and the like).", what);
+        return 0;
+}
+
+int bus_read_text(sd_bus_message *m, const char *what, TextForm form, const char **ret,
+        char reason[static BUS_TEXT_REASON_MAX]) {
+        char buf[TEXT_FAULT_MAX];
+        const char *text, *fault;
+        int r;
+
+        r = bus_read_record(m, what, &text, reason);
+        if (r <= 0)
+                return r;
+        fault = text_fault(text, strlen(text), form, buf);
+        if (fault) {
+                text_format(reason, BUS_TEXT_REASON_MAX, "The %s %s.", what, fault);
+                return 0;
+        }
+        *ret = text;
+        return 1;
+}
+
+int bus_append_long_text(sd_bus_message *m, const char *text) {
+        _cleanup_free_ char *clean = NULL;
+        size_t n = strlen(text);
+        char *place;
+        int r;
+
+        if (!text_is_good(text, n, TEXT_LINES)) {
+                clean = text_clean(text, n, TEXT_LINES, SIZE_MAX);
+                if (!clean)
+                        return -ENOMEM;
+                text = clean;
+                n = strlen(clean);
+        }
+
+        r = sd_bus_message_append_string_space(m, n, &place);
+        if (r >= 0)
+                memcpy(place, text, n);
+        return r;
+}
