@@ -210,8 +210,8 @@ static bool host_prefers_another(const Attempt *attempt) {
                 const Pgpu *q = p->host->pgpus.items[i];
                 uint64_t other = by_fit ? pgpu_fit_score(q, attempt->type, NULL, 1) : 0;
 
-                if (q == p || q->group != p->group || q->vgpus.n > 0 || q->standing > p->standing ||
-                        pgpu_capacity(q, attempt->type) == 0)
+                if (q == p || q->group != p->group || q->vgpus.n + q->n_outsiders > 0 ||
+                        q->standing > p->standing || pgpu_capacity(q, attempt->type) == 0)
                         continue;
                 if (q->standing < p->standing || other < score || (other == score && pgpu_compare(q, p) < 0))
                         return true;

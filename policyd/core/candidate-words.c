@@ -120,6 +120,21 @@ static int sentence_single_remedy(StrBuf *b, const Candidate *c, const Demand *d
         return 0;
 }
 
+/* False: nothing that is not of the pool stands on its PGPUs. */
+static bool sentence_add_outsiders(StrBuf *b, const Host *h) {
+        for (size_t i = 0; i < h->pgpus.n; i++) {
+                const Pgpu *p = h->pgpus.items[i];
+
+                if (p->n_outsiders == 0)
+                        continue;
+                strbuf_add(b, " End ");
+                (void) sentence_outsiders(b, p, NULL);
+                strbuf_addf(b, ", on %s itself, and ask again.", h->name_label);
+                return true;
+        }
+        return false;
+}
+
 /* For several VGPUs: on that host, or where its GPUs could never take them, on another that could. */
 static int sentence_plan_remedy(StrBuf *b, const Ranking *r, const Candidate *c) {
         size_t n_tried = 0;
@@ -145,6 +160,8 @@ static int sentence_plan_remedy(StrBuf *b, const Ranking *r, const Candidate *c)
                 return 0;
         }
 
+        if (sentence_add_outsiders(b, c->host))
+                return 0;
         strbuf_addf(b,
                 " Not even with nothing else on its PGPUs could %s take them all: give the VM fewer VGPUs, "
                 "or spread them over several VMs.",

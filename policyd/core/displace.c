@@ -37,7 +37,7 @@ bool displaced_add(Displaced *d, Vm *vm) {
         return true;
 }
 
-/* Held instances stay, and keep other types away. */
+/* Held instances stay, as does what is not of the pool, and keep other types away. */
 static bool pgpu_may_open(const Pgpu *p, const VgpuType *t) {
         if (!host_is_usable(p->host) || !p->present || !ptr_array_contains(&p->enabled, t) ||
                 ptr_array_contains(&p->disabling, t))
@@ -45,6 +45,9 @@ static bool pgpu_may_open(const Pgpu *p, const VgpuType *t) {
 
         for (size_t i = 0; i < p->holds.n; i++)
                 if (!type_may_join(((const Reservation *) p->holds.items[i])->type, t))
+                        return false;
+        for (size_t i = 0; i < p->n_outsiders; i++)
+                if (!type_may_join(p->outsiders[i].type, t))
                         return false;
         return true;
 }

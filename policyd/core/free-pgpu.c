@@ -28,6 +28,7 @@ typedef enum Obstacle {
         OBSTACLE_UNUSABLE, /* its host, or it, cannot be used */
         OBSTACLE_HVM,      /* its host has none */
         OBSTACLE_IOMMU,    /* its host has none, and the type needs it */
+        OBSTACLE_OUTSIDE,  /* a VM that is not of the pool runs there */
         OBSTACLE_HELD,     /* by reservations */
         OBSTACLE_STARTING, /* a VM there does not run yet */
         _OBSTACLE_MAX,
@@ -82,6 +83,8 @@ static Obstacle find_obstacle(const Pgpu *p, const VgpuType *t) {
                 return OBSTACLE_HVM;
         if (!p->host->iommu && type_needs_iommu(t))
                 return OBSTACLE_IOMMU;
+        if (p->n_outsiders > 0)
+                return OBSTACLE_OUTSIDE;
         if (p->holds.n > 0)
                 return OBSTACLE_HELD;
         return find_starting(p) ? OBSTACLE_STARTING : OBSTACLE_NONE;
@@ -135,6 +138,7 @@ static void sentence_stuck(StrBuf *b, const FreeSearch *s, const GpuGroup *g) {
                 [OBSTACLE_UNUSABLE] = "cannot be used",
                 [OBSTACLE_HVM] = "is on a host without HVM",
                 [OBSTACLE_IOMMU] = "is on a host without an IOMMU",
+                [OBSTACLE_OUTSIDE] = "runs VMs that are not of this pool",
                 [OBSTACLE_HELD] = "is held by reservations",
                 [OBSTACLE_STARTING] = "has VMs that are starting",
         };
@@ -143,6 +147,7 @@ static void sentence_stuck(StrBuf *b, const FreeSearch *s, const GpuGroup *g) {
                 [OBSTACLE_UNUSABLE] = "cannot be used",
                 [OBSTACLE_HVM] = "are on hosts without HVM",
                 [OBSTACLE_IOMMU] = "are on hosts without an IOMMU",
+                [OBSTACLE_OUTSIDE] = "run VMs that are not of this pool",
                 [OBSTACLE_HELD] = "are held by reservations",
                 [OBSTACLE_STARTING] = "have VMs that are starting",
         };
@@ -169,6 +174,10 @@ static void sentence_unstick(StrBuf *b, const FreeSearch *s) {
 
                 sentence_step(b, "destroy ");
                 sentence_reservations(b, (Reservation *const *) holds->items, holds->n);
+        } else if (s->stuck[OBSTACLE_OUTSIDE]) {
+                sentence_step(b, "end ");
+                (void) sentence_outsiders(b, s->stuck[OBSTACLE_OUTSIDE], NULL);
+                strbuf_addf(b, ", on %s itself", s->stuck[OBSTACLE_OUTSIDE]->host->name_label);
         } else if (s->stuck[OBSTACLE_UNUSABLE]) {
                 const Pgpu *p = s->stuck[OBSTACLE_UNUSABLE];
 

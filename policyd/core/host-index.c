@@ -157,7 +157,7 @@ static Mark pgpu_mark(const Pgpu *p) {
 
         mark_add(&m, MARK_USED, p->used);
         for (size_t i = 0; i < p->n_uses; i++) {
-                if (p->uses[i].n_vgpus > 0)
+                if (p->uses[i].n_vgpus + p->uses[i].n_outsiders > 0)
                         mark_add(&m, MARK_RUNNING, p->uses[i].type->object.key);
                 if (p->uses[i].n_holds > 0)
                         mark_add(&m, MARK_HELD, p->uses[i].type->object.key);

@@ -86,10 +86,6 @@ static void plan_add_pgpu(Plan *p, size_t i) {
                         plan_add(p, CHANGE_RELEASE, &((const Reservation *) pgpu->holds.items[j])->object, i);
 }
 
-static size_t pgpu_load(const Pgpu *p) {
-        return p->vgpus.n + p->holds.n;
-}
-
 static int plan_init(Plan *p, const Host *h) {
         size_t n_changes = 0;
 

@@ -129,7 +129,7 @@ static void packing_fill(Packing *k, const GpuGroup *g, const VgpuType *t) {
         for (size_t i = 0; i < g->pgpus.n; i++) {
                 const Pgpu *p = g->pgpus.items[i];
 
-                if (!pgpu_is_usable(p))
+                if (!pgpu_is_usable(p) || p->n_outsiders > 0)
                         continue;
                 packing_count(k, p);
                 if (pgpu_offers(p, t))
@@ -150,6 +150,16 @@ static uint64_t capacity_in_sum(const GpuGroup *g, const VgpuType *t) {
                         room += PGPU_SIZE - MIN_OF(p->used, PGPU_SIZE);
         }
         return t->size > 0 ? room / t->size : 0;
+}
+
+/* Such PGPUs are left out of the packing: nobody here can move what runs there. */
+static uint64_t capacity_beside_outsiders(const GpuGroup *g, const VgpuType *t) {
+        uint64_t n = 0;
+
+        for (size_t i = 0; i < g->pgpus.n; i++)
+                if (((const Pgpu *) g->pgpus.items[i])->n_outsiders > 0)
+                        n += pgpu_capacity(g->pgpus.items[i], t);
+        return n;
 }
 
 uint64_t group_capacity_packed(const GpuGroup *g, const VgpuType *t, uint64_t now) {
@@ -182,7 +192,7 @@ uint64_t group_capacity_packed(const GpuGroup *g, const VgpuType *t, uint64_t no
 
         total = (k->n_with - MIN_OF(n_taken, k->n_with)) * instances_of(t);
         used = k->n_there[own];
-        return MAX_OF(now, total > used ? total - used : 0);
+        return MAX_OF(now, (total > used ? total - used : 0) + capacity_beside_outsiders(g, t));
 }
 
 static bool types_equal(const PtrArray *a, const PtrArray *b) {
@@ -207,7 +217,7 @@ size_t group_find_empty(const GpuGroup *g, Pgpu *ret[static EMPTY_KINDS_MAX]) {
                 Pgpu *p = g->pgpus.items[i];
                 size_t k = 0;
 
-                if (!pgpu_is_usable(p) || p->vgpus.n > 0 || p->holds.n > 0)
+                if (!pgpu_is_usable(p) || pgpu_load(p) > 0)
                         continue;
                 while (k < n && !pgpus_are_alike(ret[k], p))
                         k++;

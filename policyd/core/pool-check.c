@@ -103,22 +103,27 @@ static void check_pgpu_uses(Check *c, const Pgpu *p) {
 
         for (size_t i = 0; i < p->n_uses; i++) {
                 const struct PgpuUse *u = &p->uses[i];
-                uint32_t n_vgpus = 0, n_holds = 0;
+                uint32_t n_vgpus = 0, n_holds = 0, n_outsiders = 0;
 
                 for (size_t j = 0; j < p->vgpus.n; j++)
                         n_vgpus += ((Vgpu *) p->vgpus.items[j])->type == u->type;
                 for (size_t j = 0; j < p->holds.n; j++)
                         n_holds += ((Reservation *) p->holds.items[j])->type == u->type;
-                CHECK(c, &p->object, n_vgpus == u->n_vgpus && n_holds == u->n_holds && n_vgpus + n_holds > 0,
+                for (size_t j = 0; j < p->n_outsiders; j++)
+                        n_outsiders += p->outsiders[j].type == u->type;
+                CHECK(c, &p->object, n_outsiders == u->n_outsiders, "has %u outsiders of %s, and it is %u",
+                        u->n_outsiders, u->type->identifier, n_outsiders);
+                CHECK(c, &p->object,
+                        n_vgpus == u->n_vgpus && n_holds == u->n_holds && n_vgpus + n_holds + n_outsiders > 0,
                         "has %u VGPUs of %s and %u held, and it is %u and %u", u->n_vgpus,
                         u->type->identifier, u->n_holds, n_vgpus, n_holds);
-                n += n_vgpus + n_holds;
+                n += n_vgpus + n_holds + n_outsiders;
         }
-        CHECK(c, &p->object, n == p->vgpus.n + p->holds.n, "has a type in use that is not counted");
+        CHECK(c, &p->object, n == pgpu_load(p), "has a type in use that is not counted");
 }
 
 static void check_pgpu_use(Check *c, const Pgpu *p) {
-        const VgpuType *types[p->vgpus.n + p->holds.n + 1];
+        const VgpuType *types[pgpu_load(p) + 1];
         uint64_t used = 0;
         size_t n = 0;
 
@@ -137,6 +142,8 @@ static void check_pgpu_use(Check *c, const Pgpu *p) {
                         "disagrees with reservation '%s'", r->name_label);
                 types[n++] = r->type;
         }
+        for (size_t i = 0; i < p->n_outsiders; i++)
+                types[n++] = p->outsiders[i].type;
 
         for (size_t i = 0; i < n; i++) {
                 used += types[i]->size;

@@ -72,6 +72,18 @@ static int copy_types(Pool *copy, Pgpu *p, const PtrArray *types,
         return set(copy, p, same_types, types->n);
 }
 
+static int copy_outsiders(Pool *copy, Pgpu *n, const Pgpu *p) {
+        _cleanup_free_ Outsider *outsiders = calloc(p->n_outsiders + 1, sizeof(*outsiders));
+
+        if (!outsiders)
+                return -ENOMEM;
+        for (size_t i = 0; i < p->n_outsiders; i++) {
+                outsiders[i] = p->outsiders[i];
+                outsiders[i].type = same(copy, p->outsiders[i].type);
+        }
+        return pool_set_pgpu_outsiders(copy, n, outsiders, p->n_outsiders);
+}
+
 static int copy_pgpu(Pool *copy, const Pgpu *p) {
         Pgpu *n;
         int r;
@@ -92,7 +104,7 @@ static int copy_pgpu(Pool *copy, const Pgpu *p) {
                 r = pool_set_pgpu_standing(copy, n, p->standing, p->standing_reason);
         if (r >= 0)
                 pool_set_pgpu_present(copy, n, p->present);
-        return r;
+        return r < 0 ? r : copy_outsiders(copy, n, p);
 }
 
 static int copy_vm_group(Pool *copy, const VmGroup *g) {

@@ -34,7 +34,7 @@ TypeCount *group_find_count(const GpuGroup *g, const VgpuType *t);
 /* What stands on a PGPU, by type. */
 struct PgpuUse {
         VgpuType *type;
-        uint32_t n_vgpus, n_holds;
+        uint32_t n_vgpus, n_holds, n_outsiders;
 };
 
 void object_note(Pool *pool, Object *o, uint64_t properties, bool store);
@@ -53,6 +53,7 @@ size_t group_pgpu_position(const GpuGroup *g, const Pgpu *p);
 int pgpu_compare(const Pgpu *a, const Pgpu *b); /* by host name, then PCI address */
 int group_count_types(Pool *pool, GpuGroup *g, const Pgpu *p, int sign);
 void group_forget_type(GpuGroup *g, const VgpuType *t); /* its count is 0 */
+void outsiders_free(Outsider *outsiders, size_t n);
 /* After the size of a type there has changed, or with fewer in the lists than before. */
 void pgpu_recount(Pgpu *p);
 

@@ -16,37 +16,48 @@ static struct PgpuUse *pgpu_find_use(const Pgpu *p, const VgpuType *t) {
         return NULL;
 }
 
+static uint32_t use_count(const struct PgpuUse *u) {
+        return u->n_vgpus + u->n_holds + u->n_outsiders;
+}
+
+size_t pgpu_load(const Pgpu *p) {
+        return p->vgpus.n + p->holds.n + p->n_outsiders;
+}
+
 void pgpu_recount(Pgpu *p) {
         p->used = 0;
 
         for (size_t i = 0; i < p->n_uses; i++)
-                p->uses[i].n_vgpus = p->uses[i].n_holds = 0;
+                p->uses[i].n_vgpus = p->uses[i].n_holds = p->uses[i].n_outsiders = 0;
         for (size_t i = 0; i < p->vgpus.n; i++)
                 pgpu_find_use(p, ((Vgpu *) p->vgpus.items[i])->type)->n_vgpus++;
         for (size_t i = 0; i < p->holds.n; i++)
                 pgpu_find_use(p, ((Reservation *) p->holds.items[i])->type)->n_holds++;
+        for (size_t i = 0; i < p->n_outsiders; i++)
+                pgpu_find_use(p, p->outsiders[i].type)->n_outsiders++;
 
         for (size_t i = p->n_uses; i > 0; i--) {
                 struct PgpuUse *u = &p->uses[i - 1];
 
-                p->used += u->type->size * (u->n_vgpus + u->n_holds);
-                if (u->n_vgpus + u->n_holds == 0)
+                p->used += u->type->size * use_count(u);
+                if (use_count(u) == 0)
                         *u = p->uses[--p->n_uses];
         }
 }
 
-/* Room for one more type in what a PGPU is used for. */
-static int pgpu_prepare_use(Pgpu *p, VgpuType *t) {
+/* Room for so many types more in what a PGPU is used for. */
+static int pgpu_prepare_uses(Pgpu *p, size_t n) {
         struct PgpuUse *uses;
 
-        if (pgpu_find_use(p, t))
-                return 0;
-
-        uses = realloc(p->uses, (p->n_uses + 1) * sizeof(struct PgpuUse));
+        uses = realloc(p->uses, (p->n_uses + n) * sizeof(struct PgpuUse));
         if (!uses)
                 return -ENOMEM;
         p->uses = uses;
         return 0;
+}
+
+static int pgpu_prepare_use(Pgpu *p, VgpuType *t) {
+        return pgpu_find_use(p, t) ? 0 : pgpu_prepare_uses(p, 1);
 }
 
 /* VGPUs or holds come or go; room was prepared. */
@@ -60,9 +71,66 @@ static void pgpu_count_use(Pool *pool, Pgpu *p, VgpuType *t, int vgpus, int hold
         u->n_vgpus += (uint32_t) vgpus;
         u->n_holds += (uint32_t) holds;
         p->used += (uint32_t) (vgpus + holds) * t->size;
-        if (u->n_vgpus + u->n_holds == 0)
+        if (use_count(u) == 0)
                 *u = p->uses[--p->n_uses];
         host_index_mark_pgpu(pool, p);
+}
+
+static bool outsiders_equal(const Pgpu *p, const Outsider *outsiders, size_t n) {
+        if (p->n_outsiders != n)
+                return false;
+        for (size_t i = 0; i < n; i++) {
+                const Outsider *a = &p->outsiders[i], *b = &outsiders[i];
+
+                if (!uuid_equal(&a->vm, &b->vm) || a->type != b->type || !streq(a->name, b->name))
+                        return false;
+        }
+        return true;
+}
+
+void outsiders_free(Outsider *outsiders, size_t n) {
+        for (size_t i = 0; outsiders && i < n; i++)
+                free(outsiders[i].name);
+        free(outsiders);
+}
+
+static int outsiders_copy(const Outsider *outsiders, size_t n, Outsider **ret) {
+        Outsider *copy = calloc(n + 1, sizeof(*copy));
+
+        for (size_t i = 0; copy && i < n; i++) {
+                copy[i] = outsiders[i];
+                copy[i].name = strdup(outsiders[i].name);
+                if (copy[i].name)
+                        continue;
+                outsiders_free(copy, i);
+                copy = NULL;
+        }
+        *ret = copy;
+        return copy ? 0 : -ENOMEM;
+}
+
+int pool_set_pgpu_outsiders(Pool *pool, Pgpu *p, const Outsider *outsiders, size_t n) {
+        Outsider *copy = NULL;
+
+        if (outsiders_equal(p, outsiders, n))
+                return 0;
+        if (n > 0 && (pgpu_prepare_uses(p, n) < 0 || outsiders_copy(outsiders, n, &copy) < 0))
+                return -ENOMEM;
+
+        for (size_t i = 0; i < p->n_outsiders; i++)
+                p->outsiders[i].type->n_outsiders--;
+        outsiders_free(p->outsiders, p->n_outsiders);
+        p->outsiders = copy;
+        p->n_outsiders = n;
+        for (size_t i = 0; i < n; i++) {
+                copy[i].type->n_outsiders++;
+                if (!pgpu_find_use(p, copy[i].type))
+                        p->uses[p->n_uses++] = (struct PgpuUse){.type = copy[i].type};
+        }
+        pgpu_recount(p);
+        host_index_mark_pgpu(pool, p);
+        object_note(pool, &p->object, PGPU_OUTSIDE, /* store= */ false);
+        return 0;
 }
 
 /* Moves one of the VGPU's two references; other is the one that stays. */

@@ -64,6 +64,7 @@ static void unlink_pgpu(Pool *pool, Pgpu *p) {
                 pool_unhold(pool, p->holds.items[p->holds.n - 1], p);
 
         /* Shrinking takes no memory. */
+        (void) pool_set_pgpu_outsiders(pool, p, NULL, 0);
         (void) pool_set_pgpu_group(pool, p, NULL);
         (void) pool_set_pgpu_enabled(pool, p, NULL, 0);
         (void) pool_set_pgpu_supported(pool, p, NULL, 0);
@@ -99,6 +100,16 @@ static void pgpu_drop_type(Pool *pool, Pgpu *p, const VgpuType *t, const PtrArra
         (void) set(pool, p, rest, n);
 }
 
+/* A type that is in use is not collected; so only a caller that removes it all the same comes by here with any. */
+static void pgpu_drop_outsiders(Pool *pool, Pgpu *p, const VgpuType *t) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < p->n_outsiders; i++)
+                n += p->outsiders[i].type == t;
+        if (n > 0)
+                (void) pool_set_pgpu_outsiders(pool, p, NULL, 0);
+}
+
 static void unlink_type(Pool *pool, VgpuType *t) {
         const PtrArray *pgpus = &pool->objects[CLASS_PGPU], *groups = &pool->objects[CLASS_GPU_GROUP];
 
@@ -111,6 +122,7 @@ static void unlink_type(Pool *pool, VgpuType *t) {
                 pgpu_drop_type(pool, p, t, &p->enabled, pool_set_pgpu_enabled);
                 pgpu_drop_type(pool, p, t, &p->supported, pool_set_pgpu_supported);
                 ptr_array_remove(&p->disabling, t);
+                pgpu_drop_outsiders(pool, p, t);
         }
 
         for (size_t i = 0; i < groups->n; i++)

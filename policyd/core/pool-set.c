@@ -256,6 +256,8 @@ int pool_set_pgpu_held_by(Pool *pool, Pgpu *p, const char *by) {
                 if (!held_by)
                         return -ENOMEM;
         }
+        if (!streq_ptr(p->held_by, held_by))
+                object_note(pool, &p->object, PGPU_OUTSIDE, /* store= */ false);
         free(p->held_by);
         p->held_by = held_by;
         pool_set_pgpu_present(pool, p, !held_by);
@@ -297,7 +299,8 @@ int pool_set_type_identifier(Pool *pool, VgpuType *t, const char *identifier) {
 int pool_set_type_size(Pool *pool, VgpuType *t, uint32_t size, TypeImplementation implementation) {
         uint64_t properties = (t->size != size ? TYPE_SIZE : 0) |
                               (t->implementation != implementation ? TYPE_IMPLEMENTATION : 0);
-        const PtrArray *reservations = &pool->objects[CLASS_RESERVATION];
+        const PtrArray *reservations = &pool->objects[CLASS_RESERVATION],
+                       *pgpus = &pool->objects[CLASS_PGPU];
         int64_t share = type_units(t);
 
         if (!properties)
@@ -319,6 +322,10 @@ int pool_set_type_size(Pool *pool, VgpuType *t, uint32_t size, TypeImplementatio
                 if (v->scheduled_on || v->resident_on)
                         owner_count(pool, v->vm->owned_by, v->group, 0, share);
         }
+
+        for (size_t i = 0; t->n_outsiders > 0 && i < pgpus->n; i++)
+                if (((Pgpu *) pgpus->items[i])->n_outsiders > 0)
+                        pgpu_recount(pgpus->items[i]);
 
         for (size_t i = 0; i < reservations->n; i++) {
                 Reservation *r = reservations->items[i];

@@ -51,6 +51,7 @@ static void pgpu_clear(Pgpu *p) {
         ptr_array_done(&p->disabling);
         ptr_array_done(&p->vgpus);
         ptr_array_done(&p->holds);
+        outsiders_free(p->outsiders, p->n_outsiders);
         free(p->uses);
 }
 

@@ -78,7 +78,7 @@ enum { HOST_NAME_LABEL = 1 << 0, HOST_ADDRESS = 1 << 1, HOST_STATE = 1 << 2, HOS
        HOST_STORAGE = 1 << 10, HOST_PGPUS = 1 << 11, HOST_PROBLEMS = 1 << 12 };
 enum { PGPU_HOST = 1 << 0, PGPU_PCI_ID = 1 << 1, PGPU_VENDOR_NAME = 1 << 2, PGPU_DEVICE_NAME = 1 << 3, PGPU_GPU_GROUP = 1 << 4,
        PGPU_SUPPORTED = 1 << 5, PGPU_ENABLED = 1 << 6, PGPU_RESIDENT_VGPUS = 1 << 7, PGPU_DISPLAY = 1 << 8, PGPU_SCHEDULED_VGPUS = 1 << 9,
-       PGPU_RESERVATIONS = 1 << 10 };
+       PGPU_RESERVATIONS = 1 << 10, PGPU_OUTSIDE = 1 << 11 };
 enum { GROUP_NAME_LABEL = 1 << 0, GROUP_NAME_DESCRIPTION = 1 << 1, GROUP_ALGORITHM = 1 << 2, GROUP_GPU_TYPES = 1 << 3, GROUP_PGPUS = 1 << 4,
        GROUP_VGPUS = 1 << 5, GROUP_SUPPORTED = 1 << 6, GROUP_ENABLED = 1 << 7 };
 enum { TYPE_VENDOR_NAME = 1 << 0, TYPE_MODEL_NAME = 1 << 1, TYPE_FRAMEBUFFER = 1 << 2, TYPE_HEADS = 1 << 3, TYPE_RESOLUTION_X = 1 << 4,
@@ -178,6 +178,13 @@ struct Host {
         struct HostIndex *index;    /* private to policyd/core */
 };
 
+/* A VGPU of a VM that a host runs and that the pool has not there. */
+typedef struct Outsider {
+        Uuid vm;
+        char *name;     /* of the VM, as its host calls it */
+        VgpuType *type; /* what it counts as; passthrough takes the PGPU whole */
+} Outsider;
+
 struct Pgpu {
         Object object;
         Host *host;
@@ -193,8 +200,10 @@ struct Pgpu {
         PtrArray holds;    /* Reservation, once per held instance */
         PlaceStanding standing; /* its own, not its host's; not stored */
         char *standing_reason;  /* a sentence; NULL while it is good */
-        uint32_t used;     /* sum of sizes of vgpus and holds */
-        struct PgpuUse *uses;   /* private to policyd/core: vgpus and holds by type, … */
+        Outsider *outsiders; /* as its host reports them; not stored */
+        size_t n_outsiders;
+        uint32_t used;     /* sum of sizes of vgpus, holds and outsiders */
+        struct PgpuUse *uses;   /* private to policyd/core: what stands there by type, … */
         uint32_t n_uses, slot;  /* … its place among its host's PGPUs, … */
         uint64_t config_mark[2]; /* … and what its group and its three lists of types come to */
         char *name;        /* "host/0000:84:00.0", kept by the pool */
@@ -225,6 +234,7 @@ struct VgpuType {
         char **compatible_in_vm;     /* identifiers of types that may stand in one VM with this one */
         PtrArray supported_on, enabled_on; /* Pgpu */
         PtrArray vgpus;
+        size_t n_outsiders; /* on all PGPUs */
         uint64_t demand; /* requests seen, for best-fit's weights; not stored */
 };
 
@@ -443,6 +453,10 @@ int pool_set_pgpu_disabling(Pool *pool, Pgpu *p, VgpuType *const *types, size_t 
 void pool_set_pgpu_present(Pool *pool, Pgpu *p, bool present);
 /* The PGPU is reported, and this holds it; NULL or "": nobody. 0 or -ENOMEM. */
 int pool_set_pgpu_held_by(Pool *pool, Pgpu *p, const char *by);
+/* Names are copied. 0 or -ENOMEM, and then all is as before. */
+int pool_set_pgpu_outsiders(Pool *pool, Pgpu *p, const Outsider *outsiders, size_t n);
+/* How many VGPUs there are, whoever has them, and held instances. */
+size_t pgpu_load(const Pgpu *p);
 
 /* How places stand. reason: a sentence, ignored for a good one. 0 or -ENOMEM. */
 int pool_set_host_standing(Pool *pool, Host *h, PlaceStanding standing, const char *reason);

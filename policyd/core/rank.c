@@ -91,13 +91,17 @@ static void candidate_check_others(Candidate *c, const Demand *d) {
                 c->other = ERROR_HOST_NOT_ENOUGH_FREE_MEMORY;
 }
 
-/* Of two misses on one host; where they are equally near, the one with fewer VMs and holds to clear away. */
+/* Of two misses on one host; where they are equally near, the one with less to clear away, and first of what
+ * is not of the pool. */
 static bool is_better_miss(const PgpuVerdict *a, const PgpuVerdict *b) {
         if (verdict_is_nearer(a, b))
                 return true;
 
-        return a->code == b->code && a->held == b->held &&
-               a->pgpu->vgpus.n + a->pgpu->holds.n < b->pgpu->vgpus.n + b->pgpu->holds.n;
+        if (a->code != b->code || a->held != b->held)
+                return false;
+        if (a->pgpu->n_outsiders != b->pgpu->n_outsiders)
+                return a->pgpu->n_outsiders < b->pgpu->n_outsiders;
+        return pgpu_load(a->pgpu) < pgpu_load(b->pgpu);
 }
 
 uint64_t host_score(const Host *h, const DemandKind *k, const Reservation *reservation,

@@ -58,6 +58,8 @@ static uint32_t fix_room(const PgpuFix *fix, const Reservation *own) {
         for (size_t i = 0; i < p->holds.n; i++)
                 if (!is_picked(fix->release, i) && hold_at(p, i) != own)
                         used += hold_at(p, i)->type->size;
+        for (size_t i = 0; i < p->n_outsiders && !fix->end_outsiders; i++)
+                used += p->outsiders[i].type->size;
         return used < PGPU_SIZE ? PGPU_SIZE - used : 0;
 }
 
@@ -70,6 +72,8 @@ static void fix_remove_obstacles(PgpuFix *fix, const Reservation *own) {
         for (size_t i = 0; i < p->holds.n; i++)
                 if (hold_at(p, i) != own && !type_may_join(hold_at(p, i)->type, fix->type))
                         pick_reservation(&fix->release, p, hold_at(p, i));
+        for (size_t i = 0; i < p->n_outsiders; i++)
+                fix->end_outsiders |= !type_may_join(p->outsiders[i].type, fix->type);
 }
 
 static void fix_find_one_of(PgpuFix *fix, uint32_t missing) {
@@ -101,10 +105,19 @@ static bool fix_release_one(PgpuFix *fix, const Reservation *own) {
         return false;
 }
 
+/* Nobody here can end them: so when nothing else makes the room. */
+static bool fix_end_outsiders(PgpuFix *fix) {
+        bool changes = fix->pgpu->n_outsiders > 0 && !fix->end_outsiders;
+
+        fix->end_outsiders |= changes;
+        return changes;
+}
+
 static void fix_make_room(PgpuFix *fix, const Reservation *own) {
         for (uint32_t room; (room = fix_room(fix, own)) < fix->type->size;) {
                 fix_find_one_of(fix, fix->type->size - room);
-                if (fix->one_of || (!fix_stop_largest(fix) && !fix_release_one(fix, own)))
+                if (fix->one_of ||
+                        (!fix_stop_largest(fix) && !fix_release_one(fix, own) && !fix_end_outsiders(fix)))
                         return;
         }
 }
@@ -131,14 +144,15 @@ bool pgpu_fix(const Pgpu *p, const VgpuType *t, const Reservation *own, PgpuFix 
 
         own = reservation_serves(own, p, t) ? own : NULL;
         fix.enable = !ptr_array_contains(&p->enabled, t) || ptr_array_contains(&p->disabling, t);
-        if (p->vgpus.n > PICKS_MAX || p->holds.n > PICKS_MAX)
+        if (p->vgpus.n > PICKS_MAX || p->holds.n > PICKS_MAX) {
                 fix.stop = fix.release = PICK_ALL;
-        else {
+                fix.end_outsiders = p->n_outsiders > 0;
+        } else {
                 fix_remove_obstacles(&fix, own);
                 if (t->implementation != TYPE_PASSTHROUGH)
                         fix_make_room(&fix, own);
         }
-        if (!own && (fix.stop || fix.one_of || fix.release))
+        if (!own && !fix.end_outsiders && (fix.stop || fix.one_of || fix.release))
                 fix.use = find_usable_hold(p, t);
 
         *ret = fix;
@@ -266,6 +280,11 @@ void sentence_fix(StrBuf *b, const PgpuFix *fix) {
         sentence_stop(b, fix->pgpu, fix->stop, /* one= */ false);
         sentence_stop(b, fix->pgpu, fix->one_of, /* one= */ true);
         sentence_release(b, fix);
+        if (fix->end_outsiders) {
+                sentence_step(b, "end ");
+                (void) sentence_outsiders(b, fix->pgpu, NULL);
+                strbuf_addf(b, ", on %s itself", fix->pgpu->host->name_label);
+        }
         if (fix->use && !fix->stop && !fix->one_of && is_the_only_one(fix))
                 strbuf_add(b, " or start with it");
         else if (fix->use)

@@ -21,6 +21,7 @@ typedef struct PgpuFix {
         Picks stop;             /* VGPUs whose VMs must go, all of them */
         Picks one_of;           /* besides: VGPUs of which any VM must go */
         Picks release;          /* holds whose reservations must go, all of them */
+        bool end_outsiders;     /* what runs there and is not of the pool must go */
         const Reservation *use; /* a start that names this one needs no step but enable */
 } PgpuFix;
 

@@ -186,7 +186,7 @@ static int refuse_used_pgpu(const Pgpu *p, const VgpuType *t, const char *what, 
         _cleanup_strbuf_ StrBuf b = {};
         Reservation *reservations[p->holds.n + 1]; /* few: each takes at least a share of one PGPU */
         Vgpu *vgpus[p->vgpus.n + 1];
-        size_t n_vgpus = 0, n_reservations = 0;
+        size_t n_vgpus = 0, n_reservations = 0, n_outsiders;
 
         for (size_t i = 0; i < p->vgpus.n; i++) {
                 Vgpu *v = p->vgpus.items[i];
@@ -201,7 +201,8 @@ static int refuse_used_pgpu(const Pgpu *p, const VgpuType *t, const char *what, 
                         reservations[n_reservations++] = r;
         }
 
-        if (n_vgpus == 0 && n_reservations == 0)
+        n_outsiders = sentence_outsiders(NULL, p, t);
+        if (n_vgpus == 0 && n_reservations == 0 && n_outsiders == 0)
                 return 0;
 
         strbuf_addf(&b, "%s%s", t ? type_label(t) : "", t ? " on " : "");
@@ -213,10 +214,13 @@ static int refuse_used_pgpu(const Pgpu *p, const VgpuType *t, const char *what, 
                 strbuf_add(&b, " and ");
         if (n_reservations > 0)
                 sentence_reservations(&b, reservations, n_reservations);
+        if (n_outsiders > 0 && n_vgpus + n_reservations > 0)
+                strbuf_add(&b, " and ");
+        (void) sentence_outsiders(&b, p, t);
         strbuf_addf(&b, "; %s is possible once nothing %s there.", what,
-                n_vgpus == 0          ? "is reserved"
-                : n_reservations == 0 ? "runs"
-                                      : "runs or is reserved");
+                n_vgpus + n_outsiders == 0 ? "is reserved"
+                : n_reservations == 0      ? "runs"
+                                           : "runs or is reserved");
         return refusal_take(ret, ERROR_PGPU_IN_USE_BY_VM, &b);
 }
 
@@ -309,7 +313,7 @@ int rule_host_remove(const Host *h, Refusal *ret) {
 bool type_is_garbage(const Pool *pool, const VgpuType *t) {
         const PtrArray *reservations = &pool->objects[CLASS_RESERVATION];
 
-        if (t->vgpus.n > 0 || t->supported_on.n > 0)
+        if (t->vgpus.n > 0 || t->supported_on.n > 0 || t->n_outsiders > 0)
                 return false;
 
         for (size_t i = 0; i < reservations->n; i++)

@@ -92,6 +92,32 @@ void sentence_reservations(StrBuf *b, Reservation *const *reservations, size_t n
                 strbuf_addf(b, " and %zu more", others);
 }
 
+static bool outsider_counts(const Pgpu *p, size_t i, const VgpuType *t) {
+        if (t && p->outsiders[i].type != t)
+                return false;
+        for (size_t j = 0; j < i; j++)
+                if (uuid_equal(&p->outsiders[j].vm, &p->outsiders[i].vm) && (!t || p->outsiders[j].type == t))
+                        return false;
+        return true;
+}
+
+size_t sentence_outsiders(StrBuf *b, const Pgpu *p, const VgpuType *t) {
+        size_t n = 0, at = 0;
+
+        for (size_t i = 0; i < p->n_outsiders; i++)
+                n += outsider_counts(p, i, t);
+        if (n == 0 || !b)
+                return n;
+        strbuf_add(b, n == 1 ? "VM " : "VMs ");
+        for (size_t i = 0; i < p->n_outsiders && at < NAMES_SHOWN + 1; i++)
+                if (outsider_counts(p, i, t))
+                        strbuf_addf(b, "%s'%s'", list_separator(at++, n), p->outsiders[i].name);
+        if (at < n)
+                strbuf_addf(b, " and %zu more", n - at);
+        strbuf_addf(b, ", which %s not of this pool", n == 1 ? "is" : "are");
+        return n;
+}
+
 void sentence_share(StrBuf *b, uint32_t size) {
         uint32_t n = size > 0 ? PGPU_SIZE / size : 0;
 
@@ -130,7 +156,7 @@ void sentence_unusable_host(StrBuf *b, const Host *h) {
         }
 }
 
-/* Who is on the PGPU: its VMs, else the reservations that hold it. */
+/* Who is on the PGPU: its VMs, the reservations that hold it, and who is not of the pool. */
 static void sentence_users(StrBuf *b, const Pgpu *p) {
         if (p->vgpus.n > 0)
                 sentence_vms(b, (Vgpu *const *) p->vgpus.items, p->vgpus.n);
@@ -138,6 +164,9 @@ static void sentence_users(StrBuf *b, const Pgpu *p) {
                 strbuf_add(b, " and ");
         if (p->holds.n > 0)
                 sentence_reservations(b, (Reservation *const *) p->holds.items, p->holds.n);
+        if (p->n_outsiders > 0 && p->vgpus.n + p->holds.n > 0)
+                strbuf_add(b, " and ");
+        (void) sentence_outsiders(b, p, NULL);
 }
 
 void sentence_verdict(StrBuf *b, const PgpuVerdict *v, const VgpuType *t) {

@@ -19,6 +19,8 @@ const char *list_separator(size_t i, size_t n);
 void sentence_names(StrBuf *b, const char *const *names, size_t n);
 /* Distinct VMs of the VGPUs: "VMs 'web-1' and 'web-2' (starting)". */
 void sentence_vms(StrBuf *b, Vgpu *const *vgpus, size_t n);
+/* "VM 'a', which is not of this pool", of those of a type there, or of all: how many VMs they are. b NULL: only counts. */
+size_t sentence_outsiders(StrBuf *b, const Pgpu *p, const VgpuType *t_or_null);
 void sentence_reservations(StrBuf *b, Reservation *const *reservations, size_t n);
 /* "GRID K140Q", "passthrough", or the identifier of a type without a name. */
 const char *type_label(const VgpuType *t);

@@ -42,7 +42,7 @@ static bool pgpu_find_obstacle(
         const Pgpu *p, const VgpuType *t, const Reservation *own, uint32_t n_own, PgpuVerdict *v) {
         for (size_t i = 0; i < p->n_uses; i++) {
                 const struct PgpuUse *u = &p->uses[i];
-                bool held = u->n_vgpus == 0;
+                bool held = u->n_vgpus + u->n_outsiders == 0;
 
                 if (held && own && u->type == own->type && u->n_holds == n_own)
                         continue;
@@ -71,7 +71,7 @@ void pgpu_verdict(const Pgpu *p, const VgpuType *t, const Reservation *reservati
         PgpuVerdict v = {
                 .pgpu = p,
                 .size = PGPU_SIZE,
-                .used = p->vgpus.n + p->holds.n > n_own ? pgpu_units_used(p) - n_own * t->size : 0,
+                .used = pgpu_load(p) > n_own ? pgpu_units_used(p) - n_own * t->size : 0,
                 .need = t->implementation == TYPE_PASSTHROUGH ? PGPU_SIZE : t->size,
         };
 
@@ -86,7 +86,7 @@ void pgpu_verdict(const Pgpu *p, const VgpuType *t, const Reservation *reservati
         else if (pgpu_find_obstacle(p, t, own, n_own, &v))
                 v.code = ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE;
         else if (t->implementation == TYPE_PASSTHROUGH)
-                v.capacity = p->vgpus.n == 0 && p->holds.n == n_own;
+                v.capacity = pgpu_load(p) == n_own;
         else if (t->size > 0 && v.used <= v.size)
                 v.capacity = (v.size - v.used) / t->size;
 

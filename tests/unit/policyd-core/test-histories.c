@@ -51,6 +51,14 @@ static uint64_t digest_residents(const Pgpu *p) {
         return h;
 }
 
+static uint64_t digest_outsiders(const Pgpu *p) {
+        uint64_t h = 7;
+
+        for (size_t i = 0; i < p->n_outsiders; i++)
+                h = digest(h + digest_object(p->outsiders[i].type), &p->outsiders[i].vm, sizeof(Uuid));
+        return h;
+}
+
 #define PROPERTIES_MAX 6
 
 typedef struct Seen {
@@ -83,6 +91,7 @@ static size_t look(const Object *o, Seen ret[PROPERTIES_MAX]) {
                 LOOK(PGPU_SUPPORTED, digest_list(&p->supported));
                 LOOK(PGPU_ENABLED, digest_list(&p->enabled));
                 LOOK(PGPU_RESIDENT_VGPUS, digest_residents(p));
+                LOOK(PGPU_OUTSIDE, digest_outsiders(p));
                 break;
         case CLASS_GPU_GROUP:
                 LOOK(GROUP_PGPUS, digest_list(&g->pgpus));
@@ -316,6 +325,26 @@ static void step_policy(History *h) {
                         world_group(w, "by hand");
                 break;
         }
+}
+
+/* Something comes that is not of the pool, where its host would let it, or all of it goes. */
+static void step_outside(History *h) {
+        World *w = h->w;
+        Pgpu *p = pick(h, CLASS_PGPU);
+        VgpuType *t = w->types[roll(&h->dice, _WORLD_TYPE_MAX)];
+
+        if (!p)
+                return;
+        if (roll(&h->dice, 3) == 0 || pgpu_capacity(p, t) == 0) {
+                assert_int_equal(pool_set_pgpu_outsiders(w->pool, p, NULL, 0), 0);
+                return;
+        }
+        Outsider outsiders[p->n_outsiders + 1];
+
+        for (size_t i = 0; i < p->n_outsiders; i++)
+                outsiders[i] = p->outsiders[i];
+        outsiders[p->n_outsiders] = (Outsider){.vm = world_id(w), .name = (char *) "stray", .type = t};
+        assert_int_equal(pool_set_pgpu_outsiders(w->pool, p, outsiders, p->n_outsiders + 1), 0);
 }
 
 static void step_vm_group(History *h) {
@@ -606,6 +635,9 @@ static void histories_keep_the_pool_sound(void **state) {
                                 break;
                         case 5:
                                 step_vm_group(&h);
+                                break;
+                        case 6:
+                                step_outside(&h);
                                 break;
                         default:
                                 step_vm(&h);
