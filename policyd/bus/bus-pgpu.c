@@ -163,6 +163,20 @@ static DECLARE_GETTER(get_scheduled) {
         return append_vgpus(reply, userdata, /* resident= */ false);
 }
 
+/* What runs here and is not of the pool: of a domain of which only a name is known no uuid and no type. */
+static DECLARE_GETTER(get_outside) {
+        const Pgpu *g = userdata;
+        int r;
+
+        r = sd_bus_message_open_container(reply, 'a', "(sso)");
+        for (size_t i = 0; r >= 0 && i < g->n_outsiders; i++)
+                r = sd_bus_message_append(reply, "(sso)", UUID_TEXT(&g->outsiders[i].vm),
+                        g->outsiders[i].name, OBJECT_PATH(g->outsiders[i].type));
+        if (r >= 0 && !isempty(g->held_by))
+                r = sd_bus_message_append(reply, "(sso)", "", g->held_by, "/");
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
 static const sd_bus_vtable pgpu_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD_WITH_ARGS("SetGPUGroup", SD_BUS_ARGS("o", gpu_group), SD_BUS_NO_RESULT,
@@ -191,6 +205,7 @@ static const sd_bus_vtable pgpu_vtable[] = {
         SD_BUS_PROPERTY("ScheduledVGPUs", "ao", get_scheduled, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY(
                 "Reservations", "ao", get_refs, offsetof(Pgpu, holds), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("OutsideVGPUs", "a(sso)", get_outside, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("IsSystemDisplayDevice", "b", get_bool, offsetof(Pgpu, is_system_display_device),
                 SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Size", "t", get_size, 0, SD_BUS_VTABLE_PROPERTY_CONST),
@@ -200,8 +215,7 @@ static const sd_bus_vtable pgpu_vtable[] = {
 const BusClass bus_class_pgpu = {
         .interface = POLICY_IFACE_PGPU,
         .vtable = pgpu_vtable,
-        .properties =
-                (const char *const[]){"", "", "VendorName", "DeviceName", "GPUGroup", "SupportedVGPUTypes",
-                        "EnabledVGPUTypes", "ResidentVGPUs", "IsSystemDisplayDevice", "ScheduledVGPUs",
-                        "Reservations", NULL},
+        .properties = (const char *const[]){"", "", "VendorName", "DeviceName", "GPUGroup",
+                "SupportedVGPUTypes", "EnabledVGPUTypes", "ResidentVGPUs", "IsSystemDisplayDevice",
+                "ScheduledVGPUs", "Reservations", "OutsideVGPUs", NULL},
 };

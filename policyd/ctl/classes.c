@@ -74,6 +74,7 @@ static const Field pgpu_fields[] = {
         REFS("resident-VGPUs", "ResidentVGPUs"),
         REFS("scheduled-VGPUs", "ScheduledVGPUs"),
         REFS("reservations", "Reservations"),
+        { .name = "outside-VGPUs", .property = "OutsideVGPUs", .kind = FIELD_OUTSIDE },
         RO("size", "Size"),
 };
 
@@ -301,7 +302,7 @@ bool field_find(const ClassInfo *c, const char *name, FieldName *ret) {
 }
 
 const char *field_mark(const Field *f) {
-        bool is_set = f->kind == FIELD_REFS || f->kind == FIELD_STRINGS, is_writable = f->set;
+        bool is_set = f->kind == FIELD_REFS || f->kind == FIELD_STRINGS || f->kind == FIELD_OUTSIDE, is_writable = f->set;
 
         return is_set ? (is_writable ? "(SRW)" : "(SRO)") : (is_writable ? "( RW)" : "( RO)");
 }

@@ -20,6 +20,7 @@ typedef enum FieldKind {
         FIELD_PERCENT,    /* 0..1 */
         FIELD_TIME,       /* µs since 1970, 0: none */
         FIELD_ERROR,      /* (name, sentence) */
+        FIELD_OUTSIDE,    /* of each (VM's uuid, its name, type): "name (uuid) has type" */
         FIELD_LIMIT,      /* a number; the largest is "unlimited" */
         FIELD_PGPUS,      /* units of size as whole PGPUs: "1.5"; the largest number is "unlimited" */
 } FieldKind;

@@ -58,6 +58,9 @@ static void print_type_row(FILE *out, struct json_object *type, int width) {
         fprintf(out, "    %-*s %6s %6s %9s %8s %6s %6s", width, text(type, "model_name"), text(type, "total"),
                 text(type, "used"), text(type, "scheduled"), text(type, "reserved"), text(type, "free"),
                 text(type, "packed"));
+        if (json_object_get_uint64(member(type, "outside")) > 0)
+                fprintf(out, "  %s of those in use %s not of this pool", text(type, "outside"),
+                        streq(text(type, "outside"), "1") ? "is" : "are");
         if (reason)
                 fprintf(out, "  %s\n        %s%s%s%s", code_of(reason), text(reason, "message"),
                         *text(reason, "remedy") ? " " : "", text(reason, "remedy"),

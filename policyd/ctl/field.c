@@ -80,6 +80,43 @@ static char *error_text(struct json_object *value) {
         return text;
 }
 
+/* "desk-1 (<uuid>) has GRID K100"; of a domain of which only a name is known, the name. */
+static char *outsider_text(View *v, struct json_object *one) {
+        _cleanup_free_ char *type = NULL;
+        char *text;
+
+        if (!*json_nth_text(one, 0))
+                return strdup(json_nth_text(one, 1));
+        type = object_label(v, json_nth_text(one, 2));
+        if (!type ||
+                asprintf(&text, "%s (%s) has %s", json_nth_text(one, 1), json_nth_text(one, 0), type) < 0)
+                return NULL;
+        return text;
+}
+
+static char *outsiders_text(View *v, struct json_object *list) {
+        _cleanup_strbuf_ StrBuf b = {};
+
+        for (size_t i = 0; i < json_object_array_length(list); i++) {
+                _cleanup_free_ char *one = outsider_text(v, json_object_array_get_idx(list, i));
+
+                strbuf_add(&b, i > 0 ? LIST_SEPARATOR : "");
+                strbuf_add(&b, strempty(one));
+        }
+        return strbuf_take(&b);
+}
+
+static struct json_object *outsiders_json(View *v, struct json_object *list) {
+        struct json_object *array = json_object_new_array();
+
+        for (size_t i = 0; array && i < json_object_array_length(list); i++) {
+                _cleanup_free_ char *one = outsider_text(v, json_object_array_get_idx(list, i));
+
+                json_object_array_add(array, json_object_new_string(strempty(one)));
+        }
+        return array;
+}
+
 static char *percent_text(double value) {
         char *text;
 
@@ -177,6 +214,8 @@ char *field_text(View *v, const ViewObject *o, FieldName name) {
                 return time_text(json_object_get_uint64(value));
         case FIELD_ERROR:
                 return error_text(value);
+        case FIELD_OUTSIDE:
+                return outsiders_text(v, value);
         case FIELD_LIMIT:
                 return limit_text(json_object_get_uint64(value));
         case FIELD_PGPUS:
@@ -201,6 +240,8 @@ struct json_object *field_json(View *v, const ViewObject *o, FieldName name) {
                 return text ? json_object_new_string(text) : NULL;
         }
 
+        if (name.field->kind == FIELD_OUTSIDE)
+                return outsiders_json(v, value);
         array = json_object_new_array();
         for (size_t i = 0; array && i < json_object_array_length(value); i++) {
                 _cleanup_free_ char *one = element_text(v, json_object_array_get_idx(value, i),

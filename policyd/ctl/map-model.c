@@ -45,6 +45,11 @@ void map_done(Map *map) {
         *map = (Map){};
 }
 
+static size_t json_length(struct json_object *array_or_null) {
+        return json_object_is_type(array_or_null, json_type_array) ? json_object_array_length(array_or_null)
+                                                                   : 0;
+}
+
 /* The part of "0001:nvidia,0ff2,,0fe7,101e" or "10de/0ff2" that is the device's id. */
 static const struct KnownBoard *board_of(View *v, const ViewObject *pgpu) {
         const char *texts[2] = {"", ""};
@@ -111,7 +116,21 @@ static void add_reserved_slots(View *v, MapPgpu *p) {
         }
 }
 
+/* A domain of which only a name is known has no type: it takes the PGPU whole. */
+static void add_outside_slots(View *v, MapPgpu *p) {
+        struct json_object *outside = object_property(p->pgpu, "OutsideVGPUs");
+
+        for (size_t i = 0; i < json_length(outside); i++) {
+                struct json_object *one = json_object_array_get_idx(outside, i);
+
+                add_slot(p, (MapSlot){.outsider = one, .type = view_get(v, json_nth_text(one, 2))});
+        }
+}
+
 const char *map_slot_name(const MapSlot *slot) {
+        if (slot->outsider)
+                return json_nth_text(slot->outsider, 1);
+
         const char *name = object_text(slot->reservation ? slot->reservation : slot->vm, "NameLabel");
 
         return *name || !slot->vgpu ? name : slot->vgpu->uuid;
@@ -136,13 +155,15 @@ static int fill_pgpu(View *v, const ViewObject *pgpu, MapPgpu *ret) {
         if (p.size == 0)
                 p.size = PGPU_SIZE_DEFAULT;
         p.slots = calloc(object_n_refs(pgpu, "ResidentVGPUs") + object_n_refs(pgpu, "ScheduledVGPUs") +
-                                 object_n_refs(pgpu, "Reservations") + 1,
+                                 object_n_refs(pgpu, "Reservations") +
+                                 json_length(object_property(pgpu, "OutsideVGPUs")) + 1,
                 sizeof(MapSlot));
         if (!p.slots)
                 return -ENOMEM;
         add_slots(v, &p, "ResidentVGPUs", false);
         add_slots(v, &p, "ScheduledVGPUs", true);
         add_reserved_slots(v, &p);
+        add_outside_slots(v, &p);
         qsort(p.slots, p.n_slots, sizeof(MapSlot), compare_slots);
         *ret = p;
         return 0;
@@ -227,8 +248,11 @@ static struct json_object *slot_json(const MapSlot *slot) {
         struct json_object *o = json_object_new_object();
 
         json_add_string(o, "vgpu-uuid", slot->vgpu ? slot->vgpu->uuid : "");
-        json_add_string(o, "vm-uuid", slot->vm ? slot->vm->uuid : "");
-        json_add_string(o, "vm-name-label", object_text(slot->vm, "NameLabel"));
+        json_add_string(o, "vm-uuid",
+                slot->outsider ? json_nth_text(slot->outsider, 0)
+                : slot->vm     ? slot->vm->uuid
+                               : "");
+        json_add_string(o, "vm-name-label", slot->reservation ? "" : map_slot_name(slot));
         if (slot->reservation) {
                 json_add_string(o, "reservation-uuid", slot->reservation->uuid);
                 json_add_string(o, "reservation-name-label", object_text(slot->reservation, "NameLabel"));
@@ -236,6 +260,7 @@ static struct json_object *slot_json(const MapSlot *slot) {
         json_add_string(o, "type-model-name", object_text(slot->type, "ModelName"));
         json_add_string(o, "state",
                 slot->reservation ? "reserved"
+                : slot->outsider  ? "outside"
                 : slot->scheduled ? "scheduled"
                                   : "resident");
         json_add_u64(o, "size", slot->size);

@@ -26,17 +26,18 @@
 
 typedef struct Glyphs {
         const char *top_left, *top_right, *bottom_left, *bottom_right, *line, *wall, *resident, *scheduled,
-                *reserved, *free, *cut, *times;
+                *reserved, *outside, *free, *cut, *times;
 } Glyphs;
 
-static const Glyphs unicode = { "┌", "┐", "└", "┘", "─", "│", "■", "□", "◇", "·", "…", "×" };
-static const Glyphs ascii = { "+", "+", "+", "+", "-", "|", "#", "o", "r", ".", "~", "x" };
+static const Glyphs unicode = {"┌", "┐", "└", "┘", "─", "│", "■", "□", "◇", "▲", "·", "…", "×"};
+static const Glyphs ascii = {"+", "+", "+", "+", "-", "|", "#", "o", "r", "!", ".", "~", "x"};
 
 typedef enum Paint {
         PAINT_PLAIN,
         PAINT_RESIDENT,
         PAINT_SCHEDULED,
         PAINT_RESERVED,
+        PAINT_OUTSIDE,
         PAINT_DIM,
         PAINT_BOLD,
         PAINT_BAD,
@@ -50,6 +51,7 @@ static const char *const paints[_PAINT_MAX] = {
         [PAINT_RESIDENT] = "\033[30;42m",
         [PAINT_SCHEDULED] = "\033[30;43m",
         [PAINT_RESERVED] = "\033[30;46m",
+        [PAINT_OUTSIDE] = "\033[30;45m",
         [PAINT_DIM] = "\033[2m",
         [PAINT_BOLD] = "\033[1m",
         [PAINT_BAD] = "\033[31m",
@@ -182,6 +184,9 @@ static void draw_cell(const Pen *pen, const MapSlot *slot, unsigned width) {
         } else if (slot->reservation) {
                 p = PAINT_RESERVED;
                 mark = g->reserved;
+        } else if (slot->outsider) {
+                p = PAINT_OUTSIDE;
+                mark = g->outside;
         } else if (slot->scheduled) {
                 p = PAINT_SCHEDULED;
                 mark = g->scheduled;
@@ -277,7 +282,10 @@ static void draw_idle(const Pen *pen, View *v, const MapPgpu *p, unsigned bar, b
 }
 
 static void draw_left(const Pen *pen, const MapPgpu *p) {
-        const char *type = p->n_slots == 0 ? "idle" : p->type ? object_text(p->type, "ModelName") : "several";
+        const char *type = p->n_slots == 0                           ? "idle"
+                           : p->type                                 ? object_text(p->type, "ModelName")
+                           : p->n_slots == 1 && p->slots[0].outsider ? "held outside"
+                                                                     : "several";
         char count[48] = "";
         uint64_t instances = map_instances(p->size, p->type);
 
@@ -361,6 +369,8 @@ static void draw_legend(const Pen *pen) {
         fputs(" scheduled   ", pen->out);
         paint(pen, PAINT_RESERVED, pen->glyphs->reserved);
         fputs(" reserved   ", pen->out);
+        paint(pen, PAINT_OUTSIDE, pen->glyphs->outside);
+        fputs(" not of this pool   ", pen->out);
         paint(pen, PAINT_DIM, pen->glyphs->free);
         fprintf(pen->out, " free   n%s TYPE: room for n\n", pen->glyphs->times);
 }

@@ -23,6 +23,7 @@ typedef struct MapStyle {
 typedef struct MapSlot {
         const ViewObject *vgpu, *vm, *type; /* vm, type: NULL when they are gone */
         const ViewObject *reservation;      /* holds it without a VM; vgpu and vm are NULL */
+        struct json_object *outsider;       /* (uuid, name, type) of a VM that is not of the pool; the same */
         uint64_t size;                      /* of the PGPU's */
         bool scheduled;                     /* booked, not yet running */
 } MapSlot;
@@ -56,7 +57,7 @@ typedef struct Map {
 int map_build(View *v, const char *host_path, Map *ret);
 void map_done(Map *map);
 
-/* Its VM's, or its reservation's. */
+/* Its VM's, its reservation's, or of who is not of the pool. */
 const char *map_slot_name(const MapSlot *slot);
 
 /* How many VGPUs of a type an empty PGPU of this size takes; 0 for no type. */

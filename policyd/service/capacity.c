@@ -39,7 +39,7 @@ static int new_array(struct json_object *o, const char *member, struct json_obje
 }
 
 typedef struct Counts {
-        uint64_t total, used, scheduled, reserved;
+        uint64_t total, used, scheduled, reserved, outside;
 } Counts;
 
 /* total: instances on the group's usable PGPUs if nothing else ran there. */
@@ -66,7 +66,10 @@ static Counts count_type(const GpuGroup *g, const VgpuType *t) {
                 for (size_t k = 0; k < p->holds.n; k++)
                         if (((Reservation *) p->holds.items[k])->type == t)
                                 n.reserved++;
+                for (size_t k = 0; k < p->n_outsiders; k++)
+                        n.outside += p->outsiders[k].type == t;
         }
+        n.used += n.outside;
         return n;
 }
 
@@ -133,6 +136,7 @@ static int add_group_type(
         r = r ?: json_add_u64(o, "used", n.used);
         r = r ?: json_add_u64(o, "scheduled", n.scheduled);
         r = r ?: json_add_u64(o, "reserved", n.reserved);
+        r = r ?: json_add_u64(o, "outside", n.outside);
         r = r ?: json_add_u64(o, "free", available);
         r = r ?: json_add_u64(o, "packed", group_capacity_packed(g, t, available));
         return r == 0 && available == 0 ? add_reason(o, g, t, &nearest) : r;
@@ -185,9 +189,10 @@ static int add_changes(struct json_object *group, const GpuGroup *g, const uint6
 }
 
 static const VgpuType *running_type(const Pgpu *p) {
-        return p->vgpus.n > 0   ? ((Vgpu *) p->vgpus.items[0])->type
-               : p->holds.n > 0 ? ((Reservation *) p->holds.items[0])->type
-                                : NULL;
+        return p->vgpus.n > 0       ? ((Vgpu *) p->vgpus.items[0])->type
+               : p->n_outsiders > 0 ? p->outsiders[0].type
+               : p->holds.n > 0     ? ((Reservation *) p->holds.items[0])->type
+                                    : NULL;
 }
 
 /* The PGPUs are most of the answer. */

@@ -62,6 +62,33 @@ static int add_vgpus_on(struct json_object *o, const char *member, const Pgpu *p
         return r;
 }
 
+/* As the property: a domain of which only a name is known has no uuid and no type. */
+static int append_outsider(struct json_object *array, const char *vm, const char *name, const char *type) {
+        struct json_object *one = json_object_new_array();
+
+        if (!one || json_object_array_add(array, one) < 0) {
+                json_object_put(one);
+                return -ENOMEM;
+        }
+        json_object_array_add(one, json_object_new_string(vm));
+        json_object_array_add(one, json_object_new_string(name));
+        return json_object_array_add(one, json_object_new_string(type)) < 0 ? -ENOMEM : 0;
+}
+
+static int add_outsiders(struct json_object *o, const Pgpu *pgpu) {
+        struct json_object *array = json_object_new_array();
+        int r;
+
+        r = array ? json_add(o, "OutsideVGPUs", array) : -ENOMEM;
+        for (size_t i = 0; i < pgpu->n_outsiders && r == 0; i++) {
+                const Outsider *one = &pgpu->outsiders[i];
+                _cleanup_free_ char *type = policy_object_path(CLASS_VGPU_TYPE, &one->type->object.id);
+
+                r = type ? append_outsider(array, UUID_TEXT(&one->vm), one->name, type) : -ENOMEM;
+        }
+        return r == 0 && !isempty(pgpu->held_by) ? append_outsider(array, "", pgpu->held_by, "/") : r;
+}
+
 static const Object *object_of(const void *object_or_null) {
         return object_or_null;
 }
@@ -100,6 +127,7 @@ static int pgpu_members(const Object *object, struct json_object *o) {
         r = r ?: add_vgpus_on(o, "ResidentVGPUs", p, /* resident= */ true);
         r = r ?: add_vgpus_on(o, "ScheduledVGPUs", p, /* resident= */ false);
         r = r ?: json_add_paths(o, "Reservations", &p->holds);
+        r = r ?: add_outsiders(o, p);
         r = r ?: json_add_bool(o, "IsSystemDisplayDevice", p->is_system_display_device);
         r = r ?: json_add_u64(o, "Size", 1048576);
         return r;

@@ -17,7 +17,7 @@
 
 #define PARSE(...)                                                                                           \
         ({                                                                                                   \
-                const char *const _argv_[] = { "xenvgpu", __VA_ARGS__, NULL };                               \
+                const char *const _argv_[] = {"xenvgpu", __VA_ARGS__, NULL};                                 \
                 args_done(&args);                                                                            \
                 args_parse((int) ARRAY_SIZE(_argv_) - 1, (char *const *) _argv_, &args, &error);             \
         })
@@ -70,7 +70,7 @@ static void test_verbs(void **state) {
 }
 
 static void check_keys(const char *verb, int expected, const char *key, const char *value) {
-        Args args = { .n = 1, .args = { { .key = strdup(key), .value = value } } };
+        Args args = {.n = 1, .args = {{.key = strdup(key), .value = value}}};
         VerbName v;
 
         assert_true(verb_find(verb, &v));
@@ -285,10 +285,11 @@ static void test_unknown_column(void **state) {
 }
 
 static char *capacity_printed(const char *group, bool as_json) {
-        static const char answer[] = "{\"groups\":["
-                                     "{\"uuid\":\"1\",\"name_label\":\"one\",\"algorithm\":\"best-fit\",\"types\":[]},"
-                                     "{\"uuid\":\"2\",\"name_label\":\"two\",\"algorithm\":\"best-fit\",\"types\":[]},"
-                                     "{\"uuid\":\"3\",\"name_label\":\"three\",\"algorithm\":\"best-fit\",\"types\":[]}]}";
+        static const char answer[] =
+                "{\"groups\":["
+                "{\"uuid\":\"1\",\"name_label\":\"one\",\"algorithm\":\"best-fit\",\"types\":[]},"
+                "{\"uuid\":\"2\",\"name_label\":\"two\",\"algorithm\":\"best-fit\",\"types\":[]},"
+                "{\"uuid\":\"3\",\"name_label\":\"three\",\"algorithm\":\"best-fit\",\"types\":[]}]}";
         char *text = NULL;
         size_t size;
         FILE *out = open_memstream(&text, &size);
@@ -301,7 +302,8 @@ static char *capacity_printed(const char *group, bool as_json) {
 /* The group asked for, in words and in JSON. */
 static void test_capacity_of_one_group(void **state) {
         for (int as_json = 0; as_json < 2; as_json++) {
-                _cleanup_free_ char *all = capacity_printed(NULL, as_json), *one = capacity_printed("2", as_json);
+                _cleanup_free_ char *all = capacity_printed(NULL, as_json),
+                                    *one = capacity_printed("2", as_json);
 
                 assert_non_null(strstr(all, "one"));
                 assert_non_null(strstr(all, "three"));
@@ -337,12 +339,32 @@ static void test_map_model(void **state) {
         assert_string_equal(map_slot_name(&p->slots[2]), "monday");
         assert_true(p->slots[2].size == 262144);
         assert_true(map_instances(p->size, p->type) == 4);
+
+        /* Who is not of the pool takes his share, or all. */
+        p = &map.hosts[1].cards[0].pgpus[1];
+        assert_int_equal(p->n_slots, 1);
+        assert_string_equal(map_slot_name(&p->slots[0]), "astray");
+        assert_true(p->used > 0 && p->used < p->size);
+        p = &map.hosts[1].cards[0].pgpus[0];
+        assert_string_equal(map_slot_name(&p->slots[0]), "domain 'x' (id 7)");
+        assert_true(p->used == p->size);
         map_done(&map);
+}
+
+static void test_who_is_not_of_the_pool_is_listed(void **state) {
+        _cleanup_(view_freep) View *v = view_of_fixture();
+        _cleanup_free_ char *text = printed(v, "pgpu", "pci-id,outside-VGPUs", PRINT_RECORDS),
+                            *json = printed(v, "pgpu", "outside-VGPUs", PRINT_JSON);
+
+        assert_non_null(
+                strstr(text, "outside-VGPUs (SRO): astray (000000aa-0000-4000-8000-0000000000aa) has "));
+        assert_non_null(strstr(text, "outside-VGPUs (SRO): domain 'x' (id 7)\n"));
+        assert_non_null(strstr(json, "astray (000000aa-0000-4000-8000-0000000000aa) has "));
 }
 
 static char *drawn(unsigned width, bool utf8, bool colour) {
         _cleanup_(view_freep) View *v = view_of_fixture();
-        const MapStyle style = { .width = width, .utf8 = utf8, .colour = colour };
+        const MapStyle style = {.width = width, .utf8 = utf8, .colour = colour};
         char *text = NULL;
         size_t size;
         FILE *out = open_memstream(&text, &size);
@@ -385,6 +407,8 @@ static void test_map_in_colour(void **state) {
         assert_non_null(strstr(plain, "■desk-10"));
         assert_non_null(strstr(plain, "□desk-2"));
         assert_non_null(strstr(plain, "◇monday"));
+        assert_non_null(strstr(plain, "▲astray"));
+        assert_non_null(strstr(plain, "held outside"));
 }
 
 int main(void) {
@@ -402,6 +426,7 @@ int main(void) {
                 cmocka_unit_test(test_json),
                 cmocka_unit_test(test_unknown_column),
                 cmocka_unit_test(test_capacity_of_one_group),
+                cmocka_unit_test(test_who_is_not_of_the_pool_is_listed),
                 cmocka_unit_test(test_map_model),
                 cmocka_unit_test(test_map_in_ascii),
                 cmocka_unit_test(test_map_widths),
