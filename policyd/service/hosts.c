@@ -143,7 +143,9 @@ int hosts_declare_dead(Policy *p, Host *h, Refusal *refusal) {
                         operation_finish(op, JOB_FAILED, ERROR_HOST_OFFLINE, "The host was declared dead.");
                 else if (op)
                         operation_finish(op, JOB_DONE, ERROR_NONE, "");
+                reconcile_stray(p, vm);
         }
+        (void) batch_poison(p, outside_forget_host(p, h));
         takeover_collect_absent(p, h);
         log_host(LOG_NOTICE, NULL, h, "Host %s was declared dead; VMs released: %zu.", h->name_label, n);
         return 0;

@@ -138,6 +138,7 @@ struct Peer {
         uint64_t epoch_held; /* by its greeting */
         uint64_t epoch;      /* that it was claimed with last, to order with; 0: not by this process */
         Call *calls;
+        size_t n_strays;  /* VMs of the report that the pool has not there, … */
         Inventory report; /* what the host said last: its problems, and its VMs, of which the pool may come to know one */
 };
 
@@ -173,16 +174,24 @@ int type_from_record(Policy *p, const TypeRecord *record, bool refresh, VgpuType
 
 /* reconcile.c, events.c: the host's word */
 int reconcile_host(Policy *p, Host *h, const Inventory *inventory);
-void reconcile_new_vm(Policy *p, Vm *vm); /* a VM that a host runs may be new to the pool */
+/* A VM that is new to the pool, or that has no booking any more, may run on a host without one. */
+void reconcile_stray(Policy *p, Vm *vm);
 void host_said_vm(Policy *p, Host *h, const VmEvent *event);
 void host_said_vgpu(Policy *p, Host *h, const VgpuEvent *event);
 void host_said_pci(Policy *p, Host *h, const PciEvent *event);
 void host_said_vgpu_state(Policy *p, Host *h, Vgpu *v, const PciAddress *pci, bool attached);
 Vgpu *vm_find_vgpu(Vm *vm, const Uuid *id, const char *device_or_null);
 
+/* outside.c: what hosts run that the pool has not there. After each change of a host's report, or of where its VMs are booked. */
+int outside_update(Policy *p, Host *h);
+int outside_update_all(Policy *p);
+int outside_vm_ended(Policy *p, Host *h); /* one of the host's VMs, whosever, left its report */
+int outside_forget_host(Policy *p, Host *h);
+/* Whether the pool does not know a VM of the host's report, or has it elsewhere. */
+bool outside_is_stray(const Policy *p, const Host *h, const InventoryVm *report);
+
 /* problems.c: Host.Problems again, after what it tells of has changed */
 int host_problems_update(Policy *p, Host *h);
-int problems_update_all(Policy *p);
 
 /* bookings.c */
 void booking_running(Policy *p, Vm *vm, Host *h, PowerState power);

@@ -85,7 +85,7 @@ static int keep_report(Peer *peer, Host *h, Inventory *inventory) {
         inventory->vms = NULL;
         inventory->n_vms = 0;
         inventory->problems = NULL;
-        return host_problems_update(peer->policy, h);
+        return outside_update(peer->policy, h);
 }
 
 static void drop_reported(Peer *peer, const Uuid *vm) {
@@ -121,6 +121,9 @@ static int on_claimed(
 
         peer_touch(peer);
         h->seq = inventory->seq;
+        /* What it said before counts no more, as soon as anybody looks. */
+        inventory_done(&peer->report);
+        peer->n_strays = 0;
         r = takeover_inventory(p, h, inventory);
         r = r ?: reconcile_host(p, h, inventory);
         if (r < 0) {
@@ -174,6 +177,8 @@ static void on_vm_event(HostLink *link, VmEvent *event, void *userdata) {
                 drop_reported(peer, &event->uuid);
         if (h)
                 host_said_vm(peer->policy, h, event);
+        if (h && event->state == VM_STATE_HALTED)
+                (void) batch_poison(peer->policy, outside_vm_ended(peer->policy, h));
 }
 
 static void on_vgpu_event(HostLink *link, VgpuEvent *event, void *userdata) {

@@ -397,7 +397,7 @@ int policy_rebuild(Policy *p) {
         if (uuid_is_null(&p->meta.pool))
                 p->meta.pool = pool_id;
         carry_over(p, old);
-        r = problems_update_all(p);
+        r = outside_update_all(p);
         r = r ?: operations_restore(p);
         if (r < 0)
                 return r;

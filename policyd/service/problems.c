@@ -92,12 +92,3 @@ int host_problems_update(Policy *p, Host *h) {
                 batch_open(p);
         return r;
 }
-
-int problems_update_all(Policy *p) {
-        const PtrArray *hosts = &p->pool->objects[CLASS_HOST];
-        int r = 0;
-
-        for (size_t i = 0; i < hosts->n && r == 0; i++)
-                r = host_problems_update(p, hosts->items[i]);
-        return r;
-}

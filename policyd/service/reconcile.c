@@ -127,7 +127,7 @@ static void take_vm(Policy *p, Host *h, const InventoryVm *report) {
         if (!vm) {
                 log_host(LOG_NOTICE, NULL, h,
                         "Host %s runs a VM that the pool does not know (%s, %s) with %zu VGPU%s; it is left "
-                        "alone.",
+                        "alone, and what it holds counts as taken.",
                         h->name_label, UUID_TEXT(&report->uuid), report->name_label, n, PLURAL(n));
                 return;
         }
@@ -145,15 +145,20 @@ static void take_vm(Policy *p, Host *h, const InventoryVm *report) {
         take_state(p, h, vm, report);
 }
 
-void reconcile_new_vm(Policy *p, Vm *vm) {
+void reconcile_stray(Policy *p, Vm *vm) {
         Peer *peer;
 
         for (size_t i = 0; (peer = hashmap_next(p->peers, &i));) {
-                Host *h = peer_host(peer);
+                Host *h = peer->claimed && peer->n_strays > 0 ? peer_host(peer) : NULL;
+                bool taken = false;
 
-                for (size_t k = 0; h && k < peer->report.n_vms; k++)
-                        if (uuid_equal(&peer->report.vms[k].uuid, &vm->object.id))
+                for (size_t k = 0; h && k < peer->report.n_vms && !taken; k++) {
+                        taken = uuid_equal(&peer->report.vms[k].uuid, &vm->object.id);
+                        if (taken)
                                 take_vm(p, h, &peer->report.vms[k]);
+                }
+                if (taken)
+                        (void) batch_poison(p, outside_update(p, h));
         }
 }
 
@@ -186,11 +191,13 @@ static void miss_vm(Policy *p, Host *h, Vm *vm, const Inventory *inventory) {
                 "VM %s is not on host %s any more, where the pool had it %s; it is released.", vm->name_label,
                 h->name_label, vm->booking == BOOKING_RESIDENT ? "running" : "starting");
         booking_release(p, vm);
+        if (op && op->kind != OPERATION_START)
+                operation_finish(op, JOB_DONE, ERROR_NONE, "");
+        reconcile_stray(p, vm);
+        op = operation_of(p, vm);
         if (!op)
                 return;
-        if (op->kind != OPERATION_START)
-                operation_finish(op, JOB_DONE, ERROR_NONE, "");
-        else if (operation_job(op)->cancel_requested)
+        if (operation_job(op)->cancel_requested)
                 operation_finish(op, JOB_CANCELLED, ERROR_OPERATION_CANCELLED, "The start was cancelled.");
         else
                 operation_finish(op, JOB_FAILED, ERROR_HOST_OFFLINE,

@@ -354,12 +354,12 @@ void start_failed_on_host(Policy *p, Vm *vm, ErrorCode code, const char *message
         log_vm(LOG_NOTICE, MSG_RESERVATION_RELEASED, vm, h, "VM %s does not start on host %s. %s",
                 vm->name_label, h ? h->name_label : "?", strempty(message));
         booking_release(p, vm);
+        if (op && op->kind != OPERATION_START)
+                operation_finish(op, JOB_DONE, ERROR_NONE, "");
+        reconcile_stray(p, vm);
+        op = operation_of(p, vm);
         if (!op)
                 return;
-        if (op->kind != OPERATION_START) {
-                operation_finish(op, JOB_DONE, ERROR_NONE, "");
-                return;
-        }
         operation_heard(op);
         if (operation_job(op)->cancel_requested) {
                 operation_finish(op, JOB_CANCELLED, ERROR_OPERATION_CANCELLED, "The start was cancelled.");
@@ -413,4 +413,5 @@ void start_halted(Policy *p, Vm *vm, Host *h, const VmEvent *event) {
         booking_release(p, vm);
         if (op)
                 operation_finish(op, JOB_DONE, ERROR_NONE, "");
+        reconcile_stray(p, vm);
 }

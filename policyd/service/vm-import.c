@@ -120,7 +120,7 @@ static int import(Policy *p, const ImportRecord *record, Vm **ret, Refusal *refu
         if (r == 0 && refusal->code == ERROR_NONE)
                 r = vm_needs_update(p, vm, refusal);
         if (r == 0 && refusal->code == ERROR_NONE) {
-                reconcile_new_vm(p, vm);
+                reconcile_stray(p, vm);
                 *ret = vm;
         }
         return r;

@@ -121,7 +121,7 @@ int vms_create(Policy *p, const char *text, Vm **ret, Refusal *refusal) {
                 pool_remove(p->pool, &vm->object);
                 return 0;
         }
-        reconcile_new_vm(p, vm);
+        reconcile_stray(p, vm);
         *ret = vm;
         return 0;
 }

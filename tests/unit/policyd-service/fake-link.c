@@ -99,6 +99,13 @@ static const struct {
 static const char *const k1_types[] = {"k100", "k140q", "multi", "passthrough", NULL};
 static const char *const k2_types[] = {"k240q", "passthrough", NULL};
 
+static const char *name_of_type_id(const char *type_id) {
+        return streq(type_id, "11")   ? "k100"
+               : streq(type_id, "12") ? "k140q"
+               : streq(type_id, "13") ? "multi"
+                                      : "k240q";
+}
+
 static const char *type_identifier(const char *name) {
         return streq(name, "k100")    ? "0001:nvidia,0ff2,,0fe7,101e"
                : streq(name, "k140q") ? "0001:nvidia,0ff2,,0ff7,1037"
@@ -229,17 +236,19 @@ static void say_vms(StrBuf *b, const FakeHost *h) {
                 const char *plugged = vm->state == VM_STATE_STARTING ? "false" : "true";
 
                 strbuf_addf(b,
-                        "%s{\"uuid\":\"%s\",\"token\":\"%s\",\"name_label\":\"vm\",\"state\":\"%s\","
+                        "%s{\"uuid\":\"%s\",\"token\":\"%s\",\"name_label\":\"%s\",\"state\":\"%s\","
                         "\"stage\":\"x\",\"progress\":0.5,\"domid\":3,\"memory\":1073741824,\"vgpus\":[",
                         i ? "," : "", UUID_TEXT(&vm->uuid), UUID_TEXT(&vm->token),
-                        vm_state_to_string(vm->state));
+                        strempty(vm->order.vm.name_label), vm_state_to_string(vm->state));
                 for (size_t k = 0; k < vm->order.n_vgpus; k++)
                         strbuf_addf(b,
                                 "%s{\"id\":[\"%s\",\"%s\"],\"uuid\":\"%s\",\"pgpu\":\"%s\",\"identifier\":"
-                                "\"x\",\"state\":{\"active\":%s,\"plugged\":%s}}",
+                                "\"%s\",\"state\":{\"active\":%s,\"plugged\":%s}}",
                                 k ? "," : "", UUID_TEXT(&vm->uuid), vm->order.vgpus[k].device,
                                 UUID_TEXT(&vm->order.vgpus[k].nvidia.uuid),
-                                PCI_TEXT(&vm->order.vgpus[k].physical_pci_address), plugged, plugged);
+                                PCI_TEXT(&vm->order.vgpus[k].physical_pci_address),
+                                type_identifier(name_of_type_id(vm->order.vgpus[k].nvidia.type_id)), plugged,
+                                plugged);
                 strbuf_add(b, "],\"pcis\":[");
                 for (size_t k = 0; k < vm->order.n_pcis; k++)
                         strbuf_addf(b,
@@ -304,6 +313,39 @@ FakeVm *fake_vm(FakeHost *h, const Uuid *vm) {
 FakeVm *fake_vm_put(FakeHost *h, const Uuid *vm, const Uuid *token, VmState state) {
         h->vms[h->n_vms] = (FakeVm){.uuid = *vm, .token = *token, .state = state};
         return &h->vms[h->n_vms++];
+}
+
+static const char *type_id_of_name(const char *name) {
+        static const char *const ids[] = {"11", "12", "13", "21"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
+                if (streq(name_of_type_id(ids[i]), name))
+                        return ids[i];
+        abort();
+}
+
+FakeVm *fake_vm_put_with(FakeHost *h, const Uuid *id, const char *pci, const char *type) {
+        Uuid token = {.bytes = {0xee, (uint8_t) h->n_vms}};
+        FakeVm *vm = fake_vm_put(h, id, &token, VM_STATE_RUNNING);
+        PciAddress address;
+
+        if (pci_address_from_string(pci, &address) < 0)
+                abort();
+        vm->order.vm.name_label = strdup("outsider");
+        if (type) {
+                vm->order.vgpus = calloc(1, sizeof(VgpuRecord));
+                vm->order.n_vgpus = 1;
+                vm->order.vgpus[0] = (VgpuRecord){.vm = *id,
+                        .kind = VGPU_KIND_NVIDIA,
+                        .device = strdup("0"),
+                        .physical_pci_address = address};
+                vm->order.vgpus[0].nvidia.type_id = strdup(type_id_of_name(type));
+        } else {
+                vm->order.pcis = calloc(1, sizeof(PciRecord));
+                vm->order.n_pcis = 1;
+                vm->order.pcis[0] = (PciRecord){.vm = *id, .address = address};
+        }
+        return vm;
 }
 
 /* Events */

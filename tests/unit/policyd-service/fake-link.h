@@ -81,6 +81,8 @@ bool fake_step(void);
 /* The host's side of the story. */
 FakeVm *fake_vm(FakeHost *h, const Uuid *vm);
 FakeVm *fake_vm_put(FakeHost *h, const Uuid *vm, const Uuid *token, VmState state);
+/* Running, with a VGPU "k100" … or, type NULL, the whole PGPU, which nobody ordered. */
+FakeVm *fake_vm_put_with(FakeHost *h, const Uuid *vm, const char *pci, const char *type_or_null);
 void fake_vm_runs(FakeHost *h, const Uuid *vm); /* VGPU and VM events */
 void fake_vm_progress(FakeHost *h, const Uuid *vm, const char *stage, double progress);
 void fake_vm_ends(FakeHost *h, const Uuid *vm, const char *reason, const char *error_name); /* halted */

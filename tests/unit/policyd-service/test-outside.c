@@ -3,6 +3,7 @@
  * does not know
  */
 
+#include "policyd/core/pool-check.h"
 #include "tests/unit/policyd-service/world.h"
 
 #include <stdio.h>
@@ -66,10 +67,211 @@ static void an_order_in_the_queue_is_taken_back(void **state) {
         }
 }
 
+static const Uuid outsider = {.bytes = {6}}, other_outsider = {.bytes = {7}};
+
+static Pgpu *pgpu_at(World *w, const char *host, const char *pci) {
+        const PtrArray *all = &policy_pool(w->policy)->objects[CLASS_PGPU];
+
+        for (size_t i = 0; i < all->n; i++) {
+                Pgpu *g = all->items[i];
+
+                if (streq(g->host->name_label, host) && streq(PCI_TEXT(&g->pci), pci))
+                        return g;
+        }
+        fail_msg("%s has no %s", host, pci);
+        return NULL;
+}
+
+static void check_pool(World *w) {
+        char buf[512];
+        const char *wrong = pool_check(policy_pool(w->policy), buf, sizeof(buf));
+
+        if (wrong)
+                fail_msg("%s", wrong);
+}
+
+/* Of what there is on the PGPU "0000:07:00.0" of alpha. */
+static void expect_room(World *w, uint32_t k100, uint32_t k140q, uint32_t passthrough) {
+        const Pgpu *g = pgpu_at(w, "alpha", "0000:07:00.0");
+
+        assert_int_equal(pgpu_capacity(g, world_type(w, "GRID K100")), k100);
+        assert_int_equal(pgpu_capacity(g, world_type(w, "GRID K140Q")), k140q);
+        assert_int_equal(pgpu_capacity(g, world_type(w, "passthrough")), passthrough);
+        check_pool(w);
+}
+
+/* By its type: another of that type joins, others and the whole do not; and over restarts, until it ends. */
+static void an_outsider_holds_its_share(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        _cleanup_free_ char *json = NULL;
+
+        expect_room(w, 8, 4, 1);
+        fake_vm_put_with(h, &outsider, "0000:07:00.0", "k100");
+        claim_again(h);
+        world_run(w);
+        expect_room(w, 7, 0, 0);
+        assert_int_equal(policy_capacity(w->policy, &json), 0);
+        assert_non_null(strstr(json, "\"outside\":1"));
+        world_crash(w);
+        expect_room(w, 7, 0, 0);
+        world_fail_next_commit(w);
+        expect_room(w, 7, 0, 0);
+        fake_vm_ends(h, &outsider, "poweroff", NULL);
+        world_run(w);
+        expect_room(w, 8, 4, 1);
+}
+
+static void an_outsider_that_has_a_gpu_whole_leaves_nothing(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+
+        fake_vm_put_with(h, &outsider, "0000:07:00.0", NULL);
+        fake_inventory_changed(h);
+        world_run(w);
+        expect_room(w, 0, 0, 0);
+        fake_vm_ends(h, &outsider, "poweroff", NULL);
+        world_run(w);
+        expect_room(w, 8, 4, 1);
+}
+
+/* Declared dead, destroyed, and the host comes back with it: the next start goes where there is room, and the
+ * dry run says the same. */
+static void a_start_goes_beside_what_is_not_of_the_pool(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        Uuid lost = world_create_vm_with(w, "lost", "GRID K100", 1),
+             vm = world_create_vm_with(w, "a", "GRID K140Q", 1), whole[3];
+        StartOptions dry = {.dry_run = true};
+        Job *j;
+
+        world_start_vm(w, &lost, NULL);
+        world_run(w);
+        assert_string_equal(PCI_TEXT(&world_vgpu(w, &lost, 0)->resident_on->pci), "0000:07:00.0");
+        h->down = true;
+        fake_lose(h, "No route to host.");
+        world_run(w);
+        assert_int_equal(world_request(w, hosts_declare_dead(w->policy, world_host(w, "alpha"), fresh(w))),
+                ERROR_NONE);
+        assert_int_equal(world_request(w, vms_destroy(w->policy, world_vm(w, &lost), fresh(w))), ERROR_NONE);
+        h->down = false;
+        fake_lose(h, "");
+        world_run(w);
+        expect_room(w, 7, 0, 0);
+
+        assert_int_equal(vms_start(w->policy, world_vm(w, &vm), &dry, &j, fresh(w)), 0);
+        assert_int_equal(w->refusal.code, ERROR_NONE);
+        assert_int_equal(world_start_vm(w, &vm, NULL), ERROR_NONE);
+        world_run(w);
+        assert_string_not_equal(PCI_TEXT(&world_vgpu(w, &vm, 0)->resident_on->pci), "0000:07:00.0");
+        check_pool(w);
+
+        /* Two whole ones are left, and the third is refused by the dry run as by the start, with his name. */
+        for (unsigned i = 0; i < 3; i++) {
+                whole[i] = world_create_vm_with(w, "whole", "passthrough", 1);
+                assert_int_equal(vms_start(w->policy, world_vm(w, &whole[i]), &dry, &j, fresh(w)), 0);
+                assert_int_equal(w->refusal.code, i < 2 ? ERROR_NONE : ERROR_VM_REQUIRES_GPU);
+                assert_int_equal(
+                        world_start_vm(w, &whole[i], NULL), i < 2 ? ERROR_NONE : ERROR_VM_REQUIRES_GPU);
+                world_run(w);
+        }
+        assert_string_equal(world_vm_state(w, &whole[1]), "running");
+}
+
+/* What is refused for him says so, and how it ends. */
+static void a_refusal_names_who_is_not_of_the_pool(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K140Q", 1);
+        char pci[16];
+
+        for (unsigned i = 7; i < 11; i++) {
+                Uuid id = {.bytes = {(uint8_t) i}};
+
+                snprintf(pci, sizeof(pci), "0000:%02x:00.0", i);
+                fake_vm_put_with(h, &id, pci, "k100");
+        }
+        claim_again(h);
+        world_run(w);
+        assert_int_equal(world_start_vm(w, &vm, NULL), ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE);
+        assert_non_null(strstr(w->refusal.message, "VM 'outsider', which is not of this pool"));
+        assert_non_null(strstr(w->refusal.message, "on alpha itself"));
+}
+
+/* He is as good as a VM of the pool for who disables the type or moves the PGPU. */
+static void what_he_uses_is_in_use(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        Pgpu *g = pgpu_at(w, "alpha", "0000:07:00.0");
+        VgpuType *k140q = world_type(w, "GRID K140Q");
+        GpuGroup *other;
+
+        fake_vm_put_with(h, &outsider, "0000:07:00.0", "k100");
+        claim_again(h);
+        world_run(w);
+        assert_int_equal(pgpus_set_enabled(w->policy, g, &k140q, 1, NULL, NULL, fresh(w)), 0);
+        assert_int_equal(w->refusal.code, ERROR_PGPU_IN_USE_BY_VM);
+        assert_non_null(strstr(w->refusal.message, "'outsider', which is not of this pool"));
+        assert_int_equal(
+                world_request(w, groups_create(w->policy, "other", "", &other, fresh(w))), ERROR_NONE);
+        assert_int_equal(pgpus_set_group(w->policy, g, other, fresh(w)), 0);
+        assert_int_equal(w->refusal.code, ERROR_PGPU_IN_USE_BY_VM);
+}
+
+/* A VM that is created again with the uuid of one that runs may lack its VGPU: that counts all the same. */
+static void a_vgpu_that_the_pool_lacks_counts(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        char record[256];
+        Vm *vm;
+
+        fake_vm_put_with(h, &outsider, "0000:07:00.0", "k100");
+        fake_vm_put_with(h, &other_outsider, "0000:08:00.0", "k100");
+        claim_again(h);
+        world_run(w);
+        snprintf(record, sizeof(record), "{\"uuid\":\"%s\",\"name_label\":\"vm\"," VM_CONFIG "}",
+                UUID_TEXT(&outsider));
+        assert_int_equal(world_request(w, vms_create(w->policy, record, &vm, fresh(w))), ERROR_NONE);
+        assert_string_equal(world_vm_state(w, &outsider), "running");
+        expect_room(w, 7, 0, 0);
+        fake_vm_ends(h, &outsider, "poweroff", NULL);
+        world_run(w);
+        expect_room(w, 8, 4, 1);
+        assert_int_equal(pgpu_at(w, "alpha", "0000:08:00.0")->n_outsiders, 1);
+}
+
+/* Of a host that was declared dead nothing counts, until it comes back. */
+static void the_dead_hold_nothing(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+
+        fake_vm_put_with(h, &outsider, "0000:07:00.0", "k100");
+        claim_again(h);
+        h->down = true;
+        fake_lose(h, "No route to host.");
+        world_run(w);
+        assert_int_equal(pgpu_at(w, "alpha", "0000:07:00.0")->n_outsiders, 1);
+        assert_int_equal(world_request(w, hosts_declare_dead(w->policy, world_host(w, "alpha"), fresh(w))),
+                ERROR_NONE);
+        assert_int_equal(pgpu_at(w, "alpha", "0000:07:00.0")->n_outsiders, 0);
+        assert_null(world_host(w, "alpha")->problems[0]);
+        h->down = false;
+        fake_lose(h, "");
+        world_run(w);
+        expect_room(w, 7, 0, 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_booking_that_was_not_sent_gives_way),
                 cmocka_unit_test(an_order_in_the_queue_is_taken_back),
+                cmocka_unit_test(an_outsider_holds_its_share),
+                cmocka_unit_test(an_outsider_that_has_a_gpu_whole_leaves_nothing),
+                cmocka_unit_test(a_start_goes_beside_what_is_not_of_the_pool),
+                cmocka_unit_test(a_refusal_names_who_is_not_of_the_pool),
+                cmocka_unit_test(what_he_uses_is_in_use),
+                cmocka_unit_test(a_vgpu_that_the_pool_lacks_counts),
+                cmocka_unit_test(the_dead_hold_nothing),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,155 @@
+/*
+ * What hosts run that the pool has not there
+ *
+ * A host's report may name VMs that the pool does not know: their host was declared dead and they were
+ * destroyed, or the database is an older one. It may name one that the pool has on another host: then it runs
+ * twice. And a VM that was created again with the uuid of one that runs may lack VGPUs that it has. Whatever
+ * of the host's GPUs they hold counts as taken, by the type that the host names, until the host says that
+ * they ended. Nothing of this is stored: it comes with each inventory, and a host without one takes no VM.
+ */
+
+#include "policyd/service/internal.h"
+#include "policyd/service/object-log.h"
+
+/* One VGPU, or one passed through. */
+typedef struct Finding {
+        Pgpu *pgpu;
+        Outsider outsider;
+} Finding;
+
+typedef struct Findings {
+        Finding *items;
+        size_t n;
+} Findings;
+
+static void findings_done(Findings *f) {
+        free(f->items);
+}
+
+bool outside_is_stray(const Policy *p, const Host *h, const InventoryVm *report) {
+        const Vm *vm = pool_get(p->pool, CLASS_VM, &report->uuid);
+
+        return !uuid_is_null(&report->uuid) && (!vm || vm_host(vm) != h);
+}
+
+static bool stands_on(const Vgpu *v, const Pgpu *pgpu) {
+        return v && (v->scheduled_on == pgpu || v->resident_on == pgpu);
+}
+
+static bool has_passthrough_on(const Vm *vm, const Pgpu *pgpu) {
+        for (size_t i = 0; vm && i < vm->vgpus.n; i++) {
+                const Vgpu *v = vm->vgpus.items[i];
+
+                if (v->type->implementation == TYPE_PASSTHROUGH && stands_on(v, pgpu))
+                        return true;
+        }
+        return false;
+}
+
+/* type NULL: it takes the PGPU whole, as does one of which nobody knows how large it is. */
+static int found(Policy *p, Findings *f, const InventoryVm *report, Pgpu *pgpu, VgpuType *type) {
+        int r = 0;
+
+        if (!pgpu)
+                return 0;
+        if (!type)
+                r = type_passthrough(p, &type);
+        if (r < 0) /* where the pool is full of types, that one is missing: then it is the host that refuses
+                    */
+                return r == -ENOBUFS ? 0 : r;
+        f->items[f->n++] = (Finding){
+                .pgpu = pgpu, .outsider = {.vm = report->uuid, .name = report->name_label, .type = type}};
+        return 0;
+}
+
+static int look_at(Policy *p, Host *h, const InventoryVm *report, Findings *f) {
+        Vm *vm = pool_get(p->pool, CLASS_VM, &report->uuid);
+        int r = 0;
+
+        for (size_t i = 0; i < report->n_vgpus && r == 0; i++) {
+                const InventoryVgpu *g = &report->vgpus[i];
+                Pgpu *pgpu = host_find_pgpu(h, &g->pgpu);
+
+                if (!vm || !stands_on(vm_find_vgpu(vm, &g->uuid, g->device), pgpu))
+                        r = found(p, f, report, pgpu, pool_type_by_identifier(p->pool, g->identifier));
+        }
+        for (size_t i = 0; i < report->n_pcis && r == 0; i++) {
+                Pgpu *pgpu = host_find_pgpu(h, &report->pcis[i].address);
+
+                if (!has_passthrough_on(vm, pgpu))
+                        r = found(p, f, report, pgpu, NULL);
+        }
+        return r;
+}
+
+static int set_outsiders(Policy *p, Pgpu *pgpu, const Findings *f) {
+        _cleanup_free_ Outsider *outsiders = calloc(f->n + 1, sizeof(*outsiders));
+        size_t n = 0;
+
+        if (!outsiders)
+                return -ENOMEM;
+        for (size_t i = 0; i < f->n; i++)
+                if (f->items[i].pgpu == pgpu)
+                        outsiders[n++] = f->items[i].outsider;
+        return pool_set_pgpu_outsiders(p->pool, pgpu, outsiders, n);
+}
+
+static int update(Policy *p, Peer *peer, Host *h) {
+        const Inventory *report = &peer->report;
+        _cleanup_(findings_done) Findings f = {};
+        size_t n = 0;
+        int r = 0;
+
+        peer->n_strays = 0;
+        for (size_t i = 0; i < report->n_vms; i++) {
+                peer->n_strays += outside_is_stray(p, h, &report->vms[i]);
+                n += report->vms[i].n_vgpus + report->vms[i].n_pcis;
+        }
+        f.items = calloc(n + 1, sizeof(*f.items));
+        if (!f.items)
+                return -ENOMEM;
+        for (size_t i = 0; i < report->n_vms && r == 0; i++)
+                if (!uuid_is_null(&report->vms[i].uuid))
+                        r = look_at(p, h, &report->vms[i], &f);
+        for (size_t i = 0; i < h->pgpus.n && r == 0; i++)
+                r = set_outsiders(p, h->pgpus.items[i], &f);
+        return r;
+}
+
+int outside_update(Policy *p, Host *h) {
+        Peer *peer = peer_of(p, h);
+        int r;
+
+        r = peer ? update(p, peer, h) : 0;
+        r = r ?: host_problems_update(p, h);
+        if (pool_has_changes(p->pool))
+                batch_open(p);
+        return r;
+}
+
+int outside_update_all(Policy *p) {
+        const PtrArray *hosts = &p->pool->objects[CLASS_HOST];
+        int r = 0;
+
+        for (size_t i = 0; i < hosts->n && r == 0; i++)
+                r = outside_update(p, hosts->items[i]);
+        return r;
+}
+
+int outside_vm_ended(Policy *p, Host *h) {
+        const Peer *peer = peer_of(p, h);
+        bool any = peer && peer->n_strays > 0;
+
+        for (size_t i = 0; i < h->pgpus.n && !any; i++)
+                any = ((const Pgpu *) h->pgpus.items[i])->n_outsiders > 0;
+        return any ? outside_update(p, h) : 0;
+}
+
+int outside_forget_host(Policy *p, Host *h) {
+        Peer *peer = peer_of(p, h);
+
+        if (!peer)
+                return 0;
+        inventory_done(&peer->report);
+        return outside_update(p, h);
+}
