@@ -40,7 +40,7 @@ static int method_add_host(sd_bus_message *m, void *userdata, sd_bus_error *erro
         if (r < 0)
                 return r;
         strbuf_addf(&arguments, "%s\n%s", name, address);
-        r = bus_key_check(bus, m, method_add_host, &options, &arguments, &key, error);
+        r = bus_key_check(bus, m, &options, &arguments, &key, error);
         if (r != 0)
                 return r;
 
@@ -65,7 +65,7 @@ static int method_create_gpu_group(sd_bus_message *m, void *userdata, sd_bus_err
         if (r < 0)
                 return r;
         strbuf_add(&arguments, name_label);
-        r = bus_key_check(bus, m, method_create_gpu_group, &options, &arguments, &key, error);
+        r = bus_key_check(bus, m, &options, &arguments, &key, error);
         if (r != 0)
                 return r;
 
@@ -74,7 +74,7 @@ static int method_create_gpu_group(sd_bus_message *m, void *userdata, sd_bus_err
 }
 
 /* CreateVM and ImportVM differ in the use case alone. */
-static int create_vm(Bus *bus, sd_bus_message *m, sd_bus_message_handler_t handler,
+static int create_vm(Bus *bus, sd_bus_message *m,
         int (*create)(Policy *p, const char *record, Vm **ret, Refusal *refusal), sd_bus_error *error) {
         _cleanup_refusal_ Refusal refusal = {};
         _cleanup_strbuf_ StrBuf arguments = {};
@@ -91,7 +91,7 @@ static int create_vm(Bus *bus, sd_bus_message *m, sd_bus_message_handler_t handl
         if (r < 0)
                 return r;
         strbuf_add(&arguments, record);
-        r = bus_key_check(bus, m, handler, &options, &arguments, &key, error);
+        r = bus_key_check(bus, m, &options, &arguments, &key, error);
         if (r != 0)
                 return r;
 
@@ -100,11 +100,11 @@ static int create_vm(Bus *bus, sd_bus_message *m, sd_bus_message_handler_t handl
 }
 
 static int method_create_vm(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        return create_vm(userdata, m, method_create_vm, vms_create, error);
+        return create_vm(userdata, m, vms_create, error);
 }
 
 static int method_import_vm(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        return create_vm(userdata, m, method_import_vm, vms_import, error);
+        return create_vm(userdata, m, vms_import, error);
 }
 
 static int method_create_vgpu(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -125,7 +125,7 @@ static int method_create_vgpu(sd_bus_message *m, void *userdata, sd_bus_error *e
         if (r < 0)
                 return r;
         strbuf_addf(&arguments, "%s\n%s\n%s", vm_path, group_path, type_path);
-        r = bus_key_check(bus, m, method_create_vgpu, &options, &arguments, &key, error);
+        r = bus_key_check(bus, m, &options, &arguments, &key, error);
         if (r != 0)
                 return r;
 
@@ -168,7 +168,7 @@ static int method_reserve(sd_bus_message *m, void *userdata, sd_bus_error *error
                 return r;
         strbuf_addf(
                 &arguments, "%s\n%s\n%s\n%" PRIu32 "\n%" PRIu64, name, group_path, type_path, count, seconds);
-        r = bus_key_check(bus, m, method_reserve, &options, &arguments, &key, error);
+        r = bus_key_check(bus, m, &options, &arguments, &key, error);
         if (r != 0)
                 return r;
 
@@ -203,7 +203,7 @@ static int method_create_quota(sd_bus_message *m, void *userdata, sd_bus_error *
         if (r < 0)
                 return r;
         strbuf_addf(&arguments, "%s\n%s", owner, group_path);
-        r = bus_key_check(bus, m, method_create_quota, &options, &arguments, &key, error);
+        r = bus_key_check(bus, m, &options, &arguments, &key, error);
         if (r != 0)
                 return r;
 
@@ -236,7 +236,7 @@ static int method_create_vm_group(sd_bus_message *m, void *userdata, sd_bus_erro
         if (r < 0)
                 return r;
         strbuf_add(&arguments, name_label);
-        r = bus_key_check(bus, m, method_create_vm_group, &options, &arguments, &key, error);
+        r = bus_key_check(bus, m, &options, &arguments, &key, error);
         if (r != 0)
                 return r;
 
@@ -292,7 +292,6 @@ static int method_find(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         r = read_class(class, &c, error);
         if (r < 0)
                 return r;
-        bus_flush(bus);
         r = pool_find(policy_pool(bus->policy), c, text, &o);
         if (r == -ENOENT)
                 return bus_error_set(
@@ -434,7 +433,6 @@ static int method_list(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         if (r < 0)
                 return r;
 
-        bus_flush(bus);
         r = policy_list(bus->policy, c, filters.items, filters.n, offset, page_limit(limit), &json, &refusal);
         r = bus_decided(r, &refusal, error);
         return r < 0 ? r : bus_reply_text(m, r, json, error);
@@ -445,7 +443,6 @@ static int method_capacity(sd_bus_message *m, void *userdata, sd_bus_error *erro
         char *json = NULL;
         int r;
 
-        bus_flush(bus);
         r = policy_capacity(bus->policy, &json);
         return bus_reply_text(m, r, json, error);
 }
@@ -459,7 +456,6 @@ static int method_list_owners(sd_bus_message *m, void *userdata, sd_bus_error *e
         r = sd_bus_message_read(m, "uu", &offset, &limit);
         if (r < 0)
                 return r;
-        bus_flush(bus);
         r = policy_owners(bus->policy, offset, page_limit(limit), &json);
         return bus_reply_text(m, r, json, error);
 }
@@ -470,7 +466,6 @@ static int method_check_host_failure(sd_bus_message *m, void *userdata, sd_bus_e
         Object *host;
         int r;
 
-        bus_flush(bus);
         r = object_read(bus, m, CLASS_HOST, &host, error);
         if (r < 0)
                 return r;
@@ -493,7 +488,6 @@ static DECLARE_GETTER(get_epoch) {
 static DECLARE_GETTER(get_hosts_online) {
         Bus *bus = userdata;
 
-        bus_flush(bus);
         return sd_bus_message_append(reply, "u", count_hosts_online(bus));
 }
 

@@ -52,7 +52,7 @@ static int set_enabled(sd_bus_message *m, Pgpu *g, const TypeSet *set, sd_bus_er
         Request *q;
         int r;
 
-        r = request_new(bus, m, &q, error);
+        r = request_take(bus, m, &q, error);
         if (r < 0)
                 return r;
         r = pgpus_set_enabled(bus->policy, g, set->items, set->n, request_committed, q, &refusal);

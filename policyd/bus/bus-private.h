@@ -3,7 +3,8 @@
 /*
  * The parts of the bus layer
  *
- * bus.c connects and registers; outbox.c sends what a turn had to say in one piece; object.c finds objects by path, for sd-bus and for arguments; getters.c turns
+ * bus.c connects and registers; outbox.c sends what a turn had to say in one piece; receive.c is what every call passes first, and
+ * methods.c says what each method does; object.c finds objects by path, for sd-bus and for arguments; getters.c turns
  * fields into properties; options.c reads a{sv}; request.c answers after the commit; callers.c knows who
  * asks; announce.c says what is announced, and emit.c sends the signals of objects. bus-<class>.c holds the vtable of one class and its methods.
  *
@@ -44,6 +45,7 @@ struct Bus {
         HashMap *callers;        /* by unique name */
         Caller *oldest, *newest; /* the same, by age */
         Request *requests;       /* not yet answered */
+        Request *reserved;       /* one of them: the place of the call that is being handled */
         uint32_t hosts_online;   /* as last announced */
         const sd_bus_vtable *properties[_CLASS_MAX][PROPERTIES_MAX]; /* by bit of Object.changed */
 };
@@ -60,6 +62,16 @@ extern const BusClass bus_class_host, bus_class_pgpu, bus_class_gpu_group, bus_c
 extern const sd_bus_vtable bus_manager_vtable[];
 const BusClass *bus_class(ObjectClass c);
 
+/* methods.c */
+typedef enum MethodKind {
+        METHOD_READS,
+        METHOD_CHANGES,
+} MethodKind;
+MethodKind method_kind(const char *interface, const char *member);
+
+/* receive.c: sd-bus's filter, before it looks for the method */
+int bus_receive(sd_bus_message *m, void *userdata, sd_bus_error *error);
+
 /* object.c */
 const char *object_path(ObjectClass c, const Uuid *id, char buf[static OBJECT_PATH_MAX]);
 #define OBJECT_PATH(o)                                                                                       \
@@ -73,8 +85,6 @@ int object_read(Bus *bus, sd_bus_message *m, ObjectClass c, Object **ret, sd_bus
 int bus_find_object(sd_bus *sd, const char *path, const char *interface, void *userdata, void **ret_found,
         sd_bus_error *error);
 int bus_enumerate(sd_bus *sd, const char *prefix, void *userdata, char ***ret_nodes, sd_bus_error *error);
-/* Commits what is open, before a read. Objects found before may be gone after it, see object.c. */
-void bus_flush(Bus *bus);
 
 /* getters.c: userdata is the field that the vtable's offset names. Text, numbers and vectors of text need
  * none: sd-bus reads them itself. */
@@ -141,9 +151,11 @@ int bus_change_by_text(sd_bus_message *m, void *object, const char *what, TextFo
         sd_bus_error *error);
 int bus_change_by_record(
         sd_bus_message *m, void *object, const char *what, ChangeByText change, sd_bus_error *error);
+/* Makes the request of a call that is about to be handled; the next call frees it when nobody took it. */
+int request_reserve(Bus *bus, sd_bus_message *m, sd_bus_error *error);
 /* For answers that come by themselves: hand request_committed() and the request to whom will call it once; on
  * failure request_cancel(). */
-int request_new(Bus *bus, sd_bus_message *m, Request **ret, sd_bus_error *error);
+int request_take(Bus *bus, sd_bus_message *m, Request **ret, sd_bus_error *error);
 Request *request_cancel(Request *q);
 void request_committed(ErrorCode code, const char *message, void *userdata);
 void requests_drop(Bus *bus);
@@ -152,7 +164,7 @@ int bus_reply_text(sd_bus_message *m, int r, char *text, sd_bus_error *error);
 
 /*
  * Idempotency, in three steps of a handler. bus_key_check() returns 0 when the handler goes on, 1 when it is
- * done (answered from the key, or parked: the handler is called again once the caller's uid is known),
+ * done (answered from the key, or parked: the message is received again once the caller's uid is known),
  * negative with the error set. After the decision bus_key_record().
  */
 typedef struct KeyUse {
@@ -162,8 +174,8 @@ typedef struct KeyUse {
 } KeyUse;
 void key_use_done(KeyUse *k);
 #define _cleanup_key_use_ _cleanup_(key_use_done)
-int bus_key_check(Bus *bus, sd_bus_message *m, sd_bus_message_handler_t handler, const Options *o,
-        StrBuf *arguments, KeyUse *ret, sd_bus_error *error);
+int bus_key_check(
+        Bus *bus, sd_bus_message *m, const Options *o, StrBuf *arguments, KeyUse *ret, sd_bus_error *error);
 int bus_key_record(Bus *bus, sd_bus_message *m, const KeyUse *k, const Object *made, sd_bus_error *error);
 
 /* callers.c */
@@ -180,8 +192,8 @@ struct Caller {
 };
 int caller_get(Bus *bus, const char *name, Caller **ret);
 void caller_settle(Caller *c); /* a request of it was answered */
-/* Calls the handler again with m when the uid is known; 1, or negative with the error set. */
-int caller_park(Caller *c, sd_bus_message *m, sd_bus_message_handler_t handler, sd_bus_error *error);
+/* Receives m again when the uid is known; 1, or negative with the error set. */
+int caller_park(Caller *c, sd_bus_message *m, sd_bus_error *error);
 void callers_free(Bus *bus);
 
 /* emit.c */

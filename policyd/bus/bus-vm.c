@@ -42,8 +42,7 @@ static int read_start_options(
         return 0;
 }
 
-static int start(sd_bus_message *m, Vm *vm, const char *host_path, sd_bus_message_handler_t handler,
-        sd_bus_error *error) {
+static int start(sd_bus_message *m, Vm *vm, const char *host_path, sd_bus_error *error) {
         Bus *bus = vm->object.userdata;
         _cleanup_refusal_ Refusal refusal = {};
         _cleanup_strbuf_ StrBuf arguments = {};
@@ -59,7 +58,7 @@ static int start(sd_bus_message *m, Vm *vm, const char *host_path, sd_bus_messag
         /* A dry run makes nothing that a key could stand for. */
         if (!options.dry_run) {
                 strbuf_addf(&arguments, "%s\n%s", OBJECT_PATH(vm), strempty(host_path));
-                r = bus_key_check(bus, m, handler, &options, &arguments, &key, error);
+                r = bus_key_check(bus, m, &options, &arguments, &key, error);
                 if (r != 0)
                         return r;
         }
@@ -71,7 +70,7 @@ static int start(sd_bus_message *m, Vm *vm, const char *host_path, sd_bus_messag
 }
 
 static int method_start(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        return start(m, userdata, /* host_path= */ NULL, method_start, error);
+        return start(m, userdata, /* host_path= */ NULL, error);
 }
 
 static int method_start_on(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -81,11 +80,10 @@ static int method_start_on(sd_bus_message *m, void *userdata, sd_bus_error *erro
         r = sd_bus_message_read(m, "o", &host);
         if (r < 0)
                 return r;
-        return start(m, userdata, host, method_start_on, error);
+        return start(m, userdata, host, error);
 }
 
-static int shut_down(
-        sd_bus_message *m, Vm *vm, bool force, sd_bus_message_handler_t handler, sd_bus_error *error) {
+static int shut_down(sd_bus_message *m, Vm *vm, bool force, sd_bus_error *error) {
         Bus *bus = vm->object.userdata;
         _cleanup_refusal_ Refusal refusal = {};
         _cleanup_strbuf_ StrBuf arguments = {};
@@ -98,7 +96,7 @@ static int shut_down(
         if (r < 0)
                 return r;
         strbuf_add(&arguments, OBJECT_PATH(vm));
-        r = bus_key_check(bus, m, handler, &options, &arguments, &key, error);
+        r = bus_key_check(bus, m, &options, &arguments, &key, error);
         if (r != 0)
                 return r;
 
@@ -107,11 +105,11 @@ static int shut_down(
 }
 
 static int method_shutdown(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        return shut_down(m, userdata, /* force= */ false, method_shutdown, error);
+        return shut_down(m, userdata, /* force= */ false, error);
 }
 
 static int method_hard_shutdown(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        return shut_down(m, userdata, /* force= */ true, method_hard_shutdown, error);
+        return shut_down(m, userdata, /* force= */ true, error);
 }
 
 /* Reading */

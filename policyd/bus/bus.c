@@ -105,6 +105,9 @@ int bus_start(Bus *bus) {
         r = sd_bus_set_exit_on_disconnect(bus->bus, true);
         if (r < 0)
                 return r;
+        r = sd_bus_add_filter(bus->bus, NULL, bus_receive, bus);
+        if (r < 0)
+                return r;
         r = sd_bus_add_object_vtable(
                 bus->bus, NULL, POLICY_PATH, POLICY_IFACE_MANAGER, bus_manager_vtable, bus);
         if (r < 0)

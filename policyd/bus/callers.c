@@ -2,7 +2,7 @@
  * Who calls
  *
  * Kept for each unique name that has requests waiting or used an idempotency key. The uid is asked from the
- * bus once, without blocking, when a key first needs it; meanwhile the requests are parked and then handled
+ * bus once, without blocking, when a key first needs it; meanwhile the requests are parked and then received
  * as if they came now. A name that leaves the bus is forgotten: it is never given again.
  */
 
@@ -18,7 +18,6 @@
 
 struct ParkedRequest {
         sd_bus_message *message;
-        sd_bus_message_handler_t handler;
         ParkedRequest *next;
 };
 
@@ -124,28 +123,9 @@ static int on_vanished(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         return 0;
 }
 
-/* As sd-bus does it: an object that is gone by now is an error like any other. */
-static void handle_again(Bus *bus, ParkedRequest *p) {
-        sd_bus_error error = SD_BUS_ERROR_NULL;
-        const char *path = sd_bus_message_get_path(p->message);
-        void *target = streq(path, POLICY_PATH) ? (void *) bus : (void *) object_at(bus, path);
-        int r;
-
-        if (!target)
-                r = bus_error_set(&error, ERROR_NO_SUCH_OBJECT, "%s is gone.", path);
-        else {
-                r = sd_bus_message_rewind(p->message, /* complete= */ true);
-                if (r >= 0)
-                        r = p->handler(p->message, target, &error);
-        }
-        if (r < 0)
-                sd_bus_reply_method_errno(p->message, r, &error);
-        sd_bus_error_free(&error);
-}
-
 static int on_uid(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         Caller *c = userdata;
-        Bus *bus = c->bus;
+        int r;
 
         c->ask_slot = sd_bus_slot_unref(c->ask_slot);
         c->has_uid =
@@ -162,16 +142,14 @@ static int on_uid(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
                 return on_vanished(NULL, c, NULL);
         }
 
-        /* The handlers may fill the list of callers, but not push this one out while it has parked requests
-         * or room. */
-        c->n_waiting++;
         while (c->parked) {
                 ParkedRequest *p = parked_take(c);
 
-                handle_again(bus, p);
+                r = sd_bus_enqueue_for_read(c->bus->bus, p->message);
+                if (r < 0)
+                        sd_bus_reply_method_errno(p->message, r, NULL);
                 parked_free(p);
         }
-        caller_settle(c);
         return 0;
 }
 
@@ -200,7 +178,7 @@ static int ask_uid(Caller *c) {
         return r;
 }
 
-int caller_park(Caller *c, sd_bus_message *m, sd_bus_message_handler_t handler, sd_bus_error *error) {
+int caller_park(Caller *c, sd_bus_message *m, sd_bus_error *error) {
         ParkedRequest *p;
         int r;
 
@@ -214,7 +192,6 @@ int caller_park(Caller *c, sd_bus_message *m, sd_bus_message_handler_t handler, 
         if (!p)
                 return -ENOMEM;
         p->message = sd_bus_message_ref(m);
-        p->handler = handler;
         if (c->parked_tail)
                 c->parked_tail->next = p;
         else

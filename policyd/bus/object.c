@@ -2,8 +2,7 @@
  * Paths and objects
  *
  * /org/xenvgpu/Policy1/<class>/_<uuid>. sd-bus asks for an object by path each time; nothing of it is cached
- * here. A read shows committed state only, so a read first commits what is open: before the look-up, since a
- * failed commit rebuilds the model.
+ * here.
  */
 
 #include <stdio.h>
@@ -71,28 +70,6 @@ int object_read(Bus *bus, sd_bus_message *m, ObjectClass c, Object **ret, sd_bus
         return r < 0 ? r : object_argument(bus, path, c, ret, error);
 }
 
-/* Methods that show the pool and change nothing. */
-static bool member_is_read(const char *member) {
-        static const char *const reads[] = {"GetRemainingCapacity", "Explain", "ExplainStart", "Export",
-                "GetConfig", "Plan", "GetFailuresToTolerate"};
-
-        for (size_t i = 0; i < ARRAY_SIZE(reads); i++)
-                if (streq_ptr(member, reads[i]))
-                        return true;
-        return false;
-}
-
-static bool message_is_read(sd_bus_message *m) {
-        const char *interface = m ? sd_bus_message_get_interface(m) : NULL;
-
-        return m && ((interface && startswith(interface, "org.freedesktop.DBus.")) ||
-                            member_is_read(sd_bus_message_get_member(m)));
-}
-
-void bus_flush(Bus *bus) {
-        policy_flush(bus->policy);
-}
-
 /* "/org/xenvgpu/Policy1/vm/…" but not "/org/xenvgpu/Policy1/vm", which is a node of the tree without an
  * object. */
 static bool path_is_leaf(const char *path) {
@@ -106,8 +83,6 @@ int bus_find_object(sd_bus *sd, const char *path, const char *interface, void *u
         Bus *bus = userdata;
         Object *o;
 
-        if (message_is_read(sd_bus_get_current_message(sd)))
-                bus_flush(bus);
         o = object_at(bus, path);
         if (!o && path_is_leaf(path))
                 return bus_error_set(error, ERROR_NO_SUCH_OBJECT, "There is no object %s in the pool.", path);
@@ -129,7 +104,6 @@ int bus_enumerate(sd_bus *sd, const char *prefix, void *userdata, char ***ret_no
         if (!startswith(shown->path, prefix))
                 return 0;
 
-        bus_flush(shown->bus);
         objects = &policy_pool(shown->bus->policy)->objects[shown->class];
         nodes = calloc(objects->n + 1, sizeof(char *));
         if (!nodes)

@@ -3,7 +3,7 @@
  *
  * A change is decided at once and answered after its commit: the handler returns 1 and the message waits
  * here. A refusal is answered at once, it changed nothing. Requests that wait are counted per caller and
- * capped.
+ * capped: the place of a call is taken before its handler runs, and given back with the next call when it was not needed.
  */
 
 #include <inttypes.h>
@@ -72,11 +72,12 @@ int bus_decided(int r, Refusal *refusal, sd_bus_error *error) {
         return r;
 }
 
-int request_new(Bus *bus, sd_bus_message *m, Request **ret, sd_bus_error *error) {
+int request_reserve(Bus *bus, sd_bus_message *m, sd_bus_error *error) {
         Caller *caller;
         Request *q;
         int r;
 
+        request_cancel(bus->reserved);
         r = caller_get(bus, sd_bus_message_get_sender(m), &caller);
         if (r < 0)
                 return bus_error_set(
@@ -97,13 +98,23 @@ int request_new(Bus *bus, sd_bus_message *m, Request **ret, sd_bus_error *error)
                 q->next->previous = q;
         bus->requests = q;
         caller->n_waiting++;
-        *ret = q;
+        bus->reserved = q;
+        return 0;
+}
+
+int request_take(Bus *bus, sd_bus_message *m, Request **ret, sd_bus_error *error) {
+        if (!bus->reserved || bus->reserved->message != m)
+                return bus_error_set(error, ERROR_INTERNAL_ERROR, "%s.%s is not known to change the pool, but it does.",
+                        strempty(sd_bus_message_get_interface(m)), strempty(sd_bus_message_get_member(m)));
+        *ret = take_ptr(bus->reserved);
         return 0;
 }
 
 Request *request_cancel(Request *q) {
         if (!q)
                 return NULL;
+        if (q == q->bus->reserved)
+                q->bus->reserved = NULL;
         *(q->previous ? &q->previous->next : &q->bus->requests) = q->next;
         if (q->next)
                 q->next->previous = q->previous;
@@ -138,7 +149,7 @@ static int reply_later(Bus *bus, sd_bus_message *m, ReplyKind kind, const char *
         Request *q;
         int r;
 
-        r = request_new(bus, m, &q, error);
+        r = request_take(bus, m, &q, error);
         if (r < 0)
                 return r;
         q->kind = kind;
@@ -146,8 +157,7 @@ static int reply_later(Bus *bus, sd_bus_message *m, ReplyKind kind, const char *
         r = policy_when_committed(bus->policy, request_committed, q);
         if (r < 0) {
                 request_cancel(q);
-                return bus_error_set(error, ERROR_INTERNAL_ERROR,
-                        "The change was made, but its answer could not be queued: %s.", strerror(-r));
+                return bus_error_set(error, ERROR_INTERNAL_ERROR, "The change could not be kept: %s.", strerror(-r));
         }
         return 1;
 }
@@ -212,8 +222,8 @@ void key_use_done(KeyUse *k) {
         free(k->arguments);
 }
 
-int bus_key_check(Bus *bus, sd_bus_message *m, sd_bus_message_handler_t handler, const Options *o,
-        StrBuf *arguments, KeyUse *ret, sd_bus_error *error) {
+int bus_key_check(
+        Bus *bus, sd_bus_message *m, const Options *o, StrBuf *arguments, KeyUse *ret, sd_bus_error *error) {
         _cleanup_refusal_ Refusal refusal = {};
         _cleanup_key_use_ KeyUse use = {.key = o->idempotency_key};
         _cleanup_free_ char *path = NULL;
@@ -227,7 +237,7 @@ int bus_key_check(Bus *bus, sd_bus_message *m, sd_bus_message_handler_t handler,
                 return bus_error_set(
                         error, ERROR_LIMIT_REACHED, "There are too many callers at once; try again later.");
         if (!caller->has_uid)
-                return caller_park(caller, m, handler, error);
+                return caller_park(caller, m, error);
 
         use.uid = caller->uid;
         options_describe(o, arguments);

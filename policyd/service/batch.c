@@ -162,7 +162,7 @@ int policy_when_committed(Policy *p, PolicyCommitted done, void *userdata) {
         batch_open(p);
         r = grow((void **) &b->waiters, &b->waiters_size, b->n_waiters, sizeof(*b->waiters));
         if (r < 0)
-                return r;
+                return batch_poison(p, r);
         batch_hurry(p);
         b->waiters[b->n_waiters++] = (BatchWaiter){.done = done, .userdata = userdata};
         b->requests++;

@@ -71,7 +71,8 @@ uint64_t policy_epoch(const Policy *p);
 /* 0 or -EIO (the waiting replies were answered with the error). Cheap when nothing is open. */
 int policy_flush(Policy *p);
 
-/* Called once: code ERROR_NONE after the commit; or the failure. Order of calls is order of commits. */
+/* Called once: code ERROR_NONE after the commit; or the failure. Order of calls is order of commits. Negative: it will not be
+ * called, and nothing of the batch is kept. */
 typedef void (*PolicyCommitted)(ErrorCode code, const char *message, void *userdata);
 int policy_when_committed(Policy *p, PolicyCommitted done, void *userdata);
 

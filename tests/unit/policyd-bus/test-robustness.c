@@ -109,6 +109,9 @@ static void test_requests_that_wait_are_capped(void **state) {
         while (n[0] + n[1] < 1)
                 assert_true(sd_bus_process(other, NULL) > 0 || sd_bus_wait(other, 1000000) >= 0);
         assert_int_equal(n[1], 1);
+        /* It was refused before anything changed. */
+        assert_true(MANAGER(w, "List", "sa{sv}uu", "gpu_group", 1, "NameLabel", "s", "g", 0, 0));
+        assert_non_null(strstr(w->reply, "\"total\":0"));
         assert_true(MANAGER(w, "CreateGPUGroup", "sa{sv}", "g", 0));
 
         for (unsigned i = 0; i < 500 && w->host.n_waiting == 0; i++)
