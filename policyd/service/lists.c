@@ -12,6 +12,9 @@
 #include "common/json/json-get.h"
 #include "common/parse.h"
 
+/* Of one answer, so that who reads it with a limit of 4 MiB can; what is escaped is at most as much again. */
+#define PAGE_BYTES (2 << 20)
+
 typedef struct FilterKind {
         const char *types; /* of a filter: D-Bus's letters */
         const char *wanted;
@@ -101,14 +104,36 @@ static int matches(
         return result;
 }
 
+/* As text, less what is escaped in it. */
+static size_t json_bytes(struct json_object *value) {
+        size_t n = 0;
+
+        switch (json_object_get_type(value)) {
+        case json_type_object: {
+                json_object_object_foreach(value, key, member) n += strlen(key) + 4 + json_bytes(member);
+                return n + 2;
+        }
+        case json_type_array:
+                for (size_t i = 0; i < json_object_array_length(value); i++)
+                        n += json_bytes(json_object_array_get_idx(value, i)) + 1;
+                return n + 2;
+        case json_type_string:
+                return (size_t) json_object_get_string_len(value) + 2;
+        default:
+                return 20;
+        }
+}
+
 typedef struct Page {
         struct json_object *objects;
         uint32_t offset, limit;
-        size_t total;
+        size_t total, bytes;
 } Page;
 
+/* A page ends early where its objects are long; what does not fit by itself is alone on it. */
 static bool is_on_page(const Page *page) {
-        return page->total >= page->offset && (page->limit == 0 || page->total - page->offset < page->limit);
+        return page->total >= page->offset && (page->limit == 0 || page->total - page->offset < page->limit) &&
+               page->bytes < PAGE_BYTES;
 }
 
 static int page_add(
@@ -127,9 +152,15 @@ static int page_add(
         if (r <= 0)
                 return r;
         if (is_on_page(page)) {
-                if (json_object_array_add(page->objects, object) < 0)
+                size_t bytes = json_bytes(object);
+
+                if (json_object_array_length(page->objects) > 0 && page->bytes + bytes > PAGE_BYTES)
+                        page->bytes = PAGE_BYTES; /* and so for all that follow */
+                else if (json_object_array_add(page->objects, object) < 0)
                         return -ENOMEM;
-                take_ptr(object);
+                else
+                        take_ptr(object);
+                page->bytes += bytes;
         }
         page->total++;
         return 0;
