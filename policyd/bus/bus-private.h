@@ -4,7 +4,8 @@
  * The parts of the bus layer
  *
  * bus.c connects and registers; outbox.c sends what a turn had to say in one piece; receive.c is what every call passes first, and
- * methods.c says what each method does; object.c finds objects by path, for sd-bus and for arguments; getters.c turns
+ * methods.c says what each method does; size.c knows what a message may be, and managed.c
+ * shows all objects; object.c finds objects by path, for sd-bus and for arguments; getters.c turns
  * fields into properties; options.c reads a{sv}; request.c answers after the commit; callers.c knows who
  * asks; announce.c says what is announced, and emit.c sends the signals of objects. bus-<class>.c holds the vtable of one class and its methods.
  *
@@ -22,6 +23,8 @@
 
 #define OBJECT_PATH_MAX 80
 #define PROPERTIES_MAX 64
+/* What the bus's own settings let through at least (dbus-daemon: max_message_size of the system bus), less the header. */
+#define BUS_MESSAGE_MAX ((32 << 20) - (64 << 10))
 
 typedef struct Caller Caller;
 typedef struct Request Request;
@@ -66,11 +69,21 @@ const BusClass *bus_class(ObjectClass c);
 typedef enum MethodKind {
         METHOD_READS,
         METHOD_CHANGES,
+        METHOD_SHOWS_ALL, /* reads everything */
 } MethodKind;
 MethodKind method_kind(const char *interface, const char *member);
 
 /* receive.c: sd-bus's filter, before it looks for the method */
 int bus_receive(sd_bus_message *m, void *userdata, sd_bus_error *error);
+
+/* size.c */
+int bus_message_size(sd_bus_message *m, size_t *ret); /* of the body of a sealed message; the next read begins at its start */
+int bus_refuse_size(sd_bus_error *error, const char *what);
+/* One property, or with NULL all: refused when they are more than a message may be. */
+int bus_check_properties(const Object *o, const char *property_or_null, sd_bus_error *error);
+
+/* managed.c */
+int bus_answer_managed(Bus *bus, sd_bus_message *m, sd_bus_error *error);
 
 /* object.c */
 const char *object_path(ObjectClass c, const Uuid *id, char buf[static OBJECT_PATH_MAX]);
@@ -82,6 +95,8 @@ Object *object_at(Bus *bus, const char *path);
 int object_argument(Bus *bus, const char *path, ObjectClass c, Object **ret, sd_bus_error *error);
 /* The same of the message's next argument. */
 int object_read(Bus *bus, sd_bus_message *m, ObjectClass c, Object **ret, sd_bus_error *error);
+/* UnknownObject for a method that is not its class's, on a path where nothing is. */
+int object_check_path(Bus *bus, const char *path, const char *interface, sd_bus_error *error);
 int bus_find_object(sd_bus *sd, const char *path, const char *interface, void *userdata, void **ret_found,
         sd_bus_error *error);
 int bus_enumerate(sd_bus *sd, const char *prefix, void *userdata, char ***ret_nodes, sd_bus_error *error);
@@ -200,6 +215,7 @@ void callers_free(Bus *bus);
 int emit_prepare(Bus *bus); /* once; -ENOENT, -E2BIG: a class names a property that its vtable does not have or does not announce, or too many */
 int emit_changed(Bus *bus, const Object *o);
 int emit_added(Bus *bus, const Object *o);
+int emit_append_object(Bus *bus, sd_bus_message *m, const Object *o); /* oa{sa{sv}}: its path, and all that it shows */
 int emit_removed(Bus *bus, const Object *o);
 
 /* announce.c */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "common/daemon/bus-open.h"
+#include "common/daemon/log.h"
 #include "policyd/bus/bus-private.h"
 
 #define SYSTEM_BUS_ADDRESS "unix:path=/run/dbus/system_bus_socket"
@@ -95,6 +96,15 @@ static int show_class(Bus *bus, ObjectClass c) {
         return r < 0 ? r : sd_bus_add_node_enumerator(bus->bus, NULL, shown->path, bus_enumerate, shown);
 }
 
+/* A bus ends the connection of who breaks its rules, or ends itself: it does not say which. */
+static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Bus *bus = userdata;
+
+        log_error("The connection to the master's bus %s has ended, stopping; policyd serves again once it is started anew.",
+                isempty(bus->address) ? "system" : bus->address);
+        return 0;
+}
+
 int bus_start(Bus *bus) {
         int r;
 
@@ -105,7 +115,10 @@ int bus_start(Bus *bus) {
         r = sd_bus_set_exit_on_disconnect(bus->bus, true);
         if (r < 0)
                 return r;
-        r = sd_bus_add_filter(bus->bus, NULL, bus_receive, bus);
+        r = sd_bus_match_signal(bus->bus, NULL, "org.freedesktop.DBus.Local", "/org/freedesktop/DBus/Local",
+                "org.freedesktop.DBus.Local", "Disconnected", on_disconnected, bus);
+        if (r >= 0)
+                r = sd_bus_add_filter(bus->bus, NULL, bus_receive, bus);
         if (r < 0)
                 return r;
         r = sd_bus_add_object_vtable(

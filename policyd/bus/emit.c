@@ -142,22 +142,27 @@ static int append_interface(Bus *bus, sd_bus_message *m, const Object *o, const 
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-int emit_added(Bus *bus, const Object *o) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+int emit_append_object(Bus *bus, sd_bus_message *m, const Object *o) {
         const char *path = OBJECT_PATH(o);
         int r;
 
-        r = sd_bus_message_new_signal(bus->bus, &m, POLICY_PATH, DBUS_OBJECT_MANAGER, "InterfacesAdded");
-        if (r >= 0)
-                r = sd_bus_message_append_basic(m, 'o', path);
+        r = sd_bus_message_append_basic(m, 'o', path);
         if (r >= 0)
                 r = sd_bus_message_open_container(m, 'a', "{sa{sv}}");
         for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(standard_interfaces); i++)
                 r = sd_bus_message_append(m, "{sa{sv}}", standard_interfaces[i], 0);
         if (r >= 0)
                 r = append_interface(bus, m, o, path);
+        return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+int emit_added(Bus *bus, const Object *o) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        int r;
+
+        r = sd_bus_message_new_signal(bus->bus, &m, POLICY_PATH, DBUS_OBJECT_MANAGER, "InterfacesAdded");
         if (r >= 0)
-                r = sd_bus_message_close_container(m);
+                r = emit_append_object(bus, m, o);
         return r < 0 ? r : sd_bus_send(bus->bus, m, NULL);
 }
 

@@ -1,9 +1,10 @@
 /*
  * What each method does
  *
- * The one place that says so. A method that is not named here reads: what is open is committed before it
- * answers, which is never wrong. One that changes must be named, since its place among the requests that wait
- * is taken before anything changes; its answer is refused otherwise.
+ * The one place that says so. A method that is not named here reads: what is open is
+ * committed before it answers, which is never wrong. One that changes must be named, since its place among
+ * the requests that wait is taken before anything changes; its answer is refused otherwise. One that takes
+ * long should be.
  */
 
 #include "policyd/bus/bus-private.h"
@@ -54,6 +55,7 @@ static const MethodRow rows[] = {
         {POLICY_IFACE_VM_GROUP, "SetPlacement", METHOD_CHANGES},
         {POLICY_IFACE_VM_GROUP, "Destroy", METHOD_CHANGES},
         {POLICY_IFACE_JOB, "Cancel", METHOD_CHANGES},
+        {"org.freedesktop.DBus.ObjectManager", "GetManagedObjects", METHOD_SHOWS_ALL},
 };
 
 MethodKind method_kind(const char *interface, const char *member) {

@@ -9,6 +9,9 @@
 
 #include "policyd/bus/bus-private.h"
 
+/* Of one node in an introspection's XML. */
+#define NODE_BYTES 72
+
 const char *object_path(ObjectClass c, const Uuid *id, char buf[static OBJECT_PATH_MAX]) {
         char *end = stpcpy(stpcpy(buf, POLICY_PATH "/"), object_class_to_string(c));
 
@@ -17,21 +20,28 @@ const char *object_path(ObjectClass c, const Uuid *id, char buf[static OBJECT_PA
         return buf;
 }
 
-static int split_path(const char *path, ObjectClass *ret_class, Uuid *ret_id) {
+/* The class of what is below a class's node, whether or not it is there, and the rest of the path. */
+static ObjectClass class_of_path(const char *path, const char **ret_element) {
         const char *class, *slash;
         char text[32];
-        ObjectClass c;
 
         class = startswith(path, POLICY_PATH "/");
         slash = class ? strchr(class, '/') : NULL;
         if (!slash || (size_t) (slash - class) >= sizeof(text))
-                return -EINVAL;
+                return _CLASS_INVALID;
         snprintf(text, sizeof(text), "%.*s", (int) (slash - class), class);
-        c = object_class_from_string(text);
+        *ret_element = slash + 1;
+        return object_class_from_string(text);
+}
+
+static int split_path(const char *path, ObjectClass *ret_class, Uuid *ret_id) {
+        const char *element;
+        ObjectClass c = class_of_path(path, &element);
+
         if (c < 0)
                 return -EINVAL;
         *ret_class = c;
-        return uuid_from_path_element(slash + 1, ret_id);
+        return uuid_from_path_element(element, ret_id);
 }
 
 Object *object_at(Bus *bus, const char *path) {
@@ -70,6 +80,20 @@ int object_read(Bus *bus, sd_bus_message *m, ObjectClass c, Object **ret, sd_bus
         return r < 0 ? r : object_argument(bus, path, c, ret, error);
 }
 
+/*
+ * sd-bus looks for the object only among those that have the method's interface. For another it would take the
+ * error that its path leads to for one of the system's.
+ */
+int object_check_path(Bus *bus, const char *path, const char *interface, sd_bus_error *error) {
+        const char *element;
+        ObjectClass c = class_of_path(path, &element);
+
+        if (c < 0 || streq_ptr(interface, bus_class(c)->interface) || object_at(bus, path) ||
+                startswith(strempty(interface), "org.freedesktop.DBus."))
+                return 0;
+        return sd_bus_error_setf(error, SD_BUS_ERROR_UNKNOWN_OBJECT, "There is no object %s in the pool.", path);
+}
+
 /* "/org/xenvgpu/Policy1/vm/…" but not "/org/xenvgpu/Policy1/vm", which is a node of the tree without an
  * object. */
 static bool path_is_leaf(const char *path) {
@@ -105,6 +129,8 @@ int bus_enumerate(sd_bus *sd, const char *prefix, void *userdata, char ***ret_no
                 return 0;
 
         objects = &policy_pool(shown->bus->policy)->objects[shown->class];
+        if (objects->n > BUS_MESSAGE_MAX / NODE_BYTES)
+                return bus_refuse_size(error, "What introspection shows of this class");
         nodes = calloc(objects->n + 1, sizeof(char *));
         if (!nodes)
                 return -ENOMEM;

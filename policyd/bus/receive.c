@@ -2,23 +2,49 @@
  * What happens to a call before sd-bus looks for its method
  *
  * One that changes takes its place among the requests that wait, so that a caller who has too many of them is
- * refused before anything changed. Any other shows committed state only, so what is open is committed first:
- * before the object is looked up, since a failed commit rebuilds the model.
+ * refused before anything changed. Any but those that change shows
+ * committed state only, so what is open is committed first: before the object is looked up, since a failed
+ * commit rebuilds the model.
  */
 
 #include "policyd/bus/bus-private.h"
 
+#define PROPERTIES "org.freedesktop.DBus.Properties"
+
+/* A property that no bus carries is refused before sd-bus writes it. */
+static int check_properties(Bus *bus, sd_bus_message *m, sd_bus_error *error) {
+        bool one = sd_bus_message_is_method_call(m, PROPERTIES, "Get");
+        const char *interface, *property = NULL;
+        Object *o;
+
+        if (!one && !sd_bus_message_is_method_call(m, PROPERTIES, "GetAll"))
+                return 0;
+        o = object_at(bus, sd_bus_message_get_path(m));
+        /* What cannot be read is sd-bus's to refuse. */
+        if (!o || sd_bus_message_read(m, "s", &interface) <= 0 ||
+                (one && sd_bus_message_read(m, "s", &property) <= 0))
+                return 0;
+        return bus_check_properties(o, property, error);
+}
+
 int bus_receive(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Bus *bus = userdata;
+        MethodKind kind;
 
         if (!sd_bus_message_is_method_call(m, NULL, NULL))
                 return 0;
-        switch (method_kind(sd_bus_message_get_interface(m), sd_bus_message_get_member(m))) {
+        kind = method_kind(sd_bus_message_get_interface(m), sd_bus_message_get_member(m));
+        switch (kind) {
         case METHOD_CHANGES:
                 return request_reserve(bus, m, error);
+        case METHOD_SHOWS_ALL:
+                (void) policy_flush(bus->policy);
+                if (!streq(sd_bus_message_get_path(m), POLICY_PATH))
+                        return 0;
+                return bus_answer_managed(bus, m, error);
         case METHOD_READS:
-                policy_flush(bus->policy);
-                return 0;
+                (void) policy_flush(bus->policy);
+                return check_properties(bus, m, error);
         }
         return 0;
 }

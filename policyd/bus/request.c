@@ -207,7 +207,9 @@ int bus_reply_text(sd_bus_message *m, int r, char *text, sd_bus_error *error) {
         if (r < 0)
                 return bus_error_set(
                         error, ERROR_INTERNAL_ERROR, "The answer could not be made: %s.", strerror(-r));
-        if (sd_bus_message_get_expect_reply(m)) {
+        if (strlen(text) > BUS_MESSAGE_MAX)
+                r = bus_refuse_size(error, "The answer");
+        else if (sd_bus_message_get_expect_reply(m)) {
                 r = sd_bus_message_new_method_return(m, &reply);
                 if (r >= 0)
                         r = bus_append_long_text(reply, text);

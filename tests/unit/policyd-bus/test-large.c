@@ -1,0 +1,86 @@
+/*
+ * Answers that no bus carries
+ */
+
+#include <signal.h>
+#include <stdio.h>
+
+#include "policyd/core/pool.h"
+#include "policyd/store/store.h"
+#include "tests/unit/policyd-bus/policyd-world.h"
+
+#define N_GROUPS 7500 /* with 4.9 KiB each they are more than 32 MiB */
+#define OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
+
+static void add_group(Pool *pool, StoreOps *ops, size_t i) {
+        Uuid id = {.bytes = {1, [6] = 0x40, [8] = 0x80, [14] = (uint8_t) (i >> 8), (uint8_t) i}};
+        char name[513], description[4097];
+        GpuGroup *g;
+
+        memset(name, 'n', sizeof(name) - 1);
+        memset(description, 'd', sizeof(description) - 1);
+        name[sizeof(name) - 1] = description[sizeof(description) - 1] = '\0';
+        assert_int_equal(pool_add_gpu_group(pool, &id, 0, name, &g), 0);
+        assert_true(text_set(&g->name_description, description) >= 0);
+        assert_int_equal(store_ops_put_object(ops, &g->object), 0);
+}
+
+/* A database with as many groups, in policyd's state folder. */
+static void store_groups(World *w, size_t n) {
+        _cleanup_(store_ops_done) StoreOps ops = {};
+        _cleanup_(pool_freep) Pool *loaded = NULL, *pool = pool_new();
+        _cleanup_free_ char *problem = NULL;
+        StoreMeta meta;
+        char path[128];
+        Store *s;
+
+        assert_int_equal(policyd_end(w, SIGTERM), 0);
+        snprintf(path, sizeof(path), "%s/state", w->bus.dir);
+        assert_non_null(pool);
+        assert_int_equal(store_open(path, 256 << 20, 1 << 30, &problem, &s), 0);
+        assert_int_equal(store_load(s, NULL, NULL, &loaded, &meta, &problem), 0);
+        pool->next_key = meta.next_key;
+        for (size_t i = 0; i < n; i++)
+                add_group(pool, &ops, i);
+        meta.next_key = pool->next_key;
+        assert_int_equal(store_ops_put_meta(&ops, &meta), 0);
+        assert_int_equal(store_write(s, &ops), 0);
+        store_close(s);
+        policyd_start(w, "map_size=256MiB");
+}
+
+static void test_a_pool_that_no_message_carries(void **state) {
+        World *w = *state;
+        uint32_t offset = 0;
+        unsigned pages = 0;
+
+        store_groups(w, N_GROUPS);
+        assert_false(call(w, POLICY_PATH, OBJECT_MANAGER, "GetManagedObjects", ""));
+        assert_refused(w, "LimitReached");
+        assert_non_null(strstr(w->sentence, "List"));
+
+        /* In pages, each of which ends before it is too large; the last is of what is left. */
+        while (offset < N_GROUPS) {
+                _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+                const char *json;
+
+                assert_true(sd_bus_call_method(w->client, POLICY_BUS_NAME, POLICY_PATH, POLICY_IFACE_MANAGER,
+                                    "List", NULL, &reply, "sa{sv}uu", "gpu_group", 0, offset, 1000) >= 0);
+                assert_true(sd_bus_message_read(reply, "s", &json) > 0);
+                assert_true(strlen(json) < 4 << 20);
+                for (json = strstr(json, "\"path\""); json; json = strstr(json + 1, "\"path\""))
+                        offset++;
+                pages++;
+        }
+        assert_int_equal(offset, N_GROUPS);
+        assert_true(pages > N_GROUPS / 1000 + 1);
+        property(w, POLICY_PATH, POLICY_IFACE_MANAGER, "Version");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                WORLD_TEST(test_a_pool_that_no_message_carries),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
