@@ -30,9 +30,13 @@ static int check_properties(Bus *bus, sd_bus_message *m, sd_bus_error *error) {
 int bus_receive(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Bus *bus = userdata;
         MethodKind kind;
+        int r;
 
         if (!sd_bus_message_is_method_call(m, NULL, NULL))
                 return 0;
+        r = object_check_path(bus, sd_bus_message_get_path(m), sd_bus_message_get_interface(m), error);
+        if (r < 0)
+                return r;
         kind = method_kind(sd_bus_message_get_interface(m), sd_bus_message_get_member(m));
         switch (kind) {
         case METHOD_CHANGES:

@@ -117,6 +117,25 @@ static void test_a_name_of_several_is_told_with_their_uuids(void **state) {
         assert_non_null(strstr(w->sentence, " and 3 more."));
 }
 
+/* Whatever is asked of a path where nothing is, nothing is there. */
+static void test_no_object_is_no_object_to_any_method(void **state) {
+        static const char path[] = POLICY_PATH "/host/_11111111_2222_4333_8444_555555555555";
+        World *w = *state;
+
+        assert_false(call(w, path, POLICY_IFACE_HOST, "Enable", ""));
+        assert_refused(w, "NoSuchObject");
+        assert_false(call(w, path, POLICY_IFACE_VM, "Destroy", ""));
+        assert_string_equal(w->error, "org.freedesktop.DBus.Error.UnknownObject");
+        assert_false(call(w, path, POLICY_IFACE_VM, "Explain", ""));
+        assert_string_equal(w->error, "org.freedesktop.DBus.Error.UnknownObject");
+        assert_false(call(w, path, "org.example.Other", "Get", ""));
+        assert_string_equal(w->error, "org.freedesktop.DBus.Error.UnknownObject");
+        assert_false(call(w, path, "org.freedesktop.DBus.Properties", "GetAll", "s", POLICY_IFACE_HOST));
+        assert_refused(w, "NoSuchObject");
+        assert_false(call(w, path, "org.freedesktop.DBus.Properties", "GetAll", "s", POLICY_IFACE_VM));
+        assert_refused(w, "NoSuchObject");
+}
+
 static void test_references_are_checked(void **state) {
         World *w = *state;
         char vm[128], group[128];
@@ -328,6 +347,7 @@ int main(void) {
                 WORLD_TEST(test_options_are_strict),
                 WORLD_TEST(test_filters_have_the_type_of_their_property),
                 WORLD_TEST(test_a_name_of_several_is_told_with_their_uuids),
+                WORLD_TEST(test_no_object_is_no_object_to_any_method),
                 WORLD_TEST(test_references_are_checked),
                 WORLD_TEST(test_a_start_is_decided_before_its_reply),
                 WORLD_TEST(test_capacity_and_enablement),
