@@ -62,7 +62,7 @@ static int method_plan(sd_bus_message *m, void *userdata, sd_bus_error *error) {
                         return r;
         }
         r = bus_decided(groups_plan(bus->policy, g, (VgpuType *) type, &json, &refusal), &refusal, error);
-        return r < 0 ? r : bus_reply_text(m, r, json, error);
+        return r < 0 ? r : bus_reply_text(bus, m, r, json, error);
 }
 
 static int method_get_failures_to_tolerate(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -72,7 +72,7 @@ static int method_get_failures_to_tolerate(sd_bus_message *m, void *userdata, sd
         int r;
 
         r = groups_failures_to_tolerate(bus->policy, g, &n);
-        return r < 0 ? r : sd_bus_reply_method_return(m, "u", n);
+        return r < 0 ? r : bus_reply_number(bus, m, n);
 }
 
 static DECLARE_GETTER(get_algorithm) {

@@ -435,7 +435,7 @@ static int method_list(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 
         r = policy_list(bus->policy, c, filters.items, filters.n, offset, page_limit(limit), &json, &refusal);
         r = bus_decided(r, &refusal, error);
-        return r < 0 ? r : bus_reply_text(m, r, json, error);
+        return r < 0 ? r : bus_reply_text(bus, m, r, json, error);
 }
 
 static int method_capacity(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -444,7 +444,7 @@ static int method_capacity(sd_bus_message *m, void *userdata, sd_bus_error *erro
         int r;
 
         r = policy_capacity(bus->policy, &json);
-        return bus_reply_text(m, r, json, error);
+        return bus_reply_text(bus, m, r, json, error);
 }
 
 static int method_list_owners(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -457,7 +457,7 @@ static int method_list_owners(sd_bus_message *m, void *userdata, sd_bus_error *e
         if (r < 0)
                 return r;
         r = policy_owners(bus->policy, offset, page_limit(limit), &json);
-        return bus_reply_text(m, r, json, error);
+        return bus_reply_text(bus, m, r, json, error);
 }
 
 static int method_check_host_failure(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -470,7 +470,7 @@ static int method_check_host_failure(sd_bus_message *m, void *userdata, sd_bus_e
         if (r < 0)
                 return r;
         r = hosts_check_failure(bus->policy, (Host *) host, &json);
-        return bus_reply_text(m, r, json, error);
+        return bus_reply_text(bus, m, r, json, error);
 }
 
 /* Properties */

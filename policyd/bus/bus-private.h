@@ -4,7 +4,7 @@
  * The parts of the bus layer
  *
  * bus.c connects and registers; outbox.c sends what a turn had to say in one piece; receive.c is what every call passes first, and
- * methods.c says what each method does; size.c knows what a message may be, and managed.c
+ * methods.c says what each method does; queue.c lets long answers wait in line, child.c makes them aside, size.c knows what a message may be, and managed.c
  * shows all objects; object.c finds objects by path, for sd-bus and for arguments; getters.c turns
  * fields into properties; options.c reads a{sv}; request.c answers after the commit; callers.c knows who
  * asks; announce.c says what is announced, and emit.c sends the signals of objects. bus-<class>.c holds the vtable of one class and its methods.
@@ -29,6 +29,8 @@
 typedef struct Caller Caller;
 typedef struct Request Request;
 typedef struct ParkedRequest ParkedRequest;
+typedef struct QueuedCall QueuedCall;
+typedef struct Child Child;
 
 /* What a class's enumerator is given. */
 typedef struct ShownClass {
@@ -47,6 +49,13 @@ struct Bus {
         ShownClass shown[_CLASS_MAX];
         HashMap *callers;        /* by unique name */
         Caller *oldest, *newest; /* the same, by age */
+        Caller *turn, *turn_tail; /* those with long answers to come, in the order of their turns */
+        size_t n_queued;          /* calls that wait for a turn */
+        sd_bus_message *turn_call; /* has its turn; sd-bus is about to receive it again */
+        sd_event_source *turn_source;
+        uint64_t last_turn; /* monotonic µs */
+        Child *child;       /* makes the answer whose turn it is */
+        int child_output;   /* in the child; -1: this is the parent */
         Request *requests;       /* not yet answered */
         Request *reserved;       /* one of them: the place of the call that is being handled */
         uint32_t hosts_online;   /* as last announced */
@@ -69,12 +78,27 @@ const BusClass *bus_class(ObjectClass c);
 typedef enum MethodKind {
         METHOD_READS,
         METHOD_CHANGES,
-        METHOD_SHOWS_ALL, /* reads everything */
+        METHOD_TAKES_LONG, /* reads, and waits in line */
+        METHOD_SHOWS_ALL,  /* the same, one of a caller at a time */
 } MethodKind;
 MethodKind method_kind(const char *interface, const char *member);
 
 /* receive.c: sd-bus's filter, before it looks for the method */
 int bus_receive(sd_bus_message *m, void *userdata, sd_bus_error *error);
+
+/* queue.c: calls that take long. 1: it waits and is received again; 0: it has its turn now. */
+int queue_receive(Bus *bus, sd_bus_message *m, MethodKind kind, sd_bus_error *error);
+void queue_hurry(Bus *bus); /* who has waited for long is not overtaken for ever */
+void queue_go_on(Bus *bus); /* the answer whose turn it was is given */
+void queue_drop(Caller *c); /* its caller left */
+void queue_free(Bus *bus);
+
+/* child.c: 1: a child makes the answer, and queue_go_on() follows; 0: it is to be made here */
+int child_answer(Bus *bus, sd_bus_message *m);
+void child_stop(Bus *bus);
+/* In the child they end it, and the answer is the parent's to send; false in the parent. */
+bool child_gives_text(Bus *bus, const char *text);
+bool child_gives_number(Bus *bus, uint32_t n);
 
 /* size.c */
 int bus_message_size(sd_bus_message *m, size_t *ret); /* of the body of a sealed message; the next read begins at its start */
@@ -174,8 +198,10 @@ int request_take(Bus *bus, sd_bus_message *m, Request **ret, sd_bus_error *error
 Request *request_cancel(Request *q);
 void request_committed(ErrorCode code, const char *message, void *userdata);
 void requests_drop(Bus *bus);
-/* Text that belongs to the caller of the handler, sent at once and freed. */
-int bus_reply_text(sd_bus_message *m, int r, char *text, sd_bus_error *error);
+/* The ends of methods that take long, in the child too. The text is freed. */
+int bus_reply_text(Bus *bus, sd_bus_message *m, int r, char *text, sd_bus_error *error);
+int bus_reply_number(Bus *bus, sd_bus_message *m, uint32_t n);
+int bus_send_text(sd_bus_message *m, const char *text);
 
 /*
  * Idempotency, in three steps of a handler. bus_key_check() returns 0 when the handler goes on, 1 when it is
@@ -203,10 +229,13 @@ struct Caller {
         uint32_t uid;
         sd_bus_slot *vanish_slot, *ask_slot;
         ParkedRequest *parked, *parked_tail; /* until the uid is known */
+        QueuedCall *queued, *queued_tail;    /* until it is their turn */
+        Caller *next_turn;
         Caller *older, *newer;
 };
 int caller_get(Bus *bus, const char *name, Caller **ret);
 void caller_settle(Caller *c); /* a request of it was answered */
+int caller_watch(Caller *c);   /* forgets it, and what waits, when it leaves the bus */
 /* Receives m again when the uid is known; 1, or negative with the error set. */
 int caller_park(Caller *c, sd_bus_message *m, sd_bus_error *error);
 void callers_free(Bus *bus);

@@ -121,7 +121,7 @@ static int method_explain(sd_bus_message *m, void *userdata, sd_bus_error *error
         int r;
 
         r = vms_explain(bus->policy, vm, &(StartOptions){.dry_run = true}, &json);
-        return bus_reply_text(m, r, json, error);
+        return bus_reply_text(bus, m, r, json, error);
 }
 
 /* host "/": any. */
@@ -144,7 +144,7 @@ static int method_explain_start(sd_bus_message *m, void *userdata, sd_bus_error 
                 return r;
 
         r = vms_explain(bus->policy, vm, &start_options, &json);
-        return bus_reply_text(m, r, json, error);
+        return bus_reply_text(bus, m, r, json, error);
 }
 
 static int method_export(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -154,7 +154,7 @@ static int method_export(sd_bus_message *m, void *userdata, sd_bus_error *error)
         int r;
 
         r = vms_export(bus->policy, vm, &json);
-        return bus_reply_text(m, r, json, error);
+        return bus_reply_text(bus, m, r, json, error);
 }
 
 static int method_get_config(sd_bus_message *m, void *userdata, sd_bus_error *error) {

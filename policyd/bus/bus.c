@@ -38,6 +38,7 @@ int bus_new(sd_event *event, const BusOptions *options, Bus **ret) {
                 return -ENOMEM;
         bus->event = sd_event_ref(event);
         bus->options = *options;
+        bus->child_output = -1;
         bus->address = strdup(strempty(options->address));
         bus->callers = hashmap_new_string();
         if (!bus->address || !bus->callers)
@@ -50,6 +51,7 @@ Bus *bus_free(Bus *bus) {
         if (!bus)
                 return NULL;
         requests_drop(bus);
+        queue_free(bus);
         if (bus->callers)
                 callers_free(bus);
         outbox_free(bus->outbox);

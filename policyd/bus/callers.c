@@ -1,7 +1,7 @@
 /*
  * Who calls
  *
- * Kept for each unique name that has requests waiting or used an idempotency key. The uid is asked from the
+ * Kept for each unique name that has requests waiting, used an idempotency key, or had several long calls in line. The uid is asked from the
  * bus once, without blocking, when a key first needs it; meanwhile the requests are parked and then received
  * as if they came now. A name that leaves the bus is forgotten: it is never given again.
  */
@@ -48,6 +48,7 @@ static Caller *caller_free(Caller *c) {
         *(c->newer ? &c->newer->older : &bus->newest) = c->older;
         while (c->parked)
                 parked_free(parked_take(c));
+        queue_drop(c);
         sd_bus_slot_unref(c->vanish_slot);
         sd_bus_slot_unref(c->ask_slot);
         free(c);
@@ -115,6 +116,7 @@ static int on_vanished(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 
         while (c->parked)
                 parked_free(parked_take(c));
+        queue_drop(c);
         c->has_uid = false;
         c->ask_slot = sd_bus_slot_unref(c->ask_slot);
         c->vanish_slot = sd_bus_slot_unref(c->vanish_slot);
@@ -153,12 +155,10 @@ static int on_uid(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         return 0;
 }
 
-static int ask_uid(Caller *c) {
+int caller_watch(Caller *c) {
         _cleanup_free_ char *match = NULL;
-        sd_bus *sd = c->bus->bus;
-        int r;
 
-        if (c->ask_slot)
+        if (c->vanish_slot)
                 return 0;
         if (asprintf(&match,
                     "type='signal',sender='" BUS_NAME "',path='" BUS_PATH "',interface='" BUS_NAME
@@ -167,11 +167,19 @@ static int ask_uid(Caller *c) {
                 match = NULL;
                 return -ENOMEM;
         }
+        return sd_bus_add_match_async(c->bus->bus, &c->vanish_slot, match, on_vanished, NULL, c);
+}
+
+static int ask_uid(Caller *c) {
+        int r;
+
+        if (c->ask_slot)
+                return 0;
         /* Watched before it is asked for: a name that leaves later cannot be missed. */
-        r = sd_bus_add_match_async(sd, &c->vanish_slot, match, on_vanished, NULL, c);
+        r = caller_watch(c);
         if (r < 0)
                 return r;
-        r = sd_bus_call_method_async(sd, &c->ask_slot, BUS_NAME, BUS_PATH, BUS_NAME, "GetConnectionUnixUser",
+        r = sd_bus_call_method_async(c->bus->bus, &c->ask_slot, BUS_NAME, BUS_PATH, BUS_NAME, "GetConnectionUnixUser",
                 on_uid, c, "s", c->name);
         if (r < 0)
                 c->vanish_slot = sd_bus_slot_unref(c->vanish_slot);

@@ -1,7 +1,7 @@
 /*
  * What each method does
  *
- * The one place that says so. A method that is not named here reads: what is open is
+ * The one place that says so. A method that is not named here reads, and not for long: what is open is
  * committed before it answers, which is never wrong. One that changes must be named, since its place among
  * the requests that wait is taken before anything changes; its answer is refused otherwise. One that takes
  * long should be.
@@ -23,6 +23,10 @@ static const MethodRow rows[] = {
         {POLICY_IFACE_MANAGER, "Reserve", METHOD_CHANGES},
         {POLICY_IFACE_MANAGER, "CreateQuota", METHOD_CHANGES},
         {POLICY_IFACE_MANAGER, "CreateVMGroup", METHOD_CHANGES},
+        {POLICY_IFACE_MANAGER, "List", METHOD_TAKES_LONG},
+        {POLICY_IFACE_MANAGER, "ListOwners", METHOD_TAKES_LONG},
+        {POLICY_IFACE_MANAGER, "Capacity", METHOD_TAKES_LONG},
+        {POLICY_IFACE_MANAGER, "CheckHostFailure", METHOD_TAKES_LONG},
         {POLICY_IFACE_HOST, "Remove", METHOD_CHANGES},
         {POLICY_IFACE_HOST, "Enable", METHOD_CHANGES},
         {POLICY_IFACE_HOST, "Disable", METHOD_CHANGES},
@@ -35,6 +39,8 @@ static const MethodRow rows[] = {
         {POLICY_IFACE_GPU_GROUP, "SetAllocationAlgorithm", METHOD_CHANGES},
         {POLICY_IFACE_GPU_GROUP, "SetNameLabel", METHOD_CHANGES},
         {POLICY_IFACE_GPU_GROUP, "SetNameDescription", METHOD_CHANGES},
+        {POLICY_IFACE_GPU_GROUP, "Plan", METHOD_TAKES_LONG},
+        {POLICY_IFACE_GPU_GROUP, "GetFailuresToTolerate", METHOD_TAKES_LONG},
         {POLICY_IFACE_VM, "Start", METHOD_CHANGES},
         {POLICY_IFACE_VM, "StartOn", METHOD_CHANGES},
         {POLICY_IFACE_VM, "Shutdown", METHOD_CHANGES},
@@ -45,6 +51,8 @@ static const MethodRow rows[] = {
         {POLICY_IFACE_VM, "SetOwner", METHOD_CHANGES},
         {POLICY_IFACE_VM, "SetGroups", METHOD_CHANGES},
         {POLICY_IFACE_VM, "Destroy", METHOD_CHANGES},
+        {POLICY_IFACE_VM, "Explain", METHOD_TAKES_LONG},
+        {POLICY_IFACE_VM, "ExplainStart", METHOD_TAKES_LONG},
         {POLICY_IFACE_VGPU, "Destroy", METHOD_CHANGES},
         {POLICY_IFACE_RESERVATION, "Destroy", METHOD_CHANGES},
         {POLICY_IFACE_QUOTA, "SetVGPUsMax", METHOD_CHANGES},
@@ -56,6 +64,7 @@ static const MethodRow rows[] = {
         {POLICY_IFACE_VM_GROUP, "Destroy", METHOD_CHANGES},
         {POLICY_IFACE_JOB, "Cancel", METHOD_CHANGES},
         {"org.freedesktop.DBus.ObjectManager", "GetManagedObjects", METHOD_SHOWS_ALL},
+        {"org.freedesktop.DBus.Introspectable", "Introspect", METHOD_TAKES_LONG},
 };
 
 MethodKind method_kind(const char *interface, const char *member) {

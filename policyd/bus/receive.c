@@ -2,7 +2,7 @@
  * What happens to a call before sd-bus looks for its method
  *
  * One that changes takes its place among the requests that wait, so that a caller who has too many of them is
- * refused before anything changed. Any but those that change shows
+ * refused before anything changed. One that takes long waits for its turn. Any but those that change shows
  * committed state only, so what is open is committed first: before the object is looked up, since a failed
  * commit rebuilds the model.
  */
@@ -27,6 +27,21 @@ static int check_properties(Bus *bus, sd_bus_message *m, sd_bus_error *error) {
         return bus_check_properties(o, property, error);
 }
 
+static int answer_long(Bus *bus, sd_bus_message *m, MethodKind kind, sd_bus_error *error) {
+        int r;
+
+        r = queue_receive(bus, m, kind, error);
+        if (r != 0)
+                return r;
+        (void) policy_flush(bus->policy);
+        if (kind == METHOD_TAKES_LONG && child_answer(bus, m) > 0)
+                return 1;
+        queue_go_on(bus);
+        if (kind == METHOD_SHOWS_ALL && streq(sd_bus_message_get_path(m), POLICY_PATH))
+                return bus_answer_managed(bus, m, error);
+        return 0;
+}
+
 int bus_receive(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Bus *bus = userdata;
         MethodKind kind;
@@ -34,6 +49,7 @@ int bus_receive(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 
         if (!sd_bus_message_is_method_call(m, NULL, NULL))
                 return 0;
+        queue_hurry(bus);
         r = object_check_path(bus, sd_bus_message_get_path(m), sd_bus_message_get_interface(m), error);
         if (r < 0)
                 return r;
@@ -41,11 +57,9 @@ int bus_receive(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         switch (kind) {
         case METHOD_CHANGES:
                 return request_reserve(bus, m, error);
+        case METHOD_TAKES_LONG:
         case METHOD_SHOWS_ALL:
-                (void) policy_flush(bus->policy);
-                if (!streq(sd_bus_message_get_path(m), POLICY_PATH))
-                        return 0;
-                return bus_answer_managed(bus, m, error);
+                return answer_long(bus, m, kind, error);
         case METHOD_READS:
                 (void) policy_flush(bus->policy);
                 return check_properties(bus, m, error);

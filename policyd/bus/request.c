@@ -201,23 +201,34 @@ int bus_change_by_record(
         return r < 0 ? r : finish_change(m, object, change, text, error);
 }
 
-int bus_reply_text(sd_bus_message *m, int r, char *text, sd_bus_error *error) {
+int bus_send_text(sd_bus_message *m, const char *text) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int r;
+
+        if (!sd_bus_message_get_expect_reply(m))
+                return 0;
+        r = sd_bus_message_new_method_return(m, &reply);
+        if (r >= 0)
+                r = bus_append_long_text(reply, text);
+        return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+}
+
+int bus_reply_text(Bus *bus, sd_bus_message *m, int r, char *text, sd_bus_error *error) {
+        _cleanup_free_ char *answer = text;
 
         if (r < 0)
                 return bus_error_set(
                         error, ERROR_INTERNAL_ERROR, "The answer could not be made: %s.", strerror(-r));
-        if (strlen(text) > BUS_MESSAGE_MAX)
-                r = bus_refuse_size(error, "The answer");
-        else if (sd_bus_message_get_expect_reply(m)) {
-                r = sd_bus_message_new_method_return(m, &reply);
-                if (r >= 0)
-                        r = bus_append_long_text(reply, text);
-                if (r >= 0)
-                        r = sd_bus_send(NULL, reply, NULL);
-        }
-        free(text);
+        if (strlen(answer) > BUS_MESSAGE_MAX)
+                return bus_refuse_size(error, "The answer");
+        if (child_gives_text(bus, answer))
+                return 1;
+        r = bus_send_text(m, answer);
         return r < 0 ? r : 1;
+}
+
+int bus_reply_number(Bus *bus, sd_bus_message *m, uint32_t n) {
+        return child_gives_number(bus, n) ? 1 : sd_bus_reply_method_return(m, "u", n);
 }
 
 void key_use_done(KeyUse *k) {

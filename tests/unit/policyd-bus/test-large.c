@@ -1,5 +1,5 @@
 /*
- * Answers that no bus carries
+ * Answers that no bus carries, and callers that ask for long ones
  */
 
 #include <signal.h>
@@ -77,9 +77,90 @@ static void test_a_pool_that_no_message_carries(void **state) {
         property(w, POLICY_PATH, POLICY_IFACE_MANAGER, "Version");
 }
 
+static int count_reply(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        ++*(unsigned *) userdata;
+        return 0;
+}
+
+static void ask(sd_bus *client, const char *interface, const char *member, unsigned *n) {
+        assert_true(sd_bus_call_method_async(client, NULL, POLICY_BUS_NAME, POLICY_PATH, interface, member,
+                            count_reply, n, NULL) >= 0);
+}
+
+/* All that has come, without waiting. */
+static void drain(sd_bus *client) {
+        while (sd_bus_process(client, NULL) > 0)
+                ;
+}
+
+static void test_callers_take_turns(void **state) {
+        World *w = *state;
+        sd_bus *many = private_bus_connect(&w->bus, NULL);
+        unsigned n_many = 0, n_one = 0;
+
+        for (unsigned i = 0; i < 60; i++)
+                ask(many, POLICY_IFACE_MANAGER, "Capacity", &n_many);
+        assert_true(sd_bus_flush(many) >= 0);
+        /* A short call passes them all. */
+        property(w, POLICY_PATH, POLICY_IFACE_MANAGER, "Version");
+        drain(many);
+        assert_true(n_many < 30);
+        /* A long one waits for one or two of them. */
+        ask(w->client, POLICY_IFACE_MANAGER, "Capacity", &n_one);
+        while (n_one < 1)
+                assert_true(sd_bus_process(w->client, NULL) > 0 || sd_bus_wait(w->client, 1000000) >= 0);
+        drain(many);
+        assert_true(n_many < 50);
+        while (n_many < 60)
+                assert_true(sd_bus_process(many, NULL) > 0 || sd_bus_wait(many, 1000000) >= 0);
+        sd_bus_flush_close_unref(many);
+}
+
+static void test_callers_leave_their_turns(void **state) {
+        World *w = *state;
+
+        for (unsigned i = 0; i < 10; i++) {
+                sd_bus *many = private_bus_connect(&w->bus, NULL);
+                unsigned n = 0;
+
+                for (unsigned k = 0; k < 500; k++)
+                        ask(many, POLICY_IFACE_MANAGER, "Capacity", &n);
+                assert_true(sd_bus_flush(many) >= 0);
+                sd_bus_close_unref(many);
+        }
+        assert_true(MANAGER(w, "Capacity", ""));
+        assert_true(MANAGER(w, "CreateGPUGroup", "sa{sv}", "after", 0));
+}
+
+static int keep_error(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        unsigned *n = userdata;
+
+        n[sd_bus_message_is_method_error(m, "org.xenvgpu.Error.LimitReached") != 0]++;
+        return 0;
+}
+
+/* Behind others of the same caller, so that the first of them waits when the second comes. */
+static void test_one_of_all_objects_at_a_time(void **state) {
+        World *w = *state;
+        unsigned n[2] = {}, n_before = 0;
+
+        for (unsigned i = 0; i < 20; i++)
+                ask(w->client, POLICY_IFACE_MANAGER, "Capacity", &n_before);
+        for (unsigned i = 0; i < 2; i++)
+                assert_true(sd_bus_call_method_async(w->client, NULL, POLICY_BUS_NAME, POLICY_PATH,
+                                    OBJECT_MANAGER, "GetManagedObjects", keep_error, n, NULL) >= 0);
+        while (n[0] + n[1] < 2)
+                assert_true(sd_bus_process(w->client, NULL) > 0 || sd_bus_wait(w->client, 1000000) >= 0);
+        assert_int_equal(n[1], 1);
+        assert_true(call(w, POLICY_PATH, OBJECT_MANAGER, "GetManagedObjects", ""));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 WORLD_TEST(test_a_pool_that_no_message_carries),
+                WORLD_TEST(test_callers_take_turns),
+                WORLD_TEST(test_callers_leave_their_turns),
+                WORLD_TEST(test_one_of_all_objects_at_a_time),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
