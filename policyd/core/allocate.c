@@ -122,6 +122,7 @@ static int decide(Ranking *r, const AllocVisitor *visitor, Allocation *ret) {
                 return error;
 
         memcpy(ret->counts, r->counts, sizeof(ret->counts));
+        ret->n_connecting = r->n_connecting;
         for (size_t i = 0; i < r->n; i++) {
                 const Candidate *c = &r->candidates[i];
                 bool is_best = !chosen && candidate_code(c) == ERROR_NONE && ret->refusal.code == ERROR_NONE;

@@ -228,20 +228,25 @@ static bool group_is_on(const GpuGroup *g, const Host *h) {
         return false;
 }
 
+/* The easier it becomes usable, the lower. */
+static int effort(const Host *h) {
+        return h->state == HOST_ONLINE ? 0 : h->state == HOST_CONNECTING ? 1 : 2;
+}
+
 /* Of the hosts that cannot be used, the first that would take the VM if it could, those before others that
- * are only disabled; of a group, or of all. NULL: there is none that is not usable. */
+ * are only disabled, or not heard from yet; of a group, or of all. NULL: there is none that is not usable. */
 int find_unusable(const Ranking *r, const GpuGroup *group_or_null, const Host **ret) {
         const PtrArray *hosts = &r->pool->objects[CLASS_HOST];
         const Host *best = NULL;
         size_t n_tried = 0;
 
-        for (int disabled = 1; disabled >= 0; disabled--)
+        for (int e = 0; e <= 2; e++)
                 for (size_t i = 0; i < hosts->n && n_tried < HOSTS_TRIED_MAX; i++) {
                         const Host *h = hosts->items[i];
                         _cleanup_strbuf_ StrBuf miss = {};
                         int fits;
 
-                        if (host_is_usable(h) || (h->state == HOST_ONLINE) != disabled ||
+                        if (host_is_usable(h) || effort(h) != e ||
                                 (group_or_null && !group_is_on(group_or_null, h)))
                                 continue;
                         n_tried++;

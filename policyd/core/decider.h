@@ -45,7 +45,7 @@ typedef struct Ranking {
         size_t n, n_fit; /* those whose GPUs fit come first, best first */
         /* All hosts that the request admits, by what stops them. */
         uint32_t counts[_ERROR_MAX];
-        size_t n_hosts;
+        size_t n_hosts, n_connecting; /* of them, not heard from yet: in none of the counts */
         Demand demand;
         Candidate few[CANDIDATES_FEW]; /* where there are no more */
         uint64_t few_scores[CANDIDATES_FEW];

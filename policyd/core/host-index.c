@@ -387,12 +387,14 @@ static void host_count(struct PoolIndex *index, Host *h) {
         struct HostIndex *i = h->index;
 
         if (i->state != _HOST_STATE_INVALID) {
-                index->n_offline -= i->state != HOST_ONLINE;
+                index->n_connecting -= i->state == HOST_CONNECTING;
+                index->n_offline -= i->state == HOST_OFFLINE;
                 index->n_disabled -= i->state == HOST_ONLINE && !i->enabled;
         }
         i->state = h->state;
         i->enabled = h->enabled;
-        index->n_offline += i->state != HOST_ONLINE;
+        index->n_connecting += i->state == HOST_CONNECTING;
+        index->n_offline += i->state == HOST_OFFLINE;
         index->n_disabled += i->state == HOST_ONLINE && !i->enabled;
 }
 
@@ -461,7 +463,7 @@ static void index_clear(struct PoolIndex *index) {
         if (index->kind_table)
                 memset(index->kind_table, 0, index->kind_table_size * sizeof(uint32_t));
         index->log_end = index->n_kinds = index->n_facts = index->orders.n = 0;
-        index->n_offline = index->n_disabled = 0;
+        index->n_connecting = index->n_offline = index->n_disabled = 0;
         index->machines = hashmap_free(index->machines);
         index->machines_unclear = false;
 }

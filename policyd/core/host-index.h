@@ -69,7 +69,7 @@ struct PoolIndex {
         PtrArray removed; /* objects that pool_forget() has not been told of */
         PtrArray dirty;   /* hosts */
         bool stale;       /* all below is to be built anew */
-        size_t n_offline, n_disabled;
+        size_t n_connecting, n_offline, n_disabled;
 
         HostRow *rows;
         HostMemory memory;

@@ -52,7 +52,7 @@ int pool_add_host(
         h->enabled = true;
         h->state = HOST_CONNECTING;
         if (text_copy(&h->name_label, name_label) < 0 || text_copy(&h->address, address) < 0 ||
-                TEXTS_INIT(&h->state_reason, &h->boot_id) < 0 || strv_set(&h->networks, NULL) < 0 ||
+                text_copy(&h->state_reason, HOST_NOT_HEARD) < 0 || TEXTS_INIT(&h->boot_id) < 0 || strv_set(&h->networks, NULL) < 0 ||
                 strv_set(&h->storage, NULL) < 0 || strv_set(&h->problems, NULL) < 0 ||
                 host_index_add(pool, h) < 0)
                 return -ENOMEM;

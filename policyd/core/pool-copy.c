@@ -30,6 +30,7 @@ static int copy_host(Pool *copy, const Host *h) {
 
         pool_set_host_machine(copy, n, &h->host_uuid);
         pool_set_host_state(copy, n, h->state, strempty(h->state_reason));
+        n->heard = h->heard;
         pool_set_host_enabled(copy, n, h->enabled);
         pool_set_host_memory(copy, n, h->memory_total, h->memory_free);
         r = pool_set_host_standing(copy, n, h->standing, h->standing_reason);

@@ -13,6 +13,7 @@ void pool_set_host_state(Pool *pool, Host *h, HostState state, const char *reaso
         if (h->state != state)
                 properties |= HOST_STATE;
         h->state = state;
+        h->heard |= state == HOST_ONLINE;
         if (text_set(&h->state_reason, strempty(reason)) > 0)
                 properties |= HOST_STATE_REASON;
 

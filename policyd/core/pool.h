@@ -157,11 +157,14 @@ typedef enum TypeImplementation { /* the words of protocol/type-record.h, withou
 
 #define PGPU_SIZE 1048576u /* units; as in protocol/type-record.h, which needs json-c */
 
+#define HOST_NOT_HEARD "Not heard from yet; try again in a moment."
+
 struct Host {
         Object object;
         char *name_label, *address; /* address: what policyd dials */
         HostState state;            /* not stored: connecting at start */
         char *state_reason;         /* "" when online */
+        bool heard;                 /* was online since policyd started: what it said is known; not stored */
         bool enabled;
         Uuid host_uuid;             /* null until it was first met */
         char *boot_id;

@@ -444,6 +444,7 @@ static void ranking_count_order(Ranking *r, const HostOrder *o) {
         const struct PoolIndex *index = r->pool->index;
 
         memcpy(r->counts, o->counts, sizeof(r->counts));
+        r->n_connecting = index->n_connecting;
         r->counts[ERROR_HOST_OFFLINE] += (uint32_t) index->n_offline;
         r->counts[ERROR_HOST_DISABLED] += (uint32_t) index->n_disabled;
         r->n_hosts = r->pool->objects[CLASS_HOST].n;

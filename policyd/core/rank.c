@@ -364,7 +364,10 @@ int ranking_add(Ranking *r, const Host *h) {
 static void ranking_count(Ranking *r) {
         r->n_hosts = r->n;
         for (size_t i = 0; i < r->n; i++)
-                r->counts[candidate_reason(&r->candidates[i])]++;
+                if (r->candidates[i].host->state == HOST_CONNECTING)
+                        r->n_connecting++;
+                else
+                        r->counts[candidate_reason(&r->candidates[i])]++;
 }
 
 int ranking_scan(Ranking *r, const Pool *pool, const AllocRequest *request) {

@@ -348,7 +348,9 @@ void sentence_elsewhere(StrBuf *b, const VgpuType *t, const Demand *d) {
 }
 
 void sentence_make_usable(StrBuf *b, const Host *h) {
-        if (h->state != HOST_ONLINE)
+        if (h->state == HOST_CONNECTING)
+                sentence_step(b, "try again in a moment, when %s has answered", h->name_label);
+        if (h->state == HOST_OFFLINE)
                 sentence_step(b, "bring host %s back online", h->name_label);
         if (!h->enabled)
                 sentence_step(b, "enable host %s", h->name_label);

@@ -149,6 +149,11 @@ void sentence_unusable_host(StrBuf *b, const Host *h) {
                 return;
         }
 
+        if (h->state == HOST_CONNECTING) {
+                strbuf_addf(b, "%s has not been heard from yet", h->name_label);
+                return;
+        }
+
         strbuf_addf(b, "%s is %s", h->name_label, host_state_to_string(h->state));
         if (h->state_reason[0]) {
                 strbuf_add(b, ": ");

@@ -63,6 +63,8 @@ int shadow_init(Shadow *s, const Host *h) {
 
                 *p = *from;
                 p->host = &s->host;
+                /* Only a host that was heard has said that a card is gone. */
+                p->present = from->present || !h->heard;
                 s->host.pgpus.items[i] = p;
                 list_place(&p->enabled, &next, from->enabled.n + from->supported.n);
                 list_place(&p->disabling, &next, from->disabling.n);

@@ -41,6 +41,8 @@ static void sentence_counts(StrBuf *b, const Ranking *r) {
                 strbuf_addf(b, "%s%" PRIu32 " %s", first ? "" : ", ", r->counts[code], code_counts[code]);
                 first = false;
         }
+        if (r->n_connecting > 0)
+                strbuf_addf(b, "%s%zu not heard from yet", first ? "" : ", ", r->n_connecting);
 }
 
 int refuse_vm(const Vm *vm, Refusal *ret) {

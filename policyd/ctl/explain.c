@@ -340,7 +340,9 @@ static void print_counts(FILE *out, struct json_object *counts) {
         json_object_object_foreach(counts, word, count) {
                 fprintf(out, "%s%s %s", n++ == 0 ? "Hosts by verdict then: " : ", ",
                         json_object_get_string(count),
-                        streq(word, "fits") ? "could run it" : word_xapi(word));
+                        streq(word, "fits")         ? "could run it"
+                        : streq(word, "connecting") ? "not heard from yet"
+                                                    : word_xapi(word));
         }
         fputs(n > 0 ? ".\n" : "", out);
 }

@@ -164,6 +164,8 @@ static void write_counts(StrBuf *b, const char *member_or_null, const Allocation
                 if (a->counts[code] > 0)
                         json_write_u64(
                                 b, code == ERROR_NONE ? "fits" : error_code_word(code), a->counts[code]);
+        if (a->n_connecting > 0)
+                json_write_u64(b, "connecting", a->n_connecting);
         json_write_close(b, '}');
 }
 

@@ -58,7 +58,7 @@ int hosts_add(Policy *p, const char *name, const char *address, Host **ret, Refu
         if (r < 0)
                 return r;
         pool_set_host_enabled(p->pool, h, true);
-        pool_set_host_state(p->pool, h, HOST_CONNECTING, "");
+        pool_set_host_state(p->pool, h, HOST_CONNECTING, HOST_NOT_HEARD);
         r = batch_then(p, dial, &id, NULL);
         if (r < 0)
                 return r;

@@ -322,6 +322,7 @@ static void carry_over(Policy *p, const Pool *old) {
                 if (!before)
                         continue;
                 h->seq = before->seq;
+                h->heard = before->heard;
                 if (peer && peer->touched) {
                         pool_set_host_state(
                                 p->pool, h, HOST_CONNECTING, "A commit failed; the host is asked again.");

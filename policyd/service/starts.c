@@ -25,6 +25,11 @@ int host_check_reachable(const Host *h, const char *what, Refusal *refusal) {
         if (!h)
                 return refusal_set(
                         refusal, ERROR_HOST_OFFLINE, "The host is gone, so %s is not possible.", what);
+        if (h->state == HOST_CONNECTING)
+                return refusal_set(refusal, ERROR_HOST_OFFLINE,
+                        "Host '%s' has not been heard from yet, so %s is not possible. Try again in a "
+                        "moment.",
+                        h->name_label, what);
         strbuf_addf(&b, "Host '%s' is %s", h->name_label, host_state_to_string(h->state));
         if (!isempty(h->state_reason)) {
                 strbuf_add(&b, " (");
@@ -49,8 +54,11 @@ static int check_startable(Policy *p, const Vm *vm, Refusal *refusal) {
         case BOOKING_SENT:
                 return refusal_set(refusal, ERROR_HOST_OFFLINE,
                         "An order to start VM '%s' was sent to host '%s', and it is not known what became of "
-                        "it. Bring the host back, or declare it dead when it is.",
-                        vm->name_label, vm->scheduled_on ? vm->scheduled_on->name_label : "?");
+                        "it. %s",
+                        vm->name_label, vm->scheduled_on ? vm->scheduled_on->name_label : "?",
+                        vm->scheduled_on && vm->scheduled_on->state == HOST_CONNECTING
+                                ? "The host has not been heard from yet; try again in a moment."
+                                : "Bring the host back, or declare it dead when it is.");
         case BOOKING_RESIDENT:
                 break;
         case _BOOKING_STATE_MAX:

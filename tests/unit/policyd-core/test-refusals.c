@@ -267,7 +267,45 @@ static void hosts_that_cannot_be_used(void **state) {
 
         pool_set_host_state(p.w->pool, p.alpha, HOST_CONNECTING, "");
         e = world_start(p.w, vm);
-        assert_refused(&e.refusal, ERROR_NO_HOSTS_AVAILABLE, "no host is online", "2 hosts: 2 offline", NULL);
+        assert_refused(&e.refusal, ERROR_NO_HOSTS_AVAILABLE, "no host is online",
+                "2 hosts: 1 offline, 1 not heard from yet;", NULL);
+}
+
+/* After a start of policyd nothing is known of a host but what was stored: not that it is away, nor that its
+ * cards are. */
+static void hosts_that_were_not_heard_from_yet(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Vm *vm = world_vm(p.w, "vm", K200, END);
+        _cleanup_allocation_ Allocation a = {}, b = {}, c = {}, d = {};
+
+        pool_set_host_state(p.w->pool, p.beta, HOST_CONNECTING, HOST_NOT_HEARD);
+        p.beta->heard = false;
+        for (size_t i = 0; i < 2; i++)
+                pool_set_pgpu_present(p.w->pool, p.k2[i], false);
+        a = world_start(p.w, vm);
+        assert_refused(&a.refusal, ERROR_HOST_OFFLINE, "beta has not been heard from yet",
+                "Try again in a moment, when beta has answered.", "1 not heard from yet;", NULL);
+        assert_null(strstr(a.refusal.message, "offline"));
+        assert_null(strstr(a.refusal.message, "does not suffice"));
+        assert_null(strstr(a.refusal.message, "reported"));
+        assert_int_equal(a.n_connecting, 1);
+        assert_int_equal(a.counts[ERROR_HOST_OFFLINE], 0);
+        b = world_start_on(p.w, vm, p.beta);
+        assert_refused(&b.refusal, ERROR_HOST_OFFLINE,
+                "beta has not been heard from yet. Try again in a moment, when beta has answered.", NULL);
+        assert_null(strstr(b.refusal.message, "does not suffice"));
+
+        pool_set_host_state(p.w->pool, p.beta, HOST_OFFLINE, "connection refused");
+        c = world_start_on(p.w, vm, p.beta);
+        assert_refused(&c.refusal, ERROR_HOST_OFFLINE, "Bring host beta back online.", NULL);
+        assert_null(strstr(c.refusal.message, "does not suffice"));
+
+        /* What is easier comes first. */
+        pool_set_host_state(p.w->pool, p.alpha, HOST_OFFLINE, "gone");
+        pool_set_host_state(p.w->pool, p.beta, HOST_CONNECTING, HOST_NOT_HEARD);
+        d = world_start(p.w, world_vm(p.w, "other", K200, END));
+        assert_refused(
+                &d.refusal, ERROR_NO_HOSTS_AVAILABLE, "Try again in a moment, when beta has answered.", NULL);
 }
 
 static void an_empty_pool_has_no_hosts(void **state) {
@@ -347,6 +385,7 @@ int main(void) {
                 cmocka_unit_test(no_larger_vm_than_need_be_is_to_go),
                 cmocka_unit_test(a_gpu_miss_comes_from_a_host_that_is_else_right),
                 cmocka_unit_test(hosts_that_cannot_be_used),
+                cmocka_unit_test(hosts_that_were_not_heard_from_yet),
                 cmocka_unit_test(an_empty_pool_has_no_hosts),
                 cmocka_unit_test(a_card_that_is_no_longer_reported_is_not_used),
                 cmocka_unit_test(a_card_that_a_stranger_has_is_not_used),
