@@ -37,9 +37,15 @@ static const RecordField held_fields[] = {
         OPTIONAL(InventoryPgpu, held_by, RECORD_TEXT),
 };
 
+static const RecordField health_fields[] = {
+        OPTIONAL(InventoryPgpu, health, RECORD_TEXT),
+        OPTIONAL(InventoryPgpu, health_reason, RECORD_TEXT),
+};
+
 static void pgpu_done(InventoryPgpu *p) {
         record_free_fields(pgpu_fields, ARRAY_SIZE(pgpu_fields), p);
         record_free_fields(held_fields, ARRAY_SIZE(held_fields), p);
+        record_free_fields(health_fields, ARRAY_SIZE(health_fields), p);
         *p = (InventoryPgpu){};
 }
 
@@ -49,6 +55,8 @@ static int pgpu_parse(JsonReader *r, struct json_object *o, void *ret) {
         q = record_parse_fields(r, o, pgpu_fields, ARRAY_SIZE(pgpu_fields), ret);
         if (q >= 0)
                 q = record_parse_fields(r, o, held_fields, ARRAY_SIZE(held_fields), ret);
+        if (q >= 0)
+                q = record_parse_fields(r, o, health_fields, ARRAY_SIZE(health_fields), ret);
         if (q < 0)
                 pgpu_done(ret);
         return q;
@@ -65,6 +73,8 @@ static int pgpu_build(const void *item, struct json_object **ret) {
         r = record_add_fields(o, pgpu_fields, ARRAY_SIZE(pgpu_fields), item);
         if (r >= 0 && !isempty(((const InventoryPgpu *) item)->held_by))
                 r = record_add_fields(o, held_fields, ARRAY_SIZE(held_fields), item);
+        if (r >= 0 && !isempty(((const InventoryPgpu *) item)->health))
+                r = record_add_fields(o, health_fields, ARRAY_SIZE(health_fields), item);
         if (r < 0)
                 return r;
 

@@ -9,7 +9,7 @@
  *    "pgpus":[{"pci_id":"0000:84:00.0","vendor_id":"10de","device_id":"0ff2","subsystem_vendor_id":"10de",
  *              "subsystem_device_id":"1012","vendor_name":…,"device_name":…,"driver":"","bridge":"0000:80:01.0",
  *              "is_system_display_device":false,"supported":["<identifier>"…],"enabled":["<identifier>"…],
- *              "held_by":"domain 'by hand' (id 7)"}],
+ *              "held_by":"domain 'by hand' (id 7)","health":"lost","health_reason":"Its PCI configuration reads all ones."}],
  *    "vms":[{"uuid":…,"token":…,"name_label":…,"state":"starting"|"running"|"paused"|"stopping","stage":…,"progress":0.5,
  *            "domid":3,"memory":bytes,"vgpus":[{"id":[…],"uuid":…,"pgpu":"0000:84:00.0","identifier":…,"state":{…}}],
  *            "pcis":[{"id":[…],"address":"0000:84:00.0","state":{"plugged":true}}]}],
@@ -17,6 +17,7 @@
  *    "problems":["/usr/share/nvidia/vgx/grid_k100.conf:3: …"]}
  *
  * held_by: a domain that has the PGPU and is not of this pool, absent where there is none; nothing is started on such a PGPU.
+ * health: "lost" for a PGPU that does not answer any more, absent for a good one; nothing is started on a lost one.
  * Memory in bytes. seq is the number of the last event that the inventory includes. A token that stands in neither vms nor ended does not run on this
  * host: policyd may release what it booked for it.
  */
@@ -31,6 +32,7 @@ typedef struct InventoryPgpu {
         bool is_system_display_device;
         char **supported, **enabled; /* identifiers */
         char *held_by;               /* "" or NULL: nobody that is not of the pool */
+        char *health, *health_reason; /* "lost" and why, a sentence; "" or NULL: good */
 } InventoryPgpu;
 
 typedef VgpuReport InventoryVgpu;

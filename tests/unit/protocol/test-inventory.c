@@ -24,7 +24,7 @@ DEFINE_RECORD_TEST(inventory, Inventory, inventory_parse, inventory_build, inven
         "{\"pci_id\":\"0000:84:00.0\",\"vendor_id\":\"10de\",\"device_id\":\"0ff2\",\"subsystem_vendor_id\":\"10de\","  \
         "\"subsystem_device_id\":\"1012\",\"vendor_name\":\"N\",\"device_name\":\"D\",\"driver\":\"\","                  \
         "\"bridge\":\"0000:80:01.0\",\"is_system_display_device\":false,\"supported\":[\"0001:a\"],\"enabled\":[]," \
-        "\"held_by\":\"domain 'x' (id 7)\"}"
+        "\"held_by\":\"domain 'x' (id 7)\",\"health\":\"lost\",\"health_reason\":\"It is gone.\"}"
 #define VM                                                                                                        \
         "{\"uuid\":\"" VM_UUID "\",\"token\":\"" TOKEN "\",\"name_label\":\"web\",\"stage\":\"x\",\"progress\":0.5,"   \
         "\"domid\":3,\"memory\":1073741824,\"state\":\"running\",\"vgpus\":[{\"id\":[\"" VM_UUID "\",\"0\"],\"uuid\":\""         \
