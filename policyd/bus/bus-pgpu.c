@@ -177,6 +177,17 @@ static DECLARE_GETTER(get_outside) {
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
+static DECLARE_GETTER(get_health) {
+        return sd_bus_message_append_basic(reply, 's', pgpu_health_to_string(pgpu_health(userdata, NULL)));
+}
+
+static DECLARE_GETTER(get_health_reason) {
+        const char *reason;
+
+        (void) pgpu_health(userdata, &reason);
+        return sd_bus_message_append_basic(reply, 's', reason);
+}
+
 static const sd_bus_vtable pgpu_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD_WITH_ARGS("SetGPUGroup", SD_BUS_ARGS("o", gpu_group), SD_BUS_NO_RESULT,
@@ -208,6 +219,8 @@ static const sd_bus_vtable pgpu_vtable[] = {
         SD_BUS_PROPERTY("OutsideVGPUs", "a(sso)", get_outside, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("IsSystemDisplayDevice", "b", get_bool, offsetof(Pgpu, is_system_display_device),
                 SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Health", "s", get_health, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("HealthReason", "s", get_health_reason, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Size", "t", get_size, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_VTABLE_END,
 };
@@ -217,5 +230,5 @@ const BusClass bus_class_pgpu = {
         .vtable = pgpu_vtable,
         .properties = (const char *const[]){"", "", "VendorName", "DeviceName", "GPUGroup",
                 "SupportedVGPUTypes", "EnabledVGPUTypes", "ResidentVGPUs", "IsSystemDisplayDevice",
-                "ScheduledVGPUs", "Reservations", "OutsideVGPUs", NULL},
+                "ScheduledVGPUs", "Reservations", "OutsideVGPUs", "Health", "HealthReason", NULL},
 };

@@ -81,6 +81,21 @@ PlaceStanding pgpu_standing(const Pgpu *p, const char **ret_reason) {
         return own ? p->standing : p->host->standing;
 }
 
+PgpuHealth pgpu_health(const Pgpu *p, const char **ret_reason) {
+        const char *reason;
+        bool suspect = pgpu_standing(p, &reason) == PLACE_SUSPECT;
+
+        if (p->health == PGPU_HEALTH_LOST)
+                reason = strempty(p->health_reason);
+        else if (!suspect)
+                reason = "";
+        if (ret_reason)
+                *ret_reason = reason;
+        return p->health == PGPU_HEALTH_LOST ? PGPU_HEALTH_LOST
+               : suspect                     ? PGPU_HEALTH_SUSPECT
+                                             : PGPU_HEALTH_GOOD;
+}
+
 bool pgpu_is_left_out(const Pgpu *p) {
         if (!p->group || pgpu_standing(p, NULL) != PLACE_SUSPECT)
                 return false;

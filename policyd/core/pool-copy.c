@@ -104,6 +104,8 @@ static int copy_pgpu(Pool *copy, const Pgpu *p) {
         if (r >= 0)
                 r = pool_set_pgpu_standing(copy, n, p->standing, p->standing_reason);
         if (r >= 0)
+                r = pool_set_pgpu_health(copy, n, p->health, p->health_reason);
+        if (r >= 0)
                 pool_set_pgpu_present(copy, n, p->present);
         return r < 0 ? r : copy_outsiders(copy, n, p);
 }

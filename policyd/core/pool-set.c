@@ -260,7 +260,30 @@ int pool_set_pgpu_held_by(Pool *pool, Pgpu *p, const char *by) {
                 object_note(pool, &p->object, PGPU_OUTSIDE, /* store= */ false);
         free(p->held_by);
         p->held_by = held_by;
-        pool_set_pgpu_present(pool, p, !held_by);
+        pool_set_pgpu_present(pool, p, !held_by && p->health != PGPU_HEALTH_LOST);
+        return 0;
+}
+
+int pool_set_pgpu_health(Pool *pool, Pgpu *p, PgpuHealth health, const char *reason) {
+        const char *said = health == PGPU_HEALTH_GOOD ? "" : strempty(reason);
+        uint64_t changed = p->health != health ? PGPU_HEALTH : 0;
+        char *copy = NULL;
+
+        if (!streq(strempty(p->health_reason), said)) {
+                changed |= PGPU_HEALTH_REASON;
+                copy = *said ? strdup(said) : NULL;
+                if (*said && !copy)
+                        return -ENOMEM;
+                free(p->health_reason);
+                p->health_reason = copy;
+        }
+        if (!changed)
+                return 0;
+
+        if ((p->health == PGPU_HEALTH_LOST) != (health == PGPU_HEALTH_LOST))
+                pool_set_pgpu_present(pool, p, health != PGPU_HEALTH_LOST && !p->held_by);
+        p->health = health;
+        object_note(pool, &p->object, changed, /* store= */ false);
         return 0;
 }
 

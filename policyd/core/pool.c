@@ -45,6 +45,7 @@ static void pgpu_clear(Pgpu *p) {
         free(p->driver);
         free(p->held_by);
         free(p->standing_reason);
+        free(p->health_reason);
         free(p->name);
         ptr_array_done(&p->supported);
         ptr_array_done(&p->enabled);

@@ -78,7 +78,7 @@ enum { HOST_NAME_LABEL = 1 << 0, HOST_ADDRESS = 1 << 1, HOST_STATE = 1 << 2, HOS
        HOST_STORAGE = 1 << 10, HOST_PGPUS = 1 << 11, HOST_PROBLEMS = 1 << 12 };
 enum { PGPU_HOST = 1 << 0, PGPU_PCI_ID = 1 << 1, PGPU_VENDOR_NAME = 1 << 2, PGPU_DEVICE_NAME = 1 << 3, PGPU_GPU_GROUP = 1 << 4,
        PGPU_SUPPORTED = 1 << 5, PGPU_ENABLED = 1 << 6, PGPU_RESIDENT_VGPUS = 1 << 7, PGPU_DISPLAY = 1 << 8, PGPU_SCHEDULED_VGPUS = 1 << 9,
-       PGPU_RESERVATIONS = 1 << 10, PGPU_OUTSIDE = 1 << 11 };
+       PGPU_RESERVATIONS = 1 << 10, PGPU_OUTSIDE = 1 << 11, PGPU_HEALTH = 1 << 12, PGPU_HEALTH_REASON = 1 << 13 };
 enum { GROUP_NAME_LABEL = 1 << 0, GROUP_NAME_DESCRIPTION = 1 << 1, GROUP_ALGORITHM = 1 << 2, GROUP_GPU_TYPES = 1 << 3, GROUP_PGPUS = 1 << 4,
        GROUP_VGPUS = 1 << 5, GROUP_SUPPORTED = 1 << 6, GROUP_ENABLED = 1 << 7 };
 enum { TYPE_VENDOR_NAME = 1 << 0, TYPE_MODEL_NAME = 1 << 1, TYPE_FRAMEBUFFER = 1 << 2, TYPE_HEADS = 1 << 3, TYPE_RESOLUTION_X = 1 << 4,
@@ -115,6 +115,17 @@ typedef enum PlaceStanding {
         _PLACE_STANDING_INVALID = -EINVAL,
 } PlaceStanding;
 const char *place_standing_to_string(PlaceStanding s); /* "good", "last", "suspect" */
+
+/* Whether a PGPU can be relied on. */
+typedef enum PgpuHealth {
+        PGPU_HEALTH_GOOD,
+        PGPU_HEALTH_SUSPECT, /* starts failed there: others are taken first */
+        PGPU_HEALTH_LOST,    /* it does not answer, or is not there any more: offers no capacity */
+        _PGPU_HEALTH_MAX,
+        _PGPU_HEALTH_INVALID = -EINVAL,
+} PgpuHealth;
+const char *pgpu_health_to_string(PgpuHealth h);
+PgpuHealth pgpu_health_from_string(const char *text);
 
 typedef enum GroupAlgorithm {
         ALGORITHM_DEPTH_FIRST,
@@ -195,8 +206,11 @@ struct Pgpu {
         char *vendor_id, *device_id, *subsystem_vendor_id, *subsystem_device_id; /* four hex digits or "" */
         char *vendor_name, *device_name, *driver;
         bool is_system_display_device;
-        bool present;      /* false: stored, but its host has not reported it (yet); or a stranger holds it; such a PGPU offers no capacity */
+        bool present;      /* false: stored, but its host has not reported it (yet); or a stranger holds it; or it is lost; such a PGPU offers no capacity */
+        bool reported;     /* stands in its host's last report, though perhaps held or lost; not stored */
         char *held_by;     /* "domain 'x' (id 7)", which is not of the pool; NULL: nobody. Not stored */
+        PgpuHealth health;   /* good or lost, as its host says; not stored */
+        char *health_reason; /* a sentence; NULL while it is good */
         GpuGroup *group;   /* NULL: in none */
         PtrArray supported, enabled, disabling; /* VgpuType; disabling: no new placements, hostd is being asked */
         PtrArray vgpus;    /* Vgpu resident or scheduled here, a VGPU that is both once */
@@ -460,12 +474,16 @@ int pool_set_pgpu_held_by(Pool *pool, Pgpu *p, const char *by);
 int pool_set_pgpu_outsiders(Pool *pool, Pgpu *p, const Outsider *outsiders, size_t n);
 /* How many VGPUs there are, whoever has them, and held instances. */
 size_t pgpu_load(const Pgpu *p);
+/* reason: a sentence, ignored for a good one. A lost PGPU is not present; one that is lost no more is, unless it is held. */
+int pool_set_pgpu_health(Pool *pool, Pgpu *p, PgpuHealth health, const char *reason);
 
 /* How places stand. reason: a sentence, ignored for a good one. 0 or -ENOMEM. */
 int pool_set_host_standing(Pool *pool, Host *h, PlaceStanding standing, const char *reason);
 int pool_set_pgpu_standing(Pool *pool, Pgpu *p, PlaceStanding standing, const char *reason);
 /* Its own standing or its host's, whichever is worse, and why; "" for a good one. */
 PlaceStanding pgpu_standing(const Pgpu *p, const char **ret_reason);
+/* What clients are told: lost, else suspect by its standing, else good; and why. */
+PgpuHealth pgpu_health(const Pgpu *p, const char **ret_reason);
 /* It is suspect, and its group has a PGPU that can be used and is not. */
 bool pgpu_is_left_out(const Pgpu *p);
 

@@ -266,6 +266,8 @@ void sentence_recover(StrBuf *b, const Pgpu *p) {
         else if (p->present)
                 sentence_step(b, "mend it and clear its health (pgpu-clear-health uuid=%s)",
                         UUID_TEXT(&p->object.id));
+        else if (p->reported && p->health == PGPU_HEALTH_LOST)
+                sentence_step(b, "switch %s off and on, or look after the card in it", p->host->name_label);
         else
                 sentence_step(b, "look for the card in %s", p->host->name_label);
 }

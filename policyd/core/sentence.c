@@ -215,7 +215,10 @@ void sentence_verdict(StrBuf *b, const PgpuVerdict *v, const VgpuType *t) {
                         strbuf_addf(b, " has room for %u %s", v->capacity, type_label(t));
                 else if (!isempty(p->held_by) && p->host->state == HOST_ONLINE)
                         strbuf_addf(b, " is held by %s, which is not of this pool", p->held_by);
-                else if (!p->present && p->host->state == HOST_ONLINE)
+                else if (p->health == PGPU_HEALTH_LOST && p->host->state == HOST_ONLINE) {
+                        strbuf_add(b, " is lost: ");
+                        sentence_clause(b, strempty(p->health_reason));
+                } else if (!p->present && p->host->state == HOST_ONLINE)
                         strbuf_add(b, " is no longer reported by its host");
                 else {
                         strbuf_add(b, " cannot be used while ");

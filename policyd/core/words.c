@@ -39,6 +39,12 @@ static const char *const place_standings[_PLACE_STANDING_MAX] = {
         [PLACE_SUSPECT] = "suspect",
 };
 
+static const char *const pgpu_healths[_PGPU_HEALTH_MAX] = {
+        [PGPU_HEALTH_GOOD] = "good",
+        [PGPU_HEALTH_SUSPECT] = "suspect",
+        [PGPU_HEALTH_LOST] = "lost",
+};
+
 static const char *const group_algorithms[_GROUP_ALGORITHM_MAX] = {
         [ALGORITHM_DEPTH_FIRST] = "depth-first",
         [ALGORITHM_BREADTH_FIRST] = "breadth-first",
@@ -74,6 +80,7 @@ static const char *const job_states[_JOB_STATE_MAX] = {
 DEFINE_TO_STRING(object_class_to_string, ObjectClass, object_classes)
 DEFINE_TO_STRING(host_state_to_string, HostState, host_states)
 DEFINE_TO_STRING(place_standing_to_string, PlaceStanding, place_standings)
+DEFINE_TO_STRING(pgpu_health_to_string, PgpuHealth, pgpu_healths)
 DEFINE_TO_STRING(group_algorithm_to_string, GroupAlgorithm, group_algorithms)
 DEFINE_TO_STRING(placement_to_string, VmPlacement, placements)
 DEFINE_TO_STRING(power_state_to_string, PowerState, power_states)
@@ -90,6 +97,10 @@ static int word_find(const char *const *table, size_t n, const char *text) {
 
 ObjectClass object_class_from_string(const char *text) {
         return word_find(object_classes, ARRAY_SIZE(object_classes), text);
+}
+
+PgpuHealth pgpu_health_from_string(const char *text) {
+        return word_find(pgpu_healths, ARRAY_SIZE(pgpu_healths), text);
 }
 
 JobState job_state_from_string(const char *text) {

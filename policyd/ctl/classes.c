@@ -62,6 +62,8 @@ static const Field pgpu_fields[] = {
         REF("host-uuid", "Host"),
         LABEL_COLUMN("host-name-label", "Host"),
         RO("is-system-display-device", "IsSystemDisplayDevice"),
+        RO("health", "Health"),
+        RO("health-reason", "HealthReason"),
         REFS("supported-VGPU-types", "SupportedVGPUTypes"),
         { .name = "enabled-VGPU-types",
                 .property = "EnabledVGPUTypes",

@@ -229,6 +229,10 @@ static void print_why(FILE *out, struct json_object *p) {
                         text(p, "running"));
                 return;
         }
+        if (streq(text(p, "health"), "lost")) {
+                fprintf(out, "lost: %s", text(p, "health_reason"));
+                return;
+        }
         if (*text(p, "held_by")) {
                 fprintf(out, "held by %s, which is not of this pool", text(p, "held_by"));
                 return;

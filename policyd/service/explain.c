@@ -47,6 +47,8 @@ static void tell_pgpu(const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, con
         const char *remedy, void *userdata) {
         Explanation *e = userdata;
         StrBuf *b = &e->pgpus;
+        PgpuHealth health;
+        const char *reason;
 
         strbuf_add(b, b->len == 0 ? "[{\"pgpu\":\"" : ",{\"pgpu\":\"");
         strbuf_add(b, UUID_TEXT(&v->pgpu->object.id));
@@ -69,6 +71,11 @@ static void tell_pgpu(const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, con
         if (!isempty(v->pgpu->held_by)) {
                 strbuf_add(b, ",\"held_by\":");
                 json_quote(b, v->pgpu->held_by);
+        }
+        health = pgpu_health(v->pgpu, &reason);
+        if (health != PGPU_HEALTH_GOOD) {
+                strbuf_addf(b, ",\"health\":\"%s\",\"health_reason\":", pgpu_health_to_string(health));
+                json_quote(b, reason);
         }
         strbuf_add(b, ",\"remedy\":");
         json_quote(b, remedy);

@@ -115,6 +115,7 @@ static int host_members(const Object *object, struct json_object *o) {
 
 static int pgpu_members(const Object *object, struct json_object *o) {
         const Pgpu *p = CONTAINER_OF(object, Pgpu, object);
+        const char *reason = "";
         int r = 0;
 
         r = r ?: json_add_path(o, "Host", object_of(p->host));
@@ -129,6 +130,8 @@ static int pgpu_members(const Object *object, struct json_object *o) {
         r = r ?: json_add_paths(o, "Reservations", &p->holds);
         r = r ?: add_outsiders(o, p);
         r = r ?: json_add_bool(o, "IsSystemDisplayDevice", p->is_system_display_device);
+        r = r ?: json_add_string(o, "Health", pgpu_health_to_string(pgpu_health(p, &reason)));
+        r = r ?: json_add_string(o, "HealthReason", reason);
         r = r ?: json_add_u64(o, "Size", 1048576);
         return r;
 }

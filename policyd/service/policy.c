@@ -338,6 +338,10 @@ static void carry_over(Policy *p, const Pool *old) {
                         continue;
                 free(pgpu->held_by);
                 pgpu->held_by = take_ptr(before->held_by); /* the old pool is gone after this */
+                free(pgpu->health_reason);
+                pgpu->health_reason = take_ptr(before->health_reason);
+                pgpu->health = before->health;
+                pgpu->reported = before->reported;
                 pool_set_pgpu_present(p->pool, pgpu, before->present);
         }
         for (o = pool_take_changes(p->pool); o; o = next) {

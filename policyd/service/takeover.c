@@ -175,6 +175,24 @@ static void log_holder(const Pgpu *pgpu, const char *by) {
                         pgpu->name, by);
 }
 
+/* What the host says of the card itself. Only that it is lost: what policyd has come to suspect is policyd's
+ * to take back. */
+static int take_health(Policy *p, Pgpu *pgpu, const InventoryPgpu *i) {
+        bool lost = pgpu_health_from_string(i->health) == PGPU_HEALTH_LOST,
+             was_lost = pgpu->health == PGPU_HEALTH_LOST;
+
+        pgpu->reported = true;
+        if (lost && (!was_lost || !streq(strempty(pgpu->health_reason), strempty(i->health_reason))))
+                log_pgpu(LOG_WARNING, MSG_PGPU_VANISHED, pgpu, "PGPU %s is lost: %s", pgpu->name,
+                        strempty(i->health_reason));
+        if (was_lost && !lost)
+                log_pgpu(LOG_NOTICE, NULL, pgpu, "PGPU %s is well again.", pgpu->name);
+        if (!lost && !was_lost)
+                return 0;
+        return pool_set_pgpu_health(
+                p->pool, pgpu, lost ? PGPU_HEALTH_LOST : PGPU_HEALTH_GOOD, i->health_reason);
+}
+
 static int take_card(Policy *p, Host *h, const InventoryPgpu *i) {
         _cleanup_refusal_ Refusal refusal = {};
         Pgpu *pgpu = find_card(h, i);
@@ -195,6 +213,7 @@ static int take_card(Policy *p, Host *h, const InventoryPgpu *i) {
         }
         log_holder(pgpu, i->held_by);
         r = pool_set_pgpu_held_by(p->pool, pgpu, i->held_by);
+        r = r ?: take_health(p, pgpu, i);
         r = r ?: refresh_card(p, pgpu, i);
         return r ?: take_card_types(p, pgpu, i);
 }
@@ -208,19 +227,25 @@ static bool is_reported(const Pgpu *pgpu, const Inventory *inventory) {
         return false;
 }
 
-static void miss_cards(Policy *p, Host *h, const Inventory *inventory) {
-        for (size_t i = 0; i < h->pgpus.n; i++) {
+static int miss_cards(Policy *p, Host *h, const Inventory *inventory) {
+        int r = 0;
+
+        for (size_t i = 0; i < h->pgpus.n && r == 0; i++) {
                 Pgpu *pgpu = h->pgpus.items[i];
 
                 if (is_reported(pgpu, inventory))
                         continue;
-                if (pgpu->present)
+                if (pgpu->reported)
                         log_pgpu(LOG_WARNING, MSG_PGPU_VANISHED, pgpu,
                                 "PGPU %s of host %s is no longer there.", PCI_TEXT(&pgpu->pci),
                                 h->name_label);
                 (void) pool_set_pgpu_held_by(p->pool, pgpu, NULL); /* NULL takes no memory */
+                pgpu->reported = false;
+                r = pool_set_pgpu_health(
+                        p->pool, pgpu, PGPU_HEALTH_LOST, "It is no longer reported by its host.");
                 pool_set_pgpu_present(p->pool, pgpu, false);
         }
+        return r;
 }
 
 void takeover_collect_absent(Policy *p, Host *h) {
@@ -233,7 +258,7 @@ void takeover_collect_absent(Policy *p, Host *h) {
         for (size_t i = h->pgpus.n; i > 0; i--) {
                 Pgpu *pgpu = h->pgpus.items[i - 1];
 
-                if (pgpu->present || !isempty(pgpu->held_by))
+                if (pgpu->reported)
                         continue;
                 if (pgpu->vgpus.n > 0 || pgpu->holds.n > 0) {
                         log_pgpu(LOG_WARNING, MSG_PGPU_VANISHED, pgpu,
@@ -259,7 +284,9 @@ int takeover_inventory(Policy *p, Host *h, Inventory *inventory) {
                 r = take_card(p, h, &inventory->pgpus[i]);
         if (r < 0)
                 return r;
-        miss_cards(p, h, inventory);
+        r = miss_cards(p, h, inventory);
+        if (r < 0)
+                return r;
         takeover_collect_absent(p, h);
         types_collect(p);
         return 0;

@@ -196,10 +196,11 @@ static void say_cards(StrBuf *b, const FakeHost *h) {
                         "id\":\"10de\",\"subsystem_device_id\":\"1012\","
                         "\"vendor_name\":\"NVIDIA "
                         "Corporation\",\"device_name\":\"%s\",\"driver\":\"\",\"bridge\":\"\",\"is_system_"
-                        "display_device\":false,\"held_by\":\"%s\"",
+                        "display_device\":false,\"held_by\":\"%s\",\"health\":\"%s\",\"health_reason\":\"%"
+                        "s\"",
                         separator, c->pci, c->vendor, c->device,
                         streq(c->device, "0ff2") ? "GK107GL [GRID K1]" : "GK104GL [GRID K2]",
-                        strempty(c->held_by));
+                        strempty(c->held_by), c->lost ? "lost" : "", strempty(c->lost));
                 for (int enabled = 0; enabled < 2; enabled++) {
                         strbuf_addf(b, ",\"%s\":[", enabled ? "enabled" : "supported");
                         for (size_t k = 0; c->types[k]; k++)

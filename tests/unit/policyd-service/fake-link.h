@@ -25,6 +25,7 @@ typedef struct FakeCard {
         char pci[16], vendor[5], device[5];
         const char *const *types; /* indexes of fake_types by name, NULL-terminated */
         bool gone;
+        const char *lost;    /* why it does not answer any more, or NULL */
         const char *held_by; /* a domain that is not of the pool, or NULL; orders for it are refused */
 } FakeCard;
 

@@ -138,6 +138,42 @@ static void a_stranger_costs_his_pgpu_and_not_the_host(void **state) {
         assert_ptr_equal(((Vgpu *) world_vm(w, &other)->vgpus.items[0])->resident_on, first);
 }
 
+/* A GPU that fell off the bus gets nothing new, keeps what it has, and is well again when its host says so.
+ */
+static void a_lost_pgpu_is_offered_to_nobody(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1),
+             other = world_create_vm_with(w, "b", "GRID K100", 1), job;
+        Pgpu *first = world_host(w, "alpha")->pgpus.items[0];
+
+        h->cards[0].lost = "Its PCI configuration reads all ones.";
+        fake_inventory_changed(h);
+        world_run(w);
+        assert_int_equal(first->health, PGPU_HEALTH_LOST);
+        assert_int_equal(world_start_vm(w, &vm, &job), ERROR_NONE);
+        world_run(w);
+        assert_ptr_equal(((Vgpu *) world_vm(w, &vm)->vgpus.items[0])->resident_on,
+                world_host(w, "alpha")->pgpus.items[1]);
+
+        for (size_t i = 0; i < h->n_cards; i++)
+                h->cards[i].lost = "Its PCI configuration reads all ones.";
+        fake_inventory_changed(h);
+        world_run(w);
+        assert_string_equal(world_vm_state(w, &vm), "running");
+        assert_int_equal(world_start_vm(w, &other, &job), ERROR_HOST_OFFLINE);
+        assert_non_null(strstr(w->refusal.message, "is lost: its PCI configuration reads all ones"));
+
+        h->cards[0].lost = NULL;
+        fake_inventory_changed(h);
+        world_run(w);
+        assert_int_equal(first->health, PGPU_HEALTH_GOOD);
+        assert_null(first->health_reason);
+        assert_int_equal(world_start_vm(w, &other, &job), ERROR_NONE);
+        world_run(w);
+        assert_ptr_equal(((Vgpu *) world_vm(w, &other)->vgpus.items[0])->resident_on, first);
+}
+
 static void a_host_whose_pgpus_strangers_have_is_named_with_them(void **state) {
         FakeHost *h;
         _cleanup_world_ World *w = world_of_one_k1(&h);
@@ -620,6 +656,7 @@ int main(void) {
                 cmocka_unit_test(a_hard_shutdown_overtakes_a_clean_one),
                 cmocka_unit_test(a_refusing_host_is_asked_once_and_the_next_one_runs_it),
                 cmocka_unit_test(a_stranger_costs_his_pgpu_and_not_the_host),
+                cmocka_unit_test(a_lost_pgpu_is_offered_to_nobody),
                 cmocka_unit_test(a_host_whose_pgpus_strangers_have_is_named_with_them),
                 cmocka_unit_test(when_all_refuse_the_job_fails_with_the_last_word),
                 cmocka_unit_test(a_refusal_about_the_vm_ends_the_job_at_once),
