@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "common/daemon/log.h"
+#include "common/io/file-trust.h"
 #include "hostd/service/settings.h"
 #include "protocol/names.h"
 
@@ -131,11 +132,39 @@ static int check(const HostSettings *s) {
         return check_program("dm_program", s->dm_program);
 }
 
+/* A lab, as its command line says; its folder may be anyone's. */
+static bool is_lab(const char *const *args) {
+        for (; args && *args; args++)
+                if (streq(*args, "hypervisor=simulated"))
+                        return true;
+        return false;
+}
+
+/* The file names programs that root runs. Who is not root has nothing to lose. */
+static int check_trust(const char *path, const char *const *args) {
+        _cleanup_free_ char *fault = NULL;
+        int r;
+
+        if (geteuid() != 0 || !path || path[0] != '/' || is_lab(args))
+                return 0;
+        r = file_trust_fault(path, &fault);
+        if (r < 0)
+                return log_errno(r, "Failed to see who may write %s", path);
+        if (!fault)
+                return 0;
+        log_error("%s: others than root could write the settings, which name programs that root runs. See what "
+                  "stands in %s, then give it to root (chown root:root, chmod go-w), and start again.",
+                fault, path);
+        return -EPERM;
+}
+
 int host_settings_load(const char *path, const char *const *args, HostSettings *ret) {
         HostSettings s = {};
         int r;
 
         r = settings_init(host_setting_table, host_n_settings, &s);
+        if (r >= 0)
+                r = check_trust(path, args);
         if (r >= 0)
                 r = settings_load(host_setting_table, host_n_settings, "hostd", path, args, &s);
         if (r >= 0)

@@ -2,6 +2,8 @@
  * What hostd takes for settings
  */
 
+#include <sys/stat.h>
+
 #include "common/io/file.h"
 #include "tests/unit/hostd-service/world.h"
 
@@ -57,6 +59,38 @@ static void the_emulator_gets_less_time_than_libxl_gives(void **state) {
         assert_int_equal(load((const char *const[]){USABLE, "emulator_timeout=90", NULL}), 0);
 }
 
+/* Who could write the file could choose what root runs. */
+static void settings_that_are_not_roots_alone_are_not_taken(void **state) {
+        char folder[] = "/tmp/xenvgpu-settings-XXXXXX";
+        const char *const args[] = {"domain_program=/bin/true", "dm_program=/bin/true", NULL};
+        _cleanup_free_ char *file = NULL;
+        HostSettings s = {};
+
+        if (geteuid() != 0)
+                skip();
+        assert_non_null(mkdtemp(folder));
+        file = path_join(folder, "hostd.conf");
+        assert_int_equal(file_write_atomic(file, "[hostd]\n", 8, 0644), 0);
+        assert_int_equal(host_settings_load(file, args, &s), 0);
+        host_settings_done(&s);
+
+        assert_int_equal(chmod(file, 0666), 0);
+        assert_int_equal(host_settings_load(file, args, &s), -EPERM);
+        assert_int_equal(chmod(file, 0644), 0);
+        assert_int_equal(chown(file, 12345, 12345), 0);
+        assert_int_equal(host_settings_load(file, args, &s), -EPERM);
+        assert_int_equal(chown(file, 0, 0), 0);
+        assert_int_equal(chown(folder, 12345, 12345), 0);
+        assert_int_equal(host_settings_load(file, args, &s), -EPERM);
+        assert_int_equal(unlink(file), 0);
+        assert_int_equal(host_settings_load(file, args, &s), -EPERM);
+        assert_int_equal(chown(folder, 0, 0), 0);
+        assert_int_equal(chmod(folder, 0770), 0);
+        assert_int_equal(host_settings_load(file, args, &s), 0);
+        host_settings_done(&s);
+        assert_int_equal(remove_tree(folder), 0);
+}
+
 static void every_setting_is_explained(void **state) {
         for (size_t i = 0; i < host_n_settings; i++) {
                 assert_false(isempty(host_setting_table[i].help));
@@ -70,6 +104,7 @@ int main(void) {
                 cmocka_unit_test(a_real_host_needs_no_folder_of_a_simulated_one),
                 cmocka_unit_test(nonsense_is_refused),
                 cmocka_unit_test(the_emulator_gets_less_time_than_libxl_gives),
+                cmocka_unit_test(settings_that_are_not_roots_alone_are_not_taken),
                 cmocka_unit_test(every_setting_is_explained),
         };
 
