@@ -75,6 +75,8 @@ static const ErrorRow rows[_ERROR_MAX] = {
         [ERROR_STORAGE_FAILED] = ROW("StorageFailed", "STORAGE_FAILED",
                 "The change could not be stored; nothing was changed."),
         [ERROR_OPERATION_CANCELLED] = ROW("OperationCancelled", "OPERATION_CANCELLED", "The job was cancelled."),
+        [ERROR_CONFIG_NOT_ALLOWED] = ROW("ConfigNotAllowed", "CONFIG_NOT_ALLOWED",
+                "The VM's config would run or open something on the host that its administrator has not allowed."),
         [ERROR_DOMAIN_FAILED] = ROW("DomainFailed", "DOMAIN_FAILED", "The host could not build or keep the domain."),
         [ERROR_OTHER_OPERATION_IN_PROGRESS] = ROW("OtherOperationInProgress", "OTHER_OPERATION_IN_PROGRESS",
                 "Another operation on the object must end first."),

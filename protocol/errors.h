@@ -53,6 +53,7 @@ typedef enum ErrorCode {
         ERROR_LIMIT_REACHED,         /* a cap on what clients can create */
         ERROR_STORAGE_FAILED,        /* the commit failed; nothing was changed */
         ERROR_OPERATION_CANCELLED,
+        ERROR_CONFIG_NOT_ALLOWED,    /* the VM's config names something of the host that its administrator has not allowed */
         ERROR_DOMAIN_FAILED,         /* libxl (or the simulation) could not build or keep the domain */
         ERROR_OTHER_OPERATION_IN_PROGRESS,
         ERROR_INTERNAL_ERROR,

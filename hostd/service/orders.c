@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "common/daemon/log.h"
+#include "hostd/edge/config-check.h"
 #include "hostd/service/claim.h"
 #include "hostd/service/events.h"
 #include "hostd/service/host-internal.h"
@@ -220,6 +221,30 @@ static int check_config_functions(const Host *h, const StartOrder *order, HostRe
         return 0;
 }
 
+typedef struct ConfigRefusal {
+        const StartOrder *order;
+        HostRefusal *refusal;
+} ConfigRefusal;
+
+static int refuse_key(const char *path, const char *key, const char *fault, void *userdata) {
+        const ConfigRefusal *c = userdata;
+        int r;
+
+        r = host_refusal_set(c->refusal, ERROR_CONFIG_NOT_ALLOWED,
+                "The config of VM '%s' has %s, which %s; if it shall, this host's administrator adds %s to the "
+                "setting allowed_config_keys of its hostd.conf.",
+                c->order->vm.name_label, path, fault ?: "may run or open something on the host", key);
+        return r < 0 ? r : 1;
+}
+
+/* Who may create VMs is not who decides what they run and open on a host. */
+static int check_config_keys(const Host *h, const StartOrder *order, HostRefusal *refusal) {
+        const ConfigRules rules = host_settings_config_rules(h->settings);
+        ConfigRefusal c = {.order = order, .refusal = refusal};
+
+        return MIN_OF(config_check(order, &rules, refuse_key, &c), 0);
+}
+
 OrderGpu order_gpu_from_record(const VgpuRecord *v) {
         static const OrderGpuKind kinds[_VGPU_KIND_MAX] = {
                 [VGPU_KIND_NVIDIA] = ORDER_GPU_NVIDIA,
@@ -395,6 +420,8 @@ static int take_start(Host *h, StartOrder *order, HostRefusal *refusal) {
                 r = check_config_functions(h, order, refusal);
         if (r >= 0 && refusal->code == ERROR_NONE)
                 r = check_order(h, order, types, refusal);
+        if (r >= 0 && refusal->code == ERROR_NONE)
+                r = check_config_keys(h, order, refusal);
         if (r < 0)
                 return r;
         if (refusal->code != ERROR_NONE) {

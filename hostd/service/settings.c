@@ -41,7 +41,10 @@ const Setting host_setting_table[] = {
         TEXT(boot_id_file, "", "file that names this boot; empty: the hypervisor's own"),
         TEXT(hostname, "", "name of this host; empty: the machine's"),
         TEXT(storage, "/dev /srv /var/lib",
-                "folders with disks of VMs, blank-separated, beside what is mounted on others"),
+                "folders below which the disks of VMs may stand, blank-separated"),
+        WORDS(allowed_config_keys, "",
+                "keys of VMs' configs that may run or open something on this host: KEY, KEY=VALUE or "
+                "KEY=/FOLDER/"),
         TEXT(ovsdb, "/run/openvswitch/db.sock", "socket of Open vSwitch's database, which names its bridges; empty: none"),
 
         TEXT(units, "systemd", "how the programs of VMs are started: systemd, or process"),
@@ -202,6 +205,13 @@ HardwareSettings host_settings_hardware(const HostSettings *s) {
                                 .gvtg_list = s->gvtg_list,
                                 .mxgpu_list = s->mxgpu_list,
                         },
+        };
+}
+
+ConfigRules host_settings_config_rules(const HostSettings *s) {
+        return (ConfigRules){
+                .storage = s->storage,
+                .allowed = (const char *const *) s->allowed_config_keys,
         };
 }
 

@@ -9,6 +9,7 @@
  */
 
 #include "common/daemon/settings.h"
+#include "hostd/core/config-keys.h"
 #include "hostd/edge/hardware.h"
 #include "hostd/service/units.h"
 
@@ -19,6 +20,7 @@ typedef struct HostSettings {
         char *nvidia_conf_dir, *nvidia_xml, *nvidia_driver_link, *gvtg_list, *mxgpu_list;
         /* the host */
         char *hypervisor, *sim_dir, *boot_id_file, *hostname, *storage, *ovsdb;
+        char **allowed_config_keys;
         /* programs of a VM */
         char *units, *domain_program, *dm_program;
         char *emulator, *emulator_arguments, *qemu, *qemu_vgpu_args, *on_emulator_death;
@@ -46,6 +48,9 @@ extern const size_t host_n_settings;
 
 /* Where the hardware and its types are read; borrows. */
 HardwareSettings host_settings_hardware(const HostSettings *s);
+
+/* What configs of VMs may name on this host; borrows. */
+ConfigRules host_settings_config_rules(const HostSettings *s);
 
 /* The implementation that the setting `units` names. */
 const UnitsOps *host_settings_units(const HostSettings *s);

@@ -39,6 +39,27 @@ static void a_claimer_that_left_still_bars_others(void **state) {
         assert_int_equal(refusal.code, ERROR_HOST_CLAIMED);
 }
 
+static void a_config_runs_and_opens_only_what_the_administrator_allows(void **state) {
+        static char *allowed[] = {(char *) "b_info.kernel=/boot/guests/", NULL};
+        _cleanup_host_refusal_ HostRefusal refusal = {};
+        Uuid token = new_uuid(), vm = new_uuid();
+        _cleanup_free_ char *plain = start_order(5, &token, &vm, "grid_k100", 0x83), *order = NULL;
+        const char *b_info = strstr(plain, "\"max_vcpus\"");
+        World *w = *state;
+
+        world_claim(w, 5);
+        assert_true(asprintf(&order, "%.*s\"kernel\":\"/boot/guests/vmlinuz\",%s", (int) (b_info - plain), plain,
+                            b_info) >= 0);
+        assert_int_equal(host_start_vm(w->host, CLAIMER, order, &refusal), 0);
+        assert_int_equal(refusal.code, ERROR_CONFIG_NOT_ALLOWED);
+        assert_string_equal(refusal.message,
+                "The config of VM 'guest' has b_info.kernel, which may run or open something on the host; if it shall, "
+                "this host's administrator adds b_info.kernel to the setting allowed_config_keys of its hostd.conf.");
+        w->settings.allowed_config_keys = allowed;
+        assert_int_equal(give_start(w, order), ERROR_NONE);
+        w->settings.allowed_config_keys = NULL;
+}
+
 /* It is another's host now, but what makes the old master stop is that its epoch is over. */
 static void an_overtaken_claimer_hears_of_its_epoch(void **state) {
         Uuid token = new_uuid(), vm = new_uuid();
@@ -474,6 +495,7 @@ int main(void) {
                 WORLD_TEST(a_claim_outlives_hostd),
                 WORLD_TEST(a_claimer_that_left_still_bars_others),
                 WORLD_TEST(an_unclaimed_host_takes_no_orders),
+                WORLD_TEST(a_config_runs_and_opens_only_what_the_administrator_allows),
                 WORLD_TEST(an_overtaken_claimer_hears_of_its_epoch),
                 WORLD_TEST(an_order_is_stored_before_it_is_answered),
                 WORLD_TEST(the_emulator_gets_the_file_of_this_host),
