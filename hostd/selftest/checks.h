@@ -33,5 +33,8 @@ void check_programs(Selftest *t);
 /* Bus, systemd, monitoring units, folders. */
 void check_system(Selftest *t);
 
+/* What the VMs that run would not be started with again. */
+void check_configs(Selftest *t);
+
 /* Whether a PGPU offers a type of the kind. */
 bool selftest_offers(const Selftest *t, HostTypeKind kind);

@@ -46,6 +46,7 @@ int selftest_run(const HostSettings *host, const char *state_dir, const char *ru
         check_hardware(&t);
         check_programs(&t);
         check_system(&t);
+        check_configs(&t);
 
         hardware_done(&t.hardware);
         host_facts_done(&t.facts);
