@@ -109,6 +109,7 @@ int hosts_remove(Policy *p, Host *h, Refusal *refusal) {
                 return r;
         pool_remove(p->pool, &h->object);
         types_collect(p);
+        (void) batch_poison(p, problems_update(p));
         return 0;
 }
 
@@ -132,6 +133,7 @@ int hosts_declare_dead(Policy *p, Host *h, Refusal *refusal) {
                         h->name_label);
 
         batch_open(p);
+        (void) batch_poison(p, outside_forget_host(p, h));
         while (h->vms.n > 0) {
                 Vm *vm = h->vms.items[h->vms.n - 1];
                 Operation *op = operation_of(p, vm);
@@ -145,7 +147,6 @@ int hosts_declare_dead(Policy *p, Host *h, Refusal *refusal) {
                         operation_finish(op, JOB_DONE, ERROR_NONE, "");
                 reconcile_stray(p, vm);
         }
-        (void) batch_poison(p, outside_forget_host(p, h));
         takeover_collect_absent(p, h);
         log_host(LOG_NOTICE, NULL, h, "Host %s was declared dead; VMs released: %zu.", h->name_label, n);
         return 0;

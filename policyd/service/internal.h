@@ -77,6 +77,8 @@ struct Policy {
         uint64_t retry_delay;
         Job **ended; /* in the order of their ends; those before ended_first were removed */
         size_t n_ended, ended_first, ended_size;
+        Uuid *troubled; /* VMs that a host runs where the pool has them not, with a problem perhaps */
+        size_t n_troubled;
         StoreOps gone_jobs; /* deletions of jobs that left the pool and still stand on disk */
         char *status; /* the last line told */
         bool started, stale, closing;
@@ -147,6 +149,7 @@ Peer *peer_free(Peer *peer);
 Peer *peer_of(Policy *p, const Host *h);
 Host *peer_host(const Peer *peer);
 void peer_touch(Peer *peer); /* the batch holds something that this host said */
+void peer_drop_reported(Peer *peer, const Uuid *vm); /* the host says that it has it no more */
 bool peer_has_call(const Peer *peer, const Uuid *token);
 bool peer_withdraw_call(Peer *peer, const Uuid *token); /* where it still waits to be sent */
 int call_new(Peer *peer, CallDone done, const Uuid *object, const Uuid *token, Call **ret);
@@ -190,8 +193,9 @@ int outside_forget_host(Policy *p, Host *h);
 /* Whether the pool does not know a VM of the host's report, or has it elsewhere. */
 bool outside_is_stray(const Policy *p, const Host *h, const InventoryVm *report);
 
-/* problems.c: Host.Problems again, after what it tells of has changed */
+/* problems.c: Host.Problems again, after what it tells of has changed; of all hosts, and VM.Problems */
 int host_problems_update(Policy *p, Host *h);
+int problems_update(Policy *p);
 
 /* bookings.c */
 void booking_running(Policy *p, Vm *vm, Host *h, PowerState power);

@@ -116,12 +116,18 @@ static int update(Policy *p, Peer *peer, Host *h) {
         return r;
 }
 
+/* A VM that runs twice concerns both of its hosts. */
 int outside_update(Policy *p, Host *h) {
         Peer *peer = peer_of(p, h);
+        bool strays;
         int r;
 
-        r = peer ? update(p, peer, h) : 0;
-        r = r ?: host_problems_update(p, h);
+        if (!peer)
+                return host_problems_update(p, h);
+        strays = peer->n_strays > 0;
+        r = update(p, peer, h);
+        strays |= peer->n_strays > 0;
+        r = r ?: strays ? problems_update(p) : host_problems_update(p, h);
         if (pool_has_changes(p->pool))
                 batch_open(p);
         return r;

@@ -88,7 +88,7 @@ static int keep_report(Peer *peer, Host *h, Inventory *inventory) {
         return outside_update(peer->policy, h);
 }
 
-static void drop_reported(Peer *peer, const Uuid *vm) {
+void peer_drop_reported(Peer *peer, const Uuid *vm) {
         for (size_t i = 0; i < peer->report.n_vms; i++)
                 if (uuid_equal(&peer->report.vms[i].uuid, vm))
                         peer->report.vms[i].uuid = UUID_NULL;
@@ -174,7 +174,7 @@ static void on_vm_event(HostLink *link, VmEvent *event, void *userdata) {
         Host *h = event_host(peer, event->head.seq);
 
         if (event->state == VM_STATE_HALTED)
-                drop_reported(peer, &event->uuid);
+                peer_drop_reported(peer, &event->uuid);
         if (h)
                 host_said_vm(peer->policy, h, event);
         if (h && event->state == VM_STATE_HALTED)

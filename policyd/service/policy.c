@@ -233,6 +233,7 @@ Policy *policy_free(Policy *p) {
         sd_event_source_disable_unref(p->gather_defer);
         sd_event_source_disable_unref(p->retry_timer);
         sd_event_source_disable_unref(p->expiry_timer);
+        free(p->troubled);
         free(p->ended);
         store_ops_done(&p->gone_jobs);
         pool_free(p->pool);

@@ -1,14 +1,15 @@
 /*
- * Problems: what somebody should see to, at the host that has it
+ * Problems: what somebody should see to, at the host or the VM that has it
  *
- * A host's list is made anew from those who know of one: each source adds its sentences, what asks for an act
- * first. It is kept nowhere else, so whoever changes what a source looks at calls host_problems_update(); a
- * new sentence is logged once, when it comes.
+ * A list is made anew from those who know of one: each source adds its sentences, what asks for an act first.
+ * It is kept nowhere else, so whoever changes what a source looks at calls host_problems_update(), or
+ * problems_update() where it concerns more than one host.
  */
 
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "policyd/core/sentence.h"
 #include "policyd/service/internal.h"
 #include "policyd/service/object-log.h"
 
@@ -54,25 +55,92 @@ static int problems_end(Problems *list) {
         return list->error;
 }
 
-/* What hostd found wrong with its own facts. */
-static void add_reported(const Policy *p, const Host *h, Problems *list) {
-        const Peer *peer = hashmap_get(p->peers, &h->object.id);
-
-        for (char **problem = peer ? peer->report.problems : NULL; problem && *problem; problem++)
-                problem_add(list, "%s", *problem);
-}
-
-/* Who knows of problems of a host. */
-static void (*const host_sources[])(const Policy *p, const Host *h, Problems *list) = {
-        add_reported,
-};
-
 static bool has_problem(const Host *h, const char *text) {
         for (char **problem = h->problems; *problem; problem++)
                 if (streq(*problem, text))
                         return true;
         return false;
 }
+
+/* What hostd found wrong with its own facts; logged once, when it comes. */
+static void add_reported(Policy *p, const Host *h, Problems *list) {
+        const Peer *peer = peer_of(p, h);
+
+        for (char **problem = peer ? peer->report.problems : NULL; problem && *problem; problem++) {
+                if (!has_problem(h, *problem))
+                        log_host(
+                                LOG_NOTICE, MSG_TYPE_FILE_PROBLEM, h, "Host %s: %s", h->name_label, *problem);
+                problem_add(list, "%s", *problem);
+        }
+}
+
+/* VMs that run where the pool has them not */
+
+typedef void (*StrayFn)(
+        Policy *p, const Host *h, const InventoryVm *report, const void *about, Problems *list);
+
+static void each_stray(Policy *p, StrayFn told, const void *about, Problems *list) {
+        const PtrArray *hosts = &p->pool->objects[CLASS_HOST];
+
+        for (size_t i = 0; i < hosts->n; i++) {
+                const Host *h = hosts->items[i];
+                const Peer *peer = peer_of(p, h);
+
+                for (size_t k = 0; peer && peer->n_strays > 0 && k < peer->report.n_vms; k++)
+                        if (outside_is_stray(p, h, &peer->report.vms[k]))
+                                told(p, h, &peer->report.vms[k], about, list);
+        }
+}
+
+/* What ends one of the two, and what becomes of the other. */
+#define TWICE                                                                                                \
+        "and both write to its disks. `xenvgpu vm-shutdown uuid=%s force=true` ends the one on %s, and the " \
+        "pool then takes over the one on %s; to keep the former, end the latter on %s itself."
+
+static void stray_of_host(
+        Policy *p, const Host *h, const InventoryVm *report, const void *about, Problems *list) {
+        const Vm *vm = pool_get(p->pool, CLASS_VM, &report->uuid);
+        const Host *of = about, *other = vm ? vm_host(vm) : NULL;
+
+        if (other && (of == h || of == other))
+                problem_add(list, "VM '%s' runs here and on host %s too, " TWICE, vm->name_label,
+                        of == h ? other->name_label : h->name_label, UUID_TEXT(&report->uuid),
+                        other->name_label, h->name_label, h->name_label);
+        else if (of == h)
+                problem_add(list,
+                        "VM '%s' (%s) runs here and is not of this pool; what it holds counts as taken. To "
+                        "command it, create or import it with this uuid; else end it on the host itself.",
+                        report->name_label, UUID_TEXT(&report->uuid));
+}
+
+static void add_strays(Policy *p, const Host *h, Problems *list) {
+        each_stray(p, stray_of_host, h, list);
+}
+
+/* Of a VM that was created again with fewer VGPUs than the one that runs. */
+static void add_surplus(Policy *p, const Host *h, Problems *list) {
+        for (size_t i = 0; i < h->pgpus.n; i++) {
+                const Pgpu *pgpu = h->pgpus.items[i];
+
+                for (size_t k = 0; k < pgpu->n_outsiders; k++) {
+                        const Vm *vm = pool_get(p->pool, CLASS_VM, &pgpu->outsiders[k].vm);
+
+                        if (vm && vm_host(vm) == h)
+                                problem_add(list,
+                                        "VM '%s' has %s of %s, for which it has no VGPU in the pool; that "
+                                        "counts as taken until the VM ends.",
+                                        vm->name_label, type_label(pgpu->outsiders[k].type),
+                                        PCI_TEXT(&pgpu->pci));
+                }
+        }
+}
+
+/* Who knows of problems of a host. */
+static void (*const host_sources[])(Policy *p, const Host *h, Problems *list) = {
+        add_strays,
+        add_surplus,
+        add_reported,
+};
 
 int host_problems_update(Policy *p, Host *h) {
         _cleanup_(problems_done) Problems list = {};
@@ -83,11 +151,76 @@ int host_problems_update(Policy *p, Host *h) {
         r = problems_end(&list);
         if (r < 0)
                 return r;
-        for (size_t i = 0; i < list.n; i++)
-                if (!has_problem(h, list.texts[i]))
-                        log_host(LOG_NOTICE, MSG_TYPE_FILE_PROBLEM, h, "Host %s: %s", h->name_label,
-                                list.texts[i]);
         r = pool_set_host_problems(p->pool, h, list.texts);
+        if (pool_has_changes(p->pool))
+                batch_open(p);
+        return r;
+}
+
+/* VMs */
+
+static void stray_of_vm(
+        Policy *p, const Host *h, const InventoryVm *report, const void *about, Problems *list) {
+        const Vm *vm = about;
+        const Host *other = vm_host(vm);
+
+        if (other && uuid_equal(&report->uuid, &vm->object.id))
+                problem_add(list, "It runs on host %s and on host %s too, " TWICE, other->name_label,
+                        h->name_label, UUID_TEXT(&report->uuid), other->name_label, h->name_label,
+                        h->name_label);
+}
+
+static int vm_problems_update(Policy *p, Vm *vm) {
+        _cleanup_(problems_done) Problems list = {};
+        int r;
+
+        each_stray(p, stray_of_vm, vm, &list);
+        r = problems_end(&list);
+        return r < 0 ? r : pool_set_vm_problems(p->pool, vm, list.texts);
+}
+
+/* Noted, so that its list is emptied when it runs once again. */
+static void note_troubled(
+        Policy *p, const Host *h, const InventoryVm *report, const void *unused, Problems *list) {
+        Uuid *more;
+
+        if (!pool_get(p->pool, CLASS_VM, &report->uuid))
+                return;
+        more = reallocarray(p->troubled, p->n_troubled + 1, sizeof(*more));
+        if (!more) {
+                list->error = -ENOMEM;
+                return;
+        }
+        p->troubled = more;
+        p->troubled[p->n_troubled++] = report->uuid;
+}
+
+/* Those that had one, and those that may have one now. */
+static int vms_problems_update(Policy *p) {
+        _cleanup_free_ Uuid *before = take_ptr(p->troubled);
+        size_t n_before = p->n_troubled;
+        Problems none = {};
+        int r;
+
+        p->n_troubled = 0;
+        each_stray(p, note_troubled, NULL, &none);
+        r = none.error;
+        for (size_t i = 0; i < n_before + p->n_troubled && r == 0; i++) {
+                Vm *vm = pool_get(p->pool, CLASS_VM, i < n_before ? &before[i] : &p->troubled[i - n_before]);
+
+                if (vm)
+                        r = vm_problems_update(p, vm);
+        }
+        return r;
+}
+
+int problems_update(Policy *p) {
+        const PtrArray *hosts = &p->pool->objects[CLASS_HOST];
+        int r = 0;
+
+        for (size_t i = 0; i < hosts->n && r == 0; i++)
+                r = host_problems_update(p, hosts->items[i]);
+        r = r ?: vms_problems_update(p);
         if (pool_has_changes(p->pool))
                 batch_open(p);
         return r;

@@ -149,7 +149,7 @@ void reconcile_stray(Policy *p, Vm *vm) {
         Peer *peer;
 
         for (size_t i = 0; (peer = hashmap_next(p->peers, &i));) {
-                Host *h = peer->claimed && peer->n_strays > 0 ? peer_host(peer) : NULL;
+                Host *h = peer->n_strays > 0 ? peer_host(peer) : NULL;
                 bool taken = false;
 
                 for (size_t k = 0; h && k < peer->report.n_vms && !taken; k++) {

@@ -365,6 +365,9 @@ void start_failed_on_host(Policy *p, Vm *vm, ErrorCode code, const char *message
         booking_release(p, vm);
         if (op && op->kind != OPERATION_START)
                 operation_finish(op, JOB_DONE, ERROR_NONE, "");
+        /* It has the VM under another order, which its report may tell of. */
+        if (h && code == ERROR_VM_BAD_POWER_STATE)
+                (void) batch_poison(p, outside_update(p, h));
         reconcile_stray(p, vm);
         op = operation_of(p, vm);
         if (!op)

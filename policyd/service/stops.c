@@ -113,9 +113,10 @@ static void stop_replied(
                         break;
                 }
                 peer_touch(call->peer);
-                if (code == ERROR_NO_SUCH_OBJECT)
+                if (code == ERROR_NO_SUCH_OBJECT) {
+                        peer_drop_reported(call->peer, &vm->object.id);
                         start_failed_on_host(p, vm, code, "The host says that the VM is not there.");
-                else if (op && op->kind == OPERATION_START) {
+                } else if (op && op->kind == OPERATION_START) {
                         log_warning("Cancelling the start of VM %s was refused: %s", vm->name_label,
                                 strempty(message));
                         operation_job(op)->cancel_requested = false;

@@ -234,6 +234,7 @@ static void a_vgpu_that_the_pool_lacks_counts(void **state) {
         assert_int_equal(world_request(w, vms_create(w->policy, record, &vm, fresh(w))), ERROR_NONE);
         assert_string_equal(world_vm_state(w, &outsider), "running");
         expect_room(w, 7, 0, 0);
+        assert_non_null(strstr(world_host(w, "alpha")->problems[1], "'vm' has GRID K100 of 0000:07:00.0, for which"));
         fake_vm_ends(h, &outsider, "poweroff", NULL);
         world_run(w);
         expect_room(w, 8, 4, 1);
@@ -261,6 +262,119 @@ static void the_dead_hold_nothing(void **state) {
         expect_room(w, 7, 0, 0);
 }
 
+/* Alpha is declared dead and is not: the VM is started on beta, and then alpha comes back with the first one. */
+static void run_twice(World *w, FakeHost *a, Uuid *ret) {
+        *ret = world_create_vm_with(w, "desk-1", "GRID K100", 1);
+        assert_int_equal(world_start_vm_on(w, ret, "alpha", NULL), ERROR_NONE);
+        world_run(w);
+        a->down = true;
+        fake_lose(a, "No route to host.");
+        world_run(w);
+        assert_int_equal(
+                world_request(w, hosts_declare_dead(w->policy, world_host(w, "alpha"), fresh(w))), ERROR_NONE);
+        assert_int_equal(world_start_vm_on(w, ret, "beta", NULL), ERROR_NONE);
+        world_run(w);
+        a->down = false;
+        fake_lose(a, "");
+        world_run(w);
+        assert_string_equal(where(world_vm(w, ret))->name_label, "beta");
+}
+
+static void expect_problem(char **problems, const char *part, const Uuid *vm) {
+        assert_non_null(problems);
+        assert_non_null(problems[0]);
+        assert_null(problems[1]);
+        assert_non_null(strstr(problems[0], part));
+        assert_non_null(strstr(problems[0], "xenvgpu vm-shutdown uuid="));
+        assert_non_null(strstr(problems[0], UUID_TEXT(vm)));
+        assert_non_null(strstr(problems[0], "force=true` ends the one on beta"));
+}
+
+/* Said at the VM and at both hosts, over a restart; the command that it names ends one, and the other is the
+ * pool's from then on. */
+static void a_vm_that_runs_twice_is_told(void **state) {
+        FakeHost *a, *b;
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
+        Uuid vm;
+
+        run_twice(w, a, &vm);
+        for (unsigned i = 0; i < 2; i++) {
+                expect_problem(world_vm(w, &vm)->problems, "runs on host beta and on host alpha too", &vm);
+                expect_problem(world_host(w, "alpha")->problems, "'desk-1' runs here and on host beta too", &vm);
+                expect_problem(world_host(w, "beta")->problems, "'desk-1' runs here and on host alpha too", &vm);
+                expect_room(w, 7, 0, 0);
+                if (i == 0)
+                        world_crash(w);
+        }
+
+        assert_int_equal(world_shutdown(w, &vm, true, NULL), ERROR_NONE);
+        world_run(w);
+        assert_null(fake_vm(b, &vm));
+        assert_string_equal(world_vm_state(w, &vm), "running");
+        assert_string_equal(where(world_vm(w, &vm))->name_label, "alpha");
+        assert_null(world_vm(w, &vm)->problems);
+        assert_null(world_host(w, "alpha")->problems[0]);
+        assert_null(world_host(w, "beta")->problems[0]);
+        expect_room(w, 7, 0, 0);
+        assert_int_equal(world_shutdown(w, &vm, true, NULL), ERROR_NONE);
+        world_run(w);
+        assert_string_equal(world_vm_state(w, &vm), "halted");
+        expect_room(w, 8, 4, 1);
+}
+
+/* Or the other one ends by itself. */
+static void the_second_one_may_end_first(void **state) {
+        FakeHost *a, *b;
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
+        Uuid vm;
+
+        run_twice(w, a, &vm);
+        fake_vm_ends(a, &vm, "destroyed", NULL);
+        world_run(w);
+        assert_string_equal(where(world_vm(w, &vm))->name_label, "beta");
+        assert_null(world_vm(w, &vm)->problems);
+        assert_null(world_host(w, "alpha")->problems[0]);
+        assert_null(world_host(w, "beta")->problems[0]);
+        expect_room(w, 8, 4, 1);
+}
+
+/* The host with the second one is away when the first ends: it is the pool's there, and starts nowhere else. */
+static void the_second_one_is_not_forgotten_while_its_host_is_away(void **state) {
+        FakeHost *a, *b;
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
+        Uuid vm;
+
+        run_twice(w, a, &vm);
+        a->down = true;
+        fake_lose(a, "No route to host.");
+        world_run(w);
+        assert_int_equal(world_shutdown(w, &vm, true, NULL), ERROR_NONE);
+        world_run(w);
+        assert_null(fake_vm(b, &vm));
+        assert_int_equal(world_start_vm(w, &vm, NULL), ERROR_VM_BAD_POWER_STATE);
+        a->down = false;
+        fake_lose(a, "");
+        world_run(w);
+        assert_string_equal(world_vm_state(w, &vm), "running");
+        assert_string_equal(where(world_vm(w, &vm))->name_label, "alpha");
+        assert_int_equal(b->n_starts, 1);
+}
+
+/* What the pool does not know is told at its host, with the way to command it. */
+static void an_outsider_is_told(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+
+        fake_vm_put_with(h, &outsider, "0000:07:00.0", "k100");
+        claim_again(h);
+        world_run(w);
+        assert_non_null(world_host(w, "alpha")->problems[0]);
+        assert_non_null(strstr(world_host(w, "alpha")->problems[0], "'outsider' (06000000-"));
+        fake_vm_ends(h, &outsider, "poweroff", NULL);
+        world_run(w);
+        assert_null(world_host(w, "alpha")->problems[0]);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_booking_that_was_not_sent_gives_way),
@@ -272,6 +386,10 @@ int main(void) {
                 cmocka_unit_test(what_he_uses_is_in_use),
                 cmocka_unit_test(a_vgpu_that_the_pool_lacks_counts),
                 cmocka_unit_test(the_dead_hold_nothing),
+                cmocka_unit_test(a_vm_that_runs_twice_is_told),
+                cmocka_unit_test(the_second_one_may_end_first),
+                cmocka_unit_test(the_second_one_is_not_forgotten_while_its_host_is_away),
+                cmocka_unit_test(an_outsider_is_told),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
