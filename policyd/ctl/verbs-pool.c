@@ -9,6 +9,7 @@
 #include "common/parse.h"
 #include "policyd/ctl/explain.h"
 #include "policyd/ctl/map.h"
+#include "policyd/ctl/status-problems.h"
 #include "policyd/ctl/verbs.h"
 #include "protocol/names.h"
 
@@ -131,6 +132,8 @@ static int print_status(const Ctl *ctl, const char *version, const StatusLine *l
         for (size_t i = 0; i < n; i++)
                 if (json_add_u64(o, lines[i].name, lines[i].value) < 0)
                         return ctl_failed(-ENOMEM, &(ClientError){});
+        if (status_add_problems(o, ctl->view) < 0)
+                return ctl_failed(-ENOMEM, &(ClientError){});
         return print_json(stdout, o) < 0 ? EXIT_REFUSED : EXIT_DONE;
 }
 
@@ -184,5 +187,6 @@ int verb_status(Ctl *ctl) {
                                 object_flag(hosts[i], "Enabled") ? "" : ", disabled",
                                 *object_text(hosts[i], "StateReason") ? ": " : "",
                                 object_text(hosts[i], "StateReason"));
+        (void) status_print_problems(stdout, v);
         return EXIT_DONE;
 }

@@ -12,6 +12,7 @@
 #include "common/json/json-get.h"
 #include "policyd/ctl/explain.h"
 #include "policyd/ctl/map.h"
+#include "policyd/ctl/status-problems.h"
 #include "policyd/ctl/verbs.h"
 #include "tests/unit/ctl/fixture.h"
 
@@ -362,6 +363,24 @@ static void test_who_is_not_of_the_pool_is_listed(void **state) {
         assert_non_null(strstr(json, "astray (000000aa-0000-4000-8000-0000000000aa) has "));
 }
 
+static void test_status_tells_problems(void **state) {
+        _cleanup_(view_freep) View *v = view_of_fixture();
+        _cleanup_json_ struct json_object *o = json_object_new_object();
+        _cleanup_free_ char *text = NULL;
+        struct json_object *problems;
+        size_t size;
+        FILE *out = open_memstream(&text, &size);
+
+        assert_int_equal(status_print_problems(out, v), 0);
+        fclose(out);
+        assert_string_equal(text,
+                "VM cad: It runs twice.\nhost beta: VM runs here.\nhost beta: A second one.\n");
+
+        assert_int_equal(status_add_problems(o, v), 0);
+        assert_true(json_object_object_get_ex(o, "problems", &problems));
+        assert_int_equal(json_object_array_length(problems), 3);
+}
+
 static char *drawn(unsigned width, bool utf8, bool colour) {
         _cleanup_(view_freep) View *v = view_of_fixture();
         const MapStyle style = {.width = width, .utf8 = utf8, .colour = colour};
@@ -427,6 +446,7 @@ int main(void) {
                 cmocka_unit_test(test_unknown_column),
                 cmocka_unit_test(test_capacity_of_one_group),
                 cmocka_unit_test(test_who_is_not_of_the_pool_is_listed),
+                cmocka_unit_test(test_status_tells_problems),
                 cmocka_unit_test(test_map_model),
                 cmocka_unit_test(test_map_in_ascii),
                 cmocka_unit_test(test_map_widths),

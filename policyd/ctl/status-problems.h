@@ -1,0 +1,13 @@
+#pragma once
+
+/*
+ * The problems of VMs and hosts, for `status`: VMs first, since theirs are the worst
+ */
+
+#include <stdio.h>
+
+#include "policyd/ctl/view.h"
+
+int status_print_problems(FILE *out, View *v); /* a line each: "VM desk-1: It runs on host …" */
+/* [{"class":"vm","uuid":…,"name-label":…,"problem":…}…] as the member "problems" */
+int status_add_problems(struct json_object *status, View *v);
