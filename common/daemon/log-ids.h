@@ -15,6 +15,7 @@
 #define MSG_RESERVATION_RELEASED "d737fb06cdba4ea1bd6655779454e67c" /* a booking was given back, with the reason */
 #define MSG_HOST_ONLINE "8ca41af4ffac4966a5d1386b8f3c56ba" /* a host was claimed and its inventory taken over */
 #define MSG_HOST_LOST "5cac8c51b58b45868aa40467a273c194" /* the link to a host broke */
+#define MSG_HOST_NOT_REACHED "c1f7b0e64d0f4f0f9f0a6d1be3a95c27" /* a host is not reached, with why */
 #define MSG_HOST_CORRECTED "9be2a246ffb748f98197e88de0773bce" /* the host's word replaced what policyd had stored */
 #define MSG_TYPE_ENABLED "5a44cc55377c4e19be8909ae15aac182" /* a VGPU type was enabled on a PGPU */
 #define MSG_TYPE_DISABLED "4d9c2df3d8f442b8be0ef3aa7eacb909" /* a VGPU type was disabled on a PGPU */

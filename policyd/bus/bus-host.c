@@ -21,6 +21,7 @@ static int method_disable(sd_bus_message *m, void *userdata, sd_bus_error *error
         return set_enabled(m, userdata, /* enabled= */ false, error);
 }
 
+DEFINE_METHOD(method_reconnect, Host, hosts_reconnect)
 DEFINE_METHOD(method_declare_dead, Host, hosts_declare_dead)
 
 static DECLARE_GETTER(get_state) {
@@ -39,6 +40,7 @@ static const sd_bus_vtable host_vtable[] = {
         SD_BUS_METHOD("Remove", NULL, NULL, method_remove, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Enable", NULL, NULL, method_enable, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Disable", NULL, NULL, method_disable, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("Reconnect", NULL, NULL, method_reconnect, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("DeclareDead", NULL, NULL, method_declare_dead, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("UUID", "s", get_uuid, offsetof(Host, object.id), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("NameLabel", "s", NULL, offsetof(Host, name_label), SD_BUS_VTABLE_PROPERTY_CONST),

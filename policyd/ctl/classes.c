@@ -29,7 +29,7 @@ static const Field host_fields[] = {
         COLUMN("uuid", "UUID"),
         COLUMN("name-label", "NameLabel"),
         COLUMN("state", "State"),
-        RO("state-reason", "StateReason"),
+        COLUMN("state-reason", "StateReason"),
         { .name = "enabled",
                 .property = "Enabled",
                 .in_list = true,

@@ -36,6 +36,10 @@ int verb_host_disable(Ctl *ctl) {
         return ctl_call_uuid(ctl, "host", "Disable");
 }
 
+int verb_host_reconnect(Ctl *ctl) {
+        return ctl_call_uuid(ctl, "host", "Reconnect");
+}
+
 int verb_host_declare_dead(Ctl *ctl) {
         return ctl_call_uuid(ctl, "host", "DeclareDead");
 }

@@ -65,6 +65,9 @@ static const Verb verbs[] = {
         VERB("host-enable", "uuid", "", "Lets VMs be placed on a host again.", verb_host_enable),
         VERB("host-disable", "uuid", "", "No more VMs are placed on a host; what runs there goes on.",
                 verb_host_disable),
+        VERB("host-reconnect", "uuid", "",
+                "Dials a host that is not online now, not after the pause; host-list says what came of it.",
+                verb_host_reconnect),
         VERB("host-declare-dead", "uuid", "",
                 "Says that an offline host runs nothing any more: what was booked there is released. Only "
                 "when it is sure.",

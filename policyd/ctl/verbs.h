@@ -89,6 +89,7 @@ int verb_host_add(Ctl *ctl);
 int verb_host_remove(Ctl *ctl);
 int verb_host_enable(Ctl *ctl);
 int verb_host_disable(Ctl *ctl);
+int verb_host_reconnect(Ctl *ctl);
 int verb_host_declare_dead(Ctl *ctl);
 int verb_job_wait(Ctl *ctl);
 int verb_job_cancel(Ctl *ctl);

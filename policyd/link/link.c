@@ -474,6 +474,8 @@ void link_reset(HostLink *link, const char *reason) {
 
 void link_dial_now(HostLink *link) {
         link->retry_delay = 0;
+        if (link->state == LINK_DIALING)
+                link_reset(link, "It is dialled again, as Reconnect asked.");
         if (link->state == LINK_RETRYING && link->retry)
                 (void) sd_event_source_set_time_relative(link->retry, 0);
 }

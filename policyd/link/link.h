@@ -91,7 +91,8 @@ int link_claim(HostLink *link,
         const LinkClaim *claim); /* after greeted() returned 0, or again with a higher epoch: then calls that
                                     wait to be sent are refused with HostOffline */
 bool link_is_claimed(const HostLink *link);
-/* Where a pause or a turn is waited for: dial now. The next pauses are short again. */
+/* Where the connection does not stand: dial now; one that waits for its turn to log in keeps its place. The
+ * next pauses are short again. */
 void link_dial_now(HostLink *link);
 /* Close and dial again later, with this very reason. */
 void link_reset(HostLink *link, const char *reason);

@@ -119,6 +119,15 @@ int hosts_set_enabled(Policy *p, Host *h, bool enabled, Refusal *refusal) {
         return 0;
 }
 
+/* One that is connected, or waits for its turn to log in, is left as it is. */
+int hosts_reconnect(Policy *p, Host *h, Refusal *refusal) {
+        Peer *peer = peer_of(p, h);
+
+        if (peer)
+                link_dial_now(peer->link);
+        return 0;
+}
+
 /*
  * The operator's word that the machine does not run: the only way, besides the host's own, to release what
  * was sent there. While policyd can hear the host itself, the host knows better.

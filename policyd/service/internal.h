@@ -139,6 +139,8 @@ struct Peer {
         bool waits;    /* greeted, and not claimed yet */
         uint64_t epoch_held; /* by its greeting */
         uint64_t epoch;      /* that it was claimed with last, to order with; 0: not by this process */
+        char *told;       /* the reason that the journal has of its being away */
+        uint64_t told_at; /* monotonic µs */
         Call *calls;
         size_t n_strays;  /* VMs of the report that the pool has not there, … */
         Inventory report; /* what the host said last: its problems, and its VMs, of which the pool may come to know one */

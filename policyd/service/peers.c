@@ -10,6 +10,8 @@
 #include "policyd/service/internal.h"
 #include "policyd/service/object-log.h"
 
+#define AWAY_TOLD_USEC UINT64_C(60000000)
+
 Peer *peer_of(Policy *p, const Host *h) {
         return hashmap_get(p->peers, &h->object.id);
 }
@@ -199,14 +201,34 @@ static void on_stale(HostLink *link, const char *message, void *userdata) {
         epoch_stale(((Peer *) userdata)->policy, message);
 }
 
+/*
+ * Once when a host is lost, or was not reached at first; and when the reason has become another, but then not
+ * more than once a minute: a reason that changes with each attempt would fill the journal.
+ */
+static void tell_away(Peer *peer, const Host *h, const char *reason) {
+        uint64_t now = 0;
+
+        (void) sd_event_now(peer->policy->event, CLOCK_MONOTONIC, &now);
+        if (h->state != HOST_ONLINE && peer->told &&
+                (streq(peer->told, reason) || now - peer->told_at < AWAY_TOLD_USEC))
+                return;
+        free(peer->told);
+        peer->told = strdup(reason);
+        peer->told_at = now;
+        if (h->state == HOST_ONLINE)
+                log_host(LOG_WARNING, MSG_HOST_LOST, h, "Host %s is offline: %s", h->name_label, reason);
+        else
+                log_host(LOG_WARNING, MSG_HOST_NOT_REACHED, h, "Host %s is not reached: %s", h->name_label,
+                        reason);
+}
+
 void peer_say_offline(Peer *peer, const char *reason) {
         Policy *p = peer->policy;
         Host *h = peer_host(peer);
 
         if (!h)
                 return;
-        if (h->state == HOST_ONLINE)
-                log_host(LOG_WARNING, MSG_HOST_LOST, h, "Host %s is offline: %s", h->name_label, reason);
+        tell_away(peer, h, reason);
         pool_set_host_state(p->pool, h, HOST_OFFLINE, reason);
         batch_open(p);
 }
@@ -270,6 +292,7 @@ Peer *peer_free(Peer *peer) {
                 call_replied(NULL, LINK_UNKNOWN, ERROR_HOST_OFFLINE, "The connection to the host was closed.",
                         peer->calls);
         inventory_done(&peer->report);
+        free(peer->told);
         free(peer);
         return NULL;
 }

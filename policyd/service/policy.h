@@ -112,6 +112,7 @@ int vm_groups_create(Policy *p, const char *name_label, const char *name_descrip
 /* Host */
 int hosts_remove(Policy *p, Host *h, Refusal *refusal);
 int hosts_set_enabled(Policy *p, Host *h, bool enabled, Refusal *refusal);
+int hosts_reconnect(Policy *p, Host *h, Refusal *refusal); /* where it is not connected: dials now */
 int hosts_declare_dead(
         Policy *p, Host *h, Refusal *refusal); /* releases every booking there; refused while it is online */
 

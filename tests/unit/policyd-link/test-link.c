@@ -177,9 +177,41 @@ static void test_a_hostd_that_comes_later_is_claimed_at_once(void **state) {
         w->settings.retry_max_usec = 60 * UINT64_C(1000000);
         world_dial(w, w->bus.address);
         RUN_UNTIL(w, w->n_lost == 1);
-        assert_string_equal(w->reason, "hostd does not run on the host: `systemctl start xenvgpu-hostd` there; `journalctl -u xenvgpu-hostd` shows why it ended.");
+        assert_string_equal(w->reason, "hostd does not run on the host: `systemctl start xenvgpu-hostd` "
+                                       "there; `journalctl -u xenvgpu-hostd` shows why it ended.");
         fake_host_start(&w->host, &w->bus, w->event);
         RUN_UNTIL(w, w->n_claimed == 1);
+}
+
+/* An operator who has mended the host does not wait for the pause. */
+static void test_a_host_is_dialled_now(void **state) {
+        World *w = *state;
+
+        w->settings.retry_min_usec = w->settings.retry_max_usec = 60 * UINT64_C(1000000);
+        private_bus_stop(&w->bus);
+        world_dial(w, w->bus.address);
+        RUN_UNTIL(w, w->n_lost == 1);
+        private_bus_start(&w->bus);
+        fake_host_start(&w->host, &w->bus, w->event);
+        run_for(w, 100);
+        assert_int_equal(w->n_greeted, 0);
+        link_dial_now(w->link);
+        RUN_UNTIL(w, w->n_claimed == 1);
+        link_dial_now(w->link); /* it stands */
+        run_for(w, 100);
+        assert_int_equal(w->n_lost, 1);
+
+        /* An attempt that hangs is given up for another. */
+        w->settings.connect_usec = 60 * UINT64_C(1000000);
+        w->link = link_free(w->link);
+        kill(w->bus.pid, SIGSTOP);
+        world_dial(w, w->bus.address);
+        run_for(w, 100);
+        assert_int_equal(w->n_lost, 1);
+        link_dial_now(w->link);
+        assert_int_equal(w->n_lost, 2);
+        kill(w->bus.pid, SIGCONT);
+        RUN_UNTIL(w, w->n_claimed == 2);
 }
 
 static void test_nobody_listens(void **state) {
@@ -316,7 +348,8 @@ static void test_what_waits_can_be_taken_back(void **state) {
         assert_int_equal(w->host.n_orders, 65);
 }
 
-/* They carry the epoch of the claim before: sent behind the new claim, they would look like another master's. */
+/* They carry the epoch of the claim before: sent behind the new claim, they would look like another master's.
+ */
 static void test_orders_that_wait_are_refused_by_a_new_claim(void **state) {
         World *w = world_claimed_host(state);
 
@@ -401,6 +434,7 @@ int main(void) {
                 WORLD_TEST(test_a_successor_never_gets_its_predecessors_orders),
                 WORLD_TEST(test_the_bus_dies_and_comes_back),
                 WORLD_TEST(test_a_hostd_that_comes_later_is_claimed_at_once),
+                WORLD_TEST(test_a_host_is_dialled_now),
                 WORLD_TEST(test_nobody_listens),
                 WORLD_TEST(test_the_owner_decides_about_the_claim),
                 WORLD_TEST(test_a_host_that_is_not_wanted),

@@ -549,6 +549,9 @@ bool link_is_claimed(const HostLink *link) {
         return link->claimed;
 }
 
+void link_dial_now(HostLink *link) {
+}
+
 void link_reset(HostLink *link, const char *reason) {
         disconnect(link, reason);
         task_add(TASK_DIAL, link, NULL, NULL, NULL, NULL);
