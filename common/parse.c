@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "common/parse.h"
+#include "common/text.h"
 
 int parse_digit(char c, unsigned base) {
         unsigned value = base;
@@ -203,8 +204,8 @@ const char *format_size(uint64_t bytes, char buf[static 32]) {
         tenths = shift ? ((bytes - (whole << shift)) >> (shift - 10)) * 10 / 1024 : 0;
 
         if (tenths)
-                snprintf(buf, 32, "%u.%u %s", (unsigned) whole, (unsigned) tenths, units[unit]);
+                text_format(buf, 32, "%u.%u %s", (unsigned) whole, (unsigned) tenths, units[unit]);
         else
-                snprintf(buf, 32, "%u %s", (unsigned) whole, units[unit]);
+                text_format(buf, 32, "%u %s", (unsigned) whole, units[unit]);
         return buf;
 }

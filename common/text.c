@@ -124,6 +124,10 @@ bool text_is_good(const char *text, size_t size, TextForm form) {
         return !find_fault(text, size, form, &at, &c);
 }
 
+bool text_is_name(const char *text, size_t size) {
+        return size > 0 && size <= TEXT_NAME_MAX && text_is_good(text, size, TEXT_LINE);
+}
+
 const char *text_fault(const char *text, size_t size, TextForm form, char buf[static TEXT_FAULT_MAX]) {
         Character c;
         size_t at = 0;

@@ -28,6 +28,10 @@ typedef enum TextForm {
 
 bool text_is_good(const char *text, size_t size, TextForm form);
 
+/* A good line of 1 to TEXT_NAME_MAX bytes: what files and other programs call something. */
+#define TEXT_NAME_MAX 255
+bool text_is_name(const char *text, size_t size);
+
 /* Why a text is not good, as "holds the control character U+001B at byte 3", or NULL when it is good. */
 #define TEXT_FAULT_MAX 80
 const char *text_fault(const char *text, size_t size, TextForm form, char buf[static TEXT_FAULT_MAX]);

@@ -6,7 +6,7 @@
 
 #include <inttypes.h>
 
-#include "hostd/core/clean-text.h"
+#include "common/text.h"
 #include "hostd/core/epoch.h"
 #include "protocol/names.h"
 
@@ -47,12 +47,12 @@ int epoch_claim(const HostClaim *held, uint64_t epoch, const char *pool, const c
                 return host_refusal_set(ret_refusal, ERROR_INVALID_RECORD,
                         "A claim's epoch is at most %" PRIu64 "; no master could outbid %" PRIu64 ".",
                         EPOCH_MAX, epoch);
-        if (!text_is_clean_name(instance, strlen(instance)))
+        if (!text_is_name(instance, strlen(instance)))
                 return host_refusal_set(ret_refusal, ERROR_INVALID_RECORD,
-                        "A claim's instance must be a text of 1 to %d bytes.", CLEAN_NAME_MAX);
-        if (*pool && !text_is_clean_name(pool, strlen(pool)))
+                        "A claim's instance must be a text of 1 to %d bytes.", TEXT_NAME_MAX);
+        if (*pool && !text_is_name(pool, strlen(pool)))
                 return host_refusal_set(ret_refusal, ERROR_INVALID_RECORD,
-                        "A claim's pool must be a text of at most %d bytes.", CLEAN_NAME_MAX);
+                        "A claim's pool must be a text of at most %d bytes.", TEXT_NAME_MAX);
 
         if (epoch < held->epoch)
                 return host_refusal_set(ret_refusal, ERROR_STALE_EPOCH,

@@ -2,7 +2,7 @@
  * What the Intel and AMD lists share
  */
 
-#include "hostd/core/clean-text.h"
+#include "common/text.h"
 #include "hostd/core/grow.h"
 #include "hostd/core/list-fields.h"
 
@@ -17,8 +17,8 @@ const char *list_take_head(TextSpan *line, uint16_t *ret_pdev, bool *ret_experim
                 return "'experimental=0' or 'experimental=1' must follow the device id";
         if (!text_take_word(line, "name='") || !text_take_until(line, '\'', ret_name))
                 return "name='…' must follow 'experimental='";
-        if (!text_is_clean_name(ret_name->at, text_span_size(ret_name)))
-                return "the name is empty, too long, or no text";
+        if (text_span_size(ret_name) == 0)
+                return "the name is empty";
 
         *ret_experimental = experimental != '0';
         return NULL;
@@ -54,8 +54,10 @@ int list_parse_line(const ListKind *kind, const char *text, size_t size, unsigne
         }
 
         copy = text_span_copy(&name);
-        if (!copy)
+        if (!copy || text_clean_own(&copy, TEXT_LINE, TEXT_NAME_MAX) < 0) {
+                free(copy);
                 return -ENOMEM;
+        }
 
         *ret_name = copy;
         return 1;

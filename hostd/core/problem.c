@@ -5,10 +5,7 @@
  * it travels.
  */
 
-#include <stdarg.h>
-#include <stdio.h>
-
-#include "hostd/core/clean-text.h"
+#include "common/text.h"
 #include "hostd/core/problem.h"
 
 #define REASON_MAX 512
@@ -21,9 +18,8 @@ void problem_report(const ProblemSink *sink, unsigned line, const char *format, 
                 return;
 
         va_start(ap, format);
-        vsnprintf(reason, sizeof(reason), format, ap);
+        text_vformat(reason, sizeof(reason), format, ap);
         va_end(ap);
 
-        text_make_clean(reason);
         sink->handler(line, reason, sink->userdata);
 }

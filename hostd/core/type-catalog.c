@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "common/text.h"
 #include "hostd/core/grow.h"
 #include "hostd/core/type-catalog.h"
 
@@ -47,7 +48,7 @@ static void report(TypeBuild *b, CatalogFile file, const char *path, unsigned li
                 return;
 
         va_start(ap, format);
-        vsnprintf(reason, sizeof(reason), format, ap);
+        text_vformat(reason, sizeof(reason), format, ap);
         va_end(ap);
         b->problem(file, path, line, reason, b->userdata);
 }

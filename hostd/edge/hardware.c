@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "common/text.h"
 #include "hostd/core/grow.h"
 #include "hostd/core/idset.h"
 #include "hostd/edge/hardware.h"
@@ -102,7 +103,7 @@ static int scan_pgpus(ScanState *s) {
                 add_problem(s, pci_source(s->settings), 0,
                         "no device in it can be read; this host shows no PGPUs");
         else if (r < 0) {
-                snprintf(reason, sizeof(reason), "it cannot be read (%s); this host shows no PGPUs",
+                text_format(reason, sizeof(reason), "it cannot be read (%s); this host shows no PGPUs",
                         strerror(-r));
                 add_problem(s, pci_source(s->settings), 0, reason);
         }
@@ -131,7 +132,7 @@ static int merge_type(ScanState *s, const Pgpu *p, HostType *t) {
         }
 
         if (known->instances != t->instances) {
-                snprintf(reason, sizeof(reason),
+                text_format(reason, sizeof(reason),
                         "%" PRIu32 " of type '%s' fit there and %" PRIu32
                         " on another PGPU; the smaller number counts for both",
                         t->instances, t->identifier, known->instances);

@@ -333,8 +333,10 @@ uint64_t host_store_last_seq(const HostStore *s) {
 #define ENABLEMENT_KEY_MAX 32
 
 static size_t enablement_key(const Pgpu *p, char buf[static ENABLEMENT_KEY_MAX]) {
-        return (size_t) snprintf(
-                buf, ENABLEMENT_KEY_MAX, "%s %04x:%04x", PCI_TEXT(&p->address), p->vendor_id, p->device_id);
+        char *end = stpcpy(buf, PCI_TEXT(&p->address));
+
+        end += snprintf(end, ENABLEMENT_KEY_MAX - (size_t) (end - buf), " %04x:%04x", p->vendor_id, p->device_id);
+        return (size_t) (end - buf);
 }
 
 int host_store_get_enablement(HostStore *s, const Pgpu *p, Enablement *ret) {

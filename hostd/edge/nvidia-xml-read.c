@@ -12,7 +12,7 @@
 #include <stdio.h>
 
 #include "common/parse.h"
-#include "hostd/core/clean-text.h"
+#include "common/text.h"
 #include "hostd/core/grow.h"
 #include "hostd/edge/nvidia-xml-read.h"
 
@@ -110,7 +110,7 @@ static void fault(Collect *c, const char *format, ...) {
         if (*c->fault)
                 return;
         va_start(ap, format);
-        vsnprintf(c->fault, sizeof(c->fault), format, ap);
+        text_vformat(c->fault, sizeof(c->fault), format, ap);
         va_end(ap);
 }
 
@@ -121,18 +121,17 @@ static const char *attribute(const XML_Char **attributes, const char *name) {
         return NULL;
 }
 
-/* A copy of a required attribute that is text. */
+/* A clean copy of a required attribute. */
 static char *take_name(XmlReader *x, Collect *c, const XML_Char **attributes, const char *name) {
         const char *value = attribute(attributes, name);
         char *copy;
 
-        if (!value || !text_is_clean_name(value, strlen(value))) {
-                fault(c, value ? "its attribute %s is empty, too long, or no text" : "it has no attribute %s",
-                        name);
+        if (isempty(value)) {
+                fault(c, value ? "its attribute %s is empty" : "it has no attribute %s", name);
                 return NULL;
         }
 
-        copy = strdup(value);
+        copy = text_clean(value, strlen(value), TEXT_LINE, TEXT_NAME_MAX);
         if (!copy)
                 stop_out_of_memory(x);
         return copy;

@@ -11,7 +11,7 @@
 #include "common/daemon/log.h"
 #include "common/json/json-get.h"
 #include "common/uuid.h"
-#include "hostd/core/clean-text.h"
+#include "common/text.h"
 #include "hostd/core/grow.h"
 #include "hostd/core/idset.h"
 #include "hostd/edge/ovs-bridges.h"
@@ -148,7 +148,7 @@ static int set_row(OvsBridges *o, const char *row, const char *name) {
         char *copy;
 
         /* What is no text is no network that a VM's config could name. */
-        if (!text_is_clean_name(name, strlen(name)))
+        if (!text_is_name(name, strlen(name)))
                 return 0;
         copy = strdup(name);
         if (!copy)

@@ -10,7 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "hostd/core/clean-text.h"
+#include "common/text.h"
 #include "hostd/edge/pci-access.h"
 
 #define ERROR_TEXT_MAX 256
@@ -19,7 +19,7 @@
 struct PciAccess {
         struct pci_access *pci;
         char error[ERROR_TEXT_MAX];
-        char name[NAME_TEXT_MAX];
+        char name[NAME_TEXT_MAX], clean[TEXT_NAME_MAX + 1];
 };
 
 typedef struct Guard {
@@ -41,9 +41,8 @@ static void on_error(char *format, ...) {
                 abort();
 
         va_start(ap, format);
-        vsnprintf(guard->error, ERROR_TEXT_MAX, format, ap);
+        text_vformat(guard->error, ERROR_TEXT_MAX, format, ap);
         va_end(ap);
-        text_make_clean(guard->error);
         longjmp(guard->back, 1);
 }
 
@@ -212,9 +211,9 @@ static const char *look_up(PciAccess *a, NameCall n) {
         n.buffer = a->name;
         if (guarded(a, call_name, &n) < 0)
                 return NULL;
-        if (!n.name || !text_is_clean_name(n.name, strlen(n.name)))
+        if (isempty(n.name))
                 return NULL;
-        return n.name;
+        return text_short(n.name, a->clean, sizeof(a->clean));
 }
 
 const char *pci_access_name_vendor(PciAccess *a, uint16_t vendor) {

@@ -7,7 +7,7 @@
 
 #include "common/io/file.h"
 #include "common/parse.h"
-#include "hostd/core/clean-text.h"
+#include "common/text.h"
 #include "hostd/edge/sysfs-facts.h"
 
 #define RESOURCE_SIZE_MAX 4096
@@ -57,7 +57,7 @@ static int read_driver(const char *folder, SysfsFacts *f) {
                 const char *slash = strrchr(target, '/');
 
                 name = slash ? slash + 1 : target;
-                if (!text_is_clean_name(name, strlen(name)))
+                if (!text_is_name(name, strlen(name)))
                         name = "";
         }
 

@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 #include "common/io/file.h"
-#include "hostd/core/clean-text.h"
+#include "common/text.h"
 #include "hostd/core/grow.h"
 #include "hostd/core/nvidia-driver.h"
 #include "hostd/edge/nvidia-xml-read.h"
@@ -110,10 +110,13 @@ static int read_conf_entry(const TypeFileSettings *settings, const char *name, F
                 return -ENOMEM;
 
         f.path = path;
-        if (!text_is_clean_name(name, strlen(name))) {
+        if (!text_is_name(name, strlen(name))) {
                 ProblemSink sink = sink_of(&f);
 
-                text_make_clean(path);
+                /* The name is part of the record that starts the emulator, so it cannot be another one there. */
+                if (text_clean_own(&path, TEXT_LINE, PATH_MAX) < 0)
+                        return -ENOMEM;
+                f.path = path;
                 problem_report(&sink, 0, "the file is not read: its name is no text");
                 return 0;
         }

@@ -2,13 +2,13 @@
  * GVT-g and MxGPU lists: names that come out may travel, sizes divide
  */
 
-#include "hostd/core/clean-text.h"
+#include "common/text.h"
 #include "hostd/core/gvtg-list.h"
 #include "hostd/core/mxgpu-list.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_name(const char *name) {
-        if (!text_is_clean_name(name, strlen(name)))
+        if (!text_is_name(name, strlen(name)))
                 abort();
 }
 

@@ -85,6 +85,16 @@ static void each_fault_is_named(void **state) {
         assert_null(text_fault("é", 2, TEXT_LINE, buf));
 }
 
+static void a_name_is_a_short_line(void **state) {
+        char longer[TEXT_NAME_MAX + 1];
+
+        memset(longer, 'a', sizeof(longer));
+        assert_true(text_is_name(longer, TEXT_NAME_MAX));
+        assert_false(text_is_name(longer, TEXT_NAME_MAX + 1));
+        assert_false(text_is_name("", 0));
+        assert_false(text_is_name("a\nb", 3));
+}
+
 static void descriptions_may_have_lines(void **state) {
         assert_true(good("one\n\ttwo", TEXT_LINES));
         assert_false(good("one\rtwo", TEXT_LINES));
@@ -203,6 +213,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(names_of_all_scripts_are_good),
                 cmocka_unit_test(each_fault_is_named),
+                cmocka_unit_test(a_name_is_a_short_line),
                 cmocka_unit_test(descriptions_may_have_lines),
                 cmocka_unit_test(what_is_good_the_libraries_send),
                 cmocka_unit_test(noncharacters_and_surrogates_are_counted),

@@ -89,8 +89,7 @@ static void gvtg_bad_lines_say_what_is_wrong(void **state) {
                 { "1234 experimental=", "experimental" },
                 { "1234 experimental=0 name=v" GVTG_TAIL, "name=" },
                 { "1234 experimental=0 name='v", "name=" },
-                { "1234 experimental=0 name=''" GVTG_TAIL, "no text" },
-                { "1234 experimental=0 name='\xff'" GVTG_TAIL, "no text" },
+                { "1234 experimental=0 name=''" GVTG_TAIL, "the name is empty" },
                 { "1234 experimental=0 name='v' low_gm_sz=0", "low_gm_sz" },
                 { "1234 experimental=0 name='v' low_gm_sz=-1", "low_gm_sz" },
                 { "1234 experimental=0 name='v' low_gm_sz=99999999999999999999", "low_gm_sz" },
@@ -120,6 +119,16 @@ static void gvtg_bad_lines_say_what_is_wrong(void **state) {
                 assert_int_equal(read_gvtg_line(cases[i].line, &told, &e), -EINVAL);
                 assert_contains(told.reason, cases[i].reason);
         }
+}
+
+/* A byte that nobody can show costs no type. */
+static void gvtg_names_are_cleaned(void **state) {
+        Told told = {};
+        GvtgEntry e;
+
+        assert_true(read_gvtg_line("1234 experimental=0 name='A\xff \x1b\xc2\x9b\xef\xbf\xbe'" GVTG_TAIL, &told, &e) > 0);
+        assert_string_equal(e.name, "A\xef\xbf\xbd \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+        free(e.name);
 }
 
 /* Of the entries for 1234, as the card's own list. */
@@ -350,6 +359,7 @@ int main(void) {
                 cmocka_unit_test(gvtg_nonsense_line),
                 cmocka_unit_test(gvtg_experimental_is_anything_but_0),
                 cmocka_unit_test(gvtg_bad_lines_say_what_is_wrong),
+                cmocka_unit_test(gvtg_names_are_cleaned),
                 cmocka_unit_test(gvtg_bad_line_costs_itself_alone),
                 cmocka_unit_test(gvtg_counts_by_the_aperture),
                 cmocka_unit_test(lists_are_capped),
