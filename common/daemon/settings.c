@@ -154,9 +154,9 @@ static int set_one(const Setting *table, size_t n, void *settings, const char *w
         int r;
 
         if (!s) {
-                _cleanup_free_ char *names = list_names(table, n);
+                _cleanup_free_ char *names = list_names(table, n), *copy = strndup(key, key_length);
 
-                log_error("%s: there is no setting '%.*s'; there are %s", where, (int) key_length, key, strempty(names));
+                log_error("%s: there is no setting '%s'; there are %s", where, strempty(copy), strempty(names));
                 return -EINVAL;
         }
 

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "common/io/file.h"
+#include "common/strbuf.h"
 
 #define LINE_MAX_BYTES 4096
 #define READ_CHUNK 4096
@@ -129,12 +130,12 @@ static int sync_folder_of(const char *path) {
 /* "folder/name" becomes "folder/.name.XXXXXX". */
 static char *temporary_name(const char *path) {
         const char *slash = strrchr(path, '/');
-        int head = slash ? (int) (slash - path) + 1 : 0;
-        char *name = NULL;
+        size_t head = slash ? (size_t) (slash - path) + 1 : 0;
+        _cleanup_strbuf_ StrBuf name = {};
 
-        if (asprintf(&name, "%.*s.%s.XXXXXX", head, path, path + head) < 0)
-                return NULL;
-        return name;
+        strbuf_add_n(&name, path, head);
+        strbuf_addf(&name, ".%s.XXXXXX", path + head);
+        return strbuf_take(&name);
 }
 
 static int fill_file(int fd, const char *data, size_t size, unsigned mode, bool durable) {
@@ -257,13 +258,15 @@ int remove_tree(const char *path) {
 
 char *path_join(const char *a, const char *b) {
         size_t n = strlen(a);
-        char *path = NULL;
+        _cleanup_strbuf_ StrBuf path = {};
 
         while (n > 1 && a[n - 1] == '/')
                 n--;
         while (*b == '/')
                 b++;
-        if (asprintf(&path, "%.*s%s%s", (int) n, a, n > 0 && a[n - 1] != '/' ? "/" : "", b) < 0)
-                return NULL;
-        return path;
+        strbuf_add_n(&path, a, n);
+        if (n > 0 && a[n - 1] != '/')
+                strbuf_add(&path, "/");
+        strbuf_add(&path, b);
+        return strbuf_take(&path);
 }

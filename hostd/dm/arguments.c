@@ -159,7 +159,7 @@ static void add_words(List *l, const char *words) {
                 n = strcspn(words, " \t");
                 if (n == 0)
                         return;
-                list_add(l, "%.*s", (int) n, words);
+                list_take(l, strndup(words, n));
                 words += n;
         }
 }

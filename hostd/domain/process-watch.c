@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 #include <sys/wait.h>
 
+#include "common/text.h"
 #include "hostd/domain/process-watch.h"
 
 struct ProcessWatch {
@@ -132,7 +133,7 @@ const char *process_status_to_text(int status, char buf[static 80]) {
         if (status < 0)
                 return "ended";
         if (WIFSIGNALED(status))
-                (void) snprintf(buf, 80, "was killed by signal %d (%s)", WTERMSIG(status),
+                text_format(buf, 80, "was killed by signal %d (%s)", WTERMSIG(status),
                         strsignal(WTERMSIG(status)));
         else
                 (void) snprintf(buf, 80, "exited with status %d", WEXITSTATUS(status));

@@ -8,6 +8,7 @@
 #include <libxl.h>
 
 #include "common/daemon/log.h"
+#include "common/text.h"
 #include "hostd/run/libxl-log.h"
 
 #define TEXT_SIZE 512
@@ -30,11 +31,11 @@ static _printf_(5, 0) void on_message(xentoollog_logger *logger, xentoollog_leve
         LibxlLog *log = CONTAINER_OF(logger, LibxlLog, logger);
         char text[TEXT_SIZE];
 
-        (void) vsnprintf(text, sizeof(text), format, args);
+        text_vformat(text, sizeof(text), format, args);
         log_full(level_to_syslog(level), NULL, NULL, "%s: %s%s%s", context ? context : "libxl", text,
                 errnoval > 0 ? ": " : "", errnoval > 0 ? strerror(errnoval) : "");
         if (level >= XTL_ERROR && isempty(log->first_error))
-                (void) snprintf(log->first_error, sizeof(log->first_error), "%s", text);
+                text_short(text, log->first_error, sizeof(log->first_error));
 }
 
 int libxl_log_new(LibxlLog **ret) {

@@ -2,6 +2,7 @@
  * The self-test: PGPUs and types
  */
 
+#include "common/text.h"
 #include "hostd/selftest/checks.h"
 
 #define PROBLEMS_SHOWN 20
@@ -29,8 +30,8 @@ static void check_pgpu(Selftest *t, const Pgpu *p) {
         size_t n_types;
 
         n_types = count_types(t, p, &driver);
-        (void) snprintf(name, sizeof(name), "PGPU %s", PCI_TEXT(&p->address));
-        (void) snprintf(what, sizeof(what), "%04x:%04x class %04x, %s %s, driver %s, %zu vGPU types",
+        text_format(name, sizeof(name), "PGPU %s", PCI_TEXT(&p->address));
+        text_format(what, sizeof(what), "%04x:%04x class %04x, %s %s, driver %s, %zu vGPU types",
                 p->vendor_id, p->device_id, p->pci_class, p->vendor_name, p->device_name,
                 isempty(p->driver) ? "none" : p->driver, n_types);
 

@@ -33,13 +33,13 @@ char *probe_find_program(const char *name, const char *path) {
 
         for (;;) {
                 size_t n = strcspn(path, ":");
-                char *candidate = NULL;
+                _cleanup_free_ char *folder = strndup(path, n), *candidate = NULL;
 
-                if (n > 0 && asprintf(&candidate, "%.*s/%s", (int) n, path, name) < 0)
+                candidate = folder ? path_join(folder, name) : NULL;
+                if (!candidate)
                         return NULL;
-                if (candidate && is_program(candidate))
-                        return candidate;
-                free(candidate);
+                if (n > 0 && is_program(candidate))
+                        return take_ptr(candidate);
                 if (!path[n])
                         return NULL;
                 path += n + 1;

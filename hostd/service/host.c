@@ -12,6 +12,7 @@
 
 #include "common/daemon/database.h"
 #include "common/io/file.h"
+#include "common/text.h"
 #include "hostd/service/events.h"
 #include "hostd/service/host-internal.h"
 #include "hostd/service/strangers.h"
@@ -308,9 +309,9 @@ const char *host_describe(const Host *h, char buf[static HOST_DESCRIPTION_MAX]) 
         if (starting > 0)
                 (void) snprintf(others, sizeof(others), ", %u starting", starting);
         if (h->claim.held)
-                (void) snprintf(claim, sizeof(claim), "claimed by epoch %llu%s",
+                text_format(claim, sizeof(claim), "claimed by epoch %llu%s",
                         (unsigned long long) h->claim.epoch, h->claimer ? "" : " (its policyd is away)");
-        (void) snprintf(buf, HOST_DESCRIPTION_MAX, "%zu PGPU%s, %u VM%s running%s, %s", h->hardware.n_pgpus,
+        text_format(buf, HOST_DESCRIPTION_MAX, "%zu PGPU%s, %u VM%s running%s, %s", h->hardware.n_pgpus,
                 PLURAL(h->hardware.n_pgpus), running, PLURAL(running), others, claim);
         return buf;
 }

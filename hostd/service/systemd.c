@@ -9,6 +9,7 @@
 
 #include "common/daemon/bus-open.h"
 #include "common/daemon/log.h"
+#include "common/text.h"
 #include "hostd/service/systemd-private.h"
 
 /* Longer than systemd needs to answer while it is loading units on a slow host. The job itself has no limit
@@ -136,13 +137,13 @@ static int result_to_errno(const char *result) {
 static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
         const char *path, *unit, *result;
         Systemd *s = userdata;
-        char error[64];
+        char error[128];
 
         if (sd_bus_message_read(m, "uoss", NULL, &path, &unit, &result) < 0)
                 return 0;
         for (SystemdCall *call = s->calls; call; call = call->next)
                 if (call->job && streq(call->job, path)) {
-                        (void) snprintf(error, sizeof(error), "the job ended with '%.32s'", result);
+                        text_format(error, sizeof(error), "the job ended with '%s'", result);
                         end_job(call, result_to_errno(result), error);
                         return 0;
                 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "common/daemon/log.h"
+#include "common/text.h"
 #include "hostd/service/units.h"
 
 struct UnitCall {
@@ -63,7 +64,7 @@ static int systemd_start(Units *units, const char *vm, const char *const *argv, 
         s->unit = unit_name(vm);
         if (!s->unit)
                 return -ENOMEM;
-        (void) snprintf(description, sizeof(description), "Virtual machine %s", vm);
+        text_format(description, sizeof(description), "Virtual machine %s", vm);
         r = systemd_start_transient(
                 units->systemd, s->unit, description, argv, on_started, s, &s->call);
         if (r < 0)

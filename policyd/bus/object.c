@@ -23,13 +23,15 @@ const char *object_path(ObjectClass c, const Uuid *id, char buf[static OBJECT_PA
 /* The class of what is below a class's node, whether or not it is there, and the rest of the path. */
 static ObjectClass class_of_path(const char *path, const char **ret_element) {
         const char *class, *slash;
-        char text[32];
+        _cleanup_free_ char *text = NULL;
 
         class = startswith(path, POLICY_PATH "/");
         slash = class ? strchr(class, '/') : NULL;
-        if (!slash || (size_t) (slash - class) >= sizeof(text))
+        if (!slash)
                 return _CLASS_INVALID;
-        snprintf(text, sizeof(text), "%.*s", (int) (slash - class), class);
+        text = strndup(class, (size_t) (slash - class));
+        if (!text)
+                return _CLASS_INVALID;
         *ret_element = slash + 1;
         return object_class_from_string(text);
 }

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "common/text.h"
 #include "policyd/core/pool-check.h"
 #include "policyd/core/pool-internal.h"
 
@@ -26,9 +27,9 @@ static void _printf_(3, 4) check_fail(Check *c, const Object *o, const char *for
                 return;
 
         va_start(args, format);
-        vsnprintf(what, sizeof(what), format, args);
+        text_vformat(what, sizeof(what), format, args);
         va_end(args);
-        snprintf(c->buf, c->size, "%s '%s' (%s) %s", object_class_to_string(o->class), object_name(o),
+        text_format(c->buf, c->size, "%s '%s' (%s) %s", object_class_to_string(o->class), object_name(o),
                 UUID_TEXT(&o->id), what);
         c->failed = true;
 }

@@ -5,6 +5,7 @@
  * hosts in order by these.
  */
 
+#include "common/text.h"
 #include "policyd/core/host-index.h"
 
 void pool_set_host_state(Pool *pool, Host *h, HostState state, const char *reason) {
@@ -14,7 +15,7 @@ void pool_set_host_state(Pool *pool, Host *h, HostState state, const char *reaso
                 properties |= HOST_STATE;
         h->state = state;
         h->heard |= state == HOST_ONLINE;
-        if (text_set(&h->state_reason, strempty(reason)) > 0)
+        if (text_set(&h->state_reason, TEXT_SHORT(strempty(reason), SENTENCE_MAX_BYTES)) > 0)
                 properties |= HOST_STATE_REASON;
 
         if (properties)

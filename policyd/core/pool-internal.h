@@ -9,6 +9,9 @@
 
 #include "policyd/core/pool.h"
 
+/* Of a reason or an error: what the database gives back whole. */
+#define SENTENCE_MAX_BYTES 4096
+
 size_t ptr_array_index(const PtrArray *a, const void *p); /* SIZE_MAX: not in it */
 int ptr_array_reserve(PtrArray *a, size_t n_more);
 int ptr_array_insert(PtrArray *a, size_t at, void *p);

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "common/text.h"
 #include "policyd/core/host-index.h"
 
 /* Unions of a group */
@@ -412,9 +413,12 @@ void pool_set_job_state(Pool *pool, Job *j, JobState s, const char *stage, doubl
 }
 
 int pool_set_job_error(Pool *pool, Job *j, ErrorCode code, const char *message) {
+        _cleanup_free_ char *clean = text_clean(strempty(message), strlen(strempty(message)), TEXT_LINE, SENTENCE_MAX_BYTES);
         int r;
 
-        r = text_set(&j->error_message, strempty(message));
+        if (!clean)
+                return -ENOMEM;
+        r = text_set(&j->error_message, clean);
         if (r < 0)
                 return r;
 

@@ -137,10 +137,11 @@ void sentence_clause(StrBuf *b, const char *sentence) {
         if (n > 0 && sentence[n - 1] == '.')
                 n--;
         /* Not an abbreviation such as "SSH". */
-        if (n > 1 && sentence[0] >= 'A' && sentence[0] <= 'Z' && !(sentence[1] >= 'A' && sentence[1] <= 'Z'))
-                strbuf_addf(b, "%c%.*s", sentence[0] - 'A' + 'a', (int) n - 1, sentence + 1);
-        else
-                strbuf_addf(b, "%.*s", (int) n, sentence);
+        if (n > 1 && sentence[0] >= 'A' && sentence[0] <= 'Z' && !(sentence[1] >= 'A' && sentence[1] <= 'Z')) {
+                strbuf_addf(b, "%c", sentence[0] - 'A' + 'a');
+                strbuf_add_n(b, sentence + 1, n - 1);
+        } else
+                strbuf_add_n(b, sentence, n);
 }
 
 void sentence_unusable_host(StrBuf *b, const Host *h) {

@@ -6,6 +6,7 @@
 
 #include "common/json/json-get.h"
 #include "common/parse.h"
+#include "common/text.h"
 #include "policyd/ctl/explain.h"
 #include "policyd/ctl/file-argument.h"
 #include "policyd/ctl/verbs.h"
@@ -23,7 +24,7 @@ static int bad_config(const char *reason) {
 static int unreadable_config(const JsonReader *reader) {
         char sentence[sizeof(reader->error) + 64];
 
-        snprintf(sentence, sizeof(sentence), "The config cannot be read: %s.", reader->error);
+        text_format(sentence, sizeof(sentence), "The config cannot be read: %s.", reader->error);
         return bad_config(sentence);
 }
 

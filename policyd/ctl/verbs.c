@@ -187,8 +187,9 @@ static void add_keys(StrBuf *b, const char *words, const char *before, const cha
         for (const char *p = words; *p;) {
                 size_t n = strcspn(p, " ");
 
-                strbuf_addf(b, "%s%s%.*s%s=%s", b->len > 0 ? " " : "", before, (int) n, p,
-                        p[n - 1] == ':' ? "KEY" : "", after);
+                strbuf_addf(b, "%s%s", b->len > 0 ? " " : "", before);
+                strbuf_add_n(b, p, n);
+                strbuf_addf(b, "%s=%s", p[n - 1] == ':' ? "KEY" : "", after);
                 p += n;
                 p += strspn(p, " ");
         }

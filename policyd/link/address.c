@@ -11,6 +11,7 @@
 #include <sys/un.h>
 
 #include "common/parse.h"
+#include "common/strbuf.h"
 #include "policyd/link/address.h"
 #include "policyd/link/link.h"
 #include "protocol/names.h"
@@ -68,6 +69,14 @@ static const char *transport_refusal(const char *text) {
 }
 
 /* "unix:path=/a/b,guid=…" or "unix:abstract=name". */
+static int refuse_key(const char *text, const char *key, size_t length, char **ret_message) {
+        _cleanup_free_ char *copy = strndup(key, length);
+
+        return refuse(ret_message,
+                "The address \"%s\" has the key \"%s\"; unix: takes path= or abstract=, and guid=.", text,
+                strempty(copy));
+}
+
 static int check_unix(const char *text, size_t n, char **ret_message) {
         const char *p = text + strlen("unix:"), *end = text + n;
         bool found = false;
@@ -90,10 +99,7 @@ static int check_unix(const char *text, size_t n, char **ret_message) {
                                         text);
                         found = true;
                 } else if (!startswith(p, "guid="))
-                        return refuse(ret_message,
-                                "The address \"%s\" has the key \"%.*s\"; unix: takes path= or abstract=, "
-                                "and guid=.",
-                                text, (int) length, p);
+                        return refuse_key(text, p, length, ret_message);
                 p += length + !!comma;
         }
         if (!found)
@@ -168,6 +174,7 @@ static int split_host(const char *text, const char **ret_host, size_t *ret_lengt
 
 static int parse_ssh(const char *text, LinkAddress *ret, char **ret_message) {
         const char *user = text + strlen("ssh:"), *at, *host = NULL, *port = NULL;
+        _cleanup_strbuf_ StrBuf login = {};
         size_t length = 0;
         uint32_t n;
 
@@ -190,10 +197,12 @@ static int parse_ssh(const char *text, LinkAddress *ret, char **ret_message) {
                         text);
 
         ret->transport = TRANSPORT_SSH;
-        if (asprintf(&ret->login, "%.*s@%.*s", (int) (at - user), user, (int) length, host) < 0) {
-                ret->login = NULL;
+        strbuf_add_n(&login, user, (size_t) (at - user));
+        strbuf_add(&login, "@");
+        strbuf_add_n(&login, host, length);
+        ret->login = strbuf_take(&login);
+        if (!ret->login)
                 return -ENOMEM;
-        }
         return port ? copy_text(port, strlen(port), &ret->port) : 0;
 }
 

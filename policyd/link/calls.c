@@ -144,25 +144,26 @@ static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error) 
         LinkCall *call = userdata;
         _cleanup_(link_unrefp) HostLink *link = link_ref(call->link);
         uint64_t generation = link->generation;
-        char detail[1024] = "", text[1152];
+        _cleanup_free_ char *detail = NULL, *text = NULL;
         LinkOutcome outcome;
         ErrorCode code;
 
         outcome = reply_outcome(reply, &code);
         if (outcome != LINK_DONE)
-                link_error_text(reply, detail, sizeof(detail));
-        call_finish(call, outcome, code, outcome == LINK_DONE ? NULL : detail);
+                detail = link_error_text(reply);
+        call_finish(call, outcome, code, outcome == LINK_DONE ? NULL : strempty(detail));
         if (!link_is_same(link, generation))
                 return LINK_HANDLED;
 
         if (outcome == LINK_UNKNOWN) {
-                snprintf(text, sizeof(text), "hostd left a call without a clear answer: %s", detail);
-                link_lose(link, text);
+                if (asprintf(&text, "hostd left a call without a clear answer: %s", strempty(detail)) < 0)
+                        text = NULL;
+                link_lose(link, text ?: "hostd left a call without a clear answer.");
                 return LINK_HANDLED;
         }
         link->heard = true;
         if (code == ERROR_STALE_EPOCH && link->owner.stale)
-                link->owner.stale(link, detail, link->userdata);
+                link->owner.stale(link, strempty(detail), link->userdata);
         send_waiting(link);
         return LINK_HANDLED;
 }

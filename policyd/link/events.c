@@ -137,7 +137,7 @@ static void pass(HostLink *link, sd_bus_message *m) {
         _cleanup_json_ struct json_object *o = NULL;
         const char *text, *member = sd_bus_message_get_member(m);
         JsonReader reader = {};
-        char reason[768];
+        _cleanup_free_ char *reason = NULL;
         size_t i;
         int r;
 
@@ -153,9 +153,10 @@ static void pass(HostLink *link, sd_bus_message *m) {
                 r = signals[i].pass(link, &reader, o);
         if (r >= 0 || !link_is_same(link, generation))
                 return;
-        snprintf(reason, sizeof(reason), "hostd's %s cannot be read: %s", member,
-                *reader.error ? reader.error : strerror(-r));
-        link_lose(link, reason);
+        if (asprintf(&reason, "hostd's %s cannot be read: %s", member,
+                    *reader.error ? reader.error : strerror(-r)) < 0)
+                reason = NULL;
+        link_lose(link, reason ?: "An event of hostd cannot be read.");
 }
 
 int link_on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error) {

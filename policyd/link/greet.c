@@ -9,10 +9,12 @@
 
 #include <stdio.h>
 
+#include "common/text.h"
 #include "policyd/link/failure.h"
 #include "policyd/link/link-private.h"
 #include "protocol/names.h"
 
+#define ERROR_TEXT_MAX 4096
 #define BUS_NAME "org.freedesktop.DBus"
 #define BUS_PATH "/org/freedesktop/DBus"
 
@@ -23,29 +25,31 @@ static bool is_silence(sd_bus_message *reply) {
                sd_bus_message_is_method_error(reply, SD_BUS_ERROR_TIMEOUT);
 }
 
-const char *link_error_text(sd_bus_message *reply, char *buf, size_t size) {
+char *link_error_text(sd_bus_message *reply) {
         const sd_bus_error *e = sd_bus_message_get_error(reply);
+        const char *text;
 
         if (is_silence(reply))
-                snprintf(buf, size, "no answer in time.");
+                text = "no answer in time.";
         else if (e && !isempty(e->message))
-                snprintf(buf, size, "%s", e->message);
+                text = e->message;
         else
-                snprintf(buf, size, "%s", e ? strempty(e->name) : "it gave no reason");
-        return buf;
+                text = e ? strempty(e->name) : "it gave no reason";
+        return text_clean(text, strlen(text), TEXT_LINE, ERROR_TEXT_MAX);
 }
 
 static void lose_with(HostLink *link, const char *what, sd_bus_message *reply) {
-        _cleanup_free_ char *denied = NULL;
-        char detail[512], text[640];
+        _cleanup_free_ char *denied = NULL, *detail = NULL, *text = NULL;
 
         if (sd_bus_message_is_method_error(reply, SD_BUS_ERROR_ACCESS_DENIED)) {
                 denied = link_denied_sentence(&link->address);
                 link_lose(link, denied ?: "The host's bus denies the call.");
                 return;
         }
-        snprintf(text, sizeof(text), "%s: %s", what, link_error_text(reply, detail, sizeof(detail)));
-        link_lose(link, text);
+        detail = link_error_text(reply);
+        if (asprintf(&text, "%s: %s", what, strempty(detail)) < 0)
+                text = NULL;
+        link_lose(link, text ?: what);
 }
 
 /* One step's call; the callback drops step_slot. */
@@ -244,11 +248,12 @@ static void greet(HostLink *link, const char *peer) {
 
 static void claim_failed(HostLink *link, sd_bus_message *reply) {
         uint64_t generation = link->generation;
-        char text[512];
 
         link->state = LINK_WAITING;
         if (sd_bus_message_is_method_error(reply, error_code_name(ERROR_STALE_EPOCH)) && link->owner.stale) {
-                link->owner.stale(link, link_error_text(reply, text, sizeof(text)), link->userdata);
+                _cleanup_free_ char *text = link_error_text(reply);
+
+                link->owner.stale(link, strempty(text), link->userdata);
                 /* The owner may have claimed again with a higher epoch. */
                 if (!link_is_same(link, generation) || link->state != LINK_WAITING)
                         return;
@@ -256,8 +261,8 @@ static void claim_failed(HostLink *link, sd_bus_message *reply) {
         lose_with(link, "hostd refused the claim", reply);
 }
 
-static int read_inventory(
-        sd_bus_message *reply, uint64_t *ret_held, Inventory *ret, char *error, size_t size) {
+/* *ret_error belongs to the caller, and is NULL without memory. */
+static int read_inventory(sd_bus_message *reply, uint64_t *ret_held, Inventory *ret, char **ret_error) {
         _cleanup_json_ struct json_object *o = NULL;
         JsonReader reader = {};
         const char *text;
@@ -265,33 +270,31 @@ static int read_inventory(
 
         r = sd_bus_message_read(reply, "ts", ret_held, &text);
         if (r < 0) {
-                snprintf(
-                        error, size, "hostd's answer to the claim cannot be read; its version does not fit.");
+                *ret_error = strdup("hostd's answer to the claim cannot be read; its version does not fit.");
                 return r;
         }
         r = json_parse_cleaned(&reader, text, strlen(text), &o);
         if (r >= 0)
                 r = inventory_parse(&reader, o, ret);
-        if (r < 0)
-                snprintf(error, size, "hostd's inventory cannot be read: %s",
-                        *reader.error ? reader.error : strerror(-r));
+        if (r < 0 && asprintf(ret_error, "hostd's inventory cannot be read: %s",
+                             *reader.error ? reader.error : strerror(-r)) < 0)
+                *ret_error = NULL;
         return r;
 }
 
 static int on_claimed(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         _cleanup_(link_unrefp) HostLink *link = step_done(userdata);
         uint64_t generation = link->generation, held, seq;
-        _cleanup_free_ char *reason = NULL;
+        _cleanup_free_ char *reason = NULL, *unread = NULL;
         Inventory inventory = {};
-        char text[768];
         int r;
 
         if (sd_bus_message_is_method_error(reply, NULL)) {
                 claim_failed(link, reply);
                 return LINK_HANDLED;
         }
-        if (read_inventory(reply, &held, &inventory, text, sizeof(text)) < 0) {
-                link_lose(link, text);
+        if (read_inventory(reply, &held, &inventory, &unread) < 0) {
+                link_lose(link, unread ?: "hostd's inventory cannot be read.");
                 return LINK_HANDLED;
         }
 

@@ -106,7 +106,7 @@ void link_arm(HostLink *link);  /* after anything was sent */
 /* greet.c: from the Connected signal on. */
 void link_subscribe(HostLink *link);
 /* A sentence of a failed step, into buf. */
-const char *link_error_text(sd_bus_message *reply, char *buf, size_t size);
+char *link_error_text(sd_bus_message *reply); /* a good text that the caller frees; NULL without memory */
 
 /* calls.c */
 void link_drop_calls(HostLink *link, const char *reason);

@@ -269,10 +269,10 @@ static const char *describe_remedy(int error) {
 }
 
 static void batch_fail(Policy *p, int error, BatchWaiter *waiters, size_t n) {
-        char message[256];
+        char message[512];
         int r = error;
 
-        snprintf(message, sizeof(message), "The change could not be stored (%s); nothing was changed.%s",
+        text_format(message, sizeof(message), "The change could not be stored (%s); nothing was changed.%s",
                 strerror(-error), describe_remedy(error));
         log_event(LOG_ERR, MSG_STORAGE_FAILED, NULL, "A commit of %zu requests failed: %s", n, message);
 

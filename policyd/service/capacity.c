@@ -100,7 +100,7 @@ static int add_nearest(struct json_object *reason, const PgpuVerdict *nearest, c
 static int add_reason(
         struct json_object *o, const GpuGroup *g, const VgpuType *t, const PgpuVerdict *nearest) {
         struct json_object *reason = json_object_new_object();
-        char message[512];
+        _cleanup_free_ char *message = NULL;
         int r;
 
         r = reason ? json_add(o, "reason", reason) : -ENOMEM;
@@ -111,7 +111,10 @@ static int add_reason(
                 return r ?: add_nearest(reason, nearest, t);
         }
 
-        snprintf(message, sizeof(message), "Group '%.100s' has no PGPUs.", g->name_label);
+        if (asprintf(&message, "Group '%s' has no PGPUs.", g->name_label) < 0) {
+                message = NULL;
+                return -ENOMEM;
+        }
         r = json_add_string(reason, "code", error_code_word(ERROR_GPU_GROUP_CONTAINS_NO_PGPUS));
         return r ?: json_add_string(reason, "message", message);
 }

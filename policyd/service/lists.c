@@ -82,7 +82,7 @@ static int check_filter(struct json_object *value, ObjectClass c, const ListFilt
         if (strchr(kind->types, f->type) || (f->type == 's' && reads_as(kind, f->value)))
                 return 0;
         return refusal_set(refusal, ERROR_INVALID_RECORD,
-                "The filter %s is given as type '%c' (%.64s), but %s of a %s is %s.", f->property, f->type, f->value,
+                "The filter %s is given as type '%c' (%s), but %s of a %s is %s.", f->property, f->type, TEXT_SHORT(f->value, 64),
                 f->property, object_class_to_string(c), kind->wanted);
 }
 

@@ -327,7 +327,7 @@ void policy_report_status(Policy *p) {
         for (size_t i = 0; i < all[CLASS_HOST].n; i++)
                 if (((Host *) all[CLASS_HOST].items[i])->state == HOST_ONLINE)
                         online++;
-        snprintf(line, sizeof(line), "%zu of %zu hosts online, %zu PGPU%s, %zu VGPU%s", online,
+        text_format(line, sizeof(line), "%zu of %zu hosts online, %zu PGPU%s, %zu VGPU%s", online,
                 all[CLASS_HOST].n, all[CLASS_PGPU].n, PLURAL(all[CLASS_PGPU].n), all[CLASS_VGPU].n,
                 PLURAL(all[CLASS_VGPU].n));
         if (streq_ptr(line, p->status))

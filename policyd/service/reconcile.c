@@ -104,17 +104,17 @@ static const Host *runs_elsewhere(const Vm *vm, const Host *h) {
 static void adopt(Policy *p, Host *h, Vm *vm, const InventoryVm *report) {
         Operation *op = operation_of(p, vm);
         const Host *other = vm_host(vm);
-        char message[256];
+        _cleanup_free_ char *message = NULL;
 
-        snprintf(message, sizeof(message), "Host '%.100s' runs the VM already, under another order.",
-                h->name_label);
+        if (asprintf(&message, "Host '%s' runs the VM already, under another order.", h->name_label) < 0)
+                message = NULL;
         log_vm(LOG_WARNING, MSG_HOST_CORRECTED, vm, h,
                 "Host %s runs VM %s under a token that is not current; the pool had it %s%s. The host's word "
                 "is taken.",
                 h->name_label, vm->name_label, other ? "on host " : power_state_to_string(vm->power_state),
                 other ? other->name_label : "");
         if (op)
-                operation_finish(op, JOB_FAILED, ERROR_OTHER_OPERATION_IN_PROGRESS, message);
+                operation_finish(op, JOB_FAILED, ERROR_OTHER_OPERATION_IN_PROGRESS, strempty(message));
         booking_adopt(p, vm, h, &report->token);
         place_adopted(p, h, vm, report);
 }

@@ -392,25 +392,29 @@ void start_failed_on_host(Policy *p, Vm *vm, ErrorCode code, const char *message
 
 /* 5: the host says that it ended */
 
-static const char *halt_message(const VmEvent *event, char buf[static 256]) {
+static char *halt_message(const VmEvent *event) {
+        char *text;
+
         if (!isempty(event->error_message))
-                return event->error_message;
-        snprintf(buf, 256, "The VM ended: %s.", isempty(event->reason) ? "no reason given" : event->reason);
-        return buf;
+                return strdup(event->error_message);
+        return asprintf(&text, "The VM ended: %s.", isempty(event->reason) ? "no reason given" : event->reason) < 0
+                       ? NULL
+                       : text;
 }
 
 void start_halted(Policy *p, Vm *vm, Host *h, const VmEvent *event) {
         Operation *op = operation_of(p, vm);
         ErrorCode code = ERROR_NONE;
+        _cleanup_free_ char *text = NULL;
         const char *message;
-        char buf[256];
 
         if (event->error_name) {
                 code = error_code_from_name(event->error_name);
                 if (code == _ERROR_INVALID || code == ERROR_NONE)
                         code = ERROR_DOMAIN_FAILED;
         }
-        message = halt_message(event, buf);
+        text = halt_message(event);
+        message = text ?: "The VM ended.";
         if (op && op->kind == OPERATION_START) {
                 start_failed_on_host(p, vm, code == ERROR_NONE ? ERROR_DOMAIN_FAILED : code, message);
                 return;

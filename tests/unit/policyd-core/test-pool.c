@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "common/text.h"
 #include "tests/unit/policyd-core/world.h"
 
 #define END _WORLD_TYPE_MAX
@@ -338,6 +339,23 @@ static void jobs_end_once(void **state) {
         assert_int_equal(j->object.changed, JOB_ERROR);
 }
 
+/* Whoever made it: what is stored can be sent. */
+static void a_jobs_error_is_a_text(void **state) {
+        _cleanup_world_ World *w = world_new();
+        char message[5000] = "x";
+        Uuid id = world_id(w);
+        Job *j;
+
+        assert_int_equal(pool_add_job(w->pool, &id, 0, "start", &j), 0);
+        for (size_t i = 1; i + 3 < sizeof(message); i += 2)
+                memcpy(message + i, "é", 3);
+        assert_int_equal(pool_set_job_error(w->pool, j, ERROR_DOMAIN_FAILED, message), 0);
+        assert_true(strlen(j->error_message) > 4090 && strlen(j->error_message) <= 4096);
+        assert_true(text_is_good(j->error_message, strlen(j->error_message), TEXT_LINE));
+        assert_int_equal(pool_set_job_error(w->pool, j, ERROR_DOMAIN_FAILED, "cut \xc3"), 0);
+        assert_string_equal(j->error_message, "cut \xef\xbf\xbd");
+}
+
 static void words_go_both_ways(void **state) {
         for (ObjectClass c = 0; c < _CLASS_MAX; c++)
                 assert_int_equal(object_class_from_string(object_class_to_string(c)), c);
@@ -398,6 +416,7 @@ int main(void) {
                 cmocka_unit_test(a_reservation_that_goes_is_forgotten_by_its_starts),
                 cmocka_unit_test(a_new_size_is_counted_where_the_type_is),
                 cmocka_unit_test(jobs_end_once),
+                cmocka_unit_test(a_jobs_error_is_a_text),
                 cmocka_unit_test(words_go_both_ways),
                 cmocka_unit_test(the_checker_finds_what_is_broken),
         };

@@ -42,7 +42,7 @@ static int answer(FakeHost *h, sd_bus_message *m, FakeAnswer how) {
         case FAKE_ACCEPT:
                 return sd_bus_reply_method_return(m, NULL);
         case FAKE_REFUSE:
-                return sd_bus_reply_method_errorf(m, h->refusal, "The fake host says no.");
+                return sd_bus_reply_method_errorf(m, h->refusal, "%s", h->sentence ?: "The fake host says no.");
         case FAKE_SILENT:
                 keep_waiting(h, m);
                 return 1;

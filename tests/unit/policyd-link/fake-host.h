@@ -24,6 +24,7 @@ typedef struct FakeHost {
         sd_bus *bus;
         FakeAnswer orders, claims;
         const char *refusal;      /* error name */
+        const char *sentence;     /* NULL: one of its own */
         const char *inventory;    /* NULL: a good one with seq */
         uint64_t seq;             /* of the inventory */
         uint64_t early_events[4]; /* numbers of VM events sent before the claim's reply */

@@ -28,6 +28,7 @@ typedef struct World {
         char reason[1024]; /* of the last loss */
         unsigned done, refused, unknown;
         ErrorCode code; /* of the last refusal */
+        char message[8192]; /* the same */
 } World;
 
 static inline int world_greeted(
@@ -86,6 +87,7 @@ static inline void world_reply(
         case LINK_REFUSED:
                 w->refused++;
                 w->code = code;
+                snprintf(w->message, sizeof(w->message), "%s", message);
                 break;
         case LINK_UNKNOWN:
                 w->unknown++;

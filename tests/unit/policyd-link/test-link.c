@@ -64,6 +64,26 @@ static void test_an_order_is_acknowledged_or_refused(void **state) {
         assert_int_equal(w->n_lost, 0);
 }
 
+/* A VM's name has up to 1,024 bytes, and a refusal may quote it twice. */
+static void test_a_long_refusal_comes_whole(void **state) {
+        World *w = world_claimed_host(state);
+        char sentence[4000] = "";
+
+        for (size_t i = 0; i + 3 < sizeof(sentence); i += 2)
+                memcpy(sentence + i, "é", 3);
+        w->host.orders = FAKE_REFUSE;
+        w->host.refusal = "org.xenvgpu.Error.InvalidRecord";
+        w->host.sentence = sentence;
+        assert_int_equal(link_start_vm(w->link, "{}", world_reply, w), 0);
+        RUN_UNTIL(w, w->refused == 1);
+        assert_string_equal(w->message, sentence);
+
+        w->host.sentence = "no \x1b[31m\nnever";
+        assert_int_equal(link_start_vm(w->link, "{}", world_reply, w), 0);
+        RUN_UNTIL(w, w->refused == 2);
+        assert_string_equal(w->message, "no \xef\xbf\xbd[31m\xef\xbf\xbdnever");
+}
+
 static void test_stale_epoch_of_an_order_is_told(void **state) {
         World *w = world_claimed_host(state);
 
@@ -425,6 +445,7 @@ int main(void) {
                 WORLD_TEST(test_old_events_are_dropped_and_new_ones_come_in_order),
                 WORLD_TEST(test_a_stranger_cannot_send_events),
                 WORLD_TEST(test_an_order_is_acknowledged_or_refused),
+                WORLD_TEST(test_a_long_refusal_comes_whole),
                 WORLD_TEST(test_stale_epoch_of_an_order_is_told),
                 WORLD_TEST(test_a_host_that_another_master_claimed_is_told),
                 WORLD_TEST(test_a_foreign_error_proves_nothing),
