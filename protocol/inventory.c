@@ -218,6 +218,7 @@ static const RecordField host_fields[] = {
         OPTIONAL(Inventory, hostname, RECORD_TEXT),
         OPTIONAL(Inventory, hypervisor, RECORD_TEXT),
         OPTIONAL(Inventory, epoch, RECORD_U64),
+        OPTIONAL(Inventory, orders, RECORD_U64),
         REQUIRED(Inventory, memory_total, RECORD_U64),
         REQUIRED(Inventory, memory_free, RECORD_U64),
         OPTIONAL(Inventory, cpus, RECORD_U32),

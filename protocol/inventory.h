@@ -14,10 +14,11 @@
  *            "domid":3,"memory":bytes,"vgpus":[{"id":[…],"uuid":…,"pgpu":"0000:84:00.0","identifier":…,"state":{…}}],
  *            "pcis":[{"id":[…],"address":"0000:84:00.0","state":{"plugged":true}}]}],
  *    "ended":[{VMEvent of a VM that ended, kept until policyd's next claim has read it}],
- *    "problems":["/usr/share/nvidia/vgx/grid_k100.conf:3: …"]}
+ *    "problems":["/usr/share/nvidia/vgx/grid_k100.conf:3: …"],"orders":13}
  *
  * held_by: a domain that has the PGPU and is not of this pool, absent where there is none; nothing is started on such a PGPU.
  * health: "lost" for a PGPU that does not answer any more, absent for a good one; nothing is started on a lost one.
+ * orders is the highest number of an order that the host took, or that a claim told it, of the pool that has it claimed.
  * Memory in bytes. seq is the number of the last event that the inventory includes. A token that stands in neither vms nor ended does not run on this
  * host: policyd may release what it booked for it.
  */
@@ -54,6 +55,7 @@ typedef struct InventoryVm {
 
 typedef struct Inventory {
         uint64_t seq, epoch;
+        uint64_t orders;
         Uuid host_uuid;
         char *boot_id, *hostname, *hypervisor;
         uint64_t memory_total, memory_free;

@@ -40,6 +40,8 @@ static int parse_start(JsonReader *r, struct json_object *o, StartOrder *order) 
         if (q >= 0)
                 q = json_get_uuid(r, o, "token", &order->token);
         if (q >= 0)
+                q = json_opt_u64(r, o, "order", &order->number);
+        if (q >= 0)
                 q = parse_vm(r, o, &order->vm);
         if (q >= 0)
                 q = record_opt_list(r, o, "vgpus", ORDER_GPUS_MAX, sizeof(VgpuRecord), parse_vgpu_item,
@@ -61,15 +63,17 @@ int start_order_parse(JsonReader *r, struct json_object *o, StartOrder *ret) {
 }
 
 /* What start and stop have in common. */
-static void write_head(StrBuf *b, uint64_t epoch, const Uuid *token) {
+static void write_head(StrBuf *b, uint64_t epoch, const Uuid *token, uint64_t number) {
         json_write_open(b, NULL, '{');
         json_write_u64(b, "version", RECORD_VERSION);
         json_write_u64(b, "epoch", epoch);
         json_write_uuid(b, "token", token);
+        if (number != 0)
+                json_write_u64(b, "order", number);
 }
 
 void start_order_write(const StartOrder *order, StrBuf *b) {
-        write_head(b, order->epoch, &order->token);
+        write_head(b, order->epoch, &order->token, order->number);
         /* The domain gets the VM's uuid, whatever the config that came with it says. */
         vm_record_write_for_order(&order->vm, b, "vm");
         json_write_open(b, "vgpus", '[');
@@ -109,6 +113,8 @@ int stop_order_parse(JsonReader *r, struct json_object *o, StopOrder *ret) {
         if (q >= 0)
                 q = json_get_uuid(r, o, "token", &order.token);
         if (q >= 0)
+                q = json_opt_u64(r, o, "order", &order.number);
+        if (q >= 0)
                 q = json_get_uuid(r, o, "uuid", &order.uuid);
         if (q >= 0)
                 q = json_opt_bool(r, o, "force", &order.force);
@@ -120,7 +126,7 @@ int stop_order_parse(JsonReader *r, struct json_object *o, StopOrder *ret) {
 }
 
 void stop_order_write(const StopOrder *order, StrBuf *b) {
-        write_head(b, order->epoch, &order->token);
+        write_head(b, order->epoch, &order->token, order->number);
         json_write_uuid(b, "uuid", &order->uuid);
         json_write_bool(b, "force", order->force);
         json_write_close(b, '}');

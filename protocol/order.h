@@ -3,8 +3,11 @@
 /*
  * Orders: what policyd tells hostd
  *
- *   start {"version":1,"epoch":7,"token":"<uuid>","vm":{VM record},"vgpus":[…],"pcis":[…]}
- *   stop  {"version":1,"epoch":7,"token":"<uuid>","uuid":"<vm uuid>","force":false}
+ *   start {"version":1,"epoch":7,"token":"<uuid>","order":12,"vm":{VM record},"vgpus":[…],"pcis":[…]}
+ *   stop  {"version":1,"epoch":7,"token":"<uuid>","order":13,"uuid":"<vm uuid>","force":false}
+ *
+ * order numbers the orders of a pool; the host keeps the highest, by which policyd knows an old copy of its
+ * database. Absent where policyd does not count yet.
  */
 
 #include "protocol/gpu-record.h"
@@ -15,6 +18,7 @@
 typedef struct StartOrder {
         uint64_t epoch;
         Uuid token;
+        uint64_t number; /* 0: not counted */
         VmRecord vm; /* uuid is required */
         VgpuRecord *vgpus;
         size_t n_vgpus;
@@ -30,6 +34,7 @@ void start_order_done(StartOrder *order);
 typedef struct StopOrder {
         uint64_t epoch;
         Uuid token;
+        uint64_t number; /* 0: not counted */
         Uuid uuid;
         bool force;
 } StopOrder;

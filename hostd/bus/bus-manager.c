@@ -13,27 +13,77 @@ static const char *caller_of(sd_bus_message *m) {
         return strempty(sd_bus_message_get_sender(m));
 }
 
-static int method_claim(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+typedef struct ClaimArguments {
+        uint64_t epoch, orders;
+        const char *pool, *instance;
+} ClaimArguments;
+
+static int claim(BusHost *b, sd_bus_message *m, const ClaimArguments *a, sd_bus_error *error) {
         _cleanup_host_refusal_ HostRefusal refusal = {};
         _cleanup_free_ char *inventory = NULL;
-        const char *pool, *instance;
-        uint64_t epoch, held = 0;
-        BusHost *b = userdata;
+        uint64_t held = 0;
         int r;
 
-        r = sd_bus_message_read(m, "t", &epoch);
-        if (r >= 0)
-                r = bus_text(m, "pool", &pool, error);
-        if (r >= 0)
-                r = bus_text(m, "instance", &instance, error);
-        if (r < 0)
-                return r;
-
-        r = host_claim(b->host, caller_of(m), epoch, pool, instance, &held, &refusal);
+        r = host_claim(b->host, caller_of(m), a->epoch, a->pool, a->instance, a->orders, &held, &refusal);
         if (r >= 0 && refusal.code == ERROR_NONE)
                 r = host_get_inventory(b->host, &inventory);
         r = bus_check(r, &refusal, error);
         return r < 0 ? r : sd_bus_reply_method_return(m, "ts", held, inventory);
+}
+
+static int read_claim(sd_bus_message *m, ClaimArguments *ret, sd_bus_error *error) {
+        int r;
+
+        r = sd_bus_message_read(m, "t", &ret->epoch);
+        if (r >= 0)
+                r = bus_text(m, "pool", &ret->pool, error);
+        return r < 0 ? r : bus_text(m, "instance", &ret->instance, error);
+}
+
+static int method_claim(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        ClaimArguments a = {};
+        int r;
+
+        r = read_claim(m, &a, error);
+        return r < 0 ? r : claim(userdata, m, &a, error);
+}
+
+static int read_claim_option(sd_bus_message *m, ClaimArguments *a, sd_bus_error *error) {
+        _cleanup_host_refusal_ HostRefusal refusal = {};
+        const char *key, *type;
+        int r;
+
+        r = bus_text(m, "key", &key, error);
+        if (r >= 0)
+                r = sd_bus_message_peek_type(m, NULL, &type);
+        if (r < 0)
+                return r;
+        if (streq(key, "orders") && streq(type, "t"))
+                return sd_bus_message_read(m, "v", "t", &a->orders);
+        r = host_refusal_set(&refusal, ERROR_INVALID_RECORD, "A claim takes the option orders (t) alone.");
+        return bus_check(r, &refusal, error);
+}
+
+static int read_claim_options(sd_bus_message *m, ClaimArguments *a, sd_bus_error *error) {
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                r = read_claim_option(m, a, error);
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static int method_claim_with(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        ClaimArguments a = {};
+        int r;
+
+        r = read_claim(m, &a, error);
+        if (r >= 0)
+                r = read_claim_options(m, &a, error);
+        return r < 0 ? r : claim(userdata, m, &a, error);
 }
 
 static int method_release(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -112,12 +162,16 @@ TEXT_PROPERTY(version, ((void) b, XENVGPU_VERSION))
         }
 
 NUMBER_PROPERTY(epoch, host_get_epoch(b->host))
+NUMBER_PROPERTY(orders, host_get_orders(b->host))
 NUMBER_PROPERTY(memory_free, host_get_memory_free(b->host))
 
 const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD_WITH_ARGS("Claim", SD_BUS_ARGS("t", epoch, "s", pool, "s", instance),
                 SD_BUS_RESULT("t", held, "s", inventory), method_claim, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ClaimWith",
+                SD_BUS_ARGS("t", epoch, "s", pool, "s", instance, "a{sv}", options),
+                SD_BUS_RESULT("t", held, "s", inventory), method_claim_with, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS(
                 "Release", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_release, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetInventory", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", inventory),
@@ -135,6 +189,7 @@ const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_PROPERTY("HostUUID", "s", property_host_uuid, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("BootID", "s", property_boot_id, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Epoch", "t", property_epoch, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Orders", "t", property_orders, 0, 0),
         SD_BUS_PROPERTY("ClaimedBy", "s", property_claimed_by, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Claimer", "s", property_claimer, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Hypervisor", "s", property_hypervisor, 0, SD_BUS_VTABLE_PROPERTY_CONST),

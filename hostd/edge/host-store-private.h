@@ -24,6 +24,7 @@ struct HostStore {
         Uuid host_uuid;
         uint64_t last_seq;     /* given */
         uint64_t reserved_seq; /* on disk: none above was ever given */
+        uint64_t orders, stored_orders;
         size_t n_orders, n_ended;
         void (*lost)(void *userdata);
         void *lost_userdata;

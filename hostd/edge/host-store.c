@@ -15,6 +15,7 @@
 #define KEY_IDENTITY "identity"
 #define KEY_CLAIM "claim"
 #define KEY_SEQ "seq"
+#define KEY_ORDERS "orders"
 
 static const char *const table_names[] = {"host", "enablement", "orders", "ended", NULL};
 
@@ -31,17 +32,33 @@ int store_begin(HostStore *s, bool write, DbTxn **ret) {
         return tell_lost(s, db_begin(s->db, write, ret));
 }
 
+static int put_orders(DbTxn *txn, uint64_t orders) {
+        _cleanup_json_ struct json_object *o = NULL;
+        int r;
+
+        r = store_new_record(&o);
+        if (r >= 0)
+                r = json_add_u64(o, "last", orders);
+        return r < 0 ? r : store_put_json(txn, TABLE_HOST, KEY_ORDERS, strlen(KEY_ORDERS), o);
+}
+
 static int run_change(HostStore *s, StoreChange change, void *argument) {
         _cleanup_(db_abortp) DbTxn *txn = NULL;
+        uint64_t orders = s->orders;
         int r;
 
         r = store_begin(s, /* write= */ true, &txn);
         if (r < 0)
                 return r;
         r = change(s, txn, argument);
+        if (r >= 0 && orders != s->stored_orders)
+                r = put_orders(txn, orders);
         if (r < 0)
                 return r;
-        return tell_lost(s, db_commit(take_ptr(txn)));
+        r = tell_lost(s, db_commit(take_ptr(txn)));
+        if (r >= 0)
+                s->stored_orders = orders;
+        return r;
 }
 
 int store_write(HostStore *s, StoreChange change, void *argument) {
@@ -153,6 +170,28 @@ static int load_seq(HostStore *s) {
         return r;
 }
 
+static int load_orders(HostStore *s) {
+        _cleanup_json_ struct json_object *o = NULL;
+        JsonReader reader = {};
+        int r;
+
+        r = store_read(s, TABLE_HOST, KEY_ORDERS, strlen(KEY_ORDERS), &o);
+        if (r == -ENOENT)
+                return 0;
+        if (r >= 0)
+                r = store_damaged(json_get_u64(&reader, o, "last", &s->orders));
+        s->stored_orders = s->orders;
+        return r;
+}
+
+uint64_t host_store_get_orders(const HostStore *s) {
+        return s->orders;
+}
+
+void host_store_set_orders(HostStore *s, uint64_t orders) {
+        s->orders = orders;
+}
+
 static int count_entry(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
         (*(size_t *) userdata)++;
         return 0;
@@ -209,6 +248,8 @@ int host_store_open(const char *dir, char **ret_problem, HostStore **ret) {
                 r = name_damage(load_identity(s), "the record of this host's uuid", ret_problem);
         if (r >= 0)
                 r = name_damage(load_seq(s), "the record of the last event", ret_problem);
+        if (r >= 0)
+                r = name_damage(load_orders(s), "the number of the last order", ret_problem);
         if (r >= 0)
                 r = count_entries(s);
         if (r >= 0)

@@ -39,6 +39,11 @@ int host_store_next_seq(HostStore *s, uint64_t *ret);
 /* Given last, or a bound above every number given before the restart. */
 uint64_t host_store_last_seq(const HostStore *s);
 
+/* The number of the last order that is known of the pool which has the host claimed; 0: none. What is set is
+ * stored with the next change, whichever that is. */
+uint64_t host_store_get_orders(const HostStore *s);
+void host_store_set_orders(HostStore *s, uint64_t orders);
+
 /* Keyed by PCI address and device id: another card in the slot starts fresh. Nothing stored: an empty one. */
 int host_store_get_enablement(HostStore *s, const Pgpu *p, Enablement *ret);
 int host_store_put_enablement(HostStore *s, const Pgpu *p, const Enablement *e);

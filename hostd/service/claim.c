@@ -36,8 +36,21 @@ static int put_claim(Host *h, HostClaim *claim, char *claimer) {
         return 0;
 }
 
+void host_note_order(Host *h, uint64_t number) {
+        if (number > host_store_get_orders(h->store))
+                host_store_set_orders(h->store, number);
+}
+
+/* Another pool counts its own. */
+static uint64_t orders_under(const Host *h, const HostClaim *claim, uint64_t orders) {
+        if (!h->claim.held || !streq(h->claim.pool, claim->pool))
+                return orders;
+        return MAX_OF(orders, host_store_get_orders(h->store));
+}
+
 int host_claim(Host *h, const char *caller, uint64_t epoch, const char *pool, const char *instance,
-        uint64_t *ret_held, HostRefusal *ret) {
+        uint64_t orders, uint64_t *ret_held, HostRefusal *ret) {
+        uint64_t before = host_store_get_orders(h->store);
         HostClaim claim = {};
         char *claimer;
         int r;
@@ -56,9 +69,12 @@ int host_claim(Host *h, const char *caller, uint64_t epoch, const char *pool, co
                 host_claim_done(&claim);
                 return -ENOMEM;
         }
+        host_store_set_orders(h->store, orders_under(h, &claim, orders));
         r = put_claim(h, &claim, claimer);
-        if (r < 0)
+        if (r < 0) {
+                host_store_set_orders(h->store, before);
                 return r;
+        }
         log_info("Claimed by %s for pool %s, epoch %llu.", caller, h->claim.pool,
                 (unsigned long long) h->claim.epoch);
 

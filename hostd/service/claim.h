@@ -13,9 +13,11 @@
 
 #include "hostd/service/host.h"
 
-/* *ret_held is the epoch in force. */
+/* orders: the number of the last order that the pool gave anywhere; 0: not told. *ret_held is the epoch in force. */
 int host_claim(Host *h, const char *caller, uint64_t epoch, const char *pool, const char *instance,
-        uint64_t *ret_held, HostRefusal *ret);
+        uint64_t orders, uint64_t *ret_held, HostRefusal *ret);
+/* An order that is about to be stored, and its number with it. */
+void host_note_order(Host *h, uint64_t number);
 int host_release(Host *h, const char *caller, HostRefusal *ret);
 
 /* HOST_CLAIMED when someone else commands. */

@@ -332,6 +332,10 @@ uint64_t host_get_epoch(const Host *h) {
         return h->claim.epoch;
 }
 
+uint64_t host_get_orders(const Host *h) {
+        return h->claim.held ? host_store_get_orders(h->store) : 0;
+}
+
 const char *host_get_claimed_by(const Host *h) {
         return h->claim.held ? h->claim.pool : "";
 }

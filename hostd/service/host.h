@@ -79,6 +79,7 @@ const Uuid *host_get_uuid(const Host *h);
 const char *host_get_boot_id(const Host *h);
 const char *host_get_hypervisor(const Host *h);
 uint64_t host_get_epoch(const Host *h);
+uint64_t host_get_orders(const Host *h); /* the number of the claiming pool's last order that is known here */
 const char *host_get_claimed_by(const Host *h); /* the pool, "" when free */
 const char *host_get_claimer(const Host *h);    /* bus name of who claimed, "" when it is gone */
 /* What a new VM could take: the hypervisor's word less what VMs that have no domain yet will take. */

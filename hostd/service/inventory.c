@@ -161,6 +161,7 @@ static int fill_ended(Host *h, uint64_t after_seq, Inventory *ret) {
 static void fill_facts(Host *h, Inventory *ret) {
         ret->seq = host_store_last_seq(h->store);
         ret->epoch = h->claim.epoch;
+        ret->orders = host_get_orders(h);
         ret->host_uuid = *host_get_uuid(h);
         ret->boot_id = h->facts.boot_id;
         ret->hostname = h->facts.hostname;

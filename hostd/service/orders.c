@@ -362,6 +362,7 @@ static int accept_order(Host *h, const StartOrder *order, const HostType *const 
         r = vm_new(h, order, types, text, &vm);
         if (r < 0)
                 return r;
+        host_note_order(h, order->number);
         r = host_store_next_seq(h->store, &vm->accepted);
         if (r >= 0)
                 r = vm_store(vm);
@@ -470,6 +471,7 @@ static int take_stop(HostVm *vm, const StopOrder *order, HostRefusal *refusal) {
         vm->stop_wanted = true;
         vm->stop_token = order->token;
         vm->stop_force = order->force;
+        host_note_order(vm->host, order->number);
         r = vm_store(vm);
         if (r < 0) {
                 vm->stop_wanted = wanted;

@@ -131,6 +131,52 @@ static void the_emulator_gets_the_file_of_this_host(void **state) {
         assert_string_equal(kept.vgpus[0].nvidia.config_file, FIXTURES "/types/vgx/grid_k100.conf,frl=0");
 }
 
+static void claim_with_orders(World *w, uint64_t epoch, const char *pool, uint64_t orders) {
+        _cleanup_host_refusal_ HostRefusal refusal = {};
+        uint64_t held;
+
+        assert_int_equal(host_claim(w->host, CLAIMER, epoch, pool, "instance", orders, &held, &refusal), 0);
+        assert_int_equal(refusal.code, ERROR_NONE);
+}
+
+static char *with_number(const char *order, unsigned number) {
+        const char *rest = strstr(order, "\"token\"");
+        char *numbered;
+
+        assert_true(asprintf(&numbered, "%.*s\"order\":%u,%s", (int) (rest - order), order, number, rest) >= 0);
+        return numbered;
+}
+
+/* By them policyd knows that its database is an old copy: whoever told of the last one, it is not forgotten. */
+static void the_number_of_the_last_order_is_kept(void **state) {
+        _cleanup_json_ struct json_object *inventory = NULL;
+        Uuid token = new_uuid(), vm = new_uuid();
+        _cleanup_free_ char *order = start_order(1, &token, &vm, "grid_k100", 0x83), *stop = stop_order(1, &vm, true);
+        _cleanup_free_ char *numbered = with_number(order, 9), *stop_numbered = with_number(stop, 12);
+        World *w = *state;
+
+        assert_int_equal(host_get_orders(w->host), 0);
+        claim_with_orders(w, 1, POOL, 7);
+        world_reopen(w);
+        assert_int_equal(host_get_orders(w->host), 7);
+
+        claim_with_orders(w, 1, POOL, 4);
+        assert_int_equal(host_get_orders(w->host), 7);
+        assert_int_equal(give_start(w, numbered), ERROR_NONE);
+        world_reopen(w);
+        assert_int_equal(host_get_orders(w->host), 9);
+        claim_with_orders(w, 1, POOL, 0);
+        assert_int_equal(give_stop(w, stop_numbered), ERROR_NONE);
+        world_reopen(w);
+        inventory = world_inventory(w);
+        assert_int_equal(json_object_get_uint64(json_object_object_get(inventory, "orders")), 12);
+
+        /* Another pool counts its own. */
+        claim_with_orders(w, 2, "another pool", 3);
+        world_reopen(w);
+        assert_int_equal(host_get_orders(w->host), 3);
+}
+
 static void a_repeated_order_is_one_vm(void **state) {
         _cleanup_json_ struct json_object *inventory = NULL;
         Uuid token = new_uuid(), other = new_uuid(), vm = new_uuid();
@@ -499,6 +545,7 @@ int main(void) {
                 WORLD_TEST(an_overtaken_claimer_hears_of_its_epoch),
                 WORLD_TEST(an_order_is_stored_before_it_is_answered),
                 WORLD_TEST(the_emulator_gets_the_file_of_this_host),
+                WORLD_TEST(the_number_of_the_last_order_is_kept),
                 WORLD_TEST(a_repeated_order_is_one_vm),
                 WORLD_TEST(a_slot_being_started_is_taken),
                 WORLD_TEST(bridges_of_open_vswitch_are_networks),

@@ -191,7 +191,7 @@ void world_claim(World *w, uint64_t epoch) {
         _cleanup_host_refusal_ HostRefusal refusal = {};
         uint64_t held;
 
-        assert_int_equal(host_claim(w->host, CLAIMER, epoch, POOL, "instance", &held, &refusal), 0);
+        assert_int_equal(host_claim(w->host, CLAIMER, epoch, POOL, "instance", 0, &held, &refusal), 0);
         assert_int_equal(refusal.code, ERROR_NONE);
         assert_int_equal(held, epoch);
 }

@@ -29,7 +29,11 @@ DEFINE_RECORD_TEST(pci_event, PciEvent, pci_event_parse, pci_event_build, pci_ev
 static void start_orders(void **state) {
         static const char full[] = "{" ORDER_HEAD ",\"vm\":" VM("{}") ",\"vgpus\":[" VGPU "],\"pcis\":[" PCI "]}";
 
+        static const char numbered[] =
+                "{" ORDER_HEAD ",\"order\":12,\"vm\":" VM("{}") ",\"vgpus\":[],\"pcis\":[]}";
+
         start_goes(full, full);
+        start_goes(numbered, numbered);
         start_goes("{\"epoch\":7,\"token\":\"" TOKEN "\",\"vm\":" VM("{}") "}",
                 "{" ORDER_HEAD ",\"vm\":" VM("{}") ",\"vgpus\":[],\"pcis\":[]}");
 }
@@ -74,7 +78,11 @@ static void wrong_start_orders_are_named_by_path(void **state) {
 static void stop_orders(void **state) {
         static const char full[] = "{" ORDER_HEAD ",\"uuid\":\"" VM_UUID "\",\"force\":true}";
 
+        static const char numbered[] =
+                "{" ORDER_HEAD ",\"order\":13,\"uuid\":\"" VM_UUID "\",\"force\":true}";
+
         stop_goes(full, full);
+        stop_goes(numbered, numbered);
         stop_goes("{" ORDER_HEAD ",\"uuid\":\"" VM_UUID "\"}", "{" ORDER_HEAD ",\"uuid\":\"" VM_UUID "\",\"force\":false}");
         stop_fails("{" ORDER_HEAD "}", "uuid is missing");
         stop_fails("{" ORDER_HEAD ",\"uuid\":\"" VM_UUID "\",\"force\":\"yes\"}", "force is a string, not true or false");
