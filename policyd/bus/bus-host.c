@@ -63,6 +63,8 @@ static const sd_bus_vtable host_vtable[] = {
         SD_BUS_PROPERTY("PGPUs", "ao", get_refs, offsetof(Host, pgpus), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY(
                 "Problems", "as", NULL, offsetof(Host, problems), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY(
+                "Unheard", "b", get_bool, offsetof(Host, unheard), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_VTABLE_END,
 };
 
@@ -70,5 +72,6 @@ const BusClass bus_class_host = {
         .interface = POLICY_IFACE_HOST,
         .vtable = host_vtable,
         .properties = (const char *const[]){"", "", "State", "StateReason", "Enabled", "HostUUID", "BootID",
-                "MemoryTotal", "MemoryFree", "Networks", "Storage", "PGPUs", "Problems", NULL},
+                "MemoryTotal", "MemoryFree", "Networks", "Storage", "PGPUs", "Problems", "Unheard",
+                NULL},
 };

@@ -32,6 +32,14 @@ void pool_set_host_enabled(Pool *pool, Host *h, bool enabled) {
         host_index_mark(pool, h);
 }
 
+void pool_set_host_unheard(Pool *pool, Host *h, bool unheard) {
+        if (h->unheard == unheard)
+                return;
+
+        h->unheard = unheard;
+        object_note(pool, &h->object, HOST_UNHEARD, /* store= */ true);
+}
+
 void pool_set_host_memory(Pool *pool, Host *h, uint64_t total, uint64_t free) {
         uint64_t properties = (h->memory_total != total ? HOST_MEMORY_TOTAL : 0) |
                               (h->memory_free != free ? HOST_MEMORY_FREE : 0);

@@ -75,7 +75,7 @@ bool ptr_array_contains(const PtrArray *a, const void *p);
  */
 enum { HOST_NAME_LABEL = 1 << 0, HOST_ADDRESS = 1 << 1, HOST_STATE = 1 << 2, HOST_STATE_REASON = 1 << 3, HOST_ENABLED = 1 << 4,
        HOST_HOST_UUID = 1 << 5, HOST_BOOT_ID = 1 << 6, HOST_MEMORY_TOTAL = 1 << 7, HOST_MEMORY_FREE = 1 << 8, HOST_NETWORKS = 1 << 9,
-       HOST_STORAGE = 1 << 10, HOST_PGPUS = 1 << 11, HOST_PROBLEMS = 1 << 12 };
+       HOST_STORAGE = 1 << 10, HOST_PGPUS = 1 << 11, HOST_PROBLEMS = 1 << 12, HOST_UNHEARD = 1 << 13 };
 enum { PGPU_HOST = 1 << 0, PGPU_PCI_ID = 1 << 1, PGPU_VENDOR_NAME = 1 << 2, PGPU_DEVICE_NAME = 1 << 3, PGPU_GPU_GROUP = 1 << 4,
        PGPU_SUPPORTED = 1 << 5, PGPU_ENABLED = 1 << 6, PGPU_RESIDENT_VGPUS = 1 << 7, PGPU_DISPLAY = 1 << 8, PGPU_SCHEDULED_VGPUS = 1 << 9,
        PGPU_RESERVATIONS = 1 << 10, PGPU_OUTSIDE = 1 << 11, PGPU_HEALTH = 1 << 12, PGPU_HEALTH_REASON = 1 << 13 };
@@ -189,6 +189,7 @@ struct Host {
         PlaceStanding standing;     /* not stored */
         char *standing_reason;      /* a sentence; NULL while it is good */
         bool uneven;                /* it, or one of its PGPUs, is not good */
+        bool unheard;               /* the database is an old copy, and the host was not heard since: anything may run there */
         struct HostIndex *index;    /* private to policyd/core */
 };
 
@@ -282,6 +283,8 @@ struct Vm {
         BookingState booking;
         Uuid token;              /* of the current start order; null when none */
         Uuid stop_token;         /* of the last stop order; null when none */
+        uint64_t order;          /* number of the last order for it; 0: none */
+        bool uuid_given;         /* by who made it: it may be known elsewhere */
         bool memory_counted;     /* the host's memory_free already knows it */
         uint64_t booked;         /* private to policyd/core: what the index counts on its host */
         Reservation *reservation;/* what its start used up, until resident; NULL */
@@ -446,6 +449,7 @@ int strv_set(char ***field, const char *const *value);
 /* Host */
 void pool_set_host_state(Pool *pool, Host *h, HostState state, const char *reason);
 void pool_set_host_enabled(Pool *pool, Host *h, bool enabled);
+void pool_set_host_unheard(Pool *pool, Host *h, bool unheard);
 void pool_set_host_memory(Pool *pool, Host *h, uint64_t total, uint64_t free);
 /* What a host says of itself beside memory and cards; texts are copied, and lists end with NULL. On -ENOMEM some of it is
  * set, and the rest as it was. */

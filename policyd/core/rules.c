@@ -284,6 +284,11 @@ int rule_group_destroy(const GpuGroup *g, Refusal *ret) {
 int rule_host_remove(const Host *h, Refusal *ret) {
         _cleanup_strbuf_ StrBuf b = {};
 
+        if (h->unheard)
+                return refusal_set(ret, ERROR_HOST_IN_USE,
+                        "Host '%s' was not heard since the pool began with an old copy of its database, so VMs "
+                        "of the pool may run there. Bring it back, or declare it dead when it is.",
+                        h->name_label);
         if (h->vms.n > 0) {
                 const char *names[NAMES_SHOWN + 1];
 

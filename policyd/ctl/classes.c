@@ -44,6 +44,7 @@ static const Field host_fields[] = {
         STRINGS("storage", "Storage"),
         REFS("PGPU-uuids", "PGPUs"),
         STRINGS("problems", "Problems"),
+        RO("unheard", "Unheard"),
 };
 
 static const Field pgpu_fields[] = {

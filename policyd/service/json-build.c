@@ -110,6 +110,7 @@ static int host_members(const Object *object, struct json_object *o) {
         r = r ?: json_add_strv(o, "Storage", (const char *const *) h->storage);
         r = r ?: json_add_paths(o, "PGPUs", &h->pgpus);
         r = r ?: json_add_strv(o, "Problems", (const char *const *) h->problems);
+        r = r ?: json_add_bool(o, "Unheard", h->unheard);
         return r;
 }
 

@@ -22,6 +22,8 @@ static void host_build(const Object *o, StrBuf *b) {
         json_write_bool(b, "hvm", h->hvm);
         json_write_strv(b, "networks", (const char *const *) h->networks);
         json_write_strv(b, "storage", (const char *const *) h->storage);
+        if (h->unheard)
+                json_write_bool(b, "unheard", true);
 }
 
 static int get_strv(JsonReader *r, struct json_object *record, const char *member, char ***field) {
@@ -38,7 +40,7 @@ static int get_strv(JsonReader *r, struct json_object *record, const char *membe
 static int host_create(Pool *pool, JsonReader *r, struct json_object *record, const Uuid *id, uint64_t key) {
         const char *name, *address;
         uint64_t total, available;
-        bool enabled;
+        bool enabled, unheard = false;
         Host *h;
         int q = 0;
 
@@ -57,10 +59,12 @@ static int host_create(Pool *pool, JsonReader *r, struct json_object *record, co
         q = q ?: json_get_bool(r, record, "hvm", &h->hvm);
         q = q ?: get_strv(r, record, "networks", &h->networks);
         q = q ?: get_strv(r, record, "storage", &h->storage);
+        q = q ?: json_opt_bool(r, record, "unheard", &unheard);
         if (q < 0)
                 return q;
         pool_set_host_enabled(pool, h, enabled);
         pool_set_host_memory(pool, h, total, available);
+        pool_set_host_unheard(pool, h, unheard);
         return 0;
 }
 

@@ -228,6 +228,8 @@ int store_load(Store *s, StoreAnswerVisitor visitor, void *userdata, Pool **ret,
 
         forget_changes(pool);
         pool->next_key = MAX_OF(pool->next_key, meta.next_key);
+        for (size_t i = 0; i < pool->objects[CLASS_VM].n; i++)
+                meta.orders = MAX_OF(meta.orders, ((const Vm *) pool->objects[CLASS_VM].items[i])->order);
         *ret = take_ptr(pool);
         *ret_meta = meta;
         return 0;

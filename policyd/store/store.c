@@ -1,5 +1,5 @@
 /*
- * The environment: open, write, meta record
+ * The environment: open and write
  */
 
 #include "policyd/store/store.h"
@@ -72,51 +72,4 @@ int store_write(Store *s, const StoreOps *ops) {
                 if (r < 0)
                         return r;
         }
-}
-
-int store_meta_build(const StoreMeta *meta, char **ret_text) {
-        _cleanup_json_ struct json_object *record = NULL;
-        char *text;
-        int r = 0;
-
-        record = json_object_new_object();
-        if (!record)
-                return -ENOMEM;
-        r = r ?: json_add_u64(record, "version", STORE_SCHEMA);
-        r = r ?: json_add_uuid(record, "pool", &meta->pool);
-        r = r ?: json_add_u64(record, "epoch", meta->epoch);
-        r = r ?: json_add_u64(record, "next_key", meta->next_key);
-        if (r < 0)
-                return r;
-        text = json_to_text(record);
-        if (!text)
-                return -ENOMEM;
-        *ret_text = text;
-        return 0;
-}
-
-int store_read_meta(DbTxn *txn, uint32_t *ret_schema, StoreMeta *ret, char **ret_problem) {
-        _cleanup_json_ struct json_object *record = NULL;
-        JsonReader reader = {};
-        uint32_t schema;
-        StoreMeta meta;
-        const void *data;
-        size_t size;
-        int r;
-
-        r = db_get(txn, STORE_META, "pool", 4, &data, &size);
-        if (r < 0)
-                return r;
-        r = json_parse_cleaned(&reader, data, size, &record);
-        r = r ?: json_get_u32(&reader, record, "version", &schema);
-        r = r ?: json_get_uuid(&reader, record, "pool", &meta.pool);
-        r = r ?: json_get_u64(&reader, record, "epoch", &meta.epoch);
-        r = r ?: json_get_u64(&reader, record, "next_key", &meta.next_key);
-        if (r == -EINVAL)
-                return store_problem(STORE_META, "pool", 4, reader.error, ret_problem);
-        if (r < 0)
-                return r;
-        *ret_schema = schema;
-        *ret = meta;
-        return 0;
 }

@@ -5,7 +5,9 @@
  *
  * One LMDB environment with these tables; every value is a JSON record with "version":
  *
- *   meta         "pool" → {"version":4,"pool":<uuid>,"epoch":7,"next_key":55}; version is the schema's
+ *   meta         "pool" → {"version":5,"pool":<uuid>,"epoch":7,"next_key":55,"orders":12,
+ *                "past":[{"epoch":6,"orders":9}…]}; version is the schema's. In a backup also "backup":µs, and
+ *                in an old copy "old":{"reason":"backup","keys":55,"made":µs}
  *   object       the objects of all classes; the key is the object's growing number, eight bytes big-endian,
  *                and a letter for its class. A VGPU stands behind its VM: the VM's number, the letter, its own.
  *                A commit costs by the pages that it changes, and what changes together stands together
@@ -23,7 +25,7 @@
 #include "common/macros.h"
 #include "policyd/core/pool.h"
 
-#define STORE_SCHEMA 4
+#define STORE_SCHEMA 5
 
 typedef enum StoreTable {
         STORE_META,
@@ -32,10 +34,33 @@ typedef enum StoreTable {
         _STORE_TABLE_MAX,
 } StoreTable;
 
+/* How it is known that somebody went on with the pool after this database was copied (service/old.c). */
+typedef enum OldReason {
+        OLD_NOT,
+        OLD_BACKUP, /* it was made as a backup */
+        OLD_EPOCH,  /* a host of the pool held a higher epoch */
+        OLD_ORDERS, /* a host of the pool had taken later orders */
+        _OLD_MAX,
+        _OLD_INVALID = -EINVAL,
+} OldReason;
+
+/* Orders are counted; the last that was given before policyd began with a higher epoch. */
+typedef struct StoreEpoch {
+        uint64_t epoch, orders;
+} StoreEpoch;
+#define STORE_PAST_MAX 64
+
 typedef struct StoreMeta {
         Uuid pool;         /* null: a new database */
         uint64_t epoch;    /* highest ever used; 0 in a new database */
         uint64_t next_key; /* storage keys below may have been given out */
+        uint64_t orders;   /* given so far. Stored with the VM that an order is for; here when that is removed */
+        uint64_t backup;   /* µs: this is a backup made then, and nobody has begun with it; 0: it is none */
+        OldReason old;
+        uint64_t old_keys; /* what stands below these was in the old copy */
+        uint64_t old_made; /* µs; 0: nobody knows */
+        StoreEpoch past[STORE_PAST_MAX]; /* the newest, by epoch */
+        size_t n_past;
 } StoreMeta;
 
 /* An answer that is remembered for an idempotency key. Texts belong to the giver. */

@@ -31,6 +31,10 @@ static void vm_build(const Object *o, StrBuf *b) {
                 json_write_uuid(b, "token", &vm->token);
         if (!uuid_is_null(&vm->stop_token))
                 json_write_uuid(b, "stop_token", &vm->stop_token);
+        if (vm->order != 0)
+                json_write_u64(b, "order", vm->order);
+        if (vm->uuid_given)
+                json_write_bool(b, "uuid_given", true);
         json_write_bool(b, "memory_counted", vm->memory_counted);
         stored_write_reference(b, "reservation", vm->reservation ? &vm->reservation->object : NULL);
         stored_write_reference(b, "vm_group", vm->group ? &vm->group->object : NULL);
@@ -76,6 +80,8 @@ static int vm_create(Pool *pool, JsonReader *r, struct json_object *record, cons
         if (decision)
                 q = q ?: set_json_text(&vm->decision, decision);
         q = q ?: json_opt_uuid(r, record, "stop_token", &vm->stop_token);
+        q = q ?: json_opt_u64(r, record, "order", &vm->order);
+        q = q ?: json_opt_bool(r, record, "uuid_given", &vm->uuid_given);
         q = q ?: json_get_bool(r, record, "memory_counted", &vm->memory_counted);
         return q;
 }

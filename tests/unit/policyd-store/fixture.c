@@ -56,6 +56,7 @@ Pool *make_pool(void) {
         pool_set_host_enabled(pool, h, true);
         pool_set_host_memory(pool, h, UINT64_C(64) << 30, UINT64_C(60) << 30);
         h->iommu = h->hvm = true;
+        pool_set_host_unheard(pool, h, true);
         assert_int_equal(pool_add_gpu_group(pool, (Uuid[]){make_id(2)}, 0, "Group of K1", &g), 0);
         pool_set_group_algorithm(pool, g, ALGORITHM_BREADTH_FIRST);
         pool_set_group_gpu_types(pool, g, (const char *const[]){"10de/0ff2", NULL});
@@ -99,6 +100,8 @@ Pool *make_pool(void) {
         pool_set_vm_booking(pool, running, BOOKING_RESIDENT, &token);
         pool_set_vgpu_resident(pool, running->vgpus.items[0], p);
         pool_set_vgpu_attached(pool, running->vgpus.items[0], true);
+        running->order = 9;
+        running->uuid_given = true;
         text_set(&running->decision, "{\"score\":8}");
         pool_set_vm_scheduled(pool, starting, h);
         pool_set_vm_booking(pool, starting, BOOKING_RESERVED, &token);

@@ -192,6 +192,38 @@ static void random_bytes_are_named(void **state) {
         expect_problem(*state, "Table object, key \\x00", "no number with the letter of a class");
 }
 
+static void the_pools_own_record_comes_back(void **state) {
+        _cleanup_(pool_freep) Pool *pool = make_pool(), *read = NULL;
+        _cleanup_(store_closep) Store *s = NULL;
+        _cleanup_(store_ops_done) StoreOps ops = {};
+        _cleanup_free_ char *problem = NULL;
+        StoreMeta read_meta, meta = {.pool = make_id(200),
+                .epoch = 7,
+                .next_key = 100,
+                .orders = 12,
+                .backup = 1234567,
+                .old = OLD_ORDERS,
+                .old_keys = 55,
+                .old_made = 99,
+                .past = {{3, 5}, {6, 9}},
+                .n_past = 2};
+
+        write_pool(*state, pool);
+        assert_int_equal(open_store(*state, 1 << 20, 1 << 24, &s), 0);
+        assert_int_equal(store_ops_put_meta(&ops, &meta), 0);
+        assert_int_equal(store_write(s, &ops), 0);
+        assert_int_equal(store_load(s, NULL, NULL, &read, &read_meta, &problem), 0);
+        assert_memory_equal(&read_meta, &meta, sizeof(meta));
+
+        /* An order's number stands with its VM, and is not less for what the record says. */
+        pool_free(take_ptr(read));
+        meta.orders = 2;
+        assert_int_equal(store_ops_put_meta(&ops, &meta), 0);
+        assert_int_equal(store_write(s, &ops), 0);
+        assert_int_equal(store_load(s, NULL, NULL, &read, &read_meta, &problem), 0);
+        assert_int_equal(read_meta.orders, 9);
+}
+
 static void objects_without_a_meta_record_are_not_taken_for_an_empty_pool(void **state) {
         _cleanup_(pool_freep) Pool *pool = make_pool();
 
@@ -283,6 +315,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(an_empty_folder_is_an_empty_pool, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(damage_is_named, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(random_bytes_are_named, make_dir, drop_dir),
+                cmocka_unit_test_setup_teardown(the_pools_own_record_comes_back, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(
                         objects_without_a_meta_record_are_not_taken_for_an_empty_pool, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(a_newer_database_is_refused, make_dir, drop_dir),

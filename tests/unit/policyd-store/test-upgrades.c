@@ -144,7 +144,7 @@ static size_t count_old_tables(const char *dir) {
 }
 
 static void older_databases_are_upgraded(void **state) {
-        for (unsigned schema = 1; schema < STORE_SCHEMA; schema++) {
+        for (unsigned schema = 1; schema < 4; schema++) {
                 _cleanup_(pool_freep) Pool *pool = make_pool();
 
                 remove_tree(*state);
@@ -156,6 +156,32 @@ static void older_databases_are_upgraded(void **state) {
                 assert_loads(*state, pool);
                 assert_int_equal(count_old_tables(*state), 0);
         }
+}
+
+/* Orders were not counted, and no host was marked. */
+static void version_4_is_upgraded(void **state) {
+        static const char meta[] = "{\"version\":4,\"pool\":\"ab000000-0000-0000-0000-0000000000c8\",\"epoch\":7,"
+                                   "\"next_key\":100}";
+        _cleanup_(pool_freep) Pool *pool = make_pool(), *read = NULL;
+        Host *h = pool->objects[CLASS_HOST].items[0];
+        Vm *vm = pool->objects[CLASS_VM].items[0];
+        _cleanup_(store_closep) Store *s = NULL;
+        _cleanup_free_ char *problem = NULL;
+        StoreMeta read_meta;
+
+        vm->order = 0;
+        vm->uuid_given = false;
+        pool_set_host_unheard(pool, h, false);
+        write_pool(*state, pool);
+        old_edit(*state, OLD_META, "pool", 4, meta);
+        assert_loads(*state, pool);
+        assert_loads(*state, pool);
+        assert_int_equal(open_store(*state, 1 << 20, 1 << 24, &s), 0);
+        assert_int_equal(store_load(s, NULL, NULL, &read, &read_meta, &problem), 0);
+        assert_int_equal(read_meta.orders, 0);
+        assert_int_equal(read_meta.old, OLD_NOT);
+        assert_int_equal(read_meta.backup, 0);
+        assert_int_equal(read_meta.n_past, 0);
 }
 
 static void version_1_tells_bookings_by_places(void **state) {
@@ -294,6 +320,7 @@ static void a_killed_upgrade_is_begun_again(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(older_databases_are_upgraded, make_dir, drop_dir),
+                cmocka_unit_test_setup_teardown(version_4_is_upgraded, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(version_1_tells_bookings_by_places, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(what_was_upgraded_can_be_removed, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(a_new_database_has_no_old_tables, make_dir, drop_dir),
