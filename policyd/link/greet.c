@@ -143,8 +143,8 @@ void link_subscribe(HostLink *link) {
 
 typedef struct GreetingTexts {
         const char *host_uuid, *claimed_by, *boot_id;
-        uint64_t epoch;
-        bool has_epoch;
+        uint64_t epoch, orders;
+        bool has_epoch, has_orders;
 } GreetingTexts;
 
 static int read_property(sd_bus_message *m, GreetingTexts *texts) {
@@ -158,6 +158,10 @@ static int read_property(sd_bus_message *m, GreetingTexts *texts) {
                 texts->has_epoch = true;
                 return sd_bus_message_read(m, "v", "t", &texts->epoch);
         }
+        if (streq(name, "Orders")) {
+                texts->has_orders = true;
+                return sd_bus_message_read(m, "v", "t", &texts->orders);
+        }
         if (streq(name, "HostUUID"))
                 text = &texts->host_uuid;
         else if (streq(name, "ClaimedBy"))
@@ -167,7 +171,7 @@ static int read_property(sd_bus_message *m, GreetingTexts *texts) {
         return text ? sd_bus_message_read(m, "v", "s", text) : sd_bus_message_skip(m, "v");
 }
 
-static int read_greeting(sd_bus_message *m, LinkGreeting *ret) {
+static int read_greeting(HostLink *link, sd_bus_message *m, LinkGreeting *ret) {
         GreetingTexts texts = {};
         int r;
 
@@ -190,7 +194,9 @@ static int read_greeting(sd_bus_message *m, LinkGreeting *ret) {
         r = uuid_from_string(texts.host_uuid, &ret->host_uuid);
         if (r < 0)
                 return r;
+        link->counts = texts.has_orders;
         ret->epoch = texts.epoch;
+        ret->orders = texts.orders;
         ret->claimed_by = texts.claimed_by;
         ret->boot_id = texts.boot_id;
         return 0;
@@ -208,7 +214,7 @@ static int on_properties(sd_bus_message *reply, void *userdata, sd_bus_error *er
                 lose_with(link, "hostd did not say who it is", reply);
                 return LINK_HANDLED;
         }
-        if (read_greeting(reply, &greeting) < 0) {
+        if (read_greeting(link, reply, &greeting) < 0) {
                 link_lose(link, "What hostd says of itself lacks HostUUID, BootID, Epoch or ClaimedBy; its "
                                 "version does not fit.");
                 return LINK_HANDLED;
@@ -312,6 +318,25 @@ static int on_claimed(sd_bus_message *reply, void *userdata, sd_bus_error *error
         return LINK_HANDLED;
 }
 
+/* An older hostd counts no orders, and has the shorter method alone. */
+static int make_claim(HostLink *link, const LinkClaim *claim, sd_bus_message **ret) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        int r;
+
+        r = sd_bus_message_new_method_call(link->bus, &m, link->peer, HOST_PATH, HOST_IFACE_MANAGER,
+                link->counts ? "ClaimWith" : "Claim");
+        if (r < 0)
+                return r;
+        r = sd_bus_message_append(
+                m, "tss", claim->epoch, UUID_TEXT(&claim->pool), UUID_TEXT(&claim->instance));
+        if (r >= 0 && link->counts)
+                r = sd_bus_message_append(m, "a{sv}", 1, "orders", "t", claim->orders);
+        if (r < 0)
+                return r;
+        *ret = take_ptr(m);
+        return 0;
+}
+
 int link_claim(HostLink *link, const LinkClaim *claim) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
@@ -319,11 +344,7 @@ int link_claim(HostLink *link, const LinkClaim *claim) {
         if (link->state < LINK_WAITING || link->state > LINK_CLAIMED)
                 return -ENOTCONN;
 
-        r = sd_bus_message_new_method_call(link->bus, &m, link->peer, HOST_PATH, HOST_IFACE_MANAGER, "Claim");
-        if (r < 0)
-                return r;
-        r = sd_bus_message_append(
-                m, "tss", claim->epoch, UUID_TEXT(&claim->pool), UUID_TEXT(&claim->instance));
+        r = make_claim(link, claim, &m);
         if (r < 0)
                 return r;
         r = step(link, m, on_claimed);

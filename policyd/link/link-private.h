@@ -63,6 +63,7 @@ struct HostLink {
         bool heard;      /* anything since the last tick of the keepalive */
         unsigned pings_missed;
 
+        bool counts;    /* hostd keeps the number of the last order */
         uint64_t epoch; /* of the claim in force */
         uint64_t seq;   /* of the last event that was passed on */
         KeptEvent *kept, *kept_tail;

@@ -33,12 +33,14 @@ typedef struct HostLink HostLink;
 typedef struct LinkGreeting {
         Uuid host_uuid;
         uint64_t epoch;         /* that it holds */
+        uint64_t orders;        /* number of the last order that it knows of its holder; 0: none, or it does not count */
         const char *claimed_by; /* pool uuid of the holder, "" when free */
         const char *boot_id;
 } LinkGreeting;
 
 typedef struct LinkClaim {
         uint64_t epoch;
+        uint64_t orders; /* given so far; told to a host that counts */
         Uuid pool, instance;
 } LinkClaim;
 
