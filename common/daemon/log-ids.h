@@ -22,6 +22,8 @@
 #define MSG_TYPE_FILE_PROBLEM "f5b8816a879c44b28f54273076ad98a3" /* an entry of a type file was skipped */
 #define MSG_EMULATOR_DIED "62076fb9d936460d862ab703a6da017e" /* a display emulator or qemu died */
 #define MSG_STALE_EPOCH "d42f52dff5b24760a9e9f48060e2b65a" /* an order or claim of an old master */
+#define MSG_DATABASE_OLD "9fa14656901042a383b01d6e0bd0f55f" /* the pool's database is an old copy */
+#define MSG_DATABASE_HEARD "81dd8e62791048ec88abe04a6e2df12a" /* every host that the old copy knows was heard since */
 #define MSG_STORAGE_FAILED "6b04bc43112e4264b9fd20d0f87432e2" /* a commit failed; its callers were told */
 #define MSG_DATABASE_UNUSABLE "dbff78f3a4494a6b9fc148f90ae01818" /* a database is damaged, lost or cannot be written */
 #define MSG_PGPU_VANISHED "37f93b43dc5444efaa159b32c80e5f49" /* a PGPU is no longer there */

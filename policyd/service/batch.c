@@ -188,11 +188,24 @@ static int encode_removal(Policy *p, Object *o, StoreOps *ops) {
         return r;
 }
 
+static int encode_meta(Policy *p, StoreOps *ops) {
+        int r;
+
+        r = store_ops_put_meta(ops, &p->meta);
+        if (r == 0)
+                p->row_orders = p->meta.orders;
+        return r;
+}
+
 static int encode_changes(Policy *p, Object *changes, StoreOps *ops) {
+        bool meta = p->meta_changed || p->meta.epoch != p->stored.epoch ||
+                    !uuid_equal(&p->meta.pool, &p->stored.pool);
         int r = 0;
 
         for (Object *o = changes; o && r == 0; o = o->next_changed) {
                 if (o->removed) {
+                        /* The number of the last order stands with its VM. */
+                        meta |= o->class == CLASS_VM && CONTAINER_OF(o, Vm, object)->order > p->row_orders;
                         r = encode_removal(p, o, ops);
                         r = r ?: answers_forget_object(p, o, ops);
                 } else if (o->must_store)
@@ -201,9 +214,8 @@ static int encode_changes(Policy *p, Object *changes, StoreOps *ops) {
         /* In steps, so that not each new job changes one more page. */
         if (p->pool->next_key > p->meta.next_key)
                 p->meta.next_key = p->pool->next_key + KEYS_AT_ONCE;
-        if (r == 0 && (p->meta.next_key != p->stored.next_key || p->meta.epoch != p->stored.epoch ||
-                              !uuid_equal(&p->meta.pool, &p->stored.pool)))
-                r = store_ops_put_meta(ops, &p->meta);
+        if (r == 0 && (meta || p->meta.next_key != p->stored.next_key))
+                r = encode_meta(p, ops);
         return r;
 }
 
@@ -297,6 +309,7 @@ static void batch_succeed(Policy *p, Object *changes, BatchWaiter *waiters, size
         BatchStep *steps, size_t n_steps) {
         p->retry_delay = 0;
         p->stored = p->meta;
+        old_stored(p);
         forget_touches(p);
         answer_waiters(p, waiters, n_waiters, ERROR_NONE, NULL);
         if (n_waiters > 0 && p->listener.answered)

@@ -72,6 +72,7 @@ static void choose_epoch(Policy *p) {
         if (p->epoch != 0)
                 return;
         p->meta.epoch++;
+        old_begin(p);
         raise_epoch(p);
 }
 
@@ -117,7 +118,10 @@ void epoch_answered(Peer *peer) {
 static void fill_claim(Peer *peer, LinkClaim *ret) {
         Policy *p = peer->policy;
 
-        *ret = (LinkClaim){.epoch = p->epoch, .pool = p->meta.pool, .instance = p->instance};
+        *ret = (LinkClaim){.epoch = p->epoch,
+                .orders = p->stored.orders,
+                .pool = p->meta.pool,
+                .instance = p->instance};
         peer->waits = false;
         peer->epoch = p->epoch;
 }
@@ -127,6 +131,7 @@ static void claim_waiting(Policy *p, const Uuid *a, const Uuid *b) {
         Peer *peer;
         int r;
 
+        old_mark(p);
         /* One that greeted while the epoch was on its way to the disk may hold a higher one. */
         if (epoch_wanted(p) > p->stored.epoch) {
                 raise_epoch(p);
@@ -207,7 +212,7 @@ static int check_machine(Peer *peer, Host *h, const LinkGreeting *g, char **ret_
 static bool another_commands(const Peer *peer, const LinkGreeting *g) {
         const Policy *p = peer->policy;
 
-        return p->commands && g->epoch > MAX_OF(peer->epoch, p->began);
+        return p->commands && g->epoch > MAX_OF(MAX_OF(peer->epoch, p->began), p->gone_epoch);
 }
 
 static int check_claimer(Peer *peer, const LinkGreeting *g, bool *ret_ours, char **ret_reason) {
@@ -241,15 +246,17 @@ int epoch_greeted(Peer *peer, const LinkGreeting *g, LinkClaim *ret, char **ret_
         if (r < 0)
                 return r;
 
+        if (ours && p->epoch != 0 && another_commands(peer, g)) {
+                epoch_stale(p, "A host of this pool holds a higher epoch: another policyd commands it.");
+                return refuse(ret_reason, "Another policyd commands this pool.");
+        }
+        if (ours)
+                old_check_greeting(peer, g);
         peer->waits = true;
         peer->epoch_held = g->epoch;
         if (p->epoch == 0) {
                 epoch_answered(peer);
                 return 0;
-        }
-        if (ours && another_commands(peer, g)) {
-                epoch_stale(p, "A host of this pool holds a higher epoch: another policyd commands it.");
-                return refuse(ret_reason, "Another policyd commands this pool.");
         }
         /* What it holds of ours from before this start is lower; an equal one is this process's own, once it commands. */
         if (g->epoch > p->epoch || (g->epoch == p->epoch && !(ours && p->commands))) {

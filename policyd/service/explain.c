@@ -224,7 +224,9 @@ static int explain(Policy *p, const Vm *vm, const StartOptions *o, struct json_o
         _cleanup_(allocation_done) Allocation a = {};
         int r;
 
-        r = platform_vgpu_preview(p, vm, &preview, &request.vm, refusal);
+        r = vm->booking == BOOKING_NONE ? old_check_start(p, vm, refusal) : 0;
+        if (r == 0 && refusal->code == ERROR_NONE)
+                r = platform_vgpu_preview(p, vm, &preview, &request.vm, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
         r = allocate(p->pool, &request, &visitor, &a);

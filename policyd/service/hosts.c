@@ -59,6 +59,8 @@ int hosts_add(Policy *p, const char *name, const char *address, Host **ret, Refu
                 return r;
         pool_set_host_enabled(p->pool, h, true);
         pool_set_host_state(p->pool, h, HOST_CONNECTING, HOST_NOT_HEARD);
+        /* It may be one that was added after the copy was made, and run what that does not know. */
+        pool_set_host_unheard(p->pool, h, p->meta.old != OLD_NOT);
         r = batch_then(p, dial, &id, NULL);
         if (r < 0)
                 return r;
@@ -133,6 +135,7 @@ int hosts_reconnect(Policy *p, Host *h, Refusal *refusal) {
  * was sent there. While policyd can hear the host itself, the host knows better.
  */
 int hosts_declare_dead(Policy *p, Host *h, Refusal *refusal) {
+        Peer *peer = peer_of(p, h);
         size_t n = h->vms.n;
 
         if (h->state == HOST_ONLINE)
@@ -157,6 +160,8 @@ int hosts_declare_dead(Policy *p, Host *h, Refusal *refusal) {
                 reconcile_stray(p, vm);
         }
         takeover_collect_absent(p, h);
+        if (peer)
+                old_heard(peer, h);
         log_host(LOG_NOTICE, NULL, h, "Host %s was declared dead; VMs released: %zu.", h->name_label, n);
         return 0;
 }

@@ -62,9 +62,16 @@ struct Policy {
         Store *store;
         Pool *pool;
         StoreMeta meta, stored; /* as it will be with the open batch; as it is on disk */
+        bool meta_changed;      /* in more than its numbers */
+        uint64_t row_orders;    /* of meta.orders, what stands in the meta record itself */
+        StoreMeta loaded;       /* as this process found it */
+        uint64_t loaded_keys;   /* keys below were given out before this process */
+        OldReason old_found;    /* the database is an old copy, and not all of that is on disk yet */
+        bool old_marked;        /* … but in the open batch */
         uint64_t epoch;         /* durable, the one to claim with; 0 while gathering */
         bool commands;          /* a claim was acknowledged */
         uint64_t began;         /* the epoch when that was; later ones are for hosts that joined */
+        uint64_t gone_epoch;    /* the highest that a host holds which was removed while it was away */
         Uuid instance;          /* of this process */
 
         Batch batch;
@@ -137,6 +144,7 @@ struct Peer {
         bool touched;  /* its word changed something in the open batch */
         bool parting;  /* its host was removed; it goes when hostd has answered the release */
         bool waits;    /* greeted, and not claimed yet */
+        bool known;    /* what runs there is known: by its inventory under a claim of this process, or it is dead */
         uint64_t epoch_held; /* by its greeting */
         uint64_t epoch;      /* that it was claimed with last, to order with; 0: not by this process */
         char *told;       /* the reason that the journal has of its being away */
@@ -167,6 +175,17 @@ int epoch_greeted(Peer *peer, const LinkGreeting *greeting, LinkClaim *ret, char
 void epoch_answered(Peer *peer);
 void epoch_acknowledged(Policy *p); /* a host took the claim */
 void epoch_stale(Policy *p, const char *message);
+
+/* old.c */
+void old_loaded(Policy *p); /* at start */
+void old_begin(Policy *p);  /* into the batch that stores the new epoch */
+void old_mark(Policy *p);   /* what was found goes into the open batch */
+void old_stored(Policy *p);
+void old_rebuilt(Policy *p);
+void old_check_greeting(Peer *peer, const LinkGreeting *greeting); /* of a host of this pool */
+void old_check_inventory(Peer *peer, const Inventory *inventory);
+void old_heard(Peer *peer, Host *h);
+int old_check_start(const Policy *p, const Vm *vm, Refusal *refusal); /* HostOffline, with the hosts not heard */
 
 /* takeover.c */
 int takeover_inventory(Policy *p, Host *h, Inventory *inventory);

@@ -151,7 +151,7 @@ static int fill_gpus(const Vm *vm, StartOrder *order) {
 }
 
 int order_build_start(const Peer *peer, const Vm *vm, char **ret) {
-        _cleanup_(start_order_done) StartOrder order = {.epoch = peer->epoch, .token = vm->token};
+        _cleanup_(start_order_done) StartOrder order = {.epoch = peer->epoch, .token = vm->token, .number = vm->order};
         _cleanup_strbuf_ StrBuf b = {};
         int r;
 
@@ -166,7 +166,8 @@ int order_build_start(const Peer *peer, const Vm *vm, char **ret) {
 
 int order_build_stop(const Peer *peer, const Vm *vm, bool force, char **ret) {
         StopOrder order = {
-                .epoch = peer->epoch, .token = vm->stop_token, .uuid = vm->object.id, .force = force};
+                .epoch = peer->epoch, .token = vm->stop_token, .number = vm->order, .uuid = vm->object.id,
+                .force = force};
         _cleanup_strbuf_ StrBuf b = {};
 
         stop_order_write(&order, &b);

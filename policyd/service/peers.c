@@ -122,6 +122,7 @@ static int on_claimed(
                         ret_reason, "The host holds another epoch than the one that it was claimed with.");
 
         peer_touch(peer);
+        old_check_inventory(peer, inventory);
         h->seq = inventory->seq;
         /* What it said before counts no more, as soon as anybody looks. */
         inventory_done(&peer->report);
@@ -136,6 +137,7 @@ static int on_claimed(
         takeover_mark_counted(h, inventory);
         peer->claimed = true;
         epoch_acknowledged(p);
+        old_heard(peer, h);
         takeover_collect_absent(p, h);
         if (h->state != HOST_ONLINE)
                 log_host(LOG_INFO, MSG_HOST_ONLINE, h, "Host %s is online: %zu PGPU%s, %zu VM%s, epoch %llu.",
@@ -286,7 +288,7 @@ Peer *peer_free(Peer *peer) {
         if (hashmap_get(peer->policy->peers, &peer->host) == peer)
                 hashmap_remove(peer->policy->peers, &peer->host);
         /* A host that was removed while it was away holds this still, and may be added again. */
-        peer->policy->began = MAX_OF(peer->policy->began, peer->epoch);
+        peer->policy->gone_epoch = MAX_OF(peer->policy->gone_epoch, peer->epoch);
         link_free(peer->link);
         while (peer->calls)
                 call_replied(NULL, LINK_UNKNOWN, ERROR_HOST_OFFLINE, "The connection to the host was closed.",

@@ -147,6 +147,7 @@ static int load_pool(Policy *p) {
         if (r < 0)
                 return r;
         p->stored = p->meta;
+        p->row_orders = 0;
         store_ops_done(&p->gone_jobs);
         return jobs_index(p);
 }
@@ -203,6 +204,8 @@ int policy_new(sd_event *event, const PolicyOptions *options, const PolicyListen
         r = r ?: logins_new(event, options->logins_max, &p->options.link.logins);
         r = r ?: open_store(p);
         r = r ?: name_pool(p);
+        if (r >= 0)
+                old_loaded(p);
         r = r ?: operations_restore(p);
         if (r < 0)
                 return r;
@@ -362,6 +365,8 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
                 }
         if (p->epoch == 0)
                 (void) epoch_start(p);
+        if (p->old_marked)
+                batch_open(p);
         return 0;
 }
 
@@ -403,6 +408,7 @@ int policy_rebuild(Policy *p) {
         if (uuid_is_null(&p->meta.pool))
                 p->meta.pool = pool_id;
         carry_over(p, old);
+        old_rebuilt(p);
         r = outside_update_all(p);
         r = r ?: operations_restore(p);
         if (r < 0)

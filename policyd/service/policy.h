@@ -67,6 +67,8 @@ int policy_start(Policy *p); /* dials the hosts */
 
 Pool *policy_pool(Policy *p); /* read only for the bus layer */
 uint64_t policy_epoch(const Policy *p);
+/* That the database is an old copy, which hosts were not heard since, and what to do; "" when it is none. */
+int policy_old_database(const Policy *p, char **ret);
 
 /* 0 or -EIO (the waiting replies were answered with the error). Cheap when nothing is open. */
 int policy_flush(Policy *p);

@@ -48,7 +48,7 @@ static int check_startable(Policy *p, const Vm *vm, Refusal *refusal) {
         switch (vm->booking) {
         case BOOKING_NONE:
                 if (vm->power_state == POWER_HALTED)
-                        return 0;
+                        return old_check_start(p, vm, refusal);
                 break;
         case BOOKING_RESERVED:
         case BOOKING_SENT:
@@ -87,6 +87,7 @@ static int book(Policy *p, Vm *vm, Reservation *reservation, const Allocation *a
         pool_set_vm_booking(p->pool, vm, BOOKING_RESERVED, &token);
         vm->reservation = reservation;
         vm->stop_token = UUID_NULL;
+        vm->order = ++p->meta.orders;
         vm->memory_counted = false;
         free(vm->decision);
         vm->decision = take_ptr(decision);
@@ -198,11 +199,19 @@ static int hand_over(Policy *p, Vm *vm, const Uuid *token) {
 
 static void start_send(Policy *p, const Uuid *vm_id, const Uuid *token) {
         Vm *vm = pool_get(p->pool, CLASS_VM, vm_id);
+        _cleanup_refusal_ Refusal old = {};
         Operation *op;
         int r;
 
         if (!vm || vm->booking != BOOKING_RESERVED || !uuid_equal(&vm->token, token))
                 return;
+        /* What a host said since it was decided. */
+        r = old_check_start(p, vm, &old);
+        if (r < 0 || old.code != ERROR_NONE) {
+                start_failed_on_host(p, vm, ERROR_HOST_OFFLINE,
+                        r < 0 ? "The start could not be checked: out of memory." : old.message);
+                return;
+        }
         r = hand_over(p, vm, token);
         if (r >= 0) {
                 op = operation_of(p, vm);
@@ -314,6 +323,7 @@ static int start_note_held(Operation *op, Vm *vm, Host *h) {
 
 /* refused NULL: the same host may be asked again. 1: booked; 0: there is no host. */
 static int try_next_host(Operation *op, Vm *vm, const Host *refused, Reservation *reservation) {
+        _cleanup_refusal_ Refusal old = {};
         _cleanup_(allocation_done) Allocation a = {};
         _cleanup_free_ const Host **avoid = NULL;
         AllocRequest request = {.vm = vm, .reservation = reservation};
@@ -323,7 +333,8 @@ static int try_next_host(Operation *op, Vm *vm, const Host *refused, Reservation
         int r;
 
         r = refused ? avoid_host(op, refused) : 0;
-        if (r < 0)
+        r = r ?: old_check_start(p, vm, &old);
+        if (r < 0 || old.code != ERROR_NONE)
                 return r;
         if (!uuid_is_null(&op->only)) {
                 request.only = pool_get(p->pool, CLASS_HOST, &op->only);

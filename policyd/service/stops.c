@@ -80,6 +80,7 @@ int stop_order(Policy *p, Vm *vm, bool force) {
         r = policy_new_uuid(&vm->stop_token);
         if (r < 0)
                 return batch_poison(p, r);
+        vm->order = ++p->meta.orders;
         pool_touch(p->pool, &vm->object, 0, /* store= */ true);
         return batch_then(p, stop_send, &vm->object.id, &vm->stop_token);
 }

@@ -88,6 +88,7 @@ int vm_add(Policy *p, const VmRecord *record, Vm **ret, Refusal *refusal) {
         r = pool_add_vm(p->pool, &id, 0, record->name_label, &vm);
         if (r < 0)
                 return r;
+        vm->uuid_given = !uuid_is_null(&record->uuid);
         batch_open(p);
         r = fill(p, vm, record, refusal);
         if (r < 0)

@@ -282,11 +282,11 @@ static void host_inventory(FakeHost *h, Inventory *ret) {
 
         strbuf_addf(&b,
                 "{\"version\":1,\"seq\":%llu,\"host_uuid\":\"%s\",\"boot_id\":\"%s\",\"hostname\":\"%s\","
-                "\"hypervisor\":\"simulated\",\"epoch\":%llu,"
+                "\"hypervisor\":\"simulated\",\"epoch\":%llu,\"orders\":%llu,"
                 "\"memory_total\":%llu,\"memory_free\":%llu,\"cpus\":2,\"iommu\":true,\"hvm\":true,"
                 "\"networks\":[\"xenbr0\"],\"storage\":[\"/images\"],\"types\":[",
                 (unsigned long long) h->seq, UUID_TEXT(&h->uuid), h->boot_id, h->name,
-                (unsigned long long) h->epoch, (unsigned long long) h->memory,
+                (unsigned long long) h->epoch, (unsigned long long) h->orders, (unsigned long long) h->memory,
                 (unsigned long long) memory_free(h));
         say_types(&b, h);
         strbuf_add(&b, "],\"pgpus\":[");
@@ -599,7 +599,8 @@ bool link_withdraw(HostLink *link, const void *userdata) {
 static void do_dial(HostLink *link) {
         FakeHost *h = link->host;
         LinkGreeting greeting = {
-                .host_uuid = h->uuid, .epoch = h->epoch, .claimed_by = h->claimed_by, .boot_id = h->boot_id};
+                .host_uuid = h->uuid, .epoch = h->epoch, .orders = h->orders, .claimed_by = h->claimed_by,
+                .boot_id = h->boot_id};
         _cleanup_free_ char *reason = NULL;
         LinkClaim claim;
         int r;
@@ -628,6 +629,8 @@ static void do_claim(HostLink *link, const LinkClaim *claim) {
                 return;
         }
         h->n_claims++;
+        if (!h->counts_not)
+                h->orders = MAX_OF(h->orders, claim->orders);
         h->epoch = claim->epoch;
         h->instance = claim->instance;
         uuid_to_string(&claim->pool, h->claimed_by);
@@ -662,6 +665,8 @@ static void do_start(HostLink *link, Task *t) {
                 abort();
         }
         h->n_starts++;
+        if (!h->counts_not)
+                h->orders = MAX_OF(h->orders, order.number);
         free(h->last_order);
         h->last_order = strdup(t->text);
         if (h->refuse != ERROR_NONE || order.epoch != h->epoch) {
@@ -696,6 +701,8 @@ static void do_stop(HostLink *link, Task *t) {
         if (json_parse(&reader, t->text, strlen(t->text), &o) < 0 || stop_order_parse(&reader, o, &order) < 0)
                 abort();
         h->n_stops++;
+        if (!h->counts_not)
+                h->orders = MAX_OF(h->orders, order.number);
         h->last_force = order.force;
         if (h->refuse != ERROR_NONE || order.epoch != h->epoch) {
                 t->reply(link, LINK_REFUSED, h->refuse != ERROR_NONE ? h->refuse : ERROR_STALE_EPOCH,

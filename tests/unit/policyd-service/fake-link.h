@@ -41,6 +41,8 @@ typedef struct FakeHost {
         bool down;   /* dialling fails */
         bool silent; /* dialling takes as long as this is so */
         uint64_t epoch, seq;
+        uint64_t orders; /* number of the last order */
+        bool counts_not; /* it is an older one */
         char claimed_by[UUID_TEXT_MAX];
         Uuid instance;
         uint64_t memory;

@@ -120,15 +120,44 @@ void world_restart(World *w) {
         world_start(w);
 }
 
+static void copy_dir(const char *from, const char *to) {
+        char command[256];
+
+        snprintf(command, sizeof(command), "rm -rf %s && cp -r %s %s", to, from, to);
+        assert_int_equal(system(command), 0);
+}
+
+static void copy_path(World *w, char ret[static 96]) {
+        snprintf(ret, 96, "%s/copy", w->dir);
+}
+
 void world_crash(World *w) {
-        char from[96], to[96], command[256];
+        char from[96], to[96];
 
         state_dir(w, from);
         w->n_dirs++;
         state_dir(w, to);
-        snprintf(command, sizeof(command), "cp -r %s %s", from, to);
-        assert_int_equal(system(command), 0);
+        copy_dir(from, to);
         w->policy = policy_free(w->policy);
+        world_start(w);
+}
+
+void world_copy(World *w) {
+        char from[96], to[96];
+
+        state_dir(w, from);
+        copy_path(w, to);
+        copy_dir(from, to);
+}
+
+void world_restore(World *w) {
+        char from[96], to[96];
+
+        w->policy = policy_free(w->policy);
+        w->n_dirs++;
+        copy_path(w, from);
+        state_dir(w, to);
+        copy_dir(from, to);
         world_start(w);
 }
 

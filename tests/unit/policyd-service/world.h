@@ -45,6 +45,8 @@ void world_run(World *w);
 void world_run_for(World *w, uint64_t usec); /* real time, for timers */
 void world_restart(World *w);
 void world_crash(World *w);
+void world_copy(World *w);    /* of the database, as policyd goes on */
+void world_restore(World *w); /* policyd begins with that copy */
 int world_open(World *w); /* policy_new() alone: its result */
 
 Host *world_host(World *w, const char *name);

@@ -1,0 +1,257 @@
+/*
+ * Old databases: what a restored copy may not start
+ *
+ * A database that was restored from a backup, or copied while policyd went on, says of a VM that was started
+ * since that it is halted. The host that runs it knows better; a host that cannot be asked may be that one. So
+ * once it is known that the database is old, each host that was not heard since is marked, on disk, and a VM
+ * that the copy holds is started nowhere until no host is marked. A host's inventory under the claim of this
+ * policyd ends its mark, or the operator's word that it is dead; restarts do not. VMs that were made since
+ * run nowhere else, unless whoever made them gave the uuid: then the lost time may know them too.
+ *
+ * Known how: the copy bears the mark of a backup; a host that this pool had claimed holds an epoch above the
+ * stored one; or it took an order with a number above the last that was given in that epoch. The last two come
+ * from hosts, with their greeting or inventory. What they say while they are gathered is there before anything
+ * can start, and the marks are stored with the new epoch. What comes later counts from then on: until a host
+ * says so nothing tells an old copy from a database whose host is dead, and that one must let the others
+ * start. Hosts heard by then need no mark, since under this claim nobody else can have started anything there;
+ * an order that is not yet handed to its link is taken back.
+ *
+ * A host that was added after the copy was made is unknown to it. One that is added while this is remembered
+ * is marked as the others are.
+ */
+
+#include <inttypes.h>
+#include <time.h>
+
+#include "common/daemon/log-ids.h"
+#include "common/daemon/log.h"
+#include "policyd/core/sentence.h"
+#include "policyd/service/internal.h"
+
+void old_loaded(Policy *p) {
+        p->loaded = p->meta;
+        p->loaded_keys = p->pool->next_key;
+        if (p->meta.backup != 0)
+                p->old_found = OLD_BACKUP;
+}
+
+static size_t list_unheard(const Policy *p, const char *ret_names[static NAMES_SHOWN + 1]) {
+        const PtrArray *hosts = &p->pool->objects[CLASS_HOST];
+        size_t n = 0;
+
+        for (size_t i = 0; i < hosts->n; i++) {
+                const Host *h = hosts->items[i];
+
+                if (!h->unheard)
+                        continue;
+                if (n <= NAMES_SHOWN)
+                        ret_names[n] = h->name_label;
+                n++;
+        }
+        return n;
+}
+
+static void add_why(const Policy *p, StrBuf *b) {
+        time_t seconds = (time_t) (p->meta.old_made / 1000000);
+        char text[64] = "";
+        struct tm tm;
+
+        switch (p->meta.old) {
+        case OLD_BACKUP:
+                if (gmtime_r(&seconds, &tm))
+                        (void) strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S UTC", &tm);
+                strbuf_addf(b, "it was restored from the backup of %s", text);
+                break;
+        case OLD_EPOCH:
+                strbuf_add(b, "its hosts were commanded by another policyd after it was made");
+                break;
+        case OLD_ORDERS:
+                strbuf_add(b, "its hosts took orders after it was made that it does not know");
+                break;
+        case OLD_NOT:
+        case _OLD_MAX:
+        case _OLD_INVALID:
+                break;
+        }
+}
+
+/* 1: found, and noted */
+
+static void old_log(Policy *p, size_t n_unheard, const char *const *names) {
+        _cleanup_strbuf_ StrBuf b = {};
+
+        add_why(p, &b);
+        if (n_unheard > 0) {
+                strbuf_add(&b, ". Not heard since: ");
+                sentence_names(&b, names, n_unheard);
+                strbuf_add(&b, ". The VMs of the copy do not start until these were heard or are declared dead");
+        }
+        log_event(LOG_WARNING, MSG_DATABASE_OLD, NULL,
+                "The pool's database is an old copy: %s. Hosts that were added after it was made are not known to it.",
+                b.text ? b.text : "out of memory");
+}
+
+static void mark(Policy *p) {
+        const PtrArray *hosts = &p->pool->objects[CLASS_HOST];
+        const char *names[NAMES_SHOWN + 1];
+        size_t n;
+
+        p->meta.old = p->old_found;
+        p->meta.old_keys = MAX_OF(p->meta.old_keys, p->loaded_keys);
+        p->meta.old_made = p->old_found == OLD_BACKUP ? p->loaded.backup : 0;
+        p->meta.backup = 0;
+        p->meta_changed = p->old_marked = true;
+        for (size_t i = 0; i < hosts->n; i++) {
+                Host *h = hosts->items[i];
+                const Peer *peer = peer_of(p, h);
+
+                if (!peer || !peer->known)
+                        pool_set_host_unheard(p->pool, h, true);
+        }
+        n = list_unheard(p, names);
+        old_log(p, n, names);
+}
+
+void old_mark(Policy *p) {
+        if (p->old_found == OLD_NOT || p->old_marked)
+                return;
+        mark(p);
+        batch_open(p);
+}
+
+static void found(Policy *p, OldReason reason, uint64_t orders) {
+        if (orders > p->meta.orders) {
+                /* Or the next start would find its own orders to be fewer. */
+                p->meta.orders = orders;
+                p->meta_changed = true;
+                batch_open(p);
+        }
+        if (p->old_found == OLD_NOT)
+                p->old_found = reason;
+        /* While gathering it goes to the disk with the epoch. */
+        if (p->epoch != 0)
+                old_mark(p);
+}
+
+void old_stored(Policy *p) {
+        if (p->old_marked)
+                p->old_found = OLD_NOT;
+        p->old_marked = p->meta_changed = false;
+}
+
+/* The commit failed: the disk does not know of it yet, and hears of it when the commit is tried again. While
+ * gathering the epoch takes it along. */
+void old_rebuilt(Policy *p) {
+        p->old_marked = p->meta_changed = false;
+        if (p->epoch != 0 && p->old_found != OLD_NOT)
+                mark(p);
+}
+
+/* 2: a new epoch */
+
+static void note_past(Policy *p) {
+        StoreMeta *m = &p->meta;
+
+        if (p->loaded.epoch == 0 || (m->n_past > 0 && m->past[m->n_past - 1].epoch >= p->loaded.epoch))
+                return;
+        if (m->n_past == STORE_PAST_MAX)
+                memmove(m->past, m->past + 1, --m->n_past * sizeof(*m->past));
+        m->past[m->n_past++] = (StoreEpoch){p->loaded.epoch, p->loaded.orders};
+}
+
+void old_begin(Policy *p) {
+        const char *names[NAMES_SHOWN + 1];
+
+        note_past(p);
+        /* All were heard before this start: it is told no longer. */
+        if (p->meta.old != OLD_NOT && p->old_found == OLD_NOT && list_unheard(p, names) == 0) {
+                p->meta.old = OLD_NOT;
+                p->meta.old_keys = p->meta.old_made = 0;
+        }
+        old_mark(p);
+}
+
+/* 3: what hosts tell */
+
+/* The last order that this database gave before a later epoch than this one began. */
+static uint64_t orders_in(const Policy *p, uint64_t epoch) {
+        const StoreMeta *m = &p->meta;
+
+        for (size_t i = 0; i < m->n_past; i++)
+                if (m->past[i].epoch >= epoch)
+                        return m->past[i].orders;
+        return p->loaded.orders;
+}
+
+void old_check_greeting(Peer *peer, const LinkGreeting *g) {
+        Policy *p = peer->policy;
+
+        /* What this process gave it is no news. */
+        if (peer->epoch != 0 || g->epoch <= p->gone_epoch)
+                return;
+        if (g->epoch > p->loaded.epoch)
+                found(p, OLD_EPOCH, g->orders);
+        else if (g->orders > orders_in(p, g->epoch))
+                found(p, OLD_ORDERS, g->orders);
+}
+
+void old_check_inventory(Peer *peer, const Inventory *inventory) {
+        if (inventory->orders > peer->policy->meta.orders)
+                found(peer->policy, OLD_ORDERS, inventory->orders);
+}
+
+void old_heard(Peer *peer, Host *h) {
+        Policy *p = peer->policy;
+        const char *names[NAMES_SHOWN + 1];
+        bool was = h->unheard;
+
+        peer->known = true;
+        pool_set_host_unheard(p->pool, h, false);
+        if (was && list_unheard(p, names) == 0)
+                log_event(LOG_NOTICE, MSG_DATABASE_HEARD, NULL,
+                        "Every host that the old copy of the database knows was heard: its VMs may start again.");
+}
+
+/* 4: what may not start */
+
+int old_check_start(const Policy *p, const Vm *vm, Refusal *refusal) {
+        const char *names[NAMES_SHOWN + 1];
+        _cleanup_strbuf_ StrBuf b = {};
+        size_t n;
+
+        if (p->meta.old == OLD_NOT || (vm->object.key >= p->meta.old_keys && !vm->uuid_given))
+                return 0;
+        n = list_unheard(p, names);
+        if (n == 0)
+                return 0;
+        strbuf_addf(&b, "VM '%s' may run already on ", vm->name_label);
+        sentence_names(&b, names, n);
+        strbuf_addf(&b, ", not heard since the pool began with an old copy of its database (");
+        add_why(p, &b);
+        strbuf_addf(&b, "). Bring %s back, or declare dead what is dead.", n == 1 ? "this host" : "these hosts");
+        return refusal_take(refusal, ERROR_HOST_OFFLINE, &b);
+}
+
+int policy_old_database(const Policy *p, char **ret) {
+        const char *names[NAMES_SHOWN + 1];
+        _cleanup_strbuf_ StrBuf b = {};
+        size_t n;
+
+        strbuf_add(&b, "");
+        if (p->meta.old != OLD_NOT) {
+                n = list_unheard(p, names);
+                strbuf_add(&b, "The database is an old copy: ");
+                add_why(p, &b);
+                if (n > 0) {
+                        strbuf_add(&b, ". Not heard since: ");
+                        sentence_names(&b, names, n);
+                        strbuf_add(&b, ". The VMs of the copy start when these were heard or are declared dead");
+                } else
+                        strbuf_add(&b, ". Every host that it knows was heard since");
+                strbuf_add(&b, ". Hosts that were added after it was made are not known to it: add them again.");
+        }
+        if (strbuf_error(&b) < 0)
+                return -ENOMEM;
+        *ret = strbuf_take(&b);
+        return *ret ? 0 : -ENOMEM;
+}
