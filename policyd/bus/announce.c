@@ -17,13 +17,25 @@ uint32_t count_hosts_online(Bus *bus) {
         return n;
 }
 
-static void announce_hosts_online(Bus *bus) {
-        uint32_t n = count_hosts_online(bus);
+/* What goes with a change of a host: the epoch with its coming, the sentence with its mark. In one signal. */
+static void announce_manager(Bus *bus, uint64_t changed) {
+        uint32_t online = count_hosts_online(bus);
+        uint64_t epoch = policy_epoch(bus->policy);
+        char *names[4] = {};
+        size_t n = 0;
 
-        if (n == bus->hosts_online)
+        if (online != bus->hosts_online)
+                names[n++] = (char *) "HostsOnline";
+        if (changed & HOST_UNHEARD)
+                names[n++] = (char *) "OldDatabase";
+        /* A host for which it was raised comes online next. */
+        if (n > 0 && epoch != bus->epoch)
+                names[n++] = (char *) "Epoch";
+        if (n == 0)
                 return;
-        bus->hosts_online = n;
-        sd_bus_emit_properties_changed(bus->bus, POLICY_PATH, POLICY_IFACE_MANAGER, "HostsOnline", NULL);
+        bus->hosts_online = online;
+        bus->epoch = epoch;
+        sd_bus_emit_properties_changed_strv(bus->bus, POLICY_PATH, POLICY_IFACE_MANAGER, names);
 }
 
 static void on_changed(const Object *o, void *userdata) {
@@ -37,7 +49,7 @@ static void on_changed(const Object *o, void *userdata) {
         else
                 (void) emit_changed(bus, o);
         if (o->class == CLASS_HOST)
-                announce_hosts_online(bus);
+                announce_manager(bus, o->changed);
 }
 
 /* Who waits gets the answer before the announcements are made. */
@@ -64,7 +76,7 @@ static void on_job_removed(const Job *j, const char *result, void *userdata) {
 static void on_rebuilt(void *userdata) {
         Bus *bus = userdata;
 
-        announce_hosts_online(bus);
+        announce_manager(bus, HOST_UNHEARD);
 }
 
 static void on_status(const char *line, void *userdata) {

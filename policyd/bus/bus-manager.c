@@ -485,6 +485,15 @@ static DECLARE_GETTER(get_epoch) {
         return sd_bus_message_append(reply, "t", policy_epoch(bus->policy));
 }
 
+static DECLARE_GETTER(get_old_database) {
+        Bus *bus = userdata;
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        r = policy_old_database(bus->policy, &text);
+        return r < 0 ? r : sd_bus_message_append_basic(reply, 's', text);
+}
+
 static DECLARE_GETTER(get_hosts_online) {
         Bus *bus = userdata;
 
@@ -525,7 +534,8 @@ const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_SIGNAL_WITH_ARGS("JobNew", SD_BUS_ARGS("o", job), 0),
         SD_BUS_SIGNAL_WITH_ARGS("JobRemoved", SD_BUS_ARGS("o", job, "s", result), 0),
         SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("Epoch", "t", get_epoch, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Epoch", "t", get_epoch, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("OldDatabase", "s", get_old_database, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("HostsOnline", "u", get_hosts_online, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_VTABLE_END,
 };

@@ -59,6 +59,7 @@ struct Bus {
         Request *requests;       /* not yet answered */
         Request *reserved;       /* one of them: the place of the call that is being handled */
         uint32_t hosts_online;   /* as last announced */
+        uint64_t epoch;          /* likewise */
         const sd_bus_vtable *properties[_CLASS_MAX][PROPERTIES_MAX]; /* by bit of Object.changed */
 };
 

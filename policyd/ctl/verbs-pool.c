@@ -128,10 +128,34 @@ typedef struct StatusLine {
         uint64_t value;
 } StatusLine;
 
-static int print_status(const Ctl *ctl, const char *version, const StatusLine *lines, size_t n) {
+static int add_unheard(View *v, struct json_object *o) {
+        _cleanup_free_ ViewObject **hosts = NULL;
+        struct json_object *names = json_object_new_array();
+        size_t n;
+        int r;
+
+        r = names ? json_add(o, "hosts-unheard", names) : -ENOMEM;
+        r = r ?: view_list(v, class_find("host"), &hosts, &n);
+        for (size_t i = 0; r >= 0 && i < n; i++) {
+                struct json_object *name = NULL;
+
+                if (!object_flag(hosts[i], "Unheard"))
+                        continue;
+                name = json_object_new_string(object_text(hosts[i], "NameLabel"));
+                if (!name || json_object_array_add(names, name) < 0) {
+                        json_object_put(name);
+                        return -ENOMEM;
+                }
+        }
+        return r;
+}
+
+static int print_status(
+        const Ctl *ctl, const char *version, const char *old, const StatusLine *lines, size_t n) {
         _cleanup_json_ struct json_object *o = json_object_new_object();
 
-        if (!o || json_add_string(o, "version", version) < 0)
+        if (!o || json_add_string(o, "version", version) < 0 || json_add_string(o, "old-database", old) < 0 ||
+                add_unheard(ctl->view, o) < 0)
                 return ctl_failed(-ENOMEM, &(ClientError){});
         for (size_t i = 0; i < n; i++)
                 if (json_add_u64(o, lines[i].name, lines[i].value) < 0)
@@ -141,12 +165,25 @@ static int print_status(const Ctl *ctl, const char *version, const StatusLine *l
         return print_json(stdout, o) < 0 ? EXIT_REFUSED : EXIT_DONE;
 }
 
+static void print_host_status(const ViewObject *h) {
+        const char *name = object_text(h, "NameLabel"), *reason = object_text(h, "StateReason");
+
+        if (!streq(object_text(h, "State"), "online") || !object_flag(h, "Enabled"))
+                printf("host %s is %s%s%s%s\n", name, object_text(h, "State"),
+                        object_flag(h, "Enabled") ? "" : ", disabled", *reason ? ": " : "", reason);
+        if (object_flag(h, "Unheard"))
+                printf("host %s was not heard since the database was copied: bring it back, or, when the machine "
+                       "does not run, xenvgpu host-declare-dead uuid=%s\n",
+                        name, name);
+}
+
 int verb_status(Ctl *ctl) {
         _cleanup_json_ struct json_object *manager = NULL;
         _cleanup_client_error_ ClientError error = {};
         _cleanup_free_ ViewObject **hosts = NULL;
-        struct json_object *version = NULL, *epoch = NULL;
+        struct json_object *version = NULL, *epoch = NULL, *old_database = NULL;
         View *v = ctl->view;
+        const char *old;
         size_t n_hosts;
         int r;
 
@@ -158,6 +195,8 @@ int verb_status(Ctl *ctl) {
                 return r;
         json_object_object_get_ex(manager, "Version", &version);
         json_object_object_get_ex(manager, "Epoch", &epoch);
+        json_object_object_get_ex(manager, "OldDatabase", &old_database);
+        old = strempty(json_object_get_string(old_database));
 
         const StatusLine lines[] = {
                 { "epoch", json_object_get_uint64(epoch) },
@@ -173,7 +212,8 @@ int verb_status(Ctl *ctl) {
                 { "jobs-running", count(v, "job", "State", "running") + count(v, "job", "State", "pending") },
         };
         if (ctl->args.json)
-                return print_status(ctl, strempty(json_object_get_string(version)), lines, ARRAY_SIZE(lines));
+                return print_status(
+                        ctl, strempty(json_object_get_string(version)), old, lines, ARRAY_SIZE(lines));
 
         printf("policyd %s, epoch %" PRIu64 "\n", strempty(json_object_get_string(version)), lines[0].value);
         printf("hosts   %" PRIu64 ", %" PRIu64 " online\n", lines[1].value, lines[2].value);
@@ -182,15 +222,12 @@ int verb_status(Ctl *ctl) {
         printf("VGPUs   %" PRIu64 ", %" PRIu64 " resident, %" PRIu64 " scheduled\n", lines[7].value,
                 lines[8].value, lines[9].value);
         printf("jobs    %" PRIu64 " running\n", lines[10].value);
+        if (*old)
+                printf("%s\n", old);
         if (view_list(v, class_find("host"), &hosts, &n_hosts) < 0)
                 return EXIT_DONE;
         for (size_t i = 0; i < n_hosts; i++)
-                if (!streq(object_text(hosts[i], "State"), "online") || !object_flag(hosts[i], "Enabled"))
-                        printf("host %s is %s%s%s%s\n", object_text(hosts[i], "NameLabel"),
-                                object_text(hosts[i], "State"),
-                                object_flag(hosts[i], "Enabled") ? "" : ", disabled",
-                                *object_text(hosts[i], "StateReason") ? ": " : "",
-                                object_text(hosts[i], "StateReason"));
+                print_host_status(hosts[i]);
         (void) status_print_problems(stdout, v);
         return EXIT_DONE;
 }
