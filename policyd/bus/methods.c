@@ -30,6 +30,7 @@ static const MethodRow rows[] = {
         {POLICY_IFACE_HOST, "Remove", METHOD_CHANGES},
         {POLICY_IFACE_HOST, "Enable", METHOD_CHANGES},
         {POLICY_IFACE_HOST, "Disable", METHOD_CHANGES},
+        {POLICY_IFACE_HOST, "Reconnect", METHOD_CHANGES},
         {POLICY_IFACE_HOST, "DeclareDead", METHOD_CHANGES},
         {POLICY_IFACE_PGPU, "SetGPUGroup", METHOD_CHANGES},
         {POLICY_IFACE_PGPU, "AddEnabledVGPUType", METHOD_CHANGES},
