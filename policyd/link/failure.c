@@ -16,13 +16,18 @@
 #define QUOTE_MAX 200
 
 typedef struct Remedy {
-        const char *said; /* part of a line */
+        const char *said;   /* part of a line */
+        const char *before; /* part of what came before that line, or NULL */
         const char *sentence;
 } Remedy;
 
-/* The first that fits counts: ssh's last line is often less exact than those before it. */
+/*
+ * What ssh says before it ends with status 255. What a banner says comes before that, so the lines are gone
+ * through from the last to the first. Where the last line is not all that ssh has to tell, the row with more
+ * stands first.
+ */
 static const Remedy ssh_said[] = {
-        {"REMOTE HOST IDENTIFICATION HAS CHANGED",
+        {"Host key verification failed", "REMOTE HOST IDENTIFICATION HAS CHANGED",
                 "The host key of {host} is not the one that known_hosts holds: the host was installed again, "
                 "or another machine "
                 "answers in its place. Compare it on the host (ssh-keygen -lf "
@@ -30,55 +35,57 @@ static const Remedy ssh_said[] = {
                 "host's, run `" AS_POLICYD "ssh-keygen -f " SSH_FOLDER
                 "/known_hosts -R {known}` on the master and store the new "
                 "one with `ssh-keyscan {to} >>" SSH_FOLDER "/known_hosts`."},
-        {"Host key verification failed",
+        {"Host key verification failed", NULL,
                 "The host key of {host} is not known: store it with `ssh-keyscan {to} >>" SSH_FOLDER
                 "/known_hosts` on the master, "
                 "and compare it with the host's own (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub)."},
-        {"UNPROTECTED PRIVATE KEY FILE",
+        {"Permission denied (", "UNPROTECTED PRIVATE KEY FILE",
                 "ssh does not use policyd's key, since others can read it: `chmod 600 " SSH_FOLDER
                 "/id_ed25519` on the master."},
-        {"Permission denied (",
+        {"Permission denied (", NULL,
                 "{host} does not accept policyd's key for user {user}: its authorized_keys must hold the "
                 "master's " SSH_FOLDER "/id_ed25519.pub, and an account without a password needs `UsePAM "
                 "yes` in sshd_config. `{try}` shows the login."},
-        {"Too many authentication failures",
+        {"Too many authentication failures", NULL,
                 "{host} does not accept policyd's key for user {user}, and others were tried first: leave "
                 "one key in " SSH_FOLDER ". `{try}` shows the login."},
-        {"account is currently not available", "User {user} has a login shell on {host} that runs no "
-                                               "command: `usermod -s /bin/sh {user}` there."},
-        {"command not found", "The command of the login is not found on {host}: it must be "
-                              "systemd-stdio-bridge, in authorized_keys too, and the "
-                              "package systemd must be there."},
-        {"systemd-stdio-bridge: not found",
-                "systemd-stdio-bridge is not found on {host}: install the package systemd there."},
-        {"Could not resolve hostname", "The name {host} is not resolved on the master: `getent hosts {host}` "
-                                       "must print its address; else add the host "
-                                       "by its IP address."},
-        {"Connection refused", "{host} refuses connections on port {port}: sshd does not listen there. "
-                               "`systemctl start ssh` on the host, from "
-                               "the package openssh-server, or correct the port."},
-        {"No route to host", "There is no route to {host}, or it is down: `ping {host}` and `ip route get "
-                             "{host}` on the master show more."},
-        {"Network is unreachable", "The network of {host} cannot be reached from the master: `ip route get "
-                                   "{host}` there shows more."},
-        {"timed out", "{host} does not answer on port {port}: it is down, or a firewall drops what is sent "
-                      "to it. `ping {host}` on the "
-                      "master shows more."},
-        {"Connection closed by", "sshd on {host} closed the connection during the login: `journalctl -u ssh` "
-                                 "there says why (MaxStartups, an "
-                                 "address that it does not let in)."},
-        {"Connection reset by", "{host} ended the connection during the login: what listens on port {port} "
-                                "may not be sshd; `journalctl -u ssh` "
-                                "there shows more."},
-        {"Bad configuration option",
+        {"Could not resolve hostname", NULL,
+                "The name {host} is not resolved on the master: `getent hosts {host}` "
+                "must print its address; else add the host "
+                "by its IP address."},
+        {"Connection refused", NULL,
+                "{host} refuses connections on port {port}: sshd does not listen there. "
+                "`systemctl start ssh` on the host, from "
+                "the package openssh-server, or correct the port."},
+        {"No route to host", NULL,
+                "There is no route to {host}, or it is down: `ping {host}` and `ip route get "
+                "{host}` on the master show more."},
+        {"Network is unreachable", NULL,
+                "The network of {host} cannot be reached from the master: `ip route get "
+                "{host}` there shows more."},
+        {"timed out", NULL,
+                "{host} does not answer on port {port}: it is down, or a firewall drops what is sent "
+                "to it. `ping {host}` on the "
+                "master shows more."},
+        {"Connection closed by", NULL,
+                "sshd on {host} closed the connection during the login: `journalctl -u ssh` "
+                "there says why (MaxStartups, an "
+                "address that it does not let in)."},
+        {"Connection reset by", NULL,
+                "{host} ended the connection during the login: what listens on port {port} "
+                "may not be sshd; `journalctl -u ssh` "
+                "there shows more."},
+        {"Bad configuration option", NULL,
                 "ssh does not understand the configuration on the master: `{try}` shows which line."},
 };
 
-/* Of a connection that stood. */
+/* ssh's last words of a connection that stood. */
 static const Remedy lost_said[] = {
-        {"Timeout, server", "{host} has not answered ssh for 30 s: the host or the network stands still."},
-        {"closed by remote host", "sshd on {host} ended the connection: `journalctl -u ssh` there says why."},
-        {"client_loop: send disconnect", "The network ended the connection to {host}."},
+        {"Timeout, server", NULL,
+                "{host} has not answered ssh for 30 s: the host or the network stands still."},
+        {"closed by remote host", NULL,
+                "sshd on {host} ended the connection: `journalctl -u ssh` there says why."},
+        {"client_loop: send disconnect", NULL, "The network ended the connection to {host}."},
 };
 
 static const char bus_not_reached[] = "User {user} logged in to {host}, but the system bus cannot be reached "
@@ -88,6 +95,10 @@ static const char bus_not_reached[] = "User {user} logged in to {host}, but the 
 static const char no_command[] = "The command of the login is not found on {host}: it must be "
                                  "systemd-stdio-bridge, in authorized_keys too, and the package "
                                  "systemd must be there.";
+
+static const char no_shell[] = "account is currently not available"; /* nologin, on standard output */
+static const char give_shell[] =
+        "User {user} has a login shell on {host} that runs no command: `usermod -s /bin/sh {user}` there.";
 
 static const char noisy[] = "The login of {user} on {host} prints to standard output before the bus can "
                             "speak: \"{noise}\". What prints it (.bashrc, "
@@ -191,21 +202,29 @@ static void fill(StrBuf *b, const LinkFailure *f, const char *sentence) {
 
 /* Which sentence */
 
-static const char *find_said(const Remedy *table, size_t n, const char *text) {
-        for (size_t i = 0; i < n; i++)
-                if (strstr(text, table[i].said))
-                        return table[i].sentence;
+static bool line_has(const char *line, size_t n, const char *part) {
+        return memmem(line, n, part, strlen(part));
+}
+
+/* The lines from the last to the first; of the table the first row that fits a line. */
+static const char *find_said(const Remedy *table, size_t n_rows, const char *words) {
+        size_t end = strlen(words), start;
+
+        for (; end > 0; end = start) {
+                for (start = end - 1; start > 0 && words[start - 1] != '\n'; start--)
+                        ;
+                for (size_t i = 0; i < n_rows; i++)
+                        if (line_has(words + start, end - start, table[i].said) &&
+                                (!table[i].before || line_has(words, start, table[i].before)))
+                                return table[i].sentence;
+        }
         return NULL;
 }
 
 /* The bridge says in the host's journal alone what it lacks: its status is all that comes here. */
 static const char *explain_status(const LinkFailure *f) {
-        if (!f->dropped)
-                return NULL;
         if (f->signal >= 0)
                 return by_signal;
-        if (f->status == 255)
-                return *f->words ? quoted : silent_end;
         if (f->status == 126 || f->status == 127)
                 return no_command;
         if (f->status == 1)
@@ -214,13 +233,15 @@ static const char *explain_status(const LinkFailure *f) {
 }
 
 static const char *explain(const LinkFailure *f) {
-        const char *sentence;
-
-        sentence = find_said(ssh_said, ARRAY_SIZE(ssh_said), f->words)
-                           ?: find_said(ssh_said, ARRAY_SIZE(ssh_said), f->noise);
-        if (sentence)
-                return sentence;
-        return *f->noise ? noisy : explain_status(f);
+        if (*f->noise)
+                return strstr(f->noise, no_shell) ? give_shell : noisy;
+        /* Where ssh was ended by us, it has not said why it could not go on; what stands there is a banner.
+         */
+        if (!f->dropped)
+                return NULL;
+        if (f->status == 255 && *f->words)
+                return find_said(ssh_said, ARRAY_SIZE(ssh_said), f->words) ?: quoted;
+        return explain_status(f);
 }
 
 char *link_failure_sentence(const LinkFailure *f) {

@@ -34,7 +34,7 @@ static const struct {
         {"xenvgpu@beta: Permission denied (publickey,password).\n", "", 255,
                 {"does not accept policyd's key for user xenvgpu", "UsePAM yes", "ssh -v xenvgpu@beta`"}},
         {"bash: line 1: systemd-stdio-bridge: command not found\n", "", 127, {"is not found on beta"}},
-        {"sh: 1: systemd-stdio-bridge: not found\n", "", 127, {"install the package systemd"}},
+        {"sh: 1: systemd-stdio-bridge: not found\n", "", 127, {"is not found on beta"}},
         {"Welcome to beta\n", "", 127, {"is not found on beta"}},
         {"ssh: Could not resolve hostname beta: Name or service not known\n", "", 255,
                 {"`getent hosts beta`"}},
@@ -57,9 +57,16 @@ static const struct {
         {"", "This account is currently not available.\n", 1, {"usermod -s /bin/sh xenvgpu"}},
         /* systemd-stdio-bridge says it in the host's journal alone; sshd's banner is not the reason. */
         {"", "", 1, {"the system bus cannot be reached there", "systemctl status dbus"}},
-        {"* Authorized users only! *\n", "", 1, {"the system bus cannot be reached there"}},
+        {"* Authorized users only: Connection refused, timed out, Permission denied (x) *\n", "", 1,
+                {"the system bus cannot be reached there"}},
         {"", "Have a nice day\r\n", 1, {"prints to standard output", "\"Have a nice day\"", ".bashrc"}},
         {"", "\033[31mred\n", 0, {"prints to standard output", "[31mred"}},
+        {"* Authorized users only: Connection refused *\nxenvgpu@beta: Permission denied (publickey).\n", "",
+                255, {"does not accept policyd's key"}},
+        {"* Authorized users only: REMOTE HOST IDENTIFICATION HAS CHANGED *\nssh: connect to host beta port "
+         "22: No route to "
+         "host\n",
+                "", 255, {"no route to beta"}},
         /* What is in no table. */
         {"* Banner *\nssh: something new.\n", "", 255, {"not reached by ssh: ssh: something new. `runuser"}},
         {"", "", 255, {"ended with status 255"}},

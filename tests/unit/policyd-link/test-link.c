@@ -280,6 +280,18 @@ static void test_a_stale_claim(void **state) {
         assert_int_equal(w->n_claimed, 0);
 }
 
+/* As of a login whose user the host's bus does not let command. */
+static void test_a_claim_that_the_bus_denies(void **state) {
+        World *w = *state;
+
+        w->host.claims = FAKE_REFUSE;
+        w->host.refusal = "org.freedesktop.DBus.Error.AccessDenied";
+        fake_host_start(&w->host, &w->bus, w->event);
+        world_dial(w, w->bus.address);
+        RUN_UNTIL(w, w->n_lost >= 1);
+        assert_non_null(strstr(w->reason, "does not let policyd's user command hostd"));
+}
+
 static void test_a_hostd_that_never_answers_the_claim(void **state) {
         World *w = *state;
 
@@ -460,6 +472,7 @@ int main(void) {
                 WORLD_TEST(test_the_owner_decides_about_the_claim),
                 WORLD_TEST(test_a_host_that_is_not_wanted),
                 WORLD_TEST(test_a_stale_claim),
+                WORLD_TEST(test_a_claim_that_the_bus_denies),
                 WORLD_TEST(test_a_hostd_that_never_answers_the_claim),
                 WORLD_TEST(test_records_that_do_not_decode_lose_the_link),
                 WORLD_TEST(test_a_flood_of_orders_waits_in_order),
