@@ -15,7 +15,7 @@
 #include <systemd/sd-journal.h>
 
 #include "common/daemon/log.h"
-#include "common/strbuf.h"
+#include "common/text.h"
 
 #define FIELDS_MAX 32
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
@@ -56,50 +56,37 @@ static const char *level_name(int level) {
 }
 
 static int send_to_journal(int level, const char *message_id, const char *const *fields, const char *message) {
-        _cleanup_free_ char *text = NULL, *id = NULL, *identifier = NULL;
+        _cleanup_free_ char *id = NULL, *identifier = NULL;
+        _cleanup_strbuf_ StrBuf text = {}, all = {};
         struct iovec iov[FIELDS_MAX + 4];
         char priority[] = "PRIORITY=0";
+        size_t at = 0;
         int n = 0;
 
-        if (asprintf(&text, "MESSAGE=%s", message) < 0)
-                return -ENOMEM;
+        strbuf_add(&text, "MESSAGE=");
+        text_escape(&text, message);
         if (asprintf(&identifier, "SYSLOG_IDENTIFIER=%s", log_program) < 0)
                 return -ENOMEM;
         if (message_id && asprintf(&id, "MESSAGE_ID=%s", message_id) < 0)
                 return -ENOMEM;
 
         priority[sizeof(priority) - 2] = (char) ('0' + (level & LOG_PRIMASK));
-        iov[n++] = (struct iovec){ text, strlen(text) };
+        for (int i = 0; fields && fields[i] && i < FIELDS_MAX; i++) {
+                text_escape(&all, fields[i]);
+                strbuf_add_n(&all, "", 1);
+        }
+        if (strbuf_error(&text) < 0 || strbuf_error(&all) < 0)
+                return -ENOMEM;
+
+        iov[n++] = (struct iovec){ text.text, text.len };
         iov[n++] = (struct iovec){ priority, strlen(priority) };
         iov[n++] = (struct iovec){ identifier, strlen(identifier) };
         if (id)
                 iov[n++] = (struct iovec){ id, strlen(id) };
-        for (int i = 0; fields && fields[i] && i < FIELDS_MAX; i++)
-                iov[n++] = (struct iovec){ (char *) fields[i], strlen(fields[i]) };
+        for (; at < all.len; at += strlen(all.text + at) + 1)
+                iov[n++] = (struct iovec){ all.text + at, strlen(all.text + at) };
 
         return sd_journal_sendv(iov, n);
-}
-
-static bool is_printable(unsigned char c) {
-        return c >= 0x20 && c != 0x7f;
-}
-
-/* One message is one line, whatever a client put into a name. */
-static void add_one_line(StrBuf *b, const char *text) {
-        for (;;) {
-                const char *start = text;
-
-                while (*text && is_printable((unsigned char) *text))
-                        text++;
-                strbuf_add_n(b, start, (size_t) (text - start));
-                if (!*text)
-                        return;
-                if (*text == '\n')
-                        strbuf_add(b, "\\n");
-                else
-                        strbuf_addf(b, "\\x%02x", (unsigned char) *text);
-                text++;
-        }
 }
 
 static void write_line(int level, const char *message_id, const char *const *fields, const char *message) {
@@ -114,12 +101,12 @@ static void write_line(int level, const char *message_id, const char *const *fie
 
         strbuf_addf(&b, "%s.%03ldZ %s[%d] %s: ", date, now.tv_nsec / 1000000, log_program, (int) getpid(),
                 level_name(level));
-        add_one_line(&b, message);
+        text_escape(&b, message);
         if (message_id || (fields && fields[0]))
                 strbuf_add(&b, " ");
         for (; fields && *fields; fields++) {
                 strbuf_add(&b, " ");
-                add_one_line(&b, *fields);
+                text_escape(&b, *fields);
         }
         if (message_id)
                 strbuf_addf(&b, " MESSAGE_ID=%s", message_id);

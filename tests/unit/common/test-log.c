@@ -44,9 +44,9 @@ static void a_name_with_line_ends_stays_on_its_line(void **state) {
         Capture c = capture_begin(STDERR_FILENO);
 
         log_setup("test-log", LOG_INFO);
-        log_info("VM '%s'", "a\nfake: line\033[31m");
+        log_info("VM '%s'", "a\nfake: line\033[31m\xc2\x9b\xff é");
         text = capture_end(&c, STDERR_FILENO);
-        assert_non_null(strstr(text, "VM 'a\\nfake: line\\x1b[31m'\n"));
+        assert_non_null(strstr(text, "VM 'a\\nfake: line\\x1b[31m\\xc2\\x9b\\xff é'\n"));
         assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
 }
 
