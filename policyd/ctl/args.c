@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "common/text.h"
 #include "policyd/ctl/args.h"
 
 #define WORD_MAX 64
@@ -114,10 +115,20 @@ static int parse_one(Args *a, const char *const *rest, size_t *i, char **ret_err
         return add(a, text, (size_t) (equals - text), equals + 1, ret_error);
 }
 
+/* libdbus takes no text that is not UTF-8, and complains of us; descriptions may have lines. */
+static int check_text(const char *argument, size_t i, char **ret_error) {
+        char buf[TEXT_FAULT_MAX];
+        const char *fault = text_fault(argument, strlen(argument), TEXT_LINES, buf);
+
+        return fault ? refuse(ret_error, "argument %zu %s", i, fault) : 0;
+}
+
 int args_parse(int argc, char *const *argv, Args *ret, char **ret_error) {
         Args a = {};
         int r = 0;
 
+        for (size_t i = 1; r >= 0 && i < (size_t) argc; i++)
+                r = check_text(argv[i], i, ret_error);
         for (size_t i = 1; r >= 0 && i < (size_t) argc; i++)
                 r = parse_one(&a, (const char *const *) argv, &i, ret_error);
         if (r >= 0 && a.minimal && a.json)

@@ -4,9 +4,20 @@
  * libdbus has checked types and nesting (at most 32 deep) before we see a message, so recursion is bounded.
  */
 
+#include "common/text.h"
 #include "policyd/ctl/client-json.h"
 
 static struct json_object *value_to_json(DBusMessageIter *it);
+
+/* What another program says is not printed before it was cleaned; newline and tab stay, and are escaped where lists print them. */
+static struct json_object *text_to_json(const char *text) {
+        _cleanup_free_ char *clean = NULL;
+
+        if (text_is_good(text, strlen(text), TEXT_LINES))
+                return json_object_new_string(text);
+        clean = text_clean(text, strlen(text), TEXT_LINES, SIZE_MAX);
+        return clean ? json_object_new_string(clean) : NULL;
+}
 
 static struct json_object *basic_to_json(DBusMessageIter *it, int type) {
         DBusBasicValue v = {};
@@ -16,7 +27,7 @@ static struct json_object *basic_to_json(DBusMessageIter *it, int type) {
         case DBUS_TYPE_STRING:
         case DBUS_TYPE_OBJECT_PATH:
         case DBUS_TYPE_SIGNATURE:
-                return json_object_new_string(v.str);
+                return text_to_json(v.str);
         case DBUS_TYPE_BOOLEAN:
                 return json_object_new_boolean(v.bool_val);
         case DBUS_TYPE_DOUBLE:

@@ -8,7 +8,7 @@
 
 #include "common/json/json-get.h"
 #include "common/parse.h"
-#include "common/strbuf.h"
+#include "common/text.h"
 #include "policyd/ctl/ctl.h"
 #include "protocol/errors.h"
 #include "protocol/names.h"
@@ -19,14 +19,23 @@ const char *ctl_arg(const Ctl *ctl, const char *key) {
         return args_get(&ctl->args, key);
 }
 
+/* What it quotes may be anybody's words: nothing that a terminal acts on goes out, and each error is one line. */
+static void say(const char *before, const char *text) {
+        _cleanup_strbuf_ StrBuf b = {};
+
+        text_escape(&b, text);
+        fprintf(stderr, "%s%s\n", before, strempty(b.text));
+}
+
 int ctl_usage(const char *format, ...) {
+        _cleanup_free_ char *text = NULL;
         va_list ap;
 
         va_start(ap, format);
-        fputs("xenvgpu: ", stderr);
-        vfprintf(stderr, format, ap);
-        fputc('\n', stderr);
+        if (vasprintf(&text, format, ap) < 0)
+                text = NULL;
         va_end(ap);
+        say("xenvgpu: ", strempty(text));
         return EXIT_USAGE;
 }
 
@@ -59,8 +68,22 @@ int ctl_say_error(const char *name, const char *message) {
                 fputs(error_code_xapi(code), stderr);
         else
                 print_foreign_code(name);
-        fprintf(stderr, ": %s\n", message);
+        say(": ", message);
         return EXIT_REFUSED;
+}
+
+static int say_unreachable(const char *format, ...) _printf_(1, 2);
+
+static int say_unreachable(const char *format, ...) {
+        _cleanup_free_ char *text = NULL;
+        va_list ap;
+
+        va_start(ap, format);
+        if (vasprintf(&text, format, ap) < 0)
+                text = NULL;
+        va_end(ap);
+        say("error: POLICYD_UNREACHABLE: ", strempty(text));
+        return EXIT_UNREACHABLE;
 }
 
 int ctl_failed(int r, const ClientError *error) {
@@ -68,15 +91,11 @@ int ctl_failed(int r, const ClientError *error) {
         case -EREMOTEIO:
                 return ctl_say_error(strempty(error->name), strempty(error->message));
         case -ECONNREFUSED:
-                fprintf(stderr,
-                        "error: POLICYD_UNREACHABLE: policyd cannot be reached (%s). Is xenvgpu-policyd running "
-                        "there? XENVGPU_ADDRESS and --host name another bus.\n",
+                return say_unreachable("policyd cannot be reached (%s). Is xenvgpu-policyd running there? "
+                                       "XENVGPU_ADDRESS and --host name another bus.",
                         strempty(error->message));
-                return EXIT_UNREACHABLE;
         case -ETIMEDOUT:
-                fprintf(stderr, "error: POLICYD_UNREACHABLE: policyd did not answer in time: %s\n",
-                        strempty(error->message));
-                return EXIT_UNREACHABLE;
+                return say_unreachable("policyd did not answer in time: %s", strempty(error->message));
         default:
                 fprintf(stderr, "error: INTERNAL_ERROR: %s\n", strerror(-r));
                 return EXIT_REFUSED;

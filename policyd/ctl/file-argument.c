@@ -29,8 +29,11 @@ int file_argument_write(const char *argument, const char *text) {
         }
         r = file_write_atomic(*argument == '@' ? argument + 1 : argument, text, strlen(text), 0644);
         if (r < 0) {
-                fprintf(stderr, "error: IO_ERROR: cannot write '%s': %s\n", argument, strerror(-r));
-                return EXIT_REFUSED;
+                _cleanup_free_ char *sentence = NULL;
+
+                if (asprintf(&sentence, "cannot write '%s': %s", argument, strerror(-r)) < 0)
+                        sentence = NULL;
+                return ctl_say_error("IO_ERROR", strempty(sentence));
         }
         return 0;
 }

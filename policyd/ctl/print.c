@@ -3,6 +3,7 @@
  */
 
 #include "common/json/json-get.h"
+#include "common/text.h"
 #include "policyd/ctl/print.h"
 
 #define INDENT 4
@@ -66,6 +67,13 @@ int columns_choose(const ClassInfo *c, const char *params, Columns *ret, char **
         return 0;
 }
 
+void print_line(FILE *out, const char *value) {
+        _cleanup_strbuf_ StrBuf b = {};
+
+        text_escape(&b, value);
+        fputs(strempty(b.text), out);
+}
+
 static int print_record(FILE *out, View *v, const ViewObject *o, const Columns *columns, int width) {
         for (size_t i = 0; i < columns->n; i++) {
                 _cleanup_free_ char *value = field_text(v, o, columns->fields[i]), *key = NULL;
@@ -74,7 +82,9 @@ static int print_record(FILE *out, View *v, const ViewObject *o, const Columns *
                                       columns->fields[i].as_label ? "( RO)"
                                                                   : field_mark(columns->fields[i].field)) < 0)
                         return -ENOMEM;
-                fprintf(out, i == 0 ? "%-*s: %s\n" : "%*s: %s\n", width, key, value);
+                fprintf(out, i == 0 ? "%-*s: " : "%*s: ", width, key);
+                print_line(out, value);
+                fputc('\n', out);
         }
         fputs("\n\n", out);
         return 0;
@@ -99,6 +109,13 @@ void print_bare(FILE *out, const char *value) {
         }
 }
 
+static void print_bare_line(FILE *out, const char *value) {
+        _cleanup_strbuf_ StrBuf b = {};
+
+        text_escape(&b, value);
+        print_bare(out, strempty(b.text));
+}
+
 /* One line; the fields of a record follow each other, as the records do. */
 static int print_minimal(FILE *out, View *v, ViewObject *const *objects, size_t n, const Columns *columns) {
         for (size_t i = 0; i < n; i++)
@@ -108,7 +125,7 @@ static int print_minimal(FILE *out, View *v, ViewObject *const *objects, size_t 
                         if (!value)
                                 return -ENOMEM;
                         fputs(i + k > 0 ? "," : "", out);
-                        print_bare(out, value);
+                        print_bare_line(out, value);
                 }
         fputc('\n', out);
         return 0;

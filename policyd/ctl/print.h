@@ -38,6 +38,8 @@ int print_objects(
         FILE *out, View *v, ViewObject *const *objects, size_t n, const Columns *columns, PrintStyle style);
 
 /* One value of --minimal, without a line's end. */
+/* On one line: newline and tab as \n and \t. */
+void print_line(FILE *out, const char *value);
 void print_bare(FILE *out, const char *value);
 
 /* JSON text for people: two spaces a level. */

@@ -163,13 +163,17 @@ static int collect_owners(Ctl *ctl, const char *only, struct json_object *ret) {
         for (uint32_t offset = 0; offset < total;) {
                 _cleanup_json_ struct json_object *text = NULL, *page = NULL;
                 struct json_object *owners;
+                const char *answer;
+                JsonReader reader;
                 size_t n;
                 int r;
 
                 r = ctl_call(ctl, POLICY_PATH, POLICY_IFACE_MANAGER, "ListOwners", &text, "uu", offset, 0);
                 if (r != 0)
                         return r;
-                page = json_tokener_parse(strempty(json_object_get_string(text)));
+                answer = strempty(json_object_get_string(text));
+                if (json_parse_cleaned(&reader, answer, strlen(answer), &page) < 0)
+                        page = NULL;
                 owners = page ? member(page, "owners") : NULL;
                 n = owners ? json_object_array_length(owners) : 0;
                 if (n == 0)

@@ -21,11 +21,15 @@ static int bad_config(const char *reason) {
         return ctl_say_error("org.xenvgpu.Error.InvalidRecord", reason);
 }
 
-static int unreadable_config(const JsonReader *reader) {
+static int unreadable(const char *what, const JsonReader *reader) {
         char sentence[sizeof(reader->error) + 64];
 
-        text_format(sentence, sizeof(sentence), "The config cannot be read: %s.", reader->error);
+        text_format(sentence, sizeof(sentence), "The %s cannot be read: %s.", what, reader->error);
         return bad_config(sentence);
+}
+
+static int unreadable_config(const JsonReader *reader) {
+        return unreadable("config", reader);
 }
 
 static int out_of_memory(void) {
@@ -200,7 +204,9 @@ int verb_vm_create(Ctl *ctl) {
 }
 
 int verb_vm_import(Ctl *ctl) {
+        _cleanup_json_ struct json_object *record = NULL;
         _cleanup_free_ char *text = NULL;
+        JsonReader reader = {};
         size_t size;
         int r;
 
@@ -210,6 +216,9 @@ int verb_vm_import(Ctl *ctl) {
         /* D-Bus strings end at the first NUL, so that what stands behind it would be lost without a word. */
         if (strlen(text) != size)
                 return bad_config("The file holds a NUL byte; it is no JSON.");
+        /* Looked at here already: the bus drops who sends what is no UTF-8. */
+        if (json_parse(&reader, text, size, &record) < 0)
+                return unreadable("import", &reader);
         return create(ctl, "ImportVM", text);
 }
 
@@ -239,7 +248,7 @@ int verb_vm_get_config(Ctl *ctl) {
         if (r != 0)
                 return r;
         s = strempty(json_object_get_string(text));
-        if (json_parse(&reader, s, strlen(s), &config) < 0)
+        if (json_parse_cleaned(&reader, s, strlen(s), &config) < 0)
                 return unreadable_config(&reader);
         return print_json(stdout, config) < 0 ? EXIT_REFUSED : EXIT_DONE;
 }

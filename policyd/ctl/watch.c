@@ -59,8 +59,11 @@ static void print_change(Ctl *ctl, const ViewObject *o, const Field *field, cons
                 return;
         print_time();
         print_object(ctl->view, o);
-        printf(": %s %s %s %s\n", field->name, *before ? before : "-", ctl->utf8 ? "→" : "->",
-                *now ? now : "-");
+        printf(": %s ", field->name);
+        print_line(stdout, *before ? before : "-");
+        fputs(ctl->utf8 ? " → " : " -> ", stdout);
+        print_line(stdout, *now ? now : "-");
+        putchar('\n');
 }
 
 static void apply_property(Ctl *ctl, const char *path, const char *property, struct json_object *value) {
