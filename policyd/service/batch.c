@@ -338,7 +338,7 @@ int batch_commit(Policy *p) {
         n_waiters = b->n_waiters;
         steps = b->steps;
         n_steps = b->n_steps;
-        r = b->poison;
+        r = b->poison ?: policy_is_read_only(p) ? -EROFS : 0;
         *b = (Batch){.committing = true, .defer = b->defer, .linger = b->linger};
 
         changes = pool_take_changes(p->pool);

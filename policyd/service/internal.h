@@ -61,6 +61,7 @@ struct Policy {
 
         Store *store;
         Pool *pool;
+        UnreadableRows unreadable;
         StoreMeta meta, stored; /* as it will be with the open batch; as it is on disk */
         bool meta_changed;      /* in more than its numbers */
         uint64_t row_orders;    /* of meta.orders, what stands in the meta record itself */
@@ -92,6 +93,7 @@ struct Policy {
 };
 
 uint64_t policy_now(Policy *p); /* µs since the epoch */
+void policy_log_rows(const Policy *p, const UnreadableRows *rows); /* those that it did not have before */
 int policy_rebuild(Policy *p);  /* the model again from disk, after a failed commit */
 void policy_arm_expiry(Policy *p);
 /* LimitReached when the class is full; n more are wanted. */

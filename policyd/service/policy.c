@@ -136,16 +136,20 @@ static const char way_back[] =
 
 static int load_pool(Policy *p) {
         _cleanup_free_ char *problem = NULL;
+        UnreadableRows rows = {};
         int r;
 
         r = answers_reset(p);
         if (r < 0)
                 return r;
-        r = store_load(p->store, answers_load, p, &p->pool, &p->meta, &problem);
+        r = store_load(p->store, answers_load, p, &p->pool, &p->meta, &rows, &problem);
         if (r < 0 && problem)
                 r = database_log_failure(p->state_dir, r, problem, way_back);
         if (r < 0)
                 return r;
+        policy_log_rows(p, &rows);
+        unreadable_rows_done(&p->unreadable);
+        p->unreadable = rows;
         p->stored = p->meta;
         p->row_orders = 0;
         store_ops_done(&p->gone_jobs);
@@ -206,7 +210,8 @@ int policy_new(sd_event *event, const PolicyOptions *options, const PolicyListen
         r = r ?: name_pool(p);
         if (r >= 0)
                 old_loaded(p);
-        r = r ?: operations_restore(p);
+        if (r == 0 && !policy_is_read_only(p))
+                r = operations_restore(p);
         if (r < 0)
                 return r;
         *ret = take_ptr(p);
@@ -239,6 +244,7 @@ Policy *policy_free(Policy *p) {
         free(p->troubled);
         free(p->ended);
         store_ops_done(&p->gone_jobs);
+        unreadable_rows_done(&p->unreadable);
         pool_free(p->pool);
         store_close(p->store);
         sd_event_unref(p->event);
@@ -251,6 +257,10 @@ Policy *policy_free(Policy *p) {
 int policy_start(Policy *p) {
         int r;
 
+        if (policy_is_read_only(p)) {
+                policy_report_status(p);
+                return 0;
+        }
         p->started = true;
         r = epoch_start(p);
         if (r < 0)
@@ -410,7 +420,9 @@ int policy_rebuild(Policy *p) {
         carry_over(p, old);
         old_rebuilt(p);
         r = outside_update_all(p);
-        r = r ?: operations_restore(p);
+        if (r < 0 || policy_is_read_only(p))
+                return r;
+        r = operations_restore(p);
         if (r < 0)
                 return r;
         r = p->started ? peers_sync(p) : 0;

@@ -70,6 +70,16 @@ uint64_t policy_epoch(const Policy *p);
 /* That the database is an old copy, which hosts were not heard since, and what to do; "" when it is none. */
 int policy_old_database(const Policy *p, char **ret);
 
+/*
+ * Rows of the database that could not be read. Those that nothing rests on were set aside. Any other may say that a GPU is in use:
+ * while one is left, the pool is shown and nothing in it changes; no host is dialled.
+ */
+bool policy_is_read_only(const Policy *p);
+char *policy_describe_read_only(const Policy *p); /* a sentence with the way back; the caller frees */
+int policy_unreadable_rows(const Policy *p, bool aside, char ***ret); /* "vm 17: the reason" */
+/* Sets the row aside; one that is aside goes for good. After the last that blocks the pool starts. */
+int policy_remove_row(Policy *p, const char *name, Refusal *refusal);
+
 /* 0 or -EIO (the waiting replies were answered with the error). Cheap when nothing is open. */
 int policy_flush(Policy *p);
 

@@ -14,8 +14,17 @@ struct Store {
 
 extern const char *const store_table_names[];
 
-/* Sets *ret_problem to "Table object, vm 17: <reason>." or "Table meta, key pool: <reason>." and returns -EBADMSG
- * (or -ENOMEM). */
+/* "vm 17", "meta", "idempotency key 0 CreateVM x"; NULL without memory. */
+char *store_row_name(StoreTable table, const void *key, size_t key_size);
+
+bool unreadable_rows_has(const UnreadableRows *rows, unsigned table, const void *key, size_t key_size);
+/* A row that is listed already keeps its first reason. */
+int unreadable_rows_add(UnreadableRows *rows, StoreTable table, const void *key, size_t key_size, bool blocks,
+        const char *reason);
+int store_load_aside(DbTxn *txn, UnreadableRows *rows); /* those of earlier starts */
+int store_set_aside(Store *s, UnreadableRows *rows);    /* all that are not yet */
+
+/* Sets *ret_problem to "Table object, vm 17: <reason>." and returns -EBADMSG (or -ENOMEM). */
 int store_problem(StoreTable table, const void *key, size_t key_size, const char *reason, char **ret_problem);
 
 extern const char store_no_meta[]; /* the reason when objects stand without a meta record */

@@ -1,14 +1,15 @@
 /*
  * The keys of objects, and the sentence about a record that is damaged
  *
- * A key is the object's number and the letter of its class. A VGPU's begins with its VM's number and ends with its
- * own: it changes when its VM does, and so both stand on one page.
+ * A key is the object's number and the letter of its class. A VGPU's begins with its VM's number and ends
+ * with its own: it changes when its VM does, and so both stand on one page.
  */
 
 #include "policyd/store/internal.h"
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "common/strbuf.h"
 
@@ -71,22 +72,31 @@ static void add_bytes(StrBuf *b, const uint8_t *bytes, size_t n) {
                         strbuf_addf(b, "\\x%02x", bytes[i]);
 }
 
-int store_problem(StoreTable table, const void *key, size_t key_size, const char *reason, char **ret_problem) {
+char *store_row_name(StoreTable table, const void *key, size_t key_size) {
         _cleanup_strbuf_ StrBuf b = {};
         uint64_t number;
         int class = -EINVAL;
 
+        if (table == STORE_META)
+                return strdup("meta");
         if (table == STORE_OBJECT)
                 class = store_key_read(key, key_size, &number);
-        strbuf_addf(&b, "Table %s, ", store_table_names[table]);
         if (class >= 0)
                 strbuf_addf(&b, "%s %" PRIu64, object_class_to_string((ObjectClass) class), number);
         else {
-                strbuf_addf(&b, "key ");
+                strbuf_addf(&b, "%s key ", store_table_names[table]);
                 add_bytes(&b, key, key_size);
         }
-        strbuf_addf(&b, ": %s.", reason);
+        return strbuf_take(&b);
+}
 
-        *ret_problem = strbuf_take(&b);
-        return *ret_problem ? -EBADMSG : -ENOMEM;
+int store_problem(
+        StoreTable table, const void *key, size_t key_size, const char *reason, char **ret_problem) {
+        _cleanup_free_ char *name = store_row_name(table, key, key_size);
+
+        if (!name || asprintf(ret_problem, "Table %s, %s: %s.", store_table_names[table], name, reason) < 0) {
+                *ret_problem = NULL;
+                return -ENOMEM;
+        }
+        return -EBADMSG;
 }

@@ -2,8 +2,8 @@
  * Loading: every record read, every reference followed, or a sentence that says why not
  *
  * Two passes over the classes, both in the order in which objects need each other; the second reads the
- * records again instead of keeping ten thousand parsed documents. For each class the whole table is walked, and
- * the others' records skipped by their keys: that costs next to nothing beside the parsing.
+ * records again instead of keeping ten thousand parsed documents. For each class the whole table is walked,
+ * and the others' records skipped by their keys: that costs next to nothing beside the parsing.
  */
 
 #include "policyd/store/store.h"
@@ -31,8 +31,13 @@ typedef struct Load {
         bool resolving;
         StoreAnswerVisitor visitor;
         void *userdata;
-        char *problem;
+        UnreadableRows *rows;
 } Load;
+
+/* An unfinished job goes on where its VM's booking is, without its record too. */
+static bool row_blocks(StoreTable table, int class) {
+        return table != STORE_IDEMPOTENCY && !(table == STORE_OBJECT && class == CLASS_JOB);
+}
 
 static int check_version(JsonReader *r, struct json_object *record) {
         uint32_t version;
@@ -56,8 +61,20 @@ static int check_key(Load *load, JsonReader *r, const Uuid *id, const void *key,
         return 0;
 }
 
-static int load_object(Load *load, JsonReader *r, struct json_object *record, const void *key, size_t key_size,
-        uint64_t number) {
+/* What an object belongs to may have gone, and the object with it. */
+static int resolve_object(Load *load, JsonReader *r, struct json_object *record, Object *o) {
+        int q;
+
+        if (!o)
+                return json_fail(r, "uuid", "names an object that goes with one that cannot be read");
+        q = record_codec(load->class)->resolve(load->pool, r, record, o);
+        if (q < 0)
+                pool_remove(load->pool, o);
+        return q;
+}
+
+static int load_object(Load *load, JsonReader *r, struct json_object *record, const void *key,
+        size_t key_size, uint64_t number) {
         const RecordCodec *codec = record_codec(load->class);
         Uuid id;
         Object *o;
@@ -69,11 +86,16 @@ static int load_object(Load *load, JsonReader *r, struct json_object *record, co
                 return q;
         o = pool_get(load->pool, load->class, &id);
         if (load->resolving)
-                return codec->resolve(load->pool, r, record, o);
+                return resolve_object(load, r, record, o);
         if (o)
                 return json_fail(r, "uuid", "is that of another %s too", object_class_to_string(load->class));
         q = codec->create(load->pool, r, record, &id, number);
-        return q ?: check_key(load, r, &id, key, key_size);
+        q = q ?: check_key(load, r, &id, key, key_size);
+        /* Half made, it would show what is not so. */
+        o = pool_get(load->pool, load->class, &id);
+        if (q < 0 && o)
+                pool_remove(load->pool, o);
+        return q;
 }
 
 static int visit_object(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
@@ -85,16 +107,19 @@ static int visit_object(const void *key, size_t key_size, const void *data, size
 
         class = store_key_read(key, key_size, &number);
         if (class < 0)
-                return store_problem(STORE_OBJECT, key, key_size,
-                        "The key is no number with the letter of a class", &load->problem);
-        if (class != (int) load->class)
+                return unreadable_rows_add(load->rows, STORE_OBJECT, key, key_size, /* blocks= */ true,
+                        "The key is no number with the letter of a class");
+        if (class != (int) load->class || unreadable_rows_has(load->rows, STORE_OBJECT, key, key_size))
                 return 0;
+        /* No number is given twice. */
+        if (number < UINT64_MAX)
+                load->pool->next_key = MAX_OF(load->pool->next_key, number + 1);
         r = json_parse_cleaned(&reader, data, size, &record);
         r = r ?: load_object(load, &reader, record, key, key_size, number);
         if (r == -EINVAL || r == -EEXIST)
-                return store_problem(STORE_OBJECT, key, key_size,
-                        *reader.error ? reader.error : "Another object has the same identity",
-                        &load->problem);
+                return unreadable_rows_add(load->rows, STORE_OBJECT, key, key_size,
+                        row_blocks(STORE_OBJECT, class),
+                        *reader.error ? reader.error : "Another object has the same identity");
         return r;
 }
 
@@ -123,7 +148,8 @@ static int visit_answer(const void *key, size_t key_size, const void *data, size
                         r = json_fail(&reader, "class", "is '%s', which is not known", class);
         }
         if (r == -EINVAL)
-                return store_problem(STORE_IDEMPOTENCY, key, key_size, reader.error, &load->problem);
+                return unreadable_rows_add(
+                        load->rows, STORE_IDEMPOTENCY, key, key_size, /* blocks= */ false, reader.error);
         if (r < 0)
                 return r;
         return load->visitor ? load->visitor(&answer, load->userdata) : 0;
@@ -157,20 +183,46 @@ static void forget_changes(Pool *pool) {
 
 const char store_no_meta[] = "There are objects, but the record meta/pool is missing";
 
-static int found_object(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
-        return store_problem(STORE_OBJECT, key, key_size, store_no_meta, userdata);
-}
-
-static int found_answer(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
-        return store_problem(STORE_IDEMPOTENCY, key, key_size, store_no_meta, userdata);
+static int found_row(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
+        *(bool *) userdata = true;
+        return 0;
 }
 
 /* No meta record: fine when nothing else is there either. The upgrade has looked into the older tables. */
-static int check_empty(DbTxn *txn, char **ret_problem) {
+static int check_empty(DbTxn *txn, UnreadableRows *rows) {
+        bool found = false;
         int r;
 
-        r = db_iterate(txn, STORE_OBJECT, found_object, ret_problem);
-        return r ?: db_iterate(txn, STORE_IDEMPOTENCY, found_answer, ret_problem);
+        r = db_iterate(txn, STORE_OBJECT, found_row, &found);
+        r = r ?: db_iterate(txn, STORE_IDEMPOTENCY, found_row, &found);
+        if (r < 0 || !found)
+                return r;
+        return unreadable_rows_add(rows, STORE_META, "pool", 4, /* blocks= */ true, store_no_meta);
+}
+
+/* Without it the objects are still shown. */
+static int load_meta(DbTxn *txn, UnreadableRows *rows, StoreMeta *ret) {
+        _cleanup_free_ char *problem = NULL;
+        uint32_t schema;
+        int r;
+
+        r = store_read_meta(txn, &schema, ret, &problem);
+        if (r == -ENOENT)
+                return check_empty(txn, rows);
+        if (r == -EBADMSG)
+                return unreadable_rows_add(
+                        rows, STORE_META, "pool", 4, /* blocks= */ true, problem ?: "it does not decode");
+        return r;
+}
+
+static int load_all(Store *s, Load *load, StoreMeta *ret_meta) {
+        _cleanup_(db_abortp) DbTxn *txn = NULL;
+        int r;
+
+        r = db_begin(s->db, /* write= */ false, &txn);
+        r = r ?: load_meta(txn, load->rows, ret_meta);
+        r = r ?: load_tables(txn, load);
+        return r ?: store_load_aside(txn, load->rows);
 }
 
 static int upgrade_once(Store *s, char **ret_problem) {
@@ -198,12 +250,11 @@ static int upgrade(Store *s, char **ret_problem) {
 }
 
 int store_load(Store *s, StoreAnswerVisitor visitor, void *userdata, Pool **ret, StoreMeta *ret_meta,
-        char **ret_problem) {
-        _cleanup_(db_abortp) DbTxn *txn = NULL;
+        UnreadableRows *ret_rows, char **ret_problem) {
         _cleanup_(pool_freep) Pool *pool = NULL;
-        Load load = {.visitor = visitor, .userdata = userdata};
+        _cleanup_(unreadable_rows_done) UnreadableRows rows = {};
+        Load load = {.visitor = visitor, .userdata = userdata, .rows = &rows};
         StoreMeta meta = {.next_key = 1};
-        uint32_t schema;
         int r;
 
         r = upgrade(s, ret_problem);
@@ -213,18 +264,13 @@ int store_load(Store *s, StoreAnswerVisitor visitor, void *userdata, Pool **ret,
         if (!pool)
                 return -ENOMEM;
         load.pool = pool;
-        r = db_begin(s->db, /* write= */ false, &txn);
+        r = load_all(s, &load, &meta);
         if (r < 0)
                 return r;
-        r = store_read_meta(txn, &schema, &meta, ret_problem);
-        if (r == -ENOENT)
-                r = check_empty(txn, ret_problem);
-        else if (r == 0)
-                r = load_tables(txn, &load);
-        if (load.problem)
-                *ret_problem = load.problem;
-        if (r < 0)
-                return r;
+        /* Where something blocks nothing is written. A disk that takes nothing now may take it at the next
+         * start. */
+        if (rows.n_blocking == 0)
+                (void) store_set_aside(s, &rows);
 
         forget_changes(pool);
         pool->next_key = MAX_OF(pool->next_key, meta.next_key);
@@ -232,5 +278,7 @@ int store_load(Store *s, StoreAnswerVisitor visitor, void *userdata, Pool **ret,
                 meta.orders = MAX_OF(meta.orders, ((const Vm *) pool->objects[CLASS_VM].items[i])->order);
         *ret = take_ptr(pool);
         *ret_meta = meta;
+        *ret_rows = rows;
+        rows = (UnreadableRows){};
         return 0;
 }

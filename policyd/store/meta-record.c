@@ -149,8 +149,10 @@ int store_read_meta(DbTxn *txn, uint32_t *ret_schema, StoreMeta *ret, char **ret
         r = r ?: json_opt_u64(&reader, record, "backup", &meta.backup);
         r = r ?: read_old(&reader, record, &meta);
         r = r ?: read_past(&reader, record, &meta);
-        if (r == -EINVAL)
-                return store_problem(STORE_META, "pool", 4, reader.error, ret_problem);
+        if (r == -EINVAL) {
+                *ret_problem = strdup(reader.error);
+                return *ret_problem ? -EBADMSG : -ENOMEM;
+        }
         if (r < 0)
                 return r;
         *ret_schema = schema;

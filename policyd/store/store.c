@@ -11,6 +11,7 @@ const char *const store_table_names[_STORE_TABLE_MAX + 1] = {
         [STORE_META] = "meta",
         [STORE_OBJECT] = "object",
         [STORE_IDEMPOTENCY] = "idempotency",
+        [STORE_ASIDE] = "aside",
 };
 
 int store_open(const char *dir, size_t map_size, size_t map_max, char **ret_problem, Store **ret) {

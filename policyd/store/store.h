@@ -12,10 +12,12 @@
  *                and a letter for its class. A VGPU stands behind its VM: the VM's number, the letter, its own.
  *                A commit costs by the pages that it changes, and what changes together stands together
  *   idempotency  "<uid> <method> <key>" → which object that call made
+ *   aside        rows of the others that could not be read, bytes and all (unreadable.c)
  *
  * store_load() first upgrades a database of an older schema, step by step, in one transaction; then it reads
- * everything and checks everything. Data that does not decode is never dropped or repaired in silence:
- * -EBADMSG, with the table, the key ("vm 17") and the reason as a sentence. store_write() is all or nothing
+ * everything and checks everything. Data that does not decode is never dropped or repaired in silence: the row is named ("vm 17")
+ * with the reason, and all others are read. Nothing rests on jobs and idempotency keys: theirs are set aside. Any other row may say
+ * that a GPU is in use, so it blocks: the pool may be shown, and nothing may be written. store_write() is all or nothing
  * and durable when it returns 0; a full map is grown up to the limit and the whole list is written again.
  *
  * Nothing here logs. Errors: -EBADMSG damaged, -EOVERFLOW the map is full up to its limit, -ENOSPC the disk is full, -EBUSY another
@@ -31,6 +33,7 @@ typedef enum StoreTable {
         STORE_META,
         STORE_OBJECT,
         STORE_IDEMPOTENCY,
+        STORE_ASIDE,
         _STORE_TABLE_MAX,
 } StoreTable;
 
@@ -102,10 +105,38 @@ int store_open(const char *dir, size_t map_size, size_t map_max, char **ret_prob
 Store *store_close(Store *s);
 DEFINE_CLEANUP(Store *, store_close)
 
+/* A row that cannot be read. */
+#define STORE_ROW_KEY_MAX STORE_KEY_MAX
+#define UNREADABLE_ROWS_MAX 1000
+
+typedef struct UnreadableRow {
+        char *name; /* "vm 17", "meta" */
+        char *reason;
+        bool blocks;
+        bool aside; /* it stands in the table of those */
+        bool fresh; /* since this load */
+        unsigned table;
+        size_t key_size;
+        uint8_t key[STORE_ROW_KEY_MAX];
+} UnreadableRow;
+
+typedef struct UnreadableRows {
+        UnreadableRow *items;
+        size_t n, n_more; /* n_more: beyond the limit, not listed */
+        size_t n_blocking;
+} UnreadableRows;
+
+void unreadable_rows_done(UnreadableRows *rows);
+const UnreadableRow *unreadable_rows_find(const UnreadableRows *rows, const char *name);
+/* One that blocks is set aside; one that was is forgotten. Load again after it. */
+int store_remove_row(Store *s, const UnreadableRow *row);
+
 typedef int (*StoreAnswerVisitor)(const StoreAnswer *answer, void *userdata);
 
-/* On -EBADMSG and -EPROTONOSUPPORT *ret_problem is a sentence, which the caller frees. Nothing in the pool is
- * noted as changed. */
+/*
+ * *ret_rows: what could not be read, which the caller frees; where none blocks they have been set aside. On -EBADMSG (of an
+ * upgrade) and -EPROTONOSUPPORT *ret_problem is a sentence, which the caller frees. Nothing in the pool is noted as changed.
+ */
 int store_load(Store *s, StoreAnswerVisitor visitor, void *userdata, Pool **ret, StoreMeta *ret_meta,
-        char **ret_problem);
+        UnreadableRows *ret_rows, char **ret_problem);
 int store_write(Store *s, const StoreOps *ops);

@@ -248,7 +248,8 @@ static int found_object(const void *key, size_t key_size, const void *data, size
         return old_problem(userdata, key, key_size, store_no_meta);
 }
 
-/* A new database has none of the older tables; one of an older policyd that never got to work has them empty. */
+/* A new database has none of the older tables; one of an older policyd that never got to work has them empty.
+ */
 static int check_no_old_objects(DbTxn *txn, char **problem) {
         for (ObjectClass c = 0; c < _CLASS_MAX; c++) {
                 OldTable old;
@@ -273,6 +274,12 @@ int store_upgrade(DbTxn *txn, char **ret_problem) {
         r = store_read_meta(txn, &schema, &meta, ret_problem);
         if (r == -ENOENT)
                 return check_no_old_objects(txn, ret_problem);
+        /* Loading names it. */
+        if (r == -EBADMSG) {
+                free(*ret_problem);
+                *ret_problem = NULL;
+                return 0;
+        }
         if (r < 0)
                 return r;
         if (schema == STORE_SCHEMA)

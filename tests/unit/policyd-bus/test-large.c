@@ -29,6 +29,7 @@ static void add_group(Pool *pool, StoreOps *ops, size_t i) {
 static void store_groups(World *w, size_t n) {
         _cleanup_(store_ops_done) StoreOps ops = {};
         _cleanup_(pool_freep) Pool *loaded = NULL, *pool = pool_new();
+        _cleanup_(unreadable_rows_done) UnreadableRows rows = {};
         _cleanup_free_ char *problem = NULL;
         StoreMeta meta;
         char path[128];
@@ -38,7 +39,7 @@ static void store_groups(World *w, size_t n) {
         snprintf(path, sizeof(path), "%s/state", w->bus.dir);
         assert_non_null(pool);
         assert_int_equal(store_open(path, 256 << 20, 1 << 30, &problem, &s), 0);
-        assert_int_equal(store_load(s, NULL, NULL, &loaded, &meta, &problem), 0);
+        assert_int_equal(store_load(s, NULL, NULL, &loaded, &meta, &rows, &problem), 0);
         pool->next_key = meta.next_key;
         for (size_t i = 0; i < n; i++)
                 add_group(pool, &ops, i);

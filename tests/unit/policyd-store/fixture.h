@@ -16,8 +16,9 @@ Uuid make_id(uint8_t n);
  * reservation, two jobs. */
 Pool *make_pool(void);
 
-int open_store(const char *dir, size_t map_size, size_t map_max, Store **ret); /* store_open(), without the reason */
+int open_store(
+        const char *dir, size_t map_size, size_t map_max, Store **ret); /* store_open(), without the reason */
 
 /* With one answer; epoch 7. load_pool() checks both. */
 void write_pool(const char *dir, Pool *pool);
-int load_pool(const char *dir, Pool **ret, char **ret_problem);
+int load_pool(const char *dir, Pool **ret, UnreadableRows *ret_rows, char **ret_problem);

@@ -24,6 +24,7 @@ static bool has_all(const Pool *pool, const Pool *whole) {
 
 static int open_and_use(const char *dir, void *userdata) {
         const Pool *whole = userdata;
+        UnreadableRows rows = {};
         char *problem = NULL;
         StoreMeta meta = {};
         Pool *pool = NULL;
@@ -31,9 +32,12 @@ static int open_and_use(const char *dir, void *userdata) {
         int r;
 
         r = store_open(dir, 1 << 20, 1 << 24, &problem, &s);
-        r = r ?: store_load(s, NULL, NULL, &pool, &meta, &problem);
+        r = r ?: store_load(s, NULL, NULL, &pool, &meta, &rows, &problem);
         if (r < 0)
                 return problem && *problem ? CHILD_REFUSED : CHILD_REFUSED_SILENTLY;
+        /* Each row that is missing is named. */
+        if (rows.n > 0)
+                return CHILD_REFUSED;
         if (!has_all(pool, whole) || meta.epoch != 7)
                 return CHILD_LACKS_SOMETHING;
         return CHILD_HAS_ALL;

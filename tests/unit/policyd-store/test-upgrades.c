@@ -21,8 +21,8 @@
 
 /* As schemas 1 to 3 had them: a table for each class, in the order of the classes. */
 enum { OLD_META, OLD_IDEMPOTENCY, OLD_FIRST_CLASS };
-static const char *const old_tables[] = {"meta", "idempotency", "host", "pgpu", "gpu_group", "vgpu_type", "vm",
-        "vgpu", "reservation", "quota", "vm_group", "job", NULL};
+static const char *const old_tables[] = {"meta", "idempotency", "host", "pgpu", "gpu_group", "vgpu_type",
+        "vm", "vgpu", "reservation", "quota", "vm_group", "job", NULL};
 
 static Db *open_old(const char *dir) {
         const DbOptions options = {.tables = old_tables, .map_size = 1 << 20, .map_max = 1 << 24};
@@ -57,7 +57,8 @@ static void write_old_pool(const char *dir, const Pool *pool, unsigned schema) {
         DbTxn *txn;
 
         snprintf(meta, sizeof(meta),
-                "{\"version\":%u,\"pool\":\"ab000000-0000-0000-0000-0000000000c8\",\"epoch\":7,\"next_key\":100}",
+                "{\"version\":%u,\"pool\":\"ab000000-0000-0000-0000-0000000000c8\",\"epoch\":7,\"next_key\":"
+                "100}",
                 schema);
         assert_int_equal(db_begin(db, true, &txn), 0);
         put(txn, OLD_META, "pool", 4, meta);
@@ -102,9 +103,10 @@ static void assert_same_pool(const Pool *pool, const Pool *read) {
 }
 
 static void assert_loads(const char *dir, const Pool *pool) {
+        _cleanup_(unreadable_rows_done) UnreadableRows rows = {};
         _cleanup_(pool_freep) Pool *read = NULL;
         _cleanup_free_ char *problem = NULL;
-        int r = load_pool(dir, &read, &problem);
+        int r = load_pool(dir, &read, &rows, &problem);
 
         if (r < 0)
                 fail_msg("%d: %s", r, problem ? problem : "no sentence");
@@ -113,10 +115,11 @@ static void assert_loads(const char *dir, const Pool *pool) {
 }
 
 static void assert_refused(const char *dir, const char *beginning, const char *reason) {
+        _cleanup_(unreadable_rows_done) UnreadableRows rows = {};
         _cleanup_(pool_freep) Pool *read = NULL;
         _cleanup_free_ char *problem = NULL;
 
-        assert_int_equal(load_pool(dir, &read, &problem), -EBADMSG);
+        assert_int_equal(load_pool(dir, &read, &rows, &problem), -EBADMSG);
         assert_non_null(problem);
         if (strncmp(problem, beginning, strlen(beginning)) != 0 || !strstr(problem, reason))
                 fail_msg("'%s' does not begin with '%s' or does not say '%s'", problem, beginning, reason);
@@ -166,6 +169,7 @@ static void version_4_is_upgraded(void **state) {
         Host *h = pool->objects[CLASS_HOST].items[0];
         Vm *vm = pool->objects[CLASS_VM].items[0];
         _cleanup_(store_closep) Store *s = NULL;
+        _cleanup_(unreadable_rows_done) UnreadableRows rows = {};
         _cleanup_free_ char *problem = NULL;
         StoreMeta read_meta;
 
@@ -177,7 +181,7 @@ static void version_4_is_upgraded(void **state) {
         assert_loads(*state, pool);
         assert_loads(*state, pool);
         assert_int_equal(open_store(*state, 1 << 20, 1 << 24, &s), 0);
-        assert_int_equal(store_load(s, NULL, NULL, &read, &read_meta, &problem), 0);
+        assert_int_equal(store_load(s, NULL, NULL, &read, &read_meta, &rows, &problem), 0);
         assert_int_equal(read_meta.orders, 0);
         assert_int_equal(read_meta.old, OLD_NOT);
         assert_int_equal(read_meta.backup, 0);
@@ -185,12 +189,13 @@ static void version_4_is_upgraded(void **state) {
 }
 
 static void version_1_tells_bookings_by_places(void **state) {
+        _cleanup_(unreadable_rows_done) UnreadableRows rows = {};
         static const BookingState expected[] = {BOOKING_RESIDENT, BOOKING_SENT, BOOKING_NONE};
         _cleanup_(pool_freep) Pool *pool = make_pool(), *read = NULL;
         _cleanup_free_ char *problem = NULL;
 
         write_old_pool(*state, pool, 1);
-        assert_int_equal(load_pool(*state, &read, &problem), 0);
+        assert_int_equal(load_pool(*state, &read, &rows, &problem), 0);
         for (size_t i = 0; i < 3; i++)
                 assert_int_equal(((Vm *) read->objects[CLASS_VM].items[i])->booking, expected[i]);
 }
@@ -235,12 +240,15 @@ static void damage_stops_an_upgrade(void **state) {
         old_edit(*state, OLD_FIRST_CLASS + CLASS_JOB, "short", 5, NULL);
 
         db_key_u64(60, key);
-        old_edit(*state, OLD_FIRST_CLASS + CLASS_VGPU, key, 8, "{\"vm\":\"00000000-0000-4000-8000-000000000001\"}");
-        assert_refused(*state, "Table vgpu, key 60: ", "00000000-0000-4000-8000-000000000001, which is not in the pool");
+        old_edit(*state, OLD_FIRST_CLASS + CLASS_VGPU, key, 8,
+                "{\"vm\":\"00000000-0000-4000-8000-000000000001\"}");
+        assert_refused(*state,
+                "Table vgpu, key 60: ", "00000000-0000-4000-8000-000000000001, which is not in the pool");
         old_edit(*state, OLD_FIRST_CLASS + CLASS_VGPU, key, 8, "{{{");
         assert_refused(*state, "Table vgpu, key 60: ", "");
         old_edit(*state, OLD_FIRST_CLASS + CLASS_VGPU, key, 8, NULL);
-        old_edit(*state, OLD_FIRST_CLASS + CLASS_VM, key, 8, "{\"uuid\":\"ab000000-0000-0000-0000-00000000000a\"}");
+        old_edit(*state, OLD_FIRST_CLASS + CLASS_VM, key, 8,
+                "{\"uuid\":\"ab000000-0000-0000-0000-00000000000a\"}");
         assert_refused(*state, "Table vm, key 60: ", "same identity");
         old_edit(*state, OLD_FIRST_CLASS + CLASS_VM, key, 8, NULL);
         assert_loads(*state, pool);
@@ -256,22 +264,24 @@ static void older_objects_without_a_meta_record_are_not_taken_for_an_empty_pool(
 
 /* An older policyd that was killed before its first commit. */
 static void empty_old_tables_are_an_empty_pool(void **state) {
+        _cleanup_(unreadable_rows_done) UnreadableRows rows = {};
         _cleanup_(pool_freep) Pool *read = NULL;
         _cleanup_free_ char *problem = NULL;
 
         db_close(open_old(*state));
-        assert_int_equal(load_pool(*state, &read, &problem), 0);
+        assert_int_equal(load_pool(*state, &read, &rows, &problem), 0);
         assert_int_equal(read->objects[CLASS_HOST].n, 0);
 }
 
 static int load_within(const char *dir, size_t map_max) {
+        _cleanup_(unreadable_rows_done) UnreadableRows rows = {};
         _cleanup_(pool_freep) Pool *read = NULL;
         _cleanup_(store_closep) Store *s = NULL;
         _cleanup_free_ char *problem = NULL;
         StoreMeta meta;
 
         assert_int_equal(open_store(dir, 1 << 20, map_max, &s), 0);
-        return store_load(s, NULL, NULL, &read, &meta, &problem);
+        return store_load(s, NULL, NULL, &read, &meta, &rows, &problem);
 }
 
 static void an_upgrade_needs_room_and_takes_it(void **state) {
@@ -283,7 +293,8 @@ static void an_upgrade_needs_room_and_takes_it(void **state) {
         for (uint8_t i = 0; i < 2; i++) {
                 GpuGroup *g;
 
-                assert_int_equal(pool_add_gpu_group(pool, (Uuid[]){make_id((uint8_t) (100 + i))}, 0, "g", &g), 0);
+                assert_int_equal(
+                        pool_add_gpu_group(pool, (Uuid[]){make_id((uint8_t) (100 + i))}, 0, "g", &g), 0);
                 text_set(&g->name_description, big);
         }
         write_old_pool(*state, pool, 3);
@@ -326,7 +337,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_new_database_has_no_old_tables, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(damage_stops_an_upgrade, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(
-                        older_objects_without_a_meta_record_are_not_taken_for_an_empty_pool, make_dir, drop_dir),
+                        older_objects_without_a_meta_record_are_not_taken_for_an_empty_pool, make_dir,
+                        drop_dir),
                 cmocka_unit_test_setup_teardown(empty_old_tables_are_an_empty_pool, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(an_upgrade_needs_room_and_takes_it, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(a_killed_upgrade_is_begun_again, make_dir, drop_dir),
