@@ -77,6 +77,8 @@ static void on_rebuilt(void *userdata) {
         Bus *bus = userdata;
 
         announce_manager(bus, HOST_UNHEARD);
+        sd_bus_emit_properties_changed(
+                bus->bus, POLICY_PATH, POLICY_IFACE_MANAGER, "UnreadableRows", "RowsSetAside", NULL);
 }
 
 static void on_status(const char *line, void *userdata) {

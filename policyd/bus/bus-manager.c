@@ -473,7 +473,42 @@ static int method_check_host_failure(sd_bus_message *m, void *userdata, sd_bus_e
         return bus_reply_text(bus, m, r, json, error);
 }
 
+/* Answered after the pool was read again; nothing waits for a commit. */
+static int method_remove_row(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Bus *bus = userdata;
+        _cleanup_refusal_ Refusal refusal = {};
+        Options options;
+        const char *row;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &row);
+        if (r < 0)
+                return r;
+        r = options_read(m, 0, &options, error);
+        if (r < 0)
+                return r;
+        r = policy_remove_row(bus->policy, row, &refusal);
+        r = bus_decided(r, &refusal, error);
+        return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
+}
+
 /* Properties */
+
+static int append_rows(sd_bus_message *reply, Bus *bus, bool aside) {
+        _cleanup_(strv_freep) char **rows = NULL;
+        int r;
+
+        r = policy_unreadable_rows(bus->policy, aside, &rows);
+        return r < 0 ? r : sd_bus_message_append_strv(reply, rows);
+}
+
+static DECLARE_GETTER(get_unreadable_rows) {
+        return append_rows(reply, userdata, /* aside= */ false);
+}
+
+static DECLARE_GETTER(get_rows_set_aside) {
+        return append_rows(reply, userdata, /* aside= */ true);
+}
 
 static DECLARE_GETTER(get_version) {
         return sd_bus_message_append_basic(reply, 's', XENVGPU_VERSION);
@@ -531,11 +566,15 @@ const sd_bus_vtable bus_manager_vtable[] = {
                 method_list_owners, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("CheckHostFailure", SD_BUS_ARGS("o", host), SD_BUS_RESULT("s", json),
                 method_check_host_failure, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("RemoveRow", SD_BUS_ARGS("s", row, "a{sv}", options), SD_BUS_NO_RESULT,
+                method_remove_row, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_SIGNAL_WITH_ARGS("JobNew", SD_BUS_ARGS("o", job), 0),
         SD_BUS_SIGNAL_WITH_ARGS("JobRemoved", SD_BUS_ARGS("o", job, "s", result), 0),
         SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Epoch", "t", get_epoch, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("OldDatabase", "s", get_old_database, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("HostsOnline", "u", get_hosts_online, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("UnreadableRows", "as", get_unreadable_rows, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("RowsSetAside", "as", get_rows_set_aside, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_VTABLE_END,
 };

@@ -75,6 +75,9 @@ extern const BusClass bus_class_host, bus_class_pgpu, bus_class_gpu_group, bus_c
 extern const sd_bus_vtable bus_manager_vtable[];
 const BusClass *bus_class(ObjectClass c);
 
+/* read-only.c: refused while a row of the database is unreadable */
+int bus_check_changeable(Bus *bus, sd_bus_error *error);
+
 /* methods.c */
 typedef enum MethodKind {
         METHOD_READS,

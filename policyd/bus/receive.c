@@ -56,7 +56,8 @@ int bus_receive(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         kind = method_kind(sd_bus_message_get_interface(m), sd_bus_message_get_member(m));
         switch (kind) {
         case METHOD_CHANGES:
-                return request_reserve(bus, m, error);
+                r = bus_check_changeable(bus, error);
+                return r < 0 ? r : request_reserve(bus, m, error);
         case METHOD_TAKES_LONG:
         case METHOD_SHOWS_ALL:
                 return answer_long(bus, m, kind, error);

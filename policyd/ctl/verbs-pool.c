@@ -150,8 +150,18 @@ static int add_unheard(View *v, struct json_object *o) {
         return r;
 }
 
-static int print_status(
-        const Ctl *ctl, const char *version, const char *old, const StatusLine *lines, size_t n) {
+/* A member of the Manager's properties as it is. */
+static int add_rows(
+        struct json_object *o, const char *name, struct json_object *manager, const char *property) {
+        struct json_object *rows = NULL;
+
+        return json_object_object_get_ex(manager, property, &rows)
+                       ? json_add(o, name, json_object_get(rows))
+                       : 0;
+}
+
+static int print_status(const Ctl *ctl, struct json_object *manager, const char *version, const char *old,
+        const StatusLine *lines, size_t n) {
         _cleanup_json_ struct json_object *o = json_object_new_object();
 
         if (!o || json_add_string(o, "version", version) < 0 || json_add_string(o, "old-database", old) < 0 ||
@@ -160,7 +170,9 @@ static int print_status(
         for (size_t i = 0; i < n; i++)
                 if (json_add_u64(o, lines[i].name, lines[i].value) < 0)
                         return ctl_failed(-ENOMEM, &(ClientError){});
-        if (status_add_problems(o, ctl->view) < 0)
+        if (add_rows(o, "unreadable-rows", manager, "UnreadableRows") < 0 ||
+                add_rows(o, "rows-set-aside", manager, "RowsSetAside") < 0 ||
+                status_add_problems(o, ctl->view) < 0)
                 return ctl_failed(-ENOMEM, &(ClientError){});
         return print_json(stdout, o) < 0 ? EXIT_REFUSED : EXIT_DONE;
 }
@@ -175,6 +187,25 @@ static void print_host_status(const ViewObject *h) {
                 printf("host %s was not heard since the database was copied: bring it back, or, when the machine "
                        "does not run, xenvgpu host-declare-dead uuid=%s\n",
                         name, name);
+}
+
+int verb_row_remove(Ctl *ctl) {
+        const ClientOption options[1] = {};
+
+        return ctl_call(ctl, POLICY_PATH, POLICY_IFACE_MANAGER, "RemoveRow", NULL, "sV", ctl_arg(ctl, "row"),
+                options);
+}
+
+/* Rows of the database: those that make the pool read only, and those that are only kept. */
+static void print_rows(struct json_object *manager, const char *property, const char *what) {
+        struct json_object *rows;
+        size_t n;
+
+        if (!json_object_object_get_ex(manager, property, &rows))
+                return;
+        n = json_object_array_length(rows);
+        for (size_t i = 0; i < n; i++)
+                printf("%s %s\n", what, strempty(json_object_get_string(json_object_array_get_idx(rows, i))));
 }
 
 int verb_status(Ctl *ctl) {
@@ -212,8 +243,8 @@ int verb_status(Ctl *ctl) {
                 { "jobs-running", count(v, "job", "State", "running") + count(v, "job", "State", "pending") },
         };
         if (ctl->args.json)
-                return print_status(
-                        ctl, strempty(json_object_get_string(version)), old, lines, ARRAY_SIZE(lines));
+                return print_status(ctl, manager, strempty(json_object_get_string(version)), old, lines,
+                        ARRAY_SIZE(lines));
 
         printf("policyd %s, epoch %" PRIu64 "\n", strempty(json_object_get_string(version)), lines[0].value);
         printf("hosts   %" PRIu64 ", %" PRIu64 " online\n", lines[1].value, lines[2].value);
@@ -224,6 +255,8 @@ int verb_status(Ctl *ctl) {
         printf("jobs    %" PRIu64 " running\n", lines[10].value);
         if (*old)
                 printf("%s\n", old);
+        print_rows(manager, "UnreadableRows", "read only, since a row of the database cannot be read:");
+        print_rows(manager, "RowsSetAside", "set aside, since it cannot be read:");
         if (view_list(v, class_find("host"), &hosts, &n_hosts) < 0)
                 return EXIT_DONE;
         for (size_t i = 0; i < n_hosts; i++)

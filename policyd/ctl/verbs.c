@@ -91,6 +91,9 @@ static const Verb verbs[] = {
         VERB("capacity", "", "gpu-group-uuid", "What each group can still take, by type, and why not more.",
                 verb_capacity),
         VERB("status", "", "", "The pool in a few lines.", verb_status),
+        VERB("row-remove", "row", "",
+                "Gives up a row of the database that cannot be read (status names them), so that the pool goes on without it.",
+                verb_row_remove),
         VERB("watch", "", "", "Prints changes of the pool as they come, until interrupted.", verb_watch),
 };
 

@@ -96,4 +96,5 @@ int verb_job_cancel(Ctl *ctl);
 int verb_pool_map(Ctl *ctl);
 int verb_capacity(Ctl *ctl);
 int verb_status(Ctl *ctl);
+int verb_row_remove(Ctl *ctl);
 int verb_watch(Ctl *ctl);
