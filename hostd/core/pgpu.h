@@ -29,6 +29,7 @@ typedef struct Pgpu {
         bool is_system_display_device, display_known;
         uint64_t bar2_size; /* bytes */
         bool bars_known;
+        bool is_lost; /* its configuration reads all ones: it has left the bus */
         PciAddress *companions; /* other functions of its slot, passed through with it */
         size_t n_companions;
         char **supported, **enabled; /* identifiers; the service fills enabled (enablement.h) */
@@ -38,6 +39,9 @@ void pgpu_done(Pgpu *p);
 
 /* pci_class is base class and subclass: 0x0300, 0x0302. */
 bool pgpu_is_candidate(uint16_t pci_class, bool is_virtual_function);
+
+/* What is said of a lost one. */
+#define PGPU_LOST_REASON "Its PCI configuration reads all ones: it has fallen off the bus or has no power."
 
 /* Held by a driver that keeps the device away from dom0 (pciback, vfio-pci). */
 bool pgpu_is_hidden_from_dom0(const Pgpu *p);

@@ -123,9 +123,11 @@ int hardware_pgpu_record(const Pgpu *p, InventoryPgpu *ret) {
                 .driver = strdup(p->driver),
                 .bridge = strdup(p->bridge),
                 .is_system_display_device = p->is_system_display_device,
+                .health = p->is_lost ? strdup("lost") : NULL,
+                .health_reason = p->is_lost ? strdup(PGPU_LOST_REASON) : NULL,
         };
 
-        if (!record.vendor_id || !record.device_id || !record.subsystem_vendor_id ||
+        if ((p->is_lost && (!record.health || !record.health_reason)) || !record.vendor_id || !record.device_id || !record.subsystem_vendor_id ||
                 !record.subsystem_device_id || !record.vendor_name || !record.device_name || !record.driver ||
                 !record.bridge || idset_copy(p->supported, &record.supported) < 0 ||
                 idset_copy(p->enabled, &record.enabled) < 0) {
@@ -146,6 +148,8 @@ void hardware_pgpu_record_done(InventoryPgpu *r) {
         free(r->device_name);
         free(r->driver);
         free(r->bridge);
+        free(r->health);
+        free(r->health_reason);
         idset_free(r->supported);
         idset_free(r->enabled);
         *r = (InventoryPgpu){};

@@ -99,6 +99,7 @@ static int scan_pgpus(ScanState *s) {
         r = pci_scan(&s->settings->pci, &sink, &s->hardware.pgpus, &s->hardware.n_pgpus);
         if (r == -ENOMEM)
                 return r;
+        s->hardware.source_is_bad = r < 0;
         if (r == -EBADMSG)
                 add_problem(s, pci_source(s->settings), 0,
                         "no device in it can be read; this host shows no PGPUs");
@@ -212,6 +213,15 @@ int hardware_scan(const HardwareSettings *settings, Hardware *ret) {
 
         *ret = s.hardware;
         return 0;
+}
+
+int hardware_mark_lost(Hardware *h, const HardwareSettings *settings, Pgpu *p) {
+        _cleanup_free_ char *text = NULL;
+
+        p->is_lost = true;
+        if (asprintf(&text, "%s: PGPU %s is lost. " PGPU_LOST_REASON, pci_source(settings), PCI_TEXT(&p->address)) < 0)
+                return -ENOMEM;
+        return idset_add(&h->problems, text);
 }
 
 void hardware_done(Hardware *h) {

@@ -21,12 +21,16 @@ typedef struct Hardware {
         size_t n_pgpus;
         HostType *types;
         size_t n_types;
-        char **problems; /* NULL-terminated */
+        char **problems;     /* NULL-terminated */
+        bool source_is_bad; /* not one device could be read where PGPUs are looked for */
 } Hardware;
 
 /* A source that cannot be read gives no PGPUs and a problem; negative only for -ENOMEM. */
 int hardware_scan(const HardwareSettings *settings, Hardware *ret);
 void hardware_done(Hardware *h);
+
+/* A PGPU of h that does not answer any more. -ENOMEM. */
+int hardware_mark_lost(Hardware *h, const HardwareSettings *settings, Pgpu *p);
 
 /* The records of the inventory; type_record_done() and hardware_pgpu_record_done() free them. */
 int hardware_type_record(const HostType *t, TypeRecord *ret);

@@ -15,6 +15,7 @@
 
 #define ERROR_TEXT_MAX 256
 #define NAME_TEXT_MAX 512
+#define HEADER_SIZE 64
 
 struct PciAccess {
         struct pci_access *pci;
@@ -151,6 +152,19 @@ static uint8_t bus_behind_bridge(struct pci_dev *d) {
         return pci_read_byte(d, PCI_SECONDARY_BUS);
 }
 
+bool pci_bytes_are_ones(const uint8_t *bytes, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                if (bytes[i] != 0xff)
+                        return false;
+        return n > 0;
+}
+
+static bool reads_all_ones(struct pci_dev *d) {
+        uint8_t header[HEADER_SIZE] = {};
+
+        return pci_read_block(d, 0, header, sizeof(header)) && pci_bytes_are_ones(header, sizeof(header));
+}
+
 static void call_read(struct pci_access *pci, void *argument) {
         ReadCall *read = argument;
         struct pci_dev *d;
@@ -166,6 +180,7 @@ static void call_read(struct pci_access *pci, void *argument) {
                 .subsystem_device_id = d->subsys_vendor_id == 0xffff ? 0 : d->subsys_id,
                 .pci_class = d->device_class,
                 .bus_below = bus_behind_bridge(d),
+                .all_ones = reads_all_ones(d),
         };
 }
 

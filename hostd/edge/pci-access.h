@@ -40,7 +40,14 @@ typedef struct PciFunction {
         uint16_t subsystem_vendor_id, subsystem_device_id; /* 0 when not told */
         uint16_t pci_class;
         uint8_t bus_below;
+        bool all_ones; /* nothing answers there: the ids are what the source says beside the configuration space */
 } PciFunction;
+
+/* The vendor that a virtual function has in its own configuration space, as in a listing; sysfs knows better. */
+#define PCI_VENDOR_OF_VIRTUAL_FUNCTION 0xffff
+
+/* Whether these bytes are all ones, as reads are that nothing answers. */
+bool pci_bytes_are_ones(const uint8_t *bytes, size_t n);
 
 /* One function by its address; through sysfs it must exist. */
 int pci_access_read(PciAccess *a, const PciAddress *address, PciFunction *ret);

@@ -1,5 +1,5 @@
 /*
- * A bare listing, `lspci -D -xxx`, before libpci reads it
+ * A bare listing, `lspci -D -nn -xxx`, before libpci reads it
  *
  * A block is a line that begins with an address, then rows "40: 8a ff …" until an empty line or the next
  * address. One block at a time is collected; at its end it is kept or dropped.
@@ -9,6 +9,7 @@
 #include "common/strbuf.h"
 #include "hostd/core/grow.h"
 #include "hostd/core/text-lines.h"
+#include "hostd/edge/pci-access.h"
 #include "hostd/edge/pci-listing.h"
 
 #define ROW_BYTES 16
@@ -22,6 +23,7 @@ typedef struct ListingReader {
         bool in_block;
         unsigned first_line;
         PciAddress address;
+        PciListingName name;
         size_t n_bytes;
         const char *wrong;
         unsigned wrong_line;
@@ -34,6 +36,7 @@ typedef struct ListingReader {
 void pci_listing_done(PciListing *l) {
         free(l->text);
         free(l->devices);
+        free(l->lost);
         *l = (PciListing){};
 }
 
@@ -53,7 +56,7 @@ static const char *block_fault(const ListingReader *l) {
         if (l->wrong)
                 return l->wrong;
         if (l->n_bytes == 0)
-                return "it has no configuration bytes; take the listing with lspci -D -xxx";
+                return "it has no configuration bytes; take the listing with lspci -D -nn -xxx";
         if (!is_known_length(l->n_bytes))
                 return "its configuration bytes break off";
         if (has_address(l, &l->address))
@@ -63,7 +66,16 @@ static const char *block_fault(const ListingReader *l) {
         return NULL;
 }
 
+static int keep_lost(ListingReader *l) {
+        if (GROW(l->listing.lost, l->listing.n_lost) < 0)
+                return -ENOMEM;
+        l->listing.lost[l->listing.n_lost++] = l->name;
+        return 0;
+}
+
 static int keep_block(ListingReader *l) {
+        if (pci_bytes_are_ones(l->bytes, l->n_bytes) && keep_lost(l) < 0)
+                return -ENOMEM;
         if (GROW(l->listing.devices, l->listing.n_devices) < 0)
                 return -ENOMEM;
         l->listing.devices[l->listing.n_devices++] = l->address;
@@ -89,6 +101,7 @@ static int end_block(ListingReader *l) {
         if (!fault)
                 return keep_block(l);
 
+        l->listing.n_without_bytes += l->n_bytes == 0;
         problem_report(l->problems, l->wrong ? l->wrong_line : l->first_line, "device %s is left out: %s",
                 PCI_TEXT(&l->address), fault);
         return 0;
@@ -107,6 +120,42 @@ static bool take_address(TextSpan line, PciAddress *ret) {
         memcpy(text, line.at, n);
         text[n] = '\0';
         return pci_address_from_string(text, ret) >= 0;
+}
+
+/* "[10de:0ff2]" or "[0300]": its digits, or false. */
+static bool take_number(const char *at, const char *end, uint16_t *ret) {
+        unsigned value = 0;
+
+        if (end - at < 4)
+                return false;
+        for (int i = 0; i < 4; i++) {
+                int digit = parse_digit(at[i], 16);
+
+                if (digit < 0)
+                        return false;
+                value = value << 4 | (unsigned) digit;
+        }
+        *ret = (uint16_t) value;
+        return true;
+}
+
+/* "0000:84:00.0 VGA compatible controller [0300]: NVIDIA Corporation GK107GL [GRID K1] [10de:0ff2] (rev ff)" */
+static PciListingName read_name(const PciAddress *address, TextSpan line) {
+        PciListingName name = { .address = *address };
+
+        for (const char *p = line.at; p < line.end; p++) {
+                uint16_t first, second;
+
+                if (*p != '[' || !take_number(p + 1, line.end, &first))
+                        continue;
+                if (p + 5 < line.end && p[5] == ']' && name.pci_class == 0)
+                        name.pci_class = first;
+                if (p + 5 < line.end && p[5] == ':' && take_number(p + 6, line.end, &second)) {
+                        name.vendor_id = first;
+                        name.device_id = second;
+                }
+        }
+        return name;
 }
 
 /* A blank and two hex digits. */
@@ -168,6 +217,7 @@ static int take_line(ListingReader *l, TextSpan line, unsigned number) {
                 l->in_block = true;
                 l->first_line = number;
                 l->address = address;
+                l->name = read_name(&address, line);
                 l->n_bytes = 0;
                 l->wrong = NULL;
                 return r;

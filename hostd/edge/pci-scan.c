@@ -22,6 +22,7 @@
 #define SYSFS_PCI_PATH "/sys/bus/pci"
 #define FUNCTIONS_MAX 65536
 #define ARBITER_SIZE_MAX 4096
+#define HEADER_SIZE 64
 
 typedef struct PciTree {
         PciFunction *functions; /* sorted by address */
@@ -90,6 +91,28 @@ static int read_listing(const char *path, const ProblemSink *problems, PciListin
         return pci_listing_parse(data, size, problems, ret);
 }
 
+/* A function that does not answer is still what the listing calls it. */
+static void name_lost(PciTree *t, const PciListing *listing, const ProblemSink *problems) {
+        for (size_t i = 0; i < t->n; i++) {
+                PciFunction *f = &t->functions[i];
+
+                for (size_t k = 0; f->all_ones && k < listing->n_lost; k++) {
+                        const PciListingName *name = &listing->lost[k];
+
+                        if (pci_address_compare(&name->address, &f->address) != 0)
+                                continue;
+                        f->pci_class = name->pci_class;
+                        f->vendor_id = name->vendor_id;
+                        f->device_id = name->device_id;
+                        if (name->vendor_id == 0)
+                                problem_report(problems, 0,
+                                        "device %s reads all ones, and the listing does not say what it was; one "
+                                        "by lspci -D -nn -xxx does",
+                                        PCI_TEXT(&f->address));
+                }
+        }
+}
+
 static int tree_from_listing(const char *path, const ProblemSink *problems, PciTree *ret) {
         _cleanup_(pci_access_freep) PciAccess *access = NULL;
         _cleanup_(pci_listing_done) PciListing listing = {};
@@ -100,6 +123,11 @@ static int tree_from_listing(const char *path, const ProblemSink *problems, PciT
         r = read_listing(path, problems, &listing);
         if (r < 0)
                 return r;
+        if (listing.n_devices == 0 && listing.n_without_bytes > 0)
+                problem_report(problems, 0,
+                        "it names %zu devices and has the configuration bytes of none, as lspci -vvnn writes it; take "
+                        "it with lspci -D -nn -xxx",
+                        listing.n_without_bytes);
         if (listing.n_devices == 0)
                 return -EBADMSG;
         r = write_memory_file(listing.text, &fd);
@@ -112,7 +140,10 @@ static int tree_from_listing(const char *path, const ProblemSink *problems, PciT
                 return r;
 
         qsort(listing.devices, listing.n_devices, sizeof(*listing.devices), compare_addresses);
-        return tree_read_functions(ret, access, listing.devices, listing.n_devices, problems);
+        r = tree_read_functions(ret, access, listing.devices, listing.n_devices, problems);
+        if (r >= 0)
+                name_lost(ret, &listing, problems);
+        return r;
 }
 
 static int list_folder(const char *folder, const ProblemSink *problems, PciAddress **ret, size_t *ret_n) {
@@ -217,12 +248,17 @@ static bool same_slot(const PciAddress *a, const PciAddress *b) {
         return a->domain == b->domain && a->bus == b->bus && a->dev == b->dev;
 }
 
+/* Its own configuration space hides a virtual function's ids, so that a listing shows it by that. */
+static bool is_virtual(const PciTree *t, size_t i) {
+        return t->facts ? t->facts[i].is_virtual_function
+                        : t->functions[i].vendor_id == PCI_VENDOR_OF_VIRTUAL_FUNCTION;
+}
+
 static int find_companions(const PciTree *t, Pgpu *p) {
         for (size_t i = 0; i < t->n; i++) {
                 const PciAddress *a = &t->functions[i].address;
 
-                if (!same_slot(a, &p->address) || a->fn == p->address.fn ||
-                        (t->facts && t->facts[i].is_virtual_function))
+                if (!same_slot(a, &p->address) || a->fn == p->address.fn || is_virtual(t, i))
                         continue;
                 if (GROW(p->companions, p->n_companions) < 0)
                         return -ENOMEM;
@@ -276,6 +312,7 @@ static int make_pgpu(const PgpuMaker *m, size_t i, Pgpu *ret) {
                 .subsystem_device_id = f->subsystem_device_id,
                 .subsystem_known = f->subsystem_vendor_id != 0,
                 .pci_class = f->pci_class,
+                .is_lost = f->all_ones,
         };
 
         if (facts)
@@ -299,18 +336,23 @@ static int make_pgpu(const PgpuMaker *m, size_t i, Pgpu *ret) {
         return 0;
 }
 
-static int make_pgpus(const PgpuMaker *m, Pgpu **ret, size_t *ret_n) {
+static void tell_lost(const Pgpu *p, const ProblemSink *problems) {
+        if (p->is_lost)
+                problem_report(problems, 0, "PGPU %s is lost. " PGPU_LOST_REASON, PCI_TEXT(&p->address));
+}
+
+static int make_pgpus(const PgpuMaker *m, const ProblemSink *problems, Pgpu **ret, size_t *ret_n) {
         Pgpu *pgpus = NULL;
         size_t n = 0;
 
         for (size_t i = 0; i < m->tree->n; i++) {
-                bool virtual_function = m->tree->facts && m->tree->facts[i].is_virtual_function;
                 Pgpu p;
 
-                if (!pgpu_is_candidate(m->tree->functions[i].pci_class, virtual_function))
+                if (!pgpu_is_candidate(m->tree->functions[i].pci_class, is_virtual(m->tree, i)))
                         continue;
                 if (make_pgpu(m, i, &p) < 0)
                         goto out_of_memory;
+                tell_lost(&p, problems);
                 if (GROW(pgpus, n) < 0) {
                         pgpu_done(&p);
                         goto out_of_memory;
@@ -347,7 +389,21 @@ int pci_scan(const PciScanSettings *settings, const ProblemSink *problems, Pgpu 
 
         maker.names = names;
         maker.display_known = arbiter_names(settings->vga_arbiter, &maker.display);
-        return make_pgpus(&maker, ret, ret_n);
+        return make_pgpus(&maker, problems, ret, ret_n);
+}
+
+bool pci_is_lost(const PciScanSettings *settings, const PciAddress *address) {
+        _cleanup_free_ char *path = NULL;
+        _cleanup_close_ int fd = -1;
+        uint8_t header[HEADER_SIZE];
+        ssize_t n;
+
+        if (settings->listing || asprintf(&path, "%s/devices/%s/config", settings->sysfs_path ?: SYSFS_PCI_PATH,
+                                         PCI_TEXT(address)) < 0)
+                return false;
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        n = fd < 0 ? -1 : read(fd, header, sizeof(header));
+        return n > 0 && pci_bytes_are_ones(header, (size_t) n);
 }
 
 Pgpu *pgpus_free(Pgpu *pgpus, size_t n) {

@@ -4,7 +4,7 @@
  * PGPUs through libpci
  *
  * One source: sysfs of the running host, a recorded tree of the same shape (devices/<bdf>/…, where
- * `driver.link` and `realpath` hold what the links said), or a bare `lspci -D -xxx` listing through libpci's
+ * `driver.link` and `realpath` hold what the links said), or a bare `lspci -D -nn -xxx` listing through libpci's
  * dump method. libpci ends the process on an error by default; here it comes back as -EIO or -EBADMSG and a
  * problem.
  */
@@ -22,4 +22,6 @@ typedef struct PciScanSettings {
 /* Sorted by address; supported and enabled are left NULL. -ENOENT: no such source; -EBADMSG: not one device
  * in it could be read. */
 int pci_scan(const PciScanSettings *settings, const ProblemSink *problems, Pgpu **ret, size_t *ret_n);
+/* Whether a function that was there does not answer now. A listing does not change. */
+bool pci_is_lost(const PciScanSettings *settings, const PciAddress *address);
 Pgpu *pgpus_free(Pgpu *pgpus, size_t n);

@@ -25,7 +25,7 @@ const Setting host_setting_table[] = {
         TEXT(bus, SYSTEM_BUS_ADDRESS, "D-Bus address of the bus to serve on"),
 
         TEXT(sysfs_path, "/sys/bus/pci", "sysfs folder of the PCI bus, or a recorded one"),
-        TEXT(pci_dump, "", "a listing by lspci -D -xxx to read instead of sysfs"),
+        TEXT(pci_dump, "", "a listing by lspci -D -nn -xxx to read instead of sysfs"),
         TEXT(pci_ids, "", "the pci.ids file; empty: libpci's own"),
         TEXT(vga_arbiter, "/dev/vga_arbiter",
                 "names the system's display device; empty: boot_vga of sysfs does"),

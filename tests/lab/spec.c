@@ -172,7 +172,7 @@ static int parse_card(HostSpec *spec, const char *text, char **ret_error) {
         card = card_from_string(text);
         if (card < 0)
                 return refuse(ret_error,
-                        "host '%s': '%s' is no card; there are k1, k2, gvt, mxgpu, @FILE (an lspci -D -xxx "
+                        "host '%s': '%s' is no card; there are k1, k2, gvt, mxgpu, @FILE (an lspci -D -nn -xxx "
                         "listing) and "
                         "@FOLDER (a recorded sysfs tree)",
                         spec->name, text);

@@ -37,6 +37,8 @@ static const Recorded machine[] = {
         { "0001:09:00.0", 0xf00d, 0x4321, 0, 0, 0x030200, 0, NULL, "", NULL, false, NULL },
 };
 
+static char *listing_of_machine(void);
+
 static void record_text(void **state, const Recorded *r, const char *name, const char *format, ...)
         _printf_(4, 5);
 
@@ -188,6 +190,83 @@ static void broken_device_costs_itself_alone(void **state) {
         assert_false(f.pgpus[1].bars_known);
 }
 
+/* A GPU that fell off the bus is still in sysfs, with its ids; its configuration space reads all ones. */
+static void a_gpu_that_fell_off_the_bus_is_lost(void **state) {
+        _cleanup_free_ char *sys = NULL, *config = NULL;
+        _cleanup_found_ Found f = {};
+        PciAddress lost = { .bus = 3, .dev = 1 }, well = { .bus = 3 };
+        char ones[64];
+
+        record_machine(state);
+        sys = strdup(in_folder(state, "sys"));
+        config = strdup(in_folder(state, "sys/devices/0000:03:01.0/config"));
+        assert_false(pci_is_lost(&(PciScanSettings){ .sysfs_path = sys }, &lost));
+        memset(ones, 0xff, sizeof(ones));
+        assert_ok(file_write_atomic(config, ones, sizeof(ones), 0600));
+        assert_ok(scan_sysfs(state, &f));
+        assert_int_equal(f.n, 4);
+        assert_k1(&f.pgpus[2]);
+        assert_true(f.pgpus[2].is_lost);
+        assert_false(f.pgpus[1].is_lost);
+        assert_int_equal(f.told.n, 1);
+        assert_contains(f.told.reason, "PGPU 0000:03:01.0 is lost");
+        assert_true(pci_is_lost(&(PciScanSettings){ .sysfs_path = sys }, &lost));
+        assert_false(pci_is_lost(&(PciScanSettings){ .sysfs_path = sys }, &well));
+}
+
+/* In a listing only the first line, which lspci has from the kernel, still says what it was. */
+static void a_lost_gpu_in_a_listing_is_what_its_line_says(void **state) {
+        _cleanup_free_ char *text = listing_of_machine(), *more = NULL;
+        _cleanup_found_ Found f = {};
+        char ones[320], *p = ones;
+
+        for (int row = 0; row < 4; row++) {
+                p += sprintf(p, "%x0:", row);
+                for (int i = 0; i < 16; i++)
+                        p += sprintf(p, " ff");
+                p += sprintf(p, "\n");
+        }
+        assert_true(asprintf(&more,
+                            "%s0000:84:00.0 VGA compatible controller [0300]: NVIDIA Corporation GK107GL [GRID K1] "
+                            "[10de:0ff2] (rev ff)\n%s\n0000:85:00.0 VGA compatible controller: NVIDIA (rev ff)\n%s\n",
+                            text, ones, ones) > 0);
+        write_file(state, "listing", more);
+        assert_ok(scan(&(PciScanSettings){ .listing = in_folder(state, "listing") }, &f));
+        assert_int_equal(f.n, 5);
+        assert_int_equal(f.pgpus[3].address.bus, 0x84);
+        assert_true(f.pgpus[3].is_lost);
+        assert_int_equal(f.pgpus[3].vendor_id, 0x10de);
+        assert_int_equal(f.pgpus[3].device_id, 0x0ff2);
+        assert_int_equal(f.told.n, 2); /* that one, and the one that nobody knows */
+}
+
+/* Its ids stand in the physical function alone; its class is a display's. */
+static void a_virtual_function_in_a_listing_is_no_pgpu(void **state) {
+        static const char vf[] = "0000:41:00.4 3D controller: NVIDIA Corporation Device (rev a1)\n"
+                                 "00: ff ff ff ff 06 00 10 00 a1 00 02 03 00 00 00 00\n"
+                                 "10: 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00\n"
+                                 "20: 00 00 00 00 00 00 00 00 00 00 00 00 de 10 82 14\n"
+                                 "30: 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00\n";
+        _cleanup_free_ char *text = listing_of_machine(), *more = NULL;
+        _cleanup_found_ Found f = {};
+
+        assert_true(asprintf(&more, "%s%s", text, vf) > 0);
+        write_file(state, "listing", more);
+        assert_ok(scan(&(PciScanSettings){ .listing = in_folder(state, "listing") }, &f));
+        assert_int_equal(f.n, 4);
+        assert_int_equal(f.told.n, 0);
+}
+
+static void a_listing_without_bytes_names_the_form_that_has_them(void **state) {
+        _cleanup_found_ Found f = {};
+
+        write_file(state, "vvnn",
+                "84:00.0 VGA compatible controller [0300]: NVIDIA Corporation GK107GL [GRID K1] [10de:0ff2] (rev a1)\n"
+                "\tSubsystem: NVIDIA Corporation GRID K1 [10de:1012]\n\n");
+        assert_int_equal(scan(&(PciScanSettings){ .listing = in_folder(state, "vvnn") }, &f), -EBADMSG);
+        assert_contains(f.told.reason, "as lspci -vvnn writes it; take it with lspci -D -nn -xxx");
+}
+
 static void arbiter_names_the_display(void **state) {
         _cleanup_free_ char *sys = NULL, *arbiter = NULL;
         _cleanup_found_ Found f = {}, g = {};
@@ -215,7 +294,7 @@ static void sources_that_are_none(void **state) {
         assert_int_equal(scan(&(PciScanSettings){ .listing = in_folder(state, "empty") }, &f), -EBADMSG);
         write_file(state, "words", "0000:03:00.0 VGA compatible controller\n");
         assert_int_equal(scan(&(PciScanSettings){ .listing = in_folder(state, "words") }, &f), -EBADMSG);
-        assert_contains(f.told.reason, "lspci -D -xxx");
+        assert_contains(f.told.reason, "lspci -D -nn -xxx");
         write_file(state, "sys/devices/0000:03:00.0/nothing", "");
         assert_int_equal(scan_sysfs(state, &f), -EBADMSG);
 }
@@ -407,6 +486,10 @@ int main(void) {
         static const struct CMUnitTest tests[] = {
                 IN_FOLDER(sysfs_tells_all),
                 IN_FOLDER(broken_device_costs_itself_alone),
+                IN_FOLDER(a_gpu_that_fell_off_the_bus_is_lost),
+                IN_FOLDER(a_lost_gpu_in_a_listing_is_what_its_line_says),
+                IN_FOLDER(a_virtual_function_in_a_listing_is_no_pgpu),
+                IN_FOLDER(a_listing_without_bytes_names_the_form_that_has_them),
                 IN_FOLDER(arbiter_names_the_display),
                 IN_FOLDER(sources_that_are_none),
                 IN_FOLDER(listing_tells_what_it_can),
