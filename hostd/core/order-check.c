@@ -289,6 +289,11 @@ static int check_gpu(OrderCheck *c, size_t i) {
                 return host_refusal_set(c->refusal,
                         gpu->kind == ORDER_GPU_PCI ? ERROR_VM_REQUIRES_GPU : ERROR_VM_REQUIRES_VGPU,
                         "This host has no PGPU at %s; has the card moved or gone?", PCI_TEXT(&gpu->address));
+        if (p->is_lost)
+                return host_refusal_set(c->refusal, ERROR_PGPU_UNHEALTHY,
+                        "PGPU %s does not answer: it has fallen off the bus or has no power. Use another one; when the "
+                        "card is well again, rescan the host.",
+                        PCI_TEXT(&p->address));
 
         t = order_gpu_find_type(c->view, p, gpu);
         if (!t)

@@ -35,7 +35,12 @@ static void check_pgpu(Selftest *t, const Pgpu *p) {
                 p->vendor_id, p->device_id, p->pci_class, p->vendor_name, p->device_name,
                 isempty(p->driver) ? "none" : p->driver, n_types);
 
-        if (n_types > 0 && !t->simulated && !streq(p->driver, driver) && !pgpu_is_hidden_from_dom0(p))
+        if (p->is_lost)
+                report_failed(&t->report, name,
+                        "Switch the machine off and on, reseat the card, look at its power; `lspci -xxx` shows ff "
+                        "while it is lost.",
+                        "%s; " PGPU_LOST_REASON, what);
+        else if (n_types > 0 && !t->simulated && !streq(p->driver, driver) && !pgpu_is_hidden_from_dom0(p))
                 report_failed(&t->report, name,
                         "Install the vendor's host driver for this Xen and kernel, and load it; `lspci -nnk` "
                         "must show it "

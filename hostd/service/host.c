@@ -13,6 +13,7 @@
 #include "common/daemon/database.h"
 #include "common/io/file.h"
 #include "common/text.h"
+#include "hostd/core/idset.h"
 #include "hostd/service/events.h"
 #include "hostd/service/host-internal.h"
 #include "hostd/service/strangers.h"
@@ -29,7 +30,14 @@ int host_read_hardware(Host *h, Hardware *ret) {
         if (r < 0)
                 return r;
         for (size_t i = 0; hardware.problems && hardware.problems[i]; i++)
-                log_event(LOG_WARNING, MSG_TYPE_FILE_PROBLEM, NULL, "%s", hardware.problems[i]);
+                if (!h->hardware.problems || !idset_has(h->hardware.problems, hardware.problems[i]))
+                        log_event(LOG_WARNING, MSG_TYPE_FILE_PROBLEM, NULL, "%s", hardware.problems[i]);
+        /* A recorded machine that cannot be read is a mistake in the settings, not a host without GPUs. */
+        if (hardware.source_is_bad && settings.pci.listing) {
+                hardware_done(&hardware);
+                log_error("The listing %s cannot be used: take one with lspci -D -nn -xxx.", settings.pci.listing);
+                return -EBADMSG;
+        }
         *ret = hardware;
         return 0;
 }

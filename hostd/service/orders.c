@@ -290,6 +290,24 @@ static int check_strangers(Host *h, const OrderRequest *request, HostRefusal *re
         return 0;
 }
 
+/* One may have left the bus since the hardware was read. */
+static int look_for_lost(Host *h, const OrderRequest *request) {
+        const HardwareSettings settings = host_settings_hardware(h->settings);
+        int r = 0;
+
+        for (size_t i = 0; i < request->n_gpus && r >= 0; i++) {
+                Pgpu *p = (Pgpu *) host_find_pgpu(h, &request->gpus[i].address);
+
+                if (!p || p->is_lost || !pci_is_lost(&settings.pci, &p->address))
+                        continue;
+                r = hardware_mark_lost(&h->hardware, &settings, p);
+                log_event(LOG_ERR, MSG_PGPU_VANISHED, NULL, "PGPU %s (%s) is lost. " PGPU_LOST_REASON,
+                        PCI_TEXT(&p->address), p->device_name);
+                host_touch(h);
+        }
+        return r;
+}
+
 static int check_against_host(
         Host *h, const OrderRequest *request, const HostType **ret_types, HostRefusal *refusal) {
         _cleanup_free_ Occupant *occupants = NULL;
@@ -304,7 +322,9 @@ static int check_against_host(
         };
         int r;
 
-        r = host_list_occupants(h, &occupants, &view.n_occupants);
+        r = look_for_lost(h, request);
+        if (r >= 0)
+                r = host_list_occupants(h, &occupants, &view.n_occupants);
         if (r < 0)
                 return r;
         view.occupants = occupants;
