@@ -230,7 +230,12 @@ static void print_why(FILE *out, struct json_object *p) {
                 return;
         }
         if (streq(text(p, "health"), "lost")) {
-                fprintf(out, "lost: %s", text(p, "health_reason"));
+                const char *reason = text(p, "health_reason");
+                size_t n = strlen(reason);
+
+                /* What would help follows behind a full stop. */
+                fputs("lost: ", out);
+                (void) fwrite(reason, 1, n > 0 && reason[n - 1] == '.' ? n - 1 : n, out);
                 return;
         }
         if (*text(p, "held_by")) {

@@ -135,10 +135,22 @@ static void add_surplus(Policy *p, const Host *h, Problems *list) {
         }
 }
 
+/* One that is there and does not answer is among what hostd reports. */
+static void add_vanished(Policy *p, const Host *h, Problems *list) {
+        for (size_t i = 0; i < h->pgpus.n; i++) {
+                const Pgpu *pgpu = h->pgpus.items[i];
+
+                if (pgpu->health == PGPU_HEALTH_LOST && !pgpu->reported)
+                        problem_add(list, "PGPU %s is lost. %s", PCI_TEXT(&pgpu->pci),
+                                strempty(pgpu->health_reason));
+        }
+}
+
 /* Who knows of problems of a host. */
 static void (*const host_sources[])(Policy *p, const Host *h, Problems *list) = {
         add_strays,
         add_surplus,
+        add_vanished,
         add_reported,
 };
 

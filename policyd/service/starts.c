@@ -266,6 +266,7 @@ static bool another_host_may_help(ErrorCode code) {
                 ERROR_VGPU_TYPE_NOT_ENABLED,
                 ERROR_VGPU_TYPE_NOT_SUPPORTED,
                 ERROR_PGPU_IN_USE_BY_VM,
+                ERROR_PGPU_UNHEALTHY,
                 ERROR_VM_REQUIRES_GPU,
                 ERROR_VM_REQUIRES_IOMMU,
                 ERROR_FEATURE_REQUIRES_HVM,
@@ -295,12 +296,12 @@ static int avoid_host(Operation *op, const Host *h) {
 }
 
 /*
- * The host says that somebody who is not of the pool has a PGPU that the start was to get: the host may do
- * all the same, with another. Its inventory, which tells of that PGPU, may come before its refusal or after
- * it; until then all that were asked for are taken for held. Not more often than the host has PGPUs, should
- * it never tell. 1: they are.
+ * The host says that a PGPU that the start was to get is lost, or that somebody who is not of the pool has it:
+ * the host may do all the same, with another. Its inventory, which tells of that PGPU, may come before its
+ * refusal or after it; until then all that were asked for are taken for that. Not more often than the host
+ * has PGPUs, should it never tell. 1: they are.
  */
-static int start_note_held(Operation *op, Vm *vm, Host *h) {
+static int start_note_held(Operation *op, Vm *vm, Host *h, ErrorCode code) {
         Policy *p = op->policy;
         bool known = false;
         int r = 0;
@@ -310,12 +311,15 @@ static int start_note_held(Operation *op, Vm *vm, Host *h) {
         for (size_t i = 0; i < vm->vgpus.n; i++) {
                 const Pgpu *pgpu = ((const Vgpu *) vm->vgpus.items[i])->scheduled_on;
 
-                known |= pgpu && !isempty(pgpu->held_by);
+                known |= pgpu && (!isempty(pgpu->held_by) || pgpu->health == PGPU_HEALTH_LOST);
         }
         for (size_t i = 0; i < vm->vgpus.n && !known && r >= 0; i++) {
                 Pgpu *pgpu = ((const Vgpu *) vm->vgpus.items[i])->scheduled_on;
 
-                if (pgpu)
+                if (pgpu && code == ERROR_PGPU_UNHEALTHY)
+                        r = pool_set_pgpu_health(p->pool, pgpu, PGPU_HEALTH_LOST,
+                                "Its host says that it does not answer.");
+                else if (pgpu)
                         r = pool_set_pgpu_held_by(p->pool, pgpu, "another domain");
         }
         return r < 0 ? r : 1;
@@ -369,8 +373,8 @@ void start_failed_on_host(Policy *p, Vm *vm, ErrorCode code, const char *message
         Host *h = vm_host(vm);
         int held = 0, r = 0;
 
-        if (op && h && code == ERROR_PGPU_IN_USE_BY_VM)
-                held = start_note_held(op, vm, h);
+        if (op && h && (code == ERROR_PGPU_IN_USE_BY_VM || code == ERROR_PGPU_UNHEALTHY))
+                held = start_note_held(op, vm, h, code);
         log_vm(LOG_NOTICE, MSG_RESERVATION_RELEASED, vm, h, "VM %s does not start on host %s. %s",
                 vm->name_label, h ? h->name_label : "?", strempty(message));
         booking_release(p, vm);
