@@ -150,7 +150,10 @@ static int compare_slots(const void *a, const void *b) {
 }
 
 static int fill_pgpu(View *v, const ViewObject *pgpu, MapPgpu *ret) {
-        MapPgpu p = {.pgpu = pgpu, .size = object_number(pgpu, "Size")};
+        const ViewObject *host = object_ref(v, pgpu, "Host");
+        MapPgpu p = {.pgpu = pgpu,
+                .size = object_number(pgpu, "Size"),
+                .offline = host && !streq(object_text(host, "State"), "online")};
 
         if (p.size == 0)
                 p.size = PGPU_SIZE_DEFAULT;
@@ -274,6 +277,7 @@ static struct json_object *pgpu_json(const MapPgpu *p) {
         json_add_string(o, "pci-id", object_text(p->pgpu, "PCIID"));
         json_add_u64(o, "size", p->size);
         json_add_u64(o, "used", p->used);
+        json_add_string(o, "health", object_text(p->pgpu, "Health"));
         json_add_string(o, "running-type", object_text(p->type, "ModelName"));
         for (size_t i = 0; i < p->n_slots; i++)
                 json_object_array_add(slots, slot_json(&p->slots[i]));

@@ -19,10 +19,11 @@
 #include "common/strbuf.h"
 #include "policyd/ctl/map.h"
 
-#define ADDRESS_WIDTH 7
-#define TYPE_WIDTH 12
+#define ADDRESS_WIDTH 7 /* at least; the widest of the map counts */
+#define TYPE_WIDTH 12   /* less where an address needs it */
 #define COUNT_WIDTH 5
-#define LEFT_WIDTH (ADDRESS_WIDTH + 1 + TYPE_WIDTH + 1 + COUNT_WIDTH)
+#define BAR_WIDTH_MIN 3
+#define FRAME_WIDTH 8 /* walls, and the blanks between the columns */
 
 typedef struct Glyphs {
         const char *top_left, *top_right, *bottom_left, *bottom_right, *line, *wall, *resident, *scheduled,
@@ -63,6 +64,7 @@ typedef struct Pen {
         FILE *out;
         const MapStyle *style;
         const Glyphs *glyphs;
+        unsigned address_width, type_width, bar_width;
 } Pen;
 
 static void paint(const Pen *pen, Paint p, const char *text) {
@@ -172,7 +174,12 @@ static void add_name(const Pen *pen, StrBuf *b, const char *name, unsigned width
         strbuf_add(b, name);
 }
 
-static void draw_cell(const Pen *pen, const MapSlot *slot, unsigned width) {
+/* Whether what is free there can be had. */
+static bool is_usable(const MapPgpu *p) {
+        return !p->offline && !streq(object_text(p->pgpu, "Health"), "lost");
+}
+
+static void draw_cell(const Pen *pen, const MapPgpu *pgpu, const MapSlot *slot, unsigned width) {
         const Glyphs *g = pen->glyphs;
         const char *mark = g->resident;
         _cleanup_strbuf_ StrBuf b = {};
@@ -180,7 +187,7 @@ static void draw_cell(const Pen *pen, const MapSlot *slot, unsigned width) {
 
         if (!slot) {
                 p = PAINT_DIM;
-                mark = g->free;
+                mark = is_usable(pgpu) ? g->free : "";
         } else if (slot->reservation) {
                 p = PAINT_RESERVED;
                 mark = g->reserved;
@@ -214,7 +221,7 @@ static void draw_share(
                 paint(pen, PAINT_DIM, pen->glyphs->wall);
                 n--;
         }
-        draw_cell(pen, slot, n);
+        draw_cell(pen, p, slot, n);
 }
 
 static void draw_slots(const Pen *pen, const MapPgpu *p, unsigned bar) {
@@ -275,14 +282,22 @@ static char *list_types(
         return strbuf_take(&b);
 }
 
-static void draw_idle(const Pen *pen, View *v, const MapPgpu *p, unsigned bar, bool offline) {
+static void draw_idle(const Pen *pen, View *v, const MapPgpu *p) {
         _cleanup_free_ char *types = list_types(pen, v, p, "EnabledVGPUTypes", NULL);
 
-        paint_fitted(pen, PAINT_DIM, offline ? "" : *strempty(types) ? types : "no type is enabled", bar);
+        paint_fitted(pen, PAINT_DIM, !is_usable(p) ? "" : *strempty(types) ? types : "no type is enabled",
+                pen->bar_width);
+}
+
+/* What stands where a type would: nothing runs there. */
+static const char *idle_word(const MapPgpu *p) {
+        const char *health = object_text(p->pgpu, "Health");
+
+        return *health && !streq(health, "good") ? health : "idle";
 }
 
 static void draw_left(const Pen *pen, const MapPgpu *p) {
-        const char *type = p->n_slots == 0                           ? "idle"
+        const char *type = p->n_slots == 0                           ? idle_word(p)
                            : p->type                                 ? object_text(p->type, "ModelName")
                            : p->n_slots == 1 && p->slots[0].outsider ? "held outside"
                                                                      : "several";
@@ -295,9 +310,9 @@ static void draw_left(const Pen *pen, const MapPgpu *p) {
                 snprintf(count, sizeof(count), "%zu", p->n_slots);
 
         fputc(' ', pen->out);
-        paint_fitted(pen, PAINT_PLAIN, short_address(p->pgpu), ADDRESS_WIDTH);
+        paint_fitted(pen, PAINT_PLAIN, short_address(p->pgpu), pen->address_width);
         fputc(' ', pen->out);
-        paint_fitted(pen, p->n_slots > 0 ? PAINT_BOLD : PAINT_DIM, type, TYPE_WIDTH);
+        paint_fitted(pen, p->n_slots > 0 ? PAINT_BOLD : PAINT_DIM, type, pen->type_width);
         fputc(' ', pen->out);
         paint_fitted(pen, PAINT_PLAIN, count, COUNT_WIDTH);
         fputc(' ', pen->out);
@@ -306,14 +321,22 @@ static void draw_left(const Pen *pen, const MapPgpu *p) {
 /* A line inside a frame that is text only. */
 static void draw_note(const Pen *pen, Paint frame, const char *text) {
         paint(pen, frame, pen->glyphs->wall);
-        paint_fitted(pen, PAINT_DIM, "", ADDRESS_WIDTH + 2);
-        paint_fitted(pen, PAINT_DIM, text, pen->style->width - ADDRESS_WIDTH - 4);
+        paint_fitted(pen, PAINT_DIM, "", pen->address_width + 2);
+        paint_fitted(pen, PAINT_DIM, text, pen->style->width - pen->address_width - 4);
         paint(pen, frame, pen->glyphs->wall);
         fputc('\n', pen->out);
 }
 
-static void draw_pgpu(const Pen *pen, View *v, const MapPgpu *p, Paint frame, bool offline) {
-        unsigned bar = pen->style->width - LEFT_WIDTH - 6;
+/* Why it is not as it should be. */
+static void draw_health(const Pen *pen, const MapPgpu *p, Paint frame) {
+        const char *health = object_text(p->pgpu, "Health"), *reason = object_text(p->pgpu, "HealthReason");
+        _cleanup_free_ char *note = NULL;
+
+        if (*reason && asprintf(&note, "%s: %s", health, reason) >= 0)
+                draw_note(pen, frame, note);
+}
+
+static void draw_pgpu(const Pen *pen, View *v, const MapPgpu *p, Paint frame) {
         _cleanup_free_ char *disabled = list_types(pen, v, p, "SupportedVGPUTypes", "EnabledVGPUTypes"),
                             *note = NULL;
 
@@ -321,13 +344,14 @@ static void draw_pgpu(const Pen *pen, View *v, const MapPgpu *p, Paint frame, bo
         draw_left(pen, p);
         paint(pen, PAINT_DIM, pen->glyphs->wall);
         if (p->n_slots > 0)
-                draw_slots(pen, p, bar);
+                draw_slots(pen, p, pen->bar_width);
         else
-                draw_idle(pen, v, p, bar, offline);
+                draw_idle(pen, v, p);
         fputc(' ', pen->out);
         paint(pen, frame, pen->glyphs->wall);
         fputc('\n', pen->out);
 
+        draw_health(pen, p, frame);
         if (*strempty(disabled) && asprintf(&note, "not enabled: %s", disabled) >= 0)
                 draw_note(pen, frame, note);
         if (object_flag(p->pgpu, "IsSystemDisplayDevice"))
@@ -356,7 +380,7 @@ static void draw_host(const Pen *pen, View *v, const MapHost *host) {
 
                 draw_frame(pen, frame, pen->glyphs->top_left, pen->glyphs->top_right, host->cards[c].name);
                 for (size_t p = 0; p < host->cards[c].n_pgpus; p++)
-                        draw_pgpu(pen, v, &host->cards[c].pgpus[p], frame, offline);
+                        draw_pgpu(pen, v, &host->cards[c].pgpus[p], frame);
                 draw_frame(pen, frame, pen->glyphs->bottom_left, pen->glyphs->bottom_right, NULL);
         }
         fputc('\n', pen->out);
@@ -375,14 +399,34 @@ static void draw_legend(const Pen *pen) {
         fprintf(pen->out, " free   n%s TYPE: room for n\n", pen->glyphs->times);
 }
 
+/* An address is never cut: it is what one types. */
+static void lay_out_columns(const Map *map, Pen *pen) {
+        unsigned width = pen->style->width, rest;
+
+        pen->address_width = ADDRESS_WIDTH;
+        for (size_t h = 0; h < map->n_hosts; h++)
+                for (size_t c = 0; c < map->hosts[h].n_cards; c++)
+                        for (size_t p = 0; p < map->hosts[h].cards[c].n_pgpus; p++) {
+                                const ViewObject *pgpu = map->hosts[h].cards[c].pgpus[p].pgpu;
+
+                                pen->address_width =
+                                        MAX_OF(pen->address_width, text_columns(pen, short_address(pgpu)));
+                        }
+        rest = pen->address_width + COUNT_WIDTH + FRAME_WIDTH + BAR_WIDTH_MIN;
+        pen->type_width = width > rest ? MIN_OF((unsigned) TYPE_WIDTH, width - rest) : 1;
+        rest += pen->type_width;
+        pen->bar_width = BAR_WIDTH_MIN + (width > rest ? width - rest : 0);
+}
+
 int map_draw(FILE *out, View *v, const char *host_path, const MapStyle *style) {
-        const Pen pen = { .out = out, .style = style, .glyphs = style->utf8 ? &unicode : &ascii };
+        Pen pen = { .out = out, .style = style, .glyphs = style->utf8 ? &unicode : &ascii };
         Map map;
         int r;
 
         r = map_build(v, host_path, &map);
         if (r < 0)
                 return r;
+        lay_out_columns(&map, &pen);
         for (size_t i = 0; i < map.n_hosts; i++)
                 draw_host(&pen, v, &map.hosts[i]);
         if (map.n_hosts == 0)

@@ -33,6 +33,7 @@ typedef struct MapPgpu {
         MapSlot *slots;
         size_t n_slots;
         uint64_t size, used;
+        bool offline; /* its host is */
         const ViewObject *type; /* of the VGPUs there; NULL: none, or several */
 } MapPgpu;
 

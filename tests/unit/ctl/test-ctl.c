@@ -406,6 +406,42 @@ static void test_map_in_ascii(void **state) {
         assert_non_null(strstr(text, "8x GRID K100, 4x GRID K140Q"));
 }
 
+static ViewObject *pgpu_at(View *v, const char *pci_id) {
+        _cleanup_free_ ViewObject **list = NULL;
+        size_t n;
+
+        assert_int_equal(view_list(v, class_find("pgpu"), &list, &n), 0);
+        for (size_t i = 0; i < n; i++)
+                if (streq(object_text(list[i], "PCIID"), pci_id))
+                        return list[i];
+        fail();
+        return NULL;
+}
+
+/* An address is what one types, so that no width cuts it; and what is lost has no room to show. */
+static void test_map_of_a_long_address_and_a_lost_gpu(void **state) {
+        for (unsigned width = MAP_WIDTH_MIN; width < 120; width += 20) {
+                _cleanup_(view_freep) View *v = view_of_fixture();
+                const MapStyle style = {.width = width};
+                _cleanup_free_ char *text = NULL;
+                ViewObject *first = pgpu_at(v, "0000:83:00.0"), *second = pgpu_at(v, "0000:85:00.0");
+                size_t size;
+                FILE *out = open_memstream(&text, &size);
+
+                view_set(v, first->path, "PCIID", json_object_new_string("10008:01:00.0"));
+                view_set(v, first->path, "Health", json_object_new_string("lost"));
+                view_set(v, first->path, "HealthReason", json_object_new_string("It is gone."));
+                view_set(v, second->path, "Health", json_object_new_string("lost"));
+                assert_int_equal(map_draw(out, v, NULL, &style), 0);
+                fclose(out);
+                assert_non_null(strstr(text, "| 10008:01:00.0 "));
+                assert_non_null(strstr(text, "lost: It is gone."));
+                assert_non_null(strstr(text, "85:00.0       lost "));
+                char *line = strstr(text, "| 10008:01:00.0 ");
+                assert_null(memchr(line + 16, '.', (size_t) (strchr(line, '\n') - line) - 16));
+        }
+}
+
 /* Frames close: each line of a card has the same width, at any width. */
 static void test_map_widths(void **state) {
         for (unsigned width = MAP_WIDTH_MIN; width < 200; width++) {
@@ -449,6 +485,7 @@ int main(void) {
                 cmocka_unit_test(test_status_tells_problems),
                 cmocka_unit_test(test_map_model),
                 cmocka_unit_test(test_map_in_ascii),
+                cmocka_unit_test(test_map_of_a_long_address_and_a_lost_gpu),
                 cmocka_unit_test(test_map_widths),
                 cmocka_unit_test(test_map_in_colour),
         };
