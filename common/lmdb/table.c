@@ -50,7 +50,7 @@ struct DbTxn {
 };
 
 /* LMDB's own codes are negative and outside errno's range; its system errors are positive errnos. */
-static int to_errno(int e) {
+int db_errno(int e) {
         if (e == 0)
                 return 0;
         if (e == MDB_NOTFOUND)
@@ -159,7 +159,7 @@ static int open_environment(Db *db) {
 
         r = mdb_env_create(&db->env);
         if (r != 0)
-                return to_errno(r);
+                return db_errno(r);
         r = mdb_env_set_userctx(db->env, db);
         if (r == 0)
                 r = mdb_env_set_assert(db->env, on_assert);
@@ -173,7 +173,7 @@ static int open_environment(Db *db) {
         if (r == 0)
                 r = mdb_env_info(db->env, &info);
         if (r != 0)
-                return to_errno(r);
+                return db_errno(r);
 
         /* LMDB itself takes a larger map when the file holds more than map_size. */
         db->map_size = info.me_mapsize;
@@ -185,7 +185,7 @@ static int commit_errno(const Db *db, int e) {
         _cleanup_close_ int fd = -1;
 
         if (e != EIO)
-                return to_errno(e);
+                return db_errno(e);
         fd = open(db->dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, FILE_MODE);
         if (fd < 0)
                 return errno == ENOSPC || errno == EDQUOT ? -ENOSPC : -EIO;
@@ -199,13 +199,13 @@ static int open_tables(Db *db, const char *const *tables) {
 
         r = mdb_txn_begin(db->env, NULL, 0, &txn);
         if (r != 0)
-                return to_errno(r);
+                return db_errno(r);
 
         for (unsigned i = 0; r == 0 && i < db->n_tables; i++)
                 r = mdb_dbi_open(txn, tables[i], MDB_CREATE, db->tables + i);
         if (r != 0) {
                 mdb_txn_abort(txn);
-                return to_errno(r);
+                return db_errno(r);
         }
         return commit_errno(db, mdb_txn_commit(txn));
 }
@@ -268,10 +268,16 @@ int db_grow(Db *db) {
         size = db->map_size > db->map_max / 2 ? db->map_max : db->map_size * 2;
         r = mdb_env_set_mapsize(db->env, size);
         if (r != 0)
-                return to_errno(r);
+                return db_errno(r);
 
         db->map_size = size;
         return 0;
+}
+
+void db_forget_readers(Db *db) {
+        int dead;
+
+        (void) mdb_reader_check(db->env, &dead);
 }
 
 size_t db_map_size(const Db *db) {
@@ -292,7 +298,7 @@ int db_begin(Db *db, bool write, DbTxn **ret) {
         txn->db = db;
         r = mdb_txn_begin(db->env, NULL, write ? 0 : MDB_RDONLY, &txn->txn);
         if (r != 0)
-                return to_errno(r);
+                return db_errno(r);
 
         *ret = take_ptr(txn);
         return 0;
@@ -337,7 +343,7 @@ int db_get(DbTxn *txn, unsigned table, const void *key, size_t key_size, const v
                 return -EINVAL;
         r = mdb_get(txn->txn, dbi, &k, &v);
         if (r != 0)
-                return to_errno(r);
+                return db_errno(r);
 
         *ret = v.mv_data;
         *ret_size = v.mv_size;
@@ -350,7 +356,7 @@ int db_put(DbTxn *txn, unsigned table, const void *key, size_t key_size, const v
 
         if (find_table(txn, table, &dbi) < 0)
                 return -EINVAL;
-        return to_errno(mdb_put(txn->txn, dbi, &k, &v, 0));
+        return db_errno(mdb_put(txn->txn, dbi, &k, &v, 0));
 }
 
 int db_del(DbTxn *txn, unsigned table, const void *key, size_t key_size) {
@@ -359,7 +365,7 @@ int db_del(DbTxn *txn, unsigned table, const void *key, size_t key_size) {
 
         if (find_table(txn, table, &dbi) < 0)
                 return -EINVAL;
-        return to_errno(mdb_del(txn->txn, dbi, &k, NULL));
+        return db_errno(mdb_del(txn->txn, dbi, &k, NULL));
 }
 
 int db_iterate(DbTxn *txn, unsigned table, DbVisitor visitor, void *userdata) {
@@ -372,7 +378,7 @@ int db_iterate(DbTxn *txn, unsigned table, DbVisitor visitor, void *userdata) {
                 return -EINVAL;
         r = mdb_cursor_open(txn->txn, dbi, &cursor);
         if (r != 0)
-                return to_errno(r);
+                return db_errno(r);
 
         for (r = mdb_cursor_get(cursor, &k, &v, MDB_FIRST); r == 0 && q >= 0;
                 r = q >= 0 ? mdb_cursor_get(cursor, &k, &v, MDB_NEXT) : 0)
@@ -381,7 +387,7 @@ int db_iterate(DbTxn *txn, unsigned table, DbVisitor visitor, void *userdata) {
 
         if (q < 0)
                 return q;
-        return r == MDB_NOTFOUND ? 0 : to_errno(r);
+        return r == MDB_NOTFOUND ? 0 : db_errno(r);
 }
 
 /*
@@ -395,7 +401,7 @@ int db_open_old(DbTxn *txn, const char *name, unsigned *ret) {
                 return -ENFILE;
         r = mdb_dbi_open(txn->txn, name, 0, &txn->old[txn->n_old]);
         if (r != 0)
-                return to_errno(r);
+                return db_errno(r);
 
         *ret = txn->db->n_tables + txn->n_old++;
         return 0;
@@ -406,5 +412,5 @@ int db_drop(DbTxn *txn, unsigned table) {
 
         if (find_table(txn, table, &dbi) < 0)
                 return -EINVAL;
-        return to_errno(mdb_drop(txn->txn, dbi, /* del= */ 1));
+        return db_errno(mdb_drop(txn->txn, dbi, /* del= */ 1));
 }

@@ -38,6 +38,9 @@ DEFINE_CLEANUP(Db *, db_close)
 /* Doubles the map up to map_max; -EOVERFLOW beyond. No transaction may be open. */
 int db_grow(Db *db);
 size_t db_map_size(const Db *db);
+/* Of other processes that were killed while they read: what they read would be kept for ever. */
+void db_forget_readers(Db *db);
+int db_errno(int e); /* a code of LMDB as a negative errno; for common/lmdb alone */
 
 /* After a failed put or del the transaction is only good for db_abort(). */
 int db_begin(Db *db, bool write, DbTxn **ret);

@@ -47,4 +47,6 @@ int store_upgrade(DbTxn *txn, char **ret_problem);
 
 /* The meta record; -ENOENT in a new database. */
 int store_read_meta(DbTxn *txn, uint32_t *ret_schema, StoreMeta *ret, char **ret_problem);
+int store_parse_meta(const void *data, size_t size, uint32_t *ret_schema, StoreMeta *ret,
+        char **ret_problem_or_null);
 int store_meta_build(const StoreMeta *meta, char **ret_text);

@@ -128,18 +128,14 @@ static int read_past(JsonReader *r, struct json_object *record, StoreMeta *meta)
         return q;
 }
 
-int store_read_meta(DbTxn *txn, uint32_t *ret_schema, StoreMeta *ret, char **ret_problem) {
+int store_parse_meta(
+        const void *data, size_t size, uint32_t *ret_schema, StoreMeta *ret, char **ret_problem) {
         _cleanup_json_ struct json_object *record = NULL;
         JsonReader reader = {};
         StoreMeta meta = {};
         uint32_t schema;
-        const void *data;
-        size_t size;
         int r;
 
-        r = db_get(txn, STORE_META, "pool", 4, &data, &size);
-        if (r < 0)
-                return r;
         r = json_parse_cleaned(&reader, data, size, &record);
         r = r ?: json_get_u32(&reader, record, "version", &schema);
         r = r ?: json_get_uuid(&reader, record, "pool", &meta.pool);
@@ -149,7 +145,7 @@ int store_read_meta(DbTxn *txn, uint32_t *ret_schema, StoreMeta *ret, char **ret
         r = r ?: json_opt_u64(&reader, record, "backup", &meta.backup);
         r = r ?: read_old(&reader, record, &meta);
         r = r ?: read_past(&reader, record, &meta);
-        if (r == -EINVAL) {
+        if (r == -EINVAL && ret_problem) {
                 *ret_problem = strdup(reader.error);
                 return *ret_problem ? -EBADMSG : -ENOMEM;
         }
@@ -158,4 +154,13 @@ int store_read_meta(DbTxn *txn, uint32_t *ret_schema, StoreMeta *ret, char **ret
         *ret_schema = schema;
         *ret = meta;
         return 0;
+}
+
+int store_read_meta(DbTxn *txn, uint32_t *ret_schema, StoreMeta *ret, char **ret_problem) {
+        const void *data;
+        size_t size;
+        int r;
+
+        r = db_get(txn, STORE_META, "pool", 4, &data, &size);
+        return r < 0 ? r : store_parse_meta(data, size, ret_schema, ret, ret_problem);
 }

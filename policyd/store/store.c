@@ -74,3 +74,7 @@ int store_write(Store *s, const StoreOps *ops) {
                         return r;
         }
 }
+
+void store_forget_readers(Store *s) {
+        db_forget_readers(s->db);
+}

@@ -140,3 +140,5 @@ typedef int (*StoreAnswerVisitor)(const StoreAnswer *answer, void *userdata);
 int store_load(Store *s, StoreAnswerVisitor visitor, void *userdata, Pool **ret, StoreMeta *ret_meta,
         UnreadableRows *ret_rows, char **ret_problem);
 int store_write(Store *s, const StoreOps *ops);
+/* After a process that read the database was ended (backup.h). */
+void store_forget_readers(Store *s);
