@@ -31,6 +31,7 @@ typedef struct Request Request;
 typedef struct ParkedRequest ParkedRequest;
 typedef struct QueuedCall QueuedCall;
 typedef struct Child Child;
+typedef struct Backup Backup;
 
 /* What a class's enumerator is given. */
 typedef struct ShownClass {
@@ -55,6 +56,7 @@ struct Bus {
         sd_event_source *turn_source;
         uint64_t last_turn; /* monotonic µs */
         Child *child;       /* makes the answer whose turn it is */
+        Backup *backup;     /* is being made */
         int child_output;   /* in the child; -1: this is the parent */
         Request *requests;       /* not yet answered */
         Request *reserved;       /* one of them: the place of the call that is being handled */
@@ -96,6 +98,10 @@ void queue_hurry(Bus *bus); /* who has waited for long is not overtaken for ever
 void queue_go_on(Bus *bus); /* the answer whose turn it was is given */
 void queue_drop(Caller *c); /* its caller left */
 void queue_free(Bus *bus);
+
+/* backup.c */
+int method_backup(sd_bus_message *m, void *userdata, sd_bus_error *error);
+void backup_stop(Bus *bus);
 
 /* child.c: 1: a child makes the answer, and queue_go_on() follows; 0: it is to be made here */
 int child_answer(Bus *bus, sd_bus_message *m);

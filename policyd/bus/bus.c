@@ -51,6 +51,7 @@ Bus *bus_free(Bus *bus) {
         if (!bus)
                 return NULL;
         requests_drop(bus);
+        backup_stop(bus);
         queue_free(bus);
         if (bus->callers)
                 callers_free(bus);

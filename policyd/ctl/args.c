@@ -107,9 +107,11 @@ static int parse_one(Args *a, const char *const *rest, size_t *i, char **ret_err
                 return 0;
         }
         equals = strchr(text, '=');
-        /* `xenvgpu help VERB` is the one bare word. */
+        /* `xenvgpu help VERB` and `xenvgpu pool-backup FILE` are the only bare words. */
         if (!equals && streq(a->verb, "help"))
                 return add(a, "verb", 4, text, ret_error);
+        if (!equals && streq(a->verb, "pool-backup"))
+                return add(a, "filename", 8, text, ret_error);
         if (!equals || equals == text)
                 return refuse(ret_error, "'%s' is not key=value", text);
         return add(a, text, (size_t) (equals - text), equals + 1, ret_error);

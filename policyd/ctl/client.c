@@ -243,6 +243,7 @@ static dbus_bool_t append_one(DBusMessageIter *it, char type, va_list *ap) {
         dbus_uint32_t number;
         dbus_uint64_t large;
         dbus_bool_t flag;
+        int fd;
 
         switch (type) {
         case 's':
@@ -258,6 +259,9 @@ static dbus_bool_t append_one(DBusMessageIter *it, char type, va_list *ap) {
         case 'b':
                 flag = va_arg(*ap, int);
                 return dbus_message_iter_append_basic(it, DBUS_TYPE_BOOLEAN, &flag);
+        case 'h':
+                fd = va_arg(*ap, int);
+                return dbus_message_iter_append_basic(it, DBUS_TYPE_UNIX_FD, &fd);
         case 'O':
                 return append_paths(it, va_arg(*ap, const char *const *));
         case 'V':
@@ -288,6 +292,8 @@ int client_call(Client *c, const char *path, const char *interface, const char *
         va_list ap;
         int r;
 
+        if (strchr(args, 'h') && !dbus_connection_can_send_type(c->bus, DBUS_TYPE_UNIX_FD))
+                return -EOPNOTSUPP;
         call = dbus_message_new_method_call(c->service, path, interface, method);
         if (!call)
                 return -ENOMEM;

@@ -12,6 +12,7 @@
  *   s, o  const char *        u  uint32_t        t  uint64_t        b  int
  *   O     const char *const *, NULL-terminated: an array of object paths
  *   V     const ClientOption *, ended by a NULL name: options a{sv}
+ *   h     int, a descriptor; -EOPNOTSUPP where the connection carries none
  *
  * All functions return 0 or a negative errno; where there is a ClientError it then says what went wrong:
  * -EREMOTEIO an error reply, -ECONNREFUSED nobody there (no bus, no such service, connection lost),

@@ -84,6 +84,9 @@ int verb_vm_explain(Ctl *ctl);
 int verb_vm_get_config(Ctl *ctl);
 int verb_vm_set_config(Ctl *ctl);
 
+/* verbs-backup.c */
+int verb_pool_backup(Ctl *ctl);
+
 /* verbs-pool.c */
 int verb_host_add(Ctl *ctl);
 int verb_host_remove(Ctl *ctl);

@@ -102,6 +102,12 @@ int policy_idempotency_record(Policy *p, uint32_t uid, const char *method, const
 /* Object paths, as PROTOCOL.md: /org/xenvgpu/Policy1/<class>/_<uuid>. The caller frees. */
 char *policy_object_path(ObjectClass c, const Uuid *id);
 
+/* A backup, written to fd. In a child of this process alone, which may block and calls progress() before each
+ * piece; when it has ended, however it did, this process says so. now: µs, asked for before, since a child has no event
+ * loop. */
+int policy_write_backup(Policy *p, uint64_t now, int fd, void (*progress)(void), uint64_t *ret_bytes);
+void policy_backup_ended(Policy *p);
+
 /* Manager */
 int hosts_add(Policy *p, const char *name, const char *address, Host **ret, Refusal *refusal);
 int groups_create(
