@@ -383,6 +383,8 @@ int vm_record_platform_vgpu(JsonReader *r, const VmRecord *v, PlatformVgpu *ret)
 static const char *const card_names[_VIDEO_CARD_MAX] = {
         [VIDEO_CIRRUS] = "Cirrus",
         [VIDEO_STANDARD_VGA] = "Standard_VGA",
+        [VIDEO_QXL] = "Qxl",
+        [VIDEO_NONE] = "None",
         [VIDEO_VGPU] = "Vgpu",
         [VIDEO_IGD_PASSTHROUGH] = "IGD_passthrough",
 };
@@ -395,16 +397,98 @@ static bool has_platform_vgpu(const VmRecord *v) {
         return vm_record_platform(v, "vgpu_pci_id") && vm_record_platform(v, "vgpu_config");
 }
 
+/* As XenServer names them, and libxl. */
+static const struct {
+        const char *name;
+        VideoCard card;
+} cards[] = {
+        { "cirrus", VIDEO_CIRRUS },
+        { "std", VIDEO_STANDARD_VGA },
+        { "qxl", VIDEO_QXL },
+        { "none", VIDEO_NONE },
+};
+
 VideoCard vm_record_video_card(const VmRecord *v, bool has_vgpu) {
-        const char *igd = vm_record_platform(v, "igd_passthrough"), *vga = vm_record_platform(v, "vga");
+        bool igd = false;
 
         if (has_vgpu || has_platform_vgpu(v))
                 return VIDEO_VGPU;
-        if (igd && strcasecmp(igd, "true") == 0)
+        (void) vm_record_platform_flag(v, "igd_passthrough", &igd);
+        if (igd)
                 return VIDEO_IGD_PASSTHROUGH;
-        if (vga && streq(vga, "std"))
-                return VIDEO_STANDARD_VGA;
-        return VIDEO_CIRRUS;
+        return vm_record_emulated_card(v) == VIDEO_STANDARD_VGA ? VIDEO_STANDARD_VGA : VIDEO_CIRRUS;
+}
+
+VideoCard vm_record_emulated_card(const VmRecord *v) {
+        const char *vga = strempty(vm_record_platform(v, "vga"));
+
+        for (size_t i = 0; i < ARRAY_SIZE(cards); i++)
+                if (streq(vga, cards[i].name))
+                        return cards[i].card;
+        return isempty(vga) ? VIDEO_CIRRUS : _VIDEO_CARD_INVALID;
+}
+
+const VmPlatformFlag vm_platform_flags[] = {
+        { "nx", "nx", true },
+        { "pae", "pae", true },
+        { "hpet", "hpet", true },
+        { "viridian", "viridian", true },
+        { "acpi_s3", "acpi_s3", true },
+        { "acpi_s4", "acpi_s4", true },
+        { "usb", "usb", true },
+        { "acpi", "acpi", false },
+        { "apic", "apic", false },
+        { "nested-virt", "nested_hvm", false },
+        { "exp-nested-hvm", "nested_hvm", false },
+};
+const size_t vm_n_platform_flags = ARRAY_SIZE(vm_platform_flags);
+
+int vm_record_platform_flag(const VmRecord *v, const char *key, bool *ret) {
+        const char *text = vm_record_platform(v, key);
+
+        if (isempty(text))
+                return 0;
+        if (streq(text, "1") || strcasecmp(text, "true") == 0)
+                *ret = true;
+        else if (streq(text, "0") || strcasecmp(text, "false") == 0)
+                *ret = false;
+        else
+                return -EINVAL;
+        return 1;
+}
+
+static int check_flag(JsonReader *r, const VmRecord *v, const char *key) {
+        bool value;
+
+        if (vm_record_platform_flag(v, key, &value) >= 0)
+                return 0;
+        return json_fail(r, key, "is '%s', which is neither true nor false", vm_record_platform(v, key));
+}
+
+static int check_card(JsonReader *r, const VmRecord *v, bool has_vgpu) {
+        VideoCard card = vm_record_video_card(v, has_vgpu);
+
+        if (card == VIDEO_IGD_PASSTHROUGH)
+                return json_fail(r, "igd_passthrough",
+                        "is true, and making a passed-through GPU the guest's own display is not done here; take the "
+                        "key out of the platform, and the GPU is passed through beside the emulated card");
+        if (card == VIDEO_VGPU || vm_record_emulated_card(v) >= 0)
+                return 0;
+        return json_fail(r, "vga", "is '%s', which libxl does not have; take cirrus, std, qxl or none",
+                vm_record_platform(v, "vga"));
+}
+
+int vm_record_check_platform(JsonReader *r, const VmRecord *v, bool has_vgpu) {
+        size_t mark = json_enter(r, "platform");
+        int q;
+
+        q = check_flag(r, v, "igd_passthrough");
+        for (size_t i = 0; q >= 0 && i < vm_n_platform_flags; i++)
+                q = check_flag(r, v, vm_platform_flags[i].key);
+        if (q >= 0)
+                q = check_card(r, v, has_vgpu);
+        json_leave(r, mark);
+        return q;
 }
 
 uint32_t vm_record_video_mib(const VmRecord *v, bool has_vgpu) {

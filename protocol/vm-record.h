@@ -77,6 +77,8 @@ int vm_record_platform_vgpu(JsonReader *r, const VmRecord *v, PlatformVgpu *ret)
 typedef enum VideoCard {
         VIDEO_CIRRUS,
         VIDEO_STANDARD_VGA,
+        VIDEO_QXL,
+        VIDEO_NONE,
         VIDEO_VGPU,
         VIDEO_IGD_PASSTHROUGH,
         _VIDEO_CARD_MAX,
@@ -85,3 +87,22 @@ typedef enum VideoCard {
 const char *video_card_to_string(VideoCard card); /* "Cirrus", "Standard_VGA", "Vgpu", "IGD_passthrough" */
 VideoCard vm_record_video_card(const VmRecord *v, bool has_vgpu);
 uint32_t vm_record_video_mib(const VmRecord *v, bool has_vgpu);
+/* What platform vga names, of which xapi knows two: libxl has cirrus (also where there is none), std, qxl and none.
+ * _VIDEO_CARD_INVALID: another. */
+VideoCard vm_record_emulated_card(const VmRecord *v);
+
+/*
+ * Whether libxl can do what the platform of an HVM guest asks for: the card (vga) and the switches of
+ * vm_platform_flags. -EINVAL, naming the key, when it cannot.
+ */
+int vm_record_check_platform(JsonReader *r, const VmRecord *v, bool has_vgpu);
+
+/* Switches of xapi's platform, and the members of libxl's b_info that they are. */
+typedef struct VmPlatformFlag {
+        const char *key, *member;
+        bool of_hvm; /* in b_info.type.hvm */
+} VmPlatformFlag;
+extern const VmPlatformFlag vm_platform_flags[];
+extern const size_t vm_n_platform_flags;
+/* 1 and its value, 0 when the platform does not have it, -EINVAL when it is neither true nor false. */
+int vm_record_platform_flag(const VmRecord *v, const char *key, bool *ret);

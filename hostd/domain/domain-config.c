@@ -8,7 +8,6 @@
 #include "hostd/domain/domain-config.h"
 
 #define VIDEO_KIB_PER_MIB 1024
-#define VIDEO_MIB_ANY_CARD 16 /* the least that libxl takes: 8 for cirrus, 16 for std */
 
 static int refuse(ErrorCode code, const char *text, ErrorCode *ret_code, char **ret_error) {
         *ret_error = strdup(text);
@@ -48,27 +47,74 @@ static int lay_out_identity(
         return r;
 }
 
-/* A VM without a VGPU has the card and the memory that its platform asks for, where its config leaves them open. */
+/* As libxl names it; NULL: its default, which is cirrus. */
+static const char *card_kind(VideoCard card) {
+        return card == VIDEO_STANDARD_VGA ? "std" : card == VIDEO_QXL ? "qxl" : card == VIDEO_NONE ? "none" : NULL;
+}
+
+/* The least memory that libxl takes for a kind; 0: the card has none. */
+static uint64_t card_least_mib(const char *kind_or_null) {
+        static const struct {
+                const char *kind;
+                uint64_t mib;
+        } table[] = { { "cirrus", 8 }, { "std", 16 }, { "qxl", 128 }, { "none", 0 } };
+
+        for (size_t i = 0; kind_or_null && i < ARRAY_SIZE(table); i++)
+                if (strcasecmp(kind_or_null, table[i].kind) == 0)
+                        return table[i].mib;
+        return 8;
+}
+
+/* A VM without a VGPU has the card and the memory that its platform asks for, where its config leaves them open. A platform that asks
+ * for less than the card needs gets the least that libxl takes. */
+/* Of the config; NULL where it leaves the card open. */
+static const char *config_card(struct json_object *b_info) {
+        struct json_object *hvm, *vga, *kind;
+
+        if (!json_object_object_get_ex(b_info, "type.hvm", &hvm) || !json_object_object_get_ex(hvm, "vga", &vga) ||
+                !json_object_object_get_ex(vga, "kind", &kind))
+                return NULL;
+        return json_object_get_string(kind);
+}
+
 static int lay_out_emulated_display(const StartOrder *order, struct json_object *b_info) {
-        uint64_t mib = vm_record_video_mib(&order->vm, /* has_vgpu= */ false);
+        const char *own = config_card(b_info), *kind = card_kind(vm_record_emulated_card(&order->vm));
+        uint64_t mib = vm_record_video_mib(&order->vm, /* has_vgpu= */ false), least = card_least_mib(own ?: kind);
         struct json_object *hvm, *vga;
         int r;
 
-        /* Less than what each card needs at least is libxl's to choose. */
-        if (mib >= VIDEO_MIB_ANY_CARD && !json_object_object_get_ex(b_info, "video_memkb", NULL)) {
-                r = json_add_u64(b_info, "video_memkb", mib * VIDEO_KIB_PER_MIB);
+        if (vm_record_platform(&order->vm, "videoram") && least > 0 &&
+                !json_object_object_get_ex(b_info, "video_memkb", NULL)) {
+                r = json_add_u64(b_info, "video_memkb", MAX_OF(mib, least) * VIDEO_KIB_PER_MIB);
                 if (r < 0)
                         return r;
         }
-        if (vm_record_video_card(&order->vm, /* has_vgpu= */ false) != VIDEO_STANDARD_VGA)
+        if (own || !kind)
                 return 0;
 
         r = open_member(b_info, "type.hvm", &hvm);
         if (r >= 0)
                 r = open_member(hvm, "vga", &vga);
-        if (r < 0 || json_object_object_get_ex(vga, "kind", NULL))
-                return r;
-        return json_add_string(vga, "kind", "std");
+        return r < 0 ? r : json_add_string(vga, "kind", kind);
+}
+
+/* xapi's switches, where the config leaves them open. */
+static int lay_out_flags(const StartOrder *order, struct json_object *b_info) {
+        struct json_object *hvm;
+        int r;
+
+        r = open_member(b_info, "type.hvm", &hvm);
+        for (size_t i = 0; r >= 0 && i < vm_n_platform_flags; i++) {
+                const VmPlatformFlag *flag = &vm_platform_flags[i];
+                bool value;
+
+                if (vm_record_platform_flag(&order->vm, flag->key, &value) <= 0 ||
+                        json_object_object_get_ex(b_info, flag->member, NULL) ||
+                        json_object_object_get_ex(hvm, flag->member, NULL))
+                        continue;
+                r = json_add_string(flag->of_hvm ? hvm : b_info, flag->member, value ? "True" : "False");
+        }
+        return r;
 }
 
 static int lay_out_vgpu_display(const StartOrder *order, struct json_object *b_info) {
@@ -189,6 +235,12 @@ int domain_config_lay_out(const StartOrder *order, const char *dm, struct json_o
                         "A VM with a GPU must be of type hvm: change c_info.type in its config.", ret_code,
                         ret_error);
 
+        r = hvm ? vm_record_check_platform(&reader, &order->vm, order->n_vgpus > 0) : 0;
+        if (r == -EINVAL)
+                return refuse(ERROR_INVALID_RECORD, reader.error, ret_code, ret_error);
+        if (r < 0)
+                return r;
+
         if (json_object_deep_copy(order->vm.config, &config, NULL) < 0)
                 return -ENOMEM;
         r = open_member(config, "c_info", &c_info);
@@ -198,6 +250,8 @@ int domain_config_lay_out(const StartOrder *order, const char *dm, struct json_o
                 r = lay_out_identity(order, dm, c_info, b_info);
         if (r >= 0)
                 r = lay_out_display(order, hvm, b_info);
+        if (r >= 0 && hvm)
+                r = lay_out_flags(order, b_info);
         if (r >= 0)
                 r = lay_out_functions(order, config, b_info);
         if (r < 0)

@@ -345,6 +345,11 @@ static int check_order(Host *h, const StartOrder *order, const HostType **ret_ty
         json_enter(&reader, "vm");
         json_enter(&reader, "config");
         r = vm_config_needs(&reader, order->vm.config, order->n_vgpus > 0, &needs);
+        if (r >= 0 && needs.hvm) {
+                reader = (JsonReader){};
+                json_enter(&reader, "vm");
+                r = vm_record_check_platform(&reader, &order->vm, order->n_vgpus > 0);
+        }
         if (r == -EINVAL)
                 return refuse_record(refusal, &reader);
         if (r < 0)

@@ -121,10 +121,16 @@ static void without_a_vgpu_the_platform_chooses_what_the_config_leaves_open(void
                 { "", HVM, NULL, NULL },
                 { "\"vga\":\"std\"", HVM, "std", NULL },
                 { "\"vga\":\"cirrus\"", HVM, NULL, NULL },
-                { "\"vga\":\"other\"", HVM, NULL, NULL },
-                { "\"videoram\":\"4\"", HVM, NULL, NULL },
+                { "\"vga\":\"qxl\"", HVM, "qxl", NULL },
+                { "\"vga\":\"none\",\"videoram\":\"8\"", HVM, "none", NULL },
+                { "\"videoram\":\"9\"", HVM, NULL, "9216" },
+                { "\"videoram\":\"15\"", HVM, NULL, "15360" },
                 { "\"videoram\":\"32\"", HVM, NULL, "32768" },
-                { "\"videoram\":\"none\"", HVM, NULL, NULL },
+                /* Less than a card needs is the least that libxl takes for it; no number is none, as in xapi. */
+                { "\"videoram\":\"4\"", HVM, NULL, "8192" },
+                { "\"vga\":\"std\",\"videoram\":\"9\"", HVM, "std", "16384" },
+                { "\"vga\":\"qxl\",\"videoram\":\"16\"", HVM, "qxl", "131072" },
+                { "\"videoram\":\"none\"", HVM, NULL, "8192" },
                 { "\"vga\":\"std\",\"videoram\":\"16\"",
                         "{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":131072,\"max_vcpus\":1,"
                         "\"video_memkb\":8192,\"type.hvm\":{\"vga\":{\"kind\":\"cirrus\"}}}}",
@@ -146,6 +152,46 @@ static void without_a_vgpu_the_platform_chooses_what_the_config_leaves_open(void
                 assert_string_equal(kind ? kind : "", cases[i].kind ? cases[i].kind : "");
                 assert_string_equal(video ? video : "", cases[i].video_memkb ? cases[i].video_memkb : "");
         }
+}
+
+static void what_libxl_cannot_do_is_refused_by_name(void **state) {
+        static const struct {
+                const char *order, *error;
+        } cases[] = {
+                { ORDER("\"vga\":\"bochs\"", HVM, "", ""), "platform.vga is 'bochs', which libxl does not have; take "
+                                                           "cirrus, std, qxl or none" },
+                { ORDER("\"igd_passthrough\":\"true\"", HVM, "", ""), "platform.igd_passthrough is true" },
+                { ORDER("\"igd_passthrough\":\"yes\"", HVM, "", ""), "platform.igd_passthrough is 'yes'" },
+                { ORDER("\"viridian\":\"maybe\"", HVM, "", ""), "platform.viridian is 'maybe', which is neither" },
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                _cleanup_(start_order_done) StartOrder order = {};
+                _cleanup_json_ struct json_object *config = NULL;
+                _cleanup_free_ char *error = NULL;
+                ErrorCode code;
+
+                read_order(cases[i].order, &order);
+                assert_int_equal(domain_config_lay_out(&order, "dm", &config, &code, &error), -EINVAL);
+                assert_int_equal(code, ERROR_INVALID_RECORD);
+                if (!strstr(error, cases[i].error))
+                        fail_msg("%s", error);
+        }
+}
+
+static void xapis_switches_are_carried_over(void **state) {
+        _cleanup_json_ struct json_object *config = lay_out(
+                ORDER("\"viridian\":\"true\",\"nx\":\"0\",\"acpi\":\"1\",\"exp-nested-hvm\":\"TRUE\",\"hpet\":\"false\"",
+                        "{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":131072,\"max_vcpus\":1,"
+                        "\"type.hvm\":{\"hpet\":\"True\"}}}",
+                        "", ""));
+
+        assert_string_equal(at(config, "b_info/type.hvm/viridian"), "True");
+        assert_string_equal(at(config, "b_info/type.hvm/nx"), "False");
+        assert_string_equal(at(config, "b_info/acpi"), "True");
+        assert_string_equal(at(config, "b_info/nested_hvm"), "True");
+        assert_string_equal(at(config, "b_info/type.hvm/hpet"), "True"); /* the config's own word */
+        assert_null(at(config, "b_info/type.hvm/pae"));
 }
 
 static void a_passed_through_function_wants_its_memory_at_once(void **state) {
@@ -221,6 +267,8 @@ int main(void) {
                 cmocka_unit_test(more_video_memory_is_kept),
                 cmocka_unit_test(a_gvt_g_guest_keeps_its_card),
                 cmocka_unit_test(without_a_vgpu_the_platform_chooses_what_the_config_leaves_open),
+                cmocka_unit_test(what_libxl_cannot_do_is_refused_by_name),
+                cmocka_unit_test(xapis_switches_are_carried_over),
                 cmocka_unit_test(a_passed_through_function_wants_its_memory_at_once),
                 cmocka_unit_test(a_function_is_not_passed_through_twice),
                 cmocka_unit_test(a_gpu_needs_hvm),
