@@ -82,6 +82,7 @@ struct Policy {
         HashMap *answers_of; /* object uuid → its first Answer */
 
         sd_event_source *gather_timer, *gather_defer, *retry_timer, *expiry_timer;
+        sd_event_source *clock_timer; /* while the clock stands before 1970 */
         uint64_t retry_delay;
         Job **ended; /* in the order of their ends; those before ended_first were removed */
         size_t n_ended, ended_first, ended_size;

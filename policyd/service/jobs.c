@@ -97,7 +97,7 @@ static void jobs_trim(Policy *p) {
 void jobs_expire(Policy *p) {
         uint64_t now = policy_now(p);
 
-        while (jobs_next_expiry(p) <= now)
+        while (first_ended(p) && jobs_next_expiry(p) <= now)
                 remove_first_ended(p);
 }
 

@@ -20,6 +20,7 @@
 #define LABEL_MAX_BYTES 1024
 #define TEXT_MAX_BYTES JSON_TEXT_MAX /* what the database gives back whole */
 
+#define CLOCK_WAIT UINT64_C(60000000)
 #define RETRY_MIN UINT64_C(1000000)
 #define RETRY_MAX UINT64_C(30000000)
 
@@ -52,7 +53,8 @@ uint64_t policy_now(Policy *p) {
         uint64_t now = 0;
 
         (void) sd_event_now(p->event, CLOCK_REALTIME, &now);
-        return now;
+        /* sd-event has no time before 1970: it says the end of time, at which everything would expire. */
+        return now == UINT64_MAX ? 0 : now;
 }
 
 int policy_new_uuid(Uuid *ret) {
@@ -241,6 +243,7 @@ Policy *policy_free(Policy *p) {
         sd_event_source_disable_unref(p->gather_defer);
         sd_event_source_disable_unref(p->retry_timer);
         sd_event_source_disable_unref(p->expiry_timer);
+        sd_event_source_disable_unref(p->clock_timer);
         free(p->troubled);
         free(p->ended);
         store_ops_done(&p->gone_jobs);
@@ -285,6 +288,23 @@ static int on_expiry(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
+/* Without a clock a timer of the clock's would ring at once, again and again. */
+
+static int on_clock_wait(sd_event_source *source, uint64_t usec, void *userdata) {
+        policy_arm_expiry(userdata);
+        return 0;
+}
+
+static int wait_for_clock(Policy *p) {
+        int r;
+
+        (void) sd_event_source_set_enabled(p->expiry_timer, SD_EVENT_OFF);
+        p->clock_timer = sd_event_source_disable_unref(p->clock_timer);
+        r = sd_event_add_time_relative(
+                p->event, &p->clock_timer, CLOCK_MONOTONIC, CLOCK_WAIT, 0, on_clock_wait, p);
+        return r < 0 ? log_errno(r, "Failed to wait for a clock, ignoring") : 0;
+}
+
 void policy_arm_expiry(Policy *p) {
         uint64_t next = MIN_OF(jobs_next_expiry(p), reservations_next_expiry(p));
         int r = 0;
@@ -297,6 +317,10 @@ void policy_arm_expiry(Policy *p) {
                 return;
         if (next == UINT64_MAX) {
                 (void) sd_event_source_set_enabled(p->expiry_timer, SD_EVENT_OFF);
+                return;
+        }
+        if (policy_now(p) == 0) {
+                (void) wait_for_clock(p);
                 return;
         }
         if (!p->expiry_timer)
