@@ -288,7 +288,10 @@ static void batch_fail(Policy *p, int error, BatchWaiter *waiters, size_t n) {
                 strerror(-error), describe_remedy(error));
         log_event(LOG_ERR, MSG_STORAGE_FAILED, NULL, "A commit of %zu requests failed: %s", n, message);
 
-        if (error != -ESTALE)
+        /* At the end nobody asks for the model again, and what a rebuilding makes (links to the hosts) would outlive it. */
+        if (p->closing)
+                r = 0;
+        else if (error != -ESTALE)
                 r = policy_rebuild(p);
         answer_waiters(p, waiters, n, ERROR_STORAGE_FAILED, message);
         if (n > 0 && p->listener.answered)
@@ -301,7 +304,7 @@ static void batch_fail(Policy *p, int error, BatchWaiter *waiters, size_t n) {
                 (void) sd_event_exit(p->event, database_exit_status(r));
                 return;
         }
-        if (p->listener.rebuilt)
+        if (p->listener.rebuilt && !p->closing)
                 p->listener.rebuilt(p->userdata);
 }
 

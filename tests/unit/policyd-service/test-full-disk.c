@@ -86,11 +86,29 @@ static void an_expiry_that_cannot_be_stored_waits(void **state) {
         assert_string_equal(world_vm_state(w, &vm), "running");
 }
 
+/* What is open at the end cannot be stored: nothing is made again that nobody would end. */
+static void an_end_on_a_full_disk_makes_nothing_again(void **state) {
+        FakeHost *a, *b;
+        World *w = world_of_two_k1(&a, &b);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1);
+        unsigned n;
+
+        world_run(w);
+        n = w->n_rebuilt;
+        assert_int_equal(vms_set_owner(w->policy, world_vm(w, &vm), "lab", &w->refusal), 0);
+        disk_is_full(true);
+        w->policy = policy_free(w->policy);
+        disk_is_full(false);
+        assert_int_equal(w->n_rebuilt, n);
+        world_free(w);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(memory_of_silent_hosts_stays_known),
                 cmocka_unit_test(a_host_that_raises_the_epoch_is_not_forgotten),
                 cmocka_unit_test(an_expiry_that_cannot_be_stored_waits),
+                cmocka_unit_test(an_end_on_a_full_disk_makes_nothing_again),
         };
 
         /* The write is to fail, not the process. */
