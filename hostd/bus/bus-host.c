@@ -166,7 +166,7 @@ BusHost *bus_host_free(BusHost *b) {
         if (!b)
                 return NULL;
 
-        sd_bus_flush_close_unref(b->bus);
+        bus_close(b->bus);
         free(b);
         return NULL;
 }

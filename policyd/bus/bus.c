@@ -55,8 +55,10 @@ Bus *bus_free(Bus *bus) {
         queue_free(bus);
         if (bus->callers)
                 callers_free(bus);
-        outbox_free(bus->outbox);
-        sd_bus_flush_close_unref(bus->bus);
+        if (outbox_free(bus->outbox))
+                bus_close(bus->bus);
+        else
+                sd_bus_close_unref(bus->bus);
         sd_event_unref(bus->event);
         free(bus->address);
         free(bus);

@@ -17,6 +17,7 @@
 
 /* The announcements of a large commit; where the system grants less, sd-bus keeps the rest. */
 #define PIPE_BYTES (1 << 20)
+#define DRAIN_MS 1000
 
 struct Outbox {
         sd_bus *bus;
@@ -138,25 +139,45 @@ int outbox_open(Outbox *o, sd_event *event) {
         return 0;
 }
 
-static void drain(Outbox *o) {
+/* sd-bus still has messages, and would wait for ever to write them: so the bus has to have read what it was given. */
+static bool wait_for_reader(Outbox *o) {
+        uint64_t queued = 0;
+        int unread = 0;
+
+        if (sd_bus_get_n_queued_write(o->bus, &queued) < 0 || queued == 0)
+                return true;
+        for (unsigned i = 0; i < DRAIN_MS / 10; i++) {
+                if (ioctl(o->socket, TIOCOUTQ, &unread) < 0 || unread == 0)
+                        return true;
+                (void) poll(NULL, 0, 10);
+        }
+        return false;
+}
+
+/* A bus that reads nothing more does not keep us. */
+static bool drain(Outbox *o) {
         struct pollfd room = {.fd = o->socket, .events = POLLOUT};
 
         while (!move(o))
-                (void) poll(&room, 1, -1);
+                if (poll(&room, 1, DRAIN_MS) <= 0)
+                        return false;
+        return wait_for_reader(o);
 }
 
-Outbox *outbox_free(Outbox *o) {
+bool outbox_free(Outbox *o) {
+        bool reads = true;
+
         if (!o)
-                return NULL;
+                return true;
         o->source = sd_event_source_disable_unref(o->source);
         /* A connection that has ended has closed its number, which may be another's by now. */
         if (o->pipe >= 0 && sd_bus_is_open(o->bus) > 0) {
-                drain(o);
+                reads = drain(o);
                 (void) dup3(o->socket, o->output, O_CLOEXEC);
         }
         sd_bus_unref(o->bus);
         safe_close(o->pipe);
         safe_close(o->socket);
         free(o);
-        return NULL;
+        return reads;
 }

@@ -23,6 +23,5 @@ typedef struct Outbox Outbox;
 int outbox_new(sd_bus *bus, const char *address, Outbox **ret);
 int outbox_open(Outbox *o, sd_event *event);
 void outbox_flush(Outbox *o_or_null);
-/* Sends what is left, waiting for the bus to take it; the connection stays usable without the outbox. */
-Outbox *outbox_free(Outbox *o);
-DEFINE_CLEANUP(Outbox *, outbox_free)
+/* Sends what is left, as long as the bus takes it; the connection stays usable without the outbox. false: the bus reads nothing. */
+bool outbox_free(Outbox *o);

@@ -134,12 +134,29 @@ static void a_slow_bus_gets_all_in_order(void **state) {
         close_connection(&c);
 }
 
+/* It is left without the last words rather than waited for. */
+static void a_bus_that_reads_nothing_keeps_nobody(void **state) {
+        struct timespec before, after;
+        Connection c;
+
+        open_connection(&c);
+        for (uint32_t i = 0; i < 40; i++)
+                say(&c, i, LARGE);
+        assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &before), 0);
+        assert_false(outbox_free(c.outbox));
+        assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &after), 0);
+        assert_true(after.tv_sec - before.tv_sec < 20);
+        c.outbox = NULL;
+        close_connection(&c);
+}
+
 static void the_last_words_are_sent(void **state) {
         Connection c;
 
         open_connection(&c);
         say(&c, 0, 100);
-        c.outbox = outbox_free(c.outbox);
+        assert_true(outbox_free(c.outbox));
+        c.outbox = NULL;
         peer_reads(&c);
         assert_int_equal(c.heard, 1);
 
@@ -182,6 +199,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST_IN_FOLDER(a_turn_goes_out_in_one_piece),
                 TEST_IN_FOLDER(a_slow_bus_gets_all_in_order),
+                TEST_IN_FOLDER(a_bus_that_reads_nothing_keeps_nobody),
                 TEST_IN_FOLDER(the_last_words_are_sent),
                 TEST_IN_FOLDER(a_bus_that_goes_ends_the_loop),
                 TEST_IN_FOLDER(other_addresses_do_without),
