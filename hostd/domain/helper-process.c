@@ -116,8 +116,14 @@ int helper_process_start(sd_event *event, const char *const *arguments, uint64_t
         h->words = pipe_fds[0];
         theirs = pipe_fds[1];
         r = spawn(arguments, theirs, &pid);
-        if (r >= 0)
-                r = sd_event_add_child(event, &h->child, pid, WEXITED, on_ended, h);
+        if (r < 0)
+                return r;
+        r = sd_event_add_child(event, &h->child, pid, WEXITED, on_ended, h);
+        /* Nobody would hear of its end, nor end it. */
+        if (r < 0) {
+                (void) kill(pid, SIGKILL);
+                (void) waitpid(pid, NULL, 0);
+        }
         /* Before the reaper of strangers. */
         if (r >= 0)
                 r = sd_event_source_set_priority(h->child, SD_EVENT_PRIORITY_IMPORTANT);

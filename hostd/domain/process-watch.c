@@ -91,24 +91,53 @@ int process_end_new(sd_event *event, const ProcessId *id, uint64_t grace_us, Pro
         return 0;
 }
 
+/*
+ * The reaper looks before it takes. A child may be somebody's whose watch has not had its turn yet, and who then would not learn how
+ * it ended; sd-event even ends the loop when a child of its own is gone. So a child that is found is left for one turn of the loop:
+ * what is still there after it, when every watch has been asked, is nobody's.
+ */
 typedef struct Reaper {
+        sd_event_source *again; /* the next look; the loop's */
+        pid_t seen;             /* in the look before */
         ChildReaped reaped;
         void *userdata;
 } Reaper;
 
-static int on_child(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
-        const Reaper *reaper = userdata;
+static void reap(Reaper *reaper) {
+        pid_t pid = reaper->seen;
         int status;
-        pid_t pid;
 
-        while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-                if (reaper->reaped)
-                        reaper->reaped(pid, status, reaper->userdata);
-        return 0;
+        reaper->seen = 0;
+        if (waitpid(pid, &status, WNOHANG) == pid && reaper->reaped)
+                reaper->reaped(pid, status, reaper->userdata);
+}
+
+static int look(Reaper *reaper) {
+        for (;;) {
+                siginfo_t info = {};
+
+                if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0) {
+                        reaper->seen = 0;
+                        return 0;
+                }
+                if (info.si_pid != reaper->seen) {
+                        reaper->seen = info.si_pid;
+                        return sd_event_source_set_enabled(reaper->again, SD_EVENT_ONESHOT);
+                }
+                reap(reaper);
+        }
+}
+
+static int on_again(sd_event_source *source, void *userdata) {
+        return look(userdata);
+}
+
+static int on_child(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        return look(userdata);
 }
 
 int reaper_attach(sd_event *event, ChildReaped reaped, void *userdata) {
-        _cleanup_(sd_event_source_unrefp) sd_event_source *source = NULL;
+        _cleanup_(sd_event_source_unrefp) sd_event_source *source = NULL, *again = NULL;
         _cleanup_free_ Reaper *reaper = NULL;
         int r;
 
@@ -116,12 +145,22 @@ int reaper_attach(sd_event *event, ChildReaped reaped, void *userdata) {
         if (!reaper)
                 return -ENOMEM;
         *reaper = (Reaper){ .reaped = reaped, .userdata = userdata };
-        r = sd_event_add_signal(event, &source, SIGCHLD, on_child, reaper);
+        r = sd_event_add_defer(event, &again, on_again, reaper);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(again, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_source_set_priority(again, SD_EVENT_PRIORITY_IDLE);
+        if (r >= 0)
+                r = sd_event_add_signal(event, &source, SIGCHLD, on_child, reaper);
         if (r < 0)
                 return r;
-        r = sd_event_source_set_destroy_callback(source, free);
+        /* Both belong to the loop and go with it. */
+        r = sd_event_source_set_floating(again, true);
+        if (r >= 0)
+                r = sd_event_source_set_destroy_callback(source, free);
         if (r < 0)
                 return r;
+        reaper->again = again;
         take_ptr(reaper);
         r = sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IDLE);
         if (r < 0)
