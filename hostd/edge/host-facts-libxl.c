@@ -242,6 +242,22 @@ static int libxl_list_functions(HostFactsSource *source, DomainFunction **ret, s
         return 0;
 }
 
+static int libxl_find_domain(HostFactsSource *source, const Uuid *uuid, uint32_t *ret_domid) {
+        libxl_dominfo *domains;
+        int n = 0, r = -ENOENT;
+
+        domains = libxl_list_domain(host_of(source)->ctx, &n);
+        if (!domains)
+                return -EIO;
+        for (int i = 0; i < n && r < 0; i++)
+                if (memcmp(domains[i].uuid.uuid, uuid->bytes, sizeof(uuid->bytes)) == 0) {
+                        *ret_domid = domains[i].domid;
+                        r = 0;
+                }
+        libxl_dominfo_list_free(domains, n);
+        return r;
+}
+
 static char *libxl_describe(HostFactsSource *source) {
         const libxl_version_info *v = libxl_get_version_info(host_of(source)->ctx);
         char *text;
@@ -278,6 +294,7 @@ static const HostFactsOps libxl_ops = {
         .read = libxl_read,
         .memory_free = libxl_memory_free,
         .list_functions = libxl_list_functions,
+        .find_domain = libxl_find_domain,
         .describe = libxl_describe,
         .fd = libxl_fd,
         .drain = libxl_drain,

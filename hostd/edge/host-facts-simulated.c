@@ -181,6 +181,42 @@ static int simulated_list_functions(HostFactsSource *source, DomainFunction **re
         return 0;
 }
 
+typedef struct DomainSearch {
+        const Uuid *uuid;
+        uint32_t domid;
+        bool found;
+} DomainSearch;
+
+static int look_at_domain(const char *dir, const char *domid, void *userdata) {
+        _cleanup_json_ struct json_object *config = NULL;
+        struct json_object *c_info = NULL;
+        DomainSearch *search = userdata;
+        JsonReader reader = {};
+        Uuid uuid = {};
+        int r;
+
+        r = read_config(dir, domid, &config);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+        if (json_opt_object(&reader, config, "c_info", &c_info) < 0 || !c_info ||
+                json_opt_uuid(&reader, c_info, "uuid", &uuid) < 0 || !uuid_equal(&uuid, search->uuid))
+                return 0;
+        search->found = parse_u32(domid, &search->domid) >= 0;
+        return 0;
+}
+
+static int simulated_find_domain(HostFactsSource *source, const Uuid *uuid, uint32_t *ret_domid) {
+        SimulatedHost *host = CONTAINER_OF(source, SimulatedHost, source);
+        DomainSearch search = {.uuid = uuid};
+        int r;
+
+        r = each_domain(host->dir, look_at_domain, &search);
+        if (r < 0)
+                return r;
+        *ret_domid = search.domid;
+        return search.found ? 0 : -ENOENT;
+}
+
 static int read_hostname(JsonReader *reader, struct json_object *o, char **ret) {
         const char *name = NULL;
         struct utsname uts;
@@ -310,6 +346,7 @@ static const HostFactsOps simulated_ops = {
         .read = simulated_read,
         .memory_free = simulated_memory_free,
         .list_functions = simulated_list_functions,
+        .find_domain = simulated_find_domain,
         .describe = simulated_describe,
         .free = simulated_free,
 };

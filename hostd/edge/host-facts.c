@@ -21,6 +21,10 @@ int host_facts_memory_free(HostFactsSource *source, uint64_t *ret) {
         return source->ops->memory_free(source, ret);
 }
 
+int host_facts_find_domain(HostFactsSource *source, const Uuid *uuid, uint32_t *ret_domid) {
+        return source->ops->find_domain(source, uuid, ret_domid);
+}
+
 int host_facts_list_functions(HostFactsSource *source, DomainFunction **ret, size_t *ret_n) {
         return source->ops->list_functions(source, ret, ret_n);
 }

@@ -38,6 +38,8 @@ typedef struct HostFactsOps {
         int (*read)(HostFactsSource *source, HostFacts *ret);
         int (*memory_free)(HostFactsSource *source, uint64_t *ret);
         int (*list_functions)(HostFactsSource *source, DomainFunction **ret, size_t *ret_n);
+        /* Of the domain with that uuid; -ENOENT: there is none. */
+        int (*find_domain)(HostFactsSource *source, const Uuid *uuid, uint32_t *ret_domid);
         char *(*describe)(HostFactsSource *source); /* "Xen 4.17.3"; the caller frees; NULL: it does not say */
         /* Readable when free memory may have changed without us; drain() takes that in, negative when nothing
          * will be told any more. Both NULL: it changes by our own doing only. */
@@ -54,6 +56,7 @@ struct HostFactsSource {
 /* -EBADMSG: the source says something impossible; -ENOENT: it is not there. */
 int host_facts_read(HostFactsSource *source, HostFacts *ret);
 int host_facts_memory_free(HostFactsSource *source, uint64_t *ret);
+int host_facts_find_domain(HostFactsSource *source, const Uuid *uuid, uint32_t *ret_domid);
 int host_facts_list_functions(HostFactsSource *source, DomainFunction **ret, size_t *ret_n);
 HostFactsSource *host_facts_source_free(HostFactsSource *source);
 DEFINE_CLEANUP(HostFactsSource *, host_facts_source_free)

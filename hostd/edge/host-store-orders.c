@@ -129,7 +129,8 @@ int host_store_get_order(HostStore *s, const Uuid *vm, StoredOrder *ret) {
 }
 
 typedef struct OrderWalk {
-        StoredOrderVisitor visitor;
+        StoredOrderVisitor visitor; /* or NULL */
+        UnreadOrderVisitor unread;  /* or NULL */
         void *userdata;
 } OrderWalk;
 
@@ -140,23 +141,33 @@ static int visit_order(const void *key, size_t key_size, const void *data, size_
         Uuid vm;
         int r;
 
+        /* No order of ours. */
         if (key_size != sizeof(vm.bytes))
-                return -EBADMSG;
+                return 0;
         memcpy(vm.bytes, key, sizeof(vm.bytes));
 
         r = store_parse_value(data, size, &o);
         if (r >= 0)
                 r = parse_order(&vm, o, &order);
-        return r < 0 ? r : walk->visitor(&order, walk->userdata);
+        if (r == -EBADMSG)
+                return walk->unread ? walk->unread(&vm, walk->userdata) : 0;
+        return r < 0 || !walk->visitor ? r : walk->visitor(&order, walk->userdata);
 }
 
-int host_store_each_order(HostStore *s, StoredOrderVisitor visitor, void *userdata) {
+static int walk_orders(HostStore *s, OrderWalk *walk) {
         _cleanup_(db_abortp) DbTxn *txn = NULL;
-        OrderWalk walk = {visitor, userdata};
         int r;
 
         r = store_begin(s, /* write= */ false, &txn);
-        return r < 0 ? r : db_iterate(txn, TABLE_ORDERS, visit_order, &walk);
+        return r < 0 ? r : db_iterate(txn, TABLE_ORDERS, visit_order, walk);
+}
+
+int host_store_each_order(HostStore *s, StoredOrderVisitor visitor, void *userdata) {
+        return walk_orders(s, &(OrderWalk){.visitor = visitor, .userdata = userdata});
+}
+
+int host_store_each_unread_order(HostStore *s, UnreadOrderVisitor visitor, void *userdata) {
+        return walk_orders(s, &(OrderWalk){.unread = visitor, .userdata = userdata});
 }
 
 /* Ends */
@@ -278,6 +289,9 @@ static int visit_ended(const void *key, size_t key_size, const void *data, size_
         r = store_parse_value(data, size, &o);
         if (r >= 0)
                 r = store_damaged(vm_event_parse(&reader, o, &event));
+        /* The VM has ended all the same: the inventory does not have it. */
+        if (r == -EBADMSG)
+                return 0;
         return r < 0 ? r : walk->visitor(&event, walk->userdata);
 }
 

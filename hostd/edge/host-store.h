@@ -61,8 +61,11 @@ typedef int (*StoredOrderVisitor)(const StoredOrder *order, void *userdata);
 /* -EINVAL: the order is too deep or too long to be read again. */
 int host_store_put_order(HostStore *s, const StoredOrder *order);
 int host_store_get_order(HostStore *s, const Uuid *vm, StoredOrder *ret);
-/* The visitor makes no call to the store. */
+/* Those that can be read. The visitor makes no call to the store. */
 int host_store_each_order(HostStore *s, StoredOrderVisitor visitor, void *userdata);
+/* Of the others, which cannot be read, no more is known than whose they are. */
+typedef int (*UnreadOrderVisitor)(const Uuid *vm, void *userdata);
+int host_store_each_unread_order(HostStore *s, UnreadOrderVisitor visitor, void *userdata);
 void stored_order_done(StoredOrder *o);
 
 /* The end of a VM: removes its order (which may be absent) and keeps its last event until the next claim, in
@@ -72,7 +75,7 @@ int host_store_end_order(HostStore *s, const Uuid *vm, const VmEvent *ended);
 int host_store_del_order(HostStore *s, const Uuid *vm);
 
 typedef int (*EndedVisitor)(const VmEvent *ended, void *userdata);
-/* Those after a number, by their numbers; with a uuid only those that name it, as VM, token or otherwise. */
+/* Those after a number that can be read, by their numbers; with a uuid only those that name it, as VM, token or otherwise. */
 int host_store_each_ended(
         HostStore *s, uint64_t after_seq, const Uuid *naming_or_null, EndedVisitor visitor, void *userdata);
 /* Forgets the ends up to and including seq: the claim that read them is over. */

@@ -132,6 +132,12 @@ static HostVm *find_token(Host *h, const Uuid *token) {
 }
 
 /* 1 when the order is a repeat and was answered, 0 to go on (unless refused). */
+static int refuse_unread(const Uuid *vm, HostRefusal *refusal) {
+        return host_refusal_set(refusal, ERROR_VM_BAD_POWER_STATE,
+                "VM %s has a domain here and its stored order cannot be read: end the domain by hand on this host (xl destroy).",
+                UUID_TEXT(vm));
+}
+
 static int answer_repeat(Host *h, const StartOrder *order, HostRefusal *refusal) {
         HostVm *vm;
         int r;
@@ -151,6 +157,8 @@ static int answer_repeat(Host *h, const StartOrder *order, HostRefusal *refusal)
                         "VM %s (%s) is %s here already, under token %s.", UUID_TEXT(&vm->uuid),
                         vm->name_label, vm_state_to_string(vm->record.state), UUID_TEXT(&vm->token));
 
+        if (host_has_unread_order(h, &order->vm.uuid))
+                return refuse_unread(&order->vm.uuid, refusal);
         if (has_ended(h, NULL, &order->token)) {
                 EndedTeller teller = {.host = h, .token = &order->token};
 
@@ -281,6 +289,10 @@ static int check_strangers(Host *h, const OrderRequest *request, HostRefusal *re
         for (size_t i = 0; i < request->n_gpus; i++) {
                 const DomainFunction *f = host_find_stranger(h, &request->gpus[i].address);
 
+                if (f && host_has_unread_order(h, &f->uuid))
+                        return host_refusal_set(refusal, ERROR_PGPU_IN_USE_BY_VM,
+                                "PGPU %s may be in use by domain %u (%s); it is free once that domain is gone.",
+                                PCI_TEXT(&f->address), f->domid, f->name);
                 if (f)
                         return host_refusal_set(refusal, ERROR_PGPU_IN_USE_BY_VM,
                                 "PCI function %s is passed through to domain %u ('%s'), which xenvgpu did not start; "
@@ -530,6 +542,8 @@ int host_stop_vm(Host *h, const char *caller, const char *text, HostRefusal *ret
                 return r;
 
         vm = hashmap_get(h->vms, &order.uuid);
+        if (!vm && host_has_unread_order(h, &order.uuid))
+                return refuse_unread(&order.uuid, ret);
         if (!vm)
                 return host_refusal_set(ret, ERROR_NO_SUCH_OBJECT, "No VM %s runs on this host%s.",
                         UUID_TEXT(&order.uuid),

@@ -11,6 +11,7 @@
 
 #include "common/io/file.h"
 #include "hostd/service/host-internal.h"
+#include "hostd/service/strangers.h"
 #include "hostd/service/vm-program.h"
 
 typedef struct VmList {
@@ -30,6 +31,13 @@ static int add_to_list(VmList *list, HostVm *vm) {
         return 0;
 }
 
+/* Its run folder may still tell; and if that does not, its domain still has its GPUs. */
+static int note_unread(const Uuid *vm, void *userdata) {
+        log_event(LOG_ERR, NULL, FIELDS(vm_log_field(vm, (char[VM_LOG_FIELD_MAX]){})),
+                "The stored order of VM %s cannot be read; its run folder is asked.", UUID_TEXT(vm));
+        return host_note_unread_order(userdata, vm);
+}
+
 static int visit_order(const StoredOrder *stored, void *userdata) {
         _cleanup_(vm_freep) HostVm *vm = NULL;
         VmList *list = userdata;
@@ -37,7 +45,7 @@ static int visit_order(const StoredOrder *stored, void *userdata) {
 
         r = vm_restore(list->host, stored, &vm);
         if (r == -EBADMSG)
-                return 0; /* said there; its run folder may still tell */
+                return note_unread(&stored->vm, list->host); /* said there */
         if (r >= 0)
                 vm->record.let_go = true; /* until its program says that it was not */
         if (r >= 0)
@@ -164,6 +172,8 @@ int host_recover(Host *h) {
         int r;
 
         r = host_store_each_order(h->store, visit_order, &list);
+        if (r >= 0)
+                r = host_store_each_unread_order(h->store, note_unread, h);
         for (size_t i = 0; r >= 0 && i < list.n; i++)
                 take_up(list.items[i]);
         free(list.items);

@@ -7,6 +7,7 @@
 
 #include "common/daemon/log.h"
 #include "hostd/service/strangers.h"
+#include "hostd/service/vm.h"
 
 #define LOOK_AGAIN (5 * UINT64_C(1000000))
 
@@ -37,6 +38,76 @@ static bool is_of_gpu(const Host *h, const DomainFunction *f) {
         return false;
 }
 
+bool host_has_unread_order(const Host *h, const Uuid *vm) {
+        for (size_t i = 0; i < h->n_unread; i++)
+                if (uuid_equal(&h->unread[i], vm))
+                        return true;
+        return false;
+}
+
+int host_note_unread_order(Host *h, const Uuid *vm) {
+        Uuid *unread;
+
+        if (host_has_unread_order(h, vm))
+                return 0;
+        unread = reallocarray(h->unread, h->n_unread + 1, sizeof(*unread));
+        if (!unread)
+                return -ENOMEM;
+        h->unread = unread;
+        h->unread[h->n_unread++] = *vm;
+        return 0;
+}
+
+static void forget_unread(Host *h, size_t i) {
+        int r;
+
+        log_event(LOG_NOTICE, NULL, FIELDS(vm_log_field(&h->unread[i], (char[VM_LOG_FIELD_MAX]){})),
+                "The domain of VM %s, whose stored order cannot be read, is gone: no GPU is kept for it any more.",
+                UUID_TEXT(&h->unread[i]));
+        r = host_store_del_order(h->store, &h->unread[i]);
+        if (r < 0)
+                (void) log_errno(r, "Failed to remove the order of VM %s", UUID_TEXT(&h->unread[i]));
+        h->unread[i] = h->unread[--h->n_unread];
+}
+
+/* Nobody knows which it has, so it has them all. */
+static int add_all_gpus(const Host *h, const Uuid *vm, uint32_t domid, DomainFunction **list, size_t *n) {
+        for (size_t i = 0; i < h->hardware.n_pgpus; i++) {
+                DomainFunction *items = reallocarray(*list, *n + 1, sizeof(*items)), f = {
+                        .address = h->hardware.pgpus[i].address, .domid = domid, .uuid = *vm};
+
+                if (!items)
+                        return -ENOMEM;
+                *list = items;
+                if (asprintf(&f.name, "VM %s, whose stored order cannot be read", UUID_TEXT(vm)) < 0)
+                        return -ENOMEM;
+                items[(*n)++] = f;
+        }
+        return 0;
+}
+
+/* Whether the domain is there is not always told; then it counts as there. */
+static int add_unread(Host *h, DomainFunction **list, size_t *n) {
+        int r = 0;
+
+        for (size_t i = h->n_unread; i > 0 && r >= 0; i--) {
+                uint32_t domid = 0;
+
+                /* Its run folder told after all. */
+                if (hashmap_get(h->vms, &h->unread[i - 1])) {
+                        h->unread[i - 1] = h->unread[--h->n_unread];
+                        continue;
+                }
+                r = host_facts_find_domain(h->facts_source, &h->unread[i - 1], &domid);
+                if (r == -ENOENT) {
+                        forget_unread(h, i - 1);
+                        r = 0;
+                } else
+                        r = add_all_gpus(h, &h->unread[i - 1], domid, list, n);
+        }
+        return r;
+}
+
 static bool lists_equal(const DomainFunction *a, size_t n_a, const DomainFunction *b, size_t n_b) {
         bool equal = n_a == n_b;
 
@@ -59,7 +130,7 @@ static int on_look_again(sd_event_source *source, uint64_t usec, void *userdata)
 
 /* Nobody tells when a domain that is not ours lets go. */
 static void look_again_later(Host *h) {
-        if (h->n_strangers == 0 || h->strangers_timer)
+        if ((h->n_strangers == 0 && h->n_unread == 0) || h->strangers_timer)
                 return;
         if (sd_event_add_time_relative(h->event, &h->strangers_timer, CLOCK_MONOTONIC, LOOK_AGAIN,
                     /* accuracy= */ 0, on_look_again, h) < 0)
@@ -86,6 +157,11 @@ int host_look_for_strangers(Host *h) {
         }
         for (size_t i = k; i < n; i++)
                 free(list[i].name);
+        r = add_unread(h, &list, &k);
+        if (r < 0) {
+                domain_functions_free(list, k);
+                return r;
+        }
 
         if (!lists_equal(list, k, h->strangers, h->n_strangers))
                 host_touch(h);
@@ -101,4 +177,7 @@ void host_forget_strangers(Host *h) {
         domain_functions_free(h->strangers, h->n_strangers);
         h->strangers = NULL;
         h->n_strangers = 0;
+        free(h->unread);
+        h->unread = NULL;
+        h->n_unread = 0;
 }

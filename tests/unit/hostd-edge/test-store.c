@@ -281,6 +281,39 @@ static void map_grows_with_the_orders(void **state) {
         host_store_close(s);
 }
 
+static int note_unread(const Uuid *vm, void *userdata) {
+        *(Uuid *) userdata = *vm;
+        return 0;
+}
+
+/* It costs none of the others, and nobody takes it for none. */
+static void an_order_that_cannot_be_read_is_told_apart(void **state) {
+        struct json_object *json = json_tokener_parse("{}");
+        HostStore *s = open_store(state);
+        Uuid unread = UUID_NULL;
+        Uuid bad = uuid_of(2);
+        DbTxn *txn;
+
+        for (unsigned i = 1; i <= 3; i++) {
+                StoredOrder order = order_of(i, json, "accepted");
+
+                assert_ok(host_store_put_order(s, &order));
+        }
+        assert_ok(db_begin(s->db, /* write= */ true, &txn));
+        assert_ok(db_put(txn, TABLE_ORDERS, bad.bytes, sizeof(bad.bytes), "{{", 2));
+        assert_ok(db_commit(txn));
+        s = reopen(state, s);
+        assert_int_equal(count_orders(s), 2);
+        assert_ok(host_store_each_unread_order(s, note_unread, &unread));
+        assert_true(uuid_equal(&unread, &bad));
+        assert_ok(host_store_del_order(s, &bad));
+        unread = UUID_NULL;
+        assert_ok(host_store_each_unread_order(s, note_unread, &unread));
+        assert_true(uuid_is_null(&unread));
+        host_store_close(s);
+        json_object_put(json);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 IN_FOLDER(identity_is_made_once),
@@ -293,6 +326,7 @@ int main(void) {
                 IN_FOLDER(a_full_store_takes_changes_of_what_it_has),
                 IN_FOLDER(visitors_may_end_the_walk),
                 IN_FOLDER(map_grows_with_the_orders),
+                IN_FOLDER(an_order_that_cannot_be_read_is_told_apart),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
