@@ -27,15 +27,16 @@ static struct json_tokener *tokener_take(int flags) {
         return tokener;
 }
 
-static int parse(JsonReader *r, const char *text, size_t size, int flags, struct json_object **ret) {
+static int parse(
+        JsonReader *r, const char *text, size_t size, size_t max, int flags, struct json_object **ret) {
         struct json_tokener *tokener;
         struct json_object *o;
         enum json_tokener_error error;
         size_t end;
 
         *r = (JsonReader){};
-        if (size > JSON_SIZE_MAX)
-                return json_fail(r, NULL, "is larger than %u bytes", JSON_SIZE_MAX);
+        if (size > max)
+                return json_fail(r, NULL, "is larger than %zu bytes", max);
 
         tokener = tokener_take(flags);
         if (!tokener)
@@ -71,7 +72,7 @@ int json_parse(JsonReader *r, const char *text, size_t size, struct json_object 
         _cleanup_json_ struct json_object *o = NULL;
         int q;
 
-        q = parse(r, text, size, JSON_TOKENER_VALIDATE_UTF8, &o);
+        q = parse(r, text, size, JSON_SIZE_MAX, JSON_TOKENER_VALIDATE_UTF8, &o);
         r->refuses = true;
         if (q >= 0 && !json_bytes_are_good(text, size))
                 q = json_check_texts(r, o);
@@ -82,11 +83,12 @@ int json_parse(JsonReader *r, const char *text, size_t size, struct json_object 
         return 0;
 }
 
-int json_parse_cleaned(JsonReader *r, const char *text, size_t size, struct json_object **ret) {
+static int parse_cleaned(
+        JsonReader *r, const char *text, size_t size, size_t max, struct json_object **ret) {
         _cleanup_json_ struct json_object *o = NULL;
         int q;
 
-        q = parse(r, text, size, /* flags= */ 0, &o);
+        q = parse(r, text, size, max, /* flags= */ 0, &o);
         if (q >= 0 && !json_bytes_are_good(text, size))
                 q = json_clean_texts(o);
         if (q < 0)
@@ -94,6 +96,14 @@ int json_parse_cleaned(JsonReader *r, const char *text, size_t size, struct json
 
         *ret = take_ptr(o);
         return 0;
+}
+
+int json_parse_cleaned(JsonReader *r, const char *text, size_t size, struct json_object **ret) {
+        return parse_cleaned(r, text, size, JSON_SIZE_MAX, ret);
+}
+
+int json_parse_answer(JsonReader *r, const char *text, size_t size, struct json_object **ret) {
+        return parse_cleaned(r, text, size, JSON_ANSWER_MAX, ret);
 }
 
 /* Appends to the path; one that does not fit ends in "…", which is enough to find the place. */

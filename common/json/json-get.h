@@ -24,6 +24,7 @@ typedef struct JsonReader {
 #define JSON_DEPTH_MAX 32
 #define JSON_SIZE_MAX (4u << 20)
 #define JSON_TEXT_MAX 4096 /* bytes of a string that a getter returns */
+#define JSON_ANSWER_MAX (128u << 20) /* D-Bus carries no more */
 
 /*
  * Parses bytes; -EINVAL with the offset in reader->error. The caller puts *ret. Strings and names of members are good texts
@@ -36,6 +37,8 @@ typedef struct JsonReader {
  */
 int json_parse(JsonReader *r, const char *text, size_t size, struct json_object **ret);
 int json_parse_cleaned(JsonReader *r, const char *text, size_t size, struct json_object **ret);
+/* The same of what a daemon of ours answers, as long as a message may be. */
+int json_parse_answer(JsonReader *r, const char *text, size_t size, struct json_object **ret);
 
 /* Enter a member (name) or an element (index) for the paths of later errors; leave restores. */
 size_t json_enter(JsonReader *r, const char *member);
