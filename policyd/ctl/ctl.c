@@ -129,11 +129,14 @@ static bool is_address(const char *address, const char *text) {
 /* A PGPU has no name of its own: its address, if only one host has it, or HOST/ADDRESS, as lists show it.
  * -ENOENT: not this way; -EEXIST: several hosts have it, and names lists them, if not more than a few. */
 static int find_pgpu(Ctl *ctl, const ClassInfo *class, const char *text, char **ret_path, StrBuf *names) {
+        _cleanup_client_error_ ClientError error = {};
         _cleanup_free_ ViewObject **list = NULL;
         const ViewObject *found = NULL;
         size_t n, n_found = 0;
 
-        if (ctl_load(ctl) != 0 || view_list(ctl->view, class, &list, &n) < 0)
+        if (view_load_class(ctl->view, class_find("host"), NULL, &error) < 0 ||
+                view_load_class(ctl->view, class, NULL, &error) < 0 ||
+                view_list(ctl->view, class, &list, &n) < 0)
                 return -EIO;
         for (size_t i = 0; i < n; i++) {
                 const char *host = object_text(object_ref(ctl->view, list[i], "Host"), "NameLabel"),

@@ -14,7 +14,7 @@
 
 static int parse_answer(const char *json, struct json_object **ret) {
         JsonReader reader = {};
-        int r = json_parse_cleaned(&reader, json, strlen(json), ret);
+        int r = json_parse_answer(&reader, json, strlen(json), ret);
 
         if (r < 0)
                 return ctl_say_error(

@@ -2,11 +2,15 @@
  * Verbs that every class has: -list, -param-list, -param-get, -param-set, -param-add, -param-remove
  */
 
+#include <ctype.h>
 #include <stdio.h>
 
 #include "common/json/json-get.h"
 #include "common/parse.h"
+#include "common/uuid.h"
 #include "policyd/ctl/verbs.h"
+
+#define FILTERS_MAX 16 /* of one call */
 
 static PrintStyle style_of(const Ctl *ctl) {
         return ctl->args.json ? PRINT_JSON : ctl->args.minimal ? PRINT_MINIMAL : PRINT_RECORDS;
@@ -44,17 +48,95 @@ static bool object_passes(const Ctl *ctl, const ViewObject *o) {
         return true;
 }
 
+/*
+ * What List can tell apart as we do: uuids, which it has in small letters, and words that it spells in one way.
+ * Names match in any case here, and a reference by the name of what it refers to; those are compared here.
+ */
+static bool is_exact(FieldName name, const char *text) {
+        static const char *const words[] = { "State", "PowerState", "AllocationAlgorithm", "Placement" };
+        Uuid id;
+
+        if (name.as_label || name.field->kind != FIELD_VALUE)
+                return false;
+        if (streq(name.field->property, "UUID"))
+                return uuid_from_string(text, &id) >= 0;
+        for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+                if (streq(name.field->property, words[i]))
+                        return true;
+        return false;
+}
+
+typedef struct Pushed {
+        ClientOption filters[FILTERS_MAX + 1];
+        char *texts[FILTERS_MAX];
+        size_t n;
+} Pushed;
+
+static void pushed_done(Pushed *p) {
+        for (size_t i = 0; i < p->n; i++)
+                free(p->texts[i]);
+}
+
+static int push_filters(const Ctl *ctl, Pushed *p) {
+        for (size_t i = 0; i < ctl->args.n && p->n < FILTERS_MAX; i++) {
+                const Arg *arg = &ctl->args.args[i];
+                FieldName field;
+                char *text;
+
+                if (streq(arg->key, "params") || !field_find(ctl->class, arg->key, &field) ||
+                        !is_exact(field, arg->value))
+                        continue;
+                text = strdup(arg->value);
+                if (!text)
+                        return -ENOMEM;
+                for (char *c = text; *c; c++)
+                        *c = (char) tolower((unsigned char) *c);
+                p->texts[p->n] = text;
+                p->filters[p->n++] =
+                        (ClientOption){ .name = field.field->property, .type = 's', .text = text };
+        }
+        return 0;
+}
+
+/* What the order, the filters and the columns want to know of other objects. */
+static int load_labels(Ctl *ctl, const Columns *columns, ClientError *error) {
+        _cleanup_free_ ViewObject **objects = NULL;
+        FieldName name;
+        size_t n;
+        int r;
+
+        r = view_collect(ctl->view, ctl->class, &objects, &n);
+        for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(ctl->class->sort) && ctl->class->sort[i]; i++)
+                if (field_find(ctl->class, ctl->class->sort[i], &name))
+                        r = view_load_labels(ctl->view, objects, n, name, error);
+        for (size_t i = 0; r >= 0 && i < ctl->args.n; i++)
+                if (!streq(ctl->args.args[i].key, "params") &&
+                        field_find(ctl->class, ctl->args.args[i].key, &name))
+                        r = view_load_labels(ctl->view, objects, n, name, error);
+        for (size_t i = 0; r >= 0 && i < columns->n; i++)
+                if (columns->fields[i].as_label || columns->fields[i].field->kind == FIELD_LABEL)
+                        r = view_load_labels(ctl->view, objects, n, columns->fields[i], error);
+        return r;
+}
+
 int verb_list(Ctl *ctl) {
         _cleanup_(columns_done_p) Columns columns = {};
+        _cleanup_client_error_ ClientError error = {};
         _cleanup_free_ ViewObject **objects = NULL;
+        _cleanup_(pushed_done) Pushed pushed = {};
         size_t n, n_left = 0;
         int r;
 
         r = choose_columns(ctl, &columns);
-        if (r == 0)
-                r = ctl_load(ctl);
         if (r != 0)
                 return r;
+        r = push_filters(ctl, &pushed);
+        if (r >= 0)
+                r = view_load_class(ctl->view, ctl->class, pushed.n > 0 ? pushed.filters : NULL, &error);
+        if (r >= 0)
+                r = load_labels(ctl, &columns, &error);
+        if (r < 0)
+                return ctl_failed(r, &error);
         if (view_list(ctl->view, ctl->class, &objects, &n) < 0)
                 return ctl_failed(-ENOMEM, &(ClientError){});
         for (size_t i = 0; i < n; i++)

@@ -100,23 +100,36 @@ int verb_capacity(Ctl *ctl) {
 }
 
 /* Objects of a class; where a property is named, those where it is this value. */
-static size_t count(View *v, const char *class_name, const char *property, const char *value) {
+static int count(View *v, const char *class_name, const char *property, const char *value, ClientError *error,
+        uint64_t *ret) {
+        const ClientOption filters[2] = { { .name = property, .type = 's', .text = value } };
+
+        return view_count(v, class_find(class_name), property ? filters : NULL, error, ret);
+}
+
+static size_t count_where(View *v, const char *class_name, const char *property, const char *value) {
         _cleanup_free_ ViewObject **list = NULL;
         size_t n, total = 0;
 
-        if (view_list(v, class_find(class_name), &list, &n) < 0)
+        if (view_collect(v, class_find(class_name), &list, &n) < 0)
                 return 0;
         for (size_t i = 0; i < n; i++)
-                if (!property || streq(object_text(list[i], property), value))
-                        total++;
+                total += streq(object_text(list[i], property), value);
         return total;
+}
+
+static size_t count_objects(View *v, const char *class_name) {
+        _cleanup_free_ ViewObject **list = NULL;
+        size_t n;
+
+        return view_collect(v, class_find(class_name), &list, &n) < 0 ? 0 : n;
 }
 
 static size_t count_refs(View *v, const char *class_name, const char *property) {
         _cleanup_free_ ViewObject **list = NULL;
         size_t n, total = 0;
 
-        if (view_list(v, class_find(class_name), &list, &n) < 0)
+        if (view_collect(v, class_find(class_name), &list, &n) < 0)
                 return 0;
         for (size_t i = 0; i < n; i++)
                 total += object_n_refs(list[i], property);
@@ -208,6 +221,28 @@ static void print_rows(struct json_object *manager, const char *property, const 
                 printf("%s %s\n", what, strempty(json_object_get_string(json_object_array_get_idx(rows, i))));
 }
 
+/* Hosts, PGPUs and VMs are looked at one by one, the others only counted. */
+typedef struct Numbers {
+        uint64_t groups, vgpus, jobs_running, jobs_pending;
+} Numbers;
+
+static int load_numbers(View *v, Numbers *n, ClientError *error) {
+        int r;
+
+        r = view_load_class(v, class_find("host"), NULL, error);
+        if (r >= 0)
+                r = view_load_class(v, class_find("pgpu"), NULL, error);
+        if (r >= 0)
+                r = count(v, "gpu-group", NULL, NULL, error, &n->groups);
+        if (r >= 0)
+                r = view_load_class(v, class_find("vm"), NULL, error);
+        if (r >= 0)
+                r = count(v, "vgpu", NULL, NULL, error, &n->vgpus);
+        if (r >= 0)
+                r = count(v, "job", "State", "running", error, &n->jobs_running);
+        return r < 0 ? r : count(v, "job", "State", "pending", error, &n->jobs_pending);
+}
+
 int verb_status(Ctl *ctl) {
         _cleanup_json_ struct json_object *manager = NULL;
         _cleanup_client_error_ ClientError error = {};
@@ -215,15 +250,15 @@ int verb_status(Ctl *ctl) {
         struct json_object *version = NULL, *epoch = NULL, *old_database = NULL;
         View *v = ctl->view;
         const char *old;
+        Numbers numbers = {};
         size_t n_hosts;
         int r;
 
         r = client_get_all(ctl->client, POLICY_PATH, POLICY_IFACE_MANAGER, &error, &manager);
+        if (r >= 0)
+                r = load_numbers(v, &numbers, &error);
         if (r < 0)
                 return ctl_failed(r, &error);
-        r = ctl_load(ctl);
-        if (r != 0)
-                return r;
         json_object_object_get_ex(manager, "Version", &version);
         json_object_object_get_ex(manager, "Epoch", &epoch);
         json_object_object_get_ex(manager, "OldDatabase", &old_database);
@@ -231,16 +266,16 @@ int verb_status(Ctl *ctl) {
 
         const StatusLine lines[] = {
                 { "epoch", json_object_get_uint64(epoch) },
-                { "hosts", count(v, "host", NULL, NULL) },
-                { "hosts-online", count(v, "host", "State", "online") },
-                { "pgpus", count(v, "pgpu", NULL, NULL) },
-                { "gpu-groups", count(v, "gpu-group", NULL, NULL) },
-                { "vms", count(v, "vm", NULL, NULL) },
-                { "vms-running", count(v, "vm", "PowerState", "running") },
-                { "vgpus", count(v, "vgpu", NULL, NULL) },
+                { "hosts", count_objects(v, "host") },
+                { "hosts-online", count_where(v, "host", "State", "online") },
+                { "pgpus", count_objects(v, "pgpu") },
+                { "gpu-groups", numbers.groups },
+                { "vms", count_objects(v, "vm") },
+                { "vms-running", count_where(v, "vm", "PowerState", "running") },
+                { "vgpus", numbers.vgpus },
                 { "vgpus-resident", count_refs(v, "pgpu", "ResidentVGPUs") },
                 { "vgpus-scheduled", count_refs(v, "pgpu", "ScheduledVGPUs") },
-                { "jobs-running", count(v, "job", "State", "running") + count(v, "job", "State", "pending") },
+                { "jobs-running", numbers.jobs_running + numbers.jobs_pending },
         };
         if (ctl->args.json)
                 return print_status(ctl, manager, strempty(json_object_get_string(version)), old, lines,

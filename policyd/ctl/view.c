@@ -4,17 +4,12 @@
 
 #include <stdio.h>
 
-#include "common/hashmap.h"
 #include "common/json/json-get.h"
-#include "policyd/ctl/view.h"
+#include "policyd/ctl/view-private.h"
+#include "protocol/errors.h"
 #include "protocol/names.h"
 
 #define OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
-
-struct View {
-        Client *client;
-        HashMap *objects; /* by path */
-};
 
 static ViewObject *view_object_free(ViewObject *o) {
         if (!o)
@@ -62,8 +57,7 @@ const char *path_to_uuid(const char *path, char buf[static 37]) {
         return buf;
 }
 
-/* Takes a reference to the properties. An object of a class that we do not know is left out. */
-static int view_add(View *v, const char *path, struct json_object *properties) {
+int view_add(View *v, const char *path, struct json_object *properties) {
         const ClassInfo *class = class_of_path(path);
         ViewObject *o;
 
@@ -99,12 +93,27 @@ int view_add_all(View *v, struct json_object *objects) {
         return 0;
 }
 
+static bool is_too_large(const ClientError *e) {
+        return streq_ptr(e->name, error_code_name(ERROR_LIMIT_REACHED));
+}
+
+/* At once, so that all of it is of one moment; a pool that no message carries, or whose moment others wait for, class by class. */
 int view_load(View *v, ClientError *ret_error) {
         _cleanup_json_ struct json_object *objects = NULL;
         int r;
 
         r = client_call(v->client, POLICY_PATH, OBJECT_MANAGER, "GetManagedObjects", ret_error, &objects, "");
-        return r < 0 ? r : view_add_all(v, objects);
+        if (r >= 0)
+                return view_add_all(v, objects);
+        if (r != -EREMOTEIO || !is_too_large(ret_error))
+                return r;
+        client_error_done(ret_error);
+        for (size_t i = 0; i < n_classes; i++) {
+                r = view_load_class(v, &classes[i], NULL, ret_error);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
 }
 
 void view_forget(View *v, const char *path) {
@@ -212,19 +221,37 @@ static void fill_keys(View *v, SortEntry *e) {
                         e->keys[i] = field_text(v, e->object, name);
 }
 
-int view_list(View *v, const ClassInfo *c, ViewObject ***ret, size_t *ret_n) {
-        size_t size = hashmap_size(v->objects), n = 0;
-        _cleanup_free_ SortEntry *entries = calloc(size + 1, sizeof(*entries));
-        _cleanup_free_ ViewObject **list = calloc(size + 1, sizeof(*list));
+int view_collect(View *v, const ClassInfo *c, ViewObject ***ret, size_t *ret_n) {
+        _cleanup_free_ ViewObject **list = calloc(hashmap_size(v->objects) + 1, sizeof(*list));
         ViewObject *o;
+        size_t n = 0;
 
-        if (!entries || !list)
+        if (!list)
                 return -ENOMEM;
         for (size_t i = 0; (o = hashmap_next(v->objects, &i));)
                 if (o->class == c)
-                        entries[n++].object = o;
+                        list[n++] = o;
+        *ret = take_ptr(list);
+        *ret_n = n;
+        return 0;
+}
 
-        /* The labels that order a list may fetch what they refer to; only then is the map complete. */
+int view_list(View *v, const ClassInfo *c, ViewObject ***ret, size_t *ret_n) {
+        _cleanup_free_ SortEntry *entries = NULL;
+        _cleanup_free_ ViewObject **list = NULL;
+        size_t n;
+        int r;
+
+        r = view_collect(v, c, &list, &n);
+        if (r < 0)
+                return r;
+        entries = calloc(n + 1, sizeof(*entries));
+        if (!entries)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++)
+                entries[i].object = list[i];
+
+        /* The labels that order a list may fetch what they refer to. */
         for (size_t i = 0; i < n; i++)
                 fill_keys(v, &entries[i]);
         qsort(entries, n, sizeof(*entries), compare_entries);

@@ -3,9 +3,9 @@
 /*
  * The pool as the command line sees it
  *
- * Objects by path, each with its properties as JSON. They come from GetManagedObjects when a whole class is
- * wanted, one by one when a single reference is followed, or from a JSON text in tests. What was fetched once
- * is not fetched again.
+ * Objects by path, each with its properties as JSON. They come from List when a class is wanted, from
+ * GetManagedObjects when all are, one by one when a single reference is followed, or from a JSON text in tests.
+ * What was fetched once is not fetched again.
  */
 
 #include <json-c/json.h>
@@ -29,6 +29,14 @@ DEFINE_CLEANUP(View *, view_free)
 
 /* Everything there is; -EREMOTEIO and the like as client_call(). */
 int view_load(View *v, ClientError *ret_error);
+/* The objects of a class that pass the filters, in pages; NULL: all. */
+int view_load_class(View *v, const ClassInfo *c, const ClientOption *filters_or_null, ClientError *ret_error);
+/* How many there are, without fetching them. */
+int view_count(View *v, const ClassInfo *c, const ClientOption *filters_or_null, ClientError *ret_error,
+        uint64_t *ret);
+/* What a field of these objects refers to by its label: class by class, where it is more than a few. */
+int view_load_labels(
+        View *v, ViewObject *const *objects, size_t n, FieldName name, ClientError *ret_error);
 /* {"<path>":{"<interface>":{"<property>":…}}}, as GetManagedObjects answers. */
 int view_add_all(View *v, struct json_object *objects);
 
@@ -39,7 +47,8 @@ void view_forget(View *v, const char *path);
 /* Replaces single properties of a known object; NULL value: forgets it. */
 void view_set(View *v, const char *path, const char *property, struct json_object *value);
 
-/* The objects of a class in their order (ClassInfo.sort). The caller frees the array, not what is in it. */
+/* The objects of a class, in no order, and in that of ClassInfo.sort. The caller frees the array, not what is in it. */
+int view_collect(View *v, const ClassInfo *c, ViewObject ***ret, size_t *ret_n);
 int view_list(View *v, const ClassInfo *c, ViewObject ***ret, size_t *ret_n);
 
 /* Properties, "" or 0 when absent. */

@@ -1,0 +1,141 @@
+/*
+ * Fetching classes
+ *
+ * List gives pages, and the pool may change between two of them: when its number of objects did, the pages
+ * are fetched again, a few times. What is still missed came or went meanwhile.
+ */
+
+#include "common/hashmap.h"
+#include "common/json/json-get.h"
+#include "policyd/ctl/view-private.h"
+#include "protocol/names.h"
+
+#define PAGE_OBJECTS 1000
+#define ROUNDS_MAX 3
+#define FEW 8 /* references that are followed one by one */
+
+static int fetch_page(View *v, const ClassInfo *c, const ClientOption *filters, uint32_t offset,
+        uint32_t limit, ClientError *ret_error, struct json_object **ret) {
+        _cleanup_json_ struct json_object *text = NULL;
+        const ClientOption none[1] = {};
+        JsonReader reader = {};
+        const char *json;
+        int r;
+
+        r = client_call(v->client, POLICY_PATH, POLICY_IFACE_MANAGER, "List", ret_error, &text, "sVuu",
+                c->word, filters ?: none, offset, limit);
+        if (r < 0)
+                return r;
+        json = strempty(json_object_get_string(text));
+        return json_parse_answer(&reader, json, strlen(json), ret) < 0 ? -EBADMSG : 0;
+}
+
+static uint64_t total_of(struct json_object *page) {
+        struct json_object *total = NULL;
+
+        return json_object_object_get_ex(page, "total", &total) ? json_object_get_uint64(total) : 0;
+}
+
+/* How many objects it had; a negative errno. */
+static int add_page(View *v, struct json_object *page) {
+        struct json_object *objects = NULL, *path;
+        size_t n;
+
+        if (!json_object_object_get_ex(page, "objects", &objects) ||
+                !json_object_is_type(objects, json_type_array))
+                return -EBADMSG;
+        n = json_object_array_length(objects);
+        for (size_t i = 0; i < n; i++) {
+                struct json_object *o = json_object_array_get_idx(objects, i);
+
+                if (!json_object_object_get_ex(o, "path", &path))
+                        return -EBADMSG;
+                if (view_add(v, strempty(json_object_get_string(path)), o) < 0)
+                        return -ENOMEM;
+        }
+        return (int) n;
+}
+
+/* 1: the pool changed meanwhile. */
+static int load_pages(View *v, const ClassInfo *c, const ClientOption *filters, ClientError *ret_error) {
+        uint64_t total = 1, first = 0;
+        int r;
+
+        for (uint32_t offset = 0; offset < total; offset += (uint32_t) r) {
+                _cleanup_json_ struct json_object *page = NULL;
+
+                r = fetch_page(v, c, filters, offset, PAGE_OBJECTS, ret_error, &page);
+                if (r < 0)
+                        return r;
+                total = total_of(page);
+                if (offset == 0)
+                        first = total;
+                r = add_page(v, page);
+                if (r <= 0)
+                        return r;
+        }
+        return total != first;
+}
+
+int view_load_class(View *v, const ClassInfo *c, const ClientOption *filters, ClientError *ret_error) {
+        int r = 1;
+
+        for (unsigned round = 0; round < ROUNDS_MAX && r > 0; round++)
+                r = load_pages(v, c, filters, ret_error);
+        if (r >= 0 && !filters)
+                v->loaded[c - classes] = true;
+        return r < 0 ? r : 0;
+}
+
+int view_count(
+        View *v, const ClassInfo *c, const ClientOption *filters, ClientError *ret_error, uint64_t *ret) {
+        _cleanup_json_ struct json_object *page = NULL;
+        int r;
+
+        r = fetch_page(v, c, filters, 0, 1, ret_error, &page);
+        if (r < 0)
+                return r;
+        *ret = total_of(page);
+        return 0;
+}
+
+/* Labels */
+
+static void count_unknown(View *v, const char *path, size_t *counts) {
+        const ClassInfo *c = class_of_path(path);
+
+        if (c && !v->loaded[c - classes] && !hashmap_get(v->objects, path))
+                counts[c - classes]++;
+}
+
+static void count_references(View *v, struct json_object *value, size_t *counts) {
+        if (!json_object_is_type(value, json_type_array)) {
+                count_unknown(v, strempty(json_object_get_string(value)), counts);
+                return;
+        }
+        for (size_t i = 0; i < json_object_array_length(value); i++)
+                count_unknown(v, json_nth_text(value, i), counts);
+}
+
+static bool is_reference(FieldKind kind) {
+        return kind == FIELD_REF || kind == FIELD_REFS || kind == FIELD_LABEL;
+}
+
+int view_load_labels(View *v, ViewObject *const *objects, size_t n, FieldName name, ClientError *ret_error) {
+        size_t counts[CLASSES_MAX] = {};
+        int r = 0;
+
+        if (!v->client || !is_reference(name.field->kind))
+                return 0;
+        for (size_t i = 0; i < n; i++)
+                count_references(v, object_property(objects[i], name.field->property), counts);
+        for (size_t i = 0; i < n_classes && r >= 0; i++) {
+                if (counts[i] <= FEW)
+                        continue;
+                r = view_load_class(v, &classes[i], NULL, ret_error);
+                /* A PGPU's label begins with its host's. */
+                if (r >= 0 && streq(classes[i].name, "pgpu") && !v->loaded[class_find("host") - classes])
+                        r = view_load_class(v, class_find("host"), NULL, ret_error);
+        }
+        return r;
+}

@@ -1,0 +1,19 @@
+#pragma once
+
+/*
+ * The view's inside, for view.c and view-load.c
+ */
+
+#include "common/hashmap.h"
+#include "policyd/ctl/view.h"
+
+#define CLASSES_MAX 32
+
+struct View {
+        Client *client;
+        HashMap *objects;         /* by path */
+        bool loaded[CLASSES_MAX]; /* by place in classes[]: all of them were fetched */
+};
+
+/* Takes a reference to the properties. An object of a class that we do not know is left out. */
+int view_add(View *v, const char *path, struct json_object *properties);
