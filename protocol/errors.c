@@ -66,6 +66,8 @@ static const ErrorRow rows[_ERROR_MAX] = {
         [ERROR_INVALID_RECORD] = ROW("InvalidRecord", "INVALID_RECORD",
                 "A record or an argument is not as the contract says."),
         [ERROR_QUOTA_EXCEEDED] = ROW("QuotaExceeded", "QUOTA_EXCEEDED", "The owner has used up a quota."),
+        [ERROR_ALREADY_EXISTS] = ROW("AlreadyExists", "DUPLICATE_UUID",
+                "Its uuid, or a name that only one may have, is that of another object."),
         [ERROR_AMBIGUOUS_NAME] = ROW("AmbiguousName", "AMBIGUOUS_NAME", "Several objects have this name; give a UUID."),
         [ERROR_HOST_ALREADY_IN_POOL] = ROW("HostAlreadyInPool", "HOST_ALREADY_IN_POOL",
                 "This machine is in the pool already, under another address."),

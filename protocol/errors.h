@@ -46,6 +46,7 @@ typedef enum ErrorCode {
         /* Beyond the list of the contract */
         ERROR_PGPU_UNHEALTHY,        /* starts failed there, and it is left out until somebody says that it is mended */
         ERROR_HOST_DISABLED,         /* it is online, and an administrator took it out of service */
+        ERROR_ALREADY_EXISTS,        /* its uuid, or a name that only one may have, is another's */
         ERROR_AMBIGUOUS_NAME,        /* a name that several objects have */
         ERROR_HOST_ALREADY_IN_POOL,  /* the same machine under a second address */
         ERROR_HOST_IN_USE,           /* removing a host that runs or starts VMs */

@@ -33,7 +33,7 @@ static int check_new_host(Policy *p, const char *name, const char *address, Refu
                                 "The address %s is that of host '%s', which is in the pool already.", address,
                                 h->name_label);
                 if (streq(h->name_label, name))
-                        return refusal_set(refusal, ERROR_HOST_ALREADY_IN_POOL,
+                        return refusal_set(refusal, ERROR_ALREADY_EXISTS,
                                 "The pool has a host named '%s' already, at %s. Give the new one another "
                                 "name.",
                                 name, h->address);

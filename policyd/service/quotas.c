@@ -30,7 +30,7 @@ int quotas_create(Policy *p, const char *owner, GpuGroup *group, uint64_t vgpus_
         r = policy_new_uuid(&id);
         r = r ?: pool_add_quota(p->pool, &id, 0, owner, group, &q);
         if (r == -EEXIST)
-                return refusal_set(refusal, ERROR_INVALID_RECORD,
+                return refusal_set(refusal, ERROR_ALREADY_EXISTS,
                         "Owner '%s' has a quota for %s%s%s already. Change that one, or destroy it first.",
                         owner, group ? "GPU group '" : "all GPU groups", group ? group->name_label : "",
                         group ? "'" : "");

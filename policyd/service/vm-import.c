@@ -51,9 +51,9 @@ static int import_vgpu(Policy *p, Vm *vm, const ImportVgpu *v, size_t index, Ref
         int r;
 
         if (!uuid_is_null(&v->uuid) && pool_get(p->pool, CLASS_VGPU, &v->uuid))
-                return refusal_set(refusal, ERROR_INVALID_RECORD,
-                        "The import cannot be read: vgpus[%zu].uuid %s is that of a VGPU in the pool.", index,
-                        UUID_TEXT(&v->uuid));
+                return refusal_set(refusal, ERROR_ALREADY_EXISTS,
+                        "vgpus[%zu].uuid %s is that of a VGPU in the pool. Leave it out, or destroy that VGPU first.",
+                        index, UUID_TEXT(&v->uuid));
         r = type_from_record(p, &v->type, /* refresh= */ false, &type, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;

@@ -40,7 +40,7 @@ static int check_record(Policy *p, const VmRecord *record, Refusal *refusal) {
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
         if (!uuid_is_null(&record->uuid) && pool_get(p->pool, CLASS_VM, &record->uuid))
-                return refusal_set(refusal, ERROR_INVALID_RECORD,
+                return refusal_set(refusal, ERROR_ALREADY_EXISTS,
                         "A VM with uuid %s is in the pool already. Leave the uuid out, or destroy that VM "
                         "first.",
                         UUID_TEXT(&record->uuid));

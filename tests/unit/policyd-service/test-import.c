@@ -23,7 +23,7 @@ static void an_export_is_imported_again(void **state) {
         vgpu = world_vgpu(w, &vm, 1)->object.id;
         assert_int_equal(vms_export(w->policy, world_vm(w, &vm), &before), 0);
         assert_null(import(w, before));
-        assert_int_equal(w->refusal.code, ERROR_INVALID_RECORD);
+        assert_int_equal(w->refusal.code, ERROR_ALREADY_EXISTS);
 
         assert_int_equal(vms_destroy(w->policy, world_vm(w, &vm), fresh(w)), 0);
         assert_non_null(import(w, before));
@@ -139,7 +139,7 @@ static void a_refused_import_leaves_nothing(void **state) {
         assert_true(asprintf(&record, "%.*s,%s", (int) strlen(import_k240q) - 2, import_k240q,
                             strstr(import_k240q, "{\"device\"")) > 0);
         assert_null(import(w, record));
-        assert_int_equal(w->refusal.code, ERROR_INVALID_RECORD);
+        assert_int_equal(w->refusal.code, ERROR_ALREADY_EXISTS);
         for (ObjectClass c = 0; c < _CLASS_MAX; c++)
                 assert_int_equal(policy_pool(w->policy)->objects[c].n, n[c]);
 }

@@ -45,7 +45,7 @@ static void a_uuid_is_given_once_and_names_may_repeat(void **state) {
         assert_int_equal(vms_create(w->policy, record, &vm, fresh(w)), 0);
         assert_int_equal(w->refusal.code, ERROR_NONE);
         assert_int_equal(vms_create(w->policy, record, &vm, fresh(w)), 0);
-        assert_int_equal(w->refusal.code, ERROR_INVALID_RECORD);
+        assert_int_equal(w->refusal.code, ERROR_ALREADY_EXISTS);
         world_create_vm(w, "a");
         assert_int_equal(pool_find(policy_pool(w->policy), CLASS_VM, "a", &o), -EEXIST);
 }

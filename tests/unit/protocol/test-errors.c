@@ -58,6 +58,7 @@ static void the_words_of_the_contract(void **state) {
                 { "NoSuchObject", "NO_SUCH_OBJECT" },
                 { "InvalidRecord", "INVALID_RECORD" },
                 { "QuotaExceeded", "QUOTA_EXCEEDED" },
+                { "AlreadyExists", "DUPLICATE_UUID" },
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
