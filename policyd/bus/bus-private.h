@@ -82,6 +82,7 @@ int bus_check_changeable(Bus *bus, sd_bus_error *error);
 
 /* methods.c */
 typedef enum MethodKind {
+        METHOD_UNKNOWN, /* reads and changes, for all that is known */
         METHOD_READS,
         METHOD_CHANGES,
         METHOD_TAKES_LONG, /* reads, and waits in line */

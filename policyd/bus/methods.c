@@ -1,10 +1,10 @@
 /*
  * What each method does
  *
- * The one place that says so. A method that is not named here reads, and not for long: what is open is
- * committed before it answers, which is never wrong. One that changes must be named, since its place among
- * the requests that wait is taken before anything changes; its answer is refused otherwise. One that takes
- * long should be.
+ * The one place that says so, and it need not: what of ours is not named here has its place among the requests
+ * that wait taken before it is handled, as one that changes, and what is open committed before, as one that
+ * reads. A change that is named shares the commit of those around it; a read that is named needs no place; what
+ * takes long must be named to wait for its turn.
  */
 
 #include "policyd/bus/bus-private.h"
@@ -23,6 +23,7 @@ static const MethodRow rows[] = {
         {POLICY_IFACE_MANAGER, "Reserve", METHOD_CHANGES},
         {POLICY_IFACE_MANAGER, "CreateQuota", METHOD_CHANGES},
         {POLICY_IFACE_MANAGER, "CreateVMGroup", METHOD_CHANGES},
+        {POLICY_IFACE_MANAGER, "Find", METHOD_READS},
         {POLICY_IFACE_MANAGER, "List", METHOD_TAKES_LONG},
         {POLICY_IFACE_MANAGER, "ListOwners", METHOD_TAKES_LONG},
         {POLICY_IFACE_MANAGER, "Capacity", METHOD_TAKES_LONG},
@@ -40,6 +41,8 @@ static const MethodRow rows[] = {
         {POLICY_IFACE_GPU_GROUP, "SetAllocationAlgorithm", METHOD_CHANGES},
         {POLICY_IFACE_GPU_GROUP, "SetNameLabel", METHOD_CHANGES},
         {POLICY_IFACE_GPU_GROUP, "SetNameDescription", METHOD_CHANGES},
+        {POLICY_IFACE_PGPU, "GetRemainingCapacity", METHOD_READS},
+        {POLICY_IFACE_GPU_GROUP, "GetRemainingCapacity", METHOD_READS},
         {POLICY_IFACE_GPU_GROUP, "Plan", METHOD_TAKES_LONG},
         {POLICY_IFACE_GPU_GROUP, "GetFailuresToTolerate", METHOD_TAKES_LONG},
         {POLICY_IFACE_VM, "Start", METHOD_CHANGES},
@@ -52,6 +55,8 @@ static const MethodRow rows[] = {
         {POLICY_IFACE_VM, "SetOwner", METHOD_CHANGES},
         {POLICY_IFACE_VM, "SetGroups", METHOD_CHANGES},
         {POLICY_IFACE_VM, "Destroy", METHOD_CHANGES},
+        {POLICY_IFACE_VM, "GetConfig", METHOD_READS},
+        {POLICY_IFACE_VM, "Export", METHOD_READS},
         {POLICY_IFACE_VM, "Explain", METHOD_TAKES_LONG},
         {POLICY_IFACE_VM, "ExplainStart", METHOD_TAKES_LONG},
         {POLICY_IFACE_VGPU, "Destroy", METHOD_CHANGES},
@@ -72,5 +77,5 @@ MethodKind method_kind(const char *interface, const char *member) {
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
                 if (streq_ptr(member, rows[i].member) && streq_ptr(interface, rows[i].interface))
                         return rows[i].kind;
-        return METHOD_READS;
+        return startswith(strempty(interface), POLICY_BUS_NAME ".") ? METHOD_UNKNOWN : METHOD_READS;
 }

@@ -61,6 +61,9 @@ int bus_receive(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         case METHOD_TAKES_LONG:
         case METHOD_SHOWS_ALL:
                 return answer_long(bus, m, kind, error);
+        case METHOD_UNKNOWN:
+                (void) policy_flush(bus->policy);
+                return request_reserve(bus, m, error);
         case METHOD_READS:
                 (void) policy_flush(bus->policy);
                 return check_properties(bus, m, error);

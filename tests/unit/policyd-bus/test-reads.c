@@ -12,7 +12,7 @@
 
 /* They are answered after their own commit, or refused at once. */
 static const char *const changes[] = {"AddHost", "CreateGPUGroup", "CreateVM", "ImportVM", "CreateVGPU",
-        "Reserve", "CreateQuota", "CreateVMGroup", "Remove", "Enable", "Disable", "DeclareDead",
+        "Reserve", "CreateQuota", "CreateVMGroup", "Remove", "Enable", "Disable", "DeclareDead", "Reconnect",
         "SetGPUGroup", "AddEnabledVGPUType", "RemoveEnabledVGPUType", "SetEnabledVGPUTypes", "Destroy",
         "SetAllocationAlgorithm", "SetNameLabel", "SetNameDescription", "Start", "StartOn", "Shutdown",
         "HardShutdown", "SetConfig", "SetAffinity", "SetOwner", "SetGroups", "SetVGPUsMax", "SetSizeMax",
