@@ -3,7 +3,8 @@
  *
  * A child is a copy of this process: it sees the pool as it was committed, however it changes meanwhile, and
  * this one goes on with what others ask. It calls the method's handler, writes what the handler would have
- * sent into a pipe, and ends. There is one at a time; it ends with this process, and when it takes too long.
+ * sent into a pipe, and ends. There is one at a time; it ends with this process, when it takes too long, and when
+ * nobody waits for its answer any more: who left is looked for once a child has run for a moment.
  */
 
 #include <fcntl.h>
@@ -18,6 +19,7 @@
 #include "policyd/bus/bus-private.h"
 
 #define CHILD_USEC_MAX UINT64_C(60000000)
+#define LOOK_USEC UINT64_C(200000)
 #define PIPE_BYTES (1 << 20)
 
 /* What stands in the pipe: a letter, and text behind it. */
@@ -30,7 +32,8 @@ struct Child {
         sd_bus_message *message;
         pid_t pid;
         int fd;
-        sd_event_source *readable, *deadline;
+        sd_event_source *readable, *deadline, *look;
+        sd_bus_slot *leaving, *asking;
         StrBuf said;
 };
 
@@ -80,12 +83,15 @@ static int keep_one(int fd) {
 }
 
 static _Noreturn void work(
-        Bus *bus, sd_bus_message *m, sd_bus_message_handler_t handler, void *object, int fd) {
+        Bus *bus, sd_bus_message *m, sd_bus_message_handler_t handler, void *object, int fd, pid_t parent) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_free_ char *text = NULL;
         int r;
 
         (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+        /* It may have ended before that. */
+        if (getppid() != parent)
+                _exit(EXIT_FAILURE);
         bus->child_output = fd = keep_one(fd);
         r = handler(m, object, &error);
         /* It gave no answer, so this is why. */
@@ -106,6 +112,9 @@ static Child *child_free(Child *c) {
         c->bus->child = NULL;
         sd_event_source_disable_unref(c->readable);
         sd_event_source_disable_unref(c->deadline);
+        sd_event_source_disable_unref(c->look);
+        sd_bus_slot_unref(c->leaving);
+        sd_bus_slot_unref(c->asking);
         safe_close(c->fd);
         if (c->pid > 0) {
                 (void) kill(c->pid, SIGKILL);
@@ -168,11 +177,54 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
+static void give_up(Child *c) {
+        Bus *bus = c->bus;
+
+        child_free(c);
+        queue_go_on(bus);
+}
+
+static int on_left(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        give_up(userdata);
+        return 0;
+}
+
+static int on_asked(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        int is_there = true;
+
+        if (!sd_bus_message_is_method_error(reply, NULL) && sd_bus_message_read(reply, "b", &is_there) >= 0 &&
+                !is_there)
+                give_up(userdata);
+        return 0;
+}
+
+/* Most answers are made by now, and cost nothing of this. First it is listened, then asked: so nobody leaves unseen. */
+static int on_look(sd_event_source *source, uint64_t usec, void *userdata) {
+        _cleanup_free_ char *match = NULL;
+        Child *c = userdata;
+        const char *name = strempty(sd_bus_message_get_sender(c->message));
+
+        if (asprintf(&match,
+                    "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
+                    "member='NameOwnerChanged',arg0='%s',arg2=''",
+                    name) < 0) {
+                match = NULL;
+                return 0;
+        }
+        if (sd_bus_add_match_async(c->bus->bus, &c->leaving, match, on_left, NULL, c) >= 0)
+                (void) sd_bus_call_method_async(c->bus->bus, &c->asking, "org.freedesktop.DBus",
+                        "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameHasOwner", on_asked, c, "s", name);
+        return 0;
+}
+
 static int watch(Child *c) {
         sd_event *event = c->bus->event;
         int r;
 
         r = sd_event_add_io(event, &c->readable, c->fd, EPOLLIN, on_readable, c);
+        if (r >= 0)
+                r = sd_event_add_time_relative(
+                        event, &c->look, CLOCK_MONOTONIC, LOOK_USEC, 0, on_look, c);
         return r < 0 ? r
                      : sd_event_add_time_relative(
                                event, &c->deadline, CLOCK_MONOTONIC, CHILD_USEC_MAX, 0, on_deadline, c);
@@ -181,6 +233,7 @@ static int watch(Child *c) {
 static int start(Bus *bus, sd_bus_message *m, sd_bus_message_handler_t handler, void *object) {
         _cleanup_(child_freep) Child *c = NULL;
         _cleanup_close_ int writing = -1;
+        pid_t parent = getpid();
         int fds[2], r;
 
         if (pipe2(fds, O_CLOEXEC) < 0)
@@ -201,7 +254,7 @@ static int start(Bus *bus, sd_bus_message *m, sd_bus_message_handler_t handler, 
         if (c->pid < 0)
                 return -errno;
         if (c->pid == 0)
-                work(bus, m, handler, object, writing);
+                work(bus, m, handler, object, writing, parent);
         bus->child = take_ptr(c);
         return 0;
 }
