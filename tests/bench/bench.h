@@ -62,4 +62,5 @@ int floor_commit(Floor *f);
 /* The benches; each returns 0 or a negative errno after it has said why. */
 int bench_decision(Report *r);
 int bench_durable(Report *r);
+int bench_search(Report *r); /* how fast others are answered while a plan is searched for */
 int bench_storm(Report *r); /* the boot storm, and what policyd needs to start again with its outcome */

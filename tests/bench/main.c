@@ -16,6 +16,7 @@ static const struct {
         {"decision", bench_decision},
         {"durable", bench_durable},
         {"storm", bench_storm},
+        {"search", bench_search},
 };
 
 static bool is_wanted(const char *name, char *const *names) {

@@ -417,6 +417,10 @@ int stage_add_vgpus(Stage *s, size_t n) {
         return r < 0 ? r : fly_new(s, &new, n, make_vgpu, NULL);
 }
 
+int stage_find(Stage *s, const char *class, const char *name, char *ret) {
+        return find(s, class, name, ret);
+}
+
 int stage_add_vms(Stage *s, size_t n) {
         int r = stage_add_bare_vms(s, n);
 

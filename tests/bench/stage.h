@@ -39,6 +39,8 @@ void stage_close(Stage *s);
 int stage_add_vms(Stage *s, size_t n);
 int stage_add_bare_vms(Stage *s, size_t n); /* without it */
 int stage_add_vgpus(Stage *s, size_t n);    /* for the last n VMs */
+/* The path of the object of that name, PATH_SIZE bytes. */
+int stage_find(Stage *s, const char *class, const char *name, char *ret);
 /* policyd ends and starts again; *ret_cpu: its CPU time, in ns, until it answers. */
 int stage_restart(Stage *s, uint64_t *ret_cpu);
 int stage_wait_hosts(Stage *s);
