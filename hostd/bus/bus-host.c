@@ -13,6 +13,16 @@
 
 /* What the host tells. */
 
+static int emit_text(BusHost *b, const char *member, const char *json) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        int r;
+
+        r = sd_bus_message_new_signal(b->bus, &m, HOST_PATH, HOST_IFACE_MANAGER, member);
+        if (r >= 0)
+                r = bus_append_long_text(m, json);
+        return r < 0 ? r : sd_bus_send(b->bus, m, NULL);
+}
+
 static void on_signal(HostSignal signal, const char *json, void *userdata) {
         static const char *const names[_HOST_SIGNAL_MAX] = {
                 [HOST_SIGNAL_VM_EVENT] = "VMEvent",
@@ -23,7 +33,7 @@ static void on_signal(HostSignal signal, const char *json, void *userdata) {
         BusHost *b = userdata;
         int r;
 
-        r = sd_bus_emit_signal(b->bus, HOST_PATH, HOST_IFACE_MANAGER, names[signal], "s", json);
+        r = emit_text(b, names[signal], json);
         if (r < 0)
                 (void) log_errno(r, "Failed to send %s, ignoring", names[signal]);
 }

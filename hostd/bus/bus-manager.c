@@ -18,6 +18,21 @@ typedef struct ClaimArguments {
         const char *pool, *instance;
 } ClaimArguments;
 
+/* What a program or the hardware calls itself stands in it. */
+static int reply_inventory(sd_bus_message *m, const uint64_t *held_or_null, const char *inventory) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int r;
+
+        r = sd_bus_message_new_method_return(m, &reply);
+        if (r >= 0 && held_or_null)
+                r = sd_bus_message_append_basic(reply, 't', held_or_null);
+        if (r >= 0)
+                r = bus_append_long_text(reply, inventory);
+        if (r >= 0)
+                r = sd_bus_send(NULL, reply, NULL);
+        return r < 0 ? r : 1;
+}
+
 static int claim(BusHost *b, sd_bus_message *m, const ClaimArguments *a, sd_bus_error *error) {
         _cleanup_host_refusal_ HostRefusal refusal = {};
         _cleanup_free_ char *inventory = NULL;
@@ -28,7 +43,7 @@ static int claim(BusHost *b, sd_bus_message *m, const ClaimArguments *a, sd_bus_
         if (r >= 0 && refusal.code == ERROR_NONE)
                 r = host_get_inventory(b->host, &inventory);
         r = bus_check(r, &refusal, error);
-        return r < 0 ? r : sd_bus_reply_method_return(m, "ts", held, inventory);
+        return r < 0 ? r : reply_inventory(m, &held, inventory);
 }
 
 static int read_claim(sd_bus_message *m, ClaimArguments *ret, sd_bus_error *error) {
@@ -103,7 +118,7 @@ static int method_get_inventory(sd_bus_message *m, void *userdata, sd_bus_error 
 
         r = host_get_inventory(b->host, &inventory);
         r = bus_check(r, &(HostRefusal){}, error);
-        return r < 0 ? r : sd_bus_reply_method_return(m, "s", inventory);
+        return r < 0 ? r : reply_inventory(m, /* held= */ NULL, inventory);
 }
 
 typedef int (*OrderTaker)(Host *h, const char *caller, const char *order, HostRefusal *ret);

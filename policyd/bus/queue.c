@@ -146,6 +146,10 @@ static int check_room(Bus *bus, const Caller *c, sd_bus_message *m, MethodKind k
                         "A GetManagedObjects of yours waits already; read its reply first. List gives one "
                         "class in pages.");
         r = bus_message_size(m, &size);
+        if (r == -EBADMSG)
+                return bus_error_set(error, ERROR_INVALID_RECORD,
+                        "An argument of %s holds what Unicode keeps from being a character (U+FFFE, U+FDD0 and the like).",
+                        sd_bus_message_get_member(m));
         if (r < 0)
                 return r;
         if (size > QUEUED_BYTES_MAX)
