@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "common/text.h"
 #include "hostd/dm/readiness.h"
 
 Readiness readiness_judge(DmForm form, const char *state, const char *pid_key) {
@@ -36,8 +37,9 @@ static int say_error_state(XenStore *xs, uint32_t domid, char **ret_error) {
         char *text;
 
         (void) xenstore_read(xs, &code, "/local/domain/%" PRIu32 "/vgpu/error-code", domid);
-        if (asprintf(&text, "The vgpu emulator reported an error%s%s.", code ? ", code " : "",
-                    strempty(code)) < 0)
+        /* Xenstore holds any bytes. */
+        if (text_clean_own(&code, TEXT_LINE, TEXT_NAME_MAX) < 0 ||
+                asprintf(&text, "The vgpu emulator reported an error%s%s.", code ? ", code " : "", strempty(code)) < 0)
                 text = NULL;
         return say(ret_error, text);
 }

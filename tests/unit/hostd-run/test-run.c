@@ -102,6 +102,27 @@ static void a_full_record_comes_back(void **state) {
         assert_memory_equal(&got.start_times, &record.start_times, sizeof(StartTimes));
 }
 
+/* A program's words may be any bytes; the reason is not hidden by them. */
+static void bad_bytes_do_not_hide_a_reason(void **state) {
+        const RunRecord record = { .uuid = uuid(1),
+                .token = uuid(2),
+                .state = VM_STATE_HALTED,
+                .reason = (char *) "failed",
+                .error_name = (char *) "org.xenvgpu.Error.FailedToStartEmulator",
+                .error_message = (char *) "code \xff\xc3 \x1b[1m" };
+        const DmRecord dm = { .stage = (char *) "emulator", .error = (char *) "code \xc3\xef\xbf\xbe" };
+        _cleanup_(run_record_done) RunRecord got = {};
+        _cleanup_(dm_record_done) DmRecord got_dm = {};
+        Folder *f = *state;
+
+        assert_int_equal(run_record_write(f->path, &record), 0);
+        assert_int_equal(run_record_read(f->path, &got), 0);
+        assert_string_equal(got.error_message, "code \xef\xbf\xbd\xef\xbf\xbd \xef\xbf\xbd[1m");
+        assert_int_equal(dm_record_write(f->path, &dm), 0);
+        assert_int_equal(dm_record_read(f->path, &got_dm), 0);
+        assert_string_equal(got_dm.error, "code \xef\xbf\xbd\xef\xbf\xbd");
+}
+
 static void what_is_absent_stays_absent(void **state) {
         _cleanup_(run_record_done) RunRecord got = {};
         const RunRecord record = { .uuid = uuid(1), .token = uuid(2), .state = VM_STATE_STARTING };
@@ -317,6 +338,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(a_full_record_comes_back, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(what_is_absent_stays_absent, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(bad_bytes_do_not_hide_a_reason, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(damaged_records_are_told, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(the_device_models_word_comes_back, set_up, tear_down),
                 cmocka_unit_test(arguments_go_both_ways),
