@@ -87,6 +87,25 @@ static void db_edit(const char *dir, StoreTable table, const void *key, size_t k
 
 typedef int (*Edit)(struct json_object *record);
 
+/* What an older policyd let in. */
+static int spoil(struct json_object *record) {
+        static const char *const members[] = { "name_label", "owner", "name_description", "affinity", "vendor_name",
+                "model_name", "device_name", "driver", "stage", "error_message", "extra_args", "boot_id" };
+        struct json_object *o;
+
+        for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+                _cleanup_free_ char *text = NULL;
+
+                if (!json_object_object_get_ex(record, members[i], &o))
+                        continue;
+                assert_true(asprintf(&text, "%s\xc3 \x1b[31m\xc2\x9b\xef\xbf\xbe", json_object_get_string(o)) > 0);
+                json_object_set_string(o, text);
+        }
+        if (json_object_object_get_ex(record, "platform", &o))
+                return json_add_string(o, "k\xff", "v\x7f\xef\xb7\x90");
+        return 0;
+}
+
 static void object_edit(const char *dir, const Object *o, Edit edit, const char *text_or_null) {
         _cleanup_(store_ops_done) StoreOps ops = {};
         _cleanup_json_ struct json_object *record = NULL;
@@ -117,6 +136,45 @@ static void expect_row(const char *dir, bool blocks, const char *name, const cha
         if (strncmp(rows.items[0].name, name, strlen(name)) != 0 || !strstr(rows.items[0].reason, reason))
                 fail_msg("'%s: %s' does not name %s and %s", rows.items[0].name, rows.items[0].reason, name,
                         reason);
+        assert_null(pool_check(read, buf, sizeof(buf)));
+}
+
+static void assert_shows(const Object *o) {
+        _cleanup_free_ char *text = NULL;
+        _cleanup_json_ struct json_object *record = NULL;
+        JsonReader reader;
+
+        assert_int_equal(stored_to_text(o, &text), 0);
+        if (json_parse(&reader, text, strlen(text), &record) < 0)
+                fail_msg("%s", reader.error);
+}
+
+/* No byte of a name is a reason not to open the pool. */
+static void bad_texts_are_cleaned(void **state) {
+        _cleanup_(pool_freep) Pool *pool = make_pool();
+        _cleanup_(pool_freep) Pool *read = NULL;
+        _cleanup_(unreadable_rows_done) UnreadableRows rows = {};
+        _cleanup_free_ char *problem = NULL;
+        char buf[256];
+        Uuid key;
+        Vm *vm;
+
+        write_pool(*state, pool);
+        for (ObjectClass c = 0; c < _CLASS_MAX; c++)
+                for (size_t i = 0; i < pool->objects[c].n; i++)
+                        record_edit(*state, pool->objects[c].items[i], spoil);
+        if (load_pool(*state, &read, &rows, &problem) < 0)
+                fail_msg("%s", problem);
+        assert_int_equal(rows.n, 0);
+        for (ObjectClass c = 0; c < _CLASS_MAX; c++) {
+                assert_int_equal(read->objects[c].n, pool->objects[c].n);
+                for (size_t i = 0; i < read->objects[c].n; i++)
+                        assert_shows(read->objects[c].items[i]);
+        }
+        key = make_id(11);
+        vm = pool_get(read, CLASS_VM, &key);
+        assert_non_null(strstr(vm->name_label, "\xef\xbf\xbd \xef\xbf\xbd[31m\xef\xbf\xbd\xef\xbf\xbd"));
+        assert_non_null(strstr(vm->platform, "\"k\xef\xbf\xbd\":\"v\xef\xbf\xbd\xef\xbf\xbd\""));
         assert_null(pool_check(read, buf, sizeof(buf)));
 }
 
@@ -385,6 +443,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(what_was_written_is_read, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(an_empty_folder_is_an_empty_pool, make_dir, drop_dir),
+                cmocka_unit_test_setup_teardown(bad_texts_are_cleaned, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(damage_is_named, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(
                         a_job_that_cannot_be_read_costs_only_itself, make_dir, drop_dir),
