@@ -24,7 +24,7 @@
 #define OBJECT_PATH_MAX 80
 #define PROPERTIES_MAX 64
 /* What the bus's own settings let through at least (dbus-daemon: max_message_size of the system bus), less the header. */
-#define BUS_MESSAGE_MAX ((32 << 20) - (64 << 10))
+#define BUS_MESSAGE_MAX POLICY_ANSWER_MAX
 
 typedef struct Caller Caller;
 typedef struct Request Request;

@@ -216,10 +216,10 @@ int bus_send_text(sd_bus_message *m, const char *text) {
 int bus_reply_text(Bus *bus, sd_bus_message *m, int r, char *text, sd_bus_error *error) {
         _cleanup_free_ char *answer = text;
 
-        if (r < 0)
+        if (r < 0 && r != -EMSGSIZE)
                 return bus_error_set(
                         error, ERROR_INTERNAL_ERROR, "The answer could not be made: %s.", strerror(-r));
-        if (strlen(answer) > BUS_MESSAGE_MAX)
+        if (r < 0 || strlen(answer) > BUS_MESSAGE_MAX)
                 return bus_refuse_size(error, "The answer");
         if (child_gives_text(bus, answer))
                 return 1;

@@ -4,6 +4,7 @@
 
 #include "policyd/service/internal.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "common/json/json-get.h"
@@ -145,50 +146,50 @@ static int add_group_type(
         return r == 0 && available == 0 ? add_reason(o, g, t, &nearest) : r;
 }
 
-static int add_free_after(struct json_object *list, const VgpuType *of, uint64_t n) {
-        struct json_object *o;
-        int r;
-
-        r = new_member(list, &o);
-        r = r ?: json_add_string(o, "identifier", strempty(of->identifier));
-        return r ?: json_add_u64(o, "free", n);
-}
+/* Changes are most of the answer where there are many types: each of them with what is then free of each. */
 
 /* What the group could take of each type once an empty PGPU ran one. */
-static int add_change(struct json_object *changes, const GpuGroup *g, const uint64_t *now, const Pgpu *empty,
-        const VgpuType *t) {
-        struct json_object *o, *list;
-        int r;
+static void write_change(
+        StrBuf *b, const GpuGroup *g, const uint64_t *now, const Pgpu *empty, const VgpuType *t) {
+        strbuf_add(b, "{\"identifier\":");
+        json_quote(b, strempty(t->identifier));
+        strbuf_add(b, ",\"pgpu\":");
+        json_quote(b, empty->name);
+        strbuf_addf(b, ",\"enable\":%s,\"free\":[", ptr_array_contains(&empty->enabled, t) ? "false" : "true");
+        for (size_t i = 0; i < g->supported.n; i++) {
+                const VgpuType *of = g->supported.items[i];
 
-        r = new_member(changes, &o);
-        r = r ?: json_add_string(o, "identifier", strempty(t->identifier));
-        r = r ?: json_add_string(o, "pgpu", empty->name);
-        r = r ?: json_add_bool(o, "enable", !ptr_array_contains(&empty->enabled, t));
-        r = r ?: new_array(o, "free", &list);
-        for (size_t i = 0; i < g->supported.n && r == 0; i++)
-                r = add_free_after(
-                        list, g->supported.items[i], capacity_after(now[i], empty, t, g->supported.items[i]));
-        return r;
+                strbuf_add(b, i > 0 ? ",{\"identifier\":" : "{\"identifier\":");
+                json_quote(b, strempty(of->identifier));
+                strbuf_addf(b, ",\"free\":%" PRIu64 "}", capacity_after(now[i], empty, t, of));
+        }
+        strbuf_add(b, "]}");
 }
 
 /* For each type, the empty PGPUs that have it enabled, then those where it would have to be. */
 static int add_changes(struct json_object *group, const GpuGroup *g, const uint64_t *now) {
-        struct json_object *changes = NULL;
         Pgpu *empty[EMPTY_KINDS_MAX];
         size_t n = group_find_empty(g, empty);
-        int r;
+        StrBuf b = {};
 
-        r = new_array(group, "changes", &changes);
+        strbuf_add(&b, "[");
         for (size_t i = 0; i < g->supported.n; i++)
-                for (size_t k = 0; k < 2 * n && r == 0; k++) {
+                for (size_t k = 0; k < 2 * n; k++) {
                         const VgpuType *t = g->supported.items[i];
                         const Pgpu *p = empty[k % n];
 
-                        if (ptr_array_contains(&p->supported, t) &&
-                                ptr_array_contains(&p->enabled, t) == (k < n))
-                                r = add_change(changes, g, now, p, t);
+                        if (!ptr_array_contains(&p->supported, t) || ptr_array_contains(&p->enabled, t) != (k < n))
+                                continue;
+                        if (b.len > 1)
+                                strbuf_add(&b, ",");
+                        write_change(&b, g, now, p, t);
+                        if (b.len > POLICY_ANSWER_MAX) {
+                                strbuf_done(&b);
+                                return -EMSGSIZE;
+                        }
                 }
-        return r;
+        strbuf_add(&b, "]");
+        return json_text_add(group, "changes", &b);
 }
 
 static const VgpuType *running_type(const Pgpu *p) {

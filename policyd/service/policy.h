@@ -58,6 +58,9 @@ typedef struct PolicyListener {
 
 #define POLICY_EXIT_STALE 65
 
+/* Bytes of an answer: what a system bus carries in one message, less what is around it. */
+#define POLICY_ANSWER_MAX ((32 << 20) - (64 << 10))
+
 /* -EUCLEAN: the database cannot be used, as was logged, and a restart does not help. */
 int policy_new(sd_event *event, const PolicyOptions *options, const PolicyListener *listener, void *userdata,
         Policy **ret);
@@ -216,6 +219,6 @@ typedef struct ListFilter {
 } ListFilter;
 int policy_list(Policy *p, ObjectClass c, const ListFilter *filters, size_t n_filters, uint32_t offset,
         uint32_t limit, char **ret_json, Refusal *refusal);
-int policy_capacity(Policy *p, char **ret_json);
+int policy_capacity(Policy *p, char **ret_json); /* -EMSGSIZE: larger than POLICY_ANSWER_MAX */
 int policy_owners(Policy *p, uint32_t offset, uint32_t limit, char **ret_json);
 struct json_object *object_to_json(const Object *o); /* one entry of policy_list's objects */

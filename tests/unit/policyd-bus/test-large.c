@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "common/strbuf.h"
 #include "policyd/core/pool.h"
 #include "policyd/store/store.h"
 #include "tests/unit/policyd-bus/policyd-world.h"
@@ -76,6 +77,55 @@ static void test_a_pool_that_no_message_carries(void **state) {
         assert_int_equal(offset, N_GROUPS);
         assert_true(pages > N_GROUPS / 1000 + 1);
         property(w, POLICY_PATH, POLICY_IFACE_MANAGER, "Version");
+}
+
+/* A K1 PGPU that supports as many types, of which each can share it with itself alone. */
+static char *inventory_of_types(unsigned n) {
+        StrBuf b = {};
+
+        strbuf_add(&b, "{\"version\":1,\"seq\":1,\"host_uuid\":\"11111111-2222-4333-8444-555555555555\",\"boot_id\":"
+                       "\"99999999-2222-4333-8444-555555555555\",\"hostname\":\"fake\",\"hypervisor\":\"simulated\","
+                       "\"epoch\":1,\"memory_total\":1,\"memory_free\":1,\"cpus\":2,\"iommu\":true,\"hvm\":true,"
+                       "\"networks\":[],\"storage\":[],\"types\":[");
+        for (unsigned i = 0; i < n; i++)
+                strbuf_addf(&b,
+                        "%s{\"identifier\":\"0001:nvidia,0ff2,,%04x,101e\",\"implementation\":\"nvidia\",\"vendor_name\":"
+                        "\"NVIDIA Corporation\",\"model_name\":\"GRID %u\",\"framebuffer_size\":1,\"max_heads\":1,"
+                        "\"max_resolution_x\":1,\"max_resolution_y\":1,\"size\":131072,\"experimental\":false,"
+                        "\"internal_config\":{\"type_id\":\"1\",\"vclass\":\"NVS\",\"config_file\":\"k.conf\"},"
+                        "\"compatible_types_in_vm\":[],\"compatible_types_on_pgpu\":[\"0001:nvidia,0ff2,,%04x,101e\"]}",
+                        i > 0 ? "," : "", i, i, i);
+        strbuf_add(&b, "],\"pgpus\":[{\"pci_id\":\"0000:84:00.0\",\"vendor_id\":\"10de\",\"device_id\":\"0ff2\","
+                       "\"subsystem_vendor_id\":\"10de\",\"subsystem_device_id\":\"1012\",\"vendor_name\":\"NVIDIA "
+                       "Corporation\",\"device_name\":\"K1\",\"driver\":\"\",\"bridge\":\"\","
+                       "\"is_system_display_device\":false,\"enabled\":[],\"supported\":[");
+        for (unsigned i = 0; i < n; i++)
+                strbuf_addf(&b, "%s\"0001:nvidia,0ff2,,%04x,101e\"", i > 0 ? "," : "", i);
+        strbuf_add(&b, "]}],\"vms\":[],\"ended\":[],\"problems\":[]}");
+        return strbuf_take(&b);
+}
+
+/* 300 types are 5 MiB, and told; 1,057 are more than a bus carries, and refused. */
+static void test_capacity_of_many_types(void **state) {
+        static const unsigned numbers[] = {300, 1057};
+        World *w = *state;
+
+        for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+                _cleanup_free_ char *inventory = inventory_of_types(numbers[i]);
+                char host[128];
+
+                assert_non_null(inventory);
+                w->host.inventory = inventory;
+                world_add_host(w, host);
+                if (i == 0)
+                        assert_true(MANAGER(w, "Capacity", ""));
+                else {
+                        assert_false(MANAGER(w, "Capacity", ""));
+                        assert_refused(w, "LimitReached");
+                }
+                assert_true(call(w, host, POLICY_IFACE_HOST, "Remove", ""));
+                fake_host_stop(&w->host);
+        }
 }
 
 static int count_reply(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -159,6 +209,7 @@ static void test_one_of_all_objects_at_a_time(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 WORLD_TEST(test_a_pool_that_no_message_carries),
+                WORLD_TEST(test_capacity_of_many_types),
                 WORLD_TEST(test_callers_take_turns),
                 WORLD_TEST(test_callers_leave_their_turns),
                 WORLD_TEST(test_one_of_all_objects_at_a_time),
