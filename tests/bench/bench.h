@@ -46,6 +46,7 @@ uint64_t cpu_ns(void); /* of this process */
 /* CPU time of another one; its resident memory, and of that what it allocated itself (no files, no database),
  * in bytes; 0 when it is gone. */
 uint64_t cpu_ns_of(pid_t pid);
+uint64_t children_cpu_ns_of(pid_t pid); /* of its children that have ended, in ticks of some ms */
 uint64_t resident_of(pid_t pid);
 uint64_t heap_of(pid_t pid);
 
@@ -63,4 +64,5 @@ int floor_commit(Floor *f);
 int bench_decision(Report *r);
 int bench_durable(Report *r);
 int bench_search(Report *r); /* how fast others are answered while a plan is searched for */
+int bench_readers(Report *r); /* short calls beside long ones */
 int bench_storm(Report *r); /* the boot storm, and what policyd needs to start again with its outcome */

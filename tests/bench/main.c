@@ -17,6 +17,7 @@ static const struct {
         {"durable", bench_durable},
         {"storm", bench_storm},
         {"search", bench_search},
+        {"readers", bench_readers},
 };
 
 static bool is_wanted(const char *name, char *const *names) {
