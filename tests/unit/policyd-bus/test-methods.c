@@ -272,7 +272,7 @@ static void test_a_quota_is_made_heeded_and_changed(void **state) {
                 "idempotency_key", "s", "k"));
         assert_refused(w, "InvalidRecord");
         assert_false(MANAGER(w, "CreateQuota", "soa{sv}", "lab", "/", 1, "size_max", "t", UINT64_C(1)));
-        assert_refused(w, "InvalidRecord");
+        assert_refused(w, "AlreadyExists");
         assert_true(MANAGER(w, "Find", "ss", "quota", "lab"));
         assert_string_equal(w->reply, quota);
 
