@@ -115,6 +115,46 @@ static void a_copy_with_an_equal_epoch_is_known_by_orders(void **state) {
         assert_string_equal(world_vm_state(w, &v), "running");
 }
 
+/* Nothing was done since it was made, and nobody can know that. */
+static void a_backup_bears_its_mark(void **state) {
+        FakeHost *a, *b;
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
+        Uuid v = world_create_vm_with(w, "v", "GRID K100", 1);
+        _cleanup_free_ char *told = NULL;
+
+        world_backup(w);
+        assert_int_equal(world_start_vm(w, &v, NULL), ERROR_NONE);
+        assert_int_equal(world_shutdown(w, &v, true, NULL), ERROR_NONE);
+        world_run(w);
+        a->epoch = b->epoch = 1;
+        a->orders = b->orders = 0;
+        a->down = true;
+        for (size_t i = 0; i < 2; i++) {
+                _cleanup_free_ char *text = NULL;
+
+                world_restore(w);
+                assert_true(world_host(w, "alpha")->unheard);
+                assert_false(world_host(w, "beta")->unheard);
+                assert_int_equal(world_start_vm(w, &v, NULL), ERROR_HOST_OFFLINE);
+                assert_said(w, "it was restored from the backup of 2023-11-14 22:13:20 UTC");
+                text = say_old(w);
+                assert_non_null(strstr(text, "the backup of 2023-11-14"));
+        }
+        world_crash(w);
+        assert_int_equal(world_start_vm(w, &v, NULL), ERROR_HOST_OFFLINE);
+        a->down = false;
+        fake_lose(a, "It comes back.");
+        world_run(w);
+        assert_int_equal(count_unheard(w), 0);
+        assert_int_equal(world_start_vm(w, &v, NULL), ERROR_NONE);
+        world_run(w);
+
+        /* Its story ends with the next start. */
+        world_restart(w);
+        told = say_old(w);
+        assert_string_equal(told, "");
+}
+
 /* A claim tells of orders that went to another host. */
 static void a_claim_tells_of_orders_elsewhere(void **state) {
         FakeHost *a, *b;
@@ -397,6 +437,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_restored_copy_starts_nothing_twice),
                 cmocka_unit_test(a_copy_with_an_equal_epoch_is_known_by_orders),
+                cmocka_unit_test(a_backup_bears_its_mark),
                 cmocka_unit_test(a_claim_tells_of_orders_elsewhere),
                 cmocka_unit_test(the_marks_outlive_restarts),
                 cmocka_unit_test(a_current_database_marks_nothing),

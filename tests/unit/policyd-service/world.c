@@ -4,7 +4,10 @@
 
 #include "tests/unit/policyd-service/world.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "common/io/file.h"
 
@@ -148,6 +151,31 @@ void world_copy(World *w) {
         state_dir(w, from);
         copy_path(w, to);
         copy_dir(from, to);
+}
+
+static void no_progress(void) {
+}
+
+void world_backup(World *w) {
+        char to[96], file[112];
+        uint64_t bytes;
+        int fd, status;
+        pid_t child;
+
+        copy_path(w, to);
+        remove_tree(to);
+        assert_int_equal(mkdir_parents(to, 0700), 0);
+        snprintf(file, sizeof(file), "%s/data.mdb", to);
+        fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        assert_true(fd >= 0);
+        child = fork();
+        assert_true(child >= 0);
+        if (child == 0)
+                _exit(policy_write_backup(w->policy, UINT64_C(1700000000000000), fd, no_progress, &bytes) < 0);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+        policy_backup_ended(w->policy);
+        close(fd);
 }
 
 void world_restore(World *w) {

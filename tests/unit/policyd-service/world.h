@@ -46,6 +46,7 @@ void world_run_for(World *w, uint64_t usec); /* real time, for timers */
 void world_restart(World *w);
 void world_crash(World *w);
 void world_copy(World *w);    /* of the database, as policyd goes on */
+void world_backup(World *w);  /* the same copy as a backup */
 void world_restore(World *w); /* policyd begins with that copy */
 int world_open(World *w); /* policy_new() alone: its result */
 

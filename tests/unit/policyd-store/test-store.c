@@ -3,17 +3,21 @@
  * is refused
  */
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "common/io/file.h"
 #include "common/json/json-get.h"
 #include "policyd/core/pool-check.h"
+#include "policyd/store/backup.h"
 #include "policyd/store/records.h"
 #include "tests/unit/policyd-store/fixture.h"
 
@@ -352,6 +356,55 @@ static void the_pools_own_record_comes_back(void **state) {
         assert_int_equal(read_meta.orders, 9);
 }
 
+static void no_progress(void) {
+}
+
+static void write_epoch(Store *s, const Pool *pool, uint64_t epoch) {
+        const StoreMeta meta = {.pool = make_id(200), .epoch = epoch, .next_key = pool->next_key};
+        _cleanup_(store_ops_done) StoreOps ops = {};
+
+        assert_int_equal(store_ops_put_meta(&ops, &meta), 0);
+        for (size_t i = 0; i < pool->objects[CLASS_VM].n; i++)
+                assert_int_equal(store_ops_put_object(&ops, pool->objects[CLASS_VM].items[i]), 0);
+        assert_int_equal(store_write(s, &ops), 0);
+}
+
+/* By another process, while this one writes on: a whole database of one moment, which says what it is. */
+static void a_backup_is_whole_and_marked(void **state) {
+        _cleanup_(pool_freep) Pool *pool = make_pool(), *read = NULL;
+        _cleanup_(store_closep) Store *s = NULL, *copy = NULL;
+        _cleanup_(unreadable_rows_done) UnreadableRows rows = {};
+        _cleanup_free_ char *problem = NULL, *dir = NULL, *file = NULL;
+        StoreMeta meta;
+        uint64_t bytes, epoch;
+        int fd, status;
+        pid_t child;
+
+        write_pool(*state, pool);
+        assert_true(asprintf(&dir, "%s/restored", (char *) *state) > 0);
+        assert_true(asprintf(&file, "%s/data.mdb", dir) > 0);
+        assert_int_equal(mkdir_parents(dir, 0700), 0);
+        fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        assert_true(fd >= 0);
+        assert_int_equal(open_store(*state, 1 << 20, 1 << 24, &s), 0);
+        child = fork();
+        assert_true(child >= 0);
+        if (child == 0)
+                _exit(store_backup(*state, 77, fd, no_progress, &bytes) < 0);
+        for (epoch = 7; waitpid(child, &status, WNOHANG) == 0; epoch++)
+                write_epoch(s, pool, epoch);
+        assert_int_equal(status, 0);
+        store_forget_readers(s);
+        close(fd);
+
+        assert_int_equal(open_store(dir, 1 << 20, 1 << 24, &copy), 0);
+        assert_int_equal(store_load(copy, NULL, NULL, &read, &meta, &rows, &problem), 0);
+        assert_int_equal(meta.backup, 77);
+        assert_in_range(meta.epoch, 7, epoch);
+        for (ObjectClass c = 0; c < _CLASS_MAX; c++)
+                assert_int_equal(read->objects[c].n, pool->objects[c].n);
+}
+
 static void objects_without_a_meta_record_are_not_taken_for_an_empty_pool(void **state) {
         _cleanup_(pool_freep) Pool *pool = make_pool();
 
@@ -449,6 +502,7 @@ int main(void) {
                         a_job_that_cannot_be_read_costs_only_itself, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(what_rests_on_an_unreadable_row_is_named, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(random_bytes_are_named, make_dir, drop_dir),
+                cmocka_unit_test_setup_teardown(a_backup_is_whole_and_marked, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(the_pools_own_record_comes_back, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(
                         objects_without_a_meta_record_are_not_taken_for_an_empty_pool, make_dir, drop_dir),
