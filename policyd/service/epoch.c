@@ -247,6 +247,7 @@ int epoch_greeted(Peer *peer, const LinkGreeting *g, LinkClaim *ret, char **ret_
                 return r;
 
         if (ours && p->epoch != 0 && another_commands(peer, g)) {
+                old_overtaken(p, g->epoch);
                 epoch_stale(p, "A host of this pool holds a higher epoch: another policyd commands it.");
                 return refuse(ret_reason, "Another policyd commands this pool.");
         }

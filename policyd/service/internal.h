@@ -183,6 +183,7 @@ void epoch_stale(Policy *p, const char *message);
 void old_loaded(Policy *p); /* at start */
 void old_begin(Policy *p);  /* into the batch that stores the new epoch */
 void old_mark(Policy *p);   /* what was found goes into the open batch */
+void old_overtaken(Policy *p, uint64_t epoch); /* by another policyd of this pool */
 void old_stored(Policy *p);
 void old_rebuilt(Policy *p);
 void old_check_greeting(Peer *peer, const LinkGreeting *greeting); /* of a host of this pool */

@@ -133,6 +133,22 @@ static void found(Policy *p, OldReason reason, uint64_t orders) {
                 old_mark(p);
 }
 
+/*
+ * Another policyd commands, and this one stops: what it had heard is no longer all. It keeps that and the epoch,
+ * so that it takes over when it is started again on purpose, however slowly the hosts answer then.
+ */
+void old_overtaken(Policy *p, uint64_t epoch) {
+        Peer *peer;
+
+        for (size_t i = 0; (peer = hashmap_next(p->peers, &i));)
+                peer->known = false;
+        p->meta.epoch = MAX_OF(p->meta.epoch, epoch);
+        p->loaded_keys = p->pool->next_key;
+        p->old_found = OLD_EPOCH;
+        mark(p);
+        batch_open(p);
+}
+
 void old_stored(Policy *p) {
         if (p->old_marked)
                 p->old_found = OLD_NOT;

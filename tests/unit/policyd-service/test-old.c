@@ -93,6 +93,7 @@ static void a_copy_with_an_equal_epoch_is_known_by_orders(void **state) {
         FakeHost *a, *b;
         Uuid v, other;
         _cleanup_world_ World *w = world_with_an_old_copy(&a, &b, &v, /* restarted= */ false);
+        _cleanup_free_ char *told = NULL;
 
         other = world_create_vm_with(w, "other", "GRID K100", 1);
         assert_int_equal(world_start_vm_on(w, &other, "beta", NULL), ERROR_NONE);
@@ -113,6 +114,8 @@ static void a_copy_with_an_equal_epoch_is_known_by_orders(void **state) {
         world_restart(w);
         assert_int_equal(count_unheard(w), 0);
         assert_string_equal(world_vm_state(w, &v), "running");
+        told = say_old(w);
+        assert_string_equal(told, "");
 }
 
 /* Nothing was done since it was made, and nobody can know that. */
@@ -350,6 +353,32 @@ static void a_start_that_goes_on_is_held_back(void **state) {
         assert_int_equal(c->n_starts, 1);
 }
 
+/* What it heard before is worth nothing then. Started again on purpose it takes over, also where the host that said so
+ * is slow to answer. */
+static void one_that_was_overtaken_knows_that_it_is_old(void **state) {
+        FakeHost *a, *b;
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
+        Uuid v = world_create_vm_with(w, "v", "GRID K100", 1);
+
+        b->epoch = 50;
+        fake_lose(b, "Another master came.");
+        world_run(w);
+        assert_int_equal(w->n_stale, 1);
+        b->silent = true;
+        a->epoch = 50;
+        world_restart(w);
+        while (policy_epoch(w->policy) == 0)
+                world_run_for(w, 100000);
+        assert_int_equal(policy_epoch(w->policy), 51);
+        assert_false(world_host(w, "alpha")->unheard);
+        assert_true(world_host(w, "beta")->unheard);
+        assert_int_equal(world_start_vm(w, &v, NULL), ERROR_HOST_OFFLINE);
+        b->silent = false;
+        world_run(w);
+        assert_int_equal(world_start_vm(w, &v, NULL), ERROR_NONE);
+        assert_int_equal(w->n_stale, 1);
+}
+
 static void a_host_that_is_added_again_is_waited_for(void **state) {
         FakeHost *a, *b, *c;
         _cleanup_world_ World *w = world_of_two_k1(&a, &b);
@@ -446,6 +475,7 @@ int main(void) {
                 cmocka_unit_test(what_is_found_late_counts_from_then_on),
                 cmocka_unit_test(later_orders_do_not_hide_those_of_an_earlier_epoch),
                 cmocka_unit_test(a_start_that_goes_on_is_held_back),
+                cmocka_unit_test(one_that_was_overtaken_knows_that_it_is_old),
                 cmocka_unit_test(a_host_that_is_added_again_is_waited_for),
                 cmocka_unit_test(an_imported_vm_may_be_known_elsewhere),
                 cmocka_unit_test(a_failed_commit_forgets_no_mark),
