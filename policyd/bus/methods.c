@@ -24,6 +24,7 @@ static const MethodRow rows[] = {
         {POLICY_IFACE_MANAGER, "CreateQuota", METHOD_CHANGES},
         {POLICY_IFACE_MANAGER, "CreateVMGroup", METHOD_CHANGES},
         {POLICY_IFACE_MANAGER, "Find", METHOD_READS},
+        {POLICY_IFACE_MANAGER, "Backup", METHOD_READS}, /* a place would keep its descriptor open after the answer */
         {POLICY_IFACE_MANAGER, "List", METHOD_TAKES_LONG},
         {POLICY_IFACE_MANAGER, "ListOwners", METHOD_TAKES_LONG},
         {POLICY_IFACE_MANAGER, "Capacity", METHOD_TAKES_LONG},
