@@ -273,7 +273,7 @@ static int walk_leaf(TableWalk *t, size_t number, const uint8_t *page, size_t n,
 static int walk_page(TableWalk *t, size_t number, unsigned level, Bytes low, Bytes high) {
         _cleanup_free_ uint8_t *page = malloc(t->w->page_size);
         bool leaf = level == t->table.depth;
-        size_t n;
+        size_t n = 0;
         int r;
 
         if (!page)
@@ -432,7 +432,7 @@ static int read_metas(Walk *w, RawMeta *ret) {
 static int check_tree(Walk *w, size_t file_size) {
         TableWalk free_walk = {.w = w, .integer_keys = true, .visit = visit_free};
         TableWalk main_walk = {.w = w, .visit = visit_table};
-        RawMeta meta;
+        RawMeta meta = {};
         int r;
 
         r = read_metas(w, &meta);
