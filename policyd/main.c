@@ -29,6 +29,7 @@ static int start_policy(Program *p) {
         bus_options.status = on_status;
         bus_options.userdata = p;
 
+        database_catch_bus_error();
         r = bus_new(p->daemon.event, &bus_options, &p->bus);
         if (r < 0)
                 return log_errno(r, "Failed to make the bus side");

@@ -2,6 +2,8 @@
  * A database that cannot be used
  */
 
+#include <signal.h>
+
 #include "common/daemon/database.h"
 
 #include "common/daemon/log-ids.h"
@@ -14,6 +16,24 @@ void database_broken(const char *dir, const char *reason) {
                 dir, reason);
         /* LMDB is in the middle of something: nothing of ours may run any more. */
         _exit(DAEMON_EXIT_DATABASE);
+}
+
+/* Nothing but system calls: whatever was interrupted holds its locks. */
+static void on_bus_error(int number) {
+        static const char text[] =
+                "A page of the database file cannot be read: its disk fails, or the file was cut off. "
+                "Stopping; guests run on. "
+                "Look at the disk (dmesg), put a backup in the file's place, and start again.\n";
+
+        if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+                _exit(DAEMON_EXIT_DATABASE);
+        _exit(DAEMON_EXIT_DATABASE);
+}
+
+void database_catch_bus_error(void) {
+        const struct sigaction action = {.sa_handler = on_bus_error};
+
+        (void) sigaction(SIGBUS, &action, NULL);
 }
 
 static const char *describe(int r) {

@@ -15,6 +15,12 @@
 void database_broken(const char *dir, const char *reason) __attribute__((__noreturn__));
 
 /*
+ * The kernel sends SIGBUS when a page of the mapped file is not to be had: the disk fails, or somebody cut the file off a moment ago. From
+ * here on that too ends the process with DAEMON_EXIT_DATABASE and a sentence on stderr.
+ */
+void database_catch_bus_error(void);
+
+/*
  * Logs why the database in dir could not be opened or used: the problem, a sentence or part of one, or the
  * error. way_back: what a person can do, in sentences. Returns r, or -EUCLEAN where a restart cannot help.
  */

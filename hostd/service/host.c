@@ -64,6 +64,7 @@ static int open_store(Host *h, const char *state_dir) {
         h->state_dir = strdup(state_dir);
         if (!h->state_dir)
                 return -ENOMEM;
+        database_catch_bus_error();
         r = mkdir_parents(state_dir, 0700);
         if (r >= 0)
                 r = host_store_open(state_dir, &problem, &h->store);

@@ -2,6 +2,9 @@
  * A damaged database file is found out before LMDB sees it
  */
 
+#include <sched.h>
+#include <sys/mount.h>
+
 #include "common/lmdb/table.h"
 #include "tests/unit/common/damage.h"
 #include "tests/unit/common/folder.h"
@@ -206,12 +209,58 @@ static void a_file_that_goes_under_its_user_takes_no_commit(void **state) {
         db_close(db);
 }
 
+static int put_large(Db *db, uint32_t key) {
+        static const char value[65536];
+        _cleanup_(db_abortp) DbTxn *txn = NULL;
+        int r;
+
+        r = db_begin(db, true, &txn);
+        r = r ?: db_put(txn, TABLE_NEW, &key, sizeof(key), value, sizeof(value));
+        return r ?: db_commit(take_ptr(txn));
+}
+
+/* On a file system of its own: a disk that takes only a part is not "Input/output error". */
+static int fill_a_disk(void) {
+        char *problem = NULL;
+        Db *db = NULL;
+        int r = 0;
+
+        if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+                mkdir("disk", 0700) < 0 || mount("none", "disk", "tmpfs", 0, "size=700k") < 0)
+                return 77;
+        if (db_open("disk", &options, &problem, &db) < 0)
+                return 1;
+        for (uint32_t i = 0; i < 100 && r == 0; i++)
+                r = put_large(db, i);
+        if (r != -ENOSPC)
+                return 2;
+        /* What is there stays so, and can be read. */
+        if (sum_of(db).n != 0 || commit_one(db) == -EBADMSG)
+                return 3;
+        db_close(db);
+        return db_open("disk", &options, &problem, &db) < 0 ? 4 : 0;
+}
+
+static void a_full_disk_is_said_to_be_one(void **state) {
+        int status;
+        pid_t pid = fork();
+
+        if (pid == 0)
+                _exit(fill_a_disk());
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status));
+        if (WEXITSTATUS(status) == 77)
+                skip();
+        assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST_IN_FOLDER(every_damage_is_found_or_does_no_harm),
                 TEST_IN_FOLDER(what_lmdb_wrote_passes),
                 TEST_IN_FOLDER(a_database_that_was_there_is_never_begun_anew),
                 TEST_IN_FOLDER(a_file_that_goes_under_its_user_takes_no_commit),
+                TEST_IN_FOLDER(a_full_disk_is_said_to_be_one),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
