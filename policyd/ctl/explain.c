@@ -6,11 +6,14 @@
 
 #include "common/json/json-get.h"
 #include "common/parse.h"
+#include "common/strbuf.h"
 #include "policyd/ctl/ctl.h"
 #include "policyd/ctl/explain.h"
 #include "protocol/errors.h"
 
-#define NAME_WIDTH_MAX 40
+#define LINE_WIDTH 80
+#define NAME_WIDTH_MAX 30 /* of a type: the numbers of its row stand beside it within a line */
+#define TYPE_ROWS_MAX 6   /* a group with more types has those alike summed up */
 
 static int parse_answer(const char *json, struct json_object **ret) {
         JsonReader reader = {};
@@ -52,20 +55,100 @@ static const char *code_of(struct json_object *o) {
         return word_xapi(text(o, "code"));
 }
 
+static size_t columns_of(const char *word, size_t size) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < size; i++)
+                n += ((unsigned char) word[i] & 0xc0) != 0x80;
+        return n;
+}
+
+/* Words behind an indent, in lines that end before the edge; a word alone may be longer. */
+static void print_wrapped(FILE *out, size_t indent, const char *words) {
+        size_t at = 0;
+
+        while (*(words += strspn(words, " "))) {
+                size_t size = strcspn(words, " "), n = columns_of(words, size);
+
+                if (at > indent && at + 1 + n > LINE_WIDTH) {
+                        fputc('\n', out);
+                        at = 0;
+                }
+                fprintf(out, "%*s", at == 0 ? (int) indent : 1, "");
+                at = (at == 0 ? indent : at + 1) + n;
+                (void) fwrite(words, 1, size, out);
+                words += size;
+        }
+        fputc('\n', out);
+}
+
+static void print_reason(FILE *out, struct json_object *reason, const char *before) {
+        _cleanup_strbuf_ StrBuf b = {};
+
+        strbuf_addf(&b, "%s%s: %s %s%s", before, code_of(reason), text(reason, "message"),
+                text(reason, "remedy"), *text(reason, "remedy") ? "." : "");
+        print_wrapped(out, 8, strempty(b.text));
+}
+
 static void print_type_row(FILE *out, struct json_object *type, int width) {
         struct json_object *reason = member(type, "reason");
 
-        fprintf(out, "    %-*s %6s %6s %9s %8s %6s %6s", width, text(type, "model_name"), text(type, "total"),
-                text(type, "used"), text(type, "scheduled"), text(type, "reserved"), text(type, "free"),
-                text(type, "packed"));
+        fprintf(out, "    %-*s %6s %6s %9s %8s %6s %6s\n", width, text(type, "model_name"),
+                text(type, "total"), text(type, "used"), text(type, "scheduled"), text(type, "reserved"),
+                text(type, "free"), text(type, "packed"));
         if (json_object_get_uint64(member(type, "outside")) > 0)
-                fprintf(out, "  %s of those in use %s not of this pool", text(type, "outside"),
+                fprintf(out, "        %s of those in use %s not of this pool\n", text(type, "outside"),
                         streq(text(type, "outside"), "1") ? "is" : "are");
         if (reason)
-                fprintf(out, "  %s\n        %s%s%s%s", code_of(reason), text(reason, "message"),
-                        *text(reason, "remedy") ? " " : "", text(reason, "remedy"),
-                        *text(reason, "remedy") ? "." : "");
-        fputc('\n', out);
+                print_reason(out, reason, "");
+}
+
+/* Nothing of the type runs, is booked or held. */
+static bool is_idle(struct json_object *type) {
+        static const char *const members[] = {"used", "scheduled", "reserved", "outside"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(members); i++)
+                if (json_object_get_uint64(member(type, members[i])) > 0)
+                        return false;
+        return true;
+}
+
+static bool is_alike(struct json_object *a, struct json_object *b) {
+        static const char *const members[] = {"total", "free", "packed"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(members); i++)
+                if (!streq(text(a, members[i]), text(b, members[i])))
+                        return false;
+        return streq(code_of(member(a, "reason")), code_of(member(b, "reason")));
+}
+
+/* Of many types: those that are used each in a row, the others once for all that are alike. */
+static void print_types_summed(FILE *out, struct json_object *types, int width) {
+        for (size_t i = 0; i < length(types); i++) {
+                struct json_object *t = json_object_array_get_idx(types, i), *other;
+                _cleanup_strbuf_ StrBuf names = {};
+                size_t n = 0;
+                bool told = false;
+
+                for (size_t k = 0; is_idle(t) && k < length(types); k++) {
+                        other = json_object_array_get_idx(types, k);
+                        if (!is_idle(other) || !is_alike(t, other))
+                                continue;
+                        told |= k < i;
+                        strbuf_addf(&names, "%s%s", n++ > 0 ? ", " : "", text(other, "model_name"));
+                }
+                if (told)
+                        continue;
+                if (n < 2) {
+                        print_type_row(out, t, width);
+                        continue;
+                }
+                fprintf(out, "    %zu types, of each %s in all, %s free, %s packed:\n", n, text(t, "total"),
+                        text(t, "free"), text(t, "packed"));
+                print_wrapped(out, 8, strempty(names.text));
+                if (member(t, "reason"))
+                        print_reason(out, member(t, "reason"), "of the first, ");
+        }
 }
 
 static const char *type_name(struct json_object *types, const char *identifier) {
@@ -79,25 +162,31 @@ static const char *type_name(struct json_object *types, const char *identifier) 
 }
 
 /* For each type that an empty PGPU could run: what is free of each type once it does. */
-static void print_changes(FILE *out, struct json_object *group, int width) {
+static void print_changes(FILE *out, struct json_object *group) {
         struct json_object *types = member(group, "types"), *changes = member(group, "changes");
 
         if (length(changes) == 0)
                 return;
+        if (length(types) > TYPE_ROWS_MAX) {
+                fputs("    --json has what would be free if an empty PGPU ran a type (changes)\n", out);
+                return;
+        }
         fprintf(out, "    if an empty PGPU ran a type, this would be free:\n");
         for (size_t i = 0; i < length(changes); i++) {
                 struct json_object *change = json_object_array_get_idx(changes, i),
                                    *list = member(change, "free");
+                _cleanup_strbuf_ StrBuf b = {};
 
-                fprintf(out, "    %-*s  ", width, type_name(types, text(change, "identifier")));
+                fprintf(out, "    %s:\n", type_name(types, text(change, "identifier")));
                 for (size_t j = 0; j < length(list); j++) {
                         struct json_object *of = json_object_array_get_idx(list, j);
 
-                        fprintf(out, "%s%s %s", j == 0 ? "" : ", ", text(of, "free"),
+                        strbuf_addf(&b, "%s%s %s", j == 0 ? "" : ", ", text(of, "free"),
                                 type_name(types, text(of, "identifier")));
                 }
-                fprintf(out, " (%s%s)\n", text(change, "pgpu"),
+                strbuf_addf(&b, " (%s%s)", text(change, "pgpu"),
                         json_object_get_boolean(member(change, "enable")) ? ", once enabled there" : "");
+                print_wrapped(out, 8, strempty(b.text));
         }
 }
 
@@ -126,11 +215,14 @@ static void print_group(FILE *out, struct json_object *group) {
         }
         fprintf(out, "    %-*s %6s %6s %9s %8s %6s %6s\n", width, "TYPE", "TOTAL", "USED", "SCHEDULED",
                 "RESERVED", "FREE", "PACKED");
-        for (size_t i = 0; i < length(types); i++)
-                print_type_row(out, json_object_array_get_idx(types, i), width);
-        print_changes(out, group, width);
+        if (length(types) > TYPE_ROWS_MAX)
+                print_types_summed(out, types, width);
+        else
+                for (size_t i = 0; i < length(types); i++)
+                        print_type_row(out, json_object_array_get_idx(types, i), width);
+        print_changes(out, group);
         if (is_fragmented(types))
-                fputs("    packed: free if VMs moved closer together; gpu-group-plan says which to restart\n",
+                fputs("    packed: free if VMs moved together; gpu-group-plan says which to restart\n",
                         out);
         fputc('\n', out);
 }

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "common/json/json-get.h"
+#include "common/strbuf.h"
 #include "policyd/ctl/explain.h"
 #include "policyd/ctl/map.h"
 #include "policyd/ctl/status-problems.h"
@@ -381,6 +382,39 @@ static void test_status_tells_problems(void **state) {
         assert_int_equal(json_object_array_length(problems), 3);
 }
 
+/* One host whose board has sixty types is a page of a terminal's width. */
+static void test_capacity_of_many_types_is_a_page(void **state) {
+        _cleanup_strbuf_ StrBuf b = {};
+        _cleanup_free_ char *text = NULL;
+        size_t size, n_lines = 0;
+        FILE *out;
+
+        strbuf_add(&b, "{\"groups\":[{\"uuid\":\"1\",\"name_label\":\"A40\",\"algorithm\":\"best-fit\",\"types\":[");
+        for (unsigned i = 0; i < 60; i++)
+                strbuf_addf(&b,
+                        "%s{\"model_name\":\"NVIDIA A40-%u%c\",\"identifier\":\"%u\",\"total\":%u,\"used\":%u,"
+                        "\"scheduled\":0,\"reserved\":0,\"outside\":%u,\"free\":%u,\"packed\":%u%s}",
+                        i ? "," : "", i / 4, "ABCQ"[i % 4], i, 32 >> i % 6, i == 7, i == 7, i % 3 ? 32 >> i % 6 : 0,
+                        32 >> i % 6,
+                        i % 3 ? ""
+                              : ",\"reason\":{\"code\":\"VGPUTypeNotEnabled\",\"message\":\"0000:01:00.0 of alpha "
+                                "supports the type, but the type is not enabled there\",\"remedy\":\"Enable it on "
+                                "0000:01:00.0 of alpha\"}");
+        strbuf_add(&b, "],\"changes\":[{\"identifier\":\"1\",\"pgpu\":\"a\",\"free\":[]}]}]}");
+
+        out = open_memstream(&text, &size);
+        assert_int_equal(capacity_print(out, b.text, NULL, /* as_json= */ false), EXIT_DONE);
+        fclose(out);
+        assert_non_null(strstr(text, "    NVIDIA A40-1Q      "));
+        assert_non_null(strstr(text, "1 of those in use is not of this pool"));
+        assert_non_null(strstr(text, "    10 types, of each 8 in all, 8 free, 8 packed:\n"));
+        assert_non_null(strstr(text, "of the first, VGPU_TYPE_NOT_ENABLED: 0000:01:00.0 of alpha"));
+        for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1, n_lines++)
+                if (end - line > 80)
+                        fail_msg("%s", line);
+        assert_true(n_lines <= 50);
+}
+
 static char *drawn(unsigned width, bool utf8, bool colour) {
         _cleanup_(view_freep) View *v = view_of_fixture();
         const MapStyle style = {.width = width, .utf8 = utf8, .colour = colour};
@@ -481,6 +515,7 @@ int main(void) {
                 cmocka_unit_test(test_json),
                 cmocka_unit_test(test_unknown_column),
                 cmocka_unit_test(test_capacity_of_one_group),
+                cmocka_unit_test(test_capacity_of_many_types_is_a_page),
                 cmocka_unit_test(test_who_is_not_of_the_pool_is_listed),
                 cmocka_unit_test(test_status_tells_problems),
                 cmocka_unit_test(test_map_model),
