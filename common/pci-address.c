@@ -26,6 +26,22 @@ static int read_hex(const char **p, unsigned n, unsigned *ret) {
         return 0;
 }
 
+/* Four hex digits, or up to eight where the first is none too many. */
+static int read_domain(const char **p, uint32_t *ret) {
+        uint32_t value = 0;
+        size_t n = 0;
+
+        for (; parse_digit((*p)[n], 16) >= 0; n++)
+                if (n < 8)
+                        value = value << 4 | (uint32_t) parse_digit((*p)[n], 16);
+        if (n < 4 || n > 8 || (n > 4 && **p == '0'))
+                return -EINVAL;
+
+        *p += n;
+        *ret = value;
+        return 0;
+}
+
 /* BB?DD?F and the end, with the separators given. */
 static int read_bus_dev_fn(const char *p, const char separators[static 2], PciAddress *address) {
         unsigned bus, dev;
@@ -46,15 +62,11 @@ static int read_bus_dev_fn(const char *p, const char separators[static 2], PciAd
 int pci_address_from_string(const char *text, PciAddress *ret) {
         PciAddress address = {};
         const char *p = text;
-        unsigned domain;
 
         if (!text)
                 return -EINVAL;
-        if (read_hex(&p, 4, &domain) == 0) {
-                if (*p++ != ':')
-                        return -EINVAL;
-                address.domain = (uint16_t) domain;
-        }
+        if (read_domain(&p, &address.domain) == 0 && *p++ != ':')
+                return -EINVAL;
         if (read_bus_dev_fn(p, ":.", &address) < 0)
                 return -EINVAL;
 
@@ -65,6 +77,10 @@ int pci_address_from_string(const char *text, PciAddress *ret) {
 const char *pci_address_to_string(const PciAddress *a, char buf[static PCI_ADDRESS_TEXT_MAX]) {
         snprintf(buf, PCI_ADDRESS_TEXT_MAX, "%04x:%02x:%02x.%x", a->domain, a->bus, a->dev & 0x1f, a->fn & 0x7);
         return buf;
+}
+
+bool pci_address_is_xens(const PciAddress *a) {
+        return a->domain <= UINT16_MAX;
 }
 
 int pci_address_compare(const PciAddress *a, const PciAddress *b) {
@@ -87,14 +103,12 @@ const char *pci_address_to_path_element(const PciAddress *a, char buf[static PCI
 int pci_address_from_path_element(const char *element, PciAddress *ret) {
         PciAddress address = {};
         const char *p = element;
-        unsigned domain;
 
-        if (!element || *p++ != '_' || read_hex(&p, 4, &domain) < 0 || *p++ != '_')
+        if (!element || *p++ != '_' || read_domain(&p, &address.domain) < 0 || *p++ != '_')
                 return -EINVAL;
         if (read_bus_dev_fn(p, "__", &address) < 0)
                 return -EINVAL;
 
-        address.domain = (uint16_t) domain;
         *ret = address;
         return 0;
 }

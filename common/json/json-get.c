@@ -434,7 +434,7 @@ int json_get_pci(JsonReader *r, struct json_object *o, const char *member, PciAd
                 return q;
 
         mark = json_enter(r, member);
-        q = read_pci_part(r, value, "domain", UINT16_MAX, &domain);
+        q = read_pci_part(r, value, "domain", UINT32_MAX, &domain);
         if (q >= 0)
                 q = read_pci_part(r, value, "bus", 255, &bus);
         if (q >= 0)
@@ -445,7 +445,7 @@ int json_get_pci(JsonReader *r, struct json_object *o, const char *member, PciAd
         if (q < 0)
                 return q;
 
-        *ret = (PciAddress){(uint16_t) domain, (uint8_t) bus, (uint8_t) dev, (uint8_t) fn};
+        *ret = (PciAddress){domain, (uint8_t) bus, (uint8_t) dev, (uint8_t) fn};
         return 0;
 }
 

@@ -295,6 +295,13 @@ static int check_gpu(OrderCheck *c, size_t i) {
                         "card is well again, rescan the host.",
                         PCI_TEXT(&p->address));
 
+        if ((gpu->kind == ORDER_GPU_PCI || gpu->kind == ORDER_GPU_MXGPU) && !pci_address_is_xens(&p->address))
+                return host_refusal_set(c->refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
+                        "Nothing of PGPU %s can be passed through: its PCI domain has more than the 16 bits that Xen "
+                        "has for it. Take the card off the controller that hides it (Intel's VMD, in the firmware's "
+                        "setup).",
+                        PCI_TEXT(&p->address));
+
         t = order_gpu_find_type(c->view, p, gpu);
         if (!t)
                 return refuse_unknown_type(c, p, gpu);

@@ -33,7 +33,8 @@ bool pgpu_is_hidden_from_dom0(const Pgpu *p) {
 }
 
 bool pgpu_offers_passthrough(const Pgpu *p) {
-        return !p->is_system_display_device || pgpu_is_hidden_from_dom0(p);
+        return pci_address_is_xens(&p->address) &&
+               (!p->is_system_display_device || pgpu_is_hidden_from_dom0(p));
 }
 
 const Pgpu *pgpu_find(const Pgpu *pgpus, size_t n, const PciAddress *address) {

@@ -46,7 +46,7 @@ bool pgpu_is_candidate(uint16_t pci_class, bool is_virtual_function);
 /* Held by a driver that keeps the device away from dom0 (pciback, vfio-pci). */
 bool pgpu_is_hidden_from_dom0(const Pgpu *p);
 
-/* Passthrough is offered unless the PGPU is the system display device and dom0 uses it. */
+/* Passthrough is offered unless the PGPU is the system display device and dom0 uses it, or stands in a domain that Xen cannot be told of. */
 bool pgpu_offers_passthrough(const Pgpu *p);
 
 const Pgpu *pgpu_find(const Pgpu *pgpus, size_t n, const PciAddress *address);

@@ -221,7 +221,7 @@ static const char *reason(Helper *h) {
 
 static void fill_device(libxl_device_pci *pci, const PciAddress *function) {
         libxl_device_pci_init(pci);
-        pci->domain = function->domain;
+        pci->domain = (int) function->domain;
         pci->bus = function->bus;
         pci->dev = function->dev;
         pci->func = function->fn;

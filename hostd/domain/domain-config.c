@@ -145,14 +145,14 @@ static int lay_out_display(const StartOrder *order, bool hvm, struct json_object
 
 static bool same_function(struct json_object *o, const PciAddress *a) {
         static const char *const names[] = { "domain", "bus", "dev", "func" };
-        const int values[] = { a->domain, a->bus, a->dev, a->fn };
+        const int64_t values[] = { a->domain, a->bus, a->dev, a->fn };
 
         for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
                 struct json_object *member = NULL;
 
                 /* libxl leaves out what is 0. */
                 (void) json_object_object_get_ex(o, names[i], &member);
-                if (json_object_get_int(member) != values[i])
+                if (json_object_get_int64(member) != values[i])
                         return false;
         }
         return true;

@@ -76,7 +76,7 @@ int libxl_config_add_function(libxl_domain_config *config, const PciAddress *fun
         config->pcidevs = list;
         pci = &list[config->num_pcidevs++];
         libxl_device_pci_init(pci);
-        pci->domain = function->domain;
+        pci->domain = (int) function->domain;
         pci->bus = function->bus;
         pci->dev = function->dev;
         pci->func = function->fn;
@@ -87,7 +87,7 @@ int libxl_config_add_function(libxl_domain_config *config, const PciAddress *fun
 
 PciAddress libxl_config_function(const libxl_device_pci *pci) {
         return (PciAddress){
-                .domain = (uint16_t) pci->domain,
+                .domain = (uint32_t) pci->domain,
                 .bus = pci->bus,
                 .dev = pci->dev,
                 .fn = pci->func,

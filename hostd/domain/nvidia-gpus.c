@@ -20,7 +20,7 @@ static void close_dirp(DIR **d) {
 static int read_address(const char *text, PciAddress *ret) {
         const char *narrow = startswith(text, "0000");
 
-        if (narrow && pci_address_from_string(narrow, ret) >= 0 && strlen(narrow) + 1 == PCI_ADDRESS_TEXT_MAX)
+        if (narrow && strchr(narrow, ':') == narrow + 4 && pci_address_from_string(narrow, ret) >= 0)
                 return 0;
         return pci_address_from_string(text, ret);
 }

@@ -203,7 +203,7 @@ static int add_functions(LibxlHost *host, const libxl_dominfo *info, FunctionLis
                 name = libxl_domid_to_name(host->ctx, info->domid);
         for (int i = 0; i < n && r >= 0; i++) {
                 DomainFunction f = {
-                        .address = {(uint16_t) pcis[i].domain, pcis[i].bus, pcis[i].dev, pcis[i].func},
+                        .address = {(uint32_t) pcis[i].domain, pcis[i].bus, pcis[i].dev, pcis[i].func},
                         .domid = info->domid,
                         .name = strdup(strempty(name)),
                 };

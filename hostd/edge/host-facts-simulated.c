@@ -129,7 +129,7 @@ static uint32_t read_number(struct json_object *o, const char *member) {
 static int add_function(struct json_object *pci, const Uuid *uuid, const char *domid, const char *name,
         FunctionList *list) {
         DomainFunction f = {
-                .address = {(uint16_t) read_number(pci, "domain"), (uint8_t) read_number(pci, "bus"),
+                .address = {(uint32_t) read_number(pci, "domain"), (uint8_t) read_number(pci, "bus"),
                         (uint8_t) read_number(pci, "dev"), (uint8_t) read_number(pci, "func")},
                 .uuid = *uuid,
                 .name = strdup(name),

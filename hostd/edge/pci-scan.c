@@ -161,8 +161,9 @@ static int list_folder(const char *folder, const ProblemSink *problems, PciAddre
 
                 if (entry->d_name[0] == '.')
                         continue;
-                if (strlen(entry->d_name) != PCI_ADDRESS_TEXT_MAX - 1 ||
-                        pci_address_from_string(entry->d_name, &address) < 0) {
+                /* As sysfs spells it: with the domain, in lower case. */
+                if (pci_address_from_string(entry->d_name, &address) < 0 ||
+                        strcasecmp(PCI_TEXT(&address), entry->d_name) != 0) {
                         problem_report(problems, 0, "'%s' in %s is skipped: it is no PCI address",
                                 entry->d_name, folder);
                         continue;

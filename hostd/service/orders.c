@@ -213,7 +213,7 @@ static int check_config_functions(const Host *h, const StartOrder *order, HostRe
         for (size_t i = 0; i < json_object_array_length(functions); i++) {
                 struct json_object *f = json_object_array_get_idx(functions, i);
                 PciAddress address = {
-                        .domain = (uint16_t) function_member(f, "domain"),
+                        .domain = (uint32_t) function_member(f, "domain"),
                         .bus = (uint8_t) function_member(f, "bus"),
                         .dev = (uint8_t) function_member(f, "dev"),
                         .fn = (uint8_t) function_member(f, "func"),

@@ -194,6 +194,18 @@ static void pci_addresses_read_what_they_write(void **state) {
         assert_true(pci_address_compare(&a, &b) < 0);
         assert_true(pci_address_compare(&b, &a) > 0);
 
+        assert_ok(pci_address_from_string("10000:e1:00.0", &b));
+        assert_string_equal(PCI_TEXT(&b), "10000:e1:00.0");
+        assert_false(pci_address_is_xens(&b));
+        assert_true(pci_address_compare(&a, &b) < 0 && pci_address_is_xens(&a));
+        assert_string_equal(pci_address_to_path_element(&b, path), "_10000_e1_00_0");
+        assert_ok(pci_address_from_path_element(path, &b));
+        assert_int_equal(b.domain, 0x10000);
+        assert_ok(pci_address_from_string("ffffffff:ff:1f.7", &b));
+        assert_string_equal(PCI_TEXT(&b), "ffffffff:ff:1f.7");
+        assert_int_equal(pci_address_from_string("100000000:00:00.0", &b), -EINVAL);
+        assert_int_equal(pci_address_from_string("00000:84:00.0", &b), -EINVAL);
+
         assert_string_equal(pci_address_to_path_element(&a, path), "_0000_84_00_0");
         assert_ok(pci_address_from_path_element(path, &b));
         assert_int_equal(pci_address_compare(&a, &b), 0);

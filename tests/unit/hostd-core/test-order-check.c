@@ -118,6 +118,28 @@ static ErrorCode check_one(const HostView *view, OrderGpu gpu, const char *part)
         return check_gpus(view, &gpu, 1, part);
 }
 
+static void nothing_starts_on_a_lost_gpu(void **state) {
+        HostView view = host_with(NULL, 0);
+
+        pgpus[2].is_lost = true;
+        assert_int_equal(check_one(&view, k100_on(0x85, "0"), "0000:85:00.0 does not answer"), ERROR_PGPU_UNHEALTHY);
+        assert_int_equal(check_one(&view, k100_on(0x84, "0"), ""), ERROR_NONE);
+        pgpus[2].is_lost = false;
+        assert_int_equal(check_one(&view, k100_on(0x85, "0"), ""), ERROR_NONE);
+}
+
+/* libxl would take the function of domain 0. */
+static void what_xen_cannot_be_told_of_is_not_passed_through(void **state) {
+        HostView view = host_with(NULL, 0);
+        OrderGpu whole = passthrough_of(0x85), shared = k100_on(0x85, "0");
+
+        pgpus[2].address.domain = whole.address.domain = shared.address.domain = 0x10000;
+        assert_int_equal(check_one(&view, whole, "Nothing of PGPU 10000:85:00.0 can be passed through"),
+                ERROR_VGPU_TYPE_NOT_SUPPORTED);
+        assert_int_equal(check_one(&view, shared, ""), ERROR_NONE);
+        pgpus[2].address.domain = 0;
+}
+
 static void implementations_mean_types(void **state) {
         HostView view = host_with(NULL, 0);
         static const struct {
@@ -420,6 +442,8 @@ static void host_and_vm_must_fit_beyond_gpus(void **state) {
 
 int main(void) {
         static const struct CMUnitTest tests[] = {
+                cmocka_unit_test(nothing_starts_on_a_lost_gpu),
+                cmocka_unit_test(what_xen_cannot_be_told_of_is_not_passed_through),
                 cmocka_unit_test(implementations_mean_types),
                 cmocka_unit_test(the_very_path_goes_before_the_name),
                 cmocka_unit_test(unknown_implementations_are_refused),

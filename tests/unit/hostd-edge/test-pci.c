@@ -240,6 +240,23 @@ static void a_lost_gpu_in_a_listing_is_what_its_line_says(void **state) {
         assert_int_equal(f.told.n, 2); /* that one, and the one that nobody knows */
 }
 
+/* Behind Intel's VMD: seen, and not to be handed to Xen, which would take the function of domain 0. */
+static void a_wide_domain_is_listed_and_not_passed_through(void **state) {
+        static const Recorded hidden = { "10000:e1:00.0", 0x10de, 0x0ff2, 0x10de, 0x1012, 0x030000, 0, NULL, "", NULL,
+                false, NULL };
+        _cleanup_found_ Found f = {};
+
+        record_machine(state);
+        record_device(state, &hidden);
+        assert_ok(scan_sysfs(state, &f));
+        assert_int_equal(f.told.n, 0);
+        assert_int_equal(f.n, 5);
+        assert_string_equal(PCI_TEXT(&f.pgpus[4].address), "10000:e1:00.0");
+        assert_int_equal(f.pgpus[4].device_id, 0x0ff2);
+        assert_false(pgpu_offers_passthrough(&f.pgpus[4]));
+        assert_true(pgpu_offers_passthrough(&f.pgpus[3]));
+}
+
 /* Its ids stand in the physical function alone; its class is a display's. */
 static void a_virtual_function_in_a_listing_is_no_pgpu(void **state) {
         static const char vf[] = "0000:41:00.4 3D controller: NVIDIA Corporation Device (rev a1)\n"
@@ -488,6 +505,7 @@ int main(void) {
                 IN_FOLDER(broken_device_costs_itself_alone),
                 IN_FOLDER(a_gpu_that_fell_off_the_bus_is_lost),
                 IN_FOLDER(a_lost_gpu_in_a_listing_is_what_its_line_says),
+                IN_FOLDER(a_wide_domain_is_listed_and_not_passed_through),
                 IN_FOLDER(a_virtual_function_in_a_listing_is_no_pgpu),
                 IN_FOLDER(a_listing_without_bytes_names_the_form_that_has_them),
                 IN_FOLDER(arbiter_names_the_display),
