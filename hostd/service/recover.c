@@ -11,6 +11,7 @@
 
 #include "common/io/file.h"
 #include "hostd/service/host-internal.h"
+#include "hostd/service/vm.h"
 #include "hostd/service/strangers.h"
 #include "hostd/service/vm-program.h"
 
@@ -155,11 +156,13 @@ static int take_over_folders(Host *h) {
         while ((entry = readdir(dir))) {
                 _cleanup_free_ char *folder = NULL;
 
-                if (uuid_from_string(entry->d_name, &uuid) < 0 || hashmap_get(h->vms, &uuid))
-                        continue;
                 folder = path_join(h->vm_dir, entry->d_name);
                 if (!folder)
                         return -ENOMEM;
+                if (startswith(entry->d_name, RUN_FOLDER_GONE))
+                        (void) remove_tree(folder);
+                if (uuid_from_string(entry->d_name, &uuid) < 0 || hashmap_get(h->vms, &uuid))
+                        continue;
                 r = take_over_folder(h, folder);
                 if (r < 0)
                         (void) log_errno(r, "Failed to take over the run folder %s, ignoring", folder);

@@ -17,6 +17,7 @@
 #define CLEAN_DELAY (20 * UINT64_C(1000))
 #define CLEAN_AGAIN_DELAY (3000 * UINT64_C(1000))
 #define STORE_DELAY (1000 * UINT64_C(1000))
+#define REMOVE_TRIES 5
 
 /* It cannot be brought back: what is left of the domain must go first. */
 
@@ -166,13 +167,29 @@ static void log_end(const HostVm *vm, const VmEvent *e) {
                 e->error_message ? ": " : "", strempty(e->error_message));
 }
 
-static void forget(HostVm *vm) {
-        Host *h = vm->host;
-        int r;
+/*
+ * What of the VM is still ending may write a file there by its path while the folder is being emptied, which then could
+ * not be removed and stayed. Under another name no path leads to it; a file that was open already may still come.
+ */
+static void remove_run_folder(const HostVm *vm) {
+        _cleanup_free_ char *gone = NULL;
+        int r = 0;
 
-        r = remove_tree(vm->folder);
+        if (asprintf(&gone, "%s/" RUN_FOLDER_GONE "%s", vm->host->vm_dir, UUID_TEXT(&vm->token)) < 0)
+                r = -ENOMEM;
+        else if (rename(vm->folder, gone) < 0)
+                r = errno == ENOENT ? 0 : -errno;
+        else
+                for (int i = 0; i < REMOVE_TRIES && (i == 0 || r == -ENOTEMPTY); i++)
+                        r = remove_tree(gone);
         if (r < 0)
                 (void) log_errno(r, "Failed to remove %s, ignoring", vm->folder);
+}
+
+static void forget(HostVm *vm) {
+        Host *h = vm->host;
+
+        remove_run_folder(vm);
         (void) hashmap_remove(h->vms, &vm->uuid);
         vm_free(vm);
         host_touch(h);

@@ -2,6 +2,9 @@
  * VMs whose program cannot be kept running: over when nothing of them runs, and never begun again
  */
 
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -94,6 +97,50 @@ static void what_was_given_up_is_not_begun_again(void **state) {
         assert_int_equal(length_of(inventory, "vms"), 0);
         world_settle(w);
         assert_int_equal(count_starts(w), n);
+}
+
+/* Something of the VM that is still ending, and writes into its run folder as fast as it can. */
+
+static pid_t writer;
+
+static void write_on(World *w) {
+        char path[512];
+        size_t n;
+
+        n = (size_t) snprintf(path, sizeof(path), "%s/run/vm/%s/", w->folder, UUID_TEXT(&w->waiting_for));
+        writer = fork();
+        assert_true(writer >= 0);
+        for (unsigned i = 0; writer == 0; i++) {
+                int fd;
+
+                (void) snprintf(path + n, sizeof(path) - n, "%u", i);
+                fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+                safe_close(fd);
+        }
+        (void) usleep(20000);
+}
+
+static void a_run_folder_goes_while_it_is_written_to(void **state) {
+        Uuid token = new_uuid(), vm = new_uuid();
+        _cleanup_free_ char *path = NULL;
+        World *w = *state;
+        struct dirent *e;
+        unsigned n = 0;
+        DIR *dir;
+
+        start_with_program(w, &vm, &token, "create");
+        w->at_halt = write_on;
+        world_run_until_halted(w, &vm);
+        assert_int_equal(kill(writer, SIGKILL), 0);
+        assert_int_equal(waitpid(writer, NULL, 0), writer);
+
+        assert_true(asprintf(&path, "%s/run/vm", w->folder) > 0);
+        dir = opendir(path);
+        assert_non_null(dir);
+        while ((e = readdir(dir)))
+                n += !streq(e->d_name, ".") && !streq(e->d_name, "..");
+        closedir(dir);
+        assert_int_equal(n, 0);
 }
 
 /* On a real hypervisor the domain stands without its processes, until the program has taken it down. */
@@ -272,6 +319,8 @@ static void who_was_given_up_is_told_to_end(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(
+                        a_run_folder_goes_while_it_is_written_to, world_setup, world_teardown),
                 cmocka_unit_test_setup_teardown(
                         what_was_given_up_is_not_begun_again, world_setup, world_teardown),
                 cmocka_unit_test_setup_teardown(
