@@ -24,7 +24,8 @@ static const sd_bus_vtable reservation_vtable[] = {
         SD_BUS_PROPERTY("Count", "u", NULL, offsetof(Reservation, count), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Remaining", "u", get_remaining, offsetof(Reservation, holds),
                 SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("Expires", "t", NULL, offsetof(Reservation, expires), SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY(
+                "Expires", "t", NULL, offsetof(Reservation, expires), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Owner", "s", NULL, offsetof(Reservation, owner), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_VTABLE_END,
 };
@@ -32,5 +33,5 @@ static const sd_bus_vtable reservation_vtable[] = {
 const BusClass bus_class_reservation = {
         .interface = POLICY_IFACE_RESERVATION,
         .vtable = reservation_vtable,
-        .properties = (const char *const[]){"", "", "", "", "Remaining", "", "", NULL},
+        .properties = (const char *const[]){"", "", "", "", "Remaining", "Expires", "", NULL},
 };

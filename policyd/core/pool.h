@@ -315,6 +315,7 @@ struct Reservation {
         VgpuType *type;
         uint32_t count;
         uint64_t expires; /* µs since the epoch; UINT64_MAX: never */
+        uint64_t lasts;   /* µs from when it was made; 0: not known, as of an older version's */
         char *owner;
         Owner *owned_by;  /* by that name; NULL: nobody's */
         PtrArray holds;   /* Pgpu, one per instance still held: remaining = holds.n */

@@ -272,6 +272,7 @@ int policy_start(Policy *p) {
         if (r < 0)
                 return r;
         jobs_expire(p);
+        reservations_expire(p);
         policy_arm_expiry(p);
         policy_report_status(p);
         return 0;
@@ -288,17 +289,21 @@ static int on_expiry(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
-/* Without a clock a timer of the clock's would ring at once, again and again. */
+/* Without a clock a timer of the clock's would ring at once, again and again; and where the clock is set back, it would ring as
+ * much too late. */
 
 static int on_clock_wait(sd_event_source *source, uint64_t usec, void *userdata) {
-        policy_arm_expiry(userdata);
+        Policy *p = userdata;
+
+        if (policy_now(p) > 0)
+                reservations_expire(p);
+        policy_arm_expiry(p);
         return 0;
 }
 
-static int wait_for_clock(Policy *p) {
+static int look_at_clock_later(Policy *p) {
         int r;
 
-        (void) sd_event_source_set_enabled(p->expiry_timer, SD_EVENT_OFF);
         p->clock_timer = sd_event_source_disable_unref(p->clock_timer);
         r = sd_event_add_time_relative(
                 p->event, &p->clock_timer, CLOCK_MONOTONIC, CLOCK_WAIT, 0, on_clock_wait, p);
@@ -320,9 +325,12 @@ void policy_arm_expiry(Policy *p) {
                 return;
         }
         if (policy_now(p) == 0) {
-                (void) wait_for_clock(p);
+                (void) sd_event_source_set_enabled(p->expiry_timer, SD_EVENT_OFF);
+                (void) look_at_clock_later(p);
                 return;
         }
+        if (p->pool->objects[CLASS_RESERVATION].n > 0)
+                (void) look_at_clock_later(p);
         if (!p->expiry_timer)
                 r = sd_event_add_time(p->event, &p->expiry_timer, CLOCK_REALTIME, next, 0, on_expiry, p);
         else

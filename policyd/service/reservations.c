@@ -74,7 +74,8 @@ int reservations_create(Policy *p, const char *name, GpuGroup *group, VgpuType *
         if (r < 0)
                 return r;
         batch_open(p);
-        v->expires = policy_now(p) + seconds * UINT64_C(1000000);
+        v->lasts = seconds * UINT64_C(1000000);
+        v->expires = policy_now(p) + v->lasts;
         r = pool_set_reservation_owner(p->pool, v, owner);
         for (uint32_t i = 0; i < count && r == 0; i++)
                 r = pool_hold(p->pool, v, pgpus[i]);
@@ -109,11 +110,29 @@ uint64_t reservations_next_expiry(Policy *p) {
         return next;
 }
 
+/* One that would last longer from now than it was made for was made by a clock that was ahead, and has been set back since. */
+static void bound_by_duration(Policy *p, uint64_t now) {
+        const PtrArray *all = &p->pool->objects[CLASS_RESERVATION];
+
+        for (size_t i = 0; i < all->n && now > 0; i++) {
+                Reservation *v = all->items[i];
+
+                if (v->lasts == 0 || v->expires == UINT64_MAX || v->expires <= now || v->expires - now <= v->lasts)
+                        continue;
+                log_notice("The clock was set back: reservation %s, made for %" PRIu64 " s, expires in as many from now.",
+                        v->name_label, v->lasts / UINT64_C(1000000));
+                v->expires = now + v->lasts;
+                batch_open(p);
+                pool_touch(p->pool, &v->object, RESERVATION_EXPIRES, /* store= */ true);
+        }
+}
+
 void reservations_expire(Policy *p) {
         const PtrArray *all = &p->pool->objects[CLASS_RESERVATION];
         uint64_t now = policy_now(p);
         bool any = false;
 
+        bound_by_duration(p, now);
         for (size_t i = all->n; i > 0; i--) {
                 Reservation *v = all->items[i - 1];
 

@@ -15,6 +15,8 @@ static void reservation_build(const Object *o, StrBuf *b) {
         json_write_u64(b, "count", v->count);
         if (v->expires != UINT64_MAX)
                 json_write_u64(b, "expires", v->expires);
+        if (v->lasts > 0)
+                json_write_u64(b, "lasts", v->lasts);
         json_write_string(b, "owner", strempty(v->owner));
         stored_write_references(b, "holds", &v->holds);
 }
@@ -37,6 +39,7 @@ static int reservation_create(
                 return q;
         v->expires = UINT64_MAX;
         q = q ?: json_opt_u64(r, record, "expires", &v->expires);
+        q = q ?: json_opt_u64(r, record, "lasts", &v->lasts);
         q = q ?: json_get_string(r, record, "owner", &owner);
         return q ?: pool_set_reservation_owner(pool, v, owner);
 }

@@ -1,20 +1,27 @@
 /*
  * A clock that stands before 1970, as that of a machine without a battery does: sd-event then says the end of
- * time
+ * time; and one that was ahead
  */
 
+#include "policyd/service/internal.h"
 #include "tests/unit/policyd-service/world.h"
 
 static bool before_1970;
+static uint64_t ahead; /* µs */
 
 int __real_sd_event_now(sd_event *event, clockid_t clock, uint64_t *ret);
 int __wrap_sd_event_now(sd_event *event, clockid_t clock, uint64_t *ret);
 
 int __wrap_sd_event_now(sd_event *event, clockid_t clock, uint64_t *ret) {
-        if (clock != CLOCK_REALTIME || !before_1970)
-                return __real_sd_event_now(event, clock, ret);
-        *ret = UINT64_MAX;
-        return 0;
+        int r = 0;
+
+        if (clock != CLOCK_REALTIME || !before_1970) {
+                r = __real_sd_event_now(event, clock, ret);
+                if (clock == CLOCK_REALTIME)
+                        *ret += ahead;
+        } else
+                *ret = UINT64_MAX;
+        return r;
 }
 
 static void nothing_expires_before_1970(void **state) {
@@ -44,9 +51,53 @@ static void nothing_expires_before_1970(void **state) {
         assert_string_equal(world_vm_state(w, &other), "running");
 }
 
+static void assert_lasts(World *w, const Uuid *id, uint64_t seconds) {
+        const Reservation *v = pool_get(policy_pool(w->policy), CLASS_RESERVATION, id);
+        uint64_t left = v->expires - policy_now(w->policy);
+
+        assert_true(left <= seconds * 1000000 && left > seconds * 1000000 - 30 * UINT64_C(1000000));
+}
+
+/* Made in 2106, it would last until then. */
+static void a_reservation_lasts_no_longer_than_it_was_made_for(void **state) {
+        FakeHost *a, *b;
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), ids[2];
+        Vgpu *v = world_vm(w, &vm)->vgpus.items[0];
+        Reservation *reservation;
+
+        ahead = UINT64_C(80) * 365 * 86400 * 1000000;
+        for (size_t i = 0; i < 2; i++) {
+                assert_int_equal(reservations_create(w->policy, i ? "s" : "r", v->group, v->type, 1, 3600, "me",
+                                         &reservation, &w->refusal),
+                        0);
+                ids[i] = reservation->object.id;
+        }
+        world_run(w);
+        assert_lasts(w, &ids[0], 3600);
+        ahead = 0;
+        reservations_expire(w->policy);
+        assert_lasts(w, &ids[0], 3600);
+        world_run(w);
+
+        ahead = UINT64_C(40) * 86400 * 1000000;
+        reservations_expire(w->policy); /* a clock that is ahead ends them: it may be right */
+        assert_null(pool_get(policy_pool(w->policy), CLASS_RESERVATION, &ids[1]));
+        assert_int_equal(reservations_create(
+                                 w->policy, "t", v->group, v->type, 1, 3600, "me", &reservation, &w->refusal),
+                0);
+        ids[0] = reservation->object.id;
+        world_run(w);
+        ahead = 0;
+        world_restart(w);
+        world_run(w);
+        assert_lasts(w, &ids[0], 3600);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(nothing_expires_before_1970),
+                cmocka_unit_test(a_reservation_lasts_no_longer_than_it_was_made_for),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
