@@ -273,7 +273,7 @@ void domain_read_dm_record(Domain *d) {
 static void on_folder(const char *name_or_null, void *userdata) {
         Domain *d = userdata;
 
-        if (d->creating && (!name_or_null || streq(name_or_null, "dm.json")))
+        if (!name_or_null || streq(name_or_null, "dm.json"))
                 domain_read_dm_record(d);
 }
 
@@ -283,6 +283,7 @@ static void on_created(int result, const char *error, void *userdata) {
 
         domain_read_dm_record(d);
         d->creating = false;
+        d->folder_watch = folder_watch_free(d->folder_watch);
         if (d->machine.stage == DOMAIN_CLEANUP)
                 domain_cleanup_after_create(d);
         else if (result >= 0)
@@ -309,10 +310,16 @@ void domain_build(Domain *d) {
         d->creating = true;
         if (old)
                 r = unlink(old) < 0 && errno != ENOENT ? -errno : 0;
+        /* While the domain is made, and no longer: root has 128 instances of inotify on many machines, and all its
+         * programs need them. */
+        if (r >= 0)
+                r = folder_watch_new(
+                        d->event, d->program->folder, IN_MOVED_TO, on_folder, d, &d->folder_watch);
         if (r >= 0)
                 r = d->hypervisor->ops->create(d->hypervisor, d->config, on_created, d);
         if (r < 0) {
                 d->creating = false;
+                d->folder_watch = folder_watch_free(d->folder_watch);
                 domain_fail(d, ERROR_DOMAIN_FAILED, "The domain cannot be created: %s.", strerror(-r));
         }
 }
@@ -465,12 +472,7 @@ int domain_listen(Domain *d) {
         int r;
 
         r = control_new(d->event, d->program->folder, on_stop, d, &d->control);
-        if (r < 0)
-                return log_errno(r, "Cannot listen in %s", d->program->folder);
-        r = folder_watch_new(d->event, d->program->folder, IN_MOVED_TO, on_folder, d, &d->folder_watch);
-        if (r < 0)
-                return log_errno(r, "Cannot watch %s", d->program->folder);
-        return 0;
+        return r < 0 ? log_errno(r, "Cannot listen in %s", d->program->folder) : 0;
 }
 
 int domain_new(sd_event *event, const DomainProgram *program, Hypervisor *hypervisor, Domain **ret) {

@@ -4,8 +4,7 @@
  * Watching a folder
  *
  * By inotify; where the user's inotify instances are used up (fs.inotify.max_user_instances is 128 on many
- * machines, and each VM's program takes one) by looking five times a second, so that a host full of VMs still
- * works.
+ * machines) by looking five times a second. A VM's program takes one while its domain is made, and gives it back.
  */
 
 #include <systemd/sd-event.h>

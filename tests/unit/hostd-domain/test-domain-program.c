@@ -2,12 +2,14 @@
  * A VM's program in its world: each way to start, to end, and to be cut off
  */
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -74,6 +76,40 @@ static void a_vm_with_a_vgpu_runs_and_powers_off(void **state) {
         world_guest(*state, "shutdown poweroff");
         world_await_exit(*state, 0);
         assert_halted(*state, "poweroff", NULL);
+}
+
+/* Whether an inotify instance of the process watches the folder. */
+static bool watches(pid_t pid, const char *folder) {
+        _cleanup_free_ char *infos = NULL, *mark = NULL;
+        struct dirent *entry;
+        bool found = false;
+        struct stat st;
+        DIR *dir;
+
+        assert_int_equal(stat(folder, &st), 0);
+        assert_true(asprintf(&mark, " ino:%lx ", (unsigned long) st.st_ino) > 0);
+        assert_true(asprintf(&infos, "/proc/%d/fdinfo", (int) pid) > 0);
+        dir = opendir(infos);
+        assert_non_null(dir);
+        while ((entry = readdir(dir))) {
+                _cleanup_free_ char *path = path_join(infos, entry->d_name), *text = NULL;
+
+                if (file_read(path, 65536, &text, NULL) >= 0)
+                        found |= strstr(text, mark) && strstr(text, "inotify wd:");
+        }
+        closedir(dir);
+        return found;
+}
+
+/* Root has 128 instances of inotify on many machines, and hundreds of VMs run on one. */
+static void a_vm_that_runs_takes_no_inotify_for_its_run_folder(void **state) {
+        World *w = *state;
+
+        start_only(w, 1, NULL);
+        assert_false(watches(w->program, w->settings.folder));
+        world_guest(w, "shutdown poweroff");
+        world_await_exit(w, 0);
+        assert_halted(w, "poweroff", NULL);
 }
 
 static void a_vm_without_gpu_keeps_its_display(void **state) {
@@ -598,6 +634,8 @@ static void a_start_that_is_cut_off_again_and_again_ends(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(a_vm_with_a_vgpu_runs_and_powers_off, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(
+                        a_vm_that_runs_takes_no_inotify_for_its_run_folder, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(a_vm_without_gpu_keeps_its_display, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(the_6x_form_needs_no_state, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(
