@@ -52,6 +52,8 @@ static const ErrorRow rows[_ERROR_MAX] = {
                 "No host that could run the VM has enough free memory."),
         [ERROR_VM_REQUIRES_SR] = ROW("VMRequiresSR", "VM_REQUIRES_SR", "The host has no storage for a disk of the VM."),
         [ERROR_VM_REQUIRES_NET] = ROW("VMRequiresNet", "VM_REQUIRES_NET", "The host lacks a network of the VM."),
+        [ERROR_VM_REQUIRES_PCI] = ROW("VMRequiresPCI", "VM_REQUIRES_PCI",
+                "The host has no PCI device that the VM's config passes through, or another VM has it."),
         [ERROR_NO_HOSTS_AVAILABLE] = ROW("NoHostsAvailable", "NO_HOSTS_AVAILABLE", "No host is online and enabled."),
         [ERROR_FAILED_TO_START_EMULATOR] = ROW("FailedToStartEmulator", "FAILED_TO_START_EMULATOR",
                 "The display emulator or qemu did not come up."),

@@ -211,6 +211,11 @@ static int ended_build(const void *item, struct json_object **ret) {
         return vm_event_build(item, ret);
 }
 
+/* Written where there are any: a host that tells none is one that does not tell. */
+static const RecordField function_fields[] = {
+        OPTIONAL(Inventory, functions, RECORD_STRV),
+};
+
 static const RecordField host_fields[] = {
         REQUIRED(Inventory, seq, RECORD_U64),
         REQUIRED(Inventory, host_uuid, RECORD_UUID),
@@ -254,6 +259,8 @@ int inventory_parse(JsonReader *r, struct json_object *o, Inventory *ret) {
         if (q >= 0)
                 q = record_parse_fields(r, o, host_fields, ARRAY_SIZE(host_fields), ret);
         if (q >= 0)
+                q = record_parse_fields(r, o, function_fields, ARRAY_SIZE(function_fields), ret);
+        if (q >= 0)
                 q = parse_content(r, o, ret);
         if (q < 0)
                 inventory_done(ret);
@@ -271,6 +278,8 @@ int inventory_build(const Inventory *i, struct json_object **ret) {
         r = json_add_u64(o, "version", RECORD_VERSION);
         if (r >= 0)
                 r = record_add_fields(o, host_fields, ARRAY_SIZE(host_fields), i);
+        if (r >= 0 && i->functions && i->functions[0])
+                r = record_add_fields(o, function_fields, ARRAY_SIZE(function_fields), i);
         if (r >= 0)
                 r = record_add_list(o, "types", i->types, i->n_types, sizeof(TypeRecord), type_build);
         if (r >= 0)
@@ -288,6 +297,7 @@ int inventory_build(const Inventory *i, struct json_object **ret) {
 
 void inventory_done(Inventory *i) {
         record_free_fields(host_fields, ARRAY_SIZE(host_fields), i);
+        record_free_fields(function_fields, ARRAY_SIZE(function_fields), i);
         for (size_t n = 0; n < i->n_types; n++)
                 type_record_done(i->types + n);
         free(i->types);

@@ -5,6 +5,7 @@
  *
  *   {"version":1,"seq":41,"host_uuid":…,"boot_id":…,"hostname":…,"hypervisor":"xen"|"simulated","epoch":7,
  *    "memory_total":…,"memory_free":…,"cpus":2,"iommu":true,"hvm":true,"networks":["xenbr0"],"storage":["/var/lib/xen/images"],
+ *    "functions":["0000:03:00.0"],
  *    "types":[TypeRecord…],
  *    "pgpus":[{"pci_id":"0000:84:00.0","vendor_id":"10de","device_id":"0ff2","subsystem_vendor_id":"10de",
  *              "subsystem_device_id":"1012","vendor_name":…,"device_name":…,"driver":"","bridge":"0000:80:01.0",
@@ -16,6 +17,7 @@
  *    "ended":[{VMEvent of a VM that ended, kept until policyd's next claim has read it}],
  *    "problems":["/usr/share/nvidia/vgx/grid_k100.conf:3: …"],"orders":13}
  *
+ * functions: PCI functions that a VM's config (pcidevs) may pass through: no bridges, no displays, nothing of a PGPU's slot.
  * held_by: a domain that has the PGPU and is not of this pool, absent where there is none; nothing is started on such a PGPU.
  * health: "lost" for a PGPU that does not answer any more, absent for a good one; nothing is started on a lost one.
  * orders is the highest number of an order that the host took, or that a claim told it, of the pool that has it claimed.
@@ -62,6 +64,7 @@ typedef struct Inventory {
         uint32_t cpus;
         bool iommu, hvm;
         char **networks, **storage;
+        char **functions; /* PCI functions that a VM's config may pass through; empty: not told */
         TypeRecord *types;
         size_t n_types;
         InventoryPgpu *pgpus;

@@ -256,6 +256,48 @@ static int collect(JsonReader *r, struct json_object *config, const char *list, 
         return 0;
 }
 
+static bool function_part(struct json_object *function, const char *name, uint64_t max, uint64_t *ret) {
+        struct json_object *value;
+
+        /* libxl leaves out what is 0. */
+        *ret = json_object_object_get_ex(function, name, &value) ? json_object_get_uint64(value) : 0;
+        return *ret <= max;
+}
+
+/* Whether it can be given at all is between libxl and the host: here it only has to be told from others. */
+static int collect_functions(struct json_object *config, char ***ret) {
+        _cleanup_(strv_freep) char **v = NULL;
+        struct json_object *array = NULL;
+        size_t n = 0, n_found = 0;
+
+        if (json_object_object_get_ex(config, "pcidevs", &array) &&
+                json_object_is_type(array, json_type_array))
+                n = MIN_OF(json_object_array_length(array), (size_t) CONFIG_LIST_MAX);
+        v = calloc(n + 1, sizeof(*v));
+        if (!v)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++) {
+                struct json_object *f = json_object_array_get_idx(array, i);
+                uint64_t domain, bus, dev, fn;
+                PciAddress address;
+
+                if (!json_object_is_type(f, json_type_object) ||
+                        !function_part(f, "domain", UINT16_MAX, &domain) ||
+                        !function_part(f, "bus", UINT8_MAX, &bus) || !function_part(f, "dev", 31, &dev) ||
+                        !function_part(f, "func", 7, &fn))
+                        continue;
+                address = (PciAddress){.domain = (uint16_t) domain,
+                        .bus = (uint8_t) bus,
+                        .dev = (uint8_t) dev,
+                        .fn = (uint8_t) fn};
+                v[n_found] = strdup(PCI_TEXT(&address));
+                if (!v[n_found++])
+                        return -ENOMEM;
+        }
+        *ret = take_ptr(v);
+        return 0;
+}
+
 int vm_config_needs(JsonReader *r, struct json_object *config, bool has_vgpu, VmNeeds *ret) {
         VmNeeds needs = {};
         int q;
@@ -267,6 +309,8 @@ int vm_config_needs(JsonReader *r, struct json_object *config, bool has_vgpu, Vm
                 q = collect(r, config, "nics", "bridge", &needs.networks);
         if (q >= 0)
                 q = collect(r, config, "disks", "pdev_path", &needs.storage);
+        if (q >= 0)
+                q = collect_functions(config, &needs.functions);
         if (q < 0) {
                 vm_needs_done(&needs);
                 return q;
@@ -308,6 +352,7 @@ int vm_config_fits(JsonReader *r, const char *member, struct json_object *config
 void vm_needs_done(VmNeeds *n) {
         strv_free(n->networks);
         strv_free(n->storage);
+        strv_free(n->functions);
         *n = (VmNeeds){};
 }
 

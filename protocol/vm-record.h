@@ -41,6 +41,7 @@ typedef struct VmNeeds {
         bool hvm;             /* c_info.type == "hvm" */
         char **networks;      /* bridge of each nic, without duplicates */
         char **storage;       /* pdev_path of each disk that has one */
+        char **functions;     /* of pcidevs, "0000:03:00.0"; one that is no address is left out */
 } VmNeeds;
 
 int vm_config_needs(JsonReader *r, struct json_object *config, bool has_vgpu, VmNeeds *ret);

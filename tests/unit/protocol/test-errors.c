@@ -48,6 +48,7 @@ static void the_words_of_the_contract(void **state) {
                 { "HostNotEnoughFreeMemory", "HOST_NOT_ENOUGH_FREE_MEMORY" },
                 { "VMRequiresSR", "VM_REQUIRES_SR" },
                 { "VMRequiresNet", "VM_REQUIRES_NET" },
+                { "VMRequiresPCI", "VM_REQUIRES_PCI" },
                 { "NoHostsAvailable", "NO_HOSTS_AVAILABLE" },
                 { "FailedToStartEmulator", "FAILED_TO_START_EMULATOR" },
                 { "HostOffline", "HOST_OFFLINE" },

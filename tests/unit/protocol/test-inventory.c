@@ -41,6 +41,14 @@ static void a_full_inventory(void **state) {
         inventory_goes(full, full);
 }
 
+static void functions_are_told_where_there_are_any(void **state) {
+        static const char with[] = "{" HOST ",\"functions\":[\"0000:03:00.0\"],\"types\":[],\"pgpus\":[],\"vms\":[],\"ended\":[]}",
+                          without[] = "{" HOST ",\"functions\":[],\"types\":[],\"pgpus\":[],\"vms\":[],\"ended\":[]}";
+
+        inventory_goes(with, with);
+        inventory_goes(without, "{" HOST ",\"types\":[],\"pgpus\":[],\"vms\":[],\"ended\":[]}");
+}
+
 static void an_empty_host(void **state) {
         inventory_goes("{" HOST_REQUIRED ",\"unknown\":[]}",
                 "{\"version\":1,\"seq\":41,\"host_uuid\":\"" HOST_UUID "\",\"boot_id\":\"b\",\"hostname\":\"\","
@@ -81,6 +89,7 @@ static void wrong_inventories_are_named_by_path(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_full_inventory),
+                cmocka_unit_test(functions_are_told_where_there_are_any),
                 cmocka_unit_test(an_empty_host),
                 cmocka_unit_test(wrong_inventories_are_named_by_path),
         };

@@ -66,6 +66,19 @@ static VmNeeds needs_of(const char *text, bool has_vgpu) {
         return needs;
 }
 
+static void functions_of_a_config(void **state) {
+        VmNeeds n = needs_of("{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":1024},\"pcidevs\":["
+                             "{\"bus\":3},{\"domain\":1,\"bus\":255,\"dev\":31,\"func\":7},{\"bus\":256},{\"dev\":32},7,"
+                             "{}]}",
+                false);
+
+        assert_string_equal(n.functions[0], "0000:03:00.0");
+        assert_string_equal(n.functions[1], "0001:ff:1f.7");
+        assert_string_equal(n.functions[2], "0000:00:00.0");
+        assert_null(n.functions[3]);
+        vm_needs_done(&n);
+}
+
 static void needs_of_a_config(void **state) {
         VmNeeds n = needs_of("{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_vcpus\":2,\"max_memkb\":1048576,"
                              "\"target_memkb\":524288},\"nics\":[{\"bridge\":\"xenbr0\"},{\"bridge\":\"xenbr1\"},"
@@ -253,6 +266,7 @@ int main(void) {
                 cmocka_unit_test(vm_records),
                 cmocka_unit_test(configs_are_kept_as_they_came),
                 cmocka_unit_test(wrong_vm_records_are_named_by_path),
+                cmocka_unit_test(functions_of_a_config),
                 cmocka_unit_test(needs_of_a_config),
                 cmocka_unit_test(video_memory_counts),
                 cmocka_unit_test(a_made_config_has_what_was_asked_for),
