@@ -333,6 +333,37 @@ static int check_together(OrderCheck *c) {
                 q->gpus[alone].device);
 }
 
+static bool is_taken(const OrderCheck *c, const char *function) {
+        for (const char *const *t = c->view->taken; t && *t; t++)
+                if (streq(*t, function))
+                        return true;
+        return false;
+}
+
+/* libxl populates the memory of such an HVM guest on demand where it has less than its maximum, and then gives no device. */
+static int check_functions(OrderCheck *c) {
+        const OrderRequest *q = c->request;
+
+        for (const char *const *f = q->functions; f && *f; f++) {
+                if (is_taken(c, *f))
+                        return host_refusal_set(c->refusal, ERROR_VM_REQUIRES_PCI,
+                                "PCI function %s, which the config of VM '%s' passes through, is given to another VM "
+                                "of this host; shut that one down, or use another host.",
+                                *f, q->name_label);
+                if (q->hvm && !c->view->iommu)
+                        return host_refusal_set(c->refusal, ERROR_VM_REQUIRES_IOMMU,
+                                "PCI function %s is to be passed through and this host has no IOMMU in use; enable "
+                                "VT-d or AMD-Vi in its BIOS and in Xen.",
+                                *f);
+                if (q->hvm && q->target_memory != q->max_memory)
+                        return host_refusal_set(c->refusal, ERROR_INVALID_RECORD,
+                                "VM '%s' has a target memory of %s and a maximum of %s, and its config passes PCI "
+                                "function %s through; then both must be equal.",
+                                q->name_label, SIZE_TEXT(q->target_memory), SIZE_TEXT(q->max_memory), *f);
+        }
+        return 0;
+}
+
 static int check_virtualization(OrderCheck *c) {
         const OrderRequest *q = c->request;
 
@@ -390,6 +421,9 @@ static int check_order(OrderCheck *c) {
         if (r < 0 || c->refusal->code != ERROR_NONE)
                 return r;
         r = check_virtualization(c);
+        if (r < 0 || c->refusal->code != ERROR_NONE)
+                return r;
+        r = check_functions(c);
         if (r < 0 || c->refusal->code != ERROR_NONE)
                 return r;
         return check_memory(c);

@@ -40,6 +40,7 @@ typedef struct OrderRequest {
         uint64_t target_memory, max_memory; /* as configured, bytes */
         const OrderGpu *gpus;
         size_t n_gpus;
+        const char *const *functions; /* PCI functions that its config passes through; NULL-terminated, or NULL */
 } OrderRequest;
 
 /* What is on a PGPU, resident or being started. The type may have left the files meanwhile. */
@@ -57,6 +58,7 @@ typedef struct HostView {
         size_t n_types;
         const Occupant *occupants;
         size_t n_occupants;
+        const char *const *taken; /* PCI functions that the configs of other VMs here pass through; the same */
         bool hvm, iommu;
         uint64_t memory_free; /* bytes; not yet taken by what is being started */
 } HostView;

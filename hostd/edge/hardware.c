@@ -96,7 +96,8 @@ static int scan_pgpus(ScanState *s) {
         char reason[128];
         int r;
 
-        r = pci_scan(&s->settings->pci, &sink, &s->hardware.pgpus, &s->hardware.n_pgpus);
+        r = pci_scan(&s->settings->pci, &sink, &s->hardware.pgpus, &s->hardware.n_pgpus,
+                &s->hardware.functions);
         if (r == -ENOMEM)
                 return r;
         s->hardware.source_is_bad = r < 0;
@@ -228,5 +229,6 @@ void hardware_done(Hardware *h) {
         pgpus_free(h->pgpus, h->n_pgpus);
         host_types_free(h->types, h->n_types);
         idset_free(h->problems);
+        idset_free(h->functions);
         *h = (Hardware){};
 }

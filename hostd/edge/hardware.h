@@ -22,6 +22,7 @@ typedef struct Hardware {
         HostType *types;
         size_t n_types;
         char **problems;     /* NULL-terminated */
+        char **functions;    /* addresses that a VM's config may pass through, NULL-terminated; NULL: not known */
         bool source_is_bad; /* not one device could be read where PGPUs are looked for */
 } Hardware;
 

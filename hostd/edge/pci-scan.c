@@ -14,6 +14,7 @@
 #include "common/io/file.h"
 #include "common/strbuf.h"
 #include "hostd/core/grow.h"
+#include "hostd/core/idset.h"
 #include "hostd/edge/pci-access.h"
 #include "hostd/edge/pci-listing.h"
 #include "hostd/edge/pci-scan.h"
@@ -370,7 +371,28 @@ out_of_memory:
         return -ENOMEM;
 }
 
-int pci_scan(const PciScanSettings *settings, const ProblemSink *problems, Pgpu **ret, size_t *ret_n) {
+#define CLASS_OF(pci_class) ((pci_class) >> 8)
+#define CLASS_DISPLAY 0x03
+#define CLASS_BRIDGE 0x06
+
+static int list_others(const PciTree *t, const Pgpu *pgpus, size_t n_pgpus, char ***ret) {
+        char **others = idset_new();
+
+        for (size_t i = 0; others && i < t->n; i++) {
+                const PciFunction *f = &t->functions[i];
+
+                if (CLASS_OF(f->pci_class) == CLASS_DISPLAY || CLASS_OF(f->pci_class) == CLASS_BRIDGE ||
+                        pgpu_find_by_function(pgpus, n_pgpus, &f->address))
+                        continue;
+                if (idset_add(&others, PCI_TEXT(&f->address)) < 0)
+                        others = idset_free(others);
+        }
+        *ret = others;
+        return others ? 0 : -ENOMEM;
+}
+
+int pci_scan(const PciScanSettings *settings, const ProblemSink *problems, Pgpu **ret, size_t *ret_n,
+        char ***ret_others) {
         _cleanup_(pci_access_freep) PciAccess *names = NULL;
         _cleanup_(tree_done) PciTree tree = {};
         PgpuMaker maker = { .tree = &tree };
@@ -390,7 +412,8 @@ int pci_scan(const PciScanSettings *settings, const ProblemSink *problems, Pgpu 
 
         maker.names = names;
         maker.display_known = arbiter_names(settings->vga_arbiter, &maker.display);
-        return make_pgpus(&maker, problems, ret, ret_n);
+        r = make_pgpus(&maker, problems, ret, ret_n);
+        return r < 0 ? r : list_others(&tree, *ret, *ret_n, ret_others);
 }
 
 bool pci_is_lost(const PciScanSettings *settings, const PciAddress *address) {

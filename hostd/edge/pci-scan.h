@@ -21,7 +21,8 @@ typedef struct PciScanSettings {
 
 /* Sorted by address; supported and enabled are left NULL. -ENOENT: no such source; -EBADMSG: not one device
  * in it could be read. */
-int pci_scan(const PciScanSettings *settings, const ProblemSink *problems, Pgpu **ret, size_t *ret_n);
+int pci_scan(const PciScanSettings *settings, const ProblemSink *problems, Pgpu **ret, size_t *ret_n,
+        char ***ret_others); /* the addresses of the functions that are neither bridges nor displays, nor of a PGPU's slot; an idset */
 /* Whether a function that was there does not answer now. A listing does not change. */
 bool pci_is_lost(const PciScanSettings *settings, const PciAddress *address);
 Pgpu *pgpus_free(Pgpu *pgpus, size_t n);

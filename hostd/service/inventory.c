@@ -173,6 +173,7 @@ static void fill_facts(Host *h, Inventory *ret) {
         ret->hvm = h->facts.hvm;
         ret->networks = h->facts.networks;
         ret->storage = h->facts.storage;
+        ret->functions = h->hardware.functions;
         ret->problems = h->hardware.problems;
 }
 

@@ -320,9 +320,30 @@ static int look_for_lost(Host *h, const OrderRequest *request) {
         return r;
 }
 
+/* Functions that the configs of other VMs pass through. */
+static int list_taken(const Host *h, const Uuid *but, const char *const **ret) {
+        const char **taken;
+        size_t n = 0;
+        HostVm *vm;
+
+        for (size_t i = 0; (vm = hashmap_next(h->vms, &i));)
+                for (char **f = vm->functions; f && *f; f++)
+                        n++;
+        taken = calloc(n + 1, sizeof(*taken));
+        if (!taken)
+                return -ENOMEM;
+        n = 0;
+        for (size_t i = 0; (vm = hashmap_next(h->vms, &i));)
+                for (char **f = vm->functions; f && *f && !uuid_equal(&vm->uuid, but); f++)
+                        taken[n++] = *f;
+        *ret = taken;
+        return 0;
+}
+
 static int check_against_host(
         Host *h, const OrderRequest *request, const HostType **ret_types, HostRefusal *refusal) {
         _cleanup_free_ Occupant *occupants = NULL;
+        _cleanup_free_ const char *const *taken = NULL;
         HostView view = {
                 .pgpus = h->hardware.pgpus,
                 .n_pgpus = h->hardware.n_pgpus,
@@ -337,9 +358,12 @@ static int check_against_host(
         r = look_for_lost(h, request);
         if (r >= 0)
                 r = host_list_occupants(h, &occupants, &view.n_occupants);
+        if (r >= 0)
+                r = list_taken(h, &request->vm, &taken);
         if (r < 0)
                 return r;
         view.occupants = occupants;
+        view.taken = taken;
         r = order_check(&view, request, ret_types, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
@@ -385,6 +409,7 @@ static int check_order(Host *h, const StartOrder *order, const HostType **ret_ty
                 .max_memory = needs.max_memory,
                 .gpus = gpus,
                 .n_gpus = order->n_vgpus + order->n_pcis,
+                .functions = (const char *const *) needs.functions,
         };
         return check_against_host(h, &request, ret_types, refusal);
 }

@@ -102,7 +102,7 @@ static int take_gpus(HostVm *vm, const StartOrder *order) {
         return 0;
 }
 
-static int take_memory(HostVm *vm, const StartOrder *order) {
+static int take_needs(HostVm *vm, const StartOrder *order) {
         JsonReader reader = {};
         VmNeeds needs = {};
         int r;
@@ -111,6 +111,7 @@ static int take_memory(HostVm *vm, const StartOrder *order) {
         if (r < 0)
                 return r;
         vm->memory = needs.memory;
+        vm->functions = take_ptr(needs.functions);
         vm_needs_done(&needs);
         return 0;
 }
@@ -150,7 +151,7 @@ static int make(Host *h, const StartOrder *order, struct json_object *text, Host
         if (r >= 0)
                 r = take_gpus(vm, order);
         if (r >= 0)
-                r = take_memory(vm, order);
+                r = take_needs(vm, order);
         if (r < 0)
                 return r;
 
@@ -340,6 +341,7 @@ HostVm *vm_free(HostVm *vm) {
         sd_event_source_disable_unref(vm->timer);
         run_record_done(&vm->record);
         json_object_put(vm->order);
+        strv_free(vm->functions);
         for (size_t i = 0; i < vm->n_gpus; i++) {
                 free(vm->gpus[i].device);
                 free(vm->gpus[i].identifier);

@@ -49,6 +49,7 @@ typedef struct HostVm {
         StartTimes start_times; /* until its program is at work; all zero when an earlier hostd began it */
         uint64_t accepted; /* number of its first event: the order in which VMs queue */
         uint64_t memory;   /* need, bytes */
+        char **functions;  /* PCI functions that its config passes through */
         VmGpu *gpus;       /* VGPUs first, as ordered, then PCI functions */
         size_t n_gpus;
         struct json_object *order; /* as it came, with the type files of this host */

@@ -402,6 +402,24 @@ static void devices_have_numbers_of_their_own(void **state) {
                 assert_int_equal(check_one(&view, k100_on(0x84, bad[i]), "0 to 20"), ERROR_INVALID_DEVICE);
 }
 
+static void functions_of_the_config_count(void **state) {
+        static const char *const nic[] = { "0000:04:00.0", NULL };
+        HostView view = host_with(NULL, 0);
+        OrderRequest request = order_for(NULL, 0);
+
+        request.functions = nic;
+        assert_int_equal(check(&view, &request, ""), ERROR_NONE);
+        view.taken = nic;
+        assert_int_equal(check(&view, &request, "is given to another VM"), ERROR_VM_REQUIRES_PCI);
+        view.taken = NULL;
+        request.target_memory /= 2;
+        assert_int_equal(check(&view, &request, "both must be equal"), ERROR_INVALID_RECORD);
+        view.iommu = false;
+        assert_int_equal(check(&view, &request, "0000:04:00.0 is to be passed through"), ERROR_VM_REQUIRES_IOMMU);
+        request.hvm = false;
+        assert_int_equal(check(&view, &request, ""), ERROR_NONE);
+}
+
 static void host_and_vm_must_fit_beyond_gpus(void **state) {
         HostView view = host_with(NULL, 0);
         OrderGpu k100 = k100_on(0x84, "0"), pass = passthrough_of(0x84), pair[2];
@@ -456,6 +474,7 @@ int main(void) {
                 cmocka_unit_test(passthrough_is_alone),
                 cmocka_unit_test(companions_travel_with_their_pgpu),
                 cmocka_unit_test(devices_have_numbers_of_their_own),
+                cmocka_unit_test(functions_of_the_config_count),
                 cmocka_unit_test(host_and_vm_must_fit_beyond_gpus),
         };
 

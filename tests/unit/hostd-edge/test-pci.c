@@ -6,6 +6,7 @@
  * itself a display, and a GPU that pci.ids does not know.
  */
 
+#include "hostd/core/idset.h"
 #include "hostd/edge/hardware.h"
 #include "hostd/edge/pci-listing.h"
 #include "hostd/edge/sysfs-facts.h"
@@ -34,6 +35,8 @@ static const Recorded machine[] = {
         { "0000:03:01.1", 0x10de, 0x0e1b, 0x10de, 0x1012, 0x040300, 0, NULL, "0000:00:01.0/", NULL, false,
                 NULL },
         { "0000:03:01.2", 0x1234, 0x0001, 0, 0, 0x030000, 0, NULL, "0000:00:01.0/", NULL, true, NULL },
+        { "0000:04:00.0", 0x8086, 0x10d3, 0x8086, 0xa01f, 0x020000, 0, "e1000e", "0000:00:01.0/", NULL, false,
+                NULL },
         { "0001:09:00.0", 0xf00d, 0x4321, 0, 0, 0x030200, 0, NULL, "", NULL, false, NULL },
 };
 
@@ -110,13 +113,14 @@ static void record_machine(void **state) {
 typedef struct Found {
         Pgpu *pgpus;
         size_t n;
+        char **others;
         Told told;
 } Found;
 
 static int scan(const PciScanSettings *settings, Found *f) {
         ProblemSink sink = sink_to(&f->told);
 
-        return pci_scan(settings, &sink, &f->pgpus, &f->n);
+        return pci_scan(settings, &sink, &f->pgpus, &f->n, &f->others);
 }
 
 static int scan_sysfs(void **state, Found *f) {
@@ -127,6 +131,7 @@ static int scan_sysfs(void **state, Found *f) {
 
 static void found_done(Found *f) {
         pgpus_free(f->pgpus, f->n);
+        idset_free(f->others);
 }
 #define _cleanup_found_ _cleanup_(found_done)
 
@@ -175,6 +180,10 @@ static void sysfs_tells_all(void **state) {
         assert_false(f.pgpus[3].display_known);
         assert_true(f.pgpus[3].driver_known);
         assert_string_equal(f.pgpus[3].driver, "");
+
+        /* No bridge, no display, nothing that goes along with one. */
+        assert_string_equal(f.others[0], "0000:04:00.0");
+        assert_null(f.others[1]);
 }
 
 static void broken_device_costs_itself_alone(void **state) {
