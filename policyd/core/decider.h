@@ -93,6 +93,11 @@ bool vm_prefers(const Vm *vm, const Host *h); /* its affinity */
 ErrorCode candidate_code(const Candidate *c);
 ErrorCode candidate_reason(const Candidate *c);
 bool type_needs_iommu(const VgpuType *t);
+bool vm_passes_functions(const Vm *vm); /* its config has pcidevs */
+bool demand_needs_iommu(const Demand *d);
+/* A PCI function that the VM's config passes through and the host has not, or has given to another VM; NULL:
+ * none. */
+const char *first_function_not_free(const Vm *vm, const Host *h);
 
 /* What refuses the VM everywhere: VGPUs without HVM, passthrough with ballooned memory. NONE when nothing. */
 int refuse_vm(const Vm *vm, Refusal *ret);

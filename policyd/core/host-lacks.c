@@ -8,13 +8,6 @@
 #include "policyd/core/pool-internal.h"
 #include "policyd/core/remedy.h"
 
-static bool demand_needs_iommu(const Demand *d) {
-        for (size_t k = 0; k < d->n_kinds; k++)
-                if (type_needs_iommu(d->kinds[k].type))
-                        return true;
-        return false;
-}
-
 /* Unlike what is available, below 0 where more is booked than is free: so much has to go before anything
  * helps. */
 static int64_t memory_balance(const Host *h) {
@@ -71,6 +64,9 @@ size_t sentence_lacks(StrBuf *b, const Demand *d, const Host *h, uint64_t freed)
                 b, "cannot reach the storage", "", first_disk_without_storage, vm->storage, h->storage);
         n += sentence_missing(
                 b, "has no network", n > 0 ? " and " : "", first_missing, vm->networks, h->networks);
+        if (first_function_not_free(vm, h))
+                strbuf_addf(b, "%shas no PCI device %s that is free to give", n++ > 0 ? " and " : "",
+                        first_function_not_free(vm, h));
         if (demand_needs_iommu(d) && !h->iommu)
                 strbuf_addf(
                         b, "%shas no IOMMU, which giving a PCI device to a VM needs", n++ > 0 ? " and " : "");
@@ -137,6 +133,10 @@ void sentence_lacks_remedy(StrBuf *b, const Demand *d, const Host *h) {
                 sentence_step(b, "attach the storage to %s or change the VM's disks", host);
         if (first_missing(d->vm->networks, h->networks))
                 sentence_step(b, "create the network on %s or change the VM's nics", host);
+        if (first_function_not_free(d->vm, h))
+                sentence_step(b,
+                        "free the device on %s (SIGHUP lets its hostd look again) or change the VM's pcidevs",
+                        host);
         if ((demand_needs_iommu(d) && !h->iommu) || (d->vm->hvm && !h->hvm))
                 sentence_step(b, "switch it on in the firmware of %s", host);
         if (missing > 0)

@@ -17,6 +17,7 @@ static int copy_host(Pool *copy, const Host *h) {
         const HostFacts facts = {
                 .boot_id = h->boot_id,
                 .networks = h->networks,
+                .functions = h->functions,
                 .storage = h->storage,
                 .iommu = h->iommu,
                 .hvm = h->hvm,
@@ -134,6 +135,8 @@ static int copy_vm(Pool *copy, const Vm *vm) {
                 r = pool_set_vm_group(copy, n, same(copy, vm->group));
         if (r >= 0)
                 r = strv_set(&n->networks, (const char *const *) vm->networks);
+        if (r >= 0)
+                r = strv_set(&n->functions, (const char *const *) vm->functions);
         if (r >= 0)
                 r = strv_set(&n->storage, (const char *const *) vm->storage);
         if (r >= 0)

@@ -27,6 +27,7 @@ static void host_clear(Host *h) {
         free(h->state_reason);
         free(h->boot_id);
         texts_free(h->networks);
+        texts_free(h->functions);
         texts_free(h->storage);
         free(h->standing_reason);
         texts_free(h->problems);
@@ -89,6 +90,7 @@ static void vm_clear(Vm *vm) {
         free(vm->config);
         free(vm->decision);
         texts_free(vm->networks);
+        texts_free(vm->functions);
         texts_free(vm->storage);
         ptr_array_done(&vm->vgpus);
         texts_free(vm->problems);

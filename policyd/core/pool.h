@@ -182,6 +182,8 @@ struct Host {
         uint64_t memory_total, memory_free; /* bytes, as last reported */
         bool iommu, hvm;
         char **networks, **storage; /* NULL-terminated, never NULL */
+        char **functions; /* PCI functions that it may give to a VM; NULL-terminated, empty: not told; not
+                             stored */
         char **problems;            /* sentences, NULL-terminated, never NULL; not stored */
         PtrArray pgpus;             /* by PCI address */
         PtrArray vms;               /* resident or scheduled here */
@@ -278,6 +280,7 @@ struct Vm {
         bool target_is_max;      /* passthrough needs it */
         bool hvm;
         char **networks, **storage;
+        char **functions; /* PCI functions that its config passes through, "0000:03:00.0" */
         PowerState power_state;
         Host *resident_on, *scheduled_on;
         BookingState booking;
@@ -457,6 +460,7 @@ void pool_set_host_memory(Pool *pool, Host *h, uint64_t total, uint64_t free);
 typedef struct HostFacts {
         const char *boot_id;
         char *const *networks, *const *storage;
+        char *const *functions;
         bool iommu, hvm;
 } HostFacts;
 int pool_set_host_facts(Pool *pool, Host *h, const HostFacts *facts);

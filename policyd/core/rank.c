@@ -65,19 +65,51 @@ const char *first_disk_without_storage(char *const *disks, char *const *storage)
         return NULL;
 }
 
+bool vm_passes_functions(const Vm *vm) {
+        return vm->functions && vm->functions[0];
+}
+
+/* A PV guest does without an IOMMU. */
+bool demand_needs_iommu(const Demand *d) {
+        if (d->vm->hvm && vm_passes_functions(d->vm))
+                return true;
+        for (size_t k = 0; k < d->n_kinds; k++)
+                if (type_needs_iommu(d->kinds[k].type))
+                        return true;
+        return false;
+}
+
+static bool function_is_taken(const Vm *vm, const Host *h, const char *function) {
+        for (size_t i = 0; i < h->vms.n; i++) {
+                const Vm *other = h->vms.items[i];
+
+                if (!uuid_equal(&other->object.id, &vm->object.id) &&
+                        texts_contain(other->functions, function))
+                        return true;
+        }
+        return false;
+}
+
+const char *first_function_not_free(const Vm *vm, const Host *h) {
+        bool told = h->functions && h->functions[0];
+
+        for (char *const *f = vm->functions; f && *f; f++)
+                if ((told && !texts_contain(h->functions, *f)) || function_is_taken(vm, h, *f))
+                        return *f;
+        return NULL;
+}
+
 void candidate_check_facts(Candidate *c, const Demand *d) {
         const Vm *vm = d->vm;
         const Host *h = c->host;
-        bool iommu = false;
-
-        for (size_t k = 0; k < d->n_kinds; k++)
-                iommu |= type_needs_iommu(d->kinds[k].type);
 
         if ((c->missing = first_disk_without_storage(vm->storage, h->storage)))
                 c->other = ERROR_VM_REQUIRES_SR;
         else if ((c->missing = first_missing(vm->networks, h->networks)))
                 c->other = ERROR_VM_REQUIRES_NET;
-        else if (iommu && !h->iommu)
+        else if ((c->missing = first_function_not_free(vm, h)))
+                c->other = ERROR_VM_REQUIRES_PCI;
+        else if (demand_needs_iommu(d) && !h->iommu)
                 c->other = ERROR_VM_REQUIRES_IOMMU;
         else if (vm->hvm && !h->hvm)
                 c->other = ERROR_FEATURE_REQUIRES_HVM;

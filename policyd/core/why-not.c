@@ -25,6 +25,7 @@ static const char *const code_counts[_ERROR_MAX] = {
         [ERROR_HOST_NOT_ENOUGH_FREE_MEMORY] = "short of memory",
         [ERROR_VM_REQUIRES_SR] = "without the storage",
         [ERROR_VM_REQUIRES_NET] = "without the network",
+        [ERROR_VM_REQUIRES_PCI] = "without the PCI device",
         [ERROR_NO_HOSTS_AVAILABLE] = "refused it just now",
         [ERROR_HOST_OFFLINE] = "offline",
         [ERROR_HOST_DISABLED] = "disabled",
@@ -51,6 +52,12 @@ int refuse_vm(const Vm *vm, Refusal *ret) {
                         "VM '%s' has VGPUs, which only an HVM guest can use: set c_info.type to \"hvm\" in "
                         "its configuration.",
                         vm->name_label);
+
+        if (vm->hvm && vm_passes_functions(vm) && !vm->target_is_max)
+                return refusal_set(ret, ERROR_INVALID_RECORD,
+                        "VM '%s' gets the PCI device %s, which needs all its memory from the start: set "
+                        "target_memkb equal to max_memkb in its configuration.",
+                        vm->name_label, vm->functions[0]);
 
         for (size_t i = 0; i < vm->vgpus.n; i++) {
                 const Vgpu *v = vm->vgpus.items[i];

@@ -131,6 +131,7 @@ int platform_vgpu_ensure(Policy *p, Vm *vm, bool starting, Refusal *refusal) {
 void vm_preview_done(VmPreview *v) {
         strv_free(v->vm.networks);
         strv_free(v->vm.storage);
+        strv_free(v->vm.functions);
 }
 
 int platform_vgpu_preview(Policy *p, const Vm *vm, VmPreview *preview, const Vm **ret, Refusal *refusal) {
@@ -155,7 +156,7 @@ int platform_vgpu_preview(Policy *p, const Vm *vm, VmPreview *preview, const Vm 
         preview->vm = *vm;
         preview->vm.vgpus = (PtrArray){.items = preview->vgpus, .n = 1};
         /* Its needs are its own: a VGPU wants video memory. */
-        preview->vm.networks = preview->vm.storage = NULL;
+        preview->vm.networks = preview->vm.storage = preview->vm.functions = NULL;
         r = vm_refresh_needs(p->pool, &reader, &preview->vm);
         if (r == -EINVAL)
                 return refuse_record(refusal, "VM record", &reader);

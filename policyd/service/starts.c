@@ -273,6 +273,7 @@ static bool another_host_may_help(ErrorCode code) {
                 ERROR_HOST_NOT_ENOUGH_FREE_MEMORY,
                 ERROR_VM_REQUIRES_SR,
                 ERROR_VM_REQUIRES_NET,
+                ERROR_VM_REQUIRES_PCI,
                 ERROR_CONFIG_NOT_ALLOWED,
                 ERROR_HOST_OFFLINE,
                 ERROR_HOST_CLAIMED,

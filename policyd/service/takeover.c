@@ -31,6 +31,7 @@ static int take_facts(Policy *p, Host *h, const Inventory *inventory) {
         const HostFacts facts = {
                 .boot_id = inventory->boot_id,
                 .networks = inventory->networks,
+                .functions = inventory->functions,
                 .storage = inventory->storage,
                 .iommu = inventory->iommu,
                 .hvm = inventory->hvm,

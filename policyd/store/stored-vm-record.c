@@ -163,6 +163,9 @@ int vm_refresh_needs(Pool *pool, JsonReader *r, Vm *vm) {
         q = strv_set(&vm->networks, (const char *const *) needs.networks);
         if (q < 0)
                 return q;
+        q = strv_set(&vm->functions, (const char *const *) needs.functions);
+        if (q < 0)
+                return q;
         q = strv_set(&vm->storage, (const char *const *) needs.storage);
         return q < 0 ? q : 0;
 }

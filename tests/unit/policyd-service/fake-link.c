@@ -275,6 +275,13 @@ static void say_ended(StrBuf *b, const FakeHost *h) {
         }
 }
 
+static void say_functions(StrBuf *b, const FakeHost *h) {
+        strbuf_add(b, "\"functions\":[");
+        for (size_t i = 0; h->functions[i]; i++)
+                strbuf_addf(b, "%s\"%s\"", i ? "," : "", h->functions[i]);
+        strbuf_add(b, "],");
+}
+
 static void host_inventory(FakeHost *h, Inventory *ret) {
         _cleanup_json_ struct json_object *o = NULL;
         _cleanup_strbuf_ StrBuf b = {};
@@ -283,11 +290,13 @@ static void host_inventory(FakeHost *h, Inventory *ret) {
         strbuf_addf(&b,
                 "{\"version\":1,\"seq\":%llu,\"host_uuid\":\"%s\",\"boot_id\":\"%s\",\"hostname\":\"%s\","
                 "\"hypervisor\":\"simulated\",\"epoch\":%llu,\"orders\":%llu,"
-                "\"memory_total\":%llu,\"memory_free\":%llu,\"cpus\":2,\"iommu\":true,\"hvm\":true,"
-                "\"networks\":[\"xenbr0\"],\"storage\":[\"/images\"],\"types\":[",
+                "\"memory_total\":%llu,\"memory_free\":%llu,\"cpus\":2,\"iommu\":%s,\"hvm\":true,"
+                "\"networks\":[\"xenbr0\"],\"storage\":[\"/images\"],",
                 (unsigned long long) h->seq, UUID_TEXT(&h->uuid), h->boot_id, h->name,
                 (unsigned long long) h->epoch, (unsigned long long) h->orders, (unsigned long long) h->memory,
-                (unsigned long long) memory_free(h));
+                (unsigned long long) memory_free(h), h->no_iommu ? "false" : "true");
+        say_functions(&b, h);
+        strbuf_add(&b, "\"types\":[");
         say_types(&b, h);
         strbuf_add(&b, "],\"pgpus\":[");
         say_cards(&b, h);
@@ -674,6 +683,12 @@ static void do_start(HostLink *link, Task *t) {
 
                 start_order_done(&order);
                 t->reply(link, LINK_REFUSED, code, "The host says no.", t->userdata);
+                return;
+        }
+        if (h->guards && fake_guard_refuses(h, &order)) {
+                h->n_refused++;
+                start_order_done(&order);
+                t->reply(link, LINK_REFUSED, ERROR_DOMAIN_FAILED, "The last guard says no.", t->userdata);
                 return;
         }
         if (order_meets_stranger(h, &order)) {

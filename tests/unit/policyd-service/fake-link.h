@@ -50,6 +50,10 @@ typedef struct FakeHost {
         size_t n_cards;
         FakeVm vms[FAKE_VMS_MAX];
         size_t n_vms;
+        bool no_iommu;
+        const char *functions[4]; /* PCI functions that it may give, NULL-terminated */
+        bool guards;              /* checks each order as hostd does, and counts those that it refuses */
+        size_t n_refused;
         const char *problem; /* with its own facts, or NULL */
         FakeEnded ended[8];
         size_t n_ended;
@@ -94,3 +98,6 @@ void fake_inventory_changed(FakeHost *h);
 void fake_lose(FakeHost *h, const char *reason); /* the connection breaks; it is dialled again */
 void fake_reboot(FakeHost *h);                   /* everything on it is gone */
 void fake_stale(FakeHost *h);
+
+/* fake-guard.c: whether the host, as it is, would refuse the order. */
+bool fake_guard_refuses(const FakeHost *h, const StartOrder *order);

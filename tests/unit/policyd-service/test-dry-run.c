@@ -1,0 +1,309 @@
+/*
+ * The dry run says what the start does
+ *
+ * Random pools, with cards, PCI devices and IOMMUs here and not there, with VMs that are not of the pool; random
+ * VMs, some of which pass a device through. Whatever the dry run answers the start answers too; where it says
+ * yes the VM comes to run in the very place that Explain names, and no host, each of which checks its orders for
+ * itself, had anything to refuse.
+ */
+
+#include "tests/unit/policyd-service/world.h"
+
+#include <stdio.h>
+
+#include <json-c/json.h>
+
+#define N_POOLS 24
+#define N_HOSTS 3
+#define N_STEPS 24
+
+static const char *const functions[] = {"0000:03:00.0", "0000:04:00.0"};
+
+typedef struct Story {
+        World *w;
+        FakeHost *hosts[N_HOSTS];
+        Uuid vms[N_STEPS];
+        size_t n_vms, n_started, n_refused, n_with_functions;
+        uint64_t dice;
+} Story;
+
+static uint32_t roll(Story *s, uint32_t sides) {
+        s->dice ^= s->dice << 13;
+        s->dice ^= s->dice >> 7;
+        s->dice ^= s->dice << 17;
+        return (uint32_t) (s->dice >> 33) % sides;
+}
+
+static void add_host(Story *s, size_t i) {
+        static const char *const names[N_HOSTS] = {"alpha", "beta", "gamma"};
+        FakeHost *h = fake_host_add(names[i]);
+        size_t n = 0;
+
+        s->hosts[i] = h;
+        if (i == 0 || roll(s, 2))
+                fake_k1_add(h);
+        if (roll(s, 2))
+                fake_k2_add(h);
+        h->guards = true;
+        h->no_iommu = roll(s, 4) == 0;
+        h->functions[n++] = "0000:00:1f.3";
+        for (size_t f = 0; f < ARRAY_SIZE(functions); f++)
+                if (roll(s, 2))
+                        h->functions[n++] = functions[f];
+        assert_int_equal(world_add_host(s->w, h), ERROR_NONE);
+}
+
+/* Something that is not of the pool, on a card that has nothing yet. */
+static void add_outsider(Story *s) {
+        FakeHost *h = s->hosts[roll(s, N_HOSTS)];
+        const Host *host = world_host(s->w, h->name);
+        const Pgpu *g = host->pgpus.n ? host->pgpus.items[roll(s, (uint32_t) host->pgpus.n)] : NULL;
+        bool k1 = g && streq(g->device_id, "0ff2");
+        Uuid id = {.bytes = {0xaa, (uint8_t) roll(s, 256), (uint8_t) roll(s, 256), 1}};
+        const char *types[] = {k1 ? "k100" : "k240q", k1 ? "k140q" : "k240q", NULL};
+
+        if (!g || pgpu_load(g) > 0 || !isempty(g->held_by) || h->n_vms >= FAKE_VMS_MAX)
+                return;
+        fake_vm_put_with(h, &id, PCI_TEXT(&g->pci), types[roll(s, 3)]);
+        fake_inventory_changed(h);
+        world_run(s->w);
+}
+
+static void hold_a_card(Story *s) {
+        FakeHost *h = s->hosts[roll(s, N_HOSTS)];
+        const Host *host = world_host(s->w, h->name);
+        uint32_t at = h->n_cards ? roll(s, (uint32_t) h->n_cards) : 0;
+
+        if (h->n_cards == 0 || pgpu_load(host->pgpus.items[at]) > 0)
+                return;
+        h->cards[at].held_by = h->cards[at].held_by ? NULL : "domain 'x' (id 7)";
+        fake_inventory_changed(h);
+        world_run(s->w);
+}
+
+static void end_one(Story *s) {
+        FakeHost *h = s->hosts[roll(s, N_HOSTS)];
+        Uuid id;
+
+        if (h->n_vms == 0)
+                return;
+        id = h->vms[roll(s, (uint32_t) h->n_vms)].uuid;
+        fake_vm_ends(h, &id, "poweroff", NULL);
+        world_run(s->w);
+}
+
+static Uuid make_vm(Story *s) {
+        static const char *const models[] = {"GRID K100", "GRID K140Q", "GRID multi", "GRID K240Q", "passthrough"};
+        char record[1024], devices[128] = "";
+        uint32_t n = roll(s, 3);
+        Uuid id;
+        Vm *vm;
+
+        for (size_t f = 0; f < ARRAY_SIZE(functions); f++)
+                if (roll(s, 4) == 0)
+                        snprintf(devices + strlen(devices), sizeof(devices) - strlen(devices),
+                                "%s{\"bus\":%zu}", *devices ? "," : "", f + 3);
+        s->n_with_functions += *devices ? 1 : 0;
+        snprintf(record, sizeof(record),
+                "{\"name_label\":\"vm-%zu\",\"config\":{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":"
+                "1048576,\"target_memkb\":%u},\"pcidevs\":[%s]}}",
+                s->n_vms, roll(s, 8) ? 1048576 : 524288, devices);
+        assert_int_equal(world_request(s->w, vms_create(s->w->policy, record, &vm, fresh(s->w))), ERROR_NONE);
+        id = vm->object.id;
+        s->vms[s->n_vms++] = id;
+        for (uint32_t i = 0; i < n; i++) {
+                Object *type;
+
+                /* Types that no card has, or that cannot stand together, are refused. */
+                if (pool_find(policy_pool(s->w->policy), CLASS_VGPU_TYPE, models[roll(s, ARRAY_SIZE(models))], &type) == 0 &&
+                        ((VgpuType *) type)->supported_on.n > 0)
+                        (void) world_create_vgpu(s->w, &id, object_name(type), NULL);
+        }
+        return id;
+}
+
+static const char *text(struct json_object *o, const char *member) {
+        struct json_object *value;
+
+        return json_object_object_get_ex(o, member, &value) ? json_object_get_string(value) : "";
+}
+
+static void check_place(Story *s, const Uuid *id, struct json_object *explained) {
+        struct json_object *placement, *pgpus;
+        const Vm *vm = world_vm(s->w, id);
+
+        assert_true(json_object_object_get_ex(explained, "placement", &placement));
+        assert_string_equal(world_vm_state(s->w, id), "running");
+        assert_string_equal(vm->resident_on->name_label, text(placement, "name_label"));
+        assert_true(json_object_object_get_ex(placement, "pgpus", &pgpus));
+        assert_int_equal(json_object_array_length(pgpus), vm->vgpus.n);
+        for (size_t i = 0; i < vm->vgpus.n; i++)
+                assert_string_equal(PCI_TEXT(&((const Vgpu *) vm->vgpus.items[i])->resident_on->pci),
+                        text(json_object_array_get_idx(pgpus, i), "pci_id"));
+}
+
+static void start_one(Story *s) {
+        StartOptions dry = {.dry_run = true};
+        _cleanup_free_ char *json = NULL, *said = NULL;
+        struct json_object *explained;
+        Uuid id = make_vm(s);
+        ErrorCode code, started;
+        Job *j;
+
+        assert_int_equal(vms_explain(s->w->policy, world_vm(s->w, &id), NULL, &json), 0);
+        explained = json_tokener_parse(json);
+        assert_int_equal(vms_start(s->w->policy, world_vm(s->w, &id), &dry, &j, fresh(s->w)), 0);
+        code = s->w->refusal.code;
+        said = strdup(strempty(s->w->refusal.message));
+        started = world_start_vm(s->w, &id, NULL);
+        assert_int_equal(started, code);
+        assert_string_equal(text(explained, "verdict"), code == ERROR_NONE ? "placed" : "refused");
+        world_run(s->w);
+        if (code == ERROR_NONE)
+                check_place(s, &id, explained);
+        else
+                assert_string_equal(strempty(s->w->refusal.message), said);
+        *(code == ERROR_NONE ? &s->n_started : &s->n_refused) += 1;
+        for (size_t i = 0; i < N_HOSTS; i++)
+                assert_int_equal(s->hosts[i]->n_refused, 0);
+        json_object_put(explained);
+}
+
+static void the_dry_run_is_the_start(void **state) {
+        Story total = {};
+
+        for (uint64_t seed = 1; seed <= N_POOLS; seed++) {
+                _cleanup_world_ World *w = world_new();
+                Story s = {.w = w, .dice = seed * UINT64_C(0x9e3779b97f4a7c15)};
+
+                world_start(w);
+                for (size_t i = 0; i < N_HOSTS; i++)
+                        add_host(&s, i);
+                for (size_t i = 0; i < N_STEPS; i++) {
+                        switch (roll(&s, 8)) {
+                        case 0:
+                                add_outsider(&s);
+                                break;
+                        case 1:
+                                end_one(&s);
+                                break;
+                        case 2:
+                                hold_a_card(&s);
+                                break;
+                        default:
+                                start_one(&s);
+                                break;
+                        }
+                }
+                total.n_started += s.n_started;
+                total.n_refused += s.n_refused;
+                total.n_with_functions += s.n_with_functions;
+        }
+        assert_true(total.n_started > N_POOLS * 3);
+        assert_true(total.n_refused > N_POOLS);
+        assert_true(total.n_with_functions > N_POOLS);
+}
+
+/* The host that has the device takes the VM, though the group's algorithm would like another better. */
+static void a_device_decides_the_host(void **state) {
+        FakeHost *a, *b;
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
+        const char *record = "{\"name_label\":\"nic\",\"config\":{\"c_info\":{\"type\":\"hvm\"},\"b_info\":"
+                             "{\"max_memkb\":1048576},\"pcidevs\":[{\"bus\":3}]}}";
+        Uuid ids[3];
+        Vm *vm;
+
+        a->functions[0] = "0000:04:00.0";
+        b->functions[0] = "0000:03:00.0";
+        fake_inventory_changed(a);
+        fake_inventory_changed(b);
+        world_run(w);
+        for (size_t i = 0; i < 3; i++) {
+                assert_int_equal(world_request(w, vms_create(w->policy, record, &vm, fresh(w))), ERROR_NONE);
+                ids[i] = vm->object.id;
+                if (i == 0)
+                        assert_int_equal(world_create_vgpu(w, &ids[i], "GRID K100", NULL), ERROR_NONE);
+        }
+        assert_int_equal(world_start_vm_on(w, &ids[0], "alpha", NULL), ERROR_VM_REQUIRES_PCI);
+        assert_non_null(strstr(w->refusal.message, "alpha has no PCI device 0000:03:00.0 that is free to give"));
+        assert_int_equal(world_start_vm(w, &ids[0], NULL), ERROR_NONE);
+        world_run(w);
+        assert_string_equal(world_vm(w, &ids[0])->resident_on->name_label, "beta");
+
+        /* It is given away now, and comes back when that VM ends. */
+        assert_int_equal(world_start_vm(w, &ids[1], NULL), ERROR_VM_REQUIRES_PCI);
+        fake_vm_ends(b, &ids[0], "poweroff", NULL);
+        world_run(w);
+        assert_int_equal(world_start_vm(w, &ids[1], NULL), ERROR_NONE);
+        world_run(w);
+        assert_string_equal(world_vm_state(w, &ids[1]), "running");
+
+        /* Hosts that do not tell, as those of an older version, are not asked for it. */
+        a->functions[0] = NULL;
+        fake_inventory_changed(a);
+        world_run(w);
+        assert_int_equal(world_start_vm(w, &ids[2], NULL), ERROR_NONE);
+        world_run(w);
+        assert_string_equal(world_vm(w, &ids[2])->resident_on->name_label, "alpha");
+}
+
+/* Less memory than its maximum, or a host without an IOMMU: the dry run knows, and so does the start. */
+static void a_device_wants_memory_and_an_iommu(void **state) {
+        FakeHost *a, *b;
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
+        StartOptions dry = {.dry_run = true};
+        char record[256];
+        Uuid id;
+        Vm *vm;
+        Job *j;
+
+        for (unsigned i = 0; i < 2; i++) {
+                snprintf(record, sizeof(record),
+                        "{\"name_label\":\"nic\",\"config\":{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":"
+                        "1048576,\"target_memkb\":%u},\"pcidevs\":[{\"bus\":3}]}}",
+                        i ? 1048576 : 524288);
+                assert_int_equal(world_request(w, vms_create(w->policy, record, &vm, fresh(w))), ERROR_NONE);
+                id = vm->object.id;
+                assert_int_equal(vms_start(w->policy, vm, &dry, &j, fresh(w)), 0);
+                assert_int_equal(w->refusal.code, i ? ERROR_NONE : ERROR_INVALID_RECORD);
+                if (i == 0)
+                        assert_int_equal(world_start_vm(w, &id, NULL), ERROR_INVALID_RECORD);
+        }
+        a->no_iommu = b->no_iommu = true;
+        fake_inventory_changed(a);
+        fake_inventory_changed(b);
+        world_run(w);
+        assert_int_equal(vms_start(w->policy, world_vm(w, &id), &dry, &j, fresh(w)), 0);
+        assert_int_equal(w->refusal.code, ERROR_VM_REQUIRES_IOMMU);
+        b->no_iommu = false;
+        fake_inventory_changed(b);
+        world_run(w);
+        assert_int_equal(world_start_vm(w, &id, NULL), ERROR_NONE);
+        world_run(w);
+        assert_string_equal(world_vm(w, &id)->resident_on->name_label, "beta");
+}
+
+/* A host that says no after all, since it knows more: the next one is tried. */
+static void a_refused_device_sends_it_on(void **state) {
+        FakeHost *a, *b;
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
+        Uuid vm = world_create_vm(w, "a"), job;
+
+        a->refuse = ERROR_VM_REQUIRES_PCI;
+        assert_int_equal(world_start_vm(w, &vm, &job), ERROR_NONE);
+        world_run(w);
+        assert_string_equal(world_vm(w, &vm)->resident_on->name_label, "beta");
+        assert_string_equal(world_job_state(w, &job), "done");
+        assert_int_equal(a->n_starts, 1);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(the_dry_run_is_the_start),
+                cmocka_unit_test(a_device_decides_the_host),
+                cmocka_unit_test(a_device_wants_memory_and_an_iommu),
+                cmocka_unit_test(a_refused_device_sends_it_on),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
