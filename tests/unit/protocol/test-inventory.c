@@ -13,7 +13,7 @@ DEFINE_RECORD_TEST(inventory, Inventory, inventory_parse, inventory_build, inven
         "\"memory_free\":34359738368"
 #define HOST                                                                                                           \
         "\"version\":1,\"seq\":41,\"host_uuid\":\"" HOST_UUID "\",\"boot_id\":\"b\",\"hostname\":\"alpha\","            \
-        "\"hypervisor\":\"simulated\",\"epoch\":7,\"memory_total\":68719476736,\"memory_free\":34359738368,\"cpus\":2,"  \
+        "\"hypervisor\":\"simulated\",\"epoch\":7,\"orders\":3,\"memory_total\":68719476736,\"memory_free\":34359738368,\"cpus\":2,"  \
         "\"iommu\":true,\"hvm\":true,\"networks\":[\"xenbr0\"],\"storage\":[\"/images\"],\"problems\":[\"/grid.conf:3: it has no pdev_id\"]"
 #define TYPE                                                                                                              \
         "{\"identifier\":\"0001:a\",\"vendor_name\":\"N\",\"model_name\":\"M\","              \
@@ -52,7 +52,7 @@ static void functions_are_told_where_there_are_any(void **state) {
 static void an_empty_host(void **state) {
         inventory_goes("{" HOST_REQUIRED ",\"unknown\":[]}",
                 "{\"version\":1,\"seq\":41,\"host_uuid\":\"" HOST_UUID "\",\"boot_id\":\"b\",\"hostname\":\"\","
-                "\"hypervisor\":\"\",\"epoch\":0,\"memory_total\":68719476736,\"memory_free\":34359738368,\"cpus\":0,"
+                "\"hypervisor\":\"\",\"epoch\":0,\"orders\":0,\"memory_total\":68719476736,\"memory_free\":34359738368,\"cpus\":0,"
                 "\"iommu\":false,\"hvm\":false,\"networks\":[],\"storage\":[],\"problems\":[],\"types\":[],"
                 "\"pgpus\":[],\"vms\":[],\"ended\":[]}");
 }
