@@ -204,6 +204,8 @@ int type_from_record(Policy *p, const TypeRecord *record, bool refresh, VgpuType
 int reconcile_host(Policy *p, Host *h, const Inventory *inventory);
 /* A VM that is new to the pool, or that has no booking any more, may run on a host without one. */
 void reconcile_stray(Policy *p, Vm *vm);
+/* A host that was waited for cannot be reached: where its VMs are seen is where they are. */
+void reconcile_unreached(Policy *p, Host *h);
 void host_said_vm(Policy *p, Host *h, const VmEvent *event);
 void host_said_vgpu(Policy *p, Host *h, const VgpuEvent *event);
 void host_said_pci(Policy *p, Host *h, const PciEvent *event);

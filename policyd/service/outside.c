@@ -116,18 +116,23 @@ static int update(Policy *p, Peer *peer, Host *h) {
         return r;
 }
 
-/* A VM that runs twice concerns both of its hosts. */
+static bool any_strays(Policy *p) {
+        Peer *peer;
+
+        for (size_t i = 0; (peer = hashmap_next(p->peers, &i));)
+                if (peer->n_strays > 0)
+                        return true;
+        return false;
+}
+
+/* A VM that runs twice concerns both of its hosts, whichever of them speaks. */
 int outside_update(Policy *p, Host *h) {
+        bool strays = any_strays(p);
         Peer *peer = peer_of(p, h);
-        bool strays;
         int r;
 
-        if (!peer)
-                return host_problems_update(p, h);
-        strays = peer->n_strays > 0;
-        r = update(p, peer, h);
-        strays |= peer->n_strays > 0;
-        r = r ?: strays ? problems_update(p) : host_problems_update(p, h);
+        r = peer ? update(p, peer, h) : 0;
+        r = r ? r : strays || any_strays(p) ? problems_update(p) : host_problems_update(p, h);
         if (pool_has_changes(p->pool))
                 batch_open(p);
         return r;

@@ -227,11 +227,15 @@ static void tell_away(Peer *peer, const Host *h, const char *reason) {
 void peer_say_offline(Peer *peer, const char *reason) {
         Policy *p = peer->policy;
         Host *h = peer_host(peer);
+        bool waited_for;
 
         if (!h)
                 return;
+        waited_for = h->state == HOST_CONNECTING;
         tell_away(peer, h, reason);
         pool_set_host_state(p->pool, h, HOST_OFFLINE, reason);
+        if (waited_for)
+                reconcile_unreached(p, h);
         batch_open(p);
 }
 

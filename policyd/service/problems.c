@@ -92,6 +92,13 @@ static void each_stray(Policy *p, StrayFn told, const void *about, Problems *lis
         }
 }
 
+/* Where the pool has a VM that another host runs too; NULL while that one was not heard from. */
+static const Host *other_host(const Vm *vm) {
+        const Host *other = vm ? vm_host(vm) : NULL;
+
+        return other && other->state != HOST_CONNECTING ? other : NULL;
+}
+
 /* What ends one of the two, and what becomes of the other. */
 #define TWICE                                                                                                \
         "and both write to its disks. `xenvgpu vm-shutdown uuid=%s force=true` ends the one on %s, and the " \
@@ -100,13 +107,13 @@ static void each_stray(Policy *p, StrayFn told, const void *about, Problems *lis
 static void stray_of_host(
         Policy *p, const Host *h, const InventoryVm *report, const void *about, Problems *list) {
         const Vm *vm = pool_get(p->pool, CLASS_VM, &report->uuid);
-        const Host *of = about, *other = vm ? vm_host(vm) : NULL;
+        const Host *of = about, *other = other_host(vm);
 
         if (other && (of == h || of == other))
                 problem_add(list, "VM '%s' runs here and on host %s too, " TWICE, vm->name_label,
                         of == h ? other->name_label : h->name_label, UUID_TEXT(&report->uuid),
                         other->name_label, h->name_label, h->name_label);
-        else if (of == h)
+        else if (of == h && !vm)
                 problem_add(list,
                         "VM '%s' (%s) runs here and is not of this pool; what it holds counts as taken. To "
                         "command it, create or import it with this uuid; else end it on the host itself.",
@@ -174,7 +181,7 @@ int host_problems_update(Policy *p, Host *h) {
 static void stray_of_vm(
         Policy *p, const Host *h, const InventoryVm *report, const void *about, Problems *list) {
         const Vm *vm = about;
-        const Host *other = vm_host(vm);
+        const Host *other = other_host(vm);
 
         if (other && uuid_equal(&report->uuid, &vm->object.id))
                 problem_add(list, "It runs on host %s and on host %s too, " TWICE, other->name_label,

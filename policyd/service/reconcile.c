@@ -94,11 +94,12 @@ static bool withdraw_unsent(Policy *p, const Vm *vm) {
                (vm->booking == BOOKING_SENT && peer && peer_withdraw_call(peer, &vm->token));
 }
 
-/* Why the host's word about one of our VMs cannot be adopted, or NULL. */
+/* Why the host's word about one of our VMs cannot be adopted, or NULL. One that was not heard from yet is
+ * waited for. */
 static const Host *runs_elsewhere(const Vm *vm, const Host *h) {
         const Host *other = vm_host(vm);
 
-        return other && other != h && other->state == HOST_ONLINE ? other : NULL;
+        return other && other != h && other->state != HOST_OFFLINE ? other : NULL;
 }
 
 static void adopt(Policy *p, Host *h, Vm *vm, const InventoryVm *report) {
@@ -134,10 +135,12 @@ static void take_vm(Policy *p, Host *h, const InventoryVm *report) {
         if (vm_host(vm) != h || !booking_token_is(vm, &report->token)) {
                 other = runs_elsewhere(vm, h);
                 if (other && !withdraw_unsent(p, vm)) {
-                        log_vm(LOG_ERR, MSG_HOST_CORRECTED, vm, h,
-                                "VM %s runs on host %s, and is booked on host %s, which is online. End one "
-                                "of the two by hand before its disks are damaged.",
-                                vm->name_label, h->name_label, other->name_label);
+                        if (other->state == HOST_ONLINE)
+                                log_vm(LOG_ERR, MSG_HOST_CORRECTED, vm, h,
+                                        "VM %s runs on host %s, and is booked on host %s, which is online. "
+                                        "End "
+                                        "one of the two before its disks are damaged.",
+                                        vm->name_label, h->name_label, other->name_label);
                         return;
                 }
                 adopt(p, h, vm, report);
@@ -160,6 +163,11 @@ void reconcile_stray(Policy *p, Vm *vm) {
                 if (taken)
                         (void) batch_poison(p, outside_update(p, h));
         }
+}
+
+void reconcile_unreached(Policy *p, Host *h) {
+        for (size_t i = h->vms.n; i > 0; i--)
+                reconcile_stray(p, h->vms.items[i - 1]);
 }
 
 /* 2: VMs that are booked here and were not reported */

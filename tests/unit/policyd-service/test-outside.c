@@ -360,6 +360,29 @@ static void the_second_one_is_not_forgotten_while_its_host_is_away(void **state)
         assert_int_equal(b->n_starts, 1);
 }
 
+/* After a restart the host where the pool has the VM is waited for, whoever speaks first; in vain, where it
+ * is seen is where it is. */
+static void the_host_that_is_booked_is_waited_for(void **state) {
+        for (unsigned i = 0; i < 2; i++) {
+                FakeHost *a, *b;
+                _cleanup_world_ World *w = world_of_two_k1(&a, &b);
+                Uuid vm;
+
+                run_twice(w, a, &vm);
+                b->silent = true;
+                w->policy = policy_free(w->policy);
+                world_start(w);
+                world_run_for(w, 3200000); /* policyd waits 3 s for who is silent */
+                assert_string_equal(where(world_vm(w, &vm))->name_label, "beta");
+                assert_null(world_vm(w, &vm)->problems);
+                b->down = i == 1;
+                b->silent = false;
+                world_run(w);
+                assert_string_equal(where(world_vm(w, &vm))->name_label, i == 1 ? "alpha" : "beta");
+                assert_int_equal(i == 0, world_vm(w, &vm)->problems != NULL);
+        }
+}
+
 /* What the pool does not know is told at its host, with the way to command it. */
 static void an_outsider_is_told(void **state) {
         FakeHost *h;
@@ -389,6 +412,7 @@ int main(void) {
                 cmocka_unit_test(a_vm_that_runs_twice_is_told),
                 cmocka_unit_test(the_second_one_may_end_first),
                 cmocka_unit_test(the_second_one_is_not_forgotten_while_its_host_is_away),
+                cmocka_unit_test(the_host_that_is_booked_is_waited_for),
                 cmocka_unit_test(an_outsider_is_told),
         };
 
