@@ -39,7 +39,8 @@ static const Verb verbs[] = {
                 verb_vm_create),
         VERB("vm-destroy", "uuid", "", "Ends a halted VM and its VGPUs.", verb_vm_destroy),
         VERB("vm-start", "uuid", "on dry-run reservation idempotency-key",
-                "Starts a VM and waits for it; on=HOST names the host, dry-run=true only decides, and explains.",
+                "Starts a VM and waits for it; on=HOST names the host, dry-run=true only decides, and "
+                "explains.",
                 verb_vm_start),
         VERB("vm-shutdown", "uuid", "force idempotency-key",
                 "Shuts a VM down and waits for it; force=true destroys it.", verb_vm_shutdown),
@@ -58,8 +59,11 @@ static const Verb verbs[] = {
         VERB("vm-set-config", "uuid config", "", "Replaces a halted VM's libxl config by config=@FILE.",
                 verb_vm_set_config),
         VERB("host-add", "name address", "idempotency-key",
-                "Adds a host: address=unix:path=... on this machine, address=ssh:USER@HOST elsewhere. Prints "
-                "its uuid.",
+                "Adds a host: address=system for the master itself, address=ssh:xenvgpu@HOST[:PORT] "
+                "elsewhere. "
+                "Prints its uuid. By ssh the host must know policyd's key (authorized_keys: restrict,command="
+                "\"systemd-stdio-bridge\") and policyd the host's (known_hosts), both in "
+                "/var/lib/xenvgpu-policyd/.ssh; man xenvgpu-policyd, HOSTS BY SSH, has each step.",
                 verb_host_add),
         VERB("host-remove", "uuid", "", "Takes a host that runs no VM out of the pool.", verb_host_remove),
         VERB("host-enable", "uuid", "", "Lets VMs be placed on a host again.", verb_host_enable),
@@ -81,7 +85,8 @@ static const Verb verbs[] = {
                 "Limits what an owner's VMs may use: VGPUs, whole PGPUs (or size units), in one group or in "
                 "all; owner=\"*\" is every owner without a quota. Prints its uuid.",
                 verb_quota_create),
-        VERB("quota-use", "", "owner", "What owners use, each with the quotas that hold for it.", verb_quota_use),
+        VERB("quota-use", "", "owner", "What owners use, each with the quotas that hold for it.",
+                verb_quota_use),
         VERB("quota-destroy", "uuid", "", "Ends a quota; uuid= takes the owner's name too.",
                 verb_quota_destroy),
         VERB("job-wait", "uuid", "", "Waits until a job has ended; its outcome is the exit status.",
@@ -101,32 +106,32 @@ static const Verb verbs[] = {
 };
 
 static const Verb generic_verbs[] = {
-        { "-list", "", "params",
+        {"-list", "", "params",
                 "Lists the objects; FIELD=value filters, params=all or params=a,b chooses fields.", verb_list,
-                VERB_KEYS_FIELDS },
-        { "-param-list", "uuid", "", "All fields of one object.", verb_param_list, VERB_KEYS_CLOSED },
-        { "-param-get", "uuid param-name", "param-key", "One field of one object.", verb_param_get,
-                VERB_KEYS_CLOSED },
-        { "-param-set", "uuid", "", "Sets fields: FIELD=value.", verb_param_set, VERB_KEYS_SETTERS },
-        { "-param-add", "uuid", "param-name param-key",
+                VERB_KEYS_FIELDS},
+        {"-param-list", "uuid", "", "All fields of one object.", verb_param_list, VERB_KEYS_CLOSED},
+        {"-param-get", "uuid param-name", "param-key", "One field of one object.", verb_param_get,
+                VERB_KEYS_CLOSED},
+        {"-param-set", "uuid", "", "Sets fields: FIELD=value.", verb_param_set, VERB_KEYS_SETTERS},
+        {"-param-add", "uuid", "param-name param-key",
                 "Adds to a list: param-name=FIELD param-key=value, or FIELD=value.", verb_param_add,
-                VERB_KEYS_LISTS },
-        { "-param-remove", "uuid", "param-name param-key",
+                VERB_KEYS_LISTS},
+        {"-param-remove", "uuid", "param-name param-key",
                 "Removes from a list: param-name=FIELD param-key=value, or FIELD=value.", verb_param_remove,
-                VERB_KEYS_LISTS },
+                VERB_KEYS_LISTS},
 };
 
 bool verb_nth(size_t n, char buf[static 64], VerbName *ret) {
         if (n < ARRAY_SIZE(verbs)) {
-                *ret = (VerbName){ .verb = &verbs[n] };
+                *ret = (VerbName){.verb = &verbs[n]};
                 snprintf(buf, 64, "%s", verbs[n].name);
                 return true;
         }
         n -= ARRAY_SIZE(verbs);
         if (n >= n_classes * ARRAY_SIZE(generic_verbs))
                 return false;
-        *ret = (VerbName){ .verb = &generic_verbs[n % ARRAY_SIZE(generic_verbs)],
-                .class = &classes[n / ARRAY_SIZE(generic_verbs)] };
+        *ret = (VerbName){.verb = &generic_verbs[n % ARRAY_SIZE(generic_verbs)],
+                .class = &classes[n / ARRAY_SIZE(generic_verbs)]};
         snprintf(buf, 64, "%s%s", ret->class->name, ret->verb->name);
         return true;
 }
@@ -146,7 +151,7 @@ bool verb_find(const char *name, VerbName *ret) {
 /* The three nearest, as long as they are near at all. */
 int verb_unknown(const char *name) {
         char best[3][64] = {}, text[64];
-        size_t distance[3] = { SIZE_MAX, SIZE_MAX, SIZE_MAX }, limit = MAX_OF(strlen(name) / 2, (size_t) 2);
+        size_t distance[3] = {SIZE_MAX, SIZE_MAX, SIZE_MAX}, limit = MAX_OF(strlen(name) / 2, (size_t) 2);
         VerbName v;
 
         for (size_t i = 0; verb_nth(i, text, &v); i++) {
@@ -229,7 +234,7 @@ static void print_fields(FILE *out, VerbName v) {
 
 /* D-Bus says name where xe says name-label: either is understood. */
 static int adopt_name(VerbName v, Args *args) {
-        static const char *const words[] = { "name", "name-label" };
+        static const char *const words[] = {"name", "name-label"};
 
         for (size_t i = 0; i < ARRAY_SIZE(words); i++)
                 if (words_contain(v.verb->required, words[i]) && !args_get(args, words[i]))

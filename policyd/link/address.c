@@ -120,12 +120,12 @@ static int parse_bus(const char *text, LinkAddress *ret, char **ret_message) {
                         const char *why = transport_refusal(p);
 
                         return why ? refuse(ret_message,
-                                             "The address \"%s\" is refused: %s. Use ssh:USER@HOST[:PORT] "
+                                             "The address \"%s\" is refused: %s. Use ssh:xenvgpu@HOST[:PORT] "
                                              "for another machine.",
                                              text, why)
                                    : refuse(ret_message,
                                              "The address \"%s\" is not understood: give \"system\", "
-                                             "unix:path=…, or ssh:USER@HOST[:PORT].",
+                                             "unix:path=…, or ssh:xenvgpu@HOST[:PORT].",
                                              text);
                 }
                 r = check_unix(p, n, ret_message);
@@ -180,8 +180,11 @@ static int parse_ssh(const char *text, LinkAddress *ret, char **ret_message) {
 
         at = strchr(user, '@');
         if (!at)
-                return refuse(
-                        ret_message, "The address \"%s\" names no user: write ssh:USER@HOST[:PORT].", text);
+                return refuse(ret_message,
+                        "The address \"%s\" names no user: write ssh:xenvgpu@HOST[:PORT], with the user "
+                        "whose "
+                        "keys policyd uses and who may command hostd.",
+                        text);
         if (!word_is_safe(user, (size_t) (at - user), "-._"))
                 return refuse(ret_message,
                         "The user in the address \"%s\" must be letters, digits, '.', '_' or '-', and must "
