@@ -1,9 +1,10 @@
 /*
  * Epochs: which policyd commands
  *
- * At start all stored hosts are greeted first (or have failed once, or three seconds have passed); then the
- * epoch becomes 1 + the highest that policyd has stored or any of them holds, is made durable, and only then
- * are hosts claimed with it. A host that is met later:
+ * At start all stored hosts are greeted first (or have failed once, or three seconds have passed; half a
+ * second after half of them have answered is enough where none of them holds more than policyd has stored);
+ * then the epoch becomes 1 + the highest that policyd has stored or any of them holds, is made durable, and
+ * only then are hosts claimed with it. A host that is met later:
  *
  *   claimed by another pool               left alone, and offline with that reason
  *   free, with a higher epoch             ours is raised above it, durably, and this host is claimed with it
@@ -28,6 +29,8 @@
 #include "protocol/names.h"
 
 #define GATHER_USEC UINT64_C(3000000)
+#define SOME_USEC                                                                                            \
+        UINT64_C(500000) /* after half of the hosts have answered, and none holds more than is stored */
 
 static void claim_waiting(Policy *p, const Uuid *a, const Uuid *b);
 
@@ -40,6 +43,30 @@ static bool all_answered(Policy *p) {
                 if (!peer->answered)
                         return false;
         return true;
+}
+
+/* What they hold says that the database is no older copy, so those that keep silent need not be waited for.
+ */
+static bool enough_answered(Policy *p) {
+        size_t n = 0, n_answered = 0;
+        Peer *peer;
+
+        for (size_t i = 0; (peer = hashmap_next(p->peers, &i)); n++) {
+                if (peer->waits && peer->epoch_held > p->meta.epoch)
+                        return false;
+                n_answered += peer->answered;
+        }
+        return n_answered * 2 >= n;
+}
+
+static void wait_less(Policy *p) {
+        uint64_t now = 0, end = 0;
+
+        if (!p->gather_timer || sd_event_source_get_time(p->gather_timer, &end) < 0 ||
+                sd_event_now(p->event, CLOCK_MONOTONIC, &now) < 0)
+                return;
+        if (now + SOME_USEC < end)
+                (void) sd_event_source_set_time(p->gather_timer, now + SOME_USEC);
 }
 
 /* 2: the epoch is chosen and stored */
@@ -81,6 +108,8 @@ static int on_gathered(sd_event_source *source, void *userdata) {
 
         if (all_answered(p))
                 choose_epoch(p);
+        else if (enough_answered(p))
+                wait_less(p);
         return 0;
 }
 
@@ -118,10 +147,8 @@ void epoch_answered(Peer *peer) {
 static void fill_claim(Peer *peer, LinkClaim *ret) {
         Policy *p = peer->policy;
 
-        *ret = (LinkClaim){.epoch = p->epoch,
-                .orders = p->stored.orders,
-                .pool = p->meta.pool,
-                .instance = p->instance};
+        *ret = (LinkClaim){
+                .epoch = p->epoch, .orders = p->stored.orders, .pool = p->meta.pool, .instance = p->instance};
         peer->waits = false;
         peer->epoch = p->epoch;
 }
@@ -259,7 +286,8 @@ int epoch_greeted(Peer *peer, const LinkGreeting *g, LinkClaim *ret, char **ret_
                 epoch_answered(peer);
                 return 0;
         }
-        /* What it holds of ours from before this start is lower; an equal one is this process's own, once it commands. */
+        /* What it holds of ours from before this start is lower; an equal one is this process's own, once it
+         * commands. */
         if (g->epoch > p->epoch || (g->epoch == p->epoch && !(ours && p->commands))) {
                 raise_epoch(p);
                 return 0;

@@ -276,6 +276,20 @@ static void a_host_that_greets_while_the_epoch_goes_to_disk_raises_it(void **sta
         assert_int_equal(world_host(w, "gamma")->state, HOST_ONLINE);
 }
 
+/* Where what the others hold shows that the database is no older copy. */
+static void one_silent_host_does_not_hold_up_the_others(void **state) {
+        FakeHost *a, *b;
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
+
+        b->silent = true;
+        world_restart(w);
+        world_run_for(w, 100000);
+        assert_int_equal(world_host(w, "alpha")->state, HOST_CONNECTING);
+        world_run_for(w, 1000000);
+        assert_int_equal(world_host(w, "alpha")->state, HOST_ONLINE);
+        assert_int_equal(world_host(w, "beta")->state, HOST_CONNECTING);
+}
+
 /* It would refuse the epoch that it held under somebody else. */
 static void a_free_host_with_our_epoch_raises_it(void **state) {
         _cleanup_world_ World *w = world_new();
@@ -518,6 +532,7 @@ int main(void) {
                 cmocka_unit_test(a_host_that_was_removed_while_away_joins_again),
                 cmocka_unit_test(a_host_that_greets_while_the_epoch_goes_to_disk_raises_it),
                 cmocka_unit_test(a_host_that_is_slow_to_answer_kills_no_failover),
+                cmocka_unit_test(one_silent_host_does_not_hold_up_the_others),
                 cmocka_unit_test(a_free_host_with_our_epoch_raises_it),
                 cmocka_unit_test(a_host_of_another_pool_is_left_alone),
                 cmocka_unit_test(a_host_with_the_last_epoch_is_left_alone),
