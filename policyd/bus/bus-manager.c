@@ -481,7 +481,7 @@ static int method_remove_row(sd_bus_message *m, void *userdata, sd_bus_error *er
         const char *row;
         int r;
 
-        r = sd_bus_message_read(m, "s", &row);
+        r = bus_text(m, "row", TEXT_LINE, &row, error);
         if (r < 0)
                 return r;
         r = options_read(m, 0, &options, error);

@@ -182,7 +182,7 @@ static int visit_aside(const void *key, size_t key_size, const void *data, size_
         row.table = (unsigned) (letter - table_letters);
         row.key_size = key_size - 1;
         memcpy(row.key, (const uint8_t *) key + 1, row.key_size);
-        r = json_parse(&reader, data, end ? (size_t) (end - (const char *) data) : 0, &record);
+        r = json_parse_cleaned(&reader, data, end ? (size_t) (end - (const char *) data) : 0, &record);
         r = r ?: json_get_string(&reader, record, "row", &name);
         r = r ?: json_get_string(&reader, record, "reason", &reason);
         if (r == -ENOMEM)

@@ -37,6 +37,8 @@ static void test_each_bad_argument_is_named(void **state) {
         assert_names(w, "The uuid_or_name holds");
         assert_false(MANAGER(w, "List", "sa{sv}uu", "vm" ESC, 0, 0, 0));
         assert_names(w, "The class holds");
+        assert_false(MANAGER(w, "RemoveRow", "sa{sv}", "vm 7" C1, 0));
+        assert_names(w, "The row holds the control character U+009B at byte 5");
         assert_false(MANAGER(w, "List", "sa{sv}uu", "vm", 1, "NameLabel", "s", ESC, 0, 0));
         assert_names(w, "The NameLabel holds");
 }
