@@ -39,8 +39,9 @@ static void on_signal(HostSignal signal, const char *json, void *userdata) {
 }
 
 static void on_property(HostProperty property, void *userdata) {
-        static const char *const names[_HOST_PROPERTY_MAX][4] = {
-                [HOST_PROPERTY_CLAIM] = {"Epoch", "ClaimedBy", "Claimer"},
+        static const char *const names[_HOST_PROPERTY_MAX][5] = {
+                [HOST_PROPERTY_CLAIM] = {"Epoch", "Orders", "ClaimedBy", "Claimer"},
+                [HOST_PROPERTY_ORDERS] = {"Orders"},
                 [HOST_PROPERTY_MEMORY_FREE] = {"MemoryFree"},
         };
         BusHost *b = userdata;

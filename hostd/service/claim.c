@@ -37,8 +37,11 @@ static int put_claim(Host *h, HostClaim *claim, char *claimer) {
 }
 
 void host_note_order(Host *h, uint64_t number) {
-        if (number > host_store_get_orders(h->store))
-                host_store_set_orders(h->store, number);
+        if (number <= host_store_get_orders(h->store))
+                return;
+        host_store_set_orders(h->store, number);
+        if (h->listener)
+                h->listener->property(HOST_PROPERTY_ORDERS, h->listener_userdata);
 }
 
 /* Another pool counts its own. */

@@ -30,7 +30,8 @@ typedef enum HostSignal {
 } HostSignal;
 
 typedef enum HostProperty {
-        HOST_PROPERTY_CLAIM, /* epoch, pool and claimer */
+        HOST_PROPERTY_CLAIM,  /* epoch, pool, claimer and number of orders */
+        HOST_PROPERTY_ORDERS, /* the number of orders alone */
         HOST_PROPERTY_MEMORY_FREE,
         _HOST_PROPERTY_MAX,
         _HOST_PROPERTY_INVALID = -EINVAL,
