@@ -44,7 +44,7 @@ static const char inventory[] =
                     "\"device_name\":\"GK107GL [GRID "
                     "K1]\",\"driver\":\"\",\"bridge\":\"\",\"is_system_display_device\":false,"
                     "\"supported\":[" TYPES "],\"enabled\":[\"0001:nvidia,0ff2,,0fe7,101e\",\"0001:nvidia,"
-                                            "0ff2,,0fe7,1020\",\"0001:passthrough\"]}],"
+                    "0ff2,,0fe7,1020\",\"0001:passthrough\"]}],"
                     "\"vms\":[],\"ended\":[],\"problems\":[]}";
 
 #define UUID "22222222-2222-4333-8444-555555555555"
@@ -56,10 +56,17 @@ static const char inventory[] =
 /* A VM with VGPUs of a group that has no hardware here. */
 #define ALIEN_VGPU(device, more)                                                                             \
         "{\"device\":\"" device "\"" more ",\"gpu_group\":{\"name_label\":\"K2 "                             \
-                                          "cards\",\"gpu_types\":[\"10de/11bf\"]},\"type\":{\"identifier\":" \
+        "cards\",\"gpu_types\":[\"10de/11bf\"]},\"type\":{\"identifier\":"                                   \
         "\"0001:nvidia,11bf,,11b0,101a\",\"implementation\":\"nvidia\",\"vendor_name\":\"NVIDIA "            \
         "Corporation\","                                                                                     \
         "\"model_name\":\"GRID K240Q\",\"size\":262144}}"
+/* A type of another card, in the group that has hardware. */
+#define ODD_VGPU                                                                                             \
+        "{\"device\":\"0\",\"gpu_group\":{\"name_label\":\"K1\",\"gpu_types\":[\"10de/"                      \
+        "0ff2\"]},\"type\":{\"identifier\":"                                                                 \
+        "\"0001:nvidia,11bf,,11b0,101a\",\"implementation\":\"nvidia\",\"vendor_name\":\"NVIDIA "            \
+        "Corporation\",\"model_name\":"                                                                      \
+        "\"GRID K240Q\",\"size\":262144}}"
 #define IMPORT(name, more, vgpus) RECORD(name, more ",\"vgpus\":[" vgpus "]", HVM)
 #define NOWHERE POLICY_PATH "/vgpu_type/_11111111_2222_4333_8444_555555555555"
 
@@ -94,6 +101,8 @@ static char *snapshot(const Pool *p) {
         assert_non_null(out);
         show_all(p->w, out);
         for (size_t i = 0; i < ARRAY_SIZE(vms); i++) {
+                if (!*vms[i])
+                        continue; /* it comes later */
                 assert_true(call(p->w, vms[i], POLICY_IFACE_VM, "Export", ""));
                 fprintf(out, "%s\n", p->w->reply);
         }
@@ -159,15 +168,19 @@ static void make_pool(Pool *p, World *w) {
         find(w, "vgpu_type", "GRID one", p->one);
         find(w, "vgpu_type", "GRID many", p->many);
         find(w, "vgpu_type", "GRID off", p->off);
+        /* While nothing stands there. */
+        REFUSED(p, "GPUGroupContainsPGPU", p->group, POLICY_IFACE_GPU_GROUP, "Destroy", "");
+        (void) MANAGER(w, "ImportVM", "sa{sv}", IMPORT("alien", "", ALIEN_VGPU("0", "")), 0);
+        made(w, p->alien);
+        find(w, "vgpu_type", "GRID K240Q", p->alien_type);
+        find(w, "gpu_group", "K2 cards", p->alien_group);
+        REFUSED(p, "PGPUNotCompatibleWithGPUGroup", p->pgpu, POLICY_IFACE_PGPU, "SetGPUGroup", "o",
+                p->alien_group);
         make_vm(p, RECORD("busy", ",\"uuid\":\"" UUID "\"", HVM), p->group, p->one, p->busy);
         make_vm(p, RECORD("idle", ",\"owner\":\"lab\"", HVM), p->group, p->one, p->idle);
         make_vm(p, RECORD("several", "", HVM), p->group, p->many, p->several);
         make_vm(p, RECORD("whole", "", HVM), p->group, "/", p->whole);
         make_vm(p, RECORD("bare", "", HVM), NULL, NULL, p->bare);
-        (void) MANAGER(w, "ImportVM", "sa{sv}", IMPORT("alien", "", ALIEN_VGPU("0", "")), 0);
-        made(w, p->alien);
-        find(w, "vgpu_type", "GRID K240Q", p->alien_type);
-        find(w, "gpu_group", "K2 cards", p->alien_group);
         (void) MANAGER(w, "CreateVMGroup", "sa{sv}", "web", 0);
         made(w, p->web);
         (void) MANAGER(w, "CreateVMGroup", "sa{sv}", "db", 0);
@@ -278,9 +291,8 @@ static void refuse_reservations(Pool *p) {
 
 static void refuse_starts(Pool *p) {
         World *w = p->w;
-        char pv[128], net[128], sr[128], large[128], off[128], next[128];
+        char pv[128], net[128], sr[128], large[128], off[128], next[128], odd[128];
 
-        make_vm(p, RECORD("pv", "", CONFIG("pv", "262144", "")), NULL, NULL, pv);
         make_vm(p, RECORD("net", "", CONFIG("hvm", "262144", ",\"nics\":[{\"bridge\":\"xenbr9\"}]")), NULL,
                 NULL, net);
         make_vm(p,
@@ -300,6 +312,11 @@ static void refuse_starts(Pool *p) {
         VM_REFUSED(p, "HostNotEnoughFreeMemory", large, "Start", "a{sv}", 0);
         VM_REFUSED(p, "VMRequiresNet", net, "Start", "a{sv}", 0);
         VM_REFUSED(p, "VMRequiresSR", sr, "Start", "a{sv}", 0);
+        make_vm(p, RECORD("gpu", "", CONFIG("pv", "262144", "")), p->group, p->one, pv);
+        VM_REFUSED(p, "FeatureRequiresHVM", pv, "Start", "a{sv}", 0);
+        (void) MANAGER(w, "ImportVM", "sa{sv}", IMPORT("odd", "", ODD_VGPU), 0);
+        made(w, odd);
+        VM_REFUSED(p, "VGPUTypeNotSupported", odd, "Start", "a{sv}", 0);
         VM_REFUSED(p, "NoSuchObject", next, "StartOn", "oa{sv}", NOWHERE, 0);
         assert_true(MANAGER(w, "Reserve", "soouta{sv}", "rest", p->group, p->one, 7, (uint64_t) 600, 0));
         made(w, p->reservation);
@@ -389,14 +406,10 @@ static const char *const exceptions[] = {
         "VM.Start PGPUUnhealthy",
         "VM.Start HostDisabled",
         "VM.Start HostOffline",
-        "VM.Start VGPUTypeNotSupported",
         "VM.Start VMRequiresIOMMU",
-        "VM.Start FeatureRequiresHVM",
         "VM.StartOn VMRequiresVGPU",
         "VM.Shutdown HostOffline",
         "VM.HardShutdown HostOffline",
-        "PGPU.SetGPUGroup PGPUNotCompatibleWithGPUGroup",
-        "GPUGroup.Destroy GPUGroupContainsPGPU",
         "Job.Cancel VMBadPowerState",
 };
 
