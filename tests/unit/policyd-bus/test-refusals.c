@@ -404,6 +404,7 @@ static const char *const exceptions[] = {
         "Manager.ImportVM VMPCIBusFull", /* of VGPUs that one VM can have */
         "VM.Start VMBadPowerState",
         "VM.Start PGPUUnhealthy",
+        "VM.Start VMRequiresPCI", /* hosts of old inventories do not tell their functions */
         "VM.Start HostDisabled",
         "VM.Start HostOffline",
         "VM.Start VMRequiresIOMMU",
