@@ -10,7 +10,7 @@
 #define ROWS_MAX 1024
 
 typedef struct Row {
-        Uuid place, vm;
+        Uuid place, vm, host;
         Uuid pgpu; /* of a host's row: the start's first PGPU; null: it had none */
         bool is_host;
         uint64_t failed, proven; /* when; proven 0: the VM has not started elsewhere */
@@ -95,6 +95,7 @@ int place_health_failed(
         for (size_t i = 0; i < n; i++) {
                 rows[i] = (Row){.place = i == 0 ? where->host : where->pgpus[i - 1],
                         .vm = *vm,
+                        .host = where->host,
                         .is_host = i == 0,
                         .failed = now,
                         .words = strdup(words)};
@@ -164,6 +165,14 @@ PlaceStanding place_health_of(const PlaceHealth *h, const Uuid *place, uint64_t 
         if (ret)
                 *ret = report;
         return report.standing;
+}
+
+bool place_health_is_empty(const PlaceHealth *h) {
+        return h->n == 0;
+}
+
+const Uuid *place_health_next_host(const PlaceHealth *h, size_t *i) {
+        return *i < h->n ? &h->rows[(*i)++].host : NULL;
 }
 
 uint64_t place_health_next(const PlaceHealth *h, uint64_t now) {

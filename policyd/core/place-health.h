@@ -53,5 +53,8 @@ void place_health_failed_everywhere(PlaceHealth *h, const Uuid *vm);
 void place_health_clear(PlaceHealth *h, const Uuid *place);
 
 PlaceStanding place_health_of(const PlaceHealth *h, const Uuid *place, uint64_t now, PlaceReport *ret);
+bool place_health_is_empty(const PlaceHealth *h);
+/* Hosts of which something is noted, or of a PGPU of theirs, perhaps several times; *i: 0 at first. NULL: no more. */
+const Uuid *place_health_next_host(const PlaceHealth *h, size_t *i);
 /* When a place next stops coming last; UINT64_MAX: none does. */
 uint64_t place_health_next(const PlaceHealth *h, uint64_t now);

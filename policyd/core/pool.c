@@ -112,6 +112,7 @@ static void job_clear(Job *j) {
         free(j->operation);
         free(j->stage);
         free(j->error_message);
+        free(j->first_try);
 }
 
 void object_free(Object *o) {

@@ -389,6 +389,8 @@ struct Job {
         size_t n_objects;
         Uuid token;       /* of the order that it follows */
         bool cancel_requested;
+        char *first_try; /* a start that is tried once more: what became of it at first; else NULL */
+        Uuid first_host; /* and where that was */
         ErrorCode error;
         char *error_message;
         uint64_t start_time, end_time; /* µs since the epoch; end 0 while it runs */

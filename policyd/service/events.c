@@ -28,7 +28,10 @@ static void vm_runs(Policy *p, Vm *vm, Host *h, PowerState power) {
                 log_vm(LOG_INFO, MSG_VM_STARTED, vm, h, "VM %s runs on host %s.", vm->name_label,
                         h->name_label);
         booking_running(p, vm, h, power);
-        if (op && op->kind == OPERATION_START && !operation_job(op)->cancel_requested)
+        if (!op || op->kind != OPERATION_START)
+                return;
+        places_started(p, vm);
+        if (!operation_job(op)->cancel_requested)
                 operation_finish(op, JOB_DONE, ERROR_NONE, "");
 }
 

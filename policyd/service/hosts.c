@@ -109,6 +109,7 @@ int hosts_remove(Policy *p, Host *h, Refusal *refusal) {
         r = batch_then(p, part, &h->object.id, NULL);
         if (r < 0)
                 return r;
+        places_clear_host(p, h);
         pool_remove(p->pool, &h->object);
         types_collect(p);
         (void) batch_poison(p, problems_update(p));
@@ -118,6 +119,8 @@ int hosts_remove(Policy *p, Host *h, Refusal *refusal) {
 int hosts_set_enabled(Policy *p, Host *h, bool enabled, Refusal *refusal) {
         pool_set_host_enabled(p->pool, h, enabled);
         batch_open(p);
+        if (enabled)
+                places_clear_host(p, h);
         return 0;
 }
 

@@ -11,6 +11,7 @@
 #include <systemd/sd-event.h>
 
 #include "common/text.h"
+#include "policyd/core/place-health.h"
 #include "policyd/core/quota.h"
 #include "policyd/link/link.h"
 #include "policyd/service/policy.h"
@@ -81,6 +82,8 @@ struct Policy {
         HashMap *answers;    /* idempotency key → Answer */
         HashMap *answers_of; /* object uuid → its first Answer */
 
+        PlaceHealth *health;           /* of hosts and PGPUs; places.c writes it to the pool */
+        sd_event_source *health_timer; /* a place comes last no more */
         sd_event_source *gather_timer, *gather_defer, *retry_timer, *expiry_timer;
         sd_event_source *clock_timer; /* while the clock stands before 1970 */
         uint64_t retry_delay;
@@ -264,6 +267,7 @@ Operation *operation_of(Policy *p, const Vm *vm);
 Job *operation_job(Operation *op);
 int operation_wait_for_host(Operation *op); /* the job fails with HostOffline when nothing is heard in time */
 void operation_heard(Operation *op);
+void operation_set_stage(Operation *op, const char *stage, double progress); /* for the next commit */
 void operation_progress(Operation *op, const char *stage, double progress);
 void operation_finish(Operation *op, JobState state, ErrorCode code, const char *message); /* frees it */
 int operations_restore(Policy *p); /* from the unfinished jobs of the pool */
@@ -279,10 +283,37 @@ uint64_t reservations_next_expiry(Policy *p);
 void reservations_expire(Policy *p);
 
 /* starts.c, stops.c */
-void start_failed_on_host(Policy *p, Vm *vm, ErrorCode code, const char *message);
+/* What the start came to: no host was asked, or the host says so, and whether the guest may have run. */
+typedef enum StartEnd {
+        START_NOT_SENT,
+        START_REFUSED,       /* by its host, which did nothing */
+        START_BEFORE_UNPAUSE, /* the host began, and says that the guest never ran */
+        START_MAY_HAVE_RUN,
+} StartEnd;
+
+void start_failed_on_host(Policy *p, Vm *vm, StartEnd end, ErrorCode code, const char *message);
 void start_halted(Policy *p, Vm *vm, Host *h, const VmEvent *event);
 int stop_order(Policy *p, Vm *vm, bool force); /* a stop order of its own token, sent after the commit */
 void stop_resend(Policy *p, Vm *vm);
+
+/* retry.c: one try of a start, where it was and what came of it */
+typedef struct FailedTry {
+        Uuid host, *pgpus; /* distinct PGPUs */
+        size_t n_pgpus;
+        char *sentence; /* names all of them, and says what the host said */
+} FailedTry;
+
+int failed_try_note(FailedTry *t, const Vm *vm, const char *words); /* while the VM is still booked there */
+void failed_try_done(FailedTry *t);
+bool failure_is_of_the_place(ErrorCode code);
+
+/* places.c: how hosts and PGPUs stand after starts that failed there */
+void places_refresh(Policy *p);
+void places_failed(Policy *p, const Vm *vm, const StartPlaces *where, const char *words);
+void places_started(Policy *p, const Vm *vm); /* where it is booked */
+void places_failed_everywhere(Policy *p, const Vm *vm);
+void places_clear_host(Policy *p, Host *h); /* and its PGPUs */
+
 int decision_to_text(Policy *p, const Vm *vm, const Allocation *a, char **ret); /* explain.c */
 int host_check_reachable(const Host *h, const char *what, Refusal *refusal);
 Host *vm_host(const Vm *vm); /* where it is resident, else scheduled, or NULL */

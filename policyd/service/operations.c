@@ -77,12 +77,20 @@ Job *operation_job(Operation *op) {
 
 /* A start that is begun again, on this host or the next, goes back by stages; who watches sees no step back.
  */
-void operation_progress(Operation *op, const char *stage, double progress) {
+void operation_set_stage(Operation *op, const char *stage, double progress) {
+        _cleanup_strbuf_ StrBuf b = {};
         Job *j = operation_job(op);
         Policy *p = op->policy;
 
-        pool_set_job_state(p->pool, j, JOB_RUNNING, stage, MAX_OF(progress, j->progress), policy_now(p));
-        batch_open(p);
+        if (j->first_try)
+                strbuf_addf(&b, "second try: %s", stage);
+        pool_set_job_state(p->pool, j, JOB_RUNNING, b.len > 0 && strbuf_error(&b) == 0 ? b.text : stage,
+                MAX_OF(progress, j->progress), policy_now(p));
+}
+
+void operation_progress(Operation *op, const char *stage, double progress) {
+        operation_set_stage(op, stage, progress);
+        batch_open(op->policy);
 }
 
 void operation_finish(Operation *op, JobState state, ErrorCode code, const char *message) {
@@ -169,6 +177,12 @@ static int restore(Policy *p, Job *j) {
                 return r;
         if (j->n_objects > 1 && j->objects[1].class == CLASS_HOST)
                 op->only = j->objects[1].id;
+        if (j->first_try && uuid_is_null(&op->only)) {
+                op->avoid = calloc(1, sizeof(Uuid));
+                if (!op->avoid)
+                        return -ENOMEM;
+                op->avoid[op->n_avoid++] = j->first_host;
+        }
         h = vm_host(vm);
         return h && h->state == HOST_ONLINE ? 0 : operation_wait_for_host(op);
 }

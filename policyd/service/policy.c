@@ -46,6 +46,7 @@ void policy_options_default(PolicyOptions *ret) {
                                 [CLASS_JOB] = 200000,
                         },
                 .order_timeout_usec = UINT64_C(45000000),
+                .place_last_usec = UINT64_C(600000000),
         };
 }
 
@@ -201,7 +202,8 @@ int policy_new(sd_event *event, const PolicyOptions *options, const PolicyListen
         p->state_dir = strdup(options->state_dir);
         p->peers = hashmap_new_uuid();
         p->operations = hashmap_new_uuid();
-        if (!p->state_dir || !p->peers || !p->operations)
+        p->health = place_health_new(options->place_last_usec);
+        if (!p->state_dir || !p->peers || !p->operations || !p->health)
                 return -ENOMEM;
         p->options.state_dir = p->state_dir;
 
@@ -245,6 +247,8 @@ Policy *policy_free(Policy *p) {
         sd_event_source_disable_unref(p->expiry_timer);
         sd_event_source_disable_unref(p->clock_timer);
         free(p->troubled);
+        sd_event_source_disable_unref(p->health_timer);
+        place_health_free(p->health);
         free(p->ended);
         store_ops_done(&p->gone_jobs);
         unreadable_rows_done(&p->unreadable);
@@ -451,6 +455,7 @@ int policy_rebuild(Policy *p) {
                 p->meta.pool = pool_id;
         carry_over(p, old);
         old_rebuilt(p);
+        places_refresh(p);
         r = outside_update_all(p);
         if (r < 0 || policy_is_read_only(p))
                 return r;

@@ -36,6 +36,7 @@ typedef struct PolicyOptions {
         uint64_t jobs_max_finished;  /* 1,000 */
         uint64_t limits[_CLASS_MAX]; /* objects of each class that may exist */
         uint64_t order_timeout_usec;
+        uint64_t place_last_usec;    /* a host or PGPU comes last that long after starts failed there */
         uint64_t logins_max; /* by ssh at a time; 0: eight for each processor */
         LinkSettings link;   /* given to each link with link_configure(); the texts must outlive the policy */
 } PolicyOptions;
@@ -138,6 +139,7 @@ int hosts_declare_dead(
         Policy *p, Host *h, Refusal *refusal); /* releases every booking there; refused while it is online */
 
 /* PGPU: enabling asks hostd first; done() is called later, once, after the commit or with the refusal. */
+int pgpus_clear_health(Policy *p, Pgpu *pgpu, Refusal *refusal);
 int pgpus_set_group(Policy *p, Pgpu *g, GpuGroup *group_or_null, Refusal *refusal);
 int pgpus_set_enabled(Policy *p, Pgpu *g, VgpuType *const *types, size_t n, PolicyCommitted done,
         void *userdata, Refusal *refusal);

@@ -153,11 +153,45 @@ static void add_vanished(Policy *p, const Host *h, Problems *list) {
         }
 }
 
+/* Where starts failed; logged once, when it comes. */
+
+static void log_standing(const Host *h, const Problems *list, size_t before) {
+        for (size_t i = before; i < list->n; i++)
+                if (!has_problem(h, list->texts[i]))
+                        log_host(LOG_WARNING, NULL, h, "Host %s: %s", h->name_label, list->texts[i]);
+}
+
+static const char *standing_end(PlaceStanding standing) {
+        return standing == PLACE_SUSPECT ? "Mend it; then"
+                                         : "That ends by itself, or when a VM starts there;";
+}
+
+static void add_standings(Policy *p, const Host *h, Problems *list) {
+        size_t before = list->n;
+
+        if (h->standing != PLACE_GOOD)
+                problem_add(list, "The host %s. %s %s xenvgpu host-enable uuid=%s clears that.",
+                        h->standing == PLACE_SUSPECT ? "is suspect and left out" : "comes last",
+                        h->standing_reason, standing_end(h->standing), UUID_TEXT(&h->object.id));
+        for (size_t i = 0; i < h->pgpus.n; i++) {
+                const Pgpu *pgpu = h->pgpus.items[i];
+
+                if (pgpu->standing != PLACE_GOOD)
+                        problem_add(list, "PGPU %s %s. %s %s xenvgpu pgpu-clear-health uuid=%s clears that.",
+                                PCI_TEXT(&pgpu->pci),
+                                pgpu->standing == PLACE_SUSPECT ? "is suspect and left out" : "comes last",
+                                pgpu->standing_reason, standing_end(pgpu->standing),
+                                UUID_TEXT(&pgpu->object.id));
+        }
+        log_standing(h, list, before);
+}
+
 /* Who knows of problems of a host. */
 static void (*const host_sources[])(Policy *p, const Host *h, Problems *list) = {
         add_strays,
         add_surplus,
         add_vanished,
+        add_standings,
         add_reported,
 };
 

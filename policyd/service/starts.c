@@ -4,7 +4,8 @@
  * Decided and booked before the reply; sent after the commit; then the host speaks. Before the order is
  * handed to the link any failure releases. After it only the host's word does: refused (and then the next
  * host is tried, each once, when another host may help), an event that the VM halted, or an inventory under
- * the current claim without the token. The functions stand in this order.
+ * the current claim without the token. A start that failed at its place, and whose guest never ran by its
+ * host's word, is tried once more elsewhere. The functions stand in this order.
  */
 
 #include <stdio.h>
@@ -208,7 +209,7 @@ static void start_send(Policy *p, const Uuid *vm_id, const Uuid *token) {
         /* What a host said since it was decided. */
         r = old_check_start(p, vm, &old);
         if (r < 0 || old.code != ERROR_NONE) {
-                start_failed_on_host(p, vm, ERROR_HOST_OFFLINE,
+                start_failed_on_host(p, vm, START_NOT_SENT, ERROR_HOST_OFFLINE,
                         r < 0 ? "The start could not be checked: out of memory." : old.message);
                 return;
         }
@@ -216,16 +217,16 @@ static void start_send(Policy *p, const Uuid *vm_id, const Uuid *token) {
         if (r >= 0) {
                 op = operation_of(p, vm);
                 if (op)
-                        pool_set_job_state(
-                                p->pool, operation_job(op), JOB_RUNNING, "sent", -1, policy_now(p));
+                        operation_set_stage(op, "sent", -1);
                 return;
         }
         if (r == -ENOTCONN || r == -ENOBUFS)
-                start_failed_on_host(p, vm, ERROR_HOST_OFFLINE,
+                start_failed_on_host(p, vm, START_NOT_SENT, ERROR_HOST_OFFLINE,
                         r == -ENOBUFS ? "The host has more orders waiting than it can take."
                                       : "The host went offline before the order was sent.");
         else
-                start_failed_on_host(p, vm, ERROR_INTERNAL_ERROR, "The start order could not be built.");
+                start_failed_on_host(
+                        p, vm, START_NOT_SENT, ERROR_INTERNAL_ERROR, "The start order could not be built.");
 }
 
 /* 4: the host has answered */
@@ -249,7 +250,7 @@ static void start_replied(
                 if (vm->booking != BOOKING_SENT)
                         break;
                 peer_touch(call->peer);
-                start_failed_on_host(p, vm, code, message);
+                start_failed_on_host(p, vm, START_REFUSED, code, message);
                 break;
         case LINK_UNKNOWN:
                 if (op)
@@ -326,37 +327,19 @@ static int start_note_held(Operation *op, Vm *vm, Host *h, ErrorCode code) {
         return r < 0 ? r : 1;
 }
 
-/* refused NULL: the same host may be asked again. 1: booked; 0: there is no host. */
-static int try_next_host(Operation *op, Vm *vm, const Host *refused, Reservation *reservation) {
+/* Decided and booked as for the first try, under the same job. 1: booked; 0: it fits nowhere. */
+static int book_again(Operation *op, Vm *vm, const AllocRequest *request, Reservation *reservation) {
         _cleanup_refusal_ Refusal old = {};
         _cleanup_(allocation_done) Allocation a = {};
-        _cleanup_free_ const Host **avoid = NULL;
-        AllocRequest request = {.vm = vm, .reservation = reservation};
         Policy *p = op->policy;
         Job *j = operation_job(op);
         Uuid token;
         int r;
 
-        r = refused ? avoid_host(op, refused) : 0;
-        r = r ?: old_check_start(p, vm, &old);
+        r = old_check_start(p, vm, &old);
         if (r < 0 || old.code != ERROR_NONE)
                 return r;
-        if (!uuid_is_null(&op->only)) {
-                request.only = pool_get(p->pool, CLASS_HOST, &op->only);
-                if (!request.only)
-                        return 0;
-        }
-        avoid = calloc(op->n_avoid + 1, sizeof(*avoid));
-        if (!avoid)
-                return -ENOMEM;
-        for (size_t i = 0; i < op->n_avoid; i++) {
-                const Host *h = pool_get(p->pool, CLASS_HOST, &op->avoid[i]);
-
-                if (h)
-                        avoid[request.n_avoid++] = h;
-        }
-        request.avoid = avoid;
-        r = allocate(p->pool, &request, NULL, &a);
+        r = allocate(p->pool, request, NULL, &a);
         if (r < 0 || a.refusal.code != ERROR_NONE)
                 return r;
         r = book(p, vm, reservation, &a, &token);
@@ -368,16 +351,166 @@ static int try_next_host(Operation *op, Vm *vm, const Host *refused, Reservation
         return 1;
 }
 
-void start_failed_on_host(Policy *p, Vm *vm, ErrorCode code, const char *message) {
+/* The hosts that refused it, and where it failed, as far as they are still there. */
+static int list_avoided(const Operation *op, const Host ***ret, AllocRequest *request) {
+        _cleanup_free_ const Host **avoid = calloc(op->n_avoid + 1, sizeof(*avoid));
+
+        if (!avoid)
+                return -ENOMEM;
+        for (size_t i = 0; i < op->n_avoid; i++) {
+                const Host *h = pool_get(op->policy->pool, CLASS_HOST, &op->avoid[i]);
+
+                if (h)
+                        avoid[request->n_avoid++] = h;
+        }
+        request->avoid = *ret = take_ptr(avoid);
+        return 0;
+}
+
+/* refused NULL: the same host may be asked again. 1: booked; 0: there is no host. */
+static int try_next_host(Operation *op, Vm *vm, const Host *refused, Reservation *reservation) {
+        _cleanup_free_ const Host **avoid = NULL;
+        AllocRequest request = {.vm = vm, .reservation = reservation};
+        int r;
+
+        r = refused ? avoid_host(op, refused) : 0;
+        if (r < 0)
+                return r;
+        if (!uuid_is_null(&op->only)) {
+                request.only = pool_get(op->policy->pool, CLASS_HOST, &op->only);
+                if (!request.only)
+                        return 0;
+        }
+        r = list_avoided(op, &avoid, &request);
+        return r < 0 ? r : book_again(op, vm, &request, reservation);
+}
+
+/* On the same host without the PGPUs that it had: while it is decided, they are as if they were not there. */
+static int try_next_pgpu(Operation *op, Vm *vm, Host *h, const FailedTry *failed, Reservation *reservation) {
+        AllocRequest request = {.vm = vm, .only = h, .reservation = reservation};
+        Pool *pool = op->policy->pool;
+        bool present[failed->n_pgpus + 1];
+        int r;
+
+        for (size_t i = 0; i < failed->n_pgpus; i++) {
+                Pgpu *pgpu = pool_get(pool, CLASS_PGPU, &failed->pgpus[i]);
+
+                present[i] = pgpu && pgpu->present;
+                if (pgpu)
+                        pool_set_pgpu_present(pool, pgpu, false);
+        }
+        r = book_again(op, vm, &request, reservation);
+        for (size_t i = 0; i < failed->n_pgpus; i++) {
+                Pgpu *pgpu = pool_get(pool, CLASS_PGPU, &failed->pgpus[i]);
+
+                if (pgpu)
+                        pool_set_pgpu_present(pool, pgpu, present[i]);
+        }
+        return r;
+}
+
+/*
+ * Once, on another host if one takes it, else on another PGPU of this one; where the start named its host,
+ * only there. What the first try came to stands in the job, on disk with the new booking, so that there is no
+ * third after a restart.
+ */
+static int try_elsewhere(Operation *op, Vm *vm, Host *h, FailedTry *failed, Reservation *reservation) {
+        Job *j = operation_job(op);
+        int r = 0;
+
+        j->first_try = take_ptr(failed->sentence);
+        j->first_host = h->object.id;
+        if (uuid_is_null(&op->only))
+                r = try_next_host(op, vm, h, reservation);
+        if (r == 0 && failed->n_pgpus > 0)
+                r = try_next_pgpu(op, vm, h, failed, reservation);
+        if (r <= 0)
+                failed->sentence = take_ptr(j->first_try);
+        return r;
+}
+
+/* Whether a host that was not tried could take it; then it has not failed everywhere. */
+static int could_start_elsewhere(Operation *op, Vm *vm, Host *h) {
+        _cleanup_(allocation_done) Allocation a = {};
+        _cleanup_free_ const Host **avoid = NULL;
+        AllocRequest request = {.vm = vm, .rehearsal = true};
+        int r;
+
+        r = avoid_host(op, h);
+        r = r < 0 ? r : list_avoided(op, &avoid, &request);
+        r = r < 0 ? r : allocate(op->policy->pool, &request, NULL, &a);
+        return r < 0 ? r : a.refusal.code == ERROR_NONE;
+}
+
+static void add_why_no_more(StrBuf *b, const Operation *op, const Job *j, StartEnd end) {
+        if (j->first_try || end == START_NOT_SENT)
+                return;
+        if (end == START_MAY_HAVE_RUN)
+                strbuf_add(b,
+                        " It is not tried elsewhere, since its host does not say that the guest never ran.");
+        else if (!uuid_is_null(&op->only))
+                strbuf_add(b, " The start named this host, which has no other PGPU for it.");
+        else
+                strbuf_add(b, " There is no other host or PGPU that could take it now.");
+}
+
+static void start_gives_up(
+        Operation *op, Vm *vm, Host *h, StartEnd end, ErrorCode code, const FailedTry *failed) {
+        Job *j = operation_job(op);
+        _cleanup_strbuf_ StrBuf b = {};
+        Policy *p = op->policy;
+        int r = 1;
+
+        if (j->first_try)
+                strbuf_addf(&b, "%s It was tried once more: ", j->first_try);
+        strbuf_add(&b, strempty(failed->sentence));
+        if (failure_is_of_the_place(code)) {
+                add_why_no_more(&b, op, j, end);
+                r = h ? could_start_elsewhere(op, vm, h) : 1;
+        }
+        if (r < 0 || strbuf_error(&b) < 0) {
+                (void) batch_poison(p, -ENOMEM);
+                return;
+        }
+        log_vm(LOG_WARNING, MSG_VM_FAILED, vm, h, "VM %s could not be started. %s", vm->name_label, b.text);
+        operation_finish(op, JOB_FAILED, code, b.text);
+        if (r == 0)
+                places_failed_everywhere(p, vm);
+}
+
+/* Its host's word, that the guest never ran and why. */
+static bool place_failed(StartEnd end, ErrorCode code) {
+        return (end == START_REFUSED || end == START_BEFORE_UNPAUSE) && failure_is_of_the_place(code);
+}
+
+static int start_goes_on(Operation *op, Vm *vm, Host *h, int held, StartEnd end, ErrorCode code,
+        FailedTry *failed, Reservation *reservation) {
+        if (held != 0)
+                return held < 0 ? held : try_next_host(op, vm, NULL, reservation);
+        if (!h)
+                return 0;
+        if (another_host_may_help(code))
+                return uuid_is_null(&op->only) ? try_next_host(op, vm, h, reservation) : 0;
+        if (place_failed(end, code) && !operation_job(op)->first_try)
+                return try_elsewhere(op, vm, h, failed, reservation);
+        return 0;
+}
+
+void start_failed_on_host(Policy *p, Vm *vm, StartEnd end, ErrorCode code, const char *message) {
+        _cleanup_(failed_try_done) FailedTry failed = {};
         Reservation *reservation = vm->reservation;
         Operation *op = operation_of(p, vm);
         Host *h = vm_host(vm);
-        int held = 0, r = 0;
+        int held = 0, r;
 
         if (op && h && (code == ERROR_PGPU_IN_USE_BY_VM || code == ERROR_PGPU_UNHEALTHY))
                 held = start_note_held(op, vm, h, code);
-        log_vm(LOG_NOTICE, MSG_RESERVATION_RELEASED, vm, h, "VM %s does not start on host %s. %s",
-                vm->name_label, h ? h->name_label : "?", strempty(message));
+        r = failed_try_note(&failed, vm, message);
+        if (r < 0) {
+                (void) batch_poison(p, r);
+                return;
+        }
+        log_vm(LOG_NOTICE, MSG_RESERVATION_RELEASED, vm, h, "%s", failed.sentence);
         booking_release(p, vm);
         if (op && op->kind != OPERATION_START)
                 operation_finish(op, JOB_DONE, ERROR_NONE, "");
@@ -393,17 +526,16 @@ void start_failed_on_host(Policy *p, Vm *vm, ErrorCode code, const char *message
                 operation_finish(op, JOB_CANCELLED, ERROR_OPERATION_CANCELLED, "The start was cancelled.");
                 return;
         }
-        if (held != 0)
-                r = held < 0 ? held : try_next_host(op, vm, NULL, reservation);
-        else if (h && another_host_may_help(code) && uuid_is_null(&op->only))
-                r = try_next_host(op, vm, h, reservation);
+        r = start_goes_on(op, vm, h, held, end, code, &failed, reservation);
+        /* Noted when it is booked again: the place may be suspect now, and the start named it. */
+        if (h && place_failed(end, code))
+                places_failed(p, vm,
+                        &(StartPlaces){.host = failed.host, .pgpus = failed.pgpus, .n_pgpus = failed.n_pgpus},
+                        strempty(message));
         if (r < 0)
                 (void) batch_poison(p, r);
-        else if (r == 0) {
-                log_vm(LOG_WARNING, MSG_VM_FAILED, vm, h, "VM %s could not be started. %s", vm->name_label,
-                        strempty(message));
-                operation_finish(op, JOB_FAILED, code, strempty(message));
-        }
+        else if (r == 0)
+                start_gives_up(op, vm, h, end, code, &failed);
 }
 
 /* 5: the host says that it ended */
@@ -413,7 +545,8 @@ static char *halt_message(const VmEvent *event) {
 
         if (!isempty(event->error_message))
                 return strdup(event->error_message);
-        return asprintf(&text, "The VM ended: %s.", isempty(event->reason) ? "no reason given" : event->reason) < 0
+        return asprintf(&text, "The VM ended: %s.",
+                       isempty(event->reason) ? "no reason given" : event->reason) < 0
                        ? NULL
                        : text;
 }
@@ -432,7 +565,10 @@ void start_halted(Policy *p, Vm *vm, Host *h, const VmEvent *event) {
         text = halt_message(event);
         message = text ?: "The VM ended.";
         if (op && op->kind == OPERATION_START) {
-                start_failed_on_host(p, vm, code == ERROR_NONE ? ERROR_DOMAIN_FAILED : code, message);
+                start_failed_on_host(p, vm,
+                        event->before_unpause && event->error_name ? START_BEFORE_UNPAUSE
+                                                                   : START_MAY_HAVE_RUN,
+                        code == ERROR_NONE ? ERROR_DOMAIN_FAILED : code, message);
                 return;
         }
 

@@ -116,7 +116,7 @@ static void stop_replied(
                 peer_touch(call->peer);
                 if (code == ERROR_NO_SUCH_OBJECT) {
                         peer_drop_reported(call->peer, &vm->object.id);
-                        start_failed_on_host(p, vm, code, "The host says that the VM is not there.");
+                        start_failed_on_host(p, vm, START_REFUSED, code, "The host says that the VM is not there.");
                 } else if (op && op->kind == OPERATION_START) {
                         log_warning("Cancelling the start of VM %s was refused: %s", vm->name_label,
                                 strempty(message));

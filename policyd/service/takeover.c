@@ -38,6 +38,9 @@ static int take_facts(Policy *p, Host *h, const Inventory *inventory) {
         };
         int r;
 
+        /* What failed before is no word about a machine that started anew. */
+        if (!isempty(h->boot_id) && !streq(h->boot_id, inventory->boot_id))
+                places_clear_host(p, h);
         if (uuid_is_null(&h->host_uuid))
                 pool_set_host_machine(p->pool, h, &inventory->host_uuid);
         r = pool_set_host_facts(p->pool, h, &facts);

@@ -28,6 +28,10 @@ static void job_build(const Object *o, StrBuf *b) {
         if (!uuid_is_null(&j->token))
                 json_write_uuid(b, "token", &j->token);
         json_write_bool(b, "cancel_requested", j->cancel_requested);
+        if (j->first_try) {
+                json_write_string(b, "first_try", j->first_try);
+                json_write_uuid(b, "first_host", &j->first_host);
+        }
         if (j->error != ERROR_NONE) {
                 json_write_string(b, "error", error_code_name(j->error));
                 json_write_string(b, "error_message", strempty(j->error_message));
@@ -80,7 +84,7 @@ static int state_from_string(const char *text) {
 }
 
 static int job_create(Pool *pool, JsonReader *r, struct json_object *record, const Uuid *id, uint64_t key) {
-        const char *operation, *stage, *error = NULL, *message = "";
+        const char *operation, *stage, *error = NULL, *message = "", *first_try = NULL;
         uint64_t start_time, end_time;
         int state, q = 0;
         ErrorCode code;
@@ -97,8 +101,15 @@ static int job_create(Pool *pool, JsonReader *r, struct json_object *record, con
         q = q ?: get_objects(r, record, j);
         q = q ?: json_opt_uuid(r, record, "token", &j->token);
         q = q ?: json_get_bool(r, record, "cancel_requested", &j->cancel_requested);
+        q = q ?: json_opt_string(r, record, "first_try", &first_try);
+        q = q ?: json_opt_uuid(r, record, "first_host", &j->first_host);
         if (q < 0)
                 return q;
+        if (first_try) {
+                j->first_try = strdup(first_try);
+                if (!j->first_try)
+                        return -ENOMEM;
+        }
 
         if (error) {
                 code = error_code_from_name(error);

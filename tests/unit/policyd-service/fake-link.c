@@ -271,6 +271,8 @@ static void say_ended(StrBuf *b, const FakeHost *h) {
                         UUID_TEXT(&e->uuid), e->reason);
                 if (e->error_name)
                         strbuf_addf(b, ",\"error\":[\"%s\",\"It broke.\"]", e->error_name);
+                if (e->before_unpause)
+                        strbuf_add(b, ",\"before_unpause\":true");
                 strbuf_add(b, "}");
         }
 }
@@ -417,6 +419,28 @@ void fake_vm_runs(FakeHost *h, const Uuid *id) {
                         h->link->owner.pci_event(h->link, &e, h->link->userdata);
         }
         say_vm(h, id, &vm->token, VM_STATE_RUNNING, "running", 1, "", NULL);
+}
+
+void fake_vm_fails(FakeHost *h, const Uuid *id, const char *error_name) {
+        FakeVm *vm = fake_vm(h, id);
+        VmEvent e = {.head = event_head(h, &vm->token),
+                .uuid = *id,
+                .state = VM_STATE_HALTED,
+                .stage = (char *) "halted",
+                .reason = (char *) "failed",
+                .error_name = (char *) error_name,
+                .error_message = (char *) "It broke.",
+                .before_unpause = true};
+
+        vm_remove(h, vm);
+        if (can_speak(h))
+                h->link->owner.vm_event(h->link, &e, h->link->userdata);
+        else
+                h->ended[h->n_ended++] = (FakeEnded){.uuid = e.uuid,
+                        .token = e.head.token,
+                        .reason = "failed",
+                        .error_name = error_name,
+                        .before_unpause = true};
 }
 
 void fake_vm_ends(FakeHost *h, const Uuid *id, const char *reason, const char *error_name) {
@@ -660,6 +684,14 @@ static bool order_meets_stranger(const FakeHost *h, const StartOrder *order) {
         return false;
 }
 
+static bool order_is_bound_to_fail(const FakeHost *h, const StartOrder *order) {
+        for (size_t i = 0; i < h->n_cards; i++)
+                for (size_t k = 0; k < order->n_vgpus && h->cards[i].broken; k++)
+                        if (streq(h->cards[i].pci, PCI_TEXT(&order->vgpus[k].physical_pci_address)))
+                                return true;
+        return h->broken;
+}
+
 static void do_start(HostLink *link, Task *t) {
         _cleanup_json_ struct json_object *o = NULL;
         FakeHost *h = link->host;
@@ -702,7 +734,9 @@ static void do_start(HostLink *link, Task *t) {
         vm->order = order;
         if (!h->mute)
                 t->reply(link, LINK_DONE, ERROR_NONE, NULL, t->userdata);
-        if (!h->manual && !h->mute)
+        if (!h->manual && !h->mute && order_is_bound_to_fail(h, &vm->order))
+                fake_vm_fails(h, &id, "org.xenvgpu.Error.FailedToStartEmulator");
+        else if (!h->manual && !h->mute)
                 fake_vm_runs(h, &id);
 }
 

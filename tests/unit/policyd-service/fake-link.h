@@ -26,12 +26,14 @@ typedef struct FakeCard {
         const char *const *types; /* indexes of fake_types by name, NULL-terminated */
         bool gone;
         const char *lost;    /* why it does not answer any more, or NULL */
+        bool broken; /* what is to start there fails before its guest runs */
         const char *held_by; /* a domain that is not of the pool, or NULL; orders for it are refused */
 } FakeCard;
 
 typedef struct FakeEnded {
         Uuid uuid, token;
         const char *reason, *error_name;
+        bool before_unpause;
 } FakeEnded;
 
 typedef struct FakeHost {
@@ -59,6 +61,7 @@ typedef struct FakeHost {
         size_t n_ended;
 
         /* Behaviour */
+        bool broken;              /* whatever is to start fails before its guest runs */
         bool manual;              /* accepts orders, but runs VMs only when told */
         bool stubborn;            /* its guests go on stopping when they are asked to; by force they end */
         bool mute;                /* takes the order and never answers; what comes of it is heard of later */
@@ -93,6 +96,7 @@ FakeVm *fake_vm_put_with(FakeHost *h, const Uuid *vm, const char *pci, const cha
 void fake_vm_runs(FakeHost *h, const Uuid *vm); /* VGPU and VM events */
 void fake_vm_progress(FakeHost *h, const Uuid *vm, const char *stage, double progress);
 void fake_vm_ends(FakeHost *h, const Uuid *vm, const char *reason, const char *error_name); /* halted */
+void fake_vm_fails(FakeHost *h, const Uuid *vm, const char *error_name); /* halted, and its guest never ran */
 void fake_vm_event_with_token(FakeHost *h, const Uuid *vm, const Uuid *token, VmState state);
 void fake_inventory_changed(FakeHost *h);
 void fake_lose(FakeHost *h, const char *reason); /* the connection breaks; it is dialled again */

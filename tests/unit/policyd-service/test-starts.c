@@ -240,7 +240,9 @@ static void a_domain_that_fails_releases(void **state) {
         fake_vm_ends(h, &vm, "failed", "org.xenvgpu.Error.FailedToStartEmulator");
         world_run(w);
         assert_string_equal(world_job_state(w, &job), "failed FailedToStartEmulator");
-        assert_string_equal(world_job(w, &job)->error_message, "It broke.");
+        assert_string_equal(world_job(w, &job)->error_message,
+                "Host 'alpha' did not start VM 'a' on PGPU 0000:07:00.0: It broke. It is not tried elsewhere, "
+                "since its host does not say that the guest never ran.");
         assert_string_equal(world_vm_state(w, &vm), "halted");
 }
 

@@ -1,0 +1,159 @@
+/*
+ * Places where starts failed
+ *
+ * policyd/core/place-health.h has the rule, and is told here what happens; what it says of hosts and PGPUs is
+ * written to the pool, where the decider reads it. It is kept beside the pool, by uuid: a failed commit
+ * undoes nothing of what a host said. It is not stored: after a restart all places are good, until VMs fail
+ * there again, which costs each of them one more try.
+ */
+
+#include "common/daemon/log.h"
+#include "common/text.h"
+#include "policyd/core/sentence.h"
+#include "policyd/service/internal.h"
+#include "policyd/service/object-log.h"
+
+#define WORDS_MAX 400 /* of what a host said of the last failure */
+
+/* Not the time of day, which may be set. */
+static uint64_t places_now(Policy *p) {
+        uint64_t now = 0;
+
+        (void) sd_event_now(p->event, CLOCK_BOOTTIME, &now);
+        return now;
+}
+
+static char *standing_reason(const PlaceReport *report) {
+        _cleanup_strbuf_ StrBuf b = {};
+
+        strbuf_addf(&b, "the start%s of %zu VM%s failed there, ", PLURAL(report->n_vms), report->n_vms,
+                PLURAL(report->n_vms));
+        strbuf_add(&b, "the last so: ");
+        sentence_clause(&b, TEXT_SHORT(strempty(report->words), WORDS_MAX));
+        return strbuf_take(&b);
+}
+
+static int refresh_pgpu(Policy *p, Pgpu *pgpu, uint64_t now) {
+        _cleanup_free_ char *reason = NULL;
+        PlaceReport report;
+
+        if (place_health_of(p->health, &pgpu->object.id, now, &report) != PLACE_GOOD) {
+                reason = standing_reason(&report);
+                if (!reason)
+                        return -ENOMEM;
+        }
+        return pool_set_pgpu_standing(p->pool, pgpu, report.standing, reason);
+}
+
+static int refresh_host(Policy *p, Host *h, uint64_t now) {
+        _cleanup_free_ char *reason = NULL;
+        PlaceReport report;
+        int r;
+
+        if (place_health_of(p->health, &h->object.id, now, &report) != PLACE_GOOD) {
+                reason = standing_reason(&report);
+                if (!reason)
+                        return -ENOMEM;
+        }
+        r = pool_set_host_standing(p->pool, h, report.standing, reason);
+        for (size_t i = 0; i < h->pgpus.n && r == 0; i++)
+                r = refresh_pgpu(p, h->pgpus.items[i], now);
+        return r ?: host_problems_update(p, h);
+}
+
+static int on_end(sd_event_source *source, uint64_t usec, void *userdata) {
+        places_refresh(userdata);
+        return 0;
+}
+
+static int arm_end(Policy *p, uint64_t now) {
+        uint64_t next = place_health_next(p->health, now);
+        int r;
+
+        if (next == UINT64_MAX) {
+                p->health_timer = sd_event_source_disable_unref(p->health_timer);
+                return 0;
+        }
+        if (!p->health_timer)
+                return sd_event_add_time(p->event, &p->health_timer, CLOCK_BOOTTIME, next, 0, on_end, p);
+        r = sd_event_source_set_time(p->health_timer, next);
+        return r < 0 ? r : sd_event_source_set_enabled(p->health_timer, SD_EVENT_ONESHOT);
+}
+
+/* Those that are not good now, and those of which something is noted. */
+static int refresh_all(Policy *p, uint64_t now) {
+        const Uuid *host;
+        int r = 0;
+
+        for (size_t i = p->pool->uneven.n; i > 0 && r == 0; i--)
+                r = refresh_host(p, p->pool->uneven.items[i - 1], now);
+        for (size_t i = 0; r == 0 && (host = place_health_next_host(p->health, &i));) {
+                Host *h = pool_get(p->pool, CLASS_HOST, host);
+
+                if (h)
+                        r = refresh_host(p, h, now);
+        }
+        return r;
+}
+
+void places_refresh(Policy *p) {
+        uint64_t now = places_now(p);
+        int r;
+
+        r = refresh_all(p, now);
+        if (r < 0)
+                (void) batch_poison(p, r);
+        r = arm_end(p, now);
+        if (r < 0)
+                log_errno(r, "Failed to set the timer of places where starts failed, ignoring");
+}
+
+/* What happens */
+
+void places_failed(Policy *p, const Vm *vm, const StartPlaces *where, const char *words) {
+        if (place_health_failed(p->health, &vm->object.id, where, words, places_now(p)) < 0)
+                log_errno(-ENOMEM, "Failed to note where a start failed, ignoring");
+        places_refresh(p);
+}
+
+void places_started(Policy *p, const Vm *vm) {
+        const Host *h = vm_host(vm);
+        Uuid pgpus[vm->vgpus.n + 1];
+        StartPlaces where = {.pgpus = pgpus};
+
+        if (!h || place_health_is_empty(p->health))
+                return;
+        where.host = h->object.id;
+        for (size_t i = 0; i < vm->vgpus.n; i++) {
+                const Vgpu *v = vm->vgpus.items[i];
+                const Pgpu *pgpu = v->resident_on ?: v->scheduled_on;
+
+                if (pgpu)
+                        pgpus[where.n_pgpus++] = pgpu->object.id;
+        }
+        place_health_started(p->health, &vm->object.id, &where, places_now(p));
+        places_refresh(p);
+}
+
+void places_failed_everywhere(Policy *p, const Vm *vm) {
+        place_health_failed_everywhere(p->health, &vm->object.id);
+        places_refresh(p);
+}
+
+void places_clear_host(Policy *p, Host *h) {
+        if (place_health_is_empty(p->health))
+                return;
+        place_health_clear(p->health, &h->object.id);
+        for (size_t i = 0; i < h->pgpus.n; i++)
+                place_health_clear(p->health, &((Pgpu *) h->pgpus.items[i])->object.id);
+        places_refresh(p);
+}
+
+/* Its host too: while that is suspect, so is every PGPU of it. */
+int pgpus_clear_health(Policy *p, Pgpu *pgpu, Refusal *refusal) {
+        place_health_clear(p->health, &pgpu->object.id);
+        place_health_clear(p->health, &pgpu->host->object.id);
+        places_refresh(p);
+        batch_open(p);
+        return 0;
+}
