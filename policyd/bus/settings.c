@@ -22,6 +22,8 @@ const Setting policyd_settings[] = {
                 "longest pause between attempts to reach a host"},
         {"order_timeout", SETTING_SECONDS, FIELD(order_timeout), "45",
                 "how long a host may say nothing of an order before its job fails"},
+        {"place_last", SETTING_SECONDS, FIELD(place_last), "10min",
+                "how long a host or PGPU comes last after a start failed there; 0: not at all"},
         {"map_size", SETTING_SIZE, FIELD(map_size), "64MiB", "first size of the database's map"},
         {"map_max", SETTING_SIZE, FIELD(map_max), "4GiB", "size up to which the map grows"},
         {"batch_max", SETTING_U64, FIELD(batch_max), "256", "requests that share one commit"},
@@ -71,6 +73,7 @@ void policyd_settings_apply(
         p->job_keep_usec = s->job_keep;
         p->jobs_max_finished = s->jobs_max;
         p->order_timeout_usec = s->order_timeout;
+        p->place_last_usec = s->place_last;
         memcpy(p->limits, s->limits, sizeof(p->limits));
         p->logins_max = s->logins_max;
         link_settings_default(&p->link);

@@ -10,7 +10,7 @@
 typedef struct PolicydSettings {
         char *bus, *ssh;
         uint64_t logins_max;
-        uint64_t connect_timeout, call_timeout, keepalive, retry_max, order_timeout; /* µs */
+        uint64_t connect_timeout, call_timeout, keepalive, retry_max, order_timeout, place_last; /* µs */
         uint64_t map_size, map_max;                                                  /* bytes */
         uint64_t batch_max, requests_max;
         uint64_t job_keep, jobs_max; /* µs; jobs */

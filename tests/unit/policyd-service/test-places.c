@@ -337,13 +337,13 @@ static void it_comes_last_for_the_time_that_is_set(void **state) {
         _cleanup_world_ World *w = world_of_two_k1(&a, &b);
         Uuid vm = new_vm(w, "vm");
 
-        w->options.place_last_usec = 50000;
+        w->options.place_last_usec = 1500000;
         world_restart(w);
         a->broken = true;
         (void) start(w, &vm);
         assert_runs_on(w, &vm, "beta");
         assert_int_equal(world_host(w, "alpha")->standing, PLACE_LAST);
-        world_run_for(w, 100000);
+        world_run_for(w, 1600000);
         assert_int_equal(world_host(w, "alpha")->standing, PLACE_GOOD);
         assert_null(world_host(w, "alpha")->problems[0]);
 }
