@@ -119,6 +119,8 @@ static int method_set_enabled(sd_bus_message *m, void *userdata, sd_bus_error *e
         return r < 0 ? r : set_enabled(m, g, &set, error);
 }
 
+DEFINE_METHOD(method_clear_health, Pgpu, pgpus_clear_health)
+
 static int method_get_remaining_capacity(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Pgpu *g = userdata;
         Bus *bus = g->object.userdata;
@@ -198,6 +200,7 @@ static const sd_bus_vtable pgpu_vtable[] = {
                 method_remove_enabled, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("SetEnabledVGPUTypes", SD_BUS_ARGS("ao", vgpu_types), SD_BUS_NO_RESULT,
                 method_set_enabled, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("ClearHealth", NULL, NULL, method_clear_health, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetRemainingCapacity", SD_BUS_ARGS("o", vgpu_type),
                 SD_BUS_RESULT("t", capacity), method_get_remaining_capacity, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("UUID", "s", get_uuid, offsetof(Pgpu, object.id), SD_BUS_VTABLE_PROPERTY_CONST),

@@ -35,6 +35,7 @@ static const MethodRow rows[] = {
         {POLICY_IFACE_HOST, "Reconnect", METHOD_CHANGES},
         {POLICY_IFACE_HOST, "DeclareDead", METHOD_CHANGES},
         {POLICY_IFACE_PGPU, "SetGPUGroup", METHOD_CHANGES},
+        {POLICY_IFACE_PGPU, "ClearHealth", METHOD_CHANGES},
         {POLICY_IFACE_PGPU, "AddEnabledVGPUType", METHOD_CHANGES},
         {POLICY_IFACE_PGPU, "RemoveEnabledVGPUType", METHOD_CHANGES},
         {POLICY_IFACE_PGPU, "SetEnabledVGPUTypes", METHOD_CHANGES},

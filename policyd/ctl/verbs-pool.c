@@ -32,6 +32,10 @@ int verb_host_enable(Ctl *ctl) {
         return ctl_call_uuid(ctl, "host", "Enable");
 }
 
+int verb_pgpu_clear_health(Ctl *ctl) {
+        return ctl_call_uuid(ctl, "pgpu", "ClearHealth");
+}
+
 int verb_host_disable(Ctl *ctl) {
         return ctl_call_uuid(ctl, "host", "Disable");
 }

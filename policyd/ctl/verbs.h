@@ -91,6 +91,7 @@ int verb_pool_backup(Ctl *ctl);
 int verb_host_add(Ctl *ctl);
 int verb_host_remove(Ctl *ctl);
 int verb_host_enable(Ctl *ctl);
+int verb_pgpu_clear_health(Ctl *ctl);
 int verb_host_disable(Ctl *ctl);
 int verb_host_reconnect(Ctl *ctl);
 int verb_host_declare_dead(Ctl *ctl);
