@@ -421,38 +421,32 @@ void fake_vm_runs(FakeHost *h, const Uuid *id) {
         say_vm(h, id, &vm->token, VM_STATE_RUNNING, "running", 1, "", NULL);
 }
 
-void fake_vm_fails(FakeHost *h, const Uuid *id, const char *error_name) {
+static void end_vm(FakeHost *h, const Uuid *id, FakeEnded ended) {
         FakeVm *vm = fake_vm(h, id);
         VmEvent e = {.head = event_head(h, &vm->token),
                 .uuid = *id,
                 .state = VM_STATE_HALTED,
-                .stage = (char *) "halted",
-                .reason = (char *) "failed",
-                .error_name = (char *) error_name,
-                .error_message = (char *) "It broke.",
-                .before_unpause = true};
+                .stage = (char *) "",
+                .reason = (char *) ended.reason,
+                .error_name = (char *) ended.error_name,
+                .error_message = ended.error_name ? (char *) "It broke." : NULL,
+                .before_unpause = ended.before_unpause};
 
+        ended.uuid = *id;
+        ended.token = vm->token;
         vm_remove(h, vm);
         if (can_speak(h))
                 h->link->owner.vm_event(h->link, &e, h->link->userdata);
         else
-                h->ended[h->n_ended++] = (FakeEnded){.uuid = e.uuid,
-                        .token = e.head.token,
-                        .reason = "failed",
-                        .error_name = error_name,
-                        .before_unpause = true};
+                h->ended[h->n_ended++] = ended;
+}
+
+void fake_vm_fails(FakeHost *h, const Uuid *id, const char *error_name) {
+        end_vm(h, id, (FakeEnded){.reason = "failed", .error_name = error_name, .before_unpause = true});
 }
 
 void fake_vm_ends(FakeHost *h, const Uuid *id, const char *reason, const char *error_name) {
-        FakeVm *vm = fake_vm(h, id);
-        Uuid token = vm->token, uuid = *id;
-
-        vm_remove(h, vm);
-        if (can_speak(h))
-                say_vm(h, &uuid, &token, VM_STATE_HALTED, "", 0, reason, error_name);
-        else
-                h->ended[h->n_ended++] =
-                        (FakeEnded){.uuid = uuid, .token = token, .reason = reason, .error_name = error_name};
+        end_vm(h, id, (FakeEnded){.reason = reason, .error_name = error_name});
 }
 
 void fake_inventory_changed(FakeHost *h) {
@@ -676,20 +670,13 @@ static void do_claim(HostLink *link, const LinkClaim *claim) {
                 disconnect(link, reason);
 }
 
-static bool order_meets_stranger(const FakeHost *h, const StartOrder *order) {
+static const FakeCard *order_card(const FakeHost *h, const StartOrder *order, bool broken) {
         for (size_t i = 0; i < h->n_cards; i++)
-                for (size_t k = 0; k < order->n_vgpus && h->cards[i].held_by; k++)
-                        if (streq(h->cards[i].pci, PCI_TEXT(&order->vgpus[k].physical_pci_address)))
-                                return true;
-        return false;
-}
-
-static bool order_is_bound_to_fail(const FakeHost *h, const StartOrder *order) {
-        for (size_t i = 0; i < h->n_cards; i++)
-                for (size_t k = 0; k < order->n_vgpus && h->cards[i].broken; k++)
-                        if (streq(h->cards[i].pci, PCI_TEXT(&order->vgpus[k].physical_pci_address)))
-                                return true;
-        return h->broken;
+                for (size_t k = 0; k < order->n_vgpus; k++)
+                        if (streq(h->cards[i].pci, PCI_TEXT(&order->vgpus[k].physical_pci_address)) &&
+                                (broken ? h->cards[i].broken : h->cards[i].held_by != NULL))
+                                return &h->cards[i];
+        return NULL;
 }
 
 static void do_start(HostLink *link, Task *t) {
@@ -723,7 +710,7 @@ static void do_start(HostLink *link, Task *t) {
                 t->reply(link, LINK_REFUSED, ERROR_DOMAIN_FAILED, "The last guard says no.", t->userdata);
                 return;
         }
-        if (order_meets_stranger(h, &order)) {
+        if (order_card(h, &order, /* broken= */ false)) {
                 start_order_done(&order);
                 t->reply(link, LINK_REFUSED, ERROR_PGPU_IN_USE_BY_VM, "Domain 7 has it.", t->userdata);
                 fake_inventory_changed(h);
@@ -734,7 +721,7 @@ static void do_start(HostLink *link, Task *t) {
         vm->order = order;
         if (!h->mute)
                 t->reply(link, LINK_DONE, ERROR_NONE, NULL, t->userdata);
-        if (!h->manual && !h->mute && order_is_bound_to_fail(h, &vm->order))
+        if (!h->manual && !h->mute && (h->broken || order_card(h, &vm->order, /* broken= */ true)))
                 fake_vm_fails(h, &id, "org.xenvgpu.Error.FailedToStartEmulator");
         else if (!h->manual && !h->mute)
                 fake_vm_runs(h, &id);

@@ -268,7 +268,11 @@ static void it_failed_while_policyd_was_away(void **state) {
         job = start(w, &vm);
         w->policy = policy_free(w->policy);
         fake_vm_fails(a, &vm, EMULATOR);
+        a->down = true;
         world_start(w);
+        a->down = false;
+        fake_lose(a, "");
+        world_run(w);
         assert_runs_on(w, &vm, "beta");
         assert_string_equal(world_job_state(w, &job), "done");
         assert_int_equal(b->n_starts, 1);
@@ -292,7 +296,11 @@ static void the_booking_moves_in_one_commit(void **state) {
                 .reason = "failed",
                 .error_name = EMULATOR,
                 .before_unpause = true};
+        a->down = true;
         world_crash(w);
+        a->down = false;
+        fake_lose(a, "");
+        world_run(w);
         assert_string_equal(world_vm(w, &vm)->scheduled_on->name_label, "beta");
         assert_int_equal(pgpu_of(w, "alpha", 0)->used, 0);
         assert_int_equal(pgpu_of(w, "beta", 0)->used, PGPU_SIZE / 8);
@@ -362,6 +370,7 @@ static void fail_three_on(World *w, const char *host) {
 }
 
 static void three_vms_make_a_host_suspect(void **state) {
+        const char *reason;
         FakeHost *a, *b;
         _cleanup_world_ World *w = world_of_two_k1(&a, &b);
         Uuid vm = new_vm(w, "vm");
@@ -369,6 +378,8 @@ static void three_vms_make_a_host_suspect(void **state) {
         a->broken = true;
         fail_three_on(w, "alpha");
         assert_int_equal(world_host(w, "alpha")->standing, PLACE_SUSPECT);
+        assert_int_equal(pgpu_health(pgpu_of(w, "alpha", 3), &reason), PGPU_HEALTH_SUSPECT);
+        assert_string_equal(reason, "The starts of 3 VMs failed there, the last so: it broke.");
         assert_int_equal(group_capacity(pgpu_of(w, "alpha", 0)->group, world_type(w, "GRID K100"), NULL), 32);
         assert_says(world_host(w, "alpha")->problems[0], "suspect", "3 VMs", "Mend it", NULL);
         assert_int_equal(world_start_vm_on(w, &vm, "alpha", NULL), ERROR_PGPU_UNHEALTHY);
