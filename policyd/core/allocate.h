@@ -35,6 +35,7 @@ typedef struct HostVerdict {
         ErrorCode code;       /* ERROR_NONE: could run here */
         uint64_t score;       /* of the group's algorithm; lower tier index is better */
         size_t tier;
+        bool last;            /* it comes behind all others, since starts failed there */
         size_t n_members;     /* VMs of the VM's anti-affine group that are there */
         uint64_t memory_need, memory_available;
         const char *missing;  /* network or storage that the host lacks, or NULL */

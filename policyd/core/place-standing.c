@@ -51,7 +51,14 @@ static int set_standing(
         return 1;
 }
 
+/* What pgpu_health() says may be another now; it looks at suspect places only. */
+static void announce_health(Pool *pool, Pgpu *p, PlaceStanding before, PlaceStanding now) {
+        if (p->health != PGPU_HEALTH_LOST && (before == PLACE_SUSPECT || now == PLACE_SUSPECT))
+                object_note(pool, &p->object, PGPU_HEALTH | PGPU_HEALTH_REASON, /* store= */ false);
+}
+
 int pool_set_host_standing(Pool *pool, Host *h, PlaceStanding standing, const char *reason) {
+        PlaceStanding before = h->standing;
         int r;
 
         r = host_prepare_standing(pool, h);
@@ -59,10 +66,13 @@ int pool_set_host_standing(Pool *pool, Host *h, PlaceStanding standing, const ch
         if (r <= 0)
                 return r;
         host_update_standing(pool, h);
+        for (size_t i = 0; i < h->pgpus.n; i++)
+                announce_health(pool, h->pgpus.items[i], before, standing);
         return 0;
 }
 
 int pool_set_pgpu_standing(Pool *pool, Pgpu *p, PlaceStanding standing, const char *reason) {
+        PlaceStanding before = p->standing;
         int r;
 
         r = host_prepare_standing(pool, p->host);
@@ -70,6 +80,7 @@ int pool_set_pgpu_standing(Pool *pool, Pgpu *p, PlaceStanding standing, const ch
         if (r <= 0)
                 return r;
         host_update_standing(pool, p->host);
+        announce_health(pool, p, before, standing);
         return 0;
 }
 

@@ -30,6 +30,8 @@ static void sentence_placement(
         if (c->n_members > 0)
                 strbuf_addf(b, "; %zu VM%s of group '%s' %s there", c->n_members, PLURAL(c->n_members),
                         d->vm->group->name_label, c->n_members == 1 ? "is" : "are");
+        if (c->last)
+                strbuf_add(b, "; it comes last, since starts failed there");
         strbuf_add(b, ".");
 }
 
@@ -116,6 +118,7 @@ int visit_candidate(Ranking *r, const Candidate *c, const AllocVisitor *visitor,
                 .code = candidate_code(c),
                 .score = r->demand.n_vgpus > 0 ? c->scores[0] : 0,
                 .tier = c->tier,
+                .last = c->last,
                 .n_members = c->n_members,
                 .memory_need = r->request->vm->memory,
                 .memory_available = host_memory_available(c->host),

@@ -308,6 +308,7 @@ static void print_why(FILE *out, struct json_object *p) {
                 const char *code, *words;
         } table[] = {
                 {"", "room"},
+                {"PGPUUnhealthy", "suspect"},
                 {"PGPUInsufficientCapacity", "full"},
                 {"VGPUTypeNotEnabled", "not enabled"},
                 {"VGPUTypeNotSupported", "not supported"},
@@ -337,6 +338,8 @@ static void print_why(FILE *out, struct json_object *p) {
         for (size_t i = 0; i < ARRAY_SIZE(table); i++)
                 if (streq(table[i].code, text(p, "code"))) {
                         fputs(table[i].words, out);
+                        if (!*text(p, "code") && *text(p, "standing"))
+                                fputs(", but starts failed there: it comes last", out);
                         return;
                 }
         fputs(code_of(p), out);

@@ -48,7 +48,7 @@ static void tell_pgpu(const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, con
         Explanation *e = userdata;
         StrBuf *b = &e->pgpus;
         PgpuHealth health;
-        const char *reason;
+        const char *reason, *standing_reason;
 
         strbuf_add(b, b->len == 0 ? "[{\"pgpu\":\"" : ",{\"pgpu\":\"");
         strbuf_add(b, UUID_TEXT(&v->pgpu->object.id));
@@ -65,6 +65,11 @@ static void tell_pgpu(const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, con
                 strbuf_add(b, ",\"running\":");
                 json_quote(b, type_label(v->running));
                 strbuf_add(b, v->held ? ",\"held\":true" : ",\"held\":false");
+        }
+        if (pgpu_standing(v->pgpu, &standing_reason) != PLACE_GOOD) {
+                strbuf_addf(b, ",\"standing\":\"%s\",\"standing_reason\":",
+                        place_standing_to_string(pgpu_standing(v->pgpu, NULL)));
+                json_quote(b, standing_reason);
         }
         strbuf_add(b, ",\"message\":");
         json_quote(b, message);
@@ -101,6 +106,8 @@ static void tell_host(const HostVerdict *v, void *userdata) {
         r = r ?: json_add_string(o, "message", strempty(v->message));
         r = r ?: json_add_u64(o, "score", v->score);
         r = r ?: json_add_u64(o, "tier", v->tier);
+        if (v->last)
+                r = r ?: json_add_bool(o, "last", true);
         r = r ?: json_add_u64(o, "vm_group_members", v->n_members);
         r = r ?: json_add_u64(o, "memory_need", v->memory_need);
         r = r ?: json_add_u64(o, "memory_available", v->memory_available);

@@ -26,10 +26,11 @@ static uint64_t places_now(Policy *p) {
 static char *standing_reason(const PlaceReport *report) {
         _cleanup_strbuf_ StrBuf b = {};
 
-        strbuf_addf(&b, "the start%s of %zu VM%s failed there, ", PLURAL(report->n_vms), report->n_vms,
+        strbuf_addf(&b, "The start%s of %zu VM%s failed there, ", PLURAL(report->n_vms), report->n_vms,
                 PLURAL(report->n_vms));
         strbuf_add(&b, "the last so: ");
         sentence_clause(&b, TEXT_SHORT(strempty(report->words), WORDS_MAX));
+        strbuf_add(&b, ".");
         return strbuf_take(&b);
 }
 
