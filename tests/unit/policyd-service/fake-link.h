@@ -48,6 +48,7 @@ typedef struct FakeHost {
         char claimed_by[UUID_TEXT_MAX];
         Uuid instance;
         uint64_t memory;
+        const char *k100; /* what its files say of that type, a type's record; NULL: as everywhere */
         FakeCard cards[FAKE_CARDS_MAX];
         size_t n_cards;
         FakeVm vms[FAKE_VMS_MAX];
@@ -84,6 +85,10 @@ void fake_card_add(
 void fake_k1_add(FakeHost *h); /* four PGPUs 10de:0ff2 from 0000:07:00.0 on */
 void fake_k2_add(FakeHost *h); /* two PGPUs 10de:11bf from 0000:84:00.0 on */
 void fake_reset(void);
+
+/* What it says of itself now; the name by which the cards' lists call a type, by the id in its file. */
+void fake_inventory(FakeHost *h, Inventory *ret);
+const char *fake_type_name(const char *type_id);
 
 /* Does the next queued thing; false when there is none. */
 bool fake_step(void);
