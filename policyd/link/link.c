@@ -142,7 +142,7 @@ static int on_connected(sd_bus_message *m, void *userdata, sd_bus_error *error) 
         HostLink *link = userdata;
 
         link->deadline = sd_event_source_disable_unref(link->deadline);
-        login_leave(&link->login);
+        login_succeeded(&link->login);
         link_subscribe(link);
         return LINK_HANDLED;
 }
@@ -167,6 +167,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
         HostLink *link = userdata;
         char text[128];
 
+        login_starved(&link->login);
         if (!link->bus) { /* its end was waited for */
                 link_lose(link, not_reached);
                 return 0;

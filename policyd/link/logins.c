@@ -20,7 +20,7 @@ typedef struct LoginList {
 } LoginList;
 
 struct Logins {
-        size_t max;
+        size_t max, now; /* places at most; at present */
         LoginList waiting, running;
         sd_event *event;
         sd_event_source *defer, *look;
@@ -55,7 +55,7 @@ static int on_places(sd_event_source *source, void *userdata) {
         Logins *l = userdata;
         int enabled;
 
-        while (l->waiting.first && l->running.n < l->max) {
+        while (l->waiting.first && l->running.n < l->now) {
                 Login *login = l->waiting.first;
 
                 list_remove(&l->waiting, login);
@@ -135,7 +135,7 @@ int logins_new(sd_event *event, size_t max, Logins **ret) {
         if (!l)
                 return -ENOMEM;
         l->event = sd_event_ref(event);
-        l->max = max > 0 ? max : default_max();
+        l->max = l->now = max > 0 ? max : default_max();
         r = sd_event_add_defer(event, &l->defer, on_places, l);
         if (r >= 0)
                 r = sd_event_source_set_enabled(l->defer, SD_EVENT_OFF);
@@ -167,6 +167,18 @@ void login_wait(Login *login, Logins *logins, void (*start)(void *userdata), voi
 
 void login_started(Login *login, pid_t pid) {
         login->pid = pid;
+}
+
+void login_succeeded(Login *login) {
+        if (login->logins && login->logins->now < login->logins->max)
+                login->logins->now++;
+        login_leave(login);
+}
+
+void login_starved(Login *login) {
+        if (login->logins && login->runs)
+                login->logins->now = MAX_OF(login->logins->now / 2, (size_t) 1);
+        login_leave(login);
 }
 
 void login_leave(Login *login) {

@@ -35,4 +35,8 @@ DEFINE_CLEANUP(Logins *, logins_free)
 /* start() is called from the loop, once it is its turn; from then on it holds a place until it leaves. */
 void login_wait(Login *login, Logins *logins, void (*start)(void *userdata), void *userdata);
 void login_started(Login *login, pid_t pid);
+/* As login_leave(). One that used its processor and did not come to its end in time shows that there are too
+ * many at a time: the places are halved; each that succeeds brings one back. */
+void login_succeeded(Login *login);
+void login_starved(Login *login);
 void login_leave(Login *login); /* from waiting or running; nothing otherwise */

@@ -123,9 +123,28 @@ static void test_a_login_that_only_waits_gives_its_place_away(void **state) {
         assert_true(run_until(room, 4, 1000));
 }
 
+/* As on a master that is too slow for so many at a time. */
+static void test_logins_that_starve_halve_the_places(void **state) {
+        Room *room = *state;
+        Entrant *all = room->all;
+
+        for (size_t i = 0; i < 6; i++)
+                ask(room, i);
+        assert_true(run_until(room, 2, 1000));
+        login_starved(&all[0].login);
+        assert_false(run_until(room, 3, 50));
+        login_leave(&all[1].login);
+        assert_true(run_until(room, 3, 1000));
+        assert_false(run_until(room, 4, 50));
+        login_succeeded(&all[2].login);
+        assert_true(run_until(room, 5, 1000));
+        assert_false(run_until(room, 6, 50));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_places_are_given_in_order, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_logins_that_starve_halve_the_places, setup, teardown),
                 cmocka_unit_test_setup_teardown(
                         test_a_login_that_only_waits_gives_its_place_away, setup, teardown),
         };
