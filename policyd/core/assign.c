@@ -142,10 +142,11 @@ static uint32_t slot_capacity(const Demand *d, const Slot *s, size_t kind) {
                         if (d->kinds[j].reserved)
                                 placed_reserved += s->placed[j];
                 if (s->own_holds > placed_reserved)
-                        taken += (s->own_holds - placed_reserved) * d->reservation->type->size;
+                        taken += (s->own_holds - placed_reserved) *
+                                 pgpu_type_size(s->pgpu, d->reservation->type);
         }
 
-        return taken < PGPU_SIZE ? (PGPU_SIZE - taken) / k->type->size : 0;
+        return taken < PGPU_SIZE ? (PGPU_SIZE - taken) / pgpu_type_size(s->pgpu, k->type) : 0;
 }
 
 /* How many VGPUs of the kind the slot takes; a type that does not admit itself stays alone. */
@@ -195,7 +196,8 @@ static int assigner_prepare(Assigner *a, const Host *h, bool good) {
                 s.own_holds = pgpu_own_holds(p, d->reservation);
                 if (!s.kinds || (good && p->standing != PLACE_GOOD && s.own_holds == 0))
                         continue;
-                s.used = p->used - s.own_holds * (d->reservation ? d->reservation->type->size : 0);
+                s.used = p->used -
+                         s.own_holds * (d->reservation ? pgpu_type_size(p, d->reservation->type) : 0);
                 a->slots[a->n_slots++] = s;
         }
 
@@ -359,7 +361,7 @@ static void slot_place(const Demand *d, Slot *s, size_t kind, int sign) {
         const DemandKind *k = &d->kinds[kind];
 
         s->placed[kind] = (uint8_t) (s->placed[kind] + sign);
-        s->placed_units += (uint32_t) sign * k->type->size;
+        s->placed_units += (uint32_t) sign * pgpu_type_size(s->pgpu, k->type);
         if (s->placed[kind] > 0)
                 s->placed_kinds |= 1u << kind;
         else

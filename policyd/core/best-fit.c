@@ -18,11 +18,13 @@ uint64_t demand_share(uint64_t demand, uint64_t total, size_t n_types) {
 }
 
 /* What is left for type s once one t has come to a PGPU on which `used` is taken. */
-static uint32_t capacity_after(const VgpuType *s, const VgpuType *t, uint32_t used) {
-        if (s->size == 0 || !type_may_join(t, s) || used + t->size > PGPU_SIZE)
+static uint32_t capacity_after(const Pgpu *p, const VgpuType *s, const VgpuType *t, uint32_t used) {
+        uint32_t size = pgpu_type_size(p, s), taken = used + pgpu_type_size(p, t);
+
+        if (size == 0 || !type_may_join(t, s) || taken > PGPU_SIZE)
                 return 0;
 
-        return (PGPU_SIZE - used - t->size) / s->size;
+        return (PGPU_SIZE - taken) / size;
 }
 
 size_t pgpu_losses(const Pgpu *p, const VgpuType *t, const Reservation *reservation, PgpuLoss *ret) {
@@ -37,7 +39,7 @@ size_t pgpu_losses(const Pgpu *p, const VgpuType *t, const Reservation *reservat
                         continue;
 
                 pgpu_verdict(p, s, reservation, &before);
-                after = capacity_after(s, t, before.used);
+                after = capacity_after(p, s, t, before.used);
                 if (before.capacity > after)
                         ret[n++] = (PgpuLoss){.type = s, .instances = before.capacity - after};
         }

@@ -119,6 +119,7 @@ enum {
         MARK_GROUP,
         MARK_ABSENT,
         MARK_LEFT_OUT,
+        MARK_SIZE,
         MARK_NETWORK,
         MARK_STORAGE,
         MARK_FLAGS,
@@ -137,6 +138,17 @@ static void mark_add_types(Mark *m, uint64_t role, const PtrArray *types) {
                 mark_add(m, role, ((const VgpuType *) types->items[i])->object.key);
 }
 
+/* Where hosts do not agree on how much of a PGPU a type takes, PGPUs that look alike are not. */
+static void mark_add_sizes(Mark *m, const Pgpu *p) {
+        for (size_t i = 0; i < p->supported.n; i++) {
+                const VgpuType *t = p->supported.items[i];
+
+                if (t->n_other_sizes > 0)
+                        mark_add(m, MARK_SIZE,
+                                t->object.key * (2 * (uint64_t) PGPU_SIZE) + pgpu_type_size(p, t));
+        }
+}
+
 static Mark pgpu_config_mark(const Pgpu *p) {
         Mark m = {};
 
@@ -149,6 +161,7 @@ static Mark pgpu_config_mark(const Pgpu *p) {
         mark_add_types(&m, MARK_SUPPORTED, &p->supported);
         mark_add_types(&m, MARK_ENABLED, &p->enabled);
         mark_add_types(&m, MARK_DISABLING, &p->disabling);
+        mark_add_sizes(&m, p);
         return m;
 }
 

@@ -162,13 +162,22 @@ static uint64_t capacity_beside_outsiders(const GpuGroup *g, const VgpuType *t) 
         return n;
 }
 
+/* Hosts that do not agree on a size are being updated, which is no time to plan for. */
+static bool sizes_agree(const GpuGroup *g) {
+        for (size_t i = 0; i < g->supported.n; i++)
+                if (((const VgpuType *) g->supported.items[i])->n_other_sizes > 0)
+                        return false;
+
+        return true;
+}
+
 uint64_t group_capacity_packed(const GpuGroup *g, const VgpuType *t, uint64_t now) {
         _cleanup_free_ uint32_t *flow = calloc((size_t) TYPES_MAX * KINDS_MAX, sizeof(uint32_t));
         uint64_t n_taken = 0, total, used;
         _cleanup_free_ Packing *k = calloc(1, sizeof(Packing));
         size_t own;
 
-        if (!flow || !k)
+        if (!flow || !k || !sizes_agree(g))
                 return now;
         k->flow = flow;
         packing_fill(k, g, t);

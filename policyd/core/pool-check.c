@@ -147,7 +147,7 @@ static void check_pgpu_use(Check *c, const Pgpu *p) {
                 types[n++] = p->outsiders[i].type;
 
         for (size_t i = 0; i < n; i++) {
-                used += types[i]->size;
+                used += pgpu_type_size(p, types[i]);
                 for (size_t j = 0; j < i; j++)
                         CHECK(c, &p->object, may_be_together(types[i], types[j]), "has %s and %s together",
                                 types[i]->identifier, types[j]->identifier);

@@ -49,6 +49,12 @@ static int copy_type(Pool *copy, const VgpuType *t) {
         if (r >= 0)
                 r = pool_set_type_compatible(copy, n, (const char *const *) t->compatible_on_pgpu,
                         (const char *const *) t->compatible_in_vm);
+        for (size_t i = 0; i < t->of_hosts.n && r >= 0; i++) {
+                const HostType *f = t->of_hosts.items[i];
+                const TypeFacts facts = {f->size, f->framebuffer_size, f->internal_config};
+
+                r = pool_set_host_type(copy, same(copy, f->host), n, &facts);
+        }
         if (r >= 0)
                 n->demand = t->demand;
         return r;

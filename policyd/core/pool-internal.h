@@ -75,5 +75,10 @@ void owners_free(Pool *pool);
 int host_prepare_standing(Pool *pool, const Host *h);
 void host_update_standing(Pool *pool, Host *h);
 
+/* Before the host or the type goes; with the whole pool. */
+void host_forget_types(Pool *pool, Host *h);
+void type_forget_hosts(Pool *pool, VgpuType *t);
+void host_free_types(Host *h);
+
 void vgpu_unplace(Pool *pool, Vgpu *v);
 void vm_unplace(Pool *pool, Vm *vm);

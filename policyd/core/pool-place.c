@@ -39,7 +39,7 @@ void pgpu_recount(Pgpu *p) {
         for (size_t i = p->n_uses; i > 0; i--) {
                 struct PgpuUse *u = &p->uses[i - 1];
 
-                p->used += u->type->size * use_count(u);
+                p->used += pgpu_type_size(p, u->type) * use_count(u);
                 if (use_count(u) == 0)
                         *u = p->uses[--p->n_uses];
         }
@@ -70,7 +70,7 @@ static void pgpu_count_use(Pool *pool, Pgpu *p, VgpuType *t, int vgpus, int hold
         }
         u->n_vgpus += (uint32_t) vgpus;
         u->n_holds += (uint32_t) holds;
-        p->used += (uint32_t) (vgpus + holds) * t->size;
+        p->used += (uint32_t) (vgpus + holds) * pgpu_type_size(p, t);
         if (use_count(u) == 0)
                 *u = p->uses[--p->n_uses];
         host_index_mark_pgpu(pool, p);

@@ -47,6 +47,7 @@ static void unlink_host(Pool *pool, Host *h) {
 
         remove_last_first(pool, &h->pgpus);
         ptr_array_remove(&pool->uneven, h);
+        host_forget_types(pool, h);
         host_index_remove(pool, h);
 }
 
@@ -125,6 +126,7 @@ static void unlink_type(Pool *pool, VgpuType *t) {
                 pgpu_drop_outsiders(pool, p, t);
         }
 
+        type_forget_hosts(pool, t);
         for (size_t i = 0; i < groups->n; i++)
                 group_forget_type(groups->items[i], t);
         host_index_mark_all(pool);

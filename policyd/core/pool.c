@@ -30,6 +30,7 @@ static void host_clear(Host *h) {
         texts_free(h->functions);
         texts_free(h->storage);
         free(h->standing_reason);
+        host_free_types(h);
         texts_free(h->problems);
         ptr_array_done(&h->pgpus);
         ptr_array_done(&h->vms);
@@ -75,6 +76,7 @@ static void type_clear(VgpuType *t) {
         free(t->vendor_name);
         free(t->model_name);
         free(t->internal_config);
+        ptr_array_done(&t->of_hosts);
         texts_free(t->compatible_on_pgpu);
         texts_free(t->compatible_in_vm);
         ptr_array_done(&t->supported_on);

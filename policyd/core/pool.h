@@ -41,6 +41,7 @@ typedef struct Host Host;
 typedef struct Pgpu Pgpu;
 typedef struct GpuGroup GpuGroup;
 typedef struct VgpuType VgpuType;
+typedef struct HostType HostType;
 typedef struct Vm Vm;
 typedef struct Vgpu Vgpu;
 typedef struct Reservation Reservation;
@@ -187,6 +188,7 @@ struct Host {
         char **problems;            /* sentences, NULL-terminated, never NULL; not stored */
         PtrArray pgpus;             /* by PCI address */
         PtrArray vms;               /* resident or scheduled here */
+        PtrArray types;             /* HostType, owned: what it says of the types that it has */
         uint64_t seq;               /* of the last event taken in; not stored */
         PlaceStanding standing;     /* not stored */
         char *standing_reason;      /* a sentence; NULL while it is good */
@@ -247,6 +249,7 @@ struct VgpuType {
         char *vendor_name, *model_name;
         uint64_t framebuffer_size;
         uint32_t max_heads, max_resolution_x, max_resolution_y;
+        /* As its lead says, which is the host that was added first of those that have it; what counts for a PGPU is pgpu_type_size(). */
         uint32_t size; /* of PGPU_SIZE; 0 for passthrough and for imported types whose hardware was never seen */
         bool experimental;
         char *internal_config;       /* JSON text of an object; opaque here */
@@ -254,8 +257,20 @@ struct VgpuType {
         char **compatible_in_vm;     /* identifiers of types that may stand in one VM with this one */
         PtrArray supported_on, enabled_on; /* Pgpu */
         PtrArray vgpus;
+        PtrArray of_hosts;    /* HostType */
+        HostType *lead;       /* NULL: no host has it */
+        size_t n_other_sizes; /* hosts that say another size than the lead */
         size_t n_outsiders; /* on all PGPUs */
         uint64_t demand; /* requests seen, for best-fit's weights; not stored */
+};
+
+/* What one host says of a type: what counts on its PGPUs, and what a start there is given. */
+struct HostType {
+        Host *host;
+        VgpuType *type;
+        uint32_t size;
+        uint64_t framebuffer_size;
+        char *internal_config; /* JSON text of an object */
 };
 
 /* Where a VM's order stands; docs/states.md. */
@@ -503,6 +518,23 @@ void pool_set_group_algorithm(Pool *pool, GpuGroup *g, GroupAlgorithm a);
 int pool_set_group_gpu_types(Pool *pool, GpuGroup *g, const char *const *gpu_types);
 int pool_set_type_identifier(Pool *pool, VgpuType *t, const char *identifier);
 int pool_set_type_size(Pool *pool, VgpuType *t, uint32_t size, TypeImplementation implementation);
+/* What a host says of a type; the text is copied. Stored with the host where it is another than the type shows. 1: it is another than before; 0; -ENOMEM. */
+typedef struct TypeFacts {
+        uint32_t size;
+        uint64_t framebuffer_size;
+        const char *internal_config;
+} TypeFacts;
+int pool_set_host_type(Pool *pool, Host *h, VgpuType *t, const TypeFacts *facts);
+/* From disk, while nothing is said of it yet: what the types show is left, until all are there and settled. */
+int pool_load_host_type(Host *h, VgpuType *t, const TypeFacts *facts);
+void pool_settle_types(Pool *pool);
+/* It has these types and no others; what it said of one that still stands there is kept. */
+int pool_keep_host_types(Pool *pool, Host *h, VgpuType *const *types, size_t n);
+const HostType *host_find_type(const Host *h, const VgpuType *t); /* NULL: it says nothing of it */
+bool host_type_differs(const HostType *f);                        /* from what the type shows */
+/* What one VGPU of the type takes of a PGPU: as its host says, else as the type shows. */
+uint32_t pgpu_type_size(const Pgpu *p, const VgpuType *t);
+uint32_t pgpu_type_units(const Pgpu *p, const VgpuType *t); /* the same; of passthrough, the whole PGPU */
 int pool_set_type_compatible(Pool *pool, VgpuType *t, const char *const *on_pgpu, const char *const *in_vm);
 VgpuType *pool_type_by_identifier(const Pool *pool, const char *identifier);
 

@@ -44,7 +44,7 @@ static uint32_t vm_size_at(const Pgpu *p, size_t i) {
 
         for (size_t j = 0; j < p->vgpus.n; j++)
                 if (vgpu_at(p, j)->vm == vgpu_at(p, i)->vm)
-                        size += vgpu_at(p, j)->type->size;
+                        size += pgpu_type_size(p, vgpu_at(p, j)->type);
         return size;
 }
 
@@ -54,12 +54,12 @@ static uint32_t fix_room(const PgpuFix *fix, const Reservation *own) {
 
         for (size_t i = 0; i < p->vgpus.n; i++)
                 if (!is_picked(fix->stop, i))
-                        used += vgpu_at(p, i)->type->size;
+                        used += pgpu_type_size(p, vgpu_at(p, i)->type);
         for (size_t i = 0; i < p->holds.n; i++)
                 if (!is_picked(fix->release, i) && hold_at(p, i) != own)
-                        used += hold_at(p, i)->type->size;
+                        used += pgpu_type_size(p, hold_at(p, i)->type);
         for (size_t i = 0; i < p->n_outsiders && !fix->end_outsiders; i++)
-                used += p->outsiders[i].type->size;
+                used += pgpu_type_size(p, p->outsiders[i].type);
         return used < PGPU_SIZE ? PGPU_SIZE - used : 0;
 }
 
@@ -114,8 +114,10 @@ static bool fix_end_outsiders(PgpuFix *fix) {
 }
 
 static void fix_make_room(PgpuFix *fix, const Reservation *own) {
-        for (uint32_t room; (room = fix_room(fix, own)) < fix->type->size;) {
-                fix_find_one_of(fix, fix->type->size - room);
+        uint32_t size = pgpu_type_size(fix->pgpu, fix->type);
+
+        for (uint32_t room; (room = fix_room(fix, own)) < size;) {
+                fix_find_one_of(fix, size - room);
                 if (fix->one_of ||
                         (!fix_stop_largest(fix) && !fix_release_one(fix, own) && !fix_end_outsiders(fix)))
                         return;

@@ -67,12 +67,12 @@ uint32_t pgpu_units_used(const Pgpu *p) {
 
 void pgpu_verdict(const Pgpu *p, const VgpuType *t, const Reservation *reservation, PgpuVerdict *ret) {
         const Reservation *own = reservation_serves(reservation, p, t) ? reservation : NULL;
-        uint32_t n_own = pgpu_own_holds(p, own);
+        uint32_t n_own = pgpu_own_holds(p, own), size = pgpu_type_size(p, t);
         PgpuVerdict v = {
                 .pgpu = p,
                 .size = PGPU_SIZE,
-                .used = pgpu_load(p) > n_own ? pgpu_units_used(p) - n_own * t->size : 0,
-                .need = t->implementation == TYPE_PASSTHROUGH ? PGPU_SIZE : t->size,
+                .used = pgpu_load(p) > n_own ? pgpu_units_used(p) - n_own * size : 0,
+                .need = t->implementation == TYPE_PASSTHROUGH ? PGPU_SIZE : size,
         };
 
         if (!host_is_usable(p->host))
@@ -87,8 +87,8 @@ void pgpu_verdict(const Pgpu *p, const VgpuType *t, const Reservation *reservati
                 v.code = ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE;
         else if (t->implementation == TYPE_PASSTHROUGH)
                 v.capacity = pgpu_load(p) == n_own;
-        else if (t->size > 0 && v.used <= v.size)
-                v.capacity = (v.size - v.used) / t->size;
+        else if (size > 0 && v.used <= v.size)
+                v.capacity = (v.size - v.used) / size;
 
         if (v.code == ERROR_NONE && v.capacity == 0) {
                 v.code = ERROR_PGPU_INSUFFICIENT_CAPACITY;

@@ -74,16 +74,18 @@ int refuse_vm(const Vm *vm, Refusal *ret) {
 
 /* "GRID K140Q needs a quarter of a PGPU", "2 x GRID M60-2Q need a quarter of a PGPU each"; how much an
  * imported type takes is known once a host has it. */
-static void sentence_need(StrBuf *b, const DemandKind *k) {
+static void sentence_need(StrBuf *b, const DemandKind *k, const Pgpu *of_or_null) {
+        uint32_t size = of_or_null ? pgpu_type_size(of_or_null, k->type) : k->type->size;
+
         if (k->count > 1)
                 strbuf_addf(b, "%u x ", k->count);
         strbuf_addf(b, "%s need%s ", type_label(k->type), k->count > 1 ? "" : "s");
         if (k->passthrough)
                 strbuf_add(b, "a PGPU with nothing else on it");
-        else if (k->type->size == 0)
+        else if (size == 0)
                 strbuf_add(b, "a PGPU that has it");
         else
-                sentence_share(b, k->type->size);
+                sentence_share(b, size);
         strbuf_add(b, k->count > 1 ? " each" : "");
         if (k->pinned)
                 strbuf_addf(b, ", at %s as the VM's platform says", PCI_TEXT(&k->pinned_pci));
@@ -237,7 +239,7 @@ static int refuse_for_gpus(const Ranking *r, const Candidate *c, Refusal *ret) {
 
         sentence_begin(&b, r);
         if (!c->together) {
-                sentence_need(&b, c->kind);
+                sentence_need(&b, c->kind, c->nearest.pgpu);
                 strbuf_add(&b, "; ");
         }
         sentence_gpu_miss(&b, c, &r->demand);

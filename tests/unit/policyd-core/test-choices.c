@@ -137,6 +137,17 @@ static void some_use(World *w, Dice *d, Pgpu *p) {
         }
 }
 
+/* Of some types it has other instances than the host before. */
+static void some_sizes(World *w, Dice *d, Host *h) {
+        for (WorldType t = K100; t < PASSTHROUGH; t++) {
+                TypeFacts facts = {.size = w->types[t]->size, .internal_config = "{}"};
+
+                if (roll(d, 3) == 0)
+                        facts.size = PGPU_SIZE / (1 + roll(d, 9));
+                assert_true(pool_set_host_type(w->pool, h, w->types[t], &facts) >= 0);
+        }
+}
+
 static World *random_world(Dice *d, bool mix) {
         static const char *const names[] = {"a", "b", "c"};
         World *w = world_new();
@@ -150,6 +161,7 @@ static World *random_world(Dice *d, bool mix) {
         for (size_t i = 0; i < n_hosts; i++) {
                 Host *h = world_host(w, names[i]);
 
+                some_sizes(w, d, h);
                 for (size_t j = roll(d, 5); j > 0; j--)
                         some_use(w, d, world_pgpu(w, h, roll(d, 4) == 0 ? K1 : K2));
         }

@@ -284,6 +284,24 @@ static void step_standing(History *h, Pgpu *p) {
                 assert_int_equal(pool_set_pgpu_standing(h->w->pool, p, standing, "Starts failed."), 0);
 }
 
+/* A driver is updated, on one host; sometimes back to what it was. */
+static void step_sizes(History *h, Pgpu *p) {
+        static const uint32_t instances[] = {1, 2, 3, 4, 8, 16};
+        TypeFacts facts = {.internal_config = roll(&h->dice, 2) ? "{}" : "{\"type_id\":\"1\"}"};
+        VgpuType *t;
+
+        if (!p || p->supported.n == 0)
+                return;
+        t = p->supported.items[roll(&h->dice, (uint32_t) p->supported.n)];
+        if (t->implementation == TYPE_PASSTHROUGH || t->vgpus.n > 0)
+                return;
+        facts.size = PGPU_SIZE / instances[roll(&h->dice, ARRAY_SIZE(instances))];
+        for (size_t i = 0; i < h->w->pool->objects[CLASS_RESERVATION].n; i++)
+                if (((Reservation *) h->w->pool->objects[CLASS_RESERVATION].items[i])->type == t)
+                        return;
+        assert_true(pool_set_host_type(h->w->pool, p->host, t, &facts) >= 0);
+}
+
 static void step_policy(History *h) {
         World *w = h->w;
         Pgpu *p = pick(h, CLASS_PGPU);
@@ -292,7 +310,10 @@ static void step_policy(History *h) {
         VgpuType *types[_WORLD_TYPE_MAX];
         size_t n = 0;
 
-        switch (roll(&h->dice, 6)) {
+        switch (roll(&h->dice, 7)) {
+        case 6:
+                step_sizes(h, p);
+                break;
         case 5:
                 step_standing(h, p);
                 break;
