@@ -7,6 +7,30 @@
 
 #include "policyd/store/records.h"
 
+/* Of the types only what is another here than the type shows; the rest is in the types' own records. */
+static void write_types(StrBuf *b, const Host *h) {
+        bool any = false;
+
+        for (size_t i = 0; i < h->types.n; i++) {
+                const HostType *f = h->types.items[i];
+
+                if (!host_type_differs(f))
+                        continue;
+                if (!any)
+                        json_write_open(b, "types", '[');
+                any = true;
+                json_write_open(b, NULL, '{');
+                json_write_uuid(b, "type", &f->type->object.id);
+                json_write_u64(b, "size", f->size);
+                json_write_u64(b, "framebuffer_size", f->framebuffer_size);
+                json_write_text(
+                        b, "internal_config", isempty(f->internal_config) ? "{}" : f->internal_config);
+                json_write_close(b, '}');
+        }
+        if (any)
+                json_write_close(b, ']');
+}
+
 static void host_build(const Object *o, StrBuf *b) {
         const Host *h = CONTAINER_OF(o, Host, object);
 
@@ -22,6 +46,7 @@ static void host_build(const Object *o, StrBuf *b) {
         json_write_bool(b, "hvm", h->hvm);
         json_write_strv(b, "networks", (const char *const *) h->networks);
         json_write_strv(b, "storage", (const char *const *) h->storage);
+        write_types(b, h);
         if (h->unheard)
                 json_write_bool(b, "unheard", true);
 }
@@ -68,4 +93,46 @@ static int host_create(Pool *pool, JsonReader *r, struct json_object *record, co
         return 0;
 }
 
-const RecordCodec host_codec = {.build = host_build, .create = host_create};
+static int get_type(Pool *pool, JsonReader *r, struct json_object *item, Host *h) {
+        _cleanup_free_ char *config = NULL;
+        struct json_object *object;
+        TypeFacts facts = {};
+        VgpuType *t;
+        Uuid id;
+        int q = 0;
+
+        if (!json_object_is_type(item, json_type_object))
+                return json_fail(r, "types", "holds something that is no object");
+        q = q ?: json_get_uuid(r, item, "type", &id);
+        q = q ?: json_get_u32(r, item, "size", &facts.size);
+        q = q ?: json_get_u64(r, item, "framebuffer_size", &facts.framebuffer_size);
+        q = q ?: json_get_object(r, item, "internal_config", &object);
+        if (q < 0)
+                return q;
+        if (facts.size > PGPU_SIZE)
+                return json_fail(
+                        r, "types", "has a size of %u, more than a whole PGPU (%u)", facts.size, PGPU_SIZE);
+        t = pool_get(pool, CLASS_VGPU_TYPE, &id);
+        if (!t)
+                return 0; /* the type itself could not be read; the host tells again */
+        config = json_to_text(object);
+        if (!config)
+                return -ENOMEM;
+        facts.internal_config = config;
+        return pool_load_host_type(h, t, &facts);
+}
+
+static int host_resolve(Pool *pool, JsonReader *r, struct json_object *record, Object *o) {
+        Host *h = CONTAINER_OF(o, Host, object);
+        struct json_object *types;
+        int q = 0;
+
+        if (!json_object_object_get_ex(record, "types", &types))
+                return 0;
+        q = json_get_array(r, record, "types", &types);
+        for (size_t i = 0; q == 0 && i < json_object_array_length(types); i++)
+                q = get_type(pool, r, json_object_array_get_idx(types, i), h);
+        return q;
+}
+
+const RecordCodec host_codec = {.build = host_build, .create = host_create, .resolve = host_resolve};

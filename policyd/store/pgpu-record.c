@@ -61,6 +61,22 @@ static int resolve_types(Pool *pool, JsonReader *r, struct json_object *record, 
         return q < 0 ? q : set(pool, p, (VgpuType *const *) types, n);
 }
 
+/* What its host says of a type is as the type shows, where the host's record tells nothing else: so too in
+ * records of schema 4, when there was no other. */
+static int resolve_host_types(Pgpu *p) {
+        int q = 0;
+
+        for (size_t i = 0; i < p->supported.n && q == 0; i++) {
+                VgpuType *t = p->supported.items[i];
+                const TypeFacts facts = {.size = t->size,
+                        .framebuffer_size = t->framebuffer_size,
+                        .internal_config = strempty(t->internal_config)};
+
+                q = pool_load_host_type(p->host, t, &facts);
+        }
+        return q;
+}
+
 static int pgpu_resolve(Pool *pool, JsonReader *r, struct json_object *record, Object *o) {
         Pgpu *p = CONTAINER_OF(o, Pgpu, object);
         GpuGroup *group;
@@ -70,6 +86,7 @@ static int pgpu_resolve(Pool *pool, JsonReader *r, struct json_object *record, O
         q = q ?: pool_set_pgpu_group(pool, p, group);
         q = q ?: resolve_types(pool, r, record, "supported", p, pool_set_pgpu_supported);
         q = q ?: resolve_types(pool, r, record, "enabled", p, pool_set_pgpu_enabled);
+        q = q ?: resolve_host_types(p);
         return q;
 }
 
