@@ -43,9 +43,14 @@ typedef struct Counts {
         uint64_t total, used, scheduled, reserved, outside;
 } Counts;
 
+static uint32_t instances_on(const Pgpu *p, const VgpuType *t) {
+        uint32_t units = pgpu_type_units(p, t);
+
+        return units > 0 ? PGPU_SIZE / units : 0;
+}
+
 /* total: instances on the group's usable PGPUs if nothing else ran there. */
 static Counts count_type(const GpuGroup *g, const VgpuType *t) {
-        uint32_t per_pgpu = t->implementation == TYPE_PASSTHROUGH ? 1 : t->size ? PGPU_SIZE / t->size : 0;
         Counts n = {};
 
         for (size_t i = 0; i < g->pgpus.n; i++) {
@@ -53,7 +58,7 @@ static Counts count_type(const GpuGroup *g, const VgpuType *t) {
 
                 if (p->present && p->host->state == HOST_ONLINE && p->host->enabled &&
                         ptr_array_contains(&p->enabled, t))
-                        n.total += per_pgpu;
+                        n.total += instances_on(p, t);
                 for (size_t k = 0; k < p->vgpus.n; k++) {
                         const Vgpu *v = p->vgpus.items[k];
 
@@ -155,7 +160,8 @@ static void write_change(
         json_quote(b, strempty(t->identifier));
         strbuf_add(b, ",\"pgpu\":");
         json_quote(b, empty->name);
-        strbuf_addf(b, ",\"enable\":%s,\"free\":[", ptr_array_contains(&empty->enabled, t) ? "false" : "true");
+        strbuf_addf(
+                b, ",\"enable\":%s,\"free\":[", ptr_array_contains(&empty->enabled, t) ? "false" : "true");
         for (size_t i = 0; i < g->supported.n; i++) {
                 const VgpuType *of = g->supported.items[i];
 
@@ -178,7 +184,8 @@ static int add_changes(struct json_object *group, const GpuGroup *g, const uint6
                         const VgpuType *t = g->supported.items[i];
                         const Pgpu *p = empty[k % n];
 
-                        if (!ptr_array_contains(&p->supported, t) || ptr_array_contains(&p->enabled, t) != (k < n))
+                        if (!ptr_array_contains(&p->supported, t) ||
+                                ptr_array_contains(&p->enabled, t) != (k < n))
                                 continue;
                         if (b.len > 1)
                                 strbuf_add(&b, ",");

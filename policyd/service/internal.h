@@ -201,7 +201,9 @@ int pgpu_take_enabled(Policy *p, Pgpu *pgpu, VgpuType *const *types, size_t n); 
 int takeover_types(Policy *p, Host *h, const Inventory *inventory);
 void takeover_collect_absent(Policy *p, Host *h); /* PGPUs that vanished and have nothing booked any more */
 void types_collect(Policy *p);
-int type_from_record(Policy *p, const TypeRecord *record, bool refresh, VgpuType **ret, Refusal *refusal);
+/* reported_by NULL: an import; its facts are not taken. */
+int type_from_record(
+        Policy *p, const TypeRecord *record, Host *reported_by, VgpuType **ret, Refusal *refusal);
 
 /* reconcile.c, events.c: the host's word */
 int reconcile_host(Policy *p, Host *h, const Inventory *inventory);

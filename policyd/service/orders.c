@@ -60,8 +60,11 @@ static int fill_nvidia(
         return r;
 }
 
+/* As the host itself says it of the type. */
 static int fill_vgpu(const Vgpu *v, const Pgpu *pgpu, const char *platform_args, VgpuRecord *ret) {
-        _cleanup_json_ struct json_object *config = object_of_text(v->type->internal_config);
+        const HostType *of_host = host_find_type(pgpu->host, v->type);
+        _cleanup_json_ struct json_object *config =
+                object_of_text(of_host ? of_host->internal_config : v->type->internal_config);
         char device[16];
 
         if (!config)
@@ -87,7 +90,7 @@ static int fill_vgpu(const Vgpu *v, const Pgpu *pgpu, const char *platform_args,
         case TYPE_MXGPU:
                 ret->kind = VGPU_KIND_MXGPU;
                 ret->mxgpu.vgpus_per_pgpu = config_number(config, "vgpus_per_pgpu");
-                ret->mxgpu.framebufferbytes = v->type->framebuffer_size;
+                ret->mxgpu.framebufferbytes = of_host ? of_host->framebuffer_size : v->type->framebuffer_size;
                 return 0;
         case TYPE_PASSTHROUGH:
         case _TYPE_IMPLEMENTATION_MAX:
@@ -151,7 +154,8 @@ static int fill_gpus(const Vm *vm, StartOrder *order) {
 }
 
 int order_build_start(const Peer *peer, const Vm *vm, char **ret) {
-        _cleanup_(start_order_done) StartOrder order = {.epoch = peer->epoch, .token = vm->token, .number = vm->order};
+        _cleanup_(start_order_done)
+                StartOrder order = {.epoch = peer->epoch, .token = vm->token, .number = vm->order};
         _cleanup_strbuf_ StrBuf b = {};
         int r;
 
@@ -165,8 +169,10 @@ int order_build_start(const Peer *peer, const Vm *vm, char **ret) {
 }
 
 int order_build_stop(const Peer *peer, const Vm *vm, bool force, char **ret) {
-        StopOrder order = {
-                .epoch = peer->epoch, .token = vm->stop_token, .number = vm->order, .uuid = vm->object.id,
+        StopOrder order = {.epoch = peer->epoch,
+                .token = vm->stop_token,
+                .number = vm->order,
+                .uuid = vm->object.id,
                 .force = force};
         _cleanup_strbuf_ StrBuf b = {};
 

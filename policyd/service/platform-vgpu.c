@@ -18,14 +18,16 @@ static const char *base_name(const char *path) {
         return slash ? slash + 1 : path;
 }
 
-static bool type_has_config(const VgpuType *t, const char *config) {
+static bool type_has_config(const Pgpu *pgpu, const VgpuType *t, const char *config) {
+        const HostType *of_host = host_find_type(pgpu->host, t);
+        const char *internal = of_host ? of_host->internal_config : t->internal_config;
         _cleanup_json_ struct json_object *o = NULL;
         struct json_object *value;
         const char *file;
 
         if (t->implementation != TYPE_NVIDIA)
                 return false;
-        o = json_tokener_parse(isempty(t->internal_config) ? "{}" : t->internal_config);
+        o = json_tokener_parse(isempty(internal) ? "{}" : internal);
         if (!o || !json_object_object_get_ex(o, "config_file", &value))
                 return false;
         file = json_object_get_string(value);
@@ -48,7 +50,7 @@ static Pgpu *find_pgpu(Policy *p, const PlatformVgpu *form, VgpuType **ret_type,
                 for (size_t k = 0; k < pgpu->supported.n; k++) {
                         VgpuType *t = pgpu->supported.items[k];
 
-                        if (!type_has_config(t, form->config) || (found && pgpu_capacity(pgpu, t) == 0))
+                        if (!type_has_config(pgpu, t, form->config) || (found && pgpu_capacity(pgpu, t) == 0))
                                 continue;
                         found = pgpu;
                         *ret_type = t;

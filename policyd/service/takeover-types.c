@@ -1,8 +1,9 @@
 /*
  * Types: found or created from what hosts and imports say
  *
- * A host's report refreshes the record field by field, since the files on the host are the source; an import
- * only finds, and creates what is not there with size 0: unusable until a host with the hardware fills it in.
+ * The files on each host are the source of what counts and starts there, which is kept for the host; how the
+ * type looks in the pool is its lead's word, so that nothing flips where two hosts differ. An import only
+ * finds, and creates what is not there with size 0: unusable until a host with the hardware fills it in.
  */
 
 #include "policyd/service/internal.h"
@@ -24,25 +25,17 @@ static void set_number(uint32_t *field, uint32_t value, uint64_t property, uint6
         *changed |= property;
 }
 
+/* How the type looks, which its lead alone says. */
 static int type_refresh(Policy *p, VgpuType *t, const TypeRecord *record) {
-        _cleanup_free_ char *config = NULL;
         uint64_t changed = 0;
-        bool stored;
         int r = 0;
 
-        config = json_to_text(record->internal_config);
-        if (!config)
-                return -ENOMEM;
         if (!isempty(record->identifier))
                 r = pool_set_type_identifier(p->pool, t, record->identifier);
         r = r ?: set_text(&t->vendor_name, record->vendor_name, TYPE_VENDOR_NAME, &changed);
         r = r ?: set_text(&t->model_name, record->model_name, TYPE_MODEL_NAME, &changed);
         if (r < 0)
                 return r;
-        if (t->framebuffer_size != record->framebuffer_size) {
-                t->framebuffer_size = record->framebuffer_size;
-                changed |= TYPE_FRAMEBUFFER;
-        }
         set_number(&t->max_heads, record->max_heads, TYPE_HEADS, &changed);
         set_number(&t->max_resolution_x, record->max_resolution_x, TYPE_RESOLUTION_X, &changed);
         set_number(&t->max_resolution_y, record->max_resolution_y, TYPE_RESOLUTION_Y, &changed);
@@ -50,16 +43,12 @@ static int type_refresh(Policy *p, VgpuType *t, const TypeRecord *record) {
                 t->experimental = record->experimental;
                 changed |= TYPE_EXPERIMENTAL;
         }
-        r = text_set(&t->internal_config, config);
-        if (r < 0)
-                return r;
-        stored = r > 0 || changed;
         r = pool_set_type_size(p->pool, t, record->size, (TypeImplementation) record->implementation);
         r = r
                     ?: pool_set_type_compatible(p->pool, t,
                                (const char *const *) record->compatible_types_on_pgpu,
                                (const char *const *) record->compatible_types_in_vm);
-        if (stored)
+        if (changed)
                 pool_touch(p->pool, &t->object, changed, /* store= */ true);
         return r;
 }
@@ -95,7 +84,33 @@ static int type_describe(Policy *p, VgpuType *t, const TypeRecord *record) {
         return pool_set_type_size(p->pool, t, 0, (TypeImplementation) record->implementation);
 }
 
-int type_from_record(Policy *p, const TypeRecord *record, bool refresh, VgpuType **ret, Refusal *refusal) {
+/* Where the lead has changed its mind, others are told that they differ now, or no more. */
+static int tell_others(Policy *p, const VgpuType *t) {
+        int r = 0;
+
+        for (size_t i = 0; i < t->of_hosts.n && r == 0; i++)
+                r = host_problems_update(p, ((const HostType *) t->of_hosts.items[i])->host);
+        return r;
+}
+
+static int type_take(Policy *p, Host *h, VgpuType *t, const TypeRecord *record) {
+        _cleanup_free_ char *config = json_to_text(record->internal_config);
+        const TypeFacts facts = {.size = record->size,
+                .framebuffer_size = record->framebuffer_size,
+                .internal_config = config};
+        int r, changed;
+
+        if (!config)
+                return -ENOMEM;
+        changed = pool_set_host_type(p->pool, h, t, &facts);
+        if (changed < 0 || !t->lead || t->lead->host != h)
+                return MIN_OF(changed, 0);
+        r = type_refresh(p, t, record);
+        return r < 0 || !changed ? r : tell_others(p, t);
+}
+
+int type_from_record(
+        Policy *p, const TypeRecord *record, Host *reported_by, VgpuType **ret, Refusal *refusal) {
         VgpuType *t = NULL;
         bool created;
         int r;
@@ -109,8 +124,8 @@ int type_from_record(Policy *p, const TypeRecord *record, bool refresh, VgpuType
                 if (r < 0 || refusal->code != ERROR_NONE)
                         return r;
         }
-        if (refresh)
-                r = type_refresh(p, t, record);
+        if (reported_by)
+                r = type_take(p, reported_by, t, record);
         else if (created)
                 r = type_describe(p, t, record);
         if (r < 0)
@@ -127,26 +142,33 @@ int type_passthrough(Policy *p, VgpuType **ret) {
                 .model_name = (char *) "passthrough"};
         int r;
 
-        r = type_from_record(p, &record, /* refresh= */ false, ret, &refusal);
+        r = type_from_record(p, &record, /* reported_by= */ NULL, ret, &refusal);
         return r < 0 ? r : refusal.code != ERROR_NONE ? -ENOBUFS : 0;
 }
 
 /* One bad entry loses that entry alone. */
 int takeover_types(Policy *p, Host *h, const Inventory *inventory) {
+        _cleanup_free_ VgpuType **types = calloc(inventory->n_types + 1, sizeof(*types));
+        size_t n = 0;
+
+        if (!types)
+                return -ENOMEM;
         for (size_t i = 0; i < inventory->n_types; i++) {
                 _cleanup_refusal_ Refusal refusal = {};
                 VgpuType *t;
                 int r;
 
-                r = type_from_record(p, &inventory->types[i], /* refresh= */ true, &t, &refusal);
+                r = type_from_record(p, &inventory->types[i], h, &t, &refusal);
                 if (r < 0)
                         return r;
                 if (refusal.code != ERROR_NONE)
                         log_host(LOG_WARNING, NULL, h,
                                 "Host %s reports a VGPU type that cannot be taken over: %s", h->name_label,
                                 refusal.message);
+                else
+                        types[n++] = t;
         }
-        return 0;
+        return pool_keep_host_types(p->pool, h, types, n);
 }
 
 void types_collect(Policy *p) {
