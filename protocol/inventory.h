@@ -10,19 +10,22 @@
  *    "pgpus":[{"pci_id":"0000:84:00.0","vendor_id":"10de","device_id":"0ff2","subsystem_vendor_id":"10de",
  *              "subsystem_device_id":"1012","vendor_name":…,"device_name":…,"driver":"","bridge":"0000:80:01.0",
  *              "is_system_display_device":false,"supported":["<identifier>"…],"enabled":["<identifier>"…],
- *              "held_by":"domain 'by hand' (id 7)","health":"lost","health_reason":"Its PCI configuration reads all ones."}],
+ *              "held_by":"domain 'by hand' (id 7)","health":"lost","health_reason":"Its PCI configuration
+ * reads all ones."}],
  *    "vms":[{"uuid":…,"token":…,"name_label":…,"state":"starting"|"running"|"paused"|"stopping","stage":…,"progress":0.5,
  *            "domid":3,"memory":bytes,"vgpus":[{"id":[…],"uuid":…,"pgpu":"0000:84:00.0","identifier":…,"state":{…}}],
  *            "pcis":[{"id":[…],"address":"0000:84:00.0","state":{"plugged":true}}]}],
  *    "ended":[{VMEvent of a VM that ended, kept until policyd's next claim has read it}],
  *    "problems":["/usr/share/nvidia/vgx/grid_k100.conf:3: …"],"orders":13}
  *
- * functions: PCI functions that a VM's config (pcidevs) may pass through: no bridges, no displays, nothing of a PGPU's slot.
- * held_by: a domain that has the PGPU and is not of this pool, absent where there is none; nothing is started on such a PGPU.
- * health: "lost" for a PGPU that does not answer any more, absent for a good one; nothing is started on a lost one.
- * orders is the highest number of an order that the host took, or that a claim told it, of the pool that has it claimed.
- * Memory in bytes. seq is the number of the last event that the inventory includes. A token that stands in neither vms nor ended does not run on this
- * host: policyd may release what it booked for it.
+ * functions: PCI functions that a VM's config (pcidevs) may pass through: no bridges, no displays, nothing of
+ * a PGPU's slot. held_by: a domain that has the PGPU and is not of this pool, absent where there is none;
+ * nothing is started on such a PGPU. health: "lost" for a PGPU that does not answer any more, absent for a
+ * good one; nothing is started on a lost one. orders is the highest number of an order that the host took, or
+ * that a claim told it, of the pool that has it claimed. vms: one whose stored order the host cannot read has
+ * its own uuid as the token and names no GPU; it runs as far as anybody knows. Memory in bytes. seq is the
+ * number of the last event that the inventory includes. A token that stands in neither vms nor ended does not
+ * run on this host: policyd may release what it booked for it.
  */
 
 #include "protocol/event.h"

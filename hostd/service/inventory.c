@@ -59,11 +59,26 @@ static int compare_vms(const void *a, const void *b) {
         return uuid_compare(&((const InventoryVm *) a)->uuid, &((const InventoryVm *) b)->uuid);
 }
 
+/* Of a VM whose stored order cannot be read no more is known than that its domain is there; the pool must not
+ * start it elsewhere. */
+static void fill_unread(const Host *h, Inventory *ret) {
+        for (size_t i = 0; i < h->n_unread; i++)
+                if (!hashmap_get(h->vms, &h->unread[i]))
+                        ret->vms[ret->n_vms++] = (InventoryVm){
+                                .uuid = h->unread[i],
+                                .token = h->unread[i],
+                                .name_label = (char *) "unknown",
+                                .state = VM_STATE_RUNNING,
+                                .stage = (char *) "",
+                                .progress = 1,
+                        };
+}
+
 static int fill_vms(const Host *h, Inventory *ret) {
         HostVm *vm;
         int r;
 
-        ret->vms = calloc(hashmap_size(h->vms) + 1, sizeof(*ret->vms));
+        ret->vms = calloc(hashmap_size(h->vms) + h->n_unread + 1, sizeof(*ret->vms));
         if (!ret->vms)
                 return -ENOMEM;
         for (size_t i = 0; (vm = hashmap_next(h->vms, &i));) {
@@ -71,6 +86,7 @@ static int fill_vms(const Host *h, Inventory *ret) {
                 if (r < 0)
                         return r;
         }
+        fill_unread(h, ret);
         qsort(ret->vms, ret->n_vms, sizeof(*ret->vms), compare_vms);
         return 0;
 }

@@ -6,6 +6,7 @@
 #include <systemd/sd-event.h>
 
 #include "common/daemon/log.h"
+#include "hostd/service/events.h"
 #include "hostd/service/strangers.h"
 #include "hostd/service/vm.h"
 
@@ -58,16 +59,38 @@ int host_note_unread_order(Host *h, const Uuid *vm) {
         return 0;
 }
 
-static void forget_unread(Host *h, size_t i) {
+/* Nobody can read which order it was, so the VM's uuid stands for the token; the inventory has that too. */
+static int store_unread_end(Host *h, const Uuid *vm) {
+        VmEvent e = {.head = {.boot_id = (char *) host_get_boot_id(h), .token = *vm},
+                .uuid = *vm,
+                .state = VM_STATE_HALTED,
+                .stage = (char *) "",
+                .reason = (char *) "gone"};
         int r;
 
-        log_event(LOG_NOTICE, NULL, FIELDS(vm_log_field(&h->unread[i], (char[VM_LOG_FIELD_MAX]){})),
-                "The domain of VM %s, whose stored order cannot be read, is gone: no GPU is kept for it any more.",
-                UUID_TEXT(&h->unread[i]));
-        r = host_store_del_order(h->store, &h->unread[i]);
+        r = host_store_next_seq(h->store, &e.head.seq);
+        if (r >= 0)
+                r = host_store_end_order(h->store, vm, &e);
+        if (r >= 0)
+                events_tell(h, &e);
+        return r;
+}
+
+/* Without the end on disk the VM counts as there, until the next look. */
+static int forget_unread(Host *h, size_t i) {
+        int r;
+
+        r = store_unread_end(h, &h->unread[i]);
         if (r < 0)
-                (void) log_errno(r, "Failed to remove the order of VM %s", UUID_TEXT(&h->unread[i]));
+                return log_errno(
+                        r, "Failed to store the end of VM %s, trying again", UUID_TEXT(&h->unread[i]));
+        log_event(LOG_NOTICE, NULL, FIELDS(vm_log_field(&h->unread[i], (char[VM_LOG_FIELD_MAX]){})),
+                "The domain of VM %s, whose stored order cannot be read, is gone: no GPU is kept for it any "
+                "more.",
+                UUID_TEXT(&h->unread[i]));
         h->unread[i] = h->unread[--h->n_unread];
+        host_touch(h);
+        return 0;
 }
 
 /* Nobody knows which it has, so it has them all. */
@@ -99,10 +122,9 @@ static int add_unread(Host *h, DomainFunction **list, size_t *n) {
                         continue;
                 }
                 r = host_facts_find_domain(h->facts_source, &h->unread[i - 1], &domid);
-                if (r == -ENOENT) {
-                        forget_unread(h, i - 1);
+                if (r == -ENOENT && forget_unread(h, i - 1) >= 0)
                         r = 0;
-                } else
+                else
                         r = add_all_gpus(h, &h->unread[i - 1], domid, list, n);
         }
         return r;
