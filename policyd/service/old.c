@@ -128,9 +128,9 @@ static void found(Policy *p, OldReason reason, uint64_t orders) {
         }
         if (p->old_found == OLD_NOT)
                 p->old_found = reason;
-        /* While gathering it goes to the disk with the epoch. */
-        if (p->epoch != 0)
-                old_mark(p);
+        /* While gathering too: where these numbers were stored without it, the next start would know nothing
+         * of it. */
+        old_mark(p);
 }
 
 /*

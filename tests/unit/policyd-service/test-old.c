@@ -379,6 +379,31 @@ static void one_that_was_overtaken_knows_that_it_is_old(void **state) {
         assert_int_equal(w->n_stale, 1);
 }
 
+/* Killed between the first greeting and the new epoch, which waits for the hosts that are away. */
+static void what_is_found_while_gathering_outlives_a_crash(void **state) {
+        FakeHost *a, *b, *c;
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
+        Uuid v = world_create_vm_with(w, "v", "GRID K100", 1),
+             other = world_create_vm_with(w, "o", "GRID K100", 1);
+
+        c = fake_host_add("gamma");
+        fake_k1_add(c);
+        world_add_host(w, c);
+        world_copy(w);
+        assert_int_equal(world_start_vm_on(w, &v, "alpha", NULL), ERROR_NONE);
+        assert_int_equal(world_start_vm_on(w, &other, "beta", NULL), ERROR_NONE);
+        world_run(w);
+        a->silent = c->silent = true;
+        world_restore(w);
+        assert_int_equal(policy_epoch(w->policy), 0);
+        a->silent = c->silent = false;
+        a->down = true;
+        world_crash(w);
+        assert_int_not_equal(policy_epoch(w->policy), 0);
+        assert_true(world_host(w, "alpha")->unheard);
+        assert_int_equal(world_start_vm(w, &v, NULL), ERROR_HOST_OFFLINE);
+}
+
 static void a_host_that_is_added_again_is_waited_for(void **state) {
         FakeHost *a, *b, *c;
         _cleanup_world_ World *w = world_of_two_k1(&a, &b);
@@ -476,6 +501,7 @@ int main(void) {
                 cmocka_unit_test(later_orders_do_not_hide_those_of_an_earlier_epoch),
                 cmocka_unit_test(a_start_that_goes_on_is_held_back),
                 cmocka_unit_test(one_that_was_overtaken_knows_that_it_is_old),
+                cmocka_unit_test(what_is_found_while_gathering_outlives_a_crash),
                 cmocka_unit_test(a_host_that_is_added_again_is_waited_for),
                 cmocka_unit_test(an_imported_vm_may_be_known_elsewhere),
                 cmocka_unit_test(a_failed_commit_forgets_no_mark),
