@@ -274,8 +274,8 @@ int epoch_greeted(Peer *peer, const LinkGreeting *g, LinkClaim *ret, char **ret_
                 return r;
 
         if (ours && p->epoch != 0 && another_commands(peer, g)) {
-                old_overtaken(p, g->epoch);
-                epoch_stale(p, "A host of this pool holds a higher epoch: another policyd commands it.");
+                epoch_stale(p, g->epoch,
+                        "A host of this pool holds a higher epoch: another policyd commands it.");
                 return refuse(ret_reason, "Another policyd commands this pool.");
         }
         if (ours)
@@ -296,10 +296,19 @@ int epoch_greeted(Peer *peer, const LinkGreeting *g, LinkClaim *ret, char **ret_
         return 1;
 }
 
-void epoch_stale(Policy *p, const char *message) {
+void epoch_refused(Policy *p, const char *message) {
+        /* The host is greeted again, and claimed above what it holds. */
+        if (!p->commands)
+                old_check_refusal(p);
+        else
+                epoch_stale(p, 0, message);
+}
+
+void epoch_stale(Policy *p, uint64_t epoch, const char *message) {
         if (p->stale)
                 return;
         p->stale = true;
+        old_overtaken(p, epoch);
         log_event(LOG_ERR, MSG_STALE_EPOCH, NULL, "Stopping to command: %s", message);
         if (p->listener.stale)
                 p->listener.stale(message, p->userdata);

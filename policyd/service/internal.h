@@ -180,7 +180,9 @@ int epoch_start(Policy *p);
 int epoch_greeted(Peer *peer, const LinkGreeting *greeting, LinkClaim *ret, char **ret_reason);
 void epoch_answered(Peer *peer);
 void epoch_acknowledged(Policy *p); /* a host took the claim */
-void epoch_stale(Policy *p, const char *message);
+void epoch_refused(Policy *p, const char *message); /* by a host, in favour of another policyd */
+/* epoch: that of the other policyd, 0 where it is not told */
+void epoch_stale(Policy *p, uint64_t epoch, const char *message);
 
 /* old.c */
 void old_loaded(Policy *p); /* at start */
@@ -190,6 +192,7 @@ void old_overtaken(Policy *p, uint64_t epoch); /* by another policyd of this poo
 void old_stored(Policy *p);
 void old_rebuilt(Policy *p);
 void old_check_greeting(Peer *peer, const LinkGreeting *greeting); /* of a host of this pool */
+void old_check_refusal(Policy *p); /* of a claim, before any was taken: another policyd holds the host */
 void old_check_inventory(Peer *peer, const Inventory *inventory);
 void old_heard(Peer *peer, Host *h);
 int old_check_start(const Policy *p, const Vm *vm, Refusal *refusal); /* HostOffline, with the hosts not heard */

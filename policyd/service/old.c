@@ -201,14 +201,17 @@ static uint64_t orders_in(const Policy *p, uint64_t epoch) {
 
 void old_check_greeting(Peer *peer, const LinkGreeting *g) {
         Policy *p = peer->policy;
+        uint64_t given = MAX_OF(MAX_OF(peer->epoch, p->gone_epoch), p->loaded.epoch);
 
         /* What this process gave it is no news. */
-        if (peer->epoch != 0 || g->epoch <= p->gone_epoch)
-                return;
-        if (g->epoch > p->loaded.epoch)
+        if (g->epoch > given)
                 found(p, OLD_EPOCH, g->orders);
-        else if (g->orders > orders_in(p, g->epoch))
+        else if (g->epoch <= p->loaded.epoch && g->orders > orders_in(p, g->epoch))
                 found(p, OLD_ORDERS, g->orders);
+}
+
+void old_check_refusal(Policy *p) {
+        found(p, OLD_EPOCH, 0);
 }
 
 void old_check_inventory(Peer *peer, const Inventory *inventory) {

@@ -200,7 +200,7 @@ static void on_pci_event(HostLink *link, PciEvent *event, void *userdata) {
 }
 
 static void on_stale(HostLink *link, const char *message, void *userdata) {
-        epoch_stale(((Peer *) userdata)->policy, message);
+        epoch_refused(((Peer *) userdata)->policy, message);
 }
 
 /*

@@ -458,9 +458,14 @@ static void do_claim(HostLink *link, const LinkClaim *claim) {
         Inventory inventory = {};
         int r;
 
+        if (h->lose_claims) {
+                disconnect(link, "Cut off.");
+                return;
+        }
         if (claim->epoch < h->epoch ||
                 (claim->epoch == h->epoch && !uuid_equal(&claim->instance, &h->instance))) {
                 link->owner.stale(link, "StaleEpoch.", link->userdata);
+                fake_lose(h, "It refused the claim.");
                 return;
         }
         h->n_claims++;

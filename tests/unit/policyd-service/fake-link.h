@@ -67,6 +67,7 @@ typedef struct FakeHost {
         bool stubborn;            /* its guests go on stopping when they are asked to; by force they end */
         bool mute;                /* takes the order and never answers; what comes of it is heard of later */
         bool busy;                /* orders wait in the link's queue */
+        bool lose_claims;         /* they do not arrive */
         bool deaf;                /* orders do not arrive, and are never answered */
         ErrorCode refuse;         /* refuses every order with this */
         size_t n_claims;          /* that it took */

@@ -404,6 +404,64 @@ static void what_is_found_while_gathering_outlives_a_crash(void **state) {
         assert_int_equal(world_start_vm(w, &v, NULL), ERROR_HOST_OFFLINE);
 }
 
+/* Its claim never arrived, and another policyd claimed the host meanwhile. */
+static void one_that_was_overtaken_before_it_commands_is_old(void **state) {
+        FakeHost *a, *b;
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
+        Uuid v = world_create_vm_with(w, "v", "GRID K100", 1);
+
+        a->down = true;
+        b->lose_claims = true;
+        world_restart(w);
+        assert_int_equal(policy_epoch(w->policy), 2);
+        assert_int_equal(b->epoch, 1);
+        b->epoch = 50;
+        b->lose_claims = false;
+        fake_lose(b, "Another master came.");
+        world_run(w);
+        assert_int_equal(w->n_stale, 0);
+        assert_int_equal(policy_epoch(w->policy), 51);
+        assert_true(world_host(w, "alpha")->unheard);
+        assert_int_equal(world_start_vm(w, &v, NULL), ERROR_HOST_OFFLINE);
+}
+
+/* The host said so in answer to an order, and cannot be asked any more when it is started again. */
+static void one_that_was_told_so_knows_that_it_is_old(void **state) {
+        FakeHost *a, *b;
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
+        Uuid v = world_create_vm_with(w, "v", "GRID K100", 1);
+
+        fake_stale(a);
+        assert_int_equal(w->n_stale, 1);
+        a->down = true;
+        world_restart(w);
+        assert_true(world_host(w, "alpha")->unheard);
+        assert_false(world_host(w, "beta")->unheard);
+        assert_int_equal(world_start_vm(w, &v, NULL), ERROR_HOST_OFFLINE);
+}
+
+/* Another policyd claims the host between the greeting and the claim. */
+static void a_claim_that_is_refused_before_it_commands_is_made_again(void **state) {
+        FakeHost *a, *b;
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
+        Uuid v = world_create_vm_with(w, "v", "GRID K100", 1);
+
+        a->down = true;
+        b->silent = true;
+        world_restart(w);
+        b->silent = false;
+        while (policy_epoch(w->policy) == 0)
+                assert_true(fake_step() || sd_event_run(w->event, UINT64_MAX) > 0);
+        b->epoch = policy_epoch(w->policy);
+        b->instance = (Uuid){.bytes = {7}};
+        world_run(w);
+        assert_int_equal(w->n_stale, 0);
+        assert_int_equal(policy_epoch(w->policy), b->epoch);
+        assert_int_equal(world_host(w, "beta")->state, HOST_ONLINE);
+        assert_true(world_host(w, "alpha")->unheard);
+        assert_int_equal(world_start_vm(w, &v, NULL), ERROR_HOST_OFFLINE);
+}
+
 static void a_host_that_is_added_again_is_waited_for(void **state) {
         FakeHost *a, *b, *c;
         _cleanup_world_ World *w = world_of_two_k1(&a, &b);
@@ -502,6 +560,9 @@ int main(void) {
                 cmocka_unit_test(a_start_that_goes_on_is_held_back),
                 cmocka_unit_test(one_that_was_overtaken_knows_that_it_is_old),
                 cmocka_unit_test(what_is_found_while_gathering_outlives_a_crash),
+                cmocka_unit_test(one_that_was_overtaken_before_it_commands_is_old),
+                cmocka_unit_test(one_that_was_told_so_knows_that_it_is_old),
+                cmocka_unit_test(a_claim_that_is_refused_before_it_commands_is_made_again),
                 cmocka_unit_test(a_host_that_is_added_again_is_waited_for),
                 cmocka_unit_test(an_imported_vm_may_be_known_elsewhere),
                 cmocka_unit_test(a_failed_commit_forgets_no_mark),
