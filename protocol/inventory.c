@@ -216,6 +216,11 @@ static const RecordField function_fields[] = {
         OPTIONAL(Inventory, functions, RECORD_STRV),
 };
 
+/* Written where it is true. */
+static const RecordField rule_fields[] = {
+        OPTIONAL(Inventory, refuses_pcidevs, RECORD_BOOL),
+};
+
 static const RecordField host_fields[] = {
         REQUIRED(Inventory, seq, RECORD_U64),
         REQUIRED(Inventory, host_uuid, RECORD_UUID),
@@ -261,6 +266,8 @@ int inventory_parse(JsonReader *r, struct json_object *o, Inventory *ret) {
         if (q >= 0)
                 q = record_parse_fields(r, o, function_fields, ARRAY_SIZE(function_fields), ret);
         if (q >= 0)
+                q = record_parse_fields(r, o, rule_fields, ARRAY_SIZE(rule_fields), ret);
+        if (q >= 0)
                 q = parse_content(r, o, ret);
         if (q < 0)
                 inventory_done(ret);
@@ -280,6 +287,8 @@ int inventory_build(const Inventory *i, struct json_object **ret) {
                 r = record_add_fields(o, host_fields, ARRAY_SIZE(host_fields), i);
         if (r >= 0 && i->functions && i->functions[0])
                 r = record_add_fields(o, function_fields, ARRAY_SIZE(function_fields), i);
+        if (r >= 0 && i->refuses_pcidevs)
+                r = record_add_fields(o, rule_fields, ARRAY_SIZE(rule_fields), i);
         if (r >= 0)
                 r = record_add_list(o, "types", i->types, i->n_types, sizeof(TypeRecord), type_build);
         if (r >= 0)

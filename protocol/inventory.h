@@ -18,6 +18,7 @@
  *    "ended":[{VMEvent of a VM that ended, kept until policyd's next claim has read it}],
  *    "problems":["/usr/share/nvidia/vgx/grid_k100.conf:3: …"],"orders":13}
  *
+ * refuses_pcidevs: true, or absent: a config with pcidevs is refused there (setting allowed_config_keys).
  * functions: PCI functions that a VM's config (pcidevs) may pass through: no bridges, no displays, nothing of
  * a PGPU's slot. held_by: a domain that has the PGPU and is not of this pool, absent where there is none;
  * nothing is started on such a PGPU. health: "lost" for a PGPU that does not answer any more, absent for a
@@ -66,6 +67,7 @@ typedef struct Inventory {
         uint64_t memory_total, memory_free;
         uint32_t cpus;
         bool iommu, hvm;
+        bool refuses_pcidevs; /* its administrator lets no config pass a PCI function through */
         char **networks, **storage;
         char **functions; /* PCI functions that a VM's config may pass through; empty: not told */
         TypeRecord *types;

@@ -282,11 +282,11 @@ static int collect_functions(struct json_object *config, char ***ret) {
                 PciAddress address;
 
                 if (!json_object_is_type(f, json_type_object) ||
-                        !function_part(f, "domain", UINT16_MAX, &domain) ||
+                        !function_part(f, "domain", UINT32_MAX, &domain) ||
                         !function_part(f, "bus", UINT8_MAX, &bus) || !function_part(f, "dev", 31, &dev) ||
                         !function_part(f, "func", 7, &fn))
                         continue;
-                address = (PciAddress){.domain = (uint16_t) domain,
+                address = (PciAddress){.domain = (uint32_t) domain,
                         .bus = (uint8_t) bus,
                         .dev = (uint8_t) dev,
                         .fn = (uint8_t) fn};

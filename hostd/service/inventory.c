@@ -175,6 +175,8 @@ static int fill_ended(Host *h, uint64_t after_seq, Inventory *ret) {
 }
 
 static void fill_facts(Host *h, Inventory *ret) {
+        const ConfigRules rules = host_settings_config_rules(h->settings);
+
         ret->seq = host_store_last_seq(h->store);
         ret->epoch = h->claim.epoch;
         ret->orders = host_get_orders(h);
@@ -190,6 +192,7 @@ static void fill_facts(Host *h, Inventory *ret) {
         ret->networks = h->facts.networks;
         ret->storage = h->facts.storage;
         ret->functions = h->hardware.functions;
+        ret->refuses_pcidevs = !config_key_is_allowed(&rules, "pcidevs", /* text= */ NULL);
         ret->problems = h->hardware.problems;
 }
 

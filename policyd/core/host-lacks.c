@@ -64,6 +64,8 @@ size_t sentence_lacks(StrBuf *b, const Demand *d, const Host *h, uint64_t freed)
                 b, "cannot reach the storage", "", first_disk_without_storage, vm->storage, h->storage);
         n += sentence_missing(
                 b, "has no network", n > 0 ? " and " : "", first_missing, vm->networks, h->networks);
+        if (h->refuses_pcidevs && vm_passes_functions(vm))
+                strbuf_addf(b, "%sdoes not allow pcidevs in a VM's config", n++ > 0 ? " and " : "");
         if (first_function_not_free(vm, h))
                 strbuf_addf(b, "%shas no PCI device %s that is free to give", n++ > 0 ? " and " : "",
                         first_function_not_free(vm, h));
@@ -133,6 +135,10 @@ void sentence_lacks_remedy(StrBuf *b, const Demand *d, const Host *h) {
                 sentence_step(b, "attach the storage to %s or change the VM's disks", host);
         if (first_missing(d->vm->networks, h->networks))
                 sentence_step(b, "create the network on %s or change the VM's nics", host);
+        if (h->refuses_pcidevs && vm_passes_functions(d->vm))
+                sentence_step(b,
+                        "add pcidevs to the setting allowed_config_keys of %s's hostd.conf or take them out",
+                        host);
         if (first_function_not_free(d->vm, h))
                 sentence_step(b,
                         "free the device on %s (SIGHUP lets its hostd look again) or change the VM's pcidevs",

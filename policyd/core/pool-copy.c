@@ -21,6 +21,7 @@ static int copy_host(Pool *copy, const Host *h) {
                 .storage = h->storage,
                 .iommu = h->iommu,
                 .hvm = h->hvm,
+                .refuses_pcidevs = h->refuses_pcidevs,
         };
         Host *n;
         int r;

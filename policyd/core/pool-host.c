@@ -71,6 +71,7 @@ int pool_set_host_facts(Pool *pool, Host *h, const HostFacts *facts) {
 
         h->iommu = facts->iommu;
         h->hvm = facts->hvm;
+        h->refuses_pcidevs = facts->refuses_pcidevs;
         boot_id = text_set(&h->boot_id, facts->boot_id);
         networks = strv_set(&h->networks, (const char *const *) facts->networks);
         functions = strv_set(&h->functions, (const char *const *) facts->functions);

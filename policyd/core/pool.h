@@ -182,6 +182,7 @@ struct Host {
         char *boot_id;
         uint64_t memory_total, memory_free; /* bytes, as last reported */
         bool iommu, hvm;
+        bool refuses_pcidevs;       /* its administrator lets no config pass a PCI function through; not stored */
         char **networks, **storage; /* NULL-terminated, never NULL */
         char **functions; /* PCI functions that it may give to a VM; NULL-terminated, empty: not told; not
                              stored */
@@ -478,7 +479,7 @@ typedef struct HostFacts {
         const char *boot_id;
         char *const *networks, *const *storage;
         char *const *functions;
-        bool iommu, hvm;
+        bool iommu, hvm, refuses_pcidevs;
 } HostFacts;
 int pool_set_host_facts(Pool *pool, Host *h, const HostFacts *facts);
 void pool_set_host_machine(Pool *pool, Host *h, const Uuid *host_uuid);

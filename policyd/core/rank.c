@@ -107,6 +107,8 @@ void candidate_check_facts(Candidate *c, const Demand *d) {
                 c->other = ERROR_VM_REQUIRES_SR;
         else if ((c->missing = first_missing(vm->networks, h->networks)))
                 c->other = ERROR_VM_REQUIRES_NET;
+        else if (h->refuses_pcidevs && vm_passes_functions(vm))
+                c->other = ERROR_CONFIG_NOT_ALLOWED;
         else if ((c->missing = first_function_not_free(vm, h)))
                 c->other = ERROR_VM_REQUIRES_PCI;
         else if (demand_needs_iommu(d) && !h->iommu)

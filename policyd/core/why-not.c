@@ -26,6 +26,7 @@ static const char *const code_counts[_ERROR_MAX] = {
         [ERROR_VM_REQUIRES_SR] = "without the storage",
         [ERROR_VM_REQUIRES_NET] = "without the network",
         [ERROR_VM_REQUIRES_PCI] = "without the PCI device",
+        [ERROR_CONFIG_NOT_ALLOWED] = "that do not allow the config",
         [ERROR_NO_HOSTS_AVAILABLE] = "refused it just now",
         [ERROR_HOST_OFFLINE] = "offline",
         [ERROR_HOST_DISABLED] = "disabled",

@@ -35,6 +35,7 @@ static int take_facts(Policy *p, Host *h, const Inventory *inventory) {
                 .storage = inventory->storage,
                 .iommu = inventory->iommu,
                 .hvm = inventory->hvm,
+                .refuses_pcidevs = inventory->refuses_pcidevs,
         };
         int r;
 

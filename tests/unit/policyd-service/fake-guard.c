@@ -80,7 +80,7 @@ bool fake_guard_refuses(const FakeHost *h, const StartOrder *order) {
                 return true;
         refuses = guard_refuses_gpus(h, order) ||
                   ((order->n_pcis > 0 || needs.functions[0]) && needs.target_memory != needs.max_memory) ||
-                  (needs.functions[0] && h->no_iommu);
+                  (needs.functions[0] && (h->no_iommu || h->refuses_pcidevs));
         for (char **f = needs.functions; *f && !refuses; f++) {
                 refuses = h->functions[0] && !has_text((char *const *) h->functions, *f);
                 for (size_t i = 0; i < h->n_vms && !refuses && h->vms[i].order.vm.config; i++) {

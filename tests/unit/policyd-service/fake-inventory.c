@@ -163,7 +163,7 @@ static void say_ended(StrBuf *b, const FakeHost *h) {
 }
 
 static void say_functions(StrBuf *b, const FakeHost *h) {
-        strbuf_add(b, "\"functions\":[");
+        strbuf_addf(b, "\"refuses_pcidevs\":%s,\"functions\":[", h->refuses_pcidevs ? "true" : "false");
         for (size_t i = 0; h->functions[i]; i++)
                 strbuf_addf(b, "%s\"%s\"", i ? "," : "", h->functions[i]);
         strbuf_add(b, "],");

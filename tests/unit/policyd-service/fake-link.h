@@ -53,7 +53,7 @@ typedef struct FakeHost {
         size_t n_cards;
         FakeVm vms[FAKE_VMS_MAX];
         size_t n_vms;
-        bool no_iommu;
+        bool no_iommu, refuses_pcidevs;
         const char *functions[4]; /* PCI functions that it may give, NULL-terminated */
         bool guards;              /* checks each order as hostd does, and counts those that it refuses */
         size_t n_refused;

@@ -46,6 +46,7 @@ static void add_host(Story *s, size_t i) {
                 fake_k2_add(h);
         h->guards = true;
         h->no_iommu = roll(s, 4) == 0;
+        h->refuses_pcidevs = roll(s, 4) == 0;
         h->functions[n++] = "0000:00:1f.3";
         for (size_t f = 0; f < ARRAY_SIZE(functions); f++)
                 if (roll(s, 2))
@@ -247,6 +248,34 @@ static void a_device_decides_the_host(void **state) {
         assert_string_equal(world_vm(w, &ids[2])->resident_on->name_label, "alpha");
 }
 
+/* Whether a config may pass a function through is its host's administrator's say: the dry run knows it too.
+ */
+static void a_host_may_allow_no_devices(void **state) {
+        FakeHost *a, *b;
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
+        Vm *vm;
+
+        a->refuses_pcidevs = b->refuses_pcidevs = true;
+        fake_inventory_changed(a);
+        fake_inventory_changed(b);
+        world_run(w);
+        assert_int_equal(
+                world_request(w, vms_create(w->policy,
+                                         "{\"name_label\":\"nic\",\"config\":{\"c_info\":{\"type\":\"hvm\"},"
+                                         "\"b_info\":{\"max_memkb\":1048576},\"pcidevs\":[{\"bus\":3}]}}",
+                                         &vm, fresh(w))),
+                ERROR_NONE);
+        assert_int_equal(world_start_vm(w, &vm->object.id, NULL), ERROR_CONFIG_NOT_ALLOWED);
+        assert_non_null(strstr(w->refusal.message, "does not allow pcidevs"));
+        assert_int_equal(a->n_starts + b->n_starts, 0);
+        b->refuses_pcidevs = false;
+        fake_inventory_changed(b);
+        world_run(w);
+        assert_int_equal(world_start_vm(w, &vm->object.id, NULL), ERROR_NONE);
+        world_run(w);
+        assert_string_equal(vm->resident_on->name_label, "beta");
+}
+
 /* Less memory than its maximum, or a host without an IOMMU: the dry run knows, and so does the start. */
 static void a_device_wants_memory_and_an_iommu(void **state) {
         FakeHost *a, *b;
@@ -301,6 +330,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(the_dry_run_is_the_start),
                 cmocka_unit_test(a_device_decides_the_host),
+                cmocka_unit_test(a_host_may_allow_no_devices),
                 cmocka_unit_test(a_device_wants_memory_and_an_iommu),
                 cmocka_unit_test(a_refused_device_sends_it_on),
         };
