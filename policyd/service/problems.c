@@ -186,24 +186,19 @@ static void add_standings(Policy *p, const Host *h, Problems *list) {
         log_standing(h, list, before);
 }
 
-/* Types whose files are others here than on the host that says how they look. */
+/* Types of which a PGPU here has another number than on the host that says how they look. */
 static void add_other_types(Policy *p, const Host *h, Problems *list) {
         for (size_t i = 0; i < h->types.n; i++) {
                 const HostType *f = h->types.items[i], *lead = f->type->lead;
 
-                if (!host_type_differs(f))
+                /* Where a host keeps its files is no trouble. */
+                if (!lead || f->size == lead->size || f->size == 0 || lead->size == 0)
                         continue;
-                if (f->size == lead->size || f->size == 0 || lead->size == 0)
-                        problem_add(list,
-                                "Type %s is started otherwise here than on host %s: their files, or drivers, "
-                                "differ.",
-                                type_label(f->type), lead->host->name_label);
-                else
-                        problem_add(list,
-                                "Type %s has %u instances on a PGPU here and %u on host %s, whose number the "
-                                "type shows: their files, or drivers, differ. Each host counts by its own.",
-                                type_label(f->type), PGPU_SIZE / f->size, PGPU_SIZE / lead->size,
-                                lead->host->name_label);
+                problem_add(list,
+                        "Type %s has %u instances on a PGPU here and %u on host %s, whose number the "
+                        "type shows: their files, or drivers, differ. Each host counts by its own.",
+                        type_label(f->type), PGPU_SIZE / f->size, PGPU_SIZE / lead->size,
+                        lead->host->name_label);
         }
 }
 
