@@ -5,6 +5,7 @@
  */
 
 #include <json-c/json.h>
+#include <stdio.h>
 #include <strings.h>
 #include <sys/stat.h>
 
@@ -185,12 +186,39 @@ static int walk(ConfigWalk *w, struct json_object *o) {
         return r;
 }
 
+/* NVIDIA's emulator, which is root's, reads KEY=VALUE from it; none of the known keys takes a path. */
+static int judge_emulator_text(ConfigWalk *w, size_t i, const char *name, const char *text) {
+        char path[64];
+
+        if (isempty(text) || !strpbrk(text, "/ \t") ||
+                config_key_is_allowed(w->rules, "vgpu_extra_args", text))
+                return 0;
+        (void) snprintf(path, sizeof(path), "vgpus[%zu].%s", i, name);
+        return w->objection(
+                path, "vgpu_extra_args", "gives the emulator a path or a blank beside KEY=VALUE", w->userdata);
+}
+
+static int judge_vgpus(ConfigWalk *w) {
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < w->order->n_vgpus; i++) {
+                const VgpuRecord *v = &w->order->vgpus[i];
+
+                if (v->kind != VGPU_KIND_NVIDIA)
+                        continue;
+                r = judge_emulator_text(w, i, "extra_args", v->nvidia.extra_args);
+                if (r == 0 && v->nvidia.config_file)
+                        r = judge_emulator_text(w, i, "config_file", strchr(v->nvidia.config_file, ','));
+        }
+        return r;
+}
+
 int config_check(
         const StartOrder *order, const ConfigRules *rules, ConfigObjection objection, void *userdata) {
         ConfigWalk w = {.order = order, .rules = rules, .objection = objection, .userdata = userdata};
         int r;
 
-        r = walk(&w, order->vm.config);
+        r = walk(&w, order->vm.config) ?: judge_vgpus(&w);
         strbuf_done(&w.path);
         strbuf_done(&w.key);
         return r;

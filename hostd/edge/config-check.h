@@ -4,7 +4,8 @@
  * A VM's config against what the host's administrator allows
  *
  * core/config-keys.h says which keys pass; this walks through the config, libxl's own JSON, and names each key
- * that does not. What is there and says nothing (null, false, 0, empty) is passed over.
+ * that does not. What is there and says nothing (null, false, 0, empty) is passed over. So it does with what an
+ * order tells NVIDIA's emulator: key vgpu_extra_args.
  */
 
 #include "hostd/core/config-keys.h"

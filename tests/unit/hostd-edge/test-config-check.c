@@ -196,10 +196,42 @@ static void the_administrator_may_bind_a_key_to_a_value(void **state) {
         assert_int_equal(look(args, WITH("b_info.bootloader_args")).n, 0);
 }
 
+/* The emulator is root's, and its file on the way there may bring more behind a comma. */
+static void the_emulator_is_given_no_path(void **state) {
+        static const struct {
+                const char *extra_args, *config_file, *path;
+        } cases[] = {
+                {"frl=0,disable_vnc=1", "/usr/share/nvidia/vgx/grid_k100.conf,frl=0", NULL},
+                {"", NULL, NULL},
+                {"log=/etc/passwd", NULL, "vgpus[0].extra_args"},
+                {"frl=0 --log", NULL, "vgpus[0].extra_args"},
+                {"", "/a/grid_k100.conf,log=/etc/passwd", "vgpus[0].config_file"},
+        };
+        _cleanup_json_ struct json_object *config = json_object_new_object();
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                VgpuRecord vgpu = {.kind = VGPU_KIND_NVIDIA,
+                        .nvidia = {.extra_args = (char *) cases[i].extra_args,
+                                .config_file = (char *) cases[i].config_file}};
+                StartOrder order = {.vgpus = &vgpu, .n_vgpus = 1, .vm.config = config};
+                ConfigRules rules = {};
+                Found f = {};
+
+                assert_int_equal(config_check(&order, &rules, on_objection, &f), 0);
+                assert_int_equal(f.n, cases[i].path != NULL);
+                assert_string_equal(f.path, strempty(cases[i].path));
+                rules.allowed = WITH("vgpu_extra_args");
+                f = (Found){};
+                assert_int_equal(config_check(&order, &rules, on_objection, &f), 0);
+                assert_int_equal(f.n, 0);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(what_runs_or_opens_something_is_refused_by_name),
                 cmocka_unit_test(ordinary_vms_pass),
+                cmocka_unit_test(the_emulator_is_given_no_path),
                 cmocka_unit_test(the_administrator_may_bind_a_key_to_a_value),
         };
 
