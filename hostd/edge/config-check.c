@@ -12,6 +12,7 @@
 #include "common/strbuf.h"
 #include "common/text.h"
 #include "hostd/edge/config-check.h"
+#include "hostd/edge/own-disks.h"
 
 #define KEY_SHOWN_MAX 256
 
@@ -77,16 +78,26 @@ static const char *text_of(struct json_object *o) {
         return json_object_get_string(o);
 }
 
-/* Below /dev there are disks, and what is none: memory, Xen's own devices. devtmpfs answers at once. */
-static bool is_no_disk(const char *key, const char *text) {
+/* Below /dev there are disks, and what is none: memory, Xen's own devices; and the disks of the host itself.
+ * devtmpfs answers at once. */
+static const char *device_fault(const char *key, const char *text) {
+        static const OwnDiskPaths real = {};
         struct stat st;
+        int r;
 
-        return streq(key, "disks.pdev_path") && text && startswith(text, "/dev/") && stat(text, &st) >= 0 &&
-               !S_ISBLK(st.st_mode);
+        if (!streq(key, "disks.pdev_path") || !text || !startswith(text, "/dev/") || stat(text, &st) < 0)
+                return NULL;
+        if (!S_ISBLK(st.st_mode))
+                return "is no block device";
+        r = own_disk_find(&real, st.st_rdev);
+        return r == 0 ? NULL
+                : r < 0 ? "cannot be told from a disk that the host itself uses"
+                        : "is a disk that the host itself uses";
 }
 
 static int judge_value(ConfigWalk *w, struct json_object *o) {
         _cleanup_free_ char *fault = NULL;
+        const char *device;
         int r;
 
         if (says_nothing(o) || config_key_is_allowed(w->rules, w->key.text, text_of(o)))
@@ -96,7 +107,8 @@ static int judge_value(ConfigWalk *w, struct json_object *o) {
                 return r;
         if (fault)
                 return object_to(w, fault);
-        return is_no_disk(w->key.text, text_of(o)) ? object_to(w, "is no block device") : 0;
+        device = device_fault(w->key.text, text_of(o));
+        return device ? object_to(w, device) : 0;
 }
 
 /* Of an array each element has the array's key. */

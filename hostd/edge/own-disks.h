@@ -1,0 +1,20 @@
+#pragma once
+
+/*
+ * Block devices that this host itself stands on
+ *
+ * A VM that wrote to one would write the host's own files. So no VM gets a device that is mounted or swapped
+ * to, that has a partition or a volume which is, or that is a partition of one which is.
+ */
+
+#include <sys/types.h>
+
+/* NULL members: the real ones. */
+typedef struct OwnDiskPaths {
+        const char *mountinfo; /* "/proc/1/mountinfo" */
+        const char *swaps;     /* "/proc/swaps" */
+        const char *block;     /* "/sys/dev/block" */
+} OwnDiskPaths;
+
+/* 1 when it is one of those, 0, or why it cannot be told. Opens no device, and waits for none. */
+int own_disk_find(const OwnDiskPaths *paths, dev_t device);
