@@ -6,6 +6,7 @@
 
 #include "common/daemon/database.h"
 #include "common/io/file.h"
+#include "common/text.h"
 #include "hostd/edge/host-store-private.h"
 #include "protocol/names.h"
 
@@ -16,6 +17,7 @@
 #define KEY_CLAIM "claim"
 #define KEY_SEQ "seq"
 #define KEY_ORDERS "orders"
+#define ENABLEMENT_KEY_MAX 32
 
 static const char *const table_names[] = {"host", "enablement", "orders", "ended", NULL};
 
@@ -128,6 +130,23 @@ int store_new_record(struct json_object **ret) {
         return 0;
 }
 
+static int parse_enablement(struct json_object *o, Enablement *ret) {
+        JsonReader reader = {};
+        Enablement e = {};
+        int r;
+
+        r = store_damaged(json_get_strv(&reader, o, "disabled", &e.disabled));
+        if (r >= 0)
+                r = store_damaged(json_get_strv(&reader, o, "seen", &e.seen));
+        if (r < 0) {
+                enablement_done(&e);
+                return r;
+        }
+
+        *ret = e;
+        return 0;
+}
+
 /* Opening */
 
 static int change_identity(HostStore *s, DbTxn *txn, void *argument) {
@@ -227,6 +246,36 @@ static int name_damage(int r, const char *what, char **ret_problem) {
         return r;
 }
 
+/* A type that was disabled by hand must not come back because nobody can read that. */
+static int visit_enablement(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
+        _cleanup_json_ struct json_object *o = NULL;
+        _cleanup_free_ char *pgpu = NULL;
+        char what[128];
+        Enablement e = {};
+        int r;
+
+        r = store_parse_value(data, size, &o);
+        if (r >= 0)
+                r = parse_enablement(o, &e);
+        enablement_done(&e);
+        if (r >= 0)
+                return 0;
+        pgpu = text_clean(key, key_size, TEXT_LINE, ENABLEMENT_KEY_MAX);
+        if (!pgpu)
+                return -ENOMEM;
+        return name_damage(r,
+                text_format(what, sizeof(what), "the record of the types that are enabled on PGPU %s", pgpu),
+                userdata);
+}
+
+static int check_enablements(HostStore *s, char **ret_problem) {
+        _cleanup_(db_abortp) DbTxn *txn = NULL;
+        int r;
+
+        r = store_begin(s, /* write= */ false, &txn);
+        return r < 0 ? r : db_iterate(txn, TABLE_ENABLEMENT, visit_enablement, ret_problem);
+}
+
 int host_store_open(const char *dir, char **ret_problem, HostStore **ret) {
         static const DbOptions options = {
                 .tables = table_names,
@@ -254,6 +303,8 @@ int host_store_open(const char *dir, char **ret_problem, HostStore **ret) {
                 r = count_entries(s);
         if (r >= 0)
                 r = name_damage(check_claim(s), "the record of the claim", ret_problem);
+        if (r >= 0)
+                r = check_enablements(s, ret_problem);
         if (r < 0)
                 return r;
 
@@ -371,8 +422,6 @@ uint64_t host_store_last_seq(const HostStore *s) {
 
 /* Enablement */
 
-#define ENABLEMENT_KEY_MAX 32
-
 static size_t enablement_key(const Pgpu *p, char buf[static ENABLEMENT_KEY_MAX]) {
         char *end = stpcpy(buf, PCI_TEXT(&p->address));
 
@@ -383,24 +432,12 @@ static size_t enablement_key(const Pgpu *p, char buf[static ENABLEMENT_KEY_MAX])
 int host_store_get_enablement(HostStore *s, const Pgpu *p, Enablement *ret) {
         _cleanup_json_ struct json_object *o = NULL;
         char key[ENABLEMENT_KEY_MAX];
-        JsonReader reader = {};
-        Enablement e = {};
         int r;
 
         r = store_read(s, TABLE_ENABLEMENT, key, enablement_key(p, key), &o);
         if (r == -ENOENT)
                 return enablement_new(ret);
-        if (r >= 0)
-                r = store_damaged(json_get_strv(&reader, o, "disabled", &e.disabled));
-        if (r >= 0)
-                r = store_damaged(json_get_strv(&reader, o, "seen", &e.seen));
-        if (r < 0) {
-                enablement_done(&e);
-                return r;
-        }
-
-        *ret = e;
-        return 0;
+        return r < 0 ? r : parse_enablement(o, ret);
 }
 
 typedef struct EnablementChangeArgument {

@@ -314,6 +314,22 @@ static void an_order_that_cannot_be_read_is_told_apart(void **state) {
         json_object_put(json);
 }
 
+/* hostd does not enable again what somebody disabled; it says which record it is. */
+static void an_enablement_that_cannot_be_read_is_named(void **state) {
+        static const char key[] = "0000:83:00.0 10de:0ff2";
+        _cleanup_free_ char *problem = NULL;
+        HostStore *s = open_store(state);
+        DbTxn *txn;
+
+        assert_ok(db_begin(s->db, /* write= */ true, &txn));
+        assert_ok(db_put(txn, TABLE_ENABLEMENT, key, sizeof(key) - 1, "{\"version\":1}", 13));
+        assert_ok(db_commit(txn));
+        host_store_close(s);
+        assert_int_equal(host_store_open(in_folder(state, "state"), &problem, &s), -EBADMSG);
+        assert_string_equal(problem,
+                "the record of the types that are enabled on PGPU 0000:83:00.0 10de:0ff2 does not decode");
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 IN_FOLDER(identity_is_made_once),
@@ -327,6 +343,7 @@ int main(void) {
                 IN_FOLDER(visitors_may_end_the_walk),
                 IN_FOLDER(map_grows_with_the_orders),
                 IN_FOLDER(an_order_that_cannot_be_read_is_told_apart),
+                IN_FOLDER(an_enablement_that_cannot_be_read_is_named),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
