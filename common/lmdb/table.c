@@ -36,6 +36,7 @@ struct Db {
         int lock_fd;
         char *dir, *path; /* of the folder, of the file in it */
         off_t file_size;  /* it only grows */
+        size_t last_txn;  /* number of the last commit that we know of */
         void (*broken)(const char *dir, const char *reason);
         size_t map_size, map_max;
         unsigned n_tables;
@@ -132,6 +133,16 @@ static int check_file(const Db *db, char **ret_problem) {
         return db_check_file(fd, ret_problem);
 }
 
+/* The number of the last commit, as the file says. Nobody but us writes, so another one is of another file
+ * that was written over ours; what LMDB has mapped is then neither. */
+static int check_last_txn(const Db *db) {
+        MDB_envinfo info;
+
+        if (mdb_env_info(db->env, &info) != 0)
+                return -EIO;
+        return info.me_last_txnid == db->last_txn ? 0 : -ESTALE;
+}
+
 /* LMDB has the file open and mapped; what it writes must be what the next start finds. */
 static int check_still_there(Db *db) {
         struct stat open_file, named;
@@ -143,7 +154,7 @@ static int check_still_there(Db *db) {
                 named.st_dev != open_file.st_dev || open_file.st_size < db->file_size)
                 return -ESTALE;
         db->file_size = open_file.st_size;
-        return 0;
+        return check_last_txn(db);
 }
 
 static void on_assert(MDB_env *env, const char *text) {
@@ -177,6 +188,7 @@ static int open_environment(Db *db) {
 
         /* LMDB itself takes a larger map when the file holds more than map_size. */
         db->map_size = info.me_mapsize;
+        db->last_txn = info.me_last_txnid;
         return 0;
 }
 
@@ -193,6 +205,20 @@ static int commit_errno(const Db *db, int e) {
         return e == ENOSPC || e == EDQUOT ? -ENOSPC : -EIO;
 }
 
+/* A transaction that changed nothing gets no number. */
+static int commit(Db *db, MDB_txn *txn) {
+        size_t number = mdb_txn_id(txn), before = db->last_txn;
+        int r;
+
+        r = commit_errno(db, mdb_txn_commit(txn));
+        if (r < 0)
+                return r;
+        db->last_txn = number;
+        if (check_last_txn(db) < 0)
+                db->last_txn = before;
+        return 0;
+}
+
 static int open_tables(Db *db, const char *const *tables) {
         MDB_txn *txn;
         int r;
@@ -207,7 +233,7 @@ static int open_tables(Db *db, const char *const *tables) {
                 mdb_txn_abort(txn);
                 return db_errno(r);
         }
-        return commit_errno(db, mdb_txn_commit(txn));
+        return commit(db, txn);
 }
 
 int db_open(const char *dir, const DbOptions *options, char **ret_problem, Db **ret) {
@@ -308,7 +334,7 @@ int db_commit(DbTxn *txn) {
         Db *db = txn->db;
         int r;
 
-        r = commit_errno(db, mdb_txn_commit(txn->txn));
+        r = commit(db, txn->txn);
         free(txn);
         return r ?: check_still_there(db);
 }

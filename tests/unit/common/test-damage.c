@@ -241,6 +241,35 @@ static int fill_a_disk(void) {
         return db_open("disk", &options, &problem, &db) < 0 ? 4 : 0;
 }
 
+/* In its place, of the same size: an older copy, put back under a daemon that somebody forgot to stop. */
+static void a_file_that_is_written_over_takes_no_commit(void **state) {
+        _cleanup_free_ char *older = NULL, *newer = NULL, *problem = NULL;
+        size_t older_size, newer_size;
+        _cleanup_close_ int fd = -1;
+        Db *db = NULL;
+        DbTxn *txn;
+
+        assert_ok(db_open(*state, &options, &problem, &db));
+        for (unsigned i = 0; i < 10; i++)
+                assert_ok(commit_one(db));
+        assert_ok(file_read("data.mdb", 4 << 20, &older, &older_size));
+        assert_ok(commit_one(db));
+        assert_ok(file_read("data.mdb", 4 << 20, &newer, &newer_size));
+        assert_int_equal(older_size, newer_size);
+
+        fd = open("data.mdb", O_WRONLY | O_CLOEXEC);
+        assert_int_equal(pwrite(fd, older, older_size, 0), older_size);
+        assert_int_equal(commit_one(db), -ESTALE);
+        assert_int_equal(db_begin(db, false, &txn), -ESTALE);
+        assert_int_equal(pwrite(fd, newer, newer_size, 0), newer_size);
+        assert_ok(commit_one(db));
+
+        assert_ok(db_begin(db, true, &txn));
+        assert_ok(db_commit(txn)); /* which changed nothing */
+        assert_ok(commit_one(db));
+        db_close(db);
+}
+
 static void a_full_disk_is_said_to_be_one(void **state) {
         int status;
         pid_t pid = fork();
@@ -260,6 +289,7 @@ int main(void) {
                 TEST_IN_FOLDER(what_lmdb_wrote_passes),
                 TEST_IN_FOLDER(a_database_that_was_there_is_never_begun_anew),
                 TEST_IN_FOLDER(a_file_that_goes_under_its_user_takes_no_commit),
+                TEST_IN_FOLDER(a_file_that_is_written_over_takes_no_commit),
                 TEST_IN_FOLDER(a_full_disk_is_said_to_be_one),
         };
 
