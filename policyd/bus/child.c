@@ -127,8 +127,18 @@ static Child *child_free(Child *c) {
 }
 DEFINE_CLEANUP(Child *, child_free)
 
+/* One that was killed has written a part, which would be taken for the whole. */
+static bool has_ended_well(Child *c) {
+        int status = 0;
+        pid_t pid = c->pid;
+
+        c->pid = 0;
+        return waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
+}
+
+/* Its end of the pipe is closed, so it ends now. */
 static void give(Child *c) {
-        _cleanup_free_ char *said = strbuf_take(&c->said);
+        _cleanup_free_ char *said = has_ended_well(c) ? strbuf_take(&c->said) : NULL;
         char *text = said ? said + 1 : NULL, *sentence = NULL;
 
         if (isempty(said))
