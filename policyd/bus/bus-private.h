@@ -93,7 +93,9 @@ MethodKind method_kind(const char *interface, const char *member);
 /* receive.c: sd-bus's filter, before it looks for the method */
 int bus_receive(sd_bus_message *m, void *userdata, sd_bus_error *error);
 
-/* queue.c: calls that take long. 1: it waits and is received again; 0: it has its turn now. */
+/* queue.c: calls that take long. Whether it is the one that has its turn now; with queue_go_on() the next has. */
+bool queue_take_turn(Bus *bus, sd_bus_message *m);
+/* 1: it waits and is received again. */
 int queue_receive(Bus *bus, sd_bus_message *m, MethodKind kind, sd_bus_error *error);
 void queue_hurry(Bus *bus); /* who has waited for long is not overtaken for ever */
 void queue_go_on(Bus *bus); /* the answer whose turn it was is given */
@@ -132,6 +134,8 @@ int object_argument(Bus *bus, const char *path, ObjectClass c, Object **ret, sd_
 int object_read(Bus *bus, sd_bus_message *m, ObjectClass c, Object **ret, sd_bus_error *error);
 /* UnknownObject for a method that is not its class's, on a path where nothing is. */
 int object_check_path(Bus *bus, const char *path, const char *interface, sd_bus_error *error);
+/* NoSuchObject below a class where nothing is. */
+int object_check_there(Bus *bus, const char *path, sd_bus_error *error);
 int bus_find_object(sd_bus *sd, const char *path, const char *interface, void *userdata, void **ret_found,
         sd_bus_error *error);
 int bus_enumerate(sd_bus *sd, const char *prefix, void *userdata, char ***ret_nodes, sd_bus_error *error);

@@ -96,6 +96,15 @@ int object_check_path(Bus *bus, const char *path, const char *interface, sd_bus_
         return sd_bus_error_setf(error, SD_BUS_ERROR_UNKNOWN_OBJECT, "There is no object %s in the pool.", path);
 }
 
+/* The same where sd-bus asks for no object, or takes its error likewise: it has no such method, or property. */
+int object_check_there(Bus *bus, const char *path, sd_bus_error *error) {
+        const char *element;
+
+        if (class_of_path(path, &element) < 0 || object_at(bus, path))
+                return 0;
+        return bus_error_set(error, ERROR_NO_SUCH_OBJECT, "There is no object %s in the pool.", path);
+}
+
 /* "/org/xenvgpu/Policy1/vm/…" but not "/org/xenvgpu/Policy1/vm", which is a node of the tree without an
  * object. */
 static bool path_is_leaf(const char *path) {

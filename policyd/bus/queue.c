@@ -189,15 +189,18 @@ void queue_go_on(Bus *bus) {
                 (void) arm(bus);
 }
 
+bool queue_take_turn(Bus *bus, sd_bus_message *m) {
+        if (m != bus->turn_call)
+                return false;
+        bus->turn_call = sd_bus_message_unref(m);
+        bus->last_turn = monotonic_now(bus);
+        return true;
+}
+
 int queue_receive(Bus *bus, sd_bus_message *m, MethodKind kind, sd_bus_error *error) {
         Caller *c;
         int r;
 
-        if (m == bus->turn_call) {
-                bus->turn_call = sd_bus_message_unref(m);
-                bus->last_turn = monotonic_now(bus);
-                return 0;
-        }
         r = caller_get(bus, sd_bus_message_get_sender(m), &c);
         if (r < 0)
                 return bus_error_set(

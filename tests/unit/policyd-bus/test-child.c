@@ -42,7 +42,7 @@ static pid_t find_child(const World *w) {
         return pid;
 }
 
-static bool is_running(pid_t pid) {
+static char state_of(pid_t pid) {
         char path[64], state = 'Z';
         FILE *f;
 
@@ -52,6 +52,12 @@ static bool is_running(pid_t pid) {
                 state = 'Z';
         if (f)
                 fclose(f);
+        return state;
+}
+
+static bool is_running(pid_t pid) {
+        char state = state_of(pid);
+
         return state != 'Z' && state != 'X';
 }
 
@@ -83,15 +89,41 @@ static bool stop_at_work(pid_t pid) {
         return false;
 }
 
-/* A child that was caught at work, and is held there. */
-static pid_t hold_child(World *w, sd_bus *client) {
+/* Replies to calls, in their order. */
+typedef struct Replies {
+        unsigned n_due, n;
+        char last[64]; /* an error's name, or "" */
+} Replies;
+
+static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        const sd_bus_error *e = sd_bus_message_get_error(reply);
+        Replies *replies = userdata;
+
+        replies->n++;
+        snprintf(replies->last, sizeof(replies->last), "%.63s", e ? e->name : "");
+        return 1;
+}
+
+static const char *last_reply(sd_bus *client, const Replies *replies) {
+        time_t until = time(NULL) + SECONDS;
+
+        while (replies->n < replies->n_due && time(NULL) < until)
+                if (sd_bus_process(client, NULL) == 0)
+                        (void) sd_bus_wait(client, 100000);
+        assert_int_equal(replies->n, replies->n_due);
+        return replies->last;
+}
+
+/* A child that was caught at work, and is held there: its reply is the last. */
+static pid_t hold_child(World *w, sd_bus *client, Replies *replies) {
         for (unsigned tries = 0; tries < 50; tries++) {
                 time_t until = time(NULL) + SECONDS;
                 pid_t pid;
 
                 assert_true(sd_bus_call_method_async(client, NULL, POLICY_BUS_NAME, POLICY_PATH,
-                                    POLICY_IFACE_MANAGER, "List", NULL, NULL, "sa{sv}uu", "gpu_group", 0, 0,
-                                    1000) >= 0);
+                                    POLICY_IFACE_MANAGER, "List", on_reply, replies, "sa{sv}uu", "gpu_group", 0,
+                                    0, 1000) >= 0);
+                replies->n_due++;
                 assert_true(sd_bus_flush(client) >= 0);
                 while ((pid = find_child(w)) == 0 && time(NULL) < until)
                         ;
@@ -111,6 +143,7 @@ static void assert_ends(pid_t pid) {
 }
 
 static void test_a_killed_policyd_begins_again_at_once(void **state) {
+        Replies replies = {};
         World *w = *state;
         sd_bus *client;
         time_t start;
@@ -118,7 +151,7 @@ static void test_a_killed_policyd_begins_again_at_once(void **state) {
 
         add_groups(w);
         client = private_bus_connect(&w->bus, NULL);
-        pid = hold_child(w, client);
+        pid = hold_child(w, client, &replies);
         (void) policyd_end(w, SIGKILL);
         start = time(NULL);
         assert_ends(pid);
@@ -129,13 +162,14 @@ static void test_a_killed_policyd_begins_again_at_once(void **state) {
 }
 
 static void test_a_caller_that_leaves_ends_its_child(void **state) {
+        Replies replies = {};
         World *w = *state;
         sd_bus *client;
         pid_t pid;
 
         add_groups(w);
         client = private_bus_connect(&w->bus, NULL);
-        pid = hold_child(w, client);
+        pid = hold_child(w, client, &replies);
         /* Others' short calls are answered meanwhile. */
         property(w, POLICY_PATH, POLICY_IFACE_MANAGER, "Version");
         sd_bus_close_unref(client);
@@ -144,10 +178,67 @@ static void test_a_caller_that_leaves_ends_its_child(void **state) {
         assert_true(MANAGER(w, "Capacity", ""));
 }
 
+/* A turn goes to a call that is refused before it is known as one that waits: its object has gone. */
+static void test_a_call_whose_object_went_ends_its_turn(void **state) {
+        Replies replies = {}, other_replies = {.n_due = 1};
+        World *w = *state;
+        sd_bus *client, *other;
+        char vm[128];
+        pid_t pid;
+
+        add_groups(w);
+        assert_true(MANAGER(w, "CreateVM", "sa{sv}", VM_RECORD("win"), 0));
+        snprintf(vm, sizeof(vm), "%.127s", w->reply);
+        client = private_bus_connect(&w->bus, NULL);
+        other = private_bus_connect(&w->bus, NULL);
+        pid = hold_child(w, client, &replies);
+        /* Of another class: its path is looked at first. */
+        assert_true(sd_bus_call_method_async(other, NULL, POLICY_BUS_NAME, vm, POLICY_IFACE_GPU_GROUP, "Plan",
+                            on_reply, &other_replies, "o", vm) >= 0);
+        assert_true(sd_bus_flush(other) >= 0);
+        world_turn(w, 200);
+        assert_true(call(w, vm, POLICY_IFACE_VM, "Destroy", ""));
+        assert_int_equal(kill(pid, SIGCONT), 0);
+        assert_string_equal(last_reply(other, &other_replies), "org.freedesktop.DBus.Error.UnknownObject");
+        assert_true(MANAGER(w, "Capacity", ""));
+        sd_bus_close_unref(client);
+        sd_bus_close_unref(other);
+}
+
+/* Its pipe is full, since nobody reads it. */
+static void wait_until_blocked(pid_t pid) {
+        for (unsigned i = 0, still = 0; i < 1000 * SECONDS / 20 && still < 10; i++) {
+                usleep(20000);
+                still = state_of(pid) == 'S' ? still + 1 : 0;
+        }
+        assert_int_equal(state_of(pid), 'S');
+}
+
+static void test_a_killed_child_gives_no_half_answer(void **state) {
+        Replies replies = {};
+        World *w = *state;
+        sd_bus *client;
+        pid_t pid;
+
+        add_groups(w);
+        client = private_bus_connect(&w->bus, NULL);
+        pid = hold_child(w, client, &replies);
+        assert_int_equal(kill(w->policyd, SIGSTOP), 0);
+        assert_int_equal(kill(pid, SIGCONT), 0);
+        wait_until_blocked(pid);
+        assert_int_equal(kill(pid, SIGKILL), 0);
+        assert_int_equal(kill(w->policyd, SIGCONT), 0);
+        assert_string_equal(last_reply(client, &replies), "org.xenvgpu.Error.InternalError");
+        assert_true(MANAGER(w, "Capacity", ""));
+        sd_bus_close_unref(client);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 WORLD_TEST(test_a_killed_policyd_begins_again_at_once),
                 WORLD_TEST(test_a_caller_that_leaves_ends_its_child),
+                WORLD_TEST(test_a_call_whose_object_went_ends_its_turn),
+                WORLD_TEST(test_a_killed_child_gives_no_half_answer),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

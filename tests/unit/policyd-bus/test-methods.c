@@ -134,6 +134,10 @@ static void test_no_object_is_no_object_to_any_method(void **state) {
         assert_refused(w, "NoSuchObject");
         assert_false(call(w, path, "org.freedesktop.DBus.Properties", "GetAll", "s", POLICY_IFACE_VM));
         assert_refused(w, "NoSuchObject");
+        assert_false(call(w, path, "org.freedesktop.DBus.Properties", "Get", "ss", POLICY_IFACE_VM, "UUID"));
+        assert_refused(w, "NoSuchObject");
+        assert_false(call(w, path, POLICY_IFACE_HOST, "Nothing", ""));
+        assert_refused(w, "NoSuchObject");
 }
 
 static void test_references_are_checked(void **state) {
