@@ -29,7 +29,7 @@ typedef enum ConfigKey {
 ConfigKey config_key_kind(const char *key);
 
 /*
- * Why a leaf's value does not pass, as a clause ("is no file or device below /dev, /srv or /var/lib"), or NULL
+ * Why a leaf's value does not pass, as a clause ("is no file or device below /dev or /srv"), or NULL
  * when it does. The caller frees *ret. text NULL: the value is no string. -ENOMEM.
  */
 int config_value_fault(const ConfigRules *rules, const char *key, const char *text, char **ret);

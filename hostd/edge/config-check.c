@@ -198,7 +198,8 @@ static int walk(ConfigWalk *w, struct json_object *o) {
         return r;
 }
 
-/* NVIDIA's emulator, which is root's, reads KEY=VALUE from it; none of the known keys takes a path. */
+/* NVIDIA's emulator, which is root's, reads KEY=VALUE from it, as from a type's file, where plugin0.plugin is the
+ * path of a library that it loads. Of the keys that VMs need none takes a path. */
 static int judge_emulator_text(ConfigWalk *w, size_t i, const char *name, const char *text) {
         char path[64];
 

@@ -40,7 +40,7 @@ const Setting host_setting_table[] = {
         TEXT(sim_dir, "", "folder of the simulated hypervisor"),
         TEXT(boot_id_file, "", "file that names this boot; empty: the hypervisor's own"),
         TEXT(hostname, "", "name of this host; empty: the machine's"),
-        TEXT(storage, "/dev /srv /var/lib",
+        TEXT(storage, "/dev /srv /var/lib/xen/images /var/lib/libvirt/images",
                 "folders below which the disks of VMs may stand, blank-separated"),
         WORDS(allowed_config_keys, "",
                 "keys of VMs' configs that may run or open something on this host: KEY, KEY=VALUE or "

@@ -203,7 +203,7 @@ static void the_emulator_is_given_no_path(void **state) {
         } cases[] = {
                 {"frl=0,disable_vnc=1", "/usr/share/nvidia/vgx/grid_k100.conf,frl=0", NULL},
                 {"", NULL, NULL},
-                {"log=/etc/passwd", NULL, "vgpus[0].extra_args"},
+                {"plugin0.plugin=/srv/disk", NULL, "vgpus[0].extra_args"},
                 {"frl=0 --log", NULL, "vgpus[0].extra_args"},
                 {"", "/a/grid_k100.conf,log=/etc/passwd", "vgpus[0].config_file"},
         };
