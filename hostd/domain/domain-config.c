@@ -65,8 +65,6 @@ static uint64_t card_least_mib(const char *kind_or_null) {
         return 8;
 }
 
-/* A VM without a VGPU has the card and the memory that its platform asks for, where its config leaves them open. A platform that asks
- * for less than the card needs gets the least that libxl takes. */
 /* Of the config; NULL where it leaves the card open. */
 static const char *config_card(struct json_object *b_info) {
         struct json_object *hvm, *vga, *kind;
@@ -77,6 +75,8 @@ static const char *config_card(struct json_object *b_info) {
         return json_object_get_string(kind);
 }
 
+/* A VM without a VGPU has the card and the memory that its platform asks for, where its config leaves them open. A platform that asks
+ * for less than the card needs gets the least that libxl takes. */
 static int lay_out_emulated_display(const StartOrder *order, struct json_object *b_info) {
         const char *own = config_card(b_info), *kind = card_kind(vm_record_emulated_card(&order->vm));
         uint64_t mib = vm_record_video_mib(&order->vm, /* has_vgpu= */ false), least = card_least_mib(own ?: kind);
