@@ -135,7 +135,7 @@ static int stands_on(const Used *u, dev_t device, unsigned layer) {
         return r != 0 ? r : any_stands_on(u, folder, /* partitions= */ true, layer);
 }
 
-/* The disk of a partition, when it is used as a whole. */
+/* A partition that is not mounted may be what the host starts from, on the disk of those that are. */
 static int disk_is_used(const Used *u, dev_t device) {
         _cleanup_free_ char *folder = NULL, *disk = NULL;
 
@@ -144,7 +144,7 @@ static int disk_is_used(const Used *u, dev_t device) {
         if (!has_file(folder, "partition"))
                 return 0;
         disk = path_join(folder, "..");
-        return disk ? is_used(u, device_of(disk)) : -ENOMEM;
+        return disk ? stands_on(u, device_of(disk), 0) : -ENOMEM;
 }
 
 int own_disk_find(const OwnDiskPaths *paths, dev_t device) {

@@ -63,13 +63,22 @@ static void what_is_mounted_or_below_it_is_the_hosts(void **state) {
 }
 
 /* In sysfs the folder of a partition stands in that of its disk, and 8:33 is a link to it. */
-static void a_partition_of_a_mounted_disk_is_the_hosts(void **state) {
-        _cleanup_free_ char *link = NULL;
+static void link_to(void **state, const char *name, const char *target) {
+        _cleanup_free_ char *link = strdup(in_folder(state, name));
 
+        assert_int_equal(symlink(target, link), 0);
+}
+
+static void a_partition_of_a_disk_in_use_is_the_hosts(void **state) {
         lay_out(state);
-        link = strdup(in_folder(state, "8:33"));
-        assert_int_equal(symlink("8:32/sdc1", link), 0);
+        link_to(state, "8:33", "8:32/sdc1");
         assert_int_equal(find(state, 8, 33), 1);
+        device(state, "8:0/sda3", "8:3\n", true); /* from which the host starts */
+        link_to(state, "8:3", "8:0/sda3");
+        assert_int_equal(find(state, 8, 3), 1);
+        device(state, "8:16/sdb1", "8:17\n", true);
+        link_to(state, "8:17", "8:16/sdb1");
+        assert_int_equal(find(state, 8, 17), 0);
 }
 
 static void what_cannot_be_read_is_not_taken_for_free(void **state) {
@@ -93,7 +102,7 @@ static void layers_are_counted(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 IN_FOLDER(what_is_mounted_or_below_it_is_the_hosts),
-                IN_FOLDER(a_partition_of_a_mounted_disk_is_the_hosts),
+                IN_FOLDER(a_partition_of_a_disk_in_use_is_the_hosts),
                 IN_FOLDER(what_cannot_be_read_is_not_taken_for_free),
                 IN_FOLDER(layers_are_counted),
         };
