@@ -137,7 +137,8 @@ void sentence_lacks_remedy(StrBuf *b, const Demand *d, const Host *h) {
                 sentence_step(b, "create the network on %s or change the VM's nics", host);
         if (h->refuses_pcidevs && vm_passes_functions(d->vm))
                 sentence_step(b,
-                        "add pcidevs to the setting allowed_config_keys of %s's hostd.conf or take them out",
+                        "add pcidevs to the setting allowed_config_keys of %s's hostd.conf, or take them out (a GPU is given as a "
+                        "passthrough VGPU)",
                         host);
         if (first_function_not_free(d->vm, h))
                 sentence_step(b,
