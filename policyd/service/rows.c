@@ -62,7 +62,7 @@ char *policy_describe_read_only(const Policy *p) {
         _cleanup_strbuf_ StrBuf b = {};
         const char *first = "";
 
-        strbuf_addf(&b, "The pool is read only: of the database cannot be read ");
+        strbuf_addf(&b, "The pool is read only: of the database it cannot read ");
         add_names(&b, &p->unreadable, &first);
         strbuf_addf(&b,
                 ", and what stands there may be in use on a host. Put back a backup of the database; or give "
