@@ -36,7 +36,8 @@ struct Host {
         Hardware hardware;
         DomainFunction *strangers; /* GPUs that domains have which are not ours (strangers.h) */
         size_t n_strangers;
-        Uuid *unread; /* VMs whose stored orders cannot be read, while their domains are there: any GPU may be theirs */
+        Uuid *unread; /* VMs whose stored orders or run folders cannot be read, while their domains are there:
+                         any GPU may be theirs */
         size_t n_unread;
         sd_event_source *strangers_timer; /* armed while there are any */
 

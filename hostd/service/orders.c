@@ -134,7 +134,8 @@ static HostVm *find_token(Host *h, const Uuid *token) {
 /* 1 when the order is a repeat and was answered, 0 to go on (unless refused). */
 static int refuse_unread(const Uuid *vm, HostRefusal *refusal) {
         return host_refusal_set(refusal, ERROR_VM_BAD_POWER_STATE,
-                "VM %s has a domain here and its stored order cannot be read: end the domain by hand on this host (xl destroy).",
+                "VM %s has a domain here and its stored order or run folder cannot be read: end the domain "
+                "by hand on this host (xl destroy).",
                 UUID_TEXT(vm));
 }
 

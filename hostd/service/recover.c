@@ -62,12 +62,35 @@ static int visit_order(const StoredOrder *stored, void *userdata) {
         return 0;
 }
 
-static void take_up(HostVm *vm) {
-        if (!streq(vm->boot_id, host_get_boot_id(vm->host))) {
+/* Without a run folder an order was not begun, unless somebody removed the folder of a VM that runs. */
+static bool runs_without_folder(const HostVm *vm) {
+        uint32_t domid;
+
+        return access(vm->folder, F_OK) < 0 &&
+               host_facts_find_domain(vm->host->facts_source, &vm->uuid, &domid) != -ENOENT;
+}
+
+/* It cannot be commanded, and must not be said to be over: another host would start it a second time. */
+static int keep_without_folder(HostVm *vm) {
+        Host *h = vm->host;
+        int r;
+
+        log_vm(LOG_ERR, NULL, vm, "The run folder of VM %s (%s) is gone, and its domain may be there.",
+                UUID_TEXT(&vm->uuid), vm->name_label);
+        r = host_note_unread_order(h, &vm->uuid);
+        (void) hashmap_remove(h->vms, &vm->uuid);
+        vm_free(vm);
+        return r;
+}
+
+static int take_up(HostVm *vm) {
+        if (!streq(vm->boot_id, host_get_boot_id(vm->host)))
                 vm_end(vm, "host-reboot", ERROR_NONE, NULL);
-                return;
-        }
-        vm_adopt(vm);
+        else if (runs_without_folder(vm))
+                return keep_without_folder(vm);
+        else
+                vm_adopt(vm);
+        return 0;
 }
 
 /* Run folders that the store does not know. */
@@ -178,7 +201,7 @@ int host_recover(Host *h) {
         if (r >= 0)
                 r = host_store_each_unread_order(h->store, note_unread, h);
         for (size_t i = 0; r >= 0 && i < list.n; i++)
-                take_up(list.items[i]);
+                r = take_up(list.items[i]);
         free(list.items);
         if (r >= 0)
                 r = take_over_folders(h);

@@ -85,7 +85,8 @@ static int forget_unread(Host *h, size_t i) {
                 return log_errno(
                         r, "Failed to store the end of VM %s, trying again", UUID_TEXT(&h->unread[i]));
         log_event(LOG_NOTICE, NULL, FIELDS(vm_log_field(&h->unread[i], (char[VM_LOG_FIELD_MAX]){})),
-                "The domain of VM %s, whose stored order cannot be read, is gone: no GPU is kept for it any "
+                "The domain of VM %s, whose stored order or run folder cannot be read, is gone: no GPU is "
+                "kept for it any "
                 "more.",
                 UUID_TEXT(&h->unread[i]));
         h->unread[i] = h->unread[--h->n_unread];
@@ -102,7 +103,8 @@ static int add_all_gpus(const Host *h, const Uuid *vm, uint32_t domid, DomainFun
                 if (!items)
                         return -ENOMEM;
                 *list = items;
-                if (asprintf(&f.name, "VM %s, whose stored order cannot be read", UUID_TEXT(vm)) < 0)
+                if (asprintf(&f.name, "VM %s, whose stored order or run folder cannot be read",
+                            UUID_TEXT(vm)) < 0)
                         return -ENOMEM;
                 items[(*n)++] = f;
         }

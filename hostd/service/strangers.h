@@ -11,7 +11,8 @@
 
 /* 0 or what kept the hypervisor from telling; then what was known stays. */
 int host_look_for_strangers(Host *h);
-/* The stored order of the VM cannot be read. As long as its domain is there, every GPU counts as in use by it. */
+/* The stored order of the VM, or its run folder, cannot be read. As long as its domain is there, every GPU
+ * counts as in use by it. */
 int host_note_unread_order(Host *h, const Uuid *vm);
 bool host_has_unread_order(const Host *h, const Uuid *vm);
 /* One that has a function in the slot of the GPU, which a function that is passed through takes along; or NULL. */
