@@ -101,10 +101,10 @@ bool vm_gpu_is_on(const VmGpu *gpu, const PciAddress *pgpu);
 void vm_arm(HostVm *vm, uint64_t delay, sd_event_time_handler_t handler);
 void vm_unwatch_program(HostVm *vm);
 
-/* Log calls about a VM carry it as a field. */
 /* A run folder that is being removed: its name, before the token. */
 #define RUN_FOLDER_GONE ".gone-"
 
+/* Log calls about a VM carry it as a field. */
 #define VM_LOG_FIELD_MAX (sizeof(FIELD_VM) + UUID_TEXT_MAX)
 const char *vm_log_field(const Uuid *vm, char buf[static VM_LOG_FIELD_MAX]);
 #define log_vm(level, id, vm, ...)                                                                           \
