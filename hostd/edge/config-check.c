@@ -78,6 +78,17 @@ static const char *text_of(struct json_object *o) {
         return json_object_get_string(o);
 }
 
+/* These links go where a disk's content says, which a guest can change between our look and the next start. */
+static bool is_named_by_content(const char *path) {
+        static const char *const folders[] = {"/dev/disk/by-uuid/", "/dev/disk/by-label/", "/dev/disk/by-partuuid/",
+                "/dev/disk/by-partlabel/"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
+                if (startswith(path, folders[i]))
+                        return true;
+        return false;
+}
+
 /* Below /dev there are disks, and what is none: memory, Xen's own devices; and the disks of the host itself.
  * devtmpfs answers at once. */
 static const char *device_fault(const char *key, const char *text) {
@@ -85,7 +96,11 @@ static const char *device_fault(const char *key, const char *text) {
         struct stat st;
         int r;
 
-        if (!streq(key, "disks.pdev_path") || !text || !startswith(text, "/dev/") || stat(text, &st) < 0)
+        if (!streq(key, "disks.pdev_path") || !text || !startswith(text, "/dev/"))
+                return NULL;
+        if (is_named_by_content(text))
+                return "is a link that a guest can turn to another disk (take one of /dev/disk/by-id or by-path)";
+        if (stat(text, &st) < 0)
                 return NULL;
         if (!S_ISBLK(st.st_mode))
                 return "is no block device";
