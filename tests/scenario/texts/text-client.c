@@ -147,7 +147,8 @@ static sd_bus_message *message(
 
 /* Sends and frees m. True: it was done; *ret_path is the path that it gave, if one is asked for. */
 static bool call(sd_bus_message *m, char **ret_path) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *mine = m, *reply = NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_(sd_bus_message_unrefp) _unused_ sd_bus_message *mine = m;
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         const char *path, *member;
         int r;
@@ -490,7 +491,7 @@ static void check_message(sd_bus_message *m, const char *where) {
 }
 
 static sd_bus_message *answer(sd_bus_message *m) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *mine = m;
+        _cleanup_(sd_bus_message_unrefp) _unused_ sd_bus_message *mine = m;
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         sd_bus_message *reply = NULL;
         int r = sd_bus_call(bus, m, ANSWER_USEC, &error, &reply);
