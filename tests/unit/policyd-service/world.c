@@ -124,7 +124,7 @@ void world_restart(World *w) {
 }
 
 static void copy_dir(const char *from, const char *to) {
-        char command[256];
+        char command[512];
 
         snprintf(command, sizeof(command), "rm -rf %s && cp -r %s %s", to, from, to);
         assert_int_equal(system(command), 0);
@@ -171,7 +171,8 @@ void world_backup(World *w) {
         child = fork();
         assert_true(child >= 0);
         if (child == 0)
-                _exit(policy_write_backup(w->policy, UINT64_C(1700000000000000), fd, no_progress, &bytes) < 0);
+                _exit(policy_write_backup(w->policy, UINT64_C(1700000000000000), fd, no_progress, &bytes) <
+                        0);
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_int_equal(status, 0);
         policy_backup_ended(w->policy);
