@@ -124,8 +124,14 @@ static const RecordField vm_fields[] = {
         OPTIONAL(InventoryVm, memory, RECORD_U64),
 };
 
+/* Written where there are any. */
+static const RecordField vm_function_fields[] = {
+        OPTIONAL(InventoryVm, functions, RECORD_STRV),
+};
+
 static void vm_done(InventoryVm *v) {
         record_free_fields(vm_fields, ARRAY_SIZE(vm_fields), v);
+        record_free_fields(vm_function_fields, ARRAY_SIZE(vm_function_fields), v);
         for (size_t i = 0; i < v->n_vgpus; i++)
                 vgpu_report_done(v->vgpus + i);
         free(v->vgpus);
@@ -152,6 +158,8 @@ static int vm_parse_members(JsonReader *r, struct json_object *o, InventoryVm *v
         int q;
 
         q = record_parse_fields(r, o, vm_fields, ARRAY_SIZE(vm_fields), v);
+        if (q >= 0)
+                q = record_parse_fields(r, o, vm_function_fields, ARRAY_SIZE(vm_function_fields), v);
         if (q >= 0)
                 q = vm_parse_state(r, o, v);
         if (q >= 0)
@@ -188,6 +196,8 @@ static int vm_build(const void *item, struct json_object **ret) {
                 r = record_add_list(o, "vgpus", v->vgpus, v->n_vgpus, sizeof(InventoryVgpu), vgpu_build);
         if (r >= 0)
                 r = record_add_list(o, "pcis", v->pcis, v->n_pcis, sizeof(InventoryPci), pci_build);
+        if (r >= 0 && v->functions && v->functions[0])
+                r = record_add_fields(o, vm_function_fields, ARRAY_SIZE(vm_function_fields), v);
         if (r < 0)
                 return r;
 

@@ -14,7 +14,8 @@
  * reads all ones."}],
  *    "vms":[{"uuid":…,"token":…,"name_label":…,"state":"starting"|"running"|"paused"|"stopping","stage":…,"progress":0.5,
  *            "domid":3,"memory":bytes,"vgpus":[{"id":[…],"uuid":…,"pgpu":"0000:84:00.0","identifier":…,"state":{…}}],
- *            "pcis":[{"id":[…],"address":"0000:84:00.0","state":{"plugged":true}}]}],
+ *            "pcis":[{"id":[…],"address":"0000:84:00.0","state":{"plugged":true}}],
+ *            "functions":["0000:03:00.0"]}],
  *    "ended":[{VMEvent of a VM that ended, kept until policyd's next claim has read it}],
  *    "problems":["/usr/share/nvidia/vgx/grid_k100.conf:3: …"],"orders":13}
  *
@@ -57,6 +58,7 @@ typedef struct InventoryVm {
         size_t n_vgpus;
         InventoryPci *pcis;
         size_t n_pcis;
+        char **functions; /* that its config passes through */
 } InventoryVm;
 
 typedef struct Inventory {

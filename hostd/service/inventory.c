@@ -46,6 +46,7 @@ static int fill_vm(const HostVm *vm, InventoryVm *ret) {
                 .progress = vm->record.progress,
                 .domid = vm->record.domid,
                 .memory = vm->memory,
+                .functions = vm->functions,
         };
         ret->vgpus = calloc(vm->n_gpus + 1, sizeof(*ret->vgpus));
         ret->pcis = calloc(vm->n_gpus + 1, sizeof(*ret->pcis));

@@ -36,6 +36,8 @@ static int copy_host(Pool *copy, const Host *h) {
         pool_set_host_enabled(copy, n, h->enabled);
         pool_set_host_memory(copy, n, h->memory_total, h->memory_free);
         r = pool_set_host_standing(copy, n, h->standing, h->standing_reason);
+        if (r >= 0)
+                r = strv_set(&n->taken_functions, (const char *const *) h->taken_functions);
         return r < 0 ? r : pool_set_host_facts(copy, n, &facts);
 }
 

@@ -28,6 +28,7 @@ static void host_clear(Host *h) {
         free(h->boot_id);
         texts_free(h->networks);
         texts_free(h->functions);
+        texts_free(h->taken_functions);
         texts_free(h->storage);
         free(h->standing_reason);
         host_free_types(h);

@@ -186,6 +186,7 @@ struct Host {
         char **networks, **storage; /* NULL-terminated, never NULL */
         char **functions; /* PCI functions that it may give to a VM; NULL-terminated, empty: not told; not
                              stored */
+        char **taken_functions;     /* of these, what VMs have that are not of the pool; not stored */
         char **problems;            /* sentences, NULL-terminated, never NULL; not stored */
         PtrArray pgpus;             /* by PCI address */
         PtrArray vms;               /* resident or scheduled here */

@@ -80,6 +80,8 @@ bool demand_needs_iommu(const Demand *d) {
 }
 
 static bool function_is_taken(const Vm *vm, const Host *h, const char *function) {
+        if (h->taken_functions && texts_contain(h->taken_functions, function))
+                return true;
         for (size_t i = 0; i < h->vms.n; i++) {
                 const Vm *other = h->vms.items[i];
 

@@ -94,6 +94,24 @@ static int set_outsiders(Policy *p, Pgpu *pgpu, const Findings *f) {
         return pool_set_pgpu_outsiders(p->pool, pgpu, outsiders, n);
 }
 
+/* Borrowed from the report, for as long as the list is made. */
+static int take_functions(Policy *p, Host *h, const Inventory *report) {
+        _cleanup_free_ const char **taken = NULL;
+        size_t n = 0, k = 0;
+
+        for (size_t i = 0; i < report->n_vms; i++)
+                for (char **f = report->vms[i].functions; f && *f; f++)
+                        n++;
+        taken = calloc(n + 1, sizeof(*taken));
+        if (!taken)
+                return -ENOMEM;
+        for (size_t i = 0; i < report->n_vms; i++)
+                for (char **f = report->vms[i].functions; f && *f; f++)
+                        if (outside_is_stray(p, h, &report->vms[i]))
+                                taken[k++] = *f;
+        return MIN_OF(strv_set(&h->taken_functions, taken), 0);
+}
+
 static int update(Policy *p, Peer *peer, Host *h) {
         const Inventory *report = &peer->report;
         _cleanup_(findings_done) Findings f = {};
@@ -113,7 +131,7 @@ static int update(Policy *p, Peer *peer, Host *h) {
                         r = look_at(p, h, &report->vms[i], &f);
         for (size_t i = 0; i < h->pgpus.n && r == 0; i++)
                 r = set_outsiders(p, h->pgpus.items[i], &f);
-        return r;
+        return r ?: take_functions(p, h, report);
 }
 
 static bool any_strays(Policy *p) {

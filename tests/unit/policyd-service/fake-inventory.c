@@ -116,6 +116,19 @@ static void say_types(StrBuf *b, const FakeHost *h) {
         }
 }
 
+static void say_passed(StrBuf *b, const FakeVm *vm) {
+        JsonReader reader = {};
+        VmNeeds needs = {};
+
+        if (!vm->order.vm.config || vm_config_needs(&reader, vm->order.vm.config, false, &needs) < 0)
+                return;
+        strbuf_add(b, ",\"functions\":[");
+        for (size_t i = 0; needs.functions[i]; i++)
+                strbuf_addf(b, "%s\"%s\"", i ? "," : "", needs.functions[i]);
+        strbuf_add(b, "]");
+        vm_needs_done(&needs);
+}
+
 static void say_vms(StrBuf *b, const FakeHost *h) {
         for (size_t i = 0; i < h->n_vms; i++) {
                 const FakeVm *vm = &h->vms[i];
@@ -141,7 +154,9 @@ static void say_vms(StrBuf *b, const FakeHost *h) {
                                 "%s{\"id\":[\"%s\",\"%s\"],\"address\":\"%s\",\"state\":{\"plugged\":%s}}",
                                 k ? "," : "", UUID_TEXT(&vm->uuid), PCI_TEXT(&vm->order.pcis[k].address),
                                 PCI_TEXT(&vm->order.pcis[k].address), plugged);
-                strbuf_add(b, "]}");
+                strbuf_add(b, "]");
+                say_passed(b, vm);
+                strbuf_add(b, "}");
         }
 }
 

@@ -248,6 +248,42 @@ static void a_device_decides_the_host(void **state) {
         assert_string_equal(world_vm(w, &ids[2])->resident_on->name_label, "alpha");
 }
 
+/* Its host was declared dead, and the VM destroyed: it has the device all the same. */
+static void a_vm_that_is_not_of_the_pool_keeps_its_device(void **state) {
+        static const char record[] = "{\"name_label\":\"nic\",\"config\":{\"c_info\":{\"type\":\"hvm\"},"
+                                     "\"b_info\":{\"max_memkb\":1048576},\"pcidevs\":[{\"bus\":3}]}}";
+        _cleanup_refusal_ Refusal refusal = {};
+        StartOptions dry = {.dry_run = true};
+        FakeHost *a;
+        _cleanup_world_ World *w = world_of_one_k1(&a);
+        Uuid first, next;
+        Vm *vm;
+        Job *j;
+
+        assert_int_equal(world_request(w, vms_create(w->policy, record, &vm, fresh(w))), ERROR_NONE);
+        first = vm->object.id;
+        assert_int_equal(world_start_vm(w, &first, NULL), ERROR_NONE);
+        world_run(w);
+        a->down = true;
+        fake_lose(a, "Cut off.");
+        assert_int_equal(hosts_declare_dead(w->policy, world_host(w, "alpha"), &refusal), 0);
+        assert_int_equal(vms_destroy(w->policy, world_vm(w, &first), &refusal), 0);
+        assert_int_equal(refusal.code, ERROR_NONE);
+        world_run(w);
+        a->down = false;
+        fake_lose(a, "It comes back.");
+        world_run(w);
+
+        assert_int_equal(world_request(w, vms_create(w->policy, record, &vm, fresh(w))), ERROR_NONE);
+        next = vm->object.id;
+        assert_int_equal(vms_start(w->policy, vm, &dry, &j, fresh(w)), 0);
+        assert_int_equal(w->refusal.code, ERROR_VM_REQUIRES_PCI);
+        fake_vm_ends(a, &first, "poweroff", NULL);
+        world_run(w);
+        assert_int_equal(vms_start(w->policy, world_vm(w, &next), &dry, &j, fresh(w)), 0);
+        assert_int_equal(w->refusal.code, ERROR_NONE);
+}
+
 /* Whether a config may pass a function through is its host's administrator's say: the dry run knows it too.
  */
 static void a_host_may_allow_no_devices(void **state) {
@@ -330,6 +366,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(the_dry_run_is_the_start),
                 cmocka_unit_test(a_device_decides_the_host),
+                cmocka_unit_test(a_vm_that_is_not_of_the_pool_keeps_its_device),
                 cmocka_unit_test(a_host_may_allow_no_devices),
                 cmocka_unit_test(a_device_wants_memory_and_an_iommu),
                 cmocka_unit_test(a_refused_device_sends_it_on),

@@ -25,12 +25,15 @@ DEFINE_RECORD_TEST(inventory, Inventory, inventory_parse, inventory_build, inven
         "\"subsystem_device_id\":\"1012\",\"vendor_name\":\"N\",\"device_name\":\"D\",\"driver\":\"\","                  \
         "\"bridge\":\"0000:80:01.0\",\"is_system_display_device\":false,\"supported\":[\"0001:a\"],\"enabled\":[]," \
         "\"held_by\":\"domain 'x' (id 7)\",\"health\":\"lost\",\"health_reason\":\"It is gone.\"}"
-#define VM                                                                                                        \
-        "{\"uuid\":\"" VM_UUID "\",\"token\":\"" TOKEN "\",\"name_label\":\"web\",\"stage\":\"x\",\"progress\":0.5,"   \
-        "\"domid\":3,\"memory\":1073741824,\"state\":\"running\",\"vgpus\":[{\"id\":[\"" VM_UUID "\",\"0\"],\"uuid\":\""         \
-        VGPU_UUID "\",\"pgpu\":\"0000:84:00.0\",\"identifier\":\"0001:a\",\"state\":{\"active\":true,\"plugged\":true,"    \
-        "\"emulator_pid\":7}}],\"pcis\":[{\"id\":[\"" VM_UUID "\",\"0000:85:00.0\"],\"address\":\"0000:85:00.0\","        \
-        "\"state\":{\"plugged\":true}}]}"
+#define VM                                                                                                   \
+        "{\"uuid\":\"" VM_UUID "\",\"token\":\"" TOKEN                                                       \
+        "\",\"name_label\":\"web\",\"stage\":\"x\",\"progress\":0.5,"                                        \
+        "\"domid\":3,\"memory\":1073741824,\"state\":\"running\",\"vgpus\":[{\"id\":[\"" VM_UUID             \
+        "\",\"0\"],\"uuid\":\"" VGPU_UUID "\",\"pgpu\":\"0000:84:00.0\",\"identifier\":\"0001:a\","          \
+                                          "\"state\":{\"active\":true,\"plugged\":true,"                     \
+        "\"emulator_pid\":7}}],\"pcis\":[{\"id\":[\"" VM_UUID                                                \
+        "\",\"0000:85:00.0\"],\"address\":\"0000:85:00.0\","                                                 \
+        "\"state\":{\"plugged\":true}}],\"functions\":[\"0000:03:00.0\"]}"
 #define ENDED                                                                                                         \
         "{\"version\":1,\"seq\":40,\"boot_id\":\"b\",\"token\":\"" TOKEN "\",\"uuid\":\"" VM_UUID "\","                    \
         "\"state\":\"halted\",\"stage\":\"\",\"progress\":1,\"domid\":0,\"reason\":\"poweroff\"}"
