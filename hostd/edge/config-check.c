@@ -81,7 +81,7 @@ static const char *text_of(struct json_object *o) {
 /* These links go where a disk's content says, which a guest can change between our look and the next start. */
 static bool is_named_by_content(const char *path) {
         static const char *const folders[] = {"/dev/disk/by-uuid/", "/dev/disk/by-label/", "/dev/disk/by-partuuid/",
-                "/dev/disk/by-partlabel/"};
+                "/dev/disk/by-partlabel/", "/dev/disk/by-id/lvm-pv-uuid-", "/dev/disk/by-id/md-"};
 
         for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
                 if (startswith(path, folders[i]))
@@ -99,7 +99,7 @@ static const char *device_fault(const char *key, const char *text) {
         if (!streq(key, "disks.pdev_path") || !text || !startswith(text, "/dev/"))
                 return NULL;
         if (is_named_by_content(text))
-                return "is a link that a guest can turn to another disk (take one of /dev/disk/by-id or by-path)";
+                return "is a link that a guest can turn to another disk (take one of /dev/disk/by-path)";
         if (stat(text, &st) < 0)
                 return NULL;
         if (!S_ISBLK(st.st_mode))

@@ -112,6 +112,8 @@ static void what_runs_or_opens_something_is_refused_by_name(void **state) {
                         "disks.pdev_path"},
                 {"{\"disks\":[{\"pdev_path\":\"/srv/.\"}]}", "disks[0].pdev_path",
                         "disks.pdev_path"},
+                {"{\"disks\":[{\"pdev_path\":\"/dev/disk/by-id/md-uuid-1:2:3:4\"}]}", "disks[0].pdev_path",
+                        "disks.pdev_path"},
                 {"{\"disks\":[{\"pdev_path\":\"/dev/disk/by-uuid/1234-5678\"}]}", "disks[0].pdev_path",
                         "disks.pdev_path"},
                 {"{\"disks\":[{\"pdev_path\":\"/dev/fd/7\"}]}", "disks[0].pdev_path",
