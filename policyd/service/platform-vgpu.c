@@ -107,6 +107,29 @@ static int find_wish(Policy *p, const Vm *vm, bool starting, Wish *ret, Refusal 
                               : "no host of the pool has a PGPU at that address");
 }
 
+/* What no host can do, which each would refuse when the order comes. */
+static int check_platform(const Vm *vm, Refusal *refusal) {
+        _cleanup_json_ struct json_object *platform = NULL;
+        JsonReader reader = {};
+        VmRecord record = {};
+        bool has_vgpu = false;
+        int r;
+
+        if (!vm->hvm || isempty(vm->platform) || streq(vm->platform, "{}"))
+                return 0;
+        platform = json_tokener_parse(vm->platform);
+        if (!platform)
+                return -ENOMEM;
+        for (size_t i = 0; i < vm->vgpus.n; i++)
+                has_vgpu |= ((const Vgpu *) vm->vgpus.items[i])->type->implementation != TYPE_PASSTHROUGH;
+        record.platform = platform;
+        r = vm_record_check_platform(&reader, &record, has_vgpu);
+        if (r == -EINVAL)
+                return refusal_set(refusal, ERROR_INVALID_RECORD, "VM '%s' cannot start: its %s.",
+                        vm->name_label, reader.error);
+        return r;
+}
+
 static int make_vgpu(Policy *p, Vm *vm, const Wish *w, Refusal *refusal) {
         Vgpu *v;
         int r;
@@ -126,6 +149,9 @@ int platform_vgpu_ensure(Policy *p, Vm *vm, bool starting, Refusal *refusal) {
         _cleanup_wish_ Wish w = {};
         int r;
 
+        r = starting ? check_platform(vm, refusal) : 0;
+        if (r < 0 || refusal->code != ERROR_NONE)
+                return r;
         r = find_wish(p, vm, starting, &w, refusal);
         return r <= 0 ? r : make_vgpu(p, vm, &w, refusal);
 }
@@ -141,6 +167,9 @@ int platform_vgpu_preview(Policy *p, const Vm *vm, VmPreview *preview, const Vm 
         JsonReader reader = {};
         int r;
 
+        r = check_platform(vm, refusal);
+        if (r < 0 || refusal->code != ERROR_NONE)
+                return r;
         r = find_wish(p, vm, /* starting= */ true, &w, refusal);
         if (r == 0)
                 *ret = vm;

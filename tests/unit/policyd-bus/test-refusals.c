@@ -291,7 +291,7 @@ static void refuse_reservations(Pool *p) {
 
 static void refuse_starts(Pool *p) {
         World *w = p->w;
-        char pv[128], net[128], sr[128], large[128], off[128], next[128], odd[128];
+        char pv[128], net[128], sr[128], large[128], off[128], next[128], odd[128], vga[128];
 
         make_vm(p, RECORD("net", "", CONFIG("hvm", "262144", ",\"nics\":[{\"bridge\":\"xenbr9\"}]")), NULL,
                 NULL, net);
@@ -300,6 +300,7 @@ static void refuse_starts(Pool *p) {
                         CONFIG("hvm", "262144",
                                 ",\"disks\":[{\"pdev_path\":\"/nowhere/a.img\",\"vdev\":\"xvda\"}]")),
                 NULL, NULL, sr);
+        make_vm(p, RECORD("vga", ",\"platform\":{\"vga\":\"foo\"}", HVM), NULL, NULL, vga);
         make_vm(p, RECORD("large", "", CONFIG("hvm", "134217728", "")), NULL, NULL, large);
         make_vm(p, RECORD("off", "", HVM), p->group, p->off, off);
         make_vm(p, RECORD("next", "", HVM), p->group, p->one, next);
@@ -311,6 +312,7 @@ static void refuse_starts(Pool *p) {
         VM_REFUSED(p, "VMRequiresGPU", p->whole, "Start", "a{sv}", 0);
         VM_REFUSED(p, "HostNotEnoughFreeMemory", large, "Start", "a{sv}", 0);
         VM_REFUSED(p, "VMRequiresNet", net, "Start", "a{sv}", 0);
+        VM_REFUSED(p, "InvalidRecord", vga, "Start", "a{sv}", 0);
         VM_REFUSED(p, "VMRequiresSR", sr, "Start", "a{sv}", 0);
         make_vm(p, RECORD("gpu", "", CONFIG("pv", "262144", "")), p->group, p->one, pv);
         VM_REFUSED(p, "FeatureRequiresHVM", pv, "Start", "a{sv}", 0);

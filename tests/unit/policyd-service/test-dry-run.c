@@ -312,6 +312,32 @@ static void a_host_may_allow_no_devices(void **state) {
         assert_string_equal(vm->resident_on->name_label, "beta");
 }
 
+/* What libxl has not: no host is asked for it. */
+static void a_platform_that_no_host_has_is_refused_alike(void **state) {
+        static const char *const platforms[] = {
+                "\"vga\":\"foo\"", "\"igd_passthrough\":\"true\"", "\"nx\":\"maybe\""};
+        StartOptions dry = {.dry_run = true};
+        FakeHost *a;
+        _cleanup_world_ World *w = world_of_one_k1(&a);
+
+        for (size_t i = 0; i < ARRAY_SIZE(platforms); i++) {
+                char record[256];
+                Vm *vm;
+                Job *j;
+
+                snprintf(record, sizeof(record),
+                        "{\"name_label\":\"v\",\"platform\":{%s},\"config\":{\"c_info\":{\"type\":\"hvm\"},"
+                        "\"b_info\":{\"max_memkb\":1048576}}}",
+                        platforms[i]);
+                assert_int_equal(world_request(w, vms_create(w->policy, record, &vm, fresh(w))), ERROR_NONE);
+                assert_int_equal(vms_start(w->policy, vm, &dry, &j, fresh(w)), 0);
+                assert_int_equal(w->refusal.code, ERROR_INVALID_RECORD);
+                assert_non_null(strstr(w->refusal.message, "VM 'v' cannot start: its platform."));
+                assert_int_equal(world_start_vm(w, &vm->object.id, NULL), ERROR_INVALID_RECORD);
+        }
+        assert_int_equal(a->n_starts, 0);
+}
+
 /* Less memory than its maximum, or a host without an IOMMU: the dry run knows, and so does the start. */
 static void a_device_wants_memory_and_an_iommu(void **state) {
         FakeHost *a, *b;
@@ -368,6 +394,7 @@ int main(void) {
                 cmocka_unit_test(a_device_decides_the_host),
                 cmocka_unit_test(a_vm_that_is_not_of_the_pool_keeps_its_device),
                 cmocka_unit_test(a_host_may_allow_no_devices),
+                cmocka_unit_test(a_platform_that_no_host_has_is_refused_alike),
                 cmocka_unit_test(a_device_wants_memory_and_an_iommu),
                 cmocka_unit_test(a_refused_device_sends_it_on),
         };
