@@ -13,6 +13,7 @@ typedef struct Row {
         Uuid place, vm, host;
         Uuid pgpu; /* of a host's row: the start's first PGPU; null: it had none */
         bool is_host;
+        bool at_several; /* the VM failed on other hosts too */
         uint64_t failed, proven; /* when; proven 0: the VM has not started elsewhere */
         char *words;
 } Row;
@@ -77,12 +78,23 @@ static void add_row(PlaceHealth *h, Row *row) {
         for (size_t i = 0; i < h->n; i++)
                 if (uuid_equal(&h->rows[i].place, &row->place) && uuid_equal(&h->rows[i].vm, &row->vm)) {
                         row->proven = h->rows[i].proven;
+                        row->at_several = h->rows[i].at_several;
                         remove_row(h, i);
                         break;
                 }
         if (h->n == ROWS_MAX)
                 remove_row(h, 0);
         h->rows[h->n++] = *row;
+}
+
+static void note_several(PlaceHealth *h, const Uuid *vm, const Uuid *host) {
+        bool several = false;
+
+        for (size_t i = 0; i < h->n && !several; i++)
+                several = uuid_equal(&h->rows[i].vm, vm) && !uuid_equal(&h->rows[i].host, host);
+        for (size_t i = 0; i < h->n && several; i++)
+                if (uuid_equal(&h->rows[i].vm, vm))
+                        h->rows[i].at_several = true;
 }
 
 int place_health_failed(
@@ -109,6 +121,7 @@ int place_health_failed(
         }
         for (size_t i = 0; i < n; i++)
                 add_row(h, &rows[i]);
+        note_several(h, vm, &where->host);
         return 0;
 }
 
@@ -134,6 +147,7 @@ PlaceStanding place_health_of(const PlaceHealth *h, const Uuid *place, uint64_t 
         uint64_t failed = 0, proven = 0, since;
         PlaceReport report = {};
         const Row *first = NULL;
+        size_t n_suspecting = 0;
         bool spread = true;
 
         for (size_t i = 0; i < h->n; i++) {
@@ -149,13 +163,14 @@ PlaceStanding place_health_of(const PlaceHealth *h, const Uuid *place, uint64_t 
                 failed = MAX_OF(failed, row->failed);
                 proven = MAX_OF(proven, row->proven);
                 report.n_vms++;
+                n_suspecting += row->proven > 0 || !row->at_several;
                 report.words = row->words;
         }
 
         /* One VM's failure counts by what became of the VM, several by their number. */
         since = report.n_vms > 1 ? MAX_OF(failed, proven) : proven;
         report.until = since > 0 ? since + h->last_for : 0;
-        if (report.n_vms >= PLACE_SUSPECT_VMS && spread) {
+        if (n_suspecting >= PLACE_SUSPECT_VMS && spread) {
                 report.standing = PLACE_SUSPECT;
                 report.until = UINT64_MAX;
         } else if (report.until > now)

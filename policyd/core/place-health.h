@@ -11,7 +11,8 @@
  *
  * A place where failures count comes last for a while after the last of them. One at which three VMs failed
  * is suspect, until somebody says that it is mended; a host only when they failed on different PGPUs of it,
- * else it is the PGPU that is suspect. A VM that fails everywhere says nothing of any place: its failures are
+ * else it is the PGPU that is suspect. A VM that failed on several hosts, and started on none since, does not
+ * make one suspect: several VMs of one bad template would take good hosts away. A VM that fails everywhere says nothing of any place: its failures are
  * forgotten. So is everything noted of a place when a VM starts there, and when an administrator clears it.
  *
  * Pure: times come from the caller, in µs. Nothing is stored: after a restart all places are good.

@@ -173,9 +173,32 @@ static void a_host_is_suspect_for_more_than_one_pgpu(void **state) {
         assert_stands(&r, &r.a, NOW, "suspect");
         assert_stands(&r, &r.a2, NOW, "good");
 
-        for (uint8_t vm = 1; vm <= 3; vm++)
+        for (uint8_t vm = 5; vm <= 7; vm++)
                 fails(&r, vm, &r.b, NULL, NOW);
         assert_stands(&r, &r.b, NOW, "suspect");
+}
+
+/* What fails on every host that it is tried on may itself be bad, and two of many hosts are tried. */
+static void vms_that_failed_on_several_hosts_make_none_suspect(void **state) {
+        _cleanup_record_ Record r = record_new();
+
+        for (uint8_t vm = 1; vm <= 5; vm++) {
+                fails(&r, vm, &r.a, vm % 2 ? &r.a1 : &r.a2, NOW);
+                fails(&r, vm, &r.b, &r.b1, NOW);
+        }
+        assert_stands(&r, &r.a, NOW, "last");
+        assert_stands(&r, &r.a1, NOW, "last");
+        assert_stands(&r, &r.b, NOW, "last");
+        assert_stands(&r, &r.b1, NOW, "last");
+        assert_stands(&r, &r.a, NOW + LAST_FOR, "good");
+
+        /* Until they start elsewhere: then the places were to blame. */
+        starts(&r, 1, &(Uuid){.bytes = {9}}, NULL, NOW);
+        starts(&r, 2, &(Uuid){.bytes = {9}}, NULL, NOW);
+        assert_stands(&r, &r.a, NOW, "last");
+        starts(&r, 3, &(Uuid){.bytes = {9}}, NULL, NOW);
+        assert_stands(&r, &r.a, NOW, "suspect");
+        assert_stands(&r, &r.b1, NOW, "suspect");
 }
 
 static void a_vm_that_fails_everywhere_harms_no_place(void **state) {
@@ -374,6 +397,7 @@ int main(void) {
                 cmocka_unit_test(it_comes_last_until_somebody_clears_it),
                 cmocka_unit_test(three_vms_make_it_suspect),
                 cmocka_unit_test(a_host_is_suspect_for_more_than_one_pgpu),
+                cmocka_unit_test(vms_that_failed_on_several_hosts_make_none_suspect),
                 cmocka_unit_test(a_vm_that_fails_everywhere_harms_no_place),
                 cmocka_unit_test(what_is_noted_has_an_end),
                 cmocka_unit_test(a_host_comes_last),
