@@ -118,7 +118,8 @@ static int say_lost(const char *text, char **ret_problem) {
 }
 
 static int check_file(const Db *db, char **ret_problem) {
-        _cleanup_close_ int fd = open(db->path, O_RDONLY | O_CLOEXEC);
+        /* A FIFO would be waited for. */
+        _cleanup_close_ int fd = open(db->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
         struct stat st;
 
         if (fd < 0 && errno == ENOENT)

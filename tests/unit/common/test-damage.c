@@ -172,6 +172,15 @@ static void a_database_that_was_there_is_never_begun_anew(void **state) {
         db_close(db);
 }
 
+static void what_is_no_file_is_not_waited_for(void **state) {
+        _cleanup_free_ char *problem = NULL;
+        Db *db = NULL;
+
+        assert_ok(mkfifo("data.mdb", 0600));
+        assert_int_equal(db_open(*state, &options, &problem, &db), -EBADMSG);
+        assert_string_equal(problem, "it is no regular file");
+}
+
 static int commit_one(Db *db) {
         DbTxn *txn;
         int r;
@@ -288,6 +297,7 @@ int main(void) {
                 TEST_IN_FOLDER(every_damage_is_found_or_does_no_harm),
                 TEST_IN_FOLDER(what_lmdb_wrote_passes),
                 TEST_IN_FOLDER(a_database_that_was_there_is_never_begun_anew),
+                TEST_IN_FOLDER(what_is_no_file_is_not_waited_for),
                 TEST_IN_FOLDER(a_file_that_goes_under_its_user_takes_no_commit),
                 TEST_IN_FOLDER(a_file_that_is_written_over_takes_no_commit),
                 TEST_IN_FOLDER(a_full_disk_is_said_to_be_one),
