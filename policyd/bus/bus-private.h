@@ -116,6 +116,8 @@ bool child_gives_number(Bus *bus, uint32_t n);
 /* size.c */
 int bus_message_size(sd_bus_message *m, size_t *ret); /* of the body of a sealed message; the next read begins at its start */
 int bus_refuse_size(sd_bus_error *error, const char *what);
+/* Lists of references are all that grows with the pool. Of one property, or with NULL of all. */
+size_t bus_count_references(const Object *o, const char *property_or_null);
 /* One property, or with NULL all: refused when they are more than a message may be. */
 int bus_check_properties(const Object *o, const char *property_or_null, sd_bus_error *error);
 

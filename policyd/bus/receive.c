@@ -10,23 +10,44 @@
 #include "policyd/bus/bus-private.h"
 
 #define PROPERTIES "org.freedesktop.DBus.Properties"
+#define REFERENCES_SHORT 256
+
+/* Whose properties are asked for, and which: NULL for all. What cannot be read is sd-bus's to refuse. */
+static bool asks_properties(Bus *bus, sd_bus_message *m, Object **ret, const char **ret_property) {
+        bool one = sd_bus_message_is_method_call(m, PROPERTIES, "Get");
+        const char *interface;
+
+        *ret_property = NULL;
+        if (!one && !sd_bus_message_is_method_call(m, PROPERTIES, "GetAll"))
+                return false;
+        *ret = object_at(bus, sd_bus_message_get_path(m));
+        return sd_bus_message_rewind(m, /* complete= */ true) >= 0 &&
+               sd_bus_message_read(m, "s", &interface) > 0 &&
+               (!one || sd_bus_message_read(m, "s", ret_property) > 0);
+}
 
 /* A property that no bus carries is refused before sd-bus writes it. */
 static int check_properties(Bus *bus, sd_bus_message *m, sd_bus_error *error) {
-        bool one = sd_bus_message_is_method_call(m, PROPERTIES, "Get");
-        const char *interface, *property = NULL;
+        const char *property;
         Object *o;
 
-        if (!one && !sd_bus_message_is_method_call(m, PROPERTIES, "GetAll"))
+        if (!asks_properties(bus, m, &o, &property))
                 return 0;
-        o = object_at(bus, sd_bus_message_get_path(m));
         if (!o)
                 return object_check_there(bus, sd_bus_message_get_path(m), error);
-        /* What cannot be read is sd-bus's to refuse. */
-        if (sd_bus_message_read(m, "s", &interface) <= 0 ||
-                (one && sd_bus_message_read(m, "s", &property) <= 0))
-                return 0;
         return bus_check_properties(o, property, error);
+}
+
+/* A long list of references waits for its turn as the other long answers do. */
+static MethodKind kind_of(Bus *bus, sd_bus_message *m) {
+        MethodKind kind = method_kind(sd_bus_message_get_interface(m), sd_bus_message_get_member(m));
+        const char *property;
+        Object *o;
+
+        if (kind == METHOD_READS && asks_properties(bus, m, &o, &property) && o &&
+                bus_count_references(o, property) > REFERENCES_SHORT)
+                return METHOD_TAKES_LONG;
+        return kind;
 }
 
 static int answer_long(Bus *bus, sd_bus_message *m, MethodKind kind, sd_bus_error *error) {
@@ -36,7 +57,7 @@ static int answer_long(Bus *bus, sd_bus_message *m, MethodKind kind, sd_bus_erro
         queue_go_on(bus);
         if (kind == METHOD_SHOWS_ALL && streq(sd_bus_message_get_path(m), POLICY_PATH))
                 return bus_answer_managed(bus, m, error);
-        return 0;
+        return check_properties(bus, m, error);
 }
 
 int bus_receive(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -56,14 +77,16 @@ int bus_receive(sd_bus_message *m, void *userdata, sd_bus_error *error) {
                         queue_go_on(bus);
                 return r;
         }
-        kind = method_kind(sd_bus_message_get_interface(m), sd_bus_message_get_member(m));
+        kind = kind_of(bus, m);
+        if (has_turn)
+                return answer_long(bus, m, kind, error);
         switch (kind) {
         case METHOD_CHANGES:
                 r = bus_check_changeable(bus, error);
                 return r < 0 ? r : request_reserve(bus, m, error);
         case METHOD_TAKES_LONG:
         case METHOD_SHOWS_ALL:
-                return has_turn ? answer_long(bus, m, kind, error) : queue_receive(bus, m, kind, error);
+                return queue_receive(bus, m, kind, error);
         case METHOD_UNKNOWN:
                 (void) policy_flush(bus->policy);
                 r = object_check_there(bus, sd_bus_message_get_path(m), error);

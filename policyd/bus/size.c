@@ -112,8 +112,8 @@ int bus_refuse_size(sd_bus_error *error, const char *what) {
                 what, BUS_MESSAGE_MAX >> 20);
 }
 
-/* Lists of references are all that grows with the pool. */
-static size_t count_references(const Object *o, const sd_bus_vtable *v, const char *property_or_empty) {
+size_t bus_count_references(const Object *o, const char *property_or_empty) {
+        const sd_bus_vtable *v = bus_class(o->class)->vtable;
         size_t n = 0;
 
         for (; v->type != _SD_BUS_VTABLE_END; v++)
@@ -124,7 +124,7 @@ static size_t count_references(const Object *o, const sd_bus_vtable *v, const ch
 }
 
 int bus_check_properties(const Object *o, const char *property_or_empty, sd_bus_error *error) {
-        size_t n = count_references(o, bus_class(o->class)->vtable, property_or_empty);
+        size_t n = bus_count_references(o, property_or_empty);
 
         if (n <= BUS_MESSAGE_MAX / OBJECT_PATH_MAX)
                 return 0;

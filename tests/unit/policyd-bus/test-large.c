@@ -183,6 +183,34 @@ static void test_callers_leave_their_turns(void **state) {
         assert_true(MANAGER(w, "CreateGPUGroup", "sa{sv}", "after", 0));
 }
 
+/* What refers to many is one of the long ones: of 300 VMs here, of thousands of VGPUs elsewhere. */
+static void test_properties_of_many_references_wait(void **state) {
+        static const char properties[] = "org.freedesktop.DBus.Properties";
+        World *w = *state;
+        sd_bus *many = private_bus_connect(&w->bus, NULL);
+        unsigned n_many = 0;
+        char group[128], vm[128];
+
+        assert_true(MANAGER(w, "CreateVMGroup", "sa{sv}", "web", 0));
+        snprintf(group, sizeof(group), "%.127s", w->reply);
+        for (unsigned i = 0; i < 300; i++) {
+                assert_true(MANAGER(w, "CreateVM", "sa{sv}", VM_RECORD("win"), 0));
+                snprintf(vm, sizeof(vm), "%.127s", w->reply);
+                assert_true(call(w, vm, POLICY_IFACE_VM, "SetGroups", "ao", 1, group));
+        }
+        for (unsigned i = 0; i < 200; i++)
+                assert_true(sd_bus_call_method_async(many, NULL, POLICY_BUS_NAME, group, properties,
+                                    i % 2 ? "GetAll" : "Get", count_reply, &n_many, i % 2 ? "s" : "ss",
+                                    POLICY_IFACE_VM_GROUP, "VMs") >= 0);
+        assert_true(sd_bus_flush(many) >= 0);
+        property(w, POLICY_PATH, POLICY_IFACE_MANAGER, "Version");
+        drain(many);
+        assert_true(n_many < 100);
+        while (n_many < 200)
+                assert_true(sd_bus_process(many, NULL) > 0 || sd_bus_wait(many, 1000000) >= 0);
+        sd_bus_flush_close_unref(many);
+}
+
 static int keep_error(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         unsigned *n = userdata;
 
@@ -212,6 +240,7 @@ int main(void) {
                 WORLD_TEST(test_capacity_of_many_types),
                 WORLD_TEST(test_callers_take_turns),
                 WORLD_TEST(test_callers_leave_their_turns),
+                WORLD_TEST(test_properties_of_many_references_wait),
                 WORLD_TEST(test_one_of_all_objects_at_a_time),
         };
 
