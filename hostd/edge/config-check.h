@@ -3,12 +3,11 @@
 /*
  * A VM's config against what the host's administrator allows
  *
- * core/config-keys.h says which keys pass; this walks through the config, libxl's own JSON, and names each key
- * that does not. What is there and says nothing (null, false, 0, empty) is passed over. So it does with what an
- * order tells NVIDIA's emulator: key vgpu_extra_args.
+ * protocol/config-walk.h goes through the config; here the host adds what only it can tell: its disks, and what an
+ * order books. What an order tells NVIDIA's emulator is looked at as well: key vgpu_extra_args.
  */
 
-#include "hostd/core/config-keys.h"
+#include "protocol/config-keys.h"
 #include "protocol/order.h"
 
 /* path names the element ("disks[0].pdev_path"), key is that without indices, fault NULL or why its value does not pass.

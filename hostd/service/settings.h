@@ -9,7 +9,7 @@
  */
 
 #include "common/daemon/settings.h"
-#include "hostd/core/config-keys.h"
+#include "protocol/config-keys.h"
 #include "hostd/edge/hardware.h"
 #include "hostd/service/units.h"
 

@@ -4,11 +4,13 @@
 
 #include "common/json/json-get.h"
 #include "hostd/edge/config-check.h"
+#include "protocol/config-walk.h"
 #include "tests/unit/hostd-edge/test.h"
 
 typedef struct Found {
         char path[128], key[128], fault[256];
         int n;
+        bool policyd_objects;
 } Found;
 
 static int on_objection(const char *path, const char *key, const char *fault, void *userdata) {
@@ -24,6 +26,18 @@ static int on_objection(const char *path, const char *key, const char *fault, vo
 
 static const PciAddress booked = {.bus = 0x84};
 
+/* policyd's way to the same answer, before it chooses a host. */
+static bool policyd_objects(struct json_object *config, const char *const *allowed) {
+        static const char *const nothing[] = {NULL};
+        _cleanup_(strv_freep) char **objections = NULL;
+
+        assert_int_equal(config_objections(config, &objections), 0);
+        for (char **o = objections; *o; o++)
+                if (!config_objection_is_allowed(allowed ?: nothing, *o))
+                        return true;
+        return false;
+}
+
 static Found look(const char *config, const char *const *allowed) {
         const ConfigRules rules = {.storage = "/srv/ /var/lib\t/dev", .allowed = allowed};
         PciRecord pci = {.address = booked};
@@ -35,6 +49,10 @@ static Found look(const char *config, const char *const *allowed) {
         assert_int_equal(json_parse(&reader, config, strlen(config), &o), 0);
         order.vm.config = o;
         assert_int_equal(config_check(&order, &rules, on_objection, &found), 0);
+        found.policyd_objects = policyd_objects(o, allowed);
+        /* Which folders are the host's, what stands there, and pcidevs, policyd asks in other ways. */
+        if (found.n == 0 || (!startswith(found.key, "pcidevs") && !streq(found.key, "disks.pdev_path")))
+                assert_int_equal(found.policyd_objects, found.n > 0);
         return found;
 }
 
@@ -154,6 +172,33 @@ static void what_runs_or_opens_something_is_refused_by_name(void **state) {
         }
 }
 
+/* Of disks it knows what their text tells. */
+static void a_path_with_detours_is_known_before(void **state) {
+        assert_true(look("{\"disks\":[{\"pdev_path\":\"/srv/../etc/shadow\"}]}", NULL).policyd_objects);
+        assert_true(look("{\"disks\":[{\"pdev_path\":\"/srv/a,file=/etc/shadow\"}]}", NULL).policyd_objects);
+        assert_true(look("{\"disks\":[{\"pdev_path\":\"/dev/disk/by-uuid/1\"}]}", NULL).policyd_objects);
+        assert_false(look("{\"disks\":[{\"pdev_path\":\"/elsewhere/a\"}]}", NULL).policyd_objects);
+}
+
+/* However much a config holds that is not allowed, policyd keeps little of it. */
+static void objections_are_capped(void **state) {
+        _cleanup_json_ struct json_object *o = json_object_new_object();
+        _cleanup_(strv_freep) char **objections = NULL;
+        char name[16], *text = calloc(1, CONFIG_OBJECTION_TEXT_MAX + 2);
+        size_t n = 0;
+
+        memset(text, 'a', CONFIG_OBJECTION_TEXT_MAX + 1);
+        for (size_t i = 0; i < CONFIG_OBJECTIONS_MAX * 2; i++) {
+                (void) snprintf(name, sizeof(name), "x%zu", i);
+                json_object_object_add(o, name, json_object_new_string(text));
+        }
+        assert_int_equal(config_objections(o, &objections), 0);
+        while (objections[n])
+                assert_null(strchr(objections[n++], '='));
+        assert_int_equal(n, CONFIG_OBJECTIONS_MAX);
+        free(text);
+}
+
 static void ordinary_vms_pass(void **state) {
         static const char *const configs[] = {
                 "{}",
@@ -234,6 +279,8 @@ static void the_emulator_is_given_no_path(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(what_runs_or_opens_something_is_refused_by_name),
+                cmocka_unit_test(a_path_with_detours_is_known_before),
+                cmocka_unit_test(objections_are_capped),
                 cmocka_unit_test(ordinary_vms_pass),
                 cmocka_unit_test(the_emulator_is_given_no_path),
                 cmocka_unit_test(the_administrator_may_bind_a_key_to_a_value),

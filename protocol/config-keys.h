@@ -6,7 +6,7 @@
  * Whoever may create VMs writes their configs, and libxl, as root, runs programs and opens files that they
  * name. So a key passes only if it is in the table here: those of libxl 4.17 that name nothing of the host, and
  * those whose value can be checked. Everything else, also what a later libxl may add, is refused by name,
- * unless the host's administrator allows it in the setting allowed_config_keys.
+ * unless the host's administrator allows it in the setting allowed_config_keys, which hostd tells policyd.
  *
  * A key is written as a path without indices: b_info.type.hvm.serial, disks.pdev_path.
  */
@@ -33,6 +33,12 @@ ConfigKey config_key_kind(const char *key);
  * when it does. The caller frees *ret. text NULL: the value is no string. -ENOMEM.
  */
 int config_value_fault(const ConfigRules *rules, const char *key, const char *text, char **ret);
+
+/*
+ * Whether what a config says (config-walk.h) passes where these are allowed: "key" or "key=text". What is allowed bare
+ * allows what is in it.
+ */
+bool config_objection_is_allowed(const char *const *allowed, const char *objection);
 
 /* Whether the administrator allows it. text NULL: an object, an array, a number; only a bare key allows that. */
 bool config_key_is_allowed(const ConfigRules *rules, const char *key, const char *text);

@@ -12,7 +12,7 @@
 #include <strings.h>
 
 #include "common/strbuf.h"
-#include "hostd/core/config-keys.h"
+#include "protocol/config-keys.h"
 
 typedef enum ValueRule {
         ANY,     /* with all that is in it */
@@ -288,6 +288,23 @@ bool config_key_is_allowed(const ConfigRules *rules, const char *key, const char
                 if (streq(*word + n + 1, text) ||
                         (k > 0 && (*word)[n + k] == '/' && !strstr(text, "/../") && !strchr(text, ',') &&
                                 strlen(text) > k && strncmp(*word + n + 1, text, k) == 0))
+                        return true;
+        }
+        return false;
+}
+
+bool config_objection_is_allowed(const char *const *allowed, const char *objection) {
+        const ConfigRules rules = {.allowed = allowed};
+        size_t n = strcspn(objection, "=");
+        char key[n + 1];
+
+        memcpy(key, objection, n);
+        key[n] = '\0';
+        if (config_key_is_allowed(&rules, key, objection[n] == '=' ? objection + n + 1 : NULL))
+                return true;
+        for (char *dot = strrchr(key, '.'); dot; dot = strrchr(key, '.')) {
+                *dot = '\0';
+                if (config_key_is_allowed(&rules, key, NULL))
                         return true;
         }
         return false;
