@@ -231,6 +231,11 @@ static const RecordField rule_fields[] = {
         OPTIONAL(Inventory, refuses_pcidevs, RECORD_BOOL),
 };
 
+/* Written where it is told, though it be empty. */
+static const RecordField key_fields[] = {
+        OPTIONAL(Inventory, allowed_config_keys, RECORD_STRV),
+};
+
 static const RecordField host_fields[] = {
         REQUIRED(Inventory, seq, RECORD_U64),
         REQUIRED(Inventory, host_uuid, RECORD_UUID),
@@ -266,6 +271,12 @@ static int parse_content(JsonReader *r, struct json_object *o, Inventory *i) {
         return q;
 }
 
+static int parse_keys(JsonReader *r, struct json_object *o, Inventory *i) {
+        if (!json_object_object_get_ex(o, "allowed_config_keys", NULL))
+                return 0;
+        return record_parse_fields(r, o, key_fields, ARRAY_SIZE(key_fields), i);
+}
+
 int inventory_parse(JsonReader *r, struct json_object *o, Inventory *ret) {
         int q;
 
@@ -277,6 +288,8 @@ int inventory_parse(JsonReader *r, struct json_object *o, Inventory *ret) {
                 q = record_parse_fields(r, o, function_fields, ARRAY_SIZE(function_fields), ret);
         if (q >= 0)
                 q = record_parse_fields(r, o, rule_fields, ARRAY_SIZE(rule_fields), ret);
+        if (q >= 0)
+                q = parse_keys(r, o, ret);
         if (q >= 0)
                 q = parse_content(r, o, ret);
         if (q < 0)
@@ -299,6 +312,8 @@ int inventory_build(const Inventory *i, struct json_object **ret) {
                 r = record_add_fields(o, function_fields, ARRAY_SIZE(function_fields), i);
         if (r >= 0 && i->refuses_pcidevs)
                 r = record_add_fields(o, rule_fields, ARRAY_SIZE(rule_fields), i);
+        if (r >= 0 && i->allowed_config_keys)
+                r = record_add_fields(o, key_fields, ARRAY_SIZE(key_fields), i);
         if (r >= 0)
                 r = record_add_list(o, "types", i->types, i->n_types, sizeof(TypeRecord), type_build);
         if (r >= 0)
@@ -317,6 +332,7 @@ int inventory_build(const Inventory *i, struct json_object **ret) {
 void inventory_done(Inventory *i) {
         record_free_fields(host_fields, ARRAY_SIZE(host_fields), i);
         record_free_fields(function_fields, ARRAY_SIZE(function_fields), i);
+        record_free_fields(key_fields, ARRAY_SIZE(key_fields), i);
         for (size_t n = 0; n < i->n_types; n++)
                 type_record_done(i->types + n);
         free(i->types);

@@ -19,6 +19,7 @@
  *    "ended":[{VMEvent of a VM that ended, kept until policyd's next claim has read it}],
  *    "problems":["/usr/share/nvidia/vgx/grid_k100.conf:3: …"],"orders":13}
  *
+ * allowed_config_keys: as in that setting of the host's; absent where hostd is of an older version, which does not tell.
  * refuses_pcidevs: true, or absent: a config with pcidevs is refused there (setting allowed_config_keys).
  * functions: PCI functions that a VM's config (pcidevs) may pass through: no bridges, no displays, nothing of
  * a PGPU's slot. held_by: a domain that has the PGPU and is not of this pool, absent where there is none;
@@ -70,6 +71,7 @@ typedef struct Inventory {
         uint32_t cpus;
         bool iommu, hvm;
         bool refuses_pcidevs; /* its administrator lets no config pass a PCI function through */
+        char **allowed_config_keys; /* NULL: not told */
         char **networks, **storage;
         char **functions; /* PCI functions that a VM's config may pass through; empty: not told */
         TypeRecord *types;

@@ -176,6 +176,7 @@ static int fill_ended(Host *h, uint64_t after_seq, Inventory *ret) {
 }
 
 static void fill_facts(Host *h, Inventory *ret) {
+        static char *const no_keys[] = {NULL};
         const ConfigRules rules = host_settings_config_rules(h->settings);
 
         ret->seq = host_store_last_seq(h->store);
@@ -194,6 +195,7 @@ static void fill_facts(Host *h, Inventory *ret) {
         ret->storage = h->facts.storage;
         ret->functions = h->hardware.functions;
         ret->refuses_pcidevs = !config_key_is_allowed(&rules, "pcidevs", /* text= */ NULL);
+        ret->allowed_config_keys = h->settings->allowed_config_keys ?: (char **) no_keys;
         ret->problems = h->hardware.problems;
 }
 

@@ -52,6 +52,16 @@ static void functions_are_told_where_there_are_any(void **state) {
         inventory_goes(without, "{" HOST ",\"types\":[],\"pgpus\":[],\"vms\":[],\"ended\":[]}");
 }
 
+/* None allowed is told, unlike a host that does not tell. */
+static void keys_are_told_though_there_be_none(void **state) {
+        static const char *const texts[] = {
+                "{" HOST ",\"allowed_config_keys\":[],\"types\":[],\"pgpus\":[],\"vms\":[],\"ended\":[]}",
+                "{" HOST ",\"allowed_config_keys\":[\"b_info.kernel=/boot/\"],\"types\":[],\"pgpus\":[],\"vms\":[],\"ended\":[]}"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+                inventory_goes(texts[i], texts[i]);
+}
+
 static void an_empty_host(void **state) {
         inventory_goes("{" HOST_REQUIRED ",\"unknown\":[]}",
                 "{\"version\":1,\"seq\":41,\"host_uuid\":\"" HOST_UUID "\",\"boot_id\":\"b\",\"hostname\":\"\","
@@ -93,6 +103,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_full_inventory),
                 cmocka_unit_test(functions_are_told_where_there_are_any),
+                cmocka_unit_test(keys_are_told_though_there_be_none),
                 cmocka_unit_test(an_empty_host),
                 cmocka_unit_test(wrong_inventories_are_named_by_path),
         };
