@@ -94,6 +94,8 @@ ErrorCode candidate_code(const Candidate *c);
 ErrorCode candidate_reason(const Candidate *c);
 bool type_needs_iommu(const VgpuType *t);
 bool vm_passes_functions(const Vm *vm); /* its config has pcidevs */
+/* Of what its config says, the first that the host does not allow; NULL: none, or the host does not tell. */
+const char *first_objection(const Vm *vm, const Host *h);
 bool demand_needs_iommu(const Demand *d);
 /* A PCI function that the VM's config passes through and the host has not, or has given to another VM; NULL:
  * none. */

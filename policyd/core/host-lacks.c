@@ -55,6 +55,10 @@ static size_t sentence_missing(StrBuf *b, const char *before, const char *separa
         return 1;
 }
 
+static void sentence_key(StrBuf *b, const char *objection) {
+        strbuf_add_n(b, objection, strcspn(objection, "="));
+}
+
 size_t sentence_lacks(StrBuf *b, const Demand *d, const Host *h, uint64_t freed) {
         uint64_t missing = memory_short(d, h, freed);
         const Vm *vm = d->vm;
@@ -66,6 +70,10 @@ size_t sentence_lacks(StrBuf *b, const Demand *d, const Host *h, uint64_t freed)
                 b, "has no network", n > 0 ? " and " : "", first_missing, vm->networks, h->networks);
         if (h->refuses_pcidevs && vm_passes_functions(vm))
                 strbuf_addf(b, "%sdoes not allow pcidevs in a VM's config", n++ > 0 ? " and " : "");
+        if (first_objection(vm, h)) {
+                strbuf_addf(b, "%sdoes not allow what the VM's config says as ", n++ > 0 ? " and " : "");
+                sentence_key(b, first_objection(vm, h));
+        }
         if (first_function_not_free(vm, h))
                 strbuf_addf(b, "%shas no PCI device %s that is free to give", n++ > 0 ? " and " : "",
                         first_function_not_free(vm, h));
@@ -140,6 +148,11 @@ void sentence_lacks_remedy(StrBuf *b, const Demand *d, const Host *h) {
                         "add pcidevs to the setting allowed_config_keys of %s's hostd.conf, or take them out (a GPU is given as a "
                         "passthrough VGPU)",
                         host);
+        if (first_objection(d->vm, h)) {
+                sentence_step(b, "change it, or add ");
+                sentence_key(b, first_objection(d->vm, h));
+                strbuf_addf(b, " to the setting allowed_config_keys of %s's hostd.conf", host);
+        }
         if (first_function_not_free(d->vm, h))
                 sentence_step(b,
                         "free the device on %s (SIGHUP lets its hostd look again) or change the VM's pcidevs",

@@ -18,6 +18,7 @@ static int copy_host(Pool *copy, const Host *h) {
                 .boot_id = h->boot_id,
                 .networks = h->networks,
                 .functions = h->functions,
+                .allowed_config_keys = h->allowed_config_keys,
                 .storage = h->storage,
                 .iommu = h->iommu,
                 .hvm = h->hvm,
@@ -146,6 +147,8 @@ static int copy_vm(Pool *copy, const Vm *vm) {
                 r = strv_set(&n->networks, (const char *const *) vm->networks);
         if (r >= 0)
                 r = strv_set(&n->functions, (const char *const *) vm->functions);
+        if (r >= 0 && vm->objections)
+                r = strv_set(&n->objections, (const char *const *) vm->objections);
         if (r >= 0)
                 r = strv_set(&n->storage, (const char *const *) vm->storage);
         if (r >= 0)

@@ -67,7 +67,7 @@ uint64_t host_memory_available(const Host *h) {
 int pool_set_host_facts(Pool *pool, Host *h, const HostFacts *facts) {
         uint64_t properties = 0;
         bool changed = h->iommu != facts->iommu || h->hvm != facts->hvm;
-        int boot_id, networks, storage, functions;
+        int boot_id, networks, storage, functions, keys = 0;
 
         h->iommu = facts->iommu;
         h->hvm = facts->hvm;
@@ -75,6 +75,10 @@ int pool_set_host_facts(Pool *pool, Host *h, const HostFacts *facts) {
         boot_id = text_set(&h->boot_id, facts->boot_id);
         networks = strv_set(&h->networks, (const char *const *) facts->networks);
         functions = strv_set(&h->functions, (const char *const *) facts->functions);
+        if (facts->allowed_config_keys)
+                keys = strv_set(&h->allowed_config_keys, (const char *const *) facts->allowed_config_keys);
+        else
+                h->allowed_config_keys = texts_free(h->allowed_config_keys);
         storage = strv_set(&h->storage, (const char *const *) facts->storage);
 
         properties |= boot_id > 0 ? HOST_BOOT_ID : 0;
@@ -84,7 +88,7 @@ int pool_set_host_facts(Pool *pool, Host *h, const HostFacts *facts) {
                 object_note(pool, &h->object, properties, /* store= */ true);
                 host_index_mark(pool, h);
         }
-        return boot_id < 0 || networks < 0 || storage < 0 || functions < 0 ? -ENOMEM : 0;
+        return boot_id < 0 || networks < 0 || storage < 0 || functions < 0 || keys < 0 ? -ENOMEM : 0;
 }
 
 int pool_set_host_problems(Pool *pool, Host *h, const char *const *problems) {

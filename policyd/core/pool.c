@@ -28,6 +28,7 @@ static void host_clear(Host *h) {
         free(h->boot_id);
         texts_free(h->networks);
         texts_free(h->functions);
+        texts_free(h->allowed_config_keys);
         texts_free(h->taken_functions);
         texts_free(h->storage);
         free(h->standing_reason);
@@ -94,6 +95,7 @@ static void vm_clear(Vm *vm) {
         free(vm->decision);
         texts_free(vm->networks);
         texts_free(vm->functions);
+        texts_free(vm->objections);
         texts_free(vm->storage);
         ptr_array_done(&vm->vgpus);
         texts_free(vm->problems);

@@ -183,6 +183,7 @@ struct Host {
         uint64_t memory_total, memory_free; /* bytes, as last reported */
         bool iommu, hvm;
         bool refuses_pcidevs;       /* its administrator lets no config pass a PCI function through; not stored */
+        char **allowed_config_keys; /* what configs may say there beyond the harmless; NULL: not told; not stored */
         char **networks, **storage; /* NULL-terminated, never NULL */
         char **functions; /* PCI functions that it may give to a VM; NULL-terminated, empty: not told; not
                              stored */
@@ -298,6 +299,7 @@ struct Vm {
         bool hvm;
         char **networks, **storage;
         char **functions; /* PCI functions that its config passes through, "0000:03:00.0" */
+        char **objections; /* what a host must allow for its config, "key" or "key=text"; NULL: nothing */
         PowerState power_state;
         Host *resident_on, *scheduled_on;
         BookingState booking;
@@ -479,7 +481,7 @@ void pool_set_host_memory(Pool *pool, Host *h, uint64_t total, uint64_t free);
 typedef struct HostFacts {
         const char *boot_id;
         char *const *networks, *const *storage;
-        char *const *functions;
+        char *const *functions, *const *allowed_config_keys;
         bool iommu, hvm, refuses_pcidevs;
 } HostFacts;
 int pool_set_host_facts(Pool *pool, Host *h, const HostFacts *facts);

@@ -512,9 +512,9 @@ int ranking_from_index(Ranking *r, const Pool *pool, const AllocRequest *request
         _cleanup_(search_done) Search s = {.r = r, .pool = pool, .index = pool->index};
         int error;
 
-        /* Which devices are free changes with each start, and few VMs want one: then each host is looked at.
-         */
-        if (request->only || vm_passes_functions(request->vm) || host_index_refresh(pool) < 0)
+        /* Which devices are free changes with each start, and few VMs want one: then each host is looked at; so
+         * it is for a config that few hosts allow. */
+        if (request->only || vm_passes_functions(request->vm) || request->vm->objections || host_index_refresh(pool) < 0)
                 return 0;
         if (!search_find_special(&s, request))
                 return 0;

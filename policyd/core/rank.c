@@ -10,6 +10,7 @@
 
 #include "policyd/core/decider.h"
 #include "policyd/core/pool-internal.h"
+#include "protocol/config-keys.h"
 
 bool type_needs_iommu(const VgpuType *t) {
         switch (t->implementation) {
@@ -69,6 +70,15 @@ bool vm_passes_functions(const Vm *vm) {
         return vm->functions && vm->functions[0];
 }
 
+const char *first_objection(const Vm *vm, const Host *h) {
+        if (!h->allowed_config_keys)
+                return NULL;
+        for (char *const *o = vm->objections; o && *o; o++)
+                if (!config_objection_is_allowed((const char *const *) h->allowed_config_keys, *o))
+                        return *o;
+        return NULL;
+}
+
 /* A PV guest does without an IOMMU. */
 bool demand_needs_iommu(const Demand *d) {
         if (d->vm->hvm && vm_passes_functions(d->vm))
@@ -109,7 +119,7 @@ void candidate_check_facts(Candidate *c, const Demand *d) {
                 c->other = ERROR_VM_REQUIRES_SR;
         else if ((c->missing = first_missing(vm->networks, h->networks)))
                 c->other = ERROR_VM_REQUIRES_NET;
-        else if (h->refuses_pcidevs && vm_passes_functions(vm))
+        else if ((h->refuses_pcidevs && vm_passes_functions(vm)) || first_objection(vm, h))
                 c->other = ERROR_CONFIG_NOT_ALLOWED;
         else if ((c->missing = first_function_not_free(vm, h)))
                 c->other = ERROR_VM_REQUIRES_PCI;

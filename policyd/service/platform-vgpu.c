@@ -160,6 +160,7 @@ void vm_preview_done(VmPreview *v) {
         strv_free(v->vm.networks);
         strv_free(v->vm.storage);
         strv_free(v->vm.functions);
+        strv_free(v->vm.objections);
 }
 
 int platform_vgpu_preview(Policy *p, const Vm *vm, VmPreview *preview, const Vm **ret, Refusal *refusal) {
@@ -187,7 +188,7 @@ int platform_vgpu_preview(Policy *p, const Vm *vm, VmPreview *preview, const Vm 
         preview->vm = *vm;
         preview->vm.vgpus = (PtrArray){.items = preview->vgpus, .n = 1};
         /* Its needs are its own: a VGPU wants video memory. */
-        preview->vm.networks = preview->vm.storage = preview->vm.functions = NULL;
+        preview->vm.networks = preview->vm.storage = preview->vm.functions = preview->vm.objections = NULL;
         r = vm_refresh_needs(p->pool, &reader, &preview->vm);
         if (r == -EINVAL)
                 return refuse_record(refusal, "VM record", &reader);

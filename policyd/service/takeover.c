@@ -32,6 +32,7 @@ static int take_facts(Policy *p, Host *h, const Inventory *inventory) {
                 .boot_id = inventory->boot_id,
                 .networks = inventory->networks,
                 .functions = inventory->functions,
+                .allowed_config_keys = inventory->allowed_config_keys,
                 .storage = inventory->storage,
                 .iommu = inventory->iommu,
                 .hvm = inventory->hvm,

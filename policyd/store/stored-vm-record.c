@@ -10,6 +10,7 @@
 
 #include "policyd/store/records.h"
 
+#include "protocol/config-walk.h"
 #include "protocol/vm-record.h"
 
 /* Written by json_to_text(): to read it again for each change of the VM would cost more than all the rest. */
@@ -137,6 +138,23 @@ static int vm_resolve(Pool *pool, JsonReader *r, struct json_object *record, Obj
         return 0;
 }
 
+/* Nearly no VM has any: then it has no list. */
+static int set_objections(Vm *vm, struct json_object *config) {
+        char **found = NULL;
+        int r;
+
+        r = config_objections(config, &found);
+        if (r < 0)
+                return r;
+        strv_free(vm->objections);
+        vm->objections = NULL;
+        if (found[0])
+                vm->objections = found;
+        else
+                strv_free(found);
+        return 0;
+}
+
 int vm_refresh_needs(Pool *pool, JsonReader *r, Vm *vm) {
         _cleanup_json_ struct json_object *config = NULL;
         _cleanup_(vm_needs_done) VmNeeds needs = {};
@@ -167,7 +185,7 @@ int vm_refresh_needs(Pool *pool, JsonReader *r, Vm *vm) {
         if (q < 0)
                 return q;
         q = strv_set(&vm->storage, (const char *const *) needs.storage);
-        return q < 0 ? q : 0;
+        return q < 0 ? q : set_objections(vm, config);
 }
 
 const RecordCodec vm_codec = {.build = vm_build, .create = vm_create, .resolve = vm_resolve};

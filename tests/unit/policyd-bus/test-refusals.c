@@ -33,7 +33,7 @@ static const char inventory[] =
         "\"99999999-2222-4333-8444-555555555555\",\"hostname\":\"fake\",\"hypervisor\":\"simulated\","
         "\"epoch\":1,"
         "\"memory_total\":68719476736,\"memory_free\":68719476736,\"cpus\":2,\"iommu\":true,\"hvm\":true,"
-        "\"networks\":[\"xenbr0\"],\"storage\":[],\"types\":[" TYPE("101e", "GRID one", "") "," TYPE(
+        "\"networks\":[\"xenbr0\"],\"allowed_config_keys\":[],\"storage\":[],\"types\":[" TYPE("101e", "GRID one", "") "," TYPE(
                 "1020", "GRID many", "\"0001:nvidia,0ff2,,0fe7,1020\"") "," TYPE("1021", "GRID off",
                 "") ",{\"identifier\":\"0001:passthrough\",\"implementation\":\"passthrough\",\"vendor_"
                     "name\":\"\",\"model_name\":"
@@ -291,7 +291,7 @@ static void refuse_reservations(Pool *p) {
 
 static void refuse_starts(Pool *p) {
         World *w = p->w;
-        char pv[128], net[128], sr[128], large[128], off[128], next[128], odd[128], vga[128];
+        char pv[128], net[128], sr[128], large[128], off[128], next[128], odd[128], vga[128], usb[128];
 
         make_vm(p, RECORD("net", "", CONFIG("hvm", "262144", ",\"nics\":[{\"bridge\":\"xenbr9\"}]")), NULL,
                 NULL, net);
@@ -301,6 +301,7 @@ static void refuse_starts(Pool *p) {
                                 ",\"disks\":[{\"pdev_path\":\"/nowhere/a.img\",\"vdev\":\"xvda\"}]")),
                 NULL, NULL, sr);
         make_vm(p, RECORD("vga", ",\"platform\":{\"vga\":\"foo\"}", HVM), NULL, NULL, vga);
+        make_vm(p, RECORD("usb", "", CONFIG("hvm", "262144", ",\"usbdevs\":[{\"devid\":1}]")), NULL, NULL, usb);
         make_vm(p, RECORD("large", "", CONFIG("hvm", "134217728", "")), NULL, NULL, large);
         make_vm(p, RECORD("off", "", HVM), p->group, p->off, off);
         make_vm(p, RECORD("next", "", HVM), p->group, p->one, next);
@@ -313,6 +314,7 @@ static void refuse_starts(Pool *p) {
         VM_REFUSED(p, "HostNotEnoughFreeMemory", large, "Start", "a{sv}", 0);
         VM_REFUSED(p, "VMRequiresNet", net, "Start", "a{sv}", 0);
         VM_REFUSED(p, "InvalidRecord", vga, "Start", "a{sv}", 0);
+        VM_REFUSED(p, "ConfigNotAllowed", usb, "Start", "a{sv}", 0);
         VM_REFUSED(p, "VMRequiresSR", sr, "Start", "a{sv}", 0);
         make_vm(p, RECORD("gpu", "", CONFIG("pv", "262144", "")), p->group, p->one, pv);
         VM_REFUSED(p, "FeatureRequiresHVM", pv, "Start", "a{sv}", 0);

@@ -2,6 +2,7 @@
  * What a simulated host checks of an order by itself: the rules of hostd, in other words than policyd's
  */
 
+#include "protocol/config-walk.h"
 #include "protocol/vm-record.h"
 #include "tests/unit/policyd-service/fake-link.h"
 
@@ -71,6 +72,22 @@ static bool guard_refuses_gpus(const FakeHost *h, const StartOrder *order) {
         return order->n_pcis > 0 && h->no_iommu;
 }
 
+static int refuse_key(const char *path, const char *key, const char *text, const char *fault, void *userdata) {
+        (void) path;
+        (void) text;
+        (void) fault;
+        (void) userdata;
+        return streq(key, "pcidevs") ? 0 : 1;
+}
+
+/* As hostd does it, in one walk with the host's own rules. */
+static bool guard_refuses_keys(const FakeHost *h, struct json_object *config) {
+        const ConfigRules rules = {.storage = "/images", .allowed = h->allowed_config_keys};
+        const ConfigAsks asks = {.objection = refuse_key};
+
+        return h->allowed_config_keys && config_walk(config, &rules, &asks) != 0;
+}
+
 bool fake_guard_refuses(const FakeHost *h, const StartOrder *order) {
         JsonReader reader = {};
         VmNeeds needs = {};
@@ -78,7 +95,7 @@ bool fake_guard_refuses(const FakeHost *h, const StartOrder *order) {
 
         if (vm_config_needs(&reader, order->vm.config, order->n_vgpus > 0, &needs) < 0)
                 return true;
-        refuses = guard_refuses_gpus(h, order) ||
+        refuses = guard_refuses_gpus(h, order) || guard_refuses_keys(h, order->vm.config) ||
                   ((order->n_pcis > 0 || needs.functions[0]) && needs.target_memory != needs.max_memory) ||
                   (needs.functions[0] && (h->no_iommu || h->refuses_pcidevs));
         for (char **f = needs.functions; *f && !refuses; f++) {

@@ -177,6 +177,15 @@ static void say_ended(StrBuf *b, const FakeHost *h) {
         }
 }
 
+static void say_keys(StrBuf *b, const FakeHost *h) {
+        if (!h->allowed_config_keys)
+                return;
+        strbuf_add(b, "\"allowed_config_keys\":[");
+        for (size_t i = 0; h->allowed_config_keys[i]; i++)
+                strbuf_addf(b, "%s\"%s\"", i ? "," : "", h->allowed_config_keys[i]);
+        strbuf_add(b, "],");
+}
+
 static void say_functions(StrBuf *b, const FakeHost *h) {
         strbuf_addf(b, "\"refuses_pcidevs\":%s,\"functions\":[", h->refuses_pcidevs ? "true" : "false");
         for (size_t i = 0; h->functions[i]; i++)
@@ -198,6 +207,7 @@ void fake_inventory(FakeHost *h, Inventory *ret) {
                 (unsigned long long) h->epoch, (unsigned long long) h->orders, (unsigned long long) h->memory,
                 (unsigned long long) memory_free(h), h->no_iommu ? "false" : "true");
         say_functions(&b, h);
+        say_keys(&b, h);
         strbuf_add(&b, "\"types\":[");
         say_types(&b, h);
         strbuf_add(&b, "],\"pgpus\":[");

@@ -54,6 +54,7 @@ typedef struct FakeHost {
         FakeVm vms[FAKE_VMS_MAX];
         size_t n_vms;
         bool no_iommu, refuses_pcidevs;
+        const char *const *allowed_config_keys; /* NULL-terminated; NULL: it does not tell, and allows all */
         const char *functions[4]; /* PCI functions that it may give, NULL-terminated */
         bool guards;              /* checks each order as hostd does, and counts those that it refuses */
         size_t n_refused;

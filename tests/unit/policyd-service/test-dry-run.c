@@ -2,7 +2,7 @@
  * The dry run says what the start does
  *
  * Random pools, with cards, PCI devices and IOMMUs here and not there, with VMs that are not of the pool; random
- * VMs, some of which pass a device through. Whatever the dry run answers the start answers too; where it says
+ * VMs, some of which pass a device through or name what not every host allows. Whatever the dry run answers the start answers too; where it says
  * yes the VM comes to run in the very place that Explain names, and no host, each of which checks its orders for
  * itself, had anything to refuse.
  */
@@ -17,13 +17,21 @@
 #define N_HOSTS 3
 #define N_STEPS 24
 
+/* What configs say beside their memory, all of it after b_info, and what hosts allow of it. */
+static const char *const odd_members[] = {"", "", "", ",\"nics\":[{\"bridge\":\"xenbr0\",\"script\":\"/etc/x\"}]",
+        ",\"disks\":[{\"pdev_path\":\"/images/../etc/x\"}]", ",\"disks\":[{\"pdev_path\":\"/images/a\",\"format\":\"qcow2\"}]",
+        ",\"usbdevs\":[{\"type\":\"hostdev\"}]", ",\"nics\":[{\"mac\":\"a\",\"script\":\"\"}]"};
+static const char *const no_keys[] = {NULL}, *const some_keys[] = {"nics.script=/etc/", "usbdevs", NULL},
+                         *const other_keys[] = {"nics", "disks.format=qcow2", "disks.pdev_path", NULL};
+static const char *const *const rules[] = {NULL, no_keys, some_keys, other_keys};
+
 static const char *const functions[] = {"0000:03:00.0", "0000:04:00.0"};
 
 typedef struct Story {
         World *w;
         FakeHost *hosts[N_HOSTS];
         Uuid vms[N_STEPS];
-        size_t n_vms, n_started, n_refused, n_with_functions;
+        size_t n_vms, n_started, n_refused, n_with_functions, n_not_allowed;
         uint64_t dice;
 } Story;
 
@@ -47,6 +55,7 @@ static void add_host(Story *s, size_t i) {
         h->guards = true;
         h->no_iommu = roll(s, 4) == 0;
         h->refuses_pcidevs = roll(s, 4) == 0;
+        h->allowed_config_keys = rules[roll(s, ARRAY_SIZE(rules))];
         h->functions[n++] = "0000:00:1f.3";
         for (size_t f = 0; f < ARRAY_SIZE(functions); f++)
                 if (roll(s, 2))
@@ -107,8 +116,8 @@ static Uuid make_vm(Story *s) {
         s->n_with_functions += *devices ? 1 : 0;
         snprintf(record, sizeof(record),
                 "{\"name_label\":\"vm-%zu\",\"config\":{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":"
-                "1048576,\"target_memkb\":%u},\"pcidevs\":[%s]}}",
-                s->n_vms, roll(s, 8) ? 1048576 : 524288, devices);
+                "1048576,\"target_memkb\":%u},\"pcidevs\":[%s]%s}}",
+                s->n_vms, roll(s, 8) ? 1048576 : 524288, devices, odd_members[roll(s, ARRAY_SIZE(odd_members))]);
         assert_int_equal(world_request(s->w, vms_create(s->w->policy, record, &vm, fresh(s->w))), ERROR_NONE);
         id = vm->object.id;
         s->vms[s->n_vms++] = id;
@@ -164,6 +173,7 @@ static void start_one(Story *s) {
                 check_place(s, &id, explained);
         else
                 assert_string_equal(strempty(s->w->refusal.message), said);
+        s->n_not_allowed += code == ERROR_CONFIG_NOT_ALLOWED;
         *(code == ERROR_NONE ? &s->n_started : &s->n_refused) += 1;
         for (size_t i = 0; i < N_HOSTS; i++)
                 assert_int_equal(s->hosts[i]->n_refused, 0);
@@ -199,10 +209,12 @@ static void the_dry_run_is_the_start(void **state) {
                 total.n_started += s.n_started;
                 total.n_refused += s.n_refused;
                 total.n_with_functions += s.n_with_functions;
+                total.n_not_allowed += s.n_not_allowed;
         }
         assert_true(total.n_started > N_POOLS * 3);
         assert_true(total.n_refused > N_POOLS);
         assert_true(total.n_with_functions > N_POOLS);
+        assert_true(total.n_not_allowed > N_POOLS / 2);
 }
 
 /* The host that has the device takes the VM, though the group's algorithm would like another better. */
@@ -312,6 +324,44 @@ static void a_host_may_allow_no_devices(void **state) {
         assert_string_equal(vm->resident_on->name_label, "beta");
 }
 
+/* What a config may name there is the host's administrator's say: the start goes where it is allowed, and the refusal
+ * names the key. A host that does not tell is asked as before. */
+static void a_key_decides_the_host(void **state) {
+        static const char *const kernel[] = {"b_info.kernel=/boot/", NULL};
+        static const char record[] = "{\"name_label\":\"k\",\"config\":{\"c_info\":{\"type\":\"hvm\"},\"b_info\":"
+                                     "{\"max_memkb\":1048576,\"kernel\":\"/boot/vmlinuz\"}}}";
+        StartOptions dry = {.dry_run = true};
+        FakeHost *a, *b;
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
+        Uuid id;
+        Vm *vm;
+        Job *j;
+
+        a->allowed_config_keys = b->allowed_config_keys = no_keys;
+        fake_inventory_changed(a);
+        fake_inventory_changed(b);
+        world_run(w);
+        assert_int_equal(world_request(w, vms_create(w->policy, record, &vm, fresh(w))), ERROR_NONE);
+        id = vm->object.id;
+        assert_int_equal(vms_start(w->policy, vm, &dry, &j, fresh(w)), 0);
+        assert_int_equal(w->refusal.code, ERROR_CONFIG_NOT_ALLOWED);
+        assert_non_null(strstr(w->refusal.message, "does not allow what the VM's config says as b_info.kernel"));
+        assert_non_null(strstr(w->refusal.message, "add b_info.kernel to the setting allowed_config_keys of"));
+        assert_int_equal(world_start_vm(w, &id, NULL), ERROR_CONFIG_NOT_ALLOWED);
+        assert_int_equal(a->n_starts + b->n_starts, 0);
+        b->allowed_config_keys = kernel;
+        fake_inventory_changed(b);
+        world_run(w);
+        assert_int_equal(world_start_vm(w, &id, NULL), ERROR_NONE);
+        world_run(w);
+        assert_string_equal(world_vm(w, &id)->resident_on->name_label, "beta");
+        fake_vm_ends(b, &id, "poweroff", NULL);
+        a->allowed_config_keys = NULL;
+        fake_inventory_changed(a);
+        world_run(w);
+        assert_int_equal(world_start_vm_on(w, &id, "alpha", NULL), ERROR_NONE);
+}
+
 /* What libxl has not: no host is asked for it. */
 static void a_platform_that_no_host_has_is_refused_alike(void **state) {
         static const char *const platforms[] = {
@@ -394,6 +444,7 @@ int main(void) {
                 cmocka_unit_test(a_device_decides_the_host),
                 cmocka_unit_test(a_vm_that_is_not_of_the_pool_keeps_its_device),
                 cmocka_unit_test(a_host_may_allow_no_devices),
+                cmocka_unit_test(a_key_decides_the_host),
                 cmocka_unit_test(a_platform_that_no_host_has_is_refused_alike),
                 cmocka_unit_test(a_device_wants_memory_and_an_iommu),
                 cmocka_unit_test(a_refused_device_sends_it_on),
