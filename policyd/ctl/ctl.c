@@ -27,15 +27,22 @@ static void say(const char *before, const char *text) {
         fprintf(stderr, "%s%s\n", before, strempty(b.text));
 }
 
-int ctl_usage(const char *format, ...) {
+static void say_formatted(const char *prefix, const char *format, va_list ap) _printf_(2, 0);
+
+static void say_formatted(const char *prefix, const char *format, va_list ap) {
         _cleanup_free_ char *text = NULL;
+
+        if (vasprintf(&text, format, ap) < 0)
+                text = NULL;
+        say(prefix, strempty(text));
+}
+
+int ctl_usage(const char *format, ...) {
         va_list ap;
 
         va_start(ap, format);
-        if (vasprintf(&text, format, ap) < 0)
-                text = NULL;
+        say_formatted("xenvgpu: ", format, ap);
         va_end(ap);
-        say("xenvgpu: ", strempty(text));
         return EXIT_USAGE;
 }
 
@@ -75,14 +82,11 @@ int ctl_say_error(const char *name, const char *message) {
 static int say_unreachable(const char *format, ...) _printf_(1, 2);
 
 static int say_unreachable(const char *format, ...) {
-        _cleanup_free_ char *text = NULL;
         va_list ap;
 
         va_start(ap, format);
-        if (vasprintf(&text, format, ap) < 0)
-                text = NULL;
+        say_formatted("error: POLICYD_UNREACHABLE: ", format, ap);
         va_end(ap);
-        say("error: POLICYD_UNREACHABLE: ", strempty(text));
         return EXIT_UNREACHABLE;
 }
 
