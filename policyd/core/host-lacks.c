@@ -140,12 +140,16 @@ void sentence_lacks_remedy(StrBuf *b, const Demand *d, const Host *h) {
         const char *host = h->name_label;
 
         if (first_disk_without_storage(d->vm->storage, h->storage))
-                sentence_step(b, "attach the storage to %s or change the VM's disks", host);
+                sentence_step(b,
+                        "attach the storage to %s (the setting storage of its hostd.conf names what VMs may "
+                        "use) or change the VM's disks",
+                        host);
         if (first_missing(d->vm->networks, h->networks))
                 sentence_step(b, "create the network on %s or change the VM's nics", host);
         if (h->refuses_pcidevs && vm_passes_functions(d->vm))
                 sentence_step(b,
-                        "add pcidevs to the setting allowed_config_keys of %s's hostd.conf, or take them out (a GPU is given as a "
+                        "add pcidevs to the setting allowed_config_keys of %s's hostd.conf, or take them out "
+                        "(a GPU is given as a "
                         "passthrough VGPU)",
                         host);
         if (first_objection(d->vm, h)) {
