@@ -11,7 +11,7 @@
 #include <ctype.h>
 #include <strings.h>
 
-#include "common/strbuf.h"
+#include "common/base/strbuf.h"
 #include "protocol/config-keys.h"
 
 typedef enum ValueRule {

@@ -11,7 +11,7 @@
  * A key is written as a path without indices: b_info.type.hvm.serial, disks.pdev_path.
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 /* What the administrator of the host allows, from its settings. Borrowed. */
 typedef struct ConfigRules {

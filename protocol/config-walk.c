@@ -6,8 +6,8 @@
 
 #include <strings.h>
 
-#include "common/strbuf.h"
-#include "common/text.h"
+#include "common/base/strbuf.h"
+#include "common/base/text.h"
 #include "protocol/config-walk.h"
 
 #define KEY_SHOWN_MAX 256

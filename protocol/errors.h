@@ -7,7 +7,7 @@
  * means. A refusal travels as RefusalCode inside the cores and becomes a D-Bus error at the edge.
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 #define ERROR_PREFIX "org.xenvgpu.Error."
 

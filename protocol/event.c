@@ -4,7 +4,7 @@
  * "token" is "" when no order caused the event; a "" that should be a UUID is an error everywhere else.
  */
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "protocol/event.h"
 #include "protocol/names.h"
 #include "protocol/record.h"

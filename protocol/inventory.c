@@ -5,7 +5,7 @@
  * nested is parsed and built by hand below it.
  */
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "protocol/inventory.h"
 #include "protocol/names.h"
 #include "protocol/order.h"

@@ -2,7 +2,7 @@
  * What the record codecs share
  */
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "protocol/names.h"
 #include "protocol/record.h"
 

@@ -4,7 +4,7 @@
 
 #include <strings.h>
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "protocol/record.h"
 #include "protocol/type-record.h"
 

@@ -7,8 +7,8 @@
 
 #include <strings.h>
 
-#include "common/parse.h"
-#include "common/text.h"
+#include "common/base/parse.h"
+#include "common/base/text.h"
 #include "protocol/record.h"
 #include "protocol/vm-record.h"
 

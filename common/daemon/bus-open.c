@@ -5,7 +5,7 @@
 #include <poll.h>
 
 #include "common/daemon/bus-open.h"
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 #define CLOSE_MS 1000
 

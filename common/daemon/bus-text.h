@@ -10,7 +10,7 @@
 
 #include <systemd/sd-bus.h>
 
-#include "common/text.h"
+#include "common/base/text.h"
 
 /*
  * The next argument of a method, a text of the form given; what names it: "name_label". 1, or 0 with a sentence in reason when

@@ -7,7 +7,7 @@
  * unit does not restart. Guests need neither daemon: they run on.
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 #define DAEMON_EXIT_DATABASE 66
 

@@ -15,7 +15,7 @@
 #include <systemd/sd-journal.h>
 
 #include "common/daemon/log.h"
-#include "common/text.h"
+#include "common/base/text.h"
 
 #define FIELDS_MAX 32
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"

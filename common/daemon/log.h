@@ -3,7 +3,7 @@
 /*
  * Structured logging
  *
- * Each message is one line: what a name holds and nobody can show is escaped (common/text.h), here and in the fields. To the
+ * Each message is one line: what a name holds and nobody can show is escaped (common/base/text.h), here and in the fields. To the
  * journal when stderr is connected to it ($JOURNAL_STREAM), else one line each to stderr:
  * "<iso time> <program>[pid] <level>: message  FIELD=value …". Fields are given as FIELD=value strings after the message,
  * ended by NULL (use the macros). MESSAGE_IDs and field names stand in common/daemon/log-ids.h, each id with an entry
@@ -12,7 +12,7 @@
 
 #include <syslog.h>
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 void log_setup(const char *program, int max_level);
 

@@ -9,10 +9,10 @@
 
 #include "common/daemon/log.h"
 #include "common/daemon/settings.h"
-#include "common/ini.h"
+#include "common/base/ini.h"
 #include "common/io/file.h"
-#include "common/parse.h"
-#include "common/strbuf.h"
+#include "common/base/parse.h"
+#include "common/base/strbuf.h"
 
 #define SETTINGS_FILE_MAX (256u << 10)
 #define USEC_PER_SEC UINT64_C(1000000)

@@ -8,7 +8,7 @@
  * allowed.
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 typedef enum SettingType {
         SETTING_STRING,  /* char *, owned */

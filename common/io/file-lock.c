@@ -6,7 +6,7 @@
 #include <sys/file.h>
 
 #include "common/io/file-lock.h"
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 static int lock(const char *path, int operation, int *ret_fd) {
         _cleanup_close_ int fd = -1;

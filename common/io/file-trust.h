@@ -8,7 +8,7 @@
  * root made in it stays.
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 /*
  * Looks from the root folder down to the path; what is not there yet ends the look. 0 and *ret NULL when it is root's alone, 0 and *ret

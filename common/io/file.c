@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 
 #include "common/io/file.h"
-#include "common/strbuf.h"
+#include "common/base/strbuf.h"
 
 #define LINE_MAX_BYTES 4096
 #define READ_CHUNK 4096

@@ -4,7 +4,7 @@
  * Bounded reads and durable writes
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 /* The whole file, NUL-terminated, at most max bytes (else -EFBIG). */
 int file_read(const char *path, size_t max, char **ret, size_t *ret_size);

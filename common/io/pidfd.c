@@ -11,7 +11,7 @@
 
 #include "common/io/file.h"
 #include "common/io/pidfd.h"
-#include "common/parse.h"
+#include "common/base/parse.h"
 
 #define STAT_MAX_BYTES 4096
 #define STAT_FIELD_STATE 3

@@ -9,7 +9,7 @@
 
 #include <sys/types.h>
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 typedef struct ProcessId {
         pid_t pid; /* 0: none */

@@ -12,7 +12,7 @@
 
 #include "common/json/json-get.h"
 #include "common/json/json-private.h"
-#include "common/text.h"
+#include "common/base/text.h"
 
 /* One for all: making it costs as much as reading a short record. */
 static struct json_tokener *tokener_take(int flags) {

@@ -10,9 +10,9 @@
 
 #include <json-c/json.h>
 
-#include "common/macros.h"
-#include "common/pci-address.h"
-#include "common/uuid.h"
+#include "common/base/macros.h"
+#include "common/base/pci-address.h"
+#include "common/base/uuid.h"
 
 typedef struct JsonReader {
         char path[256];
@@ -28,7 +28,7 @@ typedef struct JsonReader {
 
 /*
  * Parses bytes; -EINVAL with the offset in reader->error. The caller puts *ret. Strings and names of members are good texts
- * (common/text.h) afterwards, in which newline and tab may stand. The getters of strings are stricter: they return one line of
+ * (common/base/text.h) afterwards, in which newline and tab may stand. The getters of strings are stricter: they return one line of
  * at most JSON_TEXT_MAX bytes; those of lines are not.
  *
  * json_parse() is for what clients send: it refuses what is not so and names the member, and so do the getters.

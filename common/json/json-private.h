@@ -5,7 +5,7 @@
  */
 
 #include "common/json/json-get.h"
-#include "common/text.h"
+#include "common/base/text.h"
 
 /* No string of a document with these bytes can be bad. */
 bool json_bytes_are_good(const char *text, size_t size);

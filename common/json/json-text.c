@@ -9,7 +9,7 @@
 
 #include "common/json/json-get.h"
 #include "common/json/json-private.h"
-#include "common/text.h"
+#include "common/base/text.h"
 
 bool json_bytes_are_good(const char *text, size_t size) {
         return !memchr(text, '\\', size) && text_is_good(text, size, TEXT_LINES);

@@ -10,9 +10,9 @@
  * is no opening bracket. The text is that of json_to_text(): compact, "/" as it is.
  */
 
-#include "common/pci-address.h"
-#include "common/strbuf.h"
-#include "common/uuid.h"
+#include "common/base/pci-address.h"
+#include "common/base/strbuf.h"
+#include "common/base/uuid.h"
 
 struct json_object;
 

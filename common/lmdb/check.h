@@ -13,7 +13,7 @@
  * tables as common/lmdb/table.h makes: no duplicates, keys compared as bytes.
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 /*
  * 0; -EBADMSG: *ret_problem is part of a sentence, "page 17 is used twice", which the caller frees; or what

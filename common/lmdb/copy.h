@@ -6,7 +6,7 @@
 
 #include <sys/types.h>
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 typedef struct DbEdit {
         const char *table;

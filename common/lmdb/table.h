@@ -16,7 +16,7 @@
 
 #include <sys/types.h>
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 typedef struct Db Db;
 typedef struct DbTxn DbTxn;

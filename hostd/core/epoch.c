@@ -6,7 +6,7 @@
 
 #include <inttypes.h>
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "hostd/core/epoch.h"
 #include "protocol/names.h"
 

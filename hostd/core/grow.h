@@ -6,7 +6,7 @@
  * The size is not stored: it is 4, or the power of two above the number of elements in use.
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 /* Room for element number n; 0 or -ENOMEM. */
 static inline _unused_ int grow_array(void *array_pointer, size_t n, size_t element) {

@@ -11,7 +11,7 @@
  */
 
 #include "hostd/core/problem.h"
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 typedef struct GvtgEntry {
         uint16_t pdev;

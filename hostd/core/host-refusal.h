@@ -7,7 +7,7 @@
  * help.
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 #include "protocol/errors.h"
 
 typedef struct HostRefusal {

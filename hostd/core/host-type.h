@@ -14,7 +14,7 @@
  * all hex in lower case, PCI ids as four digits. Class, type_id and instance counts are not part of it.
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 #define HOST_PGPU_SIZE 1048576u
 #define HOST_TYPE_PASSTHROUGH "0001:passthrough"

@@ -6,7 +6,7 @@
  * Order is the order of adding. A NULL set is empty where it is only read.
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 char **idset_new(void); /* empty; NULL without memory */
 char **idset_free(char **set);

@@ -15,7 +15,7 @@
  *                          and still owed a start, which the next callers pay
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 typedef enum LeaseStage {
         LEASE_IDLE,

@@ -2,7 +2,7 @@
  * What the Intel and AMD lists share
  */
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "hostd/core/grow.h"
 #include "hostd/core/list-fields.h"
 

@@ -10,7 +10,7 @@
  */
 
 #include "hostd/core/problem.h"
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 typedef struct MxgpuEntry {
         uint16_t pdev;

@@ -4,7 +4,7 @@
  * A table says how each key that we need is read; the same table says afterwards which one is missing.
  */
 
-#include "common/parse.h"
+#include "common/base/parse.h"
 #include "hostd/core/host-type.h"
 #include "hostd/core/nvidia-conf.h"
 #include "hostd/core/text-lines.h"

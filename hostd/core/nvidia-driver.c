@@ -5,7 +5,7 @@
  * that 430.400 is newer than 430.200.
  */
 
-#include "common/parse.h"
+#include "common/base/parse.h"
 #include "hostd/core/nvidia-driver.h"
 
 #define VERSION_PARTS_MAX 4

@@ -7,7 +7,7 @@
  * answer false, and so does a malformed host version (xapi_vgpu_type.ml: host_driver_supports_multi_vgpu).
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 /* What XenServer allows by default; NULL-terminated. */
 extern const char *const nvidia_multi_vgpu_versions[];

@@ -8,7 +8,7 @@
  */
 
 #include "hostd/core/problem.h"
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 typedef struct NvidiaXmlType {
         char *id, *name, *vclass;

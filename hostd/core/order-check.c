@@ -8,7 +8,7 @@
 
 #include <inttypes.h>
 
-#include "common/parse.h"
+#include "common/base/parse.h"
 #include "hostd/core/order-check.h"
 
 #define GUEST_DEVICE_MAX 20

@@ -10,7 +10,7 @@
  * passthrough, memory against what is free.
  */
 
-#include "common/uuid.h"
+#include "common/base/uuid.h"
 #include "hostd/core/host-refusal.h"
 #include "hostd/core/pgpu.h"
 

@@ -8,8 +8,8 @@
  * false.
  */
 
-#include "common/macros.h"
-#include "common/pci-address.h"
+#include "common/base/macros.h"
+#include "common/base/pci-address.h"
 #include "hostd/core/host-type.h"
 
 #define PCI_VENDOR_NVIDIA 0x10de

@@ -5,7 +5,7 @@
  * it travels.
  */
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "hostd/core/problem.h"
 
 #define REASON_MAX 512

@@ -2,7 +2,7 @@
  * Bytes as lines, and a line as fields
  */
 
-#include "common/parse.h"
+#include "common/base/parse.h"
 #include "hostd/core/text-lines.h"
 
 static bool is_blank(char c) {

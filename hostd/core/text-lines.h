@@ -6,7 +6,7 @@
  * The bytes need no NUL. A line comes without its end (\n or \r\n) and the last one needs none.
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 typedef struct TextLines {
         const char *at, *end;

@@ -9,7 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "hostd/core/grow.h"
 #include "hostd/core/type-catalog.h"
 

@@ -15,8 +15,8 @@
  * *ret_error (a constant, not to be freed).
  */
 
-#include "common/pci-address.h"
-#include "common/uuid.h"
+#include "common/base/pci-address.h"
+#include "common/base/uuid.h"
 
 typedef enum DmForm {
         DM_FORM_TODAY,

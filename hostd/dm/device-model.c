@@ -11,7 +11,7 @@
 
 #include "common/daemon/log.h"
 #include "common/io/file.h"
-#include "common/parse.h"
+#include "common/base/parse.h"
 #include "hostd/dm/arguments.h"
 #include "hostd/dm/device-model.h"
 #include "hostd/dm/emulator.h"

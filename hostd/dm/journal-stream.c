@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <syslog.h>
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 #include "hostd/dm/journal-stream.h"
 
 int journal_stream_open(const char *identifier) {

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "hostd/dm/readiness.h"
 
 Readiness readiness_judge(DmForm form, const char *state, const char *pid_key) {

@@ -12,7 +12,7 @@
  * is really gone, also where it was killed and its driver keeps it.
  */
 
-#include "common/pci-address.h"
+#include "common/base/pci-address.h"
 
 #define ASSIGN_TAKE "--take-functions"
 #define ASSIGN_GIVE_BACK "--give-back-functions"

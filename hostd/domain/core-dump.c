@@ -16,7 +16,7 @@
 #include "common/daemon/log.h"
 #include "common/io/file-lock.h"
 #include "common/io/file.h"
-#include "common/parse.h"
+#include "common/base/parse.h"
 #include "hostd/domain/core-dump.h"
 #include "hostd/domain/sim-folder.h"
 #include "hostd/run/libxl-log.h"

@@ -11,7 +11,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "common/uuid.h"
+#include "common/base/uuid.h"
 #include "hostd/domain/helper-process.h"
 #include "hostd/run/program.h"
 

@@ -9,7 +9,7 @@
  * characters an '_'; and where it is taken, with the beginning of the VM's uuid, or all of it, behind.
  */
 
-#include "common/uuid.h"
+#include "common/base/uuid.h"
 
 #define DOMAIN_NAME_MAX 128
 

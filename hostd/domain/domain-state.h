@@ -13,7 +13,7 @@
  * wanted goes to cleanup by way of dump. An input that means nothing at a stage changes nothing.
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 typedef enum DomainStage {
         DOMAIN_PREPARE,  /* order read, config laid out, memory checked */

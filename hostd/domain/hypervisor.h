@@ -14,7 +14,7 @@
 #include <systemd/sd-event.h>
 
 #include "common/io/pidfd.h"
-#include "common/uuid.h"
+#include "common/base/uuid.h"
 
 typedef enum GuestState {
         GUEST_BUILDING, /* a create that is under way, or was cut off */

@@ -10,7 +10,7 @@
 #include <json-c/json.h>
 #include <libxl.h>
 
-#include "common/pci-address.h"
+#include "common/base/pci-address.h"
 
 /* -EINVAL: libxl does not understand it. The caller disposes of *ret after success only. */
 int libxl_config_from_json(libxl_ctx *ctx, struct json_object *config, libxl_domain_config *ret);

@@ -10,7 +10,7 @@
 #include <xendevicemodel.h>
 
 #include "common/daemon/log.h"
-#include "common/parse.h"
+#include "common/base/parse.h"
 #include "hostd/domain/libxl-private.h"
 #include "hostd/run/run-record.h"
 

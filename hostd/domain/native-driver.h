@@ -11,7 +11,7 @@
  * emulator's to say.
  */
 
-#include "common/pci-address.h"
+#include "common/base/pci-address.h"
 #include "protocol/gpu-record.h"
 
 #define NATIVE_DRIVER_VERB "--bind-driver"

@@ -8,7 +8,7 @@
  * is no address, the line "Bus Location:" of the file `information` in it says which function it is.
  */
 
-#include "common/pci-address.h"
+#include "common/base/pci-address.h"
 
 /* The folder of one function; the caller frees. gpus: "/proc/driver/nvidia/gpus". -ENOENT: there is no such
  * place; -ENODEV: it has no folder of this function. */

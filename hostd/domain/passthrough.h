@@ -11,7 +11,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "common/pci-address.h"
+#include "common/base/pci-address.h"
 
 typedef struct Passthrough Passthrough;
 

@@ -7,7 +7,7 @@
 #include <sys/epoll.h>
 #include <sys/wait.h>
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "hostd/domain/process-watch.h"
 
 struct ProcessWatch {

@@ -9,7 +9,7 @@
 
 #include "common/io/file-lock.h"
 #include "common/io/file.h"
-#include "common/parse.h"
+#include "common/base/parse.h"
 #include "hostd/domain/sim-folder.h"
 #include "protocol/vm-record.h"
 

@@ -23,7 +23,7 @@
 #include "common/io/file-lock.h"
 #include "common/io/file.h"
 #include "common/json/json-get.h"
-#include "common/parse.h"
+#include "common/base/parse.h"
 #include "hostd/domain/process-watch.h"
 #include "hostd/domain/virtual-function.h"
 #include "hostd/run/run-record.h"

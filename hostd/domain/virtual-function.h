@@ -19,7 +19,7 @@
  * gone or its record says halted.
  */
 
-#include "common/pci-address.h"
+#include "common/base/pci-address.h"
 #include "hostd/domain/helper-process.h"
 
 #define VIRTUAL_FUNCTION_VERB "--choose-virtual-function"

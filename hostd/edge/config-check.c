@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#include "common/strbuf.h"
+#include "common/base/strbuf.h"
 #include "hostd/edge/config-check.h"
 #include "hostd/edge/own-disks.h"
 #include "protocol/config-walk.h"

@@ -9,7 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "hostd/core/grow.h"
 #include "hostd/core/idset.h"
 #include "hostd/edge/hardware.h"

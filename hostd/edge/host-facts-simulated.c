@@ -11,7 +11,7 @@
 
 #include "common/io/file.h"
 #include "common/json/json-get.h"
-#include "common/parse.h"
+#include "common/base/parse.h"
 #include "hostd/core/grow.h"
 #include "hostd/edge/host-facts.h"
 #include "protocol/vm-record.h"

@@ -7,8 +7,8 @@
  * Memory in bytes.
  */
 
-#include "common/pci-address.h"
-#include "common/uuid.h"
+#include "common/base/pci-address.h"
+#include "common/base/uuid.h"
 
 typedef struct HostFacts {
         uint64_t memory_total, memory_free;

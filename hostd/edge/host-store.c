@@ -6,7 +6,7 @@
 
 #include "common/daemon/database.h"
 #include "common/io/file.h"
-#include "common/text.h"
+#include "common/base/text.h"
 #include "hostd/edge/host-store-private.h"
 #include "protocol/names.h"
 

@@ -11,8 +11,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "common/parse.h"
-#include "common/text.h"
+#include "common/base/parse.h"
+#include "common/base/text.h"
 #include "hostd/core/grow.h"
 #include "hostd/edge/nvidia-xml-read.h"
 

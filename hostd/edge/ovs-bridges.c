@@ -10,8 +10,8 @@
 
 #include "common/daemon/log.h"
 #include "common/json/json-get.h"
-#include "common/uuid.h"
-#include "common/text.h"
+#include "common/base/uuid.h"
+#include "common/base/text.h"
 #include "hostd/core/grow.h"
 #include "hostd/core/idset.h"
 #include "hostd/edge/ovs-bridges.h"

@@ -14,7 +14,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 typedef struct OvsBridges OvsBridges;
 typedef void (*OvsBridgesChanged)(void *userdata);

@@ -11,7 +11,7 @@
 #include <sys/sysmacros.h>
 
 #include "common/io/file.h"
-#include "common/macros.h"
+#include "common/base/macros.h"
 #include "hostd/edge/own-disks.h"
 
 #define LIST_SIZE_MAX (4u << 20)

@@ -10,7 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "hostd/edge/pci-access.h"
 
 #define ERROR_TEXT_MAX 256

@@ -11,8 +11,8 @@
 
 #include <pci/pci.h>
 
-#include "common/macros.h"
-#include "common/pci-address.h"
+#include "common/base/macros.h"
+#include "common/base/pci-address.h"
 
 typedef struct PciAccess PciAccess;
 

@@ -5,8 +5,8 @@
  * address. One block at a time is collected; at its end it is kept or dropped.
  */
 
-#include "common/parse.h"
-#include "common/strbuf.h"
+#include "common/base/parse.h"
+#include "common/base/strbuf.h"
 #include "hostd/core/grow.h"
 #include "hostd/core/text-lines.h"
 #include "hostd/edge/pci-access.h"

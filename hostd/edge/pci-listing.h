@@ -8,7 +8,7 @@
  * and rows of 16 bytes from 00: on without a gap, 64, 128, 256 or 4096 bytes in all.
  */
 
-#include "common/pci-address.h"
+#include "common/base/pci-address.h"
 #include "hostd/core/problem.h"
 
 #define PCI_LISTING_SIZE_MAX (16u << 20)

@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 
 #include "common/io/file.h"
-#include "common/strbuf.h"
+#include "common/base/strbuf.h"
 #include "hostd/core/grow.h"
 #include "hostd/core/idset.h"
 #include "hostd/edge/pci-access.h"

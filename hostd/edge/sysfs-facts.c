@@ -6,8 +6,8 @@
 #include <stdio.h>
 
 #include "common/io/file.h"
-#include "common/parse.h"
-#include "common/text.h"
+#include "common/base/parse.h"
+#include "common/base/text.h"
 #include "hostd/edge/sysfs-facts.h"
 
 #define RESOURCE_SIZE_MAX 4096

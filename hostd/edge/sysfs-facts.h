@@ -7,7 +7,7 @@
  * the links said.
  */
 
-#include "common/pci-address.h"
+#include "common/base/pci-address.h"
 
 typedef struct SysfsFacts {
         char *driver; /* "" for none */

@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 #include "common/io/file.h"
-#include "common/text.h"
+#include "common/base/text.h"
 #include "hostd/core/grow.h"
 #include "hostd/core/nvidia-driver.h"
 #include "hostd/edge/nvidia-xml-read.h"

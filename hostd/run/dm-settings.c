@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "common/parse.h"
+#include "common/base/parse.h"
 #include "hostd/run/dm-settings.h"
 
 static int set_variable(const char *name, const char *value) {

@@ -8,7 +8,7 @@
 #include <libxl.h>
 
 #include "common/daemon/log.h"
-#include "common/text.h"
+#include "common/base/text.h"
 #include "hostd/run/libxl-log.h"
 
 #define TEXT_SIZE 512

@@ -9,7 +9,7 @@
 
 #include <xentoollog.h>
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 typedef struct LibxlLog LibxlLog;
 

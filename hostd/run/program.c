@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "common/json/json-get.h"
-#include "common/parse.h"
+#include "common/base/parse.h"
 #include "hostd/run/program.h"
 
 typedef enum OptionType {

@@ -28,7 +28,7 @@
  * meant to outlive hostd: start it in a session (or unit) of its own, standard input /dev/null.
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 #define DOMAIN_PROGRAM_EXIT_BUSY 3
 

@@ -7,8 +7,8 @@
  * ends at 107 bytes and a run folder may be longer, so both sides go through a descriptor of the folder.
  */
 
-#include "common/macros.h"
-#include "common/uuid.h"
+#include "common/base/macros.h"
+#include "common/base/uuid.h"
 
 #define RUN_SOCKET_LINE_MAX 16384
 

@@ -8,7 +8,7 @@
  * once. $XENSTORED_PATH names another socket.
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 typedef struct XenStore XenStore;
 

@@ -7,7 +7,7 @@
 #include <dirent.h>
 
 #include "common/io/file.h"
-#include "common/strbuf.h"
+#include "common/base/strbuf.h"
 #include "hostd/edge/config-check.h"
 #include "hostd/run/run-record.h"
 #include "hostd/selftest/checks.h"

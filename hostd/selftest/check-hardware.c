@@ -2,7 +2,7 @@
  * The self-test: PGPUs and types
  */
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "hostd/selftest/checks.h"
 
 #define PROBLEMS_SHOWN 20

@@ -2,8 +2,8 @@
  * The self-test: Xen, and what the host has for VMs beside GPUs
  */
 
-#include "common/parse.h"
-#include "common/strbuf.h"
+#include "common/base/parse.h"
+#include "common/base/strbuf.h"
 #include "hostd/edge/host-facts-libxl.h"
 #include "hostd/selftest/checks.h"
 

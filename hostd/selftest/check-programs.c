@@ -3,7 +3,7 @@
  */
 
 #include "common/io/file.h"
-#include "common/strbuf.h"
+#include "common/base/strbuf.h"
 #include "hostd/run/dm-settings.h"
 #include "hostd/selftest/checks.h"
 #include "hostd/selftest/probe.h"

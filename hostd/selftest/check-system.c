@@ -7,8 +7,8 @@
 
 #include "common/daemon/bus-open.h"
 #include "common/io/file.h"
-#include "common/parse.h"
-#include "common/strbuf.h"
+#include "common/base/parse.h"
+#include "common/base/strbuf.h"
 #include "hostd/selftest/checks.h"
 #include "protocol/names.h"
 

@@ -13,7 +13,7 @@
 #include <time.h>
 
 #include "common/io/file.h"
-#include "common/strbuf.h"
+#include "common/base/strbuf.h"
 #include "hostd/selftest/probe.h"
 
 #define PATIENCE_MS 5000

@@ -4,7 +4,7 @@
  * Asking the machine: programs and modules
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 /* Where a program is found: itself when it has a slash, else in the colon-separated path. NULL: nowhere (or
  * no memory); the caller frees. */

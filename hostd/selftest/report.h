@@ -11,7 +11,7 @@
 
 #include <stdio.h>
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 struct json_object;
 

@@ -7,7 +7,7 @@
  * folder includes this.
  */
 
-#include "common/hashmap.h"
+#include "common/base/hashmap.h"
 #include "hostd/core/order-check.h"
 #include "hostd/edge/hardware.h"
 #include "hostd/edge/host-facts.h"

@@ -12,7 +12,7 @@
 
 #include "common/daemon/database.h"
 #include "common/io/file.h"
-#include "common/text.h"
+#include "common/base/text.h"
 #include "hostd/core/idset.h"
 #include "hostd/service/events.h"
 #include "hostd/service/host-internal.h"

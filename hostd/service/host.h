@@ -13,7 +13,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "common/uuid.h"
+#include "common/base/uuid.h"
 #include "hostd/core/host-refusal.h"
 #include "hostd/core/pgpu.h"
 #include "hostd/service/settings.h"

@@ -10,7 +10,7 @@
 
 #include <systemd/sd-bus.h>
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 typedef struct Systemd Systemd;
 typedef struct SystemdCall SystemdCall;

@@ -5,7 +5,7 @@
  * hardware is read or a change is stored, and kept in the PGPU.
  */
 
-#include "common/strbuf.h"
+#include "common/base/strbuf.h"
 #include "hostd/service/claim.h"
 #include "hostd/service/host-internal.h"
 #include "hostd/service/strangers.h"

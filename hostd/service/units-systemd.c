@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "common/daemon/log.h"
-#include "common/text.h"
+#include "common/base/text.h"
 #include "hostd/service/units.h"
 
 struct UnitCall {

@@ -14,9 +14,9 @@
 
 #include <systemd/sd-bus.h>
 
-#include "common/hashmap.h"
-#include "common/strbuf.h"
-#include "common/text.h"
+#include "common/base/hashmap.h"
+#include "common/base/strbuf.h"
+#include "common/base/text.h"
 #include "policyd/bus/bus.h"
 #include "policyd/bus/outbox.h"
 #include "protocol/names.h"

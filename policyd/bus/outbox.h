@@ -11,7 +11,7 @@
 
 #include <systemd/sd-bus.h>
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 typedef struct Outbox Outbox;
 

@@ -13,7 +13,7 @@
  * with the greatest bounds first, learns what they hold, and soon needs no others.
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 #define HOSTS_PER_WORD 64u
 

@@ -8,7 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "policyd/core/pool-check.h"
 #include "policyd/core/pool-internal.h"
 

@@ -5,7 +5,7 @@
  * hosts in order by these.
  */
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "policyd/core/host-index.h"
 
 void pool_set_host_state(Pool *pool, Host *h, HostState state, const char *reason) {

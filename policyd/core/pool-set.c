@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "policyd/core/host-index.h"
 
 /* Unions of a group */

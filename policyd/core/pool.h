@@ -12,9 +12,9 @@
  * with a sentence in a Refusal, not an errno (policyd/core/refusal.h).
  */
 
-#include "common/hashmap.h"
-#include "common/pci-address.h"
-#include "common/uuid.h"
+#include "common/base/hashmap.h"
+#include "common/base/pci-address.h"
+#include "common/base/uuid.h"
 #include "policyd/core/refusal.h"
 #include "protocol/errors.h"
 

@@ -7,7 +7,7 @@
  * would help; detail is JSON text for machines, or NULL.
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 #include "protocol/errors.h"
 
 typedef struct Refusal {

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "common/parse.h"
+#include "common/base/parse.h"
 #include "policyd/core/pool-internal.h"
 #include "policyd/core/rules.h"
 #include "policyd/core/sentence.h"

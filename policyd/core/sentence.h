@@ -7,7 +7,7 @@
  * its end.
  */
 
-#include "common/strbuf.h"
+#include "common/base/strbuf.h"
 #include "policyd/core/allocate.h"
 
 #define NAMES_SHOWN 4

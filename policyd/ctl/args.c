@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "policyd/ctl/args.h"
 
 #define WORD_MAX 64

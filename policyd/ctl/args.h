@@ -8,7 +8,7 @@
  * Keys are kept in lower case; "--force" is "force=true", as with xe. Pure.
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 #define ARGS_MAX 128
 

@@ -8,7 +8,7 @@
  * whether or not the table lists it.
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 typedef enum FieldKind {
         FIELD_VALUE,      /* text, number or boolean, as it is */

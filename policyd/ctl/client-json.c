@@ -4,7 +4,7 @@
  * libdbus has checked types and nesting (at most 32 deep) before we see a message, so recursion is bounded.
  */
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "policyd/ctl/client-json.h"
 
 static struct json_object *value_to_json(DBusMessageIter *it);

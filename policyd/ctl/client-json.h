@@ -7,7 +7,7 @@
 #include <dbus/dbus.h>
 #include <json-c/json.h>
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 /* No argument: NULL; one: its value; several: an array. */
 int client_message_to_json(DBusMessage *m, struct json_object **ret);

@@ -11,7 +11,7 @@
 #include <time.h>
 
 #include "common/json/json-get.h"
-#include "common/strbuf.h"
+#include "common/base/strbuf.h"
 #include "policyd/ctl/client-json.h"
 #include "policyd/ctl/client.h"
 #include "protocol/names.h"

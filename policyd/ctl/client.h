@@ -21,7 +21,7 @@
 
 #include <json-c/json.h>
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 typedef struct Client Client;
 

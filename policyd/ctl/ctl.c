@@ -7,8 +7,8 @@
 #include <stdio.h>
 
 #include "common/json/json-get.h"
-#include "common/parse.h"
-#include "common/text.h"
+#include "common/base/parse.h"
+#include "common/base/text.h"
 #include "policyd/ctl/ctl.h"
 #include "protocol/errors.h"
 #include "protocol/names.h"

@@ -5,8 +5,8 @@
 #include <inttypes.h>
 
 #include "common/json/json-get.h"
-#include "common/parse.h"
-#include "common/strbuf.h"
+#include "common/base/parse.h"
+#include "common/base/strbuf.h"
 #include "policyd/ctl/ctl.h"
 #include "policyd/ctl/explain.h"
 #include "protocol/errors.h"

@@ -7,8 +7,8 @@
 #include <time.h>
 
 #include "common/json/json-get.h"
-#include "common/parse.h"
-#include "common/strbuf.h"
+#include "common/base/parse.h"
+#include "common/base/strbuf.h"
 #include "policyd/ctl/view.h"
 #include "protocol/errors.h"
 

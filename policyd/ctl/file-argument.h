@@ -7,7 +7,7 @@
  * 0, or the exit status with the error printed.
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 #define FILE_ARGUMENT_MAX (4u << 20)
 

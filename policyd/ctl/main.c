@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 
-#include "common/parse.h"
+#include "common/base/parse.h"
 #include "policyd/ctl/verbs.h"
 
 #define WIDTH_MIN 40

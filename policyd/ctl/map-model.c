@@ -6,7 +6,7 @@
  */
 
 #include "common/json/json-get.h"
-#include "common/pci-address.h"
+#include "common/base/pci-address.h"
 #include "policyd/ctl/map.h"
 #include "policyd/ctl/print.h"
 

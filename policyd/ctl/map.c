@@ -15,8 +15,8 @@
 #include <stdio.h>
 #include <wchar.h>
 
-#include "common/parse.h"
-#include "common/strbuf.h"
+#include "common/base/parse.h"
+#include "common/base/strbuf.h"
 #include "policyd/ctl/map.h"
 
 #define ADDRESS_WIDTH 7 /* at least; the widest of the map counts */

@@ -3,7 +3,7 @@
  */
 
 #include "common/json/json-get.h"
-#include "common/text.h"
+#include "common/base/text.h"
 #include "policyd/ctl/print.h"
 
 #define INDENT 4

@@ -6,8 +6,8 @@
 #include <stdio.h>
 
 #include "common/json/json-get.h"
-#include "common/parse.h"
-#include "common/uuid.h"
+#include "common/base/parse.h"
+#include "common/base/uuid.h"
 #include "policyd/ctl/verbs.h"
 
 #define FILTERS_MAX 16 /* of one call */

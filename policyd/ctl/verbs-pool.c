@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "common/json/json-get.h"
-#include "common/parse.h"
+#include "common/base/parse.h"
 #include "policyd/ctl/explain.h"
 #include "policyd/ctl/map.h"
 #include "policyd/ctl/status-problems.h"

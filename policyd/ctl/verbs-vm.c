@@ -5,8 +5,8 @@
 #include <stdio.h>
 
 #include "common/json/json-get.h"
-#include "common/parse.h"
-#include "common/text.h"
+#include "common/base/parse.h"
+#include "common/base/text.h"
 #include "policyd/ctl/explain.h"
 #include "policyd/ctl/file-argument.h"
 #include "policyd/ctl/verbs.h"

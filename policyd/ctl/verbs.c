@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "common/strbuf.h"
+#include "common/base/strbuf.h"
 #include "policyd/ctl/verbs.h"
 
 #define VERB(verb_name, required_keys, optional_keys, text, function)                                        \

@@ -5,7 +5,7 @@
  * are fetched again, a few times. What is still missed came or went meanwhile.
  */
 
-#include "common/hashmap.h"
+#include "common/base/hashmap.h"
 #include "common/json/json-get.h"
 #include "policyd/ctl/view-private.h"
 #include "protocol/names.h"

@@ -4,7 +4,7 @@
  * The view's inside, for view.c and view-load.c
  */
 
-#include "common/hashmap.h"
+#include "common/base/hashmap.h"
 #include "policyd/ctl/view.h"
 
 #define CLASSES_MAX 32

@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <sys/un.h>
 
-#include "common/parse.h"
-#include "common/strbuf.h"
+#include "common/base/parse.h"
+#include "common/base/strbuf.h"
 #include "policyd/link/address.h"
 #include "policyd/link/link.h"
 #include "protocol/names.h"

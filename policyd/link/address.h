@@ -8,7 +8,7 @@
  * runs any command as policyd.
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 #define LINK_ADDRESS_MAX 1024
 

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "policyd/link/failure.h"
 
 #define SSH_FOLDER "/var/lib/xenvgpu-policyd/.ssh"

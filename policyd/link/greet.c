@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "policyd/link/failure.h"
 #include "policyd/link/link-private.h"
 #include "protocol/names.h"

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <sys/random.h>
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "policyd/link/failure.h"
 #include "policyd/link/link-private.h"
 #include "protocol/names.h"

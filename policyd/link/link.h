@@ -21,7 +21,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "common/uuid.h"
+#include "common/base/uuid.h"
 #include "policyd/link/logins.h"
 #include "protocol/errors.h"
 #include "protocol/event.h"

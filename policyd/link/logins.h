@@ -12,7 +12,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 typedef struct Logins Logins;
 

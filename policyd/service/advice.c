@@ -6,7 +6,7 @@
  */
 
 #include "common/json/json-get.h"
-#include "common/strbuf.h"
+#include "common/base/strbuf.h"
 #include "policyd/core/rehearsal.h"
 #include "policyd/core/sentence.h"
 #include "policyd/service/internal.h"

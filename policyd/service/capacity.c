@@ -9,7 +9,7 @@
 
 #include "common/json/json-get.h"
 #include "common/json/json-write.h"
-#include "common/strbuf.h"
+#include "common/base/strbuf.h"
 #include "policyd/core/packing.h"
 #include "policyd/core/sentence.h"
 #include "policyd/service/json-text.h"

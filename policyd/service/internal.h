@@ -10,7 +10,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "policyd/core/place-health.h"
 #include "policyd/core/quota.h"
 #include "policyd/link/link.h"
@@ -102,7 +102,7 @@ int policy_rebuild(Policy *p);  /* the model again from disk, after a failed com
 void policy_arm_expiry(Policy *p);
 /* LimitReached when the class is full; n more are wanted. */
 int policy_check_limit(Policy *p, ObjectClass c, size_t n, Refusal *refusal);
-/* What people call an object: 1 to 1,024 bytes, one line (common/text.h). what: "A VM". */
+/* What people call an object: 1 to 1,024 bytes, one line (common/base/text.h). what: "A VM". */
 int policy_check_label(const char *what, const char *label, Refusal *refusal);
 /* At most 4,096 bytes, of the form given. */
 int policy_check_text(

@@ -10,7 +10,7 @@
 #include "policyd/service/internal.h"
 
 #include "common/json/json-get.h"
-#include "common/parse.h"
+#include "common/base/parse.h"
 
 /* Of one answer, so that who reads it with a limit of 4 MiB can; what is escaped is at most as much again. */
 #define PAGE_BYTES (2 << 20)

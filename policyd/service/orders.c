@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-#include "common/parse.h"
+#include "common/base/parse.h"
 #include "protocol/order.h"
 
 /* Of our own store; most platforms are empty, and reading is what costs here. */

@@ -8,7 +8,7 @@
  */
 
 #include "common/daemon/log.h"
-#include "common/text.h"
+#include "common/base/text.h"
 #include "policyd/core/sentence.h"
 #include "policyd/service/internal.h"
 #include "policyd/service/object-log.h"

@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-#include "common/hashmap.h"
+#include "common/base/hashmap.h"
 #include "policyd/service/internal.h"
 #include "policyd/service/object-log.h"
 

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 
 #include "common/daemon/log.h"
-#include "common/strbuf.h"
+#include "common/base/strbuf.h"
 #include "policyd/core/quota.h"
 #include "policyd/service/internal.h"
 

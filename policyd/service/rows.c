@@ -8,7 +8,7 @@
 
 #include "common/daemon/log-ids.h"
 #include "common/daemon/log.h"
-#include "common/strbuf.h"
+#include "common/base/strbuf.h"
 #include "policyd/service/internal.h"
 
 #define SHOWN 3

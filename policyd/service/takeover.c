@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#include "common/strbuf.h"
+#include "common/base/strbuf.h"
 #include "policyd/service/internal.h"
 #include "policyd/service/object-log.h"
 

@@ -11,7 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "common/strbuf.h"
+#include "common/base/strbuf.h"
 
 #define PLAIN_SIZE 9
 #define VGPU_SIZE STORE_OBJECT_KEY_MAX

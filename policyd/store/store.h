@@ -24,7 +24,7 @@
  * process has the folder open, -ESTALE the file was removed under us, -EPROTONOSUPPORT written by a newer version, -EIO, -ENOMEM.
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 #include "policyd/core/pool.h"
 
 #define STORE_SCHEMA 5

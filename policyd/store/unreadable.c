@@ -8,7 +8,7 @@
 
 #include <inttypes.h>
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "policyd/store/internal.h"
 
 #define REASON_MAX 400

@@ -20,8 +20,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "common/hashmap.h"
-#include "common/strbuf.h"
+#include "common/base/hashmap.h"
+#include "common/base/strbuf.h"
 #include "policyd/store/internal.h"
 
 /* The table of a class in schemas 1 to 3. */

@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 #define ROUNDS_MAX 64
 #define TARGETS_MAX 128

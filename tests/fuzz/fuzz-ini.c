@@ -2,7 +2,7 @@
  * Settings files: any bytes give callbacks with whole texts, and an end
  */
 
-#include "common/ini.h"
+#include "common/base/ini.h"
 #include "tests/fuzz/fuzz.h"
 
 static int on_assignment(unsigned line, const char *section, const char *key, const char *value, void *userdata) {

@@ -2,7 +2,7 @@
  * Text from outside: a cleaned text is good, fits and is cleaned into itself; a good one stays as it is
  */
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "tests/fuzz/fuzz.h"
 
 static void demand(bool holds) {

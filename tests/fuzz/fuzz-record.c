@@ -5,7 +5,7 @@
  * holds good texts alone.
  */
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "protocol/import.h"
 #include "protocol/inventory.h"
 #include "protocol/order.h"

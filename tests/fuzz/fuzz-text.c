@@ -2,9 +2,9 @@
  * Numbers, sizes, ids and addresses: what is taken as an id or address is written as one that is taken again, and the same
  */
 
-#include "common/parse.h"
-#include "common/pci-address.h"
-#include "common/uuid.h"
+#include "common/base/parse.h"
+#include "common/base/pci-address.h"
+#include "common/base/uuid.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_uuid(const char *text) {

@@ -12,7 +12,7 @@
 
 #include "common/io/file.h"
 #include "common/json/json-get.h"
-#include "common/parse.h"
+#include "common/base/parse.h"
 #include "tests/lab/fault.h"
 #include "tests/lab/machine.h"
 #include "tests/lab/pool.h"

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 
 #include "common/io/file.h"
-#include "common/pci-address.h"
+#include "common/base/pci-address.h"
 #include "tests/lab/hardware.h"
 
 #define FIRST_BOARD_BUS 0x81 /* of the first switch; its GPUs are two buses on */

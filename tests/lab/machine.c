@@ -12,7 +12,7 @@
 
 #include "common/io/file.h"
 #include "common/json/json-get.h"
-#include "common/uuid.h"
+#include "common/base/uuid.h"
 #include "tests/lab/hardware.h"
 #include "tests/lab/machine.h"
 #include "tests/lab/process.h"

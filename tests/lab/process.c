@@ -15,7 +15,7 @@
 #include <time.h>
 
 #include "common/io/file.h"
-#include "common/parse.h"
+#include "common/base/parse.h"
 #include "tests/lab/lab.h"
 #include "tests/lab/process.h"
 

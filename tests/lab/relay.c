@@ -22,7 +22,7 @@
 #include <sys/un.h>
 #include <time.h>
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 #define CONNECTIONS_MAX 64
 #define BUFFER_SIZE 65536

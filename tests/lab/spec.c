@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 
 #include "common/json/json-get.h"
-#include "common/parse.h"
+#include "common/base/parse.h"
 #include "tests/lab/spec.h"
 
 static const char *const card_names[_CARD_MAX] = {

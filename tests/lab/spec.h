@@ -9,7 +9,7 @@
  * tree. No cards: "NAME=" or "NAME=none". Pure but for the look whether an @path is a file or a folder.
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 #define LAB_HOST_CARDS_MAX 20 /* as many buses as one PCI domain has room for */
 #define LAB_HOST_NAME_MAX 63

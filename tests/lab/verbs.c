@@ -7,8 +7,8 @@
 #include <sys/file.h>
 
 #include "common/io/file.h"
-#include "common/parse.h"
-#include "common/strbuf.h"
+#include "common/base/parse.h"
+#include "common/base/strbuf.h"
 #include "tests/lab/fault.h"
 #include "tests/lab/guest.h"
 #include "tests/lab/lab.h"

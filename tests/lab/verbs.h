@@ -5,7 +5,7 @@
  * exit status
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 typedef struct LabVerb LabVerb;
 

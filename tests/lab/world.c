@@ -14,7 +14,7 @@
 
 #include "common/io/file.h"
 #include "common/json/json-get.h"
-#include "common/strbuf.h"
+#include "common/base/strbuf.h"
 #include "tests/lab/machine.h"
 #include "tests/lab/process.h"
 #include "tests/lab/runs.h"

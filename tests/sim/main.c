@@ -11,7 +11,7 @@
 
 #include "common/io/file.h"
 #include "common/json/json-get.h"
-#include "common/parse.h"
+#include "common/base/parse.h"
 #include "tests/sim/bound.h"
 #include "tests/sim/compare.h"
 #include "tests/sim/plot.h"

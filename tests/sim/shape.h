@@ -13,7 +13,7 @@
  * "count" makes that many hosts of the kind. Every PGPU also offers passthrough.
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 #define SHAPE_TYPES_MAX 16
 #define SHAPE_CARDS_MAX 16

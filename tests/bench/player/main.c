@@ -14,7 +14,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 
-#include "common/parse.h"
+#include "common/base/parse.h"
 #include "tests/bench/player/player.h"
 
 #define EVENTS_AT_ONCE 64

@@ -12,7 +12,7 @@
 
 #include <systemd/sd-bus.h>
 
-#include "common/hashmap.h"
+#include "common/base/hashmap.h"
 #include "hostd/core/enablement.h"
 #include "hostd/core/epoch.h"
 #include "hostd/core/order-check.h"

@@ -2,7 +2,7 @@
  * GVT-g and MxGPU lists: names that come out may travel, sizes divide
  */
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "hostd/core/gvtg-list.h"
 #include "hostd/core/mxgpu-list.h"
 #include "tests/fuzz/fuzz.h"

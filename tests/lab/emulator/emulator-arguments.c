@@ -8,8 +8,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "common/parse.h"
-#include "common/uuid.h"
+#include "common/base/parse.h"
+#include "common/base/uuid.h"
 #include "tests/lab/emulator/emulator-arguments.h"
 
 #define SLOT_FIRST 11

@@ -4,7 +4,7 @@
  * The arguments of the display emulator, checked as strictly as the real one checks them
  */
 
-#include "common/pci-address.h"
+#include "common/base/pci-address.h"
 
 #define EMULATOR_DEVICES_MAX 21
 

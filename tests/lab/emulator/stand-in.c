@@ -9,7 +9,7 @@
 
 #include "common/io/file.h"
 #include "common/json/json-get.h"
-#include "common/parse.h"
+#include "common/base/parse.h"
 #include "tests/lab/emulator/stand-in.h"
 
 #define FAULTS_SIZE_MAX 65536

@@ -15,8 +15,8 @@
 #include <time.h>
 
 #include "common/io/file.h"
-#include "common/parse.h"
-#include "common/strbuf.h"
+#include "common/base/parse.h"
+#include "common/base/strbuf.h"
 #include "tests/lab/emulator/stand-in.h"
 
 #define LOOK_NS 200000000

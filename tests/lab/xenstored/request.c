@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "common/parse.h"
+#include "common/base/parse.h"
 #include "tests/lab/xenstored/session.h"
 
 typedef struct Request {

@@ -11,7 +11,7 @@
  * nodes), -EINVAL (removing the root).
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 #define TREE_NODES_MAX 65536
 #define TREE_VALUE_MAX 4096

@@ -11,7 +11,7 @@
 #include <systemd/sd-bus.h>
 
 #include "common/daemon/bus-open.h"
-#include "common/macros.h"
+#include "common/base/macros.h"
 #include "protocol/names.h"
 
 typedef struct Client {

@@ -13,8 +13,8 @@
 #include <systemd/sd-bus.h>
 
 #include "common/daemon/bus-open.h"
-#include "common/macros.h"
-#include "common/strbuf.h"
+#include "common/base/macros.h"
+#include "common/base/strbuf.h"
 #include "protocol/xml.h"
 
 typedef struct Lines {

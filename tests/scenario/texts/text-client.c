@@ -15,8 +15,8 @@
 #include <systemd/sd-bus.h>
 
 #include "common/json/json-get.h"
-#include "common/parse.h"
-#include "common/text.h"
+#include "common/base/parse.h"
+#include "common/base/text.h"
 #include "protocol/names.h"
 
 #define ANSWER_USEC (20 * UINT64_C(1000000))

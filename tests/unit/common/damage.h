@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 
 #include "common/io/file.h"
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 enum {
         CHILD_HAS_ALL = 100,

@@ -2,7 +2,7 @@
  * Hash maps against a plain array that says what they must hold
  */
 
-#include "common/hashmap.h"
+#include "common/base/hashmap.h"
 #include "tests/unit/common/test.h"
 
 #define N_ITEMS 3000

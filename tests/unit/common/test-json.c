@@ -4,7 +4,7 @@
 
 #include "common/json/json-get.h"
 #include "common/json/json-write.h"
-#include "common/text.h"
+#include "common/base/text.h"
 #include "tests/unit/common/test.h"
 
 static void assert_broken(const char *text, size_t size, const char *sentence) {

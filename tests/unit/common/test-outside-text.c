@@ -9,7 +9,7 @@
 #include <dbus/dbus.h>
 #include <systemd/sd-bus.h>
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "tests/unit/common/test.h"
 
 #define FFFD "\xef\xbf\xbd"

@@ -2,8 +2,8 @@
  * Texts that grow, and settings files
  */
 
-#include "common/ini.h"
-#include "common/strbuf.h"
+#include "common/base/ini.h"
+#include "common/base/strbuf.h"
 #include "tests/unit/common/test.h"
 
 static void a_text_grows(void **state) {

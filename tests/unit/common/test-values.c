@@ -2,9 +2,9 @@
  * Numbers, sizes, UUIDs and PCI addresses: what is read, what is refused, and that each reads what it writes
  */
 
-#include "common/parse.h"
-#include "common/pci-address.h"
-#include "common/uuid.h"
+#include "common/base/parse.h"
+#include "common/base/pci-address.h"
+#include "common/base/uuid.h"
 #include "tests/unit/common/test.h"
 
 static void decimal_numbers(void **state) {

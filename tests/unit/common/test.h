@@ -12,6 +12,6 @@
 
 #include <cmocka.h>
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 #define assert_ok(expression) assert_int_equal(expression, 0)

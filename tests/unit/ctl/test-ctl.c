@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "common/json/json-get.h"
-#include "common/strbuf.h"
+#include "common/base/strbuf.h"
 #include "policyd/ctl/explain.h"
 #include "policyd/ctl/map.h"
 #include "policyd/ctl/status-problems.h"

@@ -5,7 +5,7 @@
 #include "tests/unit/common/captured-stderr.h"
 
 #include "common/json/json-get.h"
-#include "common/text.h"
+#include "common/base/text.h"
 #include "policyd/ctl/client-json.h"
 #include "policyd/ctl/ctl.h"
 #include "policyd/ctl/print.h"

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <cmocka.h>
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 #include "hostd/core/problem.h"
 
 #define CASE(id, function)                                                                                   \

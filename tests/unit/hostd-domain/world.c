@@ -12,8 +12,8 @@
 #include <time.h>
 
 #include "common/io/file.h"
-#include "common/parse.h"
-#include "common/strbuf.h"
+#include "common/base/parse.h"
+#include "common/base/strbuf.h"
 #include "hostd/run/run-socket.h"
 #include "hostd/run/xenstore.h"
 #include "tests/unit/common/child.h"

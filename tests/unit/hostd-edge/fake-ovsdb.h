@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 typedef struct FakeOvsdb {
         char path[108];

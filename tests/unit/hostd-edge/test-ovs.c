@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "common/strbuf.h"
+#include "common/base/strbuf.h"
 #include "hostd/core/idset.h"
 #include "hostd/edge/ovs-bridges.h"
 #include "tests/unit/hostd-edge/fake-ovsdb.h"

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 #include "hostd/edge/kernel-watch.h"
 
 static void on_changed(void *userdata) {

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "common/json/json-get.h"
-#include "common/macros.h"
+#include "common/base/macros.h"
 #include "tests/unit/hostd-lease/fake-systemd.h"
 
 #define MANAGER "org.freedesktop.systemd1.Manager"

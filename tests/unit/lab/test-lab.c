@@ -10,7 +10,7 @@
 #include <pci/pci.h>
 
 #include "common/io/file.h"
-#include "common/pci-address.h"
+#include "common/base/pci-address.h"
 #include "tests/lab/hardware.h"
 #include "tests/lab/spec.h"
 

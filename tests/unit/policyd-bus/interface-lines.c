@@ -5,7 +5,7 @@
 #include <expat.h>
 #include <stdio.h>
 
-#include "common/strbuf.h"
+#include "common/base/strbuf.h"
 #include "tests/unit/policyd-bus/interface-lines.h"
 
 #define LINES_MAX 128

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 #include "protocol/names.h"
 #include "tests/unit/policyd-link/fake-host.h"
 

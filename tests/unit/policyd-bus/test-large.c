@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 
-#include "common/strbuf.h"
+#include "common/base/strbuf.h"
 #include "policyd/core/pool.h"
 #include "policyd/store/store.h"
 #include "tests/unit/policyd-bus/policyd-world.h"

@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-#include "common/strbuf.h"
+#include "common/base/strbuf.h"
 #include "tests/unit/policyd-bus/policyd-world.h"
 
 #define DBUS_OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"

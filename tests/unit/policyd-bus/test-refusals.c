@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
-#include "common/hashmap.h"
+#include "common/base/hashmap.h"
 #include "protocol/errors.h"
 #include "protocol/xml.h"
 #include "tests/unit/policyd-bus/policyd-world.h"

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "tests/unit/policyd-core/world.h"
 
 #define END _WORLD_TYPE_MAX

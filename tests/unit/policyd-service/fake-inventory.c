@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-#include "common/strbuf.h"
+#include "common/base/strbuf.h"
 
 /* Types that the cards speak of: a K1's, a K2's, and passthrough. */
 static const struct {

@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-#include "common/strbuf.h"
+#include "common/base/strbuf.h"
 
 FakeHost fake_hosts[8];
 size_t n_fake_hosts;

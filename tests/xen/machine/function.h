@@ -8,7 +8,7 @@
  * Register 0 of BAR 0 tells the chip, as on NVIDIA's boards; every other register reads as 0.
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 #define FUNCTION_CONFIG_SIZE 256
 #define FUNCTION_BARS 6

@@ -8,7 +8,7 @@
  * section and key NULL and the line's text as value, so that the edge can say which line is wrong.
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 typedef int (*IniHandler)(unsigned line, const char *section, const char *key, const char *value, void *userdata);
 

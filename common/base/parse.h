@@ -7,7 +7,7 @@
  * characters. -EINVAL for anything else, -ERANGE when it does not fit. Outputs are written on success only.
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 int parse_digit(char c, unsigned base);                  /* its value in a base up to 36, either case; -EINVAL */
 int parse_u32(const char *text, uint32_t *ret);          /* decimal */

@@ -7,8 +7,8 @@
 
 #include <sys/random.h>
 
-#include "common/parse.h"
-#include "common/uuid.h"
+#include "common/base/parse.h"
+#include "common/base/uuid.h"
 
 /* A separator stands before bytes 4, 6, 8 and 10. */
 static bool separator_before(size_t byte) {

@@ -15,8 +15,8 @@
 
 #include <stdarg.h>
 
-#include "common/macros.h"
-#include "common/strbuf.h"
+#include "common/base/macros.h"
+#include "common/base/strbuf.h"
 
 typedef enum TextForm {
         TEXT_LINE,  /* one line: names, owners, addresses, reasons */

@@ -7,7 +7,7 @@
  * builder need not check each step.
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 typedef struct StrBuf {
         char *text; /* NUL-terminated once anything was added */

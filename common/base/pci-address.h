@@ -7,7 +7,7 @@
  * VMD: 10000 and up) has as many digits as it needs. Xen has 16 bits for it: see pci_address_is_xens().
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 typedef struct PciAddress {
         uint32_t domain;

@@ -6,8 +6,8 @@
 
 #include <stdio.h>
 
-#include "common/parse.h"
-#include "common/pci-address.h"
+#include "common/base/parse.h"
+#include "common/base/pci-address.h"
 
 /* Exactly n hex digits; advances *p. */
 static int read_hex(const char **p, unsigned n, unsigned *ret) {

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#include "common/text.h"
+#include "common/base/text.h"
 
 #define ELLIPSIS "…"
 #define REPLACEMENT "\xef\xbf\xbd"

@@ -8,7 +8,7 @@
  * choose names that all collide.
  */
 
-#include "common/hashmap.h"
+#include "common/base/hashmap.h"
 
 #define HASHMAP_FIRST_SLOTS 16
 

@@ -7,7 +7,7 @@
  * (8-4-4-4-12); reading accepts either case and nothing around it.
  */
 
-#include "common/macros.h"
+#include "common/base/macros.h"
 
 typedef struct Uuid {
         uint8_t bytes[16];

@@ -5,7 +5,7 @@
  * byte inside a line makes the line a wrong one.
  */
 
-#include "common/ini.h"
+#include "common/base/ini.h"
 
 static bool is_blank(char c) {
         return c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v';

@@ -7,7 +7,7 @@
  * stand in the value). Iteration order is unspecified: sort what people see.
  */
 
-#include "common/uuid.h"
+#include "common/base/uuid.h"
 
 typedef struct HashMap HashMap;
 

@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <strings.h>
 
-#include "common/parse.h"
-#include "common/text.h"
+#include "common/base/parse.h"
+#include "common/base/text.h"
 
 int parse_digit(char c, unsigned base) {
         unsigned value = base;
