@@ -1,14 +1,14 @@
 /*
  * Advice: what would happen, and what a person could do
  *
- * Rehearsals on a copy of the pool (policyd/core/rehearsal.h), in words and JSON. Nothing here changes
+ * Rehearsals on a copy of the pool (policyd/advice/rehearsal.h), in words and JSON. Nothing here changes
  * anything.
  */
 
 #include "common/json/json-get.h"
 #include "common/base/strbuf.h"
-#include "policyd/core/rehearsal.h"
-#include "policyd/core/sentence.h"
+#include "policyd/advice/rehearsal.h"
+#include "policyd/words/sentence.h"
 #include "policyd/service/internal.h"
 #include "protocol/type-record.h"
 

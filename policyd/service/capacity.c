@@ -10,8 +10,8 @@
 #include "common/json/json-get.h"
 #include "common/json/json-write.h"
 #include "common/base/strbuf.h"
-#include "policyd/core/packing.h"
-#include "policyd/core/sentence.h"
+#include "policyd/advice/packing.h"
+#include "policyd/words/sentence.h"
 #include "policyd/service/json-text.h"
 #include "protocol/type-record.h"
 

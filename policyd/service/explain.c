@@ -7,9 +7,9 @@
 
 #include "common/json/json-get.h"
 #include "common/json/json-write.h"
-#include "policyd/core/assign.h"
-#include "policyd/core/quota.h"
-#include "policyd/core/sentence.h"
+#include "policyd/decide/assign.h"
+#include "policyd/decide/quota.h"
+#include "policyd/words/sentence.h"
 #include "policyd/service/json-text.h"
 
 typedef struct Explanation {

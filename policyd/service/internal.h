@@ -11,8 +11,8 @@
 #include <systemd/sd-event.h>
 
 #include "common/base/text.h"
-#include "policyd/core/place-health.h"
-#include "policyd/core/quota.h"
+#include "policyd/decide/place-health.h"
+#include "policyd/decide/quota.h"
 #include "policyd/link/link.h"
 #include "policyd/service/policy.h"
 #include "policyd/store/store.h"

@@ -9,7 +9,7 @@
 
 #include "common/daemon/log-ids.h"
 #include "common/daemon/log.h"
-#include "policyd/core/pool.h"
+#include "policyd/pool/pool.h"
 
 #define OBJECT_FIELD_MAX (sizeof(FIELD_PGPU) + UUID_TEXT_MAX)
 

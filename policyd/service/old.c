@@ -25,7 +25,7 @@
 
 #include "common/daemon/log-ids.h"
 #include "common/daemon/log.h"
-#include "policyd/core/sentence.h"
+#include "policyd/words/sentence.h"
 #include "policyd/service/internal.h"
 
 void old_loaded(Policy *p) {

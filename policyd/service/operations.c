@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 #include "common/daemon/log.h"
-#include "policyd/core/sentence.h"
+#include "policyd/words/sentence.h"
 #include "policyd/service/internal.h"
 
 static const char *const kind_names[_OPERATION_KIND_MAX] = {

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "policyd/core/sentence.h"
+#include "policyd/words/sentence.h"
 #include "policyd/service/internal.h"
 #include "policyd/service/object-log.h"
 

@@ -1,7 +1,7 @@
 /*
  * Places where starts failed
  *
- * policyd/core/place-health.h has the rule, and is told here what happens; what it says of hosts and PGPUs is
+ * policyd/decide/place-health.h has the rule, and is told here what happens; what it says of hosts and PGPUs is
  * written to the pool, where the decider reads it. It is kept beside the pool, by uuid: a failed commit
  * undoes nothing of what a host said. It is not stored: after a restart all places are good, until VMs fail
  * there again, which costs each of them one more try.
@@ -9,7 +9,7 @@
 
 #include "common/daemon/log.h"
 #include "common/base/text.h"
-#include "policyd/core/sentence.h"
+#include "policyd/words/sentence.h"
 #include "policyd/service/internal.h"
 #include "policyd/service/object-log.h"
 

@@ -20,9 +20,9 @@
 
 #include <systemd/sd-event.h>
 
-#include "policyd/core/allocate.h"
-#include "policyd/core/pool.h"
-#include "policyd/core/rules.h"
+#include "policyd/decide/allocate.h"
+#include "policyd/pool/pool.h"
+#include "policyd/decide/rules.h"
 #include "policyd/link/link.h"
 
 typedef struct Policy Policy;

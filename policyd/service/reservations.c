@@ -6,7 +6,7 @@
 
 #include "common/daemon/log.h"
 #include "common/base/strbuf.h"
-#include "policyd/core/quota.h"
+#include "policyd/decide/quota.h"
 #include "policyd/service/internal.h"
 
 #define SECONDS_MAX UINT64_C(315360000) /* ten years */

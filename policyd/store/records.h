@@ -12,7 +12,7 @@
 
 #include "common/json/json-get.h"
 #include "common/json/json-write.h"
-#include "policyd/core/pool.h"
+#include "policyd/pool/pool.h"
 
 typedef struct RecordCodec {
         void (*build)(const Object *o, StrBuf *b);

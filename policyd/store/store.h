@@ -25,7 +25,7 @@
  */
 
 #include "common/base/macros.h"
-#include "policyd/core/pool.h"
+#include "policyd/pool/pool.h"
 
 #define STORE_SCHEMA 5
 

@@ -1,5 +1,5 @@
 /*
- * A pool of policyd/core in which VGPUs come and go
+ * A pool of policyd/pool in which VGPUs come and go
  */
 
 #include "tests/bench/bench-pool.h"

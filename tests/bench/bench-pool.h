@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * A pool of policyd/core in which VGPUs come and go
+ * A pool of policyd/pool in which VGPUs come and go
  *
  * Hosts of eight PGPUs that enable three types, filled to a share; VMs that went are kept, and start again.
  */

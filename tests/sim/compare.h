@@ -8,7 +8,7 @@
  * same trace.
  */
 
-#include "policyd/core/pool.h"
+#include "policyd/pool/pool.h"
 #include "tests/sim/mix.h"
 #include "tests/sim/replay.h"
 

@@ -1,12 +1,12 @@
 #pragma once
 
 /*
- * A pool of policyd/core in the shape that a simulation wants
+ * A pool of policyd/pool in the shape that a simulation wants
  *
  * Every host has memory, storage and networks enough, so that GPUs alone decide.
  */
 
-#include "policyd/core/allocate.h"
+#include "policyd/decide/allocate.h"
 #include "tests/sim/shape.h"
 #include "tests/sim/trace.h"
 

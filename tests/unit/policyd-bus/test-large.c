@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "common/base/strbuf.h"
-#include "policyd/core/pool.h"
+#include "policyd/pool/pool.h"
 #include "policyd/store/store.h"
 #include "tests/unit/policyd-bus/policyd-world.h"
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "policyd/core/verdict.h"
+#include "policyd/decide/verdict.h"
 #include "tests/unit/policyd-core/dice.h"
 
 #define END _WORLD_TYPE_MAX

@@ -6,9 +6,9 @@
  * the decider.
  */
 
-#include "policyd/core/packing.h"
-#include "policyd/core/rehearsal.h"
-#include "policyd/core/verdict.h"
+#include "policyd/advice/packing.h"
+#include "policyd/advice/rehearsal.h"
+#include "policyd/decide/verdict.h"
 #include "tests/unit/policyd-core/dice.h"
 
 #define POOLS 500

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#include "policyd/core/quota.h"
+#include "policyd/decide/quota.h"
 #include "tests/unit/policyd-core/dice.h"
 
 #define END _WORLD_TYPE_MAX

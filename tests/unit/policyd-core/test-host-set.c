@@ -4,7 +4,7 @@
  * Random sets of up to a few thousand hosts, sparse and dense, with much and with little memory in common.
  */
 
-#include "policyd/core/host-set.h"
+#include "policyd/decide/host-set.h"
 #include "tests/unit/policyd-core/dice.h"
 
 #define N_MAX 5000

@@ -2,7 +2,7 @@
  * Places where starts failed: what counts, when it ends, and what the decider makes of it
  */
 
-#include "policyd/core/place-health.h"
+#include "policyd/decide/place-health.h"
 #include "tests/unit/policyd-core/world.h"
 
 #define MINUTE UINT64_C(60000000)

@@ -5,7 +5,7 @@
  * change. Random histories (test-histories.c) check the counting itself.
  */
 
-#include "policyd/core/quota.h"
+#include "policyd/decide/quota.h"
 #include "tests/unit/policyd-core/world.h"
 
 #define END _WORLD_TYPE_MAX

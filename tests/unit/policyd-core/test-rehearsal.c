@@ -7,8 +7,8 @@
 
 #include <stdio.h>
 
-#include "policyd/core/packing.h"
-#include "policyd/core/rehearsal.h"
+#include "policyd/advice/packing.h"
+#include "policyd/advice/rehearsal.h"
 #include "tests/unit/policyd-core/world.h"
 
 #define END _WORLD_TYPE_MAX

@@ -15,9 +15,9 @@
 
 #include <cmocka.h>
 
-#include "policyd/core/allocate.h"
-#include "policyd/core/pool-check.h"
-#include "policyd/core/rules.h"
+#include "policyd/decide/allocate.h"
+#include "policyd/pool/pool-check.h"
+#include "policyd/decide/rules.h"
 
 #define GIB (UINT64_C(1) << 30)
 #define MIB (UINT64_C(1) << 20)

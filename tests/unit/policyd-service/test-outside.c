@@ -3,7 +3,7 @@
  * does not know
  */
 
-#include "policyd/core/pool-check.h"
+#include "policyd/pool/pool-check.h"
 #include "tests/unit/policyd-service/world.h"
 
 #include <stdio.h>

@@ -1,0 +1,268 @@
+/*
+ * Attempts to free a PGPU
+ *
+ * A list for each number of restarts. What follows a failed attempt has more restarts than it, so the lists
+ * are gone through from their beginning while they grow behind. One that can be come to in several ways is
+ * found again in a hash table.
+ */
+
+#include "policyd/advice/attempts.h"
+#include "policyd/pool/pool-internal.h"
+#include "policyd/decide/verdict.h"
+
+static uint64_t free_units(const GpuGroup *g) {
+        uint64_t n = 0;
+
+        for (size_t i = 0; i < g->pgpus.n; i++) {
+                const Pgpu *p = g->pgpus.items[i];
+
+                if (p->present && host_is_usable(p->host))
+                        n += PGPU_SIZE - MIN_OF(p->used, PGPU_SIZE);
+        }
+        return n;
+}
+
+int attempts_init(Attempts *a, const GpuGroup *g, size_t n_vms_max) {
+        *a = (Attempts){
+                .n_levels = n_vms_max + DISPLACED_MAX + 2,
+                .n_tried_max = MIN_OF((size_t) CHAINS_TRIED_MAX, CHAIN_PGPUS_MAX / (g->pgpus.n + 1)),
+                .free = free_units(g),
+                .fewest_cut = SIZE_MAX,
+                .chains = calloc(ATTEMPT_SLOTS, sizeof(Attempt *)),
+        };
+        a->levels = calloc(a->n_levels, sizeof(AttemptLevel));
+        return a->levels && a->chains ? 0 : -ENOMEM;
+}
+
+void attempts_done(Attempts *a) {
+        for (size_t i = 0; i < a->n_levels && a->levels; i++)
+                for (Attempt *at = a->levels[i].first, *next; at; at = next) {
+                        next = at->next;
+                        free(at);
+                }
+        free(a->levels);
+        free(a->chains);
+        *a = (Attempts){};
+}
+
+static bool attempt_equal(const Attempt *x, const Attempt *y) {
+        return x->pgpu == y->pgpu && x->others.n == y->others.n &&
+               memcmp(x->others.vms, y->others.vms, x->others.n * sizeof(Vm *)) == 0;
+}
+
+/* Where it is, or would be; there is always a free slot. */
+static Attempt **attempts_slot(const Attempts *a, const Attempt *attempt) {
+        uint64_t hash = attempt->pgpu->object.key;
+        size_t at;
+
+        for (size_t i = 0; i < attempt->others.n; i++)
+                hash = (hash ^ attempt->others.vms[i]->object.key) * UINT64_C(0x9e3779b97f4a7c15);
+        at = (hash >> 32) % ATTEMPT_SLOTS;
+        while (a->chains[at] && !attempt_equal(a->chains[at], attempt))
+                at = (at + 1) % ATTEMPT_SLOTS;
+        return &a->chains[at];
+}
+
+int attempts_add(Attempts *a, const Attempt *attempt) {
+        Attempt **slot = attempt->others.n > 0 ? attempts_slot(a, attempt) : NULL, *n;
+        AttemptLevel *level = &a->levels[attempt->at_least];
+
+        if (slot && *slot)
+                return 0;
+        n = malloc(sizeof(Attempt));
+        if (!n)
+                return -ENOMEM;
+
+        *n = *attempt;
+        n->next = NULL;
+        if (level->last)
+                level->last->next = n;
+        else
+                level->first = n;
+        level->last = n;
+        if (slot)
+                *slot = n;
+        return 0;
+}
+
+const Attempt *attempts_next(Attempts *a) {
+        Attempt *next = a->current ? a->current->next : a->levels[0].first;
+
+        while (!next && a->level + 1 < a->n_levels)
+                next = a->levels[++a->level].first;
+        a->current = next;
+        return next;
+}
+
+/* What stands in the group takes as much as before, wherever it lands: in one that is so full no PGPU can be
+ * freed. */
+static bool attempts_are_vain(const Attempts *a) {
+        return a->free < PGPU_SIZE;
+}
+
+void attempts_cut(Attempts *a, size_t n_restarts) {
+        if (!attempts_are_vain(a))
+                a->fewest_cut = MIN_OF(a->fewest_cut, n_restarts);
+}
+
+typedef struct Follow {
+        Attempts *attempts;
+        const Attempt *failed;
+        const Crew *crew;
+        size_t n_added[2]; /* without and with room for everybody in the set */
+} Follow;
+
+/* In the pool, or where the crew stood. */
+static bool vgpu_has_room(const Follow *f, const Vgpu *v) {
+        Attempts *a = f->attempts;
+        Room *room = NULL;
+
+        for (size_t i = 0; i < MIN_OF(a->n_rooms, ARRAY_SIZE(a->rooms)) && !room; i++)
+                if (a->rooms[i].group == v->group && a->rooms[i].type == v->type)
+                        room = &a->rooms[i];
+        if (!room) {
+                room = &a->rooms[a->n_rooms++ % ARRAY_SIZE(a->rooms)];
+                *room = (Room){v->group, v->type, group_capacity(v->group, v->type, NULL) > 0};
+        }
+
+        for (size_t i = 0; i < f->crew->n && !room->any; i++)
+                for (size_t j = 0; j < f->crew->items[i].vm->vgpus.n; j++)
+                        if (f->crew->items[i].pgpus[j]->group == v->group &&
+                                pgpu_capacity(f->crew->items[i].pgpus[j], v->type) > 0)
+                                return true;
+        return room->any;
+}
+
+static bool displaced_have_room(const Follow *f, const Displaced *d) {
+        for (size_t i = 0; i < d->n; i++)
+                for (size_t j = 0; j < d->vms[i]->vgpus.n; j++)
+                        if (!vgpu_has_room(f, d->vms[i]->vgpus.items[j]))
+                                return false;
+        return true;
+}
+
+/* The failed attempt with these VMs lifted too. Where one of them has no room, somebody more has to go, at
+ * least. */
+static int follow(const Displaced *d, void *userdata) {
+        Follow *f = userdata;
+        Attempt next = *f->failed;
+        bool fits = d->n > 0, has_room;
+
+        for (size_t i = 0; i < d->n && fits; i++)
+                fits = displaced_add(&next.others, d->vms[i]);
+        if (!fits || f->attempts->n_seen == FOLLOWERS_SEEN_MAX) {
+                attempts_cut(f->attempts, next.n_restarts + 1);
+                return fits;
+        }
+        f->attempts->n_seen++;
+
+        has_room = displaced_have_room(f, d);
+        next.n_restarts += next.others.n - f->failed->others.n;
+        next.at_least = next.n_restarts + !has_room;
+        if (f->n_added[has_room]++ < FOLLOWERS_ADDED_MAX)
+                return attempts_add(f->attempts, &next);
+        attempts_cut(f->attempts, next.at_least);
+        return f->n_added[!has_room] >= FOLLOWERS_ADDED_MAX;
+}
+
+/* Whoever found nowhere stands first in the crew: they matter most, but what the others could have does too.
+ */
+static int follow_all(Attempts *a, const Crew *c, const Attempt *failed) {
+        Follow f = {.attempts = a, .failed = failed, .crew = c};
+        int r = 0;
+
+        if (attempts_are_vain(a))
+                return 0;
+        if (a->n_tried >= a->n_tried_max) {
+                attempts_cut(a, failed->n_restarts + 1);
+                return 0;
+        }
+
+        for (size_t i = 0; i < c->n && r == 0; i++)
+                r = displaced_for(c, c->items[i].vm, follow, &f);
+        return r < 0 ? r : 0;
+}
+
+static int lift_all(Crew *c, const Attempt *attempt) {
+        size_t n = attempt->pgpu->vgpus.n;
+        Vgpu *vgpus[n + 1];
+        int r = 0;
+
+        for (size_t i = 0; i < n; i++)
+                vgpus[i] = attempt->pgpu->vgpus.items[i];
+        for (size_t i = 0; i < n && r >= 0; i++)
+                r = crew_lift(c, vgpus[i]->vm);
+        for (size_t i = 0; i < attempt->others.n && r >= 0; i++)
+                r = crew_lift(c, attempt->others.vms[i]);
+        return r;
+}
+
+/*
+ * Who wants the PGPU can only name its host: where the lifted ones leave another of the host empty, it must
+ * not be the one that the group's algorithm prefers.
+ */
+static bool host_prefers_another(const Attempt *attempt) {
+        const Pgpu *p = attempt->pgpu;
+        bool by_fit = p->group->algorithm == ALGORITHM_BEST_FIT;
+        uint64_t score = by_fit ? pgpu_fit_score(p, attempt->type, NULL, 1) : 0;
+
+        for (size_t i = 0; i < p->host->pgpus.n; i++) {
+                const Pgpu *q = p->host->pgpus.items[i];
+                uint64_t other = by_fit ? pgpu_fit_score(q, attempt->type, NULL, 1) : 0;
+
+                if (q == p || q->group != p->group || q->vgpus.n + q->n_outsiders > 0 ||
+                        q->standing > p->standing || pgpu_capacity(q, attempt->type) == 0)
+                        continue;
+                if (q->standing < p->standing || other < score || (other == score && pgpu_compare(q, p) < 0))
+                        return true;
+        }
+        return false;
+}
+
+static void mark_others(const Attempt *attempt, Moves *moves) {
+        for (size_t i = 0; i < moves->n; i++)
+                for (size_t j = 0; j < attempt->others.n; j++)
+                        moves->items[i].makes_room |= uuid_equal(
+                                &moves->items[i].vm->object.id, &attempt->others.vms[j]->object.id);
+}
+
+/* The crew is lifted. 1 when it landed on others than the PGPU. */
+static int land_elsewhere(Attempts *a, Crew *c, const Pool *pool, const Attempt *attempt, Moves *ret) {
+        bool proven = true;
+        int landed, r;
+
+        landed = crew_land_all(c, pool, ret, &proven);
+        crew_take_off(c);
+        if (landed != 0)
+                return landed;
+        if (!proven)
+                attempts_cut(a, attempt->n_restarts);
+        r = follow_all(a, c, attempt);
+        return r < 0 ? r : 0;
+}
+
+int attempts_try(Attempts *a, Crew *c, const Pool *pool, const Attempt *attempt, Moves *ret) {
+        _cleanup_moves_ Moves moves = {};
+        int landed, r;
+
+        if (attempt->others.n > 0 && a->n_tried == a->n_tried_max) {
+                attempts_cut(a, attempt->at_least);
+                return 0;
+        }
+        a->n_tried += attempt->others.n > 0;
+
+        landed = lift_all(c, attempt);
+        if (landed >= 0 && !host_prefers_another(attempt)) {
+                pool_set_pgpu_present(c->copy, attempt->pgpu, false);
+                landed = land_elsewhere(a, c, pool, attempt, &moves);
+                pool_set_pgpu_present(c->copy, attempt->pgpu, true);
+        }
+        r = landed < 0 ? landed : crew_put_back(c);
+        if (r < 0)
+                return r;
+
+        mark_others(attempt, &moves);
+        *ret = moves;
+        moves = (Moves){};
+        return landed;
+}

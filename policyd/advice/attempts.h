@@ -1,0 +1,70 @@
+#pragma once
+
+/*
+ * Attempts to free a PGPU, the one with the fewest restarts first
+ *
+ * A growing list: one that fails adds those that lift somebody more. What is left out for one of its bounds is remembered.
+ */
+
+#include "policyd/advice/displace.h"
+
+/* Attempts with others: no more than this, and fewer in a group with more than 512 PGPUs, each of which is looked at. */
+#define CHAINS_TRIED_MAX 1024
+#define CHAIN_PGPUS_MAX (512 * CHAINS_TRIED_MAX)
+#define FOLLOWERS_SEEN_MAX 16384 /* sets that could be lifted too, over all attempts */
+#define FOLLOWERS_ADDED_MAX 64   /* of one attempt: with room for everybody in the set, and as many without */
+
+/* Of the copy. Lifted are all VMs of the PGPU and the others. */
+typedef struct Attempt {
+        Pgpu *pgpu;
+        const VgpuType *type; /* that it is freed for */
+        bool enable;          /* the type is not enabled there yet */
+        size_t n_restarts;
+        size_t at_least;      /* restarts of whatever comes of it */
+        Displaced others;
+        struct Attempt *next; /* of its level */
+} Attempt;
+
+#define ATTEMPT_SLOTS (2 * FOLLOWERS_SEEN_MAX)
+
+/* Those that need at least so many restarts, in the order of their making. */
+typedef struct AttemptLevel {
+        Attempt *first, *last;
+} AttemptLevel;
+
+/* Whether any PGPU of a group had room for a type, when it was asked first. */
+typedef struct Room {
+        const GpuGroup *group;
+        const VgpuType *type;
+        bool any;
+} Room;
+
+typedef struct Attempts {
+        AttemptLevel *levels;
+        size_t n_levels, level; /* level: of current */
+        Attempt *current;
+        Attempt **chains;       /* those with others, by what they are: ATTEMPT_SLOTS of them */
+        size_t n_tried, n_seen; /* of those with others */
+        size_t n_tried_max;
+        uint64_t free;          /* units, of the group's PGPUs that can be used */
+        size_t fewest_cut;      /* restarts that one that was left out might have had; SIZE_MAX: none was */
+        Room rooms[16];
+        size_t n_rooms;
+} Attempts;
+
+/* For PGPUs of the group with at most so many VMs. 0 or -ENOMEM. */
+int attempts_init(Attempts *a, const GpuGroup *g, size_t n_vms_max);
+void attempts_done(Attempts *a);
+#define _cleanup_attempts_ _cleanup_(attempts_done)
+
+/* An attempt that might have had so many restarts is left out. */
+void attempts_cut(Attempts *a, size_t n_restarts);
+/* A copy of the attempt; nothing when it is there already. 0 or -ENOMEM. */
+int attempts_add(Attempts *a, const Attempt *attempt);
+/* The first, then the next; NULL behind the last. */
+const Attempt *attempts_next(Attempts *a);
+/*
+ * 1 when everybody landed, with the moves, of objects of pool; 0 when not, with the best that was found, and those attempts are added that could
+ * do better; -ENOMEM. The copy is what it was.
+ */
+int attempts_try(Attempts *a, Crew *c, const Pool *pool, const Attempt *attempt, Moves *ret);

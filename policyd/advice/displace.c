@@ -1,0 +1,133 @@
+/*
+ * Who could make room for a crew
+ *
+ * A PGPU that runs another type is open once everybody of that type is gone; one that is full, or that others
+ * of the crew may want as well, once any one is; and so is a host that has not the memory for the whole crew.
+ */
+
+#include "policyd/advice/displace.h"
+#include "policyd/pool/pool-internal.h"
+#include "policyd/decide/verdict.h"
+
+bool vm_is_settled(const Vm *vm) {
+        if (vm->power_state != POWER_RUNNING || !vm->resident_on || vm->scheduled_on)
+                return false;
+
+        for (size_t i = 0; i < vm->vgpus.n; i++) {
+                const Vgpu *v = vm->vgpus.items[i];
+
+                if (!v->resident_on || v->resident_on->host != vm->resident_on || v->scheduled_on)
+                        return false;
+        }
+        return true;
+}
+
+bool displaced_add(Displaced *d, Vm *vm) {
+        size_t at = d->n;
+
+        while (at > 0 && d->vms[at - 1]->object.key > vm->object.key)
+                at--;
+        if (at > 0 && d->vms[at - 1] == vm)
+                return true;
+        if (d->n == DISPLACED_MAX)
+                return false;
+        memmove(&d->vms[at + 1], &d->vms[at], (d->n - at) * sizeof(Vm *));
+        d->vms[at] = vm;
+        d->n++;
+        return true;
+}
+
+/* Held instances stay, as does what is not of the pool, and keep other types away. */
+static bool pgpu_may_open(const Pgpu *p, const VgpuType *t) {
+        if (!host_is_usable(p->host) || !p->present || !ptr_array_contains(&p->enabled, t) ||
+                ptr_array_contains(&p->disabling, t))
+                return false;
+
+        for (size_t i = 0; i < p->holds.n; i++)
+                if (!type_may_join(((const Reservation *) p->holds.items[i])->type, t))
+                        return false;
+        for (size_t i = 0; i < p->n_outsiders; i++)
+                if (!type_may_join(p->outsiders[i].type, t))
+                        return false;
+        return true;
+}
+
+static int tell_one(Vm *vm, DisplacedFn told, void *userdata) {
+        Displaced one = {};
+
+        if (!vm_is_settled(vm))
+                return 0;
+        displaced_add(&one, vm);
+        return told(&one, userdata);
+}
+
+/* Everybody who does not admit the type; where there is nobody, any one. */
+static int displaced_from_pgpu(const Pgpu *p, const VgpuType *t, DisplacedFn told, void *userdata) {
+        Displaced all = {};
+        int r = 0;
+
+        for (size_t i = 0; i < p->vgpus.n; i++) {
+                const Vgpu *v = p->vgpus.items[i];
+
+                if (type_may_join(v->type, t))
+                        continue;
+                if (!vm_is_settled(v->vm))
+                        return 0;
+                if (!displaced_add(&all, v->vm))
+                        return told(&(Displaced){}, userdata);
+        }
+        if (all.n > 0)
+                return told(&all, userdata);
+
+        for (size_t i = 0; i < p->vgpus.n && r == 0; i++)
+                r = tell_one(((const Vgpu *) p->vgpus.items[i])->vm, told, userdata);
+        return r;
+}
+
+static uint64_t crew_memory(const Crew *c) {
+        uint64_t sum = 0;
+
+        for (size_t i = 0; i < c->n; i++)
+                sum += c->items[i].vm->memory;
+        return sum;
+}
+
+static int displaced_from_host(const Crew *c, const Host *h, DisplacedFn told, void *userdata) {
+        int r = 0;
+
+        if (host_memory_available(h) >= crew_memory(c))
+                return 0;
+        for (size_t i = 0; i < h->vms.n && r == 0; i++)
+                r = tell_one(h->vms.items[i], told, userdata);
+        return r;
+}
+
+/* Every PGPU that the VGPU could have; and their hosts, where it is the VM's first. */
+static int displaced_for_vgpu(const Crew *c, const Vgpu *v, bool is_first, DisplacedFn told, void *userdata) {
+        const Host *last = NULL;
+        int r = 0;
+
+        for (size_t i = 0; i < v->group->pgpus.n && r == 0; i++) {
+                const Pgpu *p = v->group->pgpus.items[i];
+
+                if (!pgpu_may_open(p, v->type))
+                        continue;
+                r = displaced_from_pgpu(p, v->type, told, userdata);
+                if (r == 0 && is_first && p->host != last)
+                        r = displaced_from_host(c, p->host, told, userdata);
+                last = p->host;
+        }
+        return r;
+}
+
+int displaced_for(const Crew *c, const Vm *vm, DisplacedFn told, void *userdata) {
+        const PtrArray *hosts = &c->copy->objects[CLASS_HOST];
+        int r = 0;
+
+        for (size_t i = 0; i < vm->vgpus.n && r == 0; i++)
+                r = displaced_for_vgpu(c, vm->vgpus.items[i], i == 0, told, userdata);
+        for (size_t i = 0; i < hosts->n && r == 0 && vm->vgpus.n == 0; i++)
+                if (host_is_usable(hosts->items[i]))
+                        r = displaced_from_host(c, hosts->items[i], told, userdata);
+        return r;
+}

@@ -1,0 +1,77 @@
+/*
+ * What a placement strands
+ *
+ * Placing a VGPU on a PGPU takes from every other type that is enabled there the instances that it could
+ * still have had: on an untouched homogeneous PGPU all of them, on one that runs the type already none. Each
+ * lost instance weighs what its type's share of the group's demand is, in millionths; where nothing was asked
+ * for yet, the shares are equal.
+ */
+
+#include "policyd/pool/pool-internal.h"
+#include "policyd/decide/verdict.h"
+
+#define SHARES 1000000u
+#define DEMAND_MEMORY 4096u /* requests for one type after which older ones count half */
+
+uint64_t demand_share(uint64_t demand, uint64_t total, size_t n_types) {
+        return total > 0 ? demand * SHARES / total : SHARES / MAX_OF(n_types, (size_t) 1);
+}
+
+/* What is left for type s once one t has come to a PGPU on which `used` is taken. */
+static uint32_t capacity_after(const Pgpu *p, const VgpuType *s, const VgpuType *t, uint32_t used) {
+        uint32_t size = pgpu_type_size(p, s), taken = used + pgpu_type_size(p, t);
+
+        if (size == 0 || !type_may_join(t, s) || taken > PGPU_SIZE)
+                return 0;
+
+        return (PGPU_SIZE - taken) / size;
+}
+
+size_t pgpu_losses(const Pgpu *p, const VgpuType *t, const Reservation *reservation, PgpuLoss *ret) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < p->enabled.n; i++) {
+                const VgpuType *s = p->enabled.items[i];
+                PgpuVerdict before;
+                uint32_t after;
+
+                if (s == t)
+                        continue;
+
+                pgpu_verdict(p, s, reservation, &before);
+                after = capacity_after(p, s, t, before.used);
+                if (before.capacity > after)
+                        ret[n++] = (PgpuLoss){.type = s, .instances = before.capacity - after};
+        }
+
+        return n;
+}
+
+uint64_t pgpu_stranding(const Pgpu *p, const VgpuType *t, const Reservation *reservation) {
+        const PtrArray *types = p->group ? &p->group->enabled : &p->enabled;
+        PgpuLoss losses[p->enabled.n + 1];
+        size_t n = pgpu_losses(p, t, reservation, losses);
+        uint64_t demand = 0, stranding = 0;
+
+        for (size_t i = 0; i < types->n; i++)
+                demand += ((VgpuType *) types->items[i])->demand;
+        for (size_t i = 0; i < n; i++)
+                stranding += losses[i].instances * demand_share(losses[i].type->demand, demand, types->n);
+
+        return stranding;
+}
+
+uint64_t pgpu_fit_score(const Pgpu *p, const VgpuType *t, const Reservation *reservation, uint32_t capacity) {
+        return fit_score(pgpu_stranding(p, t, reservation), capacity);
+}
+
+void demand_note(Pool *pool, const Vm *vm) {
+        const PtrArray *types = &pool->objects[CLASS_VGPU_TYPE];
+        bool full = false;
+
+        for (size_t i = 0; i < vm->vgpus.n; i++)
+                full |= ++((Vgpu *) vm->vgpus.items[i])->type->demand >= DEMAND_MEMORY;
+
+        for (size_t i = 0; full && i < types->n; i++)
+                ((VgpuType *) types->items[i])->demand /= 2;
+}

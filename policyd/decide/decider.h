@@ -1,0 +1,109 @@
+#pragma once
+
+/*
+ * The decider's own: every host looked at for one start
+ *
+ * rank.c evaluates and orders, allocate.c chooses, why-not.c words what is in the way.
+ */
+
+#include "policyd/decide/assign.h"
+#include "policyd/decide/host-order.h"
+#include "policyd/decide/verdict.h"
+
+/* Of the hosts whose GPUs are in the way, so many are asked what would help. */
+#define HOSTS_TRIED_MAX 8
+
+typedef struct Candidate {
+        const Host *host;
+        ErrorCode usable; /* NONE; HOST_OFFLINE; HOST_DISABLED; NO_HOSTS_AVAILABLE: refused this start already */
+        ErrorCode gpu;    /* NONE: takes all VGPUs */
+        ErrorCode other;  /* NONE: memory, networks, storage, IOMMU and HVM are fine too */
+        /* Why gpu is not NONE. Together: each VGPU alone fits. */
+        const DemandKind *kind;
+        PgpuVerdict nearest; /* pgpu NULL: the host has none of the group */
+        bool together;
+        const char *missing; /* network or storage */
+        uint64_t memory_available;
+        uint32_t n_own;   /* of the VM's VGPUs, how many the reservation holds room for here */
+        bool last;        /* it would have to use a place where starts failed */
+        size_t n_members; /* of the VM's anti-affine group, how many are here */
+        uint64_t *scores; /* one for each VGPU */
+        size_t tier;
+        bool in_order; /* it comes out of the ranking's order */
+        uint32_t at;   /* if so: its place in the index */
+} Candidate;
+
+#define CANDIDATES_FEW (ALLOC_RUNNERS_UP + 5)
+
+typedef struct Ranking {
+        const Pool *pool;
+        const AllocRequest *request;
+        Assigner *assigner;
+        HostOrder *order; /* NULL: each host was looked at */
+        Candidate *candidates;
+        uint64_t *scores;
+        size_t n, n_fit; /* those whose GPUs fit come first, best first */
+        /* All hosts that the request admits, by what stops them. */
+        uint32_t counts[_ERROR_MAX];
+        size_t n_hosts, n_connecting; /* of them, not heard from yet: in none of the counts */
+        Demand demand;
+        Candidate few[CANDIDATES_FEW]; /* where there are no more */
+        uint64_t few_scores[CANDIDATES_FEW];
+} Ranking;
+
+/* Before anything else, ranking_done() included. */
+static inline void ranking_init(Ranking *r) {
+        memset(r, 0, offsetof(Ranking, demand));
+}
+
+/* Evaluates the hosts that the request admits, one by one, and sorts. */
+int ranking_scan(Ranking *r, const Pool *pool, const AllocRequest *request);
+/*
+ * The same answer out of the index, with only those candidates that matter: 1. 0 when the index cannot tell
+ * (a named host, more than four kinds of VGPUs, several with best-fit, or without memory): scan.
+ * rank-index.c.
+ */
+int ranking_from_index(Ranking *r, const Pool *pool, const AllocRequest *request);
+int ranking_prepare(Ranking *r, const Pool *pool, const AllocRequest *request, size_t n_max);
+int ranking_add(Ranking *r, const Host *h); /* evaluated, and not counted */
+/* By tiers, once all are there. */
+void ranking_sort(Ranking *r);
+Assigner *ranking_assigner(Ranking *r); /* made when it is first needed; NULL: no memory */
+/* All checks of c->host, with room for d->n_vgpus scores at c->scores; an assigner where there are several.
+ */
+int candidate_evaluate(Candidate *c, const Demand *d, Assigner *assigner, const AllocRequest *request);
+/* The first that is not there; NULL: none is missing. A disk is there when it is a storage or stands below
+ * one. */
+const char *first_missing(char *const *wanted, char *const *there);
+const char *first_disk_without_storage(char *const *disks, char *const *storage);
+void ranking_done(Ranking *r);
+/* A host's score for one kind, 0 when no PGPU takes it; the nearest miss, and how many the reservation has
+ * room held for. */
+uint64_t host_score(const Host *h, const DemandKind *k, const Reservation *reservation,
+        PgpuVerdict *ret_nearest, uint32_t *ret_own);
+#define _cleanup_ranking_ _cleanup_(ranking_done)
+
+/* The GPUs of one host. */
+int candidate_check_gpus(Candidate *c, const Demand *d, Assigner *a);
+/* What it has beside GPUs and memory, then all; sets other and missing. */
+void candidate_check_facts(Candidate *c, const Demand *d);
+bool vm_prefers(const Vm *vm, const Host *h); /* its affinity */
+
+/* The code of a host's verdict: GPU refusals of passthrough VGPUs are VM_REQUIRES_GPU. */
+ErrorCode candidate_code(const Candidate *c);
+ErrorCode candidate_reason(const Candidate *c);
+bool type_needs_iommu(const VgpuType *t);
+bool vm_passes_functions(const Vm *vm); /* its config has pcidevs */
+/* Of what its config says, the first that the host does not allow; NULL: none, or the host does not tell. */
+const char *first_objection(const Vm *vm, const Host *h);
+bool demand_needs_iommu(const Demand *d);
+/* A PCI function that the VM's config passes through and the host has not, or has given to another VM; NULL:
+ * none. */
+const char *first_function_not_free(const Vm *vm, const Host *h);
+
+/* What refuses the VM everywhere: VGPUs without HVM, passthrough with ballooned memory. NONE when nothing. */
+int refuse_vm(const Vm *vm, Refusal *ret);
+/* The refusal of a start that no host can take, and the nearest miss. */
+int refuse_start(const Ranking *r, Refusal *ret, PgpuVerdict *ret_nearest);
+/* Tells the visitor of each PGPU, then the host; visit.c. */
+int visit_candidate(Ranking *r, const Candidate *c, const AllocVisitor *visitor, bool chosen);

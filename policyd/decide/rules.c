@@ -1,0 +1,402 @@
+/*
+ * The checks before a change
+ *
+ * Every refusal names the offender, what it collides with, and the way out. The order of the checks is
+ * XenServer's, since scripts may depend on which of two errors comes first.
+ */
+
+#include <stdio.h>
+
+#include "common/base/parse.h"
+#include "policyd/pool/pool-internal.h"
+#include "policyd/decide/rules.h"
+#include "policyd/words/sentence.h"
+
+#define DEVICE_MAX 20
+
+static bool vm_is_idle(const Vm *vm) {
+        return vm->power_state == POWER_HALTED && vm->booking == BOOKING_NONE && !vm->scheduled_on &&
+               !vm->resident_on;
+}
+
+static const char *busy_vm_state(const Vm *vm) {
+        if (vm->power_state != POWER_HALTED)
+                return power_state_to_string(vm->power_state);
+        return vm->resident_on ? "running" : "starting";
+}
+
+/* "VM a is running on alpha", "VM a is starting on alpha": why an idle VM is asked for. */
+static int refuse_busy_vm(const Vm *vm, const char *what, Refusal *ret) {
+        const Host *host = vm->resident_on ?: vm->scheduled_on;
+
+        return refusal_set(ret, ERROR_VM_BAD_POWER_STATE,
+                "VM '%s' is %s%s%s; %s needs it halted. Shut it down first.", vm->name_label,
+                busy_vm_state(vm), host ? " on " : "", host ? host->name_label : "", what);
+}
+
+static const Vgpu *vm_find_device(const Vm *vm, uint32_t device) {
+        for (size_t i = 0; i < vm->vgpus.n; i++) {
+                const Vgpu *v = vm->vgpus.items[i];
+
+                if (v->device == device)
+                        return v;
+        }
+
+        return NULL;
+}
+
+static int lowest_free_device(const Vm *vm, uint32_t *ret_device, Refusal *ret) {
+        for (uint32_t device = 0; device <= DEVICE_MAX; device++)
+                if (!vm_find_device(vm, device)) {
+                        *ret_device = device;
+                        return 0;
+                }
+
+        return refusal_set(ret, ERROR_VM_PCI_BUS_FULL,
+                "VM '%s' has VGPUs at all %u devices (0 to %u). Destroy one first.", vm->name_label,
+                DEVICE_MAX + 1, DEVICE_MAX);
+}
+
+static int choose_device(const Vm *vm, const char *device, uint32_t *ret_device, Refusal *ret) {
+        const Vgpu *there;
+        uint32_t number;
+
+        /* XenServer's default is "0", and means any. */
+        if (isempty(device) || streq(device, "0"))
+                return lowest_free_device(vm, ret_device, ret);
+
+        if (parse_u32(device, &number) < 0 || number > DEVICE_MAX)
+                return refusal_set(ret, ERROR_INVALID_DEVICE,
+                        "'%s' is no device of a VGPU: take a number from 0 to %u, or leave it out for the "
+                        "lowest free one.",
+                        device, DEVICE_MAX);
+
+        there = vm_find_device(vm, number);
+        if (there)
+                return refusal_set(ret, ERROR_DEVICE_ALREADY_EXISTS,
+                        "VM '%s' has a VGPU (%s) at device %u already. Take another number, or leave it out "
+                        "for the lowest free one.",
+                        vm->name_label, type_label(there->type), number);
+
+        *ret_device = number;
+        return 0;
+}
+
+static bool types_share_vm(const VgpuType *a, const VgpuType *b) {
+        return texts_contain(a->compatible_in_vm, b->identifier) &&
+               texts_contain(b->compatible_in_vm, a->identifier);
+}
+
+static int check_types_in_vm(const Vm *vm, const VgpuType *type, Refusal *ret) {
+        for (size_t i = 0; i < vm->vgpus.n; i++) {
+                const Vgpu *v = vm->vgpus.items[i];
+
+                if (types_share_vm(v->type, type))
+                        continue;
+
+                return refusal_set(ret, ERROR_VGPU_TYPE_NOT_COMPATIBLE,
+                        "%s cannot stand in one VM with the %s that VM '%s' has at device %u. Destroy that "
+                        "VGPU first, or give the new one to another VM.",
+                        type_label(type), type_label(v->type), vm->name_label, v->device);
+        }
+
+        return 0;
+}
+
+static int check_group_supports(const GpuGroup *group, const VgpuType *type, Refusal *ret) {
+        _cleanup_strbuf_ StrBuf b = {};
+
+        if (group->pgpus.n == 0 || ptr_array_contains(&group->supported, type))
+                return 0;
+
+        strbuf_addf(&b, "No PGPU of group '%s' supports %s", group->name_label, type_label(type));
+        if (group->supported.n > 0) {
+                const char *names[NAMES_SHOWN + 1];
+
+                for (size_t i = 0; i < MIN_OF(group->supported.n, ARRAY_SIZE(names)); i++)
+                        names[i] = type_label(group->supported.items[i]);
+                strbuf_add(&b, "; it has ");
+                sentence_names(&b, names, group->supported.n);
+        }
+        strbuf_add(&b, ". Take one of its types, or a group whose cards support this one.");
+        return refusal_take(ret, ERROR_VGPU_TYPE_NOT_SUPPORTED, &b);
+}
+
+int rule_vgpu_create(const Pool *pool, const Vm *vm, const GpuGroup *group, const VgpuType *type,
+        const char *device, bool importing, uint32_t *ret_device, Refusal *ret) {
+        uint32_t number = 0;
+        int r;
+
+        if (!vm_is_idle(vm))
+                return refuse_busy_vm(vm, "creating a VGPU", ret);
+
+        r = check_types_in_vm(vm, type, ret);
+        if (r < 0 || ret->code != ERROR_NONE)
+                return r;
+
+        r = choose_device(vm, device, &number, ret);
+        if (r < 0 || ret->code != ERROR_NONE)
+                return r;
+
+        if (!importing) {
+                r = check_group_supports(group, type, ret);
+                if (r < 0 || ret->code != ERROR_NONE)
+                        return r;
+        }
+
+        *ret_device = number;
+        return 0;
+}
+
+int rule_vgpu_destroy(const Vgpu *v, Refusal *ret) {
+        return vm_is_idle(v->vm) ? 0 : refuse_busy_vm(v->vm, "destroying one of its VGPUs", ret);
+}
+
+int rule_vm_destroy(const Vm *vm, Refusal *ret) {
+        return vm_is_idle(vm) ? 0 : refuse_busy_vm(vm, "destroying it", ret);
+}
+
+int rule_vm_set_config(const Vm *vm, Refusal *ret) {
+        return vm_is_idle(vm) ? 0 : refuse_busy_vm(vm, "changing its configuration", ret);
+}
+
+int rule_pgpu_enable_type(const Pgpu *p, const VgpuType *t, Refusal *ret) {
+        _cleanup_strbuf_ StrBuf b = {};
+
+        if (ptr_array_contains(&p->supported, t))
+                return 0;
+
+        sentence_pgpu(&b, p);
+        strbuf_addf(
+                &b, " (%s) does not support %s", p->device_name[0] ? p->device_name : "GPU", type_label(t));
+        if (p->supported.n > 0) {
+                const char *names[NAMES_SHOWN + 1];
+
+                for (size_t i = 0; i < MIN_OF(p->supported.n, ARRAY_SIZE(names)); i++)
+                        names[i] = type_label(p->supported.items[i]);
+                strbuf_add(&b, "; it supports ");
+                sentence_names(&b, names, p->supported.n);
+        }
+        strbuf_add(&b, ".");
+        return refusal_take(ret, ERROR_VGPU_TYPE_NOT_SUPPORTED, &b);
+}
+
+/* The VGPUs and reservations that keep a PGPU as it is; t NULL: of any type. */
+static int refuse_used_pgpu(const Pgpu *p, const VgpuType *t, const char *what, Refusal *ret) {
+        _cleanup_strbuf_ StrBuf b = {};
+        Reservation *reservations[p->holds.n + 1]; /* few: each takes at least a share of one PGPU */
+        Vgpu *vgpus[p->vgpus.n + 1];
+        size_t n_vgpus = 0, n_reservations = 0, n_outsiders;
+
+        for (size_t i = 0; i < p->vgpus.n; i++) {
+                Vgpu *v = p->vgpus.items[i];
+
+                if (!t || v->type == t)
+                        vgpus[n_vgpus++] = v;
+        }
+        for (size_t i = 0; i < p->holds.n; i++) {
+                Reservation *r = p->holds.items[i];
+
+                if (!t || r->type == t)
+                        reservations[n_reservations++] = r;
+        }
+
+        n_outsiders = sentence_outsiders(NULL, p, t);
+        if (n_vgpus == 0 && n_reservations == 0 && n_outsiders == 0)
+                return 0;
+
+        strbuf_addf(&b, "%s%s", t ? type_label(t) : "", t ? " on " : "");
+        sentence_pgpu(&b, p);
+        strbuf_add(&b, " is in use by ");
+        if (n_vgpus > 0)
+                sentence_vms(&b, vgpus, n_vgpus);
+        if (n_vgpus > 0 && n_reservations > 0)
+                strbuf_add(&b, " and ");
+        if (n_reservations > 0)
+                sentence_reservations(&b, reservations, n_reservations);
+        if (n_outsiders > 0 && n_vgpus + n_reservations > 0)
+                strbuf_add(&b, " and ");
+        (void) sentence_outsiders(&b, p, t);
+        strbuf_addf(&b, "; %s is possible once nothing %s there.", what,
+                n_vgpus + n_outsiders == 0 ? "is reserved"
+                : n_reservations == 0      ? "runs"
+                                           : "runs or is reserved");
+        return refusal_take(ret, ERROR_PGPU_IN_USE_BY_VM, &b);
+}
+
+int rule_pgpu_disable_type(const Pgpu *p, const VgpuType *t, Refusal *ret) {
+        return refuse_used_pgpu(p, t, "disabling the type", ret);
+}
+
+int rule_pgpu_set_group(const Pgpu *p, const GpuGroup *group_or_null, Refusal *ret) {
+        _cleanup_strbuf_ StrBuf b = {};
+        const GpuGroup *g = group_or_null;
+        _cleanup_free_ char *gpu_type = NULL;
+        size_t n = 0;
+        int r;
+
+        if (p->group == g)
+                return 0;
+
+        r = refuse_used_pgpu(p, NULL, "moving it to another group", ret);
+        if (r < 0 || ret->code != ERROR_NONE || !g)
+                return r;
+
+        if (asprintf(&gpu_type, "%s/%s", p->vendor_id, p->device_id) < 0)
+                return -ENOMEM;
+        if (!g->gpu_types[0] || texts_contain(g->gpu_types, gpu_type))
+                return 0;
+
+        while (g->gpu_types[n])
+                n++;
+        sentence_pgpu(&b, p);
+        strbuf_addf(&b, " is a %s; group '%s' takes only ", gpu_type, g->name_label);
+        sentence_names(&b, (const char *const *) g->gpu_types, n);
+        strbuf_add(&b, ". Take a group of the same GPU type, or create an empty one.");
+        return refusal_take(ret, ERROR_PGPU_NOT_COMPATIBLE_WITH_GPU_GROUP, &b);
+}
+
+int rule_group_destroy(const GpuGroup *g, Refusal *ret) {
+        _cleanup_strbuf_ StrBuf b = {};
+
+        if (g->vgpus.n > 0) {
+                strbuf_addf(
+                        &b, "Group '%s' has %zu VGPU%s, of ", g->name_label, g->vgpus.n, PLURAL(g->vgpus.n));
+                sentence_vms(&b, (Vgpu *const *) g->vgpus.items, g->vgpus.n);
+                strbuf_add(&b, ". Destroy them first.");
+                return refusal_take(ret, ERROR_GPU_GROUP_CONTAINS_VGPU, &b);
+        }
+
+        if (g->pgpus.n > 0) {
+                const char *names[NAMES_SHOWN + 1];
+
+                for (size_t i = 0; i < MIN_OF(g->pgpus.n, ARRAY_SIZE(names)); i++)
+                        names[i] = ((Pgpu *) g->pgpus.items[i])->name;
+                strbuf_addf(&b, "Group '%s' has %zu PGPU%s: ", g->name_label, g->pgpus.n, PLURAL(g->pgpus.n));
+                sentence_names(&b, names, g->pgpus.n);
+                strbuf_add(&b, ". Move them to another group first.");
+                return refusal_take(ret, ERROR_GPU_GROUP_CONTAINS_PGPU, &b);
+        }
+
+        return 0;
+}
+
+int rule_host_remove(const Host *h, Refusal *ret) {
+        _cleanup_strbuf_ StrBuf b = {};
+
+        if (h->unheard)
+                return refusal_set(ret, ERROR_HOST_IN_USE,
+                        "Host '%s' was not heard since the pool began with an old copy of its database, so VMs "
+                        "of the pool may run there. Bring it back, or declare it dead when it is.",
+                        h->name_label);
+        if (h->vms.n > 0) {
+                const char *names[NAMES_SHOWN + 1];
+
+                for (size_t i = 0; i < MIN_OF(h->vms.n, ARRAY_SIZE(names)); i++)
+                        names[i] = ((Vm *) h->vms.items[i])->name_label;
+                strbuf_addf(
+                        &b, "Host '%s' runs or starts %zu VM%s: ", h->name_label, h->vms.n, PLURAL(h->vms.n));
+                sentence_names(&b, names, h->vms.n);
+                strbuf_add(&b, ". Shut them down first, or declare the host dead when it is.");
+                return refusal_take(ret, ERROR_HOST_IN_USE, &b);
+        }
+
+        for (size_t i = 0; i < h->pgpus.n; i++) {
+                const Pgpu *p = h->pgpus.items[i];
+
+                if (p->holds.n == 0)
+                        continue;
+                strbuf_addf(&b, "On host '%s', capacity of %s is held by ", h->name_label, PCI_TEXT(&p->pci));
+                sentence_reservations(&b, (Reservation *const *) p->holds.items, p->holds.n);
+                strbuf_add(&b, ". Destroy what holds it first, or wait until it expires.");
+                return refusal_take(ret, ERROR_HOST_IN_USE, &b);
+        }
+
+        return 0;
+}
+
+bool type_is_garbage(const Pool *pool, const VgpuType *t) {
+        const PtrArray *reservations = &pool->objects[CLASS_RESERVATION];
+
+        if (t->vgpus.n > 0 || t->supported_on.n > 0 || t->n_outsiders > 0)
+                return false;
+
+        for (size_t i = 0; i < reservations->n; i++)
+                if (((Reservation *) reservations->items[i])->type == t)
+                        return false;
+
+        return true;
+}
+
+typedef enum TypeKey {
+        TYPE_KEY_IDENTIFIER,
+        TYPE_KEY_OLD_NAMES, /* names of a record without identifier */
+        TYPE_KEY_NAMES,
+} TypeKey;
+
+static bool type_matches(const VgpuType *t, TypeKey key, const char *identifier, const char *vendor_name,
+        const char *model_name) {
+        if (key == TYPE_KEY_IDENTIFIER)
+                return streq(t->identifier, identifier);
+
+        return (key == TYPE_KEY_NAMES || isempty(t->identifier)) && streq(t->vendor_name, vendor_name) &&
+               streq(t->model_name, model_name);
+}
+
+static int find_one_type(const Pool *pool, TypeKey key, const char *identifier, const char *vendor_name,
+        const char *model_name, VgpuType **ret, Refusal *ret_refusal) {
+        const PtrArray *types = &pool->objects[CLASS_VGPU_TYPE];
+        VgpuType *found = NULL;
+
+        for (size_t i = 0; i < types->n; i++) {
+                VgpuType *t = types->items[i];
+
+                if (!type_matches(t, key, identifier, vendor_name, model_name))
+                        continue;
+                if (found)
+                        return refusal_set(ret_refusal, ERROR_INVALID_RECORD,
+                                "Two VGPU types match '%s' (%s %s): %s and %s. Remove the one that is no "
+                                "longer in use.",
+                                strempty(identifier), vendor_name, model_name, UUID_TEXT(&found->object.id),
+                                UUID_TEXT(&t->object.id));
+                found = t;
+        }
+
+        *ret = found;
+        return 0;
+}
+
+int rule_find_type(const Pool *pool, const char *identifier, const char *vendor_name, const char *model_name,
+        VgpuType **ret, Refusal *ret_refusal) {
+        bool has_identifier = !isempty(identifier);
+        VgpuType *found = NULL;
+        int r = 0;
+
+        vendor_name = strempty(vendor_name);
+        model_name = strempty(model_name);
+        if (has_identifier)
+                r = find_one_type(
+                        pool, TYPE_KEY_IDENTIFIER, identifier, vendor_name, model_name, &found, ret_refusal);
+        if (r >= 0 && ret_refusal->code == ERROR_NONE && !found)
+                r = find_one_type(
+                        pool, TYPE_KEY_OLD_NAMES, identifier, vendor_name, model_name, &found, ret_refusal);
+        if (r >= 0 && ret_refusal->code == ERROR_NONE && !found && !has_identifier)
+                r = find_one_type(
+                        pool, TYPE_KEY_NAMES, identifier, vendor_name, model_name, &found, ret_refusal);
+        if (r >= 0)
+                *ret = found;
+        return r;
+}
+
+GpuGroup *rule_group_for(const Pool *pool, const char *gpu_type) {
+        const PtrArray *groups = &pool->objects[CLASS_GPU_GROUP];
+
+        for (size_t i = 0; i < groups->n; i++) {
+                GpuGroup *g = groups->items[i];
+
+                if (g->gpu_types[0] && !g->gpu_types[1] && streq(g->gpu_types[0], gpu_type))
+                        return g;
+        }
+
+        return NULL;
+}

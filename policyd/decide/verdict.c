@@ -1,0 +1,137 @@
+/*
+ * Remaining capacity
+ *
+ * XenServer's five steps for one PGPU and one type, first failure wins; before them, that the host can be
+ * used at all. What a start's own reservation holds there counts as free, but only for VGPUs of the
+ * reservation's type.
+ */
+
+#include "policyd/pool/pool-internal.h"
+#include "policyd/decide/verdict.h"
+
+bool type_may_join(const VgpuType *running, const VgpuType *joining) {
+        return joining->identifier[0] && texts_contain(running->compatible_on_pgpu, joining->identifier);
+}
+
+bool host_is_usable(const Host *h) {
+        return h->state == HOST_ONLINE && h->enabled;
+}
+
+ErrorCode host_usable_code(const Host *h) {
+        if (h->state != HOST_ONLINE)
+                return ERROR_HOST_OFFLINE;
+        return h->enabled ? ERROR_NONE : ERROR_HOST_DISABLED;
+}
+
+bool reservation_serves(const Reservation *r, const Pgpu *p, const VgpuType *t) {
+        return r && r->type == t && r->group == p->group;
+}
+
+uint32_t pgpu_own_holds(const Pgpu *p, const Reservation *reservation) {
+        uint32_t n = 0;
+
+        for (size_t i = 0; reservation && i < p->holds.n; i++)
+                n += p->holds.items[i] == reservation;
+
+        return n;
+}
+
+/* A type there that does not admit the one that is to join: VMs' before reservations', the oldest type first.
+ */
+static bool pgpu_find_obstacle(
+        const Pgpu *p, const VgpuType *t, const Reservation *own, uint32_t n_own, PgpuVerdict *v) {
+        for (size_t i = 0; i < p->n_uses; i++) {
+                const struct PgpuUse *u = &p->uses[i];
+                bool held = u->n_vgpus + u->n_outsiders == 0;
+
+                if (held && own && u->type == own->type && u->n_holds == n_own)
+                        continue;
+                if (type_may_join(u->type, t))
+                        continue;
+                if (v->running && (held != v->held ? held : u->type->object.key > v->running->object.key))
+                        continue;
+                v->running = u->type;
+                v->held = held;
+        }
+
+        return v->running;
+}
+
+uint32_t pgpu_units_used(const Pgpu *p) {
+        for (size_t i = 0; i < p->n_uses; i++)
+                if (p->uses[i].type->implementation == TYPE_PASSTHROUGH)
+                        return PGPU_SIZE;
+
+        return p->used;
+}
+
+void pgpu_verdict(const Pgpu *p, const VgpuType *t, const Reservation *reservation, PgpuVerdict *ret) {
+        const Reservation *own = reservation_serves(reservation, p, t) ? reservation : NULL;
+        uint32_t n_own = pgpu_own_holds(p, own), size = pgpu_type_size(p, t);
+        PgpuVerdict v = {
+                .pgpu = p,
+                .size = PGPU_SIZE,
+                .used = pgpu_load(p) > n_own ? pgpu_units_used(p) - n_own * size : 0,
+                .need = t->implementation == TYPE_PASSTHROUGH ? PGPU_SIZE : size,
+        };
+
+        if (!host_is_usable(p->host))
+                v.code = host_usable_code(p->host);
+        else if (!p->present)
+                v.code = ERROR_HOST_OFFLINE;
+        else if (!ptr_array_contains(&p->supported, t))
+                v.code = ERROR_VGPU_TYPE_NOT_SUPPORTED;
+        else if (!ptr_array_contains(&p->enabled, t) || ptr_array_contains(&p->disabling, t))
+                v.code = ERROR_VGPU_TYPE_NOT_ENABLED;
+        else if (pgpu_find_obstacle(p, t, own, n_own, &v))
+                v.code = ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE;
+        else if (t->implementation == TYPE_PASSTHROUGH)
+                v.capacity = pgpu_load(p) == n_own;
+        else if (size > 0 && v.used <= v.size)
+                v.capacity = (v.size - v.used) / size;
+
+        if (v.code == ERROR_NONE && v.capacity == 0) {
+                v.code = ERROR_PGPU_INSUFFICIENT_CAPACITY;
+                v.held = p->holds.n > n_own;
+        }
+        if (v.capacity > 0 && pgpu_is_left_out(p)) {
+                v.code = ERROR_PGPU_UNHEALTHY;
+                v.capacity = 0;
+        }
+        *ret = v;
+}
+
+uint32_t pgpu_capacity(const Pgpu *p, const VgpuType *t) {
+        PgpuVerdict v;
+
+        pgpu_verdict(p, t, NULL, &v);
+        return v.capacity;
+}
+
+bool verdict_is_nearer(const PgpuVerdict *a, const PgpuVerdict *b) {
+        if (!b->pgpu)
+                return true;
+        if (error_code_nearness(a->code) != error_code_nearness(b->code))
+                return error_code_nearness(a->code) > error_code_nearness(b->code);
+
+        /* Of two equal misses, the one that is nobody's reservation: it is the easier to make room on. */
+        return b->held && !a->held;
+}
+
+uint64_t group_capacity(const GpuGroup *g, const VgpuType *t, PgpuVerdict *ret_nearest) {
+        PgpuVerdict nearest = {.code = ERROR_GPU_GROUP_CONTAINS_NO_PGPUS};
+        uint64_t sum = 0;
+
+        for (size_t i = 0; i < g->pgpus.n; i++) {
+                PgpuVerdict v;
+
+                pgpu_verdict(g->pgpus.items[i], t, NULL, &v);
+                sum += v.capacity;
+                if (v.code != ERROR_NONE && verdict_is_nearer(&v, &nearest))
+                        nearest = v;
+        }
+
+        if (ret_nearest)
+                *ret_nearest = sum > 0 ? (PgpuVerdict){} : nearest;
+        return sum;
+}

@@ -1,0 +1,37 @@
+#pragma once
+
+/*
+ * Parts of a verdict, for the files of the decider
+ */
+
+#include "policyd/decide/allocate.h"
+
+/* Whether a PGPU that runs one type takes another: the list of the one that runs decides. */
+bool type_may_join(const VgpuType *running, const VgpuType *joining);
+bool host_is_usable(const Host *h);
+/* NONE when it is; else HOST_OFFLINE, or HOST_DISABLED for one that is online. */
+ErrorCode host_usable_code(const Host *h);
+/* Whether the reservation's holds on p count as free for a VGPU of type t. */
+bool reservation_serves(const Reservation *r, const Pgpu *p, const VgpuType *t);
+uint32_t pgpu_own_holds(const Pgpu *p, const Reservation *reservation);
+/* Of two misses; b without a PGPU is farther than anything. */
+bool verdict_is_nearer(const PgpuVerdict *a, const PgpuVerdict *b);
+
+/* What one instance of t on p takes from another type that is enabled there. ret has room for p->enabled.n;
+ * returns how many. */
+typedef struct PgpuLoss {
+        const VgpuType *type;
+        uint32_t instances;
+} PgpuLoss;
+size_t pgpu_losses(const Pgpu *p, const VgpuType *t, const Reservation *reservation, PgpuLoss *ret);
+/* A type's part in the demand of n_types types, in millionths. */
+uint64_t demand_share(uint64_t demand, uint64_t total, size_t n_types);
+
+/* What placing one VGPU of type t on p takes from the other types enabled there, weighted by their demand;
+ * best-fit.c. */
+uint64_t pgpu_stranding(const Pgpu *p, const VgpuType *t, const Reservation *reservation);
+/* best-fit's order of PGPUs, least first: what is stranded, then the room that p has for t. */
+static inline uint64_t fit_score(uint64_t stranding, uint32_t capacity) {
+        return stranding * (PGPU_SIZE + 1) + capacity;
+}
+uint64_t pgpu_fit_score(const Pgpu *p, const VgpuType *t, const Reservation *reservation, uint32_t capacity);

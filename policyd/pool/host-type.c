@@ -1,0 +1,258 @@
+/*
+ * What each host says of a type
+ *
+ * A host's files say how many instances of a type a PGPU of it takes, and what its emulator must be given.
+ * They change with the driver, host after host, so they are kept for each host: what runs or starts on a PGPU
+ * is counted by that PGPU's host. The type itself shows what the host says that was added to the pool first
+ * among those that have it: a rule that lets nothing flip while two differ, whoever reports last.
+ */
+
+#include "policyd/pool/host-index.h"
+
+uint32_t pgpu_type_size(const Pgpu *p, const VgpuType *t) {
+        const HostType *of_host;
+
+        /* Nearly always all agree. */
+        if (t->n_other_sizes == 0)
+                return t->size;
+        of_host = host_find_type(p->host, t);
+        return of_host ? of_host->size : t->size;
+}
+
+uint32_t pgpu_type_units(const Pgpu *p, const VgpuType *t) {
+        return t->implementation == TYPE_PASSTHROUGH ? PGPU_SIZE : pgpu_type_size(p, t);
+}
+
+const HostType *host_find_type(const Host *h, const VgpuType *t) {
+        for (size_t i = 0; i < h->types.n; i++) {
+                const HostType *of_host = h->types.items[i];
+
+                if (of_host->type == t)
+                        return of_host;
+        }
+
+        return NULL;
+}
+
+bool host_type_differs(const HostType *f) {
+        const HostType *lead = f->type->lead;
+
+        return lead != f && (lead->size != f->size || lead->framebuffer_size != f->framebuffer_size ||
+                                    !streq(lead->internal_config, f->internal_config));
+}
+
+static void host_type_free(HostType *f) {
+        if (!f)
+                return;
+        free(f->internal_config);
+        free(f);
+}
+
+static void count_others(VgpuType *t) {
+        t->n_other_sizes = 0;
+        for (size_t i = 0; i < t->of_hosts.n; i++)
+                t->n_other_sizes += ((const HostType *) t->of_hosts.items[i])->size != t->size;
+}
+
+/* What is booked there counts by another size now. */
+static void host_recount(Host *h) {
+        for (size_t i = 0; i < h->pgpus.n; i++)
+                pgpu_recount(h->pgpus.items[i]);
+}
+
+static HostType *find_lead(const VgpuType *t) {
+        HostType *lead = NULL;
+
+        for (size_t i = 0; i < t->of_hosts.n; i++) {
+                HostType *f = t->of_hosts.items[i];
+
+                if (!lead || f->host->object.key < lead->host->object.key)
+                        lead = f;
+        }
+
+        return lead;
+}
+
+/* After what a host says of it has changed, or who says it first. */
+static int type_follow_lead(Pool *pool, VgpuType *t) {
+        const HostType *lead = t->lead = find_lead(t);
+        uint64_t properties = 0;
+        int r = 0;
+
+        if (lead) {
+                r = text_set(&t->internal_config, lead->internal_config);
+                if (t->framebuffer_size != lead->framebuffer_size)
+                        properties |= TYPE_FRAMEBUFFER;
+                t->framebuffer_size = lead->framebuffer_size;
+                if (r > 0 || properties)
+                        object_note(pool, &t->object, properties, /* store= */ true);
+                r = r < 0 ? r : pool_set_type_size(pool, t, lead->size, t->implementation);
+        }
+        count_others(t);
+        host_index_mark_all(pool);
+        for (size_t i = 0; i < t->of_hosts.n; i++) {
+                Host *h = ((HostType *) t->of_hosts.items[i])->host;
+
+                /* Its record tells what is another than the type shows. */
+                object_note(pool, &h->object, 0, /* store= */ true);
+                host_recount(h);
+        }
+        return r;
+}
+
+static int host_add_type(Host *h, VgpuType *t, HostType **ret) {
+        HostType *f = calloc(1, sizeof(HostType));
+
+        if (!f || ptr_array_reserve(&h->types, 1) < 0 || ptr_array_reserve(&t->of_hosts, 1) < 0) {
+                free(f);
+                return -ENOMEM;
+        }
+        f->internal_config = strdup("");
+        if (!f->internal_config) {
+                free(f);
+                return -ENOMEM;
+        }
+        f->host = h;
+        f->type = t;
+        ptr_array_add(&h->types, f);
+        ptr_array_add(&t->of_hosts, f);
+        *ret = f;
+        return 0;
+}
+
+/* Of a host that is not the lead: what others see of the type stays. */
+static void count_host(Pool *pool, HostType *f, bool differed) {
+        bool differs = f->size != f->type->size;
+
+        if (!differed && !differs)
+                return;
+        f->type->n_other_sizes += differs;
+        f->type->n_other_sizes -= differed;
+        host_index_mark_all(pool);
+        host_recount(f->host);
+}
+
+static int host_type_set(HostType *f, const TypeFacts *facts) {
+        char *config = strdup(facts->internal_config);
+
+        if (!config)
+                return -ENOMEM;
+        free(f->internal_config);
+        f->internal_config = config;
+        f->size = facts->size;
+        f->framebuffer_size = facts->framebuffer_size;
+        return 0;
+}
+
+/* 1: it says something else than before. */
+int pool_set_host_type(Pool *pool, Host *h, VgpuType *t, const TypeFacts *facts) {
+        HostType *f = (HostType *) host_find_type(h, t);
+        bool differed = f && f->size != t->size;
+        int r;
+
+        if (f && f->size == facts->size && f->framebuffer_size == facts->framebuffer_size &&
+                streq(f->internal_config, facts->internal_config))
+                return 0;
+
+        r = f ? 0 : host_add_type(h, t, &f);
+        r = r < 0 ? r : host_type_set(f, facts);
+        if (r < 0)
+                return r;
+        object_note(pool, &h->object, 0, /* store= */ true);
+        if (!t->lead || t->lead == f || h->object.key < t->lead->host->object.key)
+                r = type_follow_lead(pool, t);
+        else
+                count_host(pool, f, differed);
+        return r < 0 ? r : 1;
+}
+
+int pool_load_host_type(Host *h, VgpuType *t, const TypeFacts *facts) {
+        HostType *f;
+        int r;
+
+        if (host_find_type(h, t))
+                return 0;
+        r = host_add_type(h, t, &f);
+        return r < 0 ? r : host_type_set(f, facts);
+}
+
+void pool_settle_types(Pool *pool) {
+        const PtrArray *types = &pool->objects[CLASS_VGPU_TYPE], *hosts = &pool->objects[CLASS_HOST];
+
+        for (size_t i = 0; i < types->n; i++) {
+                VgpuType *t = types->items[i];
+
+                t->lead = find_lead(t);
+                count_others(t);
+        }
+        for (size_t i = 0; i < hosts->n; i++)
+                host_recount(hosts->items[i]);
+        host_index_mark_all(pool);
+}
+
+static bool host_uses_type(const Host *h, const VgpuType *t) {
+        for (size_t i = 0; i < h->pgpus.n; i++) {
+                const Pgpu *p = h->pgpus.items[i];
+
+                for (uint32_t k = 0; k < p->n_uses; k++)
+                        if (p->uses[k].type == t)
+                                return true;
+        }
+
+        return false;
+}
+
+static void drop(Pool *pool, HostType *f) {
+        VgpuType *t = f->type;
+
+        ptr_array_remove(&f->host->types, f);
+        ptr_array_remove(&t->of_hosts, f);
+        t->n_other_sizes -= f->size != t->size;
+        object_note(pool, &f->host->object, 0, /* store= */ true);
+        if (t->lead == f)
+                t->lead = NULL;
+        host_type_free(f);
+}
+
+int pool_keep_host_types(Pool *pool, Host *h, VgpuType *const *types, size_t n) {
+        int r = 0;
+
+        for (size_t i = h->types.n; i > 0 && r == 0; i--) {
+                HostType *f = h->types.items[i - 1];
+                VgpuType *t = f->type;
+                bool named = false;
+
+                for (size_t k = 0; k < n && !named; k++)
+                        named = types[k] == t;
+                if (named || host_uses_type(h, t))
+                        continue;
+                drop(pool, f);
+                r = t->lead ? 0 : type_follow_lead(pool, t);
+        }
+        return r;
+}
+
+/* Nothing of the host is booked any more. */
+void host_forget_types(Pool *pool, Host *h) {
+        while (h->types.n > 0) {
+                HostType *f = h->types.items[h->types.n - 1];
+                VgpuType *t = f->type;
+
+                drop(pool, f);
+                if (!t->lead)
+                        (void) type_follow_lead(
+                                pool, t); /* what it shows may be behind until the next report */
+        }
+}
+
+void type_forget_hosts(Pool *pool, VgpuType *t) {
+        while (t->of_hosts.n > 0)
+                drop(pool, t->of_hosts.items[t->of_hosts.n - 1]);
+}
+
+/* When the whole pool goes. */
+void host_free_types(Host *h) {
+        for (size_t i = 0; i < h->types.n; i++)
+                host_type_free(h->types.items[i]);
+        ptr_array_done(&h->types);
+}

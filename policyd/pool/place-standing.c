@@ -1,0 +1,121 @@
+/*
+ * How places stand, in the pool
+ *
+ * place-health.h says how; here hosts and PGPUs carry it, and the pool keeps a list of the hosts where the
+ * decider has to look closer. A suspect PGPU is left out while its group has another that can be used, so
+ * what becomes of others may bring it back.
+ */
+
+#include "policyd/pool/host-index.h"
+#include "policyd/decide/verdict.h"
+
+static bool host_is_uneven(const Host *h) {
+        bool uneven = h->standing != PLACE_GOOD;
+
+        for (size_t i = 0; i < h->pgpus.n && !uneven; i++)
+                uneven = ((const Pgpu *) h->pgpus.items[i])->standing != PLACE_GOOD;
+        return uneven;
+}
+
+int host_prepare_standing(Pool *pool, const Host *h) {
+        return h->uneven ? 0 : ptr_array_reserve(&pool->uneven, 1);
+}
+
+void host_update_standing(Pool *pool, Host *h) {
+        bool uneven = host_is_uneven(h);
+
+        if (uneven && !h->uneven)
+                ptr_array_add(&pool->uneven, h); /* host_prepare_standing() made room */
+        if (!uneven && h->uneven)
+                ptr_array_remove(&pool->uneven, h);
+        h->uneven = uneven;
+        host_index_mark(pool, h);
+}
+
+/* 1: it changed. */
+static int set_standing(
+        PlaceStanding *standing, char **field, PlaceStanding new_standing, const char *reason) {
+        const char *said = new_standing == PLACE_GOOD ? "" : strempty(reason);
+        char *copy = NULL;
+
+        if (*standing == new_standing && streq(strempty(*field), said))
+                return 0;
+        if (*said) {
+                copy = strdup(said);
+                if (!copy)
+                        return -ENOMEM;
+        }
+        free(*field);
+        *field = copy;
+        *standing = new_standing;
+        return 1;
+}
+
+/* What pgpu_health() says may be another now; it looks at suspect places only. */
+static void announce_health(Pool *pool, Pgpu *p, PlaceStanding before, PlaceStanding now) {
+        if (p->health != PGPU_HEALTH_LOST && (before == PLACE_SUSPECT || now == PLACE_SUSPECT))
+                object_note(pool, &p->object, PGPU_HEALTH | PGPU_HEALTH_REASON, /* store= */ false);
+}
+
+int pool_set_host_standing(Pool *pool, Host *h, PlaceStanding standing, const char *reason) {
+        PlaceStanding before = h->standing;
+        int r;
+
+        r = host_prepare_standing(pool, h);
+        r = r < 0 ? r : set_standing(&h->standing, &h->standing_reason, standing, reason);
+        if (r <= 0)
+                return r;
+        host_update_standing(pool, h);
+        for (size_t i = 0; i < h->pgpus.n; i++)
+                announce_health(pool, h->pgpus.items[i], before, standing);
+        return 0;
+}
+
+int pool_set_pgpu_standing(Pool *pool, Pgpu *p, PlaceStanding standing, const char *reason) {
+        PlaceStanding before = p->standing;
+        int r;
+
+        r = host_prepare_standing(pool, p->host);
+        r = r < 0 ? r : set_standing(&p->standing, &p->standing_reason, standing, reason);
+        if (r <= 0)
+                return r;
+        host_update_standing(pool, p->host);
+        announce_health(pool, p, before, standing);
+        return 0;
+}
+
+PlaceStanding pgpu_standing(const Pgpu *p, const char **ret_reason) {
+        bool own = p->standing >= p->host->standing;
+
+        if (ret_reason)
+                *ret_reason = strempty(own ? p->standing_reason : p->host->standing_reason);
+        return own ? p->standing : p->host->standing;
+}
+
+PgpuHealth pgpu_health(const Pgpu *p, const char **ret_reason) {
+        const char *reason;
+        bool suspect = pgpu_standing(p, &reason) == PLACE_SUSPECT;
+
+        if (p->health == PGPU_HEALTH_LOST)
+                reason = strempty(p->health_reason);
+        else if (!suspect)
+                reason = "";
+        if (ret_reason)
+                *ret_reason = reason;
+        return p->health == PGPU_HEALTH_LOST ? PGPU_HEALTH_LOST
+               : suspect                     ? PGPU_HEALTH_SUSPECT
+                                             : PGPU_HEALTH_GOOD;
+}
+
+bool pgpu_is_left_out(const Pgpu *p) {
+        if (!p->group || pgpu_standing(p, NULL) != PLACE_SUSPECT)
+                return false;
+
+        for (size_t i = 0; i < p->group->pgpus.n; i++) {
+                const Pgpu *q = p->group->pgpus.items[i];
+
+                if (q->present && host_is_usable(q->host) && pgpu_standing(q, NULL) != PLACE_SUSPECT)
+                        return true;
+        }
+        return false;
+}

@@ -1,0 +1,359 @@
+/*
+ * Adding objects
+ *
+ * Each adder copies its texts, reserves room in the lists that will point to the new object, registers it,
+ * and links it: what can fail comes first. Loading from disk (a key is given) notes no change, neither in the
+ * object nor in those that it refers to.
+ */
+
+#include <stdio.h>
+
+#include "policyd/pool/host-index.h"
+
+static void object_freep(Object **o) {
+        if (*o)
+                object_free(*o);
+}
+
+/* Texts that are never NULL start empty. */
+static int texts_init(char **const *fields, size_t n) {
+        for (size_t i = 0; i < n; i++) {
+                if (*fields[i])
+                        continue;
+                *fields[i] = strdup("");
+                if (!*fields[i])
+                        return -ENOMEM;
+        }
+
+        return 0;
+}
+
+#define TEXTS_INIT(...)                                                                                      \
+        texts_init((char **const[]){__VA_ARGS__}, sizeof((char **const[]){__VA_ARGS__}) / sizeof(char **))
+
+static int text_copy(char **field, const char *value) {
+        return text_set(field, strempty(value));
+}
+
+static void note_unless_loading(Pool *pool, Object *o, uint64_t properties, uint64_t key) {
+        if (!key)
+                object_note(pool, o, properties, /* store= */ false);
+}
+
+int pool_add_host(
+        Pool *pool, const Uuid *id, uint64_t key, const char *name_label, const char *address, Host **ret) {
+        _cleanup_(object_freep) Object *o = object_new(CLASS_HOST, id);
+        Host *h = (Host *) o;
+        int r;
+
+        if (!h)
+                return -ENOMEM;
+
+        h->enabled = true;
+        h->state = HOST_CONNECTING;
+        if (text_copy(&h->name_label, name_label) < 0 || text_copy(&h->address, address) < 0 ||
+                text_copy(&h->state_reason, HOST_NOT_HEARD) < 0 || TEXTS_INIT(&h->boot_id) < 0 || strv_set(&h->networks, NULL) < 0 ||
+                strv_set(&h->storage, NULL) < 0 || strv_set(&h->problems, NULL) < 0 ||
+                host_index_add(pool, h) < 0)
+                return -ENOMEM;
+
+        r = object_register(pool, o, key);
+        if (r < 0)
+                return r;
+
+        o = NULL;
+        host_index_mark(pool, h);
+        *ret = h;
+        return 0;
+}
+
+int pgpu_compare(const Pgpu *a, const Pgpu *b) {
+        int c = strcmp(a->host->name_label, b->host->name_label);
+
+        /* Two hosts of one name still stand one after the other. */
+        if (c == 0 && a->host != b->host)
+                c = a->host->object.key < b->host->object.key ? -1 : 1;
+        return c ?: pci_address_compare(&a->pci, &b->pci);
+}
+
+int pgpu_update_name(Pgpu *p) {
+        char *name = NULL;
+
+        if (asprintf(&name, "%s/%s", p->host->name_label, PCI_TEXT(&p->pci)) < 0)
+                return -ENOMEM;
+
+        free(p->name);
+        p->name = name;
+        return 0;
+}
+
+static size_t host_pgpu_position(const Host *h, const Pgpu *p) {
+        size_t i = h->pgpus.n;
+
+        while (i > 0 && pci_address_compare(&((Pgpu *) h->pgpus.items[i - 1])->pci, &p->pci) > 0)
+                i--;
+
+        return i;
+}
+
+int pool_add_pgpu(Pool *pool, const Uuid *id, uint64_t key, Host *host, const PciAddress *pci,
+        const char *vendor_id, const char *device_id, Pgpu **ret) {
+        _cleanup_(object_freep) Object *o = object_new(CLASS_PGPU, id);
+        Pgpu *p = (Pgpu *) o;
+        int r;
+
+        if (!p)
+                return -ENOMEM;
+
+        p->host = host;
+        p->pci = *pci;
+        p->present = !key;
+        if (text_copy(&p->vendor_id, vendor_id) < 0 || text_copy(&p->device_id, device_id) < 0 ||
+                TEXTS_INIT(&p->subsystem_vendor_id, &p->subsystem_device_id, &p->vendor_name, &p->device_name,
+                        &p->driver) < 0 ||
+                pgpu_update_name(p) < 0 || ptr_array_reserve(&host->pgpus, 1) < 0)
+                return -ENOMEM;
+
+        r = object_register(pool, o, key);
+        if (r < 0)
+                return r;
+
+        o = NULL;
+        ptr_array_insert(&host->pgpus, host_pgpu_position(host, p), p);
+        host_index_mark(pool, host);
+        note_unless_loading(pool, &host->object, HOST_PGPUS, key);
+        *ret = p;
+        return 0;
+}
+
+int pool_add_gpu_group(Pool *pool, const Uuid *id, uint64_t key, const char *name_label, GpuGroup **ret) {
+        _cleanup_(object_freep) Object *o = object_new(CLASS_GPU_GROUP, id);
+        GpuGroup *g = (GpuGroup *) o;
+        int r;
+
+        if (!g)
+                return -ENOMEM;
+
+        if (text_copy(&g->name_label, name_label) < 0 || TEXTS_INIT(&g->name_description) < 0 ||
+                strv_set(&g->gpu_types, NULL) < 0)
+                return -ENOMEM;
+
+        r = object_register(pool, o, key);
+        if (r < 0)
+                return r;
+
+        o = NULL;
+        *ret = g;
+        return 0;
+}
+
+/* Until the hardware says more, the identifier tells the kind of a type. */
+static TypeImplementation implementation_from_identifier(const char *identifier, const char *model_name) {
+        static const struct {
+                const char *prefix;
+                TypeImplementation implementation;
+        } kinds[] = {
+                {"passthrough", TYPE_PASSTHROUGH},
+                {"gvt-g,", TYPE_GVT_G},
+                {"mxgpu,", TYPE_MXGPU},
+        };
+        const char *colon = strchr(strempty(identifier), ':');
+
+        if (!colon)
+                return streq(strempty(model_name), "passthrough") ? TYPE_PASSTHROUGH : TYPE_NVIDIA;
+
+        for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+                if (startswith(colon + 1, kinds[i].prefix))
+                        return kinds[i].implementation;
+
+        return TYPE_NVIDIA;
+}
+
+int pool_add_vgpu_type(Pool *pool, const Uuid *id, uint64_t key, const char *identifier,
+        const char *vendor_name, const char *model_name, VgpuType **ret) {
+        _cleanup_(object_freep) Object *o = object_new(CLASS_VGPU_TYPE, id);
+        VgpuType *t = (VgpuType *) o;
+        int r;
+
+        if (!t)
+                return -ENOMEM;
+
+        t->implementation = implementation_from_identifier(identifier, model_name);
+        if (text_copy(&t->identifier, identifier) < 0 || text_copy(&t->vendor_name, vendor_name) < 0 ||
+                text_copy(&t->model_name, model_name) < 0 || text_copy(&t->internal_config, "{}") < 0 ||
+                strv_set(&t->compatible_on_pgpu, NULL) < 0 || strv_set(&t->compatible_in_vm, NULL) < 0)
+                return -ENOMEM;
+
+        r = object_register(pool, o, key);
+        if (r < 0)
+                return r;
+
+        o = NULL;
+        *ret = t;
+        return 0;
+}
+
+int pool_add_vm(Pool *pool, const Uuid *id, uint64_t key, const char *name_label, Vm **ret) {
+        _cleanup_(object_freep) Object *o = object_new(CLASS_VM, id);
+        Vm *vm = (Vm *) o;
+        int r;
+
+        if (!vm)
+                return -ENOMEM;
+
+        vm->hvm = true;
+        vm->target_is_max = true;
+        if (text_copy(&vm->name_label, name_label) < 0 || TEXTS_INIT(&vm->owner, &vm->affinity) < 0 ||
+                text_copy(&vm->platform, "{}") < 0 || text_copy(&vm->config, "{}") < 0 ||
+                strv_set(&vm->networks, NULL) < 0 || strv_set(&vm->storage, NULL) < 0)
+                return -ENOMEM;
+
+        r = object_register(pool, o, key);
+        if (r < 0)
+                return r;
+
+        o = NULL;
+        *ret = vm;
+        return 0;
+}
+
+static size_t vm_vgpu_position(const Vm *vm, uint32_t device) {
+        size_t i = vm->vgpus.n;
+
+        while (i > 0 && ((Vgpu *) vm->vgpus.items[i - 1])->device > device)
+                i--;
+
+        return i;
+}
+
+int pool_add_vgpu(Pool *pool, const Uuid *id, uint64_t key, Vm *vm, GpuGroup *group, VgpuType *type,
+        uint32_t device, Vgpu **ret) {
+        _cleanup_(object_freep) Object *o = object_new(CLASS_VGPU, id);
+        Vgpu *v = (Vgpu *) o;
+        int r;
+
+        if (!v)
+                return -ENOMEM;
+
+        v->vm = vm;
+        v->group = group;
+        v->type = type;
+        v->device = device;
+        if (TEXTS_INIT(&v->extra_args) < 0 || ptr_array_reserve(&vm->vgpus, 1) < 0 ||
+                ptr_array_reserve(&group->vgpus, 1) < 0 || ptr_array_reserve(&type->vgpus, 1) < 0 ||
+                owner_prepare(vm->owned_by, group) < 0)
+                return -ENOMEM;
+
+        r = object_register(pool, o, key);
+        if (r < 0)
+                return r;
+
+        o = NULL;
+        ptr_array_insert(&vm->vgpus, vm_vgpu_position(vm, device), v);
+        ptr_array_add(&group->vgpus, v);
+        ptr_array_add(&type->vgpus, v);
+        note_unless_loading(pool, &vm->object, VM_VGPUS, key);
+        note_unless_loading(pool, &group->object, GROUP_VGPUS, key);
+        note_unless_loading(pool, &type->object, TYPE_VGPUS, key);
+        *ret = v;
+        return 0;
+}
+
+int pool_add_reservation(Pool *pool, const Uuid *id, uint64_t key, const char *name_label, GpuGroup *group,
+        VgpuType *type, uint32_t count, Reservation **ret) {
+        _cleanup_(object_freep) Object *o = object_new(CLASS_RESERVATION, id);
+        Reservation *reservation = (Reservation *) o;
+        int r;
+
+        if (!reservation)
+                return -ENOMEM;
+
+        reservation->group = group;
+        reservation->type = type;
+        reservation->count = count;
+        reservation->expires = UINT64_MAX;
+        if (text_copy(&reservation->name_label, name_label) < 0 || TEXTS_INIT(&reservation->owner) < 0)
+                return -ENOMEM;
+
+        r = object_register(pool, o, key);
+        if (r < 0)
+                return r;
+
+        o = NULL;
+        *ret = reservation;
+        return 0;
+}
+
+int pool_add_quota(
+        Pool *pool, const Uuid *id, uint64_t key, const char *owner, GpuGroup *group, Quota **ret) {
+        _cleanup_(object_freep) Object *o = object_new(CLASS_QUOTA, id);
+        Quota *q = (Quota *) o;
+        Owner *of;
+        int r;
+
+        if (!q || text_copy(&q->owner, owner) < 0 || owner_get(pool, owner, &of) < 0)
+                return -ENOMEM;
+        if (!of)
+                return -EINVAL;
+
+        q->group = group;
+        q->vgpus_max = q->size_max = QUOTA_UNLIMITED;
+        r = 0;
+        for (size_t i = 0; i < of->quotas.n && r == 0; i++)
+                if (((Quota *) of->quotas.items[i])->group == group)
+                        r = -EEXIST;
+        r = r ?: ptr_array_reserve(&of->quotas, 1);
+        r = r ?: object_register(pool, o, key);
+        if (r < 0) {
+                owner_settle(pool, of);
+                return r;
+        }
+
+        o = NULL;
+        q->owned_by = of;
+        ptr_array_add(&of->quotas, q);
+        *ret = q;
+        return 0;
+}
+
+int pool_add_vm_group(Pool *pool, const Uuid *id, uint64_t key, const char *name_label, VmPlacement placement,
+        VmGroup **ret) {
+        _cleanup_(object_freep) Object *o = object_new(CLASS_VM_GROUP, id);
+        VmGroup *g = (VmGroup *) o;
+        int r;
+
+        if (!g)
+                return -ENOMEM;
+
+        g->placement = placement;
+        if (text_copy(&g->name_label, name_label) < 0 || TEXTS_INIT(&g->name_description) < 0)
+                return -ENOMEM;
+
+        r = object_register(pool, o, key);
+        if (r < 0)
+                return r;
+
+        o = NULL;
+        *ret = g;
+        return 0;
+}
+
+int pool_add_job(Pool *pool, const Uuid *id, uint64_t key, const char *operation, Job **ret) {
+        _cleanup_(object_freep) Object *o = object_new(CLASS_JOB, id);
+        Job *j = (Job *) o;
+        int r;
+
+        if (!j)
+                return -ENOMEM;
+
+        if (text_copy(&j->operation, operation) < 0 || TEXTS_INIT(&j->stage, &j->error_message) < 0)
+                return -ENOMEM;
+
+        r = object_register(pool, o, key);
+        if (r < 0)
+                return r;
+
+        o = NULL;
+        *ret = j;
+        return 0;
+}

@@ -1,0 +1,110 @@
+/*
+ * Changing hosts
+ *
+ * What a host says of itself, and what an administrator says of it. Each setter tells the index, which keeps
+ * hosts in order by these.
+ */
+
+#include "common/base/text.h"
+#include "policyd/pool/host-index.h"
+
+void pool_set_host_state(Pool *pool, Host *h, HostState state, const char *reason) {
+        uint64_t properties = 0;
+
+        if (h->state != state)
+                properties |= HOST_STATE;
+        h->state = state;
+        h->heard |= state == HOST_ONLINE;
+        if (text_set(&h->state_reason, TEXT_SHORT(strempty(reason), SENTENCE_MAX_BYTES)) > 0)
+                properties |= HOST_STATE_REASON;
+
+        if (properties)
+                object_note(pool, &h->object, properties, /* store= */ false);
+        host_index_mark(pool, h);
+}
+
+void pool_set_host_enabled(Pool *pool, Host *h, bool enabled) {
+        if (h->enabled == enabled)
+                return;
+
+        h->enabled = enabled;
+        object_note(pool, &h->object, HOST_ENABLED, /* store= */ true);
+        host_index_mark(pool, h);
+}
+
+void pool_set_host_unheard(Pool *pool, Host *h, bool unheard) {
+        if (h->unheard == unheard)
+                return;
+
+        h->unheard = unheard;
+        object_note(pool, &h->object, HOST_UNHEARD, /* store= */ true);
+}
+
+void pool_set_host_memory(Pool *pool, Host *h, uint64_t total, uint64_t free) {
+        uint64_t properties = (h->memory_total != total ? HOST_MEMORY_TOTAL : 0) |
+                              (h->memory_free != free ? HOST_MEMORY_FREE : 0);
+
+        h->memory_total = total;
+        h->memory_free = free;
+        if (properties)
+                object_note(pool, &h->object, properties, /* store= */ false);
+        host_index_mark_memory(pool, h);
+}
+
+uint64_t host_memory_available(const Host *h) {
+        uint64_t available = h->memory_free;
+
+        for (size_t i = 0; i < h->vms.n; i++) {
+                const Vm *vm = h->vms.items[i];
+
+                if (!vm->memory_counted)
+                        available -= MIN_OF(available, vm->memory);
+        }
+
+        return available;
+}
+
+int pool_set_host_facts(Pool *pool, Host *h, const HostFacts *facts) {
+        uint64_t properties = 0;
+        bool changed = h->iommu != facts->iommu || h->hvm != facts->hvm;
+        int boot_id, networks, storage, functions, keys = 0;
+
+        h->iommu = facts->iommu;
+        h->hvm = facts->hvm;
+        h->refuses_pcidevs = facts->refuses_pcidevs;
+        boot_id = text_set(&h->boot_id, facts->boot_id);
+        networks = strv_set(&h->networks, (const char *const *) facts->networks);
+        functions = strv_set(&h->functions, (const char *const *) facts->functions);
+        if (facts->allowed_config_keys)
+                keys = strv_set(&h->allowed_config_keys, (const char *const *) facts->allowed_config_keys);
+        else
+                h->allowed_config_keys = texts_free(h->allowed_config_keys);
+        storage = strv_set(&h->storage, (const char *const *) facts->storage);
+
+        properties |= boot_id > 0 ? HOST_BOOT_ID : 0;
+        properties |= networks > 0 ? HOST_NETWORKS : 0;
+        properties |= storage > 0 ? HOST_STORAGE : 0;
+        if (properties || changed) {
+                object_note(pool, &h->object, properties, /* store= */ true);
+                host_index_mark(pool, h);
+        }
+        return boot_id < 0 || networks < 0 || storage < 0 || functions < 0 || keys < 0 ? -ENOMEM : 0;
+}
+
+int pool_set_host_problems(Pool *pool, Host *h, const char *const *problems) {
+        int r;
+
+        r = strv_set(&h->problems, problems);
+        if (r > 0)
+                object_note(pool, &h->object, HOST_PROBLEMS, /* store= */ false);
+        return r < 0 ? r : 0;
+}
+
+void pool_set_host_machine(Pool *pool, Host *h, const Uuid *host_uuid) {
+        if (uuid_equal(&h->host_uuid, host_uuid))
+                return;
+
+        h->host_uuid = *host_uuid;
+        object_note(pool, &h->object, HOST_HOST_UUID, /* store= */ true);
+        host_index_mark_all(pool);
+}

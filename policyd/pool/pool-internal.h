@@ -1,0 +1,84 @@
+#pragma once
+
+/*
+ * What the files of the pool share with each other, and with nobody else
+ *
+ * A change is made in two steps: reserve memory wherever a list may grow, then change; so a failure leaves
+ * the pool as it was. object_note() is the one place where an object enters the list of changes.
+ */
+
+#include "policyd/pool/pool.h"
+
+/* Of a reason or an error: what the database gives back whole. */
+#define SENTENCE_MAX_BYTES 4096
+
+size_t ptr_array_index(const PtrArray *a, const void *p); /* SIZE_MAX: not in it */
+int ptr_array_reserve(PtrArray *a, size_t n_more);
+int ptr_array_insert(PtrArray *a, size_t at, void *p);
+int ptr_array_add(PtrArray *a, void *p);
+void ptr_array_remove_at(PtrArray *a, size_t at);
+bool ptr_array_remove(PtrArray *a, const void *p);
+void ptr_array_done(PtrArray *a);
+
+bool texts_contain(char *const *v, const char *text);
+char **texts_free(char **v);
+
+/* How many PGPUs of a group support and enable a type: the group's unions change where a count leaves or
+ * reaches 0. */
+typedef struct TypeCount {
+        GpuGroup *group;
+        VgpuType *type;
+        size_t n_supported, n_enabled;
+        uint64_t share; /* of the group's demand, while best-fit decides */
+} TypeCount;
+
+TypeCount *group_find_count(const GpuGroup *g, const VgpuType *t);
+
+/* What stands on a PGPU, by type. */
+struct PgpuUse {
+        VgpuType *type;
+        uint32_t n_vgpus, n_holds, n_outsiders;
+};
+
+void object_note(Pool *pool, Object *o, uint64_t properties, bool store);
+
+/* An object is made, filled and linked, and registered last: a failure before only frees it. */
+void *object_new(ObjectClass c, const Uuid *id);
+int object_register(Pool *pool, Object *o, uint64_t key); /* -EEXIST, -ENOMEM */
+void object_unregister(Pool *pool, Object *o);
+size_t object_count(const Pool *pool);
+void object_free(Object *o);
+
+/* "host/0000:84:00.0"; -ENOMEM keeps the old name. */
+int pgpu_update_name(Pgpu *p);
+/* Where p stands, or would stand, in its group's list. */
+size_t group_pgpu_position(const GpuGroup *g, const Pgpu *p);
+int pgpu_compare(const Pgpu *a, const Pgpu *b); /* by host name, then PCI address */
+int group_count_types(Pool *pool, GpuGroup *g, const Pgpu *p, int sign);
+void group_forget_type(GpuGroup *g, const VgpuType *t); /* its count is 0 */
+void outsiders_free(Outsider *outsiders, size_t n);
+/* After the size of a type there has changed, or with fewer in the lists than before. */
+void pgpu_recount(Pgpu *p);
+
+/* Owners. Room for what an owner uses of a group is made first; counting cannot fail. NULL: nobody's, does nothing. */
+int owner_get(Pool *pool, const char *name, Owner **ret); /* made when it is new; NULL for "" */
+void owner_settle(Pool *pool, Owner *o);                  /* gone when nothing is its any more */
+int owner_prepare(Owner *o, const GpuGroup *g);
+void owner_count(Pool *pool, Owner *o, const GpuGroup *g, int64_t vgpus, int64_t size);
+void vm_disown(Pool *pool, Vm *vm);
+void reservation_disown(Pool *pool, Reservation *r);
+void quota_disown(Pool *pool, Quota *q);
+void owners_forget_group(Pool *pool, const GpuGroup *g);
+void owners_free(Pool *pool);
+
+/* Whether the host stands in the list of uneven ones, after it or one of its PGPUs changed; room for it. */
+int host_prepare_standing(Pool *pool, const Host *h);
+void host_update_standing(Pool *pool, Host *h);
+
+/* Before the host or the type goes; with the whole pool. */
+void host_forget_types(Pool *pool, Host *h);
+void type_forget_hosts(Pool *pool, VgpuType *t);
+void host_free_types(Host *h);
+
+void vgpu_unplace(Pool *pool, Vgpu *v);
+void vm_unplace(Pool *pool, Vm *vm);

@@ -1,0 +1,362 @@
+/*
+ * Where VMs and VGPUs stand, and what reservations hold
+ *
+ * A VGPU points to at most two PGPUs: where it is scheduled and where it is resident. It stands once in the
+ * list of each, and its size counts once; the step from scheduled to resident on one PGPU therefore never
+ * changes what is used. VMs and hosts are linked the same way.
+ */
+
+#include "policyd/pool/host-index.h"
+
+static struct PgpuUse *pgpu_find_use(const Pgpu *p, const VgpuType *t) {
+        for (size_t i = 0; i < p->n_uses; i++)
+                if (p->uses[i].type == t)
+                        return &p->uses[i];
+
+        return NULL;
+}
+
+static uint32_t use_count(const struct PgpuUse *u) {
+        return u->n_vgpus + u->n_holds + u->n_outsiders;
+}
+
+size_t pgpu_load(const Pgpu *p) {
+        return p->vgpus.n + p->holds.n + p->n_outsiders;
+}
+
+void pgpu_recount(Pgpu *p) {
+        p->used = 0;
+
+        for (size_t i = 0; i < p->n_uses; i++)
+                p->uses[i].n_vgpus = p->uses[i].n_holds = p->uses[i].n_outsiders = 0;
+        for (size_t i = 0; i < p->vgpus.n; i++)
+                pgpu_find_use(p, ((Vgpu *) p->vgpus.items[i])->type)->n_vgpus++;
+        for (size_t i = 0; i < p->holds.n; i++)
+                pgpu_find_use(p, ((Reservation *) p->holds.items[i])->type)->n_holds++;
+        for (size_t i = 0; i < p->n_outsiders; i++)
+                pgpu_find_use(p, p->outsiders[i].type)->n_outsiders++;
+
+        for (size_t i = p->n_uses; i > 0; i--) {
+                struct PgpuUse *u = &p->uses[i - 1];
+
+                p->used += pgpu_type_size(p, u->type) * use_count(u);
+                if (use_count(u) == 0)
+                        *u = p->uses[--p->n_uses];
+        }
+}
+
+/* Room for so many types more in what a PGPU is used for. */
+static int pgpu_prepare_uses(Pgpu *p, size_t n) {
+        struct PgpuUse *uses;
+
+        uses = realloc(p->uses, (p->n_uses + n) * sizeof(struct PgpuUse));
+        if (!uses)
+                return -ENOMEM;
+        p->uses = uses;
+        return 0;
+}
+
+static int pgpu_prepare_use(Pgpu *p, VgpuType *t) {
+        return pgpu_find_use(p, t) ? 0 : pgpu_prepare_uses(p, 1);
+}
+
+/* VGPUs or holds come or go; room was prepared. */
+static void pgpu_count_use(Pool *pool, Pgpu *p, VgpuType *t, int vgpus, int holds) {
+        struct PgpuUse *u = pgpu_find_use(p, t);
+
+        if (!u) {
+                u = &p->uses[p->n_uses++];
+                *u = (struct PgpuUse){.type = t};
+        }
+        u->n_vgpus += (uint32_t) vgpus;
+        u->n_holds += (uint32_t) holds;
+        p->used += (uint32_t) (vgpus + holds) * pgpu_type_size(p, t);
+        if (use_count(u) == 0)
+                *u = p->uses[--p->n_uses];
+        host_index_mark_pgpu(pool, p);
+}
+
+static bool outsiders_equal(const Pgpu *p, const Outsider *outsiders, size_t n) {
+        if (p->n_outsiders != n)
+                return false;
+        for (size_t i = 0; i < n; i++) {
+                const Outsider *a = &p->outsiders[i], *b = &outsiders[i];
+
+                if (!uuid_equal(&a->vm, &b->vm) || a->type != b->type || !streq(a->name, b->name))
+                        return false;
+        }
+        return true;
+}
+
+void outsiders_free(Outsider *outsiders, size_t n) {
+        for (size_t i = 0; outsiders && i < n; i++)
+                free(outsiders[i].name);
+        free(outsiders);
+}
+
+static int outsiders_copy(const Outsider *outsiders, size_t n, Outsider **ret) {
+        Outsider *copy = calloc(n + 1, sizeof(*copy));
+
+        for (size_t i = 0; copy && i < n; i++) {
+                copy[i] = outsiders[i];
+                copy[i].name = strdup(outsiders[i].name);
+                if (copy[i].name)
+                        continue;
+                outsiders_free(copy, i);
+                copy = NULL;
+        }
+        *ret = copy;
+        return copy ? 0 : -ENOMEM;
+}
+
+int pool_set_pgpu_outsiders(Pool *pool, Pgpu *p, const Outsider *outsiders, size_t n) {
+        Outsider *copy = NULL;
+
+        if (outsiders_equal(p, outsiders, n))
+                return 0;
+        if (n > 0 && (pgpu_prepare_uses(p, n) < 0 || outsiders_copy(outsiders, n, &copy) < 0))
+                return -ENOMEM;
+
+        for (size_t i = 0; i < p->n_outsiders; i++)
+                p->outsiders[i].type->n_outsiders--;
+        outsiders_free(p->outsiders, p->n_outsiders);
+        p->outsiders = copy;
+        p->n_outsiders = n;
+        for (size_t i = 0; i < n; i++) {
+                copy[i].type->n_outsiders++;
+                if (!pgpu_find_use(p, copy[i].type))
+                        p->uses[p->n_uses++] = (struct PgpuUse){.type = copy[i].type};
+        }
+        pgpu_recount(p);
+        host_index_mark_pgpu(pool, p);
+        object_note(pool, &p->object, PGPU_OUTSIDE, /* store= */ false);
+        return 0;
+}
+
+/* Moves one of the VGPU's two references; other is the one that stays. */
+static int vgpu_move(Pool *pool, Vgpu *v, Pgpu **field, const Pgpu *other, Pgpu *to) {
+        bool stood = *field || other, stands = to || other;
+        Pgpu *from = *field;
+
+        if (to && to != other) {
+                if (pgpu_prepare_use(to, v->type) < 0 || ptr_array_add(&to->vgpus, v) < 0)
+                        return -ENOMEM;
+                pgpu_count_use(pool, to, v->type, +1, 0);
+        }
+
+        if (from && from != other) {
+                ptr_array_remove(&from->vgpus, v);
+                pgpu_count_use(pool, from, v->type, -1, 0);
+        }
+
+        *field = to;
+        if (stood != stands)
+                owner_count(pool, v->vm->owned_by, v->group, stands ? 1 : -1,
+                        stands ? type_units(v->type) : -(int64_t) type_units(v->type));
+        return 0;
+}
+
+int pool_set_vgpu_scheduled(Pool *pool, Vgpu *v, Pgpu *pgpu) {
+        Pgpu *old = v->scheduled_on;
+        int r;
+
+        if (old == pgpu)
+                return 0;
+
+        r = vgpu_move(pool, v, &v->scheduled_on, v->resident_on, pgpu);
+        if (r < 0)
+                return r;
+
+        object_note(pool, &v->object, VGPU_SCHEDULED, /* store= */ true);
+        if (old)
+                object_note(pool, &old->object, PGPU_SCHEDULED_VGPUS, /* store= */ false);
+        if (pgpu)
+                object_note(pool, &pgpu->object, PGPU_SCHEDULED_VGPUS, /* store= */ false);
+        return 0;
+}
+
+int pool_set_vgpu_resident(Pool *pool, Vgpu *v, Pgpu *pgpu) {
+        Pgpu *old = v->resident_on;
+        int r;
+
+        if (old == pgpu)
+                return 0;
+
+        r = vgpu_move(pool, v, &v->resident_on, v->scheduled_on, pgpu);
+        if (r < 0)
+                return r;
+
+        object_note(pool, &v->object, VGPU_RESIDENT_ON, /* store= */ true);
+        if (old)
+                object_note(pool, &old->object, PGPU_RESIDENT_VGPUS, /* store= */ false);
+        if (pgpu)
+                object_note(pool, &pgpu->object, PGPU_RESIDENT_VGPUS, /* store= */ false);
+        return 0;
+}
+
+void vgpu_unplace(Pool *pool, Vgpu *v) {
+        /* Clearing takes no memory. */
+        (void) pool_set_vgpu_scheduled(pool, v, NULL);
+        (void) pool_set_vgpu_resident(pool, v, NULL);
+}
+
+void pool_set_vgpu_attached(Pool *pool, Vgpu *v, bool attached) {
+        if (v->currently_attached == attached)
+                return;
+
+        v->currently_attached = attached;
+        object_note(pool, &v->object, VGPU_ATTACHED, /* store= */ true);
+}
+
+static int vm_move(Pool *pool, Vm *vm, Host **field, const Host *other, Host *to, uint64_t property) {
+        Host *from = *field;
+        int r;
+
+        if (from == to)
+                return 0;
+
+        if (to && to != other) {
+                r = ptr_array_add(&to->vms, vm);
+                if (r < 0)
+                        return r;
+                host_index_book(pool, to, vm);
+        }
+
+        if (from && from != other) {
+                ptr_array_remove(&from->vms, vm);
+                host_index_unbook(pool, from, vm);
+        }
+
+        *field = to;
+        /* What a host's report counts is this run's memory, on that host. */
+        if (!vm->scheduled_on && !vm->resident_on)
+                vm->memory_counted = false;
+        object_note(pool, &vm->object, property, /* store= */ true);
+        return 0;
+}
+
+int pool_set_vm_scheduled(Pool *pool, Vm *vm, Host *host) {
+        return vm_move(pool, vm, &vm->scheduled_on, vm->resident_on, host, VM_SCHEDULED);
+}
+
+int pool_set_vm_resident(Pool *pool, Vm *vm, Host *host) {
+        return vm_move(pool, vm, &vm->resident_on, vm->scheduled_on, host, VM_RESIDENT_ON);
+}
+
+void vm_unplace(Pool *pool, Vm *vm) {
+        (void) pool_set_vm_scheduled(pool, vm, NULL);
+        (void) pool_set_vm_resident(pool, vm, NULL);
+}
+
+void pool_set_vm_power_state(Pool *pool, Vm *vm, PowerState s) {
+        if (vm->power_state == s)
+                return;
+
+        vm->power_state = s;
+        object_note(pool, &vm->object, VM_POWER_STATE, /* store= */ true);
+}
+
+void pool_set_vm_booking(Pool *pool, Vm *vm, BookingState s, const Uuid *token) {
+        Uuid new_token = token ? *token : s == BOOKING_NONE ? UUID_NULL : vm->token;
+        Reservation *reservation = s == BOOKING_RESIDENT || s == BOOKING_NONE ? NULL : vm->reservation;
+
+        if (vm->booking == s && uuid_equal(&vm->token, &new_token) && vm->reservation == reservation)
+                return;
+
+        vm->booking = s;
+        vm->token = new_token;
+        vm->reservation = reservation;
+        object_note(pool, &vm->object, 0, /* store= */ true);
+}
+
+int pool_hold(Pool *pool, Reservation *r, Pgpu *pgpu) {
+        if (ptr_array_reserve(&r->holds, 1) < 0 || ptr_array_reserve(&pgpu->holds, 1) < 0 ||
+                pgpu_prepare_use(pgpu, r->type) < 0)
+                return -ENOMEM;
+
+        ptr_array_add(&r->holds, pgpu);
+        ptr_array_add(&pgpu->holds, r);
+        pgpu_count_use(pool, pgpu, r->type, 0, +1);
+        owner_count(pool, r->owned_by, r->group, 1, type_units(r->type));
+        object_note(pool, &r->object, RESERVATION_REMAINING, /* store= */ true);
+        object_note(pool, &pgpu->object, PGPU_RESERVATIONS, /* store= */ false);
+        return 0;
+}
+
+void pool_unhold(Pool *pool, Reservation *r, Pgpu *pgpu) {
+        if (!ptr_array_remove(&r->holds, pgpu))
+                return;
+
+        ptr_array_remove(&pgpu->holds, r);
+        pgpu_count_use(pool, pgpu, r->type, 0, -1);
+        owner_count(pool, r->owned_by, r->group, -1, -(int64_t) type_units(r->type));
+        object_note(pool, &r->object, RESERVATION_REMAINING, /* store= */ true);
+        object_note(pool, &pgpu->object, PGPU_RESERVATIONS, /* store= */ false);
+}
+
+int pool_set_vm_group(Pool *pool, Vm *vm, VmGroup *group) {
+        VmGroup *from = vm->group;
+        int r;
+
+        if (from == group)
+                return 0;
+
+        if (group) {
+                r = ptr_array_add(&group->vms, vm);
+                if (r < 0)
+                        return r;
+                object_note(pool, &group->object, VM_GROUP_VMS, /* store= */ false);
+        }
+        if (from) {
+                ptr_array_remove(&from->vms, vm);
+                object_note(pool, &from->object, VM_GROUP_VMS, /* store= */ false);
+        }
+
+        vm->group = group;
+        object_note(pool, &vm->object, VM_GROUPS, /* store= */ true);
+        return 0;
+}
+
+void pool_set_vm_group_placement(Pool *pool, VmGroup *g, VmPlacement placement) {
+        if (g->placement == placement)
+                return;
+
+        g->placement = placement;
+        object_note(pool, &g->object, VM_GROUP_PLACEMENT, /* store= */ true);
+}
+
+/* An empty list is NULL: there are many VMs, and nearly all have none. */
+int pool_set_vm_problems(Pool *pool, Vm *vm, const char *const *problems) {
+        int r;
+
+        if (!problems || !problems[0]) {
+                if (!vm->problems)
+                        return 0;
+                vm->problems = texts_free(vm->problems);
+        } else {
+                r = strv_set(&vm->problems, problems);
+                if (r <= 0)
+                        return r;
+        }
+        object_note(pool, &vm->object, VM_PROBLEMS, /* store= */ false);
+        return 0;
+}
+
+bool vm_spreads(const Vm *vm) {
+        return vm->group && vm->group->placement == PLACEMENT_ANTI_AFFINITY;
+}
+
+size_t vm_group_members_on(const Vm *vm, const Host *h) {
+        size_t n = 0;
+
+        if (!vm_spreads(vm))
+                return 0;
+
+        for (size_t i = 0; i < h->vms.n; i++) {
+                const Vm *other = h->vms.items[i];
+
+                n += other->group == vm->group && other != vm;
+        }
+
+        return n;
+}

@@ -1,0 +1,441 @@
+/*
+ * Changing PGPUs, groups, types, jobs and quotas
+ *
+ * A setter compares first: what is the same changes nothing and announces nothing. The unions of a group are
+ * kept by counting, for each type, the group's PGPUs that support and enable it, so that a change costs the
+ * types of one PGPU and not the PGPUs of the group.
+ */
+
+#include <stdio.h>
+
+#include "common/base/text.h"
+#include "policyd/pool/host-index.h"
+
+/* Unions of a group */
+
+TypeCount *group_find_count(const GpuGroup *g, const VgpuType *t) {
+        for (size_t i = 0; i < g->counts.n; i++) {
+                TypeCount *count = g->counts.items[i];
+
+                if (count->type == t)
+                        return count;
+        }
+
+        return NULL;
+}
+
+/* Makes room for the types of a PGPU in a group's counts and unions, so that counting cannot fail. */
+static int group_prepare_types(GpuGroup *g, VgpuType *const *types, size_t n) {
+        if (ptr_array_reserve(&g->supported, n) < 0 || ptr_array_reserve(&g->enabled, n) < 0 ||
+                ptr_array_reserve(&g->counts, n) < 0)
+                return -ENOMEM;
+
+        for (size_t i = 0; i < n; i++) {
+                TypeCount *count;
+
+                if (group_find_count(g, types[i]))
+                        continue;
+
+                count = calloc(1, sizeof(TypeCount));
+                if (!count)
+                        return -ENOMEM;
+                count->group = g;
+                count->type = types[i];
+                ptr_array_add(&g->counts, count);
+        }
+
+        return 0;
+}
+
+static void group_count(Pool *pool, GpuGroup *g, VgpuType *t, bool supported, int sign) {
+        TypeCount *count = group_find_count(g, t);
+        PtrArray *list = supported ? &g->supported : &g->enabled;
+        size_t *n = supported ? &count->n_supported : &count->n_enabled;
+        size_t before = *n;
+
+        *n += sign;
+        if (before == 0)
+                ptr_array_add(list, t);
+        else if (*n == 0)
+                ptr_array_remove(list, t);
+        else
+                return;
+
+        object_note(pool, &g->object, supported ? GROUP_SUPPORTED : GROUP_ENABLED, /* store= */ false);
+}
+
+int group_count_types(Pool *pool, GpuGroup *g, const Pgpu *p, int sign) {
+        int r;
+
+        if (sign > 0) {
+                r = group_prepare_types(g, (VgpuType *const *) p->supported.items, p->supported.n);
+                if (r >= 0)
+                        r = group_prepare_types(g, (VgpuType *const *) p->enabled.items, p->enabled.n);
+                if (r < 0)
+                        return r;
+        }
+
+        for (size_t i = 0; i < p->supported.n; i++)
+                group_count(pool, g, p->supported.items[i], /* supported= */ true, sign);
+        for (size_t i = 0; i < p->enabled.n; i++)
+                group_count(pool, g, p->enabled.items[i], /* supported= */ false, sign);
+
+        return 0;
+}
+
+void group_forget_type(GpuGroup *g, const VgpuType *t) {
+        TypeCount *count = group_find_count(g, t);
+
+        if (!count)
+                return;
+
+        ptr_array_remove(&g->counts, count);
+        free(count);
+}
+
+/* PGPUs */
+
+size_t group_pgpu_position(const GpuGroup *g, const Pgpu *p) {
+        size_t low = 0, high = g->pgpus.n;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if (pgpu_compare(g->pgpus.items[middle], p) < 0)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+
+        return low;
+}
+
+/* A group that has no GPU type yet takes over that of the first card that joins, as in XenServer; it keeps it
+ * when it is empty again. */
+static int group_adopt_gpu_type(Pool *pool, GpuGroup *g, const Pgpu *p) {
+        char *gpu_type;
+        int r;
+
+        if (g->gpu_types[0])
+                return 0;
+
+        if (asprintf(&gpu_type, "%s/%s", p->vendor_id, p->device_id) < 0)
+                return -ENOMEM;
+
+        r = pool_set_group_gpu_types(pool, g, (const char *const[]){gpu_type, NULL});
+        free(gpu_type);
+        return r;
+}
+
+int pool_set_pgpu_group(Pool *pool, Pgpu *p, GpuGroup *group_or_null) {
+        GpuGroup *old = p->group;
+        int r;
+
+        if (old == group_or_null)
+                return 0;
+
+        if (group_or_null) {
+                r = ptr_array_reserve(&group_or_null->pgpus, 1);
+                if (r >= 0)
+                        r = group_adopt_gpu_type(pool, group_or_null, p);
+                if (r >= 0)
+                        r = group_count_types(pool, group_or_null, p, +1);
+                if (r < 0)
+                        return r;
+                ptr_array_insert(&group_or_null->pgpus, group_pgpu_position(group_or_null, p), p);
+                object_note(pool, &group_or_null->object, GROUP_PGPUS, /* store= */ false);
+        }
+
+        if (old) {
+                group_count_types(pool, old, p, -1);
+                ptr_array_remove(&old->pgpus, p);
+                object_note(pool, &old->object, GROUP_PGPUS, /* store= */ false);
+        }
+
+        p->group = group_or_null;
+        object_note(pool, &p->object, PGPU_GPU_GROUP, /* store= */ true);
+        host_index_mark(pool, p->host);
+        return 0;
+}
+
+static bool list_equals(const PtrArray *list, VgpuType *const *types, size_t n) {
+        return list->n == n && (n == 0 || memcmp(list->items, types, n * sizeof(void *)) == 0);
+}
+
+static bool types_have(VgpuType *const *types, size_t n, const VgpuType *t) {
+        for (size_t i = 0; i < n; i++)
+                if (types[i] == t)
+                        return true;
+
+        return false;
+}
+
+/* One of a PGPU's two type lists: the PGPU's side, the types' side and the group's unions, together. */
+static int pgpu_set_types(Pool *pool, Pgpu *p, bool supported, VgpuType *const *types, size_t n) {
+        PtrArray *list = supported ? &p->supported : &p->enabled;
+        PtrArray old = *list, new = {};
+        int r;
+
+        if (list_equals(list, types, n))
+                return 0;
+
+        r = ptr_array_reserve(&new, n);
+        for (size_t i = 0; r >= 0 && i < n; i++)
+                r = ptr_array_reserve(supported ? &types[i]->supported_on : &types[i]->enabled_on, 1);
+        if (r >= 0 && p->group)
+                r = group_prepare_types(p->group, types, n);
+        if (r < 0) {
+                ptr_array_done(&new);
+                return r;
+        }
+
+        for (size_t i = 0; i < n; i++) {
+                VgpuType *t = types[i];
+
+                ptr_array_add(&new, t);
+                if (ptr_array_contains(&old, t))
+                        continue;
+                ptr_array_add(supported ? &t->supported_on : &t->enabled_on, p);
+                object_note(pool, &t->object, supported ? TYPE_SUPPORTED_ON : TYPE_ENABLED_ON,
+                        /* store= */ false);
+                if (p->group)
+                        group_count(pool, p->group, t, supported, +1);
+        }
+
+        for (size_t i = 0; i < old.n; i++) {
+                VgpuType *t = old.items[i];
+
+                if (types_have(types, n, t))
+                        continue;
+                ptr_array_remove(supported ? &t->supported_on : &t->enabled_on, p);
+                object_note(pool, &t->object, supported ? TYPE_SUPPORTED_ON : TYPE_ENABLED_ON,
+                        /* store= */ false);
+                if (p->group)
+                        group_count(pool, p->group, t, supported, -1);
+        }
+
+        *list = new;
+        ptr_array_done(&old);
+        object_note(pool, &p->object, supported ? PGPU_SUPPORTED : PGPU_ENABLED, /* store= */ true);
+        host_index_mark(pool, p->host);
+        return 0;
+}
+
+int pool_set_pgpu_supported(Pool *pool, Pgpu *p, VgpuType *const *types, size_t n) {
+        return pgpu_set_types(pool, p, /* supported= */ true, types, n);
+}
+
+int pool_set_pgpu_enabled(Pool *pool, Pgpu *p, VgpuType *const *types, size_t n) {
+        return pgpu_set_types(pool, p, /* supported= */ false, types, n);
+}
+
+/* Not a property and not stored: after a restart the host is asked what is enabled. */
+int pool_set_pgpu_disabling(Pool *pool, Pgpu *p, VgpuType *const *types, size_t n) {
+        int r;
+
+        host_index_mark(pool, p->host);
+        p->disabling.n = 0;
+        r = ptr_array_reserve(&p->disabling, n);
+        if (r < 0)
+                return r;
+
+        for (size_t i = 0; i < n; i++)
+                ptr_array_add(&p->disabling, types[i]);
+        return 0;
+}
+
+void pool_set_pgpu_present(Pool *pool, Pgpu *p, bool present) {
+        p->present = present;
+        host_index_mark(pool, p->host);
+}
+
+int pool_set_pgpu_held_by(Pool *pool, Pgpu *p, const char *by) {
+        char *held_by = NULL;
+
+        if (!isempty(by)) {
+                held_by = strdup(by);
+                if (!held_by)
+                        return -ENOMEM;
+        }
+        if (!streq_ptr(p->held_by, held_by))
+                object_note(pool, &p->object, PGPU_OUTSIDE, /* store= */ false);
+        free(p->held_by);
+        p->held_by = held_by;
+        pool_set_pgpu_present(pool, p, !held_by && p->health != PGPU_HEALTH_LOST);
+        return 0;
+}
+
+int pool_set_pgpu_health(Pool *pool, Pgpu *p, PgpuHealth health, const char *reason) {
+        const char *said = health == PGPU_HEALTH_GOOD ? "" : strempty(reason);
+        uint64_t changed = p->health != health ? PGPU_HEALTH : 0;
+        char *copy = NULL;
+
+        if (!streq(strempty(p->health_reason), said)) {
+                changed |= PGPU_HEALTH_REASON;
+                copy = *said ? strdup(said) : NULL;
+                if (*said && !copy)
+                        return -ENOMEM;
+                free(p->health_reason);
+                p->health_reason = copy;
+        }
+        if (!changed)
+                return 0;
+
+        if ((p->health == PGPU_HEALTH_LOST) != (health == PGPU_HEALTH_LOST))
+                pool_set_pgpu_present(pool, p, health != PGPU_HEALTH_LOST && !p->held_by);
+        p->health = health;
+        object_note(pool, &p->object, changed, /* store= */ false);
+        return 0;
+}
+
+/* Groups and types */
+
+void pool_set_group_algorithm(Pool *pool, GpuGroup *g, GroupAlgorithm a) {
+        if (g->algorithm == a)
+                return;
+
+        g->algorithm = a;
+        host_index_mark_all(pool);
+        object_note(pool, &g->object, GROUP_ALGORITHM, /* store= */ true);
+}
+
+int pool_set_group_gpu_types(Pool *pool, GpuGroup *g, const char *const *gpu_types) {
+        int r;
+
+        r = strv_set(&g->gpu_types, gpu_types);
+        if (r > 0)
+                object_note(pool, &g->object, GROUP_GPU_TYPES, /* store= */ true);
+        return r < 0 ? r : 0;
+}
+
+int pool_set_type_identifier(Pool *pool, VgpuType *t, const char *identifier) {
+        int r;
+
+        r = text_set(&t->identifier, identifier);
+        if (r <= 0)
+                return r;
+
+        host_index_mark_all(pool);
+        object_note(pool, &t->object, TYPE_IDENTIFIER, /* store= */ true);
+        return 0;
+}
+
+int pool_set_type_size(Pool *pool, VgpuType *t, uint32_t size, TypeImplementation implementation) {
+        uint64_t properties = (t->size != size ? TYPE_SIZE : 0) |
+                              (t->implementation != implementation ? TYPE_IMPLEMENTATION : 0);
+        const PtrArray *reservations = &pool->objects[CLASS_RESERVATION],
+                       *pgpus = &pool->objects[CLASS_PGPU];
+        int64_t share = type_units(t);
+
+        if (!properties)
+                return 0;
+
+        t->size = size;
+        t->implementation = implementation;
+        share = type_units(t) - share;
+        host_index_mark_all(pool);
+        object_note(pool, &t->object, properties, /* store= */ true);
+
+        for (size_t i = 0; i < t->vgpus.n; i++) {
+                Vgpu *v = t->vgpus.items[i];
+
+                if (v->scheduled_on)
+                        pgpu_recount(v->scheduled_on);
+                if (v->resident_on)
+                        pgpu_recount(v->resident_on);
+                if (v->scheduled_on || v->resident_on)
+                        owner_count(pool, v->vm->owned_by, v->group, 0, share);
+        }
+
+        for (size_t i = 0; t->n_outsiders > 0 && i < pgpus->n; i++)
+                if (((Pgpu *) pgpus->items[i])->n_outsiders > 0)
+                        pgpu_recount(pgpus->items[i]);
+
+        for (size_t i = 0; i < reservations->n; i++) {
+                Reservation *r = reservations->items[i];
+
+                for (size_t j = 0; r->type == t && j < r->holds.n; j++) {
+                        pgpu_recount(r->holds.items[j]);
+                        owner_count(pool, r->owned_by, r->group, 0, share);
+                }
+        }
+
+        return 0;
+}
+
+int pool_set_type_compatible(Pool *pool, VgpuType *t, const char *const *on_pgpu, const char *const *in_vm) {
+        int a, b;
+
+        a = strv_set(&t->compatible_on_pgpu, on_pgpu);
+        b = a < 0 ? a : strv_set(&t->compatible_in_vm, in_vm);
+        if (a > 0 || b > 0) {
+                object_note(pool, &t->object, 0, /* store= */ true);
+                host_index_mark_all(pool);
+        }
+        return b < 0 ? b : 0;
+}
+
+/* Jobs */
+
+void pool_set_job_state(Pool *pool, Job *j, JobState s, const char *stage, double progress, uint64_t now) {
+        bool stored = j->state != s;
+        uint64_t properties = 0;
+
+        if (job_state_is_final(j->state))
+                return;
+
+        if (stored)
+                properties |= JOB_STATE;
+        j->state = s;
+
+        if (stage && text_set(&j->stage, stage) > 0)
+                properties |= JOB_STAGE;
+
+        if (s == JOB_DONE)
+                progress = 1;
+        if (progress >= 0 && (progress > j->progress || progress < j->progress)) {
+                j->progress = MIN_OF(progress, 1.0);
+                properties |= JOB_PROGRESS;
+        }
+
+        if (j->start_time == 0) {
+                j->start_time = now;
+                properties |= JOB_START_TIME;
+                stored = true;
+        }
+        if (job_state_is_final(s)) {
+                j->end_time = now;
+                properties |= JOB_END_TIME;
+        }
+
+        if (properties)
+                object_note(pool, &j->object, properties, stored);
+}
+
+int pool_set_job_error(Pool *pool, Job *j, ErrorCode code, const char *message) {
+        _cleanup_free_ char *clean = text_clean(strempty(message), strlen(strempty(message)), TEXT_LINE, SENTENCE_MAX_BYTES);
+        int r;
+
+        if (!clean)
+                return -ENOMEM;
+        r = text_set(&j->error_message, clean);
+        if (r < 0)
+                return r;
+
+        if (r > 0 || j->error != code)
+                object_note(pool, &j->object, JOB_ERROR, /* store= */ true);
+        j->error = code;
+        return 0;
+}
+
+/* Quotas */
+
+void pool_set_quota_limits(Pool *pool, Quota *q, uint64_t vgpus_max, uint64_t size_max) {
+        uint64_t properties = (q->vgpus_max != vgpus_max ? QUOTA_VGPUS_MAX : 0) |
+                              (q->size_max != size_max ? QUOTA_SIZE_MAX : 0);
+
+        q->vgpus_max = vgpus_max;
+        q->size_max = size_max;
+        if (properties)
+                object_note(pool, &q->object, properties, /* store= */ true);
+}

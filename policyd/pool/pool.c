@@ -1,0 +1,417 @@
+/*
+ * The pool: objects, names, changes
+ *
+ * Objects are found by id through one map for each class, and walked in the order of their keys. An object
+ * enters the list of changes at its first change and stays in it, once, until pool_take_changes() hands the
+ * list over; what is removed is kept (pool->index->removed) until pool_forget().
+ */
+
+#include "policyd/pool/host-index.h"
+
+static const size_t object_sizes[_CLASS_MAX] = {
+        [CLASS_HOST] = sizeof(Host),
+        [CLASS_PGPU] = sizeof(Pgpu),
+        [CLASS_GPU_GROUP] = sizeof(GpuGroup),
+        [CLASS_VGPU_TYPE] = sizeof(VgpuType),
+        [CLASS_VM] = sizeof(Vm),
+        [CLASS_VGPU] = sizeof(Vgpu),
+        [CLASS_RESERVATION] = sizeof(Reservation),
+        [CLASS_QUOTA] = sizeof(Quota),
+        [CLASS_VM_GROUP] = sizeof(VmGroup),
+        [CLASS_JOB] = sizeof(Job),
+};
+
+static void host_clear(Host *h) {
+        free(h->name_label);
+        free(h->address);
+        free(h->state_reason);
+        free(h->boot_id);
+        texts_free(h->networks);
+        texts_free(h->functions);
+        texts_free(h->allowed_config_keys);
+        texts_free(h->taken_functions);
+        texts_free(h->storage);
+        free(h->standing_reason);
+        host_free_types(h);
+        texts_free(h->problems);
+        ptr_array_done(&h->pgpus);
+        ptr_array_done(&h->vms);
+        host_index_free(h);
+}
+
+static void pgpu_clear(Pgpu *p) {
+        free(p->vendor_id);
+        free(p->device_id);
+        free(p->subsystem_vendor_id);
+        free(p->subsystem_device_id);
+        free(p->vendor_name);
+        free(p->device_name);
+        free(p->driver);
+        free(p->held_by);
+        free(p->standing_reason);
+        free(p->health_reason);
+        free(p->name);
+        ptr_array_done(&p->supported);
+        ptr_array_done(&p->enabled);
+        ptr_array_done(&p->disabling);
+        ptr_array_done(&p->vgpus);
+        ptr_array_done(&p->holds);
+        outsiders_free(p->outsiders, p->n_outsiders);
+        free(p->uses);
+}
+
+static void group_clear(GpuGroup *g) {
+        free(g->name_label);
+        free(g->name_description);
+        texts_free(g->gpu_types);
+        ptr_array_done(&g->pgpus);
+        ptr_array_done(&g->vgpus);
+        ptr_array_done(&g->supported);
+        ptr_array_done(&g->enabled);
+        for (size_t i = 0; i < g->counts.n; i++)
+                free(g->counts.items[i]);
+        ptr_array_done(&g->counts);
+}
+
+static void type_clear(VgpuType *t) {
+        free(t->identifier);
+        free(t->vendor_name);
+        free(t->model_name);
+        free(t->internal_config);
+        ptr_array_done(&t->of_hosts);
+        texts_free(t->compatible_on_pgpu);
+        texts_free(t->compatible_in_vm);
+        ptr_array_done(&t->supported_on);
+        ptr_array_done(&t->enabled_on);
+        ptr_array_done(&t->vgpus);
+}
+
+static void vm_clear(Vm *vm) {
+        free(vm->name_label);
+        free(vm->owner);
+        free(vm->affinity);
+        free(vm->platform);
+        free(vm->config);
+        free(vm->decision);
+        texts_free(vm->networks);
+        texts_free(vm->functions);
+        texts_free(vm->objections);
+        texts_free(vm->storage);
+        ptr_array_done(&vm->vgpus);
+        texts_free(vm->problems);
+}
+
+static void reservation_clear(Reservation *r) {
+        free(r->name_label);
+        free(r->owner);
+        ptr_array_done(&r->holds);
+}
+
+static void vm_group_clear(VmGroup *g) {
+        free(g->name_label);
+        free(g->name_description);
+        ptr_array_done(&g->vms);
+}
+
+static void job_clear(Job *j) {
+        free(j->operation);
+        free(j->stage);
+        free(j->error_message);
+        free(j->first_try);
+}
+
+void object_free(Object *o) {
+        switch (o->class) {
+        case CLASS_HOST:
+                host_clear((Host *) o);
+                break;
+        case CLASS_PGPU:
+                pgpu_clear((Pgpu *) o);
+                break;
+        case CLASS_GPU_GROUP:
+                group_clear((GpuGroup *) o);
+                break;
+        case CLASS_VGPU_TYPE:
+                type_clear((VgpuType *) o);
+                break;
+        case CLASS_VM:
+                vm_clear((Vm *) o);
+                break;
+        case CLASS_VGPU:
+                free(((Vgpu *) o)->extra_args);
+                break;
+        case CLASS_RESERVATION:
+                reservation_clear((Reservation *) o);
+                break;
+        case CLASS_QUOTA:
+                free(((Quota *) o)->owner);
+                break;
+        case CLASS_VM_GROUP:
+                vm_group_clear((VmGroup *) o);
+                break;
+        case CLASS_JOB:
+                job_clear((Job *) o);
+                break;
+        case _CLASS_MAX:
+        case _CLASS_INVALID:
+                break;
+        }
+
+        free(o);
+}
+
+Pool *pool_new(void) {
+        Pool *pool = calloc(1, sizeof(Pool));
+
+        if (!pool)
+                return NULL;
+
+        pool->next_key = 1;
+        pool->index = calloc(1, sizeof(*pool->index));
+        pool->owners = hashmap_new_string();
+        for (size_t c = 0; c < _CLASS_MAX; c++)
+                pool->by_id[c] = hashmap_new_uuid();
+
+        for (size_t c = 0; c < _CLASS_MAX; c++)
+                if (!pool->by_id[c] || !pool->index || !pool->owners)
+                        return pool_free(pool);
+
+        return pool;
+}
+
+Pool *pool_free(Pool *pool) {
+        if (!pool)
+                return NULL;
+
+        owners_free(pool);
+        for (size_t c = 0; c < _CLASS_MAX; c++) {
+                for (size_t i = 0; i < pool->objects[c].n; i++)
+                        object_free(pool->objects[c].items[i]);
+                ptr_array_done(&pool->objects[c]);
+                hashmap_free(pool->by_id[c]);
+        }
+
+        for (size_t i = 0; pool->index && i < pool->index->removed.n; i++)
+                object_free(pool->index->removed.items[i]);
+        pool_index_free(pool->index);
+        ptr_array_done(&pool->uneven);
+        free(pool);
+        return NULL;
+}
+
+void *pool_get(const Pool *pool, ObjectClass c, const Uuid *id) {
+        return hashmap_get(pool->by_id[c], id);
+}
+
+const char *object_name(const Object *o) {
+        switch (o->class) {
+        case CLASS_HOST:
+                return ((const Host *) o)->name_label;
+        case CLASS_PGPU:
+                return ((const Pgpu *) o)->name;
+        case CLASS_GPU_GROUP:
+                return ((const GpuGroup *) o)->name_label;
+        case CLASS_VGPU_TYPE:
+                return ((const VgpuType *) o)->model_name;
+        case CLASS_VM:
+                return ((const Vm *) o)->name_label;
+        case CLASS_RESERVATION:
+                return ((const Reservation *) o)->name_label;
+        case CLASS_QUOTA:
+                return ((const Quota *) o)->owner;
+        case CLASS_VM_GROUP:
+                return ((const VmGroup *) o)->name_label;
+        case CLASS_VGPU:
+        case CLASS_JOB:
+        case _CLASS_MAX:
+        case _CLASS_INVALID:
+                break;
+        }
+
+        return "";
+}
+
+static bool object_has_name(const Object *o, const char *name) {
+        if (streq(object_name(o), name))
+                return true;
+
+        return o->class == CLASS_PGPU && streq(PCI_TEXT(&((const Pgpu *) o)->pci), name);
+}
+
+size_t pool_find_named(const Pool *pool, ObjectClass c, const char *name, Object **ret, size_t n_max) {
+        const PtrArray *all = &pool->objects[c];
+        size_t n = 0;
+
+        for (size_t i = 0; i < all->n; i++) {
+                if (!object_has_name(all->items[i], name))
+                        continue;
+                if (n < n_max)
+                        ret[n] = all->items[i];
+                n++;
+        }
+
+        return n;
+}
+
+int pool_find(const Pool *pool, ObjectClass c, const char *uuid_or_name, Object **ret) {
+        Object *found = NULL;
+        size_t n = 1;
+        Uuid id;
+
+        if (isempty(uuid_or_name))
+                return -ENOENT;
+
+        if (uuid_from_string(uuid_or_name, &id) >= 0)
+                found = pool_get(pool, c, &id);
+        if (!found)
+                n = pool_find_named(pool, c, uuid_or_name, &found, 1);
+        if (n != 1)
+                return n == 0 ? -ENOENT : -EEXIST;
+
+        *ret = found;
+        return 0;
+}
+
+VgpuType *pool_type_by_identifier(const Pool *pool, const char *identifier) {
+        const PtrArray *types = &pool->objects[CLASS_VGPU_TYPE];
+
+        if (isempty(identifier))
+                return NULL;
+
+        for (size_t i = 0; i < types->n; i++) {
+                VgpuType *t = types->items[i];
+
+                if (streq(t->identifier, identifier))
+                        return t;
+        }
+
+        return NULL;
+}
+
+void object_note(Pool *pool, Object *o, uint64_t properties, bool store) {
+        o->changed |= properties;
+        o->must_store |= store;
+
+        if (o->in_changes)
+                return;
+
+        o->in_changes = true;
+        o->next_changed = NULL;
+        if (pool->changes_tail)
+                pool->changes_tail->next_changed = o;
+        else
+                pool->changes = o;
+        pool->changes_tail = o;
+}
+
+Object *pool_take_changes(Pool *pool) {
+        Object *first = pool->changes;
+
+        pool->changes = pool->changes_tail = NULL;
+        return first;
+}
+
+void pool_forget(Pool *pool, Object *o) {
+        if (o->removed) {
+                ptr_array_remove(&pool->index->removed, o);
+                object_free(o);
+                return;
+        }
+
+        o->changed = 0;
+        o->is_new = o->must_store = o->in_changes = false;
+        o->next_changed = NULL;
+}
+
+bool pool_has_changes(const Pool *pool) {
+        return pool->changes;
+}
+
+/* The place for a key: creation appends; loading may come in any order. */
+static size_t key_position(const PtrArray *a, uint64_t key) {
+        size_t low = 0, high = a->n;
+
+        if (a->n > 0 && ((Object *) a->items[a->n - 1])->key < key)
+                return a->n;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if (((Object *) a->items[middle])->key < key)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+
+        return low;
+}
+
+void *object_new(ObjectClass c, const Uuid *id) {
+        Object *o = calloc(1, object_sizes[c]);
+
+        if (o) {
+                o->class = c;
+                o->id = *id;
+        }
+        return o;
+}
+
+int object_register(Pool *pool, Object *o, uint64_t key) {
+        PtrArray *all = &pool->objects[o->class];
+        int r;
+
+        /* Removal must not fail: the room that it needs is taken when the object comes. */
+        r = ptr_array_reserve(all, 1);
+        if (r < 0)
+                return r;
+        r = ptr_array_reserve(&pool->index->removed, object_count(pool) + 1);
+        if (r < 0)
+                return r;
+        r = hashmap_put(pool->by_id[o->class], &o->id, o);
+        if (r < 0)
+                return r;
+
+        o->key = key ?: pool->next_key;
+        pool->next_key = MAX_OF(pool->next_key, o->key + 1);
+        ptr_array_insert(all, key_position(all, o->key), o);
+        if (!key) {
+                o->is_new = true;
+                object_note(pool, o, 0, /* store= */ true);
+        }
+        return 0;
+}
+
+void object_unregister(Pool *pool, Object *o) {
+        PtrArray *all = &pool->objects[o->class];
+
+        hashmap_remove(pool->by_id[o->class], &o->id);
+        ptr_array_remove_at(all, key_position(all, o->key));
+        o->removed = true;
+        ptr_array_add(&pool->index->removed, o);
+        object_note(pool, o, 0, /* store= */ true);
+}
+
+size_t object_count(const Pool *pool) {
+        size_t n = 0;
+
+        for (size_t c = 0; c < _CLASS_MAX; c++)
+                n += pool->objects[c].n;
+
+        return n;
+}
+
+/* What a VM needs, and whether its host's report knows it, are plain fields that the hosts' order depends on.
+ */
+static void vm_mark_hosts(Pool *pool, const Vm *vm) {
+        if (vm->scheduled_on)
+                host_index_mark_memory(pool, vm->scheduled_on);
+        if (vm->resident_on)
+                host_index_mark_memory(pool, vm->resident_on);
+}
+
+void pool_touch(Pool *pool, Object *o, uint64_t properties, bool store) {
+        if (o->class == CLASS_VM)
+                vm_mark_hosts(pool, (Vm *) o);
+
+        object_note(pool, o, properties, store);
+}

@@ -1,0 +1,575 @@
+#pragma once
+
+/*
+ * The pool: policyd's model in memory
+ *
+ * Plain structs linked by pointers, one per object of the pool; read them freely, change them only through the
+ * pool_* functions, which keep the reverse lists and indexes up to date and note what changed. No I/O, no clock, no
+ * randomness: uuids and times come from the caller. The pool owns every object and frees what is removed when
+ * pool_take_changes() has handed the change over and the caller calls pool_forget().
+ *
+ * Functions return 0, -ENOMEM or, where said, another negative errno. A rule that refuses is an ErrorCode
+ * with a sentence in a Refusal, not an errno (policyd/pool/refusal.h).
+ */
+
+#include "common/base/hashmap.h"
+#include "common/base/pci-address.h"
+#include "common/base/uuid.h"
+#include "policyd/pool/refusal.h"
+#include "protocol/errors.h"
+
+typedef enum ObjectClass {
+        CLASS_HOST,
+        CLASS_PGPU,
+        CLASS_GPU_GROUP,
+        CLASS_VGPU_TYPE,
+        CLASS_VM,
+        CLASS_VGPU,
+        CLASS_RESERVATION,
+        CLASS_QUOTA,
+        CLASS_VM_GROUP,
+        CLASS_JOB,
+        _CLASS_MAX,
+        _CLASS_INVALID = -EINVAL,
+} ObjectClass;
+
+const char *object_class_to_string(ObjectClass c); /* "host", "pgpu", "gpu_group", "vgpu_type", "vm", "vgpu", "reservation", "quota", "vm_group", "job" */
+ObjectClass object_class_from_string(const char *text);
+
+typedef struct Pool Pool;
+typedef struct Host Host;
+typedef struct Pgpu Pgpu;
+typedef struct GpuGroup GpuGroup;
+typedef struct VgpuType VgpuType;
+typedef struct HostType HostType;
+typedef struct Vm Vm;
+typedef struct Vgpu Vgpu;
+typedef struct Reservation Reservation;
+typedef struct Quota Quota;
+typedef struct Owner Owner;
+typedef struct VmGroup VmGroup;
+typedef struct Job Job;
+
+/* First member of every object. */
+typedef struct Object {
+        ObjectClass class;
+        Uuid id;
+        uint64_t key;       /* storage key, growing; given by pool_add_*; 0 never */
+        uint64_t changed;   /* PROP_* bits of this class since the last pool_take_changes() */
+        bool is_new, removed, must_store;
+        bool in_changes;
+        struct Object *next_changed;
+        void *userdata;     /* the bus layer's */
+} Object;
+
+/* A growing array of pointers, in insertion order unless said. */
+typedef struct PtrArray {
+        void **items;
+        size_t n, size;
+} PtrArray;
+
+bool ptr_array_contains(const PtrArray *a, const void *p);
+
+/*
+ * Property bits, one per D-Bus property of the class, in the order of PROTOCOL's lists (UUID has none: it never changes).
+ * Names without a class prefix would collide, so each class has its own enum.
+ */
+enum { HOST_NAME_LABEL = 1 << 0, HOST_ADDRESS = 1 << 1, HOST_STATE = 1 << 2, HOST_STATE_REASON = 1 << 3, HOST_ENABLED = 1 << 4,
+       HOST_HOST_UUID = 1 << 5, HOST_BOOT_ID = 1 << 6, HOST_MEMORY_TOTAL = 1 << 7, HOST_MEMORY_FREE = 1 << 8, HOST_NETWORKS = 1 << 9,
+       HOST_STORAGE = 1 << 10, HOST_PGPUS = 1 << 11, HOST_PROBLEMS = 1 << 12, HOST_UNHEARD = 1 << 13 };
+enum { PGPU_HOST = 1 << 0, PGPU_PCI_ID = 1 << 1, PGPU_VENDOR_NAME = 1 << 2, PGPU_DEVICE_NAME = 1 << 3, PGPU_GPU_GROUP = 1 << 4,
+       PGPU_SUPPORTED = 1 << 5, PGPU_ENABLED = 1 << 6, PGPU_RESIDENT_VGPUS = 1 << 7, PGPU_DISPLAY = 1 << 8, PGPU_SCHEDULED_VGPUS = 1 << 9,
+       PGPU_RESERVATIONS = 1 << 10, PGPU_OUTSIDE = 1 << 11, PGPU_HEALTH = 1 << 12, PGPU_HEALTH_REASON = 1 << 13 };
+enum { GROUP_NAME_LABEL = 1 << 0, GROUP_NAME_DESCRIPTION = 1 << 1, GROUP_ALGORITHM = 1 << 2, GROUP_GPU_TYPES = 1 << 3, GROUP_PGPUS = 1 << 4,
+       GROUP_VGPUS = 1 << 5, GROUP_SUPPORTED = 1 << 6, GROUP_ENABLED = 1 << 7 };
+enum { TYPE_VENDOR_NAME = 1 << 0, TYPE_MODEL_NAME = 1 << 1, TYPE_FRAMEBUFFER = 1 << 2, TYPE_HEADS = 1 << 3, TYPE_RESOLUTION_X = 1 << 4,
+       TYPE_RESOLUTION_Y = 1 << 5, TYPE_SIZE = 1 << 6, TYPE_IMPLEMENTATION = 1 << 7, TYPE_IDENTIFIER = 1 << 8, TYPE_EXPERIMENTAL = 1 << 9,
+       TYPE_SUPPORTED_ON = 1 << 10, TYPE_ENABLED_ON = 1 << 11, TYPE_VGPUS = 1 << 12 };
+enum { VM_NAME_LABEL = 1 << 0, VM_OWNER = 1 << 1, VM_AFFINITY = 1 << 2, VM_POWER_STATE = 1 << 3, VM_RESIDENT_ON = 1 << 4,
+       VM_SCHEDULED = 1 << 5, VM_VGPUS = 1 << 6, VM_GROUPS = 1 << 7,
+       VM_PROBLEMS = 1 << 8 };
+enum { VGPU_VM = 1 << 0, VGPU_GROUP = 1 << 1, VGPU_TYPE = 1 << 2, VGPU_DEVICE = 1 << 3, VGPU_ATTACHED = 1 << 4, VGPU_SCHEDULED = 1 << 5,
+       VGPU_RESIDENT_ON = 1 << 6 };
+enum { RESERVATION_NAME_LABEL = 1 << 0, RESERVATION_GROUP = 1 << 1, RESERVATION_TYPE = 1 << 2, RESERVATION_COUNT = 1 << 3,
+       RESERVATION_REMAINING = 1 << 4, RESERVATION_EXPIRES = 1 << 5, RESERVATION_OWNER = 1 << 6 };
+enum { QUOTA_OWNER = 1 << 0, QUOTA_GROUP = 1 << 1, QUOTA_VGPUS_MAX = 1 << 2, QUOTA_SIZE_MAX = 1 << 3, QUOTA_VGPUS_USED = 1 << 4,
+       QUOTA_SIZE_USED = 1 << 5 };
+enum { VM_GROUP_NAME_LABEL = 1 << 0, VM_GROUP_NAME_DESCRIPTION = 1 << 1, VM_GROUP_PLACEMENT = 1 << 2, VM_GROUP_VMS = 1 << 3 };
+enum { JOB_OPERATION = 1 << 0, JOB_STATE = 1 << 1, JOB_PROGRESS = 1 << 2, JOB_STAGE = 1 << 3, JOB_OBJECTS = 1 << 4, JOB_ERROR = 1 << 5,
+       JOB_START_TIME = 1 << 6, JOB_END_TIME = 1 << 7 };
+
+typedef enum HostState {
+        HOST_CONNECTING,
+        HOST_ONLINE,
+        HOST_OFFLINE,
+        _HOST_STATE_MAX,
+        _HOST_STATE_INVALID = -EINVAL,
+} HostState;
+const char *host_state_to_string(HostState s);
+
+/* How a host or a PGPU stands after starts that failed there; place-health.h. */
+typedef enum PlaceStanding {
+        PLACE_GOOD,
+        PLACE_LAST,    /* taken when nothing else will do */
+        PLACE_SUSPECT, /* left out, unless its group has nothing else */
+        _PLACE_STANDING_MAX,
+        _PLACE_STANDING_INVALID = -EINVAL,
+} PlaceStanding;
+const char *place_standing_to_string(PlaceStanding s); /* "good", "last", "suspect" */
+
+/* Whether a PGPU can be relied on. */
+typedef enum PgpuHealth {
+        PGPU_HEALTH_GOOD,
+        PGPU_HEALTH_SUSPECT, /* starts failed there: others are taken first */
+        PGPU_HEALTH_LOST,    /* it does not answer, or is not there any more: offers no capacity */
+        _PGPU_HEALTH_MAX,
+        _PGPU_HEALTH_INVALID = -EINVAL,
+} PgpuHealth;
+const char *pgpu_health_to_string(PgpuHealth h);
+PgpuHealth pgpu_health_from_string(const char *text);
+
+typedef enum GroupAlgorithm {
+        ALGORITHM_DEPTH_FIRST,
+        ALGORITHM_BREADTH_FIRST,
+        ALGORITHM_BEST_FIT,
+        _GROUP_ALGORITHM_MAX,
+        _GROUP_ALGORITHM_INVALID = -EINVAL,
+} GroupAlgorithm;
+const char *group_algorithm_to_string(GroupAlgorithm a);      /* "depth-first" … */
+GroupAlgorithm group_algorithm_from_string(const char *text); /* dashes or underscores, any case */
+
+typedef enum PowerState {
+        POWER_HALTED,
+        POWER_RUNNING,
+        POWER_PAUSED,
+        _POWER_STATE_MAX,
+        _POWER_STATE_INVALID = -EINVAL,
+} PowerState;
+const char *power_state_to_string(PowerState s);
+PowerState power_state_from_string(const char *text);
+
+typedef enum VmPlacement { /* of the VMs of a group, as XenServer has it */
+        PLACEMENT_NORMAL,
+        PLACEMENT_ANTI_AFFINITY, /* hosts with few of them first */
+        _VM_PLACEMENT_MAX,
+        _VM_PLACEMENT_INVALID = -EINVAL,
+} VmPlacement;
+const char *placement_to_string(VmPlacement p);      /* "normal", "anti_affinity" */
+VmPlacement placement_from_string(const char *text); /* dashes or underscores, any case */
+
+typedef enum TypeImplementation { /* the words of protocol/type-record.h, without json-c */
+        TYPE_PASSTHROUGH,
+        TYPE_NVIDIA,
+        TYPE_NVIDIA_SRIOV,
+        TYPE_GVT_G,
+        TYPE_MXGPU,
+        _TYPE_IMPLEMENTATION_MAX,
+        _TYPE_IMPLEMENTATION_INVALID = -EINVAL,
+} TypeImplementation;
+
+#define PGPU_SIZE 1048576u /* units; as in protocol/type-record.h, which needs json-c */
+
+#define HOST_NOT_HEARD "Not heard from yet; try again in a moment."
+
+struct Host {
+        Object object;
+        char *name_label, *address; /* address: what policyd dials */
+        HostState state;            /* not stored: connecting at start */
+        char *state_reason;         /* "" when online */
+        bool heard;                 /* was online since policyd started: what it said is known; not stored */
+        bool enabled;
+        Uuid host_uuid;             /* null until it was first met */
+        char *boot_id;
+        uint64_t memory_total, memory_free; /* bytes, as last reported */
+        bool iommu, hvm;
+        bool refuses_pcidevs;       /* its administrator lets no config pass a PCI function through; not stored */
+        char **allowed_config_keys; /* what configs may say there beyond the harmless; NULL: not told; not stored */
+        char **networks, **storage; /* NULL-terminated, never NULL */
+        char **functions; /* PCI functions that it may give to a VM; NULL-terminated, empty: not told; not
+                             stored */
+        char **taken_functions;     /* of these, what VMs have that are not of the pool; not stored */
+        char **problems;            /* sentences, NULL-terminated, never NULL; not stored */
+        PtrArray pgpus;             /* by PCI address */
+        PtrArray vms;               /* resident or scheduled here */
+        PtrArray types;             /* HostType, owned: what it says of the types that it has */
+        uint64_t seq;               /* of the last event taken in; not stored */
+        PlaceStanding standing;     /* not stored */
+        char *standing_reason;      /* a sentence; NULL while it is good */
+        bool uneven;                /* it, or one of its PGPUs, is not good */
+        bool unheard;               /* the database is an old copy, and the host was not heard since: anything may run there */
+        struct HostIndex *index;    /* private to policyd/pool and policyd/decide */
+};
+
+/* A VGPU of a VM that a host runs and that the pool has not there. */
+typedef struct Outsider {
+        Uuid vm;
+        char *name;     /* of the VM, as its host calls it */
+        VgpuType *type; /* what it counts as; passthrough takes the PGPU whole */
+} Outsider;
+
+struct Pgpu {
+        Object object;
+        Host *host;
+        PciAddress pci;
+        char *vendor_id, *device_id, *subsystem_vendor_id, *subsystem_device_id; /* four hex digits or "" */
+        char *vendor_name, *device_name, *driver;
+        bool is_system_display_device;
+        bool present;      /* false: stored, but its host has not reported it (yet); or a stranger holds it; or it is lost; such a PGPU offers no capacity */
+        bool reported;     /* stands in its host's last report, though perhaps held or lost; not stored */
+        char *held_by;     /* "domain 'x' (id 7)", which is not of the pool; NULL: nobody. Not stored */
+        PgpuHealth health;   /* good or lost, as its host says; not stored */
+        char *health_reason; /* a sentence; NULL while it is good */
+        GpuGroup *group;   /* NULL: in none */
+        PtrArray supported, enabled, disabling; /* VgpuType; disabling: no new placements, hostd is being asked */
+        PtrArray vgpus;    /* Vgpu resident or scheduled here, a VGPU that is both once */
+        PtrArray holds;    /* Reservation, once per held instance */
+        PlaceStanding standing; /* its own, not its host's; not stored */
+        char *standing_reason;  /* a sentence; NULL while it is good */
+        Outsider *outsiders; /* as its host reports them; not stored */
+        size_t n_outsiders;
+        uint32_t used;     /* sum of sizes of vgpus, holds and outsiders */
+        struct PgpuUse *uses;   /* private to policyd/pool and policyd/decide: what stands there by type, … */
+        uint32_t n_uses, slot;  /* … its place among its host's PGPUs, … */
+        uint64_t config_mark[2]; /* … and what its group and its three lists of types come to */
+        char *name;        /* "host/0000:84:00.0", kept by the pool */
+};
+
+struct GpuGroup {
+        Object object;
+        char *name_label, *name_description;
+        GroupAlgorithm algorithm;
+        char **gpu_types;  /* "10de/0ff2", NULL-terminated, never NULL */
+        PtrArray pgpus;    /* by host name, then PCI address */
+        PtrArray vgpus;
+        PtrArray supported, enabled; /* unions over the PGPUs */
+        PtrArray counts;             /* private to policyd/pool and policyd/decide: for each type, how many PGPUs support and enable it */
+};
+
+struct VgpuType {
+        Object object;
+        char *identifier; /* "" in old records */
+        TypeImplementation implementation;
+        char *vendor_name, *model_name;
+        uint64_t framebuffer_size;
+        uint32_t max_heads, max_resolution_x, max_resolution_y;
+        /* As its lead says, which is the host that was added first of those that have it; what counts for a PGPU is pgpu_type_size(). */
+        uint32_t size; /* of PGPU_SIZE; 0 for passthrough and for imported types whose hardware was never seen */
+        bool experimental;
+        char *internal_config;       /* JSON text of an object; opaque here */
+        char **compatible_on_pgpu;   /* identifiers of types that may join a PGPU that runs this one */
+        char **compatible_in_vm;     /* identifiers of types that may stand in one VM with this one */
+        PtrArray supported_on, enabled_on; /* Pgpu */
+        PtrArray vgpus;
+        PtrArray of_hosts;    /* HostType */
+        HostType *lead;       /* NULL: no host has it */
+        size_t n_other_sizes; /* hosts that say another size than the lead */
+        size_t n_outsiders; /* on all PGPUs */
+        uint64_t demand; /* requests seen, for best-fit's weights; not stored */
+};
+
+/* What one host says of a type: what counts on its PGPUs, and what a start there is given. */
+struct HostType {
+        Host *host;
+        VgpuType *type;
+        uint32_t size;
+        uint64_t framebuffer_size;
+        char *internal_config; /* JSON text of an object */
+};
+
+/* Where a VM's order stands; docs/states.md. */
+typedef enum BookingState {
+        BOOKING_NONE,     /* halted, nothing booked */
+        BOOKING_RESERVED, /* on disk, order not sent: any failure releases */
+        BOOKING_SENT,     /* the order may have reached the host: only its word (or DeclareDead) releases */
+        BOOKING_RESIDENT, /* the host said that it runs */
+        _BOOKING_STATE_MAX,
+        _BOOKING_STATE_INVALID = -EINVAL,
+} BookingState;
+const char *booking_state_to_string(BookingState s);
+BookingState booking_state_from_string(const char *text);
+
+struct Vm {
+        Object object;
+        char *name_label, *owner, *affinity;
+        Owner *owned_by; /* by that name; NULL: nobody's */
+        char *platform, *config; /* JSON text, opaque here */
+        /* What placement needs, read from config by the caller. */
+        uint64_t memory;         /* bytes */
+        bool target_is_max;      /* passthrough needs it */
+        bool hvm;
+        char **networks, **storage;
+        char **functions; /* PCI functions that its config passes through, "0000:03:00.0" */
+        char **objections; /* what a host must allow for its config, "key" or "key=text"; NULL: nothing */
+        PowerState power_state;
+        Host *resident_on, *scheduled_on;
+        BookingState booking;
+        Uuid token;              /* of the current start order; null when none */
+        Uuid stop_token;         /* of the last stop order; null when none */
+        uint64_t order;          /* number of the last order for it; 0: none */
+        bool uuid_given;         /* by who made it: it may be known elsewhere */
+        bool memory_counted;     /* the host's memory_free already knows it */
+        uint64_t booked;         /* private to policyd/pool and policyd/decide: what the index counts on its host */
+        Reservation *reservation;/* what its start used up, until resident; NULL */
+        VmGroup *group;          /* NULL: in none */
+        PtrArray vgpus;          /* by device */
+        char *decision;          /* decision record of the last placement, JSON text, or NULL */
+        char **problems;         /* sentences, NULL-terminated; NULL: none, as nearly always. Not stored */
+};
+
+struct Vgpu {
+        Object object;
+        Vm *vm;
+        GpuGroup *group;
+        VgpuType *type;
+        uint32_t device;
+        char *extra_args;
+        bool pinned;             /* 6.x platform form: only a PGPU at pinned_pci will do */
+        PciAddress pinned_pci;
+        bool currently_attached;
+        bool used_hold;          /* its slot was held by vm->reservation, which gets it back if the start fails; stored */
+        Pgpu *scheduled_on, *resident_on;
+};
+
+struct Reservation {
+        Object object;
+        char *name_label;
+        GpuGroup *group;
+        VgpuType *type;
+        uint32_t count;
+        uint64_t expires; /* µs since the epoch; UINT64_MAX: never */
+        uint64_t lasts;   /* µs from when it was made; 0: not known, as of an older version's */
+        char *owner;
+        Owner *owned_by;  /* by that name; NULL: nobody's */
+        PtrArray holds;   /* Pgpu, one per instance still held: remaining = holds.n */
+};
+
+#define QUOTA_UNLIMITED UINT64_MAX
+/* A quota of this owner holds for each owner that has none of its own for the same group. */
+#define OWNER_ANY "*"
+
+/* How much an owner may use; rules in quota.h. */
+struct Quota {
+        Object object;
+        char *owner;
+        Owner *owned_by;    /* by that name, never NULL */
+        GpuGroup *group;    /* NULL: all groups together */
+        uint64_t vgpus_max; /* or QUOTA_UNLIMITED */
+        uint64_t size_max;  /* units of PGPU_SIZE, or QUOTA_UNLIMITED */
+};
+
+typedef struct OwnerUse {
+        const GpuGroup *group; /* NULL: over all groups */
+        uint64_t vgpus;        /* scheduled, resident, or held by its reservations */
+        uint64_t size;         /* theirs, in units of PGPU_SIZE; passthrough takes a whole one */
+} OwnerUse;
+
+/* Not an object of the pool: it is there while any of its lists has something in it. */
+struct Owner {
+        char *name;
+        PtrArray vms, reservations, quotas;
+        OwnerUse *uses; /* private to owners.c */
+        size_t n_uses;
+};
+
+struct VmGroup {
+        Object object;
+        char *name_label, *name_description;
+        VmPlacement placement;
+        PtrArray vms;
+};
+
+typedef enum JobState {
+        JOB_PENDING,
+        JOB_RUNNING,
+        JOB_DONE,
+        JOB_FAILED,
+        JOB_CANCELLED,
+        _JOB_STATE_MAX,
+        _JOB_STATE_INVALID = -EINVAL,
+} JobState;
+const char *job_state_to_string(JobState s);
+JobState job_state_from_string(const char *text);
+static inline bool job_state_is_final(JobState s) {
+        return s >= JOB_DONE;
+}
+
+#define JOB_OBJECTS_MAX 4
+
+struct Job {
+        Object object;
+        char *operation;  /* "start", "shutdown", "hard-shutdown" */
+        JobState state;
+        double progress;
+        char *stage;
+        struct {
+                ObjectClass class;
+                Uuid id;
+        } objects[JOB_OBJECTS_MAX]; /* the VM first; survives the objects */
+        size_t n_objects;
+        Uuid token;       /* of the order that it follows */
+        bool cancel_requested;
+        char *first_try; /* a start that is tried once more: what became of it at first; else NULL */
+        Uuid first_host; /* and where that was */
+        ErrorCode error;
+        char *error_message;
+        uint64_t start_time, end_time; /* µs since the epoch; end 0 while it runs */
+};
+
+struct Pool {
+        HashMap *by_id[_CLASS_MAX];
+        PtrArray objects[_CLASS_MAX]; /* by key (creation) */
+        uint64_t next_key;
+        Object *changes; /* in order of first change */
+        Object *changes_tail;
+        HashMap *owners; /* by name */
+        PtrArray uneven; /* hosts that are not good places, or have a PGPU that is none */
+        struct PoolIndex *index; /* private to pool.c and allocate.c */
+};
+
+Pool *pool_new(void);
+Pool *pool_free(Pool *pool);
+DEFINE_CLEANUP(Pool *, pool_free)
+
+/* Objects by id, or NULL; by uuid text or unique name_label: 0, -ENOENT, -EEXIST (several have the name). */
+void *pool_get(const Pool *pool, ObjectClass c, const Uuid *id);
+int pool_find(const Pool *pool, ObjectClass c, const char *uuid_or_name, Object **ret);
+/* How many have the name; the oldest of them, up to n_max, are in ret. */
+size_t pool_find_named(const Pool *pool, ObjectClass c, const char *name, Object **ret, size_t n_max);
+/* What Find matches names on: name_label; model_name for types; "host/pci" and the bare pci id for PGPUs. */
+const char *object_name(const Object *o);
+
+/* Changes since the last call, as a list through next_changed; objects that were removed are in it once, with removed set. */
+Object *pool_take_changes(Pool *pool);
+/* After the change was written and announced: clears is_new and changed; frees a removed object. */
+void pool_forget(Pool *pool, Object *o);
+bool pool_has_changes(const Pool *pool);
+
+/*
+ * Adding. Every string is copied. id is given by the caller; key is taken from next_key, or is key when not 0 (loading from disk:
+ * then nothing is noted as changed).
+ */
+int pool_add_host(Pool *pool, const Uuid *id, uint64_t key, const char *name_label, const char *address, Host **ret);
+int pool_add_pgpu(Pool *pool, const Uuid *id, uint64_t key, Host *host, const PciAddress *pci, const char *vendor_id, const char *device_id, Pgpu **ret);
+int pool_add_gpu_group(Pool *pool, const Uuid *id, uint64_t key, const char *name_label, GpuGroup **ret);
+int pool_add_vgpu_type(Pool *pool, const Uuid *id, uint64_t key, const char *identifier, const char *vendor_name, const char *model_name, VgpuType **ret);
+int pool_add_vm(Pool *pool, const Uuid *id, uint64_t key, const char *name_label, Vm **ret);
+int pool_add_vgpu(Pool *pool, const Uuid *id, uint64_t key, Vm *vm, GpuGroup *group, VgpuType *type, uint32_t device, Vgpu **ret);
+int pool_add_reservation(Pool *pool, const Uuid *id, uint64_t key, const char *name_label, GpuGroup *group, VgpuType *type, uint32_t count, Reservation **ret);
+/* -EEXIST: the owner has a quota for that group already. */
+int pool_add_quota(Pool *pool, const Uuid *id, uint64_t key, const char *owner, GpuGroup *group_or_null, Quota **ret);
+int pool_add_vm_group(Pool *pool, const Uuid *id, uint64_t key, const char *name_label, VmPlacement placement, VmGroup **ret);
+int pool_add_job(Pool *pool, const Uuid *id, uint64_t key, const char *operation, Job **ret);
+
+/* Unlinks it from everything that points to it and notes the removal. Rules (in use?) are checked before, in rules.h. */
+void pool_remove(Pool *pool, Object *o);
+
+/* Note a change of plain fields that the caller wrote itself: only of those without a setter below. A VM's memory and
+ * memory_counted are such fields, and the order of hosts follows. */
+void pool_touch(Pool *pool, Object *o, uint64_t properties, bool store);
+
+/* Text setters used everywhere: replaces *field when it differs; 1 changed, 0 same, -ENOMEM. */
+int text_set(char **field, const char *value);
+int strv_set(char ***field, const char *const *value);
+
+/* Host */
+void pool_set_host_state(Pool *pool, Host *h, HostState state, const char *reason);
+void pool_set_host_enabled(Pool *pool, Host *h, bool enabled);
+void pool_set_host_unheard(Pool *pool, Host *h, bool unheard);
+void pool_set_host_memory(Pool *pool, Host *h, uint64_t total, uint64_t free);
+/* What a host says of itself beside memory and cards; texts are copied, and lists end with NULL. On -ENOMEM some of it is
+ * set, and the rest as it was. */
+typedef struct HostFacts {
+        const char *boot_id;
+        char *const *networks, *const *storage;
+        char *const *functions, *const *allowed_config_keys;
+        bool iommu, hvm, refuses_pcidevs;
+} HostFacts;
+int pool_set_host_facts(Pool *pool, Host *h, const HostFacts *facts);
+void pool_set_host_machine(Pool *pool, Host *h, const Uuid *host_uuid);
+/* Sentences; NULL: none. 0 or -ENOMEM. */
+int pool_set_host_problems(Pool *pool, Host *h, const char *const *problems);
+int pool_set_vm_problems(Pool *pool, Vm *vm, const char *const *problems);
+/* Free memory for a new VM: memory_free less the VMs booked here that the host's report does not know yet. */
+uint64_t host_memory_available(const Host *h);
+
+/* PGPU */
+int pool_set_pgpu_group(Pool *pool, Pgpu *p, GpuGroup *group_or_null);
+int pool_set_pgpu_supported(Pool *pool, Pgpu *p, VgpuType *const *types, size_t n);
+int pool_set_pgpu_enabled(Pool *pool, Pgpu *p, VgpuType *const *types, size_t n);
+int pool_set_pgpu_disabling(Pool *pool, Pgpu *p, VgpuType *const *types, size_t n);
+void pool_set_pgpu_present(Pool *pool, Pgpu *p, bool present);
+/* The PGPU is reported, and this holds it; NULL or "": nobody. 0 or -ENOMEM. */
+int pool_set_pgpu_held_by(Pool *pool, Pgpu *p, const char *by);
+/* Names are copied. 0 or -ENOMEM, and then all is as before. */
+int pool_set_pgpu_outsiders(Pool *pool, Pgpu *p, const Outsider *outsiders, size_t n);
+/* How many VGPUs there are, whoever has them, and held instances. */
+size_t pgpu_load(const Pgpu *p);
+/* reason: a sentence, ignored for a good one. A lost PGPU is not present; one that is lost no more is, unless it is held. */
+int pool_set_pgpu_health(Pool *pool, Pgpu *p, PgpuHealth health, const char *reason);
+
+/* How places stand. reason: a sentence, ignored for a good one. 0 or -ENOMEM. */
+int pool_set_host_standing(Pool *pool, Host *h, PlaceStanding standing, const char *reason);
+int pool_set_pgpu_standing(Pool *pool, Pgpu *p, PlaceStanding standing, const char *reason);
+/* Its own standing or its host's, whichever is worse, and why; "" for a good one. */
+PlaceStanding pgpu_standing(const Pgpu *p, const char **ret_reason);
+/* What clients are told: lost, else suspect by its standing, else good; and why. */
+PgpuHealth pgpu_health(const Pgpu *p, const char **ret_reason);
+/* It is suspect, and its group has a PGPU that can be used and is not. */
+bool pgpu_is_left_out(const Pgpu *p);
+
+/* Group, type */
+void pool_set_group_algorithm(Pool *pool, GpuGroup *g, GroupAlgorithm a);
+int pool_set_group_gpu_types(Pool *pool, GpuGroup *g, const char *const *gpu_types);
+int pool_set_type_identifier(Pool *pool, VgpuType *t, const char *identifier);
+int pool_set_type_size(Pool *pool, VgpuType *t, uint32_t size, TypeImplementation implementation);
+/* What a host says of a type; the text is copied. Stored with the host where it is another than the type shows. 1: it is another than before; 0; -ENOMEM. */
+typedef struct TypeFacts {
+        uint32_t size;
+        uint64_t framebuffer_size;
+        const char *internal_config;
+} TypeFacts;
+int pool_set_host_type(Pool *pool, Host *h, VgpuType *t, const TypeFacts *facts);
+/* From disk, while nothing is said of it yet: what the types show is left, until all are there and settled. */
+int pool_load_host_type(Host *h, VgpuType *t, const TypeFacts *facts);
+void pool_settle_types(Pool *pool);
+/* It has these types and no others; what it said of one that still stands there is kept. */
+int pool_keep_host_types(Pool *pool, Host *h, VgpuType *const *types, size_t n);
+const HostType *host_find_type(const Host *h, const VgpuType *t); /* NULL: it says nothing of it */
+bool host_type_differs(const HostType *f);                        /* from what the type shows */
+/* What one VGPU of the type takes of a PGPU: as its host says, else as the type shows. */
+uint32_t pgpu_type_size(const Pgpu *p, const VgpuType *t);
+uint32_t pgpu_type_units(const Pgpu *p, const VgpuType *t); /* the same; of passthrough, the whole PGPU */
+int pool_set_type_compatible(Pool *pool, VgpuType *t, const char *const *on_pgpu, const char *const *in_vm);
+VgpuType *pool_type_by_identifier(const Pool *pool, const char *identifier);
+
+int pool_set_vm_group(Pool *pool, Vm *vm, VmGroup *group_or_null);
+void pool_set_vm_group_placement(Pool *pool, VmGroup *g, VmPlacement placement);
+bool vm_spreads(const Vm *vm); /* its group is anti-affine */
+/* How many others of its anti-affine group are scheduled or resident on a host. 0 for other groups. */
+size_t vm_group_members_on(const Vm *vm, const Host *h);
+
+/* VM and VGPU placement. host or pgpu NULL clears. A VGPU scheduled and then resident on one PGPU is counted once. */
+int pool_set_vm_scheduled(Pool *pool, Vm *vm, Host *host);
+int pool_set_vm_resident(Pool *pool, Vm *vm, Host *host);
+void pool_set_vm_power_state(Pool *pool, Vm *vm, PowerState s);
+/* token NULL keeps the token, except that BOOKING_NONE forgets it. Resident: what it used up of a reservation is spent. */
+void pool_set_vm_booking(Pool *pool, Vm *vm, BookingState s, const Uuid *token);
+int pool_set_vgpu_scheduled(Pool *pool, Vgpu *v, Pgpu *pgpu);
+int pool_set_vgpu_resident(Pool *pool, Vgpu *v, Pgpu *pgpu);
+void pool_set_vgpu_attached(Pool *pool, Vgpu *v, bool attached);
+
+/* Reservations */
+int pool_hold(Pool *pool, Reservation *r, Pgpu *pgpu);      /* one instance */
+void pool_unhold(Pool *pool, Reservation *r, Pgpu *pgpu);
+
+/* Owners: a name that is empty is nobody. What stands or is held counts for the new owner at once. */
+int pool_set_vm_owner(Pool *pool, Vm *vm, const char *owner);
+int pool_set_reservation_owner(Pool *pool, Reservation *r, const char *owner);
+void pool_set_quota_limits(Pool *pool, Quota *q, uint64_t vgpus_max, uint64_t size_max);
+const Owner *pool_find_owner(const Pool *pool, const char *name); /* NULL: nothing has that owner */
+OwnerUse owner_use(const Owner *o, const GpuGroup *group_or_null); /* nothing for NULL */
+uint32_t type_units(const VgpuType *t); /* its size; of passthrough, a whole PGPU's */
+
+/* Jobs: the one setter; final states stay. */
+void pool_set_job_state(Pool *pool, Job *j, JobState s, const char *stage, double progress, uint64_t now);
+int pool_set_job_error(Pool *pool, Job *j, ErrorCode code, const char *message);

@@ -1,0 +1,154 @@
+/*
+ * Growing arrays of pointers, and the text setters
+ *
+ * Arrays grow by doubling and never shrink: a list that was once long will be so again. ptr_array_reserve()
+ * lets a caller fail before it has changed anything.
+ */
+
+#include "policyd/pool/pool-internal.h"
+
+bool ptr_array_contains(const PtrArray *a, const void *p) {
+        return ptr_array_index(a, p) != SIZE_MAX;
+}
+
+size_t ptr_array_index(const PtrArray *a, const void *p) {
+        for (size_t i = 0; i < a->n; i++)
+                if (a->items[i] == p)
+                        return i;
+
+        return SIZE_MAX;
+}
+
+int ptr_array_reserve(PtrArray *a, size_t n_more) {
+        size_t size = MAX_OF(a->size, (size_t) 4);
+        void **items;
+
+        if (a->n + n_more <= a->size)
+                return 0;
+
+        while (size < a->n + n_more)
+                size *= 2;
+
+        items = realloc(a->items, size * sizeof(void *));
+        if (!items)
+                return -ENOMEM;
+
+        a->items = items;
+        a->size = size;
+        return 0;
+}
+
+int ptr_array_insert(PtrArray *a, size_t at, void *p) {
+        int r;
+
+        r = ptr_array_reserve(a, 1);
+        if (r < 0)
+                return r;
+
+        memmove(a->items + at + 1, a->items + at, (a->n - at) * sizeof(void *));
+        a->items[at] = p;
+        a->n++;
+        return 0;
+}
+
+int ptr_array_add(PtrArray *a, void *p) {
+        return ptr_array_insert(a, a->n, p);
+}
+
+void ptr_array_remove_at(PtrArray *a, size_t at) {
+        memmove(a->items + at, a->items + at + 1, (a->n - at - 1) * sizeof(void *));
+        a->n--;
+}
+
+bool ptr_array_remove(PtrArray *a, const void *p) {
+        size_t at = ptr_array_index(a, p);
+
+        if (at == SIZE_MAX)
+                return false;
+
+        ptr_array_remove_at(a, at);
+        return true;
+}
+
+void ptr_array_done(PtrArray *a) {
+        free(a->items);
+        *a = (PtrArray){};
+}
+
+int text_set(char **field, const char *value) {
+        char *copy = NULL;
+
+        if (streq_ptr(*field, value))
+                return 0;
+
+        if (value) {
+                copy = strdup(value);
+                if (!copy)
+                        return -ENOMEM;
+        }
+
+        free(*field);
+        *field = copy;
+        return 1;
+}
+
+static size_t texts_count(const char *const *v) {
+        size_t n = 0;
+
+        while (v && v[n])
+                n++;
+
+        return n;
+}
+
+bool texts_contain(char *const *v, const char *text) {
+        for (; v && *v; v++)
+                if (streq(*v, text))
+                        return true;
+
+        return false;
+}
+
+char **texts_free(char **v) {
+        for (size_t i = 0; v && v[i]; i++)
+                free(v[i]);
+
+        free(v);
+        return NULL;
+}
+DEFINE_CLEANUP(char **, texts_free)
+
+static bool texts_equal(const char *const *a, const char *const *b) {
+        size_t n = texts_count(a);
+
+        if (n != texts_count(b))
+                return false;
+
+        for (size_t i = 0; i < n; i++)
+                if (!streq(a[i], b[i]))
+                        return false;
+
+        return true;
+}
+
+int strv_set(char ***field, const char *const *value) {
+        _cleanup_(texts_freep) char **copy = NULL;
+        size_t n = texts_count(value);
+
+        if (*field && texts_equal((const char *const *) *field, value))
+                return 0;
+
+        copy = calloc(n + 1, sizeof(char *));
+        if (!copy)
+                return -ENOMEM;
+
+        for (size_t i = 0; i < n; i++) {
+                copy[i] = strdup(value[i]);
+                if (!copy[i])
+                        return -ENOMEM;
+        }
+
+        texts_free(*field);
+        *field = take_ptr(copy);
+        return 1;
+}

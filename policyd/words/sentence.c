@@ -1,0 +1,290 @@
+/*
+ * Words for people
+ *
+ * One place for the wording, so that a refusal of a start, an explanation of a PGPU and a remedy say the same
+ * thing the same way.
+ */
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "policyd/words/sentence.h"
+
+const char *list_separator(size_t i, size_t n) {
+        if (i == 0)
+                return "";
+        return i + 1 == n ? " and " : ", ";
+}
+
+void sentence_names(StrBuf *b, const char *const *names, size_t n) {
+        size_t shown = n > NAMES_SHOWN + 1 ? NAMES_SHOWN : n;
+
+        for (size_t i = 0; i < shown; i++)
+                strbuf_addf(b, "%s%s", list_separator(i, n), names[i]);
+
+        if (shown < n)
+                strbuf_addf(b, " and %zu more", n - shown);
+}
+
+const char *type_label(const VgpuType *t) {
+        if (t->implementation == TYPE_PASSTHROUGH)
+                return "passthrough";
+        return t->model_name[0] ? t->model_name : t->identifier;
+}
+
+void sentence_pgpu(StrBuf *b, const Pgpu *p) {
+        strbuf_add(b, PCI_TEXT(&p->pci));
+        strbuf_add(b, " of ");
+        strbuf_add(b, p->host->name_label);
+}
+
+/* Running is what one expects; the rest is said. */
+static const char *vm_state_words(const Vgpu *v) {
+        if (v->resident_on)
+                return "";
+        return v->scheduled_on ? " (starting)" : " (halted)";
+}
+
+/* An explanation says this of every PGPU, so it formats nothing. */
+void sentence_vms(StrBuf *b, Vgpu *const *vgpus, size_t n) {
+        const Vgpu *distinct[NAMES_SHOWN + 1];
+        size_t n_distinct = 0, shown;
+
+        for (size_t i = 0; i < n; i++) {
+                bool seen = false;
+
+                for (size_t j = 0; j < MIN_OF(n_distinct, ARRAY_SIZE(distinct)) && !seen; j++)
+                        seen = distinct[j]->vm == vgpus[i]->vm;
+                if (seen)
+                        continue;
+                if (n_distinct < ARRAY_SIZE(distinct))
+                        distinct[n_distinct] = vgpus[i];
+                n_distinct++;
+        }
+
+        shown = n_distinct > NAMES_SHOWN + 1 ? NAMES_SHOWN : n_distinct;
+        strbuf_add(b, n_distinct == 1 ? "VM " : "VMs ");
+        for (size_t i = 0; i < shown; i++) {
+                strbuf_add(b, list_separator(i, n_distinct));
+                strbuf_add(b, "'");
+                strbuf_add(b, distinct[i]->vm->name_label);
+                strbuf_add(b, "'");
+                strbuf_add(b, vm_state_words(distinct[i]));
+        }
+        if (shown < n_distinct)
+                strbuf_addf(b, " and %zu more", n_distinct - shown);
+}
+
+void sentence_reservations(StrBuf *b, Reservation *const *reservations, size_t n) {
+        const Reservation *first = NULL;
+        size_t others = 0;
+
+        for (size_t i = 0; i < n; i++)
+                if (!first)
+                        first = reservations[i];
+                else if (reservations[i] != first)
+                        others++;
+
+        strbuf_addf(b, "reservation '%s'", first ? first->name_label : "");
+        if (others > 0)
+                strbuf_addf(b, " and %zu more", others);
+}
+
+static bool outsider_counts(const Pgpu *p, size_t i, const VgpuType *t) {
+        if (t && p->outsiders[i].type != t)
+                return false;
+        for (size_t j = 0; j < i; j++)
+                if (uuid_equal(&p->outsiders[j].vm, &p->outsiders[i].vm) && (!t || p->outsiders[j].type == t))
+                        return false;
+        return true;
+}
+
+size_t sentence_outsiders(StrBuf *b, const Pgpu *p, const VgpuType *t) {
+        size_t n = 0, at = 0;
+
+        for (size_t i = 0; i < p->n_outsiders; i++)
+                n += outsider_counts(p, i, t);
+        if (n == 0 || !b)
+                return n;
+        strbuf_add(b, n == 1 ? "VM " : "VMs ");
+        for (size_t i = 0; i < p->n_outsiders && at < NAMES_SHOWN + 1; i++)
+                if (outsider_counts(p, i, t))
+                        strbuf_addf(b, "%s'%s'", list_separator(at++, n), p->outsiders[i].name);
+        if (at < n)
+                strbuf_addf(b, " and %zu more", n - at);
+        strbuf_addf(b, ", which %s not of this pool", n == 1 ? "is" : "are");
+        return n;
+}
+
+void sentence_share(StrBuf *b, uint32_t size) {
+        uint32_t n = size > 0 ? PGPU_SIZE / size : 0;
+
+        if (n <= 1)
+                strbuf_add(b, "a whole PGPU");
+        else if (n == 2)
+                strbuf_add(b, "half of a PGPU");
+        else if (n == 4)
+                strbuf_add(b, "a quarter of a PGPU");
+        else
+                strbuf_addf(b, "1/%u of a PGPU", n);
+}
+
+void sentence_clause(StrBuf *b, const char *sentence) {
+        size_t n = strlen(sentence);
+
+        if (n > 0 && sentence[n - 1] == '.')
+                n--;
+        /* Not an abbreviation such as "SSH". */
+        if (n > 1 && sentence[0] >= 'A' && sentence[0] <= 'Z' && !(sentence[1] >= 'A' && sentence[1] <= 'Z')) {
+                strbuf_addf(b, "%c", sentence[0] - 'A' + 'a');
+                strbuf_add_n(b, sentence + 1, n - 1);
+        } else
+                strbuf_add_n(b, sentence, n);
+}
+
+void sentence_unusable_host(StrBuf *b, const Host *h) {
+        if (h->state == HOST_ONLINE) {
+                strbuf_addf(b, "%s is disabled", h->name_label);
+                return;
+        }
+
+        if (h->state == HOST_CONNECTING) {
+                strbuf_addf(b, "%s has not been heard from yet", h->name_label);
+                return;
+        }
+
+        strbuf_addf(b, "%s is %s", h->name_label, host_state_to_string(h->state));
+        if (h->state_reason[0]) {
+                strbuf_add(b, ": ");
+                sentence_clause(b, h->state_reason);
+        }
+}
+
+/* Who is on the PGPU: its VMs, the reservations that hold it, and who is not of the pool. */
+static void sentence_users(StrBuf *b, const Pgpu *p) {
+        if (p->vgpus.n > 0)
+                sentence_vms(b, (Vgpu *const *) p->vgpus.items, p->vgpus.n);
+        if (p->vgpus.n > 0 && p->holds.n > 0)
+                strbuf_add(b, " and ");
+        if (p->holds.n > 0)
+                sentence_reservations(b, (Reservation *const *) p->holds.items, p->holds.n);
+        if (p->n_outsiders > 0 && p->vgpus.n + p->holds.n > 0)
+                strbuf_add(b, " and ");
+        (void) sentence_outsiders(b, p, NULL);
+}
+
+void sentence_verdict(StrBuf *b, const PgpuVerdict *v, const VgpuType *t) {
+        const Pgpu *p = v->pgpu;
+        const char *reason;
+
+        switch (error_code_nearness(v->code)) {
+        case 5:
+                sentence_pgpu(b, p);
+                strbuf_add(b, " is left out: ");
+                (void) pgpu_standing(p, &reason);
+                sentence_clause(b, reason);
+                return;
+        case 4:
+                sentence_pgpu(b, p);
+                if (t->implementation == TYPE_PASSTHROUGH || v->used >= v->size)
+                        strbuf_add(b, " is full: it has ");
+                else
+                        strbuf_addf(b, " has only %u %% of it left: it has ",
+                                (unsigned) ((uint64_t) (v->size - v->used) * 100 / v->size));
+                sentence_users(b, p);
+                return;
+        case 3:
+                sentence_pgpu(b, p);
+                strbuf_addf(b, " %s %s for ", v->held ? "is kept for" : "runs", type_label(v->running));
+                sentence_users(b, p);
+                strbuf_addf(b, ", and %s cannot share a PGPU with it", type_label(t));
+                return;
+        case 2:
+                sentence_pgpu(b, p);
+                strbuf_addf(b, " supports %s, but the type is %s there", type_label(t),
+                        ptr_array_contains(&p->disabling, t) ? "being disabled" : "not enabled");
+                return;
+        case 1:
+                sentence_pgpu(b, p);
+                strbuf_addf(b, " does not support %s", type_label(t));
+                return;
+        default:
+                sentence_pgpu(b, p);
+                if (v->code == ERROR_NONE)
+                        strbuf_addf(b, " has room for %u %s", v->capacity, type_label(t));
+                else if (!isempty(p->held_by) && p->host->state == HOST_ONLINE)
+                        strbuf_addf(b, " is held by %s, which is not of this pool", p->held_by);
+                else if (p->health == PGPU_HEALTH_LOST && p->host->state == HOST_ONLINE) {
+                        strbuf_add(b, " is lost: ");
+                        sentence_clause(b, strempty(p->health_reason));
+                } else if (!p->present && p->host->state == HOST_ONLINE)
+                        strbuf_add(b, " is no longer reported by its host");
+                else {
+                        strbuf_add(b, " cannot be used while ");
+                        sentence_unusable_host(b, p->host);
+                }
+        }
+}
+
+void sentence_step(StrBuf *b, const char *format, ...) {
+        _cleanup_free_ char *text = NULL;
+        bool first = b->len == 0;
+        va_list ap;
+        int r;
+
+        va_start(ap, format);
+        r = vasprintf(&text, format, ap);
+        va_end(ap);
+        if (r < 0) {
+                text = NULL;
+                b->error = -ENOMEM;
+                return;
+        }
+        if (first)
+                text[0] = (char) toupper((unsigned char) text[0]);
+        strbuf_add(b, first ? "" : ", and ");
+        strbuf_add(b, text);
+}
+
+/* In tenths of the unit, up or down, so that what is said to suffice does. */
+static void sentence_size(StrBuf *b, uint64_t bytes, bool up) {
+        static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
+        uint64_t unit = 1024, tenths;
+        size_t i = 0;
+
+        if (bytes == 0) {
+                strbuf_add(b, "none");
+                return;
+        }
+        while (i + 1 < ARRAY_SIZE(units) && bytes >= unit * 1024) {
+                unit *= 1024;
+                i++;
+        }
+        tenths = (bytes / unit) * 10 + ((bytes % unit) * 10 + (up ? unit - 1 : 0)) / unit;
+        if (tenths % 10 == 0)
+                strbuf_addf(b, "%" PRIu64 " %s", tenths / 10, units[i]);
+        else
+                strbuf_addf(b, "%" PRIu64 ".%" PRIu64 " %s", tenths / 10, tenths % 10, units[i]);
+}
+
+void sentence_size_short(StrBuf *b, uint64_t bytes) {
+        sentence_size(b, bytes, /* up= */ true);
+}
+
+void sentence_size_there(StrBuf *b, uint64_t bytes) {
+        sentence_size(b, bytes, /* up= */ false);
+}
+
+int refusal_take(Refusal *ret, ErrorCode code, StrBuf *b) {
+        char *text = strbuf_take(b);
+
+        if (!text)
+                return -ENOMEM;
+
+        refusal_done(ret);
+        ret->code = code;
+        ret->message = text;
+        return 0;
+}

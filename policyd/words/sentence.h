@@ -1,0 +1,50 @@
+#pragma once
+
+/*
+ * Words for people: pieces of the sentences that refusals and verdicts say
+ *
+ * Each builder appends to a StrBuf, which remembers a lack of memory, so that a sentence is checked once at
+ * its end.
+ */
+
+#include "common/base/strbuf.h"
+#include "policyd/decide/allocate.h"
+
+#define NAMES_SHOWN 4
+
+/* What stands before the i-th of n things: "", ", " or " and ". */
+const char *list_separator(size_t i, size_t n);
+/* "alpha, beta and gamma", or the first few "and 12 more": of n names only the first NAMES_SHOWN + 1 are
+ * looked at. */
+void sentence_names(StrBuf *b, const char *const *names, size_t n);
+/* Distinct VMs of the VGPUs: "VMs 'web-1' and 'web-2' (starting)". */
+void sentence_vms(StrBuf *b, Vgpu *const *vgpus, size_t n);
+/* "VM 'a', which is not of this pool", of those of a type there, or of all: how many VMs they are. b NULL: only counts. */
+size_t sentence_outsiders(StrBuf *b, const Pgpu *p, const VgpuType *t_or_null);
+void sentence_reservations(StrBuf *b, Reservation *const *reservations, size_t n);
+/* "GRID K140Q", "passthrough", or the identifier of a type without a name. */
+const char *type_label(const VgpuType *t);
+/* "0000:84:00.0 of beta" */
+void sentence_pgpu(StrBuf *b, const Pgpu *p);
+/* "a quarter of a PGPU", "1/7 of a PGPU", "a whole PGPU" */
+void sentence_share(StrBuf *b, uint32_t size);
+
+/* A number of bytes, rounded up for what is missing and down for what there is. */
+void sentence_size_short(StrBuf *b, uint64_t bytes);
+void sentence_size_there(StrBuf *b, uint64_t bytes);
+
+/* One more step of a remedy, of which b holds nothing else: "Enable GRID K140Q on 0000:84:00.0 of beta, and shut down VM
+ * 'a'". The first begins the sentence. */
+void sentence_step(StrBuf *b, const char *format, ...) _printf_(2, 3);
+
+/* What stands in the way on one PGPU, as a clause; and what would help there, as steps (sentence_step()): all
+ * that the PGPU needs, which its host may add to (remedy.c). own: the reservation that the start names, or NULL. */
+void sentence_verdict(StrBuf *b, const PgpuVerdict *v, const VgpuType *t);
+void sentence_remedy(StrBuf *b, const PgpuVerdict *v, const VgpuType *t, const Reservation *own);
+/* A whole sentence as part of another: "The connection was lost." is "the connection was lost". */
+void sentence_clause(StrBuf *b, const char *sentence);
+/* "alpha is offline: connection refused", "alpha is disabled" */
+void sentence_unusable_host(StrBuf *b, const Host *h);
+
+/* Hands the text to ret under code; -ENOMEM. */
+int refusal_take(Refusal *ret, ErrorCode code, StrBuf *b);
