@@ -11,7 +11,7 @@
 
 #include "policyd/words/sentence.h"
 #include "policyd/service/internal.h"
-#include "policyd/service/object-log.h"
+#include "policyd/service/base/object-log.h"
 
 #define PROBLEMS_MAX 64
 

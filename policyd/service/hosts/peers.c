@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "policyd/service/internal.h"
-#include "policyd/service/object-log.h"
+#include "policyd/service/base/object-log.h"
 
 #define AWAY_TOLD_USEC UINT64_C(60000000)
 

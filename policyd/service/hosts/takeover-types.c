@@ -7,7 +7,7 @@
  */
 
 #include "policyd/service/internal.h"
-#include "policyd/service/object-log.h"
+#include "policyd/service/base/object-log.h"
 
 static int set_text(char **field, const char *value, uint64_t property, uint64_t *changed) {
         int r;

@@ -2,7 +2,7 @@
  * JSON that was written as text as a member of an object
  */
 
-#include "policyd/service/json-text.h"
+#include "policyd/service/base/json-text.h"
 
 int json_text_add(struct json_object *o, const char *member, StrBuf *b) {
         struct json_object *value = json_object_new_array();

@@ -11,7 +11,7 @@
 #include "common/base/text.h"
 #include "policyd/words/sentence.h"
 #include "policyd/service/internal.h"
-#include "policyd/service/object-log.h"
+#include "policyd/service/base/object-log.h"
 
 #define WORDS_MAX 400 /* of what a host said of the last failure */
 

@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "policyd/service/internal.h"
-#include "policyd/service/object-log.h"
+#include "policyd/service/base/object-log.h"
 
 static Vm *current_vm(Policy *p, const Host *h, const Uuid *id, const Uuid *token) {
         Vm *vm = pool_get(p->pool, CLASS_VM, id);

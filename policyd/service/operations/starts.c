@@ -12,7 +12,7 @@
 
 #include "policyd/words/sentence.h"
 #include "policyd/service/internal.h"
-#include "policyd/service/object-log.h"
+#include "policyd/service/base/object-log.h"
 
 static void start_send(Policy *p, const Uuid *vm_id, const Uuid *token);
 

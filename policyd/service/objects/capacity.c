@@ -12,7 +12,7 @@
 #include "common/base/strbuf.h"
 #include "policyd/advice/packing.h"
 #include "policyd/words/sentence.h"
-#include "policyd/service/json-text.h"
+#include "policyd/service/base/json-text.h"
 #include "protocol/type-record.h"
 
 static int new_member(struct json_object *array, struct json_object **ret) {

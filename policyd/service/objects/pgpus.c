@@ -9,7 +9,7 @@
 
 #include "policyd/words/sentence.h"
 #include "policyd/service/internal.h"
-#include "policyd/service/object-log.h"
+#include "policyd/service/base/object-log.h"
 
 int pgpus_set_group(Policy *p, Pgpu *pgpu, GpuGroup *group_or_null, Refusal *refusal) {
         char gpu_type[32];

@@ -9,7 +9,7 @@
  */
 
 #include "policyd/service/internal.h"
-#include "policyd/service/object-log.h"
+#include "policyd/service/base/object-log.h"
 
 /* One VGPU, or one passed through. */
 typedef struct Finding {

@@ -12,7 +12,7 @@
 
 #include "common/base/hashmap.h"
 #include "policyd/service/internal.h"
-#include "policyd/service/object-log.h"
+#include "policyd/service/base/object-log.h"
 
 static PowerState power_of(VmState s) {
         return s == VM_STATE_PAUSED ? POWER_PAUSED : POWER_RUNNING;

@@ -10,7 +10,7 @@
 
 #include "common/base/strbuf.h"
 #include "policyd/service/internal.h"
-#include "policyd/service/object-log.h"
+#include "policyd/service/base/object-log.h"
 
 /* Facts of the host */
 

@@ -10,7 +10,7 @@
 #include "policyd/decide/assign.h"
 #include "policyd/decide/quota.h"
 #include "policyd/words/sentence.h"
-#include "policyd/service/json-text.h"
+#include "policyd/service/base/json-text.h"
 
 typedef struct Explanation {
         struct json_object *hosts;

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "policyd/service/internal.h"
-#include "policyd/service/object-log.h"
+#include "policyd/service/base/object-log.h"
 
 static void dial(Policy *p, const Uuid *id, const Uuid *unused) {
         if (peers_sync(p) < 0)

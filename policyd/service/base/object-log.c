@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "policyd/service/object-log.h"
+#include "policyd/service/base/object-log.h"
 
 static const char *const class_fields[_CLASS_MAX] = {
         [CLASS_HOST] = FIELD_HOST,
