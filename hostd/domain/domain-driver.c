@@ -5,9 +5,9 @@
  */
 
 #include "common/json/json-get.h"
-#include "hostd/domain/assign.h"
+#include "hostd/helper/assign.h"
 #include "hostd/domain/domain-private.h"
-#include "hostd/domain/native-driver.h"
+#include "hostd/helper/native-driver.h"
 
 #define TIMEOUT (60 * UINT64_C(1000000))
 #define FIXED_ARGUMENTS 3

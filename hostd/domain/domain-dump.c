@@ -5,7 +5,7 @@
  */
 
 #include "common/daemon/log.h"
-#include "hostd/domain/core-dump.h"
+#include "hostd/helper/core-dump.h"
 #include "hostd/domain/domain-private.h"
 
 static void on_dumped(int result, const char *words, void *userdata) {

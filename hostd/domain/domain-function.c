@@ -7,7 +7,7 @@
 
 #include "hostd/domain/domain-config.h"
 #include "hostd/domain/domain-private.h"
-#include "hostd/domain/virtual-function.h"
+#include "hostd/helper/virtual-function.h"
 
 #define MIB (UINT64_C(1) << 20)
 

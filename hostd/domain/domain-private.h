@@ -5,13 +5,13 @@
  * second life)
  */
 
-#include "hostd/domain/folder-watch.h"
+#include "hostd/helper/folder-watch.h"
 #include "hostd/domain/control.h"
 #include "hostd/domain/domain-state.h"
 #include "hostd/domain/domain.h"
 #include "hostd/domain/emulator-state.h"
-#include "hostd/domain/helper-process.h"
-#include "hostd/domain/process-watch.h"
+#include "hostd/helper/helper-process.h"
+#include "hostd/helper/process-watch.h"
 #include "hostd/run/run-record.h"
 #include "protocol/errors.h"
 

@@ -10,13 +10,13 @@
 
 #include "common/daemon/log.h"
 #include "common/io/file.h"
-#include "hostd/domain/assign.h"
-#include "hostd/domain/core-dump.h"
+#include "hostd/helper/assign.h"
+#include "hostd/helper/core-dump.h"
 #include "hostd/domain/domain.h"
-#include "hostd/domain/libxl-hypervisor.h"
-#include "hostd/domain/process-watch.h"
-#include "hostd/domain/native-driver.h"
-#include "hostd/domain/virtual-function.h"
+#include "hostd/libxl/libxl-hypervisor.h"
+#include "hostd/helper/process-watch.h"
+#include "hostd/helper/native-driver.h"
+#include "hostd/helper/virtual-function.h"
 #include "hostd/run/dm-settings.h"
 
 #define LOCK_TRIES 20

@@ -9,7 +9,7 @@
  *   domain.json  xenvgpu-domain: the RunRecord below; the last word on what runs
  *   dm.json      xenvgpu-dm: what became of the emulator (DmRecord); read by xenvgpu-domain
  *   lock         held (fcntl) by the one xenvgpu-domain of the folder
- *   functions.json  xenvgpu-domain: PCI functions taken from dom0 for the VM (hostd/domain/passthrough.h)
+ *   functions.json  xenvgpu-domain: PCI functions taken from dom0 for the VM (hostd/helper/passthrough.h)
  *   functions.lock  held (flock) by the one helper that moves them
  *   socket       xenvgpu-domain listens: SOCK_STREAM, one JSON object a line (hostd/run/run-socket.h).
  *                it sends its RunRecord on connecting and after each change;

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "common/io/file.h"
-#include "hostd/domain/core-dump.h"
+#include "hostd/helper/core-dump.h"
 
 #define MIB (UINT64_C(1) << 20)
 

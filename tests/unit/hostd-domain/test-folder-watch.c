@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "common/io/file.h"
-#include "hostd/domain/folder-watch.h"
+#include "hostd/helper/folder-watch.h"
 
 #define CHILD_SKIPPED 77
 

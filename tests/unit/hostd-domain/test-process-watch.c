@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "hostd/domain/helper-process.h"
-#include "hostd/domain/process-watch.h"
+#include "hostd/helper/helper-process.h"
+#include "hostd/helper/process-watch.h"
 
 #define ROUNDS 20
 

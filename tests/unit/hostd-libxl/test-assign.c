@@ -14,8 +14,8 @@
 #include <cmocka.h>
 
 #include "common/io/file.h"
-#include "hostd/domain/assign.h"
-#include "hostd/domain/passthrough.h"
+#include "hostd/helper/assign.h"
+#include "hostd/helper/passthrough.h"
 
 typedef struct Machine {
         char *folder, *sysfs, *gpus;

@@ -17,8 +17,8 @@
 
 #include "common/json/json-get.h"
 #include "hostd/domain/domain-config.h"
-#include "hostd/domain/domain-name.h"
-#include "hostd/domain/libxl-config.h"
+#include "hostd/helper/domain-name.h"
+#include "hostd/libxl/libxl-config.h"
 
 #define VM "11111111-2222-4333-8444-555555555555"
 #define ROOM_SIZE 65536

@@ -18,7 +18,7 @@
 #include "common/io/file-lock.h"
 #include "common/io/file.h"
 #include "common/json/json-get.h"
-#include "hostd/domain/libxl-hypervisor.h"
+#include "hostd/libxl/libxl-hypervisor.h"
 
 #define ROOM_SIZE 65536
 

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "common/io/file.h"
-#include "hostd/domain/native-driver.h"
+#include "hostd/helper/native-driver.h"
 
 static const PciAddress card = { .bus = 0x84 };
 

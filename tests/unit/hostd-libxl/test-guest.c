@@ -12,7 +12,7 @@
 #include <cmocka.h>
 #include <xenstore.h>
 
-#include "hostd/domain/libxl-private.h"
+#include "hostd/libxl/libxl-private.h"
 
 static libxl_dominfo domain; /* the one that there is */
 static int info_error;

@@ -1,7 +1,7 @@
 /*
  * The simulated hypervisor
  *
- * A domain is a folder (hostd/domain/sim-folder.h), some keys in xenstore as libxl writes them, and a process
+ * A domain is a folder (hostd/sim/sim-folder.h), some keys in xenstore as libxl writes them, and a process
  * group led by the device model. Everything of it survives us, and is found again by the VM's uuid.
  */
 
@@ -13,11 +13,11 @@
 #include <sys/inotify.h>
 
 #include "common/json/json-get.h"
-#include "hostd/domain/hypervisor.h"
-#include "hostd/domain/process-watch.h"
-#include "hostd/domain/folder-watch.h"
-#include "hostd/domain/sim-folder.h"
-#include "hostd/domain/sim-launch.h"
+#include "hostd/helper/hypervisor.h"
+#include "hostd/helper/process-watch.h"
+#include "hostd/helper/folder-watch.h"
+#include "hostd/sim/sim-folder.h"
+#include "hostd/sim/sim-launch.h"
 #include "hostd/run/xenstore.h"
 
 #define DEVICE_MODEL_STATE "/local/domain/0/device-model/%" PRIu32 "/state"

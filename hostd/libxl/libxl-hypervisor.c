@@ -14,8 +14,8 @@
 
 #include "common/daemon/log.h"
 #include "common/io/file.h"
-#include "hostd/domain/libxl-hypervisor.h"
-#include "hostd/domain/libxl-private.h"
+#include "hostd/libxl/libxl-hypervisor.h"
+#include "hostd/libxl/libxl-private.h"
 
 #define DEVICE_MODEL_GRACE (5 * UINT64_C(1000000))
 #define QEMU_ROOT "/run/xen/qemu-root-" /* and its domid: libxl's choice */

@@ -5,10 +5,10 @@
  * life) and libxl-hypervisor.c (its end, and the whole)
  */
 
-#include "hostd/domain/hypervisor.h"
-#include "hostd/domain/libxl-loop.h"
-#include "hostd/domain/passthrough.h"
-#include "hostd/domain/process-watch.h"
+#include "hostd/helper/hypervisor.h"
+#include "hostd/libxl/libxl-loop.h"
+#include "hostd/helper/passthrough.h"
+#include "hostd/helper/process-watch.h"
 #include "hostd/run/xenstore.h"
 
 struct xendevicemodel_handle;

@@ -5,7 +5,7 @@
 #include <dirent.h>
 
 #include "common/io/file.h"
-#include "hostd/domain/nvidia-gpus.h"
+#include "hostd/helper/nvidia-gpus.h"
 
 #define INFORMATION_SIZE_MAX 16384
 #define BUS_LOCATION "Bus Location:"

@@ -5,8 +5,8 @@
 #include <libxl_utils.h>
 
 #include "common/json/json-get.h"
-#include "hostd/domain/domain-name.h"
-#include "hostd/domain/libxl-config.h"
+#include "hostd/helper/domain-name.h"
+#include "hostd/libxl/libxl-config.h"
 
 static void overlay(libxl_domain_config *c) {
         /* Not the id of the domain that the config was once read off. */

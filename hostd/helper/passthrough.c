@@ -1,7 +1,7 @@
 /*
  * PCI functions that go to a guest, and come back
  *
- * In the order of events: noted, handed to the helper (hostd/domain/helper-process.h), its end awaited.
+ * In the order of events: noted, handed to the helper (hostd/helper/helper-process.h), its end awaited.
  */
 
 #include <stdio.h>
@@ -9,9 +9,9 @@
 #include "common/daemon/log.h"
 #include "common/io/file.h"
 #include "common/json/json-get.h"
-#include "hostd/domain/assign.h"
-#include "hostd/domain/helper-process.h"
-#include "hostd/domain/passthrough.h"
+#include "hostd/helper/assign.h"
+#include "hostd/helper/helper-process.h"
+#include "hostd/helper/passthrough.h"
 
 #define NOTE "functions.json"
 #define NOTE_SIZE_MAX 16384

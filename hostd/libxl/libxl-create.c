@@ -12,9 +12,9 @@
 
 #include "common/daemon/log.h"
 #include "common/io/file-lock.h"
-#include "hostd/domain/assign.h"
-#include "hostd/domain/libxl-config.h"
-#include "hostd/domain/libxl-private.h"
+#include "hostd/helper/assign.h"
+#include "hostd/libxl/libxl-config.h"
+#include "hostd/libxl/libxl-private.h"
 
 #define KIB_PER_MIB 1024
 #define NAMING_PAUSE UINT64_C(10000)

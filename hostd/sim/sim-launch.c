@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 #include "common/json/json-get.h"
-#include "hostd/domain/sim-launch.h"
+#include "hostd/sim/sim-launch.h"
 
 #define KIB_PER_MIB 1024
 

@@ -2,7 +2,7 @@
  * Long operations of libxl: begun once, told once, from the loop
  */
 
-#include "hostd/domain/libxl-private.h"
+#include "hostd/libxl/libxl-private.h"
 
 static int on_deferred(sd_event_source *source, void *userdata) {
         LibxlOperation *o = userdata;

@@ -11,7 +11,7 @@
 #include <sys/time.h>
 
 #include "common/daemon/log.h"
-#include "hostd/domain/libxl-loop.h"
+#include "hostd/libxl/libxl-loop.h"
 
 #define USEC_PER_SEC UINT64_C(1000000)
 

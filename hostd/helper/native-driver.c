@@ -6,8 +6,8 @@
 #include <stdio.h>
 
 #include "hostd/core/host-type.h"
-#include "hostd/domain/assign.h"
-#include "hostd/domain/native-driver.h"
+#include "hostd/helper/assign.h"
+#include "hostd/helper/native-driver.h"
 
 #define PATH_SIZE 256
 #define FIRST_ADDRESS 4 /* among the arguments */

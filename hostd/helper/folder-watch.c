@@ -6,7 +6,7 @@
 
 #include <sys/inotify.h>
 
-#include "hostd/domain/folder-watch.h"
+#include "hostd/helper/folder-watch.h"
 
 #define LOOK_USEC 200000
 

@@ -17,8 +17,8 @@
 #include "common/io/file-lock.h"
 #include "common/io/file.h"
 #include "common/base/parse.h"
-#include "hostd/domain/core-dump.h"
-#include "hostd/domain/sim-folder.h"
+#include "hostd/helper/core-dump.h"
+#include "hostd/sim/sim-folder.h"
 #include "hostd/run/libxl-log.h"
 
 #define TIMEOUT (1800 * UINT64_C(1000000))

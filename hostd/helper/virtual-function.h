@@ -8,7 +8,7 @@
  * or another type with other numbers is wanted while none of them is in use. gimtool runs for one PGPU at a
  * time, whichever the VMs are (XenServer's rule: its driver takes no two at once).
  *
- * A helper process does it (hostd/domain/helper-process.h), under a lock that gimtool itself inherits, so
+ * A helper process does it (hostd/helper/helper-process.h), under a lock that gimtool itself inherits, so
  * that it is free only when nobody of them is left. Below the runtime folder stand
  *
  *   mxgpu/lock
@@ -20,7 +20,7 @@
  */
 
 #include "common/base/pci-address.h"
-#include "hostd/domain/helper-process.h"
+#include "hostd/helper/helper-process.h"
 
 #define VIRTUAL_FUNCTION_VERB "--choose-virtual-function"
 

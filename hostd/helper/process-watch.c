@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 
 #include "common/base/text.h"
-#include "hostd/domain/process-watch.h"
+#include "hostd/helper/process-watch.h"
 
 struct ProcessWatch {
         ProcessId id;

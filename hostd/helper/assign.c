@@ -14,9 +14,9 @@
 #include "common/daemon/log.h"
 #include "common/io/file-lock.h"
 #include "common/io/file.h"
-#include "hostd/domain/assign.h"
-#include "hostd/domain/libxl-config.h"
-#include "hostd/domain/nvidia-gpus.h"
+#include "hostd/helper/assign.h"
+#include "hostd/libxl/libxl-config.h"
+#include "hostd/helper/nvidia-gpus.h"
 #include "hostd/run/libxl-log.h"
 
 #define SYSFS "/sys/bus/pci"

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <sys/wait.h>
 
-#include "hostd/domain/helper-process.h"
+#include "hostd/helper/helper-process.h"
 
 #define WORDS_SIZE 512
 

@@ -10,7 +10,7 @@
 #include "common/io/file-lock.h"
 #include "common/io/file.h"
 #include "common/base/parse.h"
-#include "hostd/domain/sim-folder.h"
+#include "hostd/sim/sim-folder.h"
 #include "protocol/vm-record.h"
 
 #define TEXT_MAX 256

@@ -4,7 +4,7 @@
  * The memory of a guest that crashed, as a file
  *
  * For the actions coredump-destroy and coredump-restart. Writing a guest's memory may take minutes, and libxl does
- * not come back meanwhile: a helper process does it (hostd/domain/helper-process.h), one at a time for a host. A
+ * not come back meanwhile: a helper process does it (hostd/helper/helper-process.h), one at a time for a host. A
  * VM keeps its newest dump, UUID.core; a host the newest few. No dump is begun for which the file system has no
  * room, and none takes its last twentieth.
  */
@@ -12,7 +12,7 @@
 #include <systemd/sd-event.h>
 
 #include "common/base/uuid.h"
-#include "hostd/domain/helper-process.h"
+#include "hostd/helper/helper-process.h"
 #include "hostd/run/program.h"
 
 #define CORE_DUMP_VERB "--dump-core"

@@ -11,7 +11,7 @@
 
 #include "common/daemon/log.h"
 #include "common/base/parse.h"
-#include "hostd/domain/libxl-private.h"
+#include "hostd/libxl/libxl-private.h"
 #include "hostd/run/run-record.h"
 
 /* What the hypervisor says of a domain. */

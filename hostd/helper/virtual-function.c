@@ -24,8 +24,8 @@
 #include "common/io/file.h"
 #include "common/json/json-get.h"
 #include "common/base/parse.h"
-#include "hostd/domain/process-watch.h"
-#include "hostd/domain/virtual-function.h"
+#include "hostd/helper/process-watch.h"
+#include "hostd/helper/virtual-function.h"
 #include "hostd/run/run-record.h"
 
 #define NOTE "function.json"

@@ -16,7 +16,7 @@
  */
 
 #include "common/io/pidfd.h"
-#include "hostd/domain/hypervisor.h"
+#include "hostd/helper/hypervisor.h"
 
 /* 0, or -ENOSPC with a sentence. */
 int sim_check_memory(const char *dir, struct json_object *config, char **ret_error);
