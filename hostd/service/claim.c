@@ -6,7 +6,7 @@
 
 #include "hostd/service/claim.h"
 #include "hostd/service/host-internal.h"
-#include "hostd/service/vm.h"
+#include "hostd/vm/vm.h"
 
 static bool is_claimer(const Host *h, const char *caller) {
         return streq_ptr(h->claimer, caller);

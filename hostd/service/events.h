@@ -7,7 +7,7 @@
  * over crashes too. A failure to number or to build one is logged; the inventory that follows says the same.
  */
 
-#include "hostd/service/vm.h"
+#include "hostd/vm/vm.h"
 
 /* The VM's record as it stands. */
 void events_tell_vm(HostVm *vm);

@@ -15,7 +15,7 @@
 #include "hostd/edge/kernel-watch.h"
 #include "hostd/edge/ovs-bridges.h"
 #include "hostd/service/host.h"
-#include "hostd/service/lease.h"
+#include "hostd/vm/lease.h"
 
 struct Host {
         sd_event *event;

@@ -16,8 +16,8 @@
 #include "hostd/core/idset.h"
 #include "hostd/service/events.h"
 #include "hostd/service/host-internal.h"
-#include "hostd/service/strangers.h"
-#include "hostd/service/vm-program.h"
+#include "hostd/machine/strangers.h"
+#include "hostd/vm/vm-program.h"
 
 #define INVENTORY_PAUSE_PER_VM UINT64_C(4000)
 

@@ -14,8 +14,8 @@
 #include "hostd/service/events.h"
 #include "hostd/service/host-internal.h"
 #include "hostd/service/orders.h"
-#include "hostd/service/strangers.h"
-#include "hostd/service/vm-program.h"
+#include "hostd/machine/strangers.h"
+#include "hostd/vm/vm-program.h"
 
 static int check_epoch(Host *h, uint64_t epoch, HostRefusal *refusal) {
         int r;

@@ -11,9 +11,9 @@
 
 #include "common/io/file.h"
 #include "hostd/service/host-internal.h"
-#include "hostd/service/vm.h"
-#include "hostd/service/strangers.h"
-#include "hostd/service/vm-program.h"
+#include "hostd/vm/vm.h"
+#include "hostd/machine/strangers.h"
+#include "hostd/vm/vm-program.h"
 
 typedef struct VmList {
         Host *host;

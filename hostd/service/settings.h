@@ -11,7 +11,7 @@
 #include "common/daemon/settings.h"
 #include "protocol/config-keys.h"
 #include "hostd/edge/hardware.h"
-#include "hostd/service/units.h"
+#include "hostd/vm/units.h"
 
 typedef struct HostSettings {
         char *bus;

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "common/io/file.h"
-#include "hostd/service/lease.h"
+#include "hostd/vm/lease.h"
 #include "tests/unit/hostd-lease/fake-systemd.h"
 
 #define MS UINT64_C(1000)

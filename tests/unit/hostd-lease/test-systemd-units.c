@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "hostd/service/units.h"
+#include "hostd/vm/units.h"
 #include "tests/unit/hostd-lease/fake-systemd.h"
 
 #define VM "11111111-2222-4333-8444-555555555555"

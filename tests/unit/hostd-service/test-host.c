@@ -8,7 +8,7 @@
 
 #include "common/io/file.h"
 #include "hostd/service/host-internal.h"
-#include "hostd/service/vm.h"
+#include "hostd/vm/vm.h"
 #include "protocol/order.h"
 #include "tests/unit/hostd-edge/fake-ovsdb.h"
 #include "tests/unit/hostd-service/world.h"

@@ -7,7 +7,7 @@
 
 #include "common/io/file.h"
 #include "hostd/run/run-socket.h"
-#include "hostd/service/run-link.h"
+#include "hostd/vm/run-link.h"
 #include "tests/unit/hostd-service/world.h"
 
 typedef struct Peer {

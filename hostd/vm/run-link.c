@@ -5,7 +5,7 @@
  */
 
 #include "hostd/run/run-socket.h"
-#include "hostd/service/run-link.h"
+#include "hostd/vm/run-link.h"
 
 struct RunLink {
         int fd;

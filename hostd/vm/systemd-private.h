@@ -4,7 +4,7 @@
  * What systemd.c and systemd-unit.c share
  */
 
-#include "hostd/service/systemd.h"
+#include "hostd/vm/systemd.h"
 
 #define SYSTEMD_NAME "org.freedesktop.systemd1"
 #define SYSTEMD_PATH "/org/freedesktop/systemd1"

@@ -8,9 +8,9 @@
 #include "common/base/strbuf.h"
 #include "hostd/service/claim.h"
 #include "hostd/service/host-internal.h"
-#include "hostd/service/strangers.h"
-#include "hostd/service/types.h"
-#include "hostd/service/vm.h"
+#include "hostd/machine/strangers.h"
+#include "hostd/machine/types.h"
+#include "hostd/vm/vm.h"
 
 static void tell_pgpu(Host *h, const PciAddress *address, PgpuProperty property) {
         if (h->listener)

@@ -10,7 +10,7 @@
 #include "common/daemon/bus-open.h"
 #include "common/daemon/log.h"
 #include "common/base/text.h"
-#include "hostd/service/systemd-private.h"
+#include "hostd/vm/systemd-private.h"
 
 /* Longer than systemd needs to answer while it is loading units on a slow host. The job itself has no limit
  * here: the unit has its own. */

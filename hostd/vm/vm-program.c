@@ -15,7 +15,7 @@
 #include "hostd/run/program.h"
 #include "hostd/service/events.h"
 #include "hostd/service/host-internal.h"
-#include "hostd/service/vm-program.h"
+#include "hostd/vm/vm-program.h"
 
 #define MS UINT64_C(1000)
 #define SECOND (1000 * MS)

@@ -14,8 +14,8 @@
 #include "hostd/edge/host-store.h"
 #include "hostd/run/run-record.h"
 #include "hostd/service/host.h"
-#include "hostd/service/lease.h"
-#include "hostd/service/run-link.h"
+#include "hostd/vm/lease.h"
+#include "hostd/vm/run-link.h"
 
 typedef enum VmPhase {
         VM_PHASE_QUEUED,    /* the order is stored; waits until fewer VMs are being built */

@@ -10,7 +10,7 @@
  */
 
 #include "hostd/run/program.h"
-#include "hostd/service/systemd-private.h"
+#include "hostd/vm/systemd-private.h"
 
 #define RESTART_DELAY UINT64_C(1000000)
 /* A guest has its own time for going down, which the program knows (hostd/domain/main.c); then as long again

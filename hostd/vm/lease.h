@@ -9,7 +9,7 @@
  * folder before they are stopped, so that the next hostd pays what this one could not.
  */
 
-#include "hostd/service/systemd.h"
+#include "hostd/vm/systemd.h"
 
 typedef struct Lease Lease;
 typedef struct LeaseHold LeaseHold;

@@ -12,7 +12,7 @@
 #include "common/io/file.h"
 #include "common/json/json-get.h"
 #include "hostd/core/lease.h"
-#include "hostd/service/lease.h"
+#include "hostd/vm/lease.h"
 
 #define NOTE "lease.json"
 #define NOTE_SIZE_MAX 65536

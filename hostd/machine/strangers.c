@@ -7,8 +7,8 @@
 
 #include "common/daemon/log.h"
 #include "hostd/service/events.h"
-#include "hostd/service/strangers.h"
-#include "hostd/service/vm.h"
+#include "hostd/machine/strangers.h"
+#include "hostd/vm/vm.h"
 
 #define LOOK_AGAIN (5 * UINT64_C(1000000))
 

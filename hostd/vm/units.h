@@ -14,7 +14,7 @@
  */
 
 #include "common/io/pidfd.h"
-#include "hostd/service/systemd.h"
+#include "hostd/vm/systemd.h"
 
 typedef struct Units Units;
 typedef struct UnitCall UnitCall;

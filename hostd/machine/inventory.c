@@ -5,8 +5,8 @@
  */
 
 #include "hostd/service/host-internal.h"
-#include "hostd/service/strangers.h"
-#include "hostd/service/vm.h"
+#include "hostd/machine/strangers.h"
+#include "hostd/vm/vm.h"
 
 static void fill_vm_gpus(const HostVm *vm, InventoryVm *ret) {
         for (size_t i = 0; i < vm->n_gpus; i++) {

@@ -4,7 +4,7 @@
  * Following a VM's program
  */
 
-#include "hostd/service/vm.h"
+#include "hostd/vm/vm.h"
 
 /* A VM that is queued has its turn: what monitors the GPUs is stopped where it takes one, then its program is
  * started. A failure becomes the VM's end. */

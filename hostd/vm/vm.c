@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "hostd/service/host-internal.h"
-#include "hostd/service/vm.h"
+#include "hostd/vm/vm.h"
 
 static const char *const phase_names[_VM_PHASE_MAX] = {
         [VM_PHASE_QUEUED] = "queued",

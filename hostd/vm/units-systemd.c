@@ -9,7 +9,7 @@
 
 #include "common/daemon/log.h"
 #include "common/base/text.h"
-#include "hostd/service/units.h"
+#include "hostd/vm/units.h"
 
 struct UnitCall {
         Units *units;

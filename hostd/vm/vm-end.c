@@ -12,7 +12,7 @@
 #include "common/io/file.h"
 #include "hostd/service/events.h"
 #include "hostd/service/host-internal.h"
-#include "hostd/service/vm-program.h"
+#include "hostd/vm/vm-program.h"
 
 #define CLEAN_DELAY (20 * UINT64_C(1000))
 #define CLEAN_AGAIN_DELAY (3000 * UINT64_C(1000))

@@ -10,7 +10,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "hostd/service/units.h"
+#include "hostd/vm/units.h"
 
 struct UnitCall {
         int fd; /* read end of the pipe */

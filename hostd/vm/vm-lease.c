@@ -7,7 +7,7 @@
 
 #include "hostd/service/events.h"
 #include "hostd/service/host-internal.h"
-#include "hostd/service/vm-program.h"
+#include "hostd/vm/vm-program.h"
 
 #define TELL_AFTER (500 * UINT64_C(1000))
 
