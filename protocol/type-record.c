@@ -2,43 +2,21 @@
  * VGPU types as they travel
  */
 
-#include <strings.h>
-
 #include "common/base/text.h"
 #include "protocol/record.h"
 #include "protocol/type-record.h"
 
-static const char *const implementation_names[_VGPU_IMPLEMENTATION_MAX] = {
-        [VGPU_IMPLEMENTATION_PASSTHROUGH] = "passthrough",
-        [VGPU_IMPLEMENTATION_NVIDIA] = "nvidia",
-        [VGPU_IMPLEMENTATION_NVIDIA_SRIOV] = "nvidia_sriov",
-        [VGPU_IMPLEMENTATION_GVT_G] = "gvt_g",
-        [VGPU_IMPLEMENTATION_MXGPU] = "mxgpu",
-};
-
-const char *vgpu_implementation_to_string(VgpuImplementation i) {
-        return i >= 0 && i < _VGPU_IMPLEMENTATION_MAX ? implementation_names[i] : NULL;
-}
-
-VgpuImplementation vgpu_implementation_from_string(const char *text) {
-        for (VgpuImplementation i = 0; text && i < _VGPU_IMPLEMENTATION_MAX; i++)
-                if (strcasecmp(implementation_names[i], text) == 0)
-                        return i;
-
-        return _VGPU_IMPLEMENTATION_INVALID;
-}
-
 /* The identifier names the implementation ("0001:gvt-g,…"); a record without either is an old one of NVIDIA's. */
 static VgpuImplementation implementation_of_identifier(const char *identifier) {
         if (streq(identifier, PASSTHROUGH_IDENTIFIER))
-                return VGPU_IMPLEMENTATION_PASSTHROUGH;
+                return TYPE_PASSTHROUGH;
         if (startswith(identifier, "0001:gvt-g,"))
-                return VGPU_IMPLEMENTATION_GVT_G;
+                return TYPE_GVT_G;
         if (startswith(identifier, "0001:mxgpu,"))
-                return VGPU_IMPLEMENTATION_MXGPU;
+                return TYPE_MXGPU;
         if (startswith(identifier, "0001:nvidia_sriov,") || startswith(identifier, "0001:nvidia-sriov,"))
-                return VGPU_IMPLEMENTATION_NVIDIA_SRIOV;
-        return VGPU_IMPLEMENTATION_NVIDIA;
+                return TYPE_NVIDIA_SRIOV;
+        return TYPE_NVIDIA;
 }
 
 static const RecordField fields[] = {

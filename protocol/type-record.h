@@ -15,22 +15,9 @@
  */
 
 #include "common/json/json-get.h"
+#include "protocol/vgpu-implementation.h"
 
-#define PGPU_SIZE 1048576u /* XenServer: Constants.pgpu_default_size */
 #define PASSTHROUGH_IDENTIFIER "0001:passthrough"
-
-typedef enum VgpuImplementation {
-        VGPU_IMPLEMENTATION_PASSTHROUGH,
-        VGPU_IMPLEMENTATION_NVIDIA,
-        VGPU_IMPLEMENTATION_NVIDIA_SRIOV,
-        VGPU_IMPLEMENTATION_GVT_G,
-        VGPU_IMPLEMENTATION_MXGPU,
-        _VGPU_IMPLEMENTATION_MAX,
-        _VGPU_IMPLEMENTATION_INVALID = -EINVAL,
-} VgpuImplementation;
-
-const char *vgpu_implementation_to_string(VgpuImplementation i); /* "passthrough", "nvidia", "nvidia_sriov", "gvt_g", "mxgpu" */
-VgpuImplementation vgpu_implementation_from_string(const char *text);
 
 typedef struct TypeRecord {
         char *identifier; /* "" in records of old versions */

@@ -11,20 +11,20 @@
 static VgpuImplementation implementation_of(HostTypeKind kind) {
         switch (kind) {
         case HOST_TYPE_KIND_PASSTHROUGH:
-                return VGPU_IMPLEMENTATION_PASSTHROUGH;
+                return TYPE_PASSTHROUGH;
         case HOST_TYPE_KIND_NVIDIA:
-                return VGPU_IMPLEMENTATION_NVIDIA;
+                return TYPE_NVIDIA;
         case HOST_TYPE_KIND_NVIDIA_SRIOV:
-                return VGPU_IMPLEMENTATION_NVIDIA_SRIOV;
+                return TYPE_NVIDIA_SRIOV;
         case HOST_TYPE_KIND_GVT_G:
-                return VGPU_IMPLEMENTATION_GVT_G;
+                return TYPE_GVT_G;
         case HOST_TYPE_KIND_MXGPU:
-                return VGPU_IMPLEMENTATION_MXGPU;
+                return TYPE_MXGPU;
         case _HOST_TYPE_KIND_MAX:
         case _HOST_TYPE_KIND_INVALID:
                 break;
         }
-        return VGPU_IMPLEMENTATION_PASSTHROUGH;
+        return TYPE_PASSTHROUGH;
 }
 
 static int add_text(struct json_object *o, const char *member, const char *text) {

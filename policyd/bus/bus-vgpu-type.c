@@ -3,16 +3,10 @@
  */
 
 #include "policyd/bus/bus-private.h"
-#include "protocol/type-record.h"
-
-/* The core's enum and the record's are one list of words; the core's header does without json-c. */
-_Static_assert((int) _TYPE_IMPLEMENTATION_MAX == (int) _VGPU_IMPLEMENTATION_MAX &&
-                       (int) TYPE_MXGPU == (int) VGPU_IMPLEMENTATION_MXGPU,
-        "TypeImplementation and VgpuImplementation must be the same list");
 
 static DECLARE_GETTER(get_implementation) {
         return sd_bus_message_append_basic(reply, 's',
-                vgpu_implementation_to_string((VgpuImplementation) * (const TypeImplementation *) userdata));
+                vgpu_implementation_to_string(*(const VgpuImplementation *) userdata));
 }
 
 static const sd_bus_vtable vgpu_type_vtable[] = {

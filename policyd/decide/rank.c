@@ -20,8 +20,8 @@ bool type_needs_iommu(const VgpuType *t) {
                 return true;
         case TYPE_NVIDIA:
         case TYPE_GVT_G:
-        case _TYPE_IMPLEMENTATION_MAX:
-        case _TYPE_IMPLEMENTATION_INVALID:
+        case _VGPU_IMPLEMENTATION_MAX:
+        case _VGPU_IMPLEMENTATION_INVALID:
                 break;
         }
 

@@ -148,10 +148,10 @@ int pool_add_gpu_group(Pool *pool, const Uuid *id, uint64_t key, const char *nam
 }
 
 /* Until the hardware says more, the identifier tells the kind of a type. */
-static TypeImplementation implementation_from_identifier(const char *identifier, const char *model_name) {
+static VgpuImplementation implementation_from_identifier(const char *identifier, const char *model_name) {
         static const struct {
                 const char *prefix;
-                TypeImplementation implementation;
+                VgpuImplementation implementation;
         } kinds[] = {
                 {"passthrough", TYPE_PASSTHROUGH},
                 {"gvt-g,", TYPE_GVT_G},

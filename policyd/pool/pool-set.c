@@ -320,7 +320,7 @@ int pool_set_type_identifier(Pool *pool, VgpuType *t, const char *identifier) {
         return 0;
 }
 
-int pool_set_type_size(Pool *pool, VgpuType *t, uint32_t size, TypeImplementation implementation) {
+int pool_set_type_size(Pool *pool, VgpuType *t, uint32_t size, VgpuImplementation implementation) {
         uint64_t properties = (t->size != size ? TYPE_SIZE : 0) |
                               (t->implementation != implementation ? TYPE_IMPLEMENTATION : 0);
         const PtrArray *reservations = &pool->objects[CLASS_RESERVATION],

@@ -17,6 +17,7 @@
 #include "common/base/uuid.h"
 #include "policyd/pool/refusal.h"
 #include "protocol/errors.h"
+#include "protocol/vgpu-implementation.h"
 
 typedef enum ObjectClass {
         CLASS_HOST,
@@ -157,18 +158,6 @@ typedef enum VmPlacement { /* of the VMs of a group, as XenServer has it */
 const char *placement_to_string(VmPlacement p);      /* "normal", "anti_affinity" */
 VmPlacement placement_from_string(const char *text); /* dashes or underscores, any case */
 
-typedef enum TypeImplementation { /* the words of protocol/type-record.h, without json-c */
-        TYPE_PASSTHROUGH,
-        TYPE_NVIDIA,
-        TYPE_NVIDIA_SRIOV,
-        TYPE_GVT_G,
-        TYPE_MXGPU,
-        _TYPE_IMPLEMENTATION_MAX,
-        _TYPE_IMPLEMENTATION_INVALID = -EINVAL,
-} TypeImplementation;
-
-#define PGPU_SIZE 1048576u /* units; as in protocol/type-record.h, which needs json-c */
-
 #define HOST_NOT_HEARD "Not heard from yet; try again in a moment."
 
 struct Host {
@@ -248,7 +237,7 @@ struct GpuGroup {
 struct VgpuType {
         Object object;
         char *identifier; /* "" in old records */
-        TypeImplementation implementation;
+        VgpuImplementation implementation;
         char *vendor_name, *model_name;
         uint64_t framebuffer_size;
         uint32_t max_heads, max_resolution_x, max_resolution_y;
@@ -521,7 +510,7 @@ bool pgpu_is_left_out(const Pgpu *p);
 void pool_set_group_algorithm(Pool *pool, GpuGroup *g, GroupAlgorithm a);
 int pool_set_group_gpu_types(Pool *pool, GpuGroup *g, const char *const *gpu_types);
 int pool_set_type_identifier(Pool *pool, VgpuType *t, const char *identifier);
-int pool_set_type_size(Pool *pool, VgpuType *t, uint32_t size, TypeImplementation implementation);
+int pool_set_type_size(Pool *pool, VgpuType *t, uint32_t size, VgpuImplementation implementation);
 /* What a host says of a type; the text is copied. Stored with the host where it is another than the type shows. 1: it is another than before; 0; -ENOMEM. */
 typedef struct TypeFacts {
         uint32_t size;

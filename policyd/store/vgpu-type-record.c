@@ -15,7 +15,7 @@ static void type_build(const Object *o, StrBuf *b) {
         json_write_text(b, "internal_config", isempty(t->internal_config) ? "{}" : t->internal_config);
         json_write_string(b, "identifier", strempty(t->identifier));
         json_write_string(b, "implementation",
-                vgpu_implementation_to_string((VgpuImplementation) t->implementation));
+                vgpu_implementation_to_string(t->implementation));
         json_write_string(b, "vendor_name", strempty(t->vendor_name));
         json_write_string(b, "model_name", strempty(t->model_name));
         json_write_u64(b, "framebuffer_size", t->framebuffer_size);
@@ -46,7 +46,7 @@ static int type_read_indexed(Pool *pool, JsonReader *r, struct json_object *reco
                 return q;
         if (size > PGPU_SIZE)
                 return json_fail(r, "size", "is %u, more than a whole PGPU (%u)", size, PGPU_SIZE);
-        q = q ?: pool_set_type_size(pool, t, size, (TypeImplementation) implementation);
+        q = q ?: pool_set_type_size(pool, t, size, (VgpuImplementation) implementation);
         q = q
                     ?: pool_set_type_compatible(
                                pool, t, (const char *const *) on_pgpu, (const char *const *) in_vm);

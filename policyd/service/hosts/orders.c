@@ -93,8 +93,8 @@ static int fill_vgpu(const Vgpu *v, const Pgpu *pgpu, const char *platform_args,
                 ret->mxgpu.framebufferbytes = of_host ? of_host->framebuffer_size : v->type->framebuffer_size;
                 return 0;
         case TYPE_PASSTHROUGH:
-        case _TYPE_IMPLEMENTATION_MAX:
-        case _TYPE_IMPLEMENTATION_INVALID:
+        case _VGPU_IMPLEMENTATION_MAX:
+        case _VGPU_IMPLEMENTATION_INVALID:
                 break;
         }
         return -EINVAL;

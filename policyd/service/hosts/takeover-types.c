@@ -43,7 +43,7 @@ static int type_refresh(Policy *p, VgpuType *t, const TypeRecord *record) {
                 t->experimental = record->experimental;
                 changed |= TYPE_EXPERIMENTAL;
         }
-        r = pool_set_type_size(p->pool, t, record->size, (TypeImplementation) record->implementation);
+        r = pool_set_type_size(p->pool, t, record->size, record->implementation);
         r = r
                     ?: pool_set_type_compatible(p->pool, t,
                                (const char *const *) record->compatible_types_on_pgpu,
@@ -81,7 +81,7 @@ static int type_describe(Policy *p, VgpuType *t, const TypeRecord *record) {
         t->max_resolution_x = record->max_resolution_x;
         t->max_resolution_y = record->max_resolution_y;
         t->experimental = record->experimental;
-        return pool_set_type_size(p->pool, t, 0, (TypeImplementation) record->implementation);
+        return pool_set_type_size(p->pool, t, 0, record->implementation);
 }
 
 /* Where the lead has changed its mind, others are told that they differ now, or no more. */
@@ -137,7 +137,7 @@ int type_from_record(
 int type_passthrough(Policy *p, VgpuType **ret) {
         _cleanup_refusal_ Refusal refusal = {};
         TypeRecord record = {.identifier = (char *) PASSTHROUGH_IDENTIFIER,
-                .implementation = VGPU_IMPLEMENTATION_PASSTHROUGH,
+                .implementation = TYPE_PASSTHROUGH,
                 .vendor_name = (char *) "",
                 .model_name = (char *) "passthrough"};
         int r;

@@ -165,7 +165,7 @@ static int type_members(const Object *object, struct json_object *o) {
         r = r ?: json_add_u64(o, "Size", t->size);
         r = r
                     ?: json_add_string(o, "Implementation",
-                               vgpu_implementation_to_string((VgpuImplementation) t->implementation));
+                               vgpu_implementation_to_string(t->implementation));
         r = r ?: json_add_string(o, "Identifier", strempty(t->identifier));
         r = r ?: json_add_bool(o, "Experimental", t->experimental);
         r = r ?: json_add_paths(o, "SupportedOnPGPUs", &t->supported_on);

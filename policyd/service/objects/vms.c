@@ -218,7 +218,7 @@ static int export_type(const VgpuType *t, TypeRecord *ret) {
         int r;
 
         ret->identifier = strdup(strempty(t->identifier));
-        ret->implementation = (VgpuImplementation) t->implementation;
+        ret->implementation = t->implementation;
         ret->vendor_name = strdup(strempty(t->vendor_name));
         ret->model_name = strdup(strempty(t->model_name));
         ret->framebuffer_size = t->framebuffer_size;

@@ -73,7 +73,7 @@ int type_record_make(const HostType *t, TypeRecord *ret) {
         int r = 0;
 
         *ret = (TypeRecord){
-                .implementation = grid ? VGPU_IMPLEMENTATION_NVIDIA : VGPU_IMPLEMENTATION_PASSTHROUGH,
+                .implementation = grid ? TYPE_NVIDIA : TYPE_PASSTHROUGH,
                 .framebuffer_size = t->framebuffer_size,
                 .max_heads = t->max_heads,
                 .max_resolution_x = t->max_x,

@@ -315,7 +315,7 @@ static void k1_and_k2_have_their_types(void **state) {
                 assert_int_equal(record.max_resolution_x, table[i].x);
                 assert_int_equal(record.max_resolution_y, table[i].y);
                 assert_int_equal(record.framebuffer_size, table[i].framebuffer);
-                assert_int_equal(record.implementation, VGPU_IMPLEMENTATION_NVIDIA);
+                assert_int_equal(record.implementation, TYPE_NVIDIA);
                 assert_string_equal(record.compatible_types_on_pgpu[0], table[i].identifier);
                 assert_null(record.compatible_types_in_vm[0]);
                 assert_contains(json_object_to_json_string(record.internal_config), "grid_k");

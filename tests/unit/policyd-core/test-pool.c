@@ -98,7 +98,7 @@ static void loading_announces_nothing_and_keeps_the_order_of_keys(void **state) 
 static void kinds_of_types_follow_from_identifiers(void **state) {
         static const struct {
                 const char *identifier, *model_name;
-                TypeImplementation implementation;
+                VgpuImplementation implementation;
         } cases[] = {
                 {"0001:passthrough", "passthrough", TYPE_PASSTHROUGH},
                 {"0001:mxgpu,6929,80000000", "S7150", TYPE_MXGPU},

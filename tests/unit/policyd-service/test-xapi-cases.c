@@ -17,7 +17,7 @@ typedef struct Placement {
         const char *platform;
         const char *type_config; /* internal_config of the type */
         unsigned n_vgpus;
-        TypeImplementation implementation;
+        VgpuImplementation implementation;
 } Placement;
 
 /*

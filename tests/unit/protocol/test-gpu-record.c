@@ -142,12 +142,12 @@ static void an_identifier_alone_tells_the_implementation(void **state) {
                 const char *text;
                 VgpuImplementation implementation;
         } cases[] = {
-                { "{\"identifier\":\"0001:passthrough\"}", VGPU_IMPLEMENTATION_PASSTHROUGH },
-                { "{\"identifier\":\"0001:nvidia,0ff2,,0fe7,101e\"}", VGPU_IMPLEMENTATION_NVIDIA },
-                { "{\"identifier\":\"0001:gvt-g,041a,80,180,4\"}", VGPU_IMPLEMENTATION_GVT_G },
-                { "{\"identifier\":\"0001:mxgpu,6929,8000000\"}", VGPU_IMPLEMENTATION_MXGPU },
-                { "{\"identifier\":\"\",\"vendor_name\":\"\",\"model_name\":\"passthrough\"}", VGPU_IMPLEMENTATION_PASSTHROUGH },
-                { "{\"identifier\":\"x\",\"implementation\":\"NVIDIA_SRIOV\"}", VGPU_IMPLEMENTATION_NVIDIA_SRIOV },
+                { "{\"identifier\":\"0001:passthrough\"}", TYPE_PASSTHROUGH },
+                { "{\"identifier\":\"0001:nvidia,0ff2,,0fe7,101e\"}", TYPE_NVIDIA },
+                { "{\"identifier\":\"0001:gvt-g,041a,80,180,4\"}", TYPE_GVT_G },
+                { "{\"identifier\":\"0001:mxgpu,6929,8000000\"}", TYPE_MXGPU },
+                { "{\"identifier\":\"\",\"vendor_name\":\"\",\"model_name\":\"passthrough\"}", TYPE_PASSTHROUGH },
+                { "{\"identifier\":\"x\",\"implementation\":\"NVIDIA_SRIOV\"}", TYPE_NVIDIA_SRIOV },
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
