@@ -8,18 +8,9 @@
 
 #include "policyd/pool/host-index.h"
 
-static const size_t object_sizes[_CLASS_MAX] = {
-        [CLASS_HOST] = sizeof(Host),
-        [CLASS_PGPU] = sizeof(Pgpu),
-        [CLASS_GPU_GROUP] = sizeof(GpuGroup),
-        [CLASS_VGPU_TYPE] = sizeof(VgpuType),
-        [CLASS_VM] = sizeof(Vm),
-        [CLASS_VGPU] = sizeof(Vgpu),
-        [CLASS_RESERVATION] = sizeof(Reservation),
-        [CLASS_QUOTA] = sizeof(Quota),
-        [CLASS_VM_GROUP] = sizeof(VmGroup),
-        [CLASS_JOB] = sizeof(Job),
-};
+#define CLASS_SIZE(class, x, type, ...) [CLASS_##class] = sizeof(type),
+
+static const size_t object_sizes[_CLASS_MAX] = {POOL_CLASSES(CLASS_SIZE)};
 
 static void host_clear(Host *h) {
         free(h->name_label);

@@ -17,19 +17,12 @@
 #include "common/base/uuid.h"
 #include "policyd/pool/refusal.h"
 #include "protocol/errors.h"
+#include "protocol/schema/classes.h"
 #include "protocol/vgpu-implementation.h"
 
+#define POOL_CLASS(class, ...) CLASS_##class,
 typedef enum ObjectClass {
-        CLASS_HOST,
-        CLASS_PGPU,
-        CLASS_GPU_GROUP,
-        CLASS_VGPU_TYPE,
-        CLASS_VM,
-        CLASS_VGPU,
-        CLASS_RESERVATION,
-        CLASS_QUOTA,
-        CLASS_VM_GROUP,
-        CLASS_JOB,
+        POOL_CLASSES(POOL_CLASS) /* CLASS_HOST, … */
         _CLASS_MAX,
         _CLASS_INVALID = -EINVAL,
 } ObjectClass;
@@ -72,32 +65,15 @@ typedef struct PtrArray {
 bool ptr_array_contains(const PtrArray *a, const void *p);
 
 /*
- * Property bits, one per D-Bus property of the class, in the order of PROTOCOL's lists (UUID has none: it never changes).
- * Names without a class prefix would collide, so each class has its own enum.
+ * Property bits, one for each D-Bus property of a class: HOST_NAME_LABEL is 1 << HOST_NAME_LABEL_NUMBER, its place among the properties.
+ * UUID has none: it never changes.
  */
-enum { HOST_NAME_LABEL = 1 << 0, HOST_ADDRESS = 1 << 1, HOST_STATE = 1 << 2, HOST_STATE_REASON = 1 << 3, HOST_ENABLED = 1 << 4,
-       HOST_HOST_UUID = 1 << 5, HOST_BOOT_ID = 1 << 6, HOST_MEMORY_TOTAL = 1 << 7, HOST_MEMORY_FREE = 1 << 8, HOST_NETWORKS = 1 << 9,
-       HOST_STORAGE = 1 << 10, HOST_PGPUS = 1 << 11, HOST_PROBLEMS = 1 << 12, HOST_UNHEARD = 1 << 13 };
-enum { PGPU_HOST = 1 << 0, PGPU_PCI_ID = 1 << 1, PGPU_VENDOR_NAME = 1 << 2, PGPU_DEVICE_NAME = 1 << 3, PGPU_GPU_GROUP = 1 << 4,
-       PGPU_SUPPORTED = 1 << 5, PGPU_ENABLED = 1 << 6, PGPU_RESIDENT_VGPUS = 1 << 7, PGPU_DISPLAY = 1 << 8, PGPU_SCHEDULED_VGPUS = 1 << 9,
-       PGPU_RESERVATIONS = 1 << 10, PGPU_OUTSIDE = 1 << 11, PGPU_HEALTH = 1 << 12, PGPU_HEALTH_REASON = 1 << 13 };
-enum { GROUP_NAME_LABEL = 1 << 0, GROUP_NAME_DESCRIPTION = 1 << 1, GROUP_ALGORITHM = 1 << 2, GROUP_GPU_TYPES = 1 << 3, GROUP_PGPUS = 1 << 4,
-       GROUP_VGPUS = 1 << 5, GROUP_SUPPORTED = 1 << 6, GROUP_ENABLED = 1 << 7 };
-enum { TYPE_VENDOR_NAME = 1 << 0, TYPE_MODEL_NAME = 1 << 1, TYPE_FRAMEBUFFER = 1 << 2, TYPE_HEADS = 1 << 3, TYPE_RESOLUTION_X = 1 << 4,
-       TYPE_RESOLUTION_Y = 1 << 5, TYPE_SIZE = 1 << 6, TYPE_IMPLEMENTATION = 1 << 7, TYPE_IDENTIFIER = 1 << 8, TYPE_EXPERIMENTAL = 1 << 9,
-       TYPE_SUPPORTED_ON = 1 << 10, TYPE_ENABLED_ON = 1 << 11, TYPE_VGPUS = 1 << 12 };
-enum { VM_NAME_LABEL = 1 << 0, VM_OWNER = 1 << 1, VM_AFFINITY = 1 << 2, VM_POWER_STATE = 1 << 3, VM_RESIDENT_ON = 1 << 4,
-       VM_SCHEDULED = 1 << 5, VM_VGPUS = 1 << 6, VM_GROUPS = 1 << 7,
-       VM_PROBLEMS = 1 << 8 };
-enum { VGPU_VM = 1 << 0, VGPU_GROUP = 1 << 1, VGPU_TYPE = 1 << 2, VGPU_DEVICE = 1 << 3, VGPU_ATTACHED = 1 << 4, VGPU_SCHEDULED = 1 << 5,
-       VGPU_RESIDENT_ON = 1 << 6 };
-enum { RESERVATION_NAME_LABEL = 1 << 0, RESERVATION_GROUP = 1 << 1, RESERVATION_TYPE = 1 << 2, RESERVATION_COUNT = 1 << 3,
-       RESERVATION_REMAINING = 1 << 4, RESERVATION_EXPIRES = 1 << 5, RESERVATION_OWNER = 1 << 6 };
-enum { QUOTA_OWNER = 1 << 0, QUOTA_GROUP = 1 << 1, QUOTA_VGPUS_MAX = 1 << 2, QUOTA_SIZE_MAX = 1 << 3, QUOTA_VGPUS_USED = 1 << 4,
-       QUOTA_SIZE_USED = 1 << 5 };
-enum { VM_GROUP_NAME_LABEL = 1 << 0, VM_GROUP_NAME_DESCRIPTION = 1 << 1, VM_GROUP_PLACEMENT = 1 << 2, VM_GROUP_VMS = 1 << 3 };
-enum { JOB_OPERATION = 1 << 0, JOB_STATE = 1 << 1, JOB_PROGRESS = 1 << 2, JOB_STAGE = 1 << 3, JOB_OBJECTS = 1 << 4, JOB_ERROR = 1 << 5,
-       JOB_START_TIME = 1 << 6, JOB_END_TIME = 1 << 7 };
+#define POOL_NUMBER(x, bit, ...) x##_##bit##_NUMBER,
+#define POOL_BIT(x, bit, ...) x##_##bit = 1 << x##_##bit##_NUMBER,
+#define POOL_BITS(class, x, ...)                                                                             \
+        enum { class##_SCHEMA(POOL_NUMBER, SCHEMA_SKIP, x) _##x##_PROPERTIES_MAX };                          \
+        enum { class##_SCHEMA(POOL_BIT, SCHEMA_SKIP, x) };
+POOL_CLASSES(POOL_BITS)
 
 typedef enum HostState {
         HOST_CONNECTING,

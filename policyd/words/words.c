@@ -14,18 +14,9 @@
                 return (size_t) value < ARRAY_SIZE(table) ? table[value] : NULL;                             \
         }
 
-static const char *const object_classes[_CLASS_MAX] = {
-        [CLASS_HOST] = "host",
-        [CLASS_PGPU] = "pgpu",
-        [CLASS_GPU_GROUP] = "gpu_group",
-        [CLASS_VGPU_TYPE] = "vgpu_type",
-        [CLASS_VM] = "vm",
-        [CLASS_VGPU] = "vgpu",
-        [CLASS_RESERVATION] = "reservation",
-        [CLASS_QUOTA] = "quota",
-        [CLASS_VM_GROUP] = "vm_group",
-        [CLASS_JOB] = "job",
-};
+#define CLASS_WORD(class, x, type, word) [CLASS_##class] = word,
+
+static const char *const object_classes[_CLASS_MAX] = {POOL_CLASSES(CLASS_WORD)};
 
 static const char *const host_states[_HOST_STATE_MAX] = {
         [HOST_CONNECTING] = "connecting",
