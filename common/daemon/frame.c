@@ -48,10 +48,12 @@ static void print_help(const DaemonInfo *info) {
         }
 }
 
-/* 0 to go on, 1 served, -EINVAL. --set values go to d->extra_args, in the order given. */
-static int parse_arguments(Daemon *d, const DaemonInfo *info, int argc, char **argv, Options *options) {
-        enum { OPTION_STATE = 256, OPTION_RUNTIME, OPTION_CONFIG, OPTION_SET, OPTION_FLAG };
-        struct option table[8 + FLAGS_MAX] = {
+enum { OPTION_STATE = 256, OPTION_RUNTIME, OPTION_CONFIG, OPTION_SET, OPTION_FLAG };
+#define OPTIONS_MAX 8
+
+/* Every daemon's options, then those of this one. */
+static void list_options(const DaemonInfo *info, struct option table[static OPTIONS_MAX + FLAGS_MAX]) {
+        static const struct option shared[] = {
                 { "help", no_argument, NULL, 'h' },
                 { "version", no_argument, NULL, 'V' },
                 { "verbose", no_argument, NULL, 'v' },
@@ -59,18 +61,22 @@ static int parse_arguments(Daemon *d, const DaemonInfo *info, int argc, char **a
                 { "runtime", required_argument, NULL, OPTION_RUNTIME },
                 { "config", required_argument, NULL, OPTION_CONFIG },
                 { "set", required_argument, NULL, OPTION_SET },
-                {},
         };
-        size_t n_extra = 0, n_options = 0;
+
+        memcpy(table, shared, sizeof(shared));
+        for (int i = 0; i < FLAGS_MAX && info->flags && info->flags[i].name; i++)
+                table[ARRAY_SIZE(shared) + (size_t) i] =
+                        (struct option){ info->flags[i].name, no_argument, NULL, OPTION_FLAG + i };
+}
+
+/* 0 to go on, 1 served, -EINVAL. --set values go to d->extra_args, in the order given. */
+static int parse_arguments(Daemon *d, const DaemonInfo *info, int argc, char **argv, Options *options) {
+        struct option table[OPTIONS_MAX + FLAGS_MAX] = {};
         const char **extra;
+        size_t n_extra = 0;
         int c;
 
-        while (table[n_options].name)
-                n_options++;
-        for (int i = 0; i < FLAGS_MAX && info->flags && info->flags[i].name; i++)
-                table[n_options + (size_t) i] =
-                        (struct option){ info->flags[i].name, no_argument, NULL, OPTION_FLAG + i };
-
+        list_options(info, table);
         extra = calloc((size_t) argc + 1, sizeof(*extra));
         if (!extra)
                 return log_errno(-ENOMEM, "Failed to read the arguments");
