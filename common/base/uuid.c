@@ -68,6 +68,15 @@ const char *uuid_to_string(const Uuid *id, char buf[static UUID_TEXT_MAX]) {
         return buf;
 }
 
+Uuid uuid_from_random(const uint8_t bytes[static 16]) {
+        Uuid id;
+
+        memcpy(id.bytes, bytes, sizeof(id.bytes));
+        id.bytes[6] = (id.bytes[6] & 0x0f) | 0x40; /* version 4 */
+        id.bytes[8] = (id.bytes[8] & 0x3f) | 0x80; /* variant of RFC 4122 */
+        return id;
+}
+
 int uuid_generate(Uuid *ret) {
         Uuid id;
         ssize_t n;
@@ -80,10 +89,7 @@ int uuid_generate(Uuid *ret) {
                 return -errno;
         if ((size_t) n < sizeof(id.bytes))
                 return -EIO;
-
-        id.bytes[6] = (id.bytes[6] & 0x0f) | 0x40; /* version 4 */
-        id.bytes[8] = (id.bytes[8] & 0x3f) | 0x80; /* variant of RFC 4122 */
-        *ret = id;
+        *ret = uuid_from_random(id.bytes);
         return 0;
 }
 

@@ -29,7 +29,9 @@ int uuid_from_string(const char *text, Uuid *ret);
 /* Writes 37 bytes and returns buf. */
 const char *uuid_to_string(const Uuid *id, char buf[static UUID_TEXT_MAX]);
 
-/* A version-4 UUID from getrandom(2); not for core folders, which take ids from their caller. */
+/* A version-4 UUID of these bytes. */
+Uuid uuid_from_random(const uint8_t bytes[static 16]);
+/* The same, from getrandom(2); not for core folders, which take ids from their caller. */
 int uuid_generate(Uuid *ret);
 
 /* The last element of a D-Bus object path: "_" and the text with "_" for "-". buf holds 38 bytes. */
