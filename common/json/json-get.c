@@ -523,10 +523,3 @@ int json_opt_strv(JsonReader *r, struct json_object *o, const char *member, char
         *ret = v;
         return 0;
 }
-
-char **strv_free(char **v) {
-        for (char **i = v; i && *i; i++)
-                free(*i);
-        free(v);
-        return NULL;
-}

@@ -12,6 +12,7 @@
 
 #include "common/base/macros.h"
 #include "common/base/pci-address.h"
+#include "common/base/strlist.h"
 #include "common/base/uuid.h"
 
 typedef struct JsonReader {
@@ -79,8 +80,6 @@ int json_opt_uuid(JsonReader *r, struct json_object *o, const char *member, Uuid
 /* An array of strings, copied into a NULL-terminated vector that the caller frees with strv_free(). */
 int json_get_strv(JsonReader *r, struct json_object *o, const char *member, char ***ret);
 int json_opt_strv(JsonReader *r, struct json_object *o, const char *member, char ***ret);
-char **strv_free(char **v);
-DEFINE_CLEANUP(char **, strv_free)
 
 /* Building: each returns 0 or -ENOMEM; the value is consumed either way. */
 int json_add(struct json_object *o, const char *member, struct json_object *value);

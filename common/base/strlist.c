@@ -1,0 +1,66 @@
+/*
+ * A list of texts that grows
+ */
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "common/base/strlist.h"
+
+void strlist_add_owned(StrList *l, char *text) {
+        char **items = text && l->error >= 0 ? reallocarray(l->items, l->n + 2, sizeof(*items)) : NULL;
+
+        if (!items) {
+                free(text);
+                l->error = -ENOMEM;
+                return;
+        }
+        l->items = items;
+        l->items[l->n++] = text;
+        l->items[l->n] = NULL;
+}
+
+void strlist_add(StrList *l, const char *text_or_null) {
+        if (text_or_null)
+                strlist_add_owned(l, strdup(text_or_null));
+}
+
+void strlist_addf(StrList *l, const char *format, ...) {
+        va_list args;
+        char *text;
+        int n;
+
+        va_start(args, format);
+        n = vasprintf(&text, format, args);
+        va_end(args);
+        strlist_add_owned(l, n < 0 ? NULL : text);
+}
+
+bool strlist_contains(const StrList *l, const char *text) {
+        for (size_t i = 0; i < l->n; i++)
+                if (streq(l->items[i], text))
+                        return true;
+        return false;
+}
+
+int strlist_take(StrList *l, char ***ret) {
+        if (l->error >= 0 && !l->items)
+                l->items = calloc(1, sizeof(*l->items));
+        if (l->error < 0 || !l->items)
+                return -ENOMEM;
+        *ret = take_ptr(l->items);
+        l->n = 0;
+        return 0;
+}
+
+void strlist_done(StrList *l) {
+        l->items = strv_free(l->items);
+        l->n = 0;
+}
+
+char **strv_free(char **v) {
+        for (char **i = v; i && *i; i++)
+                free(*i);
+        free(v);
+        return NULL;
+}
