@@ -5,8 +5,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include <libxl.h>
-
 #include "common/daemon/log.h"
 #include "common/base/text.h"
 #include "hostd/run/libxl-log.h"
@@ -65,6 +63,20 @@ void libxl_log_reset(LibxlLog *log) {
 
 const char *libxl_log_first_error(const LibxlLog *log) {
         return log->first_error;
+}
+
+int libxl_open(LibxlLog **ret_log, libxl_ctx **ret_ctx) {
+        int r;
+
+        r = libxl_log_new(ret_log);
+        if (r < 0)
+                return r;
+        return libxl_ctx_alloc(ret_ctx, LIBXL_VERSION, 0, libxl_log_get(*ret_log)) == 0 ? 0 : -EIO;
+}
+
+void libxl_close(LibxlLog *log, libxl_ctx *ctx) {
+        (void) libxl_ctx_free(ctx);
+        (void) libxl_log_free(log);
 }
 
 int libxl_error_to_errno(int rc) {

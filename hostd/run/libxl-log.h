@@ -7,7 +7,7 @@
  * the first error since the last reset is kept for the sentence that a user reads.
  */
 
-#include <xentoollog.h>
+#include <libxl.h>
 
 #include "common/base/macros.h"
 
@@ -23,6 +23,11 @@ xentoollog_logger *libxl_log_get(LibxlLog *log);
 void libxl_log_reset(LibxlLog *log);
 /* "" when nothing went wrong since the reset. */
 const char *libxl_log_first_error(const LibxlLog *log);
+
+/* A context whose words go to a log of its own; both are NULL before. -EIO: libxl cannot be used here, and the log knows
+ * more. libxl_close() is due in any case. */
+int libxl_open(LibxlLog **ret_log, libxl_ctx **ret_ctx);
+void libxl_close(LibxlLog *log, libxl_ctx *ctx);
 
 /* A negative errno for an error of libxl: -ENOMEM, -ECANCELED, -ENOENT, -ETIMEDOUT, -EBUSY, -EINVAL; -EIO for
  * the rest. */

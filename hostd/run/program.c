@@ -7,8 +7,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "common/json/json-get.h"
 #include "common/base/parse.h"
+#include "common/base/strlist.h"
 #include "hostd/run/program.h"
 
 typedef enum OptionType {
@@ -46,7 +46,6 @@ static const Option options[] = {
 };
 
 #define CRASH_OPTION "--on-emulator-death="
-#define N_ARGUMENTS (ARRAY_SIZE(options) + 4)
 
 static const char *const form_names[_EMULATOR_FORM_MAX] = {
         [EMULATOR_FORM_TODAY] = "today",
@@ -89,67 +88,39 @@ static const char *find_missing(const DomainProgram *p) {
         return NULL;
 }
 
-/* Returns 1 and the text, or 0 when the option has nothing to say. */
-static int option_to_text(const Option *option, const DomainProgram *p, char **ret) {
+/* An option that has nothing to say is left out. */
+static void add_option(StrList *argv, const Option *option, const DomainProgram *p) {
         const void *member = (const char *) p + option->offset;
-        char *text;
-        int r = -1;
 
         switch (option->type) {
         case OPTION_TEXT:
-                if (isempty(*(const char *const *) member))
-                        return 0;
-                r = asprintf(&text, "%s%s", option->name, *(const char *const *) member);
+                if (!isempty(*(const char *const *) member))
+                        strlist_addf(argv, "%s%s", option->name, *(const char *const *) member);
                 break;
         case OPTION_NUMBER:
-                r = asprintf(&text, "%s%" PRIu64, option->name, *(const uint64_t *) member);
+                strlist_addf(argv, "%s%" PRIu64, option->name, *(const uint64_t *) member);
                 break;
         case OPTION_FORM:
-                r = asprintf(
-                        &text, "%s%s", option->name, emulator_form_to_string(*(const EmulatorForm *) member));
+                strlist_addf(argv, "%s%s", option->name, emulator_form_to_string(*(const EmulatorForm *) member));
                 break;
         }
-        if (r < 0)
-                return -ENOMEM;
-
-        *ret = text;
-        return 1;
 }
 
 int domain_program_build_argv(const DomainProgram *p, char ***ret) {
-        _cleanup_(strv_freep) char **argv = NULL;
+        _cleanup_strlist_ StrList argv = {};
         DomainProgram filled = *p;
-        size_t n = 0;
-        int r;
 
         set_defaults(&filled);
         if (!p->program || find_missing(&filled) || !emulator_form_to_string(p->emulator_form))
                 return -EINVAL;
 
-        argv = calloc(N_ARGUMENTS, sizeof(char *));
-        if (!argv)
-                return -ENOMEM;
-
-        argv[n] = strdup(p->program);
-        if (!argv[n++])
-                return -ENOMEM;
-        for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
-                r = option_to_text(&options[i], &filled, &argv[n]);
-                if (r < 0)
-                        return r;
-                n += (size_t) r;
-        }
-        argv[n] = strdup(p->crash_on_emulator_death ? CRASH_OPTION "crash" : CRASH_OPTION "report");
-        if (!argv[n++])
-                return -ENOMEM;
-        if (p->adopt) {
-                argv[n] = strdup("--adopt");
-                if (!argv[n++])
-                        return -ENOMEM;
-        }
-
-        *ret = take_ptr(argv);
-        return 0;
+        strlist_add(&argv, p->program);
+        for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+                add_option(&argv, &options[i], &filled);
+        strlist_add(&argv, p->crash_on_emulator_death ? CRASH_OPTION "crash" : CRASH_OPTION "report");
+        if (p->adopt)
+                strlist_add(&argv, "--adopt");
+        return strlist_take(&argv, ret);
 }
 
 static int option_from_text(const Option *option, const char *value, DomainProgram *p) {

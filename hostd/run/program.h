@@ -69,7 +69,7 @@ typedef struct DomainProgram {
 } DomainProgram;
 
 /* The argument vector, NULL-terminated, argv[0] is the program. Free with strv_free()
- * (common/json/json-get.h). -ENOMEM, -EINVAL. */
+ * (common/base/strlist.h). -ENOMEM, -EINVAL. */
 int domain_program_build_argv(const DomainProgram *p, char ***ret);
 
 /* The other way round, for the program itself. The texts point into argv; on -EINVAL *ret_error is a sentence
