@@ -95,6 +95,19 @@ static void check_types(Selftest *t) {
                 report_note(&t->report, "and %zu more", n_problems - PROBLEMS_SHOWN);
 }
 
+bool selftest_offers(const Selftest *t, HostTypeKind kind) {
+        for (size_t i = 0; i < t->hardware.n_types; i++) {
+                const HostType *type = &t->hardware.types[i];
+
+                if (type->kind != kind)
+                        continue;
+                for (size_t k = 0; k < t->hardware.n_pgpus; k++)
+                        if (pgpu_supports(&t->hardware.pgpus[k], type->identifier))
+                                return true;
+        }
+        return false;
+}
+
 void check_hardware(Selftest *t) {
         const HardwareSettings settings = host_settings_hardware(t->host);
         int r;

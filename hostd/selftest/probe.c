@@ -5,15 +5,15 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 
-#include "common/io/file.h"
 #include "common/base/strbuf.h"
+#include "common/io/file.h"
+#include "common/io/program.h"
 #include "hostd/selftest/probe.h"
 
 #define PATIENCE_MS 5000
@@ -75,29 +75,6 @@ static int read_all(int fd, StrBuf *output) {
         }
 }
 
-static int start(const char *const *argv, int output, pid_t *ret) {
-        posix_spawn_file_actions_t actions;
-        posix_spawnattr_t attributes;
-        sigset_t none;
-        int r;
-
-        sigemptyset(&none);
-        (void) posix_spawn_file_actions_init(&actions);
-        (void) posix_spawnattr_init(&attributes);
-        (void) posix_spawnattr_setsigmask(&attributes, &none);
-        (void) posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-        r = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-        if (r == 0)
-                r = posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-        if (r == 0)
-                r = posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
-        if (r == 0)
-                r = posix_spawn(ret, argv[0], &actions, &attributes, (char *const *) argv, environ);
-        posix_spawn_file_actions_destroy(&actions);
-        posix_spawnattr_destroy(&attributes);
-        return -r;
-}
-
 int probe_run(const char *const *argv, char **ret_output) {
         _cleanup_strbuf_ StrBuf output = {};
         _cleanup_close_ int ours = -1;
@@ -107,7 +84,7 @@ int probe_run(const char *const *argv, char **ret_output) {
         if (pipe2(fds, O_CLOEXEC) < 0)
                 return -errno;
         ours = fds[0];
-        r = start(argv, fds[1], &pid);
+        r = program_start(NULL, argv, fds[1], fds[1], &pid);
         (void) close(fds[1]);
         if (r < 0)
                 return r;

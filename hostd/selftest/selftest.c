@@ -19,19 +19,6 @@ static void check_self(Selftest *t) {
                         "uid %u, which neither Xen nor its devices let near them", (unsigned) geteuid());
 }
 
-bool selftest_offers(const Selftest *t, HostTypeKind kind) {
-        for (size_t i = 0; i < t->hardware.n_types; i++) {
-                const HostType *type = &t->hardware.types[i];
-
-                if (type->kind != kind)
-                        continue;
-                for (size_t k = 0; k < t->hardware.n_pgpus; k++)
-                        if (pgpu_supports(&t->hardware.pgpus[k], type->identifier))
-                                return true;
-        }
-        return false;
-}
-
 int selftest_run(const HostSettings *host, const char *state_dir, const char *runtime_dir, bool json) {
         Selftest t = {
                 .host = host,
