@@ -22,6 +22,7 @@ static void on_dumped(int result, const char *words, void *userdata) {
 }
 
 void domain_dump(Domain *d) {
+        _cleanup_(helper_work_done) HelperWork work = {};
         int r;
 
         if (d->program->core_dumps == 0 || isempty(d->program->core_dump_folder)) {
@@ -29,8 +30,8 @@ void domain_dump(Domain *d) {
                 domain_feed(d, DOMAIN_INPUT_DUMPED);
                 return;
         }
-        r = core_dump_start(d->event, d->program, &d->record.uuid, d->hypervisor->ops->domid(d->hypervisor), on_dumped,
-                d, &d->dump);
+        work = core_dump_work(d->program, &d->record.uuid, d->hypervisor->ops->domid(d->hypervisor));
+        r = helper_process_start(d->event, &work, on_dumped, d, &d->dump);
         if (r < 0)
                 on_dumped(r, strerror(-r), d);
 }

@@ -60,6 +60,7 @@ static void on_chosen(int result, const char *words, void *userdata) {
 
 void domain_choose_function(Domain *d) {
         const VgpuRecord *v = d->order.n_vgpus > 0 ? &d->order.vgpus[0] : NULL;
+        _cleanup_(helper_work_done) HelperWork work = {};
         VirtualFunctionWish wish;
         int r;
 
@@ -78,7 +79,8 @@ void domain_choose_function(Domain *d) {
                 .vf_fb_mib = (uint32_t) (v->mxgpu.framebufferbytes / MIB),
         };
         d->function = helper_process_free(d->function);
-        r = virtual_function_choose(d->event, &wish, on_chosen, d, &d->function);
+        work = virtual_function_work(&wish);
+        r = helper_process_start(d->event, &work, on_chosen, d, &d->function);
         if (r < 0)
                 domain_fail(d, ERROR_DOMAIN_FAILED, "The virtual function of PGPU %s cannot be chosen: %s.",
                         PCI_TEXT(&wish.physical), strerror(-r));

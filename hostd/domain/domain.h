@@ -9,7 +9,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "hostd/helper/hypervisor.h"
+#include "hostd/hypervisor/hypervisor.h"
 #include "hostd/run/program.h"
 
 typedef struct Domain Domain;

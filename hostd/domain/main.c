@@ -10,14 +10,17 @@
 
 #include "common/daemon/log.h"
 #include "common/io/file.h"
-#include "hostd/helper/assign.h"
-#include "hostd/helper/core-dump.h"
 #include "hostd/domain/domain.h"
-#include "hostd/libxl/libxl-hypervisor.h"
-#include "hostd/helper/process-watch.h"
 #include "hostd/helper/native-driver.h"
+#include "hostd/helper/passthrough.h"
+#include "hostd/helper/process-watch.h"
 #include "hostd/helper/virtual-function.h"
+#include "hostd/libxl/libxl-assign.h"
+#include "hostd/libxl/libxl-dump.h"
+#include "hostd/libxl/libxl-hypervisor.h"
 #include "hostd/run/dm-settings.h"
+#include "hostd/sim/sim-folder.h"
+#include "hostd/sim/sim-hypervisor.h"
 
 #define LOCK_TRIES 20
 #define LOCK_PAUSE_NS 50000000L
@@ -119,12 +122,12 @@ int main(int argc, char **argv) {
         }
 
         log_setup("xenvgpu-domain", LOG_INFO);
-        if (argc >= 2 && (streq(argv[1], ASSIGN_TAKE) || streq(argv[1], ASSIGN_GIVE_BACK)))
+        if (argc >= 2 && (streq(argv[1], PASSTHROUGH_TAKE) || streq(argv[1], PASSTHROUGH_GIVE_BACK)))
                 return assign_main(argc, argv);
         if (argc >= 2 && streq(argv[1], CORE_DUMP_VERB))
-                return core_dump_main(argc, argv);
+                return core_dump_main(argc, argv, libxl_dump_core, sim_dump_core);
         if (argc >= 2 && streq(argv[1], NATIVE_DRIVER_VERB))
-                return native_driver_main(argc, argv);
+                return native_driver_main(argc, argv, assign_leave_pciback);
         if (argc >= 2 && streq(argv[1], VIRTUAL_FUNCTION_VERB))
                 return virtual_function_main(argc, argv);
         if (domain_program_parse_argv(argv, &program, &error) < 0) {

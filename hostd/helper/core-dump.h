@@ -9,22 +9,30 @@
  * room, and none takes its last twentieth.
  */
 
-#include <systemd/sd-event.h>
-
 #include "common/base/uuid.h"
 #include "hostd/helper/helper-process.h"
 #include "hostd/run/program.h"
 
 #define CORE_DUMP_VERB "--dump-core"
 
-/* Of the domain with that id, by what the program is told. done() gets the dump's path as its words. */
-int core_dump_start(sd_event *event, const DomainProgram *program, const Uuid *vm, uint32_t domid, HelperDone done,
-        void *userdata, HelperProcess **ret);
+/* Of the domain with that id, by what the program is told. The answer is the dump's path. */
+HelperWork core_dump_work(const DomainProgram *program, const Uuid *vm, uint32_t domid);
 /* What a helper that was given up has left. */
 void core_dump_forget(const DomainProgram *program, const Uuid *vm);
 
+typedef struct CoreDump {
+        const char *folder, *sim_dir; /* sim_dir: "" where Xen is real */
+        uint64_t most;
+        Uuid vm;
+        uint32_t domid;
+} CoreDump;
+
+/* A hypervisor's part: keeps the memory of the domain, by core_dump_keep(). *ret_why: on failure NULL, or what the
+ * hypervisor says of it. */
+typedef int (*CoreDumper)(const CoreDump *d, char **ret_path, int *ret_excess, char **ret_why);
+
 /* The exit status; one line on stdout is the dump's path, or why there is none. */
-int core_dump_main(int argc, char **argv);
+int core_dump_main(int argc, char **argv, CoreDumper dump_xen, CoreDumper dump_simulated);
 
 /* The part that knows no hypervisor. write() fills the file of that path, which is not there yet. 0, -ENOSPC
  * without room for so many bytes; *ret_path is the caller's. *ret_excess: 0, or why older dumps stay that should have

@@ -4,10 +4,9 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
-#include <stdio.h>
 #include <sys/wait.h>
 
+#include "common/io/program.h"
 #include "hostd/helper/helper-process.h"
 
 #define WORDS_SIZE 512
@@ -37,34 +36,15 @@ HelperProcess *helper_process_free(HelperProcess *h) {
         return NULL;
 }
 
-static int spawn(const char *const *arguments, int words, pid_t *ret) {
-        posix_spawn_file_actions_t actions;
-        posix_spawnattr_t attributes;
-        const char **argv;
-        sigset_t none;
-        size_t n = 0;
-        int r;
+static int spawn(const StrList *arguments, int words, pid_t *ret) {
+        _cleanup_strlist_ StrList argv = {};
 
-        while (arguments[n])
-                n++;
-        argv = calloc(n + 2, sizeof(*argv));
-        if (!argv)
+        strlist_add(&argv, "xenvgpu-domain");
+        for (size_t i = 0; i < arguments->n; i++)
+                strlist_add(&argv, arguments->items[i]);
+        if (arguments->error < 0 || argv.error < 0)
                 return -ENOMEM;
-        argv[0] = "xenvgpu-domain";
-        (void) memcpy(&argv[1], arguments, n * sizeof(*argv));
-
-        sigemptyset(&none);
-        (void) posix_spawn_file_actions_init(&actions);
-        (void) posix_spawnattr_init(&attributes);
-        (void) posix_spawnattr_setsigmask(&attributes, &none);
-        (void) posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-        r = posix_spawn_file_actions_adddup2(&actions, words, STDOUT_FILENO);
-        if (r == 0)
-                r = posix_spawn(ret, "/proc/self/exe", &actions, &attributes, (char *const *) argv, environ);
-        posix_spawn_file_actions_destroy(&actions);
-        posix_spawnattr_destroy(&attributes);
-        free(argv);
-        return -r;
+        return program_start("/proc/self/exe", (const char *const *) argv.items, words, /* error= */ -1, ret);
 }
 
 static void finish(HelperProcess *h, int result, const char *words) {
@@ -96,8 +76,8 @@ static int on_late(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
-int helper_process_start(sd_event *event, const char *const *arguments, uint64_t timeout, const char *late,
-        HelperDone done, void *userdata, HelperProcess **ret) {
+int helper_process_start(
+        sd_event *event, const HelperWork *work, HelperDone done, void *userdata, HelperProcess **ret) {
         _cleanup_(helper_process_freep) HelperProcess *h = NULL;
         _cleanup_close_ int theirs = -1;
         int pipe_fds[2], r;
@@ -107,7 +87,7 @@ int helper_process_start(sd_event *event, const char *const *arguments, uint64_t
         if (!h)
                 return -ENOMEM;
         h->words = -1;
-        h->late = late;
+        h->late = work->late;
         h->done = done;
         h->userdata = userdata;
 
@@ -115,7 +95,7 @@ int helper_process_start(sd_event *event, const char *const *arguments, uint64_t
                 return -errno;
         h->words = pipe_fds[0];
         theirs = pipe_fds[1];
-        r = spawn(arguments, theirs, &pid);
+        r = spawn(&work->arguments, theirs, &pid);
         if (r < 0)
                 return r;
         r = sd_event_add_child(event, &h->child, pid, WEXITED, on_ended, h);
@@ -128,7 +108,7 @@ int helper_process_start(sd_event *event, const char *const *arguments, uint64_t
         if (r >= 0)
                 r = sd_event_source_set_priority(h->child, SD_EVENT_PRIORITY_IMPORTANT);
         if (r >= 0)
-                r = sd_event_add_time_relative(event, &h->timer, CLOCK_MONOTONIC, timeout, 0, on_late, h);
+                r = sd_event_add_time_relative(event, &h->timer, CLOCK_MONOTONIC, work->timeout, 0, on_late, h);
         if (r < 0)
                 return r;
         *ret = take_ptr(h);

@@ -9,7 +9,18 @@
 
 #include <systemd/sd-event.h>
 
-#include "common/base/macros.h"
+#include "common/base/strlist.h"
+
+/* What a helper is to do, as those who know the work describe it. */
+typedef struct HelperWork {
+        StrList arguments; /* without the program itself; first the verb. Its failures are those of the start */
+        uint64_t timeout;  /* µs */
+        const char *late;  /* the sentence when it takes longer; a constant */
+} HelperWork;
+
+static inline _unused_ void helper_work_done(HelperWork *w) {
+        strlist_done(&w->arguments);
+}
 
 typedef struct HelperProcess HelperProcess;
 
@@ -17,9 +28,7 @@ typedef struct HelperProcess HelperProcess;
  * then, or earlier to give it up. */
 typedef void (*HelperDone)(int result, const char *words, void *userdata);
 
-/* arguments: NULL-terminated, without the program itself. late: the sentence when it takes longer than
- * timeout (µs); a constant. */
-int helper_process_start(sd_event *event, const char *const *arguments, uint64_t timeout, const char *late,
-        HelperDone done, void *userdata, HelperProcess **ret);
+int helper_process_start(
+        sd_event *event, const HelperWork *work, HelperDone done, void *userdata, HelperProcess **ret);
 HelperProcess *helper_process_free(HelperProcess *h); /* ends it */
 DEFINE_CLEANUP(HelperProcess *, helper_process_free)

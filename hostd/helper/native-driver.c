@@ -2,14 +2,15 @@
  * The driver of dom0 that a VGPU's function needs
  */
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "hostd/core/host-type.h"
-#include "hostd/helper/assign.h"
 #include "hostd/helper/native-driver.h"
+#include "hostd/helper/pci-function.h"
 
-#define PATH_SIZE 256
+#define TIMEOUT (60 * UINT64_C(1000000))
 #define FIRST_ADDRESS 4 /* among the arguments */
 
 const char *native_driver_of(VgpuKind kind) {
@@ -26,22 +27,38 @@ const char *native_driver_of(VgpuKind kind) {
         return NULL;
 }
 
-static bool host_has(const char *sysfs, const char *driver) {
-        char path[PATH_SIZE];
-
-        (void) snprintf(path, sizeof(path), "%s/drivers/%s", sysfs, driver);
-        return access(path, F_OK) == 0;
+bool native_driver_is_missing(const char *sysfs, const PciAddress *function, const char *driver) {
+        return pci_function_is_there(sysfs, function) && !pci_function_has_driver(sysfs, function, driver) &&
+               (pci_function_has_driver(sysfs, function, "pciback") || pci_driver_is_loaded(sysfs, driver));
 }
 
-bool native_driver_is_missing(const char *sysfs, const PciAddress *function, const char *driver) {
-        char path[PATH_SIZE];
-        const char *now;
+bool native_driver_work(
+        const char *sysfs, const VgpuRecord *vgpus, size_t n, bool leaves_pciback, HelperWork *ret) {
+        const char *driver = n > 0 ? native_driver_of(vgpus[0].kind) : NULL;
+        bool any = false;
 
-        (void) snprintf(path, sizeof(path), "%s/devices/%s", sysfs, PCI_TEXT(function));
-        if (access(path, F_OK) < 0)
+        /* A bare listing of a PCI bus, in the lab, has no drivers. */
+        if (!driver || !sysfs)
                 return false;
-        now = assign_read_driver(sysfs, function, (char[ASSIGN_DRIVER_SIZE]){});
-        return !streq(now, driver) && (streq(now, "pciback") || host_has(sysfs, driver));
+        *ret = (HelperWork){
+                .timeout = TIMEOUT,
+                .late = "The driver of a VGPU's PCI function did not take it within 60 seconds: see the kernel's log.",
+        };
+        strlist_add(&ret->arguments, NATIVE_DRIVER_VERB);
+        strlist_add(&ret->arguments, sysfs);
+        strlist_add(&ret->arguments, driver);
+        for (size_t i = 0; i < n; i++) {
+                const PciAddress *function = &vgpus[i].physical_pci_address;
+
+                if (!native_driver_is_missing(sysfs, function, driver) ||
+                        (!leaves_pciback && pci_function_has_driver(sysfs, function, "pciback")))
+                        continue;
+                strlist_add(&ret->arguments, PCI_TEXT(function));
+                any = true;
+        }
+        if (!any)
+                helper_work_done(ret);
+        return any;
 }
 
 static _printf_(2, 3) int refuse(char **ret_error, const char *format, ...) {
@@ -55,16 +72,15 @@ static _printf_(2, 3) int refuse(char **ret_error, const char *format, ...) {
 }
 
 static int take_over(const char *sysfs, const PciAddress *function, const char *driver, char **ret_error) {
-        char path[PATH_SIZE];
+        char path[PATH_MAX];
         int r;
 
         /* Or the kernel gives it to none but the driver that is named there. */
-        (void) snprintf(path, sizeof(path), "%s/devices/%s/driver_override", sysfs, PCI_TEXT(function));
-        (void) assign_write_value(path, "\n");
+        (void) pci_function_write(sysfs, function, "driver_override", "\n");
 
         (void) snprintf(path, sizeof(path), "%s/drivers/%s/bind", sysfs, driver);
-        r = assign_write_value(path, PCI_TEXT(function));
-        if (streq(assign_read_driver(sysfs, function, (char[ASSIGN_DRIVER_SIZE]){}), driver))
+        r = kernel_write(path, PCI_TEXT(function));
+        if (pci_function_has_driver(sysfs, function, driver))
                 return 0; /* whoever did it */
         return refuse(ret_error,
                 "PCI function %s has no driver, and %s, which a VGPU on it needs, does not take it (%s): see the "
@@ -72,18 +88,16 @@ static int take_over(const char *sysfs, const PciAddress *function, const char *
                 PCI_TEXT(function), driver, r < 0 ? strerror(-r) : "it gave no reason");
 }
 
-int native_driver_bind(const char *sysfs, const PciAddress *function, const char *driver, char **ret_error) {
-        char buf[ASSIGN_DRIVER_SIZE];
+int native_driver_bind(const char *sysfs, const PciAddress *function, const char *driver, LeavePciback leave,
+        char **ret_error) {
+        char buf[PCI_DRIVER_SIZE];
         const char *now;
         int r;
 
-        now = assign_read_driver(sysfs, function, buf);
-        if (streq(now, "pciback")) {
-                r = assign_leave_pciback(function, ret_error);
-                if (r < 0)
-                        return r;
-                now = assign_read_driver(sysfs, function, buf);
-        }
+        r = pci_function_has_driver(sysfs, function, "pciback") ? leave(function, ret_error) : 0;
+        if (r < 0)
+                return r;
+        now = pci_function_driver(sysfs, function, buf);
         if (streq(now, driver))
                 return 0;
         if (!isempty(now))
@@ -91,7 +105,7 @@ int native_driver_bind(const char *sysfs, const PciAddress *function, const char
                         "PCI function %s is held by the driver %s, but a VGPU on it needs %s: keep %s from it, "
                         "and write the address to %s/drivers/%s/unbind.",
                         PCI_TEXT(function), now, driver, now, sysfs, now);
-        if (!host_has(sysfs, driver))
+        if (!pci_driver_is_loaded(sysfs, driver))
                 return refuse(ret_error,
                         "PCI function %s has no driver, and %s, which a VGPU on it needs, is not loaded: load it "
                         "(modprobe %s).",
@@ -99,7 +113,7 @@ int native_driver_bind(const char *sysfs, const PciAddress *function, const char
         return take_over(sysfs, function, driver, ret_error);
 }
 
-int native_driver_main(int argc, char **argv) {
+int native_driver_main(int argc, char **argv, LeavePciback leave) {
         for (int i = FIRST_ADDRESS; i < argc; i++) {
                 _cleanup_free_ char *error = NULL;
                 PciAddress function;
@@ -107,7 +121,7 @@ int native_driver_main(int argc, char **argv) {
 
                 r = pci_address_from_string(argv[i], &function);
                 if (r >= 0)
-                        r = native_driver_bind(argv[2], &function, argv[3], &error);
+                        r = native_driver_bind(argv[2], &function, argv[3], leave, &error);
                 if (r < 0) {
                         (void) puts(error ? error : strerror(-r));
                         return EXIT_FAILURE;

@@ -12,6 +12,7 @@
  */
 
 #include "common/base/pci-address.h"
+#include "hostd/helper/helper-process.h"
 #include "protocol/gpu-record.h"
 
 #define NATIVE_DRIVER_VERB "--bind-driver"
@@ -23,9 +24,18 @@ const char *native_driver_of(VgpuKind kind);
  * "/sys/bus/pci". Reads links of the kernel only. */
 bool native_driver_is_missing(const char *sysfs, const PciAddress *function, const char *driver);
 
+/* The work to bind the drivers that the VGPUs' functions are without; false: they have them. leaves_pciback: what
+ * xen-pciback holds can be taken from it, which a simulated host cannot do. */
+bool native_driver_work(
+        const char *sysfs, const VgpuRecord *vgpus, size_t n, bool leaves_pciback, HelperWork *ret);
+
+/* Makes xen-pciback let go of a function; on failure *ret_error (caller frees) is a sentence, or NULL. */
+typedef int (*LeavePciback)(const PciAddress *function, char **ret_error);
+
 /* Binds it. On failure *ret_error (caller frees) says in a sentence what would help. */
-int native_driver_bind(const char *sysfs, const PciAddress *function, const char *driver, char **ret_error);
+int native_driver_bind(const char *sysfs, const PciAddress *function, const char *driver, LeavePciback leave,
+        char **ret_error);
 
 /* argv: the program, the verb, sysfs, the driver, the addresses. The exit status; on failure one line on stdout
  * says why. */
-int native_driver_main(int argc, char **argv);
+int native_driver_main(int argc, char **argv, LeavePciback leave);

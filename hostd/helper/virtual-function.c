@@ -9,23 +9,20 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <libgen.h>
-#include <limits.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <time.h>
 
+#include "common/base/parse.h"
 #include "common/daemon/log.h"
 #include "common/io/file-lock.h"
 #include "common/io/file.h"
-#include "common/json/json-get.h"
-#include "common/base/parse.h"
+#include "common/io/program.h"
+#include "hostd/helper/pci-function.h"
 #include "hostd/helper/process-watch.h"
 #include "hostd/helper/virtual-function.h"
+#include "hostd/run/json-file.h"
 #include "hostd/run/run-record.h"
 
 #define NOTE "function.json"
@@ -103,30 +100,6 @@ static int lock(Choice *c) {
 
 /* 2. What stands: the virtual functions of the PGPU, */
 
-/* A link, or in a recorded tree a file with what the link said. */
-static int read_physical(const char *sysfs, const char *name, PciAddress *ret) {
-        _cleanup_free_ char *link = NULL, *recorded = NULL, *line = NULL;
-        char target[PATH_MAX];
-        ssize_t n;
-
-        if (asprintf(&link, "%s/devices/%s/physfn", sysfs, name) < 0) {
-                link = NULL;
-                return -ENOMEM;
-        }
-        n = readlink(link, target, sizeof(target) - 1);
-        if (n >= 0) {
-                target[n] = '\0';
-                return pci_address_from_string(basename(target), ret);
-        }
-        if (asprintf(&recorded, "%s.link", link) < 0) {
-                recorded = NULL;
-                return -ENOMEM;
-        }
-        if (file_read_line(recorded, &line) < 0)
-                return -ENOENT;
-        return pci_address_from_string(basename(line), ret);
-}
-
 static int compare_addresses(const void *a, const void *b) {
         return pci_address_compare(a, b);
 }
@@ -144,7 +117,7 @@ static int list_functions(Choice *c) {
                 PciAddress physical, own;
 
                 if (pci_address_from_string(entry->d_name, &own) >= 0 &&
-                        read_physical(c->wish->sysfs, entry->d_name, &physical) >= 0 &&
+                        pci_function_physical(c->wish->sysfs, &own, &physical) >= 0 &&
                         pci_address_compare(&physical, &c->wish->physical) == 0)
                         c->functions[c->n_functions++] = own;
         }
@@ -157,14 +130,11 @@ static int list_functions(Choice *c) {
 
 static int read_note(const char *folder, PciAddress *ret_physical, PciAddress *ret_virtual) {
         _cleanup_json_ struct json_object *o = NULL;
-        _cleanup_free_ char *path = path_join(folder, NOTE), *text = NULL;
+        _cleanup_free_ char *path = path_join(folder, NOTE);
         JsonReader reader = {};
-        size_t size;
         int r;
 
-        r = path ? file_read(path, NOTE_SIZE_MAX, &text, &size) : -ENOMEM;
-        if (r >= 0)
-                r = json_parse_cleaned(&reader, text, size, &o);
+        r = path ? json_file_read(&reader, path, NOTE_SIZE_MAX, &o) : -ENOMEM;
         if (r >= 0)
                 r = json_get_pci_text(&reader, o, "physical", ret_physical);
         if (r >= 0)
@@ -206,23 +176,14 @@ static int list_taken(Choice *c) {
 
 static Division read_division(const Choice *c) {
         _cleanup_json_ struct json_object *o = NULL;
-        _cleanup_free_ char *text = NULL;
         JsonReader reader = {};
         Division d = {};
-        size_t size;
 
-        if (file_read(c->division, NOTE_SIZE_MAX, &text, &size) < 0 ||
-                json_parse_cleaned(&reader, text, size, &o) < 0 ||
+        if (json_file_read(&reader, c->division, NOTE_SIZE_MAX, &o) < 0 ||
                 json_get_u32(&reader, o, "num_vfs", &d.num_vfs) < 0 ||
                 json_get_u32(&reader, o, "vf_fb_mib", &d.vf_fb_mib) < 0)
                 return (Division){};
         return d;
-}
-
-static int write_json(const char *path, struct json_object *o) {
-        _cleanup_free_ char *text = json_to_text(o);
-
-        return text ? file_write_atomic(path, text, strlen(text), 0600) : -ENOMEM;
 }
 
 static int write_division(const Choice *c) {
@@ -232,55 +193,31 @@ static int write_division(const Choice *c) {
         r = o ? json_add_u64(o, "num_vfs", c->wish->num_vfs) : -ENOMEM;
         if (r >= 0)
                 r = json_add_u64(o, "vf_fb_mib", c->wish->vf_fb_mib);
-        return r < 0 ? r : write_json(c->division, o);
+        return r < 0 ? r : json_file_write(c->division, o, 0600);
 }
 
 /* 3. gimtool. */
-
-/* -ETIMEDOUT when it had to be killed. */
-static int await(pid_t pid, uint64_t timeout, int *ret_status) {
-        _cleanup_close_ int fd = pidfd_open(pid, 0);
-        struct pollfd p = {.fd = fd, .events = POLLIN};
-        int r = 0;
-
-        if (fd >= 0 && poll(&p, 1, (int) MIN_OF(timeout / 1000, (uint64_t) INT_MAX)) == 0) {
-                (void) kill(pid, SIGKILL);
-                r = -ETIMEDOUT;
-        }
-        if (waitpid(pid, ret_status, 0) != pid)
-                return -errno;
-        return r;
-}
 
 /* Its words go to the log: our own stdout is for one line. */
 static int run_gimtool(const VirtualFunctionWish *w) {
         char num_vfs[16], size[16];
         const char *const argv[] = {w->gimtool, "--bdf", PCI_TEXT(&w->physical), "--num_vfs", num_vfs,
                 "--vf_fb_size", size, NULL};
-        posix_spawn_file_actions_t actions;
         int r, status = 0;
-        pid_t pid;
 
         (void) snprintf(num_vfs, sizeof(num_vfs), "%" PRIu32, w->num_vfs);
         (void) snprintf(size, sizeof(size), "%" PRIu32, w->vf_fb_mib);
         log_info("Dividing PGPU %s: %s --num_vfs %s --vf_fb_size %s", PCI_TEXT(&w->physical), w->gimtool,
                 num_vfs, size);
 
-        (void) posix_spawn_file_actions_init(&actions);
-        (void) posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
-        r = posix_spawnp(&pid, w->gimtool, &actions, NULL, (char *const *) argv, environ);
-        posix_spawn_file_actions_destroy(&actions);
-        if (r != 0)
-                return fail(
-                        "'%s', which divides AMD's GPUs, cannot be executed: %s. Set gimtool in hostd.conf.",
-                        w->gimtool, strerror(r));
-
-        r = await(pid, w->timeout, &status);
+        r = program_run(argv, w->timeout, &status);
         if (r == -ETIMEDOUT)
                 return fail("gimtool did not divide PGPU %s within %.0f seconds.", PCI_TEXT(&w->physical),
                         (double) w->timeout / 1e6);
         if (r < 0)
-                return r;
+                return fail(
+                        "'%s', which divides AMD's GPUs, cannot be executed: %s. Set gimtool in hostd.conf.",
+                        w->gimtool, strerror(-r));
         if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
                 return fail("gimtool did not divide PGPU %s into %s functions of %s MiB: it %s; the log has "
                             "its words.",
@@ -334,10 +271,10 @@ static bool contains(const PciAddress *list, size_t n, const PciAddress *a) {
 
 /* Made ready for a guest, and not by us. */
 static bool is_held_by_others(const char *sysfs, const PciAddress *function) {
-        char path[PATH_MAX];
+        _cleanup_free_ char *folder = path_join(sysfs, "drivers/pciback"), *path = NULL;
 
-        (void) snprintf(path, sizeof(path), "%s/drivers/pciback/%s", sysfs, PCI_TEXT(function));
-        return access(path, F_OK) == 0;
+        path = folder ? path_join(folder, PCI_TEXT(function)) : NULL;
+        return !path || access(path, F_OK) == 0;
 }
 
 static int choose(const Choice *c, PciAddress *ret) {
@@ -370,7 +307,7 @@ static int write_note(const Choice *c, const PciAddress *function) {
         r = json_add_string(o, "physical", PCI_TEXT(&c->wish->physical));
         if (r >= 0)
                 r = json_add_string(o, "virtual", PCI_TEXT(function));
-        return r < 0 ? r : write_json(path, o);
+        return r < 0 ? r : json_file_write(path, o, 0600);
 }
 
 static int work(const VirtualFunctionWish *wish) {
@@ -401,18 +338,22 @@ static int work(const VirtualFunctionWish *wish) {
 
 #define N_ARGUMENTS 7
 
-int virtual_function_choose(
-        sd_event *event, const VirtualFunctionWish *w, HelperDone done, void *userdata, HelperProcess **ret) {
-        char timeout[24], num_vfs[16], size[16];
-        const char *const arguments[] = {VIRTUAL_FUNCTION_VERB, w->folder, w->sysfs, w->gimtool, timeout,
-                PCI_TEXT(&w->physical), num_vfs, size, NULL};
+HelperWork virtual_function_work(const VirtualFunctionWish *w) {
+        HelperWork work = {
+                .timeout = PATIENCE,
+                .late = "The PGPU was not divided within ten minutes, since gimtool was still busy with others.",
+        };
+        StrList *a = &work.arguments;
 
-        (void) snprintf(timeout, sizeof(timeout), "%" PRIu64, w->timeout);
-        (void) snprintf(num_vfs, sizeof(num_vfs), "%" PRIu32, w->num_vfs);
-        (void) snprintf(size, sizeof(size), "%" PRIu32, w->vf_fb_mib);
-        return helper_process_start(event, arguments, PATIENCE,
-                "The PGPU was not divided within ten minutes, since gimtool was still busy with others.",
-                done, userdata, ret);
+        strlist_add(a, VIRTUAL_FUNCTION_VERB);
+        strlist_add(a, w->folder);
+        strlist_add(a, w->sysfs);
+        strlist_add(a, w->gimtool);
+        strlist_addf(a, "%" PRIu64, w->timeout);
+        strlist_add(a, PCI_TEXT(&w->physical));
+        strlist_addf(a, "%" PRIu32, w->num_vfs);
+        strlist_addf(a, "%" PRIu32, w->vf_fb_mib);
+        return work;
 }
 
 int virtual_function_main(int argc, char **argv) {

@@ -34,10 +34,8 @@ typedef struct VirtualFunctionWish {
         uint32_t vf_fb_mib; /* frame buffer of each, MiB */
 } VirtualFunctionWish;
 
-/* done() gets the function's address as text. Asked again for the same VM it is the same one, as long as it
- * stands. */
-int virtual_function_choose(sd_event *event, const VirtualFunctionWish *wish, HelperDone done, void *userdata,
-        HelperProcess **ret);
+/* Its answer is the function's address. Asked again for the same VM it is the same one, as long as it stands. */
+HelperWork virtual_function_work(const VirtualFunctionWish *wish);
 
 /* The helper: argv is the program, the verb, its arguments; the exit status. */
 int virtual_function_main(int argc, char **argv);

@@ -5,7 +5,7 @@
 #include <libxl_utils.h>
 
 #include "common/json/json-get.h"
-#include "hostd/helper/domain-name.h"
+#include "hostd/libxl/domain-name.h"
 #include "hostd/libxl/libxl-config.h"
 
 static void overlay(libxl_domain_config *c) {
@@ -75,14 +75,18 @@ int libxl_config_add_function(libxl_domain_config *config, const PciAddress *fun
                 return -ENOMEM;
         config->pcidevs = list;
         pci = &list[config->num_pcidevs++];
+        libxl_config_init_function(pci, function);
+        /* In a slot of its own, as function 0. */
+        pci->vfunc_mask = 1;
+        return 0;
+}
+
+void libxl_config_init_function(libxl_device_pci *pci, const PciAddress *function) {
         libxl_device_pci_init(pci);
         pci->domain = (int) function->domain;
         pci->bus = function->bus;
         pci->dev = function->dev;
         pci->func = function->fn;
-        /* In a slot of its own, as function 0. */
-        pci->vfunc_mask = 1;
-        return 0;
 }
 
 PciAddress libxl_config_function(const libxl_device_pci *pci) {

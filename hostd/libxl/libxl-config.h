@@ -15,10 +15,11 @@
 /* -EINVAL: libxl does not understand it. The caller disposes of *ret after success only. */
 int libxl_config_from_json(libxl_ctx *ctx, struct json_object *config, libxl_domain_config *ret);
 
-/* A name that no domain of the host has now (hostd/helper/domain-name.h), near the one that it has. -ENOMEM. */
+/* A name that no domain of the host has now (hostd/libxl/domain-name.h), near the one that it has. -ENOMEM. */
 int libxl_config_name(libxl_ctx *ctx, libxl_domain_config *config);
 
 /* Once more to pass through; one that is there already stays as it is. -ENOMEM. */
 int libxl_config_add_function(libxl_domain_config *config, const PciAddress *function);
 
+void libxl_config_init_function(libxl_device_pci *pci, const PciAddress *function);
 PciAddress libxl_config_function(const libxl_device_pci *pci);

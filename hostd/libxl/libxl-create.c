@@ -12,7 +12,7 @@
 
 #include "common/daemon/log.h"
 #include "common/io/file-lock.h"
-#include "hostd/helper/assign.h"
+#include "hostd/helper/pci-function.h"
 #include "hostd/libxl/libxl-config.h"
 #include "hostd/libxl/libxl-private.h"
 
@@ -68,7 +68,7 @@ void libxl_drop_config(LibxlHypervisor *h) {
 static void end_create(LibxlHypervisor *h, int result, char *error) {
         h->building = false;
         libxl_drop_config(h);
-        libxl_operation_end(&h->operation, result, error);
+        operation_end(&h->operation, result, error);
 }
 
 static void build(LibxlHypervisor *h);
@@ -76,7 +76,7 @@ static void build(LibxlHypervisor *h);
 static void on_assigned(int result, const char *error, void *userdata) {
         LibxlHypervisor *h = userdata;
 
-        h->passthrough = passthrough_free(h->passthrough);
+        h->passthrough = helper_process_free(h->passthrough);
         if (result < 0)
                 end_create(h, result, strdup(error));
         else
@@ -90,7 +90,7 @@ static int add_companions(libxl_domain_config *config) {
         for (int i = 0; i < ordered && r >= 0; i++) {
                 PciAddress function = libxl_config_function(&config->pcidevs[i]);
                 PciAddress companions[SLOT_FUNCTIONS];
-                size_t n = assign_list_companions("/sys/bus/pci", &function, companions);
+                size_t n = pci_function_companions(PCI_SYSFS, &function, companions);
 
                 for (size_t k = 0; k < n && r >= 0; k++)
                         r = libxl_config_add_function(config, &companions[k]);
@@ -99,16 +99,17 @@ static int add_companions(libxl_domain_config *config) {
 }
 
 static int take_functions(LibxlHypervisor *h) {
-        _cleanup_free_ PciAddress *functions = NULL;
         size_t n = h->config.num_pcidevs > 0 ? (size_t) h->config.num_pcidevs : 0;
+        _cleanup_free_ PciAddress *functions = calloc(n + 1, sizeof(*functions));
+        _cleanup_(helper_work_done) HelperWork work = {};
+        int r;
 
-        functions = calloc(n + 1, sizeof(*functions));
         if (!functions)
                 return -ENOMEM;
         for (size_t i = 0; i < n; i++)
                 functions[i] = libxl_config_function(&h->config.pcidevs[i]);
-        return passthrough_take(
-                h->loop.event, h->folder, functions, n, on_assigned, h, &h->passthrough);
+        r = passthrough_take(PCI_SYSFS, h->folder, functions, n, &work);
+        return r < 0 ? r : helper_process_start(h->loop.event, &work, on_assigned, h, &h->passthrough);
 }
 
 int libxl_op_create(Hypervisor *hypervisor, struct json_object *config, HypervisorDone done, void *userdata) {
@@ -126,7 +127,7 @@ int libxl_op_create(Hypervisor *hypervisor, struct json_object *config, Hypervis
         h->uuid_known = true;
         h->domid = h->new_domid = h->gone_domid = 0;
 
-        libxl_operation_begin(&h->operation, done, userdata);
+        operation_begin(&h->operation, done, userdata);
         if (h->config.num_pcidevs == 0) {
                 build(h);
                 return 0;
@@ -136,7 +137,7 @@ int libxl_op_create(Hypervisor *hypervisor, struct json_object *config, Hypervis
                 r = take_functions(h);
         if (r < 0) {
                 libxl_drop_config(h);
-                libxl_operation_forget(&h->operation);
+                operation_forget(&h->operation);
         }
         return r;
 }
@@ -241,7 +242,7 @@ void libxl_op_cancel_create(Hypervisor *hypervisor) {
         ProcessId id;
 
         if (h->passthrough) {
-                h->passthrough = passthrough_free(h->passthrough);
+                h->passthrough = helper_process_free(h->passthrough);
                 end_create(h, -ECANCELED, strdup("The start was cancelled."));
         } else if (h->naming) {
                 h->naming = sd_event_source_disable_unref(h->naming);

@@ -14,6 +14,18 @@
 #include "hostd/libxl/libxl-private.h"
 #include "hostd/run/run-record.h"
 
+char *libxl_say(LibxlHypervisor *h, const char *what, int rc) {
+        const char *why = libxl_log_first_error(h->loop.log);
+        char *text;
+        int n;
+
+        if (isempty(why))
+                n = asprintf(&text, "%s: libxl failed with %d.", what, rc);
+        else
+                n = asprintf(&text, "%s: %s.", what, why);
+        return n < 0 ? NULL : text;
+}
+
 /* What the hypervisor says of a domain. */
 
 static GuestState state_of(const libxl_dominfo *info) {
@@ -132,7 +144,7 @@ static void on_unpaused(libxl_ctx *ctx, int rc, void *userdata) {
         LibxlHypervisor *h = userdata;
 
         h->in_air--;
-        libxl_operation_end(&h->unpausing, libxl_error_to_errno(rc),
+        operation_end(&h->unpausing, libxl_error_to_errno(rc),
                 rc ? libxl_say(h, "The domain could not be unpaused", rc) : NULL);
 }
 
@@ -147,12 +159,12 @@ int libxl_op_unpause(Hypervisor *hypervisor, HypervisorDone done, void *userdata
         r = read_state(h, &state);
         if (r < 0)
                 return r;
-        libxl_operation_begin(&h->unpausing, done, userdata);
+        operation_begin(&h->unpausing, done, userdata);
         libxl_log_reset(h->loop.log);
 
         /* An instance before us died between doing it and saying so. Xen refuses it a second time. */
         if (state != GUEST_PAUSED && state != GUEST_GONE) {
-                libxl_operation_end(&h->unpausing, 0, NULL);
+                operation_end(&h->unpausing, 0, NULL);
                 return 0;
         }
         h->in_air++;
@@ -160,7 +172,7 @@ int libxl_op_unpause(Hypervisor *hypervisor, HypervisorDone done, void *userdata
         if (rc == 0)
                 return 0;
         h->in_air--;
-        libxl_operation_forget(&h->unpausing);
+        operation_forget(&h->unpausing);
         return libxl_error_to_errno(rc);
 }
 

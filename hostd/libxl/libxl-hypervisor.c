@@ -21,18 +21,6 @@
 #define QEMU_ROOT "/run/xen/qemu-root-" /* and its domid: libxl's choice */
 #define NAMES_LOCK "../../names.lock" /* of the runtime folder */
 
-char *libxl_say(LibxlHypervisor *h, const char *what, int rc) {
-        const char *why = libxl_log_first_error(h->loop.log);
-        char *text;
-        int n;
-
-        if (isempty(why))
-                n = asprintf(&text, "%s: libxl failed with %d.", what, rc);
-        else
-                n = asprintf(&text, "%s: %s.", what, why);
-        return n < 0 ? NULL : text;
-}
-
 /* 1. destroy: the domain, */
 
 static void end_device_model(LibxlHypervisor *h);
@@ -42,7 +30,7 @@ static void on_destroyed(libxl_ctx *ctx, int rc, void *userdata) {
 
         h->in_air--;
         if (rc && rc != ERROR_DOMAIN_NOTFOUND)
-                libxl_operation_end(&h->operation, libxl_error_to_errno(rc),
+                operation_end(&h->operation, libxl_error_to_errno(rc),
                         libxl_say(h, "The domain could not be destroyed", rc));
         else
                 end_device_model(h);
@@ -63,9 +51,9 @@ static int destroy(Hypervisor *hypervisor, HypervisorDone done, void *userdata) 
                         return r;
         }
         libxl_op_unwatch(hypervisor);
-        libxl_operation_forget(&h->unpausing);
+        operation_forget(&h->unpausing);
         libxl_log_reset(h->loop.log);
-        libxl_operation_begin(&h->operation, done, userdata);
+        operation_begin(&h->operation, done, userdata);
 
         /* A try before this one may have seen it, and lost the key that says so. */
         if (libxl_op_device_model(hypervisor, &id) >= 0)
@@ -111,7 +99,7 @@ static void on_device_model_ended(int status, void *userdata) {
 
         h->device_model_end = process_watch_free(h->device_model_end);
         libxl_sweep(h);
-        libxl_operation_end(&h->operation, 0, NULL);
+        operation_end(&h->operation, 0, NULL);
 }
 
 static void end_device_model(LibxlHypervisor *h) {
@@ -129,7 +117,7 @@ static void end_device_model(LibxlHypervisor *h) {
         if (r != -ESRCH)
                 (void) log_errno(r, "Cannot end the device model, ignoring");
         libxl_sweep(h);
-        libxl_operation_end(&h->operation, 0, NULL);
+        operation_end(&h->operation, 0, NULL);
 }
 
 /* 3. give back: the functions that were taken for it. */
@@ -137,24 +125,29 @@ static void end_device_model(LibxlHypervisor *h) {
 static void on_given_back(int result, const char *error, void *userdata) {
         LibxlHypervisor *h = userdata;
 
-        h->passthrough = passthrough_free(h->passthrough);
-        libxl_operation_end(&h->operation, result, strdup(error));
+        h->passthrough = helper_process_free(h->passthrough);
+        if (result >= 0)
+                passthrough_forget(h->folder);
+        operation_end(&h->operation, result, strdup(error));
 }
 
 static int give_back(Hypervisor *hypervisor, HypervisorDone done, void *userdata) {
         LibxlHypervisor *h = libxl_of(hypervisor);
+        _cleanup_(helper_work_done) HelperWork work = {};
         int r;
 
         if (h->operation.running)
                 return -EBUSY;
         /* Once more: of a create that failed, the device model may have been there until now. */
         libxl_sweep(h);
-        r = passthrough_give_back(h->loop.event, h->folder, on_given_back, h, &h->passthrough);
+        r = passthrough_give_back(h->folder, &work);
+        if (r >= 0)
+                r = helper_process_start(h->loop.event, &work, on_given_back, h, &h->passthrough);
         if (r < 0 && r != -ENOENT)
                 return r;
-        libxl_operation_begin(&h->operation, done, userdata);
+        operation_begin(&h->operation, done, userdata);
         if (r == -ENOENT)
-                libxl_operation_end(&h->operation, 0, NULL);
+                operation_end(&h->operation, 0, NULL);
         return 0;
 }
 
@@ -167,11 +160,11 @@ static void child_reaped(Hypervisor *hypervisor, pid_t pid, int status) {
 static Hypervisor *free_hypervisor(Hypervisor *hypervisor) {
         LibxlHypervisor *h = libxl_of(hypervisor);
 
-        (void) passthrough_free(h->passthrough);
+        (void) helper_process_free(h->passthrough);
         h->naming = sd_event_source_disable_unref(h->naming);
         (void) process_watch_free(h->device_model_end);
-        libxl_operation_forget(&h->operation);
-        libxl_operation_forget(&h->unpausing);
+        operation_forget(&h->operation);
+        operation_forget(&h->unpausing);
         if (h->in_air > 0)
                 return NULL;
 

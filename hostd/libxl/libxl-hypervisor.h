@@ -4,7 +4,7 @@
  * The hypervisor ops on libxl
  */
 
-#include "hostd/helper/hypervisor.h"
+#include "hostd/hypervisor/hypervisor.h"
 
 /* folder: of the VM, where it is noted which PCI functions were taken for it. -EIO: not in dom0; the log says
  * more. */

@@ -194,9 +194,7 @@ int libxl_loop_init(LibxlLoop *loop, sd_event *event) {
         int r;
 
         *loop = (LibxlLoop){ .event = sd_event_ref(event) };
-        r = libxl_log_new(&loop->log);
-        if (r >= 0 && libxl_ctx_alloc(&loop->ctx, LIBXL_VERSION, 0, libxl_log_get(loop->log)) != 0)
-                r = -EIO;
+        r = libxl_open(&loop->log, &loop->ctx);
         if (r < 0) {
                 libxl_loop_done(loop);
                 return r;

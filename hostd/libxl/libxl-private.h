@@ -5,24 +5,13 @@
  * life) and libxl-hypervisor.c (its end, and the whole)
  */
 
-#include "hostd/helper/hypervisor.h"
+#include "hostd/hypervisor/operation.h"
 #include "hostd/libxl/libxl-loop.h"
 #include "hostd/helper/passthrough.h"
 #include "hostd/helper/process-watch.h"
 #include "hostd/run/xenstore.h"
 
 struct xendevicemodel_handle;
-
-/* One long operation and who waits for it; told from the loop, never from within libxl. */
-typedef struct LibxlOperation {
-        sd_event *event; /* borrowed */
-        bool running;
-        HypervisorDone done;
-        void *userdata;
-        sd_event_source *deferred;
-        int result;
-        char *error;
-} LibxlOperation;
 
 typedef struct LibxlHypervisor {
         Hypervisor hypervisor; /* first */
@@ -37,12 +26,12 @@ typedef struct LibxlHypervisor {
         uint32_t domid; /* 0: none, or not known yet */
 
         /* create or destroy */
-        LibxlOperation operation;
+        Operation operation;
         bool building; /* libxl_domain_create_new() is under way */
         libxl_domain_config config;
         bool config_held;
         uint32_t new_domid;
-        Passthrough *passthrough;
+        HelperProcess *passthrough; /* functions are taken, or given back */
         char *names_lock; /* path: one program of the host at a time names a domain */
         sd_event_source *naming;
         unsigned naming_tries;
@@ -51,7 +40,7 @@ typedef struct LibxlHypervisor {
         uint32_t gone_domid; /* the last that was destroyed; 0: none since the last create */
 
         /* in between */
-        LibxlOperation unpausing;
+        Operation unpausing;
         libxl_evgen_domain_death *death;
         sd_event_source *look;
         GuestChanged changed;
@@ -63,11 +52,6 @@ typedef struct LibxlHypervisor {
 static inline LibxlHypervisor *libxl_of(Hypervisor *h) {
         return CONTAINER_OF(h, LibxlHypervisor, hypervisor);
 }
-
-void libxl_operation_begin(LibxlOperation *o, HypervisorDone done, void *userdata);
-/* result: 0 or a negative errno; takes the sentence over. */
-void libxl_operation_end(LibxlOperation *o, int result, char *error);
-void libxl_operation_forget(LibxlOperation *o); /* whoever waited does not want to know any more */
 
 /* "<what>: <libxl's first error>." */
 char *libxl_say(LibxlHypervisor *h, const char *what, int rc);

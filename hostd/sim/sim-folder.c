@@ -10,10 +10,12 @@
 #include "common/io/file-lock.h"
 #include "common/io/file.h"
 #include "common/base/parse.h"
+#include "hostd/run/json-file.h"
 #include "hostd/sim/sim-folder.h"
 #include "protocol/vm-record.h"
 
 #define TEXT_MAX 256
+#define CONFIG_SIZE_MAX (1 << 20)
 #define DOMID_MAX 0x7ff0
 
 static const char *const state_texts[_GUEST_STATE_MAX] = {
@@ -40,16 +42,6 @@ static char *domain_file(const char *dir, uint32_t domid, const char *name) {
         return asprintf(&path, "%s/dom/%" PRIu32 "/%s", dir, domid, name) < 0 ? NULL : path;
 }
 
-static int read_json_file(const char *path, struct json_object **ret) {
-        _cleanup_free_ char *text = NULL;
-        JsonReader reader = {};
-        size_t size;
-        int r;
-
-        r = file_read(path, JSON_SIZE_MAX, &text, &size);
-        return r < 0 ? r : json_parse_cleaned(&reader, text, size, ret);
-}
-
 /* Bytes that a domain of this config takes. */
 static int config_memory(struct json_object *config, uint64_t *ret) {
         JsonReader reader = {};
@@ -65,10 +57,10 @@ static int config_memory(struct json_object *config, uint64_t *ret) {
         return 0;
 }
 
-/* Calls back for each domain folder, until it returns non-zero. */
-typedef int (*DomainVisitor)(const char *dir, uint32_t domid, struct json_object *config, void *userdata);
+/* Calls back for each entry of the folder of domains, until it returns non-zero. */
+typedef int (*EntryVisitor)(const char *dir, const char *name, void *userdata);
 
-static int each_domain(const char *dir, DomainVisitor visit, void *userdata) {
+static int each_entry(const char *dir, EntryVisitor visit, void *userdata) {
         _cleanup_free_ char *path = path_join(dir, "dom");
         struct dirent *entry;
         int r = 0;
@@ -79,30 +71,37 @@ static int each_domain(const char *dir, DomainVisitor visit, void *userdata) {
         d = opendir(path);
         if (!d)
                 return errno == ENOENT ? 0 : -errno;
-
-        while (r == 0 && (entry = readdir(d))) {
-                _cleanup_json_ struct json_object *config = NULL;
-                _cleanup_free_ char *file = NULL;
-                uint32_t domid;
-
-                if (parse_u32(entry->d_name, &domid) < 0)
-                        continue;
-                file = domain_file(dir, domid, "config.json");
-                if (!file)
-                        r = -ENOMEM;
-                else if (read_json_file(file, &config) >= 0)
-                        r = visit(dir, domid, config, userdata);
-        }
+        while (r == 0 && (entry = readdir(d)))
+                r = visit(dir, entry->d_name, userdata);
         (void) closedir(d);
         return r;
 }
 
-static int add_memory(const char *dir, uint32_t domid, struct json_object *config, void *userdata) {
-        uint64_t memory, *sum = userdata;
+/* The config of the domain that has this folder; NULL where it is none's, or nobody can read it. */
+static int read_config(const char *dir, const char *name, uint32_t *ret_domid, struct json_object **ret) {
+        _cleanup_free_ char *file = NULL;
+        JsonReader reader = {};
 
-        if (config_memory(config, &memory) >= 0)
-                *sum += memory;
+        *ret = NULL;
+        if (parse_u32(name, ret_domid) < 0)
+                return 0;
+        file = domain_file(dir, *ret_domid, "config.json");
+        if (!file)
+                return -ENOMEM;
+        (void) json_file_read(&reader, file, JSON_SIZE_MAX, ret);
         return 0;
+}
+
+static int add_memory(const char *dir, const char *name, void *userdata) {
+        _cleanup_json_ struct json_object *config = NULL;
+        uint64_t memory, *sum = userdata;
+        uint32_t domid;
+        int r;
+
+        r = read_config(dir, name, &domid, &config);
+        if (config && config_memory(config, &memory) >= 0)
+                *sum += memory;
+        return r;
 }
 
 static int read_host_memory(const char *dir, uint64_t *ret) {
@@ -112,9 +111,7 @@ static int read_host_memory(const char *dir, uint64_t *ret) {
         JsonReader reader = {};
         int r;
 
-        if (!path)
-                return -ENOMEM;
-        r = read_json_file(path, &host);
+        r = path ? json_file_read(&reader, path, JSON_SIZE_MAX, &host) : -ENOMEM;
         if (r >= 0)
                 r = json_get_u64(&reader, host, "memory_total", &total);
         if (r >= 0)
@@ -133,7 +130,7 @@ int sim_check_memory(const char *dir, struct json_object *config, char **ret_err
         if (r >= 0)
                 r = read_host_memory(dir, &all);
         if (r >= 0)
-                r = each_domain(dir, add_memory, &used);
+                r = each_entry(dir, add_memory, &used);
         if (r < 0 || (used <= all && need <= all - used))
                 return r;
 
@@ -233,27 +230,12 @@ int sim_domain_make(const char *dir, struct json_object *config, uint32_t *ret_d
 }
 
 /* What the death of an earlier instance left half removed. */
-static int sweep(const char *dir) {
-        _cleanup_free_ char *path = path_join(dir, "dom");
-        struct dirent *entry;
-        int r = 0;
-        DIR *d;
+static int sweep(const char *dir, const char *name, void *userdata) {
+        _cleanup_free_ char *folder = path_join(dir, "dom"), *old = folder ? path_join(folder, name) : NULL;
 
-        if (!path)
-                return -ENOMEM;
-        d = opendir(path);
-        if (!d)
-                return errno == ENOENT ? 0 : -errno;
-        while (r >= 0 && (entry = readdir(d))) {
-                _cleanup_free_ char *old = NULL;
-
-                if (!startswith(entry->d_name, "old-"))
-                        continue;
-                old = path_join(path, entry->d_name);
-                r = old ? remove_tree(old) : -ENOMEM;
-        }
-        (void) closedir(d);
-        return r;
+        if (!startswith(name, "old-"))
+                return 0;
+        return old ? remove_tree(old) : -ENOMEM;
 }
 
 int sim_domain_remove(const char *dir, uint32_t domid) {
@@ -263,7 +245,7 @@ int sim_domain_remove(const char *dir, uint32_t domid) {
                 return -ENOMEM;
         if (domid > 0 && rename(folder, aside) < 0 && errno != ENOENT)
                 return -errno;
-        return sweep(dir);
+        return each_entry(dir, sweep, NULL);
 }
 
 typedef struct Search {
@@ -271,25 +253,26 @@ typedef struct Search {
         uint32_t domid;
 } Search;
 
-static int compare_uuid(const char *dir, uint32_t domid, struct json_object *config, void *userdata) {
+static int compare_uuid(const char *dir, const char *name, void *userdata) {
+        _cleanup_json_ struct json_object *config = NULL;
         struct json_object *c_info, *uuid;
         Search *search = userdata;
         Uuid parsed;
+        int r;
 
-        if (!json_object_object_get_ex(config, "c_info", &c_info) ||
+        r = read_config(dir, name, &search->domid, &config);
+        if (!config || !json_object_object_get_ex(config, "c_info", &c_info) ||
                 !json_object_object_get_ex(c_info, "uuid", &uuid) ||
-                uuid_from_string(strempty(json_object_get_string(uuid)), &parsed) < 0 ||
-                !uuid_equal(&parsed, search->uuid))
-                return 0;
-        search->domid = domid;
-        return 1;
+                uuid_from_string(strempty(json_object_get_string(uuid)), &parsed) < 0)
+                return r;
+        return uuid_equal(&parsed, search->uuid);
 }
 
 int sim_domain_find(const char *dir, const Uuid *uuid, uint32_t *ret_domid) {
         Search search = { .uuid = uuid };
         int r;
 
-        r = each_domain(dir, compare_uuid, &search);
+        r = each_entry(dir, compare_uuid, &search);
         if (r < 0)
                 return r;
         if (r == 0)
@@ -355,4 +338,20 @@ int sim_domain_write_device_model(const char *dir, uint32_t domid, const Process
 
         (void) snprintf(text, sizeof(text), "%d %" PRIu64 "\n", id->pid, id->start_time);
         return folder ? write_file(folder, "device-model", text) : -ENOMEM;
+}
+
+/* A simulated guest has no memory: what it was made from stands for it. */
+static int write_config(const char *path, void *userdata) {
+        const CoreDump *d = userdata;
+        _cleanup_free_ char *config = domain_file(d->sim_dir, d->domid, "config.json"), *text = NULL;
+        size_t size;
+        int r;
+
+        r = config ? file_read(config, CONFIG_SIZE_MAX, &text, &size) : -ENOMEM;
+        return r < 0 ? r : file_write_atomic(path, text, size, 0600);
+}
+
+int sim_dump_core(const CoreDump *d, char **ret_path, int *ret_excess, char **ret_why) {
+        return core_dump_keep(
+                d->folder, d->most, &d->vm, CONFIG_SIZE_MAX, write_config, (void *) d, ret_path, ret_excess);
 }

@@ -16,7 +16,8 @@
  */
 
 #include "common/io/pidfd.h"
-#include "hostd/helper/hypervisor.h"
+#include "hostd/helper/core-dump.h"
+#include "hostd/hypervisor/hypervisor.h"
 
 /* 0, or -ENOSPC with a sentence. */
 int sim_check_memory(const char *dir, struct json_object *config, char **ret_error);
@@ -35,3 +36,5 @@ int sim_domain_read_device_model(const char *dir, uint32_t domid, ProcessId *ret
 int sim_domain_write_device_model(const char *dir, uint32_t domid, const ProcessId *id);
 
 char *sim_domain_folder(const char *dir, uint32_t domid); /* caller frees */
+
+int sim_dump_core(const CoreDump *d, char **ret_path, int *ret_excess, char **ret_why);

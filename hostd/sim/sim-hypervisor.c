@@ -5,20 +5,19 @@
  * group led by the device model. Everything of it survives us, and is found again by the VM's uuid.
  */
 
-#include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 
 #include "common/json/json-get.h"
-#include "hostd/helper/hypervisor.h"
-#include "hostd/helper/process-watch.h"
 #include "hostd/helper/folder-watch.h"
-#include "hostd/sim/sim-folder.h"
-#include "hostd/sim/sim-launch.h"
+#include "hostd/helper/process-watch.h"
+#include "hostd/hypervisor/operation.h"
 #include "hostd/run/xenstore.h"
+#include "hostd/sim/sim-folder.h"
+#include "hostd/sim/sim-hypervisor.h"
+#include "hostd/sim/sim-launch.h"
 
 #define DEVICE_MODEL_STATE "/local/domain/0/device-model/%" PRIu32 "/state"
 #define DEVICE_MODEL_TIMEOUT (60 * UINT64_C(1000000)) /* libxl's own */
@@ -32,14 +31,11 @@ typedef struct SimHypervisor {
         sd_event_source *xs_source;
         uint32_t domid;
 
-        /* The create or destroy under way. */
-        HypervisorDone done;
-        void *done_userdata;
-        bool creating, unpausing;
-        sd_event_source *timer, *deferred;
+        Operation operation; /* create or destroy */
+        bool creating;
+        sd_event_source *timer;
         ProcessWatch *device_model;
-        int result; /* of a deferred end */
-        char *error;
+        Operation unpausing;
 
         GuestChanged changed;
         void *changed_userdata;
@@ -52,39 +48,14 @@ static SimHypervisor *sim(Hypervisor *h) {
         return CONTAINER_OF(h, SimHypervisor, hypervisor);
 }
 
-static void forget_operation(SimHypervisor *s) {
-        s->timer = sd_event_source_disable_unref(s->timer);
-        s->deferred = sd_event_source_disable_unref(s->deferred);
-        s->device_model = process_watch_free(s->device_model);
-        s->creating = s->unpausing = false;
-}
-
-static int on_deferred(sd_event_source *source, void *userdata) {
-        SimHypervisor *s = userdata;
-        _cleanup_free_ char *error = take_ptr(s->error);
-        HypervisorDone done = s->done;
-
-        forget_operation(s);
-        done(s->result, strempty(error), s->done_userdata);
-        return 0;
-}
-
-/* The end of an operation, told from the loop. Takes over the sentence. */
+/* Takes over the sentence. */
 static void finish(SimHypervisor *s, int result, char *error) {
-        int r;
-
-        bool unpausing = s->unpausing;
-
         if (s->creating)
                 (void) xenstore_unwatch(s->xs, DEVICE_MODEL_STATE, s->domid);
-        forget_operation(s);
-        s->unpausing = unpausing;
-        free(s->error);
-        s->error = error;
-        s->result = result;
-        r = sd_event_add_defer(s->event, &s->deferred, on_deferred, s);
-        if (r < 0)
-                (void) sd_event_exit(s->event, r);
+        s->creating = false;
+        s->timer = sd_event_source_disable_unref(s->timer);
+        s->device_model = process_watch_free(s->device_model);
+        operation_end(&s->operation, result, error);
 }
 
 static int sim_check(Hypervisor *h, struct json_object *config, char **ret_error) {
@@ -97,42 +68,40 @@ static uint32_t sim_domid(Hypervisor *h) {
 
 /* 1. create: folder, xenstore, device model. */
 
+static const char *text_of(struct json_object *config, const char *object, const char *member) {
+        struct json_object *o = NULL, *value = NULL;
+
+        (void) json_object_object_get_ex(config, object, &o);
+        (void) json_object_object_get_ex(o, member, &value);
+        return json_object_get_string(value);
+}
+
 static int write_xenstore(SimHypervisor *s, struct json_object *config) {
-        struct json_object *c_info, *b_info, *value = NULL;
-        const char *uuid, *name;
-        char memory[32];
-        int r;
+        const char *uuid = text_of(config, "c_info", "uuid"), *name = text_of(config, "c_info", "name");
+        char vm[64], domain[32], libxl[32], domid[16];
+        int r = 0;
 
-        (void) json_object_object_get_ex(config, "c_info", &c_info);
-        (void) json_object_object_get_ex(config, "b_info", &b_info);
-        (void) json_object_object_get_ex(c_info, "uuid", &value);
-        uuid = json_object_get_string(value);
-        (void) json_object_object_get_ex(c_info, "name", &value);
-        name = json_object_get_string(value);
-        (void) json_object_object_get_ex(b_info, "max_memkb", &value);
-        (void) snprintf(memory, sizeof(memory), "%" PRIu64, json_object_get_uint64(value));
+        (void) snprintf(domid, sizeof(domid), "%" PRIu32, s->domid);
+        (void) snprintf(domain, sizeof(domain), "/local/domain/%" PRIu32, s->domid);
+        (void) snprintf(libxl, sizeof(libxl), "/libxl/%" PRIu32, s->domid);
+        (void) snprintf(vm, sizeof(vm), "/vm/%s", uuid);
 
-        /* Where the stand-ins find the simulated host: the emulator gets no variables. */
-        r = xenstore_write(s->xs, s->dir, "/lab/sim-dir");
-        if (r >= 0)
-                r = xenstore_write(s->xs, uuid, "/vm/%s/uuid", uuid);
-        if (r >= 0)
-                r = xenstore_write(s->xs, name, "/vm/%s/name", uuid);
-        if (r >= 0)
-                r = xenstore_write(s->xs, name, "/local/domain/%" PRIu32 "/name", s->domid);
-        if (r >= 0) {
-                char vm[64], domid[16];
+        const struct {
+                const char *folder, *key, *value;
+        } keys[] = {
+                /* Where the stand-ins find the simulated host: the emulator gets no variables. */
+                { "/lab", "sim-dir", s->dir },
+                { vm, "uuid", uuid },
+                { vm, "name", name },
+                { domain, "name", name },
+                { domain, "vm", vm },
+                { domain, "domid", domid },
+                { domain, "memory/static-max", text_of(config, "b_info", "max_memkb") ?: "0" },
+                { libxl, "type", "hvm" },
+        };
 
-                (void) snprintf(vm, sizeof(vm), "/vm/%s", uuid);
-                (void) snprintf(domid, sizeof(domid), "%" PRIu32, s->domid);
-                r = xenstore_write(s->xs, vm, "/local/domain/%" PRIu32 "/vm", s->domid);
-                if (r >= 0)
-                        r = xenstore_write(s->xs, domid, "/local/domain/%" PRIu32 "/domid", s->domid);
-        }
-        if (r >= 0)
-                r = xenstore_write(s->xs, memory, "/local/domain/%" PRIu32 "/memory/static-max", s->domid);
-        if (r >= 0)
-                r = xenstore_write(s->xs, "hvm", "/libxl/%" PRIu32 "/type", s->domid);
+        for (size_t i = 0; i < ARRAY_SIZE(keys) && r >= 0; i++)
+                r = xenstore_write(s->xs, keys[i].value, "%s/%s", keys[i].folder, keys[i].key);
         return r;
 }
 
@@ -175,11 +144,10 @@ static int sim_create(Hypervisor *h, struct json_object *config, HypervisorDone 
         char *error = NULL;
         int r;
 
-        if (s->done && (s->creating || s->deferred))
+        if (s->operation.running)
                 return -EBUSY;
         s->domid = 0;
-        s->done = done;
-        s->done_userdata = userdata;
+        operation_begin(&s->operation, done, userdata);
         s->creating = true;
 
         r = sim_domain_make(s->dir, config, &s->domid, &error);
@@ -243,17 +211,15 @@ static int sim_unpause(Hypervisor *h, HypervisorDone done, void *userdata) {
         GuestState state;
         int r;
 
-        if (s->creating || s->deferred)
+        if (s->operation.running || s->unpausing.running)
                 return -EBUSY;
         r = sim_domain_read_state(s->dir, s->domid, &state);
         if (r >= 0 && state == GUEST_PAUSED)
                 r = sim_domain_write_state(s->dir, s->domid, GUEST_RUNNING);
         if (r < 0)
                 return r;
-        s->done = done;
-        s->done_userdata = userdata;
-        s->unpausing = true;
-        finish(s, 0, NULL);
+        operation_begin(&s->unpausing, done, userdata);
+        operation_end(&s->unpausing, 0, NULL);
         return 0;
 }
 
@@ -315,16 +281,14 @@ static int sim_watch(Hypervisor *h, GuestChanged changed, void *userdata) {
 /* 4. destroy: the device model ends, then what is left of its group, then the keys and the folder. */
 
 static void remove_all(SimHypervisor *s) {
+        static const char *const folders[] = { "/local/domain", "/local/domain/0/device-model", "/libxl" };
         _cleanup_free_ char *vm = NULL;
         int r = 0;
 
         if (s->domid > 0) {
                 (void) xenstore_read(s->xs, &vm, "/local/domain/%" PRIu32 "/vm", s->domid);
-                r = xenstore_remove(s->xs, "/local/domain/%" PRIu32, s->domid);
-                if (r >= 0)
-                        r = xenstore_remove(s->xs, "/local/domain/0/device-model/%" PRIu32, s->domid);
-                if (r >= 0)
-                        r = xenstore_remove(s->xs, "/libxl/%" PRIu32, s->domid);
+                for (size_t i = 0; i < ARRAY_SIZE(folders) && r >= 0; i++)
+                        r = xenstore_remove(s->xs, "%s/%" PRIu32, folders[i], s->domid);
                 if (r >= 0 && vm && startswith(vm, "/vm/"))
                         r = xenstore_remove(s->xs, "%s", vm);
         }
@@ -342,13 +306,11 @@ static int sim_destroy(Hypervisor *h, HypervisorDone done, void *userdata) {
         ProcessId id;
         int r = -ENOENT;
 
-        if (s->unpausing)
-                forget_operation(s);
-        if (s->creating || s->deferred)
+        if (s->operation.running)
                 return -EBUSY;
+        operation_forget(&s->unpausing);
         sim_unwatch(h);
-        s->done = done;
-        s->done_userdata = userdata;
+        operation_begin(&s->operation, done, userdata);
 
         if (s->domid > 0)
                 r = sim_domain_read_device_model(s->dir, s->domid, &id);
@@ -383,11 +345,13 @@ static Hypervisor *sim_free(Hypervisor *h) {
         SimHypervisor *s = sim(h);
 
         sim_unwatch(h);
-        forget_operation(s);
+        operation_forget(&s->operation);
+        operation_forget(&s->unpausing);
+        sd_event_source_disable_unref(s->timer);
+        (void) process_watch_free(s->device_model);
         sd_event_source_disable_unref(s->xs_source);
         (void) xenstore_close(s->xs);
         sd_event_unref(s->event);
-        free(s->error);
         free(s->dir);
         free(s->dm);
         free(s);
@@ -418,7 +382,7 @@ int sim_hypervisor_new(sd_event *event, const char *dir, const char *dm, Hypervi
         if (!s)
                 return -ENOMEM;
         s->hypervisor.ops = &sim_ops;
-        s->event = sd_event_ref(event);
+        s->event = s->operation.event = s->unpausing.event = sd_event_ref(event);
         s->dir = strdup(dir);
         s->dm = strdup(dm);
         if (!s->dir || !s->dm || setenv("XENVGPU_SIM_DIR", dir, /* overwrite= */ 1) < 0) {

@@ -5,42 +5,12 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "common/json/json-get.h"
 #include "hostd/sim/sim-launch.h"
 
 #define KIB_PER_MIB 1024
-
-typedef struct Arguments {
-        char **items;
-        size_t n;
-        int error;
-} Arguments;
-
-static _printf_(2, 3) void add(Arguments *a, const char *format, ...) {
-        char **items, *item;
-        va_list args;
-        int n;
-
-        va_start(args, format);
-        n = vasprintf(&item, format, args);
-        va_end(args);
-        if (n < 0) {
-                a->error = -ENOMEM;
-                return;
-        }
-        items = realloc(a->items, (a->n + 2) * sizeof(char *));
-        if (!items) {
-                free(item);
-                a->error = -ENOMEM;
-                return;
-        }
-        a->items = items;
-        items[a->n++] = item;
-        items[a->n] = NULL;
-}
 
 static struct json_object *member(struct json_object *o, const char *name) {
         struct json_object *value = NULL;
@@ -61,88 +31,80 @@ static const char *member_text(struct json_object *o, const char *name, const ch
         return value ? json_object_get_string(value) : fallback;
 }
 
+/* In pairs: an option and what it is given. */
+static void add_option(StrList *l, const char *option, const char *value) {
+        strlist_add(l, option);
+        strlist_add(l, value);
+}
+
 /* Adds the display device, and tells how much video memory it has by libxl's defaults. */
-static uint64_t add_display(Arguments *a, struct json_object *hvm) {
+static uint64_t add_display(StrList *a, struct json_object *hvm) {
         const char *kind = member_text(member(hvm, "vga"), "kind", "cirrus");
 
         if (streq(kind, "none"))
                 return 0;
         if (streq(kind, "std")) {
-                add(a, "-device");
-                add(a, "VGA,vgamem_mb=16");
+                add_option(a, "-device", "VGA,vgamem_mb=16");
                 return 16;
         }
-        add(a, "-device");
-        add(a, "cirrus-vga,vgamem_mb=8");
+        add_option(a, "-device", "cirrus-vga,vgamem_mb=8");
         return 8;
 }
 
-static void add_nics(Arguments *a, uint32_t domid, struct json_object *nics) {
+static void add_nics(StrList *a, uint32_t domid, struct json_object *nics) {
         size_t n = nics && json_object_is_type(nics, json_type_array) ? json_object_array_length(nics) : 0;
 
         for (size_t i = 0; i < n; i++) {
                 struct json_object *nic = json_object_array_get_idx(nics, i);
 
-                add(a, "-device");
-                add(a, "rtl8139,id=nic%zu,netdev=net%zu,mac=%s", i, i,
+                strlist_add(a, "-device");
+                strlist_addf(a, "rtl8139,id=nic%zu,netdev=net%zu,mac=%s", i, i,
                         member_text(nic, "mac", "00:16:3e:00:00:00"));
-                add(a, "-netdev");
-                add(a, "type=tap,id=net%zu,ifname=vif%" PRIu32 ".%zu-emu,br=%s,script=no,downscript=no", i,
+                strlist_add(a, "-netdev");
+                strlist_addf(a, "type=tap,id=net%zu,ifname=vif%" PRIu32 ".%zu-emu,br=%s,script=no,downscript=no", i,
                         domid, i, member_text(nic, "bridge", "xenbr0"));
         }
         if (n == 0) {
-                add(a, "-net");
-                add(a, "none");
+                add_option(a, "-net", "none");
         }
 }
 
-static void add_extra(Arguments *a, struct json_object *extra) {
+static void add_extra(StrList *a, struct json_object *extra) {
         size_t n = extra && json_object_is_type(extra, json_type_array) ? json_object_array_length(extra) : 0;
 
         for (size_t i = 0; i < n; i++)
-                add(a, "%s", json_object_get_string(json_object_array_get_idx(extra, i)));
+                strlist_add(a, json_object_get_string(json_object_array_get_idx(extra, i)));
 }
 
 int sim_build_dm_arguments(const char *dm, uint32_t domid, struct json_object *config, char ***ret) {
         struct json_object *b_info = member(config, "b_info"), *hvm = member(b_info, "type.hvm");
+        _cleanup_strlist_ StrList a = {};
         uint64_t memory, video;
-        Arguments a = {};
 
-        add(&a, "%s", dm);
-        add(&a, "-xen-domid");
-        add(&a, "%" PRIu32, domid);
-        add(&a, "-no-shutdown");
-        add(&a, "-chardev");
-        add(&a, "socket,id=libxl-cmd,path=/var/run/xen/qmp-libxl-%" PRIu32 ",server=on,wait=off", domid);
-        add(&a, "-mon");
-        add(&a, "chardev=libxl-cmd,mode=control");
-        add(&a, "-nodefaults");
-        add(&a, "-no-user-config");
-        add(&a, "-name");
-        add(&a, "%s", member_text(member(config, "c_info"), "name", "domain"));
-        add(&a, "-vnc");
-        add(&a, "none");
-        add(&a, "-display");
-        add(&a, "none");
+        strlist_add(&a, dm);
+        strlist_add(&a, "-xen-domid");
+        strlist_addf(&a, "%" PRIu32, domid);
+        strlist_add(&a, "-no-shutdown");
+        strlist_add(&a, "-chardev");
+        strlist_addf(&a, "socket,id=libxl-cmd,path=/var/run/xen/qmp-libxl-%" PRIu32 ",server=on,wait=off", domid);
+        add_option(&a, "-mon", "chardev=libxl-cmd,mode=control");
+        strlist_add(&a, "-nodefaults");
+        strlist_add(&a, "-no-user-config");
+        add_option(&a, "-name", member_text(member(config, "c_info"), "name", "domain"));
+        add_option(&a, "-vnc", "none");
+        add_option(&a, "-display", "none");
         video = add_display(&a, hvm);
-        add(&a, "-boot");
-        add(&a, "order=%s", member_text(hvm, "boot", "cda"));
+        strlist_add(&a, "-boot");
+        strlist_addf(&a, "order=%s", member_text(hvm, "boot", "cda"));
         add_nics(&a, domid, member(config, "nics"));
-        add(&a, "-machine");
-        add(&a, "xenfv,suppress-vmdesc=on");
+        add_option(&a, "-machine", "xenfv,suppress-vmdesc=on");
         add_extra(&a, member(b_info, "extra_hvm"));
 
         memory = member_u64(b_info, "max_memkb", member_u64(b_info, "target_memkb", 0)) / KIB_PER_MIB;
         video = member_u64(b_info, "video_memkb", video * KIB_PER_MIB) / KIB_PER_MIB;
-        add(&a, "-m");
-        add(&a, "%" PRIu64, memory > video ? memory - video : 0);
-
-        if (a.error < 0) {
-                (void) strv_free(a.items);
-                return a.error;
-        }
-        *ret = a.items;
-        return 0;
+        strlist_add(&a, "-m");
+        strlist_addf(&a, "%" PRIu64, memory > video ? memory - video : 0);
+        return strlist_take(&a, ret);
 }
 
 static _Noreturn void run_dm(int gate, char *const *arguments) {

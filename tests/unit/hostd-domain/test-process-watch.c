@@ -86,7 +86,8 @@ static pid_t find_child(void) {
 }
 
 static void the_reaper_takes_nobodys_child_from_its_watch(void **state) {
-        static const char *const arguments[] = {"helper", NULL};
+        char *arguments[] = {(char *) "helper", NULL};
+        const HelperWork work = {.arguments = {.items = arguments, .n = 1}, .timeout = 20000000, .late = "late"};
 
         for (unsigned i = 0; i < ROUNDS; i++) {
                 World w = world_new();
@@ -96,8 +97,7 @@ static void the_reaper_takes_nobodys_child_from_its_watch(void **state) {
                 assert_true(reaper_attach(w.event, on_reaped, &w) >= 0);
                 stranger = child_of_status(0);
                 wait_for_end(stranger);
-                assert_int_equal(
-                        helper_process_start(w.event, arguments, 20000000, "late", on_helper, &w, &h), 0);
+                assert_int_equal(helper_process_start(w.event, &work, on_helper, &w, &h), 0);
                 w.helper = find_child();
                 while (!w.done)
                         assert_true(sd_event_run(w.event, UINT64_MAX) >= 0);
@@ -111,7 +111,8 @@ static void the_reaper_takes_nobodys_child_from_its_watch(void **state) {
 }
 
 static void a_helper_that_cannot_be_watched_is_ended(void **state) {
-        static const char *const arguments[] = {"sleep", NULL};
+        char *arguments[] = {(char *) "sleep", NULL};
+        const HelperWork work = {.arguments = {.items = arguments, .n = 1}, .timeout = 20000000, .late = "late"};
         struct rlimit limit, low;
         HelperProcess *h = NULL;
         World w = world_new();
@@ -123,7 +124,7 @@ static void a_helper_that_cannot_be_watched_is_ended(void **state) {
         low = limit;
         low.rlim_cur = (rlim_t) lowest + 2; /* the pipe, and no more */
         assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
-        r = helper_process_start(w.event, arguments, 20000000, "late", on_helper, &w, &h);
+        r = helper_process_start(w.event, &work, on_helper, &w, &h);
         assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
         assert_true(r < 0);
         assert_null(h);

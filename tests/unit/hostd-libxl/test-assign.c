@@ -14,8 +14,9 @@
 #include <cmocka.h>
 
 #include "common/io/file.h"
-#include "hostd/helper/assign.h"
+#include "hostd/helper/nvidia-gpu.h"
 #include "hostd/helper/passthrough.h"
+#include "hostd/libxl/libxl-assign.h"
 
 typedef struct Machine {
         char *folder, *sysfs, *gpus;
@@ -75,9 +76,9 @@ static void a_virtual_function_goes_alone(void **state) {
                 add_function(&m, addresses[i], "0x030000\n", "");
                 make_virtual(&m, addresses[i]);
         }
-        assert_int_equal(assign_list_companions(m.sysfs, &function, companions), 0);
+        assert_int_equal(pci_function_companions(m.sysfs, &function, companions), 0);
         /* Nor do they go along with what they are functions of. */
-        assert_int_equal(assign_list_companions(m.sysfs, &card, companions), 0);
+        assert_int_equal(pci_function_companions(m.sysfs, &card, companions), 0);
         end_machine(&m);
 }
 
@@ -90,7 +91,7 @@ static void the_slot_goes_along_without_its_bridges(void **state) {
         add_function(&m, "0000:84:00.1", "0x040300\n", "snd_hda_intel");
         add_function(&m, "0000:84:00.2", "0x060400\n", "pcieport");
         add_function(&m, "0000:85:00.1", "0x040300\n", "");
-        assert_int_equal(assign_list_companions(m.sysfs, &card, companions), 1);
+        assert_int_equal(pci_function_companions(m.sysfs, &card, companions), 1);
         assert_string_equal(PCI_TEXT(&companions[0]), "0000:84:00.1");
         end_machine(&m);
 }
@@ -100,9 +101,9 @@ static void other_drivers_are_not_asked(void **state) {
         Machine m;
 
         make_machine(&m);
-        assert_int_equal(assign_release_nvidia(m.sysfs, m.gpus, &card, &error), 0);
+        assert_int_equal(nvidia_gpu_release(m.sysfs, m.gpus, &card, &error), 0);
         add_function(&m, "0000:84:00.0", "0x030000\n", "nouveau");
-        assert_int_equal(assign_release_nvidia(m.sysfs, m.gpus, &card, &error), 0);
+        assert_int_equal(nvidia_gpu_release(m.sysfs, m.gpus, &card, &error), 0);
         assert_null(error);
         end_machine(&m);
 }
@@ -113,7 +114,7 @@ static void nvidia_without_a_lock_lets_go(void **state) {
 
         make_machine(&m);
         add_function(&m, "0000:84:00.0", "0x030000\n", "nvidia");
-        assert_int_equal(assign_release_nvidia(m.sysfs, m.gpus, &card, &error), 0);
+        assert_int_equal(nvidia_gpu_release(m.sysfs, m.gpus, &card, &error), 0);
         end_machine(&m);
 }
 
@@ -134,7 +135,7 @@ static void assert_lock(uint8_t bus, const char *name, const char *information, 
         if (information)
                 write_text(folder, "information", information);
         path = path_join(folder, "unbindLock");
-        assert_int_equal(assign_release_nvidia(m.sysfs, m.gpus, &function, &error), 0);
+        assert_int_equal(nvidia_gpu_release(m.sysfs, m.gpus, &function, &error), 0);
         assert_null(error);
         assert_int_equal(file_read_line(path, &value), 0);
         assert_string_equal(value, lock);
@@ -171,23 +172,46 @@ static void a_lock_that_is_not_given_is_a_sentence(void **state) {
         path = path_join(folder, "unbindLock");
         /* Takes what is written, and reads as empty. */
         assert_int_equal(symlink("/dev/null", path), 0);
-        assert_int_equal(assign_release_nvidia(m.sysfs, m.gpus, &card, &error), -EBUSY);
+        assert_int_equal(nvidia_gpu_release(m.sysfs, m.gpus, &card, &error), -EBUSY);
         assert_non_null(strstr(error, "0000:84:00.0"));
         end_machine(&m);
 }
 
 static void nothing_taken_is_nothing_to_give_back(void **state) {
-        Passthrough *p = NULL;
-        sd_event *event = NULL;
+        HelperWork work = {};
         Machine m;
 
         make_machine(&m);
-        assert_true(sd_event_new(&event) >= 0);
-        assert_int_equal(passthrough_give_back(event, m.folder, NULL, NULL, &p), -ENOENT);
-        assert_null(p);
+        assert_int_equal(passthrough_give_back(m.folder, &work), -ENOENT);
         write_text(m.folder, "functions.json", "{\"taken\":7}");
-        assert_int_equal(passthrough_give_back(event, m.folder, NULL, NULL, &p), -EBADMSG);
-        sd_event_unref(event);
+        assert_int_equal(passthrough_give_back(m.folder, &work), -EBADMSG);
+        assert_int_equal(work.arguments.n, 0);
+        end_machine(&m);
+}
+
+/* What somebody else made assignable is theirs; what an earlier try of ours did is noted, and ours. */
+static void what_is_taken_is_noted_first(void **state) {
+        static const PciAddress functions[] = { { .bus = 0x84 }, { .bus = 0x85 }, { .bus = 0x84 } };
+        _cleanup_(helper_work_done) HelperWork taking = {}, again = {}, giving_back = {};
+        Machine m;
+
+        make_machine(&m);
+        add_function(&m, "0000:84:00.0", "0x030000\n", "nvidia");
+        add_function(&m, "0000:85:00.0", "0x030000\n", "pciback");
+        assert_int_equal(passthrough_take(m.sysfs, m.folder, functions, ARRAY_SIZE(functions), &taking), 0);
+        assert_int_equal(taking.arguments.n, 3);
+        assert_string_equal(taking.arguments.items[0], PASSTHROUGH_TAKE);
+        assert_string_equal(taking.arguments.items[1], m.folder);
+        assert_string_equal(taking.arguments.items[2], "0000:84:00.0");
+
+        write_text(m.folder, "functions.json", "{\"taken\":[\"0000:84:00.0\",\"0000:85:00.0\"]}");
+        assert_int_equal(passthrough_take(m.sysfs, m.folder, functions, ARRAY_SIZE(functions), &again), 0);
+        assert_int_equal(again.arguments.n, 4);
+
+        assert_int_equal(passthrough_give_back(m.folder, &giving_back), 0);
+        assert_int_equal(giving_back.arguments.n, 4);
+        passthrough_forget(m.folder);
+        assert_int_equal(passthrough_give_back(m.folder, &giving_back), -ENOENT);
         end_machine(&m);
 }
 
@@ -222,8 +246,9 @@ static void run_loop(sd_event *event, const bool *ended, unsigned tries) {
 
 /* An instance that was killed may have left a helper at work: ours must not give back beside it. */
 static void a_helper_waits_for_the_one_before(void **state) {
+        _cleanup_(helper_work_done) HelperWork work = {};
         _cleanup_free_ char *path = NULL;
-        Passthrough *p = NULL;
+        HelperProcess *p = NULL;
         sd_event *event = NULL;
         bool ended = false;
         sigset_t mask;
@@ -241,14 +266,15 @@ static void a_helper_waits_for_the_one_before(void **state) {
         assert_int_equal(flock(lock, LOCK_EX), 0);
 
         write_text(m.folder, "functions.json", "{\"taken\":[\"ffff:84:00.0\"]}");
-        assert_int_equal(passthrough_give_back(event, m.folder, on_taken, &ended, &p), 0);
+        assert_int_equal(passthrough_give_back(m.folder, &work), 0);
+        assert_int_equal(helper_process_start(event, &work, on_taken, &ended, &p), 0);
         run_loop(event, &ended, 5);
         assert_false(ended);
 
         (void) close(lock);
         run_loop(event, &ended, 100);
         assert_true(ended);
-        (void) passthrough_free(p);
+        (void) helper_process_free(p);
         sd_event_unref(event);
         end_machine(&m);
 }
@@ -264,12 +290,13 @@ int main(int argc, char **argv) {
                 cmocka_unit_test(a_driver_that_does_not_show_the_function_is_unbound_without_a_lock),
                 cmocka_unit_test(a_lock_that_is_not_given_is_a_sentence),
                 cmocka_unit_test(nothing_taken_is_nothing_to_give_back),
+                cmocka_unit_test(what_is_taken_is_noted_first),
                 cmocka_unit_test(a_function_comes_back_from_wherever_it_is),
                 cmocka_unit_test(a_helper_waits_for_the_one_before),
         };
 
         /* As the helper that passthrough.c starts. */
-        if (argc >= 2 && streq(argv[1], ASSIGN_GIVE_BACK))
+        if (argc >= 2 && streq(argv[1], PASSTHROUGH_GIVE_BACK))
                 return assign_main(argc, argv);
 
         return cmocka_run_group_tests(tests, NULL, NULL);

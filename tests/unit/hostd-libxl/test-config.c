@@ -17,7 +17,7 @@
 
 #include "common/json/json-get.h"
 #include "hostd/domain/domain-config.h"
-#include "hostd/helper/domain-name.h"
+#include "hostd/libxl/domain-name.h"
 #include "hostd/libxl/libxl-config.h"
 
 #define VM "11111111-2222-4333-8444-555555555555"

@@ -97,7 +97,7 @@ static void a_function_that_has_it_is_left_alone(void **state) {
 
         make_machine(&m, "nvidia");
         write_text(&m, "bind", "");
-        assert_int_equal(native_driver_bind(m.sysfs, &card, "nvidia", &error), 0);
+        assert_int_equal(native_driver_bind(m.sysfs, &card, "nvidia", NULL, &error), 0);
         assert_null(error);
         end_machine(&m);
 }
@@ -105,7 +105,7 @@ static void a_function_that_has_it_is_left_alone(void **state) {
 static void assert_refused(const Machine *m, const char *wanted, const char *helps) {
         _cleanup_free_ char *error = NULL;
 
-        assert_int_equal(native_driver_bind(m->sysfs, &card, wanted, &error), -EBUSY);
+        assert_int_equal(native_driver_bind(m->sysfs, &card, wanted, NULL, &error), -EBUSY);
         assert_non_null(strstr(error, "0000:84:00.0"));
         assert_non_null(strstr(error, wanted));
         if (!strstr(error, helps))

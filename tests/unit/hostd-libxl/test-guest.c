@@ -86,7 +86,7 @@ static int tear_down(void **state) {
         LibxlHypervisor *h = *state;
 
         libxl_op_unwatch(&h->hypervisor);
-        libxl_operation_forget(&h->unpausing);
+        operation_forget(&h->unpausing);
         h->loop.log = libxl_log_free(h->loop.log);
         sd_event_unref(h->loop.event);
         free(h);

@@ -84,6 +84,3 @@ static inline _unused_ void hypervisor_child_reaped(Hypervisor *h, pid_t pid, in
         if (h->ops->child_reaped)
                 h->ops->child_reaped(h, pid, status);
 }
-
-/* dm: the device model's program, executed with the environment of ours. */
-int sim_hypervisor_new(sd_event *event, const char *dir, const char *dm, Hypervisor **ret);

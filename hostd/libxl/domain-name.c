@@ -2,7 +2,7 @@
  * The name of a domain in libxl
  */
 
-#include "hostd/helper/domain-name.h"
+#include "hostd/libxl/domain-name.h"
 
 #define UUID_SHORT 8
 #define NAMELESS "vm"

@@ -1,11 +1,11 @@
 /*
- * Long operations of libxl: begun once, told once, from the loop
+ * A long operation of a hypervisor: begun once, its end told once, from the loop
  */
 
-#include "hostd/libxl/libxl-private.h"
+#include "hostd/hypervisor/operation.h"
 
 static int on_deferred(sd_event_source *source, void *userdata) {
-        LibxlOperation *o = userdata;
+        Operation *o = userdata;
         _cleanup_free_ char *error = take_ptr(o->error);
         HypervisorDone done = o->done;
 
@@ -16,13 +16,13 @@ static int on_deferred(sd_event_source *source, void *userdata) {
         return 0;
 }
 
-void libxl_operation_begin(LibxlOperation *o, HypervisorDone done, void *userdata) {
+void operation_begin(Operation *o, HypervisorDone done, void *userdata) {
         o->running = true;
         o->done = done;
         o->userdata = userdata;
 }
 
-void libxl_operation_end(LibxlOperation *o, int result, char *error) {
+void operation_end(Operation *o, int result, char *error) {
         int r;
 
         free(o->error);
@@ -34,7 +34,7 @@ void libxl_operation_end(LibxlOperation *o, int result, char *error) {
                 (void) sd_event_exit(o->event, r);
 }
 
-void libxl_operation_forget(LibxlOperation *o) {
+void operation_forget(Operation *o) {
         o->deferred = sd_event_source_disable_unref(o->deferred);
         o->error = (free(o->error), NULL);
         o->done = NULL;

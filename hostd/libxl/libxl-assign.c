@@ -1,0 +1,218 @@
+/*
+ * Moving PCI functions between dom0's drivers and guests
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/io/file-lock.h"
+#include "common/io/file.h"
+#include "common/io/program.h"
+#include "hostd/helper/nvidia-gpu.h"
+#include "hostd/helper/passthrough.h"
+#include "hostd/libxl/libxl-assign.h"
+#include "hostd/libxl/libxl-config.h"
+#include "hostd/run/libxl-log.h"
+
+#define FIRST_ADDRESS 3 /* among the arguments */
+
+AssignReturn assign_how_to_return(const char *sysfs, const PciAddress *function) {
+        char buf[PCI_DRIVER_SIZE];
+        const char *driver;
+
+        if (!pci_function_is_there(sysfs, function))
+                return ASSIGN_RETURN_NOTHING;
+        driver = pci_function_driver(sysfs, function, buf);
+        if (isempty(driver))
+                return ASSIGN_RETURN_RETAKE;
+        return streq(driver, "pciback") ? ASSIGN_RETURN_REMOVE : ASSIGN_RETURN_NOTHING;
+}
+
+/* The helper. */
+
+typedef struct Helper {
+        LibxlLog *log;
+        libxl_ctx *ctx;
+} Helper;
+
+static int fail(const char *what, const PciAddress *function, const char *why) {
+        (void) printf("PCI function %s cannot be %s: %s.\n", PCI_TEXT(function), what, why);
+        return -EIO;
+}
+
+static const char *reason(Helper *h) {
+        const char *why = libxl_log_first_error(h->log);
+
+        return isempty(why) ? "see the log" : why;
+}
+
+/* Both remember, and use, the driver that had the function. */
+static int move(Helper *h, int (*call)(libxl_ctx *, libxl_device_pci *, int), const PciAddress *function) {
+        libxl_device_pci pci;
+        int rc;
+
+        libxl_log_reset(h->log);
+        libxl_config_init_function(&pci, function);
+        rc = call(h->ctx, &pci, /* rebind= */ 1);
+        libxl_device_pci_dispose(&pci);
+        return rc ? -EIO : 0;
+}
+
+static int bind_pciback(Helper *h, const PciAddress *function) {
+        return move(h, libxl_device_pci_assignable_add, function);
+}
+
+static int unbind_pciback(Helper *h, const PciAddress *function) {
+        return move(h, libxl_device_pci_assignable_remove, function);
+}
+
+static int take(Helper *h, const PciAddress *function) {
+        _cleanup_free_ char *error = NULL;
+        int r;
+
+        if (pci_function_has_driver(PCI_SYSFS, function, "pciback"))
+                return 0;
+        r = nvidia_gpu_release(PCI_SYSFS, NVIDIA_GPUS, function, &error);
+        if (r < 0) {
+                (void) puts(error ? error : strerror(-r));
+                return r;
+        }
+        return bind_pciback(h, function) < 0 ? fail("taken for a guest", function, reason(h)) : 0;
+}
+
+static int give_back(Helper *h, const PciAddress *function) {
+        switch (assign_how_to_return(PCI_SYSFS, function)) {
+        case ASSIGN_RETURN_NOTHING:
+                return 0;
+        case ASSIGN_RETURN_REMOVE:
+                if (unbind_pciback(h, function) >= 0)
+                        return 0;
+                /* Bound and not yet quarantined, when it was cut off. */
+                break;
+        case ASSIGN_RETURN_RETAKE:
+                break;
+        }
+        if (bind_pciback(h, function) < 0 || unbind_pciback(h, function) < 0)
+                return fail("given back to dom0", function, reason(h));
+        return 0;
+}
+
+/* A function back from pciback, outside of any VM's life. */
+
+static int find_holder(Helper *h, const PciAddress *function, uint32_t *ret) {
+        libxl_dominfo *domains;
+        int n = 0, r = -ENOENT;
+
+        domains = libxl_list_domain(h->ctx, &n);
+        if (!domains)
+                return -EIO;
+        for (int i = 0; i < n && r == -ENOENT; i++) {
+                int n_pcis = 0;
+                libxl_device_pci *pcis = libxl_device_pci_list(h->ctx, domains[i].domid, &n_pcis);
+
+                for (int k = 0; k < n_pcis; k++) {
+                        PciAddress held = libxl_config_function(&pcis[k]);
+
+                        if (pci_address_compare(&held, function) == 0) {
+                                *ret = domains[i].domid;
+                                r = 0;
+                        }
+                }
+                libxl_device_pci_list_free(pcis, n_pcis);
+        }
+        libxl_dominfo_list_free(domains, n);
+        return r;
+}
+
+static int leave_pciback(Helper *h, const PciAddress *function, char **ret_error) {
+        uint32_t domid = 0;
+        int r, n;
+
+        r = find_holder(h, function, &domid);
+        if (r < 0 && r != -ENOENT)
+                return r;
+        if (r >= 0)
+                n = asprintf(ret_error,
+                        "PCI function %s belongs to domain %" PRIu32 ": end that before a VGPU starts on it.",
+                        PCI_TEXT(function), domid);
+        else if (unbind_pciback(h, function) < 0)
+                n = asprintf(ret_error, "PCI function %s cannot be taken from xen-pciback for a VGPU: %s.",
+                        PCI_TEXT(function), reason(h));
+        else
+                return 0;
+        return n < 0 ? -ENOMEM : -EBUSY;
+}
+
+int assign_leave_pciback(const PciAddress *function, char **ret_error) {
+        Helper h = {};
+        int r;
+
+        r = libxl_open(&h.log, &h.ctx);
+        if (r >= 0)
+                r = leave_pciback(&h, function, ret_error);
+        libxl_close(h.log, h.ctx);
+        return r;
+}
+
+static int load_pciback(void) {
+        static const char *const modprobe[] = { "modprobe", "xen-pciback", NULL };
+        int status;
+
+        if (pci_driver_is_loaded(PCI_SYSFS, "pciback") ||
+                (program_run(modprobe, /* timeout= */ 0, &status) >= 0 && status == 0))
+                return 0;
+        (void) puts("The module xen-pciback cannot be loaded, without which no PCI function can go to a guest.");
+        return -EIO;
+}
+
+static int work(Helper *h, bool taking, int n, char **functions) {
+        int r = 0, first = 0;
+
+        for (int i = 0; i < n; i++) {
+                PciAddress function;
+
+                r = pci_address_from_string(functions[i], &function);
+                if (r < 0)
+                        (void) printf("'%s' is no address of a PCI function.\n", functions[i]);
+                else
+                        r = taking ? take(h, &function) : give_back(h, &function);
+                /* The others may still be given back. */
+                if (r < 0 && taking)
+                        return r;
+                if (r < 0 && first == 0)
+                        first = r;
+        }
+        return first;
+}
+
+/* Waits for the one before us; whoever started us knows how long. */
+static int lock_functions(const char *folder, int *ret) {
+        _cleanup_free_ char *path = path_join(folder, "functions.lock");
+
+        return path ? file_lock(path, ret) : -ENOMEM;
+}
+
+int assign_main(int argc, char **argv) {
+        bool taking = streq(argv[1], PASSTHROUGH_TAKE);
+        _cleanup_close_ int lock = -1;
+        Helper h = {};
+        int r;
+
+        if (argc <= FIRST_ADDRESS)
+                return EXIT_SUCCESS;
+        r = lock_functions(argv[2], &lock);
+        if (r < 0)
+                (void) printf("The lock in %s cannot be taken: %s.\n", argv[2], strerror(-r));
+        if (r >= 0 && taking)
+                r = load_pciback();
+        if (r >= 0) {
+                r = libxl_open(&h.log, &h.ctx);
+                if (r == -EIO)
+                        (void) puts("libxl cannot be used here: see the log.");
+        }
+        if (r >= 0)
+                r = work(&h, taking, argc - FIRST_ADDRESS, argv + FIRST_ADDRESS);
+
+        libxl_close(h.log, h.ctx);
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
