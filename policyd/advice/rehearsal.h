@@ -9,9 +9,6 @@
 
 #include "policyd/decide/allocate.h"
 
-/* What decides and what is decided upon, without jobs, configurations and decision records. -ENOMEM. */
-int pool_copy(const Pool *pool, Pool **ret);
-
 typedef struct Move {
         const Vm *vm;
         const Host *from, *to; /* to NULL: nowhere */

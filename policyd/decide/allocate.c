@@ -27,9 +27,7 @@ static int allocation_choose(Ranking *r, const Candidate *chosen, Allocation *re
         if (!ret->pgpus)
                 return -ENOMEM;
 
-        if (n == 1 && chosen->in_order && r->order->plain)
-                ret->pgpus[0] = host_order_choose(r->order, r->pool->index, chosen->at);
-        else if (n > 0) {
+        if (n > 0) {
                 error = ranking_assigner(r) ? assigner_try(r->assigner, chosen->host, ret->pgpus) : -ENOMEM;
                 if (error < 0)
                         return error;
@@ -160,8 +158,8 @@ int allocate(
 
         ranking_init(&r);
         /* A visitor wants to hear of every host. */
-        error = visitor_or_null ? 0 : ranking_from_index(&r, pool, request);
-        if (error == 0) {
+        error = visitor_or_null ? 0 : ranking_from_scores(&r, pool, request);
+        if (error <= 0) {
                 ranking_done(&r);
                 error = ranking_scan(&r, pool, request);
         }

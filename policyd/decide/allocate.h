@@ -73,7 +73,7 @@ typedef struct Allocation {
         } runners_up[ALLOC_RUNNERS_UP];
         size_t n_runners_up;
         size_t n_connecting;            /* hosts not heard from yet: in none of the counts */
-        uint32_t counts[_ERROR_MAX];    /* hosts by verdict (ERROR_NONE: could have run it; memory and the like of hosts behind the runners-up are not looked at) */
+        uint32_t counts[_ERROR_MAX];    /* hosts by verdict; ERROR_NONE: could have run it */
         PgpuVerdict nearest;            /* on refusal for GPUs */
 } Allocation;
 

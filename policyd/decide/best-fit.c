@@ -13,7 +13,7 @@
 #define SHARES 1000000u
 #define DEMAND_MEMORY 4096u /* requests for one type after which older ones count half */
 
-uint64_t demand_share(uint64_t demand, uint64_t total, size_t n_types) {
+static uint64_t demand_share(uint64_t demand, uint64_t total, size_t n_types) {
         return total > 0 ? demand * SHARES / total : SHARES / MAX_OF(n_types, (size_t) 1);
 }
 
@@ -47,10 +47,7 @@ size_t pgpu_losses(const Pgpu *p, const VgpuType *t, const Reservation *reservat
         return n;
 }
 
-uint64_t pgpu_stranding(const Pgpu *p, const VgpuType *t, const Reservation *reservation) {
-        const PtrArray *types = p->group ? &p->group->enabled : &p->enabled;
-        PgpuLoss losses[p->enabled.n + 1];
-        size_t n = pgpu_losses(p, t, reservation, losses);
+uint64_t losses_stranding(const PgpuLoss *losses, size_t n, const PtrArray *types) {
         uint64_t demand = 0, stranding = 0;
 
         for (size_t i = 0; i < types->n; i++)
@@ -59,6 +56,13 @@ uint64_t pgpu_stranding(const Pgpu *p, const VgpuType *t, const Reservation *res
                 stranding += losses[i].instances * demand_share(losses[i].type->demand, demand, types->n);
 
         return stranding;
+}
+
+uint64_t pgpu_stranding(const Pgpu *p, const VgpuType *t, const Reservation *reservation) {
+        PgpuLoss losses[p->enabled.n + 1];
+        size_t n = pgpu_losses(p, t, reservation, losses);
+
+        return losses_stranding(losses, n, p->group ? &p->group->enabled : &p->enabled);
 }
 
 uint64_t pgpu_fit_score(const Pgpu *p, const VgpuType *t, const Reservation *reservation, uint32_t capacity) {

@@ -7,7 +7,6 @@
  */
 
 #include "policyd/decide/assign.h"
-#include "policyd/decide/host-order.h"
 #include "policyd/decide/verdict.h"
 
 /* Of the hosts whose GPUs are in the way, so many are asked what would help. */
@@ -29,8 +28,6 @@ typedef struct Candidate {
         size_t n_members; /* of the VM's anti-affine group, how many are here */
         uint64_t *scores; /* one for each VGPU */
         size_t tier;
-        bool in_order; /* it comes out of the ranking's order */
-        uint32_t at;   /* if so: its place in the index */
 } Candidate;
 
 #define CANDIDATES_FEW (ALLOC_RUNNERS_UP + 5)
@@ -39,7 +36,6 @@ typedef struct Ranking {
         const Pool *pool;
         const AllocRequest *request;
         Assigner *assigner;
-        HostOrder *order; /* NULL: each host was looked at */
         Candidate *candidates;
         uint64_t *scores;
         size_t n, n_fit; /* those whose GPUs fit come first, best first */
@@ -59,11 +55,10 @@ static inline void ranking_init(Ranking *r) {
 /* Evaluates the hosts that the request admits, one by one, and sorts. */
 int ranking_scan(Ranking *r, const Pool *pool, const AllocRequest *request);
 /*
- * The same answer out of the index, with only those candidates that matter: 1. 0 when the index cannot tell
- * (a named host, more than four kinds of VGPUs, several with best-fit, or without memory): scan.
- * rank-index.c.
+ * The same answer out of the scores that are kept, with only those candidates that matter: 1. 0 when they cannot tell (a named host,
+ * different or pinned VGPUs with best-fit): scan. So it is after -ENOMEM. search.c.
  */
-int ranking_from_index(Ranking *r, const Pool *pool, const AllocRequest *request);
+int ranking_from_scores(Ranking *r, const Pool *pool, const AllocRequest *request);
 int ranking_prepare(Ranking *r, const Pool *pool, const AllocRequest *request, size_t n_max);
 int ranking_add(Ranking *r, const Host *h); /* evaluated, and not counted */
 /* By tiers, once all are there. */

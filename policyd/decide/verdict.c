@@ -13,10 +13,6 @@ bool type_may_join(const VgpuType *running, const VgpuType *joining) {
         return joining->identifier[0] && texts_contain(running->compatible_on_pgpu, joining->identifier);
 }
 
-bool host_is_usable(const Host *h) {
-        return h->state == HOST_ONLINE && h->enabled;
-}
-
 ErrorCode host_usable_code(const Host *h) {
         if (h->state != HOST_ONLINE)
                 return ERROR_HOST_OFFLINE;

@@ -8,7 +8,6 @@
 
 /* Whether a PGPU that runs one type takes another: the list of the one that runs decides. */
 bool type_may_join(const VgpuType *running, const VgpuType *joining);
-bool host_is_usable(const Host *h);
 /* NONE when it is; else HOST_OFFLINE, or HOST_DISABLED for one that is online. */
 ErrorCode host_usable_code(const Host *h);
 /* Whether the reservation's holds on p count as free for a VGPU of type t. */
@@ -24,8 +23,8 @@ typedef struct PgpuLoss {
         uint32_t instances;
 } PgpuLoss;
 size_t pgpu_losses(const Pgpu *p, const VgpuType *t, const Reservation *reservation, PgpuLoss *ret);
-/* A type's part in the demand of n_types types, in millionths. */
-uint64_t demand_share(uint64_t demand, uint64_t total, size_t n_types);
+/* What losses weigh by the demand for each of these types, in millionths. */
+uint64_t losses_stranding(const PgpuLoss *losses, size_t n, const PtrArray *types);
 
 /* What placing one VGPU of type t on p takes from the other types enabled there, weighted by their demand;
  * best-fit.c. */

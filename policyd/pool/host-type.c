@@ -7,7 +7,22 @@
  * among those that have it: a rule that lets nothing flip while two differ, whoever reports last.
  */
 
-#include "policyd/pool/host-index.h"
+#include "policyd/pool/pool-internal.h"
+
+uint32_t type_units(const VgpuType *t) {
+        return t->implementation == TYPE_PASSTHROUGH ? PGPU_SIZE : t->size;
+}
+
+const HostType *host_find_type(const Host *h, const VgpuType *t) {
+        for (size_t i = 0; i < h->types.n; i++) {
+                const HostType *of_host = h->types.items[i];
+
+                if (of_host->type == t)
+                        return of_host;
+        }
+
+        return NULL;
+}
 
 uint32_t pgpu_type_size(const Pgpu *p, const VgpuType *t) {
         const HostType *of_host;
@@ -21,17 +36,6 @@ uint32_t pgpu_type_size(const Pgpu *p, const VgpuType *t) {
 
 uint32_t pgpu_type_units(const Pgpu *p, const VgpuType *t) {
         return t->implementation == TYPE_PASSTHROUGH ? PGPU_SIZE : pgpu_type_size(p, t);
-}
-
-const HostType *host_find_type(const Host *h, const VgpuType *t) {
-        for (size_t i = 0; i < h->types.n; i++) {
-                const HostType *of_host = h->types.items[i];
-
-                if (of_host->type == t)
-                        return of_host;
-        }
-
-        return NULL;
 }
 
 bool host_type_differs(const HostType *f) {
@@ -89,7 +93,7 @@ static int type_follow_lead(Pool *pool, VgpuType *t) {
                 r = r < 0 ? r : pool_set_type_size(pool, t, lead->size, t->implementation);
         }
         count_others(t);
-        host_index_mark_all(pool);
+        pool->notes->all = true;
         for (size_t i = 0; i < t->of_hosts.n; i++) {
                 Host *h = ((HostType *) t->of_hosts.items[i])->host;
 
@@ -128,7 +132,7 @@ static void count_host(Pool *pool, HostType *f, bool differed) {
                 return;
         f->type->n_other_sizes += differs;
         f->type->n_other_sizes -= differed;
-        host_index_mark_all(pool);
+        pool->notes->all = true;
         host_recount(f->host);
 }
 
@@ -187,7 +191,7 @@ void pool_settle_types(Pool *pool) {
         }
         for (size_t i = 0; i < hosts->n; i++)
                 host_recount(hosts->items[i]);
-        host_index_mark_all(pool);
+        pool->notes->all = true;
 }
 
 static bool host_uses_type(const Host *h, const VgpuType *t) {

@@ -8,11 +8,7 @@
  * counts with what it still holds.
  */
 
-#include "policyd/pool/host-index.h"
-
-uint32_t type_units(const VgpuType *t) {
-        return t->implementation == TYPE_PASSTHROUGH ? PGPU_SIZE : t->size;
-}
+#include "policyd/pool/pool-internal.h"
 
 static OwnerUse *find_use(const Owner *o, const GpuGroup *g) {
         for (size_t i = 0; i < o->n_uses; i++)

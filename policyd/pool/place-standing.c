@@ -6,8 +6,7 @@
  * what becomes of others may bring it back.
  */
 
-#include "policyd/pool/host-index.h"
-#include "policyd/decide/verdict.h"
+#include "policyd/pool/pool-internal.h"
 
 static bool host_is_uneven(const Host *h) {
         bool uneven = h->standing != PLACE_GOOD;
@@ -29,7 +28,7 @@ void host_update_standing(Pool *pool, Host *h) {
         if (!uneven && h->uneven)
                 ptr_array_remove(&pool->uneven, h);
         h->uneven = uneven;
-        host_index_mark(pool, h);
+        host_note(pool, h);
 }
 
 /* 1: it changed. */

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#include "policyd/pool/host-index.h"
+#include "policyd/pool/pool-internal.h"
 
 static void object_freep(Object **o) {
         if (*o)
@@ -53,8 +53,7 @@ int pool_add_host(
         h->state = HOST_CONNECTING;
         if (text_copy(&h->name_label, name_label) < 0 || text_copy(&h->address, address) < 0 ||
                 text_copy(&h->state_reason, HOST_NOT_HEARD) < 0 || TEXTS_INIT(&h->boot_id) < 0 || strv_set(&h->networks, NULL) < 0 ||
-                strv_set(&h->storage, NULL) < 0 || strv_set(&h->problems, NULL) < 0 ||
-                host_index_add(pool, h) < 0)
+                strv_set(&h->storage, NULL) < 0 || strv_set(&h->problems, NULL) < 0)
                 return -ENOMEM;
 
         r = object_register(pool, o, key);
@@ -62,18 +61,9 @@ int pool_add_host(
                 return r;
 
         o = NULL;
-        host_index_mark(pool, h);
+        pool->notes->all = true; /* it has no place yet */
         *ret = h;
         return 0;
-}
-
-int pgpu_compare(const Pgpu *a, const Pgpu *b) {
-        int c = strcmp(a->host->name_label, b->host->name_label);
-
-        /* Two hosts of one name still stand one after the other. */
-        if (c == 0 && a->host != b->host)
-                c = a->host->object.key < b->host->object.key ? -1 : 1;
-        return c ?: pci_address_compare(&a->pci, &b->pci);
 }
 
 int pgpu_update_name(Pgpu *p) {
@@ -120,7 +110,7 @@ int pool_add_pgpu(Pool *pool, const Uuid *id, uint64_t key, Host *host, const Pc
 
         o = NULL;
         ptr_array_insert(&host->pgpus, host_pgpu_position(host, p), p);
-        host_index_mark(pool, host);
+        host_note(pool, host);
         note_unless_loading(pool, &host->object, HOST_PGPUS, key);
         *ret = p;
         return 0;

@@ -5,7 +5,6 @@
  */
 
 #include "policyd/pool/pool-internal.h"
-#include "policyd/advice/rehearsal.h"
 
 static void *same(const Pool *copy, const void *object) {
         const Object *o = object;

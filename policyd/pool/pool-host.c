@@ -1,12 +1,11 @@
 /*
  * Changing hosts
  *
- * What a host says of itself, and what an administrator says of it. Each setter tells the index, which keeps
- * hosts in order by these.
+ * What a host says of itself, and what an administrator says of it.
  */
 
 #include "common/base/text.h"
-#include "policyd/pool/host-index.h"
+#include "policyd/pool/pool-internal.h"
 
 void pool_set_host_state(Pool *pool, Host *h, HostState state, const char *reason) {
         uint64_t properties = 0;
@@ -20,7 +19,6 @@ void pool_set_host_state(Pool *pool, Host *h, HostState state, const char *reaso
 
         if (properties)
                 object_note(pool, &h->object, properties, /* store= */ false);
-        host_index_mark(pool, h);
 }
 
 void pool_set_host_enabled(Pool *pool, Host *h, bool enabled) {
@@ -29,7 +27,6 @@ void pool_set_host_enabled(Pool *pool, Host *h, bool enabled) {
 
         h->enabled = enabled;
         object_note(pool, &h->object, HOST_ENABLED, /* store= */ true);
-        host_index_mark(pool, h);
 }
 
 void pool_set_host_unheard(Pool *pool, Host *h, bool unheard) {
@@ -48,7 +45,11 @@ void pool_set_host_memory(Pool *pool, Host *h, uint64_t total, uint64_t free) {
         h->memory_free = free;
         if (properties)
                 object_note(pool, &h->object, properties, /* store= */ false);
-        host_index_mark_memory(pool, h);
+        host_note(pool, h); /* which VMs the report counts may have changed all the same */
+}
+
+bool host_is_usable(const Host *h) {
+        return h->state == HOST_ONLINE && h->enabled;
 }
 
 uint64_t host_memory_available(const Host *h) {
@@ -84,10 +85,8 @@ int pool_set_host_facts(Pool *pool, Host *h, const HostFacts *facts) {
         properties |= boot_id > 0 ? HOST_BOOT_ID : 0;
         properties |= networks > 0 ? HOST_NETWORKS : 0;
         properties |= storage > 0 ? HOST_STORAGE : 0;
-        if (properties || changed) {
+        if (properties || changed)
                 object_note(pool, &h->object, properties, /* store= */ true);
-                host_index_mark(pool, h);
-        }
         return boot_id < 0 || networks < 0 || storage < 0 || functions < 0 || keys < 0 ? -ENOMEM : 0;
 }
 
@@ -106,5 +105,4 @@ void pool_set_host_machine(Pool *pool, Host *h, const Uuid *host_uuid) {
 
         h->host_uuid = *host_uuid;
         object_note(pool, &h->object, HOST_HOST_UUID, /* store= */ true);
-        host_index_mark_all(pool);
 }

@@ -26,13 +26,9 @@ char **texts_free(char **v);
 /* How many PGPUs of a group support and enable a type: the group's unions change where a count leaves or
  * reaches 0. */
 typedef struct TypeCount {
-        GpuGroup *group;
         VgpuType *type;
         size_t n_supported, n_enabled;
-        uint64_t share; /* of the group's demand, while best-fit decides */
 } TypeCount;
-
-TypeCount *group_find_count(const GpuGroup *g, const VgpuType *t);
 
 /* What stands on a PGPU, by type. */
 struct PgpuUse {
@@ -40,7 +36,10 @@ struct PgpuUse {
         uint32_t n_vgpus, n_holds, n_outsiders;
 };
 
+/* Notes too the hosts whose scores hang on the object: its own, of a PGPU, or those where the VM stands. */
 void object_note(Pool *pool, Object *o, uint64_t properties, bool store);
+/* What is no property, or leaves the host by the change, is noted by hand. */
+void host_note(Pool *pool, Host *h);
 
 /* An object is made, filled and linked, and registered last: a failure before only frees it. */
 void *object_new(ObjectClass c, const Uuid *id);
@@ -51,8 +50,6 @@ void object_free(Object *o);
 
 /* "host/0000:84:00.0"; -ENOMEM keeps the old name. */
 int pgpu_update_name(Pgpu *p);
-/* Where p stands, or would stand, in its group's list. */
-size_t group_pgpu_position(const GpuGroup *g, const Pgpu *p);
 int pgpu_compare(const Pgpu *a, const Pgpu *b); /* by host name, then PCI address */
 int group_count_types(Pool *pool, GpuGroup *g, const Pgpu *p, int sign);
 void group_forget_type(GpuGroup *g, const VgpuType *t); /* its count is 0 */

@@ -6,7 +6,7 @@
  * changes what is used. VMs and hosts are linked the same way.
  */
 
-#include "policyd/pool/host-index.h"
+#include "policyd/pool/pool-internal.h"
 
 static struct PgpuUse *pgpu_find_use(const Pgpu *p, const VgpuType *t) {
         for (size_t i = 0; i < p->n_uses; i++)
@@ -61,7 +61,7 @@ static int pgpu_prepare_use(Pgpu *p, VgpuType *t) {
 }
 
 /* VGPUs or holds come or go; room was prepared. */
-static void pgpu_count_use(Pool *pool, Pgpu *p, VgpuType *t, int vgpus, int holds) {
+static void pgpu_count_use(Pgpu *p, VgpuType *t, int vgpus, int holds) {
         struct PgpuUse *u = pgpu_find_use(p, t);
 
         if (!u) {
@@ -73,7 +73,6 @@ static void pgpu_count_use(Pool *pool, Pgpu *p, VgpuType *t, int vgpus, int hold
         p->used += (uint32_t) (vgpus + holds) * pgpu_type_size(p, t);
         if (use_count(u) == 0)
                 *u = p->uses[--p->n_uses];
-        host_index_mark_pgpu(pool, p);
 }
 
 static bool outsiders_equal(const Pgpu *p, const Outsider *outsiders, size_t n) {
@@ -128,7 +127,6 @@ int pool_set_pgpu_outsiders(Pool *pool, Pgpu *p, const Outsider *outsiders, size
                         p->uses[p->n_uses++] = (struct PgpuUse){.type = copy[i].type};
         }
         pgpu_recount(p);
-        host_index_mark_pgpu(pool, p);
         object_note(pool, &p->object, PGPU_OUTSIDE, /* store= */ false);
         return 0;
 }
@@ -141,12 +139,12 @@ static int vgpu_move(Pool *pool, Vgpu *v, Pgpu **field, const Pgpu *other, Pgpu 
         if (to && to != other) {
                 if (pgpu_prepare_use(to, v->type) < 0 || ptr_array_add(&to->vgpus, v) < 0)
                         return -ENOMEM;
-                pgpu_count_use(pool, to, v->type, +1, 0);
+                pgpu_count_use(to, v->type, +1, 0);
         }
 
         if (from && from != other) {
                 ptr_array_remove(&from->vgpus, v);
-                pgpu_count_use(pool, from, v->type, -1, 0);
+                pgpu_count_use(from, v->type, -1, 0);
         }
 
         *field = to;
@@ -219,12 +217,11 @@ static int vm_move(Pool *pool, Vm *vm, Host **field, const Host *other, Host *to
                 r = ptr_array_add(&to->vms, vm);
                 if (r < 0)
                         return r;
-                host_index_book(pool, to, vm);
         }
 
         if (from && from != other) {
                 ptr_array_remove(&from->vms, vm);
-                host_index_unbook(pool, from, vm);
+                host_note(pool, from);
         }
 
         *field = to;
@@ -276,7 +273,7 @@ int pool_hold(Pool *pool, Reservation *r, Pgpu *pgpu) {
 
         ptr_array_add(&r->holds, pgpu);
         ptr_array_add(&pgpu->holds, r);
-        pgpu_count_use(pool, pgpu, r->type, 0, +1);
+        pgpu_count_use(pgpu, r->type, 0, +1);
         owner_count(pool, r->owned_by, r->group, 1, type_units(r->type));
         object_note(pool, &r->object, RESERVATION_REMAINING, /* store= */ true);
         object_note(pool, &pgpu->object, PGPU_RESERVATIONS, /* store= */ false);
@@ -288,7 +285,7 @@ void pool_unhold(Pool *pool, Reservation *r, Pgpu *pgpu) {
                 return;
 
         ptr_array_remove(&pgpu->holds, r);
-        pgpu_count_use(pool, pgpu, r->type, 0, -1);
+        pgpu_count_use(pgpu, r->type, 0, -1);
         owner_count(pool, r->owned_by, r->group, -1, -(int64_t) type_units(r->type));
         object_note(pool, &r->object, RESERVATION_REMAINING, /* store= */ true);
         object_note(pool, &pgpu->object, PGPU_RESERVATIONS, /* store= */ false);

@@ -6,7 +6,7 @@
  * rules.h.
  */
 
-#include "policyd/pool/host-index.h"
+#include "policyd/pool/pool-internal.h"
 
 static void remove_quotas(Pool *pool, const GpuGroup *g) {
         PtrArray *all = &pool->objects[CLASS_QUOTA];
@@ -48,7 +48,9 @@ static void unlink_host(Pool *pool, Host *h) {
         remove_last_first(pool, &h->pgpus);
         ptr_array_remove(&pool->uneven, h);
         host_forget_types(pool, h);
-        host_index_remove(pool, h);
+        while (pool_take_noted(pool))
+                ;
+        pool->notes->all = true;
 }
 
 static void unlink_pgpu(Pool *pool, Pgpu *p) {
@@ -85,7 +87,7 @@ static void unlink_group(Pool *pool, GpuGroup *g) {
         while (g->pgpus.n > 0)
                 (void) pool_set_pgpu_group(pool, g->pgpus.items[g->pgpus.n - 1], NULL);
 
-        host_index_mark_all(pool);
+        pool->notes->all = true;
 }
 
 /* Takes t out of one of a PGPU's lists by setting the list without it, so that every side hears of it. */
@@ -129,7 +131,7 @@ static void unlink_type(Pool *pool, VgpuType *t) {
         type_forget_hosts(pool, t);
         for (size_t i = 0; i < groups->n; i++)
                 group_forget_type(groups->items[i], t);
-        host_index_mark_all(pool);
+        pool->notes->all = true;
 }
 
 static void unlink_vgpu(Pool *pool, Vgpu *v) {

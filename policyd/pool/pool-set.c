@@ -9,11 +9,11 @@
 #include <stdio.h>
 
 #include "common/base/text.h"
-#include "policyd/pool/host-index.h"
+#include "policyd/pool/pool-internal.h"
 
 /* Unions of a group */
 
-TypeCount *group_find_count(const GpuGroup *g, const VgpuType *t) {
+static TypeCount *group_find_count(const GpuGroup *g, const VgpuType *t) {
         for (size_t i = 0; i < g->counts.n; i++) {
                 TypeCount *count = g->counts.items[i];
 
@@ -39,7 +39,6 @@ static int group_prepare_types(GpuGroup *g, VgpuType *const *types, size_t n) {
                 count = calloc(1, sizeof(TypeCount));
                 if (!count)
                         return -ENOMEM;
-                count->group = g;
                 count->type = types[i];
                 ptr_array_add(&g->counts, count);
         }
@@ -95,7 +94,16 @@ void group_forget_type(GpuGroup *g, const VgpuType *t) {
 
 /* PGPUs */
 
-size_t group_pgpu_position(const GpuGroup *g, const Pgpu *p) {
+int pgpu_compare(const Pgpu *a, const Pgpu *b) {
+        int c = strcmp(a->host->name_label, b->host->name_label);
+
+        /* Two hosts of one name still stand one after the other. */
+        if (c == 0 && a->host != b->host)
+                c = a->host->object.key < b->host->object.key ? -1 : 1;
+        return c ?: pci_address_compare(&a->pci, &b->pci);
+}
+
+static size_t group_pgpu_position(const GpuGroup *g, const Pgpu *p) {
         size_t low = 0, high = g->pgpus.n;
 
         while (low < high) {
@@ -154,7 +162,6 @@ int pool_set_pgpu_group(Pool *pool, Pgpu *p, GpuGroup *group_or_null) {
 
         p->group = group_or_null;
         object_note(pool, &p->object, PGPU_GPU_GROUP, /* store= */ true);
-        host_index_mark(pool, p->host);
         return 0;
 }
 
@@ -217,7 +224,6 @@ static int pgpu_set_types(Pool *pool, Pgpu *p, bool supported, VgpuType *const *
         *list = new;
         ptr_array_done(&old);
         object_note(pool, &p->object, supported ? PGPU_SUPPORTED : PGPU_ENABLED, /* store= */ true);
-        host_index_mark(pool, p->host);
         return 0;
 }
 
@@ -233,7 +239,7 @@ int pool_set_pgpu_enabled(Pool *pool, Pgpu *p, VgpuType *const *types, size_t n)
 int pool_set_pgpu_disabling(Pool *pool, Pgpu *p, VgpuType *const *types, size_t n) {
         int r;
 
-        host_index_mark(pool, p->host);
+        host_note(pool, p->host);
         p->disabling.n = 0;
         r = ptr_array_reserve(&p->disabling, n);
         if (r < 0)
@@ -246,7 +252,7 @@ int pool_set_pgpu_disabling(Pool *pool, Pgpu *p, VgpuType *const *types, size_t 
 
 void pool_set_pgpu_present(Pool *pool, Pgpu *p, bool present) {
         p->present = present;
-        host_index_mark(pool, p->host);
+        host_note(pool, p->host);
 }
 
 int pool_set_pgpu_held_by(Pool *pool, Pgpu *p, const char *by) {
@@ -295,7 +301,7 @@ void pool_set_group_algorithm(Pool *pool, GpuGroup *g, GroupAlgorithm a) {
                 return;
 
         g->algorithm = a;
-        host_index_mark_all(pool);
+        pool->notes->all = true;
         object_note(pool, &g->object, GROUP_ALGORITHM, /* store= */ true);
 }
 
@@ -315,7 +321,7 @@ int pool_set_type_identifier(Pool *pool, VgpuType *t, const char *identifier) {
         if (r <= 0)
                 return r;
 
-        host_index_mark_all(pool);
+        pool->notes->all = true;
         object_note(pool, &t->object, TYPE_IDENTIFIER, /* store= */ true);
         return 0;
 }
@@ -333,7 +339,7 @@ int pool_set_type_size(Pool *pool, VgpuType *t, uint32_t size, VgpuImplementatio
         t->size = size;
         t->implementation = implementation;
         share = type_units(t) - share;
-        host_index_mark_all(pool);
+        pool->notes->all = true;
         object_note(pool, &t->object, properties, /* store= */ true);
 
         for (size_t i = 0; i < t->vgpus.n; i++) {
@@ -370,7 +376,7 @@ int pool_set_type_compatible(Pool *pool, VgpuType *t, const char *const *on_pgpu
         b = a < 0 ? a : strv_set(&t->compatible_in_vm, in_vm);
         if (a > 0 || b > 0) {
                 object_note(pool, &t->object, 0, /* store= */ true);
-                host_index_mark_all(pool);
+                pool->notes->all = true;
         }
         return b < 0 ? b : 0;
 }

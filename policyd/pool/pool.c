@@ -3,10 +3,10 @@
  *
  * Objects are found by id through one map for each class, and walked in the order of their keys. An object
  * enters the list of changes at its first change and stays in it, once, until pool_take_changes() hands the
- * list over; what is removed is kept (pool->index->removed) until pool_forget().
+ * list over; what is removed is kept (pool->removed) until pool_forget().
  */
 
-#include "policyd/pool/host-index.h"
+#include "policyd/pool/pool-internal.h"
 
 #define CLASS_SIZE(class, x, type, ...) [CLASS_##class] = sizeof(type),
 
@@ -27,7 +27,6 @@ static void host_clear(Host *h) {
         texts_free(h->problems);
         ptr_array_done(&h->pgpus);
         ptr_array_done(&h->vms);
-        host_index_free(h);
 }
 
 static void pgpu_clear(Pgpu *p) {
@@ -158,16 +157,25 @@ Pool *pool_new(void) {
                 return NULL;
 
         pool->next_key = 1;
-        pool->index = calloc(1, sizeof(*pool->index));
+        pool->notes = calloc(1, sizeof(PoolNotes));
         pool->owners = hashmap_new_string();
         for (size_t c = 0; c < _CLASS_MAX; c++)
                 pool->by_id[c] = hashmap_new_uuid();
 
         for (size_t c = 0; c < _CLASS_MAX; c++)
-                if (!pool->by_id[c] || !pool->index || !pool->owners)
+                if (!pool->by_id[c] || !pool->notes || !pool->owners)
                         return pool_free(pool);
 
         return pool;
+}
+
+static void notes_free(PoolNotes *notes) {
+        if (!notes)
+                return;
+
+        if (notes->kept)
+                notes->kept_free(notes->kept);
+        free(notes);
 }
 
 Pool *pool_free(Pool *pool) {
@@ -182,12 +190,25 @@ Pool *pool_free(Pool *pool) {
                 hashmap_free(pool->by_id[c]);
         }
 
-        for (size_t i = 0; pool->index && i < pool->index->removed.n; i++)
-                object_free(pool->index->removed.items[i]);
-        pool_index_free(pool->index);
+        for (size_t i = 0; i < pool->removed.n; i++)
+                object_free(pool->removed.items[i]);
+        ptr_array_done(&pool->removed);
+        notes_free(pool->notes);
         ptr_array_done(&pool->uneven);
         free(pool);
         return NULL;
+}
+
+void pool_forget(Pool *pool, Object *o) {
+        if (o->removed) {
+                ptr_array_remove(&pool->removed, o);
+                object_free(o);
+                return;
+        }
+
+        o->changed = 0;
+        o->is_new = o->must_store = o->in_changes = false;
+        o->next_changed = NULL;
 }
 
 void *pool_get(const Pool *pool, ObjectClass c, const Uuid *id) {
@@ -279,7 +300,37 @@ VgpuType *pool_type_by_identifier(const Pool *pool, const char *identifier) {
         return NULL;
 }
 
+void host_note(Pool *pool, Host *h) {
+        if (!h || h->next_noted || h->object.removed)
+                return;
+
+        h->next_noted = pool->notes->hosts ?: h;
+        pool->notes->hosts = h;
+}
+
+Host *pool_take_noted(const Pool *pool) {
+        Host *h = pool->notes->hosts;
+
+        if (!h)
+                return NULL;
+        pool->notes->hosts = h->next_noted == h ? NULL : h->next_noted;
+        h->next_noted = NULL;
+        return h;
+}
+
+static void note_hosts(Pool *pool, Object *o) {
+        if (o->class == CLASS_HOST)
+                host_note(pool, (Host *) o);
+        else if (o->class == CLASS_PGPU)
+                host_note(pool, ((Pgpu *) o)->host);
+        else if (o->class == CLASS_VM) {
+                host_note(pool, ((Vm *) o)->scheduled_on);
+                host_note(pool, ((Vm *) o)->resident_on);
+        }
+}
+
 void object_note(Pool *pool, Object *o, uint64_t properties, bool store) {
+        note_hosts(pool, o);
         o->changed |= properties;
         o->must_store |= store;
 
@@ -300,18 +351,6 @@ Object *pool_take_changes(Pool *pool) {
 
         pool->changes = pool->changes_tail = NULL;
         return first;
-}
-
-void pool_forget(Pool *pool, Object *o) {
-        if (o->removed) {
-                ptr_array_remove(&pool->index->removed, o);
-                object_free(o);
-                return;
-        }
-
-        o->changed = 0;
-        o->is_new = o->must_store = o->in_changes = false;
-        o->next_changed = NULL;
 }
 
 bool pool_has_changes(const Pool *pool) {
@@ -355,7 +394,7 @@ int object_register(Pool *pool, Object *o, uint64_t key) {
         r = ptr_array_reserve(all, 1);
         if (r < 0)
                 return r;
-        r = ptr_array_reserve(&pool->index->removed, object_count(pool) + 1);
+        r = ptr_array_reserve(&pool->removed, object_count(pool) + 1);
         if (r < 0)
                 return r;
         r = hashmap_put(pool->by_id[o->class], &o->id, o);
@@ -378,7 +417,7 @@ void object_unregister(Pool *pool, Object *o) {
         hashmap_remove(pool->by_id[o->class], &o->id);
         ptr_array_remove_at(all, key_position(all, o->key));
         o->removed = true;
-        ptr_array_add(&pool->index->removed, o);
+        ptr_array_add(&pool->removed, o);
         object_note(pool, o, 0, /* store= */ true);
 }
 
@@ -391,18 +430,6 @@ size_t object_count(const Pool *pool) {
         return n;
 }
 
-/* What a VM needs, and whether its host's report knows it, are plain fields that the hosts' order depends on.
- */
-static void vm_mark_hosts(Pool *pool, const Vm *vm) {
-        if (vm->scheduled_on)
-                host_index_mark_memory(pool, vm->scheduled_on);
-        if (vm->resident_on)
-                host_index_mark_memory(pool, vm->resident_on);
-}
-
 void pool_touch(Pool *pool, Object *o, uint64_t properties, bool store) {
-        if (o->class == CLASS_VM)
-                vm_mark_hosts(pool, (Vm *) o);
-
         object_note(pool, o, properties, store);
 }

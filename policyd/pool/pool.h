@@ -162,7 +162,8 @@ struct Host {
         char *standing_reason;      /* a sentence; NULL while it is good */
         bool uneven;                /* it, or one of its PGPUs, is not good */
         bool unheard;               /* the database is an old copy, and the host was not heard since: anything may run there */
-        struct HostIndex *index;    /* private to policyd/pool and policyd/decide */
+        Host *next_noted;           /* in the pool's notes: the next; itself: it is the last; NULL: it is not in them */
+        uint32_t place;             /* private to policyd/decide: where it stands in its arrays */
 };
 
 /* A VGPU of a VM that a host runs and that the pool has not there. */
@@ -193,9 +194,8 @@ struct Pgpu {
         Outsider *outsiders; /* as its host reports them; not stored */
         size_t n_outsiders;
         uint32_t used;     /* sum of sizes of vgpus, holds and outsiders */
-        struct PgpuUse *uses;   /* private to policyd/pool and policyd/decide: what stands there by type, … */
-        uint32_t n_uses, slot;  /* … its place among its host's PGPUs, … */
-        uint64_t config_mark[2]; /* … and what its group and its three lists of types come to */
+        struct PgpuUse *uses;   /* private to policyd/pool and policyd/decide: what stands there by type */
+        uint32_t n_uses;
         char *name;        /* "host/0000:84:00.0", kept by the pool */
 };
 
@@ -207,7 +207,7 @@ struct GpuGroup {
         PtrArray pgpus;    /* by host name, then PCI address */
         PtrArray vgpus;
         PtrArray supported, enabled; /* unions over the PGPUs */
-        PtrArray counts;             /* private to policyd/pool and policyd/decide: for each type, how many PGPUs support and enable it */
+        PtrArray counts;             /* private to policyd/pool: for each type, how many PGPUs support and enable it */
 };
 
 struct VgpuType {
@@ -273,7 +273,6 @@ struct Vm {
         uint64_t order;          /* number of the last order for it; 0: none */
         bool uuid_given;         /* by who made it: it may be known elsewhere */
         bool memory_counted;     /* the host's memory_free already knows it */
-        uint64_t booked;         /* private to policyd/pool and policyd/decide: what the index counts on its host */
         Reservation *reservation;/* what its start used up, until resident; NULL */
         VmGroup *group;          /* NULL: in none */
         PtrArray vgpus;          /* by device */
@@ -380,6 +379,17 @@ struct Job {
         uint64_t start_time, end_time; /* µs since the epoch; end 0 while it runs */
 };
 
+/*
+ * For what is derived from the pool, and has to be refreshed where the pool changed (the scores of policyd/decide): the pool notes which
+ * hosts are concerned, and calls nobody. Notes say nothing that the pool says, so they may be taken from a const pool.
+ */
+typedef struct PoolNotes {
+        Host *hosts; /* that changed in what decisions ask, each once; pool_take_noted() */
+        bool all;    /* any host may have changed, or hosts, groups or types came or went; whoever has looked at all clears it */
+        void *kept;  /* what is derived, and what frees it with the pool */
+        void (*kept_free)(void *kept);
+} PoolNotes;
+
 struct Pool {
         HashMap *by_id[_CLASS_MAX];
         PtrArray objects[_CLASS_MAX]; /* by key (creation) */
@@ -388,12 +398,15 @@ struct Pool {
         Object *changes_tail;
         HashMap *owners; /* by name */
         PtrArray uneven; /* hosts that are not good places, or have a PGPU that is none */
-        struct PoolIndex *index; /* private to pool.c and allocate.c */
+        PtrArray removed; /* objects that pool_forget() has not been told of */
+        PoolNotes *notes;
 };
 
 Pool *pool_new(void);
 Pool *pool_free(Pool *pool);
 DEFINE_CLEANUP(Pool *, pool_free)
+/* What decides and what is decided upon, without jobs, configurations and decision records. -ENOMEM. */
+int pool_copy(const Pool *pool, Pool **ret);
 
 /* Objects by id, or NULL; by uuid text or unique name_label: 0, -ENOENT, -EEXIST (several have the name). */
 void *pool_get(const Pool *pool, ObjectClass c, const Uuid *id);
@@ -428,6 +441,9 @@ int pool_add_job(Pool *pool, const Uuid *id, uint64_t key, const char *operation
 /* Unlinks it from everything that points to it and notes the removal. Rules (in use?) are checked before, in rules.h. */
 void pool_remove(Pool *pool, Object *o);
 
+/* The next host that is noted, which leaves the notes; NULL: no more. */
+Host *pool_take_noted(const Pool *pool);
+
 /* Note a change of plain fields that the caller wrote itself: only of those without a setter below. A VM's memory and
  * memory_counted are such fields, and the order of hosts follows. */
 void pool_touch(Pool *pool, Object *o, uint64_t properties, bool store);
@@ -456,6 +472,7 @@ int pool_set_host_problems(Pool *pool, Host *h, const char *const *problems);
 int pool_set_vm_problems(Pool *pool, Vm *vm, const char *const *problems);
 /* Free memory for a new VM: memory_free less the VMs booked here that the host's report does not know yet. */
 uint64_t host_memory_available(const Host *h);
+bool host_is_usable(const Host *h); /* online and enabled */
 
 /* PGPU */
 int pool_set_pgpu_group(Pool *pool, Pgpu *p, GpuGroup *group_or_null);

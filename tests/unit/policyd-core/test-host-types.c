@@ -4,7 +4,7 @@
 
 #include "tests/unit/policyd-core/world.h"
 
-#include "policyd/pool/host-index.h"
+#include "policyd/pool/pool-internal.h"
 
 static void say(World *w, Host *h, WorldType type, uint32_t instances, const char *config) {
         const TypeFacts facts = {.size = PGPU_SIZE / instances, .internal_config = config};

@@ -1,0 +1,375 @@
+/*
+ * Scores, kept between decisions
+ *
+ * What a host is scored by comes from the functions that a look at every host uses (rank.c), so the two never
+ * differ; here it is only packed into keys that a pass compares.
+ */
+
+#include "policyd/decide/scores.h"
+#include "policyd/decide/decider.h"
+#include "policyd/pool/pool-internal.h"
+
+#define DEMANDS_MAX 128 /* the one that was not asked for longest goes */
+#define SCORE_MOST ((UINT64_C(1) << 62) - 1)
+
+/* Demands */
+
+static DemandScores *demand_scores_free(DemandScores *d) {
+        if (!d)
+                return NULL;
+
+        for (size_t i = 0; i < d->n_fits; i++)
+                free(d->fits[i].losses);
+        free(d->fits);
+        free(d->lists);
+        free(d->keys);
+        assigner_free(d->assigner);
+        free(d);
+        return NULL;
+}
+DEFINE_CLEANUP(DemandScores *, demand_scores_free)
+
+static int demand_scores_new(const Demand *demand, size_t n_places, DemandScores **ret) {
+        _cleanup_(demand_scores_freep) DemandScores *d = calloc(1, sizeof(DemandScores));
+
+        if (!d)
+                return -ENOMEM;
+
+        d->demand = *demand;
+        d->demand.vm = NULL;
+        d->n_keys = MAX_OF(demand->n_kinds, (size_t) 1);
+        for (size_t k = 0; k < demand->n_kinds; k++)
+                d->best_fit |= demand->kinds[k].group->algorithm == ALGORITHM_BEST_FIT;
+        d->demand.kinds[0].any_score = d->best_fit; /* the fits tell the score */
+
+        d->keys = calloc(n_places * d->n_keys + 1, sizeof(uint64_t));
+        d->lists = d->best_fit ? calloc(n_places + 1, sizeof(FitList)) : NULL;
+        d->fits = d->best_fit ? calloc(FITS_MAX, sizeof(Fit)) : NULL;
+        d->assigner = demand->n_vgpus > 1 ? assigner_new(&d->demand) : NULL;
+        if (!d->keys || (d->best_fit && (!d->lists || !d->fits)) || (demand->n_vgpus > 1 && !d->assigner))
+                return -ENOMEM;
+
+        *ret = take_ptr(d);
+        return 0;
+}
+
+static bool kinds_equal(const DemandKind *a, const DemandKind *b) {
+        return a->group == b->group && a->type == b->type && a->count == b->count && a->pinned == b->pinned &&
+               (!a->pinned || pci_address_compare(&a->pinned_pci, &b->pinned_pci) == 0);
+}
+
+static bool demands_equal(const Demand *a, const Demand *b) {
+        if (a->n_vgpus != b->n_vgpus || a->n_kinds != b->n_kinds ||
+                memcmp(a->kind_of, b->kind_of, a->n_vgpus) != 0)
+                return false;
+
+        for (size_t k = 0; k < a->n_kinds; k++)
+                if (!kinds_equal(&a->kinds[k], &b->kinds[k]))
+                        return false;
+        return true;
+}
+
+static void drop_oldest_demand(Scores *s) {
+        size_t oldest = 0;
+
+        for (size_t i = 1; i < s->demands.n; i++)
+                if (((DemandScores *) s->demands.items[i])->asked <
+                        ((DemandScores *) s->demands.items[oldest])->asked)
+                        oldest = i;
+        demand_scores_free(s->demands.items[oldest]);
+        ptr_array_remove_at(&s->demands, oldest);
+}
+
+/* best-fit's fits are of one type, on whatever PGPU. */
+static bool demand_is_kept(const Demand *d) {
+        for (size_t k = 0; k < d->n_kinds; k++)
+                if (d->kinds[k].group->algorithm == ALGORITHM_BEST_FIT &&
+                        (d->n_kinds > 1 || d->kinds[k].pinned))
+                        return false;
+        return true;
+}
+
+/* Each type weighs what its share of the group's demand is now. */
+static void weigh_fits(DemandScores *d) {
+        const PtrArray *types = &d->demand.kinds[0].group->enabled;
+
+        for (size_t i = 0; i < d->n_fits; i++)
+                d->fits[i].score = fit_score(
+                        losses_stranding(d->fits[i].losses, d->fits[i].n_losses, types), d->fits[i].capacity);
+}
+
+/* When so many are known that no more can be told apart, most are of times that are gone. */
+static void forget_fits(DemandScores *d) {
+        for (size_t i = 0; i < d->n_fits; i++)
+                free(d->fits[i].losses);
+        d->n_fits = 0;
+        d->asked = 0; /* each host is scored again */
+}
+
+int scores_get(Scores *s, const Demand *demand, DemandScores **ret) {
+        DemandScores *d = NULL;
+        int r;
+
+        *ret = NULL;
+        if (!demand_is_kept(demand))
+                return 0;
+
+        for (size_t i = 0; i < s->demands.n && !d; i++)
+                if (demands_equal(&((DemandScores *) s->demands.items[i])->demand, demand))
+                        d = s->demands.items[i];
+        if (!d) {
+                if (s->demands.n >= DEMANDS_MAX)
+                        drop_oldest_demand(s);
+                r = ptr_array_reserve(&s->demands, 1);
+                r = r < 0 ? r : demand_scores_new(demand, s->n, &d);
+                if (r < 0)
+                        return r;
+                ptr_array_add(&s->demands, d);
+        }
+
+        if (d->n_fits == FITS_MAX)
+                forget_fits(d);
+        if (d->best_fit)
+                weigh_fits(d);
+        *ret = d;
+        return 0;
+}
+
+/* Keys */
+
+static bool kind_wants_most(const DemandKind *k) {
+        return k->group->algorithm == ALGORITHM_BREADTH_FIRST;
+}
+
+void demand_scores_of(const DemandScores *d, const uint64_t *keys, uint64_t *ret_scores) {
+        for (size_t i = 0; i < d->demand.n_vgpus; i++) {
+                uint64_t key = keys[d->demand.kind_of[i]];
+
+                ret_scores[i] =
+                        kind_wants_most(&d->demand.kinds[d->demand.kind_of[i]]) ? SCORE_MOST - key : key;
+        }
+}
+
+/* As why-not.c looks for the nearest miss among candidates. */
+static uint64_t key_of_miss(const Candidate *c) {
+        uint64_t farness = (uint64_t) (5 - error_code_nearness(c->gpu)),
+                 of_pgpu = (uint64_t) (5 - error_code_nearness(c->nearest.code));
+
+        return KEY_MISS | (c->nearest.pgpu ? 0 : KEY_NO_PGPU) | farness << 32 | of_pgpu << 24 |
+               (uint64_t) c->nearest.held << 16 | (uint64_t) c->gpu;
+}
+
+static bool fit_is(const Fit *f, uint32_t capacity, const PgpuLoss *losses, size_t n) {
+        if (f->capacity != capacity || f->n_losses != n)
+                return false;
+        for (size_t i = 0; i < n; i++)
+                if (f->losses[i].type != losses[i].type || f->losses[i].instances != losses[i].instances)
+                        return false;
+        return true;
+}
+
+/* 1 and its number; 0: there are too many. */
+static int find_fit(DemandScores *d, const Pgpu *p, uint32_t capacity, uint8_t *ret) {
+        PgpuLoss losses[p->enabled.n + 1];
+        size_t n = pgpu_losses(p, d->demand.kinds[0].type, NULL, losses), i = 0;
+        Fit *f = d->fits;
+
+        while (i < d->n_fits && !fit_is(&f[i], capacity, losses, n))
+                i++;
+        if (i == FITS_MAX)
+                return 0;
+        if (i == d->n_fits) {
+                f[i] = (Fit){.capacity = capacity,
+                        .n_losses = (uint32_t) n,
+                        .losses = calloc(n + 1, sizeof(PgpuLoss))};
+                if (!f[i].losses)
+                        return -ENOMEM;
+                memcpy(f[i].losses, losses, n * sizeof(PgpuLoss));
+                f[i].score = fit_score(losses_stranding(losses, n, &p->group->enabled), capacity);
+                d->n_fits++;
+        }
+        *ret = (uint8_t) (i + 1);
+        return 1;
+}
+
+/* The distinct fits of a host. */
+static int list_fits(DemandScores *d, const Host *h, FitList *ret) {
+        const DemandKind *k = &d->demand.kinds[0];
+        size_t n = 0;
+
+        *ret = (FitList){};
+        for (size_t i = 0; i < h->pgpus.n; i++) {
+                const Pgpu *p = h->pgpus.items[i];
+                PgpuVerdict v;
+                uint8_t id = 0;
+                int r;
+
+                if (p->group != k->group)
+                        continue;
+                pgpu_verdict(p, k->type, NULL, &v);
+                if (v.capacity == 0)
+                        continue;
+                r = find_fit(d, p, v.capacity, &id);
+                if (r < 0)
+                        return r;
+                if (r > 0 && memchr(ret->ids, id, n))
+                        continue;
+                if (r == 0 || n == FITS_OF_HOST) {
+                        *ret = (FitList){.ids = {FITS_TOO_MANY}};
+                        return 0;
+                }
+                ret->ids[n++] = id;
+        }
+        return 0;
+}
+
+static int score_place(DemandScores *d, const Host *h, uint64_t *keys, FitList *list) {
+        uint64_t scores[DEMAND_VGPUS_MAX] = {};
+        Candidate c = {.host = h, .scores = scores};
+        int r;
+
+        keys[0] = 0;
+        if (d->best_fit) {
+                r = list_fits(d, h, list);
+                if (r < 0 || (d->demand.n_vgpus == 1 && list->ids[0] > 0))
+                        return r;
+        }
+
+        r = candidate_check_gpus(&c, &d->demand, d->assigner);
+        if (r < 0)
+                return r;
+        if (c.gpu != ERROR_NONE)
+                keys[0] = key_of_miss(&c);
+        if (d->best_fit || c.gpu != ERROR_NONE)
+                return 0;
+        for (size_t i = d->demand.n_vgpus; i > 0; i--) {
+                size_t k = d->demand.kind_of[i - 1];
+
+                keys[k] = kind_wants_most(&d->demand.kinds[k]) ? SCORE_MOST - scores[i - 1] : scores[i - 1];
+        }
+        return 0;
+}
+
+static uint64_t best_fit_score(const DemandScores *d, const Host *h, const FitList *list) {
+        uint64_t score = UINT64_MAX;
+
+        if (list->ids[0] == FITS_TOO_MANY) {
+                DemandKind k = d->demand.kinds[0];
+                PgpuVerdict nearest;
+                uint32_t own;
+
+                k.any_score = false;
+                return host_score(h, &k, NULL, &nearest, &own);
+        }
+        for (size_t i = 0; i < FITS_OF_HOST && list->ids[i] > 0; i++)
+                score = MIN_OF(score, d->fits[list->ids[i] - 1].score);
+        return score;
+}
+
+int scores_ask(const Scores *s, DemandScores *d, size_t at, const uint64_t **ret_keys) {
+        const Place *p = &s->places[at];
+        uint64_t *keys = d->keys + at * d->n_keys;
+        FitList *list = d->best_fit ? &d->lists[at] : NULL;
+        int r;
+
+        if (p->changed > d->asked) {
+                r = score_place(d, p->host, keys, list);
+                if (r < 0)
+                        return r;
+        }
+        if (list && !(keys[0] & KEY_MISS))
+                keys[0] = best_fit_score(d, p->host, list);
+        *ret_keys = keys;
+        return 0;
+}
+
+/* Places */
+
+static uint64_t hash_texts(uint64_t hash, char *const *texts) {
+        for (; texts && *texts; texts++) {
+                for (const char *c = *texts; *c; c++)
+                        hash = (hash ^ (uint8_t) *c) * UINT64_C(0x100000001b3);
+                hash = (hash ^ 0xff) * UINT64_C(0x100000001b3);
+        }
+        return (hash ^ 0xfe) * UINT64_C(0x100000001b3);
+}
+
+static void place_refresh(Scores *s, const Host *h) {
+        Place *p = &s->places[h->place];
+
+        p->changed = s->now;
+        p->memory = host_memory_available(h);
+        p->facts = hash_texts(hash_texts(UINT64_C(0xcbf29ce484222325), h->networks), h->storage) << 2 |
+                   (uint64_t) h->iommu << 1 | h->hvm;
+        p->code = h->state == HOST_CONNECTING ? PLACE_CONNECTING : (uint16_t) host_usable_code(h);
+}
+
+static void scores_clear(Scores *s) {
+        for (size_t i = 0; i < s->demands.n; i++)
+                demand_scores_free(s->demands.items[i]);
+        s->demands.n = s->n = 0;
+        free(s->places);
+        s->places = NULL;
+}
+
+static void scores_free(void *userdata) {
+        Scores *s = userdata;
+
+        scores_clear(s);
+        ptr_array_done(&s->demands);
+        free(s);
+}
+
+static int compare_places(const void *x, const void *y) {
+        const Host *a = ((const Place *) x)->host, *b = ((const Place *) y)->host;
+
+        return strcmp(a->name_label, b->name_label) ?: (a->object.key < b->object.key ? -1 : 1);
+}
+
+static int scores_build(Scores *s, const Pool *pool) {
+        const PtrArray *hosts = &pool->objects[CLASS_HOST];
+
+        scores_clear(s);
+        s->places = calloc(hosts->n + 1, sizeof(Place));
+        if (!s->places)
+                return -ENOMEM;
+
+        s->n = hosts->n;
+        for (size_t i = 0; i < s->n; i++)
+                s->places[i].host = hosts->items[i];
+        qsort(s->places, s->n, sizeof(Place), compare_places);
+        for (size_t i = 0; i < s->n; i++) {
+                Host *h = (Host *) s->places[i].host;
+
+                h->place = (uint32_t) i;
+                place_refresh(s, h);
+        }
+        return 0;
+}
+
+int scores_refresh(const Pool *pool, Scores **ret) {
+        PoolNotes *notes = pool->notes;
+        Scores *s = notes->kept;
+        const Host *h;
+        int r;
+
+        if (!s) {
+                s = notes->kept = calloc(1, sizeof(Scores));
+                if (!s)
+                        return -ENOMEM;
+                notes->kept_free = scores_free;
+                notes->all = true;
+        }
+
+        s->now++;
+        if (notes->all) {
+                r = scores_build(s, pool);
+                if (r < 0)
+                        return r;
+        }
+        notes->all = false;
+        while ((h = pool_take_noted(pool)))
+                place_refresh(s, h);
+        *ret = s;
+        return 0;
+}

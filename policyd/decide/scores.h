@@ -1,0 +1,86 @@
+#pragma once
+
+/*
+ * Scores, kept between decisions
+ *
+ * A decision asks the same of every host: can it be used, how much memory is free, what is there beside GPUs,
+ * and by which scores it stands for what the VM wants. The answers are kept in arrays, one entry for each
+ * host in the order of names, so that one pass over them finds the best hosts of the pool (search.c). The
+ * first three are the same for all starts and stand in a Place; scores are kept for each demand (the types,
+ * groups and pinned addresses of a VM's VGPUs) that was made so far.
+ *
+ * The pool notes the hosts that changed (pool->notes). Their places are read again before the next decision,
+ * and stamped with its number. The scores of a host are worked out again when a pass comes by and finds it
+ * stamped since the demand was last asked.
+ */
+
+#include "policyd/decide/assign.h"
+#include "policyd/decide/verdict.h"
+
+#define PLACE_CONNECTING _ERROR_MAX /* in place of a code: not heard from yet */
+
+typedef struct Place {
+        const Host *host;
+        uint64_t changed; /* number of the decision before which it last did */
+        uint64_t special; /* of the last decision for which it stands elsewhere than its scores say */
+        uint64_t memory;  /* free and not booked */
+        uint64_t facts;   /* hash of networks, storage, IOMMU and HVM */
+        uint16_t code;    /* why it cannot be used; ERROR_NONE: it can */
+} Place;
+
+/*
+ * With best-fit, scores change with every request, since each counts as demand for its types. What stays is
+ * what a VGPU takes from others on a PGPU. There are few such fits however many PGPUs; a decision weighs each
+ * once.
+ */
+typedef struct Fit {
+        uint32_t capacity;
+        uint32_t n_losses;
+        PgpuLoss *losses;
+        uint64_t score; /* in this decision */
+} Fit;
+
+#define FITS_MAX 254   /* so many are told apart */
+#define FITS_OF_HOST 8 /* distinct ones of one host */
+#define FITS_TOO_MANY 255
+
+typedef struct FitList {
+        uint8_t ids[FITS_OF_HOST]; /* index + 1; 0: no more; FITS_TOO_MANY first: the host is asked each time
+                                    */
+} FitList;
+
+/* A key: lower is better. A host whose GPUs do not fit has one key, with this bit and the code in the low 16:
+ * the nearest miss first. */
+#define KEY_MISS (UINT64_C(1) << 63)
+#define KEY_NO_PGPU (UINT64_C(1) << 40) /* of such: it has no PGPU of the group */
+
+typedef struct DemandScores {
+        Demand demand; /* without VM and reservation */
+        bool best_fit;
+        uint64_t asked; /* number of the decision that last did */
+        Assigner *assigner;
+        uint64_t *keys; /* n_keys for each place, one for each kind of VGPU */
+        size_t n_keys;
+        FitList *lists; /* with best-fit, of each place whose GPUs fit */
+        Fit *fits;
+        size_t n_fits;
+} DemandScores;
+
+typedef struct Scores {
+        Place *places;
+        size_t n;
+        uint64_t now;     /* number of this decision */
+        PtrArray demands; /* DemandScores */
+} Scores;
+
+/* Up to date with the pool, and a new decision begins. Const, since it changes nothing that the pool says.
+ * -ENOMEM. */
+int scores_refresh(const Pool *pool, Scores **ret);
+/* NULL in ret: none are kept for such a demand (different or pinned VGPUs with best-fit). d has no
+ * reservation. */
+int scores_get(Scores *s, const Demand *d, DemandScores **ret);
+
+/* The keys of a place that can be used, as they are now; -ENOMEM. */
+int scores_ask(const Scores *s, DemandScores *d, size_t at, const uint64_t **ret_keys);
+/* The scores of the VGPUs that the keys stand for. */
+void demand_scores_of(const DemandScores *d, const uint64_t *keys, uint64_t *ret_scores);
