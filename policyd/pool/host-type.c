@@ -9,35 +9,6 @@
 
 #include "policyd/pool/pool-internal.h"
 
-uint32_t type_units(const VgpuType *t) {
-        return t->implementation == TYPE_PASSTHROUGH ? PGPU_SIZE : t->size;
-}
-
-const HostType *host_find_type(const Host *h, const VgpuType *t) {
-        for (size_t i = 0; i < h->types.n; i++) {
-                const HostType *of_host = h->types.items[i];
-
-                if (of_host->type == t)
-                        return of_host;
-        }
-
-        return NULL;
-}
-
-uint32_t pgpu_type_size(const Pgpu *p, const VgpuType *t) {
-        const HostType *of_host;
-
-        /* Nearly always all agree. */
-        if (t->n_other_sizes == 0)
-                return t->size;
-        of_host = host_find_type(p->host, t);
-        return of_host ? of_host->size : t->size;
-}
-
-uint32_t pgpu_type_units(const Pgpu *p, const VgpuType *t) {
-        return t->implementation == TYPE_PASSTHROUGH ? PGPU_SIZE : pgpu_type_size(p, t);
-}
-
 bool host_type_differs(const HostType *f) {
         const HostType *lead = f->type->lead;
 

@@ -1,0 +1,235 @@
+/*
+ * Objects, names, changes
+ *
+ * Objects are found by id through one map for each class, and walked in the order of their keys. An object
+ * enters the list of changes at its first change and stays in it, once, until pool_take_changes() hands the
+ * list over; what is removed is kept (pool->removed) until pool_forget().
+ */
+
+#include "policyd/pool/pool-internal.h"
+
+#define CLASS_SIZE(class, x, type, ...) [CLASS_##class] = sizeof(type),
+static const size_t object_sizes[_CLASS_MAX] = {POOL_CLASSES(CLASS_SIZE)};
+
+void *pool_get(const Pool *pool, ObjectClass c, const Uuid *id) {
+        return hashmap_get(pool->by_id[c], id);
+}
+
+const char *object_name(const Object *o) {
+        switch (o->class) {
+        case CLASS_HOST:
+                return ((const Host *) o)->name_label;
+        case CLASS_PGPU:
+                return ((const Pgpu *) o)->name;
+        case CLASS_GPU_GROUP:
+                return ((const GpuGroup *) o)->name_label;
+        case CLASS_VGPU_TYPE:
+                return ((const VgpuType *) o)->model_name;
+        case CLASS_VM:
+                return ((const Vm *) o)->name_label;
+        case CLASS_RESERVATION:
+                return ((const Reservation *) o)->name_label;
+        case CLASS_QUOTA:
+                return ((const Quota *) o)->owner;
+        case CLASS_VM_GROUP:
+                return ((const VmGroup *) o)->name_label;
+        case CLASS_VGPU:
+        case CLASS_JOB:
+        case _CLASS_MAX:
+        case _CLASS_INVALID:
+                break;
+        }
+
+        return "";
+}
+
+static bool object_has_name(const Object *o, const char *name) {
+        if (streq(object_name(o), name))
+                return true;
+
+        return o->class == CLASS_PGPU && streq(PCI_TEXT(&((const Pgpu *) o)->pci), name);
+}
+
+size_t pool_find_named(const Pool *pool, ObjectClass c, const char *name, Object **ret, size_t n_max) {
+        const PtrArray *all = &pool->objects[c];
+        size_t n = 0;
+
+        for (size_t i = 0; i < all->n; i++) {
+                if (!object_has_name(all->items[i], name))
+                        continue;
+                if (n < n_max)
+                        ret[n] = all->items[i];
+                n++;
+        }
+
+        return n;
+}
+
+int pool_find(const Pool *pool, ObjectClass c, const char *uuid_or_name, Object **ret) {
+        Object *found = NULL;
+        size_t n = 1;
+        Uuid id;
+
+        if (isempty(uuid_or_name))
+                return -ENOENT;
+
+        if (uuid_from_string(uuid_or_name, &id) >= 0)
+                found = pool_get(pool, c, &id);
+        if (!found)
+                n = pool_find_named(pool, c, uuid_or_name, &found, 1);
+        if (n != 1)
+                return n == 0 ? -ENOENT : -EEXIST;
+
+        *ret = found;
+        return 0;
+}
+
+VgpuType *pool_type_by_identifier(const Pool *pool, const char *identifier) {
+        const PtrArray *types = &pool->objects[CLASS_VGPU_TYPE];
+
+        if (isempty(identifier))
+                return NULL;
+
+        for (size_t i = 0; i < types->n; i++) {
+                VgpuType *t = types->items[i];
+
+                if (streq(t->identifier, identifier))
+                        return t;
+        }
+
+        return NULL;
+}
+
+void host_note(Pool *pool, Host *h) {
+        if (!h || h->next_noted || h->object.removed)
+                return;
+
+        h->next_noted = pool->notes->hosts ?: h;
+        pool->notes->hosts = h;
+}
+
+Host *pool_take_noted(const Pool *pool) {
+        Host *h = pool->notes->hosts;
+
+        if (!h)
+                return NULL;
+        pool->notes->hosts = h->next_noted == h ? NULL : h->next_noted;
+        h->next_noted = NULL;
+        return h;
+}
+
+static void note_hosts(Pool *pool, Object *o) {
+        if (o->class == CLASS_HOST)
+                host_note(pool, (Host *) o);
+        else if (o->class == CLASS_PGPU)
+                host_note(pool, ((Pgpu *) o)->host);
+        else if (o->class == CLASS_VM) {
+                host_note(pool, ((Vm *) o)->scheduled_on);
+                host_note(pool, ((Vm *) o)->resident_on);
+        }
+}
+
+void object_note(Pool *pool, Object *o, uint64_t properties, bool store) {
+        note_hosts(pool, o);
+        o->changed |= properties;
+        o->must_store |= store;
+
+        if (o->in_changes)
+                return;
+
+        o->in_changes = true;
+        o->next_changed = NULL;
+        if (pool->changes_tail)
+                pool->changes_tail->next_changed = o;
+        else
+                pool->changes = o;
+        pool->changes_tail = o;
+}
+
+Object *pool_take_changes(Pool *pool) {
+        Object *first = pool->changes;
+
+        pool->changes = pool->changes_tail = NULL;
+        return first;
+}
+
+bool pool_has_changes(const Pool *pool) {
+        return pool->changes;
+}
+
+/* The place for a key: creation appends; loading may come in any order. */
+static size_t key_position(const PtrArray *a, uint64_t key) {
+        size_t low = 0, high = a->n;
+
+        if (a->n > 0 && ((Object *) a->items[a->n - 1])->key < key)
+                return a->n;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if (((Object *) a->items[middle])->key < key)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+
+        return low;
+}
+
+void *object_new(ObjectClass c, const Uuid *id) {
+        Object *o = calloc(1, object_sizes[c]);
+
+        if (o) {
+                o->class = c;
+                o->id = *id;
+        }
+        return o;
+}
+
+int object_register(Pool *pool, Object *o, uint64_t key) {
+        PtrArray *all = &pool->objects[o->class];
+        int r;
+
+        /* Removal must not fail: the room that it needs is taken when the object comes. */
+        r = ptr_array_reserve(all, 1);
+        if (r < 0)
+                return r;
+        r = ptr_array_reserve(&pool->removed, object_count(pool) + 1);
+        if (r < 0)
+                return r;
+        r = hashmap_put(pool->by_id[o->class], &o->id, o);
+        if (r < 0)
+                return r;
+
+        o->key = key ?: pool->next_key;
+        pool->next_key = MAX_OF(pool->next_key, o->key + 1);
+        ptr_array_insert(all, key_position(all, o->key), o);
+        if (!key) {
+                o->is_new = true;
+                object_note(pool, o, 0, /* store= */ true);
+        }
+        return 0;
+}
+
+void object_unregister(Pool *pool, Object *o) {
+        PtrArray *all = &pool->objects[o->class];
+
+        hashmap_remove(pool->by_id[o->class], &o->id);
+        ptr_array_remove_at(all, key_position(all, o->key));
+        o->removed = true;
+        ptr_array_add(&pool->removed, o);
+        object_note(pool, o, 0, /* store= */ true);
+}
+
+size_t object_count(const Pool *pool) {
+        size_t n = 0;
+
+        for (size_t c = 0; c < _CLASS_MAX; c++)
+                n += pool->objects[c].n;
+
+        return n;
+}
+
+void pool_touch(Pool *pool, Object *o, uint64_t properties, bool store) {
+        object_note(pool, o, properties, store);
+}
