@@ -19,9 +19,9 @@
 #include "common/base/text.h"
 #include "policyd/bus/bus.h"
 #include "policyd/bus/outbox.h"
+#include "policyd/pool/property.h"
 #include "protocol/names.h"
 
-#define OBJECT_PATH_MAX 80
 #define PROPERTIES_MAX 64
 /* What the bus's own settings let through at least (dbus-daemon: max_message_size of the system bus), less the header. */
 #define BUS_MESSAGE_MAX POLICY_ANSWER_MAX
@@ -125,9 +125,6 @@ int bus_check_properties(const Object *o, const char *property_or_null, sd_bus_e
 int bus_answer_managed(Bus *bus, sd_bus_message *m, sd_bus_error *error);
 
 /* object.c */
-const char *object_path(ObjectClass c, const Uuid *id, char buf[static OBJECT_PATH_MAX]);
-#define OBJECT_PATH(o)                                                                                       \
-        object_path(((const Object *) (o))->class, &((const Object *) (o))->id, (char[OBJECT_PATH_MAX]){})
 /* The object at a path, of any class, or NULL. */
 Object *object_at(Bus *bus, const char *path);
 /* The object that an argument names; the error says which argument is wrong and what it should be. */

@@ -12,14 +12,6 @@
 /* Of one node in an introspection's XML. */
 #define NODE_BYTES 72
 
-const char *object_path(ObjectClass c, const Uuid *id, char buf[static OBJECT_PATH_MAX]) {
-        char *end = stpcpy(stpcpy(buf, POLICY_PATH "/"), object_class_to_string(c));
-
-        *end++ = '/';
-        uuid_to_path_element(id, end);
-        return buf;
-}
-
 /* The class of what is below a class's node, whether or not it is there, and the rest of the path. */
 static ObjectClass class_of_path(const char *path, const char **ret_element) {
         const char *class, *slash;

@@ -25,7 +25,7 @@
  * each class and in no list: it is the object's identity and never changes. x is passed on to each P and R: what the expansion needs
  * to know of the class.
  *
- * Types: TEXT (one line), LINES (text with newlines), JSON (text of an object), BOOL, U32, U64, LIMIT (U64, of which the largest is
+ * Types: TEXT (one line), LINES (text with newlines), JSON (text of an object), OWNER (text), BOOL, U32, U64, LIMIT (U64, of which the largest is
  * nothing), FRACTION, UUID, PCI, TEXTS, REF(class), REFS(class); the words HOST_STATE, ALGORITHM, IMPLEMENTATION, POWER_STATE, BOOKING,
  * PLACEMENT, JOB_STATE. The others are of one property or field, and its reader and writer are written by hand.
  */
@@ -129,7 +129,7 @@
 
 #define VM_SCHEMA(P, R, x)                                                                                            \
         P(x, NAME_LABEL, "NameLabel", "s", CHANGES, TEXT, name_label, ROW("name_label"), "name-label", VALUE)         \
-        P(x, OWNER, "Owner", "s", CHANGES, TEXT, owner, ROW("owner"), "owner", VALUE)                                 \
+        P(x, OWNER, "Owner", "s", CHANGES, OWNER, owner, ROW("owner"), "owner", VALUE)                                 \
         P(x, AFFINITY, "Affinity", "s", CHANGES, TEXT, affinity, ROW("affinity"), "affinity", VALUE)                  \
         P(x, POWER_STATE, "PowerState", "s", CHANGES, POWER_STATE, power_state, ROW("power_state"), "power-state",    \
                 VALUE)                                                                                                \
@@ -172,11 +172,11 @@
         P(x, REMAINING, "Remaining", "u", CHANGES, REMAINING, object, NONE, "remaining", VALUE)             \
         P(x, EXPIRES, "Expires", "t", CHANGES, LIMIT, expires, OPT("expires"), "expires", TIME)             \
         R(x, U64, lasts, OPT("lasts"))                                                                      \
-        P(x, OWNER, "Owner", "s", CONST, TEXT, owner, ROW("owner"), "owner", VALUE)                         \
+        P(x, OWNER, "Owner", "s", CONST, OWNER, owner, ROW("owner"), "owner", VALUE)                         \
         R(x, REFS(PGPU), holds, ROW("holds"))
 
 #define QUOTA_SCHEMA(P, R, x)                                                                               \
-        P(x, OWNER, "Owner", "s", CONST, TEXT, owner, ROW("owner"), "owner", VALUE)                         \
+        P(x, OWNER, "Owner", "s", CONST, OWNER, owner, ROW("owner"), "owner", VALUE)                         \
         P(x, GROUP, "GPUGroup", "o", CONST, REF(GPU_GROUP), group, OPT("gpu_group"), "gpu-group-uuid", REF) \
         P(x, VGPUS_MAX, "VGPUsMax", "t", CHANGES, LIMIT, vgpus_max, OPT("vgpus_max"), "vgpus-max", LIMIT)   \
         P(x, SIZE_MAX, "SizeMax", "t", CHANGES, LIMIT, size_max, OPT("size_max"), "size-max", LIMIT)        \

@@ -1,0 +1,263 @@
+/*
+ * The properties of objects
+ *
+ * One small function for each kind of field; the lists of the schema say which one reads which field.
+ */
+
+#include "policyd/pool/property.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "protocol/names.h"
+
+const char *object_path(ObjectClass c, const Uuid *id, char buf[static OBJECT_PATH_MAX]) {
+        char *end = stpcpy(stpcpy(buf, POLICY_PATH "/"), object_class_to_string(c));
+
+        *end++ = '/';
+        uuid_to_path_element(id, end);
+        return buf;
+}
+
+/* Texts */
+
+static const char *text_plain(const void *field, char *buf) {
+        return strempty(*(const char *const *) field);
+}
+
+/* A null one is not known yet. */
+static const char *text_uuid(const void *field, char *buf) {
+        return uuid_is_null(field) ? "" : uuid_to_string(field, buf);
+}
+
+static const char *text_pci(const void *field, char *buf) {
+        return pci_address_to_string(field, buf);
+}
+
+/* XenServer's devices are texts. */
+static const char *text_device(const void *field, char *buf) {
+        snprintf(buf, PROPERTY_TEXT_MAX, "%" PRIu32, *(const uint32_t *) field);
+        return buf;
+}
+
+#define WORD(name, type, to_string)                                                                          \
+        static const char *text_##name(const void *field, char *buf) {                                       \
+                return to_string(*(const type *) field);                                                     \
+        }
+WORD(host_state, HostState, host_state_to_string)
+WORD(algorithm, GroupAlgorithm, group_algorithm_to_string)
+WORD(implementation, VgpuImplementation, vgpu_implementation_to_string)
+WORD(power_state, PowerState, power_state_to_string)
+WORD(placement, VmPlacement, placement_to_string)
+WORD(job_state, JobState, job_state_to_string)
+
+static const char *text_health(const void *pgpu, char *buf) {
+        return pgpu_health_to_string(pgpu_health(pgpu, NULL));
+}
+
+static const char *text_health_reason(const void *pgpu, char *buf) {
+        const char *reason;
+
+        (void) pgpu_health(pgpu, &reason);
+        return reason;
+}
+
+/* Numbers */
+
+static uint64_t number_bool(const void *field) {
+        return *(const bool *) field;
+}
+
+static uint64_t number_u32(const void *field) {
+        return *(const uint32_t *) field;
+}
+
+static uint64_t number_u64(const void *field) {
+        return *(const uint64_t *) field;
+}
+
+static uint64_t number_whole_pgpu(const void *pgpu) {
+        return PGPU_SIZE;
+}
+
+static uint64_t number_remaining(const void *reservation) {
+        return ((const Reservation *) reservation)->holds.n;
+}
+
+static OwnerUse quota_use(const Quota *q) {
+        return owner_use(q->owned_by, q->group);
+}
+
+static uint64_t number_vgpus_used(const void *quota) {
+        return quota_use(quota).vgpus;
+}
+
+static uint64_t number_size_used(const void *quota) {
+        return quota_use(quota).size;
+}
+
+/* References */
+
+static bool refer_to(const Object *o, Reference *ret) {
+        *ret = (Reference){.class = o->class, .id = &o->id};
+        return true;
+}
+
+static bool next_single(const void *field, size_t *i, Reference *ret) {
+        const Object *o = *(const Object *const *) field;
+
+        return o && (*i)++ == 0 && refer_to(o, ret);
+}
+
+static bool next_in_array(const void *field, size_t *i, Reference *ret) {
+        const PtrArray *a = field;
+
+        return *i < a->n && refer_to(a->items[(*i)++], ret);
+}
+
+/* Those that run here, and those that are booked and do not run yet. */
+static bool next_vgpu(const Pgpu *p, bool resident, size_t *i, Reference *ret) {
+        while (*i < p->vgpus.n) {
+                const Vgpu *v = p->vgpus.items[(*i)++];
+
+                if ((v->resident_on == p) == resident)
+                        return refer_to(&v->object, ret);
+        }
+        return false;
+}
+
+static bool next_resident_vgpu(const void *pgpu, size_t *i, Reference *ret) {
+        return next_vgpu(pgpu, /* resident= */ true, i, ret);
+}
+
+static bool next_scheduled_vgpu(const void *pgpu, size_t *i, Reference *ret) {
+        return next_vgpu(pgpu, /* resident= */ false, i, ret);
+}
+
+/* By id: an object that is gone keeps its path here. */
+static bool next_job_object(const void *job, size_t *i, Reference *ret) {
+        const Job *j = job;
+
+        if (*i >= j->n_objects)
+                return false;
+        *ret = (Reference){.class = j->objects[*i].class, .id = &j->objects[*i].id};
+        ++*i;
+        return true;
+}
+
+/* Tuples */
+
+/* What runs here and is not of the pool: of a domain of which only a name is known no uuid and no type. */
+static bool tuple_outsider(const void *pgpu, size_t i, PropertyTuple *ret) {
+        const Pgpu *p = pgpu;
+
+        if (i > p->n_outsiders || (i == p->n_outsiders && isempty(p->held_by)))
+                return false;
+        ret->items[0] = i == p->n_outsiders ? "" : uuid_to_string(&p->outsiders[i].vm, ret->id);
+        ret->items[1] = i == p->n_outsiders ? p->held_by : p->outsiders[i].name;
+        ret->items[2] = i == p->n_outsiders ? "/" : object_path(CLASS_VGPU_TYPE, &p->outsiders[i].type->object.id, ret->path);
+        return true;
+}
+
+static bool tuple_job_error(const void *job, size_t i, PropertyTuple *ret) {
+        const Job *j = job;
+
+        ret->items[0] = j->error == ERROR_NONE ? "" : error_code_name(j->error);
+        ret->items[1] = strempty(j->error_message);
+        ret->items[2] = NULL;
+        return i == 0;
+}
+
+/* The types of the schema */
+
+#define READ_TEXT .text = text_plain
+#define READ_LINES .text = text_plain
+#define READ_OWNER .text = text_plain
+#define READ_UUID .text = text_uuid
+#define READ_PCI .text = text_pci
+#define READ_DEVICE .text = text_device
+#define READ_HOST_STATE .text = text_host_state
+#define READ_ALGORITHM .text = text_algorithm
+#define READ_IMPLEMENTATION .text = text_implementation
+#define READ_POWER_STATE .text = text_power_state
+#define READ_PLACEMENT .text = text_placement
+#define READ_JOB_STATE .text = text_job_state
+#define READ_HEALTH .text = text_health
+#define READ_HEALTH_REASON .text = text_health_reason
+#define READ_BOOL .number = number_bool
+#define READ_U32 .number = number_u32
+#define READ_U64 .number = number_u64
+#define READ_LIMIT .number = number_u64
+#define READ_WHOLE_PGPU .number = number_whole_pgpu
+#define READ_REMAINING .number = number_remaining
+#define READ_VGPUS_USED .number = number_vgpus_used
+#define READ_SIZE_USED .number = number_size_used
+#define READ_FRACTION .number = NULL
+#define READ_TEXTS .text = NULL
+#define READ_REF(class) .next = next_single
+#define READ_REFS(class) .next = next_in_array
+#define READ_RESIDENT_VGPUS .next = next_resident_vgpu
+#define READ_SCHEDULED_VGPUS .next = next_scheduled_vgpu
+#define READ_JOB_OBJECTS .next = next_job_object
+#define READ_OUTSIDERS .tuple = tuple_outsider
+#define READ_JOB_ERROR .tuple = tuple_job_error
+
+#define PROPERTY(x, bit, n, s, c, type, source, ...)                                                         \
+        {.name = n, .signature = s, .change = PROPERTY_##c, .offset = offsetof(x, source), READ_##type},
+#define PROPERTIES(class, x, type, ...)                                                                      \
+        static const Property properties_##class[] = {class##_SCHEMA(PROPERTY, SCHEMA_SKIP, type){}};
+POOL_CLASSES(PROPERTIES)
+
+#define PROPERTIES_OF(class, ...) [CLASS_##class] = properties_##class,
+
+const Property *class_properties(ObjectClass c) {
+        static const Property *const properties[_CLASS_MAX] = {POOL_CLASSES(PROPERTIES_OF)};
+
+        return properties[c];
+}
+
+const Property *property_find(ObjectClass c, const char *name) {
+        for (const Property *p = class_properties(c); p->name; p++)
+                if (streq(p->name, name))
+                        return p;
+        return NULL;
+}
+
+const Property property_uuid = {
+        .name = "UUID", .signature = "s", .change = PROPERTY_CONST, .offset = offsetof(Object, id), READ_UUID};
+
+/* Values */
+
+static const void *field_of(const Object *o, const Property *p) {
+        return (const char *) o + p->offset;
+}
+
+const char *property_text(const Object *o, const Property *p, char *buf) {
+        return p->text(field_of(o, p), buf);
+}
+
+uint64_t property_number(const Object *o, const Property *p) {
+        return p->number(field_of(o, p));
+}
+
+double property_fraction(const Object *o, const Property *p) {
+        return *(const double *) field_of(o, p);
+}
+
+const char *const *property_texts(const Object *o, const Property *p) {
+        return *(const char *const *const *) field_of(o, p);
+}
+
+const char *property_next_path(const Object *o, const Property *p, size_t *i, char buf[static OBJECT_PATH_MAX]) {
+        Reference to;
+
+        return p->next(field_of(o, p), i, &to) ? object_path(to.class, to.id, buf) : NULL;
+}
+
+bool property_tuple(const Object *o, const Property *p, size_t i, PropertyTuple *ret) {
+        return p->tuple(field_of(o, p), i, ret);
+}
+
+size_t property_count(const Object *o, const Property *p) {
+        return p->next == next_in_array ? ((const PtrArray *) field_of(o, p))->n : 0;
+}
