@@ -14,6 +14,7 @@
 #include "policyd/decide/place-health.h"
 #include "policyd/decide/quota.h"
 #include "policyd/link/link.h"
+#include "policyd/pool/property.h"
 #include "policyd/service/policy.h"
 #include "policyd/store/store.h"
 #include "protocol/vm-record.h"
@@ -355,6 +356,5 @@ int refuse_record(Refusal *refusal, const char *what, const JsonReader *reader);
 int json_add_quotas(
         struct json_object *o, const Pool *pool, const char *owner, const QuotaNeed *needs, size_t n);
 
-/* json-build.c: object_to_json() and these are the only places that spell property names */
-int json_add_path(struct json_object *o, const char *member, const Object *object_or_null);
-int json_add_paths(struct json_object *o, const char *member, const PtrArray *objects);
+/* json-build.c: one entry of policy_list's objects */
+void object_write_json(StrBuf *b, const Object *o);

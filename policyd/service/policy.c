@@ -70,15 +70,6 @@ uint64_t policy_epoch(const Policy *p) {
         return p->epoch;
 }
 
-char *policy_object_path(ObjectClass c, const Uuid *id) {
-        char element[UUID_TEXT_MAX + 1], *path;
-
-        if (asprintf(&path, POLICY_PATH "/%s/%s", object_class_to_string(c),
-                    uuid_to_path_element(id, element)) < 0)
-                return NULL;
-        return path;
-}
-
 /* What people call an object: never empty, and in one line. */
 static int check_name(const char *what, const char *field, const char *text, Refusal *refusal) {
         char buf[TEXT_FAULT_MAX];

@@ -103,9 +103,6 @@ int policy_idempotency_find(Policy *p, uint32_t uid, const char *method, const c
 int policy_idempotency_record(Policy *p, uint32_t uid, const char *method, const char *key,
         const char *arguments, const char *path, const Object *owner);
 
-/* Object paths, as PROTOCOL.md: /org/xenvgpu/Policy1/<class>/_<uuid>. The caller frees. */
-char *policy_object_path(ObjectClass c, const Uuid *id);
-
 /* A backup, written to fd. In a child of this process alone, which may block and calls progress() before each
  * piece; when it has ended, however it did, this process says so. now: µs, asked for before, since a child has no event
  * loop. */
@@ -223,4 +220,3 @@ int policy_list(Policy *p, ObjectClass c, const ListFilter *filters, size_t n_fi
         uint32_t limit, char **ret_json, Refusal *refusal);
 int policy_capacity(Policy *p, char **ret_json); /* -EMSGSIZE: larger than POLICY_ANSWER_MAX */
 int policy_owners(Policy *p, uint32_t offset, uint32_t limit, char **ret_json);
-struct json_object *object_to_json(const Object *o); /* one entry of policy_list's objects */

@@ -138,7 +138,7 @@ static int add_group_type(
                 return r;
         available = *ret_available = group_capacity(g, t, &nearest);
         r = r ?: json_add_uuid(o, "uuid", &t->object.id);
-        r = r ?: json_add_path(o, "path", &t->object);
+        r = r ?: json_add_string(o, "path", OBJECT_PATH(t));
         r = r ?: json_add_string(o, "model_name", strempty(t->model_name));
         r = r ?: json_add_string(o, "identifier", strempty(t->identifier));
         r = r ?: json_add_u64(o, "total", n.total);
@@ -261,7 +261,7 @@ static int add_group(struct json_object *groups, const GpuGroup *g) {
         if (r < 0)
                 return r;
         r = r ?: json_add_uuid(o, "uuid", &g->object.id);
-        r = r ?: json_add_path(o, "path", &g->object);
+        r = r ?: json_add_string(o, "path", OBJECT_PATH(g));
         r = r ?: json_add_string(o, "name_label", g->name_label);
         r = r ?: json_add_string(o, "algorithm", group_algorithm_to_string(g->algorithm));
         r = r ?: new_array(o, "types", &types);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "common/json/json-get.h"
+#include "policyd/pool/property.h"
 #include "protocol/vm-record.h"
 
 static void a_vm_without_memory_is_refused_with_the_path(void **state) {
@@ -184,8 +185,8 @@ static void a_call_repeated_gets_the_first_answer(void **state) {
         FakeHost *h;
         _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid vm = world_create_vm(w, "a");
-        _cleanup_free_ char *path = policy_object_path(CLASS_VM, &vm), *found = NULL, *again = NULL,
-                            *gone = NULL;
+        _cleanup_free_ char *found = NULL, *again = NULL, *gone = NULL;
+        const char *path = object_path(CLASS_VM, &vm, (char[OBJECT_PATH_MAX]){});
 
         assert_int_equal(
                 policy_idempotency_find(w->policy, 0, "CreateVM", "k1", "args", &found, fresh(w)), 0);
