@@ -357,6 +357,11 @@ static inline bool job_state_is_final(JobState s) {
         return s >= JOB_DONE;
 }
 
+/* It may be gone. */
+typedef struct JobObject {
+        ObjectClass class;
+        Uuid id;
+} JobObject;
 #define JOB_OBJECTS_MAX 4
 
 struct Job {
@@ -365,10 +370,7 @@ struct Job {
         JobState state;
         double progress;
         char *stage;
-        struct {
-                ObjectClass class;
-                Uuid id;
-        } objects[JOB_OBJECTS_MAX]; /* the VM first; survives the objects */
+        JobObject objects[JOB_OBJECTS_MAX]; /* the VM first */
         size_t n_objects;
         Uuid token;       /* of the order that it follows */
         bool cancel_requested;

@@ -40,16 +40,16 @@ static const char *text_device(const void *field, char *buf) {
         return buf;
 }
 
-#define WORD(name, type, to_string)                                                                          \
+#define DEFINE_WORD(name, type, to_string)                                                                          \
         static const char *text_##name(const void *field, char *buf) {                                       \
                 return to_string(*(const type *) field);                                                     \
         }
-WORD(host_state, HostState, host_state_to_string)
-WORD(algorithm, GroupAlgorithm, group_algorithm_to_string)
-WORD(implementation, VgpuImplementation, vgpu_implementation_to_string)
-WORD(power_state, PowerState, power_state_to_string)
-WORD(placement, VmPlacement, placement_to_string)
-WORD(job_state, JobState, job_state_to_string)
+DEFINE_WORD(host_state, HostState, host_state_to_string)
+DEFINE_WORD(algorithm, GroupAlgorithm, group_algorithm_to_string)
+DEFINE_WORD(implementation, VgpuImplementation, vgpu_implementation_to_string)
+DEFINE_WORD(power_state, PowerState, power_state_to_string)
+DEFINE_WORD(placement, VmPlacement, placement_to_string)
+DEFINE_WORD(job_state, JobState, job_state_to_string)
 
 static const char *text_health(const void *pgpu, char *buf) {
         return pgpu_health_to_string(pgpu_health(pgpu, NULL));
@@ -135,7 +135,7 @@ static bool next_scheduled_vgpu(const void *pgpu, size_t *i, Reference *ret) {
 }
 
 /* By id: an object that is gone keeps its path here. */
-static bool next_job_object(const void *job, size_t *i, Reference *ret) {
+static bool next_job_objects(const void *job, size_t *i, Reference *ret) {
         const Job *j = job;
 
         if (*i >= j->n_objects)
@@ -176,31 +176,19 @@ static bool tuple_job_error(const void *job, size_t i, PropertyTuple *ret) {
 #define READ_UUID .text = text_uuid
 #define READ_PCI .text = text_pci
 #define READ_DEVICE .text = text_device
-#define READ_HOST_STATE .text = text_host_state
-#define READ_ALGORITHM .text = text_algorithm
-#define READ_IMPLEMENTATION .text = text_implementation
-#define READ_POWER_STATE .text = text_power_state
-#define READ_PLACEMENT .text = text_placement
-#define READ_JOB_STATE .text = text_job_state
-#define READ_HEALTH .text = text_health
-#define READ_HEALTH_REASON .text = text_health_reason
+#define READ_WORD(enum) .text = text_##enum
+#define READ_TEXT_OF(name) .text = text_##name
 #define READ_BOOL .number = number_bool
 #define READ_U32 .number = number_u32
 #define READ_U64 .number = number_u64
 #define READ_LIMIT .number = number_u64
-#define READ_WHOLE_PGPU .number = number_whole_pgpu
-#define READ_REMAINING .number = number_remaining
-#define READ_VGPUS_USED .number = number_vgpus_used
-#define READ_SIZE_USED .number = number_size_used
+#define READ_NUMBER_OF(name) .number = number_##name
 #define READ_FRACTION .number = NULL
 #define READ_TEXTS .text = NULL
 #define READ_REF(class) .next = next_single
 #define READ_REFS(class) .next = next_in_array
-#define READ_RESIDENT_VGPUS .next = next_resident_vgpu
-#define READ_SCHEDULED_VGPUS .next = next_scheduled_vgpu
-#define READ_JOB_OBJECTS .next = next_job_object
-#define READ_OUTSIDERS .tuple = tuple_outsider
-#define READ_JOB_ERROR .tuple = tuple_job_error
+#define READ_PATHS_OF(name) .next = next_##name
+#define READ_TUPLES_OF(name) .tuple = tuple_##name
 
 #define PROPERTY(x, bit, n, s, c, type, source, ...)                                                         \
         {.name = n, .signature = s, .change = PROPERTY_##c, .offset = offsetof(x, source), READ_##type},

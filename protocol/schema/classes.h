@@ -25,9 +25,10 @@
  * each class and in no list: it is the object's identity and never changes. x is passed on to each P and R: what the expansion needs
  * to know of the class.
  *
- * Types: TEXT (one line), LINES (text with newlines), JSON (text of an object), OWNER (text), BOOL, U32, U64, LIMIT (U64, of which the largest is
- * nothing), FRACTION, UUID, PCI, TEXTS, REF(class), REFS(class); the words HOST_STATE, ALGORITHM, IMPLEMENTATION, POWER_STATE, BOOKING,
- * PLACEMENT, JOB_STATE. The others are of one property or field, and its reader and writer are written by hand.
+ * Types: TEXT (one line), LINES (text with newlines), JSON (text of an object), OWNER (text; the pool keeps who has what), BOOL, U32, U64,
+ * LIMIT (U64, of which the largest is nothing), FRACTION, UUID, PCI, DEVICE (a number, shown as a text), WORD(enum), TEXTS, REF(class),
+ * REFS(class). TEXT_OF, NUMBER_OF, PATHS_OF and TUPLES_OF(name) are computed by the function of that name in property.c. CUSTOM(name), and
+ * those computed that are stored, are written and read by hand in policyd/store/row-classes.c.
  */
 
 /* C(class, prefix, struct, word): the prefix of the bits, the struct in the pool, and the word in paths and for Find and List. */
@@ -49,7 +50,7 @@
 #define HOST_SCHEMA(P, R, x)                                                                                           \
         P(x, NAME_LABEL, "NameLabel", "s", CONST, TEXT, name_label, ROW("name_label"), "name-label", VALUE)            \
         P(x, ADDRESS, "Address", "s", CONST, TEXT, address, ROW("address"), "address", VALUE)                          \
-        P(x, STATE, "State", "s", CHANGES, HOST_STATE, state, NONE, "state", VALUE)                                    \
+        P(x, STATE, "State", "s", CHANGES, WORD(host_state), state, NONE, "state", VALUE)                                    \
         P(x, STATE_REASON, "StateReason", "s", CHANGES, TEXT, state_reason, NONE, "state-reason", VALUE)               \
         P(x, ENABLED, "Enabled", "b", CHANGES, BOOL, enabled, ROW("enabled"), "enabled", VALUE)                        \
         P(x, HOST_UUID, "HostUUID", "s", CHANGES, UUID, host_uuid, OPT("host_uuid"), "host-uuid", VALUE)               \
@@ -60,7 +61,7 @@
         R(x, BOOL, hvm, ROW("hvm"))                                                                                    \
         P(x, NETWORKS, "Networks", "as", CHANGES, TEXTS, networks, ROW("networks"), "networks", STRINGS)               \
         P(x, STORAGE, "Storage", "as", CHANGES, TEXTS, storage, ROW("storage"), "storage", STRINGS)                    \
-        R(x, HOST_TYPES, types, OPT("types"))                                                                          \
+        R(x, CUSTOM(host_types), types, OPT("types"))                                                                          \
         P(x, PGPUS, "PGPUs", "ao", CHANGES, REFS(PGPU), pgpus, NONE, "PGPU-uuids", REFS)                               \
         P(x, PROBLEMS, "Problems", "as", CHANGES, TEXTS, problems, NONE, "problems", STRINGS)                          \
         P(x, UNHEARD, "Unheard", "b", CHANGES, BOOL, unheard, OPT("unheard"), "unheard", VALUE)
@@ -82,19 +83,19 @@
                 "supported-VGPU-types", REFS)                                                                          \
         P(x, ENABLED, "EnabledVGPUTypes", "ao", CHANGES, REFS(VGPU_TYPE), enabled, ROW("enabled"),                     \
                 "enabled-VGPU-types", REFS)                                                                            \
-        P(x, RESIDENT_VGPUS, "ResidentVGPUs", "ao", CHANGES, RESIDENT_VGPUS, object, NONE, "resident-VGPUs", REFS)     \
-        P(x, SCHEDULED_VGPUS, "ScheduledVGPUs", "ao", CHANGES, SCHEDULED_VGPUS, object, NONE, "scheduled-VGPUs", REFS) \
+        P(x, RESIDENT_VGPUS, "ResidentVGPUs", "ao", CHANGES, PATHS_OF(resident_vgpu), object, NONE, "resident-VGPUs", REFS)     \
+        P(x, SCHEDULED_VGPUS, "ScheduledVGPUs", "ao", CHANGES, PATHS_OF(scheduled_vgpu), object, NONE, "scheduled-VGPUs", REFS) \
         P(x, RESERVATIONS, "Reservations", "ao", CHANGES, REFS(RESERVATION), holds, NONE, "reservations", REFS)        \
-        P(x, OUTSIDE, "OutsideVGPUs", "a(sso)", CHANGES, OUTSIDERS, object, NONE, "outside-VGPUs", OUTSIDE)            \
-        P(x, HEALTH, "Health", "s", CHANGES, HEALTH, object, NONE, "health", VALUE)                                    \
-        P(x, HEALTH_REASON, "HealthReason", "s", CHANGES, HEALTH_REASON, object, NONE, "health-reason", VALUE)         \
-        P(x, WHOLE, "Size", "t", CONST, WHOLE_PGPU, object, NONE, "size", VALUE)
+        P(x, OUTSIDE, "OutsideVGPUs", "a(sso)", CHANGES, TUPLES_OF(outsider), object, NONE, "outside-VGPUs", OUTSIDE)            \
+        P(x, HEALTH, "Health", "s", CHANGES, TEXT_OF(health), object, NONE, "health", VALUE)                                    \
+        P(x, HEALTH_REASON, "HealthReason", "s", CHANGES, TEXT_OF(health_reason), object, NONE, "health-reason", VALUE)         \
+        P(x, WHOLE, "Size", "t", CONST, NUMBER_OF(whole_pgpu), object, NONE, "size", VALUE)
 
 #define GPU_GROUP_SCHEMA(P, R, x)                                                                                    \
         P(x, NAME_LABEL, "NameLabel", "s", CHANGES, TEXT, name_label, ROW("name_label"), "name-label", VALUE)        \
         P(x, NAME_DESCRIPTION, "NameDescription", "s", CHANGES, LINES, name_description, ROW("name_description"),    \
                 "name-description", VALUE)                                                                           \
-        P(x, ALGORITHM, "AllocationAlgorithm", "s", CHANGES, ALGORITHM, algorithm, ROW("allocation_algorithm"),      \
+        P(x, ALGORITHM, "AllocationAlgorithm", "s", CHANGES, WORD(algorithm), algorithm, ROW("allocation_algorithm"),      \
                 "allocation-algorithm", VALUE)                                                                       \
         P(x, GPU_TYPES, "GPUTypes", "as", CHANGES, TEXTS, gpu_types, ROW("gpu_types"), "GPU-types", STRINGS)         \
         P(x, PGPUS, "PGPUs", "ao", CHANGES, REFS(PGPU), pgpus, NONE, "PGPU-uuids", REFS)                             \
@@ -106,7 +107,7 @@
 #define VGPU_TYPE_SCHEMA(P, R, x)                                                                                     \
         R(x, JSON, internal_config, ROW("internal_config"))                                                           \
         P(x, IDENTIFIER, "Identifier", "s", CHANGES, TEXT, identifier, ROW("identifier"), "identifier", VALUE)        \
-        P(x, IMPLEMENTATION, "Implementation", "s", CHANGES, IMPLEMENTATION, implementation, ROW("implementation"),   \
+        P(x, IMPLEMENTATION, "Implementation", "s", CHANGES, WORD(implementation), implementation, ROW("implementation"),   \
                 "implementation", VALUE)                                                                              \
         P(x, VENDOR_NAME, "VendorName", "s", CHANGES, TEXT, vendor_name, ROW("vendor_name"), "vendor-name", VALUE)    \
         P(x, MODEL_NAME, "ModelName", "s", CHANGES, TEXT, model_name, ROW("model_name"), "model-name", VALUE)         \
@@ -131,9 +132,9 @@
         P(x, NAME_LABEL, "NameLabel", "s", CHANGES, TEXT, name_label, ROW("name_label"), "name-label", VALUE)         \
         P(x, OWNER, "Owner", "s", CHANGES, OWNER, owner, ROW("owner"), "owner", VALUE)                                 \
         P(x, AFFINITY, "Affinity", "s", CHANGES, TEXT, affinity, ROW("affinity"), "affinity", VALUE)                  \
-        P(x, POWER_STATE, "PowerState", "s", CHANGES, POWER_STATE, power_state, ROW("power_state"), "power-state",    \
+        P(x, POWER_STATE, "PowerState", "s", CHANGES, WORD(power_state), power_state, ROW("power_state"), "power-state",    \
                 VALUE)                                                                                                \
-        R(x, BOOKING, booking, ROW("booking"))                                                                        \
+        R(x, WORD(booking), booking, ROW("booking"))                                                                        \
         P(x, RESIDENT_ON, "ResidentOn", "o", CHANGES, REF(HOST), resident_on, OPT("resident_on"), "resident-on", REF) \
         P(x, SCHEDULED, "ScheduledToBeResidentOn", "o", CHANGES, REF(HOST), scheduled_on, OPT("scheduled_on"),        \
                 "scheduled-to-be-resident-on", REF)                                                                   \
@@ -156,7 +157,7 @@
         P(x, TYPE, "Type", "o", CONST, REF(VGPU_TYPE), type, ROW("type"), "type-uuid", REF)                           \
         P(x, DEVICE, "Device", "s", CONST, DEVICE, device, ROW("device"), "device", VALUE)                            \
         R(x, TEXT, extra_args, ROW("extra_args"))                                                                     \
-        R(x, PINNED_PCI, pinned_pci, OPT("pinned_pci"))                                                               \
+        R(x, CUSTOM(pinned_pci), pinned_pci, OPT("pinned_pci"))                                                               \
         P(x, ATTACHED, "CurrentlyAttached", "b", CHANGES, BOOL, currently_attached, ROW("currently_attached"),        \
                 "currently-attached", VALUE)                                                                          \
         P(x, SCHEDULED, "ScheduledToBeResidentOn", "o", CHANGES, REF(PGPU), scheduled_on, OPT("scheduled_on"),        \
@@ -169,7 +170,7 @@
         P(x, GROUP, "GPUGroup", "o", CONST, REF(GPU_GROUP), group, ROW("gpu_group"), "gpu-group-uuid", REF) \
         P(x, TYPE, "Type", "o", CONST, REF(VGPU_TYPE), type, ROW("type"), "type-uuid", REF)                 \
         P(x, COUNT, "Count", "u", CONST, U32, count, ROW("count"), "count", VALUE)                          \
-        P(x, REMAINING, "Remaining", "u", CHANGES, REMAINING, object, NONE, "remaining", VALUE)             \
+        P(x, REMAINING, "Remaining", "u", CHANGES, NUMBER_OF(remaining), object, NONE, "remaining", VALUE)             \
         P(x, EXPIRES, "Expires", "t", CHANGES, LIMIT, expires, OPT("expires"), "expires", TIME)             \
         R(x, U64, lasts, OPT("lasts"))                                                                      \
         P(x, OWNER, "Owner", "s", CONST, OWNER, owner, ROW("owner"), "owner", VALUE)                         \
@@ -180,26 +181,26 @@
         P(x, GROUP, "GPUGroup", "o", CONST, REF(GPU_GROUP), group, OPT("gpu_group"), "gpu-group-uuid", REF) \
         P(x, VGPUS_MAX, "VGPUsMax", "t", CHANGES, LIMIT, vgpus_max, OPT("vgpus_max"), "vgpus-max", LIMIT)   \
         P(x, SIZE_MAX, "SizeMax", "t", CHANGES, LIMIT, size_max, OPT("size_max"), "size-max", LIMIT)        \
-        P(x, VGPUS_USED, "VGPUsUsed", "t", CHANGES, VGPUS_USED, object, NONE, "vgpus-used", VALUE)          \
-        P(x, SIZE_USED, "SizeUsed", "t", CHANGES, SIZE_USED, object, NONE, "size-used", VALUE)
+        P(x, VGPUS_USED, "VGPUsUsed", "t", CHANGES, NUMBER_OF(vgpus_used), object, NONE, "vgpus-used", VALUE)          \
+        P(x, SIZE_USED, "SizeUsed", "t", CHANGES, NUMBER_OF(size_used), object, NONE, "size-used", VALUE)
 
 #define VM_GROUP_SCHEMA(P, R, x)                                                                                  \
         P(x, NAME_LABEL, "NameLabel", "s", CHANGES, TEXT, name_label, ROW("name_label"), "name-label", VALUE)     \
         P(x, NAME_DESCRIPTION, "NameDescription", "s", CHANGES, LINES, name_description, ROW("name_description"), \
                 "name-description", VALUE)                                                                        \
-        P(x, PLACEMENT, "Placement", "s", CHANGES, PLACEMENT, placement, ROW("placement"), "placement", VALUE)    \
+        P(x, PLACEMENT, "Placement", "s", CHANGES, WORD(placement), placement, ROW("placement"), "placement", VALUE)    \
         P(x, VMS, "VMs", "ao", INVALIDATES, REFS(VM), vms, NONE, "VM-uuids", REFS)
 
 #define JOB_SCHEMA(P, R, x)                                                                                \
         P(x, OPERATION, "Operation", "s", CONST, TEXT, operation, ROW("operation"), "operation", VALUE)    \
-        P(x, STATE, "State", "s", CHANGES, JOB_STATE, state, ROW("state"), "state", VALUE)                 \
+        P(x, STATE, "State", "s", CHANGES, WORD(job_state), state, ROW("state"), "state", VALUE)                 \
         P(x, PROGRESS, "Progress", "d", CHANGES, FRACTION, progress, ROW("progress"), "progress", PERCENT) \
         P(x, STAGE, "Stage", "s", CHANGES, TEXT, stage, ROW("stage"), "stage", VALUE)                      \
-        P(x, OBJECTS, "Objects", "ao", CONST, JOB_OBJECTS, object, ROW("objects"), "objects", REFS)        \
+        P(x, OBJECTS, "Objects", "ao", CONST, PATHS_OF(job_objects), object, ROW("objects"), "objects", REFS)        \
         R(x, UUID, token, OPT("token"))                                                                    \
         R(x, BOOL, cancel_requested, ROW("cancel_requested"))                                              \
         R(x, TEXT, first_try, OPT("first_try"))                                                            \
         R(x, UUID, first_host, OPT("first_host"))                                                          \
-        P(x, ERROR, "Error", "(ss)", CHANGES, JOB_ERROR, object, OPT("error"), "error", ERROR)             \
+        P(x, ERROR, "Error", "(ss)", CHANGES, TUPLES_OF(job_error), object, OPT("error"), "error", ERROR)             \
         P(x, START_TIME, "StartTime", "t", CONST, U64, start_time, ROW("start_time"), "start-time", TIME)  \
         P(x, END_TIME, "EndTime", "t", CHANGES, U64, end_time, ROW("end_time"), "end-time", TIME)
