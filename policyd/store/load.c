@@ -226,30 +226,6 @@ static int load_all(Store *s, Load *load, StoreMeta *ret_meta) {
         return r ?: store_load_aside(txn, load->rows);
 }
 
-static int upgrade_once(Store *s, char **ret_problem) {
-        _cleanup_(db_abortp) DbTxn *txn = NULL;
-        int r;
-
-        r = db_begin(s->db, /* write= */ true, &txn);
-        if (r < 0)
-                return r;
-        r = store_upgrade(txn, ret_problem);
-        return r <= 0 ? r : db_commit(take_ptr(txn));
-}
-
-static int upgrade(Store *s, char **ret_problem) {
-        int r;
-
-        for (;;) {
-                r = upgrade_once(s, ret_problem);
-                if (r != -EOVERFLOW)
-                        return r;
-                r = db_grow(s->db);
-                if (r < 0)
-                        return r;
-        }
-}
-
 int store_load(Store *s, StoreAnswerVisitor visitor, void *userdata, Pool **ret, StoreMeta *ret_meta,
         UnreadableRows *ret_rows, char **ret_problem) {
         _cleanup_(pool_freep) Pool *pool = NULL;
@@ -258,7 +234,7 @@ int store_load(Store *s, StoreAnswerVisitor visitor, void *userdata, Pool **ret,
         StoreMeta meta = {.next_key = 1};
         int r;
 
-        r = upgrade(s, ret_problem);
+        r = store_change(s, store_upgrade, ret_problem);
         if (r < 0)
                 return r;
         pool = pool_new();

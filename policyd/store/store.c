@@ -42,37 +42,47 @@ Store *store_close(Store *s) {
         return NULL;
 }
 
-static int write_once(Store *s, const StoreOps *ops) {
+static int change_once(Store *s, StoreChange change, void *userdata) {
         _cleanup_(db_abortp) DbTxn *txn = NULL;
         int r;
 
         r = db_begin(s->db, /* write= */ true, &txn);
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < ops->n; i++) {
-                const StoreOp *op = &ops->items[i];
-
-                if (op->value)
-                        r = db_put(txn, op->table, op->key, op->key_size, op->value, strlen(op->value));
-                else
-                        r = db_del(txn, op->table, op->key, op->key_size);
-                if (r < 0 && !(r == -ENOENT && !op->value))
-                        return r;
-        }
-        return db_commit(take_ptr(txn));
+        r = r ?: change(txn, userdata);
+        return r < 0 ? r : db_commit(take_ptr(txn));
 }
 
-int store_write(Store *s, const StoreOps *ops) {
+int store_change(Store *s, StoreChange change, void *userdata) {
         int r;
 
         for (;;) {
-                r = write_once(s, ops);
+                r = change_once(s, change, userdata);
                 if (r != -EOVERFLOW)
                         return r;
                 r = db_grow(s->db);
                 if (r < 0)
                         return r;
         }
+}
+
+static int write_ops(DbTxn *txn, void *userdata) {
+        const StoreOps *ops = userdata;
+        int r = 0;
+
+        for (size_t i = 0; i < ops->n && r == 0; i++) {
+                const StoreOp *op = &ops->items[i];
+
+                if (op->value)
+                        r = db_put(txn, op->table, op->key, op->key_size, op->value, strlen(op->value));
+                else
+                        r = db_del(txn, op->table, op->key, op->key_size);
+                if (r == -ENOENT && !op->value)
+                        r = 0;
+        }
+        return r;
+}
+
+int store_write(Store *s, const StoreOps *ops) {
+        return store_change(s, write_ops, (void *) ops);
 }
 
 void store_forget_readers(Store *s) {

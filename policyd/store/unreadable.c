@@ -9,6 +9,7 @@
 #include <inttypes.h>
 
 #include "common/base/text.h"
+#include "common/json/json-write.h"
 #include "policyd/store/internal.h"
 
 #define REASON_MAX 400
@@ -83,24 +84,14 @@ static size_t aside_key(const UnreadableRow *row, uint8_t buf[static STORE_ROW_K
         return row->key_size + 1;
 }
 
-static int build_aside(const UnreadableRow *row, const void *data, size_t size, StrBuf *b) {
-        _cleanup_json_ struct json_object *record = json_object_new_object();
-        _cleanup_free_ char *text = NULL;
-        int r;
-
-        if (!record)
-                return -ENOMEM;
-        r = json_add_u64(record, "version", STORE_SCHEMA);
-        r = r ?: json_add_string(record, "row", row->name);
-        r = r ?: json_add_string(record, "reason", row->reason);
-        if (r < 0)
-                return r;
-        text = json_to_text(record);
-        if (!text)
-                return -ENOMEM;
-        strbuf_addf(b, "%s\n", text);
+static void build_aside(const UnreadableRow *row, const void *data, size_t size, StrBuf *b) {
+        json_write_open(b, NULL, '{');
+        json_write_u64(b, "version", STORE_SCHEMA);
+        json_write_string(b, "row", row->name);
+        json_write_string(b, "reason", row->reason);
+        json_write_close(b, '}');
+        strbuf_add(b, "\n");
         strbuf_add_n(b, data, size);
-        return 0;
 }
 
 /* -ENOENT: it is not there any more. */
@@ -112,11 +103,10 @@ static int set_aside(DbTxn *txn, const UnreadableRow *row) {
         int r;
 
         r = db_get(txn, row->table, row->key, row->key_size, &data, &size);
-        r = r ?: build_aside(row, data, size, &b);
         if (r < 0)
                 return r;
-        size = b.len;
-        r = strbuf_error(&b) ? -ENOMEM : db_put(txn, STORE_ASIDE, key, aside_key(row, key), b.text, size);
+        build_aside(row, data, size, &b);
+        r = strbuf_error(&b) ? -ENOMEM : db_put(txn, STORE_ASIDE, key, aside_key(row, key), b.text, b.len);
         return r ?: db_del(txn, row->table, row->key, row->key_size);
 }
 
@@ -126,37 +116,20 @@ static int forget(DbTxn *txn, const UnreadableRow *row) {
         return db_del(txn, STORE_ASIDE, key, aside_key(row, key));
 }
 
-typedef int (*RowChange)(DbTxn *txn, const UnreadableRow *row);
+static int set_all_aside(DbTxn *txn, void *userdata) {
+        const UnreadableRows *rows = userdata;
+        int r = 0;
 
-static int change_once(Store *s, const UnreadableRow *rows, size_t n, RowChange change) {
-        _cleanup_(db_abortp) DbTxn *txn = NULL;
-        int r;
-
-        r = db_begin(s->db, /* write= */ true, &txn);
-        for (size_t i = 0; i < n && r == 0; i++)
-                if (!rows[i].aside || change == forget)
-                        r = change(txn, &rows[i]);
-        return r < 0 ? r : db_commit(take_ptr(txn));
-}
-
-static int change_rows(Store *s, const UnreadableRow *rows, size_t n, RowChange change) {
-        int r;
-
-        for (;;) {
-                r = change_once(s, rows, n, change);
-                if (r == -EOVERFLOW)
-                        r = db_grow(s->db);
-                else
-                        return r;
-                if (r < 0)
-                        return r;
-        }
+        for (size_t i = 0; i < rows->n && r == 0; i++)
+                if (!rows->items[i].aside)
+                        r = set_aside(txn, &rows->items[i]);
+        return r;
 }
 
 int store_set_aside(Store *s, UnreadableRows *rows) {
         int r;
 
-        r = change_rows(s, rows->items, rows->n, set_aside);
+        r = store_change(s, set_all_aside, rows);
         for (size_t i = 0; i < rows->n && r == 0; i++) {
                 rows->items[i].fresh = !rows->items[i].aside;
                 rows->items[i].aside = true;
@@ -164,8 +137,14 @@ int store_set_aside(Store *s, UnreadableRows *rows) {
         return r;
 }
 
+static int remove_row(DbTxn *txn, void *userdata) {
+        const UnreadableRow *row = userdata;
+
+        return row->aside ? forget(txn, row) : set_aside(txn, row);
+}
+
 int store_remove_row(Store *s, const UnreadableRow *row) {
-        return change_rows(s, row, 1, row->aside ? forget : set_aside);
+        return store_change(s, remove_row, (void *) row);
 }
 
 /* What was set aside at earlier starts. */

@@ -1,9 +1,7 @@
 /*
- * Upgrades: one explicit step for each change of the schema
+ * Upgrades of older schemas, in one transaction: a crash leaves the old database whole
  *
- * A step rewrites the records that it is about and raises the schema by one; all steps that are needed run in
- * one transaction, so a crash leaves the old database whole. Steps never go away: any older database can be
- * opened.
+ * What an older schema needs never goes away: any older database can be opened.
  *
  *   1 → 2   a VM says where its order stands ("booking"). Before, that was told by where it was
  *           resident or scheduled; a scheduled VM is taken for "sent", because nobody knows, and
@@ -11,7 +9,8 @@
  *   2 → 3   quotas and VM groups. Nothing to rewrite; the number keeps an older policyd, which would
  *           not heed them, from opening the database.
  *   3 → 4   one table for the objects of all classes, and VGPUs behind their VMs. Before, each class had
- *           its own table, named as the class, with the number alone as the key; records move as they are.
+ *           its own table, named as the class, with the number alone as the key. Records move as they are,
+ *           but for the bookings of 1.
  *   4 → 5   orders are counted, and a host that was not heard since an old copy was begun with is marked.
  *           Nothing to rewrite; the number keeps an older policyd, which would start what the marks refuse,
  *           from opening the database.
@@ -31,14 +30,6 @@ typedef struct OldTable {
         unsigned table;
         char **problem;
 } OldTable;
-
-typedef struct Rewrite {
-        OldTable old;
-        int (*step)(JsonReader *r, struct json_object *record);
-        /* Keys first, records after: an iteration does not like writes under its feet. */
-        uint8_t (*keys)[8];
-        size_t n, size;
-} Rewrite;
 
 /* -ENOENT: there is no such table, and no objects of the class. */
 static int old_open(DbTxn *txn, ObjectClass class, char **problem, OldTable *ret) {
@@ -63,63 +54,7 @@ static int old_check_key(const OldTable *old, const void *key, size_t key_size) 
         return key_size == 8 ? 0 : old_problem(old, key, key_size, "The key is no 8-byte number");
 }
 
-static int collect_key(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
-        Rewrite *w = userdata;
-        int r;
-
-        r = old_check_key(&w->old, key, key_size);
-        if (r < 0)
-                return r;
-        if (w->n == w->size) {
-                size_t larger = w->size ? w->size * 2 : 64;
-                void *keys = reallocarray(w->keys, larger, sizeof(*w->keys));
-
-                if (!keys)
-                        return -ENOMEM;
-                w->keys = keys;
-                w->size = larger;
-        }
-        memcpy(w->keys[w->n++], key, 8);
-        return 0;
-}
-
-static int rewrite_record(Rewrite *w, const uint8_t *key) {
-        _cleanup_json_ struct json_object *record = NULL;
-        _cleanup_free_ char *text = NULL;
-        JsonReader reader = {};
-        const void *data;
-        size_t size;
-        int r;
-
-        r = db_get(w->old.txn, w->old.table, key, 8, &data, &size);
-        if (r < 0)
-                return r;
-        r = json_parse_cleaned(&reader, data, size, &record);
-        r = r ?: w->step(&reader, record);
-        if (r == -EINVAL)
-                return old_problem(&w->old, key, 8, reader.error);
-        if (r < 0)
-                return r;
-        text = json_to_text(record);
-        return text ? db_put(w->old.txn, w->old.table, key, 8, text, strlen(text)) : -ENOMEM;
-}
-
-static int rewrite_table(
-        DbTxn *txn, ObjectClass class, int (*step)(JsonReader *, struct json_object *), char **problem) {
-        Rewrite w = {.step = step};
-        int r;
-
-        r = old_open(txn, class, problem, &w.old);
-        if (r < 0)
-                return r == -ENOENT ? 0 : r;
-        r = db_iterate(txn, w.old.table, collect_key, &w);
-        for (size_t i = 0; i < w.n && r == 0; i++)
-                r = rewrite_record(&w, w.keys[i]);
-        free(w.keys);
-        return r;
-}
-
-static int vm_1_to_2(JsonReader *r, struct json_object *record) {
+static int add_booking(JsonReader *r, struct json_object *record) {
         const char *resident = NULL, *scheduled = NULL;
         int q = 0;
 
@@ -130,14 +65,6 @@ static int vm_1_to_2(JsonReader *r, struct json_object *record) {
         return q;
 }
 
-static int upgrade_1_to_2(DbTxn *txn, char **problem) {
-        return rewrite_table(txn, CLASS_VM, vm_1_to_2, problem);
-}
-
-static int upgrade_2_to_3(DbTxn *txn, char **problem) {
-        return 0;
-}
-
 typedef struct MovedVm {
         Uuid id;
         uint64_t number;
@@ -145,6 +72,7 @@ typedef struct MovedVm {
 
 typedef struct Move {
         OldTable old;
+        uint32_t schema;
         HashMap *vms; /* uuid → MovedVm: a VGPU's key begins with its VM's number */
 } Move;
 
@@ -181,8 +109,25 @@ static int read_vm_number(
         return 0;
 }
 
-static int move_record(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
+/* *ret_text: the record that takes the place of the old one; NULL: it moves as it is. */
+static int read_record(Move *m, JsonReader *reader, uint64_t number, const void *data, size_t size, uint64_t *ret_vm,
+        char **ret_text) {
         _cleanup_json_ struct json_object *record = NULL;
+        int r;
+
+        r = json_parse_cleaned(reader, data, size, &record);
+        r = r ?: read_vm_number(m, reader, record, number, ret_vm);
+        if (r < 0 || m->old.class != CLASS_VM || m->schema > 1)
+                return r;
+        r = add_booking(reader, record);
+        if (r < 0)
+                return r;
+        *ret_text = json_to_text(record);
+        return *ret_text ? 0 : -ENOMEM;
+}
+
+static int move_record(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
+        _cleanup_free_ char *text = NULL;
         JsonReader reader = {};
         Move *m = userdata;
         uint64_t number, vm = 0;
@@ -193,15 +138,15 @@ static int move_record(const void *key, size_t key_size, const void *data, size_
         if (r < 0)
                 return r;
         number = db_key_number(key);
-        if (m->old.class == CLASS_VM || m->old.class == CLASS_VGPU) {
-                r = json_parse_cleaned(&reader, data, size, &record);
-                r = r ?: read_vm_number(m, &reader, record, number, &vm);
-        }
+        if (m->old.class == CLASS_VM || m->old.class == CLASS_VGPU)
+                r = read_record(m, &reader, number, data, size, &vm, &text);
         if (r == -EINVAL || r == -EEXIST)
                 return old_problem(&m->old, key, key_size,
                         *reader.error ? reader.error : "Another object has the same identity");
+        if (r < 0)
+                return r;
         store_key_build(m->old.class, number, vm, &moved);
-        return r ?: db_put(m->old.txn, STORE_OBJECT, moved.bytes, moved.size, data, size);
+        return db_put(m->old.txn, STORE_OBJECT, moved.bytes, moved.size, text ?: data, text ? strlen(text) : size);
 }
 
 /* VMs stand before VGPUs in the order of the classes. */
@@ -220,8 +165,8 @@ static int move_tables(DbTxn *txn, Move *m, char **problem) {
         return 0;
 }
 
-static int upgrade_3_to_4(DbTxn *txn, char **problem) {
-        Move m = {.vms = hashmap_new_uuid()};
+static int upgrade_to_4(DbTxn *txn, uint32_t schema, char **problem) {
+        Move m = {.schema = schema, .vms = hashmap_new_uuid()};
         MovedVm *vm;
         int r;
 
@@ -231,18 +176,6 @@ static int upgrade_3_to_4(DbTxn *txn, char **problem) {
         hashmap_free(m.vms);
         return r;
 }
-
-static int upgrade_4_to_5(DbTxn *txn, char **problem) {
-        return 0;
-}
-
-/* steps[n] leads from schema n to n + 1. */
-static int (*const steps[STORE_SCHEMA])(DbTxn *txn, char **problem) = {
-        [1] = upgrade_1_to_2,
-        [2] = upgrade_2_to_3,
-        [3] = upgrade_3_to_4,
-        [4] = upgrade_4_to_5,
-};
 
 static int found_object(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
         return old_problem(userdata, key, key_size, store_no_meta);
@@ -265,7 +198,17 @@ static int check_no_old_objects(DbTxn *txn, char **problem) {
         return 0;
 }
 
-int store_upgrade(DbTxn *txn, char **ret_problem) {
+static int newer_problem(uint32_t schema, char **ret_problem) {
+        if (asprintf(ret_problem,
+                    "The database has schema %u; this policyd knows 1 to %d. Use the version that wrote it, or a newer one.",
+                    schema, STORE_SCHEMA) >= 0)
+                return -EPROTONOSUPPORT;
+        *ret_problem = NULL;
+        return -ENOMEM;
+}
+
+int store_upgrade(DbTxn *txn, void *userdata) {
+        char **ret_problem = userdata;
         _cleanup_free_ char *text = NULL;
         uint32_t schema;
         StoreMeta meta;
@@ -280,27 +223,12 @@ int store_upgrade(DbTxn *txn, char **ret_problem) {
                 *ret_problem = NULL;
                 return 0;
         }
-        if (r < 0)
+        if (r < 0 || schema == STORE_SCHEMA)
                 return r;
-        if (schema == STORE_SCHEMA)
-                return 0;
-        if (schema < 1 || schema > STORE_SCHEMA) {
-                if (asprintf(ret_problem,
-                            "The database has schema %u; this policyd knows 1 to %d. Use the version that "
-                            "wrote it, or a newer one.",
-                            schema, STORE_SCHEMA) < 0) {
-                        *ret_problem = NULL;
-                        return -ENOMEM;
-                }
-                return -EPROTONOSUPPORT;
-        }
-
-        for (; schema < STORE_SCHEMA; schema++) {
-                r = steps[schema](txn, ret_problem);
-                if (r < 0)
-                        return r;
-        }
-        r = store_meta_build(&meta, &text);
-        r = r ?: db_put(txn, STORE_META, "pool", 4, text, strlen(text));
-        return r < 0 ? r : 1;
+        if (schema < 1 || schema > STORE_SCHEMA)
+                return newer_problem(schema, ret_problem);
+        if (schema < 4)
+                r = upgrade_to_4(txn, schema, ret_problem);
+        r = r ?: store_meta_build(&meta, &text);
+        return r ?: db_put(txn, STORE_META, "pool", 4, text, strlen(text));
 }
