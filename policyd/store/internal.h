@@ -4,8 +4,8 @@
  * What the files of the store share
  */
 
-#include "common/json/json-get.h"
 #include "common/lmdb/table.h"
+#include "policyd/store/row.h"
 #include "policyd/store/store.h"
 
 struct Store {
@@ -23,9 +23,6 @@ int unreadable_rows_add(UnreadableRows *rows, StoreTable table, const void *key,
         const char *reason);
 int store_load_aside(DbTxn *txn, UnreadableRows *rows); /* those of earlier starts */
 int store_set_aside(Store *s, UnreadableRows *rows);    /* all that are not yet */
-
-/* Sets *ret_problem to "Table object, vm 17: <reason>." and returns -EBADMSG (or -ENOMEM). */
-int store_problem(StoreTable table, const void *key, size_t key_size, const char *reason, char **ret_problem);
 
 extern const char store_no_meta[]; /* the reason when objects stand without a meta record */
 
@@ -53,3 +50,8 @@ int store_read_meta(DbTxn *txn, uint32_t *ret_schema, StoreMeta *ret, char **ret
 int store_parse_meta(const void *data, size_t size, uint32_t *ret_schema, StoreMeta *ret,
         char **ret_problem_or_null);
 int store_meta_build(const StoreMeta *meta, char **ret_text);
+
+/* Answers; the texts of one that was read belong to it. */
+int store_answer_build(const StoreAnswer *answer, char **ret_text);
+int store_answer_read(RowReader *row, StoreAnswer *ret);
+void store_answer_done(StoreAnswer *answer);

@@ -1,5 +1,5 @@
 /*
- * The keys of objects, and the sentence about a record that is damaged
+ * The keys of objects, and the names of rows
  *
  * A key is the object's number and the letter of its class. A VGPU's begins with its VM's number and ends
  * with its own: it changes when its VM does, and so both stand on one page.
@@ -88,15 +88,4 @@ char *store_row_name(StoreTable table, const void *key, size_t key_size) {
                 add_bytes(&b, key, key_size);
         }
         return strbuf_take(&b);
-}
-
-int store_problem(
-        StoreTable table, const void *key, size_t key_size, const char *reason, char **ret_problem) {
-        _cleanup_free_ char *name = store_row_name(table, key, key_size);
-
-        if (!name || asprintf(ret_problem, "Table %s, %s: %s.", store_table_names[table], name, reason) < 0) {
-                *ret_problem = NULL;
-                return -ENOMEM;
-        }
-        return -EBADMSG;
 }

@@ -1,26 +1,25 @@
 /*
  * Loading: every record read, every reference followed, or a sentence that says why not
  *
- * Two passes over the classes, both in the order in which objects need each other; the second reads the
- * records again instead of keeping ten thousand parsed documents. For each class the whole table is walked,
- * and the others' records skipped by their keys: that costs next to nothing beside the parsing.
+ * One class after the other, in the order in which objects need each other. For each the whole table is walked, and the others' rows
+ * skipped by their keys: that costs next to nothing beside the parsing.
  */
 
 #include "policyd/store/store.h"
 
 #include "policyd/store/internal.h"
-#include "policyd/store/records.h"
+#include "policyd/store/row.h"
 
-/* An object's owners come before it. */
+/* What an object refers to comes before it. */
 static const ObjectClass load_order[] = {
-        CLASS_HOST,
-        CLASS_GPU_GROUP,
         CLASS_VGPU_TYPE,
+        CLASS_GPU_GROUP,
+        CLASS_HOST,
         CLASS_PGPU,
+        CLASS_RESERVATION,
         CLASS_VM_GROUP,
         CLASS_VM,
         CLASS_VGPU,
-        CLASS_RESERVATION,
         CLASS_QUOTA,
         CLASS_JOB,
 };
@@ -28,7 +27,6 @@ static const ObjectClass load_order[] = {
 typedef struct Load {
         Pool *pool;
         ObjectClass class;
-        bool resolving;
         StoreAnswerVisitor visitor;
         void *userdata;
         UnreadableRows *rows;
@@ -52,31 +50,19 @@ static int check_version(JsonReader *r, struct json_object *record) {
 }
 
 /* Or a later deletion would not find the record. */
-static int check_key(Load *load, JsonReader *r, const Uuid *id, const void *key, size_t key_size) {
+static int check_key(JsonReader *r, const Object *o, const void *key, size_t key_size) {
         StoreKey expected;
 
-        store_key_of(pool_get(load->pool, load->class, id), &expected);
+        store_key_of(o, &expected);
         if (key_size != expected.size || memcmp(key, expected.bytes, key_size) != 0)
                 return json_fail(r, "vm", "is not the VM of the record's key");
         return 0;
 }
 
-/* What an object belongs to may have gone, and the object with it. */
-static int resolve_object(Load *load, JsonReader *r, struct json_object *record, Object *o) {
-        int q;
-
-        if (!o)
-                return json_fail(r, "uuid", "names an object that goes with one that cannot be read");
-        q = record_codec(load->class)->resolve(load->pool, r, record, o);
-        if (q < 0)
-                pool_remove(load->pool, o);
-        return q;
-}
-
 static int load_object(Load *load, JsonReader *r, struct json_object *record, const void *key,
         size_t key_size, uint64_t number) {
-        const RecordCodec *codec = record_codec(load->class);
         Uuid id;
+        RowReader row = {.pool = load->pool, .json = r, .record = record, .id = &id, .key = number};
         Object *o;
         int q;
 
@@ -84,16 +70,13 @@ static int load_object(Load *load, JsonReader *r, struct json_object *record, co
         q = q ?: json_get_uuid(r, record, "uuid", &id);
         if (q < 0)
                 return q;
-        o = pool_get(load->pool, load->class, &id);
-        if (load->resolving)
-                return resolve_object(load, r, record, o);
-        if (o)
+        if (pool_get(load->pool, load->class, &id))
                 return json_fail(r, "uuid", "is that of another %s too", object_class_to_string(load->class));
-        q = codec->create(load->pool, r, record, &id, number);
-        q = q ?: check_key(load, r, &id, key, key_size);
-        /* Half made, it would show what is not so. */
-        o = pool_get(load->pool, load->class, &id);
-        if (q < 0 && o)
+        q = row_load(&row, load->class, &o);
+        if (q < 0)
+                return q;
+        q = check_key(r, o, key, key_size);
+        if (q < 0)
                 pool_remove(load->pool, o);
         return q;
 }
@@ -109,7 +92,7 @@ static int visit_object(const void *key, size_t key_size, const void *data, size
         if (class < 0)
                 return unreadable_rows_add(load->rows, STORE_OBJECT, key, key_size, /* blocks= */ true,
                         "The key is no number with the letter of a class");
-        if (class != (int) load->class || unreadable_rows_has(load->rows, STORE_OBJECT, key, key_size))
+        if (class != (int) load->class)
                 return 0;
         /* No number is given twice. */
         if (number < UINT64_MAX)
@@ -125,28 +108,20 @@ static int visit_object(const void *key, size_t key_size, const void *data, size
 
 static int visit_answer(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
         _cleanup_json_ struct json_object *record = NULL;
-        _cleanup_free_ char *text = NULL;
-        StoreAnswer answer = {};
+        _cleanup_(store_answer_done) StoreAnswer answer = {};
+        _cleanup_free_ char *text = strndup(key, key_size);
         JsonReader reader = {};
+        RowReader row = {.json = &reader};
         Load *load = userdata;
-        const char *class;
         int r;
 
-        text = strndup(key, key_size);
         if (!text)
                 return -ENOMEM;
         answer.key = text;
         r = json_parse_cleaned(&reader, data, size, &record);
+        row.record = record;
         r = r ?: check_version(&reader, record);
-        r = r ?: json_get_string(&reader, record, "digest", &answer.digest);
-        r = r ?: json_get_string(&reader, record, "path", &answer.path);
-        r = r ?: json_get_string(&reader, record, "class", &class);
-        r = r ?: json_get_uuid(&reader, record, "object", &answer.object);
-        if (r == 0) {
-                answer.class = object_class_from_string(class);
-                if (answer.class == _CLASS_INVALID)
-                        r = json_fail(&reader, "class", "is '%s', which is not known", class);
-        }
+        r = r ?: store_answer_read(&row, &answer);
         if (r == -EINVAL)
                 return unreadable_rows_add(
                         load->rows, STORE_IDEMPOTENCY, key, key_size, /* blocks= */ false, reader.error);
@@ -156,18 +131,14 @@ static int visit_answer(const void *key, size_t key_size, const void *data, size
 }
 
 static int load_tables(DbTxn *txn, Load *load) {
-        int r;
+        int r = 0;
 
-        for (int pass = 0; pass < 2; pass++)
-                for (size_t i = 0; i < ARRAY_SIZE(load_order); i++) {
-                        load->resolving = pass == 1;
-                        load->class = load_order[i];
-                        if (load->resolving && !record_codec(load_order[i])->resolve)
-                                continue;
-                        r = db_iterate(txn, STORE_OBJECT, visit_object, load);
-                        if (r < 0)
-                                return r;
-                }
+        for (size_t i = 0; i < ARRAY_SIZE(load_order) && r == 0; i++) {
+                load->class = load_order[i];
+                r = db_iterate(txn, STORE_OBJECT, visit_object, load);
+        }
+        if (r < 0)
+                return r;
         pool_settle_types(load->pool);
         return db_iterate(txn, STORE_IDEMPOTENCY, visit_answer, load);
 }
@@ -181,8 +152,6 @@ static void forget_changes(Pool *pool) {
                 pool_forget(pool, o);
         }
 }
-
-const char store_no_meta[] = "There are objects, but the record meta/pool is missing";
 
 static int found_row(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
         *(bool *) userdata = true;

@@ -5,7 +5,7 @@
 #include "policyd/store/store.h"
 
 #include "policyd/store/internal.h"
-#include "policyd/store/records.h"
+#include "policyd/store/row.h"
 
 static int ops_reserve(StoreOps *ops, size_t n) {
         size_t size = ops->size ? ops->size : 16;
@@ -59,7 +59,7 @@ int store_ops_put_object(StoreOps *ops, const Object *o) {
         char *text;
         int r;
 
-        r = stored_to_text(o, &text);
+        r = row_write(o, &text);
         if (r < 0)
                 return r;
         /* The loader would refuse it, and all that is there with it. */
@@ -79,24 +79,11 @@ int store_ops_del_object(StoreOps *ops, const Object *o) {
 }
 
 int store_ops_put_answer(StoreOps *ops, const StoreAnswer *answer) {
-        _cleanup_json_ struct json_object *record = NULL;
         char *text;
-        int r = 0;
+        int r;
 
-        record = json_object_new_object();
-        if (!record)
-                return -ENOMEM;
-        r = r ?: json_add_u64(record, "version", STORE_SCHEMA);
-        r = r ?: json_add_string(record, "digest", answer->digest);
-        r = r ?: json_add_string(record, "path", answer->path);
-        r = r ?: json_add_string(record, "class", object_class_to_string(answer->class));
-        r = r ?: json_add_uuid(record, "object", &answer->object);
-        if (r < 0)
-                return r;
-        text = json_to_text(record);
-        if (!text)
-                return -ENOMEM;
-        return ops_add(ops, STORE_IDEMPOTENCY, answer->key, strlen(answer->key), text);
+        r = store_answer_build(answer, &text);
+        return r < 0 ? r : ops_add(ops, STORE_IDEMPOTENCY, answer->key, strlen(answer->key), text);
 }
 
 int store_ops_del_answer(StoreOps *ops, const char *key) {

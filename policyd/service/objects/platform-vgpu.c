@@ -9,7 +9,7 @@
 
 #include "policyd/service/internal.h"
 
-#include "policyd/store/records.h"
+#include "policyd/store/vm-needs.h"
 #include "protocol/vm-record.h"
 
 static const char *base_name(const char *path) {

@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-#include "policyd/store/records.h"
+#include "policyd/store/vm-needs.h"
 #include "protocol/import.h"
 
 

@@ -18,7 +18,7 @@
 #include "common/json/json-get.h"
 #include "policyd/pool/pool-check.h"
 #include "policyd/store/backup.h"
-#include "policyd/store/records.h"
+#include "policyd/store/row.h"
 #include "tests/unit/policyd-store/fixture.h"
 
 static void what_was_written_is_read(void **state) {
@@ -46,8 +46,8 @@ static void what_was_written_is_read(void **state) {
                         if (c == CLASS_VM && ((const Vm *) a)->booking == BOOKING_RESERVED)
                                 continue;
                         assert_int_equal(a->key, b->key);
-                        assert_int_equal(stored_to_text(a, &before), 0);
-                        assert_int_equal(stored_to_text(b, &after), 0);
+                        assert_int_equal(row_write(a, &before), 0);
+                        assert_int_equal(row_write(b, &after), 0);
                         assert_string_equal(before, after);
                 }
         }
@@ -148,7 +148,7 @@ static void assert_shows(const Object *o) {
         _cleanup_json_ struct json_object *record = NULL;
         JsonReader reader;
 
-        assert_int_equal(stored_to_text(o, &text), 0);
+        assert_int_equal(row_write(o, &text), 0);
         if (json_parse(&reader, text, strlen(text), &record) < 0)
                 fail_msg("%s", reader.error);
 }

@@ -16,7 +16,7 @@
 #include "common/io/file.h"
 #include "common/json/json-get.h"
 #include "common/lmdb/table.h"
-#include "policyd/store/records.h"
+#include "policyd/store/row.h"
 #include "tests/unit/policyd-store/fixture.h"
 
 /* As schemas 1 to 3 had them: a table for each class, in the order of the classes. */
@@ -42,7 +42,7 @@ static void put_old_object(DbTxn *txn, const Object *o, unsigned schema) {
         _cleanup_free_ char *text = NULL;
         uint8_t key[8];
 
-        assert_int_equal(stored_to_text(o, &text), 0);
+        assert_int_equal(row_write(o, &text), 0);
         record = json_tokener_parse(text);
         assert_int_equal(json_add_u64(record, "version", schema), 0);
         if (schema == 1 && o->class == CLASS_VM)
@@ -95,8 +95,8 @@ static void assert_same_pool(const Pool *pool, const Pool *read) {
                         assert_int_equal(a->key, b->key);
                         if (c == CLASS_VM && ((const Vm *) a)->booking == BOOKING_RESERVED)
                                 continue;
-                        assert_int_equal(stored_to_text(a, &before), 0);
-                        assert_int_equal(stored_to_text(b, &after), 0);
+                        assert_int_equal(row_write(a, &before), 0);
+                        assert_int_equal(row_write(b, &after), 0);
                         assert_string_equal(before, after);
                 }
         }

@@ -1,0 +1,194 @@
+/*
+ * Objects made of their rows
+ *
+ * What links an object to others is set through the pool's functions, which keep both sides; all else it takes over as it was read. What
+ * it refers to was loaded before (load.c has the order).
+ */
+
+#include "policyd/store/row.h"
+
+#include "policyd/store/vm-needs.h"
+#include "protocol/gpu-record.h"
+
+#define CREATE(name, type, ...)                                                                              \
+        static int create_##name(RowReader *row, const void *values, Object **ret) {                         \
+                const type *in = values;                                                                     \
+                type *o;                                                                                     \
+                int q;                                                                                       \
+                                                                                                             \
+                q = pool_add_##name(row->pool, row->id, row->key, __VA_ARGS__, &o);                          \
+                if (q >= 0)                                                                                  \
+                        *ret = &o->object;                                                                   \
+                return q;                                                                                    \
+        }
+CREATE(host, Host, in->name_label, in->address)
+CREATE(pgpu, Pgpu, in->host, &in->pci, in->vendor_id, in->device_id)
+CREATE(gpu_group, GpuGroup, in->name_label)
+CREATE(vgpu_type, VgpuType, in->identifier, in->vendor_name, in->model_name)
+CREATE(vm, Vm, in->name_label)
+CREATE(vgpu, Vgpu, in->vm, in->group, in->type, in->device)
+CREATE(reservation, Reservation, in->name_label, in->group, in->type, in->count)
+CREATE(quota, Quota, in->owner, in->group)
+CREATE(vm_group, VmGroup, in->name_label, in->placement)
+CREATE(job, Job, in->operation)
+
+/* What its host says of a type is as the type shows, where the host's row tells nothing else: so too in rows of schema 4, when there
+ * was no other. */
+static int link_host_types(Pgpu *p) {
+        int q = 0;
+
+        for (size_t i = 0; i < p->supported.n && q == 0; i++) {
+                VgpuType *t = p->supported.items[i];
+                const TypeFacts facts = {.size = t->size,
+                        .framebuffer_size = t->framebuffer_size,
+                        .internal_config = strempty(t->internal_config)};
+
+                q = pool_load_host_type(p->host, t, &facts);
+        }
+        return q;
+}
+
+static int link_pgpu(RowReader *row, const void *values, Object *o) {
+        Pgpu *p = CONTAINER_OF(o, Pgpu, object);
+        const Pgpu *in = values;
+        int q = 0;
+
+        q = q ?: pool_set_pgpu_group(row->pool, p, in->group);
+        q = q ?: pool_set_pgpu_supported(row->pool, p, (VgpuType *const *) in->supported.items, in->supported.n);
+        q = q ?: pool_set_pgpu_enabled(row->pool, p, (VgpuType *const *) in->enabled.items, in->enabled.n);
+        return q ?: link_host_types(p);
+}
+
+static int link_vgpu_type(RowReader *row, const void *values, Object *o) {
+        const VgpuType *in = values;
+
+        if (in->size > PGPU_SIZE)
+                return json_fail(row->json, "size", "is %u, more than a whole PGPU (%u)", in->size, PGPU_SIZE);
+        return 0;
+}
+
+/* A booking says where it is and under which token, or nobody could ever release it. */
+static int check_booking(RowReader *row, const Vm *vm) {
+        bool somewhere = vm->scheduled_on || vm->resident_on;
+
+        if (vm->booking == BOOKING_NONE)
+                return somewhere ? json_fail(row->json, "booking", "is 'none' while a host is named") : 0;
+        if (!somewhere)
+                return json_fail(row->json, "booking", "is '%s' without a host", booking_state_to_string(vm->booking));
+        if (uuid_is_null(&vm->token))
+                return json_fail(row->json, "token", "is missing");
+        return 0;
+}
+
+/*
+ * "reserved" on disk means that the order may have been sent since: the mark "sent" is not worth a commit of its own, so both are read
+ * alike and the host's inventory decides (docs/states.md).
+ */
+static int link_vm(RowReader *row, const void *values, Object *o) {
+        Vm *vm = CONTAINER_OF(o, Vm, object);
+        const Vm *in = values;
+        int q = 0;
+
+        q = q ?: check_booking(row, in);
+        q = q ?: pool_set_vm_owner(row->pool, vm, in->owner);
+        q = q ?: pool_set_vm_group(row->pool, vm, in->group);
+        q = q ?: vm_refresh_needs(row->pool, row->json, vm);
+        q = q ?: pool_set_vm_resident(row->pool, vm, in->resident_on);
+        q = q ?: pool_set_vm_scheduled(row->pool, vm, in->scheduled_on);
+        vm->reservation = in->reservation;
+        if (q == 0)
+                pool_set_vm_booking(row->pool, vm, in->booking == BOOKING_RESERVED ? BOOKING_SENT : in->booking, &in->token);
+        return q;
+}
+
+static int link_vgpu(RowReader *row, const void *values, Object *o) {
+        Vgpu *v = CONTAINER_OF(o, Vgpu, object);
+        const Vgpu *in = values;
+        int q = 0;
+
+        if (in->device > VGPU_DEVICE_MAX)
+                return json_fail(row->json, "device", "is %u; devices are 0 to %d", in->device, VGPU_DEVICE_MAX);
+        q = q ?: pool_set_vgpu_scheduled(row->pool, v, in->scheduled_on);
+        q = q ?: pool_set_vgpu_resident(row->pool, v, in->resident_on);
+        if (q < 0 || in->type->implementation == TYPE_PASSTHROUGH)
+                return q;
+        /* Its video memory counts. */
+        q = vm_refresh_needs(row->pool, row->json, v->vm);
+        pool_touch(row->pool, &v->vm->object, 0, /* store= */ false);
+        return q;
+}
+
+/* "holds" names a PGPU once for each instance that is still held there. */
+static int link_reservation(RowReader *row, const void *values, Object *o) {
+        Reservation *v = CONTAINER_OF(o, Reservation, object);
+        const Reservation *in = values;
+        int q;
+
+        if (in->holds.n > in->count)
+                return json_fail(row->json, "holds", "names %zu PGPUs for %u instances", in->holds.n, in->count);
+        q = pool_set_reservation_owner(row->pool, v, in->owner);
+        for (size_t i = 0; i < in->holds.n && q == 0; i++)
+                q = pool_hold(row->pool, v, in->holds.items[i]);
+        return q;
+}
+
+static int create_owners_quota(RowReader *row, const void *values, Object **ret) {
+        const Quota *in = values;
+        int q;
+
+        q = create_quota(row, values, ret);
+        if (q == -EEXIST)
+                return json_fail(row->json, "owner", "is '%s', who has a quota for that group already", in->owner);
+        return q == -EINVAL ? json_fail(row->json, "owner", "is empty") : q;
+}
+
+typedef struct RowClass {
+        int (*create)(RowReader *row, const void *values, Object **ret);
+        int (*link)(RowReader *row, const void *values, Object *o); /* or NULL */
+} RowClass;
+
+static const RowClass classes[_CLASS_MAX] = {
+        [CLASS_HOST] = {create_host},
+        [CLASS_PGPU] = {create_pgpu, link_pgpu},
+        [CLASS_GPU_GROUP] = {create_gpu_group},
+        [CLASS_VGPU_TYPE] = {create_vgpu_type, link_vgpu_type},
+        [CLASS_VM] = {create_vm, link_vm},
+        [CLASS_VGPU] = {create_vgpu, link_vgpu},
+        [CLASS_RESERVATION] = {create_reservation, link_reservation},
+        [CLASS_QUOTA] = {create_owners_quota},
+        [CLASS_VM_GROUP] = {create_vm_group},
+        [CLASS_JOB] = {create_job},
+};
+
+/* Half made, it would show what is not so. */
+static int make_object(RowReader *row, ObjectClass c, void *values, Object **ret) {
+        Object *o;
+        int q;
+
+        q = classes[c].create(row, values, &o);
+        if (q < 0)
+                return q;
+        row_take_plain(row_fields(c), o, values);
+        q = row_read_by_hand(row, row_fields(c), o);
+        if (q == 0 && classes[c].link)
+                q = classes[c].link(row, values, o);
+        if (q < 0)
+                pool_remove(row->pool, o);
+        else
+                *ret = o;
+        return q;
+}
+
+int row_load(RowReader *row, ObjectClass c, Object **ret) {
+#define MEMBER(class, x, type, ...) type of_##class;
+        union {
+                POOL_CLASSES(MEMBER)
+        } values;
+        int q;
+
+        memset(&values, 0, sizeof(values));
+        q = row_read_fields(row, row_fields(c), &values);
+        q = q ?: make_object(row, c, &values, ret);
+        row_free_fields(row_fields(c), &values);
+        return q;
+}
