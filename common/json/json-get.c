@@ -6,155 +6,11 @@
  * since rounding an identifier or a size silently would be worse.
  */
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <strings.h>
 
 #include "common/json/json-get.h"
 #include "common/json/json-private.h"
 #include "common/base/text.h"
-
-/* One for all: making it costs as much as reading a short record. */
-static struct json_tokener *tokener_take(int flags) {
-        static struct json_tokener *tokener;
-
-        if (tokener)
-                json_tokener_reset(tokener);
-        else
-                tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
-        if (tokener)
-                json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | flags);
-        return tokener;
-}
-
-static int parse(
-        JsonReader *r, const char *text, size_t size, size_t max, int flags, struct json_object **ret) {
-        struct json_tokener *tokener;
-        struct json_object *o;
-        enum json_tokener_error error;
-        size_t end;
-
-        *r = (JsonReader){};
-        if (size > max)
-                return json_fail(r, NULL, "is larger than %zu bytes", max);
-
-        tokener = tokener_take(flags);
-        if (!tokener)
-                return -ENOMEM;
-
-        o = json_tokener_parse_ex(tokener, text, (int) size);
-        error = json_tokener_get_error(tokener);
-        /* A number at the end of the bytes is complete only when a further NUL says so. */
-        if (error == json_tokener_continue) {
-                o = json_tokener_parse_ex(tokener, "", 1);
-                error = json_tokener_get_error(tokener);
-                end = size;
-        } else
-                end = json_tokener_get_parse_end(tokener);
-
-        if (error != json_tokener_success) {
-                json_object_put(o);
-                if (error == json_tokener_error_parse_eof && end >= size)
-                        return json_fail(r, NULL, "is cut off after %zu bytes", size);
-                return json_fail(r, NULL, "is not JSON: %s at byte %zu", json_tokener_error_desc(error), end);
-        }
-        for (; end < size; end++)
-                if (!memchr(" \t\r\n", text[end], 4)) {
-                        json_object_put(o);
-                        return json_fail(r, NULL, "has more after its end, at byte %zu", end);
-                }
-
-        *ret = o;
-        return 0;
-}
-
-int json_parse(JsonReader *r, const char *text, size_t size, struct json_object **ret) {
-        _cleanup_json_ struct json_object *o = NULL;
-        int q;
-
-        q = parse(r, text, size, JSON_SIZE_MAX, JSON_TOKENER_VALIDATE_UTF8, &o);
-        r->refuses = true;
-        if (q >= 0 && !json_bytes_are_good(text, size))
-                q = json_check_texts(r, o);
-        if (q < 0)
-                return q;
-
-        *ret = take_ptr(o);
-        return 0;
-}
-
-static int parse_cleaned(
-        JsonReader *r, const char *text, size_t size, size_t max, struct json_object **ret) {
-        _cleanup_json_ struct json_object *o = NULL;
-        int q;
-
-        q = parse(r, text, size, max, /* flags= */ 0, &o);
-        if (q >= 0 && !json_bytes_are_good(text, size))
-                q = json_clean_texts(o);
-        if (q < 0)
-                return q;
-
-        *ret = take_ptr(o);
-        return 0;
-}
-
-int json_parse_cleaned(JsonReader *r, const char *text, size_t size, struct json_object **ret) {
-        return parse_cleaned(r, text, size, JSON_SIZE_MAX, ret);
-}
-
-int json_parse_answer(JsonReader *r, const char *text, size_t size, struct json_object **ret) {
-        return parse_cleaned(r, text, size, JSON_ANSWER_MAX, ret);
-}
-
-/* Appends to the path; one that does not fit ends in "…", which is enough to find the place. */
-static size_t enter(JsonReader *r, const char *text) {
-        size_t mark = strlen(r->path);
-
-        text_short(text, r->path + mark, sizeof(r->path) - mark);
-        return mark;
-}
-
-size_t json_enter(JsonReader *r, const char *member) {
-        size_t mark = strlen(r->path);
-
-        if (mark > 0)
-                enter(r, ".");
-        enter(r, member);
-        return mark;
-}
-
-size_t json_enter_index(JsonReader *r, size_t index) {
-        char text[32];
-
-        snprintf(text, sizeof(text), "[%zu]", index);
-        return enter(r, text);
-}
-
-void json_leave(JsonReader *r, size_t mark) {
-        r->path[mark] = '\0';
-}
-
-int json_fail(JsonReader *r, const char *member, const char *format, ...) {
-        _cleanup_free_ char *reason = NULL;
-        va_list ap;
-
-        if (r->error[0])
-                return -EINVAL;
-
-        va_start(ap, format);
-        if (vasprintf(&reason, format, ap) < 0)
-                reason = NULL;
-        va_end(ap);
-        if (!reason)
-                return -ENOMEM;
-
-        if (!member && !r->path[0])
-                text_format(r->error, sizeof(r->error), "The record %s", reason);
-        else
-                text_format(r->error, sizeof(r->error), "%s%s%s %s", r->path, member && r->path[0] ? "." : "",
-                        strempty(member), reason);
-        return -EINVAL;
-}
 
 static const char *type_words(enum json_type type) {
         switch (type) {
@@ -244,6 +100,18 @@ static int find_string(JsonReader *r, struct json_object *o, const char *member,
         return find_text(r, o, member, TEXT_LINE, ret);
 }
 
+static int find_lines(JsonReader *r, struct json_object *o, const char *member, const char **ret) {
+        return find_text(r, o, member, TEXT_LINES, ret);
+}
+
+static int find_object(JsonReader *r, struct json_object *o, const char *member, struct json_object **ret) {
+        return find_typed(r, o, member, json_type_object, ret);
+}
+
+static int find_array(JsonReader *r, struct json_object *o, const char *member, struct json_object **ret) {
+        return find_typed(r, o, member, json_type_array, ret);
+}
+
 static int find_i64(JsonReader *r, struct json_object *o, const char *member, int64_t *ret) {
         struct json_object *value;
         int64_t number;
@@ -262,7 +130,7 @@ static int find_i64(JsonReader *r, struct json_object *o, const char *member, in
         return 1;
 }
 
-static int find_u64(JsonReader *r, struct json_object *o, const char *member, uint64_t max, uint64_t *ret) {
+static int find_unsigned(JsonReader *r, struct json_object *o, const char *member, uint64_t max, uint64_t *ret) {
         struct json_object *value;
         uint64_t number;
         int found;
@@ -281,11 +149,15 @@ static int find_u64(JsonReader *r, struct json_object *o, const char *member, ui
         return 1;
 }
 
+static int find_u64(JsonReader *r, struct json_object *o, const char *member, uint64_t *ret) {
+        return find_unsigned(r, o, member, UINT64_MAX, ret);
+}
+
 static int find_u32(JsonReader *r, struct json_object *o, const char *member, uint32_t *ret) {
         uint64_t number = 0;
         int found;
 
-        found = find_u64(r, o, member, UINT32_MAX, &number);
+        found = find_unsigned(r, o, member, UINT32_MAX, &number);
         if (found > 0)
                 *ret = (uint32_t) number;
         return found;
@@ -333,105 +205,25 @@ static int find_uuid(JsonReader *r, struct json_object *o, const char *member, U
         return 1;
 }
 
-int json_get_object(JsonReader *r, struct json_object *o, const char *member, struct json_object **ret) {
-        return require(r, member, find_typed(r, o, member, json_type_object, ret));
-}
-
-int json_opt_object(JsonReader *r, struct json_object *o, const char *member, struct json_object **ret) {
-        return optional(find_typed(r, o, member, json_type_object, ret));
-}
-
-int json_get_array(JsonReader *r, struct json_object *o, const char *member, struct json_object **ret) {
-        return require(r, member, find_typed(r, o, member, json_type_array, ret));
-}
-
-int json_opt_array(JsonReader *r, struct json_object *o, const char *member, struct json_object **ret) {
-        return optional(find_typed(r, o, member, json_type_array, ret));
-}
-
-int json_get_string(JsonReader *r, struct json_object *o, const char *member, const char **ret) {
-        return require(r, member, find_string(r, o, member, ret));
-}
-
-int json_opt_string(JsonReader *r, struct json_object *o, const char *member, const char **ret) {
-        return optional(find_string(r, o, member, ret));
-}
-
-int json_get_lines(JsonReader *r, struct json_object *o, const char *member, const char **ret) {
-        return require(r, member, find_text(r, o, member, TEXT_LINES, ret));
-}
-
-int json_opt_lines(JsonReader *r, struct json_object *o, const char *member, const char **ret) {
-        return optional(find_text(r, o, member, TEXT_LINES, ret));
-}
-
-int json_get_u32(JsonReader *r, struct json_object *o, const char *member, uint32_t *ret) {
-        return require(r, member, find_u32(r, o, member, ret));
-}
-
-int json_opt_u32(JsonReader *r, struct json_object *o, const char *member, uint32_t *ret) {
-        return optional(find_u32(r, o, member, ret));
-}
-
-int json_get_u64(JsonReader *r, struct json_object *o, const char *member, uint64_t *ret) {
-        return require(r, member, find_u64(r, o, member, UINT64_MAX, ret));
-}
-
-int json_opt_u64(JsonReader *r, struct json_object *o, const char *member, uint64_t *ret) {
-        return optional(find_u64(r, o, member, UINT64_MAX, ret));
-}
-
-int json_get_i64(JsonReader *r, struct json_object *o, const char *member, int64_t *ret) {
-        return require(r, member, find_i64(r, o, member, ret));
-}
-
-int json_opt_i64(JsonReader *r, struct json_object *o, const char *member, int64_t *ret) {
-        return optional(find_i64(r, o, member, ret));
-}
-
-int json_get_double(JsonReader *r, struct json_object *o, const char *member, double *ret) {
-        return require(r, member, find_double(r, o, member, ret));
-}
-
-int json_opt_double(JsonReader *r, struct json_object *o, const char *member, double *ret) {
-        return optional(find_double(r, o, member, ret));
-}
-
-int json_get_bool(JsonReader *r, struct json_object *o, const char *member, bool *ret) {
-        return require(r, member, find_bool(r, o, member, ret));
-}
-
-int json_opt_bool(JsonReader *r, struct json_object *o, const char *member, bool *ret) {
-        return optional(find_bool(r, o, member, ret));
-}
-
-int json_get_uuid(JsonReader *r, struct json_object *o, const char *member, Uuid *ret) {
-        return require(r, member, find_uuid(r, o, member, ret));
-}
-
-int json_opt_uuid(JsonReader *r, struct json_object *o, const char *member, Uuid *ret) {
-        return optional(find_uuid(r, o, member, ret));
-}
-
 static int read_pci_part(
         JsonReader *r, struct json_object *o, const char *member, uint32_t max, uint32_t *ret) {
         int q;
 
-        q = json_get_u32(r, o, member, ret);
+        q = require(r, member, find_u32(r, o, member, ret));
         if (q < 0)
                 return q;
         return *ret > max ? json_fail(r, member, "is %u; the highest is %u", *ret, max) : 0;
 }
 
-int json_get_pci(JsonReader *r, struct json_object *o, const char *member, PciAddress *ret) {
+static int find_pci(JsonReader *r, struct json_object *o, const char *member, PciAddress *ret) {
         uint32_t domain, bus, dev, fn;
         struct json_object *value;
+        int found, q;
         size_t mark;
-        int q;
 
-        q = json_get_object(r, o, member, &value);
-        if (q < 0)
-                return q;
+        found = find_object(r, o, member, &value);
+        if (found <= 0)
+                return found;
 
         mark = json_enter(r, member);
         q = read_pci_part(r, value, "domain", UINT32_MAX, &domain);
@@ -446,21 +238,42 @@ int json_get_pci(JsonReader *r, struct json_object *o, const char *member, PciAd
                 return q;
 
         *ret = (PciAddress){domain, (uint8_t) bus, (uint8_t) dev, (uint8_t) fn};
-        return 0;
+        return 1;
 }
 
-int json_get_pci_text(JsonReader *r, struct json_object *o, const char *member, PciAddress *ret) {
+static int find_pci_text(JsonReader *r, struct json_object *o, const char *member, PciAddress *ret) {
         const char *text;
-        int q;
+        int found;
 
-        q = json_get_string(r, o, member, &text);
-        if (q < 0)
-                return q;
+        found = find_string(r, o, member, &text);
+        if (found <= 0)
+                return found;
         if (pci_address_from_string(text, ret) < 0)
                 return json_fail(
                         r, member, "is '%s', not a PCI address like 0000:84:00.0", TEXT_SHORT(text, 64));
-        return 0;
+        return 1;
 }
+
+#define DEFINE_GETTERS(name, T)                                                                              \
+        int json_get_##name(JsonReader *r, struct json_object *o, const char *member, T *ret) {              \
+                return require(r, member, find_##name(r, o, member, ret));                                   \
+        }                                                                                                    \
+        int json_opt_##name(JsonReader *r, struct json_object *o, const char *member, T *ret) {              \
+                return optional(find_##name(r, o, member, ret));                                             \
+        }
+
+DEFINE_GETTERS(object, struct json_object *)
+DEFINE_GETTERS(array, struct json_object *)
+DEFINE_GETTERS(string, const char *)
+DEFINE_GETTERS(lines, const char *)
+DEFINE_GETTERS(u32, uint32_t)
+DEFINE_GETTERS(u64, uint64_t)
+DEFINE_GETTERS(i64, int64_t)
+DEFINE_GETTERS(double, double)
+DEFINE_GETTERS(bool, bool)
+DEFINE_GETTERS(uuid, Uuid)
+DEFINE_GETTERS(pci, PciAddress)
+DEFINE_GETTERS(pci_text, PciAddress)
 
 static int read_element(JsonReader *r, struct json_object *array, const char *member, size_t index, char **ret) {
         struct json_object *item = json_object_array_get_idx(array, index);

@@ -76,6 +76,8 @@ int json_opt_i64(JsonReader *r, struct json_object *o, const char *member, int64
 int json_opt_double(JsonReader *r, struct json_object *o, const char *member, double *ret);
 int json_opt_bool(JsonReader *r, struct json_object *o, const char *member, bool *ret);
 int json_opt_uuid(JsonReader *r, struct json_object *o, const char *member, Uuid *ret);
+int json_opt_pci(JsonReader *r, struct json_object *o, const char *member, PciAddress *ret);
+int json_opt_pci_text(JsonReader *r, struct json_object *o, const char *member, PciAddress *ret);
 
 /* An array of strings, copied into a NULL-terminated vector that the caller frees with strv_free(). */
 int json_get_strv(JsonReader *r, struct json_object *o, const char *member, char ***ret);

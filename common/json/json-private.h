@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * What json-get.c and json-text.c share
+ * What the readers of a document share: the checks of its texts
  */
 
 #include "common/json/json-get.h"
