@@ -4,9 +4,7 @@
  * "token" is "" when no order caused the event; a "" that should be a UUID is an error everywhere else.
  */
 
-#include "common/base/text.h"
 #include "protocol/event.h"
-#include "protocol/names.h"
 #include "protocol/record.h"
 
 static const char *const state_names[_VM_STATE_MAX] = {
@@ -17,65 +15,25 @@ static const char *const state_names[_VM_STATE_MAX] = {
         [VM_STATE_HALTED] = "halted",
 };
 
-const char *vm_state_to_string(VmState s) {
-        return s >= 0 && s < _VM_STATE_MAX ? state_names[s] : NULL;
-}
+static const WordTable states = { .words = state_names, .n = _VM_STATE_MAX };
+const WordTable vm_states_here = { .words = state_names, .n = VM_STATE_HALTED };
 
-VmState vm_state_from_string(const char *text) {
-        for (VmState s = 0; text && s < _VM_STATE_MAX; s++)
-                if (streq(state_names[s], text))
-                        return s;
+DEFINE_WORDS(vm_state, VmState, states)
 
-        return _VM_STATE_INVALID;
-}
+#define HEAD(T)                                         \
+        FIELD_VERSION, FIELD_AS(T, head.seq, "seq", REQUIRED, U64), \
+        FIELD_AS(T, head.boot_id, "boot_id", REQUIRED, TEXT), FIELD_AS(T, head.token, "token", OPTIONAL, TOKEN)
 
-static int head_parse(JsonReader *r, struct json_object *o, EventHead *head) {
-        const char *token = "";
-        int q;
-
-        q = record_check_version(r, o);
-        if (q >= 0)
-                q = json_get_u64(r, o, "seq", &head->seq);
-        if (q >= 0)
-                q = record_get_text(r, o, "boot_id", &head->boot_id);
-        if (q >= 0)
-                q = json_opt_string(r, o, "token", &token);
-        if (q >= 0 && !isempty(token))
-                q = json_get_uuid(r, o, "token", &head->token);
-        return q;
-}
-
-static int head_build(const EventHead *head, struct json_object **ret) {
-        _cleanup_json_ struct json_object *o = NULL;
-        int r;
-
-        o = json_object_new_object();
-        if (!o)
-                return -ENOMEM;
-
-        r = json_add_u64(o, "version", RECORD_VERSION);
-        if (r >= 0)
-                r = json_add_u64(o, "seq", head->seq);
-        if (r >= 0)
-                r = json_add_string(o, "boot_id", head->boot_id);
-        if (r >= 0)
-                r = json_add_string(o, "token", uuid_is_null(&head->token) ? "" : UUID_TEXT(&head->token));
-        if (r < 0)
-                return r;
-
-        *ret = take_ptr(o);
-        return 0;
-}
-
-static int parse_error(JsonReader *r, struct json_object *o, VmEvent *e) {
+static int parse_error(JsonReader *r, struct json_object *o, const char *member, void *value) {
         _cleanup_(strv_freep) char **error = NULL;
+        VmEvent *e = value;
         int q;
 
-        q = json_opt_strv(r, o, "error", &error);
+        q = json_opt_strv(r, o, member, &error);
         if (q < 0 || !error)
                 return q;
         if (!error[0] || !error[1] || error[2])
-                return json_fail(r, "error", "is not an array of a name and a sentence");
+                return json_fail(r, member, "is not an array of a name and a sentence");
 
         e->error_name = take_ptr(error[0]);
         e->error_message = take_ptr(error[1]);
@@ -83,266 +41,69 @@ static int parse_error(JsonReader *r, struct json_object *o, VmEvent *e) {
         return 0;
 }
 
-static int vm_members_parse(JsonReader *r, struct json_object *o, VmEvent *e) {
-        const char *state;
-        int q;
+static void write_error(const void *value, StrBuf *b, const char *member) {
+        const VmEvent *e = value;
 
-        q = head_parse(r, o, &e->head);
-        if (q >= 0)
-                q = json_get_uuid(r, o, "uuid", &e->uuid);
-        if (q >= 0)
-                q = json_get_string(r, o, "state", &state);
-        if (q < 0)
-                return q;
-        e->state = vm_state_from_string(state);
-        if (e->state < 0)
-                return json_fail(r, "state", "is '%s', not starting, running, paused, stopping or halted",
-                        TEXT_SHORT(state, 64));
-
-        q = record_opt_text(r, o, "stage", "", &e->stage);
-        if (q >= 0)
-                q = record_opt_progress(r, o, &e->progress);
-        if (q >= 0)
-                q = json_opt_u32(r, o, "domid", &e->domid);
-        if (q >= 0)
-                q = record_opt_text(r, o, "reason", "", &e->reason);
-        if (q >= 0)
-                q = json_opt_bool(r, o, "before_unpause", &e->before_unpause);
-        if (q >= 0)
-                q = parse_error(r, o, e);
-        return q;
+        if (e->error_name)
+                json_write_strv(b, member, (const char *const[]){ e->error_name, strempty(e->error_message), NULL });
 }
 
-int vm_event_parse(JsonReader *r, struct json_object *o, VmEvent *ret) {
-        int q;
+static void free_error(void *value) {
+        VmEvent *e = value;
 
-        *ret = (VmEvent){};
-        q = vm_members_parse(r, o, ret);
-        if (q < 0)
-                vm_event_done(ret);
-        return q;
-}
-
-int vm_event_build(const VmEvent *e, struct json_object **ret) {
-        _cleanup_json_ struct json_object *o = NULL;
-        int r;
-
-        r = head_build(&e->head, &o);
-        if (r >= 0)
-                r = json_add_uuid(o, "uuid", &e->uuid);
-        if (r >= 0)
-                r = json_add_string(o, "state", vm_state_to_string(e->state));
-        if (r >= 0)
-                r = json_add_string(o, "stage", e->stage);
-        if (r >= 0)
-                r = json_add_double(o, "progress", e->progress);
-        if (r >= 0)
-                r = json_add_u64(o, "domid", e->domid);
-        if (r >= 0)
-                r = json_add_string(o, "reason", e->reason);
-        if (r >= 0 && e->error_name) {
-                const char *const error[] = { e->error_name, strempty(e->error_message), NULL };
-
-                r = json_add_strv(o, "error", error);
-        }
-        if (r >= 0 && e->before_unpause)
-                r = json_add_bool(o, "before_unpause", true);
-        if (r < 0)
-                return r;
-
-        *ret = take_ptr(o);
-        return 0;
-}
-
-void vm_event_done(VmEvent *e) {
-        free(e->head.boot_id);
-        free(e->stage);
-        free(e->reason);
         free(e->error_name);
         free(e->error_message);
-        *e = (VmEvent){};
 }
 
-static int vgpu_members_parse(JsonReader *r, struct json_object *o, VgpuReport *v) {
-        struct json_object *state;
-        const char *device = NULL;
-        size_t mark;
-        int q;
+static const RecordCoder error_coder = { parse_error, write_error, free_error };
 
-        q = record_get_id(r, o, "id", &v->vm, &device);
-        if (q < 0)
-                return q;
-        v->device = strdup(device);
-        if (!v->device)
-                return -ENOMEM;
+static const RecordField vm_fields[] = {
+        HEAD(VmEvent),
+        FIELD(VmEvent, uuid, REQUIRED, UUID),
+        FIELD(VmEvent, state, REQUIRED, WORD, .words = &states),
+        FIELD(VmEvent, stage, OPTIONAL, TEXT),
+        FIELD(VmEvent, progress, OPTIONAL, PROGRESS),
+        FIELD(VmEvent, domid, OPTIONAL, U32),
+        FIELD(VmEvent, reason, OPTIONAL, TEXT),
+        FIELD_OWN("error", &error_coder),
+        FIELD(VmEvent, before_unpause, IF_ANY, BOOL),
+};
 
-        q = json_opt_uuid(r, o, "uuid", &v->uuid);
-        if (q >= 0)
-                q = json_get_pci_text(r, o, "pgpu", &v->pgpu);
-        if (q >= 0)
-                q = record_opt_text(r, o, "identifier", "", &v->identifier);
-        if (q >= 0)
-                q = json_get_object(r, o, "state", &state);
-        if (q < 0)
-                return q;
+const RecordTable vm_event_table = RECORD_TABLE(VmEvent, vm_fields);
 
-        mark = json_enter(r, "state");
-        q = vgpu_state_parse(r, state, &v->state);
-        json_leave(r, mark);
-        return q;
-}
+DEFINE_RECORD(vm_event, VmEvent, vm_event_table)
 
-int vgpu_report_parse(JsonReader *r, struct json_object *o, VgpuReport *ret) {
-        int q;
+/* What events and inventories say alike of a VM's VGPU and of a PCI device that it was given. */
+#define VGPU(T)                                                               \
+        FIELD_ID(T, vm, device), FIELD(T, uuid, IF_ANY, UUID), FIELD(T, pgpu, REQUIRED, PCI_TEXT), \
+        FIELD(T, identifier, OPTIONAL, TEXT), FIELD_RECORD(T, state, "state", REQUIRED, &vgpu_state_table)
+#define PCI(T, state) \
+        FIELD_PCI_ID(T, vm, address), FIELD(T, address, REQUIRED, PCI_TEXT), FIELD_GROUP("state", REQUIRED, state)
 
-        *ret = (VgpuReport){};
-        q = vgpu_members_parse(r, o, ret);
-        if (q < 0)
-                vgpu_report_done(ret);
-        return q;
-}
+static const RecordField vgpu_report_fields[] = { VGPU(VgpuReport) };
 
-int vgpu_report_add(struct json_object *o, const VgpuReport *v) {
-        _cleanup_json_ struct json_object *state = NULL;
-        int r;
+const RecordTable vgpu_report_table = RECORD_TABLE(VgpuReport, vgpu_report_fields);
 
-        r = record_add_id(o, "id", &v->vm, v->device);
-        if (r >= 0 && !uuid_is_null(&v->uuid))
-                r = json_add_uuid(o, "uuid", &v->uuid);
-        if (r >= 0)
-                r = json_add_string(o, "pgpu", PCI_TEXT(&v->pgpu));
-        if (r >= 0)
-                r = json_add_string(o, "identifier", v->identifier);
-        if (r >= 0)
-                r = vgpu_state_build(&v->state, &state);
-        return r < 0 ? r : json_add(o, "state", take_ptr(state));
-}
+static const RecordField vgpu_fields[] = { HEAD(VgpuEvent), VGPU(VgpuEvent) };
 
-void vgpu_report_done(VgpuReport *v) {
-        free(v->device);
-        free(v->identifier);
-        *v = (VgpuReport){};
-}
+static const RecordTable vgpu_event_table = RECORD_TABLE(VgpuEvent, vgpu_fields);
 
-int vgpu_event_parse(JsonReader *r, struct json_object *o, VgpuEvent *ret) {
-        EventHead head = {};
-        VgpuReport v;
-        int q;
+DEFINE_RECORD(vgpu_event, VgpuEvent, vgpu_event_table)
 
-        q = head_parse(r, o, &head);
-        if (q >= 0)
-                q = vgpu_report_parse(r, o, &v);
-        if (q < 0) {
-                free(head.boot_id);
-                return q;
-        }
+static const RecordField pci_report_state_fields[] = { FIELD(PciReport, plugged, REQUIRED, BOOL) };
 
-        *ret = (VgpuEvent){
-                .head = head,
-                .vm = v.vm,
-                .device = v.device,
-                .uuid = v.uuid,
-                .pgpu = v.pgpu,
-                .identifier = v.identifier,
-                .state = v.state,
-        };
-        return 0;
-}
+static const RecordTable pci_report_state = RECORD_TABLE(PciReport, pci_report_state_fields);
 
-int vgpu_event_build(const VgpuEvent *e, struct json_object **ret) {
-        const VgpuReport v = { e->vm, e->device, e->uuid, e->pgpu, e->identifier, e->state };
-        _cleanup_json_ struct json_object *o = NULL;
-        int r;
+static const RecordField pci_report_fields[] = { PCI(PciReport, &pci_report_state) };
 
-        r = head_build(&e->head, &o);
-        if (r >= 0)
-                r = vgpu_report_add(o, &v);
-        if (r < 0)
-                return r;
+const RecordTable pci_report_table = RECORD_TABLE(PciReport, pci_report_fields);
 
-        *ret = take_ptr(o);
-        return 0;
-}
+static const RecordField pci_state_fields[] = { FIELD(PciEvent, plugged, REQUIRED, BOOL) };
 
-void vgpu_event_done(VgpuEvent *e) {
-        free(e->head.boot_id);
-        free(e->device);
-        free(e->identifier);
-        *e = (VgpuEvent){};
-}
+static const RecordTable pci_state = RECORD_TABLE(PciEvent, pci_state_fields);
 
-int pci_report_parse(JsonReader *r, struct json_object *o, PciReport *ret) {
-        struct json_object *state;
-        PciReport p = {};
-        const char *device;
-        size_t mark;
-        int q;
+static const RecordField pci_fields[] = { HEAD(PciEvent), PCI(PciEvent, &pci_state) };
 
-        q = record_get_id(r, o, "id", &p.vm, &device);
-        if (q >= 0)
-                q = json_get_pci_text(r, o, "address", &p.address);
-        if (q >= 0)
-                q = json_get_object(r, o, "state", &state);
-        if (q < 0)
-                return q;
+static const RecordTable pci_event_table = RECORD_TABLE(PciEvent, pci_fields);
 
-        mark = json_enter(r, "state");
-        q = json_get_bool(r, state, "plugged", &p.plugged);
-        json_leave(r, mark);
-        if (q < 0)
-                return q;
-
-        *ret = p;
-        return 0;
-}
-
-int pci_report_add(struct json_object *o, const PciReport *p) {
-        _cleanup_json_ struct json_object *state = json_object_new_object();
-        int r;
-
-        if (!state)
-                return -ENOMEM;
-        r = record_add_id(o, "id", &p->vm, PCI_TEXT(&p->address));
-        if (r >= 0)
-                r = json_add_string(o, "address", PCI_TEXT(&p->address));
-        if (r >= 0)
-                r = json_add_bool(state, "plugged", p->plugged);
-        return r < 0 ? r : json_add(o, "state", take_ptr(state));
-}
-
-int pci_event_parse(JsonReader *r, struct json_object *o, PciEvent *ret) {
-        EventHead head = {};
-        PciReport p;
-        int q;
-
-        q = head_parse(r, o, &head);
-        if (q >= 0)
-                q = pci_report_parse(r, o, &p);
-        if (q < 0) {
-                free(head.boot_id);
-                return q;
-        }
-
-        *ret = (PciEvent){ .head = head, .vm = p.vm, .address = p.address, .plugged = p.plugged };
-        return 0;
-}
-
-int pci_event_build(const PciEvent *e, struct json_object **ret) {
-        const PciReport p = { e->vm, e->address, e->plugged };
-        _cleanup_json_ struct json_object *o = NULL;
-        int r;
-
-        r = head_build(&e->head, &o);
-        if (r >= 0)
-                r = pci_report_add(o, &p);
-        if (r < 0)
-                return r;
-
-        *ret = take_ptr(o);
-        return 0;
-}
-
-void pci_event_done(PciEvent *e) {
-        free(e->head.boot_id);
-        *e = (PciEvent){};
-}
+DEFINE_RECORD(pci_event, PciEvent, pci_event_table)

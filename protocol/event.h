@@ -14,6 +14,7 @@
  *   InventoryChanged carries the inventory itself (protocol/inventory.h).
  */
 
+#include "common/base/words.h"
 #include "protocol/gpu-record.h"
 
 typedef enum VmState {
@@ -63,8 +64,7 @@ typedef struct PciEvent {
         bool plugged;
 } PciEvent;
 
-/* What events and inventories say alike of a VM's VGPU and of a PCI device that it was given: the members but for the
- * head, read from and added to the record's object. */
+/* What an inventory says of a VM's VGPU and of a PCI device that it was given: what the events say, without the head. */
 typedef struct VgpuReport {
         Uuid vm;
         char *device;
@@ -80,18 +80,16 @@ typedef struct PciReport {
         bool plugged;
 } PciReport;
 
-int vgpu_report_parse(JsonReader *r, struct json_object *o, VgpuReport *ret);
-int vgpu_report_add(struct json_object *o, const VgpuReport *v);
-void vgpu_report_done(VgpuReport *v);
-int pci_report_parse(JsonReader *r, struct json_object *o, PciReport *ret);
-int pci_report_add(struct json_object *o, const PciReport *p);
-
 int vm_event_parse(JsonReader *r, struct json_object *o, VmEvent *ret);
-int vm_event_build(const VmEvent *e, struct json_object **ret);
+void vm_event_write(const VmEvent *e, StrBuf *b);
 void vm_event_done(VmEvent *e);
 int vgpu_event_parse(JsonReader *r, struct json_object *o, VgpuEvent *ret);
-int vgpu_event_build(const VgpuEvent *e, struct json_object **ret);
+void vgpu_event_write(const VgpuEvent *e, StrBuf *b);
 void vgpu_event_done(VgpuEvent *e);
 int pci_event_parse(JsonReader *r, struct json_object *o, PciEvent *ret);
-int pci_event_build(const PciEvent *e, struct json_object **ret);
+void pci_event_write(const PciEvent *e, StrBuf *b);
 void pci_event_done(PciEvent *e);
+
+/* For records that have these in them. */
+extern const RecordTable vm_event_table, vgpu_report_table, pci_report_table;
+extern const WordTable vm_states_here; /* those of a VM that stands in an inventory: all but halted */

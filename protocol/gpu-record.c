@@ -2,12 +2,9 @@
  * VGPU and PCI records
  *
  * A variant is a string or a two-element array of name and value. The kinds of VGPU differ in the value
- * only: each has one function that reads it and one that writes it.
+ * only: each has a table of its own.
  */
 
-#include <strings.h>
-
-#include "common/base/parse.h"
 #include "common/base/text.h"
 #include "protocol/gpu-record.h"
 #include "protocol/record.h"
@@ -18,294 +15,117 @@ static const char *const kind_names[_VGPU_KIND_MAX] = {
         [VGPU_KIND_MXGPU] = "MxGPU",
 };
 
-const char *vgpu_kind_to_string(VgpuKind kind) {
-        return kind >= 0 && kind < _VGPU_KIND_MAX ? kind_names[kind] : NULL;
+static const WordTable kinds = { .words = kind_names, .n = _VGPU_KIND_MAX, .any_case = true };
+
+DEFINE_WORDS(vgpu_kind, VgpuKind, kinds)
+
+#define NVIDIA(member, use, kind) FIELD_AS(VgpuRecord, nvidia.member, #member, use, kind)
+#define GVT_G(member) FIELD_AS(VgpuRecord, gvt_g.member, #member, REQUIRED, U64)
+#define MXGPU(member) FIELD_AS(VgpuRecord, mxgpu.member, #member, REQUIRED, U64)
+
+static const RecordField nvidia_fields[] = {
+        NVIDIA(virtual_pci_address, OPTIONAL, PCI),
+        NVIDIA(type_id, IF_SET, TEXT),
+        NVIDIA(config_file, IF_SET, TEXT),
+        NVIDIA(uuid, IF_ANY, UUID),
+        NVIDIA(vclass, IF_SET, TEXT),
+        NVIDIA(extra_args, OPTIONAL, TEXT),
+};
+
+static const RecordField gvt_g_fields[] = { GVT_G(low_gm_sz), GVT_G(high_gm_sz), GVT_G(fence_sz) };
+
+static const RecordField mxgpu_fields[] = { MXGPU(vgpus_per_pgpu), MXGPU(framebufferbytes) };
+
+/* The emulator is told one of the two; without either it cannot be started. */
+static int check_nvidia(JsonReader *r, void *record) {
+        const VgpuRecord *v = record;
+
+        return v->nvidia.type_id || v->nvidia.config_file ?
+                0 :
+                json_fail(r, "type_id", "is missing (and so is config_file)");
 }
 
-VgpuKind vgpu_kind_from_string(const char *text) {
-        for (VgpuKind kind = 0; text && kind < _VGPU_KIND_MAX; kind++)
-                if (strcasecmp(kind_names[kind], text) == 0)
-                        return kind;
+static const RecordTable implementations[_VGPU_KIND_MAX] = {
+        [VGPU_KIND_NVIDIA] = RECORD_TABLE(VgpuRecord, nvidia_fields, .check = check_nvidia),
+        [VGPU_KIND_GVT_G] = RECORD_TABLE(VgpuRecord, gvt_g_fields),
+        [VGPU_KIND_MXGPU] = RECORD_TABLE(VgpuRecord, mxgpu_fields),
+};
 
-        return _VGPU_KIND_INVALID;
-}
-
-static int parse_optional_pci(JsonReader *r, struct json_object *o, const char *member, PciAddress *ret, bool *present) {
-        struct json_object *value = NULL;
-        int q;
-
-        q = json_opt_object(r, o, member, &value);
-        if (q < 0)
-                return q;
-        *present = value;
-        return value ? json_get_pci(r, o, member, ret) : 0;
-}
-
-static int parse_nvidia(JsonReader *r, struct json_object *o, VgpuRecord *v) {
-        bool present;
-        int q;
-
-        v->nvidia.virtual_pci_address = (PciAddress){ .dev = NVIDIA_FIRST_SLOT_IN_GUEST };
-        q = parse_optional_pci(r, o, "virtual_pci_address", &v->nvidia.virtual_pci_address, &present);
-        if (q >= 0)
-                q = record_opt_text(r, o, "type_id", NULL, &v->nvidia.type_id);
-        if (q >= 0)
-                q = record_opt_text(r, o, "config_file", NULL, &v->nvidia.config_file);
-        if (q >= 0)
-                q = json_opt_uuid(r, o, "uuid", &v->nvidia.uuid);
-        if (q >= 0)
-                q = record_opt_text(r, o, "vclass", NULL, &v->nvidia.vclass);
-        if (q >= 0)
-                q = record_opt_text(r, o, "extra_args", "", &v->nvidia.extra_args);
-        if (q < 0)
-                return q;
-
-        /* The emulator is told one of the two; without either it cannot be started. */
-        if (!v->nvidia.type_id && !v->nvidia.config_file)
-                return json_fail(r, "type_id", "is missing (and so is config_file)");
-        return 0;
-}
-
-static int parse_gvt_g(JsonReader *r, struct json_object *o, VgpuRecord *v) {
-        int q;
-
-        q = json_get_u64(r, o, "low_gm_sz", &v->gvt_g.low_gm_sz);
-        if (q >= 0)
-                q = json_get_u64(r, o, "high_gm_sz", &v->gvt_g.high_gm_sz);
-        if (q >= 0)
-                q = json_get_u64(r, o, "fence_sz", &v->gvt_g.fence_sz);
-        return q;
-}
-
-static int parse_mxgpu(JsonReader *r, struct json_object *o, VgpuRecord *v) {
-        int q;
-
-        q = json_get_u64(r, o, "vgpus_per_pgpu", &v->mxgpu.vgpus_per_pgpu);
-        if (q >= 0)
-                q = json_get_u64(r, o, "framebufferbytes", &v->mxgpu.framebufferbytes);
-        return q;
-}
-
-static int parse_value(JsonReader *r, struct json_object *value, VgpuRecord *v) {
-        switch (v->kind) {
-        case VGPU_KIND_NVIDIA:
-                return parse_nvidia(r, value, v);
-        case VGPU_KIND_GVT_G:
-                return parse_gvt_g(r, value, v);
-        case VGPU_KIND_MXGPU:
-                return parse_mxgpu(r, value, v);
-        case _VGPU_KIND_MAX:
-        case _VGPU_KIND_INVALID:
-                break;
-        }
-        return -EINVAL;
-}
-
-static int parse_implementation(JsonReader *r, struct json_object *o, VgpuRecord *v) {
+static int parse_implementation(JsonReader *r, struct json_object *o, const char *member, void *value) {
         struct json_object *variant, *name;
+        VgpuRecord *v = value;
         size_t mark;
-        int q;
+        int q, kind;
 
-        q = json_get_array(r, o, "implementation", &variant);
+        q = json_get_array(r, o, member, &variant);
         if (q < 0)
                 return q;
-
         name = json_object_array_get_idx(variant, 0);
         if (json_object_array_length(variant) != 2 || !json_object_is_type(name, json_type_string))
-                return json_fail(r, "implementation", "is not an array of a name and a value");
+                return json_fail(r, member, "is not an array of a name and a value");
 
-        mark = json_enter(r, "implementation");
-        v->kind = vgpu_kind_from_string(json_object_get_string(name));
-        if (v->kind < 0) {
-                json_enter_index(r, 0);
-                q = json_fail(r, NULL, "is '%s', not Nvidia, GVT_g or MxGPU",
-                        TEXT_SHORT(json_object_get_string(name), 64));
-        } else {
-                json_enter_index(r, 1);
-                q = parse_value(r, json_object_array_get_idx(variant, 1), v);
-        }
+        q = record_read_word(r, "implementation[0]", &kinds, json_object_get_string(name), &kind);
+        if (q < 0)
+                return q;
+        v->kind = (VgpuKind) kind;
+        mark = json_enter(r, member);
+        json_enter_index(r, 1);
+        q = record_parse_members(&implementations[kind], r, json_object_array_get_idx(variant, 1), v);
         json_leave(r, mark);
         return q;
 }
 
-static int parse_id(JsonReader *r, struct json_object *o, VgpuRecord *v) {
-        const char *device;
-        uint32_t number;
-        int q;
+static void write_implementation(const void *value, StrBuf *b, const char *member) {
+        const VgpuRecord *v = value;
 
-        q = record_get_id(r, o, "id", &v->vm, &device);
-        if (q < 0)
-                return q;
-        if (parse_u32(device, &number) < 0 || number > VGPU_DEVICE_MAX)
-                return json_fail(r, "id[1]", "is '%s', not a device from 0 to %d", TEXT_SHORT(device, 64),
-                        VGPU_DEVICE_MAX);
-
-        v->device = strdup(device);
-        return v->device ? 0 : -ENOMEM;
-}
-
-static int parse_members(JsonReader *r, struct json_object *o, VgpuRecord *v) {
-        PciAddress virtual = {};
-        bool present;
-        int q;
-
-        q = parse_id(r, o, v);
-        if (q >= 0)
-                q = json_opt_u32(r, o, "position", &v->position);
-        if (q >= 0)
-                q = json_get_pci(r, o, "physical_pci_address", &v->physical_pci_address);
-        if (q >= 0)
-                q = parse_optional_pci(r, o, "virtual_pci_address", &virtual, &present);
-        if (q < 0)
-                return q;
-
-        if (present) {
-                v->virtual_pci_address = malloc(sizeof(virtual));
-                if (!v->virtual_pci_address)
-                        return -ENOMEM;
-                *v->virtual_pci_address = virtual;
-        }
-        return parse_implementation(r, o, v);
-}
-
-int vgpu_record_parse(JsonReader *r, struct json_object *o, VgpuRecord *ret) {
-        bool any_case = r->any_case;
-        int q;
-
-        *ret = (VgpuRecord){};
-        r->any_case = true;
-        q = parse_members(r, o, ret);
-        r->any_case = any_case;
-        if (q < 0)
-                vgpu_record_done(ret);
-        return q;
-}
-
-static void write_optional(StrBuf *b, const char *member, const char *text_or_null) {
-        if (text_or_null)
-                json_write_string(b, member, text_or_null);
-}
-
-static void write_nvidia(const VgpuRecord *v, StrBuf *b) {
-        json_write_pci(b, "virtual_pci_address", &v->nvidia.virtual_pci_address);
-        write_optional(b, "type_id", v->nvidia.type_id);
-        write_optional(b, "config_file", v->nvidia.config_file);
-        if (!uuid_is_null(&v->nvidia.uuid))
-                json_write_uuid(b, "uuid", &v->nvidia.uuid);
-        write_optional(b, "vclass", v->nvidia.vclass);
-        json_write_string(b, "extra_args", v->nvidia.extra_args);
-}
-
-static void write_gvt_g(const VgpuRecord *v, StrBuf *b) {
-        json_write_u64(b, "low_gm_sz", v->gvt_g.low_gm_sz);
-        json_write_u64(b, "high_gm_sz", v->gvt_g.high_gm_sz);
-        json_write_u64(b, "fence_sz", v->gvt_g.fence_sz);
-}
-
-static void write_mxgpu(const VgpuRecord *v, StrBuf *b) {
-        json_write_u64(b, "vgpus_per_pgpu", v->mxgpu.vgpus_per_pgpu);
-        json_write_u64(b, "framebufferbytes", v->mxgpu.framebufferbytes);
-}
-
-static void write_implementation(const VgpuRecord *v, StrBuf *b) {
-        static void (*const writers[_VGPU_KIND_MAX])(const VgpuRecord *v, StrBuf *b) = {
-                [VGPU_KIND_NVIDIA] = write_nvidia,
-                [VGPU_KIND_GVT_G] = write_gvt_g,
-                [VGPU_KIND_MXGPU] = write_mxgpu,
-        };
-
-        json_write_open(b, "implementation", '[');
+        json_write_open(b, member, '[');
         json_write_string(b, NULL, vgpu_kind_to_string(v->kind));
-        json_write_open(b, NULL, '{');
-        writers[v->kind](v, b);
-        json_write_close(b, '}');
+        record_write(&implementations[v->kind], v, b, NULL);
         json_write_close(b, ']');
 }
 
-void vgpu_record_write(const VgpuRecord *v, StrBuf *b) {
-        json_write_open(b, NULL, '{');
-        record_write_id(b, "id", &v->vm, v->device);
-        json_write_u64(b, "position", v->position);
-        json_write_pci(b, "physical_pci_address", &v->physical_pci_address);
-        if (v->virtual_pci_address)
-                json_write_pci(b, "virtual_pci_address", v->virtual_pci_address);
-        write_implementation(v, b);
-        json_write_close(b, '}');
-}
+static void free_implementation(void *value) {
+        VgpuRecord *v = value;
 
-void vgpu_record_done(VgpuRecord *v) {
-        free(v->device);
-        free(v->virtual_pci_address);
         free(v->nvidia.type_id);
         free(v->nvidia.config_file);
         free(v->nvidia.vclass);
         free(v->nvidia.extra_args);
-        *v = (VgpuRecord){};
 }
 
-int vgpu_state_parse(JsonReader *r, struct json_object *o, VgpuState *ret) {
-        bool any_case = r->any_case;
-        VgpuState s = {};
-        int q;
+static const RecordCoder implementation_coder = { parse_implementation, write_implementation, free_implementation };
 
-        r->any_case = true;
-        q = json_get_bool(r, o, "active", &s.active);
-        if (q >= 0)
-                q = json_get_bool(r, o, "plugged", &s.plugged);
-        if (q >= 0)
-                q = json_opt_u32(r, o, "emulator_pid", &s.emulator_pid);
-        r->any_case = any_case;
-        if (q < 0)
-                return q;
+static const RecordField vgpu_fields[] = {
+        FIELD_ID(VgpuRecord, vm, device, .max = VGPU_DEVICE_MAX),
+        FIELD(VgpuRecord, position, OPTIONAL, U32),
+        FIELD(VgpuRecord, physical_pci_address, REQUIRED, PCI),
+        FIELD(VgpuRecord, virtual_pci_address, IF_SET, PCI_POINTER),
+        FIELD_OWN("implementation", &implementation_coder),
+};
 
-        *ret = s;
-        return 0;
-}
+static const VgpuRecord vgpu_defaults = { .nvidia.virtual_pci_address.dev = NVIDIA_FIRST_SLOT_IN_GUEST };
 
-int vgpu_state_build(const VgpuState *s, struct json_object **ret) {
-        _cleanup_json_ struct json_object *o = NULL;
-        int r;
+const RecordTable vgpu_record_table =
+        RECORD_TABLE(VgpuRecord, vgpu_fields, .any_case = true, .defaults = &vgpu_defaults);
 
-        o = json_object_new_object();
-        if (!o)
-                return -ENOMEM;
+DEFINE_RECORD(vgpu_record, VgpuRecord, vgpu_record_table)
 
-        r = json_add_bool(o, "active", s->active);
-        if (r >= 0)
-                r = json_add_bool(o, "plugged", s->plugged);
-        if (r >= 0 && s->emulator_pid > 0)
-                r = json_add_u64(o, "emulator_pid", s->emulator_pid);
-        if (r < 0)
-                return r;
+static const RecordField state_fields[] = {
+        FIELD(VgpuState, active, REQUIRED, BOOL),
+        FIELD(VgpuState, plugged, REQUIRED, BOOL),
+        FIELD(VgpuState, emulator_pid, IF_ANY, U32),
+};
 
-        *ret = take_ptr(o);
-        return 0;
-}
+const RecordTable vgpu_state_table = RECORD_TABLE(VgpuState, state_fields, .any_case = true);
 
-int pci_record_parse(JsonReader *r, struct json_object *o, PciRecord *ret) {
-        bool any_case = r->any_case;
-        PciRecord p = {};
-        const char *device;
-        int q;
+DEFINE_RECORD(vgpu_state, VgpuState, vgpu_state_table)
 
-        r->any_case = true;
-        q = record_get_id(r, o, "id", &p.vm, &device);
-        if (q >= 0)
-                q = json_opt_u32(r, o, "position", &p.position);
-        if (q >= 0)
-                q = json_get_pci(r, o, "address", &p.address);
-        r->any_case = any_case;
-        if (q < 0)
-                return q;
+static const RecordField pci_fields[] = {
+        FIELD_PCI_ID(PciRecord, vm, address),
+        FIELD(PciRecord, position, OPTIONAL, U32),
+        FIELD(PciRecord, address, REQUIRED, PCI),
+};
 
-        *ret = p;
-        return 0;
-}
+const RecordTable pci_record_table = RECORD_TABLE(PciRecord, pci_fields, .any_case = true);
 
-void pci_record_write(const PciRecord *p, StrBuf *b) {
-        json_write_open(b, NULL, '{');
-        record_write_id(b, "id", &p->vm, PCI_TEXT(&p->address));
-        json_write_u64(b, "position", p->position);
-        json_write_pci(b, "address", &p->address);
-        json_write_close(b, '}');
-}
+DEFINE_RECORD(pci_record, PciRecord, pci_record_table)

@@ -16,6 +16,8 @@
 #include "common/json/json-get.h"
 #include "common/json/json-write.h"
 
+typedef struct RecordTable RecordTable; /* protocol/record.h */
+
 #define NVIDIA_FIRST_SLOT_IN_GUEST 11
 #define VGPU_DEVICE_MAX 20 /* devices are 0..20 */
 
@@ -52,7 +54,7 @@ typedef struct VgpuRecord {
 } VgpuRecord;
 
 int vgpu_record_parse(JsonReader *r, struct json_object *o, VgpuRecord *ret);
-void vgpu_record_write(const VgpuRecord *v, StrBuf *b); /* as an element of an array; its kind is a valid one */
+void vgpu_record_write(const VgpuRecord *v, StrBuf *b); /* its kind is a valid one */
 void vgpu_record_done(VgpuRecord *v);
 
 typedef struct VgpuState {
@@ -61,7 +63,8 @@ typedef struct VgpuState {
 } VgpuState;
 
 int vgpu_state_parse(JsonReader *r, struct json_object *o, VgpuState *ret);
-int vgpu_state_build(const VgpuState *s, struct json_object **ret);
+void vgpu_state_write(const VgpuState *s, StrBuf *b);
+void vgpu_state_done(VgpuState *s);
 
 /* {"id":["<vm uuid>","0000:84:00.0"],"position":0,"address":{…}} */
 typedef struct PciRecord {
@@ -72,3 +75,7 @@ typedef struct PciRecord {
 
 int pci_record_parse(JsonReader *r, struct json_object *o, PciRecord *ret);
 void pci_record_write(const PciRecord *p, StrBuf *b);
+void pci_record_done(PciRecord *p);
+
+/* For records that have these in them. */
+extern const RecordTable vgpu_record_table, vgpu_state_table, pci_record_table;

@@ -1,23 +1,17 @@
 /*
  * VM export and import
  *
- * An import record is a VM record with one more member, so the VM's codec does the rest.
+ * An import record is a VM record with more members.
  */
 
 #include "protocol/import.h"
 #include "protocol/order.h"
 #include "protocol/record.h"
 
-static void import_vgpu_done(ImportVgpu *v) {
-        free(v->device);
-        free(v->group_name_label);
-        strv_free(v->group_gpu_types);
-        type_record_done(&v->type);
-        *v = (ImportVgpu){};
-}
-
 /* Each "vendor/device", four hex digits each. */
-static int check_gpu_types(JsonReader *r, char **gpu_types) {
+static int check_gpu_types(JsonReader *r, void *record) {
+        char **gpu_types = ((ImportVgpu *) record)->group_gpu_types;
+
         for (size_t i = 0; gpu_types && gpu_types[i]; i++) {
                 const char *t = gpu_types[i];
 
@@ -28,153 +22,37 @@ static int check_gpu_types(JsonReader *r, char **gpu_types) {
         return 0;
 }
 
-static int parse_group(JsonReader *r, struct json_object *o, ImportVgpu *v) {
-        struct json_object *group = NULL;
-        size_t mark;
-        int q;
-
-        q = json_get_object(r, o, "gpu_group", &group);
-        if (q < 0)
-                return q;
-
-        mark = json_enter(r, "gpu_group");
-        q = record_opt_text(r, group, "name_label", "", &v->group_name_label);
-        if (q >= 0)
-                q = record_opt_strv(r, group, "gpu_types", &v->group_gpu_types);
-        if (q >= 0)
-                q = check_gpu_types(r, v->group_gpu_types);
-        json_leave(r, mark);
-        return q;
-}
-
-static int parse_type(JsonReader *r, struct json_object *o, ImportVgpu *v) {
-        struct json_object *type;
-        size_t mark;
-        int q;
-
-        q = json_get_object(r, o, "type", &type);
-        if (q < 0)
-                return q;
-
-        mark = json_enter(r, "type");
-        q = type_record_parse(r, type, &v->type);
-        json_leave(r, mark);
-        return q;
-}
-
-static int parse_vgpu_item(JsonReader *r, struct json_object *o, void *ret) {
-        ImportVgpu *v = ret;
-        int q;
-
-        q = record_opt_text(r, o, "device", "", &v->device);
-        if (q >= 0)
-                q = json_opt_uuid(r, o, "uuid", &v->uuid);
-        if (q >= 0)
-                q = parse_group(r, o, v);
-        if (q >= 0)
-                q = parse_type(r, o, v);
-        if (q < 0)
-                import_vgpu_done(v);
-        return q;
-}
-
-static const RecordField group_fields[] = {
-        OPTIONAL(ImportGroup, uuid, RECORD_UUID),
-        REQUIRED(ImportGroup, name_label, RECORD_TEXT),
-        OPTIONAL(ImportGroup, name_description, RECORD_LINES),
-        OPTIONAL(ImportGroup, placement, RECORD_TEXT),
+static const RecordField gpu_group_fields[] = {
+        FIELD_AS(ImportVgpu, group_name_label, "name_label", OPTIONAL, TEXT),
+        FIELD_AS(ImportVgpu, group_gpu_types, "gpu_types", OPTIONAL, STRV),
 };
 
-static void import_group_done(ImportGroup *g) {
-        record_free_fields(group_fields, ARRAY_SIZE(group_fields), g);
-}
+static const RecordTable gpu_group_table = RECORD_TABLE(ImportVgpu, gpu_group_fields, .check = check_gpu_types);
 
-static int parse_vm_group(JsonReader *r, struct json_object *o, void *ret) {
-        int q = record_parse_fields(r, o, group_fields, ARRAY_SIZE(group_fields), ret);
+static const RecordField vgpu_fields[] = {
+        FIELD(ImportVgpu, device, IF_ANY, TEXT),
+        FIELD(ImportVgpu, uuid, IF_ANY, UUID),
+        FIELD_GROUP("gpu_group", REQUIRED, &gpu_group_table),
+        FIELD_RECORD(ImportVgpu, type, "type", REQUIRED, &type_record_table),
+};
 
-        if (q < 0)
-                import_group_done(ret);
-        return q;
-}
+static const RecordTable vgpu_table = RECORD_TABLE(ImportVgpu, vgpu_fields);
 
-static int build_vm_group(const void *item, struct json_object **ret) {
-        _cleanup_json_ struct json_object *o = json_object_new_object();
-        int r = o ? record_add_fields(o, group_fields, ARRAY_SIZE(group_fields), item) : -ENOMEM;
+static const RecordField group_fields[] = {
+        FIELD(ImportGroup, uuid, IF_ANY, UUID),
+        FIELD(ImportGroup, name_label, REQUIRED, TEXT),
+        FIELD(ImportGroup, name_description, OPTIONAL, LINES),
+        FIELD(ImportGroup, placement, OPTIONAL, TEXT),
+};
 
-        if (r >= 0)
-                *ret = take_ptr(o);
-        return r;
-}
+static const RecordTable group_table = RECORD_TABLE(ImportGroup, group_fields);
 
-int import_record_parse(JsonReader *r, struct json_object *o, ImportRecord *ret) {
-        int q;
+static const RecordField fields[] = {
+        FIELD_PART(ImportRecord, vm, &vm_record_table),
+        FIELD_LIST(ImportRecord, vgpus, OPTIONAL, &vgpu_table, ORDER_GPUS_MAX),
+        FIELD_LIST(ImportRecord, groups, IF_ANY, &group_table, IMPORT_GROUPS_MAX),
+};
 
-        *ret = (ImportRecord){};
-        q = vm_record_parse(r, o, &ret->vm);
-        if (q >= 0)
-                q = record_opt_list(r, o, "vgpus", ORDER_GPUS_MAX, sizeof(ImportVgpu), parse_vgpu_item,
-                        (void **) &ret->vgpus, &ret->n_vgpus);
-        if (q >= 0)
-                q = record_opt_list(r, o, "groups", IMPORT_GROUPS_MAX, sizeof(ImportGroup), parse_vm_group,
-                        (void **) &ret->groups, &ret->n_groups);
-        if (q < 0)
-                import_record_done(ret);
-        return q;
-}
+static const RecordTable table = RECORD_TABLE(ImportRecord, fields);
 
-static int build_vgpu_item(const void *item, struct json_object **ret) {
-        _cleanup_json_ struct json_object *o = NULL, *group = NULL, *type = NULL;
-        const ImportVgpu *v = item;
-        int r;
-
-        o = json_object_new_object();
-        group = json_object_new_object();
-        if (!o || !group)
-                return -ENOMEM;
-
-        r = json_add_string(group, "name_label", v->group_name_label);
-        if (r >= 0)
-                r = json_add_strv(group, "gpu_types", (const char *const *) v->group_gpu_types);
-        if (r >= 0)
-                r = type_record_build(&v->type, &type);
-        if (r >= 0 && !isempty(v->device))
-                r = json_add_string(o, "device", v->device);
-        if (r >= 0 && !uuid_is_null(&v->uuid))
-                r = json_add_uuid(o, "uuid", &v->uuid);
-        if (r >= 0)
-                r = json_add(o, "gpu_group", take_ptr(group));
-        if (r >= 0)
-                r = json_add(o, "type", take_ptr(type));
-        if (r < 0)
-                return r;
-
-        *ret = take_ptr(o);
-        return 0;
-}
-
-int import_record_build(const ImportRecord *i, struct json_object **ret) {
-        _cleanup_json_ struct json_object *o = NULL;
-        int r;
-
-        r = vm_record_build(&i->vm, &o);
-        if (r >= 0)
-                r = record_add_list(o, "vgpus", i->vgpus, i->n_vgpus, sizeof(ImportVgpu), build_vgpu_item);
-        if (r >= 0 && i->n_groups > 0)
-                r = record_add_list(o, "groups", i->groups, i->n_groups, sizeof(ImportGroup), build_vm_group);
-        if (r < 0)
-                return r;
-
-        *ret = take_ptr(o);
-        return 0;
-}
-
-void import_record_done(ImportRecord *i) {
-        vm_record_done(&i->vm);
-        for (size_t n = 0; n < i->n_vgpus; n++)
-                import_vgpu_done(i->vgpus + n);
-        free(i->vgpus);
-        for (size_t n = 0; n < i->n_groups; n++)
-                import_group_done(i->groups + n);
-        free(i->groups);
-        *i = (ImportRecord){};
-}
+DEFINE_RECORD(import_record, ImportRecord, table)

@@ -38,5 +38,5 @@ typedef struct ImportRecord {
 } ImportRecord;
 
 int import_record_parse(JsonReader *r, struct json_object *o, ImportRecord *ret);
-int import_record_build(const ImportRecord *i, struct json_object **ret);
+void import_record_write(const ImportRecord *i, StrBuf *b);
 void import_record_done(ImportRecord *i);

@@ -86,5 +86,5 @@ typedef struct Inventory {
 } Inventory;
 
 int inventory_parse(JsonReader *r, struct json_object *o, Inventory *ret);
-int inventory_build(const Inventory *i, struct json_object **ret);
+void inventory_write(const Inventory *i, StrBuf *b);
 void inventory_done(Inventory *i);

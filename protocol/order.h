@@ -41,3 +41,4 @@ typedef struct StopOrder {
 
 int stop_order_parse(JsonReader *r, struct json_object *o, StopOrder *ret);
 void stop_order_write(const StopOrder *order, StrBuf *b);
+void stop_order_done(StopOrder *order);

@@ -2,7 +2,6 @@
  * VGPU types as they travel
  */
 
-#include "common/base/text.h"
 #include "protocol/record.h"
 #include "protocol/type-record.h"
 
@@ -18,20 +17,6 @@ static VgpuImplementation implementation_of_identifier(const char *identifier) {
                 return TYPE_NVIDIA_SRIOV;
         return TYPE_NVIDIA;
 }
-
-static const RecordField fields[] = {
-        OPTIONAL(TypeRecord, identifier, RECORD_TEXT),
-        OPTIONAL(TypeRecord, vendor_name, RECORD_TEXT),
-        OPTIONAL(TypeRecord, model_name, RECORD_TEXT),
-        OPTIONAL(TypeRecord, framebuffer_size, RECORD_U64),
-        OPTIONAL(TypeRecord, max_heads, RECORD_U32),
-        OPTIONAL(TypeRecord, max_resolution_x, RECORD_U32),
-        OPTIONAL(TypeRecord, max_resolution_y, RECORD_U32),
-        OPTIONAL(TypeRecord, size, RECORD_U32),
-        OPTIONAL(TypeRecord, experimental, RECORD_BOOL),
-        OPTIONAL(TypeRecord, compatible_types_in_vm, RECORD_STRV),
-        OPTIONAL(TypeRecord, compatible_types_on_pgpu, RECORD_STRV),
-};
 
 #define GVT_G_FIELDS 5 /* name, PCI device, low, high, fence */
 
@@ -70,89 +55,36 @@ static int check_names(JsonReader *r, const TypeRecord *t) {
         return 0;
 }
 
-static int parse_implementation(JsonReader *r, struct json_object *o, TypeRecord *t) {
-        const char *text = NULL;
+static int complete(JsonReader *r, void *record) {
+        TypeRecord *t = record;
         int q;
 
-        q = json_opt_string(r, o, "implementation", &text);
-        if (q < 0)
-                return q;
-
-        t->implementation = text ? vgpu_implementation_from_string(text) : implementation_of_identifier(t->identifier);
-        if (t->implementation < 0)
-                return json_fail(r, "implementation",
-                        "is '%s', not passthrough, nvidia, nvidia_sriov, gvt_g or mxgpu", TEXT_SHORT(strempty(text), 64));
-        return 0;
-}
-
-static int parse_members(JsonReader *r, struct json_object *o, TypeRecord *t) {
-        int q;
-
-        q = record_parse_fields(r, o, fields, ARRAY_SIZE(fields), t);
-        if (q >= 0)
-                q = renew_identifier(t);
+        q = renew_identifier(t);
         if (q >= 0)
                 q = check_names(r, t);
-        if (q >= 0)
-                q = parse_implementation(r, o, t);
-        if (q >= 0)
-                q = record_opt_text_object(r, o, "internal_config", &t->internal_config);
+        if (q >= 0 && t->implementation < 0)
+                t->implementation = implementation_of_identifier(t->identifier);
         return q;
 }
 
-int type_record_parse(JsonReader *r, struct json_object *o, TypeRecord *ret) {
-        int q;
+static const RecordField fields[] = {
+        FIELD(TypeRecord, identifier, OPTIONAL, TEXT),
+        FIELD(TypeRecord, vendor_name, OPTIONAL, TEXT),
+        FIELD(TypeRecord, model_name, OPTIONAL, TEXT),
+        FIELD(TypeRecord, framebuffer_size, OPTIONAL, U64),
+        FIELD(TypeRecord, max_heads, OPTIONAL, U32),
+        FIELD(TypeRecord, max_resolution_x, OPTIONAL, U32),
+        FIELD(TypeRecord, max_resolution_y, OPTIONAL, U32),
+        FIELD(TypeRecord, size, OPTIONAL, U32),
+        FIELD(TypeRecord, experimental, OPTIONAL, BOOL),
+        FIELD(TypeRecord, compatible_types_in_vm, OPTIONAL, STRV),
+        FIELD(TypeRecord, compatible_types_on_pgpu, OPTIONAL, STRV),
+        FIELD(TypeRecord, implementation, OPTIONAL, WORD, .words = &vgpu_implementations),
+        FIELD(TypeRecord, internal_config, OPTIONAL, TEXTS),
+};
 
-        *ret = (TypeRecord){};
-        q = parse_members(r, o, ret);
-        if (q < 0)
-                type_record_done(ret);
-        return q;
-}
+static const TypeRecord defaults = { .implementation = _VGPU_IMPLEMENTATION_INVALID };
 
-int type_record_build(const TypeRecord *t, struct json_object **ret) {
-        _cleanup_json_ struct json_object *o = NULL;
-        int r;
+const RecordTable type_record_table = RECORD_TABLE(TypeRecord, fields, .defaults = &defaults, .check = complete);
 
-        o = json_object_new_object();
-        if (!o)
-                return -ENOMEM;
-
-        r = record_add_fields(o, fields, ARRAY_SIZE(fields), t);
-        if (r >= 0)
-                r = json_add_string(o, "implementation", vgpu_implementation_to_string(t->implementation));
-        if (r >= 0)
-                r = json_add(o, "internal_config",
-                        t->internal_config ? json_object_get(t->internal_config) : json_object_new_object());
-        if (r < 0)
-                return r;
-
-        *ret = take_ptr(o);
-        return 0;
-}
-
-void type_record_done(TypeRecord *t) {
-        record_free_fields(fields, ARRAY_SIZE(fields), t);
-        json_object_put(t->internal_config);
-        *t = (TypeRecord){};
-}
-
-/* Through the JSON form: a copy that the codec does not know of would be lost on the wire too. */
-int type_record_copy(const TypeRecord *t, TypeRecord *ret) {
-        _cleanup_json_ struct json_object *o = NULL, *config = NULL;
-        JsonReader reader = {};
-        int r;
-
-        if (t->internal_config) {
-                r = json_object_deep_copy(t->internal_config, &config, NULL);
-                if (r < 0)
-                        return -ENOMEM;
-        }
-        r = type_record_build(t, &o);
-        if (r >= 0 && config)
-                r = json_add(o, "internal_config", take_ptr(config));
-        if (r < 0)
-                return r;
-
-        return type_record_parse(&reader, o, ret);
-}
+DEFINE_RECORD(type_record, TypeRecord, type_record_table)

@@ -15,7 +15,10 @@
  */
 
 #include "common/json/json-get.h"
+#include "common/json/json-write.h"
 #include "protocol/vgpu-implementation.h"
+
+typedef struct RecordTable RecordTable; /* protocol/record.h */
 
 #define PASSTHROUGH_IDENTIFIER "0001:passthrough"
 
@@ -32,6 +35,6 @@ typedef struct TypeRecord {
 } TypeRecord;
 
 int type_record_parse(JsonReader *r, struct json_object *o, TypeRecord *ret);
-int type_record_build(const TypeRecord *t, struct json_object **ret);
+void type_record_write(const TypeRecord *t, StrBuf *b);
 void type_record_done(TypeRecord *t);
-int type_record_copy(const TypeRecord *t, TypeRecord *ret);
+extern const RecordTable type_record_table;

@@ -6,7 +6,7 @@
  * Libc only, so that the pool may use it; the records of types are in protocol/type-record.h.
  */
 
-#include <errno.h>
+#include "common/base/words.h"
 
 #define PGPU_SIZE 1048576u /* XenServer: Constants.pgpu_default_size */
 
@@ -22,3 +22,4 @@ typedef enum VgpuImplementation {
 
 const char *vgpu_implementation_to_string(VgpuImplementation i); /* "passthrough", "nvidia", "nvidia_sriov", "gvt_g", "mxgpu" */
 VgpuImplementation vgpu_implementation_from_string(const char *text); /* any case */
+extern const WordTable vgpu_implementations;

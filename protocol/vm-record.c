@@ -19,30 +19,9 @@
 #define MEMORY_MIB_MAX (UINT64_C(1) << 32)
 #define CONFIG_LIST_MAX 256u /* nics, disks */
 
-static int parse_members(JsonReader *r, struct json_object *o, VmRecord *v) {
-        struct json_object *config;
-        int q;
-
-        q = json_opt_uuid(r, o, "uuid", &v->uuid);
-        if (q >= 0)
-                q = record_get_text(r, o, "name_label", &v->name_label);
-        if (q >= 0)
-                q = record_opt_text(r, o, "owner", "", &v->owner);
-        if (q >= 0)
-                q = record_opt_text(r, o, "affinity", "", &v->affinity);
-        if (q >= 0)
-                q = record_opt_text_object(r, o, "platform", &v->platform);
-        if (q >= 0)
-                q = json_get_object(r, o, "config", &config);
-        if (q < 0)
-                return q;
-
-        v->config = json_object_get(config);
-        return 0;
-}
-
 /* The needs are read for their checks: a record without memory never becomes a VM. */
-static int check_config(JsonReader *r, VmRecord *v) {
+static int check_config(JsonReader *r, void *record) {
+        const VmRecord *v = record;
         VmNeeds needs = {};
         size_t mark = json_enter(r, "config");
         int q;
@@ -53,42 +32,26 @@ static int check_config(JsonReader *r, VmRecord *v) {
         return q;
 }
 
-int vm_record_parse(JsonReader *r, struct json_object *o, VmRecord *ret) {
+#define MEMBERS                                                                                 \
+        FIELD(VmRecord, uuid, IF_ANY, UUID), FIELD(VmRecord, name_label, REQUIRED, TEXT),       \
+        FIELD(VmRecord, owner, OPTIONAL, TEXT), FIELD(VmRecord, affinity, OPTIONAL, TEXT),      \
+        FIELD(VmRecord, platform, OPTIONAL, TEXTS)
+
+static const RecordField fields[] = { MEMBERS, FIELD(VmRecord, config, REQUIRED, OBJECT) };
+
+const RecordTable vm_record_table = RECORD_TABLE(VmRecord, fields, .check = check_config);
+
+DEFINE_RECORD(vm_record, VmRecord, vm_record_table)
+
+static int parse_config(JsonReader *r, struct json_object *o, const char *member, void *record) {
+        struct json_object *config;
+        VmRecord *v = record;
         int q;
 
-        *ret = (VmRecord){};
-        q = parse_members(r, o, ret);
+        q = json_get_object(r, o, member, &config);
         if (q >= 0)
-                q = check_config(r, ret);
-        if (q < 0)
-                vm_record_done(ret);
+                v->config = json_object_get(config);
         return q;
-}
-
-static void write_object(StrBuf *b, const char *member, struct json_object *o) {
-        if (o)
-                json_write_value(b, member, o);
-        else
-                json_write_text(b, member, "{}");
-}
-
-static void write_members(const VmRecord *v, StrBuf *b) {
-        if (!uuid_is_null(&v->uuid))
-                json_write_uuid(b, "uuid", &v->uuid);
-        json_write_string(b, "name_label", v->name_label);
-        json_write_string(b, "owner", v->owner);
-        json_write_string(b, "affinity", v->affinity);
-        write_object(b, "platform", v->platform);
-}
-
-int vm_record_build(const VmRecord *v, struct json_object **ret) {
-        _cleanup_strbuf_ StrBuf b = {};
-
-        json_write_open(&b, NULL, '{');
-        write_members(v, &b);
-        write_object(&b, "config", v->config);
-        json_write_close(&b, '}');
-        return record_of_text(&b, ret);
 }
 
 /* The VM's uuid, where the config names one. */
@@ -102,27 +65,35 @@ static void write_identity(const VmRecord *v, StrBuf *b, const char *member, str
         json_write_close(b, '}');
 }
 
-void vm_record_write_for_order(const VmRecord *v, StrBuf *b, const char *member) {
+static void write_config(const void *record, StrBuf *b, const char *member) {
+        const VmRecord *v = record;
+
         json_write_open(b, member, '{');
-        write_members(v, b);
-        json_write_open(b, "config", '{');
         json_object_object_foreach(v->config, key, value)
                 if (streq(key, "c_info") && json_object_is_type(value, json_type_object))
                         write_identity(v, b, key, value);
                 else
                         json_write_value(b, key, value);
         json_write_close(b, '}');
-        json_write_close(b, '}');
 }
 
-void vm_record_done(VmRecord *v) {
-        free(v->name_label);
-        free(v->owner);
-        free(v->affinity);
-        json_object_put(v->platform);
-        json_object_put(v->config);
-        *v = (VmRecord){};
+static void free_config(void *record) {
+        json_object_put(((VmRecord *) record)->config);
 }
+
+static const RecordCoder config_coder = { parse_config, write_config, free_config };
+
+static int check_order(JsonReader *r, void *record) {
+        const VmRecord *v = record;
+        int q;
+
+        q = check_config(r, record);
+        return q >= 0 && uuid_is_null(&v->uuid) ? json_fail(r, "uuid", "is missing") : q;
+}
+
+static const RecordField order_fields[] = { MEMBERS, FIELD_OWN("config", &config_coder) };
+
+const RecordTable vm_record_of_order_table = RECORD_TABLE(VmRecord, order_fields, .check = check_order);
 
 const char *vm_record_platform(const VmRecord *v, const char *key) {
         struct json_object *value;

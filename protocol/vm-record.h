@@ -13,6 +13,8 @@
 #include "common/json/json-get.h"
 #include "common/json/json-write.h"
 
+typedef struct RecordTable RecordTable; /* protocol/record.h */
+
 typedef struct VmRecord {
         Uuid uuid; /* null: absent */
         char *name_label, *owner, *affinity; /* never NULL; affinity: a host's uuid or name, or "" */
@@ -21,10 +23,10 @@ typedef struct VmRecord {
 } VmRecord;
 
 int vm_record_parse(JsonReader *r, struct json_object *o, VmRecord *ret);
-int vm_record_build(const VmRecord *v, struct json_object **ret);
-/* As vm_record_build(), as a member of an order: with the VM's own uuid in config.c_info. config may not be NULL. */
-void vm_record_write_for_order(const VmRecord *v, StrBuf *b, const char *member);
+void vm_record_write(const VmRecord *v, StrBuf *b);
 void vm_record_done(VmRecord *v);
+/* The second as a member of an order: the uuid is required, and written in the place of that in config.c_info. */
+extern const RecordTable vm_record_table, vm_record_of_order_table;
 
 /* platform[key], or NULL. */
 const char *vm_record_platform(const VmRecord *v, const char *key);

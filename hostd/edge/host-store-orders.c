@@ -239,15 +239,12 @@ static int end_order(HostStore *s, EndChangeArgument *a) {
 }
 
 int host_store_end_order(HostStore *s, const Uuid *vm, const VmEvent *ended) {
-        _cleanup_json_ struct json_object *o = NULL;
+        _cleanup_strbuf_ StrBuf b = {};
         _cleanup_free_ char *text = NULL;
         EndChangeArgument argument = {.vm = vm, .seq = ended->head.seq};
-        int r;
 
-        r = vm_event_build(ended, &o);
-        if (r < 0)
-                return r;
-        text = json_to_text(o);
+        vm_event_write(ended, &b);
+        text = strbuf_take(&b);
         if (!text)
                 return -ENOMEM;
 

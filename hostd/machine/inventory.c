@@ -221,7 +221,7 @@ static void inventory_drop(Inventory *i) {
 
 int host_build_inventory(Host *h, uint64_t after_seq, uint64_t *ret_told, char **ret) {
         _cleanup_(inventory_drop) Inventory inventory = {};
-        _cleanup_json_ struct json_object *o = NULL;
+        _cleanup_strbuf_ StrBuf b = {};
         int r;
 
         fill_facts(h, &inventory);
@@ -230,12 +230,11 @@ int host_build_inventory(Host *h, uint64_t after_seq, uint64_t *ret_told, char *
                 r = fill_vms(h, &inventory);
         if (r >= 0)
                 r = fill_ended(h, after_seq, &inventory);
-        if (r >= 0)
-                r = inventory_build(&inventory, &o);
         if (r < 0)
                 return r;
 
-        *ret = json_to_text(o);
+        inventory_write(&inventory, &b);
+        *ret = strbuf_take(&b);
         if (!*ret)
                 return -ENOMEM;
         *ret_told = inventory.n_ended > 0 ? inventory.ended[inventory.n_ended - 1].head.seq : after_seq;

@@ -7,8 +7,8 @@
 #include "hostd/service/events.h"
 #include "hostd/service/host-internal.h"
 
-static void tell(Host *h, HostSignal signal, struct json_object *o) {
-        _cleanup_free_ char *text = json_to_text(o);
+static void tell(Host *h, HostSignal signal, StrBuf *event) {
+        _cleanup_free_ char *text = strbuf_take(event);
 
         if (!text) {
                 (void) log_errno(-ENOMEM, "Failed to tell an event, ignoring");
@@ -65,14 +65,10 @@ int events_make_vm(HostVm *vm, VmEvent *ret) {
 }
 
 void events_tell(Host *h, const VmEvent *event) {
-        _cleanup_json_ struct json_object *o = NULL;
-        int r;
+        _cleanup_strbuf_ StrBuf b = {};
 
-        r = vm_event_build(event, &o);
-        if (r < 0)
-                (void) log_errno(r, "Failed to tell an event of VM %s, ignoring", UUID_TEXT(&event->uuid));
-        else
-                tell(h, HOST_SIGNAL_VM_EVENT, o);
+        vm_event_write(event, &b);
+        tell(h, HOST_SIGNAL_VM_EVENT, &b);
 }
 
 void events_tell_vm(HostVm *vm) {
@@ -88,7 +84,7 @@ void events_tell_vm(HostVm *vm) {
 }
 
 static int tell_vgpu(HostVm *vm, const VmGpu *gpu) {
-        _cleanup_json_ struct json_object *o = NULL;
+        _cleanup_strbuf_ StrBuf b = {};
         VgpuEvent e = {
                 .vm = vm->uuid,
                 .device = gpu->device,
@@ -107,26 +103,24 @@ static int tell_vgpu(HostVm *vm, const VmGpu *gpu) {
         r = make_head(vm, &e.head);
         if (r < 0)
                 return r;
-        r = vgpu_event_build(&e, &o);
+        vgpu_event_write(&e, &b);
         free(e.head.boot_id);
-        if (r >= 0)
-                tell(vm->host, HOST_SIGNAL_VGPU_EVENT, o);
-        return r;
+        tell(vm->host, HOST_SIGNAL_VGPU_EVENT, &b);
+        return 0;
 }
 
 static int tell_pci(HostVm *vm, const VmGpu *gpu) {
-        _cleanup_json_ struct json_object *o = NULL;
+        _cleanup_strbuf_ StrBuf b = {};
         PciEvent e = {.vm = vm->uuid, .address = gpu->address, .plugged = vm->record.pcis_plugged};
         int r;
 
         r = make_head(vm, &e.head);
         if (r < 0)
                 return r;
-        r = pci_event_build(&e, &o);
+        pci_event_write(&e, &b);
         free(e.head.boot_id);
-        if (r >= 0)
-                tell(vm->host, HOST_SIGNAL_PCI_EVENT, o);
-        return r;
+        tell(vm->host, HOST_SIGNAL_PCI_EVENT, &b);
+        return 0;
 }
 
 void events_tell_gpus(HostVm *vm) {

@@ -258,7 +258,7 @@ static int export_group(const VmGroup *g, ImportGroup *ret) {
 
 int vms_export(Policy *p, Vm *vm, char **ret_json) {
         _cleanup_(import_record_done) ImportRecord record = {};
-        _cleanup_json_ struct json_object *o = NULL;
+        _cleanup_strbuf_ StrBuf b = {};
         int r;
 
         record.vm.uuid = vm->object.id;
@@ -287,9 +287,7 @@ int vms_export(Policy *p, Vm *vm, char **ret_json) {
                 if (r < 0)
                         return r;
         }
-        r = import_record_build(&record, &o);
-        if (r < 0)
-                return r;
-        *ret_json = json_to_text(o);
+        import_record_write(&record, &b);
+        *ret_json = strbuf_take(&b);
         return *ret_json ? 0 : -ENOMEM;
 }

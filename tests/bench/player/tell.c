@@ -12,19 +12,15 @@ static EventHead next_head(PlayedHost *h, const Uuid *token) {
         return (EventHead){.seq = ++h->seq, .boot_id = (char *) played_boot_id, .token = *token};
 }
 
-static int emit(PlayedHost *h, const char *member, int r, struct json_object *o) {
-        _cleanup_json_ _unused_ struct json_object *owned = r < 0 ? NULL : o;
-        _cleanup_free_ char *text = NULL;
+static int emit(PlayedHost *h, const char *member, StrBuf *event) {
+        _cleanup_free_ char *text = strbuf_take(event);
 
-        if (r < 0)
-                return r;
-        text = json_to_text(o);
         return text ? host_emit(h, member, text) : -ENOMEM;
 }
 
 static int tell_vm(PlayedHost *h, const Uuid *vm, const EventHead *head, VmState state, const char *stage,
         const char *reason) {
-        struct json_object *o = NULL;
+        _cleanup_strbuf_ StrBuf b = {};
         const VmEvent event = {.head = *head,
                 .uuid = *vm,
                 .state = state,
@@ -32,21 +28,20 @@ static int tell_vm(PlayedHost *h, const Uuid *vm, const EventHead *head, VmState
                 .reason = (char *) reason,
                 .progress = state == VM_STATE_STARTING ? 0.5 : 1,
                 .domid = state == VM_STATE_HALTED ? 0 : 1};
-        int r = vm_event_build(&event, &o);
 
-        return emit(h, "VMEvent", r, o);
+        vm_event_write(&event, &b);
+        return emit(h, "VMEvent", &b);
 }
 
 static int tell_gpu(PlayedHost *h, const PlayedVm *vm, const PlayedGpu *g, bool on) {
         EventHead head = next_head(h, &vm->token);
-        struct json_object *o = NULL;
-        int r;
+        _cleanup_strbuf_ StrBuf b = {};
 
         if (!*g->device) {
                 const PciEvent event = {.head = head, .vm = vm->id, .address = g->address, .plugged = on};
 
-                r = pci_event_build(&event, &o);
-                return emit(h, "PCIEvent", r, o);
+                pci_event_write(&event, &b);
+                return emit(h, "PCIEvent", &b);
         }
         const VgpuEvent event = {.head = head,
                 .vm = vm->id,
@@ -56,8 +51,8 @@ static int tell_gpu(PlayedHost *h, const PlayedVm *vm, const PlayedGpu *g, bool 
                 .identifier = g->type->identifier,
                 .state = {.active = on, .plugged = on, .emulator_pid = on ? 1 : 0}};
 
-        r = vgpu_event_build(&event, &o);
-        return emit(h, "VGPUEvent", r, o);
+        vgpu_event_write(&event, &b);
+        return emit(h, "VGPUEvent", &b);
 }
 
 int tell_started(PlayedHost *h, const PlayedVm *vm) {
@@ -181,7 +176,7 @@ static void drop_lists(Inventory *i) {
 
 char *inventory_text(const PlayedHost *h) {
         static char *const none[] = {NULL};
-        _cleanup_json_ struct json_object *o = NULL;
+        _cleanup_strbuf_ StrBuf b = {};
         char hostname[16];
         Inventory i = {.seq = h->seq,
                 .epoch = h->claim.epoch,
@@ -201,9 +196,10 @@ char *inventory_text(const PlayedHost *h) {
         snprintf(hostname, sizeof(hostname), "h%04u", h->number + 1);
         host_uuid(h, &i.host_uuid);
         r = fill_lists(h, &i);
-        r = r ?: inventory_build(&i, &o);
+        if (r >= 0)
+                inventory_write(&i, &b);
         drop_lists(&i);
-        return r < 0 ? NULL : json_to_text(o);
+        return r < 0 ? NULL : strbuf_take(&b);
 }
 
 int tell_inventory(PlayedHost *h) {

@@ -5,7 +5,7 @@
 #include "protocol/inventory.h"
 #include "tests/unit/protocol/record-test.h"
 
-DEFINE_RECORD_TEST(inventory, Inventory, inventory_parse, inventory_build, inventory_done)
+DEFINE_RECORD_TEST(inventory, Inventory, inventory)
 
 #define HOST_UUID "33333333-2222-4333-8444-555555555555"
 #define HOST_REQUIRED                                                                               \

@@ -6,15 +6,11 @@
 #include "protocol/order.h"
 #include "tests/unit/protocol/record-test.h"
 
-static void nothing_to_free(void *record) {
-}
-
-DEFINE_BUILDER(stop_order_build, StopOrder, stop_order_write)
-DEFINE_RECORD_TEST(start, StartOrder, start_order_parse, start_order_build, start_order_done)
-DEFINE_RECORD_TEST(stop, StopOrder, stop_order_parse, stop_order_build, nothing_to_free)
-DEFINE_RECORD_TEST(vm_event, VmEvent, vm_event_parse, vm_event_build, vm_event_done)
-DEFINE_RECORD_TEST(vgpu_event, VgpuEvent, vgpu_event_parse, vgpu_event_build, vgpu_event_done)
-DEFINE_RECORD_TEST(pci_event, PciEvent, pci_event_parse, pci_event_build, pci_event_done)
+DEFINE_RECORD_TEST(start, StartOrder, start_order)
+DEFINE_RECORD_TEST(stop, StopOrder, stop_order)
+DEFINE_RECORD_TEST(vm_event, VmEvent, vm_event)
+DEFINE_RECORD_TEST(vgpu_event, VgpuEvent, vgpu_event)
+DEFINE_RECORD_TEST(pci_event, PciEvent, pci_event)
 
 #define OTHER_UUID "11111111-2222-4333-8444-555555555555"
 #define ORDER_HEAD "\"version\":1,\"epoch\":7,\"token\":\"" TOKEN "\""

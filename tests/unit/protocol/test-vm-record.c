@@ -6,8 +6,8 @@
 #include "protocol/vm-record.h"
 #include "tests/unit/protocol/record-test.h"
 
-DEFINE_RECORD_TEST(vm, VmRecord, vm_record_parse, vm_record_build, vm_record_done)
-DEFINE_RECORD_TEST(import, ImportRecord, import_record_parse, import_record_build, import_record_done)
+DEFINE_RECORD_TEST(vm, VmRecord, vm_record)
+DEFINE_RECORD_TEST(import, ImportRecord, import_record)
 
 #define CONFIG "{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_vcpus\":2,\"max_memkb\":1048576}}"
 #define VM_HEAD "\"uuid\":\"" VM_UUID "\",\"name_label\":\"web\""
