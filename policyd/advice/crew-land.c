@@ -10,6 +10,7 @@
 #include "policyd/advice/crew.h"
 #include "policyd/pool/pool-internal.h"
 #include "policyd/decide/verdict.h"
+#include "policyd/words/decision-words.h"
 
 #define ORDERS_MAX 32
 #define LANDINGS_MAX 2048 /* of one search */
@@ -63,9 +64,10 @@ static int crew_land(Crew *c, const AllocRequest *request, char **ret_reason) {
         if (r < 0)
                 return r;
         if (a.refusal.code != ERROR_NONE) {
-                if (ret_reason)
+                r = ret_reason ? refuse_start(request, /* brief= */ true, &a) : 0;
+                if (r >= 0 && ret_reason)
                         *ret_reason = take_ptr(a.refusal.message);
-                return 0;
+                return r;
         }
         r = allocation_apply(c->copy, vm, NULL, &a);
         return r < 0 ? r : 1;
@@ -87,7 +89,7 @@ static int crew_land_in_order(Crew *c, size_t *ret_first_failed) {
         int n_failed = 0;
 
         for (size_t i = 0; i < c->n; i++) {
-                int r = crew_land(c, &(AllocRequest){.vm = c->items[i].vm, .rehearsal = true}, NULL);
+                int r = crew_land(c, &(AllocRequest){.vm = c->items[i].vm, .without_reason = true}, NULL);
 
                 if (r < 0)
                         return r;
@@ -169,7 +171,7 @@ static int search_bound_alone(Search *s, bool *alone) {
         Crew *c = s->crew;
 
         for (size_t i = 0; i < c->n; i++) {
-                int r = crew_land(c, &(AllocRequest){.vm = c->items[i].vm, .rehearsal = true}, NULL);
+                int r = crew_land(c, &(AllocRequest){.vm = c->items[i].vm, .without_reason = true}, NULL);
 
                 if (r < 0)
                         return r;
@@ -225,7 +227,7 @@ static int search_from(Search *s, size_t i, size_t n_failed);
 static int search_hosts(Search *s, size_t i, size_t n_failed) {
         Vm *vm = s->crew->items[i].vm;
         const Host *tried[HOSTS_TRIED_MAX];
-        AllocRequest request = {.vm = vm, .avoid = tried, .rehearsal = true};
+        AllocRequest request = {.vm = vm, .avoid = tried, .without_reason = true};
         int r;
 
         while (!search_is_over(s)) {
@@ -279,7 +281,7 @@ static int search_all(Search *s) {
 /* Moves */
 
 static int land_and_tell(Crew *c, const Pool *pool, const Landing *l, Move *m) {
-        const AllocRequest request = {.vm = l->vm, .only = l->host, .rehearsal = true};
+        const AllocRequest request = {.vm = l->vm, .only = l->host};
         int r;
 
         r = crew_land(c, &request, &m->reason);

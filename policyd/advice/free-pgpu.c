@@ -11,7 +11,7 @@
 #include "policyd/advice/attempts.h"
 #include "policyd/decide/decider.h"
 #include "policyd/pool/pool-internal.h"
-#include "policyd/words/remedy.h"
+#include "policyd/words/decision-words.h"
 
 #define PGPUS_TRIED_MAX 128
 
@@ -174,11 +174,9 @@ static void sentence_unstick(StrBuf *b, const FreeSearch *s) {
 
                 sentence_step(b, "destroy ");
                 sentence_reservations(b, (Reservation *const *) holds->items, holds->n);
-        } else if (s->stuck[OBSTACLE_OUTSIDE]) {
-                sentence_step(b, "end ");
-                (void) sentence_outsiders(b, s->stuck[OBSTACLE_OUTSIDE], NULL);
-                strbuf_addf(b, ", on %s itself", s->stuck[OBSTACLE_OUTSIDE]->host->name_label);
-        } else if (s->stuck[OBSTACLE_UNUSABLE]) {
+        } else if (s->stuck[OBSTACLE_OUTSIDE])
+                sentence_end_outsiders(b, s->stuck[OBSTACLE_OUTSIDE]);
+        else if (s->stuck[OBSTACLE_UNUSABLE]) {
                 const Pgpu *p = s->stuck[OBSTACLE_UNUSABLE];
 
                 if (host_is_usable(p->host))

@@ -6,15 +6,14 @@
  * step as the decision was made on it, so that two starts never get one slot.
  */
 
-#include "policyd/decide/decider.h"
+#include "policyd/decide/denial.h"
 #include "policyd/pool/pool-internal.h"
-#include "policyd/decide/quota.h"
-#include "policyd/words/sentence.h"
 
 #define RESERVATIONS_TRIED_MAX 4 /* of an owner over its quota */
 
 void allocation_done(Allocation *a) {
         refusal_done(&a->refusal);
+        denial_free(a->denial);
         free(a->pgpus);
         *a = (Allocation){};
 }
@@ -51,81 +50,25 @@ static void allocation_list_runners_up(const Ranking *r, const Candidate *chosen
         }
 }
 
-static bool reservation_is_for(const Reservation *reservation, const Vm *vm) {
-        for (size_t i = 0; i < vm->vgpus.n; i++) {
-                const Vgpu *v = vm->vgpus.items[i];
-
-                if (v->type == reservation->type && v->group == reservation->group)
-                        return reservation->holds.n > 0;
-        }
-
-        return false;
-}
-
-/* What the owner's own reservations hold is in use already: a start that names one may keep the quota. */
-static int find_reservation_of_owner(const Ranking *r, const Reservation **ret) {
-        const Vm *vm = r->request->vm;
-        size_t n_tried = 0;
-
-        for (size_t i = 0; i < vm->owned_by->reservations.n && n_tried < RESERVATIONS_TRIED_MAX; i++) {
-                const Reservation *own = vm->owned_by->reservations.items[i];
-                _cleanup_(allocation_done) Allocation a = {};
-                AllocRequest request = *r->request;
-                int error;
-
-                if (!reservation_is_for(own, vm))
-                        continue;
-                n_tried++;
-                request.reservation = own;
-                error = allocate(r->pool, &request, NULL, &a);
-                if (error < 0)
-                        return error;
-                if (a.refusal.code == ERROR_NONE) {
-                        *ret = own;
-                        return 0;
-                }
-        }
-
-        return 0;
-}
-
-/* What makes room under a quota makes none on hosts; and a reservation may spare it. */
-static int refuse_over_quota(const Ranking *r, bool any_could, Refusal *refusal) {
-        const Reservation *own = NULL;
-        _cleanup_strbuf_ StrBuf b = {};
-        int error = 0;
-
-        if (!r->request->reservation && !r->request->rehearsal)
-                error = find_reservation_of_owner(r, &own);
-        if (error < 0)
-                return error;
-
-        strbuf_add(&b, refusal->message);
-        if (!any_could)
-                strbuf_add(&b, " As things are, no host could take it either; vm-explain tells of each.");
-        if (own)
-                strbuf_addf(&b, " With reservation '%s' it could start now.", own->name_label);
-        return refusal_take(refusal, ERROR_QUOTA_EXCEEDED, &b);
-}
-
 static int decide(Ranking *r, const AllocVisitor *visitor, Allocation *ret) {
         const Candidate *chosen = NULL;
-        bool any_could = false;
+        bool hosts_could = false;
         int error;
 
-        error = refuse_vm(r->request->vm, &ret->refusal);
+        error = deny_vm(r, ret);
         if (error >= 0 && ret->refusal.code == ERROR_NONE)
-                error = quota_check_start(r->pool, r->request, /* pgpus_or_null= */ NULL, &ret->refusal);
+                error = deny_over_quota(r, /* pgpus= */ NULL, ret);
         if (error < 0)
                 return error;
 
         memcpy(ret->counts, r->counts, sizeof(ret->counts));
+        ret->n_hosts = r->n_hosts;
         ret->n_connecting = r->n_connecting;
         for (size_t i = 0; i < r->n; i++) {
                 const Candidate *c = &r->candidates[i];
                 bool is_best = !chosen && candidate_code(c) == ERROR_NONE && ret->refusal.code == ERROR_NONE;
 
-                any_could |= candidate_code(c) == ERROR_NONE;
+                hosts_could |= candidate_code(c) == ERROR_NONE;
                 if (is_best)
                         chosen = c;
                 if (visitor) {
@@ -135,18 +78,18 @@ static int decide(Ranking *r, const AllocVisitor *visitor, Allocation *ret) {
                 }
         }
 
-        if (ret->refusal.code == ERROR_QUOTA_EXCEEDED)
-                return refuse_over_quota(r, any_could, &ret->refusal);
+        if (ret->denial)
+                ret->denial->hosts_could = hosts_could;
         if (ret->refusal.code != ERROR_NONE)
                 return 0;
         if (!chosen)
-                return refuse_start(r, &ret->refusal, &ret->nearest);
+                return deny_start(r, ret);
 
         allocation_list_runners_up(r, chosen, ret);
         error = allocation_choose(r, chosen, ret);
         /* Its reservation may hold room elsewhere than where it goes. */
         if (error >= 0 && r->request->reservation)
-                error = quota_check_start(r->pool, r->request, ret->pgpus, &ret->refusal);
+                error = deny_over_quota(r, ret->pgpus, ret);
         return error;
 }
 
@@ -170,6 +113,66 @@ int allocate(
 
         *ret = a;
         a = (Allocation){};
+        return 0;
+}
+
+/* Another decision */
+
+static bool reservation_is_for(const Reservation *reservation, const Vm *vm) {
+        for (size_t i = 0; i < vm->vgpus.n; i++) {
+                const Vgpu *v = vm->vgpus.items[i];
+
+                if (v->type == reservation->type && v->group == reservation->group)
+                        return reservation->holds.n > 0;
+        }
+
+        return false;
+}
+
+/* What the owner's own reservations hold is in use already: a start that names one may keep the quota. */
+static int try_reservations(const Pool *pool, AllocRequest *request, const Reservation **ret) {
+        const PtrArray *own = &request->vm->owned_by->reservations;
+        size_t n_tried = 0;
+
+        for (size_t i = 0; i < own->n && n_tried < RESERVATIONS_TRIED_MAX && !*ret; i++) {
+                _cleanup_(allocation_done) Allocation a = {};
+                int error;
+
+                request->reservation = own->items[i];
+                if (!reservation_is_for(request->reservation, request->vm))
+                        continue;
+                n_tried++;
+                error = allocate(pool, request, NULL, &a);
+                if (error < 0)
+                        return error;
+                if (a.refusal.code == ERROR_NONE)
+                        *ret = request->reservation;
+        }
+
+        return 0;
+}
+
+static int try_hosts(const Pool *pool, AllocRequest *request, const Host **ret) {
+        _cleanup_(allocation_done) Allocation a = {};
+        const Host *named = request->only;
+        int error;
+
+        request->only = NULL;
+        error = allocate(pool, request, NULL, &a);
+        if (error >= 0 && a.host != named)
+                *ret = a.host;
+        return error;
+}
+
+int allocate_otherwise(const Pool *pool, const AllocRequest *request, Allocation *a) {
+        AllocRequest other = *request;
+        Denial *d = a->denial;
+
+        other.without_reason = true;
+        if (d && d->kind == DENIAL_QUOTA && !request->reservation)
+                return try_reservations(pool, &other, &d->other_reservation);
+        if (d && d->kind == DENIAL_HOST && request->only)
+                return try_hosts(pool, &other, &d->other_host);
         return 0;
 }
 

@@ -29,24 +29,33 @@ uint32_t pgpu_units_used(const Pgpu *p);
 /* Sum over the group's PGPUs on online, enabled hosts; where it is 0, *ret_nearest is the nearest miss (pgpu NULL: empty group). */
 uint64_t group_capacity(const GpuGroup *g, const VgpuType *t, PgpuVerdict *ret_nearest);
 
+typedef struct Demand Demand;
+typedef struct Candidate Candidate;
+typedef struct PgpuRemedy PgpuRemedy;
+typedef struct HostRemedy HostRemedy;
+typedef struct Denial Denial;
+
 /* What the visitor is told, host by host; every pointer is valid during the call only. */
 typedef struct HostVerdict {
         const Host *host;
         ErrorCode code;       /* ERROR_NONE: could run here */
         uint64_t score;       /* of the group's algorithm; lower tier index is better */
         size_t tier;
+        bool chosen;
         bool last;            /* it comes behind all others, since starts failed there */
         size_t n_members;     /* VMs of the VM's anti-affine group that are there */
         uint64_t memory_need, memory_available;
         const char *missing;  /* network or storage that the host lacks, or NULL */
-        const char *message;  /* a sentence: the verdict and what would change it */
         Pgpu *const *pgpus;   /* the assignment when code is none, parallel to vm->vgpus */
+        const Demand *demand; /* what is asked for, what stops it there, and what would help: policyd/words says it */
+        const Candidate *candidate;
+        const HostRemedy *remedy;
 } HostVerdict;
 
 typedef struct AllocVisitor {
         void (*host)(const HostVerdict *v, void *userdata);
-        /* Before host() of its host. message: what is in the way, or how much room there is, as a clause; remedy: "" where there is room. */
-        void (*pgpu)(const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, const char *message, const char *remedy, void *userdata);
+        /* Before host() of its host. */
+        void (*pgpu)(const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, const PgpuRemedy *remedy, void *userdata);
         void *userdata;
 } AllocVisitor;
 
@@ -56,13 +65,14 @@ typedef struct AllocRequest {
         const Reservation *reservation; /* or NULL */
         const Host *const *avoid;       /* hosts that already refused this start */
         size_t n_avoid;
-        bool rehearsal;                 /* a refusal is a reason among others: no more than what is in the way and would help */
+        bool without_reason;            /* of a refusal only the code and the nearest PGPU are wanted: no denial */
 } AllocRequest;
 
 #define ALLOC_RUNNERS_UP 5
 
 typedef struct Allocation {
-        Refusal refusal;                /* code ERROR_NONE: placed */
+        Refusal refusal;                /* code ERROR_NONE: placed; the sentence is policyd/words' to make */
+        Denial *denial;                 /* on refusal: why, and what would help (denial.h); owned */
         Host *host;
         Pgpu **pgpus;                   /* parallel to vm->vgpus; owned */
         size_t n_pgpus;
@@ -72,6 +82,7 @@ typedef struct Allocation {
                 uint64_t score;
         } runners_up[ALLOC_RUNNERS_UP];
         size_t n_runners_up;
+        size_t n_hosts;                 /* that were asked */
         size_t n_connecting;            /* hosts not heard from yet: in none of the counts */
         uint32_t counts[_ERROR_MAX];    /* hosts by verdict; ERROR_NONE: could have run it */
         PgpuVerdict nearest;            /* on refusal for GPUs */
@@ -79,6 +90,11 @@ typedef struct Allocation {
 
 int allocate(const Pool *pool, const AllocRequest *request, const AllocVisitor *visitor_or_null, Allocation *ret);
 void allocation_done(Allocation *a);
+/*
+ * Decides again where that may help after a refusal: another host than the one that was named, or a reservation of an owner over
+ * its quota. a->denial tells. 0 or -ENOMEM.
+ */
+int allocate_otherwise(const Pool *pool, const AllocRequest *request, Allocation *a);
 
 /* Books the decision: vm and vgpus scheduled, holds of the reservation used up. */
 int allocation_apply(Pool *pool, Vm *vm, Reservation *reservation_or_null, const Allocation *a);
@@ -90,6 +106,3 @@ void demand_note(Pool *pool, const Vm *vm);
 
 /* Tiers of hosts for a VM, best first, before memory, networks and storage; for tests and Explain. tier_of[i] belongs to hosts[i]. */
 int rank_hosts(const Pool *pool, const AllocRequest *request, Host ***ret_hosts, size_t **ret_tier_of, size_t *ret_n);
-
-/* PGPUs that a reservation of count instances would hold: chosen like placements, spread as the group's algorithm says. Refusal when too few. */
-int allocate_holds(const Pool *pool, const GpuGroup *g, const VgpuType *t, uint32_t count, Pgpu ***ret_pgpus, Refusal *ret);

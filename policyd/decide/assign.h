@@ -23,14 +23,14 @@ typedef struct DemandKind {
         uint32_t count;
 } DemandKind;
 
-typedef struct Demand {
+struct Demand {
         const Vm *vm;
         const Reservation *reservation;
         size_t n_vgpus, n_kinds;
         DemandKind kinds[DEMAND_VGPUS_MAX];
         uint8_t kind_of[DEMAND_VGPUS_MAX]; /* of each VGPU, in the order of devices */
         bool exclusive;                    /* no PGPU ever takes VGPUs of two kinds */
-} Demand;
+};
 
 /* -EINVAL: more VGPUs than devices. */
 int demand_init(Demand *d, const Vm *vm, const Reservation *reservation);

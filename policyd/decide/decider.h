@@ -3,7 +3,7 @@
 /*
  * The decider's own: every host looked at for one start
  *
- * rank.c evaluates and orders, allocate.c chooses, why-not.c words what is in the way.
+ * rank.c evaluates and orders, allocate.c chooses, denial.c finds what is in the way and remedy.c what would help.
  */
 
 #include "policyd/decide/assign.h"
@@ -12,7 +12,7 @@
 /* Of the hosts whose GPUs are in the way, so many are asked what would help. */
 #define HOSTS_TRIED_MAX 8
 
-typedef struct Candidate {
+struct Candidate {
         const Host *host;
         ErrorCode usable; /* NONE; HOST_OFFLINE; HOST_DISABLED; NO_HOSTS_AVAILABLE: refused this start already */
         ErrorCode gpu;    /* NONE: takes all VGPUs */
@@ -28,7 +28,7 @@ typedef struct Candidate {
         size_t n_members; /* of the VM's anti-affine group, how many are here */
         uint64_t *scores; /* one for each VGPU */
         size_t tier;
-} Candidate;
+};
 
 #define CANDIDATES_FEW (ALLOC_RUNNERS_UP + 5)
 
@@ -96,9 +96,5 @@ bool demand_needs_iommu(const Demand *d);
  * none. */
 const char *first_function_not_free(const Vm *vm, const Host *h);
 
-/* What refuses the VM everywhere: VGPUs without HVM, passthrough with ballooned memory. NONE when nothing. */
-int refuse_vm(const Vm *vm, Refusal *ret);
-/* The refusal of a start that no host can take, and the nearest miss. */
-int refuse_start(const Ranking *r, Refusal *ret, PgpuVerdict *ret_nearest);
 /* Tells the visitor of each PGPU, then the host; visit.c. */
 int visit_candidate(Ranking *r, const Candidate *c, const AllocVisitor *visitor, bool chosen);

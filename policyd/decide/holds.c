@@ -8,9 +8,7 @@
  * again: many instances in a large group cost little more than looking at the group once.
  */
 
-#include "policyd/pool/pool-internal.h"
-#include "policyd/words/sentence.h"
-#include "policyd/decide/verdict.h"
+#include "policyd/decide/holds.h"
 
 typedef struct Place {
         Pgpu *pgpu;
@@ -38,28 +36,6 @@ static bool place_is_better(GroupAlgorithm algorithm, const Place *a, const Plac
         }
 
         return a->capacity != b->capacity && (a->capacity < b->capacity) != most_first;
-}
-
-static int refuse_holds(const GpuGroup *g, const VgpuType *t, uint32_t count, uint64_t possible,
-        const PgpuVerdict *nearest, Refusal *ret) {
-        _cleanup_strbuf_ StrBuf b = {}, steps = {};
-        ErrorCode code = possible > 0 ? ERROR_PGPU_INSUFFICIENT_CAPACITY : nearest->code;
-
-        strbuf_addf(&b, "Group '%s' has room for %llu %s, not for %u", g->name_label,
-                (unsigned long long) possible, type_label(t), count);
-        if (possible > 0)
-                strbuf_add(&b, ". Reserve fewer, or shut down VMs in the group.");
-        else if (!nearest->pgpu)
-                strbuf_add(&b, ": it contains no PGPUs. Move PGPUs to it, or take another group.");
-        else {
-                strbuf_add(&b, ": ");
-                sentence_verdict(&b, nearest, t);
-                sentence_remedy(&steps, nearest, t, /* own= */ NULL);
-                strbuf_addf(&b, ". %s.", strempty(steps.text));
-                b.error = b.error ?: steps.error;
-                strbuf_add(&b, count > 1 ? " Then ask again: that makes room for one at least." : "");
-        }
-        return refusal_take(ret, code, &b);
 }
 
 /* The PGPUs with room; a group's PGPUs stand host by host. Returns how many. */
@@ -150,23 +126,26 @@ static int tournament_init(Tournament *t, GroupAlgorithm algorithm, Place *place
 }
 
 int allocate_holds(const Pool *pool, const GpuGroup *g, const VgpuType *t, uint32_t count, Pgpu ***ret_pgpus,
-        Refusal *ret) {
+        HoldsDenial *ret_denial) {
         _cleanup_free_ Place *places = calloc(g->pgpus.n + 1, sizeof(Place));
         _cleanup_free_ uint64_t *sums = calloc(g->pgpus.n + 1, sizeof(uint64_t));
         _cleanup_(tournament_done) Tournament tournament = {};
         _cleanup_free_ Pgpu **chosen = NULL;
-        PgpuVerdict nearest;
-        uint64_t possible;
+        HoldsDenial denial = {};
         size_t n;
         int r;
 
         if (!places || !sums)
                 return -ENOMEM;
 
-        n = places_init(places, sums, g, t, &possible);
-        if (possible < count) {
-                (void) group_capacity(g, t, &nearest);
-                return refuse_holds(g, t, count, possible, &nearest, ret);
+        n = places_init(places, sums, g, t, &denial.possible);
+        if (denial.possible < count) {
+                (void) group_capacity(g, t, &denial.nearest);
+                denial.code = denial.possible > 0 ? ERROR_PGPU_INSUFFICIENT_CAPACITY : denial.nearest.code;
+                if (denial.nearest.pgpu)
+                        pgpu_remedy(denial.nearest.pgpu, t, /* own= */ NULL, /* d= */ NULL, &denial.remedy);
+                *ret_denial = denial;
+                return 0;
         }
 
         chosen = calloc((size_t) count + 1, sizeof(Pgpu *));
@@ -185,5 +164,6 @@ int allocate_holds(const Pool *pool, const GpuGroup *g, const VgpuType *t, uint3
         }
 
         *ret_pgpus = take_ptr(chosen);
+        *ret_denial = denial;
         return 0;
 }

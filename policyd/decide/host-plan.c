@@ -1,44 +1,30 @@
 /*
  * A host's remedy for several VGPUs
  *
- * Tried, not deduced: on a shadow of the host each change that could matter is made or not, and the assigner
+ * Tried, not deduced: on a shadow of the host each step that could matter is made or not, and the assigner
  * says whether all VGPUs find room. First the PGPU that alone would do, the one with the fewest VMs before
- * others, or as many as it takes; then every change that is not needed is taken back, VMs first. What is left
+ * others, or as many as it takes; then every step that is not needed is taken back, VMs first. What is left
  * suffices, and none of it can be left out.
  */
 
+#include "policyd/decide/remedy.h"
 #include "policyd/pool/pool-internal.h"
-#include "policyd/words/remedy.h"
-#include "policyd/decide/shadow.h"
 
 #define TRIES_MAX 96
-
-typedef enum ChangeKind {
-        CHANGE_STOP,
-        CHANGE_RELEASE,
-        CHANGE_ENABLE,
-} ChangeKind;
-
-typedef struct Change {
-        ChangeKind kind;
-        const Object *what; /* the VM, reservation or type */
-        size_t pgpu;        /* enable: where */
-        bool made;
-} Change;
 
 typedef struct Plan {
         const Demand *demand;
         Assigner *assigner;
         Shadow shadow;
-        Change *changes;
-        size_t n_changes;
+        Step *steps; /* all that could matter */
+        size_t n_steps;
         size_t *order; /* PGPUs, those with the fewest VMs and holds first */
         size_t n_tries;
 } Plan;
 
 static void plan_done(Plan *p) {
         shadow_done(&p->shadow);
-        free(p->changes);
+        free(p->steps);
         free(p->order);
 }
 
@@ -46,17 +32,16 @@ static const Pgpu *plan_pgpu(const Plan *p, size_t i) {
         return p->shadow.of->pgpus.items[i];
 }
 
-static Change *plan_find(const Plan *p, const void *what, size_t pgpu) {
-        for (size_t i = 0; i < p->n_changes; i++)
-                if (p->changes[i].what == what &&
-                        (p->changes[i].kind != CHANGE_ENABLE || p->changes[i].pgpu == pgpu))
-                        return &p->changes[i];
+static Step *plan_find(const Plan *p, const void *what, size_t pgpu) {
+        for (size_t i = 0; i < p->n_steps; i++)
+                if (p->steps[i].what == what && (p->steps[i].kind != STEP_ENABLE || p->steps[i].pgpu == pgpu))
+                        return &p->steps[i];
         return NULL;
 }
 
-static void plan_add(Plan *p, ChangeKind kind, const Object *what, size_t pgpu) {
+static void plan_add(Plan *p, StepKind kind, const Object *what, size_t pgpu) {
         if (!plan_find(p, what, pgpu))
-                p->changes[p->n_changes++] = (Change){.kind = kind, .what = what, .pgpu = pgpu};
+                p->steps[p->n_steps++] = (Step){.kind = kind, .what = what, .pgpu = pgpu};
 }
 
 static bool pgpu_serves(const Pgpu *p, const Demand *d, size_t kind) {
@@ -64,7 +49,7 @@ static bool pgpu_serves(const Pgpu *p, const Demand *d, size_t kind) {
                ptr_array_contains(&p->supported, d->kinds[kind].type);
 }
 
-/* Every change on the i-th PGPU that could let a VGPU of the VM onto it. */
+/* Every step on the i-th PGPU that could let a VGPU of the VM onto it. */
 static void plan_add_pgpu(Plan *p, size_t i) {
         const Pgpu *pgpu = plan_pgpu(p, i);
         bool serves = false;
@@ -76,25 +61,25 @@ static void plan_add_pgpu(Plan *p, size_t i) {
                         continue;
                 serves = true;
                 if (!ptr_array_contains(&pgpu->enabled, t) || ptr_array_contains(&pgpu->disabling, t))
-                        plan_add(p, CHANGE_ENABLE, &t->object, i);
+                        plan_add(p, STEP_ENABLE, &t->object, i);
         }
 
         for (size_t j = 0; serves && j < pgpu->vgpus.n; j++)
-                plan_add(p, CHANGE_STOP, &((const Vgpu *) pgpu->vgpus.items[j])->vm->object, i);
+                plan_add(p, STEP_STOP, &((const Vgpu *) pgpu->vgpus.items[j])->vm->object, i);
         for (size_t j = 0; serves && j < pgpu->holds.n; j++)
                 if (pgpu->holds.items[j] != p->demand->reservation)
-                        plan_add(p, CHANGE_RELEASE, &((const Reservation *) pgpu->holds.items[j])->object, i);
+                        plan_add(p, STEP_RELEASE, &((const Reservation *) pgpu->holds.items[j])->object, i);
 }
 
 static int plan_init(Plan *p, const Host *h) {
-        size_t n_changes = 0;
+        size_t n_steps = 0;
 
         for (size_t i = 0; i < h->pgpus.n; i++)
-                n_changes += pgpu_load(h->pgpus.items[i]) + p->demand->n_kinds;
+                n_steps += pgpu_load(h->pgpus.items[i]) + p->demand->n_kinds;
 
-        p->changes = calloc(n_changes + 1, sizeof(Change));
+        p->steps = calloc(n_steps + 1, sizeof(Step));
         p->order = calloc(h->pgpus.n + 1, sizeof(size_t));
-        if (!p->changes || !p->order || shadow_init(&p->shadow, h) < 0)
+        if (!p->steps || !p->order || shadow_init(&p->shadow, h) < 0)
                 return -ENOMEM;
 
         for (size_t i = 0; i < h->pgpus.n; i++) {
@@ -108,14 +93,14 @@ static int plan_init(Plan *p, const Host *h) {
         return 0;
 }
 
-/* The lists of the i-th PGPU without what the changes remove, and with what they add. */
+/* The lists of the i-th PGPU without what the steps remove, and with what they add. */
 static void plan_apply(Plan *p, size_t i) {
         Pgpu *pgpu = &p->shadow.pgpus[i];
         size_t n = 0;
 
         shadow_reset(&p->shadow, i);
         for (size_t j = 0; j < pgpu->vgpus.n; j++) {
-                const Change *c = plan_find(p, &((const Vgpu *) pgpu->vgpus.items[j])->vm->object, i);
+                const Step *c = plan_find(p, &((const Vgpu *) pgpu->vgpus.items[j])->vm->object, i);
 
                 if (!c || !c->made)
                         pgpu->vgpus.items[n++] = pgpu->vgpus.items[j];
@@ -124,20 +109,20 @@ static void plan_apply(Plan *p, size_t i) {
 
         n = 0;
         for (size_t j = 0; j < pgpu->holds.n; j++) {
-                const Change *c = plan_find(p, &((const Reservation *) pgpu->holds.items[j])->object, i);
+                const Step *c = plan_find(p, &((const Reservation *) pgpu->holds.items[j])->object, i);
 
                 if (!c || !c->made)
                         pgpu->holds.items[n++] = pgpu->holds.items[j];
         }
         pgpu->holds.n = n;
 
-        for (size_t j = 0; j < p->n_changes; j++)
-                if (p->changes[j].kind == CHANGE_ENABLE && p->changes[j].pgpu == i && p->changes[j].made)
-                        shadow_enable(&p->shadow, i, CONTAINER_OF(p->changes[j].what, VgpuType, object));
+        for (size_t j = 0; j < p->n_steps; j++)
+                if (p->steps[j].kind == STEP_ENABLE && p->steps[j].pgpu == i && p->steps[j].made)
+                        shadow_enable(&p->shadow, i, CONTAINER_OF(p->steps[j].what, VgpuType, object));
         pgpu_recount(pgpu);
 }
 
-/* 1: all VGPUs find room with the changes that are made. */
+/* 1: all VGPUs find room with the steps that are made. */
 static int plan_try(Plan *p) {
         Pgpu *pgpus[DEMAND_VGPUS_MAX];
 
@@ -147,13 +132,13 @@ static int plan_try(Plan *p) {
         return assigner_try(p->assigner, &p->shadow.host, pgpus);
 }
 
-static bool change_concerns(const Change *c, const Pgpu *pgpu, size_t i) {
+static bool step_concerns(const Step *c, const Pgpu *pgpu, size_t i) {
         switch (c->kind) {
-        case CHANGE_ENABLE:
+        case STEP_ENABLE:
                 return c->pgpu == i;
-        case CHANGE_RELEASE:
+        case STEP_RELEASE:
                 return ptr_array_contains(&pgpu->holds, CONTAINER_OF(c->what, Reservation, object));
-        case CHANGE_STOP:
+        case STEP_STOP:
                 for (size_t j = 0; j < pgpu->vgpus.n; j++)
                         if (&((const Vgpu *) pgpu->vgpus.items[j])->vm->object == c->what)
                                 return true;
@@ -163,9 +148,9 @@ static bool change_concerns(const Change *c, const Pgpu *pgpu, size_t i) {
 }
 
 static void plan_clear_pgpu(Plan *p, size_t i, bool made) {
-        for (size_t j = 0; j < p->n_changes; j++)
-                if (change_concerns(&p->changes[j], plan_pgpu(p, i), i))
-                        p->changes[j].made = made;
+        for (size_t j = 0; j < p->n_steps; j++)
+                if (step_concerns(&p->steps[j], plan_pgpu(p, i), i))
+                        p->steps[j].made = made;
 }
 
 /* 1: with what is made now they fit. */
@@ -189,9 +174,9 @@ static int plan_search(Plan *p) {
 static int plan_take_back(Plan *p) {
         int r = 0;
 
-        for (ChangeKind kind = CHANGE_STOP; kind <= CHANGE_ENABLE; kind++)
-                for (size_t i = 0; i < p->n_changes && p->n_tries < TRIES_MAX && r >= 0; i++) {
-                        Change *c = &p->changes[i];
+        for (StepKind kind = STEP_STOP; kind <= STEP_ENABLE; kind++)
+                for (size_t i = 0; i < p->n_steps && p->n_tries < TRIES_MAX && r >= 0; i++) {
+                        Step *c = &p->steps[i];
 
                         if (c->kind != kind || !c->made)
                                 continue;
@@ -202,40 +187,8 @@ static int plan_take_back(Plan *p) {
         return r < 0 ? r : 0;
 }
 
-/* Steps of one kind: "shut down VMs 'a' and 'b'". */
-static void sentence_changes(
-        StrBuf *b, const Plan *p, ChangeKind kind, const char *one, const char *several) {
-        size_t n = 0, at = 0;
-
-        for (size_t i = 0; i < p->n_changes; i++)
-                n += p->changes[i].kind == kind && p->changes[i].made;
-        for (size_t i = 0; i < p->n_changes; i++) {
-                const Change *c = &p->changes[i];
-
-                if (c->kind != kind || !c->made)
-                        continue;
-                if (at == 0)
-                        sentence_step(b, "%s", n == 1 ? one : several);
-                strbuf_addf(b, "%s'%s'", list_separator(at++, n), object_name(c->what));
-        }
-}
-
-static void sentence_plan(StrBuf *b, const Plan *p) {
-        for (size_t i = 0; i < p->n_changes; i++) {
-                const Change *c = &p->changes[i];
-
-                if (c->kind != CHANGE_ENABLE || !c->made)
-                        continue;
-                sentence_step(b, "enable %s on ", type_label(CONTAINER_OF(c->what, VgpuType, object)));
-                sentence_pgpu(b, plan_pgpu(p, c->pgpu));
-        }
-        sentence_changes(b, p, CHANGE_STOP, "shut down VM ", "shut down VMs ");
-        sentence_changes(b, p, CHANGE_RELEASE, "destroy reservation ", "destroy reservations ");
-}
-
-int sentence_host_plan(StrBuf *b, const Demand *d, Assigner *assigner, const Host *h, uint64_t *ret_memory) {
+int host_plan(const Demand *d, Assigner *assigner, const Host *h, HostRemedy *ret) {
         _cleanup_(plan_done) Plan p = {.demand = d, .assigner = assigner};
-        uint64_t memory = 0;
         int r;
 
         r = plan_init(&p, h);
@@ -248,10 +201,16 @@ int sentence_host_plan(StrBuf *b, const Demand *d, Assigner *assigner, const Hos
         if (r < 0)
                 return r;
 
-        sentence_plan(b, &p);
-        for (size_t i = 0; i < p.n_changes; i++)
-                if (p.changes[i].kind == CHANGE_STOP && p.changes[i].made)
-                        memory += CONTAINER_OF(p.changes[i].what, Vm, object)->memory;
-        *ret_memory = memory;
+        ret->kind = REMEDY_STEPS;
+        ret->host = h;
+        ret->steps = take_ptr(p.steps);
+        for (size_t i = 0; i < p.n_steps; i++) {
+                const Step *s = &ret->steps[i];
+
+                if (s->made && s->kind == STEP_STOP)
+                        ret->memory += CONTAINER_OF(s->what, Vm, object)->memory;
+                if (s->made)
+                        ret->steps[ret->n_steps++] = *s;
+        }
         return 1;
 }

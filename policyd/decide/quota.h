@@ -10,7 +10,7 @@
  * already is never stopped.
  */
 
-#include "policyd/decide/allocate.h"
+#include "policyd/decide/assign.h"
 
 /* What would come on top: by one VGPU of a VM, or by a reservation. */
 typedef struct QuotaNeed {
@@ -38,8 +38,39 @@ bool quota_next(
 size_t quota_vm_needs(
         const Vm *vm, const Reservation *reservation_or_null, Pgpu *const *pgpus_or_null, QuotaNeed *ret);
 
-/* what: "VM 'cad' cannot start". Refuses with QUOTA_EXCEEDED, or leaves ret as it is; -ENOMEM. */
-int quota_check(const Pool *pool, const char *what, const char *owner, const QuotaNeed *needs, size_t n,
-        Refusal *ret);
-int quota_check_start(
-        const Pool *pool, const AllocRequest *request, Pgpu *const *pgpus_or_null, Refusal *ret);
+#define QUOTA_USERS_NAMED 3
+#define QUOTA_USERS_COUNTED 1024 /* a sentence is not worth the time of a decision */
+#define QUOTA_LIMITS_MAX (2 * (DEMAND_VGPUS_MAX + 1)) /* one for each group and one for all, of both kinds */
+
+/* A limit that would be exceeded. */
+typedef struct QuotaLimit {
+        const Quota *quota;
+        bool by_size;
+        uint64_t used, need, max;
+} QuotaLimit;
+
+/*
+ * Of an owner's VMs or reservations, those that use most of the first limit. With several limits others use
+ * none of the first; what counts is whether one alone, or all together, make room under each.
+ */
+typedef struct QuotaUsers {
+        uint64_t freed[QUOTA_LIMITS_MAX]; /* by all of them */
+        struct {
+                const char *name;
+                uint64_t amount;
+                bool enough;
+        } most[QUOTA_USERS_NAMED];
+        size_t n, n_enough; /* how many there are; how many of them would make room alone */
+        bool suffice;       /* all of them together do */
+} QuotaUsers;
+
+typedef struct QuotaExcess {
+        const char *owner;
+        QuotaLimit limits[QUOTA_LIMITS_MAX];
+        size_t n_limits;
+        bool has_room; /* if what the owner uses went; else no VM or reservation is looked at */
+        QuotaUsers vms, reservations;
+} QuotaExcess;
+
+/* False: it fits, and ret holds nothing. */
+bool quota_exceeded(const Pool *pool, const char *owner, const QuotaNeed *needs, size_t n, QuotaExcess *ret);

@@ -320,7 +320,9 @@ void places_started(Policy *p, const Vm *vm); /* where it is booked */
 void places_failed_everywhere(Policy *p, const Vm *vm);
 void places_clear_host(Policy *p, Host *h); /* and its PGPUs */
 
-int decision_to_text(Policy *p, const Vm *vm, const Allocation *a, char **ret); /* explain.c */
+/* As a start decides, a refusal with its sentence; what an accepted one is remembered by. explain.c */
+int decide_start(Policy *p, const AllocRequest *request, const AllocVisitor *visitor_or_null, Allocation *ret);
+int decision_to_text(Policy *p, const Vm *vm, const Allocation *a, char **ret);
 int host_check_reachable(const Host *h, const char *what, Refusal *refusal);
 Host *vm_host(const Vm *vm); /* where it is resident, else scheduled, or NULL */
 

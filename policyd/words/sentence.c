@@ -18,6 +18,13 @@ const char *list_separator(size_t i, size_t n) {
         return i + 1 == n ? " and " : ", ";
 }
 
+void sentence_name(StrBuf *b, size_t i, size_t n, const char *name) {
+        strbuf_add(b, list_separator(i, n));
+        strbuf_add(b, "'");
+        strbuf_add(b, name);
+        strbuf_add(b, "'");
+}
+
 void sentence_names(StrBuf *b, const char *const *names, size_t n) {
         size_t shown = n > NAMES_SHOWN + 1 ? NAMES_SHOWN : n;
 
@@ -67,10 +74,7 @@ void sentence_vms(StrBuf *b, Vgpu *const *vgpus, size_t n) {
         shown = n_distinct > NAMES_SHOWN + 1 ? NAMES_SHOWN : n_distinct;
         strbuf_add(b, n_distinct == 1 ? "VM " : "VMs ");
         for (size_t i = 0; i < shown; i++) {
-                strbuf_add(b, list_separator(i, n_distinct));
-                strbuf_add(b, "'");
-                strbuf_add(b, distinct[i]->vm->name_label);
-                strbuf_add(b, "'");
+                sentence_name(b, i, n_distinct, distinct[i]->vm->name_label);
                 strbuf_add(b, vm_state_words(distinct[i]));
         }
         if (shown < n_distinct)
@@ -111,7 +115,7 @@ size_t sentence_outsiders(StrBuf *b, const Pgpu *p, const VgpuType *t) {
         strbuf_add(b, n == 1 ? "VM " : "VMs ");
         for (size_t i = 0; i < p->n_outsiders && at < NAMES_SHOWN + 1; i++)
                 if (outsider_counts(p, i, t))
-                        strbuf_addf(b, "%s'%s'", list_separator(at++, n), p->outsiders[i].name);
+                        sentence_name(b, at++, n, p->outsiders[i].name);
         if (at < n)
                 strbuf_addf(b, " and %zu more", n - at);
         strbuf_addf(b, ", which %s not of this pool", n == 1 ? "is" : "are");
@@ -137,7 +141,8 @@ void sentence_clause(StrBuf *b, const char *sentence) {
         if (n > 0 && sentence[n - 1] == '.')
                 n--;
         /* Not an abbreviation such as "SSH". */
-        if (n > 1 && sentence[0] >= 'A' && sentence[0] <= 'Z' && !(sentence[1] >= 'A' && sentence[1] <= 'Z')) {
+        if (n > 1 && sentence[0] >= 'A' && sentence[0] <= 'Z' &&
+                !(sentence[1] >= 'A' && sentence[1] <= 'Z')) {
                 strbuf_addf(b, "%c", sentence[0] - 'A' + 'a');
                 strbuf_add_n(b, sentence + 1, n - 1);
         } else
@@ -162,70 +167,9 @@ void sentence_unusable_host(StrBuf *b, const Host *h) {
         }
 }
 
-/* Who is on the PGPU: its VMs, the reservations that hold it, and who is not of the pool. */
-static void sentence_users(StrBuf *b, const Pgpu *p) {
-        if (p->vgpus.n > 0)
-                sentence_vms(b, (Vgpu *const *) p->vgpus.items, p->vgpus.n);
-        if (p->vgpus.n > 0 && p->holds.n > 0)
-                strbuf_add(b, " and ");
-        if (p->holds.n > 0)
-                sentence_reservations(b, (Reservation *const *) p->holds.items, p->holds.n);
-        if (p->n_outsiders > 0 && p->vgpus.n + p->holds.n > 0)
-                strbuf_add(b, " and ");
-        (void) sentence_outsiders(b, p, NULL);
-}
-
-void sentence_verdict(StrBuf *b, const PgpuVerdict *v, const VgpuType *t) {
-        const Pgpu *p = v->pgpu;
-        const char *reason;
-
-        switch (error_code_nearness(v->code)) {
-        case 5:
-                sentence_pgpu(b, p);
-                strbuf_add(b, " is left out: ");
-                (void) pgpu_standing(p, &reason);
-                sentence_clause(b, reason);
-                return;
-        case 4:
-                sentence_pgpu(b, p);
-                if (t->implementation == TYPE_PASSTHROUGH || v->used >= v->size)
-                        strbuf_add(b, " is full: it has ");
-                else
-                        strbuf_addf(b, " has only %u %% of it left: it has ",
-                                (unsigned) ((uint64_t) (v->size - v->used) * 100 / v->size));
-                sentence_users(b, p);
-                return;
-        case 3:
-                sentence_pgpu(b, p);
-                strbuf_addf(b, " %s %s for ", v->held ? "is kept for" : "runs", type_label(v->running));
-                sentence_users(b, p);
-                strbuf_addf(b, ", and %s cannot share a PGPU with it", type_label(t));
-                return;
-        case 2:
-                sentence_pgpu(b, p);
-                strbuf_addf(b, " supports %s, but the type is %s there", type_label(t),
-                        ptr_array_contains(&p->disabling, t) ? "being disabled" : "not enabled");
-                return;
-        case 1:
-                sentence_pgpu(b, p);
-                strbuf_addf(b, " does not support %s", type_label(t));
-                return;
-        default:
-                sentence_pgpu(b, p);
-                if (v->code == ERROR_NONE)
-                        strbuf_addf(b, " has room for %u %s", v->capacity, type_label(t));
-                else if (!isempty(p->held_by) && p->host->state == HOST_ONLINE)
-                        strbuf_addf(b, " is held by %s, which is not of this pool", p->held_by);
-                else if (p->health == PGPU_HEALTH_LOST && p->host->state == HOST_ONLINE) {
-                        strbuf_add(b, " is lost: ");
-                        sentence_clause(b, strempty(p->health_reason));
-                } else if (!p->present && p->host->state == HOST_ONLINE)
-                        strbuf_add(b, " is no longer reported by its host");
-                else {
-                        strbuf_add(b, " cannot be used while ");
-                        sentence_unusable_host(b, p->host);
-                }
-        }
+void sentence_enable(StrBuf *b, const VgpuType *t, const Pgpu *p) {
+        sentence_step(b, "enable %s on ", type_label(t));
+        sentence_pgpu(b, p);
 }
 
 void sentence_step(StrBuf *b, const char *format, ...) {
@@ -246,6 +190,12 @@ void sentence_step(StrBuf *b, const char *format, ...) {
                 text[0] = (char) toupper((unsigned char) text[0]);
         strbuf_add(b, first ? "" : ", and ");
         strbuf_add(b, text);
+}
+
+void sentence_add_steps(StrBuf *b, StrBuf *steps) {
+        b->error = b->error ?: steps->error;
+        if (steps->len > 0)
+                strbuf_addf(b, " %s.", steps->text);
 }
 
 /* In tenths of the unit, up or down, so that what is said to suffice does. */

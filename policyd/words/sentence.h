@@ -1,19 +1,21 @@
 #pragma once
 
 /*
- * Words for people: pieces of the sentences that refusals and verdicts say
+ * Words for people: pieces of the sentences of which refusals and remedies are made
  *
  * Each builder appends to a StrBuf, which remembers a lack of memory, so that a sentence is checked once at
  * its end.
  */
 
 #include "common/base/strbuf.h"
-#include "policyd/decide/allocate.h"
+#include "policyd/pool/pool.h"
 
 #define NAMES_SHOWN 4
 
 /* What stands before the i-th of n things: "", ", " or " and ". */
 const char *list_separator(size_t i, size_t n);
+/* "'a'", the i-th of n: with what stands before it. */
+void sentence_name(StrBuf *b, size_t i, size_t n, const char *name);
 /* "alpha, beta and gamma", or the first few "and 12 more": of n names only the first NAMES_SHOWN + 1 are
  * looked at. */
 void sentence_names(StrBuf *b, const char *const *names, size_t n);
@@ -37,14 +39,15 @@ void sentence_size_there(StrBuf *b, uint64_t bytes);
  * 'a'". The first begins the sentence. */
 void sentence_step(StrBuf *b, const char *format, ...) _printf_(2, 3);
 
-/* What stands in the way on one PGPU, as a clause; and what would help there, as steps (sentence_step()): all
- * that the PGPU needs, which its host may add to (remedy.c). own: the reservation that the start names, or NULL. */
-void sentence_verdict(StrBuf *b, const PgpuVerdict *v, const VgpuType *t);
-void sentence_remedy(StrBuf *b, const PgpuVerdict *v, const VgpuType *t, const Reservation *own);
 /* A whole sentence as part of another: "The connection was lost." is "the connection was lost". */
 void sentence_clause(StrBuf *b, const char *sentence);
 /* "alpha is offline: connection refused", "alpha is disabled" */
 void sentence_unusable_host(StrBuf *b, const Host *h);
+
+/* Steps as a sentence behind another; nothing when there are none. */
+void sentence_add_steps(StrBuf *b, StrBuf *steps);
+/* The step "enable GRID K140Q on 0000:84:00.0 of beta". */
+void sentence_enable(StrBuf *b, const VgpuType *t, const Pgpu *p);
 
 /* Hands the text to ret under code; -ENOMEM. */
 int refusal_take(Refusal *ret, ErrorCode code, StrBuf *b);

@@ -9,6 +9,7 @@
 #include <malloc.h>
 #include <math.h>
 
+#include "policyd/words/decision-words.h"
 #include "tests/bench/bench-pool.h"
 #include "tests/bench/decision.h"
 
@@ -81,13 +82,13 @@ static int make_fond(BenchPool *b, Case *c) {
 
 static int make_reserved(BenchPool *b, Case *c) {
         _cleanup_free_ Pgpu **pgpus = NULL;
-        _cleanup_refusal_ Refusal refusal = {};
+        HoldsDenial denial;
         Uuid id = case_id(1);
         int r;
 
         r = bench_pool_add_vm(b, 1, &c->vm);
         if (r >= 0)
-                r = allocate_holds(b->world.pool, b->world.groups[0], b->world.types[1], 8, &pgpus, &refusal);
+                r = allocate_holds(b->world.pool, b->world.groups[0], b->world.types[1], 8, &pgpus, &denial);
         if (r >= 0)
                 r = pool_add_reservation(b->world.pool, &id, 0, "bench", b->world.groups[0],
                         b->world.types[1], 8, &c->reservation);
@@ -177,7 +178,8 @@ static double time_case(BenchPool *b, const Case *c, bool refusal) {
                 if (bench_pool_turn(b, &t) < 0)
                         return NAN;
                 start = now_ns();
-                if (allocate(b->world.pool, &request, NULL, &a) < 0)
+                if (allocate(b->world.pool, &request, NULL, &a) < 0 ||
+                        (a.denial && refuse_start(&request, /* brief= */ false, &a) < 0))
                         return NAN;
                 times[i] = (double) (now_ns() - start);
                 if ((a.refusal.code != ERROR_NONE) != refusal)
@@ -301,6 +303,8 @@ static int measure_hard(Report *r) {
                 pool_set_pgpu_present(b.world.pool, bench_pool_pgpu(&b, 0), true);
                 start = cpu_ns();
                 error = allocate(b.world.pool, &request, NULL, &a);
+                if (error >= 0 && a.denial)
+                        error = refuse_start(&request, /* brief= */ false, &a);
                 times[i] = (double) (cpu_ns() - start);
                 if (error >= 0 && a.refusal.code != ERROR_PGPU_INSUFFICIENT_CAPACITY)
                         error = -EINVAL;

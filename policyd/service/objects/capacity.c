@@ -11,7 +11,7 @@
 #include "common/json/json-write.h"
 #include "common/base/strbuf.h"
 #include "policyd/advice/packing.h"
-#include "policyd/words/sentence.h"
+#include "policyd/words/decision-words.h"
 #include "policyd/service/base/json-text.h"
 #include "protocol/type-record.h"
 
@@ -83,11 +83,13 @@ static Counts count_type(const GpuGroup *g, const VgpuType *t) {
 static int add_nearest(struct json_object *reason, const PgpuVerdict *nearest, const VgpuType *t) {
         _cleanup_strbuf_ StrBuf said = {}, helps = {};
         _cleanup_free_ char *message = NULL, *remedy = NULL;
+        PgpuRemedy steps;
         int r;
 
+        pgpu_remedy(nearest->pgpu, t, /* own= */ NULL, /* d= */ NULL, &steps);
         sentence_verdict(&said, nearest, t);
         strbuf_add(&said, ".");
-        sentence_remedy(&helps, nearest, t, /* own= */ NULL);
+        sentence_remedy(&helps, &steps);
         message = strbuf_take(&said);
         remedy = strbuf_take(&helps);
         if (!message || !remedy)

@@ -9,7 +9,7 @@
 #include "common/json/json-write.h"
 #include "policyd/decide/assign.h"
 #include "policyd/decide/quota.h"
-#include "policyd/words/sentence.h"
+#include "policyd/words/decision-words.h"
 #include "policyd/service/base/json-text.h"
 
 typedef struct Explanation {
@@ -17,6 +17,8 @@ typedef struct Explanation {
         StrBuf pgpus; /* of the host whose verdict comes; an array not yet closed */
         const Vgpu *vgpu;
         StrBuf vgpu_text; /* what is the same of vgpu for each PGPU */
+        StrBuf message,
+                helps; /* used again for each: with a thousand PGPUs memory would cost as much as the words */
         int error;
 } Explanation;
 
@@ -43,12 +45,17 @@ static void tell_vgpu(Explanation *e, const Vgpu *v) {
 }
 
 /* PGPUs are most of the answer. */
-static void tell_pgpu(const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, const char *message,
-        const char *remedy, void *userdata) {
+static void tell_pgpu(
+        const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, const PgpuRemedy *remedy, void *userdata) {
         Explanation *e = userdata;
         StrBuf *b = &e->pgpus;
         PgpuHealth health;
         const char *reason, *standing_reason;
+
+        e->message.len = e->helps.len = 0;
+        sentence_vgpu_verdict(&e->message, vgpu, v);
+        sentence_remedy(&e->helps, remedy);
+        e->error = e->error ?: strbuf_error(&e->message) ?: strbuf_error(&e->helps);
 
         strbuf_add(b, b->len == 0 ? "[{\"pgpu\":\"" : ",{\"pgpu\":\"");
         strbuf_add(b, UUID_TEXT(&v->pgpu->object.id));
@@ -72,7 +79,7 @@ static void tell_pgpu(const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, con
                 json_quote(b, standing_reason);
         }
         strbuf_add(b, ",\"message\":");
-        json_quote(b, message);
+        json_quote(b, strempty(e->message.text));
         if (!isempty(v->pgpu->held_by)) {
                 strbuf_add(b, ",\"held_by\":");
                 json_quote(b, v->pgpu->held_by);
@@ -83,7 +90,7 @@ static void tell_pgpu(const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, con
                 json_quote(b, reason);
         }
         strbuf_add(b, ",\"remedy\":");
-        json_quote(b, remedy);
+        json_quote(b, e->helps.len > 0 ? e->helps.text : "");
         strbuf_add(b, "}");
 }
 
@@ -92,8 +99,10 @@ static void tell_host(const HostVerdict *v, void *userdata) {
         Explanation *e = userdata;
         int r;
 
+        e->message.len = 0;
+        sentence_host_verdict(&e->message, v);
         o = append_object(e->hosts);
-        if (!o) {
+        if (!o || strbuf_error(&e->message) < 0) {
                 e->error = -ENOMEM;
                 return;
         }
@@ -103,7 +112,7 @@ static void tell_host(const HostVerdict *v, void *userdata) {
         r = r ?: json_add_uuid(o, "host", &v->host->object.id);
         r = r ?: json_add_string(o, "name_label", v->host->name_label);
         r = r ?: json_add_string(o, "code", v->code == ERROR_NONE ? "" : error_code_word(v->code));
-        r = r ?: json_add_string(o, "message", strempty(v->message));
+        r = r ?: json_add_string(o, "message", strempty(e->message.text));
         r = r ?: json_add_u64(o, "score", v->score);
         r = r ?: json_add_u64(o, "tier", v->tier);
         if (v->last)
@@ -222,6 +231,23 @@ static int add_stand(struct json_object *o, const char *member, const Host *h) {
         return r ?: json_add_string(stand, "name_label", h->name_label);
 }
 
+/* A refusal gets its sentence, for which other decisions may have to be made. */
+int decide_start(Policy *p, const AllocRequest *request, const AllocVisitor *visitor, Allocation *ret) {
+        _cleanup_(allocation_done) Allocation a = {};
+        int r;
+
+        r = allocate(p->pool, request, visitor, &a);
+        if (r >= 0 && a.denial)
+                r = allocate_otherwise(p->pool, request, &a);
+        if (r >= 0 && a.denial)
+                r = refuse_start(request, /* brief= */ false, &a);
+        if (r < 0)
+                return r;
+        *ret = a;
+        a = (Allocation){};
+        return 0;
+}
+
 /* The same function as a start's, heard by a visitor; hosts stays empty where the VM itself is refused. */
 static int explain(Policy *p, const Vm *vm, const StartOptions *o, struct json_object *json, Explanation *e,
         Refusal *refusal) {
@@ -236,9 +262,11 @@ static int explain(Policy *p, const Vm *vm, const StartOptions *o, struct json_o
                 r = platform_vgpu_preview(p, vm, &preview, &request.vm, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
-        r = allocate(p->pool, &request, &visitor, &a);
+        r = decide_start(p, &request, &visitor, &a);
         strbuf_done(&e->pgpus);
         strbuf_done(&e->vgpu_text);
+        strbuf_done(&e->message);
+        strbuf_done(&e->helps);
         if (r >= 0 && a.refusal.code != ERROR_NONE) {
                 *refusal = a.refusal;
                 a.refusal = (Refusal){};

@@ -6,7 +6,7 @@
 
 #include "common/daemon/log.h"
 #include "common/base/strbuf.h"
-#include "policyd/decide/quota.h"
+#include "policyd/words/decision-words.h"
 #include "policyd/service/internal.h"
 
 #define SECONDS_MAX UINT64_C(315360000) /* ten years */
@@ -40,12 +40,20 @@ static int check_count(const GpuGroup *group, const VgpuType *type, uint32_t cou
 static int check_quota(Policy *p, const char *name, const GpuGroup *group, const VgpuType *type,
         uint32_t count, const char *owner, Refusal *refusal) {
         QuotaNeed need = {.group = group, .vgpus = count, .size = (uint64_t) count * type_units(type)};
-        _cleanup_strbuf_ StrBuf b = {};
-        _cleanup_free_ char *what = NULL;
+        QuotaExcess excess;
 
-        strbuf_addf(&b, "Reservation '%s' cannot be made", name);
-        what = strbuf_take(&b);
-        return what ? quota_check(p->pool, what, owner, &need, 1, refusal) : -ENOMEM;
+        if (!quota_exceeded(p->pool, owner, &need, 1, &excess))
+                return 0;
+        return refuse_quota("Reservation", name, "cannot be made", &excess, refusal);
+}
+
+static int find_holds(Policy *p, const GpuGroup *group, const VgpuType *type, uint32_t count, Pgpu ***ret,
+        Refusal *refusal) {
+        HoldsDenial denial;
+        int r;
+
+        r = allocate_holds(p->pool, group, type, count, ret, &denial);
+        return r < 0 || denial.code == ERROR_NONE ? r : refuse_holds(group, type, count, &denial, refusal);
 }
 
 int reservations_create(Policy *p, const char *name, GpuGroup *group, VgpuType *type, uint32_t count,
@@ -65,7 +73,7 @@ int reservations_create(Policy *p, const char *name, GpuGroup *group, VgpuType *
         if (r == 0 && refusal->code == ERROR_NONE)
                 r = check_count(group, type, count, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
-                r = allocate_holds(p->pool, group, type, count, &pgpus, refusal);
+                r = find_holds(p, group, type, count, &pgpus, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
 

@@ -134,7 +134,7 @@ static int start_rehearse(Policy *p, const Vm *vm, const StartOptions *options, 
         r = platform_vgpu_preview(p, vm, &preview, &request.vm, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
-        r = allocate(p->pool, &request, NULL, &a);
+        r = decide_start(p, &request, /* visitor= */ NULL, &a);
         if (r >= 0 && a.refusal.code != ERROR_NONE)
                 move_refusal(&a.refusal, refusal);
         return r;
@@ -156,7 +156,7 @@ int vms_start(Policy *p, Vm *vm, const StartOptions *options, Job **ret_job, Ref
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
 
-        r = allocate(p->pool, &request, NULL, &a);
+        r = decide_start(p, &request, /* visitor= */ NULL, &a);
         if (r < 0)
                 return r;
         demand_note(p->pool, vm);
@@ -387,7 +387,8 @@ static int try_next_host(Operation *op, Vm *vm, const Host *refused, Reservation
 
 /* On the same host without the PGPUs that it had: while it is decided, they are as if they were not there. */
 static int try_next_pgpu(Operation *op, Vm *vm, Host *h, const FailedTry *failed, Reservation *reservation) {
-        AllocRequest request = {.vm = vm, .only = h, .reservation = reservation};
+        AllocRequest request = {
+                .vm = vm, .only = h, .reservation = reservation, .without_reason = true};
         Pool *pool = op->policy->pool;
         bool present[failed->n_pgpus + 1];
         int r;
@@ -433,7 +434,7 @@ static int try_elsewhere(Operation *op, Vm *vm, Host *h, FailedTry *failed, Rese
 static int could_start_elsewhere(Operation *op, Vm *vm, Host *h) {
         _cleanup_(allocation_done) Allocation a = {};
         _cleanup_free_ const Host **avoid = NULL;
-        AllocRequest request = {.vm = vm, .rehearsal = true};
+        AllocRequest request = {.vm = vm, .without_reason = true};
         int r;
 
         r = avoid_host(op, h);

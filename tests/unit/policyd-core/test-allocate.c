@@ -286,15 +286,15 @@ static void a_host_that_refused_is_avoided(void **state) {
         AllocRequest request = {.vm = world_vm(p.w, "vm", K100, END), .avoid = avoid, .n_avoid = 1};
         _cleanup_allocation_ Allocation a = {}, b = {}, c = {};
 
-        assert_int_equal(allocate(p.w->pool, &request, NULL, &a), 0);
+        assert_int_equal(allocate_in_words(p.w->pool, &request, NULL, &a), 0);
         assert_ptr_equal(a.host, p.beta);
 
         request.n_avoid = 2;
-        assert_int_equal(allocate(p.w->pool, &request, NULL, &b), 0);
+        assert_int_equal(allocate_in_words(p.w->pool, &request, NULL, &b), 0);
         assert_refused(&b.refusal, ERROR_NO_HOSTS_AVAILABLE, "2 refused it just now", NULL);
 
         request.only = p.alpha;
-        assert_int_equal(allocate(p.w->pool, &request, NULL, &c), 0);
+        assert_int_equal(allocate_in_words(p.w->pool, &request, NULL, &c), 0);
         assert_refused(&c.refusal, ERROR_NO_HOSTS_AVAILABLE,
                 "cannot start on alpha: the host has refused it just now", NULL);
 }
@@ -330,7 +330,7 @@ static Reservation *reserve(World *w, const char *name, WorldType type, uint32_t
         Uuid id = world_id(w);
         Reservation *r;
 
-        assert_int_equal(allocate_holds(w->pool, g, w->types[type], count, &pgpus, &refusal), 0);
+        assert_int_equal(holds_in_words(w->pool, g, w->types[type], count, &pgpus, &refusal), 0);
         if (refusal.code != ERROR_NONE)
                 fail_msg("%s", refusal.message);
         assert_int_equal(pool_add_reservation(w->pool, &id, 0, name, g, w->types[type], count, &r), 0);
@@ -353,7 +353,7 @@ static void holds_count_as_used_for_others_only(void **state) {
         assert_refused(&b.refusal, ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE, "is kept for GRID K260Q",
                 "Destroy reservation 'demo'. ", NULL);
 
-        assert_int_equal(allocate(p.w->pool, &request, NULL, &c), 0);
+        assert_int_equal(allocate_in_words(p.w->pool, &request, NULL, &c), 0);
         assert_int_equal(c.refusal.code, ERROR_NONE);
         assert_int_equal(allocation_apply(p.w->pool, vm, r, &c), 0);
         assert_int_equal(r->holds.n, 3);
@@ -383,7 +383,7 @@ static void what_is_held_goes_first(void **state) {
                 world_resident(p.w, p.a[0], K100);
 
         request.reservation = r;
-        assert_int_equal(allocate(p.w->pool, &request, NULL, &a), 0);
+        assert_int_equal(allocate_in_words(p.w->pool, &request, NULL, &a), 0);
         assert_ptr_equal(a.pgpus[0], p.b[1]);
         assert_ptr_equal(a.pgpus[1], p.b[2]);
         assert_int_equal(allocation_apply(p.w->pool, vm, r, &a), 0);
@@ -417,7 +417,7 @@ static void holds_of_types_that_share_a_pgpu(void **state) {
         assert_int_equal(pool_hold(p.w->pool, r, p.k2[0]), 0);
 
         request.reservation = r;
-        assert_int_equal(allocate(p.w->pool, &request, NULL, &a), 0);
+        assert_int_equal(allocate_in_words(p.w->pool, &request, NULL, &a), 0);
         assert_int_equal(a.refusal.code, ERROR_NONE);
         assert_int_equal(allocation_apply(p.w->pool, fits, r, &a), 0);
         assert_int_equal(r->holds.n, 1);
@@ -427,7 +427,7 @@ static void holds_of_types_that_share_a_pgpu(void **state) {
         assert_int_equal(r->holds.n, 2);
 
         request.vm = does_not;
-        assert_int_equal(allocate(p.w->pool, &request, NULL, &b), 0);
+        assert_int_equal(allocate_in_words(p.w->pool, &request, NULL, &b), 0);
         assert_refused(
                 &b.refusal, ERROR_PGPU_INSUFFICIENT_CAPACITY, "3 x GRID K200 and 3 x GRID K240Q", NULL);
 }
@@ -454,14 +454,14 @@ static void too_large_a_reservation_is_refused(void **state) {
         _cleanup_free_ Pgpu **pgpus = NULL;
         _cleanup_refusal_ Refusal a = {}, b = {}, c = {};
 
-        assert_int_equal(allocate_holds(p.w->pool, p.w->groups[K2], p.w->types[K260Q], 5, &pgpus, &a), 0);
+        assert_int_equal(holds_in_words(p.w->pool, p.w->groups[K2], p.w->types[K260Q], 5, &pgpus, &a), 0);
         assert_refused(&a, ERROR_PGPU_INSUFFICIENT_CAPACITY, "room for 4 GRID K260Q, not for 5", NULL);
 
-        assert_int_equal(allocate_holds(p.w->pool, p.w->groups[K2], p.w->types[K100], 1, &pgpus, &b), 0);
+        assert_int_equal(holds_in_words(p.w->pool, p.w->groups[K2], p.w->types[K100], 1, &pgpus, &b), 0);
         assert_refused(&b, ERROR_VGPU_TYPE_NOT_SUPPORTED, "does not support GRID K100", NULL);
 
         assert_int_equal(
-                allocate_holds(p.w->pool, world_group(p.w, "empty"), p.w->types[K100], 1, &pgpus, &c), 0);
+                holds_in_words(p.w->pool, world_group(p.w, "empty"), p.w->types[K100], 1, &pgpus, &c), 0);
         assert_refused(&c, ERROR_GPU_GROUP_CONTAINS_NO_PGPUS, "contains no PGPUs", NULL);
 
         /* Passthrough joins nothing, itself included. */
@@ -469,7 +469,7 @@ static void too_large_a_reservation_is_refused(void **state) {
                 _cleanup_refusal_ Refusal d = {};
 
                 assert_int_equal(
-                        allocate_holds(p.w->pool, p.w->groups[K2], p.w->types[PASSTHROUGH], 2, &pgpus, &d),
+                        holds_in_words(p.w->pool, p.w->groups[K2], p.w->types[PASSTHROUGH], 2, &pgpus, &d),
                         0);
                 assert_int_equal(d.code, ERROR_NONE);
                 assert_ptr_not_equal(pgpus[0], pgpus[1]);
@@ -483,22 +483,30 @@ typedef struct Heard {
         char text[4096];
 } Heard;
 
-static void hear_pgpu(const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, const char *message,
-        const char *remedy, void *userdata) {
+static void hear_text(Heard *heard, const StrBuf *b) {
+        snprintf(heard->text + strlen(heard->text), sizeof(heard->text) - strlen(heard->text), "%s|",
+                strempty(b->text));
+}
+
+static void hear_pgpu(
+        const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, const PgpuRemedy *remedy, void *userdata) {
+        _cleanup_strbuf_ StrBuf b = {};
         Heard *heard = userdata;
 
         heard->n_pgpus++;
-        snprintf(heard->text + strlen(heard->text), sizeof(heard->text) - strlen(heard->text), "%s|", remedy);
+        sentence_remedy(&b, remedy);
+        hear_text(heard, &b);
 }
 
 static void hear_host(const HostVerdict *v, void *userdata) {
+        _cleanup_strbuf_ StrBuf b = {};
         Heard *heard = userdata;
 
         heard->n_hosts++;
         heard->n_possible += v->code == ERROR_NONE;
         assert_int_equal(v->code == ERROR_NONE, v->pgpus != NULL);
-        snprintf(heard->text + strlen(heard->text), sizeof(heard->text) - strlen(heard->text), "%s|",
-                v->message);
+        sentence_host_verdict(&b, v);
+        hear_text(heard, &b);
 }
 
 static Heard explain(World *w, const AllocRequest *request) {
@@ -506,8 +514,8 @@ static Heard explain(World *w, const AllocRequest *request) {
         AllocVisitor visitor = {.host = hear_host, .pgpu = hear_pgpu, .userdata = &heard};
         _cleanup_allocation_ Allocation a = {}, plain = {};
 
-        assert_int_equal(allocate(w->pool, request, &visitor, &a), 0);
-        assert_int_equal(allocate(w->pool, request, NULL, &plain), 0);
+        assert_int_equal(allocate_in_words(w->pool, request, &visitor, &a), 0);
+        assert_int_equal(allocate_in_words(w->pool, request, NULL, &plain), 0);
         assert_int_equal(a.refusal.code, plain.refusal.code);
         assert_ptr_equal(a.host, plain.host);
         return heard;
@@ -615,7 +623,7 @@ static void too_many_vgpus_are_an_error(void **state) {
 
         for (size_t i = 0; i < 22; i++)
                 world_vgpu(p.w, vm, p.w->groups[K1], p.w->types[K100]);
-        assert_int_equal(allocate(p.w->pool, &request, NULL, &a), -EINVAL);
+        assert_int_equal(allocate_in_words(p.w->pool, &request, NULL, &a), -EINVAL);
 }
 
 static void only_a_placement_can_be_booked(void **state) {
@@ -636,7 +644,7 @@ static void a_type_that_stands_alone_is_held_apart(void **state) {
                                  p.w->pool, p.w->types[K100], (const char *const[]){NULL}, NULL),
                 0);
         assert_int_equal(
-                allocate_holds(p.w->pool, p.w->groups[K1], p.w->types[K100], 2, &pgpus, &refusal), 0);
+                holds_in_words(p.w->pool, p.w->groups[K1], p.w->types[K100], 2, &pgpus, &refusal), 0);
         assert_int_equal(refusal.code, ERROR_NONE);
         assert_ptr_not_equal(pgpus[0], pgpus[1]);
 }
@@ -650,7 +658,7 @@ static void of_equals_the_first_is_held(void **state) {
 
                 pool_set_group_algorithm(p.w->pool, p.w->groups[K1], algorithm);
                 assert_int_equal(
-                        allocate_holds(p.w->pool, p.w->groups[K1], p.w->types[K100], 1, &pgpus, &refusal), 0);
+                        holds_in_words(p.w->pool, p.w->groups[K1], p.w->types[K100], 1, &pgpus, &refusal), 0);
                 assert_ptr_equal(pgpus[0], p.a[0]);
         }
 }
@@ -679,13 +687,13 @@ static void holding_many_is_holding_one_by_one(void **state) {
                 }
 
                 n = (uint32_t) group_capacity(g, t, NULL);
-                assert_int_equal(allocate_holds(p.w->pool, g, t, n, &many, &refusal), 0);
+                assert_int_equal(holds_in_words(p.w->pool, g, t, n, &many, &refusal), 0);
                 for (uint32_t i = 0; i < n; i++) {
                         _cleanup_free_ Pgpu **one = NULL;
                         Uuid id = world_id(p.w);
                         Reservation *r;
 
-                        assert_int_equal(allocate_holds(p.w->pool, g, t, 1, &one, &refusal), 0);
+                        assert_int_equal(holds_in_words(p.w->pool, g, t, 1, &one, &refusal), 0);
                         assert_ptr_equal(one[0], many[i]);
                         assert_int_equal(pool_add_reservation(p.w->pool, &id, 0, "one", g, t, 1, &r), 0);
                         assert_int_equal(pool_hold(p.w->pool, r, one[0]), 0);

@@ -177,7 +177,7 @@ static Reservation *some_reservation(World *w, Dice *d, const Vm *vm) {
         Uuid id = world_id(w);
         Reservation *r;
 
-        assert_int_equal(allocate_holds(w->pool, v->group, v->type, count, &pgpus, &refusal), 0);
+        assert_int_equal(holds_in_words(w->pool, v->group, v->type, count, &pgpus, &refusal), 0);
         if (refusal.code != ERROR_NONE)
                 return NULL;
         assert_int_equal(pool_add_reservation(w->pool, &id, 0, "held", v->group, v->type, count, &r), 0);
@@ -192,7 +192,7 @@ static void check_choice_on(World *w, Vm *vm, const Host *h, Reservation *r, siz
         bool possible = try_both(&t);
         Allocation a = {};
 
-        assert_int_equal(allocate(w->pool, &request, NULL, &a), 0);
+        assert_int_equal(allocate_in_words(w->pool, &request, NULL, &a), 0);
         assert_int_equal(a.refusal.code == ERROR_NONE, possible);
         for (size_t i = 0; possible && i < vm->vgpus.n; i++)
                 assert_ptr_equal(a.pgpus[i], t.best[i]);
@@ -201,7 +201,7 @@ static void check_choice_on(World *w, Vm *vm, const Host *h, Reservation *r, siz
 }
 
 /* The first VGPU's score, summed as XenServer does. */
-static uint64_t host_score(const Vgpu *v, const Host *h) {
+static uint64_t score_of(const Vgpu *v, const Host *h) {
         uint64_t sum = 0;
 
         for (size_t i = 0; i < h->pgpus.n; i++)
@@ -236,8 +236,8 @@ static void check_choice_of_host(World *w, Vm *vm) {
                 if (!t.good && uses_good_places(&a))
                         continue;
                 assert_true(!t.good || uses_good_places(&a));
-                x = host_score(first, a.host);
-                y = host_score(first, t.host);
+                x = score_of(first, a.host);
+                y = score_of(first, t.host);
                 assert_true(most_first ? x >= y : x <= y);
         }
         if (a.refusal.code != ERROR_NONE)

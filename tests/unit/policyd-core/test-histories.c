@@ -448,7 +448,7 @@ static void step_reservation(History *h) {
                 return;
         }
 
-        assert_int_equal(allocate_holds(w->pool, g, w->types[type], count, &pgpus, &refusal), 0);
+        assert_int_equal(holds_in_words(w->pool, g, w->types[type], count, &pgpus, &refusal), 0);
         if (refusal.code != ERROR_NONE)
                 return;
         assert_int_equal(pool_add_reservation(w->pool, &id, 0, "held", g, w->types[type], count, &r), 0);
@@ -472,7 +472,7 @@ static ErrorCode start(History *h, Vm *vm) {
         _cleanup_(allocation_done) Allocation a = {};
         Uuid token = world_id(h->w);
 
-        assert_int_equal(allocate(h->w->pool, &request, NULL, &a), 0);
+        assert_int_equal(allocate_in_words(h->w->pool, &request, NULL, &a), 0);
         if (a.refusal.code != ERROR_NONE)
                 return a.refusal.code;
         assert_int_equal(allocation_apply(h->w->pool, vm, r, &a), 0);
@@ -560,8 +560,8 @@ static void check_scores(History *h, const Wish *wish, size_t *n_asked) {
         if (vm->booking != BOOKING_NONE || vm->scheduled_on || vm->resident_on)
                 return;
 
-        assert_int_equal(allocate(h->w->pool, &request, NULL, &quick), 0);
-        assert_int_equal(allocate(h->w->pool, &request, &visitor, &slow), 0);
+        assert_int_equal(allocate_in_words(h->w->pool, &request, NULL, &quick), 0);
+        assert_int_equal(allocate_in_words(h->w->pool, &request, &visitor, &slow), 0);
         assert_string_equal(strempty(quick.refusal.message), strempty(slow.refusal.message));
         assert_int_equal(quick.refusal.code, slow.refusal.code);
         assert_ptr_equal(quick.host, slow.host);

@@ -192,7 +192,7 @@ static int reserve(Scene *s) {
         _cleanup_free_ Pgpu **pgpus = NULL;
         int r;
 
-        r = allocate_holds(s->w->pool, s->w->groups[K1], s->w->types[K100], 2, &pgpus, &refusal);
+        r = holds_in_words(s->w->pool, s->w->groups[K1], s->w->types[K100], 2, &pgpus, &refusal);
         for (size_t i = 0; r >= 0 && i < 2; i++)
                 r = pool_hold(s->w->pool, s->reservation, pgpus[i]);
         return r;
@@ -203,7 +203,7 @@ static int decide(Scene *s, Vm *vm, const AllocVisitor *visitor, bool book) {
         _cleanup_(allocation_done) Allocation a = {};
         int r;
 
-        r = allocate(s->w->pool, &request, visitor, &a);
+        r = allocate_in_words(s->w->pool, &request, visitor, &a);
         if (r >= 0 && book)
                 r = allocation_apply(s->w->pool, vm, NULL, &a);
         return r;
@@ -230,13 +230,19 @@ static int refuse_for_gpus(Scene *s) {
 }
 
 static void listen(const HostVerdict *v, void *userdata) {
-        assert_true(v->message[0]);
+        _cleanup_strbuf_ StrBuf b = {};
+
+        sentence_host_verdict(&b, v);
+        assert_true(strbuf_error(&b) < 0 || b.len > 0);
 }
 
-static void listen_pgpu(const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, const char *message,
-        const char *remedy, void *userdata) {
-        assert_non_null(message);
-        assert_non_null(remedy);
+static void listen_pgpu(
+        const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, const PgpuRemedy *remedy, void *userdata) {
+        _cleanup_strbuf_ StrBuf b = {};
+
+        sentence_vgpu_verdict(&b, vgpu, v);
+        sentence_remedy(&b, remedy);
+        assert_true(strbuf_error(&b) < 0 || b.len > 0);
 }
 
 static int explain(Scene *s) {

@@ -348,7 +348,7 @@ static void a_reservation_is_made_elsewhere(void **state) {
 
         stand_host(&p, p.alpha, PLACE_LAST);
         assert_int_equal(
-                allocate_holds(p.w->pool, p.w->groups[K1], p.w->types[K100], 32, &pgpus, &refusal), 0);
+                holds_in_words(p.w->pool, p.w->groups[K1], p.w->types[K100], 32, &pgpus, &refusal), 0);
         assert_int_equal(refusal.code, ERROR_NONE);
         for (int i = 0; i < 32; i++)
                 assert_ptr_equal(pgpus[i]->host, p.beta);
@@ -369,7 +369,7 @@ static void what_is_held_comes_first_all_the_same(void **state) {
         assert_int_equal(pool_hold(p.w->pool, r, p.a[3]), 0);
         stand(&p, p.a[3], PLACE_LAST);
         request.reservation = r;
-        assert_int_equal(allocate(p.w->pool, &request, NULL, &a), 0);
+        assert_int_equal(allocate_in_words(p.w->pool, &request, NULL, &a), 0);
         assert_ptr_equal(a.pgpus[0], p.a[3]);
 }
 

@@ -50,7 +50,7 @@ static ErrorCode start_with(World *w, Vm *vm, Reservation *r) {
         AllocRequest request = {.vm = vm, .reservation = r};
         _cleanup_(allocation_done) Allocation a = {};
 
-        assert_int_equal(allocate(w->pool, &request, NULL, &a), 0);
+        assert_int_equal(allocate_in_words(w->pool, &request, NULL, &a), 0);
         if (a.refusal.code == ERROR_NONE)
                 assert_int_equal(allocation_apply(w->pool, vm, r, &a), 0);
         return a.refusal.code;
@@ -385,7 +385,7 @@ static void an_explanation_still_shows_the_hosts(void **state) {
         _cleanup_(allocation_done) Allocation a = {};
 
         quota(p.w, "lab", NULL, 0, QUOTA_UNLIMITED);
-        assert_int_equal(allocate(p.w->pool, &request, &visitor, &a), 0);
+        assert_int_equal(allocate_in_words(p.w->pool, &request, &visitor, &a), 0);
         assert_int_equal(a.refusal.code, ERROR_QUOTA_EXCEEDED);
         assert_int_equal(n, 2);
 }

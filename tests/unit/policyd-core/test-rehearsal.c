@@ -503,7 +503,7 @@ static void a_copy_decides_alike(void **state) {
                 assert_int_equal(pool_copy(p.w->pool, &copy), 0);
                 assert_null(pool_check(copy, buf, sizeof(buf)));
                 request.vm = pool_get(copy, CLASS_VM, &vm->object.id);
-                assert_int_equal(allocate(copy, &request, NULL, &there), 0);
+                assert_int_equal(allocate_in_words(copy, &request, NULL, &there), 0);
                 assert_int_equal(here.refusal.code, there.refusal.code);
                 if (here.refusal.code != ERROR_NONE) {
                         assert_string_equal(here.refusal.message, there.refusal.message);

@@ -294,7 +294,7 @@ static void some_holds(World *w, Dice *d) {
                 uint32_t n = 1 + roll(d, 4);
                 Reservation *r;
 
-                assert_int_equal(allocate_holds(w->pool, g, w->types[type], n, &pgpus, &refusal), 0);
+                assert_int_equal(holds_in_words(w->pool, g, w->types[type], n, &pgpus, &refusal), 0);
                 if (refusal.code != ERROR_NONE)
                         continue;
                 snprintf(name, sizeof(name), "res-%zu", i);
@@ -389,7 +389,7 @@ static void check_start_with(World *w, Vm *vm, const Host *only, const char *tex
                 return;
         read_names(strchr(at, '\''), name, 1);
         request.reservation = find(w, CLASS_RESERVATION, name[0]);
-        assert_int_equal(allocate(w->pool, &request, NULL, &a), 0);
+        assert_int_equal(allocate_in_words(w->pool, &request, NULL, &a), 0);
         if (!strstr(text, alone) && a.refusal.code != ERROR_NONE)
                 fail_msg("%s\n%s", text, a.refusal.message);
         allocation_done(&a);

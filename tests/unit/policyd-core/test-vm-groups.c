@@ -132,12 +132,14 @@ typedef struct Told {
 } Told;
 
 static void hear(const HostVerdict *v, void *userdata) {
+        _cleanup_strbuf_ StrBuf b = {};
         Told *told = userdata;
 
         if (v->host != told->host)
                 return;
+        sentence_host_verdict(&b, v);
         told->n_members = v->n_members;
-        told->said = strstr(v->message, "; 2 VMs of group 'web' are there") != NULL;
+        told->said = strstr(b.text, "; 2 VMs of group 'web' are there") != NULL;
 }
 
 static void explain_tells_how_many_are_there(void **state) {
@@ -150,7 +152,7 @@ static void explain_tells_how_many_are_there(void **state) {
 
         for (size_t i = 0; i < 2; i++)
                 run(p.w, member(p.w, g, "k2", K200));
-        assert_int_equal(allocate(p.w->pool, &request, &visitor, &a), 0);
+        assert_int_equal(allocate_in_words(p.w->pool, &request, &visitor, &a), 0);
         assert_ptr_equal(a.host, p.alpha);
         assert_int_equal(told.n_members, 2);
         assert_true(told.said);

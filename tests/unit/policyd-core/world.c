@@ -180,11 +180,35 @@ void world_disable_type(World *w, Pgpu *p, WorldType type) {
         assert_int_equal(pool_set_pgpu_enabled(w->pool, p, rest, n), 0);
 }
 
+int allocate_in_words(
+        const Pool *pool, const AllocRequest *request, const AllocVisitor *visitor, Allocation *ret) {
+        int r;
+
+        r = allocate(pool, request, visitor, ret);
+        if (r < 0 || ret->refusal.code == ERROR_NONE)
+                return r;
+        r = allocate_otherwise(pool, request, ret);
+        if (r >= 0)
+                r = refuse_start(request, /* brief= */ false, ret);
+        if (r < 0)
+                allocation_done(ret);
+        return r;
+}
+
+int holds_in_words(const Pool *pool, const GpuGroup *g, const VgpuType *t, uint32_t count, Pgpu ***ret_pgpus,
+        Refusal *ret) {
+        HoldsDenial denial;
+        int r;
+
+        r = allocate_holds(pool, g, t, count, ret_pgpus, &denial);
+        return r < 0 || denial.code == ERROR_NONE ? r : refuse_holds(g, t, count, &denial, ret);
+}
+
 Allocation world_start_on(World *w, Vm *vm, const Host *h) {
         AllocRequest request = {.vm = vm, .only = h};
         Allocation a;
 
-        assert_int_equal(allocate(w->pool, &request, NULL, &a), 0);
+        assert_int_equal(allocate_in_words(w->pool, &request, NULL, &a), 0);
         return a;
 }
 

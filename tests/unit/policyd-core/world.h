@@ -15,9 +15,9 @@
 
 #include <cmocka.h>
 
-#include "policyd/decide/allocate.h"
-#include "policyd/pool/pool-check.h"
 #include "policyd/decide/rules.h"
+#include "policyd/pool/pool-check.h"
+#include "policyd/words/decision-words.h"
 
 #define GIB (UINT64_C(1) << 30)
 #define MIB (UINT64_C(1) << 20)
@@ -67,7 +67,13 @@ Vgpu *world_scheduled(World *w, Pgpu *p, WorldType type);
 
 void world_disable_type(World *w, Pgpu *p, WorldType type);
 
-/* allocate(); the Allocation is kept by the caller. */
+/* As a start decides and words it; what a reservation would hold. */
+int allocate_in_words(
+        const Pool *pool, const AllocRequest *request, const AllocVisitor *visitor_or_null, Allocation *ret);
+int holds_in_words(const Pool *pool, const GpuGroup *g, const VgpuType *t, uint32_t count, Pgpu ***ret_pgpus,
+        Refusal *ret);
+
+/* allocate_in_words(); the Allocation is kept by the caller. */
 Allocation world_start(World *w, Vm *vm);
 Allocation world_start_on(World *w, Vm *vm, const Host *h);
 /* Starts and books; the start must succeed. */
