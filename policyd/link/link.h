@@ -21,50 +21,8 @@
 
 #include <systemd/sd-event.h>
 
-#include "common/base/uuid.h"
+#include "policyd/link/links.h"
 #include "policyd/link/logins.h"
-#include "protocol/errors.h"
-#include "protocol/event.h"
-#include "protocol/inventory.h"
-
-typedef struct HostLink HostLink;
-
-/* What the host says of itself before the claim. */
-typedef struct LinkGreeting {
-        Uuid host_uuid;
-        uint64_t epoch;         /* that it holds */
-        uint64_t orders;        /* number of the last order that it knows of its holder; 0: none, or it does not count */
-        const char *claimed_by; /* pool uuid of the holder, "" when free */
-        const char *boot_id;
-} LinkGreeting;
-
-typedef struct LinkClaim {
-        uint64_t epoch;
-        uint64_t orders; /* given so far; told to a host that counts */
-        Uuid pool, instance;
-} LinkClaim;
-
-/*
- * The owner's side. greeted() fills the claim and returns 1 to claim now, 0 to wait (the owner calls
- * link_claim() later), or negative to close with *ret_reason (a sentence; allocated by the owner, freed by
- * the link). claimed() takes the inventory (it may steal members) and returns 0, or negative to close.
- * stale() is told when hostd refuses the claim or an order with StaleEpoch, or says that a higher epoch is in
- * force. lost() comes once per lost connection and once per attempt that failed (each time with the reason of
- * the day), after every call that may have left was answered with LINK_UNKNOWN and every call that had not
- * was answered with LINK_REFUSED. The owner may free or reset the link in any of these.
- */
-typedef struct LinkOwner {
-        int (*greeted)(HostLink *link, const LinkGreeting *greeting, LinkClaim *ret, char **ret_reason,
-                void *userdata);
-        int (*claimed)(
-                HostLink *link, uint64_t held, Inventory *inventory, char **ret_reason, void *userdata);
-        void (*inventory)(HostLink *link, Inventory *inventory, void *userdata);
-        void (*vm_event)(HostLink *link, VmEvent *event, void *userdata);
-        void (*vgpu_event)(HostLink *link, VgpuEvent *event, void *userdata);
-        void (*pci_event)(HostLink *link, PciEvent *event, void *userdata);
-        void (*stale)(HostLink *link, const char *message, void *userdata);
-        void (*lost)(HostLink *link, const char *reason, void *userdata);
-} LinkOwner;
 
 /* Deadlines and such; link_settings_default() fills what an operator need not think about. */
 typedef struct LinkSettings {
@@ -99,17 +57,6 @@ void link_dial_now(HostLink *link);
 /* Close and dial again later, with this very reason. */
 void link_reset(HostLink *link, const char *reason);
 
-typedef enum LinkOutcome {
-        LINK_DONE,    /* hostd acknowledged: the order is stored there */
-        LINK_REFUSED, /* hostd said no, or the call never left: code and message say why; nothing was begun */
-        LINK_UNKNOWN, /* delivered perhaps: no answer within the deadline, or the connection was lost. The
-                       * link is closed after it, so that the inventory of the next claim, made under a new
-                       * bus name, settles what became of the call */
-} LinkOutcome;
-
-typedef void (*LinkReply)(
-        HostLink *link, LinkOutcome outcome, ErrorCode code, const char *message, void *userdata);
-
 /* At most 64 calls are outstanding on a link; more wait in order. -ENOTCONN when not claimed (nothing was
  * sent, reply is not called), -ENOBUFS past 1,024 waiting. */
 int link_start_vm(HostLink *link, const char *order, LinkReply reply, void *userdata);
@@ -120,3 +67,10 @@ int link_release(HostLink *link, LinkReply reply, void *userdata);
 /* Takes back the call that was made with userdata, where it still waits to be sent: true, and it is never
  * answered. */
 bool link_withdraw(HostLink *link, const void *userdata);
+
+/*
+ * The links of the daemon (links.h): over sd-bus, with these settings, whose texts must outlive them. At most
+ * logins_max logins by ssh run at a time; 0: eight for each processor.
+ */
+int links_new(sd_event *event, const LinkSettings *settings, uint64_t logins_max, Links **ret);
+Links *links_free(Links *links); /* after all of its links */

@@ -1,0 +1,67 @@
+/*
+ * The links of the daemon: one event loop, the same settings and one queue of logins for all of them
+ */
+
+#include "policyd/link/link.h"
+
+typedef struct BusLinks {
+        Links links;
+        sd_event *event;
+        LinkSettings settings;
+} BusLinks;
+
+static int make(Links *links, const char *address, const LinkOwner *owner, void *userdata, HostLink **ret) {
+        BusLinks *l = CONTAINER_OF(links, BusLinks, links);
+        _cleanup_(link_freep) HostLink *link = NULL;
+        int r;
+
+        r = link_new(l->event, address, owner, userdata, &link);
+        r = r ?: link_configure(link, &l->settings);
+        if (r < 0)
+                return r;
+        *ret = take_ptr(link);
+        return 0;
+}
+
+static const Links over_bus = {
+        .check_address = link_check_address,
+        .make = make,
+        .free = link_free,
+        .start = link_start,
+        .claim = link_claim,
+        .dial_now = link_dial_now,
+        .reset = link_reset,
+        .start_vm = link_start_vm,
+        .stop_vm = link_stop_vm,
+        .set_enabled_types = link_set_enabled_types,
+        .release = link_release,
+        .withdraw = link_withdraw,
+};
+
+int links_new(sd_event *event, const LinkSettings *settings, uint64_t logins_max, Links **ret) {
+        BusLinks *l = calloc(1, sizeof(*l));
+        int r;
+
+        if (!l)
+                return -ENOMEM;
+        *l = (BusLinks){.links = over_bus, .event = sd_event_ref(event), .settings = *settings};
+        r = logins_new(event, logins_max, &l->settings.logins);
+        if (r < 0) {
+                links_free(&l->links);
+                return r;
+        }
+        *ret = &l->links;
+        return 0;
+}
+
+Links *links_free(Links *links) {
+        BusLinks *l;
+
+        if (!links)
+                return NULL;
+        l = CONTAINER_OF(links, BusLinks, links);
+        logins_free(l->settings.logins);
+        sd_event_unref(l->event);
+        free(l);
+        return NULL;
+}
