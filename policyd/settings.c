@@ -2,7 +2,8 @@
  * policyd's settings
  */
 
-#include "policyd/bus/settings.h"
+#include "policyd/settings.h"
+
 #include "common/daemon/log.h"
 
 #define FIELD(name) offsetof(PolicydSettings, name)
@@ -62,26 +63,23 @@ int policyd_settings_check(const PolicydSettings *s) {
 }
 
 void policyd_settings_apply(
-        const PolicydSettings *s, const char *state_dir, PolicyOptions *ret_policy, BusOptions *ret_bus) {
+        const PolicydSettings *s, PolicyOptions *ret_policy, LinkSettings *ret_link, BusOptions *ret_bus) {
         PolicyOptions *p = ret_policy;
 
         policy_options_default(p);
-        p->state_dir = state_dir;
-        p->map_size = s->map_size;
-        p->map_max = s->map_max;
         p->batch_max = s->batch_max;
         p->job_keep_usec = s->job_keep;
         p->jobs_max_finished = s->jobs_max;
         p->order_timeout_usec = s->order_timeout;
         p->place_last_usec = s->place_last;
         memcpy(p->limits, s->limits, sizeof(p->limits));
-        p->logins_max = s->logins_max;
-        link_settings_default(&p->link);
-        p->link.connect_usec = s->connect_timeout;
-        p->link.call_usec = s->call_timeout;
-        p->link.ping_usec = s->keepalive;
-        p->link.retry_max_usec = MAX_OF(s->retry_max, p->link.retry_min_usec);
-        p->link.ssh_program = s->ssh;
+
+        link_settings_default(ret_link);
+        ret_link->connect_usec = s->connect_timeout;
+        ret_link->call_usec = s->call_timeout;
+        ret_link->ping_usec = s->keepalive;
+        ret_link->retry_max_usec = MAX_OF(s->retry_max, ret_link->retry_min_usec);
+        ret_link->ssh_program = s->ssh;
 
         *ret_bus = (BusOptions){.address = s->bus, .requests_max = s->requests_max};
 }

@@ -6,6 +6,7 @@
 
 #include "common/daemon/settings.h"
 #include "policyd/bus/bus.h"
+#include "policyd/link/link.h"
 
 typedef struct PolicydSettings {
         char *bus, *ssh;
@@ -23,4 +24,4 @@ extern const size_t n_policyd_settings;
 /* Checks what the table cannot; logs and returns -EINVAL. The options' texts belong to the settings. */
 int policyd_settings_check(const PolicydSettings *s);
 void policyd_settings_apply(
-        const PolicydSettings *s, const char *state_dir, PolicyOptions *ret_policy, BusOptions *ret_bus);
+        const PolicydSettings *s, PolicyOptions *ret_policy, LinkSettings *ret_link, BusOptions *ret_bus);

@@ -8,15 +8,11 @@
  * in docs/states.md.
  */
 
-#include <systemd/sd-event.h>
-
 #include "common/base/text.h"
 #include "policyd/decide/place-health.h"
 #include "policyd/decide/quota.h"
-#include "policyd/link/link.h"
 #include "policyd/pool/property.h"
 #include "policyd/service/policy.h"
-#include "policyd/store/store.h"
 #include "protocol/vm-record.h"
 
 typedef struct Peer Peer;
@@ -43,8 +39,8 @@ typedef struct BatchStep {
 typedef struct Batch {
         bool open, committing;
         int poison;             /* a use case failed half way: nothing of this batch may be kept */
-        sd_event_source *defer; /* commits once everything that has arrived was decided */
-        sd_event_source *linger; /* commits a batch that nobody waits for */
+        LoopTimer *soon;        /* commits once everything that has arrived was decided */
+        LoopTimer *linger;      /* commits a batch that nobody waits for */
         uint64_t opened;        /* monotonic µs */
         uint64_t requests;
         BatchWaiter *waiters;
@@ -55,13 +51,13 @@ typedef struct Batch {
 } Batch;
 
 struct Policy {
-        sd_event *event;
+        Loop *loop;
+        Links *links;
+        Storage *storage;
         PolicyOptions options;
-        char *state_dir;
         PolicyListener listener;
         void *userdata;
 
-        Store *store;
         Pool *pool;
         UnreadableRows unreadable;
         StoreMeta meta, stored; /* as it will be with the open batch; as it is on disk */
@@ -84,9 +80,9 @@ struct Policy {
         HashMap *answers_of; /* object uuid → its first Answer */
 
         PlaceHealth *health;           /* of hosts and PGPUs; places.c writes it to the pool */
-        sd_event_source *health_timer; /* a place comes last no more */
-        sd_event_source *gather_timer, *gather_defer, *retry_timer, *expiry_timer;
-        sd_event_source *clock_timer; /* while the clock stands before 1970 */
+        LoopTimer *health_timer; /* a place comes last no more */
+        LoopTimer *gather_timer, *gather_soon, *retry_timer, *expiry_timer;
+        LoopTimer *clock_timer; /* while the clock stands before 1970 */
         uint64_t retry_delay;
         Job **ended; /* in the order of their ends; those before ended_first were removed */
         size_t n_ended, ended_first, ended_size;
@@ -110,7 +106,7 @@ int policy_check_text(
         const char *what, const char *field, const char *text_or_null, TextForm form, Refusal *refusal);
 /* Empty is nobody's; OWNER_ANY is no owner. */
 int policy_check_owner(const char *owner, Refusal *refusal);
-int policy_new_uuid(Uuid *ret);
+int policy_new_uuid(Policy *p, Uuid *ret);
 
 /* batch.c */
 void batch_open(Policy *p);
@@ -264,7 +260,7 @@ struct Operation {
         size_t n_avoid;
         size_t n_held; /* times that a host refused it for a PGPU that somebody else has */
         bool stop_stored;       /* the host has the stop order that this operation sent last */
-        sd_event_source *timer; /* runs while the host is not heard of */
+        LoopTimer *timer; /* runs while the host is not heard of */
 };
 
 int operation_new(Policy *p, OperationKind kind, Vm *vm, const Uuid *token, Operation **ret);

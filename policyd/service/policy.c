@@ -14,7 +14,6 @@
 #include "common/daemon/database.h"
 #include "common/daemon/log-ids.h"
 #include "common/daemon/log.h"
-#include "common/io/file.h"
 #include "protocol/names.h"
 
 #define LABEL_MAX_BYTES 1024
@@ -26,8 +25,6 @@
 
 void policy_options_default(PolicyOptions *ret) {
         *ret = (PolicyOptions){
-                .map_size = UINT64_C(64) << 20,
-                .map_max = UINT64_C(4) << 30,
                 .batch_max = 256,
                 .linger_usec = 2000,
                 .job_keep_usec = UINT64_C(3600000000),
@@ -51,15 +48,11 @@ void policy_options_default(PolicyOptions *ret) {
 }
 
 uint64_t policy_now(Policy *p) {
-        uint64_t now = 0;
-
-        (void) sd_event_now(p->event, CLOCK_REALTIME, &now);
-        /* sd-event has no time before 1970: it says the end of time, at which everything would expire. */
-        return now == UINT64_MAX ? 0 : now;
+        return loop_now(p->loop, LOOP_REALTIME);
 }
 
-int policy_new_uuid(Uuid *ret) {
-        return uuid_generate(ret);
+int policy_new_uuid(Policy *p, Uuid *ret) {
+        return loop_new_uuid(p->loop, ret);
 }
 
 Pool *policy_pool(Policy *p) {
@@ -136,9 +129,11 @@ static int load_pool(Policy *p) {
         r = answers_reset(p);
         if (r < 0)
                 return r;
-        r = store_load(p->store, answers_load, p, &p->pool, &p->meta, &rows, &problem);
-        if (r < 0 && problem)
-                r = database_log_failure(p->state_dir, r, problem, way_back);
+        r = p->storage->load(p->storage, answers_load, p, &p->pool, &p->meta, &rows, &problem);
+        if (r == -EBUSY)
+                log_error("Another policyd has the database in %s open.", p->storage->dir);
+        else if (r < 0)
+                r = database_log_failure(p->storage->dir, r, problem, way_back);
         if (r < 0)
                 return r;
         policy_log_rows(p, &rows);
@@ -150,58 +145,34 @@ static int load_pool(Policy *p) {
         return jobs_index(p);
 }
 
-static int open_store(Policy *p) {
-        _cleanup_free_ char *problem = NULL;
-        int r;
-
-        r = store_open(p->state_dir, p->options.map_size, p->options.map_max, &problem, &p->store);
-        if (r == -EBUSY)
-                log_error("Another policyd has the database in %s open.", p->state_dir);
-        else if (r < 0)
-                r = database_log_failure(p->state_dir, r, problem, way_back);
-        if (r < 0)
-                return r;
-        return load_pool(p);
-}
-
-static int make_state_dir(Policy *p) {
-        int r;
-
-        r = mkdir_parents(p->state_dir, 0700);
-        return r < 0 ? log_errno(r, "Failed to create %s", p->state_dir) : 0;
-}
-
 /* A new pool gets its name, once. The commit happens at policy_start(), with the first epoch. */
 static int name_pool(Policy *p) {
         if (!uuid_is_null(&p->meta.pool))
                 return 0;
-        return policy_new_uuid(&p->meta.pool);
+        return policy_new_uuid(p, &p->meta.pool);
 }
 
-int policy_new(sd_event *event, const PolicyOptions *options, const PolicyListener *listener, void *userdata,
-        Policy **ret) {
+int policy_new(const PolicyOptions *options, const PolicyListener *listener, void *userdata, Policy **ret) {
         _cleanup_(policy_freep) Policy *p = NULL;
         int r;
 
         p = calloc(1, sizeof(*p));
         if (!p)
                 return -ENOMEM;
-        p->event = sd_event_ref(event);
+        p->loop = options->loop;
+        p->links = options->links;
+        p->storage = options->storage;
         p->options = *options;
         p->listener = *listener;
         p->userdata = userdata;
-        p->state_dir = strdup(options->state_dir);
         p->peers = hashmap_new_uuid();
         p->operations = hashmap_new_uuid();
         p->health = place_health_new(options->place_last_usec);
-        if (!p->state_dir || !p->peers || !p->operations || !p->health)
+        if (!p->peers || !p->operations || !p->health)
                 return -ENOMEM;
-        p->options.state_dir = p->state_dir;
 
-        r = policy_new_uuid(&p->instance);
-        r = r ?: make_state_dir(p);
-        r = r ?: logins_new(event, options->logins_max, &p->options.link.logins);
-        r = r ?: open_store(p);
+        r = policy_new_uuid(p, &p->instance);
+        r = r ?: load_pool(p);
         r = r ?: name_pool(p);
         if (r >= 0)
                 old_loaded(p);
@@ -227,27 +198,24 @@ Policy *policy_free(Policy *p) {
         if (p->operations)
                 for (size_t i = 0; (op = hashmap_next(p->operations, &i)); i = 0)
                         operation_free(op);
-        logins_free(p->options.link.logins);
         batch_done(p);
         answers_clear(p);
         hashmap_free(p->peers);
         hashmap_free(p->operations);
-        sd_event_source_disable_unref(p->gather_timer);
-        sd_event_source_disable_unref(p->gather_defer);
-        sd_event_source_disable_unref(p->retry_timer);
-        sd_event_source_disable_unref(p->expiry_timer);
-        sd_event_source_disable_unref(p->clock_timer);
+        loop_timer_free(p->gather_timer);
+        loop_timer_free(p->gather_soon);
+        loop_timer_free(p->retry_timer);
+        loop_timer_free(p->expiry_timer);
+        loop_timer_free(p->clock_timer);
+        loop_timer_free(p->health_timer);
         free(p->troubled);
-        sd_event_source_disable_unref(p->health_timer);
         place_health_free(p->health);
         free(p->ended);
         store_ops_done(&p->gone_jobs);
         unreadable_rows_done(&p->unreadable);
         pool_free(p->pool);
-        store_close(p->store);
-        sd_event_unref(p->event);
+        p->storage->close(p->storage);
         free(p->status);
-        free(p->state_dir);
         free(p);
         return NULL;
 }
@@ -275,63 +243,39 @@ int policy_start(Policy *p) {
 
 /* Expiry of finished jobs and of reservations: one timer for whichever comes first. */
 
-static int on_expiry(sd_event_source *source, uint64_t usec, void *userdata) {
+static void on_expiry(void *userdata) {
         Policy *p = userdata;
 
         jobs_expire(p);
         reservations_expire(p);
         policy_arm_expiry(p);
-        return 0;
 }
 
 /* Without a clock a timer of the clock's would ring at once, again and again; and where the clock is set back, it would ring as
  * much too late. */
 
-static int on_clock_wait(sd_event_source *source, uint64_t usec, void *userdata) {
+static void on_clock_wait(void *userdata) {
         Policy *p = userdata;
 
         if (policy_now(p) > 0)
                 reservations_expire(p);
         policy_arm_expiry(p);
-        return 0;
-}
-
-static int look_at_clock_later(Policy *p) {
-        int r;
-
-        p->clock_timer = sd_event_source_disable_unref(p->clock_timer);
-        r = sd_event_add_time_relative(
-                p->event, &p->clock_timer, CLOCK_MONOTONIC, CLOCK_WAIT, 0, on_clock_wait, p);
-        return r < 0 ? log_errno(r, "Failed to wait for a clock, ignoring") : 0;
 }
 
 void policy_arm_expiry(Policy *p) {
-        uint64_t next = MIN_OF(jobs_next_expiry(p), reservations_next_expiry(p));
+        uint64_t next = MIN_OF(jobs_next_expiry(p), reservations_next_expiry(p)), now = policy_now(p);
         int r = 0;
-
-        /* What expired and could not be stored is still there: again, but not before the next retry. */
-        if (next != UINT64_MAX && p->retry_delay > 0)
-                next = MAX_OF(next, policy_now(p) + p->retry_delay);
 
         if (!p->started || p->closing)
                 return;
-        if (next == UINT64_MAX) {
-                (void) sd_event_source_set_enabled(p->expiry_timer, SD_EVENT_OFF);
-                return;
-        }
-        if (policy_now(p) == 0) {
-                (void) sd_event_source_set_enabled(p->expiry_timer, SD_EVENT_OFF);
-                (void) look_at_clock_later(p);
-                return;
-        }
-        if (p->pool->objects[CLASS_RESERVATION].n > 0)
-                (void) look_at_clock_later(p);
-        if (!p->expiry_timer)
-                r = sd_event_add_time(p->event, &p->expiry_timer, CLOCK_REALTIME, next, 0, on_expiry, p);
-        else
-                r = sd_event_source_set_time(p->expiry_timer, next);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(p->expiry_timer, SD_EVENT_ONESHOT);
+        /* What expired and could not be stored is still there: again, but not before the next retry. */
+        if (next != LOOP_NEVER && p->retry_delay > 0)
+                next = MAX_OF(next, now + p->retry_delay);
+        if (next != LOOP_NEVER && (now == 0 || p->pool->objects[CLASS_RESERVATION].n > 0))
+                r = loop_call_in(p->loop, &p->clock_timer, CLOCK_WAIT, on_clock_wait, p);
+        if (now == 0)
+                next = LOOP_NEVER;
+        r = r ?: loop_call_at(p->loop, &p->expiry_timer, LOOP_REALTIME, next, on_expiry, p);
         if (r < 0)
                 log_errno(r, "Failed to set the timer of jobs and reservations, ignoring");
 }
@@ -391,35 +335,25 @@ static void carry_over(Policy *p, const Pool *old) {
         }
 }
 
-static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
+static void on_retry(void *userdata) {
         Policy *p = userdata;
         Peer *peer;
 
         for (size_t i = 0; (peer = hashmap_next(p->peers, &i));)
                 if (peer->touched) {
                         peer->touched = false;
-                        link_reset(peer->link, "A commit failed; the host is asked again.");
+                        p->links->reset(peer->link, "A commit failed; the host is asked again.");
                 }
         if (p->epoch == 0)
                 (void) epoch_start(p);
         if (p->old_marked)
                 batch_open(p);
-        return 0;
 }
 
 /* With a growing delay: a full disk stays full for a while. */
 static int arm_retry(Policy *p) {
-        uint64_t now = 0;
-        int r;
-
         p->retry_delay = p->retry_delay ? MIN_OF(p->retry_delay * 2, RETRY_MAX) : RETRY_MIN;
-        (void) sd_event_now(p->event, CLOCK_MONOTONIC, &now);
-        if (!p->retry_timer)
-                r = sd_event_add_time(
-                        p->event, &p->retry_timer, CLOCK_MONOTONIC, now + p->retry_delay, 0, on_retry, p);
-        else
-                r = sd_event_source_set_time(p->retry_timer, now + p->retry_delay);
-        return r < 0 ? r : sd_event_source_set_enabled(p->retry_timer, SD_EVENT_ONESHOT);
+        return loop_call_in(p->loop, &p->retry_timer, p->retry_delay, on_retry, p);
 }
 
 int policy_rebuild(Policy *p) {
@@ -430,9 +364,7 @@ int policy_rebuild(Policy *p) {
 
         for (size_t i = 0; (op = hashmap_next(p->operations, &i)); i = 0)
                 operation_free(op);
-        p->store = store_close(p->store);
-
-        r = open_store(p);
+        r = load_pool(p);
         /* Somebody moved the database away: an empty one is not ours. */
         if (r == 0 && !uuid_equal(&p->meta.pool, &stored))
                 r = -ESTALE;

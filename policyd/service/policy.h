@@ -9,7 +9,7 @@
  * the batch was committed: the bus layer queues its reply with policy_when_committed(). Negative returns are
  * only -ENOMEM and the like.
  *
- * The batch commits from a one-shot defer source of lower priority than the bus, so that all requests that
+ * The batch commits from a one-shot timer of lower priority than the bus, so that all requests that
  * have arrived share one LMDB transaction (a batch of nothing but the hosts' word waits up to linger_usec for
  * a request to share with); or at once when policy_flush() is called (a read must show
  * committed state only: every property getter and list calls it first). After a commit: replies in order,
@@ -18,27 +18,28 @@
  * called.
  */
 
-#include <systemd/sd-event.h>
-
+#include "common/base/loop.h"
 #include "policyd/decide/allocate.h"
-#include "policyd/pool/pool.h"
 #include "policyd/decide/rules.h"
-#include "policyd/link/link.h"
+#include "policyd/link/links.h"
+#include "policyd/pool/pool.h"
+#include "policyd/store/storage.h"
 
 typedef struct Policy Policy;
 
 typedef struct PolicyOptions {
-        const char *state_dir;
-        uint64_t map_size, map_max; /* bytes */
-        uint64_t batch_max;         /* requests per commit */
+        /* What policyd stands on; they must outlive the policy. */
+        Loop *loop;
+        Links *links;
+        Storage *storage;
+
+        uint64_t batch_max;     /* requests per commit */
         uint64_t linger_usec;   /* a batch that nobody waits for is committed after that long; 0: at once */
         uint64_t job_keep_usec; /* a finished job stays that long (an hour) */
         uint64_t jobs_max_finished;  /* 1,000 */
         uint64_t limits[_CLASS_MAX]; /* objects of each class that may exist */
         uint64_t order_timeout_usec;
         uint64_t place_last_usec;    /* a host or PGPU comes last that long after starts failed there */
-        uint64_t logins_max; /* by ssh at a time; 0: eight for each processor */
-        LinkSettings link;   /* given to each link with link_configure(); the texts must outlive the policy */
 } PolicyOptions;
 void policy_options_default(PolicyOptions *ret);
 
@@ -63,8 +64,7 @@ typedef struct PolicyListener {
 #define POLICY_ANSWER_MAX ((32 << 20) - (64 << 10))
 
 /* -EUCLEAN: the database cannot be used, as was logged, and a restart does not help. */
-int policy_new(sd_event *event, const PolicyOptions *options, const PolicyListener *listener, void *userdata,
-        Policy **ret);
+int policy_new(const PolicyOptions *options, const PolicyListener *listener, void *userdata, Policy **ret);
 Policy *policy_free(Policy *p);
 DEFINE_CLEANUP(Policy *, policy_free)
 int policy_start(Policy *p); /* dials the hosts */

@@ -24,6 +24,7 @@ struct SimLoop {
         Dice dice;
         uint64_t now;    /* since boot */
         uint64_t booted; /* what LOOP_REALTIME says of the time of boot */
+        bool no_date;
         uint64_t turns;
         SimTimer *armed;
         bool exited;
@@ -37,7 +38,7 @@ static SimLoop *sim_of(Loop *loop) {
 static uint64_t sim_now(Loop *loop, LoopClock clock) {
         SimLoop *s = sim_of(loop);
 
-        return clock == LOOP_REALTIME ? s->booted + s->now : s->now;
+        return clock != LOOP_REALTIME ? s->now : s->no_date ? 0 : s->booted + s->now;
 }
 
 static int sim_random(Loop *loop, void *buf, size_t n) {
@@ -132,12 +133,13 @@ Loop *sim_loop_of(SimLoop *s) {
 }
 
 void sim_loop_set_realtime(SimLoop *s, uint64_t usec) {
+        s->no_date = usec == 0;
         s->booted = usec - s->now; /* wraps around where it is set to less than the machine's uptime */
 }
 
 /* In µs since boot; what should have been called before is due now. */
 static uint64_t due(const SimLoop *s, const SimTimer *t) {
-        uint64_t now = t->timer.clock == LOOP_REALTIME ? s->booted + s->now : s->now;
+        uint64_t now = sim_now(t->timer.loop, t->timer.clock);
 
         return t->timer.at <= now ? s->now : s->now + (t->timer.at - now);
 }
@@ -151,36 +153,58 @@ static bool goes_before(const SimLoop *s, const SimTimer *a, const SimTimer *b) 
                                                         a->turn < b->turn;
 }
 
-/* Calls the next timer that is due by then; false where none is. */
-static bool call_next(SimLoop *s, uint64_t until) {
+static SimTimer *find_next(const SimLoop *s) {
         SimTimer *next = s->armed;
 
         for (SimTimer *t = next; t; t = t->next)
                 if (goes_before(s, t, next))
                         next = t;
-        if (!next || s->exited || due(s, next) > until)
+        return s->exited ? NULL : next;
+}
+
+bool sim_loop_turn(SimLoop *s) {
+        SimTimer *next = find_next(s);
+
+        if (!next || due(s, next) > s->now)
                 return false;
-        s->now = due(s, next);
         disarm(next);
         next->timer.call(next->timer.userdata);
         return true;
 }
 
+bool sim_loop_pass(SimLoop *s, uint64_t until) {
+        const SimTimer *next = find_next(s);
+
+        if (s->exited || s->now >= until)
+                return false;
+        s->now = next ? MIN_OF(due(s, next), until) : until;
+        return true;
+}
+
 void sim_loop_settle(SimLoop *s) {
-        sim_loop_run(s, 0);
+        while (sim_loop_turn(s))
+                ;
 }
 
 void sim_loop_run(SimLoop *s, uint64_t usec) {
         uint64_t until = s->now + usec;
 
-        while (call_next(s, until))
-                ;
-        if (!s->exited)
-                s->now = until;
+        do
+                sim_loop_settle(s);
+        while (sim_loop_pass(s, until));
 }
 
 bool sim_loop_step(SimLoop *s) {
-        return call_next(s, UINT64_MAX);
+        const SimTimer *next = find_next(s);
+
+        if (!next)
+                return false;
+        s->now = due(s, next);
+        return sim_loop_turn(s);
+}
+
+void sim_loop_work(SimLoop *s, uint64_t usec) {
+        s->now += usec;
 }
 
 bool sim_loop_has_exited(const SimLoop *s, int *ret_status) {

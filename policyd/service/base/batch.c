@@ -1,7 +1,7 @@
 /*
  * The batch: group commit by construction
  *
- * A use case changes the model at once and opens the batch. The one-shot defer source that commits it has a
+ * A use case changes the model at once and opens the batch. The timer that commits it has a
  * lower priority than the buses, so it runs when everything that has arrived was decided; a limit on requests
  * and on time keeps a steady stream from starving it. A commit is: encode each changed object once, one
  * transaction, replies in order, signals, then the actions that must not happen before the disk knows of them
@@ -21,72 +21,38 @@
 #include "common/daemon/log.h"
 #include "policyd/service/internal.h"
 
-#define COMMIT_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 50)
+#define COMMIT_PRIORITY 50 /* below the buses */
 #define BATCH_USEC_MAX UINT64_C(20000)
 #define KEYS_AT_ONCE 1024
 #define JOBS_AT_ONCE 64
 
-static int on_defer(sd_event_source *source, void *userdata) {
+static void on_all_decided(void *userdata) {
         (void) batch_commit(userdata);
-        return 0;
-}
-
-static uint64_t monotonic_now(Policy *p) {
-        uint64_t now = 0;
-
-        (void) sd_event_now(p->event, CLOCK_MONOTONIC, &now);
-        return now;
-}
-
-static int linger_set(Batch *b, uint64_t usec) {
-        int r;
-
-        r = sd_event_source_set_time(b->linger, usec);
-        return r < 0 ? r : sd_event_source_set_enabled(b->linger, SD_EVENT_ONESHOT);
 }
 
 /* Somebody may wait by now: then the batch takes what has arrived with it, for as long as a batch may. */
-static int on_linger(sd_event_source *source, uint64_t usec, void *userdata) {
+static void on_linger(void *userdata) {
         Policy *p = userdata;
         Batch *b = &p->batch;
         uint64_t latest = b->opened + BATCH_USEC_MAX;
 
-        if ((b->n_waiters > 0 || b->n_steps > 0) && monotonic_now(p) < latest && linger_set(b, latest) >= 0)
-                return 0;
+        if ((b->n_waiters > 0 || b->n_steps > 0) && loop_now(p->loop, LOOP_MONOTONIC) < latest &&
+                loop_timer_arm(b->linger, latest) >= 0)
+                return;
         (void) batch_commit(p);
-        return 0;
 }
 
 static void batch_hurry(Policy *p);
-
-static bool linger_rings_by(const Batch *b, uint64_t usec) {
-        int enabled = SD_EVENT_OFF;
-        uint64_t at = 0;
-
-        return b->linger && sd_event_source_get_enabled(b->linger, &enabled) >= 0 &&
-               enabled != SD_EVENT_OFF && sd_event_source_get_time(b->linger, &at) >= 0 && at <= usec;
-}
 
 /* One timer runs at a time, whichever batch it was set for: a batch may be committed early, never late. */
 static void batch_linger(Policy *p) {
         Batch *b = &p->batch;
         uint64_t usec = b->opened + p->options.linger_usec;
-        int r;
 
-        if (p->options.linger_usec == 0) {
-                batch_hurry(p);
+        if (b->linger && b->linger->at <= usec)
                 return;
-        }
-        if (linger_rings_by(b, usec))
-                return;
-        if (b->linger)
-                r = linger_set(b, usec);
-        else {
-                r = sd_event_add_time(p->event, &b->linger, CLOCK_MONOTONIC, usec, 1, on_linger, p);
-                if (r >= 0)
-                        (void) sd_event_source_set_description(b->linger, "linger");
-        }
-        if (r < 0)
+        if (p->options.linger_usec == 0 ||
+                loop_call_at(p->loop, &b->linger, LOOP_MONOTONIC, usec, on_linger, p) < 0)
                 batch_hurry(p);
 }
 
@@ -96,7 +62,7 @@ void batch_open(Policy *p) {
         if (b->open)
                 return;
         b->open = true;
-        b->opened = monotonic_now(p);
+        b->opened = loop_now(p->loop, LOOP_MONOTONIC);
         if (!p->closing)
                 batch_linger(p);
 }
@@ -104,19 +70,16 @@ void batch_open(Policy *p) {
 /* Somebody waits: commits once everything that has arrived was decided. */
 static void batch_hurry(Policy *p) {
         Batch *b = &p->batch;
-        int r;
+        int r = 0;
 
         if (p->closing)
                 return;
-        if (!b->defer) {
-                r = sd_event_add_defer(p->event, &b->defer, on_defer, p);
-                if (r >= 0)
-                        r = sd_event_source_set_priority(b->defer, COMMIT_PRIORITY);
-                if (r < 0)
-                        log_errno(r, "Failed to set up the commit, ignoring until the next flush");
-                (void) sd_event_source_set_description(b->defer, "commit");
-        }
-        (void) sd_event_source_set_enabled(b->defer, SD_EVENT_ONESHOT);
+        if (!b->soon)
+                r = loop_timer_new(
+                        p->loop, LOOP_MONOTONIC, COMMIT_PRIORITY, on_all_decided, p, &b->soon);
+        r = r ?: loop_timer_arm(b->soon, LOOP_SOON);
+        if (r < 0)
+                log_errno(r, "Failed to set up the commit, ignoring until the next flush");
 }
 
 int batch_poison(Policy *p, int r) {
@@ -167,7 +130,7 @@ int policy_when_committed(Policy *p, PolicyCommitted done, void *userdata) {
         b->waiters[b->n_waiters++] = (BatchWaiter){.done = done, .userdata = userdata};
         b->requests++;
         if (!b->committing &&
-                (b->requests >= p->options.batch_max || monotonic_now(p) - b->opened > BATCH_USEC_MAX))
+                (b->requests >= p->options.batch_max || loop_now(p->loop, LOOP_MONOTONIC) - b->opened > BATCH_USEC_MAX))
                 (void) batch_commit(p);
         return 0;
 }
@@ -297,11 +260,11 @@ static void batch_fail(Policy *p, int error, BatchWaiter *waiters, size_t n) {
         if (n > 0 && p->listener.answered)
                 p->listener.answered(p->userdata);
         if (r < 0) {
-                r = database_log_failure(p->state_dir, r, NULL,
+                r = database_log_failure(p->storage->dir, r, NULL,
                         "Stopping: the pool cannot be read again. Guests run on. Put the folder or a backup "
                         "of it back, then start "
                         "xenvgpu-policyd.");
-                (void) sd_event_exit(p->event, database_exit_status(r));
+                loop_exit(p->loop, database_exit_status(r));
                 return;
         }
         if (p->listener.rebuilt && !p->closing)
@@ -342,12 +305,12 @@ int batch_commit(Policy *p) {
         steps = b->steps;
         n_steps = b->n_steps;
         r = b->poison ?: policy_is_read_only(p) ? -EROFS : 0;
-        *b = (Batch){.committing = true, .defer = b->defer, .linger = b->linger};
+        *b = (Batch){.committing = true, .soon = b->soon, .linger = b->linger};
 
         changes = pool_take_changes(p->pool);
         r = r ?: encode_changes(p, changes, &ops);
         if (r == 0 && ops.n > 0)
-                r = p->store ? store_write(p->store, &ops) : -EIO;
+                r = p->storage->write(p->storage, &ops);
 
         if (r == 0)
                 batch_succeed(p, changes, waiters, n_waiters, steps, n_steps);
@@ -365,10 +328,10 @@ int policy_flush(Policy *p) {
 void batch_done(Policy *p) {
         Batch *b = &p->batch;
 
-        if (p->pool && p->store)
+        if (p->pool)
                 (void) batch_commit(p);
-        b->defer = sd_event_source_disable_unref(b->defer);
-        b->linger = sd_event_source_disable_unref(b->linger);
+        loop_timer_free(b->soon);
+        loop_timer_free(b->linger);
         store_ops_done(&b->extra);
         free(b->waiters);
         free(b->steps);

@@ -129,7 +129,7 @@ int policy_remove_row(Policy *p, const char *name, Refusal *refusal) {
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
         aside = row->aside;
-        r = store_remove_row(p->store, row);
+        r = p->storage->remove_row(p->storage, row);
         if (r < 0)
                 return refusal_set(refusal, ERROR_STORAGE_FAILED, "The row '%s' could not be removed: %s.",
                         name, strerror(-r));

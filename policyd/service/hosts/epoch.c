@@ -60,13 +60,10 @@ static bool enough_answered(Policy *p) {
 }
 
 static void wait_less(Policy *p) {
-        uint64_t now = 0, end = 0;
+        uint64_t end = loop_now(p->loop, LOOP_MONOTONIC) + SOME_USEC;
 
-        if (!p->gather_timer || sd_event_source_get_time(p->gather_timer, &end) < 0 ||
-                sd_event_now(p->event, CLOCK_MONOTONIC, &now) < 0)
-                return;
-        if (now + SOME_USEC < end)
-                (void) sd_event_source_set_time(p->gather_timer, now + SOME_USEC);
+        if (loop_timer_is_armed(p->gather_timer) && end < p->gather_timer->at)
+                (void) loop_timer_arm(p->gather_timer, end);
 }
 
 /* 2: the epoch is chosen and stored */
@@ -95,7 +92,7 @@ static void raise_epoch(Policy *p) {
 }
 
 static void choose_epoch(Policy *p) {
-        p->gather_timer = sd_event_source_disable_unref(p->gather_timer);
+        loop_timer_stop(p->gather_timer);
         if (p->epoch != 0)
                 return;
         p->meta.epoch++;
@@ -103,43 +100,35 @@ static void choose_epoch(Policy *p) {
         raise_epoch(p);
 }
 
-static int on_gathered(sd_event_source *source, void *userdata) {
+static void on_gathered(void *userdata) {
         Policy *p = userdata;
 
         if (all_answered(p))
                 choose_epoch(p);
         else if (enough_answered(p))
                 wait_less(p);
-        return 0;
 }
 
-static int on_gather_timeout(sd_event_source *source, uint64_t usec, void *userdata) {
+static void on_gather_timeout(void *userdata) {
         choose_epoch(userdata);
-        return 0;
 }
 
-static int add_gather_defer(Policy *p) {
-        if (p->gather_defer)
-                return sd_event_source_set_enabled(p->gather_defer, SD_EVENT_ONESHOT);
-        return sd_event_add_defer(p->event, &p->gather_defer, on_gathered, p);
+static int look_who_answered(Policy *p) {
+        return loop_call_soon(p->loop, &p->gather_soon, on_gathered, p);
 }
 
 int epoch_start(Policy *p) {
-        int r;
+        int r = 0;
 
-        if (!p->gather_timer) {
-                r = sd_event_add_time_relative(
-                        p->event, &p->gather_timer, CLOCK_MONOTONIC, GATHER_USEC, 0, on_gather_timeout, p);
-                if (r < 0)
-                        return r;
-        }
-        return add_gather_defer(p);
+        if (!loop_timer_is_armed(p->gather_timer))
+                r = loop_call_in(p->loop, &p->gather_timer, GATHER_USEC, on_gather_timeout, p);
+        return r ?: look_who_answered(p);
 }
 
 void epoch_answered(Peer *peer) {
         peer->answered = true;
         if (peer->policy->epoch == 0 && !peer->policy->closing)
-                (void) add_gather_defer(peer->policy);
+                (void) look_who_answered(peer->policy);
 }
 
 /* 3: claiming, after the commit */
@@ -173,9 +162,9 @@ static void claim_waiting(Policy *p, const Uuid *a, const Uuid *b) {
                 if (!peer->waits)
                         continue;
                 fill_claim(peer, &claim);
-                r = link_claim(peer->link, &claim);
+                r = p->links->claim(peer->link, &claim);
                 if (r < 0)
-                        link_reset(peer->link, "The claim could not be sent.");
+                        p->links->reset(peer->link, "The claim could not be sent.");
         }
 }
 

@@ -21,7 +21,7 @@ static int check_new_host(Policy *p, const char *name, const char *address, Refu
         r = policy_check_label("A host", name, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
-        code = link_check_address(address, &message);
+        code = p->links->check_address(address, &message);
         if (code != ERROR_NONE)
                 return refusal_set(refusal, code, "%s", message ? message : "The address cannot be used.");
 
@@ -51,7 +51,7 @@ int hosts_add(Policy *p, const char *name, const char *address, Host **ret, Refu
         r = check_new_host(p, name, address, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
-        r = policy_new_uuid(&id);
+        r = policy_new_uuid(p, &id);
         if (r < 0)
                 return r;
         r = pool_add_host(p->pool, &id, 0, name, address, &h);
@@ -92,7 +92,7 @@ static void part(Policy *p, const Uuid *id, const Uuid *unused) {
         if (!peer)
                 return;
         if (peer->claimed && call_new(peer, released, id, &UUID_NULL, &call) >= 0) {
-                peer->parting = link_release(peer->link, on_released, call) >= 0;
+                peer->parting = p->links->release(peer->link, on_released, call) >= 0;
                 if (peer->parting)
                         return;
                 call_free(call);
@@ -129,7 +129,7 @@ int hosts_reconnect(Policy *p, Host *h, Refusal *refusal) {
         Peer *peer = peer_of(p, h);
 
         if (peer)
-                link_dial_now(peer->link);
+                p->links->dial_now(peer->link);
         return 0;
 }
 

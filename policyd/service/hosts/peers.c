@@ -72,7 +72,7 @@ bool peer_has_call(const Peer *peer, const Uuid *token) {
 
 bool peer_withdraw_call(Peer *peer, const Uuid *token) {
         for (Call *call = peer->calls; call; call = call->next)
-                if (uuid_equal(&call->token, token) && link_withdraw(peer->link, call)) {
+                if (uuid_equal(&call->token, token) && peer->policy->links->withdraw(peer->link, call)) {
                         call_free(call);
                         return true;
                 }
@@ -208,9 +208,8 @@ static void on_stale(HostLink *link, const char *message, void *userdata) {
  * more than once a minute: a reason that changes with each attempt would fill the journal.
  */
 static void tell_away(Peer *peer, const Host *h, const char *reason) {
-        uint64_t now = 0;
+        uint64_t now = loop_now(peer->policy->loop, LOOP_MONOTONIC);
 
-        (void) sd_event_now(peer->policy->event, CLOCK_MONOTONIC, &now);
         if (h->state != HOST_ONLINE && peer->told &&
                 (streq(peer->told, reason) || now - peer->told_at < AWAY_TOLD_USEC))
                 return;
@@ -274,10 +273,9 @@ int peer_new(Policy *p, Host *h, Peer **ret) {
                 return -ENOMEM;
         peer->policy = p;
         peer->host = h->object.id;
-        r = link_new(p->event, h->address, &link_owner, peer, &peer->link);
-        r = r ?: link_configure(peer->link, &p->options.link);
+        r = p->links->make(p->links, h->address, &link_owner, peer, &peer->link);
         r = r ?: hashmap_put(p->peers, &peer->host, peer);
-        r = r ?: link_start(peer->link);
+        r = r ?: p->links->start(peer->link);
         if (r < 0) {
                 peer_free(peer);
                 return r;
@@ -293,7 +291,7 @@ Peer *peer_free(Peer *peer) {
                 hashmap_remove(peer->policy->peers, &peer->host);
         /* A host that was removed while it was away holds this still, and may be added again. */
         peer->policy->gone_epoch = MAX_OF(peer->policy->gone_epoch, peer->epoch);
-        link_free(peer->link);
+        peer->policy->links->free(peer->link);
         while (peer->calls)
                 call_replied(NULL, LINK_UNKNOWN, ERROR_HOST_OFFLINE, "The connection to the host was closed.",
                         peer->calls);

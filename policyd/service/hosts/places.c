@@ -17,10 +17,7 @@
 
 /* Not the time of day, which may be set. */
 static uint64_t places_now(Policy *p) {
-        uint64_t now = 0;
-
-        (void) sd_event_now(p->event, CLOCK_BOOTTIME, &now);
-        return now;
+        return loop_now(p->loop, LOOP_BOOTTIME);
 }
 
 static char *standing_reason(const PlaceReport *report) {
@@ -62,23 +59,8 @@ static int refresh_host(Policy *p, Host *h, uint64_t now) {
         return r ?: host_problems_update(p, h);
 }
 
-static int on_end(sd_event_source *source, uint64_t usec, void *userdata) {
+static void on_end(void *userdata) {
         places_refresh(userdata);
-        return 0;
-}
-
-static int arm_end(Policy *p, uint64_t now) {
-        uint64_t next = place_health_next(p->health, now);
-        int r;
-
-        if (next == UINT64_MAX) {
-                p->health_timer = sd_event_source_disable_unref(p->health_timer);
-                return 0;
-        }
-        if (!p->health_timer)
-                return sd_event_add_time(p->event, &p->health_timer, CLOCK_BOOTTIME, next, 0, on_end, p);
-        r = sd_event_source_set_time(p->health_timer, next);
-        return r < 0 ? r : sd_event_source_set_enabled(p->health_timer, SD_EVENT_ONESHOT);
 }
 
 /* Those that are not good now, and those of which something is noted. */
@@ -104,7 +86,8 @@ void places_refresh(Policy *p) {
         r = refresh_all(p, now);
         if (r < 0)
                 (void) batch_poison(p, r);
-        r = arm_end(p, now);
+        r = loop_call_at(
+                p->loop, &p->health_timer, LOOP_BOOTTIME, place_health_next(p->health, now), on_end, p);
         if (r < 0)
                 log_errno(r, "Failed to set the timer of places where starts failed, ignoring");
 }

@@ -61,7 +61,7 @@ static int type_create(Policy *p, const TypeRecord *record, VgpuType **ret, Refu
         r = policy_check_limit(p, CLASS_VGPU_TYPE, 1, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
-        r = policy_new_uuid(&id);
+        r = policy_new_uuid(p, &id);
         if (r < 0)
                 return r;
         r = pool_add_vgpu_type(p->pool, &id, 0, strempty(record->identifier), strempty(record->vendor_name),

@@ -95,7 +95,7 @@ static int add_card(Policy *p, Host *h, const InventoryPgpu *i, Pgpu **ret) {
         Uuid id;
         int r;
 
-        r = policy_new_uuid(&id);
+        r = policy_new_uuid(p, &id);
         r = r ?: pool_add_pgpu(p->pool, &id, 0, h, &i->pci_id, i->vendor_id, i->device_id, &pgpu);
         if (r < 0)
                 return r;

@@ -10,7 +10,7 @@ int group_add(Policy *p, const char *name_label, const char *description, const 
         Uuid id;
         int r;
 
-        r = policy_new_uuid(&id);
+        r = policy_new_uuid(p, &id);
         r = r ?: pool_add_gpu_group(p->pool, &id, 0, name_label, &g);
         if (r < 0)
                 return r;

@@ -120,7 +120,7 @@ static int send_types(Policy *p, Pgpu *pgpu, Peer *peer, VgpuType *const *types,
 
         if (!identifiers)
                 return -ENOMEM;
-        r = policy_new_uuid(&token);
+        r = policy_new_uuid(p, &token);
         r = r ?: call_new(peer, types_set, &pgpu->object.id, &token, &call);
         if (r < 0)
                 return r;
@@ -136,7 +136,7 @@ static int send_types(Policy *p, Pgpu *pgpu, Peer *peer, VgpuType *const *types,
                 call->types[i] = types[i]->object.id;
                 identifiers[i] = types[i]->identifier;
         }
-        r = link_set_enabled_types(peer->link, &pgpu->pci, identifiers, call_replied, call);
+        r = p->links->set_enabled_types(peer->link, &pgpu->pci, identifiers, call_replied, call);
         if (r < 0)
                 call_free(call);
         return r;

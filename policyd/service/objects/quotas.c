@@ -27,7 +27,7 @@ int quotas_create(Policy *p, const char *owner, GpuGroup *group, uint64_t vgpus_
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
 
-        r = policy_new_uuid(&id);
+        r = policy_new_uuid(p, &id);
         r = r ?: pool_add_quota(p->pool, &id, 0, owner, group, &q);
         if (r == -EEXIST)
                 return refusal_set(refusal, ERROR_ALREADY_EXISTS,

@@ -77,7 +77,7 @@ int reservations_create(Policy *p, const char *name, GpuGroup *group, VgpuType *
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
 
-        r = policy_new_uuid(&id);
+        r = policy_new_uuid(p, &id);
         r = r ?: pool_add_reservation(p->pool, &id, 0, name, group, type, count, &v);
         if (r < 0)
                 return r;

@@ -11,7 +11,7 @@ int vgpu_add(Policy *p, Vm *vm, GpuGroup *group, VgpuType *type, uint32_t device
         int r;
 
         if (uuid_is_null(&id)) {
-                r = policy_new_uuid(&id);
+                r = policy_new_uuid(p, &id);
                 if (r < 0)
                         return r;
         }

@@ -44,7 +44,7 @@ int vm_group_add(Policy *p, const Uuid *id_or_null, const char *name_label, cons
         if (id_or_null && !uuid_is_null(id_or_null))
                 id = *id_or_null;
         else
-                r = policy_new_uuid(&id);
+                r = policy_new_uuid(p, &id);
         r = r ?: pool_add_vm_group(p->pool, &id, 0, name_label, parsed, &g);
         if (r < 0)
                 return r;

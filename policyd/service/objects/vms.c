@@ -81,7 +81,7 @@ int vm_add(Policy *p, const VmRecord *record, Vm **ret, Refusal *refusal) {
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
         if (uuid_is_null(&id)) {
-                r = policy_new_uuid(&id);
+                r = policy_new_uuid(p, &id);
                 if (r < 0)
                         return r;
         }

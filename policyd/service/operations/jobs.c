@@ -13,7 +13,7 @@ int job_start(Policy *p, OperationKind kind, Vm *vm, const Uuid *token, Job **re
         Job *j;
         int r;
 
-        r = policy_new_uuid(&id);
+        r = policy_new_uuid(p, &id);
         r = r ?: pool_add_job(p->pool, &id, 0, operation_kind_to_string(kind), &j);
         if (r < 0)
                 return r;

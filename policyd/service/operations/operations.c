@@ -61,7 +61,7 @@ Operation *operation_free(Operation *op) {
         if (!op)
                 return NULL;
         hashmap_remove(op->policy->operations, &op->vm);
-        sd_event_source_disable_unref(op->timer);
+        loop_timer_free(op->timer);
         free(op->avoid);
         free(op);
         return NULL;
@@ -103,7 +103,7 @@ void operation_finish(Operation *op, JobState state, ErrorCode code, const char 
 
 /* While the host is not heard of. */
 
-static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata) {
+static void on_timeout(void *userdata) {
         Operation *op = userdata;
         Policy *p = op->policy;
         const Vm *vm = pool_get(p->pool, CLASS_VM, &op->vm);
@@ -121,19 +121,18 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata) {
         strbuf_add(&b, ". The VM stays booked there until the host answers or is declared dead.");
         message = strbuf_take(&b);
         operation_finish(op, JOB_FAILED, ERROR_HOST_OFFLINE, strempty(message));
-        return 0;
 }
 
 int operation_wait_for_host(Operation *op) {
         int r;
 
-        if (op->timer)
+        if (loop_timer_is_armed(op->timer))
                 return 0;
-        r = sd_event_add_time_relative(op->policy->event, &op->timer, CLOCK_MONOTONIC,
-                op->policy->options.order_timeout_usec, 0, on_timeout, op);
+        r = loop_call_in(
+                op->policy->loop, &op->timer, op->policy->options.order_timeout_usec, on_timeout, op);
         if (r < 0)
                 log_errno(r, "Failed to set the timer of a job, ignoring");
-        return r < 0 ? r : 0;
+        return r;
 }
 
 /* A host that speaks of the VM may not have the order to stop it yet: only its answer to that counts then. */
@@ -142,7 +141,7 @@ void operation_heard(Operation *op) {
 
         if (stops && !op->stop_stored)
                 return;
-        op->timer = sd_event_source_disable_unref(op->timer);
+        loop_timer_stop(op->timer);
 }
 
 void operations_host_lost(Policy *p, Host *h) {

@@ -78,7 +78,7 @@ static int book(Policy *p, Vm *vm, Reservation *reservation, const Allocation *a
         Uuid token;
         int r;
 
-        r = policy_new_uuid(&token);
+        r = policy_new_uuid(p, &token);
         r = r ?: decision_to_text(p, vm, a, &decision);
         if (r < 0)
                 return r;
@@ -190,7 +190,7 @@ static int hand_over(Policy *p, Vm *vm, const Uuid *token) {
 
         /* From here on it may arrive. The mark needs no commit: on disk "reserved" is read as "sent". */
         pool_set_vm_booking(p->pool, vm, BOOKING_SENT, NULL);
-        r = link_start_vm(peer->link, order, call_replied, call);
+        r = p->links->start_vm(peer->link, order, call_replied, call);
         if (r < 0) {
                 call_free(call);
                 pool_set_vm_booking(p->pool, vm, BOOKING_RESERVED, NULL);

@@ -77,7 +77,7 @@ int vms_shutdown(Policy *p, Vm *vm, bool force, Job **ret_job, Refusal *refusal)
 int stop_order(Policy *p, Vm *vm, bool force) {
         int r;
 
-        r = policy_new_uuid(&vm->stop_token);
+        r = policy_new_uuid(p, &vm->stop_token);
         if (r < 0)
                 return batch_poison(p, r);
         vm->order = ++p->meta.orders;
@@ -147,7 +147,7 @@ static void stop_send(Policy *p, const Uuid *vm_id, const Uuid *token) {
         r = r ?: order_build_stop(peer, vm, /* force= */ op->kind != OPERATION_SHUTDOWN, &order);
         r = r ?: call_new(peer, stop_replied, vm_id, token, &call);
         if (r == 0) {
-                r = link_stop_vm(peer->link, order, call_replied, call);
+                r = p->links->stop_vm(peer->link, order, call_replied, call);
                 if (r < 0)
                         call_free(call);
         }

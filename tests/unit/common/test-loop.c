@@ -146,11 +146,12 @@ static void a_function_frees_its_timer_and_ends_the_loop(void **state) {
                 assert_int_equal(sd_event_loop(w->event), 66);
         } else {
                 assert_false(sim_loop_has_exited(w->sim, &status));
-                assert_true(sim_loop_step(w->sim));
+                sim_loop_run(w->sim, 1000);
                 assert_true(sim_loop_has_exited(w->sim, &status));
                 assert_int_equal(status, 66);
                 assert_ok(loop_call_soon(w->loop, &w->b, on_b, w));
-                assert_false(sim_loop_step(w->sim));
+                assert_false(sim_loop_turn(w->sim));
+                assert_false(sim_loop_pass(w->sim, LOOP_NEVER));
         }
         assert_string_equal(w->calls, "e");
         assert_null(w->a);
@@ -187,17 +188,18 @@ static void simulated_time_is_exact(void **state) {
 
         assert_ok(loop_call_in(w->loop, &w->a, UINT64_C(86400000000), on_a, w));
         assert_ok(loop_call_at(w->loop, &w->b, LOOP_REALTIME, today + 5000000, on_b, w));
-        sim_loop_settle(w->sim);
+        assert_false(sim_loop_turn(w->sim));
         assert_int_equal(loop_now(w->loop, LOOP_MONOTONIC), since);
 
         /* A clock that is set does not move what goes by another. */
         sim_loop_set_realtime(w->sim, today - 1000000);
-        assert_true(sim_loop_step(w->sim));
+        assert_true(sim_loop_pass(w->sim, LOOP_NEVER - 1));
         assert_int_equal(loop_now(w->loop, LOOP_MONOTONIC), since + 6000000);
+        assert_true(sim_loop_turn(w->sim));
+        assert_false(sim_loop_turn(w->sim));
         assert_string_equal(w->calls, "b");
-        assert_true(sim_loop_step(w->sim));
+        assert_true(sim_loop_pass(w->sim, LOOP_NEVER - 1));
         assert_int_equal(loop_now(w->loop, LOOP_MONOTONIC), since + UINT64_C(86400000000));
-        assert_false(sim_loop_step(w->sim));
 }
 
 #define both(test)                                                                                           \

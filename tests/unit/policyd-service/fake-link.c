@@ -311,14 +311,14 @@ void fake_stale(FakeHost *h) {
         h->link->owner.stale(h->link, "StaleEpoch from the host.", h->link->userdata);
 }
 
-ErrorCode link_check_address(const char *address, char **ret_message) {
+static ErrorCode check_address(const char *address, char **ret_message) {
         if (!startswith(address, "tcp:"))
                 return ERROR_NONE;
         *ret_message = strdup("tcp: has no authentication.");
         return ERROR_INVALID_ADDRESS;
 }
 
-int link_new(sd_event *event, const char *address, const LinkOwner *owner, void *userdata, HostLink **ret) {
+static int make(Links *links, const char *address, const LinkOwner *owner, void *userdata, HostLink **ret) {
         HostLink *link;
 
         for (size_t i = 0; i < n_fake_hosts; i++) {
@@ -349,16 +349,7 @@ static void drop_tasks(HostLink *link) {
         }
 }
 
-/* A simulated host has no deadlines. */
-void link_settings_default(LinkSettings *ret) {
-        *ret = (LinkSettings){};
-}
-
-int link_configure(HostLink *link, const LinkSettings *settings) {
-        return 0;
-}
-
-HostLink *link_free(HostLink *link) {
+static HostLink *link_free(HostLink *link) {
         if (!link)
                 return NULL;
         drop_tasks(link);
@@ -368,26 +359,22 @@ HostLink *link_free(HostLink *link) {
         return NULL;
 }
 
-int link_start(HostLink *link) {
+static int link_start(HostLink *link) {
         task_add(TASK_DIAL, link, NULL, NULL, NULL, NULL);
         return 0;
 }
 
-int link_claim(HostLink *link, const LinkClaim *claim) {
+static int link_claim(HostLink *link, const LinkClaim *claim) {
         if (!link->connected)
                 return -ENOTCONN;
         task_add(TASK_CLAIM, link, claim, NULL, NULL, NULL);
         return 0;
 }
 
-bool link_is_claimed(const HostLink *link) {
-        return link->claimed;
+static void dial_now(HostLink *link) {
 }
 
-void link_dial_now(HostLink *link) {
-}
-
-void link_reset(HostLink *link, const char *reason) {
+static void link_reset(HostLink *link, const char *reason) {
         disconnect(link, reason);
         task_add(TASK_DIAL, link, NULL, NULL, NULL, NULL);
 }
@@ -399,24 +386,24 @@ static int call(TaskKind kind, HostLink *link, const char *text, LinkReply reply
         return 0;
 }
 
-int link_start_vm(HostLink *link, const char *order, LinkReply reply, void *userdata) {
+static int start_vm(HostLink *link, const char *order, LinkReply reply, void *userdata) {
         return call(TASK_START, link, order, reply, userdata);
 }
 
-int link_stop_vm(HostLink *link, const char *order, LinkReply reply, void *userdata) {
+static int stop_vm(HostLink *link, const char *order, LinkReply reply, void *userdata) {
         return call(TASK_STOP, link, order, reply, userdata);
 }
 
-int link_set_enabled_types(HostLink *link, const PciAddress *pgpu, const char *const *identifiers,
+static int set_enabled_types(HostLink *link, const PciAddress *pgpu, const char *const *identifiers,
         LinkReply reply, void *userdata) {
         return call(TASK_TYPES, link, NULL, reply, userdata);
 }
 
-int link_release(HostLink *link, LinkReply reply, void *userdata) {
+static int link_release(HostLink *link, LinkReply reply, void *userdata) {
         return call(TASK_RELEASE, link, NULL, reply, userdata);
 }
 
-bool link_withdraw(HostLink *link, const void *userdata) {
+static bool withdraw(HostLink *link, const void *userdata) {
         for (Task **at = &tasks; *at; at = &(*at)->next) {
                 Task *t = *at;
 
@@ -428,6 +415,21 @@ bool link_withdraw(HostLink *link, const void *userdata) {
         }
         return false;
 }
+
+Links fake_links = {
+        .check_address = check_address,
+        .make = make,
+        .free = link_free,
+        .start = link_start,
+        .claim = link_claim,
+        .dial_now = dial_now,
+        .reset = link_reset,
+        .start_vm = start_vm,
+        .stop_vm = stop_vm,
+        .set_enabled_types = set_enabled_types,
+        .release = link_release,
+        .withdraw = withdraw,
+};
 
 /* What happens next */
 

@@ -3,13 +3,13 @@
 /*
  * Simulated hosts behind the link's interface
  *
- * fake-link.c provides the link_* functions. Each address belongs to a FakeHost, which behaves as a hostd
+ * fake_links are handed to the policy. Each address belongs to a FakeHost, which behaves as a hostd
  * does: it holds a claim and an epoch, keeps VMs with their tokens, answers orders, numbers its events.
  * Nothing happens inside a call: what a link has to do is queued and done by fake_step(), so that callbacks
  * come when a real link's would.
  */
 
-#include "policyd/link/link.h"
+#include "policyd/link/links.h"
 #include "protocol/order.h"
 
 #define FAKE_VMS_MAX 64
@@ -78,6 +78,7 @@ typedef struct FakeHost {
         HostLink *link;   /* of policyd, while there is one */
 } FakeHost;
 
+extern Links fake_links;
 extern FakeHost fake_hosts[8];
 extern size_t n_fake_hosts;
 

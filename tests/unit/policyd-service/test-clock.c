@@ -1,28 +1,12 @@
 /*
- * A clock that stands before 1970, as that of a machine without a battery does: sd-event then says the end of
- * time; and one that was ahead
+ * A clock that stands before 1970, as that of a machine without a battery does; and one that was ahead
  */
 
 #include "policyd/service/internal.h"
 #include "tests/unit/policyd-service/world.h"
 
-static bool before_1970;
-static uint64_t ahead; /* µs */
-
-int __real_sd_event_now(sd_event *event, clockid_t clock, uint64_t *ret);
-int __wrap_sd_event_now(sd_event *event, clockid_t clock, uint64_t *ret);
-
-int __wrap_sd_event_now(sd_event *event, clockid_t clock, uint64_t *ret) {
-        int r = 0;
-
-        if (clock != CLOCK_REALTIME || !before_1970) {
-                r = __real_sd_event_now(event, clock, ret);
-                if (clock == CLOCK_REALTIME)
-                        *ret += ahead;
-        } else
-                *ret = UINT64_MAX;
-        return r;
-}
+#define TODAY UINT64_C(1780000000000000) /* 2026 */
+#define DAY UINT64_C(86400000000)
 
 static void nothing_expires_before_1970(void **state) {
         FakeHost *a, *b;
@@ -38,7 +22,7 @@ static void nothing_expires_before_1970(void **state) {
         id = reservation->object.id;
         world_run(w);
 
-        before_1970 = true;
+        sim_loop_set_realtime(w->sim, 0);
         world_restart(w);
         world_run(w);
         assert_int_equal(world_start_vm(w, &vm, NULL), ERROR_NONE);
@@ -46,7 +30,7 @@ static void nothing_expires_before_1970(void **state) {
         world_restart(w);
         assert_int_equal(world_start_vm(w, &other, NULL), ERROR_NONE);
         world_run(w);
-        before_1970 = false;
+        sim_loop_set_realtime(w->sim, TODAY);
         assert_non_null(pool_get(policy_pool(w->policy), CLASS_RESERVATION, &id));
         assert_string_equal(world_vm_state(w, &other), "running");
 }
@@ -66,7 +50,7 @@ static void a_reservation_lasts_no_longer_than_it_was_made_for(void **state) {
         Vgpu *v = world_vm(w, &vm)->vgpus.items[0];
         Reservation *reservation;
 
-        ahead = UINT64_C(80) * 365 * 86400 * 1000000;
+        sim_loop_set_realtime(w->sim, TODAY + 80 * 365 * DAY);
         for (size_t i = 0; i < 2; i++) {
                 assert_int_equal(reservations_create(w->policy, i ? "s" : "r", v->group, v->type, 1, 3600, "me",
                                          &reservation, &w->refusal),
@@ -75,12 +59,12 @@ static void a_reservation_lasts_no_longer_than_it_was_made_for(void **state) {
         }
         world_run(w);
         assert_lasts(w, &ids[0], 3600);
-        ahead = 0;
+        sim_loop_set_realtime(w->sim, TODAY);
         reservations_expire(w->policy);
         assert_lasts(w, &ids[0], 3600);
         world_run(w);
 
-        ahead = UINT64_C(40) * 86400 * 1000000;
+        sim_loop_set_realtime(w->sim, TODAY + 40 * DAY);
         reservations_expire(w->policy); /* a clock that is ahead ends them: it may be right */
         assert_null(pool_get(policy_pool(w->policy), CLASS_RESERVATION, &ids[1]));
         assert_int_equal(reservations_create(
@@ -88,7 +72,7 @@ static void a_reservation_lasts_no_longer_than_it_was_made_for(void **state) {
                 0);
         ids[0] = reservation->object.id;
         world_run(w);
-        ahead = 0;
+        sim_loop_set_realtime(w->sim, TODAY);
         world_restart(w);
         world_run(w);
         assert_lasts(w, &ids[0], 3600);

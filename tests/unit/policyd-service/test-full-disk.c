@@ -76,7 +76,7 @@ static void an_expiry_that_cannot_be_stored_waits(void **state) {
 
         disk_is_full(true);
         for (unsigned i = 0; i < 200; i++) {
-                sd_event_run(w->event, 10000);
+                sim_loop_run(w->sim, 10000);
                 assert_true(w->n_rebuilt < 4);
         }
         assert_true(w->n_rebuilt > 0);

@@ -451,7 +451,7 @@ static void a_claim_that_is_refused_before_it_commands_is_made_again(void **stat
         world_restart(w);
         b->silent = false;
         while (policy_epoch(w->policy) == 0)
-                assert_true(fake_step() || sd_event_run(w->event, UINT64_MAX) > 0);
+                assert_true(world_step(w) || sim_loop_step(w->sim));
         b->epoch = policy_epoch(w->policy);
         b->instance = (Uuid){.bytes = {7}};
         world_run(w);
@@ -521,7 +521,7 @@ static void a_failed_commit_forgets_no_mark(void **state) {
         b->down = false;
         fake_lose(b, "It comes back.");
         while (!world_host(w, "gamma")->unheard)
-                assert_true(fake_step() || sd_event_run(w->event, 0) > 0);
+                assert_true(world_step(w));
         world_fail_next_commit(w);
         assert_true(world_host(w, "gamma")->unheard);
         assert_int_equal(world_start_vm(w, &v, NULL), ERROR_HOST_OFFLINE);

@@ -605,47 +605,47 @@ static void the_word_of_a_host_shares_the_commit_of_a_request(void **state) {
         assert_string_equal(world_vm_state(w, &vm), "halted");
 }
 
-static int on_other_work(sd_event_source *source, void *userdata) {
-        usleep(200);
-        return 0;
-}
+typedef struct OtherWork {
+        World *world;
+        LoopTimer *timer;
+} OtherWork;
 
-static uint64_t usec_now(World *w) {
-        uint64_t now = 0;
+static void on_other_work(void *userdata) {
+        OtherWork *other = userdata;
 
-        assert_true(sd_event_now(w->event, CLOCK_MONOTONIC, &now) >= 0);
-        return now;
+        sim_loop_work(other->world->sim, 200);
+        assert_int_equal(loop_timer_arm(other->timer, LOOP_SOON), 0);
 }
 
 /* A host's word would be committed after 2 ms; with a request the batch takes what else arrives, 20 ms at
  * most. */
 static void a_request_waits_for_what_arrives_with_it_but_not_for_ever(void **state) {
-        sd_event_source *other = NULL;
         FakeHost *h;
         _cleanup_world_ World *w = world_of_one_k1(&h);
         Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1);
+        Loop *loop = sim_loop_of(w->sim);
+        OtherWork other = {.world = w};
         uint64_t start, now;
         unsigned n = 0;
 
         send_order_again(w, h, 2000, &vm);
-        assert_true(sd_event_add_defer(w->event, &other, on_other_work, w) >= 0);
-        assert_true(sd_event_source_set_enabled(other, SD_EVENT_ON) >= 0);
-        /* So that timers come through. */
-        assert_true(sd_event_source_set_priority(other, SD_EVENT_PRIORITY_NORMAL + 10) >= 0);
-        assert_true(sd_event_run(w->event, 0) >= 0);
-        start = usec_now(w);
+        /* So that timers come through, and the commit does not. */
+        assert_int_equal(
+                loop_timer_new(loop, LOOP_MONOTONIC, /* priority= */ 10, on_other_work, &other, &other.timer), 0);
+        on_other_work(&other);
+        start = loop_now(loop, LOOP_MONOTONIC);
         fake_vm_runs(h, &vm);
         while (fake_step())
                 ;
         assert_int_equal(policy_when_committed(w->policy, count_commit, &n), 0);
         do {
-                assert_true(sd_event_run(w->event, 0) >= 0);
-                now = usec_now(w);
-                if (now < start + 15000)
+                assert_true(sim_loop_turn(w->sim));
+                now = loop_now(loop, LOOP_MONOTONIC);
+                if (now < start + 20000)
                         assert_int_equal(n, 0);
-        } while (n == 0 && now < start + 2000000);
+        } while (n == 0 && now < start + 21000);
         assert_int_equal(n, 1);
-        sd_event_source_disable_unref(other);
+        loop_timer_free(other.timer);
         world_run(w);
         assert_string_equal(w->last_result, "done");
 }

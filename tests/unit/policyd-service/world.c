@@ -61,13 +61,11 @@ World *world_new(void) {
         World *w = calloc(1, sizeof(*w));
 
         assert_non_null(w);
-        assert_true(sd_event_new(&w->event) >= 0);
+        assert_int_equal(sim_loop_new(1, &w->sim), 0);
         snprintf(w->dir, sizeof(w->dir), "/tmp/xenvgpu-test-XXXXXX");
         assert_non_null(mkdtemp(w->dir));
         policy_options_default(&w->options);
         w->options.linger_usec = 0; /* at rest means committed */
-        w->options.map_size = 1 << 20;
-        w->options.map_max = 16 << 20;
         return w;
 }
 
@@ -79,8 +77,12 @@ int world_open(World *w) {
         char dir[96];
 
         state_dir(w, dir);
-        w->options.state_dir = dir;
-        return policy_new(w->event, &w->options, &listener, w, &w->policy);
+        w->storage = lmdb_storage_free(w->storage);
+        assert_int_equal(lmdb_storage_new(dir, 1 << 20, 16 << 20, &w->storage), 0);
+        w->options.loop = sim_loop_of(w->sim);
+        w->options.links = &fake_links;
+        w->options.storage = w->storage;
+        return policy_new(&w->options, &listener, w, &w->policy);
 }
 
 void world_start(World *w) {
@@ -92,30 +94,31 @@ void world_start(World *w) {
 World *world_free(World *w) {
         w->policy = policy_free(w->policy);
         refusal_done(&w->refusal);
-        sd_event_unref(w->event);
+        lmdb_storage_free(w->storage);
+        sim_loop_free(w->sim);
         remove_tree(w->dir);
         fake_reset();
         free(w);
         return NULL;
 }
 
+bool world_step(World *w) {
+        return fake_step() || sim_loop_turn(w->sim);
+}
+
 void world_run(World *w) {
         for (unsigned i = 0; i < 100000; i++)
-                if (!fake_step() && sd_event_run(w->event, 0) == 0)
+                if (!world_step(w))
                         return;
         fail_msg("The world does not come to rest");
 }
 
 void world_run_for(World *w, uint64_t usec) {
-        uint64_t start, now;
+        uint64_t end = loop_now(sim_loop_of(w->sim), LOOP_MONOTONIC) + usec;
 
-        sd_event_now(w->event, CLOCK_MONOTONIC, &start);
-        do {
+        do
                 world_run(w);
-                sd_event_run(w->event, 10000);
-                sd_event_now(w->event, CLOCK_MONOTONIC, &now);
-        } while (now < start + usec);
-        world_run(w);
+        while (sim_loop_pass(w->sim, end));
 }
 
 void world_restart(World *w) {

@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * A world for tests: policyd's service on a database in a temporary folder, and simulated hosts
+ * A world for tests: policyd's service on a database in a temporary folder, simulated hosts, no real time
  *
  * world_run() lets everything happen until nothing is left to do. The short functions ask for something as a
  * client would and return the outcome; world_restart() ends policyd and starts it again on the same disk,
@@ -16,10 +16,12 @@
 #include <cmocka.h>
 
 #include "policyd/service/policy.h"
+#include "tests/sim/sim-loop.h"
 #include "tests/unit/policyd-service/fake-link.h"
 
 typedef struct World {
-        sd_event *event;
+        SimLoop *sim;
+        Storage *storage;
         Policy *policy;
         PolicyOptions options;
         char dir[64];
@@ -42,7 +44,8 @@ World *world_of_two_k1(FakeHost **ret_a, FakeHost **ret_b);
 
 void world_start(World *w);
 void world_run(World *w);
-void world_run_for(World *w, uint64_t usec); /* real time, for timers */
+bool world_step(World *w); /* one thing that is due now; false: nothing is */
+void world_run_for(World *w, uint64_t usec); /* while that time passes */
 void world_restart(World *w);
 void world_crash(World *w);
 void world_copy(World *w);    /* of the database, as policyd goes on */
