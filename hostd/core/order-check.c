@@ -103,10 +103,6 @@ const HostType *order_gpu_find_type(const HostView *view, const Pgpu *p, const O
         return elsewhere;
 }
 
-static bool same_slot(const PciAddress *a, const PciAddress *b) {
-        return a->domain == b->domain && a->bus == b->bus && a->dev == b->dev;
-}
-
 static bool is_passthrough(const char *identifier) {
         return streq(identifier, HOST_TYPE_PASSTHROUGH);
 }
@@ -115,7 +111,7 @@ static bool is_passthrough(const char *identifier) {
  * the function. */
 static bool touches(const PciAddress *a, bool a_passthrough, const PciAddress *b, bool b_passthrough) {
         if (a_passthrough || b_passthrough)
-                return same_slot(a, b);
+                return pci_same_slot(a, b);
         return pci_address_compare(a, b) == 0;
 }
 

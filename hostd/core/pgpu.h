@@ -49,6 +49,9 @@ bool pgpu_is_hidden_from_dom0(const Pgpu *p);
 /* Passthrough is offered unless the PGPU is the system display device and dom0 uses it, or stands in a domain that Xen cannot be told of. */
 bool pgpu_offers_passthrough(const Pgpu *p);
 
+/* Functions of one slot are passed through together. */
+bool pci_same_slot(const PciAddress *a, const PciAddress *b);
+
 const Pgpu *pgpu_find(const Pgpu *pgpus, size_t n, const PciAddress *address);
 /* The PGPU whose own address or companion this is, or NULL. */
 const Pgpu *pgpu_find_by_function(const Pgpu *pgpus, size_t n, const PciAddress *address);

@@ -246,10 +246,6 @@ static bool arbiter_names(const char *path, PciAddress *ret) {
         return pci_address_from_string(at, ret) >= 0;
 }
 
-static bool same_slot(const PciAddress *a, const PciAddress *b) {
-        return a->domain == b->domain && a->bus == b->bus && a->dev == b->dev;
-}
-
 /* Its own configuration space hides a virtual function's ids, so that a listing shows it by that. */
 static bool is_virtual(const PciTree *t, size_t i) {
         return t->facts ? t->facts[i].is_virtual_function
@@ -260,7 +256,7 @@ static int find_companions(const PciTree *t, Pgpu *p) {
         for (size_t i = 0; i < t->n; i++) {
                 const PciAddress *a = &t->functions[i].address;
 
-                if (!same_slot(a, &p->address) || a->fn == p->address.fn || is_virtual(t, i))
+                if (!pci_same_slot(a, &p->address) || a->fn == p->address.fn || is_virtual(t, i))
                         continue;
                 if (GROW(p->companions, p->n_companions) < 0)
                         return -ENOMEM;
