@@ -9,7 +9,7 @@
 #include "common/daemon/log.h"
 #include "hostd/bus/bus-host.h"
 #include "hostd/selftest/selftest.h"
-#include "hostd/service/settings.h"
+#include "hostd/edge/settings.h"
 
 typedef struct Program {
         Daemon daemon;

@@ -71,9 +71,9 @@ static void on_status(void *userdata) {
 static const HostListener listener = {
         .signal = on_signal,
         .property = on_property,
-        .pgpu_added = on_pgpu_added,
-        .pgpu_removed = on_pgpu_removed,
-        .pgpu_changed = on_pgpu_changed,
+        .pgpu.added = on_pgpu_added,
+        .pgpu.removed = on_pgpu_removed,
+        .pgpu.changed = on_pgpu_changed,
         .status = on_status,
 };
 

@@ -9,7 +9,6 @@
 
 #include "common/json/json-get.h"
 #include "hostd/bus/bus-internal.h"
-#include "hostd/machine/types.h"
 #include "protocol/names.h"
 
 #define PGPU_PATH_MAX (sizeof(HOST_PATH_PGPU) + PCI_ADDRESS_TEXT_MAX + 2)

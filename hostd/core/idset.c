@@ -33,6 +33,13 @@ bool idset_has(char *const *set, const char *id) {
         return false;
 }
 
+bool idset_equal(char *const *a, char *const *b) {
+        for (; *a && *b; a++, b++)
+                if (!streq(*a, *b))
+                        return false;
+        return !*a && !*b;
+}
+
 int idset_add(char ***set, const char *id) {
         size_t n = idset_size(*set);
         _cleanup_free_ char *copy = NULL;

@@ -1,8 +1,5 @@
 /*
- * The host's facts: read at start and with each rescan, memory whenever it is asked for
- *
- * Who the host is does not change while hostd runs; what it has may. Domains that others start or end change
- * its free memory, bridges and mounts come and go: that is told then.
+ * The host's facts
  */
 
 #include <sys/epoll.h>
@@ -11,151 +8,154 @@
 #include "common/io/file.h"
 #include "hostd/core/idset.h"
 #include "hostd/edge/host-facts-libxl.h"
-#include "hostd/service/host-internal.h"
+#include "hostd/machine/facts.h"
 
 /* Of init: our own shows what our unit's sandbox binds. */
 #define MOUNTINFO "/proc/1/mountinfo"
 
-static int open_source(Host *h) {
-        const HostSettings *s = h->settings;
+static int open_source(Facts *f) {
+        const HostSettings *s = f->settings;
 
-        return streq(s->hypervisor, "libxl") ? host_facts_libxl_new(s->storage, &h->facts_source)
-                                             : host_facts_simulated_new(s->sim_dir, &h->facts_source);
+        return streq(s->hypervisor, "libxl") ? host_facts_libxl_new(s->storage, &f->source)
+                                             : host_facts_simulated_new(s->sim_dir, &f->source);
 }
 
 /* Facts that a setting overrides, and that stay the same as long as hostd runs. */
-static int override_facts(Host *h) {
+static int override_facts(Facts *f) {
         _cleanup_free_ char *line = NULL;
         int r;
 
-        if (!isempty(h->settings->hostname)) {
-                free(h->facts.hostname);
-                h->facts.hostname = strdup(h->settings->hostname);
+        if (!isempty(f->settings->hostname)) {
+                free(f->now.hostname);
+                f->now.hostname = strdup(f->settings->hostname);
         }
-        if (!isempty(h->settings->boot_id_file)) {
-                r = file_read_line(h->settings->boot_id_file, &line);
+        if (!isempty(f->settings->boot_id_file)) {
+                r = file_read_line(f->settings->boot_id_file, &line);
                 if (r < 0)
-                        return log_errno(r, "Failed to read the boot id from %s", h->settings->boot_id_file);
-                free(h->facts.boot_id);
-                h->facts.boot_id = take_ptr(line);
+                        return log_errno(r, "Failed to read the boot id from %s", f->settings->boot_id_file);
+                free(f->now.boot_id);
+                f->now.boot_id = take_ptr(line);
         }
-        return h->facts.hostname && h->facts.boot_id ? 0 : -ENOMEM;
+        return f->now.hostname && f->now.boot_id ? 0 : -ENOMEM;
 }
 
 static int on_domains_changed(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
-        Host *h = userdata;
+        Facts *f = userdata;
         int r;
 
-        r = h->facts_source->ops->drain(h->facts_source);
+        r = f->source->ops->drain(f->source);
         if (r < 0) {
                 (void) log_errno(r, "xenstore is gone: what others start is not told any more");
-                h->facts_watch = sd_event_source_disable_unref(h->facts_watch);
+                f->watch = sd_event_source_disable_unref(f->watch);
         }
-        if (host_get_memory_free(h) != h->told_memory_free)
-                host_touch(h);
+        f->listener->domains(f->userdata);
         return 0;
 }
 
 /* Bridges of Open vSwitch are the hypervisor's business as little as ours; they only have names. */
-static int add_bridges(Host *h, HostFacts *facts) {
+static int add_bridges(Facts *f, HostFacts *facts) {
         int r;
 
-        r = ovs_bridges_add_to(h->ovs, &facts->networks);
+        r = ovs_bridges_add_to(f->ovs, &facts->networks);
         if (r >= 0)
                 idset_sort(facts->networks);
         return r;
-}
-
-static bool same_list(char *const *a, char *const *b) {
-        while (*a && *b && streq(*a, *b))
-                a++, b++;
-        return !*a && !*b;
 }
 
 /* What changes together comes within moments: a bridge and its ports, a disk's file systems. */
 #define SETTLE (300 * UINT64_C(1000))
 
 static int on_settled(sd_event_source *source, uint64_t usec, void *userdata) {
-        Host *h = userdata;
+        Facts *f = userdata;
 
-        h->facts_timer = sd_event_source_disable_unref(h->facts_timer);
-        ovs_bridges_try(h->ovs);
-        if (host_reread_facts(h))
-                host_touch(h);
+        f->timer = sd_event_source_disable_unref(f->timer);
+        if (facts_reread(f))
+                f->listener->changed(f->userdata);
         return 0;
 }
 
 static void on_facts_changed(void *userdata) {
-        Host *h = userdata;
+        Facts *f = userdata;
         int r;
 
-        if (h->facts_timer)
+        if (f->timer)
                 return;
         r = sd_event_add_time_relative(
-                h->event, &h->facts_timer, CLOCK_MONOTONIC, SETTLE, /* accuracy= */ 0, on_settled, h);
+                f->event, &f->timer, CLOCK_MONOTONIC, SETTLE, /* accuracy= */ 0, on_settled, f);
         if (r < 0)
                 (void) log_errno(r, "Failed to wait for the host's facts to settle, ignoring");
 }
 
-static int watch_facts(Host *h) {
-        const HostSettings *s = h->settings;
+static int watch_facts(Facts *f) {
+        const HostSettings *s = f->settings;
         int r = 0;
 
-        if (h->facts_source->ops->fd)
-                r = sd_event_add_io(h->event, &h->facts_watch, h->facts_source->ops->fd(h->facts_source),
-                        EPOLLIN, on_domains_changed, h);
+        if (f->source->ops->fd)
+                r = sd_event_add_io(f->event, &f->watch, f->source->ops->fd(f->source),
+                        EPOLLIN, on_domains_changed, f);
         if (r >= 0 && !isempty(s->ovsdb))
-                r = ovs_bridges_new(h->event, s->ovsdb, on_facts_changed, h, &h->ovs);
+                r = ovs_bridges_new(f->event, s->ovsdb, on_facts_changed, f, &f->ovs);
         /* The networks of a simulated host are not this machine's. */
         if (r >= 0 && streq(s->hypervisor, "libxl"))
-                r = kernel_watch_new(h->event, MOUNTINFO, on_facts_changed, h, &h->kernel);
+                r = kernel_watch_new(f->event, MOUNTINFO, on_facts_changed, f, &f->kernel);
         return r;
 }
 
-int host_open_facts(Host *h) {
-        const HostSettings *s = h->settings;
+int facts_open(Facts *f) {
+        const HostSettings *s = f->settings;
         int r;
 
-        r = open_source(h);
+        r = open_source(f);
         if (r >= 0)
-                r = host_facts_read(h->facts_source, &h->facts);
+                r = host_facts_read(f->source, &f->now);
         if (r < 0)
                 return log_errno(r, "Failed to read the facts of the host (hypervisor=%s%s%s)", s->hypervisor,
                         isempty(s->sim_dir) ? "" : ", ", s->sim_dir);
-        r = override_facts(h);
-        return r < 0 ? r : watch_facts(h);
+        r = override_facts(f);
+        return r < 0 ? r : watch_facts(f);
 }
 
-void host_close_facts(Host *h) {
-        h->facts_timer = sd_event_source_disable_unref(h->facts_timer);
-        h->facts_watch = sd_event_source_disable_unref(h->facts_watch);
-        h->kernel = kernel_watch_free(h->kernel);
-        h->ovs = ovs_bridges_free(h->ovs);
-        h->facts_source = host_facts_source_free(h->facts_source);
-        host_facts_done(&h->facts);
+void facts_close(Facts *f) {
+        f->timer = sd_event_source_disable_unref(f->timer);
+        f->watch = sd_event_source_disable_unref(f->watch);
+        f->kernel = kernel_watch_free(f->kernel);
+        f->ovs = ovs_bridges_free(f->ovs);
+        f->source = host_facts_source_free(f->source);
+        host_facts_done(&f->now);
 }
 
-bool host_reread_facts(Host *h) {
+bool facts_reread(Facts *f) {
         HostFacts facts = {};
         bool changed;
         int r;
 
-        r = host_facts_read(h->facts_source, &facts);
+        ovs_bridges_try(f->ovs);
+        r = host_facts_read(f->source, &facts);
         if (r >= 0)
-                r = add_bridges(h, &facts);
+                r = add_bridges(f, &facts);
         if (r < 0) {
                 (void) log_errno(r, "Failed to read the facts of the host again, ignoring");
                 host_facts_done(&facts);
                 return false;
         }
-        changed = !same_list(facts.networks, h->facts.networks) || !same_list(facts.storage, h->facts.storage);
+        changed = !idset_equal(facts.networks, f->now.networks) || !idset_equal(facts.storage, f->now.storage);
         if (changed)
                 log_info("The host's networks or storage have changed.");
         free(facts.hostname);
         free(facts.boot_id);
-        facts.hostname = take_ptr(h->facts.hostname);
-        facts.boot_id = take_ptr(h->facts.boot_id);
-        host_facts_done(&h->facts);
-        h->facts = facts;
+        facts.hostname = take_ptr(f->now.hostname);
+        facts.boot_id = take_ptr(f->now.boot_id);
+        host_facts_done(&f->now);
+        f->now = facts;
         return changed;
+}
+
+uint64_t facts_memory_free(const Facts *f) {
+        uint64_t memory_free = 0;
+        int r;
+
+        r = host_facts_memory_free(f->source, &memory_free);
+        if (r < 0)
+                (void) log_errno(r, "Failed to read how much memory is free, taking none");
+        return r < 0 ? 0 : memory_free;
 }

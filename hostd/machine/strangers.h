@@ -4,19 +4,47 @@
  * Strangers: domains that have a GPU of this host and that nobody here started
  *
  * They are looked for before a start with GPUs, when the host begins and with each rescan; while there are any, every few
- * seconds. What has changed is told with the inventory.
+ * seconds. What has changed is told.
+ *
+ * A VM whose stored order or run folder cannot be read is one of them: as long as its domain is there, every GPU counts as in
+ * use by it.
  */
 
-#include "hostd/service/host-internal.h"
+#include <systemd/sd-event.h>
+
+#include "hostd/edge/hardware.h"
+#include "hostd/edge/host-facts.h"
+
+typedef struct StrangersListener {
+        bool (*is_ours)(const Uuid *vm, void *userdata);
+        void (*changed)(void *userdata);
+        /* The domain of an unread VM is gone. Negative: that could not be stored, so it counts as there until the next look. */
+        int (*gone)(const Uuid *vm, void *userdata);
+} StrangersListener;
+
+typedef struct Strangers {
+        sd_event *event;
+        HostFactsSource *source;
+        const Hardware *hardware;
+        const StrangersListener *listener;
+        void *userdata;
+
+        DomainFunction *list; /* GPUs that domains have which are not ours */
+        size_t n;
+        Uuid *unread;
+        size_t n_unread;
+        sd_event_source *timer; /* armed while there are any */
+} Strangers;
+
+void strangers_done(Strangers *s);
 
 /* 0 or what kept the hypervisor from telling; then what was known stays. */
-int host_look_for_strangers(Host *h);
-/* The stored order of the VM, or its run folder, cannot be read. As long as its domain is there, every GPU
- * counts as in use by it. */
-int host_note_unread_order(Host *h, const Uuid *vm);
-bool host_has_unread_order(const Host *h, const Uuid *vm);
+int strangers_look(Strangers *s);
+
+int strangers_add_unread(Strangers *s, const Uuid *vm);
+bool strangers_is_unread(const Strangers *s, const Uuid *vm);
+
 /* One that has a function in the slot of the GPU, which a function that is passed through takes along; or NULL. */
-const DomainFunction *host_find_stranger(const Host *h, const PciAddress *gpu);
+const DomainFunction *strangers_find(const Strangers *s, const PciAddress *gpu);
 /* "domain 'by hand' (id 7)"; allocated, "" where there is none. NULL: -ENOMEM. */
-char *host_describe_stranger(const Host *h, const PciAddress *gpu);
-void host_forget_strangers(Host *h);
+char *strangers_describe(const Strangers *s, const PciAddress *gpu);

@@ -9,7 +9,7 @@
  * thing), so it is no part of the daemon's loop.
  */
 
-#include "hostd/service/settings.h"
+#include "hostd/edge/settings.h"
 
 /* json: one object in place of lines. Prints to stdout; 0 when everything holds that applies here, 1 when
  * something does not, negative when the test itself failed. */

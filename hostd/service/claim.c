@@ -6,16 +6,14 @@
 
 #include "hostd/service/claim.h"
 #include "hostd/service/host-internal.h"
-#include "hostd/vm/vm.h"
 
 static bool is_claimer(const Host *h, const char *caller) {
-        return streq_ptr(h->claimer, caller);
+        return streq_ptr(h->command.claimer, caller);
 }
 
 static void tell_claim(Host *h) {
-        if (h->listener)
-                h->listener->property(HOST_PROPERTY_CLAIM, h->listener_userdata);
-        host_touch(h);
+        notifier_property(&h->notifier, HOST_PROPERTY_CLAIM);
+        notifier_touch(&h->notifier);
 }
 
 /* Takes over claim, also when it cannot be stored. */
@@ -29,10 +27,10 @@ static int put_claim(Host *h, HostClaim *claim, char *claimer) {
                 free(claimer);
                 return r;
         }
-        host_claim_done(&h->claim);
-        h->claim = *claim;
-        free(h->claimer);
-        h->claimer = claimer;
+        host_claim_done(&h->command.claim);
+        h->command.claim = *claim;
+        free(h->command.claimer);
+        h->command.claimer = claimer;
         return 0;
 }
 
@@ -40,13 +38,12 @@ void host_note_order(Host *h, uint64_t number) {
         if (number <= host_store_get_orders(h->store))
                 return;
         host_store_set_orders(h->store, number);
-        if (h->listener)
-                h->listener->property(HOST_PROPERTY_ORDERS, h->listener_userdata);
+        notifier_property(&h->notifier, HOST_PROPERTY_ORDERS);
 }
 
 /* Another pool counts its own. */
 static uint64_t orders_under(const Host *h, const HostClaim *claim, uint64_t orders) {
-        if (!h->claim.held || !streq(h->claim.pool, claim->pool))
+        if (!h->command.claim.held || !streq(h->command.claim.pool, claim->pool))
                 return orders;
         return MAX_OF(orders, host_store_get_orders(h->store));
 }
@@ -58,7 +55,7 @@ int host_claim(Host *h, const char *caller, uint64_t epoch, const char *pool, co
         char *claimer;
         int r;
 
-        r = epoch_claim(&h->claim, epoch, pool, instance, &claim, ret);
+        r = epoch_claim(&h->command.claim, epoch, pool, instance, &claim, ret);
         if (r < 0)
                 return r;
         if (ret->code != ERROR_NONE) {
@@ -78,16 +75,16 @@ int host_claim(Host *h, const char *caller, uint64_t epoch, const char *pool, co
                 host_store_set_orders(h->store, before);
                 return r;
         }
-        log_info("Claimed by %s for pool %s, epoch %llu.", caller, h->claim.pool,
-                (unsigned long long) h->claim.epoch);
+        log_info("Claimed by %s for pool %s, epoch %llu.", caller, h->command.claim.pool,
+                (unsigned long long) h->command.claim.epoch);
 
         /* Ends that an earlier claim's inventory told, and whose reader went on to command, were read. */
-        r = host_store_forget_ended(h->store, h->read_seq);
+        r = host_store_forget_ended(h->store, h->command.read_seq);
         if (r < 0)
                 (void) log_errno(r, "Failed to forget the ends of VMs that were read, ignoring");
-        h->claim_seq = host_store_last_seq(h->store);
+        h->command.claim_seq = host_store_last_seq(h->store);
 
-        *ret_held = h->claim.epoch;
+        *ret_held = h->command.claim.epoch;
         tell_claim(h);
         return 0;
 }
@@ -96,46 +93,62 @@ int host_release(Host *h, const char *caller, HostRefusal *ret) {
         HostClaim claim = {};
         int r;
 
-        if (!h->claim.held)
+        if (!h->command.claim.held)
                 return 0;
-        if (h->claimer && !is_claimer(h, caller))
+        if (h->command.claimer && !is_claimer(h, caller))
                 return host_refusal_set(ret, ERROR_HOST_CLAIMED,
                         "This host is claimed by %s for pool %s (epoch %llu), and only that may release it.",
-                        h->claimer, h->claim.pool, (unsigned long long) h->claim.epoch);
+                        h->command.claimer, h->command.claim.pool, (unsigned long long) h->command.claim.epoch);
 
-        r = epoch_release(&h->claim, &claim);
+        r = epoch_release(&h->command.claim, &claim);
         if (r >= 0)
                 r = put_claim(h, &claim, NULL);
         if (r < 0)
                 return r;
-        log_info("Released by %s; epoch %llu is kept.", caller, (unsigned long long) h->claim.epoch);
+        log_info("Released by %s; epoch %llu is kept.", caller, (unsigned long long) h->command.claim.epoch);
         tell_claim(h);
         return 0;
 }
 
 int host_check_caller(Host *h, const char *caller, HostRefusal *ret) {
-        if (!h->claim.held)
+        if (!h->command.claim.held)
                 return 0;
         if (is_claimer(h, caller)) {
-                h->read_seq = h->claim_seq;
+                h->command.read_seq = h->command.claim_seq;
                 return 0;
         }
-        if (!h->claimer)
+        if (!h->command.claimer)
                 return host_refusal_set(ret, ERROR_HOST_CLAIMED,
                         "This host is claimed for pool %s (epoch %llu) by a policyd that is away: wait until "
                         "it is back and ask it, or Release the host.",
-                        h->claim.pool, (unsigned long long) h->claim.epoch);
+                        h->command.claim.pool, (unsigned long long) h->command.claim.epoch);
         return host_refusal_set(ret, ERROR_HOST_CLAIMED,
                 "This host is claimed for pool %s (epoch %llu) by %s: ask the policyd of that pool.",
-                h->claim.pool, (unsigned long long) h->claim.epoch, h->claimer);
+                h->command.claim.pool, (unsigned long long) h->command.claim.epoch, h->command.claimer);
 }
 
 void host_caller_left(Host *h, const char *name) {
         if (!is_claimer(h, name))
                 return;
         log_notice("The claimer %s left the bus; the claim of pool %s, epoch %llu, stays in force.", name,
-                h->claim.pool, (unsigned long long) h->claim.epoch);
-        free(h->claimer);
-        h->claimer = NULL;
+                h->command.claim.pool, (unsigned long long) h->command.claim.epoch);
+        free(h->command.claimer);
+        h->command.claimer = NULL;
         tell_claim(h);
+}
+
+uint64_t host_get_epoch(const Host *h) {
+        return h->command.claim.epoch;
+}
+
+uint64_t host_get_orders(const Host *h) {
+        return h->command.claim.held ? host_store_get_orders(h->store) : 0;
+}
+
+const char *host_get_claimed_by(const Host *h) {
+        return h->command.claim.held ? h->command.claim.pool : "";
+}
+
+const char *host_get_claimer(const Host *h) {
+        return strempty(h->command.claimer);
 }

@@ -25,3 +25,8 @@ int host_check_caller(Host *h, const char *caller, HostRefusal *ret);
 
 /* A bus name has left the bus. */
 void host_caller_left(Host *h, const char *name);
+
+uint64_t host_get_epoch(const Host *h);
+uint64_t host_get_orders(const Host *h); /* the number of the claiming pool's last order that is known here */
+const char *host_get_claimed_by(const Host *h); /* the pool, "" when free */
+const char *host_get_claimer(const Host *h);    /* bus name of who claimed, "" when it is gone */

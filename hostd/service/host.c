@@ -1,9 +1,8 @@
 /*
- * The host: what it is made of, and how changes of it are told
+ * The host: its parts are made, and what each of them tells is passed on
  *
- * Whatever changes calls host_touch(); at the end of the loop's turn the queue of VMs moves on, and the
- * inventory is told once, however much changed. So a method's reply leaves before the events of what it set
- * going. An inventory is as long as the host has VMs, and each of them changes; so the more there are, the
+ * At the end of each turn of the loop in which something changed the queue of VMs moves on, and the inventory is told
+ * once. An inventory is as long as the host has VMs, and each of them changes; so the more there are, the
  * longer is the pause between two of them.
  */
 
@@ -13,34 +12,12 @@
 #include "common/daemon/database.h"
 #include "common/io/file.h"
 #include "common/base/text.h"
-#include "hostd/core/idset.h"
-#include "hostd/service/events.h"
+#include "hostd/service/claim.h"
 #include "hostd/service/host-internal.h"
-#include "hostd/machine/strangers.h"
 #include "hostd/vm/vm-program.h"
+#include "hostd/vm/vms.h"
 
 #define INVENTORY_PAUSE_PER_VM UINT64_C(4000)
-
-int host_read_hardware(Host *h, Hardware *ret) {
-        const HardwareSettings settings = host_settings_hardware(h->settings);
-        Hardware hardware = {};
-        int r;
-
-        r = hardware_scan(&settings, &hardware);
-        if (r < 0)
-                return r;
-        for (size_t i = 0; hardware.problems && hardware.problems[i]; i++)
-                if (!h->hardware.problems || !idset_has(h->hardware.problems, hardware.problems[i]))
-                        log_event(LOG_WARNING, MSG_TYPE_FILE_PROBLEM, NULL, "%s", hardware.problems[i]);
-        /* A recorded machine that cannot be read is a mistake in the settings, not a host without GPUs. */
-        if (hardware.source_is_bad && settings.pci.listing) {
-                hardware_done(&hardware);
-                log_error("The listing %s cannot be used: take one with lspci -D -nn -xxx.", settings.pci.listing);
-                return -EBADMSG;
-        }
-        *ret = hardware;
-        return 0;
-}
 
 static const char way_back[] = "Nothing was changed, and guests run on. Put a backup of the folder in its "
                                "place. Without one, move all that is in it away: the "
@@ -73,7 +50,7 @@ static int open_store(Host *h, const char *state_dir) {
                 return r;
         }
         if (r >= 0)
-                r = host_store_get_claim(h->store, &h->claim);
+                r = host_store_get_claim(h->store, &h->command.claim);
         if (r < 0)
                 return database_log_failure(state_dir, r, problem, way_back);
         host_store_set_lost(h->store, on_store_lost, h);
@@ -83,34 +60,156 @@ static int open_store(Host *h, const char *state_dir) {
 static int make_vm_dir(Host *h, const char *runtime_dir) {
         int r;
 
-        h->vm_dir = path_join(runtime_dir, "vm");
-        if (!h->vm_dir)
+        h->vm_context.folder = path_join(runtime_dir, "vm");
+        if (!h->vm_context.folder)
                 return -ENOMEM;
-        r = mkdir_parents(h->vm_dir, 0700);
-        return r < 0 ? log_errno(r, "Failed to make %s", h->vm_dir) : 0;
+        r = mkdir_parents(h->vm_context.folder, 0700);
+        return r < 0 ? log_errno(r, "Failed to make %s", h->vm_context.folder) : 0;
 }
 
 static int open_units(Host *h, const char *runtime_dir) {
+        Units *units = &h->vm_context.units;
         int r = 0;
 
-        h->units = (Units){.ops = host_settings_units(h->settings), .event = h->event};
-        if (h->units.ops == &units_systemd)
+        units->event = h->event;
+        units->ops = streq(h->settings->units, units_process.name) ? &units_process : &units_systemd;
+        if (units->ops == &units_systemd)
                 r = systemd_open(h->event, h->settings->bus, &h->systemd);
-        h->units.systemd = h->systemd;
+        units->systemd = h->systemd;
         if (r >= 0)
                 r = lease_open(h->event, h->systemd, h->settings->monitoring_units,
-                        h->settings->monitoring_stop_timeout, runtime_dir, &h->lease);
+                        h->settings->monitoring_stop_timeout, runtime_dir, &h->vm_context.lease);
         return r < 0 ? log_errno(r, "Failed to connect to systemd on %s", h->settings->bus) : 0;
 }
 
-static int on_turn_end(sd_event_source *source, void *userdata);
+/* What the parts tell. */
 
-static int add_turn_source(Host *h) {
+static void on_changed(void *userdata) {
+        Host *h = userdata;
+
+        notifier_touch(&h->notifier);
+}
+
+static void on_domains(void *userdata) {
+        Host *h = userdata;
+
+        if (host_get_memory_free(h) != h->told_memory_free)
+                notifier_touch(&h->notifier);
+}
+
+static const FactsListener facts_listener = {.changed = on_changed, .domains = on_domains};
+
+static bool is_ours(const Uuid *vm, void *userdata) {
+        const Host *h = userdata;
+
+        return hashmap_get(h->vms, vm);
+}
+
+/* Nobody can read which order it was, so the VM's uuid stands for the token; the inventory has that too. */
+static int on_unread_gone(const Uuid *vm, void *userdata) {
+        Host *h = userdata;
+        VmEvent e = {.head = {.boot_id = h->facts.now.boot_id, .token = *vm},
+                .uuid = *vm,
+                .state = VM_STATE_HALTED,
+                .stage = (char *) "",
+                .reason = (char *) "gone"};
         int r;
 
-        r = sd_event_add_defer(h->event, &h->turn_source, on_turn_end, h);
-        return r < 0 ? r : sd_event_source_set_enabled(h->turn_source, SD_EVENT_OFF);
+        r = host_store_next_seq(h->store, &e.head.seq);
+        if (r >= 0)
+                r = host_store_end_order(h->store, vm, &e);
+        if (r < 0)
+                return log_errno(r, "Failed to store the end of VM %s, trying again", UUID_TEXT(vm));
+        notifier_event(&h->notifier, &e);
+        log_event(LOG_NOTICE, NULL, FIELDS(vm_log_field(vm, (char[VM_LOG_FIELD_MAX]){})),
+                "The domain of VM %s, whose stored order or run folder cannot be read, is gone: no GPU is "
+                "kept for it any "
+                "more.",
+                UUID_TEXT(vm));
+        return 0;
 }
+
+static const StrangersListener strangers_listener = {
+        .is_ours = is_ours,
+        .changed = on_changed,
+        .gone = on_unread_gone,
+};
+
+static void on_vm_moved(HostVm *vm, void *userdata) {
+        Host *h = userdata;
+
+        notifier_wake(&h->notifier);
+}
+
+static void on_vm_changed(HostVm *vm, void *userdata) {
+        on_changed(userdata);
+}
+
+static void on_vm_record(HostVm *vm, void *userdata) {
+        Host *h = userdata;
+
+        notifier_vm(&h->notifier, vm);
+}
+
+static void on_vm_gpus(HostVm *vm, void *userdata) {
+        Host *h = userdata;
+
+        notifier_gpus(&h->notifier, vm);
+        for (size_t i = 0; h->notifier.listener && i < vm->n_gpus; i++)
+                if (gpus_find(&h->gpus, &vm->gpus[i].address))
+                        h->notifier.listener->pgpu.changed(
+                                &vm->gpus[i].address, PGPU_PROPERTY_RESIDENT_VGPUS, h->notifier.userdata);
+}
+
+static void on_vm_over(HostVm *vm, const VmEvent *end, void *userdata) {
+        Host *h = userdata;
+
+        notifier_event(&h->notifier, end);
+        (void) hashmap_remove(h->vms, &vm->uuid);
+        notifier_touch(&h->notifier);
+}
+
+static const VmListener vm_listener = {
+        .moved = on_vm_moved,
+        .changed = on_vm_changed,
+        .record = on_vm_record,
+        .gpus = on_vm_gpus,
+        .over = on_vm_over,
+};
+
+/* Opening and closing. */
+
+/* What each part is handed before it is opened. */
+static void wire(Host *h) {
+        h->facts = (Facts){
+                .event = h->event,
+                .settings = h->settings,
+                .listener = &facts_listener,
+                .userdata = h,
+        };
+        h->gpus = (Gpus){.settings = h->settings};
+        h->strangers = (Strangers){
+                .event = h->event,
+                .hardware = &h->gpus.hardware,
+                .listener = &strangers_listener,
+                .userdata = h,
+        };
+        h->vm_context = (VmContext){
+                .event = h->event,
+                .settings = h->settings,
+                .listener = &vm_listener,
+                .userdata = h,
+        };
+}
+
+/* What the parts opened before are to those after. */
+static void join(Host *h) {
+        h->gpus.store = h->vm_context.store = h->store;
+        h->strangers.source = h->facts.source;
+        h->vm_context.boot_id = h->facts.now.boot_id;
+}
+
+static int on_turn_end(sd_event_source *source, void *userdata);
 
 int host_open(sd_event *event, const HostSettings *settings, const char *state_dir, const char *runtime_dir,
         Host **ret) {
@@ -125,6 +224,7 @@ int host_open(sd_event *event, const HostSettings *settings, const char *state_d
         h->vms = hashmap_new_uuid();
         if (!h->vms)
                 return -ENOMEM;
+        wire(h);
 
         r = open_units(h, runtime_dir);
         if (r >= 0)
@@ -132,11 +232,13 @@ int host_open(sd_event *event, const HostSettings *settings, const char *state_d
         if (r >= 0)
                 r = make_vm_dir(h, runtime_dir);
         if (r >= 0)
-                r = host_open_facts(h);
+                r = facts_open(&h->facts);
         if (r >= 0)
-                r = host_rescan(h);
-        if (r >= 0)
-                r = add_turn_source(h);
+                r = notifier_open(&h->notifier, h->event, h->store, on_turn_end, h);
+        if (r < 0)
+                return r;
+        join(h);
+        r = host_rescan(h);
         if (r < 0)
                 return r;
 
@@ -150,24 +252,23 @@ Host *host_close(Host *h) {
         if (!h)
                 return NULL;
 
-        h->listener = NULL;
-        if (h->lease)
-                lease_pay(h->lease);
+        notifier_close(&h->notifier);
+        if (h->vm_context.lease)
+                lease_pay(h->vm_context.lease);
         /* Before the VMs: starts that go on without us still need it. */
-        lease_close(h->lease);
+        lease_close(h->vm_context.lease);
         for (size_t i = 0; h->vms && (vm = hashmap_next(h->vms, &i));)
                 vm_free(vm);
         hashmap_free(h->vms);
-        sd_event_source_disable_unref(h->turn_source);
         sd_event_source_disable_unref(h->inventory_timer);
-        free(h->claimer);
-        host_claim_done(&h->claim);
-        hardware_done(&h->hardware);
-        host_forget_strangers(h);
-        host_close_facts(h);
+        free(h->command.claimer);
+        host_claim_done(&h->command.claim);
+        hardware_done(&h->gpus.hardware);
+        strangers_done(&h->strangers);
+        facts_close(&h->facts);
         host_store_close(h->store);
         systemd_close(h->systemd);
-        free(h->vm_dir);
+        free(h->vm_context.folder);
         free(h->state_dir);
         sd_event_unref(h->event);
         free(h);
@@ -177,53 +278,75 @@ Host *host_close(Host *h) {
 int host_begin(Host *h, const HostListener *listener, void *userdata) {
         int r;
 
-        h->listener = listener;
-        h->listener_userdata = userdata;
+        h->gpus.listener = &listener->pgpu;
+        h->notifier.listener = listener;
+        h->gpus.userdata = h->notifier.userdata = userdata;
         h->told_memory_free = host_get_memory_free(h);
         h->told_ended_seq = host_store_last_seq(h->store);
         r = host_recover(h);
         if (r < 0)
                 return r;
-        r = host_look_for_strangers(h);
+        r = strangers_look(&h->strangers);
         if (r < 0)
                 (void) log_errno(r, "Failed to see whether others have GPUs, ignoring");
         return 0;
 }
 
+int host_rescan(Host *h) {
+        int r;
+
+        r = gpus_rescan(&h->gpus);
+        if (r < 0)
+                return r;
+        (void) facts_reread(&h->facts);
+        /* Before the host has begun it does not know its own VMs: they would be strangers. */
+        if (h->notifier.listener)
+                (void) strangers_look(&h->strangers);
+        notifier_touch(&h->notifier);
+        return 0;
+}
+
+/* The core knows which types are in use; who uses the PGPU is known here. */
+static int name_users(const char *const *names, HostRefusal *refusal) {
+        _cleanup_free_ char *text = NULL, *why = take_ptr(refusal->message);
+        size_t n = 0;
+
+        while (names[n])
+                n++;
+        text = text_join_and(names, n);
+        if (!text)
+                return -ENOMEM;
+        return host_refusal_set(refusal, refusal->code, "%s VMs on this PGPU: %s.", strempty(why), text);
+}
+
+int host_change_types(Host *h, const char *caller, const PciAddress *pgpu, EnablementChange change,
+        const char *const *wanted, HostRefusal *ret) {
+        _cleanup_free_ const char **users = NULL, **busy = NULL;
+        Pgpu *p;
+        int r;
+
+        r = host_check_caller(h, caller, ret);
+        if (r < 0 || ret->code != ERROR_NONE)
+                return r;
+        p = gpus_find(&h->gpus, pgpu);
+        if (!p)
+                return host_refusal_set(
+                        ret, ERROR_NO_SUCH_OBJECT, "There is no PGPU at %s any more.", PCI_TEXT(pgpu));
+
+        r = vms_list_users(h->vms, pgpu, &users, &busy);
+        if (r >= 0)
+                r = gpus_change_types(&h->gpus, p, change, wanted, busy, ret);
+        if (r > 0)
+                notifier_touch(&h->notifier);
+        return r >= 0 && ret->code == ERROR_PGPU_IN_USE_BY_VM ? name_users(users, ret) : MIN_OF(r, 0);
+}
+
 /* The end of a turn: VMs move on, and what changed is told, once. */
 
-void host_wake(Host *h) {
-        /* Before the host has begun there is nobody to tell. */
-        if (!h->listener)
-                return;
-        if (sd_event_source_set_enabled(h->turn_source, SD_EVENT_ONESHOT) < 0)
-                log_error("Failed to plan the telling of changes, ignoring.");
-}
-
-void host_touch(Host *h) {
-        h->inventory_changed = true;
-        host_wake(h);
-}
-
-static HostVm *next_in_queue(Host *h, unsigned *ret_building) {
-        HostVm *vm, *next = NULL;
-        unsigned building = 0;
-
-        for (size_t i = 0; (vm = hashmap_next(h->vms, &i));) {
-                building += vm_is_building(vm);
-                if (vm->phase == VM_PHASE_QUEUED && !vm->stop_wanted &&
-                        (!next || vm->accepted < next->accepted))
-                        next = vm;
-        }
-        *ret_building = building;
-        return next;
-}
-
 static void run_queue(Host *h) {
-        unsigned building;
         HostVm *vm;
 
-        while ((vm = next_in_queue(h, &building)) && building < h->settings->concurrent_starts)
+        while ((vm = vms_next_in_queue(h->vms, h->settings->concurrent_starts)))
                 vm_begin(vm);
 }
 
@@ -234,7 +357,7 @@ static void tell_new_vms(Host *h) {
         for (size_t i = 0; (vm = hashmap_next(h->vms, &i));) {
                 if (vm->told || vm->phase != VM_PHASE_QUEUED)
                         continue;
-                events_tell_vm(vm);
+                notifier_vm(&h->notifier, vm);
                 vm->told = true;
         }
 }
@@ -250,7 +373,7 @@ static void tell_inventory(Host *h) {
                 return;
         }
         h->told_ended_seq = told;
-        h->listener->signal(HOST_SIGNAL_INVENTORY_CHANGED, text, h->listener_userdata);
+        notifier_send(&h->notifier, HOST_SIGNAL_INVENTORY_CHANGED, text);
 }
 
 static void tell_memory(Host *h) {
@@ -259,11 +382,13 @@ static void tell_memory(Host *h) {
         if (memory_free == h->told_memory_free)
                 return;
         h->told_memory_free = memory_free;
-        h->listener->property(HOST_PROPERTY_MEMORY_FREE, h->listener_userdata);
+        notifier_property(&h->notifier, HOST_PROPERTY_MEMORY_FREE);
 }
 
 static int on_inventory_due(sd_event_source *source, uint64_t usec, void *userdata) {
-        host_wake(userdata);
+        Host *h = userdata;
+
+        notifier_wake(&h->notifier);
         return 0;
 }
 
@@ -295,12 +420,12 @@ static int on_turn_end(sd_event_source *source, void *userdata) {
         tell_new_vms(h);
         run_queue(h);
 
-        if (!h->inventory_changed || !inventory_is_due(h))
+        if (!h->notifier.inventory_changed || !inventory_is_due(h))
                 return 0;
-        h->inventory_changed = false;
+        h->notifier.inventory_changed = false;
         tell_memory(h);
         tell_inventory(h);
-        h->listener->status(h->listener_userdata);
+        h->notifier.listener->status(h->notifier.userdata);
         return 0;
 }
 
@@ -317,135 +442,23 @@ const char *host_describe(const Host *h, char buf[static HOST_DESCRIPTION_MAX]) 
         }
         if (starting > 0)
                 (void) snprintf(others, sizeof(others), ", %u starting", starting);
-        if (h->claim.held)
+        if (h->command.claim.held)
                 text_format(claim, sizeof(claim), "claimed by epoch %llu%s",
-                        (unsigned long long) h->claim.epoch, h->claimer ? "" : " (its policyd is away)");
-        text_format(buf, HOST_DESCRIPTION_MAX, "%zu PGPU%s, %u VM%s running%s, %s", h->hardware.n_pgpus,
-                PLURAL(h->hardware.n_pgpus), running, PLURAL(running), others, claim);
+                        (unsigned long long) h->command.claim.epoch, h->command.claimer ? "" : " (its policyd is away)");
+        text_format(buf, HOST_DESCRIPTION_MAX, "%zu PGPU%s, %u VM%s running%s, %s", h->gpus.hardware.n_pgpus,
+                PLURAL(h->gpus.hardware.n_pgpus), running, PLURAL(running), others, claim);
         return buf;
 }
 
-const Uuid *host_get_uuid(const Host *h) {
-        return host_store_host_uuid(h->store);
-}
-
-const char *host_get_boot_id(const Host *h) {
-        return h->facts.boot_id;
-}
-
-const char *host_get_hypervisor(const Host *h) {
-        return h->facts_source->ops->hypervisor;
-}
-
-uint64_t host_get_epoch(const Host *h) {
-        return h->claim.epoch;
-}
-
-uint64_t host_get_orders(const Host *h) {
-        return h->claim.held ? host_store_get_orders(h->store) : 0;
-}
-
-const char *host_get_claimed_by(const Host *h) {
-        return h->claim.held ? h->claim.pool : "";
-}
-
-const char *host_get_claimer(const Host *h) {
-        return strempty(h->claimer);
-}
-
-uint64_t host_get_memory_free(const Host *h) {
-        uint64_t memory_free = 0, awaited = 0;
-        HostVm *vm;
-        int r;
-
-        r = host_facts_memory_free(h->facts_source, &memory_free);
-        if (r < 0) {
-                (void) log_errno(r, "Failed to read how much memory is free, taking none");
-                return 0;
-        }
-        for (size_t i = 0; (vm = hashmap_next(h->vms, &i));)
-                if (vm_awaits_domain(vm))
-                        awaited += vm->memory;
-        return memory_free > awaited ? memory_free - awaited : 0;
-}
-
 const Pgpu *host_get_pgpus(const Host *h, size_t *ret_n) {
-        *ret_n = h->hardware.n_pgpus;
-        return h->hardware.pgpus;
+        *ret_n = h->gpus.hardware.n_pgpus;
+        return h->gpus.hardware.pgpus;
 }
 
 const Pgpu *host_find_pgpu(const Host *h, const PciAddress *address) {
-        return pgpu_find(h->hardware.pgpus, h->hardware.n_pgpus, address);
-}
-
-static bool is_resident(const HostVm *vm, const VmGpu *gpu) {
-        return gpu->passthrough ? vm->record.pcis_plugged : vm->record.vgpus_active;
-}
-
-static int resident_name(const HostVm *vm, const VmGpu *gpu, char **ret) {
-        int r;
-
-        if (!uuid_is_null(&gpu->uuid)) {
-                *ret = strdup(UUID_TEXT(&gpu->uuid));
-                return *ret ? 0 : -ENOMEM;
-        }
-        r = asprintf(
-                ret, "%s/%s", UUID_TEXT(&vm->uuid), gpu->passthrough ? PCI_TEXT(&gpu->address) : gpu->device);
-        return r < 0 ? -ENOMEM : 0;
-}
-
-static int compare_texts(const void *a, const void *b) {
-        return strcmp(*(char *const *) a, *(char *const *) b);
+        return pgpu_find(h->gpus.hardware.pgpus, h->gpus.hardware.n_pgpus, address);
 }
 
 int host_get_resident_vgpus(const Host *h, const PciAddress *pgpu, char ***ret) {
-        _cleanup_(strv_freep) char **names = NULL;
-        size_t n = 0, most = 0;
-        HostVm *vm;
-        int r;
-
-        for (size_t i = 0; (vm = hashmap_next(h->vms, &i));)
-                most += vm->n_gpus;
-        names = calloc(most + 1, sizeof(*names));
-        if (!names)
-                return -ENOMEM;
-
-        for (size_t i = 0; (vm = hashmap_next(h->vms, &i));)
-                for (size_t k = 0; k < vm->n_gpus; k++) {
-                        if (!vm_gpu_is_on(&vm->gpus[k], pgpu) || !is_resident(vm, &vm->gpus[k]))
-                                continue;
-                        r = resident_name(vm, &vm->gpus[k], &names[n]);
-                        if (r < 0)
-                                return r;
-                        n++;
-                }
-
-        qsort(names, n, sizeof(*names), compare_texts);
-        *ret = take_ptr(names);
-        return 0;
-}
-
-int host_list_occupants(const Host *h, Occupant **ret, size_t *ret_n) {
-        Occupant *list;
-        size_t n = 0, most = 0;
-        HostVm *vm;
-
-        for (size_t i = 0; (vm = hashmap_next(h->vms, &i));)
-                most += vm->n_gpus;
-        list = calloc(most + 1, sizeof(*list));
-        if (!list)
-                return -ENOMEM;
-
-        for (size_t i = 0; (vm = hashmap_next(h->vms, &i));)
-                for (size_t k = 0; k < vm->n_gpus; k++)
-                        if (vm->gpus[k].identifier)
-                                list[n++] = (Occupant){
-                                        .vm = vm->uuid,
-                                        .pgpu = vm->gpus[k].address,
-                                        .identifier = vm->gpus[k].identifier,
-                                        .size = vm->gpus[k].size,
-                                };
-        *ret = list;
-        *ret_n = n;
-        return 0;
+        return vms_list_resident(h->vms, pgpu, ret);
 }

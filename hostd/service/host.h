@@ -4,7 +4,7 @@
  * The host: hardware, types, claim, and the VMs that run on it
  *
  * What the bus shows and commands, without D-Bus. The nouns around it have headers of their own: claim.h (who
- * commands), orders.h (starting and stopping VMs), types.h (which types a PGPU may run). Calls return 0 or a
+ * commands), orders.h (starting and stopping VMs). Calls return 0 or a
  * negative errno; where a HostRefusal is given, 0 with a code other than ERROR_NONE means refused: a sentence
  * for the caller, and nothing was changed.
  *
@@ -14,9 +14,7 @@
 #include <systemd/sd-event.h>
 
 #include "common/base/uuid.h"
-#include "hostd/core/host-refusal.h"
-#include "hostd/core/pgpu.h"
-#include "hostd/service/settings.h"
+#include "hostd/machine/gpus.h"
 
 typedef struct Host Host;
 
@@ -37,23 +35,10 @@ typedef enum HostProperty {
         _HOST_PROPERTY_INVALID = -EINVAL,
 } HostProperty;
 
-typedef enum PgpuProperty {
-        PGPU_PROPERTY_SUPPORTED_TYPES,
-        PGPU_PROPERTY_ENABLED_TYPES,
-        PGPU_PROPERTY_RESIDENT_VGPUS,
-        PGPU_PROPERTY_NAMES,
-        PGPU_PROPERTY_DRIVER,
-        PGPU_PROPERTY_DISPLAY,
-        _PGPU_PROPERTY_MAX,
-        _PGPU_PROPERTY_INVALID = -EINVAL,
-} PgpuProperty;
-
 typedef struct HostListener {
         void (*signal)(HostSignal signal, const char *json, void *userdata);
         void (*property)(HostProperty property, void *userdata);
-        void (*pgpu_added)(const PciAddress *address, void *userdata);
-        void (*pgpu_removed)(const PciAddress *address, void *userdata); /* it is no longer found */
-        void (*pgpu_changed)(const PciAddress *address, PgpuProperty property, void *userdata);
+        PgpuListener pgpu;
         /* host_describe() may say something else now. */
         void (*status)(void *userdata);
 } HostListener;
@@ -72,6 +57,11 @@ int host_begin(Host *h, const HostListener *listener, void *userdata);
 /* Reads hardware and type files again. */
 int host_rescan(Host *h);
 
+/* Which types a PGPU may run. wanted: identifiers or unique model names. Stored before it returns. Refusals: HOST_CLAIMED and
+ * those of enablement_change(). */
+int host_change_types(Host *h, const char *caller, const PciAddress *pgpu, EnablementChange change,
+        const char *const *wanted, HostRefusal *ret);
+
 /* What `systemctl status` shows: "4 PGPUs, 3 VMs running, claimed by epoch 7". */
 #define HOST_DESCRIPTION_MAX 192
 const char *host_describe(const Host *h, char buf[static HOST_DESCRIPTION_MAX]);
@@ -79,10 +69,6 @@ const char *host_describe(const Host *h, char buf[static HOST_DESCRIPTION_MAX]);
 const Uuid *host_get_uuid(const Host *h);
 const char *host_get_boot_id(const Host *h);
 const char *host_get_hypervisor(const Host *h);
-uint64_t host_get_epoch(const Host *h);
-uint64_t host_get_orders(const Host *h); /* the number of the claiming pool's last order that is known here */
-const char *host_get_claimed_by(const Host *h); /* the pool, "" when free */
-const char *host_get_claimer(const Host *h);    /* bus name of who claimed, "" when it is gone */
 /* What a new VM could take: the hypervisor's word less what VMs that have no domain yet will take. */
 uint64_t host_get_memory_free(const Host *h);
 

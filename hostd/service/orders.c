@@ -11,16 +11,15 @@
 #include "common/daemon/log.h"
 #include "hostd/edge/config-check.h"
 #include "hostd/service/claim.h"
-#include "hostd/service/events.h"
 #include "hostd/service/host-internal.h"
 #include "hostd/service/orders.h"
-#include "hostd/machine/strangers.h"
 #include "hostd/vm/vm-program.h"
+#include "hostd/vm/vms.h"
 
 static int check_epoch(Host *h, uint64_t epoch, HostRefusal *refusal) {
         int r;
 
-        r = epoch_check_order(&h->claim, epoch, refusal);
+        r = epoch_check_order(&h->command.claim, epoch, refusal);
         if (r >= 0 && refusal->code != ERROR_NONE)
                 log_event(LOG_WARNING, MSG_STALE_EPOCH, NULL, "Refused an order: %s", refusal->message);
         return r;
@@ -38,7 +37,7 @@ static int check_commander(Host *h, const char *caller, const char *text, size_t
         if (r < 0 || refusal->code != ERROR_HOST_CLAIMED || size > ORDER_SIZE_MAX)
                 return r;
         if (json_parse(&reader, text, size, &o) < 0 || json_get_u64(&reader, o, "epoch", &epoch) < 0 ||
-                epoch >= h->claim.epoch)
+                epoch >= h->command.claim.epoch)
                 return 0;
         host_refusal_done(refusal);
         return check_epoch(h, epoch, refusal);
@@ -112,7 +111,7 @@ static int tell_ended(const VmEvent *e, void *userdata) {
         if (!uuid_equal(&e->head.token, t->token))
                 return 0;
         again.head.seq = t->seq;
-        events_tell(t->host, &again);
+        notifier_event(&t->host->notifier, &again);
         return 0;
 }
 
@@ -122,16 +121,6 @@ static bool has_ended(Host *h, const Uuid *vm, const Uuid *token) {
         return host_store_each_ended(h->store, 0, token ?: vm, visit_ended, &search) >= 0 && search.is_found;
 }
 
-static HostVm *find_token(Host *h, const Uuid *token) {
-        HostVm *vm;
-
-        for (size_t i = 0; (vm = hashmap_next(h->vms, &i));)
-                if (uuid_equal(&vm->token, token))
-                        return vm;
-        return NULL;
-}
-
-/* 1 when the order is a repeat and was answered, 0 to go on (unless refused). */
 static int refuse_unread(const Uuid *vm, HostRefusal *refusal) {
         return host_refusal_set(refusal, ERROR_VM_BAD_POWER_STATE,
                 "VM %s has a domain here and its stored order or run folder cannot be read: end the domain "
@@ -139,11 +128,12 @@ static int refuse_unread(const Uuid *vm, HostRefusal *refusal) {
                 UUID_TEXT(vm));
 }
 
+/* 1 when the order is a repeat and was answered, 0 to go on (unless refused). */
 static int answer_repeat(Host *h, const StartOrder *order, HostRefusal *refusal) {
         HostVm *vm;
         int r;
 
-        vm = find_token(h, &order->token);
+        vm = vms_find_token(h->vms, &order->token);
         if (vm && uuid_equal(&vm->uuid, &order->vm.uuid))
                 return 1;
         if (vm)
@@ -158,7 +148,7 @@ static int answer_repeat(Host *h, const StartOrder *order, HostRefusal *refusal)
                         "VM %s (%s) is %s here already, under token %s.", UUID_TEXT(&vm->uuid),
                         vm->name_label, vm_state_to_string(vm->record.state), UUID_TEXT(&vm->token));
 
-        if (host_has_unread_order(h, &order->vm.uuid))
+        if (strangers_is_unread(&h->strangers, &order->vm.uuid))
                 return refuse_unread(&order->vm.uuid, refusal);
         if (has_ended(h, NULL, &order->token)) {
                 EndedTeller teller = {.host = h, .token = &order->token};
@@ -220,7 +210,7 @@ static int check_config_functions(const Host *h, const StartOrder *order, HostRe
                         .fn = (uint8_t) function_member(f, "func"),
                 };
 
-                if (pgpu_find_by_function(h->hardware.pgpus, h->hardware.n_pgpus, &address) &&
+                if (pgpu_find_by_function(h->gpus.hardware.pgpus, h->gpus.hardware.n_pgpus, &address) &&
                         !order_has_function(order, &address))
                         return host_refusal_set(refusal, ERROR_INVALID_RECORD,
                                 "The config of VM '%s' passes %s through (pcidevs[%zu]), which is a PGPU of this host. "
@@ -281,16 +271,16 @@ static int check_strangers(Host *h, const OrderRequest *request, HostRefusal *re
 
         if (request->n_gpus == 0)
                 return 0;
-        r = host_look_for_strangers(h);
+        r = strangers_look(&h->strangers);
         if (r < 0)
                 return r == -ENOMEM ? r
                                     : host_refusal_set(refusal, ERROR_DOMAIN_FAILED,
                                               "The hypervisor does not tell which PCI functions other domains have: %s.",
                                               strerror(-r));
         for (size_t i = 0; i < request->n_gpus; i++) {
-                const DomainFunction *f = host_find_stranger(h, &request->gpus[i].address);
+                const DomainFunction *f = strangers_find(&h->strangers, &request->gpus[i].address);
 
-                if (f && host_has_unread_order(h, &f->uuid))
+                if (f && strangers_is_unread(&h->strangers, &f->uuid))
                         return host_refusal_set(refusal, ERROR_PGPU_IN_USE_BY_VM,
                                 "PGPU %s may be in use by domain %u (%s); it is free once that domain is gone.",
                                 PCI_TEXT(&f->address), f->domid, f->name);
@@ -305,62 +295,38 @@ static int check_strangers(Host *h, const OrderRequest *request, HostRefusal *re
 
 /* One may have left the bus since the hardware was read. */
 static int look_for_lost(Host *h, const OrderRequest *request) {
-        const HardwareSettings settings = host_settings_hardware(h->settings);
         int r = 0;
 
         for (size_t i = 0; i < request->n_gpus && r >= 0; i++) {
-                Pgpu *p = (Pgpu *) host_find_pgpu(h, &request->gpus[i].address);
+                Pgpu *p = gpus_find(&h->gpus, &request->gpus[i].address);
 
-                if (!p || p->is_lost || !pci_is_lost(&settings.pci, &p->address))
-                        continue;
-                r = hardware_mark_lost(&h->hardware, &settings, p);
-                log_event(LOG_ERR, MSG_PGPU_VANISHED, NULL, "PGPU %s (%s) is lost. " PGPU_LOST_REASON,
-                        PCI_TEXT(&p->address), p->device_name);
-                host_touch(h);
+                r = p ? gpus_look_for_lost(&h->gpus, p) : 0;
+                if (r > 0)
+                        notifier_touch(&h->notifier);
         }
         return r;
-}
-
-/* Functions that the configs of other VMs pass through. */
-static int list_taken(const Host *h, const Uuid *but, const char *const **ret) {
-        const char **taken;
-        size_t n = 0;
-        HostVm *vm;
-
-        for (size_t i = 0; (vm = hashmap_next(h->vms, &i));)
-                for (char **f = vm->functions; f && *f; f++)
-                        n++;
-        taken = calloc(n + 1, sizeof(*taken));
-        if (!taken)
-                return -ENOMEM;
-        n = 0;
-        for (size_t i = 0; (vm = hashmap_next(h->vms, &i));)
-                for (char **f = vm->functions; f && *f && !uuid_equal(&vm->uuid, but); f++)
-                        taken[n++] = *f;
-        *ret = taken;
-        return 0;
 }
 
 static int check_against_host(
         Host *h, const OrderRequest *request, const HostType **ret_types, HostRefusal *refusal) {
         _cleanup_free_ Occupant *occupants = NULL;
-        _cleanup_free_ const char *const *taken = NULL;
+        _cleanup_free_ const char **taken = NULL;
         HostView view = {
-                .pgpus = h->hardware.pgpus,
-                .n_pgpus = h->hardware.n_pgpus,
-                .types = h->hardware.types,
-                .n_types = h->hardware.n_types,
-                .hvm = h->facts.hvm,
-                .iommu = h->facts.iommu,
+                .pgpus = h->gpus.hardware.pgpus,
+                .n_pgpus = h->gpus.hardware.n_pgpus,
+                .types = h->gpus.hardware.types,
+                .n_types = h->gpus.hardware.n_types,
+                .hvm = h->facts.now.hvm,
+                .iommu = h->facts.now.iommu,
                 .memory_free = host_get_memory_free(h),
         };
         int r;
 
         r = look_for_lost(h, request);
         if (r >= 0)
-                r = host_list_occupants(h, &occupants, &view.n_occupants);
+                r = vms_list_occupants(h->vms, &occupants, &view.n_occupants);
         if (r >= 0)
-                r = list_taken(h, &request->vm, &taken);
+                r = vms_list_functions(h->vms, &request->vm, &taken);
         if (r < 0)
                 return r;
         view.occupants = occupants;
@@ -422,7 +388,7 @@ static int accept_order(Host *h, const StartOrder *order, const HostType *const 
         _cleanup_(vm_freep) HostVm *vm = NULL;
         int r;
 
-        r = vm_new(h, order, types, text, &vm);
+        r = vm_new(&h->vm_context, order, types, text, &vm);
         if (r < 0)
                 return r;
         host_note_order(h, order->number);
@@ -440,7 +406,7 @@ static int accept_order(Host *h, const StartOrder *order, const HostType *const 
         log_vm(LOG_INFO, NULL, vm, "Took the order to start VM %s (%s), token %s.", UUID_TEXT(&vm->uuid),
                 vm->name_label, UUID_TEXT(&vm->token));
         take_ptr(vm);
-        host_touch(h);
+        notifier_touch(&h->notifier);
         return 0;
 }
 
@@ -522,7 +488,7 @@ int host_start_vm(Host *h, const char *caller, const char *text, HostRefusal *re
 
 /* Stop. */
 
-static int take_stop(HostVm *vm, const StopOrder *order, HostRefusal *refusal) {
+static int take_stop(Host *h, HostVm *vm, const StopOrder *order, HostRefusal *refusal) {
         bool wanted = vm->stop_wanted, force = vm->stop_force;
         Uuid token = vm->stop_token;
         int r;
@@ -534,7 +500,7 @@ static int take_stop(HostVm *vm, const StopOrder *order, HostRefusal *refusal) {
         vm->stop_wanted = true;
         vm->stop_token = order->token;
         vm->stop_force = order->force;
-        host_note_order(vm->host, order->number);
+        host_note_order(h, order->number);
         r = vm_store(vm);
         if (r < 0) {
                 vm->stop_wanted = wanted;
@@ -568,12 +534,12 @@ int host_stop_vm(Host *h, const char *caller, const char *text, HostRefusal *ret
                 return r;
 
         vm = hashmap_get(h->vms, &order.uuid);
-        if (!vm && host_has_unread_order(h, &order.uuid))
+        if (!vm && strangers_is_unread(&h->strangers, &order.uuid))
                 return refuse_unread(&order.uuid, ret);
         if (!vm)
                 return host_refusal_set(ret, ERROR_NO_SUCH_OBJECT, "No VM %s runs on this host%s.",
                         UUID_TEXT(&order.uuid),
                         has_ended(h, &order.uuid, NULL) ? " any more: it has ended, as the inventory tells"
                                                         : "");
-        return take_stop(vm, &order, ret);
+        return take_stop(h, vm, &order, ret);
 }

@@ -11,8 +11,7 @@
 
 #include "common/io/file.h"
 #include "hostd/service/host-internal.h"
-#include "hostd/vm/vm.h"
-#include "hostd/machine/strangers.h"
+#include "hostd/vm/vm-end.h"
 #include "hostd/vm/vm-program.h"
 
 typedef struct VmList {
@@ -34,9 +33,11 @@ static int add_to_list(VmList *list, HostVm *vm) {
 
 /* Its run folder may still tell; and if that does not, its domain still has its GPUs. */
 static int note_unread(const Uuid *vm, void *userdata) {
+        Host *h = userdata;
+
         log_event(LOG_ERR, NULL, FIELDS(vm_log_field(vm, (char[VM_LOG_FIELD_MAX]){})),
                 "The stored order of VM %s cannot be read; its run folder is asked.", UUID_TEXT(vm));
-        return host_note_unread_order(userdata, vm);
+        return strangers_add_unread(&h->strangers, vm);
 }
 
 static int visit_order(const StoredOrder *stored, void *userdata) {
@@ -44,7 +45,7 @@ static int visit_order(const StoredOrder *stored, void *userdata) {
         VmList *list = userdata;
         int r;
 
-        r = vm_restore(list->host, stored, &vm);
+        r = vm_restore(&list->host->vm_context, stored, &vm);
         if (r == -EBADMSG)
                 return note_unread(&stored->vm, list->host); /* said there */
         if (r >= 0)
@@ -63,31 +64,30 @@ static int visit_order(const StoredOrder *stored, void *userdata) {
 }
 
 /* Without a run folder an order was not begun, unless somebody removed the folder of a VM that runs. */
-static bool runs_without_folder(const HostVm *vm) {
+static bool runs_without_folder(const Host *h, const HostVm *vm) {
         uint32_t domid;
 
         return access(vm->folder, F_OK) < 0 &&
-               host_facts_find_domain(vm->host->facts_source, &vm->uuid, &domid) != -ENOENT;
+               host_facts_find_domain(h->facts.source, &vm->uuid, &domid) != -ENOENT;
 }
 
 /* It cannot be commanded, and must not be said to be over: another host would start it a second time. */
-static int keep_without_folder(HostVm *vm) {
-        Host *h = vm->host;
+static int keep_without_folder(Host *h, HostVm *vm) {
         int r;
 
         log_vm(LOG_ERR, NULL, vm, "The run folder of VM %s (%s) is gone, and its domain may be there.",
                 UUID_TEXT(&vm->uuid), vm->name_label);
-        r = host_note_unread_order(h, &vm->uuid);
+        r = strangers_add_unread(&h->strangers, &vm->uuid);
         (void) hashmap_remove(h->vms, &vm->uuid);
         vm_free(vm);
         return r;
 }
 
-static int take_up(HostVm *vm) {
-        if (!streq(vm->boot_id, host_get_boot_id(vm->host)))
+static int take_up(Host *h, HostVm *vm) {
+        if (!streq(vm->boot_id, h->facts.now.boot_id))
                 vm_end(vm, "host-reboot", ERROR_NONE, NULL);
-        else if (runs_without_folder(vm))
-                return keep_without_folder(vm);
+        else if (runs_without_folder(h, vm))
+                return keep_without_folder(h, vm);
         else
                 vm_adopt(vm);
         return 0;
@@ -97,21 +97,21 @@ static int take_up(HostVm *vm) {
 
 static int find_types(Host *h, const StartOrder *order, const HostType **ret) {
         HostView view = {
-                .pgpus = h->hardware.pgpus,
-                .n_pgpus = h->hardware.n_pgpus,
-                .types = h->hardware.types,
-                .n_types = h->hardware.n_types,
+                .pgpus = h->gpus.hardware.pgpus,
+                .n_pgpus = h->gpus.hardware.n_pgpus,
+                .types = h->gpus.hardware.types,
+                .n_types = h->gpus.hardware.n_types,
         };
         const HostType *passthrough = host_type_find(view.types, view.n_types, HOST_TYPE_PASSTHROUGH);
 
         for (size_t i = 0; i < order->n_vgpus; i++) {
                 const OrderGpu gpu = order_gpu_from_record(&order->vgpus[i]);
-                const Pgpu *p = host_find_pgpu(h, &gpu.address);
+                const Pgpu *p = gpus_find(&h->gpus, &gpu.address);
 
                 ret[i] = p ? order_gpu_find_type(&view, p, &gpu) : NULL;
         }
         for (size_t i = 0; i < order->n_pcis; i++)
-                ret[order->n_vgpus + i] = host_find_pgpu(h, &order->pcis[i].address) ? passthrough : NULL;
+                ret[order->n_vgpus + i] = gpus_find(&h->gpus, &order->pcis[i].address) ? passthrough : NULL;
         return 0;
 }
 
@@ -125,7 +125,7 @@ static int take_over_order(Host *h, const StartOrder *order) {
         if (r >= 0)
                 r = start_order_build(order, &text);
         if (r >= 0)
-                r = vm_new(h, order, types, text, &vm);
+                r = vm_new(&h->vm_context, order, types, text, &vm);
         if (r >= 0)
                 vm->record.let_go = true;
         if (r >= 0)
@@ -169,7 +169,7 @@ static void close_dirp(DIR **d) {
 }
 
 static int take_over_folders(Host *h) {
-        _cleanup_(close_dirp) DIR *dir = opendir(h->vm_dir);
+        _cleanup_(close_dirp) DIR *dir = opendir(h->vm_context.folder);
         struct dirent *entry;
         Uuid uuid;
         int r;
@@ -179,7 +179,7 @@ static int take_over_folders(Host *h) {
         while ((entry = readdir(dir))) {
                 _cleanup_free_ char *folder = NULL;
 
-                folder = path_join(h->vm_dir, entry->d_name);
+                folder = path_join(h->vm_context.folder, entry->d_name);
                 if (!folder)
                         return -ENOMEM;
                 if (startswith(entry->d_name, RUN_FOLDER_GONE))
@@ -201,14 +201,14 @@ int host_recover(Host *h) {
         if (r >= 0)
                 r = host_store_each_unread_order(h->store, note_unread, h);
         for (size_t i = 0; r >= 0 && i < list.n; i++)
-                r = take_up(list.items[i]);
+                r = take_up(h, list.items[i]);
         free(list.items);
         if (r >= 0)
                 r = take_over_folders(h);
         if (r < 0)
                 return log_errno(r, "Failed to take up the VMs of this host");
-        lease_settle(h->lease);
+        lease_settle(h->vm_context.lease);
 
-        host_touch(h);
+        notifier_touch(&h->notifier);
         return 0;
 }

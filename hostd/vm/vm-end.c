@@ -10,9 +10,7 @@
 #include <stdio.h>
 
 #include "common/io/file.h"
-#include "hostd/service/events.h"
-#include "hostd/service/host-internal.h"
-#include "hostd/vm/vm-program.h"
+#include "hostd/vm/vm-end.h"
 
 #define CLEAN_DELAY (20 * UINT64_C(1000))
 #define CLEAN_AGAIN_DELAY (3000 * UINT64_C(1000))
@@ -48,7 +46,7 @@ static bool domain_may_stand(const HostVm *vm) {
         _cleanup_(run_record_done) RunRecord record = {};
         int r;
 
-        if (streq(vm->host->settings->hypervisor, "simulated"))
+        if (streq(vm->context->settings->hypervisor, "simulated"))
                 return false;
         r = run_record_read(vm->folder, &record);
         return r != -ENOENT && (r < 0 || !streq(record.stage, "prepare"));
@@ -85,6 +83,13 @@ static void write_end(HostVm *vm) {
                         UUID_TEXT(&vm->uuid));
 }
 
+static int on_start_again(sd_event_source *source, uint64_t usec, void *userdata) {
+        HostVm *vm = userdata;
+
+        vm->next(vm);
+        return 0;
+}
+
 static int on_cleaning(sd_event_source *source, uint64_t usec, void *userdata) {
         HostVm *vm = userdata;
         ProcessId left[6];
@@ -95,9 +100,11 @@ static int on_cleaning(sd_event_source *source, uint64_t usec, void *userdata) {
                 (void) process_signal(&left[i], SIGKILL);
         if (n > 0 || vm->start)
                 vm_arm(vm, CLEAN_DELAY, on_cleaning);
-        else if (domain_may_stand(vm))
-                vm_start_later(vm, CLEAN_AGAIN_DELAY);
-        else {
+        else if (domain_may_stand(vm)) {
+                vm->n_tries = 0;
+                vm_set_phase(vm, VM_PHASE_DEAD);
+                vm_arm(vm, CLEAN_AGAIN_DELAY, on_start_again);
+        } else {
                 write_end(vm);
                 vm_end_by_record(vm);
         }
@@ -112,12 +119,12 @@ static void on_unit_stopped(void *userdata) {
 
 /* Else systemd would start the program again, in a folder that is gone or another start's. */
 static void stop_unit(HostVm *vm) {
-        const UnitsOps *ops = vm->host->units.ops;
+        const UnitsOps *ops = vm->context->units.ops;
         int r;
 
         if (!ops->stop)
                 return;
-        r = ops->stop(&vm->host->units, UUID_TEXT(&vm->uuid), on_unit_stopped, vm, &vm->start);
+        r = ops->stop(&vm->context->units, UUID_TEXT(&vm->uuid), on_unit_stopped, vm, &vm->start);
         if (r < 0)
                 (void) log_errno(
                         r, "Cannot ask for the unit of VM %s to be stopped, ignoring", UUID_TEXT(&vm->uuid));
@@ -132,7 +139,7 @@ static bool may_have_been_let_go(const HostVm *vm) {
         return r == -ENOENT ? vm->record.let_go : r < 0 || record.let_go;
 }
 
-void vm_give_up(HostVm *vm, const char *why) {
+void vm_give_up(HostVm *vm, const char *why, void (*start_again)(HostVm *vm)) {
         char *message = NULL;
 
         vm->record.let_go = may_have_been_let_go(vm);
@@ -149,6 +156,7 @@ void vm_give_up(HostVm *vm, const char *why) {
                 free(vm->given_up);
                 vm->given_up = message;
         }
+        vm->next = start_again;
         stop_unit(vm);
         vm_set_phase(vm, VM_PHASE_CLEANING);
         vm_arm(vm, 0, on_cleaning);
@@ -175,7 +183,7 @@ static void remove_run_folder(const HostVm *vm) {
         _cleanup_free_ char *gone = NULL;
         int r = 0;
 
-        if (asprintf(&gone, "%s/" RUN_FOLDER_GONE "%s", vm->host->vm_dir, UUID_TEXT(&vm->token)) < 0)
+        if (asprintf(&gone, "%s/" RUN_FOLDER_GONE "%s", vm->context->folder, UUID_TEXT(&vm->token)) < 0)
                 r = -ENOMEM;
         else if (rename(vm->folder, gone) < 0)
                 r = errno == ENOENT ? 0 : -errno;
@@ -186,18 +194,10 @@ static void remove_run_folder(const HostVm *vm) {
                 (void) log_errno(r, "Failed to remove %s, ignoring", vm->folder);
 }
 
-static void forget(HostVm *vm) {
-        Host *h = vm->host;
-
-        remove_run_folder(vm);
-        (void) hashmap_remove(h->vms, &vm->uuid);
-        vm_free(vm);
-        host_touch(h);
-}
-
 void vm_end_by_record(HostVm *vm) {
-        _cleanup_(vm_event_done) VmEvent e = {};
         bool had_gpus = vm->record.vgpus_active || vm->record.vgpus_plugged || vm->record.pcis_plugged;
+        uint64_t seq = 0;
+        VmEvent e;
         int r;
 
         vm->record.state = VM_STATE_HALTED;
@@ -205,11 +205,12 @@ void vm_end_by_record(HostVm *vm) {
         vm->record.emulator = vm->record.qemu = (ProcessId){};
         set_end_of_given_up(vm);
         if (had_gpus || vm->told)
-                events_tell_gpus(vm);
+                vm->context->listener->gpus(vm, vm->context->userdata);
 
-        r = events_make_vm(vm, &e);
+        r = host_store_next_seq(vm->context->store, &seq);
+        e = vm_event(vm, seq);
         if (r >= 0)
-                r = host_store_end_order(vm->host->store, &vm->uuid, &e);
+                r = host_store_end_order(vm->context->store, &vm->uuid, &e);
         if (r < 0) {
                 (void) log_errno(r, "Failed to store the end of VM %s, trying again", UUID_TEXT(&vm->uuid));
                 vm->told = false;
@@ -221,8 +222,9 @@ void vm_end_by_record(HostVm *vm) {
         }
 
         log_end(vm, &e);
-        events_tell(vm->host, &e);
-        forget(vm);
+        vm->context->listener->over(vm, &e, vm->context->userdata);
+        remove_run_folder(vm);
+        vm_free(vm);
 }
 
 void vm_end(HostVm *vm, const char *reason, ErrorCode error, const char *message) {

@@ -1,13 +1,9 @@
 /*
  * A VM that takes a GPU, and what monitors the GPUs
- *
- * The lease is taken before the VM's program is started, and kept until the VM runs or is over. A start that
- * an earlier hostd had begun takes it again without waiting: its program is at work already.
  */
 
-#include "hostd/service/events.h"
-#include "hostd/service/host-internal.h"
-#include "hostd/vm/vm-program.h"
+#include "hostd/vm/vm-end.h"
+#include "hostd/vm/vm-lease.h"
 
 #define TELL_AFTER (500 * UINT64_C(1000))
 
@@ -20,13 +16,13 @@ static void on_granted(int result, const char *error, void *userdata) {
         if (result < 0)
                 vm_end(vm, "failed", ERROR_DOMAIN_FAILED, error);
         else
-                vm_launch(vm);
+                vm->next(vm);
 }
 
 static void begin_without(HostVm *vm, int error) {
         log_vm(LOG_WARNING, NULL, vm, "Cannot have the monitoring units stopped for VM %s, ignoring: %s",
                 UUID_TEXT(&vm->uuid), strerror(-error));
-        vm_launch(vm);
+        vm->next(vm);
 }
 
 /* A monitor may take ten seconds: who waits for the VM hears what for. */
@@ -37,21 +33,22 @@ static int on_slow(sd_event_source *source, uint64_t usec, void *userdata) {
         if (stage) {
                 free(vm->record.stage);
                 vm->record.stage = stage;
-                events_tell_vm(vm);
+                vm->context->listener->record(vm, vm->context->userdata);
         }
         return 0;
 }
 
-void vm_begin(HostVm *vm) {
+void vm_lease(HostVm *vm, void (*go_on)(HostVm *vm)) {
         int r;
 
         if (!vm->wants_lease) {
-                vm_launch(vm);
+                go_on(vm);
                 return;
         }
+        vm->next = go_on;
         vm_set_phase(vm, VM_PHASE_LEASING);
         vm_enter_start(vm, START_LEASE);
-        r = lease_take(vm->host->lease, on_granted, vm, &vm->lease);
+        r = lease_take(vm->context->lease, on_granted, vm, &vm->lease);
         if (r < 0)
                 begin_without(vm, r);
         else if (!vm->timer) /* else a stop is due */
@@ -72,7 +69,7 @@ void vm_lease_again(HostVm *vm) {
 
         if (!vm->wants_lease || vm->lease || vm->record.state != VM_STATE_STARTING)
                 return;
-        r = lease_take(vm->host->lease, on_granted_again, vm, &vm->lease);
+        r = lease_take(vm->context->lease, on_granted_again, vm, &vm->lease);
         if (r < 0)
                 log_vm(LOG_WARNING, NULL, vm, "Cannot keep the monitoring units stopped for VM %s, ignoring: %s",
                         UUID_TEXT(&vm->uuid), strerror(-r));

@@ -13,8 +13,8 @@
 
 #include "common/io/file.h"
 #include "hostd/run/program.h"
-#include "hostd/service/events.h"
-#include "hostd/service/host-internal.h"
+#include "hostd/vm/vm-end.h"
+#include "hostd/vm/vm-lease.h"
 #include "hostd/vm/vm-program.h"
 
 #define MS UINT64_C(1000)
@@ -33,7 +33,7 @@ static void start_again(HostVm *vm, const char *why);
 static uint64_t now_of(HostVm *vm) {
         uint64_t t = 0;
 
-        (void) sd_event_now(vm->host->event, CLOCK_MONOTONIC, &t);
+        (void) sd_event_now(vm->context->event, CLOCK_MONOTONIC, &t);
         return t;
 }
 
@@ -50,7 +50,7 @@ static int on_launch_retry(sd_event_source *source, uint64_t usec, void *userdat
 static void on_executed(int result, const ProcessId *process, void *userdata);
 
 static int build_argv(HostVm *vm, char ***ret) {
-        const HostSettings *s = vm->host->settings;
+        const HostSettings *s = vm->context->settings;
         DomainProgram program = {
                 .program = s->domain_program,
                 .folder = vm->folder,
@@ -93,7 +93,7 @@ static int launch(HostVm *vm) {
         r = build_argv(vm, &argv);
         if (r < 0)
                 return r;
-        return vm->host->units.ops->start(&vm->host->units, UUID_TEXT(&vm->uuid), (const char *const *) argv,
+        return vm->context->units.ops->start(&vm->context->units, UUID_TEXT(&vm->uuid), (const char *const *) argv,
                 on_executed, vm, &vm->start);
 }
 
@@ -112,19 +112,13 @@ static void start_program(HostVm *vm) {
         vm->begun = true;
 }
 
-void vm_launch(HostVm *vm) {
-        start_program(vm);
+void vm_begin(HostVm *vm) {
+        vm_lease(vm, start_program);
 }
 
 static int on_launch_retry(sd_event_source *source, uint64_t usec, void *userdata) {
         start_program(userdata);
         return 0;
-}
-
-void vm_start_later(HostVm *vm, uint64_t delay) {
-        vm->n_tries = 0;
-        vm_set_phase(vm, VM_PHASE_DEAD);
-        vm_arm(vm, delay, on_launch_retry);
 }
 
 /* 2. It runs; its end is watched from here on. */
@@ -144,7 +138,7 @@ static int watch_program(HostVm *vm, const ProcessId *process) {
         if (vm->program_fd < 0)
                 return vm->program_fd;
         r = sd_event_add_io(
-                vm->host->event, &vm->program_source, vm->program_fd, EPOLLIN, on_program_end, vm);
+                vm->context->event, &vm->program_source, vm->program_fd, EPOLLIN, on_program_end, vm);
         if (r < 0)
                 vm_unwatch_program(vm);
         return r;
@@ -165,7 +159,7 @@ static void on_executed(int result, const ProcessId *process, void *userdata) {
 
         vm->start = NULL;
         if (result < 0) {
-                log_error("Failed to execute %s for VM %s: %s", vm->host->settings->domain_program,
+                log_error("Failed to execute %s for VM %s: %s", vm->context->settings->domain_program,
                         UUID_TEXT(&vm->uuid), strerror(-result));
                 start_again(vm, strerror(-result));
                 return;
@@ -188,7 +182,7 @@ static const RunLinkHandlers link_handlers = {.record = on_record, .lost = on_lo
 static void connect_to_program(HostVm *vm) {
         int r;
 
-        r = run_link_open(vm->host->event, vm->folder, &link_handlers, vm, &vm->link);
+        r = run_link_open(vm->context->event, vm->folder, &link_handlers, vm, &vm->link);
         if (r >= 0) {
                 vm->timer = sd_event_source_disable_unref(vm->timer);
                 vm_set_phase(vm, VM_PHASE_FOLLOWED);
@@ -288,13 +282,13 @@ static void take_record(HostVm *vm, RunRecord *record) {
         warn_of_dead_emulator(vm, &before);
         log_running(vm, &before);
         if (!vm->told || !same_vm(&before, &vm->record))
-                events_tell_vm(vm);
+                vm->context->listener->record(vm, vm->context->userdata);
         if (!is_rebooting(&vm->record) && !is_being_unplugged(&vm->record) &&
                 (!same_gpus(&before, &vm->record) || (!vm->told && vm->record.vgpus_active)))
-                events_tell_gpus(vm);
+                vm->context->listener->gpus(vm, vm->context->userdata);
         if (before.state != vm->record.state || before.domid != vm->record.domid ||
                 !same_gpus(&before, &vm->record))
-                host_touch(vm->host);
+                vm->context->listener->changed(vm, vm->context->userdata);
         vm->told = true;
 }
 
@@ -386,8 +380,8 @@ static void start_again(HostVm *vm, const char *why) {
                 vm->tries_since = now;
                 vm->delay = 0;
         }
-        if (vm->n_tries++ >= vm->host->settings->program_restarts) {
-                vm_give_up(vm, why);
+        if (vm->n_tries++ >= vm->context->settings->program_restarts) {
+                vm_give_up(vm, why, start_program);
                 return;
         }
 

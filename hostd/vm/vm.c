@@ -7,7 +7,6 @@
 
 #include <stdio.h>
 
-#include "hostd/service/host-internal.h"
 #include "hostd/vm/vm.h"
 
 static const char *const phase_names[_VM_PHASE_MAX] = {
@@ -37,7 +36,7 @@ void vm_set_phase(HostVm *vm, VmPhase phase) {
         log_vm(LOG_DEBUG, NULL, vm, "VM %s: %s, was %s", UUID_TEXT(&vm->uuid), vm_phase_to_string(phase),
                 vm_phase_to_string(vm->phase));
         vm->phase = phase;
-        host_wake(vm->host);
+        vm->context->listener->moved(vm, vm->context->userdata);
 }
 
 void vm_enter_start(HostVm *vm, StartStage stage) {
@@ -49,11 +48,34 @@ void vm_arm(HostVm *vm, uint64_t delay, sd_event_time_handler_t handler) {
 
         vm->timer = sd_event_source_disable_unref(vm->timer);
         r = sd_event_add_time_relative(
-                vm->host->event, &vm->timer, CLOCK_MONOTONIC, delay, /* accuracy= */ 1000, handler, vm);
+                vm->context->event, &vm->timer, CLOCK_MONOTONIC, delay, /* accuracy= */ 1000, handler, vm);
         if (r >= 0)
                 return;
         (void) log_errno(r, "Failed to wait for VM %s", UUID_TEXT(&vm->uuid));
-        (void) sd_event_exit(vm->host->event, r);
+        (void) sd_event_exit(vm->context->event, r);
+}
+
+VmEvent vm_event(const HostVm *vm, uint64_t seq) {
+        return (VmEvent){
+                .head = {.seq = seq, .boot_id = (char *) vm->context->boot_id, .token = vm->token},
+                .uuid = vm->uuid,
+                .state = vm->record.state,
+                .stage = (char *) strempty(vm->record.stage),
+                .progress = vm->record.progress,
+                .domid = vm->record.domid,
+                .reason = (char *) strempty(vm->record.reason),
+                .error_name = vm->record.error_name,
+                .error_message = vm->record.error_message,
+                .before_unpause = vm->record.state == VM_STATE_HALTED && !vm->record.let_go,
+        };
+}
+
+VgpuState vm_vgpu_state(const HostVm *vm) {
+        return (VgpuState){
+                .active = vm->record.vgpus_active,
+                .plugged = vm->record.vgpus_plugged,
+                .emulator_pid = (uint32_t) vm->record.emulator.pid,
+        };
 }
 
 void vm_unwatch_program(HostVm *vm) {
@@ -127,10 +149,10 @@ static int make_first_record(HostVm *vm) {
 }
 
 static int make_folder_path(HostVm *vm) {
-        return asprintf(&vm->folder, "%s/%s", vm->host->vm_dir, UUID_TEXT(&vm->uuid)) < 0 ? -ENOMEM : 0;
+        return asprintf(&vm->folder, "%s/%s", vm->context->folder, UUID_TEXT(&vm->uuid)) < 0 ? -ENOMEM : 0;
 }
 
-static int make(Host *h, const StartOrder *order, struct json_object *text, HostVm **ret) {
+static int make(VmContext *c, const StartOrder *order, struct json_object *text, HostVm **ret) {
         _cleanup_(vm_freep) HostVm *vm = NULL;
         int r;
 
@@ -138,7 +160,7 @@ static int make(Host *h, const StartOrder *order, struct json_object *text, Host
         if (!vm)
                 return -ENOMEM;
         vm->program_fd = -1;
-        vm->host = h;
+        vm->context = c;
         vm->uuid = order->vm.uuid;
         vm->token = order->token;
         vm->order = json_object_get(text);
@@ -159,15 +181,15 @@ static int make(Host *h, const StartOrder *order, struct json_object *text, Host
         return 0;
 }
 
-int vm_new(Host *h, const StartOrder *order, const HostType *const *types, struct json_object *text,
+int vm_new(VmContext *c, const StartOrder *order, const HostType *const *types, struct json_object *text,
         HostVm **ret) {
         _cleanup_(vm_freep) HostVm *vm = NULL;
         int r;
 
-        r = make(h, order, text, &vm);
+        r = make(c, order, text, &vm);
         if (r < 0)
                 return r;
-        r = copy_text(host_get_boot_id(h), &vm->boot_id);
+        r = copy_text(c->boot_id, &vm->boot_id);
         if (r < 0)
                 return r;
 
@@ -251,7 +273,7 @@ int vm_store(HostVm *vm) {
                 r = build_stop(vm, detail);
         if (r < 0)
                 return r;
-        return host_store_put_order(vm->host->store, &stored);
+        return host_store_put_order(vm->context->store, &stored);
 }
 
 static int parse_gpus(JsonReader *reader, struct json_object *detail, HostVm *vm) {
@@ -303,7 +325,7 @@ static int parse_detail(JsonReader *reader, struct json_object *detail, HostVm *
         return json_get_bool(reader, stop, "force", &vm->stop_force);
 }
 
-int vm_restore(Host *h, const StoredOrder *stored, HostVm **ret) {
+int vm_restore(VmContext *c, const StoredOrder *stored, HostVm **ret) {
         _cleanup_(vm_freep) HostVm *vm = NULL;
         JsonReader reader = {};
         StartOrder order;
@@ -311,7 +333,7 @@ int vm_restore(Host *h, const StoredOrder *stored, HostVm **ret) {
 
         r = start_order_parse(&reader, stored->order, &order);
         if (r >= 0) {
-                r = make(h, &order, stored->order, &vm);
+                r = make(c, &order, stored->order, &vm);
                 start_order_done(&order);
         }
         if (r >= 0)
@@ -334,7 +356,7 @@ HostVm *vm_free(HostVm *vm) {
                 return NULL;
 
         if (vm->start)
-                vm->start = vm->host->units.ops->forget(vm->start);
+                vm->start = vm->context->units.ops->forget(vm->start);
         lease_release(vm->lease);
         run_link_close(vm->link);
         vm_unwatch_program(vm);

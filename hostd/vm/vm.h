@@ -12,10 +12,11 @@
 #include "common/daemon/log-ids.h"
 #include "hostd/core/order-check.h"
 #include "hostd/edge/host-store.h"
+#include "hostd/edge/settings.h"
 #include "hostd/run/run-record.h"
-#include "hostd/service/host.h"
 #include "hostd/vm/lease.h"
 #include "hostd/vm/run-link.h"
+#include "hostd/vm/units.h"
 
 typedef enum VmPhase {
         VM_PHASE_QUEUED,    /* the order is stored; waits until fewer VMs are being built */
@@ -42,8 +43,33 @@ typedef struct VmGpu {
         uint32_t size;      /* of its type when it started */
 } VmGpu;
 
-typedef struct HostVm {
-        Host *host;
+typedef struct HostVm HostVm;
+
+/* Who hears what happens to a VM. */
+typedef struct VmListener {
+        void (*moved)(HostVm *vm, void *userdata);   /* to another phase, so that others may have their turn */
+        void (*changed)(HostVm *vm, void *userdata); /* what the inventory says of it */
+        void (*record)(HostVm *vm, void *userdata);  /* its state, or what it says of it */
+        void (*gpus)(HostVm *vm, void *userdata);    /* whether its GPUs are in use */
+        /* Its end is stored, nothing of it runs. The listener lets go of it: it is freed then. */
+        void (*over)(HostVm *vm, const VmEvent *end, void *userdata);
+} VmListener;
+
+/* What every VM of the host works with. */
+typedef struct VmContext {
+        sd_event *event;
+        const HostSettings *settings;
+        HostStore *store;
+        Units units;
+        Lease *lease;        /* on what monitors the GPUs */
+        char *folder;        /* of the run folders, by uuid */
+        const char *boot_id; /* of this boot */
+        const VmListener *listener;
+        void *userdata;
+} VmContext;
+
+struct HostVm {
+        VmContext *context;
         Uuid uuid, token;
         char *name_label;
         StartTimes start_times; /* until its program is at work; all zero when an earlier hostd began it */
@@ -68,6 +94,7 @@ typedef struct HostVm {
         bool wants_lease; /* it takes an NVIDIA GPU, or a whole one */
         LeaseHold *lease; /* while it is started */
         UnitCall *start;    /* of its unit; or in the phase cleaning: its stop */
+        void (*next)(HostVm *vm); /* what starts its program, once it has the lease or was given up and its domain stands */
         char *given_up;      /* why its program could not be kept running: it ends as failed with this sentence */
         RunLink *link;
         ProcessId program;
@@ -78,13 +105,13 @@ typedef struct HostVm {
         uint64_t restart_delay;
         unsigned n_tries; /* starts again since tries_since */
         uint64_t tries_since;
-} HostVm;
+};
 
 /* types: n_gpus entries of order_check(), VGPUs then PCI functions. */
-int vm_new(Host *h, const StartOrder *order, const HostType *const *types, struct json_object *text,
+int vm_new(VmContext *c, const StartOrder *order, const HostType *const *types, struct json_object *text,
         HostVm **ret);
 /* From the store. -EBADMSG when it does not decode. */
-int vm_restore(Host *h, const StoredOrder *stored, HostVm **ret);
+int vm_restore(VmContext *c, const StoredOrder *stored, HostVm **ret);
 HostVm *vm_free(HostVm *vm); /* lets its program run on */
 DEFINE_CLEANUP(HostVm *, vm_free)
 
@@ -109,6 +136,11 @@ void vm_unwatch_program(HostVm *vm);
 const char *vm_log_field(const Uuid *vm, char buf[static VM_LOG_FIELD_MAX]);
 #define log_vm(level, id, vm, ...)                                                                           \
         log_full(level, id, FIELDS(vm_log_field(&(vm)->uuid, (char[VM_LOG_FIELD_MAX]){})), __VA_ARGS__)
+
+/* What is told of it: its record as an event with that number. The texts are the VM's. */
+VmEvent vm_event(const HostVm *vm, uint64_t seq);
+
+VgpuState vm_vgpu_state(const HostVm *vm); /* of each of its VGPUs */
 
 /* Counts the time from now on for the stage of its start. */
 void vm_enter_start(HostVm *vm, StartStage stage);

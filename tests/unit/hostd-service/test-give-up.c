@@ -242,7 +242,7 @@ static void nobody_starts_the_program_behind_our_back(void **state) {
         ours = (UnitOfOurs){.world = w, .ops = units_process};
         ours.ops.start = unit_start;
         ours.ops.stop = unit_stop;
-        w->host->units.ops = &ours.ops;
+        w->host->vm_context.units.ops = &ours.ops;
         start_with_program(w, &vm, &token, "create");
         w->at_halt = the_end_waits_for_the_unit;
         world_run_until_halted(w, &vm);

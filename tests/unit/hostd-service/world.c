@@ -163,9 +163,9 @@ static void on_status(void *userdata) {
 static const HostListener listener = {
         .signal = on_signal,
         .property = on_property,
-        .pgpu_added = on_pgpu,
-        .pgpu_removed = on_pgpu,
-        .pgpu_changed = on_pgpu_changed,
+        .pgpu.added = on_pgpu,
+        .pgpu.removed = on_pgpu,
+        .pgpu.changed = on_pgpu_changed,
         .status = on_status,
 };
 

@@ -17,7 +17,7 @@
 #include "hostd/service/claim.h"
 #include "hostd/service/host.h"
 #include "hostd/service/orders.h"
-#include "hostd/machine/types.h"
+#include "hostd/vm/units.h"
 
 #define K100 "0001:nvidia,0ff2,,0fe7,101e"
 #define K140Q "0001:nvidia,0ff2,,0ff7,1037"

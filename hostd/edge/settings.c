@@ -9,7 +9,7 @@
 
 #include "common/daemon/log.h"
 #include "common/io/file-trust.h"
-#include "hostd/service/settings.h"
+#include "hostd/edge/settings.h"
 #include "protocol/names.h"
 
 #define TEXT(member, fallback, help)                                                                         \
@@ -213,8 +213,4 @@ ConfigRules host_settings_config_rules(const HostSettings *s) {
                 .storage = s->storage,
                 .allowed = (const char *const *) s->allowed_config_keys,
         };
-}
-
-const UnitsOps *host_settings_units(const HostSettings *s) {
-        return streq(s->units, units_process.name) ? &units_process : &units_systemd;
 }

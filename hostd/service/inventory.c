@@ -4,9 +4,9 @@
  * Strings are borrowed where the record's own destructor is not used; only the lists are made here.
  */
 
+#include "hostd/service/claim.h"
 #include "hostd/service/host-internal.h"
-#include "hostd/machine/strangers.h"
-#include "hostd/vm/vm.h"
+#include "hostd/vm/vms.h"
 
 static void fill_vm_gpus(const HostVm *vm, InventoryVm *ret) {
         for (size_t i = 0; i < vm->n_gpus; i++) {
@@ -25,12 +25,7 @@ static void fill_vm_gpus(const HostVm *vm, InventoryVm *ret) {
                                 .uuid = gpu->uuid,
                                 .pgpu = gpu->address,
                                 .identifier = gpu->identifier,
-                                .state =
-                                        {
-                                                .active = vm->record.vgpus_active,
-                                                .plugged = vm->record.vgpus_plugged,
-                                                .emulator_pid = (uint32_t) vm->record.emulator.pid,
-                                        },
+                                .state = vm_vgpu_state(vm),
                         };
         }
 }
@@ -63,11 +58,13 @@ static int compare_vms(const void *a, const void *b) {
 /* Of a VM whose stored order cannot be read no more is known than that its domain is there; the pool must not
  * start it elsewhere. */
 static void fill_unread(const Host *h, Inventory *ret) {
-        for (size_t i = 0; i < h->n_unread; i++)
-                if (!hashmap_get(h->vms, &h->unread[i]))
+        const Strangers *s = &h->strangers;
+
+        for (size_t i = 0; i < s->n_unread; i++)
+                if (!hashmap_get(h->vms, &s->unread[i]))
                         ret->vms[ret->n_vms++] = (InventoryVm){
-                                .uuid = h->unread[i],
-                                .token = h->unread[i],
+                                .uuid = s->unread[i],
+                                .token = s->unread[i],
                                 .name_label = (char *) "unknown",
                                 .state = VM_STATE_RUNNING,
                                 .stage = (char *) "",
@@ -79,7 +76,7 @@ static int fill_vms(const Host *h, Inventory *ret) {
         HostVm *vm;
         int r;
 
-        ret->vms = calloc(hashmap_size(h->vms) + h->n_unread + 1, sizeof(*ret->vms));
+        ret->vms = calloc(hashmap_size(h->vms) + h->strangers.n_unread + 1, sizeof(*ret->vms));
         if (!ret->vms)
                 return -ENOMEM;
         for (size_t i = 0; (vm = hashmap_next(h->vms, &i));) {
@@ -93,24 +90,25 @@ static int fill_vms(const Host *h, Inventory *ret) {
 }
 
 static int fill_hardware(const Host *h, Inventory *ret) {
+        const Hardware *hardware = &h->gpus.hardware;
         int r;
 
-        ret->types = calloc(h->hardware.n_types + 1, sizeof(*ret->types));
-        ret->pgpus = calloc(h->hardware.n_pgpus + 1, sizeof(*ret->pgpus));
+        ret->types = calloc(hardware->n_types + 1, sizeof(*ret->types));
+        ret->pgpus = calloc(hardware->n_pgpus + 1, sizeof(*ret->pgpus));
         if (!ret->types || !ret->pgpus)
                 return -ENOMEM;
 
-        for (size_t i = 0; i < h->hardware.n_types; i++) {
-                r = hardware_type_record(&h->hardware.types[i], &ret->types[i]);
+        for (size_t i = 0; i < hardware->n_types; i++) {
+                r = hardware_type_record(&hardware->types[i], &ret->types[i]);
                 if (r < 0)
                         return r;
                 ret->n_types++;
         }
-        for (size_t i = 0; i < h->hardware.n_pgpus; i++) {
-                r = hardware_pgpu_record(&h->hardware.pgpus[i], &ret->pgpus[i]);
+        for (size_t i = 0; i < hardware->n_pgpus; i++) {
+                r = hardware_pgpu_record(&hardware->pgpus[i], &ret->pgpus[i]);
                 if (r < 0)
                         return r;
-                ret->pgpus[ret->n_pgpus++].held_by = host_describe_stranger(h, &h->hardware.pgpus[i].address);
+                ret->pgpus[ret->n_pgpus++].held_by = strangers_describe(&h->strangers, &hardware->pgpus[i].address);
                 if (!ret->pgpus[i].held_by)
                         return -ENOMEM;
         }
@@ -180,23 +178,23 @@ static void fill_facts(Host *h, Inventory *ret) {
         const ConfigRules rules = host_settings_config_rules(h->settings);
 
         ret->seq = host_store_last_seq(h->store);
-        ret->epoch = h->claim.epoch;
+        ret->epoch = h->command.claim.epoch;
         ret->orders = host_get_orders(h);
         ret->host_uuid = *host_get_uuid(h);
-        ret->boot_id = h->facts.boot_id;
-        ret->hostname = h->facts.hostname;
+        ret->boot_id = h->facts.now.boot_id;
+        ret->hostname = h->facts.now.hostname;
         ret->hypervisor = (char *) host_get_hypervisor(h);
-        ret->memory_total = h->facts.memory_total;
+        ret->memory_total = h->facts.now.memory_total;
         ret->memory_free = host_get_memory_free(h);
-        ret->cpus = h->facts.cpus;
-        ret->iommu = h->facts.iommu;
-        ret->hvm = h->facts.hvm;
-        ret->networks = h->facts.networks;
-        ret->storage = h->facts.storage;
-        ret->functions = h->hardware.functions;
+        ret->cpus = h->facts.now.cpus;
+        ret->iommu = h->facts.now.iommu;
+        ret->hvm = h->facts.now.hvm;
+        ret->networks = h->facts.now.networks;
+        ret->storage = h->facts.now.storage;
+        ret->functions = h->gpus.hardware.functions;
         ret->refuses_pcidevs = !config_key_is_allowed(&rules, "pcidevs", /* text= */ NULL);
         ret->allowed_config_keys = h->settings->allowed_config_keys ?: (char **) no_keys;
-        ret->problems = h->hardware.problems;
+        ret->problems = h->gpus.hardware.problems;
 }
 
 /* The lists, and of the texts only those that fill_*() copied. */
@@ -217,6 +215,24 @@ static void inventory_drop(Inventory *i) {
         free(i->pgpus);
         free(i->vms);
         free(i->ended);
+}
+
+const Uuid *host_get_uuid(const Host *h) {
+        return host_store_host_uuid(h->store);
+}
+
+const char *host_get_boot_id(const Host *h) {
+        return h->facts.now.boot_id;
+}
+
+const char *host_get_hypervisor(const Host *h) {
+        return h->facts.source->ops->hypervisor;
+}
+
+uint64_t host_get_memory_free(const Host *h) {
+        uint64_t memory_free = facts_memory_free(&h->facts), awaited = vms_memory_awaited(h->vms);
+
+        return memory_free > awaited ? memory_free - awaited : 0;
 }
 
 int host_build_inventory(Host *h, uint64_t after_seq, uint64_t *ret_told, char **ret) {

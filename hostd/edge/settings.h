@@ -11,7 +11,6 @@
 #include "common/daemon/settings.h"
 #include "protocol/config-keys.h"
 #include "hostd/edge/hardware.h"
-#include "hostd/vm/units.h"
 
 typedef struct HostSettings {
         char *bus;
@@ -51,6 +50,3 @@ HardwareSettings host_settings_hardware(const HostSettings *s);
 
 /* What configs of VMs may name on this host; borrows. */
 ConfigRules host_settings_config_rules(const HostSettings *s);
-
-/* The implementation that the setting `units` names. */
-const UnitsOps *host_settings_units(const HostSettings *s);

@@ -1,0 +1,44 @@
+#pragma once
+
+/*
+ * The host's facts: read at start and with each rescan, memory whenever it is asked for
+ *
+ * Who the host is does not change while hostd runs; what it has may. Domains that others start or end change
+ * its free memory, bridges and mounts come and go: that is told then.
+ */
+
+#include <systemd/sd-event.h>
+
+#include "hostd/edge/host-facts.h"
+#include "hostd/edge/kernel-watch.h"
+#include "hostd/edge/ovs-bridges.h"
+#include "hostd/edge/settings.h"
+
+typedef struct FactsListener {
+        void (*changed)(void *userdata); /* networks or storage are others */
+        void (*domains)(void *userdata); /* domains came or went, so that free memory may be another */
+} FactsListener;
+
+typedef struct Facts {
+        sd_event *event;
+        const HostSettings *settings;
+        const FactsListener *listener;
+        void *userdata;
+
+        HostFactsSource *source;
+        HostFacts now; /* as last read; boot_id and hostname are not read again */
+        sd_event_source *watch;
+        OvsBridges *ovs;        /* or NULL */
+        KernelWatch *kernel;    /* or NULL */
+        sd_event_source *timer; /* armed: networks or storage may have changed */
+} Facts;
+
+/* event, settings, listener and userdata are set. Logs why it cannot. */
+int facts_open(Facts *f);
+void facts_close(Facts *f);
+
+/* All but who the host is. Whether its networks or storage are others now. */
+bool facts_reread(Facts *f);
+
+/* As the hypervisor says; 0, and logged, when it does not. */
+uint64_t facts_memory_free(const Facts *f);

@@ -1,0 +1,167 @@
+/*
+ * The hardware, and which types a PGPU may run
+ */
+
+#include "common/daemon/log.h"
+#include "common/daemon/log-ids.h"
+#include "hostd/core/idset.h"
+#include "hostd/machine/gpus.h"
+
+/* What is wrong is logged once, not at each reading. */
+static int read_hardware(Gpus *g, Hardware *ret) {
+        const HardwareSettings settings = host_settings_hardware(g->settings);
+        Hardware hardware = {};
+        int r;
+
+        r = hardware_scan(&settings, &hardware);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; hardware.problems && hardware.problems[i]; i++)
+                if (!idset_has(g->hardware.problems, hardware.problems[i]))
+                        log_event(LOG_WARNING, MSG_TYPE_FILE_PROBLEM, NULL, "%s", hardware.problems[i]);
+        /* A recorded machine that cannot be read is a mistake in the settings, not a host without GPUs. */
+        if (hardware.source_is_bad && settings.pci.listing) {
+                hardware_done(&hardware);
+                log_error("The listing %s cannot be used: take one with lspci -D -nn -xxx.", settings.pci.listing);
+                return -EBADMSG;
+        }
+        *ret = hardware;
+        return 0;
+}
+
+static void tell(Gpus *g, const PciAddress *address, PgpuProperty property) {
+        if (g->listener)
+                g->listener->changed(address, property, g->userdata);
+}
+
+/* New types come enabled: noting that they were seen is what makes a later disablement last. */
+static int fill_enabled(Gpus *g, Pgpu *p) {
+        _cleanup_(enablement_done) Enablement e = {};
+        bool changed;
+        int r;
+
+        r = host_store_get_enablement(g->store, p, &e);
+        if (r >= 0)
+                r = enablement_note_seen(&e, p->supported, &changed);
+        if (r >= 0 && changed)
+                r = host_store_put_enablement(g->store, p, &e);
+        if (r < 0)
+                return r;
+        return enablement_enabled(&e, p->supported, &p->enabled);
+}
+
+static bool same_card(const Pgpu *a, const Pgpu *b) {
+        return a->vendor_id == b->vendor_id && a->device_id == b->device_id &&
+               a->subsystem_vendor_id == b->subsystem_vendor_id &&
+               a->subsystem_device_id == b->subsystem_device_id;
+}
+
+static void tell_pgpu_changes(Gpus *g, const Pgpu *before, const Pgpu *now) {
+        if (!idset_equal(before->supported, now->supported))
+                tell(g, &now->address, PGPU_PROPERTY_SUPPORTED_TYPES);
+        if (!idset_equal(before->enabled, now->enabled))
+                tell(g, &now->address, PGPU_PROPERTY_ENABLED_TYPES);
+        if (!streq(before->vendor_name, now->vendor_name) || !streq(before->device_name, now->device_name))
+                tell(g, &now->address, PGPU_PROPERTY_NAMES);
+        if (!streq(before->driver, now->driver))
+                tell(g, &now->address, PGPU_PROPERTY_DRIVER);
+        if (before->is_system_display_device != now->is_system_display_device)
+                tell(g, &now->address, PGPU_PROPERTY_DISPLAY);
+}
+
+/* before and g->hardware are both there: first what went, then what came or changed. */
+static void tell_hardware_changes(Gpus *g, const Hardware *before) {
+        for (size_t i = 0; i < before->n_pgpus; i++) {
+                const Pgpu *old = &before->pgpus[i], *now = gpus_find(g, &old->address);
+
+                if (now && same_card(old, now))
+                        continue;
+                log_event(LOG_WARNING, MSG_PGPU_VANISHED, NULL, "PGPU %s (%s) is no longer there.",
+                        PCI_TEXT(&old->address), old->device_name);
+                if (g->listener)
+                        g->listener->removed(&old->address, g->userdata);
+        }
+        for (size_t i = 0; i < g->hardware.n_pgpus; i++) {
+                const Pgpu *now = &g->hardware.pgpus[i],
+                           *old = pgpu_find(before->pgpus, before->n_pgpus, &now->address);
+
+                if (old && same_card(old, now)) {
+                        tell_pgpu_changes(g, old, now);
+                        continue;
+                }
+                log_info("PGPU %s: %s", PCI_TEXT(&now->address), now->device_name);
+                if (g->listener)
+                        g->listener->added(&now->address, g->userdata);
+        }
+}
+
+int gpus_rescan(Gpus *g) {
+        Hardware hardware = {}, before = g->hardware;
+        int r;
+
+        r = read_hardware(g, &hardware);
+        for (size_t i = 0; r >= 0 && i < hardware.n_pgpus; i++)
+                r = fill_enabled(g, &hardware.pgpus[i]);
+        if (r < 0) {
+                hardware_done(&hardware);
+                return log_errno(r, "Failed to take over the hardware");
+        }
+
+        g->hardware = hardware;
+        tell_hardware_changes(g, &before);
+        hardware_done(&before);
+        return 0;
+}
+
+Pgpu *gpus_find(const Gpus *g, const PciAddress *address) {
+        return (Pgpu *) pgpu_find(g->hardware.pgpus, g->hardware.n_pgpus, address);
+}
+
+int gpus_look_for_lost(Gpus *g, Pgpu *p) {
+        const HardwareSettings settings = host_settings_hardware(g->settings);
+        int r;
+
+        if (p->is_lost || !pci_is_lost(&settings.pci, &p->address))
+                return 0;
+        r = hardware_mark_lost(&g->hardware, &settings, p);
+        log_event(LOG_ERR, MSG_PGPU_VANISHED, NULL, "PGPU %s (%s) is lost. " PGPU_LOST_REASON,
+                PCI_TEXT(&p->address), p->device_name);
+        return r < 0 ? r : 1;
+}
+
+static int put_enablement(Gpus *g, Pgpu *p, const Enablement *e) {
+        char **enabled;
+        int r;
+
+        r = enablement_enabled(e, p->supported, &enabled);
+        if (r < 0)
+                return r;
+        r = host_store_put_enablement(g->store, p, e);
+        if (r < 0) {
+                log_event(LOG_ERR, MSG_STORAGE_FAILED, NULL, "Failed to store what is enabled on PGPU %s: %s",
+                        PCI_TEXT(&p->address), strerror(-r));
+                strv_free(enabled);
+                return r;
+        }
+
+        if (idset_equal(p->enabled, enabled)) {
+                strv_free(enabled);
+                return 0;
+        }
+        strv_free(p->enabled);
+        p->enabled = enabled;
+        tell(g, &p->address, PGPU_PROPERTY_ENABLED_TYPES);
+        return 1;
+}
+
+int gpus_change_types(Gpus *g, Pgpu *p, EnablementChange change, const char *const *wanted,
+        const char *const *busy, HostRefusal *ret) {
+        _cleanup_(enablement_done) Enablement stored = {}, changed = {};
+        int r;
+
+        r = host_store_get_enablement(g->store, p, &stored);
+        if (r >= 0)
+                r = enablement_change(&stored, p, g->hardware.types, g->hardware.n_types, change, wanted, busy,
+                        &changed, ret);
+        return r < 0 || ret->code != ERROR_NONE ? r : put_enablement(g, p, &changed);
+}

@@ -1,0 +1,109 @@
+/*
+ * Who hears what the host tells
+ */
+
+#include "hostd/service/notifier.h"
+
+int notifier_open(Notifier *n, sd_event *event, HostStore *store, sd_event_handler_t on_turn, void *userdata) {
+        int r;
+
+        n->store = store;
+        r = sd_event_add_defer(event, &n->turn, on_turn, userdata);
+        return r < 0 ? r : sd_event_source_set_enabled(n->turn, SD_EVENT_OFF);
+}
+
+void notifier_close(Notifier *n) {
+        n->listener = NULL;
+        n->turn = sd_event_source_disable_unref(n->turn);
+}
+
+void notifier_wake(Notifier *n) {
+        /* Before the host has begun there is nobody to tell. */
+        if (!n->listener)
+                return;
+        if (sd_event_source_set_enabled(n->turn, SD_EVENT_ONESHOT) < 0)
+                log_error("Failed to plan the telling of changes, ignoring.");
+}
+
+void notifier_touch(Notifier *n) {
+        n->inventory_changed = true;
+        notifier_wake(n);
+}
+
+void notifier_send(Notifier *n, HostSignal signal, const char *json) {
+        if (n->listener)
+                n->listener->signal(signal, json, n->userdata);
+}
+
+void notifier_property(Notifier *n, HostProperty property) {
+        if (n->listener)
+                n->listener->property(property, n->userdata);
+}
+
+static void send_event(Notifier *n, HostSignal signal, StrBuf *event, const Uuid *vm) {
+        _cleanup_free_ char *text = strbuf_take(event);
+
+        if (text)
+                notifier_send(n, signal, text);
+        else
+                (void) log_errno(-ENOMEM, "Failed to tell an event of VM %s, ignoring", UUID_TEXT(vm));
+}
+
+void notifier_event(Notifier *n, const VmEvent *event) {
+        _cleanup_strbuf_ StrBuf b = {};
+
+        vm_event_write(event, &b);
+        send_event(n, HOST_SIGNAL_VM_EVENT, &b, &event->uuid);
+}
+
+/* 0 when the disk has no number for it; the inventory will say the same. */
+static uint64_t next_seq(Notifier *n, const HostVm *vm) {
+        uint64_t seq = 0;
+        int r;
+
+        r = host_store_next_seq(n->store, &seq);
+        if (r < 0)
+                (void) log_errno(r, "Failed to number an event of VM %s, ignoring", UUID_TEXT(&vm->uuid));
+        return seq;
+}
+
+void notifier_vm(Notifier *n, const HostVm *vm) {
+        VmEvent e = vm_event(vm, next_seq(n, vm));
+
+        if (e.head.seq > 0)
+                notifier_event(n, &e);
+}
+
+static void send_gpu(Notifier *n, const HostVm *vm, const VmGpu *gpu) {
+        const EventHead head = {
+                .seq = next_seq(n, vm), .boot_id = (char *) vm->context->boot_id, .token = vm->token};
+        const PciEvent pci = {
+                .head = head,
+                .vm = vm->uuid,
+                .address = gpu->address,
+                .plugged = vm->record.pcis_plugged,
+        };
+        const VgpuEvent vgpu = {
+                .head = head,
+                .vm = vm->uuid,
+                .device = gpu->device,
+                .uuid = gpu->uuid,
+                .pgpu = gpu->address,
+                .identifier = gpu->identifier,
+                .state = vm_vgpu_state(vm),
+        };
+        _cleanup_strbuf_ StrBuf b = {};
+
+        if (head.seq == 0)
+                return;
+        if (gpu->passthrough)
+                pci_event_write(&pci, &b);
+        else
+                vgpu_event_write(&vgpu, &b);
+        send_event(n, gpu->passthrough ? HOST_SIGNAL_PCI_EVENT : HOST_SIGNAL_VGPU_EVENT, &b, &vm->uuid);
+}
+
+void notifier_gpus(Notifier *n, const HostVm *vm) {
+        for (size_t i = 0; i < vm->n_gpus; i++)
+                send_gpu(n, vm, &vm->gpus[i]);
+}

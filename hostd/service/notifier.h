@@ -1,0 +1,37 @@
+#pragma once
+
+/*
+ * Who hears what the host tells
+ *
+ * Whatever changes calls notifier_touch(); at the end of the loop's turn the service is called, once, however much
+ * changed. So a method's reply leaves before the events of what it set going.
+ *
+ * Each event takes the next number from the store before it is told, so that no number is ever used twice,
+ * over crashes too. A failure to number or to build one is logged; the inventory that follows says the same.
+ */
+
+#include "hostd/service/host.h"
+#include "hostd/vm/vm.h"
+
+typedef struct Notifier {
+        HostStore *store;
+        sd_event_source *turn;         /* runs at the end of the loop's turn */
+        const HostListener *listener;  /* NULL: nobody listens yet, or any more */
+        void *userdata;
+        bool inventory_changed;
+} Notifier;
+
+/* on_turn is called at the end of each turn in which notifier_wake() was called. */
+int notifier_open(Notifier *n, sd_event *event, HostStore *store, sd_event_handler_t on_turn, void *userdata);
+void notifier_close(Notifier *n);
+
+void notifier_wake(Notifier *n);
+void notifier_touch(Notifier *n); /* the inventory is told then, too */
+
+void notifier_send(Notifier *n, HostSignal signal, const char *json);
+void notifier_property(Notifier *n, HostProperty property);
+
+/* The VM's record as it stands, and its GPUs. */
+void notifier_vm(Notifier *n, const HostVm *vm);
+void notifier_gpus(Notifier *n, const HostVm *vm);
+void notifier_event(Notifier *n, const VmEvent *event);
