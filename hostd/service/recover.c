@@ -63,19 +63,25 @@ static int visit_order(const StoredOrder *stored, void *userdata) {
         return 0;
 }
 
-/* Without a run folder an order was not begun, unless somebody removed the folder of a VM that runs. */
-static bool runs_without_folder(const Host *h, const HostVm *vm) {
+/* Without a run folder an order was not begun, unless somebody removed the folder of a VM that runs. A record that cannot be
+ * read is no use to another program either; the one that wrote it knows what it says. */
+static bool runs_out_of_reach(const Host *h, const HostVm *vm) {
+        _cleanup_(run_record_done) RunRecord record = {};
+        ProcessId holder;
         uint32_t domid;
+        int r;
 
-        return access(vm->folder, F_OK) < 0 &&
-               host_facts_find_domain(h->facts.source, &vm->uuid, &domid) != -ENOENT;
+        r = run_record_read(vm->folder, &record);
+        if (r >= 0 || vm_find_holder(vm, &holder) >= 0 || (r == -ENOENT && access(vm->folder, F_OK) >= 0))
+                return false;
+        return host_facts_find_domain(h->facts.source, &vm->uuid, &domid) != -ENOENT;
 }
 
 /* It cannot be commanded, and must not be said to be over: another host would start it a second time. */
-static int keep_without_folder(Host *h, HostVm *vm) {
+static int keep_out_of_reach(Host *h, HostVm *vm) {
         int r;
 
-        log_vm(LOG_ERR, NULL, vm, "The run folder of VM %s (%s) is gone, and its domain may be there.",
+        log_vm(LOG_ERR, NULL, vm, "The run folder of VM %s (%s) is gone or cannot be read, and its domain may be there.",
                 UUID_TEXT(&vm->uuid), vm->name_label);
         r = strangers_add_unread(&h->strangers, &vm->uuid);
         (void) hashmap_remove(h->vms, &vm->uuid);
@@ -86,8 +92,8 @@ static int keep_without_folder(Host *h, HostVm *vm) {
 static int take_up(Host *h, HostVm *vm) {
         if (!streq(vm->boot_id, h->facts.now.boot_id))
                 vm_end(vm, "host-reboot", ERROR_NONE, NULL);
-        else if (runs_without_folder(h, vm))
-                return keep_without_folder(h, vm);
+        else if (runs_out_of_reach(h, vm))
+                return keep_out_of_reach(h, vm);
         else
                 vm_adopt(vm);
         return 0;

@@ -40,16 +40,17 @@ static size_t list_processes(HostVm *vm, ProcessId ret[static 6]) {
         return n;
 }
 
-/* A simulated domain is its processes. A real one stands without them, with its disks open, and only the
- * program can take it down. Without a record, or in the stage before the domain, there is none. */
+/* A simulated domain is its processes, which its record names. A real one stands without them, with its disks open, and
+ * only the program can take it down. Without a record, or in the stage before the domain, there is none; one that cannot be
+ * read may be of a guest that runs. */
 static bool domain_may_stand(const HostVm *vm) {
         _cleanup_(run_record_done) RunRecord record = {};
         int r;
 
-        if (streq(vm->context->settings->hypervisor, "simulated"))
-                return false;
         r = run_record_read(vm->folder, &record);
-        return r != -ENOENT && (r < 0 || !streq(record.stage, "prepare"));
+        if (r < 0)
+                return r != -ENOENT;
+        return !streq(vm->context->settings->hypervisor, "simulated") && !streq(record.stage, "prepare");
 }
 
 static void set_end(HostVm *vm, const char *reason, ErrorCode error, const char *message) {

@@ -7,6 +7,7 @@
  * back, stands in vm-end.c.
  */
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -346,8 +347,30 @@ void vm_pass_stop(HostVm *vm) {
 
 /* 6. It died. What it left in the run folder says how the VM stands. */
 
+int vm_find_holder(const HostVm *vm, ProcessId *ret) {
+        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+        _cleanup_free_ char *path = path_join(vm->folder, "lock");
+        _cleanup_close_ int fd = -1;
+
+        if (!path)
+                return -ENOMEM;
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0 || fcntl(fd, F_GETLK, &lock) < 0)
+                return -errno;
+        return lock.l_type == F_UNLCK ? -ENOENT : process_id_of(lock.l_pid, ret);
+}
+
+/* Another program than the one that died; it was there before, or systemd started it. */
+static bool find_another(const HostVm *vm, int readable, const RunRecord *record, ProcessId *ret) {
+        if (readable < 0)
+                return vm_find_holder(vm, ret) >= 0 && ret->pid != vm->program.pid;
+        *ret = record->program;
+        return ret->pid != vm->program.pid && process_is_alive(ret);
+}
+
 static void program_is_gone(HostVm *vm) {
         _cleanup_(run_record_done) RunRecord record = {};
+        ProcessId another;
         int r;
 
         vm_unwatch_program(vm);
@@ -361,9 +384,8 @@ static void program_is_gone(HostVm *vm) {
                 take_record(vm, &record);
                 return;
         }
-        /* The one that died found another that holds the folder. */
-        if (r >= 0 && record.program.pid != vm->program.pid && process_is_alive(&record.program)) {
-                follow(vm, &record.program);
+        if (find_another(vm, r, &record, &another)) {
+                follow(vm, &another);
                 return;
         }
 
@@ -395,6 +417,7 @@ static void start_again(HostVm *vm, const char *why) {
 
 void vm_adopt(HostVm *vm) {
         _cleanup_(run_record_done) RunRecord record = {};
+        ProcessId holder;
         int r;
 
         r = run_record_read(vm->folder, &record);
@@ -409,7 +432,11 @@ void vm_adopt(HostVm *vm) {
         vm->begun = true;
         if (r < 0) {
                 vm_lease_again(vm);
-                start_program(vm);
+                /* One that is there tells its record when we connect. */
+                if (vm_find_holder(vm, &holder) >= 0)
+                        follow(vm, &holder);
+                else
+                        start_program(vm);
                 return;
         }
         if (record.state == VM_STATE_HALTED) {

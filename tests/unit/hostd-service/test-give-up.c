@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "common/io/file.h"
 #include "hostd/run/run-record.h"
 #include "hostd/run/run-socket.h"
 #include "hostd/service/host-internal.h"
@@ -317,6 +318,105 @@ static void who_was_given_up_is_told_to_end(void **state) {
         assert_told_as_failed(w);
 }
 
+/* A program that holds its run folder, whose record somebody has spoilt while hostd was away. */
+
+static pid_t hold_folder(const char *folder) {
+        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+        _cleanup_free_ char *path = path_join(folder, "lock");
+        char byte;
+        int fds[2];
+        pid_t pid;
+
+        assert_int_equal(pipe(fds), 0);
+        pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0) {
+                int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+                if (fd >= 0 && fcntl(fd, F_SETLK, &lock) == 0 && write(fds[1], "x", 1) == 1)
+                        (void) pause();
+                _exit(1);
+        }
+        assert_int_equal(read(fds[0], &byte, 1), 1);
+        (void) safe_close(fds[0]);
+        (void) safe_close(fds[1]);
+        return pid;
+}
+
+/* An order that is stored, and a run folder as of a start that was begun. */
+static char *spoilt_folder(World *w, const Uuid *vm, const Uuid *token) {
+        _cleanup_free_ char *order = start_order(1, token, vm, NULL, 0);
+        char *folder;
+
+        world_claim(w, 1);
+        assert_int_equal(give_start(w, order), ERROR_NONE);
+        world_close(w);
+        assert_true(asprintf(&folder, "%s/run/vm/%s", w->folder, UUID_TEXT(vm)) > 0);
+        assert_int_equal(mkdir_parents(folder, 0700), 0);
+        write_file(folder, "order.json", order);
+        write_file(folder, "domain.json", "{");
+        return folder;
+}
+
+static void assert_runs_under(World *w, const Uuid *token) {
+        _cleanup_json_ struct json_object *inventory = world_inventory(w);
+        struct json_object *vms, *vm;
+
+        assert_true(json_object_object_get_ex(inventory, "vms", &vms));
+        assert_int_equal(json_object_array_length(vms), 1);
+        vm = json_object_array_get_idx(vms, 0);
+        assert_string_equal(text_of(vm, "state"), "running");
+        assert_string_equal(text_of(vm, "token"), UUID_TEXT(token));
+}
+
+static void a_program_whose_record_is_spoilt_is_followed(void **state) {
+        Uuid token = new_uuid(), vm = new_uuid();
+        RunRecord record = {.uuid = vm, .token = token, .state = VM_STATE_RUNNING, .stage = (char *) "running",
+                .domid = 5};
+        _cleanup_close_ int listener = -1, fd = -1;
+        _cleanup_free_ char *folder = NULL;
+        LineReader lines = {};
+        World *w = *state;
+        pid_t holder;
+
+        folder = spoilt_folder(w, &vm, &token);
+        holder = hold_folder(folder);
+        assert_int_equal(run_socket_listen(folder, &listener), 0);
+        world_open(w);
+        fd = accept_hostd(w, listener);
+        write_line(fd, &record);
+        for (unsigned i = 0; i < 50; i++)
+                assert_true(sd_event_run(w->event, 10000) >= 0);
+        assert_runs_under(w, &token);
+        /* It is not told to stop. */
+        assert_int_equal(line_reader_fill(&lines, fd), -EAGAIN);
+
+        world_close(w);
+        assert_int_equal(kill(holder, SIGKILL), 0);
+        assert_int_equal(waitpid(holder, NULL, 0), holder);
+        world_open(w);
+}
+
+/* The program is gone as well: nobody knows more than that the domain is there. */
+static void a_domain_whose_record_is_spoilt_is_not_ended(void **state) {
+        Uuid token = new_uuid(), vm = new_uuid();
+        _cleanup_free_ char *folder = NULL, *domain = NULL, *config = NULL;
+        World *w = *state;
+
+        folder = spoilt_folder(w, &vm, &token);
+        assert_true(asprintf(&domain, "%s/sim/dom/5", w->folder) > 0);
+        assert_true(asprintf(&config, "{\"c_info\":{\"name\":\"guest\",\"uuid\":\"%s\"}}", UUID_TEXT(&vm)) > 0);
+        assert_int_equal(mkdir_parents(domain, 0755), 0);
+        write_file(domain, "config.json", config);
+        world_open(w);
+        world_settle(w);
+        assert_runs_under(w, &vm);
+
+        assert_int_equal(remove_tree(domain), 0);
+        assert_int_equal(host_rescan(w->host), 0);
+        assert_string_equal(text_of(last_told(w, HOST_SIGNAL_VM_EVENT), "reason"), "gone");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(
@@ -329,6 +429,10 @@ int main(void) {
                         nobody_starts_the_program_behind_our_back, world_setup, world_teardown),
                 cmocka_unit_test_setup_teardown(
                         who_was_given_up_is_told_to_end, world_setup, world_teardown),
+                cmocka_unit_test_setup_teardown(
+                        a_program_whose_record_is_spoilt_is_followed, world_setup, world_teardown),
+                cmocka_unit_test_setup_teardown(
+                        a_domain_whose_record_is_spoilt_is_not_ended, world_setup, world_teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
