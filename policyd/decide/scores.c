@@ -9,19 +9,26 @@
 #include "policyd/decide/decider.h"
 #include "policyd/pool/pool-internal.h"
 
-#define DEMANDS_MAX 128 /* the one that was not asked for longest goes */
+#define DEMANDS_MAX 128 /* then all go, and those that are asked for come back */
 #define SCORE_MOST ((UINT64_C(1) << 62) - 1)
 
 /* Demands */
+
+/* Each host is scored again. */
+static void forget_fits(DemandScores *d) {
+        for (size_t i = 0; i < d->n_fits; i++)
+                free(d->fits[i].losses);
+        d->n_fits = 0;
+        d->asked = 0;
+}
 
 static DemandScores *demand_scores_free(DemandScores *d) {
         if (!d)
                 return NULL;
 
-        for (size_t i = 0; i < d->n_fits; i++)
-                free(d->fits[i].losses);
+        forget_fits(d);
         free(d->fits);
-        free(d->lists);
+        free(d->masks);
         free(d->keys);
         assigner_free(d->assigner);
         free(d);
@@ -43,10 +50,10 @@ static int demand_scores_new(const Demand *demand, size_t n_places, DemandScores
         d->demand.kinds[0].any_score = d->best_fit; /* the fits tell the score */
 
         d->keys = calloc(n_places * d->n_keys + 1, sizeof(uint64_t));
-        d->lists = d->best_fit ? calloc(n_places + 1, sizeof(FitList)) : NULL;
+        d->masks = d->best_fit ? calloc(n_places + 1, sizeof(uint64_t)) : NULL;
         d->fits = d->best_fit ? calloc(FITS_MAX, sizeof(Fit)) : NULL;
         d->assigner = demand->n_vgpus > 1 ? assigner_new(&d->demand) : NULL;
-        if (!d->keys || (d->best_fit && (!d->lists || !d->fits)) || (demand->n_vgpus > 1 && !d->assigner))
+        if (!d->keys || (d->best_fit && (!d->masks || !d->fits)) || (demand->n_vgpus > 1 && !d->assigner))
                 return -ENOMEM;
 
         *ret = take_ptr(d);
@@ -69,15 +76,10 @@ static bool demands_equal(const Demand *a, const Demand *b) {
         return true;
 }
 
-static void drop_oldest_demand(Scores *s) {
-        size_t oldest = 0;
-
-        for (size_t i = 1; i < s->demands.n; i++)
-                if (((DemandScores *) s->demands.items[i])->asked <
-                        ((DemandScores *) s->demands.items[oldest])->asked)
-                        oldest = i;
-        demand_scores_free(s->demands.items[oldest]);
-        ptr_array_remove_at(&s->demands, oldest);
+static void drop_demands(Scores *s) {
+        for (size_t i = 0; i < s->demands.n; i++)
+                demand_scores_free(s->demands.items[i]);
+        s->demands.n = 0;
 }
 
 /* best-fit's fits are of one type, on whatever PGPU. */
@@ -98,14 +100,6 @@ static void weigh_fits(DemandScores *d) {
                         losses_stranding(d->fits[i].losses, d->fits[i].n_losses, types), d->fits[i].capacity);
 }
 
-/* When so many are known that no more can be told apart, most are of times that are gone. */
-static void forget_fits(DemandScores *d) {
-        for (size_t i = 0; i < d->n_fits; i++)
-                free(d->fits[i].losses);
-        d->n_fits = 0;
-        d->asked = 0; /* each host is scored again */
-}
-
 int scores_get(Scores *s, const Demand *demand, DemandScores **ret) {
         DemandScores *d = NULL;
         int r;
@@ -119,7 +113,7 @@ int scores_get(Scores *s, const Demand *demand, DemandScores **ret) {
                         d = s->demands.items[i];
         if (!d) {
                 if (s->demands.n >= DEMANDS_MAX)
-                        drop_oldest_demand(s);
+                        drop_demands(s);
                 r = ptr_array_reserve(&s->demands, 1);
                 r = r < 0 ? r : demand_scores_new(demand, s->n, &d);
                 if (r < 0)
@@ -127,6 +121,7 @@ int scores_get(Scores *s, const Demand *demand, DemandScores **ret) {
                 ptr_array_add(&s->demands, d);
         }
 
+        /* When no more can be told apart, most are of times that are gone. */
         if (d->n_fits == FITS_MAX)
                 forget_fits(d);
         if (d->best_fit)
@@ -168,17 +163,15 @@ static bool fit_is(const Fit *f, uint32_t capacity, const PgpuLoss *losses, size
         return true;
 }
 
-/* 1 and its number; 0: there are too many. */
-static int find_fit(DemandScores *d, const Pgpu *p, uint32_t capacity, uint8_t *ret) {
+/* Its number; FITS_MAX: there are too many. */
+static int find_fit(DemandScores *d, const Pgpu *p, uint32_t capacity, size_t *ret) {
         PgpuLoss losses[p->enabled.n + 1];
         size_t n = pgpu_losses(p, d->demand.kinds[0].type, NULL, losses), i = 0;
         Fit *f = d->fits;
 
         while (i < d->n_fits && !fit_is(&f[i], capacity, losses, n))
                 i++;
-        if (i == FITS_MAX)
-                return 0;
-        if (i == d->n_fits) {
+        if (i == d->n_fits && i < FITS_MAX) {
                 f[i] = (Fit){.capacity = capacity,
                         .n_losses = (uint32_t) n,
                         .losses = calloc(n + 1, sizeof(PgpuLoss))};
@@ -188,20 +181,21 @@ static int find_fit(DemandScores *d, const Pgpu *p, uint32_t capacity, uint8_t *
                 f[i].score = fit_score(losses_stranding(losses, n, &p->group->enabled), capacity);
                 d->n_fits++;
         }
-        *ret = (uint8_t) (i + 1);
-        return 1;
+        *ret = i;
+        return 0;
 }
 
-/* The distinct fits of a host. */
-static int list_fits(DemandScores *d, const Host *h, FitList *ret) {
+/* The fits of a host's PGPUs; ret_any: there are any. */
+static int find_fits(DemandScores *d, const Host *h, uint64_t *ret_mask, bool *ret_any) {
         const DemandKind *k = &d->demand.kinds[0];
-        size_t n = 0;
+        bool too_many = false;
 
-        *ret = (FitList){};
+        *ret_mask = 0;
+        *ret_any = false;
         for (size_t i = 0; i < h->pgpus.n; i++) {
                 const Pgpu *p = h->pgpus.items[i];
                 PgpuVerdict v;
-                uint8_t id = 0;
+                size_t at;
                 int r;
 
                 if (p->group != k->group)
@@ -209,29 +203,30 @@ static int list_fits(DemandScores *d, const Host *h, FitList *ret) {
                 pgpu_verdict(p, k->type, NULL, &v);
                 if (v.capacity == 0)
                         continue;
-                r = find_fit(d, p, v.capacity, &id);
+                *ret_any = true;
+                r = find_fit(d, p, v.capacity, &at);
                 if (r < 0)
                         return r;
-                if (r > 0 && memchr(ret->ids, id, n))
-                        continue;
-                if (r == 0 || n == FITS_OF_HOST) {
-                        *ret = (FitList){.ids = {FITS_TOO_MANY}};
-                        return 0;
-                }
-                ret->ids[n++] = id;
+                if (at < FITS_MAX)
+                        *ret_mask |= UINT64_C(1) << at;
+                else
+                        too_many = true;
         }
+        if (too_many)
+                *ret_mask = 0;
         return 0;
 }
 
-static int score_place(DemandScores *d, const Host *h, uint64_t *keys, FitList *list) {
+static int score_place(DemandScores *d, const Host *h, uint64_t *keys, uint64_t *mask) {
         uint64_t scores[DEMAND_VGPUS_MAX] = {};
         Candidate c = {.host = h, .scores = scores};
+        bool any;
         int r;
 
         keys[0] = 0;
         if (d->best_fit) {
-                r = list_fits(d, h, list);
-                if (r < 0 || (d->demand.n_vgpus == 1 && list->ids[0] > 0))
+                r = find_fits(d, h, mask, &any);
+                if (r < 0 || (d->demand.n_vgpus == 1 && any))
                         return r;
         }
 
@@ -250,35 +245,35 @@ static int score_place(DemandScores *d, const Host *h, uint64_t *keys, FitList *
         return 0;
 }
 
-static uint64_t best_fit_score(const DemandScores *d, const Host *h, const FitList *list) {
+static uint64_t best_fit_score(const DemandScores *d, const Host *h, uint64_t mask) {
         uint64_t score = UINT64_MAX;
 
-        if (list->ids[0] == FITS_TOO_MANY) {
+        if (!mask) {
                 DemandKind k = d->demand.kinds[0];
                 PgpuVerdict nearest;
                 uint32_t own;
 
                 k.any_score = false;
-                return host_score(h, &k, NULL, &nearest, &own);
+                return host_score(h, &k, /* reservation= */ NULL, &nearest, &own);
         }
-        for (size_t i = 0; i < FITS_OF_HOST && list->ids[i] > 0; i++)
-                score = MIN_OF(score, d->fits[list->ids[i] - 1].score);
+        for (uint64_t rest = mask; rest; rest &= rest - 1)
+                score = MIN_OF(score, d->fits[__builtin_ctzll(rest)].score);
         return score;
 }
 
 int scores_ask(const Scores *s, DemandScores *d, size_t at, const uint64_t **ret_keys) {
         const Place *p = &s->places[at];
         uint64_t *keys = d->keys + at * d->n_keys;
-        FitList *list = d->best_fit ? &d->lists[at] : NULL;
+        uint64_t *mask = d->best_fit ? &d->masks[at] : NULL;
         int r;
 
         if (p->changed > d->asked) {
-                r = score_place(d, p->host, keys, list);
+                r = score_place(d, p->host, keys, mask);
                 if (r < 0)
                         return r;
         }
-        if (list && !(keys[0] & KEY_MISS))
-                keys[0] = best_fit_score(d, p->host, list);
+        if (mask && !(keys[0] & KEY_MISS))
+                keys[0] = best_fit_score(d, p->host, *mask);
         *ret_keys = keys;
         return 0;
 }
@@ -305,9 +300,8 @@ static void place_refresh(Scores *s, const Host *h) {
 }
 
 static void scores_clear(Scores *s) {
-        for (size_t i = 0; i < s->demands.n; i++)
-                demand_scores_free(s->demands.items[i]);
-        s->demands.n = s->n = 0;
+        drop_demands(s);
+        s->n = 0;
         free(s->places);
         s->places = NULL;
 }

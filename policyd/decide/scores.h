@@ -40,14 +40,7 @@ typedef struct Fit {
         uint64_t score; /* in this decision */
 } Fit;
 
-#define FITS_MAX 254   /* so many are told apart */
-#define FITS_OF_HOST 8 /* distinct ones of one host */
-#define FITS_TOO_MANY 255
-
-typedef struct FitList {
-        uint8_t ids[FITS_OF_HOST]; /* index + 1; 0: no more; FITS_TOO_MANY first: the host is asked each time
-                                    */
-} FitList;
+#define FITS_MAX 64 /* so many are told apart */
 
 /* A key: lower is better. A host whose GPUs do not fit has one key, with this bit and the code in the low 16:
  * the nearest miss first. */
@@ -61,7 +54,8 @@ typedef struct DemandScores {
         Assigner *assigner;
         uint64_t *keys; /* n_keys for each place, one for each kind of VGPU */
         size_t n_keys;
-        FitList *lists; /* with best-fit, of each place whose GPUs fit */
+        uint64_t *masks; /* with best-fit, for each place whose GPUs fit: bit i: it has fits[i]; 0: there are
+                            too many, it is asked each time */
         Fit *fits;
         size_t n_fits;
 } DemandScores;
