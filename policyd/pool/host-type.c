@@ -229,5 +229,4 @@ void type_forget_hosts(Pool *pool, VgpuType *t) {
 void host_free_types(Host *h) {
         for (size_t i = 0; i < h->types.n; i++)
                 host_type_free(h->types.items[i]);
-        ptr_array_done(&h->types);
 }

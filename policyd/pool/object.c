@@ -8,9 +8,6 @@
 
 #include "policyd/pool/pool-internal.h"
 
-#define CLASS_SIZE(class, x, type, ...) [CLASS_##class] = sizeof(type),
-static const size_t object_sizes[_CLASS_MAX] = {POOL_CLASSES(CLASS_SIZE)};
-
 void *pool_get(const Pool *pool, ObjectClass c, const Uuid *id) {
         return hashmap_get(pool->by_id[c], id);
 }
@@ -176,17 +173,8 @@ static size_t key_position(const PtrArray *a, uint64_t key) {
         return low;
 }
 
-void *object_new(ObjectClass c, const Uuid *id) {
-        Object *o = calloc(1, object_sizes[c]);
-
-        if (o) {
-                o->class = c;
-                o->id = *id;
-        }
-        return o;
-}
-
-int object_register(Pool *pool, Object *o, uint64_t key) {
+int object_register(Pool *pool, Object **object, uint64_t key) {
+        Object *o = *object;
         PtrArray *all = &pool->objects[o->class];
         int r;
 
@@ -208,6 +196,7 @@ int object_register(Pool *pool, Object *o, uint64_t key) {
                 o->is_new = true;
                 object_note(pool, o, 0, /* store= */ true);
         }
+        *object = NULL;
         return 0;
 }
 

@@ -10,27 +10,6 @@
 
 #include "policyd/pool/pool-internal.h"
 
-static void object_freep(Object **o) {
-        if (*o)
-                object_free(*o);
-}
-
-/* Texts that are never NULL start empty. */
-static int texts_init(char **const *fields, size_t n) {
-        for (size_t i = 0; i < n; i++) {
-                if (*fields[i])
-                        continue;
-                *fields[i] = strdup("");
-                if (!*fields[i])
-                        return -ENOMEM;
-        }
-
-        return 0;
-}
-
-#define TEXTS_INIT(...)                                                                                      \
-        texts_init((char **const[]){__VA_ARGS__}, sizeof((char **const[]){__VA_ARGS__}) / sizeof(char **))
-
 static int text_copy(char **field, const char *value) {
         return text_set(field, strempty(value));
 }
@@ -52,15 +31,13 @@ int pool_add_host(
         h->enabled = true;
         h->state = HOST_CONNECTING;
         if (text_copy(&h->name_label, name_label) < 0 || text_copy(&h->address, address) < 0 ||
-                text_copy(&h->state_reason, HOST_NOT_HEARD) < 0 || TEXTS_INIT(&h->boot_id) < 0 || strv_set(&h->networks, NULL) < 0 ||
-                strv_set(&h->storage, NULL) < 0 || strv_set(&h->problems, NULL) < 0)
+                text_copy(&h->state_reason, HOST_NOT_HEARD) < 0)
                 return -ENOMEM;
 
-        r = object_register(pool, o, key);
+        r = object_register(pool, &o, key);
         if (r < 0)
                 return r;
 
-        o = NULL;
         pool->notes->all = true; /* it has no place yet */
         *ret = h;
         return 0;
@@ -99,16 +76,13 @@ int pool_add_pgpu(Pool *pool, const Uuid *id, uint64_t key, Host *host, const Pc
         p->pci = *pci;
         p->present = !key;
         if (text_copy(&p->vendor_id, vendor_id) < 0 || text_copy(&p->device_id, device_id) < 0 ||
-                TEXTS_INIT(&p->subsystem_vendor_id, &p->subsystem_device_id, &p->vendor_name, &p->device_name,
-                        &p->driver) < 0 ||
                 pgpu_update_name(p) < 0 || ptr_array_reserve(&host->pgpus, 1) < 0)
                 return -ENOMEM;
 
-        r = object_register(pool, o, key);
+        r = object_register(pool, &o, key);
         if (r < 0)
                 return r;
 
-        o = NULL;
         ptr_array_insert(&host->pgpus, host_pgpu_position(host, p), p);
         host_note(pool, host);
         note_unless_loading(pool, &host->object, HOST_PGPUS, key);
@@ -121,20 +95,13 @@ int pool_add_gpu_group(Pool *pool, const Uuid *id, uint64_t key, const char *nam
         GpuGroup *g = (GpuGroup *) o;
         int r;
 
-        if (!g)
+        if (!g || text_copy(&g->name_label, name_label) < 0)
                 return -ENOMEM;
 
-        if (text_copy(&g->name_label, name_label) < 0 || TEXTS_INIT(&g->name_description) < 0 ||
-                strv_set(&g->gpu_types, NULL) < 0)
-                return -ENOMEM;
-
-        r = object_register(pool, o, key);
-        if (r < 0)
-                return r;
-
-        o = NULL;
-        *ret = g;
-        return 0;
+        r = object_register(pool, &o, key);
+        if (r >= 0)
+                *ret = g;
+        return r;
 }
 
 /* Until the hardware says more, the identifier tells the kind of a type. */
@@ -170,17 +137,13 @@ int pool_add_vgpu_type(Pool *pool, const Uuid *id, uint64_t key, const char *ide
 
         t->implementation = implementation_from_identifier(identifier, model_name);
         if (text_copy(&t->identifier, identifier) < 0 || text_copy(&t->vendor_name, vendor_name) < 0 ||
-                text_copy(&t->model_name, model_name) < 0 || text_copy(&t->internal_config, "{}") < 0 ||
-                strv_set(&t->compatible_on_pgpu, NULL) < 0 || strv_set(&t->compatible_in_vm, NULL) < 0)
+                text_copy(&t->model_name, model_name) < 0)
                 return -ENOMEM;
 
-        r = object_register(pool, o, key);
-        if (r < 0)
-                return r;
-
-        o = NULL;
-        *ret = t;
-        return 0;
+        r = object_register(pool, &o, key);
+        if (r >= 0)
+                *ret = t;
+        return r;
 }
 
 int pool_add_vm(Pool *pool, const Uuid *id, uint64_t key, const char *name_label, Vm **ret) {
@@ -188,23 +151,16 @@ int pool_add_vm(Pool *pool, const Uuid *id, uint64_t key, const char *name_label
         Vm *vm = (Vm *) o;
         int r;
 
-        if (!vm)
+        if (!vm || text_copy(&vm->name_label, name_label) < 0)
                 return -ENOMEM;
 
         vm->hvm = true;
         vm->target_is_max = true;
-        if (text_copy(&vm->name_label, name_label) < 0 || TEXTS_INIT(&vm->owner, &vm->affinity) < 0 ||
-                text_copy(&vm->platform, "{}") < 0 || text_copy(&vm->config, "{}") < 0 ||
-                strv_set(&vm->networks, NULL) < 0 || strv_set(&vm->storage, NULL) < 0)
-                return -ENOMEM;
 
-        r = object_register(pool, o, key);
-        if (r < 0)
-                return r;
-
-        o = NULL;
-        *ret = vm;
-        return 0;
+        r = object_register(pool, &o, key);
+        if (r >= 0)
+                *ret = vm;
+        return r;
 }
 
 static size_t vm_vgpu_position(const Vm *vm, uint32_t device) {
@@ -229,16 +185,15 @@ int pool_add_vgpu(Pool *pool, const Uuid *id, uint64_t key, Vm *vm, GpuGroup *gr
         v->group = group;
         v->type = type;
         v->device = device;
-        if (TEXTS_INIT(&v->extra_args) < 0 || ptr_array_reserve(&vm->vgpus, 1) < 0 ||
+        if (ptr_array_reserve(&vm->vgpus, 1) < 0 ||
                 ptr_array_reserve(&group->vgpus, 1) < 0 || ptr_array_reserve(&type->vgpus, 1) < 0 ||
                 owner_prepare(vm->owned_by, group) < 0)
                 return -ENOMEM;
 
-        r = object_register(pool, o, key);
+        r = object_register(pool, &o, key);
         if (r < 0)
                 return r;
 
-        o = NULL;
         ptr_array_insert(&vm->vgpus, vm_vgpu_position(vm, device), v);
         ptr_array_add(&group->vgpus, v);
         ptr_array_add(&type->vgpus, v);
@@ -255,23 +210,17 @@ int pool_add_reservation(Pool *pool, const Uuid *id, uint64_t key, const char *n
         Reservation *reservation = (Reservation *) o;
         int r;
 
-        if (!reservation)
+        if (!reservation || text_copy(&reservation->name_label, name_label) < 0)
                 return -ENOMEM;
 
         reservation->group = group;
         reservation->type = type;
         reservation->count = count;
         reservation->expires = UINT64_MAX;
-        if (text_copy(&reservation->name_label, name_label) < 0 || TEXTS_INIT(&reservation->owner) < 0)
-                return -ENOMEM;
-
-        r = object_register(pool, o, key);
-        if (r < 0)
-                return r;
-
-        o = NULL;
-        *ret = reservation;
-        return 0;
+        r = object_register(pool, &o, key);
+        if (r >= 0)
+                *ret = reservation;
+        return r;
 }
 
 int pool_add_quota(
@@ -293,13 +242,12 @@ int pool_add_quota(
                 if (((Quota *) of->quotas.items[i])->group == group)
                         r = -EEXIST;
         r = r ?: ptr_array_reserve(&of->quotas, 1);
-        r = r ?: object_register(pool, o, key);
+        r = r ?: object_register(pool, &o, key);
         if (r < 0) {
                 owner_settle(pool, of);
                 return r;
         }
 
-        o = NULL;
         q->owned_by = of;
         ptr_array_add(&of->quotas, q);
         *ret = q;
@@ -312,20 +260,14 @@ int pool_add_vm_group(Pool *pool, const Uuid *id, uint64_t key, const char *name
         VmGroup *g = (VmGroup *) o;
         int r;
 
-        if (!g)
+        if (!g || text_copy(&g->name_label, name_label) < 0)
                 return -ENOMEM;
 
         g->placement = placement;
-        if (text_copy(&g->name_label, name_label) < 0 || TEXTS_INIT(&g->name_description) < 0)
-                return -ENOMEM;
-
-        r = object_register(pool, o, key);
-        if (r < 0)
-                return r;
-
-        o = NULL;
-        *ret = g;
-        return 0;
+        r = object_register(pool, &o, key);
+        if (r >= 0)
+                *ret = g;
+        return r;
 }
 
 int pool_add_job(Pool *pool, const Uuid *id, uint64_t key, const char *operation, Job **ret) {
@@ -333,17 +275,11 @@ int pool_add_job(Pool *pool, const Uuid *id, uint64_t key, const char *operation
         Job *j = (Job *) o;
         int r;
 
-        if (!j)
+        if (!j || text_copy(&j->operation, operation) < 0)
                 return -ENOMEM;
 
-        if (text_copy(&j->operation, operation) < 0 || TEXTS_INIT(&j->stage, &j->error_message) < 0)
-                return -ENOMEM;
-
-        r = object_register(pool, o, key);
-        if (r < 0)
-                return r;
-
-        o = NULL;
-        *ret = j;
-        return 0;
+        r = object_register(pool, &o, key);
+        if (r >= 0)
+                *ret = j;
+        return r;
 }

@@ -41,12 +41,16 @@ void object_note(Pool *pool, Object *o, uint64_t properties, bool store);
 /* What is no property, or leaves the host by the change, is noted by hand. */
 void host_note(Pool *pool, Host *h);
 
-/* An object is made, filled and linked, and registered last: a failure before only frees it. */
-void *object_new(ObjectClass c, const Uuid *id);
-int object_register(Pool *pool, Object *o, uint64_t key); /* -EEXIST, -ENOMEM */
+/* An object is made, with empty texts, filled, registered, and linked last: a failure before only frees it. */
+void *object_new(ObjectClass c, const Uuid *id); /* NULL: no memory */
+/* The pool owns it then, and *o is NULL; -EEXIST, -ENOMEM. */
+int object_register(Pool *pool, Object **o, uint64_t key);
 void object_unregister(Pool *pool, Object *o);
 size_t object_count(const Pool *pool);
 void object_free(Object *o);
+void object_freep(Object **o);
+int owned_init(Object *o);  /* -ENOMEM */
+void owned_free(Object *o); /* not the object itself */
 
 /* "host/0000:84:00.0"; -ENOMEM keeps the old name. */
 int pgpu_update_name(Pgpu *p);

@@ -4,142 +4,43 @@
 
 #include "policyd/pool/pool-internal.h"
 
-static void host_clear(Host *h) {
-        free(h->name_label);
-        free(h->address);
-        free(h->state_reason);
-        free(h->boot_id);
-        texts_free(h->networks);
-        texts_free(h->functions);
-        texts_free(h->allowed_config_keys);
-        texts_free(h->taken_functions);
-        texts_free(h->storage);
-        free(h->standing_reason);
-        host_free_types(h);
-        texts_free(h->problems);
-        ptr_array_done(&h->pgpus);
-        ptr_array_done(&h->vms);
-}
+#define CLASS_SIZE(class, x, type, ...) [CLASS_##class] = sizeof(type),
+static const size_t object_sizes[_CLASS_MAX] = {POOL_CLASSES(CLASS_SIZE)};
 
 static void pgpu_clear(Pgpu *p) {
-        free(p->vendor_id);
-        free(p->device_id);
-        free(p->subsystem_vendor_id);
-        free(p->subsystem_device_id);
-        free(p->vendor_name);
-        free(p->device_name);
-        free(p->driver);
-        free(p->held_by);
-        free(p->standing_reason);
-        free(p->health_reason);
-        free(p->name);
-        ptr_array_done(&p->supported);
-        ptr_array_done(&p->enabled);
-        ptr_array_done(&p->disabling);
-        ptr_array_done(&p->vgpus);
-        ptr_array_done(&p->holds);
         outsiders_free(p->outsiders, p->n_outsiders);
         free(p->uses);
 }
 
 static void group_clear(GpuGroup *g) {
-        free(g->name_label);
-        free(g->name_description);
-        texts_free(g->gpu_types);
-        ptr_array_done(&g->pgpus);
-        ptr_array_done(&g->vgpus);
-        ptr_array_done(&g->supported);
-        ptr_array_done(&g->enabled);
         for (size_t i = 0; i < g->counts.n; i++)
                 free(g->counts.items[i]);
-        ptr_array_done(&g->counts);
-}
-
-static void type_clear(VgpuType *t) {
-        free(t->identifier);
-        free(t->vendor_name);
-        free(t->model_name);
-        free(t->internal_config);
-        ptr_array_done(&t->of_hosts);
-        texts_free(t->compatible_on_pgpu);
-        texts_free(t->compatible_in_vm);
-        ptr_array_done(&t->supported_on);
-        ptr_array_done(&t->enabled_on);
-        ptr_array_done(&t->vgpus);
-}
-
-static void vm_clear(Vm *vm) {
-        free(vm->name_label);
-        free(vm->owner);
-        free(vm->affinity);
-        free(vm->platform);
-        free(vm->config);
-        free(vm->decision);
-        texts_free(vm->networks);
-        texts_free(vm->functions);
-        texts_free(vm->objections);
-        texts_free(vm->storage);
-        ptr_array_done(&vm->vgpus);
-        texts_free(vm->problems);
-}
-
-static void reservation_clear(Reservation *r) {
-        free(r->name_label);
-        free(r->owner);
-        ptr_array_done(&r->holds);
-}
-
-static void vm_group_clear(VmGroup *g) {
-        free(g->name_label);
-        free(g->name_description);
-        ptr_array_done(&g->vms);
-}
-
-static void job_clear(Job *j) {
-        free(j->operation);
-        free(j->stage);
-        free(j->error_message);
-        free(j->first_try);
 }
 
 void object_free(Object *o) {
-        switch (o->class) {
-        case CLASS_HOST:
-                host_clear((Host *) o);
-                break;
-        case CLASS_PGPU:
+        if (o->class == CLASS_HOST)
+                host_free_types((Host *) o);
+        else if (o->class == CLASS_PGPU)
                 pgpu_clear((Pgpu *) o);
-                break;
-        case CLASS_GPU_GROUP:
+        else if (o->class == CLASS_GPU_GROUP)
                 group_clear((GpuGroup *) o);
-                break;
-        case CLASS_VGPU_TYPE:
-                type_clear((VgpuType *) o);
-                break;
-        case CLASS_VM:
-                vm_clear((Vm *) o);
-                break;
-        case CLASS_VGPU:
-                free(((Vgpu *) o)->extra_args);
-                break;
-        case CLASS_RESERVATION:
-                reservation_clear((Reservation *) o);
-                break;
-        case CLASS_QUOTA:
-                free(((Quota *) o)->owner);
-                break;
-        case CLASS_VM_GROUP:
-                vm_group_clear((VmGroup *) o);
-                break;
-        case CLASS_JOB:
-                job_clear((Job *) o);
-                break;
-        case _CLASS_MAX:
-        case _CLASS_INVALID:
-                break;
-        }
-
+        owned_free(o);
         free(o);
+}
+
+void object_freep(Object **o) {
+        if (*o)
+                object_free(*o);
+}
+
+void *object_new(ObjectClass c, const Uuid *id) {
+        _cleanup_(object_freep) Object *o = calloc(1, object_sizes[c]);
+
+        if (!o)
+                return NULL;
+        o->class = c;
+        o->id = *id;
+        return owned_init(o) < 0 ? NULL : take_ptr(o);
 }
 
 Pool *pool_new(void) {
