@@ -22,19 +22,11 @@ void pool_set_host_state(Pool *pool, Host *h, HostState state, const char *reaso
 }
 
 void pool_set_host_enabled(Pool *pool, Host *h, bool enabled) {
-        if (h->enabled == enabled)
-                return;
-
-        h->enabled = enabled;
-        object_note(pool, &h->object, HOST_ENABLED, /* store= */ true);
+        SET_AND_NOTE(pool, h, enabled, enabled, HOST_ENABLED);
 }
 
 void pool_set_host_unheard(Pool *pool, Host *h, bool unheard) {
-        if (h->unheard == unheard)
-                return;
-
-        h->unheard = unheard;
-        object_note(pool, &h->object, HOST_UNHEARD, /* store= */ true);
+        SET_AND_NOTE(pool, h, unheard, unheard, HOST_UNHEARD);
 }
 
 void pool_set_host_memory(Pool *pool, Host *h, uint64_t total, uint64_t free) {

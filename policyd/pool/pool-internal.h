@@ -38,6 +38,14 @@ struct PgpuUse {
 
 /* Notes too the hosts whose scores hang on the object: its own, of a PGPU, or those where the VM stands. */
 void object_note(Pool *pool, Object *o, uint64_t properties, bool store);
+/* A setter of one field: what is the same changes nothing and announces nothing. */
+#define SET_AND_NOTE(pool, o, field, value, property)                                                        \
+        do {                                                                                                 \
+                if ((o)->field != (value)) {                                                                 \
+                        (o)->field = (value);                                                                \
+                        object_note(pool, &(o)->object, property, /* store= */ true);                        \
+                }                                                                                            \
+        } while (0)
 /* What is no property, or leaves the host by the change, is noted by hand. */
 void host_note(Pool *pool, Host *h);
 

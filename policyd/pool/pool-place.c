@@ -131,17 +131,25 @@ int pool_set_pgpu_outsiders(Pool *pool, Pgpu *p, const Outsider *outsiders, size
         return 0;
 }
 
+static void note_pgpu(Pool *pool, Pgpu *p, uint64_t property) {
+        if (p)
+                object_note(pool, &p->object, property, /* store= */ false);
+}
+
 /* Moves one of the VGPU's two references; other is the one that stays. */
-static int vgpu_move(Pool *pool, Vgpu *v, Pgpu **field, const Pgpu *other, Pgpu *to) {
+static int vgpu_move(Pool *pool, Vgpu *v, Pgpu **field, const Pgpu *other, Pgpu *to, uint64_t property,
+        uint64_t pgpu_property) {
         bool stood = *field || other, stands = to || other;
         Pgpu *from = *field;
+
+        if (from == to)
+                return 0;
 
         if (to && to != other) {
                 if (pgpu_prepare_use(to, v->type) < 0 || ptr_array_add(&to->vgpus, v) < 0)
                         return -ENOMEM;
                 pgpu_count_use(to, v->type, +1, 0);
         }
-
         if (from && from != other) {
                 ptr_array_remove(&from->vgpus, v);
                 pgpu_count_use(from, v->type, -1, 0);
@@ -151,45 +159,20 @@ static int vgpu_move(Pool *pool, Vgpu *v, Pgpu **field, const Pgpu *other, Pgpu 
         if (stood != stands)
                 owner_count(pool, v->vm->owned_by, v->group, stands ? 1 : -1,
                         stands ? type_units(v->type) : -(int64_t) type_units(v->type));
+        object_note(pool, &v->object, property, /* store= */ true);
+        note_pgpu(pool, from, pgpu_property);
+        note_pgpu(pool, to, pgpu_property);
         return 0;
 }
 
 int pool_set_vgpu_scheduled(Pool *pool, Vgpu *v, Pgpu *pgpu) {
-        Pgpu *old = v->scheduled_on;
-        int r;
-
-        if (old == pgpu)
-                return 0;
-
-        r = vgpu_move(pool, v, &v->scheduled_on, v->resident_on, pgpu);
-        if (r < 0)
-                return r;
-
-        object_note(pool, &v->object, VGPU_SCHEDULED, /* store= */ true);
-        if (old)
-                object_note(pool, &old->object, PGPU_SCHEDULED_VGPUS, /* store= */ false);
-        if (pgpu)
-                object_note(pool, &pgpu->object, PGPU_SCHEDULED_VGPUS, /* store= */ false);
-        return 0;
+        return vgpu_move(
+                pool, v, &v->scheduled_on, v->resident_on, pgpu, VGPU_SCHEDULED, PGPU_SCHEDULED_VGPUS);
 }
 
 int pool_set_vgpu_resident(Pool *pool, Vgpu *v, Pgpu *pgpu) {
-        Pgpu *old = v->resident_on;
-        int r;
-
-        if (old == pgpu)
-                return 0;
-
-        r = vgpu_move(pool, v, &v->resident_on, v->scheduled_on, pgpu);
-        if (r < 0)
-                return r;
-
-        object_note(pool, &v->object, VGPU_RESIDENT_ON, /* store= */ true);
-        if (old)
-                object_note(pool, &old->object, PGPU_RESIDENT_VGPUS, /* store= */ false);
-        if (pgpu)
-                object_note(pool, &pgpu->object, PGPU_RESIDENT_VGPUS, /* store= */ false);
-        return 0;
+        return vgpu_move(
+                pool, v, &v->resident_on, v->scheduled_on, pgpu, VGPU_RESIDENT_ON, PGPU_RESIDENT_VGPUS);
 }
 
 void vgpu_unplace(Pool *pool, Vgpu *v) {
@@ -199,11 +182,7 @@ void vgpu_unplace(Pool *pool, Vgpu *v) {
 }
 
 void pool_set_vgpu_attached(Pool *pool, Vgpu *v, bool attached) {
-        if (v->currently_attached == attached)
-                return;
-
-        v->currently_attached = attached;
-        object_note(pool, &v->object, VGPU_ATTACHED, /* store= */ true);
+        SET_AND_NOTE(pool, v, currently_attached, attached, VGPU_ATTACHED);
 }
 
 static int vm_move(Pool *pool, Vm *vm, Host **field, const Host *other, Host *to, uint64_t property) {
@@ -246,11 +225,7 @@ void vm_unplace(Pool *pool, Vm *vm) {
 }
 
 void pool_set_vm_power_state(Pool *pool, Vm *vm, PowerState s) {
-        if (vm->power_state == s)
-                return;
-
-        vm->power_state = s;
-        object_note(pool, &vm->object, VM_POWER_STATE, /* store= */ true);
+        SET_AND_NOTE(pool, vm, power_state, s, VM_POWER_STATE);
 }
 
 void pool_set_vm_booking(Pool *pool, Vm *vm, BookingState s, const Uuid *token) {
@@ -266,6 +241,14 @@ void pool_set_vm_booking(Pool *pool, Vm *vm, BookingState s, const Uuid *token) 
         object_note(pool, &vm->object, 0, /* store= */ true);
 }
 
+/* One instance comes, or goes. */
+static void count_hold(Pool *pool, Reservation *r, Pgpu *p, int sign) {
+        pgpu_count_use(p, r->type, 0, sign);
+        owner_count(pool, r->owned_by, r->group, sign, sign * (int64_t) type_units(r->type));
+        object_note(pool, &r->object, RESERVATION_REMAINING, /* store= */ true);
+        note_pgpu(pool, p, PGPU_RESERVATIONS);
+}
+
 int pool_hold(Pool *pool, Reservation *r, Pgpu *pgpu) {
         if (ptr_array_reserve(&r->holds, 1) < 0 || ptr_array_reserve(&pgpu->holds, 1) < 0 ||
                 pgpu_prepare_use(pgpu, r->type) < 0)
@@ -273,10 +256,7 @@ int pool_hold(Pool *pool, Reservation *r, Pgpu *pgpu) {
 
         ptr_array_add(&r->holds, pgpu);
         ptr_array_add(&pgpu->holds, r);
-        pgpu_count_use(pgpu, r->type, 0, +1);
-        owner_count(pool, r->owned_by, r->group, 1, type_units(r->type));
-        object_note(pool, &r->object, RESERVATION_REMAINING, /* store= */ true);
-        object_note(pool, &pgpu->object, PGPU_RESERVATIONS, /* store= */ false);
+        count_hold(pool, r, pgpu, +1);
         return 0;
 }
 
@@ -285,10 +265,7 @@ void pool_unhold(Pool *pool, Reservation *r, Pgpu *pgpu) {
                 return;
 
         ptr_array_remove(&pgpu->holds, r);
-        pgpu_count_use(pgpu, r->type, 0, -1);
-        owner_count(pool, r->owned_by, r->group, -1, -(int64_t) type_units(r->type));
-        object_note(pool, &r->object, RESERVATION_REMAINING, /* store= */ true);
-        object_note(pool, &pgpu->object, PGPU_RESERVATIONS, /* store= */ false);
+        count_hold(pool, r, pgpu, -1);
 }
 
 int pool_set_vm_group(Pool *pool, Vm *vm, VmGroup *group) {
@@ -315,11 +292,7 @@ int pool_set_vm_group(Pool *pool, Vm *vm, VmGroup *group) {
 }
 
 void pool_set_vm_group_placement(Pool *pool, VmGroup *g, VmPlacement placement) {
-        if (g->placement == placement)
-                return;
-
-        g->placement = placement;
-        object_note(pool, &g->object, VM_GROUP_PLACEMENT, /* store= */ true);
+        SET_AND_NOTE(pool, g, placement, placement, VM_GROUP_PLACEMENT);
 }
 
 /* An empty list is NULL: there are many VMs, and nearly all have none. */

@@ -297,12 +297,8 @@ int pool_set_pgpu_health(Pool *pool, Pgpu *p, PgpuHealth health, const char *rea
 /* Groups and types */
 
 void pool_set_group_algorithm(Pool *pool, GpuGroup *g, GroupAlgorithm a) {
-        if (g->algorithm == a)
-                return;
-
-        g->algorithm = a;
-        pool->notes->all = true;
-        object_note(pool, &g->object, GROUP_ALGORITHM, /* store= */ true);
+        pool->notes->all |= g->algorithm != a;
+        SET_AND_NOTE(pool, g, algorithm, a, GROUP_ALGORITHM);
 }
 
 int pool_set_group_gpu_types(Pool *pool, GpuGroup *g, const char *const *gpu_types) {
