@@ -261,7 +261,7 @@ static uint64_t best_fit_score(const DemandScores *d, const Host *h, uint64_t ma
         return score;
 }
 
-int scores_ask(const Scores *s, DemandScores *d, size_t at, const uint64_t **ret_keys) {
+int scores_ask(const Scores *s, DemandScores *d, size_t at) {
         const Place *p = &s->places[at];
         uint64_t *keys = d->keys + at * d->n_keys;
         uint64_t *mask = d->best_fit ? &d->masks[at] : NULL;
@@ -274,7 +274,6 @@ int scores_ask(const Scores *s, DemandScores *d, size_t at, const uint64_t **ret
         }
         if (mask && !(keys[0] & KEY_MISS))
                 keys[0] = best_fit_score(d, p->host, *mask);
-        *ret_keys = keys;
         return 0;
 }
 

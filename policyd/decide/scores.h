@@ -74,7 +74,8 @@ int scores_refresh(const Pool *pool, Scores **ret);
  * reservation. */
 int scores_get(Scores *s, const Demand *d, DemandScores **ret);
 
-/* The keys of a place that can be used, as they are now; -ENOMEM. */
-int scores_ask(const Scores *s, DemandScores *d, size_t at, const uint64_t **ret_keys);
+/* The keys of a place that can be used are brought up to date: where it changed since the demand was asked,
+ * and always with best-fit. -ENOMEM. */
+int scores_ask(const Scores *s, DemandScores *d, size_t at);
 /* The scores of the VGPUs that the keys stand for. */
 void demand_scores_of(const DemandScores *d, const uint64_t *keys, uint64_t *ret_scores);

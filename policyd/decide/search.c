@@ -15,6 +15,13 @@
 #define NEAREST_MAX 3 /* hosts that come nearest to running it */
 #define FACTS_KNOWN 16
 
+/* What a host's facts say to the VM. */
+typedef struct FactsAsked {
+        uint64_t facts;
+        ErrorCode code;
+        bool known;
+} FactsAsked;
+
 typedef struct Search {
         Ranking *r;
         Scores *s;
@@ -22,11 +29,8 @@ typedef struct Search {
         size_t n_special;
         uint32_t front[FRONT]; /* the best that can run the VM, best first */
         size_t n_front;
-        struct {
-                uint64_t facts;
-                ErrorCode code;
-                bool known;
-        } facts[FACTS_KNOWN]; /* what some hosts' facts say to the VM, by their hash */
+        uint64_t worst_key, worst_memory; /* of the last of them, once there are enough */
+        FactsAsked facts[FACTS_KNOWN];    /* by hash */
 } Search;
 
 /* Special hosts */
@@ -38,8 +42,8 @@ static void mark_special(Search *s, const Host *h) {
         p->special = s->s->now;
 }
 
-static bool is_special(const Search *s, size_t at) {
-        return s->s->places[at].special == s->s->now;
+static bool is_special(const Search *s, const Place *p) {
+        return p->special == s->s->now;
 }
 
 static void mark_preferred(Search *s, const Vm *vm) {
@@ -86,17 +90,15 @@ static void mark_all_special(Search *s, const Pool *pool, const AllocRequest *re
 /* Everything but the GPUs */
 
 static ErrorCode ask_facts(Search *s, const Place *p) {
-        size_t slot = p->facts % FACTS_KNOWN;
+        FactsAsked *f = &s->facts[p->facts % FACTS_KNOWN];
 
-        if (!s->facts[slot].known || s->facts[slot].facts != p->facts) {
+        if (!f->known || f->facts != p->facts) {
                 Candidate c = {.host = p->host};
 
                 candidate_check_facts(&c, &s->r->demand);
-                s->facts[slot].facts = p->facts;
-                s->facts[slot].code = c.other;
-                s->facts[slot].known = true;
+                *f = (FactsAsked){.facts = p->facts, .code = c.other, .known = true};
         }
-        return s->facts[slot].code;
+        return f->code;
 }
 
 static ErrorCode ask_others(Search *s, const Place *p) {
@@ -133,43 +135,58 @@ static void front_add(Search *s, uint32_t at) {
         for (; i > 0 && is_better(s, at, s->front[i - 1]); i--)
                 s->front[i] = s->front[i - 1];
         s->front[i] = at;
+        if (s->n_front == FRONT) {
+                s->worst_key = keys_of(s, s->front[FRONT - 1])[0];
+                s->worst_memory = s->s->places[s->front[FRONT - 1]].memory;
+        }
 }
 
-static int look_at_place(Search *s, uint32_t at, ErrorCode *ret) {
-        const Place *p = &s->s->places[at];
-        const uint64_t *keys = NULL;
-        int r = 0;
+/* A host that can be used and is not special. Most are not among the best, which their first key and their
+ * memory tell. */
+static ErrorCode look_at_place(Search *s, const Place *p, uint32_t at) {
+        uint64_t key = keys_of(s, at)[0];
+        ErrorCode code;
 
-        *ret = (ErrorCode) p->code;
-        if (p->code == ERROR_NONE)
-                r = scores_ask(s->s, s->d, at, &keys);
-        if (r >= 0 && is_special(s, at)) {
-                r = ranking_add(s->r, p->host);
-                if (p->code != PLACE_CONNECTING)
-                        *ret = candidate_reason(&s->r->candidates[s->r->n - 1]);
-        } else if (r >= 0 && keys && keys[0] & KEY_MISS)
-                *ret = (ErrorCode) (keys[0] & UINT16_MAX);
-        else if (r >= 0 && keys) {
-                *ret = ask_others(s, p);
-                if (*ret == ERROR_NONE)
-                        front_add(s, at);
-        }
+        if (key & KEY_MISS)
+                return (ErrorCode) (key & UINT16_MAX);
+        code = ask_others(s, p);
+        if (code == ERROR_NONE &&
+                (key < s->worst_key ||
+                        (key == s->worst_key && (p->memory > s->worst_memory || s->d->n_keys > 1))))
+                front_add(s, at);
+        return code;
+}
+
+static int look_at_special(Search *s, const Place *p, ErrorCode *ret) {
+        int r;
+
+        r = ranking_add(s->r, p->host);
+        *ret = p->code == PLACE_CONNECTING ? (ErrorCode) p->code
+                                           : candidate_reason(&s->r->candidates[s->r->n - 1]);
         return r;
 }
 
 static int look_at_all(Search *s) {
         uint32_t counts[_ERROR_MAX + 1] = {};
+        int r = 0;
 
-        for (uint32_t at = 0; at < s->s->n; at++) {
-                ErrorCode code;
-                int r = look_at_place(s, at, &code);
+        s->worst_key = UINT64_MAX;
+        for (uint32_t at = 0; at < s->s->n && r >= 0; at++) {
+                const Place *p = &s->s->places[at];
+                ErrorCode code = (ErrorCode) p->code;
 
-                if (r < 0)
-                        return r;
+                if (code == ERROR_NONE && (p->changed > s->d->asked || s->d->best_fit))
+                        r = scores_ask(s->s, s->d, at);
+                if (is_special(s, p))
+                        r = r < 0 ? r : look_at_special(s, p, &code);
+                else if (code == ERROR_NONE)
+                        code = look_at_place(s, p, at);
                 counts[code]++;
         }
-        s->d->asked = s->s->now;
+        if (r < 0)
+                return r;
 
+        s->d->asked = s->s->now;
         memcpy(s->r->counts, counts, sizeof(s->r->counts));
         s->r->n_connecting = counts[PLACE_CONNECTING];
         s->r->n_hosts = s->s->n;
@@ -226,7 +243,7 @@ static void note_miss(Search *s, Nearest *nearest, uint32_t at) {
 }
 
 static bool is_asked(const Search *s, size_t at) {
-        return s->s->places[at].code == ERROR_NONE && !is_special(s, at);
+        return s->s->places[at].code == ERROR_NONE && !is_special(s, &s->s->places[at]);
 }
 
 /* The first hosts whose GPUs are in the way: where several VGPUs do not fit at once, the remedy may be there.
