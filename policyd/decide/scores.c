@@ -10,6 +10,7 @@
 #include "policyd/pool/pool-internal.h"
 
 #define DEMANDS_MAX 128 /* then all go, and those that are asked for come back */
+#define RECENT 16       /* decisions for which a demand is kept current */
 #define SCORE_MOST ((UINT64_C(1) << 62) - 1)
 
 /* Demands */
@@ -19,7 +20,7 @@ static void forget_fits(DemandScores *d) {
         for (size_t i = 0; i < d->n_fits; i++)
                 free(d->fits[i].losses);
         d->n_fits = 0;
-        d->asked = 0;
+        d->current = 0;
 }
 
 static DemandScores *demand_scores_free(DemandScores *d) {
@@ -217,15 +218,15 @@ static int find_fits(DemandScores *d, const Host *h, uint64_t *ret_mask, bool *r
         return 0;
 }
 
-static int score_place(DemandScores *d, const Host *h, uint64_t *keys, uint64_t *mask) {
-        uint64_t scores[DEMAND_VGPUS_MAX] = {};
+static int score_place(DemandScores *d, size_t at, const Host *h) {
+        uint64_t scores[DEMAND_VGPUS_MAX] = {}, *keys = d->keys + at * d->n_keys;
         Candidate c = {.host = h, .scores = scores};
         bool any;
         int r;
 
         keys[0] = 0;
         if (d->best_fit) {
-                r = find_fits(d, h, mask, &any);
+                r = find_fits(d, h, &d->masks[at], &any);
                 if (r < 0 || (d->demand.n_vgpus == 1 && any))
                         return r;
         }
@@ -263,17 +264,16 @@ static uint64_t best_fit_score(const DemandScores *d, const Host *h, uint64_t ma
 
 int scores_ask(const Scores *s, DemandScores *d, size_t at) {
         const Place *p = &s->places[at];
-        uint64_t *keys = d->keys + at * d->n_keys;
-        uint64_t *mask = d->best_fit ? &d->masks[at] : NULL;
+        uint64_t *key = d->keys + at * d->n_keys;
         int r;
 
-        if (p->changed > d->asked) {
-                r = score_place(d, p->host, keys, mask);
+        if (p->changed > d->current) {
+                r = score_place(d, at, p->host);
                 if (r < 0)
                         return r;
         }
-        if (mask && !(keys[0] & KEY_MISS))
-                keys[0] = best_fit_score(d, p->host, *mask);
+        if (d->best_fit && !(*key & KEY_MISS))
+                *key = best_fit_score(d, p->host, d->masks[at]);
         return 0;
 }
 
@@ -340,10 +340,30 @@ static int scores_build(Scores *s, const Pool *pool) {
         return 0;
 }
 
+static bool is_recent(const Scores *s, const DemandScores *d) {
+        return d->current == s->now - 1 && s->now - d->asked <= RECENT;
+}
+
+/* The hosts that changed, for the places and for the demands that were asked for just now. */
+static int take_notes(const Pool *pool, Scores *s) {
+        const Host *h;
+        int r = 0;
+
+        while ((h = pool_take_noted(pool))) {
+                place_refresh(s, h);
+                for (size_t i = 0; i < s->demands.n && r >= 0; i++)
+                        if (is_recent(s, s->demands.items[i]) && s->places[h->place].code == ERROR_NONE)
+                                r = score_place(s->demands.items[i], h->place, h);
+        }
+        for (size_t i = 0; i < s->demands.n && r >= 0; i++)
+                if (is_recent(s, s->demands.items[i]))
+                        ((DemandScores *) s->demands.items[i])->current = s->now;
+        return r;
+}
+
 int scores_refresh(const Pool *pool, Scores **ret) {
         PoolNotes *notes = pool->notes;
         Scores *s = notes->kept;
-        const Host *h;
         int r;
 
         if (!s) {
@@ -361,8 +381,9 @@ int scores_refresh(const Pool *pool, Scores **ret) {
                         return r;
         }
         notes->all = false;
-        while ((h = pool_take_noted(pool)))
-                place_refresh(s, h);
+        r = take_notes(pool, s);
+        if (r < 0)
+                return r;
         *ret = s;
         return 0;
 }

@@ -50,7 +50,8 @@ typedef struct Fit {
 typedef struct DemandScores {
         Demand demand; /* without VM and reservation */
         bool best_fit;
-        uint64_t asked; /* number of the decision that last did */
+        uint64_t asked;   /* number of the decision that last did */
+        uint64_t current; /* the scores are as of this one */
         Assigner *assigner;
         uint64_t *keys; /* n_keys for each place, one for each kind of VGPU */
         size_t n_keys;

@@ -89,7 +89,7 @@ static void mark_all_special(Search *s, const Pool *pool, const AllocRequest *re
 
 /* Everything but the GPUs */
 
-static ErrorCode ask_facts(Search *s, const Place *p) {
+static inline ErrorCode ask_facts(Search *s, const Place *p) {
         FactsAsked *f = &s->facts[p->facts % FACTS_KNOWN];
 
         if (!f->known || f->facts != p->facts) {
@@ -175,7 +175,7 @@ static int look_at_all(Search *s) {
                 const Place *p = &s->s->places[at];
                 ErrorCode code = (ErrorCode) p->code;
 
-                if (code == ERROR_NONE && (p->changed > s->d->asked || s->d->best_fit))
+                if (code == ERROR_NONE && (p->changed > s->d->current || s->d->best_fit))
                         r = scores_ask(s->s, s->d, at);
                 if (is_special(s, p))
                         r = r < 0 ? r : look_at_special(s, p, &code);
@@ -186,7 +186,7 @@ static int look_at_all(Search *s) {
         if (r < 0)
                 return r;
 
-        s->d->asked = s->s->now;
+        s->d->asked = s->d->current = s->s->now;
         memcpy(s->r->counts, counts, sizeof(s->r->counts));
         s->r->n_connecting = counts[PLACE_CONNECTING];
         s->r->n_hosts = s->s->n;

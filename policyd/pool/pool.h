@@ -260,6 +260,7 @@ struct Vm {
         char *platform, *config; /* JSON text, opaque here */
         /* What placement needs, read from config by the caller. */
         uint64_t memory;         /* bytes */
+        bool memory_counted;     /* the host's memory_free already knows it */
         bool target_is_max;      /* passthrough needs it */
         bool hvm;
         char **networks, **storage;
@@ -272,7 +273,6 @@ struct Vm {
         Uuid stop_token;         /* of the last stop order; null when none */
         uint64_t order;          /* number of the last order for it; 0: none */
         bool uuid_given;         /* by who made it: it may be known elsewhere */
-        bool memory_counted;     /* the host's memory_free already knows it */
         Reservation *reservation;/* what its start used up, until resident; NULL */
         VmGroup *group;          /* NULL: in none */
         PtrArray vgpus;          /* by device */
