@@ -2,6 +2,7 @@
  * What the daemon says of itself, against the documents in protocol/
  */
 
+#include "protocol/schema/classes.h"
 #include "protocol/xml.h"
 #include "tests/unit/policyd-bus/interface-lines.h"
 #include "tests/unit/policyd-bus/policyd-world.h"
@@ -59,6 +60,38 @@ static void test_every_interface_is_as_written(void **state) {
         if (!call(w, vm, POLICY_IFACE_VM, "Start", "a{sv}", 0))
                 fail_msg("%s: %s", w->error, w->sentence);
         compare_interface(w, w->reply, POLICY_IFACE_JOB);
+}
+
+/* Of the schema, as interface_lines() has them. */
+#define LINE(x, bit, name, signature, change, ...) "property " name " " signature " read " EMITS_##change "\n",
+#define EMITS_CONST "const"
+#define EMITS_CHANGES "true"
+#define EMITS_INVALIDATES "invalidates"
+#define LINES(class, ...)                                                                                    \
+        static const char *const lines_##class[] = {                                                         \
+                class##_SCHEMA(LINE, SCHEMA_SKIP, ) LINE(, , "UUID", "s", CONST)};
+POOL_CLASSES(LINES)
+
+static size_t count_properties(const char *lines) {
+        size_t n = 0;
+
+        for (const char *line = lines; (line = strstr(line, "property ")); line++)
+                n += line == lines || line[-1] == '\n';
+        return n;
+}
+
+static void compare_schema(const char *interface, const char *const *lines, size_t n) {
+        _cleanup_free_ char *written = interface_lines(document(interface), interface);
+
+        for (size_t i = 0; i < n; i++)
+                if (!strstr(written, lines[i]))
+                        fail_msg("The document of %s does not say: %s", interface, lines[i]);
+        assert_int_equal(count_properties(written), n);
+}
+
+static void test_the_schema_is_as_written(void **state) {
+#define COMPARE(class, ...) compare_schema(POLICY_IFACE_##class, lines_##class, ARRAY_SIZE(lines_##class));
+        POOL_CLASSES(COMPARE)
 }
 
 /* A leaf's document names no other object, and a class's names each of its own. */
@@ -135,6 +168,7 @@ static void test_managed_objects_of_a_large_pool(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 WORLD_TEST(test_every_interface_is_as_written),
+                cmocka_unit_test(test_the_schema_is_as_written),
                 WORLD_TEST(test_the_tree_is_a_tree),
                 WORLD_TEST(test_managed_objects_of_a_large_pool),
         };
