@@ -24,16 +24,16 @@ DEFINE_WORDS(vm_state, VmState, states)
         FIELD_VERSION, FIELD_AS(T, head.seq, "seq", REQUIRED, U64), \
         FIELD_AS(T, head.boot_id, "boot_id", REQUIRED, TEXT), FIELD_AS(T, head.token, "token", OPTIONAL, TOKEN)
 
-static int parse_error(JsonReader *r, struct json_object *o, const char *member, void *value) {
+static int parse_error(JsonReader *r, struct json_object *o, const RecordField *f, void *value) {
         _cleanup_(strv_freep) char **error = NULL;
         VmEvent *e = value;
         int q;
 
-        q = json_opt_strv(r, o, member, &error);
+        q = json_opt_strv(r, o, f->member, &error);
         if (q < 0 || !error)
                 return q;
         if (!error[0] || !error[1] || error[2])
-                return json_fail(r, member, "is not an array of a name and a sentence");
+                return json_fail(r, f->member, "is not an array of a name and a sentence");
 
         e->error_name = take_ptr(error[0]);
         e->error_message = take_ptr(error[1]);

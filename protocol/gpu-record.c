@@ -51,24 +51,24 @@ static const RecordTable implementations[_VGPU_KIND_MAX] = {
         [VGPU_KIND_MXGPU] = RECORD_TABLE(VgpuRecord, mxgpu_fields),
 };
 
-static int parse_implementation(JsonReader *r, struct json_object *o, const char *member, void *value) {
+static int parse_implementation(JsonReader *r, struct json_object *o, const RecordField *f, void *value) {
         struct json_object *variant, *name;
         VgpuRecord *v = value;
         size_t mark;
         int q, kind;
 
-        q = json_get_array(r, o, member, &variant);
+        q = json_get_array(r, o, f->member, &variant);
         if (q < 0)
                 return q;
         name = json_object_array_get_idx(variant, 0);
         if (json_object_array_length(variant) != 2 || !json_object_is_type(name, json_type_string))
-                return json_fail(r, member, "is not an array of a name and a value");
+                return json_fail(r, f->member, "is not an array of a name and a value");
 
         q = record_read_word(r, "implementation[0]", &kinds, json_object_get_string(name), &kind);
         if (q < 0)
                 return q;
         v->kind = (VgpuKind) kind;
-        mark = json_enter(r, member);
+        mark = json_enter(r, f->member);
         json_enter_index(r, 1);
         q = record_parse_members(&implementations[kind], r, json_object_array_get_idx(variant, 1), v);
         json_leave(r, mark);

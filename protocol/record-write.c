@@ -17,6 +17,7 @@ static bool is_empty(const RecordField *f, const char *record) {
         switch (f->kind) {
         case RECORD_KIND_TEXT:
         case RECORD_KIND_LINES:
+        case RECORD_KIND_JSON:
                 return isempty(*(char *const *) value);
         case RECORD_KIND_STRV:
                 return !*(char **const *) value || !**(char **const *) value;
@@ -24,6 +25,8 @@ static bool is_empty(const RecordField *f, const char *record) {
                 return *(const uint32_t *) value == 0;
         case RECORD_KIND_U64:
                 return *(const uint64_t *) value == 0;
+        case RECORD_KIND_LIMIT:
+                return *(const uint64_t *) value == UINT64_MAX;
         case RECORD_KIND_BOOL:
                 return !*(const bool *) value;
         case RECORD_KIND_PROGRESS:
@@ -94,11 +97,14 @@ static void write_field(StrBuf *b, const RecordField *f, const char *record) {
         case RECORD_KIND_TEXT:
         case RECORD_KIND_LINES:
                 return json_write_string(b, f->member, *(char *const *) value);
+        case RECORD_KIND_JSON:
+                return json_write_text(b, f->member, isempty(*(char *const *) value) ? "{}" : *(char *const *) value);
         case RECORD_KIND_STRV:
                 return json_write_strv(b, f->member, *(const char *const *const *) value);
         case RECORD_KIND_U32:
                 return json_write_u64(b, f->member, *(const uint32_t *) value);
         case RECORD_KIND_U64:
+        case RECORD_KIND_LIMIT:
                 return json_write_u64(b, f->member, *(const uint64_t *) value);
         case RECORD_KIND_BOOL:
                 return json_write_bool(b, f->member, *(const bool *) value);
@@ -161,6 +167,7 @@ static void free_field(const RecordField *f, char *record) {
         switch (f->kind) {
         case RECORD_KIND_TEXT:
         case RECORD_KIND_LINES:
+        case RECORD_KIND_JSON:
         case RECORD_KIND_PCI_POINTER:
                 free(*(void **) value);
                 break;
@@ -190,6 +197,7 @@ static void free_field(const RecordField *f, char *record) {
         case RECORD_KIND_VERSION:
         case RECORD_KIND_U32:
         case RECORD_KIND_U64:
+        case RECORD_KIND_LIMIT:
         case RECORD_KIND_BOOL:
         case RECORD_KIND_PROGRESS:
         case RECORD_KIND_UUID:

@@ -154,6 +154,22 @@ static int parse_object(JsonReader *r, struct json_object *o, const RecordField 
         return q;
 }
 
+static int parse_json(JsonReader *r, struct json_object *o, const RecordField *f, char **ret) {
+        struct json_object *value = NULL;
+        int q;
+
+        q = READ(object, &value);
+        if (q < 0 || !value)
+                return q;
+        *ret = json_to_text(value);
+        return *ret ? 0 : -ENOMEM;
+}
+
+static int parse_limit(JsonReader *r, struct json_object *o, const RecordField *f, uint64_t *ret) {
+        *ret = UINT64_MAX;
+        return READ(u64, ret);
+}
+
 static int parse_texts(JsonReader *r, struct json_object *o, const RecordField *f, struct json_object **ret) {
         int q;
 
@@ -237,12 +253,16 @@ static int parse_field(JsonReader *r, struct json_object *o, const RecordField *
         case RECORD_KIND_TEXT:
         case RECORD_KIND_LINES:
                 return parse_text(r, o, f, value);
+        case RECORD_KIND_JSON:
+                return parse_json(r, o, f, value);
         case RECORD_KIND_STRV:
                 return parse_strv(r, o, f, value);
         case RECORD_KIND_U32:
                 return READ(u32, value);
         case RECORD_KIND_U64:
                 return READ(u64, value);
+        case RECORD_KIND_LIMIT:
+                return parse_limit(r, o, f, value);
         case RECORD_KIND_BOOL:
                 return READ(bool, value);
         case RECORD_KIND_PROGRESS:
@@ -274,7 +294,7 @@ static int parse_field(JsonReader *r, struct json_object *o, const RecordField *
         case RECORD_KIND_LIST:
                 return parse_list(r, o, f, value, second);
         case RECORD_KIND_OWN:
-                return f->coder->parse(r, o, f->member, value);
+                return f->coder->parse(r, o, f, value);
         }
         return -EINVAL;
 }

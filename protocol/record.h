@@ -29,9 +29,11 @@ typedef enum RecordKind {
                                   * something else by the same words */
         RECORD_KIND_TEXT,        /* char *, one line */
         RECORD_KIND_LINES,       /* char *, newline and tab too */
+        RECORD_KIND_JSON,        /* char *, the text of an object */
         RECORD_KIND_STRV,        /* char ** */
         RECORD_KIND_U32,         /* uint32_t */
         RECORD_KIND_U64,         /* uint64_t */
+        RECORD_KIND_LIMIT,       /* uint64_t, of which the largest is empty */
         RECORD_KIND_BOOL,        /* bool */
         RECORD_KIND_PROGRESS,    /* double, from 0 to 1 */
         RECORD_KIND_UUID,        /* Uuid */
@@ -60,24 +62,26 @@ typedef enum RecordUse {
 } RecordUse;
 
 typedef struct RecordTable RecordTable;
+typedef struct RecordField RecordField;
 
 /* value is where the row's offset points to. A failed parse() leaves what done(), which may be NULL, can free. */
 typedef struct RecordCoder {
-        int (*parse)(JsonReader *r, struct json_object *o, const char *member, void *value);
+        int (*parse)(JsonReader *r, struct json_object *o, const RecordField *f, void *value);
         void (*write)(const void *value, StrBuf *b, const char *member);
         void (*done)(void *value);
 } RecordCoder;
 
-typedef struct RecordField {
+struct RecordField {
         const char *member;
         RecordKind kind;
         RecordUse use;
         size_t offset, second;
+        size_t size; /* of a plain value */
         size_t max;
         const WordTable *words;
         const RecordTable *table;
         const RecordCoder *coder;
-} RecordField;
+};
 
 struct RecordTable {
         size_t size; /* of the struct */
@@ -91,7 +95,7 @@ struct RecordTable {
 
 #define FIELD_AS(T, path, name, use_, kind_, ...)                                                              \
         { .member = name, .kind = RECORD_KIND_##kind_, .use = RECORD_##use_,                                   \
-          .offset = RECORD_OFFSET(T, path, RECORD_TYPE_##kind_), ##__VA_ARGS__ }
+          .offset = RECORD_OFFSET(T, path, RECORD_TYPE_##kind_), .size = sizeof(RECORD_TYPE_##kind_), ##__VA_ARGS__ }
 #define FIELD(T, member, use, kind, ...) FIELD_AS(T, member, #member, use, kind, ##__VA_ARGS__)
 #define FIELD_VERSION { .member = "version", .kind = RECORD_KIND_VERSION }
 #define FIELD_ID(T, vm, device, ...) FIELD_AS(T, vm, "id", REQUIRED, ID, .second = RECORD_OFFSET(T, device, char *), ##__VA_ARGS__)
@@ -114,9 +118,11 @@ struct RecordTable {
 
 #define RECORD_TYPE_TEXT char *
 #define RECORD_TYPE_LINES char *
+#define RECORD_TYPE_JSON char *
 #define RECORD_TYPE_STRV char **
 #define RECORD_TYPE_U32 uint32_t
 #define RECORD_TYPE_U64 uint64_t
+#define RECORD_TYPE_LIMIT uint64_t
 #define RECORD_TYPE_BOOL bool
 #define RECORD_TYPE_PROGRESS double
 #define RECORD_TYPE_UUID Uuid

@@ -43,12 +43,12 @@ const RecordTable vm_record_table = RECORD_TABLE(VmRecord, fields, .check = chec
 
 DEFINE_RECORD(vm_record, VmRecord, vm_record_table)
 
-static int parse_config(JsonReader *r, struct json_object *o, const char *member, void *record) {
+static int parse_config(JsonReader *r, struct json_object *o, const RecordField *f, void *record) {
         struct json_object *config;
         VmRecord *v = record;
         int q;
 
-        q = json_get_object(r, o, member, &config);
+        q = json_get_object(r, o, f->member, &config);
         if (q >= 0)
                 v->config = json_object_get(config);
         return q;
