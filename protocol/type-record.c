@@ -79,7 +79,7 @@ static const RecordField fields[] = {
         FIELD(TypeRecord, experimental, OPTIONAL, BOOL),
         FIELD(TypeRecord, compatible_types_in_vm, OPTIONAL, STRV),
         FIELD(TypeRecord, compatible_types_on_pgpu, OPTIONAL, STRV),
-        FIELD(TypeRecord, implementation, OPTIONAL, WORD, .words = &vgpu_implementations),
+        FIELD(TypeRecord, implementation, OPTIONAL, WORD, .words = &vgpu_implementation_words),
         FIELD(TypeRecord, internal_config, OPTIONAL, TEXTS),
 };
 

@@ -12,10 +12,10 @@ static const char *const implementation_names[_VGPU_IMPLEMENTATION_MAX] = {
         [TYPE_MXGPU] = "mxgpu",
 };
 
-const WordTable vgpu_implementations = {
+const WordTable vgpu_implementation_words = {
         .words = implementation_names,
         .n = _VGPU_IMPLEMENTATION_MAX,
         .any_case = true,
 };
 
-DEFINE_WORDS(vgpu_implementation, VgpuImplementation, vgpu_implementations)
+DEFINE_WORDS(vgpu_implementation, VgpuImplementation, vgpu_implementation_words)

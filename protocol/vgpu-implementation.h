@@ -22,4 +22,4 @@ typedef enum VgpuImplementation {
 
 const char *vgpu_implementation_to_string(VgpuImplementation i); /* "passthrough", "nvidia", "nvidia_sriov", "gvt_g", "mxgpu" */
 VgpuImplementation vgpu_implementation_from_string(const char *text); /* any case */
-extern const WordTable vgpu_implementations;
+extern const WordTable vgpu_implementation_words;

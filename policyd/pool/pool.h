@@ -30,6 +30,10 @@ typedef enum ObjectClass {
 const char *object_class_to_string(ObjectClass c); /* "host", "pgpu", "gpu_group", "vgpu_type", "vm", "vgpu", "reservation", "quota", "vm_group", "job" */
 ObjectClass object_class_from_string(const char *text);
 
+/* The words of enums that are properties, or stored. */
+extern const WordTable object_class_words, host_state_words, group_algorithm_words, placement_words, power_state_words,
+        booking_state_words, job_state_words;
+
 typedef struct Pool Pool;
 typedef struct Host Host;
 typedef struct Pgpu Pgpu;

@@ -40,17 +40,6 @@ static const char *text_device(const void *field, char *buf) {
         return buf;
 }
 
-#define DEFINE_WORD(name, type, to_string)                                                                          \
-        static const char *text_##name(const void *field, char *buf) {                                       \
-                return to_string(*(const type *) field);                                                     \
-        }
-DEFINE_WORD(host_state, HostState, host_state_to_string)
-DEFINE_WORD(algorithm, GroupAlgorithm, group_algorithm_to_string)
-DEFINE_WORD(implementation, VgpuImplementation, vgpu_implementation_to_string)
-DEFINE_WORD(power_state, PowerState, power_state_to_string)
-DEFINE_WORD(placement, VmPlacement, placement_to_string)
-DEFINE_WORD(job_state, JobState, job_state_to_string)
-
 static const char *text_health(const void *pgpu, char *buf) {
         return pgpu_health_to_string(pgpu_health(pgpu, NULL));
 }
@@ -176,7 +165,7 @@ static bool tuple_job_error(const void *job, size_t i, PropertyTuple *ret) {
 #define READ_UUID .text = text_uuid
 #define READ_PCI .text = text_pci
 #define READ_DEVICE .text = text_device
-#define READ_WORD(enum) .text = text_##enum
+#define READ_WORD(enum) .words = &enum##_words
 #define READ_TEXT_OF(name) .text = text_##name
 #define READ_BOOL .number = number_bool
 #define READ_U32 .number = number_u32
@@ -221,7 +210,7 @@ static const void *field_of(const Object *o, const Property *p) {
 }
 
 const char *property_text(const Object *o, const Property *p, char *buf) {
-        return p->text(field_of(o, p), buf);
+        return p->words ? word_of_value(p->words, *(const int *) field_of(o, p)) : p->text(field_of(o, p), buf);
 }
 
 uint64_t property_number(const Object *o, const Property *p) {

@@ -49,6 +49,7 @@ typedef struct Property {
         PropertyChange change;
         size_t offset; /* of the field in the object, or 0: the object itself */
         /* The one that the signature wants. */
+        const WordTable *words; /* of an enum */
         const char *(*text)(const void *field, char buf[static PROPERTY_TEXT_MAX]);
         uint64_t (*number)(const void *field);
         bool (*next)(const void *field, size_t *i, Reference *ret);

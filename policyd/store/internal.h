@@ -53,5 +53,5 @@ int store_meta_build(const StoreMeta *meta, char **ret_text);
 
 /* Answers; the texts of one that was read belong to it. */
 int store_answer_build(const StoreAnswer *answer, char **ret_text);
-int store_answer_read(RowReader *row, StoreAnswer *ret);
+int store_answer_read(JsonReader *r, struct json_object *record, StoreAnswer *ret);
 void store_answer_done(StoreAnswer *answer);

@@ -59,20 +59,18 @@ static int check_key(JsonReader *r, const Object *o, const void *key, size_t key
         return 0;
 }
 
-static int load_object(Load *load, JsonReader *r, struct json_object *record, const void *key,
-        size_t key_size, uint64_t number) {
-        Uuid id;
-        RowReader row = {.pool = load->pool, .json = r, .record = record, .id = &id, .key = number};
+static int load_object(Load *load, RowReader *row, const void *key, size_t key_size) {
+        JsonReader *r = &row->json;
         Object *o;
         int q;
 
-        q = check_version(r, record);
-        q = q ?: json_get_uuid(r, record, "uuid", &id);
+        q = check_version(r, row->record);
+        q = q ?: json_get_uuid(r, row->record, "uuid", &row->id);
         if (q < 0)
                 return q;
-        if (pool_get(load->pool, load->class, &id))
+        if (pool_get(load->pool, load->class, &row->id))
                 return json_fail(r, "uuid", "is that of another %s too", object_class_to_string(load->class));
-        q = row_load(&row, load->class, &o);
+        q = row_load(row, load->class, &o);
         if (q < 0)
                 return q;
         q = check_key(r, o, key, key_size);
@@ -83,8 +81,8 @@ static int load_object(Load *load, JsonReader *r, struct json_object *record, co
 
 static int visit_object(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
         _cleanup_json_ struct json_object *record = NULL;
-        JsonReader reader = {};
         Load *load = userdata;
+        RowReader row = {.pool = load->pool};
         uint64_t number;
         int class, r;
 
@@ -97,12 +95,14 @@ static int visit_object(const void *key, size_t key_size, const void *data, size
         /* No number is given twice. */
         if (number < UINT64_MAX)
                 load->pool->next_key = MAX_OF(load->pool->next_key, number + 1);
-        r = json_parse_cleaned(&reader, data, size, &record);
-        r = r ?: load_object(load, &reader, record, key, key_size, number);
+        r = json_parse_cleaned(&row.json, data, size, &record);
+        row.record = record;
+        row.key = number;
+        r = r ?: load_object(load, &row, key, key_size);
         if (r == -EINVAL || r == -EEXIST)
                 return unreadable_rows_add(load->rows, STORE_OBJECT, key, key_size,
                         row_blocks(STORE_OBJECT, class),
-                        *reader.error ? reader.error : "Another object has the same identity");
+                        *row.json.error ? row.json.error : "Another object has the same identity");
         return r;
 }
 
@@ -111,22 +111,20 @@ static int visit_answer(const void *key, size_t key_size, const void *data, size
         _cleanup_(store_answer_done) StoreAnswer answer = {};
         _cleanup_free_ char *text = strndup(key, key_size);
         JsonReader reader = {};
-        RowReader row = {.json = &reader};
         Load *load = userdata;
         int r;
 
         if (!text)
                 return -ENOMEM;
-        answer.key = text;
         r = json_parse_cleaned(&reader, data, size, &record);
-        row.record = record;
         r = r ?: check_version(&reader, record);
-        r = r ?: store_answer_read(&row, &answer);
+        r = r ?: store_answer_read(&reader, record, &answer);
         if (r == -EINVAL)
                 return unreadable_rows_add(
                         load->rows, STORE_IDEMPOTENCY, key, key_size, /* blocks= */ false, reader.error);
         if (r < 0)
                 return r;
+        answer.key = text;
         return load->visitor ? load->visitor(&answer, load->userdata) : 0;
 }
 

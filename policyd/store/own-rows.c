@@ -10,111 +10,100 @@
 
 const char store_no_meta[] = "There are objects, but the record meta/pool is missing";
 
-static const char *old_to_word(const void *field) {
-        static const char *const words[_OLD_MAX] = {
-                [OLD_NOT] = "", [OLD_BACKUP] = "backup", [OLD_EPOCH] = "epoch", [OLD_ORDERS] = "orders"};
+static const char *const old_reason_names[_OLD_MAX] = {
+        [OLD_BACKUP] = "backup", [OLD_EPOCH] = "epoch", [OLD_ORDERS] = "orders"};
+static const WordTable old_reason_words = {.words = old_reason_names, .n = _OLD_MAX};
 
-        return words[*(const OldReason *) field];
-}
-
-static int old_from_word(const char *text) {
-        for (OldReason reason = OLD_NOT + 1; reason < _OLD_MAX; reason++)
-                if (streq(text, old_to_word(&reason)))
-                        return (int) reason;
-        return -EINVAL;
-}
-
-static const RowField old_fields[] = {
-        ROW_FIELD(StoreMeta, "reason", ENUM, old, .word = old_to_word, .from_word = old_from_word),
-        ROW_FIELD(StoreMeta, "keys", U64, old_keys),
-        ROW_FIELD(StoreMeta, "made", U64, old_made),
-        {},
+static const RecordField old_fields[] = {
+        FIELD_AS(StoreMeta, old, "reason", REQUIRED, WORD, .words = &old_reason_words),
+        FIELD_AS(StoreMeta, old_keys, "keys", REQUIRED, U64),
+        FIELD_AS(StoreMeta, old_made, "made", REQUIRED, U64),
 };
+static const RecordTable old_table = RECORD_TABLE(StoreMeta, old_fields);
 
-static const RowField past_fields[] = {
-        ROW_FIELD(StoreEpoch, "epoch", U64, epoch),
-        ROW_FIELD(StoreEpoch, "orders", U64, orders),
-        {},
-};
-
-static void write_old(StrBuf *b, const char *member, const void *object) {
-        const StoreMeta *meta = object;
-
-        if (meta->old == OLD_NOT)
-                return;
-        json_write_open(b, member, '{');
-        row_write_fields(b, old_fields, meta);
-        json_write_close(b, '}');
-}
-
-static int read_old(RowReader *row, const char *member, void *object) {
-        RowReader old = {.json = row->json};
+static int parse_old(JsonReader *r, struct json_object *o, const RecordField *f, void *value) {
+        struct json_object *old = NULL;
         size_t mark;
         int q;
 
-        q = json_get_object(row->json, row->record, member, &old.record);
-        if (q < 0)
+        q = json_opt_object(r, o, f->member, &old);
+        if (q < 0 || !old)
                 return q;
-        mark = json_enter(row->json, member);
-        q = row_read_fields(&old, old_fields, object);
-        json_leave(row->json, mark);
+        mark = json_enter(r, f->member);
+        q = record_parse_members(&old_table, r, old, value);
+        json_leave(r, mark);
         return q;
 }
 
-static void write_past(StrBuf *b, const char *member, const void *object) {
-        const StoreMeta *meta = object;
+static void write_old(const void *value, StrBuf *b, const char *member) {
+        const StoreMeta *meta = value;
 
-        if (meta->n_past == 0)
-                return;
-        json_write_open(b, member, '[');
-        for (size_t i = 0; i < meta->n_past; i++) {
-                json_write_open(b, NULL, '{');
-                row_write_fields(b, past_fields, &meta->past[i]);
-                json_write_close(b, '}');
-        }
-        json_write_close(b, ']');
+        if (meta->old != OLD_NOT)
+                record_write(&old_table, meta, b, member);
 }
 
-static int read_past_epoch(RowReader *row, size_t i, void *object) {
-        StoreMeta *meta = object;
-
-        meta->n_past = i + 1;
-        return row_read_fields(row, past_fields, &meta->past[i]);
-}
-
-static int read_past(RowReader *row, const char *member, void *meta) {
-        return row_read_list(row, member, STORE_PAST_MAX, read_past_epoch, meta);
-}
-
-static const RowField meta_fields[] = {
-        ROW_FIELD(StoreMeta, "pool", UUID, pool),
-        ROW_FIELD(StoreMeta, "epoch", U64, epoch),
-        ROW_FIELD(StoreMeta, "next_key", U64, next_key),
-        ROW_FIELD(StoreMeta, "orders", U64, orders, .presence = ROW_SINCE),
-        ROW_FIELD(StoreMeta, "backup", U64, backup, .presence = ROW_UNLESS_NOTHING),
-        ROW_FIELD(StoreMeta, "old", BY_HAND, old, .presence = ROW_UNLESS_NOTHING, .write = write_old, .read = read_old),
-        ROW_FIELD(StoreMeta, "past", BY_HAND, past, .presence = ROW_UNLESS_NOTHING, .write = write_past, .read = read_past),
-        {},
+static const RecordField epoch_fields[] = {
+        FIELD(StoreEpoch, epoch, REQUIRED, U64),
+        FIELD(StoreEpoch, orders, REQUIRED, U64),
 };
+static const RecordTable epoch_table = RECORD_TABLE(StoreEpoch, epoch_fields);
+
+typedef struct Past {
+        StoreEpoch *past;
+        size_t n_past;
+} Past;
+static const RecordField past_fields[] = {FIELD_LIST(Past, past, OPTIONAL, &epoch_table, STORE_PAST_MAX)};
+static const RecordTable past_table = RECORD_TABLE(Past, past_fields);
+
+static int parse_past(JsonReader *r, struct json_object *o, const RecordField *f, void *value) {
+        StoreMeta *meta = value;
+        Past past;
+        int q;
+
+        q = record_parse(&past_table, r, o, &past);
+        if (q < 0)
+                return q;
+        for (size_t i = 0; i < past.n_past; i++)
+                meta->past[i] = past.past[i];
+        meta->n_past = past.n_past;
+        record_done(&past_table, &past);
+        return 0;
+}
+
+static void write_past(const void *value, StrBuf *b, const char *member) {
+        const StoreMeta *meta = value;
+        const Past past = {.past = (StoreEpoch *) meta->past, .n_past = meta->n_past};
+
+        if (meta->n_past > 0)
+                record_write_members(&past_table, &past, b);
+}
+
+static const RecordField meta_fields[] = {
+        FIELD(StoreMeta, pool, REQUIRED, UUID),
+        FIELD(StoreMeta, epoch, REQUIRED, U64),
+        FIELD(StoreMeta, next_key, REQUIRED, U64),
+        FIELD(StoreMeta, orders, OPTIONAL, U64),
+        FIELD(StoreMeta, backup, IF_ANY, U64),
+        FIELD_OWN("old", (&(const RecordCoder){.parse = parse_old, .write = write_old})),
+        FIELD_OWN("past", (&(const RecordCoder){.parse = parse_past, .write = write_past})),
+};
+static const RecordTable meta_table = RECORD_TABLE(StoreMeta, meta_fields);
 
 int store_meta_build(const StoreMeta *meta, char **ret_text) {
-        return row_to_text(meta_fields, NULL, meta, ret_text);
+        return row_to_text(&meta_table, NULL, meta, ret_text);
 }
 
 int store_parse_meta(
         const void *data, size_t size, uint32_t *ret_schema, StoreMeta *ret, char **ret_problem) {
         _cleanup_json_ struct json_object *record = NULL;
         JsonReader reader = {};
-        RowReader row = {.json = &reader};
-        StoreMeta meta = {};
+        StoreMeta meta;
         uint32_t schema;
         int r;
 
         r = json_parse_cleaned(&reader, data, size, &record);
-        row.record = record;
         r = r ?: json_get_u32(&reader, record, "version", &schema);
-        r = r ?: row_read_fields(&row, meta_fields, &meta);
-        r = r ?: row_read_by_hand(&row, meta_fields, &meta);
+        r = r ?: record_parse(&meta_table, &reader, record, &meta);
         if (r == -EINVAL && ret_problem) {
                 *ret_problem = strdup(reader.error);
                 return *ret_problem ? -EBADMSG : -ENOMEM;
@@ -137,22 +126,25 @@ int store_read_meta(DbTxn *txn, uint32_t *ret_schema, StoreMeta *ret, char **ret
 
 /* Answers */
 
-static const RowField answer_fields[] = {
-        ROW_FIELD(StoreAnswer, "digest", TEXT, digest),
-        ROW_FIELD(StoreAnswer, "path", TEXT, path),
-        ROW_FIELD(StoreAnswer, "class", ENUM, class, .word = row_class_word, .from_word = row_class_from_word),
-        ROW_FIELD(StoreAnswer, "object", UUID, object),
-        {},
+/* Their texts are the giver's, and constant to the store. */
+#define ANSWER_TEXT(m) {.member = #m, .kind = RECORD_KIND_TEXT, .use = RECORD_REQUIRED, .offset = offsetof(StoreAnswer, m)}
+
+static const RecordField answer_fields[] = {
+        ANSWER_TEXT(digest),
+        ANSWER_TEXT(path),
+        FIELD(StoreAnswer, class, REQUIRED, WORD, .words = &object_class_words),
+        FIELD(StoreAnswer, object, REQUIRED, UUID),
 };
+static const RecordTable answer_table = RECORD_TABLE(StoreAnswer, answer_fields);
 
 int store_answer_build(const StoreAnswer *answer, char **ret_text) {
-        return row_to_text(answer_fields, NULL, answer, ret_text);
+        return row_to_text(&answer_table, NULL, answer, ret_text);
 }
 
-int store_answer_read(RowReader *row, StoreAnswer *ret) {
-        return row_read_fields(row, answer_fields, ret);
+int store_answer_read(JsonReader *r, struct json_object *record, StoreAnswer *ret) {
+        return record_parse(&answer_table, r, record, ret);
 }
 
 void store_answer_done(StoreAnswer *answer) {
-        row_free_fields(answer_fields, answer);
+        record_done(&answer_table, answer);
 }

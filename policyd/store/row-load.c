@@ -16,7 +16,7 @@
                 type *o;                                                                                     \
                 int q;                                                                                       \
                                                                                                              \
-                q = pool_add_##name(row->pool, row->id, row->key, __VA_ARGS__, &o);                          \
+                q = pool_add_##name(row->pool, &row->id, row->key, __VA_ARGS__, &o);                          \
                 if (q >= 0)                                                                                  \
                         *ret = &o->object;                                                                   \
                 return q;                                                                                    \
@@ -31,6 +31,27 @@ CREATE(reservation, Reservation, in->name_label, in->group, in->type, in->count)
 CREATE(quota, Quota, in->owner, in->group)
 CREATE(vm_group, VmGroup, in->name_label, in->placement)
 CREATE(job, Job, in->operation)
+
+static int link_host_type(RowReader *row, Host *h, const RowHostType *said) {
+        const TypeFacts facts = {said->size, said->framebuffer_size, said->internal_config};
+        VgpuType *t = pool_get(row->pool, CLASS_VGPU_TYPE, &said->type);
+
+        if (said->size > PGPU_SIZE)
+                return json_fail(&row->json, "types", "has a size of %u, more than a whole PGPU (%u)", said->size, PGPU_SIZE);
+        /* Where the type itself could not be read, the host tells again. */
+        return t ? pool_load_host_type(h, t, &facts) : 0;
+}
+
+static int link_host(RowReader *row, const void *values, Object *o) {
+        RowHostTypes said = {};
+        int q;
+
+        q = record_parse(&row_host_types, &row->json, row->record, &said);
+        for (size_t i = 0; i < said.n_types && q == 0; i++)
+                q = link_host_type(row, CONTAINER_OF(o, Host, object), &said.types[i]);
+        record_done(&row_host_types, &said);
+        return q;
+}
 
 /* What its host says of a type is as the type shows, where the host's row tells nothing else: so too in rows of schema 4, when there
  * was no other. */
@@ -63,7 +84,7 @@ static int link_vgpu_type(RowReader *row, const void *values, Object *o) {
         const VgpuType *in = values;
 
         if (in->size > PGPU_SIZE)
-                return json_fail(row->json, "size", "is %u, more than a whole PGPU (%u)", in->size, PGPU_SIZE);
+                return json_fail(&row->json, "size", "is %u, more than a whole PGPU (%u)", in->size, PGPU_SIZE);
         return 0;
 }
 
@@ -72,11 +93,11 @@ static int check_booking(RowReader *row, const Vm *vm) {
         bool somewhere = vm->scheduled_on || vm->resident_on;
 
         if (vm->booking == BOOKING_NONE)
-                return somewhere ? json_fail(row->json, "booking", "is 'none' while a host is named") : 0;
+                return somewhere ? json_fail(&row->json, "booking", "is 'none' while a host is named") : 0;
         if (!somewhere)
-                return json_fail(row->json, "booking", "is '%s' without a host", booking_state_to_string(vm->booking));
+                return json_fail(&row->json, "booking", "is '%s' without a host", booking_state_to_string(vm->booking));
         if (uuid_is_null(&vm->token))
-                return json_fail(row->json, "token", "is missing");
+                return json_fail(&row->json, "token", "is missing");
         return 0;
 }
 
@@ -92,7 +113,7 @@ static int link_vm(RowReader *row, const void *values, Object *o) {
         q = q ?: check_booking(row, in);
         q = q ?: pool_set_vm_owner(row->pool, vm, in->owner);
         q = q ?: pool_set_vm_group(row->pool, vm, in->group);
-        q = q ?: vm_refresh_needs(row->pool, row->json, vm);
+        q = q ?: vm_refresh_needs(row->pool, &row->json, vm);
         q = q ?: pool_set_vm_resident(row->pool, vm, in->resident_on);
         q = q ?: pool_set_vm_scheduled(row->pool, vm, in->scheduled_on);
         vm->reservation = in->reservation;
@@ -107,13 +128,17 @@ static int link_vgpu(RowReader *row, const void *values, Object *o) {
         int q = 0;
 
         if (in->device > VGPU_DEVICE_MAX)
-                return json_fail(row->json, "device", "is %u; devices are 0 to %d", in->device, VGPU_DEVICE_MAX);
+                return json_fail(&row->json, "device", "is %u; devices are 0 to %d", in->device, VGPU_DEVICE_MAX);
+        if (json_object_object_get_ex(row->record, "pinned_pci", NULL)) {
+                q = json_get_pci_text(&row->json, row->record, "pinned_pci", &v->pinned_pci);
+                v->pinned = true;
+        }
         q = q ?: pool_set_vgpu_scheduled(row->pool, v, in->scheduled_on);
         q = q ?: pool_set_vgpu_resident(row->pool, v, in->resident_on);
         if (q < 0 || in->type->implementation == TYPE_PASSTHROUGH)
                 return q;
         /* Its video memory counts. */
-        q = vm_refresh_needs(row->pool, row->json, v->vm);
+        q = vm_refresh_needs(row->pool, &row->json, v->vm);
         pool_touch(row->pool, &v->vm->object, 0, /* store= */ false);
         return q;
 }
@@ -125,11 +150,39 @@ static int link_reservation(RowReader *row, const void *values, Object *o) {
         int q;
 
         if (in->holds.n > in->count)
-                return json_fail(row->json, "holds", "names %zu PGPUs for %u instances", in->holds.n, in->count);
+                return json_fail(&row->json, "holds", "names %zu PGPUs for %u instances", in->holds.n, in->count);
         q = pool_set_reservation_owner(row->pool, v, in->owner);
         for (size_t i = 0; i < in->holds.n && q == 0; i++)
                 q = pool_hold(row->pool, v, in->holds.items[i]);
         return q;
+}
+
+static int link_job_error(RowReader *row, Job *j) {
+        const char *error = NULL, *message = "";
+        ErrorCode code;
+        int q;
+
+        q = json_opt_string(&row->json, row->record, "error", &error);
+        q = q ?: json_opt_string(&row->json, row->record, "error_message", &message);
+        if (q < 0 || !error)
+                return q;
+        code = error_code_from_name(error);
+        return pool_set_job_error(row->pool, j, code == _ERROR_INVALID ? ERROR_INTERNAL_ERROR : code, message);
+}
+
+static int link_job(RowReader *row, const void *values, Object *o) {
+        Job *j = CONTAINER_OF(o, Job, object);
+        RowJobObjects said = {};
+        int q;
+
+        q = record_parse(&row_job_objects, &row->json, row->record, &said);
+        if (q < 0)
+                return q;
+        for (size_t i = 0; i < said.n_objects; i++)
+                j->objects[i] = said.objects[i];
+        j->n_objects = said.n_objects;
+        record_done(&row_job_objects, &said);
+        return link_job_error(row, j);
 }
 
 static int create_owners_quota(RowReader *row, const void *values, Object **ret) {
@@ -138,8 +191,8 @@ static int create_owners_quota(RowReader *row, const void *values, Object **ret)
 
         q = create_quota(row, values, ret);
         if (q == -EEXIST)
-                return json_fail(row->json, "owner", "is '%s', who has a quota for that group already", in->owner);
-        return q == -EINVAL ? json_fail(row->json, "owner", "is empty") : q;
+                return json_fail(&row->json, "owner", "is '%s', who has a quota for that group already", in->owner);
+        return q == -EINVAL ? json_fail(&row->json, "owner", "is empty") : q;
 }
 
 typedef struct RowClass {
@@ -148,7 +201,7 @@ typedef struct RowClass {
 } RowClass;
 
 static const RowClass classes[_CLASS_MAX] = {
-        [CLASS_HOST] = {create_host},
+        [CLASS_HOST] = {create_host, link_host},
         [CLASS_PGPU] = {create_pgpu, link_pgpu},
         [CLASS_GPU_GROUP] = {create_gpu_group},
         [CLASS_VGPU_TYPE] = {create_vgpu_type, link_vgpu_type},
@@ -157,7 +210,7 @@ static const RowClass classes[_CLASS_MAX] = {
         [CLASS_RESERVATION] = {create_reservation, link_reservation},
         [CLASS_QUOTA] = {create_owners_quota},
         [CLASS_VM_GROUP] = {create_vm_group},
-        [CLASS_JOB] = {create_job},
+        [CLASS_JOB] = {create_job, link_job},
 };
 
 /* Half made, it would show what is not so. */
@@ -168,9 +221,8 @@ static int make_object(RowReader *row, ObjectClass c, void *values, Object **ret
         q = classes[c].create(row, values, &o);
         if (q < 0)
                 return q;
-        row_take_plain(row_fields(c), o, values);
-        q = row_read_by_hand(row, row_fields(c), o);
-        if (q == 0 && classes[c].link)
+        row_take_plain(row_table(c), o, values);
+        if (classes[c].link)
                 q = classes[c].link(row, values, o);
         if (q < 0)
                 pool_remove(row->pool, o);
@@ -186,9 +238,10 @@ int row_load(RowReader *row, ObjectClass c, Object **ret) {
         } values;
         int q;
 
-        memset(&values, 0, sizeof(values));
-        q = row_read_fields(row, row_fields(c), &values);
-        q = q ?: make_object(row, c, &values, ret);
-        row_free_fields(row_fields(c), &values);
+        q = record_parse(row_table(c), &row->json, row->record, &values);
+        if (q < 0)
+                return q;
+        q = make_object(row, c, &values, ret);
+        record_done(row_table(c), &values);
         return q;
 }

@@ -15,8 +15,8 @@
  *       change     CONST, CHANGES (announced with the value), INVALIDATES (announced as to be asked for again: long lists)
  *       type       how the value is kept: see below
  *       source     where
- *       row        ROW(member): stored under that name; OPT(member): stored unless it is nothing (false, 0, null, or what its type
- *                  has as nothing); NONE: not stored, it is told by hosts or follows from the rest
+ *       row        ROW(member): stored under that name; OPT(member): stored unless it is nothing (false, 0, the null UUID, or what
+ *                  its type has as nothing); SET(member): stored unless it is NULL; NONE: not stored, it is told by hosts or follows from the rest
  *       field      on the command line, as xe calls it
  *       kind       how the command line shows it: VALUE, STRINGS, REF, REFS, TIME, PERCENT, ERROR, OUTSIDE, LIMIT
  *   R(x, type, source, row)                                              stored, and not shown
@@ -50,7 +50,7 @@
 #define HOST_SCHEMA(P, R, x)                                                                                           \
         P(x, NAME_LABEL, "NameLabel", "s", CONST, TEXT, name_label, ROW("name_label"), "name-label", VALUE)            \
         P(x, ADDRESS, "Address", "s", CONST, TEXT, address, ROW("address"), "address", VALUE)                          \
-        P(x, STATE, "State", "s", CHANGES, WORD(host_state), state, NONE, "state", VALUE)                                    \
+        P(x, STATE, "State", "s", CHANGES, WORD(host_state), state, NONE, "state", VALUE)                              \
         P(x, STATE_REASON, "StateReason", "s", CHANGES, TEXT, state_reason, NONE, "state-reason", VALUE)               \
         P(x, ENABLED, "Enabled", "b", CHANGES, BOOL, enabled, ROW("enabled"), "enabled", VALUE)                        \
         P(x, HOST_UUID, "HostUUID", "s", CHANGES, UUID, host_uuid, OPT("host_uuid"), "host-uuid", VALUE)               \
@@ -61,42 +61,45 @@
         R(x, BOOL, hvm, ROW("hvm"))                                                                                    \
         P(x, NETWORKS, "Networks", "as", CHANGES, TEXTS, networks, ROW("networks"), "networks", STRINGS)               \
         P(x, STORAGE, "Storage", "as", CHANGES, TEXTS, storage, ROW("storage"), "storage", STRINGS)                    \
-        R(x, CUSTOM(host_types), types, OPT("types"))                                                                          \
+        R(x, CUSTOM(host_types), types, OPT("types"))                                                                  \
         P(x, PGPUS, "PGPUs", "ao", CHANGES, REFS(PGPU), pgpus, NONE, "PGPU-uuids", REFS)                               \
         P(x, PROBLEMS, "Problems", "as", CHANGES, TEXTS, problems, NONE, "problems", STRINGS)                          \
         P(x, UNHEARD, "Unheard", "b", CHANGES, BOOL, unheard, OPT("unheard"), "unheard", VALUE)
 
-#define PGPU_SCHEMA(P, R, x)                                                                                           \
-        P(x, HOST, "Host", "o", CONST, REF(HOST), host, ROW("host"), "host-uuid", REF)                                 \
-        P(x, PCI_ID, "PCIID", "s", CONST, PCI, pci, ROW("pci_id"), "pci-id", VALUE)                                    \
-        R(x, TEXT, vendor_id, ROW("vendor_id"))                                                                        \
-        R(x, TEXT, device_id, ROW("device_id"))                                                                        \
-        R(x, TEXT, subsystem_vendor_id, ROW("subsystem_vendor_id"))                                                    \
-        R(x, TEXT, subsystem_device_id, ROW("subsystem_device_id"))                                                    \
-        P(x, VENDOR_NAME, "VendorName", "s", CHANGES, TEXT, vendor_name, ROW("vendor_name"), "vendor-name", VALUE)     \
-        P(x, DEVICE_NAME, "DeviceName", "s", CHANGES, TEXT, device_name, ROW("device_name"), "device-name", VALUE)     \
-        R(x, TEXT, driver, ROW("driver"))                                                                              \
-        P(x, DISPLAY, "IsSystemDisplayDevice", "b", CHANGES, BOOL, is_system_display_device,                           \
-                ROW("is_system_display_device"), "is-system-display-device", VALUE)                                    \
-        P(x, GPU_GROUP, "GPUGroup", "o", CHANGES, REF(GPU_GROUP), group, OPT("gpu_group"), "gpu-group-uuid", REF)      \
-        P(x, SUPPORTED, "SupportedVGPUTypes", "ao", CHANGES, REFS(VGPU_TYPE), supported, ROW("supported"),             \
-                "supported-VGPU-types", REFS)                                                                          \
-        P(x, ENABLED, "EnabledVGPUTypes", "ao", CHANGES, REFS(VGPU_TYPE), enabled, ROW("enabled"),                     \
-                "enabled-VGPU-types", REFS)                                                                            \
-        P(x, RESIDENT_VGPUS, "ResidentVGPUs", "ao", CHANGES, PATHS_OF(resident_vgpu), object, NONE, "resident-VGPUs", REFS)     \
-        P(x, SCHEDULED_VGPUS, "ScheduledVGPUs", "ao", CHANGES, PATHS_OF(scheduled_vgpu), object, NONE, "scheduled-VGPUs", REFS) \
-        P(x, RESERVATIONS, "Reservations", "ao", CHANGES, REFS(RESERVATION), holds, NONE, "reservations", REFS)        \
-        P(x, OUTSIDE, "OutsideVGPUs", "a(sso)", CHANGES, TUPLES_OF(outsider), object, NONE, "outside-VGPUs", OUTSIDE)            \
-        P(x, HEALTH, "Health", "s", CHANGES, TEXT_OF(health), object, NONE, "health", VALUE)                                    \
-        P(x, HEALTH_REASON, "HealthReason", "s", CHANGES, TEXT_OF(health_reason), object, NONE, "health-reason", VALUE)         \
+#define PGPU_SCHEMA(P, R, x)                                                                                          \
+        P(x, HOST, "Host", "o", CONST, REF(HOST), host, ROW("host"), "host-uuid", REF)                                \
+        P(x, PCI_ID, "PCIID", "s", CONST, PCI, pci, ROW("pci_id"), "pci-id", VALUE)                                   \
+        R(x, TEXT, vendor_id, ROW("vendor_id"))                                                                       \
+        R(x, TEXT, device_id, ROW("device_id"))                                                                       \
+        R(x, TEXT, subsystem_vendor_id, ROW("subsystem_vendor_id"))                                                   \
+        R(x, TEXT, subsystem_device_id, ROW("subsystem_device_id"))                                                   \
+        P(x, VENDOR_NAME, "VendorName", "s", CHANGES, TEXT, vendor_name, ROW("vendor_name"), "vendor-name", VALUE)    \
+        P(x, DEVICE_NAME, "DeviceName", "s", CHANGES, TEXT, device_name, ROW("device_name"), "device-name", VALUE)    \
+        R(x, TEXT, driver, ROW("driver"))                                                                             \
+        P(x, DISPLAY, "IsSystemDisplayDevice", "b", CHANGES, BOOL, is_system_display_device,                          \
+                ROW("is_system_display_device"), "is-system-display-device", VALUE)                                   \
+        P(x, GPU_GROUP, "GPUGroup", "o", CHANGES, REF(GPU_GROUP), group, SET("gpu_group"), "gpu-group-uuid", REF)     \
+        P(x, SUPPORTED, "SupportedVGPUTypes", "ao", CHANGES, REFS(VGPU_TYPE), supported, ROW("supported"),            \
+                "supported-VGPU-types", REFS)                                                                         \
+        P(x, ENABLED, "EnabledVGPUTypes", "ao", CHANGES, REFS(VGPU_TYPE), enabled, ROW("enabled"),                    \
+                "enabled-VGPU-types", REFS)                                                                           \
+        P(x, RESIDENT_VGPUS, "ResidentVGPUs", "ao", CHANGES, PATHS_OF(resident_vgpu), object, NONE, "resident-VGPUs", \
+                REFS)                                                                                                 \
+        P(x, SCHEDULED_VGPUS, "ScheduledVGPUs", "ao", CHANGES, PATHS_OF(scheduled_vgpu), object, NONE,                \
+                "scheduled-VGPUs", REFS)                                                                              \
+        P(x, RESERVATIONS, "Reservations", "ao", CHANGES, REFS(RESERVATION), holds, NONE, "reservations", REFS)       \
+        P(x, OUTSIDE, "OutsideVGPUs", "a(sso)", CHANGES, TUPLES_OF(outsider), object, NONE, "outside-VGPUs", OUTSIDE) \
+        P(x, HEALTH, "Health", "s", CHANGES, TEXT_OF(health), object, NONE, "health", VALUE)                          \
+        P(x, HEALTH_REASON, "HealthReason", "s", CHANGES, TEXT_OF(health_reason), object, NONE, "health-reason",      \
+                VALUE)                                                                                                \
         P(x, WHOLE, "Size", "t", CONST, NUMBER_OF(whole_pgpu), object, NONE, "size", VALUE)
 
 #define GPU_GROUP_SCHEMA(P, R, x)                                                                                    \
         P(x, NAME_LABEL, "NameLabel", "s", CHANGES, TEXT, name_label, ROW("name_label"), "name-label", VALUE)        \
         P(x, NAME_DESCRIPTION, "NameDescription", "s", CHANGES, LINES, name_description, ROW("name_description"),    \
                 "name-description", VALUE)                                                                           \
-        P(x, ALGORITHM, "AllocationAlgorithm", "s", CHANGES, WORD(algorithm), algorithm, ROW("allocation_algorithm"),      \
-                "allocation-algorithm", VALUE)                                                                       \
+        P(x, ALGORITHM, "AllocationAlgorithm", "s", CHANGES, WORD(group_algorithm), algorithm,                       \
+                ROW("allocation_algorithm"), "allocation-algorithm", VALUE)                                          \
         P(x, GPU_TYPES, "GPUTypes", "as", CHANGES, TEXTS, gpu_types, ROW("gpu_types"), "GPU-types", STRINGS)         \
         P(x, PGPUS, "PGPUs", "ao", CHANGES, REFS(PGPU), pgpus, NONE, "PGPU-uuids", REFS)                             \
         P(x, VGPUS, "VGPUs", "ao", INVALIDATES, REFS(VGPU), vgpus, NONE, "VGPU-uuids", REFS)                         \
@@ -107,8 +110,8 @@
 #define VGPU_TYPE_SCHEMA(P, R, x)                                                                                     \
         R(x, JSON, internal_config, ROW("internal_config"))                                                           \
         P(x, IDENTIFIER, "Identifier", "s", CHANGES, TEXT, identifier, ROW("identifier"), "identifier", VALUE)        \
-        P(x, IMPLEMENTATION, "Implementation", "s", CHANGES, WORD(implementation), implementation, ROW("implementation"),   \
-                "implementation", VALUE)                                                                              \
+        P(x, IMPLEMENTATION, "Implementation", "s", CHANGES, WORD(vgpu_implementation), implementation,               \
+                ROW("implementation"), "implementation", VALUE)                                                       \
         P(x, VENDOR_NAME, "VendorName", "s", CHANGES, TEXT, vendor_name, ROW("vendor_name"), "vendor-name", VALUE)    \
         P(x, MODEL_NAME, "ModelName", "s", CHANGES, TEXT, model_name, ROW("model_name"), "model-name", VALUE)         \
         P(x, FRAMEBUFFER, "FramebufferSize", "t", CHANGES, U64, framebuffer_size, ROW("framebuffer_size"),            \
@@ -130,23 +133,23 @@
 
 #define VM_SCHEMA(P, R, x)                                                                                            \
         P(x, NAME_LABEL, "NameLabel", "s", CHANGES, TEXT, name_label, ROW("name_label"), "name-label", VALUE)         \
-        P(x, OWNER, "Owner", "s", CHANGES, OWNER, owner, ROW("owner"), "owner", VALUE)                                 \
+        P(x, OWNER, "Owner", "s", CHANGES, OWNER, owner, ROW("owner"), "owner", VALUE)                                \
         P(x, AFFINITY, "Affinity", "s", CHANGES, TEXT, affinity, ROW("affinity"), "affinity", VALUE)                  \
-        P(x, POWER_STATE, "PowerState", "s", CHANGES, WORD(power_state), power_state, ROW("power_state"), "power-state",    \
-                VALUE)                                                                                                \
-        R(x, WORD(booking), booking, ROW("booking"))                                                                        \
-        P(x, RESIDENT_ON, "ResidentOn", "o", CHANGES, REF(HOST), resident_on, OPT("resident_on"), "resident-on", REF) \
-        P(x, SCHEDULED, "ScheduledToBeResidentOn", "o", CHANGES, REF(HOST), scheduled_on, OPT("scheduled_on"),        \
+        P(x, POWER_STATE, "PowerState", "s", CHANGES, WORD(power_state), power_state, ROW("power_state"),             \
+                "power-state", VALUE)                                                                                 \
+        R(x, WORD(booking_state), booking, ROW("booking"))                                                            \
+        P(x, RESIDENT_ON, "ResidentOn", "o", CHANGES, REF(HOST), resident_on, SET("resident_on"), "resident-on", REF) \
+        P(x, SCHEDULED, "ScheduledToBeResidentOn", "o", CHANGES, REF(HOST), scheduled_on, SET("scheduled_on"),        \
                 "scheduled-to-be-resident-on", REF)                                                                   \
         R(x, UUID, token, OPT("token"))                                                                               \
         R(x, UUID, stop_token, OPT("stop_token"))                                                                     \
         R(x, U64, order, OPT("order"))                                                                                \
         R(x, BOOL, uuid_given, OPT("uuid_given"))                                                                     \
         R(x, BOOL, memory_counted, ROW("memory_counted"))                                                             \
-        R(x, REF(RESERVATION), reservation, OPT("reservation"))                                                       \
+        R(x, REF(RESERVATION), reservation, SET("reservation"))                                                       \
         P(x, VGPUS, "VGPUs", "ao", CHANGES, REFS(VGPU), vgpus, NONE, "VGPU-uuids", REFS)                              \
-        P(x, GROUPS, "Groups", "ao", CHANGES, REF(VM_GROUP), group, OPT("vm_group"), "groups", REFS)                  \
-        R(x, JSON, decision, OPT("decision"))                                                                         \
+        P(x, GROUPS, "Groups", "ao", CHANGES, REF(VM_GROUP), group, SET("vm_group"), "groups", REFS)                  \
+        R(x, JSON, decision, SET("decision"))                                                                         \
         R(x, JSON, platform, ROW("platform"))                                                                         \
         R(x, JSON, config, ROW("config"))                                                                             \
         P(x, PROBLEMS, "Problems", "as", CHANGES, TEXTS, problems, NONE, "problems", STRINGS)
@@ -157,12 +160,12 @@
         P(x, TYPE, "Type", "o", CONST, REF(VGPU_TYPE), type, ROW("type"), "type-uuid", REF)                           \
         P(x, DEVICE, "Device", "s", CONST, DEVICE, device, ROW("device"), "device", VALUE)                            \
         R(x, TEXT, extra_args, ROW("extra_args"))                                                                     \
-        R(x, CUSTOM(pinned_pci), pinned_pci, OPT("pinned_pci"))                                                               \
+        R(x, CUSTOM(pinned_pci), pinned_pci, OPT("pinned_pci"))                                                       \
         P(x, ATTACHED, "CurrentlyAttached", "b", CHANGES, BOOL, currently_attached, ROW("currently_attached"),        \
                 "currently-attached", VALUE)                                                                          \
-        P(x, SCHEDULED, "ScheduledToBeResidentOn", "o", CHANGES, REF(PGPU), scheduled_on, OPT("scheduled_on"),        \
+        P(x, SCHEDULED, "ScheduledToBeResidentOn", "o", CHANGES, REF(PGPU), scheduled_on, SET("scheduled_on"),        \
                 "scheduled-to-be-resident-on", REF)                                                                   \
-        P(x, RESIDENT_ON, "ResidentOn", "o", CHANGES, REF(PGPU), resident_on, OPT("resident_on"), "resident-on", REF) \
+        P(x, RESIDENT_ON, "ResidentOn", "o", CHANGES, REF(PGPU), resident_on, SET("resident_on"), "resident-on", REF) \
         R(x, BOOL, used_hold, OPT("used_hold"))
 
 #define RESERVATION_SCHEMA(P, R, x)                                                                         \
@@ -170,37 +173,37 @@
         P(x, GROUP, "GPUGroup", "o", CONST, REF(GPU_GROUP), group, ROW("gpu_group"), "gpu-group-uuid", REF) \
         P(x, TYPE, "Type", "o", CONST, REF(VGPU_TYPE), type, ROW("type"), "type-uuid", REF)                 \
         P(x, COUNT, "Count", "u", CONST, U32, count, ROW("count"), "count", VALUE)                          \
-        P(x, REMAINING, "Remaining", "u", CHANGES, NUMBER_OF(remaining), object, NONE, "remaining", VALUE)             \
+        P(x, REMAINING, "Remaining", "u", CHANGES, NUMBER_OF(remaining), object, NONE, "remaining", VALUE)  \
         P(x, EXPIRES, "Expires", "t", CHANGES, LIMIT, expires, OPT("expires"), "expires", TIME)             \
         R(x, U64, lasts, OPT("lasts"))                                                                      \
-        P(x, OWNER, "Owner", "s", CONST, OWNER, owner, ROW("owner"), "owner", VALUE)                         \
+        P(x, OWNER, "Owner", "s", CONST, OWNER, owner, ROW("owner"), "owner", VALUE)                        \
         R(x, REFS(PGPU), holds, ROW("holds"))
 
-#define QUOTA_SCHEMA(P, R, x)                                                                               \
-        P(x, OWNER, "Owner", "s", CONST, OWNER, owner, ROW("owner"), "owner", VALUE)                         \
-        P(x, GROUP, "GPUGroup", "o", CONST, REF(GPU_GROUP), group, OPT("gpu_group"), "gpu-group-uuid", REF) \
-        P(x, VGPUS_MAX, "VGPUsMax", "t", CHANGES, LIMIT, vgpus_max, OPT("vgpus_max"), "vgpus-max", LIMIT)   \
-        P(x, SIZE_MAX, "SizeMax", "t", CHANGES, LIMIT, size_max, OPT("size_max"), "size-max", LIMIT)        \
-        P(x, VGPUS_USED, "VGPUsUsed", "t", CHANGES, NUMBER_OF(vgpus_used), object, NONE, "vgpus-used", VALUE)          \
+#define QUOTA_SCHEMA(P, R, x)                                                                                 \
+        P(x, OWNER, "Owner", "s", CONST, OWNER, owner, ROW("owner"), "owner", VALUE)                          \
+        P(x, GROUP, "GPUGroup", "o", CONST, REF(GPU_GROUP), group, SET("gpu_group"), "gpu-group-uuid", REF)   \
+        P(x, VGPUS_MAX, "VGPUsMax", "t", CHANGES, LIMIT, vgpus_max, OPT("vgpus_max"), "vgpus-max", LIMIT)     \
+        P(x, SIZE_MAX, "SizeMax", "t", CHANGES, LIMIT, size_max, OPT("size_max"), "size-max", LIMIT)          \
+        P(x, VGPUS_USED, "VGPUsUsed", "t", CHANGES, NUMBER_OF(vgpus_used), object, NONE, "vgpus-used", VALUE) \
         P(x, SIZE_USED, "SizeUsed", "t", CHANGES, NUMBER_OF(size_used), object, NONE, "size-used", VALUE)
 
-#define VM_GROUP_SCHEMA(P, R, x)                                                                                  \
-        P(x, NAME_LABEL, "NameLabel", "s", CHANGES, TEXT, name_label, ROW("name_label"), "name-label", VALUE)     \
-        P(x, NAME_DESCRIPTION, "NameDescription", "s", CHANGES, LINES, name_description, ROW("name_description"), \
-                "name-description", VALUE)                                                                        \
-        P(x, PLACEMENT, "Placement", "s", CHANGES, WORD(placement), placement, ROW("placement"), "placement", VALUE)    \
+#define VM_GROUP_SCHEMA(P, R, x)                                                                                     \
+        P(x, NAME_LABEL, "NameLabel", "s", CHANGES, TEXT, name_label, ROW("name_label"), "name-label", VALUE)        \
+        P(x, NAME_DESCRIPTION, "NameDescription", "s", CHANGES, LINES, name_description, ROW("name_description"),    \
+                "name-description", VALUE)                                                                           \
+        P(x, PLACEMENT, "Placement", "s", CHANGES, WORD(placement), placement, ROW("placement"), "placement", VALUE) \
         P(x, VMS, "VMs", "ao", INVALIDATES, REFS(VM), vms, NONE, "VM-uuids", REFS)
 
-#define JOB_SCHEMA(P, R, x)                                                                                \
-        P(x, OPERATION, "Operation", "s", CONST, TEXT, operation, ROW("operation"), "operation", VALUE)    \
-        P(x, STATE, "State", "s", CHANGES, WORD(job_state), state, ROW("state"), "state", VALUE)                 \
-        P(x, PROGRESS, "Progress", "d", CHANGES, FRACTION, progress, ROW("progress"), "progress", PERCENT) \
-        P(x, STAGE, "Stage", "s", CHANGES, TEXT, stage, ROW("stage"), "stage", VALUE)                      \
-        P(x, OBJECTS, "Objects", "ao", CONST, PATHS_OF(job_objects), object, ROW("objects"), "objects", REFS)        \
-        R(x, UUID, token, OPT("token"))                                                                    \
-        R(x, BOOL, cancel_requested, ROW("cancel_requested"))                                              \
-        R(x, TEXT, first_try, OPT("first_try"))                                                            \
-        R(x, UUID, first_host, OPT("first_host"))                                                          \
-        P(x, ERROR, "Error", "(ss)", CHANGES, TUPLES_OF(job_error), object, OPT("error"), "error", ERROR)             \
-        P(x, START_TIME, "StartTime", "t", CONST, U64, start_time, ROW("start_time"), "start-time", TIME)  \
+#define JOB_SCHEMA(P, R, x)                                                                                   \
+        P(x, OPERATION, "Operation", "s", CONST, TEXT, operation, ROW("operation"), "operation", VALUE)       \
+        P(x, STATE, "State", "s", CHANGES, WORD(job_state), state, ROW("state"), "state", VALUE)              \
+        P(x, PROGRESS, "Progress", "d", CHANGES, FRACTION, progress, ROW("progress"), "progress", PERCENT)    \
+        P(x, STAGE, "Stage", "s", CHANGES, TEXT, stage, ROW("stage"), "stage", VALUE)                         \
+        P(x, OBJECTS, "Objects", "ao", CONST, PATHS_OF(job_objects), object, ROW("objects"), "objects", REFS) \
+        R(x, UUID, token, OPT("token"))                                                                       \
+        R(x, BOOL, cancel_requested, ROW("cancel_requested"))                                                 \
+        R(x, TEXT, first_try, SET("first_try"))                                                               \
+        R(x, UUID, first_host, OPT("first_host"))                                                             \
+        P(x, ERROR, "Error", "(ss)", CHANGES, TUPLES_OF(job_error), object, OPT("error"), "error", ERROR)     \
+        P(x, START_TIME, "StartTime", "t", CONST, U64, start_time, ROW("start_time"), "start-time", TIME)     \
         P(x, END_TIME, "EndTime", "t", CHANGES, U64, end_time, ROW("end_time"), "end-time", TIME)
