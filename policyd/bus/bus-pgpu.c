@@ -231,7 +231,7 @@ static const sd_bus_vtable pgpu_vtable[] = {
 const BusClass bus_class_pgpu = {
         .interface = POLICY_IFACE_PGPU,
         .vtable = pgpu_vtable,
-        .properties = (const char *const[]){"", "", "VendorName", "DeviceName", "GPUGroup",
-                "SupportedVGPUTypes", "EnabledVGPUTypes", "ResidentVGPUs", "IsSystemDisplayDevice",
+        .properties = (const char *const[]){"", "", "VendorName", "DeviceName", "IsSystemDisplayDevice",
+                "GPUGroup", "SupportedVGPUTypes", "EnabledVGPUTypes", "ResidentVGPUs",
                 "ScheduledVGPUs", "Reservations", "OutsideVGPUs", "Health", "HealthReason", NULL},
 };

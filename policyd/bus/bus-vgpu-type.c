@@ -44,7 +44,7 @@ static const sd_bus_vtable vgpu_type_vtable[] = {
 const BusClass bus_class_vgpu_type = {
         .interface = POLICY_IFACE_VGPU_TYPE,
         .vtable = vgpu_type_vtable,
-        .properties = (const char *const[]){"VendorName", "ModelName", "FramebufferSize", "MaxHeads",
-                "MaxResolutionX", "MaxResolutionY", "Size", "Implementation", "Identifier", "Experimental",
+        .properties = (const char *const[]){"Identifier", "Implementation", "VendorName", "ModelName",
+                "FramebufferSize", "MaxHeads", "MaxResolutionX", "MaxResolutionY", "Size", "Experimental",
                 "SupportedOnPGPUs", "EnabledOnPGPUs", "VGPUs", NULL},
 };
