@@ -3,6 +3,7 @@
  */
 
 #include <poll.h>
+#include <sys/ioctl.h>
 
 #include "common/daemon/bus-open.h"
 #include "common/base/macros.h"
@@ -28,11 +29,21 @@ int bus_open(const char *address, const char *description, sd_bus **ret) {
         return 0;
 }
 
-sd_bus *bus_close(sd_bus *bus) {
-        struct pollfd room = {.fd = bus ? sd_bus_get_fd(bus) : -1, .events = POLLOUT};
+/* To flush waits for ever. So where messages wait, the bus has to have read what it was given. */
+static bool is_read(sd_bus *bus) {
+        uint64_t queued = 0;
+        int unread = 0;
 
-        /* To flush waits for ever. */
-        if (room.fd >= 0 && sd_bus_is_open(bus) > 0 && poll(&room, 1, CLOSE_MS) <= 0)
-                return sd_bus_close_unref(bus);
-        return sd_bus_flush_close_unref(bus);
+        if (sd_bus_is_open(bus) <= 0 || sd_bus_get_n_queued_write(bus, &queued) < 0 || queued == 0)
+                return true;
+        for (unsigned i = 0; i < CLOSE_MS / 10; i++) {
+                if (ioctl(sd_bus_get_fd(bus), TIOCOUTQ, &unread) < 0 || unread == 0)
+                        return true;
+                (void) poll(NULL, 0, 10);
+        }
+        return false;
+}
+
+sd_bus *bus_close(sd_bus *bus) {
+        return bus && !is_read(bus) ? sd_bus_close_unref(bus) : sd_bus_flush_close_unref(bus);
 }
