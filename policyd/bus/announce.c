@@ -52,13 +52,6 @@ static void on_changed(const Object *o, void *userdata) {
                 announce_manager(bus, o->changed);
 }
 
-/* Who waits gets the answer before the announcements are made. */
-static void on_answered(void *userdata) {
-        Bus *bus = userdata;
-
-        outbox_flush(bus->outbox);
-}
-
 static void on_job_new(const Job *j, void *userdata) {
         Bus *bus = userdata;
 
@@ -97,7 +90,6 @@ static void on_stale(const char *message, void *userdata) {
 
 const PolicyListener *bus_listener(void) {
         static const PolicyListener listener = {
-                .answered = on_answered,
                 .changed = on_changed,
                 .job_new = on_job_new,
                 .job_removed = on_job_removed,

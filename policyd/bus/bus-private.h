@@ -3,7 +3,7 @@
 /*
  * The parts of the bus layer
  *
- * bus.c connects and registers; outbox.c sends what a turn had to say in one piece; receive.c is what every call passes first, and
+ * bus.c connects and registers; receive.c is what every call passes first, and
  * methods.c says what each method does; queue.c lets long answers wait in line, child.c makes them aside, size.c knows what a message may be, and managed.c
  * shows all objects; object.c finds objects by path, for sd-bus and for arguments; getters.c turns
  * fields into properties; options.c reads a{sv}; request.c answers after the commit; callers.c knows who
@@ -18,7 +18,6 @@
 #include "common/base/strbuf.h"
 #include "common/base/text.h"
 #include "policyd/bus/bus.h"
-#include "policyd/bus/outbox.h"
 #include "policyd/pool/property.h"
 #include "protocol/names.h"
 
@@ -43,7 +42,6 @@ typedef struct ShownClass {
 struct Bus {
         sd_event *event;
         sd_bus *bus;
-        Outbox *outbox; /* NULL: the bus is of a kind that does without */
         Policy *policy;
         BusOptions options;
         char *address;

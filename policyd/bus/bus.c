@@ -55,10 +55,7 @@ Bus *bus_free(Bus *bus) {
         queue_free(bus);
         if (bus->callers)
                 callers_free(bus);
-        if (outbox_free(bus->outbox))
-                bus_close(bus->bus);
-        else
-                sd_bus_close_unref(bus->bus);
+        bus_close(bus->bus);
         sd_event_unref(bus->event);
         free(bus->address);
         free(bus);
@@ -78,9 +75,7 @@ static int bus_connect(Bus *bus) {
         r = sd_bus_new(&bus->bus);
         if (r < 0)
                 return r;
-        r = outbox_new(bus->bus, address, &bus->outbox);
-        if (r == -EAFNOSUPPORT)
-                r = sd_bus_set_address(bus->bus, address);
+        r = sd_bus_set_address(bus->bus, address);
         if (r < 0)
                 return r;
         r = sd_bus_set_bus_client(bus->bus, true);
@@ -138,8 +133,5 @@ int bus_start(Bus *bus) {
 
         /* Objects first, then the name: who sees the name sees the pool. */
         r = sd_bus_request_name(bus->bus, POLICY_BUS_NAME, 0);
-        if (r < 0)
-                return r;
-        r = bus->outbox ? outbox_open(bus->outbox, bus->event) : 0;
         return r < 0 ? r : sd_bus_attach_event(bus->bus, bus->event, SD_EVENT_PRIORITY_NORMAL);
 }

@@ -44,8 +44,6 @@ typedef struct PolicyOptions {
 void policy_options_default(PolicyOptions *ret);
 
 typedef struct PolicyListener {
-        /* The replies of a commit were given; its announcements follow. */
-        void (*answered)(void *userdata);
         /* o->is_new, o->removed, o->changed say what happened; the object is forgotten after the call. */
         void (*changed)(const Object *o, void *userdata);
         void (*job_new)(const Job *j, void *userdata); /* before its changed() */

@@ -275,7 +275,7 @@ static void report_durable(Report *r, const Results *results) {
         report_target(
                 r, "16 in flight: Start p99 / echo p99", series_median(&results->p99[SIXTEEN]), 2, false);
         report_target(r, "64 in flight: Start rate / echo rate", series_median(&results->rate[SIXTY_FOUR]),
-                0.65, true);
+                0.5, true);
         report_target(
                 r, "64 in flight: Start rate / own sequential rate", series_median(&results->own), 4, true);
         printf("    (the echo's own rate at 64 in flight is %.2f times its sequential one)\n",

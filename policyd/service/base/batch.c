@@ -257,8 +257,6 @@ static void batch_fail(Policy *p, int error, BatchWaiter *waiters, size_t n) {
         else if (error != -ESTALE)
                 r = policy_rebuild(p);
         answer_waiters(p, waiters, n, ERROR_STORAGE_FAILED, message);
-        if (n > 0 && p->listener.answered)
-                p->listener.answered(p->userdata);
         if (r < 0) {
                 r = database_log_failure(p->storage->dir, r, NULL,
                         "Stopping: the pool cannot be read again. Guests run on. Put the folder or a backup "
@@ -278,8 +276,6 @@ static void batch_succeed(Policy *p, Object *changes, BatchWaiter *waiters, size
         old_stored(p);
         forget_touches(p);
         answer_waiters(p, waiters, n_waiters, ERROR_NONE, NULL);
-        if (n_waiters > 0 && p->listener.answered)
-                p->listener.answered(p->userdata);
         announce(p, changes);
         p->batch.committing = false;
         for (size_t i = 0; i < n_steps && !p->closing; i++)
