@@ -4,25 +4,11 @@
 
 #include "policyd/bus/bus-private.h"
 
-DEFINE_METHOD(method_remove, Host, hosts_remove)
-
-static int set_enabled(sd_bus_message *m, Host *h, bool enabled, sd_bus_error *error) {
-        Bus *bus = h->object.userdata;
-        _cleanup_refusal_ Refusal refusal = {};
-
-        return bus_finish(bus, m, hosts_set_enabled(bus->policy, h, enabled, &refusal), &refusal, error);
-}
-
-static int method_enable(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        return set_enabled(m, userdata, /* enabled= */ true, error);
-}
-
-static int method_disable(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        return set_enabled(m, userdata, /* enabled= */ false, error);
-}
-
-DEFINE_METHOD(method_reconnect, Host, hosts_reconnect)
-DEFINE_METHOD(method_declare_dead, Host, hosts_declare_dead)
+DEFINE_METHOD(method_remove, Host, hosts_remove(p, o, &refusal))
+DEFINE_METHOD(method_enable, Host, hosts_set_enabled(p, o, /* enabled= */ true, &refusal))
+DEFINE_METHOD(method_disable, Host, hosts_set_enabled(p, o, /* enabled= */ false, &refusal))
+DEFINE_METHOD(method_reconnect, Host, hosts_reconnect(p, o, &refusal))
+DEFINE_METHOD(method_declare_dead, Host, hosts_declare_dead(p, o, &refusal))
 
 static DECLARE_GETTER(get_state) {
         return sd_bus_message_append_basic(reply, 's', host_state_to_string(*(const HostState *) userdata));
@@ -37,11 +23,11 @@ static DECLARE_GETTER(get_host_uuid) {
 
 static const sd_bus_vtable host_vtable[] = {
         SD_BUS_VTABLE_START(0),
-        SD_BUS_METHOD("Remove", NULL, NULL, method_remove, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD("Enable", NULL, NULL, method_enable, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD("Disable", NULL, NULL, method_disable, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD("Reconnect", NULL, NULL, method_reconnect, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD("DeclareDead", NULL, NULL, method_declare_dead, SD_BUS_VTABLE_UNPRIVILEGED),
+        METHOD("Remove", NOTHING, NOTHING, method_remove),
+        METHOD("Enable", NOTHING, NOTHING, method_enable),
+        METHOD("Disable", NOTHING, NOTHING, method_disable),
+        METHOD("Reconnect", NOTHING, NOTHING, method_reconnect),
+        METHOD("DeclareDead", NOTHING, NOTHING, method_declare_dead),
         SD_BUS_PROPERTY("UUID", "s", get_uuid, offsetof(Host, object.id), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("NameLabel", "s", NULL, offsetof(Host, name_label), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Address", "s", NULL, offsetof(Host, address), SD_BUS_VTABLE_PROPERTY_CONST),

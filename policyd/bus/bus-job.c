@@ -4,7 +4,7 @@
 
 #include "policyd/bus/bus-private.h"
 
-DEFINE_METHOD(method_cancel, Job, jobs_cancel)
+DEFINE_METHOD(method_cancel, Job, jobs_cancel(p, o, &refusal))
 
 static DECLARE_GETTER(get_state) {
         return sd_bus_message_append_basic(reply, 's', job_state_to_string(*(const JobState *) userdata));
@@ -31,7 +31,7 @@ static DECLARE_GETTER(get_error) {
 
 static const sd_bus_vtable job_vtable[] = {
         SD_BUS_VTABLE_START(0),
-        SD_BUS_METHOD("Cancel", NULL, NULL, method_cancel, SD_BUS_VTABLE_UNPRIVILEGED),
+        METHOD("Cancel", NOTHING, NOTHING, method_cancel),
         SD_BUS_PROPERTY("UUID", "s", get_uuid, offsetof(Job, object.id), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Operation", "s", NULL, offsetof(Job, operation), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("State", "s", get_state, offsetof(Job, state), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),

@@ -11,23 +11,11 @@
 #define FILTERS_MAX 16
 #define AMBIGUOUS_SHOWN 8
 
-/* The ends of a creating method: the refusal, or the key kept and the reply later. */
-static int finish_create(Bus *bus, sd_bus_message *m, int r, Refusal *refusal, const KeyUse *key,
-        Object *const *made, sd_bus_error *error) {
-        r = bus_decided(r, refusal, error);
-        if (r < 0)
-                return r;
-        r = bus_key_record(bus, m, key, *made, error);
-        return r < 0 ? r : bus_reply_object(bus, m, *made, error);
-}
+/* Creating: what an idempotency key stands for is given as text to call_begin(), argument by argument. */
 
 static int method_add_host(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        Bus *bus = userdata;
-        _cleanup_refusal_ Refusal refusal = {};
-        _cleanup_strbuf_ StrBuf arguments = {};
-        _cleanup_key_use_ KeyUse key = {};
+        _cleanup_call_ Call c = {.bus = userdata, .m = m, .error = error};
         const char *name, *address;
-        Options options;
         Host *host = NULL;
         int r;
 
@@ -36,67 +24,46 @@ static int method_add_host(sd_bus_message *m, void *userdata, sd_bus_error *erro
                 r = bus_text(m, "address", TEXT_LINE, &address, error);
         if (r < 0)
                 return r;
-        r = options_read(m, OPTION_IDEMPOTENCY_KEY, &options, error);
-        if (r < 0)
-                return r;
-        strbuf_addf(&arguments, "%s\n%s", name, address);
-        r = bus_key_check(bus, m, &options, &arguments, &key, error);
+        r = call_begin(&c, OPTION_IDEMPOTENCY_KEY, "%s\n%s", name, address);
         if (r != 0)
                 return r;
-
-        r = hosts_add(bus->policy, name, address, &host, &refusal);
-        return finish_create(bus, m, r, &refusal, &key, (Object **) &host, error);
+        r = hosts_add(c.bus->policy, name, address, &host, &c.refusal);
+        return call_finish(&c, r, (Object *) host);
 }
 
 static int method_create_gpu_group(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        Bus *bus = userdata;
-        _cleanup_refusal_ Refusal refusal = {};
-        _cleanup_strbuf_ StrBuf arguments = {};
-        _cleanup_key_use_ KeyUse key = {};
+        _cleanup_call_ Call c = {.bus = userdata, .m = m, .error = error};
         const char *name_label;
-        Options options;
         GpuGroup *group = NULL;
         int r;
 
         r = bus_text(m, "name_label", TEXT_LINE, &name_label, error);
         if (r < 0)
                 return r;
-        r = options_read(m, OPTION_IDEMPOTENCY_KEY | OPTION_NAME_DESCRIPTION, &options, error);
-        if (r < 0)
-                return r;
-        strbuf_add(&arguments, name_label);
-        r = bus_key_check(bus, m, &options, &arguments, &key, error);
+        r = call_begin(&c, OPTION_IDEMPOTENCY_KEY | OPTION_NAME_DESCRIPTION, "%s", name_label);
         if (r != 0)
                 return r;
-
-        r = groups_create(bus->policy, name_label, strempty(options.name_description), &group, &refusal);
-        return finish_create(bus, m, r, &refusal, &key, (Object **) &group, error);
+        r = groups_create(
+                c.bus->policy, name_label, strempty(c.options.name_description), &group, &c.refusal);
+        return call_finish(&c, r, (Object *) group);
 }
 
 /* CreateVM and ImportVM differ in the use case alone. */
 static int create_vm(Bus *bus, sd_bus_message *m,
         int (*create)(Policy *p, const char *record, Vm **ret, Refusal *refusal), sd_bus_error *error) {
-        _cleanup_refusal_ Refusal refusal = {};
-        _cleanup_strbuf_ StrBuf arguments = {};
-        _cleanup_key_use_ KeyUse key = {};
+        _cleanup_call_ Call c = {.bus = bus, .m = m, .error = error};
         const char *record;
-        Options options;
         Vm *vm = NULL;
         int r;
 
         r = bus_record(m, "record", &record, error);
         if (r < 0)
                 return r;
-        r = options_read(m, OPTION_IDEMPOTENCY_KEY, &options, error);
-        if (r < 0)
-                return r;
-        strbuf_add(&arguments, record);
-        r = bus_key_check(bus, m, &options, &arguments, &key, error);
+        r = call_begin(&c, OPTION_IDEMPOTENCY_KEY, "%s", record);
         if (r != 0)
                 return r;
-
-        r = create(bus->policy, record, &vm, &refusal);
-        return finish_create(bus, m, r, &refusal, &key, (Object **) &vm, error);
+        r = create(bus->policy, record, &vm, &c.refusal);
+        return call_finish(&c, r, (Object *) vm);
 }
 
 static int method_create_vm(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -108,52 +75,37 @@ static int method_import_vm(sd_bus_message *m, void *userdata, sd_bus_error *err
 }
 
 static int method_create_vgpu(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        Bus *bus = userdata;
-        _cleanup_refusal_ Refusal refusal = {};
-        _cleanup_strbuf_ StrBuf arguments = {};
-        _cleanup_key_use_ KeyUse key = {};
+        _cleanup_call_ Call c = {.bus = userdata, .m = m, .error = error};
         const char *vm_path, *group_path, *type_path;
-        Object *vm, *group, *type = NULL;
-        Options options;
+        Object *vm, *group, *type;
         Vgpu *vgpu = NULL;
         int r;
 
         r = sd_bus_message_read(m, "ooo", &vm_path, &group_path, &type_path);
         if (r < 0)
                 return r;
-        r = options_read(m, OPTION_IDEMPOTENCY_KEY | OPTION_DEVICE | OPTION_EXTRA_ARGS, &options, error);
-        if (r < 0)
-                return r;
-        strbuf_addf(&arguments, "%s\n%s\n%s", vm_path, group_path, type_path);
-        r = bus_key_check(bus, m, &options, &arguments, &key, error);
+        r = call_begin(&c, OPTION_IDEMPOTENCY_KEY | OPTION_DEVICE | OPTION_EXTRA_ARGS, "%s\n%s\n%s", vm_path,
+                group_path, type_path);
         if (r != 0)
                 return r;
 
-        r = object_argument(bus, vm_path, CLASS_VM, &vm, error);
+        r = object_argument(c.bus, vm_path, CLASS_VM, &vm, error);
+        if (r >= 0)
+                r = object_argument(c.bus, group_path, CLASS_GPU_GROUP, &group, error);
+        if (r >= 0)
+                r = object_argument_or_none(c.bus, type_path, CLASS_VGPU_TYPE, &type, error);
         if (r < 0)
                 return r;
-        r = object_argument(bus, group_path, CLASS_GPU_GROUP, &group, error);
-        if (r < 0)
-                return r;
-        if (!streq(type_path, "/")) {
-                r = object_argument(bus, type_path, CLASS_VGPU_TYPE, &type, error);
-                if (r < 0)
-                        return r;
-        }
-        r = vgpus_create(bus->policy, (Vm *) vm, (GpuGroup *) group, (VgpuType *) type, options.device,
-                strempty(options.extra_args), &vgpu, &refusal);
-        return finish_create(bus, m, r, &refusal, &key, (Object **) &vgpu, error);
+        r = vgpus_create(c.bus->policy, (Vm *) vm, (GpuGroup *) group, (VgpuType *) type, c.options.device,
+                strempty(c.options.extra_args), &vgpu, &c.refusal);
+        return call_finish(&c, r, (Object *) vgpu);
 }
 
 static int method_reserve(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        Bus *bus = userdata;
-        _cleanup_refusal_ Refusal refusal = {};
-        _cleanup_strbuf_ StrBuf arguments = {};
-        _cleanup_key_use_ KeyUse key = {};
+        _cleanup_call_ Call c = {.bus = userdata, .m = m, .error = error};
         const char *name, *group_path, *type_path;
-        Object *group, *type;
         Reservation *reservation = NULL;
-        Options options;
+        Object *group, *type;
         uint32_t count;
         uint64_t seconds;
         int r;
@@ -163,35 +115,26 @@ static int method_reserve(sd_bus_message *m, void *userdata, sd_bus_error *error
                 r = sd_bus_message_read(m, "oout", &group_path, &type_path, &count, &seconds);
         if (r < 0)
                 return r;
-        r = options_read(m, OPTION_IDEMPOTENCY_KEY | OPTION_OWNER, &options, error);
-        if (r < 0)
-                return r;
-        strbuf_addf(
-                &arguments, "%s\n%s\n%s\n%" PRIu32 "\n%" PRIu64, name, group_path, type_path, count, seconds);
-        r = bus_key_check(bus, m, &options, &arguments, &key, error);
+        r = call_begin(&c, OPTION_IDEMPOTENCY_KEY | OPTION_OWNER, "%s\n%s\n%s\n%" PRIu32 "\n%" PRIu64, name,
+                group_path, type_path, count, seconds);
         if (r != 0)
                 return r;
 
-        r = object_argument(bus, group_path, CLASS_GPU_GROUP, &group, error);
+        r = object_argument(c.bus, group_path, CLASS_GPU_GROUP, &group, error);
+        if (r >= 0)
+                r = object_argument(c.bus, type_path, CLASS_VGPU_TYPE, &type, error);
         if (r < 0)
                 return r;
-        r = object_argument(bus, type_path, CLASS_VGPU_TYPE, &type, error);
-        if (r < 0)
-                return r;
-        r = reservations_create(bus->policy, name, (GpuGroup *) group, (VgpuType *) type, count, seconds,
-                strempty(options.owner), &reservation, &refusal);
-        return finish_create(bus, m, r, &refusal, &key, (Object **) &reservation, error);
+        r = reservations_create(c.bus->policy, name, (GpuGroup *) group, (VgpuType *) type, count, seconds,
+                strempty(c.options.owner), &reservation, &c.refusal);
+        return call_finish(&c, r, (Object *) reservation);
 }
 
 static int method_create_quota(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        Bus *bus = userdata;
-        _cleanup_refusal_ Refusal refusal = {};
-        _cleanup_strbuf_ StrBuf arguments = {};
-        _cleanup_key_use_ KeyUse key = {};
+        _cleanup_call_ Call c = {.bus = userdata, .m = m, .error = error};
         const char *owner, *group_path;
-        Object *group = NULL;
-        Options options;
         Quota *quota = NULL;
+        Object *group;
         int r;
 
         r = bus_text(m, "owner", TEXT_LINE, &owner, error);
@@ -199,50 +142,36 @@ static int method_create_quota(sd_bus_message *m, void *userdata, sd_bus_error *
                 r = sd_bus_message_read(m, "o", &group_path);
         if (r < 0)
                 return r;
-        r = options_read(m, OPTION_IDEMPOTENCY_KEY | OPTION_VGPUS_MAX | OPTION_SIZE_MAX, &options, error);
-        if (r < 0)
-                return r;
-        strbuf_addf(&arguments, "%s\n%s", owner, group_path);
-        r = bus_key_check(bus, m, &options, &arguments, &key, error);
+        r = call_begin(&c, OPTION_IDEMPOTENCY_KEY | OPTION_VGPUS_MAX | OPTION_SIZE_MAX, "%s\n%s", owner,
+                group_path);
         if (r != 0)
                 return r;
 
-        if (!streq(group_path, "/")) {
-                r = object_argument(bus, group_path, CLASS_GPU_GROUP, &group, error);
-                if (r < 0)
-                        return r;
-        }
-        r = quotas_create(bus->policy, owner, (GpuGroup *) group,
-                options.present & OPTION_VGPUS_MAX ? options.vgpus_max : QUOTA_UNLIMITED,
-                options.present & OPTION_SIZE_MAX ? options.size_max : QUOTA_UNLIMITED, &quota, &refusal);
-        return finish_create(bus, m, r, &refusal, &key, (Object **) &quota, error);
+        r = object_argument_or_none(c.bus, group_path, CLASS_GPU_GROUP, &group, error);
+        if (r < 0)
+                return r;
+        r = quotas_create(c.bus->policy, owner, (GpuGroup *) group,
+                c.options.present & OPTION_VGPUS_MAX ? c.options.vgpus_max : QUOTA_UNLIMITED,
+                c.options.present & OPTION_SIZE_MAX ? c.options.size_max : QUOTA_UNLIMITED, &quota, &c.refusal);
+        return call_finish(&c, r, (Object *) quota);
 }
 
 static int method_create_vm_group(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        Bus *bus = userdata;
-        _cleanup_refusal_ Refusal refusal = {};
-        _cleanup_strbuf_ StrBuf arguments = {};
-        _cleanup_key_use_ KeyUse key = {};
+        _cleanup_call_ Call c = {.bus = userdata, .m = m, .error = error};
         const char *name_label;
         VmGroup *group = NULL;
-        Options options;
         int r;
 
         r = bus_text(m, "name_label", TEXT_LINE, &name_label, error);
         if (r < 0)
                 return r;
-        r = options_read(
-                m, OPTION_IDEMPOTENCY_KEY | OPTION_NAME_DESCRIPTION | OPTION_PLACEMENT, &options, error);
-        if (r < 0)
-                return r;
-        strbuf_add(&arguments, name_label);
-        r = bus_key_check(bus, m, &options, &arguments, &key, error);
+        r = call_begin(
+                &c, OPTION_IDEMPOTENCY_KEY | OPTION_NAME_DESCRIPTION | OPTION_PLACEMENT, "%s", name_label);
         if (r != 0)
                 return r;
-
-        r = vm_groups_create(
-                bus->policy, name_label, options.name_description, options.placement, &group, &refusal);
-        return finish_create(bus, m, r, &refusal, &key, (Object **) &group, error);
+        r = vm_groups_create(c.bus->policy, name_label, c.options.name_description, c.options.placement,
+                &group, &c.refusal);
+        return call_finish(&c, r, (Object *) group);
 }
 
 /* Finding */
@@ -305,68 +234,62 @@ static int method_find(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 }
 
 /* Descriptions are filtered by too. */
-static int read_filter_text(sd_bus_message *m, const char *key, const char **ret, sd_bus_error *error) {
+static int read_filter_text(sd_bus_message *m, const char *key, char **ret, sd_bus_error *error) {
+        const char *text;
         int r;
 
         r = sd_bus_message_enter_container(m, 'v', "s");
         if (r >= 0)
-                r = bus_text(m, TEXT_SHORT(key, 64), TEXT_LINES, ret, error);
+                r = bus_text(m, TEXT_SHORT(key, 64), TEXT_LINES, &text, error);
+        if (r >= 0)
+                r = asprintf(ret, "%s", text);
         return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
 /* A filter's value as the text to which the property is compared. */
 static int read_filter_value(
         sd_bus_message *m, const char *key, char *ret_type, char **ret, sd_bus_error *error) {
-        const char *type, *text;
-        uint32_t u;
-        uint64_t t;
-        int32_t i;
-        int64_t x;
-        double d;
-        int r, b;
+        union {
+                const char *o;
+                uint32_t u;
+                uint64_t t;
+                int32_t i;
+                int64_t x;
+                double d;
+                int b;
+        } v = {};
+        const char *type;
+        int r;
 
         r = sd_bus_message_peek_type(m, NULL, &type);
         if (r < 0)
                 return r;
-        if (streq(type, "s")) {
-                r = read_filter_text(m, key, &text, error);
-                if (r >= 0)
-                        r = asprintf(ret, "%s", text);
-        } else if (streq(type, "o")) {
-                r = sd_bus_message_read(m, "v", type, &text);
-                if (r >= 0)
-                        r = asprintf(ret, "%s", text);
-        } else if (streq(type, "b")) {
-                r = sd_bus_message_read(m, "v", type, &b);
-                if (r >= 0)
-                        r = asprintf(ret, "%s", b ? "true" : "false");
-        } else if (streq(type, "u")) {
-                r = sd_bus_message_read(m, "v", type, &u);
-                if (r >= 0)
-                        r = asprintf(ret, "%" PRIu32, u);
-        } else if (streq(type, "t")) {
-                r = sd_bus_message_read(m, "v", type, &t);
-                if (r >= 0)
-                        r = asprintf(ret, "%" PRIu64, t);
-        } else if (streq(type, "i")) {
-                r = sd_bus_message_read(m, "v", type, &i);
-                if (r >= 0)
-                        r = asprintf(ret, "%" PRIi32, i);
-        } else if (streq(type, "x")) {
-                r = sd_bus_message_read(m, "v", type, &x);
-                if (r >= 0)
-                        r = asprintf(ret, "%" PRIi64, x);
-        } else if (streq(type, "d")) {
-                r = sd_bus_message_read(m, "v", type, &d);
-                if (r >= 0)
-                        r = asprintf(ret, "%.17g", d);
-        } else
+        if (!*type || type[1] || !strchr("sobutixd", *type))
                 return bus_error_set(error, ERROR_INVALID_RECORD,
                         "The filter on %s has type '%s'; filter by text, path, number or boolean.",
                         TEXT_SHORT(key, 64), type);
-        if (r >= 0)
-                *ret_type = *type;
-        return r;
+        *ret_type = *type;
+        if (*type == 's')
+                return read_filter_text(m, key, ret, error);
+        r = sd_bus_message_read(m, "v", type, &v);
+        if (r < 0)
+                return r;
+        switch (*type) {
+        case 'o':
+                return asprintf(ret, "%s", v.o);
+        case 'b':
+                return asprintf(ret, "%s", v.b ? "true" : "false");
+        case 'u':
+                return asprintf(ret, "%" PRIu32, v.u);
+        case 't':
+                return asprintf(ret, "%" PRIu64, v.t);
+        case 'i':
+                return asprintf(ret, "%" PRIi32, v.i);
+        case 'x':
+                return asprintf(ret, "%" PRIi64, v.x);
+        default:
+                return asprintf(ret, "%.17g", v.d);
+        }
 }
 
 typedef struct Filters {
@@ -535,41 +458,27 @@ static DECLARE_GETTER(get_hosts_online) {
         return sd_bus_message_append(reply, "u", count_hosts_online(bus));
 }
 
-const sd_bus_vtable bus_manager_vtable[] = {
+static const sd_bus_vtable manager_vtable[] = {
         SD_BUS_VTABLE_START(0),
-        SD_BUS_METHOD_WITH_ARGS("AddHost", SD_BUS_ARGS("s", name, "s", address, "a{sv}", options),
-                SD_BUS_RESULT("o", host), method_add_host, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("CreateGPUGroup", SD_BUS_ARGS("s", name_label, "a{sv}", options),
-                SD_BUS_RESULT("o", gpu_group), method_create_gpu_group, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("CreateVM", SD_BUS_ARGS("s", record, "a{sv}", options),
-                SD_BUS_RESULT("o", vm), method_create_vm, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("ImportVM", SD_BUS_ARGS("s", record, "a{sv}", options),
-                SD_BUS_RESULT("o", vm), method_import_vm, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("CreateVGPU",
-                SD_BUS_ARGS("o", vm, "o", gpu_group, "o", vgpu_type, "a{sv}", options),
-                SD_BUS_RESULT("o", vgpu), method_create_vgpu, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Reserve",
-                SD_BUS_ARGS("s", name, "o", gpu_group, "o", vgpu_type, "u", count, "t", seconds, "a{sv}",
-                        options),
-                SD_BUS_RESULT("o", reservation), method_reserve, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("CreateQuota", SD_BUS_ARGS("s", owner, "o", gpu_group, "a{sv}", options),
-                SD_BUS_RESULT("o", quota), method_create_quota, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("CreateVMGroup", SD_BUS_ARGS("s", name_label, "a{sv}", options),
-                SD_BUS_RESULT("o", vm_group), method_create_vm_group, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Find", SD_BUS_ARGS("s", class, "s", uuid_or_name),
-                SD_BUS_RESULT("o", found), method_find, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("List", SD_BUS_ARGS("s", class, "a{sv}", filter, "u", offset, "u", limit),
-                SD_BUS_RESULT("s", json), method_list, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Capacity", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", json), method_capacity,
-                SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("ListOwners", SD_BUS_ARGS("u", offset, "u", limit), SD_BUS_RESULT("s", json),
-                method_list_owners, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("CheckHostFailure", SD_BUS_ARGS("o", host), SD_BUS_RESULT("s", json),
-                method_check_host_failure, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("RemoveRow", SD_BUS_ARGS("s", row, "a{sv}", options), SD_BUS_NO_RESULT,
-                method_remove_row, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Backup", SD_BUS_ARGS("h", file, "a{sv}", options), SD_BUS_RESULT("t", bytes),
-                method_backup, SD_BUS_VTABLE_UNPRIVILEGED),
+        METHOD("AddHost", ("s", name, "s", address, "a{sv}", options), ("o", host), method_add_host),
+        METHOD("CreateGPUGroup", ("s", name_label, "a{sv}", options),
+                ("o", gpu_group), method_create_gpu_group),
+        METHOD("CreateVM", ("s", record, "a{sv}", options), ("o", vm), method_create_vm),
+        METHOD("ImportVM", ("s", record, "a{sv}", options), ("o", vm), method_import_vm),
+        METHOD("CreateVGPU", ("o", vm, "o", gpu_group, "o", vgpu_type, "a{sv}", options),
+                ("o", vgpu), method_create_vgpu),
+        METHOD("Reserve", ("s", name, "o", gpu_group, "o", vgpu_type, "u", count, "t", seconds, "a{sv}", options),
+                ("o", reservation), method_reserve),
+        METHOD("CreateQuota", ("s", owner, "o", gpu_group, "a{sv}", options),
+                ("o", quota), method_create_quota),
+        METHOD("CreateVMGroup", ("s", name_label, "a{sv}", options), ("o", vm_group), method_create_vm_group),
+        METHOD("Find", ("s", class, "s", uuid_or_name), ("o", found), method_find),
+        METHOD("List", ("s", class, "a{sv}", filter, "u", offset, "u", limit), ("s", json), method_list),
+        METHOD("Capacity", NOTHING, ("s", json), method_capacity),
+        METHOD("ListOwners", ("u", offset, "u", limit), ("s", json), method_list_owners),
+        METHOD("CheckHostFailure", ("o", host), ("s", json), method_check_host_failure),
+        METHOD("RemoveRow", ("s", row, "a{sv}", options), NOTHING, method_remove_row),
+        METHOD("Backup", ("h", file, "a{sv}", options), ("t", bytes), method_backup),
         SD_BUS_SIGNAL_WITH_ARGS("JobNew", SD_BUS_ARGS("o", job), 0),
         SD_BUS_SIGNAL_WITH_ARGS("JobRemoved", SD_BUS_ARGS("o", job, "s", result), 0),
         SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
@@ -579,4 +488,14 @@ const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_PROPERTY("UnreadableRows", "as", get_unreadable_rows, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("RowsSetAside", "as", get_rows_set_aside, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_VTABLE_END,
+};
+
+const BusClass bus_class_manager = {
+        .interface = POLICY_IFACE_MANAGER,
+        .vtable = manager_vtable,
+        .methods = (const MethodRow[]){{"Find", METHOD_READS}, {"List", METHOD_TAKES_LONG},
+                {"ListOwners", METHOD_TAKES_LONG}, {"Capacity", METHOD_TAKES_LONG},
+                {"CheckHostFailure", METHOD_TAKES_LONG}, {"RemoveRow", METHOD_READS_AND_CHANGES},
+                {"Backup", METHOD_READS}, /* a place would keep its descriptor open after the answer */
+                {}},
 };

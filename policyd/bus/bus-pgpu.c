@@ -12,18 +12,12 @@ static int method_set_gpu_group(sd_bus_message *m, void *userdata, sd_bus_error 
         Pgpu *g = userdata;
         Bus *bus = g->object.userdata;
         _cleanup_refusal_ Refusal refusal = {};
-        Object *group = NULL;
-        const char *path;
+        Object *group;
         int r;
 
-        r = sd_bus_message_read(m, "o", &path);
+        r = object_read_or_none(bus, m, CLASS_GPU_GROUP, &group, error);
         if (r < 0)
                 return r;
-        if (!streq(path, "/")) {
-                r = object_argument(bus, path, CLASS_GPU_GROUP, &group, error);
-                if (r < 0)
-                        return r;
-        }
         return bus_finish(
                 bus, m, pgpus_set_group(bus->policy, g, (GpuGroup *) group, &refusal), &refusal, error);
 }
@@ -52,7 +46,7 @@ static int set_enabled(sd_bus_message *m, Pgpu *g, const TypeSet *set, sd_bus_er
         Request *q;
         int r;
 
-        r = request_take(bus, m, &q, error);
+        r = request_take(&bus->requests, m, &q, error);
         if (r < 0)
                 return r;
         r = pgpus_set_enabled(bus->policy, g, set->items, set->n, request_committed, q, &refusal);
@@ -119,7 +113,7 @@ static int method_set_enabled(sd_bus_message *m, void *userdata, sd_bus_error *e
         return r < 0 ? r : set_enabled(m, g, &set, error);
 }
 
-DEFINE_METHOD(method_clear_health, Pgpu, pgpus_clear_health)
+DEFINE_METHOD(method_clear_health, Pgpu, pgpus_clear_health(p, o, &refusal))
 
 static int method_get_remaining_capacity(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Pgpu *g = userdata;
@@ -192,17 +186,12 @@ static DECLARE_GETTER(get_health_reason) {
 
 static const sd_bus_vtable pgpu_vtable[] = {
         SD_BUS_VTABLE_START(0),
-        SD_BUS_METHOD_WITH_ARGS("SetGPUGroup", SD_BUS_ARGS("o", gpu_group), SD_BUS_NO_RESULT,
-                method_set_gpu_group, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("AddEnabledVGPUType", SD_BUS_ARGS("o", vgpu_type), SD_BUS_NO_RESULT,
-                method_add_enabled, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("RemoveEnabledVGPUType", SD_BUS_ARGS("o", vgpu_type), SD_BUS_NO_RESULT,
-                method_remove_enabled, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("SetEnabledVGPUTypes", SD_BUS_ARGS("ao", vgpu_types), SD_BUS_NO_RESULT,
-                method_set_enabled, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD("ClearHealth", NULL, NULL, method_clear_health, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("GetRemainingCapacity", SD_BUS_ARGS("o", vgpu_type),
-                SD_BUS_RESULT("t", capacity), method_get_remaining_capacity, SD_BUS_VTABLE_UNPRIVILEGED),
+        METHOD("SetGPUGroup", ("o", gpu_group), NOTHING, method_set_gpu_group),
+        METHOD("AddEnabledVGPUType", ("o", vgpu_type), NOTHING, method_add_enabled),
+        METHOD("RemoveEnabledVGPUType", ("o", vgpu_type), NOTHING, method_remove_enabled),
+        METHOD("SetEnabledVGPUTypes", ("ao", vgpu_types), NOTHING, method_set_enabled),
+        METHOD("ClearHealth", NOTHING, NOTHING, method_clear_health),
+        METHOD("GetRemainingCapacity", ("o", vgpu_type), ("t", capacity), method_get_remaining_capacity),
         SD_BUS_PROPERTY("UUID", "s", get_uuid, offsetof(Pgpu, object.id), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Host", "o", get_ref, offsetof(Pgpu, host), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("PCIID", "s", get_pci_id, offsetof(Pgpu, pci), SD_BUS_VTABLE_PROPERTY_CONST),
@@ -234,4 +223,5 @@ const BusClass bus_class_pgpu = {
         .properties = (const char *const[]){"", "", "VendorName", "DeviceName", "IsSystemDisplayDevice",
                 "GPUGroup", "SupportedVGPUTypes", "EnabledVGPUTypes", "ResidentVGPUs",
                 "ScheduledVGPUs", "Reservations", "OutsideVGPUs", "Health", "HealthReason", NULL},
+        .methods = (const MethodRow[]){{"GetRemainingCapacity", METHOD_READS}, {}},
 };

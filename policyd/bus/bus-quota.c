@@ -31,7 +31,7 @@ static int method_set_size_max(sd_bus_message *m, void *userdata, sd_bus_error *
         return r < 0 ? r : set_limits(m, q, q->vgpus_max, max, error);
 }
 
-DEFINE_METHOD(method_destroy, Quota, quotas_destroy)
+DEFINE_METHOD(method_destroy, Quota, quotas_destroy(p, o, &refusal))
 
 static DECLARE_GETTER(get_vgpus_used) {
         const Quota *q = userdata;
@@ -47,11 +47,9 @@ static DECLARE_GETTER(get_size_used) {
 
 static const sd_bus_vtable quota_vtable[] = {
         SD_BUS_VTABLE_START(0),
-        SD_BUS_METHOD_WITH_ARGS("SetVGPUsMax", SD_BUS_ARGS("t", vgpus_max), SD_BUS_NO_RESULT,
-                method_set_vgpus_max, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("SetSizeMax", SD_BUS_ARGS("t", size_max), SD_BUS_NO_RESULT,
-                method_set_size_max, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD("Destroy", NULL, NULL, method_destroy, SD_BUS_VTABLE_UNPRIVILEGED),
+        METHOD("SetVGPUsMax", ("t", vgpus_max), NOTHING, method_set_vgpus_max),
+        METHOD("SetSizeMax", ("t", size_max), NOTHING, method_set_size_max),
+        METHOD("Destroy", NOTHING, NOTHING, method_destroy),
         SD_BUS_PROPERTY("UUID", "s", get_uuid, offsetof(Quota, object.id), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Owner", "s", NULL, offsetof(Quota, owner), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("GPUGroup", "o", get_ref, offsetof(Quota, group), SD_BUS_VTABLE_PROPERTY_CONST),

@@ -4,7 +4,7 @@
 
 #include "policyd/bus/bus-private.h"
 
-DEFINE_METHOD(method_destroy, Reservation, reservations_destroy)
+DEFINE_METHOD(method_destroy, Reservation, reservations_destroy(p, o, &refusal))
 
 static DECLARE_GETTER(get_remaining) {
         const PtrArray *holds = userdata;
@@ -14,7 +14,7 @@ static DECLARE_GETTER(get_remaining) {
 
 static const sd_bus_vtable reservation_vtable[] = {
         SD_BUS_VTABLE_START(0),
-        SD_BUS_METHOD("Destroy", NULL, NULL, method_destroy, SD_BUS_VTABLE_UNPRIVILEGED),
+        METHOD("Destroy", NOTHING, NOTHING, method_destroy),
         SD_BUS_PROPERTY(
                 "UUID", "s", get_uuid, offsetof(Reservation, object.id), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY(

@@ -7,7 +7,7 @@
 
 #include "policyd/bus/bus-private.h"
 
-DEFINE_METHOD(method_destroy, Vgpu, vgpus_destroy)
+DEFINE_METHOD(method_destroy, Vgpu, vgpus_destroy(p, o, &refusal))
 
 static DECLARE_GETTER(get_device) {
         char text[16];
@@ -18,7 +18,7 @@ static DECLARE_GETTER(get_device) {
 
 static const sd_bus_vtable vgpu_vtable[] = {
         SD_BUS_VTABLE_START(0),
-        SD_BUS_METHOD("Destroy", NULL, NULL, method_destroy, SD_BUS_VTABLE_UNPRIVILEGED),
+        METHOD("Destroy", NOTHING, NOTHING, method_destroy),
         SD_BUS_PROPERTY("UUID", "s", get_uuid, offsetof(Vgpu, object.id), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("VM", "o", get_ref, offsetof(Vgpu, vm), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("GPUGroup", "o", get_ref, offsetof(Vgpu, group), SD_BUS_VTABLE_PROPERTY_CONST),

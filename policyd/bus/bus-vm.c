@@ -7,101 +7,65 @@
 
 #include "policyd/bus/bus-private.h"
 
-/* The ends of a method that makes a job. */
-static int finish_job(Bus *bus, sd_bus_message *m, int r, Refusal *refusal, const KeyUse *key,
-        Job *const *job, sd_bus_error *error) {
-        r = bus_decided(r, refusal, error);
-        if (r < 0)
-                return r;
-        if (*job) {
-                r = bus_key_record(bus, m, key, &(*job)->object, error);
-                if (r < 0)
-                        return r;
-        }
-        return bus_reply_object(bus, m, (const Object *) *job, error);
-}
-
 static int read_start_options(
-        Bus *bus, const char *host_path, const Options *options, StartOptions *ret, sd_bus_error *error) {
-        Object *host = NULL, *reservation = NULL;
+        Bus *bus, const char *host_path_or_null, const Options *options, StartOptions *ret, sd_bus_error *error) {
+        Object *host = NULL, *reservation;
         int r;
 
-        if (host_path) {
-                r = object_argument(bus, host_path, CLASS_HOST, &host, error);
-                if (r < 0)
-                        return r;
-        }
-        if (options->reservation && !streq(options->reservation, "/")) {
-                r = object_argument(bus, options->reservation, CLASS_RESERVATION, &reservation, error);
-                if (r < 0)
-                        return r;
-        }
-
+        r = host_path_or_null ? object_argument(bus, host_path_or_null, CLASS_HOST, &host, error) : 0;
+        if (r >= 0)
+                r = object_argument_or_none(
+                        bus, options->reservation ?: "/", CLASS_RESERVATION, &reservation, error);
+        if (r < 0)
+                return r;
         *ret = (StartOptions){
                 .on = (Host *) host, .reservation = (Reservation *) reservation, .dry_run = options->dry_run};
         return 0;
 }
 
-static int start(sd_bus_message *m, Vm *vm, const char *host_path, sd_bus_error *error) {
-        Bus *bus = vm->object.userdata;
-        _cleanup_refusal_ Refusal refusal = {};
-        _cleanup_strbuf_ StrBuf arguments = {};
-        _cleanup_key_use_ KeyUse key = {};
-        StartOptions start_options = {};
-        Options options;
+static int start(Call *c, Vm *vm, const char *host_path_or_null) {
+        StartOptions options = {};
         Job *job = NULL;
         int r;
 
-        r = options_read(m, OPTION_IDEMPOTENCY_KEY | OPTION_DRY_RUN | OPTION_RESERVATION, &options, error);
+        r = call_begin(c, OPTION_IDEMPOTENCY_KEY | OPTION_DRY_RUN | OPTION_RESERVATION, "%s\n%s",
+                OBJECT_PATH(vm), strempty(host_path_or_null));
+        if (r != 0)
+                return r;
+        r = read_start_options(c->bus, host_path_or_null, &c->options, &options, c->error);
         if (r < 0)
                 return r;
-        /* A dry run makes nothing that a key could stand for. */
-        if (!options.dry_run) {
-                strbuf_addf(&arguments, "%s\n%s", OBJECT_PATH(vm), strempty(host_path));
-                r = bus_key_check(bus, m, &options, &arguments, &key, error);
-                if (r != 0)
-                        return r;
-        }
-        r = read_start_options(bus, host_path, &options, &start_options, error);
-        if (r < 0)
-                return r;
-        r = vms_start(bus->policy, vm, &start_options, &job, &refusal);
-        return finish_job(bus, m, r, &refusal, &key, &job, error);
+        r = vms_start(c->bus->policy, vm, &options, &job, &c->refusal);
+        return call_finish(c, r, (Object *) job);
 }
 
 static int method_start(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        return start(m, userdata, /* host_path= */ NULL, error);
+        Vm *vm = userdata;
+        _cleanup_call_ Call c = {.bus = vm->object.userdata, .m = m, .error = error};
+
+        return start(&c, vm, /* host_path_or_null= */ NULL);
 }
 
 static int method_start_on(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Vm *vm = userdata;
+        _cleanup_call_ Call c = {.bus = vm->object.userdata, .m = m, .error = error};
         const char *host;
         int r;
 
         r = sd_bus_message_read(m, "o", &host);
-        if (r < 0)
-                return r;
-        return start(m, userdata, host, error);
+        return r < 0 ? r : start(&c, vm, host);
 }
 
 static int shut_down(sd_bus_message *m, Vm *vm, bool force, sd_bus_error *error) {
-        Bus *bus = vm->object.userdata;
-        _cleanup_refusal_ Refusal refusal = {};
-        _cleanup_strbuf_ StrBuf arguments = {};
-        _cleanup_key_use_ KeyUse key = {};
-        Options options;
+        _cleanup_call_ Call c = {.bus = vm->object.userdata, .m = m, .error = error};
         Job *job = NULL;
         int r;
 
-        r = options_read(m, OPTION_IDEMPOTENCY_KEY, &options, error);
-        if (r < 0)
-                return r;
-        strbuf_add(&arguments, OBJECT_PATH(vm));
-        r = bus_key_check(bus, m, &options, &arguments, &key, error);
+        r = call_begin(&c, OPTION_IDEMPOTENCY_KEY, "%s", OBJECT_PATH(vm));
         if (r != 0)
                 return r;
-
-        r = vms_shutdown(bus->policy, vm, force, &job, &refusal);
-        return finish_job(bus, m, r, &refusal, &key, &job, error);
+        r = vms_shutdown(c.bus->policy, vm, force, &job, &c.refusal);
+        return call_finish(&c, r, (Object *) job);
 }
 
 static int method_shutdown(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -165,37 +129,13 @@ static int method_get_config(sd_bus_message *m, void *userdata, sd_bus_error *er
 
 /* Changing */
 
-static int set_config(Policy *p, void *vm, const char *text, Refusal *refusal) {
-        return vms_set_config(p, vm, text, refusal);
-}
-
-static int method_set_config(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        return bus_change_by_record(m, userdata, "config", set_config, error);
-}
-
-static int set_name_label(Policy *p, void *vm, const char *text, Refusal *refusal) {
-        return vms_set_names(p, vm, text, /* affinity_or_null= */ NULL, refusal);
-}
-
-static int method_set_name_label(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        return bus_change_by_text(m, userdata, "name_label", TEXT_LINE, set_name_label, error);
-}
-
-static int set_affinity(Policy *p, void *vm, const char *text, Refusal *refusal) {
-        return vms_set_names(p, vm, /* name_label_or_null= */ NULL, text, refusal);
-}
-
-static int method_set_affinity(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        return bus_change_by_text(m, userdata, "affinity", TEXT_LINE, set_affinity, error);
-}
-
-static int set_owner(Policy *p, void *vm, const char *text, Refusal *refusal) {
-        return vms_set_owner(p, vm, text, refusal);
-}
-
-static int method_set_owner(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        return bus_change_by_text(m, userdata, "owner", TEXT_LINE, set_owner, error);
-}
+DEFINE_METHOD_OF_RECORD(method_set_config, Vm, "config", vms_set_config(p, o, text, &refusal))
+DEFINE_METHOD_OF_TEXT(method_set_name_label, Vm, "name_label", TEXT_LINE,
+        vms_set_names(p, o, text, /* affinity_or_null= */ NULL, &refusal))
+DEFINE_METHOD_OF_TEXT(method_set_affinity, Vm, "affinity", TEXT_LINE,
+        vms_set_names(p, o, /* name_label_or_null= */ NULL, text, &refusal))
+DEFINE_METHOD_OF_TEXT(method_set_owner, Vm, "owner", TEXT_LINE, vms_set_owner(p, o, text, &refusal))
+DEFINE_METHOD(method_destroy, Vm, vms_destroy(p, o, &refusal))
 
 static int method_set_groups(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Vm *vm = userdata;
@@ -222,8 +162,6 @@ static int method_set_groups(sd_bus_message *m, void *userdata, sd_bus_error *er
         return bus_finish(bus, m, vms_set_groups(bus->policy, vm, groups, n, &refusal), &refusal, error);
 }
 
-DEFINE_METHOD(method_destroy, Vm, vms_destroy)
-
 /* As XenServer has it a list, of one at most. */
 static DECLARE_GETTER(get_groups) {
         const VmGroup *group = *(VmGroup *const *) userdata;
@@ -238,33 +176,20 @@ static DECLARE_GETTER(get_power_state) {
 
 static const sd_bus_vtable vm_vtable[] = {
         SD_BUS_VTABLE_START(0),
-        SD_BUS_METHOD_WITH_ARGS("Start", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("o", job), method_start,
-                SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("StartOn", SD_BUS_ARGS("o", host, "a{sv}", options), SD_BUS_RESULT("o", job),
-                method_start_on, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Shutdown", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("o", job),
-                method_shutdown, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("HardShutdown", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("o", job),
-                method_hard_shutdown, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Explain", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", json), method_explain,
-                SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("ExplainStart", SD_BUS_ARGS("o", host, "a{sv}", options),
-                SD_BUS_RESULT("s", json), method_explain_start, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Export", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", record), method_export,
-                SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("GetConfig", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", config), method_get_config,
-                SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("SetConfig", SD_BUS_ARGS("s", config), SD_BUS_NO_RESULT, method_set_config,
-                SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("SetNameLabel", SD_BUS_ARGS("s", name_label), SD_BUS_NO_RESULT,
-                method_set_name_label, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("SetAffinity", SD_BUS_ARGS("s", affinity), SD_BUS_NO_RESULT,
-                method_set_affinity, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("SetOwner", SD_BUS_ARGS("s", owner), SD_BUS_NO_RESULT, method_set_owner,
-                SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("SetGroups", SD_BUS_ARGS("ao", groups), SD_BUS_NO_RESULT, method_set_groups,
-                SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD("Destroy", NULL, NULL, method_destroy, SD_BUS_VTABLE_UNPRIVILEGED),
+        METHOD("Start", ("a{sv}", options), ("o", job), method_start),
+        METHOD("StartOn", ("o", host, "a{sv}", options), ("o", job), method_start_on),
+        METHOD("Shutdown", ("a{sv}", options), ("o", job), method_shutdown),
+        METHOD("HardShutdown", ("a{sv}", options), ("o", job), method_hard_shutdown),
+        METHOD("Explain", NOTHING, ("s", json), method_explain),
+        METHOD("ExplainStart", ("o", host, "a{sv}", options), ("s", json), method_explain_start),
+        METHOD("Export", NOTHING, ("s", record), method_export),
+        METHOD("GetConfig", NOTHING, ("s", config), method_get_config),
+        METHOD("SetConfig", ("s", config), NOTHING, method_set_config),
+        METHOD("SetNameLabel", ("s", name_label), NOTHING, method_set_name_label),
+        METHOD("SetAffinity", ("s", affinity), NOTHING, method_set_affinity),
+        METHOD("SetOwner", ("s", owner), NOTHING, method_set_owner),
+        METHOD("SetGroups", ("ao", groups), NOTHING, method_set_groups),
+        METHOD("Destroy", NOTHING, NOTHING, method_destroy),
         SD_BUS_PROPERTY("UUID", "s", get_uuid, offsetof(Vm, object.id), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY(
                 "NameLabel", "s", NULL, offsetof(Vm, name_label), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
@@ -287,4 +212,6 @@ const BusClass bus_class_vm = {
         .vtable = vm_vtable,
         .properties = (const char *const[]){"NameLabel", "Owner", "Affinity", "PowerState", "ResidentOn",
                 "ScheduledToBeResidentOn", "VGPUs", "Groups", "Problems", NULL},
+        .methods = (const MethodRow[]){{"GetConfig", METHOD_READS}, {"Export", METHOD_READS}, {"Explain", METHOD_TAKES_LONG}, {"ExplainStart", METHOD_TAKES_LONG},
+                {}},
 };

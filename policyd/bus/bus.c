@@ -26,10 +26,6 @@ static const BusClass *const classes[_CLASS_MAX] = {
         [CLASS_JOB] = &bus_class_job,
 };
 
-const BusClass *bus_class(ObjectClass c) {
-        return classes[c];
-}
-
 int bus_new(sd_event *event, const BusOptions *options, Bus **ret) {
         _cleanup_(bus_freep) Bus *bus = NULL;
 
@@ -38,11 +34,13 @@ int bus_new(sd_event *event, const BusOptions *options, Bus **ret) {
                 return -ENOMEM;
         bus->event = sd_event_ref(event);
         bus->options = *options;
-        bus->child_output = -1;
+        bus->answer_fd = -1;
+        bus->classes = classes;
+        bus->manager = &bus_class_manager;
         bus->address = strdup(strempty(options->address));
-        bus->callers = hashmap_new_string();
-        if (!bus->address || !bus->callers)
+        if (!bus->address || callers_init(&bus->callers, options->requests_max) < 0)
                 return -ENOMEM;
+        queue_init(&bus->queue, event, &bus->callers);
         *ret = take_ptr(bus);
         return 0;
 }
@@ -50,11 +48,12 @@ int bus_new(sd_event *event, const BusOptions *options, Bus **ret) {
 Bus *bus_free(Bus *bus) {
         if (!bus)
                 return NULL;
-        requests_drop(bus);
+        bus->policy = NULL; /* it went before */
+        requests_drop(&bus->requests);
         backup_stop(bus);
-        queue_free(bus);
-        if (bus->callers)
-                callers_free(bus);
+        long_answer_stop(bus);
+        queue_done(&bus->queue);
+        callers_done(&bus->callers);
         bus_close(bus->bus);
         sd_event_unref(bus->event);
         free(bus->address);
@@ -73,15 +72,11 @@ static int bus_connect(Bus *bus) {
         if (!*address || streq(address, "system"))
                 address = secure_getenv("DBUS_SYSTEM_BUS_ADDRESS") ?: SYSTEM_BUS_ADDRESS;
         r = sd_bus_new(&bus->bus);
-        if (r < 0)
-                return r;
-        r = sd_bus_set_address(bus->bus, address);
-        if (r < 0)
-                return r;
-        r = sd_bus_set_bus_client(bus->bus, true);
-        if (r < 0)
-                return r;
-        return sd_bus_start(bus->bus);
+        if (r >= 0)
+                r = sd_bus_set_address(bus->bus, address);
+        if (r >= 0)
+                r = sd_bus_set_bus_client(bus->bus, true);
+        return r < 0 ? r : sd_bus_start(bus->bus);
 }
 
 static int show_class(Bus *bus, ObjectClass c) {
@@ -108,7 +103,7 @@ static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *erro
 int bus_start(Bus *bus) {
         int r;
 
-        r = emit_prepare(bus);
+        r = announce_prepare(bus);
         r = r ?: bus_connect(bus);
         if (r < 0)
                 return r;
@@ -122,7 +117,7 @@ int bus_start(Bus *bus) {
         if (r < 0)
                 return r;
         r = sd_bus_add_object_vtable(
-                bus->bus, NULL, POLICY_PATH, POLICY_IFACE_MANAGER, bus_manager_vtable, bus);
+                bus->bus, NULL, POLICY_PATH, bus->manager->interface, bus->manager->vtable, bus);
         if (r < 0)
                 return r;
         r = sd_bus_add_object_manager(bus->bus, NULL, POLICY_PATH);

@@ -66,12 +66,27 @@ int object_argument(Bus *bus, const char *path, ObjectClass c, Object **ret, sd_
         return 0;
 }
 
+int object_argument_or_none(Bus *bus, const char *path, ObjectClass c, Object **ret, sd_bus_error *error) {
+        if (!streq(path, "/"))
+                return object_argument(bus, path, c, ret, error);
+        *ret = NULL;
+        return 0;
+}
+
 int object_read(Bus *bus, sd_bus_message *m, ObjectClass c, Object **ret, sd_bus_error *error) {
         const char *path;
         int r;
 
         r = sd_bus_message_read(m, "o", &path);
         return r < 0 ? r : object_argument(bus, path, c, ret, error);
+}
+
+int object_read_or_none(Bus *bus, sd_bus_message *m, ObjectClass c, Object **ret, sd_bus_error *error) {
+        const char *path;
+        int r;
+
+        r = sd_bus_message_read(m, "o", &path);
+        return r < 0 ? r : object_argument_or_none(bus, path, c, ret, error);
 }
 
 /*
@@ -82,7 +97,7 @@ int object_check_path(Bus *bus, const char *path, const char *interface, sd_bus_
         const char *element;
         ObjectClass c = class_of_path(path, &element);
 
-        if (c < 0 || streq_ptr(interface, bus_class(c)->interface) || object_at(bus, path) ||
+        if (c < 0 || streq_ptr(interface, bus->classes[c]->interface) || object_at(bus, path) ||
                 startswith(strempty(interface), "org.freedesktop.DBus."))
                 return 0;
         return sd_bus_error_setf(error, SD_BUS_ERROR_UNKNOWN_OBJECT, "There is no object %s in the pool.", path);
@@ -113,7 +128,7 @@ int bus_find_object(sd_bus *sd, const char *path, const char *interface, void *u
         o = object_at(bus, path);
         if (!o && path_is_leaf(path))
                 return bus_error_set(error, ERROR_NO_SUCH_OBJECT, "There is no object %s in the pool.", path);
-        if (!o || !streq(interface, bus_class(o->class)->interface))
+        if (!o || !streq(interface, bus->classes[o->class]->interface))
                 return 0;
         *ret_found = o;
         return 1;

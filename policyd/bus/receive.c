@@ -4,7 +4,7 @@
  * One that changes takes its place among the requests that wait, so that a caller who has too many of them is
  * refused before anything changed. One that takes long waits for its turn. Any but those that change shows
  * committed state only, so what is open is committed first: before the object is looked up, since a failed
- * commit rebuilds the model.
+ * commit rebuilds the model. While a row of the database is unreadable, what changes the pool is refused before it takes a place.
  */
 
 #include "policyd/bus/bus-private.h"
@@ -35,29 +35,68 @@ static int check_properties(Bus *bus, sd_bus_message *m, sd_bus_error *error) {
                 return 0;
         if (!o)
                 return object_check_there(bus, sd_bus_message_get_path(m), error);
-        return bus_check_properties(o, property, error);
+        return bus_check_properties(bus, o, property, error);
+}
+
+static const BusClass *class_of(const Bus *bus, const char *interface) {
+        if (streq(interface, bus->manager->interface))
+                return bus->manager;
+        for (ObjectClass c = 0; c < _CLASS_MAX; c++)
+                if (streq(interface, bus->classes[c]->interface))
+                        return bus->classes[c];
+        return NULL;
+}
+
+/* A method of ours changes the pool, unless its class says more of it. */
+static MethodKind kind_of_ours(const BusClass *class, const char *member) {
+        for (const MethodRow *row = class->methods; row && row->member; row++)
+                if (streq(member, row->member))
+                        return row->kind;
+        for (const sd_bus_vtable *v = class->vtable; v->type != _SD_BUS_VTABLE_END; v++)
+                if (v->type == _SD_BUS_VTABLE_METHOD && streq(member, v->x.method.member))
+                        return METHOD_CHANGES;
+        return METHOD_READS_AND_CHANGES; /* sd-bus's to refuse */
 }
 
 /* A long list of references waits for its turn as the other long answers do. */
 static MethodKind kind_of(Bus *bus, sd_bus_message *m) {
-        MethodKind kind = method_kind(sd_bus_message_get_interface(m), sd_bus_message_get_member(m));
-        const char *property;
+        const char *interface = strempty(sd_bus_message_get_interface(m)), *property;
+        const BusClass *class = class_of(bus, interface);
         Object *o;
 
-        if (kind == METHOD_READS && asks_properties(bus, m, &o, &property) && o &&
-                bus_count_references(o, property) > REFERENCES_SHORT)
+        if (class)
+                return kind_of_ours(class, strempty(sd_bus_message_get_member(m)));
+        if (sd_bus_message_is_method_call(m, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects"))
+                return METHOD_SHOWS_ALL;
+        if (sd_bus_message_is_method_call(m, "org.freedesktop.DBus.Introspectable", "Introspect"))
                 return METHOD_TAKES_LONG;
-        return kind;
+        if (asks_properties(bus, m, &o, &property) && o &&
+                bus_count_references(bus, o, property) > REFERENCES_SHORT)
+                return METHOD_TAKES_LONG;
+        return startswith(interface, POLICY_BUS_NAME ".") ? METHOD_READS_AND_CHANGES : METHOD_READS;
 }
 
 static int answer_long(Bus *bus, sd_bus_message *m, MethodKind kind, sd_bus_error *error) {
         (void) policy_flush(bus->policy);
-        if (kind == METHOD_TAKES_LONG && child_answer(bus, m) > 0)
+        if (kind == METHOD_TAKES_LONG && long_answer_start(bus, m) > 0)
                 return 1;
-        queue_go_on(bus);
+        queue_go_on(&bus->queue);
         if (kind == METHOD_SHOWS_ALL && streq(sd_bus_message_get_path(m), POLICY_PATH))
                 return bus_answer_managed(bus, m, error);
         return check_properties(bus, m, error);
+}
+
+static int take_place(Bus *bus, sd_bus_message *m, sd_bus_error *error) {
+        return request_reserve(&bus->requests, &bus->callers, m, error);
+}
+
+static int check_changeable(Bus *bus, sd_bus_error *error) {
+        _cleanup_free_ char *sentence = NULL;
+
+        if (!policy_is_read_only(bus->policy))
+                return 0;
+        sentence = policy_describe_read_only(bus->policy);
+        return sentence ? bus_error_set(error, ERROR_STORAGE_FAILED, "%s", sentence) : -ENOMEM;
 }
 
 int bus_receive(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -69,12 +108,12 @@ int bus_receive(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         if (!sd_bus_message_is_method_call(m, NULL, NULL))
                 return 0;
         /* Before all else: whatever becomes of it, others have their turns after it. */
-        has_turn = queue_take_turn(bus, m);
-        queue_hurry(bus);
+        has_turn = queue_take_turn(&bus->queue, m);
+        queue_hurry(&bus->queue);
         r = object_check_path(bus, sd_bus_message_get_path(m), sd_bus_message_get_interface(m), error);
         if (r < 0) {
                 if (has_turn)
-                        queue_go_on(bus);
+                        queue_go_on(&bus->queue);
                 return r;
         }
         kind = kind_of(bus, m);
@@ -82,15 +121,15 @@ int bus_receive(sd_bus_message *m, void *userdata, sd_bus_error *error) {
                 return answer_long(bus, m, kind, error);
         switch (kind) {
         case METHOD_CHANGES:
-                r = bus_check_changeable(bus, error);
-                return r < 0 ? r : request_reserve(bus, m, error);
+                r = check_changeable(bus, error);
+                return r < 0 ? r : take_place(bus, m, error);
         case METHOD_TAKES_LONG:
         case METHOD_SHOWS_ALL:
-                return queue_receive(bus, m, kind, error);
-        case METHOD_UNKNOWN:
+                return queue_receive(&bus->queue, m, error);
+        case METHOD_READS_AND_CHANGES:
                 (void) policy_flush(bus->policy);
                 r = object_check_there(bus, sd_bus_message_get_path(m), error);
-                return r < 0 ? r : request_reserve(bus, m, error);
+                return r < 0 ? r : take_place(bus, m, error);
         case METHOD_READS:
                 (void) policy_flush(bus->policy);
                 return check_properties(bus, m, error);

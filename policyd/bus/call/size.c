@@ -1,13 +1,11 @@
 /*
- * What a message may be
- *
- * A bus ends the connection of who sends it a larger one, and with it policyd. sd-bus does not tell a
- * message's size, so it is added up here: of an answer by walking through it, of a list before it is made.
+ * The size of a message
  */
 
-#include <inttypes.h>
+#include <string.h>
 
-#include "policyd/bus/bus-private.h"
+#include "policyd/bus/call/error.h"
+#include "policyd/bus/call/size.h"
 
 static size_t align(size_t n, size_t to) {
         return (n + to - 1) / to * to;
@@ -112,22 +110,3 @@ int bus_refuse_size(sd_bus_error *error, const char *what) {
                 what, BUS_MESSAGE_MAX >> 20);
 }
 
-size_t bus_count_references(const Object *o, const char *property_or_empty) {
-        const sd_bus_vtable *v = bus_class(o->class)->vtable;
-        size_t n = 0;
-
-        for (; v->type != _SD_BUS_VTABLE_END; v++)
-                if (v->type == _SD_BUS_VTABLE_PROPERTY && v->x.property.get == get_refs &&
-                        (isempty(property_or_empty) || streq(property_or_empty, v->x.property.member)))
-                        n += ((const PtrArray *) ((const uint8_t *) o + v->x.property.offset))->n;
-        return n;
-}
-
-int bus_check_properties(const Object *o, const char *property_or_empty, sd_bus_error *error) {
-        size_t n = bus_count_references(o, property_or_empty);
-
-        if (n <= BUS_MESSAGE_MAX / OBJECT_PATH_MAX)
-                return 0;
-        return bus_refuse_size(
-                error, isempty(property_or_empty) ? "What the object refers to" : property_or_empty);
-}

@@ -7,7 +7,8 @@
 
 #include <inttypes.h>
 
-#include "policyd/bus/bus-private.h"
+#include "policyd/bus/call/error.h"
+#include "policyd/bus/call/options.h"
 
 static const struct {
         const char *key;

@@ -1,0 +1,181 @@
+/*
+ * Answers
+ *
+ * A refusal is answered at once; a change after its commit (call/requests.h), with an idempotency key kept in the same commit; a
+ * long text by who made it, which may be a worker.
+ */
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "common/daemon/bus-text.h"
+#include "policyd/bus/bus-private.h"
+#include "policyd/bus/call/worker.h"
+
+int bus_decided(int r, Refusal *refusal, sd_bus_error *error) {
+        if (r >= 0 && refusal->code == ERROR_NONE)
+                return 0;
+        if (r >= 0)
+                r = bus_error_set(
+                        error, refusal->code, "%s", refusal->message ?: error_code_meaning(refusal->code));
+        else
+                r = bus_error_set(error, ERROR_INTERNAL_ERROR, "policyd could not decide: %s.", strerror(-r));
+        refusal_done(refusal);
+        *refusal = (Refusal){};
+        return r;
+}
+
+static int reply_later(Bus *bus, sd_bus_message *m, const char *path_or_null, sd_bus_error *error) {
+        Request *q;
+        int r;
+
+        r = request_take(&bus->requests, m, &q, error);
+        if (r < 0)
+                return r;
+        r = path_or_null ? request_set_path(q, path_or_null) : 0;
+        if (r >= 0)
+                r = policy_when_committed(bus->policy, request_committed, q);
+        if (r < 0) {
+                request_cancel(q);
+                return bus_error_set(error, ERROR_INTERNAL_ERROR, "The change could not be kept: %s.", strerror(-r));
+        }
+        return 1;
+}
+
+int bus_reply_object(Bus *bus, sd_bus_message *m, const Object *o, sd_bus_error *error) {
+        return reply_later(bus, m, o ? OBJECT_PATH(o) : "/", error);
+}
+
+int bus_reply_empty(Bus *bus, sd_bus_message *m, sd_bus_error *error) {
+        return reply_later(bus, m, NULL, error);
+}
+
+int bus_finish(Bus *bus, sd_bus_message *m, int r, Refusal *refusal, sd_bus_error *error) {
+        r = bus_decided(r, refusal, error);
+        return r < 0 ? r : bus_reply_empty(bus, m, error);
+}
+
+/* Long answers */
+
+/* In a worker it ends here. */
+static void give(Bus *bus, char letter, const char *text) {
+        if (bus->answer_fd < 0)
+                return;
+        worker_write(bus->answer_fd, &letter, 1);
+        worker_write(bus->answer_fd, text, strlen(text));
+        _exit(EXIT_SUCCESS);
+}
+
+int bus_send_text(sd_bus_message *m, const char *text) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int r;
+
+        if (!sd_bus_message_get_expect_reply(m))
+                return 0;
+        r = sd_bus_message_new_method_return(m, &reply);
+        if (r >= 0)
+                r = bus_append_long_text(reply, text);
+        return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+}
+
+int bus_reply_text(Bus *bus, sd_bus_message *m, int r, char *text, sd_bus_error *error) {
+        _cleanup_free_ char *answer = text;
+
+        if (r < 0 && r != -EMSGSIZE)
+                return bus_error_set(
+                        error, ERROR_INTERNAL_ERROR, "The answer could not be made: %s.", strerror(-r));
+        if (r < 0 || strlen(answer) > BUS_MESSAGE_MAX)
+                return bus_refuse_size(error, "The answer");
+        give(bus, GIVES_TEXT, answer);
+        r = bus_send_text(m, answer);
+        return r < 0 ? r : 1;
+}
+
+int bus_reply_number(Bus *bus, sd_bus_message *m, uint32_t n) {
+        char text[16];
+
+        snprintf(text, sizeof(text), "%" PRIu32, n);
+        give(bus, GIVES_NUMBER, text);
+        return sd_bus_reply_method_return(m, "u", n);
+}
+
+/* Idempotency keys */
+
+void call_done(Call *c) {
+        free(c->arguments);
+        refusal_done(&c->refusal);
+}
+
+static int describe_arguments(Call *c, const char *format, va_list args) {
+        _cleanup_strbuf_ StrBuf b = {};
+        _cleanup_free_ char *text = NULL;
+
+        if (vasprintf(&text, format, args) < 0) {
+                text = NULL;
+                return -ENOMEM;
+        }
+        strbuf_add(&b, text);
+        options_describe(&c->options, &b);
+        c->arguments = strbuf_take(&b);
+        return c->arguments ? 0 : -ENOMEM;
+}
+
+/* The uid of who calls is part of the key; until it is known the call is parked, and 1 is returned. */
+static int find_caller(Call *c) {
+        Caller *caller;
+        int r;
+
+        r = caller_get(&c->bus->callers, c->m, &caller, c->error);
+        if (r < 0)
+                return r;
+        if (!caller->has_uid)
+                return caller_park(caller, c->m, c->error);
+        c->uid = caller->uid;
+        return 0;
+}
+
+static int find_key(Call *c) {
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        r = policy_idempotency_find(c->bus->policy, c->uid, sd_bus_message_get_member(c->m),
+                c->options.idempotency_key, c->arguments, &path, &c->refusal);
+        if (r < 0 || c->refusal.code != ERROR_NONE)
+                return bus_decided(r, &c->refusal, c->error);
+        /* The first call may still wait for its commit; so does this one. */
+        return r > 0 ? reply_later(c->bus, c->m, path, c->error) : 0;
+}
+
+int call_begin(Call *c, unsigned allowed, const char *arguments, ...) {
+        va_list args;
+        int r;
+
+        r = options_read(c->m, allowed, &c->options, c->error);
+        if (r < 0)
+                return r;
+        /* A dry run makes nothing that a key could stand for. */
+        if (!c->options.idempotency_key || c->options.dry_run)
+                return 0;
+        r = find_caller(c);
+        if (r != 0)
+                return r;
+        va_start(args, arguments);
+        r = describe_arguments(c, arguments, args);
+        va_end(args);
+        return r < 0 ? r : find_key(c);
+}
+
+int call_finish(Call *c, int r, const Object *made) {
+        r = bus_decided(r, &c->refusal, c->error);
+        if (r < 0)
+                return r;
+        if (made && c->arguments) {
+                r = policy_idempotency_record(c->bus->policy, c->uid, sd_bus_message_get_member(c->m),
+                        c->options.idempotency_key, c->arguments, OBJECT_PATH(made), made);
+                if (r < 0)
+                        return bus_error_set(c->error, ERROR_INTERNAL_ERROR,
+                                "The idempotency key could not be kept: %s.", strerror(-r));
+        }
+        return bus_reply_object(c->bus, c->m, made, c->error);
+}

@@ -1,0 +1,62 @@
+#pragma once
+
+/*
+ * Who calls
+ *
+ * Kept for each unique name that has requests waiting, used an idempotency key, or had several long calls in line. The uid is
+ * asked from the bus once, without blocking, when a key first needs it; meanwhile the calls are parked and then received as if
+ * they came now. A name that leaves the bus is forgotten: it is never given again.
+ */
+
+#include <systemd/sd-bus.h>
+
+#include "common/base/hashmap.h"
+
+/* Calls that wait, in the order in which they came. */
+typedef struct WaitingCall WaitingCall;
+typedef struct CallList {
+        WaitingCall *first, *last;
+        size_t n;
+} CallList;
+int call_list_add(CallList *l, sd_bus_message *m);
+sd_bus_message *call_list_take(CallList *l); /* the caller unrefs it; NULL: there is none */
+bool call_list_has(const CallList *l, const char *interface, const char *member);
+
+typedef struct Callers Callers;
+typedef struct Caller Caller;
+
+struct Caller {
+        Callers *callers;
+        sd_bus *bus;
+        char name[64];      /* unique names are short; longer ones get LimitReached */
+        uint64_t n_waiting; /* requests, and the calls of both lists */
+        bool has_uid;
+        uint32_t uid;
+        sd_bus_slot *vanish_slot, *ask_slot;
+        CallList parked; /* until the uid is known */
+        CallList queued; /* until it is their turn: the queue's */
+        Caller *next_turn;
+        Caller *older, *newer;
+};
+
+struct Callers {
+        uint64_t waiting_max; /* of one caller */
+        HashMap *by_name;
+        Caller *oldest, *newest;
+        void (*left)(Caller *c, void *userdata); /* before its queued calls are dropped */
+        void *userdata;
+};
+
+int callers_init(Callers *callers, uint64_t waiting_max);
+void callers_done(Callers *callers);
+
+/* Who sent m. LimitReached: there are too many. */
+int caller_get(Callers *callers, sd_bus_message *m, Caller **ret, sd_bus_error *error);
+int caller_check_room(const Caller *c, sd_bus_error *error); /* LimitReached: too many of its calls wait already */
+void caller_settle(Caller *c); /* one of its calls waits no more */
+int caller_watch(Caller *c);   /* forgets it, and what waits, when it leaves the bus */
+/* Receives m again when the uid is known; 1, or negative with the error set. */
+int caller_park(Caller *c, sd_bus_message *m, sd_bus_error *error);
+
+/* Calls handler when a unique name has left the bus. */
+int watch_name(sd_bus *bus, const char *name, sd_bus_slot **ret, sd_bus_message_handler_t handler, void *userdata);

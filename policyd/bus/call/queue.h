@@ -1,0 +1,35 @@
+#pragma once
+
+/*
+ * Long answers wait in line
+ *
+ * Each caller has a queue of its own, and the callers take turns, one call each: who pipelines a thousand of them delays nobody
+ * else's. A call whose turn it is goes back to the end of sd-bus's own queue and is received again, so that all that has arrived
+ * before it is read first. Turns are given when nothing else is left to do; or after QUEUE_WAIT_USEC, so that a steady stream of
+ * short calls does not keep the long ones waiting for ever.
+ */
+
+#include <systemd/sd-event.h>
+
+#include "policyd/bus/call/callers.h"
+
+typedef struct Queue {
+        sd_event *event;
+        Callers *callers;
+        Caller *first, *last; /* those with long answers to come, in the order of their turns */
+        size_t n;             /* calls that wait for a turn */
+        sd_bus_message *turn_call; /* has its turn; sd-bus is about to receive it again */
+        bool busy;                 /* the answer whose turn it was is being made */
+        sd_event_source *source;
+        uint64_t last_turn; /* monotonic µs */
+} Queue;
+
+void queue_init(Queue *q, sd_event *event, Callers *callers);
+void queue_done(Queue *q);
+
+/* 1: it waits and is received again. */
+int queue_receive(Queue *q, sd_bus_message *m, sd_bus_error *error);
+/* Whether it is the one that has its turn now; with queue_go_on() the next has. */
+bool queue_take_turn(Queue *q, sd_bus_message *m);
+void queue_go_on(Queue *q);
+void queue_hurry(Queue *q); /* who has waited for long is not overtaken for ever */

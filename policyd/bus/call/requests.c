@@ -1,0 +1,89 @@
+/*
+ * Requests and their answers
+ */
+
+#include "policyd/bus/call/error.h"
+#include "policyd/bus/call/requests.h"
+
+struct Request {
+        Requests *requests;
+        Caller *caller;
+        sd_bus_message *message;
+        char *path; /* NULL: the answer is empty */
+        Request *previous, *next;
+};
+
+int request_reserve(Requests *requests, Callers *callers, sd_bus_message *m, sd_bus_error *error) {
+        Caller *caller;
+        Request *q;
+        int r;
+
+        request_cancel(requests->reserved);
+        r = caller_get(callers, m, &caller, error);
+        if (r >= 0)
+                r = caller_check_room(caller, error);
+        if (r < 0)
+                return r;
+
+        q = calloc(1, sizeof(*q));
+        if (!q)
+                return -ENOMEM;
+        q->requests = requests;
+        q->caller = caller;
+        q->message = sd_bus_message_ref(m);
+        q->next = requests->first;
+        if (q->next)
+                q->next->previous = q;
+        requests->first = requests->reserved = q;
+        caller->n_waiting++;
+        return 0;
+}
+
+int request_take(Requests *requests, sd_bus_message *m, Request **ret, sd_bus_error *error) {
+        if (!requests->reserved || requests->reserved->message != m)
+                return bus_error_set(error, ERROR_INTERNAL_ERROR, "%s.%s is not known to change the pool, but it does.",
+                        strempty(sd_bus_message_get_interface(m)), strempty(sd_bus_message_get_member(m)));
+        *ret = take_ptr(requests->reserved);
+        return 0;
+}
+
+int request_set_path(Request *q, const char *path) {
+        q->path = strdup(path);
+        return q->path ? 0 : -ENOMEM;
+}
+
+Request *request_cancel(Request *q) {
+        if (!q)
+                return NULL;
+        if (q == q->requests->reserved)
+                q->requests->reserved = NULL;
+        *(q->previous ? &q->previous->next : &q->requests->first) = q->next;
+        if (q->next)
+                q->next->previous = q->previous;
+        caller_settle(q->caller);
+        sd_bus_message_unref(q->message);
+        free(q->path);
+        free(q);
+        return NULL;
+}
+
+void requests_drop(Requests *requests) {
+        while (requests->first)
+                request_cancel(requests->first);
+}
+
+void request_committed(ErrorCode code, const char *message, void *userdata) {
+        Request *q = userdata;
+
+        /* A caller that has left gets no answer: the bus drops it, and the outcome stands. */
+        if (code != ERROR_NONE) {
+                _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+
+                bus_error_set(&error, code, "%s", message ?: error_code_meaning(code));
+                sd_bus_reply_method_error(q->message, &error);
+        } else if (q->path)
+                sd_bus_reply_method_return(q->message, "o", q->path);
+        else
+                sd_bus_reply_method_return(q->message, NULL);
+        request_cancel(q);
+}
