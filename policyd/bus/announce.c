@@ -8,94 +8,24 @@
 
 #include "policyd/bus/bus-private.h"
 
-#define DBUS_PROPERTIES "org.freedesktop.DBus.Properties"
-#define DBUS_OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
-#define ANNOUNCED (SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE | SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION)
-
-static const sd_bus_vtable *find_property(const sd_bus_vtable *v, const char *name) {
-        for (; v->type != _SD_BUS_VTABLE_END; v++)
-                if (v->type == _SD_BUS_VTABLE_PROPERTY && streq(v->x.property.member, name))
-                        return v;
-        return NULL;
-}
-
-int announce_prepare(Bus *bus) {
-        for (ObjectClass c = 0; c < _CLASS_MAX; c++) {
-                const BusClass *class = bus->classes[c];
-
-                for (size_t i = 0; class->properties[i]; i++) {
-                        if (!*class->properties[i])
-                                continue;
-                        if (i >= PROPERTIES_MAX)
-                                return -E2BIG;
-                        bus->properties[c][i] = find_property(class->vtable, class->properties[i]);
-                        if (!bus->properties[c][i] || !(bus->properties[c][i]->flags & ANNOUNCED))
-                                return -ENOENT;
-                }
-        }
-        return 0;
-}
-
-/* The next property among those that changed; NULL: no more. */
-static const sd_bus_vtable *next_changed(const Bus *bus, const Object *o, uint64_t *rest) {
-        while (*rest) {
-                const sd_bus_vtable *v = bus->properties[o->class][__builtin_ctzll(*rest)];
-
-                *rest &= *rest - 1;
-                if (v)
-                        return v;
-        }
-        return NULL;
-}
-
-/* The values of those that are told, and the names of those that are only to be asked for again. */
-static int append_changes(Bus *bus, sd_bus_message *m, const Object *o, const char *path) {
-        const sd_bus_vtable *v;
-        int r;
-
-        r = sd_bus_message_open_container(m, 'a', "{sv}");
-        for (uint64_t rest = o->changed; r >= 0 && (v = next_changed(bus, o, &rest));)
-                if (v->flags & SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE)
-                        r = show_property(bus, m, o, path, v);
-        if (r >= 0)
-                r = sd_bus_message_close_container(m);
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'a', "s");
-        for (uint64_t rest = o->changed; r >= 0 && (v = next_changed(bus, o, &rest));)
-                if (v->flags & SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION)
-                        r = sd_bus_message_append_basic(m, 's', v->x.property.member);
-        return r < 0 ? r : sd_bus_message_close_container(m);
-}
-
 static int send_changed(Bus *bus, const Object *o) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-        const char *path = OBJECT_PATH(o);
-        uint64_t rest = o->changed;
-        int r;
+        const BusClass *class = bus->classes[o->class];
+        char *names[PROPERTIES_MAX + 1];
+        size_t n = 0;
 
-        if (!next_changed(bus, o, &rest))
-                return 0;
-        r = sd_bus_message_new_signal(bus->bus, &m, path, DBUS_PROPERTIES, "PropertiesChanged");
-        if (r >= 0)
-                r = sd_bus_message_append_basic(m, 's', bus->classes[o->class]->interface);
-        if (r >= 0)
-                r = append_changes(bus, m, o, path);
-        return r < 0 ? r : sd_bus_send(bus->bus, m, NULL);
+        for (size_t i = 0; i < PROPERTIES_MAX && class->properties[i]; i++)
+                if (o->changed >> i & 1 && *class->properties[i])
+                        names[n++] = (char *) class->properties[i];
+        names[n] = NULL;
+        return n == 0 ? 0
+                      : sd_bus_emit_properties_changed_strv(bus->bus, OBJECT_PATH(o), class->interface, names);
 }
 
-static int send_added(Bus *bus, const Object *o) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-        int r;
-
-        r = sd_bus_message_new_signal(bus->bus, &m, POLICY_PATH, DBUS_OBJECT_MANAGER, "InterfacesAdded");
-        if (r >= 0)
-                r = show_object(bus, m, o);
-        return r < 0 ? r : sd_bus_send(bus->bus, m, NULL);
-}
-
+/* sd-bus would look for the object, which is gone, to see what it had. */
 static int send_removed(Bus *bus, const Object *o) {
         return sd_bus_emit_interfaces_removed(bus->bus, OBJECT_PATH(o), "org.freedesktop.DBus.Peer",
-                "org.freedesktop.DBus.Introspectable", DBUS_PROPERTIES, bus->classes[o->class]->interface, NULL);
+                "org.freedesktop.DBus.Introspectable", "org.freedesktop.DBus.Properties",
+                bus->classes[o->class]->interface, NULL);
 }
 
 uint32_t count_hosts_online(Bus *bus) {
@@ -135,7 +65,7 @@ static void on_changed(const Object *o, void *userdata) {
                 if (!o->is_new)
                         (void) send_removed(bus, o);
         } else if (o->is_new)
-                (void) send_added(bus, o);
+                (void) sd_bus_emit_object_added(bus->bus, OBJECT_PATH(o));
         else
                 (void) send_changed(bus, o);
         if (o->class == CLASS_HOST)

@@ -81,7 +81,6 @@ struct Bus {
         Backup *backup;          /* is being made */
         uint32_t hosts_online;   /* as last announced */
         uint64_t epoch;          /* likewise */
-        const sd_bus_vtable *properties[_CLASS_MAX][PROPERTIES_MAX]; /* by bit of Object.changed */
 };
 
 /* receive.c: sd-bus's filter, before it looks for the method */
@@ -96,12 +95,9 @@ int method_backup(sd_bus_message *m, void *userdata, sd_bus_error *error);
 void backup_stop(Bus *bus);
 
 /* announce.c */
-int announce_prepare(Bus *bus); /* once; -ENOENT, -E2BIG: a class names a property that its vtable does not have or does not announce, or too many */
 uint32_t count_hosts_online(Bus *bus);
 
 /* show.c */
-int show_property(Bus *bus, sd_bus_message *m, const Object *o, const char *path, const sd_bus_vtable *v); /* {sv} */
-int show_object(Bus *bus, sd_bus_message *m, const Object *o); /* oa{sa{sv}}: its path, and all that it shows */
 int bus_answer_managed(Bus *bus, sd_bus_message *m, sd_bus_error *error); /* GetManagedObjects */
 /* Lists of references are all that grows with the pool. Of one property, or with NULL of all. */
 size_t bus_count_references(Bus *bus, const Object *o, const char *property_or_null);

@@ -103,8 +103,7 @@ static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *erro
 int bus_start(Bus *bus) {
         int r;
 
-        r = announce_prepare(bus);
-        r = r ?: bus_connect(bus);
+        r = bus_connect(bus);
         if (r < 0)
                 return r;
         r = sd_bus_set_exit_on_disconnect(bus->bus, true);

@@ -26,7 +26,7 @@ static int append_field(sd_bus_message *m, const char *signature, void *field) {
         }
 }
 
-int show_property(Bus *bus, sd_bus_message *m, const Object *o, const char *path, const sd_bus_vtable *v) {
+static int append_property(Bus *bus, sd_bus_message *m, const Object *o, const char *path, const sd_bus_vtable *v) {
         const char *signature = v->x.property.signature;
         void *field = (uint8_t *) o + v->x.property.offset;
         sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -58,13 +58,13 @@ static int append_interface(Bus *bus, sd_bus_message *m, const Object *o, const 
                 r = sd_bus_message_open_container(m, 'a', "{sv}");
         for (const sd_bus_vtable *v = bus->classes[o->class]->vtable; r >= 0 && v->type != _SD_BUS_VTABLE_END; v++)
                 if (v->type == _SD_BUS_VTABLE_PROPERTY)
-                        r = show_property(bus, m, o, path, v);
+                        r = append_property(bus, m, o, path, v);
         if (r >= 0)
                 r = sd_bus_message_close_container(m);
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-int show_object(Bus *bus, sd_bus_message *m, const Object *o) {
+static int append_object(Bus *bus, sd_bus_message *m, const Object *o) {
         const char *path = OBJECT_PATH(o);
         int r;
 
@@ -94,7 +94,7 @@ static int append_class(Bus *bus, sd_bus_message *m, const PtrArray *objects) {
         for (size_t i = 0; r >= 0 && i < objects->n; i++) {
                 r = sd_bus_message_open_container(m, 'e', "oa{sa{sv}}");
                 if (r >= 0)
-                        r = show_object(bus, m, objects->items[i]);
+                        r = append_object(bus, m, objects->items[i]);
                 if (r >= 0)
                         r = sd_bus_message_close_container(m);
         }
