@@ -24,53 +24,6 @@
 #define CALLS_OUTSTANDING_MAX 64
 #define CALLS_WAITING_MAX 1024
 
-struct LinkCall {
-        HostLink *link;
-        sd_bus_message *message;
-        sd_bus_slot *slot; /* while it is outstanding */
-        bool sent;
-        LinkReply reply;
-        void *userdata;
-        LinkCall *previous, *next;
-};
-
-static void call_append(HostLink *link, LinkCall *call) {
-        call->previous = link->calls_tail;
-        if (link->calls_tail)
-                link->calls_tail->next = call;
-        else
-                link->calls = call;
-        link->calls_tail = call;
-        if (!link->next_unsent)
-                link->next_unsent = call;
-        link->n_calls++;
-}
-
-static LinkCall *call_free(LinkCall *call) {
-        HostLink *link = call->link;
-
-        if (link->next_unsent == call)
-                link->next_unsent = call->next;
-        *(call->previous ? &call->previous->next : &link->calls) = call->next;
-        *(call->next ? &call->next->previous : &link->calls_tail) = call->previous;
-        link->n_calls--;
-        if (call->sent)
-                link->n_sent--;
-        sd_bus_slot_unref(call->slot);
-        sd_bus_message_unref(call->message);
-        free(call);
-        return NULL;
-}
-
-static void call_finish(LinkCall *call, LinkOutcome outcome, ErrorCode code, const char *message) {
-        HostLink *link = call->link;
-        LinkReply reply = call->reply;
-        void *userdata = call->userdata;
-
-        call_free(call);
-        reply(link, outcome, code, message, userdata);
-}
-
 static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error);
 
 static int call_send(LinkCall *call) {
@@ -78,8 +31,8 @@ static int call_send(LinkCall *call) {
         int r;
 
         r = sd_bus_call_async(
-                link->bus, &call->slot, call->message, on_reply, call, link->settings.call_usec);
-        link_arm(link);
+                wire_bus(link->wire), &call->slot, call->message, on_reply, call, link->settings.call_usec);
+        wire_arm(link->wire);
         if (r < 0)
                 return r;
         call->message = sd_bus_message_unref(call->message);
@@ -94,7 +47,7 @@ static void send_waiting(HostLink *link) {
 
         while (link_is_same(link, generation) && link->next_unsent && link->n_sent < CALLS_OUTSTANDING_MAX)
                 if (call_send(link->next_unsent) < 0)
-                        call_finish(link->next_unsent, LINK_REFUSED, ERROR_HOST_OFFLINE,
+                        link_call_finish(link->next_unsent, LINK_REFUSED, ERROR_HOST_OFFLINE,
                                 "The connection to the host takes no more messages.");
 }
 
@@ -151,7 +104,7 @@ static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error) 
         outcome = reply_outcome(reply, &code);
         if (outcome != LINK_DONE)
                 detail = link_error_text(reply);
-        call_finish(call, outcome, code, outcome == LINK_DONE ? NULL : strempty(detail));
+        link_call_finish(call, outcome, code, outcome == LINK_DONE ? NULL : strempty(detail));
         if (!link_is_same(link, generation))
                 return LINK_HANDLED;
 
@@ -168,27 +121,6 @@ static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error) 
         return LINK_HANDLED;
 }
 
-/* Each reply is told with the link already closed, so that it cannot ask for more. Without a reason (the link
- * is freed) nobody is told. */
-void link_drop_calls(HostLink *link, const char *reason) {
-        while (link->calls) {
-                LinkCall *call = link->calls;
-
-                if (!reason || link->freed)
-                        call_free(call);
-                else
-                        call_finish(
-                                call, call->sent ? LINK_UNKNOWN : LINK_REFUSED, ERROR_HOST_OFFLINE, reason);
-        }
-}
-
-void link_refuse_waiting(HostLink *link, const char *reason) {
-        uint64_t generation = link->generation;
-
-        while (link_is_same(link, generation) && link->next_unsent)
-                call_finish(link->next_unsent, LINK_REFUSED, ERROR_HOST_OFFLINE, reason);
-}
-
 static int call_new(HostLink *link, const char *path, const char *interface, const char *member,
         LinkReply reply, void *userdata, LinkCall **ret) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
@@ -199,7 +131,7 @@ static int call_new(HostLink *link, const char *path, const char *interface, con
                 return -ENOTCONN;
         if (link->n_calls - link->n_sent >= CALLS_WAITING_MAX)
                 return -ENOBUFS;
-        r = sd_bus_message_new_method_call(link->bus, &m, link->peer, path, interface, member);
+        r = sd_bus_message_new_method_call(wire_bus(link->wire), &m, link->peer, path, interface, member);
         if (r < 0)
                 return r;
         /* The process that was claimed, or nobody. */
@@ -214,7 +146,7 @@ static int call_new(HostLink *link, const char *path, const char *interface, con
         call->message = take_ptr(m);
         call->reply = reply;
         call->userdata = userdata;
-        call_append(link, call);
+        link_call_append(link, call);
         *ret = call;
         return 0;
 }
@@ -226,7 +158,7 @@ static int call_start(LinkCall *call, int r) {
         if (r >= 0 && link->next_unsent == call && link->n_sent < CALLS_OUTSTANDING_MAX)
                 r = call_send(call);
         if (r < 0)
-                call_free(call);
+                link_call_free(call);
         return r < 0 ? r : 0;
 }
 
@@ -274,7 +206,7 @@ int link_release(HostLink *link, LinkReply reply, void *userdata) {
 bool link_withdraw(HostLink *link, const void *userdata) {
         for (LinkCall *call = link->next_unsent; call; call = call->next)
                 if (call->userdata == userdata) {
-                        call_free(call);
+                        link_call_free(call);
                         return true;
                 }
         return false;

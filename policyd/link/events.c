@@ -16,23 +16,6 @@
 /* A claim takes milliseconds; more events than this mean that hostd floods. */
 #define KEPT_MAX 16384
 
-struct KeptEvent {
-        sd_bus_message *message;
-        KeptEvent *next;
-};
-
-void link_drop_events(HostLink *link) {
-        KeptEvent *e, *next;
-
-        for (e = take_ptr(link->kept); e; e = next) {
-                next = e->next;
-                sd_bus_message_unref(e->message);
-                free(e);
-        }
-        link->kept_tail = NULL;
-        link->n_kept = 0;
-}
-
 static int keep(HostLink *link, sd_bus_message *m) {
         KeptEvent *e;
 
@@ -83,52 +66,30 @@ static int pass_inventory(HostLink *link, JsonReader *r, struct json_object *o) 
         return 0;
 }
 
-static int pass_vm(HostLink *link, JsonReader *r, struct json_object *o) {
-        VmEvent event = {};
-        int k;
-
-        k = vm_event_parse(r, o, &event);
-        if (k < 0)
-                return k;
-        if (take_seq(link, event.head.seq, /* inventory= */ false) && link->owner.vm_event)
-                link->owner.vm_event(link, &event, link->userdata);
-        vm_event_done(&event);
-        return 0;
-}
-
-static int pass_vgpu(HostLink *link, JsonReader *r, struct json_object *o) {
-        VgpuEvent event = {};
-        int k;
-
-        k = vgpu_event_parse(r, o, &event);
-        if (k < 0)
-                return k;
-        if (take_seq(link, event.head.seq, /* inventory= */ false) && link->owner.vgpu_event)
-                link->owner.vgpu_event(link, &event, link->userdata);
-        vgpu_event_done(&event);
-        return 0;
-}
-
-static int pass_pci(HostLink *link, JsonReader *r, struct json_object *o) {
-        PciEvent event = {};
-        int k;
-
-        k = pci_event_parse(r, o, &event);
-        if (k < 0)
-                return k;
-        if (take_seq(link, event.head.seq, /* inventory= */ false) && link->owner.pci_event)
-                link->owner.pci_event(link, &event, link->userdata);
-        pci_event_done(&event);
-        return 0;
-}
+/* Reads one kind of event and passes it on. */
+#define DEFINE_PASS(kind, type)                                                                              \
+        static int pass_##kind(HostLink *link, JsonReader *r, struct json_object *o) {                       \
+                type event = {};                                                                             \
+                int k = kind##_parse(r, o, &event);                                                          \
+                                                                                                             \
+                if (k < 0)                                                                                   \
+                        return k;                                                                            \
+                if (take_seq(link, event.head.seq, /* inventory= */ false) && link->owner.kind)              \
+                        link->owner.kind(link, &event, link->userdata);                                      \
+                kind##_done(&event);                                                                         \
+                return 0;                                                                                    \
+        }
+DEFINE_PASS(vm_event, VmEvent)
+DEFINE_PASS(vgpu_event, VgpuEvent)
+DEFINE_PASS(pci_event, PciEvent)
 
 static const struct {
         const char *member;
         int (*pass)(HostLink *link, JsonReader *r, struct json_object *o);
 } signals[] = {
-        {"VMEvent", pass_vm},
-        {"VGPUEvent", pass_vgpu},
-        {"PCIEvent", pass_pci},
+        {"VMEvent", pass_vm_event},
+        {"VGPUEvent", pass_vgpu_event},
+        {"PCIEvent", pass_pci_event},
         {"InventoryChanged", pass_inventory},
 };
 

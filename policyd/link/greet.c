@@ -14,29 +14,10 @@
 #include "policyd/link/link-private.h"
 #include "protocol/names.h"
 
-#define ERROR_TEXT_MAX 4096
 #define BUS_NAME "org.freedesktop.DBus"
 #define BUS_PATH "/org/freedesktop/DBus"
 
 static void greet(HostLink *link, const char *peer);
-
-static bool is_silence(sd_bus_message *reply) {
-        return sd_bus_message_is_method_error(reply, SD_BUS_ERROR_NO_REPLY) ||
-               sd_bus_message_is_method_error(reply, SD_BUS_ERROR_TIMEOUT);
-}
-
-char *link_error_text(sd_bus_message *reply) {
-        const sd_bus_error *e = sd_bus_message_get_error(reply);
-        const char *text;
-
-        if (is_silence(reply))
-                text = "no answer in time.";
-        else if (e && !isempty(e->message))
-                text = e->message;
-        else
-                text = e ? strempty(e->name) : "it gave no reason";
-        return text_clean(text, strlen(text), TEXT_LINE, ERROR_TEXT_MAX);
-}
 
 static void lose_with(HostLink *link, const char *what, sd_bus_message *reply) {
         _cleanup_free_ char *denied = NULL, *detail = NULL, *text = NULL;
@@ -57,8 +38,8 @@ static int step(HostLink *link, sd_bus_message *m, sd_bus_message_handler_t call
         int r;
 
         link->step_slot = sd_bus_slot_unref(link->step_slot);
-        r = sd_bus_call_async(link->bus, &link->step_slot, m, callback, link, link->settings.call_usec);
-        link_arm(link);
+        r = sd_bus_call_async(wire_bus(link->wire), &link->step_slot, m, callback, link, link->settings.call_usec);
+        wire_arm(link->wire);
         return r;
 }
 
@@ -116,17 +97,17 @@ static int subscribe(HostLink *link) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
-        r = sd_bus_add_match_async(link->bus, &link->owner_slot,
+        r = sd_bus_add_match_async(wire_bus(link->wire), &link->owner_slot,
                 "type='signal',sender='" BUS_NAME "',path='" BUS_PATH "',interface='" BUS_NAME
                 "',member='NameOwnerChanged',arg0='" HOST_BUS_NAME "'",
                 on_name_owner, on_match_installed, link);
         if (r < 0)
                 return r;
-        r = sd_bus_match_signal_async(link->bus, &link->signal_slot, HOST_BUS_NAME, HOST_PATH,
+        r = sd_bus_match_signal_async(wire_bus(link->wire), &link->signal_slot, HOST_BUS_NAME, HOST_PATH,
                 HOST_IFACE_MANAGER, /* member= */ NULL, link_on_signal, on_match_installed, link);
         if (r < 0)
                 return r;
-        r = sd_bus_message_new_method_call(link->bus, &m, BUS_NAME, BUS_PATH, BUS_NAME, "GetNameOwner");
+        r = sd_bus_message_new_method_call(wire_bus(link->wire), &m, BUS_NAME, BUS_PATH, BUS_NAME, "GetNameOwner");
         if (r < 0)
                 return r;
         r = sd_bus_message_append(m, "s", HOST_BUS_NAME);
@@ -236,7 +217,7 @@ static int ask_properties(HostLink *link) {
         int r;
 
         r = sd_bus_message_new_method_call(
-                link->bus, &m, link->peer, HOST_PATH, "org.freedesktop.DBus.Properties", "GetAll");
+                wire_bus(link->wire), &m, link->peer, HOST_PATH, "org.freedesktop.DBus.Properties", "GetAll");
         if (r < 0)
                 return r;
         r = sd_bus_message_append(m, "s", HOST_IFACE_MANAGER);
@@ -306,7 +287,8 @@ static int on_claimed(sd_bus_message *reply, void *userdata, sd_bus_error *error
 
         seq = inventory.seq;
         link->epoch = held;
-        link_set_claimed(link);
+        link->state = LINK_CLAIMED;
+        link->retry_delay = 0;
         r = link->owner.claimed(link, held, &inventory, &reason, link->userdata);
         inventory_done(&inventory);
         if (!link_is_same(link, generation))
@@ -323,7 +305,7 @@ static int make_claim(HostLink *link, const LinkClaim *claim, sd_bus_message **r
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
-        r = sd_bus_message_new_method_call(link->bus, &m, link->peer, HOST_PATH, HOST_IFACE_MANAGER,
+        r = sd_bus_message_new_method_call(wire_bus(link->wire), &m, link->peer, HOST_PATH, HOST_IFACE_MANAGER,
                 link->counts ? "ClaimWith" : "Claim");
         if (r < 0)
                 return r;

@@ -3,9 +3,9 @@
 /*
  * The parts of a link
  *
- * link.c owns the state: dialling, loss, back-off and keepalive. greet.c goes from "connected" to "claimed".
- * calls.c holds the orders, events.c the signals, turn.c its place on the event loop. Each calls back into
- * link.c through link_lose() when the connection is of no more use.
+ * Each calls those below it: link.c dials and keeps alive; greet.c goes from "connected" to "claimed"; calls.c sends orders and
+ * events.c passes signals on; lose.c ends a connection that is of no more use, and call-list.c answers its calls; wire.h is its
+ * place on the event loop.
  *
  * Owners may free the link in any callback; so each entry from the loop pins it (link_ref) and, after a call
  * to the owner, asks link_is_same() whether the connection that it spoke of is still the link's.
@@ -16,6 +16,7 @@
 #include "policyd/link/address.h"
 #include "policyd/link/link.h"
 #include "policyd/link/ssh.h"
+#include "policyd/link/wire.h"
 
 typedef enum LinkState {
         LINK_IDLE,        /* before link_start() */
@@ -30,7 +31,21 @@ typedef enum LinkState {
 } LinkState;
 
 typedef struct LinkCall LinkCall;
+struct LinkCall {
+        HostLink *link;
+        sd_bus_message *message;
+        sd_bus_slot *slot; /* while it is outstanding */
+        bool sent;
+        LinkReply reply;
+        void *userdata;
+        LinkCall *previous, *next;
+};
+
 typedef struct KeptEvent KeptEvent;
+struct KeptEvent {
+        sd_bus_message *message;
+        KeptEvent *next;
+};
 
 struct HostLink {
         sd_event *event;
@@ -44,7 +59,7 @@ struct HostLink {
 
         LinkState state;
         uint64_t generation; /* of the connection to hostd; grows with each loss */
-        sd_bus *bus;
+        Wire *wire; /* NULL: there is none */
         Ssh *ssh;
         char *peer; /* hostd's unique name: orders go to the process that was claimed, and to no successor of
                        it */
@@ -52,15 +67,12 @@ struct HostLink {
         sd_bus_slot *step_slot; /* the greeting's call that is outstanding */
         sd_bus_slot *ping_slot;
         sd_event_source *deadline, *retry, *keepalive;
-        sd_event_source *io, *wake; /* of the connection */
-        uint64_t wake_at;           /* for when wake is set; UINT64_MAX: it is not */
+        sd_event_time_handler_t on_retry; /* dials again */
         uint64_t retry_delay;
         Login login;
-        int wire;        /* a number of the link's own for the connection; -1: none */
-        bool dropped;    /* the other side ended the connection */
-        bool spoke;      /* the first bytes came and were looked at */
-        char noise[256]; /* them, where they are not the bus's */
-        bool heard;      /* anything since the last tick of the keepalive */
+        bool dropped;               /* the other side ended the connection */
+        char noise[WIRE_NOISE_MAX]; /* what came first, where it is not the bus's */
+        bool heard;                 /* anything since the last tick of the keepalive */
         unsigned pings_missed;
 
         bool counts;    /* hostd keeps the number of the last order */
@@ -81,13 +93,17 @@ struct HostLink {
  */
 #define LINK_HANDLED 1
 
-/* link.c */
+#define LINK_NOT_REACHED "The host's bus ended the connection before it could be used."
+
+/* lose.c */
 HostLink *link_ref(HostLink *link);
 HostLink *link_unref(HostLink *link);
 DEFINE_CLEANUP(HostLink *, link_unref)
 static inline bool link_is_same(const HostLink *link, uint64_t generation) {
         return !link->freed && link->generation == generation;
 }
+void link_close(HostLink *link);
+int link_arm_retry(HostLink *link, uint64_t usec);
 /* The connection is of no more use: closes it, answers the calls, tells the owner, dials again later. */
 void link_lose(HostLink *link, const char *reason);
 /* The other side ended the connection: as link_lose(), but of a login that was under way not before ssh has
@@ -95,21 +111,12 @@ void link_lose(HostLink *link, const char *reason);
 void link_dropped(HostLink *link);
 /* hostd left the bus (or was replaced): as link_lose(), but the bus stays connected and is listened to. */
 void link_lose_peer(HostLink *link, const char *reason);
-void link_set_claimed(HostLink *link); /* resets the back-off */
-
-/* turn.c: the connection on the event loop. */
-int link_take_wire(HostLink *link, int fd); /* of ssh's socket, before sd-bus has it */
-int link_attach(HostLink *link);
-void link_detach(HostLink *link);
-void link_peek(HostLink *link); /* keeps what is no bus's word, before sd-bus takes it */
-void link_arm(HostLink *link);  /* after anything was sent */
-
-/* greet.c: from the Connected signal on. */
-void link_subscribe(HostLink *link);
-/* A sentence of a failed step, into buf. */
 char *link_error_text(sd_bus_message *reply); /* a good text that the caller frees; NULL without memory */
 
-/* calls.c */
+/* call-list.c */
+void link_call_append(HostLink *link, LinkCall *call);
+LinkCall *link_call_free(LinkCall *call);
+void link_call_finish(LinkCall *call, LinkOutcome outcome, ErrorCode code, const char *message);
 void link_drop_calls(HostLink *link, const char *reason);
 void link_refuse_waiting(HostLink *link, const char *reason);
 
@@ -117,4 +124,6 @@ void link_refuse_waiting(HostLink *link, const char *reason);
 int link_on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error);
 /* After the claim: passes on what came while it was under way. */
 void link_replay_events(HostLink *link, uint64_t inventory_seq);
-void link_drop_events(HostLink *link);
+
+/* greet.c: from the Connected signal on. */
+void link_subscribe(HostLink *link);

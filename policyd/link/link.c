@@ -1,14 +1,11 @@
 /*
  * The life of a link
  *
- * Dial, (greet.c: subscribe, greet, claim), keep alive, lose, wait, dial again. There is one way out of every
- * state, link_lose(): it closes what is open, bumps the generation so that whoever is on the stack notices,
- * answers the calls, tells the owner, and arms the retry.
+ * Dial, (greet.c: subscribe, greet, claim), keep alive, (lose.c: lose), wait, dial again.
  */
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/random.h>
 
 #include "common/base/text.h"
 #include "policyd/link/failure.h"
@@ -16,11 +13,8 @@
 #include "protocol/names.h"
 
 #define SECOND UINT64_C(1000000)
-#define ENDING_USEC SECOND /* that long ssh may take to end after it has closed its end */
 
-static const char not_reached[] = "The host's bus ended the connection before it could be used.";
-
-static int dial(HostLink *link);
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata);
 
 void link_settings_default(LinkSettings *ret) {
         *ret = (LinkSettings){
@@ -43,7 +37,7 @@ int link_new(sd_event *event, const char *address, const LinkOwner *owner, void 
         if (!link)
                 return -ENOMEM;
         link->n_ref = 1;
-        link->wire = -1;
+        link->on_retry = on_retry;
         link->event = sd_event_ref(event);
         link->owner = *owner;
         link->userdata = userdata;
@@ -82,56 +76,12 @@ int link_configure(HostLink *link, const LinkSettings *settings) {
         return 0;
 }
 
-HostLink *link_ref(HostLink *link) {
-        link->n_ref++;
-        return link;
-}
-
-HostLink *link_unref(HostLink *link) {
-        if (!link || --link->n_ref > 0)
-                return NULL;
-        link_address_done(&link->address);
-        sd_event_unref(link->event);
-        free(link->ssh_program);
-        free(link);
-        return NULL;
-}
-
-static void forget_peer(HostLink *link) {
-        link->generation++;
-        link->step_slot = sd_bus_slot_unref(link->step_slot);
-        link->ping_slot = sd_bus_slot_unref(link->ping_slot);
-        link->pings_missed = 0;
-        free(link->peer);
-        link->peer = NULL;
-        link_drop_events(link);
-}
-
-static void close_bus(HostLink *link) {
-        link->connected_slot = sd_bus_slot_unref(link->connected_slot);
-        link->disconnected_slot = sd_bus_slot_unref(link->disconnected_slot);
-        link_detach(link);
-        link->bus = sd_bus_close_unref(link->bus);
-}
-
-static void close_connection(HostLink *link) {
-        forget_peer(link);
-        link->owner_slot = sd_bus_slot_unref(link->owner_slot);
-        link->signal_slot = sd_bus_slot_unref(link->signal_slot);
-        link->deadline = sd_event_source_disable_unref(link->deadline);
-        link->keepalive = sd_event_source_disable_unref(link->keepalive);
-        link->retry = sd_event_source_disable_unref(link->retry);
-        close_bus(link);
-        login_leave(&link->login);
-        link->ssh = ssh_close(link->ssh);
-}
-
 HostLink *link_free(HostLink *link) {
         if (!link || link->freed)
                 return NULL;
         link->freed = true;
         link->owner = (LinkOwner){};
-        close_connection(link);
+        link_close(link);
         link_drop_calls(link, NULL);
         return link_unref(link);
 }
@@ -147,6 +97,10 @@ static int on_connected(sd_bus_message *m, void *userdata, sd_bus_error *error) 
         return LINK_HANDLED;
 }
 
+static void on_dropped(void *userdata) {
+        link_dropped(userdata);
+}
+
 static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         link_dropped(userdata);
         return LINK_HANDLED;
@@ -159,8 +113,7 @@ static void on_ssh_ended(void *userdata) {
         if (link->state != LINK_DIALING)
                 return;
         link->dropped = true;
-        link_peek(link);
-        link_lose(link, not_reached);
+        link_lose(link, LINK_NOT_REACHED);
 }
 
 static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -168,8 +121,8 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
         char text[128];
 
         login_starved(&link->login);
-        if (!link->bus) { /* its end was waited for */
-                link_lose(link, not_reached);
+        if (!link->wire) { /* its end was waited for */
+                link_lose(link, LINK_NOT_REACHED);
                 return 0;
         }
         snprintf(text, sizeof(text), "The host's bus did not answer within %" PRIu64 " ms.",
@@ -179,11 +132,10 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
 }
 
 static int open_transport(HostLink *link) {
-        _cleanup_close_ int fd = -1;
-        int r;
+        int fd, r;
 
         if (link->address.transport == TRANSPORT_BUS)
-                return sd_bus_set_address(link->bus, link->address.bus);
+                return sd_bus_set_address(wire_bus(link->wire), link->address.bus);
 
         r = ssh_open(link->event,
                 &(SshSettings){
@@ -196,13 +148,7 @@ static int open_transport(HostLink *link) {
         if (r < 0)
                 return r;
         login_started(&link->login, ssh_pid(link->ssh));
-        r = link_take_wire(link, fd);
-        if (r < 0)
-                return r;
-        r = sd_bus_set_fd(link->bus, fd, fd);
-        if (r >= 0)
-                take_fd(fd);
-        return r;
+        return wire_set_socket(link->wire, fd);
 }
 
 static int start_keepalive(HostLink *link);
@@ -212,27 +158,27 @@ static int watch_connection(HostLink *link) {
         static const char local[] = "org.freedesktop.DBus.Local";
         int r;
 
-        r = sd_bus_set_connected_signal(link->bus, true);
+        r = sd_bus_set_connected_signal(wire_bus(link->wire), true);
         if (r < 0)
                 return r;
         r = sd_bus_match_signal_async(
-                link->bus, &link->connected_slot, local, NULL, local, "Connected", on_connected, NULL, link);
+                wire_bus(link->wire), &link->connected_slot, local, NULL, local, "Connected", on_connected, NULL, link);
         if (r < 0)
                 return r;
-        return sd_bus_match_signal_async(link->bus, &link->disconnected_slot, local, NULL, local,
+        return sd_bus_match_signal_async(wire_bus(link->wire), &link->disconnected_slot, local, NULL, local,
                 "Disconnected", on_disconnected, NULL, link);
 }
 
 static int open_bus(HostLink *link) {
         int r;
 
-        r = sd_bus_new(&link->bus);
+        r = wire_new(link->event, on_dropped, link, &link->wire);
         if (r < 0)
                 return r;
         r = open_transport(link);
         if (r < 0)
                 return r;
-        r = sd_bus_set_bus_client(link->bus, true);
+        r = sd_bus_set_bus_client(wire_bus(link->wire), true);
         if (r < 0)
                 return r;
         r = watch_connection(link);
@@ -242,10 +188,10 @@ static int open_bus(HostLink *link) {
                 link->settings.connect_usec, 0, on_deadline, link);
         if (r < 0)
                 return r;
-        r = sd_bus_start(link->bus);
+        r = sd_bus_start(wire_bus(link->wire));
         if (r < 0)
                 return r;
-        r = link_attach(link);
+        r = wire_attach(link->wire);
         return r < 0 ? r : start_keepalive(link);
 }
 
@@ -255,7 +201,7 @@ static int dial(HostLink *link) {
         int r;
 
         link->state = LINK_DIALING;
-        link->dropped = link->spoke = false;
+        link->dropped = false;
         link->noise[0] = '\0';
         r = open_bus(link);
         if (r == -ENOMEM) {
@@ -300,16 +246,11 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
-static int arm_retry(HostLink *link, uint64_t usec) {
-        return sd_event_add_time_relative(
-                link->event, &link->retry, CLOCK_MONOTONIC, usec, 1, on_retry, link);
-}
-
 int link_start(HostLink *link) {
         if (link->state != LINK_IDLE)
                 return -EALREADY;
         link->state = LINK_RETRYING;
-        return arm_retry(link, 0);
+        return link_arm_retry(link, 0);
 }
 
 /* Keeping alive */
@@ -341,14 +282,14 @@ static int send_ping(HostLink *link) {
          * system bus lets nobody ping it, and writes each try to the journal; its id it tells. */
         if (link->peer)
                 r = sd_bus_message_new_method_call(
-                        link->bus, &m, link->peer, HOST_PATH, "org.freedesktop.DBus.Peer", "Ping");
+                        wire_bus(link->wire), &m, link->peer, HOST_PATH, "org.freedesktop.DBus.Peer", "Ping");
         else
-                r = sd_bus_message_new_method_call(link->bus, &m, "org.freedesktop.DBus",
+                r = sd_bus_message_new_method_call(wire_bus(link->wire), &m, "org.freedesktop.DBus",
                         "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetId");
         if (r < 0)
                 return r;
-        r = sd_bus_call_async(link->bus, &link->ping_slot, m, on_pong, link, link->settings.ping_usec);
-        link_arm(link);
+        r = sd_bus_call_async(wire_bus(link->wire), &link->ping_slot, m, on_pong, link, link->settings.ping_usec);
+        wire_arm(link->wire);
         return r;
 }
 
@@ -374,103 +315,8 @@ static int start_keepalive(HostLink *link) {
                 link->settings.ping_usec, 0, on_keepalive, link);
 }
 
-void link_set_claimed(HostLink *link) {
-        link->state = LINK_CLAIMED;
-        link->retry_delay = 0;
-}
-
 bool link_is_claimed(const HostLink *link) {
         return link->state == LINK_CLAIMED;
-}
-
-/* Losing */
-
-/* Doubles up to the maximum; a quarter of jitter keeps a pool of hosts from dialling in step. */
-static uint64_t next_delay(HostLink *link) {
-        uint64_t random = 0, delay;
-
-        delay = link->retry_delay ? link->retry_delay * 2 : link->settings.retry_min_usec;
-        delay = MIN_OF(delay, link->settings.retry_max_usec);
-        link->retry_delay = delay;
-        if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
-                random = (uintptr_t) link; /* early at boot; any spread between links will do */
-        return MIN_OF(delay + random % (delay / 4 + 1), link->settings.retry_max_usec);
-}
-
-/* What the link saw, or what ssh says of it, with what helps. */
-static char *explain(HostLink *link, const char *seen) {
-        LinkFailure f = {
-                .address = &link->address,
-                .words = link->ssh ? ssh_words(link->ssh) : "",
-                .noise = link->noise,
-                .status = -1,
-                .signal = -1,
-                .stood = link->state > LINK_DIALING,
-                .dropped = link->dropped,
-                .seen = seen,
-        };
-
-        if (link->ssh)
-                (void) ssh_has_ended(link->ssh, &f.status, &f.signal);
-        return link_failure_sentence(&f);
-}
-
-static void tell_lost(HostLink *link, uint64_t generation, const char *reason) {
-        link_drop_calls(link, reason);
-        if (link_is_same(link, generation) && link->owner.lost)
-                link->owner.lost(link, reason, link->userdata);
-}
-
-static void lose(HostLink *link, const char *reason) {
-        close_connection(link);
-        link->state = LINK_RETRYING;
-        /* Without memory for a timer the link would be dead for good; the loop cannot go on then either. */
-        if (arm_retry(link, next_delay(link)) < 0)
-                sd_event_exit(link->event, -ENOMEM);
-        tell_lost(link, link->generation, reason);
-}
-
-void link_lose(HostLink *link, const char *reason) {
-        _cleanup_(link_unrefp) _unused_ HostLink *pin = link_ref(link);
-        _cleanup_free_ char *text = NULL;
-
-        if (link->freed || link->state == LINK_RETRYING)
-                return;
-        text = explain(link, reason);
-        lose(link, text ?: reason);
-}
-
-void link_dropped(HostLink *link) {
-        int status, signal;
-
-        if (link->freed || link->state == LINK_RETRYING)
-                return;
-        link->dropped = true;
-        if (link->state > LINK_DIALING)
-                link_lose(link, "The connection to the host's bus was lost.");
-        else if (!link->ssh || ssh_has_ended(link->ssh, &status, &signal))
-                link_lose(link, not_reached);
-        else {
-                /* ssh closes its end a moment before it has ended. */
-                link_peek(link);
-                close_bus(link);
-                (void) sd_event_source_set_time_relative(link->deadline, ENDING_USEC);
-        }
-}
-
-void link_lose_peer(HostLink *link, const char *reason) {
-        _cleanup_(link_unrefp) _unused_ HostLink *pin = link_ref(link);
-
-        forget_peer(link);
-        link->state = LINK_ABSENT;
-        tell_lost(link, link->generation, reason);
-}
-
-void link_reset(HostLink *link, const char *reason) {
-        _cleanup_(link_unrefp) _unused_ HostLink *pin = link_ref(link);
-
-        if (!link->freed && link->state != LINK_IDLE && link->state != LINK_RETRYING)
-                lose(link, reason);
 }
 
 void link_dial_now(HostLink *link) {

@@ -1,0 +1,183 @@
+/*
+ * The end of a connection
+ *
+ * There is one way out of every state, link_lose(): it closes what is open, bumps the generation so that whoever is on the stack
+ * notices, answers the calls, tells the owner, and arms the retry.
+ */
+
+#include <sys/random.h>
+
+#include "common/base/text.h"
+#include "policyd/link/failure.h"
+#include "policyd/link/link-private.h"
+
+#define ERROR_TEXT_MAX 4096
+#define ENDING_USEC UINT64_C(1000000) /* that long ssh may take to end after it has closed its end */
+
+HostLink *link_ref(HostLink *link) {
+        link->n_ref++;
+        return link;
+}
+
+HostLink *link_unref(HostLink *link) {
+        if (!link || --link->n_ref > 0)
+                return NULL;
+        link_address_done(&link->address);
+        sd_event_unref(link->event);
+        free(link->ssh_program);
+        free(link);
+        return NULL;
+}
+
+static bool is_silence(sd_bus_message *reply) {
+        return sd_bus_message_is_method_error(reply, SD_BUS_ERROR_NO_REPLY) ||
+               sd_bus_message_is_method_error(reply, SD_BUS_ERROR_TIMEOUT);
+}
+
+char *link_error_text(sd_bus_message *reply) {
+        const sd_bus_error *e = sd_bus_message_get_error(reply);
+        const char *text;
+
+        if (is_silence(reply))
+                text = "no answer in time.";
+        else if (e && !isempty(e->message))
+                text = e->message;
+        else
+                text = e ? strempty(e->name) : "it gave no reason";
+        return text_clean(text, strlen(text), TEXT_LINE, ERROR_TEXT_MAX);
+}
+
+static void drop_events(HostLink *link) {
+        KeptEvent *e, *next;
+
+        for (e = take_ptr(link->kept); e; e = next) {
+                next = e->next;
+                sd_bus_message_unref(e->message);
+                free(e);
+        }
+        link->kept_tail = NULL;
+        link->n_kept = 0;
+}
+
+static void forget_peer(HostLink *link) {
+        link->generation++;
+        link->step_slot = sd_bus_slot_unref(link->step_slot);
+        link->ping_slot = sd_bus_slot_unref(link->ping_slot);
+        link->pings_missed = 0;
+        free(link->peer);
+        link->peer = NULL;
+        drop_events(link);
+}
+
+static void close_bus(HostLink *link) {
+        link->connected_slot = sd_bus_slot_unref(link->connected_slot);
+        link->disconnected_slot = sd_bus_slot_unref(link->disconnected_slot);
+        link->wire = wire_close(link->wire);
+}
+
+void link_close(HostLink *link) {
+        forget_peer(link);
+        link->owner_slot = sd_bus_slot_unref(link->owner_slot);
+        link->signal_slot = sd_bus_slot_unref(link->signal_slot);
+        link->deadline = sd_event_source_disable_unref(link->deadline);
+        link->keepalive = sd_event_source_disable_unref(link->keepalive);
+        link->retry = sd_event_source_disable_unref(link->retry);
+        close_bus(link);
+        login_leave(&link->login);
+        link->ssh = ssh_close(link->ssh);
+}
+
+/* Doubles up to the maximum; a quarter of jitter keeps a pool of hosts from dialling in step. */
+static uint64_t next_delay(HostLink *link) {
+        uint64_t random = 0, delay;
+
+        delay = link->retry_delay ? link->retry_delay * 2 : link->settings.retry_min_usec;
+        delay = MIN_OF(delay, link->settings.retry_max_usec);
+        link->retry_delay = delay;
+        if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
+                random = (uintptr_t) link; /* early at boot; any spread between links will do */
+        return MIN_OF(delay + random % (delay / 4 + 1), link->settings.retry_max_usec);
+}
+
+int link_arm_retry(HostLink *link, uint64_t usec) {
+        return sd_event_add_time_relative(
+                link->event, &link->retry, CLOCK_MONOTONIC, usec, 1, link->on_retry, link);
+}
+
+/* What the link saw, or what ssh says of it, with what helps. */
+static char *explain(HostLink *link, const char *seen) {
+        LinkFailure f = {
+                .address = &link->address,
+                .words = link->ssh ? ssh_words(link->ssh) : "",
+                .noise = link->noise,
+                .status = -1,
+                .signal = -1,
+                .stood = link->state > LINK_DIALING,
+                .dropped = link->dropped,
+                .seen = seen,
+        };
+
+        if (link->wire)
+                wire_noise(link->wire, link->noise);
+        if (link->ssh)
+                (void) ssh_has_ended(link->ssh, &f.status, &f.signal);
+        return link_failure_sentence(&f);
+}
+
+static void tell_lost(HostLink *link, uint64_t generation, const char *reason) {
+        link_drop_calls(link, reason);
+        if (link_is_same(link, generation) && link->owner.lost)
+                link->owner.lost(link, reason, link->userdata);
+}
+
+static void lose(HostLink *link, const char *reason) {
+        link_close(link);
+        link->state = LINK_RETRYING;
+        /* Without memory for a timer the link would be dead for good; the loop cannot go on then either. */
+        if (link_arm_retry(link, next_delay(link)) < 0)
+                sd_event_exit(link->event, -ENOMEM);
+        tell_lost(link, link->generation, reason);
+}
+
+void link_lose(HostLink *link, const char *reason) {
+        _cleanup_(link_unrefp) _unused_ HostLink *pin = link_ref(link);
+        _cleanup_free_ char *text = NULL;
+
+        if (link->freed || link->state == LINK_RETRYING)
+                return;
+        text = explain(link, reason);
+        lose(link, text ?: reason);
+}
+
+void link_dropped(HostLink *link) {
+        int status, signal;
+
+        if (link->freed || link->state == LINK_RETRYING)
+                return;
+        link->dropped = true;
+        if (link->state > LINK_DIALING)
+                link_lose(link, "The connection to the host's bus was lost.");
+        else if (!link->ssh || ssh_has_ended(link->ssh, &status, &signal))
+                link_lose(link, LINK_NOT_REACHED);
+        else {
+                /* ssh closes its end a moment before it has ended. */
+                wire_noise(link->wire, link->noise);
+                close_bus(link);
+                (void) sd_event_source_set_time_relative(link->deadline, ENDING_USEC);
+        }
+}
+
+void link_lose_peer(HostLink *link, const char *reason) {
+        _cleanup_(link_unrefp) _unused_ HostLink *pin = link_ref(link);
+
+        forget_peer(link);
+        link->state = LINK_ABSENT;
+        tell_lost(link, link->generation, reason);
+}
+
+void link_reset(HostLink *link, const char *reason) {
+        _cleanup_(link_unrefp) _unused_ HostLink *pin = link_ref(link);
+
+        if (!link->freed && link->state != LINK_IDLE && link->state != LINK_RETRYING)
+                lose(link, reason);
+}
