@@ -103,6 +103,3 @@ int allocation_release(Pool *pool, Vm *vm);
 
 /* One more request for each of the VM's types, granted or not; best-fit weighs by it. Older requests come to count half and less. */
 void demand_note(Pool *pool, const Vm *vm);
-
-/* Tiers of hosts for a VM, best first, before memory, networks and storage; for tests and Explain. tier_of[i] belongs to hosts[i]. */
-int rank_hosts(const Pool *pool, const AllocRequest *request, Host ***ret_hosts, size_t **ret_tier_of, size_t *ret_n);

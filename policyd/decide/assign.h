@@ -17,7 +17,6 @@ typedef struct DemandKind {
         bool pinned;
         PciAddress pinned_pci;
         bool passthrough;
-        bool any_score; /* best-fit's score is not asked for, only whether there is one */
         bool reserved;  /* the start's reservation is of this group and type */
         uint32_t joins; /* bit j: a VGPU of kind j may join a PGPU on which one of this kind was placed */
         uint32_t count;

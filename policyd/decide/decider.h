@@ -30,8 +30,6 @@ struct Candidate {
         size_t tier;
 };
 
-#define CANDIDATES_FEW (ALLOC_RUNNERS_UP + 5)
-
 typedef struct Ranking {
         const Pool *pool;
         const AllocRequest *request;
@@ -43,8 +41,6 @@ typedef struct Ranking {
         uint32_t counts[_ERROR_MAX];
         size_t n_hosts, n_connecting; /* of them, not heard from yet: in none of the counts */
         Demand demand;
-        Candidate few[CANDIDATES_FEW]; /* where there are no more */
-        uint64_t few_scores[CANDIDATES_FEW];
 } Ranking;
 
 /* Before anything else, ranking_done() included. */

@@ -152,7 +152,7 @@ static bool is_better_miss(const PgpuVerdict *a, const PgpuVerdict *b) {
 
 uint64_t host_score(const Host *h, const DemandKind *k, const Reservation *reservation,
         PgpuVerdict *ret_nearest, uint32_t *ret_own) {
-        bool best_fit = k->group->algorithm == ALGORITHM_BEST_FIT && !k->any_score, possible = false;
+        bool best_fit = k->group->algorithm == ALGORITHM_BEST_FIT, possible = false;
         PgpuVerdict nearest = {};
         uint64_t score = 0;
         uint32_t own = 0;
@@ -367,10 +367,8 @@ void ranking_sort(Ranking *r) {
 
 void ranking_done(Ranking *r) {
         r->assigner = assigner_free(r->assigner);
-        if (r->candidates != r->few)
-                free(r->candidates);
-        if (r->scores != r->few_scores)
-                free(r->scores);
+        free(r->candidates);
+        free(r->scores);
         ranking_init(r);
 }
 
@@ -384,10 +382,8 @@ int ranking_prepare(Ranking *r, const Pool *pool, const AllocRequest *request, s
         if (error < 0)
                 return error;
 
-        r->candidates = n_max <= CANDIDATES_FEW ? r->few : malloc(n_max * sizeof(Candidate));
-        r->scores = n_max * r->demand.n_vgpus <= CANDIDATES_FEW
-                            ? memset(r->few_scores, 0, sizeof(r->few_scores))
-                            : calloc(n_max * r->demand.n_vgpus, sizeof(uint64_t));
+        r->candidates = malloc((n_max + 1) * sizeof(Candidate));
+        r->scores = calloc(n_max * r->demand.n_vgpus + 1, sizeof(uint64_t));
         if (!r->candidates || !r->scores)
                 return -ENOMEM;
         return r->demand.n_vgpus <= 1 || ranking_assigner(r) ? 0 : -ENOMEM;
@@ -429,33 +425,5 @@ int ranking_scan(Ranking *r, const Pool *pool, const AllocRequest *request) {
 
         ranking_sort(r);
         ranking_count(r);
-        return 0;
-}
-
-int rank_hosts(const Pool *pool, const AllocRequest *request, Host ***ret_hosts, size_t **ret_tier_of,
-        size_t *ret_n) {
-        _cleanup_ranking_ Ranking r;
-        _cleanup_free_ size_t *tiers = NULL;
-        _cleanup_free_ Host **hosts = NULL;
-        int error;
-
-        ranking_init(&r);
-        error = ranking_scan(&r, pool, request);
-        if (error < 0)
-                return error;
-
-        hosts = calloc(r.n_fit + 1, sizeof(Host *));
-        tiers = calloc(r.n_fit + 1, sizeof(size_t));
-        if (!hosts || !tiers)
-                return -ENOMEM;
-
-        for (size_t i = 0; i < r.n_fit; i++) {
-                hosts[i] = (Host *) r.candidates[i].host;
-                tiers[i] = r.candidates[i].tier;
-        }
-
-        *ret_hosts = take_ptr(hosts);
-        *ret_tier_of = take_ptr(tiers);
-        *ret_n = r.n_fit;
         return 0;
 }

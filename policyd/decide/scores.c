@@ -48,7 +48,6 @@ static int demand_scores_new(const Demand *demand, size_t n_places, DemandScores
         d->n_keys = MAX_OF(demand->n_kinds, (size_t) 1);
         for (size_t k = 0; k < demand->n_kinds; k++)
                 d->best_fit |= demand->kinds[k].group->algorithm == ALGORITHM_BEST_FIT;
-        d->demand.kinds[0].any_score = d->best_fit; /* the fits tell the score */
 
         d->keys = calloc(n_places * d->n_keys + 1, sizeof(uint64_t));
         d->masks = d->best_fit ? calloc(n_places + 1, sizeof(uint64_t)) : NULL;
@@ -248,15 +247,11 @@ static int score_place(DemandScores *d, size_t at, const Host *h) {
 
 static uint64_t best_fit_score(const DemandScores *d, const Host *h, uint64_t mask) {
         uint64_t score = UINT64_MAX;
+        PgpuVerdict nearest;
+        uint32_t own;
 
-        if (!mask) {
-                DemandKind k = d->demand.kinds[0];
-                PgpuVerdict nearest;
-                uint32_t own;
-
-                k.any_score = false;
-                return host_score(h, &k, /* reservation= */ NULL, &nearest, &own);
-        }
+        if (!mask)
+                return host_score(h, &d->demand.kinds[0], /* reservation= */ NULL, &nearest, &own);
         for (uint64_t rest = mask; rest; rest &= rest - 1)
                 score = MIN_OF(score, d->fits[__builtin_ctzll(rest)].score);
         return score;

@@ -251,15 +251,6 @@ static int explain(Scene *s) {
         return decide(s, s->two, &visitor, /* book= */ false);
 }
 
-static int rank(Scene *s) {
-        AllocRequest request = {.vm = s->vm};
-        _cleanup_free_ size_t *tiers = NULL;
-        _cleanup_free_ Host **hosts = NULL;
-        size_t n;
-
-        return rank_hosts(s->w->pool, &request, &hosts, &tiers, &n);
-}
-
 static int refuse_change(Scene *s) {
         _cleanup_refusal_ Refusal a = {}, b = {};
         int r;
@@ -299,7 +290,7 @@ static const Operation operations[] = {
         {"refusing for memory", refuse},
         {"refusing for GPUs", refuse_for_gpus},
         {"explaining", explain},
-        {"ranking", rank},
+
         {"refusing a change", refuse_change},
         {"hearing of a host", hear_of_a_host},
 };

@@ -196,22 +196,21 @@ static World *random_world(uint64_t *seed, VmGroup **ret) {
 static void check_order(World *w, VmGroup *g) {
         Vm *vm = world_vm(w, "new", K100, END);
         AllocRequest request = {.vm = vm};
-        _cleanup_free_ size_t *tiers = NULL, *spread_tiers = NULL;
-        _cleanup_free_ Host **hosts = NULL, **spread = NULL;
-        size_t n, n_spread, at = 0;
+        WorldRanking alone, spread;
+        size_t at = 0;
 
-        assert_int_equal(rank_hosts(w->pool, &request, &hosts, &tiers, &n), 0);
+        alone = world_rank(w, &request);
         assert_int_equal(pool_set_vm_group(w->pool, vm, g), 0);
-        assert_int_equal(rank_hosts(w->pool, &request, &spread, &spread_tiers, &n_spread), 0);
+        spread = world_rank(w, &request);
 
-        assert_int_equal(n, n_spread);
-        for (size_t members = 0; at < n; members++)
-                for (size_t i = 0; i < n; i++) {
-                        if (vm_group_members_on(vm, hosts[i]) != members)
+        assert_int_equal(alone.n, spread.n);
+        for (size_t members = 0; at < alone.n; members++)
+                for (size_t i = 0; i < alone.n; i++) {
+                        if (vm_group_members_on(vm, alone.hosts[i]) != members)
                                 continue;
-                        assert_ptr_equal(spread[at], hosts[i]);
-                        if (at > 0 && vm_group_members_on(vm, spread[at - 1]) != members)
-                                assert_int_equal(spread_tiers[at], spread_tiers[at - 1] + 1);
+                        assert_ptr_equal(spread.hosts[at], alone.hosts[i]);
+                        if (at > 0 && vm_group_members_on(vm, spread.hosts[at - 1]) != members)
+                                assert_int_equal(spread.tiers[at], spread.tiers[at - 1] + 1);
                         at++;
                 }
 }

@@ -324,10 +324,9 @@ static void rank_case(void **state) {
         const RankCase *c = *state;
         AllocRequest request = {.vm = world_vm(k.w, "vm", c->query, END)};
         Pgpu *pgpus[] = {k.p1, k.p2, k.p2b};
-        _cleanup_free_ size_t *tier_of = NULL;
-        _cleanup_free_ Host **hosts = NULL;
         char tiers[8] = "";
-        size_t n = 0, len = 0;
+        WorldRanking r;
+        size_t len = 0;
 
         pool_set_group_algorithm(k.w->pool, k.w->groups[K1], c->algorithm);
         for (size_t i = 0; i < c->n_steps; i++)
@@ -335,11 +334,11 @@ static void rank_case(void **state) {
         if (streq(c->visible, "2"))
                 request.only = k.h[2];
 
-        assert_int_equal(rank_hosts(k.w->pool, &request, &hosts, &tier_of, &n), 0);
-        for (size_t i = 0; i < n; i++) {
-                if (i > 0 && tier_of[i] != tier_of[i - 1])
+        r = world_rank(k.w, &request);
+        for (size_t i = 0; i < r.n; i++) {
+                if (i > 0 && r.tiers[i] != r.tiers[i - 1])
                         tiers[len++] = '|';
-                tiers[len++] = (char) ('0' + strlen(hosts[i]->name_label) - 1);
+                tiers[len++] = (char) ('0' + strlen(r.hosts[i]->name_label) - 1);
                 tiers[len] = '\0';
         }
         assert_string_equal(tiers, c->tiers);

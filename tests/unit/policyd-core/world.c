@@ -216,6 +216,25 @@ Allocation world_start(World *w, Vm *vm) {
         return world_start_on(w, vm, NULL);
 }
 
+static void rank_host(const HostVerdict *v, void *userdata) {
+        WorldRanking *r = userdata;
+
+        if (v->code != ERROR_NONE)
+                return;
+        assert_true(r->n < RANKED_MAX);
+        r->hosts[r->n] = v->host;
+        r->tiers[r->n++] = v->tier;
+}
+
+WorldRanking world_rank(const World *w, const AllocRequest *request) {
+        _cleanup_(allocation_done) Allocation a = {};
+        WorldRanking r = {};
+        const AllocVisitor visitor = {.host = rank_host, .userdata = &r};
+
+        assert_int_equal(allocate(w->pool, request, &visitor, &a), 0);
+        return r;
+}
+
 void world_run(World *w, Vm *vm) {
         _cleanup_(allocation_done) Allocation a = world_start(w, vm);
 

@@ -81,6 +81,15 @@ void world_run(World *w, Vm *vm);
 /* What is booked becomes resident. */
 void world_settle(World *w, Vm *vm);
 
+/* The hosts that could run the VM, best first, and their tiers. */
+#define RANKED_MAX 64
+typedef struct WorldRanking {
+        const Host *hosts[RANKED_MAX];
+        size_t tiers[RANKED_MAX], n;
+} WorldRanking;
+
+WorldRanking world_rank(const World *w, const AllocRequest *request);
+
 /* Takes and forgets all changes; returns how many objects changed. */
 size_t world_drain(World *w);
 void assert_pool_is_sound(const World *w);
