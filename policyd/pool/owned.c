@@ -44,7 +44,7 @@ static const Owned owned[] = {
         PGPU(LIST, supported), PGPU(LIST, enabled), PGPU(LIST, disabling), PGPU(LIST, vgpus), PGPU(LIST, holds),
 
         GROUP(TEXT, name_label), GROUP(TEXT, name_description), GROUP(TEXTS, gpu_types), GROUP(LIST, pgpus),
-        GROUP(LIST, vgpus), GROUP(LIST, supported), GROUP(LIST, enabled), GROUP(LIST, counts),
+        GROUP(LIST, vgpus), GROUP(LIST, supported), GROUP(LIST, enabled),
 
         TYPE(TEXT, identifier), TYPE(TEXT, vendor_name), TYPE(TEXT, model_name), TYPE(JSON, internal_config),
         TYPE(TEXTS, compatible_on_pgpu), TYPE(TEXTS, compatible_in_vm), TYPE(LIST, supported_on),

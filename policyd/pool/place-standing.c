@@ -32,22 +32,15 @@ void host_update_standing(Pool *pool, Host *h) {
 }
 
 /* 1: it changed. */
-static int set_standing(
-        PlaceStanding *standing, char **field, PlaceStanding new_standing, const char *reason) {
-        const char *said = new_standing == PLACE_GOOD ? "" : strempty(reason);
-        char *copy = NULL;
+static int set_standing(PlaceStanding *standing, char **field, PlaceStanding to, const char *reason) {
+        int r;
 
-        if (*standing == new_standing && streq(strempty(*field), said))
-                return 0;
-        if (*said) {
-                copy = strdup(said);
-                if (!copy)
-                        return -ENOMEM;
-        }
-        free(*field);
-        *field = copy;
-        *standing = new_standing;
-        return 1;
+        r = text_set(field, to == PLACE_GOOD || isempty(reason) ? NULL : reason);
+        if (r < 0)
+                return r;
+        r |= *standing != to;
+        *standing = to;
+        return r;
 }
 
 /* What pgpu_health() says may be another now; it looks at suspect places only. */

@@ -23,13 +23,6 @@ void ptr_array_done(PtrArray *a);
 bool texts_contain(char *const *v, const char *text);
 char **texts_free(char **v);
 
-/* How many PGPUs of a group support and enable a type: the group's unions change where a count leaves or
- * reaches 0. */
-typedef struct TypeCount {
-        VgpuType *type;
-        size_t n_supported, n_enabled;
-} TypeCount;
-
 /* What stands on a PGPU, by type. */
 struct PgpuUse {
         VgpuType *type;
@@ -63,8 +56,6 @@ void owned_free(Object *o); /* not the object itself */
 /* "host/0000:84:00.0"; -ENOMEM keeps the old name. */
 int pgpu_update_name(Pgpu *p);
 int pgpu_compare(const Pgpu *a, const Pgpu *b); /* by host name, then PCI address */
-int group_count_types(Pool *pool, GpuGroup *g, const Pgpu *p, int sign);
-void group_forget_type(GpuGroup *g, const VgpuType *t); /* its count is 0 */
 void outsiders_free(Outsider *outsiders, size_t n);
 /* After the size of a type there has changed, or with fewer in the lists than before. */
 void pgpu_recount(Pgpu *p);

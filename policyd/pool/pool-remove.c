@@ -114,7 +114,7 @@ static void pgpu_drop_outsiders(Pool *pool, Pgpu *p, const VgpuType *t) {
 }
 
 static void unlink_type(Pool *pool, VgpuType *t) {
-        const PtrArray *pgpus = &pool->objects[CLASS_PGPU], *groups = &pool->objects[CLASS_GPU_GROUP];
+        const PtrArray *pgpus = &pool->objects[CLASS_PGPU];
 
         remove_last_first(pool, &t->vgpus);
         remove_reservations(pool, NULL, t);
@@ -129,8 +129,6 @@ static void unlink_type(Pool *pool, VgpuType *t) {
         }
 
         type_forget_hosts(pool, t);
-        for (size_t i = 0; i < groups->n; i++)
-                group_forget_type(groups->items[i], t);
         pool->notes->all = true;
 }
 

@@ -1,9 +1,7 @@
 /*
  * Changing PGPUs, groups, types, jobs and quotas
  *
- * A setter compares first: what is the same changes nothing and announces nothing. The unions of a group are
- * kept by counting, for each type, the group's PGPUs that support and enable it, so that a change costs the
- * types of one PGPU and not the PGPUs of the group.
+ * A setter compares first: what is the same changes nothing and announces nothing.
  */
 
 #include <stdio.h>
@@ -13,83 +11,38 @@
 
 /* Unions of a group */
 
-static TypeCount *group_find_count(const GpuGroup *g, const VgpuType *t) {
-        for (size_t i = 0; i < g->counts.n; i++) {
-                TypeCount *count = g->counts.items[i];
-
-                if (count->type == t)
-                        return count;
-        }
-
-        return NULL;
+static PtrArray *pgpus_of_type(VgpuType *t, bool supported) {
+        return supported ? &t->supported_on : &t->enabled_on;
 }
 
-/* Makes room for the types of a PGPU in a group's counts and unions, so that counting cannot fail. */
-static int group_prepare_types(GpuGroup *g, VgpuType *const *types, size_t n) {
-        if (ptr_array_reserve(&g->supported, n) < 0 || ptr_array_reserve(&g->enabled, n) < 0 ||
-                ptr_array_reserve(&g->counts, n) < 0)
-                return -ENOMEM;
+static bool group_has_type(const GpuGroup *g, VgpuType *t, bool supported, const Pgpu *except) {
+        const PtrArray *pgpus = pgpus_of_type(t, supported);
 
-        for (size_t i = 0; i < n; i++) {
-                TypeCount *count;
-
-                if (group_find_count(g, types[i]))
-                        continue;
-
-                count = calloc(1, sizeof(TypeCount));
-                if (!count)
-                        return -ENOMEM;
-                count->type = types[i];
-                ptr_array_add(&g->counts, count);
-        }
-
-        return 0;
+        for (size_t i = 0; i < pgpus->n; i++)
+                if (((const Pgpu *) pgpus->items[i])->group == g && pgpus->items[i] != except)
+                        return true;
+        return false;
 }
 
-static void group_count(Pool *pool, GpuGroup *g, VgpuType *t, bool supported, int sign) {
-        TypeCount *count = group_find_count(g, t);
+/* A PGPU of the group has the type now (room was made), or has it no more. */
+static void group_update_union(Pool *pool, GpuGroup *g, VgpuType *t, bool supported, const Pgpu *p, bool has) {
         PtrArray *list = supported ? &g->supported : &g->enabled;
-        size_t *n = supported ? &count->n_supported : &count->n_enabled;
-        size_t before = *n;
 
-        *n += sign;
-        if (before == 0)
-                ptr_array_add(list, t);
-        else if (*n == 0)
-                ptr_array_remove(list, t);
-        else
+        if (has ? ptr_array_contains(list, t) : group_has_type(g, t, supported, p))
                 return;
-
+        if (has)
+                ptr_array_add(list, t);
+        else
+                ptr_array_remove(list, t);
         object_note(pool, &g->object, supported ? GROUP_SUPPORTED : GROUP_ENABLED, /* store= */ false);
 }
 
-int group_count_types(Pool *pool, GpuGroup *g, const Pgpu *p, int sign) {
-        int r;
-
-        if (sign > 0) {
-                r = group_prepare_types(g, (VgpuType *const *) p->supported.items, p->supported.n);
-                if (r >= 0)
-                        r = group_prepare_types(g, (VgpuType *const *) p->enabled.items, p->enabled.n);
-                if (r < 0)
-                        return r;
-        }
-
+/* A PGPU comes to the group (room was made), or leaves it. */
+static void group_update_unions(Pool *pool, GpuGroup *g, const Pgpu *p, bool comes) {
         for (size_t i = 0; i < p->supported.n; i++)
-                group_count(pool, g, p->supported.items[i], /* supported= */ true, sign);
+                group_update_union(pool, g, p->supported.items[i], /* supported= */ true, p, comes);
         for (size_t i = 0; i < p->enabled.n; i++)
-                group_count(pool, g, p->enabled.items[i], /* supported= */ false, sign);
-
-        return 0;
-}
-
-void group_forget_type(GpuGroup *g, const VgpuType *t) {
-        TypeCount *count = group_find_count(g, t);
-
-        if (!count)
-                return;
-
-        ptr_array_remove(&g->counts, count);
-        free(count);
+                group_update_union(pool, g, p->enabled.items[i], /* supported= */ false, p, comes);
 }
 
 /* PGPUs */
@@ -143,19 +96,20 @@ int pool_set_pgpu_group(Pool *pool, Pgpu *p, GpuGroup *group_or_null) {
                 return 0;
 
         if (group_or_null) {
-                r = ptr_array_reserve(&group_or_null->pgpus, 1);
-                if (r >= 0)
-                        r = group_adopt_gpu_type(pool, group_or_null, p);
-                if (r >= 0)
-                        r = group_count_types(pool, group_or_null, p, +1);
+                if (ptr_array_reserve(&group_or_null->pgpus, 1) < 0 ||
+                        ptr_array_reserve(&group_or_null->supported, p->supported.n) < 0 ||
+                        ptr_array_reserve(&group_or_null->enabled, p->enabled.n) < 0)
+                        return -ENOMEM;
+                r = group_adopt_gpu_type(pool, group_or_null, p);
                 if (r < 0)
                         return r;
+                group_update_unions(pool, group_or_null, p, /* comes= */ true);
                 ptr_array_insert(&group_or_null->pgpus, group_pgpu_position(group_or_null, p), p);
                 object_note(pool, &group_or_null->object, GROUP_PGPUS, /* store= */ false);
         }
 
         if (old) {
-                group_count_types(pool, old, p, -1);
+                group_update_unions(pool, old, p, /* comes= */ false);
                 ptr_array_remove(&old->pgpus, p);
                 object_note(pool, &old->object, GROUP_PGPUS, /* store= */ false);
         }
@@ -169,15 +123,17 @@ static bool list_equals(const PtrArray *list, VgpuType *const *types, size_t n) 
         return list->n == n && (n == 0 || memcmp(list->items, types, n * sizeof(void *)) == 0);
 }
 
-static bool types_have(VgpuType *const *types, size_t n, const VgpuType *t) {
-        for (size_t i = 0; i < n; i++)
-                if (types[i] == t)
-                        return true;
-
-        return false;
+/* A type comes to one of a PGPU's two lists (room was made), or leaves: the type's side and the group's unions. */
+static void pgpu_link_type(Pool *pool, Pgpu *p, VgpuType *t, bool supported, bool comes) {
+        if (comes)
+                ptr_array_add(pgpus_of_type(t, supported), p);
+        else
+                ptr_array_remove(pgpus_of_type(t, supported), p);
+        object_note(pool, &t->object, supported ? TYPE_SUPPORTED_ON : TYPE_ENABLED_ON, /* store= */ false);
+        if (p->group)
+                group_update_union(pool, p->group, t, supported, p, comes);
 }
 
-/* One of a PGPU's two type lists: the PGPU's side, the types' side and the group's unions, together. */
 static int pgpu_set_types(Pool *pool, Pgpu *p, bool supported, VgpuType *const *types, size_t n) {
         PtrArray *list = supported ? &p->supported : &p->enabled;
         PtrArray old = *list, new = {};
@@ -188,38 +144,22 @@ static int pgpu_set_types(Pool *pool, Pgpu *p, bool supported, VgpuType *const *
 
         r = ptr_array_reserve(&new, n);
         for (size_t i = 0; r >= 0 && i < n; i++)
-                r = ptr_array_reserve(supported ? &types[i]->supported_on : &types[i]->enabled_on, 1);
+                r = ptr_array_reserve(pgpus_of_type(types[i], supported), 1);
         if (r >= 0 && p->group)
-                r = group_prepare_types(p->group, types, n);
+                r = ptr_array_reserve(supported ? &p->group->supported : &p->group->enabled, n);
         if (r < 0) {
                 ptr_array_done(&new);
                 return r;
         }
 
         for (size_t i = 0; i < n; i++) {
-                VgpuType *t = types[i];
-
-                ptr_array_add(&new, t);
-                if (ptr_array_contains(&old, t))
-                        continue;
-                ptr_array_add(supported ? &t->supported_on : &t->enabled_on, p);
-                object_note(pool, &t->object, supported ? TYPE_SUPPORTED_ON : TYPE_ENABLED_ON,
-                        /* store= */ false);
-                if (p->group)
-                        group_count(pool, p->group, t, supported, +1);
+                ptr_array_add(&new, types[i]);
+                if (!ptr_array_contains(&old, types[i]))
+                        pgpu_link_type(pool, p, types[i], supported, /* comes= */ true);
         }
-
-        for (size_t i = 0; i < old.n; i++) {
-                VgpuType *t = old.items[i];
-
-                if (types_have(types, n, t))
-                        continue;
-                ptr_array_remove(supported ? &t->supported_on : &t->enabled_on, p);
-                object_note(pool, &t->object, supported ? TYPE_SUPPORTED_ON : TYPE_ENABLED_ON,
-                        /* store= */ false);
-                if (p->group)
-                        group_count(pool, p->group, t, supported, -1);
-        }
+        for (size_t i = 0; i < old.n; i++)
+                if (!ptr_array_contains(&new, old.items[i]))
+                        pgpu_link_type(pool, p, old.items[i], supported, /* comes= */ false);
 
         *list = new;
         ptr_array_done(&old);
@@ -256,34 +196,25 @@ void pool_set_pgpu_present(Pool *pool, Pgpu *p, bool present) {
 }
 
 int pool_set_pgpu_held_by(Pool *pool, Pgpu *p, const char *by) {
-        char *held_by = NULL;
+        int r;
 
-        if (!isempty(by)) {
-                held_by = strdup(by);
-                if (!held_by)
-                        return -ENOMEM;
-        }
-        if (!streq_ptr(p->held_by, held_by))
+        r = text_set(&p->held_by, isempty(by) ? NULL : by);
+        if (r < 0)
+                return r;
+        if (r > 0)
                 object_note(pool, &p->object, PGPU_OUTSIDE, /* store= */ false);
-        free(p->held_by);
-        p->held_by = held_by;
-        pool_set_pgpu_present(pool, p, !held_by && p->health != PGPU_HEALTH_LOST);
+        pool_set_pgpu_present(pool, p, !p->held_by && p->health != PGPU_HEALTH_LOST);
         return 0;
 }
 
 int pool_set_pgpu_health(Pool *pool, Pgpu *p, PgpuHealth health, const char *reason) {
-        const char *said = health == PGPU_HEALTH_GOOD ? "" : strempty(reason);
         uint64_t changed = p->health != health ? PGPU_HEALTH : 0;
-        char *copy = NULL;
+        int r;
 
-        if (!streq(strempty(p->health_reason), said)) {
-                changed |= PGPU_HEALTH_REASON;
-                copy = *said ? strdup(said) : NULL;
-                if (*said && !copy)
-                        return -ENOMEM;
-                free(p->health_reason);
-                p->health_reason = copy;
-        }
+        r = text_set(&p->health_reason, health == PGPU_HEALTH_GOOD || isempty(reason) ? NULL : reason);
+        if (r < 0)
+                return r;
+        changed |= r > 0 ? PGPU_HEALTH_REASON : 0;
         if (!changed)
                 return 0;
 

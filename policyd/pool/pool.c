@@ -12,18 +12,11 @@ static void pgpu_clear(Pgpu *p) {
         free(p->uses);
 }
 
-static void group_clear(GpuGroup *g) {
-        for (size_t i = 0; i < g->counts.n; i++)
-                free(g->counts.items[i]);
-}
-
 void object_free(Object *o) {
         if (o->class == CLASS_HOST)
                 host_free_types((Host *) o);
         else if (o->class == CLASS_PGPU)
                 pgpu_clear((Pgpu *) o);
-        else if (o->class == CLASS_GPU_GROUP)
-                group_clear((GpuGroup *) o);
         owned_free(o);
         free(o);
 }

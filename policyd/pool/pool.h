@@ -211,7 +211,6 @@ struct GpuGroup {
         PtrArray pgpus;    /* by host name, then PCI address */
         PtrArray vgpus;
         PtrArray supported, enabled; /* unions over the PGPUs */
-        PtrArray counts;             /* private to policyd/pool: for each type, how many PGPUs support and enable it */
 };
 
 struct VgpuType {
