@@ -18,30 +18,11 @@
  * called.
  */
 
-#include "common/base/loop.h"
 #include "policyd/decide/allocate.h"
 #include "policyd/decide/rules.h"
-#include "policyd/link/links.h"
-#include "policyd/pool/pool.h"
-#include "policyd/store/storage.h"
+#include "policyd/service/base/options.h"
 
 typedef struct Policy Policy;
-
-typedef struct PolicyOptions {
-        /* What policyd stands on; they must outlive the policy. */
-        Loop *loop;
-        Links *links;
-        Storage *storage;
-
-        uint64_t batch_max;     /* requests per commit */
-        uint64_t linger_usec;   /* a batch that nobody waits for is committed after that long; 0: at once */
-        uint64_t job_keep_usec; /* a finished job stays that long (an hour) */
-        uint64_t jobs_max_finished;  /* 1,000 */
-        uint64_t limits[_CLASS_MAX]; /* objects of each class that may exist */
-        uint64_t order_timeout_usec;
-        uint64_t place_last_usec;    /* a host or PGPU comes last that long after starts failed there */
-} PolicyOptions;
-void policy_options_default(PolicyOptions *ret);
 
 typedef struct PolicyListener {
         /* o->is_new, o->removed, o->changed say what happened; the object is forgotten after the call. */
@@ -85,9 +66,8 @@ int policy_remove_row(Policy *p, const char *name, Refusal *refusal);
 /* 0 or -EIO (the waiting replies were answered with the error). Cheap when nothing is open. */
 int policy_flush(Policy *p);
 
-/* Called once: code ERROR_NONE after the commit; or the failure. Order of calls is order of commits. Negative: it will not be
- * called, and nothing of the batch is kept. */
-typedef void (*PolicyCommitted)(ErrorCode code, const char *message, void *userdata);
+/* done() is called once. Order of calls is order of commits. Negative: it will not be called, and nothing of
+ * the batch is kept. */
 int policy_when_committed(Policy *p, PolicyCommitted done, void *userdata);
 
 /*
@@ -162,11 +142,6 @@ int groups_failures_to_tolerate(Policy *p, GpuGroup *g, uint32_t *ret);
 int hosts_check_failure(Policy *p, Host *h, char **ret_json);
 
 /* VM */
-typedef struct StartOptions {
-        Host *on;                 /* NULL: any */
-        Reservation *reservation; /* or NULL */
-        bool dry_run;             /* decides, books nothing, *ret_job stays NULL */
-} StartOptions;
 int vms_start(Policy *p, Vm *vm, const StartOptions *options, Job **ret_job, Refusal *refusal);
 int vms_shutdown(Policy *p, Vm *vm, bool force, Job **ret_job, Refusal *refusal);
 int vms_destroy(Policy *p, Vm *vm, Refusal *refusal);

@@ -37,7 +37,7 @@ typedef enum StoreTable {
         _STORE_TABLE_MAX,
 } StoreTable;
 
-/* How it is known that somebody went on with the pool after this database was copied (service/old.c). */
+/* How it is known that somebody went on with the pool after this database was copied (service/hosts/old.c). */
 typedef enum OldReason {
         OLD_NOT,
         OLD_BACKUP, /* it was made as a backup */

@@ -9,7 +9,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "policyd/service/internal.h"
+#include "policyd/service/base/answers.h"
+
+typedef struct Answer Answer;
 
 struct Answer {
         char *key, *digest, *path;
@@ -40,8 +42,9 @@ static Answer *answer_free(Answer *a) {
 }
 DEFINE_CLEANUP(Answer *, answer_free)
 
-static int answer_add(Policy *p, const StoreAnswer *answer) {
+int answers_load(const StoreAnswer *answer, void *userdata) {
         _cleanup_(answer_freep) Answer *a = NULL;
+        Answers *answers = userdata;
         Answer *first;
         int r;
 
@@ -55,17 +58,17 @@ static int answer_add(Policy *p, const StoreAnswer *answer) {
         if (!a->key || !a->digest || !a->path)
                 return -ENOMEM;
 
-        r = hashmap_put(p->answers, a->key, a);
+        first = hashmap_get(answers->of_object, &a->object);
+        r = hashmap_put(answers->by_key, a->key, a);
         if (r < 0)
                 return r;
-        first = hashmap_get(p->answers_of, &a->object);
         if (first) {
                 a->next = first->next;
                 first->next = a;
         } else {
-                r = hashmap_put(p->answers_of, &a->object, a);
+                r = hashmap_put(answers->of_object, &a->object, a);
                 if (r < 0) {
-                        hashmap_remove(p->answers, a->key);
+                        hashmap_remove(answers->by_key, a->key);
                         return r;
                 }
         }
@@ -73,96 +76,89 @@ static int answer_add(Policy *p, const StoreAnswer *answer) {
         return 0;
 }
 
-int answers_load(const StoreAnswer *answer, void *policy) {
-        return answer_add(policy, answer);
-}
-
-static int make_key(uint32_t uid, const char *method, const char *key, char **ret, Refusal *refusal) {
+static int make_key(const AnswerKey *k, char **ret, Refusal *refusal) {
         int n;
 
-        n = asprintf(ret, "%" PRIu32 " %s %s", uid, method, key);
+        n = asprintf(ret, "%" PRIu32 " %s %s", k->uid, k->method, k->key);
         if (n < 0) {
                 *ret = NULL;
                 return -ENOMEM;
         }
-        if (isempty(key) || n > STORE_KEY_MAX)
+        if (isempty(k->key) || n > STORE_KEY_MAX)
                 return refusal_set(refusal, ERROR_INVALID_RECORD,
                         "The idempotency_key is %s; give 1 to %zu bytes.",
-                        isempty(key) ? "empty" : "too long", (size_t) STORE_KEY_MAX - 12 - strlen(method));
+                        isempty(k->key) ? "empty" : "too long",
+                        (size_t) STORE_KEY_MAX - 12 - strlen(k->method));
         return 0;
 }
 
-int policy_idempotency_find(Policy *p, uint32_t uid, const char *method, const char *key,
-        const char *arguments, char **ret_path, Refusal *refusal) {
+int answers_find(const Answers *answers, const AnswerKey *k, char **ret_path, Refusal *refusal) {
         _cleanup_free_ char *full = NULL;
         char digest[64];
         const Answer *a;
         int r;
 
-        r = make_key(uid, method, key, &full, refusal);
+        r = make_key(k, &full, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
-        a = hashmap_get(p->answers, full);
+        a = hashmap_get(answers->by_key, full);
         if (!a)
                 return 0;
-        digest_arguments(arguments, digest);
+        digest_arguments(k->arguments, digest);
         if (!streq(digest, a->digest))
                 return refusal_set(refusal, ERROR_INVALID_RECORD,
                         "The idempotency_key '%s' was used for %s with other arguments, which made %s. Use a "
                         "new key for a new request.",
-                        key, method, a->path);
+                        k->key, k->method, a->path);
         *ret_path = strdup(a->path);
         return *ret_path ? 1 : -ENOMEM;
 }
 
-int policy_idempotency_record(Policy *p, uint32_t uid, const char *method, const char *key,
-        const char *arguments, const char *path, const Object *owner) {
+int answers_record(
+        Answers *answers, const AnswerKey *k, const char *path, const Object *owner, StoreOps *ops) {
         _cleanup_refusal_ Refusal refusal = {};
         _cleanup_free_ char *full = NULL;
         char digest[64];
         StoreAnswer answer;
         int r;
 
-        r = make_key(uid, method, key, &full, &refusal);
+        r = make_key(k, &full, &refusal);
         if (r < 0)
                 return r;
         if (refusal.code != ERROR_NONE)
                 return -EINVAL;
-        digest_arguments(arguments, digest);
+        digest_arguments(k->arguments, digest);
         answer = (StoreAnswer){
                 .key = full, .digest = digest, .path = path, .class = owner->class, .object = owner->id};
-
-        batch_open(p);
-        r = store_ops_put_answer(&p->batch.extra, &answer);
-        r = r ?: answer_add(p, &answer);
-        return batch_poison(p, r);
+        r = store_ops_put_answer(ops, &answer);
+        return r ?: answers_load(&answer, answers);
 }
 
-int answers_forget_object(Policy *p, const Object *o, StoreOps *ops) {
+int answers_forget_object(Answers *answers, const Object *o, StoreOps *ops) {
         Answer *a, *next;
         int r = 0;
 
-        for (a = hashmap_remove(p->answers_of, &o->id); a; a = next) {
+        for (a = hashmap_remove(answers->of_object, &o->id); a; a = next) {
                 next = a->next;
-                hashmap_remove(p->answers, a->key);
+                hashmap_remove(answers->by_key, a->key);
                 r = r ?: store_ops_del_answer(ops, a->key);
                 answer_free(a);
         }
         return r;
 }
 
-void answers_clear(Policy *p) {
+void answers_done(Answers *answers) {
         Answer *a;
 
-        for (size_t i = 0; p->answers && (a = hashmap_next(p->answers, &i));)
+        for (size_t i = 0; answers->by_key && (a = hashmap_next(answers->by_key, &i));)
                 answer_free(a);
-        p->answers = hashmap_free(p->answers);
-        p->answers_of = hashmap_free(p->answers_of);
+        answers->by_key = hashmap_free(answers->by_key);
+        answers->of_object = hashmap_free(answers->of_object);
 }
 
-int answers_reset(Policy *p) {
-        answers_clear(p);
-        p->answers = hashmap_new_string();
-        p->answers_of = hashmap_new_uuid();
-        return p->answers && p->answers_of ? 0 : -ENOMEM;
+int answers_reset(Answers *answers) {
+        answers_done(answers);
+        answers->by_key = hashmap_new_string();
+        answers->of_object = hashmap_new_uuid();
+        return answers->by_key && answers->of_object ? 0 : -ENOMEM;
 }

@@ -14,12 +14,11 @@
  * on as any other: cutting it there would split what 64 clients ask for at once into a commit for each 2 ms.
  */
 
-#include <stdio.h>
-
+#include "common/base/text.h"
 #include "common/daemon/database.h"
 #include "common/daemon/log-ids.h"
 #include "common/daemon/log.h"
-#include "policyd/service/internal.h"
+#include "policyd/service/base/batch.h"
 
 #define COMMIT_PRIORITY 50 /* below the buses */
 #define BATCH_USEC_MAX UINT64_C(20000)
@@ -32,60 +31,61 @@ static void on_all_decided(void *userdata) {
 
 /* Somebody may wait by now: then the batch takes what has arrived with it, for as long as a batch may. */
 static void on_linger(void *userdata) {
-        Policy *p = userdata;
-        Batch *b = &p->batch;
-        uint64_t latest = b->opened + BATCH_USEC_MAX;
+        Batch *b = userdata;
+        uint64_t latest = b->now.opened + BATCH_USEC_MAX;
 
-        if ((b->n_waiters > 0 || b->n_steps > 0) && loop_now(p->loop, LOOP_MONOTONIC) < latest &&
-                loop_timer_arm(b->linger, latest) >= 0)
+        if ((b->now.n_waiters > 0 || b->now.n_steps > 0) &&
+                loop_now(batch_loop(b), LOOP_MONOTONIC) < latest && loop_timer_arm(b->linger, latest) >= 0)
                 return;
-        (void) batch_commit(p);
+        (void) batch_commit(b);
 }
 
-static void batch_hurry(Policy *p);
+static void batch_hurry(Batch *b);
 
 /* One timer runs at a time, whichever batch it was set for: a batch may be committed early, never late. */
-static void batch_linger(Policy *p) {
-        Batch *b = &p->batch;
-        uint64_t usec = b->opened + p->options.linger_usec;
+static void batch_linger(Batch *b) {
+        uint64_t usec = b->now.opened + b->options.linger_usec;
 
         if (b->linger && b->linger->at <= usec)
                 return;
-        if (p->options.linger_usec == 0 ||
-                loop_call_at(p->loop, &b->linger, LOOP_MONOTONIC, usec, on_linger, p) < 0)
-                batch_hurry(p);
+        if (b->options.linger_usec == 0 ||
+                loop_call_at(batch_loop(b), &b->linger, LOOP_MONOTONIC, usec, on_linger, b) < 0)
+                batch_hurry(b);
 }
 
-void batch_open(Policy *p) {
-        Batch *b = &p->batch;
-
-        if (b->open)
+void batch_open(Batch *b) {
+        if (b->now.open)
                 return;
-        b->open = true;
-        b->opened = loop_now(p->loop, LOOP_MONOTONIC);
-        if (!p->closing)
-                batch_linger(p);
+        b->now.open = true;
+        b->now.opened = loop_now(batch_loop(b), LOOP_MONOTONIC);
+        if (!b->closing)
+                batch_linger(b);
+}
+
+int batch_open_if_changed(Batch *b, int r) {
+        if (pool_has_changes(b->pool))
+                batch_open(b);
+        return MIN_OF(r, 0);
 }
 
 /* Somebody waits: commits once everything that has arrived was decided. */
-static void batch_hurry(Policy *p) {
-        Batch *b = &p->batch;
+static void batch_hurry(Batch *b) {
         int r = 0;
 
-        if (p->closing)
+        if (b->closing)
                 return;
         if (!b->soon)
                 r = loop_timer_new(
-                        p->loop, LOOP_MONOTONIC, COMMIT_PRIORITY, on_all_decided, p, &b->soon);
+                        batch_loop(b), LOOP_MONOTONIC, COMMIT_PRIORITY, on_all_decided, b, &b->soon);
         r = r ?: loop_timer_arm(b->soon, LOOP_SOON);
         if (r < 0)
                 log_errno(r, "Failed to set up the commit, ignoring until the next flush");
 }
 
-int batch_poison(Policy *p, int r) {
-        if (r < 0 && p->batch.poison == 0) {
-                p->batch.poison = r;
-                batch_open(p);
+int batch_poison(Batch *b, int r) {
+        if (r < 0 && b->now.poison == 0) {
+                b->now.poison = r;
+                batch_open(b);
         }
         return r;
 }
@@ -104,128 +104,92 @@ static int grow(void **items, size_t *size, size_t n, size_t item_size) {
         return 0;
 }
 
-int batch_then(Policy *p, BatchAction action, const Uuid *a, const Uuid *b_or_null) {
-        Batch *b = &p->batch;
+int batch_then(Batch *b, BatchAction action, void *owner, const Uuid *first, const Uuid *second_or_null) {
+        BatchContent *c = &b->now;
         int r;
 
-        batch_open(p);
-        r = grow((void **) &b->steps, &b->steps_size, b->n_steps, sizeof(*b->steps));
+        batch_open(b);
+        r = grow((void **) &c->steps, &c->steps_size, c->n_steps, sizeof(*c->steps));
         if (r < 0)
-                return batch_poison(p, r);
-        batch_hurry(p);
-        b->steps[b->n_steps++] =
-                (BatchStep){.action = action, .a = *a, .b = b_or_null ? *b_or_null : UUID_NULL};
+                return batch_poison(b, r);
+        batch_hurry(b);
+        c->steps[c->n_steps++] = (BatchStep){.action = action,
+                .owner = owner,
+                .a = *first,
+                .b = second_or_null ? *second_or_null : UUID_NULL};
         return 0;
 }
 
-int policy_when_committed(Policy *p, PolicyCommitted done, void *userdata) {
-        Batch *b = &p->batch;
+int batch_when_committed(Batch *b, PolicyCommitted done, void *userdata) {
+        BatchContent *c = &b->now;
         int r;
 
-        batch_open(p);
-        r = grow((void **) &b->waiters, &b->waiters_size, b->n_waiters, sizeof(*b->waiters));
+        batch_open(b);
+        r = grow((void **) &c->waiters, &c->waiters_size, c->n_waiters, sizeof(*c->waiters));
         if (r < 0)
-                return batch_poison(p, r);
-        batch_hurry(p);
-        b->waiters[b->n_waiters++] = (BatchWaiter){.done = done, .userdata = userdata};
-        b->requests++;
-        if (!b->committing &&
-                (b->requests >= p->options.batch_max || loop_now(p->loop, LOOP_MONOTONIC) - b->opened > BATCH_USEC_MAX))
-                (void) batch_commit(p);
+                return batch_poison(b, r);
+        batch_hurry(b);
+        c->waiters[c->n_waiters++] = (BatchWaiter){.done = done, .userdata = userdata};
+        c->requests++;
+        if (!b->committing && (c->requests >= b->options.batch_max ||
+                                      loop_now(batch_loop(b), LOOP_MONOTONIC) - c->opened > BATCH_USEC_MAX))
+                (void) batch_commit(b);
         return 0;
 }
+
+/* The commit */
 
 /*
  * Jobs leave the disk in lumps: they stand side by side there, and to delete one for each new one would
  * change one more page with each commit. After a crash those that were left are read again, and leave again
- * at once. One that ended in this very batch runs as far as the disk knows; it may not be found so.
+ * at once. A job that ended in this very batch is still stored as running, so its row is
+ * deleted at once.
  */
-static int encode_removal(Policy *p, Object *o, StoreOps *ops) {
+static int encode_removal(Batch *b, Object *o, StoreOps *ops) {
         int r;
 
         if (o->class != CLASS_JOB || o->changed & JOB_STATE)
                 return store_ops_del_object(ops, o);
-        r = store_ops_del_object(&p->gone_jobs, o);
-        if (r == 0 && p->gone_jobs.n >= JOBS_AT_ONCE)
-                r = store_ops_move(ops, &p->gone_jobs);
+        r = store_ops_del_object(&b->gone_jobs, o);
+        if (r == 0 && b->gone_jobs.n >= JOBS_AT_ONCE)
+                r = store_ops_move(ops, &b->gone_jobs);
         return r;
 }
 
-static int encode_meta(Policy *p, StoreOps *ops) {
+static int encode_meta(Batch *b, StoreOps *ops) {
         int r;
 
-        r = store_ops_put_meta(ops, &p->meta);
+        r = store_ops_put_meta(ops, &b->meta);
         if (r == 0)
-                p->row_orders = p->meta.orders;
+                b->row_orders = b->meta.orders;
         return r;
 }
 
-static int encode_changes(Policy *p, Object *changes, StoreOps *ops) {
-        bool meta = p->meta_changed || p->meta.epoch != p->stored.epoch ||
-                    !uuid_equal(&p->meta.pool, &p->stored.pool);
+static int encode_changes(Batch *b, Object *changes, StoreOps *ops) {
+        bool meta = b->meta_changed || b->meta.epoch != b->stored.epoch ||
+                    !uuid_equal(&b->meta.pool, &b->stored.pool);
         int r = 0;
 
         for (Object *o = changes; o && r == 0; o = o->next_changed) {
                 if (o->removed) {
                         /* The number of the last order stands with its VM. */
-                        meta |= o->class == CLASS_VM && CONTAINER_OF(o, Vm, object)->order > p->row_orders;
-                        r = encode_removal(p, o, ops);
-                        r = r ?: answers_forget_object(p, o, ops);
+                        meta |= o->class == CLASS_VM && CONTAINER_OF(o, Vm, object)->order > b->row_orders;
+                        r = encode_removal(b, o, ops);
+                        r = r ?: answers_forget_object(&b->answers, o, ops);
                 } else if (o->must_store)
                         r = store_ops_put_object(ops, o);
         }
         /* In steps, so that not each new job changes one more page. */
-        if (p->pool->next_key > p->meta.next_key)
-                p->meta.next_key = p->pool->next_key + KEYS_AT_ONCE;
-        if (r == 0 && (meta || p->meta.next_key != p->stored.next_key))
-                r = encode_meta(p, ops);
+        if (b->pool->next_key > b->meta.next_key)
+                b->meta.next_key = b->pool->next_key + KEYS_AT_ONCE;
+        if (r == 0 && (meta || b->meta.next_key != b->stored.next_key))
+                r = encode_meta(b, ops);
         return r;
 }
 
-/* The status counts PGPUs and VGPUs, and looks at each host. */
-static bool changes_status(const Object *o) {
-        return o->class == CLASS_HOST ||
-               ((o->class == CLASS_PGPU || o->class == CLASS_VGPU) && (o->is_new || o->removed));
-}
-
-static void announce(Policy *p, Object *changes) {
-        const PolicyListener *l = &p->listener;
-        bool status = false;
-        Object *next;
-
-        for (Object *o = changes; o; o = o->next_changed) {
-                Job *j = o->class == CLASS_JOB ? CONTAINER_OF(o, Job, object) : NULL;
-
-                status |= changes_status(o);
-                /* A job that came, ended and went within one batch had its path in a reply. */
-                if (o->is_new && o->removed && !j)
-                        continue;
-                if (j && o->is_new && l->job_new)
-                        l->job_new(j, p->userdata);
-                if (l->changed)
-                        l->changed(o, p->userdata);
-                if (j && (o->changed & JOB_STATE || o->is_new) && job_state_is_final(j->state) &&
-                        l->job_removed)
-                        l->job_removed(j, job_state_to_string(j->state), p->userdata);
-        }
-        if (status)
-                policy_report_status(p);
-        for (Object *o = changes; o; o = next) {
-                next = o->next_changed;
-                pool_forget(p->pool, o);
-        }
-}
-
-static void answer_waiters(Policy *p, BatchWaiter *waiters, size_t n, ErrorCode code, const char *message) {
-        for (size_t i = 0; i < n; i++)
-                waiters[i].done(code, message, waiters[i].userdata);
-}
-
-static void forget_touches(Policy *p) {
-        Peer *peer;
-
-        for (size_t i = 0; (peer = hashmap_next(p->peers, &i));)
-                peer->touched = false;
+static void answer_waiters(const BatchContent *c, ErrorCode code, const char *message) {
+        for (size_t i = 0; i < c->n_waiters; i++)
+                c->waiters[i].done(code, message, c->waiters[i].userdata);
 }
 
 static const char *describe_remedy(int error) {
@@ -243,93 +207,132 @@ static const char *describe_remedy(int error) {
         }
 }
 
-static void batch_fail(Policy *p, int error, BatchWaiter *waiters, size_t n) {
+static void batch_fail(Batch *b, int error, const BatchContent *c) {
         char message[512];
         int r = error;
 
         text_format(message, sizeof(message), "The change could not be stored (%s); nothing was changed.%s",
                 strerror(-error), describe_remedy(error));
-        log_event(LOG_ERR, MSG_STORAGE_FAILED, NULL, "A commit of %zu requests failed: %s", n, message);
+        log_event(LOG_ERR, MSG_STORAGE_FAILED, NULL, "A commit of %zu requests failed: %s", c->n_waiters,
+                message);
 
         /* At the end nobody asks for the model again, and what a rebuilding makes (links to the hosts) would outlive it. */
-        if (p->closing)
+        if (b->closing)
                 r = 0;
         else if (error != -ESTALE)
-                r = policy_rebuild(p);
-        answer_waiters(p, waiters, n, ERROR_STORAGE_FAILED, message);
+                r = b->owner->failed(b->userdata);
+        answer_waiters(c, ERROR_STORAGE_FAILED, message);
         if (r < 0) {
-                r = database_log_failure(p->storage->dir, r, NULL,
+                r = database_log_failure(b->options.storage->dir, r, NULL,
                         "Stopping: the pool cannot be read again. Guests run on. Put the folder or a backup "
                         "of it back, then start "
                         "xenvgpu-policyd.");
-                loop_exit(p->loop, database_exit_status(r));
-                return;
-        }
-        if (p->listener.rebuilt && !p->closing)
-                p->listener.rebuilt(p->userdata);
+                loop_exit(batch_loop(b), database_exit_status(r));
+        } else if (!b->closing)
+                b->owner->rebuilt(b->userdata);
 }
 
-static void batch_succeed(Policy *p, Object *changes, BatchWaiter *waiters, size_t n_waiters,
-        BatchStep *steps, size_t n_steps) {
-        p->retry_delay = 0;
-        p->stored = p->meta;
-        old_stored(p);
-        forget_touches(p);
-        answer_waiters(p, waiters, n_waiters, ERROR_NONE, NULL);
-        announce(p, changes);
-        p->batch.committing = false;
-        for (size_t i = 0; i < n_steps && !p->closing; i++)
-                steps[i].action(p, &steps[i].a, &steps[i].b);
+static void batch_succeed(Batch *b, Object *changes, const BatchContent *c) {
+        b->stored = b->meta;
+        b->owner->stored(b->userdata);
+        answer_waiters(c, ERROR_NONE, NULL);
+        b->owner->changed(changes, b->userdata);
+        b->committing = false;
+        for (size_t i = 0; i < c->n_steps && !b->closing; i++)
+                c->steps[i].action(c->steps[i].owner, &c->steps[i].a, &c->steps[i].b);
 }
 
-int batch_commit(Policy *p) {
-        Batch *b = &p->batch;
-        _cleanup_(store_ops_done) StoreOps ops = {};
-        _cleanup_free_ BatchWaiter *waiters = NULL;
-        _cleanup_free_ BatchStep *steps = NULL;
-        size_t n_waiters, n_steps;
+static void content_done(BatchContent *c) {
+        free(c->waiters);
+        free(c->steps);
+        store_ops_done(&c->extra);
+}
+
+int batch_commit(Batch *b) {
+        _cleanup_(content_done) BatchContent c = b->now;
         Object *changes;
         int r;
 
-        if (!b->open || b->committing)
+        if (!c.open || b->committing) {
+                c = (BatchContent){};
                 return 0;
-
+        }
         b->committing = true;
-        ops = b->extra;
-        waiters = b->waiters;
-        n_waiters = b->n_waiters;
-        steps = b->steps;
-        n_steps = b->n_steps;
-        r = b->poison ?: policy_is_read_only(p) ? -EROFS : 0;
-        *b = (Batch){.committing = true, .soon = b->soon, .linger = b->linger};
-
-        changes = pool_take_changes(p->pool);
-        r = r ?: encode_changes(p, changes, &ops);
-        if (r == 0 && ops.n > 0)
-                r = p->storage->write(p->storage, &ops);
-
+        b->now = (BatchContent){};
+        changes = pool_take_changes(b->pool);
+        r = c.poison ?: b->unreadable.n_blocking > 0 ? -EROFS : 0;
+        r = r ?: encode_changes(b, changes, &c.extra);
+        if (r == 0 && c.extra.n > 0)
+                r = b->options.storage->write(b->options.storage, &c.extra);
         if (r == 0)
-                batch_succeed(p, changes, waiters, n_waiters, steps, n_steps);
+                batch_succeed(b, changes, &c);
         else
-                batch_fail(p, r, waiters, n_waiters);
+                batch_fail(b, r, &c);
         b->committing = false;
         return r < 0 ? -EIO : 0;
 }
 
-int policy_flush(Policy *p) {
-        return p->batch.open ? batch_commit(p) : 0;
+/* From and to the disk */
+
+static const char way_back[] =
+        "Nothing was changed, and guests run on. Put a backup in its place, or, to begin with an empty pool, "
+        "move all that is in the folder away.";
+
+/* Those that were not there before. */
+static void log_rows(const Batch *b, const UnreadableRows *rows) {
+        for (size_t i = 0; i < rows->n; i++) {
+                const UnreadableRow *row = &rows->items[i];
+
+                if (unreadable_rows_find(&b->unreadable, row->name))
+                        continue;
+                if (row->blocks)
+                        log_event(LOG_ERR, MSG_ROW_UNREADABLE, NULL,
+                                "The row %s of the database cannot be read: %s. The pool is read only.",
+                                row->name, row->reason);
+                else if (!row->aside || row->fresh)
+                        log_event(LOG_WARNING, MSG_ROW_UNREADABLE, NULL,
+                                "The row %s of the database cannot be read and was set aside: %s.", row->name,
+                                row->reason);
+        }
+        if (rows->n_more > 0)
+                log_event(LOG_ERR, MSG_ROW_UNREADABLE, NULL, "%zu more rows of the database cannot be read.",
+                        rows->n_more);
 }
 
-/* At the end: what is open is still committed, so that its callers are answered. */
-void batch_done(Policy *p) {
-        Batch *b = &p->batch;
+int batch_load(Batch *b) {
+        Storage *storage = b->options.storage;
+        _cleanup_free_ char *problem = NULL;
+        UnreadableRows rows = {};
+        int r;
 
-        if (p->pool)
-                (void) batch_commit(p);
+        r = answers_reset(&b->answers);
+        if (r < 0)
+                return r;
+        r = storage->load(storage, answers_load, &b->answers, &b->pool, &b->meta, &rows, &problem);
+        if (r == -EBUSY)
+                log_error("Another policyd has the database in %s open.", storage->dir);
+        else if (r < 0)
+                r = database_log_failure(storage->dir, r, problem, way_back);
+        if (r < 0)
+                return r;
+        log_rows(b, &rows);
+        unreadable_rows_done(&b->unreadable);
+        b->unreadable = rows;
+        b->stored = b->meta;
+        b->row_orders = 0;
+        store_ops_done(&b->gone_jobs);
+        return 0;
+}
+
+void batch_done(Batch *b) {
         loop_timer_free(b->soon);
         loop_timer_free(b->linger);
-        store_ops_done(&b->extra);
-        free(b->waiters);
-        free(b->steps);
+        content_done(&b->now);
+        answers_done(&b->answers);
+        store_ops_done(&b->gone_jobs);
+        unreadable_rows_done(&b->unreadable);
+        pool_free(b->pool);
+        if (b->options.storage)
+                b->options.storage->close(b->options.storage);
         *b = (Batch){};
 }

@@ -6,13 +6,10 @@
  * whole story.
  */
 
-#include "common/daemon/log-ids.h"
-#include "common/daemon/log.h"
-#include "policyd/service/internal.h"
+#include "policyd/service/hosts/bookings.h"
 
-Host *vm_host(const Vm *vm) {
-        return vm->resident_on ?: vm->scheduled_on;
-}
+#include "policyd/decide/allocate.h"
+#include "policyd/service/hosts/takeover.h"
 
 bool booking_token_is(const Vm *vm, const Uuid *token) {
         if (uuid_is_null(token))
@@ -20,78 +17,63 @@ bool booking_token_is(const Vm *vm, const Uuid *token) {
         return uuid_equal(&vm->token, token) || uuid_equal(&vm->stop_token, token);
 }
 
-Pgpu *host_find_pgpu(const Host *h, const PciAddress *pci) {
-        Pgpu *absent = NULL;
-
-        for (size_t i = 0; i < h->pgpus.n; i++) {
-                Pgpu *pgpu = h->pgpus.items[i];
-
-                if (pci_address_compare(&pgpu->pci, pci) != 0)
-                        continue;
-                if (pgpu->present)
-                        return pgpu;
-                absent = pgpu;
-        }
-        return absent;
-}
-
-void booking_vgpu_resident(Policy *p, Vgpu *v, Pgpu *pgpu, bool attached) {
-        if (batch_poison(p, pool_set_vgpu_resident(p->pool, v, pgpu)) < 0)
+void booking_vgpu_resident(Hosts *hs, Vgpu *v, Pgpu *pgpu, bool attached) {
+        if (batch_poison(hs->batch, pool_set_vgpu_resident(hs->batch->pool, v, pgpu)) < 0)
                 return;
-        (void) batch_poison(p, pool_set_vgpu_scheduled(p->pool, v, NULL));
+        (void) batch_poison(hs->batch, pool_set_vgpu_scheduled(hs->batch->pool, v, NULL));
         if (attached)
-                pool_set_vgpu_attached(p->pool, v, true);
+                pool_set_vgpu_attached(hs->batch->pool, v, true);
 }
 
-void booking_running(Policy *p, Vm *vm, Host *h, PowerState power) {
-        batch_open(p);
-        if (batch_poison(p, pool_set_vm_resident(p->pool, vm, h)) < 0)
+void booking_running(Hosts *hs, Vm *vm, Host *h, PowerState power) {
+        batch_open(hs->batch);
+        if (batch_poison(hs->batch, pool_set_vm_resident(hs->batch->pool, vm, h)) < 0)
                 return;
-        (void) batch_poison(p, pool_set_vm_scheduled(p->pool, vm, NULL));
+        (void) batch_poison(hs->batch, pool_set_vm_scheduled(hs->batch->pool, vm, NULL));
         for (size_t i = 0; i < vm->vgpus.n; i++) {
                 Vgpu *v = vm->vgpus.items[i];
 
                 /* A guest that runs has its devices, whichever event comes first. */
                 if (v->scheduled_on)
-                        booking_vgpu_resident(p, v, v->scheduled_on, /* attached= */ true);
+                        booking_vgpu_resident(hs, v, v->scheduled_on, /* attached= */ true);
         }
-        pool_set_vm_power_state(p->pool, vm, power);
-        pool_set_vm_booking(p->pool, vm, BOOKING_RESIDENT, NULL);
+        pool_set_vm_power_state(hs->batch->pool, vm, power);
+        pool_set_vm_booking(hs->batch->pool, vm, BOOKING_RESIDENT, NULL);
 }
 
-void booking_adopt(Policy *p, Vm *vm, Host *h, const Uuid *token) {
+void booking_adopt(Hosts *hs, Vm *vm, Host *h, const Uuid *token) {
         if (vm->booking != BOOKING_NONE)
-                booking_release(p, vm);
-        batch_open(p);
-        if (batch_poison(p, pool_set_vm_scheduled(p->pool, vm, h)) < 0)
+                booking_release(hs, vm);
+        batch_open(hs->batch);
+        if (batch_poison(hs->batch, pool_set_vm_scheduled(hs->batch->pool, vm, h)) < 0)
                 return;
-        pool_set_vm_booking(p->pool, vm, BOOKING_SENT, token);
+        pool_set_vm_booking(hs->batch->pool, vm, BOOKING_SENT, token);
 }
 
-void booking_release(Policy *p, Vm *vm) {
+void booking_release(Hosts *hs, Vm *vm) {
         Host *h = vm_host(vm);
 
-        batch_open(p);
+        batch_open(hs->batch);
         /* Until the host reports again, what the VM had counts as free. */
         if (h && vm->memory_counted)
-                pool_set_host_memory(
-                        p->pool, h, h->memory_total, MIN_OF(h->memory_total, h->memory_free + vm->memory));
-        (void) batch_poison(p, allocation_release(p->pool, vm));
+                pool_set_host_memory(hs->batch->pool, h, h->memory_total,
+                        MIN_OF(h->memory_total, h->memory_free + vm->memory));
+        (void) batch_poison(hs->batch, allocation_release(hs->batch->pool, vm));
 
         for (size_t i = 0; i < vm->vgpus.n; i++) {
                 Vgpu *v = vm->vgpus.items[i];
 
-                (void) pool_set_vgpu_scheduled(p->pool, v, NULL);
-                (void) pool_set_vgpu_resident(p->pool, v, NULL);
-                pool_set_vgpu_attached(p->pool, v, false);
+                (void) pool_set_vgpu_scheduled(hs->batch->pool, v, NULL);
+                (void) pool_set_vgpu_resident(hs->batch->pool, v, NULL);
+                pool_set_vgpu_attached(hs->batch->pool, v, false);
         }
-        (void) pool_set_vm_scheduled(p->pool, vm, NULL);
-        (void) pool_set_vm_resident(p->pool, vm, NULL);
-        pool_set_vm_power_state(p->pool, vm, POWER_HALTED);
+        (void) pool_set_vm_scheduled(hs->batch->pool, vm, NULL);
+        (void) pool_set_vm_resident(hs->batch->pool, vm, NULL);
+        pool_set_vm_power_state(hs->batch->pool, vm, POWER_HALTED);
         vm->stop_token = UUID_NULL;
-        pool_set_vm_booking(p->pool, vm, BOOKING_NONE, NULL);
-        pool_touch(p->pool, &vm->object, 0, /* store= */ true);
+        pool_set_vm_booking(hs->batch->pool, vm, BOOKING_NONE, NULL);
+        pool_touch(hs->batch->pool, &vm->object, 0, /* store= */ true);
 
         if (h)
-                takeover_collect_absent(p, h);
+                takeover_collect_absent(hs, h);
 }

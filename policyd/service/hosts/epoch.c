@@ -25,21 +25,21 @@
 
 #include "common/daemon/log-ids.h"
 #include "common/daemon/log.h"
-#include "policyd/service/internal.h"
+#include "policyd/service/hosts/epoch.h"
 #include "protocol/names.h"
 
 #define GATHER_USEC UINT64_C(3000000)
 #define SOME_USEC                                                                                            \
         UINT64_C(500000) /* after half of the hosts have answered, and none holds more than is stored */
 
-static void claim_waiting(Policy *p, const Uuid *a, const Uuid *b);
+static void claim_waiting(void *owner, const Uuid *a, const Uuid *b);
 
 /* 1: gathering */
 
-static bool all_answered(Policy *p) {
+static bool all_answered(Hosts *hs) {
         Peer *peer;
 
-        for (size_t i = 0; (peer = hashmap_next(p->peers, &i));)
+        for (size_t i = 0; (peer = hashmap_next(hs->peers, &i));)
                 if (!peer->answered)
                         return false;
         return true;
@@ -47,135 +47,139 @@ static bool all_answered(Policy *p) {
 
 /* What they hold says that the database is no older copy, so those that keep silent need not be waited for.
  */
-static bool enough_answered(Policy *p) {
+static bool enough_answered(Hosts *hs) {
         size_t n = 0, n_answered = 0;
         Peer *peer;
 
-        for (size_t i = 0; (peer = hashmap_next(p->peers, &i)); n++) {
-                if (peer->waits && peer->epoch_held > p->meta.epoch)
+        for (size_t i = 0; (peer = hashmap_next(hs->peers, &i)); n++) {
+                if (peer->waits && peer->epoch_held > hs->batch->meta.epoch)
                         return false;
                 n_answered += peer->answered;
         }
         return n_answered * 2 >= n;
 }
 
-static void wait_less(Policy *p) {
-        uint64_t end = loop_now(p->loop, LOOP_MONOTONIC) + SOME_USEC;
+static void wait_less(Hosts *hs) {
+        uint64_t end = loop_now(batch_loop(hs->batch), LOOP_MONOTONIC) + SOME_USEC;
 
-        if (loop_timer_is_armed(p->gather_timer) && end < p->gather_timer->at)
-                (void) loop_timer_arm(p->gather_timer, end);
+        if (loop_timer_is_armed(hs->gather_timer) && end < hs->gather_timer->at)
+                (void) loop_timer_arm(hs->gather_timer, end);
 }
 
 /* 2: the epoch is chosen and stored */
 
 /* The lowest epoch that takes every host that waits for its claim. */
-static uint64_t epoch_wanted(Policy *p) {
+static uint64_t epoch_wanted(Hosts *hs) {
         uint64_t wanted = 1;
         Peer *peer;
 
         /* An equal one would be refused to anyone but the one who had it. */
-        for (size_t i = 0; (peer = hashmap_next(p->peers, &i));)
+        for (size_t i = 0; (peer = hashmap_next(hs->peers, &i));)
                 if (peer->waits)
                         wanted = MAX_OF(wanted, peer->epoch_held + 1);
         return wanted;
 }
 
-static void raise_epoch(Policy *p) {
+static void raise_epoch(Hosts *hs) {
         Peer *peer;
 
         /* A host that waits for this is met again if the commit fails. While gathering all of them wait, and
          * the gathering itself is begun again. */
-        for (size_t i = 0; p->epoch != 0 && (peer = hashmap_next(p->peers, &i));)
+        for (size_t i = 0; hs->epoch != 0 && (peer = hashmap_next(hs->peers, &i));)
                 peer->touched |= peer->waits;
-        p->meta.epoch = MAX_OF(p->meta.epoch, epoch_wanted(p));
-        (void) batch_then(p, claim_waiting, &UUID_NULL, NULL);
+        hs->batch->meta.epoch = MAX_OF(hs->batch->meta.epoch, epoch_wanted(hs));
+        (void) batch_then(hs->batch, claim_waiting, hs, &UUID_NULL, NULL);
 }
 
-static void choose_epoch(Policy *p) {
-        loop_timer_stop(p->gather_timer);
-        if (p->epoch != 0)
+static void choose_epoch(Hosts *hs) {
+        loop_timer_stop(hs->gather_timer);
+        if (hs->epoch != 0)
                 return;
-        p->meta.epoch++;
-        old_begin(p);
-        raise_epoch(p);
+        hs->batch->meta.epoch++;
+        old_begin(hs);
+        raise_epoch(hs);
 }
 
 static void on_gathered(void *userdata) {
-        Policy *p = userdata;
+        Hosts *hs = userdata;
 
-        if (all_answered(p))
-                choose_epoch(p);
-        else if (enough_answered(p))
-                wait_less(p);
+        if (all_answered(hs))
+                choose_epoch(hs);
+        else if (enough_answered(hs))
+                wait_less(hs);
 }
 
 static void on_gather_timeout(void *userdata) {
         choose_epoch(userdata);
 }
 
-static int look_who_answered(Policy *p) {
-        return loop_call_soon(p->loop, &p->gather_soon, on_gathered, p);
+static int look_who_answered(Hosts *hs) {
+        return loop_call_soon(batch_loop(hs->batch), &hs->gather_soon, on_gathered, hs);
 }
 
-int epoch_start(Policy *p) {
+int epoch_start(Hosts *hs) {
         int r = 0;
 
-        if (!loop_timer_is_armed(p->gather_timer))
-                r = loop_call_in(p->loop, &p->gather_timer, GATHER_USEC, on_gather_timeout, p);
-        return r ?: look_who_answered(p);
+        if (!loop_timer_is_armed(hs->gather_timer))
+                r = loop_call_in(
+                        batch_loop(hs->batch), &hs->gather_timer, GATHER_USEC, on_gather_timeout, hs);
+        return r ?: look_who_answered(hs);
 }
 
 void epoch_answered(Peer *peer) {
         peer->answered = true;
-        if (peer->policy->epoch == 0 && !peer->policy->closing)
-                (void) look_who_answered(peer->policy);
+        if (peer->hosts->epoch == 0 && !peer->hosts->batch->closing)
+                (void) look_who_answered(peer->hosts);
 }
 
 /* 3: claiming, after the commit */
 
 static void fill_claim(Peer *peer, LinkClaim *ret) {
-        Policy *p = peer->policy;
+        Hosts *hs = peer->hosts;
 
-        *ret = (LinkClaim){
-                .epoch = p->epoch, .orders = p->stored.orders, .pool = p->meta.pool, .instance = p->instance};
+        *ret = (LinkClaim){.epoch = hs->epoch,
+                .orders = hs->batch->stored.orders,
+                .pool = hs->batch->meta.pool,
+                .instance = hs->instance};
         peer->waits = false;
-        peer->epoch = p->epoch;
+        peer->epoch = hs->epoch;
 }
 
-static void claim_waiting(Policy *p, const Uuid *a, const Uuid *b) {
+static void claim_waiting(void *owner, const Uuid *a, const Uuid *b) {
+        Hosts *hs = owner;
         LinkClaim claim;
         Peer *peer;
         int r;
 
-        old_mark(p);
+        old_mark(hs);
         /* One that greeted while the epoch was on its way to the disk may hold a higher one. */
-        if (epoch_wanted(p) > p->stored.epoch) {
-                raise_epoch(p);
+        if (epoch_wanted(hs) > hs->batch->stored.epoch) {
+                raise_epoch(hs);
                 return;
         }
-        if (p->epoch != p->stored.epoch)
-                log_info("Commanding with epoch %" PRIu64 ".", p->stored.epoch);
-        p->epoch = p->stored.epoch;
-        if (!p->commands)
-                p->began = p->epoch;
-        for (size_t i = 0; (peer = hashmap_next(p->peers, &i));) {
+        if (hs->epoch != hs->batch->stored.epoch)
+                log_info("Commanding with epoch %" PRIu64 ".", hs->batch->stored.epoch);
+        hs->epoch = hs->batch->stored.epoch;
+        if (!hs->commands)
+                hs->began = hs->epoch;
+        for (size_t i = 0; (peer = hashmap_next(hs->peers, &i));) {
                 if (!peer->waits)
                         continue;
                 fill_claim(peer, &claim);
-                r = p->links->claim(peer->link, &claim);
+                r = hs->links->claim(peer->link, &claim);
                 if (r < 0)
-                        p->links->reset(peer->link, "The claim could not be sent.");
+                        hs->links->reset(peer->link, "The claim could not be sent.");
         }
 }
 
-void epoch_acknowledged(Policy *p) {
-        p->commands = true;
+void epoch_acknowledged(Hosts *hs) {
+        hs->commands = true;
 }
 
 /* A host says who it is. */
 
-static const Host *find_machine(Policy *p, const Uuid *machine, const Host *except) {
-        const PtrArray *hosts = &p->pool->objects[CLASS_HOST];
+static const Host *find_machine(Hosts *hs, const Uuid *machine, const Host *except) {
+        const PtrArray *hosts = &hs->batch->pool->objects[CLASS_HOST];
 
         for (size_t i = 0; i < hosts->n; i++) {
                 const Host *h = hosts->items[i];
@@ -203,7 +207,7 @@ static int refuse(char **ret_reason, const char *format, ...) {
 
 /* The first meeting binds the machine to the host object; the bond is as durable as the object. */
 static int check_machine(Peer *peer, Host *h, const LinkGreeting *g, char **ret_reason) {
-        Policy *p = peer->policy;
+        Hosts *hs = peer->hosts;
         const Host *other;
 
         if (uuid_is_null(&g->host_uuid))
@@ -214,27 +218,27 @@ static int check_machine(Peer *peer, Host *h, const LinkGreeting *g, char **ret_
                 return refuse(ret_reason,
                         "The address %s answers with another machine (%s) than the one that was added (%s).",
                         h->address, UUID_TEXT(&g->host_uuid), UUID_TEXT(&h->host_uuid));
-        other = find_machine(p, &g->host_uuid, h);
+        other = find_machine(hs, &g->host_uuid, h);
         if (other)
                 return refuse(ret_reason, "%s: this machine is in the pool already, as host '%s' at %s.",
                         error_code_word(ERROR_HOST_ALREADY_IN_POOL), other->name_label, other->address);
 
-        pool_set_host_machine(p->pool, h, &g->host_uuid);
-        batch_open(p);
+        pool_set_host_machine(hs->batch->pool, h, &g->host_uuid);
+        batch_open(hs->batch);
         return 0;
 }
 
 /* Claimed by our pool with what this process never gave out, after it began to command. */
 static bool another_commands(const Peer *peer, const LinkGreeting *g) {
-        const Policy *p = peer->policy;
+        const Hosts *hs = peer->hosts;
 
-        return p->commands && g->epoch > MAX_OF(MAX_OF(peer->epoch, p->began), p->gone_epoch);
+        return hs->commands && g->epoch > MAX_OF(MAX_OF(peer->epoch, hs->began), hs->gone_epoch);
 }
 
 static int check_claimer(Peer *peer, const LinkGreeting *g, bool *ret_ours, char **ret_reason) {
-        Policy *p = peer->policy;
+        Hosts *hs = peer->hosts;
 
-        *ret_ours = streq(g->claimed_by, UUID_TEXT(&p->meta.pool));
+        *ret_ours = streq(g->claimed_by, UUID_TEXT(&hs->batch->meta.pool));
         if (!isempty(g->claimed_by) && !*ret_ours)
                 return refuse(ret_reason,
                         "The host is claimed by pool %s. Remove it there first, or have it released.",
@@ -247,13 +251,23 @@ static int check_claimer(Peer *peer, const LinkGreeting *g, bool *ret_ours, char
         return 0;
 }
 
+/* epoch: that of the other policyd, 0 where it is not told */
+static void epoch_stale(Hosts *hs, uint64_t epoch, const char *message) {
+        if (hs->stale)
+                return;
+        hs->stale = true;
+        old_overtaken(hs, epoch);
+        log_event(LOG_ERR, MSG_STALE_EPOCH, NULL, "Stopping to command: %s", message);
+        hs->listener->stale(message, hs->userdata);
+}
+
 int epoch_greeted(Peer *peer, const LinkGreeting *g, LinkClaim *ret, char **ret_reason) {
-        Policy *p = peer->policy;
+        Hosts *hs = peer->hosts;
         Host *h = peer_host(peer);
         bool ours;
         int r;
 
-        if (!h || p->stale)
+        if (!h || hs->stale)
                 return refuse(ret_reason, "%s",
                         h ? "Another policyd commands this pool." : "The host was removed from the pool.");
         r = check_machine(peer, h, g, ret_reason);
@@ -262,8 +276,8 @@ int epoch_greeted(Peer *peer, const LinkGreeting *g, LinkClaim *ret, char **ret_
         if (r < 0)
                 return r;
 
-        if (ours && p->epoch != 0 && another_commands(peer, g)) {
-                epoch_stale(p, g->epoch,
+        if (ours && hs->epoch != 0 && another_commands(peer, g)) {
+                epoch_stale(hs, g->epoch,
                         "A host of this pool holds a higher epoch: another policyd commands it.");
                 return refuse(ret_reason, "Another policyd commands this pool.");
         }
@@ -271,34 +285,24 @@ int epoch_greeted(Peer *peer, const LinkGreeting *g, LinkClaim *ret, char **ret_
                 old_check_greeting(peer, g);
         peer->waits = true;
         peer->epoch_held = g->epoch;
-        if (p->epoch == 0) {
+        if (hs->epoch == 0) {
                 epoch_answered(peer);
                 return 0;
         }
         /* What it holds of ours from before this start is lower; an equal one is this process's own, once it
          * commands. */
-        if (g->epoch > p->epoch || (g->epoch == p->epoch && !(ours && p->commands))) {
-                raise_epoch(p);
+        if (g->epoch > hs->epoch || (g->epoch == hs->epoch && !(ours && hs->commands))) {
+                raise_epoch(hs);
                 return 0;
         }
         fill_claim(peer, ret);
         return 1;
 }
 
-void epoch_refused(Policy *p, const char *message) {
+void epoch_refused(Hosts *hs, const char *message) {
         /* The host is greeted again, and claimed above what it holds. */
-        if (!p->commands)
-                old_check_refusal(p);
+        if (!hs->commands)
+                old_check_refusal(hs);
         else
-                epoch_stale(p, 0, message);
-}
-
-void epoch_stale(Policy *p, uint64_t epoch, const char *message) {
-        if (p->stale)
-                return;
-        p->stale = true;
-        old_overtaken(p, epoch);
-        log_event(LOG_ERR, MSG_STALE_EPOCH, NULL, "Stopping to command: %s", message);
-        if (p->listener.stale)
-                p->listener.stale(message, p->userdata);
+                epoch_stale(hs, 0, message);
 }

@@ -25,18 +25,18 @@
 
 #include "common/daemon/log-ids.h"
 #include "common/daemon/log.h"
+#include "policyd/service/hosts/epoch.h"
 #include "policyd/words/sentence.h"
-#include "policyd/service/internal.h"
 
-void old_loaded(Policy *p) {
-        p->loaded = p->meta;
-        p->loaded_keys = p->pool->next_key;
-        if (p->meta.backup != 0)
-                p->old_found = OLD_BACKUP;
+void old_loaded(Hosts *hs) {
+        hs->loaded = hs->batch->meta;
+        hs->loaded_keys = hs->batch->pool->next_key;
+        if (hs->batch->meta.backup != 0)
+                hs->old_found = OLD_BACKUP;
 }
 
-static size_t list_unheard(const Policy *p, const char *ret_names[static NAMES_SHOWN + 1]) {
-        const PtrArray *hosts = &p->pool->objects[CLASS_HOST];
+static size_t list_unheard(const Hosts *hs, const char *ret_names[static NAMES_SHOWN + 1]) {
+        const PtrArray *hosts = &hs->batch->pool->objects[CLASS_HOST];
         size_t n = 0;
 
         for (size_t i = 0; i < hosts->n; i++) {
@@ -51,12 +51,12 @@ static size_t list_unheard(const Policy *p, const char *ret_names[static NAMES_S
         return n;
 }
 
-static void add_why(const Policy *p, StrBuf *b) {
-        time_t seconds = (time_t) (p->meta.old_made / 1000000);
+static void add_why(const Hosts *hs, StrBuf *b) {
+        time_t seconds = (time_t) (hs->batch->meta.old_made / 1000000);
         char text[64] = "";
         struct tm tm;
 
-        switch (p->meta.old) {
+        switch (hs->batch->meta.old) {
         case OLD_BACKUP:
                 if (gmtime_r(&seconds, &tm))
                         (void) strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S UTC", &tm);
@@ -77,10 +77,10 @@ static void add_why(const Policy *p, StrBuf *b) {
 
 /* 1: found, and noted */
 
-static void old_log(Policy *p, size_t n_unheard, const char *const *names) {
+static void old_log(Hosts *hs, size_t n_unheard, const char *const *names) {
         _cleanup_strbuf_ StrBuf b = {};
 
-        add_why(p, &b);
+        add_why(hs, &b);
         if (n_unheard > 0) {
                 strbuf_add(&b, ". Not heard since: ");
                 sentence_names(&b, names, n_unheard);
@@ -91,176 +91,176 @@ static void old_log(Policy *p, size_t n_unheard, const char *const *names) {
                 b.text ? b.text : "out of memory");
 }
 
-static void mark(Policy *p) {
-        const PtrArray *hosts = &p->pool->objects[CLASS_HOST];
+static void mark(Hosts *hs) {
+        const PtrArray *hosts = &hs->batch->pool->objects[CLASS_HOST];
         const char *names[NAMES_SHOWN + 1];
         size_t n;
 
-        p->meta.old = p->old_found;
-        p->meta.old_keys = MAX_OF(p->meta.old_keys, p->loaded_keys);
-        p->meta.old_made = p->old_found == OLD_BACKUP ? p->loaded.backup : 0;
-        p->meta.backup = 0;
-        p->meta_changed = p->old_marked = true;
+        hs->batch->meta.old = hs->old_found;
+        hs->batch->meta.old_keys = MAX_OF(hs->batch->meta.old_keys, hs->loaded_keys);
+        hs->batch->meta.old_made = hs->old_found == OLD_BACKUP ? hs->loaded.backup : 0;
+        hs->batch->meta.backup = 0;
+        hs->batch->meta_changed = hs->old_marked = true;
         for (size_t i = 0; i < hosts->n; i++) {
                 Host *h = hosts->items[i];
-                const Peer *peer = peer_of(p, h);
+                const Peer *peer = peer_of(hs, h);
 
                 if (!peer || !peer->known)
-                        pool_set_host_unheard(p->pool, h, true);
+                        pool_set_host_unheard(hs->batch->pool, h, true);
         }
-        n = list_unheard(p, names);
-        old_log(p, n, names);
+        n = list_unheard(hs, names);
+        old_log(hs, n, names);
 }
 
-void old_mark(Policy *p) {
-        if (p->old_found == OLD_NOT || p->old_marked)
+void old_mark(Hosts *hs) {
+        if (hs->old_found == OLD_NOT || hs->old_marked)
                 return;
-        mark(p);
-        batch_open(p);
+        mark(hs);
+        batch_open(hs->batch);
 }
 
-static void found(Policy *p, OldReason reason, uint64_t orders) {
-        if (orders > p->meta.orders) {
+static void found(Hosts *hs, OldReason reason, uint64_t orders) {
+        if (orders > hs->batch->meta.orders) {
                 /* Or the next start would find its own orders to be fewer. */
-                p->meta.orders = orders;
-                p->meta_changed = true;
-                batch_open(p);
+                hs->batch->meta.orders = orders;
+                hs->batch->meta_changed = true;
+                batch_open(hs->batch);
         }
-        if (p->old_found == OLD_NOT)
-                p->old_found = reason;
+        if (hs->old_found == OLD_NOT)
+                hs->old_found = reason;
         /* While gathering too: where these numbers were stored without it, the next start would know nothing
          * of it. */
-        old_mark(p);
+        old_mark(hs);
 }
 
 /*
  * Another policyd commands, and this one stops: what it had heard is no longer all. It keeps that and the epoch,
  * so that it takes over when it is started again on purpose, however slowly the hosts answer then.
  */
-void old_overtaken(Policy *p, uint64_t epoch) {
+void old_overtaken(Hosts *hs, uint64_t epoch) {
         Peer *peer;
 
-        for (size_t i = 0; (peer = hashmap_next(p->peers, &i));)
+        for (size_t i = 0; (peer = hashmap_next(hs->peers, &i));)
                 peer->known = false;
-        p->meta.epoch = MAX_OF(p->meta.epoch, epoch);
-        p->loaded_keys = p->pool->next_key;
-        p->old_found = OLD_EPOCH;
-        mark(p);
-        batch_open(p);
+        hs->batch->meta.epoch = MAX_OF(hs->batch->meta.epoch, epoch);
+        hs->loaded_keys = hs->batch->pool->next_key;
+        hs->old_found = OLD_EPOCH;
+        mark(hs);
+        batch_open(hs->batch);
 }
 
-void old_stored(Policy *p) {
-        if (p->old_marked)
-                p->old_found = OLD_NOT;
-        p->old_marked = p->meta_changed = false;
+void old_stored(Hosts *hs) {
+        if (hs->old_marked)
+                hs->old_found = OLD_NOT;
+        hs->old_marked = hs->batch->meta_changed = false;
 }
 
 /* The commit failed: the disk does not know of it yet, and hears of it when the commit is tried again. While
  * gathering the epoch takes it along. */
-void old_rebuilt(Policy *p) {
-        p->old_marked = p->meta_changed = false;
-        if (p->epoch != 0 && p->old_found != OLD_NOT)
-                mark(p);
+void old_rebuilt(Hosts *hs) {
+        hs->old_marked = hs->batch->meta_changed = false;
+        if (hs->epoch != 0 && hs->old_found != OLD_NOT)
+                mark(hs);
 }
 
 /* 2: a new epoch */
 
-static void note_past(Policy *p) {
-        StoreMeta *m = &p->meta;
+static void note_past(Hosts *hs) {
+        StoreMeta *m = &hs->batch->meta;
 
-        if (p->loaded.epoch == 0 || (m->n_past > 0 && m->past[m->n_past - 1].epoch >= p->loaded.epoch))
+        if (hs->loaded.epoch == 0 || (m->n_past > 0 && m->past[m->n_past - 1].epoch >= hs->loaded.epoch))
                 return;
         if (m->n_past == STORE_PAST_MAX)
                 memmove(m->past, m->past + 1, --m->n_past * sizeof(*m->past));
-        m->past[m->n_past++] = (StoreEpoch){p->loaded.epoch, p->loaded.orders};
+        m->past[m->n_past++] = (StoreEpoch){hs->loaded.epoch, hs->loaded.orders};
 }
 
-void old_begin(Policy *p) {
+void old_begin(Hosts *hs) {
         const char *names[NAMES_SHOWN + 1];
 
-        note_past(p);
+        note_past(hs);
         /* All were heard before this start: it is told no longer. */
-        if (p->meta.old != OLD_NOT && p->old_found == OLD_NOT && list_unheard(p, names) == 0) {
-                p->meta.old = OLD_NOT;
-                p->meta.old_keys = p->meta.old_made = 0;
+        if (hs->batch->meta.old != OLD_NOT && hs->old_found == OLD_NOT && list_unheard(hs, names) == 0) {
+                hs->batch->meta.old = OLD_NOT;
+                hs->batch->meta.old_keys = hs->batch->meta.old_made = 0;
         }
-        old_mark(p);
+        old_mark(hs);
 }
 
 /* 3: what hosts tell */
 
 /* The last order that this database gave before a later epoch than this one began. */
-static uint64_t orders_in(const Policy *p, uint64_t epoch) {
-        const StoreMeta *m = &p->meta;
+static uint64_t orders_in(const Hosts *hs, uint64_t epoch) {
+        const StoreMeta *m = &hs->batch->meta;
 
         for (size_t i = 0; i < m->n_past; i++)
                 if (m->past[i].epoch >= epoch)
                         return m->past[i].orders;
-        return p->loaded.orders;
+        return hs->loaded.orders;
 }
 
 void old_check_greeting(Peer *peer, const LinkGreeting *g) {
-        Policy *p = peer->policy;
-        uint64_t given = MAX_OF(MAX_OF(peer->epoch, p->gone_epoch), p->loaded.epoch);
+        Hosts *hs = peer->hosts;
+        uint64_t given = MAX_OF(MAX_OF(peer->epoch, hs->gone_epoch), hs->loaded.epoch);
 
         /* What this process gave it is no news. */
         if (g->epoch > given)
-                found(p, OLD_EPOCH, g->orders);
-        else if (g->epoch <= p->loaded.epoch && g->orders > orders_in(p, g->epoch))
-                found(p, OLD_ORDERS, g->orders);
+                found(hs, OLD_EPOCH, g->orders);
+        else if (g->epoch <= hs->loaded.epoch && g->orders > orders_in(hs, g->epoch))
+                found(hs, OLD_ORDERS, g->orders);
 }
 
-void old_check_refusal(Policy *p) {
-        found(p, OLD_EPOCH, 0);
+void old_check_refusal(Hosts *hs) {
+        found(hs, OLD_EPOCH, 0);
 }
 
 void old_check_inventory(Peer *peer, const Inventory *inventory) {
-        if (inventory->orders > peer->policy->meta.orders)
-                found(peer->policy, OLD_ORDERS, inventory->orders);
+        if (inventory->orders > peer->hosts->batch->meta.orders)
+                found(peer->hosts, OLD_ORDERS, inventory->orders);
 }
 
 void old_heard(Peer *peer, Host *h) {
-        Policy *p = peer->policy;
+        Hosts *hs = peer->hosts;
         const char *names[NAMES_SHOWN + 1];
         bool was = h->unheard;
 
         peer->known = true;
-        pool_set_host_unheard(p->pool, h, false);
-        if (was && list_unheard(p, names) == 0)
+        pool_set_host_unheard(hs->batch->pool, h, false);
+        if (was && list_unheard(hs, names) == 0)
                 log_event(LOG_NOTICE, MSG_DATABASE_HEARD, NULL,
                         "Every host that the old copy of the database knows was heard: its VMs may start again.");
 }
 
 /* 4: what may not start */
 
-int old_check_start(const Policy *p, const Vm *vm, Refusal *refusal) {
+int old_check_start(const Hosts *hs, const Vm *vm, Refusal *refusal) {
         const char *names[NAMES_SHOWN + 1];
         _cleanup_strbuf_ StrBuf b = {};
         size_t n;
 
-        if (p->meta.old == OLD_NOT || (vm->object.key >= p->meta.old_keys && !vm->uuid_given))
+        if (hs->batch->meta.old == OLD_NOT || (vm->object.key >= hs->batch->meta.old_keys && !vm->uuid_given))
                 return 0;
-        n = list_unheard(p, names);
+        n = list_unheard(hs, names);
         if (n == 0)
                 return 0;
         strbuf_addf(&b, "VM '%s' may run already on ", vm->name_label);
         sentence_names(&b, names, n);
         strbuf_addf(&b, ", not heard since the pool began with an old copy of its database (");
-        add_why(p, &b);
+        add_why(hs, &b);
         strbuf_addf(&b, "). Bring %s back, or declare dead what is dead.", n == 1 ? "this host" : "these hosts");
         return refusal_take(refusal, ERROR_HOST_OFFLINE, &b);
 }
 
-int policy_old_database(const Policy *p, char **ret) {
+int old_describe(const Hosts *hs, char **ret) {
         const char *names[NAMES_SHOWN + 1];
         _cleanup_strbuf_ StrBuf b = {};
         size_t n;
 
         strbuf_add(&b, "");
-        if (p->meta.old != OLD_NOT) {
-                n = list_unheard(p, names);
+        if (hs->batch->meta.old != OLD_NOT) {
+                n = list_unheard(hs, names);
                 strbuf_add(&b, "The database is an old copy: ");
-                add_why(p, &b);
+                add_why(hs, &b);
                 if (n > 0) {
                         strbuf_add(&b, ". Not heard since: ");
                         sentence_names(&b, names, n);

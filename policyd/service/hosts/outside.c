@@ -8,8 +8,9 @@
  * they ended. Nothing of this is stored: it comes with each inventory, and a host without one takes no VM.
  */
 
-#include "policyd/service/internal.h"
-#include "policyd/service/base/object-log.h"
+#include "policyd/service/hosts/outside.h"
+
+#include "policyd/service/hosts/takeover.h"
 
 /* One VGPU, or one passed through. */
 typedef struct Finding {
@@ -24,12 +25,6 @@ typedef struct Findings {
 
 static void findings_done(Findings *f) {
         free(f->items);
-}
-
-bool outside_is_stray(const Policy *p, const Host *h, const InventoryVm *report) {
-        const Vm *vm = pool_get(p->pool, CLASS_VM, &report->uuid);
-
-        return !uuid_is_null(&report->uuid) && (!vm || vm_host(vm) != h);
 }
 
 static bool stands_on(const Vgpu *v, const Pgpu *pgpu) {
@@ -47,13 +42,13 @@ static bool has_passthrough_on(const Vm *vm, const Pgpu *pgpu) {
 }
 
 /* type NULL: it takes the PGPU whole, as does one of which nobody knows how large it is. */
-static int found(Policy *p, Findings *f, const InventoryVm *report, Pgpu *pgpu, VgpuType *type) {
+static int found(Hosts *hs, Findings *f, const InventoryVm *report, Pgpu *pgpu, VgpuType *type) {
         int r = 0;
 
         if (!pgpu)
                 return 0;
         if (!type)
-                r = type_passthrough(p, &type);
+                r = type_passthrough(hs, &type);
         if (r < 0) /* where the pool is full of types, that one is missing: then it is the host that refuses
                     */
                 return r == -ENOBUFS ? 0 : r;
@@ -62,8 +57,8 @@ static int found(Policy *p, Findings *f, const InventoryVm *report, Pgpu *pgpu, 
         return 0;
 }
 
-static int look_at(Policy *p, Host *h, const InventoryVm *report, Findings *f) {
-        Vm *vm = pool_get(p->pool, CLASS_VM, &report->uuid);
+static int look_at(Hosts *hs, Host *h, const InventoryVm *report, Findings *f) {
+        Vm *vm = pool_get(hs->batch->pool, CLASS_VM, &report->uuid);
         int r = 0;
 
         for (size_t i = 0; i < report->n_vgpus && r == 0; i++) {
@@ -71,18 +66,19 @@ static int look_at(Policy *p, Host *h, const InventoryVm *report, Findings *f) {
                 Pgpu *pgpu = host_find_pgpu(h, &g->pgpu);
 
                 if (!vm || !stands_on(vm_find_vgpu(vm, &g->uuid, g->device), pgpu))
-                        r = found(p, f, report, pgpu, pool_type_by_identifier(p->pool, g->identifier));
+                        r = found(
+                                hs, f, report, pgpu, pool_type_by_identifier(hs->batch->pool, g->identifier));
         }
         for (size_t i = 0; i < report->n_pcis && r == 0; i++) {
                 Pgpu *pgpu = host_find_pgpu(h, &report->pcis[i].address);
 
                 if (!has_passthrough_on(vm, pgpu))
-                        r = found(p, f, report, pgpu, NULL);
+                        r = found(hs, f, report, pgpu, NULL);
         }
         return r;
 }
 
-static int set_outsiders(Policy *p, Pgpu *pgpu, const Findings *f) {
+static int set_outsiders(Hosts *hs, Pgpu *pgpu, const Findings *f) {
         _cleanup_free_ Outsider *outsiders = calloc(f->n + 1, sizeof(*outsiders));
         size_t n = 0;
 
@@ -91,11 +87,11 @@ static int set_outsiders(Policy *p, Pgpu *pgpu, const Findings *f) {
         for (size_t i = 0; i < f->n; i++)
                 if (f->items[i].pgpu == pgpu)
                         outsiders[n++] = f->items[i].outsider;
-        return pool_set_pgpu_outsiders(p->pool, pgpu, outsiders, n);
+        return pool_set_pgpu_outsiders(hs->batch->pool, pgpu, outsiders, n);
 }
 
 /* Borrowed from the report, for as long as the list is made. */
-static int take_functions(Policy *p, Host *h, const Inventory *report) {
+static int take_functions(Hosts *hs, Host *h, const Inventory *report) {
         _cleanup_free_ const char **taken = NULL;
         size_t n = 0, k = 0;
 
@@ -107,12 +103,12 @@ static int take_functions(Policy *p, Host *h, const Inventory *report) {
                 return -ENOMEM;
         for (size_t i = 0; i < report->n_vms; i++)
                 for (char **f = report->vms[i].functions; f && *f; f++)
-                        if (outside_is_stray(p, h, &report->vms[i]))
+                        if (report_is_stray(hs, h, &report->vms[i]))
                                 taken[k++] = *f;
         return MIN_OF(strv_set(&h->taken_functions, taken), 0);
 }
 
-static int update(Policy *p, Peer *peer, Host *h) {
+static int update(Hosts *hs, Peer *peer, Host *h) {
         const Inventory *report = &peer->report;
         _cleanup_(findings_done) Findings f = {};
         size_t n = 0;
@@ -120,7 +116,7 @@ static int update(Policy *p, Peer *peer, Host *h) {
 
         peer->n_strays = 0;
         for (size_t i = 0; i < report->n_vms; i++) {
-                peer->n_strays += outside_is_stray(p, h, &report->vms[i]);
+                peer->n_strays += report_is_stray(hs, h, &report->vms[i]);
                 n += report->vms[i].n_vgpus + report->vms[i].n_pcis;
         }
         f.items = calloc(n + 1, sizeof(*f.items));
@@ -128,57 +124,57 @@ static int update(Policy *p, Peer *peer, Host *h) {
                 return -ENOMEM;
         for (size_t i = 0; i < report->n_vms && r == 0; i++)
                 if (!uuid_is_null(&report->vms[i].uuid))
-                        r = look_at(p, h, &report->vms[i], &f);
+                        r = look_at(hs, h, &report->vms[i], &f);
         for (size_t i = 0; i < h->pgpus.n && r == 0; i++)
-                r = set_outsiders(p, h->pgpus.items[i], &f);
-        return r ?: take_functions(p, h, report);
+                r = set_outsiders(hs, h->pgpus.items[i], &f);
+        return r ?: take_functions(hs, h, report);
 }
 
-static bool any_strays(Policy *p) {
+static bool any_strays(Hosts *hs) {
         Peer *peer;
 
-        for (size_t i = 0; (peer = hashmap_next(p->peers, &i));)
+        for (size_t i = 0; (peer = hashmap_next(hs->peers, &i));)
                 if (peer->n_strays > 0)
                         return true;
         return false;
 }
 
 /* A VM that runs twice concerns both of its hosts, whichever of them speaks. */
-int outside_update(Policy *p, Host *h) {
-        bool strays = any_strays(p);
-        Peer *peer = peer_of(p, h);
+int outside_update(Hosts *hs, Host *h) {
+        bool strays = any_strays(hs);
+        Peer *peer = peer_of(hs, h);
         int r;
 
-        r = peer ? update(p, peer, h) : 0;
-        r = r ? r : strays || any_strays(p) ? problems_update(p) : host_problems_update(p, h);
-        if (pool_has_changes(p->pool))
-                batch_open(p);
+        r = peer ? update(hs, peer, h) : 0;
+        r = r ? r : strays || any_strays(hs) ? problems_update(hs) : host_problems_update(hs, h);
+        if (pool_has_changes(hs->batch->pool))
+                batch_open(hs->batch);
         return r;
 }
 
-int outside_update_all(Policy *p) {
-        const PtrArray *hosts = &p->pool->objects[CLASS_HOST];
+int outside_update_all(Hosts *hs) {
+        const PtrArray *hosts = &hs->batch->pool->objects[CLASS_HOST];
         int r = 0;
 
         for (size_t i = 0; i < hosts->n && r == 0; i++)
-                r = outside_update(p, hosts->items[i]);
+                r = outside_update(hs, hosts->items[i]);
         return r;
 }
 
-int outside_vm_ended(Policy *p, Host *h) {
-        const Peer *peer = peer_of(p, h);
+int outside_vm_ended(Hosts *hs, Host *h) {
+        const Peer *peer = peer_of(hs, h);
         bool any = peer && peer->n_strays > 0;
 
         for (size_t i = 0; i < h->pgpus.n && !any; i++)
                 any = ((const Pgpu *) h->pgpus.items[i])->n_outsiders > 0;
-        return any ? outside_update(p, h) : 0;
+        return any ? outside_update(hs, h) : 0;
 }
 
-int outside_forget_host(Policy *p, Host *h) {
-        Peer *peer = peer_of(p, h);
+int outside_forget_host(Hosts *hs, Host *h) {
+        Peer *peer = peer_of(hs, h);
 
         if (!peer)
                 return 0;
         inventory_done(&peer->report);
-        return outside_update(p, h);
+        return outside_update(hs, h);
 }

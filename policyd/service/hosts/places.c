@@ -7,17 +7,17 @@
  * there again, which costs each of them one more try.
  */
 
-#include "common/daemon/log.h"
 #include "common/base/text.h"
+#include "common/daemon/log.h"
+#include "policyd/service/hosts/outside.h"
+#include "policyd/service/hosts/places.h"
 #include "policyd/words/sentence.h"
-#include "policyd/service/internal.h"
-#include "policyd/service/base/object-log.h"
 
 #define WORDS_MAX 400 /* of what a host said of the last failure */
 
 /* Not the time of day, which may be set. */
-static uint64_t places_now(Policy *p) {
-        return loop_now(p->loop, LOOP_BOOTTIME);
+static uint64_t places_now(Hosts *hs) {
+        return loop_now(batch_loop(hs->batch), LOOP_BOOTTIME);
 }
 
 static char *standing_reason(const PlaceReport *report) {
@@ -31,32 +31,32 @@ static char *standing_reason(const PlaceReport *report) {
         return strbuf_take(&b);
 }
 
-static int refresh_pgpu(Policy *p, Pgpu *pgpu, uint64_t now) {
+static int refresh_pgpu(Hosts *hs, Pgpu *pgpu, uint64_t now) {
         _cleanup_free_ char *reason = NULL;
         PlaceReport report;
 
-        if (place_health_of(p->health, &pgpu->object.id, now, &report) != PLACE_GOOD) {
+        if (place_health_of(hs->health, &pgpu->object.id, now, &report) != PLACE_GOOD) {
                 reason = standing_reason(&report);
                 if (!reason)
                         return -ENOMEM;
         }
-        return pool_set_pgpu_standing(p->pool, pgpu, report.standing, reason);
+        return pool_set_pgpu_standing(hs->batch->pool, pgpu, report.standing, reason);
 }
 
-static int refresh_host(Policy *p, Host *h, uint64_t now) {
+static int refresh_host(Hosts *hs, Host *h, uint64_t now) {
         _cleanup_free_ char *reason = NULL;
         PlaceReport report;
         int r;
 
-        if (place_health_of(p->health, &h->object.id, now, &report) != PLACE_GOOD) {
+        if (place_health_of(hs->health, &h->object.id, now, &report) != PLACE_GOOD) {
                 reason = standing_reason(&report);
                 if (!reason)
                         return -ENOMEM;
         }
-        r = pool_set_host_standing(p->pool, h, report.standing, reason);
+        r = pool_set_host_standing(hs->batch->pool, h, report.standing, reason);
         for (size_t i = 0; i < h->pgpus.n && r == 0; i++)
-                r = refresh_pgpu(p, h->pgpus.items[i], now);
-        return r ?: host_problems_update(p, h);
+                r = refresh_pgpu(hs, h->pgpus.items[i], now);
+        return r ?: host_problems_update(hs, h);
 }
 
 static void on_end(void *userdata) {
@@ -64,48 +64,48 @@ static void on_end(void *userdata) {
 }
 
 /* Those that are not good now, and those of which something is noted. */
-static int refresh_all(Policy *p, uint64_t now) {
+static int refresh_all(Hosts *hs, uint64_t now) {
         const Uuid *host;
         int r = 0;
 
-        for (size_t i = p->pool->uneven.n; i > 0 && r == 0; i--)
-                r = refresh_host(p, p->pool->uneven.items[i - 1], now);
-        for (size_t i = 0; r == 0 && (host = place_health_next_host(p->health, &i));) {
-                Host *h = pool_get(p->pool, CLASS_HOST, host);
+        for (size_t i = hs->batch->pool->uneven.n; i > 0 && r == 0; i--)
+                r = refresh_host(hs, hs->batch->pool->uneven.items[i - 1], now);
+        for (size_t i = 0; r == 0 && (host = place_health_next_host(hs->health, &i));) {
+                Host *h = pool_get(hs->batch->pool, CLASS_HOST, host);
 
                 if (h)
-                        r = refresh_host(p, h, now);
+                        r = refresh_host(hs, h, now);
         }
         return r;
 }
 
-void places_refresh(Policy *p) {
-        uint64_t now = places_now(p);
+void places_refresh(Hosts *hs) {
+        uint64_t now = places_now(hs);
         int r;
 
-        r = refresh_all(p, now);
+        r = refresh_all(hs, now);
         if (r < 0)
-                (void) batch_poison(p, r);
-        r = loop_call_at(
-                p->loop, &p->health_timer, LOOP_BOOTTIME, place_health_next(p->health, now), on_end, p);
+                (void) batch_poison(hs->batch, r);
+        r = loop_call_at(batch_loop(hs->batch), &hs->health_timer, LOOP_BOOTTIME,
+                place_health_next(hs->health, now), on_end, hs);
         if (r < 0)
                 log_errno(r, "Failed to set the timer of places where starts failed, ignoring");
 }
 
 /* What happens */
 
-void places_failed(Policy *p, const Vm *vm, const StartPlaces *where, const char *words) {
-        if (place_health_failed(p->health, &vm->object.id, where, words, places_now(p)) < 0)
+void places_failed(Hosts *hs, const Vm *vm, const StartPlaces *where, const char *words) {
+        if (place_health_failed(hs->health, &vm->object.id, where, words, places_now(hs)) < 0)
                 log_errno(-ENOMEM, "Failed to note where a start failed, ignoring");
-        places_refresh(p);
+        places_refresh(hs);
 }
 
-void places_started(Policy *p, const Vm *vm) {
+void places_started(Hosts *hs, const Vm *vm) {
         const Host *h = vm_host(vm);
         Uuid pgpus[vm->vgpus.n + 1];
         StartPlaces where = {.pgpus = pgpus};
 
-        if (!h || place_health_is_empty(p->health))
+        if (!h || place_health_is_empty(hs->health))
                 return;
         where.host = h->object.id;
         for (size_t i = 0; i < vm->vgpus.n; i++) {
@@ -115,29 +115,27 @@ void places_started(Policy *p, const Vm *vm) {
                 if (pgpu)
                         pgpus[where.n_pgpus++] = pgpu->object.id;
         }
-        place_health_started(p->health, &vm->object.id, &where, places_now(p));
-        places_refresh(p);
+        place_health_started(hs->health, &vm->object.id, &where, places_now(hs));
+        places_refresh(hs);
 }
 
-void places_failed_everywhere(Policy *p, const Vm *vm) {
-        place_health_failed_everywhere(p->health, &vm->object.id);
-        places_refresh(p);
+void places_failed_everywhere(Hosts *hs, const Vm *vm) {
+        place_health_failed_everywhere(hs->health, &vm->object.id);
+        places_refresh(hs);
 }
 
-void places_clear_host(Policy *p, Host *h) {
-        if (place_health_is_empty(p->health))
+void places_clear_host(Hosts *hs, Host *h) {
+        if (place_health_is_empty(hs->health))
                 return;
-        place_health_clear(p->health, &h->object.id);
+        place_health_clear(hs->health, &h->object.id);
         for (size_t i = 0; i < h->pgpus.n; i++)
-                place_health_clear(p->health, &((Pgpu *) h->pgpus.items[i])->object.id);
-        places_refresh(p);
+                place_health_clear(hs->health, &((Pgpu *) h->pgpus.items[i])->object.id);
+        places_refresh(hs);
 }
 
 /* Its host too: while that is suspect, so is every PGPU of it. */
-int pgpus_clear_health(Policy *p, Pgpu *pgpu, Refusal *refusal) {
-        place_health_clear(p->health, &pgpu->object.id);
-        place_health_clear(p->health, &pgpu->host->object.id);
-        places_refresh(p);
-        batch_open(p);
-        return 0;
+void places_clear_pgpu(Hosts *hs, Pgpu *pgpu) {
+        place_health_clear(hs->health, &pgpu->object.id);
+        place_health_clear(hs->health, &pgpu->host->object.id);
+        places_refresh(hs);
 }

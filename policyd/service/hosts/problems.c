@@ -10,8 +10,8 @@
 #include <stdio.h>
 
 #include "policyd/words/sentence.h"
-#include "policyd/service/internal.h"
 #include "policyd/service/base/object-log.h"
+#include "policyd/service/hosts/outside.h"
 
 #define PROBLEMS_MAX 64
 
@@ -63,8 +63,8 @@ static bool has_problem(const Host *h, const char *text) {
 }
 
 /* What hostd found wrong with its own facts; logged once, when it comes. */
-static void add_reported(Policy *p, const Host *h, Problems *list) {
-        const Peer *peer = peer_of(p, h);
+static void add_reported(Hosts *hs, const Host *h, Problems *list) {
+        const Peer *peer = peer_of(hs, h);
 
         for (char **problem = peer ? peer->report.problems : NULL; problem && *problem; problem++) {
                 if (!has_problem(h, *problem))
@@ -77,18 +77,18 @@ static void add_reported(Policy *p, const Host *h, Problems *list) {
 /* VMs that run where the pool has them not */
 
 typedef void (*StrayFn)(
-        Policy *p, const Host *h, const InventoryVm *report, const void *about, Problems *list);
+        Hosts *hs, const Host *h, const InventoryVm *report, const void *about, Problems *list);
 
-static void each_stray(Policy *p, StrayFn told, const void *about, Problems *list) {
-        const PtrArray *hosts = &p->pool->objects[CLASS_HOST];
+static void each_stray(Hosts *hs, StrayFn told, const void *about, Problems *list) {
+        const PtrArray *hosts = &hs->batch->pool->objects[CLASS_HOST];
 
         for (size_t i = 0; i < hosts->n; i++) {
                 const Host *h = hosts->items[i];
-                const Peer *peer = peer_of(p, h);
+                const Peer *peer = peer_of(hs, h);
 
                 for (size_t k = 0; peer && peer->n_strays > 0 && k < peer->report.n_vms; k++)
-                        if (outside_is_stray(p, h, &peer->report.vms[k]))
-                                told(p, h, &peer->report.vms[k], about, list);
+                        if (report_is_stray(hs, h, &peer->report.vms[k]))
+                                told(hs, h, &peer->report.vms[k], about, list);
         }
 }
 
@@ -105,8 +105,8 @@ static const Host *other_host(const Vm *vm) {
         "pool then takes over the one on %s; to keep the former, end the latter on %s itself."
 
 static void stray_of_host(
-        Policy *p, const Host *h, const InventoryVm *report, const void *about, Problems *list) {
-        const Vm *vm = pool_get(p->pool, CLASS_VM, &report->uuid);
+        Hosts *hs, const Host *h, const InventoryVm *report, const void *about, Problems *list) {
+        const Vm *vm = pool_get(hs->batch->pool, CLASS_VM, &report->uuid);
         const Host *of = about, *other = other_host(vm);
 
         if (other && (of == h || of == other))
@@ -120,17 +120,17 @@ static void stray_of_host(
                         report->name_label, UUID_TEXT(&report->uuid));
 }
 
-static void add_strays(Policy *p, const Host *h, Problems *list) {
-        each_stray(p, stray_of_host, h, list);
+static void add_strays(Hosts *hs, const Host *h, Problems *list) {
+        each_stray(hs, stray_of_host, h, list);
 }
 
 /* Of a VM that was created again with fewer VGPUs than the one that runs. */
-static void add_surplus(Policy *p, const Host *h, Problems *list) {
+static void add_surplus(Hosts *hs, const Host *h, Problems *list) {
         for (size_t i = 0; i < h->pgpus.n; i++) {
                 const Pgpu *pgpu = h->pgpus.items[i];
 
                 for (size_t k = 0; k < pgpu->n_outsiders; k++) {
-                        const Vm *vm = pool_get(p->pool, CLASS_VM, &pgpu->outsiders[k].vm);
+                        const Vm *vm = pool_get(hs->batch->pool, CLASS_VM, &pgpu->outsiders[k].vm);
 
                         if (vm && vm_host(vm) == h)
                                 problem_add(list,
@@ -143,7 +143,7 @@ static void add_surplus(Policy *p, const Host *h, Problems *list) {
 }
 
 /* One that is there and does not answer is among what hostd reports. */
-static void add_vanished(Policy *p, const Host *h, Problems *list) {
+static void add_vanished(Hosts *hs, const Host *h, Problems *list) {
         for (size_t i = 0; i < h->pgpus.n; i++) {
                 const Pgpu *pgpu = h->pgpus.items[i];
 
@@ -166,7 +166,7 @@ static const char *standing_end(PlaceStanding standing) {
                                          : "That ends by itself, or when a VM starts there;";
 }
 
-static void add_standings(Policy *p, const Host *h, Problems *list) {
+static void add_standings(Hosts *hs, const Host *h, Problems *list) {
         size_t before = list->n;
 
         if (h->standing != PLACE_GOOD)
@@ -187,7 +187,7 @@ static void add_standings(Policy *p, const Host *h, Problems *list) {
 }
 
 /* Types of which a PGPU here has another number than on the host that says how they look. */
-static void add_other_types(Policy *p, const Host *h, Problems *list) {
+static void add_other_types(Hosts *hs, const Host *h, Problems *list) {
         for (size_t i = 0; i < h->types.n; i++) {
                 const HostType *f = h->types.items[i], *lead = f->type->lead;
 
@@ -203,7 +203,7 @@ static void add_other_types(Policy *p, const Host *h, Problems *list) {
 }
 
 /* Who knows of problems of a host. */
-static void (*const host_sources[])(Policy *p, const Host *h, Problems *list) = {
+static void (*const host_sources[])(Hosts *hs, const Host *h, Problems *list) = {
         add_strays,
         add_surplus,
         add_vanished,
@@ -212,25 +212,25 @@ static void (*const host_sources[])(Policy *p, const Host *h, Problems *list) = 
         add_reported,
 };
 
-int host_problems_update(Policy *p, Host *h) {
+int host_problems_update(Hosts *hs, Host *h) {
         _cleanup_(problems_done) Problems list = {};
         int r;
 
         for (size_t i = 0; i < ARRAY_SIZE(host_sources); i++)
-                host_sources[i](p, h, &list);
+                host_sources[i](hs, h, &list);
         r = problems_end(&list);
         if (r < 0)
                 return r;
-        r = pool_set_host_problems(p->pool, h, list.texts);
-        if (pool_has_changes(p->pool))
-                batch_open(p);
+        r = pool_set_host_problems(hs->batch->pool, h, list.texts);
+        if (pool_has_changes(hs->batch->pool))
+                batch_open(hs->batch);
         return r;
 }
 
 /* VMs */
 
 static void stray_of_vm(
-        Policy *p, const Host *h, const InventoryVm *report, const void *about, Problems *list) {
+        Hosts *hs, const Host *h, const InventoryVm *report, const void *about, Problems *list) {
         const Vm *vm = about;
         const Host *other = other_host(vm);
 
@@ -240,58 +240,59 @@ static void stray_of_vm(
                         h->name_label);
 }
 
-static int vm_problems_update(Policy *p, Vm *vm) {
+static int vm_problems_update(Hosts *hs, Vm *vm) {
         _cleanup_(problems_done) Problems list = {};
         int r;
 
-        each_stray(p, stray_of_vm, vm, &list);
+        each_stray(hs, stray_of_vm, vm, &list);
         r = problems_end(&list);
-        return r < 0 ? r : pool_set_vm_problems(p->pool, vm, list.texts);
+        return r < 0 ? r : pool_set_vm_problems(hs->batch->pool, vm, list.texts);
 }
 
 /* Noted, so that its list is emptied when it runs once again. */
 static void note_troubled(
-        Policy *p, const Host *h, const InventoryVm *report, const void *unused, Problems *list) {
+        Hosts *hs, const Host *h, const InventoryVm *report, const void *unused, Problems *list) {
         Uuid *more;
 
-        if (!pool_get(p->pool, CLASS_VM, &report->uuid))
+        if (!pool_get(hs->batch->pool, CLASS_VM, &report->uuid))
                 return;
-        more = reallocarray(p->troubled, p->n_troubled + 1, sizeof(*more));
+        more = reallocarray(hs->troubled, hs->n_troubled + 1, sizeof(*more));
         if (!more) {
                 list->error = -ENOMEM;
                 return;
         }
-        p->troubled = more;
-        p->troubled[p->n_troubled++] = report->uuid;
+        hs->troubled = more;
+        hs->troubled[hs->n_troubled++] = report->uuid;
 }
 
 /* Those that had one, and those that may have one now. */
-static int vms_problems_update(Policy *p) {
-        _cleanup_free_ Uuid *before = take_ptr(p->troubled);
-        size_t n_before = p->n_troubled;
+static int vms_problems_update(Hosts *hs) {
+        _cleanup_free_ Uuid *before = take_ptr(hs->troubled);
+        size_t n_before = hs->n_troubled;
         Problems none = {};
         int r;
 
-        p->n_troubled = 0;
-        each_stray(p, note_troubled, NULL, &none);
+        hs->n_troubled = 0;
+        each_stray(hs, note_troubled, NULL, &none);
         r = none.error;
-        for (size_t i = 0; i < n_before + p->n_troubled && r == 0; i++) {
-                Vm *vm = pool_get(p->pool, CLASS_VM, i < n_before ? &before[i] : &p->troubled[i - n_before]);
+        for (size_t i = 0; i < n_before + hs->n_troubled && r == 0; i++) {
+                Vm *vm = pool_get(
+                        hs->batch->pool, CLASS_VM, i < n_before ? &before[i] : &hs->troubled[i - n_before]);
 
                 if (vm)
-                        r = vm_problems_update(p, vm);
+                        r = vm_problems_update(hs, vm);
         }
         return r;
 }
 
-int problems_update(Policy *p) {
-        const PtrArray *hosts = &p->pool->objects[CLASS_HOST];
+int problems_update(Hosts *hs) {
+        const PtrArray *hosts = &hs->batch->pool->objects[CLASS_HOST];
         int r = 0;
 
         for (size_t i = 0; i < hosts->n && r == 0; i++)
-                r = host_problems_update(p, hosts->items[i]);
-        r = r ?: vms_problems_update(p);
-        if (pool_has_changes(p->pool))
-                batch_open(p);
+                r = host_problems_update(hs, hosts->items[i]);
+        r = r ?: vms_problems_update(hs);
+        if (pool_has_changes(hs->batch->pool))
+                batch_open(hs->batch);
         return r;
 }

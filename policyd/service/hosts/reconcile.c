@@ -10,9 +10,10 @@
 
 #include <stdio.h>
 
-#include "common/base/hashmap.h"
-#include "policyd/service/internal.h"
 #include "policyd/service/base/object-log.h"
+#include "policyd/service/hosts/bookings.h"
+#include "policyd/service/hosts/outside.h"
+#include "policyd/service/hosts/reconcile.h"
 
 static PowerState power_of(VmState s) {
         return s == VM_STATE_PAUSED ? POWER_PAUSED : POWER_RUNNING;
@@ -31,30 +32,30 @@ static Vgpu *unplaced_passthrough(Vm *vm) {
 }
 
 /* An adopted VM holds what the host says it holds, attached or not yet. */
-static void place_adopted(Policy *p, Host *h, Vm *vm, const InventoryVm *report) {
+static void place_adopted(Hosts *hs, Host *h, Vm *vm, const InventoryVm *report) {
         for (size_t i = 0; i < report->n_vgpus; i++) {
                 Vgpu *v = vm_find_vgpu(vm, &report->vgpus[i].uuid, report->vgpus[i].device);
                 Pgpu *pgpu = host_find_pgpu(h, &report->vgpus[i].pgpu);
 
                 if (v && pgpu)
-                        (void) batch_poison(p, pool_set_vgpu_scheduled(p->pool, v, pgpu));
+                        (void) batch_poison(hs->batch, pool_set_vgpu_scheduled(hs->batch->pool, v, pgpu));
         }
         for (size_t i = 0; i < report->n_pcis; i++) {
                 Pgpu *pgpu = host_find_pgpu(h, &report->pcis[i].address);
                 Vgpu *v = pgpu ? unplaced_passthrough(vm) : NULL;
 
                 if (v)
-                        (void) batch_poison(p, pool_set_vgpu_scheduled(p->pool, v, pgpu));
+                        (void) batch_poison(hs->batch, pool_set_vgpu_scheduled(hs->batch->pool, v, pgpu));
         }
 }
 
-static void take_devices(Policy *p, Host *h, Vm *vm, const InventoryVm *report) {
+static void take_devices(Hosts *hs, Host *h, Vm *vm, const InventoryVm *report) {
         for (size_t i = 0; i < report->n_vgpus; i++) {
                 const InventoryVgpu *g = &report->vgpus[i];
                 Vgpu *v = vm_find_vgpu(vm, &g->uuid, g->device);
 
                 if (v)
-                        host_said_vgpu_state(p, h, v, &g->pgpu, g->state.plugged || g->state.active);
+                        host_said_vgpu_state(hs, h, v, &g->pgpu, g->state.plugged || g->state.active);
         }
         for (size_t i = 0; i < report->n_pcis; i++) {
                 PciEvent event = {.vm = report->uuid,
@@ -62,33 +63,31 @@ static void take_devices(Policy *p, Host *h, Vm *vm, const InventoryVm *report) 
                         .plugged = report->pcis[i].plugged,
                         .head.token = report->token};
 
-                host_said_pci(p, h, &event);
+                host_said_pci(hs, h, &event);
         }
 }
 
-static void take_state(Policy *p, Host *h, Vm *vm, const InventoryVm *report) {
-        Operation *op = operation_of(p, vm);
+static void take_state(Hosts *hs, Host *h, Vm *vm, const InventoryVm *report) {
         VmEvent event = {.head.token = vm->token,
                 .uuid = report->uuid,
                 .state = report->state,
                 .stage = report->stage,
                 .progress = report->progress};
 
-        take_devices(p, h, vm, report);
+        take_devices(hs, h, vm, report);
         /* Stopping: it still runs, and what it holds is resident. */
         if (report->state == VM_STATE_STOPPING && vm->booking != BOOKING_RESIDENT)
-                booking_running(p, vm, h, power_of(report->state));
-        host_said_vm(p, h, &event);
+                booking_running(hs, vm, h, power_of(report->state));
+        host_said_vm(hs, h, &event);
 
         /* Whatever state it is in: it may be stopping by a polite order, and a forced one was lost. */
-        op = operation_of(p, vm);
-        if (op && !uuid_is_null(&vm->stop_token))
-                stop_resend(p, vm);
+        if (!uuid_is_null(&vm->stop_token))
+                hs->listener->vm_runs_on(vm, hs->userdata);
 }
 
 /* The order to start the VM has not left yet, or is taken back before it does. */
-static bool withdraw_unsent(Policy *p, const Vm *vm) {
-        Peer *peer = vm->scheduled_on ? peer_of(p, vm->scheduled_on) : NULL;
+static bool withdraw_unsent(Hosts *hs, const Vm *vm) {
+        Peer *peer = vm->scheduled_on ? peer_of(hs, vm->scheduled_on) : NULL;
 
         return vm->booking == BOOKING_RESERVED ||
                (vm->booking == BOOKING_SENT && peer && peer_withdraw_call(peer, &vm->token));
@@ -102,8 +101,7 @@ static const Host *runs_elsewhere(const Vm *vm, const Host *h) {
         return other && other != h && other->state != HOST_OFFLINE ? other : NULL;
 }
 
-static void adopt(Policy *p, Host *h, Vm *vm, const InventoryVm *report) {
-        Operation *op = operation_of(p, vm);
+static void adopt(Hosts *hs, Host *h, Vm *vm, const InventoryVm *report) {
         const Host *other = vm_host(vm);
         _cleanup_free_ char *message = NULL;
 
@@ -114,14 +112,13 @@ static void adopt(Policy *p, Host *h, Vm *vm, const InventoryVm *report) {
                 "is taken.",
                 h->name_label, vm->name_label, other ? "on host " : power_state_to_string(vm->power_state),
                 other ? other->name_label : "");
-        if (op)
-                operation_finish(op, JOB_FAILED, ERROR_OTHER_OPERATION_IN_PROGRESS, strempty(message));
-        booking_adopt(p, vm, h, &report->token);
-        place_adopted(p, h, vm, report);
+        hs->listener->vm_elsewhere(vm, strempty(message), hs->userdata);
+        booking_adopt(hs, vm, h, &report->token);
+        place_adopted(hs, h, vm, report);
 }
 
-static void take_vm(Policy *p, Host *h, const InventoryVm *report) {
-        Vm *vm = pool_get(p->pool, CLASS_VM, &report->uuid);
+static void take_vm(Hosts *hs, Host *h, const InventoryVm *report) {
+        Vm *vm = pool_get(hs->batch->pool, CLASS_VM, &report->uuid);
         size_t n = report->n_vgpus + report->n_pcis;
         const Host *other;
 
@@ -134,7 +131,7 @@ static void take_vm(Policy *p, Host *h, const InventoryVm *report) {
         }
         if (vm_host(vm) != h || !booking_token_is(vm, &report->token)) {
                 other = runs_elsewhere(vm, h);
-                if (other && !withdraw_unsent(p, vm)) {
+                if (other && !withdraw_unsent(hs, vm)) {
                         if (other->state == HOST_ONLINE)
                                 log_vm(LOG_ERR, MSG_HOST_CORRECTED, vm, h,
                                         "VM %s runs on host %s, and is booked on host %s, which is online. "
@@ -143,31 +140,31 @@ static void take_vm(Policy *p, Host *h, const InventoryVm *report) {
                                         vm->name_label, h->name_label, other->name_label);
                         return;
                 }
-                adopt(p, h, vm, report);
+                adopt(hs, h, vm, report);
         }
-        take_state(p, h, vm, report);
+        take_state(hs, h, vm, report);
 }
 
-void reconcile_stray(Policy *p, Vm *vm) {
+void reconcile_stray(Hosts *hs, Vm *vm) {
         Peer *peer;
 
-        for (size_t i = 0; (peer = hashmap_next(p->peers, &i));) {
+        for (size_t i = 0; (peer = hashmap_next(hs->peers, &i));) {
                 Host *h = peer->n_strays > 0 ? peer_host(peer) : NULL;
                 bool taken = false;
 
                 for (size_t k = 0; h && k < peer->report.n_vms && !taken; k++) {
                         taken = uuid_equal(&peer->report.vms[k].uuid, &vm->object.id);
                         if (taken)
-                                take_vm(p, h, &peer->report.vms[k]);
+                                take_vm(hs, h, &peer->report.vms[k]);
                 }
                 if (taken)
-                        (void) batch_poison(p, outside_update(p, h));
+                        (void) batch_poison(hs->batch, outside_update(hs, h));
         }
 }
 
-void reconcile_unreached(Policy *p, Host *h) {
+void reconcile_unreached(Hosts *hs, Host *h) {
         for (size_t i = h->vms.n; i > 0; i--)
-                reconcile_stray(p, h->vms.items[i - 1]);
+                reconcile_stray(hs, h->vms.items[i - 1]);
 }
 
 /* 2: VMs that are booked here and were not reported */
@@ -182,13 +179,12 @@ static const VmEvent *find_ended(const Inventory *inventory, const Vm *vm) {
         return found;
 }
 
-static void miss_vm(Policy *p, Host *h, Vm *vm, const Inventory *inventory) {
-        const Peer *peer = peer_of(p, h);
+static void miss_vm(Hosts *hs, Host *h, Vm *vm, const Inventory *inventory) {
+        const Peer *peer = peer_of(hs, h);
         const VmEvent *ended = find_ended(inventory, vm);
-        Operation *op = operation_of(p, vm);
 
         if (ended) {
-                start_halted(p, vm, h, ended);
+                hs->listener->vm_said(vm, h, ended, hs->userdata);
                 return;
         }
         /* Booked and not handed to the link yet, or still in its queue: it comes after this inventory. */
@@ -198,19 +194,7 @@ static void miss_vm(Policy *p, Host *h, Vm *vm, const Inventory *inventory) {
         log_vm(LOG_WARNING, MSG_HOST_CORRECTED, vm, h,
                 "VM %s is not on host %s any more, where the pool had it %s; it is released.", vm->name_label,
                 h->name_label, vm->booking == BOOKING_RESIDENT ? "running" : "starting");
-        booking_release(p, vm);
-        if (op && op->kind != OPERATION_START)
-                operation_finish(op, JOB_DONE, ERROR_NONE, "");
-        reconcile_stray(p, vm);
-        op = operation_of(p, vm);
-        if (!op)
-                return;
-        if (operation_job(op)->cancel_requested)
-                operation_finish(op, JOB_CANCELLED, ERROR_OPERATION_CANCELLED, "The start was cancelled.");
-        else
-                operation_finish(op, JOB_FAILED, ERROR_HOST_OFFLINE,
-                        "The host was lost while the VM started, and came back without it. Start the VM "
-                        "again.");
+        hs->listener->vm_gone(vm, h, hs->userdata);
 }
 
 static HashMap *index_reports(const Inventory *inventory) {
@@ -222,7 +206,7 @@ static HashMap *index_reports(const Inventory *inventory) {
         return take_ptr(reports);
 }
 
-int reconcile_host(Policy *p, Host *h, const Inventory *inventory) {
+int reconcile_host(Hosts *hs, Host *h, const Inventory *inventory) {
         _cleanup_(hashmap_freep) HashMap *reports = index_reports(inventory);
         _cleanup_free_ Vm **booked = NULL;
         size_t n;
@@ -230,7 +214,7 @@ int reconcile_host(Policy *p, Host *h, const Inventory *inventory) {
         if (!reports)
                 return -ENOMEM;
         for (size_t i = 0; i < inventory->n_vms; i++)
-                take_vm(p, h, &inventory->vms[i]);
+                take_vm(hs, h, &inventory->vms[i]);
 
         /* A copy: releasing shortens the host's list. */
         n = h->vms.n;
@@ -241,6 +225,6 @@ int reconcile_host(Policy *p, Host *h, const Inventory *inventory) {
                 booked[i] = h->vms.items[i];
         for (size_t i = 0; i < n; i++)
                 if (!hashmap_get(reports, &booked[i]->object.id))
-                        miss_vm(p, h, booked[i], inventory);
+                        miss_vm(hs, h, booked[i], inventory);
         return 0;
 }

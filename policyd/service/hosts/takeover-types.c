@@ -6,8 +6,11 @@
  * finds, and creates what is not there with size 0: unusable until a host with the hardware fills it in.
  */
 
-#include "policyd/service/internal.h"
+#include "policyd/decide/rules.h"
+#include "policyd/service/base/limits.h"
 #include "policyd/service/base/object-log.h"
+#include "policyd/service/hosts/outside.h"
+#include "policyd/service/hosts/takeover.h"
 
 static int set_text(char **field, const char *value, uint64_t property, uint64_t *changed) {
         int r;
@@ -26,12 +29,12 @@ static void set_number(uint32_t *field, uint32_t value, uint64_t property, uint6
 }
 
 /* How the type looks, which its lead alone says. */
-static int type_refresh(Policy *p, VgpuType *t, const TypeRecord *record) {
+static int type_refresh(Hosts *hs, VgpuType *t, const TypeRecord *record) {
         uint64_t changed = 0;
         int r = 0;
 
         if (!isempty(record->identifier))
-                r = pool_set_type_identifier(p->pool, t, record->identifier);
+                r = pool_set_type_identifier(hs->batch->pool, t, record->identifier);
         r = r ?: set_text(&t->vendor_name, record->vendor_name, TYPE_VENDOR_NAME, &changed);
         r = r ?: set_text(&t->model_name, record->model_name, TYPE_MODEL_NAME, &changed);
         if (r < 0)
@@ -43,57 +46,57 @@ static int type_refresh(Policy *p, VgpuType *t, const TypeRecord *record) {
                 t->experimental = record->experimental;
                 changed |= TYPE_EXPERIMENTAL;
         }
-        r = pool_set_type_size(p->pool, t, record->size, record->implementation);
+        r = pool_set_type_size(hs->batch->pool, t, record->size, record->implementation);
         r = r
-                    ?: pool_set_type_compatible(p->pool, t,
+                    ?: pool_set_type_compatible(hs->batch->pool, t,
                                (const char *const *) record->compatible_types_on_pgpu,
                                (const char *const *) record->compatible_types_in_vm);
         if (changed)
-                pool_touch(p->pool, &t->object, changed, /* store= */ true);
+                pool_touch(hs->batch->pool, &t->object, changed, /* store= */ true);
         return r;
 }
 
-static int type_create(Policy *p, const TypeRecord *record, VgpuType **ret, Refusal *refusal) {
+static int type_create(Hosts *hs, const TypeRecord *record, VgpuType **ret, Refusal *refusal) {
         VgpuType *t;
         Uuid id;
         int r;
 
-        r = policy_check_limit(p, CLASS_VGPU_TYPE, 1, refusal);
+        r = check_limit(hs->batch, CLASS_VGPU_TYPE, 1, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
-        r = policy_new_uuid(p, &id);
+        r = batch_new_uuid(hs->batch, &id);
         if (r < 0)
                 return r;
-        r = pool_add_vgpu_type(p->pool, &id, 0, strempty(record->identifier), strempty(record->vendor_name),
-                strempty(record->model_name), &t);
+        r = pool_add_vgpu_type(hs->batch->pool, &id, 0, strempty(record->identifier),
+                strempty(record->vendor_name), strempty(record->model_name), &t);
         if (r < 0)
                 return r;
-        batch_open(p);
+        batch_open(hs->batch);
         *ret = t;
         return 0;
 }
 
 /* What an import says of a type whose hardware the pool has never seen: names and looks, but nothing that
  * could be run. */
-static int type_describe(Policy *p, VgpuType *t, const TypeRecord *record) {
+static int type_describe(Hosts *hs, VgpuType *t, const TypeRecord *record) {
         t->framebuffer_size = record->framebuffer_size;
         t->max_heads = record->max_heads;
         t->max_resolution_x = record->max_resolution_x;
         t->max_resolution_y = record->max_resolution_y;
         t->experimental = record->experimental;
-        return pool_set_type_size(p->pool, t, 0, record->implementation);
+        return pool_set_type_size(hs->batch->pool, t, 0, record->implementation);
 }
 
 /* Where the lead has changed its mind, others are told that they differ now, or no more. */
-static int tell_others(Policy *p, const VgpuType *t) {
+static int tell_others(Hosts *hs, const VgpuType *t) {
         int r = 0;
 
         for (size_t i = 0; i < t->of_hosts.n && r == 0; i++)
-                r = host_problems_update(p, ((const HostType *) t->of_hosts.items[i])->host);
+                r = host_problems_update(hs, ((const HostType *) t->of_hosts.items[i])->host);
         return r;
 }
 
-static int type_take(Policy *p, Host *h, VgpuType *t, const TypeRecord *record) {
+static int type_take(Hosts *hs, Host *h, VgpuType *t, const TypeRecord *record) {
         _cleanup_free_ char *config = json_to_text(record->internal_config);
         const TypeFacts facts = {.size = record->size,
                 .framebuffer_size = record->framebuffer_size,
@@ -102,39 +105,40 @@ static int type_take(Policy *p, Host *h, VgpuType *t, const TypeRecord *record) 
 
         if (!config)
                 return -ENOMEM;
-        changed = pool_set_host_type(p->pool, h, t, &facts);
+        changed = pool_set_host_type(hs->batch->pool, h, t, &facts);
         if (changed < 0 || !t->lead || t->lead->host != h)
                 return MIN_OF(changed, 0);
-        r = type_refresh(p, t, record);
-        return r < 0 || !changed ? r : tell_others(p, t);
+        r = type_refresh(hs, t, record);
+        return r < 0 || !changed ? r : tell_others(hs, t);
 }
 
 int type_from_record(
-        Policy *p, const TypeRecord *record, Host *reported_by, VgpuType **ret, Refusal *refusal) {
+        Hosts *hs, const TypeRecord *record, Host *reported_by, VgpuType **ret, Refusal *refusal) {
         VgpuType *t = NULL;
         bool created;
         int r;
 
-        r = rule_find_type(p->pool, record->identifier, record->vendor_name, record->model_name, &t, refusal);
+        r = rule_find_type(
+                hs->batch->pool, record->identifier, record->vendor_name, record->model_name, &t, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
         created = !t;
         if (created) {
-                r = type_create(p, record, &t, refusal);
+                r = type_create(hs, record, &t, refusal);
                 if (r < 0 || refusal->code != ERROR_NONE)
                         return r;
         }
         if (reported_by)
-                r = type_take(p, reported_by, t, record);
+                r = type_take(hs, reported_by, t, record);
         else if (created)
-                r = type_describe(p, t, record);
+                r = type_describe(hs, t, record);
         if (r < 0)
-                return batch_poison(p, r);
+                return batch_poison(hs->batch, r);
         *ret = t;
         return 0;
 }
 
-int type_passthrough(Policy *p, VgpuType **ret) {
+int type_passthrough(Hosts *hs, VgpuType **ret) {
         _cleanup_refusal_ Refusal refusal = {};
         TypeRecord record = {.identifier = (char *) PASSTHROUGH_IDENTIFIER,
                 .implementation = TYPE_PASSTHROUGH,
@@ -142,12 +146,12 @@ int type_passthrough(Policy *p, VgpuType **ret) {
                 .model_name = (char *) "passthrough"};
         int r;
 
-        r = type_from_record(p, &record, /* reported_by= */ NULL, ret, &refusal);
+        r = type_from_record(hs, &record, /* reported_by= */ NULL, ret, &refusal);
         return r < 0 ? r : refusal.code != ERROR_NONE ? -ENOBUFS : 0;
 }
 
 /* One bad entry loses that entry alone. */
-int takeover_types(Policy *p, Host *h, const Inventory *inventory) {
+int takeover_types(Hosts *hs, Host *h, const Inventory *inventory) {
         _cleanup_free_ VgpuType **types = calloc(inventory->n_types + 1, sizeof(*types));
         size_t n = 0;
 
@@ -158,7 +162,7 @@ int takeover_types(Policy *p, Host *h, const Inventory *inventory) {
                 VgpuType *t;
                 int r;
 
-                r = type_from_record(p, &inventory->types[i], h, &t, &refusal);
+                r = type_from_record(hs, &inventory->types[i], h, &t, &refusal);
                 if (r < 0)
                         return r;
                 if (refusal.code != ERROR_NONE)
@@ -168,20 +172,20 @@ int takeover_types(Policy *p, Host *h, const Inventory *inventory) {
                 else
                         types[n++] = t;
         }
-        return pool_keep_host_types(p->pool, h, types, n);
+        return pool_keep_host_types(hs->batch->pool, h, types, n);
 }
 
-void types_collect(Policy *p) {
-        const PtrArray *types = &p->pool->objects[CLASS_VGPU_TYPE];
+void types_collect(Hosts *hs) {
+        const PtrArray *types = &hs->batch->pool->objects[CLASS_VGPU_TYPE];
 
         for (size_t i = types->n; i > 0; i--) {
                 VgpuType *t = types->items[i - 1];
 
-                if (!type_is_garbage(p->pool, t))
+                if (!type_is_garbage(hs->batch->pool, t))
                         continue;
                 log_info("VGPU type %s (%s) is on no PGPU and no VGPU any more; it is removed.",
                         t->model_name, t->identifier);
-                pool_remove(p->pool, &t->object);
-                batch_open(p);
+                pool_remove(hs->batch->pool, &t->object);
+                batch_open(hs->batch);
         }
 }

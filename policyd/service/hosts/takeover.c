@@ -9,8 +9,13 @@
 #include <stdio.h>
 
 #include "common/base/strbuf.h"
-#include "policyd/service/internal.h"
+#include "policyd/decide/rules.h"
+#include "policyd/service/base/additions.h"
+#include "policyd/service/base/limits.h"
 #include "policyd/service/base/object-log.h"
+#include "policyd/service/hosts/places.h"
+#include "policyd/service/hosts/takeover.h"
+#include "policyd/words/sentence.h"
 
 /* Facts of the host */
 
@@ -27,7 +32,7 @@ void takeover_mark_counted(Host *h, const Inventory *inventory) {
                 }
 }
 
-static int take_facts(Policy *p, Host *h, const Inventory *inventory) {
+static int take_facts(Hosts *hs, Host *h, const Inventory *inventory) {
         const HostFacts facts = {
                 .boot_id = inventory->boot_id,
                 .networks = inventory->networks,
@@ -42,14 +47,14 @@ static int take_facts(Policy *p, Host *h, const Inventory *inventory) {
 
         /* What failed before is no word about a machine that started anew. */
         if (!isempty(h->boot_id) && !streq(h->boot_id, inventory->boot_id))
-                places_clear_host(p, h);
+                places_clear_host(hs, h);
         if (uuid_is_null(&h->host_uuid))
-                pool_set_host_machine(p->pool, h, &inventory->host_uuid);
-        r = pool_set_host_facts(p->pool, h, &facts);
+                pool_set_host_machine(hs->batch->pool, h, &inventory->host_uuid);
+        r = pool_set_host_facts(hs->batch->pool, h, &facts);
         if (r < 0)
                 return r;
         takeover_mark_counted(h, inventory);
-        pool_set_host_memory(p->pool, h, inventory->memory_total, inventory->memory_free);
+        pool_set_host_memory(hs->batch->pool, h, inventory->memory_total, inventory->memory_free);
         return 0;
 }
 
@@ -69,41 +74,41 @@ static Pgpu *find_card(const Host *h, const InventoryPgpu *i) {
         return NULL;
 }
 
-static int join_group(Policy *p, Pgpu *pgpu) {
+static int join_group(Hosts *hs, Pgpu *pgpu) {
         _cleanup_strbuf_ StrBuf name = {};
         char gpu_type[32];
         GpuGroup *g;
         int r;
 
         snprintf(gpu_type, sizeof(gpu_type), "%s/%s", pgpu->vendor_id, pgpu->device_id);
-        g = rule_group_for(p->pool, gpu_type);
+        g = rule_group_for(hs->batch->pool, gpu_type);
         if (!g) {
                 strbuf_addf(&name, "Group of %s %s GPUs",
                         isempty(pgpu->vendor_name) ? pgpu->vendor_id : pgpu->vendor_name,
                         isempty(pgpu->device_name) ? pgpu->device_id : pgpu->device_name);
                 if (strbuf_error(&name) < 0)
                         return -ENOMEM;
-                r = group_add(p, name.text, "", (const char *const[]){gpu_type, NULL}, &g);
+                r = group_add(hs->batch, name.text, "", (const char *const[]){gpu_type, NULL}, &g);
                 if (r < 0)
                         return r;
         }
-        return pool_set_pgpu_group(p->pool, pgpu, g);
+        return pool_set_pgpu_group(hs->batch->pool, pgpu, g);
 }
 
-static int add_card(Policy *p, Host *h, const InventoryPgpu *i, Pgpu **ret) {
+static int add_card(Hosts *hs, Host *h, const InventoryPgpu *i, Pgpu **ret) {
         Pgpu *pgpu;
         Uuid id;
         int r;
 
-        r = policy_new_uuid(p, &id);
-        r = r ?: pool_add_pgpu(p->pool, &id, 0, h, &i->pci_id, i->vendor_id, i->device_id, &pgpu);
+        r = batch_new_uuid(hs->batch, &id);
+        r = r ?: pool_add_pgpu(hs->batch->pool, &id, 0, h, &i->pci_id, i->vendor_id, i->device_id, &pgpu);
         if (r < 0)
                 return r;
         r = text_set(&pgpu->subsystem_vendor_id, i->subsystem_vendor_id);
         r = r < 0 ? r : text_set(&pgpu->subsystem_device_id, i->subsystem_device_id);
         r = r < 0 ? r : text_set(&pgpu->vendor_name, i->vendor_name);
         r = r < 0 ? r : text_set(&pgpu->device_name, i->device_name);
-        r = r < 0 ? r : join_group(p, pgpu);
+        r = r < 0 ? r : join_group(hs, pgpu);
         if (r < 0)
                 return r;
         log_info("Host %s has a new PGPU at %s: %s %s.", h->name_label, PCI_TEXT(&i->pci_id), i->vendor_name,
@@ -112,7 +117,7 @@ static int add_card(Policy *p, Host *h, const InventoryPgpu *i, Pgpu **ret) {
         return 0;
 }
 
-static int refresh_card(Policy *p, Pgpu *pgpu, const InventoryPgpu *i) {
+static int refresh_card(Hosts *hs, Pgpu *pgpu, const InventoryPgpu *i) {
         uint64_t changed = 0;
         bool driver;
         int r;
@@ -132,12 +137,36 @@ static int refresh_card(Policy *p, Pgpu *pgpu, const InventoryPgpu *i) {
                 changed |= PGPU_DISPLAY;
         }
         if (changed || driver)
-                pool_touch(p->pool, &pgpu->object, changed, /* store= */ true);
+                pool_touch(hs->batch->pool, &pgpu->object, changed, /* store= */ true);
         return 0;
 }
 
+bool types_contain(VgpuType *const *types, size_t n, const VgpuType *t) {
+        for (size_t i = 0; i < n; i++)
+                if (types[i] == t)
+                        return true;
+        return false;
+}
+
+static void log_type(const Pgpu *pgpu, const VgpuType *t, bool enabled) {
+        log_pgpu(LOG_INFO, enabled ? MSG_TYPE_ENABLED : MSG_TYPE_DISABLED, pgpu,
+                "VGPU type %s was %s on PGPU %s of host %s.", type_label(t), enabled ? "enabled" : "disabled",
+                PCI_TEXT(&pgpu->pci), pgpu->host->name_label);
+}
+
+int pgpu_take_enabled(Hosts *hs, Pgpu *pgpu, VgpuType *const *types, size_t n) {
+        /* A new one has said so itself. */
+        for (size_t i = 0; i < n && !pgpu->object.is_new; i++)
+                if (!ptr_array_contains(&pgpu->enabled, types[i]))
+                        log_type(pgpu, types[i], /* enabled= */ true);
+        for (size_t i = 0; i < pgpu->enabled.n; i++)
+                if (!types_contain(types, n, pgpu->enabled.items[i]))
+                        log_type(pgpu, pgpu->enabled.items[i], /* enabled= */ false);
+        return pool_set_pgpu_enabled(hs->batch->pool, pgpu, types, n);
+}
+
 /* Identifiers to types; one that the report does not define itself may still be known. */
-static int find_types(Policy *p, char *const *identifiers, VgpuType ***ret, size_t *ret_n) {
+static int find_types(Hosts *hs, char *const *identifiers, VgpuType ***ret, size_t *ret_n) {
         _cleanup_free_ VgpuType **types = NULL;
         size_t n = 0, k = 0;
 
@@ -147,7 +176,7 @@ static int find_types(Policy *p, char *const *identifiers, VgpuType ***ret, size
         if (!types)
                 return -ENOMEM;
         for (size_t i = 0; i < n; i++) {
-                VgpuType *t = pool_type_by_identifier(p->pool, identifiers[i]);
+                VgpuType *t = pool_type_by_identifier(hs->batch->pool, identifiers[i]);
 
                 if (t)
                         types[k++] = t;
@@ -159,15 +188,15 @@ static int find_types(Policy *p, char *const *identifiers, VgpuType ***ret, size
         return 0;
 }
 
-static int take_card_types(Policy *p, Pgpu *pgpu, const InventoryPgpu *i) {
+static int take_card_types(Hosts *hs, Pgpu *pgpu, const InventoryPgpu *i) {
         _cleanup_free_ VgpuType **supported = NULL, **enabled = NULL;
         size_t n_supported, n_enabled;
         int r;
 
-        r = find_types(p, i->supported, &supported, &n_supported);
-        r = r ?: find_types(p, i->enabled, &enabled, &n_enabled);
-        r = r ?: pool_set_pgpu_supported(p->pool, pgpu, supported, n_supported);
-        r = r ?: pgpu_take_enabled(p, pgpu, enabled, n_enabled);
+        r = find_types(hs, i->supported, &supported, &n_supported);
+        r = r ?: find_types(hs, i->enabled, &enabled, &n_enabled);
+        r = r ?: pool_set_pgpu_supported(hs->batch->pool, pgpu, supported, n_supported);
+        r = r ?: pgpu_take_enabled(hs, pgpu, enabled, n_enabled);
         return r;
 }
 
@@ -183,7 +212,7 @@ static void log_holder(const Pgpu *pgpu, const char *by) {
 
 /* What the host says of the card itself. Only that it is lost: what policyd has come to suspect is policyd's
  * to take back. */
-static int take_health(Policy *p, Pgpu *pgpu, const InventoryPgpu *i) {
+static int take_health(Hosts *hs, Pgpu *pgpu, const InventoryPgpu *i) {
         bool lost = pgpu_health_from_string(i->health) == PGPU_HEALTH_LOST,
              was_lost = pgpu->health == PGPU_HEALTH_LOST;
 
@@ -196,16 +225,16 @@ static int take_health(Policy *p, Pgpu *pgpu, const InventoryPgpu *i) {
         if (!lost && !was_lost)
                 return 0;
         return pool_set_pgpu_health(
-                p->pool, pgpu, lost ? PGPU_HEALTH_LOST : PGPU_HEALTH_GOOD, i->health_reason);
+                hs->batch->pool, pgpu, lost ? PGPU_HEALTH_LOST : PGPU_HEALTH_GOOD, i->health_reason);
 }
 
-static int take_card(Policy *p, Host *h, const InventoryPgpu *i) {
+static int take_card(Hosts *hs, Host *h, const InventoryPgpu *i) {
         _cleanup_refusal_ Refusal refusal = {};
         Pgpu *pgpu = find_card(h, i);
         int r;
 
         if (!pgpu) {
-                r = policy_check_limit(p, CLASS_PGPU, 1, &refusal);
+                r = check_limit(hs->batch, CLASS_PGPU, 1, &refusal);
                 if (r < 0)
                         return r;
                 if (refusal.code != ERROR_NONE) {
@@ -213,15 +242,15 @@ static int take_card(Policy *p, Host *h, const InventoryPgpu *i) {
                                 PCI_TEXT(&i->pci_id), h->name_label, refusal.message);
                         return 0;
                 }
-                r = add_card(p, h, i, &pgpu);
+                r = add_card(hs, h, i, &pgpu);
                 if (r < 0)
                         return r;
         }
         log_holder(pgpu, i->held_by);
-        r = pool_set_pgpu_held_by(p->pool, pgpu, i->held_by);
-        r = r ?: take_health(p, pgpu, i);
-        r = r ?: refresh_card(p, pgpu, i);
-        return r ?: take_card_types(p, pgpu, i);
+        r = pool_set_pgpu_held_by(hs->batch->pool, pgpu, i->held_by);
+        r = r ?: take_health(hs, pgpu, i);
+        r = r ?: refresh_card(hs, pgpu, i);
+        return r ?: take_card_types(hs, pgpu, i);
 }
 
 /* PGPUs that are not in the report. */
@@ -233,7 +262,7 @@ static bool is_reported(const Pgpu *pgpu, const Inventory *inventory) {
         return false;
 }
 
-static int miss_cards(Policy *p, Host *h, const Inventory *inventory) {
+static int miss_cards(Hosts *hs, Host *h, const Inventory *inventory) {
         int r = 0;
 
         for (size_t i = 0; i < h->pgpus.n && r == 0; i++) {
@@ -245,17 +274,17 @@ static int miss_cards(Policy *p, Host *h, const Inventory *inventory) {
                         log_pgpu(LOG_WARNING, MSG_PGPU_VANISHED, pgpu,
                                 "PGPU %s of host %s is no longer there.", PCI_TEXT(&pgpu->pci),
                                 h->name_label);
-                (void) pool_set_pgpu_held_by(p->pool, pgpu, NULL); /* NULL takes no memory */
+                (void) pool_set_pgpu_held_by(hs->batch->pool, pgpu, NULL); /* NULL takes no memory */
                 pgpu->reported = false;
                 r = pool_set_pgpu_health(
-                        p->pool, pgpu, PGPU_HEALTH_LOST, "It is no longer reported by its host.");
-                pool_set_pgpu_present(p->pool, pgpu, false);
+                        hs->batch->pool, pgpu, PGPU_HEALTH_LOST, "It is no longer reported by its host.");
+                pool_set_pgpu_present(hs->batch->pool, pgpu, false);
         }
         return r;
 }
 
-void takeover_collect_absent(Policy *p, Host *h) {
-        const Peer *peer = peer_of(p, h);
+void takeover_collect_absent(Hosts *hs, Host *h) {
+        const Peer *peer = peer_of(hs, h);
         size_t n = h->pgpus.n;
 
         /* Only a host that has reported can be believed about what it lacks. */
@@ -274,26 +303,26 @@ void takeover_collect_absent(Policy *p, Host *h) {
                                 pgpu->holds.n, PLURAL(pgpu->holds.n));
                         continue;
                 }
-                pool_remove(p->pool, &pgpu->object);
-                batch_open(p);
+                pool_remove(hs->batch->pool, &pgpu->object);
+                batch_open(hs->batch);
         }
         if (h->pgpus.n < n)
-                types_collect(p);
+                types_collect(hs);
 }
 
-int takeover_inventory(Policy *p, Host *h, Inventory *inventory) {
+int takeover_inventory(Hosts *hs, Host *h, Inventory *inventory) {
         int r;
 
-        r = take_facts(p, h, inventory);
-        r = r ?: takeover_types(p, h, inventory);
+        r = take_facts(hs, h, inventory);
+        r = r ?: takeover_types(hs, h, inventory);
         for (size_t i = 0; i < inventory->n_pgpus && r == 0; i++)
-                r = take_card(p, h, &inventory->pgpus[i]);
+                r = take_card(hs, h, &inventory->pgpus[i]);
         if (r < 0)
                 return r;
-        r = miss_cards(p, h, inventory);
+        r = miss_cards(hs, h, inventory);
         if (r < 0)
                 return r;
-        takeover_collect_absent(p, h);
-        types_collect(p);
+        takeover_collect_absent(hs, h);
+        types_collect(hs);
         return 0;
 }

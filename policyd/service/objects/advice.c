@@ -5,11 +5,12 @@
  * anything.
  */
 
+#include "policyd/service/objects/policy-private.h"
+
 #include "common/json/json-get.h"
 #include "common/base/strbuf.h"
 #include "policyd/advice/rehearsal.h"
 #include "policyd/words/sentence.h"
-#include "policyd/service/internal.h"
 #include "protocol/type-record.h"
 
 static int add_object(struct json_object *o, const char *member, struct json_object **ret) {
@@ -178,7 +179,7 @@ static int plan_to_json(const PgpuPlan *plan, const GpuGroup *g, const VgpuType 
 }
 
 int groups_plan(Policy *p, GpuGroup *g, const VgpuType *type_or_null, char **ret_json, Refusal *refusal) {
-        const VgpuType *t = type_or_null ?: pool_type_by_identifier(p->pool, PASSTHROUGH_IDENTIFIER);
+        const VgpuType *t = type_or_null ?: pool_type_by_identifier(p->batch.pool, PASSTHROUGH_IDENTIFIER);
         _cleanup_(pgpu_plan_done) PgpuPlan plan = {};
         int r;
 
@@ -190,7 +191,7 @@ int groups_plan(Policy *p, GpuGroup *g, const VgpuType *type_or_null, char **ret
                         "No PGPU of group '%s' supports %s.", g->name_label,
                         t ? type_label(t) : "passthrough");
 
-        r = rehearse_free_pgpu(p->pool, g, t, &plan);
+        r = rehearse_free_pgpu(p->batch.pool, g, t, &plan);
         return r < 0 ? r : plan_to_json(&plan, g, t, ret_json);
 }
 
@@ -198,7 +199,7 @@ int groups_failures_to_tolerate(Policy *p, GpuGroup *g, uint32_t *ret) {
         size_t n;
         int r;
 
-        r = rehearse_failures_to_tolerate(p->pool, g, &n);
+        r = rehearse_failures_to_tolerate(p->batch.pool, g, &n);
         if (r >= 0)
                 *ret = (uint32_t) n;
         return r;
@@ -233,7 +234,7 @@ int hosts_check_failure(Policy *p, Host *h, char **ret_json) {
 
         if (!o)
                 return -ENOMEM;
-        r = rehearse_host_failure(p->pool, h, &moves);
+        r = rehearse_host_failure(p->batch.pool, h, &moves);
         r = r ?: failure_message(h, &moves, &message);
         r = r ?: json_add_uuid(o, "host", &h->object.id);
         r = r ?: json_add_string(o, "name_label", h->name_label);

@@ -2,7 +2,7 @@
  * Capacity: what each group could still take, and why not more
  */
 
-#include "policyd/service/internal.h"
+#include "policyd/service/objects/policy-private.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -276,7 +276,7 @@ static int add_group(struct json_object *groups, const GpuGroup *g) {
 
 int policy_capacity(Policy *p, char **ret_json) {
         _cleanup_json_ struct json_object *capacity = json_object_new_object();
-        const PtrArray *all = &p->pool->objects[CLASS_GPU_GROUP];
+        const PtrArray *all = &p->batch.pool->objects[CLASS_GPU_GROUP];
         struct json_object *groups;
         int r;
 

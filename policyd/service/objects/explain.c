@@ -3,9 +3,12 @@
  * keeps
  */
 
-#include "policyd/service/internal.h"
+#include "policyd/service/objects/policy-private.h"
 
 #include "common/json/json-get.h"
+#include "policyd/service/hosts/epoch.h"
+#include "policyd/service/operations/decision.h"
+#include "policyd/service/operations/platform-vgpu.h"
 #include "common/json/json-write.h"
 #include "policyd/decide/assign.h"
 #include "policyd/decide/quota.h"
@@ -146,56 +149,20 @@ static int add_decision(struct json_object *o, const Vm *vm) {
         return decision ? json_add(o, "decision", decision) : -ENOMEM;
 }
 
-/* Where an allocation puts a VM */
-
-static void write_host(StrBuf *b, const Host *h, uint64_t score) {
-        json_write_uuid(b, "host", &h->object.id);
-        json_write_string(b, "name_label", h->name_label);
-        json_write_u64(b, "score", score);
-}
-
-static void write_placements(StrBuf *b, const Vm *vm, const Allocation *a) {
-        json_write_open(b, "pgpus", '[');
-        for (size_t i = 0; i < a->n_pgpus; i++) {
-                const Vgpu *v = vm->vgpus.items[i];
-
-                json_write_open(b, NULL, '{');
-                /* One that the platform form only asks for has no object yet. */
-                if (!uuid_is_null(&v->object.id))
-                        json_write_uuid(b, "vgpu", &v->object.id);
-                json_write_uuid(b, "pgpu", &a->pgpus[i]->object.id);
-                json_write_string(b, "pci_id", PCI_TEXT(&a->pgpus[i]->pci));
-                json_write_close(b, '}');
-        }
-        json_write_close(b, ']');
-}
-
 /* What a start would book. */
 static int add_placement(struct json_object *o, const Vm *vm, const Allocation *a) {
         StrBuf b = {};
 
         json_write_open(&b, NULL, '{');
-        write_host(&b, a->host, a->score);
-        write_placements(&b, vm, a);
+        decision_write_place(&b, vm, a);
         json_write_close(&b, '}');
         return json_text_add(o, "placement", &b);
-}
-
-static void write_counts(StrBuf *b, const char *member_or_null, const Allocation *a) {
-        json_write_open(b, member_or_null, '{');
-        for (ErrorCode code = 0; code < _ERROR_MAX; code++)
-                if (a->counts[code] > 0)
-                        json_write_u64(
-                                b, code == ERROR_NONE ? "fits" : error_code_word(code), a->counts[code]);
-        if (a->n_connecting > 0)
-                json_write_u64(b, "connecting", a->n_connecting);
-        json_write_close(b, '}');
 }
 
 static int add_counts(struct json_object *o, const Allocation *a) {
         StrBuf b = {};
 
-        write_counts(&b, NULL, a);
+        decision_write_counts(&b, NULL, a);
         return json_text_add(o, "counts", &b);
 }
 
@@ -231,23 +198,6 @@ static int add_stand(struct json_object *o, const char *member, const Host *h) {
         return r ?: json_add_string(stand, "name_label", h->name_label);
 }
 
-/* A refusal gets its sentence, for which other decisions may have to be made. */
-int decide_start(Policy *p, const AllocRequest *request, const AllocVisitor *visitor, Allocation *ret) {
-        _cleanup_(allocation_done) Allocation a = {};
-        int r;
-
-        r = allocate(p->pool, request, visitor, &a);
-        if (r >= 0 && a.denial)
-                r = allocate_otherwise(p->pool, request, &a);
-        if (r >= 0 && a.denial)
-                r = refuse_start(request, /* brief= */ false, &a);
-        if (r < 0)
-                return r;
-        *ret = a;
-        a = (Allocation){};
-        return 0;
-}
-
 /* The same function as a start's, heard by a visitor; hosts stays empty where the VM itself is refused. */
 static int explain(Policy *p, const Vm *vm, const StartOptions *o, struct json_object *json, Explanation *e,
         Refusal *refusal) {
@@ -257,12 +207,12 @@ static int explain(Policy *p, const Vm *vm, const StartOptions *o, struct json_o
         _cleanup_(allocation_done) Allocation a = {};
         int r;
 
-        r = vm->booking == BOOKING_NONE ? old_check_start(p, vm, refusal) : 0;
+        r = vm->booking == BOOKING_NONE ? old_check_start(&p->hosts, vm, refusal) : 0;
         if (r == 0 && refusal->code == ERROR_NONE)
-                r = platform_vgpu_preview(p, vm, &preview, &request.vm, refusal);
+                r = platform_vgpu_preview(&p->batch, vm, &preview, &request.vm, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
-        r = decide_start(p, &request, &visitor, &a);
+        r = decide_start(p->batch.pool, &request, &visitor, &a);
         strbuf_done(&e->pgpus);
         strbuf_done(&e->vgpu_text);
         strbuf_done(&e->message);
@@ -275,7 +225,7 @@ static int explain(Policy *p, const Vm *vm, const StartOptions *o, struct json_o
                 r = add_placement(json, request.vm, &a);
         r = r ?: add_counts(json, &a);
         r = r ?: e->error;
-        return r ?: explain_quotas(json, p->pool, &request);
+        return r ?: explain_quotas(json, p->batch.pool, &request);
 }
 
 int vms_explain(Policy *p, Vm *vm, const StartOptions *options, char **ret_json) {
@@ -306,30 +256,4 @@ int vms_explain(Policy *p, Vm *vm, const StartOptions *options, char **ret_json)
                 return r;
         *ret_json = json_to_text(json);
         return *ret_json ? 0 : -ENOMEM;
-}
-
-/* The decision record */
-
-static void write_runners_up(StrBuf *b, const Allocation *a) {
-        json_write_open(b, "runners_up", '[');
-        for (size_t i = 0; i < a->n_runners_up; i++) {
-                json_write_open(b, NULL, '{');
-                write_host(b, a->runners_up[i].host, a->runners_up[i].score);
-                json_write_close(b, '}');
-        }
-        json_write_close(b, ']');
-}
-
-int decision_to_text(Policy *p, const Vm *vm, const Allocation *a, char **ret) {
-        _cleanup_strbuf_ StrBuf b = {};
-
-        json_write_open(&b, NULL, '{');
-        json_write_u64(&b, "time", policy_now(p));
-        write_host(&b, a->host, a->score);
-        write_placements(&b, vm, a);
-        write_runners_up(&b, a);
-        write_counts(&b, "counts", a);
-        json_write_close(&b, '}');
-        *ret = strbuf_take(&b);
-        return *ret ? 0 : -ENOMEM;
 }

@@ -4,7 +4,7 @@
  * References are object paths, an empty one is "/"; the rest as the property's type has it.
  */
 
-#include "policyd/service/internal.h"
+#include "policyd/service/objects/policy-private.h"
 
 #include "common/json/json-write.h"
 

@@ -4,9 +4,9 @@
  * Order is that of creation. A filter compares with the text of a property, or of an element of a list.
  */
 
-#include <math.h>
+#include "policyd/service/objects/policy-private.h"
 
-#include "policyd/service/internal.h"
+#include <math.h>
 
 #include "common/base/parse.h"
 #include "common/json/json-write.h"
@@ -166,7 +166,7 @@ static void page_add(Page *page, const Object *o) {
 
 int policy_list(Policy *p, ObjectClass c, const ListFilter *filters, size_t n_filters, uint32_t offset,
         uint32_t limit, char **ret_json, Refusal *refusal) {
-        const PtrArray *all = &p->pool->objects[c];
+        const PtrArray *all = &p->batch.pool->objects[c];
         Page page = {.offset = offset, .limit = limit};
         StrBuf *b = &page.text;
         int r;

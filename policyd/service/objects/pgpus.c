@@ -5,10 +5,12 @@
  * request ("disabling" in the model), hostd is asked, and its answer is committed or the mark taken back.
  */
 
+#include "policyd/service/objects/policy-private.h"
+
 #include <stdio.h>
 
+#include "policyd/service/hosts/places.h"
 #include "policyd/words/sentence.h"
-#include "policyd/service/internal.h"
 #include "policyd/service/base/object-log.h"
 
 int pgpus_set_group(Policy *p, Pgpu *pgpu, GpuGroup *group_or_null, Refusal *refusal) {
@@ -18,38 +20,15 @@ int pgpus_set_group(Policy *p, Pgpu *pgpu, GpuGroup *group_or_null, Refusal *ref
         r = rule_pgpu_set_group(pgpu, group_or_null, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
-        batch_open(p);
+        batch_open(&p->batch);
         /* A group without types becomes one of the first PGPU's kind. */
         if (group_or_null && !group_or_null->gpu_types[0]) {
                 snprintf(gpu_type, sizeof(gpu_type), "%s/%s", pgpu->vendor_id, pgpu->device_id);
-                r = pool_set_group_gpu_types(p->pool, group_or_null, (const char *const[]){gpu_type, NULL});
+                r = pool_set_group_gpu_types(
+                        p->batch.pool, group_or_null, (const char *const[]){gpu_type, NULL});
         }
-        r = r ?: pool_set_pgpu_group(p->pool, pgpu, group_or_null);
-        return batch_poison(p, r);
-}
-
-static bool contains(VgpuType *const *types, size_t n, const VgpuType *t) {
-        for (size_t i = 0; i < n; i++)
-                if (types[i] == t)
-                        return true;
-        return false;
-}
-
-static void log_type(const Pgpu *pgpu, const VgpuType *t, bool enabled) {
-        log_pgpu(LOG_INFO, enabled ? MSG_TYPE_ENABLED : MSG_TYPE_DISABLED, pgpu,
-                "VGPU type %s was %s on PGPU %s of host %s.", type_label(t), enabled ? "enabled" : "disabled",
-                PCI_TEXT(&pgpu->pci), pgpu->host->name_label);
-}
-
-int pgpu_take_enabled(Policy *p, Pgpu *pgpu, VgpuType *const *types, size_t n) {
-        /* A new one has said so itself. */
-        for (size_t i = 0; i < n && !pgpu->object.is_new; i++)
-                if (!ptr_array_contains(&pgpu->enabled, types[i]))
-                        log_type(pgpu, types[i], /* enabled= */ true);
-        for (size_t i = 0; i < pgpu->enabled.n; i++)
-                if (!contains(types, n, pgpu->enabled.items[i]))
-                        log_type(pgpu, pgpu->enabled.items[i], /* enabled= */ false);
-        return pool_set_pgpu_enabled(p->pool, pgpu, types, n);
+        r = r ?: pool_set_pgpu_group(p->batch.pool, pgpu, group_or_null);
+        return batch_poison(&p->batch, r);
 }
 
 /* Which enabled types go; refused when one of them is in use, or when one that comes is not supported. */
@@ -64,7 +43,7 @@ static int check_types(
         for (size_t i = 0; i < pgpu->enabled.n && r == 0 && refusal->code == ERROR_NONE; i++) {
                 VgpuType *t = pgpu->enabled.items[i];
 
-                if (contains(types, n, t))
+                if (types_contain(types, n, t))
                         continue;
                 r = rule_pgpu_disable_type(pgpu, t, refusal);
                 ret_gone[k++] = t;
@@ -80,20 +59,22 @@ static int apply_types(Policy *p, Pgpu *pgpu, const Call *call) {
         size_t n = 0;
 
         for (size_t i = 0; i < call->n_types; i++) {
-                VgpuType *t = pool_get(p->pool, CLASS_VGPU_TYPE, &call->types[i]);
+                VgpuType *t = pool_get(p->batch.pool, CLASS_VGPU_TYPE, &call->types[i]);
 
                 if (t)
                         types[n++] = t;
         }
-        return pgpu_take_enabled(p, pgpu, types, n);
+        return pgpu_take_enabled(&p->hosts, pgpu, types, n);
 }
 
-static void types_set(Policy *p, const Call *call, LinkOutcome outcome, ErrorCode code, const char *message) {
-        Pgpu *pgpu = p->pool ? pool_get(p->pool, CLASS_PGPU, &call->object) : NULL;
+static void types_set(
+        void *owner, const Call *call, LinkOutcome outcome, ErrorCode code, const char *message) {
+        Policy *p = owner;
+        Pgpu *pgpu = p->batch.pool ? pool_get(p->batch.pool, CLASS_PGPU, &call->object) : NULL;
         int r = 0;
 
         if (pgpu)
-                r = pool_set_pgpu_disabling(p->pool, pgpu, NULL, 0);
+                r = pool_set_pgpu_disabling(p->batch.pool, pgpu, NULL, 0);
         if (outcome == LINK_UNKNOWN) {
                 call->committed(ERROR_HOST_OFFLINE,
                         "The host did not answer; what it enabled is seen when it is back.", call->userdata);
@@ -106,8 +87,8 @@ static void types_set(Policy *p, const Call *call, LinkOutcome outcome, ErrorCod
         }
         peer_touch(call->peer);
         r = r ?: apply_types(p, pgpu, call);
-        (void) batch_poison(p, r);
-        if (policy_when_committed(p, call->committed, call->userdata) < 0)
+        (void) batch_poison(&p->batch, r);
+        if (batch_when_committed(&p->batch, call->committed, call->userdata) < 0)
                 call->committed(ERROR_INTERNAL_ERROR, "Out of memory.", call->userdata);
 }
 
@@ -120,8 +101,8 @@ static int send_types(Policy *p, Pgpu *pgpu, Peer *peer, VgpuType *const *types,
 
         if (!identifiers)
                 return -ENOMEM;
-        r = policy_new_uuid(p, &token);
-        r = r ?: call_new(peer, types_set, &pgpu->object.id, &token, &call);
+        r = batch_new_uuid(&p->batch, &token);
+        r = r ?: call_new(peer, types_set, p, &pgpu->object.id, &token, &call);
         if (r < 0)
                 return r;
         call->types = calloc(n + 1, sizeof(*call->types));
@@ -136,7 +117,7 @@ static int send_types(Policy *p, Pgpu *pgpu, Peer *peer, VgpuType *const *types,
                 call->types[i] = types[i]->object.id;
                 identifiers[i] = types[i]->identifier;
         }
-        r = p->links->set_enabled_types(peer->link, &pgpu->pci, identifiers, call_replied, call);
+        r = p->hosts.links->set_enabled_types(peer->link, &pgpu->pci, identifiers, call_replied, call);
         if (r < 0)
                 call_free(call);
         return r;
@@ -152,7 +133,7 @@ static bool is_asking(const Peer *peer, const Pgpu *pgpu) {
 int pgpus_set_enabled(Policy *p, Pgpu *pgpu, VgpuType *const *types, size_t n, PolicyCommitted done,
         void *userdata, Refusal *refusal) {
         VgpuType *gone[pgpu->enabled.n + 1];
-        Peer *peer = peer_of(p, pgpu->host);
+        Peer *peer = peer_of(&p->hosts, pgpu->host);
         size_t n_gone;
         int r;
 
@@ -166,14 +147,20 @@ int pgpus_set_enabled(Policy *p, Pgpu *pgpu, VgpuType *const *types, size_t n, P
                         "The enabled types of PGPU %s on host '%s' are being changed. Try again in a moment.",
                         PCI_TEXT(&pgpu->pci), pgpu->host->name_label);
 
-        r = pool_set_pgpu_disabling(p->pool, pgpu, gone, n_gone);
+        r = pool_set_pgpu_disabling(p->batch.pool, pgpu, gone, n_gone);
         if (r < 0)
                 return r;
         r = peer ? send_types(p, pgpu, peer, types, n, done, userdata) : -ENOTCONN;
         if (r < 0)
-                (void) pool_set_pgpu_disabling(p->pool, pgpu, NULL, 0);
+                (void) pool_set_pgpu_disabling(p->batch.pool, pgpu, NULL, 0);
         if (r == -ENOTCONN || r == -ENOBUFS)
                 return refusal_set(refusal, ERROR_HOST_OFFLINE,
                         "Host '%s' cannot be asked to change the enabled types now.", pgpu->host->name_label);
         return r;
+}
+
+int pgpus_clear_health(Policy *p, Pgpu *pgpu, Refusal *refusal) {
+        places_clear_pgpu(&p->hosts, pgpu);
+        batch_open(&p->batch);
+        return 0;
 }

@@ -4,7 +4,7 @@
  * A limit below what is used is fine: nothing is stopped, the next start is refused.
  */
 
-#include "policyd/service/internal.h"
+#include "policyd/service/objects/policy-private.h"
 
 int quotas_create(Policy *p, const char *owner, GpuGroup *group, uint64_t vgpus_max, uint64_t size_max,
         Quota **ret, Refusal *refusal) {
@@ -17,18 +17,18 @@ int quotas_create(Policy *p, const char *owner, GpuGroup *group, uint64_t vgpus_
                         "A quota needs an owner: the one of the VMs that it limits, or \"" OWNER_ANY
                         "\" for every owner that has no quota of its own.");
         if (!streq(owner, OWNER_ANY))
-                r = policy_check_owner(owner, refusal);
+                r = check_owner(owner, refusal);
         if (r == 0 && refusal->code == ERROR_NONE && vgpus_max == QUOTA_UNLIMITED &&
                 size_max == QUOTA_UNLIMITED)
                 return refusal_set(refusal, ERROR_INVALID_RECORD,
                         "A quota without a limit does nothing; give vgpus_max, size_max or both.");
         if (r == 0 && refusal->code == ERROR_NONE)
-                r = policy_check_limit(p, CLASS_QUOTA, 1, refusal);
+                r = check_limit(&p->batch, CLASS_QUOTA, 1, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
 
-        r = policy_new_uuid(p, &id);
-        r = r ?: pool_add_quota(p->pool, &id, 0, owner, group, &q);
+        r = batch_new_uuid(&p->batch, &id);
+        r = r ?: pool_add_quota(p->batch.pool, &id, 0, owner, group, &q);
         if (r == -EEXIST)
                 return refusal_set(refusal, ERROR_ALREADY_EXISTS,
                         "Owner '%s' has a quota for %s%s%s already. Change that one, or destroy it first.",
@@ -36,22 +36,22 @@ int quotas_create(Policy *p, const char *owner, GpuGroup *group, uint64_t vgpus_
                         group ? "'" : "");
         if (r < 0)
                 return r;
-        batch_open(p);
-        pool_set_quota_limits(p->pool, q, vgpus_max, size_max);
+        batch_open(&p->batch);
+        pool_set_quota_limits(p->batch.pool, q, vgpus_max, size_max);
         *ret = q;
         return 0;
 }
 
 int quotas_set_limits(Policy *p, Quota *q, uint64_t vgpus_max, uint64_t size_max, Refusal *refusal) {
-        pool_set_quota_limits(p->pool, q, vgpus_max, size_max);
-        if (pool_has_changes(p->pool))
-                batch_open(p);
+        pool_set_quota_limits(p->batch.pool, q, vgpus_max, size_max);
+        if (pool_has_changes(p->batch.pool))
+                batch_open(&p->batch);
         return 0;
 }
 
 int quotas_destroy(Policy *p, Quota *q, Refusal *refusal) {
-        pool_remove(p->pool, &q->object);
-        batch_open(p);
+        pool_remove(p->batch.pool, &q->object);
+        batch_open(&p->batch);
         return 0;
 }
 
@@ -122,7 +122,8 @@ static int compare_owners(const void *a, const void *b) {
 }
 
 int policy_owners(Policy *p, uint32_t offset, uint32_t limit, char **ret_json) {
-        _cleanup_free_ const Owner **owners = calloc(hashmap_size(p->pool->owners) + 1, sizeof(Owner *));
+        _cleanup_free_ const Owner **owners =
+                calloc(hashmap_size(p->batch.pool->owners) + 1, sizeof(Owner *));
         _cleanup_json_ struct json_object *json = json_object_new_object();
         struct json_object *array = json_object_new_array();
         const Owner *o;
@@ -133,14 +134,14 @@ int policy_owners(Policy *p, uint32_t offset, uint32_t limit, char **ret_json) {
                 json_object_put(array);
                 return -ENOMEM;
         }
-        for (size_t i = 0; (o = hashmap_next(p->pool->owners, &i));)
+        for (size_t i = 0; (o = hashmap_next(p->batch.pool->owners, &i));)
                 if (!streq(o->name, OWNER_ANY))
                         owners[n++] = o;
         qsort(owners, n, sizeof(*owners), compare_owners);
 
         r = json_add(json, "owners", array);
         for (size_t i = offset; r == 0 && i < n && i - offset < limit; i++)
-                r = add_owner(array, p->pool, owners[i]);
+                r = add_owner(array, p->batch.pool, owners[i]);
         r = r ?: json_add_u64(json, "total", n);
         r = r ?: json_add_u64(json, "offset", offset);
         if (r < 0)

@@ -2,12 +2,13 @@
  * Reservations: capacity held for a time, without a VM
  */
 
+#include "policyd/service/objects/policy-private.h"
+
 #include <inttypes.h>
 
 #include "common/daemon/log.h"
 #include "common/base/strbuf.h"
 #include "policyd/words/decision-words.h"
-#include "policyd/service/internal.h"
 
 #define SECONDS_MAX UINT64_C(315360000) /* ten years */
 #define COUNT_MAX 10000                 /* its record, which names each, is written again with every use */
@@ -15,7 +16,7 @@
 static int check(const char *name, uint32_t count, uint64_t seconds, Refusal *refusal) {
         int r;
 
-        r = policy_check_label("A reservation", name, refusal);
+        r = check_label("A reservation", name, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
         if (count == 0)
@@ -42,7 +43,7 @@ static int check_quota(Policy *p, const char *name, const GpuGroup *group, const
         QuotaNeed need = {.group = group, .vgpus = count, .size = (uint64_t) count * type_units(type)};
         QuotaExcess excess;
 
-        if (!quota_exceeded(p->pool, owner, &need, 1, &excess))
+        if (!quota_exceeded(p->batch.pool, owner, &need, 1, &excess))
                 return 0;
         return refuse_quota("Reservation", name, "cannot be made", &excess, refusal);
 }
@@ -52,7 +53,7 @@ static int find_holds(Policy *p, const GpuGroup *group, const VgpuType *type, ui
         HoldsDenial denial;
         int r;
 
-        r = allocate_holds(p->pool, group, type, count, ret, &denial);
+        r = allocate_holds(p->batch.pool, group, type, count, ret, &denial);
         return r < 0 || denial.code == ERROR_NONE ? r : refuse_holds(group, type, count, &denial, refusal);
 }
 
@@ -65,11 +66,11 @@ int reservations_create(Policy *p, const char *name, GpuGroup *group, VgpuType *
 
         r = check(name, count, seconds, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
-                r = policy_check_owner(owner, refusal);
+                r = check_owner(owner, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
                 r = check_quota(p, name, group, type, count, owner, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
-                r = policy_check_limit(p, CLASS_RESERVATION, 1, refusal);
+                r = check_limit(&p->batch, CLASS_RESERVATION, 1, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
                 r = check_count(group, type, count, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
@@ -77,40 +78,39 @@ int reservations_create(Policy *p, const char *name, GpuGroup *group, VgpuType *
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
 
-        r = policy_new_uuid(p, &id);
-        r = r ?: pool_add_reservation(p->pool, &id, 0, name, group, type, count, &v);
+        r = batch_new_uuid(&p->batch, &id);
+        r = r ?: pool_add_reservation(p->batch.pool, &id, 0, name, group, type, count, &v);
         if (r < 0)
                 return r;
-        batch_open(p);
+        batch_open(&p->batch);
         v->lasts = seconds * UINT64_C(1000000);
-        v->expires = policy_now(p) + v->lasts;
-        r = pool_set_reservation_owner(p->pool, v, owner);
+        v->expires = batch_date(&p->batch) + v->lasts;
+        r = pool_set_reservation_owner(p->batch.pool, v, owner);
         for (uint32_t i = 0; i < count && r == 0; i++)
-                r = pool_hold(p->pool, v, pgpus[i]);
+                r = pool_hold(p->batch.pool, v, pgpus[i]);
         if (r < 0)
-                return batch_poison(p, r);
-        policy_arm_expiry(p);
+                return batch_poison(&p->batch, r);
         *ret = v;
         return 0;
 }
 
 static void collect_absent(Policy *p) {
-        const PtrArray *hosts = &p->pool->objects[CLASS_HOST];
+        const PtrArray *hosts = &p->batch.pool->objects[CLASS_HOST];
 
         for (size_t i = 0; i < hosts->n; i++)
-                takeover_collect_absent(p, hosts->items[i]);
-        types_collect(p);
+                takeover_collect_absent(&p->hosts, hosts->items[i]);
+        types_collect(&p->hosts);
 }
 
 int reservations_destroy(Policy *p, Reservation *v, Refusal *refusal) {
-        pool_remove(p->pool, &v->object);
-        batch_open(p);
+        pool_remove(p->batch.pool, &v->object);
+        batch_open(&p->batch);
         collect_absent(p);
         return 0;
 }
 
-uint64_t reservations_next_expiry(Policy *p) {
-        const PtrArray *all = &p->pool->objects[CLASS_RESERVATION];
+uint64_t reservations_next_expiry(const Policy *p) {
+        const PtrArray *all = &p->batch.pool->objects[CLASS_RESERVATION];
         uint64_t next = UINT64_MAX;
 
         for (size_t i = 0; i < all->n; i++)
@@ -120,7 +120,7 @@ uint64_t reservations_next_expiry(Policy *p) {
 
 /* One that would last longer from now than it was made for was made by a clock that was ahead, and has been set back since. */
 static void bound_by_duration(Policy *p, uint64_t now) {
-        const PtrArray *all = &p->pool->objects[CLASS_RESERVATION];
+        const PtrArray *all = &p->batch.pool->objects[CLASS_RESERVATION];
 
         for (size_t i = 0; i < all->n && now > 0; i++) {
                 Reservation *v = all->items[i];
@@ -130,14 +130,14 @@ static void bound_by_duration(Policy *p, uint64_t now) {
                 log_notice("The clock was set back: reservation %s, made for %" PRIu64 " s, expires in as many from now.",
                         v->name_label, v->lasts / UINT64_C(1000000));
                 v->expires = now + v->lasts;
-                batch_open(p);
-                pool_touch(p->pool, &v->object, RESERVATION_EXPIRES, /* store= */ true);
+                batch_open(&p->batch);
+                pool_touch(p->batch.pool, &v->object, RESERVATION_EXPIRES, /* store= */ true);
         }
 }
 
 void reservations_expire(Policy *p) {
-        const PtrArray *all = &p->pool->objects[CLASS_RESERVATION];
-        uint64_t now = policy_now(p);
+        const PtrArray *all = &p->batch.pool->objects[CLASS_RESERVATION];
+        uint64_t now = batch_date(&p->batch);
         bool any = false;
 
         bound_by_duration(p, now);
@@ -148,11 +148,11 @@ void reservations_expire(Policy *p) {
                         continue;
                 log_info("Reservation %s expired with %zu of %u instance%s unused.", v->name_label,
                         v->holds.n, v->count, PLURAL(v->count));
-                pool_remove(p->pool, &v->object);
+                pool_remove(p->batch.pool, &v->object);
                 any = true;
         }
         if (any) {
-                batch_open(p);
+                batch_open(&p->batch);
                 collect_absent(p);
         }
 }

@@ -4,7 +4,7 @@
  * A change of placement or of members moves nothing that runs; the next starts heed it.
  */
 
-#include "policyd/service/internal.h"
+#include "policyd/service/objects/policy-private.h"
 
 static int check_placement(const char *placement, VmPlacement *ret, Refusal *refusal) {
         VmPlacement p = placement_from_string(placement);
@@ -31,26 +31,26 @@ int vm_group_add(Policy *p, const Uuid *id_or_null, const char *name_label, cons
         Uuid id;
         int r = 0;
 
-        r = policy_check_label("A VM group", name_label, refusal);
+        r = check_label("A VM group", name_label, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
-                r = policy_check_text("A VM group", "name_description", name_description, TEXT_LINES, refusal);
+                r = check_text("A VM group", "name_description", name_description, TEXT_LINES, refusal);
         if (r == 0 && refusal->code == ERROR_NONE && placement)
                 r = check_placement(placement, &parsed, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
-                r = policy_check_limit(p, CLASS_VM_GROUP, 1, refusal);
+                r = check_limit(&p->batch, CLASS_VM_GROUP, 1, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
 
         if (id_or_null && !uuid_is_null(id_or_null))
                 id = *id_or_null;
         else
-                r = policy_new_uuid(p, &id);
-        r = r ?: pool_add_vm_group(p->pool, &id, 0, name_label, parsed, &g);
+                r = batch_new_uuid(&p->batch, &id);
+        r = r ?: pool_add_vm_group(p->batch.pool, &id, 0, name_label, parsed, &g);
         if (r < 0)
                 return r;
-        batch_open(p);
+        batch_open(&p->batch);
         if (text_set(&g->name_description, strempty(name_description)) < 0)
-                return batch_poison(p, -ENOMEM);
+                return batch_poison(&p->batch, -ENOMEM);
         *ret = g;
         return 0;
 }
@@ -65,8 +65,8 @@ static int set_text(Policy *p, VmGroup *g, char **field, const char *text, uint6
 
         r = text_set(field, text);
         if (r > 0) {
-                pool_touch(p->pool, &g->object, property, /* store= */ true);
-                batch_open(p);
+                pool_touch(p->batch.pool, &g->object, property, /* store= */ true);
+                batch_open(&p->batch);
         }
         return r < 0 ? r : 0;
 }
@@ -74,7 +74,7 @@ static int set_text(Policy *p, VmGroup *g, char **field, const char *text, uint6
 int vm_groups_set_name_label(Policy *p, VmGroup *g, const char *name_label, Refusal *refusal) {
         int r;
 
-        r = policy_check_label("A VM group", name_label, refusal);
+        r = check_label("A VM group", name_label, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
         return set_text(p, g, &g->name_label, name_label, VM_GROUP_NAME_LABEL);
@@ -83,7 +83,7 @@ int vm_groups_set_name_label(Policy *p, VmGroup *g, const char *name_label, Refu
 int vm_groups_set_name_description(Policy *p, VmGroup *g, const char *description, Refusal *refusal) {
         int r;
 
-        r = policy_check_text("A VM group", "name_description", description, TEXT_LINES, refusal);
+        r = check_text("A VM group", "name_description", description, TEXT_LINES, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
         return set_text(p, g, &g->name_description, description, VM_GROUP_NAME_DESCRIPTION);
@@ -96,14 +96,14 @@ int vm_groups_set_placement(Policy *p, VmGroup *g, const char *placement, Refusa
         r = check_placement(placement, &parsed, refusal);
         if (r < 0 || refusal->code != ERROR_NONE || g->placement == parsed)
                 return r;
-        pool_set_vm_group_placement(p->pool, g, parsed);
-        batch_open(p);
+        pool_set_vm_group_placement(p->batch.pool, g, parsed);
+        batch_open(&p->batch);
         return 0;
 }
 
 int vm_groups_destroy(Policy *p, VmGroup *g, Refusal *refusal) {
-        pool_remove(p->pool, &g->object);
-        batch_open(p);
+        pool_remove(p->batch.pool, &g->object);
+        batch_open(&p->batch);
         return 0;
 }
 
@@ -113,8 +113,8 @@ int vms_set_groups(Policy *p, Vm *vm, VmGroup *const *groups, size_t n, Refusal 
         if (n > 1)
                 return refusal_set(refusal, ERROR_INVALID_RECORD,
                         "VM '%s' can be in one VM group, not in %zu: name one, or none.", vm->name_label, n);
-        r = pool_set_vm_group(p->pool, vm, n > 0 ? groups[0] : NULL);
-        if (r == 0 && pool_has_changes(p->pool))
-                batch_open(p);
+        r = pool_set_vm_group(p->batch.pool, vm, n > 0 ? groups[0] : NULL);
+        if (r == 0 && pool_has_changes(p->batch.pool))
+                batch_open(&p->batch);
         return r;
 }

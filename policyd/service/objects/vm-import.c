@@ -8,8 +8,10 @@
  * last check still fails.
  */
 
-#include "policyd/service/internal.h"
+#include "policyd/service/objects/policy-private.h"
 
+#include "policyd/service/hosts/reconcile.h"
+#include "policyd/service/operations/platform-vgpu.h"
 #include "protocol/import.h"
 
 static bool same_types(char *const *a, char *const *b) {
@@ -30,7 +32,7 @@ static bool same_types(char *const *a, char *const *b) {
 
 /* An empty list of types says nothing about a group, so then the name decides. */
 static GpuGroup *find_group(Policy *p, const ImportVgpu *v) {
-        const PtrArray *groups = &p->pool->objects[CLASS_GPU_GROUP];
+        const PtrArray *groups = &p->batch.pool->objects[CLASS_GPU_GROUP];
         bool by_name = !v->group_gpu_types[0];
 
         for (size_t i = 0; i < groups->n; i++) {
@@ -50,36 +52,38 @@ static int import_vgpu(Policy *p, Vm *vm, const ImportVgpu *v, size_t index, Ref
         Vgpu *made;
         int r;
 
-        if (!uuid_is_null(&v->uuid) && pool_get(p->pool, CLASS_VGPU, &v->uuid))
+        if (!uuid_is_null(&v->uuid) && pool_get(p->batch.pool, CLASS_VGPU, &v->uuid))
                 return refusal_set(refusal, ERROR_ALREADY_EXISTS,
                         "vgpus[%zu].uuid %s is that of a VGPU in the pool. Leave it out, or destroy that VGPU first.",
                         index, UUID_TEXT(&v->uuid));
-        r = type_from_record(p, &v->type, /* refresh= */ false, &type, refusal);
+        r = type_from_record(&p->hosts, &v->type, /* refresh= */ false, &type, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
         group = find_group(p, v);
         if (!group) {
-                r = isempty(v->group_name_label) ? 0 : policy_check_label("A GPU group", v->group_name_label, refusal);
+                r = isempty(v->group_name_label) ? 0
+                                                 : check_label("A GPU group", v->group_name_label, refusal);
                 if (r == 0 && refusal->code == ERROR_NONE)
-                        r = policy_check_limit(p, CLASS_GPU_GROUP, 1, refusal);
+                        r = check_limit(&p->batch, CLASS_GPU_GROUP, 1, refusal);
                 if (r == 0 && refusal->code == ERROR_NONE)
-                        r = group_add(p,
+                        r = group_add(&p->batch,
                                 isempty(v->group_name_label) ? "Imported GPU group" : v->group_name_label, "",
                                 (const char *const *) v->group_gpu_types, &group);
                 if (r < 0 || refusal->code != ERROR_NONE)
                         return r;
         }
-        r = rule_vgpu_create(p->pool, vm, group, type, v->device, /* importing= */ true, &device, refusal);
+        r = rule_vgpu_create(
+                p->batch.pool, vm, group, type, v->device, /* importing= */ true, &device, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
-        return vgpu_add(p, vm, group, type, device, &v->uuid, "", &made);
+        return vgpu_add(&p->batch, vm, group, type, device, &v->uuid, "", &made);
 }
 
 static VmGroup *find_vm_group(Policy *p, const ImportGroup *g) {
-        Object *found = uuid_is_null(&g->uuid) ? NULL : pool_get(p->pool, CLASS_VM_GROUP, &g->uuid);
+        Object *found = uuid_is_null(&g->uuid) ? NULL : pool_get(p->batch.pool, CLASS_VM_GROUP, &g->uuid);
 
         if (!found)
-                (void) pool_find_named(p->pool, CLASS_VM_GROUP, g->name_label, &found, 1);
+                (void) pool_find_named(p->batch.pool, CLASS_VM_GROUP, g->name_label, &found, 1);
         return found ? CONTAINER_OF(found, VmGroup, object) : NULL;
 }
 
@@ -93,22 +97,22 @@ static int import_vm_group(Policy *p, Vm *vm, const ImportGroup *g, Refusal *ref
                 r = vm_group_add(p, &g->uuid, g->name_label, g->name_description, placement, &group, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
-        return pool_set_vm_group(p->pool, vm, group);
+        return pool_set_vm_group(p->batch.pool, vm, group);
 }
 
 /* Objects with a key from before on, of one class, newest first: what this import made. */
 static void take_back(Policy *p, ObjectClass c, uint64_t before) {
-        const PtrArray *all = &p->pool->objects[c];
+        const PtrArray *all = &p->batch.pool->objects[c];
 
         while (all->n > 0 && ((Object *) all->items[all->n - 1])->key >= before)
-                pool_remove(p->pool, all->items[all->n - 1]);
+                pool_remove(p->batch.pool, all->items[all->n - 1]);
 }
 
 static int import(Policy *p, const ImportRecord *record, Vm **ret, Refusal *refusal) {
         Vm *vm;
         int r;
 
-        r = policy_check_limit(p, CLASS_VGPU, record->n_vgpus, refusal);
+        r = check_limit(&p->batch, CLASS_VGPU, record->n_vgpus, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
                 r = vm_add(p, &record->vm, &vm, refusal);
         for (size_t i = 0; i < record->n_vgpus && r == 0 && refusal->code == ERROR_NONE; i++)
@@ -116,11 +120,11 @@ static int import(Policy *p, const ImportRecord *record, Vm **ret, Refusal *refu
         for (size_t i = 0; i < record->n_groups && r == 0 && refusal->code == ERROR_NONE; i++)
                 r = import_vm_group(p, vm, &record->groups[i], refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
-                r = platform_vgpu_ensure(p, vm, /* starting= */ false, refusal);
+                r = platform_vgpu_ensure(&p->batch, vm, /* starting= */ false, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
-                r = vm_needs_update(p, vm, refusal);
+                r = vm_needs_update(&p->batch, vm, refusal);
         if (r == 0 && refusal->code == ERROR_NONE) {
-                reconcile_stray(p, vm);
+                reconcile_stray(&p->hosts, vm);
                 *ret = vm;
         }
         return r;
@@ -129,7 +133,7 @@ static int import(Policy *p, const ImportRecord *record, Vm **ret, Refusal *refu
 int vms_import(Policy *p, const char *text, Vm **ret, Refusal *refusal) {
         _cleanup_(import_record_done) ImportRecord record = {};
         _cleanup_json_ struct json_object *o = NULL;
-        uint64_t before = p->pool->next_key;
+        uint64_t before = p->batch.pool->next_key;
         JsonReader reader = {};
         int r;
 
@@ -144,5 +148,5 @@ int vms_import(Policy *p, const char *text, Vm **ret, Refusal *refusal) {
                 take_back(p, CLASS_GPU_GROUP, before);
                 take_back(p, CLASS_VGPU_TYPE, before);
         }
-        return batch_poison(p, r);
+        return batch_poison(&p->batch, r);
 }

@@ -2,28 +2,15 @@
  * VMs: records in, records out, and what placement needs to know of them
  */
 
-#include "policyd/service/internal.h"
+#include "policyd/service/objects/policy-private.h"
 
 #include <stdio.h>
 
 #include "policyd/store/vm-needs.h"
+#include "policyd/service/hosts/reconcile.h"
+#include "policyd/service/operations/platform-vgpu.h"
+#include "policyd/service/operations/starts.h"
 #include "protocol/import.h"
-
-
-int refuse_record(Refusal *refusal, const char *what, const JsonReader *reader) {
-        return refusal_set(refusal, ERROR_INVALID_RECORD, "The %s cannot be read: %s.", what, reader->error);
-}
-
-/* What placement needs depends on config and VGPUs; a config that does not tell is the caller's mistake. */
-int vm_needs_update(Policy *p, Vm *vm, Refusal *refusal) {
-        JsonReader reader = {};
-        int r;
-
-        r = vm_refresh_needs(p->pool, &reader, vm);
-        if (r == -EINVAL)
-                return refuse_record(refusal, "VM record", &reader);
-        return r;
-}
 
 static int check_record(Policy *p, const VmRecord *record, Refusal *refusal) {
         _cleanup_(vm_needs_done) VmNeeds needs = {};
@@ -32,14 +19,14 @@ static int check_record(Policy *p, const VmRecord *record, Refusal *refusal) {
         size_t mark;
         int r;
 
-        r = policy_check_label("A VM", record->name_label, refusal);
+        r = check_label("A VM", record->name_label, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
-                r = policy_check_owner(record->owner, refusal);
+                r = check_owner(record->owner, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
-                r = policy_check_text("A VM", "affinity", record->affinity, TEXT_LINE, refusal);
+                r = check_text("A VM", "affinity", record->affinity, TEXT_LINE, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
-        if (!uuid_is_null(&record->uuid) && pool_get(p->pool, CLASS_VM, &record->uuid))
+        if (!uuid_is_null(&record->uuid) && pool_get(p->batch.pool, CLASS_VM, &record->uuid))
                 return refusal_set(refusal, ERROR_ALREADY_EXISTS,
                         "A VM with uuid %s is in the pool already. Leave the uuid out, or destroy that VM "
                         "first.",
@@ -58,18 +45,18 @@ static int check_record(Policy *p, const VmRecord *record, Refusal *refusal) {
         }
         if (r == -EINVAL)
                 return refuse_record(refusal, "VM record", &reader);
-        return r < 0 ? r : policy_check_limit(p, CLASS_VM, 1, refusal);
+        return r < 0 ? r : check_limit(&p->batch, CLASS_VM, 1, refusal);
 }
 
 static int fill(Policy *p, Vm *vm, const VmRecord *record, Refusal *refusal) {
         _cleanup_free_ char *platform = json_to_text(record->platform),
                             *config = json_to_text(record->config);
 
-        if (!platform || !config || pool_set_vm_owner(p->pool, vm, record->owner) < 0 ||
+        if (!platform || !config || pool_set_vm_owner(p->batch.pool, vm, record->owner) < 0 ||
                 text_set(&vm->affinity, record->affinity) < 0 || text_set(&vm->platform, platform) < 0 ||
                 text_set(&vm->config, config) < 0)
                 return -ENOMEM;
-        return vm_needs_update(p, vm, refusal);
+        return vm_needs_update(&p->batch, vm, refusal);
 }
 
 int vm_add(Policy *p, const VmRecord *record, Vm **ret, Refusal *refusal) {
@@ -81,20 +68,20 @@ int vm_add(Policy *p, const VmRecord *record, Vm **ret, Refusal *refusal) {
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
         if (uuid_is_null(&id)) {
-                r = policy_new_uuid(p, &id);
+                r = batch_new_uuid(&p->batch, &id);
                 if (r < 0)
                         return r;
         }
-        r = pool_add_vm(p->pool, &id, 0, record->name_label, &vm);
+        r = pool_add_vm(p->batch.pool, &id, 0, record->name_label, &vm);
         if (r < 0)
                 return r;
         vm->uuid_given = !uuid_is_null(&record->uuid);
-        batch_open(p);
+        batch_open(&p->batch);
         r = fill(p, vm, record, refusal);
         if (r < 0)
-                return batch_poison(p, r);
+                return batch_poison(&p->batch, r);
         if (refusal->code != ERROR_NONE) {
-                pool_remove(p->pool, &vm->object);
+                pool_remove(p->batch.pool, &vm->object);
                 return 0;
         }
         *ret = vm;
@@ -115,14 +102,14 @@ int vms_create(Policy *p, const char *text, Vm **ret, Refusal *refusal) {
         r = r ?: vm_add(p, &record, &vm, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
-        r = platform_vgpu_ensure(p, vm, /* starting= */ false, refusal);
+        r = platform_vgpu_ensure(&p->batch, vm, /* starting= */ false, refusal);
         if (r < 0)
-                return batch_poison(p, r);
+                return batch_poison(&p->batch, r);
         if (refusal->code != ERROR_NONE) {
-                pool_remove(p->pool, &vm->object);
+                pool_remove(p->batch.pool, &vm->object);
                 return 0;
         }
-        reconcile_stray(p, vm);
+        reconcile_stray(&p->hosts, vm);
         *ret = vm;
         return 0;
 }
@@ -133,9 +120,9 @@ int vms_destroy(Policy *p, Vm *vm, Refusal *refusal) {
         r = rule_vm_destroy(vm, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
-        pool_remove(p->pool, &vm->object);
-        batch_open(p);
-        types_collect(p);
+        pool_remove(p->batch.pool, &vm->object);
+        batch_open(&p->batch);
+        types_collect(&p->hosts);
         return 0;
 }
 
@@ -162,9 +149,9 @@ int vms_set_config(Policy *p, Vm *vm, const char *text, Refusal *refusal) {
         r = text_set(&vm->config, config);
         if (r < 0)
                 return r;
-        pool_touch(p->pool, &vm->object, 0, /* store= */ true);
-        batch_open(p);
-        return batch_poison(p, vm_needs_update(p, vm, refusal));
+        pool_touch(p->batch.pool, &vm->object, 0, /* store= */ true);
+        batch_open(&p->batch);
+        return batch_poison(&p->batch, vm_needs_update(&p->batch, vm, refusal));
 }
 
 int vms_set_names(
@@ -173,9 +160,9 @@ int vms_set_names(
         int r = 0;
 
         if (name_label_or_null)
-                r = policy_check_label("A VM", name_label_or_null, refusal);
+                r = check_label("A VM", name_label_or_null, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
-                r = policy_check_text("A VM", "affinity", affinity_or_null, TEXT_LINE, refusal);
+                r = check_text("A VM", "affinity", affinity_or_null, TEXT_LINE, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
         if (name_label_or_null)
@@ -188,8 +175,8 @@ int vms_set_names(
                         changed |= VM_AFFINITY;
         }
         if (changed) {
-                pool_touch(p->pool, &vm->object, changed, /* store= */ true);
-                batch_open(p);
+                pool_touch(p->batch.pool, &vm->object, changed, /* store= */ true);
+                batch_open(&p->batch);
         }
         return r < 0 ? r : 0;
 }
@@ -197,13 +184,25 @@ int vms_set_names(
 int vms_set_owner(Policy *p, Vm *vm, const char *owner, Refusal *refusal) {
         int r;
 
-        r = policy_check_owner(owner, refusal);
+        r = check_owner(owner, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
-        r = pool_set_vm_owner(p->pool, vm, owner);
-        if (r == 0 && pool_has_changes(p->pool))
-                batch_open(p);
+        r = pool_set_vm_owner(p->batch.pool, vm, owner);
+        if (r == 0 && pool_has_changes(p->batch.pool))
+                batch_open(&p->batch);
         return r;
+}
+
+int vms_start(Policy *p, Vm *vm, const StartOptions *options, Job **ret_job, Refusal *refusal) {
+        return start_vm(&p->operations, vm, options, ret_job, refusal);
+}
+
+int vms_shutdown(Policy *p, Vm *vm, bool force, Job **ret_job, Refusal *refusal) {
+        return stop_vm(&p->operations, vm, force, ret_job, refusal);
+}
+
+int jobs_cancel(Policy *p, Job *j, Refusal *refusal) {
+        return cancel_job(&p->operations, j, refusal);
 }
 
 /* Export: the record that ImportVM of any pool takes. */

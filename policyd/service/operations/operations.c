@@ -6,11 +6,10 @@
  * losing it.
  */
 
-#include <stdio.h>
+#include "policyd/service/operations/operations.h"
 
 #include "common/daemon/log.h"
 #include "policyd/words/sentence.h"
-#include "policyd/service/internal.h"
 
 static const char *const kind_names[_OPERATION_KIND_MAX] = {
         [OPERATION_START] = "start",
@@ -18,29 +17,34 @@ static const char *const kind_names[_OPERATION_KIND_MAX] = {
         [OPERATION_HARD_SHUTDOWN] = "hard-shutdown",
 };
 
-const char *operation_kind_to_string(OperationKind kind) {
+static const char *operation_kind_to_string(OperationKind kind) {
         return kind_names[kind];
 }
 
-OperationKind operation_kind_from_string(const char *text) {
+static OperationKind operation_kind_from_string(const char *text) {
         for (OperationKind kind = 0; kind < _OPERATION_KIND_MAX; kind++)
                 if (streq(text, kind_names[kind]))
                         return kind;
         return _OPERATION_KIND_INVALID;
 }
 
-static int operation_add(Policy *p, OperationKind kind, const Vm *vm, const Job *j, Operation **ret) {
+int operations_init(Operations *ops, Batch *batch, Hosts *hosts) {
+        *ops = (Operations){.batch = batch, .hosts = hosts, .of_vm = hashmap_new_uuid()};
+        return ops->of_vm ? 0 : -ENOMEM;
+}
+
+static int operation_add(Operations *ops, OperationKind kind, const Vm *vm, const Job *j, Operation **ret) {
         Operation *op;
         int r;
 
         op = calloc(1, sizeof(*op));
         if (!op)
                 return -ENOMEM;
-        op->policy = p;
+        op->operations = ops;
         op->kind = kind;
         op->vm = vm->object.id;
         op->job = j->object.id;
-        r = hashmap_put(p->operations, &op->vm, op);
+        r = hashmap_put(ops->of_vm, &op->vm, op);
         if (r < 0) {
                 free(op);
                 return r;
@@ -49,30 +53,30 @@ static int operation_add(Policy *p, OperationKind kind, const Vm *vm, const Job 
         return 0;
 }
 
-int operation_new(Policy *p, OperationKind kind, Vm *vm, const Uuid *token, Operation **ret) {
+int operation_new(Operations *ops, OperationKind kind, Vm *vm, const Uuid *token, Operation **ret) {
         Job *j;
         int r;
 
-        r = job_start(p, kind, vm, token, &j);
-        return r < 0 ? r : operation_add(p, kind, vm, j, ret);
+        r = job_start(ops, operation_kind_to_string(kind), vm, token, &j);
+        return r < 0 ? r : operation_add(ops, kind, vm, j, ret);
 }
 
-Operation *operation_free(Operation *op) {
+static Operation *operation_free(Operation *op) {
         if (!op)
                 return NULL;
-        hashmap_remove(op->policy->operations, &op->vm);
+        hashmap_remove(op->operations->of_vm, &op->vm);
         loop_timer_free(op->timer);
         free(op->avoid);
         free(op);
         return NULL;
 }
 
-Operation *operation_of(Policy *p, const Vm *vm) {
-        return hashmap_get(p->operations, &vm->object.id);
+Operation *operation_of(const Operations *ops, const Vm *vm) {
+        return hashmap_get(ops->of_vm, &vm->object.id);
 }
 
-Job *operation_job(Operation *op) {
-        return pool_get(op->policy->pool, CLASS_JOB, &op->job);
+Job *operation_job(const Operation *op) {
+        return pool_get(op->operations->batch->pool, CLASS_JOB, &op->job);
 }
 
 /* A start that is begun again, on this host or the next, goes back by stages; who watches sees no step back.
@@ -80,33 +84,34 @@ Job *operation_job(Operation *op) {
 void operation_set_stage(Operation *op, const char *stage, double progress) {
         _cleanup_strbuf_ StrBuf b = {};
         Job *j = operation_job(op);
-        Policy *p = op->policy;
+        Operations *ops = op->operations;
 
         if (j->first_try)
                 strbuf_addf(&b, "second try: %s", stage);
-        pool_set_job_state(p->pool, j, JOB_RUNNING, b.len > 0 && strbuf_error(&b) == 0 ? b.text : stage,
-                MAX_OF(progress, j->progress), policy_now(p));
+        pool_set_job_state(ops->batch->pool, j, JOB_RUNNING,
+                b.len > 0 && strbuf_error(&b) == 0 ? b.text : stage, MAX_OF(progress, j->progress),
+                batch_date(ops->batch));
 }
 
 void operation_progress(Operation *op, const char *stage, double progress) {
         operation_set_stage(op, stage, progress);
-        batch_open(op->policy);
+        batch_open(op->operations->batch);
 }
 
 void operation_finish(Operation *op, JobState state, ErrorCode code, const char *message) {
-        Policy *p = op->policy;
+        Operations *ops = op->operations;
         Job *j = operation_job(op);
 
         operation_free(op);
-        job_finish(p, j, state, code, message);
+        job_finish(ops, j, state, code, message);
 }
 
 /* While the host is not heard of. */
 
 static void on_timeout(void *userdata) {
         Operation *op = userdata;
-        Policy *p = op->policy;
-        const Vm *vm = pool_get(p->pool, CLASS_VM, &op->vm);
+        Operations *ops = op->operations;
+        const Vm *vm = pool_get(ops->batch->pool, CLASS_VM, &op->vm);
         const Host *h = vm ? vm_host(vm) : NULL;
         _cleanup_strbuf_ StrBuf b = {};
         _cleanup_free_ char *message = NULL;
@@ -128,8 +133,8 @@ int operation_wait_for_host(Operation *op) {
 
         if (loop_timer_is_armed(op->timer))
                 return 0;
-        r = loop_call_in(
-                op->policy->loop, &op->timer, op->policy->options.order_timeout_usec, on_timeout, op);
+        r = loop_call_in(batch_loop(op->operations->batch), &op->timer,
+                op->operations->batch->options.order_timeout_usec, on_timeout, op);
         if (r < 0)
                 log_errno(r, "Failed to set the timer of a job, ignoring");
         return r;
@@ -144,11 +149,11 @@ void operation_heard(Operation *op) {
         loop_timer_stop(op->timer);
 }
 
-void operations_host_lost(Policy *p, Host *h) {
+void operations_host_lost(Operations *ops, Host *h) {
         Operation *op;
 
-        for (size_t i = 0; (op = hashmap_next(p->operations, &i));) {
-                const Vm *vm = pool_get(p->pool, CLASS_VM, &op->vm);
+        for (size_t i = 0; (op = hashmap_next(ops->of_vm, &i));) {
+                const Vm *vm = pool_get(ops->batch->pool, CLASS_VM, &op->vm);
 
                 if (vm && vm_host(vm) == h)
                         (void) operation_wait_for_host(op);
@@ -157,7 +162,7 @@ void operations_host_lost(Policy *p, Host *h) {
 
 /* From disk */
 
-static int restore(Policy *p, Job *j) {
+static int restore(Operations *ops, Job *j) {
         OperationKind kind = operation_kind_from_string(j->operation);
         Operation *op;
         const Host *h;
@@ -165,13 +170,13 @@ static int restore(Policy *p, Job *j) {
         int r;
 
         if (j->n_objects > 0 && j->objects[0].class == CLASS_VM)
-                vm = pool_get(p->pool, CLASS_VM, &j->objects[0].id);
-        if (kind == _OPERATION_KIND_INVALID || !vm || vm->booking == BOOKING_NONE || operation_of(p, vm)) {
-                job_finish(p, j, JOB_FAILED, ERROR_INTERNAL_ERROR,
+                vm = pool_get(ops->batch->pool, CLASS_VM, &j->objects[0].id);
+        if (kind == _OPERATION_KIND_INVALID || !vm || vm->booking == BOOKING_NONE || operation_of(ops, vm)) {
+                job_finish(ops, j, JOB_FAILED, ERROR_INTERNAL_ERROR,
                         "policyd was restarted, and nothing was left of this operation.");
                 return 0;
         }
-        r = operation_add(p, kind, vm, j, &op);
+        r = operation_add(ops, kind, vm, j, &op);
         if (r < 0)
                 return r;
         if (j->n_objects > 1 && j->objects[1].class == CLASS_HOST)
@@ -186,8 +191,15 @@ static int restore(Policy *p, Job *j) {
         return h && h->state == HOST_ONLINE ? 0 : operation_wait_for_host(op);
 }
 
-int operations_restore(Policy *p) {
-        const PtrArray *jobs = &p->pool->objects[CLASS_JOB];
+void operations_clear(Operations *ops) {
+        Operation *op;
+
+        for (size_t i = 0; ops->of_vm && (op = hashmap_next(ops->of_vm, &i)); i = 0)
+                operation_free(op);
+}
+
+int operations_restore(Operations *ops) {
+        const PtrArray *jobs = &ops->batch->pool->objects[CLASS_JOB];
         int r;
 
         for (size_t i = 0; i < jobs->n; i++) {
@@ -195,9 +207,16 @@ int operations_restore(Policy *p) {
 
                 if (job_state_is_final(j->state))
                         continue;
-                r = restore(p, j);
+                r = restore(ops, j);
                 if (r < 0)
                         return r;
         }
         return 0;
+}
+
+void operations_done(Operations *ops) {
+        operations_clear(ops);
+        hashmap_free(ops->of_vm);
+        free(ops->ended);
+        *ops = (Operations){};
 }

@@ -8,48 +8,32 @@
  * host's word, is tried once more elsewhere. The functions stand in this order.
  */
 
-#include <stdio.h>
+#include "policyd/service/operations/starts.h"
 
-#include "policyd/words/sentence.h"
-#include "policyd/service/internal.h"
+#include "policyd/service/base/limits.h"
 #include "policyd/service/base/object-log.h"
+#include "policyd/service/hosts/bookings.h"
+#include "policyd/service/hosts/epoch.h"
+#include "policyd/service/hosts/outside.h"
+#include "policyd/service/hosts/places.h"
+#include "policyd/service/hosts/reconcile.h"
+#include "policyd/service/operations/decision.h"
+#include "policyd/service/operations/orders.h"
+#include "policyd/service/operations/platform-vgpu.h"
 
-static void start_send(Policy *p, const Uuid *vm_id, const Uuid *token);
+static void start_send(void *owner, const Uuid *vm_id, const Uuid *token);
 
 /* 1: may it start? */
 
-int host_check_reachable(const Host *h, const char *what, Refusal *refusal) {
-        _cleanup_strbuf_ StrBuf b = {};
-
-        if (h && h->state == HOST_ONLINE)
-                return 0;
-        if (!h)
-                return refusal_set(
-                        refusal, ERROR_HOST_OFFLINE, "The host is gone, so %s is not possible.", what);
-        if (h->state == HOST_CONNECTING)
-                return refusal_set(refusal, ERROR_HOST_OFFLINE,
-                        "Host '%s' has not been heard from yet, so %s is not possible. Try again in a "
-                        "moment.",
-                        h->name_label, what);
-        strbuf_addf(&b, "Host '%s' is %s", h->name_label, host_state_to_string(h->state));
-        if (!isempty(h->state_reason)) {
-                strbuf_add(&b, " (");
-                sentence_clause(&b, h->state_reason);
-                strbuf_add(&b, ")");
-        }
-        strbuf_addf(&b, ", so %s is not possible. Bring it back, or declare it dead when it is.", what);
-        return refusal_take(refusal, ERROR_HOST_OFFLINE, &b);
-}
-
-static int check_startable(Policy *p, const Vm *vm, Refusal *refusal) {
-        if (hashmap_get(p->operations, &vm->object.id))
+static int check_startable(Operations *ops, const Vm *vm, Refusal *refusal) {
+        if (operation_of(ops, vm))
                 return refusal_set(refusal, ERROR_OTHER_OPERATION_IN_PROGRESS,
                         "VM '%s' has an operation in progress. Wait for its job, or cancel it.",
                         vm->name_label);
         switch (vm->booking) {
         case BOOKING_NONE:
                 if (vm->power_state == POWER_HALTED)
-                        return old_check_start(p, vm, refusal);
+                        return old_check_start(ops->hosts, vm, refusal);
                 break;
         case BOOKING_RESERVED:
         case BOOKING_SENT:
@@ -73,38 +57,38 @@ static int check_startable(Policy *p, const Vm *vm, Refusal *refusal) {
 
 /* 2: book it */
 
-static int book(Policy *p, Vm *vm, Reservation *reservation, const Allocation *a, Uuid *ret_token) {
+static int book(Operations *ops, Vm *vm, Reservation *reservation, const Allocation *a, Uuid *ret_token) {
         _cleanup_free_ char *decision = NULL;
         Uuid token;
         int r;
 
-        r = policy_new_uuid(p, &token);
-        r = r ?: decision_to_text(p, vm, a, &decision);
+        r = batch_new_uuid(ops->batch, &token);
+        r = r ?: decision_to_text(batch_date(ops->batch), vm, a, &decision);
         if (r < 0)
                 return r;
-        r = allocation_apply(p->pool, vm, reservation, a);
+        r = allocation_apply(ops->batch->pool, vm, reservation, a);
         if (r < 0)
-                return batch_poison(p, r);
-        pool_set_vm_booking(p->pool, vm, BOOKING_RESERVED, &token);
+                return batch_poison(ops->batch, r);
+        pool_set_vm_booking(ops->batch->pool, vm, BOOKING_RESERVED, &token);
         vm->reservation = reservation;
         vm->stop_token = UUID_NULL;
-        vm->order = ++p->meta.orders;
+        vm->order = ++ops->batch->meta.orders;
         vm->memory_counted = false;
         free(vm->decision);
         vm->decision = take_ptr(decision);
-        pool_touch(p->pool, &vm->object, 0, /* store= */ true);
+        pool_touch(ops->batch->pool, &vm->object, 0, /* store= */ true);
         log_vm(LOG_INFO, MSG_VM_PLACED, vm, a->host, "VM %s is to start on host %s.", vm->name_label,
                 a->host->name_label);
         *ret_token = token;
-        return batch_then(p, start_send, &vm->object.id, &token);
+        return batch_then(ops->batch, start_send, ops, &vm->object.id, &token);
 }
 
-static int add_job(Policy *p, Vm *vm, const StartOptions *options, const Uuid *token, Job **ret) {
+static int add_job(Operations *ops, Vm *vm, const StartOptions *options, const Uuid *token, Job **ret) {
         Operation *op;
         Job *j;
         int r;
 
-        r = operation_new(p, OPERATION_START, vm, token, &op);
+        r = operation_new(ops, OPERATION_START, vm, token, &op);
         if (r < 0)
                 return r;
         j = operation_job(op);
@@ -125,81 +109,82 @@ static void move_refusal(Refusal *from, Refusal *to) {
 }
 
 /* As a start would decide, and nothing is left of it. */
-static int start_rehearse(Policy *p, const Vm *vm, const StartOptions *options, Refusal *refusal) {
+static int start_rehearse(Operations *ops, const Vm *vm, const StartOptions *options, Refusal *refusal) {
         AllocRequest request = {.vm = vm, .only = options->on, .reservation = options->reservation};
         _cleanup_vm_preview_ VmPreview preview = {};
         _cleanup_(allocation_done) Allocation a = {};
         int r;
 
-        r = platform_vgpu_preview(p, vm, &preview, &request.vm, refusal);
+        r = platform_vgpu_preview(ops->batch, vm, &preview, &request.vm, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
-        r = decide_start(p, &request, /* visitor= */ NULL, &a);
+        r = decide_start(ops->batch->pool, &request, /* visitor= */ NULL, &a);
         if (r >= 0 && a.refusal.code != ERROR_NONE)
                 move_refusal(&a.refusal, refusal);
         return r;
 }
 
-int vms_start(Policy *p, Vm *vm, const StartOptions *options, Job **ret_job, Refusal *refusal) {
+int start_vm(Operations *ops, Vm *vm, const StartOptions *options, Job **ret_job, Refusal *refusal) {
         AllocRequest request = {.vm = vm, .only = options->on, .reservation = options->reservation};
         _cleanup_(allocation_done) Allocation a = {};
         Uuid token;
         int r;
 
-        r = check_startable(p, vm, refusal);
+        r = check_startable(ops, vm, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
-                r = policy_check_limit(p, CLASS_JOB, 1, refusal);
+                r = check_limit(ops->batch, CLASS_JOB, 1, refusal);
         if (r == 0 && refusal->code == ERROR_NONE && options->dry_run)
-                return start_rehearse(p, vm, options, refusal);
+                return start_rehearse(ops, vm, options, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
-                r = platform_vgpu_ensure(p, vm, /* starting= */ true, refusal);
+                r = platform_vgpu_ensure(ops->batch, vm, /* starting= */ true, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
 
-        r = decide_start(p, &request, /* visitor= */ NULL, &a);
+        r = decide_start(ops->batch->pool, &request, /* visitor= */ NULL, &a);
         if (r < 0)
                 return r;
-        demand_note(p->pool, vm);
+        demand_note(ops->batch->pool, vm);
         if (a.refusal.code != ERROR_NONE) {
                 log_vm(LOG_INFO, MSG_VM_REFUSED, vm, options->on, "%s", strempty(a.refusal.message));
                 move_refusal(&a.refusal, refusal);
                 return 0;
         }
-        r = book(p, vm, options->reservation, &a, &token);
-        r = r ?: add_job(p, vm, options, &token, ret_job);
-        return batch_poison(p, r);
+        r = book(ops, vm, options->reservation, &a, &token);
+        r = r ?: add_job(ops, vm, options, &token, ret_job);
+        return batch_poison(ops->batch, r);
 }
 
 /* 3: the booking is on disk; the order goes out */
 
 static void start_replied(
-        Policy *p, const Call *call, LinkOutcome outcome, ErrorCode code, const char *message);
+        void *owner, const Call *call, LinkOutcome outcome, ErrorCode code, const char *message);
 
-static int hand_over(Policy *p, Vm *vm, const Uuid *token) {
-        Peer *peer = vm->scheduled_on ? peer_of(p, vm->scheduled_on) : NULL;
+static int hand_over(Operations *ops, Vm *vm, const Uuid *token) {
+        Peer *peer = vm->scheduled_on ? peer_of(ops->hosts, vm->scheduled_on) : NULL;
         _cleanup_free_ char *order = NULL;
         Call *call;
         int r;
 
-        if (!peer || !peer->claimed || p->stale)
+        if (!peer || !peer->claimed || ops->hosts->stale)
                 return -ENOTCONN;
         r = order_build_start(peer, vm, &order);
-        r = r ?: call_new(peer, start_replied, &vm->object.id, token, &call);
+        r = r ?: call_new(peer, start_replied, ops, &vm->object.id, token, &call);
         if (r < 0)
                 return r;
 
         /* From here on it may arrive. The mark needs no commit: on disk "reserved" is read as "sent". */
-        pool_set_vm_booking(p->pool, vm, BOOKING_SENT, NULL);
-        r = p->links->start_vm(peer->link, order, call_replied, call);
+        pool_set_vm_booking(ops->batch->pool, vm, BOOKING_SENT, NULL);
+        r = ops->hosts->links->start_vm(peer->link, order, call_replied, call);
         if (r < 0) {
                 call_free(call);
-                pool_set_vm_booking(p->pool, vm, BOOKING_RESERVED, NULL);
+                pool_set_vm_booking(ops->batch->pool, vm, BOOKING_RESERVED, NULL);
         }
         return r;
 }
 
-static void start_send(Policy *p, const Uuid *vm_id, const Uuid *token) {
-        Vm *vm = pool_get(p->pool, CLASS_VM, vm_id);
+static void start_send(void *owner, const Uuid *vm_id, const Uuid *token) {
+        Operations *ops = owner;
+        Vm *vm = pool_get(ops->batch->pool, CLASS_VM, vm_id);
         _cleanup_refusal_ Refusal old = {};
         Operation *op;
         int r;
@@ -207,38 +192,39 @@ static void start_send(Policy *p, const Uuid *vm_id, const Uuid *token) {
         if (!vm || vm->booking != BOOKING_RESERVED || !uuid_equal(&vm->token, token))
                 return;
         /* What a host said since it was decided. */
-        r = old_check_start(p, vm, &old);
+        r = old_check_start(ops->hosts, vm, &old);
         if (r < 0 || old.code != ERROR_NONE) {
-                start_failed_on_host(p, vm, START_NOT_SENT, ERROR_HOST_OFFLINE,
+                start_failed_on_host(ops, vm, START_NOT_SENT, ERROR_HOST_OFFLINE,
                         r < 0 ? "The start could not be checked: out of memory." : old.message);
                 return;
         }
-        r = hand_over(p, vm, token);
+        r = hand_over(ops, vm, token);
         if (r >= 0) {
-                op = operation_of(p, vm);
+                op = operation_of(ops, vm);
                 if (op)
                         operation_set_stage(op, "sent", -1);
                 return;
         }
         if (r == -ENOTCONN || r == -ENOBUFS)
-                start_failed_on_host(p, vm, START_NOT_SENT, ERROR_HOST_OFFLINE,
+                start_failed_on_host(ops, vm, START_NOT_SENT, ERROR_HOST_OFFLINE,
                         r == -ENOBUFS ? "The host has more orders waiting than it can take."
                                       : "The host went offline before the order was sent.");
         else
                 start_failed_on_host(
-                        p, vm, START_NOT_SENT, ERROR_INTERNAL_ERROR, "The start order could not be built.");
+                        ops, vm, START_NOT_SENT, ERROR_INTERNAL_ERROR, "The start order could not be built.");
 }
 
 /* 4: the host has answered */
 
 static void start_replied(
-        Policy *p, const Call *call, LinkOutcome outcome, ErrorCode code, const char *message) {
-        Vm *vm = pool_get(p->pool, CLASS_VM, &call->object);
+        void *owner, const Call *call, LinkOutcome outcome, ErrorCode code, const char *message) {
+        Operations *ops = owner;
+        Vm *vm = pool_get(ops->batch->pool, CLASS_VM, &call->object);
         Operation *op;
 
-        if (p->closing || !vm || !uuid_equal(&vm->token, &call->token))
+        if (ops->batch->closing || !vm || !uuid_equal(&vm->token, &call->token))
                 return;
-        op = operation_of(p, vm);
+        op = operation_of(ops, vm);
         switch (outcome) {
         case LINK_DONE:
                 if (op)
@@ -250,7 +236,7 @@ static void start_replied(
                 if (vm->booking != BOOKING_SENT)
                         break;
                 peer_touch(call->peer);
-                start_failed_on_host(p, vm, START_REFUSED, code, message);
+                start_failed_on_host(ops, vm, START_REFUSED, code, message);
                 break;
         case LINK_UNKNOWN:
                 if (op)
@@ -304,7 +290,7 @@ static int avoid_host(Operation *op, const Host *h) {
  * has PGPUs, should it never tell. 1: they are.
  */
 static int start_note_held(Operation *op, Vm *vm, Host *h, ErrorCode code) {
-        Policy *p = op->policy;
+        Operations *ops = op->operations;
         bool known = false;
         int r = 0;
 
@@ -319,10 +305,10 @@ static int start_note_held(Operation *op, Vm *vm, Host *h, ErrorCode code) {
                 Pgpu *pgpu = ((const Vgpu *) vm->vgpus.items[i])->scheduled_on;
 
                 if (pgpu && code == ERROR_PGPU_UNHEALTHY)
-                        r = pool_set_pgpu_health(p->pool, pgpu, PGPU_HEALTH_LOST,
+                        r = pool_set_pgpu_health(ops->batch->pool, pgpu, PGPU_HEALTH_LOST,
                                 "Its host says that it does not answer.");
                 else if (pgpu)
-                        r = pool_set_pgpu_held_by(p->pool, pgpu, "another domain");
+                        r = pool_set_pgpu_held_by(ops->batch->pool, pgpu, "another domain");
         }
         return r < 0 ? r : 1;
 }
@@ -331,22 +317,22 @@ static int start_note_held(Operation *op, Vm *vm, Host *h, ErrorCode code) {
 static int book_again(Operation *op, Vm *vm, const AllocRequest *request, Reservation *reservation) {
         _cleanup_refusal_ Refusal old = {};
         _cleanup_(allocation_done) Allocation a = {};
-        Policy *p = op->policy;
+        Operations *ops = op->operations;
         Job *j = operation_job(op);
         Uuid token;
         int r;
 
-        r = old_check_start(p, vm, &old);
+        r = old_check_start(ops->hosts, vm, &old);
         if (r < 0 || old.code != ERROR_NONE)
                 return r;
-        r = allocate(p->pool, request, NULL, &a);
+        r = allocate(ops->batch->pool, request, NULL, &a);
         if (r < 0 || a.refusal.code != ERROR_NONE)
                 return r;
-        r = book(p, vm, reservation, &a, &token);
+        r = book(ops, vm, reservation, &a, &token);
         if (r < 0)
                 return r;
         j->token = token;
-        pool_touch(p->pool, &j->object, 0, /* store= */ true);
+        pool_touch(ops->batch->pool, &j->object, 0, /* store= */ true);
         operation_progress(op, "booked", 0);
         return 1;
 }
@@ -358,7 +344,7 @@ static int list_avoided(const Operation *op, const Host ***ret, AllocRequest *re
         if (!avoid)
                 return -ENOMEM;
         for (size_t i = 0; i < op->n_avoid; i++) {
-                const Host *h = pool_get(op->policy->pool, CLASS_HOST, &op->avoid[i]);
+                const Host *h = pool_get(op->operations->batch->pool, CLASS_HOST, &op->avoid[i]);
 
                 if (h)
                         avoid[request->n_avoid++] = h;
@@ -377,7 +363,7 @@ static int try_next_host(Operation *op, Vm *vm, const Host *refused, Reservation
         if (r < 0)
                 return r;
         if (!uuid_is_null(&op->only)) {
-                request.only = pool_get(op->policy->pool, CLASS_HOST, &op->only);
+                request.only = pool_get(op->operations->batch->pool, CLASS_HOST, &op->only);
                 if (!request.only)
                         return 0;
         }
@@ -389,7 +375,7 @@ static int try_next_host(Operation *op, Vm *vm, const Host *refused, Reservation
 static int try_next_pgpu(Operation *op, Vm *vm, Host *h, const FailedTry *failed, Reservation *reservation) {
         AllocRequest request = {
                 .vm = vm, .only = h, .reservation = reservation, .without_reason = true};
-        Pool *pool = op->policy->pool;
+        Pool *pool = op->operations->batch->pool;
         bool present[failed->n_pgpus + 1];
         int r;
 
@@ -439,7 +425,7 @@ static int could_start_elsewhere(Operation *op, Vm *vm, Host *h) {
 
         r = avoid_host(op, h);
         r = r < 0 ? r : list_avoided(op, &avoid, &request);
-        r = r < 0 ? r : allocate(op->policy->pool, &request, NULL, &a);
+        r = r < 0 ? r : allocate(op->operations->batch->pool, &request, NULL, &a);
         return r < 0 ? r : a.refusal.code == ERROR_NONE;
 }
 
@@ -459,7 +445,7 @@ static void start_gives_up(
         Operation *op, Vm *vm, Host *h, StartEnd end, ErrorCode code, const FailedTry *failed) {
         Job *j = operation_job(op);
         _cleanup_strbuf_ StrBuf b = {};
-        Policy *p = op->policy;
+        Operations *ops = op->operations;
         int r = 1;
 
         if (j->first_try)
@@ -470,13 +456,13 @@ static void start_gives_up(
                 r = h ? could_start_elsewhere(op, vm, h) : 1;
         }
         if (r < 0 || strbuf_error(&b) < 0) {
-                (void) batch_poison(p, -ENOMEM);
+                (void) batch_poison(ops->batch, -ENOMEM);
                 return;
         }
         log_vm(LOG_WARNING, MSG_VM_FAILED, vm, h, "VM %s could not be started. %s", vm->name_label, b.text);
         operation_finish(op, JOB_FAILED, code, b.text);
         if (r == 0)
-                places_failed_everywhere(p, vm);
+                places_failed_everywhere(ops->hosts, vm);
 }
 
 /* Its host's word, that the guest never ran and why. */
@@ -497,10 +483,10 @@ static int start_goes_on(Operation *op, Vm *vm, Host *h, int held, StartEnd end,
         return 0;
 }
 
-void start_failed_on_host(Policy *p, Vm *vm, StartEnd end, ErrorCode code, const char *message) {
+void start_failed_on_host(Operations *ops, Vm *vm, StartEnd end, ErrorCode code, const char *message) {
         _cleanup_(failed_try_done) FailedTry failed = {};
         Reservation *reservation = vm->reservation;
-        Operation *op = operation_of(p, vm);
+        Operation *op = operation_of(ops, vm);
         Host *h = vm_host(vm);
         int held = 0, r;
 
@@ -508,18 +494,18 @@ void start_failed_on_host(Policy *p, Vm *vm, StartEnd end, ErrorCode code, const
                 held = start_note_held(op, vm, h, code);
         r = failed_try_note(&failed, vm, message);
         if (r < 0) {
-                (void) batch_poison(p, r);
+                (void) batch_poison(ops->batch, r);
                 return;
         }
         log_vm(LOG_NOTICE, MSG_RESERVATION_RELEASED, vm, h, "%s", failed.sentence);
-        booking_release(p, vm);
+        booking_release(ops->hosts, vm);
         if (op && op->kind != OPERATION_START)
                 operation_finish(op, JOB_DONE, ERROR_NONE, "");
         /* It has the VM under another order, which its report may tell of. */
         if (h && code == ERROR_VM_BAD_POWER_STATE)
-                (void) batch_poison(p, outside_update(p, h));
-        reconcile_stray(p, vm);
-        op = operation_of(p, vm);
+                (void) batch_poison(ops->batch, outside_update(ops->hosts, h));
+        reconcile_stray(ops->hosts, vm);
+        op = operation_of(ops, vm);
         if (!op)
                 return;
         operation_heard(op);
@@ -530,57 +516,11 @@ void start_failed_on_host(Policy *p, Vm *vm, StartEnd end, ErrorCode code, const
         r = start_goes_on(op, vm, h, held, end, code, &failed, reservation);
         /* Noted when it is booked again: the place may be suspect now, and the start named it. */
         if (h && place_failed(end, code))
-                places_failed(p, vm,
+                places_failed(ops->hosts, vm,
                         &(StartPlaces){.host = failed.host, .pgpus = failed.pgpus, .n_pgpus = failed.n_pgpus},
                         strempty(message));
         if (r < 0)
-                (void) batch_poison(p, r);
+                (void) batch_poison(ops->batch, r);
         else if (r == 0)
                 start_gives_up(op, vm, h, end, code, &failed);
-}
-
-/* 5: the host says that it ended */
-
-static char *halt_message(const VmEvent *event) {
-        char *text;
-
-        if (!isempty(event->error_message))
-                return strdup(event->error_message);
-        return asprintf(&text, "The VM ended: %s.",
-                       isempty(event->reason) ? "no reason given" : event->reason) < 0
-                       ? NULL
-                       : text;
-}
-
-void start_halted(Policy *p, Vm *vm, Host *h, const VmEvent *event) {
-        Operation *op = operation_of(p, vm);
-        ErrorCode code = ERROR_NONE;
-        _cleanup_free_ char *text = NULL;
-        const char *message;
-
-        if (event->error_name) {
-                code = error_code_from_name(event->error_name);
-                if (code == _ERROR_INVALID || code == ERROR_NONE)
-                        code = ERROR_DOMAIN_FAILED;
-        }
-        text = halt_message(event);
-        message = text ?: "The VM ended.";
-        if (op && op->kind == OPERATION_START) {
-                start_failed_on_host(p, vm,
-                        event->before_unpause && event->error_name ? START_BEFORE_UNPAUSE
-                                                                   : START_MAY_HAVE_RUN,
-                        code == ERROR_NONE ? ERROR_DOMAIN_FAILED : code, message);
-                return;
-        }
-
-        if (code == ERROR_NONE)
-                log_vm(LOG_INFO, MSG_VM_HALTED, vm, h, "VM %s halted on host %s: %s.", vm->name_label,
-                        h->name_label, isempty(event->reason) ? "no reason given" : event->reason);
-        else
-                log_vm(LOG_WARNING, MSG_VM_FAILED, vm, h, "VM %s failed on host %s. %s", vm->name_label,
-                        h->name_label, message);
-        booking_release(p, vm);
-        if (op)
-                operation_finish(op, JOB_DONE, ERROR_NONE, "");
-        reconcile_stray(p, vm);
 }

@@ -7,11 +7,14 @@
  */
 
 #include "common/daemon/log.h"
-#include "policyd/service/internal.h"
+#include "policyd/service/base/limits.h"
+#include "policyd/service/hosts/bookings.h"
+#include "policyd/service/operations/orders.h"
+#include "policyd/service/operations/starts.h"
 
-static void stop_send(Policy *p, const Uuid *vm_id, const Uuid *token);
+static void stop_send(void *owner, const Uuid *vm_id, const Uuid *token);
 
-static int check_stoppable(Policy *p, const Vm *vm, bool force, const Operation *op, Refusal *refusal) {
+static int check_stoppable(Operations *ops, const Vm *vm, bool force, const Operation *op, Refusal *refusal) {
         bool stopping = op && op->kind != OPERATION_START;
 
         if (op && !force)
@@ -28,32 +31,44 @@ static int check_stoppable(Policy *p, const Vm *vm, bool force, const Operation 
 }
 
 /* A start that was not sent yet is simply taken back, and there is nothing to shut down. */
-static int withdraw_start(Policy *p, Vm *vm, Operation *op, Job **ret_job) {
+static int withdraw_start(Operations *ops, Vm *vm, Operation *op, Job **ret_job) {
         Operation *stop;
         int r;
 
-        booking_release(p, vm);
+        booking_release(ops->hosts, vm);
         operation_finish(op, JOB_CANCELLED, ERROR_OPERATION_CANCELLED,
                 "A hard shutdown was asked for before the order was sent.");
-        r = operation_new(p, OPERATION_HARD_SHUTDOWN, vm, &UUID_NULL, &stop);
+        r = operation_new(ops, OPERATION_HARD_SHUTDOWN, vm, &UUID_NULL, &stop);
         if (r < 0)
-                return batch_poison(p, r);
+                return batch_poison(ops->batch, r);
         *ret_job = operation_job(stop);
         operation_finish(stop, JOB_DONE, ERROR_NONE, "");
         return 0;
 }
 
-int vms_shutdown(Policy *p, Vm *vm, bool force, Job **ret_job, Refusal *refusal) {
-        Operation *op = operation_of(p, vm), *stop;
+/* A stop order of its own token, sent after the commit. */
+static int stop_order(Operations *ops, Vm *vm, bool force) {
         int r;
 
-        r = check_stoppable(p, vm, force, op, refusal);
+        r = batch_new_uuid(ops->batch, &vm->stop_token);
+        if (r < 0)
+                return batch_poison(ops->batch, r);
+        vm->order = ++ops->batch->meta.orders;
+        pool_touch(ops->batch->pool, &vm->object, 0, /* store= */ true);
+        return batch_then(ops->batch, stop_send, ops, &vm->object.id, &vm->stop_token);
+}
+
+int stop_vm(Operations *ops, Vm *vm, bool force, Job **ret_job, Refusal *refusal) {
+        Operation *op = operation_of(ops, vm), *stop;
+        int r;
+
+        r = check_stoppable(ops, vm, force, op, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
-                r = policy_check_limit(p, CLASS_JOB, 1, refusal);
+                r = check_limit(ops->batch, CLASS_JOB, 1, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
         if (op && vm->booking == BOOKING_RESERVED)
-                return withdraw_start(p, vm, op, ret_job);
+                return withdraw_start(ops, vm, op, ret_job);
         r = host_check_reachable(vm_host(vm), "shutting the VM down", refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
@@ -61,42 +76,83 @@ int vms_shutdown(Policy *p, Vm *vm, bool force, Job **ret_job, Refusal *refusal)
         /* Asked for again: the same job, and the same order once more, should the first be lost. */
         if (op && op->kind == OPERATION_HARD_SHUTDOWN) {
                 *ret_job = operation_job(op);
-                stop_resend(p, vm);
+                stop_resend(ops, vm);
                 return 0;
         }
         if (op)
                 operation_finish(
                         op, JOB_CANCELLED, ERROR_OPERATION_CANCELLED, "A hard shutdown took its place.");
-        r = operation_new(p, force ? OPERATION_HARD_SHUTDOWN : OPERATION_SHUTDOWN, vm, &vm->token, &stop);
+        r = operation_new(ops, force ? OPERATION_HARD_SHUTDOWN : OPERATION_SHUTDOWN, vm, &vm->token, &stop);
         if (r < 0)
-                return batch_poison(p, r);
+                return batch_poison(ops->batch, r);
         *ret_job = operation_job(stop);
-        return stop_order(p, vm, force);
+        return stop_order(ops, vm, force);
 }
 
-int stop_order(Policy *p, Vm *vm, bool force) {
+void stop_resend(Operations *ops, Vm *vm) {
+        (void) batch_then(ops->batch, stop_send, ops, &vm->object.id, &vm->stop_token);
+}
+
+/* Cancelling: taken back before the order is sent, stopped by force after it. */
+
+static int cancel_start(Operations *ops, Operation *op, Job *j, Vm *vm, Refusal *refusal) {
         int r;
 
-        r = policy_new_uuid(p, &vm->stop_token);
-        if (r < 0)
-                return batch_poison(p, r);
-        vm->order = ++p->meta.orders;
-        pool_touch(p->pool, &vm->object, 0, /* store= */ true);
-        return batch_then(p, stop_send, &vm->object.id, &vm->stop_token);
+        if (vm->booking == BOOKING_RESERVED) {
+                booking_release(ops->hosts, vm);
+                operation_finish(op, JOB_CANCELLED, ERROR_OPERATION_CANCELLED,
+                        "The start was cancelled before the order was sent.");
+                return 0;
+        }
+        r = host_check_reachable(vm_host(vm), "cancelling the start", refusal);
+        if (r < 0 || refusal->code != ERROR_NONE)
+                return r;
+        j->cancel_requested = true;
+        operation_progress(op, "cancelling", -1);
+        pool_touch(ops->batch->pool, &j->object, 0, /* store= */ true);
+        return stop_order(ops, vm, /* force= */ true);
 }
 
-void stop_resend(Policy *p, Vm *vm) {
-        (void) batch_then(p, stop_send, &vm->object.id, &vm->stop_token);
+int cancel_job(Operations *ops, Job *j, Refusal *refusal) {
+        Operation *op = NULL;
+        Vm *vm;
+
+        vm = pool_get(ops->batch->pool, CLASS_VM, &j->objects[0].id);
+        if (vm)
+                op = operation_of(ops, vm);
+        if (job_state_is_final(j->state) || !op || !uuid_equal(&op->job, &j->object.id))
+                return refusal_set(refusal, ERROR_NO_SUCH_OBJECT,
+                        "Job %s has ended (%s); nothing is left to cancel.", UUID_TEXT(&j->object.id),
+                        job_state_to_string(j->state));
+        if (j->cancel_requested)
+                return 0;
+
+        switch (op->kind) {
+        case OPERATION_START:
+                return cancel_start(ops, op, j, vm, refusal);
+        case OPERATION_SHUTDOWN:
+                operation_finish(op, JOB_CANCELLED, ERROR_OPERATION_CANCELLED,
+                        "policyd waits no longer for this shutdown; the guest was asked already and may "
+                        "still end.");
+                return 0;
+        case OPERATION_HARD_SHUTDOWN:
+        case _OPERATION_KIND_MAX:
+        case _OPERATION_KIND_INVALID:
+                break;
+        }
+        return refusal_set(refusal, ERROR_OTHER_OPERATION_IN_PROGRESS,
+                "A hard shutdown cannot be cancelled: VM '%s' is being destroyed.", vm->name_label);
 }
 
 /* After the commit */
 
 static void stop_replied(
-        Policy *p, const Call *call, LinkOutcome outcome, ErrorCode code, const char *message) {
-        Vm *vm = pool_get(p->pool, CLASS_VM, &call->object);
-        Operation *op = vm ? operation_of(p, vm) : NULL;
+        void *owner, const Call *call, LinkOutcome outcome, ErrorCode code, const char *message) {
+        Operations *ops = owner;
+        Vm *vm = pool_get(ops->batch->pool, CLASS_VM, &call->object);
+        Operation *op = vm ? operation_of(ops, vm) : NULL;
 
-        if (p->closing || !vm || !uuid_equal(&vm->stop_token, &call->token))
+        if (ops->batch->closing || !vm || !uuid_equal(&vm->stop_token, &call->token))
                 return;
         switch (outcome) {
         case LINK_DONE:
@@ -116,7 +172,8 @@ static void stop_replied(
                 peer_touch(call->peer);
                 if (code == ERROR_NO_SUCH_OBJECT) {
                         peer_drop_reported(call->peer, &vm->object.id);
-                        start_failed_on_host(p, vm, START_REFUSED, code, "The host says that the VM is not there.");
+                        start_failed_on_host(
+                                ops, vm, START_REFUSED, code, "The host says that the VM is not there.");
                 } else if (op && op->kind == OPERATION_START) {
                         log_warning("Cancelling the start of VM %s was refused: %s", vm->name_label,
                                 strempty(message));
@@ -132,22 +189,23 @@ static void stop_replied(
         }
 }
 
-static void stop_send(Policy *p, const Uuid *vm_id, const Uuid *token) {
-        Vm *vm = pool_get(p->pool, CLASS_VM, vm_id);
-        Operation *op = vm ? operation_of(p, vm) : NULL;
+static void stop_send(void *owner, const Uuid *vm_id, const Uuid *token) {
+        Operations *ops = owner;
+        Vm *vm = pool_get(ops->batch->pool, CLASS_VM, vm_id);
+        Operation *op = vm ? operation_of(ops, vm) : NULL;
         const Host *h = vm ? vm_host(vm) : NULL;
-        Peer *peer = h ? peer_of(p, h) : NULL;
+        Peer *peer = h ? peer_of(ops->hosts, h) : NULL;
         _cleanup_free_ char *order = NULL;
         Call *call;
         int r;
 
         if (!op || !uuid_equal(&vm->stop_token, token))
                 return;
-        r = peer && peer->claimed && !p->stale ? 0 : -ENOTCONN;
+        r = peer && peer->claimed && !ops->hosts->stale ? 0 : -ENOTCONN;
         r = r ?: order_build_stop(peer, vm, /* force= */ op->kind != OPERATION_SHUTDOWN, &order);
-        r = r ?: call_new(peer, stop_replied, vm_id, token, &call);
+        r = r ?: call_new(peer, stop_replied, ops, vm_id, token, &call);
         if (r == 0) {
-                r = p->links->stop_vm(peer->link, order, call_replied, call);
+                r = ops->hosts->links->stop_vm(peer->link, order, call_replied, call);
                 if (r < 0)
                         call_free(call);
         }

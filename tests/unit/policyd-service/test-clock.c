@@ -2,7 +2,7 @@
  * A clock that stands before 1970, as that of a machine without a battery does; and one that was ahead
  */
 
-#include "policyd/service/internal.h"
+#include "policyd/service/objects/policy-private.h"
 #include "tests/unit/policyd-service/world.h"
 
 #define TODAY UINT64_C(1780000000000000) /* 2026 */
@@ -37,7 +37,7 @@ static void nothing_expires_before_1970(void **state) {
 
 static void assert_lasts(World *w, const Uuid *id, uint64_t seconds) {
         const Reservation *v = pool_get(policy_pool(w->policy), CLASS_RESERVATION, id);
-        uint64_t left = v->expires - policy_now(w->policy);
+        uint64_t left = v->expires - loop_now(sim_loop_of(w->sim), LOOP_REALTIME);
 
         assert_true(left <= seconds * 1000000 && left > seconds * 1000000 - 30 * UINT64_C(1000000));
 }

@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-#include "policyd/service/internal.h"
+#include "policyd/decide/place-health.h"
 
 #define EMULATOR "org.xenvgpu.Error.FailedToStartEmulator"
 

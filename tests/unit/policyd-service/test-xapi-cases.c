@@ -11,7 +11,7 @@
 #include <stdio.h>
 
 #include "common/json/json-get.h"
-#include "policyd/service/internal.h"
+#include "policyd/service/operations/orders.h"
 
 typedef struct Placement {
         const char *platform;

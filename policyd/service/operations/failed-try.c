@@ -5,8 +5,8 @@
  * host began and could not build the domain; what it lacks or forbids is known, and no failure of the place.
  */
 
+#include "policyd/service/operations/starts.h"
 #include "policyd/words/sentence.h"
-#include "policyd/service/internal.h"
 
 void failed_try_done(FailedTry *t) {
         free(t->pgpus);

@@ -5,11 +5,12 @@
  * The VM's own uuid and name stand in the libxl config, whatever it said when it was created.
  */
 
-#include "policyd/service/internal.h"
+#include "policyd/service/operations/orders.h"
 
 #include <stdio.h>
 
 #include "common/base/parse.h"
+#include "common/json/json-get.h"
 #include "protocol/order.h"
 
 /* Of our own store; most platforms are empty, and reading is what costs here. */

@@ -2,26 +2,33 @@
  * Hosts: adding, removing, enabling, declaring dead
  */
 
-#include <stdio.h>
+#include "policyd/service/objects/policy-private.h"
 
-#include "policyd/service/internal.h"
 #include "policyd/service/base/object-log.h"
+#include "policyd/service/hosts/bookings.h"
+#include "policyd/service/hosts/epoch.h"
+#include "policyd/service/hosts/host-links.h"
+#include "policyd/service/hosts/outside.h"
+#include "policyd/service/hosts/places.h"
+#include "policyd/service/hosts/reconcile.h"
 
-static void dial(Policy *p, const Uuid *id, const Uuid *unused) {
-        if (peers_sync(p) < 0)
+static void dial(void *owner, const Uuid *id, const Uuid *unused) {
+        Policy *p = owner;
+
+        if (peers_sync(&p->hosts) < 0)
                 log_error("Failed to dial a host: out of memory. It is dialled when policyd starts again.");
 }
 
 static int check_new_host(Policy *p, const char *name, const char *address, Refusal *refusal) {
-        const PtrArray *hosts = &p->pool->objects[CLASS_HOST];
+        const PtrArray *hosts = &p->batch.pool->objects[CLASS_HOST];
         _cleanup_free_ char *message = NULL;
         ErrorCode code;
         int r;
 
-        r = policy_check_label("A host", name, refusal);
+        r = check_label("A host", name, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
-        code = p->links->check_address(address, &message);
+        code = p->hosts.links->check_address(address, &message);
         if (code != ERROR_NONE)
                 return refusal_set(refusal, code, "%s", message ? message : "The address cannot be used.");
 
@@ -38,7 +45,7 @@ static int check_new_host(Policy *p, const char *name, const char *address, Refu
                                 "name.",
                                 name, h->address);
         }
-        return policy_check_limit(p, CLASS_HOST, 1, refusal);
+        return check_limit(&p->batch, CLASS_HOST, 1, refusal);
 }
 
 int hosts_add(Policy *p, const char *name, const char *address, Host **ret, Refusal *refusal) {
@@ -51,17 +58,17 @@ int hosts_add(Policy *p, const char *name, const char *address, Host **ret, Refu
         r = check_new_host(p, name, address, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
-        r = policy_new_uuid(p, &id);
+        r = batch_new_uuid(&p->batch, &id);
         if (r < 0)
                 return r;
-        r = pool_add_host(p->pool, &id, 0, name, address, &h);
+        r = pool_add_host(p->batch.pool, &id, 0, name, address, &h);
         if (r < 0)
                 return r;
-        pool_set_host_enabled(p->pool, h, true);
-        pool_set_host_state(p->pool, h, HOST_CONNECTING, HOST_NOT_HEARD);
+        pool_set_host_enabled(p->batch.pool, h, true);
+        pool_set_host_state(p->batch.pool, h, HOST_CONNECTING, HOST_NOT_HEARD);
         /* It may be one that was added after the copy was made, and run what that does not know. */
-        pool_set_host_unheard(p->pool, h, p->meta.old != OLD_NOT);
-        r = batch_then(p, dial, &id, NULL);
+        pool_set_host_unheard(p->batch.pool, h, p->batch.meta.old != OLD_NOT);
+        r = batch_then(&p->batch, dial, p, &id, NULL);
         if (r < 0)
                 return r;
         *ret = h;
@@ -70,7 +77,8 @@ int hosts_add(Policy *p, const char *name, const char *address, Host **ret, Refu
 
 /* After the removal is on disk: the host is told that it is free, then the connection ends. */
 
-static void released(Policy *p, const Call *call, LinkOutcome outcome, ErrorCode code, const char *message) {
+static void released(
+        void *owner, const Call *call, LinkOutcome outcome, ErrorCode code, const char *message) {
         if (outcome != LINK_DONE)
                 log_warning("A host that was removed from the pool did not take its release: %s, ignoring",
                         strempty(message));
@@ -85,14 +93,15 @@ static void on_released(
         peer_free(peer);
 }
 
-static void part(Policy *p, const Uuid *id, const Uuid *unused) {
-        Peer *peer = hashmap_get(p->peers, id);
+static void part(void *owner, const Uuid *id, const Uuid *unused) {
+        Policy *p = owner;
+        Peer *peer = hashmap_get(p->hosts.peers, id);
         Call *call;
 
         if (!peer)
                 return;
-        if (peer->claimed && call_new(peer, released, id, &UUID_NULL, &call) >= 0) {
-                peer->parting = p->links->release(peer->link, on_released, call) >= 0;
+        if (peer->claimed && call_new(peer, released, NULL, id, &UUID_NULL, &call) >= 0) {
+                peer->parting = p->hosts.links->release(peer->link, on_released, call) >= 0;
                 if (peer->parting)
                         return;
                 call_free(call);
@@ -106,30 +115,30 @@ int hosts_remove(Policy *p, Host *h, Refusal *refusal) {
         r = rule_host_remove(h, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
-        r = batch_then(p, part, &h->object.id, NULL);
+        r = batch_then(&p->batch, part, p, &h->object.id, NULL);
         if (r < 0)
                 return r;
-        places_clear_host(p, h);
-        pool_remove(p->pool, &h->object);
-        types_collect(p);
-        (void) batch_poison(p, problems_update(p));
+        places_clear_host(&p->hosts, h);
+        pool_remove(p->batch.pool, &h->object);
+        types_collect(&p->hosts);
+        (void) batch_poison(&p->batch, problems_update(&p->hosts));
         return 0;
 }
 
 int hosts_set_enabled(Policy *p, Host *h, bool enabled, Refusal *refusal) {
-        pool_set_host_enabled(p->pool, h, enabled);
-        batch_open(p);
+        pool_set_host_enabled(p->batch.pool, h, enabled);
+        batch_open(&p->batch);
         if (enabled)
-                places_clear_host(p, h);
+                places_clear_host(&p->hosts, h);
         return 0;
 }
 
 /* One that is connected, or waits for its turn to log in, is left as it is. */
 int hosts_reconnect(Policy *p, Host *h, Refusal *refusal) {
-        Peer *peer = peer_of(p, h);
+        Peer *peer = peer_of(&p->hosts, h);
 
         if (peer)
-                p->links->dial_now(peer->link);
+                p->hosts.links->dial_now(peer->link);
         return 0;
 }
 
@@ -138,7 +147,7 @@ int hosts_reconnect(Policy *p, Host *h, Refusal *refusal) {
  * was sent there. While policyd can hear the host itself, the host knows better.
  */
 int hosts_declare_dead(Policy *p, Host *h, Refusal *refusal) {
-        Peer *peer = peer_of(p, h);
+        Peer *peer = peer_of(&p->hosts, h);
         size_t n = h->vms.n;
 
         if (h->state == HOST_ONLINE)
@@ -147,22 +156,22 @@ int hosts_declare_dead(Policy *p, Host *h, Refusal *refusal) {
                         "first.",
                         h->name_label);
 
-        batch_open(p);
-        (void) batch_poison(p, outside_forget_host(p, h));
+        batch_open(&p->batch);
+        (void) batch_poison(&p->batch, outside_forget_host(&p->hosts, h));
         while (h->vms.n > 0) {
                 Vm *vm = h->vms.items[h->vms.n - 1];
-                Operation *op = operation_of(p, vm);
+                Operation *op = operation_of(&p->operations, vm);
 
                 log_vm(LOG_NOTICE, MSG_RESERVATION_RELEASED, vm, h,
                         "VM %s is released: its host %s was declared dead.", vm->name_label, h->name_label);
-                booking_release(p, vm);
+                booking_release(&p->hosts, vm);
                 if (op && op->kind == OPERATION_START)
                         operation_finish(op, JOB_FAILED, ERROR_HOST_OFFLINE, "The host was declared dead.");
                 else if (op)
                         operation_finish(op, JOB_DONE, ERROR_NONE, "");
-                reconcile_stray(p, vm);
+                reconcile_stray(&p->hosts, vm);
         }
-        takeover_collect_absent(p, h);
+        takeover_collect_absent(&p->hosts, h);
         if (peer)
                 old_heard(peer, h);
         log_host(LOG_NOTICE, NULL, h, "Host %s was declared dead; VMs released: %zu.", h->name_label, n);

@@ -7,8 +7,11 @@
  * What only asks, a dry run or an explanation, sees the VM as it would be and leaves the pool as it is.
  */
 
-#include "policyd/service/internal.h"
+#include "policyd/service/operations/platform-vgpu.h"
 
+#include "policyd/decide/allocate.h"
+#include "policyd/service/base/additions.h"
+#include "policyd/service/base/limits.h"
 #include "policyd/store/vm-needs.h"
 #include "protocol/vm-record.h"
 
@@ -36,8 +39,9 @@ static bool type_has_config(const Pgpu *pgpu, const VgpuType *t, const char *con
 
 /* The first PGPU at the address that supports the type of the file, one with capacity before a full one;
  * hosts in order of the pool. */
-static Pgpu *find_pgpu(Policy *p, const PlatformVgpu *form, VgpuType **ret_type, bool *ret_address_known) {
-        const PtrArray *pgpus = &p->pool->objects[CLASS_PGPU];
+static Pgpu *find_pgpu(
+        const Batch *b, const PlatformVgpu *form, VgpuType **ret_type, bool *ret_address_known) {
+        const PtrArray *pgpus = &b->pool->objects[CLASS_PGPU];
         Pgpu *found = NULL;
 
         *ret_address_known = false;
@@ -76,7 +80,7 @@ static void wish_done(Wish *w) {
 
 /* 1: pgpu and type serve it. 0: the VM has no such form, or none that it needs, or nothing serves it yet,
  * which refuses a start. */
-static int find_wish(Policy *p, const Vm *vm, bool starting, Wish *ret, Refusal *refusal) {
+static int find_wish(const Batch *b, const Vm *vm, bool starting, Wish *ret, Refusal *refusal) {
         VmRecord record = {};
         JsonReader reader = {};
         bool address_known;
@@ -94,7 +98,7 @@ static int find_wish(Policy *p, const Vm *vm, bool starting, Wish *ret, Refusal 
         if (r <= 0)
                 return r;
 
-        ret->pgpu = find_pgpu(p, &ret->form, &ret->type, &address_known);
+        ret->pgpu = find_pgpu(b, &ret->form, &ret->type, &address_known);
         if (ret->pgpu)
                 return 1;
         if (!starting)
@@ -130,30 +134,30 @@ static int check_platform(const Vm *vm, Refusal *refusal) {
         return r;
 }
 
-static int make_vgpu(Policy *p, Vm *vm, const Wish *w, Refusal *refusal) {
+static int make_vgpu(Batch *b, Vm *vm, const Wish *w, Refusal *refusal) {
         Vgpu *v;
         int r;
 
-        r = policy_check_limit(p, CLASS_VGPU, 1, refusal);
+        r = check_limit(b, CLASS_VGPU, 1, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
-        r = vgpu_add(p, vm, w->pgpu->group, w->type, /* device= */ 0, NULL, strempty(w->form.extra_args), &v);
+        r = vgpu_add(b, vm, w->pgpu->group, w->type, /* device= */ 0, NULL, strempty(w->form.extra_args), &v);
         if (r < 0)
                 return r;
         v->pinned = true;
         v->pinned_pci = w->form.pci_id;
-        return vm_needs_update(p, vm, refusal);
+        return vm_needs_update(b, vm, refusal);
 }
 
-int platform_vgpu_ensure(Policy *p, Vm *vm, bool starting, Refusal *refusal) {
+int platform_vgpu_ensure(Batch *b, Vm *vm, bool starting, Refusal *refusal) {
         _cleanup_wish_ Wish w = {};
         int r;
 
         r = starting ? check_platform(vm, refusal) : 0;
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
-        r = find_wish(p, vm, starting, &w, refusal);
-        return r <= 0 ? r : make_vgpu(p, vm, &w, refusal);
+        r = find_wish(b, vm, starting, &w, refusal);
+        return r <= 0 ? r : make_vgpu(b, vm, &w, refusal);
 }
 
 void vm_preview_done(VmPreview *v) {
@@ -163,7 +167,8 @@ void vm_preview_done(VmPreview *v) {
         strv_free(v->vm.objections);
 }
 
-int platform_vgpu_preview(Policy *p, const Vm *vm, VmPreview *preview, const Vm **ret, Refusal *refusal) {
+int platform_vgpu_preview(
+        const Batch *b, const Vm *vm, VmPreview *preview, const Vm **ret, Refusal *refusal) {
         _cleanup_wish_ Wish w = {};
         JsonReader reader = {};
         int r;
@@ -171,7 +176,7 @@ int platform_vgpu_preview(Policy *p, const Vm *vm, VmPreview *preview, const Vm 
         r = check_platform(vm, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
-        r = find_wish(p, vm, /* starting= */ true, &w, refusal);
+        r = find_wish(b, vm, /* starting= */ true, &w, refusal);
         if (r == 0)
                 *ret = vm;
         if (r <= 0)
@@ -189,7 +194,7 @@ int platform_vgpu_preview(Policy *p, const Vm *vm, VmPreview *preview, const Vm 
         preview->vm.vgpus = (PtrArray){.items = preview->vgpus, .n = 1};
         /* Its needs are its own: a VGPU wants video memory. */
         preview->vm.networks = preview->vm.storage = preview->vm.functions = preview->vm.objections = NULL;
-        r = vm_refresh_needs(p->pool, &reader, &preview->vm);
+        r = vm_refresh_needs(b->pool, &reader, &preview->vm);
         if (r == -EINVAL)
                 return refuse_record(refusal, "VM record", &reader);
         *ret = &preview->vm;

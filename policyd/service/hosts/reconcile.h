@@ -1,0 +1,18 @@
+#pragma once
+
+/*
+ * The host's word about what runs: in the inventory of a claim (reconcile.c), and in events (events.c)
+ */
+
+#include "policyd/service/hosts/peers.h"
+
+int reconcile_host(Hosts *hs, Host *h, const Inventory *inventory);
+/* A VM that is new to the pool, or that has no booking any more, may run on a host without one. */
+void reconcile_stray(Hosts *hs, Vm *vm);
+/* A host that was waited for cannot be reached: where its VMs are seen is where they are. */
+void reconcile_unreached(Hosts *hs, Host *h);
+
+void host_said_vm(Hosts *hs, Host *h, const VmEvent *event);
+void host_said_vgpu(Hosts *hs, Host *h, const VgpuEvent *event);
+void host_said_pci(Hosts *hs, Host *h, const PciEvent *event);
+void host_said_vgpu_state(Hosts *hs, Host *h, Vgpu *v, const PciAddress *pci, bool attached);

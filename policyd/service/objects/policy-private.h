@@ -1,0 +1,49 @@
+#pragma once
+
+/*
+ * The policy, assembled; what the use cases share
+ */
+
+#include "common/base/strbuf.h"
+#include "policyd/decide/quota.h"
+#include "policyd/pool/property.h"
+#include "policyd/service/base/additions.h"
+#include "policyd/service/base/limits.h"
+#include "policyd/service/hosts/takeover.h"
+#include "policyd/service/operations/operations.h"
+#include "policyd/service/policy.h"
+#include "protocol/vm-record.h"
+
+struct Policy {
+        Batch batch;
+        Hosts hosts;
+        Operations operations;
+        HostsListener hosts_listener;
+        PolicyListener listener;
+        void *userdata;
+        LoopTimer *retry_timer, *expiry_timer;
+        LoopTimer *clock_timer; /* while the clock stands before 1970 */
+        uint64_t retry_delay;
+        char *status; /* the last line told */
+        bool started;
+};
+
+/* vms.c */
+int vm_add(Policy *p, const VmRecord *record, Vm **ret, Refusal *refusal);
+
+/* vm-groups.c. Checks first, as vm_groups_create(); an id that is given is nobody's yet. */
+int vm_group_check_placement(const char *placement_or_null, Refusal *refusal);
+int vm_group_add(Policy *p, const Uuid *id_or_null, const char *name_label, const char *name_description,
+        const char *placement_or_null, VmGroup **ret, Refusal *refusal);
+
+/* reservations.c */
+uint64_t reservations_next_expiry(const Policy *p);
+void reservations_expire(Policy *p);
+
+/* quotas.c: "quotas": those that hold for an owner, with their use and what would be added; [] when there are
+ * none */
+int json_add_quotas(
+        struct json_object *o, const Pool *pool, const char *owner, const QuotaNeed *needs, size_t n);
+
+/* json-build.c: one entry of policy_list's objects */
+void object_write_json(StrBuf *b, const Object *o);

@@ -1,0 +1,148 @@
+/*
+ * What the hosts' word leads to: jobs go on, end, or are of no more use
+ *
+ * The host's word was taken over where this is called: what runs is booked as running.
+ */
+
+#include "policyd/service/operations/starts.h"
+
+#include <stdio.h>
+
+#include "policyd/service/base/object-log.h"
+#include "policyd/service/hosts/bookings.h"
+#include "policyd/service/hosts/places.h"
+#include "policyd/service/hosts/reconcile.h"
+
+static char *halt_message(const VmEvent *event) {
+        char *text;
+
+        if (!isempty(event->error_message))
+                return strdup(event->error_message);
+        return asprintf(&text, "The VM ended: %s.",
+                       isempty(event->reason) ? "no reason given" : event->reason) < 0
+                       ? NULL
+                       : text;
+}
+
+static void vm_halted(Operations *ops, Vm *vm, Host *h, const VmEvent *event) {
+        Operation *op = operation_of(ops, vm);
+        ErrorCode code = ERROR_NONE;
+        _cleanup_free_ char *text = NULL;
+        const char *message;
+
+        if (event->error_name) {
+                code = error_code_from_name(event->error_name);
+                if (code == _ERROR_INVALID || code == ERROR_NONE)
+                        code = ERROR_DOMAIN_FAILED;
+        }
+        text = halt_message(event);
+        message = text ?: "The VM ended.";
+        if (op && op->kind == OPERATION_START) {
+                start_failed_on_host(ops, vm,
+                        event->before_unpause && event->error_name ? START_BEFORE_UNPAUSE
+                                                                   : START_MAY_HAVE_RUN,
+                        code == ERROR_NONE ? ERROR_DOMAIN_FAILED : code, message);
+                return;
+        }
+
+        if (code == ERROR_NONE)
+                log_vm(LOG_INFO, MSG_VM_HALTED, vm, h, "VM %s halted on host %s: %s.", vm->name_label,
+                        h->name_label, isempty(event->reason) ? "no reason given" : event->reason);
+        else
+                log_vm(LOG_WARNING, MSG_VM_FAILED, vm, h, "VM %s failed on host %s. %s", vm->name_label,
+                        h->name_label, message);
+        booking_release(ops->hosts, vm);
+        if (op)
+                operation_finish(op, JOB_DONE, ERROR_NONE, "");
+        reconcile_stray(ops->hosts, vm);
+}
+
+static void vm_runs(Operations *ops, Vm *vm) {
+        Operation *op = operation_of(ops, vm);
+
+        if (!op || op->kind != OPERATION_START)
+                return;
+        places_started(ops->hosts, vm);
+        if (!operation_job(op)->cancel_requested)
+                operation_finish(op, JOB_DONE, ERROR_NONE, "");
+}
+
+static bool on_vm_heard(Vm *vm, void *userdata) {
+        Operation *op = operation_of(userdata, vm);
+
+        if (op)
+                operation_heard(op);
+        return op;
+}
+
+static void on_vm_said(Vm *vm, Host *h, const VmEvent *event, void *userdata) {
+        Operations *ops = userdata;
+        Operation *op = operation_of(ops, vm);
+
+        (void) on_vm_heard(vm, ops);
+        switch (event->state) {
+        case VM_STATE_STARTING:
+                if (op && op->kind == OPERATION_START && !operation_job(op)->cancel_requested)
+                        operation_progress(op, event->stage, MAX_OF(0.1, MIN_OF(event->progress, 0.99)));
+                break;
+        case VM_STATE_RUNNING:
+        case VM_STATE_PAUSED:
+                vm_runs(ops, vm);
+                break;
+        case VM_STATE_STOPPING:
+                if (op && op->kind != OPERATION_START)
+                        operation_progress(op, event->stage, MAX_OF(0.2, MIN_OF(event->progress, 0.99)));
+                break;
+        case VM_STATE_HALTED:
+                vm_halted(ops, vm, h, event);
+                break;
+        case _VM_STATE_MAX:
+        case _VM_STATE_INVALID:
+                break;
+        }
+}
+
+static void on_vm_gone(Vm *vm, Host *h, void *userdata) {
+        Operations *ops = userdata;
+        Operation *op = operation_of(ops, vm);
+
+        booking_release(ops->hosts, vm);
+        if (op && op->kind != OPERATION_START)
+                operation_finish(op, JOB_DONE, ERROR_NONE, "");
+        reconcile_stray(ops->hosts, vm);
+        op = operation_of(ops, vm);
+        if (!op)
+                return;
+        if (operation_job(op)->cancel_requested)
+                operation_finish(op, JOB_CANCELLED, ERROR_OPERATION_CANCELLED, "The start was cancelled.");
+        else
+                operation_finish(op, JOB_FAILED, ERROR_HOST_OFFLINE,
+                        "The host was lost while the VM started, and came back without it. Start the VM "
+                        "again.");
+}
+
+static void on_vm_elsewhere(Vm *vm, const char *message, void *userdata) {
+        Operation *op = operation_of(userdata, vm);
+
+        if (op)
+                operation_finish(op, JOB_FAILED, ERROR_OTHER_OPERATION_IN_PROGRESS, message);
+}
+
+/* Whatever state it is in: it may be stopping by a polite order, and a forced one was lost. */
+static void on_vm_runs_on(Vm *vm, void *userdata) {
+        if (operation_of(userdata, vm))
+                stop_resend(userdata, vm);
+}
+
+static void on_host_lost(Host *h, void *userdata) {
+        operations_host_lost(userdata, h);
+}
+
+const HostsListener operations_of_hosts = {
+        .vm_said = on_vm_said,
+        .vm_heard = on_vm_heard,
+        .vm_gone = on_vm_gone,
+        .vm_elsewhere = on_vm_elsewhere,
+        .vm_runs_on = on_vm_runs_on,
+        .host_lost = on_host_lost,
+};

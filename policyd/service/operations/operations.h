@@ -1,0 +1,59 @@
+#pragma once
+
+/*
+ * Operations: the running job of a VM, and the jobs that have ended
+ */
+
+#include "policyd/service/hosts/peers.h"
+
+typedef enum OperationKind {
+        OPERATION_START,
+        OPERATION_SHUTDOWN,
+        OPERATION_HARD_SHUTDOWN,
+        _OPERATION_KIND_MAX,
+        _OPERATION_KIND_INVALID = -EINVAL,
+} OperationKind;
+
+typedef struct Operation Operation;
+
+typedef struct Operations {
+        Batch *batch;
+        Hosts *hosts;
+        HashMap *of_vm; /* VM uuid → Operation: at most one for each VM */
+        Job **ended;    /* in the order of their ends; those before ended_first were removed */
+        size_t n_ended, ended_first, ended_size;
+} Operations;
+
+struct Operation {
+        Operations *operations;
+        OperationKind kind;
+        Uuid vm, job;
+        Uuid only;   /* StartOn: the host; null: any */
+        Uuid *avoid; /* hosts that refused this start */
+        size_t n_avoid;
+        size_t n_held;    /* times that a host refused it for a PGPU that somebody else has */
+        bool stop_stored; /* the host has the stop order that this operation sent last */
+        LoopTimer *timer; /* runs while the host is not heard of */
+};
+
+int operations_init(Operations *ops, Batch *batch, Hosts *hosts);
+void operations_clear(Operations *ops); /* the jobs stay */
+void operations_done(Operations *ops);
+int operations_restore(Operations *ops); /* from the unfinished jobs of the pool */
+void operations_host_lost(Operations *ops, Host *h);
+
+int operation_new(Operations *ops, OperationKind kind, Vm *vm, const Uuid *token, Operation **ret);
+Operation *operation_of(const Operations *ops, const Vm *vm);
+Job *operation_job(const Operation *op);
+int operation_wait_for_host(Operation *op); /* the job fails with HostOffline when nothing is heard in time */
+void operation_heard(Operation *op);
+void operation_set_stage(Operation *op, const char *stage, double progress); /* for the next commit */
+void operation_progress(Operation *op, const char *stage, double progress);
+void operation_finish(Operation *op, JobState state, ErrorCode code, const char *message); /* frees it */
+
+/* jobs.c */
+int job_start(Operations *ops, const char *operation, Vm *vm, const Uuid *token, Job **ret);
+void job_finish(Operations *ops, Job *j, JobState state, ErrorCode code, const char *message);
+int jobs_index(Operations *ops);   /* after the pool was read */
+void jobs_expire(Operations *ops); /* finished ones whose time is over, and those beyond the limit */
+uint64_t jobs_next_expiry(const Operations *ops);

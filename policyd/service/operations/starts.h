@@ -1,0 +1,39 @@
+#pragma once
+
+/*
+ * Starting and stopping VMs
+ */
+
+#include "policyd/decide/allocate.h"
+#include "policyd/service/operations/operations.h"
+
+int start_vm(Operations *ops, Vm *vm, const StartOptions *options, Job **ret_job, Refusal *refusal);
+
+/* What the start came to: no host was asked, or the host says so, and whether the guest may have run. */
+typedef enum StartEnd {
+        START_NOT_SENT,
+        START_REFUSED,        /* by its host, which did nothing */
+        START_BEFORE_UNPAUSE, /* the host began, and says that the guest never ran */
+        START_MAY_HAVE_RUN,
+} StartEnd;
+
+void start_failed_on_host(Operations *ops, Vm *vm, StartEnd end, ErrorCode code, const char *message);
+
+/* stops.c */
+int stop_vm(Operations *ops, Vm *vm, bool force, Job **ret_job, Refusal *refusal);
+int cancel_job(Operations *ops, Job *j, Refusal *refusal);
+void stop_resend(Operations *ops, Vm *vm);
+
+/* hosts-word.c: what the hosts' word leads to; userdata: the operations. stale() is not set. */
+extern const HostsListener operations_of_hosts;
+
+/* failed-try.c: one try of a start, where it was and what came of it */
+typedef struct FailedTry {
+        Uuid host, *pgpus; /* distinct PGPUs */
+        size_t n_pgpus;
+        char *sentence; /* names all of them, and says what the host said */
+} FailedTry;
+
+int failed_try_note(FailedTry *t, const Vm *vm, const char *words); /* while the VM is still booked there */
+void failed_try_done(FailedTry *t);
+bool failure_is_of_the_place(ErrorCode code);
