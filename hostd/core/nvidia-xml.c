@@ -4,23 +4,25 @@
 
 #include "hostd/core/nvidia-xml.h"
 
-static void pgpu_element_done(NvidiaXmlPgpu *p) {
+void nvidia_xml_pgpu_done(NvidiaXmlPgpu *p) {
         for (size_t i = 0; i < p->n_supported; i++)
                 free(p->supported[i].vgpu_id);
         free(p->supported);
+        *p = (NvidiaXmlPgpu){};
 }
 
-static void type_element_done(NvidiaXmlType *t) {
+void nvidia_xml_type_done(NvidiaXmlType *t) {
         free(t->id);
         free(t->name);
         free(t->vclass);
+        *t = (NvidiaXmlType){};
 }
 
 void nvidia_xml_done(NvidiaXml *x) {
         for (size_t i = 0; i < x->n_types; i++)
-                type_element_done(&x->types[i]);
+                nvidia_xml_type_done(&x->types[i]);
         for (size_t i = 0; i < x->n_pgpus; i++)
-                pgpu_element_done(&x->pgpus[i]);
+                nvidia_xml_pgpu_done(&x->pgpus[i]);
         free(x->types);
         free(x->pgpus);
         *x = (NvidiaXml){};

@@ -39,6 +39,8 @@ typedef struct NvidiaXml {
         size_t n_pgpus;
 } NvidiaXml;
 
+void nvidia_xml_type_done(NvidiaXmlType *t);
+void nvidia_xml_pgpu_done(NvidiaXmlPgpu *p);
 void nvidia_xml_done(NvidiaXml *x);
 
 /* One type that a card may run, and the pgpu element that says so: the first one that matches. */

@@ -3,8 +3,8 @@
  *
  * expat calls back for each element. We keep a stack of element kinds; a kind is known by its name and its
  * parent's kind, so that a <devId> means the card in a <pgpu>, the virtual device in a <vgpuType>, and
- * nothing elsewhere. An element that is being read is collected in the reader and added to the result at its
- * end, if nothing in it was wrong.
+ * nothing elsewhere. A table says where the value of each attribute and text goes. An element that is being read is
+ * collected in the reader and added to the result at its end, if nothing in it was wrong.
  */
 
 #include <expat.h>
@@ -36,29 +36,27 @@ typedef enum ElementKind {
         _ELEMENT_KIND_INVALID = -EINVAL,
 } ElementKind;
 
-static const struct {
-        ElementKind parent;
-        const char *name;
-        ElementKind kind;
-} element_kinds[] = {
-        { ELEMENT_ROOT, "vgpuType", ELEMENT_TYPE },
-        { ELEMENT_TYPE, "devId", ELEMENT_TYPE_ID },
-        { ELEMENT_TYPE, "framebuffer", ELEMENT_TYPE_FRAMEBUFFER },
-        { ELEMENT_TYPE, "numHeads", ELEMENT_TYPE_HEADS },
-        { ELEMENT_TYPE, "display", ELEMENT_TYPE_DISPLAY },
-        { ELEMENT_TYPE, "multiVgpuSupported", ELEMENT_TYPE_MULTI },
-        { ELEMENT_ROOT, "pgpu", ELEMENT_PGPU },
-        { ELEMENT_PGPU, "devId", ELEMENT_PGPU_ID },
-        { ELEMENT_PGPU, "supportedVgpu", ELEMENT_SUPPORTED },
-        { ELEMENT_SUPPORTED, "maxVgpus", ELEMENT_SUPPORTED_MAX },
-};
-
 #define SEEN(kind) (1u << (kind))
-#define TYPE_REQUIRED                                                                                        \
-        (SEEN(ELEMENT_TYPE_ID) | SEEN(ELEMENT_TYPE_FRAMEBUFFER) | SEEN(ELEMENT_TYPE_HEADS) |                 \
-                SEEN(ELEMENT_TYPE_DISPLAY))
-#define PGPU_REQUIRED SEEN(ELEMENT_PGPU_ID)
-#define SUPPORTED_REQUIRED SEEN(ELEMENT_SUPPORTED_MAX)
+
+/* owner: the element that is collected, of which this one is a part; itself where it is one of those three. */
+static const struct {
+        const char *name;
+        ElementKind parent, owner;
+        unsigned required; /* parts that it must have */
+} elements[_ELEMENT_KIND_MAX] = {
+        [ELEMENT_TYPE] = {"vgpuType", ELEMENT_ROOT, ELEMENT_TYPE,
+                SEEN(ELEMENT_TYPE_ID) | SEEN(ELEMENT_TYPE_FRAMEBUFFER) | SEEN(ELEMENT_TYPE_HEADS) |
+                        SEEN(ELEMENT_TYPE_DISPLAY)},
+        [ELEMENT_TYPE_ID] = {"devId", ELEMENT_TYPE, ELEMENT_TYPE, 0},
+        [ELEMENT_TYPE_FRAMEBUFFER] = {"framebuffer", ELEMENT_TYPE, ELEMENT_TYPE, 0},
+        [ELEMENT_TYPE_HEADS] = {"numHeads", ELEMENT_TYPE, ELEMENT_TYPE, 0},
+        [ELEMENT_TYPE_DISPLAY] = {"display", ELEMENT_TYPE, ELEMENT_TYPE, 0},
+        [ELEMENT_TYPE_MULTI] = {"multiVgpuSupported", ELEMENT_TYPE, ELEMENT_TYPE, 0},
+        [ELEMENT_PGPU] = {"pgpu", ELEMENT_ROOT, ELEMENT_PGPU, SEEN(ELEMENT_PGPU_ID)},
+        [ELEMENT_PGPU_ID] = {"devId", ELEMENT_PGPU, ELEMENT_PGPU, 0},
+        [ELEMENT_SUPPORTED] = {"supportedVgpu", ELEMENT_PGPU, ELEMENT_SUPPORTED, SEEN(ELEMENT_SUPPORTED_MAX)},
+        [ELEMENT_SUPPORTED_MAX] = {"maxVgpus", ELEMENT_SUPPORTED, ELEMENT_SUPPORTED, 0},
+};
 
 /* An element that is being collected: which of its parts were seen, and the first thing that was wrong. */
 typedef struct Collect {
@@ -77,7 +75,7 @@ typedef struct XmlReader {
         size_t n_elements;
         char text[TEXT_MAX]; /* of the leaf that is being read */
         size_t text_size;
-        Collect type_state, pgpu_state, supported_state;
+        Collect collects[_ELEMENT_KIND_MAX]; /* of the owners */
         NvidiaXmlType type;
         NvidiaXmlPgpu pgpu;
         NvidiaXmlSupported supported;
@@ -86,6 +84,38 @@ typedef struct XmlReader {
         /* out */
         NvidiaXml xml;
 } XmlReader;
+
+typedef enum ValueKind {
+        VALUE_NAME, /* char *, cleaned */
+        VALUE_U16,
+        VALUE_U32,
+        VALUE_U64,
+        VALUE_COUNT, /* uint32_t, from 1 to a million */
+        VALUE_FLAG,  /* bool: whether it is 1 */
+} ValueKind;
+
+/* Where an attribute of an element goes, or, without a name, its text. */
+static const struct {
+        ElementKind element;
+        const char *attribute;
+        ValueKind kind;
+        size_t offset;
+} values[] = {
+        {ELEMENT_TYPE, "id", VALUE_NAME, offsetof(XmlReader, type.id)},
+        {ELEMENT_TYPE, "name", VALUE_NAME, offsetof(XmlReader, type.name)},
+        {ELEMENT_TYPE, "class", VALUE_NAME, offsetof(XmlReader, type.vclass)},
+        {ELEMENT_TYPE_ID, "deviceId", VALUE_U16, offsetof(XmlReader, type.vdev)},
+        {ELEMENT_TYPE_ID, "subsystemId", VALUE_U16, offsetof(XmlReader, type.vsubdev)},
+        {ELEMENT_TYPE_FRAMEBUFFER, NULL, VALUE_U64, offsetof(XmlReader, type.framebuffer)},
+        {ELEMENT_TYPE_HEADS, NULL, VALUE_U32, offsetof(XmlReader, type.heads)},
+        {ELEMENT_TYPE_DISPLAY, "width", VALUE_U32, offsetof(XmlReader, type.max_x)},
+        {ELEMENT_TYPE_DISPLAY, "height", VALUE_U32, offsetof(XmlReader, type.max_y)},
+        {ELEMENT_TYPE_MULTI, NULL, VALUE_FLAG, offsetof(XmlReader, type.multi_vgpu_supported)},
+        {ELEMENT_PGPU_ID, "deviceId", VALUE_U16, offsetof(XmlReader, pgpu.pdev)},
+        {ELEMENT_PGPU_ID, "subsystemId", VALUE_U16, offsetof(XmlReader, pgpu.psubdev)},
+        {ELEMENT_SUPPORTED, "vgpuId", VALUE_NAME, offsetof(XmlReader, supported.vgpu_id)},
+        {ELEMENT_SUPPORTED_MAX, NULL, VALUE_COUNT, offsetof(XmlReader, supported.max_vgpus)},
+};
 
 static unsigned current_line(const XmlReader *x) {
         return (unsigned) XML_GetCurrentLineNumber(x->parser);
@@ -114,6 +144,32 @@ static void fault(Collect *c, const char *format, ...) {
         va_end(ap);
 }
 
+/* Values. */
+
+static uint64_t kind_max(ValueKind kind) {
+        return kind == VALUE_U16 ? UINT16_MAX : kind == VALUE_U32 ? UINT32_MAX : kind == VALUE_COUNT ? 1u << 20 : UINT64_MAX;
+}
+
+static void put_number(void *place, ValueKind kind, uint64_t n) {
+        switch (kind) {
+        case VALUE_U16:
+                *(uint16_t *) place = (uint16_t) n;
+                break;
+        case VALUE_U32:
+        case VALUE_COUNT:
+                *(uint32_t *) place = (uint32_t) n;
+                break;
+        case VALUE_U64:
+                *(uint64_t *) place = n;
+                break;
+        case VALUE_FLAG:
+                *(bool *) place = n == 1;
+                break;
+        case VALUE_NAME:
+                break;
+        }
+}
+
 static const char *attribute(const XML_Char **attributes, const char *name) {
         for (; *attributes; attributes += 2)
                 if (streq(attributes[0], name))
@@ -121,124 +177,129 @@ static const char *attribute(const XML_Char **attributes, const char *name) {
         return NULL;
 }
 
-/* A clean copy of a required attribute. */
-static char *take_name(XmlReader *x, Collect *c, const XML_Char **attributes, const char *name) {
-        const char *value = attribute(attributes, name);
-        char *copy;
-
-        if (isempty(value)) {
-                fault(c, value ? "its attribute %s is empty" : "it has no attribute %s", name);
-                return NULL;
-        }
-
-        copy = text_clean(value, strlen(value), TEXT_LINE, TEXT_NAME_MAX);
-        if (!copy)
-                stop_out_of_memory(x);
-        return copy;
-}
-
-static uint64_t take_number(
-        Collect *c, const XML_Char **attributes, const char *element, const char *name, uint64_t max) {
-        const char *value = attribute(attributes, name);
+static void take_attribute(XmlReader *x, Collect *c, size_t i, const XML_Char **attributes) {
+        const char *name = values[i].attribute, *value = attribute(attributes, name);
+        const char *element = elements[values[i].element].name;
+        void *place = (char *) x + values[i].offset;
         uint64_t n;
 
-        if (!value)
+        if (values[i].kind == VALUE_NAME && isempty(value))
+                fault(c, value ? "its attribute %s is empty" : "it has no attribute %s", name);
+        else if (values[i].kind == VALUE_NAME) {
+                *(char **) place = text_clean(value, strlen(value), TEXT_LINE, TEXT_NAME_MAX);
+                if (!*(char **) place)
+                        stop_out_of_memory(x);
+        } else if (!value)
                 fault(c, "its <%s> has no attribute %s", element, name);
-        else if (parse_number(value, &n) < 0 || n > max)
+        else if (parse_number(value, &n) < 0 || n > kind_max(values[i].kind))
                 fault(c, "the attribute %s of its <%s> is no number up to %llu", name, element,
-                        (unsigned long long) max);
+                        (unsigned long long) kind_max(values[i].kind));
         else
-                return n;
-        return 0;
+                put_number(place, values[i].kind, n);
 }
 
-static void begin_collect(XmlReader *x, Collect *c) {
-        *c = (Collect){ .line = current_line(x) };
-        if (++x->n_elements > NVIDIA_XML_ELEMENTS_MAX)
-                stop(x, "it has too many elements");
+static void take_text(XmlReader *x, Collect *c, size_t i) {
+        uint64_t min = values[i].kind == VALUE_COUNT, max = kind_max(values[i].kind), n;
+        char *text = x->text;
+
+        x->text[x->text_size] = '\0';
+        while (x->text_size > 0 && strchr(" \t\r\n", x->text[x->text_size - 1]))
+                x->text[--x->text_size] = '\0';
+        text += strspn(text, " \t\r\n");
+
+        if (parse_number(text, &n) < 0 || n < min || n > max)
+                fault(c, "its <%s> is no number from %llu to %llu", elements[values[i].element].name,
+                        (unsigned long long) min, (unsigned long long) max);
+        else
+                put_number((char *) x + values[i].offset, values[i].kind, n);
 }
 
-static void type_clear(NvidiaXmlType *t) {
-        free(t->id);
-        free(t->name);
-        free(t->vclass);
-        *t = (NvidiaXmlType){};
-}
-
-static void pgpu_clear(NvidiaXmlPgpu *p) {
-        for (size_t i = 0; i < p->n_supported; i++)
-                free(p->supported[i].vgpu_id);
-        free(p->supported);
-        *p = (NvidiaXmlPgpu){};
-}
+/* Elements that are collected. */
 
 static void supported_clear(NvidiaXmlSupported *s) {
         free(s->vgpu_id);
         *s = (NvidiaXmlSupported){};
 }
 
-static void begin_type(XmlReader *x, const XML_Char **attributes) {
-        Collect *c = &x->type_state;
-
-        begin_collect(x, c);
-        type_clear(&x->type);
-        x->type.line = c->line;
-        x->type.id = take_name(x, c, attributes, "id");
-        x->type.name = take_name(x, c, attributes, "name");
-        x->type.vclass = take_name(x, c, attributes, "class");
-}
-
-static void begin_pgpu(XmlReader *x, const XML_Char **attributes) {
+static void begin_collect(XmlReader *x, ElementKind kind, const XML_Char **attributes) {
         const char *mode = attribute(attributes, "hostVgpuMode");
+        Collect *c = &x->collects[kind];
 
-        begin_collect(x, &x->pgpu_state);
-        pgpu_clear(&x->pgpu);
-        x->pgpu.line = x->pgpu_state.line;
-        x->pgpu.sriov = mode && streq(mode, "sriov");
-        if (mode && !x->pgpu.sriov)
-                problem_report(
-                        x->problems, x->pgpu.line, "hostVgpuMode '%s' is not known and taken as none", mode);
-}
-
-static void begin_supported(XmlReader *x, const XML_Char **attributes) {
-        begin_collect(x, &x->supported_state);
-        supported_clear(&x->supported);
-        x->supported.vgpu_id = take_name(x, &x->supported_state, attributes, "vgpuId");
-}
-
-static void begin_type_part(XmlReader *x, ElementKind kind, const XML_Char **attributes) {
-        Collect *c = &x->type_state;
-
-        c->seen |= SEEN(kind);
-        if (kind == ELEMENT_TYPE_ID) {
-                x->type.vdev = (uint16_t) take_number(c, attributes, "devId", "deviceId", UINT16_MAX);
-                x->type.vsubdev = (uint16_t) take_number(c, attributes, "devId", "subsystemId", UINT16_MAX);
-        } else if (kind == ELEMENT_TYPE_DISPLAY) {
-                x->type.max_x = (uint32_t) take_number(c, attributes, "display", "width", UINT32_MAX);
-                x->type.max_y = (uint32_t) take_number(c, attributes, "display", "height", UINT32_MAX);
+        *c = (Collect){ .line = current_line(x) };
+        if (++x->n_elements > NVIDIA_XML_ELEMENTS_MAX)
+                stop(x, "it has too many elements");
+        if (kind == ELEMENT_TYPE) {
+                nvidia_xml_type_done(&x->type);
+                x->type.line = c->line;
+        } else if (kind == ELEMENT_SUPPORTED)
+                supported_clear(&x->supported);
+        else {
+                nvidia_xml_pgpu_done(&x->pgpu);
+                x->pgpu.line = c->line;
+                x->pgpu.sriov = mode && streq(mode, "sriov");
+                if (mode && !x->pgpu.sriov)
+                        problem_report(x->problems, c->line, "hostVgpuMode '%s' is not known and taken as none", mode);
         }
 }
 
-static void begin_pgpu_id(XmlReader *x, const XML_Char **attributes) {
-        Collect *c = &x->pgpu_state;
-
-        c->seen |= SEEN(ELEMENT_PGPU_ID);
-        x->pgpu.pdev = (uint16_t) take_number(c, attributes, "devId", "deviceId", UINT16_MAX);
-        x->pgpu.psubdev = (uint16_t) take_number(c, attributes, "devId", "subsystemId", UINT16_MAX);
+static bool has_type_id(const XmlReader *x, const char *id) {
+        for (size_t i = 0; i < x->xml.n_types; i++)
+                if (streq(x->xml.types[i].id, id))
+                        return true;
+        return false;
 }
+
+/* Moves what was collected to where it belongs; -ENOMEM. */
+static int keep(XmlReader *x, ElementKind kind) {
+        NvidiaXmlPgpu *p = &x->pgpu;
+        NvidiaXml *xml = &x->xml;
+
+        if (kind == ELEMENT_TYPE) {
+                if (GROW(xml->types, xml->n_types) < 0)
+                        return -ENOMEM;
+                xml->types[xml->n_types++] = x->type;
+                x->type = (NvidiaXmlType){};
+        } else if (kind == ELEMENT_PGPU) {
+                if (GROW(xml->pgpus, xml->n_pgpus) < 0)
+                        return -ENOMEM;
+                xml->pgpus[xml->n_pgpus++] = *p;
+                *p = (NvidiaXmlPgpu){};
+        } else {
+                if (GROW(p->supported, p->n_supported) < 0)
+                        return -ENOMEM;
+                p->supported[p->n_supported++] = x->supported;
+                x->supported = (NvidiaXmlSupported){};
+        }
+        return 0;
+}
+
+static void end_collect(XmlReader *x, ElementKind kind) {
+        Collect *c = &x->collects[kind];
+
+        if (kind == ELEMENT_TYPE && x->type.id && has_type_id(x, x->type.id))
+                fault(c, "an earlier one has the id '%s'", x->type.id);
+        if ((c->seen & elements[kind].required) != elements[kind].required)
+                fault(c, "a part of it is missing");
+        if (*c->fault)
+                problem_report(x->problems, c->line, "this %s is left out: %s", elements[kind].name, c->fault);
+        else if (!x->out_of_memory && keep(x, kind) < 0)
+                stop_out_of_memory(x);
+}
+
+/* What expat calls. */
 
 static ElementKind find_kind(const XmlReader *x, const char *name) {
         if (x->depth == 0)
                 return ELEMENT_ROOT;
-        for (size_t i = 0; i < ARRAY_SIZE(element_kinds); i++)
-                if (element_kinds[i].parent == x->stack[x->depth - 1] && streq(element_kinds[i].name, name))
-                        return element_kinds[i].kind;
+        for (ElementKind k = ELEMENT_TYPE; k < _ELEMENT_KIND_MAX; k++)
+                if (elements[k].parent == x->stack[x->depth - 1] && streq(elements[k].name, name))
+                        return k;
         return ELEMENT_OTHER;
 }
 
 static void on_start(void *userdata, const XML_Char *name, const XML_Char **attributes) {
         XmlReader *x = userdata;
-        ElementKind kind = find_kind(x, name);
+        ElementKind kind = find_kind(x, name), owner = elements[kind].owner;
 
         if (x->depth == NVIDIA_XML_DEPTH_MAX) {
                 stop(x, "its elements are nested too deeply");
@@ -247,35 +308,14 @@ static void on_start(void *userdata, const XML_Char *name, const XML_Char **attr
         x->stack[x->depth++] = kind;
         x->text_size = 0;
 
-        switch (kind) {
-        case ELEMENT_TYPE:
-                begin_type(x, attributes);
-                break;
-        case ELEMENT_TYPE_ID:
-        case ELEMENT_TYPE_FRAMEBUFFER:
-        case ELEMENT_TYPE_HEADS:
-        case ELEMENT_TYPE_DISPLAY:
-        case ELEMENT_TYPE_MULTI:
-                begin_type_part(x, kind, attributes);
-                break;
-        case ELEMENT_PGPU:
-                begin_pgpu(x, attributes);
-                break;
-        case ELEMENT_PGPU_ID:
-                begin_pgpu_id(x, attributes);
-                break;
-        case ELEMENT_SUPPORTED:
-                begin_supported(x, attributes);
-                break;
-        case ELEMENT_SUPPORTED_MAX:
-                x->supported_state.seen |= SEEN(kind);
-                break;
-        case ELEMENT_OTHER:
-        case ELEMENT_ROOT:
-        case _ELEMENT_KIND_MAX:
-        case _ELEMENT_KIND_INVALID:
-                break;
-        }
+        if (owner == ELEMENT_OTHER)
+                return;
+        if (owner == kind)
+                begin_collect(x, kind, attributes);
+        x->collects[owner].seen |= SEEN(kind);
+        for (size_t i = 0; i < ARRAY_SIZE(values); i++)
+                if (values[i].element == kind && values[i].attribute)
+                        take_attribute(x, &x->collects[owner], i, attributes);
 }
 
 /* Longer text than any number of ours is cut, and is then no number. */
@@ -287,114 +327,20 @@ static void on_text(void *userdata, const XML_Char *text, int size) {
         x->text_size += n;
 }
 
-static uint64_t text_number(XmlReader *x, Collect *c, const char *element, uint64_t min, uint64_t max) {
-        char *text = x->text;
-        uint64_t n;
-
-        x->text[x->text_size] = '\0';
-        while (x->text_size > 0 && strchr(" \t\r\n", x->text[x->text_size - 1]))
-                x->text[--x->text_size] = '\0';
-        text += strspn(text, " \t\r\n");
-
-        if (parse_number(text, &n) < 0 || n < min || n > max) {
-                fault(c, "its <%s> is no number from %llu to %llu", element, (unsigned long long) min,
-                        (unsigned long long) max);
-                return 0;
-        }
-        return n;
-}
-
-static bool has_type_id(const XmlReader *x, const char *id) {
-        for (size_t i = 0; i < x->xml.n_types; i++)
-                if (streq(x->xml.types[i].id, id))
-                        return true;
-        return false;
-}
-
-/* True when the element may be added. */
-static bool end_collect(XmlReader *x, Collect *c, const char *element, unsigned required) {
-        if ((c->seen & required) != required)
-                fault(c, "a part of it is missing");
-        if (*c->fault)
-                problem_report(x->problems, c->line, "this %s is left out: %s", element, c->fault);
-        return !*c->fault && !x->out_of_memory;
-}
-
-static void end_type(XmlReader *x) {
-        if (x->type.id && has_type_id(x, x->type.id))
-                fault(&x->type_state, "an earlier one has the id '%s'", x->type.id);
-        if (!end_collect(x, &x->type_state, "vgpuType", TYPE_REQUIRED))
-                return;
-        if (GROW(x->xml.types, x->xml.n_types) < 0) {
-                stop_out_of_memory(x);
-                return;
-        }
-        x->xml.types[x->xml.n_types++] = x->type;
-        x->type = (NvidiaXmlType){};
-}
-
-static void end_pgpu(XmlReader *x) {
-        if (!end_collect(x, &x->pgpu_state, "pgpu", PGPU_REQUIRED))
-                return;
-        if (GROW(x->xml.pgpus, x->xml.n_pgpus) < 0) {
-                stop_out_of_memory(x);
-                return;
-        }
-        x->xml.pgpus[x->xml.n_pgpus++] = x->pgpu;
-        x->pgpu = (NvidiaXmlPgpu){};
-}
-
-static void end_supported(XmlReader *x) {
-        if (!end_collect(x, &x->supported_state, "supportedVgpu", SUPPORTED_REQUIRED))
-                return;
-        if (GROW(x->pgpu.supported, x->pgpu.n_supported) < 0) {
-                stop_out_of_memory(x);
-                return;
-        }
-        x->pgpu.supported[x->pgpu.n_supported++] = x->supported;
-        x->supported = (NvidiaXmlSupported){};
-}
-
 static void on_end(void *userdata, const XML_Char *name) {
         XmlReader *x = userdata;
+        ElementKind kind;
 
         /* After a stop expat still ends the element that it was in. */
         if (x->stopped)
                 return;
 
-        switch (x->stack[--x->depth]) {
-        case ELEMENT_TYPE:
-                end_type(x);
-                break;
-        case ELEMENT_TYPE_FRAMEBUFFER:
-                x->type.framebuffer = text_number(x, &x->type_state, "framebuffer", 0, UINT64_MAX);
-                break;
-        case ELEMENT_TYPE_HEADS:
-                x->type.heads = (uint32_t) text_number(x, &x->type_state, "numHeads", 0, UINT32_MAX);
-                break;
-        case ELEMENT_TYPE_MULTI:
-                x->type.multi_vgpu_supported =
-                        text_number(x, &x->type_state, "multiVgpuSupported", 0, UINT64_MAX) == 1;
-                break;
-        case ELEMENT_PGPU:
-                end_pgpu(x);
-                break;
-        case ELEMENT_SUPPORTED:
-                end_supported(x);
-                break;
-        case ELEMENT_SUPPORTED_MAX:
-                x->supported.max_vgpus =
-                        (uint32_t) text_number(x, &x->supported_state, "maxVgpus", 1, 1u << 20);
-                break;
-        case ELEMENT_TYPE_ID:
-        case ELEMENT_TYPE_DISPLAY:
-        case ELEMENT_PGPU_ID:
-        case ELEMENT_OTHER:
-        case ELEMENT_ROOT:
-        case _ELEMENT_KIND_MAX:
-        case _ELEMENT_KIND_INVALID:
-                break;
-        }
+        kind = x->stack[--x->depth];
+        for (size_t i = 0; i < ARRAY_SIZE(values); i++)
+                if (values[i].element == kind && !values[i].attribute)
+                        take_text(x, &x->collects[elements[kind].owner], i);
+        if (kind != ELEMENT_OTHER && elements[kind].owner == kind)
+                end_collect(x, kind);
         x->text_size = 0;
 }
 
@@ -437,8 +383,8 @@ int nvidia_xml_read(const char *data, size_t size, const ProblemSink *problems, 
                 return -ENOMEM;
         r = run_parser(&x, data, size);
         XML_ParserFree(x.parser);
-        type_clear(&x.type);
-        pgpu_clear(&x.pgpu);
+        nvidia_xml_type_done(&x.type);
+        nvidia_xml_pgpu_done(&x.pgpu);
         supported_clear(&x.supported);
         if (r < 0) {
                 nvidia_xml_done(&x.xml);
