@@ -20,8 +20,8 @@ void type_catalog_done(TypeCatalog *c) {
                 free(c->confs[i].path);
         free(c->confs);
         nvidia_xml_done(&c->xml);
-        gvtg_list_free(c->gvtg, c->n_gvtg);
-        mxgpu_list_free(c->mxgpu, c->n_mxgpu);
+        type_list_free(c->gvtg, c->n_gvtg);
+        type_list_free(c->mxgpu, c->n_mxgpu);
         *c = (TypeCatalog){};
 }
 
@@ -221,38 +221,54 @@ static int add_conf_types(TypeBuild *b) {
         return 0;
 }
 
-static int add_gvtg_type(TypeBuild *b, const GvtgEntry *e) {
+/* How many VGPUs of the type fit; 0 when none does, which is reported. */
+static uint32_t count_gvtg(TypeBuild *b, const TypeListEntry *e) {
         uint32_t instances = gvtg_instances(b->pgpu->bar2_size, e->low_gm_sz);
-        char *identifier;
-        HostType t;
 
-        if (!b->pgpu->bars_known) {
-                report(b, CATALOG_FILE_GVTG, NULL, e->line,
-                        "type '%s' is left out on PGPU %s: the size of its BAR 2, which decides how many "
-                        "fit, is not known here",
-                        e->name, PCI_TEXT(&b->pgpu->address));
-                return 0;
-        }
-        if (instances == 0 || host_type_size(instances) == 0) {
+        if (b->pgpu->bars_known && host_type_size(instances) > 0)
+                return instances;
+        if (b->pgpu->bars_known)
                 report(b, CATALOG_FILE_GVTG, NULL, e->line,
                         "type '%s' is left out on PGPU %s: its BAR 2 of %" PRIu64
                         " MiB holds no VGPU with low_gm_sz=%" PRIu64
                         " beside dom0's own share; enlarge the aperture in the BIOS",
                         e->name, PCI_TEXT(&b->pgpu->address), b->pgpu->bar2_size / MIB, e->low_gm_sz);
-                return 0;
-        }
+        else
+                report(b, CATALOG_FILE_GVTG, NULL, e->line,
+                        "type '%s' is left out on PGPU %s: the size of its BAR 2, which decides how many "
+                        "fit, is not known here",
+                        e->name, PCI_TEXT(&b->pgpu->address));
+        return 0;
+}
 
-        identifier = host_type_identifier_gvt_g(e->pdev, e->low_gm_sz, e->high_gm_sz, e->fence_sz);
+static uint32_t count_mxgpu(TypeBuild *b, const TypeListEntry *e) {
+        if (e->vgpus_per_pgpu > 0 && e->vgpus_per_pgpu <= HOST_PGPU_SIZE)
+                return (uint32_t) e->vgpus_per_pgpu;
+        report(b, CATALOG_FILE_MXGPU, NULL, e->line, "type '%s' is left out: vgpus_per_pgpu is %" PRIu64, e->name,
+                e->vgpus_per_pgpu);
+        return 0;
+}
+
+static int add_list_type(TypeBuild *b, CatalogFile file, const TypeListEntry *e) {
+        bool gvtg = file == CATALOG_FILE_GVTG;
+        uint32_t instances = gvtg ? count_gvtg(b, e) : count_mxgpu(b, e);
+        char *identifier;
+        HostType t;
+
+        if (instances == 0)
+                return 0;
+        identifier = gvtg ? host_type_identifier_gvt_g(e->pdev, e->low_gm_sz, e->high_gm_sz, e->fence_sz)
+                          : host_type_identifier_mxgpu(e->pdev, e->framebuffer);
         if (!identifier)
                 return -ENOMEM;
         if (find_built(b, identifier)) {
-                report(b, CATALOG_FILE_GVTG, NULL, e->line,
-                        "type '%s' is left out: an earlier line has the same sizes", e->name);
+                report(b, file, NULL, e->line, "type '%s' is left out: an earlier line has the same %s", e->name,
+                        gvtg ? "sizes" : "framebuffer_sz");
                 free(identifier);
                 return 0;
         }
 
-        t = begin_type(b, HOST_TYPE_KIND_GVT_G, identifier, e->name, instances);
+        t = begin_type(b, gvtg ? HOST_TYPE_KIND_GVT_G : HOST_TYPE_KIND_MXGPU, identifier, e->name, instances);
         t.experimental = e->experimental;
         t.framebuffer_size = e->framebuffer;
         t.max_heads = e->heads;
@@ -261,51 +277,16 @@ static int add_gvtg_type(TypeBuild *b, const GvtgEntry *e) {
         t.low_gm_sz = e->low_gm_sz;
         t.high_gm_sz = e->high_gm_sz;
         t.fence_sz = e->fence_sz;
-        return add_type(b, &t);
-}
-
-static int add_gvtg_types(TypeBuild *b) {
-        int r = 0;
-
-        for (size_t i = 0; r >= 0 && i < b->catalog->n_gvtg; i++)
-                if (b->catalog->gvtg[i].pdev == b->pgpu->device_id)
-                        r = add_gvtg_type(b, &b->catalog->gvtg[i]);
-        return r;
-}
-
-static int add_mxgpu_type(TypeBuild *b, const MxgpuEntry *e) {
-        char *identifier;
-        HostType t;
-
-        if (e->vgpus_per_pgpu == 0 || e->vgpus_per_pgpu > HOST_PGPU_SIZE) {
-                report(b, CATALOG_FILE_MXGPU, NULL, e->line,
-                        "type '%s' is left out: vgpus_per_pgpu is %" PRIu64, e->name, e->vgpus_per_pgpu);
-                return 0;
-        }
-
-        identifier = host_type_identifier_mxgpu(e->pdev, e->framebuffer);
-        if (!identifier)
-                return -ENOMEM;
-        if (find_built(b, identifier)) {
-                report(b, CATALOG_FILE_MXGPU, NULL, e->line,
-                        "type '%s' is left out: an earlier line has the same framebuffer_sz", e->name);
-                free(identifier);
-                return 0;
-        }
-
-        t = begin_type(b, HOST_TYPE_KIND_MXGPU, identifier, e->name, (uint32_t) e->vgpus_per_pgpu);
-        t.experimental = e->experimental;
-        t.framebuffer_size = e->framebuffer;
         t.vgpus_per_pgpu = e->vgpus_per_pgpu;
         return add_type(b, &t);
 }
 
-static int add_mxgpu_types(TypeBuild *b) {
+static int add_list_types(TypeBuild *b, CatalogFile file, const TypeListEntry *entries, size_t n) {
         int r = 0;
 
-        for (size_t i = 0; r >= 0 && i < b->catalog->n_mxgpu; i++)
-                if (b->catalog->mxgpu[i].pdev == b->pgpu->device_id)
-                        r = add_mxgpu_type(b, &b->catalog->mxgpu[i]);
+        for (size_t i = 0; r >= 0 && i < n; i++)
+                if (entries[i].pdev == b->pgpu->device_id)
+                        r = add_list_type(b, file, &entries[i]);
         return r;
 }
 
@@ -315,7 +296,7 @@ static int build_types(TypeBuild *b) {
         int r = 0;
 
         if (vendor == PCI_VENDOR_AMD) {
-                r = add_mxgpu_types(b);
+                r = add_list_types(b, CATALOG_FILE_MXGPU, b->catalog->mxgpu, b->catalog->n_mxgpu);
                 passthrough = passthrough && b->n == 0;
         }
         if (r >= 0 && passthrough)
@@ -325,7 +306,7 @@ static int build_types(TypeBuild *b) {
         if (r >= 0 && vendor == PCI_VENDOR_NVIDIA)
                 r = add_conf_types(b);
         if (r >= 0 && vendor == PCI_VENDOR_INTEL)
-                r = add_gvtg_types(b);
+                r = add_list_types(b, CATALOG_FILE_GVTG, b->catalog->gvtg, b->catalog->n_gvtg);
         return r;
 }
 

@@ -8,11 +8,10 @@
  * catalog_types_for() is what the card supports.
  */
 
-#include "hostd/core/gvtg-list.h"
-#include "hostd/core/mxgpu-list.h"
 #include "hostd/core/nvidia-conf.h"
 #include "hostd/core/nvidia-xml.h"
 #include "hostd/core/pgpu.h"
+#include "hostd/core/type-list.h"
 
 typedef struct CatalogConf {
         char *path;
@@ -24,9 +23,9 @@ typedef struct TypeCatalog {
         size_t n_confs;
         NvidiaXml xml;
         bool multi_vgpu; /* the host driver can give several VGPUs to one VM */
-        GvtgEntry *gvtg;
+        TypeListEntry *gvtg;
         size_t n_gvtg;
-        MxgpuEntry *mxgpu;
+        TypeListEntry *mxgpu;
         size_t n_mxgpu;
 } TypeCatalog;
 

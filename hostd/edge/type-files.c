@@ -20,14 +20,6 @@
 #define CONFS_MAX 1024
 #define LIST_SIZE_MAX (1u << 20)
 
-const TypeFileSettings type_file_defaults = {
-        .nvidia_conf_dir = "/usr/share/nvidia/vgx",
-        .nvidia_xml = "/usr/share/nvidia/vgpu/vgpuConfig.xml",
-        .nvidia_driver = "/usr/lib64/libnvidia-vgpu.so",
-        .gvtg_list = "/etc/gvt-g-whitelist",
-        .mxgpu_list = "/etc/mxgpu-whitelist",
-};
-
 /* One file that is being read, so that its problems carry its path. */
 typedef struct FileContext {
         FileProblemHandler problem;
@@ -169,24 +161,14 @@ static int read_xml(FileContext f, TypeCatalog *c) {
         return r <= 0 ? r : nvidia_xml_read(data, size, &sink, &c->xml);
 }
 
-static int read_gvtg(FileContext f, TypeCatalog *c) {
+static int read_list(FileContext f, const TypeListFormat *format, TypeListEntry **ret, size_t *ret_n) {
         ProblemSink sink = sink_of(&f);
         _cleanup_free_ char *data = NULL;
         size_t size;
         int r;
 
         r = read_bytes(&f, LIST_SIZE_MAX, &data, &size);
-        return r <= 0 ? r : gvtg_list_parse(data, size, &sink, &c->gvtg, &c->n_gvtg);
-}
-
-static int read_mxgpu(FileContext f, TypeCatalog *c) {
-        ProblemSink sink = sink_of(&f);
-        _cleanup_free_ char *data = NULL;
-        size_t size;
-        int r;
-
-        r = read_bytes(&f, LIST_SIZE_MAX, &data, &size);
-        return r <= 0 ? r : mxgpu_list_parse(data, size, &sink, &c->mxgpu, &c->n_mxgpu);
+        return r <= 0 ? r : type_list_parse(format, data, size, &sink, ret, ret_n);
 }
 
 int type_files_read(
@@ -198,9 +180,11 @@ int type_files_read(
         if (r >= 0)
                 r = read_xml((FileContext){ problem, userdata, settings->nvidia_xml }, &c);
         if (r >= 0)
-                r = read_gvtg((FileContext){ problem, userdata, settings->gvtg_list }, &c);
+                r = read_list((FileContext){ problem, userdata, settings->gvtg_list }, &type_list_gvtg, &c.gvtg,
+                        &c.n_gvtg);
         if (r >= 0)
-                r = read_mxgpu((FileContext){ problem, userdata, settings->mxgpu_list }, &c);
+                r = read_list((FileContext){ problem, userdata, settings->mxgpu_list }, &type_list_mxgpu, &c.mxgpu,
+                        &c.n_mxgpu);
         if (r < 0) {
                 type_catalog_done(&c);
                 return r;

@@ -19,9 +19,6 @@ typedef struct TypeFileSettings {
         const char *mxgpu_list;                        /* /etc/mxgpu-whitelist */
 } TypeFileSettings;
 
-/* The paths as XenServer has them. */
-extern const TypeFileSettings type_file_defaults;
-
 typedef void (*FileProblemHandler)(const char *path, unsigned line, const char *reason, void *userdata);
 
 int type_files_read(

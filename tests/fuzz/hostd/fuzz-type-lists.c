@@ -3,8 +3,7 @@
  */
 
 #include "common/base/text.h"
-#include "hostd/core/gvtg-list.h"
-#include "hostd/core/mxgpu-list.h"
+#include "hostd/core/type-list.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_name(const char *name) {
@@ -13,24 +12,24 @@ static void check_name(const char *name) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-        GvtgEntry *gvtg = NULL;
-        MxgpuEntry *mxgpu = NULL;
+        TypeListEntry *gvtg = NULL;
+        TypeListEntry *mxgpu = NULL;
         size_t n = 0;
 
-        if (gvtg_list_parse((const char *) data, size, NULL, &gvtg, &n) >= 0) {
+        if (type_list_parse(&type_list_gvtg, (const char *) data, size, NULL, &gvtg, &n) >= 0) {
                 for (size_t i = 0; i < n; i++) {
                         check_name(gvtg[i].name);
                         if (gvtg[i].low_gm_sz == 0)
                                 abort();
                         gvtg_instances(UINT64_C(1) << 30, gvtg[i].low_gm_sz);
                 }
-                gvtg_list_free(gvtg, n);
+                type_list_free(gvtg, n);
         }
 
-        if (mxgpu_list_parse((const char *) data, size, NULL, &mxgpu, &n) >= 0) {
+        if (type_list_parse(&type_list_mxgpu, (const char *) data, size, NULL, &mxgpu, &n) >= 0) {
                 for (size_t i = 0; i < n; i++)
                         check_name(mxgpu[i].name);
-                mxgpu_list_free(mxgpu, n);
+                type_list_free(mxgpu, n);
         }
         return 0;
 }

@@ -202,8 +202,8 @@ static void driver_decides_on_several_and_on_config_files(void **state) {
         host_types_free(t.types, t.n);
 }
 
-static GvtgEntry gvtg(const char *name) {
-        return (GvtgEntry){ .pdev = 0x041a,
+static TypeListEntry gvtg(const char *name) {
+        return (TypeListEntry){ .pdev = 0x041a,
                 .name = (char *) name,
                 .low_gm_sz = 128,
                 .high_gm_sz = 384,
@@ -213,7 +213,7 @@ static GvtgEntry gvtg(const char *name) {
 }
 
 static void gvtg_needs_an_aperture(void **state) {
-        GvtgEntry entries[] = { gvtg("Intel GVT-g"), gvtg("the same again") };
+        TypeListEntry entries[] = { gvtg("Intel GVT-g"), gvtg("the same again") };
         TypeCatalog c = { .gvtg = entries, .n_gvtg = 1 };
         Pgpu p = card(PCI_VENDOR_INTEL, 0x041a);
         Problems problems = {};
@@ -243,7 +243,7 @@ static void gvtg_needs_an_aperture(void **state) {
 }
 
 static void amd_has_vgpu_types_or_passthrough(void **state) {
-        MxgpuEntry entries[] = {
+        TypeListEntry entries[] = {
                 { .pdev = 0x6929, .name = (char *) "small", .framebuffer = 128 << 20, .vgpus_per_pgpu = 4 },
                 { .pdev = 0x6929, .name = (char *) "again", .framebuffer = 128 << 20, .vgpus_per_pgpu = 8 },
                 { .pdev = 0x6929, .name = (char *) "none", .framebuffer = 256 << 20 },

@@ -86,16 +86,16 @@ static int story_of_lists(void) {
                                    "framebuffer_sz=1 max_heads=1 resolution=1x1\n";
         static const char mxgpu[] = "1234 experimental=0 name='a' framebuffer_sz=1 vgpus_per_pgpu=1\n1234 "
                                     "experimental=0 name='b' framebuffer_sz=1 vgpus_per_pgpu=1\n";
-        GvtgEntry *g = NULL;
-        MxgpuEntry *m = NULL;
+        TypeListEntry *g = NULL;
+        TypeListEntry *m = NULL;
         size_t n_g = 0, n_m = 0;
         int r;
 
-        r = gvtg_list_parse(gvtg, strlen(gvtg), NULL, &g, &n_g);
+        r = type_list_parse(&type_list_gvtg, gvtg, strlen(gvtg), NULL, &g, &n_g);
         if (r >= 0)
-                r = mxgpu_list_parse(mxgpu, strlen(mxgpu), NULL, &m, &n_m);
-        gvtg_list_free(g, n_g);
-        mxgpu_list_free(m, n_m);
+                r = type_list_parse(&type_list_mxgpu, mxgpu, strlen(mxgpu), NULL, &m, &n_m);
+        type_list_free(g, n_g);
+        type_list_free(m, n_m);
         return r;
 }
 
@@ -126,8 +126,8 @@ static int story_of_the_catalog(void) {
                 { (char *) "a.conf", { .pdev = 1, .any_psubdev = true, .vdev = 1, .instances = 2 } },
                 { (char *) "b.conf", { .pdev = 1, .any_psubdev = true, .vdev = 2, .instances = 2 } },
         };
-        GvtgEntry gvtg[] = { { .pdev = 1, .name = (char *) "g", .low_gm_sz = 1 } };
-        MxgpuEntry mxgpu[] = { { .pdev = 1, .name = (char *) "m", .vgpus_per_pgpu = 1 } };
+        TypeListEntry gvtg[] = { { .pdev = 1, .name = (char *) "g", .low_gm_sz = 1 } };
+        TypeListEntry mxgpu[] = { { .pdev = 1, .name = (char *) "m", .vgpus_per_pgpu = 1 } };
         TypeCatalog c = { .confs = confs,
                 .n_confs = 2,
                 .xml = { types, 1, pgpus, 1 },

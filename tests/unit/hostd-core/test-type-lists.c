@@ -2,20 +2,19 @@
  * Type lists of Intel and AMD: what one line means, and what a bad one costs
  */
 
-#include "hostd/core/gvtg-list.h"
-#include "hostd/core/mxgpu-list.h"
+#include "hostd/core/type-list.h"
 #include "tests/unit/hostd-core/test.h"
 
 #define GVTG_TAIL                                                                                            \
         " low_gm_sz=128 high_gm_sz=384 fence_sz=4 framebuffer_sz=128 max_heads=1 resolution=1920x1080"
 
-static int read_gvtg_line(const char *line, Told *told, GvtgEntry *ret) {
+static int read_gvtg_line(const char *line, Told *told, TypeListEntry *ret) {
         ProblemSink sink = sink_to(told);
 
-        return gvtg_line_parse(line, strlen(line), 7, &sink, ret);
+        return type_list_parse_line(&type_list_gvtg, line, strlen(line), 7, &sink, ret);
 }
 
-static void assert_gvtg(const GvtgEntry *e, uint16_t pdev, bool experimental, const char *name) {
+static void assert_gvtg(const TypeListEntry *e, uint16_t pdev, bool experimental, const char *name) {
         assert_int_equal(e->pdev, pdev);
         assert_int_equal(e->experimental, experimental);
         assert_string_equal(e->name, name);
@@ -29,7 +28,7 @@ static void assert_gvtg(const GvtgEntry *e, uint16_t pdev, bool experimental, co
 }
 
 static void gvtg_empty_line(void **state) {
-        GvtgEntry e;
+        TypeListEntry e;
         Told told = {};
 
         assert_int_equal(read_gvtg_line("", &told, &e), 0);
@@ -37,7 +36,7 @@ static void gvtg_empty_line(void **state) {
 }
 
 static void gvtg_nonsense_line(void **state) {
-        GvtgEntry e;
+        TypeListEntry e;
         Told told = {};
 
         assert_int_equal(read_gvtg_line("nonsense123", &told, &e), -EINVAL);
@@ -46,28 +45,28 @@ static void gvtg_nonsense_line(void **state) {
 }
 
 static void gvtg_whole_line(void **state) {
-        GvtgEntry e;
+        TypeListEntry e;
         Told told = {};
 
         assert_int_equal(read_gvtg_line("1234 experimental=0 name='myvgpu'" GVTG_TAIL, &told, &e), 1);
         assert_gvtg(&e, 0x1234, false, "myvgpu");
-        gvtg_entry_done(&e);
+        type_list_entry_done(&e);
 }
 
 static void gvtg_experimental_is_anything_but_0(void **state) {
-        GvtgEntry e;
+        TypeListEntry e;
         Told told = {};
 
         assert_int_equal(read_gvtg_line("1234 experimental=1 name='myvgpu'" GVTG_TAIL, &told, &e), 1);
         assert_gvtg(&e, 0x1234, true, "myvgpu");
-        gvtg_entry_done(&e);
+        type_list_entry_done(&e);
         assert_int_equal(read_gvtg_line("abCD experimental=y name='a b'" GVTG_TAIL, &told, &e), 1);
         assert_gvtg(&e, 0xabcd, true, "a b");
-        gvtg_entry_done(&e);
+        type_list_entry_done(&e);
 }
 
 static void gvtg_trailing_text_is_ignored(void **state) {
-        GvtgEntry e;
+        TypeListEntry e;
         Told told = {};
 
         assert_int_equal(
@@ -75,7 +74,7 @@ static void gvtg_trailing_text_is_ignored(void **state) {
                         &told, &e),
                 1);
         assert_gvtg(&e, 0x1234, false, "myvgpu");
-        gvtg_entry_done(&e);
+        type_list_entry_done(&e);
 }
 
 static void gvtg_bad_lines_say_what_is_wrong(void **state) {
@@ -113,7 +112,7 @@ static void gvtg_bad_lines_say_what_is_wrong(void **state) {
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-                GvtgEntry e;
+                TypeListEntry e;
                 Told told = {};
 
                 assert_int_equal(read_gvtg_line(cases[i].line, &told, &e), -EINVAL);
@@ -124,7 +123,7 @@ static void gvtg_bad_lines_say_what_is_wrong(void **state) {
 /* A byte that nobody can show costs no type. */
 static void gvtg_names_are_cleaned(void **state) {
         Told told = {};
-        GvtgEntry e;
+        TypeListEntry e;
 
         assert_true(read_gvtg_line("1234 experimental=0 name='A\xff \x1b\xc2\x9b\xef\xbf\xbe'" GVTG_TAIL, &told, &e) > 0);
         assert_string_equal(e.name, "A\xef\xbf\xbd \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
@@ -132,25 +131,25 @@ static void gvtg_names_are_cleaned(void **state) {
 }
 
 /* Of the entries for 1234, as the card's own list. */
-static size_t gvtg_for_1234(const char *text, GvtgEntry **ret, size_t *ret_n) {
+static size_t gvtg_for_1234(const char *text, TypeListEntry **ret, size_t *ret_n) {
         size_t n = 0;
 
-        assert_ok(gvtg_list_parse(text, strlen(text), NULL, ret, ret_n));
+        assert_ok(type_list_parse(&type_list_gvtg, text, strlen(text), NULL, ret, ret_n));
         for (size_t i = 0; i < *ret_n; i++)
                 n += (*ret)[i].pdev == 0x1234;
         return n;
 }
 
 static void gvtg_empty_list(void **state) {
-        GvtgEntry *entries;
+        TypeListEntry *entries;
         size_t n;
 
         assert_int_equal(gvtg_for_1234("", &entries, &n), 0);
-        gvtg_list_free(entries, n);
+        type_list_free(entries, n);
 }
 
 static void gvtg_list_of_one_card(void **state) {
-        GvtgEntry *entries;
+        TypeListEntry *entries;
         size_t n;
 
         assert_int_equal(gvtg_for_1234("1234 experimental=0 name='GVT-g on 1234'" GVTG_TAIL
@@ -161,11 +160,11 @@ static void gvtg_list_of_one_card(void **state) {
                 2);
         assert_gvtg(&entries[0], 0x1234, false, "GVT-g on 1234");
         assert_gvtg(&entries[1], 0x1234, true, "GVT-g on 1234 (experimental)");
-        gvtg_list_free(entries, n);
+        type_list_free(entries, n);
 }
 
 static void gvtg_list_of_two_cards(void **state) {
-        GvtgEntry *entries;
+        TypeListEntry *entries;
         size_t n;
 
         assert_int_equal(gvtg_for_1234("1234 experimental=0 name='GVT-g on 1234'" GVTG_TAIL "\n"
@@ -174,7 +173,7 @@ static void gvtg_list_of_two_cards(void **state) {
                 1);
         assert_int_equal(n, 2);
         assert_gvtg(&entries[0], 0x1234, false, "GVT-g on 1234");
-        gvtg_list_free(entries, n);
+        type_list_free(entries, n);
 }
 
 static void gvtg_bad_line_costs_itself_alone(void **state) {
@@ -183,26 +182,26 @@ static void gvtg_bad_line_costs_itself_alone(void **state) {
                                    "\x01\x02 rubbish \xff\n"
                                    "   \n"
                                    "1234 experimental=0 name='two'" GVTG_TAIL;
-        GvtgEntry *entries;
+        TypeListEntry *entries;
         Told told = {};
         ProblemSink sink = sink_to(&told);
         size_t n;
 
-        assert_ok(gvtg_list_parse(text, sizeof(text) - 1, &sink, &entries, &n));
+        assert_ok(type_list_parse(&type_list_gvtg, text, sizeof(text) - 1, &sink, &entries, &n));
         assert_int_equal(n, 2);
         assert_string_equal(entries[1].name, "two");
         assert_int_equal(entries[1].line, 5);
         assert_int_equal(told.n, 1);
         assert_int_equal(told.line, 3);
-        gvtg_list_free(entries, n);
+        type_list_free(entries, n);
 }
 
 static void lists_are_capped(void **state) {
         static const char gvtg[] = "1234 experimental=0 name='v'" GVTG_TAIL "\n";
         static const char mxgpu[] = "1234 experimental=0 name='v' framebuffer_sz=1 vgpus_per_pgpu=1\n";
         char *text = malloc(1200 * sizeof(gvtg));
-        GvtgEntry *g;
-        MxgpuEntry *m;
+        TypeListEntry *g;
+        TypeListEntry *m;
         Told told = {};
         ProblemSink sink = sink_to(&told);
         size_t n;
@@ -210,15 +209,15 @@ static void lists_are_capped(void **state) {
         *text = '\0';
         for (int i = 0; i < 1200; i++)
                 strcpy(text + (size_t) i * (sizeof(gvtg) - 1), gvtg);
-        assert_ok(gvtg_list_parse(text, strlen(text), &sink, &g, &n));
+        assert_ok(type_list_parse(&type_list_gvtg, text, strlen(text), &sink, &g, &n));
         assert_int_equal(n, 1024);
-        gvtg_list_free(g, n);
+        type_list_free(g, n);
 
         for (int i = 0; i < 1200; i++)
                 strcpy(text + (size_t) i * (sizeof(mxgpu) - 1), mxgpu);
-        assert_ok(mxgpu_list_parse(text, strlen(text), &sink, &m, &n));
+        assert_ok(type_list_parse(&type_list_mxgpu, text, strlen(text), &sink, &m, &n));
         assert_int_equal(n, 1024);
-        mxgpu_list_free(m, n);
+        type_list_free(m, n);
         assert_int_equal(told.n, 2);
         assert_contains(told.reason, "more than 1024");
         free(text);
@@ -233,13 +232,13 @@ static void gvtg_counts_by_the_aperture(void **state) {
         assert_int_equal(gvtg_instances(UINT64_MAX, 1), (UINT64_MAX >> 20) - 1 > UINT32_MAX ? UINT32_MAX : 0);
 }
 
-static int read_mxgpu_line(const char *line, Told *told, MxgpuEntry *ret) {
+static int read_mxgpu_line(const char *line, Told *told, TypeListEntry *ret) {
         ProblemSink sink = sink_to(told);
 
-        return mxgpu_line_parse(line, strlen(line), 3, &sink, ret);
+        return type_list_parse_line(&type_list_mxgpu, line, strlen(line), 3, &sink, ret);
 }
 
-static void assert_mxgpu(const MxgpuEntry *e, uint16_t pdev, bool experimental, const char *name,
+static void assert_mxgpu(const TypeListEntry *e, uint16_t pdev, bool experimental, const char *name,
         uint64_t framebuffer, uint64_t per_pgpu) {
         assert_int_equal(e->pdev, pdev);
         assert_int_equal(e->experimental, experimental);
@@ -249,7 +248,7 @@ static void assert_mxgpu(const MxgpuEntry *e, uint16_t pdev, bool experimental, 
 }
 
 static void mxgpu_empty_line(void **state) {
-        MxgpuEntry e;
+        TypeListEntry e;
         Told told = {};
 
         assert_int_equal(read_mxgpu_line("", &told, &e), 0);
@@ -267,7 +266,7 @@ static void mxgpu_bad_lines_say_what_is_wrong(void **state) {
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-                MxgpuEntry e;
+                TypeListEntry e;
                 Told told = {};
 
                 assert_int_equal(read_mxgpu_line(cases[i].line, &told, &e), -EINVAL);
@@ -277,7 +276,7 @@ static void mxgpu_bad_lines_say_what_is_wrong(void **state) {
 }
 
 static void mxgpu_whole_line(void **state) {
-        MxgpuEntry e;
+        TypeListEntry e;
         Told told = {};
 
         assert_int_equal(
@@ -285,35 +284,35 @@ static void mxgpu_whole_line(void **state) {
                         "1234 experimental=0 name='mymxgpu' framebuffer_sz=256 vgpus_per_pgpu=5", &told, &e),
                 1);
         assert_mxgpu(&e, 0x1234, false, "mymxgpu", 268435456, 5);
-        mxgpu_entry_done(&e);
+        type_list_entry_done(&e);
         assert_int_equal(
                 read_mxgpu_line("1234 experimental=1 name='mymxgpu' framebuffer_sz=256 vgpus_per_pgpu=5 more",
                         &told, &e),
                 1);
         assert_mxgpu(&e, 0x1234, true, "mymxgpu", 268435456, 5);
-        mxgpu_entry_done(&e);
+        type_list_entry_done(&e);
 }
 
-static size_t mxgpu_for_1234(const char *text, MxgpuEntry **ret, size_t *ret_n) {
+static size_t mxgpu_for_1234(const char *text, TypeListEntry **ret, size_t *ret_n) {
         size_t n = 0;
 
-        assert_ok(mxgpu_list_parse(text, strlen(text), NULL, ret, ret_n));
+        assert_ok(type_list_parse(&type_list_mxgpu, text, strlen(text), NULL, ret, ret_n));
         for (size_t i = 0; i < *ret_n; i++)
                 n += (*ret)[i].pdev == 0x1234;
         return n;
 }
 
 static void mxgpu_empty_list(void **state) {
-        MxgpuEntry *entries;
+        TypeListEntry *entries;
         size_t n;
 
         assert_int_equal(mxgpu_for_1234("", &entries, &n), 0);
-        mxgpu_list_free(entries, n);
+        type_list_free(entries, n);
 }
 
 /* Neither list ends with a newline: the last line counts all the same. */
 static void mxgpu_list_of_one_card(void **state) {
-        MxgpuEntry *entries;
+        TypeListEntry *entries;
         size_t n;
 
         assert_int_equal(mxgpu_for_1234("1234 experimental=0 name='Small AMD MxGPU on 1234' "
@@ -324,11 +323,11 @@ static void mxgpu_list_of_one_card(void **state) {
                 2);
         assert_mxgpu(&entries[0], 0x1234, false, "Small AMD MxGPU on 1234", 134217728, 4);
         assert_mxgpu(&entries[1], 0x1234, true, "Big AMD MxGPU on 1234", 268435456, 2);
-        mxgpu_list_free(entries, n);
+        type_list_free(entries, n);
 }
 
 static void mxgpu_list_of_two_cards(void **state) {
-        MxgpuEntry *entries;
+        TypeListEntry *entries;
         size_t n;
 
         assert_int_equal(mxgpu_for_1234("bad line\n"
@@ -340,7 +339,7 @@ static void mxgpu_list_of_two_cards(void **state) {
                 1);
         assert_int_equal(n, 2);
         assert_mxgpu(&entries[0], 0x1234, false, "Small AMD MxGPU on 1234", 134217728, 4);
-        mxgpu_list_free(entries, n);
+        type_list_free(entries, n);
 }
 
 int main(void) {
