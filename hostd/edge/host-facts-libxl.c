@@ -10,7 +10,6 @@
 #include <libxl_utils.h>
 
 #include "common/io/file.h"
-#include "hostd/core/grow.h"
 #include "hostd/core/idset.h"
 #include "hostd/edge/host-facts-libxl.h"
 #include "hostd/run/libxl-log.h"
@@ -188,73 +187,44 @@ static int libxl_read(HostFactsSource *source, HostFacts *ret) {
 
 /* Who has which function. */
 
-typedef struct FunctionList {
-        DomainFunction *items;
-        size_t n;
-} FunctionList;
-
-static int add_functions(LibxlHost *host, const libxl_dominfo *info, FunctionList *list) {
-        char *name = NULL;
-        int n = 0, r = 0;
+static int visit_with_functions(LibxlHost *host, HostDomain *domain, HostDomainVisitor visitor, void *userdata) {
+        _cleanup_free_ PciAddress *functions = NULL;
+        _cleanup_free_ char *name = NULL;
         libxl_device_pci *pcis;
+        int n = 0;
 
-        pcis = libxl_device_pci_list(host->ctx, info->domid, &n);
+        pcis = libxl_device_pci_list(host->ctx, domain->domid, &n);
         if (n > 0)
-                name = libxl_domid_to_name(host->ctx, info->domid);
-        for (int i = 0; i < n && r >= 0; i++) {
-                DomainFunction f = {
-                        .address = {(uint32_t) pcis[i].domain, pcis[i].bus, pcis[i].dev, pcis[i].func},
-                        .domid = info->domid,
-                        .name = strdup(strempty(name)),
-                };
-
-                (void) memcpy(f.uuid.bytes, info->uuid.uuid, sizeof(f.uuid.bytes));
-                if (!f.name || GROW(list->items, list->n) < 0) {
-                        free(f.name);
-                        r = -ENOMEM;
-                } else
-                        list->items[list->n++] = f;
-        }
+                name = libxl_domid_to_name(host->ctx, domain->domid);
+        functions = calloc((size_t) n + 1, sizeof(*functions));
+        for (int i = 0; functions && i < n; i++)
+                functions[i] = (PciAddress){(uint32_t) pcis[i].domain, pcis[i].bus, pcis[i].dev, pcis[i].func};
         libxl_device_pci_list_free(pcis, n);
-        free(name);
-        return r;
+        if (!functions)
+                return -ENOMEM;
+        domain->name = strempty(name);
+        domain->functions = functions;
+        domain->n_functions = (size_t) n;
+        return visitor(domain, userdata);
 }
 
-static int libxl_list_functions(HostFactsSource *source, DomainFunction **ret, size_t *ret_n) {
+static int libxl_each_domain(HostFactsSource *source, bool functions, HostDomainVisitor visitor, void *userdata) {
         LibxlHost *host = host_of(source);
-        FunctionList list = {};
-        libxl_dominfo *domains;
+        libxl_dominfo *list;
         int n = 0, r = 0;
 
-        domains = libxl_list_domain(host->ctx, &n);
-        if (!domains)
+        list = libxl_list_domain(host->ctx, &n);
+        if (!list)
                 return -EIO;
-        for (int i = 0; i < n && r >= 0; i++)
-                if (domains[i].domid != 0)
-                        r = add_functions(host, &domains[i], &list);
-        libxl_dominfo_list_free(domains, n);
-        if (r < 0) {
-                domain_functions_free(list.items, list.n);
-                return r;
+        for (int i = 0; i < n && r == 0; i++) {
+                HostDomain domain = {.domid = list[i].domid, .name = ""};
+
+                if (domain.domid == 0)
+                        continue;
+                (void) memcpy(domain.uuid.bytes, list[i].uuid.uuid, sizeof(domain.uuid.bytes));
+                r = functions ? visit_with_functions(host, &domain, visitor, userdata) : visitor(&domain, userdata);
         }
-        *ret = list.items;
-        *ret_n = list.n;
-        return 0;
-}
-
-static int libxl_find_domain(HostFactsSource *source, const Uuid *uuid, uint32_t *ret_domid) {
-        libxl_dominfo *domains;
-        int n = 0, r = -ENOENT;
-
-        domains = libxl_list_domain(host_of(source)->ctx, &n);
-        if (!domains)
-                return -EIO;
-        for (int i = 0; i < n && r < 0; i++)
-                if (memcmp(domains[i].uuid.uuid, uuid->bytes, sizeof(uuid->bytes)) == 0) {
-                        *ret_domid = domains[i].domid;
-                        r = 0;
-                }
-        libxl_dominfo_list_free(domains, n);
+        libxl_dominfo_list_free(list, n);
         return r;
 }
 
@@ -293,8 +263,7 @@ static const HostFactsOps libxl_ops = {
         .hypervisor = "xen",
         .read = libxl_read,
         .memory_free = libxl_memory_free,
-        .list_functions = libxl_list_functions,
-        .find_domain = libxl_find_domain,
+        .each_domain = libxl_each_domain,
         .describe = libxl_describe,
         .fd = libxl_fd,
         .drain = libxl_drain,

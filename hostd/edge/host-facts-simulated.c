@@ -12,7 +12,6 @@
 #include "common/io/file.h"
 #include "common/json/json-get.h"
 #include "common/base/parse.h"
-#include "hostd/core/grow.h"
 #include "hostd/edge/host-facts.h"
 #include "protocol/vm-record.h"
 
@@ -66,9 +65,9 @@ static int read_domain_memory(const char *dir, const char *domid, uint64_t *ret)
         return 0;
 }
 
-typedef int (*DomainVisitor)(const char *dir, const char *domid, void *userdata);
+typedef int (*FolderVisitor)(const char *dir, const char *domid, void *userdata);
 
-static int each_domain(const char *dir, DomainVisitor visitor, void *userdata) {
+static int each_folder(const char *dir, FolderVisitor visitor, void *userdata) {
         _cleanup_free_ char *folder = NULL;
         struct dirent *entry;
         int r = 0;
@@ -80,7 +79,7 @@ static int each_domain(const char *dir, DomainVisitor visitor, void *userdata) {
         d = opendir(folder);
         if (!d)
                 return errno == ENOMEM ? -ENOMEM : 0;
-        while (r >= 0 && (entry = readdir(d))) {
+        while (r == 0 && (entry = readdir(d))) {
                 uint32_t domid;
 
                 if (parse_u32(entry->d_name, &domid) >= 0)
@@ -95,28 +94,29 @@ static int add_memory(const char *dir, const char *domid, void *userdata) {
         int r;
 
         r = read_domain_memory(dir, domid, &memory);
-        if (r >= 0)
-                *sum = *sum + memory < *sum ? UINT64_MAX : *sum + memory;
-        return r;
+        if (r < 0)
+                return r;
+        *sum = *sum + memory < *sum ? UINT64_MAX : *sum + memory;
+        return 0;
 }
 
 static int sum_domains(const char *dir, uint64_t *ret) {
         uint64_t sum = 0;
         int r;
 
-        r = each_domain(dir, add_memory, &sum);
+        r = each_folder(dir, add_memory, &sum);
         if (r < 0)
                 return r;
         *ret = sum;
         return 0;
 }
 
-/* Functions of the domains. */
+/* The domains. */
 
-typedef struct FunctionList {
-        DomainFunction *items;
-        size_t n;
-} FunctionList;
+typedef struct DomainVisit {
+        HostDomainVisitor visitor;
+        void *userdata;
+} DomainVisit;
 
 static uint32_t read_number(struct json_object *o, const char *member) {
         struct json_object *value = NULL;
@@ -126,95 +126,44 @@ static uint32_t read_number(struct json_object *o, const char *member) {
         return (uint32_t) json_object_get_int(value);
 }
 
-static int add_function(struct json_object *pci, const Uuid *uuid, const char *domid, const char *name,
-        FunctionList *list) {
-        DomainFunction f = {
-                .address = {(uint32_t) read_number(pci, "domain"), (uint8_t) read_number(pci, "bus"),
-                        (uint8_t) read_number(pci, "dev"), (uint8_t) read_number(pci, "func")},
-                .uuid = *uuid,
-                .name = strdup(name),
-        };
-
-        (void) parse_u32(domid, &f.domid);
-        if (!f.name || GROW(list->items, list->n) < 0) {
-                free(f.name);
-                return -ENOMEM;
-        }
-        list->items[list->n++] = f;
-        return 0;
-}
-
-static int add_functions(const char *dir, const char *domid, void *userdata) {
+/* One without a config that can be read is being made, or ends. */
+static int visit_domain(const char *dir, const char *domid, void *userdata) {
         _cleanup_json_ struct json_object *config = NULL;
+        _cleanup_free_ PciAddress *functions = NULL;
         struct json_object *c_info = NULL, *pcidevs = NULL;
-        FunctionList *list = userdata;
-        const char *name = "";
+        const DomainVisit *visit = userdata;
+        HostDomain domain = {.name = ""};
         JsonReader reader = {};
-        Uuid uuid = {};
         int r;
 
         r = read_config(dir, domid, &config);
         if (r < 0)
                 return r == -ENOMEM ? r : 0;
         if (json_opt_object(&reader, config, "c_info", &c_info) < 0 || !c_info ||
-                json_opt_uuid(&reader, c_info, "uuid", &uuid) < 0 ||
-                json_opt_string(&reader, c_info, "name", &name) < 0 ||
-                json_opt_array(&reader, config, "pcidevs", &pcidevs) < 0 || !pcidevs)
+                json_opt_uuid(&reader, c_info, "uuid", &domain.uuid) < 0 ||
+                parse_u32(domid, &domain.domid) < 0)
                 return 0;
-        for (size_t i = 0; r >= 0 && i < json_object_array_length(pcidevs); i++)
-                r = add_function(json_object_array_get_idx(pcidevs, i), &uuid, domid, strempty(name), list);
-        return r;
-}
+        if (json_opt_string(&reader, c_info, "name", &domain.name) >= 0 &&
+                json_opt_array(&reader, config, "pcidevs", &pcidevs) >= 0 && pcidevs)
+                domain.n_functions = json_object_array_length(pcidevs);
+        functions = calloc(domain.n_functions + 1, sizeof(*functions));
+        if (!functions)
+                return -ENOMEM;
+        for (size_t i = 0; i < domain.n_functions; i++) {
+                struct json_object *pci = json_object_array_get_idx(pcidevs, i);
 
-static int simulated_list_functions(HostFactsSource *source, DomainFunction **ret, size_t *ret_n) {
-        SimulatedHost *host = CONTAINER_OF(source, SimulatedHost, source);
-        FunctionList list = {};
-        int r;
-
-        r = each_domain(host->dir, add_functions, &list);
-        if (r < 0) {
-                domain_functions_free(list.items, list.n);
-                return r;
+                functions[i] = (PciAddress){read_number(pci, "domain"), (uint8_t) read_number(pci, "bus"),
+                        (uint8_t) read_number(pci, "dev"), (uint8_t) read_number(pci, "func")};
         }
-        *ret = list.items;
-        *ret_n = list.n;
-        return 0;
+        domain.functions = functions;
+        return visit->visitor(&domain, visit->userdata);
 }
 
-typedef struct DomainSearch {
-        const Uuid *uuid;
-        uint32_t domid;
-        bool found;
-} DomainSearch;
-
-static int look_at_domain(const char *dir, const char *domid, void *userdata) {
-        _cleanup_json_ struct json_object *config = NULL;
-        struct json_object *c_info = NULL;
-        DomainSearch *search = userdata;
-        JsonReader reader = {};
-        Uuid uuid = {};
-        int r;
-
-        r = read_config(dir, domid, &config);
-        if (r < 0)
-                return r == -ENOMEM ? r : 0;
-        if (json_opt_object(&reader, config, "c_info", &c_info) < 0 || !c_info ||
-                json_opt_uuid(&reader, c_info, "uuid", &uuid) < 0 || !uuid_equal(&uuid, search->uuid))
-                return 0;
-        search->found = parse_u32(domid, &search->domid) >= 0;
-        return 0;
-}
-
-static int simulated_find_domain(HostFactsSource *source, const Uuid *uuid, uint32_t *ret_domid) {
+static int simulated_each_domain(
+        HostFactsSource *source, bool functions, HostDomainVisitor visitor, void *userdata) {
         SimulatedHost *host = CONTAINER_OF(source, SimulatedHost, source);
-        DomainSearch search = {.uuid = uuid};
-        int r;
 
-        r = each_domain(host->dir, look_at_domain, &search);
-        if (r < 0)
-                return r;
-        *ret_domid = search.domid;
-        return search.found ? 0 : -ENOENT;
+        return each_folder(host->dir, visit_domain, &(DomainVisit){visitor, userdata});
 }
 
 static int read_hostname(JsonReader *reader, struct json_object *o, char **ret) {
@@ -345,8 +294,7 @@ static const HostFactsOps simulated_ops = {
         .hypervisor = "simulated",
         .read = simulated_read,
         .memory_free = simulated_memory_free,
-        .list_functions = simulated_list_functions,
-        .find_domain = simulated_find_domain,
+        .each_domain = simulated_each_domain,
         .describe = simulated_describe,
         .free = simulated_free,
 };

@@ -3,6 +3,7 @@
  */
 
 #include "common/json/json-get.h"
+#include "hostd/core/grow.h"
 #include "hostd/edge/host-facts.h"
 
 void host_facts_done(HostFacts *f) {
@@ -21,12 +22,66 @@ int host_facts_memory_free(HostFactsSource *source, uint64_t *ret) {
         return source->ops->memory_free(source, ret);
 }
 
+typedef struct DomainSearch {
+        const Uuid *uuid;
+        uint32_t domid;
+} DomainSearch;
+
+static int look_at_domain(const HostDomain *domain, void *userdata) {
+        DomainSearch *search = userdata;
+
+        search->domid = domain->domid;
+        return uuid_equal(&domain->uuid, search->uuid);
+}
+
 int host_facts_find_domain(HostFactsSource *source, const Uuid *uuid, uint32_t *ret_domid) {
-        return source->ops->find_domain(source, uuid, ret_domid);
+        DomainSearch search = {.uuid = uuid};
+        int r;
+
+        r = source->ops->each_domain(source, /* functions= */ false, look_at_domain, &search);
+        if (r <= 0)
+                return r < 0 ? r : -ENOENT;
+        *ret_domid = search.domid;
+        return 0;
+}
+
+typedef struct FunctionList {
+        DomainFunction *items;
+        size_t n;
+} FunctionList;
+
+static int add_functions(const HostDomain *domain, void *userdata) {
+        FunctionList *list = userdata;
+
+        for (size_t i = 0; i < domain->n_functions; i++) {
+                char *name = strdup(domain->name);
+
+                if (!name || GROW(list->items, list->n) < 0) {
+                        free(name);
+                        return -ENOMEM;
+                }
+                list->items[list->n++] = (DomainFunction){
+                        .address = domain->functions[i],
+                        .domid = domain->domid,
+                        .uuid = domain->uuid,
+                        .name = name,
+                };
+        }
+        return 0;
 }
 
 int host_facts_list_functions(HostFactsSource *source, DomainFunction **ret, size_t *ret_n) {
-        return source->ops->list_functions(source, ret, ret_n);
+        FunctionList list = {};
+        int r;
+
+        r = source->ops->each_domain(source, /* functions= */ true, add_functions, &list);
+        if (r < 0) {
+                domain_functions_free(list.items, list.n);
+                return r;
+        }
+        *ret = list.items;
+        *ret_n = list.n;
+        return 0;
 }
 
 void domain_functions_free(DomainFunction *list, size_t n) {

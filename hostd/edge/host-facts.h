@@ -31,15 +31,25 @@ typedef struct DomainFunction {
 
 void domain_functions_free(DomainFunction *list, size_t n);
 
+/* A domain, valid during the visit. Anything but 0 ends the walk and is returned. */
+typedef struct HostDomain {
+        uint32_t domid;
+        Uuid uuid;
+        const char *name; /* "" when it has none */
+        const PciAddress *functions;
+        size_t n_functions;
+} HostDomain;
+
+typedef int (*HostDomainVisitor)(const HostDomain *domain, void *userdata);
+
 typedef struct HostFactsSource HostFactsSource;
 
 typedef struct HostFactsOps {
         const char *hypervisor; /* "xen", "simulated" */
         int (*read)(HostFactsSource *source, HostFacts *ret);
         int (*memory_free)(HostFactsSource *source, uint64_t *ret);
-        int (*list_functions)(HostFactsSource *source, DomainFunction **ret, size_t *ret_n);
-        /* Of the domain with that uuid; -ENOENT: there is none. */
-        int (*find_domain)(HostFactsSource *source, const Uuid *uuid, uint32_t *ret_domid);
+        /* All but dom0; functions: with name and functions. */
+        int (*each_domain)(HostFactsSource *source, bool functions, HostDomainVisitor visitor, void *userdata);
         char *(*describe)(HostFactsSource *source); /* "Xen 4.17.3"; the caller frees; NULL: it does not say */
         /* Readable when free memory may have changed without us; drain() takes that in, negative when nothing
          * will be told any more. Both NULL: it changes by our own doing only. */
@@ -56,6 +66,7 @@ struct HostFactsSource {
 /* -EBADMSG: the source says something impossible; -ENOENT: it is not there. */
 int host_facts_read(HostFactsSource *source, HostFacts *ret);
 int host_facts_memory_free(HostFactsSource *source, uint64_t *ret);
+/* The domain with that uuid; -ENOENT: there is none. */
 int host_facts_find_domain(HostFactsSource *source, const Uuid *uuid, uint32_t *ret_domid);
 int host_facts_list_functions(HostFactsSource *source, DomainFunction **ret, size_t *ret_n);
 HostFactsSource *host_facts_source_free(HostFactsSource *source);
