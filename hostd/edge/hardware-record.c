@@ -103,54 +103,26 @@ int hardware_type_record(const HostType *t, TypeRecord *ret) {
         return 0;
 }
 
-static char *format_id(uint16_t id, bool known) {
-        char text[5] = "";
+InventoryPgpu hardware_pgpu_record(const Pgpu *p, PgpuIds *ids) {
+        const uint16_t values[] = {p->vendor_id, p->device_id, p->subsystem_vendor_id, p->subsystem_device_id};
 
-        if (known)
-                snprintf(text, sizeof(text), "%04x", id);
-        return strdup(text);
-}
-
-int hardware_pgpu_record(const Pgpu *p, InventoryPgpu *ret) {
-        InventoryPgpu record = {
+        *ids = (PgpuIds){};
+        for (size_t i = 0; i < (p->subsystem_known ? 4 : 2); i++)
+                (void) snprintf(ids->text[i], sizeof(ids->text[i]), "%04x", values[i]);
+        return (InventoryPgpu){
                 .pci_id = p->address,
-                .vendor_id = format_id(p->vendor_id, /* known= */ true),
-                .device_id = format_id(p->device_id, /* known= */ true),
-                .subsystem_vendor_id = format_id(p->subsystem_vendor_id, p->subsystem_known),
-                .subsystem_device_id = format_id(p->subsystem_device_id, p->subsystem_known),
-                .vendor_name = strdup(p->vendor_name),
-                .device_name = strdup(p->device_name),
-                .driver = strdup(p->driver),
-                .bridge = strdup(p->bridge),
+                .vendor_id = ids->text[0],
+                .device_id = ids->text[1],
+                .subsystem_vendor_id = ids->text[2],
+                .subsystem_device_id = ids->text[3],
+                .vendor_name = p->vendor_name,
+                .device_name = p->device_name,
+                .driver = p->driver,
+                .bridge = p->bridge,
                 .is_system_display_device = p->is_system_display_device,
-                .health = p->is_lost ? strdup("lost") : NULL,
-                .health_reason = p->is_lost ? strdup(PGPU_LOST_REASON) : NULL,
+                .supported = p->supported,
+                .enabled = p->enabled,
+                .health = p->is_lost ? (char *) "lost" : NULL,
+                .health_reason = p->is_lost ? (char *) PGPU_LOST_REASON : NULL,
         };
-
-        if ((p->is_lost && (!record.health || !record.health_reason)) || !record.vendor_id || !record.device_id || !record.subsystem_vendor_id ||
-                !record.subsystem_device_id || !record.vendor_name || !record.device_name || !record.driver ||
-                !record.bridge || idset_copy(p->supported, &record.supported) < 0 ||
-                idset_copy(p->enabled, &record.enabled) < 0) {
-                hardware_pgpu_record_done(&record);
-                return -ENOMEM;
-        }
-
-        *ret = record;
-        return 0;
-}
-
-void hardware_pgpu_record_done(InventoryPgpu *r) {
-        free(r->vendor_id);
-        free(r->device_id);
-        free(r->subsystem_vendor_id);
-        free(r->subsystem_device_id);
-        free(r->vendor_name);
-        free(r->device_name);
-        free(r->driver);
-        free(r->bridge);
-        free(r->health);
-        free(r->health_reason);
-        idset_free(r->supported);
-        idset_free(r->enabled);
-        *r = (InventoryPgpu){};
 }

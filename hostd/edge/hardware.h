@@ -33,7 +33,10 @@ void hardware_done(Hardware *h);
 /* A PGPU of h that does not answer any more. -ENOMEM. */
 int hardware_mark_lost(Hardware *h, const HardwareSettings *settings, Pgpu *p);
 
-/* The records of the inventory; type_record_done() and hardware_pgpu_record_done() free them. */
+/* The records of the inventory. type_record_done() frees the first; the second borrows from p, and from ids. */
+typedef struct PgpuIds {
+        char text[4][5];
+} PgpuIds;
+
 int hardware_type_record(const HostType *t, TypeRecord *ret);
-int hardware_pgpu_record(const Pgpu *p, InventoryPgpu *ret);
-void hardware_pgpu_record_done(InventoryPgpu *r);
+InventoryPgpu hardware_pgpu_record(const Pgpu *p, PgpuIds *ids);

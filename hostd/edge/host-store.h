@@ -74,7 +74,8 @@ int host_store_end_order(HostStore *s, const Uuid *vm, const VmEvent *ended);
 /* Without an event to keep. */
 int host_store_del_order(HostStore *s, const Uuid *vm);
 
-typedef int (*EndedVisitor)(const VmEvent *ended, void *userdata);
+/* May take the texts, by clearing the event. */
+typedef int (*EndedVisitor)(VmEvent *ended, void *userdata);
 /* Those after a number that can be read, by their numbers; with a uuid only those that name it, as VM, token or otherwise. */
 int host_store_each_ended(
         HostStore *s, uint64_t after_seq, const Uuid *naming_or_null, EndedVisitor visitor, void *userdata);

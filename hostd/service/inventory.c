@@ -89,7 +89,7 @@ static int fill_vms(const Host *h, Inventory *ret) {
         return 0;
 }
 
-static int fill_hardware(const Host *h, Inventory *ret) {
+static int fill_hardware(const Host *h, PgpuIds *ids, Inventory *ret) {
         const Hardware *hardware = &h->gpus.hardware;
         int r;
 
@@ -105,9 +105,7 @@ static int fill_hardware(const Host *h, Inventory *ret) {
                 ret->n_types++;
         }
         for (size_t i = 0; i < hardware->n_pgpus; i++) {
-                r = hardware_pgpu_record(&hardware->pgpus[i], &ret->pgpus[i]);
-                if (r < 0)
-                        return r;
+                ret->pgpus[i] = hardware_pgpu_record(&hardware->pgpus[i], &ids[i]);
                 ret->pgpus[ret->n_pgpus++].held_by = strangers_describe(&h->strangers, &hardware->pgpus[i].address);
                 if (!ret->pgpus[i].held_by)
                         return -ENOMEM;
@@ -115,62 +113,20 @@ static int fill_hardware(const Host *h, Inventory *ret) {
         return 0;
 }
 
-/* Ends, by seq. Their texts live in the visitor's call only, hence the copies. */
-typedef struct EndedList {
-        VmEvent *events; /* HOST_STORE_ENDED_MAX */
-        size_t n;
-} EndedList;
+/* Ends, by seq. */
+static int visit_ended(VmEvent *ended, void *userdata) {
+        Inventory *i = userdata;
 
-static int copy_optional(const char *text, char **ret) {
-        *ret = text ? strdup(text) : NULL;
-        return text && !*ret ? -ENOMEM : 0;
-}
-
-static int copy_event(const VmEvent *e, VmEvent *ret) {
-        VmEvent copy = *e;
-        int r;
-
-        copy.head.boot_id = copy.stage = copy.reason = copy.error_name = copy.error_message = NULL;
-        r = copy_optional(e->head.boot_id, &copy.head.boot_id);
-        if (r >= 0)
-                r = copy_optional(e->stage, &copy.stage);
-        if (r >= 0)
-                r = copy_optional(e->reason, &copy.reason);
-        if (r >= 0)
-                r = copy_optional(e->error_name, &copy.error_name);
-        if (r >= 0)
-                r = copy_optional(e->error_message, &copy.error_message);
-        if (r < 0) {
-                vm_event_done(&copy);
-                return r;
-        }
-        *ret = copy;
+        if (i->n_ended == HOST_STORE_ENDED_MAX)
+                return 0;
+        i->ended[i->n_ended++] = *ended;
+        *ended = (VmEvent){};
         return 0;
 }
 
-static int visit_ended(const VmEvent *ended, void *userdata) {
-        EndedList *list = userdata;
-        int r;
-
-        if (list->n == HOST_STORE_ENDED_MAX)
-                return 0;
-        r = copy_event(ended, &list->events[list->n]);
-        if (r >= 0)
-                list->n++;
-        return r;
-}
-
 static int fill_ended(Host *h, uint64_t after_seq, Inventory *ret) {
-        EndedList list = {};
-        int r;
-
-        list.events = calloc(HOST_STORE_ENDED_MAX, sizeof(*list.events));
-        if (!list.events)
-                return -ENOMEM;
-        r = host_store_each_ended(h->store, after_seq, NULL, visit_ended, &list);
-        ret->ended = list.events;
-        ret->n_ended = list.n;
-        return r;
+        ret->ended = calloc(HOST_STORE_ENDED_MAX, sizeof(*ret->ended));
+        return ret->ended ? host_store_each_ended(h->store, after_seq, NULL, visit_ended, ret) : -ENOMEM;
 }
 
 static void fill_facts(Host *h, Inventory *ret) {
@@ -201,10 +157,8 @@ static void fill_facts(Host *h, Inventory *ret) {
 static void inventory_drop(Inventory *i) {
         for (size_t k = 0; k < i->n_types; k++)
                 type_record_done(&i->types[k]);
-        for (size_t k = 0; k < i->n_pgpus; k++) {
+        for (size_t k = 0; k < i->n_pgpus; k++)
                 free(i->pgpus[k].held_by);
-                hardware_pgpu_record_done(&i->pgpus[k]);
-        }
         for (size_t k = 0; k < i->n_vms; k++) {
                 free(i->vms[k].vgpus);
                 free(i->vms[k].pcis);
@@ -236,12 +190,15 @@ uint64_t host_get_memory_free(const Host *h) {
 }
 
 int host_build_inventory(Host *h, uint64_t after_seq, uint64_t *ret_told, char **ret) {
+        _cleanup_free_ PgpuIds *ids = calloc(h->gpus.hardware.n_pgpus + 1, sizeof(*ids));
         _cleanup_(inventory_drop) Inventory inventory = {};
         _cleanup_strbuf_ StrBuf b = {};
         int r;
 
+        if (!ids)
+                return -ENOMEM;
         fill_facts(h, &inventory);
-        r = fill_hardware(h, &inventory);
+        r = fill_hardware(h, ids, &inventory);
         if (r >= 0)
                 r = fill_vms(h, &inventory);
         if (r >= 0)

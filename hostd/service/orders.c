@@ -86,7 +86,7 @@ typedef struct EndedSearch {
         bool is_found;
 } EndedSearch;
 
-static int visit_ended(const VmEvent *e, void *userdata) {
+static int visit_ended(VmEvent *e, void *userdata) {
         EndedSearch *s = userdata;
 
         if ((s->token && !uuid_equal(&e->head.token, s->token)) || (s->vm && !uuid_equal(&e->uuid, s->vm)))
@@ -104,7 +104,7 @@ typedef struct EndedTeller {
         uint64_t seq;
 } EndedTeller;
 
-static int tell_ended(const VmEvent *e, void *userdata) {
+static int tell_ended(VmEvent *e, void *userdata) {
         EndedTeller *t = userdata;
         VmEvent again = *e;
 

@@ -118,7 +118,7 @@ static int count_order(const StoredOrder *order, void *userdata) {
         return 0;
 }
 
-static int count_ended(const VmEvent *ended, void *userdata) {
+static int count_ended(VmEvent *ended, void *userdata) {
         uint64_t *last = userdata;
 
         assert_true(ended->head.seq > last[1]);

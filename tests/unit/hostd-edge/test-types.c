@@ -353,18 +353,18 @@ static void records_of_the_other_kinds(void **state) {
 static void inventory_shows_the_pgpu(void **state) {
         InventoryPgpu record;
         _cleanup_host_ Host h = {};
+        PgpuIds ids;
 
         add_card(state, 0x84, 0x10de, 0x0ff2, 0x1012);
         scan_host(state, FIXTURES "/types", &h);
-        assert_ok(hardware_pgpu_record(&h.hardware.pgpus[0], &record));
+        record = hardware_pgpu_record(&h.hardware.pgpus[0], &ids);
         assert_string_equal(record.vendor_id, "10de");
         assert_string_equal(record.device_id, "0ff2");
         assert_string_equal(record.subsystem_vendor_id, "10de");
         assert_string_equal(record.subsystem_device_id, "1012");
         assert_string_equal(record.driver, "");
         assert_string_equal(record.supported[0], "0001:passthrough");
-        assert_null(record.enabled[0]);
-        hardware_pgpu_record_done(&record);
+        assert_null(record.enabled);
 }
 
 static void subsystem_may_be_unknown(void **state) {
@@ -373,11 +373,11 @@ static void subsystem_may_be_unknown(void **state) {
                 .driver = (char *) "",
                 .bridge = (char *) "" };
         InventoryPgpu record;
+        PgpuIds ids;
 
-        assert_ok(hardware_pgpu_record(&p, &record));
+        record = hardware_pgpu_record(&p, &ids);
         assert_string_equal(record.subsystem_vendor_id, "");
         assert_string_equal(record.subsystem_device_id, "");
-        hardware_pgpu_record_done(&record);
 }
 
 static void other_vendors_follow_their_files(void **state) {
