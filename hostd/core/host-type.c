@@ -88,33 +88,6 @@ void host_type_done(HostType *t) {
         *t = (HostType){};
 }
 
-static int copy_text(const char *text, char **ret) {
-        *ret = NULL;
-        if (!text)
-                return 0;
-        *ret = strdup(text);
-        return *ret ? 0 : -ENOMEM;
-}
-
-int host_type_copy(const HostType *t, HostType *ret) {
-        HostType copy = *t;
-        int r = 0;
-
-        r |= copy_text(t->identifier, &copy.identifier);
-        r |= copy_text(t->vendor_name, &copy.vendor_name);
-        r |= copy_text(t->model_name, &copy.model_name);
-        r |= copy_text(t->type_id, &copy.type_id);
-        r |= copy_text(t->vclass, &copy.vclass);
-        r |= copy_text(t->config_file, &copy.config_file);
-        if (r < 0) {
-                host_type_done(&copy);
-                return -ENOMEM;
-        }
-
-        *ret = copy;
-        return 0;
-}
-
 const HostType *host_type_find(const HostType *types, size_t n, const char *identifier) {
         for (size_t i = 0; i < n; i++)
                 if (streq(types[i].identifier, identifier))

@@ -58,7 +58,6 @@ const char *host_type_driver(HostTypeKind kind);
 /* 0 for 0 instances, and for more than a PGPU has units. */
 uint32_t host_type_size(uint32_t instances);
 void host_type_done(HostType *t);
-int host_type_copy(const HostType *t, HostType *ret);
 HostType *host_types_free(HostType *types, size_t n);
 
 const HostType *host_type_find(const HostType *types, size_t n, const char *identifier);

@@ -4,19 +4,6 @@
 
 #include "hostd/core/lease.h"
 
-static const char *const stage_names[_LEASE_STAGE_MAX] = {
-        [LEASE_IDLE] = "idle",
-        [LEASE_LOOKING] = "looking",
-        [LEASE_STOPPING] = "stopping",
-        [LEASE_STUCK] = "stuck",
-        [LEASE_HELD] = "held",
-        [LEASE_STARTING] = "starting",
-};
-
-const char *lease_stage_to_string(LeaseStage stage) {
-        return stage >= 0 && stage < _LEASE_STAGE_MAX ? stage_names[stage] : NULL;
-}
-
 static LeaseAction go(LeaseUnit *u, LeaseStage stage, LeaseAction action) {
         u->stage = stage;
         return action;

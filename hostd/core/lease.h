@@ -28,8 +28,6 @@ typedef enum LeaseStage {
         _LEASE_STAGE_INVALID = -EINVAL,
 } LeaseStage;
 
-const char *lease_stage_to_string(LeaseStage stage);
-
 typedef enum LeaseInput {
         LEASE_INPUT_ENTER,    /* a caller wants it stopped */
         LEASE_INPUT_GIVE_UP,  /* … and no longer waits for that */

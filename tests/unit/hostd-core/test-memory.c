@@ -145,20 +145,6 @@ static int story_of_the_catalog(void) {
         return r;
 }
 
-static int story_of_a_copy(void) {
-        HostType a, b;
-        int r;
-
-        r = host_type_make_passthrough(&a);
-        if (r < 0)
-                return r;
-        r = host_type_copy(&a, &b);
-        if (r >= 0)
-                host_type_done(&b);
-        host_type_done(&a);
-        return r;
-}
-
 static int change_enablement(Enablement *e, EnablementChange change, const char *wanted, const char *busy) {
         static const HostType types[] = { { .identifier = (char *) "a", .model_name = (char *) "name" },
                 { .identifier = (char *) "b", .model_name = (char *) "name" } };
@@ -267,7 +253,6 @@ static int story_of_a_span(void) {
         }
 STORY(story_of_lists)
 STORY(story_of_the_catalog)
-STORY(story_of_a_copy)
 STORY(story_of_enablement)
 STORY(story_of_a_claim)
 STORY(story_of_orders)
@@ -277,7 +262,6 @@ int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(story_of_lists_survives),
                 cmocka_unit_test(story_of_the_catalog_survives),
-                cmocka_unit_test(story_of_a_copy_survives),
                 cmocka_unit_test(story_of_enablement_survives),
                 cmocka_unit_test(story_of_a_claim_survives),
                 cmocka_unit_test(story_of_orders_survives),
