@@ -65,23 +65,20 @@ static int add_bridges(Facts *f, HostFacts *facts) {
 /* What changes together comes within moments: a bridge and its ports, a disk's file systems. */
 #define SETTLE (300 * UINT64_C(1000))
 
-static int on_settled(sd_event_source *source, uint64_t usec, void *userdata) {
+static void on_settled(void *userdata) {
         Facts *f = userdata;
 
-        f->timer = sd_event_source_disable_unref(f->timer);
         if (facts_reread(f))
                 f->listener->changed(f->userdata);
-        return 0;
 }
 
 static void on_facts_changed(void *userdata) {
         Facts *f = userdata;
         int r;
 
-        if (f->timer)
+        if (loop_timer_is_armed(f->timer))
                 return;
-        r = sd_event_add_time_relative(
-                f->event, &f->timer, CLOCK_MONOTONIC, SETTLE, /* accuracy= */ 0, on_settled, f);
+        r = loop_call_in(f->loop, &f->timer, SETTLE, on_settled, f);
         if (r < 0)
                 (void) log_errno(r, "Failed to wait for the host's facts to settle, ignoring");
 }
@@ -116,7 +113,7 @@ int facts_open(Facts *f) {
 }
 
 void facts_close(Facts *f) {
-        f->timer = sd_event_source_disable_unref(f->timer);
+        f->timer = loop_timer_free(f->timer);
         f->watch = sd_event_source_disable_unref(f->watch);
         f->kernel = kernel_watch_free(f->kernel);
         f->ovs = ovs_bridges_free(f->ovs);

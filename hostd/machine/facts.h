@@ -7,8 +7,7 @@
  * its free memory, bridges and mounts come and go: that is told then.
  */
 
-#include <systemd/sd-event.h>
-
+#include "common/base/loop.h"
 #include "hostd/edge/host-facts.h"
 #include "hostd/edge/kernel-watch.h"
 #include "hostd/edge/ovs-bridges.h"
@@ -20,7 +19,8 @@ typedef struct FactsListener {
 } FactsListener;
 
 typedef struct Facts {
-        sd_event *event;
+        Loop *loop;
+        sd_event *event; /* for what is told by a descriptor */
         const HostSettings *settings;
         const FactsListener *listener;
         void *userdata;
@@ -30,10 +30,10 @@ typedef struct Facts {
         sd_event_source *watch;
         OvsBridges *ovs;        /* or NULL */
         KernelWatch *kernel;    /* or NULL */
-        sd_event_source *timer; /* armed: networks or storage may have changed */
+        LoopTimer *timer;       /* armed: networks or storage may have changed */
 } Facts;
 
-/* event, settings, listener and userdata are set. Logs why it cannot. */
+/* loop, event, settings, listener and userdata are set. Logs why it cannot. */
 int facts_open(Facts *f);
 void facts_close(Facts *f);
 

@@ -110,23 +110,19 @@ static bool lists_equal(const DomainFunction *a, size_t n_a, const DomainFunctio
         return equal;
 }
 
-static int on_look_again(sd_event_source *source, uint64_t usec, void *userdata) {
-        Strangers *s = userdata;
+static void on_look_again(void *userdata) {
         int r;
 
-        s->timer = sd_event_source_disable_unref(s->timer);
-        r = strangers_look(s);
+        r = strangers_look(userdata);
         if (r < 0)
                 (void) log_errno(r, "Failed to see whether others still have GPUs, ignoring");
-        return 0;
 }
 
 /* Nobody tells when a domain that is not ours lets go. */
 static void look_again_later(Strangers *s) {
-        if ((s->n == 0 && s->n_unread == 0) || s->timer)
+        if ((s->n == 0 && s->n_unread == 0) || loop_timer_is_armed(s->timer))
                 return;
-        if (sd_event_add_time_relative(s->event, &s->timer, CLOCK_MONOTONIC, LOOK_AGAIN,
-                    /* accuracy= */ 0, on_look_again, s) < 0)
+        if (loop_call_in(s->loop, &s->timer, LOOK_AGAIN, on_look_again, s) < 0)
                 log_error("Failed to plan another look at who has GPUs; the next start looks.");
 }
 
@@ -166,11 +162,8 @@ int strangers_look(Strangers *s) {
 }
 
 void strangers_done(Strangers *s) {
-        s->timer = sd_event_source_disable_unref(s->timer);
+        loop_timer_free(s->timer);
         domain_functions_free(s->list, s->n);
-        s->list = NULL;
-        s->n = 0;
         free(s->unread);
-        s->unread = NULL;
-        s->n_unread = 0;
+        *s = (Strangers){};
 }

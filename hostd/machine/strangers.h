@@ -10,8 +10,7 @@
  * use by it.
  */
 
-#include <systemd/sd-event.h>
-
+#include "common/base/loop.h"
 #include "hostd/edge/hardware.h"
 #include "hostd/edge/host-facts.h"
 
@@ -23,7 +22,7 @@ typedef struct StrangersListener {
 } StrangersListener;
 
 typedef struct Strangers {
-        sd_event *event;
+        Loop *loop;
         HostFactsSource *source;
         const Hardware *hardware;
         const StrangersListener *listener;
@@ -33,7 +32,7 @@ typedef struct Strangers {
         size_t n;
         Uuid *unread;
         size_t n_unread;
-        sd_event_source *timer; /* armed while there are any */
+        LoopTimer *timer; /* armed while there are any */
 } Strangers;
 
 void strangers_done(Strangers *s);

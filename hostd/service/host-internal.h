@@ -23,6 +23,7 @@ typedef struct Command {
 
 struct Host {
         sd_event *event;
+        Loop *loop;
         const HostSettings *settings;
         char *state_dir; /* of the store */
         HostStore *store;
@@ -37,7 +38,7 @@ struct Host {
         Notifier notifier;
 
         uint64_t inventory_due; /* CLOCK_MONOTONIC µs; none is told before */
-        sd_event_source *inventory_timer;
+        LoopTimer *inventory_timer;
         uint64_t told_memory_free;
         uint64_t told_ended_seq; /* ends up to here stood in an InventoryChanged */
 };

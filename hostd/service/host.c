@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "common/daemon/database.h"
+#include "common/daemon/event-loop.h"
 #include "common/io/file.h"
 #include "common/base/text.h"
 #include "hostd/service/claim.h"
@@ -31,7 +32,7 @@ static void on_store_lost(void *userdata) {
 
         r = database_log_failure(h->state_dir, -ESTALE, NULL,
                 "Stopping; guests run on. Put the folder or a backup of it back, then start xenvgpu-hostd.");
-        (void) sd_event_exit(h->event, database_exit_status(r));
+        loop_exit(h->loop, database_exit_status(r));
 }
 
 static int open_store(Host *h, const char *state_dir) {
@@ -77,7 +78,7 @@ static int open_units(Host *h, const char *runtime_dir) {
                 r = systemd_open(h->event, h->settings->bus, &h->systemd);
         units->systemd = h->systemd;
         if (r >= 0)
-                r = lease_open(h->event, h->systemd, h->settings->monitoring_units,
+                r = lease_open(h->loop, h->systemd, h->settings->monitoring_units,
                         h->settings->monitoring_stop_timeout, runtime_dir, &h->vm_context.lease);
         return r < 0 ? log_errno(r, "Failed to connect to systemd on %s", h->settings->bus) : 0;
 }
@@ -182,6 +183,7 @@ static const VmListener vm_listener = {
 /* What each part is handed before it is opened. */
 static void wire(Host *h) {
         h->facts = (Facts){
+                .loop = h->loop,
                 .event = h->event,
                 .settings = h->settings,
                 .listener = &facts_listener,
@@ -189,12 +191,13 @@ static void wire(Host *h) {
         };
         h->gpus = (Gpus){.settings = h->settings};
         h->strangers = (Strangers){
-                .event = h->event,
+                .loop = h->loop,
                 .hardware = &h->gpus.hardware,
                 .listener = &strangers_listener,
                 .userdata = h,
         };
         h->vm_context = (VmContext){
+                .loop = h->loop,
                 .event = h->event,
                 .settings = h->settings,
                 .listener = &vm_listener,
@@ -209,7 +212,7 @@ static void join(Host *h) {
         h->vm_context.boot_id = h->facts.now.boot_id;
 }
 
-static int on_turn_end(sd_event_source *source, void *userdata);
+static void on_turn_end(void *userdata);
 
 int host_open(sd_event *event, const HostSettings *settings, const char *state_dir, const char *runtime_dir,
         Host **ret) {
@@ -224,6 +227,9 @@ int host_open(sd_event *event, const HostSettings *settings, const char *state_d
         h->vms = hashmap_new_uuid();
         if (!h->vms)
                 return -ENOMEM;
+        r = event_loop_new(event, &h->loop);
+        if (r < 0)
+                return r;
         wire(h);
 
         r = open_units(h, runtime_dir);
@@ -234,7 +240,7 @@ int host_open(sd_event *event, const HostSettings *settings, const char *state_d
         if (r >= 0)
                 r = facts_open(&h->facts);
         if (r >= 0)
-                r = notifier_open(&h->notifier, h->event, h->store, on_turn_end, h);
+                r = notifier_open(&h->notifier, h->loop, h->store, on_turn_end, h);
         if (r < 0)
                 return r;
         join(h);
@@ -260,7 +266,7 @@ Host *host_close(Host *h) {
         for (size_t i = 0; h->vms && (vm = hashmap_next(h->vms, &i));)
                 vm_free(vm);
         hashmap_free(h->vms);
-        sd_event_source_disable_unref(h->inventory_timer);
+        loop_timer_free(h->inventory_timer);
         free(h->command.claimer);
         host_claim_done(&h->command.claim);
         hardware_done(&h->gpus.hardware);
@@ -270,6 +276,7 @@ Host *host_close(Host *h) {
         systemd_close(h->systemd);
         free(h->vm_context.folder);
         free(h->state_dir);
+        event_loop_free(h->loop);
         sd_event_unref(h->event);
         free(h);
         return NULL;
@@ -385,48 +392,35 @@ static void tell_memory(Host *h) {
         notifier_property(&h->notifier, HOST_PROPERTY_MEMORY_FREE);
 }
 
-static int on_inventory_due(sd_event_source *source, uint64_t usec, void *userdata) {
+static void on_inventory_due(void *userdata) {
         Host *h = userdata;
 
         notifier_wake(&h->notifier);
-        return 0;
 }
 
 /* False when it is told later, by itself. */
 static bool inventory_is_due(Host *h) {
-        uint64_t now = 0;
-        int r = 0;
+        uint64_t now = loop_now(h->loop, LOOP_MONOTONIC);
 
-        (void) sd_event_now(h->event, CLOCK_MONOTONIC, &now);
-        if (now < h->inventory_due) {
-                if (!h->inventory_timer)
-                        r = sd_event_add_time(h->event, &h->inventory_timer, CLOCK_MONOTONIC,
-                                h->inventory_due,
-                                /* accuracy= */ 1000, on_inventory_due, h);
-                else
-                        r = sd_event_source_set_time(h->inventory_timer, h->inventory_due);
-                if (r >= 0)
-                        r = sd_event_source_set_enabled(h->inventory_timer, SD_EVENT_ONESHOT);
-                if (r >= 0)
-                        return false;
-        }
+        if (now < h->inventory_due &&
+                loop_call_at(h->loop, &h->inventory_timer, LOOP_MONOTONIC, h->inventory_due, on_inventory_due, h) >= 0)
+                return false;
         h->inventory_due = now + hashmap_size(h->vms) * INVENTORY_PAUSE_PER_VM;
         return true;
 }
 
-static int on_turn_end(sd_event_source *source, void *userdata) {
+static void on_turn_end(void *userdata) {
         Host *h = userdata;
 
         tell_new_vms(h);
         run_queue(h);
 
         if (!h->notifier.inventory_changed || !inventory_is_due(h))
-                return 0;
+                return;
         h->notifier.inventory_changed = false;
         tell_memory(h);
         tell_inventory(h);
         h->notifier.listener->status(h->notifier.userdata);
-        return 0;
 }
 
 /* What the bus shows. */

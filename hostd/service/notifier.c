@@ -4,24 +4,21 @@
 
 #include "hostd/service/notifier.h"
 
-int notifier_open(Notifier *n, sd_event *event, HostStore *store, sd_event_handler_t on_turn, void *userdata) {
-        int r;
-
+int notifier_open(Notifier *n, Loop *loop, HostStore *store, LoopFunction on_turn, void *userdata) {
         n->store = store;
-        r = sd_event_add_defer(event, &n->turn, on_turn, userdata);
-        return r < 0 ? r : sd_event_source_set_enabled(n->turn, SD_EVENT_OFF);
+        return loop_timer_new(loop, LOOP_MONOTONIC, /* priority= */ 0, on_turn, userdata, &n->turn);
 }
 
 void notifier_close(Notifier *n) {
         n->listener = NULL;
-        n->turn = sd_event_source_disable_unref(n->turn);
+        n->turn = loop_timer_free(n->turn);
 }
 
 void notifier_wake(Notifier *n) {
         /* Before the host has begun there is nobody to tell. */
         if (!n->listener)
                 return;
-        if (sd_event_source_set_enabled(n->turn, SD_EVENT_ONESHOT) < 0)
+        if (loop_timer_arm(n->turn, LOOP_SOON) < 0)
                 log_error("Failed to plan the telling of changes, ignoring.");
 }
 

@@ -15,14 +15,14 @@
 
 typedef struct Notifier {
         HostStore *store;
-        sd_event_source *turn;         /* runs at the end of the loop's turn */
-        const HostListener *listener;  /* NULL: nobody listens yet, or any more */
+        LoopTimer *turn;              /* runs at the end of the loop's turn */
+        const HostListener *listener; /* NULL: nobody listens yet, or any more */
         void *userdata;
         bool inventory_changed;
 } Notifier;
 
 /* on_turn is called at the end of each turn in which notifier_wake() was called. */
-int notifier_open(Notifier *n, sd_event *event, HostStore *store, sd_event_handler_t on_turn, void *userdata);
+int notifier_open(Notifier *n, Loop *loop, HostStore *store, LoopFunction on_turn, void *userdata);
 void notifier_close(Notifier *n);
 
 void notifier_wake(Notifier *n);

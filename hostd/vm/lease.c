@@ -32,8 +32,8 @@ typedef struct Unit {
         char *name;
         LeaseUnit machine;
         SystemdCall *call;
-        sd_event_source *timeout; /* of the stop */
-        sd_event_source *pause;   /* before the next look */
+        LoopTimer *timeout; /* of the stop */
+        LoopTimer *pause;   /* before the next look */
 } Unit;
 
 struct LeaseHold {
@@ -42,13 +42,13 @@ struct LeaseHold {
         LeaseGranted granted;
         void *userdata;
         Place places[UNITS_MAX];
-        sd_event_source *deferred;
+        LoopTimer *deferred;
         bool refused;
         char *error;
 };
 
 struct Lease {
-        sd_event *event;
+        Loop *loop;
         Systemd *systemd;
         uint64_t stop_timeout;
         char *note;
@@ -140,12 +140,11 @@ static bool is_granted(const LeaseHold *h) {
         return true;
 }
 
-static int on_tell(sd_event_source *source, void *userdata) {
+static void on_tell(void *userdata) {
         LeaseHold *h = userdata;
         _cleanup_free_ char *error = take_ptr(h->error);
 
         h->granted(h->refused ? -EBUSY : 0, strempty(error), h->userdata);
-        return 0;
 }
 
 static void tell(LeaseHold *h) {
@@ -153,9 +152,9 @@ static void tell(LeaseHold *h) {
 
         if (h->deferred)
                 return;
-        r = sd_event_add_defer(h->lease->event, &h->deferred, on_tell, h);
+        r = loop_call_soon(h->lease->loop, &h->deferred, on_tell, h);
         if (r < 0)
-                (void) sd_event_exit(h->lease->event, r);
+                loop_exit(h->lease->loop, r);
 }
 
 static void let_in(Unit *u) {
@@ -189,7 +188,7 @@ static void turn_away(Unit *u) {
 
 /* 1. Does it run? */
 
-static int on_pause_end(sd_event_source *source, uint64_t usec, void *userdata);
+static void look(void *userdata);
 
 static LeaseInput input_of_state(const char *state) {
         if (streq(state, "inactive") || streq(state, "failed"))
@@ -200,11 +199,9 @@ static LeaseInput input_of_state(const char *state) {
 static void look_later(Unit *u) {
         int r;
 
-        u->pause = sd_event_source_disable_unref(u->pause);
-        r = sd_event_add_time_relative(
-                u->lease->event, &u->pause, CLOCK_MONOTONIC, LOOK_PAUSE, 0, on_pause_end, u);
+        r = loop_call_in(u->lease->loop, &u->pause, LOOK_PAUSE, look, u);
         if (r < 0)
-                (void) sd_event_exit(u->lease->event, r);
+                loop_exit(u->lease->loop, r);
 }
 
 static void on_looked(int result, sd_bus_message *value, void *userdata) {
@@ -227,7 +224,8 @@ static void on_looked(int result, sd_bus_message *value, void *userdata) {
                 feed(u, input);
 }
 
-static void look(Unit *u) {
+static void look(void *userdata) {
+        Unit *u = userdata;
         int r;
 
         u->call = systemd_forget(u->call);
@@ -237,11 +235,6 @@ static void look(Unit *u) {
                 (void) log_errno(r, "Cannot ask systemd for the state of %s", u->name);
                 look_later(u);
         }
-}
-
-static int on_pause_end(sd_event_source *source, uint64_t usec, void *userdata) {
-        look(userdata);
-        return 0;
 }
 
 /* 2. It is stopped. */
@@ -258,17 +251,14 @@ static void on_stopped(int result, const char *error, void *userdata) {
         look_later(u);
 }
 
-static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata) {
+static void on_timeout(void *userdata) {
         feed(userdata, LEASE_INPUT_TIMEOUT);
-        return 0;
 }
 
 static void stop(Unit *u) {
         int r;
 
-        u->timeout = sd_event_source_disable_unref(u->timeout);
-        r = sd_event_add_time_relative(u->lease->event, &u->timeout, CLOCK_MONOTONIC, u->lease->stop_timeout, 0,
-                on_timeout, u);
+        r = loop_call_in(u->lease->loop, &u->timeout, u->lease->stop_timeout, on_timeout, u);
         if (r >= 0)
                 r = systemd_stop_unit(u->lease->systemd, u->name, on_stopped, u, &u->call);
         if (r < 0) {
@@ -302,12 +292,12 @@ static void feed(Unit *u, LeaseInput input) {
 
         lease_unit_step(&u->machine, input, &action);
         if (u->machine.stage != LEASE_STOPPING)
-                u->timeout = sd_event_source_disable_unref(u->timeout);
+                loop_timer_stop(u->timeout);
         switch (action) {
         case LEASE_ACTION_NONE:
                 break;
         case LEASE_ACTION_LOOK:
-                u->pause = sd_event_source_disable_unref(u->pause);
+                loop_timer_stop(u->pause);
                 look(u);
                 break;
         case LEASE_ACTION_STOP:
@@ -376,7 +366,7 @@ LeaseHold *lease_release(LeaseHold *h) {
                 if (h->places[i] != PLACE_OUT)
                         feed(&l->units[i],
                                 h->places[i] == PLACE_INSIDE ? LEASE_INPUT_LEAVE : LEASE_INPUT_GIVE_UP);
-        sd_event_source_disable_unref(h->deferred);
+        loop_timer_free(h->deferred);
         free(h->error);
         free(h);
         return NULL;
@@ -407,7 +397,7 @@ void lease_pay(Lease *l) {
                 write_note(l);
 }
 
-int lease_open(sd_event *event, Systemd *systemd, char *const *units, uint64_t stop_timeout,
+int lease_open(Loop *loop, Systemd *systemd, char *const *units, uint64_t stop_timeout,
         const char *runtime_dir, Lease **ret) {
         _cleanup_(lease_closep) Lease *l = NULL;
         int r = 0;
@@ -415,7 +405,7 @@ int lease_open(sd_event *event, Systemd *systemd, char *const *units, uint64_t s
         l = calloc(1, sizeof(*l));
         if (!l)
                 return -ENOMEM;
-        l->event = sd_event_ref(event);
+        l->loop = loop;
         l->systemd = systemd;
         l->stop_timeout = stop_timeout;
         l->note = path_join(runtime_dir, NOTE);
@@ -440,17 +430,16 @@ Lease *lease_close(Lease *l) {
                 next = h->next;
                 h->lease = NULL;
                 h->prev = h->next = NULL;
-                h->deferred = sd_event_source_disable_unref(h->deferred);
+                h->deferred = loop_timer_free(h->deferred);
         }
         for (size_t i = 0; i < l->n_units; i++) {
                 Unit *u = &l->units[i];
 
                 (void) systemd_forget(u->call);
-                sd_event_source_disable_unref(u->timeout);
-                sd_event_source_disable_unref(u->pause);
+                loop_timer_free(u->timeout);
+                loop_timer_free(u->pause);
                 free(u->name);
         }
-        sd_event_unref(l->event);
         free(l->note);
         free(l);
         return NULL;

@@ -9,6 +9,7 @@
  * folder before they are stopped, so that the next hostd pays what this one could not.
  */
 
+#include "common/base/loop.h"
 #include "hostd/vm/systemd.h"
 
 typedef struct Lease Lease;
@@ -19,7 +20,7 @@ typedef struct LeaseHold LeaseHold;
 typedef void (*LeaseGranted)(int result, const char *error, void *userdata);
 
 /* units: names, NULL-terminated. Without systemd there are no units, and every hold is granted. */
-int lease_open(sd_event *event, Systemd *systemd, char *const *units, uint64_t stop_timeout,
+int lease_open(Loop *loop, Systemd *systemd, char *const *units, uint64_t stop_timeout,
         const char *runtime_dir, Lease **ret);
 /* Changes nothing: what is stopped stays so and noted, and its holds are dead, to be released all the same. */
 Lease *lease_close(Lease *l);

@@ -84,15 +84,7 @@ static void write_end(HostVm *vm) {
                         UUID_TEXT(&vm->uuid));
 }
 
-static int on_start_again(sd_event_source *source, uint64_t usec, void *userdata) {
-        HostVm *vm = userdata;
-
-        vm->next(vm);
-        return 0;
-}
-
-static int on_cleaning(sd_event_source *source, uint64_t usec, void *userdata) {
-        HostVm *vm = userdata;
+static void clean(HostVm *vm) {
         ProcessId left[6];
         size_t n;
 
@@ -100,16 +92,15 @@ static int on_cleaning(sd_event_source *source, uint64_t usec, void *userdata) {
         for (size_t i = 0; i < n; i++)
                 (void) process_signal(&left[i], SIGKILL);
         if (n > 0 || vm->start)
-                vm_arm(vm, CLEAN_DELAY, on_cleaning);
+                vm_arm(vm, CLEAN_DELAY, clean);
         else if (domain_may_stand(vm)) {
                 vm->n_tries = 0;
                 vm_set_phase(vm, VM_PHASE_DEAD);
-                vm_arm(vm, CLEAN_AGAIN_DELAY, on_start_again);
+                vm_arm(vm, CLEAN_AGAIN_DELAY, vm->next);
         } else {
                 write_end(vm);
                 vm_end_by_record(vm);
         }
-        return 0;
 }
 
 static void on_unit_stopped(void *userdata) {
@@ -160,15 +151,10 @@ void vm_give_up(HostVm *vm, const char *why, void (*start_again)(HostVm *vm)) {
         vm->next = start_again;
         stop_unit(vm);
         vm_set_phase(vm, VM_PHASE_CLEANING);
-        vm_arm(vm, 0, on_cleaning);
+        vm_arm(vm, 0, clean);
 }
 
 /* It is over: its end is stored, then told, then everything of it goes. */
-
-static int on_store_retry(sd_event_source *source, uint64_t usec, void *userdata) {
-        vm_end_by_record(userdata);
-        return 0;
-}
 
 static void log_end(const HostVm *vm, const VmEvent *e) {
         log_vm(e->error_message ? LOG_WARNING : LOG_INFO, e->error_message ? MSG_VM_FAILED : MSG_VM_HALTED,
@@ -218,7 +204,7 @@ void vm_end_by_record(HostVm *vm) {
                 vm_set_phase(vm, VM_PHASE_ENDING);
                 vm_unwatch_program(vm);
                 vm->link = run_link_close(vm->link);
-                vm_arm(vm, STORE_DELAY, on_store_retry);
+                vm_arm(vm, STORE_DELAY, vm_end_by_record);
                 return;
         }
 

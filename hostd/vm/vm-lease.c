@@ -12,7 +12,7 @@
 static void on_granted(int result, const char *error, void *userdata) {
         HostVm *vm = userdata;
 
-        vm->timer = sd_event_source_disable_unref(vm->timer);
+        loop_timer_stop(vm->timer);
         if (result < 0)
                 vm_end(vm, "failed", ERROR_DOMAIN_FAILED, error);
         else
@@ -26,8 +26,7 @@ static void begin_without(HostVm *vm, int error) {
 }
 
 /* A monitor may take ten seconds: who waits for the VM hears what for. */
-static int on_slow(sd_event_source *source, uint64_t usec, void *userdata) {
-        HostVm *vm = userdata;
+static void tell_slow(HostVm *vm) {
         char *stage = strdup("lease");
 
         if (stage) {
@@ -35,7 +34,6 @@ static int on_slow(sd_event_source *source, uint64_t usec, void *userdata) {
                 vm->record.stage = stage;
                 vm->context->listener->record(vm, vm->context->userdata);
         }
-        return 0;
 }
 
 void vm_lease(HostVm *vm, void (*go_on)(HostVm *vm)) {
@@ -51,8 +49,8 @@ void vm_lease(HostVm *vm, void (*go_on)(HostVm *vm)) {
         r = lease_take(vm->context->lease, on_granted, vm, &vm->lease);
         if (r < 0)
                 begin_without(vm, r);
-        else if (!vm->timer) /* else a stop is due */
-                vm_arm(vm, TELL_AFTER, on_slow);
+        else if (!loop_timer_is_armed(vm->timer)) /* else a stop is due */
+                vm_arm(vm, TELL_AFTER, tell_slow);
 }
 
 /* 2. Taken again. */

@@ -31,11 +31,8 @@ static void connect_to_program(HostVm *vm);
 static void program_is_gone(HostVm *vm);
 static void start_again(HostVm *vm, const char *why);
 
-static uint64_t now_of(HostVm *vm) {
-        uint64_t t = 0;
-
-        (void) sd_event_now(vm->context->event, CLOCK_MONOTONIC, &t);
-        return t;
+static uint64_t now_of(const HostVm *vm) {
+        return loop_now(vm->context->loop, LOOP_MONOTONIC);
 }
 
 static uint64_t next_delay(HostVm *vm, uint64_t first, uint64_t most) {
@@ -47,7 +44,6 @@ static uint64_t next_delay(HostVm *vm, uint64_t first, uint64_t most) {
 
 /* 1. The program is executed. */
 
-static int on_launch_retry(sd_event_source *source, uint64_t usec, void *userdata);
 static void on_executed(int result, const ProcessId *process, void *userdata);
 
 static int build_argv(HostVm *vm, char ***ret) {
@@ -117,11 +113,6 @@ void vm_begin(HostVm *vm) {
         vm_lease(vm, start_program);
 }
 
-static int on_launch_retry(sd_event_source *source, uint64_t usec, void *userdata) {
-        start_program(userdata);
-        return 0;
-}
-
 /* 2. It runs; its end is watched from here on. */
 
 static int on_program_end(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
@@ -171,11 +162,6 @@ static void on_executed(int result, const ProcessId *process, void *userdata) {
 /* 3. It listens. A starting program tells nobody when it does, so it is asked again and again, for a while.
  */
 
-static int on_connect_retry(sd_event_source *source, uint64_t usec, void *userdata) {
-        connect_to_program(userdata);
-        return 0;
-}
-
 static void on_record(RunRecord *record, void *userdata);
 static void on_lost(int result, void *userdata);
 static const RunLinkHandlers link_handlers = {.record = on_record, .lost = on_lost};
@@ -185,7 +171,7 @@ static void connect_to_program(HostVm *vm) {
 
         r = run_link_open(vm->context->event, vm->folder, &link_handlers, vm, &vm->link);
         if (r >= 0) {
-                vm->timer = sd_event_source_disable_unref(vm->timer);
+                loop_timer_stop(vm->timer);
                 vm_set_phase(vm, VM_PHASE_FOLLOWED);
                 if (vm->stop_wanted || vm->given_up)
                         vm_pass_stop(vm);
@@ -200,7 +186,7 @@ static void connect_to_program(HostVm *vm) {
                 (void) process_signal(&vm->program, SIGKILL);
                 return; /* on_program_end() goes on */
         }
-        vm_arm(vm, next_delay(vm, CONNECT_DELAY_FIRST, CONNECT_DELAY_MAX), on_connect_retry);
+        vm_arm(vm, next_delay(vm, CONNECT_DELAY_FIRST, CONNECT_DELAY_MAX), connect_to_program);
 }
 
 /* 4. It tells its record, on connecting and after each change. */
@@ -310,16 +296,13 @@ static void on_lost(int result, void *userdata) {
         vm_set_phase(vm, VM_PHASE_WAITING);
         vm->delay = 0;
         vm->waiting_since = now_of(vm);
-        vm_arm(vm, next_delay(vm, CONNECT_DELAY_FIRST, CONNECT_DELAY_MAX), on_connect_retry);
+        vm_arm(vm, next_delay(vm, CONNECT_DELAY_FIRST, CONNECT_DELAY_MAX), connect_to_program);
 }
 
 /* 5. It is told to stop. */
 
-static int on_stopped_in_queue(sd_event_source *source, uint64_t usec, void *userdata) {
-        HostVm *vm = userdata;
-
+static void end_in_queue(HostVm *vm) {
         vm_end(vm, vm->stop_force ? "destroyed" : "stopped", ERROR_NONE, NULL);
-        return 0;
 }
 
 void vm_pass_stop(HostVm *vm) {
@@ -327,7 +310,7 @@ void vm_pass_stop(HostVm *vm) {
 
         if (vm->phase == VM_PHASE_QUEUED || vm->phase == VM_PHASE_LEASING) {
                 vm->lease = lease_release(vm->lease);
-                vm_arm(vm, 0, on_stopped_in_queue);
+                vm_arm(vm, 0, end_in_queue);
                 return;
         }
         if (!vm->link)
@@ -375,7 +358,7 @@ static void program_is_gone(HostVm *vm) {
 
         vm_unwatch_program(vm);
         vm->link = run_link_close(vm->link);
-        vm->timer = sd_event_source_disable_unref(vm->timer);
+        loop_timer_stop(vm->timer);
 
         r = run_record_read(vm->folder, &record);
         if (r >= 0 && !is_ours(vm, &record))
@@ -410,7 +393,7 @@ static void start_again(HostVm *vm, const char *why) {
         vm_set_phase(vm, VM_PHASE_DEAD);
         vm->restart_delay =
                 vm->n_tries == 1 ? RESTART_DELAY_FIRST : MIN_OF(2 * vm->restart_delay, RESTART_DELAY_MAX);
-        vm_arm(vm, vm->restart_delay, on_launch_retry);
+        vm_arm(vm, vm->restart_delay, start_program);
 }
 
 /* Again from an earlier hostd: the run folder says how far it was. */

@@ -43,16 +43,22 @@ void vm_enter_start(HostVm *vm, StartStage stage) {
         start_times_enter(&vm->start_times, stage, start_times_now());
 }
 
-void vm_arm(HostVm *vm, uint64_t delay, sd_event_time_handler_t handler) {
+static void on_ring(void *userdata) {
+        HostVm *vm = userdata;
+
+        vm->then(vm);
+}
+
+void vm_arm(HostVm *vm, uint64_t delay, void (*then)(HostVm *vm)) {
+        Loop *loop = vm->context->loop;
         int r;
 
-        vm->timer = sd_event_source_disable_unref(vm->timer);
-        r = sd_event_add_time_relative(
-                vm->context->event, &vm->timer, CLOCK_MONOTONIC, delay, /* accuracy= */ 1000, handler, vm);
-        if (r >= 0)
-                return;
-        (void) log_errno(r, "Failed to wait for VM %s", UUID_TEXT(&vm->uuid));
-        (void) sd_event_exit(vm->context->event, r);
+        vm->then = then;
+        r = loop_call_in(loop, &vm->timer, delay, on_ring, vm);
+        if (r < 0) {
+                (void) log_errno(r, "Failed to wait for VM %s", UUID_TEXT(&vm->uuid));
+                loop_exit(loop, r);
+        }
 }
 
 VmEvent vm_event(const HostVm *vm, uint64_t seq) {
@@ -360,7 +366,7 @@ HostVm *vm_free(HostVm *vm) {
         lease_release(vm->lease);
         run_link_close(vm->link);
         vm_unwatch_program(vm);
-        sd_event_source_disable_unref(vm->timer);
+        loop_timer_free(vm->timer);
         run_record_done(&vm->record);
         json_object_put(vm->order);
         strv_free(vm->functions);

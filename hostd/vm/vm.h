@@ -57,7 +57,8 @@ typedef struct VmListener {
 
 /* What every VM of the host works with. */
 typedef struct VmContext {
-        sd_event *event;
+        Loop *loop;
+        sd_event *event; /* for what is told by a descriptor */
         const HostSettings *settings;
         HostStore *store;
         Units units;
@@ -100,7 +101,8 @@ struct HostVm {
         ProcessId program;
         int program_fd;
         sd_event_source *program_source; /* the program's end */
-        sd_event_source *timer;          /* the next try to connect, to start again, to see the dead */
+        LoopTimer *timer;                /* connects again, starts the program again, or looks for its exit: by the phase */
+        void (*then)(HostVm *vm);        /* when it rings */
         uint64_t delay, waiting_since;   /* of the tries to connect: µs, and CLOCK_MONOTONIC µs */
         uint64_t restart_delay;
         unsigned n_tries; /* starts again since tries_since */
@@ -125,7 +127,7 @@ bool vm_gpu_is_on(const VmGpu *gpu, const PciAddress *pgpu);
 
 /* One timer for each VM: what is waited for next (µs from now). Without memory for it the VM would hang, so
  * that ends hostd. */
-void vm_arm(HostVm *vm, uint64_t delay, sd_event_time_handler_t handler);
+void vm_arm(HostVm *vm, uint64_t delay, void (*then)(HostVm *vm));
 void vm_unwatch_program(HostVm *vm);
 
 /* A run folder that is being removed: its name, before the token. */

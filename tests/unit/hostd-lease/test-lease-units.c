@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "common/io/file.h"
+#include "common/daemon/event-loop.h"
 #include "hostd/vm/lease.h"
 #include "tests/unit/hostd-lease/fake-systemd.h"
 
@@ -21,6 +22,7 @@
 
 typedef struct World {
         FakeSystemd systemd;
+        Loop *loop;
         Systemd *connection;
         Lease *lease;
 } World;
@@ -39,14 +41,16 @@ typedef struct Caller {
 static void open_lease(World *w, uint64_t timeout) {
         static char *const units[] = {(char *) UNIT, NULL};
 
+        assert_int_equal(event_loop_new(w->systemd.event, &w->loop), 0);
         assert_int_equal(systemd_open(w->systemd.event, w->systemd.bus.address, &w->connection), 0);
         assert_int_equal(
-                lease_open(w->systemd.event, w->connection, units, timeout, w->systemd.bus.dir, &w->lease), 0);
+                lease_open(w->loop, w->connection, units, timeout, w->systemd.bus.dir, &w->lease), 0);
 }
 
 static void close_lease(World *w) {
         w->lease = lease_close(w->lease);
         w->connection = systemd_close(w->connection);
+        w->loop = event_loop_free(w->loop);
 }
 
 static void make_world(World *w, bool running, uint64_t timeout) {
@@ -362,7 +366,8 @@ static void without_systemd_there_is_nothing_to_stop(void **state) {
         Caller c;
 
         fake_systemd_make(&w.systemd);
-        assert_int_equal(lease_open(w.systemd.event, NULL, (char *const[]){(char *) UNIT, NULL}, SECOND,
+        assert_int_equal(event_loop_new(w.systemd.event, &w.loop), 0);
+        assert_int_equal(lease_open(w.loop, NULL, (char *const[]){(char *) UNIT, NULL}, SECOND,
                                  w.systemd.bus.dir, &w.lease),
                 0);
         visit(&w, &c, 0);
