@@ -7,68 +7,67 @@
 
 #include "hostd/edge/host-store-private.h"
 
+/* What is JSON already stands in the record as it is. */
+static int parse_json(JsonReader *r, struct json_object *o, const RecordField *f, void *value) {
+        struct json_object *json = NULL;
+        char **ret = value;
+        int q;
+
+        q = json_opt_object(r, o, f->member, &json);
+        if (q < 0 || !json)
+                return q;
+        *ret = json_to_text(json);
+        return *ret ? 0 : -ENOMEM;
+}
+
+static void write_json(const void *value, StrBuf *b, const char *member) {
+        char *const *text = value;
+
+        if (*text)
+                json_write_text(b, member, *text);
+}
+
+static void free_json(void *value) {
+        free(*(char **) value);
+}
+
+static const RecordCoder json_coder = {parse_json, write_json, free_json};
+
+static int check_order(JsonReader *r, void *record) {
+        const StoredOrder *o = record;
+
+        return o->order ? 0 : json_fail(r, "order", "is missing");
+}
+
+static const RecordField order_fields[] = {
+        FIELD_VERSION,
+        FIELD(StoredOrder, token, REQUIRED, UUID),
+        FIELD(StoredOrder, state, REQUIRED, TEXT),
+        {.member = "order", .kind = RECORD_KIND_OWN, .offset = offsetof(StoredOrder, order), .coder = &json_coder},
+        {.member = "detail", .kind = RECORD_KIND_OWN, .offset = offsetof(StoredOrder, detail), .coder = &json_coder},
+};
+static const RecordTable order_table = RECORD_TABLE(StoredOrder, order_fields, .check = check_order);
+
 void stored_order_done(StoredOrder *o) {
-        free(o->state);
-        json_object_put(o->order);
-        json_object_put(o->detail);
-        *o = (StoredOrder){};
+        record_done(&order_table, o);
 }
 
-static int parse_order(const Uuid *vm, struct json_object *o, StoredOrder *ret) {
-        struct json_object *order, *detail = NULL;
-        StoredOrder stored = {.vm = *vm};
-        JsonReader reader = {};
-        const char *state;
-        int r;
+/* Brackets in brackets. */
+static unsigned json_depth(const char *text) {
+        unsigned depth = 0, most = 0;
+        bool quoted = false;
 
-        r = json_get_uuid(&reader, o, "token", &stored.token);
-        if (r >= 0)
-                r = json_get_string(&reader, o, "state", &state);
-        if (r >= 0)
-                r = json_get_object(&reader, o, "order", &order);
-        if (r >= 0)
-                r = json_opt_object(&reader, o, "detail", &detail);
-        if (r < 0)
-                return store_damaged(r);
-
-        stored.state = strdup(state);
-        if (!stored.state)
-                return -ENOMEM;
-        stored.order = json_object_get(order);
-        stored.detail = json_object_get(detail);
-        *ret = stored;
-        return 0;
-}
-
-static int build_order(const StoredOrder *order, char **ret) {
-        _cleanup_json_ struct json_object *o = NULL, *again = NULL;
-        _cleanup_free_ char *text = NULL;
-        int r;
-
-        r = store_new_record(&o);
-        if (r >= 0)
-                r = json_add_uuid(o, "token", &order->token);
-        if (r >= 0)
-                r = json_add_string(o, "state", order->state);
-        if (r >= 0)
-                r = json_add(o, "order", json_object_get(order->order));
-        if (r >= 0 && order->detail)
-                r = json_add(o, "detail", json_object_get(order->detail));
-        if (r < 0)
-                return r;
-
-        text = json_to_text(o);
-        if (!text)
-                return -ENOMEM;
-
-        /* An order as deep or as long as just passes would not come back out of its record: better refused
-         * than lost. */
-        r = store_parse_value(text, strlen(text), &again);
-        if (r < 0)
-                return r == -EBADMSG ? -EINVAL : r;
-
-        *ret = take_ptr(text);
-        return 0;
+        for (; *text; text++)
+                if (*text == '"')
+                        quoted = !quoted;
+                else if (quoted && *text == '\\')
+                        text++;
+                else if (!quoted && (*text == '{' || *text == '[')) {
+                        depth++;
+                        most = MAX_OF(depth, most);
+                } else if (!quoted && (*text == '}' || *text == ']'))
+                        depth--;
+        return most;
 }
 
 typedef struct OrderChangeArgument {
@@ -104,13 +103,17 @@ static int change_order(HostStore *s, DbTxn *txn, void *argument) {
 
 int host_store_put_order(HostStore *s, const StoredOrder *order) {
         OrderChangeArgument argument = {.vm = &order->vm};
-        _cleanup_free_ char *text = NULL;
+        _cleanup_strbuf_ StrBuf b = {};
         int r;
 
-        r = build_order(order, &text);
+        /* An order as deep or as long as just passes would not come back out of its record: better refused than lost. */
+        record_write(&order_table, order, &b, NULL);
+        r = strbuf_error(&b);
+        if (r >= 0 && (b.len > JSON_SIZE_MAX || json_depth(b.text) >= JSON_DEPTH_MAX))
+                r = -EINVAL;
         if (r < 0)
                 return r;
-        argument.text = text;
+        argument.text = b.text;
         r = store_write(s, change_order, &argument);
         if (r < 0)
                 return r;
@@ -118,14 +121,6 @@ int host_store_put_order(HostStore *s, const StoredOrder *order) {
         if (!argument.existed)
                 s->n_orders++;
         return 0;
-}
-
-int host_store_get_order(HostStore *s, const Uuid *vm, StoredOrder *ret) {
-        _cleanup_json_ struct json_object *o = NULL;
-        int r;
-
-        r = store_read(s, TABLE_ORDERS, vm->bytes, sizeof(vm->bytes), &o);
-        return r < 0 ? r : parse_order(vm, o, ret);
 }
 
 typedef struct OrderWalk {
@@ -136,21 +131,16 @@ typedef struct OrderWalk {
 
 static int visit_order(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
         _cleanup_(stored_order_done) StoredOrder order = {};
-        _cleanup_json_ struct json_object *o = NULL;
         const OrderWalk *walk = userdata;
-        Uuid vm;
         int r;
 
         /* No order of ours. */
-        if (key_size != sizeof(vm.bytes))
+        if (key_size != sizeof(order.vm.bytes))
                 return 0;
-        memcpy(vm.bytes, key, sizeof(vm.bytes));
-
-        r = store_parse_value(data, size, &o);
-        if (r >= 0)
-                r = parse_order(&vm, o, &order);
+        r = store_parse_record(&order_table, data, size, &order);
+        memcpy(order.vm.bytes, key, sizeof(order.vm.bytes));
         if (r == -EBADMSG)
-                return walk->unread ? walk->unread(&vm, walk->userdata) : 0;
+                return walk->unread ? walk->unread(&order.vm, walk->userdata) : 0;
         return r < 0 || !walk->visitor ? r : walk->visitor(&order, walk->userdata);
 }
 

@@ -11,6 +11,7 @@
 
 #include "common/lmdb/table.h"
 #include "hostd/edge/host-store.h"
+#include "protocol/record.h"
 
 enum {
         TABLE_HOST,
@@ -36,13 +37,10 @@ typedef int (*StoreChange)(HostStore *s, DbTxn *txn, void *argument);
 int store_begin(HostStore *s, bool write, DbTxn **ret);
 int store_write(HostStore *s, StoreChange change, void *argument);
 
-/* One value; -ENOENT when there is none, -EBADMSG when it does not decode or has another version. */
-int store_read(HostStore *s, unsigned table, const void *key, size_t key_size, struct json_object **ret);
+/* -EBADMSG when it does not decode or has another version. */
 int store_parse_value(const void *data, size_t size, struct json_object **ret);
-int store_put_json(DbTxn *txn, unsigned table, const void *key, size_t key_size, struct json_object *o);
-
-/* An object with the version in it. */
-int store_new_record(struct json_object **ret);
+/* The members of the table; what is in *ret already stays. */
+int store_parse_record(const RecordTable *t, const void *data, size_t size, void *ret);
 
 /* A value of ours that does not decode is damage, whatever the codec calls it. */
 static inline int store_damaged(int r) {

@@ -9,14 +9,11 @@
 #include "common/base/text.h"
 #include "hostd/edge/host-store-private.h"
 #include "protocol/names.h"
+#include "protocol/record.h"
 
 #define MAP_SIZE_FIRST (16u << 20)
 #define MAP_SIZE_MAX ((size_t) 1 << 30)
 
-#define KEY_IDENTITY "identity"
-#define KEY_CLAIM "claim"
-#define KEY_SEQ "seq"
-#define KEY_ORDERS "orders"
 #define ENABLEMENT_KEY_MAX 32
 
 static const char *const table_names[] = {"host", "enablement", "orders", "ended", NULL};
@@ -34,14 +31,47 @@ int store_begin(HostStore *s, bool write, DbTxn **ret) {
         return tell_lost(s, db_begin(s->db, write, ret));
 }
 
-static int put_orders(DbTxn *txn, uint64_t orders) {
-        _cleanup_json_ struct json_object *o = NULL;
-        int r;
+/* The records that are one of a kind. */
+typedef enum Single {
+        SINGLE_IDENTITY,
+        SINGLE_SEQ,
+        SINGLE_ORDERS,
+        SINGLE_CLAIM,
+} Single;
 
-        r = store_new_record(&o);
-        if (r >= 0)
-                r = json_add_u64(o, "last", orders);
-        return r < 0 ? r : store_put_json(txn, TABLE_HOST, KEY_ORDERS, strlen(KEY_ORDERS), o);
+static const RecordField identity_fields[] = {FIELD_VERSION, FIELD(HostStore, host_uuid, REQUIRED, UUID)};
+static const RecordField seq_fields[] = {FIELD_VERSION, FIELD_AS(HostStore, reserved_seq, "reserved", REQUIRED, U64)};
+static const RecordField orders_fields[] = {FIELD_VERSION, FIELD_AS(HostStore, orders, "last", REQUIRED, U64)};
+static const RecordField claim_fields[] = {
+        FIELD_VERSION,
+        FIELD(HostClaim, epoch, REQUIRED, U64),
+        FIELD(HostClaim, held, REQUIRED, BOOL),
+        FIELD(HostClaim, pool, REQUIRED, TEXT),
+        FIELD(HostClaim, instance, REQUIRED, TEXT),
+};
+
+static const struct {
+        const char *key, *name;
+        RecordTable record;
+} singles[] = {
+        [SINGLE_IDENTITY] = {"identity", "the record of this host's uuid", RECORD_TABLE(HostStore, identity_fields)},
+        [SINGLE_SEQ] = {"seq", "the record of the last event", RECORD_TABLE(HostStore, seq_fields)},
+        [SINGLE_ORDERS] = {"orders", "the number of the last order", RECORD_TABLE(HostStore, orders_fields)},
+        [SINGLE_CLAIM] = {"claim", "the record of the claim", RECORD_TABLE(HostClaim, claim_fields)},
+};
+
+static const RecordField enablement_fields[] = {
+        FIELD_VERSION,
+        FIELD(Enablement, disabled, REQUIRED, STRV),
+        FIELD(Enablement, seen, REQUIRED, STRV),
+};
+static const RecordTable enablement_table = RECORD_TABLE(Enablement, enablement_fields);
+
+static int put_record(DbTxn *txn, unsigned table, const char *key, const RecordTable *t, const void *record) {
+        _cleanup_strbuf_ StrBuf b = {};
+
+        record_write(t, record, &b, NULL);
+        return strbuf_error(&b) ?: db_put(txn, table, key, strlen(key), b.text, strlen(b.text));
 }
 
 static int run_change(HostStore *s, StoreChange change, void *argument) {
@@ -54,7 +84,7 @@ static int run_change(HostStore *s, StoreChange change, void *argument) {
                 return r;
         r = change(s, txn, argument);
         if (r >= 0 && orders != s->stored_orders)
-                r = put_orders(txn, orders);
+                r = put_record(txn, TABLE_HOST, singles[SINGLE_ORDERS].key, &singles[SINGLE_ORDERS].record, s);
         if (r < 0)
                 return r;
         r = tell_lost(s, db_commit(take_ptr(txn)));
@@ -71,15 +101,6 @@ int store_write(HostStore *s, StoreChange change, void *argument) {
                 if (r != -EOVERFLOW || db_grow(s->db) < 0)
                         return r;
         }
-}
-
-int store_put_json(DbTxn *txn, unsigned table, const void *key, size_t key_size, struct json_object *o) {
-        _cleanup_free_ char *text = NULL;
-
-        text = json_to_text(o);
-        if (!text)
-                return -ENOMEM;
-        return db_put(txn, table, key, key_size, text, strlen(text));
 }
 
 int store_parse_value(const void *data, size_t size, struct json_object **ret) {
@@ -100,105 +121,81 @@ int store_parse_value(const void *data, size_t size, struct json_object **ret) {
         return 0;
 }
 
-static int get_json(DbTxn *txn, unsigned table, const void *key, size_t key_size, struct json_object **ret) {
+int store_parse_record(const RecordTable *t, const void *data, size_t size, void *ret) {
+        _cleanup_json_ struct json_object *o = NULL;
+        JsonReader reader = {};
+        int r;
+
+        r = store_parse_value(data, size, &o);
+        if (r >= 0)
+                r = record_parse_members(t, &reader, o, ret);
+        return r == -EINVAL ? -EBADMSG : r;
+}
+
+/* Reads members alone; -ENOENT when there is no such record. */
+static int get_record(HostStore *s, unsigned table, const char *key, const RecordTable *t, void *ret) {
+        _cleanup_(db_abortp) DbTxn *txn = NULL;
         const void *data;
         size_t size;
         int r;
 
-        r = db_get(txn, table, key, key_size, &data, &size);
-        return r < 0 ? r : store_parse_value(data, size, ret);
-}
-
-/* Reads one value; -ENOENT when there is none. */
-int store_read(HostStore *s, unsigned table, const void *key, size_t key_size, struct json_object **ret) {
-        _cleanup_(db_abortp) DbTxn *txn = NULL;
-        int r;
-
         r = store_begin(s, /* write= */ false, &txn);
-        return r < 0 ? r : get_json(txn, table, key, key_size, ret);
-}
-
-int store_new_record(struct json_object **ret) {
-        struct json_object *o = json_object_new_object();
-
-        if (!o || json_add_u64(o, "version", RECORD_VERSION) < 0) {
-                json_object_put(o);
-                return -ENOMEM;
-        }
-
-        *ret = o;
-        return 0;
-}
-
-static int parse_enablement(struct json_object *o, Enablement *ret) {
-        JsonReader reader = {};
-        Enablement e = {};
-        int r;
-
-        r = store_damaged(json_get_strv(&reader, o, "disabled", &e.disabled));
         if (r >= 0)
-                r = store_damaged(json_get_strv(&reader, o, "seen", &e.seen));
-        if (r < 0) {
-                enablement_done(&e);
-                return r;
-        }
+                r = db_get(txn, table, key, strlen(key), &data, &size);
+        return r < 0 ? r : store_parse_record(t, data, size, ret);
+}
 
-        *ret = e;
-        return 0;
+typedef struct RecordChange {
+        unsigned table;
+        const char *key;
+        const RecordTable *record_table;
+        const void *record;
+} RecordChange;
+
+static int change_record(HostStore *s, DbTxn *txn, void *argument) {
+        const RecordChange *c = argument;
+
+        return put_record(txn, c->table, c->key, c->record_table, c->record);
+}
+
+static int put_single(HostStore *s, Single single, const void *record) {
+        return store_write(s, change_record,
+                &(RecordChange){TABLE_HOST, singles[single].key, &singles[single].record, record});
 }
 
 /* Opening */
 
-static int change_identity(HostStore *s, DbTxn *txn, void *argument) {
-        _cleanup_json_ struct json_object *o = NULL;
-        int r;
-
-        r = store_new_record(&o);
-        if (r >= 0)
-                r = json_add_uuid(o, "host_uuid", argument);
-        return r < 0 ? r : store_put_json(txn, TABLE_HOST, KEY_IDENTITY, strlen(KEY_IDENTITY), o);
-}
-
-static int load_identity(HostStore *s) {
-        _cleanup_json_ struct json_object *o = NULL;
-        JsonReader reader = {};
-        int r;
-
-        r = store_read(s, TABLE_HOST, KEY_IDENTITY, strlen(KEY_IDENTITY), &o);
-        if (r >= 0)
-                return store_damaged(json_get_uuid(&reader, o, "host_uuid", &s->host_uuid));
-        if (r != -ENOENT)
-                return r;
-
-        r = uuid_generate(&s->host_uuid);
-        return r < 0 ? r : store_write(s, change_identity, &s->host_uuid);
-}
-
-static int load_seq(HostStore *s) {
-        _cleanup_json_ struct json_object *o = NULL;
-        JsonReader reader = {};
-        int r;
-
-        r = store_read(s, TABLE_HOST, KEY_SEQ, strlen(KEY_SEQ), &o);
-        if (r == -ENOENT)
-                return 0;
-        if (r >= 0)
-                r = store_damaged(json_get_u64(&reader, o, "reserved", &s->reserved_seq));
-
-        s->last_seq = s->reserved_seq;
+static int name_damage(int r, const char *what, char **ret_problem) {
+        if (r == -EBADMSG && asprintf(ret_problem, "%s does not decode", what) < 0) {
+                *ret_problem = NULL;
+                return -ENOMEM;
+        }
         return r;
 }
 
-static int load_orders(HostStore *s) {
-        _cleanup_json_ struct json_object *o = NULL;
-        JsonReader reader = {};
+/* 1 when it is there. */
+static int load_single(HostStore *s, Single single, void *ret, char **ret_problem) {
         int r;
 
-        r = store_read(s, TABLE_HOST, KEY_ORDERS, strlen(KEY_ORDERS), &o);
-        if (r == -ENOENT)
-                return 0;
+        r = get_record(s, TABLE_HOST, singles[single].key, &singles[single].record, ret);
+        return r >= 0 ? 1 : r == -ENOENT ? 0 : name_damage(r, singles[single].name, ret_problem);
+}
+
+static int load_singles(HostStore *s, char **ret_problem) {
+        HostClaim claim = {};
+        int r;
+
+        r = load_single(s, SINGLE_IDENTITY, s, ret_problem);
+        if (r == 0)
+                r = uuid_generate(&s->host_uuid) ?: put_single(s, SINGLE_IDENTITY, s);
         if (r >= 0)
-                r = store_damaged(json_get_u64(&reader, o, "last", &s->orders));
+                r = load_single(s, SINGLE_SEQ, s, ret_problem);
+        if (r >= 0)
+                r = load_single(s, SINGLE_ORDERS, s, ret_problem);
+        if (r >= 0)
+                r = load_single(s, SINGLE_CLAIM, &claim, ret_problem);
+        host_claim_done(&claim);
+        s->last_seq = s->reserved_seq;
         s->stored_orders = s->orders;
         return r;
 }
@@ -228,36 +225,14 @@ static int count_entries(HostStore *s) {
         return r;
 }
 
-static int check_claim(HostStore *s) {
-        HostClaim claim = {};
-        int r;
-
-        r = host_store_get_claim(s, &claim);
-        if (r >= 0)
-                host_claim_done(&claim);
-        return r;
-}
-
-static int name_damage(int r, const char *what, char **ret_problem) {
-        if (r == -EBADMSG && asprintf(ret_problem, "%s does not decode", what) < 0) {
-                *ret_problem = NULL;
-                return -ENOMEM;
-        }
-        return r;
-}
-
 /* A type that was disabled by hand must not come back because nobody can read that. */
 static int visit_enablement(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
-        _cleanup_json_ struct json_object *o = NULL;
+        _cleanup_(enablement_done) Enablement e = {};
         _cleanup_free_ char *pgpu = NULL;
         char what[128];
-        Enablement e = {};
         int r;
 
-        r = store_parse_value(data, size, &o);
-        if (r >= 0)
-                r = parse_enablement(o, &e);
-        enablement_done(&e);
+        r = store_parse_record(&enablement_table, data, size, &e);
         if (r >= 0)
                 return 0;
         pgpu = text_clean(key, key_size, TEXT_LINE, ENABLEMENT_KEY_MAX);
@@ -294,15 +269,9 @@ int host_store_open(const char *dir, char **ret_problem, HostStore **ret) {
         if (r >= 0)
                 r = db_open(dir, &options, ret_problem, &s->db);
         if (r >= 0)
-                r = name_damage(load_identity(s), "the record of this host's uuid", ret_problem);
-        if (r >= 0)
-                r = name_damage(load_seq(s), "the record of the last event", ret_problem);
-        if (r >= 0)
-                r = name_damage(load_orders(s), "the number of the last order", ret_problem);
+                r = load_singles(s, ret_problem);
         if (r >= 0)
                 r = count_entries(s);
-        if (r >= 0)
-                r = name_damage(check_claim(s), "the record of the claim", ret_problem);
         if (r >= 0)
                 r = check_enablements(s, ret_problem);
         if (r < 0)
@@ -328,88 +297,33 @@ const Uuid *host_store_host_uuid(const HostStore *s) {
         return &s->host_uuid;
 }
 
-/* The claim */
-
-static int parse_claim(struct json_object *o, HostClaim *ret) {
-        const char *pool, *instance;
-        JsonReader reader = {};
-        HostClaim c = {};
+int host_store_get_claim(HostStore *s, HostClaim *ret) {
+        HostClaim claim = {};
         int r;
 
-        r = json_get_u64(&reader, o, "epoch", &c.epoch);
-        if (r >= 0)
-                r = json_get_bool(&reader, o, "held", &c.held);
-        if (r >= 0)
-                r = json_get_string(&reader, o, "pool", &pool);
-        if (r >= 0)
-                r = json_get_string(&reader, o, "instance", &instance);
-        if (r < 0)
-                return store_damaged(r);
-
-        c.pool = strdup(pool);
-        c.instance = strdup(instance);
-        if (!c.pool || !c.instance) {
-                host_claim_done(&c);
-                return -ENOMEM;
+        r = get_record(s, TABLE_HOST, singles[SINGLE_CLAIM].key, &singles[SINGLE_CLAIM].record, &claim);
+        if (r < 0) {
+                host_claim_done(&claim);
+                return r == -ENOENT ? host_claim_new(ret) : r;
         }
-
-        *ret = c;
+        *ret = claim;
         return 0;
 }
 
-int host_store_get_claim(HostStore *s, HostClaim *ret) {
-        _cleanup_json_ struct json_object *o = NULL;
-        int r;
-
-        r = store_read(s, TABLE_HOST, KEY_CLAIM, strlen(KEY_CLAIM), &o);
-        if (r == -ENOENT)
-                return host_claim_new(ret);
-        return r < 0 ? r : parse_claim(o, ret);
-}
-
-static int change_claim(HostStore *s, DbTxn *txn, void *argument) {
-        _cleanup_json_ struct json_object *o = NULL;
-        const HostClaim *c = argument;
-        int r;
-
-        r = store_new_record(&o);
-        if (r >= 0)
-                r = json_add_u64(o, "epoch", c->epoch);
-        if (r >= 0)
-                r = json_add_bool(o, "held", c->held);
-        if (r >= 0)
-                r = json_add_string(o, "pool", c->pool);
-        if (r >= 0)
-                r = json_add_string(o, "instance", c->instance);
-        return r < 0 ? r : store_put_json(txn, TABLE_HOST, KEY_CLAIM, strlen(KEY_CLAIM), o);
-}
-
 int host_store_put_claim(HostStore *s, const HostClaim *claim) {
-        return store_write(s, change_claim, (void *) claim);
-}
-
-/* Event numbers */
-
-static int change_seq(HostStore *s, DbTxn *txn, void *argument) {
-        _cleanup_json_ struct json_object *o = NULL;
-        const uint64_t *reserved = argument;
-        int r;
-
-        r = store_new_record(&o);
-        if (r >= 0)
-                r = json_add_u64(o, "reserved", *reserved);
-        return r < 0 ? r : store_put_json(txn, TABLE_HOST, KEY_SEQ, strlen(KEY_SEQ), o);
+        return put_single(s, SINGLE_CLAIM, claim);
 }
 
 int host_store_next_seq(HostStore *s, uint64_t *ret) {
         if (s->last_seq == s->reserved_seq) {
-                uint64_t reserved = s->reserved_seq + HOST_STORE_SEQ_BLOCK;
+                HostStore changed = *s;
                 int r;
 
-                r = store_write(s, change_seq, &reserved);
+                changed.reserved_seq += HOST_STORE_SEQ_BLOCK;
+                r = put_single(s, SINGLE_SEQ, &changed);
                 if (r < 0)
                         return r;
-                s->reserved_seq = reserved;
+                s->reserved_seq = changed.reserved_seq;
         }
 
         *ret = ++s->last_seq;
@@ -420,47 +334,26 @@ uint64_t host_store_last_seq(const HostStore *s) {
         return s->last_seq;
 }
 
-/* Enablement */
-
-static size_t enablement_key(const Pgpu *p, char buf[static ENABLEMENT_KEY_MAX]) {
-        char *end = stpcpy(buf, PCI_TEXT(&p->address));
-
-        end += snprintf(end, ENABLEMENT_KEY_MAX - (size_t) (end - buf), " %04x:%04x", p->vendor_id, p->device_id);
-        return (size_t) (end - buf);
+static const char *enablement_key(const Pgpu *p, char buf[static ENABLEMENT_KEY_MAX]) {
+        return text_format(buf, ENABLEMENT_KEY_MAX, "%s %04x:%04x", PCI_TEXT(&p->address), p->vendor_id, p->device_id);
 }
 
 int host_store_get_enablement(HostStore *s, const Pgpu *p, Enablement *ret) {
-        _cleanup_json_ struct json_object *o = NULL;
-        char key[ENABLEMENT_KEY_MAX];
+        const char *key = enablement_key(p, (char[ENABLEMENT_KEY_MAX]){});
+        Enablement e = {};
         int r;
 
-        r = store_read(s, TABLE_ENABLEMENT, key, enablement_key(p, key), &o);
-        if (r == -ENOENT)
-                return enablement_new(ret);
-        return r < 0 ? r : parse_enablement(o, ret);
-}
-
-typedef struct EnablementChangeArgument {
-        const Pgpu *pgpu;
-        const Enablement *enablement;
-} EnablementChangeArgument;
-
-static int change_enablement(HostStore *s, DbTxn *txn, void *argument) {
-        const EnablementChangeArgument *a = argument;
-        _cleanup_json_ struct json_object *o = NULL;
-        char key[ENABLEMENT_KEY_MAX];
-        int r;
-
-        r = store_new_record(&o);
-        if (r >= 0)
-                r = json_add_strv(o, "disabled", (const char *const *) a->enablement->disabled);
-        if (r >= 0)
-                r = json_add_strv(o, "seen", (const char *const *) a->enablement->seen);
-        return r < 0 ? r : store_put_json(txn, TABLE_ENABLEMENT, key, enablement_key(a->pgpu, key), o);
+        r = get_record(s, TABLE_ENABLEMENT, key, &enablement_table, &e);
+        if (r < 0) {
+                enablement_done(&e);
+                return r == -ENOENT ? enablement_new(ret) : r;
+        }
+        *ret = e;
+        return 0;
 }
 
 int host_store_put_enablement(HostStore *s, const Pgpu *p, const Enablement *e) {
-        EnablementChangeArgument argument = {p, e};
+        const char *key = enablement_key(p, (char[ENABLEMENT_KEY_MAX]){});
 
-        return store_write(s, change_enablement, &argument);
+        return store_write(s, change_record, &(RecordChange){TABLE_ENABLEMENT, key, &enablement_table, e});
 }

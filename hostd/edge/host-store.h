@@ -51,16 +51,15 @@ int host_store_put_enablement(HostStore *s, const Pgpu *p, const Enablement *e);
 /* One order for each VM; put replaces. */
 typedef struct StoredOrder {
         Uuid vm, token;
-        char *state;                /* the service's word for how far it is */
-        struct json_object *order;  /* the start order as it came */
-        struct json_object *detail; /* what the service keeps beside it; may be NULL */
+        char *state;  /* the service's word for how far it is */
+        char *order;  /* the text of the start order */
+        char *detail; /* JSON of what the service keeps beside it; may be NULL */
 } StoredOrder;
 
 typedef int (*StoredOrderVisitor)(const StoredOrder *order, void *userdata);
 
 /* -EINVAL: the order is too deep or too long to be read again. */
 int host_store_put_order(HostStore *s, const StoredOrder *order);
-int host_store_get_order(HostStore *s, const Uuid *vm, StoredOrder *ret);
 /* Those that can be read. The visitor makes no call to the store. */
 int host_store_each_order(HostStore *s, StoredOrderVisitor visitor, void *userdata);
 /* Of the others, which cannot be read, no more is known than whose they are. */

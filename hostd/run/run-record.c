@@ -364,17 +364,26 @@ int dm_record_write(const char *folder, const DmRecord *rec) {
         return write_json(folder, "dm.json", o);
 }
 
+int run_order_read_text(const char *folder, char **ret) {
+        _cleanup_free_ char *path = path_join(folder, "order.json");
+        size_t size;
+
+        return path ? file_read(path, JSON_SIZE_MAX, ret, &size) : -ENOMEM;
+}
+
 int run_order_read(JsonReader *r, const char *folder, StartOrder *ret) {
-        _cleanup_json_ struct json_object *o = NULL;
+        _cleanup_free_ char *text = NULL;
         int e;
 
-        e = read_json(r, folder, "order.json", JSON_SIZE_MAX, &o);
+        e = run_order_read_text(folder, &text);
         if (e < 0)
                 return e;
-        e = start_order_parse(r, o, ret);
+        e = start_order_read(r, text, ret);
         return e == -EINVAL ? -EBADMSG : e;
 }
 
-int run_order_write(const char *folder, struct json_object *order) {
-        return write_json(folder, "order.json", order);
+int run_order_write(const char *folder, const char *text) {
+        _cleanup_free_ char *path = path_join(folder, "order.json");
+
+        return path ? file_write_atomic(path, text, strlen(text), 0644) : -ENOMEM;
 }

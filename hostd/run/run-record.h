@@ -5,7 +5,8 @@
  *
  * $RUNTIME_DIRECTORY/vm/<vm uuid>/ holds, each file written by rename and by one writer only:
  *
- *   order.json   hostd: the start order as it came (protocol/order.h), before the domain program is started
+ *   order.json   hostd: the text of the start order as it came, and its own type files (protocol/order.h), before the domain
+ *                program is started
  *   domain.json  xenvgpu-domain: the RunRecord below; the last word on what runs
  *   dm.json      xenvgpu-dm: what became of the emulator (DmRecord); read by xenvgpu-domain
  *   lock         held (fcntl) by the one xenvgpu-domain of the folder
@@ -66,4 +67,5 @@ void dm_record_done(DmRecord *rec);
 
 /* -ENOENT; -EBADMSG with a sentence in reader->error. */
 int run_order_read(JsonReader *r, const char *folder, StartOrder *ret);
-int run_order_write(const char *folder, struct json_object *order);
+int run_order_read_text(const char *folder, char **ret);
+int run_order_write(const char *folder, const char *text);

@@ -384,7 +384,7 @@ static int check_order(Host *h, const StartOrder *order, const HostType **ret_ty
 /* Start. */
 
 static int accept_order(Host *h, const StartOrder *order, const HostType *const *types,
-        struct json_object *text, HostRefusal *refusal) {
+        const char *text, HostRefusal *refusal) {
         _cleanup_(vm_freep) HostVm *vm = NULL;
         int r;
 
@@ -412,26 +412,29 @@ static int accept_order(Host *h, const StartOrder *order, const HostType *const 
 
 /*
  * The emulator gets the type file of this host: the pool knows one path for each type, but each host may keep its files
- * elsewhere. What follows the path after a comma stays.
+ * elsewhere. What follows the path after a comma stays. The order itself is passed on as it came.
  */
-static int use_own_type_files(StartOrder *order, const HostType *const *types) {
-        for (size_t i = 0; i < order->n_vgpus; i++) {
-                VgpuRecord *v = &order->vgpus[i];
-                const char *named = v->nvidia.config_file;
-                char *own;
+static int add_type_files(const StartOrder *order, const HostType *const *types, const char *text, char **ret) {
+        _cleanup_(strv_freep) char **files = calloc(order->n_vgpus + 1, sizeof(*files));
 
-                if (v->kind != VGPU_KIND_NVIDIA || isempty(named) || isempty(types[i]->config_file))
-                        continue;
-                if (asprintf(&own, "%s%s", types[i]->config_file, named + strcspn(named, ",")) < 0)
+        if (!files)
+                return -ENOMEM;
+        for (size_t i = 0; i < order->n_vgpus; i++) {
+                const VgpuRecord *v = &order->vgpus[i];
+                const char *named = strempty(v->nvidia.config_file), *own = strempty(types[i]->config_file);
+
+                if (v->kind != VGPU_KIND_NVIDIA || isempty(named) || isempty(own))
+                        files[i] = strdup("");
+                else if (asprintf(&files[i], "%s%s", own, named + strcspn(named, ",")) < 0)
+                        files[i] = NULL;
+                if (!files[i])
                         return -ENOMEM;
-                free(v->nvidia.config_file);
-                v->nvidia.config_file = own;
         }
-        return 0;
+        return start_order_add_type_files(text, (const char *const *) files, ret);
 }
 
-static int take_start(Host *h, StartOrder *order, HostRefusal *refusal) {
-        _cleanup_json_ struct json_object *text = NULL;
+static int take_start(Host *h, const StartOrder *order, const char *text, HostRefusal *refusal) {
+        _cleanup_free_ char *own = NULL;
         const HostType *types[2 * ORDER_GPUS_MAX] = {};
         int r;
 
@@ -460,10 +463,8 @@ static int take_start(Host *h, StartOrder *order, HostRefusal *refusal) {
                         "Refused to start VM %s: %s", UUID_TEXT(&order->vm.uuid), refusal->message);
                 return 0;
         }
-        r = use_own_type_files(order, types);
-        if (r >= 0)
-                r = start_order_build(order, &text);
-        return r < 0 ? r : accept_order(h, order, types, text, refusal);
+        r = add_type_files(order, types, text, &own);
+        return r < 0 ? r : accept_order(h, order, types, own, refusal);
 }
 
 int host_start_vm(Host *h, const char *caller, const char *text, HostRefusal *ret) {
@@ -481,7 +482,7 @@ int host_start_vm(Host *h, const char *caller, const char *text, HostRefusal *re
         if (r < 0)
                 return r;
 
-        r = take_start(h, &order, ret);
+        r = take_start(h, &order, text, ret);
         start_order_done(&order);
         return r;
 }

@@ -121,15 +121,12 @@ static int find_types(Host *h, const StartOrder *order, const HostType **ret) {
         return 0;
 }
 
-static int take_over_order(Host *h, const StartOrder *order) {
+static int take_over_order(Host *h, const StartOrder *order, const char *text) {
         const HostType *types[2 * ORDER_GPUS_MAX] = {};
-        _cleanup_json_ struct json_object *text = NULL;
         _cleanup_(vm_freep) HostVm *vm = NULL;
         int r;
 
         r = find_types(h, order, types);
-        if (r >= 0)
-                r = start_order_build(order, &text);
         if (r >= 0)
                 r = vm_new(&h->vm_context, order, types, text, &vm);
         if (r >= 0)
@@ -151,22 +148,19 @@ static int take_over_order(Host *h, const StartOrder *order) {
 
 static int take_over_folder(Host *h, const char *folder) {
         _cleanup_(run_record_done) RunRecord record = {};
+        _cleanup_(start_order_done) StartOrder order = {};
+        _cleanup_free_ char *text = NULL;
         JsonReader reader = {};
-        StartOrder order;
         int r;
 
         r = run_record_read(folder, &record);
         if (r == -ENOENT || (r >= 0 && record.state == VM_STATE_HALTED))
                 return remove_tree(folder);
-        if (r < 0)
-                return r;
-
-        r = run_order_read(&reader, folder, &order);
-        if (r < 0)
-                return r;
-        r = take_over_order(h, &order);
-        start_order_done(&order);
-        return r;
+        if (r >= 0)
+                r = run_order_read_text(folder, &text);
+        if (r >= 0)
+                r = start_order_read(&reader, text, &order);
+        return r < 0 ? r : take_over_order(h, &order, text);
 }
 
 static void close_dirp(DIR **d) {

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "hostd/vm/vm.h"
+#include "protocol/record.h"
 
 static const char *const phase_names[_VM_PHASE_MAX] = {
         [VM_PHASE_QUEUED] = "queued",
@@ -158,7 +159,7 @@ static int make_folder_path(HostVm *vm) {
         return asprintf(&vm->folder, "%s/%s", vm->context->folder, UUID_TEXT(&vm->uuid)) < 0 ? -ENOMEM : 0;
 }
 
-static int make(VmContext *c, const StartOrder *order, struct json_object *text, HostVm **ret) {
+static int make(VmContext *c, const StartOrder *order, const char *text, HostVm **ret) {
         _cleanup_(vm_freep) HostVm *vm = NULL;
         int r;
 
@@ -169,9 +170,10 @@ static int make(VmContext *c, const StartOrder *order, struct json_object *text,
         vm->context = c;
         vm->uuid = order->vm.uuid;
         vm->token = order->token;
-        vm->order = json_object_get(text);
 
-        r = copy_text(order->vm.name_label, &vm->name_label);
+        r = copy_text(text, &vm->order);
+        if (r >= 0)
+                r = copy_text(order->vm.name_label, &vm->name_label);
         if (r >= 0)
                 r = make_folder_path(vm);
         if (r >= 0)
@@ -187,7 +189,7 @@ static int make(VmContext *c, const StartOrder *order, struct json_object *text,
         return 0;
 }
 
-int vm_new(VmContext *c, const StartOrder *order, const HostType *const *types, struct json_object *text,
+int vm_new(VmContext *c, const StartOrder *order, const HostType *const *types, const char *text,
         HostVm **ret) {
         _cleanup_(vm_freep) HostVm *vm = NULL;
         int r;
@@ -213,138 +215,101 @@ int vm_new(VmContext *c, const StartOrder *order, const HostType *const *types, 
         return 0;
 }
 
-static int build_gpus(const HostVm *vm, struct json_object *detail) {
-        struct json_object *gpus;
-        int r = 0;
+/* What is stored beside the order. */
 
-        gpus = json_object_new_array();
-        if (!gpus)
-                return -ENOMEM;
-        for (size_t i = 0; i < vm->n_gpus && r >= 0; i++) {
-                struct json_object *gpu = json_object_new_object();
+static const RecordField gpu_fields[] = {
+        FIELD(VmGpu, identifier, IF_SET, TEXT),
+        FIELD(VmGpu, size, REQUIRED, U32),
+};
+static const RecordTable gpu_table = RECORD_TABLE(VmGpu, gpu_fields);
 
-                if (!gpu || json_object_array_add(gpus, gpu) < 0) {
-                        json_object_put(gpu);
-                        r = -ENOMEM;
-                        break;
-                }
-                if (vm->gpus[i].identifier)
-                        r = json_add_string(gpu, "identifier", vm->gpus[i].identifier);
-                if (r >= 0)
-                        r = json_add_u64(gpu, "size", vm->gpus[i].size);
-        }
-        if (r < 0) {
-                json_object_put(gpus);
-                return r;
-        }
-        return json_add(detail, "gpus", gpus);
+static const RecordField stop_fields[] = {
+        FIELD_AS(HostVm, stop_token, "token", REQUIRED, UUID),
+        FIELD_AS(HostVm, stop_force, "force", REQUIRED, BOOL),
+};
+static const RecordTable stop_table = RECORD_TABLE(HostVm, stop_fields);
+
+static int parse_stop(JsonReader *r, struct json_object *o, const RecordField *f, void *value) {
+        struct json_object *stop = NULL;
+        HostVm *vm = value;
+        int q;
+
+        q = json_opt_object(r, o, f->member, &stop);
+        vm->stop_wanted = stop;
+        return q < 0 || !stop ? q : record_parse_members(&stop_table, r, stop, vm);
 }
 
-static int build_stop(const HostVm *vm, struct json_object *detail) {
-        struct json_object *stop;
+static void write_stop(const void *value, StrBuf *b, const char *member) {
+        const HostVm *vm = value;
+
+        if (vm->stop_wanted)
+                record_write(&stop_table, vm, b, member);
+}
+
+static const RecordCoder stop_coder = {parse_stop, write_stop, NULL};
+
+static const RecordField detail_fields[] = {
+        FIELD(HostVm, boot_id, REQUIRED, TEXT),
+        FIELD(HostVm, accepted, REQUIRED, U64),
+        FIELD_LIST(HostVm, gpus, REQUIRED, &gpu_table, 2 * ORDER_GPUS_MAX),
+        FIELD_OWN("stop", &stop_coder),
+};
+static const RecordTable detail_table = RECORD_TABLE(HostVm, detail_fields);
+
+int vm_store(HostVm *vm) {
+        _cleanup_strbuf_ StrBuf detail = {};
+
+        record_write(&detail_table, vm, &detail, NULL);
+        if (strbuf_error(&detail) < 0)
+                return -ENOMEM;
+        return host_store_put_order(vm->context->store,
+                &(StoredOrder){
+                        .vm = vm->uuid,
+                        .token = vm->token,
+                        .state = vm->stop_wanted ? (char *) "stop" : (char *) "start",
+                        .order = vm->order,
+                        .detail = detail.text,
+                });
+}
+
+static int parse_detail(JsonReader *reader, const char *text, HostVm *vm) {
+        _cleanup_json_ struct json_object *o = NULL;
+        HostVm stored = {};
         int r;
 
-        if (!vm->stop_wanted)
-                return 0;
-        stop = json_object_new_object();
-        if (!stop)
-                return -ENOMEM;
-        r = json_add(detail, "stop", stop);
+        if (!text)
+                return json_fail(reader, "detail", "is missing");
+        r = json_parse_cleaned(reader, text, strlen(text), &o);
         if (r >= 0)
-                r = json_add_uuid(stop, "token", &vm->stop_token);
-        if (r >= 0)
-                r = json_add_bool(stop, "force", vm->stop_force);
+                r = record_parse(&detail_table, reader, o, &stored);
+        if (r >= 0 && stored.n_gpus != vm->n_gpus)
+                r = json_fail(reader, "gpus", "does not match the order");
+        if (r >= 0) {
+                vm->boot_id = take_ptr(stored.boot_id);
+                vm->accepted = stored.accepted;
+                vm->stop_wanted = stored.stop_wanted;
+                vm->stop_token = stored.stop_token;
+                vm->stop_force = stored.stop_force;
+                for (size_t i = 0; i < vm->n_gpus; i++) {
+                        vm->gpus[i].identifier = take_ptr(stored.gpus[i].identifier);
+                        vm->gpus[i].size = stored.gpus[i].size;
+                }
+        }
+        record_done(&detail_table, &stored);
         return r;
 }
 
-int vm_store(HostVm *vm) {
-        _cleanup_json_ struct json_object *detail = json_object_new_object();
-        StoredOrder stored = {
-                .vm = vm->uuid,
-                .token = vm->token,
-                .state = vm->stop_wanted ? (char *) "stop" : (char *) "start",
-                .order = vm->order,
-                .detail = detail,
-        };
-        int r;
-
-        if (!detail)
-                return -ENOMEM;
-        r = json_add_string(detail, "boot_id", vm->boot_id);
-        if (r >= 0)
-                r = json_add_u64(detail, "accepted", vm->accepted);
-        if (r >= 0)
-                r = build_gpus(vm, detail);
-        if (r >= 0)
-                r = build_stop(vm, detail);
-        if (r < 0)
-                return r;
-        return host_store_put_order(vm->context->store, &stored);
-}
-
-static int parse_gpus(JsonReader *reader, struct json_object *detail, HostVm *vm) {
-        struct json_object *gpus;
-        int r;
-
-        r = json_get_array(reader, detail, "gpus", &gpus);
-        if (r < 0)
-                return r;
-        if (json_object_array_length(gpus) != vm->n_gpus)
-                return json_fail(reader, "gpus", "does not match the order");
-
-        for (size_t i = 0; i < vm->n_gpus; i++) {
-                struct json_object *gpu = json_object_array_get_idx(gpus, i);
-                const char *identifier = NULL;
-
-                r = json_opt_string(reader, gpu, "identifier", &identifier);
-                if (r >= 0)
-                        r = json_get_u32(reader, gpu, "size", &vm->gpus[i].size);
-                if (r >= 0 && identifier)
-                        r = copy_text(identifier, &vm->gpus[i].identifier);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-static int parse_detail(JsonReader *reader, struct json_object *detail, HostVm *vm) {
-        struct json_object *stop = NULL;
-        const char *boot_id;
-        int r;
-
-        r = json_get_string(reader, detail, "boot_id", &boot_id);
-        if (r >= 0)
-                r = copy_text(boot_id, &vm->boot_id);
-        if (r >= 0)
-                r = json_get_u64(reader, detail, "accepted", &vm->accepted);
-        if (r >= 0)
-                r = parse_gpus(reader, detail, vm);
-        if (r >= 0)
-                r = json_opt_object(reader, detail, "stop", &stop);
-        if (r < 0 || !stop)
-                return r;
-
-        vm->stop_wanted = true;
-        r = json_get_uuid(reader, stop, "token", &vm->stop_token);
-        if (r < 0)
-                return r;
-        return json_get_bool(reader, stop, "force", &vm->stop_force);
-}
-
 int vm_restore(VmContext *c, const StoredOrder *stored, HostVm **ret) {
+        _cleanup_(start_order_done) StartOrder order = {};
         _cleanup_(vm_freep) HostVm *vm = NULL;
         JsonReader reader = {};
-        StartOrder order;
         int r;
 
-        r = start_order_parse(&reader, stored->order, &order);
-        if (r >= 0) {
-                r = make(c, &order, stored->order, &vm);
-                start_order_done(&order);
-        }
+        r = start_order_read(&reader, stored->order, &order);
         if (r >= 0)
-                r = stored->detail ? parse_detail(&reader, stored->detail, vm)
-                                   : json_fail(&reader, "detail", "is missing");
+                r = make(c, &order, stored->order, &vm);
+        if (r >= 0)
+                r = parse_detail(&reader, stored->detail, vm);
         if (r == -EINVAL) {
                 log_error("The stored order of VM %s does not decode: %s", UUID_TEXT(&stored->vm),
                         reader.error);
@@ -368,7 +333,7 @@ HostVm *vm_free(HostVm *vm) {
         vm_unwatch_program(vm);
         loop_timer_free(vm->timer);
         run_record_done(&vm->record);
-        json_object_put(vm->order);
+        free(vm->order);
         strv_free(vm->functions);
         for (size_t i = 0; i < vm->n_gpus; i++) {
                 free(vm->gpus[i].device);

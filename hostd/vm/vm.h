@@ -79,7 +79,7 @@ struct HostVm {
         char **functions;  /* PCI functions that its config passes through */
         VmGpu *gpus;       /* VGPUs first, as ordered, then PCI functions */
         size_t n_gpus;
-        struct json_object *order; /* as it came, with the type files of this host */
+        char *order;       /* its text as it came, with the type files of this host */
         char *boot_id;             /* of the boot that it was accepted in */
 
         bool stop_wanted;
@@ -110,7 +110,7 @@ struct HostVm {
 };
 
 /* types: n_gpus entries of order_check(), VGPUs then PCI functions. */
-int vm_new(VmContext *c, const StartOrder *order, const HostType *const *types, struct json_object *text,
+int vm_new(VmContext *c, const StartOrder *order, const HostType *const *types, const char *text,
         HostVm **ret);
 /* From the store. -EBADMSG when it does not decode. */
 int vm_restore(VmContext *c, const StoredOrder *stored, HostVm **ret);

@@ -127,8 +127,29 @@ static void the_emulator_gets_the_file_of_this_host(void **state) {
         assert_int_equal(give_start(w, moved), ERROR_NONE);
         taken = hashmap_get(w->host->vms, &vm);
         assert_non_null(taken);
-        assert_int_equal(start_order_parse(&reader, taken->order, &kept), 0);
+        assert_int_equal(start_order_read(&reader, taken->order, &kept), 0);
         assert_string_equal(kept.vgpus[0].nvidia.config_file, FIXTURES "/types/vgx/grid_k100.conf,frl=0");
+}
+
+/* The text is passed on as it came, with the host's files behind it, whatever a client says of them. */
+static void an_order_is_kept_as_it_came(void **state) {
+        static const char theirs[] = "\"type_files\":[\"/tmp/evil.conf\"],";
+        _cleanup_(start_order_done) StartOrder kept = {};
+        Uuid token = new_uuid(), vm = new_uuid();
+        _cleanup_free_ char *order = start_order(1, &token, &vm, "grid_k100", 0x83), *with = NULL;
+        JsonReader reader = {};
+        World *w = *state;
+        HostVm *taken;
+
+        assert_true(asprintf(&with, " {%s\n%s", theirs, order + 1) >= 0);
+        world_claim(w, 1);
+        assert_int_equal(give_start(w, with), ERROR_NONE);
+        world_reopen(w);
+        taken = hashmap_get(w->host->vms, &vm);
+        assert_non_null(taken);
+        assert_int_equal(start_order_read(&reader, taken->order, &kept), 0);
+        assert_string_equal(kept.vgpus[0].nvidia.config_file, FIXTURES "/types/vgx/grid_k100.conf");
+        assert_true(uuid_equal(&kept.token, &token));
 }
 
 static void claim_with_orders(World *w, uint64_t epoch, const char *pool, uint64_t orders) {
@@ -545,6 +566,7 @@ int main(void) {
                 WORLD_TEST(an_overtaken_claimer_hears_of_its_epoch),
                 WORLD_TEST(an_order_is_stored_before_it_is_answered),
                 WORLD_TEST(the_emulator_gets_the_file_of_this_host),
+                WORLD_TEST(an_order_is_kept_as_it_came),
                 WORLD_TEST(the_number_of_the_last_order_is_kept),
                 WORLD_TEST(a_repeated_order_is_one_vm),
                 WORLD_TEST(a_slot_being_started_is_taken),

@@ -36,16 +36,41 @@ static void start_orders(void **state) {
 
 static void an_order_gives_the_domain_the_uuid_of_its_vm(void **state) {
         _cleanup_json_ struct json_object *in = NULL, *out = NULL;
+        _cleanup_strbuf_ StrBuf b = {};
         StartOrder order;
         JsonReader r = {};
 
         in = json_of("{" ORDER_HEAD ",\"vm\":" VM("{\"uuid\":\"" OTHER_UUID "\"}") "}");
         assert_ok(start_order_parse(&r, in, &order));
-        assert_ok(start_order_build(&order, &out));
+        start_order_write(&order, &b);
+        assert_ok(record_of_text(&b, &out));
         assert_json(out, "{" ORDER_HEAD ",\"vm\":" VM("{\"uuid\":\"" VM_UUID "\"}") ",\"vgpus\":[],\"pcis\":[]}");
         /* The VM's own record is as it was. */
         assert_json(order.vm.config, "{\"c_info\":{\"uuid\":\"" OTHER_UUID "\"},\"b_info\":{\"max_memkb\":1048576}}");
         start_order_done(&order);
+}
+
+static void a_host_adds_its_own_files(void **state) {
+        static const char nvidia[] =
+                "{\"id\":[\"" VM_UUID "\",\"0\"],\"position\":0,\"physical_pci_address\":" K1_ADDRESS ","
+                "\"implementation\":[\"Nvidia\",{\"config_file\":\"/pool/a.conf\",\"extra_args\":\"\"}]}";
+        static const char *const files[] = {"/host/a.conf", "", NULL};
+        _cleanup_free_ char *came = NULL, *kept = NULL;
+        _cleanup_(start_order_done) StartOrder order = {};
+        JsonReader r = {};
+
+        assert_true(asprintf(&came, "{\"type_files\":[\"\",\"/client/a.conf\"]," ORDER_HEAD ",\"vm\":" VM("{}") ",\"vgpus\":[%s,%s]} \n",
+                            nvidia, nvidia) > 0);
+        assert_ok(start_order_add_type_files(came, files, &kept));
+        assert_int_equal(strncmp(kept, came, strlen(came) - 3), 0);
+        assert_ok(start_order_read(&r, kept, &order));
+        assert_string_equal(order.vgpus[0].nvidia.config_file, "/host/a.conf");
+        assert_string_equal(order.vgpus[1].nvidia.config_file, "/pool/a.conf");
+        start_order_done(&order);
+
+        /* Of an older hostd, which had put them in their place. */
+        assert_ok(start_order_read(&r, "{" ORDER_HEAD ",\"vm\":" VM("{}") "}", &order));
+        assert_null(order.type_files);
 }
 
 static void wrong_start_orders_are_named_by_path(void **state) {
@@ -156,6 +181,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(start_orders),
                 cmocka_unit_test(an_order_gives_the_domain_the_uuid_of_its_vm),
+                cmocka_unit_test(a_host_adds_its_own_files),
                 cmocka_unit_test(wrong_start_orders_are_named_by_path),
                 cmocka_unit_test(stop_orders),
                 cmocka_unit_test(vm_events),
