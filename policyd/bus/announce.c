@@ -6,19 +6,26 @@
  * stands in the properties.
  */
 
+#include <limits.h>
+
 #include "policyd/bus/bus-private.h"
 
+/* What is constant is told with the object. */
 static int send_changed(Bus *bus, const Object *o) {
-        const BusClass *class = bus->classes[o->class];
-        char *names[PROPERTIES_MAX + 1];
+        const Property *properties = class_properties(o->class);
+        char *names[sizeof(o->changed) * CHAR_BIT + 1];
         size_t n = 0;
 
-        for (size_t i = 0; i < PROPERTIES_MAX && class->properties[i]; i++)
-                if (o->changed >> i & 1 && *class->properties[i])
-                        names[n++] = (char *) class->properties[i];
+        for (uint64_t rest = o->changed; rest; rest &= rest - 1) {
+                const Property *p = &properties[__builtin_ctzll(rest)];
+
+                if (p->change != PROPERTY_CONST)
+                        names[n++] = (char *) p->name;
+        }
         names[n] = NULL;
         return n == 0 ? 0
-                      : sd_bus_emit_properties_changed_strv(bus->bus, OBJECT_PATH(o), class->interface, names);
+                      : sd_bus_emit_properties_changed_strv(
+                                bus->bus, OBJECT_PATH(o), bus->classes[o->class]->interface, names);
 }
 
 /* sd-bus would look for the object, which is gone, to see what it had. */

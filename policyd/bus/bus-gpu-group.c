@@ -50,11 +50,6 @@ static int method_get_failures_to_tolerate(sd_bus_message *m, void *userdata, sd
         return r < 0 ? r : bus_reply_number(bus, m, n);
 }
 
-static DECLARE_GETTER(get_algorithm) {
-        return sd_bus_message_append(
-                reply, "s", group_algorithm_to_string(*(const GroupAlgorithm *) userdata));
-}
-
 static const sd_bus_vtable gpu_group_vtable[] = {
         SD_BUS_VTABLE_START(0),
         METHOD("Destroy", NOTHING, NOTHING, method_destroy),
@@ -64,31 +59,13 @@ static const sd_bus_vtable gpu_group_vtable[] = {
         METHOD("GetRemainingCapacity", ("o", vgpu_type), ("t", capacity), method_get_remaining_capacity),
         METHOD("Plan", ("o", vgpu_type), ("s", json), method_plan),
         METHOD("GetFailuresToTolerate", NOTHING, ("u", hosts), method_get_failures_to_tolerate),
-        SD_BUS_PROPERTY("UUID", "s", get_uuid, offsetof(GpuGroup, object.id), SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY(
-                "NameLabel", "s", NULL, offsetof(GpuGroup, name_label), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("NameDescription", "s", NULL, offsetof(GpuGroup, name_description),
-                SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("AllocationAlgorithm", "s", get_algorithm, offsetof(GpuGroup, algorithm),
-                SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY(
-                "GPUTypes", "as", NULL, offsetof(GpuGroup, gpu_types), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY(
-                "PGPUs", "ao", get_refs, offsetof(GpuGroup, pgpus), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("VGPUs", "ao", get_refs, offsetof(GpuGroup, vgpus),
-                SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION),
-        SD_BUS_PROPERTY("SupportedVGPUTypes", "ao", get_refs, offsetof(GpuGroup, supported),
-                SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("EnabledVGPUTypes", "ao", get_refs, offsetof(GpuGroup, enabled),
-                SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        BUS_PROPERTIES(GPU_GROUP_SCHEMA)
         SD_BUS_VTABLE_END,
 };
 
 const BusClass bus_class_gpu_group = {
         .interface = POLICY_IFACE_GPU_GROUP,
         .vtable = gpu_group_vtable,
-        .properties = (const char *const[]){"NameLabel", "NameDescription", "AllocationAlgorithm", "GPUTypes",
-                "PGPUs", "VGPUs", "SupportedVGPUTypes", "EnabledVGPUTypes", NULL},
         .methods = (const MethodRow[]){{"GetRemainingCapacity", METHOD_READS}, {"Plan", METHOD_TAKES_LONG}, {"GetFailuresToTolerate", METHOD_TAKES_LONG},
                 {}},
 };

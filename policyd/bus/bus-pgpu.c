@@ -127,63 +127,6 @@ static int method_get_remaining_capacity(sd_bus_message *m, void *userdata, sd_b
         return sd_bus_reply_method_return(m, "t", (uint64_t) pgpu_capacity(g, (VgpuType *) type));
 }
 
-/* Properties */
-
-static DECLARE_GETTER(get_pci_id) {
-        return sd_bus_message_append_basic(reply, 's', PCI_TEXT((const PciAddress *) userdata));
-}
-
-static DECLARE_GETTER(get_size) {
-        return sd_bus_message_append(reply, "t", (uint64_t) PGPU_SIZE);
-}
-
-/* Those that run here, and those that are booked and do not run yet. */
-static int append_vgpus(sd_bus_message *reply, const Pgpu *g, bool resident) {
-        int r;
-
-        r = sd_bus_message_open_container(reply, 'a', "o");
-        for (size_t i = 0; r >= 0 && i < g->vgpus.n; i++) {
-                const Vgpu *v = g->vgpus.items[i];
-
-                if ((v->resident_on == g) == resident)
-                        r = sd_bus_message_append_basic(reply, 'o', OBJECT_PATH(v));
-        }
-        return r < 0 ? r : sd_bus_message_close_container(reply);
-}
-
-static DECLARE_GETTER(get_resident) {
-        return append_vgpus(reply, userdata, /* resident= */ true);
-}
-
-static DECLARE_GETTER(get_scheduled) {
-        return append_vgpus(reply, userdata, /* resident= */ false);
-}
-
-/* What runs here and is not of the pool: of a domain of which only a name is known no uuid and no type. */
-static DECLARE_GETTER(get_outside) {
-        const Pgpu *g = userdata;
-        int r;
-
-        r = sd_bus_message_open_container(reply, 'a', "(sso)");
-        for (size_t i = 0; r >= 0 && i < g->n_outsiders; i++)
-                r = sd_bus_message_append(reply, "(sso)", UUID_TEXT(&g->outsiders[i].vm),
-                        g->outsiders[i].name, OBJECT_PATH(g->outsiders[i].type));
-        if (r >= 0 && !isempty(g->held_by))
-                r = sd_bus_message_append(reply, "(sso)", "", g->held_by, "/");
-        return r < 0 ? r : sd_bus_message_close_container(reply);
-}
-
-static DECLARE_GETTER(get_health) {
-        return sd_bus_message_append_basic(reply, 's', pgpu_health_to_string(pgpu_health(userdata, NULL)));
-}
-
-static DECLARE_GETTER(get_health_reason) {
-        const char *reason;
-
-        (void) pgpu_health(userdata, &reason);
-        return sd_bus_message_append_basic(reply, 's', reason);
-}
-
 static const sd_bus_vtable pgpu_vtable[] = {
         SD_BUS_VTABLE_START(0),
         METHOD("SetGPUGroup", ("o", gpu_group), NOTHING, method_set_gpu_group),
@@ -192,36 +135,12 @@ static const sd_bus_vtable pgpu_vtable[] = {
         METHOD("SetEnabledVGPUTypes", ("ao", vgpu_types), NOTHING, method_set_enabled),
         METHOD("ClearHealth", NOTHING, NOTHING, method_clear_health),
         METHOD("GetRemainingCapacity", ("o", vgpu_type), ("t", capacity), method_get_remaining_capacity),
-        SD_BUS_PROPERTY("UUID", "s", get_uuid, offsetof(Pgpu, object.id), SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("Host", "o", get_ref, offsetof(Pgpu, host), SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("PCIID", "s", get_pci_id, offsetof(Pgpu, pci), SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY(
-                "VendorName", "s", NULL, offsetof(Pgpu, vendor_name), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY(
-                "DeviceName", "s", NULL, offsetof(Pgpu, device_name), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("GPUGroup", "o", get_ref, offsetof(Pgpu, group), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("SupportedVGPUTypes", "ao", get_refs, offsetof(Pgpu, supported),
-                SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("EnabledVGPUTypes", "ao", get_refs, offsetof(Pgpu, enabled),
-                SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("ResidentVGPUs", "ao", get_resident, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("ScheduledVGPUs", "ao", get_scheduled, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY(
-                "Reservations", "ao", get_refs, offsetof(Pgpu, holds), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("OutsideVGPUs", "a(sso)", get_outside, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("IsSystemDisplayDevice", "b", get_bool, offsetof(Pgpu, is_system_display_device),
-                SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("Health", "s", get_health, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("HealthReason", "s", get_health_reason, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("Size", "t", get_size, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        BUS_PROPERTIES(PGPU_SCHEMA)
         SD_BUS_VTABLE_END,
 };
 
 const BusClass bus_class_pgpu = {
         .interface = POLICY_IFACE_PGPU,
         .vtable = pgpu_vtable,
-        .properties = (const char *const[]){"", "", "VendorName", "DeviceName", "IsSystemDisplayDevice",
-                "GPUGroup", "SupportedVGPUTypes", "EnabledVGPUTypes", "ResidentVGPUs",
-                "ScheduledVGPUs", "Reservations", "OutsideVGPUs", "Health", "HealthReason", NULL},
         .methods = (const MethodRow[]){{"GetRemainingCapacity", METHOD_READS}, {}},
 };

@@ -5,8 +5,8 @@
  *
  * bus.c connects, and hands the table of classes down; receive.c is what every call passes first, long-answer.c has a worker make
  * what takes long, and backup.c a backup; announce.c sends what changed, and show.c writes objects into messages; answer.c answers
- * after the commit and keeps idempotency keys; object.c finds objects by path, for sd-bus and for arguments; getters.c turns fields
- * into properties. bus-<class>.c holds the vtable of one class and its methods. The folder call/ below knows neither objects nor
+ * after the commit and keeps idempotency keys; object.c finds objects by path, for sd-bus and for arguments; properties.c writes what
+ * properties are. bus-<class>.c holds the vtable of one class and its methods. The folder call/ below knows neither objects nor
  * classes: who calls, what waits, and the texts, options and sizes of messages.
  *
  * A handler's userdata is the object (Vm *, …), whose object.userdata is the Bus; the Manager's is the Bus.
@@ -24,8 +24,6 @@
 #include "policyd/bus/call/size.h"
 #include "policyd/pool/property.h"
 #include "protocol/names.h"
-
-#define PROPERTIES_MAX 64
 
 _Static_assert(BUS_MESSAGE_MAX == POLICY_ANSWER_MAX, "answers are made for what a bus carries");
 
@@ -50,7 +48,6 @@ typedef struct MethodRow {
 typedef struct BusClass {
         const char *interface;
         const sd_bus_vtable *vtable;
-        const char *const *properties; /* by bit of Object.changed; "": not shown */
         const MethodRow *methods;      /* those that do not just change the pool; NULL: none */
 } BusClass;
 
@@ -100,9 +97,9 @@ uint32_t count_hosts_online(Bus *bus);
 /* show.c */
 int bus_answer_managed(Bus *bus, sd_bus_message *m, sd_bus_error *error); /* GetManagedObjects */
 /* Lists of references are all that grows with the pool. Of one property, or with NULL of all. */
-size_t bus_count_references(Bus *bus, const Object *o, const char *property_or_null);
+size_t bus_count_references(const Object *o, const char *property_or_null);
 /* One property, or with NULL all: refused when they are more than a message may be. */
-int bus_check_properties(Bus *bus, const Object *o, const char *property_or_null, sd_bus_error *error);
+int bus_check_properties(const Object *o, const char *property_or_null, sd_bus_error *error);
 
 /* object.c */
 /* The object at a path, of any class, or NULL. */
@@ -122,16 +119,21 @@ int bus_find_object(sd_bus *sd, const char *path, const char *interface, void *u
         sd_bus_error *error);
 int bus_enumerate(sd_bus *sd, const char *prefix, void *userdata, char ***ret_nodes, sd_bus_error *error);
 
-/* getters.c: userdata is the field that the vtable's offset names. Text, numbers and vectors of text need
- * none: sd-bus reads them itself. */
 #define DECLARE_GETTER(name)                                                                                 \
         int name(sd_bus *sd, const char *path, const char *interface, const char *property,                  \
                 sd_bus_message *reply, void *userdata, sd_bus_error *error)
-DECLARE_GETTER(get_bool); /* bool */
-DECLARE_GETTER(get_uuid); /* Uuid */
-DECLARE_GETTER(get_ref);  /* Object *: its path, "/" when NULL */
-DECLARE_GETTER(get_refs); /* PtrArray of objects */
-DECLARE_GETTER(get_u32_as_u64);
+
+/* properties.c: the value alone */
+int append_property(sd_bus_message *m, const Object *o, const Property *p);
+DECLARE_GETTER(get_property); /* userdata is the object */
+
+/* The properties of a class, in its vtable. */
+#define BUS_PROPERTIES(schema) BUS_PROPERTY(, , "UUID", "s", CONST) schema(BUS_PROPERTY, SCHEMA_SKIP, )
+#define BUS_PROPERTY(x, bit, name, signature, change, ...)                                                   \
+        SD_BUS_PROPERTY(name, signature, get_property, 0, BUS_##change),
+#define BUS_CONST SD_BUS_VTABLE_PROPERTY_CONST
+#define BUS_CHANGES SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
+#define BUS_INVALIDATES SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION
 
 /* A method of a vtable, with its arguments and results in parentheses. Everybody may call it, and the bus's policy says who is
  * everybody. */

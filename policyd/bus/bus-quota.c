@@ -33,36 +33,16 @@ static int method_set_size_max(sd_bus_message *m, void *userdata, sd_bus_error *
 
 DEFINE_METHOD(method_destroy, Quota, quotas_destroy(p, o, &refusal))
 
-static DECLARE_GETTER(get_vgpus_used) {
-        const Quota *q = userdata;
-
-        return sd_bus_message_append(reply, "t", owner_use(q->owned_by, q->group).vgpus);
-}
-
-static DECLARE_GETTER(get_size_used) {
-        const Quota *q = userdata;
-
-        return sd_bus_message_append(reply, "t", owner_use(q->owned_by, q->group).size);
-}
-
 static const sd_bus_vtable quota_vtable[] = {
         SD_BUS_VTABLE_START(0),
         METHOD("SetVGPUsMax", ("t", vgpus_max), NOTHING, method_set_vgpus_max),
         METHOD("SetSizeMax", ("t", size_max), NOTHING, method_set_size_max),
         METHOD("Destroy", NOTHING, NOTHING, method_destroy),
-        SD_BUS_PROPERTY("UUID", "s", get_uuid, offsetof(Quota, object.id), SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("Owner", "s", NULL, offsetof(Quota, owner), SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("GPUGroup", "o", get_ref, offsetof(Quota, group), SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY(
-                "VGPUsMax", "t", NULL, offsetof(Quota, vgpus_max), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("SizeMax", "t", NULL, offsetof(Quota, size_max), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("VGPUsUsed", "t", get_vgpus_used, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("SizeUsed", "t", get_size_used, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        BUS_PROPERTIES(QUOTA_SCHEMA)
         SD_BUS_VTABLE_END,
 };
 
 const BusClass bus_class_quota = {
         .interface = POLICY_IFACE_QUOTA,
         .vtable = quota_vtable,
-        .properties = (const char *const[]){"", "", "VGPUsMax", "SizeMax", "VGPUsUsed", "SizeUsed", NULL},
 };

@@ -12,30 +12,17 @@ DEFINE_METHOD_OF_TEXT(method_set_placement, VmGroup, "placement", TEXT_LINE,
         vm_groups_set_placement(p, o, text, &refusal))
 DEFINE_METHOD(method_destroy, VmGroup, vm_groups_destroy(p, o, &refusal))
 
-static DECLARE_GETTER(get_placement) {
-        return sd_bus_message_append_basic(reply, 's', placement_to_string(*(const VmPlacement *) userdata));
-}
-
 static const sd_bus_vtable vm_group_vtable[] = {
         SD_BUS_VTABLE_START(0),
         METHOD("SetNameLabel", ("s", name_label), NOTHING, method_set_name_label),
         METHOD("SetNameDescription", ("s", name_description), NOTHING, method_set_name_description),
         METHOD("SetPlacement", ("s", placement), NOTHING, method_set_placement),
         METHOD("Destroy", NOTHING, NOTHING, method_destroy),
-        SD_BUS_PROPERTY("UUID", "s", get_uuid, offsetof(VmGroup, object.id), SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY(
-                "NameLabel", "s", NULL, offsetof(VmGroup, name_label), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("NameDescription", "s", NULL, offsetof(VmGroup, name_description),
-                SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("Placement", "s", get_placement, offsetof(VmGroup, placement),
-                SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY(
-                "VMs", "ao", get_refs, offsetof(VmGroup, vms), SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION),
+        BUS_PROPERTIES(VM_GROUP_SCHEMA)
         SD_BUS_VTABLE_END,
 };
 
 const BusClass bus_class_vm_group = {
         .interface = POLICY_IFACE_VM_GROUP,
         .vtable = vm_group_vtable,
-        .properties = (const char *const[]){"NameLabel", "NameDescription", "Placement", "VMs", NULL},
 };

@@ -162,18 +162,6 @@ static int method_set_groups(sd_bus_message *m, void *userdata, sd_bus_error *er
         return bus_finish(bus, m, vms_set_groups(bus->policy, vm, groups, n, &refusal), &refusal, error);
 }
 
-/* As XenServer has it a list, of one at most. */
-static DECLARE_GETTER(get_groups) {
-        const VmGroup *group = *(VmGroup *const *) userdata;
-
-        return group ? sd_bus_message_append(reply, "ao", 1, OBJECT_PATH(group))
-                     : sd_bus_message_append(reply, "ao", 0);
-}
-
-static DECLARE_GETTER(get_power_state) {
-        return sd_bus_message_append_basic(reply, 's', power_state_to_string(*(const PowerState *) userdata));
-}
-
 static const sd_bus_vtable vm_vtable[] = {
         SD_BUS_VTABLE_START(0),
         METHOD("Start", ("a{sv}", options), ("o", job), method_start),
@@ -190,28 +178,13 @@ static const sd_bus_vtable vm_vtable[] = {
         METHOD("SetOwner", ("s", owner), NOTHING, method_set_owner),
         METHOD("SetGroups", ("ao", groups), NOTHING, method_set_groups),
         METHOD("Destroy", NOTHING, NOTHING, method_destroy),
-        SD_BUS_PROPERTY("UUID", "s", get_uuid, offsetof(Vm, object.id), SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY(
-                "NameLabel", "s", NULL, offsetof(Vm, name_label), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("Owner", "s", NULL, offsetof(Vm, owner), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("Affinity", "s", NULL, offsetof(Vm, affinity), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("PowerState", "s", get_power_state, offsetof(Vm, power_state),
-                SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY(
-                "ResidentOn", "o", get_ref, offsetof(Vm, resident_on), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("ScheduledToBeResidentOn", "o", get_ref, offsetof(Vm, scheduled_on),
-                SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("VGPUs", "ao", get_refs, offsetof(Vm, vgpus), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("Groups", "ao", get_groups, offsetof(Vm, group), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("Problems", "as", NULL, offsetof(Vm, problems), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        BUS_PROPERTIES(VM_SCHEMA)
         SD_BUS_VTABLE_END,
 };
 
 const BusClass bus_class_vm = {
         .interface = POLICY_IFACE_VM,
         .vtable = vm_vtable,
-        .properties = (const char *const[]){"NameLabel", "Owner", "Affinity", "PowerState", "ResidentOn",
-                "ScheduledToBeResidentOn", "VGPUs", "Groups", "Problems", NULL},
         .methods = (const MethodRow[]){{"GetConfig", METHOD_READS}, {"Export", METHOD_READS}, {"Explain", METHOD_TAKES_LONG}, {"ExplainStart", METHOD_TAKES_LONG},
                 {}},
 };

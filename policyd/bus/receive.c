@@ -35,7 +35,7 @@ static int check_properties(Bus *bus, sd_bus_message *m, sd_bus_error *error) {
                 return 0;
         if (!o)
                 return object_check_there(bus, sd_bus_message_get_path(m), error);
-        return bus_check_properties(bus, o, property, error);
+        return bus_check_properties(o, property, error);
 }
 
 static const BusClass *class_of(const Bus *bus, const char *interface) {
@@ -71,7 +71,7 @@ static MethodKind kind_of(Bus *bus, sd_bus_message *m) {
         if (sd_bus_message_is_method_call(m, "org.freedesktop.DBus.Introspectable", "Introspect"))
                 return METHOD_TAKES_LONG;
         if (asks_properties(bus, m, &o, &property) && o &&
-                bus_count_references(bus, o, property) > REFERENCES_SHORT)
+                bus_count_references(o, property) > REFERENCES_SHORT)
                 return METHOD_TAKES_LONG;
         return startswith(interface, POLICY_BUS_NAME ".") ? METHOD_READS_AND_CHANGES : METHOD_READS;
 }

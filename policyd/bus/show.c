@@ -1,7 +1,7 @@
 /*
  * Objects in messages
  *
- * What sd-bus would show of an object, written from its class's vtable at once: sd-bus looks each property of each object up by
+ * What sd-bus would show of an object, written from the table of its class at once: sd-bus looks each property of each object up by
  * path, interface and name, and would send what no bus carries. Who follows the signals has what GetManagedObjects shows.
  */
 
@@ -14,41 +14,22 @@
 static const char *const standard_interfaces[] = {"org.freedesktop.DBus.Peer",
         "org.freedesktop.DBus.Introspectable", "org.freedesktop.DBus.Properties"};
 
-/* Properties without a getter are fields as they are. */
-static int append_field(sd_bus_message *m, const char *signature, void *field) {
-        switch (*signature) {
-        case 's':
-                return sd_bus_message_append_basic(m, 's', strempty(*(const char *const *) field));
-        case 'a':
-                return sd_bus_message_append_strv(m, *(char ***) field);
-        default:
-                return sd_bus_message_append_basic(m, *signature, field);
-        }
-}
-
-static int append_property(Bus *bus, sd_bus_message *m, const Object *o, const char *path, const sd_bus_vtable *v) {
-        const char *signature = v->x.property.signature;
-        void *field = (uint8_t *) o + v->x.property.offset;
-        sd_bus_error error = SD_BUS_ERROR_NULL;
+static int append_member(sd_bus_message *m, const Object *o, const Property *p) {
         int r;
 
         r = sd_bus_message_open_container(m, 'e', "sv");
         if (r >= 0)
-                r = sd_bus_message_append_basic(m, 's', v->x.property.member);
+                r = sd_bus_message_append_basic(m, 's', p->name);
         if (r >= 0)
-                r = sd_bus_message_open_container(m, 'v', signature);
-        if (r >= 0 && v->x.property.get)
-                r = v->x.property.get(bus->bus, path, bus->classes[o->class]->interface, v->x.property.member, m, field,
-                        &error);
-        else if (r >= 0)
-                r = append_field(m, signature, field);
-        sd_bus_error_free(&error);
+                r = sd_bus_message_open_container(m, 'v', p->signature);
+        if (r >= 0)
+                r = append_property(m, o, p);
         if (r >= 0)
                 r = sd_bus_message_close_container(m);
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-static int append_interface(Bus *bus, sd_bus_message *m, const Object *o, const char *path) {
+static int append_interface(Bus *bus, sd_bus_message *m, const Object *o) {
         int r;
 
         r = sd_bus_message_open_container(m, 'e', "sa{sv}");
@@ -56,25 +37,25 @@ static int append_interface(Bus *bus, sd_bus_message *m, const Object *o, const 
                 r = sd_bus_message_append_basic(m, 's', bus->classes[o->class]->interface);
         if (r >= 0)
                 r = sd_bus_message_open_container(m, 'a', "{sv}");
-        for (const sd_bus_vtable *v = bus->classes[o->class]->vtable; r >= 0 && v->type != _SD_BUS_VTABLE_END; v++)
-                if (v->type == _SD_BUS_VTABLE_PROPERTY)
-                        r = append_property(bus, m, o, path, v);
+        if (r >= 0)
+                r = append_member(m, o, &property_uuid);
+        for (const Property *p = class_properties(o->class); r >= 0 && p->name; p++)
+                r = append_member(m, o, p);
         if (r >= 0)
                 r = sd_bus_message_close_container(m);
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
 static int append_object(Bus *bus, sd_bus_message *m, const Object *o) {
-        const char *path = OBJECT_PATH(o);
         int r;
 
-        r = sd_bus_message_append_basic(m, 'o', path);
+        r = sd_bus_message_append_basic(m, 'o', OBJECT_PATH(o));
         if (r >= 0)
                 r = sd_bus_message_open_container(m, 'a', "{sa{sv}}");
         for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(standard_interfaces); i++)
                 r = sd_bus_message_append(m, "{sa{sv}}", standard_interfaces[i], 0);
         if (r >= 0)
-                r = append_interface(bus, m, o, path);
+                r = append_interface(bus, m, o);
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
@@ -143,19 +124,17 @@ int bus_answer_managed(Bus *bus, sd_bus_message *m, sd_bus_error *error) {
 
 /* References */
 
-size_t bus_count_references(Bus *bus, const Object *o, const char *property_or_empty) {
-        const sd_bus_vtable *v = bus->classes[o->class]->vtable;
+size_t bus_count_references(const Object *o, const char *property_or_empty) {
         size_t n = 0;
 
-        for (; v->type != _SD_BUS_VTABLE_END; v++)
-                if (v->type == _SD_BUS_VTABLE_PROPERTY && v->x.property.get == get_refs &&
-                        (isempty(property_or_empty) || streq(property_or_empty, v->x.property.member)))
-                        n += ((const PtrArray *) ((const uint8_t *) o + v->x.property.offset))->n;
+        for (const Property *p = class_properties(o->class); p->name; p++)
+                if (isempty(property_or_empty) || streq(property_or_empty, p->name))
+                        n += property_count(o, p);
         return n;
 }
 
-int bus_check_properties(Bus *bus, const Object *o, const char *property_or_empty, sd_bus_error *error) {
-        if (bus_count_references(bus, o, property_or_empty) <= BUS_MESSAGE_MAX / OBJECT_PATH_MAX)
+int bus_check_properties(const Object *o, const char *property_or_empty, sd_bus_error *error) {
+        if (bus_count_references(o, property_or_empty) <= BUS_MESSAGE_MAX / OBJECT_PATH_MAX)
                 return 0;
         return bus_refuse_size(
                 error, isempty(property_or_empty) ? "What the object refers to" : property_or_empty);
