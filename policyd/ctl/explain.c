@@ -7,6 +7,7 @@
 #include "common/json/json-get.h"
 #include "common/base/parse.h"
 #include "common/base/strbuf.h"
+#include "policyd/ctl/answer.h"
 #include "policyd/ctl/ctl.h"
 #include "policyd/ctl/explain.h"
 #include "protocol/errors.h"
@@ -25,21 +26,6 @@ static int parse_answer(const char *json, struct json_object **ret) {
         return 0;
 }
 
-static struct json_object *member(struct json_object *o, const char *name) {
-        struct json_object *value;
-
-        return json_object_is_type(o, json_type_object) && json_object_object_get_ex(o, name, &value) ? value
-                                                                                                      : NULL;
-}
-
-static const char *text(struct json_object *o, const char *name) {
-        return strempty(json_object_get_string(member(o, name)));
-}
-
-static size_t length(struct json_object *array) {
-        return json_object_is_type(array, json_type_array) ? json_object_array_length(array) : 0;
-}
-
 /* "VGPUTypeNotEnabled" as XenServer spells it. */
 static const char *word_xapi(const char *word) {
         _cleanup_free_ char *name = NULL;
@@ -52,7 +38,7 @@ static const char *word_xapi(const char *word) {
 }
 
 static const char *code_of(struct json_object *o) {
-        return word_xapi(text(o, "code"));
+        return word_xapi(answer_text(o, "code"));
 }
 
 static size_t columns_of(const char *word, size_t size) {
@@ -85,20 +71,20 @@ static void print_wrapped(FILE *out, size_t indent, const char *words) {
 static void print_reason(FILE *out, struct json_object *reason, const char *before) {
         _cleanup_strbuf_ StrBuf b = {};
 
-        strbuf_addf(&b, "%s%s: %s %s%s", before, code_of(reason), text(reason, "message"),
-                text(reason, "remedy"), *text(reason, "remedy") ? "." : "");
+        strbuf_addf(&b, "%s%s: %s %s%s", before, code_of(reason), answer_text(reason, "message"),
+                answer_text(reason, "remedy"), *answer_text(reason, "remedy") ? "." : "");
         print_wrapped(out, 8, strempty(b.text));
 }
 
 static void print_type_row(FILE *out, struct json_object *type, int width) {
-        struct json_object *reason = member(type, "reason");
+        struct json_object *reason = answer_member(type, "reason");
 
-        fprintf(out, "    %-*s %6s %6s %9s %8s %6s %6s\n", width, text(type, "model_name"),
-                text(type, "total"), text(type, "used"), text(type, "scheduled"), text(type, "reserved"),
-                text(type, "free"), text(type, "packed"));
-        if (json_object_get_uint64(member(type, "outside")) > 0)
-                fprintf(out, "        %s of those in use %s not of this pool\n", text(type, "outside"),
-                        streq(text(type, "outside"), "1") ? "is" : "are");
+        fprintf(out, "    %-*s %6s %6s %9s %8s %6s %6s\n", width, answer_text(type, "model_name"),
+                answer_text(type, "total"), answer_text(type, "used"), answer_text(type, "scheduled"), answer_text(type, "reserved"),
+                answer_text(type, "free"), answer_text(type, "packed"));
+        if (answer_number(type, "outside") > 0)
+                fprintf(out, "        %s of those in use %s not of this pool\n", answer_text(type, "outside"),
+                        streq(answer_text(type, "outside"), "1") ? "is" : "are");
         if (reason)
                 print_reason(out, reason, "");
 }
@@ -108,7 +94,7 @@ static bool is_idle(struct json_object *type) {
         static const char *const members[] = {"used", "scheduled", "reserved", "outside"};
 
         for (size_t i = 0; i < ARRAY_SIZE(members); i++)
-                if (json_object_get_uint64(member(type, members[i])) > 0)
+                if (answer_number(type, members[i]) > 0)
                         return false;
         return true;
 }
@@ -117,25 +103,25 @@ static bool is_alike(struct json_object *a, struct json_object *b) {
         static const char *const members[] = {"total", "free", "packed"};
 
         for (size_t i = 0; i < ARRAY_SIZE(members); i++)
-                if (!streq(text(a, members[i]), text(b, members[i])))
+                if (!streq(answer_text(a, members[i]), answer_text(b, members[i])))
                         return false;
-        return streq(code_of(member(a, "reason")), code_of(member(b, "reason")));
+        return streq(code_of(answer_member(a, "reason")), code_of(answer_member(b, "reason")));
 }
 
 /* Of many types: those that are used each in a row, the others once for all that are alike. */
 static void print_types_summed(FILE *out, struct json_object *types, int width) {
-        for (size_t i = 0; i < length(types); i++) {
-                struct json_object *t = json_object_array_get_idx(types, i), *other;
+        for (size_t i = 0; i < answer_length(types); i++) {
+                struct json_object *t = answer_nth(types, i), *other;
                 _cleanup_strbuf_ StrBuf names = {};
                 size_t n = 0;
                 bool told = false;
 
-                for (size_t k = 0; is_idle(t) && k < length(types); k++) {
-                        other = json_object_array_get_idx(types, k);
+                for (size_t k = 0; is_idle(t) && k < answer_length(types); k++) {
+                        other = answer_nth(types, k);
                         if (!is_idle(other) || !is_alike(t, other))
                                 continue;
                         told |= k < i;
-                        strbuf_addf(&names, "%s%s", n++ > 0 ? ", " : "", text(other, "model_name"));
+                        strbuf_addf(&names, "%s%s", n++ > 0 ? ", " : "", answer_text(other, "model_name"));
                 }
                 if (told)
                         continue;
@@ -143,83 +129,83 @@ static void print_types_summed(FILE *out, struct json_object *types, int width) 
                         print_type_row(out, t, width);
                         continue;
                 }
-                fprintf(out, "    %zu types, of each %s in all, %s free, %s packed:\n", n, text(t, "total"),
-                        text(t, "free"), text(t, "packed"));
+                fprintf(out, "    %zu types, of each %s in all, %s free, %s packed:\n", n, answer_text(t, "total"),
+                        answer_text(t, "free"), answer_text(t, "packed"));
                 print_wrapped(out, 8, strempty(names.text));
-                if (member(t, "reason"))
-                        print_reason(out, member(t, "reason"), "of the first, ");
+                if (answer_member(t, "reason"))
+                        print_reason(out, answer_member(t, "reason"), "of the first, ");
         }
 }
 
 static const char *type_name(struct json_object *types, const char *identifier) {
-        for (size_t i = 0; i < length(types); i++) {
-                struct json_object *t = json_object_array_get_idx(types, i);
+        for (size_t i = 0; i < answer_length(types); i++) {
+                struct json_object *t = answer_nth(types, i);
 
-                if (streq(text(t, "identifier"), identifier))
-                        return text(t, "model_name");
+                if (streq(answer_text(t, "identifier"), identifier))
+                        return answer_text(t, "model_name");
         }
         return identifier;
 }
 
 /* For each type that an empty PGPU could run: what is free of each type once it does. */
 static void print_changes(FILE *out, struct json_object *group) {
-        struct json_object *types = member(group, "types"), *changes = member(group, "changes");
+        struct json_object *types = answer_member(group, "types"), *changes = answer_member(group, "changes");
 
-        if (length(changes) == 0)
+        if (answer_length(changes) == 0)
                 return;
-        if (length(types) > TYPE_ROWS_MAX) {
+        if (answer_length(types) > TYPE_ROWS_MAX) {
                 fputs("    --json has what would be free if an empty PGPU ran a type (changes)\n", out);
                 return;
         }
         fprintf(out, "    if an empty PGPU ran a type, this would be free:\n");
-        for (size_t i = 0; i < length(changes); i++) {
-                struct json_object *change = json_object_array_get_idx(changes, i),
-                                   *list = member(change, "free");
+        for (size_t i = 0; i < answer_length(changes); i++) {
+                struct json_object *change = answer_nth(changes, i),
+                                   *list = answer_member(change, "free");
                 _cleanup_strbuf_ StrBuf b = {};
 
-                fprintf(out, "    %s:\n", type_name(types, text(change, "identifier")));
-                for (size_t j = 0; j < length(list); j++) {
-                        struct json_object *of = json_object_array_get_idx(list, j);
+                fprintf(out, "    %s:\n", type_name(types, answer_text(change, "identifier")));
+                for (size_t j = 0; j < answer_length(list); j++) {
+                        struct json_object *of = answer_nth(list, j);
 
-                        strbuf_addf(&b, "%s%s %s", j == 0 ? "" : ", ", text(of, "free"),
-                                type_name(types, text(of, "identifier")));
+                        strbuf_addf(&b, "%s%s %s", j == 0 ? "" : ", ", answer_text(of, "free"),
+                                type_name(types, answer_text(of, "identifier")));
                 }
-                strbuf_addf(&b, " (%s%s)", text(change, "pgpu"),
-                        json_object_get_boolean(member(change, "enable")) ? ", once enabled there" : "");
+                strbuf_addf(&b, " (%s%s)", answer_text(change, "pgpu"),
+                        answer_flag(change, "enable") ? ", once enabled there" : "");
                 print_wrapped(out, 8, strempty(b.text));
         }
 }
 
 static bool is_fragmented(struct json_object *types) {
-        for (size_t i = 0; i < length(types); i++) {
-                struct json_object *t = json_object_array_get_idx(types, i);
+        for (size_t i = 0; i < answer_length(types); i++) {
+                struct json_object *t = answer_nth(types, i);
 
-                if (json_object_get_uint64(member(t, "packed")) > json_object_get_uint64(member(t, "free")))
+                if (answer_number(t, "packed") > answer_number(t, "free"))
                         return true;
         }
         return false;
 }
 
 static void print_group(FILE *out, struct json_object *group) {
-        struct json_object *types = member(group, "types");
+        struct json_object *types = answer_member(group, "types");
         int width = (int) strlen("TYPE");
 
-        for (size_t i = 0; i < length(types); i++)
-                width = MAX_OF(width, (int) strlen(text(json_object_array_get_idx(types, i), "model_name")));
+        for (size_t i = 0; i < answer_length(types); i++)
+                width = MAX_OF(width, (int) strlen(answer_text(answer_nth(types, i), "model_name")));
         width = MIN_OF(width, NAME_WIDTH_MAX);
 
-        fprintf(out, "%s (%s)\n", text(group, "name_label"), text(group, "algorithm"));
-        if (length(types) == 0) {
+        fprintf(out, "%s (%s)\n", answer_text(group, "name_label"), answer_text(group, "algorithm"));
+        if (answer_length(types) == 0) {
                 fputs("    no types: no PGPU of the group supports any\n\n", out);
                 return;
         }
         fprintf(out, "    %-*s %6s %6s %9s %8s %6s %6s\n", width, "TYPE", "TOTAL", "USED", "SCHEDULED",
                 "RESERVED", "FREE", "PACKED");
-        if (length(types) > TYPE_ROWS_MAX)
+        if (answer_length(types) > TYPE_ROWS_MAX)
                 print_types_summed(out, types, width);
         else
-                for (size_t i = 0; i < length(types); i++)
-                        print_type_row(out, json_object_array_get_idx(types, i), width);
+                for (size_t i = 0; i < answer_length(types); i++)
+                        print_type_row(out, answer_nth(types, i), width);
         print_changes(out, group);
         if (is_fragmented(types))
                 fputs("    packed: free if VMs moved together; gpu-group-plan says which to restart\n",
@@ -228,8 +214,8 @@ static void print_group(FILE *out, struct json_object *group) {
 }
 
 static void keep_group(struct json_object *groups, const char *uuid) {
-        for (size_t i = length(groups); i-- > 0;)
-                if (!streq(text(json_object_array_get_idx(groups, i), "uuid"), uuid))
+        for (size_t i = answer_length(groups); i-- > 0;)
+                if (!streq(answer_text(answer_nth(groups, i), "uuid"), uuid))
                         json_object_array_del_idx(groups, i, 1);
 }
 
@@ -241,15 +227,15 @@ int capacity_print(FILE *out, const char *json, const char *group, bool as_json)
         r = parse_answer(json, &answer);
         if (r != 0)
                 return r;
-        groups = member(answer, "groups");
+        groups = answer_member(answer, "groups");
         if (group)
                 keep_group(groups, group);
         if (as_json)
                 return print_json(out, answer) < 0 ? EXIT_REFUSED : EXIT_DONE;
 
-        for (size_t i = 0; i < length(groups); i++)
-                print_group(out, json_object_array_get_idx(groups, i));
-        if (length(groups) == 0)
+        for (size_t i = 0; i < answer_length(groups); i++)
+                print_group(out, answer_nth(groups, i));
+        if (answer_length(groups) == 0)
                 fputs("The pool has no GPU groups.\n", out);
         return EXIT_DONE;
 }
@@ -263,16 +249,16 @@ int plan_print(FILE *out, const char *json, bool as_json) {
         if (r != 0)
                 return r;
         if (as_json)
-                return print_json(out, answer) < 0 || !json_object_get_boolean(member(answer, "possible"))
+                return print_json(out, answer) < 0 || !answer_flag(answer, "possible")
                                ? EXIT_REFUSED
                                : EXIT_DONE;
 
-        fprintf(out, "%s\n", text(answer, "message"));
-        steps = member(answer, "steps");
-        for (size_t i = 0; i < length(steps); i++)
+        fprintf(out, "%s\n", answer_text(answer, "message"));
+        steps = answer_member(answer, "steps");
+        for (size_t i = 0; i < answer_length(steps); i++)
                 fprintf(out, "%3zu. %s\n", i + 1,
-                        json_object_get_string(json_object_array_get_idx(steps, i)));
-        return json_object_get_boolean(member(answer, "possible")) ? EXIT_DONE : EXIT_REFUSED;
+                        answer_nth_text(steps, i));
+        return answer_flag(answer, "possible") ? EXIT_DONE : EXIT_REFUSED;
 }
 
 int failure_print(FILE *out, const char *json, bool as_json) {
@@ -284,20 +270,20 @@ int failure_print(FILE *out, const char *json, bool as_json) {
         r = parse_answer(json, &answer);
         if (r != 0)
                 return r;
-        survives = json_object_get_boolean(member(answer, "survives"));
+        survives = answer_flag(answer, "survives");
         if (as_json)
                 return print_json(out, answer) < 0 || !survives ? EXIT_REFUSED : EXIT_DONE;
 
-        fprintf(out, "%s\n", text(answer, "message"));
-        moves = member(answer, "moves");
-        for (size_t i = 0; i < length(moves); i++) {
-                struct json_object *m = json_object_array_get_idx(moves, i);
+        fprintf(out, "%s\n", answer_text(answer, "message"));
+        moves = answer_member(answer, "moves");
+        for (size_t i = 0; i < answer_length(moves); i++) {
+                struct json_object *m = answer_nth(moves, i);
 
-                if (*text(m, "to"))
-                        fprintf(out, "    %s: to %s%s%s\n", text(m, "name_label"), text(m, "to"),
-                                *text(m, "pci_id") ? ", " : "", text(m, "pci_id"));
+                if (*answer_text(m, "to"))
+                        fprintf(out, "    %s: to %s%s%s\n", answer_text(m, "name_label"), answer_text(m, "to"),
+                                *answer_text(m, "pci_id") ? ", " : "", answer_text(m, "pci_id"));
                 else
-                        fprintf(out, "    %s: nowhere: %s\n", text(m, "name_label"), text(m, "reason"));
+                        fprintf(out, "    %s: nowhere: %s\n", answer_text(m, "name_label"), answer_text(m, "reason"));
         }
         return survives ? EXIT_DONE : EXIT_REFUSED;
 }
@@ -317,13 +303,13 @@ static void print_why(FILE *out, struct json_object *p) {
                 {"VMRequiresVGPU", "not the PGPU asked for"},
         };
 
-        if (*text(p, "running")) {
-                fprintf(out, "%s %s", json_object_get_boolean(member(p, "held")) ? "kept for" : "runs",
-                        text(p, "running"));
+        if (*answer_text(p, "running")) {
+                fprintf(out, "%s %s", answer_flag(p, "held") ? "kept for" : "runs",
+                        answer_text(p, "running"));
                 return;
         }
-        if (streq(text(p, "health"), "lost")) {
-                const char *reason = text(p, "health_reason");
+        if (streq(answer_text(p, "health"), "lost")) {
+                const char *reason = answer_text(p, "health_reason");
                 size_t n = strlen(reason);
 
                 /* What would help follows behind a full stop. */
@@ -331,14 +317,14 @@ static void print_why(FILE *out, struct json_object *p) {
                 (void) fwrite(reason, 1, n > 0 && reason[n - 1] == '.' ? n - 1 : n, out);
                 return;
         }
-        if (*text(p, "held_by")) {
-                fprintf(out, "held by %s, which is not of this pool", text(p, "held_by"));
+        if (*answer_text(p, "held_by")) {
+                fprintf(out, "held by %s, which is not of this pool", answer_text(p, "held_by"));
                 return;
         }
         for (size_t i = 0; i < ARRAY_SIZE(table); i++)
-                if (streq(table[i].code, text(p, "code"))) {
+                if (streq(table[i].code, answer_text(p, "code"))) {
                         fputs(table[i].words, out);
-                        if (!*text(p, "code") && *text(p, "standing"))
+                        if (!*answer_text(p, "code") && *answer_text(p, "standing"))
                                 fputs(", but starts failed there: it comes last", out);
                         return;
                 }
@@ -347,61 +333,61 @@ static void print_why(FILE *out, struct json_object *p) {
 
 /* VGPUs of one type see a PGPU alike. */
 static bool is_told(struct json_object *pgpus, size_t at) {
-        struct json_object *p = json_object_array_get_idx(pgpus, at);
+        struct json_object *p = answer_nth(pgpus, at);
 
         for (size_t i = 0; i < at; i++) {
-                struct json_object *other = json_object_array_get_idx(pgpus, i);
+                struct json_object *other = answer_nth(pgpus, i);
 
-                if (streq(text(other, "pci_id"), text(p, "pci_id")) &&
-                        streq(text(other, "type"), text(p, "type")) &&
-                        streq(text(other, "code"), text(p, "code")))
+                if (streq(answer_text(other, "pci_id"), answer_text(p, "pci_id")) &&
+                        streq(answer_text(other, "type"), answer_text(p, "type")) &&
+                        streq(answer_text(other, "code"), answer_text(p, "code")))
                         return true;
         }
         return false;
 }
 
 static void print_pgpu_verdict(FILE *out, struct json_object *p, int width) {
-        uint64_t size = json_object_get_uint64(member(p, "size"));
-        uint64_t percent = size > 0 ? json_object_get_uint64(member(p, "used")) * 100 / size : 0;
+        uint64_t size = answer_number(p, "size");
+        uint64_t percent = size > 0 ? answer_number(p, "used") * 100 / size : 0;
         char used[24];
 
         snprintf(used, sizeof(used), "%" PRIu64 " %%", percent);
-        fprintf(out, "    %-12s  %-*s  %4s  %5s  ", text(p, "pci_id"), width, text(p, "type"),
-                text(p, "capacity"), used);
+        fprintf(out, "    %-12s  %-*s  %4s  %5s  ", answer_text(p, "pci_id"), width, answer_text(p, "type"),
+                answer_text(p, "capacity"), used);
         print_why(out, p);
-        fprintf(out, "%s%s\n", *text(p, "remedy") ? ". " : "", text(p, "remedy"));
+        fprintf(out, "%s%s\n", *answer_text(p, "remedy") ? ". " : "", answer_text(p, "remedy"));
 }
 
 static void print_pgpu_verdicts(FILE *out, struct json_object *pgpus) {
         int width = (int) strlen("TYPE");
 
-        for (size_t i = 0; i < length(pgpus); i++)
-                width = MAX_OF(width, (int) strlen(text(json_object_array_get_idx(pgpus, i), "type")));
+        for (size_t i = 0; i < answer_length(pgpus); i++)
+                width = MAX_OF(width, (int) strlen(answer_text(answer_nth(pgpus, i), "type")));
         width = MIN_OF(width, NAME_WIDTH_MAX);
-        if (length(pgpus) > 0)
+        if (answer_length(pgpus) > 0)
                 fprintf(out, "    %-12s  %-*s  %4s  %5s  %s\n", "PGPU", width, "TYPE", "ROOM", "USED",
                         "WHY, AND WHAT WOULD HELP");
-        for (size_t i = 0; i < length(pgpus); i++)
+        for (size_t i = 0; i < answer_length(pgpus); i++)
                 if (!is_told(pgpus, i))
-                        print_pgpu_verdict(out, json_object_array_get_idx(pgpus, i), width);
+                        print_pgpu_verdict(out, answer_nth(pgpus, i), width);
 }
 
 static void print_host_verdict(FILE *out, struct json_object *host) {
-        uint64_t n_members = json_object_get_uint64(member(host, "vm_group_members"));
+        uint64_t n_members = answer_number(host, "vm_group_members");
 
-        if (*text(host, "code"))
-                fprintf(out, "%s: no, %s\n", text(host, "name_label"), code_of(host));
+        if (*answer_text(host, "code"))
+                fprintf(out, "%s: no, %s\n", answer_text(host, "name_label"), code_of(host));
         else
                 fprintf(out, "%s: yes, in tier %s with score %s%s%s%s; needs %s, has %s free\n",
-                        text(host, "name_label"), text(host, "tier"), text(host, "score"),
+                        answer_text(host, "name_label"), answer_text(host, "tier"), answer_text(host, "score"),
                         n_members > 0 ? ", behind hosts with fewer than the " : "",
-                        n_members > 0 ? text(host, "vm_group_members") : "",
+                        n_members > 0 ? answer_text(host, "vm_group_members") : "",
                         n_members > 0 ? " of its VM group" : "",
-                        SIZE_TEXT(json_object_get_uint64(member(host, "memory_need"))),
-                        SIZE_TEXT(json_object_get_uint64(member(host, "memory_available"))));
-        if (*text(host, "message"))
-                fprintf(out, "    %s\n", text(host, "message"));
-        print_pgpu_verdicts(out, member(host, "pgpus"));
+                        SIZE_TEXT(answer_number(host, "memory_need")),
+                        SIZE_TEXT(answer_number(host, "memory_available")));
+        if (*answer_text(host, "message"))
+                fprintf(out, "    %s\n", answer_text(host, "message"));
+        print_pgpu_verdicts(out, answer_member(host, "pgpus"));
         fputc('\n', out);
 }
 
@@ -410,28 +396,28 @@ static void print_amount(
         _cleanup_free_ char *max = NULL, *used = NULL, *need = NULL;
 
         if (asprintf(&max, "%s_max", prefix) < 0 || asprintf(&used, "%s_used", prefix) < 0 ||
-                asprintf(&need, "%s_need", prefix) < 0 || !member(quota, max))
+                asprintf(&need, "%s_need", prefix) < 0 || !answer_member(quota, max))
                 return;
         fprintf(out, "    %.6g of %.6g %s used, %.6g more asked for\n",
-                json_object_get_double(member(quota, used)) / unit,
-                json_object_get_double(member(quota, max)) / unit, noun,
-                json_object_get_double(member(quota, need)) / unit);
+                json_object_get_double(answer_member(quota, used)) / unit,
+                json_object_get_double(answer_member(quota, max)) / unit, noun,
+                json_object_get_double(answer_member(quota, need)) / unit);
 }
 
 static void print_quotas(FILE *out, struct json_object *quotas) {
-        for (size_t i = 0; i < length(quotas); i++) {
-                struct json_object *q = json_object_array_get_idx(quotas, i);
-                const char *group = text(q, "gpu_group");
-                bool is_default = streq(text(q, "owner"), "*");
+        for (size_t i = 0; i < answer_length(quotas); i++) {
+                struct json_object *q = answer_nth(quotas, i);
+                const char *group = answer_text(q, "gpu_group");
+                bool is_default = streq(answer_text(q, "owner"), "*");
 
                 fprintf(out, "Quota of %s%s%s in %s%s%s: %s\n", is_default ? "every owner" : "owner '",
-                        is_default ? "" : text(q, "owner"), is_default ? "" : "'",
+                        is_default ? "" : answer_text(q, "owner"), is_default ? "" : "'",
                         *group ? "GPU group '" : "all GPU groups together", group, *group ? "'" : "",
-                        json_object_get_boolean(member(q, "exceeded")) ? "exceeded" : "kept");
+                        answer_flag(q, "exceeded") ? "exceeded" : "kept");
                 print_amount(out, q, "vgpus", 1, "VGPUs");
                 print_amount(out, q, "size", 1048576, "PGPUs");
         }
-        if (length(quotas) > 0)
+        if (answer_length(quotas) > 0)
                 fputc('\n', out);
 }
 
@@ -453,12 +439,12 @@ static void print_counts(FILE *out, struct json_object *counts) {
 
 /* The PGPUs of several VGPUs: "0000:83:00.0, 0000:84:00.0 (3 VGPUs)". */
 static void print_places(FILE *out, const char *before, struct json_object *pgpus) {
-        for (size_t i = 0, n; i < length(pgpus); i += n) {
-                const char *pci = text(json_object_array_get_idx(pgpus, i), "pci_id");
+        for (size_t i = 0, n; i < answer_length(pgpus); i += n) {
+                const char *pci = answer_text(answer_nth(pgpus, i), "pci_id");
 
                 n = 1;
-                while (i + n < length(pgpus) &&
-                        streq(pci, text(json_object_array_get_idx(pgpus, i + n), "pci_id")))
+                while (i + n < answer_length(pgpus) &&
+                        streq(pci, answer_text(answer_nth(pgpus, i + n), "pci_id")))
                         n++;
                 fprintf(out, "%s%s", i == 0 ? before : ", ", pci);
                 if (n > 1)
@@ -468,53 +454,53 @@ static void print_places(FILE *out, const char *before, struct json_object *pgpu
 
 /* What was decided when the VM was placed. */
 static void print_decision(FILE *out, struct json_object *decision) {
-        struct json_object *pgpus = member(decision, "pgpus"), *others = member(decision, "runners_up");
+        struct json_object *pgpus = answer_member(decision, "pgpus"), *others = answer_member(decision, "runners_up");
 
-        fprintf(out, "Last placed on %s with score %s", text(decision, "name_label"),
-                text(decision, "score"));
+        fprintf(out, "Last placed on %s with score %s", answer_text(decision, "name_label"),
+                answer_text(decision, "score"));
         print_places(out, ", on ", pgpus);
         fputs(".\n", out);
-        for (size_t i = 0; i < length(others); i++)
+        for (size_t i = 0; i < answer_length(others); i++)
                 fprintf(out, "%s%s (%s)", i == 0 ? "Next would have been " : ", ",
-                        text(json_object_array_get_idx(others, i), "name_label"),
-                        text(json_object_array_get_idx(others, i), "score"));
-        fputs(length(others) > 0 ? ".\n" : "", out);
-        print_counts(out, member(decision, "counts"));
+                        answer_text(answer_nth(others, i), "name_label"),
+                        answer_text(answer_nth(others, i), "score"));
+        fputs(answer_length(others) > 0 ? ".\n" : "", out);
+        print_counts(out, answer_member(decision, "counts"));
         fputc('\n', out);
 }
 
 static void print_placement(FILE *out, struct json_object *placement) {
-        struct json_object *pgpus = member(placement, "pgpus");
+        struct json_object *pgpus = answer_member(placement, "pgpus");
 
-        fprintf(out, "A start would succeed, on %s", text(placement, "name_label"));
+        fprintf(out, "A start would succeed, on %s", answer_text(placement, "name_label"));
         print_places(out, ": ", pgpus);
         fputs(".\n\n", out);
 }
 
 /* Nobody starts a VM twice: what is explained of one that is not halted is another like it. */
 static void print_stand(FILE *out, struct json_object *answer) {
-        struct json_object *resident = member(answer, "resident_on"),
-                           *scheduled = member(answer, "scheduled_to_be_resident_on");
-        const char *state = text(answer, "power_state");
+        struct json_object *resident = answer_member(answer, "resident_on"),
+                           *scheduled = answer_member(answer, "scheduled_to_be_resident_on");
+        const char *state = answer_text(answer, "power_state");
 
         if (isempty(state) || (streq(state, "halted") && !scheduled))
                 return;
         fprintf(out, "The VM is %s", streq(state, "halted") ? "starting" : state);
         if (resident || scheduled)
-                fprintf(out, " on %s", text(resident ? resident : scheduled, "name_label"));
+                fprintf(out, " on %s", answer_text(resident ? resident : scheduled, "name_label"));
         fputs(". One more like it:\n", out);
 }
 
 /* What a start would say, after what the last one said. */
 static void print_verdict(FILE *out, struct json_object *answer) {
-        if (member(answer, "decision"))
-                print_decision(out, member(answer, "decision"));
+        if (answer_member(answer, "decision"))
+                print_decision(out, answer_member(answer, "decision"));
         print_stand(out, answer);
-        if (streq(text(answer, "verdict"), "refused"))
+        if (streq(answer_text(answer, "verdict"), "refused"))
                 fprintf(out, "A start would be refused: %s\n%s\n\n", code_of(answer),
-                        text(answer, "message"));
+                        answer_text(answer, "message"));
         else
-                print_placement(out, member(answer, "placement"));
+                print_placement(out, answer_member(answer, "placement"));
 }
 
 int explain_print(FILE *out, const char *json, bool refused_already, bool as_json) {
@@ -526,14 +512,14 @@ int explain_print(FILE *out, const char *json, bool refused_already, bool as_jso
                 return r;
         if (as_json)
                 return print_json(out, answer) < 0 ? EXIT_REFUSED : EXIT_DONE;
-        if (refused_already && !streq(text(answer, "verdict"), "refused"))
+        if (refused_already && !streq(answer_text(answer, "verdict"), "refused"))
                 return EXIT_DONE;
 
         if (!refused_already)
                 print_verdict(out, answer);
-        print_quotas(out, member(answer, "quotas"));
-        hosts = member(answer, "hosts");
-        for (size_t i = 0; i < length(hosts); i++)
-                print_host_verdict(out, json_object_array_get_idx(hosts, i));
+        print_quotas(out, answer_member(answer, "quotas"));
+        hosts = answer_member(answer, "hosts");
+        for (size_t i = 0; i < answer_length(hosts); i++)
+                print_host_verdict(out, answer_nth(hosts, i));
         return EXIT_DONE;
 }

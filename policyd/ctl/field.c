@@ -29,21 +29,41 @@ char *object_label(View *v, const char *path) {
         return text;
 }
 
-static char *element_text(View *v, struct json_object *element, bool as_label, bool is_path) {
+/* "desk-1 (<uuid>) has GRID K100"; of a domain of which only a name is known, the name. */
+static char *outsider_text(View *v, struct json_object *one) {
+        _cleanup_free_ char *type = NULL;
+        char *text;
+
+        if (!*answer_nth_text(one, 0))
+                return strdup(answer_nth_text(one, 1));
+        type = object_label(v, answer_nth_text(one, 2));
+        if (!type ||
+                asprintf(&text, "%s (%s) has %s", answer_nth_text(one, 1), answer_nth_text(one, 0), type) < 0)
+                return NULL;
+        return text;
+}
+
+static bool is_label(FieldName name) {
+        return name.as_label || name.field->kind == FIELD_LABEL;
+}
+
+/* One of a list, or the value of a reference. */
+static char *element_text(View *v, struct json_object *element, FieldName name) {
         const char *text = strempty(json_object_get_string(element));
         char uuid[37];
 
-        if (!is_path)
+        if (name.field->kind == FIELD_OUTSIDE)
+                return outsider_text(v, element);
+        if (name.field->kind == FIELD_STRINGS)
                 return strdup(text);
-        return as_label ? object_label(v, text) : strdup(path_to_uuid(text, uuid));
+        return is_label(name) ? object_label(v, text) : strdup(path_to_uuid(text, uuid));
 }
 
-static char *list_text(View *v, struct json_object *value, bool as_label, bool is_path) {
+static char *list_text(View *v, struct json_object *value, FieldName name) {
         _cleanup_strbuf_ StrBuf b = {};
 
         for (size_t i = 0; i < json_object_array_length(value); i++) {
-                _cleanup_free_ char *one =
-                        element_text(v, json_object_array_get_idx(value, i), as_label, is_path);
+                _cleanup_free_ char *one = element_text(v, json_object_array_get_idx(value, i), name);
 
                 if (!one)
                         return NULL;
@@ -51,6 +71,17 @@ static char *list_text(View *v, struct json_object *value, bool as_label, bool i
                 strbuf_add(&b, one);
         }
         return strbuf_take(&b);
+}
+
+static struct json_object *list_json(View *v, struct json_object *value, FieldName name) {
+        struct json_object *array = json_object_new_array();
+
+        for (size_t i = 0; array && i < json_object_array_length(value); i++) {
+                _cleanup_free_ char *one = element_text(v, json_object_array_get_idx(value, i), name);
+
+                json_object_array_add(array, json_object_new_string(strempty(one)));
+        }
+        return array;
 }
 
 /* As xe writes dates. 0: not yet; the largest number: never. */
@@ -69,52 +100,15 @@ static char *time_text(uint64_t usec) {
 
 /* "CODE: sentence", as on stderr. */
 static char *error_text(struct json_object *value) {
-        const char *name = json_nth_text(value, 0);
+        const char *name = answer_nth_text(value, 0);
         ErrorCode code = error_code_from_name(name);
         char *text;
 
         if (!*name)
                 return strdup("");
-        if (asprintf(&text, "%s: %s", code >= 0 ? error_code_xapi(code) : name, json_nth_text(value, 1)) < 0)
+        if (asprintf(&text, "%s: %s", code >= 0 ? error_code_xapi(code) : name, answer_nth_text(value, 1)) < 0)
                 return NULL;
         return text;
-}
-
-/* "desk-1 (<uuid>) has GRID K100"; of a domain of which only a name is known, the name. */
-static char *outsider_text(View *v, struct json_object *one) {
-        _cleanup_free_ char *type = NULL;
-        char *text;
-
-        if (!*json_nth_text(one, 0))
-                return strdup(json_nth_text(one, 1));
-        type = object_label(v, json_nth_text(one, 2));
-        if (!type ||
-                asprintf(&text, "%s (%s) has %s", json_nth_text(one, 1), json_nth_text(one, 0), type) < 0)
-                return NULL;
-        return text;
-}
-
-static char *outsiders_text(View *v, struct json_object *list) {
-        _cleanup_strbuf_ StrBuf b = {};
-
-        for (size_t i = 0; i < json_object_array_length(list); i++) {
-                _cleanup_free_ char *one = outsider_text(v, json_object_array_get_idx(list, i));
-
-                strbuf_add(&b, i > 0 ? LIST_SEPARATOR : "");
-                strbuf_add(&b, strempty(one));
-        }
-        return strbuf_take(&b);
-}
-
-static struct json_object *outsiders_json(View *v, struct json_object *list) {
-        struct json_object *array = json_object_new_array();
-
-        for (size_t i = 0; array && i < json_object_array_length(list); i++) {
-                _cleanup_free_ char *one = outsider_text(v, json_object_array_get_idx(list, i));
-
-                json_object_array_add(array, json_object_new_string(strempty(one)));
-        }
-        return array;
 }
 
 static char *percent_text(double value) {
@@ -191,21 +185,19 @@ int field_parse_number(const Field *f, const char *text, uint64_t *ret) {
 
 char *field_text(View *v, const ViewObject *o, FieldName name) {
         struct json_object *value = object_property(o, name.field->property);
-        FieldKind kind = name.field->kind;
-        bool as_label = name.as_label || kind == FIELD_LABEL;
 
         if (!value)
                 return strdup("");
-        switch (kind) {
+        switch (name.field->kind) {
         case FIELD_VALUE:
                 return strdup(strempty(json_object_get_string(value)));
         case FIELD_STRINGS:
-                return list_text(v, value, false, false);
         case FIELD_REF:
         case FIELD_REFS:
         case FIELD_LABEL:
-                return json_object_is_type(value, json_type_array) ? list_text(v, value, as_label, true)
-                                                                   : element_text(v, value, as_label, true);
+        case FIELD_OUTSIDE:
+                return json_object_is_type(value, json_type_array) ? list_text(v, value, name)
+                                                                   : element_text(v, value, name);
         case FIELD_RESOLUTION:
                 return resolution_text(o);
         case FIELD_PERCENT:
@@ -214,8 +206,6 @@ char *field_text(View *v, const ViewObject *o, FieldName name) {
                 return time_text(json_object_get_uint64(value));
         case FIELD_ERROR:
                 return error_text(value);
-        case FIELD_OUTSIDE:
-                return outsiders_text(v, value);
         case FIELD_LIMIT:
                 return limit_text(json_object_get_uint64(value));
         case FIELD_PGPUS:
@@ -225,31 +215,19 @@ char *field_text(View *v, const ViewObject *o, FieldName name) {
 }
 
 struct json_object *field_json(View *v, const ViewObject *o, FieldName name) {
-        struct json_object *value = object_property(o, name.field->property), *array;
-        bool is_path = name.field->kind != FIELD_STRINGS;
+        struct json_object *value = object_property(o, name.field->property);
+        FieldKind kind = name.field->kind;
+        _cleanup_free_ char *text = NULL;
 
-        if (value && name.field->kind == FIELD_PGPUS && json_object_get_uint64(value) != UINT64_MAX)
+        if (value && kind == FIELD_PGPUS && json_object_get_uint64(value) != UINT64_MAX)
                 return json_object_new_double((double) json_object_get_uint64(value) / PGPU_UNITS);
-        if (value && (name.field->kind == FIELD_VALUE || name.field->kind == FIELD_PERCENT ||
-                             name.field->kind == FIELD_TIME || name.field->kind == FIELD_LIMIT ||
-                             name.field->kind == FIELD_PGPUS))
+        if (value && (kind == FIELD_VALUE || kind == FIELD_PERCENT || kind == FIELD_TIME || kind == FIELD_LIMIT ||
+                             kind == FIELD_PGPUS))
                 return json_object_get(value);
-        if (!value || !json_object_is_type(value, json_type_array) || name.field->kind == FIELD_ERROR) {
-                _cleanup_free_ char *text = field_text(v, o, name);
-
-                return text ? json_object_new_string(text) : NULL;
-        }
-
-        if (name.field->kind == FIELD_OUTSIDE)
-                return outsiders_json(v, value);
-        array = json_object_new_array();
-        for (size_t i = 0; array && i < json_object_array_length(value); i++) {
-                _cleanup_free_ char *one = element_text(v, json_object_array_get_idx(value, i),
-                        name.as_label || name.field->kind == FIELD_LABEL, is_path);
-
-                json_object_array_add(array, json_object_new_string(strempty(one)));
-        }
-        return array;
+        if (value && json_object_is_type(value, json_type_array) && kind != FIELD_ERROR)
+                return list_json(v, value, name);
+        text = field_text(v, o, name);
+        return text ? json_object_new_string(text) : NULL;
 }
 
 static bool element_matches(View *v, struct json_object *element, FieldKind kind, const char *text) {

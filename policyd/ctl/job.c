@@ -64,8 +64,8 @@ static bool is_final(const ViewObject *job) {
 
 static int outcome(const ViewObject *job) {
         struct json_object *error = object_property(job, "Error");
-        const char *state = object_text(job, "State"), *name = json_nth_text(error, 0),
-                   *message = json_nth_text(error, 1);
+        const char *state = object_text(job, "State"), *name = answer_nth_text(error, 0),
+                   *message = answer_nth_text(error, 1);
 
         if (streq(state, "done"))
                 return EXIT_DONE;
@@ -96,13 +96,13 @@ static int wait_for_change(Ctl *ctl, const char *path) {
                 if (r < 0)
                         return r == -ECONNREFUSED ? policyd_went(path) : ctl_failed(r, &(ClientError){});
                 if (streq(signal.member, "NameOwnerChanged")) {
-                        if (isempty(json_nth_text(signal.args, 2)))
+                        if (isempty(answer_nth_text(signal.args, 2)))
                                 return policyd_went(path);
                         return 0;
                 }
                 if (streq(signal.path, path))
                         return 0;
-                if (streq(signal.member, "JobRemoved") && streq(json_nth_text(signal.args, 0), path))
+                if (streq(signal.member, "JobRemoved") && streq(answer_nth_text(signal.args, 0), path))
                         return 0;
         }
 }

@@ -45,11 +45,6 @@ void map_done(Map *map) {
         *map = (Map){};
 }
 
-static size_t json_length(struct json_object *array_or_null) {
-        return json_object_is_type(array_or_null, json_type_array) ? json_object_array_length(array_or_null)
-                                                                   : 0;
-}
-
 /* The part of "0001:nvidia,0ff2,,0fe7,101e" or "10de/0ff2" that is the device's id. */
 static const struct KnownBoard *board_of(View *v, const ViewObject *pgpu) {
         const char *texts[2] = {"", ""};
@@ -60,8 +55,8 @@ static const struct KnownBoard *board_of(View *v, const ViewObject *pgpu) {
                 texts[0] = strempty(startswith(id, "0001:nvidia,"));
         }
         struct json_object *types = object_property(object_ref(v, pgpu, "GPUGroup"), "GPUTypes");
-        if (json_object_is_type(types, json_type_array) && json_object_array_length(types) == 1)
-                texts[1] = strempty(startswith(json_nth_text(types, 0), "10de/"));
+        if (answer_length(types) == 1)
+                texts[1] = strempty(startswith(answer_nth_text(types, 0), "10de/"));
 
         for (size_t t = 0; t < ARRAY_SIZE(texts); t++)
                 for (size_t i = 0; i < ARRAY_SIZE(known_boards); i++)
@@ -120,16 +115,16 @@ static void add_reserved_slots(View *v, MapPgpu *p) {
 static void add_outside_slots(View *v, MapPgpu *p) {
         struct json_object *outside = object_property(p->pgpu, "OutsideVGPUs");
 
-        for (size_t i = 0; i < json_length(outside); i++) {
-                struct json_object *one = json_object_array_get_idx(outside, i);
+        for (size_t i = 0; i < answer_length(outside); i++) {
+                struct json_object *one = answer_nth(outside, i);
 
-                add_slot(p, (MapSlot){.outsider = one, .type = view_get(v, json_nth_text(one, 2))});
+                add_slot(p, (MapSlot){.outsider = one, .type = view_get(v, answer_nth_text(one, 2))});
         }
 }
 
 const char *map_slot_name(const MapSlot *slot) {
         if (slot->outsider)
-                return json_nth_text(slot->outsider, 1);
+                return answer_nth_text(slot->outsider, 1);
 
         const char *name = object_text(slot->reservation ? slot->reservation : slot->vm, "NameLabel");
 
@@ -159,7 +154,7 @@ static int fill_pgpu(View *v, const ViewObject *pgpu, MapPgpu *ret) {
                 p.size = PGPU_SIZE_DEFAULT;
         p.slots = calloc(object_n_refs(pgpu, "ResidentVGPUs") + object_n_refs(pgpu, "ScheduledVGPUs") +
                                  object_n_refs(pgpu, "Reservations") +
-                                 json_length(object_property(pgpu, "OutsideVGPUs")) + 1,
+                                 answer_length(object_property(pgpu, "OutsideVGPUs")) + 1,
                 sizeof(MapSlot));
         if (!p.slots)
                 return -ENOMEM;
@@ -252,7 +247,7 @@ static struct json_object *slot_json(const MapSlot *slot) {
 
         json_add_string(o, "vgpu-uuid", slot->vgpu ? slot->vgpu->uuid : "");
         json_add_string(o, "vm-uuid",
-                slot->outsider ? json_nth_text(slot->outsider, 0)
+                slot->outsider ? answer_nth_text(slot->outsider, 0)
                 : slot->vm     ? slot->vm->uuid
                                : "");
         json_add_string(o, "vm-name-label", slot->reservation ? "" : map_slot_name(slot));

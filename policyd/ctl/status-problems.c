@@ -15,7 +15,7 @@ static int each_of(const ViewObject *o, ProblemFn told, void *userdata) {
         int r = 0;
 
         for (size_t i = 0; i < n && r == 0; i++)
-                r = told(o, json_nth_text(problems, i), userdata);
+                r = told(o, answer_nth_text(problems, i), userdata);
         return r;
 }
 

@@ -8,8 +8,10 @@
 #include "common/base/hashmap.h"
 #include "common/json/json-get.h"
 #include "policyd/ctl/view-private.h"
+#include "protocol/errors.h"
 #include "protocol/names.h"
 
+#define OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
 #define PAGE_OBJECTS 1000
 #define ROUNDS_MAX 3
 #define FEW 8 /* references that are followed one by one */
@@ -30,27 +32,19 @@ static int fetch_page(View *v, const ClassInfo *c, const ClientOption *filters, 
         return json_parse_answer(&reader, json, strlen(json), ret) < 0 ? -EBADMSG : 0;
 }
 
-static uint64_t total_of(struct json_object *page) {
-        struct json_object *total = NULL;
-
-        return json_object_object_get_ex(page, "total", &total) ? json_object_get_uint64(total) : 0;
-}
-
 /* How many objects it had; a negative errno. */
 static int add_page(View *v, struct json_object *page) {
-        struct json_object *objects = NULL, *path;
-        size_t n;
+        struct json_object *objects = answer_member(page, "objects");
+        size_t n = answer_length(objects);
 
-        if (!json_object_object_get_ex(page, "objects", &objects) ||
-                !json_object_is_type(objects, json_type_array))
+        if (!json_object_is_type(objects, json_type_array))
                 return -EBADMSG;
-        n = json_object_array_length(objects);
         for (size_t i = 0; i < n; i++) {
-                struct json_object *o = json_object_array_get_idx(objects, i);
+                struct json_object *o = answer_nth(objects, i);
 
-                if (!json_object_object_get_ex(o, "path", &path))
+                if (!answer_member(o, "path"))
                         return -EBADMSG;
-                if (view_add(v, strempty(json_object_get_string(path)), o) < 0)
+                if (view_add(v, answer_text(o, "path"), o) < 0)
                         return -ENOMEM;
         }
         return (int) n;
@@ -67,7 +61,7 @@ static int load_pages(View *v, const ClassInfo *c, const ClientOption *filters, 
                 r = fetch_page(v, c, filters, offset, PAGE_OBJECTS, ret_error, &page);
                 if (r < 0)
                         return r;
-                total = total_of(page);
+                total = answer_number(page, "total");
                 if (offset == 0)
                         first = total;
                 r = add_page(v, page);
@@ -87,6 +81,29 @@ int view_load_class(View *v, const ClassInfo *c, const ClientOption *filters, Cl
         return r < 0 ? r : 0;
 }
 
+static bool is_too_large(const ClientError *e) {
+        return streq_ptr(e->name, error_code_name(ERROR_LIMIT_REACHED));
+}
+
+/* At once, so that all of it is of one moment; a pool that no message carries, or whose moment others wait for, class by class. */
+int view_load(View *v, ClientError *ret_error) {
+        _cleanup_json_ struct json_object *objects = NULL;
+        int r;
+
+        r = client_call(v->client, POLICY_PATH, OBJECT_MANAGER, "GetManagedObjects", ret_error, &objects, "");
+        if (r >= 0)
+                return view_add_all(v, objects);
+        if (r != -EREMOTEIO || !is_too_large(ret_error))
+                return r;
+        client_error_done(ret_error);
+        for (size_t i = 0; i < n_classes; i++) {
+                r = view_load_class(v, &classes[i], NULL, ret_error);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
 int view_count(
         View *v, const ClassInfo *c, const ClientOption *filters, ClientError *ret_error, uint64_t *ret) {
         _cleanup_json_ struct json_object *page = NULL;
@@ -95,7 +112,7 @@ int view_count(
         r = fetch_page(v, c, filters, 0, 1, ret_error, &page);
         if (r < 0)
                 return r;
-        *ret = total_of(page);
+        *ret = answer_number(page, "total");
         return 0;
 }
 
@@ -114,7 +131,7 @@ static void count_references(View *v, struct json_object *value, size_t *counts)
                 return;
         }
         for (size_t i = 0; i < json_object_array_length(value); i++)
-                count_unknown(v, json_nth_text(value, i), counts);
+                count_unknown(v, answer_nth_text(value, i), counts);
 }
 
 static bool is_reference(FieldKind kind) {

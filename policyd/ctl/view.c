@@ -2,14 +2,8 @@
  * The pool as the command line sees it
  */
 
-#include <stdio.h>
-
 #include "common/json/json-get.h"
 #include "policyd/ctl/view-private.h"
-#include "protocol/errors.h"
-#include "protocol/names.h"
-
-#define OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
 
 static ViewObject *view_object_free(ViewObject *o) {
         if (!o)
@@ -93,29 +87,6 @@ int view_add_all(View *v, struct json_object *objects) {
         return 0;
 }
 
-static bool is_too_large(const ClientError *e) {
-        return streq_ptr(e->name, error_code_name(ERROR_LIMIT_REACHED));
-}
-
-/* At once, so that all of it is of one moment; a pool that no message carries, or whose moment others wait for, class by class. */
-int view_load(View *v, ClientError *ret_error) {
-        _cleanup_json_ struct json_object *objects = NULL;
-        int r;
-
-        r = client_call(v->client, POLICY_PATH, OBJECT_MANAGER, "GetManagedObjects", ret_error, &objects, "");
-        if (r >= 0)
-                return view_add_all(v, objects);
-        if (r != -EREMOTEIO || !is_too_large(ret_error))
-                return r;
-        client_error_done(ret_error);
-        for (size_t i = 0; i < n_classes; i++) {
-                r = view_load_class(v, &classes[i], NULL, ret_error);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
 void view_forget(View *v, const char *path) {
         view_object_free(hashmap_remove(v->objects, path));
 }
@@ -148,34 +119,19 @@ ViewObject *view_get(View *v, const char *path) {
 }
 
 struct json_object *object_property(const ViewObject *o, const char *property) {
-        struct json_object *value;
-
-        return o && o->properties && json_object_object_get_ex(o->properties, property, &value) ? value
-                                                                                                : NULL;
+        return o ? answer_member(o->properties, property) : NULL;
 }
 
 const char *object_text(const ViewObject *o, const char *property) {
-        struct json_object *value = object_property(o, property);
-
-        return value ? strempty(json_object_get_string(value)) : "";
+        return o ? answer_text(o->properties, property) : "";
 }
 
 uint64_t object_number(const ViewObject *o, const char *property) {
-        struct json_object *value = object_property(o, property);
-
-        return value ? json_object_get_uint64(value) : 0;
+        return o ? answer_number(o->properties, property) : 0;
 }
 
 bool object_flag(const ViewObject *o, const char *property) {
-        struct json_object *value = object_property(o, property);
-
-        return value && json_object_get_boolean(value);
-}
-
-const char *json_nth_text(struct json_object *array, size_t n) {
-        if (!json_object_is_type(array, json_type_array) || n >= json_object_array_length(array))
-                return "";
-        return strempty(json_object_get_string(json_object_array_get_idx(array, n)));
+        return o && answer_flag(o->properties, property);
 }
 
 ViewObject *object_ref(View *v, const ViewObject *o, const char *property) {
@@ -183,42 +139,11 @@ ViewObject *object_ref(View *v, const ViewObject *o, const char *property) {
 }
 
 size_t object_n_refs(const ViewObject *o, const char *property) {
-        struct json_object *value = object_property(o, property);
-
-        return json_object_is_type(value, json_type_array) ? json_object_array_length(value) : 0;
+        return answer_length(object_property(o, property));
 }
 
 ViewObject *object_nth_ref(View *v, const ViewObject *o, const char *property, size_t n) {
-        return view_get(v, json_nth_text(object_property(o, property), n));
-}
-
-typedef struct SortEntry {
-        ViewObject *object;
-        char *keys[2];
-} SortEntry;
-
-/* Numbers inside names sort as numbers, vm-2 before vm-10; the hex digits of an address do not. */
-static int compare_entries(const void *a, const void *b) {
-        const SortEntry *x = a, *y = b;
-        int r = 0;
-
-        for (size_t i = 0; r == 0 && i < ARRAY_SIZE(x->keys); i++) {
-                const char *key = x->object->class->sort[i];
-                int (*compare)(const char *, const char *) =
-                        key && streq(key, "pci-id") ? strcmp : strverscmp;
-
-                r = compare(strempty(x->keys[i]), strempty(y->keys[i]));
-        }
-        return r ? r : strcmp(x->object->uuid, y->object->uuid);
-}
-
-static void fill_keys(View *v, SortEntry *e) {
-        const ClassInfo *c = e->object->class;
-        FieldName name;
-
-        for (size_t i = 0; i < ARRAY_SIZE(e->keys) && c->sort[i]; i++)
-                if (field_find(c, c->sort[i], &name))
-                        e->keys[i] = field_text(v, e->object, name);
+        return view_get(v, answer_nth_text(object_property(o, property), n));
 }
 
 int view_collect(View *v, const ClassInfo *c, ViewObject ***ret, size_t *ret_n) {
@@ -231,35 +156,6 @@ int view_collect(View *v, const ClassInfo *c, ViewObject ***ret, size_t *ret_n) 
         for (size_t i = 0; (o = hashmap_next(v->objects, &i));)
                 if (o->class == c)
                         list[n++] = o;
-        *ret = take_ptr(list);
-        *ret_n = n;
-        return 0;
-}
-
-int view_list(View *v, const ClassInfo *c, ViewObject ***ret, size_t *ret_n) {
-        _cleanup_free_ SortEntry *entries = NULL;
-        _cleanup_free_ ViewObject **list = NULL;
-        size_t n;
-        int r;
-
-        r = view_collect(v, c, &list, &n);
-        if (r < 0)
-                return r;
-        entries = calloc(n + 1, sizeof(*entries));
-        if (!entries)
-                return -ENOMEM;
-        for (size_t i = 0; i < n; i++)
-                entries[i].object = list[i];
-
-        /* The labels that order a list may fetch what they refer to. */
-        for (size_t i = 0; i < n; i++)
-                fill_keys(v, &entries[i]);
-        qsort(entries, n, sizeof(*entries), compare_entries);
-        for (size_t i = 0; i < n; i++) {
-                list[i] = entries[i].object;
-                free(entries[i].keys[0]);
-                free(entries[i].keys[1]);
-        }
         *ret = take_ptr(list);
         *ret_n = n;
         return 0;

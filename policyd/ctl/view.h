@@ -10,6 +10,7 @@
 
 #include <json-c/json.h>
 
+#include "policyd/ctl/answer.h"
 #include "policyd/ctl/classes.h"
 #include "policyd/ctl/client.h"
 
@@ -61,8 +62,6 @@ ViewObject *object_ref(View *v, const ViewObject *o, const char *property);
 size_t object_n_refs(const ViewObject *o, const char *property);
 ViewObject *object_nth_ref(View *v, const ViewObject *o, const char *property, size_t n);
 
-/* The n-th text of an array; "" when it is none, or shorter. */
-const char *json_nth_text(struct json_object *array, size_t n);
 /* The last element of a path as a uuid; "" for "/". buf holds 37 bytes. */
 const char *path_to_uuid(const char *path, char buf[static 37]);
 

@@ -91,7 +91,7 @@ static void properties_changed(Ctl *ctl, const ClientSignal *s) {
 }
 
 static void interfaces_added(Ctl *ctl, const ClientSignal *s) {
-        const char *path = json_nth_text(s->args, 0);
+        const char *path = answer_nth_text(s->args, 0);
         _cleanup_json_ struct json_object *objects = json_object_new_object();
         const ViewObject *o;
 
@@ -109,7 +109,7 @@ static void interfaces_added(Ctl *ctl, const ClientSignal *s) {
 
 static int owner_changed(Ctl *ctl, const ClientSignal *s) {
         print_time();
-        if (isempty(json_nth_text(s->args, 2))) {
+        if (isempty(answer_nth_text(s->args, 2))) {
                 puts("policyd went away");
                 return 0;
         }
@@ -123,7 +123,7 @@ static int show(Ctl *ctl, const ClientSignal *s) {
         else if (streq(s->member, "InterfacesAdded"))
                 interfaces_added(ctl, s);
         else if (streq(s->member, "InterfacesRemoved"))
-                print_removed(ctl, json_nth_text(s->args, 0));
+                print_removed(ctl, answer_nth_text(s->args, 0));
         else if (streq(s->member, "NameOwnerChanged"))
                 return owner_changed(ctl, s);
         return 0;
