@@ -143,20 +143,6 @@ int args_parse(int argc, char *const *argv, Args *ret, char **ret_error) {
         return 0;
 }
 
-bool words_contain(const char *words, const char *word) {
-        size_t n = strlen(word);
-
-        for (const char *p = strempty(words); *p;) {
-                size_t length = strcspn(p, " ");
-
-                if (length == n && strncasecmp(p, word, n) == 0)
-                        return true;
-                p += length;
-                p += strspn(p, " ");
-        }
-        return false;
-}
-
 size_t edit_distance(const char *a, const char *b) {
         size_t row[WORD_MAX + 1], n = strlen(b), diagonal, above;
 

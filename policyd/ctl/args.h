@@ -35,8 +35,5 @@ const char *args_get(const Args *a, const char *key);
 /* Calls a key otherwise, if it is there. -ENOMEM. */
 int args_rename(Args *a, const char *from, const char *to);
 
-/* Whether a blank-separated list names the word, in any case. */
-bool words_contain(const char *words, const char *word);
-
 /* How many edits make one word of the other; for "did you mean". */
 size_t edit_distance(const char *a, const char *b);

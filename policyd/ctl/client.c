@@ -18,6 +18,7 @@
 
 #define CALL_TIMEOUT_MS 60000
 #define SIGNALS_MAX 65536
+#define ARGS_MAX 16 /* of a method */
 
 typedef struct Queued {
         DBusMessage *message;
@@ -238,34 +239,28 @@ static dbus_bool_t append_options(DBusMessageIter *it, const ClientOption *optio
         return ok && dbus_message_iter_close_container(it, &array);
 }
 
-static dbus_bool_t append_one(DBusMessageIter *it, char type, va_list *ap) {
-        const char *text;
-        dbus_uint32_t number;
-        dbus_uint64_t large;
-        dbus_bool_t flag;
-        int fd;
+static dbus_bool_t append_one(DBusMessageIter *it, const ClientArg *arg) {
+        dbus_uint32_t number = (dbus_uint32_t) arg->number;
+        dbus_uint64_t large = arg->number;
+        dbus_bool_t flag = arg->number != 0;
+        int fd = (int) arg->number;
 
-        switch (type) {
+        switch (arg->type) {
         case 's':
         case 'o':
-                text = va_arg(*ap, const char *);
-                return dbus_message_iter_append_basic(it, type, &text);
+                return dbus_message_iter_append_basic(it, arg->type, &arg->text);
         case 'u':
-                number = va_arg(*ap, uint32_t);
                 return dbus_message_iter_append_basic(it, DBUS_TYPE_UINT32, &number);
         case 't':
-                large = va_arg(*ap, uint64_t);
                 return dbus_message_iter_append_basic(it, DBUS_TYPE_UINT64, &large);
         case 'b':
-                flag = va_arg(*ap, int);
                 return dbus_message_iter_append_basic(it, DBUS_TYPE_BOOLEAN, &flag);
         case 'h':
-                fd = va_arg(*ap, int);
                 return dbus_message_iter_append_basic(it, DBUS_TYPE_UNIX_FD, &fd);
         case 'O':
-                return append_paths(it, va_arg(*ap, const char *const *));
+                return append_paths(it, arg->paths);
         case 'V':
-                return append_options(it, va_arg(*ap, const ClientOption *));
+                return append_options(it, arg->options);
         default:
                 return FALSE;
         }
@@ -284,28 +279,55 @@ static int send_and_wait(Client *c, DBusMessage *call, ClientError *ret_error, s
         return r;
 }
 
-int client_call(Client *c, const char *path, const char *interface, const char *method,
-        ClientError *ret_error, struct json_object **ret, const char *args, ...) {
+int client_call_args(Client *c, const char *path, const char *interface, const char *method, ClientError *ret_error,
+        struct json_object **ret, const ClientArg *args, size_t n) {
         DBusMessage *call;
         DBusMessageIter it;
         dbus_bool_t ok = TRUE;
-        va_list ap;
         int r;
 
-        if (strchr(args, 'h') && !dbus_connection_can_send_type(c->bus, DBUS_TYPE_UNIX_FD))
-                return -EOPNOTSUPP;
         call = dbus_message_new_method_call(c->service, path, interface, method);
         if (!call)
                 return -ENOMEM;
         dbus_message_iter_init_append(call, &it);
-        va_start(ap, args);
-        for (const char *p = args; ok && *p; p++)
-                ok = append_one(&it, *p, &ap);
-        va_end(ap);
-
+        for (size_t i = 0; ok && i < n; i++)
+                ok = append_one(&it, &args[i]);
         r = ok ? send_and_wait(c, call, ret_error, ret) : -ENOMEM;
         dbus_message_unref(call);
         return r;
+}
+
+static ClientArg next_arg(char type, va_list *ap) {
+        ClientArg arg = { .type = type };
+
+        if (type == 's' || type == 'o')
+                arg.text = va_arg(*ap, const char *);
+        else if (type == 'u')
+                arg.number = va_arg(*ap, uint32_t);
+        else if (type == 't')
+                arg.number = va_arg(*ap, uint64_t);
+        else if (type == 'O')
+                arg.paths = va_arg(*ap, const char *const *);
+        else if (type == 'V')
+                arg.options = va_arg(*ap, const ClientOption *);
+        else
+                arg.number = (uint64_t) va_arg(*ap, int);
+        return arg;
+}
+
+int client_call(Client *c, const char *path, const char *interface, const char *method, ClientError *ret_error,
+        struct json_object **ret, const char *types, ...) {
+        ClientArg args[ARGS_MAX];
+        size_t n = 0;
+        va_list ap;
+
+        if (strchr(types, 'h') && !dbus_connection_can_send_type(c->bus, DBUS_TYPE_UNIX_FD))
+                return -EOPNOTSUPP;
+        va_start(ap, types);
+        for (; types[n] && n < ARGS_MAX; n++)
+                args[n] = next_arg(types[n], &ap);
+        va_end(ap);
+        return client_call_args(c, path, interface, method, ret_error, ret, args, n);
 }
 
 int client_get_all(Client *c, const char *path, const char *interface, ClientError *ret_error,

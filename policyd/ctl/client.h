@@ -41,6 +41,15 @@ typedef struct ClientOption {
         uint64_t number;
 } ClientOption;
 
+/* One argument by its letter, for a call whose arguments come out of a table. */
+typedef struct ClientArg {
+        char type;
+        const char *text;            /* s, o */
+        uint64_t number;             /* u, t, b, h */
+        const char *const *paths;    /* O */
+        const ClientOption *options; /* V */
+} ClientArg;
+
 /* address NULL: the system bus. */
 int client_open(const char *address, ClientError *ret_error, Client **ret);
 Client *client_close(Client *c);
@@ -55,7 +64,10 @@ void client_set_service(Client *c, const char *name);
 void client_set_timeout(Client *c, int milliseconds);
 
 int client_call(Client *c, const char *path, const char *interface, const char *method,
-        ClientError *ret_error, struct json_object **ret, const char *args, ...);
+        ClientError *ret_error, struct json_object **ret, const char *types, ...);
+
+int client_call_args(Client *c, const char *path, const char *interface, const char *method, ClientError *ret_error,
+        struct json_object **ret, const ClientArg *args, size_t n);
 
 /* org.freedesktop.DBus.Properties.GetAll */
 int client_get_all(

@@ -106,6 +106,10 @@ int ctl_failed(int r, const ClientError *error) {
         }
 }
 
+int ctl_no_memory(void) {
+        return ctl_failed(-ENOMEM, &(ClientError){});
+}
+
 int ctl_load(Ctl *ctl) {
         _cleanup_client_error_ ClientError error = {};
         int r = view_load(ctl->view, &error);
@@ -119,7 +123,7 @@ static int say_ambiguous(const char *text, StrBuf *names) {
         if (!given || asprintf(&sentence,
                               "Several hosts have a PGPU at %s; give the uuid of one, or HOST/ADDRESS, which is one of %s.",
                               text, given) < 0)
-                return ctl_failed(-ENOMEM, &(ClientError){});
+                return ctl_no_memory();
         return ctl_say_error("org.xenvgpu.Error.AmbiguousName", sentence);
 }
 
@@ -187,11 +191,9 @@ int ctl_find_key(Ctl *ctl, const char *key, const char *class_name, char **ret_p
         return ctl_find(ctl, class_find(class_name), ctl_arg(ctl, key), ret_path);
 }
 
-int ctl_call_uuid(Ctl *ctl, const char *class_name, const char *method) {
-        _cleanup_free_ char *path = NULL;
-        int r = ctl_find_key(ctl, "uuid", class_name, &path);
-
-        return r != 0 ? r : ctl_call(ctl, path, class_find(class_name)->interface, method, NULL, "");
+int ctl_usage_number(const Field *f, const char *text) {
+        return ctl_usage("%s=%s is no %s; give one, or unlimited", f->name, text,
+                f->kind == FIELD_PGPUS ? "number of PGPUs, such as 2 or 0.5" : "number");
 }
 
 void options_add(ClientOption *options, ClientOption option) {
@@ -216,6 +218,16 @@ int ctl_print_text(Ctl *ctl, const char *text) {
         }
         o = json_object_new_string(text);
         return o && print_json(stdout, o) >= 0 ? 0 : EXIT_REFUSED;
+}
+
+int ctl_print_written(StrBuf *b) {
+        _cleanup_json_ struct json_object *o = NULL;
+        _cleanup_free_ char *text = strbuf_take(b);
+        JsonReader reader = {};
+
+        if (!text || json_parse_answer(&reader, text, strlen(text), &o) < 0)
+                return ctl_no_memory();
+        return print_json(stdout, o) < 0 ? EXIT_REFUSED : EXIT_DONE;
 }
 
 int ctl_print_created(Ctl *ctl, struct json_object *path) {

@@ -7,6 +7,7 @@
  * sentence" for what the pool refused or failed, "xenvgpu: sentence" for a command that makes no sense.
  */
 
+#include "common/base/strbuf.h"
 #include "policyd/ctl/args.h"
 #include "policyd/ctl/print.h"
 #include "policyd/ctl/view.h"
@@ -18,8 +19,11 @@ enum {
         EXIT_UNREACHABLE = 3,
 };
 
+typedef struct Verb Verb;
+
 typedef struct Ctl {
         Args args;
+        const Verb *verb; /* that runs */
         const ClassInfo *class; /* of a generic verb, else NULL */
         Client *client;
         View *view;
@@ -33,6 +37,7 @@ const char *ctl_arg(const Ctl *ctl, const char *key);
 int ctl_flag(const Ctl *ctl, const char *key, bool *ret);
 
 int ctl_usage(const char *format, ...) _printf_(1, 2);
+int ctl_usage_number(const Field *f, const char *text); /* it is none */
 /* Prints "error: CODE: sentence" for a D-Bus error name and returns the exit status. */
 int ctl_say_error(const char *name, const char *message);
 /* The same for the outcome of a call. */
@@ -51,8 +56,6 @@ int ctl_failed(int r, const ClientError *error);
 int ctl_find(Ctl *ctl, const ClassInfo *class, const char *text, char **ret_path);
 /* By the value of a required key. */
 int ctl_find_key(Ctl *ctl, const char *key, const char *class_name, char **ret_path);
-/* A method without arguments on the object that uuid= names. 0 or the exit status. */
-int ctl_call_uuid(Ctl *ctl, const char *class_name, const char *method);
 /* One more option, or one for a key that was given. The options have room, and end with an empty one. */
 void options_add(ClientOption *options, ClientOption option);
 void ctl_add_option(ClientOption *options, const Ctl *ctl, const char *key, const char *name);
@@ -62,6 +65,8 @@ int ctl_load(Ctl *ctl);
 /* A new object's uuid alone on a line. */
 int ctl_print_created(Ctl *ctl, struct json_object *path);
 int ctl_print_text(Ctl *ctl, const char *text);
+int ctl_print_written(StrBuf *b); /* JSON, in lines */
+int ctl_no_memory(void);
 
 /* Waits for a job that the last call returned: progress on a terminal, its error in the end. See job.c. */
 int job_subscribe(Ctl *ctl);

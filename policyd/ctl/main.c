@@ -69,8 +69,7 @@ static int run(Ctl *ctl) {
                 r = connect_to_pool(ctl);
         if (r != 0)
                 return r;
-        ctl->class = v.class;
-        return v.verb->run(ctl);
+        return verb_run(ctl, v);
 }
 
 int main(int argc, char **argv) {

@@ -6,8 +6,9 @@
 
 #include <stdio.h>
 
+#include "common/base/strbuf.h"
 #include "policyd/ctl/view.h"
 
 int status_print_problems(FILE *out, View *v); /* a line each: "VM desk-1: It runs on host …" */
 /* [{"class":"vm","uuid":…,"name-label":…,"problem":…}…] as the member "problems" */
-int status_add_problems(struct json_object *status, View *v);
+void status_write_problems(StrBuf *b, View *v);

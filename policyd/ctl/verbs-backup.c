@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/json/json-get.h"
+#include "common/json/json-write.h"
 #include "policyd/ctl/verbs.h"
 #include "protocol/names.h"
 
@@ -76,7 +77,7 @@ static int backup_to_file(Ctl *ctl, const char *path, uint64_t *ret_bytes) {
 
         if (asprintf(&temporary, "%s.XXXXXX", path) < 0) {
                 temporary = NULL;
-                return ctl_failed(-ENOMEM, &(ClientError){});
+                return ctl_no_memory();
         }
         fd = mkostemp(temporary, O_CLOEXEC); /* 0600 */
         if (fd < 0)
@@ -90,18 +91,18 @@ static int backup_to_file(Ctl *ctl, const char *path, uint64_t *ret_bytes) {
 }
 
 static int print_bytes(const Ctl *ctl, const char *path, uint64_t bytes) {
-        _cleanup_json_ struct json_object *o = NULL;
+        _cleanup_strbuf_ StrBuf b = {};
 
-        if (ctl->args.minimal)
-                printf("%" PRIu64 "\n", bytes);
-        else if (!ctl->args.json)
-                printf("%s: %" PRIu64 " bytes\n", path, bytes);
-        else {
-                o = json_object_new_object();
-                if (!o || json_add_string(o, "file", path) < 0 || json_add_u64(o, "bytes", bytes) < 0)
-                        return ctl_failed(-ENOMEM, &(ClientError){});
-                return print_json(stdout, o) < 0 ? EXIT_REFUSED : EXIT_DONE;
+        if (ctl->args.json) {
+                json_write_open(&b, NULL, '{');
+                json_write_string(&b, "file", path);
+                json_write_u64(&b, "bytes", bytes);
+                json_write_close(&b, '}');
+                return ctl_print_written(&b);
         }
+        if (!ctl->args.minimal)
+                printf("%s: ", path);
+        printf("%" PRIu64 "%s\n", bytes, ctl->args.minimal ? "" : " bytes");
         return EXIT_DONE;
 }
 

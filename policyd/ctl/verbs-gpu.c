@@ -1,105 +1,31 @@
 /*
- * Verbs of VGPUs, PGPUs, GPU groups and reservations
+ * Verbs of VGPUs, PGPUs and GPU groups, and those that ask for advice, which change nothing
  */
 
-#include <inttypes.h>
-#include <stdio.h>
-
-#include "common/json/json-get.h"
-#include "common/base/parse.h"
+#include "policyd/ctl/explain.h"
 #include "policyd/ctl/verbs.h"
-#include "protocol/names.h"
 
-int verb_vgpu_create(Ctl *ctl) {
-        _cleanup_free_ char *vm = NULL, *group = NULL, *type = NULL;
-        _cleanup_json_ struct json_object *path = NULL;
-        ClientOption options[4] = {};
-        int r;
+static const Verb verbs[] = {
+        VERB_CALL("vgpu-create", NULL, "CreateVGPU", CREATED,
+                "Gives a halted VM a VGPU; without a type, a whole GPU (passthrough). Prints its uuid.",
+                ARG_OBJECT("vm-uuid", "vm"), ARG_OBJECT("gpu-group-uuid", "gpu-group"),
+                ARG_OBJECT_OR_NONE("vgpu-type-uuid", "vgpu-type"), ARG_OPTION("device", "device"), ARG_IDEMPOTENCY_KEY),
+        VERB_CALL("vgpu-destroy", "vgpu", "Destroy", NONE, "Takes a VGPU from its halted VM."),
+        VERB_CALL("pgpu-get-remaining-capacity", "pgpu", "GetRemainingCapacity", NUMBER,
+                "How many more VGPUs of a type fit on a PGPU now.", ARG_OBJECT("vgpu-type-uuid", "vgpu-type")),
+        VERB_CALL("gpu-group-create", NULL, "CreateGPUGroup", CREATED, "Makes an empty GPU group. Prints its uuid.",
+                ARG_TEXT("name-label"), ARG_OPTION("name-description", "name_description"), ARG_IDEMPOTENCY_KEY),
+        VERB_CALL("gpu-group-destroy", "gpu-group", "Destroy", NONE,
+                "Ends a GPU group that holds neither PGPUs nor VGPUs."),
+        VERB_CALL("gpu-group-get-remaining-capacity", "gpu-group", "GetRemainingCapacity", NUMBER,
+                "How many more VGPUs of a type fit in a group now.", ARG_OBJECT("vgpu-type-uuid", "vgpu-type")),
+        VERB_SHOW("gpu-group-plan", "gpu-group", "Plan", plan_print,
+                "The fewest VM restarts that free a whole PGPU for a type, or for passthrough.",
+                ARG_OBJECT_OR_NONE("vgpu-type-uuid", "vgpu-type")),
+        VERB_CALL("gpu-group-failures-to-tolerate", "gpu-group", "GetFailuresToTolerate", NUMBER,
+                "How many hosts may fail with every VM of the group starting elsewhere."),
+        VERB_SHOW("host-failure-check", NULL, "CheckHostFailure", failure_print,
+                "Which running VMs could start elsewhere if a host failed.", ARG_OBJECT("uuid", "host")),
+};
 
-        ctl_add_option(options, ctl, "device", "device");
-        ctl_add_option(options, ctl, "idempotency-key", "idempotency_key");
-        r = ctl_find_key(ctl, "vm-uuid", "vm", &vm);
-        if (r == 0)
-                r = ctl_find_key(ctl, "gpu-group-uuid", "gpu-group", &group);
-        if (r == 0 && ctl_arg(ctl, "vgpu-type-uuid"))
-                r = ctl_find_key(ctl, "vgpu-type-uuid", "vgpu-type", &type);
-        if (r == 0)
-                r = ctl_call(ctl, POLICY_PATH, POLICY_IFACE_MANAGER, "CreateVGPU", &path, "oooV", vm, group,
-                        type ? type : "/", options);
-        return r != 0 ? r : ctl_print_created(ctl, path);
-}
-
-int verb_vgpu_destroy(Ctl *ctl) {
-        return ctl_call_uuid(ctl, "vgpu", "Destroy");
-}
-
-int verb_gpu_group_create(Ctl *ctl) {
-        _cleanup_json_ struct json_object *path = NULL;
-        ClientOption options[4] = {};
-        int r;
-
-        ctl_add_option(options, ctl, "name-description", "name_description");
-        ctl_add_option(options, ctl, "idempotency-key", "idempotency_key");
-        r = ctl_call(ctl, POLICY_PATH, POLICY_IFACE_MANAGER, "CreateGPUGroup", &path, "sV",
-                ctl_arg(ctl, "name-label"), options);
-        return r != 0 ? r : ctl_print_created(ctl, path);
-}
-
-int verb_gpu_group_destroy(Ctl *ctl) {
-        return ctl_call_uuid(ctl, "gpu-group", "Destroy");
-}
-
-static int remaining_capacity(Ctl *ctl, const char *class_name) {
-        _cleanup_free_ char *path = NULL, *type = NULL;
-        _cleanup_json_ struct json_object *n = NULL;
-        char text[24];
-        int r;
-
-        r = ctl_find_key(ctl, "uuid", class_name, &path);
-        if (r == 0)
-                r = ctl_find_key(ctl, "vgpu-type-uuid", "vgpu-type", &type);
-        if (r == 0)
-                r = ctl_call(
-                        ctl, path, class_find(class_name)->interface, "GetRemainingCapacity", &n, "o", type);
-        if (r != 0)
-                return r;
-        if (ctl->args.json)
-                return print_json(stdout, n) < 0 ? EXIT_REFUSED : EXIT_DONE;
-        snprintf(text, sizeof(text), "%" PRIu64, json_object_get_uint64(n));
-        return ctl_print_text(ctl, text);
-}
-
-int verb_gpu_group_capacity(Ctl *ctl) {
-        return remaining_capacity(ctl, "gpu-group");
-}
-
-int verb_pgpu_capacity(Ctl *ctl) {
-        return remaining_capacity(ctl, "pgpu");
-}
-
-int verb_reservation_create(Ctl *ctl) {
-        _cleanup_free_ char *group = NULL, *type = NULL;
-        _cleanup_json_ struct json_object *path = NULL;
-        ClientOption options[3] = {};
-        uint64_t seconds;
-        uint32_t count;
-        int r;
-
-        if (parse_u32(ctl_arg(ctl, "count"), &count) < 0)
-                return ctl_usage("count=%s is no number of VGPUs, such as 8", ctl_arg(ctl, "count"));
-        if (parse_u64(ctl_arg(ctl, "seconds"), &seconds) < 0)
-                return ctl_usage("seconds=%s is no number of seconds, such as 3600", ctl_arg(ctl, "seconds"));
-        ctl_add_option(options, ctl, "owner", "owner");
-        ctl_add_option(options, ctl, "idempotency-key", "idempotency_key");
-        r = ctl_find_key(ctl, "gpu-group-uuid", "gpu-group", &group);
-        if (r == 0)
-                r = ctl_find_key(ctl, "vgpu-type-uuid", "vgpu-type", &type);
-        if (r == 0)
-                r = ctl_call(ctl, POLICY_PATH, POLICY_IFACE_MANAGER, "Reserve", &path, "sooutV",
-                        ctl_arg(ctl, "name"), group, type, count, seconds, options);
-        return r != 0 ? r : ctl_print_created(ctl, path);
-}
-
-int verb_reservation_destroy(Ctl *ctl) {
-        return ctl_call_uuid(ctl, "reservation", "Destroy");
-}
+const VerbTable verbs_of_gpus = VERB_TABLE(verbs);

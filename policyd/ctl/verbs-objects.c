@@ -119,7 +119,7 @@ static int load_labels(Ctl *ctl, const Columns *columns, ClientError *error) {
         return r;
 }
 
-int verb_list(Ctl *ctl) {
+static int verb_list(Ctl *ctl) {
         _cleanup_(columns_done_p) Columns columns = {};
         _cleanup_client_error_ ClientError error = {};
         _cleanup_free_ ViewObject **objects = NULL;
@@ -138,7 +138,7 @@ int verb_list(Ctl *ctl) {
         if (r < 0)
                 return ctl_failed(r, &error);
         if (view_list(ctl->view, ctl->class, &objects, &n) < 0)
-                return ctl_failed(-ENOMEM, &(ClientError){});
+                return ctl_no_memory();
         for (size_t i = 0; i < n; i++)
                 if (object_passes(ctl, objects[i]))
                         objects[n_left++] = objects[i];
@@ -162,7 +162,7 @@ static int find_object(Ctl *ctl, ViewObject **ret) {
         return 0;
 }
 
-int verb_param_list(Ctl *ctl) {
+static int verb_param_list(Ctl *ctl) {
         _cleanup_(columns_done_p) Columns columns = {};
         ViewObject *o;
         int r;
@@ -172,7 +172,7 @@ int verb_param_list(Ctl *ctl) {
                 return r;
         if (columns_choose(ctl->class, "all", &columns, NULL) < 0 ||
                 print_objects(stdout, ctl->view, &o, 1, &columns, style_of(ctl)) < 0)
-                return ctl_failed(-ENOMEM, &(ClientError){});
+                return ctl_no_memory();
         return EXIT_DONE;
 }
 
@@ -181,7 +181,7 @@ static int unknown_field(const Ctl *ctl, const char *name) {
                 ctl->class->name);
 }
 
-int verb_param_get(Ctl *ctl) {
+static int verb_param_get(Ctl *ctl) {
         const char *name = ctl_arg(ctl, "param-name"), *key = ctl_arg(ctl, "param-key");
         _cleanup_free_ char *text = NULL;
         FieldName field;
@@ -202,7 +202,7 @@ int verb_param_get(Ctl *ctl) {
         }
         text = field_text(ctl->view, o, field);
         if (!text)
-                return ctl_failed(-ENOMEM, &(ClientError){});
+                return ctl_no_memory();
         if (ctl->args.minimal)
                 print_bare(stdout, text);
         else
@@ -225,7 +225,7 @@ static int find_each(Ctl *ctl, const ClassInfo *class, const char *list, char **
         int r;
 
         if (!paths || !copy)
-                return ctl_failed(-ENOMEM, &(ClientError){});
+                return ctl_no_memory();
         for (char *item = strtok_r(copy, ",;", &state); item; item = strtok_r(NULL, ",;", &state)) {
                 item += strspn(item, " ");
                 if (!*item)
@@ -245,7 +245,7 @@ static int set_boolean(Ctl *ctl, const char *path, const Field *f, const char *v
         bool flag;
 
         if (!no)
-                return ctl_failed(-ENOMEM, &(ClientError){});
+                return ctl_no_memory();
         *no++ = 0;
         if (parse_boolean(value, &flag) < 0)
                 return ctl_usage("%s=%s is neither true nor false", f->name, value);
@@ -306,7 +306,7 @@ static int check_settable(const Ctl *ctl, bool to_list) {
         return 0;
 }
 
-int verb_param_set(Ctl *ctl) {
+static int verb_param_set(Ctl *ctl) {
         _cleanup_free_ char *path = NULL;
         int r;
 
@@ -367,10 +367,35 @@ static int change_lists(Ctl *ctl, bool add) {
         return r == 0 && !any ? ctl_usage("nothing to change: give param-name=FIELD param-key=value") : r;
 }
 
-int verb_param_add(Ctl *ctl) {
+static int verb_param_add(Ctl *ctl) {
         return change_lists(ctl, true);
 }
 
-int verb_param_remove(Ctl *ctl) {
+static int verb_param_remove(Ctl *ctl) {
         return change_lists(ctl, false);
 }
+
+static const Verb verbs[] = {
+        { "-list", "Lists the objects; FIELD=value filters, params=all or params=a,b chooses fields.",
+                .run = verb_list,
+                .keys = VERB_KEYS_FIELDS,
+                .args = { ARG_MAY("params") } },
+        { "-param-list", "All fields of one object.", .run = verb_param_list, .args = { ARG_KEY("uuid") } },
+        { "-param-get", "One field of one object.",
+                .run = verb_param_get,
+                .args = { ARG_KEY("uuid"), ARG_KEY("param-name"), ARG_MAY("param-key") } },
+        { "-param-set", "Sets fields: FIELD=value.",
+                .run = verb_param_set,
+                .keys = VERB_KEYS_SETTERS,
+                .args = { ARG_KEY("uuid") } },
+        { "-param-add", "Adds to a list: param-name=FIELD param-key=value, or FIELD=value.",
+                .run = verb_param_add,
+                .keys = VERB_KEYS_LISTS,
+                .args = { ARG_KEY("uuid"), ARG_MAY("param-name"), ARG_MAY("param-key") } },
+        { "-param-remove", "Removes from a list: param-name=FIELD param-key=value, or FIELD=value.",
+                .run = verb_param_remove,
+                .keys = VERB_KEYS_LISTS,
+                .args = { ARG_KEY("uuid"), ARG_MAY("param-name"), ARG_MAY("param-key") } },
+};
+
+const VerbTable generic_verbs = VERB_TABLE(verbs);

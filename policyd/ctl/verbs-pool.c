@@ -1,11 +1,12 @@
 /*
- * Verbs of hosts, jobs and the pool as a whole
+ * Verbs of jobs and of the pool as a whole
  */
 
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "common/json/json-get.h"
+#include "common/json/json-write.h"
 #include "common/base/parse.h"
 #include "policyd/ctl/explain.h"
 #include "policyd/ctl/map.h"
@@ -13,42 +14,7 @@
 #include "policyd/ctl/verbs.h"
 #include "protocol/names.h"
 
-int verb_host_add(Ctl *ctl) {
-        _cleanup_json_ struct json_object *path = NULL;
-        ClientOption options[2] = {};
-        int r;
-
-        ctl_add_option(options, ctl, "idempotency-key", "idempotency_key");
-        r = ctl_call(ctl, POLICY_PATH, POLICY_IFACE_MANAGER, "AddHost", &path, "ssV", ctl_arg(ctl, "name"),
-                ctl_arg(ctl, "address"), options);
-        return r != 0 ? r : ctl_print_created(ctl, path);
-}
-
-int verb_host_remove(Ctl *ctl) {
-        return ctl_call_uuid(ctl, "host", "Remove");
-}
-
-int verb_host_enable(Ctl *ctl) {
-        return ctl_call_uuid(ctl, "host", "Enable");
-}
-
-int verb_pgpu_clear_health(Ctl *ctl) {
-        return ctl_call_uuid(ctl, "pgpu", "ClearHealth");
-}
-
-int verb_host_disable(Ctl *ctl) {
-        return ctl_call_uuid(ctl, "host", "Disable");
-}
-
-int verb_host_reconnect(Ctl *ctl) {
-        return ctl_call_uuid(ctl, "host", "Reconnect");
-}
-
-int verb_host_declare_dead(Ctl *ctl) {
-        return ctl_call_uuid(ctl, "host", "DeclareDead");
-}
-
-int verb_job_wait(Ctl *ctl) {
+static int wait_for_job(Ctl *ctl) {
         _cleanup_free_ char *path = NULL;
         int r;
 
@@ -58,11 +24,7 @@ int verb_job_wait(Ctl *ctl) {
         return r != 0 ? r : job_wait(ctl, path);
 }
 
-int verb_job_cancel(Ctl *ctl) {
-        return ctl_call_uuid(ctl, "job", "Cancel");
-}
-
-int verb_pool_map(Ctl *ctl) {
+static int pool_map(Ctl *ctl) {
         MapStyle style = {
                 .width = ctl->width, .utf8 = ctl->utf8, .colour = ctl->out_is_terminal && !getenv("NO_COLOR")
         };
@@ -87,7 +49,7 @@ int verb_pool_map(Ctl *ctl) {
         return r < 0 ? ctl_failed(r, &(ClientError){}) : EXIT_DONE;
 }
 
-int verb_capacity(Ctl *ctl) {
+static int capacity(Ctl *ctl) {
         _cleanup_json_ struct json_object *text = NULL;
         _cleanup_free_ char *group = NULL;
         char uuid[37] = "";
@@ -111,32 +73,19 @@ static int count(View *v, const char *class_name, const char *property, const ch
         return view_count(v, class_find(class_name), property ? filters : NULL, error, ret);
 }
 
-static size_t count_where(View *v, const char *class_name, const char *property, const char *value) {
+/* Of the objects of a class that were fetched: how many there are; where a property is named, those where it is this value, or with
+ * NULL what it refers to in all. */
+static uint64_t add_up(View *v, const char *class_name, const char *property, const char *value) {
         _cleanup_free_ ViewObject **list = NULL;
-        size_t n, total = 0;
-
-        if (view_collect(v, class_find(class_name), &list, &n) < 0)
-                return 0;
-        for (size_t i = 0; i < n; i++)
-                total += streq(object_text(list[i], property), value);
-        return total;
-}
-
-static size_t count_objects(View *v, const char *class_name) {
-        _cleanup_free_ ViewObject **list = NULL;
+        uint64_t total = 0;
         size_t n;
 
-        return view_collect(v, class_find(class_name), &list, &n) < 0 ? 0 : n;
-}
-
-static size_t count_refs(View *v, const char *class_name, const char *property) {
-        _cleanup_free_ ViewObject **list = NULL;
-        size_t n, total = 0;
-
         if (view_collect(v, class_find(class_name), &list, &n) < 0)
                 return 0;
         for (size_t i = 0; i < n; i++)
-                total += object_n_refs(list[i], property);
+                total += !property ? 1
+                         : value   ? streq(object_text(list[i], property), value)
+                                   : object_n_refs(list[i], property);
         return total;
 }
 
@@ -145,53 +94,40 @@ typedef struct StatusLine {
         uint64_t value;
 } StatusLine;
 
-static int add_unheard(View *v, struct json_object *o) {
+static void write_unheard(StrBuf *b, View *v) {
         _cleanup_free_ ViewObject **hosts = NULL;
-        struct json_object *names = json_object_new_array();
-        size_t n;
-        int r;
+        size_t n = 0;
 
-        r = names ? json_add(o, "hosts-unheard", names) : -ENOMEM;
-        r = r ?: view_list(v, class_find("host"), &hosts, &n);
-        for (size_t i = 0; r >= 0 && i < n; i++) {
-                struct json_object *name = NULL;
-
-                if (!object_flag(hosts[i], "Unheard"))
-                        continue;
-                name = json_object_new_string(object_text(hosts[i], "NameLabel"));
-                if (!name || json_object_array_add(names, name) < 0) {
-                        json_object_put(name);
-                        return -ENOMEM;
-                }
-        }
-        return r;
+        json_write_open(b, "hosts-unheard", '[');
+        if (view_list(v, class_find("host"), &hosts, &n) < 0)
+                b->error = -ENOMEM;
+        for (size_t i = 0; i < n; i++)
+                if (object_flag(hosts[i], "Unheard"))
+                        json_write_string(b, NULL, object_text(hosts[i], "NameLabel"));
+        json_write_close(b, ']');
 }
 
 /* A member of the Manager's properties as it is. */
-static int add_rows(
-        struct json_object *o, const char *name, struct json_object *manager, const char *property) {
-        struct json_object *rows = NULL;
-
-        return json_object_object_get_ex(manager, property, &rows)
-                       ? json_add(o, name, json_object_get(rows))
-                       : 0;
+static void write_rows(StrBuf *b, const char *name, struct json_object *manager, const char *property) {
+        if (answer_member(manager, property))
+                json_write_value(b, name, answer_member(manager, property));
 }
 
-static int print_status(const Ctl *ctl, struct json_object *manager, const char *version, const char *old,
-        const StatusLine *lines, size_t n) {
-        _cleanup_json_ struct json_object *o = json_object_new_object();
+static int print_status(
+        const Ctl *ctl, struct json_object *manager, const StatusLine *lines, size_t n) {
+        _cleanup_strbuf_ StrBuf b = {};
 
-        if (!o || json_add_string(o, "version", version) < 0 || json_add_string(o, "old-database", old) < 0 ||
-                add_unheard(ctl->view, o) < 0)
-                return ctl_failed(-ENOMEM, &(ClientError){});
+        json_write_open(&b, NULL, '{');
+        json_write_string(&b, "version", answer_text(manager, "Version"));
+        json_write_string(&b, "old-database", answer_text(manager, "OldDatabase"));
+        write_unheard(&b, ctl->view);
         for (size_t i = 0; i < n; i++)
-                if (json_add_u64(o, lines[i].name, lines[i].value) < 0)
-                        return ctl_failed(-ENOMEM, &(ClientError){});
-        if (add_rows(o, "unreadable-rows", manager, "UnreadableRows") < 0 ||
-                add_rows(o, "rows-set-aside", manager, "RowsSetAside") < 0 ||
-                status_add_problems(o, ctl->view) < 0)
-                return ctl_failed(-ENOMEM, &(ClientError){});
-        return print_json(stdout, o) < 0 ? EXIT_REFUSED : EXIT_DONE;
+                json_write_u64(&b, lines[i].name, lines[i].value);
+        write_rows(&b, "unreadable-rows", manager, "UnreadableRows");
+        write_rows(&b, "rows-set-aside", manager, "RowsSetAside");
+        status_write_problems(&b, ctl->view);
+        json_write_close(&b, '}');
+        return ctl_print_written(&b);
 }
 
 static void print_host_status(const ViewObject *h) {
@@ -206,23 +142,12 @@ static void print_host_status(const ViewObject *h) {
                         name, name);
 }
 
-int verb_row_remove(Ctl *ctl) {
-        const ClientOption options[1] = {};
-
-        return ctl_call(ctl, POLICY_PATH, POLICY_IFACE_MANAGER, "RemoveRow", NULL, "sV", ctl_arg(ctl, "row"),
-                options);
-}
-
 /* Rows of the database: those that make the pool read only, and those that are only kept. */
 static void print_rows(struct json_object *manager, const char *property, const char *what) {
-        struct json_object *rows;
-        size_t n;
+        struct json_object *rows = answer_member(manager, property);
 
-        if (!json_object_object_get_ex(manager, property, &rows))
-                return;
-        n = json_object_array_length(rows);
-        for (size_t i = 0; i < n; i++)
-                printf("%s %s\n", what, strempty(json_object_get_string(json_object_array_get_idx(rows, i))));
+        for (size_t i = 0; i < answer_length(rows); i++)
+                printf("%s %s\n", what, answer_nth_text(rows, i));
 }
 
 /* Hosts, PGPUs and VMs are looked at one by one, the others only counted. */
@@ -247,11 +172,10 @@ static int load_numbers(View *v, Numbers *n, ClientError *error) {
         return r < 0 ? r : count(v, "job", "State", "pending", error, &n->jobs_pending);
 }
 
-int verb_status(Ctl *ctl) {
+static int status(Ctl *ctl) {
         _cleanup_json_ struct json_object *manager = NULL;
         _cleanup_client_error_ ClientError error = {};
         _cleanup_free_ ViewObject **hosts = NULL;
-        struct json_object *version = NULL, *epoch = NULL, *old_database = NULL;
         View *v = ctl->view;
         const char *old;
         Numbers numbers = {};
@@ -263,29 +187,25 @@ int verb_status(Ctl *ctl) {
                 r = load_numbers(v, &numbers, &error);
         if (r < 0)
                 return ctl_failed(r, &error);
-        json_object_object_get_ex(manager, "Version", &version);
-        json_object_object_get_ex(manager, "Epoch", &epoch);
-        json_object_object_get_ex(manager, "OldDatabase", &old_database);
-        old = strempty(json_object_get_string(old_database));
+        old = answer_text(manager, "OldDatabase");
 
         const StatusLine lines[] = {
-                { "epoch", json_object_get_uint64(epoch) },
-                { "hosts", count_objects(v, "host") },
-                { "hosts-online", count_where(v, "host", "State", "online") },
-                { "pgpus", count_objects(v, "pgpu") },
+                { "epoch", answer_number(manager, "Epoch") },
+                { "hosts", add_up(v, "host", NULL, NULL) },
+                { "hosts-online", add_up(v, "host", "State", "online") },
+                { "pgpus", add_up(v, "pgpu", NULL, NULL) },
                 { "gpu-groups", numbers.groups },
-                { "vms", count_objects(v, "vm") },
-                { "vms-running", count_where(v, "vm", "PowerState", "running") },
+                { "vms", add_up(v, "vm", NULL, NULL) },
+                { "vms-running", add_up(v, "vm", "PowerState", "running") },
                 { "vgpus", numbers.vgpus },
-                { "vgpus-resident", count_refs(v, "pgpu", "ResidentVGPUs") },
-                { "vgpus-scheduled", count_refs(v, "pgpu", "ScheduledVGPUs") },
+                { "vgpus-resident", add_up(v, "pgpu", "ResidentVGPUs", NULL) },
+                { "vgpus-scheduled", add_up(v, "pgpu", "ScheduledVGPUs", NULL) },
                 { "jobs-running", numbers.jobs_running + numbers.jobs_pending },
         };
         if (ctl->args.json)
-                return print_status(ctl, manager, strempty(json_object_get_string(version)), old, lines,
-                        ARRAY_SIZE(lines));
+                return print_status(ctl, manager, lines, ARRAY_SIZE(lines));
 
-        printf("policyd %s, epoch %" PRIu64 "\n", strempty(json_object_get_string(version)), lines[0].value);
+        printf("policyd %s, epoch %" PRIu64 "\n", answer_text(manager, "Version"), lines[0].value);
         printf("hosts   %" PRIu64 ", %" PRIu64 " online\n", lines[1].value, lines[2].value);
         printf("PGPUs   %" PRIu64 " in %" PRIu64 " groups\n", lines[3].value, lines[4].value);
         printf("VMs     %" PRIu64 ", %" PRIu64 " running\n", lines[5].value, lines[6].value);
@@ -303,3 +223,22 @@ int verb_status(Ctl *ctl) {
         (void) status_print_problems(stdout, v);
         return EXIT_DONE;
 }
+
+static const Verb verbs[] = {
+        VERB_OWN("job-wait", wait_for_job, "Waits until a job has ended; its outcome is the exit status.",
+                ARG_KEY("uuid")),
+        VERB_CALL("job-cancel", "job", "Cancel", NONE, "Asks a job to stop."),
+        VERB_OWN("pool-backup", verb_pool_backup,
+                "Writes a backup of the pool's database to a file: pool-backup FILE, or - for standard output.",
+                ARG_KEY("filename")),
+        VERB_OWN("pool-map", pool_map, "A picture of every card, PGPU and slot.", ARG_MAY("host-uuid"), ARG_MAY("width")),
+        VERB_OWN("capacity", capacity, "What each group can still take, by type, and why not more.",
+                ARG_MAY("gpu-group-uuid")),
+        VERB_OWN("status", status, "The pool in a few lines."),
+        VERB_CALL("row-remove", NULL, "RemoveRow", NONE,
+                "Gives up a row of the database that cannot be read (status names them), so that the pool goes on without it.",
+                ARG_TEXT("row"), ARG_NO_OPTION),
+        VERB_OWN("watch", verb_watch, "Prints changes of the pool as they come, until interrupted."),
+};
+
+const VerbTable verbs_of_pool = VERB_TABLE(verbs);

@@ -5,53 +5,14 @@
 #include <stdio.h>
 
 #include "common/json/json-get.h"
+#include "policyd/ctl/answer.h"
 #include "policyd/ctl/verbs.h"
 #include "protocol/names.h"
 
-int ctl_usage_number(const Field *f, const char *text) {
-        return ctl_usage("%s=%s is no %s; give one, or unlimited", f->name, text,
-                f->kind == FIELD_PGPUS ? "number of PGPUs, such as 2 or 0.5" : "number");
-}
-
-/* The limit that a key gives, as an option of CreateQuota; nothing when it is not there. */
-static int add_limit(const Ctl *ctl, const char *key, const char *option, ClientOption *options) {
-        const char *text = ctl_arg(ctl, key);
-        uint64_t number = 0;
-        FieldName field;
-
-        if (!text)
-                return 0;
-        if (!field_find(class_find("quota"), key, &field) ||
-                field_parse_number(field.field, text, &number) < 0)
-                return ctl_usage_number(field.field, text);
-        options_add(options, (ClientOption){ .name = option, .type = 't', .number = number });
-        return 0;
-}
-
-int verb_quota_create(Ctl *ctl) {
-        _cleanup_json_ struct json_object *path = NULL;
-        _cleanup_free_ char *group = NULL;
-        ClientOption options[4] = {};
-        int r = 0;
-
+static int quota_create(Ctl *ctl) {
         if (ctl_arg(ctl, "size-max") && ctl_arg(ctl, "pgpus-max"))
                 return ctl_usage("size-max= and pgpus-max= are the same limit; give one of them");
-        r = add_limit(ctl, "vgpus-max", "vgpus_max", options);
-        if (r == 0)
-                r = add_limit(ctl, "size-max", "size_max", options);
-        if (r == 0)
-                r = add_limit(ctl, "pgpus-max", "size_max", options);
-        ctl_add_option(options, ctl, "idempotency-key", "idempotency_key");
-        if (r == 0 && ctl_arg(ctl, "gpu-group-uuid"))
-                r = ctl_find_key(ctl, "gpu-group-uuid", "gpu-group", &group);
-        if (r == 0)
-                r = ctl_call(ctl, POLICY_PATH, POLICY_IFACE_MANAGER, "CreateQuota", &path, "soV",
-                        ctl_arg(ctl, "owner"), group ? group : "/", options);
-        return r != 0 ? r : ctl_print_created(ctl, path);
-}
-
-int verb_quota_destroy(Ctl *ctl) {
-        return ctl_call_uuid(ctl, "quota", "Destroy");
+        return verb_call(ctl);
 }
 
 /* quota-use: one line for each quota that holds for an owner, or for the owner alone */
@@ -98,38 +59,32 @@ static int table_add(
         return 0;
 }
 
-static struct json_object *member(struct json_object *o, const char *name) {
-        struct json_object *value;
-
-        return json_object_object_get_ex(o, name, &value) ? value : NULL;
-}
-
 /* "2 of 4", "2" where there is no limit. */
 static const char *amount(
         struct json_object *o, const char *used, const char *max, double unit, char buf[static 64]) {
-        double n = json_object_get_double(member(o, used)) / unit;
+        double n = json_object_get_double(answer_member(o, used)) / unit;
 
-        if (member(o, max))
-                snprintf(buf, 64, "%.6g of %.6g", n, json_object_get_double(member(o, max)) / unit);
+        if (answer_member(o, max))
+                snprintf(buf, 64, "%.6g of %.6g", n, json_object_get_double(answer_member(o, max)) / unit);
         else
                 snprintf(buf, 64, "%.6g", n);
         return buf;
 }
 
 static int add_owner(UseTable *t, struct json_object *o) {
-        const char *name = strempty(json_object_get_string(member(o, "owner")));
-        struct json_object *quotas = member(o, "quotas");
+        const char *name = answer_text(o, "owner");
+        struct json_object *quotas = answer_member(o, "quotas");
         char vgpus[64], pgpus[64];
-        size_t n = json_object_array_length(quotas);
+        size_t n = answer_length(quotas);
         int r = 0;
 
         if (n == 0)
                 return table_add(t, name, "all, without a quota", amount(o, "vgpus_used", "", 1, vgpus),
                         amount(o, "size_used", "", 1048576, pgpus));
         for (size_t i = 0; i < n && r == 0; i++) {
-                struct json_object *q = json_object_array_get_idx(quotas, i);
-                const char *label = strempty(json_object_get_string(member(q, "gpu_group")));
-                bool is_default = streq(strempty(json_object_get_string(member(q, "owner"))), "*");
+                struct json_object *q = answer_nth(quotas, i);
+                const char *label = answer_text(q, "gpu_group");
+                bool is_default = streq(answer_text(q, "owner"), "*");
                 _cleanup_free_ char *group = NULL;
 
                 if (asprintf(&group, "%s%s", *label ? label : "all",
@@ -146,8 +101,8 @@ static int print_owners(struct json_object *owners) {
         int r;
 
         r = table_add(&t, "OWNER", "GPU GROUP", "VGPUS", "PGPUS");
-        for (size_t i = 0; i < json_object_array_length(owners) && r == 0; i++)
-                r = add_owner(&t, json_object_array_get_idx(owners, i));
+        for (size_t i = 0; i < answer_length(owners) && r == 0; i++)
+                r = add_owner(&t, answer_nth(owners, i));
         if (r < 0)
                 return ctl_failed(r, &(ClientError){});
         for (size_t i = 0; i < t.n; i++)
@@ -174,28 +129,28 @@ static int collect_owners(Ctl *ctl, const char *only, struct json_object *ret) {
                 answer = strempty(json_object_get_string(text));
                 if (json_parse_cleaned(&reader, answer, strlen(answer), &page) < 0)
                         page = NULL;
-                owners = page ? member(page, "owners") : NULL;
-                n = owners ? json_object_array_length(owners) : 0;
+                owners = answer_member(page, "owners");
+                n = answer_length(owners);
                 if (n == 0)
                         break;
-                total = json_object_get_uint64(member(page, "total"));
+                total = answer_number(page, "total");
                 offset += (uint32_t) n;
                 for (size_t i = 0; i < n; i++) {
-                        struct json_object *o = json_object_array_get_idx(owners, i);
+                        struct json_object *o = answer_nth(owners, i);
 
-                        if (!only || streq(strempty(json_object_get_string(member(o, "owner"))), only))
+                        if (!only || streq(answer_text(o, "owner"), only))
                                 json_object_array_add(ret, json_object_get(o));
                 }
         }
         return 0;
 }
 
-int verb_quota_use(Ctl *ctl) {
+static int quota_use(Ctl *ctl) {
         _cleanup_json_ struct json_object *owners = json_object_new_array();
         int r;
 
         if (!owners)
-                return ctl_failed(-ENOMEM, &(ClientError){});
+                return ctl_no_memory();
         r = collect_owners(ctl, ctl_arg(ctl, "owner"), owners);
         if (r != 0)
                 return r;
@@ -203,3 +158,19 @@ int verb_quota_use(Ctl *ctl) {
                 return print_json(stdout, owners) < 0 ? EXIT_REFUSED : EXIT_DONE;
         return print_owners(owners);
 }
+
+static const Verb verbs[] = {
+        { "quota-create",
+                "Limits what an owner's VMs may use: VGPUs, whole PGPUs (or size units), in one group or in "
+                "all; owner=\"*\" is every owner without a quota. Prints its uuid.",
+                .run = quota_create,
+                .method = "CreateQuota",
+                .answer = VERB_ANSWER_CREATED,
+                .args = { ARG_TEXT("owner"), ARG_OBJECT_OR_NONE("gpu-group-uuid", "gpu-group"),
+                        ARG_LIMIT("vgpus-max", "vgpus_max"), ARG_LIMIT("pgpus-max", "size_max"),
+                        ARG_LIMIT("size-max", "size_max"), ARG_IDEMPOTENCY_KEY } },
+        VERB_OWN("quota-use", quota_use, "What owners use, each with the quotas that hold for it.", ARG_MAY("owner")),
+        VERB_CALL("quota-destroy", "quota", "Destroy", NONE, "Ends a quota; uuid= takes the owner's name too."),
+};
+
+const VerbTable verbs_of_quotas = VERB_TABLE(verbs);

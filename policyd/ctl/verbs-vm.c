@@ -1,5 +1,5 @@
 /*
- * Verbs of VMs
+ * Verbs of VMs and of their groups
  */
 
 #include <stdio.h>
@@ -32,10 +32,6 @@ static int unreadable_config(const JsonReader *reader) {
         return unreadable("config", reader);
 }
 
-static int out_of_memory(void) {
-        return ctl_failed(-ENOMEM, &(ClientError){});
-}
-
 /* config=@FILE: libxl's JSON, or a whole VM record, which then gives owner and platform too. */
 static int read_config(Ctl *ctl, struct json_object **ret) {
         _cleanup_free_ char *text = NULL;
@@ -51,7 +47,7 @@ static int read_config(Ctl *ctl, struct json_object **ret) {
         if (r == -EINVAL)
                 return unreadable_config(&reader);
         if (r < 0)
-                return out_of_memory();
+                return ctl_no_memory();
         if (!json_object_is_type(o, json_type_object))
                 return bad_config("The config is no JSON object.");
         *ret = take_ptr(o);
@@ -110,7 +106,7 @@ static int build_config(Ctl *ctl, struct json_object *given, struct json_object 
         if (!given)
                 return vm_config_make(ctl_arg(ctl, "name-label"), memory > 0 ? memory : MEMORY_DEFAULT,
                                vcpus > 0 ? vcpus : 1, ret) < 0
-                               ? out_of_memory()
+                               ? ctl_no_memory()
                                : 0;
 
         config = json_object_get(given);
@@ -123,7 +119,7 @@ static int build_config(Ctl *ctl, struct json_object *given, struct json_object 
                 }
                 if (set_size(b_info, memory, vcpus) < 0) {
                         json_object_put(config);
-                        return out_of_memory();
+                        return ctl_no_memory();
                 }
         }
         *ret = config;
@@ -165,7 +161,7 @@ static int build_record(Ctl *ctl, struct json_object **ret) {
         else
                 record = json_object_new_object();
         if (!record)
-                return out_of_memory();
+                return ctl_no_memory();
 
         r = build_config(ctl, inner ? inner : given, &config);
         if (r != 0)
@@ -176,7 +172,7 @@ static int build_record(Ctl *ctl, struct json_object **ret) {
                 (ctl_arg(ctl, "affinity") &&
                         json_add_string(record, "affinity", ctl_arg(ctl, "affinity")) < 0) ||
                 add_platform(ctl, record) < 0)
-                return out_of_memory();
+                return ctl_no_memory();
         *ret = take_ptr(record);
         return 0;
 }
@@ -191,7 +187,7 @@ static int create(Ctl *ctl, const char *method, const char *record) {
         return r != 0 ? r : ctl_print_created(ctl, path);
 }
 
-int verb_vm_create(Ctl *ctl) {
+static int vm_create(Ctl *ctl) {
         _cleanup_json_ struct json_object *record = NULL;
         _cleanup_free_ char *text = NULL;
         int r;
@@ -200,10 +196,10 @@ int verb_vm_create(Ctl *ctl) {
         if (r != 0)
                 return r;
         text = json_to_text(record);
-        return text ? create(ctl, "CreateVM", text) : out_of_memory();
+        return text ? create(ctl, "CreateVM", text) : ctl_no_memory();
 }
 
-int verb_vm_import(Ctl *ctl) {
+static int vm_import(Ctl *ctl) {
         _cleanup_json_ struct json_object *record = NULL;
         _cleanup_free_ char *text = NULL;
         JsonReader reader = {};
@@ -222,7 +218,7 @@ int verb_vm_import(Ctl *ctl) {
         return create(ctl, "ImportVM", text);
 }
 
-int verb_vm_export(Ctl *ctl) {
+static int vm_export(Ctl *ctl) {
         _cleanup_json_ struct json_object *record = NULL;
         _cleanup_free_ char *path = NULL;
         int r;
@@ -235,25 +231,16 @@ int verb_vm_export(Ctl *ctl) {
                                 ctl_arg(ctl, "filename"), strempty(json_object_get_string(record)));
 }
 
-int verb_vm_get_config(Ctl *ctl) {
-        _cleanup_json_ struct json_object *text = NULL, *config = NULL;
-        _cleanup_free_ char *path = NULL;
+static int print_config(FILE *out, const char *text, bool as_json) {
+        _cleanup_json_ struct json_object *config = NULL;
         JsonReader reader = {};
-        const char *s;
-        int r;
 
-        r = ctl_find_key(ctl, "uuid", "vm", &path);
-        if (r == 0)
-                r = ctl_call(ctl, path, POLICY_IFACE_VM, "GetConfig", &text, "");
-        if (r != 0)
-                return r;
-        s = strempty(json_object_get_string(text));
-        if (json_parse_cleaned(&reader, s, strlen(s), &config) < 0)
+        if (json_parse_cleaned(&reader, text, strlen(text), &config) < 0)
                 return unreadable_config(&reader);
-        return print_json(stdout, config) < 0 ? EXIT_REFUSED : EXIT_DONE;
+        return print_json(out, config) < 0 ? EXIT_REFUSED : EXIT_DONE;
 }
 
-int verb_vm_set_config(Ctl *ctl) {
+static int vm_set_config(Ctl *ctl) {
         _cleanup_json_ struct json_object *config = NULL;
         _cleanup_free_ char *path = NULL, *text = NULL;
         int r;
@@ -264,11 +251,7 @@ int verb_vm_set_config(Ctl *ctl) {
         if (r != 0)
                 return r;
         text = json_to_text(config);
-        return text ? ctl_call(ctl, path, POLICY_IFACE_VM, "SetConfig", NULL, "s", text) : out_of_memory();
-}
-
-int verb_vm_destroy(Ctl *ctl) {
-        return ctl_call_uuid(ctl, "vm", "Destroy");
+        return text ? ctl_call(ctl, path, POLICY_IFACE_VM, "SetConfig", NULL, "s", text) : ctl_no_memory();
 }
 
 /* The job's uuid with --async; else its outcome. */
@@ -314,7 +297,7 @@ static int find_start_keys(Ctl *ctl, char **ret_vm, char **ret_on, char **ret_re
         return r;
 }
 
-int verb_vm_start(Ctl *ctl) {
+static int vm_start(Ctl *ctl) {
         _cleanup_free_ char *vm = NULL, *on = NULL, *reservation = NULL;
         _cleanup_json_ struct json_object *job = NULL;
         ClientOption options[4] = {};
@@ -342,7 +325,7 @@ int verb_vm_start(Ctl *ctl) {
                        : follow(ctl, job);
 }
 
-int verb_vm_shutdown(Ctl *ctl) {
+static int vm_shutdown(Ctl *ctl) {
         _cleanup_json_ struct json_object *job = NULL;
         _cleanup_free_ char *vm = NULL;
         ClientOption options[2] = {};
@@ -361,9 +344,39 @@ int verb_vm_shutdown(Ctl *ctl) {
         return r != 0 ? r : follow(ctl, job);
 }
 
-int verb_vm_explain(Ctl *ctl) {
+static int vm_explain(Ctl *ctl) {
         _cleanup_free_ char *vm = NULL, *on = NULL, *reservation = NULL;
         int r = find_start_keys(ctl, &vm, &on, &reservation);
 
         return r != 0 ? r : show_decision(ctl, vm, on, reservation, /* refused_already= */ false);
 }
+
+static const Verb verbs[] = {
+        VERB_OWN("vm-create", vm_create,
+                "Makes a halted VM: memory=2GiB vcpus=2, or config=@FILE with libxl's JSON. Prints its uuid.",
+                ARG_KEY("name-label"), ARG_MAY("memory"), ARG_MAY("vcpus"), ARG_MAY("config"), ARG_MAY("owner"),
+                ARG_MAY("affinity"), ARG_MAY(PLATFORM_PREFIX), ARG_IDEMPOTENCY_KEY),
+        VERB_CALL("vm-destroy", "vm", "Destroy", NONE, "Ends a halted VM and its VGPUs."),
+        VERB_OWN("vm-start", vm_start,
+                "Starts a VM and waits for it; on=HOST names the host, dry-run=true only decides, and "
+                "explains.",
+                ARG_KEY("uuid"), ARG_MAY("on"), ARG_MAY("dry-run"), ARG_MAY("reservation"), ARG_IDEMPOTENCY_KEY),
+        VERB_OWN("vm-shutdown", vm_shutdown, "Shuts a VM down and waits for it; force=true destroys it.",
+                ARG_KEY("uuid"), ARG_MAY("force"), ARG_IDEMPOTENCY_KEY),
+        VERB_OWN("vm-explain", vm_explain, "What a start would say, host by host and PGPU by PGPU.", ARG_KEY("uuid"),
+                ARG_MAY("on"), ARG_MAY("reservation")),
+        VERB_CALL("vm-group-create", NULL, "CreateVMGroup", CREATED,
+                "Makes a VM group; placement=anti_affinity spreads its VMs over hosts. Prints its uuid.",
+                ARG_TEXT("name-label"), ARG_OPTION("placement", "placement"),
+                ARG_OPTION("name-description", "name_description"), ARG_IDEMPOTENCY_KEY),
+        VERB_CALL("vm-group-destroy", "vm-group", "Destroy", NONE, "Ends a VM group; its VMs stay."),
+        VERB_OWN("vm-import", vm_import, "Makes a VM from an export; filename=- reads standard input. Prints its uuid.",
+                ARG_KEY("filename"), ARG_IDEMPOTENCY_KEY),
+        VERB_OWN("vm-export", vm_export, "Writes a VM with its VGPUs to a file, or to standard output.",
+                ARG_KEY("uuid"), ARG_MAY("filename")),
+        VERB_SHOW("vm-get-config", "vm", "GetConfig", print_config, "Prints a VM's libxl config as JSON."),
+        VERB_OWN("vm-set-config", vm_set_config, "Replaces a halted VM's libxl config by config=@FILE.",
+                ARG_KEY("uuid"), ARG_KEY("config")),
+};
+
+const VerbTable verbs_of_vms = VERB_TABLE(verbs);

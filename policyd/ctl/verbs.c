@@ -1,5 +1,5 @@
 /*
- * The verbs: their table, their help, and what is wrong with a command line
+ * The verbs together: their help, and what is wrong with a command line
  */
 
 #include <stdio.h>
@@ -7,136 +7,36 @@
 #include "common/base/strbuf.h"
 #include "policyd/ctl/verbs.h"
 
-#define VERB(verb_name, required_keys, optional_keys, text, function)                                        \
-        {                                                                                                    \
-                .name = verb_name, .required = required_keys, .optional = optional_keys, .summary = text,    \
-                .run = function                                                                              \
-        }
+static const VerbTable *const tables[] = { &verbs_of_gpus, &verbs_of_vms, &verbs_of_hosts, &verbs_of_quotas, &verbs_of_pool };
 
-static const Verb verbs[] = {
-        VERB("vgpu-create", "vm-uuid gpu-group-uuid", "vgpu-type-uuid device idempotency-key",
-                "Gives a halted VM a VGPU; without a type, a whole GPU (passthrough). Prints its uuid.",
-                verb_vgpu_create),
-        VERB("vgpu-destroy", "uuid", "", "Takes a VGPU from its halted VM.", verb_vgpu_destroy),
-        VERB("pgpu-get-remaining-capacity", "uuid vgpu-type-uuid", "",
-                "How many more VGPUs of a type fit on a PGPU now.", verb_pgpu_capacity),
-        VERB("gpu-group-create", "name-label", "name-description idempotency-key",
-                "Makes an empty GPU group. Prints its uuid.", verb_gpu_group_create),
-        VERB("gpu-group-destroy", "uuid", "", "Ends a GPU group that holds neither PGPUs nor VGPUs.",
-                verb_gpu_group_destroy),
-        VERB("gpu-group-get-remaining-capacity", "uuid vgpu-type-uuid", "",
-                "How many more VGPUs of a type fit in a group now.", verb_gpu_group_capacity),
-        VERB("gpu-group-plan", "uuid", "vgpu-type-uuid",
-                "The fewest VM restarts that free a whole PGPU for a type, or for passthrough.",
-                verb_gpu_group_plan),
-        VERB("gpu-group-failures-to-tolerate", "uuid", "",
-                "How many hosts may fail with every VM of the group starting elsewhere.",
-                verb_gpu_group_failures),
-        VERB("host-failure-check", "uuid", "", "Which running VMs could start elsewhere if a host failed.",
-                verb_host_failure_check),
-        VERB("vm-create", "name-label", "memory vcpus config owner affinity platform: idempotency-key",
-                "Makes a halted VM: memory=2GiB vcpus=2, or config=@FILE with libxl's JSON. Prints its uuid.",
-                verb_vm_create),
-        VERB("vm-destroy", "uuid", "", "Ends a halted VM and its VGPUs.", verb_vm_destroy),
-        VERB("vm-start", "uuid", "on dry-run reservation idempotency-key",
-                "Starts a VM and waits for it; on=HOST names the host, dry-run=true only decides, and "
-                "explains.",
-                verb_vm_start),
-        VERB("vm-shutdown", "uuid", "force idempotency-key",
-                "Shuts a VM down and waits for it; force=true destroys it.", verb_vm_shutdown),
-        VERB("vm-explain", "uuid", "on reservation", "What a start would say, host by host and PGPU by PGPU.",
-                verb_vm_explain),
-        VERB("vm-group-create", "name-label", "placement name-description idempotency-key",
-                "Makes a VM group; placement=anti_affinity spreads its VMs over hosts. Prints its uuid.",
-                verb_vm_group_create),
-        VERB("vm-group-destroy", "uuid", "", "Ends a VM group; its VMs stay.", verb_vm_group_destroy),
-        VERB("vm-import", "filename", "idempotency-key",
-                "Makes a VM from an export; filename=- reads standard input. Prints its uuid.",
-                verb_vm_import),
-        VERB("vm-export", "uuid", "filename", "Writes a VM with its VGPUs to a file, or to standard output.",
-                verb_vm_export),
-        VERB("vm-get-config", "uuid", "", "Prints a VM's libxl config as JSON.", verb_vm_get_config),
-        VERB("vm-set-config", "uuid config", "", "Replaces a halted VM's libxl config by config=@FILE.",
-                verb_vm_set_config),
-        VERB("host-add", "name address", "idempotency-key",
-                "Adds a host: address=system for the master itself, address=ssh:xenvgpu@HOST[:PORT] "
-                "elsewhere. "
-                "Prints its uuid. By ssh the host must know policyd's key (authorized_keys: restrict,command="
-                "\"systemd-stdio-bridge\") and policyd the host's (known_hosts), both in "
-                "/var/lib/xenvgpu-policyd/.ssh; man xenvgpu-policyd, HOSTS BY SSH, has each step.",
-                verb_host_add),
-        VERB("host-remove", "uuid", "", "Takes a host that runs no VM out of the pool.", verb_host_remove),
-        VERB("host-enable", "uuid", "",
-                "Lets VMs be placed on a host again; what starts that failed say against it is forgotten.",
-                verb_host_enable),
-        VERB("pgpu-clear-health", "uuid", "",
-                "Says that a PGPU was looked after: starts that failed there, or on its host, count no more.",
-                verb_pgpu_clear_health),
-        VERB("host-disable", "uuid", "", "No more VMs are placed on a host; what runs there goes on.",
-                verb_host_disable),
-        VERB("host-reconnect", "uuid", "",
-                "Dials a host that is not online now, not after the pause; host-list says what came of it.",
-                verb_host_reconnect),
-        VERB("host-declare-dead", "uuid", "",
-                "Says that an offline host runs nothing any more: what was booked there is released. Only "
-                "when it is sure.",
-                verb_host_declare_dead),
-        VERB("reservation-create", "name gpu-group-uuid vgpu-type-uuid count seconds",
-                "owner idempotency-key",
-                "Holds room for VGPUs for some time, to be used by vm-start reservation=. Prints its uuid.",
-                verb_reservation_create),
-        VERB("reservation-destroy", "uuid", "", "Lets a reservation go.", verb_reservation_destroy),
-        VERB("quota-create", "owner", "gpu-group-uuid vgpus-max pgpus-max size-max idempotency-key",
-                "Limits what an owner's VMs may use: VGPUs, whole PGPUs (or size units), in one group or in "
-                "all; owner=\"*\" is every owner without a quota. Prints its uuid.",
-                verb_quota_create),
-        VERB("quota-use", "", "owner", "What owners use, each with the quotas that hold for it.",
-                verb_quota_use),
-        VERB("quota-destroy", "uuid", "", "Ends a quota; uuid= takes the owner's name too.",
-                verb_quota_destroy),
-        VERB("job-wait", "uuid", "", "Waits until a job has ended; its outcome is the exit status.",
-                verb_job_wait),
-        VERB("job-cancel", "uuid", "", "Asks a job to stop.", verb_job_cancel),
-        VERB("pool-backup", "filename", "",
-                "Writes a backup of the pool's database to a file: pool-backup FILE, or - for standard output.",
-                verb_pool_backup),
-        VERB("pool-map", "", "host-uuid width", "A picture of every card, PGPU and slot.", verb_pool_map),
-        VERB("capacity", "", "gpu-group-uuid", "What each group can still take, by type, and why not more.",
-                verb_capacity),
-        VERB("status", "", "", "The pool in a few lines.", verb_status),
-        VERB("row-remove", "row", "",
-                "Gives up a row of the database that cannot be read (status names them), so that the pool goes on without it.",
-                verb_row_remove),
-        VERB("watch", "", "", "Prints changes of the pool as they come, until interrupted.", verb_watch),
-};
+static const Verb *special_verb(size_t n) {
+        for (size_t i = 0; i < ARRAY_SIZE(tables); n -= tables[i++]->n)
+                if (n < tables[i]->n)
+                        return &tables[i]->verbs[n];
+        return NULL;
+}
 
-static const Verb generic_verbs[] = {
-        {"-list", "", "params",
-                "Lists the objects; FIELD=value filters, params=all or params=a,b chooses fields.", verb_list,
-                VERB_KEYS_FIELDS},
-        {"-param-list", "uuid", "", "All fields of one object.", verb_param_list, VERB_KEYS_CLOSED},
-        {"-param-get", "uuid param-name", "param-key", "One field of one object.", verb_param_get,
-                VERB_KEYS_CLOSED},
-        {"-param-set", "uuid", "", "Sets fields: FIELD=value.", verb_param_set, VERB_KEYS_SETTERS},
-        {"-param-add", "uuid", "param-name param-key",
-                "Adds to a list: param-name=FIELD param-key=value, or FIELD=value.", verb_param_add,
-                VERB_KEYS_LISTS},
-        {"-param-remove", "uuid", "param-name param-key",
-                "Removes from a list: param-name=FIELD param-key=value, or FIELD=value.", verb_param_remove,
-                VERB_KEYS_LISTS},
-};
+static size_t count_special(void) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
+                n += tables[i]->n;
+        return n;
+}
 
 bool verb_nth(size_t n, char buf[static 64], VerbName *ret) {
-        if (n < ARRAY_SIZE(verbs)) {
-                *ret = (VerbName){.verb = &verbs[n]};
-                snprintf(buf, 64, "%s", verbs[n].name);
+        const Verb *special = special_verb(n);
+
+        if (special) {
+                *ret = (VerbName){.verb = special};
+                snprintf(buf, 64, "%s", special->name);
                 return true;
         }
-        n -= ARRAY_SIZE(verbs);
-        if (n >= n_classes * ARRAY_SIZE(generic_verbs))
+        n -= count_special();
+        if (n >= n_classes * generic_verbs.n)
                 return false;
-        *ret = (VerbName){.verb = &generic_verbs[n % ARRAY_SIZE(generic_verbs)],
-                .class = &classes[n / ARRAY_SIZE(generic_verbs)]};
+        *ret = (VerbName){.verb = &generic_verbs.verbs[n % generic_verbs.n],
+                .class = &classes[n / generic_verbs.n]};
         snprintf(buf, 64, "%s%s", ret->class->name, ret->verb->name);
         return true;
 }
@@ -183,40 +83,41 @@ int verb_unknown(const char *name) {
         return EXIT_USAGE;
 }
 
-static bool key_is_known(VerbName v, const char *key) {
-        const char *colon = strchr(key, ':');
-        FieldName field;
+const VerbArg *verb_arg(const Verb *v, size_t n) {
+        static const VerbArg target = ARG_KEY("uuid");
 
-        if (words_contain(v.verb->required, key) || words_contain(v.verb->optional, key))
-                return true;
-        if (colon && colon[1]) {
-                _cleanup_free_ char *prefix = strndup(key, (size_t) (colon + 1 - key));
-
-                return prefix && words_contain(v.verb->optional, prefix);
-        }
-        if (v.verb->keys == VERB_KEYS_CLOSED || !field_find(v.class, key, &field))
-                return false;
-        return true;
+        if (v->on && n-- == 0)
+                return &target;
+        return v->args[n].key ? &v->args[n] : NULL;
 }
 
-static void add_keys(StrBuf *b, const char *words, const char *before, const char *after) {
-        for (const char *p = words; *p;) {
-                size_t n = strcspn(p, " ");
+/* Whether key is the argument's, or one of those that it stands for. */
+static bool is_key_of(const VerbArg *arg, const char *key) {
+        size_t n = strlen(arg->key);
 
-                strbuf_addf(b, "%s%s", b->len > 0 ? " " : "", before);
-                strbuf_add_n(b, p, n);
-                strbuf_addf(b, "%s=%s", p[n - 1] == ':' ? "KEY" : "", after);
-                p += n;
-                p += strspn(p, " ");
-        }
+        return arg->key[n - 1] == ':' ? strncmp(arg->key, key, n) == 0 : streq(arg->key, key);
+}
+
+static bool key_is_known(VerbName v, const char *key) {
+        const VerbArg *arg;
+        FieldName field;
+
+        for (size_t i = 0; (arg = verb_arg(v.verb, i)); i++)
+                if (is_key_of(arg, key))
+                        return true;
+        return v.verb->keys != VERB_KEYS_CLOSED && field_find(v.class, key, &field);
 }
 
 /* "uuid= [on=] [dry-run=]" */
 static char *describe_keys(VerbName v) {
         StrBuf b = {};
+        const VerbArg *arg;
 
-        add_keys(&b, v.verb->required, "", "");
-        add_keys(&b, v.verb->optional, "[", "]");
+        for (int optional = 0; optional <= 1; optional++)
+                for (size_t i = 0; (arg = verb_arg(v.verb, i)); i++)
+                        if (arg->optional == optional)
+                                strbuf_addf(&b, "%s%s%s%s=%s", b.len > 0 ? " " : "", optional ? "[" : "", arg->key,
+                                        arg->key[strlen(arg->key) - 1] == ':' ? "KEY" : "", optional ? "]" : "");
         if (v.verb->keys != VERB_KEYS_CLOSED)
                 strbuf_addf(&b, "%s[FIELD=]...", b.len > 0 ? " " : "");
         return strbuf_take(&b);
@@ -240,15 +141,18 @@ static void print_fields(FILE *out, VerbName v) {
 /* D-Bus says name where xe says name-label: either is understood. */
 static int adopt_name(VerbName v, Args *args) {
         static const char *const words[] = {"name", "name-label"};
+        const VerbArg *arg;
 
-        for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-                if (words_contain(v.verb->required, words[i]) && !args_get(args, words[i]))
-                        return args_rename(args, words[1 - i], words[i]);
+        for (size_t n = 0; (arg = verb_arg(v.verb, n)); n++)
+                for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+                        if (!arg->optional && streq(arg->key, words[i]) && !args_get(args, words[i]))
+                                return args_rename(args, words[1 - i], words[i]);
         return 0;
 }
 
 int verb_check(const char *name, VerbName v, Args *args) {
         _cleanup_free_ char *keys = describe_keys(v);
+        const VerbArg *arg;
 
         if (adopt_name(v, args) < 0)
                 return ctl_usage("out of memory");
@@ -264,15 +168,9 @@ int verb_check(const char *name, VerbName v, Args *args) {
                 }
                 return EXIT_USAGE;
         }
-        for (const char *p = v.verb->required; *p;) {
-                size_t n = strcspn(p, " ");
-                _cleanup_free_ char *key = strndup(p, n);
-
-                if (key && isempty(args_get(args, key)))
-                        return ctl_usage("%s needs %s=; it takes: %s", name, key, strempty(keys));
-                p += n;
-                p += strspn(p, " ");
-        }
+        for (size_t n = 0; (arg = verb_arg(v.verb, n)); n++)
+                if (!arg->optional && isempty(args_get(args, arg->key)))
+                        return ctl_usage("%s needs %s=; it takes: %s", name, arg->key, strempty(keys));
         return 0;
 }
 
@@ -292,18 +190,20 @@ static int help_verb(const char *name) {
 }
 
 int verb_help(const char *name) {
+        const Verb *verb;
+
         if (name)
                 return help_verb(name);
 
         puts("xenvgpu VERB key=value... [--minimal|--json] [--async] [--host USER@MASTER]\n\n"
              "Objects are given by uuid or unique name. `xenvgpu help VERB` says more.\n");
-        for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-                printf("  %-33s %s\n", verbs[i].name, verbs[i].summary);
+        for (size_t i = 0; (verb = special_verb(i)); i++)
+                printf("  %-33s %s\n", verb->name, verb->summary);
         fputs("\nFor each CLASS of ", stdout);
         for (size_t i = 0; i < n_classes; i++)
                 printf("%s%s", classes[i].name, i + 1 < n_classes ? ", " : ":\n\n");
-        for (size_t i = 0; i < ARRAY_SIZE(generic_verbs); i++)
-                printf("  CLASS%-28s %s\n", generic_verbs[i].name, generic_verbs[i].summary);
+        for (size_t i = 0; i < generic_verbs.n; i++)
+                printf("  CLASS%-28s %s\n", generic_verbs.verbs[i].name, generic_verbs.verbs[i].summary);
         puts("\nExit status: 0 done; 1 refused or failed; 2 usage; 3 policyd cannot be reached.\n"
              "XENVGPU_ADDRESS names another bus than the system's (a lab: eval \"$(xenvgpu-lab env DIR)\").");
         return EXIT_DONE;

@@ -3,11 +3,48 @@
 /*
  * The verbs
  *
- * One table of what is special, and one of what every class has (-list, -param-get, …). Keys are
- * blank-separated words; a key that ends in ':' stands for all that start so ("platform:").
+ * A table for each noun, next to what only its verbs need (verbs-gpu.c, verbs-vm.c, …), and one of what every class has (-list,
+ * -param-get, …). Most verbs are one call of a method: the table says which, of which object, with which arguments, and what
+ * is made of the answer. The others have a function, for which the table lists the keys.
  */
 
 #include "policyd/ctl/ctl.h"
+
+typedef enum VerbArgKind {
+        VERB_ARG_KEY,    /* of a verb with a function */
+        VERB_ARG_TEXT,   /* the others are arguments of the method, in their order */
+        VERB_ARG_OBJECT, /* by uuid or unique name; "/" when it may be absent, and is */
+        VERB_ARG_U32,
+        VERB_ARG_U64,
+        VERB_ARG_OPTION, /* the last argument holds the options */
+        VERB_ARG_LIMIT,  /* an option: a field of the class quota as a number */
+} VerbArgKind;
+
+typedef struct VerbArg {
+        const char *key; /* one that ends in ':' stands for all that start so ("platform:") */
+        VerbArgKind kind;
+        bool optional;
+        const char *of; /* an object's class, an option's name, or what a number is one of */
+} VerbArg;
+
+#define ARG_KEY(key_) { .key = key_, .kind = VERB_ARG_KEY }
+#define ARG_MAY(key_) { .key = key_, .kind = VERB_ARG_KEY, .optional = true }
+#define ARG_TEXT(key_) { .key = key_, .kind = VERB_ARG_TEXT }
+#define ARG_OBJECT(key_, class_) { .key = key_, .kind = VERB_ARG_OBJECT, .of = class_ }
+#define ARG_OBJECT_OR_NONE(key_, class_) { .key = key_, .kind = VERB_ARG_OBJECT, .optional = true, .of = class_ }
+#define ARG_U32(key_, words) { .key = key_, .kind = VERB_ARG_U32, .of = words }
+#define ARG_U64(key_, words) { .key = key_, .kind = VERB_ARG_U64, .of = words }
+#define ARG_OPTION(key_, name) { .key = key_, .kind = VERB_ARG_OPTION, .optional = true, .of = name }
+#define ARG_LIMIT(key_, name) { .key = key_, .kind = VERB_ARG_LIMIT, .optional = true, .of = name }
+#define ARG_NO_OPTION { .kind = VERB_ARG_OPTION } /* the last: the method has options, and no key gives one */
+#define ARG_IDEMPOTENCY_KEY ARG_OPTION("idempotency-key", "idempotency_key")
+
+typedef enum VerbAnswer {
+        VERB_ANSWER_NONE,
+        VERB_ANSWER_CREATED, /* an object's path, printed as its uuid */
+        VERB_ANSWER_NUMBER,
+        VERB_ANSWER_SHOW,    /* a text, by show() */
+} VerbAnswer;
 
 typedef enum VerbKeys {
         VERB_KEYS_CLOSED,  /* the keys listed, and no other */
@@ -16,22 +53,51 @@ typedef enum VerbKeys {
         VERB_KEYS_LISTS,   /* and every field of the class that can be added to */
 } VerbKeys;
 
-typedef struct Verb {
+#define VERB_ARGS_MAX 9 /* the end too, which has no key */
+
+struct Verb {
         const char *name; /* of a generic verb: the ending, "-list" */
-        const char *required, *optional;
         const char *summary;
+        /* Of one that is a call: */
+        const char *on; /* class of the object that uuid= names; NULL: the Manager's method */
+        const char *method;
+        VerbAnswer answer;
+        int (*show)(FILE *out, const char *text, bool as_json); /* the exit status */
+        /* Of one that is more than a call; or NULL: */
         int (*run)(Ctl *ctl);
         VerbKeys keys;
-} Verb;
+        VerbArg args[VERB_ARGS_MAX];
+};
+
+/* A method of the object that uuid= names, or with class_ NULL of the Manager; and a function. */
+#define VERB_CALL(name_, class_, method_, answer_, summary_, ...)                                                     \
+        { .name = name_, .on = class_, .method = method_, .answer = VERB_ANSWER_##answer_, .summary = summary_,      \
+          .args = { __VA_ARGS__ } }
+#define VERB_SHOW(name_, class_, method_, show_, summary_, ...)                                                       \
+        { .name = name_, .on = class_, .method = method_, .answer = VERB_ANSWER_SHOW, .show = show_,                 \
+          .summary = summary_, .args = { __VA_ARGS__ } }
+#define VERB_OWN(name_, run_, summary_, ...) { .name = name_, .run = run_, .summary = summary_, .args = { __VA_ARGS__ } }
 
 typedef struct VerbName {
         const Verb *verb;
         const ClassInfo *class; /* of a generic verb, else NULL */
 } VerbName;
 
+typedef struct VerbTable {
+        const Verb *verbs;
+        size_t n;
+} VerbTable;
+
+#define VERB_TABLE(verbs_) { .verbs = verbs_, .n = ARRAY_SIZE(verbs_) }
+
+extern const VerbTable verbs_of_gpus, verbs_of_vms, verbs_of_hosts, verbs_of_quotas, verbs_of_pool;
+extern const VerbTable generic_verbs; /* verbs-objects.c */
+
 bool verb_find(const char *name, VerbName *ret);
 /* Writes the full name of the n-th verb, in the order of the help; false after the last. */
 bool verb_nth(size_t n, char buf[static 64], VerbName *ret);
+/* The n-th key that a verb takes, uuid of one that is called on an object first; NULL after the last. */
+const VerbArg *verb_arg(const Verb *v, size_t n);
 
 /* Whether the keys given suit the verb: 0, or EXIT_USAGE with a sentence printed. Where the verb wants name, name-label
  * is taken for it, and the other way round. */
@@ -40,65 +106,10 @@ int verb_check(const char *name, VerbName verb, Args *args);
 int verb_unknown(const char *name);
 int verb_help(const char *name_or_null);
 
-/* verbs-objects.c */
-int verb_list(Ctl *ctl);
-int verb_param_list(Ctl *ctl);
-int verb_param_get(Ctl *ctl);
-int verb_param_set(Ctl *ctl);
-int verb_param_add(Ctl *ctl);
-int verb_param_remove(Ctl *ctl);
+/* The exit status. The second: the call that the verb's row describes, for a function that looks at the keys first. */
+int verb_run(Ctl *ctl, VerbName verb);
+int verb_call(Ctl *ctl);
 
-/* verbs-gpu.c */
-int verb_vgpu_create(Ctl *ctl);
-int verb_vgpu_destroy(Ctl *ctl);
-int verb_gpu_group_create(Ctl *ctl);
-int verb_gpu_group_destroy(Ctl *ctl);
-int verb_gpu_group_capacity(Ctl *ctl);
-int verb_pgpu_capacity(Ctl *ctl);
-int verb_reservation_create(Ctl *ctl);
-int verb_reservation_destroy(Ctl *ctl);
-
-/* verbs-quota.c */
-int verb_quota_create(Ctl *ctl);
-int verb_quota_destroy(Ctl *ctl);
-int verb_quota_use(Ctl *ctl);
-int ctl_usage_number(const Field *f, const char *text); /* it is none */
-
-/* verbs-vm-group.c */
-int verb_vm_group_create(Ctl *ctl);
-int verb_vm_group_destroy(Ctl *ctl);
-
-/* verbs-advice.c */
-int verb_gpu_group_plan(Ctl *ctl);
-int verb_gpu_group_failures(Ctl *ctl);
-int verb_host_failure_check(Ctl *ctl);
-
-/* verbs-vm.c */
-int verb_vm_create(Ctl *ctl);
-int verb_vm_import(Ctl *ctl);
-int verb_vm_export(Ctl *ctl);
-int verb_vm_destroy(Ctl *ctl);
-int verb_vm_start(Ctl *ctl);
-int verb_vm_shutdown(Ctl *ctl);
-int verb_vm_explain(Ctl *ctl);
-int verb_vm_get_config(Ctl *ctl);
-int verb_vm_set_config(Ctl *ctl);
-
-/* verbs-backup.c */
+/* Those in files of their own. */
 int verb_pool_backup(Ctl *ctl);
-
-/* verbs-pool.c */
-int verb_host_add(Ctl *ctl);
-int verb_host_remove(Ctl *ctl);
-int verb_host_enable(Ctl *ctl);
-int verb_pgpu_clear_health(Ctl *ctl);
-int verb_host_disable(Ctl *ctl);
-int verb_host_reconnect(Ctl *ctl);
-int verb_host_declare_dead(Ctl *ctl);
-int verb_job_wait(Ctl *ctl);
-int verb_job_cancel(Ctl *ctl);
-int verb_pool_map(Ctl *ctl);
-int verb_capacity(Ctl *ctl);
-int verb_status(Ctl *ctl);
-int verb_row_remove(Ctl *ctl);
 int verb_watch(Ctl *ctl);

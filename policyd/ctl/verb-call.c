@@ -1,0 +1,150 @@
+/*
+ * A verb as a call of a method
+ *
+ * Numbers are read before an object is looked for, so that a command line that makes no sense asks nothing of policyd.
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/base/parse.h"
+#include "common/json/json-get.h"
+#include "policyd/ctl/verbs.h"
+#include "protocol/names.h"
+
+typedef struct Call {
+        ClientArg args[VERB_ARGS_MAX];
+        size_t n;
+        char *paths[VERB_ARGS_MAX]; /* of args; the call owns them */
+        ClientOption options[VERB_ARGS_MAX];
+        bool has_options;
+} Call;
+
+static void call_done(Call *call) {
+        for (size_t i = 0; i < ARRAY_SIZE(call->paths); i++)
+                free(call->paths[i]);
+}
+
+static int read_number(ClientArg *arg, const VerbArg *a, const char *text) {
+        uint32_t number;
+        int r;
+
+        if (a->kind == VERB_ARG_U64)
+                r = parse_u64(text, &arg->number);
+        else {
+                r = parse_u32(text, &number);
+                arg->number = r < 0 ? 0 : number;
+        }
+        return r < 0 ? ctl_usage("%s=%s is no %s", a->key, text, a->of) : 0;
+}
+
+static int read_limit(Call *call, const VerbArg *a, const char *text) {
+        uint64_t number = 0;
+        FieldName field;
+
+        if (!field_find(class_find("quota"), a->key, &field) || field_parse_number(field.field, text, &number) < 0)
+                return ctl_usage_number(field.field, text);
+        options_add(call->options, (ClientOption){ .name = a->of, .type = 't', .number = number });
+        return 0;
+}
+
+static int read_arg(const Ctl *ctl, Call *call, const VerbArg *a) {
+        const char *text = ctl_arg(ctl, a->key);
+
+        switch (a->kind) {
+        case VERB_ARG_TEXT:
+                call->args[call->n++] = (ClientArg){ .type = 's', .text = text };
+                return 0;
+        case VERB_ARG_OBJECT:
+                call->args[call->n++] = (ClientArg){ .type = 'o', .text = "/" };
+                return 0;
+        case VERB_ARG_U32:
+        case VERB_ARG_U64:
+                call->args[call->n] = (ClientArg){ .type = a->kind == VERB_ARG_U32 ? 'u' : 't' };
+                return read_number(&call->args[call->n++], a, text);
+        case VERB_ARG_OPTION:
+                call->has_options = true;
+                ctl_add_option(call->options, ctl, a->key, a->of);
+                return 0;
+        case VERB_ARG_LIMIT:
+                call->has_options = true;
+                return text ? read_limit(call, a, text) : 0;
+        case VERB_ARG_KEY:
+                break;
+        }
+        return 0;
+}
+
+/* Objects take the places of the method's arguments that were kept for them. */
+static int find_objects(Ctl *ctl, Call *call, const Verb *v) {
+        size_t at = 0;
+        int r = 0;
+
+        for (const VerbArg *a = v->args; r == 0 && a->key; a++) {
+                if (a->kind == VERB_ARG_OPTION || a->kind == VERB_ARG_LIMIT)
+                        continue;
+                if (a->kind == VERB_ARG_OBJECT && ctl_arg(ctl, a->key)) {
+                        r = ctl_find_key(ctl, a->key, a->of, &call->paths[at]);
+                        call->args[at].text = call->paths[at];
+                }
+                at++;
+        }
+        return r;
+}
+
+static int print_number(Ctl *ctl, struct json_object *number) {
+        char text[24];
+
+        if (ctl->args.json)
+                return print_json(stdout, number) < 0 ? EXIT_REFUSED : EXIT_DONE;
+        snprintf(text, sizeof(text), "%" PRIu64, json_object_get_uint64(number));
+        return ctl_print_text(ctl, text);
+}
+
+static int print_answer(Ctl *ctl, struct json_object *answer) {
+        const Verb *v = ctl->verb;
+
+        switch (v->answer) {
+        case VERB_ANSWER_NONE:
+                return EXIT_DONE;
+        case VERB_ANSWER_CREATED:
+                return ctl_print_created(ctl, answer);
+        case VERB_ANSWER_NUMBER:
+                return print_number(ctl, answer);
+        case VERB_ANSWER_SHOW:
+                return v->show(stdout, strempty(json_object_get_string(answer)), ctl->args.json);
+        }
+        return EXIT_DONE;
+}
+
+int verb_call(Ctl *ctl) {
+        _cleanup_json_ struct json_object *answer = NULL;
+        _cleanup_client_error_ ClientError error = {};
+        _cleanup_(call_done) Call call = {};
+        _cleanup_free_ char *path = NULL;
+        const Verb *v = ctl->verb;
+        const VerbArg *a;
+        int r = 0;
+
+        for (a = v->args; r == 0 && a->key; a++)
+                r = read_arg(ctl, &call, a);
+        if (r == 0 && v->on)
+                r = ctl_find_key(ctl, "uuid", v->on, &path);
+        if (r == 0)
+                r = find_objects(ctl, &call, v);
+        if (r != 0)
+                return r;
+
+        if (call.has_options || a->kind == VERB_ARG_OPTION)
+                call.args[call.n++] = (ClientArg){ .type = 'V', .options = call.options };
+        r = client_call_args(ctl->client, path ? path : POLICY_PATH,
+                v->on ? class_find(v->on)->interface : POLICY_IFACE_MANAGER, v->method, &error, &answer, call.args,
+                call.n);
+        return r < 0 ? ctl_failed(r, &error) : print_answer(ctl, answer);
+}
+
+int verb_run(Ctl *ctl, VerbName v) {
+        ctl->verb = v.verb;
+        ctl->class = v.class;
+        return v.verb->run ? v.verb->run(ctl) : verb_call(ctl);
+}
