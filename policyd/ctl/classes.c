@@ -1,234 +1,230 @@
 /*
  * The classes of the pool and their fields
  *
- * The order is that of xe's records. Each D-Bus property stands here under its dashed name or xe's.
+ * What a property is called and how it is shown stands in protocol/schema. Here is the order of xe's records, what a list shows, and
+ * what can be set; a property that has no row here comes last, read only.
  */
 
 #include "policyd/ctl/classes.h"
 #include "protocol/names.h"
+#include "protocol/schema/classes.h"
 
-#define RO(n, p)                                                                                             \
-        { .name = n, .property = p, .kind = FIELD_VALUE }
-#define COLUMN(n, p)                                                                                         \
-        { .name = n, .property = p, .kind = FIELD_VALUE, .in_list = true }
-#define REF(n, p)                                                                                            \
-        { .name = n, .property = p, .kind = FIELD_REF }
-#define REFS(n, p)                                                                                           \
-        { .name = n, .property = p, .kind = FIELD_REFS }
-#define STRINGS(n, p)                                                                                        \
-        { .name = n, .property = p, .kind = FIELD_STRINGS }
-#define LABEL(n, p)                                                                                          \
-        { .name = n, .property = p, .kind = FIELD_LABEL }
-#define LABEL_COLUMN(n, p)                                                                                   \
-        { .name = n, .property = p, .kind = FIELD_LABEL, .in_list = true }
-/* A column of text that a method sets. */
-#define TEXT_COLUMN(n, p, m)                                                                                 \
-        { .name = n, .property = p, .kind = FIELD_VALUE, .in_list = true, .set = m, .set_type = 's' }
+/* Of each property of a class, its names and how it is shown; and all as fields that are read only. */
+#define NAMES(class, bit, on_bus, signature, change, type, source, row, field, shown_as)                              \
+        static const char class##_##bit##_name[] = field, class##_##bit##_property[] = on_bus;                       \
+        enum { class##_##bit##_kind = FIELD_##shown_as };
+#define ALL(class, bit, ...) { AS(class##_##bit) },
+
+/* Each joins class and bit at once: a bit may have the name of a macro (SIZE_MAX). */
+#define AS(id) .name = id##_name, .property = id##_property, .kind = (FieldKind) id##_kind
+#define RO(class, bit) { AS(class##_##bit) }
+#define COLUMN(class, bit) { AS(class##_##bit), .in_list = true }
+/* Those that a method sets: to a text, a number, an object of a class or several. */
+#define SET(class, bit, type, method, ...) { AS(class##_##bit), .set = method, .set_type = type, ##__VA_ARGS__ }
+#define SET_COLUMN(class, bit, type, method, ...) \
+        { AS(class##_##bit), .in_list = true, .set = method, .set_type = type, ##__VA_ARGS__ }
+/* A property once more, in another form. */
+#define FORM(n, class, bit, shown_as, ...) \
+        { .name = n, .property = class##_##bit##_property, .kind = FIELD_##shown_as, ##__VA_ARGS__ }
+#define LABEL(n, class, bit) FORM(n, class, bit, LABEL)
+#define LABEL_COLUMN(n, class, bit) FORM(n, class, bit, LABEL, .in_list = true)
+
+#define UUID_COLUMN { .name = "uuid", .property = "UUID", .in_list = true }
+
+HOST_SCHEMA(NAMES, SCHEMA_SKIP, host)
+PGPU_SCHEMA(NAMES, SCHEMA_SKIP, pgpu)
+GPU_GROUP_SCHEMA(NAMES, SCHEMA_SKIP, gpu_group)
+VGPU_TYPE_SCHEMA(NAMES, SCHEMA_SKIP, vgpu_type)
+VM_SCHEMA(NAMES, SCHEMA_SKIP, vm)
+VGPU_SCHEMA(NAMES, SCHEMA_SKIP, vgpu)
+RESERVATION_SCHEMA(NAMES, SCHEMA_SKIP, reservation)
+QUOTA_SCHEMA(NAMES, SCHEMA_SKIP, quota)
+VM_GROUP_SCHEMA(NAMES, SCHEMA_SKIP, vm_group)
+JOB_SCHEMA(NAMES, SCHEMA_SKIP, job)
 
 static const Field host_fields[] = {
-        COLUMN("uuid", "UUID"),
-        COLUMN("name-label", "NameLabel"),
-        COLUMN("state", "State"),
-        COLUMN("state-reason", "StateReason"),
-        { .name = "enabled",
-                .property = "Enabled",
-                .in_list = true,
-                .set = "Enable Disable",
-                .set_type = 'b' },
-        COLUMN("address", "Address"),
-        RO("host-uuid", "HostUUID"),
-        RO("boot-id", "BootID"),
-        RO("memory-total", "MemoryTotal"),
-        RO("memory-free", "MemoryFree"),
-        STRINGS("networks", "Networks"),
-        STRINGS("storage", "Storage"),
-        REFS("PGPU-uuids", "PGPUs"),
-        STRINGS("problems", "Problems"),
-        RO("unheard", "Unheard"),
-};
+        UUID_COLUMN,
+        COLUMN(host, NAME_LABEL),
+        COLUMN(host, STATE),
+        COLUMN(host, STATE_REASON),
+        SET_COLUMN(host, ENABLED, 'b', "Enable Disable"),
+        COLUMN(host, ADDRESS),
+        RO(host, HOST_UUID),
+        RO(host, BOOT_ID),
+        RO(host, MEMORY_TOTAL),
+        RO(host, MEMORY_FREE),
+        RO(host, NETWORKS),
+        RO(host, STORAGE),
+        RO(host, PGPUS),
+        RO(host, PROBLEMS),
+        RO(host, UNHEARD),
+}, all_of_host[] = { HOST_SCHEMA(ALL, SCHEMA_SKIP, host) };
 
 static const Field pgpu_fields[] = {
-        COLUMN("uuid", "UUID"),
-        COLUMN("pci-id", "PCIID"),
-        COLUMN("vendor-name", "VendorName"),
-        COLUMN("device-name", "DeviceName"),
-        { .name = "gpu-group-uuid",
-                .property = "GPUGroup",
-                .kind = FIELD_REF,
-                .in_list = true,
-                .set = "SetGPUGroup",
-                .set_type = 'o',
-                .set_class = "gpu-group" },
-        LABEL("gpu-group-name-label", "GPUGroup"),
-        REF("host-uuid", "Host"),
-        LABEL_COLUMN("host-name-label", "Host"),
-        RO("is-system-display-device", "IsSystemDisplayDevice"),
-        RO("health", "Health"),
-        RO("health-reason", "HealthReason"),
-        REFS("supported-VGPU-types", "SupportedVGPUTypes"),
-        { .name = "enabled-VGPU-types",
-                .property = "EnabledVGPUTypes",
-                .kind = FIELD_REFS,
-                .set = "SetEnabledVGPUTypes",
-                .set_type = 'O',
-                .set_class = "vgpu-type",
-                .add = "AddEnabledVGPUType",
-                .remove = "RemoveEnabledVGPUType" },
-        REFS("resident-VGPUs", "ResidentVGPUs"),
-        REFS("scheduled-VGPUs", "ScheduledVGPUs"),
-        REFS("reservations", "Reservations"),
-        { .name = "outside-VGPUs", .property = "OutsideVGPUs", .kind = FIELD_OUTSIDE },
-        RO("size", "Size"),
-};
+        UUID_COLUMN,
+        COLUMN(pgpu, PCI_ID),
+        COLUMN(pgpu, VENDOR_NAME),
+        COLUMN(pgpu, DEVICE_NAME),
+        SET_COLUMN(pgpu, GPU_GROUP, 'o', "SetGPUGroup", .set_class = "gpu-group"),
+        LABEL("gpu-group-name-label", pgpu, GPU_GROUP),
+        RO(pgpu, HOST),
+        LABEL_COLUMN("host-name-label", pgpu, HOST),
+        RO(pgpu, DISPLAY),
+        RO(pgpu, HEALTH),
+        RO(pgpu, HEALTH_REASON),
+        RO(pgpu, SUPPORTED),
+        SET(pgpu, ENABLED, 'O', "SetEnabledVGPUTypes", .set_class = "vgpu-type", .add = "AddEnabledVGPUType",
+                .remove = "RemoveEnabledVGPUType"),
+        RO(pgpu, RESIDENT_VGPUS),
+        RO(pgpu, SCHEDULED_VGPUS),
+        RO(pgpu, RESERVATIONS),
+        RO(pgpu, OUTSIDE),
+        RO(pgpu, WHOLE),
+}, all_of_pgpu[] = { PGPU_SCHEMA(ALL, SCHEMA_SKIP, pgpu) };
 
 static const Field gpu_group_fields[] = {
-        COLUMN("uuid", "UUID"),
-        TEXT_COLUMN("name-label", "NameLabel", "SetNameLabel"),
-        TEXT_COLUMN("name-description", "NameDescription", "SetNameDescription"),
-        REFS("VGPU-uuids", "VGPUs"),
-        REFS("PGPU-uuids", "PGPUs"),
-        STRINGS("GPU-types", "GPUTypes"),
-        REFS("enabled-VGPU-types", "EnabledVGPUTypes"),
-        REFS("supported-VGPU-types", "SupportedVGPUTypes"),
-        { .name = "allocation-algorithm",
-                .property = "AllocationAlgorithm",
-                .set = "SetAllocationAlgorithm",
-                .set_type = 's' },
-};
+        UUID_COLUMN,
+        SET_COLUMN(gpu_group, NAME_LABEL, 's', "SetNameLabel"),
+        SET_COLUMN(gpu_group, NAME_DESCRIPTION, 's', "SetNameDescription"),
+        RO(gpu_group, VGPUS),
+        RO(gpu_group, PGPUS),
+        RO(gpu_group, GPU_TYPES),
+        RO(gpu_group, ENABLED),
+        RO(gpu_group, SUPPORTED),
+        SET(gpu_group, ALGORITHM, 's', "SetAllocationAlgorithm"),
+}, all_of_gpu_group[] = { GPU_GROUP_SCHEMA(ALL, SCHEMA_SKIP, gpu_group) };
 
 static const Field vgpu_type_fields[] = {
-        COLUMN("uuid", "UUID"),
-        COLUMN("vendor-name", "VendorName"),
-        COLUMN("model-name", "ModelName"),
-        { .name = "max-resolution", .property = "MaxResolutionX", .kind = FIELD_RESOLUTION, .in_list = true },
-        COLUMN("max-heads", "MaxHeads"),
-        RO("max-resolution-x", "MaxResolutionX"),
-        RO("max-resolution-y", "MaxResolutionY"),
-        RO("framebuffer-size", "FramebufferSize"),
-        RO("size", "Size"),
-        REFS("supported-on-PGPUs", "SupportedOnPGPUs"),
-        REFS("enabled-on-PGPUs", "EnabledOnPGPUs"),
-        REFS("VGPU-uuids", "VGPUs"),
-        RO("implementation", "Implementation"),
-        RO("identifier", "Identifier"),
-        RO("experimental", "Experimental"),
-};
+        UUID_COLUMN,
+        COLUMN(vgpu_type, VENDOR_NAME),
+        COLUMN(vgpu_type, MODEL_NAME),
+        FORM("max-resolution", vgpu_type, RESOLUTION_X, RESOLUTION, .in_list = true),
+        COLUMN(vgpu_type, HEADS),
+        RO(vgpu_type, RESOLUTION_X),
+        RO(vgpu_type, RESOLUTION_Y),
+        RO(vgpu_type, FRAMEBUFFER),
+        RO(vgpu_type, SIZE),
+        RO(vgpu_type, SUPPORTED_ON),
+        RO(vgpu_type, ENABLED_ON),
+        RO(vgpu_type, VGPUS),
+        RO(vgpu_type, IMPLEMENTATION),
+        RO(vgpu_type, IDENTIFIER),
+        RO(vgpu_type, EXPERIMENTAL),
+}, all_of_vgpu_type[] = { VGPU_TYPE_SCHEMA(ALL, SCHEMA_SKIP, vgpu_type) };
 
 static const Field vm_fields[] = {
-        COLUMN("uuid", "UUID"),
-        TEXT_COLUMN("name-label", "NameLabel", "SetNameLabel"),
-        COLUMN("power-state", "PowerState"),
-        REF("resident-on", "ResidentOn"),
-        LABEL("resident-on-name-label", "ResidentOn"),
-        REF("scheduled-to-be-resident-on", "ScheduledToBeResidentOn"),
-        LABEL("scheduled-to-be-resident-on-name-label", "ScheduledToBeResidentOn"),
-        { .name = "affinity", .property = "Affinity", .set = "SetAffinity", .set_type = 's' },
-        { .name = "owner", .property = "Owner", .set = "SetOwner", .set_type = 's' },
-        REFS("VGPU-uuids", "VGPUs"),
-        { .name = "groups",
-                .property = "Groups",
-                .kind = FIELD_REFS,
-                .set = "SetGroups",
-                .set_type = 'O',
-                .set_class = "vm-group" },
-        STRINGS("problems", "Problems"),
-};
+        UUID_COLUMN,
+        SET_COLUMN(vm, NAME_LABEL, 's', "SetNameLabel"),
+        COLUMN(vm, POWER_STATE),
+        RO(vm, RESIDENT_ON),
+        LABEL("resident-on-name-label", vm, RESIDENT_ON),
+        RO(vm, SCHEDULED),
+        LABEL("scheduled-to-be-resident-on-name-label", vm, SCHEDULED),
+        SET(vm, AFFINITY, 's', "SetAffinity"),
+        SET(vm, OWNER, 's', "SetOwner"),
+        RO(vm, VGPUS),
+        SET(vm, GROUPS, 'O', "SetGroups", .set_class = "vm-group"),
+        RO(vm, PROBLEMS),
+}, all_of_vm[] = { VM_SCHEMA(ALL, SCHEMA_SKIP, vm) };
 
 static const Field vm_group_fields[] = {
-        COLUMN("uuid", "UUID"),
-        TEXT_COLUMN("name-label", "NameLabel", "SetNameLabel"),
-        TEXT_COLUMN("name-description", "NameDescription", "SetNameDescription"),
-        TEXT_COLUMN("placement", "Placement", "SetPlacement"),
-        { .name = "VM-uuids", .property = "VMs", .kind = FIELD_REFS, .in_list = true },
-};
+        UUID_COLUMN,
+        SET_COLUMN(vm_group, NAME_LABEL, 's', "SetNameLabel"),
+        SET_COLUMN(vm_group, NAME_DESCRIPTION, 's', "SetNameDescription"),
+        SET_COLUMN(vm_group, PLACEMENT, 's', "SetPlacement"),
+        COLUMN(vm_group, VMS),
+}, all_of_vm_group[] = { VM_GROUP_SCHEMA(ALL, SCHEMA_SKIP, vm_group) };
 
 static const Field vgpu_fields[] = {
-        COLUMN("uuid", "UUID"),
-        { .name = "vm-uuid", .property = "VM", .kind = FIELD_REF, .in_list = true },
-        LABEL("vm-name-label", "VM"),
-        COLUMN("device", "Device"),
-        { .name = "gpu-group-uuid", .property = "GPUGroup", .kind = FIELD_REF, .in_list = true },
-        LABEL("gpu-group-name-label", "GPUGroup"),
-        RO("currently-attached", "CurrentlyAttached"),
-        REF("type-uuid", "Type"),
-        LABEL("type-model-name", "Type"),
-        REF("resident-on", "ResidentOn"),
-        REF("scheduled-to-be-resident-on", "ScheduledToBeResidentOn"),
-};
+        UUID_COLUMN,
+        COLUMN(vgpu, VM),
+        LABEL("vm-name-label", vgpu, VM),
+        COLUMN(vgpu, DEVICE),
+        COLUMN(vgpu, GROUP),
+        LABEL("gpu-group-name-label", vgpu, GROUP),
+        RO(vgpu, ATTACHED),
+        RO(vgpu, TYPE),
+        LABEL("type-model-name", vgpu, TYPE),
+        RO(vgpu, RESIDENT_ON),
+        RO(vgpu, SCHEDULED),
+}, all_of_vgpu[] = { VGPU_SCHEMA(ALL, SCHEMA_SKIP, vgpu) };
 
 static const Field reservation_fields[] = {
-        COLUMN("uuid", "UUID"),
-        COLUMN("name-label", "NameLabel"),
-        REF("gpu-group-uuid", "GPUGroup"),
-        LABEL_COLUMN("gpu-group-name-label", "GPUGroup"),
-        REF("type-uuid", "Type"),
-        LABEL_COLUMN("type-model-name", "Type"),
-        COLUMN("count", "Count"),
-        COLUMN("remaining", "Remaining"),
-        { .name = "expires", .property = "Expires", .kind = FIELD_TIME, .in_list = true },
-        RO("owner", "Owner"),
-};
+        UUID_COLUMN,
+        COLUMN(reservation, NAME_LABEL),
+        RO(reservation, GROUP),
+        LABEL_COLUMN("gpu-group-name-label", reservation, GROUP),
+        RO(reservation, TYPE),
+        LABEL_COLUMN("type-model-name", reservation, TYPE),
+        COLUMN(reservation, COUNT),
+        COLUMN(reservation, REMAINING),
+        COLUMN(reservation, EXPIRES),
+        RO(reservation, OWNER),
+}, all_of_reservation[] = { RESERVATION_SCHEMA(ALL, SCHEMA_SKIP, reservation) };
 
 static const Field quota_fields[] = {
-        COLUMN("uuid", "UUID"),
-        COLUMN("owner", "Owner"),
-        REF("gpu-group-uuid", "GPUGroup"),
-        LABEL_COLUMN("gpu-group-name-label", "GPUGroup"),
-        COLUMN("vgpus-used", "VGPUsUsed"),
-        { .name = "vgpus-max",
-                .property = "VGPUsMax",
-                .kind = FIELD_LIMIT,
-                .in_list = true,
-                .set = "SetVGPUsMax",
-                .set_type = 't' },
-        { .name = "pgpus-used", .property = "SizeUsed", .kind = FIELD_PGPUS, .in_list = true },
-        { .name = "pgpus-max",
-                .property = "SizeMax",
-                .kind = FIELD_PGPUS,
-                .in_list = true,
-                .set = "SetSizeMax",
-                .set_type = 't' },
-        RO("size-used", "SizeUsed"),
-        { .name = "size-max",
-                .property = "SizeMax",
-                .kind = FIELD_LIMIT,
-                .set = "SetSizeMax",
-                .set_type = 't' },
-};
+        UUID_COLUMN,
+        COLUMN(quota, OWNER),
+        RO(quota, GROUP),
+        LABEL_COLUMN("gpu-group-name-label", quota, GROUP),
+        COLUMN(quota, VGPUS_USED),
+        SET_COLUMN(quota, VGPUS_MAX, 't', "SetVGPUsMax"),
+        FORM("pgpus-used", quota, SIZE_USED, PGPUS, .in_list = true),
+        FORM("pgpus-max", quota, SIZE_MAX, PGPUS, .in_list = true, .set = "SetSizeMax", .set_type = 't'),
+        RO(quota, SIZE_USED),
+        SET(quota, SIZE_MAX, 't', "SetSizeMax"),
+}, all_of_quota[] = { QUOTA_SCHEMA(ALL, SCHEMA_SKIP, quota) };
 
 static const Field job_fields[] = {
-        COLUMN("uuid", "UUID"),
-        COLUMN("operation", "Operation"),
-        COLUMN("state", "State"),
-        { .name = "progress", .property = "Progress", .kind = FIELD_PERCENT, .in_list = true },
-        RO("stage", "Stage"),
-        REFS("objects", "Objects"),
-        { .name = "error", .property = "Error", .kind = FIELD_ERROR },
-        { .name = "start-time", .property = "StartTime", .kind = FIELD_TIME, .in_list = true },
-        { .name = "end-time", .property = "EndTime", .kind = FIELD_TIME },
-};
+        UUID_COLUMN,
+        COLUMN(job, OPERATION),
+        COLUMN(job, STATE),
+        COLUMN(job, PROGRESS),
+        RO(job, STAGE),
+        RO(job, OBJECTS),
+        RO(job, ERROR),
+        COLUMN(job, START_TIME),
+        RO(job, END_TIME),
+}, all_of_job[] = { JOB_SCHEMA(ALL, SCHEMA_SKIP, job) };
 
 #define CLASS(n, w, i, l, f, ...)                                                                            \
         {                                                                                                    \
-                .name = n, .word = w, .interface = i, .label = l, .sort = { __VA_ARGS__ }, .fields = f,      \
-                .n_fields = ARRAY_SIZE(f)                                                                    \
+                .name = n, .word = w, .interface = i, .label = l, .sort = { __VA_ARGS__ }, .fields = f##_fields, \
+                .n_fields = ARRAY_SIZE(f##_fields), .all = all_of_##f, .n_all = ARRAY_SIZE(all_of_##f)       \
         }
 
 const ClassInfo classes[] = {
-        CLASS("host", "host", POLICY_IFACE_HOST, "NameLabel", host_fields, "name-label"),
-        CLASS("pgpu", "pgpu", POLICY_IFACE_PGPU, "PCIID", pgpu_fields, "host-name-label", "pci-id"),
-        CLASS("gpu-group", "gpu_group", POLICY_IFACE_GPU_GROUP, "NameLabel", gpu_group_fields, "name-label"),
-        CLASS("vgpu-type", "vgpu_type", POLICY_IFACE_VGPU_TYPE, "ModelName", vgpu_type_fields, "vendor-name",
+        CLASS("host", "host", POLICY_IFACE_HOST, "NameLabel", host, "name-label"),
+        CLASS("pgpu", "pgpu", POLICY_IFACE_PGPU, "PCIID", pgpu, "host-name-label", "pci-id"),
+        CLASS("gpu-group", "gpu_group", POLICY_IFACE_GPU_GROUP, "NameLabel", gpu_group, "name-label"),
+        CLASS("vgpu-type", "vgpu_type", POLICY_IFACE_VGPU_TYPE, "ModelName", vgpu_type, "vendor-name",
                 "model-name"),
-        CLASS("vm", "vm", POLICY_IFACE_VM, "NameLabel", vm_fields, "name-label"),
-        CLASS("vgpu", "vgpu", POLICY_IFACE_VGPU, "UUID", vgpu_fields, "vm-name-label", "device"),
-        CLASS("reservation", "reservation", POLICY_IFACE_RESERVATION, "NameLabel", reservation_fields,
+        CLASS("vm", "vm", POLICY_IFACE_VM, "NameLabel", vm, "name-label"),
+        CLASS("vgpu", "vgpu", POLICY_IFACE_VGPU, "UUID", vgpu, "vm-name-label", "device"),
+        CLASS("reservation", "reservation", POLICY_IFACE_RESERVATION, "NameLabel", reservation,
                 "name-label"),
-        CLASS("quota", "quota", POLICY_IFACE_QUOTA, "Owner", quota_fields, "owner", "gpu-group-name-label"),
-        CLASS("vm-group", "vm_group", POLICY_IFACE_VM_GROUP, "NameLabel", vm_group_fields, "name-label"),
-        CLASS("job", "job", POLICY_IFACE_JOB, "Operation", job_fields, "start-time"),
+        CLASS("quota", "quota", POLICY_IFACE_QUOTA, "Owner", quota, "owner", "gpu-group-name-label"),
+        CLASS("vm-group", "vm_group", POLICY_IFACE_VM_GROUP, "NameLabel", vm_group, "name-label"),
+        CLASS("job", "job", POLICY_IFACE_JOB, "Operation", job, "start-time"),
 };
 const size_t n_classes = ARRAY_SIZE(classes);
+
+static bool is_listed(const ClassInfo *c, const char *property) {
+        for (size_t i = 0; i < c->n_fields; i++)
+                if (streq(c->fields[i].property, property))
+                        return true;
+        return false;
+}
+
+const Field *class_field(const ClassInfo *c, size_t n) {
+        if (n < c->n_fields)
+                return &c->fields[n];
+        n -= c->n_fields;
+        for (size_t i = 0; i < c->n_all; i++)
+                if (!is_listed(c, c->all[i].property) && n-- == 0)
+                        return &c->all[i];
+        return NULL;
+}
 
 const ClassInfo *class_find(const char *name) {
         for (size_t i = 0; i < n_classes; i++)
@@ -264,8 +260,9 @@ static size_t stem_length(const char *name) {
 
 /* "pgpus" means "PGPU-uuids", and "host" "host-uuid", since that is how their properties are called. */
 static const Field *find_reference(const ClassInfo *c, const char *name, size_t n) {
-        for (size_t i = 0; i < c->n_fields; i++) {
-                const Field *f = &c->fields[i];
+        const Field *f;
+
+        for (size_t i = 0; (f = class_field(c, i)); i++) {
                 size_t stem = stem_length(f->name);
 
                 if (f->kind != FIELD_REF && f->kind != FIELD_REFS)
@@ -283,9 +280,9 @@ bool field_find(const ClassInfo *c, const char *name, FieldName *ret) {
         const Field *f;
         size_t n;
 
-        for (size_t i = 0; i < c->n_fields; i++)
-                if (strcasecmp(c->fields[i].name, name) == 0) {
-                        *ret = (FieldName){ .field = &c->fields[i] };
+        for (size_t i = 0; (f = class_field(c, i)); i++)
+                if (strcasecmp(f->name, name) == 0) {
+                        *ret = (FieldName){ .field = f };
                         return true;
                 }
 

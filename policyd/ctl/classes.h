@@ -3,7 +3,8 @@
 /*
  * The classes of the pool and their fields
  *
- * One table, from which lists, records, filters and setters all work. Field names are xe's; a name is found
+ * One table, from which lists, records, filters and setters all work; what is said of each property in protocol/schema stands in
+ * it too. Field names are xe's; a name is found
  * in any case, and with or without the ending "-uuid" or "-uuids". A reference has a variant NAME-name-label,
  * whether or not the table lists it.
  */
@@ -44,13 +45,15 @@ typedef struct ClassInfo {
         const char *label;   /* property that people know it by */
         const char *sort[2]; /* fields that order a list: by the numbers in them, but for addresses, which are
                                 hex */
-        const Field *fields;
-        size_t n_fields;
+        const Field *fields, *all; /* in the order of lists; each property. See class_field() */
+        size_t n_fields, n_all;
 } ClassInfo;
 
 extern const ClassInfo classes[];
 extern const size_t n_classes;
 
+/* The n-th field in the order of lists; NULL after the last. */
+const Field *class_field(const ClassInfo *c, size_t n);
 const ClassInfo *class_find(const char *name);    /* "gpu-group" or "gpu_group" */
 const ClassInfo *class_of_path(const char *path); /* of an object's path, or NULL */
 

@@ -50,15 +50,15 @@ static int choose_listed(const ClassInfo *c, const char *params, Columns *column
 
 int columns_choose(const ClassInfo *c, const char *params, Columns *ret, char **ret_unknown) {
         Columns columns = {};
+        const Field *f;
         int r = 0;
 
         if (params && strcasecmp(params, "all") != 0)
                 r = choose_listed(c, params, &columns, ret_unknown);
         else
-                for (size_t i = 0; r >= 0 && i < c->n_fields; i++)
-                        if (params || c->fields[i].in_list)
-                                r = columns_add(
-                                        &columns, (FieldName){ .field = &c->fields[i] }, c->fields[i].name);
+                for (size_t i = 0; r >= 0 && (f = class_field(c, i)); i++)
+                        if (params || f->in_list)
+                                r = columns_add(&columns, (FieldName){ .field = f }, f->name);
         if (r < 0) {
                 columns_done(&columns);
                 return r;

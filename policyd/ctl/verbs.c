@@ -125,10 +125,9 @@ static char *describe_keys(VerbName v) {
 
 static void print_fields(FILE *out, VerbName v) {
         const char *separator = "";
+        const Field *f;
 
-        for (size_t i = 0; i < v.class->n_fields; i++) {
-                const Field *f = &v.class->fields[i];
-
+        for (size_t i = 0; (f = class_field(v.class, i)); i++) {
                 if ((v.verb->keys == VERB_KEYS_SETTERS && !f->set) ||
                         (v.verb->keys == VERB_KEYS_LISTS && !f->add))
                         continue;

@@ -68,9 +68,9 @@ static void print_change(Ctl *ctl, const ViewObject *o, const Field *field, cons
 
 static void apply_property(Ctl *ctl, const char *path, const char *property, struct json_object *value) {
         ViewObject *o = view_get(ctl->view, path);
+        const Field *field;
 
-        for (size_t i = 0; o && i < o->class->n_fields; i++) {
-                const Field *field = &o->class->fields[i];
+        for (size_t i = 0; o && (field = class_field(o->class, i)); i++) {
                 _cleanup_free_ char *before = NULL;
 
                 if (!streq(field->property, property))
