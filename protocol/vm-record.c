@@ -190,9 +190,9 @@ static int read_c_info(JsonReader *r, struct json_object *config, VmNeeds *needs
 
 /* member of each element of list, once each, in the order of the list. */
 static int collect(JsonReader *r, struct json_object *config, const char *list, const char *member, char ***ret) {
-        _cleanup_(strv_freep) char **v = NULL;
+        _cleanup_strlist_ StrList found = {};
         struct json_object *array = NULL;
-        size_t n, n_found = 0, mark;
+        size_t n, mark;
         int q;
 
         q = json_opt_array(r, config, list, &array);
@@ -201,30 +201,19 @@ static int collect(JsonReader *r, struct json_object *config, const char *list, 
         n = array ? json_object_array_length(array) : 0;
         if (n > CONFIG_LIST_MAX)
                 return json_fail(r, list, "has %zu elements; the limit is %u", n, CONFIG_LIST_MAX);
-        v = calloc(n + 1, sizeof(*v));
-        if (!v)
-                return -ENOMEM;
 
         mark = json_enter(r, list);
         for (size_t i = 0; i < n && q >= 0; i++) {
+                size_t inner = json_enter_index(r, i);
                 const char *text = "";
-                size_t inner = json_enter_index(r, i), k = 0;
 
                 q = json_opt_string(r, json_object_array_get_idx(array, i), member, &text);
                 json_leave(r, inner);
-                while (k < n_found && !streq(v[k], text))
-                        k++;
-                if (q < 0 || isempty(text) || k < n_found)
-                        continue;
-                v[n_found] = strdup(text);
-                q = v[n_found++] ? 0 : -ENOMEM;
+                if (q >= 0 && !isempty(text) && !strlist_contains(&found, text))
+                        strlist_add(&found, text);
         }
         json_leave(r, mark);
-        if (q < 0)
-                return q;
-
-        *ret = take_ptr(v);
-        return 0;
+        return q < 0 ? q : strlist_take(&found, ret);
 }
 
 static bool function_part(struct json_object *function, const char *name, uint64_t max, uint64_t *ret) {
@@ -237,36 +226,26 @@ static bool function_part(struct json_object *function, const char *name, uint64
 
 /* Whether it can be given at all is between libxl and the host: here it only has to be told from others. */
 static int collect_functions(struct json_object *config, char ***ret) {
-        _cleanup_(strv_freep) char **v = NULL;
+        _cleanup_strlist_ StrList found = {};
         struct json_object *array = NULL;
-        size_t n = 0, n_found = 0;
+        size_t n = 0;
 
-        if (json_object_object_get_ex(config, "pcidevs", &array) &&
-                json_object_is_type(array, json_type_array))
+        if (json_object_object_get_ex(config, "pcidevs", &array) && json_object_is_type(array, json_type_array))
                 n = MIN_OF(json_object_array_length(array), (size_t) CONFIG_LIST_MAX);
-        v = calloc(n + 1, sizeof(*v));
-        if (!v)
-                return -ENOMEM;
         for (size_t i = 0; i < n; i++) {
                 struct json_object *f = json_object_array_get_idx(array, i);
                 uint64_t domain, bus, dev, fn;
-                PciAddress address;
 
-                if (!json_object_is_type(f, json_type_object) ||
-                        !function_part(f, "domain", UINT32_MAX, &domain) ||
-                        !function_part(f, "bus", UINT8_MAX, &bus) || !function_part(f, "dev", 31, &dev) ||
-                        !function_part(f, "func", 7, &fn))
-                        continue;
-                address = (PciAddress){.domain = (uint32_t) domain,
-                        .bus = (uint8_t) bus,
-                        .dev = (uint8_t) dev,
-                        .fn = (uint8_t) fn};
-                v[n_found] = strdup(PCI_TEXT(&address));
-                if (!v[n_found++])
-                        return -ENOMEM;
+                if (json_object_is_type(f, json_type_object) && function_part(f, "domain", UINT32_MAX, &domain) &&
+                        function_part(f, "bus", UINT8_MAX, &bus) && function_part(f, "dev", 31, &dev) &&
+                        function_part(f, "func", 7, &fn))
+                        strlist_add(&found,
+                                PCI_TEXT(&((PciAddress){ .domain = (uint32_t) domain,
+                                        .bus = (uint8_t) bus,
+                                        .dev = (uint8_t) dev,
+                                        .fn = (uint8_t) fn })));
         }
-        *ret = take_ptr(v);
-        return 0;
+        return strlist_take(&found, ret);
 }
 
 int vm_config_needs(JsonReader *r, struct json_object *config, bool has_vgpu, VmNeeds *ret) {
@@ -328,38 +307,23 @@ void vm_needs_done(VmNeeds *n) {
 }
 
 int vm_config_make(const char *name, uint64_t memory, uint32_t vcpus, struct json_object **ret) {
-        _cleanup_json_ struct json_object *config = NULL, *c_info = NULL, *b_info = NULL, *hvm = NULL;
-        int r;
+        _cleanup_strbuf_ StrBuf b = {};
 
-        config = json_object_new_object();
-        c_info = json_object_new_object();
-        b_info = json_object_new_object();
-        hvm = json_object_new_object();
-        if (!config || !c_info || !b_info || !hvm)
-                return -ENOMEM;
-
-        r = json_add_string(c_info, "type", "hvm");
-        if (r >= 0)
-                r = json_add_string(c_info, "name", name);
-        if (r >= 0)
-                r = json_add_u64(b_info, "max_vcpus", vcpus);
-        if (r >= 0)
-                r = json_add_u64(b_info, "max_memkb", memory >> 10);
-        if (r >= 0)
-                r = json_add_u64(b_info, "target_memkb", memory >> 10);
-        if (r >= 0)
-                r = json_add_string(hvm, "boot", "c");
-        if (r >= 0)
-                r = json_add(b_info, "type.hvm", take_ptr(hvm));
-        if (r >= 0)
-                r = json_add(config, "c_info", take_ptr(c_info));
-        if (r >= 0)
-                r = json_add(config, "b_info", take_ptr(b_info));
-        if (r < 0)
-                return r;
-
-        *ret = take_ptr(config);
-        return 0;
+        json_write_open(&b, NULL, '{');
+        json_write_open(&b, "c_info", '{');
+        json_write_string(&b, "type", "hvm");
+        json_write_string(&b, "name", name);
+        json_write_close(&b, '}');
+        json_write_open(&b, "b_info", '{');
+        json_write_u64(&b, "max_vcpus", vcpus);
+        json_write_u64(&b, "max_memkb", memory >> 10);
+        json_write_u64(&b, "target_memkb", memory >> 10);
+        json_write_open(&b, "type.hvm", '{');
+        json_write_string(&b, "boot", "c");
+        json_write_close(&b, '}');
+        json_write_close(&b, '}');
+        json_write_close(&b, '}');
+        return record_of_text(&b, ret);
 }
 
 static int read_platform_address(JsonReader *r, const char *address, const char *config, PciAddress *ret) {
