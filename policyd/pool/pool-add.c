@@ -137,7 +137,7 @@ int pool_add_vgpu_type(Pool *pool, const Uuid *id, uint64_t key, const char *ide
 
         t->implementation = implementation_from_identifier(identifier, model_name);
         if (text_copy(&t->identifier, identifier) < 0 || text_copy(&t->vendor_name, vendor_name) < 0 ||
-                text_copy(&t->model_name, model_name) < 0)
+                text_copy(&t->model_name, model_name) < 0 || text_copy(&t->internal_config, "{}") < 0)
                 return -ENOMEM;
 
         r = object_register(pool, &o, key);
@@ -151,7 +151,8 @@ int pool_add_vm(Pool *pool, const Uuid *id, uint64_t key, const char *name_label
         Vm *vm = (Vm *) o;
         int r;
 
-        if (!vm || text_copy(&vm->name_label, name_label) < 0)
+        if (!vm || text_copy(&vm->name_label, name_label) < 0 || text_copy(&vm->platform, "{}") < 0 ||
+                text_copy(&vm->config, "{}") < 0)
                 return -ENOMEM;
 
         vm->hvm = true;

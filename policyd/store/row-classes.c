@@ -108,6 +108,7 @@ static int read_later(JsonReader *r, struct json_object *o, const RecordField *f
 #define FIELD_OPT(m) {.member = m, .use = RECORD_IF_ANY, FIELD_END
 #define FIELD_SET(m) {.member = m, .use = RECORD_IF_SET, FIELD_END
 #define FIELD_NONE(...)
+#define FIELD_NONE_OR_NULL(...)
 #define FIELD_END(x, source, kept) .offset = offsetof(x, source), ROW_##kept},
 
 #define SHOWN(x, bit, name, signature, change, kept, source, row, ...) FIELD_##row(x, source, kept)

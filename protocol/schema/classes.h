@@ -15,8 +15,9 @@
  *       change     CONST, CHANGES (announced with the value), INVALIDATES (announced as to be asked for again: long lists)
  *       type       how the value is kept: see below
  *       source     where
- *       row        ROW(member): stored under that name; OPT(member): stored unless it is nothing (false, 0, the null UUID, or what
- *                  its type has as nothing); SET(member): stored unless it is NULL; NONE: not stored, it is told by hosts or follows from the rest
+ *       row        ROW(member): stored under that name; OPT(member): stored unless it is nothing (false, 0, the null UUID, or what its
+ *                  type has as nothing); SET(member): stored unless it is NULL; NONE: not stored, it is told by hosts or follows from
+ *                  the rest; NONE_OR_NULL: the same, and NULL where there is none
  *       field      on the command line, as xe calls it
  *       kind       how the command line shows it: VALUE, STRINGS, REF, REFS, TIME, PERCENT, ERROR, OUTSIDE, LIMIT
  *   R(x, type, source, row)                                              stored, and not shown
@@ -152,7 +153,7 @@
         R(x, JSON, decision, SET("decision"))                                                                         \
         R(x, JSON, platform, ROW("platform"))                                                                         \
         R(x, JSON, config, ROW("config"))                                                                             \
-        P(x, PROBLEMS, "Problems", "as", CHANGES, TEXTS, problems, NONE, "problems", STRINGS)
+        P(x, PROBLEMS, "Problems", "as", CHANGES, TEXTS, problems, NONE_OR_NULL, "problems", STRINGS)
 
 #define VGPU_SCHEMA(P, R, x)                                                                                          \
         P(x, VM, "VM", "o", CONST, REF(VM), vm, ROW("vm"), "vm-uuid", REF)                                            \
