@@ -16,12 +16,19 @@ static struct PgpuUse *pgpu_find_use(const Pgpu *p, const VgpuType *t) {
         return NULL;
 }
 
-static uint32_t use_count(const struct PgpuUse *u) {
-        return u->n_vgpus + u->n_holds + u->n_outsiders;
-}
-
 size_t pgpu_load(const Pgpu *p) {
         return p->vgpus.n + p->holds.n + p->n_outsiders;
+}
+
+/* Of a type that comes, room was made for. */
+static struct PgpuUse *pgpu_get_use(Pgpu *p, VgpuType *t) {
+        struct PgpuUse *u = pgpu_find_use(p, t);
+
+        if (!u) {
+                u = &p->uses[p->n_uses++];
+                *u = (struct PgpuUse){.type = t};
+        }
+        return u;
 }
 
 void pgpu_recount(Pgpu *p) {
@@ -30,17 +37,18 @@ void pgpu_recount(Pgpu *p) {
         for (size_t i = 0; i < p->n_uses; i++)
                 p->uses[i].n_vgpus = p->uses[i].n_holds = p->uses[i].n_outsiders = 0;
         for (size_t i = 0; i < p->vgpus.n; i++)
-                pgpu_find_use(p, ((Vgpu *) p->vgpus.items[i])->type)->n_vgpus++;
+                pgpu_get_use(p, ((Vgpu *) p->vgpus.items[i])->type)->n_vgpus++;
         for (size_t i = 0; i < p->holds.n; i++)
-                pgpu_find_use(p, ((Reservation *) p->holds.items[i])->type)->n_holds++;
+                pgpu_get_use(p, ((Reservation *) p->holds.items[i])->type)->n_holds++;
         for (size_t i = 0; i < p->n_outsiders; i++)
-                pgpu_find_use(p, p->outsiders[i].type)->n_outsiders++;
+                pgpu_get_use(p, p->outsiders[i].type)->n_outsiders++;
 
         for (size_t i = p->n_uses; i > 0; i--) {
                 struct PgpuUse *u = &p->uses[i - 1];
+                uint32_t n = u->n_vgpus + u->n_holds + u->n_outsiders;
 
-                p->used += pgpu_type_size(p, u->type) * use_count(u);
-                if (use_count(u) == 0)
+                p->used += pgpu_type_size(p, u->type) * n;
+                if (n == 0)
                         *u = p->uses[--p->n_uses];
         }
 }
@@ -54,25 +62,6 @@ static int pgpu_prepare_uses(Pgpu *p, size_t n) {
                 return -ENOMEM;
         p->uses = uses;
         return 0;
-}
-
-static int pgpu_prepare_use(Pgpu *p, VgpuType *t) {
-        return pgpu_find_use(p, t) ? 0 : pgpu_prepare_uses(p, 1);
-}
-
-/* VGPUs or holds come or go; room was prepared. */
-static void pgpu_count_use(Pgpu *p, VgpuType *t, int vgpus, int holds) {
-        struct PgpuUse *u = pgpu_find_use(p, t);
-
-        if (!u) {
-                u = &p->uses[p->n_uses++];
-                *u = (struct PgpuUse){.type = t};
-        }
-        u->n_vgpus += (uint32_t) vgpus;
-        u->n_holds += (uint32_t) holds;
-        p->used += (uint32_t) (vgpus + holds) * pgpu_type_size(p, t);
-        if (use_count(u) == 0)
-                *u = p->uses[--p->n_uses];
 }
 
 static bool outsiders_equal(const Pgpu *p, const Outsider *outsiders, size_t n) {
@@ -121,11 +110,8 @@ int pool_set_pgpu_outsiders(Pool *pool, Pgpu *p, const Outsider *outsiders, size
         outsiders_free(p->outsiders, p->n_outsiders);
         p->outsiders = copy;
         p->n_outsiders = n;
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = 0; i < n; i++)
                 copy[i].type->n_outsiders++;
-                if (!pgpu_find_use(p, copy[i].type))
-                        p->uses[p->n_uses++] = (struct PgpuUse){.type = copy[i].type};
-        }
         pgpu_recount(p);
         object_note(pool, &p->object, PGPU_OUTSIDE, /* store= */ false);
         return 0;
@@ -146,13 +132,13 @@ static int vgpu_move(Pool *pool, Vgpu *v, Pgpu **field, const Pgpu *other, Pgpu 
                 return 0;
 
         if (to && to != other) {
-                if (pgpu_prepare_use(to, v->type) < 0 || ptr_array_add(&to->vgpus, v) < 0)
+                if (pgpu_prepare_uses(to, 1) < 0 || ptr_array_add(&to->vgpus, v) < 0)
                         return -ENOMEM;
-                pgpu_count_use(to, v->type, +1, 0);
+                pgpu_recount(to);
         }
         if (from && from != other) {
                 ptr_array_remove(&from->vgpus, v);
-                pgpu_count_use(from, v->type, -1, 0);
+                pgpu_recount(from);
         }
 
         *field = to;
@@ -243,7 +229,7 @@ void pool_set_vm_booking(Pool *pool, Vm *vm, BookingState s, const Uuid *token) 
 
 /* One instance comes, or goes. */
 static void count_hold(Pool *pool, Reservation *r, Pgpu *p, int sign) {
-        pgpu_count_use(p, r->type, 0, sign);
+        pgpu_recount(p);
         owner_count(pool, r->owned_by, r->group, sign, sign * (int64_t) type_units(r->type));
         object_note(pool, &r->object, RESERVATION_REMAINING, /* store= */ true);
         note_pgpu(pool, p, PGPU_RESERVATIONS);
@@ -251,7 +237,7 @@ static void count_hold(Pool *pool, Reservation *r, Pgpu *p, int sign) {
 
 int pool_hold(Pool *pool, Reservation *r, Pgpu *pgpu) {
         if (ptr_array_reserve(&r->holds, 1) < 0 || ptr_array_reserve(&pgpu->holds, 1) < 0 ||
-                pgpu_prepare_use(pgpu, r->type) < 0)
+                pgpu_prepare_uses(pgpu, 1) < 0)
                 return -ENOMEM;
 
         ptr_array_add(&r->holds, pgpu);
