@@ -154,23 +154,10 @@ bool pool_has_changes(const Pool *pool) {
         return pool->changes;
 }
 
-/* The place for a key: creation appends; loading may come in any order. */
-static size_t key_position(const PtrArray *a, uint64_t key) {
-        size_t low = 0, high = a->n;
+static int compare_keys(const void *a, const void *b) {
+        const Object *x = a, *y = b;
 
-        if (a->n > 0 && ((Object *) a->items[a->n - 1])->key < key)
-                return a->n;
-
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-
-                if (((Object *) a->items[middle])->key < key)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-
-        return low;
+        return x->key < y->key ? -1 : x->key > y->key;
 }
 
 int object_register(Pool *pool, Object **object, uint64_t key) {
@@ -191,7 +178,7 @@ int object_register(Pool *pool, Object **object, uint64_t key) {
 
         o->key = key ?: pool->next_key;
         pool->next_key = MAX_OF(pool->next_key, o->key + 1);
-        ptr_array_insert(all, key_position(all, o->key), o);
+        ptr_array_insert(all, o, compare_keys);
         if (!key) {
                 o->is_new = true;
                 object_note(pool, o, 0, /* store= */ true);
@@ -204,7 +191,7 @@ void object_unregister(Pool *pool, Object *o) {
         PtrArray *all = &pool->objects[o->class];
 
         hashmap_remove(pool->by_id[o->class], &o->id);
-        ptr_array_remove_at(all, key_position(all, o->key));
+        ptr_array_remove_at(all, ptr_array_position(all, o, compare_keys) - 1);
         o->removed = true;
         ptr_array_add(&pool->removed, o);
         object_note(pool, o, 0, /* store= */ true);

@@ -54,13 +54,8 @@ int pgpu_update_name(Pgpu *p) {
         return 0;
 }
 
-static size_t host_pgpu_position(const Host *h, const Pgpu *p) {
-        size_t i = h->pgpus.n;
-
-        while (i > 0 && pci_address_compare(&((Pgpu *) h->pgpus.items[i - 1])->pci, &p->pci) > 0)
-                i--;
-
-        return i;
+static int compare_addresses(const void *a, const void *b) {
+        return pci_address_compare(&((const Pgpu *) a)->pci, &((const Pgpu *) b)->pci);
 }
 
 int pool_add_pgpu(Pool *pool, const Uuid *id, uint64_t key, Host *host, const PciAddress *pci,
@@ -83,7 +78,7 @@ int pool_add_pgpu(Pool *pool, const Uuid *id, uint64_t key, Host *host, const Pc
         if (r < 0)
                 return r;
 
-        ptr_array_insert(&host->pgpus, host_pgpu_position(host, p), p);
+        ptr_array_insert(&host->pgpus, p, compare_addresses);
         host_note(pool, host);
         note_unless_loading(pool, &host->object, HOST_PGPUS, key);
         *ret = p;
@@ -164,13 +159,10 @@ int pool_add_vm(Pool *pool, const Uuid *id, uint64_t key, const char *name_label
         return r;
 }
 
-static size_t vm_vgpu_position(const Vm *vm, uint32_t device) {
-        size_t i = vm->vgpus.n;
+static int compare_devices(const void *a, const void *b) {
+        const Vgpu *x = a, *y = b;
 
-        while (i > 0 && ((Vgpu *) vm->vgpus.items[i - 1])->device > device)
-                i--;
-
-        return i;
+        return x->device < y->device ? -1 : x->device > y->device;
 }
 
 int pool_add_vgpu(Pool *pool, const Uuid *id, uint64_t key, Vm *vm, GpuGroup *group, VgpuType *type,
@@ -195,7 +187,7 @@ int pool_add_vgpu(Pool *pool, const Uuid *id, uint64_t key, Vm *vm, GpuGroup *gr
         if (r < 0)
                 return r;
 
-        ptr_array_insert(&vm->vgpus, vm_vgpu_position(vm, device), v);
+        ptr_array_insert(&vm->vgpus, v, compare_devices);
         ptr_array_add(&group->vgpus, v);
         ptr_array_add(&type->vgpus, v);
         note_unless_loading(pool, &vm->object, VM_VGPUS, key);

@@ -14,7 +14,10 @@
 
 size_t ptr_array_index(const PtrArray *a, const void *p); /* SIZE_MAX: not in it */
 int ptr_array_reserve(PtrArray *a, size_t n_more);
-int ptr_array_insert(PtrArray *a, size_t at, void *p);
+/* In a sorted array, where p stands, or would stand: before the first that is greater. */
+typedef int (*PtrCompare)(const void *a, const void *b);
+size_t ptr_array_position(const PtrArray *a, const void *p, PtrCompare compare);
+int ptr_array_insert(PtrArray *a, void *p, PtrCompare compare);
 int ptr_array_add(PtrArray *a, void *p);
 void ptr_array_remove_at(PtrArray *a, size_t at);
 bool ptr_array_remove(PtrArray *a, const void *p);
@@ -55,7 +58,7 @@ void owned_free(Object *o); /* not the object itself */
 
 /* "host/0000:84:00.0"; -ENOMEM keeps the old name. */
 int pgpu_update_name(Pgpu *p);
-int pgpu_compare(const Pgpu *a, const Pgpu *b); /* by host name, then PCI address */
+int pgpu_compare(const void *a, const void *b); /* of PGPUs, by host name, then PCI address */
 void outsiders_free(Outsider *outsiders, size_t n);
 /* After the size of a type there has changed, or with fewer in the lists than before. */
 void pgpu_recount(Pgpu *p);

@@ -47,28 +47,14 @@ static void group_update_unions(Pool *pool, GpuGroup *g, const Pgpu *p, bool com
 
 /* PGPUs */
 
-int pgpu_compare(const Pgpu *a, const Pgpu *b) {
-        int c = strcmp(a->host->name_label, b->host->name_label);
+int pgpu_compare(const void *a, const void *b) {
+        const Pgpu *p = a, *q = b;
+        int c = strcmp(p->host->name_label, q->host->name_label);
 
         /* Two hosts of one name still stand one after the other. */
-        if (c == 0 && a->host != b->host)
-                c = a->host->object.key < b->host->object.key ? -1 : 1;
-        return c ?: pci_address_compare(&a->pci, &b->pci);
-}
-
-static size_t group_pgpu_position(const GpuGroup *g, const Pgpu *p) {
-        size_t low = 0, high = g->pgpus.n;
-
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-
-                if (pgpu_compare(g->pgpus.items[middle], p) < 0)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-
-        return low;
+        if (c == 0 && p->host != q->host)
+                c = p->host->object.key < q->host->object.key ? -1 : 1;
+        return c ?: pci_address_compare(&p->pci, &q->pci);
 }
 
 /* A group that has no GPU type yet takes over that of the first card that joins, as in XenServer; it keeps it
@@ -104,7 +90,7 @@ int pool_set_pgpu_group(Pool *pool, Pgpu *p, GpuGroup *group_or_null) {
                 if (r < 0)
                         return r;
                 group_update_unions(pool, group_or_null, p, /* comes= */ true);
-                ptr_array_insert(&group_or_null->pgpus, group_pgpu_position(group_or_null, p), p);
+                ptr_array_insert(&group_or_null->pgpus, p, pgpu_compare);
                 object_note(pool, &group_or_null->object, GROUP_PGPUS, /* store= */ false);
         }
 

@@ -38,7 +38,27 @@ int ptr_array_reserve(PtrArray *a, size_t n_more) {
         return 0;
 }
 
-int ptr_array_insert(PtrArray *a, size_t at, void *p) {
+size_t ptr_array_position(const PtrArray *a, const void *p, PtrCompare compare) {
+        size_t low = 0, high = a->n;
+
+        /* Most that come are the last. */
+        if (a->n == 0 || compare(a->items[a->n - 1], p) <= 0)
+                return a->n;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if (compare(a->items[middle], p) <= 0)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+
+        return low;
+}
+
+int ptr_array_insert(PtrArray *a, void *p, PtrCompare compare) {
+        size_t at = ptr_array_position(a, p, compare);
         int r;
 
         r = ptr_array_reserve(a, 1);
@@ -52,7 +72,14 @@ int ptr_array_insert(PtrArray *a, size_t at, void *p) {
 }
 
 int ptr_array_add(PtrArray *a, void *p) {
-        return ptr_array_insert(a, a->n, p);
+        int r;
+
+        r = ptr_array_reserve(a, 1);
+        if (r < 0)
+                return r;
+
+        a->items[a->n++] = p;
+        return 0;
 }
 
 void ptr_array_remove_at(PtrArray *a, size_t at) {
