@@ -28,7 +28,6 @@ static DemandScores *demand_scores_free(DemandScores *d) {
                 return NULL;
 
         forget_fits(d);
-        free(d->fits);
         free(d->masks);
         free(d->keys);
         assigner_free(d->assigner);
@@ -51,9 +50,8 @@ static int demand_scores_new(const Demand *demand, size_t n_places, DemandScores
 
         d->keys = calloc(n_places * d->n_keys + 1, sizeof(uint64_t));
         d->masks = d->best_fit ? calloc(n_places + 1, sizeof(uint64_t)) : NULL;
-        d->fits = d->best_fit ? calloc(FITS_MAX, sizeof(Fit)) : NULL;
         d->assigner = demand->n_vgpus > 1 ? assigner_new(&d->demand) : NULL;
-        if (!d->keys || (d->best_fit && (!d->masks || !d->fits)) || (demand->n_vgpus > 1 && !d->assigner))
+        if (!d->keys || (d->best_fit && !d->masks) || (demand->n_vgpus > 1 && !d->assigner))
                 return -ENOMEM;
 
         *ret = take_ptr(d);
@@ -145,7 +143,7 @@ void demand_scores_of(const DemandScores *d, const uint64_t *keys, uint64_t *ret
         }
 }
 
-/* As why-not.c looks for the nearest miss among candidates. */
+/* As denial.c looks for the nearest miss among candidates. */
 static uint64_t key_of_miss(const Candidate *c) {
         uint64_t farness = (uint64_t) (5 - error_code_nearness(c->gpu)),
                  of_pgpu = (uint64_t) (5 - error_code_nearness(c->nearest.code));

@@ -57,7 +57,7 @@ typedef struct DemandScores {
         size_t n_keys;
         uint64_t *masks; /* with best-fit, for each place whose GPUs fit: bit i: it has fits[i]; 0: there are
                             too many, it is asked each time */
-        Fit *fits;
+        Fit fits[FITS_MAX];
         size_t n_fits;
 } DemandScores;
 
