@@ -255,28 +255,19 @@ int pool_set_type_size(Pool *pool, VgpuType *t, uint32_t size, VgpuImplementatio
         pool->notes->all = true;
         object_note(pool, &t->object, properties, /* store= */ true);
 
+        for (size_t i = 0; i < pgpus->n; i++)
+                pgpu_recount(pgpus->items[i]);
         for (size_t i = 0; i < t->vgpus.n; i++) {
                 Vgpu *v = t->vgpus.items[i];
 
-                if (v->scheduled_on)
-                        pgpu_recount(v->scheduled_on);
-                if (v->resident_on)
-                        pgpu_recount(v->resident_on);
                 if (v->scheduled_on || v->resident_on)
                         owner_count(pool, v->vm->owned_by, v->group, 0, share);
         }
-
-        for (size_t i = 0; t->n_outsiders > 0 && i < pgpus->n; i++)
-                if (((Pgpu *) pgpus->items[i])->n_outsiders > 0)
-                        pgpu_recount(pgpus->items[i]);
-
         for (size_t i = 0; i < reservations->n; i++) {
                 Reservation *r = reservations->items[i];
 
-                for (size_t j = 0; r->type == t && j < r->holds.n; j++) {
-                        pgpu_recount(r->holds.items[j]);
-                        owner_count(pool, r->owned_by, r->group, 0, share);
-                }
+                if (r->type == t)
+                        owner_count(pool, r->owned_by, r->group, 0, share * (int64_t) r->holds.n);
         }
 
         return 0;
