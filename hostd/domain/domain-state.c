@@ -4,34 +4,29 @@
 
 #include "hostd/domain/domain-state.h"
 
-static const char *const stage_names[_DOMAIN_STAGE_MAX] = {
-        [DOMAIN_PREPARE] = "prepare",
-        [DOMAIN_CREATE] = "create",
-        [DOMAIN_EMULATOR] = "emulator",
-        [DOMAIN_QEMU] = "qemu",
-        [DOMAIN_UNPAUSE] = "unpause",
-        [DOMAIN_RUNNING] = "running",
-        [DOMAIN_CRASHED] = "crashed",
-        [DOMAIN_STOP] = "stop",
-        [DOMAIN_DUMP] = "dump",
-        [DOMAIN_CLEANUP] = "cleanup",
-        [DOMAIN_WAIT] = "wait",
-        [DOMAIN_HALTED] = "halted",
+enum {
+        IS_BUILDING = 1 << 0, /* the hypervisor's create is under way, or could be */
+        HAS_GUEST = 1 << 1,   /* a guest exists, or existed until just now */
+        IS_OVER = 1 << 2,
 };
 
-static const double stage_progress[_DOMAIN_STAGE_MAX] = {
-        [DOMAIN_PREPARE] = 0.05,
-        [DOMAIN_CREATE] = 0.2,
-        [DOMAIN_EMULATOR] = 0.4,
-        [DOMAIN_QEMU] = 0.7,
-        [DOMAIN_UNPAUSE] = 0.9,
-        [DOMAIN_RUNNING] = 1.0,
-        [DOMAIN_CRASHED] = 1.0,
-        [DOMAIN_STOP] = 0.2,
-        [DOMAIN_DUMP] = 0.4,
-        [DOMAIN_CLEANUP] = 0.6,
-        [DOMAIN_WAIT] = 0.1,
-        [DOMAIN_HALTED] = 1.0,
+static const struct {
+        const char *name; /* in the run record */
+        double progress;
+        unsigned is;
+} stages[_DOMAIN_STAGE_MAX] = {
+        [DOMAIN_PREPARE] = { "prepare", 0.05, 0 },
+        [DOMAIN_CREATE] = { "create", 0.2, IS_BUILDING },
+        [DOMAIN_EMULATOR] = { "emulator", 0.4, IS_BUILDING },
+        [DOMAIN_QEMU] = { "qemu", 0.7, IS_BUILDING },
+        [DOMAIN_UNPAUSE] = { "unpause", 0.9, HAS_GUEST },
+        [DOMAIN_RUNNING] = { "running", 1.0, HAS_GUEST },
+        [DOMAIN_CRASHED] = { "crashed", 1.0, HAS_GUEST },
+        [DOMAIN_STOP] = { "stop", 0.2, HAS_GUEST },
+        [DOMAIN_DUMP] = { "dump", 0.4, 0 },
+        [DOMAIN_CLEANUP] = { "cleanup", 0.6, IS_OVER },
+        [DOMAIN_WAIT] = { "wait", 0.1, 0 },
+        [DOMAIN_HALTED] = { "halted", 1.0, IS_OVER },
 };
 
 static const char *const end_names[_DOMAIN_END_MAX] = {
@@ -47,18 +42,18 @@ static const char *const end_names[_DOMAIN_END_MAX] = {
 };
 
 const char *domain_stage_to_string(DomainStage stage) {
-        return stage >= 0 && stage < _DOMAIN_STAGE_MAX ? stage_names[stage] : NULL;
+        return stage >= 0 && stage < _DOMAIN_STAGE_MAX ? stages[stage].name : NULL;
 }
 
 DomainStage domain_stage_from_string(const char *text) {
         for (int i = 0; i < _DOMAIN_STAGE_MAX; i++)
-                if (streq_ptr(text, stage_names[i]))
+                if (streq_ptr(text, stages[i].name))
                         return (DomainStage) i;
         return _DOMAIN_STAGE_INVALID;
 }
 
 double domain_stage_progress(DomainStage stage) {
-        return stage >= 0 && stage < _DOMAIN_STAGE_MAX ? stage_progress[stage] : 0;
+        return stage >= 0 && stage < _DOMAIN_STAGE_MAX ? stages[stage].progress : 0;
 }
 
 const char *domain_end_to_string(DomainEnd end) {
@@ -72,19 +67,8 @@ DomainEnd domain_end_from_string(const char *text) {
         return DOMAIN_END_NONE;
 }
 
-/* The hypervisor's create is under way, or could be. */
-static bool is_building(DomainStage stage) {
-        return stage == DOMAIN_CREATE || stage == DOMAIN_EMULATOR || stage == DOMAIN_QEMU;
-}
-
-/* A guest exists, or existed until just now. */
-static bool has_guest(DomainStage stage) {
-        return stage == DOMAIN_UNPAUSE || stage == DOMAIN_RUNNING || stage == DOMAIN_CRASHED ||
-               stage == DOMAIN_STOP;
-}
-
-static bool is_over(DomainStage stage) {
-        return stage == DOMAIN_CLEANUP || stage == DOMAIN_HALTED;
+static bool is(const DomainMachine *m, unsigned trait) {
+        return stages[m->stage].is & trait;
 }
 
 static DomainAction go(DomainMachine *m, DomainStage stage, DomainAction action) {
@@ -100,7 +84,7 @@ static DomainAction end(DomainMachine *m, DomainEnd why) {
 
 /* The guest ended by itself, in a way for which the config says what comes next. */
 static DomainAction guest_ended(DomainMachine *m, AfterDeath after, DomainEnd why) {
-        if (!has_guest(m->stage) || m->stage == DOMAIN_CRASHED)
+        if (!is(m, HAS_GUEST) || m->stage == DOMAIN_CRASHED)
                 return DOMAIN_ACTION_NONE;
 
         /* Whoever asked for the stop sees the end that was asked for, however the guest got there. */
@@ -129,61 +113,27 @@ static void stop_restart(DomainMachine *m) {
 
 static DomainAction stop(DomainMachine *m, bool force) {
         m->stop_wanted = true;
-
-        switch (m->stage) {
-        case DOMAIN_HALTED:
+        if (m->stage == DOMAIN_HALTED)
                 return DOMAIN_ACTION_NONE;
-        case DOMAIN_CLEANUP:
+        if (m->stage == DOMAIN_CLEANUP || m->stage == DOMAIN_DUMP) {
                 stop_restart(m);
-                return DOMAIN_ACTION_NONE;
-        case DOMAIN_DUMP:
-                stop_restart(m);
-                return force ? go(m, DOMAIN_CLEANUP, DOMAIN_ACTION_CLEANUP) : DOMAIN_ACTION_NONE;
-        case DOMAIN_RUNNING:
-        case DOMAIN_STOP:
-                if (!force)
-                        return go(m, DOMAIN_STOP, DOMAIN_ACTION_ASK_GUEST);
-                return end(m, DOMAIN_END_STOPPED);
-        case DOMAIN_PREPARE:
-        case DOMAIN_CREATE:
-        case DOMAIN_EMULATOR:
-        case DOMAIN_QEMU:
-        case DOMAIN_UNPAUSE:
-        case DOMAIN_CRASHED:
-        case DOMAIN_WAIT:
-                /* No guest is there that could be asked. */
-                return end(m, DOMAIN_END_STOPPED);
-        case _DOMAIN_STAGE_MAX:
-        case _DOMAIN_STAGE_INVALID:
-                break;
+                return force && m->stage == DOMAIN_DUMP ? go(m, DOMAIN_CLEANUP, DOMAIN_ACTION_CLEANUP)
+                                                        : DOMAIN_ACTION_NONE;
         }
-        return DOMAIN_ACTION_NONE;
+        if ((m->stage == DOMAIN_RUNNING || m->stage == DOMAIN_STOP) && !force)
+                return go(m, DOMAIN_STOP, DOMAIN_ACTION_ASK_GUEST);
+        /* By force, or no guest is there that could be asked. */
+        return end(m, DOMAIN_END_STOPPED);
 }
 
+/* While the domain is built, before qemu, the device model waits for the emulator too, and says why in dm.json. */
 static DomainAction emulator_died(const DomainRules *rules, DomainMachine *m) {
-        switch (m->stage) {
-        case DOMAIN_QEMU:
-        case DOMAIN_UNPAUSE:
+        if (m->stage == DOMAIN_QEMU || m->stage == DOMAIN_UNPAUSE)
                 return end(m, DOMAIN_END_FAILED);
-        case DOMAIN_RUNNING:
-        case DOMAIN_STOP:
-                return rules->crash_on_emulator_death ? DOMAIN_ACTION_CRASH_GUEST
-                                                      : DOMAIN_ACTION_NOTE_EMULATOR;
-        case DOMAIN_CRASHED:
-                return DOMAIN_ACTION_NOTE_EMULATOR;
-        case DOMAIN_PREPARE:
-        case DOMAIN_CREATE:
-        case DOMAIN_EMULATOR:
-                /* The device model waits for it too, and says why in dm.json. */
-        case DOMAIN_DUMP:
-        case DOMAIN_CLEANUP:
-        case DOMAIN_WAIT:
-        case DOMAIN_HALTED:
-        case _DOMAIN_STAGE_MAX:
-        case _DOMAIN_STAGE_INVALID:
-                break;
-        }
-        return DOMAIN_ACTION_NONE;
+        if (!is(m, HAS_GUEST))
+                return DOMAIN_ACTION_NONE;
+        return m->stage != DOMAIN_CRASHED && rules->crash_on_emulator_death ? DOMAIN_ACTION_CRASH_GUEST
+                                                                            : DOMAIN_ACTION_NOTE_EMULATOR;
 }
 
 uint64_t domain_machine_wait(const DomainMachine *m) {
@@ -207,32 +157,49 @@ static DomainAction cleaned(DomainMachine *m) {
         return go(m, DOMAIN_HALTED, DOMAIN_ACTION_HALT);
 }
 
+/* Inputs that lead on from one stage, or from all stages of building, and mean nothing elsewhere. */
+typedef struct Passage {
+        DomainStage from;
+        bool from_all;
+        DomainStage to;
+        DomainAction action;
+} Passage;
+
+static const Passage passages[_DOMAIN_INPUT_MAX] = {
+        [DOMAIN_INPUT_PREPARED] = { DOMAIN_PREPARE, false, DOMAIN_CREATE, DOMAIN_ACTION_CREATE },
+        [DOMAIN_INPUT_DM_EMULATOR] = { DOMAIN_CREATE, false, DOMAIN_EMULATOR, DOMAIN_ACTION_NONE },
+        [DOMAIN_INPUT_DM_READY] = { DOMAIN_CREATE, true, DOMAIN_QEMU, DOMAIN_ACTION_NONE },
+        [DOMAIN_INPUT_CREATED] = { DOMAIN_CREATE, true, DOMAIN_UNPAUSE, DOMAIN_ACTION_AWAIT_EMULATOR },
+        [DOMAIN_INPUT_EMULATOR_RUNNING] = { DOMAIN_UNPAUSE, false, DOMAIN_UNPAUSE, DOMAIN_ACTION_UNPAUSE },
+        [DOMAIN_INPUT_UNPAUSED] = { DOMAIN_UNPAUSE, false, DOMAIN_RUNNING, DOMAIN_ACTION_NONE },
+        [DOMAIN_INPUT_DUMPED] = { DOMAIN_DUMP, false, DOMAIN_CLEANUP, DOMAIN_ACTION_CLEANUP },
+        [DOMAIN_INPUT_WAITED] = { DOMAIN_WAIT, false, DOMAIN_CREATE, DOMAIN_ACTION_CREATE },
+};
+
+static DomainAction pass(DomainMachine *m, const Passage *p) {
+        if (p->from_all ? !is(m, IS_BUILDING) : m->stage != p->from)
+                return DOMAIN_ACTION_NONE;
+        m->was_running = m->was_running || p->to == DOMAIN_RUNNING;
+        return go(m, p->to, p->action);
+}
+
 static DomainAction step(const DomainRules *rules, DomainMachine *m, DomainInput input) {
         switch (input) {
         case DOMAIN_INPUT_PREPARED:
-                return m->stage == DOMAIN_PREPARE ? go(m, DOMAIN_CREATE, DOMAIN_ACTION_CREATE)
-                                                  : DOMAIN_ACTION_NONE;
         case DOMAIN_INPUT_DM_EMULATOR:
-                return m->stage == DOMAIN_CREATE ? go(m, DOMAIN_EMULATOR, DOMAIN_ACTION_NONE)
-                                                 : DOMAIN_ACTION_NONE;
         case DOMAIN_INPUT_DM_READY:
-                return is_building(m->stage) ? go(m, DOMAIN_QEMU, DOMAIN_ACTION_NONE) : DOMAIN_ACTION_NONE;
         case DOMAIN_INPUT_CREATED:
-                return is_building(m->stage) ? go(m, DOMAIN_UNPAUSE, DOMAIN_ACTION_AWAIT_EMULATOR)
-                                             : DOMAIN_ACTION_NONE;
         case DOMAIN_INPUT_EMULATOR_RUNNING:
-                return m->stage == DOMAIN_UNPAUSE ? DOMAIN_ACTION_UNPAUSE : DOMAIN_ACTION_NONE;
         case DOMAIN_INPUT_UNPAUSED:
-                if (m->stage != DOMAIN_UNPAUSE)
-                        return DOMAIN_ACTION_NONE;
-                m->was_running = true;
-                return go(m, DOMAIN_RUNNING, DOMAIN_ACTION_NONE);
+        case DOMAIN_INPUT_DUMPED:
+        case DOMAIN_INPUT_WAITED:
+                return pass(m, &passages[input]);
         case DOMAIN_INPUT_FAILED:
-                return is_over(m->stage) ? DOMAIN_ACTION_NONE : end(m, DOMAIN_END_FAILED);
+                return is(m, IS_OVER) ? DOMAIN_ACTION_NONE : end(m, DOMAIN_END_FAILED);
         case DOMAIN_INPUT_EMULATOR_DIED:
                 return emulator_died(rules, m);
         case DOMAIN_INPUT_DM_DIED:
-                return has_guest(m->stage) ? end(m, DOMAIN_END_DEVICE_MODEL_DIED) : DOMAIN_ACTION_NONE;
+                return is(m, HAS_GUEST) ? end(m, DOMAIN_END_DEVICE_MODEL_DIED) : DOMAIN_ACTION_NONE;
         case DOMAIN_INPUT_POWEROFF:
                 return guest_ended(m, rules->on_poweroff, DOMAIN_END_POWEROFF);
         case DOMAIN_INPUT_REBOOT:
@@ -244,20 +211,14 @@ static DomainAction step(const DomainRules *rules, DomainMachine *m, DomainInput
         case DOMAIN_INPUT_SUSPEND:
                 return guest_ended(m, AFTER_DEATH_DESTROY, DOMAIN_END_SUSPEND);
         case DOMAIN_INPUT_GONE:
-                return is_over(m->stage) ? DOMAIN_ACTION_NONE
-                                         : end(m, m->stop_wanted ? DOMAIN_END_STOPPED : DOMAIN_END_DESTROYED);
+                return is(m, IS_OVER) ? DOMAIN_ACTION_NONE
+                                      : end(m, m->stop_wanted ? DOMAIN_END_STOPPED : DOMAIN_END_DESTROYED);
         case DOMAIN_INPUT_STOP:
                 return stop(m, /* force= */ false);
         case DOMAIN_INPUT_STOP_FORCE:
                 return stop(m, /* force= */ true);
-        case DOMAIN_INPUT_DUMPED:
-                return m->stage == DOMAIN_DUMP ? go(m, DOMAIN_CLEANUP, DOMAIN_ACTION_CLEANUP)
-                                               : DOMAIN_ACTION_NONE;
         case DOMAIN_INPUT_CLEANED:
                 return cleaned(m);
-        case DOMAIN_INPUT_WAITED:
-                return m->stage == DOMAIN_WAIT ? go(m, DOMAIN_CREATE, DOMAIN_ACTION_CREATE)
-                                               : DOMAIN_ACTION_NONE;
         case _DOMAIN_INPUT_MAX:
                 break;
         }
@@ -266,4 +227,55 @@ static DomainAction step(const DomainRules *rules, DomainMachine *m, DomainInput
 
 void domain_machine_step(const DomainRules *rules, DomainMachine *m, DomainInput input, DomainAction *ret) {
         *ret = step(rules, m, input);
+}
+
+static DomainAction begin_again(DomainMachine *m, uint32_t *cut_offs) {
+        m->stage = DOMAIN_CLEANUP;
+        if (m->stop_wanted)
+                m->end = DOMAIN_END_STOPPED;
+        else if (*cut_offs < DOMAIN_CUT_OFFS_MAX)
+                m->again = true;
+        else
+                m->end = DOMAIN_END_FAILED;
+        (*cut_offs)++;
+        return DOMAIN_ACTION_CLEANUP;
+}
+
+/* A cleanup without a reason was that of a guest that reboots. */
+static void recall_end(DomainMachine *m, DomainEnd end) {
+        m->again = end == DOMAIN_END_NONE && !m->stop_wanted;
+        m->end = end == DOMAIN_END_NONE && m->stop_wanted ? DOMAIN_END_STOPPED : end;
+}
+
+static DomainAction resume(const DomainRules *rules, DomainMachine *m, DomainEnd end, bool found, uint32_t *cut_offs) {
+        switch (m->stage) {
+        case DOMAIN_CREATE:
+        case DOMAIN_EMULATOR:
+        case DOMAIN_QEMU:
+                return begin_again(m, cut_offs);
+        case DOMAIN_UNPAUSE:
+                return found ? DOMAIN_ACTION_AWAIT_EMULATOR : step(rules, m, DOMAIN_INPUT_GONE);
+        case DOMAIN_RUNNING:
+        case DOMAIN_CRASHED:
+        case DOMAIN_STOP:
+                return found ? DOMAIN_ACTION_WATCH_GUEST : step(rules, m, DOMAIN_INPUT_GONE);
+        case DOMAIN_WAIT:
+                return DOMAIN_ACTION_WAIT;
+        case DOMAIN_DUMP:
+                recall_end(m, end);
+                return found ? DOMAIN_ACTION_DUMP : step(rules, m, DOMAIN_INPUT_DUMPED);
+        case DOMAIN_CLEANUP:
+        case DOMAIN_PREPARE: /* not resumed */
+        case DOMAIN_HALTED:
+        case _DOMAIN_STAGE_MAX:
+        case _DOMAIN_STAGE_INVALID:
+                break;
+        }
+        recall_end(m, end);
+        return DOMAIN_ACTION_CLEANUP;
+}
+
+void domain_machine_resume(const DomainRules *rules, DomainMachine *m, DomainEnd end, bool found, uint32_t *cut_offs,
+        DomainAction *ret) {
+        *ret = resume(rules, m, end, found, cut_offs);
 }

@@ -4,7 +4,7 @@
  * The life of one VM's domain, as a pure state machine
  *
  * Inputs are what happened; each moves the machine to a stage and names the one thing to do now. The doer
- * (domain.c) does it and feeds what comes of it. docs/states.md has the picture.
+ * (hostd/domain/domain.c) does it and feeds what comes of it. docs/states.md has the picture.
  *
  *   prepare → create → emulator → qemu → unpause → running → … → cleanup → halted
  *
@@ -64,6 +64,7 @@ typedef enum DomainAction {
         DOMAIN_ACTION_NONE,
         DOMAIN_ACTION_CREATE,
         DOMAIN_ACTION_AWAIT_EMULATOR,
+        DOMAIN_ACTION_WATCH_GUEST, /* one that an earlier instance let go; where it is being stopped, it is asked again */
         DOMAIN_ACTION_UNPAUSE,
         DOMAIN_ACTION_ASK_GUEST,     /* to shut down */
         DOMAIN_ACTION_NOTE_EMULATOR, /* its death is all that changed */
@@ -126,3 +127,12 @@ void domain_machine_step(const DomainRules *rules, DomainMachine *m, DomainInput
 #define DOMAIN_BRIEF_LIFE (60 * UINT64_C(1000000))
 #define DOMAIN_WAIT_MAX (10 * UINT64_C(1000000))
 uint64_t domain_machine_wait(const DomainMachine *m);
+
+/*
+ * Our own death. The machine stands where the run record says that an earlier instance was (stage, stop_wanted,
+ * was_running, n_brief); end: what the record says. found: its domain is there. *cut_offs counts the creates that such a
+ * death cut off: one cannot be resumed, so it is torn down and begun again, DOMAIN_CUT_OFFS_MAX times at most.
+ */
+#define DOMAIN_CUT_OFFS_MAX 3
+void domain_machine_resume(const DomainRules *rules, DomainMachine *m, DomainEnd end, bool found, uint32_t *cut_offs,
+        DomainAction *ret);

@@ -1,46 +1,24 @@
 /*
  * One VM's domain, from its order to its end
  *
- * The machine decides, this file does. Callbacks stand in the order of a VM's life: prepared, created,
- * running, ended.
+ * The machine decides, this file has it done: each step gets what it needs, and tells how it ended by a callback that
+ * feeds the machine. The callbacks stand in the order of a VM's life: prepared, made ready, created, running, ended.
  */
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/inotify.h>
 
 #include "common/daemon/log-ids.h"
 #include "common/daemon/log.h"
-#include "common/io/file.h"
 #include "hostd/domain/domain-config.h"
 #include "hostd/domain/domain-private.h"
+#include "hostd/domain/domain-record.h"
+#include "hostd/domain/vgpu-setup.h"
+#include "hostd/helper/core-dump.h"
+#include "hostd/helper/native-driver.h"
 
-#define WIND_UP_PATIENCE (60 * UINT64_C(1000000))
-
-Domain *domain_free(Domain *d) {
-        if (!d)
-                return NULL;
-
-        (void) emulator_state_free(d->emulator_state);
-        (void) helper_process_free(d->function);
-        (void) helper_process_free(d->dump);
-        (void) process_watch_free(d->emulator);
-        (void) process_watch_free(d->device_model);
-        (void) process_watch_free(d->ending);
-        d->folder_watch = folder_watch_free(d->folder_watch);
-        sd_event_source_disable_unref(d->retry);
-        sd_event_source_disable_unref(d->doubt);
-        sd_event_source_disable_unref(d->wait);
-        sd_event_source_disable_unref(d->patience);
-        (void) control_free(d->control);
-        (void) hypervisor_free(d->hypervisor);
-        json_object_put(d->config);
-        start_order_done(&d->order);
-        run_record_done(&d->record);
-        sd_event_unref(d->event);
-        free(d);
-        return NULL;
-}
+/* The record is written first, then the action done. */
 
 static void log_stage(const Domain *d) {
         char vm[sizeof(FIELD_VM) + UUID_TEXT_MAX];
@@ -50,7 +28,7 @@ static void log_stage(const Domain *d) {
                 *d->record.reason ? ", reason " : "", d->record.reason);
 }
 
-void domain_log_death(const Domain *d, const char *what, int status) {
+static void log_death(const Domain *d, const char *what, int status) {
         char vm[sizeof(FIELD_VM) + UUID_TEXT_MAX];
 
         (void) snprintf(vm, sizeof(vm), FIELD_VM "%s", UUID_TEXT(&d->record.uuid));
@@ -58,95 +36,52 @@ void domain_log_death(const Domain *d, const char *what, int status) {
                 d->order.vm.name_label, process_status_to_text(status, (char[80]){}));
 }
 
-/* The record: what the machine, the hypervisor and the watches say, in one place. */
-
-static VmState vm_state_of(const Domain *d) {
-        switch (d->machine.stage) {
-        case DOMAIN_PREPARE:
-        case DOMAIN_CREATE:
-        case DOMAIN_EMULATOR:
-        case DOMAIN_QEMU:
-        case DOMAIN_UNPAUSE:
-        case DOMAIN_WAIT:
-                return d->machine.was_running ? VM_STATE_RUNNING : VM_STATE_STARTING;
-        case DOMAIN_RUNNING:
-        case DOMAIN_CRASHED:
-                return VM_STATE_RUNNING;
-        case DOMAIN_STOP:
-                return VM_STATE_STOPPING;
-        case DOMAIN_DUMP:
-        case DOMAIN_CLEANUP:
-                return d->machine.again ? d->record.state : VM_STATE_STOPPING;
-        case DOMAIN_HALTED:
-        case _DOMAIN_STAGE_MAX:
-        case _DOMAIN_STAGE_INVALID:
-                break;
-        }
-        return VM_STATE_HALTED;
-}
-
-static void set_text(char **text, const char *value) {
-        char *copy = strdup(value);
-
-        /* Without memory the old text stays: a stale stage is better than none. */
-        if (copy) {
-                free(*text);
-                *text = copy;
-        }
-}
-
-/* A guest that reboots is no start. */
-static void count_start(Domain *d) {
-        StartStage stage = start_stage_from_string(domain_stage_to_string(d->machine.stage));
-        StartTimes *times = &d->record.start_times;
-
-        if (times->began != 0 && times->since == 0)
-                return;
-        if (stage >= 0 && !d->machine.was_running)
-                start_times_enter(times, stage, start_times_now());
-        else
-                start_times_end(times, start_times_now());
-}
-
-static void update_record(Domain *d) {
+static uint32_t domid_of(const Domain *d) {
+        Hypervisor *h = d->world.hypervisor;
         DomainStage stage = d->machine.stage;
-        bool plugged = stage == DOMAIN_RUNNING || stage == DOMAIN_STOP || stage == DOMAIN_CRASHED;
-        bool changed = !d->record.stage || !streq(d->record.stage, domain_stage_to_string(stage));
-        RunRecord *rec = &d->record;
 
-        rec->state = vm_state_of(d);
-        rec->progress = domain_stage_progress(stage);
-        rec->domid = d->owned && stage != DOMAIN_WAIT && stage != DOMAIN_CREATE && stage != DOMAIN_HALTED
-                             ? d->hypervisor->ops->domid(d->hypervisor)
-                             : 0;
-        rec->vgpus_active = d->order.n_vgpus > 0 && d->machine.was_running && stage != DOMAIN_HALTED;
-        rec->vgpus_plugged = d->order.n_vgpus > 0 && plugged && !(d->needs_emulator && d->emulator_dead);
-        rec->pcis_plugged = d->order.n_pcis > 0 && plugged;
-        if (d->emulator_dead || stage == DOMAIN_HALTED)
-                rec->emulator = (ProcessId){};
-        if (stage == DOMAIN_HALTED || stage == DOMAIN_CREATE)
-                rec->qemu = (ProcessId){};
-        rec->brief_lives = d->machine.n_brief;
-        set_text(&rec->stage, domain_stage_to_string(stage));
-        set_text(&rec->reason, domain_end_to_string(d->machine.end));
-        if (changed) {
-                count_start(d);
-                log_stage(d);
-        }
+        return d->takedown.owned && stage != DOMAIN_WAIT && stage != DOMAIN_CREATE && stage != DOMAIN_HALTED
+                       ? h->ops->domid(h)
+                       : 0;
 }
 
 int domain_publish(Domain *d) {
+        const DomainView view = {
+                .machine = &d->machine,
+                .has_vgpus = d->order.n_vgpus > 0,
+                .has_pcis = d->order.n_pcis > 0,
+                .emulator_dead = d->emulator.dead,
+                .needs_emulator = d->needs_emulator,
+                .domid = domid_of(d),
+                .now = loop_now(d->world.loop, LOOP_MONOTONIC),
+        };
+        RunFolder *f = d->world.folder;
         int r;
 
-        update_record(d);
-        r = run_record_write(d->program->folder, &d->record);
+        if (domain_record_update(&d->record, &view))
+                log_stage(d);
+        r = f->ops->write_record(f, &d->record);
         if (r < 0)
-                (void) log_errno(r, "Cannot write domain.json in %s", d->program->folder);
+                (void) log_errno(r, "Cannot write domain.json in %s", d->world.program->folder);
         /* An end that is not on disk did not happen: whoever starts us again finds the cleanup and does it
          * once more. */
-        if (d->control && (r >= 0 || d->machine.stage != DOMAIN_HALTED))
-                (void) control_publish(d->control, &d->record);
+        if (d->listens && (r >= 0 || d->machine.stage != DOMAIN_HALTED))
+                f->ops->tell(f, &d->record);
         return r;
+}
+
+void domain_feed(Domain *d, DomainInput input) {
+        DomainStage before = d->machine.stage;
+        DomainAction action;
+        int r = 0;
+
+        domain_machine_step(&d->rules, &d->machine, input, &action);
+        if (action != DOMAIN_ACTION_NONE || d->machine.stage != before)
+                r = domain_publish(d);
+        if (action == DOMAIN_ACTION_HALT && r < 0)
+                loop_exit(d->world.loop, r);
+        else
+                domain_do(d, action);
 }
 
 static _printf_(3, 0) void set_error(Domain *d, ErrorCode code, const char *format, va_list args) {
@@ -177,28 +112,15 @@ void domain_fail(Domain *d, ErrorCode code, const char *format, ...) {
         domain_feed(d, DOMAIN_INPUT_FAILED);
 }
 
-void domain_feed(Domain *d, DomainInput input) {
-        DomainStage before = d->machine.stage;
-        DomainAction action;
-        int r = 0;
-
-        domain_machine_step(&d->rules, &d->machine, input, &action);
-        if (action != DOMAIN_ACTION_NONE || d->machine.stage != before)
-                r = domain_publish(d);
-        if (action == DOMAIN_ACTION_HALT && r < 0)
-                (void) sd_event_exit(d->event, r);
-        else
-                domain_do(d, action);
-}
-
 /* 1. Prepared: the config laid out, memory there, no domain of this VM in the way. */
 
-static void prepare(Domain *d) {
+void domain_prepare(Domain *d) {
+        Hypervisor *h = d->world.hypervisor;
         _cleanup_free_ char *error = NULL;
         GuestState state;
         int r;
 
-        r = d->hypervisor->ops->find(d->hypervisor, &d->order.vm.uuid, &state);
+        r = h->ops->find(h, &d->order.vm.uuid, &state);
         if (r != -ENOENT) {
                 if (r < 0)
                         domain_fail(d, ERROR_DOMAIN_FAILED,
@@ -208,7 +130,7 @@ static void prepare(Domain *d) {
                                 "A domain of this VM exists already: end it before starting the VM.");
                 return;
         }
-        r = d->hypervisor->ops->check_memory(d->hypervisor, d->config, &error);
+        r = h->ops->check_memory(h, d->config, &error);
         if (r == -ENOSPC)
                 domain_fail(d, ERROR_HOST_NOT_ENOUGH_FREE_MEMORY, "%s", error);
         else if (r < 0)
@@ -218,45 +140,82 @@ static void prepare(Domain *d) {
                 domain_feed(d, DOMAIN_INPUT_PREPARED);
 }
 
-/* 2. Created: meanwhile xenvgpu-dm tells its part through dm.json. */
+/* 2. The VGPUs' functions are made ready, by a helper. */
+
+static void build(Domain *d);
+
+static int lay_out_again(Domain *d) {
+        _cleanup_free_ char *error = NULL;
+        struct json_object *config;
+        ErrorCode code;
+        int r;
+
+        r = domain_config_lay_out(&d->order, d->world.program->dm, &config, &code, &error);
+        if (r < 0)
+                return r;
+        json_object_put(d->config);
+        d->config = config;
+        return 0;
+}
+
+static void on_set_up(int result, const char *words, void *userdata) {
+        Domain *d = userdata;
+        int r;
+
+        if (result < 0) {
+                domain_fail(d, ERROR_DOMAIN_FAILED, "%s", words);
+                return;
+        }
+        r = vgpu_setup_take(&d->order, words);
+        if (r > 0)
+                r = lay_out_again(d);
+        if (r >= 0)
+                build(d);
+        else
+                domain_fail(d, ERROR_DOMAIN_FAILED, "The virtual function '%s' cannot be used: %s.", words, strerror(-r));
+}
+
+static void set_up(Domain *d) {
+        _cleanup_(helper_work_done) HelperWork work = {};
+        Processes *p = d->world.processes;
+        int r;
+
+        if (!vgpu_setup_work(d->world.program, &d->order, &work)) {
+                build(d);
+                return;
+        }
+        d->setup = p->ops->end_helper(d->setup);
+        r = p->ops->start_helper(p, &work, on_set_up, d, &d->setup);
+        if (r < 0 && d->order.vgpus[0].kind == VGPU_KIND_MXGPU)
+                domain_fail(d, ERROR_DOMAIN_FAILED, "The virtual function of PGPU %s cannot be chosen: %s.",
+                        PCI_TEXT(&d->order.vgpus[0].physical_pci_address), strerror(-r));
+        else if (r < 0)
+                domain_fail(d, ERROR_DOMAIN_FAILED, "The driver %s cannot be bound: %s.",
+                        native_driver_of(d->order.vgpus[0].kind), strerror(-r));
+}
+
+/* 3. Created: meanwhile xenvgpu-dm tells its part through dm.json. */
 
 static void on_emulator_died(int status, void *userdata) {
         Domain *d = userdata;
 
-        d->emulator_dead = true;
         if (d->machine.stage == DOMAIN_QEMU || d->machine.stage == DOMAIN_UNPAUSE) {
-                domain_fail(d, ERROR_FAILED_TO_START_EMULATOR,
-                        "The vgpu emulator %s while the VM was starting.",
+                domain_fail(d, ERROR_FAILED_TO_START_EMULATOR, "The vgpu emulator %s while the VM was starting.",
                         process_status_to_text(status, (char[80]){}));
                 return;
         }
         if (d->machine.stage != DOMAIN_CLEANUP && d->machine.stage != DOMAIN_DUMP)
-                domain_log_death(d, "display emulator", status);
+                log_death(d, "display emulator", status);
         domain_feed(d, DOMAIN_INPUT_EMULATOR_DIED);
 }
 
-static void watch_emulator(Domain *d, const ProcessId *id) {
-        int r;
-
-        if (id->pid == 0 || (d->record.emulator.pid == id->pid &&
-                                    d->record.emulator.start_time == id->start_time && d->emulator))
-                return;
-        d->emulator = process_watch_free(d->emulator);
-        d->record.emulator = *id;
-        d->emulator_dead = false;
-        r = process_watch_new(d->event, id, on_emulator_died, d, &d->emulator);
-        if (r == -ESRCH)
-                d->emulator_dead = true;
-        else if (r < 0)
-                (void) log_errno(r, "Cannot watch the emulator of VM %s", d->order.vm.name_label);
-}
-
-void domain_read_dm_record(Domain *d) {
+void domain_read_dm(void *userdata) {
         _cleanup_(dm_record_done) DmRecord dm = {};
+        Domain *d = userdata;
 
-        if (dm_record_read(d->program->folder, &dm) < 0)
+        if (d->world.folder->ops->read_dm(d->world.folder, &dm) < 0)
                 return;
-        watch_emulator(d, &dm.emulator);
+        emulator_follow(&d->emulator, &dm.emulator);
         if (dm.qemu.pid > 0)
                 d->record.qemu = dm.qemu;
 
@@ -265,77 +224,75 @@ void domain_read_dm_record(Domain *d) {
         else if (streq(dm.stage, "ready")) {
                 domain_feed(d, DOMAIN_INPUT_DM_READY);
                 /* It ended between its last word and our first look. */
-                if (d->emulator_dead)
+                if (d->emulator.dead)
                         on_emulator_died(-1, d);
         }
 }
 
-static void on_folder(const char *name_or_null, void *userdata) {
-        Domain *d = userdata;
-
-        if (!name_or_null || streq(name_or_null, "dm.json"))
-                domain_read_dm_record(d);
+static void end_creation(Domain *d) {
+        d->creating = false;
+        d->world.folder->ops->unwatch_dm(d->world.folder);
 }
 
 static void on_created(int result, const char *error, void *userdata) {
         _cleanup_(dm_record_done) DmRecord dm = {};
         Domain *d = userdata;
+        RunFolder *f = d->world.folder;
 
-        domain_read_dm_record(d);
-        d->creating = false;
-        d->folder_watch = folder_watch_free(d->folder_watch);
+        domain_read_dm(d);
+        end_creation(d);
         if (d->machine.stage == DOMAIN_CLEANUP)
-                domain_cleanup_after_create(d);
+                takedown_start(&d->takedown); /* which waited for this */
         else if (result >= 0)
                 domain_feed(d, DOMAIN_INPUT_CREATED);
         /* What the device model left is nearer to the cause than the hypervisor's word. */
-        else if (dm_record_read(d->program->folder, &dm) >= 0 && streq(dm.stage, "failed") && *dm.error)
+        else if (f->ops->read_dm(f, &dm) >= 0 && streq(dm.stage, "failed") && *dm.error)
                 domain_fail(d, ERROR_FAILED_TO_START_EMULATOR, "%s", dm.error);
-        else if (result == -ENOSPC)
-                domain_fail(d, ERROR_HOST_NOT_ENOUGH_FREE_MEMORY, "%s", error);
-        else if (result == -ECHILD)
-                domain_fail(d, ERROR_FAILED_TO_START_EMULATOR, "%s", error);
         else
-                domain_fail(d, ERROR_DOMAIN_FAILED, "%s", error);
+                domain_fail(d,
+                        result == -ENOSPC   ? ERROR_HOST_NOT_ENOUGH_FREE_MEMORY
+                        : result == -ECHILD ? ERROR_FAILED_TO_START_EMULATOR
+                                            : ERROR_DOMAIN_FAILED,
+                        "%s", error);
 }
 
-void domain_build(Domain *d) {
-        _cleanup_free_ char *old = path_join(d->program->folder, "dm.json");
-        int r = -ENOMEM;
+static void build(Domain *d) {
+        Hypervisor *h = d->world.hypervisor;
+        RunFolder *f = d->world.folder;
+        int r;
 
-        d->emulator = process_watch_free(d->emulator);
-        d->emulator_dead = false;
-        d->record.emulator = (ProcessId){};
-        d->owned = true;
+        emulator_forget(&d->emulator);
+        d->takedown.owned = true;
         d->creating = true;
-        if (old)
-                r = unlink(old) < 0 && errno != ENOENT ? -errno : 0;
         /* While the domain is made, and no longer: root has 128 instances of inotify on many machines, and all its
          * programs need them. */
+        r = f->ops->watch_dm(f, domain_read_dm, d);
         if (r >= 0)
-                r = folder_watch_new(
-                        d->event, d->program->folder, IN_MOVED_TO, on_folder, d, &d->folder_watch);
-        if (r >= 0)
-                r = d->hypervisor->ops->create(d->hypervisor, d->config, on_created, d);
+                r = h->ops->create(h, d->config, on_created, d);
         if (r < 0) {
-                d->creating = false;
-                d->folder_watch = folder_watch_free(d->folder_watch);
+                end_creation(d);
                 domain_fail(d, ERROR_DOMAIN_FAILED, "The domain cannot be created: %s.", strerror(-r));
         }
 }
 
-/* 3. Unpaused, once the emulator says "running". */
+/* 4. Unpaused, once the emulator says "running". */
 
-static void on_emulator_running(int result, void *userdata) {
+static void watch_guest(Domain *d) {
+        int r = guest_watch_start(&d->guest);
+
+        if (r < 0)
+                domain_fail(d, ERROR_DOMAIN_FAILED, "The domain cannot be watched: %s.", strerror(-r));
+}
+
+static void on_emulator_ready(int result, void *userdata) {
         Domain *d = userdata;
 
-        d->emulator_state = emulator_state_free(d->emulator_state);
         if (result >= 0)
                 domain_feed(d, DOMAIN_INPUT_EMULATOR_RUNNING);
         else if (result == -ETIMEDOUT)
                 domain_fail(d, ERROR_FAILED_TO_START_EMULATOR,
                         "The vgpu emulator did not say \"running\" within %.1f seconds.",
-                        (double) d->program->running_timeout / 1e6);
+                        (double) d->world.program->running_timeout / 1e6);
         else
                 domain_fail(d, ERROR_FAILED_TO_START_EMULATOR,
                         "The vgpu emulator reported an error after qemu was up.");
@@ -344,15 +301,14 @@ static void on_emulator_running(int result, void *userdata) {
 static void await_emulator(Domain *d) {
         int r;
 
-        domain_watch_guest(d);
+        watch_guest(d);
         if (d->machine.stage != DOMAIN_UNPAUSE)
                 return;
-        if (!d->needs_emulator || d->program->emulator_form == EMULATOR_FORM_6X) {
+        if (!d->needs_emulator || d->world.program->emulator_form == EMULATOR_FORM_6X) {
                 domain_feed(d, DOMAIN_INPUT_EMULATOR_RUNNING);
                 return;
         }
-        r = emulator_state_await(d->event, d->hypervisor->ops->domid(d->hypervisor),
-                d->program->running_timeout, on_emulator_running, d, &d->emulator_state);
+        r = emulator_await(&d->emulator);
         if (r < 0)
                 domain_fail(d, ERROR_FAILED_TO_START_EMULATOR, "The emulator's state cannot be watched: %s.",
                         strerror(-r));
@@ -364,12 +320,13 @@ static void on_unpaused(int result, const char *error, void *userdata) {
         if (result < 0)
                 domain_fail(d, ERROR_DOMAIN_FAILED, "%s", error);
         else {
-                d->running_since = start_times_now();
+                d->running_since = loop_now(d->world.loop, LOOP_MONOTONIC);
                 domain_feed(d, DOMAIN_INPUT_UNPAUSED);
         }
 }
 
 static void unpause(Domain *d) {
+        Hypervisor *h = d->world.hypervisor;
         int r;
 
         /* On disk before it is done: what was never let go may be started elsewhere. */
@@ -377,60 +334,140 @@ static void unpause(Domain *d) {
         r = domain_publish(d);
         if (r < 0) {
                 d->record.let_go = false;
-                domain_fail(
-                        d, ERROR_STORAGE_FAILED, "The domain's record cannot be written: %s.", strerror(-r));
+                domain_fail(d, ERROR_STORAGE_FAILED, "The domain's record cannot be written: %s.", strerror(-r));
                 return;
         }
-        r = d->hypervisor->ops->unpause(d->hypervisor, on_unpaused, d);
+        r = h->ops->unpause(h, on_unpaused, d);
         if (r < 0)
                 domain_fail(d, ERROR_DOMAIN_FAILED, "The domain cannot be unpaused: %s.", strerror(-r));
 }
 
-/* 4. The guest is asked to end, or made to; how it ends of itself stands in domain-guest.c. */
+/* 5. The guest ends of itself, or what carries it does; or it is made to end. */
+
+static void on_guest(GuestState state, void *userdata) {
+        static const DomainInput inputs[_GUEST_STATE_MAX] = {
+                [GUEST_POWEROFF] = DOMAIN_INPUT_POWEROFF,
+                [GUEST_REBOOT] = DOMAIN_INPUT_REBOOT,
+                [GUEST_SUSPEND] = DOMAIN_INPUT_SUSPEND,
+                [GUEST_CRASH] = DOMAIN_INPUT_CRASH,
+                [GUEST_WATCHDOG] = DOMAIN_INPUT_WATCHDOG,
+                [GUEST_GONE] = DOMAIN_INPUT_GONE,
+        };
+        Domain *d = userdata;
+
+        if (state == GUEST_REBOOT && after_death_restarts(d->rules.on_reboot) && !d->machine.stop_wanted &&
+                d->machine.stage != DOMAIN_DUMP)
+                d->record.reboots++;
+        d->machine.brief = d->running_since > 0 && loop_now(d->world.loop, LOOP_MONOTONIC) - d->running_since <
+                                                           DOMAIN_BRIEF_LIFE;
+        domain_feed(d, inputs[state]);
+}
+
+static void on_device_model_lost(int status, void *userdata) {
+        Domain *d = userdata;
+
+        log_death(d, "device model", status);
+        domain_set_error(d, ERROR_DOMAIN_FAILED, "The device model of the VM %s, so its domain was destroyed.",
+                process_status_to_text(status, (char[80]){}));
+        domain_feed(d, DOMAIN_INPUT_DM_DIED);
+}
 
 static void ask_guest(Domain *d) {
-        int r;
+        int r = d->world.hypervisor->ops->ask_shutdown(d->world.hypervisor);
 
-        r = d->hypervisor->ops->ask_shutdown(d->hypervisor);
         if (r < 0)
                 (void) log_errno(r, "Cannot ask VM %s to shut down", d->order.vm.name_label);
 }
 
 static void crash_guest(Domain *d) {
-        int r;
+        int r = d->world.hypervisor->ops->crash(d->world.hypervisor);
 
-        r = d->hypervisor->ops->crash(d->hypervisor);
         if (r < 0)
                 (void) log_errno(r, "Cannot end VM %s as crashed", d->order.vm.name_label);
 }
 
-/* 5. Someone wants it to stop. */
+/* 6. Its memory is written to a file. Its domain stands until that is done, or cannot be: what follows does not depend on
+ * it. */
 
-static void on_stop(const Uuid *token, bool force, void *userdata) {
+static void on_dumped(int result, const char *words, void *userdata) {
         Domain *d = userdata;
 
-        d->record.stop_token = *token;
-        d->record.stop_force = d->record.stop_force || force;
-        domain_feed(d, force ? DOMAIN_INPUT_STOP_FORCE : DOMAIN_INPUT_STOP);
-        (void) domain_publish(d);
+        d->dump = d->world.processes->ops->end_helper(d->dump);
+        if (result >= 0)
+                log_notice("The core of VM %s is in %s.", d->order.vm.name_label, words);
+        else {
+                core_dump_forget(d->world.program, &d->record.uuid);
+                log_warning("There is no core of VM %s. %s", d->order.vm.name_label, words);
+        }
+        domain_feed(d, DOMAIN_INPUT_DUMPED);
 }
 
-static int on_patience_end(sd_event_source *source, uint64_t usec, void *userdata) {
-        Domain *d = userdata;
-
-        log_warning("VM %s did not power off, ending it by force.", d->order.vm.name_label);
-        domain_feed(d, DOMAIN_INPUT_STOP_FORCE);
-        return 0;
-}
-
-void domain_wind_up(Domain *d) {
+static void dump(Domain *d) {
+        _cleanup_(helper_work_done) HelperWork work = {};
+        const DomainProgram *program = d->world.program;
+        Processes *p = d->world.processes;
         int r;
 
-        if (d->patience)
+        if (program->core_dumps == 0 || isempty(program->core_dump_folder)) {
+                log_notice("No core of VM %s is written: the settings want none.", d->order.vm.name_label);
+                domain_feed(d, DOMAIN_INPUT_DUMPED);
                 return;
-        r = sd_event_add_time_relative(
-                d->event, &d->patience, CLOCK_MONOTONIC, WIND_UP_PATIENCE, 0, on_patience_end, d);
-        domain_feed(d, r < 0 ? DOMAIN_INPUT_STOP_FORCE : DOMAIN_INPUT_STOP);
+        }
+        work = core_dump_work(program, &d->record.uuid, domid_of(d));
+        r = p->ops->start_helper(p, &work, on_dumped, d, &d->dump);
+        if (r < 0)
+                on_dumped(r, strerror(-r), d);
+}
+
+static void give_up_dump(Domain *d) {
+        if (!d->dump)
+                return;
+        d->dump = d->world.processes->ops->end_helper(d->dump);
+        core_dump_forget(d->world.program, &d->record.uuid);
+        log_warning("The core of VM %s is given up, since the VM is to end.", d->order.vm.name_label);
+}
+
+/* 7. It is taken down. */
+
+static void on_taken_down(void *userdata) {
+        Domain *d = userdata;
+
+        emulator_forget(&d->emulator);
+        d->record.qemu = (ProcessId){};
+        domain_feed(d, DOMAIN_INPUT_CLEANED);
+}
+
+static void take_down(Domain *d) {
+        emulator_await_no_more(&d->emulator);
+        d->setup = d->world.processes->ops->end_helper(d->setup);
+        give_up_dump(d);
+        loop_timer_stop(d->wait);
+        guest_watch_stop(&d->guest);
+
+        /* A cancelled create calls back, and the takedown begins then. */
+        if (d->creating)
+                d->world.hypervisor->ops->cancel_create(d->world.hypervisor);
+        else
+                takedown_start(&d->takedown);
+}
+
+/* 8. One that reboots in a loop waits for its next domain. */
+
+static void on_wait_end(void *userdata) {
+        domain_feed(userdata, DOMAIN_INPUT_WAITED);
+}
+
+static void wait_for_next(Domain *d) {
+        uint64_t wait = domain_machine_wait(&d->machine);
+        int r;
+
+        log_warning("VM %s ended %" PRIu32 " times in a row within %.0f s of its start: its next domain is made in "
+                    "%.0f s.",
+                d->order.vm.name_label, d->machine.n_brief, (double) DOMAIN_BRIEF_LIFE / 1e6,
+                (double) wait / 1e6);
+        r = loop_call_in(d->world.loop, &d->wait, wait, on_wait_end, d);
+        if (r < 0)
+                loop_exit(d->world.loop, r);
 }
 
 void domain_do(Domain *d, DomainAction action) {
@@ -439,10 +476,15 @@ void domain_do(Domain *d, DomainAction action) {
         case DOMAIN_ACTION_NOTE_EMULATOR:
                 break;
         case DOMAIN_ACTION_CREATE:
-                domain_choose_function(d);
+                set_up(d);
                 break;
         case DOMAIN_ACTION_AWAIT_EMULATOR:
                 await_emulator(d);
+                break;
+        case DOMAIN_ACTION_WATCH_GUEST:
+                watch_guest(d);
+                if (d->machine.stage == DOMAIN_STOP)
+                        ask_guest(d);
                 break;
         case DOMAIN_ACTION_UNPAUSE:
                 unpause(d);
@@ -454,93 +496,70 @@ void domain_do(Domain *d, DomainAction action) {
                 crash_guest(d);
                 break;
         case DOMAIN_ACTION_DUMP:
-                domain_dump(d);
+                dump(d);
                 break;
         case DOMAIN_ACTION_CLEANUP:
-                domain_cleanup(d);
+                take_down(d);
                 break;
         case DOMAIN_ACTION_WAIT:
-                domain_wait(d);
+                wait_for_next(d);
                 break;
         case DOMAIN_ACTION_HALT:
-                (void) sd_event_exit(d->event, 0);
+                loop_exit(d->world.loop, 0);
                 break;
         }
 }
 
-int domain_listen(Domain *d) {
-        int r;
+int domain_new(const DomainWorld *world, Domain **ret) {
+        Domain *d = calloc(1, sizeof(*d));
 
-        r = control_new(d->event, d->program->folder, on_stop, d, &d->control);
-        return r < 0 ? log_errno(r, "Cannot listen in %s", d->program->folder) : 0;
-}
-
-int domain_new(sd_event *event, const DomainProgram *program, Hypervisor *hypervisor, Domain **ret) {
-        Domain *d;
-        int r;
-
-        d = calloc(1, sizeof(*d));
-        if (!d) {
-                (void) hypervisor_free(hypervisor);
+        if (!d)
                 return -ENOMEM;
-        }
-        d->event = sd_event_ref(event);
-        d->program = program;
-        d->hypervisor = hypervisor;
-        r = process_id_of(getpid(), &d->record.program);
-        if (r < 0) {
-                (void) domain_free(d);
-                return r;
-        }
+        d->world = *world;
+        d->record.program = world->self;
+        d->emulator = (EmulatorStep){
+                .world = &d->world,
+                .id = &d->record.emulator,
+                .died = on_emulator_died,
+                .ready = on_emulator_ready,
+                .userdata = d,
+        };
+        d->guest = (GuestWatch){
+                .world = &d->world,
+                .vm = &d->order.vm.uuid,
+                .machine = &d->machine,
+                .qemu = &d->record.qemu,
+                .changed = on_guest,
+                .lost = on_device_model_lost,
+                .userdata = d,
+        };
+        d->takedown = (Takedown){
+                .world = &d->world,
+                .machine = &d->machine,
+                .record = &d->record,
+                .done = on_taken_down,
+                .userdata = d,
+        };
         *ret = d;
         return 0;
 }
 
-static int read_order(Domain *d) {
-        JsonReader reader = {};
-        int r;
+Domain *domain_free(Domain *d) {
+        const ProcessOps *processes;
 
-        r = run_order_read(&reader, d->program->folder, &d->order);
-        if (r == -EBADMSG) {
-                log_error("Cannot use order.json in %s: %s", d->program->folder, reader.error);
-                return r;
-        }
-        if (r < 0)
-                return log_errno(r, "Cannot read order.json in %s", d->program->folder);
-
-        d->needs_emulator = d->order.n_vgpus > 0 && d->order.vgpus[0].kind == VGPU_KIND_NVIDIA;
-        domain_config_rules(d->order.vm.config, &d->rules);
-        d->rules.crash_on_emulator_death = d->program->crash_on_emulator_death;
-        d->record.uuid = d->order.vm.uuid;
-        d->record.token = d->order.token;
-        return 0;
-}
-
-int domain_begin(Domain *d) {
-        _cleanup_free_ char *error = NULL;
-        ErrorCode code = ERROR_NONE;
-        int r, laid_out;
-
-        r = read_order(d);
-        if (r < 0)
-                return r;
-        laid_out = domain_config_lay_out(&d->order, d->program->dm, &d->config, &code, &error);
-        if (laid_out < 0 && laid_out != -EINVAL)
-                return laid_out;
-
-        r = domain_adopt(d);
-        if (r != 0)
-                return r < 0 ? r : 0;
-
-        r = domain_listen(d);
-        if (r < 0)
-                return r;
-        (void) domain_publish(d);
-        if (laid_out < 0)
-                domain_fail(d, code, "%s", error);
-        else if (!uuid_is_null(&d->record.stop_token)) /* of an instance that was cut off as it prepared */
-                domain_feed(d, DOMAIN_INPUT_STOP);
-        else
-                prepare(d);
-        return 0;
+        if (!d)
+                return NULL;
+        processes = d->world.processes->ops;
+        (void) processes->end_helper(d->setup);
+        (void) processes->end_helper(d->dump);
+        emulator_done(&d->emulator);
+        guest_watch_done(&d->guest);
+        takedown_done(&d->takedown);
+        (void) loop_timer_free(d->wait);
+        (void) loop_timer_free(d->patience);
+        json_object_put(d->config);
+        start_order_done(&d->order);
+        run_record_done(&d->record);
+        free(d);
+        return NULL;
 }

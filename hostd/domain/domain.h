@@ -3,19 +3,29 @@
 /*
  * One VM's domain, from its order to its end
  *
- * Reads order.json in the run folder, does what the state machine says (hostd/domain/domain-state.h), and
- * keeps domain.json. The event loop ends with 0 once the record says "halted".
+ * Reads the order, does what the state machine says (hostd/domain/domain-state.h), and keeps the run record. The loop
+ * ends with 0 once the record says "halted".
  */
 
-#include <systemd/sd-event.h>
-
+#include "common/base/loop.h"
+#include "hostd/domain/run-folder.h"
+#include "hostd/helper/processes.h"
 #include "hostd/hypervisor/hypervisor.h"
 #include "hostd/run/program.h"
 
+/* All that it asks of the world. Each must outlive the domain. */
+typedef struct DomainWorld {
+        const DomainProgram *program;
+        ProcessId self; /* who holds the domain */
+        Loop *loop;
+        Hypervisor *hypervisor;
+        Processes *processes;
+        RunFolder *folder;
+} DomainWorld;
+
 typedef struct Domain Domain;
 
-/* Takes the hypervisor over. The program's texts must outlive the domain. */
-int domain_new(sd_event *event, const DomainProgram *program, Hypervisor *hypervisor, Domain **ret);
+int domain_new(const DomainWorld *world, Domain **ret);
 Domain *domain_free(Domain *d); /* what runs goes on */
 DEFINE_CLEANUP(Domain *, domain_free)
 
@@ -23,5 +33,5 @@ DEFINE_CLEANUP(Domain *, domain_free)
  * when it has not done so after a minute. */
 void domain_wind_up(Domain *d);
 
-/* Starts the VM, or goes on where domain.json says that an earlier instance was. */
+/* Starts the VM, or goes on where its record says that an earlier instance was. */
 int domain_begin(Domain *d);

@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <time.h>
 
+#include "common/daemon/event-loop.h"
 #include "common/daemon/log.h"
 #include "common/io/file.h"
 #include "hostd/domain/domain.h"
@@ -66,9 +67,48 @@ static int set_up_process(const DomainProgram *p) {
         return dm_settings_export(p);
 }
 
-static int open_hypervisor(sd_event *event, const DomainProgram *p, Hypervisor **ret) {
-        return streq(p->hypervisor, "libxl") ? libxl_hypervisor_new(event, p->folder, ret)
-                                             : sim_hypervisor_new(event, p->sim_dir, p->dm, ret);
+/* All that a domain asks of the world, on one loop. */
+typedef struct Parts {
+        sd_event *event;
+        EventProcesses processes;
+        Loop *loop;
+        Hypervisor *hypervisor;
+        RunFolder *folder;
+        Domain *domain;
+} Parts;
+
+static void parts_done(Parts *p) {
+        (void) domain_free(p->domain);
+        (void) event_folder_free(p->folder);
+        (void) hypervisor_free(p->hypervisor);
+        (void) event_loop_free(p->loop);
+        sd_event_unref(p->event);
+}
+
+static int open_hypervisor(const DomainProgram *p, Parts *parts) {
+        int r;
+
+        r = streq(p->hypervisor, "libxl") ? libxl_hypervisor_new(parts->event, p->folder, &parts->hypervisor)
+                                          : sim_hypervisor_new(parts->event, p->sim_dir, p->dm, &parts->hypervisor);
+        return r < 0 ? log_errno(r, "Cannot reach the hypervisor (%s) and its xenstore", p->hypervisor) : 0;
+}
+
+static int make_domain(const DomainProgram *p, Parts *parts) {
+        DomainWorld world = { .program = p, .processes = &parts->processes.processes };
+        int r;
+
+        parts->processes = event_processes(parts->event);
+        r = event_loop_new(parts->event, &parts->loop);
+        if (r >= 0)
+                r = event_folder_new(parts->event, p->folder, &parts->folder);
+        if (r >= 0)
+                r = process_id_of(getpid(), &world.self);
+        if (r < 0)
+                return r;
+        world.loop = parts->loop;
+        world.hypervisor = parts->hypervisor;
+        world.folder = parts->folder;
+        return domain_new(&world, &parts->domain);
 }
 
 static void on_child_reaped(pid_t pid, int status, void *userdata) {
@@ -81,28 +121,22 @@ static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *
 }
 
 static int run(const DomainProgram *p) {
-        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
-        _cleanup_(domain_freep) Domain *domain = NULL;
-        Hypervisor *hypervisor;
+        _cleanup_(parts_done) Parts parts = {};
         int r;
 
-        r = sd_event_new(&event);
+        r = sd_event_new(&parts.event);
         if (r < 0)
                 return log_errno(r, "Cannot set up the process");
-        r = open_hypervisor(event, p, &hypervisor);
-        if (r < 0)
-                return log_errno(r, "Cannot reach the hypervisor (%s) and its xenstore", p->hypervisor);
-        r = domain_new(event, p, hypervisor, &domain);
-        /* From here on the hypervisor lives as long as the loop runs. */
+        r = open_hypervisor(p, &parts);
         if (r >= 0)
-                r = reaper_attach(event, on_child_reaped, hypervisor);
+                r = make_domain(p, &parts);
         if (r >= 0)
-                r = sd_event_add_signal(event, NULL, SIGTERM, on_terminate, domain);
+                r = reaper_attach(parts.event, on_child_reaped, parts.hypervisor);
         if (r >= 0)
-                r = domain_begin(domain);
-        if (r < 0)
-                return r;
-        return sd_event_loop(event);
+                r = sd_event_add_signal(parts.event, NULL, SIGTERM, on_terminate, parts.domain);
+        if (r >= 0)
+                r = domain_begin(parts.domain);
+        return r < 0 ? r : sd_event_loop(parts.event);
 }
 
 int main(int argc, char **argv) {

@@ -33,6 +33,7 @@ typedef enum GuestState {
 typedef struct Hypervisor Hypervisor;
 typedef void (*HypervisorDone)(int result, const char *error, void *userdata);
 typedef void (*GuestChanged)(GuestState state, void *userdata);
+typedef void (*EmulatorChanged)(const char *state, void *userdata);
 
 typedef struct HypervisorOps {
         /* 0, or -ENOSPC with a sentence (caller frees) when the host's free memory does not do for the
@@ -58,6 +59,11 @@ typedef struct HypervisorOps {
         /* Tells the state now and at each change, until stopped. Also what ended while nobody watched. */
         int (*watch)(Hypervisor *h, GuestChanged changed, void *userdata);
         void (*unwatch)(Hypervisor *h);
+
+        /* Tells what the domain's display emulator says of itself ("running"; "error", also where that cannot be heard any
+         * more), now and at each change, until stopped. */
+        int (*watch_emulator)(Hypervisor *h, EmulatorChanged changed, void *userdata);
+        void (*unwatch_emulator)(Hypervisor *h);
 
         /* Takes over the domain of that uuid. -ENOENT. */
         int (*find)(Hypervisor *h, const Uuid *uuid, GuestState *ret);

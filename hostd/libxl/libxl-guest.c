@@ -260,6 +260,19 @@ int libxl_op_watch(Hypervisor *hypervisor, GuestChanged changed, void *userdata)
         return libxl_error_to_errno(libxl_evenable_domain_death(h->loop.ctx, h->domid, 0, &h->death));
 }
 
+void libxl_op_unwatch_emulator(Hypervisor *hypervisor) {
+        LibxlHypervisor *h = libxl_of(hypervisor);
+
+        h->emulator = emulator_watch_free(h->emulator);
+}
+
+int libxl_op_watch_emulator(Hypervisor *hypervisor, EmulatorChanged changed, void *userdata) {
+        LibxlHypervisor *h = libxl_of(hypervisor);
+
+        libxl_op_unwatch_emulator(hypervisor);
+        return emulator_watch_new(h->loop.event, libxl_op_domid(hypervisor), changed, userdata, &h->emulator);
+}
+
 /* 3. Asked to leave: through the drivers that know Xen, or else by its power button. */
 
 static void on_button(libxl_ctx *ctx, int rc, void *userdata) {

@@ -163,6 +163,7 @@ static Hypervisor *free_hypervisor(Hypervisor *hypervisor) {
         (void) helper_process_free(h->passthrough);
         h->naming = sd_event_source_disable_unref(h->naming);
         (void) process_watch_free(h->device_model_end);
+        libxl_op_unwatch_emulator(hypervisor);
         operation_forget(&h->operation);
         operation_forget(&h->unpausing);
         if (h->in_air > 0)
@@ -193,6 +194,8 @@ static const HypervisorOps libxl_ops = {
         .give_back = give_back,
         .watch = libxl_op_watch,
         .unwatch = libxl_op_unwatch,
+        .watch_emulator = libxl_op_watch_emulator,
+        .unwatch_emulator = libxl_op_unwatch_emulator,
         .find = libxl_op_find,
         .device_model = libxl_op_device_model,
         .child_reaped = child_reaped,

@@ -5,6 +5,7 @@
  * life) and libxl-hypervisor.c (its end, and the whole)
  */
 
+#include "hostd/hypervisor/emulator-watch.h"
 #include "hostd/hypervisor/operation.h"
 #include "hostd/libxl/libxl-loop.h"
 #include "hostd/helper/passthrough.h"
@@ -46,6 +47,7 @@ typedef struct LibxlHypervisor {
         GuestChanged changed;
         void *changed_userdata;
         GuestState last;
+        EmulatorWatch *emulator;
         struct xendevicemodel_handle *calls;
 } LibxlHypervisor;
 
@@ -75,6 +77,8 @@ int libxl_op_ask_shutdown(Hypervisor *hypervisor);
 int libxl_op_crash(Hypervisor *hypervisor);
 int libxl_op_watch(Hypervisor *hypervisor, GuestChanged changed, void *userdata);
 void libxl_op_unwatch(Hypervisor *hypervisor);
+int libxl_op_watch_emulator(Hypervisor *hypervisor, EmulatorChanged changed, void *userdata);
+void libxl_op_unwatch_emulator(Hypervisor *hypervisor);
 int libxl_op_find(Hypervisor *hypervisor, const Uuid *uuid, GuestState *ret);
 int libxl_op_device_model(Hypervisor *hypervisor, ProcessId *ret);
 void libxl_guest_attach(LibxlHypervisor *h); /* events of libxl come to us from now on */

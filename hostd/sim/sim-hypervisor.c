@@ -13,6 +13,7 @@
 #include "common/json/json-get.h"
 #include "hostd/helper/folder-watch.h"
 #include "hostd/helper/process-watch.h"
+#include "hostd/hypervisor/emulator-watch.h"
 #include "hostd/hypervisor/operation.h"
 #include "hostd/run/xenstore.h"
 #include "hostd/sim/sim-folder.h"
@@ -42,6 +43,7 @@ typedef struct SimHypervisor {
         FolderWatch *folder_watch;
         sd_event_source *first_look;
         GuestState last;
+        EmulatorWatch *emulator;
 } SimHypervisor;
 
 static SimHypervisor *sim(Hypervisor *h) {
@@ -278,6 +280,15 @@ static int sim_watch(Hypervisor *h, GuestChanged changed, void *userdata) {
         return sd_event_add_defer(s->event, &s->first_look, on_first_look, s);
 }
 
+static void sim_unwatch_emulator(Hypervisor *h) {
+        sim(h)->emulator = emulator_watch_free(sim(h)->emulator);
+}
+
+static int sim_watch_emulator(Hypervisor *h, EmulatorChanged changed, void *userdata) {
+        sim_unwatch_emulator(h);
+        return emulator_watch_new(sim(h)->event, sim(h)->domid, changed, userdata, &sim(h)->emulator);
+}
+
 /* 4. destroy: the device model ends, then what is left of its group, then the keys and the folder. */
 
 static void remove_all(SimHypervisor *s) {
@@ -345,6 +356,7 @@ static Hypervisor *sim_free(Hypervisor *h) {
         SimHypervisor *s = sim(h);
 
         sim_unwatch(h);
+        sim_unwatch_emulator(h);
         operation_forget(&s->operation);
         operation_forget(&s->unpausing);
         sd_event_source_disable_unref(s->timer);
@@ -369,6 +381,8 @@ static const HypervisorOps sim_ops = {
         .destroy = sim_destroy,
         .watch = sim_watch,
         .unwatch = sim_unwatch,
+        .watch_emulator = sim_watch_emulator,
+        .unwatch_emulator = sim_unwatch_emulator,
         .find = sim_find,
         .device_model = sim_device_model,
         .free = sim_free,

@@ -1,503 +1,619 @@
 /*
- * A domain's life over a hypervisor that says what was asked of it
- *
- * The order has no GPU, so that nothing runs beside the hypervisor; each of its operations ends at once.
+ * A domain's whole life, from its order to its end, on a stage
  */
 
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <sys/wait.h>
 
-#include <cmocka.h>
+#include "tests/unit/hostd-domain/stage.h"
 
-#include "common/io/file.h"
-#include "hostd/domain/domain.h"
-#include "hostd/run/run-record.h"
+#define TEST(function) cmocka_unit_test_setup_teardown(function, stage_set_up, stage_tear_down)
 
-#define VM "11111111-1111-4111-8111-111111111111"
-#define TOKEN "22222222-2222-4222-8222-222222222222"
-
-typedef struct Host {
-        Hypervisor hypervisor; /* first */
-        sd_event *event;
-        char *folder;
-        int found; /* what find() says */
-        GuestState state;
-        unsigned n_creates, n_destroys, n_give_backs;
-        ProcessId qemu;
-        GuestChanged changed;
-        void *changed_userdata;
-        HypervisorDone done;
-        void *done_userdata;
-        sd_event_source *deferred;
-} Host;
-
-static Host *host_of(Hypervisor *h) {
-        return CONTAINER_OF(h, Host, hypervisor);
+static void run_to_running(Stage *s) {
+        stage_begin(s);
+        stage_assert_at(s, "running");
 }
 
-static int on_deferred(sd_event_source *source, void *userdata) {
-        Host *host = userdata;
-
-        host->deferred = sd_event_source_disable_unref(host->deferred);
-        host->done(0, "", host->done_userdata);
-        return 0;
+/* With a VGPU, as far as its device model and emulator bring it. */
+static void bring_up(Stage *s, const char *stage) {
+        s->slow_create = true;
+        stage_order(s, /* n_vgpus= */ 1, "");
+        stage_begin(s);
+        stage_assert_at(s, "create");
+        if (streq(stage, "create"))
+                return;
+        stage_dm(s, "emulator");
+        stage_assert_at(s, "emulator");
+        if (streq(stage, "emulator"))
+                return;
+        stage_dm(s, "ready");
+        stage_assert_at(s, "qemu");
+        if (streq(stage, "qemu"))
+                return;
+        stage_finish_create(s, 0, "");
+        stage_assert_at(s, "unpause");
+        if (streq(stage, "unpause"))
+                return;
+        stage_emulator(s, "initialising");
+        stage_emulator(s, "running");
+        stage_assert_at(s, "running");
 }
 
-static int end_soon(Hypervisor *h, HypervisorDone done, void *userdata) {
-        Host *host = host_of(h);
+static void a_vm_with_a_vgpu_lives_from_its_order_to_its_end(void **state) {
+        Stage *s = *state;
 
-        assert_null(host->deferred);
-        host->done = done;
-        host->done_userdata = userdata;
-        return sd_event_add_defer(host->event, &host->deferred, on_deferred, host);
-}
+        bring_up(s, "running");
+        assert_int_equal(s->n_unpauses, 1);
+        {
+                _cleanup_(run_record_done) RunRecord record = stage_record(s);
 
-static int check_memory(Hypervisor *h, struct json_object *config, char **ret_error) {
-        return 0;
-}
-
-static ProcessId start_process(void) {
-        ProcessId id;
-        pid_t pid;
-
-        pid = fork();
-        if (pid == 0)
-                for (;;)
-                        (void) pause();
-        assert_true(pid > 0);
-        assert_int_equal(process_id_of(pid, &id), 0);
-        return id;
-}
-
-static void end_process(ProcessId *id) {
-        if (id->pid > 0 && kill(id->pid, SIGKILL) == 0)
-                (void) waitpid(id->pid, NULL, 0);
-        *id = (ProcessId){};
-}
-
-static int create(Hypervisor *h, struct json_object *config, HypervisorDone done, void *userdata) {
-        host_of(h)->n_creates++;
-        host_of(h)->qemu = start_process();
-        return end_soon(h, done, userdata);
-}
-
-static void cancel_create(Hypervisor *h) {
-}
-
-static uint32_t domid(Hypervisor *h) {
-        return host_of(h)->n_creates;
-}
-
-static int ask_shutdown(Hypervisor *h) {
-        return 0;
-}
-
-static int destroy(Hypervisor *h, HypervisorDone done, void *userdata) {
-        host_of(h)->n_destroys++;
-        end_process(&host_of(h)->qemu);
-        return end_soon(h, done, userdata);
-}
-
-static int give_back(Hypervisor *h, HypervisorDone done, void *userdata) {
-        host_of(h)->n_give_backs++;
-        return end_soon(h, done, userdata);
-}
-
-static int watch(Hypervisor *h, GuestChanged changed, void *userdata) {
-        host_of(h)->changed = changed;
-        host_of(h)->changed_userdata = userdata;
-        return 0;
-}
-
-static void unwatch(Hypervisor *h) {
-}
-
-static int find(Hypervisor *h, const Uuid *uuid, GuestState *ret) {
-        *ret = host_of(h)->state;
-        return host_of(h)->found;
-}
-
-static int device_model(Hypervisor *h, ProcessId *ret) {
-        *ret = host_of(h)->qemu;
-        return ret->pid > 0 ? 0 : -ENOENT;
-}
-
-static Hypervisor *keep(Hypervisor *h) {
-        return NULL;
-}
-
-static const HypervisorOps ops = {
-        .check_memory = check_memory,
-        .create = create,
-        .cancel_create = cancel_create,
-        .domid = domid,
-        .unpause = end_soon,
-        .ask_shutdown = ask_shutdown,
-        .crash = ask_shutdown,
-        .destroy = destroy,
-        .give_back = give_back,
-        .watch = watch,
-        .unwatch = unwatch,
-        .find = find,
-        .device_model = device_model,
-        .free = keep,
-};
-
-static void write_order(const char *folder, const char *more) {
-        static const char format[] =
-                "{\"version\":1,\"epoch\":1,\"token\":\"" TOKEN "\",\"vm\":{\"uuid\":\"" VM
-                "\",\"name_label\":\"one\",\"owner\":\"\",\"affinity\":\"\",\"platform\":{},\"config\":{"
-                "\"c_info\":{\"type\":\"hvm\",\"name\":\"one\"},\"b_info\":{\"max_vcpus\":1,\"max_memkb\":65536,"
-                "\"target_memkb\":65536,\"type.hvm\":{}}%s%s}},\"pcis\":[],\"vgpus\":[]}";
-        char text[1024];
-
-        (void) snprintf(text, sizeof(text), format, *more ? "," : "", more);
-        assert_int_equal(run_order_write(folder, text), 0);
-}
-
-static int set_up(void **state) {
-        Host *host = calloc(1, sizeof(*host));
-
-        assert_non_null(host);
-        host->hypervisor.ops = &ops;
-        host->found = -ENOENT;
-        host->state = GUEST_RUNNING;
-        host->folder = strdup("/tmp/xenvgpu-test-XXXXXX");
-        assert_non_null(mkdtemp(host->folder));
-        assert_true(sd_event_new(&host->event) >= 0);
-        write_order(host->folder, "");
-        *state = host;
-        return 0;
-}
-
-static int tear_down(void **state) {
-        Host *host = *state;
-
-        end_process(&host->qemu);
-        sd_event_source_disable_unref(host->deferred);
-        sd_event_unref(host->event);
-        assert_int_equal(remove_tree(host->folder), 0);
-        free(host->folder);
-        free(host);
-        return 0;
-}
-
-static Domain *begin(Host *host, DomainProgram *program) {
-        Domain *d = NULL;
-
-        *program = (DomainProgram){ .folder = host->folder, .dm = "/bin/true" };
-        assert_int_equal(domain_new(host->event, program, &host->hypervisor, &d), 0);
-        assert_int_equal(domain_begin(d), 0);
-        return d;
-}
-
-/* Until its record has come to the stage; an end is one too. */
-static void run_until(Host *host, const char *stage) {
-        for (int i = 0; i < 200; i++) {
-                _cleanup_(run_record_done) RunRecord record = {};
-
-                if (run_record_read(host->folder, &record) >= 0 && streq(record.stage, stage))
-                        return;
-                if (sd_event_get_state(host->event) == SD_EVENT_FINISHED)
-                        break;
-                assert_true(sd_event_run(host->event, 50000) >= 0);
+                assert_int_equal(record.state, VM_STATE_RUNNING);
+                assert_int_equal(record.domid, 1);
+                assert_true(record.let_go && record.vgpus_active && record.vgpus_plugged);
+                assert_int_equal(record.emulator.pid, s->dm.emulator.pid);
+                assert_int_equal(record.qemu.pid, s->qemu.pid);
         }
-        fail_msg("never came to stage %s", stage);
+        stage_run(s, 30 * 86400);
+        stage_stop(s, /* force= */ false);
+        stage_assert_at(s, "stop");
+        assert_int_equal(s->n_asks, 1);
+        stage_run(s, 30 * 86400); /* a guest may take its time */
+        stage_assert_at(s, "stop");
+        stage_guest(s, GUEST_POWEROFF);
+        assert_int_equal(s->n_destroys, 1);
+        assert_int_equal(s->n_give_backs, 1);
+        stage_assert_end(s, "stopped", "");
 }
 
-static void write_record(Host *host, const char *stage) {
-        RunRecord record = {
-                .state = VM_STATE_STARTING,
-                .stage = (char *) stage,
-                .reason = (char *) "",
+static void each_stage_of_a_start_is_timed(void **state) {
+        Stage *s = *state;
+
+        s->slow_create = true;
+        stage_order(s, /* n_vgpus= */ 1, "");
+        stage_begin(s);
+        stage_run(s, 1);
+        stage_dm(s, "emulator");
+        stage_run(s, 2);
+        stage_dm(s, "ready");
+        stage_run(s, 3);
+        stage_finish_create(s, 0, "");
+        stage_run(s, 4);
+        stage_emulator(s, "running");
+        stage_run(s, 100);
+        {
+                _cleanup_(run_record_done) RunRecord record = stage_record(s);
+                _cleanup_free_ char *text = NULL;
+
+                assert_int_equal(start_times_to_text(&record.start_times, &text), 0);
+                assert_string_equal(text, "create 1.00, emulator 2.00, qemu 3.00, unpause 4.00");
+        }
+        stage_stop(s, /* force= */ true);
+        stage_assert_end(s, "stopped", "");
+}
+
+static void assert_says(const Stage *s, const char *words) {
+        _cleanup_(run_record_done) RunRecord record = stage_record(s);
+
+        if (!strstr(strempty(record.error_message), words))
+                fail_msg("'%s' does not say '%s'", strempty(record.error_message), words);
+}
+
+static void an_emulator_that_never_runs_is_given_up(void **state) {
+        Stage *s = *state;
+
+        bring_up(s, "unpause");
+        stage_run(s, 3599);
+        stage_assert_at(s, "unpause");
+        stage_run(s, 1 + 60); /* what may be late is a 64th of it */
+        stage_assert_end(s, "failed", STAGE_ERROR("FailedToStartEmulator"));
+        assert_says(s, "did not say \"running\" within 3600.0 seconds");
+        assert_int_equal(s->n_unpauses, 0);
+}
+
+static void an_emulator_that_reports_an_error_ends_the_start(void **state) {
+        Stage *s = *state;
+
+        bring_up(s, "unpause");
+        stage_emulator(s, "error");
+        stage_assert_end(s, "failed", STAGE_ERROR("FailedToStartEmulator"));
+        assert_says(s, "reported an error");
+}
+
+/* Before qemu the device model waits for it too, and says what it saw. */
+static void an_emulator_that_dies_is_told_by_who_waits_for_it(void **state) {
+        Stage *s = *state;
+
+        bring_up(s, "emulator");
+        stage_kill(s, &s->dm.emulator);
+        stage_assert_at(s, "emulator");
+        s->dm.error = (char *) "The vgpu emulator exited unexpectedly with status 3.";
+        s->dm.emulator = (ProcessId){};
+        stage_dm(s, "failed");
+        stage_finish_create(s, -ECHILD, "The device model exited.");
+        stage_assert_end(s, "failed", STAGE_ERROR("FailedToStartEmulator"));
+        assert_says(s, "status 3");
+}
+
+static void an_emulator_that_dies_after_qemu_cancels_the_create(void **state) {
+        Stage *s = *state;
+
+        bring_up(s, "qemu");
+        stage_kill(s, &s->dm.emulator);
+        assert_int_equal(s->n_cancels, 1);
+        stage_assert_end(s, "failed", STAGE_ERROR("FailedToStartEmulator"));
+        assert_says(s, "was killed by signal 9 (Killed) while the VM was starting");
+}
+
+static void a_stop_cancels_a_create(void **state) {
+        static const char *const stages[] = { "create", "emulator", "qemu" };
+
+        for (size_t i = 0; i < ARRAY_SIZE(stages); i++) {
+                Stage *s;
+
+                assert_int_equal(stage_set_up((void **) &s), 0);
+                bring_up(s, stages[i]);
+                stage_stop(s, /* force= */ false);
+                assert_int_equal(s->n_cancels, 1);
+                stage_assert_end(s, "stopped", "");
+                assert_int_equal(stage_tear_down((void **) &s), 0);
+        }
+}
+
+static void failures_of_a_create_are_told_apart(void **state) {
+        static const struct {
+                int result;
+                const char *error;
+        } cases[] = {
+                { -EIO, STAGE_ERROR("DomainFailed") },
+                { -ENOSPC, STAGE_ERROR("HostNotEnoughFreeMemory") },
+                { -ECHILD, STAGE_ERROR("FailedToStartEmulator") },
         };
 
-        assert_int_equal(uuid_from_string(VM, &record.uuid), 0);
-        assert_int_equal(uuid_from_string(TOKEN, &record.token), 0);
-        assert_int_equal(process_id_of(getpid(), &record.program), 0);
-        assert_int_equal(run_record_write(host->folder, &record), 0);
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                Stage *s;
+
+                assert_int_equal(stage_set_up((void **) &s), 0);
+                s->created = cases[i].result;
+                stage_begin(s);
+                stage_assert_end(s, "failed", cases[i].error);
+                assert_says(s, "It failed.");
+                assert_int_equal(stage_tear_down((void **) &s), 0);
+        }
 }
 
-static void assert_end(Host *host, const char *reason, const char *error) {
-        _cleanup_(run_record_done) RunRecord record = {};
+static void a_start_without_memory_makes_nothing(void **state) {
+        Stage *s = *state;
 
-        assert_int_equal(run_record_read(host->folder, &record), 0);
-        assert_int_equal(record.state, VM_STATE_HALTED);
-        assert_string_equal(record.reason, reason);
-        assert_string_equal(strempty(record.error_name), error);
+        s->memory = -ENOSPC;
+        stage_begin(s);
+        stage_assert_end(s, "failed", STAGE_ERROR("HostNotEnoughFreeMemory"));
+        assert_int_equal(s->n_creates, 0);
+        assert_int_equal(s->n_destroys, 0);
+}
+
+/* What was never let go may be started elsewhere: so it is on disk before it is done. */
+static void a_record_that_cannot_be_written_lets_no_guest_go(void **state) {
+        Stage *s = *state;
+
+        bring_up(s, "unpause");
+        s->write_error = -ENOSPC;
+        stage_emulator(s, "running");
+        assert_int_equal(s->n_unpauses, 0);
+        assert_int_equal(s->n_destroys, 1);
+        {
+                int status = 0;
+
+                /* Nor is there an end that is not on disk. */
+                assert_true(sim_loop_has_exited(s->loop, &status));
+                assert_int_equal(status, -ENOSPC);
+        }
+}
+
+static void an_emulator_that_dies_is_reported(void **state) {
+        Stage *s = *state;
+
+        bring_up(s, "running");
+        stage_kill(s, &s->dm.emulator);
+        {
+                _cleanup_(run_record_done) RunRecord record = stage_record(s);
+
+                assert_string_equal(record.stage, "running");
+                assert_true(record.vgpus_active && !record.vgpus_plugged);
+                assert_int_equal(record.emulator.pid, 0);
+        }
+        assert_int_equal(s->n_crashes, 0);
+        stage_stop(s, /* force= */ true);
+        stage_assert_end(s, "stopped", "");
+}
+
+static void an_emulator_that_dies_may_crash_the_guest(void **state) {
+        Stage *s = *state;
+
+        s->program.crash_on_emulator_death = true;
+        bring_up(s, "running");
+        stage_kill(s, &s->dm.emulator);
+        assert_int_equal(s->n_crashes, 1);
+        stage_guest(s, GUEST_CRASH);
+        stage_assert_end(s, "crash", "");
+}
+
+/* SIGTERM, and what does not hear it gets SIGKILL after five seconds; the domain stands until then. */
+static void an_emulator_that_is_deaf_is_killed(void **state) {
+        Stage *s = *state;
+
+        bring_up(s, "running");
+        s->all[s->dm.emulator.pid - 1000].deaf = true;
+        stage_stop(s, /* force= */ true);
+        stage_run(s, 4);
+        stage_assert_at(s, "cleanup");
+        assert_int_equal(s->n_destroys, 0);
+        stage_run(s, 2);
+        stage_assert_end(s, "stopped", "");
+}
+
+static void a_destroy_that_fails_is_tried_again(void **state) {
+        Stage *s = *state;
+
+        run_to_running(s);
+        s->destroyed = -EIO;
+        stage_stop(s, /* force= */ true);
+        stage_assert_at(s, "cleanup");
+        assert_int_equal(s->n_destroys, 1);
+        stage_run(s, 2);
+        assert_int_equal(s->n_destroys, 2);
+        stage_assert_end(s, "stopped", "");
+}
+
+static void a_host_that_goes_down_waits_a_minute_for_the_guest(void **state) {
+        Stage *s = *state;
+
+        run_to_running(s);
+        stage_wind_up(s);
+        stage_assert_at(s, "stop");
+        stage_run(s, 59);
+        stage_assert_at(s, "stop");
+        stage_run(s, 3);
+        stage_assert_end(s, "stopped", "");
+}
+
+static void crash_with_core(Stage *s, const char *action) {
+        char more[64];
+
+        (void) snprintf(more, sizeof(more), "\"on_crash\":\"%s\"", action);
+        s->program.core_dump_folder = "/nowhere";
+        s->program.core_dumps = 1;
+        stage_order(s, /* n_vgpus= */ 0, more);
+        run_to_running(s);
+        stage_guest(s, GUEST_CRASH);
+        stage_assert_at(s, "dump");
+        assert_string_equal(s->helper_verb, "--dump-core");
+        assert_int_equal(s->n_destroys, 0);
+}
+
+static void a_crashed_guest_stands_until_its_core_is_written(void **state) {
+        Stage *s = *state;
+
+        crash_with_core(s, "coredump_restart");
+        stage_helper(s, 0, "/nowhere/x.core");
+        stage_assert_at(s, "running");
+        assert_int_equal(s->n_creates, 2);
+        stage_stop(s, /* force= */ true);
+        stage_assert_end(s, "stopped", "");
+}
+
+static void a_core_that_fails_changes_nothing_else(void **state) {
+        Stage *s = *state;
+
+        crash_with_core(s, "coredump_destroy");
+        stage_stop(s, /* force= */ false); /* a polite one waits */
+        stage_assert_at(s, "dump");
+        stage_helper(s, -EIO, "There is no room.");
+        stage_assert_end(s, "crash", "");
+}
+
+static void a_core_is_given_up_for_a_forced_stop(void **state) {
+        Stage *s = *state;
+
+        crash_with_core(s, "coredump_destroy");
+        stage_stop(s, /* force= */ true);
+        assert_int_equal(s->n_helpers_ended, 1);
+        stage_assert_end(s, "crash", "");
 }
 
 static void a_guest_that_reboots_keeps_what_was_taken_for_it(void **state) {
-        Host *host = *state;
-        DomainProgram program;
-        Domain *d = begin(host, &program);
+        Stage *s = *state;
 
-        run_until(host, "running");
-        host->changed(GUEST_REBOOT, host->changed_userdata);
-        run_until(host, "running");
-        assert_int_equal(host->n_creates, 2);
-        assert_int_equal(host->n_destroys, 1);
-        assert_int_equal(host->n_give_backs, 0);
+        run_to_running(s);
+        stage_guest(s, GUEST_REBOOT);
+        stage_assert_at(s, "running");
+        assert_int_equal(s->n_creates, 2);
+        assert_int_equal(s->n_destroys, 1);
+        assert_int_equal(s->n_give_backs, 0);
 
-        host->changed(GUEST_POWEROFF, host->changed_userdata);
-        run_until(host, "halted");
-        assert_int_equal(host->n_destroys, 2);
-        assert_int_equal(host->n_give_backs, 1);
-        assert_end(host, "poweroff", "");
-        (void) domain_free(d);
+        stage_guest(s, GUEST_POWEROFF);
+        assert_int_equal(s->n_destroys, 2);
+        assert_int_equal(s->n_give_backs, 1);
+        stage_assert_end(s, "poweroff", "");
 }
 
 static void a_stop_while_the_guest_reboots_gives_it_back(void **state) {
-        Host *host = *state;
-        DomainProgram program;
-        Domain *d = begin(host, &program);
+        Stage *s = *state;
 
-        run_until(host, "running");
-        host->changed(GUEST_REBOOT, host->changed_userdata);
-        domain_wind_up(d);
-        run_until(host, "halted");
-        assert_int_equal(host->n_creates, 1);
-        assert_int_equal(host->n_give_backs, 1);
-        (void) domain_free(d);
-}
-
-static void reboot(Host *host, const char *next) {
-        run_until(host, "running");
-        host->changed(GUEST_REBOOT, host->changed_userdata);
-        run_until(host, next);
+        run_to_running(s);
+        s->destroyed = -EIO; /* so that it takes a second */
+        stage_guest(s, GUEST_REBOOT);
+        stage_wind_up(s);
+        stage_run(s, 2);
+        assert_int_equal(s->n_creates, 1);
+        assert_int_equal(s->n_give_backs, 1);
+        stage_assert_end(s, "stopped", "");
 }
 
 static void a_guest_that_reboots_in_a_loop_is_held_up(void **state) {
-        Host *host = *state;
-        DomainProgram program;
-        Domain *d = begin(host, &program);
+        static const unsigned seconds[] = { 0, 1, 2, 4, 8, 10, 10 };
+        Stage *s = *state;
 
-        reboot(host, "cleanup");
-        reboot(host, "wait");
-        assert_int_equal(host->n_creates, 2);
-        reboot(host, "wait");
-        assert_int_equal(host->n_creates, 3);
-        {
-                _cleanup_(run_record_done) RunRecord record = {};
+        run_to_running(s);
+        for (size_t i = 0; i < ARRAY_SIZE(seconds); i++) {
+                stage_guest(s, GUEST_REBOOT);
+                if (seconds[i] > 0) {
+                        _cleanup_(run_record_done) RunRecord record = stage_record(s);
 
-                assert_int_equal(run_record_read(host->folder, &record), 0);
-                assert_int_equal(record.state, VM_STATE_RUNNING);
-                assert_int_equal(record.domid, 0);
-                assert_int_equal(record.brief_lives, 3);
+                        assert_string_equal(record.stage, "wait");
+                        assert_int_equal(record.state, VM_STATE_RUNNING);
+                        assert_int_equal(record.domid, 0);
+                        assert_int_equal(record.brief_lives, i + 1);
+                        stage_run(s, seconds[i] - 1);
+                        stage_assert_at(s, "wait");
+                        stage_run(s, 1);
+                }
+                stage_assert_at(s, "running");
+                assert_int_equal(s->n_creates, i + 2);
         }
+        /* One that stayed pays for all. */
+        stage_run(s, 60);
+        stage_guest(s, GUEST_REBOOT);
+        stage_assert_at(s, "running");
+        stage_stop(s, /* force= */ true);
+        stage_assert_end(s, "stopped", "");
+}
 
-        domain_wind_up(d);
-        run_until(host, "halted");
-        assert_int_equal(host->n_creates, 3);
-        assert_int_equal(host->n_give_backs, 1);
-        assert_end(host, "stopped", "");
-        (void) domain_free(d);
+static void a_stop_is_heard_during_the_wait(void **state) {
+        Stage *s = *state;
+
+        run_to_running(s);
+        stage_guest(s, GUEST_REBOOT);
+        stage_guest(s, GUEST_REBOOT);
+        stage_assert_at(s, "wait");
+        stage_wind_up(s);
+        assert_int_equal(s->n_creates, 2);
+        assert_int_equal(s->n_give_backs, 1);
+        stage_assert_end(s, "stopped", "");
 }
 
 /* Killed while it waits, it waits again. */
 static void a_wait_survives_its_program(void **state) {
-        Host *host = *state;
-        RunRecord record = {
-                .state = VM_STATE_RUNNING,
-                .stage = (char *) "wait",
-                .reason = (char *) "",
-                .brief_lives = 2,
-        };
-        DomainProgram program;
-        Domain *d;
+        Stage *s = *state;
 
-        assert_int_equal(uuid_from_string(VM, &record.uuid), 0);
-        assert_int_equal(uuid_from_string(TOKEN, &record.token), 0);
-        assert_int_equal(process_id_of(getpid(), &record.program), 0);
-        assert_int_equal(run_record_write(host->folder, &record), 0);
-        d = begin(host, &program);
-        assert_int_equal(host->n_creates, 0);
-        run_until(host, "running");
-        assert_int_equal(host->n_creates, 1);
-        assert_int_equal(host->n_destroys, 0);
-        (void) domain_free(d);
+        stage_left(s, "wait", "\"brief_lives\":2");
+        stage_begin(s);
+        assert_int_equal(s->n_creates, 0);
+        stage_run(s, 1);
+        stage_assert_at(s, "running");
+        assert_int_equal(s->n_creates, 1);
+        assert_int_equal(s->n_destroys, 0);
 }
 
 static void a_guest_that_its_watchdog_ends_follows_its_own_rule(void **state) {
-        Host *host = *state;
-        DomainProgram program;
-        Domain *d;
+        Stage *s = *state;
 
-        write_order(host->folder, "\"on_crash\":\"restart\",\"on_watchdog\":\"preserve\"");
-        d = begin(host, &program);
-        run_until(host, "running");
-        host->changed(GUEST_WATCHDOG, host->changed_userdata);
-        run_until(host, "crashed");
-        domain_wind_up(d);
-        run_until(host, "halted");
-        assert_end(host, "stopped", "");
-        (void) domain_free(d);
+        stage_order(s, /* n_vgpus= */ 0, "\"on_crash\":\"restart\",\"on_watchdog\":\"preserve\"");
+        run_to_running(s);
+        stage_guest(s, GUEST_WATCHDOG);
+        stage_assert_at(s, "crashed");
+        stage_wind_up(s);
+        stage_assert_end(s, "stopped", "");
 }
 
 /* Cut off before it had made anything: the domain that is there is not its own. */
 static void a_cut_off_before_the_create_leaves_others_domains_alone(void **state) {
-        Host *host = *state;
-        DomainProgram program;
-        Domain *d;
+        Stage *s = *state;
 
-        write_record(host, "prepare");
-        host->found = 0;
-        d = begin(host, &program);
-        run_until(host, "halted");
-        assert_int_equal(host->n_creates, 0);
-        assert_int_equal(host->n_destroys, 0);
-        assert_end(host, "failed", "org.xenvgpu.Error.VMBadPowerState");
-        (void) domain_free(d);
+        stage_left(s, "prepare", "");
+        s->found = 0;
+        stage_begin(s);
+        assert_int_equal(s->n_creates, 0);
+        assert_int_equal(s->n_destroys, 0);
+        stage_assert_end(s, "failed", STAGE_ERROR("VMBadPowerState"));
 }
 
 static void a_cut_off_before_the_create_is_prepared_anew(void **state) {
-        Host *host = *state;
-        DomainProgram program;
-        Domain *d;
+        Stage *s = *state;
 
-        write_record(host, "prepare");
-        d = begin(host, &program);
-        run_until(host, "running");
-        assert_int_equal(host->n_creates, 1);
-        assert_int_equal(host->n_destroys, 0);
-        (void) domain_free(d);
+        stage_left(s, "prepare", "");
+        run_to_running(s);
+        assert_int_equal(s->n_creates, 1);
+        assert_int_equal(s->n_destroys, 0);
+}
+
+static void a_create_that_is_cut_off_is_begun_again_three_times(void **state) {
+        Stage *s = *state;
+
+        bring_up(s, "qemu");
+        for (unsigned i = 1; i <= 3; i++) {
+                stage_die(s);
+                stage_begin(s);
+                assert_int_equal(s->n_destroys, i);
+                assert_int_equal(s->n_creates, i + 1);
+                stage_assert_at(s, "create");
+        }
+        stage_die(s);
+        stage_begin(s);
+        stage_assert_end(s, "failed", STAGE_ERROR("DomainFailed"));
+        assert_says(s, "died 4 times");
+}
+
+/* At any stage the next instance goes on, and the VM comes to the end that was asked for. */
+static void a_program_that_is_killed_is_followed_by_another(void **state) {
+        Stage *s = *state;
+
+        bring_up(s, "unpause");
+        stage_die(s);
+        stage_begin(s);
+        stage_assert_at(s, "unpause");
+        stage_emulator(s, "running");
+        stage_assert_at(s, "running");
+        stage_die(s);
+        stage_begin(s);
+        stage_assert_at(s, "running");
+        stage_stop(s, /* force= */ false);
+        stage_die(s);
+        stage_begin(s);
+        stage_assert_at(s, "stop");
+        assert_int_equal(s->n_asks, 2);
+        stage_guest(s, GUEST_POWEROFF);
+        assert_int_equal(s->n_creates, 1);
+        assert_int_equal(s->n_unpauses, 1);
+        stage_assert_end(s, "stopped", "");
+}
+
+static void an_end_meanwhile_is_found(void **state) {
+        Stage *s = *state;
+
+        bring_up(s, "running");
+        stage_die(s);
+        s->found = -ENOENT;
+        stage_begin(s);
+        stage_run(s, 1);
+        stage_assert_end(s, "destroyed", "");
+}
+
+static void a_cleanup_that_is_cut_off_is_done_again(void **state) {
+        Stage *s = *state;
+
+        bring_up(s, "running");
+        s->all[s->dm.emulator.pid - 1000].deaf = true;
+        stage_stop(s, /* force= */ true);
+        stage_assert_at(s, "cleanup");
+        stage_die(s);
+        stage_begin(s);
+        stage_run(s, 6);
+        stage_assert_end(s, "stopped", "");
 }
 
 static void a_hypervisor_that_does_not_answer_has_not_lost_the_domain(void **state) {
-        DomainProgram program;
-        Host *host = *state;
-        Domain *d = NULL;
+        Stage *s = *state;
 
-        program = (DomainProgram){ .folder = host->folder, .dm = "/bin/true" };
-        write_record(host, "running");
-        host->found = -EIO;
-        assert_int_equal(domain_new(host->event, &program, &host->hypervisor, &d), 0);
-        assert_int_equal(domain_begin(d), -EIO);
-        run_until(host, "running");
-        assert_int_equal(host->n_destroys, 0);
-        (void) domain_free(d);
+        bring_up(s, "running");
+        stage_die(s);
+        s->found = -EIO;
+        {
+                const DomainWorld world = {
+                        .program = &s->program,
+                        .loop = sim_loop_of(s->loop),
+                        .hypervisor = &s->hypervisor,
+                        .processes = &s->processes,
+                        .folder = &s->folder,
+                };
+
+                assert_int_equal(domain_new(&world, &s->domain), 0);
+                assert_int_equal(domain_begin(s->domain), -EIO);
+        }
+        stage_assert_at(s, "running");
+        assert_int_equal(s->n_destroys, 0);
 }
 
-static void lose_qemu(Host *host, int found, GuestState state) {
-        host->found = found;
-        host->state = state;
-        assert_int_equal(kill(host->qemu.pid, SIGKILL), 0);
+static void lose_qemu(Stage *s, int found, GuestState guest) {
+        run_to_running(s);
+        s->found = found;
+        s->state = guest;
+        stage_kill(s, &s->qemu);
 }
 
 static void a_qemu_that_dies_under_its_guest_is_an_error(void **state) {
-        Host *host = *state;
-        DomainProgram program;
-        Domain *d = begin(host, &program);
-
-        run_until(host, "running");
-        lose_qemu(host, 0, GUEST_RUNNING);
-        run_until(host, "halted");
-        assert_end(host, "device-model-died", "org.xenvgpu.Error.DomainFailed");
-        (void) domain_free(d);
+        lose_qemu(*state, 0, GUEST_RUNNING);
+        stage_assert_end(*state, "device-model-died", STAGE_ERROR("DomainFailed"));
 }
 
 static void a_qemu_that_leaves_after_its_domain_is_none(void **state) {
-        Host *host = *state;
-        DomainProgram program;
-        Domain *d = begin(host, &program);
-
-        run_until(host, "running");
-        lose_qemu(host, -ENOENT, GUEST_RUNNING);
-        run_until(host, "halted");
-        assert_end(host, "destroyed", "");
-        (void) domain_free(d);
+        lose_qemu(*state, -ENOENT, GUEST_RUNNING);
+        stage_assert_end(*state, "destroyed", "");
 }
 
 static void a_qemu_that_leaves_after_its_guest_is_none(void **state) {
-        Host *host = *state;
-        DomainProgram program;
-        Domain *d = begin(host, &program);
-
-        run_until(host, "running");
-        lose_qemu(host, 0, GUEST_POWEROFF);
-        run_until(host, "halted");
-        assert_end(host, "poweroff", "");
-        (void) domain_free(d);
-}
-
-static int on_destroyed(sd_event_source *source, uint64_t usec, void *userdata) {
-        Host *host = userdata;
-
-        host->found = -ENOENT;
-        host->changed(GUEST_GONE, host->changed_userdata);
-        return 0;
+        lose_qemu(*state, 0, GUEST_POWEROFF);
+        stage_assert_end(*state, "poweroff", "");
 }
 
 /* As xl destroy goes about it: paused, its qemu ended, and then destroyed. */
 static void a_destruction_that_began_is_awaited(void **state) {
-        Host *host = *state;
-        DomainProgram program;
-        Domain *d = begin(host, &program);
+        Stage *s = *state;
 
-        run_until(host, "running");
-        lose_qemu(host, 0, GUEST_PAUSED);
-        assert_true(sd_event_add_time_relative(
-                            host->event, NULL, CLOCK_MONOTONIC, 300000, 0, on_destroyed, host) >= 0);
-        run_until(host, "halted");
-        assert_end(host, "destroyed", "");
-        (void) domain_free(d);
+        lose_qemu(s, 0, GUEST_PAUSED);
+        stage_run(s, 4);
+        stage_assert_at(s, "running");
+        stage_guest(s, GUEST_GONE);
+        stage_assert_end(s, "destroyed", "");
 }
 
 static void a_paused_guest_whose_qemu_died_is_ended_in_the_end(void **state) {
-        Host *host = *state;
-        DomainProgram program;
-        Domain *d = begin(host, &program);
+        Stage *s = *state;
 
-        run_until(host, "running");
-        lose_qemu(host, 0, GUEST_PAUSED);
-        run_until(host, "halted");
-        assert_end(host, "device-model-died", "org.xenvgpu.Error.DomainFailed");
-        (void) domain_free(d);
+        lose_qemu(s, 0, GUEST_PAUSED);
+        stage_run(s, 6);
+        stage_assert_end(s, "device-model-died", STAGE_ERROR("DomainFailed"));
 }
 
 /* libxl gave a create up, and qemu did not hear it: it would go on writing to the VM's disks. */
 static void a_device_model_that_is_left_is_ended(void **state) {
-        Host *host = *state;
-        DmRecord dm = { .stage = (char *) "ready", .state = (char *) "", .error = (char *) "" };
-        DomainProgram program;
-        Domain *d;
+        Stage *s = *state;
 
-        dm.qemu = start_process();
-        assert_int_equal(dm_record_write(host->folder, &dm), 0);
-        write_record(host, "cleanup");
-        d = begin(host, &program);
-        domain_wind_up(d);
-        run_until(host, "halted");
-        assert_false(process_is_alive(&dm.qemu));
-        (void) domain_free(d);
+        s->dm = (DmRecord){ .stage = (char *) "ready", .qemu = stage_process(s) };
+        s->dm_known = true;
+        stage_left(s, "cleanup", "\"stop_token\":\"22222222-2222-4222-8222-222222222222\"");
+        stage_begin(s);
+        assert_false(stage_is_alive(s, &s->dm.qemu));
+        stage_assert_end(s, "stopped", "");
 }
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(
-                        a_guest_that_reboots_keeps_what_was_taken_for_it, set_up, tear_down),
-                cmocka_unit_test_setup_teardown(
-                        a_stop_while_the_guest_reboots_gives_it_back, set_up, tear_down),
-                cmocka_unit_test_setup_teardown(
-                        a_guest_that_reboots_in_a_loop_is_held_up, set_up, tear_down),
-                cmocka_unit_test_setup_teardown(a_wait_survives_its_program, set_up, tear_down),
-                cmocka_unit_test_setup_teardown(
-                        a_guest_that_its_watchdog_ends_follows_its_own_rule, set_up, tear_down),
-                cmocka_unit_test_setup_teardown(
-                        a_cut_off_before_the_create_leaves_others_domains_alone, set_up, tear_down),
-                cmocka_unit_test_setup_teardown(
-                        a_cut_off_before_the_create_is_prepared_anew, set_up, tear_down),
-                cmocka_unit_test_setup_teardown(
-                        a_hypervisor_that_does_not_answer_has_not_lost_the_domain, set_up, tear_down),
-                cmocka_unit_test_setup_teardown(a_qemu_that_dies_under_its_guest_is_an_error, set_up, tear_down),
-                cmocka_unit_test_setup_teardown(a_qemu_that_leaves_after_its_domain_is_none, set_up, tear_down),
-                cmocka_unit_test_setup_teardown(a_qemu_that_leaves_after_its_guest_is_none, set_up, tear_down),
-                cmocka_unit_test_setup_teardown(a_destruction_that_began_is_awaited, set_up, tear_down),
-                cmocka_unit_test_setup_teardown(a_paused_guest_whose_qemu_died_is_ended_in_the_end, set_up, tear_down),
-                cmocka_unit_test_setup_teardown(a_device_model_that_is_left_is_ended, set_up, tear_down),
+                TEST(a_vm_with_a_vgpu_lives_from_its_order_to_its_end),
+                TEST(each_stage_of_a_start_is_timed),
+                TEST(an_emulator_that_never_runs_is_given_up),
+                TEST(an_emulator_that_reports_an_error_ends_the_start),
+                TEST(an_emulator_that_dies_is_told_by_who_waits_for_it),
+                TEST(an_emulator_that_dies_after_qemu_cancels_the_create),
+                cmocka_unit_test(a_stop_cancels_a_create),
+                cmocka_unit_test(failures_of_a_create_are_told_apart),
+                TEST(a_start_without_memory_makes_nothing),
+                TEST(a_record_that_cannot_be_written_lets_no_guest_go),
+                TEST(an_emulator_that_dies_is_reported),
+                TEST(an_emulator_that_dies_may_crash_the_guest),
+                TEST(an_emulator_that_is_deaf_is_killed),
+                TEST(a_destroy_that_fails_is_tried_again),
+                TEST(a_host_that_goes_down_waits_a_minute_for_the_guest),
+                TEST(a_crashed_guest_stands_until_its_core_is_written),
+                TEST(a_core_that_fails_changes_nothing_else),
+                TEST(a_core_is_given_up_for_a_forced_stop),
+                TEST(a_guest_that_reboots_keeps_what_was_taken_for_it),
+                TEST(a_stop_while_the_guest_reboots_gives_it_back),
+                TEST(a_guest_that_reboots_in_a_loop_is_held_up),
+                TEST(a_stop_is_heard_during_the_wait),
+                TEST(a_wait_survives_its_program),
+                TEST(a_guest_that_its_watchdog_ends_follows_its_own_rule),
+                TEST(a_cut_off_before_the_create_leaves_others_domains_alone),
+                TEST(a_cut_off_before_the_create_is_prepared_anew),
+                TEST(a_create_that_is_cut_off_is_begun_again_three_times),
+                TEST(a_program_that_is_killed_is_followed_by_another),
+                TEST(an_end_meanwhile_is_found),
+                TEST(a_cleanup_that_is_cut_off_is_done_again),
+                TEST(a_hypervisor_that_does_not_answer_has_not_lost_the_domain),
+                TEST(a_qemu_that_dies_under_its_guest_is_an_error),
+                TEST(a_qemu_that_leaves_after_its_domain_is_none),
+                TEST(a_qemu_that_leaves_after_its_guest_is_none),
+                TEST(a_destruction_that_began_is_awaited),
+                TEST(a_paused_guest_whose_qemu_died_is_ended_in_the_end),
+                TEST(a_device_model_that_is_left_is_ended),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

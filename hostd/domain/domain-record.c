@@ -1,0 +1,76 @@
+/*
+ * A domain's run record
+ */
+
+#include "hostd/domain/domain-record.h"
+
+/* A VM whose guest reboots runs all along. */
+static VmState vm_state_of(const DomainMachine *m, VmState now) {
+        switch (m->stage) {
+        case DOMAIN_PREPARE:
+        case DOMAIN_CREATE:
+        case DOMAIN_EMULATOR:
+        case DOMAIN_QEMU:
+        case DOMAIN_UNPAUSE:
+        case DOMAIN_WAIT:
+                return m->was_running ? VM_STATE_RUNNING : VM_STATE_STARTING;
+        case DOMAIN_RUNNING:
+        case DOMAIN_CRASHED:
+                return VM_STATE_RUNNING;
+        case DOMAIN_STOP:
+                return VM_STATE_STOPPING;
+        case DOMAIN_DUMP:
+        case DOMAIN_CLEANUP:
+                return m->again ? now : VM_STATE_STOPPING;
+        case DOMAIN_HALTED:
+        case _DOMAIN_STAGE_MAX:
+        case _DOMAIN_STAGE_INVALID:
+                break;
+        }
+        return VM_STATE_HALTED;
+}
+
+static void set_text(char **text, const char *value) {
+        char *copy = strdup(value);
+
+        /* Without memory the old text stays: a stale stage is better than none. */
+        if (copy) {
+                free(*text);
+                *text = copy;
+        }
+}
+
+/* A guest that reboots is no start. */
+static void count_start(StartTimes *times, const DomainView *v) {
+        StartStage stage = start_stage_from_string(domain_stage_to_string(v->machine->stage));
+
+        if (times->began != 0 && times->since == 0)
+                return;
+        if (stage >= 0 && !v->machine->was_running)
+                start_times_enter(times, stage, v->now);
+        else
+                start_times_end(times, v->now);
+}
+
+bool domain_record_update(RunRecord *rec, const DomainView *v) {
+        DomainStage stage = v->machine->stage;
+        bool plugged = stage == DOMAIN_RUNNING || stage == DOMAIN_STOP || stage == DOMAIN_CRASHED;
+        bool changed = !streq_ptr(rec->stage, domain_stage_to_string(stage));
+
+        rec->state = vm_state_of(v->machine, rec->state);
+        rec->progress = domain_stage_progress(stage);
+        rec->domid = v->domid;
+        rec->vgpus_active = v->has_vgpus && v->machine->was_running && stage != DOMAIN_HALTED;
+        rec->vgpus_plugged = v->has_vgpus && plugged && !(v->needs_emulator && v->emulator_dead);
+        rec->pcis_plugged = v->has_pcis && plugged;
+        if (v->emulator_dead || stage == DOMAIN_HALTED)
+                rec->emulator = (ProcessId){};
+        if (stage == DOMAIN_HALTED || stage == DOMAIN_CREATE)
+                rec->qemu = (ProcessId){};
+        rec->brief_lives = v->machine->n_brief;
+        set_text(&rec->stage, domain_stage_to_string(stage));
+        set_text(&rec->reason, domain_end_to_string(v->machine->end));
+        if (changed)
+                count_start(&rec->start_times, v);
+        return changed;
+}

@@ -1,0 +1,37 @@
+#pragma once
+
+/*
+ * The run folder of a VM and its socket, as the VM's machine uses them
+ *
+ * The files are those of hostd/run/run-record.h. Behind ops, so that a test can be the folder, and whoever listens.
+ */
+
+#include "hostd/domain/control.h"
+#include "hostd/run/run-record.h"
+
+typedef struct RunFolder RunFolder;
+typedef void (*DmChanged)(void *userdata);
+
+typedef struct RunFolderOps {
+        int (*read_order)(RunFolder *f, JsonReader *r, StartOrder *ret); /* as run_order_read() */
+        int (*read_record)(RunFolder *f, RunRecord *ret);
+        int (*write_record)(RunFolder *f, const RunRecord *record);
+        int (*read_dm)(RunFolder *f, DmRecord *ret);
+
+        /* What an earlier device model left is removed; each word of the next one is told, until stopped. */
+        int (*watch_dm)(RunFolder *f, DmChanged changed, void *userdata);
+        void (*unwatch_dm)(RunFolder *f);
+
+        /* Stop orders are heard from now on, and records told. */
+        int (*listen)(RunFolder *f, ControlStop stop, void *userdata);
+        void (*tell)(RunFolder *f, const RunRecord *record);
+} RunFolderOps;
+
+struct RunFolder {
+        const RunFolderOps *ops;
+};
+
+/* The real one. path is borrowed. */
+int event_folder_new(sd_event *event, const char *path, RunFolder **ret);
+RunFolder *event_folder_free(RunFolder *f);
+DEFINE_CLEANUP(RunFolder *, event_folder_free)

@@ -1,0 +1,140 @@
+/*
+ * How a domain ends, in the order of events
+ */
+
+#include "common/daemon/log.h"
+#include "hostd/domain/takedown.h"
+
+#define GRACE (5 * UINT64_C(1000000))
+#define RETRY_PAUSE UINT64_C(1000000)
+
+static void forget_ending(Takedown *t) {
+        t->ending = t->world->processes->ops->forget(t->ending);
+}
+
+/* Returns false when there is none to end. */
+static bool end_process(Takedown *t, const char *what, const ProcessId *id, ProcessEnded ended) {
+        Processes *p = t->world->processes;
+        int r;
+
+        if (id->pid == 0)
+                return false;
+        forget_ending(t);
+        r = p->ops->end(p, id, GRACE, ended, t, &t->ending);
+        if (r < 0 && r != -ESRCH)
+                (void) log_errno(r, "Cannot end the %s of VM %s", what, t->name);
+        return r >= 0;
+}
+
+static bool end_emulator(Takedown *t, ProcessEnded ended) {
+        _cleanup_(dm_record_done) DmRecord dm = {};
+        RunFolder *f = t->world->folder;
+        bool told = f->ops->read_dm(f, &dm) >= 0 && dm.emulator.pid > 0;
+
+        return end_process(t, "emulator", told ? &dm.emulator : &t->record->emulator, ended);
+}
+
+static bool end_qemu(Takedown *t, ProcessEnded ended) {
+        _cleanup_(dm_record_done) DmRecord dm = {};
+        RunFolder *f = t->world->folder;
+        bool told = f->ops->read_dm(f, &dm) >= 0 && dm.qemu.pid > 0;
+
+        return end_process(t, "device model", told ? &dm.qemu : &t->record->qemu, ended);
+}
+
+static void destroy(Takedown *t);
+
+static void on_retry(void *userdata) {
+        destroy(userdata);
+}
+
+static void retry_later(Takedown *t, const char *error) {
+        int r;
+
+        log_error("Cannot take down VM %s, trying again: %s", t->name, error);
+        r = loop_call_in(t->world->loop, &t->retry, RETRY_PAUSE, on_retry, t);
+        if (r < 0)
+                loop_exit(t->world->loop, r);
+}
+
+/* 1. The emulator. */
+
+static void on_emulator_ended(int status, void *userdata) {
+        destroy(userdata);
+}
+
+void takedown_start(Takedown *t) {
+        if (!end_emulator(t, on_emulator_ended))
+                destroy(t);
+}
+
+/* 2. The domain. */
+
+static void finish(Takedown *t);
+static void on_destroyed(int result, const char *error, void *userdata);
+
+static void destroy(Takedown *t) {
+        Hypervisor *h = t->world->hypervisor;
+        int r;
+
+        loop_timer_stop(t->retry);
+        if (!t->owned) {
+                finish(t);
+                return;
+        }
+        r = h->ops->destroy(h, on_destroyed, t);
+        if (r < 0)
+                retry_later(t, strerror(-r));
+}
+
+/* 3. The emulator once more, and qemu. */
+
+static void on_late_qemu_ended(int status, void *userdata) {
+        finish(userdata);
+}
+
+static void on_late_emulator_ended(int status, void *userdata) {
+        Takedown *t = userdata;
+
+        if (!end_qemu(t, on_late_qemu_ended))
+                finish(t);
+}
+
+static void on_destroyed(int result, const char *error, void *userdata) {
+        Takedown *t = userdata;
+
+        if (result < 0)
+                retry_later(t, error);
+        else if (!end_emulator(t, on_late_emulator_ended))
+                on_late_emulator_ended(-1, t);
+}
+
+/* 4. Nothing runs any more. */
+
+static void on_given_back(int result, const char *error, void *userdata) {
+        Takedown *t = userdata;
+
+        if (result < 0)
+                retry_later(t, error);
+        else
+                t->done(t->userdata);
+}
+
+static void finish(Takedown *t) {
+        Hypervisor *h = t->world->hypervisor;
+        int r;
+
+        forget_ending(t);
+        if (!t->owned || t->machine->again || !h->ops->give_back) {
+                t->done(t->userdata);
+                return;
+        }
+        r = h->ops->give_back(h, on_given_back, t);
+        if (r < 0)
+                retry_later(t, strerror(-r));
+}
+
+void takedown_done(Takedown *t) {
+        forget_ending(t);
+        t->retry = loop_timer_free(t->retry);
+}

@@ -1,0 +1,31 @@
+#pragma once
+
+/*
+ * How a domain ends
+ *
+ * The emulator ends before qemu; then the domain with its device model; then the emulator once more, for xenvgpu-dm may
+ * have started it while we were looking, and qemu, which holds the disks and may have been deaf when a create that failed
+ * told it to go. What was taken of the host beside is given back, unless the guest reboots. Only then nothing of the VM is
+ * left. What fails is tried again, without end: as long as the domain may be there, the VM has not halted.
+ */
+
+#include "hostd/domain/domain-state.h"
+#include "hostd/domain/domain.h"
+
+typedef struct Takedown {
+        /* in */
+        const DomainWorld *world;
+        const char *name;             /* of the VM */
+        const DomainMachine *machine; /* whether the guest reboots is looked up when it matters */
+        const RunRecord *record;      /* the processes, as far as dm.json does not say them */
+        void (*done)(void *userdata);
+        void *userdata;
+        bool owned; /* a domain of this VM in the hypervisor is ours to destroy */
+
+        /* private */
+        ProcessWatch *ending;
+        LoopTimer *retry;
+} Takedown;
+
+void takedown_start(Takedown *t);
+void takedown_done(Takedown *t);

@@ -1,0 +1,19 @@
+#pragma once
+
+/*
+ * What a helper has to do for a VM's VGPUs before their domain can be built
+ *
+ * An MxGPU VGPU gets its virtual function. It is chosen when the program builds its first domain, unless the order names
+ * one: a guest that reboots keeps it, and a program that is started again gets the same. The function of any other one gets
+ * its driver, where a guest to which it was passed through has left it without.
+ */
+
+#include "hostd/helper/helper-process.h"
+#include "hostd/run/program.h"
+#include "protocol/order.h"
+
+/* false: there is nothing to do. */
+bool vgpu_setup_work(const DomainProgram *program, const StartOrder *order, HelperWork *ret);
+
+/* Takes in the helper's answer: 1 when the order has changed by it, 0 when not. */
+int vgpu_setup_take(StartOrder *order, const char *words);
