@@ -15,10 +15,10 @@ static const char *const state_names[_VM_STATE_MAX] = {
         [VM_STATE_HALTED] = "halted",
 };
 
-static const WordTable states = { .words = state_names, .n = _VM_STATE_MAX };
+const WordTable vm_states = { .words = state_names, .n = _VM_STATE_MAX };
 const WordTable vm_states_here = { .words = state_names, .n = VM_STATE_HALTED };
 
-DEFINE_WORDS(vm_state, VmState, states)
+DEFINE_WORDS(vm_state, VmState, vm_states)
 
 #define HEAD(T)                                         \
         FIELD_VERSION, FIELD_AS(T, head.seq, "seq", REQUIRED, U64), \
@@ -60,7 +60,7 @@ static const RecordCoder error_coder = { parse_error, write_error, free_error };
 static const RecordField vm_fields[] = {
         HEAD(VmEvent),
         FIELD(VmEvent, uuid, REQUIRED, UUID),
-        FIELD(VmEvent, state, REQUIRED, WORD, .words = &states),
+        FIELD(VmEvent, state, REQUIRED, WORD, .words = &vm_states),
         FIELD(VmEvent, stage, OPTIONAL, TEXT),
         FIELD(VmEvent, progress, OPTIONAL, PROGRESS),
         FIELD(VmEvent, domid, OPTIONAL, U32),

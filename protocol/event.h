@@ -92,4 +92,5 @@ void pci_event_done(PciEvent *e);
 
 /* For records that have these in them. */
 extern const RecordTable vm_event_table, vgpu_report_table, pci_report_table;
+extern const WordTable vm_states;
 extern const WordTable vm_states_here; /* those of a VM that stands in an inventory: all but halted */

@@ -172,15 +172,9 @@ Control *control_free(Control *c) {
 }
 
 int control_publish(Control *c, const RunRecord *record) {
-        _cleanup_json_ struct json_object *o = NULL;
-        _cleanup_free_ char *text = NULL;
+        _cleanup_free_ char *text = run_record_to_text(record);
         char *line;
-        int r;
 
-        r = run_record_build(record, &o);
-        if (r < 0)
-                return r;
-        text = json_to_text(o);
         if (!text || asprintf(&line, "%s\n", text) < 0)
                 return -ENOMEM;
         if (streq_ptr(line, c->line)) {

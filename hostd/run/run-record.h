@@ -48,7 +48,7 @@ typedef struct RunRecord {
 } RunRecord;
 
 int run_record_parse(JsonReader *r, struct json_object *o, RunRecord *ret);
-int run_record_build(const RunRecord *rec, struct json_object **ret);
+char *run_record_to_text(const RunRecord *rec); /* the caller frees; NULL without memory */
 void run_record_done(RunRecord *rec);
 int run_record_read(const char *folder, RunRecord *ret);        /* -ENOENT, -EBADMSG */
 int run_record_write(const char *folder, const RunRecord *rec);

@@ -3,8 +3,6 @@
  */
 
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 #include "hostd/run/start-times.h"
@@ -21,16 +19,9 @@ static const char *const stage_names[_START_STAGE_MAX] = {
         [START_CLEANUP] = "cleanup",
 };
 
-const char *start_stage_to_string(StartStage stage) {
-        return stage >= 0 && stage < _START_STAGE_MAX ? stage_names[stage] : NULL;
-}
+static const WordTable stages = { .words = stage_names, .n = _START_STAGE_MAX };
 
-StartStage start_stage_from_string(const char *text) {
-        for (int i = 0; i < _START_STAGE_MAX; i++)
-                if (streq_ptr(text, stage_names[i]))
-                        return (StartStage) i;
-        return _START_STAGE_INVALID;
-}
+DEFINE_WORDS(start_stage, StartStage, stages)
 
 uint64_t start_times_now(void) {
         struct timespec now = {};
@@ -71,130 +62,47 @@ uint64_t start_times_total(const StartTimes *t) {
         return total;
 }
 
-static int write_stages(
-        const StartTimes *t, void (*write)(FILE *f, const char *stage, uint64_t usec, bool first), char **ret) {
-        _cleanup_free_ char *text = NULL;
-        bool first = true;
-        size_t size = 0;
-        FILE *f;
-
-        f = open_memstream(&text, &size);
-        if (!f)
-                return -ENOMEM;
-        for (int i = 0; i < _START_STAGE_MAX; i++) {
-                if (t->spent[i] == 0)
-                        continue;
-                write(f, stage_names[i], t->spent[i], first);
-                first = false;
-        }
-        if (fclose(f) != 0)
-                return -ENOMEM;
-
-        *ret = take_ptr(text);
-        return 0;
-}
-
-static void write_seconds(FILE *f, const char *stage, uint64_t usec, bool first) {
-        (void) fprintf(f, "%s%s %.2f", first ? "" : ", ", stage, (double) usec / 1e6);
-}
-
-static void write_field(FILE *f, const char *stage, uint64_t usec, bool first) {
-        (void) fprintf(f, "%s%s=%" PRIu64, first ? "" : " ", stage, (usec + 500) / 1000);
-}
-
 int start_times_to_text(const StartTimes *t, char **ret) {
-        return write_stages(t, write_seconds, ret);
+        StrBuf b = {};
+
+        for (int i = 0; i < _START_STAGE_MAX; i++)
+                if (t->spent[i] > 0)
+                        strbuf_addf(&b, "%s%s %.2f", b.len > 0 ? ", " : "", stage_names[i], (double) t->spent[i] / 1e6);
+        *ret = strbuf_take(&b);
+        return *ret ? 0 : -ENOMEM;
 }
 
 int start_times_to_fields(const StartTimes *t, char **ret) {
-        return write_stages(t, write_field, ret);
-}
+        StrBuf b = {};
 
-/* On disk: {"began":µs,"since":µs,"stage":"create","spent":{"prepare":µs}}, without the two once it is over. */
-
-static int parse_present(JsonReader *r, struct json_object *o, StartTimes *t) {
-        const char *stage = NULL;
-        int e;
-
-        e = json_opt_string(r, o, "stage", &stage);
-        if (e >= 0)
-                e = json_opt_u64(r, o, "since", &t->since);
-        if (e < 0 || t->since == 0)
-                return e;
-        t->stage = start_stage_from_string(stage);
-        return t->stage < 0 ? json_fail(r, "stage", "is no stage of a start") : 0;
-}
-
-static int parse_spent(JsonReader *r, struct json_object *o, StartTimes *t) {
-        struct json_object *spent;
-        size_t mark;
-        int e;
-
-        e = json_get_object(r, o, "spent", &spent);
-        if (e < 0)
-                return e;
-        mark = json_enter(r, "spent");
-        for (int i = 0; i < _START_STAGE_MAX && e >= 0; i++)
-                e = json_opt_u64(r, spent, stage_names[i], &t->spent[i]);
-        json_leave(r, mark);
-        return e;
-}
-
-int start_times_parse(JsonReader *r, struct json_object *record, StartTimes *ret) {
-        struct json_object *o = NULL;
-        StartTimes t = {};
-        size_t mark;
-        int e;
-
-        e = json_opt_object(r, record, "start_times", &o);
-        if (e < 0)
-                return e;
-        if (o) {
-                mark = json_enter(r, "start_times");
-                e = json_get_u64(r, o, "began", &t.began);
-                if (e >= 0)
-                        e = parse_present(r, o, &t);
-                if (e >= 0)
-                        e = parse_spent(r, o, &t);
-                json_leave(r, mark);
-                if (e < 0)
-                        return e;
-        }
-        *ret = t;
-        return 0;
-}
-
-static int build_spent(const StartTimes *t, struct json_object *o) {
-        struct json_object *spent;
-        int r;
-
-        spent = json_object_new_object();
-        if (!spent)
-                return -ENOMEM;
-        r = json_add(o, "spent", spent);
-        for (int i = 0; i < _START_STAGE_MAX && r >= 0; i++)
+        for (int i = 0; i < _START_STAGE_MAX; i++)
                 if (t->spent[i] > 0)
-                        r = json_add_u64(spent, stage_names[i], t->spent[i]);
-        return r;
+                        strbuf_addf(&b, "%s%s=%" PRIu64, b.len > 0 ? " " : "", stage_names[i], (t->spent[i] + 500) / 1000);
+        *ret = strbuf_take(&b);
+        return *ret ? 0 : -ENOMEM;
 }
 
-int start_times_build(const StartTimes *t, struct json_object *record) {
-        struct json_object *o;
-        int r;
+#define SPENT(i, name) FIELD_AS(StartTimes, spent[i], name, IF_ANY, U64)
 
-        if (t->began == 0)
-                return 0;
-        o = json_object_new_object();
-        if (!o)
-                return -ENOMEM;
-        r = json_add(record, "start_times", o);
-        if (r >= 0)
-                r = json_add_u64(o, "began", t->began);
-        if (r >= 0 && t->since != 0)
-                r = json_add_string(o, "stage", stage_names[t->stage]);
-        if (r >= 0 && t->since != 0)
-                r = json_add_u64(o, "since", t->since);
-        if (r >= 0)
-                r = build_spent(t, o);
-        return r;
-}
+static const RecordField spent_fields[] = {
+        SPENT(START_QUEUED, "queued"),
+        SPENT(START_LEASE, "lease"),
+        SPENT(START_LAUNCH, "launch"),
+        SPENT(START_PREPARE, "prepare"),
+        SPENT(START_CREATE, "create"),
+        SPENT(START_EMULATOR, "emulator"),
+        SPENT(START_QEMU, "qemu"),
+        SPENT(START_UNPAUSE, "unpause"),
+        SPENT(START_CLEANUP, "cleanup"),
+};
+
+static const RecordTable spent_table = RECORD_TABLE(StartTimes, spent_fields);
+
+static const RecordField fields[] = {
+        FIELD(StartTimes, began, REQUIRED, U64),
+        FIELD(StartTimes, since, IF_ANY, U64),
+        FIELD(StartTimes, stage, OPTIONAL, WORD, .words = &stages),
+        FIELD_GROUP("spent", REQUIRED, &spent_table),
+};
+
+const RecordTable start_times_table = RECORD_TABLE(StartTimes, fields);

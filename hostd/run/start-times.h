@@ -9,7 +9,7 @@
  * same in both, and hold over restarts of either, but not over a reboot, which no start outlives.
  */
 
-#include "common/json/json-get.h"
+#include "protocol/record.h"
 
 typedef enum StartStage {
         START_QUEUED, /* hostd's three */
@@ -49,6 +49,5 @@ uint64_t start_times_total(const StartTimes *t);
 int start_times_to_text(const StartTimes *t, char **ret);
 int start_times_to_fields(const StartTimes *t, char **ret);
 
-/* As the member "start_times" of the run record; -EINVAL with a sentence in the reader. Absent: all zero. */
-int start_times_parse(JsonReader *r, struct json_object *record, StartTimes *ret);
-int start_times_build(const StartTimes *t, struct json_object *record);
+/* In the run record: {"began":µs,"since":µs,"stage":"create","spent":{"prepare":µs}}. Absent: all zero. */
+extern const RecordTable start_times_table;

@@ -304,13 +304,11 @@ static int read_record(RunFolder *f, RunRecord *ret) {
 }
 
 static int write_record(RunFolder *f, const RunRecord *record) {
-        _cleanup_json_ struct json_object *o = NULL;
-
         if (folder_of(f)->write_error < 0)
                 return folder_of(f)->write_error;
-        assert_int_equal(run_record_build(record, &o), 0);
         free(folder_of(f)->record);
-        folder_of(f)->record = json_to_text(o);
+        folder_of(f)->record = run_record_to_text(record);
+        assert_non_null(folder_of(f)->record);
         return 0;
 }
 

@@ -85,12 +85,10 @@ static void nothing_counted_is_nothing_said(void **state) {
 
 static void a_damaged_account_is_told(void **state) {
         static const char *const texts[] = {
-                "{\"start_times\":1}",
-                "{\"start_times\":{}}",
-                "{\"start_times\":{\"began\":1}}",
-                "{\"start_times\":{\"began\":1,\"spent\":{},\"since\":2}}",
-                "{\"start_times\":{\"began\":1,\"spent\":{},\"since\":2,\"stage\":\"dancing\"}}",
-                "{\"start_times\":{\"began\":1,\"spent\":{\"create\":-1}}}",
+                "{}",
+                "{\"began\":1}",
+                "{\"began\":1,\"spent\":{},\"since\":2,\"stage\":\"dancing\"}",
+                "{\"began\":1,\"spent\":{\"create\":-1}}",
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
@@ -99,8 +97,7 @@ static void a_damaged_account_is_told(void **state) {
                 StartTimes t;
 
                 assert_int_equal(json_parse(&reader, texts[i], strlen(texts[i]), &o), 0);
-                assert_int_equal(start_times_parse(&reader, o, &t), -EINVAL);
-                assert_non_null(strstr(reader.error, "start_times"));
+                assert_int_equal(record_parse(&start_times_table, &reader, o, &t), -EINVAL);
         }
 }
 
