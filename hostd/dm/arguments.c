@@ -1,73 +1,18 @@
 /*
  * The arguments of the display emulator and of qemu
- *
- * Vectors are built in a list that remembers its first failure, so that the builders read like the command
- * lines that they make.
  */
 
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 
 #include "hostd/dm/arguments.h"
 
-typedef struct List {
-        char **items; /* NULL-terminated once it holds anything */
-        size_t n;
-        int error;
-} List;
-
-char **arguments_free(char **arguments) {
-        for (char **a = arguments; a && *a; a++)
-                free(*a);
-        free(arguments);
-        return NULL;
+static bool is_compute(const VgpuRecord *g) {
+        return streq_ptr(g->nvidia.vclass, "Compute");
 }
 
-static void list_done(List *l) {
-        l->items = arguments_free(l->items);
-}
-
-static void list_take(List *l, char *item) {
-        char **items = NULL;
-
-        if (item && l->error >= 0)
-                items = realloc(l->items, (l->n + 2) * sizeof(char *));
-        if (!items) {
-                free(item);
-                l->error = -ENOMEM;
-                return;
-        }
-        l->items = items;
-        l->items[l->n++] = item;
-        l->items[l->n] = NULL;
-}
-
-static _printf_(2, 3) void list_add(List *l, const char *format, ...) {
-        va_list args;
-        char *item;
-
-        va_start(args, format);
-        if (vasprintf(&item, format, args) < 0)
-                item = NULL;
-        va_end(args);
-        list_take(l, item);
-}
-
-static int list_finish(List *l, char ***ret) {
-        if (l->error < 0)
-                return l->error;
-        *ret = take_ptr(l->items);
-        return 0;
-}
-
-static bool is_compute(const DmGpu *g) {
-        return streq_ptr(g->vclass, "Compute");
-}
-
-int dm_gpus_check(const DmGpu *gpus, size_t n_gpus, const char **ret_error) {
+int dm_gpus_check(const VgpuRecord *gpus, size_t n_gpus, const char **ret_error) {
         for (size_t i = 0; i < n_gpus; i++)
-                if (gpus[i].kind != DM_GPU_NVIDIA && n_gpus > 1) {
+                if (gpus[i].kind != VGPU_KIND_NVIDIA && n_gpus > 1) {
                         *ret_error = "Unsupported vGPU configuration: several VGPUs in one VM must all be "
                                      "NVIDIA's.";
                         return -EINVAL;
@@ -75,33 +20,38 @@ int dm_gpus_check(const DmGpu *gpus, size_t n_gpus, const char **ret_error) {
         return 0;
 }
 
-bool dm_needs_emulator(const DmGpu *gpus, size_t n_gpus) {
-        return n_gpus > 0 && gpus[0].kind == DM_GPU_NVIDIA;
+bool dm_needs_emulator(const VgpuRecord *gpus, size_t n_gpus) {
+        return n_gpus > 0 && gpus[0].kind == VGPU_KIND_NVIDIA;
 }
 
 static int compare_slots(const void *a, const void *b) {
-        const DmGpu *const *left = a, *const *right = b;
+        const VgpuRecord *const *left = a, *const *right = b;
 
-        return pci_address_compare(&(*left)->slot, &(*right)->slot);
+        return pci_address_compare(&(*left)->nvidia.virtual_pci_address, &(*right)->nvidia.virtual_pci_address);
 }
 
-static void add_device(List *l, const DmGpu *g) {
-        bool extra = !isempty(g->extra_args);
-
-        list_add(l, "--device=%s,%s,%s,%s%s%s", PCI_TEXT(&g->host),
-                g->config_file ? g->config_file : g->type_id, PCI_TEXT(&g->slot), UUID_TEXT(&g->uuid),
-                extra ? "," : "", extra ? g->extra_args : "");
+/* The virtual function where there is one. */
+static const PciAddress *host_function(const VgpuRecord *g) {
+        return g->virtual_pci_address ?: &g->physical_pci_address;
 }
 
-static int build_today(List *l, uint32_t domid, const DmGpu *gpus, size_t n_gpus, const char **ret_error) {
-        _cleanup_free_ const DmGpu **sorted = NULL;
+static void add_device(StrList *l, const VgpuRecord *g) {
+        const char *extra = strempty(g->nvidia.extra_args);
+
+        strlist_addf(l, "--device=%s,%s,%s,%s%s%s", PCI_TEXT(host_function(g)),
+                g->nvidia.config_file ?: g->nvidia.type_id, PCI_TEXT(&g->nvidia.virtual_pci_address),
+                UUID_TEXT(&g->nvidia.uuid), *extra ? "," : "", extra);
+}
+
+static int build_today(StrList *l, uint32_t domid, const VgpuRecord *gpus, size_t n_gpus, const char **ret_error) {
+        _cleanup_free_ const VgpuRecord **sorted = NULL;
         bool console = false;
 
         sorted = calloc(n_gpus, sizeof(*sorted));
         if (!sorted)
                 return -ENOMEM;
         for (size_t i = 0; i < n_gpus; i++) {
-                if (isempty(gpus[i].type_id) && isempty(gpus[i].config_file)) {
+                if (isempty(gpus[i].nvidia.type_id) && isempty(gpus[i].nvidia.config_file)) {
                         *ret_error =
                                 "The VGPU's record is incomplete: it has neither type_id nor config_file.";
                         return -EINVAL;
@@ -111,47 +61,47 @@ static int build_today(List *l, uint32_t domid, const DmGpu *gpus, size_t n_gpus
         }
         qsort(sorted, n_gpus, sizeof(*sorted), compare_slots);
 
-        list_add(l, "--suspend=/var/lib/xen/demu-save.%" PRIu32, domid);
+        strlist_addf(l, "--suspend=/var/lib/xen/demu-save.%" PRIu32, domid);
         for (size_t i = 0; i < n_gpus; i++)
                 add_device(l, sorted[i]);
         if (!console)
-                list_add(l, "--noconsole");
+                strlist_add(l, "--noconsole");
         return 0;
 }
 
-static int build_6x(List *l, const DmGpu *gpus, size_t n_gpus, const char **ret_error) {
-        bool extra = !isempty(gpus->extra_args);
+static int build_6x(StrList *l, const VgpuRecord *gpus, size_t n_gpus, const char **ret_error) {
+        const char *extra = strempty(gpus->nvidia.extra_args);
 
         if (n_gpus != 1) {
                 *ret_error = "The 6.x form of the emulator takes one VGPU for each VM.";
                 return -EINVAL;
         }
-        if (isempty(gpus->config_file)) {
+        if (isempty(gpus->nvidia.config_file)) {
                 *ret_error = "The 6.x form of the emulator needs the VGPU's config_file.";
                 return -EINVAL;
         }
-        list_add(l, "--gpu=%s", PCI_TEXT(&gpus->host));
-        list_add(l, "--config=%s%s%s", gpus->config_file, extra ? "," : "", extra ? gpus->extra_args : "");
+        strlist_addf(l, "--gpu=%s", PCI_TEXT(host_function(gpus)));
+        strlist_addf(l, "--config=%s%s%s", gpus->nvidia.config_file, *extra ? "," : "", extra);
         return 0;
 }
 
-int dm_build_emulator_arguments(const char *program, DmForm form, uint32_t domid, uint32_t vcpus,
-        const DmGpu *gpus, size_t n_gpus, char ***ret, const char **ret_error) {
+int dm_build_emulator_arguments(const char *program, EmulatorForm form, uint32_t domid, uint32_t vcpus,
+        const VgpuRecord *gpus, size_t n_gpus, char ***ret, const char **ret_error) {
 
-        _cleanup_(list_done) List l = {};
+        _cleanup_strlist_ StrList l = {};
         int r;
 
-        list_add(&l, "%s", program);
-        list_add(&l, "--domain=%" PRIu32, domid);
-        list_add(&l, "--vcpus=%" PRIu32, vcpus);
-        r = form == DM_FORM_6X ? build_6x(&l, gpus, n_gpus, ret_error)
+        strlist_add(&l, program);
+        strlist_addf(&l, "--domain=%" PRIu32, domid);
+        strlist_addf(&l, "--vcpus=%" PRIu32, vcpus);
+        r = form == EMULATOR_FORM_6X ? build_6x(&l, gpus, n_gpus, ret_error)
                                : build_today(&l, domid, gpus, n_gpus, ret_error);
         if (r < 0)
                 return r;
-        return list_finish(&l, ret);
+        return strlist_take(&l, ret);
 }
 
-static void add_words(List *l, const char *words) {
+static void add_words(StrList *l, const char *words) {
         for (;;) {
                 size_t n;
 
@@ -159,28 +109,30 @@ static void add_words(List *l, const char *words) {
                 n = strcspn(words, " \t");
                 if (n == 0)
                         return;
-                list_take(l, strndup(words, n));
+                strlist_add_owned(l, strndup(words, n));
                 words += n;
         }
 }
 
 /* What stands for the VM's display: everything when its first VGPU is no passthrough one. */
-static void add_display(List *l, const char *vgpu_args, const DmGpu *g) {
+static void add_display(StrList *l, const char *vgpu_args, const VgpuRecord *g) {
         switch (g->kind) {
-        case DM_GPU_NVIDIA:
+        case VGPU_KIND_NVIDIA:
                 add_words(l, is_compute(g) ? "-std-vga" : vgpu_args);
                 break;
-        case DM_GPU_GVT_G:
-                list_add(l, "-xengt");
-                list_add(l, "-vgt_low_gm_sz");
-                list_add(l, "%" PRIu64, g->low_gm_sz);
-                list_add(l, "-vgt_high_gm_sz");
-                list_add(l, "%" PRIu64, g->high_gm_sz);
-                list_add(l, "-vgt_fence_sz");
-                list_add(l, "%" PRIu64, g->fence_sz);
-                list_add(l, "-priv");
+        case VGPU_KIND_GVT_G:
+                strlist_add(l, "-xengt");
+                strlist_add(l, "-vgt_low_gm_sz");
+                strlist_addf(l, "%" PRIu64, g->gvt_g.low_gm_sz);
+                strlist_add(l, "-vgt_high_gm_sz");
+                strlist_addf(l, "%" PRIu64, g->gvt_g.high_gm_sz);
+                strlist_add(l, "-vgt_fence_sz");
+                strlist_addf(l, "%" PRIu64, g->gvt_g.fence_sz);
+                strlist_add(l, "-priv");
                 break;
-        case DM_GPU_MXGPU:
+        case VGPU_KIND_MXGPU:
+        case _VGPU_KIND_MAX:
+        case _VGPU_KIND_INVALID:
                 break;
         }
 }
@@ -208,13 +160,13 @@ static size_t count_display_arguments(const char *const *argument) {
 }
 
 int dm_build_qemu_arguments(const char *program, const char *const *arguments, const char *vgpu_args,
-        const DmGpu *gpus, size_t n_gpus, char ***ret) {
+        const VgpuRecord *gpus, size_t n_gpus, char ***ret) {
 
         /* An MxGPU guest keeps its emulated card beside the VF; GVT-g and NVIDIA bring their own display. */
-        bool replace = n_gpus > 0 && gpus[0].kind != DM_GPU_MXGPU, placed = !replace;
-        _cleanup_(list_done) List l = {};
+        bool replace = n_gpus > 0 && gpus[0].kind != VGPU_KIND_MXGPU, placed = !replace;
+        _cleanup_strlist_ StrList l = {};
 
-        list_add(&l, "%s", program);
+        strlist_add(&l, program);
         for (const char *const *a = arguments; *a; a++) {
                 size_t skip = replace ? count_display_arguments(a) : 0;
 
@@ -227,10 +179,10 @@ int dm_build_qemu_arguments(const char *program, const char *const *arguments, c
                 if (skip > 0)
                         a += skip - 1;
                 else
-                        list_add(&l, "%s", *a);
+                        strlist_add(&l, *a);
         }
         if (!placed)
                 add_display(&l, vgpu_args, gpus);
 
-        return list_finish(&l, ret);
+        return strlist_take(&l, ret);
 }

@@ -17,20 +17,18 @@
 #include "hostd/dm/emulator.h"
 #include "hostd/dm/journal-stream.h"
 #include "hostd/dm/readiness.h"
-#include "hostd/run/dm-settings.h"
+#include "hostd/run/program.h"
 #include "hostd/run/run-record.h"
 #include "hostd/run/xenstore.h"
 
 #define DEFAULT_RUN_FOLDERS "/run/xenvgpu/vm"
 
 typedef struct DeviceModel {
-        const DmSettings *settings;
+        const DomainProgram *settings;
         char **argv;
         uint32_t domid, vcpus;
         char *folder;
         StartOrder order;
-        DmGpu gpus[ORDER_GPUS_MAX];
-        size_t n_gpus;
         Emulator emulator;
         DmRecord record;
 } DeviceModel;
@@ -105,28 +103,6 @@ static int find_folder(DeviceModel *dm) {
         return dm->folder ? 0 : -ENOMEM;
 }
 
-static int take_gpu(const VgpuRecord *v, DmGpu *ret) {
-        DmGpu g = {
-                .host = v->virtual_pci_address ? *v->virtual_pci_address : v->physical_pci_address,
-                .slot = v->nvidia.virtual_pci_address,
-                .type_id = v->nvidia.type_id,
-                .config_file = v->nvidia.config_file,
-                .vclass = v->nvidia.vclass,
-                .extra_args = v->nvidia.extra_args,
-                .uuid = v->nvidia.uuid,
-                .low_gm_sz = v->gvt_g.low_gm_sz,
-                .high_gm_sz = v->gvt_g.high_gm_sz,
-                .fence_sz = v->gvt_g.fence_sz,
-        };
-
-        g.kind = v->kind == VGPU_KIND_NVIDIA  ? DM_GPU_NVIDIA
-                 : v->kind == VGPU_KIND_GVT_G ? DM_GPU_GVT_G
-                                              : DM_GPU_MXGPU;
-        *ret = g;
-        /* The emulator wants one in any case. */
-        return uuid_is_null(&g.uuid) ? uuid_generate(&ret->uuid) : 0;
-}
-
 static int read_order(DeviceModel *dm) {
         JsonReader reader = {};
         const char *error;
@@ -143,15 +119,13 @@ static int read_order(DeviceModel *dm) {
         dm->vcpus = needs.vcpus;
         vm_needs_done(&needs);
 
-        if (dm->order.n_vgpus > ORDER_GPUS_MAX)
-                return fail(
-                        dm, "The order has %zu VGPUs; %d are the most.", dm->order.n_vgpus, ORDER_GPUS_MAX);
-        for (; dm->n_gpus < dm->order.n_vgpus; dm->n_gpus++) {
-                r = take_gpu(&dm->order.vgpus[dm->n_gpus], &dm->gpus[dm->n_gpus]);
-                if (r < 0)
-                        return fail(dm, "Cannot make a uuid for the VGPU: %s.", strerror(-r));
-        }
-        if (dm_gpus_check(dm->gpus, dm->n_gpus, &error) < 0)
+        /* The emulator wants one in any case. */
+        for (size_t i = 0; i < dm->order.n_vgpus && r >= 0; i++)
+                if (uuid_is_null(&dm->order.vgpus[i].nvidia.uuid))
+                        r = uuid_generate(&dm->order.vgpus[i].nvidia.uuid);
+        if (r < 0)
+                return fail(dm, "Cannot make a uuid for the VGPU: %s.", strerror(-r));
+        if (dm_gpus_check(dm->order.vgpus, dm->order.n_vgpus, &error) < 0)
                 return fail(dm, "%s", error);
         return 0;
 }
@@ -189,15 +163,15 @@ static int launch_emulator(DeviceModel *dm, char *const *arguments) {
 }
 
 static int bring_up_emulator(DeviceModel *dm) {
-        DmForm form = dm->settings->emulator_form == EMULATOR_FORM_6X ? DM_FORM_6X : DM_FORM_TODAY;
-        _cleanup_(arguments_freep) char **arguments = NULL;
+        EmulatorForm form = dm->settings->emulator_form;
+        _cleanup_(strv_freep) char **arguments = NULL;
         _cleanup_(xenstore_closep) XenStore *xs = NULL;
         _cleanup_free_ char *error = NULL;
         const char *refusal = NULL;
         int r;
 
-        r = dm_build_emulator_arguments(dm->settings->emulator, form, dm->domid, dm->vcpus, dm->gpus,
-                dm->n_gpus, &arguments, &refusal);
+        r = dm_build_emulator_arguments(dm->settings->emulator, form, dm->domid, dm->vcpus, dm->order.vgpus,
+                dm->order.n_vgpus, &arguments, &refusal);
         if (r < 0)
                 return fail(dm, "%s", refusal ? refusal : strerror(-r));
         r = launch_emulator(dm, arguments);
@@ -215,11 +189,11 @@ static int bring_up_emulator(DeviceModel *dm) {
 }
 
 static int become_qemu(DeviceModel *dm) {
-        _cleanup_(arguments_freep) char **arguments = NULL;
+        _cleanup_(strv_freep) char **arguments = NULL;
         int r;
 
         r = dm_build_qemu_arguments(dm->settings->qemu, (const char *const *) dm->argv + 1,
-                dm->settings->qemu_vgpu_args, dm->gpus, dm->n_gpus, &arguments);
+                dm->settings->qemu_vgpu_args, dm->order.vgpus, dm->order.n_vgpus, &arguments);
         if (r >= 0)
                 r = process_id_of(getpid(), &dm->record.qemu);
         if (r >= 0)
@@ -231,7 +205,7 @@ static int become_qemu(DeviceModel *dm) {
         return fail(dm, "Cannot execute %s: %s.", arguments[0], strerror(errno));
 }
 
-int device_model_run(const DmSettings *settings, char **argv) {
+int device_model_run(const DomainProgram *settings, char **argv) {
         _cleanup_(device_model_done) DeviceModel dm = { .settings = settings, .emulator = EMULATOR_NONE };
         int r;
 
@@ -241,7 +215,7 @@ int device_model_run(const DmSettings *settings, char **argv) {
                 r = find_folder(&dm);
         if (r >= 0)
                 r = read_order(&dm);
-        if (r >= 0 && dm_needs_emulator(dm.gpus, dm.n_gpus))
+        if (r >= 0 && dm_needs_emulator(dm.order.vgpus, dm.order.n_vgpus))
                 r = bring_up_emulator(&dm);
         if (r >= 0)
                 r = become_qemu(&dm);

@@ -10,8 +10,8 @@
 #include "common/base/text.h"
 #include "hostd/dm/readiness.h"
 
-Readiness readiness_judge(DmForm form, const char *state, const char *pid_key) {
-        if (form == DM_FORM_6X)
+Readiness readiness_judge(EmulatorForm form, const char *state, const char *pid_key) {
+        if (form == EMULATOR_FORM_6X)
                 return isempty(pid_key) ? READINESS_WAIT : READINESS_READY;
         if (!state)
                 return READINESS_WAIT;
@@ -67,7 +67,7 @@ static int say_timeout(const char *state, uint64_t timeout_us, char **ret_error)
 }
 
 /* Reads what xenstore says now; READINESS_READY, _WAIT, _ERROR. */
-static Readiness look(XenStore *xs, DmForm form, uint32_t domid, char **state) {
+static Readiness look(XenStore *xs, EmulatorForm form, uint32_t domid, char **state) {
         _cleanup_free_ char *pid_key = NULL;
 
         free(*state);
@@ -77,7 +77,7 @@ static Readiness look(XenStore *xs, DmForm form, uint32_t domid, char **state) {
         return readiness_judge(form, *state, pid_key);
 }
 
-static int wait_loop(Emulator *e, XenStore *xs, DmForm form, uint32_t domid, uint64_t timeout_us,
+static int wait_loop(Emulator *e, XenStore *xs, EmulatorForm form, uint32_t domid, uint64_t timeout_us,
         char **state, char **ret_error) {
 
         struct pollfd fds[] = { { .fd = xenstore_fd(xs), .events = POLLIN },
@@ -112,7 +112,7 @@ static int wait_loop(Emulator *e, XenStore *xs, DmForm form, uint32_t domid, uin
         }
 }
 
-int emulator_wait_ready(Emulator *e, XenStore *xs, DmForm form, uint32_t domid, uint64_t timeout_us,
+int emulator_wait_ready(Emulator *e, XenStore *xs, EmulatorForm form, uint32_t domid, uint64_t timeout_us,
         char **ret_state, char **ret_error) {
 
         char *state = NULL;

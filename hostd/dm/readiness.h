@@ -18,11 +18,11 @@ typedef enum Readiness {
 } Readiness;
 
 /* state and pid_key are what xenstore holds, NULL for nothing. */
-Readiness readiness_judge(DmForm form, const char *state, const char *pid_key);
+Readiness readiness_judge(EmulatorForm form, const char *state, const char *pid_key);
 
 /*
  * 0: ready, *ret_state is its last state. -EIO: it will not be, *ret_error is a sentence. *ret_state is set
  * in both cases where there was one. The caller frees both. Other negative values: xenstore failed.
  */
-int emulator_wait_ready(Emulator *e, XenStore *xs, DmForm form, uint32_t domid, uint64_t timeout_us,
+int emulator_wait_ready(Emulator *e, XenStore *xs, EmulatorForm form, uint32_t domid, uint64_t timeout_us,
         char **ret_state, char **ret_error);

@@ -21,12 +21,12 @@ static Uuid uuid(const char *text) {
         return id;
 }
 
-static DmGpu nvidia(uint8_t bus, uint8_t slot, const char *id) {
-        return (DmGpu){ .kind = DM_GPU_NVIDIA,
-                .host = { .bus = bus },
-                .slot = { .dev = slot },
-                .type_id = "11",
-                .uuid = uuid(id) };
+static VgpuRecord nvidia(uint8_t bus, uint8_t slot, const char *id) {
+        return (VgpuRecord){ .kind = VGPU_KIND_NVIDIA,
+                .physical_pci_address = { .bus = bus },
+                .nvidia.virtual_pci_address = { .dev = slot },
+                .nvidia.type_id = (char *) "11",
+                .nvidia.uuid = uuid(id) };
 }
 
 static void assert_arguments(char **got, const char *const *want) {
@@ -41,8 +41,8 @@ static void assert_arguments(char **got, const char *const *want) {
 
 #define WANT(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
-static void assert_emulator(DmForm form, const DmGpu *gpus, size_t n, const char *const *want) {
-        _cleanup_(arguments_freep) char **got = NULL;
+static void assert_emulator(EmulatorForm form, const VgpuRecord *gpus, size_t n, const char *const *want) {
+        _cleanup_(strv_freep) char **got = NULL;
         const char *error = NULL;
 
         assert_int_equal(dm_build_emulator_arguments("vgpu", form, 5, 2, gpus, n, &got, &error), 0);
@@ -50,64 +50,64 @@ static void assert_emulator(DmForm form, const DmGpu *gpus, size_t n, const char
 }
 
 static void todays_form_names_each_vgpu(void **state) {
-        const DmGpu one = nvidia(0x84, 11, UUID_1);
+        const VgpuRecord one = nvidia(0x84, 11, UUID_1);
 
-        assert_emulator(DM_FORM_TODAY, &one, 1,
+        assert_emulator(EMULATOR_FORM_TODAY, &one, 1,
                 WANT("vgpu", "--domain=5", "--vcpus=2", "--suspend=/var/lib/xen/demu-save.5",
                         "--device=0000:84:00.0,11,0000:00:0b.0," UUID_1));
 }
 
 static void vgpus_are_sorted_by_guest_slot(void **state) {
-        const DmGpu two[] = { nvidia(0x84, 12, UUID_1), nvidia(0x85, 11, UUID_2) };
+        const VgpuRecord two[] = { nvidia(0x84, 12, UUID_1), nvidia(0x85, 11, UUID_2) };
 
-        assert_emulator(DM_FORM_TODAY, two, 2,
+        assert_emulator(EMULATOR_FORM_TODAY, two, 2,
                 WANT("vgpu", "--domain=5", "--vcpus=2", "--suspend=/var/lib/xen/demu-save.5",
                         "--device=0000:85:00.0,11,0000:00:0b.0," UUID_2,
                         "--device=0000:84:00.0,11,0000:00:0c.0," UUID_1));
 }
 
 static void a_config_file_wins_and_extra_arguments_follow(void **state) {
-        DmGpu one = nvidia(0x84, 11, UUID_1);
+        VgpuRecord one = nvidia(0x84, 11, UUID_1);
 
-        one.config_file = "/usr/share/nvidia/vgx/grid_k100.conf";
-        one.extra_args = "frl=0";
-        assert_emulator(DM_FORM_TODAY, &one, 1,
+        one.nvidia.config_file = (char *) "/usr/share/nvidia/vgx/grid_k100.conf";
+        one.nvidia.extra_args = (char *) "frl=0";
+        assert_emulator(EMULATOR_FORM_TODAY, &one, 1,
                 WANT("vgpu", "--domain=5", "--vcpus=2", "--suspend=/var/lib/xen/demu-save.5",
                         "--device=0000:84:00.0,/usr/share/nvidia/vgx/grid_k100.conf,0000:00:0b.0," UUID_1
                         ",frl=0"));
 }
 
 static void only_compute_alone_has_no_console(void **state) {
-        DmGpu two[] = { nvidia(0x84, 11, UUID_1), nvidia(0x85, 12, UUID_2) };
+        VgpuRecord two[] = { nvidia(0x84, 11, UUID_1), nvidia(0x85, 12, UUID_2) };
 
-        two[0].vclass = "Compute";
-        two[1].vclass = "Quadro";
-        assert_emulator(DM_FORM_TODAY, two, 2,
+        two[0].nvidia.vclass = (char *) "Compute";
+        two[1].nvidia.vclass = (char *) "Quadro";
+        assert_emulator(EMULATOR_FORM_TODAY, two, 2,
                 WANT("vgpu", "--domain=5", "--vcpus=2", "--suspend=/var/lib/xen/demu-save.5",
                         "--device=0000:84:00.0,11,0000:00:0b.0," UUID_1,
                         "--device=0000:85:00.0,11,0000:00:0c.0," UUID_2));
-        two[1].vclass = "Compute";
-        assert_emulator(DM_FORM_TODAY, two, 2,
+        two[1].nvidia.vclass = (char *) "Compute";
+        assert_emulator(EMULATOR_FORM_TODAY, two, 2,
                 WANT("vgpu", "--domain=5", "--vcpus=2", "--suspend=/var/lib/xen/demu-save.5",
                         "--device=0000:84:00.0,11,0000:00:0b.0," UUID_1,
                         "--device=0000:85:00.0,11,0000:00:0c.0," UUID_2, "--noconsole"));
 }
 
 static void the_6x_form_names_card_and_config(void **state) {
-        DmGpu one = nvidia(0x84, 11, UUID_1);
+        VgpuRecord one = nvidia(0x84, 11, UUID_1);
 
-        one.config_file = "/usr/share/nvidia/vgx/grid_k100.conf";
-        assert_emulator(DM_FORM_6X, &one, 1,
+        one.nvidia.config_file = (char *) "/usr/share/nvidia/vgx/grid_k100.conf";
+        assert_emulator(EMULATOR_FORM_6X, &one, 1,
                 WANT("vgpu", "--domain=5", "--vcpus=2", "--gpu=0000:84:00.0",
                         "--config=/usr/share/nvidia/vgx/grid_k100.conf"));
-        one.extra_args = "disable_vnc=1";
-        assert_emulator(DM_FORM_6X, &one, 1,
+        one.nvidia.extra_args = (char *) "disable_vnc=1";
+        assert_emulator(EMULATOR_FORM_6X, &one, 1,
                 WANT("vgpu", "--domain=5", "--vcpus=2", "--gpu=0000:84:00.0",
                         "--config=/usr/share/nvidia/vgx/grid_k100.conf,disable_vnc=1"));
 }
 
-static void assert_refused(DmForm form, const DmGpu *gpus, size_t n) {
-        _cleanup_(arguments_freep) char **got = NULL;
+static void assert_refused(EmulatorForm form, const VgpuRecord *gpus, size_t n) {
+        _cleanup_(strv_freep) char **got = NULL;
         const char *error = NULL;
 
         assert_int_equal(dm_build_emulator_arguments("vgpu", form, 5, 2, gpus, n, &got, &error), -EINVAL);
@@ -115,21 +115,21 @@ static void assert_refused(DmForm form, const DmGpu *gpus, size_t n) {
 }
 
 static void what_a_form_cannot_say_is_refused(void **state) {
-        DmGpu two[] = { nvidia(0x84, 11, UUID_1), nvidia(0x85, 12, UUID_2) };
+        VgpuRecord two[] = { nvidia(0x84, 11, UUID_1), nvidia(0x85, 12, UUID_2) };
 
-        assert_refused(DM_FORM_6X, two, 2);
-        assert_refused(DM_FORM_6X, two, 1); /* no config file */
-        two[0].type_id = NULL;
-        assert_refused(DM_FORM_TODAY, two, 2);
+        assert_refused(EMULATOR_FORM_6X, two, 2);
+        assert_refused(EMULATOR_FORM_6X, two, 1); /* no config file */
+        two[0].nvidia.type_id = NULL;
+        assert_refused(EMULATOR_FORM_TODAY, two, 2);
 }
 
 static void vgpus_of_other_makers_stand_alone(void **state) {
-        const DmGpu pairs[][2] = {
-                { { .kind = DM_GPU_GVT_G }, { .kind = DM_GPU_GVT_G } },
-                { { .kind = DM_GPU_NVIDIA }, { .kind = DM_GPU_GVT_G } },
-                { { .kind = DM_GPU_MXGPU }, { .kind = DM_GPU_NVIDIA } },
+        const VgpuRecord pairs[][2] = {
+                { { .kind = VGPU_KIND_GVT_G }, { .kind = VGPU_KIND_GVT_G } },
+                { { .kind = VGPU_KIND_NVIDIA }, { .kind = VGPU_KIND_GVT_G } },
+                { { .kind = VGPU_KIND_MXGPU }, { .kind = VGPU_KIND_NVIDIA } },
         };
-        const DmGpu nvidias[] = { nvidia(0x84, 11, UUID_1), nvidia(0x85, 12, UUID_2) };
+        const VgpuRecord nvidias[] = { nvidia(0x84, 11, UUID_1), nvidia(0x85, 12, UUID_2) };
         const char *error = NULL;
 
         for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
@@ -144,15 +144,15 @@ static void vgpus_of_other_makers_stand_alone(void **state) {
         assert_false(dm_needs_emulator(NULL, 0));
 }
 
-static void assert_qemu(const char *const *arguments, const DmGpu *gpus, size_t n, const char *const *want) {
-        _cleanup_(arguments_freep) char **got = NULL;
+static void assert_qemu(const char *const *arguments, const VgpuRecord *gpus, size_t n, const char *const *want) {
+        _cleanup_(strv_freep) char **got = NULL;
 
         assert_int_equal(dm_build_qemu_arguments("qemu", arguments, "-vgpu", gpus, n, &got), 0);
         assert_arguments(got, want);
 }
 
 static void qemu_gets_the_vgpu_in_place_of_its_display(void **state) {
-        const DmGpu one = nvidia(0x84, 11, UUID_1);
+        const VgpuRecord one = nvidia(0x84, 11, UUID_1);
 
         assert_qemu(WANT("-xen-domid", "5", "-device", "VGA,vgamem_mb=16", "-device", "rtl8139,id=nic0",
                             "-machine", "xenfv"),
@@ -164,7 +164,7 @@ static void qemu_gets_the_vgpu_in_place_of_its_display(void **state) {
 }
 
 static void without_a_display_the_vgpu_goes_before_the_machine(void **state) {
-        const DmGpu one = nvidia(0x84, 11, UUID_1);
+        const VgpuRecord one = nvidia(0x84, 11, UUID_1);
 
         assert_qemu(WANT("-nodefaults", "-machine", "xenfv", "-m", "112"), &one, 1,
                 WANT("qemu", "-nodefaults", "-vgpu", "-machine", "xenfv", "-m", "112"));
@@ -173,15 +173,15 @@ static void without_a_display_the_vgpu_goes_before_the_machine(void **state) {
 }
 
 static void a_compute_vgpu_keeps_a_plain_display(void **state) {
-        DmGpu one = nvidia(0x84, 11, UUID_1);
+        VgpuRecord one = nvidia(0x84, 11, UUID_1);
 
-        one.vclass = "Compute";
+        one.nvidia.vclass = (char *) "Compute";
         assert_qemu(WANT("-machine", "xenfv"), &one, 1, WANT("qemu", "-std-vga", "-machine", "xenfv"));
 }
 
 static void the_vgpus_arguments_are_a_setting(void **state) {
-        _cleanup_(arguments_freep) char **got = NULL;
-        const DmGpu one = nvidia(0x84, 11, UUID_1);
+        _cleanup_(strv_freep) char **got = NULL;
+        const VgpuRecord one = nvidia(0x84, 11, UUID_1);
 
         assert_int_equal(
                 dm_build_qemu_arguments("qemu", WANT("-m", "1"), "  -device vgpu,x=1 ", &one, 1, &got), 0);
@@ -189,7 +189,7 @@ static void the_vgpus_arguments_are_a_setting(void **state) {
 }
 
 static void gvt_g_is_told_its_memory(void **state) {
-        const DmGpu one = { .kind = DM_GPU_GVT_G, .low_gm_sz = 128, .high_gm_sz = 384, .fence_sz = 4 };
+        const VgpuRecord one = { .kind = VGPU_KIND_GVT_G, .gvt_g = { .low_gm_sz = 128, .high_gm_sz = 384, .fence_sz = 4 } };
 
         assert_qemu(WANT("-device", "VGA", "-m", "112"), &one, 1,
                 WANT("qemu", "-xengt", "-vgt_low_gm_sz", "128", "-vgt_high_gm_sz", "384", "-vgt_fence_sz",
@@ -197,7 +197,7 @@ static void gvt_g_is_told_its_memory(void **state) {
 }
 
 static void mxgpu_and_no_gpu_leave_qemu_alone(void **state) {
-        const DmGpu one = { .kind = DM_GPU_MXGPU };
+        const VgpuRecord one = { .kind = VGPU_KIND_MXGPU };
         const char *const *arguments = WANT("-device", "cirrus-vga", "-machine", "xenfv");
 
         assert_qemu(arguments, &one, 1, WANT("qemu", "-device", "cirrus-vga", "-machine", "xenfv"));

@@ -20,27 +20,27 @@
 #define ARGV(...) ((char **) (const char *[]){ "vgpu", __VA_ARGS__, NULL })
 
 static void what_dm_builds_is_taken(void **state) {
-        DmGpu gpus[2] = {
-                { .kind = DM_GPU_NVIDIA,
-                        .host = { .bus = 0x84 },
-                        .slot = { .dev = 12 },
-                        .type_id = "11",
-                        .vclass = "Compute" },
-                { .kind = DM_GPU_NVIDIA,
-                        .host = { .bus = 0x85 },
-                        .slot = { .dev = 11 },
-                        .config_file = "/dev/null",
-                        .vclass = "Compute" },
+        VgpuRecord gpus[2] = {
+                { .kind = VGPU_KIND_NVIDIA,
+                        .physical_pci_address = { .bus = 0x84 },
+                        .nvidia.virtual_pci_address = { .dev = 12 },
+                        .nvidia.type_id = (char *) "11",
+                        .nvidia.vclass = (char *) "Compute" },
+                { .kind = VGPU_KIND_NVIDIA,
+                        .physical_pci_address = { .bus = 0x85 },
+                        .nvidia.virtual_pci_address = { .dev = 11 },
+                        .nvidia.config_file = (char *) "/dev/null",
+                        .nvidia.vclass = (char *) "Compute" },
         };
         const struct {
-                DmForm form;
-                const DmGpu *gpus;
+                EmulatorForm form;
+                const VgpuRecord *gpus;
                 size_t n;
-        } cases[] = { { DM_FORM_TODAY, gpus, 2 }, { DM_FORM_6X, gpus + 1, 1 } };
+        } cases[] = { { EMULATOR_FORM_TODAY, gpus, 2 }, { EMULATOR_FORM_6X, gpus + 1, 1 } };
 
-        gpus[0].uuid.bytes[0] = gpus[1].uuid.bytes[0] = 1;
+        gpus[0].nvidia.uuid.bytes[0] = gpus[1].nvidia.uuid.bytes[0] = 1;
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-                _cleanup_(arguments_freep) char **argv = NULL;
+                _cleanup_(strv_freep) char **argv = NULL;
                 _cleanup_free_ char *why = NULL;
                 EmulatorArguments got;
                 const char *error;
@@ -50,7 +50,7 @@ static void what_dm_builds_is_taken(void **state) {
                         0);
                 assert_int_equal(emulator_arguments_parse(argv, &got, &why), 0);
                 assert_int_equal(got.domid, 4);
-                assert_int_equal(got.form_6x, cases[i].form == DM_FORM_6X);
+                assert_int_equal(got.form_6x, cases[i].form == EMULATOR_FORM_6X);
         }
 }
 
@@ -93,14 +93,14 @@ static void wrong_arguments_are_refused(void **state) {
 }
 
 static void readiness_follows_the_form(void **state) {
-        assert_int_equal(readiness_judge(DM_FORM_TODAY, NULL, "12"), READINESS_WAIT);
-        assert_int_equal(readiness_judge(DM_FORM_TODAY, "initialising", NULL), READINESS_READY);
-        assert_int_equal(readiness_judge(DM_FORM_TODAY, "resuming", NULL), READINESS_READY);
-        assert_int_equal(readiness_judge(DM_FORM_TODAY, "running", NULL), READINESS_READY);
-        assert_int_equal(readiness_judge(DM_FORM_TODAY, "error", NULL), READINESS_ERROR);
-        assert_int_equal(readiness_judge(DM_FORM_TODAY, "something", NULL), READINESS_WAIT);
-        assert_int_equal(readiness_judge(DM_FORM_6X, "running", NULL), READINESS_WAIT);
-        assert_int_equal(readiness_judge(DM_FORM_6X, NULL, "12"), READINESS_READY);
+        assert_int_equal(readiness_judge(EMULATOR_FORM_TODAY, NULL, "12"), READINESS_WAIT);
+        assert_int_equal(readiness_judge(EMULATOR_FORM_TODAY, "initialising", NULL), READINESS_READY);
+        assert_int_equal(readiness_judge(EMULATOR_FORM_TODAY, "resuming", NULL), READINESS_READY);
+        assert_int_equal(readiness_judge(EMULATOR_FORM_TODAY, "running", NULL), READINESS_READY);
+        assert_int_equal(readiness_judge(EMULATOR_FORM_TODAY, "error", NULL), READINESS_ERROR);
+        assert_int_equal(readiness_judge(EMULATOR_FORM_TODAY, "something", NULL), READINESS_WAIT);
+        assert_int_equal(readiness_judge(EMULATOR_FORM_6X, "running", NULL), READINESS_WAIT);
+        assert_int_equal(readiness_judge(EMULATOR_FORM_6X, NULL, "12"), READINESS_READY);
 }
 
 static void faults_are_words(void **state) {
