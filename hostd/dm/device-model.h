@@ -7,7 +7,7 @@
  * and leaves in dm.json what became of the emulator.
  */
 
-#include "hostd/run/dm-settings.h"
+#include "hostd/run/program.h"
 
 /* Returns only on failure, after dm.json and the log say why; the exit status. */
-int device_model_run(const DmSettings *settings, char **argv);
+int device_model_run(const DomainProgram *settings, char **argv);

@@ -12,7 +12,7 @@ static const char usage[] =
         "The hypervisor's library runs it as the device model; its arguments are qemu's.\n";
 
 int main(int argc, char **argv) {
-        DmSettings settings;
+        DomainProgram settings;
         const char *bad;
 
         if (argc == 2 && streq(argv[1], "--help")) {

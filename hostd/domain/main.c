@@ -19,7 +19,7 @@
 #include "hostd/libxl/libxl-assign.h"
 #include "hostd/libxl/libxl-dump.h"
 #include "hostd/libxl/libxl-hypervisor.h"
-#include "hostd/run/dm-settings.h"
+#include "hostd/run/program.h"
 #include "hostd/sim/sim-folder.h"
 #include "hostd/sim/sim-hypervisor.h"
 

@@ -1,7 +1,7 @@
 /*
- * How hostd starts xenvgpu-domain
+ * How hostd starts xenvgpu-domain, and what that one tells xenvgpu-dm
  *
- * One table of options serves both directions, so that what hostd writes is what the program reads.
+ * One table of options serves all directions, so that what one writes is what the other reads.
  */
 
 #include <inttypes.h>
@@ -9,73 +9,77 @@
 
 #include "common/base/parse.h"
 #include "common/base/strlist.h"
+#include "common/base/words.h"
 #include "hostd/run/program.h"
 
 typedef enum OptionType {
         OPTION_TEXT,
         OPTION_NUMBER,
         OPTION_FORM,
+        OPTION_DEATH, /* a bool: false, true as in death_words */
+        OPTION_FLAG,  /* a bool, that is there or not */
 } OptionType;
 
 typedef struct Option {
-        const char *name; /* with the equals sign */
+        const char *name; /* with the equals sign, if it has one */
         OptionType type;
         size_t offset;
-        const char *fallback;
+        const char *fallback;      /* of a text */
+        uint64_t fallback_number;  /* of a number that is 0 */
+        const char *variable;      /* for xenvgpu-dm; NULL: that does not need it */
 } Option;
 
-#define OPTION(n, t, member, f)                                                                              \
-        { "--" n "=", t, offsetof(DomainProgram, member), f }
+#define OPTION(n, t, member, ...) { .name = "--" n, .type = t, .offset = offsetof(DomainProgram, member), ##__VA_ARGS__ }
 
 static const Option options[] = {
-        OPTION("folder", OPTION_TEXT, folder, NULL),
-        OPTION("hypervisor", OPTION_TEXT, hypervisor, "simulated"),
-        OPTION("sim-dir", OPTION_TEXT, sim_dir, NULL),
-        OPTION("dm", OPTION_TEXT, dm, NULL),
-        OPTION("emulator", OPTION_TEXT, emulator, "vgpu"),
-        OPTION("emulator-form", OPTION_FORM, emulator_form, NULL),
-        OPTION("emulator-timeout", OPTION_NUMBER, emulator_timeout, NULL),
-        OPTION("running-timeout", OPTION_NUMBER, running_timeout, NULL),
-        OPTION("qemu", OPTION_TEXT, qemu, "qemu-system-i386"),
-        OPTION("qemu-vgpu-args", OPTION_TEXT, qemu_vgpu_args, "-vgpu"),
-        OPTION("sysfs", OPTION_TEXT, sysfs, NULL),
-        OPTION("gimtool", OPTION_TEXT, gimtool, "gimtool"),
-        OPTION("gimtool-timeout", OPTION_NUMBER, gimtool_timeout, NULL),
-        OPTION("core-dump-folder", OPTION_TEXT, core_dump_folder, NULL),
-        OPTION("core-dumps", OPTION_NUMBER, core_dumps, NULL),
+        OPTION("folder=", OPTION_TEXT, folder, .variable = "XENVGPU_RUN_FOLDER"),
+        OPTION("hypervisor=", OPTION_TEXT, hypervisor, .fallback = "simulated"),
+        OPTION("sim-dir=", OPTION_TEXT, sim_dir),
+        OPTION("dm=", OPTION_TEXT, dm),
+        OPTION("emulator=", OPTION_TEXT, emulator, .fallback = "vgpu", .variable = "XENVGPU_EMULATOR"),
+        OPTION("emulator-form=", OPTION_FORM, emulator_form, .variable = "XENVGPU_EMULATOR_FORM"),
+        OPTION("emulator-timeout=", OPTION_NUMBER, emulator_timeout,
+                .fallback_number = DOMAIN_PROGRAM_EMULATOR_TIMEOUT, .variable = "XENVGPU_EMULATOR_TIMEOUT"),
+        OPTION("running-timeout=", OPTION_NUMBER, running_timeout,
+                .fallback_number = DOMAIN_PROGRAM_RUNNING_TIMEOUT),
+        OPTION("qemu=", OPTION_TEXT, qemu, .fallback = "qemu-system-i386", .variable = "XENVGPU_QEMU"),
+        OPTION("qemu-vgpu-args=", OPTION_TEXT, qemu_vgpu_args, .fallback = "-vgpu",
+                .variable = "XENVGPU_QEMU_VGPU_ARGS"),
+        OPTION("sysfs=", OPTION_TEXT, sysfs),
+        OPTION("gimtool=", OPTION_TEXT, gimtool, .fallback = "gimtool"),
+        OPTION("gimtool-timeout=", OPTION_NUMBER, gimtool_timeout,
+                .fallback_number = DOMAIN_PROGRAM_GIMTOOL_TIMEOUT),
+        OPTION("core-dump-folder=", OPTION_TEXT, core_dump_folder),
+        OPTION("core-dumps=", OPTION_NUMBER, core_dumps),
+        OPTION("on-emulator-death=", OPTION_DEATH, crash_on_emulator_death),
+        OPTION("adopt", OPTION_FLAG, adopt),
 };
-
-#define CRASH_OPTION "--on-emulator-death="
 
 static const char *const form_names[_EMULATOR_FORM_MAX] = {
         [EMULATOR_FORM_TODAY] = "today",
         [EMULATOR_FORM_6X] = "6.x",
 };
 
-const char *emulator_form_to_string(EmulatorForm form) {
-        return form >= 0 && form < _EMULATOR_FORM_MAX ? form_names[form] : NULL;
-}
+static const char *const death_names[] = { "report", "crash" };
 
-EmulatorForm emulator_form_from_string(const char *text) {
-        for (int i = 0; i < _EMULATOR_FORM_MAX; i++)
-                if (streq_ptr(text, form_names[i]))
-                        return (EmulatorForm) i;
-        return _EMULATOR_FORM_INVALID;
+static const WordTable forms = { .words = form_names, .n = _EMULATOR_FORM_MAX };
+static const WordTable deaths = { .words = death_names, .n = ARRAY_SIZE(death_names) };
+
+DEFINE_WORDS(emulator_form, EmulatorForm, forms)
+
+static void *member_of(const DomainProgram *p, const Option *option) {
+        return (char *) p + option->offset;
 }
 
 static void set_defaults(DomainProgram *p) {
         for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
-                const char **text = (const char **) ((char *) p + options[i].offset);
+                void *member = member_of(p, &options[i]);
 
-                if (options[i].type == OPTION_TEXT && !*text)
-                        *text = options[i].fallback;
+                if (options[i].type == OPTION_TEXT && !*(const char **) member)
+                        *(const char **) member = options[i].fallback;
+                if (options[i].type == OPTION_NUMBER && *(uint64_t *) member == 0)
+                        *(uint64_t *) member = options[i].fallback_number;
         }
-        if (p->emulator_timeout == 0)
-                p->emulator_timeout = DOMAIN_PROGRAM_EMULATOR_TIMEOUT;
-        if (p->running_timeout == 0)
-                p->running_timeout = DOMAIN_PROGRAM_RUNNING_TIMEOUT;
-        if (p->gimtool_timeout == 0)
-                p->gimtool_timeout = DOMAIN_PROGRAM_GIMTOOL_TIMEOUT;
 }
 
 static const char *find_missing(const DomainProgram *p) {
@@ -83,27 +87,53 @@ static const char *find_missing(const DomainProgram *p) {
                 return "--folder";
         if (!p->dm)
                 return "--dm";
-        if (streq(p->hypervisor, "simulated") && !p->sim_dir)
-                return "--sim-dir";
-        return NULL;
+        return streq(p->hypervisor, "simulated") && !p->sim_dir ? "--sim-dir" : NULL;
 }
 
-/* An option that has nothing to say is left out. */
-static void add_option(StrList *argv, const Option *option, const DomainProgram *p) {
-        const void *member = (const char *) p + option->offset;
+/* NULL: it has nothing to say, and is left out. buf holds 24 bytes. */
+static const char *option_to_text(const Option *option, const DomainProgram *p, char *buf) {
+        const void *member = member_of(p, option);
 
         switch (option->type) {
         case OPTION_TEXT:
-                if (!isempty(*(const char *const *) member))
-                        strlist_addf(argv, "%s%s", option->name, *(const char *const *) member);
-                break;
+                return isempty(*(const char *const *) member) ? NULL : *(const char *const *) member;
         case OPTION_NUMBER:
-                strlist_addf(argv, "%s%" PRIu64, option->name, *(const uint64_t *) member);
-                break;
+                (void) snprintf(buf, 24, "%" PRIu64, *(const uint64_t *) member);
+                return buf;
         case OPTION_FORM:
-                strlist_addf(argv, "%s%s", option->name, emulator_form_to_string(*(const EmulatorForm *) member));
-                break;
+                return emulator_form_to_string(*(const EmulatorForm *) member);
+        case OPTION_DEATH:
+                return word_of_value(&deaths, *(const bool *) member);
+        case OPTION_FLAG:
+                return *(const bool *) member ? "" : NULL;
         }
+        return NULL;
+}
+
+static int option_from_text(const Option *option, const char *value, DomainProgram *p) {
+        void *member = member_of(p, option);
+        int word = 0;
+
+        switch (option->type) {
+        case OPTION_TEXT:
+                *(const char **) member = value;
+                return isempty(value) ? -EINVAL : 0;
+        case OPTION_NUMBER:
+                return parse_u64(value, member);
+        case OPTION_FORM:
+                word = emulator_form_from_string(value);
+                if (word >= 0)
+                        *(EmulatorForm *) member = (EmulatorForm) word;
+                break;
+        case OPTION_DEATH:
+                word = word_to_value(&deaths, value);
+                *(bool *) member = word > 0;
+                break;
+        case OPTION_FLAG:
+                *(bool *) member = true;
+                return isempty(value) ? 0 : -EINVAL;
+        }
+        return MIN_OF(word, 0);
 }
 
 int domain_program_build_argv(const DomainProgram *p, char ***ret) {
@@ -115,50 +145,19 @@ int domain_program_build_argv(const DomainProgram *p, char ***ret) {
                 return -EINVAL;
 
         strlist_add(&argv, p->program);
-        for (size_t i = 0; i < ARRAY_SIZE(options); i++)
-                add_option(&argv, &options[i], &filled);
-        strlist_add(&argv, p->crash_on_emulator_death ? CRASH_OPTION "crash" : CRASH_OPTION "report");
-        if (p->adopt)
-                strlist_add(&argv, "--adopt");
+        for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+                const char *text = option_to_text(&options[i], &filled, (char[24]){});
+
+                if (text)
+                        strlist_addf(&argv, "%s%s", options[i].name, text);
+        }
         return strlist_take(&argv, ret);
 }
 
-static int option_from_text(const Option *option, const char *value, DomainProgram *p) {
-        void *member = (char *) p + option->offset;
-        EmulatorForm form;
-
-        switch (option->type) {
-        case OPTION_TEXT:
-                *(const char **) member = value;
-                return isempty(value) ? -EINVAL : 0;
-        case OPTION_NUMBER:
-                return parse_u64(value, member);
-        case OPTION_FORM:
-                form = emulator_form_from_string(value);
-                if (form < 0)
-                        return -EINVAL;
-                *(EmulatorForm *) member = form;
-                return 0;
-        }
-        return -EINVAL;
-}
-
 static int parse_argument(const char *argument, DomainProgram *p) {
-        const char *value;
-
-        if (streq(argument, "--adopt")) {
-                p->adopt = true;
-                return 0;
-        }
-
-        value = startswith(argument, CRASH_OPTION);
-        if (value) {
-                p->crash_on_emulator_death = streq(value, "crash");
-                return p->crash_on_emulator_death || streq(value, "report") ? 0 : -EINVAL;
-        }
-
         for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
-                value = startswith(argument, options[i].name);
+                const char *value = startswith(argument, options[i].name);
+
                 if (value)
                         return option_from_text(&options[i], value, p);
         }
@@ -182,6 +181,32 @@ int domain_program_parse_argv(char **argv, DomainProgram *ret, char **ret_error)
         if (missing)
                 return fail(ret_error, "Missing argument", missing);
 
+        *ret = p;
+        return 0;
+}
+
+int dm_settings_export(const DomainProgram *p) {
+        for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+                const char *text = option_to_text(&options[i], p, (char[24]){});
+
+                if (options[i].variable && setenv(options[i].variable, strempty(text), /* overwrite= */ 1) < 0)
+                        return -errno;
+        }
+        return 0;
+}
+
+int dm_settings_import(DomainProgram *ret, const char **ret_bad) {
+        DomainProgram p = {};
+
+        for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+                const char *value = options[i].variable ? getenv(options[i].variable) : NULL;
+
+                if (!isempty(value) && option_from_text(&options[i], value, &p) < 0) {
+                        *ret_bad = options[i].variable;
+                        return -EINVAL;
+                }
+        }
+        set_defaults(&p);
         *ret = p;
         return 0;
 }

@@ -75,3 +75,22 @@ int domain_program_build_argv(const DomainProgram *p, char ***ret);
 /* The other way round, for the program itself. The texts point into argv; on -EINVAL *ret_error is a sentence
  * (caller frees). */
 int domain_program_parse_argv(char **argv, DomainProgram *ret, char **ret_error);
+
+/*
+ * What xenvgpu-dm is told through its environment
+ *
+ * The hypervisor's library runs the device model with arguments of its own making, so whatever else the
+ * device model must know travels in variables that xenvgpu-domain sets before it creates the domain:
+ * XENVGPU_RUN_FOLDER, XENVGPU_EMULATOR, XENVGPU_EMULATOR_FORM, XENVGPU_EMULATOR_TIMEOUT (µs), XENVGPU_QEMU,
+ * XENVGPU_QEMU_VGPU_ARGS.
+ */
+
+/* Where the emulator looks for programs, and is looked for itself: all of its environment on a real host. */
+#define DM_EMULATOR_PATH "/sbin:/usr/sbin:/bin:/usr/bin"
+
+/* Sets the variables in our own environment. -ENOMEM. */
+int dm_settings_export(const DomainProgram *p);
+
+/* Reads them back; the texts belong to the environment. A variable that is not set takes the default (no folder: it is
+ * found by the domain's uuid); -EINVAL names the bad one in *ret_bad. */
+int dm_settings_import(DomainProgram *ret, const char **ret_bad);

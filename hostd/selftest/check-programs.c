@@ -4,7 +4,7 @@
 
 #include "common/io/file.h"
 #include "common/base/strbuf.h"
-#include "hostd/run/dm-settings.h"
+#include "hostd/run/program.h"
 #include "hostd/selftest/checks.h"
 #include "hostd/selftest/probe.h"
 

@@ -17,7 +17,7 @@
 #include <cmocka.h>
 
 #include "common/io/file.h"
-#include "hostd/run/dm-settings.h"
+#include "hostd/run/program.h"
 #include "hostd/run/xenstore.h"
 #include "tests/unit/hostd-domain/world.h"
 

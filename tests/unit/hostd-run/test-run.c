@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "common/io/file.h"
-#include "hostd/run/dm-settings.h"
+#include "hostd/run/program.h"
 #include "hostd/run/run-record.h"
 #include "hostd/run/run-socket.h"
 
@@ -259,7 +259,7 @@ static void the_environment_carries_the_settings(void **state) {
                 .qemu = "/q",
                 .qemu_vgpu_args = "-a -b" };
         const char *bad = NULL;
-        DmSettings got = {};
+        DomainProgram got = {};
 
         assert_int_equal(dm_settings_export(&program), 0);
         assert_int_equal(dm_settings_import(&got, &bad), 0);
