@@ -94,7 +94,7 @@ const Attempt *attempts_next(Attempts *a) {
         return next;
 }
 
-/* What stands in the group takes as much as before, wherever it lands: in one that is so full no PGPU can be
+/* What stands in the group takes as much as before, wherever it goes: in one that is so full no PGPU can be
  * freed. */
 static bool attempts_are_vain(const Attempts *a) {
         return a->free < PGPU_SIZE;
@@ -108,11 +108,11 @@ void attempts_cut(Attempts *a, size_t n_restarts) {
 typedef struct Follow {
         Attempts *attempts;
         const Attempt *failed;
-        const Crew *crew;
+        const Relocation *moved;
         size_t n_added[2]; /* without and with room for everybody in the set */
 } Follow;
 
-/* In the pool, or where the crew stood. */
+/* In the pool, or where those that are moved stood. */
 static bool vgpu_has_room(const Follow *f, const Vgpu *v) {
         Attempts *a = f->attempts;
         Room *room = NULL;
@@ -125,10 +125,10 @@ static bool vgpu_has_room(const Follow *f, const Vgpu *v) {
                 *room = (Room){v->group, v->type, group_capacity(v->group, v->type, NULL) > 0};
         }
 
-        for (size_t i = 0; i < f->crew->n && !room->any; i++)
-                for (size_t j = 0; j < f->crew->items[i].vm->vgpus.n; j++)
-                        if (f->crew->items[i].pgpus[j]->group == v->group &&
-                                pgpu_capacity(f->crew->items[i].pgpus[j], v->type) > 0)
+        for (size_t i = 0; i < f->moved->n && !room->any; i++)
+                for (size_t j = 0; j < f->moved->items[i].vm->vgpus.n; j++)
+                        if (f->moved->items[i].pgpus[j]->group == v->group &&
+                                pgpu_capacity(f->moved->items[i].pgpus[j], v->type) > 0)
                                 return true;
         return room->any;
 }
@@ -141,7 +141,7 @@ static bool displaced_have_room(const Follow *f, const Displaced *d) {
         return true;
 }
 
-/* The failed attempt with these VMs lifted too. Where one of them has no room, somebody more has to go, at
+/* The failed attempt with these VMs moved too. Where one of them has no room, somebody more has to go, at
  * least. */
 static int follow(const Displaced *d, void *userdata) {
         Follow *f = userdata;
@@ -165,10 +165,10 @@ static int follow(const Displaced *d, void *userdata) {
         return f->n_added[!has_room] >= FOLLOWERS_ADDED_MAX;
 }
 
-/* Whoever found nowhere stands first in the crew: they matter most, but what the others could have does too.
+/* Whoever found nowhere stands first: they matter most, but what the others could have does too.
  */
-static int follow_all(Attempts *a, const Crew *c, const Attempt *failed) {
-        Follow f = {.attempts = a, .failed = failed, .crew = c};
+static int follow_all(Attempts *a, const Relocation *c, const Attempt *failed) {
+        Follow f = {.attempts = a, .failed = failed, .moved = c};
         int r = 0;
 
         if (attempts_are_vain(a))
@@ -183,7 +183,7 @@ static int follow_all(Attempts *a, const Crew *c, const Attempt *failed) {
         return r < 0 ? r : 0;
 }
 
-static int lift_all(Crew *c, const Attempt *attempt) {
+static int take_all(Relocation *c, const Attempt *attempt) {
         size_t n = attempt->pgpu->vgpus.n;
         Vgpu *vgpus[n + 1];
         int r = 0;
@@ -191,14 +191,14 @@ static int lift_all(Crew *c, const Attempt *attempt) {
         for (size_t i = 0; i < n; i++)
                 vgpus[i] = attempt->pgpu->vgpus.items[i];
         for (size_t i = 0; i < n && r >= 0; i++)
-                r = crew_lift(c, vgpus[i]->vm);
+                r = relocation_take(c, vgpus[i]->vm);
         for (size_t i = 0; i < attempt->others.n && r >= 0; i++)
-                r = crew_lift(c, attempt->others.vms[i]);
+                r = relocation_take(c, attempt->others.vms[i]);
         return r;
 }
 
 /*
- * Who wants the PGPU can only name its host: where the lifted ones leave another of the host empty, it must
+ * Who wants the PGPU can only name its host: where the moved ones leave another of the host empty, it must
  * not be the one that the group's algorithm prefers.
  */
 static bool host_prefers_another(const Attempt *attempt) {
@@ -222,28 +222,27 @@ static bool host_prefers_another(const Attempt *attempt) {
 static void mark_others(const Attempt *attempt, Moves *moves) {
         for (size_t i = 0; i < moves->n; i++)
                 for (size_t j = 0; j < attempt->others.n; j++)
-                        moves->items[i].makes_room |= uuid_equal(
-                                &moves->items[i].vm->object.id, &attempt->others.vms[j]->object.id);
+                        moves->items[i].makes_room |= moves->items[i].vm == attempt->others.vms[j];
 }
 
-/* The crew is lifted. 1 when it landed on others than the PGPU. */
-static int land_elsewhere(Attempts *a, Crew *c, const Pool *pool, const Attempt *attempt, Moves *ret) {
+/* 1 when all have places on others than the PGPU. */
+static int place_elsewhere(Attempts *a, Relocation *c, const Attempt *attempt, Moves *ret) {
         bool proven = true;
-        int landed, r;
+        int placed, r;
 
-        landed = crew_land_all(c, pool, ret, &proven);
-        crew_take_off(c);
-        if (landed != 0)
-                return landed;
+        placed = relocation_place(c, ret, &proven);
+        relocation_unplace(c);
+        if (placed != 0)
+                return placed;
         if (!proven)
                 attempts_cut(a, attempt->n_restarts);
         r = follow_all(a, c, attempt);
         return r < 0 ? r : 0;
 }
 
-int attempts_try(Attempts *a, Crew *c, const Pool *pool, const Attempt *attempt, Moves *ret) {
+int attempts_try(Attempts *a, Relocation *c, const Attempt *attempt, Moves *ret) {
         _cleanup_moves_ Moves moves = {};
-        int landed, r;
+        int placed, r;
 
         if (attempt->others.n > 0 && a->n_tried == a->n_tried_max) {
                 attempts_cut(a, attempt->at_least);
@@ -251,18 +250,18 @@ int attempts_try(Attempts *a, Crew *c, const Pool *pool, const Attempt *attempt,
         }
         a->n_tried += attempt->others.n > 0;
 
-        landed = lift_all(c, attempt);
-        if (landed >= 0 && !host_prefers_another(attempt)) {
-                pool_set_pgpu_present(c->copy, attempt->pgpu, false);
-                landed = land_elsewhere(a, c, pool, attempt, &moves);
-                pool_set_pgpu_present(c->copy, attempt->pgpu, true);
+        placed = take_all(c, attempt);
+        if (placed >= 0 && !host_prefers_another(attempt)) {
+                pool_set_pgpu_present(c->pool, attempt->pgpu, false);
+                placed = place_elsewhere(a, c, attempt, &moves);
+                pool_set_pgpu_present(c->pool, attempt->pgpu, true);
         }
-        r = landed < 0 ? landed : crew_put_back(c);
+        r = placed < 0 ? placed : relocation_undo(c);
         if (r < 0)
                 return r;
 
         mark_others(attempt, &moves);
         *ret = moves;
         moves = (Moves){};
-        return landed;
+        return placed;
 }

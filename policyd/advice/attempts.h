@@ -3,7 +3,7 @@
 /*
  * Attempts to free a PGPU, the one with the fewest restarts first
  *
- * A growing list: one that fails adds those that lift somebody more. What is left out for one of its bounds is remembered.
+ * A growing list: one that fails adds those that move somebody more. What is left out for one of its bounds is remembered.
  */
 
 #include "policyd/advice/displace.h"
@@ -11,10 +11,10 @@
 /* Attempts with others: no more than this, and fewer in a group with more than 512 PGPUs, each of which is looked at. */
 #define CHAINS_TRIED_MAX 1024
 #define CHAIN_PGPUS_MAX (512 * CHAINS_TRIED_MAX)
-#define FOLLOWERS_SEEN_MAX 16384 /* sets that could be lifted too, over all attempts */
+#define FOLLOWERS_SEEN_MAX 16384 /* sets that could be moved too, over all attempts */
 #define FOLLOWERS_ADDED_MAX 64   /* of one attempt: with room for everybody in the set, and as many without */
 
-/* Of the copy. Lifted are all VMs of the PGPU and the others. */
+/* Moved are all VMs of the PGPU and the others. */
 typedef struct Attempt {
         Pgpu *pgpu;
         const VgpuType *type; /* that it is freed for */
@@ -64,7 +64,7 @@ int attempts_add(Attempts *a, const Attempt *attempt);
 /* The first, then the next; NULL behind the last. */
 const Attempt *attempts_next(Attempts *a);
 /*
- * 1 when everybody landed, with the moves, of objects of pool; 0 when not, with the best that was found, and those attempts are added that could
- * do better; -ENOMEM. The copy is what it was.
+ * 1 when everybody has a place, with the moves; 0 when not, with the best that was found, and those attempts are added that could
+ * do better; -ENOMEM. All is put back.
  */
-int attempts_try(Attempts *a, Crew *c, const Pool *pool, const Attempt *attempt, Moves *ret);
+int attempts_try(Attempts *a, Relocation *l, const Attempt *attempt, Moves *ret);

@@ -1,8 +1,8 @@
 /*
- * Who could make room for a crew
+ * Who could make room for VMs that are moved
  *
  * A PGPU that runs another type is open once everybody of that type is gone; one that is full, or that others
- * of the crew may want as well, once any one is; and so is a host that has not the memory for the whole crew.
+ * of them may want as well, once any one is; and so is a host that has not the memory for all of them.
  */
 
 #include "policyd/advice/displace.h"
@@ -84,7 +84,7 @@ static int displaced_from_pgpu(const Pgpu *p, const VgpuType *t, DisplacedFn tol
         return r;
 }
 
-static uint64_t crew_memory(const Crew *c) {
+static uint64_t relocation_memory(const Relocation *c) {
         uint64_t sum = 0;
 
         for (size_t i = 0; i < c->n; i++)
@@ -92,10 +92,10 @@ static uint64_t crew_memory(const Crew *c) {
         return sum;
 }
 
-static int displaced_from_host(const Crew *c, const Host *h, DisplacedFn told, void *userdata) {
+static int displaced_from_host(const Relocation *c, const Host *h, DisplacedFn told, void *userdata) {
         int r = 0;
 
-        if (host_memory_available(h) >= crew_memory(c))
+        if (host_memory_available(h) >= relocation_memory(c))
                 return 0;
         for (size_t i = 0; i < h->vms.n && r == 0; i++)
                 r = tell_one(h->vms.items[i], told, userdata);
@@ -103,7 +103,8 @@ static int displaced_from_host(const Crew *c, const Host *h, DisplacedFn told, v
 }
 
 /* Every PGPU that the VGPU could have; and their hosts, where it is the VM's first. */
-static int displaced_for_vgpu(const Crew *c, const Vgpu *v, bool is_first, DisplacedFn told, void *userdata) {
+static int displaced_for_vgpu(
+        const Relocation *c, const Vgpu *v, bool is_first, DisplacedFn told, void *userdata) {
         const Host *last = NULL;
         int r = 0;
 
@@ -120,8 +121,8 @@ static int displaced_for_vgpu(const Crew *c, const Vgpu *v, bool is_first, Displ
         return r;
 }
 
-int displaced_for(const Crew *c, const Vm *vm, DisplacedFn told, void *userdata) {
-        const PtrArray *hosts = &c->copy->objects[CLASS_HOST];
+int displaced_for(const Relocation *c, const Vm *vm, DisplacedFn told, void *userdata) {
+        const PtrArray *hosts = &c->pool->objects[CLASS_HOST];
         int r = 0;
 
         for (size_t i = 0; i < vm->vgpus.n && r == 0; i++)

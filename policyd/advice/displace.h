@@ -1,18 +1,18 @@
 #pragma once
 
 /*
- * Who could make room for a crew
+ * Who could make room for VMs that are moved
  *
- * While a crew is lifted, and none of it has landed: sets of running VMs outside it whose leaving opens something that one of the crew
- * could have then. A crew that does not land may land with one of these sets lifted too, or with sets that are found when it was.
+ * While they are taken, and none has a new place: sets of other running VMs whose leaving opens something that one of them
+ * could have then. Where not all find a place, they may with one of these sets moved too, or with sets that are found when it was.
  */
 
-#include "policyd/advice/crew.h"
+#include "policyd/advice/relocation.h"
 
 #define DISPLACED_MAX 8
 
 typedef struct Displaced {
-        Vm *vms[DISPLACED_MAX]; /* of the copy, by key */
+        Vm *vms[DISPLACED_MAX]; /* by key */
         size_t n;
 } Displaced;
 
@@ -22,8 +22,8 @@ bool vm_is_settled(const Vm *vm);
 bool displaced_add(Displaced *d, Vm *vm);
 
 /*
- * The sets for one VM of the crew, told one after another until told() returns non-zero, which is returned; an empty set
+ * The sets for one of the moved VMs, told one after another until told() returns non-zero, which is returned; an empty set
  * stands for one that is too large. What reservations hold, and VMs that are not settled, make no room.
  */
 typedef int (*DisplacedFn)(const Displaced *d, void *userdata);
-int displaced_for(const Crew *c, const Vm *vm, DisplacedFn told, void *userdata);
+int displaced_for(const Relocation *c, const Vm *vm, DisplacedFn told, void *userdata);

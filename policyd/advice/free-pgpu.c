@@ -1,11 +1,11 @@
 /*
  * Freeing a PGPU
  *
- * An attempt lifts all VMs of a PGPU, and others that are in their way, takes the PGPU away, and lets them
- * land. Attempts are made in the order of their restarts, at first those that lift nobody else; one that
- * fails brings forth those with somebody more who could make room. So the first in which all land has the
- * fewest. Where there is none, the PGPU that came nearest alone says why, or what keeps every one from being
- * tried.
+ * An attempt takes all VMs of a PGPU, and others that are in their way, leaves the PGPU out, and places them
+ * anew. Attempts are made in the order of their restarts, at first those that move nobody else; one that
+ * fails brings forth those with somebody more who could make room. So the first in which all find a place has
+ * the fewest. Where there is none, the PGPU that came nearest alone says why, or what keeps every one from
+ * being tried.
  */
 
 #include "policyd/advice/attempts.h"
@@ -133,23 +133,15 @@ static int search_init(FreeSearch *s, const GpuGroup *g, const VgpuType *t) {
 
 /* "Of the group's 8 PGPUs 6 are held by reservations, 2 have VMs that are starting." */
 static void sentence_stuck(StrBuf *b, const FreeSearch *s, const GpuGroup *g) {
-        static const char *const one[_OBSTACLE_MAX] = {
-                [OBSTACLE_TYPE] = "does not support it",
-                [OBSTACLE_UNUSABLE] = "cannot be used",
-                [OBSTACLE_HVM] = "is on a host without HVM",
-                [OBSTACLE_IOMMU] = "is on a host without an IOMMU",
-                [OBSTACLE_OUTSIDE] = "runs VMs that are not of this pool",
-                [OBSTACLE_HELD] = "is held by reservations",
-                [OBSTACLE_STARTING] = "has VMs that are starting",
-        };
-        static const char *const several[_OBSTACLE_MAX] = {
-                [OBSTACLE_TYPE] = "do not support it",
-                [OBSTACLE_UNUSABLE] = "cannot be used",
-                [OBSTACLE_HVM] = "are on hosts without HVM",
-                [OBSTACLE_IOMMU] = "are on hosts without an IOMMU",
-                [OBSTACLE_OUTSIDE] = "run VMs that are not of this pool",
-                [OBSTACLE_HELD] = "are held by reservations",
-                [OBSTACLE_STARTING] = "have VMs that are starting",
+        static const char *const words[_OBSTACLE_MAX][2] = {
+                [OBSTACLE_TYPE] = {"does not support it", "do not support it"},
+                [OBSTACLE_UNUSABLE] = {"cannot be used", "cannot be used"},
+                [OBSTACLE_HVM] = {"is on a host without HVM", "are on hosts without HVM"},
+                [OBSTACLE_IOMMU] = {"is on a host without an IOMMU", "are on hosts without an IOMMU"},
+                [OBSTACLE_OUTSIDE] = {"runs VMs that are not of this pool",
+                        "run VMs that are not of this pool"},
+                [OBSTACLE_HELD] = {"is held by reservations", "are held by reservations"},
+                [OBSTACLE_STARTING] = {"has VMs that are starting", "have VMs that are starting"},
         };
         bool first = true;
 
@@ -157,8 +149,7 @@ static void sentence_stuck(StrBuf *b, const FreeSearch *s, const GpuGroup *g) {
         for (size_t o = 0; o < _OBSTACLE_MAX; o++) {
                 if (s->n_stuck[o] == 0)
                         continue;
-                strbuf_addf(b, "%s%zu %s", first ? " " : ", ", s->n_stuck[o],
-                        s->n_stuck[o] == 1 ? one[o] : several[o]);
+                strbuf_addf(b, "%s%zu %s", first ? " " : ", ", s->n_stuck[o], words[o][s->n_stuck[o] > 1]);
                 first = false;
         }
         strbuf_add(b, ".");
@@ -260,7 +251,7 @@ static int attempts_begin(Attempts *a, const FreeSearch *s, const GpuGroup *g, c
 
 /* The first attempt that succeeds, or why there is none. */
 static int try_candidates(
-        Crew *c, const Pool *pool, const FreeSearch *s, const GpuGroup *g, const VgpuType *t, PgpuPlan *ret) {
+        Relocation *l, const FreeSearch *s, const GpuGroup *g, const VgpuType *t, PgpuPlan *ret) {
         _cleanup_attempts_ Attempts attempts = {};
         _cleanup_moves_ Moves nearest = {};
         const Pgpu *nearest_pgpu = NULL;
@@ -273,9 +264,9 @@ static int try_candidates(
 
                 if (!i)
                         break;
-                r = attempts_try(&attempts, c, pool, i, &moves);
+                r = attempts_try(&attempts, l, i, &moves);
                 if (r > 0) {
-                        ret->pgpu = pool_get(pool, CLASS_PGPU, &i->pgpu->object.id);
+                        ret->pgpu = i->pgpu;
                         ret->enable = i->enable;
                         ret->incomplete = attempts.fewest_cut < i->n_restarts;
                         ret->moves = moves;
@@ -297,23 +288,18 @@ static int try_candidates(
         return explain_nearest(s, g, &attempts, nearest_pgpu, &nearest, &ret->reason);
 }
 
-int rehearse_free_pgpu(const Pool *pool, const GpuGroup *g, const VgpuType *t, PgpuPlan *ret) {
+int plan_free_pgpu(Pool *pool, const GpuGroup *g, const VgpuType *t, PgpuPlan *ret) {
         _cleanup_(search_done) FreeSearch search = {};
         _cleanup_(pgpu_plan_done) PgpuPlan plan = {};
-        _cleanup_crew_ Crew c = {};
-        const VgpuType *same_type;
+        _cleanup_relocation_ Relocation l;
         int r;
 
-        r = crew_init(&c, pool);
-        if (r < 0)
-                return r;
-
-        same_type = pool_get(c.copy, CLASS_VGPU_TYPE, &t->object.id);
-        r = search_init(&search, pool_get(c.copy, CLASS_GPU_GROUP, &g->object.id), same_type);
+        relocation_init(&l, pool);
+        r = search_init(&search, g, t);
         if (r >= 0 && search.n == 0)
                 r = explain_stuck(&search, g, &plan.reason);
         else if (r >= 0)
-                r = try_candidates(&c, pool, &search, g, same_type, &plan);
+                r = try_candidates(&l, &search, g, t, &plan);
         if (r < 0)
                 return r;
 

@@ -128,6 +128,8 @@ static void note_hosts(Pool *pool, Object *o) {
 
 void object_note(Pool *pool, Object *o, uint64_t properties, bool store) {
         note_hosts(pool, o);
+        if (pool->simulated)
+                return;
         o->changed |= properties;
         o->must_store |= store;
 

@@ -405,13 +405,12 @@ struct Pool {
         PtrArray uneven; /* hosts that are not good places, or have a PGPU that is none */
         PtrArray removed; /* objects that pool_forget() has not been told of */
         PoolNotes *notes;
+        bool simulated; /* what changes now is put back: no change is listed */
 };
 
 Pool *pool_new(void);
 Pool *pool_free(Pool *pool);
 DEFINE_CLEANUP(Pool *, pool_free)
-/* What decides and what is decided upon, without jobs, configurations and decision records. -ENOMEM. */
-int pool_copy(const Pool *pool, Pool **ret);
 
 /* Objects by id, or NULL; by uuid text or unique name_label: 0, -ENOENT, -EEXIST (several have the name). */
 void *pool_get(const Pool *pool, ObjectClass c, const Uuid *id);

@@ -126,7 +126,7 @@ int groups_set_names(Policy *p, GpuGroup *g, const char *name_label_or_null, con
         Refusal *refusal);
 
 /*
- * Advice, tried on a copy of the pool; nothing changes. groups_plan: how to have a whole PGPU for a type
+ * Advice, tried in the pool, which is put back: nothing changes. groups_plan: how to have a whole PGPU for a type
  * (NULL: passthrough) with the fewest restarts:
  *
  *   {"gpu_group","vgpu_type","possible","message","restarts","pgpu":{"uuid","host","pci_id"},"enable",

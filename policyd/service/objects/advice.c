@@ -1,7 +1,7 @@
 /*
  * Advice: what would happen, and what a person could do
  *
- * Rehearsals on a copy of the pool (policyd/advice/rehearsal.h), in words and JSON. Nothing here changes
+ * Simulations (policyd/advice/simulation.h), in words and JSON. Nothing here changes
  * anything.
  */
 
@@ -9,7 +9,7 @@
 
 #include "common/json/json-get.h"
 #include "common/base/strbuf.h"
-#include "policyd/advice/rehearsal.h"
+#include "policyd/advice/simulation.h"
 #include "policyd/words/sentence.h"
 #include "protocol/type-record.h"
 
@@ -191,7 +191,7 @@ int groups_plan(Policy *p, GpuGroup *g, const VgpuType *type_or_null, char **ret
                         "No PGPU of group '%s' supports %s.", g->name_label,
                         t ? type_label(t) : "passthrough");
 
-        r = rehearse_free_pgpu(p->batch.pool, g, t, &plan);
+        r = plan_free_pgpu(p->batch.pool, g, t, &plan);
         return r < 0 ? r : plan_to_json(&plan, g, t, ret_json);
 }
 
@@ -199,7 +199,7 @@ int groups_failures_to_tolerate(Policy *p, GpuGroup *g, uint32_t *ret) {
         size_t n;
         int r;
 
-        r = rehearse_failures_to_tolerate(p->batch.pool, g, &n);
+        r = find_failures_to_tolerate(p->batch.pool, g, &n);
         if (r >= 0)
                 *ret = (uint32_t) n;
         return r;
@@ -234,7 +234,7 @@ int hosts_check_failure(Policy *p, Host *h, char **ret_json) {
 
         if (!o)
                 return -ENOMEM;
-        r = rehearse_host_failure(p->batch.pool, h, &moves);
+        r = simulate_host_failure(p->batch.pool, h, &moves);
         r = r ?: failure_message(h, &moves, &message);
         r = r ?: json_add_uuid(o, "host", &h->object.id);
         r = r ?: json_add_string(o, "name_label", h->name_label);

@@ -109,7 +109,7 @@ static void move_refusal(Refusal *from, Refusal *to) {
 }
 
 /* As a start would decide, and nothing is left of it. */
-static int start_rehearse(Operations *ops, const Vm *vm, const StartOptions *options, Refusal *refusal) {
+static int start_dry_run(Operations *ops, const Vm *vm, const StartOptions *options, Refusal *refusal) {
         AllocRequest request = {.vm = vm, .only = options->on, .reservation = options->reservation};
         _cleanup_vm_preview_ VmPreview preview = {};
         _cleanup_(allocation_done) Allocation a = {};
@@ -134,7 +134,7 @@ int start_vm(Operations *ops, Vm *vm, const StartOptions *options, Job **ret_job
         if (r == 0 && refusal->code == ERROR_NONE)
                 r = check_limit(ops->batch, CLASS_JOB, 1, refusal);
         if (r == 0 && refusal->code == ERROR_NONE && options->dry_run)
-                return start_rehearse(ops, vm, options, refusal);
+                return start_dry_run(ops, vm, options, refusal);
         if (r == 0 && refusal->code == ERROR_NONE)
                 r = platform_vgpu_ensure(ops->batch, vm, /* starting= */ true, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)

@@ -2,12 +2,15 @@
  * Advice against trying everything
  *
  * Random pools of a few K2 PGPUs with some types disabled, memory that is scarce in every other one. What a
- * rehearsal and the packing say is compared with a search through every way to place the VMs, written without
- * the decider.
+ * simulation and the packing say is compared with a search through every way to place the VMs, written
+ * without the decider.
  */
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "policyd/advice/packing.h"
-#include "policyd/advice/rehearsal.h"
+#include "policyd/advice/simulation.h"
 #include "policyd/decide/verdict.h"
 #include "tests/unit/policyd-core/dice.h"
 
@@ -209,7 +212,7 @@ static void check_each_host(World *w) {
                 Board b = board_after_failure(w, UINT32_C(1) << i);
                 _cleanup_moves_ Moves moves = {};
 
-                assert_int_equal(rehearse_host_failure(w->pool, b.hosts[i], &moves), 0);
+                assert_int_equal(simulate_host_failure(w->pool, (Host *) b.hosts[i], &moves), 0);
                 assert_int_equal(moves.n, b.n_lifted);
                 assert_int_equal(moves.n_failed, fewest_stranded(&b));
                 n_estimates += moves.estimate;
@@ -233,7 +236,7 @@ static void check_failures(World *w) {
 
         while (expected + 1 < w->pool->objects[CLASS_HOST].n && any_may_fail(w, expected + 1))
                 expected++;
-        assert_int_equal(rehearse_failures_to_tolerate(w->pool, w->groups[K2], &tolerated), 0);
+        assert_int_equal(find_failures_to_tolerate(w->pool, w->groups[K2], &tolerated), 0);
         assert_int_equal(tolerated, expected);
 }
 
@@ -300,30 +303,40 @@ static void start_vm(Pool *pool, Vm *vm, const Object *on) {
 }
 
 /* The steps, done with the decider itself: who wanted a whole PGPU has it, and everybody runs again. */
-static void follow_plan(const World *w, const PgpuPlan *plan) {
-        _cleanup_(pool_freep) Pool *pool = NULL;
+static void follow_steps(const World *w, const PgpuPlan *plan) {
         const Uuid ids[] = {{.bytes = {0xff, 1}}, {.bytes = {0xff, 2}}};
-        VgpuType *whole;
-        Pgpu *p;
+        VgpuType *whole = w->types[PASSTHROUGH];
+        Pgpu *p = (Pgpu *) plan->pgpu;
         Vm *vm;
         Vgpu *v;
 
-        assert_int_equal(pool_copy(w->pool, &pool), 0);
         for (size_t i = 0; i < plan->moves.n; i++)
-                stop_vm(pool, pool_get(pool, CLASS_VM, &plan->moves.items[i].vm->object.id));
+                stop_vm(w->pool, (Vm *) plan->moves.items[i].vm);
 
-        p = pool_get(pool, CLASS_PGPU, &plan->pgpu->object.id);
-        whole = pool_get(pool, CLASS_VGPU_TYPE, &w->types[PASSTHROUGH]->object.id);
         if (plan->enable)
-                assert_int_equal(pool_set_pgpu_enabled(pool, p, &whole, 1), 0);
-        assert_int_equal(pool_add_vm(pool, &ids[0], 0, "whole", &vm), 0);
+                assert_int_equal(pool_set_pgpu_enabled(w->pool, p, &whole, 1), 0);
+        assert_int_equal(pool_add_vm(w->pool, &ids[0], 0, "whole", &vm), 0);
         vm->hvm = vm->target_is_max = true;
-        assert_int_equal(pool_add_vgpu(pool, &ids[1], 0, vm, p->group, whole, 0, &v), 0);
-        start_vm(pool, vm, &p->host->object);
+        assert_int_equal(pool_add_vgpu(w->pool, &ids[1], 0, vm, p->group, whole, 0, &v), 0);
+        start_vm(w->pool, vm, &p->host->object);
         assert_ptr_equal(v->scheduled_on, p);
         for (size_t i = 0; i < plan->moves.n; i++)
-                start_vm(pool, pool_get(pool, CLASS_VM, &plan->moves.items[i].vm->object.id),
-                        &plan->moves.items[i].to->object);
+                start_vm(w->pool, (Vm *) plan->moves.items[i].vm, &plan->moves.items[i].to->object);
+}
+
+/* In a child, since the pool is needed as it is. */
+static void follow_plan(const World *w, const PgpuPlan *plan) {
+        int status;
+        pid_t pid;
+
+        pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0) {
+                follow_steps(w, plan);
+                _exit(EXIT_SUCCESS);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
 }
 
 static size_t n_incomplete;
@@ -333,7 +346,7 @@ static void check_plans(World *w) {
                 _cleanup_(pgpu_plan_done) PgpuPlan plan = {};
                 size_t n_restarts;
 
-                assert_int_equal(rehearse_free_pgpu(w->pool, w->groups[K2], w->types[t], &plan), 0);
+                assert_int_equal(plan_free_pgpu(w->pool, w->groups[K2], w->types[t], &plan), 0);
                 n_restarts = plan.pgpu ? plan.moves.n : SIZE_MAX;
                 assert_true(n_restarts >= fewest_restarts(w, w->types[t], /* may_leave_another= */ true));
                 assert_true(n_restarts <= fewest_restarts(w, w->types[t], /* may_leave_another= */ false));

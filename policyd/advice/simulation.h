@@ -1,10 +1,10 @@
 #pragma once
 
 /*
- * Rehearsals: what would happen, tried on a copy of the pool
+ * Simulations: what would happen, and what a person could do
  *
- * The copy decides with the same allocate() as the pool does, so that what a rehearsal finds is what a start would find. The
- * pool itself is not touched; everything that a result points to belongs to it.
+ * They decide with the same allocate() as a start, so that what they find is what a start would find. They move VMs in the pool that they are
+ * given and put them back, so they are made where nobody sees it: in a child that ends with its answer.
  */
 
 #include "policyd/decide/allocate.h"
@@ -28,22 +28,22 @@ void moves_done(Moves *m);
 
 /*
  * The running VMs of the host, and where each could start once the host is gone, all together; in the order of their starts, in which as
- * few as possible find nowhere (crew-land.c).
+ * few as possible find nowhere (placing.c).
  */
-int rehearse_host_failure(const Pool *pool, const Host *h, Moves *ret);
+int simulate_host_failure(Pool *pool, Host *h, Moves *ret);
 
 /*
  * How many hosts may fail, whichever they are, so that every running VM with a VGPU of the group can start elsewhere. Every set of
  * hosts is tried as long as there are at most 256 of one size; beyond that the hosts with the most of the group in use stand for the
  * worst set. Where it cannot be settled whether a set is survived, it is taken for one that is not.
  */
-int rehearse_failures_to_tolerate(const Pool *pool, const GpuGroup *g, size_t *ret);
+int find_failures_to_tolerate(Pool *pool, const GpuGroup *g, size_t *ret);
 
 /*
  * The PGPU that is had for a whole, for VGPUs of type t, by restarting the fewest VMs elsewhere: those that stand on it, and, where these
  * find no room otherwise, VMs that stand in their way. pgpu NULL: there is none; reason says why, in sentences: what the one that comes
  * nearest lacks, or what keeps every one from being tried.
- * Looked at are the 128 PGPUs with the fewest VMs, and at most 1024 ways to lift up to eight others too, those with fewer restarts first
+ * Looked at are the 128 PGPUs with the fewest VMs, and at most 1024 ways to move up to eight others too, those with fewer restarts first
  * (attempts.h). What reservations hold, and VMs that are just starting, stay.
  */
 typedef struct PgpuPlan {
@@ -55,4 +55,4 @@ typedef struct PgpuPlan {
 } PgpuPlan;
 
 void pgpu_plan_done(PgpuPlan *p);
-int rehearse_free_pgpu(const Pool *pool, const GpuGroup *g, const VgpuType *t, PgpuPlan *ret);
+int plan_free_pgpu(Pool *pool, const GpuGroup *g, const VgpuType *t, PgpuPlan *ret);

@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "policyd/advice/packing.h"
-#include "policyd/advice/rehearsal.h"
+#include "policyd/advice/simulation.h"
 #include "tests/unit/policyd-core/world.h"
 
 #define END _WORLD_TYPE_MAX
@@ -97,7 +97,7 @@ static void a_plan_moves_the_fewest(void **state) {
         alone = world_resident(p.w, p.b[3], K100);
         world_drain(p.w);
 
-        assert_int_equal(rehearse_free_pgpu(p.w->pool, p.w->groups[K1], p.w->types[PASSTHROUGH], &plan), 0);
+        assert_int_equal(plan_free_pgpu(p.w->pool, p.w->groups[K1], p.w->types[PASSTHROUGH], &plan), 0);
         assert_ptr_equal(plan.pgpu, p.b[3]);
         assert_int_equal(plan.moves.n, 1);
         assert_ptr_equal(plan.moves.items[0].vm, alone->vm);
@@ -114,7 +114,7 @@ static void an_empty_pgpu_needs_no_plan(void **state) {
         world_resident(p.w, p.k2[0], K200);
         for (WorldType t = K200; t <= K260Q; t++)
                 world_disable_type(p.w, p.k2[1], t);
-        assert_int_equal(rehearse_free_pgpu(p.w->pool, p.w->groups[K2], p.w->types[K240Q], &plan), 0);
+        assert_int_equal(plan_free_pgpu(p.w->pool, p.w->groups[K2], p.w->types[K240Q], &plan), 0);
         assert_ptr_equal(plan.pgpu, p.k2[1]);
         assert_int_equal(plan.moves.n, 0);
         assert_true(plan.enable);
@@ -193,7 +193,7 @@ static void check_random_plan(unsigned seed, bool some_disabled) {
         }
 
         search(&s, 0, 0);
-        assert_int_equal(rehearse_free_pgpu(w->pool, w->groups[K2], w->types[PASSTHROUGH], &plan), 0);
+        assert_int_equal(plan_free_pgpu(w->pool, w->groups[K2], w->types[PASSTHROUGH], &plan), 0);
         assert_int_equal(plan.pgpu ? plan.moves.n : SIZE_MAX, s.best);
 }
 
@@ -222,7 +222,7 @@ static void who_stands_in_the_way_is_moved_too(void **state) {
         world_disable_type(w, p, K260Q);
         pool_set_host_enabled(w->pool, aside, false);
         world_drain(w);
-        assert_int_equal(rehearse_free_pgpu(w->pool, w->groups[K2], w->types[PASSTHROUGH], &none), 0);
+        assert_int_equal(plan_free_pgpu(w->pool, w->groups[K2], w->types[PASSTHROUGH], &none), 0);
         assert_null(none.pgpu);
         assert_false(none.incomplete);
         assert_non_null(
@@ -230,7 +230,7 @@ static void who_stands_in_the_way_is_moved_too(void **state) {
 
         pool_set_host_enabled(w->pool, aside, true);
         world_drain(w);
-        assert_int_equal(rehearse_free_pgpu(w->pool, w->groups[K2], w->types[PASSTHROUGH], &plan), 0);
+        assert_int_equal(plan_free_pgpu(w->pool, w->groups[K2], w->types[PASSTHROUGH], &plan), 0);
         assert_false(plan.incomplete);
         assert_ptr_equal(plan.pgpu, p);
         assert_int_equal(plan.moves.n, 2);
@@ -251,7 +251,7 @@ static void assert_no_plan(Pair *p, Card group, WorldType type, ...) {
         va_list words;
 
         world_drain(p->w);
-        assert_int_equal(rehearse_free_pgpu(p->w->pool, p->w->groups[group], p->w->types[type], &plan), 0);
+        assert_int_equal(plan_free_pgpu(p->w->pool, p->w->groups[group], p->w->types[type], &plan), 0);
         assert_null(plan.pgpu);
         assert_int_equal(plan.moves.n, 0);
         va_start(words, type);
@@ -305,12 +305,12 @@ static void a_full_group_has_no_plan_for_certain(void **state) {
                 _cleanup_(pgpu_plan_done) PgpuPlan plan = {};
 
                 fill_group(w, n_gaps);
-                assert_int_equal(
-                        rehearse_free_pgpu(w->pool, w->groups[K1], w->types[PASSTHROUGH], &plan), 0);
+                assert_int_equal(plan_free_pgpu(w->pool, w->groups[K1], w->types[PASSTHROUGH], &plan), 0);
                 if (n_gaps < 4) {
                         assert_null(plan.pgpu);
                         assert_false(plan.incomplete);
-                        assert_non_null(strstr(plan.reason, "Nor is there room when VMs that stand elsewhere"));
+                        assert_non_null(
+                                strstr(plan.reason, "Nor is there room when VMs that stand elsewhere"));
                 } else {
                         assert_non_null(plan.pgpu);
                         assert_int_equal(plan.moves.n, 3);
@@ -357,10 +357,10 @@ static void a_plan_leaves_out_hosts_that_lack_an_iommu(void **state) {
         for (size_t i = 0; i < 4; i++)
                 world_resident(p.w, p.b[i], K100);
         world_drain(p.w);
-        assert_int_equal(rehearse_free_pgpu(p.w->pool, g, p.w->types[PASSTHROUGH], &whole), 0);
+        assert_int_equal(plan_free_pgpu(p.w->pool, g, p.w->types[PASSTHROUGH], &whole), 0);
         assert_ptr_equal(whole.pgpu->host, p.beta);
         assert_int_equal(whole.moves.n, 1);
-        assert_int_equal(rehearse_free_pgpu(p.w->pool, g, p.w->types[K140Q], &part), 0);
+        assert_int_equal(plan_free_pgpu(p.w->pool, g, p.w->types[K140Q], &part), 0);
         assert_ptr_equal(part.pgpu->host, p.alpha);
         assert_int_equal(part.moves.n, 0);
 
@@ -381,7 +381,7 @@ static void a_failed_host_leaves_what_fits(void **state) {
         world_resident(p.w, p.k2[0], K200);
         world_drain(p.w);
 
-        assert_int_equal(rehearse_host_failure(p.w->pool, p.beta, &moves), 0);
+        assert_int_equal(simulate_host_failure(p.w->pool, p.beta, &moves), 0);
         assert_int_equal(moves.n, 2);
         assert_int_equal(moves.n_failed, 1);
         for (size_t i = 0; i < 2; i++) {
@@ -402,7 +402,7 @@ static void failed_hosts_need_memory_elsewhere(void **state) {
         for (size_t i = 0; i < 3; i++)
                 world_resident(p.w, p.b[i], K100);
         pool_set_host_memory(p.w->pool, p.alpha, 4 * GIB, 2 * GIB);
-        assert_int_equal(rehearse_host_failure(p.w->pool, p.beta, &moves), 0);
+        assert_int_equal(simulate_host_failure(p.w->pool, p.beta, &moves), 0);
         assert_int_equal(moves.n, 3);
         assert_int_equal(moves.n_failed, 1);
 }
@@ -422,7 +422,7 @@ static size_t tolerated(World *w) {
         size_t n = SIZE_MAX;
 
         world_drain(w);
-        assert_int_equal(rehearse_failures_to_tolerate(w->pool, w->groups[K2], &n), 0);
+        assert_int_equal(find_failures_to_tolerate(w->pool, w->groups[K2], &n), 0);
         nothing_changed(w);
         return n;
 }
@@ -460,11 +460,11 @@ static void an_owner_over_its_quota_is_stranded(void **state) {
         pool_set_quota_limits(w->pool, q, 2, QUOTA_UNLIMITED);
         assert_int_equal(pool_set_vm_owner(w->pool, first, "lab"), 0);
         assert_int_equal(pool_set_vm_owner(w->pool, second, "lab"), 0);
-        assert_int_equal(rehearse_host_failure(w->pool, h[0], &kept), 0);
+        assert_int_equal(simulate_host_failure(w->pool, h[0], &kept), 0);
         assert_int_equal(kept.n_failed, 0);
 
         pool_set_quota_limits(w->pool, q, 1, QUOTA_UNLIMITED);
-        assert_int_equal(rehearse_host_failure(w->pool, h[0], &over), 0);
+        assert_int_equal(simulate_host_failure(w->pool, h[0], &over), 0);
         assert_int_equal(over.n_failed, 1);
         assert_non_null(strstr(over.items[0].reason, "owner 'lab' may use 1 VGPU"));
 }
@@ -482,36 +482,10 @@ static void a_group_stays_spread(void **state) {
         assert_int_equal(pool_add_vm_group(w->pool, &id, 0, "web", PLACEMENT_ANTI_AFFINITY, &g), 0);
         for (size_t i = 0; i < ARRAY_SIZE(vms); i++)
                 assert_int_equal(pool_set_vm_group(w->pool, vms[i], g), 0);
-        assert_int_equal(rehearse_host_failure(w->pool, h[0], &moves), 0);
+        assert_int_equal(simulate_host_failure(w->pool, h[0], &moves), 0);
         assert_int_equal(moves.n, 2);
         assert_int_equal(moves.n_failed, 0);
         assert_ptr_not_equal(moves.items[0].to, moves.items[1].to);
-}
-
-/* Histories of a random pool: a copy decides as the pool does. */
-static void a_copy_decides_alike(void **state) {
-        _cleanup_pair_ Pair p = pair_new();
-
-        pool_set_group_algorithm(p.w->pool, p.w->groups[K1], ALGORITHM_BEST_FIT);
-        for (size_t i = 0; i < 40; i++) {
-                Vm *vm = world_vm(p.w, "vm", i % 3 == 0 ? K100 : i % 3 == 1 ? K140Q : K200, END);
-                _cleanup_(allocation_done) Allocation here = world_start(p.w, vm), there = {};
-                _cleanup_(pool_freep) Pool *copy = NULL;
-                AllocRequest request = {};
-                char buf[256];
-
-                assert_int_equal(pool_copy(p.w->pool, &copy), 0);
-                assert_null(pool_check(copy, buf, sizeof(buf)));
-                request.vm = pool_get(copy, CLASS_VM, &vm->object.id);
-                assert_int_equal(allocate_in_words(copy, &request, NULL, &there), 0);
-                assert_int_equal(here.refusal.code, there.refusal.code);
-                if (here.refusal.code != ERROR_NONE) {
-                        assert_string_equal(here.refusal.message, there.refusal.message);
-                        continue;
-                }
-                assert_true(uuid_equal(&here.pgpus[0]->object.id, &there.pgpus[0]->object.id));
-                assert_int_equal(allocation_apply(p.w->pool, vm, NULL, &here), 0);
-        }
 }
 
 int main(void) {
@@ -533,7 +507,6 @@ int main(void) {
                 cmocka_unit_test(failures_are_tolerated_while_room_is_left),
                 cmocka_unit_test(an_owner_over_its_quota_is_stranded),
                 cmocka_unit_test(a_group_stays_spread),
-                cmocka_unit_test(a_copy_decides_alike),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

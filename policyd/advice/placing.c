@@ -1,32 +1,32 @@
 /*
- * How a crew lands
+ * Placing the VMs of a relocation
  *
- * The largest VGPUs land first: they find room least easily. Who finds none all the same goes first in the
- * next order, since what the others take may be all that it could have. That nearly always strands the
- * fewest. Where it strands more than a bound says, other hosts than the best are tried too, from the last of
- * the crew backwards, as long as landings are left.
+ * Those with the largest VGPUs come first: they find room least easily. Who finds none all the same goes
+ * first in the next order, since what the others take may be all that it could have. That nearly always
+ * strands the fewest. Where it strands more than a bound says, other hosts than the best are tried too, from
+ * the last VM backwards, as long as starts are left.
  */
 
-#include "policyd/advice/crew.h"
-#include "policyd/pool/pool-internal.h"
+#include "policyd/advice/relocation.h"
 #include "policyd/decide/verdict.h"
 #include "policyd/words/decision-words.h"
 
 #define ORDERS_MAX 32
-#define LANDINGS_MAX 2048 /* of one search */
-#define HOSTS_TRIED_MAX 8 /* for one VM in one place of the order */
+#define STARTS_MAX 2048   /* of one search */
+#define HOSTS_OF_VM_MAX 8 /* for one VM in one place of the order */
 
-typedef struct Landing {
+typedef struct Place {
         Vm *vm;
-        Host *host; /* NULL: nowhere */
-} Landing;
+        const Host *from;
+        const Host *to; /* NULL: nowhere */
+} Place;
 
 typedef struct Search {
-        Crew *crew;
-        Landing *best;   /* in its order, crew->n */
+        Relocation *moved;
+        Place *best;     /* in its order, moved->n */
         size_t n_failed; /* of the best */
-        size_t bound;    /* no landing strands fewer */
-        size_t landings_left;
+        size_t bound;    /* nothing strands fewer */
+        size_t starts_left;
         bool cut; /* not every host was tried */
 } Search;
 
@@ -37,16 +37,13 @@ static void search_done(Search *s) {
 static uint64_t vm_largest(const Vm *vm) {
         uint64_t most = 0;
 
-        for (size_t i = 0; i < vm->vgpus.n; i++) {
-                const VgpuType *t = ((const Vgpu *) vm->vgpus.items[i])->type;
-
-                most = MAX_OF(most, t->implementation == TYPE_PASSTHROUGH ? PGPU_SIZE : (uint64_t) t->size);
-        }
+        for (size_t i = 0; i < vm->vgpus.n; i++)
+                most = MAX_OF(most, (uint64_t) type_units(((const Vgpu *) vm->vgpus.items[i])->type));
         return most * (DEMAND_VGPUS_MAX + 1) + vm->vgpus.n;
 }
 
-static int compare_lifted(const void *a, const void *b) {
-        const Lifted *x = a, *y = b;
+static int compare_moved(const void *a, const void *b) {
+        const MovedVm *x = a, *y = b;
         uint64_t p = vm_largest(x->vm), q = vm_largest(y->vm);
 
         if (p != q)
@@ -54,13 +51,13 @@ static int compare_lifted(const void *a, const void *b) {
         return x->vm->object.key < y->vm->object.key ? -1 : x->vm != y->vm;
 }
 
-/* 1: it landed; 0: nowhere, and why. */
-static int crew_land(Crew *c, const AllocRequest *request, char **ret_reason) {
+/* 1: it has a place; 0: nowhere, and why. */
+static int place_vm(Relocation *c, const AllocRequest *request, char **ret_reason) {
         Vm *vm = (Vm *) request->vm;
         _cleanup_(allocation_done) Allocation a = {};
         int r;
 
-        r = allocate(c->copy, request, NULL, &a);
+        r = allocate(c->pool, request, NULL, &a);
         if (r < 0)
                 return r;
         if (a.refusal.code != ERROR_NONE) {
@@ -69,7 +66,7 @@ static int crew_land(Crew *c, const AllocRequest *request, char **ret_reason) {
                         *ret_reason = take_ptr(a.refusal.message);
                 return r;
         }
-        r = allocation_apply(c->copy, vm, NULL, &a);
+        r = allocation_apply(c->pool, vm, NULL, &a);
         return r < 0 ? r : 1;
 }
 
@@ -78,18 +75,21 @@ static void search_note(Search *s, size_t n_failed) {
         if (n_failed >= s->n_failed)
                 return;
         s->n_failed = n_failed;
-        for (size_t i = 0; i < s->crew->n; i++)
-                s->best[i] = (Landing){s->crew->items[i].vm, s->crew->items[i].vm->scheduled_on};
+        for (size_t i = 0; i < s->moved->n; i++) {
+                const MovedVm *m = &s->moved->items[i];
+
+                s->best[i] = (Place){m->vm, m->resident_on, m->vm->scheduled_on};
+        }
 }
 
 /* Orders */
 
 /* One after another; how many found nowhere, and the first of them. */
-static int crew_land_in_order(Crew *c, size_t *ret_first_failed) {
+static int place_in_order(Relocation *c, size_t *ret_first_failed) {
         int n_failed = 0;
 
         for (size_t i = 0; i < c->n; i++) {
-                int r = crew_land(c, &(AllocRequest){.vm = c->items[i].vm, .without_reason = true}, NULL);
+                int r = place_vm(c, &(AllocRequest){.vm = c->items[i].vm, .without_reason = true}, NULL);
 
                 if (r < 0)
                         return r;
@@ -100,35 +100,35 @@ static int crew_land_in_order(Crew *c, size_t *ret_first_failed) {
 }
 
 /* Who found nowhere goes first, once; false when it was first already. */
-static bool crew_promote(Crew *c, size_t i) {
-        Lifted l = c->items[i];
+static bool promote(Relocation *c, size_t i) {
+        MovedVm l = c->items[i];
 
         if (l.promoted)
                 return false;
 
         l.promoted = true;
-        memmove(&c->items[1], &c->items[0], i * sizeof(Lifted));
+        memmove(&c->items[1], &c->items[0], i * sizeof(MovedVm));
         c->items[0] = l;
         return true;
 }
 
 static int search_orders(Search *s) {
-        Crew *c = s->crew;
+        Relocation *c = s->moved;
         size_t first_failed = 0;
         int n_failed;
 
         if (c->n > 1)
-                qsort(c->items, c->n, sizeof(Lifted), compare_lifted);
+                qsort(c->items, c->n, sizeof(MovedVm), compare_moved);
         for (size_t i = 0; i < c->n; i++)
                 c->items[i].promoted = false;
 
         for (size_t i = 0; i < ORDERS_MAX; i++) {
-                n_failed = crew_land_in_order(c, &first_failed);
+                n_failed = place_in_order(c, &first_failed);
                 if (n_failed < 0)
                         return n_failed;
                 search_note(s, (size_t) n_failed);
-                crew_take_off(c);
-                if (n_failed == 0 || !crew_promote(c, first_failed))
+                relocation_unplace(c);
+                if (n_failed == 0 || !promote(c, first_failed))
                         break;
         }
         return 0;
@@ -136,9 +136,9 @@ static int search_orders(Search *s) {
 
 /* The bound */
 
-/* How many of the crew have their first VGPU of the same type and group as the i-th and could land alone; 0
+/* How many have their first VGPU of the same type and group as the i-th and could be placed alone; 0
  * where one before it has been counted for that. */
-static size_t count_kind(const Crew *c, const bool *alone, size_t i) {
+static size_t count_kind(const Relocation *c, const bool *alone, size_t i) {
         const Vgpu *v = c->items[i].vm->vgpus.n > 0 ? c->items[i].vm->vgpus.items[0] : NULL;
         size_t n = 0;
 
@@ -156,8 +156,8 @@ static size_t count_kind(const Crew *c, const bool *alone, size_t i) {
 }
 
 /* For how many VMs of so much memory there is room. */
-static uint64_t count_memory(const Pool *copy, uint64_t memory) {
-        const PtrArray *hosts = &copy->objects[CLASS_HOST];
+static uint64_t count_memory(const Pool *pool, uint64_t memory) {
+        const PtrArray *hosts = &pool->objects[CLASS_HOST];
         uint64_t n = 0;
 
         for (size_t i = 0; i < hosts->n && memory > 0; i++)
@@ -166,16 +166,16 @@ static uint64_t count_memory(const Pool *copy, uint64_t memory) {
         return memory > 0 ? n : UINT64_MAX;
 }
 
-/* Who could not land alone cannot land behind others. */
+/* Who could not be placed alone cannot be placed behind others. */
 static int search_bound_alone(Search *s, bool *alone) {
-        Crew *c = s->crew;
+        Relocation *c = s->moved;
 
         for (size_t i = 0; i < c->n; i++) {
-                int r = crew_land(c, &(AllocRequest){.vm = c->items[i].vm, .without_reason = true}, NULL);
+                int r = place_vm(c, &(AllocRequest){.vm = c->items[i].vm, .without_reason = true}, NULL);
 
                 if (r < 0)
                         return r;
-                crew_take_off_vm(c, c->items[i].vm);
+                relocation_unplace_vm(c, c->items[i].vm);
                 alone[i] = r > 0;
                 s->bound += r == 0;
         }
@@ -187,7 +187,7 @@ static int search_bound_alone(Search *s, bool *alone) {
  * each needed as little as the one that needs least.
  */
 static void search_bound_together(Search *s, const bool *alone) {
-        Crew *c = s->crew;
+        Relocation *c = s->moved;
         size_t n_alone = c->n - s->bound, n_short = 0;
         uint64_t least = UINT64_MAX, n_memory;
 
@@ -199,14 +199,14 @@ static void search_bound_together(Search *s, const bool *alone) {
                 n_short += n > room ? n - (size_t) room : 0;
                 least = alone[i] ? MIN_OF(least, c->items[i].vm->memory) : least;
         }
-        n_memory = n_alone > 0 ? count_memory(c->copy, least) : 0;
+        n_memory = n_alone > 0 ? count_memory(c->pool, least) : 0;
         if (n_memory < n_alone)
                 n_short = MAX_OF(n_short, n_alone - (size_t) n_memory);
         s->bound += n_short;
 }
 
 static int search_find_bound(Search *s) {
-        bool alone[s->crew->n + 1];
+        bool alone[s->moved->n + 1];
         int r;
 
         r = search_bound_alone(s, alone);
@@ -218,30 +218,30 @@ static int search_find_bound(Search *s) {
 /* Other hosts */
 
 static bool search_is_over(const Search *s) {
-        return s->n_failed <= s->bound || s->landings_left == 0;
+        return s->n_failed <= s->bound || s->starts_left == 0;
 }
 
 static int search_from(Search *s, size_t i, size_t n_failed);
 
-/* The i-th lands on one host after another, and the rest behind it. */
+/* The i-th goes to one host after another, and the rest behind it. */
 static int search_hosts(Search *s, size_t i, size_t n_failed) {
-        Vm *vm = s->crew->items[i].vm;
-        const Host *tried[HOSTS_TRIED_MAX];
+        Vm *vm = s->moved->items[i].vm;
+        const Host *tried[HOSTS_OF_VM_MAX];
         AllocRequest request = {.vm = vm, .avoid = tried, .without_reason = true};
         int r;
 
         while (!search_is_over(s)) {
-                if (request.n_avoid == HOSTS_TRIED_MAX) {
+                if (request.n_avoid == HOSTS_OF_VM_MAX) {
                         s->cut = true;
                         break;
                 }
-                s->landings_left--;
-                r = crew_land(s->crew, &request, NULL);
+                s->starts_left--;
+                r = place_vm(s->moved, &request, NULL);
                 if (r <= 0)
                         return r;
                 tried[request.n_avoid++] = vm->scheduled_on;
                 r = search_from(s, i + 1, n_failed);
-                crew_take_off_vm(s->crew, vm);
+                relocation_unplace_vm(s->moved, vm);
                 if (r < 0)
                         return r;
         }
@@ -253,7 +253,7 @@ static int search_from(Search *s, size_t i, size_t n_failed) {
 
         if (n_failed >= s->n_failed)
                 return 0;
-        if (i == s->crew->n) {
+        if (i == s->moved->n) {
                 search_note(s, n_failed);
                 return 0;
         }
@@ -271,48 +271,42 @@ static int search_all(Search *s) {
         if (r < 0 || s->n_failed == s->bound)
                 return r;
 
-        s->landings_left = MIN_OF((size_t) LANDINGS_MAX, s->crew->landings_left);
-        s->crew->landings_left -= s->landings_left;
+        s->starts_left = MIN_OF((size_t) STARTS_MAX, s->moved->starts_left);
+        s->moved->starts_left -= s->starts_left;
         r = search_from(s, 0, 0);
-        s->crew->landings_left += s->landings_left;
+        s->moved->starts_left += s->starts_left;
         return r;
 }
 
 /* Moves */
 
-static int land_and_tell(Crew *c, const Pool *pool, const Landing *l, Move *m) {
-        const AllocRequest request = {.vm = l->vm, .only = l->host};
+static int place_and_note(Relocation *c, const Place *place, Move *m) {
         int r;
 
-        r = crew_land(c, &request, &m->reason);
+        r = place_vm(c, &(AllocRequest){.vm = place->vm, .only = place->to}, &m->reason);
         if (r <= 0)
                 return r;
-        m->to = pool_get(pool, CLASS_HOST, &l->vm->scheduled_on->object.id);
-        if (l->vm->vgpus.n > 0)
-                m->pgpu = pool_get(
-                        pool, CLASS_PGPU, &((Vgpu *) l->vm->vgpus.items[0])->scheduled_on->object.id);
+        m->to = place->vm->scheduled_on;
+        if (place->vm->vgpus.n > 0)
+                m->pgpu = ((Vgpu *) place->vm->vgpus.items[0])->scheduled_on;
         return 0;
 }
 
 /* The best once more: everyone on their host in its order, and then why the others find nowhere. */
-static int search_to_moves(const Search *s, const Pool *pool, Moves *ret) {
-        _cleanup_moves_ Moves moves = {.items = calloc(s->crew->n + 1, sizeof(Move))};
+static int search_to_moves(const Search *s, Moves *ret) {
+        _cleanup_moves_ Moves moves = {.items = calloc(s->moved->n + 1, sizeof(Move)), .n = s->moved->n};
         int r = 0;
 
         if (!moves.items)
                 return -ENOMEM;
 
-        for (size_t i = 0; i < s->crew->n; i++) {
-                const Vm *vm = pool_get(pool, CLASS_VM, &s->best[i].vm->object.id);
-
-                moves.items[moves.n++] = (Move){.vm = vm, .from = vm->resident_on};
-        }
-        for (size_t i = 0; i < moves.n && r >= 0; i++)
-                if (s->best[i].host)
-                        r = land_and_tell(s->crew, pool, &s->best[i], &moves.items[i]);
-        for (size_t i = 0; i < moves.n && r >= 0; i++)
-                if (!s->best[i].host)
-                        r = land_and_tell(s->crew, pool, &s->best[i], &moves.items[i]);
+        for (int nowhere = 0; nowhere <= 1; nowhere++)
+                for (size_t i = 0; i < moves.n && r >= 0; i++) {
+                        moves.items[i].vm = s->best[i].vm;
+                        moves.items[i].from = s->best[i].from;
+                        if ((s->best[i].to == NULL) == nowhere)
+                                r = place_and_note(s->moved, &s->best[i], &moves.items[i]);
+                }
         if (r < 0)
                 return r;
 
@@ -323,20 +317,20 @@ static int search_to_moves(const Search *s, const Pool *pool, Moves *ret) {
         return 0;
 }
 
-int crew_land_all(Crew *c, const Pool *pool, Moves *ret_moves, bool *ret_proven) {
-        _cleanup_(search_done) Search s = {.crew = c, .n_failed = c->n + 1};
+int relocation_place(Relocation *c, Moves *ret_moves, bool *ret_proven) {
+        _cleanup_(search_done) Search s = {.moved = c, .n_failed = c->n + 1};
         int r;
 
-        s.best = calloc(c->n + 1, sizeof(Landing));
+        s.best = calloc(c->n + 1, sizeof(Place));
         if (!s.best)
                 return -ENOMEM;
         r = search_all(&s);
         if (r >= 0 && ret_moves)
-                r = search_to_moves(&s, pool, ret_moves);
+                r = search_to_moves(&s, ret_moves);
         if (r < 0)
                 return r;
 
         if (ret_proven)
-                *ret_proven = s.n_failed <= s.bound || (s.landings_left > 0 && !s.cut);
+                *ret_proven = s.n_failed <= s.bound || (s.starts_left > 0 && !s.cut);
         return s.n_failed == 0;
 }

@@ -1,12 +1,12 @@
 /*
- * Rehearsing host failures
+ * Simulating host failures
  *
- * On the copy the VMs of the hosts that fail are lifted from where they run and land where allocate() puts
- * them; afterwards, for the next set of hosts, they are put back.
+ * The VMs of the hosts that fail are taken from where they run, and placed where allocate() puts them;
+ * afterwards, for the next set of hosts, all is put back.
  */
 
-#include "policyd/advice/crew.h"
-#include "policyd/pool/pool-internal.h"
+#include "policyd/advice/relocation.h"
+#include "policyd/pool/pool.h"
 
 #define SETS_MAX 256
 #define TOLERATED_MAX 16
@@ -19,8 +19,8 @@ static bool vm_has_group(const Vm *vm, const GpuGroup *g) {
         return false;
 }
 
-/* The host goes: its running VMs (of the group, when one is given) are lifted. */
-static int crew_fail_host(Crew *c, Host *h, const GpuGroup *group_or_null) {
+/* The host goes: its running VMs (of the group, when one is given) need another. */
+static int fail_host(Relocation *l, Host *h, const GpuGroup *group_or_null) {
         Vm *vms[h->vms.n + 1];
         size_t n = 0;
         int r = 0;
@@ -32,29 +32,26 @@ static int crew_fail_host(Crew *c, Host *h, const GpuGroup *group_or_null) {
                         vms[n++] = vm;
         }
         for (size_t i = 0; i < n && r >= 0; i++)
-                r = crew_lift(c, vms[i]);
-        pool_set_host_state(c->copy, h, HOST_OFFLINE, "It failed in this rehearsal.");
+                r = relocation_take(l, vms[i]);
+        pool_set_host_state(l->pool, h, HOST_OFFLINE, "It failed in this rehearsal.");
         return r;
 }
 
-int rehearse_host_failure(const Pool *pool, const Host *h, Moves *ret) {
-        _cleanup_crew_ Crew c = {};
-        _cleanup_moves_ Moves moves = {};
+int simulate_host_failure(Pool *pool, Host *h, Moves *ret) {
+        _cleanup_free_ char *reason = strdup(strempty(h->state_reason));
+        _cleanup_relocation_ Relocation l;
+        HostState state = h->state;
         bool proven = true;
         int r;
 
-        r = crew_init(&c, pool);
+        relocation_init(&l, pool);
+        r = reason ? fail_host(&l, h, NULL) : -ENOMEM;
         if (r >= 0)
-                r = crew_fail_host(&c, pool_get(c.copy, CLASS_HOST, &h->object.id), NULL);
+                r = relocation_place(&l, ret, &proven);
+        pool_set_host_state(pool, h, state, reason);
         if (r >= 0)
-                r = crew_land_all(&c, pool, &moves, &proven);
-        if (r < 0)
-                return r;
-
-        moves.estimate = !proven;
-        *ret = moves;
-        moves = (Moves){};
-        return 0;
+                ret->estimate = !proven;
+        return MIN_OF(r, 0);
 }
 
 static uint64_t host_use(const Host *h, const GpuGroup *g) {
@@ -78,17 +75,17 @@ static int compare_use(const void *a, const void *b, void *group) {
         return strcmp(x->name_label, y->name_label);
 }
 
-/* Whether everyone lands when these hosts fail together. */
-static int crew_survives(Crew *c, const GpuGroup *g, Host *const *hosts, const size_t *chosen, size_t k) {
-        int survives, r = 0;
+/* Whether everyone has a place when these hosts fail together. */
+static int survives(Relocation *l, const GpuGroup *g, Host *const *hosts, const size_t *chosen, size_t k) {
+        int survive, r = 0;
 
         for (size_t i = 0; i < k && r >= 0; i++)
-                r = crew_fail_host(c, hosts[chosen[i]], g);
-        survives = r < 0 ? r : crew_land_all(c, /* pool= */ NULL, NULL, NULL);
+                r = fail_host(l, hosts[chosen[i]], g);
+        survive = r < 0 ? r : relocation_place(l, NULL, NULL);
         for (size_t i = 0; i < k; i++)
-                pool_set_host_state(c->copy, hosts[chosen[i]], HOST_ONLINE, "");
-        r = crew_put_back(c);
-        return r < 0 ? r : survives;
+                pool_set_host_state(l->pool, hosts[chosen[i]], HOST_ONLINE, "");
+        r = relocation_undo(l);
+        return r < 0 ? r : survive;
 }
 
 /* The next set of k of n, in order; false after the last. */
@@ -105,7 +102,7 @@ static bool next_set(size_t *chosen, size_t k, size_t n) {
         return true;
 }
 
-static int crew_survives_any(Crew *c, const GpuGroup *g, Host *const *hosts, size_t n, size_t k) {
+static int survives_any(Relocation *l, const GpuGroup *g, Host *const *hosts, size_t n, size_t k) {
         size_t chosen[TOLERATED_MAX], n_sets = 1;
         int r;
 
@@ -115,39 +112,35 @@ static int crew_survives_any(Crew *c, const GpuGroup *g, Host *const *hosts, siz
         }
 
         do
-                r = crew_survives(c, g, hosts, chosen, k);
+                r = survives(l, g, hosts, chosen, k);
         while (r > 0 && n_sets <= SETS_MAX && next_set(chosen, k, n));
         return r;
 }
 
-int rehearse_failures_to_tolerate(const Pool *pool, const GpuGroup *g, size_t *ret) {
-        _cleanup_crew_ Crew c = {};
-        _cleanup_free_ Host **hosts = NULL;
-        GpuGroup *group;
+int find_failures_to_tolerate(Pool *pool, const GpuGroup *g, size_t *ret) {
+        const PtrArray *all = &pool->objects[CLASS_HOST];
+        _cleanup_free_ Host **hosts = calloc(all->n + 1, sizeof(Host *));
+        _cleanup_relocation_ Relocation l;
         size_t n = 0, k = 0;
-        int r;
+        int r = 0;
 
-        r = crew_init(&c, pool);
-        if (r < 0)
-                return r;
-        group = pool_get(c.copy, CLASS_GPU_GROUP, &g->object.id);
-        hosts = calloc(c.copy->objects[CLASS_HOST].n + 1, sizeof(Host *));
+        relocation_init(&l, pool);
         if (!hosts)
                 return -ENOMEM;
 
-        for (size_t i = 0; i < c.copy->objects[CLASS_HOST].n; i++) {
-                Host *h = c.copy->objects[CLASS_HOST].items[i];
+        for (size_t i = 0; i < all->n; i++) {
+                Host *h = all->items[i];
                 bool has_group = false;
 
                 for (size_t j = 0; j < h->pgpus.n; j++)
-                        has_group |= ((Pgpu *) h->pgpus.items[j])->group == group;
+                        has_group |= ((Pgpu *) h->pgpus.items[j])->group == g;
                 if (has_group && h->state == HOST_ONLINE)
                         hosts[n++] = h;
         }
-        qsort_r(hosts, n, sizeof(Host *), compare_use, group);
+        qsort_r(hosts, n, sizeof(Host *), compare_use, (void *) g);
 
         for (; k + 1 < n && k < TOLERATED_MAX; k++) {
-                r = crew_survives_any(&c, group, hosts, n, k + 1);
+                r = survives_any(&l, g, hosts, n, k + 1);
                 if (r <= 0)
                         break;
         }
