@@ -285,6 +285,10 @@ static int try_candidates(
                 return r;
 
         ret->incomplete = attempts.fewest_cut < SIZE_MAX;
+        /* Each host has another with room that it prefers: one that is stuck, else that would have been had.
+         */
+        if (!nearest_pgpu)
+                return explain_stuck(s, g, &ret->reason);
         return explain_nearest(s, g, &attempts, nearest_pgpu, &nearest, &ret->reason);
 }
 

@@ -347,6 +347,21 @@ static void where_nothing_can_be_tried_it_says_what_would_help(void **state) {
         assert_no_plan(&p, K2, PASSTHROUGH, "Look for the card in beta, and ask again.", NULL);
 }
 
+/* Who wants the PGPU would be given the other, which cannot be had whole: so nothing is tried. */
+static void a_plan_needs_the_preferred_pgpu_unheld(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Uuid id = world_id(p.w);
+        Reservation *r;
+
+        assert_int_equal(
+                pool_add_reservation(p.w->pool, &id, 0, "course", p.w->groups[K2], p.w->types[K200], 1, &r),
+                0);
+        assert_int_equal(pool_hold(p.w->pool, r, p.k2[0]), 0);
+        world_resident(p.w, p.k2[1], K200);
+        assert_no_plan(&p, K2, K200, "Of the group's 2 PGPUs 1 is held by reservations. ",
+                "Destroy reservation 'course', and ask again.", NULL);
+}
+
 /* An empty PGPU is of no use where the VM that wants it could not start. */
 static void a_plan_leaves_out_hosts_that_lack_an_iommu(void **state) {
         _cleanup_pair_ Pair p = pair_new();
@@ -501,6 +516,7 @@ int main(void) {
                 cmocka_unit_test(without_room_the_nearest_pgpu_is_named),
                 cmocka_unit_test(a_full_group_has_no_plan_for_certain),
                 cmocka_unit_test(where_nothing_can_be_tried_it_says_what_would_help),
+                cmocka_unit_test(a_plan_needs_the_preferred_pgpu_unheld),
                 cmocka_unit_test(a_plan_leaves_out_hosts_that_lack_an_iommu),
                 cmocka_unit_test(a_failed_host_leaves_what_fits),
                 cmocka_unit_test(failed_hosts_need_memory_elsewhere),
