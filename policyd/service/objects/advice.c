@@ -1,180 +1,121 @@
 /*
  * Advice: what would happen, and what a person could do
  *
- * Simulations (policyd/advice/simulation.h), in words and JSON. Nothing here changes
- * anything.
+ * Simulations (policyd/advice/simulation.h), in words and JSON. Nothing is changed by them.
  */
 
 #include "policyd/service/objects/policy-private.h"
 
-#include "common/json/json-get.h"
-#include "common/base/strbuf.h"
+#include "common/json/json-write.h"
 #include "policyd/advice/simulation.h"
 #include "policyd/words/sentence.h"
 #include "protocol/type-record.h"
 
-static int add_object(struct json_object *o, const char *member, struct json_object **ret) {
-        struct json_object *value = json_object_new_object();
-        int r = value ? json_add(o, member, value) : -ENOMEM;
-
-        if (r >= 0)
-                *ret = value;
-        return r;
+/* A sentence as a value; it is used up. */
+static void write_sentence(StrBuf *b, const char *member_or_null, StrBuf *sentence) {
+        json_write_string(b, member_or_null, sentence->text);
+        b->error = b->error ?: sentence->error;
+        strbuf_done(sentence);
 }
 
-static int add_array(struct json_object *o, const char *member, struct json_object **ret) {
-        struct json_object *value = json_object_new_array();
-        int r = value ? json_add(o, member, value) : -ENOMEM;
+static void write_moves(StrBuf *b, const Moves *moves) {
+        json_write_open(b, "moves", '[');
+        for (size_t i = 0; i < moves->n; i++) {
+                const Move *m = &moves->items[i];
 
-        if (r >= 0)
-                *ret = value;
-        return r;
-}
-
-static int add_pgpu(struct json_object *o, const char *member, const Pgpu *p) {
-        struct json_object *value = NULL;
-        int r;
-
-        r = add_object(o, member, &value);
-        r = r ?: json_add_uuid(value, "uuid", &p->object.id);
-        r = r ?: json_add_string(value, "host", p->host->name_label);
-        return r ?: json_add_string(value, "pci_id", PCI_TEXT(&p->pci));
-}
-
-static int add_move(struct json_object *moves, const Move *m) {
-        struct json_object *o = json_object_new_object();
-        int r;
-
-        if (!o)
-                return -ENOMEM;
-        if (json_object_array_add(moves, o) < 0) {
-                json_object_put(o);
-                return -ENOMEM;
+                json_write_open(b, NULL, '{');
+                json_write_uuid(b, "vm", &m->vm->object.id);
+                json_write_string(b, "name_label", m->vm->name_label);
+                json_write_string(b, "from", m->from->name_label);
+                json_write_string(b, "to", m->to ? m->to->name_label : "");
+                if (m->pgpu)
+                        json_write_string(b, "pci_id", PCI_TEXT(&m->pgpu->pci));
+                if (m->makes_room)
+                        json_write_bool(b, "makes_room", true);
+                if (m->reason)
+                        json_write_string(b, "reason", m->reason);
+                json_write_close(b, '}');
         }
-        r = json_add_uuid(o, "vm", &m->vm->object.id);
-        r = r ?: json_add_string(o, "name_label", m->vm->name_label);
-        r = r ?: json_add_string(o, "from", m->from->name_label);
-        r = r ?: json_add_string(o, "to", m->to ? m->to->name_label : "");
-        if (r == 0 && m->pgpu)
-                r = json_add_string(o, "pci_id", PCI_TEXT(&m->pgpu->pci));
-        if (r == 0 && m->makes_room)
-                r = json_add_bool(o, "makes_room", true);
-        if (r == 0 && m->reason)
-                r = json_add_string(o, "reason", m->reason);
-        return r;
-}
-
-static int add_moves(struct json_object *o, const Moves *moves) {
-        struct json_object *list = NULL;
-        int r;
-
-        r = add_array(o, "moves", &list);
-        for (size_t i = 0; i < moves->n && r == 0; i++)
-                r = add_move(list, &moves->items[i]);
-        return r;
-}
-
-static int add_step(struct json_object *steps, StrBuf *b) {
-        _cleanup_free_ char *text = strbuf_take(b);
-        struct json_object *s = text ? json_object_new_string(text) : NULL;
-
-        if (!s)
-                return -ENOMEM;
-        if (json_object_array_add(steps, s) < 0) {
-                json_object_put(s);
-                return -ENOMEM;
-        }
-        return 0;
+        json_write_close(b, ']');
 }
 
 /*
  * The order matters: once all are down the PGPU is empty, and it is taken before they start again, so that
  * none of them comes back to it.
  */
-static int add_steps(struct json_object *o, const PgpuPlan *plan, const VgpuType *t) {
-        struct json_object *steps = NULL;
-        int r;
+static void write_steps(StrBuf *b, const PgpuPlan *plan, const VgpuType *t) {
+        StrBuf step = {};
 
-        r = add_array(o, "steps", &steps);
-        for (size_t i = 0; i < plan->moves.n && r == 0; i++) {
+        json_write_open(b, "steps", '[');
+        for (size_t i = 0; i < plan->moves.n; i++) {
                 const Move *m = &plan->moves.items[i];
-                StrBuf b = {};
 
-                strbuf_addf(&b, "Shut down VM '%s' on %s%s: xenvgpu vm-shutdown uuid=%s", m->vm->name_label,
-                        m->from->name_label, m->makes_room ? ", which makes room for others" : "",
-                        UUID_TEXT(&m->vm->object.id));
-                r = add_step(steps, &b);
+                strbuf_addf(&step, "Shut down VM '%s' on %s%s: xenvgpu vm-shutdown uuid=%s",
+                        m->vm->name_label, m->from->name_label,
+                        m->makes_room ? ", which makes room for others" : "", UUID_TEXT(&m->vm->object.id));
+                write_sentence(b, NULL, &step);
         }
-        if (r == 0 && plan->enable) {
-                StrBuf b = {};
-
-                strbuf_addf(&b,
+        if (plan->enable) {
+                strbuf_addf(&step,
                         "Enable %s on %s: xenvgpu pgpu-param-add uuid=%s param-name=enabled-VGPU-types "
                         "param-key=%s",
                         type_label(t), plan->pgpu->name, UUID_TEXT(&plan->pgpu->object.id),
                         UUID_TEXT(&t->object.id));
-                r = add_step(steps, &b);
+                write_sentence(b, NULL, &step);
         }
-        if (r == 0) {
-                StrBuf b = {};
-
-                strbuf_addf(&b, "Start the VM that wants %s: xenvgpu vm-start uuid=... on=%s", type_label(t),
-                        plan->pgpu->host->name_label);
-                r = add_step(steps, &b);
-        }
-        for (size_t i = 0; i < plan->moves.n && r == 0; i++) {
+        strbuf_addf(&step, "Start the VM that wants %s: xenvgpu vm-start uuid=... on=%s", type_label(t),
+                plan->pgpu->host->name_label);
+        write_sentence(b, NULL, &step);
+        for (size_t i = 0; i < plan->moves.n; i++) {
                 const Move *m = &plan->moves.items[i];
-                StrBuf b = {};
 
-                strbuf_addf(&b, "Start VM '%s' again: xenvgpu vm-start uuid=%s on=%s", m->vm->name_label,
+                strbuf_addf(&step, "Start VM '%s' again: xenvgpu vm-start uuid=%s on=%s", m->vm->name_label,
                         UUID_TEXT(&m->vm->object.id), m->to->name_label);
-                r = add_step(steps, &b);
+                write_sentence(b, NULL, &step);
         }
-        return r;
+        json_write_close(b, ']');
 }
 
-static int plan_message(const PgpuPlan *plan, const GpuGroup *g, const VgpuType *t, char **ret) {
-        _cleanup_strbuf_ StrBuf b = {};
-
+static void sentence_plan(StrBuf *b, const PgpuPlan *plan, const GpuGroup *g, const VgpuType *t) {
         if (!plan->pgpu)
-                strbuf_addf(&b, "No PGPU of group '%s' can be freed for %s by restarting VMs elsewhere. %s",
+                strbuf_addf(b, "No PGPU of group '%s' can be freed for %s by restarting VMs elsewhere. %s",
                         g->name_label, type_label(t), plan->reason);
         else if (plan->moves.n == 0)
-                strbuf_addf(&b, "PGPU %s is free already%s.", plan->pgpu->name,
+                strbuf_addf(b, "PGPU %s is free already%s.", plan->pgpu->name,
                         plan->enable ? "; the type has to be enabled there" : "");
         else
-                strbuf_addf(&b, "%zu restart%s free%s PGPU %s for %s.", plan->moves.n,
+                strbuf_addf(b, "%zu restart%s free%s PGPU %s for %s.", plan->moves.n,
                         plan->moves.n == 1 ? "" : "s", plan->moves.n == 1 ? "s" : "", plan->pgpu->name,
                         type_label(t));
         if (plan->pgpu && plan->incomplete)
-                strbuf_add(&b, " There may be a plan with fewer: not every one was tried.");
-        *ret = strbuf_take(&b);
-        return *ret ? 0 : -ENOMEM;
+                strbuf_add(b, " There may be a plan with fewer: not every one was tried.");
 }
 
 static int plan_to_json(const PgpuPlan *plan, const GpuGroup *g, const VgpuType *t, char **ret_json) {
-        _cleanup_json_ struct json_object *o = json_object_new_object();
-        _cleanup_free_ char *message = NULL;
-        int r;
+        _cleanup_strbuf_ StrBuf b = {};
+        const Pgpu *p = plan->pgpu;
+        StrBuf message = {};
 
-        if (!o)
-                return -ENOMEM;
-        r = plan_message(plan, g, t, &message);
-        r = r ?: json_add_uuid(o, "gpu_group", &g->object.id);
-        r = r ?: json_add_uuid(o, "vgpu_type", &t->object.id);
-        r = r ?: json_add_bool(o, "possible", plan->pgpu != NULL);
-        r = r ?: json_add_string(o, "message", message);
-        r = r ?: json_add_u64(o, "restarts", plan->moves.n);
-        r = r ?: json_add_bool(o, "complete", !plan->incomplete);
-        if (r == 0 && plan->pgpu) {
-                r = add_pgpu(o, "pgpu", plan->pgpu);
-                r = r ?: json_add_bool(o, "enable", plan->enable);
-                r = r ?: add_moves(o, &plan->moves);
-                r = r ?: add_steps(o, plan, t);
+        sentence_plan(&message, plan, g, t);
+        json_write_open(&b, NULL, '{');
+        json_write_uuid(&b, "gpu_group", &g->object.id);
+        json_write_uuid(&b, "vgpu_type", &t->object.id);
+        json_write_bool(&b, "possible", p != NULL);
+        write_sentence(&b, "message", &message);
+        json_write_u64(&b, "restarts", plan->moves.n);
+        json_write_bool(&b, "complete", !plan->incomplete);
+        if (p) {
+                json_write_open(&b, "pgpu", '{');
+                json_write_uuid(&b, "uuid", &p->object.id);
+                json_write_string(&b, "host", p->host->name_label);
+                json_write_string(&b, "pci_id", PCI_TEXT(&p->pci));
+                json_write_close(&b, '}');
+                json_write_bool(&b, "enable", plan->enable);
+                write_moves(&b, &plan->moves);
+                write_steps(&b, plan, t);
         }
-        if (r < 0)
-                return r;
-        *ret_json = json_to_text(o);
+        json_write_close(&b, '}');
+        *ret_json = strbuf_take(&b);
         return *ret_json ? 0 : -ENOMEM;
 }
 
@@ -205,47 +146,43 @@ int groups_failures_to_tolerate(Policy *p, GpuGroup *g, uint32_t *ret) {
         return r;
 }
 
-static int failure_message(const Host *h, const Moves *moves, char **ret) {
-        _cleanup_strbuf_ StrBuf b = {};
-
+static void sentence_failure(StrBuf *b, const Host *h, const Moves *moves) {
         if (moves->n == 0)
-                strbuf_addf(&b, "No VM runs on host '%s'.", h->name_label);
+                strbuf_addf(b, "No VM runs on host '%s'.", h->name_label);
         else if (moves->n == 1)
-                strbuf_addf(&b, "If host '%s' fails, its one running VM %s elsewhere.", h->name_label,
+                strbuf_addf(b, "If host '%s' fails, its one running VM %s elsewhere.", h->name_label,
                         moves->n_failed == 0 ? "can start" : "finds no room");
         else if (moves->n_failed == 0)
-                strbuf_addf(&b, "If host '%s' fails, all of its %zu running VMs can start elsewhere.",
+                strbuf_addf(b, "If host '%s' fails, all of its %zu running VMs can start elsewhere.",
                         h->name_label, moves->n);
         else
-                strbuf_addf(&b, "If host '%s' fails, %zu of its %zu running VMs find%s no room elsewhere.",
+                strbuf_addf(b, "If host '%s' fails, %zu of its %zu running VMs find%s no room elsewhere.",
                         h->name_label, moves->n_failed, moves->n, moves->n_failed == 1 ? "s" : "");
         if (moves->estimate)
-                strbuf_add(&b, " That is an estimate: not every order and host was tried, so perhaps more of "
-                               "them can start.");
-        *ret = strbuf_take(&b);
-        return *ret ? 0 : -ENOMEM;
+                strbuf_add(b, " That is an estimate: not every order and host was tried, so perhaps more of "
+                              "them can start.");
 }
 
 int hosts_check_failure(Policy *p, Host *h, char **ret_json) {
-        _cleanup_json_ struct json_object *o = json_object_new_object();
-        _cleanup_free_ char *message = NULL;
         _cleanup_moves_ Moves moves = {};
+        _cleanup_strbuf_ StrBuf b = {};
+        StrBuf message = {};
         int r;
 
-        if (!o)
-                return -ENOMEM;
         r = simulate_host_failure(p->batch.pool, h, &moves);
-        r = r ?: failure_message(h, &moves, &message);
-        r = r ?: json_add_uuid(o, "host", &h->object.id);
-        r = r ?: json_add_string(o, "name_label", h->name_label);
-        r = r ?: json_add_bool(o, "survives", moves.n_failed == 0);
-        r = r ?: json_add_bool(o, "estimate", moves.estimate);
-        r = r ?: json_add_string(o, "message", message);
-        r = r ?: json_add_u64(o, "running", moves.n);
-        r = r ?: json_add_u64(o, "stranded", moves.n_failed);
-        r = r ?: add_moves(o, &moves);
         if (r < 0)
                 return r;
-        *ret_json = json_to_text(o);
+        sentence_failure(&message, h, &moves);
+        json_write_open(&b, NULL, '{');
+        json_write_uuid(&b, "host", &h->object.id);
+        json_write_string(&b, "name_label", h->name_label);
+        json_write_bool(&b, "survives", moves.n_failed == 0);
+        json_write_bool(&b, "estimate", moves.estimate);
+        write_sentence(&b, "message", &message);
+        json_write_u64(&b, "running", moves.n);
+        json_write_u64(&b, "stranded", moves.n_failed);
+        write_moves(&b, &moves);
+        json_write_close(&b, '}');
+        *ret_json = strbuf_take(&b);
         return *ret_json ? 0 : -ENOMEM;
 }

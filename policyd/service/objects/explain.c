@@ -5,255 +5,224 @@
 
 #include "policyd/service/objects/policy-private.h"
 
-#include "common/json/json-get.h"
+#include "common/json/json-write.h"
 #include "policyd/service/hosts/epoch.h"
 #include "policyd/service/operations/decision.h"
 #include "policyd/service/operations/platform-vgpu.h"
-#include "common/json/json-write.h"
-#include "policyd/decide/assign.h"
-#include "policyd/decide/quota.h"
 #include "policyd/words/decision-words.h"
-#include "policyd/service/base/json-text.h"
 
 typedef struct Explanation {
-        struct json_object *hosts;
-        StrBuf pgpus; /* of the host whose verdict comes; an array not yet closed */
+        StrBuf *json;
+        bool in_host; /* its PGPUs are being told */
         const Vgpu *vgpu;
         StrBuf vgpu_text; /* what is the same of vgpu for each PGPU */
         StrBuf message,
                 helps; /* used again for each: with a thousand PGPUs memory would cost as much as the words */
-        int error;
 } Explanation;
 
-static struct json_object *append_object(struct json_object *array) {
-        struct json_object *o = json_object_new_object();
-
-        if (o && json_object_array_add(array, o) < 0) {
-                json_object_put(o);
-                return NULL;
-        }
-        return o;
+static void explanation_done(Explanation *e) {
+        strbuf_done(&e->vgpu_text);
+        strbuf_done(&e->message);
+        strbuf_done(&e->helps);
 }
 
-static void tell_vgpu(Explanation *e, const Vgpu *v) {
-        if (e->vgpu == v)
+static void begin_host(Explanation *e) {
+        if (e->in_host)
                 return;
-        e->vgpu = v;
-        e->vgpu_text.len = 0;
-        /* One that the platform form only asks for has no object yet. */
-        if (!uuid_is_null(&v->object.id))
-                strbuf_addf(&e->vgpu_text, ",\"vgpu\":\"%s\"", UUID_TEXT(&v->object.id));
-        strbuf_add(&e->vgpu_text, ",\"type\":");
-        json_quote(&e->vgpu_text, type_label(v->type));
+        e->in_host = true;
+        json_write_open(e->json, NULL, '{');
+        json_write_open(e->json, "pgpus", '[');
+}
+
+static void write_vgpu(Explanation *e, const Vgpu *v) {
+        if (e->vgpu != v) {
+                e->vgpu = v;
+                e->vgpu_text.len = 0;
+                /* One that the platform form only asks for has no object yet. */
+                if (!uuid_is_null(&v->object.id))
+                        strbuf_addf(&e->vgpu_text, ",\"vgpu\":\"%s\"", UUID_TEXT(&v->object.id));
+                strbuf_add(&e->vgpu_text, ",\"type\":");
+                json_quote(&e->vgpu_text, type_label(v->type));
+        }
+        strbuf_add(e->json, strempty(e->vgpu_text.text));
+        e->json->error = e->json->error ?: e->vgpu_text.error;
+}
+
+static void write_words(Explanation *e, const char *member, const StrBuf *words) {
+        json_write_string(e->json, member, words->len > 0 ? words->text : "");
+        e->json->error = e->json->error ?: words->error;
 }
 
 /* PGPUs are most of the answer. */
 static void tell_pgpu(
         const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, const PgpuRemedy *remedy, void *userdata) {
         Explanation *e = userdata;
-        StrBuf *b = &e->pgpus;
-        PgpuHealth health;
-        const char *reason, *standing_reason;
+        const char *health_reason, *standing_reason;
+        PlaceStanding standing = pgpu_standing(v->pgpu, &standing_reason);
+        PgpuHealth health = pgpu_health(v->pgpu, &health_reason);
+        StrBuf *b = e->json;
 
         e->message.len = e->helps.len = 0;
         sentence_vgpu_verdict(&e->message, vgpu, v);
         sentence_remedy(&e->helps, remedy);
-        e->error = e->error ?: strbuf_error(&e->message) ?: strbuf_error(&e->helps);
 
-        strbuf_add(b, b->len == 0 ? "[{\"pgpu\":\"" : ",{\"pgpu\":\"");
-        strbuf_add(b, UUID_TEXT(&v->pgpu->object.id));
-        strbuf_add(b, "\",\"pci_id\":\"");
-        strbuf_add(b, PCI_TEXT(&v->pgpu->pci));
-        strbuf_add(b, "\"");
-        tell_vgpu(e, vgpu);
-        strbuf_add(b, strempty(e->vgpu_text.text));
-        b->error = b->error ?: e->vgpu_text.error;
-        strbuf_addf(b, ",\"code\":\"%s\",\"capacity\":%u,\"size\":%u,\"used\":%u,\"need\":%u",
-                v->code == ERROR_NONE ? "" : error_code_word(v->code), v->capacity, v->size, v->used,
-                v->need);
+        begin_host(e);
+        json_write_open(b, NULL, '{');
+        json_write_uuid(b, "pgpu", &v->pgpu->object.id);
+        json_write_string(b, "pci_id", PCI_TEXT(&v->pgpu->pci));
+        write_vgpu(e, vgpu);
+        json_write_string(b, "code", v->code == ERROR_NONE ? "" : error_code_word(v->code));
+        json_write_u64(b, "capacity", v->capacity);
+        json_write_u64(b, "size", v->size);
+        json_write_u64(b, "used", v->used);
+        json_write_u64(b, "need", v->need);
         if (v->running) {
-                strbuf_add(b, ",\"running\":");
-                json_quote(b, type_label(v->running));
-                strbuf_add(b, v->held ? ",\"held\":true" : ",\"held\":false");
+                json_write_string(b, "running", type_label(v->running));
+                json_write_bool(b, "held", v->held);
         }
-        if (pgpu_standing(v->pgpu, &standing_reason) != PLACE_GOOD) {
-                strbuf_addf(b, ",\"standing\":\"%s\",\"standing_reason\":",
-                        place_standing_to_string(pgpu_standing(v->pgpu, NULL)));
-                json_quote(b, standing_reason);
+        if (standing != PLACE_GOOD) {
+                json_write_string(b, "standing", place_standing_to_string(standing));
+                json_write_string(b, "standing_reason", standing_reason);
         }
-        strbuf_add(b, ",\"message\":");
-        json_quote(b, strempty(e->message.text));
-        if (!isempty(v->pgpu->held_by)) {
-                strbuf_add(b, ",\"held_by\":");
-                json_quote(b, v->pgpu->held_by);
-        }
-        health = pgpu_health(v->pgpu, &reason);
+        write_words(e, "message", &e->message);
+        if (!isempty(v->pgpu->held_by))
+                json_write_string(b, "held_by", v->pgpu->held_by);
         if (health != PGPU_HEALTH_GOOD) {
-                strbuf_addf(b, ",\"health\":\"%s\",\"health_reason\":", pgpu_health_to_string(health));
-                json_quote(b, reason);
+                json_write_string(b, "health", pgpu_health_to_string(health));
+                json_write_string(b, "health_reason", health_reason);
         }
-        strbuf_add(b, ",\"remedy\":");
-        json_quote(b, e->helps.len > 0 ? e->helps.text : "");
-        strbuf_add(b, "}");
+        write_words(e, "remedy", &e->helps);
+        json_write_close(b, '}');
 }
 
 static void tell_host(const HostVerdict *v, void *userdata) {
-        struct json_object *o;
         Explanation *e = userdata;
-        int r;
+        StrBuf *b = e->json;
 
         e->message.len = 0;
         sentence_host_verdict(&e->message, v);
-        o = append_object(e->hosts);
-        if (!o || strbuf_error(&e->message) < 0) {
-                e->error = -ENOMEM;
-                return;
-        }
-        strbuf_add(&e->pgpus, e->pgpus.len == 0 ? "[]" : "]");
-        r = json_text_add(o, "pgpus", &e->pgpus);
-        e->pgpus = (StrBuf){};
-        r = r ?: json_add_uuid(o, "host", &v->host->object.id);
-        r = r ?: json_add_string(o, "name_label", v->host->name_label);
-        r = r ?: json_add_string(o, "code", v->code == ERROR_NONE ? "" : error_code_word(v->code));
-        r = r ?: json_add_string(o, "message", strempty(e->message.text));
-        r = r ?: json_add_u64(o, "score", v->score);
-        r = r ?: json_add_u64(o, "tier", v->tier);
+        begin_host(e);
+        e->in_host = false;
+        json_write_close(b, ']');
+        json_write_uuid(b, "host", &v->host->object.id);
+        json_write_string(b, "name_label", v->host->name_label);
+        json_write_string(b, "code", v->code == ERROR_NONE ? "" : error_code_word(v->code));
+        write_words(e, "message", &e->message);
+        json_write_u64(b, "score", v->score);
+        json_write_u64(b, "tier", v->tier);
         if (v->last)
-                r = r ?: json_add_bool(o, "last", true);
-        r = r ?: json_add_u64(o, "vm_group_members", v->n_members);
-        r = r ?: json_add_u64(o, "memory_need", v->memory_need);
-        r = r ?: json_add_u64(o, "memory_available", v->memory_available);
+                json_write_bool(b, "last", true);
+        json_write_u64(b, "vm_group_members", v->n_members);
+        json_write_u64(b, "memory_need", v->memory_need);
+        json_write_u64(b, "memory_available", v->memory_available);
         if (v->missing)
-                r = r ?: json_add_string(o, "missing", v->missing);
-        e->error = e->error ?: r;
+                json_write_string(b, "missing", v->missing);
+        json_write_close(b, '}');
 }
 
 /* The quotas that hold for the VM's owner; nothing when there are none. */
-static int explain_quotas(struct json_object *o, const Pool *pool, const AllocRequest *request) {
+static void write_quotas(StrBuf *b, const Pool *pool, const AllocRequest *request) {
         QuotaNeed needs[DEMAND_VGPUS_MAX];
         size_t n = quota_vm_needs(request->vm, request->reservation, /* pgpus_or_null= */ NULL, needs),
                at = 0;
         QuotaVerdict v;
 
-        if (!quota_next(pool, request->vm->owner, needs, n, &at, &v))
-                return 0;
-        return json_add_quotas(o, pool, request->vm->owner, needs, n);
-}
-
-static int add_decision(struct json_object *o, const Vm *vm) {
-        struct json_object *decision;
-
-        if (!vm->decision)
-                return 0;
-        decision = json_tokener_parse(vm->decision);
-        return decision ? json_add(o, "decision", decision) : -ENOMEM;
+        if (quota_next(pool, request->vm->owner, needs, n, &at, &v))
+                json_write_quotas(b, pool, request->vm->owner, needs, n);
 }
 
 /* What a start would book. */
-static int add_placement(struct json_object *o, const Vm *vm, const Allocation *a) {
-        StrBuf b = {};
-
-        json_write_open(&b, NULL, '{');
-        decision_write_place(&b, vm, a);
-        json_write_close(&b, '}');
-        return json_text_add(o, "placement", &b);
-}
-
-static int add_counts(struct json_object *o, const Allocation *a) {
-        StrBuf b = {};
-
-        decision_write_counts(&b, NULL, a);
-        return json_text_add(o, "counts", &b);
+static void write_placement(StrBuf *b, const Vm *vm, const Allocation *a) {
+        json_write_open(b, "placement", '{');
+        decision_write_place(b, vm, a);
+        json_write_close(b, '}');
 }
 
 /* The PGPU that came nearest, where GPUs are what is missing. */
-static int add_nearest(struct json_object *o, const PgpuVerdict *v) {
-        struct json_object *nearest;
-        int r;
-
+static void write_nearest(StrBuf *b, const PgpuVerdict *v) {
         if (!v->pgpu)
-                return 0;
-        nearest = json_object_new_object();
-        r = nearest ? json_add(o, "nearest", nearest) : -ENOMEM;
-        r = r ?: json_add_uuid(nearest, "host", &v->pgpu->host->object.id);
-        r = r ?: json_add_string(nearest, "name_label", v->pgpu->host->name_label);
-        r = r ?: json_add_uuid(nearest, "pgpu", &v->pgpu->object.id);
-        r = r ?: json_add_string(nearest, "pci_id", PCI_TEXT(&v->pgpu->pci));
-        r = r ?: json_add_string(nearest, "code", error_code_word(v->code));
-        r = r ?: json_add_u64(nearest, "size", v->size);
-        r = r ?: json_add_u64(nearest, "used", v->used);
-        return r ?: json_add_u64(nearest, "need", v->need);
+                return;
+        json_write_open(b, "nearest", '{');
+        json_write_uuid(b, "host", &v->pgpu->host->object.id);
+        json_write_string(b, "name_label", v->pgpu->host->name_label);
+        json_write_uuid(b, "pgpu", &v->pgpu->object.id);
+        json_write_string(b, "pci_id", PCI_TEXT(&v->pgpu->pci));
+        json_write_string(b, "code", error_code_word(v->code));
+        json_write_u64(b, "size", v->size);
+        json_write_u64(b, "used", v->used);
+        json_write_u64(b, "need", v->need);
+        json_write_close(b, '}');
 }
 
 /* Where the VM stands, or will: what is explained is one more like it. */
-static int add_stand(struct json_object *o, const char *member, const Host *h) {
-        struct json_object *stand;
-        int r;
-
+static void write_stand(StrBuf *b, const char *member, const Host *h) {
         if (!h)
-                return 0;
-        stand = json_object_new_object();
-        r = stand ? json_add(o, member, stand) : -ENOMEM;
-        r = r ?: json_add_uuid(stand, "host", &h->object.id);
-        return r ?: json_add_string(stand, "name_label", h->name_label);
+                return;
+        json_write_open(b, member, '{');
+        json_write_uuid(b, "host", &h->object.id);
+        json_write_string(b, "name_label", h->name_label);
+        json_write_close(b, '}');
 }
 
-/* The same function as a start's, heard by a visitor; hosts stays empty where the VM itself is refused. */
-static int explain(Policy *p, const Vm *vm, const StartOptions *o, struct json_object *json, Explanation *e,
-        Refusal *refusal) {
-        AllocRequest request = {.vm = vm, .only = o->on, .reservation = o->reservation};
-        AllocVisitor visitor = {.host = tell_host, .pgpu = tell_pgpu, .userdata = e};
-        _cleanup_vm_preview_ VmPreview preview = {};
-        _cleanup_(allocation_done) Allocation a = {};
+/* 1: may it start, as far as that is asked before a decision? */
+static int check_start(Policy *p, const Vm *vm, VmPreview *preview, const Vm **ret, Refusal *refusal) {
         int r;
 
         r = vm->booking == BOOKING_NONE ? old_check_start(&p->hosts, vm, refusal) : 0;
         if (r == 0 && refusal->code == ERROR_NONE)
-                r = platform_vgpu_preview(&p->batch, vm, &preview, &request.vm, refusal);
-        if (r < 0 || refusal->code != ERROR_NONE)
+                r = platform_vgpu_preview(&p->batch, vm, preview, ret, refusal);
+        return r < 0 ? r : refusal->code == ERROR_NONE;
+}
+
+/* The same function as a start's, heard by a visitor; hosts stays empty where the VM itself is refused. */
+static int explain(Policy *p, const Vm *vm, const StartOptions *o, StrBuf *b, Refusal *refusal) {
+        AllocRequest request = {.vm = vm, .only = o->on, .reservation = o->reservation};
+        _cleanup_(explanation_done) Explanation e = {.json = b};
+        AllocVisitor visitor = {.host = tell_host, .pgpu = tell_pgpu, .userdata = &e};
+        _cleanup_vm_preview_ VmPreview preview = {};
+        _cleanup_(allocation_done) Allocation a = {};
+        int may_start, r;
+
+        json_write_open(b, "hosts", '[');
+        may_start = r = check_start(p, vm, &preview, &request.vm, refusal);
+        if (may_start > 0)
+                r = decide_start(p->batch.pool, &request, &visitor, &a);
+        json_write_close(b, ']');
+        if (r < 0 || !may_start)
                 return r;
-        r = decide_start(p->batch.pool, &request, &visitor, &a);
-        strbuf_done(&e->pgpus);
-        strbuf_done(&e->vgpu_text);
-        strbuf_done(&e->message);
-        strbuf_done(&e->helps);
-        if (r >= 0 && a.refusal.code != ERROR_NONE) {
+
+        if (a.refusal.code != ERROR_NONE) {
                 *refusal = a.refusal;
                 a.refusal = (Refusal){};
-                r = add_nearest(json, &a.nearest);
-        } else if (r >= 0)
-                r = add_placement(json, request.vm, &a);
-        r = r ?: add_counts(json, &a);
-        r = r ?: e->error;
-        return r ?: explain_quotas(json, p->batch.pool, &request);
+                write_nearest(b, &a.nearest);
+        } else
+                write_placement(b, request.vm, &a);
+        decision_write_counts(b, "counts", &a);
+        write_quotas(b, p->batch.pool, &request);
+        return 0;
 }
 
 int vms_explain(Policy *p, Vm *vm, const StartOptions *options, char **ret_json) {
         static const StartOptions none;
-        _cleanup_json_ struct json_object *json = json_object_new_object();
-        Explanation e = {.hosts = json_object_new_array()};
         _cleanup_refusal_ Refusal refusal = {};
+        _cleanup_strbuf_ StrBuf b = {};
         bool placed;
         int r;
 
-        if (!json || !e.hosts) {
-                json_object_put(e.hosts);
-                return -ENOMEM;
-        }
-        r = json_add(json, "hosts", e.hosts);
-        r = r ?: explain(p, vm, options ?: &none, json, &e, &refusal);
+        json_write_open(&b, NULL, '{');
+        r = explain(p, vm, options ?: &none, &b, &refusal);
         if (r < 0)
                 return r;
         placed = refusal.code == ERROR_NONE;
-        r = json_add_string(json, "power_state", power_state_to_string(vm->power_state));
-        r = r ?: add_stand(json, "resident_on", vm->resident_on);
-        r = r ?: add_stand(json, "scheduled_to_be_resident_on", vm->scheduled_on);
-        r = r ?: json_add_string(json, "verdict", placed ? "placed" : "refused");
-        r = r ?: json_add_string(json, "code", placed ? "" : error_code_word(refusal.code));
-        r = r ?: json_add_string(json, "message", strempty(refusal.message));
-        r = r ?: add_decision(json, vm);
-        if (r < 0)
-                return r;
-        *ret_json = json_to_text(json);
+        json_write_string(&b, "power_state", power_state_to_string(vm->power_state));
+        write_stand(&b, "resident_on", vm->resident_on);
+        write_stand(&b, "scheduled_to_be_resident_on", vm->scheduled_on);
+        json_write_string(&b, "verdict", placed ? "placed" : "refused");
+        json_write_string(&b, "code", placed ? "" : error_code_word(refusal.code));
+        json_write_string(&b, "message", refusal.message);
+        if (vm->decision)
+                json_write_text(&b, "decision", vm->decision);
+        json_write_close(&b, '}');
+        *ret_json = strbuf_take(&b);
         return *ret_json ? 0 : -ENOMEM;
 }

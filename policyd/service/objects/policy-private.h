@@ -42,8 +42,7 @@ void reservations_expire(Policy *p);
 
 /* quotas.c: "quotas": those that hold for an owner, with their use and what would be added; [] when there are
  * none */
-int json_add_quotas(
-        struct json_object *o, const Pool *pool, const char *owner, const QuotaNeed *needs, size_t n);
+void json_write_quotas(StrBuf *b, const Pool *pool, const char *owner, const QuotaNeed *needs, size_t n);
 
 /* json-build.c: one entry of policy_list's objects */
 void object_write_json(StrBuf *b, const Object *o);

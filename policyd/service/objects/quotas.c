@@ -6,6 +6,8 @@
 
 #include "policyd/service/objects/policy-private.h"
 
+#include "common/json/json-write.h"
+
 int quotas_create(Policy *p, const char *owner, GpuGroup *group, uint64_t vgpus_max, uint64_t size_max,
         Quota **ret, Refusal *refusal) {
         Quota *q;
@@ -57,64 +59,48 @@ int quotas_destroy(Policy *p, Quota *q, Refusal *refusal) {
 
 /* As JSON */
 
-static int add_limit(struct json_object *o, const char *member, uint64_t limit) {
-        return limit == QUOTA_UNLIMITED ? 0 : json_add_u64(o, member, limit);
+static void write_limit(StrBuf *b, const char *member, uint64_t limit) {
+        if (limit != QUOTA_UNLIMITED)
+                json_write_u64(b, member, limit);
 }
 
-static int add_verdict(struct json_object *o, const QuotaVerdict *v) {
+static void write_verdict(StrBuf *b, const QuotaVerdict *v) {
         const Quota *q = v->quota;
-        int r = 0;
 
-        r = r ?: json_add_uuid(o, "quota", &q->object.id);
-        r = r ?: json_add_string(o, "owner", q->owner);
-        r = r ?: json_add_string(o, "gpu_group", q->group ? q->group->name_label : "");
-        r = r ?: add_limit(o, "vgpus_max", q->vgpus_max);
-        r = r ?: json_add_u64(o, "vgpus_used", v->used.vgpus);
-        r = r ?: json_add_u64(o, "vgpus_need", v->vgpus_need);
-        r = r ?: add_limit(o, "size_max", q->size_max);
-        r = r ?: json_add_u64(o, "size_used", v->used.size);
-        r = r ?: json_add_u64(o, "size_need", v->size_need);
-        r = r ?: json_add_bool(o, "exceeded", v->exceeded);
-        return r;
+        json_write_open(b, NULL, '{');
+        json_write_uuid(b, "quota", &q->object.id);
+        json_write_string(b, "owner", q->owner);
+        json_write_string(b, "gpu_group", q->group ? q->group->name_label : "");
+        write_limit(b, "vgpus_max", q->vgpus_max);
+        json_write_u64(b, "vgpus_used", v->used.vgpus);
+        json_write_u64(b, "vgpus_need", v->vgpus_need);
+        write_limit(b, "size_max", q->size_max);
+        json_write_u64(b, "size_used", v->used.size);
+        json_write_u64(b, "size_need", v->size_need);
+        json_write_bool(b, "exceeded", v->exceeded);
+        json_write_close(b, '}');
 }
 
-static int array_add(struct json_object *array, struct json_object **ret) {
-        struct json_object *o = json_object_new_object();
-
-        if (!o || json_object_array_add(array, o) < 0) {
-                json_object_put(o);
-                return -ENOMEM;
-        }
-        *ret = o;
-        return 0;
-}
-
-int json_add_quotas(
-        struct json_object *o, const Pool *pool, const char *owner, const QuotaNeed *needs, size_t n) {
-        struct json_object *array = json_object_new_array(), *item;
+void json_write_quotas(StrBuf *b, const Pool *pool, const char *owner, const QuotaNeed *needs, size_t n) {
         QuotaVerdict v;
-        int r;
 
-        r = array ? json_add(o, "quotas", array) : -ENOMEM;
-        for (size_t at = 0; r == 0 && quota_next(pool, owner, needs, n, &at, &v);) {
-                r = array_add(array, &item);
-                r = r ?: add_verdict(item, &v);
-        }
-        return r;
+        json_write_open(b, "quotas", '[');
+        for (size_t at = 0; quota_next(pool, owner, needs, n, &at, &v);)
+                write_verdict(b, &v);
+        json_write_close(b, ']');
 }
 
-static int add_owner(struct json_object *array, const Pool *pool, const Owner *owner) {
+static void write_owner(StrBuf *b, const Pool *pool, const Owner *owner) {
         OwnerUse use = owner_use(owner, /* group_or_null= */ NULL);
-        struct json_object *o;
-        int r;
 
-        r = array_add(array, &o);
-        r = r ?: json_add_string(o, "owner", owner->name);
-        r = r ?: json_add_u64(o, "vms", owner->vms.n);
-        r = r ?: json_add_u64(o, "reservations", owner->reservations.n);
-        r = r ?: json_add_u64(o, "vgpus_used", use.vgpus);
-        r = r ?: json_add_u64(o, "size_used", use.size);
-        return r ?: json_add_quotas(o, pool, owner->name, NULL, 0);
+        json_write_open(b, NULL, '{');
+        json_write_string(b, "owner", owner->name);
+        json_write_u64(b, "vms", owner->vms.n);
+        json_write_u64(b, "reservations", owner->reservations.n);
+        json_write_u64(b, "vgpus_used", use.vgpus);
+        json_write_u64(b, "size_used", use.size);
+        json_write_quotas(b, pool, owner->name, NULL, 0);
+        json_write_close(b, '}');
 }
 
 static int compare_owners(const void *a, const void *b) {
@@ -122,30 +108,26 @@ static int compare_owners(const void *a, const void *b) {
 }
 
 int policy_owners(Policy *p, uint32_t offset, uint32_t limit, char **ret_json) {
-        _cleanup_free_ const Owner **owners =
-                calloc(hashmap_size(p->batch.pool->owners) + 1, sizeof(Owner *));
-        _cleanup_json_ struct json_object *json = json_object_new_object();
-        struct json_object *array = json_object_new_array();
+        _cleanup_free_ const Owner **owners = calloc(hashmap_size(p->batch.pool->owners) + 1, sizeof(Owner *));
+        _cleanup_strbuf_ StrBuf b = {};
         const Owner *o;
         size_t n = 0;
-        int r;
 
-        if (!owners || !json || !array) {
-                json_object_put(array);
+        if (!owners)
                 return -ENOMEM;
-        }
         for (size_t i = 0; (o = hashmap_next(p->batch.pool->owners, &i));)
                 if (!streq(o->name, OWNER_ANY))
                         owners[n++] = o;
         qsort(owners, n, sizeof(*owners), compare_owners);
 
-        r = json_add(json, "owners", array);
-        for (size_t i = offset; r == 0 && i < n && i - offset < limit; i++)
-                r = add_owner(array, p->batch.pool, owners[i]);
-        r = r ?: json_add_u64(json, "total", n);
-        r = r ?: json_add_u64(json, "offset", offset);
-        if (r < 0)
-                return r;
-        *ret_json = json_to_text(json);
+        json_write_open(&b, NULL, '{');
+        json_write_open(&b, "owners", '[');
+        for (size_t i = offset; i < n && i - offset < limit; i++)
+                write_owner(&b, p->batch.pool, owners[i]);
+        json_write_close(&b, ']');
+        json_write_u64(&b, "total", n);
+        json_write_u64(&b, "offset", offset);
+        json_write_close(&b, '}');
+        *ret_json = strbuf_take(&b);
         return *ret_json ? 0 : -ENOMEM;
 }
