@@ -35,16 +35,33 @@ static int choose_columns(const Ctl *ctl, Columns *ret) {
         return r < 0 ? ctl_usage("params= has more than %d fields", COLUMNS_MAX) : 0;
 }
 
-static bool object_passes(const Ctl *ctl, const ViewObject *o) {
+/* The fields that were given a value; keys of the verb itself are none. */
+typedef struct Given {
+        struct {
+                FieldName field;
+                const char *value;
+        } items[ARGS_MAX];
+        size_t n;
+} Given;
+
+static Given given_fields(const Ctl *ctl) {
+        Given given = {};
+
         for (size_t i = 0; i < ctl->args.n; i++) {
                 const Arg *arg = &ctl->args.args[i];
-                FieldName field;
 
-                if (streq(arg->key, "params") || !field_find(ctl->class, arg->key, &field))
+                if (verb_has_key(ctl->verb, arg->key) ||
+                        !field_find(ctl->class, arg->key, &given.items[given.n].field))
                         continue;
-                if (!field_matches(ctl->view, o, field, arg->value))
-                        return false;
+                given.items[given.n++].value = arg->value;
         }
+        return given;
+}
+
+static bool object_passes(View *v, const ViewObject *o, const Given *filters) {
+        for (size_t i = 0; i < filters->n; i++)
+                if (!field_matches(v, o, filters->items[i].field, filters->items[i].value))
+                        return false;
         return true;
 }
 
@@ -77,16 +94,14 @@ static void pushed_done(Pushed *p) {
                 free(p->texts[i]);
 }
 
-static int push_filters(const Ctl *ctl, Pushed *p) {
-        for (size_t i = 0; i < ctl->args.n && p->n < FILTERS_MAX; i++) {
-                const Arg *arg = &ctl->args.args[i];
-                FieldName field;
+static int push_filters(const Given *given, Pushed *p) {
+        for (size_t i = 0; i < given->n && p->n < FILTERS_MAX; i++) {
+                FieldName field = given->items[i].field;
                 char *text;
 
-                if (streq(arg->key, "params") || !field_find(ctl->class, arg->key, &field) ||
-                        !is_exact(field, arg->value))
+                if (!is_exact(field, given->items[i].value))
                         continue;
-                text = strdup(arg->value);
+                text = strdup(given->items[i].value);
                 if (!text)
                         return -ENOMEM;
                 for (char *c = text; *c; c++)
@@ -99,7 +114,7 @@ static int push_filters(const Ctl *ctl, Pushed *p) {
 }
 
 /* What the order, the filters and the columns want to know of other objects. */
-static int load_labels(Ctl *ctl, const Columns *columns, ClientError *error) {
+static int load_labels(Ctl *ctl, const Given *filters, const Columns *columns, ClientError *error) {
         _cleanup_free_ ViewObject **objects = NULL;
         FieldName name;
         size_t n;
@@ -109,10 +124,8 @@ static int load_labels(Ctl *ctl, const Columns *columns, ClientError *error) {
         for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(ctl->class->sort) && ctl->class->sort[i]; i++)
                 if (field_find(ctl->class, ctl->class->sort[i], &name))
                         r = view_load_labels(ctl->view, objects, n, name, error);
-        for (size_t i = 0; r >= 0 && i < ctl->args.n; i++)
-                if (!streq(ctl->args.args[i].key, "params") &&
-                        field_find(ctl->class, ctl->args.args[i].key, &name))
-                        r = view_load_labels(ctl->view, objects, n, name, error);
+        for (size_t i = 0; r >= 0 && i < filters->n; i++)
+                r = view_load_labels(ctl->view, objects, n, filters->items[i].field, error);
         for (size_t i = 0; r >= 0 && i < columns->n; i++)
                 if (columns->fields[i].as_label || columns->fields[i].field->kind == FIELD_LABEL)
                         r = view_load_labels(ctl->view, objects, n, columns->fields[i], error);
@@ -124,23 +137,24 @@ static int verb_list(Ctl *ctl) {
         _cleanup_client_error_ ClientError error = {};
         _cleanup_free_ ViewObject **objects = NULL;
         _cleanup_(pushed_done) Pushed pushed = {};
+        const Given filters = given_fields(ctl);
         size_t n, n_left = 0;
         int r;
 
         r = choose_columns(ctl, &columns);
         if (r != 0)
                 return r;
-        r = push_filters(ctl, &pushed);
+        r = push_filters(&filters, &pushed);
         if (r >= 0)
                 r = view_load_class(ctl->view, ctl->class, pushed.n > 0 ? pushed.filters : NULL, &error);
         if (r >= 0)
-                r = load_labels(ctl, &columns, &error);
+                r = load_labels(ctl, &filters, &columns, &error);
         if (r < 0)
                 return ctl_failed(r, &error);
         if (view_list(ctl->view, ctl->class, &objects, &n) < 0)
                 return ctl_no_memory();
         for (size_t i = 0; i < n; i++)
-                if (object_passes(ctl, objects[i]))
+                if (object_passes(ctl->view, objects[i], &filters))
                         objects[n_left++] = objects[i];
         r = print_objects(stdout, ctl->view, objects, n_left, &columns, style_of(ctl));
         return r < 0 ? ctl_failed(r, &(ClientError){}) : EXIT_DONE;
@@ -211,14 +225,9 @@ static int verb_param_get(Ctl *ctl) {
         return EXIT_DONE;
 }
 
-static char **paths_free(char **paths) {
-        return strv_free(paths);
-}
-DEFINE_CLEANUP(char **, paths_free)
-
 /* "a,b" or "a; b", as a list is printed, each by uuid or unique name. */
 static int find_each(Ctl *ctl, const ClassInfo *class, const char *list, char ***ret) {
-        _cleanup_(paths_freep) char **paths = calloc(strlen(list) + 2, sizeof(char *));
+        _cleanup_(strv_freep) char **paths = calloc(strlen(list) + 2, sizeof(char *));
         _cleanup_free_ char *copy = strdup(list);
         char *state = NULL;
         size_t n = 0;
@@ -264,7 +273,7 @@ static int set_field(Ctl *ctl, const char *path, const Field *f, const char *val
                 return r != 0 ? r : ctl_call(ctl, path, interface, f->set, NULL, "o", to);
         }
         case 'O': {
-                _cleanup_(paths_freep) char **to = NULL;
+                _cleanup_(strv_freep) char **to = NULL;
 
                 r = find_each(ctl, class_find(f->set_class), value, &to);
                 return r != 0 ? r
@@ -284,48 +293,30 @@ static int set_field(Ctl *ctl, const char *path, const Field *f, const char *val
         }
 }
 
-/* Names and values are checked before the first is set. */
-static int check_settable(const Ctl *ctl, bool to_list) {
-        size_t n = 0;
-
-        for (size_t i = 0; i < ctl->args.n; i++) {
-                const char *key = ctl->args.args[i].key;
-                FieldName field;
-
-                if (streq(key, "uuid") || streq(key, "param-name") || streq(key, "param-key"))
-                        continue;
-                if (!field_find(ctl->class, key, &field))
-                        return unknown_field(ctl, key);
-                if (field.as_label || (to_list ? !field.field->add : !field.field->set))
-                        return ctl_usage("the field '%s' of a %s cannot be %s", field.field->name,
-                                ctl->class->name, to_list ? "added to or removed from" : "set");
-                n++;
-        }
-        if (n == 0 && !to_list)
-                return ctl_usage("nothing to set: give FIELD=value");
-        return 0;
+static int not_changeable(const Ctl *ctl, const Field *f, const char *how) {
+        return ctl_usage("the field '%s' of a %s cannot be %s", f->name, ctl->class->name, how);
 }
 
+/* All names are checked before the first is set. */
 static int verb_param_set(Ctl *ctl) {
+        const Given given = given_fields(ctl);
         _cleanup_free_ char *path = NULL;
         int r;
 
-        r = check_settable(ctl, false);
-        if (r == 0)
-                r = ctl_find(ctl, ctl->class, ctl_arg(ctl, "uuid"), &path);
-        for (size_t i = 0; r == 0 && i < ctl->args.n; i++) {
-                FieldName field;
+        for (size_t i = 0; i < given.n; i++)
+                if (given.items[i].field.as_label || !given.items[i].field.field->set)
+                        return not_changeable(ctl, given.items[i].field.field, "set");
+        if (given.n == 0)
+                return ctl_usage("nothing to set: give FIELD=value");
 
-                if (streq(ctl->args.args[i].key, "uuid") ||
-                        !field_find(ctl->class, ctl->args.args[i].key, &field))
-                        continue;
-                r = set_field(ctl, path, field.field, ctl->args.args[i].value);
-        }
+        r = ctl_find(ctl, ctl->class, ctl_arg(ctl, "uuid"), &path);
+        for (size_t i = 0; r == 0 && i < given.n; i++)
+                r = set_field(ctl, path, given.items[i].field.field, given.items[i].value);
         return r;
 }
 
 static int change_list(Ctl *ctl, const char *path, const Field *f, const char *values, bool add) {
-        _cleanup_(paths_freep) char **to = NULL;
+        _cleanup_(strv_freep) char **to = NULL;
         int r;
 
         r = find_each(ctl, class_find(f->set_class), values, &to);
@@ -336,35 +327,31 @@ static int change_list(Ctl *ctl, const char *path, const Field *f, const char *v
 
 /* param-name=FIELD param-key=value, as xe has it; or FIELD=value. */
 static int change_lists(Ctl *ctl, bool add) {
+        static const char how[] = "added to or removed from";
         const char *name = ctl_arg(ctl, "param-name"), *key = ctl_arg(ctl, "param-key");
+        const Given given = given_fields(ctl);
         _cleanup_free_ char *path = NULL;
-        FieldName field;
-        bool any = false;
+        FieldName named = {};
         int r;
 
-        r = check_settable(ctl, true);
-        if (r != 0)
-                return r;
-        if (name && !field_find(ctl->class, name, &field))
+        for (size_t i = 0; i < given.n; i++)
+                if (given.items[i].field.as_label || !given.items[i].field.field->add)
+                        return not_changeable(ctl, given.items[i].field.field, how);
+        if (name && !field_find(ctl->class, name, &named))
                 return unknown_field(ctl, name);
-        if (name && !field.field->add)
-                return ctl_usage("the field '%s' of a %s cannot be added to or removed from",
-                        field.field->name, ctl->class->name);
+        if (name && !named.field->add)
+                return not_changeable(ctl, named.field, how);
         if (!name != !key)
                 return ctl_usage("param-name= and param-key= go together");
 
         r = ctl_find(ctl, ctl->class, ctl_arg(ctl, "uuid"), &path);
-        if (r == 0 && name) {
-                any = true;
-                r = change_list(ctl, path, field.field, key, add);
-        }
-        for (size_t i = 0; r == 0 && i < ctl->args.n; i++) {
-                if (!field_find(ctl->class, ctl->args.args[i].key, &field) || !field.field->add)
-                        continue;
-                any = true;
-                r = change_list(ctl, path, field.field, ctl->args.args[i].value, add);
-        }
-        return r == 0 && !any ? ctl_usage("nothing to change: give param-name=FIELD param-key=value") : r;
+        if (r == 0 && name)
+                r = change_list(ctl, path, named.field, key, add);
+        for (size_t i = 0; r == 0 && i < given.n; i++)
+                r = change_list(ctl, path, given.items[i].field.field, given.items[i].value, add);
+        return r == 0 && !name && given.n == 0 ?
+                ctl_usage("nothing to change: give param-name=FIELD param-key=value") :
+                r;
 }
 
 static int verb_param_add(Ctl *ctl) {

@@ -15,48 +15,27 @@ static int quota_create(Ctl *ctl) {
         return verb_call(ctl);
 }
 
-/* quota-use: one line for each quota that holds for an owner, or for the owner alone */
+/* quota-use: one line for each quota that holds for an owner, or for the owner alone. Its cells are owner, GPU group, VGPUs and
+ * PGPUs. */
 
-typedef struct UseLine {
-        char *cells[4]; /* owner, GPU group, VGPUs, PGPUs */
-} UseLine;
+#define CELLS 4
 
 typedef struct UseTable {
-        UseLine *lines;
-        size_t n, size;
-        int widths[4];
+        StrList cells; /* of all lines */
+        int widths[CELLS];
 } UseTable;
 
 static void use_table_done(UseTable *t) {
-        for (size_t i = 0; i < t->n; i++)
-                for (size_t j = 0; j < ARRAY_SIZE(t->lines[i].cells); j++)
-                        free(t->lines[i].cells[j]);
-        free(t->lines);
+        strlist_done(&t->cells);
 }
 
-static int table_add(
-        UseTable *t, const char *owner, const char *group, const char *vgpus, const char *pgpus) {
-        const char *const cells[] = {owner, group, vgpus, pgpus};
-        UseLine *line;
+static void add_line(UseTable *t, const char *owner, const char *group, const char *vgpus, const char *pgpus) {
+        const char *const cells[CELLS] = {owner, group, vgpus, pgpus};
 
-        if (t->n == t->size) {
-                size_t size = MAX_OF(2 * t->size, (size_t) 64);
-                UseLine *lines = reallocarray(t->lines, size, sizeof(*lines));
-
-                if (!lines)
-                        return -ENOMEM;
-                t->lines = lines;
-                t->size = size;
+        for (size_t i = 0; i < CELLS; i++) {
+                strlist_add(&t->cells, cells[i]);
+                t->widths[i] = MAX_OF(t->widths[i], (int) strlen(cells[i]));
         }
-        line = &t->lines[t->n++];
-        *line = (UseLine){};
-        for (size_t i = 0; i < ARRAY_SIZE(cells); i++) {
-                line->cells[i] = strdup(cells[i]);
-                if (!line->cells[i])
-                        return -ENOMEM;
-                t->widths[i] = MAX_OF(t->widths[i], (int) strlen(line->cells[i]));
-        }
-        return 0;
 }
 
 /* "2 of 4", "2" where there is no limit. */
@@ -71,43 +50,39 @@ static const char *amount(
         return buf;
 }
 
-static int add_owner(UseTable *t, struct json_object *o) {
-        const char *name = answer_text(o, "owner");
+static void add_owner(UseTable *t, struct json_object *o) {
         struct json_object *quotas = answer_member(o, "quotas");
-        char vgpus[64], pgpus[64];
+        const char *name = answer_text(o, "owner");
         size_t n = answer_length(quotas);
-        int r = 0;
+        char vgpus[64], pgpus[64];
 
         if (n == 0)
-                return table_add(t, name, "all, without a quota", amount(o, "vgpus_used", "", 1, vgpus),
+                add_line(t, name, "all, without a quota", amount(o, "vgpus_used", "", 1, vgpus),
                         amount(o, "size_used", "", 1048576, pgpus));
-        for (size_t i = 0; i < n && r == 0; i++) {
+        for (size_t i = 0; i < n; i++) {
                 struct json_object *q = answer_nth(quotas, i);
                 const char *label = answer_text(q, "gpu_group");
-                bool is_default = streq(answer_text(q, "owner"), "*");
-                _cleanup_free_ char *group = NULL;
+                _cleanup_strbuf_ StrBuf group = {};
 
-                if (asprintf(&group, "%s%s", *label ? label : "all",
-                            is_default ? ", every owner's quota" : "") < 0)
-                        return -ENOMEM;
-                r = table_add(t, name, group, amount(q, "vgpus_used", "vgpus_max", 1, vgpus),
+                strbuf_addf(&group, "%s%s", *label ? label : "all",
+                        streq(answer_text(q, "owner"), "*") ? ", every owner's quota" : "");
+                if (strbuf_error(&group) < 0)
+                        t->cells.error = -ENOMEM;
+                add_line(t, name, strempty(group.text), amount(q, "vgpus_used", "vgpus_max", 1, vgpus),
                         amount(q, "size_used", "size_max", 1048576, pgpus));
         }
-        return r;
 }
 
 static int print_owners(struct json_object *owners) {
         _cleanup_(use_table_done) UseTable t = {};
-        int r;
 
-        r = table_add(&t, "OWNER", "GPU GROUP", "VGPUS", "PGPUS");
-        for (size_t i = 0; i < answer_length(owners) && r == 0; i++)
-                r = add_owner(&t, answer_nth(owners, i));
-        if (r < 0)
-                return ctl_failed(r, &(ClientError){});
-        for (size_t i = 0; i < t.n; i++)
-                printf("%-*s  %-*s  %-*s  %s\n", t.widths[0], t.lines[i].cells[0], t.widths[1],
-                        t.lines[i].cells[1], t.widths[2], t.lines[i].cells[2], t.lines[i].cells[3]);
+        add_line(&t, "OWNER", "GPU GROUP", "VGPUS", "PGPUS");
+        for (size_t i = 0; i < answer_length(owners); i++)
+                add_owner(&t, answer_nth(owners, i));
+        if (t.cells.error < 0)
+                return ctl_no_memory();
+        for (char **c = t.cells.items; *c; c += CELLS)
+                printf("%-*s  %-*s  %-*s  %s\n", t.widths[0], c[0], t.widths[1], c[1], t.widths[2], c[2], c[3]);
         return EXIT_DONE;
 }
 

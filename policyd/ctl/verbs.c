@@ -83,29 +83,10 @@ int verb_unknown(const char *name) {
         return EXIT_USAGE;
 }
 
-const VerbArg *verb_arg(const Verb *v, size_t n) {
-        static const VerbArg target = ARG_KEY("uuid");
-
-        if (v->on && n-- == 0)
-                return &target;
-        return v->args[n].key ? &v->args[n] : NULL;
-}
-
-/* Whether key is the argument's, or one of those that it stands for. */
-static bool is_key_of(const VerbArg *arg, const char *key) {
-        size_t n = strlen(arg->key);
-
-        return arg->key[n - 1] == ':' ? strncmp(arg->key, key, n) == 0 : streq(arg->key, key);
-}
-
 static bool key_is_known(VerbName v, const char *key) {
-        const VerbArg *arg;
         FieldName field;
 
-        for (size_t i = 0; (arg = verb_arg(v.verb, i)); i++)
-                if (is_key_of(arg, key))
-                        return true;
-        return v.verb->keys != VERB_KEYS_CLOSED && field_find(v.class, key, &field);
+        return verb_has_key(v.verb, key) || (v.verb->keys != VERB_KEYS_CLOSED && field_find(v.class, key, &field));
 }
 
 /* "uuid= [on=] [dry-run=]" */

@@ -96,8 +96,10 @@ extern const VerbTable generic_verbs; /* verbs-objects.c */
 bool verb_find(const char *name, VerbName *ret);
 /* Writes the full name of the n-th verb, in the order of the help; false after the last. */
 bool verb_nth(size_t n, char buf[static 64], VerbName *ret);
-/* The n-th key that a verb takes, uuid of one that is called on an object first; NULL after the last. */
+
+/* verb-keys.c: the n-th key that a verb takes, uuid of one that is called on an object first; NULL after the last. */
 const VerbArg *verb_arg(const Verb *v, size_t n);
+bool verb_has_key(const Verb *v, const char *key);
 
 /* Whether the keys given suit the verb: 0, or EXIT_USAGE with a sentence printed. Where the verb wants name, name-label
  * is taken for it, and the other way round. */
