@@ -285,6 +285,7 @@ static void place_refresh(Scores *s, const Host *h) {
         Place *p = &s->places[h->place];
 
         p->changed = s->now;
+        p->uneven = h->uneven;
         p->memory = host_memory_available(h);
         p->facts = hash_texts(hash_texts(UINT64_C(0xcbf29ce484222325), h->networks), h->storage) << 2 |
                    (uint64_t) h->iommu << 1 | h->hvm;

@@ -25,6 +25,7 @@ typedef struct Place {
         uint64_t special; /* of the last decision for which it stands elsewhere than its scores say */
         uint64_t memory;  /* free and not booked */
         uint64_t facts;   /* hash of networks, storage, IOMMU and HVM */
+        bool uneven;      /* starts failed there: it always stands elsewhere */
         uint16_t code;    /* why it cannot be used; ERROR_NONE: it can */
 } Place;
 

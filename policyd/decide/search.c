@@ -43,7 +43,7 @@ static void mark_special(Search *s, const Host *h) {
 }
 
 static bool is_special(const Search *s, const Place *p) {
-        return p->special == s->s->now;
+        return p->uneven || p->special == s->s->now;
 }
 
 static void mark_preferred(Search *s, const Vm *vm) {
@@ -81,8 +81,7 @@ static void mark_all_special(Search *s, const Pool *pool, const AllocRequest *re
                 mark_special(s, request->avoid[i]);
         for (size_t i = 0; reservation && i < reservation->holds.n; i++)
                 mark_special(s, ((const Pgpu *) reservation->holds.items[i])->host);
-        for (size_t i = 0; i < pool->uneven.n; i++)
-                mark_special(s, pool->uneven.items[i]);
+        s->n_special += pool->n_uneven;
         mark_members(s, request->vm);
         mark_preferred(s, request->vm);
 }

@@ -1,8 +1,8 @@
 /*
  * How places stand, in the pool
  *
- * place-health.h says how; here hosts and PGPUs carry it, and the pool keeps a list of the hosts where the
- * decider has to look closer. A suspect PGPU is left out while its group has another that can be used, so
+ * place-health.h says how; here hosts and PGPUs carry it, and a host is marked where the decider has to look
+ * closer. A suspect PGPU is left out while its group has another that can be used, so
  * what becomes of others may bring it back.
  */
 
@@ -16,17 +16,11 @@ static bool host_is_uneven(const Host *h) {
         return uneven;
 }
 
-int host_prepare_standing(Pool *pool, const Host *h) {
-        return h->uneven ? 0 : ptr_array_reserve(&pool->uneven, 1);
-}
-
 void host_update_standing(Pool *pool, Host *h) {
         bool uneven = host_is_uneven(h);
 
-        if (uneven && !h->uneven)
-                ptr_array_add(&pool->uneven, h); /* host_prepare_standing() made room */
-        if (!uneven && h->uneven)
-                ptr_array_remove(&pool->uneven, h);
+        pool->n_uneven += uneven;
+        pool->n_uneven -= h->uneven;
         h->uneven = uneven;
         host_note(pool, h);
 }
@@ -53,8 +47,7 @@ int pool_set_host_standing(Pool *pool, Host *h, PlaceStanding standing, const ch
         PlaceStanding before = h->standing;
         int r;
 
-        r = host_prepare_standing(pool, h);
-        r = r < 0 ? r : set_standing(&h->standing, &h->standing_reason, standing, reason);
+        r = set_standing(&h->standing, &h->standing_reason, standing, reason);
         if (r <= 0)
                 return r;
         host_update_standing(pool, h);
@@ -67,8 +60,7 @@ int pool_set_pgpu_standing(Pool *pool, Pgpu *p, PlaceStanding standing, const ch
         PlaceStanding before = p->standing;
         int r;
 
-        r = host_prepare_standing(pool, p->host);
-        r = r < 0 ? r : set_standing(&p->standing, &p->standing_reason, standing, reason);
+        r = set_standing(&p->standing, &p->standing_reason, standing, reason);
         if (r <= 0)
                 return r;
         host_update_standing(pool, p->host);

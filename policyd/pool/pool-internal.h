@@ -74,8 +74,7 @@ void quota_disown(Pool *pool, Quota *q);
 void owners_forget_group(Pool *pool, const GpuGroup *g);
 void owners_free(Pool *pool);
 
-/* Whether the host stands in the list of uneven ones, after it or one of its PGPUs changed; room for it. */
-int host_prepare_standing(Pool *pool, const Host *h);
+/* Whether the host is uneven, after it or one of its PGPUs changed. */
 void host_update_standing(Pool *pool, Host *h);
 
 /* Before the host or the type goes; with the whole pool. */

@@ -46,7 +46,7 @@ static void unlink_host(Pool *pool, Host *h) {
         }
 
         remove_last_first(pool, &h->pgpus);
-        ptr_array_remove(&pool->uneven, h);
+        pool->n_uneven -= h->uneven;
         host_forget_types(pool, h);
         while (pool_take_noted(pool))
                 ;

@@ -80,7 +80,6 @@ Pool *pool_free(Pool *pool) {
                 object_free(pool->removed.items[i]);
         ptr_array_done(&pool->removed);
         notes_free(pool->notes);
-        ptr_array_done(&pool->uneven);
         free(pool);
         return NULL;
 }

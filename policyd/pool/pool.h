@@ -402,7 +402,7 @@ struct Pool {
         Object *changes; /* in order of first change */
         Object *changes_tail;
         HashMap *owners; /* by name */
-        PtrArray uneven; /* hosts that are not good places, or have a PGPU that is none */
+        size_t n_uneven; /* hosts that are not good places, or have a PGPU that is none (Host.uneven) */
         PtrArray removed; /* objects that pool_forget() has not been told of */
         PoolNotes *notes;
         bool simulated; /* what changes now is put back: no change is listed */

@@ -65,13 +65,16 @@ static void on_end(void *userdata) {
 
 /* Those that are not good now, and those of which something is noted. */
 static int refresh_all(Hosts *hs, uint64_t now) {
+        const Pool *pool = hs->batch->pool;
+        const PtrArray *hosts = &pool->objects[CLASS_HOST];
         const Uuid *host;
         int r = 0;
 
-        for (size_t i = hs->batch->pool->uneven.n; i > 0 && r == 0; i--)
-                r = refresh_host(hs, hs->batch->pool->uneven.items[i - 1], now);
+        for (size_t i = 0; pool->n_uneven > 0 && i < hosts->n && r == 0; i++)
+                if (((Host *) hosts->items[i])->uneven)
+                        r = refresh_host(hs, hosts->items[i], now);
         for (size_t i = 0; r == 0 && (host = place_health_next_host(hs->health, &i));) {
-                Host *h = pool_get(hs->batch->pool, CLASS_HOST, host);
+                Host *h = pool_get(pool, CLASS_HOST, host);
 
                 if (h)
                         r = refresh_host(hs, h, now);

@@ -378,11 +378,11 @@ static void places_that_go_leave_no_trace(void **state) {
 
         stand(&p, p.a[0], PLACE_LAST);
         stand(&p, p.b[0], PLACE_SUSPECT);
-        assert_int_equal(p.w->pool->uneven.n, 2);
+        assert_int_equal(p.w->pool->n_uneven, 2);
         pool_remove(p.w->pool, &p.a[0]->object);
-        assert_int_equal(p.w->pool->uneven.n, 1);
+        assert_int_equal(p.w->pool->n_uneven, 1);
         pool_remove(p.w->pool, &p.beta->object);
-        assert_int_equal(p.w->pool->uneven.n, 0);
+        assert_int_equal(p.w->pool->n_uneven, 0);
         assert_ptr_equal(pair_start(&p, K100), p.a[1]);
 }
 

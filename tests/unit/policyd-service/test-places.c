@@ -114,7 +114,7 @@ static void a_vm_that_fails_everywhere_harms_no_place(void **state) {
         }
         assert_int_equal(a->n_starts, 4);
         assert_int_equal(b->n_starts, 4);
-        assert_int_equal(policy_pool(w->policy)->uneven.n, 0);
+        assert_int_equal(policy_pool(w->policy)->n_uneven, 0);
         assert_null(world_host(w, "alpha")->problems[0]);
 }
 
@@ -130,7 +130,7 @@ static void two_bad_hosts_of_three_are_found_out(void **state) {
         a->broken = b->broken = true;
         job = start(w, &first);
         assert_string_equal(world_job_state(w, &job), "failed FailedToStartEmulator");
-        assert_int_equal(policy_pool(w->policy)->uneven.n, 0);
+        assert_int_equal(policy_pool(w->policy)->n_uneven, 0);
         job = start(w, &second);
         (void) start(w, &third);
         assert_runs_on(w, &third, "gamma");
@@ -189,7 +189,7 @@ static void a_guest_that_may_have_run_is_started_once(void **state) {
         assert_string_equal(world_job_state(w, &job), "failed FailedToStartEmulator");
         assert_says(world_job(w, &job)->error_message, "Host 'alpha'", "not tried elsewhere", NULL);
         assert_int_equal(b->n_starts, 0);
-        assert_int_equal(policy_pool(w->policy)->uneven.n, 0);
+        assert_int_equal(policy_pool(w->policy)->n_uneven, 0);
 }
 
 static void a_silent_host_is_no_reason_to_try_again(void **state) {
@@ -234,7 +234,7 @@ static void a_cancelled_start_is_not_tried_again(void **state) {
         world_run(w);
         assert_string_equal(world_job_state(w, &stop), "done");
         assert_int_equal(b->n_starts, 0);
-        assert_int_equal(policy_pool(w->policy)->uneven.n, 0);
+        assert_int_equal(policy_pool(w->policy)->n_uneven, 0);
 }
 
 /* Killed after the second booking was committed, and before its order left. */
@@ -418,7 +418,7 @@ static void a_machine_that_booted_anew_is_good(void **state) {
         fake_reboot(a);
         world_run(w);
         assert_int_equal(world_host(w, "alpha")->standing, PLACE_GOOD);
-        assert_int_equal(policy_pool(w->policy)->uneven.n, 0);
+        assert_int_equal(policy_pool(w->policy)->n_uneven, 0);
 }
 
 /* What is remembered of places outlives a failed commit, since the host said it. */
