@@ -21,5 +21,5 @@ void problem_report(const ProblemSink *sink, unsigned line, const char *format, 
         text_vformat(reason, sizeof(reason), format, ap);
         va_end(ap);
 
-        sink->handler(line, reason, sink->userdata);
+        sink->handler(sink->path, line, reason, sink->userdata);
 }

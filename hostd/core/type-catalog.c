@@ -6,7 +6,6 @@
  */
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "common/base/text.h"
@@ -30,28 +29,13 @@ typedef struct TypeBuild {
         const TypeCatalog *catalog;
         const Pgpu *pgpu;
         const NameSource *names;
-        CatalogProblemHandler problem;
-        void *userdata;
+        const ProblemSink *problems;
         /* out */
         HostType *types;
         size_t n;
 } TypeBuild;
 
-static void report(TypeBuild *b, CatalogFile file, const char *path, unsigned line, const char *format, ...)
-        _printf_(5, 6);
-
-static void report(TypeBuild *b, CatalogFile file, const char *path, unsigned line, const char *format, ...) {
-        char reason[512];
-        va_list ap;
-
-        if (!b->problem)
-                return;
-
-        va_start(ap, format);
-        text_vformat(reason, sizeof(reason), format, ap);
-        va_end(ap);
-        b->problem(file, path, line, reason, b->userdata);
-}
+#define REPORT(b, path, line, ...) problem_report((ProblemSink[]){problems_in((b)->problems, path)}, line, __VA_ARGS__)
 
 static HostType *find_built(TypeBuild *b, const char *identifier) {
         return (HostType *) host_type_find(b->types, b->n, identifier);
@@ -110,7 +94,7 @@ static int add_xml_type(TypeBuild *b, const NvidiaXmlMatch *m) {
         if (!identifier)
                 return -ENOMEM;
         if (find_built(b, identifier)) {
-                report(b, CATALOG_FILE_NVIDIA_XML, NULL, x->line,
+                REPORT(b, b->catalog->xml_path, x->line,
                         "vgpuType %s is left out: an earlier one has its device ids, %04x:%04x", x->id,
                         x->vdev, x->vsubdev);
                 free(identifier);
@@ -168,7 +152,7 @@ static char *conf_own_name(const char *path) {
  */
 static int merge_conf(TypeBuild *b, HostType *known, const CatalogConf *c) {
         if (known->config_file) {
-                report(b, CATALOG_FILE_NVIDIA_CONF, c->path, 0,
+                REPORT(b, c->path, 0,
                         "this type is left out: %s describes the same one", known->config_file);
                 return 0;
         }
@@ -228,13 +212,13 @@ static uint32_t count_gvtg(TypeBuild *b, const TypeListEntry *e) {
         if (b->pgpu->bars_known && host_type_size(instances) > 0)
                 return instances;
         if (b->pgpu->bars_known)
-                report(b, CATALOG_FILE_GVTG, NULL, e->line,
+                REPORT(b, b->catalog->gvtg_path, e->line,
                         "type '%s' is left out on PGPU %s: its BAR 2 of %" PRIu64
                         " MiB holds no VGPU with low_gm_sz=%" PRIu64
                         " beside dom0's own share; enlarge the aperture in the BIOS",
                         e->name, PCI_TEXT(&b->pgpu->address), b->pgpu->bar2_size / MIB, e->low_gm_sz);
         else
-                report(b, CATALOG_FILE_GVTG, NULL, e->line,
+                REPORT(b, b->catalog->gvtg_path, e->line,
                         "type '%s' is left out on PGPU %s: the size of its BAR 2, which decides how many "
                         "fit, is not known here",
                         e->name, PCI_TEXT(&b->pgpu->address));
@@ -244,13 +228,12 @@ static uint32_t count_gvtg(TypeBuild *b, const TypeListEntry *e) {
 static uint32_t count_mxgpu(TypeBuild *b, const TypeListEntry *e) {
         if (e->vgpus_per_pgpu > 0 && e->vgpus_per_pgpu <= HOST_PGPU_SIZE)
                 return (uint32_t) e->vgpus_per_pgpu;
-        report(b, CATALOG_FILE_MXGPU, NULL, e->line, "type '%s' is left out: vgpus_per_pgpu is %" PRIu64, e->name,
+        REPORT(b, b->catalog->mxgpu_path, e->line, "type '%s' is left out: vgpus_per_pgpu is %" PRIu64, e->name,
                 e->vgpus_per_pgpu);
         return 0;
 }
 
-static int add_list_type(TypeBuild *b, CatalogFile file, const TypeListEntry *e) {
-        bool gvtg = file == CATALOG_FILE_GVTG;
+static int add_list_type(TypeBuild *b, bool gvtg, const TypeListEntry *e) {
         uint32_t instances = gvtg ? count_gvtg(b, e) : count_mxgpu(b, e);
         char *identifier;
         HostType t;
@@ -262,7 +245,7 @@ static int add_list_type(TypeBuild *b, CatalogFile file, const TypeListEntry *e)
         if (!identifier)
                 return -ENOMEM;
         if (find_built(b, identifier)) {
-                report(b, file, NULL, e->line, "type '%s' is left out: an earlier line has the same %s", e->name,
+                REPORT(b, gvtg ? b->catalog->gvtg_path : b->catalog->mxgpu_path, e->line, "type '%s' is left out: an earlier line has the same %s", e->name,
                         gvtg ? "sizes" : "framebuffer_sz");
                 free(identifier);
                 return 0;
@@ -281,12 +264,12 @@ static int add_list_type(TypeBuild *b, CatalogFile file, const TypeListEntry *e)
         return add_type(b, &t);
 }
 
-static int add_list_types(TypeBuild *b, CatalogFile file, const TypeListEntry *entries, size_t n) {
+static int add_list_types(TypeBuild *b, bool gvtg, const TypeListEntry *entries, size_t n) {
         int r = 0;
 
         for (size_t i = 0; r >= 0 && i < n; i++)
                 if (entries[i].pdev == b->pgpu->device_id)
-                        r = add_list_type(b, file, &entries[i]);
+                        r = add_list_type(b, gvtg, &entries[i]);
         return r;
 }
 
@@ -296,7 +279,7 @@ static int build_types(TypeBuild *b) {
         int r = 0;
 
         if (vendor == PCI_VENDOR_AMD) {
-                r = add_list_types(b, CATALOG_FILE_MXGPU, b->catalog->mxgpu, b->catalog->n_mxgpu);
+                r = add_list_types(b, /* gvtg= */ false, b->catalog->mxgpu, b->catalog->n_mxgpu);
                 passthrough = passthrough && b->n == 0;
         }
         if (r >= 0 && passthrough)
@@ -306,13 +289,13 @@ static int build_types(TypeBuild *b) {
         if (r >= 0 && vendor == PCI_VENDOR_NVIDIA)
                 r = add_conf_types(b);
         if (r >= 0 && vendor == PCI_VENDOR_INTEL)
-                r = add_list_types(b, CATALOG_FILE_GVTG, b->catalog->gvtg, b->catalog->n_gvtg);
+                r = add_list_types(b, /* gvtg= */ true, b->catalog->gvtg, b->catalog->n_gvtg);
         return r;
 }
 
-int catalog_types_for(const TypeCatalog *c, const Pgpu *p, const NameSource *names,
-        CatalogProblemHandler problem, void *userdata, HostType **ret, size_t *ret_n) {
-        TypeBuild b = { .catalog = c, .pgpu = p, .names = names, .problem = problem, .userdata = userdata };
+int catalog_types_for(const TypeCatalog *c, const Pgpu *p, const NameSource *names, const ProblemSink *problems,
+        HostType **ret, size_t *ret_n) {
+        TypeBuild b = { .catalog = c, .pgpu = p, .names = names, .problems = problems };
         int r;
 
         r = build_types(&b);

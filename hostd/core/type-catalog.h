@@ -19,6 +19,7 @@ typedef struct CatalogConf {
 } CatalogConf;
 
 typedef struct TypeCatalog {
+        const char *xml_path, *gvtg_path, *mxgpu_path; /* for problems; borrowed */
         CatalogConf *confs; /* in the order of the file names */
         size_t n_confs;
         NvidiaXml xml;
@@ -39,20 +40,7 @@ typedef struct NameSource {
         void *userdata;
 } NameSource;
 
-/* Which file a problem came from. */
-typedef enum CatalogFile {
-        CATALOG_FILE_NVIDIA_CONF,
-        CATALOG_FILE_NVIDIA_XML,
-        CATALOG_FILE_GVTG,
-        CATALOG_FILE_MXGPU,
-        _CATALOG_FILE_MAX,
-        _CATALOG_FILE_INVALID = -EINVAL,
-} CatalogFile;
-
-typedef void (*CatalogProblemHandler)(
-        CatalogFile file, const char *path_or_null, unsigned line, const char *reason, void *userdata);
-
 /* The types that this PGPU supports, in the order in which people read them. The caller frees with
  * host_types_free(). 0 or -ENOMEM. */
-int catalog_types_for(const TypeCatalog *c, const Pgpu *p, const NameSource *names,
-        CatalogProblemHandler problem, void *userdata, HostType **ret, size_t *ret_n);
+int catalog_types_for(const TypeCatalog *c, const Pgpu *p, const NameSource *names, const ProblemSink *problems,
+        HostType **ret, size_t *ret_n);

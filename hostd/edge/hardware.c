@@ -20,25 +20,27 @@
 typedef struct ScanState {
         const HardwareSettings *settings;
         Hardware hardware;
+        ProblemSink problems; /* of this scan */
         size_t n_problems;
         bool out_of_memory;
 } ScanState;
 
 /* Handlers return nothing, so that a lack of memory is kept for the end. Past the cap problems are only
  * counted. */
-static void add_problem(ScanState *s, const char *path, unsigned line, const char *reason) {
-        char *text = NULL;
+static void on_problem(const char *path, unsigned line, const char *reason, void *userdata) {
+        _cleanup_free_ char *text = NULL;
+        ScanState *s = userdata;
         int n;
 
         if (s->n_problems++ >= PROBLEMS_MAX)
                 return;
 
-        n = line > 0 ? asprintf(&text, "%s:%u: %s", path, line, reason)
-                     : asprintf(&text, "%s: %s", path, reason);
+        n = line > 0 ? asprintf(&text, "%s:%u: %s", strempty(path), line, reason)
+                     : asprintf(&text, "%s: %s", strempty(path), reason);
+        if (n < 0)
+                text = NULL;
         if (n < 0 || idset_add(&s->hardware.problems, text) < 0)
                 s->out_of_memory = true;
-        if (n >= 0)
-                free(text);
 }
 
 static void add_overflow_problem(ScanState *s) {
@@ -57,58 +59,19 @@ static const char *pci_source(const HardwareSettings *settings) {
         return settings->pci.sysfs_path ? settings->pci.sysfs_path : "/sys/bus/pci";
 }
 
-static void on_pci_problem(unsigned line, const char *reason, void *userdata) {
-        ScanState *s = userdata;
-
-        add_problem(s, pci_source(s->settings), line, reason);
-}
-
-static void on_file_problem(const char *path, unsigned line, const char *reason, void *userdata) {
-        add_problem(userdata, path, line, reason);
-}
-
-static void on_catalog_problem(
-        CatalogFile file, const char *path, unsigned line, const char *reason, void *userdata) {
-        ScanState *s = userdata;
-        const TypeFileSettings *files = &s->settings->files;
-
-        switch (file) {
-        case CATALOG_FILE_NVIDIA_CONF:
-                break;
-        case CATALOG_FILE_NVIDIA_XML:
-                path = files->nvidia_xml;
-                break;
-        case CATALOG_FILE_GVTG:
-                path = files->gvtg_list;
-                break;
-        case CATALOG_FILE_MXGPU:
-                path = files->mxgpu_list;
-                break;
-        case _CATALOG_FILE_MAX:
-        case _CATALOG_FILE_INVALID:
-                break;
-        }
-        add_problem(s, strempty(path), line, reason);
-}
-
 static int scan_pgpus(ScanState *s) {
-        ProblemSink sink = { on_pci_problem, s };
-        char reason[128];
         int r;
 
-        r = pci_scan(&s->settings->pci, &sink, &s->hardware.pgpus, &s->hardware.n_pgpus,
+        s->problems.path = pci_source(s->settings);
+        r = pci_scan(&s->settings->pci, &s->problems, &s->hardware.pgpus, &s->hardware.n_pgpus,
                 &s->hardware.functions);
         if (r == -ENOMEM)
                 return r;
         s->hardware.source_is_bad = r < 0;
         if (r == -EBADMSG)
-                add_problem(s, pci_source(s->settings), 0,
-                        "no device in it can be read; this host shows no PGPUs");
-        else if (r < 0) {
-                text_format(reason, sizeof(reason), "it cannot be read (%s); this host shows no PGPUs",
-                        strerror(-r));
-                add_problem(s, pci_source(s->settings), 0, reason);
-        }
+                problem_report(&s->problems, 0, "no device in it can be read; this host shows no PGPUs");
+        else if (r < 0)
+                problem_report(&s->problems, 0, "it cannot be read (%s); this host shows no PGPUs", strerror(-r));
         return 0;
 }
 
@@ -121,7 +84,6 @@ static const char *subsystem_name(
 static int merge_type(ScanState *s, const Pgpu *p, HostType *t) {
         Hardware *h = &s->hardware;
         HostType *known = (HostType *) host_type_find(h->types, h->n_types, t->identifier);
-        char reason[256];
 
         if (!known) {
                 if (GROW(h->types, h->n_types) < 0) {
@@ -134,11 +96,12 @@ static int merge_type(ScanState *s, const Pgpu *p, HostType *t) {
         }
 
         if (known->instances != t->instances) {
-                text_format(reason, sizeof(reason),
+                ProblemSink here = problems_in(&s->problems, PCI_TEXT(&p->address));
+
+                problem_report(&here, 0,
                         "%" PRIu32 " of type '%s' fit there and %" PRIu32
                         " on another PGPU; the smaller number counts for both",
                         t->instances, t->identifier, known->instances);
-                add_problem(s, PCI_TEXT(&p->address), 0, reason);
                 known->instances = MIN_OF(known->instances, t->instances);
                 known->size = host_type_size(known->instances);
         }
@@ -170,7 +133,7 @@ static int find_types(ScanState *s, const TypeCatalog *catalog, PciAccess *names
                 size_t n;
                 int r;
 
-                r = catalog_types_for(catalog, p, &source, on_catalog_problem, s, &types, &n);
+                r = catalog_types_for(catalog, p, &source, &s->problems, &types, &n);
                 if (r < 0)
                         return r;
                 r = merge_types(s, p, types, n);
@@ -186,7 +149,7 @@ static int scan_types(ScanState *s) {
         _cleanup_(type_catalog_done) TypeCatalog catalog = {};
         int r;
 
-        r = type_files_read(&s->settings->files, on_file_problem, s, &catalog);
+        r = type_files_read(&s->settings->files, &s->problems, &catalog);
         if (r < 0)
                 return r;
         r = pci_access_new(PCI_ACCESS_METHOD_NAMES, s->settings->pci.pci_ids, &names);
@@ -199,6 +162,7 @@ int hardware_scan(const HardwareSettings *settings, Hardware *ret) {
         ScanState s = { .settings = settings };
         int r;
 
+        s.problems = (ProblemSink){.handler = on_problem, .userdata = &s};
         s.hardware.problems = idset_new();
         if (!s.hardware.problems)
                 return -ENOMEM;

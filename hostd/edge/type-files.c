@@ -20,57 +20,37 @@
 #define CONFS_MAX 1024
 #define LIST_SIZE_MAX (1u << 20)
 
-/* One file that is being read, so that its problems carry its path. */
-typedef struct FileContext {
-        FileProblemHandler problem;
-        void *userdata;
-        const char *path;
-} FileContext;
-
-static void on_problem(unsigned line, const char *reason, void *userdata) {
-        const FileContext *f = userdata;
-
-        if (f->problem)
-                f->problem(f->path, line, reason, f->userdata);
-}
-
-static ProblemSink sink_of(FileContext *f) {
-        return (ProblemSink){ on_problem, f };
-}
-
 /* 1 and the bytes; 0 when the file is not there or cannot be read, which is then a problem. */
-static int read_bytes(FileContext *f, size_t max, char **ret, size_t *ret_size) {
-        ProblemSink sink = sink_of(f);
+static int read_bytes(const ProblemSink *file, size_t max, char **ret, size_t *ret_size) {
         int r;
 
-        if (!f->path)
+        if (!file->path)
                 return 0;
-        r = file_read(f->path, max, ret, ret_size);
+        r = file_read(file->path, max, ret, ret_size);
         if (r == -ENOMEM)
                 return r;
         if (r == -ENOENT || r == -ENOTDIR || r == -EISDIR)
                 return 0;
         if (r < 0) {
-                problem_report(&sink, 0, "the file cannot be read: %s", strerror(-r));
+                problem_report(file, 0, "the file cannot be read: %s", strerror(-r));
                 return 0;
         }
         return 1;
 }
 
-static int read_conf(FileContext *f, TypeCatalog *c) {
-        ProblemSink sink = sink_of(f);
+static int read_conf(const ProblemSink *file, TypeCatalog *c) {
         _cleanup_free_ char *data = NULL, *path = NULL;
         NvidiaConf conf;
         size_t size;
         int r;
 
-        r = read_bytes(f, CONF_SIZE_MAX, &data, &size);
+        r = read_bytes(file, CONF_SIZE_MAX, &data, &size);
         if (r <= 0)
                 return r;
-        if (nvidia_conf_parse(data, size, &sink, &conf) < 0)
+        if (nvidia_conf_parse(data, size, file, &conf) < 0)
                 return 0;
 
-        path = strdup(f->path);
+        path = strdup(file->path);
         if (!path || GROW(c->confs, c->n_confs) < 0)
                 return -ENOMEM;
         c->confs[c->n_confs++] = (CatalogConf){ take_ptr(path), conf };
@@ -89,46 +69,42 @@ static int list_confs(const char *folder, struct dirent ***ret, int *ret_n) {
         return 0;
 }
 
-static int read_conf_entry(const TypeFileSettings *settings, const char *name, FileProblemHandler problem,
-        void *userdata, TypeCatalog *c) {
+static int read_conf_entry(const char *folder, const char *name, const ProblemSink *problems, TypeCatalog *c) {
         _cleanup_free_ char *path = NULL;
-        FileContext f = { problem, userdata, NULL };
+        ProblemSink file;
 
         /* Hidden files are what editors and interrupted copies leave. */
         if (name[0] == '.')
                 return 0;
-        path = path_join(settings->nvidia_conf_dir, name);
+        path = path_join(folder, name);
         if (!path)
                 return -ENOMEM;
-
-        f.path = path;
-        if (!text_is_name(name, strlen(name))) {
-                ProblemSink sink = sink_of(&f);
-
-                /* The name is part of the record that starts the emulator, so it cannot be another one there. */
-                if (text_clean_own(&path, TEXT_LINE, PATH_MAX) < 0)
-                        return -ENOMEM;
-                f.path = path;
-                problem_report(&sink, 0, "the file is not read: its name is no text");
-                return 0;
+        if (text_is_name(name, strlen(name))) {
+                file = problems_in(problems, path);
+                return read_conf(&file, c);
         }
-        return read_conf(&f, c);
+
+        /* The name is part of the record that starts the emulator, so it cannot be another one there. */
+        if (text_clean_own(&path, TEXT_LINE, PATH_MAX) < 0)
+                return -ENOMEM;
+        file = problems_in(problems, path);
+        problem_report(&file, 0, "the file is not read: its name is no text");
+        return 0;
 }
 
-static int read_confs(
-        const TypeFileSettings *settings, FileProblemHandler problem, void *userdata, TypeCatalog *c) {
+static int read_confs(const char *folder, const ProblemSink *problems, TypeCatalog *c) {
         struct dirent **entries = NULL;
         int n, r;
 
-        if (!settings->nvidia_conf_dir)
+        if (!folder)
                 return 0;
-        r = list_confs(settings->nvidia_conf_dir, &entries, &n);
+        r = list_confs(folder, &entries, &n);
         if (r < 0)
                 return r;
 
         for (int i = 0; i < n; i++) {
                 if (r >= 0 && c->n_confs < CONFS_MAX)
-                        r = read_conf_entry(settings, entries[i]->d_name, problem, userdata, c);
+                        r = read_conf_entry(folder, entries[i]->d_name, problems, c);
                 free(entries[i]);
         }
         free(entries);
@@ -151,40 +127,42 @@ static bool driver_gives_several(const TypeFileSettings *settings) {
         return nvidia_driver_supports_multi_vgpu(nvidia_driver_version_of_link(target), allowed);
 }
 
-static int read_xml(FileContext f, TypeCatalog *c) {
-        ProblemSink sink = sink_of(&f);
+static int read_xml(const char *path, ProblemSink problems, TypeCatalog *c) {
         _cleanup_free_ char *data = NULL;
         size_t size;
         int r;
 
-        r = read_bytes(&f, NVIDIA_XML_SIZE_MAX, &data, &size);
-        return r <= 0 ? r : nvidia_xml_read(data, size, &sink, &c->xml);
+        problems.path = c->xml_path = path;
+        r = read_bytes(&problems, NVIDIA_XML_SIZE_MAX, &data, &size);
+        return r <= 0 ? r : nvidia_xml_read(data, size, &problems, &c->xml);
 }
 
-static int read_list(FileContext f, const TypeListFormat *format, TypeListEntry **ret, size_t *ret_n) {
-        ProblemSink sink = sink_of(&f);
+static int read_list(const char *path, ProblemSink problems, const TypeListFormat *format, TypeListEntry **ret,
+        size_t *ret_n) {
         _cleanup_free_ char *data = NULL;
         size_t size;
         int r;
 
-        r = read_bytes(&f, LIST_SIZE_MAX, &data, &size);
-        return r <= 0 ? r : type_list_parse(format, data, size, &sink, ret, ret_n);
+        problems.path = path;
+        r = read_bytes(&problems, LIST_SIZE_MAX, &data, &size);
+        return r <= 0 ? r : type_list_parse(format, data, size, &problems, ret, ret_n);
 }
 
-int type_files_read(
-        const TypeFileSettings *settings, FileProblemHandler problem, void *userdata, TypeCatalog *ret) {
-        TypeCatalog c = { .multi_vgpu = driver_gives_several(settings) };
+int type_files_read(const TypeFileSettings *settings, const ProblemSink *problems, TypeCatalog *ret) {
+        TypeCatalog c = {
+                .multi_vgpu = driver_gives_several(settings),
+                .gvtg_path = settings->gvtg_list,
+                .mxgpu_path = settings->mxgpu_list,
+        };
         int r;
 
-        r = read_confs(settings, problem, userdata, &c);
+        r = read_confs(settings->nvidia_conf_dir, problems, &c);
         if (r >= 0)
-                r = read_xml((FileContext){ problem, userdata, settings->nvidia_xml }, &c);
+                r = read_xml(settings->nvidia_xml, *problems, &c);
         if (r >= 0)
-                r = read_list((FileContext){ problem, userdata, settings->gvtg_list }, &type_list_gvtg, &c.gvtg,
-                        &c.n_gvtg);
+                r = read_list(c.gvtg_path, *problems, &type_list_gvtg, &c.gvtg, &c.n_gvtg);
         if (r >= 0)
-                r = read_list((FileContext){ problem, userdata, settings->mxgpu_list }, &type_list_mxgpu, &c.mxgpu,
-                        &c.n_mxgpu);
+                r = read_list(c.mxgpu_path, *problems, &type_list_mxgpu, &c.mxgpu, &c.n_mxgpu);
         if (r < 0) {
                 type_catalog_done(&c);
                 return r;

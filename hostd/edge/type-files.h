@@ -19,7 +19,4 @@ typedef struct TypeFileSettings {
         const char *mxgpu_list;                        /* /etc/mxgpu-whitelist */
 } TypeFileSettings;
 
-typedef void (*FileProblemHandler)(const char *path, unsigned line, const char *reason, void *userdata);
-
-int type_files_read(
-        const TypeFileSettings *settings, FileProblemHandler problem, void *userdata, TypeCatalog *ret);
+int type_files_read(const TypeFileSettings *settings, const ProblemSink *problems, TypeCatalog *ret);

@@ -5,7 +5,7 @@
 #include "hostd/core/nvidia-conf.h"
 #include "tests/fuzz/fuzz.h"
 
-static void count(unsigned line, const char *reason, void *userdata) {
+static void count(const char *path, unsigned line, const char *reason, void *userdata) {
         (*(unsigned *) userdata)++;
         if (isempty(reason))
                 abort();
@@ -13,7 +13,7 @@ static void count(unsigned line, const char *reason, void *userdata) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         unsigned problems = 0;
-        ProblemSink sink = { count, &problems };
+        ProblemSink sink = { .handler = count, .userdata = &problems };
         NvidiaConf conf;
         int r;
 

@@ -6,13 +6,13 @@
 #include "hostd/edge/sysfs-facts.h"
 #include "tests/fuzz/fuzz.h"
 
-static void count(unsigned line, const char *reason, void *userdata) {
+static void count(const char *path, unsigned line, const char *reason, void *userdata) {
         (*(unsigned *) userdata)++;
 }
 
 static void check_again(const PciListing *l) {
         unsigned problems = 0;
-        ProblemSink sink = { count, &problems };
+        ProblemSink sink = { .handler = count, .userdata = &problems };
         PciListing again;
 
         if (pci_listing_parse(l->text, strlen(l->text), &sink, &again) < 0)

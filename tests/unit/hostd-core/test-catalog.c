@@ -15,17 +15,14 @@ typedef struct Types {
 
 typedef struct Problems {
         unsigned n;
-        CatalogFile file; /* of the last one */
-        char path[64];
+        char path[64]; /* of the last one */
         char reason[600];
 } Problems;
 
-static void on_problem(
-        CatalogFile file, const char *path, unsigned line, const char *reason, void *userdata) {
+static void on_problem(const char *path, unsigned line, const char *reason, void *userdata) {
         Problems *p = userdata;
 
         p->n++;
-        p->file = file;
         snprintf(p->path, sizeof(p->path), "%s", strempty(path));
         snprintf(p->reason, sizeof(p->reason), "%s", reason);
 }
@@ -52,9 +49,10 @@ static Pgpu card(uint16_t vendor, uint16_t device) {
 }
 
 static Types types_of(const TypeCatalog *c, const Pgpu *p, Problems *problems) {
+        const ProblemSink sink = {.handler = problems ? on_problem : NULL, .userdata = problems};
         Types t;
 
-        assert_ok(catalog_types_for(c, p, &names, problems ? on_problem : NULL, problems, &t.types, &t.n));
+        assert_ok(catalog_types_for(c, p, &names, &sink, &t.types, &t.n));
         return t;
 }
 
@@ -128,7 +126,6 @@ static void two_conf_files_of_one_type_are_told(void **state) {
 
         assert_types(types_of(&c, &p, &problems), LIST("0001:passthrough", "0001:nvidia,0ff2,,0fe7,101e"));
         assert_int_equal(problems.n, 1);
-        assert_int_equal(problems.file, CATALOG_FILE_NVIDIA_CONF);
         assert_string_equal(problems.path, "b.conf");
         assert_contains(problems.reason, "a.conf describes the same one");
         assert_types(types_of(&c, &p, NULL), LIST("0001:passthrough", "0001:nvidia,0ff2,,0fe7,101e"));
@@ -214,7 +211,7 @@ static TypeListEntry gvtg(const char *name) {
 
 static void gvtg_needs_an_aperture(void **state) {
         TypeListEntry entries[] = { gvtg("Intel GVT-g"), gvtg("the same again") };
-        TypeCatalog c = { .gvtg = entries, .n_gvtg = 1 };
+        TypeCatalog c = { .gvtg_path = "list", .gvtg = entries, .n_gvtg = 1 };
         Pgpu p = card(PCI_VENDOR_INTEL, 0x041a);
         Problems problems = {};
         Types t;
@@ -233,7 +230,7 @@ static void gvtg_needs_an_aperture(void **state) {
         p.bars_known = false;
         assert_types(types_of(&c, &p, &problems), LIST("0001:passthrough"));
         assert_contains(problems.reason, "not known");
-        assert_int_equal(problems.file, CATALOG_FILE_GVTG);
+        assert_string_equal(problems.path, "list");
 
         p.bars_known = true;
         p.bar2_size = 1024u << 20;

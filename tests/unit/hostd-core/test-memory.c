@@ -110,7 +110,7 @@ static int types_for(const TypeCatalog *c, uint16_t vendor, uint16_t device) {
         size_t n;
         int r;
 
-        r = catalog_types_for(c, &p, NULL, NULL, NULL, &types, &n);
+        r = catalog_types_for(c, &p, NULL, NULL, &types, &n);
         if (r >= 0)
                 host_types_free(types, n);
         return r;

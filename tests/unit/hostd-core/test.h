@@ -27,7 +27,7 @@ typedef struct Told {
         char reason[600]; /* of the last one */
 } Told;
 
-static inline _unused_ void tell(unsigned line, const char *reason, void *userdata) {
+static inline _unused_ void tell(const char *path, unsigned line, const char *reason, void *userdata) {
         Told *told = userdata;
 
         told->n++;
@@ -36,7 +36,7 @@ static inline _unused_ void tell(unsigned line, const char *reason, void *userda
 }
 
 static inline _unused_ ProblemSink sink_to(Told *told) {
-        return (ProblemSink){ tell, told };
+        return (ProblemSink){ .handler = tell, .userdata = told };
 }
 
 static inline _unused_ void assert_contains(const char *text, const char *part) {

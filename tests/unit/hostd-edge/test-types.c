@@ -54,7 +54,7 @@ static void missing_file_gives_nothing(void **state) {
         TypeFileSettings settings = { .nvidia_xml = in_folder(state, "this-file-is-not-there.xml") };
         TypeCatalog c;
 
-        assert_ok(type_files_read(&settings, NULL, NULL, &c));
+        assert_ok(type_files_read(&settings, &(ProblemSink){}, &c));
         assert_int_equal(c.xml.n_types, 0);
         type_catalog_done(&c);
 }
@@ -520,7 +520,7 @@ static void shared_samples_are_read(void **state) {
         snprintf(gvtg, sizeof(gvtg), "%s/data/gvt-g-whitelist-mixed", folder);
         snprintf(mxgpu, sizeof(mxgpu), "%s/data/mxgpu-whitelist-mixed", folder);
         snprintf(confs, sizeof(confs), "%s/data", folder);
-        assert_ok(type_files_read(&settings, NULL, NULL, &c));
+        assert_ok(type_files_read(&settings, &(ProblemSink){}, &c));
         assert_int_equal(c.xml.n_types, 3);
         assert_int_equal(c.xml.n_pgpus, 3);
         assert_int_equal(c.n_gvtg, 2);
