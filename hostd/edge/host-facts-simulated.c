@@ -10,30 +10,59 @@
 #include <sys/utsname.h>
 
 #include "common/io/file.h"
-#include "common/json/json-get.h"
 #include "common/base/parse.h"
 #include "hostd/edge/host-facts.h"
+#include "hostd/run/json-file.h"
+#include "protocol/record.h"
 #include "protocol/vm-record.h"
 
-#define HOST_FILE "host.json"
 #define BOOT_ID_FILE "/proc/sys/kernel/random/boot_id"
-#define CONFIG_SIZE_MAX JSON_SIZE_MAX
 
 typedef struct SimulatedHost {
         HostFactsSource source;
         char *dir;
 } SimulatedHost;
 
-static int read_json(const char *path, struct json_object **ret) {
-        _cleanup_free_ char *data = NULL;
+/* host.json */
+typedef struct HostFile {
+        uint64_t memory_total, dom0_memory;
+        uint32_t cpus;
+        bool iommu, hvm;
+        char **networks, **storage;
+        char *hostname, *boot_id_file;
+} HostFile;
+
+static const HostFile host_file_defaults = {.cpus = 1, .iommu = true, .hvm = true};
+
+static const RecordField host_file_fields[] = {
+        FIELD(HostFile, memory_total, REQUIRED, U64),
+        FIELD(HostFile, dom0_memory, OPTIONAL, U64),
+        FIELD(HostFile, cpus, OPTIONAL, U32),
+        FIELD(HostFile, iommu, OPTIONAL, BOOL),
+        FIELD(HostFile, hvm, OPTIONAL, BOOL),
+        FIELD(HostFile, networks, OPTIONAL, STRV),
+        FIELD(HostFile, storage, OPTIONAL, STRV),
+        FIELD(HostFile, hostname, IF_SET, TEXT),
+        FIELD(HostFile, boot_id_file, IF_SET, TEXT),
+};
+static const RecordTable host_file_table =
+        RECORD_TABLE(HostFile, host_file_fields, .defaults = &host_file_defaults);
+
+static void host_file_done(HostFile *f) {
+        record_done(&host_file_table, f);
+}
+
+static int load_host(const SimulatedHost *host, HostFile *ret) {
+        _cleanup_free_ char *path = path_join(host->dir, "host.json");
+        _cleanup_json_ struct json_object *o = NULL;
         JsonReader reader = {};
-        size_t size;
         int r;
 
-        r = file_read(path, CONFIG_SIZE_MAX, &data, &size);
-        if (r < 0)
-                return r;
-        r = json_parse_cleaned(&reader, data, size, ret);
+        if (!path)
+                return -ENOMEM;
+        r = json_file_read(&reader, path, JSON_SIZE_MAX, &o);
+        if (r >= 0)
+                r = record_parse(&host_file_table, &reader, o, ret);
         return r == -EINVAL ? -EBADMSG : r;
 }
 
@@ -44,25 +73,7 @@ static int read_config(const char *dir, const char *domid, struct json_object **
                 path = NULL;
                 return -ENOMEM;
         }
-        return read_json(path, ret);
-}
-
-/* A domain whose config is just being written or removed takes nothing yet or any more. */
-static int read_domain_memory(const char *dir, const char *domid, uint64_t *ret) {
-        _cleanup_(vm_needs_done) VmNeeds needs = {};
-        _cleanup_json_ struct json_object *config = NULL;
-        JsonReader reader = {};
-        int r;
-
-        *ret = 0;
-        r = read_config(dir, domid, &config);
-        if (r >= 0)
-                r = vm_config_needs(&reader, config, /* has_vgpu= */ false, &needs);
-        if (r == -ENOMEM)
-                return r;
-        if (r >= 0)
-                *ret = needs.memory;
-        return 0;
+        return json_file_read(&(JsonReader){}, path, JSON_SIZE_MAX, ret);
 }
 
 typedef int (*FolderVisitor)(const char *dir, const char *domid, void *userdata);
@@ -89,26 +100,43 @@ static int each_folder(const char *dir, FolderVisitor visitor, void *userdata) {
         return r;
 }
 
+/* Memory. */
+
+/* A domain whose config is just being written or removed takes nothing yet or any more. */
 static int add_memory(const char *dir, const char *domid, void *userdata) {
-        uint64_t *sum = userdata, memory;
+        _cleanup_(vm_needs_done) VmNeeds needs = {};
+        _cleanup_json_ struct json_object *config = NULL;
+        uint64_t *sum = userdata;
         int r;
 
-        r = read_domain_memory(dir, domid, &memory);
+        r = read_config(dir, domid, &config);
+        if (r >= 0)
+                r = vm_config_needs(&(JsonReader){}, config, /* has_vgpu= */ false, &needs);
+        if (r >= 0 && __builtin_add_overflow(*sum, needs.memory, sum))
+                *sum = UINT64_MAX;
+        return r == -ENOMEM ? r : 0;
+}
+
+static int count_free(const SimulatedHost *host, const HostFile *file, uint64_t *ret) {
+        uint64_t taken = 0;
+        int r;
+
+        r = each_folder(host->dir, add_memory, &taken);
         if (r < 0)
                 return r;
-        *sum = *sum + memory < *sum ? UINT64_MAX : *sum + memory;
+        if (__builtin_add_overflow(taken, file->dom0_memory, &taken))
+                taken = UINT64_MAX;
+        *ret = file->memory_total > taken ? file->memory_total - taken : 0;
         return 0;
 }
 
-static int sum_domains(const char *dir, uint64_t *ret) {
-        uint64_t sum = 0;
+static int simulated_memory_free(HostFactsSource *source, uint64_t *ret) {
+        SimulatedHost *host = CONTAINER_OF(source, SimulatedHost, source);
+        _cleanup_(host_file_done) HostFile file = {};
         int r;
 
-        r = each_folder(dir, add_memory, &sum);
-        if (r < 0)
-                return r;
-        *ret = sum;
-        return 0;
+        r = load_host(host, &file);
+        return r < 0 ? r : count_free(host, &file, ret);
 }
 
 /* The domains. */
@@ -166,95 +194,32 @@ static int simulated_each_domain(
         return each_folder(host->dir, visit_domain, &(DomainVisit){visitor, userdata});
 }
 
-static int read_hostname(JsonReader *reader, struct json_object *o, char **ret) {
-        const char *name = NULL;
-        struct utsname uts;
-        int r;
-
-        r = json_opt_string(reader, o, "hostname", &name);
-        if (r < 0)
-                return r;
-        if (!name)
-                name = uname(&uts) < 0 ? "" : uts.nodename;
-
-        *ret = strdup(name);
-        return *ret ? 0 : -ENOMEM;
-}
-
-static int read_boot_id(JsonReader *reader, struct json_object *o, char **ret) {
-        const char *path = BOOT_ID_FILE;
-        int r;
-
-        r = json_opt_string(reader, o, "boot_id_file", &path);
-        return r < 0 ? r : file_read_line(path, ret);
-}
-
-static int read_lists(JsonReader *reader, struct json_object *o, HostFacts *f) {
-        int r;
-
-        r = json_opt_strv(reader, o, "networks", &f->networks);
-        if (r >= 0)
-                r = json_opt_strv(reader, o, "storage", &f->storage);
-        if (r >= 0 && !f->networks)
-                f->networks = calloc(1, sizeof(char *));
-        if (r >= 0 && !f->storage)
-                f->storage = calloc(1, sizeof(char *));
-        if (r >= 0 && (!f->networks || !f->storage))
-                return -ENOMEM;
-        return r;
-}
-
-static int read_memory(JsonReader *reader, struct json_object *o, const char *dir, HostFacts *f) {
-        uint64_t dom0 = 0, domains;
-        int r;
-
-        r = json_get_u64(reader, o, "memory_total", &f->memory_total);
-        if (r >= 0)
-                r = json_opt_u64(reader, o, "dom0_memory", &dom0);
-        if (r >= 0)
-                r = sum_domains(dir, &domains);
-        if (r < 0)
-                return r;
-
-        f->memory_free = f->memory_total > dom0 ? f->memory_total - dom0 : 0;
-        f->memory_free = f->memory_free > domains ? f->memory_free - domains : 0;
-        return 0;
-}
-
-static int load_host(const SimulatedHost *host, struct json_object **ret) {
-        _cleanup_free_ char *path = NULL;
-
-        path = path_join(host->dir, HOST_FILE);
-        return path ? read_json(path, ret) : -ENOMEM;
-}
-
 static int simulated_read(HostFactsSource *source, HostFacts *ret) {
         SimulatedHost *host = CONTAINER_OF(source, SimulatedHost, source);
-        HostFacts f = { .cpus = 1, .iommu = true, .hvm = true };
-        _cleanup_json_ struct json_object *o = NULL;
-        JsonReader reader = {};
+        _cleanup_(host_file_done) HostFile file = {};
+        struct utsname uts = {};
+        HostFacts f;
         int r;
 
-        r = load_host(host, &o);
+        r = load_host(host, &file);
         if (r < 0)
                 return r;
-
-        r = read_memory(&reader, o, host->dir, &f);
+        f = (HostFacts){
+                .memory_total = file.memory_total,
+                .cpus = file.cpus,
+                .iommu = file.iommu,
+                .hvm = file.hvm,
+                .networks = take_ptr(file.networks),
+                .storage = take_ptr(file.storage),
+        };
+        (void) uname(&uts);
+        f.hostname = strdup(file.hostname ?: uts.nodename);
+        r = f.hostname ? file_read_line(file.boot_id_file ?: BOOT_ID_FILE, &f.boot_id) : -ENOMEM;
         if (r >= 0)
-                r = json_opt_u32(&reader, o, "cpus", &f.cpus);
-        if (r >= 0)
-                r = json_opt_bool(&reader, o, "iommu", &f.iommu);
-        if (r >= 0)
-                r = json_opt_bool(&reader, o, "hvm", &f.hvm);
-        if (r >= 0)
-                r = read_lists(&reader, o, &f);
-        if (r >= 0)
-                r = read_hostname(&reader, o, &f.hostname);
-        if (r >= 0)
-                r = read_boot_id(&reader, o, &f.boot_id);
+                r = count_free(host, &file, &f.memory_free);
         if (r < 0) {
                 host_facts_done(&f);
-                return r == -EINVAL ? -EBADMSG : r;
+                return r;
         }
 
         *ret = f;
@@ -263,23 +228,6 @@ static int simulated_read(HostFactsSource *source, HostFacts *ret) {
 
 static char *simulated_describe(HostFactsSource *source) {
         return strdup("a simulated hypervisor");
-}
-
-static int simulated_memory_free(HostFactsSource *source, uint64_t *ret) {
-        SimulatedHost *host = CONTAINER_OF(source, SimulatedHost, source);
-        _cleanup_json_ struct json_object *o = NULL;
-        JsonReader reader = {};
-        HostFacts f = {};
-        int r;
-
-        r = load_host(host, &o);
-        if (r >= 0)
-                r = read_memory(&reader, o, host->dir, &f);
-        if (r < 0)
-                return r == -EINVAL ? -EBADMSG : r;
-
-        *ret = f.memory_free;
-        return 0;
 }
 
 static HostFactsSource *simulated_free(HostFactsSource *source) {
