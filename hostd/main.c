@@ -8,12 +8,14 @@
 #include "common/daemon/frame.h"
 #include "common/daemon/log.h"
 #include "hostd/bus/bus-host.h"
+#include "hostd/service/parts.h"
 #include "hostd/selftest/selftest.h"
 #include "hostd/edge/settings.h"
 
 typedef struct Program {
         Daemon daemon;
         HostSettings settings;
+        HostParts parts;
         Host *host;
         BusHost *bus;
         bool self_test, json;
@@ -35,18 +37,19 @@ static const BusHostHandlers handlers = {.ready = on_ready, .status = on_status}
 
 /* Settings stay as they are until a restart; what SIGHUP reads again is the hardware and its type files. */
 static void on_reload(void *userdata) {
-        Program *p = userdata;
-
-        (void) host_rescan(p->host);
+        (void) host_rescan(((Program *) userdata)->host);
 }
 
 /* 0, or the exit status. */
 static int start(Program *p) {
+        const Daemon *d = &p->daemon;
         int r;
 
-        r = host_open(p->daemon.event, &p->settings, p->daemon.state_dir, p->daemon.runtime_dir, &p->host);
+        r = host_parts_open(&p->parts, d->event, &p->settings, d->state_dir, d->runtime_dir);
         if (r >= 0)
-                r = bus_host_new(p->daemon.event, p->settings.bus, p->host, &handlers, p, &p->bus);
+                r = host_open(&p->parts, &p->host);
+        if (r >= 0)
+                r = bus_host_new(d->event, p->settings.bus, p->host, &handlers, p, &p->bus);
         if (r >= 0)
                 daemon_set_reload(&p->daemon, on_reload, p);
         return r < 0 ? database_exit_status(r) : 0;
@@ -60,13 +63,6 @@ static int run(Program *p) {
         if (p->self_test || p->json)
                 return selftest_run(&p->settings, d->state_dir, d->runtime_dir, p->json) != 0;
         return start(p) ?: daemon_run(&p->daemon);
-}
-
-/* The VMs run on. */
-static void stop(Program *p) {
-        p->host = host_close(p->host);
-        p->bus = bus_host_free(p->bus);
-        host_settings_done(&p->settings);
 }
 
 int main(int argc, char **argv) {
@@ -94,7 +90,11 @@ int main(int argc, char **argv) {
                 return r > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 
         r = run(&program);
-        stop(&program);
+        /* The VMs run on. */
+        (void) host_close(program.host);
+        (void) bus_host_free(program.bus);
+        host_parts_close(&program.parts);
+        host_settings_done(&program.settings);
         daemon_done(&program.daemon);
         return r;
 }

@@ -102,7 +102,7 @@ int facts_open(Facts *f) {
         const HostSettings *s = f->settings;
         int r;
 
-        r = open_source(f);
+        r = f->source ? 0 : open_source(f);
         if (r >= 0)
                 r = host_facts_read(f->source, &f->now);
         if (r < 0)

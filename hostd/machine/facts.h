@@ -25,7 +25,7 @@ typedef struct Facts {
         const FactsListener *listener;
         void *userdata;
 
-        HostFactsSource *source;
+        HostFactsSource *source; /* handed in, or opened as the settings say; closed with the rest */
         HostFacts now; /* as last read; boot_id and hostname are not read again */
         sd_event_source *watch;
         OvsBridges *ovs;        /* or NULL */

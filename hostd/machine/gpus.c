@@ -13,7 +13,7 @@ static int read_hardware(Gpus *g, Hardware *ret) {
         Hardware hardware = {};
         int r;
 
-        r = hardware_scan(&settings, &hardware);
+        r = g->source ? g->source->scan(&hardware, g->source->userdata) : hardware_scan(&settings, &hardware);
         if (r < 0)
                 return r;
         for (size_t i = 0; hardware.problems && hardware.problems[i]; i++)
@@ -119,9 +119,14 @@ Pgpu *gpus_find(const Gpus *g, const PciAddress *address) {
 
 int gpus_look_for_lost(Gpus *g, Pgpu *p) {
         const HardwareSettings settings = host_settings_hardware(g->settings);
+        bool lost;
         int r;
 
-        if (p->is_lost || !pci_is_lost(&settings.pci, &p->address))
+        if (p->is_lost)
+                return 0;
+        lost = g->source ? g->source->is_lost(&p->address, g->source->userdata)
+                         : pci_is_lost(&settings.pci, &p->address);
+        if (!lost)
                 return 0;
         r = hardware_mark_lost(&g->hardware, &settings, p);
         log_event(LOG_ERR, MSG_PGPU_VANISHED, NULL, "PGPU %s (%s) is lost. " PGPU_LOST_REASON,

@@ -28,8 +28,16 @@ typedef struct PgpuListener {
         void (*changed)(const PciAddress *address, PgpuProperty property, void *userdata);
 } PgpuListener;
 
+/* Where the hardware is read, where that is not this machine. */
+typedef struct HardwareSource {
+        int (*scan)(Hardware *ret, void *userdata);
+        bool (*is_lost)(const PciAddress *address, void *userdata);
+        void *userdata;
+} HardwareSource;
+
 typedef struct Gpus {
         const HostSettings *settings;
+        const HardwareSource *source; /* or NULL */
         HostStore *store;
         const PgpuListener *listener; /* or NULL: nobody listens yet */
         void *userdata;

@@ -22,12 +22,10 @@ typedef struct Command {
 } Command;
 
 struct Host {
-        sd_event *event;
-        Loop *loop;
+        const HostParts *parts;
+        Loop *loop; /* of the parts, as the two that follow */
         const HostSettings *settings;
-        char *state_dir; /* of the store */
         HostStore *store;
-        Systemd *systemd; /* NULL where units are plain processes */
 
         Facts facts;
         Gpus gpus;

@@ -7,11 +7,8 @@
  */
 
 #include <stdio.h>
-#include <sys/stat.h>
 
 #include "common/daemon/database.h"
-#include "common/daemon/event-loop.h"
-#include "common/io/file.h"
 #include "common/base/text.h"
 #include "hostd/service/claim.h"
 #include "hostd/service/host-internal.h"
@@ -20,67 +17,14 @@
 
 #define INVENTORY_PAUSE_PER_VM UINT64_C(4000)
 
-static const char way_back[] = "Nothing was changed, and guests run on. Put a backup of the folder in its "
-                               "place. Without one, move all that is in it away: the "
-                               "host then begins anew under another uuid, takes over the VMs whose run "
-                               "folders are there, and has to be added to its pool again.";
-
 /* What is written from now on would be gone with the file: nothing more is acknowledged. */
 static void on_store_lost(void *userdata) {
         Host *h = userdata;
         int r;
 
-        r = database_log_failure(h->state_dir, -ESTALE, NULL,
+        r = database_log_failure(h->parts->state_dir, -ESTALE, NULL,
                 "Stopping; guests run on. Put the folder or a backup of it back, then start xenvgpu-hostd.");
         loop_exit(h->loop, database_exit_status(r));
-}
-
-static int open_store(Host *h, const char *state_dir) {
-        _cleanup_free_ char *problem = NULL;
-        int r;
-
-        h->state_dir = strdup(state_dir);
-        if (!h->state_dir)
-                return -ENOMEM;
-        database_catch_bus_error();
-        r = mkdir_parents(state_dir, 0700);
-        if (r >= 0)
-                r = host_store_open(state_dir, &problem, &h->store);
-        if (r == -EBUSY) {
-                log_error("Another xenvgpu-hostd works in %s: one is enough.", state_dir);
-                return r;
-        }
-        if (r >= 0)
-                r = host_store_get_claim(h->store, &h->command.claim);
-        if (r < 0)
-                return database_log_failure(state_dir, r, problem, way_back);
-        host_store_set_lost(h->store, on_store_lost, h);
-        return 0;
-}
-
-static int make_vm_dir(Host *h, const char *runtime_dir) {
-        int r;
-
-        h->vm_context.folder = path_join(runtime_dir, "vm");
-        if (!h->vm_context.folder)
-                return -ENOMEM;
-        r = mkdir_parents(h->vm_context.folder, 0700);
-        return r < 0 ? log_errno(r, "Failed to make %s", h->vm_context.folder) : 0;
-}
-
-static int open_units(Host *h, const char *runtime_dir) {
-        Units *units = &h->vm_context.units;
-        int r = 0;
-
-        units->event = h->event;
-        units->ops = streq(h->settings->units, units_process.name) ? &units_process : &units_systemd;
-        if (units->ops == &units_systemd)
-                r = systemd_open(h->event, h->settings->bus, &h->systemd);
-        units->systemd = h->systemd;
-        if (r >= 0)
-                r = lease_open(h->loop, h->systemd, h->settings->monitoring_units,
-                        h->settings->monitoring_stop_timeout, runtime_dir, &h->vm_context.lease);
-        return r < 0 ? log_errno(r, "Failed to connect to systemd on %s", h->settings->bus) : 0;
 }
 
 /* What the parts tell. */
@@ -180,70 +124,63 @@ static const VmListener vm_listener = {
 
 /* Opening and closing. */
 
-/* What each part is handed before it is opened. */
-static void wire(Host *h) {
+/* What each part is handed. */
+static void wire(Host *h, const HostParts *parts) {
         h->facts = (Facts){
-                .loop = h->loop,
-                .event = h->event,
-                .settings = h->settings,
+                .loop = parts->loop,
+                .event = parts->event,
+                .settings = parts->settings,
+                .source = parts->facts,
                 .listener = &facts_listener,
                 .userdata = h,
         };
-        h->gpus = (Gpus){.settings = h->settings};
+        h->gpus = (Gpus){.settings = parts->settings, .source = parts->hardware, .store = parts->store};
         h->strangers = (Strangers){
-                .loop = h->loop,
+                .loop = parts->loop,
                 .hardware = &h->gpus.hardware,
                 .listener = &strangers_listener,
                 .userdata = h,
         };
         h->vm_context = (VmContext){
-                .loop = h->loop,
-                .event = h->event,
-                .settings = h->settings,
+                .loop = parts->loop,
+                .settings = parts->settings,
+                .store = parts->store,
+                .programs = parts->programs,
+                .units = parts->units,
                 .listener = &vm_listener,
                 .userdata = h,
         };
 }
 
-/* What the parts opened before are to those after. */
-static void join(Host *h) {
-        h->gpus.store = h->vm_context.store = h->store;
-        h->strangers.source = h->facts.source;
-        h->vm_context.boot_id = h->facts.now.boot_id;
-}
-
 static void on_turn_end(void *userdata);
 
-int host_open(sd_event *event, const HostSettings *settings, const char *state_dir, const char *runtime_dir,
-        Host **ret) {
+int host_open(const HostParts *parts, Host **ret) {
+        const HostSettings *settings = parts->settings;
         _cleanup_(host_closep) Host *h = NULL;
         int r;
 
         h = calloc(1, sizeof(*h));
         if (!h)
                 return -ENOMEM;
-        h->event = sd_event_ref(event);
+        h->parts = parts;
+        h->loop = parts->loop;
         h->settings = settings;
+        h->store = parts->store;
+        wire(h, parts);
         h->vms = hashmap_new_uuid();
-        if (!h->vms)
-                return -ENOMEM;
-        r = event_loop_new(event, &h->loop);
-        if (r < 0)
-                return r;
-        wire(h);
-
-        r = open_units(h, runtime_dir);
+        r = h->vms ? host_store_get_claim(h->store, &h->command.claim) : -ENOMEM;
         if (r >= 0)
-                r = open_store(h, state_dir);
-        if (r >= 0)
-                r = make_vm_dir(h, runtime_dir);
+                r = lease_open(h->loop, parts->units.systemd, settings->monitoring_units,
+                        settings->monitoring_stop_timeout, parts->runtime_dir, &h->vm_context.lease);
         if (r >= 0)
                 r = facts_open(&h->facts);
         if (r >= 0)
                 r = notifier_open(&h->notifier, h->loop, h->store, on_turn_end, h);
         if (r < 0)
                 return r;
-        join(h);
+        host_store_set_lost(h->store, on_store_lost, h);
+        h->strangers.source = h->facts.source;
+        h->vm_context.boot_id = h->facts.now.boot_id;
         r = host_rescan(h);
         if (r < 0)
                 return r;
@@ -272,12 +209,7 @@ Host *host_close(Host *h) {
         hardware_done(&h->gpus.hardware);
         strangers_done(&h->strangers);
         facts_close(&h->facts);
-        host_store_close(h->store);
-        systemd_close(h->systemd);
-        free(h->vm_context.folder);
-        free(h->state_dir);
-        event_loop_free(h->loop);
-        sd_event_unref(h->event);
+        host_store_set_lost(h->store, NULL, NULL);
         free(h);
         return NULL;
 }

@@ -14,7 +14,11 @@
 #include <systemd/sd-event.h>
 
 #include "common/base/uuid.h"
+#include "common/base/loop.h"
+#include "hostd/edge/host-facts.h"
 #include "hostd/machine/gpus.h"
+#include "hostd/vm/programs.h"
+#include "hostd/vm/units.h"
 
 typedef struct Host Host;
 
@@ -43,10 +47,24 @@ typedef struct HostListener {
         void (*status)(void *userdata);
 } HostListener;
 
-/* Opens the store, reads the hardware and the facts. Logs why it cannot. The settings must outlive the host.
+/*
+ * What a host stands on: this machine's (parts.h), or for a test or a simulator others, with which many hosts live in one
+ * process, without a bus, processes, sd-event or real time.
  */
-int host_open(sd_event *event, const HostSettings *settings, const char *state_dir, const char *runtime_dir,
-        Host **ret);
+typedef struct HostParts {
+        Loop *loop;
+        sd_event *event; /* for what descriptors tell; NULL where nothing is watched */
+        const HostSettings *settings;
+        const char *state_dir, *runtime_dir;
+        HostStore *store;
+        const HardwareSource *hardware; /* NULL: this machine's, as the settings say */
+        HostFactsSource *facts;         /* the same; the host closes it */
+        Programs programs;
+        Units units; /* with systemd, or NULL: nothing monitors the GPUs */
+} HostParts;
+
+/* Reads the hardware and the facts. Logs why it cannot. The parts must outlive the host. */
+int host_open(const HostParts *parts, Host **ret);
 /* Lets go of the VMs, which run on. */
 Host *host_close(Host *h);
 DEFINE_CLEANUP(Host *, host_close)

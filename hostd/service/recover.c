@@ -7,9 +7,6 @@
  * and else taken over as an order.
  */
 
-#include <dirent.h>
-
-#include "common/io/file.h"
 #include "hostd/service/host-internal.h"
 #include "hostd/vm/vm-end.h"
 #include "hostd/vm/vm-program.h"
@@ -67,12 +64,14 @@ static int visit_order(const StoredOrder *stored, void *userdata) {
  * read is no use to another program either; the one that wrote it knows what it says. */
 static bool runs_out_of_reach(const Host *h, const HostVm *vm) {
         _cleanup_(run_record_done) RunRecord record = {};
+        Programs *p = &vm->context->programs;
         ProcessId holder;
         uint32_t domid;
         int r;
 
-        r = run_record_read(vm->folder, &record);
-        if (r >= 0 || vm_find_holder(vm, &holder) >= 0 || (r == -ENOENT && access(vm->folder, F_OK) >= 0))
+        r = p->ops->read_record(p, vm->folder, &record);
+        if (r >= 0 || p->ops->find_holder(p, vm->folder, &holder) >= 0 ||
+                (r == -ENOENT && p->ops->has_folder(p, vm->folder)))
                 return false;
         return host_facts_find_domain(h->facts.source, &vm->uuid, &domid) != -ENOENT;
 }
@@ -149,48 +148,28 @@ static int take_over_order(Host *h, const StartOrder *order, const char *text) {
 static int take_over_folder(Host *h, const char *folder) {
         _cleanup_(run_record_done) RunRecord record = {};
         _cleanup_(start_order_done) StartOrder order = {};
+        Programs *p = &h->vm_context.programs;
         _cleanup_free_ char *text = NULL;
         JsonReader reader = {};
         int r;
 
-        r = run_record_read(folder, &record);
+        r = p->ops->read_record(p, folder, &record);
         if (r == -ENOENT || (r >= 0 && record.state == VM_STATE_HALTED))
-                return remove_tree(folder);
+                return p->ops->remove_folder(p, folder, &record.token);
         if (r >= 0)
-                r = run_order_read_text(folder, &text);
+                r = p->ops->read_order(p, folder, &text);
         if (r >= 0)
                 r = start_order_read(&reader, text, &order);
         return r < 0 ? r : take_over_order(h, &order, text);
 }
 
-static void close_dirp(DIR **d) {
-        if (*d)
-                closedir(*d);
-}
-
-static int take_over_folders(Host *h) {
-        _cleanup_(close_dirp) DIR *dir = opendir(h->vm_context.folder);
-        struct dirent *entry;
-        Uuid uuid;
+static void visit_folder(const Uuid *vm, const char *folder, void *userdata) {
+        Host *h = userdata;
         int r;
 
-        if (!dir)
-                return -errno;
-        while ((entry = readdir(dir))) {
-                _cleanup_free_ char *folder = NULL;
-
-                folder = path_join(h->vm_context.folder, entry->d_name);
-                if (!folder)
-                        return -ENOMEM;
-                if (startswith(entry->d_name, RUN_FOLDER_GONE))
-                        (void) remove_tree(folder);
-                if (uuid_from_string(entry->d_name, &uuid) < 0 || hashmap_get(h->vms, &uuid))
-                        continue;
-                r = take_over_folder(h, folder);
-                if (r < 0)
-                        (void) log_errno(r, "Failed to take over the run folder %s, ignoring", folder);
-        }
-        return 0;
+        r = hashmap_get(h->vms, vm) ? 0 : take_over_folder(h, folder);
+        if (r < 0)
+                (void) log_errno(r, "Failed to take over the run folder %s, ignoring", folder);
 }
 
 int host_recover(Host *h) {
@@ -204,7 +183,7 @@ int host_recover(Host *h) {
                 r = take_up(h, list.items[i]);
         free(list.items);
         if (r >= 0)
-                r = take_over_folders(h);
+                r = h->vm_context.programs.ops->each_folder(&h->vm_context.programs, visit_folder, h);
         if (r < 0)
                 return log_errno(r, "Failed to take up the VMs of this host");
         lease_settle(h->vm_context.lease);

@@ -37,6 +37,7 @@ typedef struct UnitsOps {
 struct Units {
         const UnitsOps *ops;
         sd_event *event;  /* borrowed */
+        void *userdata;   /* of an implementation that is not of this folder */
         Systemd *systemd; /* borrowed; NULL where there is none */
 };
 

@@ -6,38 +6,18 @@
  * may use its place again.
  */
 
-#include <signal.h>
 #include <stdio.h>
 
-#include "common/io/file.h"
 #include "hostd/vm/vm-end.h"
 
 #define CLEAN_DELAY (20 * UINT64_C(1000))
 #define CLEAN_AGAIN_DELAY (3000 * UINT64_C(1000))
 #define STORE_DELAY (1000 * UINT64_C(1000))
-#define REMOVE_TRIES 5
 
 /* It cannot be brought back: what is left of the domain must go first. */
 
-static size_t list_processes(HostVm *vm, ProcessId ret[static 6]) {
-        _cleanup_(run_record_done) RunRecord record = {};
-        _cleanup_(dm_record_done) DmRecord dm = {};
-        ProcessId all[6] = {vm->program};
-        size_t n = 0;
-
-        if (run_record_read(vm->folder, &record) >= 0) {
-                all[1] = record.program;
-                all[2] = record.qemu;
-                all[3] = record.emulator;
-        }
-        if (dm_record_read(vm->folder, &dm) >= 0) {
-                all[4] = dm.qemu;
-                all[5] = dm.emulator;
-        }
-        for (size_t i = 0; i < ARRAY_SIZE(all); i++)
-                if (all[i].pid > 0 && process_is_alive(&all[i]))
-                        ret[n++] = all[i];
-        return n;
+static int read_record(const HostVm *vm, RunRecord *ret) {
+        return vm->context->programs.ops->read_record(&vm->context->programs, vm->folder, ret);
 }
 
 /* A simulated domain is its processes, which its record names. A real one stands without them, with its disks open, and
@@ -47,7 +27,7 @@ static bool domain_may_stand(const HostVm *vm) {
         _cleanup_(run_record_done) RunRecord record = {};
         int r;
 
-        r = run_record_read(vm->folder, &record);
+        r = read_record(vm, &record);
         if (r < 0)
                 return r != -ENOENT;
         return !streq(vm->context->settings->hypervisor, "simulated") && !streq(record.stage, "prepare");
@@ -72,25 +52,27 @@ static void set_end_of_given_up(HostVm *vm) {
 /* The end that nobody else writes: should we die between storing it and removing the folder, the next hostd
  * must not take the VM for one that runs. */
 static void write_end(HostVm *vm) {
+        Programs *p = &vm->context->programs;
         int r;
 
-        if (access(vm->folder, F_OK) < 0)
+        if (!p->ops->has_folder(p, vm->folder))
                 return;
         vm->record.state = VM_STATE_HALTED;
         set_end_of_given_up(vm);
-        r = run_record_write(vm->folder, &vm->record);
+        r = p->ops->write_record(p, vm->folder, &vm->record);
         if (r < 0)
                 (void) log_errno(r, "Failed to write the end of VM %s to its run folder, ignoring",
                         UUID_TEXT(&vm->uuid));
 }
 
 static void clean(HostVm *vm) {
-        ProcessId left[6];
-        size_t n;
+        Programs *p = &vm->context->programs;
+        size_t n = p->ops->kill_rest(p, vm->folder);
 
-        n = list_processes(vm, left);
-        for (size_t i = 0; i < n; i++)
-                (void) process_signal(&left[i], SIGKILL);
+        if (p->ops->is_alive(p, &vm->program)) {
+                p->ops->kill(p, &vm->program);
+                n++;
+        }
         if (n > 0 || vm->start)
                 vm_arm(vm, CLEAN_DELAY, clean);
         else if (domain_may_stand(vm)) {
@@ -127,7 +109,7 @@ static bool may_have_been_let_go(const HostVm *vm) {
         _cleanup_(run_record_done) RunRecord record = {};
         int r;
 
-        r = run_record_read(vm->folder, &record);
+        r = read_record(vm, &record);
         return r == -ENOENT ? vm->record.let_go : r < 0 || record.let_go;
 }
 
@@ -162,21 +144,11 @@ static void log_end(const HostVm *vm, const VmEvent *e) {
                 e->error_message ? ": " : "", strempty(e->error_message));
 }
 
-/*
- * What of the VM is still ending may write a file there by its path while the folder is being emptied, which then could
- * not be removed and stayed. Under another name no path leads to it; a file that was open already may still come.
- */
 static void remove_run_folder(const HostVm *vm) {
-        _cleanup_free_ char *gone = NULL;
-        int r = 0;
+        Programs *p = &vm->context->programs;
+        int r;
 
-        if (asprintf(&gone, "%s/" RUN_FOLDER_GONE "%s", vm->context->folder, UUID_TEXT(&vm->token)) < 0)
-                r = -ENOMEM;
-        else if (rename(vm->folder, gone) < 0)
-                r = errno == ENOENT ? 0 : -errno;
-        else
-                for (int i = 0; i < REMOVE_TRIES && (i == 0 || r == -ENOTEMPTY); i++)
-                        r = remove_tree(gone);
+        r = p->ops->remove_folder(p, vm->folder, &vm->token);
         if (r < 0)
                 (void) log_errno(r, "Failed to remove %s, ignoring", vm->folder);
 }
@@ -203,7 +175,7 @@ void vm_end_by_record(HostVm *vm) {
                 vm->told = false;
                 vm_set_phase(vm, VM_PHASE_ENDING);
                 vm_unwatch_program(vm);
-                vm->link = run_link_close(vm->link);
+                vm_disconnect(vm);
                 vm_arm(vm, STORE_DELAY, vm_end_by_record);
                 return;
         }

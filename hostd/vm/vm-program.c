@@ -7,12 +7,8 @@
  * back, stands in vm-end.c.
  */
 
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
-#include "common/io/file.h"
 #include "hostd/run/program.h"
 #include "hostd/vm/vm-end.h"
 #include "hostd/vm/vm-lease.h"
@@ -74,17 +70,10 @@ static int build_argv(HostVm *vm, char ***ret) {
 
 static int launch(HostVm *vm) {
         _cleanup_(strv_freep) char **argv = NULL;
+        Programs *p = &vm->context->programs;
         int r;
 
-        /* What an earlier VM of this uuid left, if it could not be removed then. */
-        if (!vm->begun) {
-                r = remove_tree(vm->folder);
-                if (r < 0)
-                        return r;
-        }
-        if (mkdir(vm->folder, 0700) < 0 && errno != EEXIST)
-                return -errno;
-        r = run_order_write(vm->folder, vm->order);
+        r = p->ops->make_folder(p, vm->folder, /* empty= */ !vm->begun, vm->order);
         if (r < 0)
                 return r;
         r = build_argv(vm, &argv);
@@ -115,25 +104,17 @@ void vm_begin(HostVm *vm) {
 
 /* 2. It runs; its end is watched from here on. */
 
-static int on_program_end(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+static void on_program_end(void *userdata) {
         program_is_gone(userdata);
-        return 0;
 }
 
 /* -ESRCH: it is gone already. */
 static int watch_program(HostVm *vm, const ProcessId *process) {
-        int r;
+        Programs *p = &vm->context->programs;
 
         vm_unwatch_program(vm);
         vm->program = *process;
-        vm->program_fd = process_open(process);
-        if (vm->program_fd < 0)
-                return vm->program_fd;
-        r = sd_event_add_io(
-                vm->context->event, &vm->program_source, vm->program_fd, EPOLLIN, on_program_end, vm);
-        if (r < 0)
-                vm_unwatch_program(vm);
-        return r;
+        return p->ops->watch(p, process, on_program_end, vm, &vm->program_watch);
 }
 
 static void follow(HostVm *vm, const ProcessId *process) {
@@ -167,9 +148,10 @@ static void on_lost(int result, void *userdata);
 static const RunLinkHandlers link_handlers = {.record = on_record, .lost = on_lost};
 
 static void connect_to_program(HostVm *vm) {
+        Programs *p = &vm->context->programs;
         int r;
 
-        r = run_link_open(vm->context->event, vm->folder, &link_handlers, vm, &vm->link);
+        r = p->ops->connect(p, vm->folder, &link_handlers, vm, &vm->link);
         if (r >= 0) {
                 loop_timer_stop(vm->timer);
                 vm_set_phase(vm, VM_PHASE_FOLLOWED);
@@ -183,7 +165,7 @@ static void connect_to_program(HostVm *vm) {
         if (now_of(vm) > vm->waiting_since + LISTEN_WITHIN) {
                 log_warning(
                         "The program of VM %s runs and does not listen; ending it.", UUID_TEXT(&vm->uuid));
-                (void) process_signal(&vm->program, SIGKILL);
+                p->ops->kill(p, &vm->program);
                 return; /* on_program_end() goes on */
         }
         vm_arm(vm, next_delay(vm, CONNECT_DELAY_FIRST, CONNECT_DELAY_MAX), connect_to_program);
@@ -286,12 +268,12 @@ static void on_record(RunRecord *record, void *userdata) {
 static void on_lost(int result, void *userdata) {
         HostVm *vm = userdata;
 
-        vm->link = run_link_close(vm->link);
+        vm_disconnect(vm);
         /* A program that ends with a line of ours unread is cut off, which is no nonsense. */
         if (result < 0 && result != -ECONNRESET)
                 log_warning("The program of VM %s is not understood (%s), connecting again.",
                         UUID_TEXT(&vm->uuid), strerror(-result));
-        if (vm->program_fd < 0)
+        if (!vm->program_watch)
                 return;
         vm_set_phase(vm, VM_PHASE_WAITING);
         vm->delay = 0;
@@ -306,6 +288,7 @@ static void end_in_queue(HostVm *vm) {
 }
 
 void vm_pass_stop(HostVm *vm) {
+        const ProgramsOps *ops = vm->context->programs.ops;
         int r;
 
         if (vm->phase == VM_PHASE_QUEUED || vm->phase == VM_PHASE_LEASING) {
@@ -318,9 +301,9 @@ void vm_pass_stop(HostVm *vm) {
 
         /* Who was given up is only to take down what stands. */
         if (vm->given_up)
-                r = run_link_send_stop(vm->link, &vm->token, /* force= */ true);
+                r = ops->send_stop(vm->link, &vm->token, /* force= */ true);
         else
-                r = run_link_send_stop(vm->link, &vm->stop_token, vm->stop_force);
+                r = ops->send_stop(vm->link, &vm->stop_token, vm->stop_force);
         if (r >= 0)
                 return;
         log_warning("The program of VM %s does not take the stop order (%s), connecting again.",
@@ -330,37 +313,27 @@ void vm_pass_stop(HostVm *vm) {
 
 /* 6. It died. What it left in the run folder says how the VM stands. */
 
-int vm_find_holder(const HostVm *vm, ProcessId *ret) {
-        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-        _cleanup_free_ char *path = path_join(vm->folder, "lock");
-        _cleanup_close_ int fd = -1;
-
-        if (!path)
-                return -ENOMEM;
-        fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0 || fcntl(fd, F_GETLK, &lock) < 0)
-                return -errno;
-        return lock.l_type == F_UNLCK ? -ENOENT : process_id_of(lock.l_pid, ret);
-}
-
 /* Another program than the one that died; it was there before, or systemd started it. */
 static bool find_another(const HostVm *vm, int readable, const RunRecord *record, ProcessId *ret) {
+        Programs *p = &vm->context->programs;
+
         if (readable < 0)
-                return vm_find_holder(vm, ret) >= 0 && ret->pid != vm->program.pid;
+                return p->ops->find_holder(p, vm->folder, ret) >= 0 && ret->pid != vm->program.pid;
         *ret = record->program;
-        return ret->pid != vm->program.pid && process_is_alive(ret);
+        return ret->pid != vm->program.pid && p->ops->is_alive(p, ret);
 }
 
 static void program_is_gone(HostVm *vm) {
         _cleanup_(run_record_done) RunRecord record = {};
+        Programs *p = &vm->context->programs;
         ProcessId another;
         int r;
 
         vm_unwatch_program(vm);
-        vm->link = run_link_close(vm->link);
+        vm_disconnect(vm);
         loop_timer_stop(vm->timer);
 
-        r = run_record_read(vm->folder, &record);
+        r = p->ops->read_record(p, vm->folder, &record);
         if (r >= 0 && !is_ours(vm, &record))
                 r = -ENOENT;
         if (r >= 0 && record.state == VM_STATE_HALTED) {
@@ -400,11 +373,12 @@ static void start_again(HostVm *vm, const char *why) {
 
 void vm_adopt(HostVm *vm) {
         _cleanup_(run_record_done) RunRecord record = {};
+        Programs *p = &vm->context->programs;
         ProcessId holder;
         int r;
 
-        r = run_record_read(vm->folder, &record);
-        if (r == -ENOENT && access(vm->folder, F_OK) < 0) {
+        r = p->ops->read_record(p, vm->folder, &record);
+        if (r == -ENOENT && !p->ops->has_folder(p, vm->folder)) {
                 /* Never begun: it waits in the queue, or is stopped there. */
                 vm->record.let_go = false;
                 if (vm->stop_wanted)
@@ -416,7 +390,7 @@ void vm_adopt(HostVm *vm) {
         if (r < 0) {
                 vm_lease_again(vm);
                 /* One that is there tells its record when we connect. */
-                if (vm_find_holder(vm, &holder) >= 0)
+                if (p->ops->find_holder(p, vm->folder, &holder) >= 0)
                         follow(vm, &holder);
                 else
                         start_program(vm);
@@ -432,7 +406,7 @@ void vm_adopt(HostVm *vm) {
         vm->record = record;
         record = (RunRecord){};
         vm_lease_again(vm);
-        if (process_is_alive(&vm->record.program))
+        if (p->ops->is_alive(p, &vm->record.program))
                 follow(vm, &vm->record.program);
         else
                 start_program(vm);

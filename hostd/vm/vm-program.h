@@ -14,8 +14,5 @@ void vm_begin(HostVm *vm);
  * adopts. */
 void vm_adopt(HostVm *vm);
 
-/* The program that holds the lock of the VM's run folder, which is known also where its record cannot be read. -ENOENT: none. */
-int vm_find_holder(const HostVm *vm, ProcessId *ret);
-
 /* Passes on vm->stop_*: at once when connected, else as soon as it is. */
 void vm_pass_stop(HostVm *vm);

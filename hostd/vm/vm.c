@@ -86,8 +86,11 @@ VgpuState vm_vgpu_state(const HostVm *vm) {
 }
 
 void vm_unwatch_program(HostVm *vm) {
-        vm->program_source = sd_event_source_disable_unref(vm->program_source);
-        vm->program_fd = safe_close(vm->program_fd);
+        vm->program_watch = vm->context->programs.ops->unwatch(vm->program_watch);
+}
+
+void vm_disconnect(HostVm *vm) {
+        vm->link = vm->context->programs.ops->disconnect(vm->link);
 }
 
 bool vm_is_building(const HostVm *vm) {
@@ -156,7 +159,7 @@ static int make_first_record(HostVm *vm) {
 }
 
 static int make_folder_path(HostVm *vm) {
-        return asprintf(&vm->folder, "%s/%s", vm->context->folder, UUID_TEXT(&vm->uuid)) < 0 ? -ENOMEM : 0;
+        return asprintf(&vm->folder, "%s/%s", vm->context->programs.folder, UUID_TEXT(&vm->uuid)) < 0 ? -ENOMEM : 0;
 }
 
 static int make(VmContext *c, const StartOrder *order, const char *text, HostVm **ret) {
@@ -166,7 +169,6 @@ static int make(VmContext *c, const StartOrder *order, const char *text, HostVm 
         vm = calloc(1, sizeof(*vm));
         if (!vm)
                 return -ENOMEM;
-        vm->program_fd = -1;
         vm->context = c;
         vm->uuid = order->vm.uuid;
         vm->token = order->token;
@@ -329,7 +331,7 @@ HostVm *vm_free(HostVm *vm) {
         if (vm->start)
                 vm->start = vm->context->units.ops->forget(vm->start);
         lease_release(vm->lease);
-        run_link_close(vm->link);
+        vm_disconnect(vm);
         vm_unwatch_program(vm);
         loop_timer_free(vm->timer);
         run_record_done(&vm->record);

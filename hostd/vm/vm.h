@@ -13,9 +13,8 @@
 #include "hostd/core/order-check.h"
 #include "hostd/edge/host-store.h"
 #include "hostd/edge/settings.h"
-#include "hostd/run/run-record.h"
 #include "hostd/vm/lease.h"
-#include "hostd/vm/run-link.h"
+#include "hostd/vm/programs.h"
 #include "hostd/vm/units.h"
 
 typedef enum VmPhase {
@@ -58,12 +57,11 @@ typedef struct VmListener {
 /* What every VM of the host works with. */
 typedef struct VmContext {
         Loop *loop;
-        sd_event *event; /* for what is told by a descriptor */
         const HostSettings *settings;
         HostStore *store;
         Units units;
         Lease *lease;        /* on what monitors the GPUs */
-        char *folder;        /* of the run folders, by uuid */
+        Programs programs;
         const char *boot_id; /* of this boot */
         const VmListener *listener;
         void *userdata;
@@ -99,8 +97,7 @@ struct HostVm {
         char *given_up;      /* why its program could not be kept running: it ends as failed with this sentence */
         RunLink *link;
         ProcessId program;
-        int program_fd;
-        sd_event_source *program_source; /* the program's end */
+        ProgramWatch *program_watch;     /* its end */
         LoopTimer *timer;                /* connects again, starts the program again, or looks for its exit: by the phase */
         void (*then)(HostVm *vm);        /* when it rings */
         uint64_t delay, waiting_since;   /* of the tries to connect: µs, and CLOCK_MONOTONIC µs */
@@ -129,9 +126,7 @@ bool vm_gpu_is_on(const VmGpu *gpu, const PciAddress *pgpu);
  * that ends hostd. */
 void vm_arm(HostVm *vm, uint64_t delay, void (*then)(HostVm *vm));
 void vm_unwatch_program(HostVm *vm);
-
-/* A run folder that is being removed: its name, before the token. */
-#define RUN_FOLDER_GONE ".gone-"
+void vm_disconnect(HostVm *vm);
 
 /* Log calls about a VM carry it as a field. */
 #define VM_LOG_FIELD_MAX (sizeof(FIELD_VM) + UUID_TEXT_MAX)

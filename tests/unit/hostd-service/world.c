@@ -97,6 +97,8 @@ int world_setup(void **state) {
 
         assert_non_null(w);
         w->folder = temporary_folder();
+        w->state_dir = path_join(w->folder, "state");
+        w->runtime_dir = path_join(w->folder, "run");
         sysfs = path_join(w->folder, "sysfs");
         sim = path_join(w->folder, "sim");
         assert_int_equal(mkdir_parents(sim, 0755), 0);
@@ -123,6 +125,8 @@ int world_teardown(void **state) {
         host_settings_done(&w->settings);
         assert_int_equal(remove_tree(w->folder), 0);
         free(w->folder);
+        free(w->state_dir);
+        free(w->runtime_dir);
         free(w);
         return 0;
 }
@@ -170,14 +174,16 @@ static const HostListener listener = {
 };
 
 void world_open(World *w) {
-        _cleanup_free_ char *state_dir = path_join(w->folder, "state"), *run = path_join(w->folder, "run");
-
-        assert_int_equal(host_open(w->event, &w->settings, state_dir, run, &w->host), 0);
+        assert_int_equal(host_parts_open(&w->parts, w->event, &w->settings, w->state_dir, w->runtime_dir), 0);
+        assert_int_equal(host_open(&w->parts, &w->host), 0);
         assert_int_equal(host_begin(w->host, &listener, w), 0);
 }
 
 void world_close(World *w) {
+        if (!w->host)
+                return;
         w->host = host_close(w->host);
+        host_parts_close(&w->parts);
 }
 
 void world_reopen(World *w) {

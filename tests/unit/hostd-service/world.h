@@ -17,6 +17,7 @@
 #include "hostd/service/claim.h"
 #include "hostd/service/host.h"
 #include "hostd/service/orders.h"
+#include "hostd/service/parts.h"
 #include "hostd/vm/units.h"
 
 #define K100 "0001:nvidia,0ff2,,0fe7,101e"
@@ -26,8 +27,10 @@
 
 typedef struct World {
         char *folder;
+        char *state_dir, *runtime_dir;
         HostSettings settings;
         sd_event *event;
+        HostParts parts;
         Host *host;
         struct json_object *told[_HOST_SIGNAL_MAX]; /* arrays of what was told */
         unsigned n_pgpu_changes;

@@ -1,0 +1,213 @@
+/*
+ * The programs of VMs on this machine: run folders, processes and sockets
+ */
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+
+#include "common/daemon/log.h"
+#include "common/io/file.h"
+#include "hostd/vm/programs.h"
+
+/* A run folder that is being removed: its name, before the token. */
+#define GONE ".gone-"
+#define REMOVE_TRIES 5
+
+/* Run folders. */
+
+static bool has_folder(Programs *p, const char *folder) {
+        return access(folder, F_OK) == 0;
+}
+
+static int make_folder(Programs *p, const char *folder, bool empty, const char *order) {
+        int r;
+
+        /* What an earlier VM of this uuid left, if it could not be removed then. */
+        r = empty ? remove_tree(folder) : 0;
+        if (r < 0)
+                return r;
+        if (mkdir(folder, 0700) < 0 && errno != EEXIST)
+                return -errno;
+        return run_order_write(folder, order);
+}
+
+/*
+ * What of the VM is still ending may write a file there by its path while the folder is being emptied, which then could
+ * not be removed and stayed. Under another name no path leads to it; a file that was open already may still come.
+ */
+static int remove_folder(Programs *p, const char *folder, const Uuid *token) {
+        _cleanup_free_ char *gone = NULL;
+        int r = 0;
+
+        if (asprintf(&gone, "%s/" GONE "%s", p->folder, UUID_TEXT(token)) < 0)
+                return -ENOMEM;
+        if (rename(folder, gone) < 0)
+                return errno == ENOENT ? 0 : -errno;
+        for (int i = 0; i < REMOVE_TRIES && (i == 0 || r == -ENOTEMPTY); i++)
+                r = remove_tree(gone);
+        return r;
+}
+
+static void close_dirp(DIR **d) {
+        if (*d)
+                closedir(*d);
+}
+
+static int each_folder(Programs *p, ProgramFolderVisitor visitor, void *userdata) {
+        _cleanup_(close_dirp) DIR *dir = opendir(p->folder);
+        struct dirent *entry;
+        Uuid vm;
+
+        if (!dir)
+                return -errno;
+        while ((entry = readdir(dir))) {
+                _cleanup_free_ char *folder = path_join(p->folder, entry->d_name);
+
+                if (!folder)
+                        return -ENOMEM;
+                if (startswith(entry->d_name, GONE))
+                        (void) remove_tree(folder);
+                else if (uuid_from_string(entry->d_name, &vm) >= 0)
+                        visitor(&vm, folder, userdata);
+        }
+        return 0;
+}
+
+static int read_record(Programs *p, const char *folder, RunRecord *ret) {
+        return run_record_read(folder, ret);
+}
+
+static int write_record(Programs *p, const char *folder, const RunRecord *record) {
+        return run_record_write(folder, record);
+}
+
+static int read_order(Programs *p, const char *folder, char **ret) {
+        return run_order_read_text(folder, ret);
+}
+
+/* Processes. */
+
+static int find_holder(Programs *p, const char *folder, ProcessId *ret) {
+        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+        _cleanup_free_ char *path = path_join(folder, "lock");
+        _cleanup_close_ int fd = -1;
+
+        if (!path)
+                return -ENOMEM;
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0 || fcntl(fd, F_GETLK, &lock) < 0)
+                return -errno;
+        return lock.l_type == F_UNLCK ? -ENOENT : process_id_of(lock.l_pid, ret);
+}
+
+static bool is_alive(Programs *p, const ProcessId *process) {
+        return process->pid > 0 && process_is_alive(process);
+}
+
+static void kill_process(Programs *p, const ProcessId *process) {
+        (void) process_signal(process, SIGKILL);
+}
+
+static size_t kill_rest(Programs *p, const char *folder) {
+        _cleanup_(run_record_done) RunRecord record = {};
+        _cleanup_(dm_record_done) DmRecord dm = {};
+        const ProcessId *const all[] = {&record.program, &record.qemu, &record.emulator, &dm.qemu, &dm.emulator};
+        size_t n = 0;
+
+        (void) run_record_read(folder, &record);
+        (void) dm_record_read(folder, &dm);
+        for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+                if (is_alive(p, all[i])) {
+                        kill_process(p, all[i]);
+                        n++;
+                }
+        return n;
+}
+
+struct ProgramWatch {
+        int fd;
+        sd_event_source *source;
+        void (*ended)(void *userdata);
+        void *userdata;
+};
+
+static ProgramWatch *unwatch(ProgramWatch *w) {
+        if (!w)
+                return NULL;
+        sd_event_source_disable_unref(w->source);
+        safe_close(w->fd);
+        free(w);
+        return NULL;
+}
+
+static int on_end(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        ProgramWatch *w = userdata;
+
+        /* Who hears it unwatches. */
+        (void) sd_event_source_set_enabled(source, SD_EVENT_OFF);
+        w->ended(w->userdata);
+        return 0;
+}
+
+static int watch(Programs *p, const ProcessId *process, void (*ended)(void *userdata), void *userdata,
+        ProgramWatch **ret) {
+        ProgramWatch *w;
+        int r;
+
+        w = calloc(1, sizeof(*w));
+        if (!w)
+                return -ENOMEM;
+        *w = (ProgramWatch){.fd = process_open(process), .ended = ended, .userdata = userdata};
+        r = w->fd < 0 ? w->fd : sd_event_add_io(p->context, &w->source, w->fd, EPOLLIN, on_end, w);
+        if (r < 0) {
+                (void) unwatch(w);
+                return r;
+        }
+        *ret = w;
+        return 0;
+}
+
+/* The line. */
+
+static int connect_line(
+        Programs *p, const char *folder, const RunLinkHandlers *handlers, void *userdata, RunLink **ret) {
+        return run_link_open(p->context, folder, handlers, userdata, ret);
+}
+
+static const ProgramsOps ops = {
+        .has_folder = has_folder,
+        .make_folder = make_folder,
+        .remove_folder = remove_folder,
+        .each_folder = each_folder,
+        .read_record = read_record,
+        .write_record = write_record,
+        .read_order = read_order,
+        .find_holder = find_holder,
+        .is_alive = is_alive,
+        .kill = kill_process,
+        .kill_rest = kill_rest,
+        .watch = watch,
+        .unwatch = unwatch,
+        .connect = connect_line,
+        .send_stop = run_link_send_stop,
+        .disconnect = run_link_close,
+};
+
+int programs_open(Programs *p, sd_event *event, const char *runtime_dir) {
+        int r;
+
+        *p = (Programs){.ops = &ops, .folder = path_join(runtime_dir, "vm"), .context = event};
+        if (!p->folder)
+                return -ENOMEM;
+        r = mkdir_parents(p->folder, 0700);
+        return r < 0 ? log_errno(r, "Failed to make %s", p->folder) : 0;
+}
+
+void programs_close(Programs *p) {
+        free(p->folder);
+        *p = (Programs){};
+}

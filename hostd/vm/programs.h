@@ -1,0 +1,57 @@
+#pragma once
+
+/*
+ * The programs of VMs, as hostd reaches them
+ *
+ * Each has a run folder (hostd/run/run-record.h) in which it and hostd leave each other files, a process, and a line that
+ * carries its record and our stop orders. A daemon has those of its machine (programs_open()); a test or a simulator brings an
+ * implementation of its own, in which nothing is written and nothing runs.
+ *
+ * folder is that of a VM, below Programs.folder.
+ */
+
+#include "hostd/run/run-record.h"
+#include "hostd/vm/run-link.h"
+
+typedef struct Programs Programs;
+typedef struct ProgramWatch ProgramWatch;
+
+typedef void (*ProgramFolderVisitor)(const Uuid *vm, const char *folder, void *userdata);
+
+typedef struct ProgramsOps {
+        /* Run folders. Made empty when the VM is begun, else as it is. */
+        bool (*has_folder)(Programs *p, const char *folder);
+        int (*make_folder)(Programs *p, const char *folder, bool empty, const char *order);
+        int (*remove_folder)(Programs *p, const char *folder, const Uuid *token);
+        int (*each_folder)(Programs *p, ProgramFolderVisitor visitor, void *userdata);
+        int (*read_record)(Programs *p, const char *folder, RunRecord *ret); /* -ENOENT, -EBADMSG */
+        int (*write_record)(Programs *p, const char *folder, const RunRecord *record);
+        int (*read_order)(Programs *p, const char *folder, char **ret);
+
+        /* Processes. */
+        int (*find_holder)(Programs *p, const char *folder, ProcessId *ret); /* of the folder's lock; -ENOENT: none */
+        bool (*is_alive)(Programs *p, const ProcessId *process);
+        void (*kill)(Programs *p, const ProcessId *process);
+        /* Of the VM, as its folder tells, beside its program; how many were still there. */
+        size_t (*kill_rest)(Programs *p, const char *folder);
+        /* ended() is called once. -ESRCH: it is gone already. */
+        int (*watch)(Programs *p, const ProcessId *process, void (*ended)(void *userdata), void *userdata,
+                ProgramWatch **ret);
+        ProgramWatch *(*unwatch)(ProgramWatch *watch); /* NULL is fine */
+
+        /* The line. */
+        int (*connect)(Programs *p, const char *folder, const RunLinkHandlers *handlers, void *userdata,
+                RunLink **ret);
+        int (*send_stop)(RunLink *link, const Uuid *token, bool force);
+        RunLink *(*disconnect)(RunLink *link); /* NULL is fine */
+} ProgramsOps;
+
+struct Programs {
+        const ProgramsOps *ops;
+        char *folder; /* of all */
+        void *context; /* the implementation's: here the sd_event, borrowed */
+};
+
+/* Of this machine. The folder is made. Logs why it cannot. */
+int programs_open(Programs *p, sd_event *event, const char *runtime_dir);
+void programs_close(Programs *p);
