@@ -230,6 +230,19 @@ const char *text_format(char *buf, size_t size, const char *format, ...) {
         return buf;
 }
 
+int text_refuse(char **ret, int why, const char *format, ...) {
+        va_list args;
+        int n;
+
+        va_start(args, format);
+        n = vasprintf(ret, format, args);
+        va_end(args);
+        if (n >= 0)
+                return why;
+        *ret = NULL;
+        return -ENOMEM;
+}
+
 static void escape_character(StrBuf *b, const char *text, const Character *c) {
         if (c->number == '\n')
                 strbuf_add(b, "\\n");

@@ -52,6 +52,9 @@ const char *text_short(const char *text, char *buf, size_t size);
 /* As snprintf(), for sentences: what stands in buf is good and is not cut inside a character. Empty without
  * memory. */
 const char *text_format(char *buf, size_t size, const char *format, ...) _printf_(3, 4);
+
+/* A sentence in *ret (caller frees) and why, a negative errno, as the result; without memory NULL and -ENOMEM. */
+int text_refuse(char **ret, int why, const char *format, ...) _printf_(3, 4);
 const char *text_vformat(char *buf, size_t size, const char *format, va_list args) _printf_(3, 0);
 
 /* Adds the text as one line with nothing lost: newline and tab as \n and \t, each other byte that is not good

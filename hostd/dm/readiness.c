@@ -4,7 +4,6 @@
 
 #include <inttypes.h>
 #include <poll.h>
-#include <stdio.h>
 #include <time.h>
 
 #include "common/base/text.h"
@@ -27,43 +26,24 @@ static uint64_t now_us(void) {
         return (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
 }
 
-static int say(char **ret_error, char *text) {
-        *ret_error = text;
-        return text ? -EIO : -ENOMEM;
-}
-
 static int say_error_state(XenStore *xs, uint32_t domid, char **ret_error) {
         _cleanup_free_ char *code = NULL;
-        char *text;
 
         (void) xenstore_read(xs, &code, "/local/domain/%" PRIu32 "/vgpu/error-code", domid);
         /* Xenstore holds any bytes. */
-        if (text_clean_own(&code, TEXT_LINE, TEXT_NAME_MAX) < 0 ||
-                asprintf(&text, "The vgpu emulator reported an error%s%s.", code ? ", code " : "", strempty(code)) < 0)
-                text = NULL;
-        return say(ret_error, text);
+        if (text_clean_own(&code, TEXT_LINE, TEXT_NAME_MAX) < 0)
+                return -ENOMEM;
+        return text_refuse(ret_error, -EIO, "The vgpu emulator reported an error%s%s.", code ? ", code " : "", strempty(code));
 }
 
 static int say_end(Emulator *e, char **ret_error) {
         _cleanup_free_ char *how = NULL;
-        char *text;
         int status;
 
         if (emulator_read_end(e, &status) < 0)
-                return say(ret_error, strdup("The vgpu emulator exited unexpectedly."));
+                return text_refuse(ret_error, -EIO, "The vgpu emulator exited unexpectedly.");
         how = emulator_end_to_text(status);
-        if (!how || asprintf(&text, "The vgpu emulator %s.", how) < 0)
-                text = NULL;
-        return say(ret_error, text);
-}
-
-static int say_timeout(const char *state, uint64_t timeout_us, char **ret_error) {
-        char *text;
-
-        if (asprintf(&text, "The vgpu emulator was not up after %.1f seconds (state %s).",
-                    (double) timeout_us / 1e6, state ? state : "not set") < 0)
-                text = NULL;
-        return say(ret_error, text);
+        return how ? text_refuse(ret_error, -EIO, "The vgpu emulator %s.", how) : -ENOMEM;
 }
 
 /* Reads what xenstore says now; READINESS_READY, _WAIT, _ERROR. */
@@ -100,7 +80,8 @@ static int wait_loop(Emulator *e, XenStore *xs, EmulatorForm form, uint32_t domi
                         break;
                 }
                 if (now >= deadline)
-                        return say_timeout(*state, timeout_us, ret_error);
+                        return text_refuse(ret_error, -EIO, "The vgpu emulator was not up after %.1f seconds (state %s).",
+                                (double) timeout_us / 1e6, *state ? *state : "not set");
 
                 if (poll(fds, ARRAY_SIZE(fds),
                             (int) MIN_OF((deadline - now) / 1000 + 1, (uint64_t) 3600000)) < 0 &&

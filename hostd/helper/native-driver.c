@@ -3,9 +3,9 @@
  */
 
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 
+#include "common/base/text.h"
 #include "hostd/core/host-type.h"
 #include "hostd/helper/native-driver.h"
 #include "hostd/helper/pci-function.h"
@@ -61,16 +61,6 @@ bool native_driver_work(
         return any;
 }
 
-static _printf_(2, 3) int refuse(char **ret_error, const char *format, ...) {
-        va_list args;
-        int n;
-
-        va_start(args, format);
-        n = vasprintf(ret_error, format, args);
-        va_end(args);
-        return n < 0 ? -ENOMEM : -EBUSY;
-}
-
 static int take_over(const char *sysfs, const PciAddress *function, const char *driver, char **ret_error) {
         char path[PATH_MAX];
         int r;
@@ -82,7 +72,7 @@ static int take_over(const char *sysfs, const PciAddress *function, const char *
         r = kernel_write(path, PCI_TEXT(function));
         if (pci_function_has_driver(sysfs, function, driver))
                 return 0; /* whoever did it */
-        return refuse(ret_error,
+        return text_refuse(ret_error, -EBUSY,
                 "PCI function %s has no driver, and %s, which a VGPU on it needs, does not take it (%s): see the "
                 "kernel's log; where a guest left the card in disorder, a restart of the host helps.",
                 PCI_TEXT(function), driver, r < 0 ? strerror(-r) : "it gave no reason");
@@ -101,12 +91,12 @@ int native_driver_bind(const char *sysfs, const PciAddress *function, const char
         if (streq(now, driver))
                 return 0;
         if (!isempty(now))
-                return refuse(ret_error,
+                return text_refuse(ret_error, -EBUSY,
                         "PCI function %s is held by the driver %s, but a VGPU on it needs %s: keep %s from it, "
                         "and write the address to %s/drivers/%s/unbind.",
                         PCI_TEXT(function), now, driver, now, sysfs, now);
         if (!pci_driver_is_loaded(sysfs, driver))
-                return refuse(ret_error,
+                return text_refuse(ret_error, -EBUSY,
                         "PCI function %s has no driver, and %s, which a VGPU on it needs, is not loaded: load it "
                         "(modprobe %s).",
                         PCI_TEXT(function), driver, driver);

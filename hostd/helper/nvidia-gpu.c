@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/wait.h>
 
+#include "common/base/text.h"
 #include "common/daemon/log.h"
 #include "common/io/file.h"
 #include "common/io/program.h"
@@ -159,12 +160,9 @@ static int take_unbind_lock(const char *gpus, const PciAddress *function, char *
                 r = file_read_line(path, &value);
         if (r >= 0 && streq(value, "1"))
                 return 0;
-        if (asprintf(ret_error,
-                    "NVIDIA's driver does not let go of %s: something in dom0 uses it; stop what monitors or "
-                    "uses the card.",
-                    PCI_TEXT(function)) < 0)
-                return -ENOMEM;
-        return -EBUSY;
+        return text_refuse(ret_error, -EBUSY,
+                "NVIDIA's driver does not let go of %s: something in dom0 uses it; stop what monitors or uses the card.",
+                PCI_TEXT(function));
 }
 
 int nvidia_gpu_release(

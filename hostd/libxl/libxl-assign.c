@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "common/base/text.h"
 #include "common/io/file-lock.h"
 #include "common/io/file.h"
 #include "common/io/program.h"
@@ -126,21 +127,20 @@ static int find_holder(Helper *h, const PciAddress *function, uint32_t *ret) {
 
 static int leave_pciback(Helper *h, const PciAddress *function, char **ret_error) {
         uint32_t domid = 0;
-        int r, n;
+        int r;
 
         r = find_holder(h, function, &domid);
-        if (r < 0 && r != -ENOENT)
-                return r;
         if (r >= 0)
-                n = asprintf(ret_error,
+                return text_refuse(ret_error, -EBUSY,
                         "PCI function %s belongs to domain %" PRIu32 ": end that before a VGPU starts on it.",
                         PCI_TEXT(function), domid);
-        else if (unbind_pciback(h, function) < 0)
-                n = asprintf(ret_error, "PCI function %s cannot be taken from xen-pciback for a VGPU: %s.",
-                        PCI_TEXT(function), reason(h));
-        else
-                return 0;
-        return n < 0 ? -ENOMEM : -EBUSY;
+        if (r != -ENOENT)
+                return r;
+        if (unbind_pciback(h, function) < 0)
+                return text_refuse(ret_error, -EBUSY,
+                        "PCI function %s cannot be taken from xen-pciback for a VGPU: %s.", PCI_TEXT(function),
+                        reason(h));
+        return 0;
 }
 
 int assign_leave_pciback(const PciAddress *function, char **ret_error) {

@@ -9,6 +9,7 @@
 
 #include "common/base/parse.h"
 #include "common/base/strlist.h"
+#include "common/base/text.h"
 #include "common/base/words.h"
 #include "hostd/run/program.h"
 
@@ -164,22 +165,18 @@ static int parse_argument(const char *argument, DomainProgram *p) {
         return -EINVAL;
 }
 
-static int fail(char **ret_error, const char *what, const char *argument) {
-        return asprintf(ret_error, "%s %s.", what, argument) < 0 ? -ENOMEM : -EINVAL;
-}
-
 int domain_program_parse_argv(char **argv, DomainProgram *ret, char **ret_error) {
         DomainProgram p = { .program = argv[0] };
         const char *missing;
 
         for (char **argument = argv + 1; *argument; argument++)
                 if (parse_argument(*argument, &p) < 0)
-                        return fail(ret_error, "Cannot use the argument", *argument);
+                        return text_refuse(ret_error, -EINVAL, "Cannot use the argument %s.", *argument);
 
         set_defaults(&p);
         missing = find_missing(&p);
         if (missing)
-                return fail(ret_error, "Missing argument", missing);
+                return text_refuse(ret_error, -EINVAL, "Missing argument %s.", missing);
 
         *ret = p;
         return 0;

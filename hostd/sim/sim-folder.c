@@ -10,6 +10,7 @@
 #include "common/io/file-lock.h"
 #include "common/io/file.h"
 #include "common/base/parse.h"
+#include "common/base/text.h"
 #include "hostd/run/json-file.h"
 #include "hostd/sim/sim-folder.h"
 #include "protocol/vm-record.h"
@@ -134,12 +135,9 @@ int sim_check_memory(const char *dir, struct json_object *config, char **ret_err
         if (r < 0 || (used <= all && need <= all - used))
                 return r;
 
-        if (asprintf(ret_error,
-                    "The VM needs %s of memory, but the host has only %s free: stop other VMs, or give it "
-                    "less.",
-                    SIZE_TEXT(need), SIZE_TEXT(used <= all ? all - used : 0)) < 0)
-                return -ENOMEM;
-        return -ENOSPC;
+        return text_refuse(ret_error, -ENOSPC,
+                "The VM needs %s of memory, but the host has only %s free: stop other VMs, or give it less.",
+                SIZE_TEXT(need), SIZE_TEXT(used <= all ? all - used : 0));
 }
 
 static int lock_host(const char *dir, int *ret) {
