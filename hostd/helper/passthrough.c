@@ -12,23 +12,19 @@
 #define NOTE_SIZE_MAX 16384
 #define TIMEOUT (60 * UINT64_C(1000000))
 
-static int read_note(const char *path, char ***ret) {
-        _cleanup_json_ struct json_object *o = NULL;
-        JsonReader reader = {};
-        int r;
+typedef struct Note {
+        char **taken;
+} Note;
 
-        r = json_file_read(&reader, path, NOTE_SIZE_MAX, &o);
-        if (r >= 0)
-                r = json_get_strv(&reader, o, "taken", ret);
-        return r == -EINVAL ? -EBADMSG : r;
+static const RecordField note_fields[] = { FIELD(Note, taken, REQUIRED, STRV) };
+static const RecordTable note_table = RECORD_TABLE(Note, note_fields);
+
+static void note_done(Note *n) {
+        record_done(&note_table, n);
 }
 
-static int write_note(const char *path, char *const *taken) {
-        _cleanup_json_ struct json_object *o = json_object_new_object();
-        int r;
-
-        r = o ? json_add_strv(o, "taken", (const char *const *) taken) : -ENOMEM;
-        return r < 0 ? r : json_file_write(path, o, 0600);
+static int read_note(const char *path, Note *ret) {
+        return json_file_read_record(&(JsonReader){}, path, NOTE_SIZE_MAX, &note_table, ret);
 }
 
 static bool contains(char *const *list, const char *text) {
@@ -42,7 +38,7 @@ static bool contains(char *const *list, const char *text) {
 
 int passthrough_take(
         const char *sysfs, const char *folder, const PciAddress *functions, size_t n, HelperWork *ret) {
-        _cleanup_(strv_freep) char **noted = NULL;
+        _cleanup_(note_done) Note noted = {};
         _cleanup_free_ char *note = path_join(folder, NOTE);
         StrList *list = &ret->arguments;
         size_t first;
@@ -62,13 +58,13 @@ int passthrough_take(
         for (size_t i = 0; i < n; i++) {
                 const char *address = PCI_TEXT(&functions[i]);
 
-                if ((contains(noted, address) || !pci_function_has_driver(sysfs, &functions[i], "pciback")) &&
+                if ((contains(noted.taken, address) || !pci_function_has_driver(sysfs, &functions[i], "pciback")) &&
                         !strlist_contains(list, address))
                         strlist_add(list, address);
         }
         r = list->error;
         if (r >= 0 && list->n > first)
-                r = write_note(note, list->items + first);
+                r = json_file_write_record(note, &note_table, &(Note){ list->items + first }, 0600);
         if (r < 0)
                 helper_work_done(ret);
         return r;
@@ -77,7 +73,7 @@ int passthrough_take(
 /* 2. All of it is given back. */
 
 int passthrough_give_back(const char *folder, HelperWork *ret) {
-        _cleanup_(strv_freep) char **noted = NULL;
+        _cleanup_(note_done) Note noted = {};
         _cleanup_free_ char *note = path_join(folder, NOTE);
         int r;
 
@@ -90,7 +86,7 @@ int passthrough_give_back(const char *folder, HelperWork *ret) {
         };
         strlist_add(&ret->arguments, PASSTHROUGH_GIVE_BACK);
         strlist_add(&ret->arguments, folder);
-        for (char **address = noted; *address; address++)
+        for (char **address = noted.taken; *address; address++)
                 strlist_add(&ret->arguments, *address);
         return 0;
 }

@@ -33,9 +33,29 @@
 /* With those that wait before us, each of which ends within its own time. */
 #define PATIENCE (600 * UINT64_C(1000000))
 
+/* How a PGPU is divided; num_vfs 0: not by us since the host is up. */
 typedef struct Division {
-        uint32_t num_vfs, vf_fb_mib; /* 0: not divided by us since the host is up */
+        uint32_t num_vfs, vf_fb_mib;
 } Division;
+
+static const RecordField division_fields[] = {
+        FIELD(Division, num_vfs, REQUIRED, U32),
+        FIELD(Division, vf_fb_mib, REQUIRED, U32),
+};
+
+static const RecordTable division_table = RECORD_TABLE(Division, division_fields);
+
+/* The function that a VM has. */
+typedef struct Note {
+        PciAddress physical, virtual;
+} Note;
+
+static const RecordField note_fields[] = {
+        FIELD(Note, physical, REQUIRED, PCI_TEXT),
+        FIELD(Note, virtual, REQUIRED, PCI_TEXT),
+};
+
+static const RecordTable note_table = RECORD_TABLE(Note, note_fields);
 
 typedef struct Choice {
         const VirtualFunctionWish *wish;
@@ -68,32 +88,19 @@ static _printf_(1, 2) int fail(const char *format, ...) {
 
 /* 1. The lock. */
 
-static int find_runtime(Choice *c) {
-        char *vm_dir = strdup(c->wish->folder);
-
-        if (!vm_dir)
-                return -ENOMEM;
-        c->runtime = strdup(dirname(dirname(vm_dir)));
-        free(vm_dir);
-        return c->runtime ? 0 : -ENOMEM;
-}
-
 static int lock(Choice *c) {
-        _cleanup_free_ char *folder = NULL, *path = NULL;
+        _cleanup_free_ char *vm = strdup(c->wish->folder), *folder = NULL, *path = NULL;
         int r;
 
-        r = find_runtime(c);
-        if (r < 0)
-                return r;
-        folder = path_join(c->runtime, "mxgpu");
+        c->runtime = vm ? strdup(dirname(dirname(vm))) : NULL;
+        folder = c->runtime ? path_join(c->runtime, "mxgpu") : NULL;
         path = folder ? path_join(folder, "lock") : NULL;
         c->division = path ? path_join(folder, PCI_TEXT(&c->wish->physical)) : NULL;
         if (!c->division)
                 return -ENOMEM;
         r = mkdir_parents(folder, 0700);
-        if (r < 0)
-                return r;
-        r = file_lock(path, &c->lock);
+        if (r >= 0)
+                r = file_lock(path, &c->lock);
         /* Not closed when gimtool is executed: it holds the lock too. */
         return r >= 0 && fcntl(c->lock, F_SETFD, 0) < 0 ? -errno : r;
 }
@@ -128,18 +135,12 @@ static int list_functions(Choice *c) {
 
 /* … those that VMs have, */
 
-static int read_note(const char *folder, PciAddress *ret_physical, PciAddress *ret_virtual) {
-        _cleanup_json_ struct json_object *o = NULL;
+/* Whether the VM of that folder has a function of the PGPU. */
+static bool has_function(const Choice *c, const char *folder, Note *ret) {
         _cleanup_free_ char *path = path_join(folder, NOTE);
-        JsonReader reader = {};
-        int r;
 
-        r = path ? json_file_read(&reader, path, NOTE_SIZE_MAX, &o) : -ENOMEM;
-        if (r >= 0)
-                r = json_get_pci_text(&reader, o, "physical", ret_physical);
-        if (r >= 0)
-                r = json_get_pci_text(&reader, o, "virtual", ret_virtual);
-        return r;
+        return path && json_file_read_record(&(JsonReader){}, path, NOTE_SIZE_MAX, &note_table, ret) >= 0 &&
+               pci_address_compare(&ret->physical, &c->wish->physical) == 0;
 }
 
 static bool is_over(const char *folder) {
@@ -158,14 +159,13 @@ static int list_taken(Choice *c) {
                 return vm_dir ? -errno : -ENOMEM;
         while ((entry = readdir(d)) && c->n_taken < FUNCTIONS_MAX) {
                 _cleanup_free_ char *folder = path_join(vm_dir, entry->d_name);
-                PciAddress physical, own;
+                Note note;
                 Uuid vm;
 
                 if (!folder || uuid_from_string(entry->d_name, &vm) < 0 || streq(folder, c->wish->folder) ||
-                        read_note(folder, &physical, &own) < 0 ||
-                        pci_address_compare(&physical, &c->wish->physical) != 0 || is_over(folder))
+                        !has_function(c, folder, &note) || is_over(folder))
                         continue;
-                c->taken[c->n_taken++] = own;
+                c->taken[c->n_taken++] = note.virtual;
                 c->taker = vm;
         }
         closedir(d);
@@ -175,25 +175,11 @@ static int list_taken(Choice *c) {
 /* … and how we divided it. */
 
 static Division read_division(const Choice *c) {
-        _cleanup_json_ struct json_object *o = NULL;
-        JsonReader reader = {};
-        Division d = {};
+        Division d;
 
-        if (json_file_read(&reader, c->division, NOTE_SIZE_MAX, &o) < 0 ||
-                json_get_u32(&reader, o, "num_vfs", &d.num_vfs) < 0 ||
-                json_get_u32(&reader, o, "vf_fb_mib", &d.vf_fb_mib) < 0)
-                return (Division){};
+        /* What cannot be read is cleared. */
+        (void) json_file_read_record(&(JsonReader){}, c->division, NOTE_SIZE_MAX, &division_table, &d);
         return d;
-}
-
-static int write_division(const Choice *c) {
-        _cleanup_json_ struct json_object *o = json_object_new_object();
-        int r;
-
-        r = o ? json_add_u64(o, "num_vfs", c->wish->num_vfs) : -ENOMEM;
-        if (r >= 0)
-                r = json_add_u64(o, "vf_fb_mib", c->wish->vf_fb_mib);
-        return r < 0 ? r : json_file_write(c->division, o, 0600);
 }
 
 /* 3. gimtool. */
@@ -241,7 +227,7 @@ static int await_functions(Choice *c) {
 
 static int divide(Choice *c) {
         const VirtualFunctionWish *w = c->wish;
-        Division d = read_division(c);
+        const Division d = read_division(c), wanted = { w->num_vfs, w->vf_fb_mib };
         int r;
 
         if (d.num_vfs == w->num_vfs && d.vf_fb_mib == w->vf_fb_mib && c->n_functions >= d.num_vfs)
@@ -257,7 +243,7 @@ static int divide(Choice *c) {
         r = run_gimtool(w);
         if (r >= 0)
                 r = await_functions(c);
-        return r < 0 ? r : write_division(c);
+        return r < 0 ? r : json_file_write_record(c->division, &division_table, &wanted, 0600);
 }
 
 /* 4. A function that nobody has. */
@@ -278,12 +264,11 @@ static bool is_held_by_others(const char *sysfs, const PciAddress *function) {
 }
 
 static int choose(const Choice *c, PciAddress *ret) {
-        PciAddress physical, own;
+        Note own;
 
-        if (read_note(c->wish->folder, &physical, &own) >= 0 &&
-                pci_address_compare(&physical, &c->wish->physical) == 0 &&
-                contains(c->functions, c->n_functions, &own) && !contains(c->taken, c->n_taken, &own)) {
-                *ret = own;
+        if (has_function(c, c->wish->folder, &own) && contains(c->functions, c->n_functions, &own.virtual) &&
+                !contains(c->taken, c->n_taken, &own.virtual)) {
+                *ret = own.virtual;
                 return 0;
         }
         for (size_t i = 0; i < c->n_functions; i++)
@@ -298,16 +283,10 @@ static int choose(const Choice *c, PciAddress *ret) {
 }
 
 static int write_note(const Choice *c, const PciAddress *function) {
-        _cleanup_json_ struct json_object *o = json_object_new_object();
         _cleanup_free_ char *path = path_join(c->wish->folder, NOTE);
-        int r;
+        const Note note = { c->wish->physical, *function };
 
-        if (!o || !path)
-                return -ENOMEM;
-        r = json_add_string(o, "physical", PCI_TEXT(&c->wish->physical));
-        if (r >= 0)
-                r = json_add_string(o, "virtual", PCI_TEXT(function));
-        return r < 0 ? r : json_file_write(path, o, 0600);
+        return path ? json_file_write_record(path, &note_table, &note, 0600) : -ENOMEM;
 }
 
 static int work(const VirtualFunctionWish *wish) {
