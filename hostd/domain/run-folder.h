@@ -3,14 +3,18 @@
 /*
  * The run folder of a VM and its socket, as the VM's machine uses them
  *
- * The files are those of hostd/run/run-record.h. Behind ops, so that a test can be the folder, and whoever listens.
+ * The files are those of hostd/run/run-record.h. On the socket each client gets the run record on connecting and after each
+ * change, and may send stop orders. A client that does not read, or sends what is no order, is dropped; the others and the
+ * VM do not notice. All of it behind ops, so that a test can be the folder, and whoever listens.
  */
 
-#include "hostd/domain/control.h"
+#include <systemd/sd-event.h>
+
 #include "hostd/run/run-record.h"
 
 typedef struct RunFolder RunFolder;
 typedef void (*DmChanged)(void *userdata);
+typedef void (*StopOrdered)(const Uuid *token, bool force, void *userdata);
 
 typedef struct RunFolderOps {
         int (*read_order)(RunFolder *f, JsonReader *r, StartOrder *ret); /* as run_order_read() */
@@ -23,7 +27,7 @@ typedef struct RunFolderOps {
         void (*unwatch_dm)(RunFolder *f);
 
         /* Stop orders are heard from now on, and records told. */
-        int (*listen)(RunFolder *f, ControlStop stop, void *userdata);
+        int (*listen)(RunFolder *f, StopOrdered stop, void *userdata);
         void (*tell)(RunFolder *f, const RunRecord *record);
 } RunFolderOps;
 

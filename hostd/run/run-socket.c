@@ -63,6 +63,26 @@ int run_socket_connect(const char *folder, int *ret) {
         return 0;
 }
 
+int run_socket_parse_stop(JsonReader *r, const char *line, StopCommand *ret) {
+        _cleanup_json_ struct json_object *o = NULL;
+        StopCommand c = {};
+        const char *command;
+        int e;
+
+        e = json_parse_cleaned(r, line, strlen(line), &o);
+        if (e >= 0)
+                e = json_get_string(r, o, "command", &command);
+        if (e >= 0 && !streq(command, "stop"))
+                e = json_fail(r, "command", "is '%s'; 'stop' is the only one", command);
+        if (e >= 0)
+                e = json_opt_uuid(r, o, "token", &c.token);
+        if (e >= 0)
+                e = json_opt_bool(r, o, "force", &c.force);
+        if (e >= 0)
+                *ret = c;
+        return e;
+}
+
 int run_socket_send_stop(int fd, const Uuid *token, bool force) {
         char line[128];
         int n;

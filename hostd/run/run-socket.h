@@ -7,15 +7,22 @@
  * ends at 107 bytes and a run folder may be longer, so both sides go through a descriptor of the folder.
  */
 
-#include "common/base/macros.h"
-#include "common/base/uuid.h"
+#include "common/json/json-get.h"
 
 #define RUN_SOCKET_LINE_MAX 16384
 
 int run_socket_listen(const char *folder, int *ret);  /* replaces the socket of an instance that died */
 int run_socket_connect(const char *folder, int *ret); /* -ENOENT, -ECONNREFUSED: nobody listens */
 
-/* {"command":"stop",…} as one line; waits for nothing. -EPIPE when the program is gone, -EAGAIN when it does
+typedef struct StopCommand {
+        Uuid token; /* of the order; null: none came with it */
+        bool force;
+} StopCommand;
+
+/* {"command":"stop","token":"<uuid>","force":false}; -EINVAL with a sentence in the reader. */
+int run_socket_parse_stop(JsonReader *r, const char *line, StopCommand *ret);
+
+/* The same as one line; waits for nothing. -EPIPE when the program is gone, -EAGAIN when it does
  * not read. */
 int run_socket_send_stop(int fd, const Uuid *token, bool force);
 

@@ -342,7 +342,7 @@ static void unwatch_dm(RunFolder *f) {
         folder_of(f)->dm_changed = NULL;
 }
 
-static int listen_in(RunFolder *f, ControlStop stop, void *userdata) {
+static int listen_in(RunFolder *f, StopOrdered stop, void *userdata) {
         folder_of(f)->stop = stop;
         folder_of(f)->stop_userdata = userdata;
         return 0;

@@ -66,7 +66,7 @@ typedef struct Stage {
         bool dm_known;
         DmChanged dm_changed;
         void *dm_userdata;
-        ControlStop stop;
+        StopOrdered stop;
         void *stop_userdata;
         unsigned n_told;
 } Stage;
