@@ -86,10 +86,11 @@ static void parts_done(Parts *p) {
 }
 
 static int open_hypervisor(const DomainProgram *p, Parts *parts) {
+        sd_event *event = parts->event;
         int r;
 
-        r = streq(p->hypervisor, "libxl") ? libxl_hypervisor_new(parts->event, p->folder, &parts->hypervisor)
-                                          : sim_hypervisor_new(parts->event, p->sim_dir, p->dm, &parts->hypervisor);
+        r = streq(p->hypervisor, "libxl") ? libxl_hypervisor_new(event, parts->loop, p->folder, &parts->hypervisor)
+                                          : sim_hypervisor_new(event, parts->loop, p->sim_dir, p->dm, &parts->hypervisor);
         return r < 0 ? log_errno(r, "Cannot reach the hypervisor (%s) and its xenstore", p->hypervisor) : 0;
 }
 
@@ -98,9 +99,7 @@ static int make_domain(const DomainProgram *p, Parts *parts) {
         int r;
 
         parts->processes = event_processes(parts->event);
-        r = event_loop_new(parts->event, &parts->loop);
-        if (r >= 0)
-                r = event_folder_new(parts->event, p->folder, &parts->folder);
+        r = event_folder_new(parts->event, p->folder, &parts->folder);
         if (r >= 0)
                 r = process_id_of(getpid(), &world.self);
         if (r < 0)
@@ -125,6 +124,8 @@ static int run(const DomainProgram *p) {
         int r;
 
         r = sd_event_new(&parts.event);
+        if (r >= 0)
+                r = event_loop_new(parts.event, &parts.loop);
         if (r < 0)
                 return log_errno(r, "Cannot set up the process");
         r = open_hypervisor(p, &parts);

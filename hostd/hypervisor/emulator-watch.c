@@ -8,21 +8,22 @@
 #include "hostd/hypervisor/emulator-watch.h"
 #include "hostd/run/xenstore.h"
 
-struct EmulatorWatch {
+typedef struct EmulatorWatch {
         XenStore *xs;
         uint32_t domid;
         sd_event_source *source;
         EmulatorChanged changed;
         void *userdata;
-};
+} EmulatorWatch;
 
-EmulatorWatch *emulator_watch_free(EmulatorWatch *w) {
+void hypervisor_unwatch_emulator(Hypervisor *h) {
+        EmulatorWatch *w = take_ptr(h->emulator);
+
         if (!w)
-                return NULL;
+                return;
         sd_event_source_disable_unref(w->source);
         (void) xenstore_close(w->xs);
         free(w);
-        return NULL;
 }
 
 static int on_changed(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
@@ -38,25 +39,23 @@ static int on_changed(sd_event_source *source, int fd, uint32_t revents, void *u
         return 0;
 }
 
-int emulator_watch_new(
-        sd_event *event, uint32_t domid, EmulatorChanged changed, void *userdata, EmulatorWatch **ret) {
-        _cleanup_(emulator_watch_freep) EmulatorWatch *w = calloc(1, sizeof(*w));
+int hypervisor_watch_emulator(Hypervisor *h, EmulatorChanged changed, void *userdata) {
+        EmulatorWatch *w = calloc(1, sizeof(*w));
         int r;
 
         if (!w)
                 return -ENOMEM;
-        w->domid = domid;
-        w->changed = changed;
-        w->userdata = userdata;
+        *w = (EmulatorWatch){ .domid = h->ops->domid(h), .changed = changed, .userdata = userdata };
+        hypervisor_unwatch_emulator(h);
+        h->emulator = w;
 
         /* A watch fires once at once: a state that is there already is seen too. */
         r = xenstore_open(&w->xs);
         if (r >= 0)
-                r = xenstore_watch(w->xs, "/local/domain/%" PRIu32 "/vgpu/state", domid);
+                r = xenstore_watch(w->xs, "/local/domain/%" PRIu32 "/vgpu/state", w->domid);
         if (r >= 0)
-                r = sd_event_add_io(event, &w->source, xenstore_fd(w->xs), EPOLLIN, on_changed, w);
+                r = sd_event_add_io(h->event, &w->source, xenstore_fd(w->xs), EPOLLIN, on_changed, w);
         if (r < 0)
-                return r;
-        *ret = take_ptr(w);
-        return 0;
+                hypervisor_unwatch_emulator(h);
+        return r;
 }

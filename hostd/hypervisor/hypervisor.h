@@ -14,6 +14,7 @@
 #include <systemd/sd-event.h>
 
 #include "common/io/pidfd.h"
+#include "common/base/loop.h"
 #include "common/base/uuid.h"
 
 typedef enum GuestState {
@@ -79,6 +80,9 @@ typedef struct HypervisorOps {
 /* The first member of each implementation. */
 struct Hypervisor {
         const HypervisorOps *ops;
+        sd_event *event; /* both borrowed */
+        Loop *loop;
+        struct EmulatorWatch *emulator; /* hostd/hypervisor/emulator-watch.h */
 };
 
 static inline _unused_ Hypervisor *hypervisor_free(Hypervisor *h) {

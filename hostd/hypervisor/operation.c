@@ -4,16 +4,13 @@
 
 #include "hostd/hypervisor/operation.h"
 
-static int on_deferred(sd_event_source *source, void *userdata) {
+static void tell(void *userdata) {
         Operation *o = userdata;
         _cleanup_free_ char *error = take_ptr(o->error);
-        HypervisorDone done = o->done;
 
-        o->deferred = sd_event_source_disable_unref(o->deferred);
         o->running = false;
-        if (done)
-                done(o->result, strempty(error), o->userdata);
-        return 0;
+        if (o->done)
+                o->done(o->result, strempty(error), o->userdata);
 }
 
 void operation_begin(Operation *o, HypervisorDone done, void *userdata) {
@@ -22,21 +19,25 @@ void operation_begin(Operation *o, HypervisorDone done, void *userdata) {
         o->userdata = userdata;
 }
 
-void operation_end(Operation *o, int result, char *error) {
+void operation_end(Operation *o, Loop *loop, int result, char *error) {
         int r;
 
         free(o->error);
         o->error = error;
         o->result = result;
-        o->deferred = sd_event_source_disable_unref(o->deferred);
-        r = sd_event_add_defer(o->event, &o->deferred, on_deferred, o);
+        r = loop_call_soon(loop, &o->soon, tell, o);
         if (r < 0)
-                (void) sd_event_exit(o->event, r);
+                loop_exit(loop, r);
 }
 
 void operation_forget(Operation *o) {
-        o->deferred = sd_event_source_disable_unref(o->deferred);
+        loop_timer_stop(o->soon);
         o->error = (free(o->error), NULL);
-        o->done = NULL;
+        o->done = NULL; /* also where its end is still to be told */
         o->running = false;
+}
+
+void operation_done(Operation *o) {
+        operation_forget(o);
+        o->soon = loop_timer_free(o->soon);
 }

@@ -3,22 +3,22 @@
 /*
  * A long operation of a hypervisor: begun once, its end told once, from the loop
  *
- * So done() is never called from inside the call that began it. Zero-initialised but for the loop is ready for use.
+ * So done() is never called from inside the call that began it. Zero-initialised is ready for use.
  */
 
 #include "hostd/hypervisor/hypervisor.h"
 
 typedef struct Operation {
-        sd_event *event; /* borrowed */
         bool running;
         HypervisorDone done;
         void *userdata;
-        sd_event_source *deferred;
+        LoopTimer *soon;
         int result;
         char *error;
 } Operation;
 
 void operation_begin(Operation *o, HypervisorDone done, void *userdata);
 /* result: 0 or a negative errno; takes the sentence over. */
-void operation_end(Operation *o, int result, char *error);
+void operation_end(Operation *o, Loop *loop, int result, char *error);
 void operation_forget(Operation *o); /* whoever waited does not want to know any more */
+void operation_done(Operation *o);

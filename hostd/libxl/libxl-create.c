@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "common/base/text.h"
 #include "common/daemon/log.h"
 #include "common/io/file-lock.h"
 #include "hostd/helper/pci-function.h"
@@ -22,15 +23,6 @@
 
 /* 1. Is there memory for it? */
 
-static int say_memory(uint64_t need, uint64_t there, char **ret) {
-        if (asprintf(ret,
-                    "The domain needs %" PRIu64 " MiB, of which %" PRIu64
-                    " MiB are free: end another VM, or give dom0 less memory.",
-                    need / KIB_PER_MIB, there / KIB_PER_MIB) < 0)
-                return -ENOMEM;
-        return -ENOSPC;
-}
-
 static int look_for_memory(LibxlHypervisor *h, libxl_domain_config *c, char **ret_error) {
         uint64_t need = 0, there = 0;
         int rc;
@@ -41,7 +33,12 @@ static int look_for_memory(LibxlHypervisor *h, libxl_domain_config *c, char **re
                 rc = libxl_get_free_memory(h->loop.ctx, &there);
         if (rc)
                 return libxl_error_to_errno(rc);
-        return need > there ? say_memory(need, there, ret_error) : 0;
+        if (need <= there)
+                return 0;
+        return text_refuse(ret_error, -ENOSPC,
+                "The domain needs %" PRIu64 " MiB, of which %" PRIu64
+                " MiB are free: end another VM, or give dom0 less memory.",
+                need / KIB_PER_MIB, there / KIB_PER_MIB);
 }
 
 int libxl_op_check_memory(Hypervisor *hypervisor, struct json_object *config, char **ret_error) {
@@ -68,7 +65,7 @@ void libxl_drop_config(LibxlHypervisor *h) {
 static void end_create(LibxlHypervisor *h, int result, char *error) {
         h->building = false;
         libxl_drop_config(h);
-        operation_end(&h->operation, result, error);
+        operation_end(&h->operation, h->hypervisor.loop, result, error);
 }
 
 static void build(LibxlHypervisor *h);
@@ -205,16 +202,14 @@ static void build_named(LibxlHypervisor *h) {
         }
 }
 
-static int on_naming_retry(sd_event_source *source, uint64_t usec, void *userdata) {
+static void on_naming_retry(void *userdata) {
         build(userdata);
-        return 0;
 }
 
 static int build_later(LibxlHypervisor *h) {
         if (h->naming_tries++ >= NAMING_TRIES)
                 return -ETIMEDOUT;
-        return sd_event_add_time_relative(
-                h->loop.event, &h->naming, CLOCK_MONOTONIC, NAMING_PAUSE, 0, on_naming_retry, h);
+        return loop_call_in(h->hypervisor.loop, &h->naming, NAMING_PAUSE, on_naming_retry, h);
 }
 
 /* libxl looks whether a name is free, then takes it: of two that do so at once both would have it. Others hold the
@@ -222,11 +217,10 @@ static int build_later(LibxlHypervisor *h) {
 static void build(LibxlHypervisor *h) {
         int lock = -1, r;
 
-        h->naming = sd_event_source_disable_unref(h->naming);
         r = file_lock_try(h->names_lock, &lock);
         if (r == -EBUSY)
                 r = build_later(h);
-        if (h->naming)
+        if (loop_timer_is_armed(h->naming))
                 return;
         if (r < 0)
                 (void) log_errno(r, "Cannot lock %s, ignoring", h->names_lock);
@@ -241,11 +235,9 @@ void libxl_op_cancel_create(Hypervisor *hypervisor) {
         libxl_asyncop_how how = how_to_build(h);
         ProcessId id;
 
-        if (h->passthrough) {
+        if (h->passthrough || loop_timer_is_armed(h->naming)) {
                 h->passthrough = helper_process_free(h->passthrough);
-                end_create(h, -ECANCELED, strdup("The start was cancelled."));
-        } else if (h->naming) {
-                h->naming = sd_event_source_disable_unref(h->naming);
+                loop_timer_stop(h->naming);
                 end_create(h, -ECANCELED, strdup("The start was cancelled."));
         } else if (h->building) {
                 (void) libxl_ao_abort(h->loop.ctx, &how);

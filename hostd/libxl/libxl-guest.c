@@ -144,7 +144,7 @@ static void on_unpaused(libxl_ctx *ctx, int rc, void *userdata) {
         LibxlHypervisor *h = userdata;
 
         h->in_air--;
-        operation_end(&h->unpausing, libxl_error_to_errno(rc),
+        operation_end(&h->unpausing, h->hypervisor.loop, libxl_error_to_errno(rc),
                 rc ? libxl_say(h, "The domain could not be unpaused", rc) : NULL);
 }
 
@@ -164,7 +164,7 @@ int libxl_op_unpause(Hypervisor *hypervisor, HypervisorDone done, void *userdata
 
         /* An instance before us died between doing it and saying so. Xen refuses it a second time. */
         if (state != GUEST_PAUSED && state != GUEST_GONE) {
-                operation_end(&h->unpausing, 0, NULL);
+                operation_end(&h->unpausing, h->hypervisor.loop, 0, NULL);
                 return 0;
         }
         h->in_air++;
@@ -178,7 +178,8 @@ int libxl_op_unpause(Hypervisor *hypervisor, HypervisorDone done, void *userdata
 
 /* 2. Watched. */
 
-static void tell_state(LibxlHypervisor *h) {
+static void tell_state(void *userdata) {
+        LibxlHypervisor *h = userdata;
         GuestState state = _GUEST_STATE_INVALID;
         int r;
 
@@ -186,7 +187,7 @@ static void tell_state(LibxlHypervisor *h) {
         if (r < 0) {
                 /* An event comes once: whoever is started anew asks again. */
                 (void) log_errno(r, "Cannot ask for the state of domain %" PRIu32 ", leaving", h->domid);
-                (void) sd_event_exit(h->loop.event, r);
+                loop_exit(h->hypervisor.loop, r);
                 return;
         }
         if (state == h->last)
@@ -195,26 +196,16 @@ static void tell_state(LibxlHypervisor *h) {
         h->changed(state, h->changed_userdata);
 }
 
-static int on_look(sd_event_source *source, void *userdata) {
-        tell_state(userdata);
-        return 0;
-}
-
-static void look_soon(LibxlHypervisor *h) {
-        int r;
-
-        if (!h->look)
-                return;
-        r = sd_event_source_set_enabled(h->look, SD_EVENT_ONESHOT);
-        if (r < 0)
-                (void) sd_event_exit(h->loop.event, r);
-}
 
 static void on_event(void *userdata, libxl_event *event) {
         LibxlHypervisor *h = userdata;
 
-        if (event->domid == h->domid)
-                look_soon(h);
+        int r = 0;
+
+        if (event->domid == h->domid && h->changed)
+                r = loop_call_soon(h->hypervisor.loop, &h->look, tell_state, h);
+        if (r < 0)
+                loop_exit(h->hypervisor.loop, r);
         libxl_event_free(h->loop.ctx, event);
 }
 
@@ -223,7 +214,7 @@ static void on_disaster(void *userdata, libxl_event_type type, const char *messa
         LibxlHypervisor *h = userdata;
 
         log_error("libxl cannot go on: %s (%s). Leaving, to be started anew.", message, strerror(errnoval));
-        (void) sd_event_exit(h->loop.event, errnoval > 0 ? -errnoval : -EIO);
+        loop_exit(h->hypervisor.loop, errnoval > 0 ? -errnoval : -EIO);
 }
 
 void libxl_guest_attach(LibxlHypervisor *h) {
@@ -242,7 +233,8 @@ void libxl_op_unwatch(Hypervisor *hypervisor) {
         if (h->death)
                 libxl_evdisable_domain_death(h->loop.ctx, h->death);
         h->death = NULL;
-        h->look = sd_event_source_disable_unref(h->look);
+        h->changed = NULL;
+        loop_timer_stop(h->look);
 }
 
 int libxl_op_watch(Hypervisor *hypervisor, GuestChanged changed, void *userdata) {
@@ -253,24 +245,10 @@ int libxl_op_watch(Hypervisor *hypervisor, GuestChanged changed, void *userdata)
         h->changed = changed;
         h->changed_userdata = userdata;
         h->last = _GUEST_STATE_INVALID;
-        /* Enabled as it is made: the first look. */
-        r = sd_event_add_defer(h->loop.event, &h->look, on_look, h);
+        r = loop_call_soon(h->hypervisor.loop, &h->look, tell_state, h);
         if (r < 0)
                 return r;
         return libxl_error_to_errno(libxl_evenable_domain_death(h->loop.ctx, h->domid, 0, &h->death));
-}
-
-void libxl_op_unwatch_emulator(Hypervisor *hypervisor) {
-        LibxlHypervisor *h = libxl_of(hypervisor);
-
-        h->emulator = emulator_watch_free(h->emulator);
-}
-
-int libxl_op_watch_emulator(Hypervisor *hypervisor, EmulatorChanged changed, void *userdata) {
-        LibxlHypervisor *h = libxl_of(hypervisor);
-
-        libxl_op_unwatch_emulator(hypervisor);
-        return emulator_watch_new(h->loop.event, libxl_op_domid(hypervisor), changed, userdata, &h->emulator);
 }
 
 /* 3. Asked to leave: through the drivers that know Xen, or else by its power button. */

@@ -14,6 +14,7 @@
 
 #include "common/daemon/log.h"
 #include "common/io/file.h"
+#include "hostd/hypervisor/emulator-watch.h"
 #include "hostd/libxl/libxl-hypervisor.h"
 #include "hostd/libxl/libxl-private.h"
 
@@ -30,7 +31,7 @@ static void on_destroyed(libxl_ctx *ctx, int rc, void *userdata) {
 
         h->in_air--;
         if (rc && rc != ERROR_DOMAIN_NOTFOUND)
-                operation_end(&h->operation, libxl_error_to_errno(rc),
+                operation_end(&h->operation, h->hypervisor.loop, libxl_error_to_errno(rc),
                         libxl_say(h, "The domain could not be destroyed", rc));
         else
                 end_device_model(h);
@@ -99,7 +100,7 @@ static void on_device_model_ended(int status, void *userdata) {
 
         h->device_model_end = process_watch_free(h->device_model_end);
         libxl_sweep(h);
-        operation_end(&h->operation, 0, NULL);
+        operation_end(&h->operation, h->hypervisor.loop, 0, NULL);
 }
 
 static void end_device_model(LibxlHypervisor *h) {
@@ -117,7 +118,7 @@ static void end_device_model(LibxlHypervisor *h) {
         if (r != -ESRCH)
                 (void) log_errno(r, "Cannot end the device model, ignoring");
         libxl_sweep(h);
-        operation_end(&h->operation, 0, NULL);
+        operation_end(&h->operation, h->hypervisor.loop, 0, NULL);
 }
 
 /* 3. give back: the functions that were taken for it. */
@@ -128,7 +129,7 @@ static void on_given_back(int result, const char *error, void *userdata) {
         h->passthrough = helper_process_free(h->passthrough);
         if (result >= 0)
                 passthrough_forget(h->folder);
-        operation_end(&h->operation, result, strdup(error));
+        operation_end(&h->operation, h->hypervisor.loop, result, strdup(error));
 }
 
 static int give_back(Hypervisor *hypervisor, HypervisorDone done, void *userdata) {
@@ -147,7 +148,7 @@ static int give_back(Hypervisor *hypervisor, HypervisorDone done, void *userdata
                 return r;
         operation_begin(&h->operation, done, userdata);
         if (r == -ENOENT)
-                operation_end(&h->operation, 0, NULL);
+                operation_end(&h->operation, h->hypervisor.loop, 0, NULL);
         return 0;
 }
 
@@ -161,16 +162,17 @@ static Hypervisor *free_hypervisor(Hypervisor *hypervisor) {
         LibxlHypervisor *h = libxl_of(hypervisor);
 
         (void) helper_process_free(h->passthrough);
-        h->naming = sd_event_source_disable_unref(h->naming);
+        h->naming = loop_timer_free(h->naming);
         (void) process_watch_free(h->device_model_end);
-        libxl_op_unwatch_emulator(hypervisor);
-        operation_forget(&h->operation);
-        operation_forget(&h->unpausing);
+        hypervisor_unwatch_emulator(hypervisor);
+        operation_done(&h->operation);
+        operation_done(&h->unpausing);
         if (h->in_air > 0)
                 return NULL;
 
         if (h->loop.ctx)
                 libxl_op_unwatch(hypervisor);
+        h->look = loop_timer_free(h->look);
         libxl_drop_config(h);
         if (h->calls)
                 (void) xendevicemodel_close(h->calls);
@@ -194,15 +196,15 @@ static const HypervisorOps libxl_ops = {
         .give_back = give_back,
         .watch = libxl_op_watch,
         .unwatch = libxl_op_unwatch,
-        .watch_emulator = libxl_op_watch_emulator,
-        .unwatch_emulator = libxl_op_unwatch_emulator,
+        .watch_emulator = hypervisor_watch_emulator,
+        .unwatch_emulator = hypervisor_unwatch_emulator,
         .find = libxl_op_find,
         .device_model = libxl_op_device_model,
         .child_reaped = child_reaped,
         .free = free_hypervisor,
 };
 
-int libxl_hypervisor_new(sd_event *event, const char *folder, Hypervisor **ret) {
+int libxl_hypervisor_new(sd_event *event, Loop *loop, const char *folder, Hypervisor **ret) {
         LibxlHypervisor *h;
         int r;
 
@@ -210,7 +212,8 @@ int libxl_hypervisor_new(sd_event *event, const char *folder, Hypervisor **ret) 
         if (!h)
                 return -ENOMEM;
         h->hypervisor.ops = &libxl_ops;
-        h->operation.event = h->unpausing.event = event;
+        h->hypervisor.event = event;
+        h->hypervisor.loop = loop;
         h->folder = strdup(folder);
         h->names_lock = path_join(folder, NAMES_LOCK);
         r = h->folder && h->names_lock ? libxl_loop_init(&h->loop, event) : -ENOMEM;

@@ -17,40 +17,27 @@
 
 typedef struct LibxlRegistration {
         LibxlLoop *loop;
-        struct LibxlRegistration *prev, *next;
         void *for_libxl;
         sd_event_source *source;
         int fd, watched_fd; /* libxl's, and our duplicate; -1 for a timer */
         short events;
 } LibxlRegistration;
 
-static void registration_free(LibxlRegistration *r) {
-        LibxlLoop *loop = r->loop;
-
-        if (r->prev)
-                r->prev->next = r->next;
-        else if (loop->registrations == r)
-                loop->registrations = r->next;
-        if (r->next)
-                r->next->prev = r->prev;
+static LibxlRegistration *registration_free(LibxlRegistration *r) {
+        if (!r)
+                return NULL;
         sd_event_source_disable_unref(r->source);
         safe_close(r->watched_fd);
         free(r);
+        return NULL;
 }
+DEFINE_CLEANUP(LibxlRegistration *, registration_free)
 
 static LibxlRegistration *registration_new(LibxlLoop *loop, void *for_libxl) {
-        LibxlRegistration *r;
+        LibxlRegistration *r = calloc(1, sizeof(*r));
 
-        r = calloc(1, sizeof(*r));
-        if (!r)
-                return NULL;
-        r->loop = loop;
-        r->for_libxl = for_libxl;
-        r->fd = r->watched_fd = -1;
-        r->next = loop->registrations;
-        if (r->next)
-                r->next->prev = r;
-        loop->registrations = r;
+        if (r)
+                *r = (LibxlRegistration){ .loop = loop, .for_libxl = for_libxl, .fd = -1, .watched_fd = -1 };
         return r;
 }
 
@@ -78,24 +65,17 @@ static int watch_events(LibxlRegistration *r, short events) {
 
 static int fd_register(void *user, int fd, void **ret, short events, void *for_libxl) {
         LibxlLoop *loop = user;
-        LibxlRegistration *r;
-        int e = -ENOMEM;
+        _cleanup_(registration_freep) LibxlRegistration *r = registration_new(loop, for_libxl);
 
-        r = registration_new(loop, for_libxl);
         if (!r)
                 return ERROR_OSEVENT_REG_FAIL;
         r->fd = fd;
         r->watched_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-        if (r->watched_fd >= 0)
-                e = sd_event_add_io(
-                        loop->event, &r->source, r->watched_fd, (uint32_t) events, on_descriptor, r);
-        if (e >= 0)
-                e = watch_events(r, events);
-        if (e < 0) {
-                registration_free(r);
+        if (r->watched_fd < 0 ||
+                sd_event_add_io(loop->event, &r->source, r->watched_fd, (uint32_t) events, on_descriptor, r) < 0 ||
+                watch_events(r, events) < 0)
                 return ERROR_OSEVENT_REG_FAIL;
-        }
-        *ret = r;
+        *ret = take_ptr(r);
         return 0;
 }
 
@@ -104,7 +84,7 @@ static int fd_modify(void *user, int fd, void **update, short events) {
 }
 
 static void fd_deregister(void *user, int fd, void *registration) {
-        registration_free(registration);
+        (void) registration_free(registration);
 }
 
 /* Timers. libxl counts by the wall clock; what it wants is a delay, so a clock that is set does not matter. */
@@ -114,7 +94,7 @@ static int on_time(sd_event_source *source, uint64_t usec, void *userdata) {
 
         /* To libxl the timer is gone on entry; should it still hurry it on, that is lost with it. */
         libxl_osevent_occurred_timeout(r->loop->ctx, r->for_libxl);
-        registration_free(r);
+        (void) registration_free(r);
         return 0;
 }
 
@@ -130,19 +110,12 @@ static uint64_t delay_until(struct timeval abs) {
 
 static int timeout_register(void *user, void **ret, struct timeval abs, void *for_libxl) {
         LibxlLoop *loop = user;
-        LibxlRegistration *r;
-        int e;
+        _cleanup_(registration_freep) LibxlRegistration *r = registration_new(loop, for_libxl);
 
-        r = registration_new(loop, for_libxl);
-        if (!r)
+        if (!r || sd_event_add_time_relative(
+                          loop->event, &r->source, CLOCK_MONOTONIC, delay_until(abs), 1, on_time, r) < 0)
                 return ERROR_OSEVENT_REG_FAIL;
-        e = sd_event_add_time_relative(
-                loop->event, &r->source, CLOCK_MONOTONIC, delay_until(abs), 1, on_time, r);
-        if (e < 0) {
-                registration_free(r);
-                return ERROR_OSEVENT_REG_FAIL;
-        }
-        *ret = r;
+        *ret = take_ptr(r);
         return 0;
 }
 
@@ -154,7 +127,7 @@ static int timeout_modify(void *user, void **update, struct timeval abs) {
 }
 
 static void timeout_deregister(void *user, void *registration) {
-        registration_free(registration);
+        (void) registration_free(registration);
 }
 
 static const libxl_osevent_hooks osevent_hooks = {
@@ -205,10 +178,9 @@ int libxl_loop_init(LibxlLoop *loop, sd_event *event) {
 }
 
 void libxl_loop_done(LibxlLoop *loop) {
+        /* It takes back all that it has registered. */
         if (loop->ctx)
                 (void) libxl_ctx_free(loop->ctx);
-        while (loop->registrations)
-                registration_free(loop->registrations);
         loop->log = libxl_log_free(loop->log);
         loop->event = sd_event_unref(loop->event);
         loop->ctx = NULL;

@@ -17,7 +17,6 @@ typedef struct LibxlLoop {
         sd_event *event;
         LibxlLog *log;
         libxl_ctx *ctx;
-        struct LibxlRegistration *registrations;
 } LibxlLoop;
 
 /* -EIO: not root in dom0 of a Xen whose xenstore answers; the log says more. The loop must stay where it is. */

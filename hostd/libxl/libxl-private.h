@@ -5,7 +5,6 @@
  * life) and libxl-hypervisor.c (its end, and the whole)
  */
 
-#include "hostd/hypervisor/emulator-watch.h"
 #include "hostd/hypervisor/operation.h"
 #include "hostd/libxl/libxl-loop.h"
 #include "hostd/helper/passthrough.h"
@@ -34,7 +33,7 @@ typedef struct LibxlHypervisor {
         uint32_t new_domid;
         HelperProcess *passthrough; /* functions are taken, or given back */
         char *names_lock; /* path: one program of the host at a time names a domain */
-        sd_event_source *naming;
+        LoopTimer *naming;
         unsigned naming_tries;
         ProcessId device_model;
         ProcessWatch *device_model_end;
@@ -43,11 +42,10 @@ typedef struct LibxlHypervisor {
         /* in between */
         Operation unpausing;
         libxl_evgen_domain_death *death;
-        sd_event_source *look;
+        LoopTimer *look;
         GuestChanged changed;
         void *changed_userdata;
         GuestState last;
-        EmulatorWatch *emulator;
         struct xendevicemodel_handle *calls;
 } LibxlHypervisor;
 
@@ -77,8 +75,6 @@ int libxl_op_ask_shutdown(Hypervisor *hypervisor);
 int libxl_op_crash(Hypervisor *hypervisor);
 int libxl_op_watch(Hypervisor *hypervisor, GuestChanged changed, void *userdata);
 void libxl_op_unwatch(Hypervisor *hypervisor);
-int libxl_op_watch_emulator(Hypervisor *hypervisor, EmulatorChanged changed, void *userdata);
-void libxl_op_unwatch_emulator(Hypervisor *hypervisor);
 int libxl_op_find(Hypervisor *hypervisor, const Uuid *uuid, GuestState *ret);
 int libxl_op_device_model(Hypervisor *hypervisor, ProcessId *ret);
 void libxl_guest_attach(LibxlHypervisor *h); /* events of libxl come to us from now on */

@@ -26,7 +26,6 @@
 
 typedef struct SimHypervisor {
         Hypervisor hypervisor; /* first */
-        sd_event *event;
         char *dir, *dm;
         XenStore *xs;
         sd_event_source *xs_source;
@@ -34,16 +33,15 @@ typedef struct SimHypervisor {
 
         Operation operation; /* create or destroy */
         bool creating;
-        sd_event_source *timer;
+        LoopTimer *patience; /* with a device model that does not come up */
         ProcessWatch *device_model;
         Operation unpausing;
 
         GuestChanged changed;
         void *changed_userdata;
         FolderWatch *folder_watch;
-        sd_event_source *first_look;
+        LoopTimer *first_look;
         GuestState last;
-        EmulatorWatch *emulator;
 } SimHypervisor;
 
 static SimHypervisor *sim(Hypervisor *h) {
@@ -55,9 +53,9 @@ static void finish(SimHypervisor *s, int result, char *error) {
         if (s->creating)
                 (void) xenstore_unwatch(s->xs, DEVICE_MODEL_STATE, s->domid);
         s->creating = false;
-        s->timer = sd_event_source_disable_unref(s->timer);
+        loop_timer_stop(s->patience);
         s->device_model = process_watch_free(s->device_model);
-        operation_end(&s->operation, result, error);
+        operation_end(&s->operation, s->hypervisor.loop, result, error);
 }
 
 static int sim_check(Hypervisor *h, struct json_object *config, char **ret_error) {
@@ -108,7 +106,7 @@ static int write_xenstore(SimHypervisor *s, struct json_object *config) {
 }
 
 static int on_xenstore(sd_event_source *source, int fd, uint32_t revents, void *userdata);
-static int on_device_model_late(sd_event_source *source, uint64_t usec, void *userdata);
+static void on_device_model_late(void *userdata);
 static void on_device_model_died(int status, void *userdata);
 
 static int launch_device_model(SimHypervisor *s, struct json_object *config) {
@@ -125,7 +123,7 @@ static int launch_device_model(SimHypervisor *s, struct json_object *config) {
                 return r;
 
         /* Watched before it may run: until it is released it ends by itself when we give up. */
-        r = process_watch_new(s->event, &id, on_device_model_died, s, &s->device_model);
+        r = process_watch_new(s->hypervisor.event, &id, on_device_model_died, s, &s->device_model);
         if (r >= 0)
                 r = sim_domain_write_device_model(s->dir, s->domid, &id);
         (void) snprintf(pid, sizeof(pid), "%d", id.pid);
@@ -134,8 +132,7 @@ static int launch_device_model(SimHypervisor *s, struct json_object *config) {
         if (r >= 0)
                 r = xenstore_watch(s->xs, DEVICE_MODEL_STATE, s->domid);
         if (r >= 0)
-                r = sd_event_add_time_relative(s->event, &s->timer, CLOCK_MONOTONIC, DEVICE_MODEL_TIMEOUT, 0,
-                        on_device_model_late, s);
+                r = loop_call_in(s->hypervisor.loop, &s->patience, DEVICE_MODEL_TIMEOUT, on_device_model_late, s);
         if (r >= 0)
                 r = sim_release_dm(&gate);
         return r;
@@ -194,9 +191,8 @@ static void on_device_model_died(int status, void *userdata) {
         finish(s, -ECHILD, error);
 }
 
-static int on_device_model_late(sd_event_source *source, uint64_t usec, void *userdata) {
+static void on_device_model_late(void *userdata) {
         finish(userdata, -ECHILD, strdup("The device model was not up after 60 seconds."));
-        return 0;
 }
 
 static void sim_cancel_create(Hypervisor *h) {
@@ -221,7 +217,7 @@ static int sim_unpause(Hypervisor *h, HypervisorDone done, void *userdata) {
         if (r < 0)
                 return r;
         operation_begin(&s->unpausing, done, userdata);
-        operation_end(&s->unpausing, 0, NULL);
+        operation_end(&s->unpausing, s->hypervisor.loop, 0, NULL);
         return 0;
 }
 
@@ -234,29 +230,23 @@ static int sim_crash(Hypervisor *h) {
         return sim_domain_write_state(sim(h)->dir, sim(h)->domid, GUEST_CRASH);
 }
 
-static int tell_state(SimHypervisor *s) {
+static void tell_state(void *userdata) {
+        SimHypervisor *s = userdata;
         GuestState state;
-        int r;
 
-        r = sim_domain_read_state(s->dir, s->domid, &state);
-        if (r < 0 || state == s->last)
-                return r == -EBADMSG ? 0 : r;
+        if (sim_domain_read_state(s->dir, s->domid, &state) < 0 || state == s->last)
+                return;
         s->last = state;
         s->changed(state, s->changed_userdata);
-        return 0;
 }
 
 static void on_folder(const char *name_or_null, void *userdata) {
-        (void) tell_state(userdata);
-}
-
-static int on_first_look(sd_event_source *source, void *userdata) {
-        return tell_state(userdata);
+        tell_state(userdata);
 }
 
 static void sim_unwatch(Hypervisor *h) {
         sim(h)->folder_watch = folder_watch_free(sim(h)->folder_watch);
-        sim(h)->first_look = sd_event_source_disable_unref(sim(h)->first_look);
+        loop_timer_stop(sim(h)->first_look);
 }
 
 static int sim_watch(Hypervisor *h, GuestChanged changed, void *userdata) {
@@ -272,21 +262,12 @@ static int sim_watch(Hypervisor *h, GuestChanged changed, void *userdata) {
         if (!folder)
                 return -ENOMEM;
 
-        r = folder_watch_new(s->event, folder, IN_MOVED_TO | IN_CLOSE_WRITE | IN_MOVE_SELF | IN_DELETE_SELF,
+        r = folder_watch_new(s->hypervisor.event, folder, IN_MOVED_TO | IN_CLOSE_WRITE | IN_MOVE_SELF | IN_DELETE_SELF,
                 on_folder, s, &s->folder_watch);
         /* A folder that has gone already cannot be watched, but its end must be told. */
         if (r < 0 && r != -ENOENT)
                 return r;
-        return sd_event_add_defer(s->event, &s->first_look, on_first_look, s);
-}
-
-static void sim_unwatch_emulator(Hypervisor *h) {
-        sim(h)->emulator = emulator_watch_free(sim(h)->emulator);
-}
-
-static int sim_watch_emulator(Hypervisor *h, EmulatorChanged changed, void *userdata) {
-        sim_unwatch_emulator(h);
-        return emulator_watch_new(sim(h)->event, sim(h)->domid, changed, userdata, &sim(h)->emulator);
+        return loop_call_soon(s->hypervisor.loop, &s->first_look, tell_state, s);
 }
 
 /* 4. destroy: the device model ends, then what is left of its group, then the keys and the folder. */
@@ -327,7 +308,7 @@ static int sim_destroy(Hypervisor *h, HypervisorDone done, void *userdata) {
                 r = sim_domain_read_device_model(s->dir, s->domid, &id);
         if (r >= 0)
                 r = process_end_new(
-                        s->event, &id, DEVICE_MODEL_GRACE, on_device_model_ended, s, &s->device_model);
+                        s->hypervisor.event, &id, DEVICE_MODEL_GRACE, on_device_model_ended, s, &s->device_model);
         if (r < 0)
                 remove_all(s);
         return 0;
@@ -356,14 +337,14 @@ static Hypervisor *sim_free(Hypervisor *h) {
         SimHypervisor *s = sim(h);
 
         sim_unwatch(h);
-        sim_unwatch_emulator(h);
-        operation_forget(&s->operation);
-        operation_forget(&s->unpausing);
-        sd_event_source_disable_unref(s->timer);
+        hypervisor_unwatch_emulator(h);
+        operation_done(&s->operation);
+        operation_done(&s->unpausing);
+        (void) loop_timer_free(s->patience);
+        (void) loop_timer_free(s->first_look);
         (void) process_watch_free(s->device_model);
         sd_event_source_disable_unref(s->xs_source);
         (void) xenstore_close(s->xs);
-        sd_event_unref(s->event);
         free(s->dir);
         free(s->dm);
         free(s);
@@ -381,14 +362,14 @@ static const HypervisorOps sim_ops = {
         .destroy = sim_destroy,
         .watch = sim_watch,
         .unwatch = sim_unwatch,
-        .watch_emulator = sim_watch_emulator,
-        .unwatch_emulator = sim_unwatch_emulator,
+        .watch_emulator = hypervisor_watch_emulator,
+        .unwatch_emulator = hypervisor_unwatch_emulator,
         .find = sim_find,
         .device_model = sim_device_model,
         .free = sim_free,
 };
 
-int sim_hypervisor_new(sd_event *event, const char *dir, const char *dm, Hypervisor **ret) {
+int sim_hypervisor_new(sd_event *event, Loop *loop, const char *dir, const char *dm, Hypervisor **ret) {
         SimHypervisor *s;
         int r;
 
@@ -396,7 +377,8 @@ int sim_hypervisor_new(sd_event *event, const char *dir, const char *dm, Hypervi
         if (!s)
                 return -ENOMEM;
         s->hypervisor.ops = &sim_ops;
-        s->event = s->operation.event = s->unpausing.event = sd_event_ref(event);
+        s->hypervisor.event = event;
+        s->hypervisor.loop = loop;
         s->dir = strdup(dir);
         s->dm = strdup(dm);
         if (!s->dir || !s->dm || setenv("XENVGPU_SIM_DIR", dir, /* overwrite= */ 1) < 0) {

@@ -15,6 +15,7 @@
 #include <libxl_utils.h>
 #include <xenstore.h>
 
+#include "common/daemon/event-loop.h"
 #include "common/io/file-lock.h"
 #include "common/io/file.h"
 #include "common/json/json-get.h"
@@ -107,6 +108,7 @@ int libxl_get_free_memory(libxl_ctx *ctx, uint64_t *ret) {
 
 typedef struct Start {
         sd_event *event;
+        Loop *loop;
         Hypervisor *hypervisor;
         struct json_object *config;
         int result; /* 1: not told yet */
@@ -123,7 +125,8 @@ static int set_up(void **state) {
         names_lock = path_join(root, "names.lock");
         assert_int_equal(mkdir_parents(folder, 0700), 0);
         assert_true(sd_event_new(&s->event) >= 0);
-        assert_int_equal(libxl_hypervisor_new(s->event, folder, &s->hypervisor), 0);
+        assert_int_equal(event_loop_new(s->event, &s->loop), 0);
+        assert_int_equal(libxl_hypervisor_new(s->event, s->loop, folder, &s->hypervisor), 0);
         s->config = json_tokener_parse(
                 "{\"c_info\":{\"type\":\"hvm\",\"name\":\"guest\",\"uuid\":\"f9d68e9f-2222-4333-8444-555555555555\"},"
                 "\"b_info\":{\"max_vcpus\":1,\"max_memkb\":65536,\"target_memkb\":65536,\"type.hvm\":{}}}");
@@ -141,6 +144,7 @@ static int tear_down(void **state) {
         Start *s = *state;
 
         hypervisor_free(s->hypervisor);
+        (void) event_loop_free(s->loop);
         sd_event_unref(s->event);
         json_object_put(s->config);
         free(s);

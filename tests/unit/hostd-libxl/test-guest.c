@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include <xenstore.h>
 
+#include "common/daemon/event-loop.h"
 #include "hostd/libxl/libxl-private.h"
 
 static libxl_dominfo domain; /* the one that there is */
@@ -73,7 +74,7 @@ static int set_up(void **state) {
         assert_non_null(h);
         assert_true(sd_event_new(&h->loop.event) >= 0);
         assert_int_equal(libxl_log_new(&h->loop.log), 0);
-        h->unpausing.event = h->loop.event;
+        assert_int_equal(event_loop_new(h->loop.event, &h->hypervisor.loop), 0);
         h->domid = 7;
         domain = (libxl_dominfo){ .paused = true };
         info_error = 0;
@@ -86,7 +87,9 @@ static int tear_down(void **state) {
         LibxlHypervisor *h = *state;
 
         libxl_op_unwatch(&h->hypervisor);
-        operation_forget(&h->unpausing);
+        operation_done(&h->unpausing);
+        (void) loop_timer_free(h->look);
+        (void) event_loop_free(h->hypervisor.loop);
         h->loop.log = libxl_log_free(h->loop.log);
         sd_event_unref(h->loop.event);
         free(h);
