@@ -65,6 +65,16 @@ static uint64_t card_least_mib(const char *kind_or_null) {
         return 8;
 }
 
+static int set_card(struct json_object *b_info, const char *kind) {
+        struct json_object *hvm, *vga;
+        int r;
+
+        r = open_member(b_info, "type.hvm", &hvm);
+        if (r >= 0)
+                r = open_member(hvm, "vga", &vga);
+        return r < 0 ? r : json_add_string(vga, "kind", kind);
+}
+
 /* Of the config; NULL where it leaves the card open. */
 static const char *config_card(struct json_object *b_info) {
         struct json_object *hvm, *vga, *kind;
@@ -80,7 +90,6 @@ static const char *config_card(struct json_object *b_info) {
 static int lay_out_emulated_display(const StartOrder *order, struct json_object *b_info) {
         const char *own = config_card(b_info), *kind = card_kind(vm_record_emulated_card(&order->vm));
         uint64_t mib = vm_record_video_mib(&order->vm, /* has_vgpu= */ false), least = card_least_mib(own ?: kind);
-        struct json_object *hvm, *vga;
         int r;
 
         if (vm_record_platform(&order->vm, "videoram") && least > 0 &&
@@ -89,13 +98,7 @@ static int lay_out_emulated_display(const StartOrder *order, struct json_object 
                 if (r < 0)
                         return r;
         }
-        if (own || !kind)
-                return 0;
-
-        r = open_member(b_info, "type.hvm", &hvm);
-        if (r >= 0)
-                r = open_member(hvm, "vga", &vga);
-        return r < 0 ? r : json_add_string(vga, "kind", kind);
+        return own || !kind ? 0 : set_card(b_info, kind);
 }
 
 /* xapi's switches, where the config leaves them open. */
@@ -118,7 +121,7 @@ static int lay_out_flags(const StartOrder *order, struct json_object *b_info) {
 }
 
 static int lay_out_vgpu_display(const StartOrder *order, struct json_object *b_info) {
-        struct json_object *hvm, *vga, *member;
+        struct json_object *member;
         uint64_t kib = (uint64_t) vm_record_video_mib(&order->vm, /* has_vgpu= */ true) * VIDEO_KIB_PER_MIB;
         int r;
 
@@ -128,13 +131,7 @@ static int lay_out_vgpu_display(const StartOrder *order, struct json_object *b_i
                 if (r < 0)
                         return r;
         }
-        if (order->vgpus[0].kind != VGPU_KIND_NVIDIA)
-                return 0;
-
-        r = open_member(b_info, "type.hvm", &hvm);
-        if (r >= 0)
-                r = open_member(hvm, "vga", &vga);
-        return r < 0 ? r : json_add_string(vga, "kind", "none");
+        return order->vgpus[0].kind == VGPU_KIND_NVIDIA ? set_card(b_info, "none") : 0;
 }
 
 static int lay_out_display(const StartOrder *order, bool hvm, struct json_object *b_info) {
@@ -143,46 +140,37 @@ static int lay_out_display(const StartOrder *order, bool hvm, struct json_object
         return hvm ? lay_out_emulated_display(order, b_info) : 0;
 }
 
-static bool same_function(struct json_object *o, const PciAddress *a) {
-        static const char *const names[] = { "domain", "bus", "dev", "func" };
-        const int64_t values[] = { a->domain, a->bus, a->dev, a->fn };
+/* As libxl has it, which leaves out what is 0. */
+static const char *const address_names[] = { "domain", "bus", "dev", "func" };
 
-        for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+static bool same_function(struct json_object *o, const uint64_t *values) {
+        for (size_t i = 0; i < ARRAY_SIZE(address_names); i++) {
                 struct json_object *member = NULL;
 
-                /* libxl leaves out what is 0. */
-                (void) json_object_object_get_ex(o, names[i], &member);
-                if (json_object_get_int64(member) != values[i])
+                (void) json_object_object_get_ex(o, address_names[i], &member);
+                if (json_object_get_uint64(member) != values[i])
                         return false;
         }
         return true;
 }
 
 static int add_function(struct json_object *pcidevs, const PciAddress *a) {
-        _cleanup_json_ struct json_object *o = NULL;
-        int r;
+        const uint64_t values[ARRAY_SIZE(address_names)] = { a->domain, a->bus, a->dev, a->fn };
+        struct json_object *o;
+        int r = 0;
 
         for (size_t i = 0; i < json_object_array_length(pcidevs); i++)
-                if (same_function(json_object_array_get_idx(pcidevs, i), a))
+                if (same_function(json_object_array_get_idx(pcidevs, i), values))
                         return 0;
 
         o = json_object_new_object();
-        if (!o)
+        if (!o || json_object_array_add(pcidevs, o) < 0) {
+                json_object_put(o);
                 return -ENOMEM;
-        r = json_add_u64(o, "domain", a->domain);
-        if (r >= 0)
-                r = json_add_u64(o, "bus", a->bus);
-        if (r >= 0)
-                r = json_add_u64(o, "dev", a->dev);
-        if (r >= 0)
-                r = json_add_u64(o, "func", a->fn);
-        if (r >= 0)
-                r = json_add_u64(o, "vfunc_mask", 1);
-        if (r >= 0 && json_object_array_add(pcidevs, o) < 0)
-                r = -ENOMEM;
-        if (r >= 0)
-                o = NULL; /* the array's now */
-        return r;
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(address_names) && r >= 0; i++)
+                r = json_add_u64(o, address_names[i], values[i]);
+        return r < 0 ? r : json_add_u64(o, "vfunc_mask", 1);
 }
 
 /* Passed-through PGPUs, and the virtual function of an MxGPU VGPU. */
