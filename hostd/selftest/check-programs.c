@@ -3,7 +3,7 @@
  */
 
 #include "common/io/file.h"
-#include "common/base/strbuf.h"
+#include "common/base/text.h"
 #include "hostd/run/program.h"
 #include "hostd/selftest/checks.h"
 #include "hostd/selftest/probe.h"
@@ -13,22 +13,37 @@
 
 #define NVIDIA_VERSION_FILE "/proc/driver/nvidia/version"
 
-static void check_emulator(Selftest *t) {
-        const char *name = "vgpu emulator";
-        _cleanup_free_ char *path = NULL;
+/* One that VMs need where a PGPU offers types of a vendor's. detail_or_null: what is said behind the path. */
+static void check_vendor_program(Selftest *t, const char *name, bool offered, const char *vendor, const char *program,
+        const char *path, const char *detail_or_null, const char *help) {
+        _cleanup_free_ char *found = NULL;
 
-        if (!selftest_offers(t, HOST_TYPE_KIND_NVIDIA) && !selftest_offers(t, HOST_TYPE_KIND_NVIDIA_SRIOV)) {
-                report_skipped(&t->report, name, "no PGPU here offers a type of NVIDIA's");
+        if (!offered) {
+                report_skipped(&t->report, name, "no PGPU here offers a type of %s's", vendor);
                 return;
         }
-        path = probe_find_program(t->host->emulator, DM_EMULATOR_PATH);
-        if (path)
-                report_ok(&t->report, name, "%s, arguments in the form '%s'", path,
-                        t->host->emulator_arguments);
+        found = probe_find_program(program, path);
+        if (found)
+                report_ok(&t->report, name, "%s%s", found, strempty(detail_or_null));
         else
-                report_failed(&t->report, name,
-                        "It comes with NVIDIA's vGPU host driver; set `emulator` in hostd.conf to its path.",
-                        "'%s' is not in %s", t->host->emulator, DM_EMULATOR_PATH);
+                report_failed(&t->report, name, help, "'%s' is not in %s", program, path);
+}
+
+static void check_emulator(Selftest *t) {
+        char detail[64];
+
+        (void) text_format(detail, sizeof(detail), ", arguments in the form '%s'", t->host->emulator_arguments);
+        check_vendor_program(t, "vgpu emulator",
+                selftest_offers(t, HOST_TYPE_KIND_NVIDIA) || selftest_offers(t, HOST_TYPE_KIND_NVIDIA_SRIOV), "NVIDIA",
+                t->host->emulator, DM_EMULATOR_PATH, detail,
+                "It comes with NVIDIA's vGPU host driver; set `emulator` in hostd.conf to its path.");
+}
+
+static void check_gimtool(Selftest *t) {
+        check_vendor_program(t, "gimtool", selftest_offers(t, HOST_TYPE_KIND_MXGPU), "AMD", t->host->gimtool, UNIT_PATH,
+                NULL,
+                "It comes with AMD's MxGPU host driver (XenServer: /opt/xensource/bin/gimtool); set `gimtool` in "
+                "hostd.conf to its path.");
 }
 
 static void check_nvidia_driver(Selftest *t) {
@@ -129,23 +144,6 @@ static void check_qemu(Selftest *t) {
         else
                 report_ok(&t->report, "qemu", "%s: %s", path, output);
         check_display(t, path);
-}
-
-static void check_gimtool(Selftest *t) {
-        _cleanup_free_ char *path = NULL;
-
-        if (!selftest_offers(t, HOST_TYPE_KIND_MXGPU)) {
-                report_skipped(&t->report, "gimtool", "no PGPU here offers a type of AMD's");
-                return;
-        }
-        path = probe_find_program(t->host->gimtool, UNIT_PATH);
-        if (path)
-                report_ok(&t->report, "gimtool", "%s", path);
-        else
-                report_failed(&t->report, "gimtool",
-                        "It comes with AMD's MxGPU host driver (XenServer: /opt/xensource/bin/gimtool); set `gimtool` in "
-                        "hostd.conf to its path.",
-                        "'%s' is not in %s", t->host->gimtool, UNIT_PATH);
 }
 
 static void check_pciback(Selftest *t) {

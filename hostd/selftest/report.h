@@ -11,25 +11,30 @@
 
 #include <stdio.h>
 
-#include "common/base/macros.h"
+#include "common/base/strbuf.h"
 
-struct json_object;
+typedef enum Result {
+        RESULT_OK,
+        RESULT_FAILED,
+        RESULT_SKIPPED, /* it does not apply here */
+        _RESULT_MAX,
+} Result;
 
 typedef struct Report {
         FILE *out;
-        bool json;
-        struct json_object *checks, *last; /* JSON alone */
-        unsigned n, n_failed, n_skipped;
+        bool json, in_check;
+        StrBuf text; /* JSON alone: as far as it is known */
+        unsigned n[_RESULT_MAX];
         int error; /* the first one; nothing is reported after it */
 } Report;
 
 void report_begin(Report *r, FILE *out, bool json);
 
-void report_ok(Report *r, const char *name, const char *format, ...) _printf_(3, 4);
-/* help: one or two sentences, what the reader can do. */
-void report_failed(Report *r, const char *name, const char *help, const char *format, ...) _printf_(4, 5);
-/* It does not apply here; why. */
-void report_skipped(Report *r, const char *name, const char *format, ...) _printf_(3, 4);
+/* What was seen. help: one or two sentences, what the reader can do; of a failure alone. */
+void report_add(Report *r, Result result, const char *name, const char *help, const char *format, ...) _printf_(5, 6);
+#define report_ok(r, name, ...) report_add(r, RESULT_OK, name, NULL, __VA_ARGS__)
+#define report_failed(r, name, help, ...) report_add(r, RESULT_FAILED, name, help, __VA_ARGS__)
+#define report_skipped(r, name, ...) report_add(r, RESULT_SKIPPED, name, NULL, __VA_ARGS__)
 /* More on the last one. */
 void report_note(Report *r, const char *format, ...) _printf_(2, 3);
 
