@@ -347,6 +347,28 @@ DbTxn *db_abort(DbTxn *txn) {
         return NULL;
 }
 
+static int change_once(Db *db, DbChange change, void *userdata) {
+        _cleanup_(db_abortp) DbTxn *txn = NULL;
+        int r;
+
+        r = db_begin(db, /* write= */ true, &txn);
+        if (r >= 0)
+                r = change(txn, userdata);
+        return r < 0 ? r : db_commit(take_ptr(txn));
+}
+
+int db_change(Db *db, DbChange change, void *userdata) {
+        for (;;) {
+                int r = change_once(db, change, userdata);
+
+                if (r != -EOVERFLOW)
+                        return r;
+                r = db_grow(db);
+                if (r < 0)
+                        return r;
+        }
+}
+
 /* LMDB takes its keys and data without const but does not change them. */
 static MDB_val to_val(const void *data, size_t size) {
         return (MDB_val){.mv_size = size, .mv_data = (void *) data};

@@ -4,7 +4,7 @@
  * LMDB: one environment, named tables, explicit transactions
  *
  * Never MDB_WRITEMAP, never MDB_NOSYNC: a commit that returned 0 is on disk. Calls return 0 or a negative
- * errno: -ENOENT no such key, -EOVERFLOW the map is full (db_grow() helps), -ENOSPC the disk is full, -EIO,
+ * errno: -ENOENT no such key, -EOVERFLOW the map is full (db_change() makes it larger), -ENOSPC the disk is full, -EIO,
  * -EBADMSG a damaged file, -EBUSY another process holds the environment for three seconds (checked with a
  * lock file, since two writers of one state folder would each act on a stale model), -ESTALE the file was
  * removed, replaced or cut off under this process: what is written now would be gone with it, so nothing that
@@ -47,6 +47,11 @@ int db_begin(Db *db, bool write, DbTxn **ret);
 int db_commit(DbTxn *txn); /* frees the transaction, also on failure */
 DbTxn *db_abort(DbTxn *txn);
 DEFINE_CLEANUP(DbTxn *, db_abort)
+
+/* One write transaction; where the map is full, once more with a larger one. So change() may run more than once, and changes nothing
+ * but the transaction and its own argument. */
+typedef int (*DbChange)(DbTxn *txn, void *userdata);
+int db_change(Db *db, DbChange change, void *userdata);
 
 /* table is the index in DbOptions.tables. Data returned by get and iterate is valid until the end of the
  * transaction. */

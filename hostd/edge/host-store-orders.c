@@ -7,46 +7,14 @@
 
 #include "hostd/edge/host-store-private.h"
 
-/* What is JSON already stands in the record as it is. */
-static int parse_json(JsonReader *r, struct json_object *o, const RecordField *f, void *value) {
-        struct json_object *json = NULL;
-        char **ret = value;
-        int q;
-
-        q = json_opt_object(r, o, f->member, &json);
-        if (q < 0 || !json)
-                return q;
-        *ret = json_to_text(json);
-        return *ret ? 0 : -ENOMEM;
-}
-
-static void write_json(const void *value, StrBuf *b, const char *member) {
-        char *const *text = value;
-
-        if (*text)
-                json_write_text(b, member, *text);
-}
-
-static void free_json(void *value) {
-        free(*(char **) value);
-}
-
-static const RecordCoder json_coder = {parse_json, write_json, free_json};
-
-static int check_order(JsonReader *r, void *record) {
-        const StoredOrder *o = record;
-
-        return o->order ? 0 : json_fail(r, "order", "is missing");
-}
-
 static const RecordField order_fields[] = {
         FIELD_VERSION,
         FIELD(StoredOrder, token, REQUIRED, UUID),
         FIELD(StoredOrder, state, REQUIRED, TEXT),
-        {.member = "order", .kind = RECORD_KIND_OWN, .offset = offsetof(StoredOrder, order), .coder = &json_coder},
-        {.member = "detail", .kind = RECORD_KIND_OWN, .offset = offsetof(StoredOrder, detail), .coder = &json_coder},
+        FIELD(StoredOrder, order, REQUIRED, JSON),
+        FIELD(StoredOrder, detail, IF_SET, JSON),
 };
-static const RecordTable order_table = RECORD_TABLE(StoredOrder, order_fields, .check = check_order);
+static const RecordTable order_table = RECORD_TABLE(StoredOrder, order_fields);
 
 void stored_order_done(StoredOrder *o) {
         record_done(&order_table, o);
@@ -148,7 +116,7 @@ static int walk_orders(HostStore *s, OrderWalk *walk) {
         _cleanup_(db_abortp) DbTxn *txn = NULL;
         int r;
 
-        r = store_begin(s, /* write= */ false, &txn);
+        r = store_begin(s, &txn);
         return r < 0 ? r : db_iterate(txn, TABLE_ORDERS, visit_order, walk);
 }
 
@@ -294,7 +262,7 @@ int host_store_each_ended(
 
         db_key_u64(after_seq, walk.after);
 
-        r = store_begin(s, /* write= */ false, &txn);
+        r = store_begin(s, &txn);
         return r < 0 ? r : db_iterate(txn, TABLE_ENDED, visit_ended, &walk);
 }
 

@@ -34,7 +34,7 @@ struct HostStore {
 /* May run more than once: it changes nothing but the transaction and its own argument. */
 typedef int (*StoreChange)(HostStore *s, DbTxn *txn, void *argument);
 
-int store_begin(HostStore *s, bool write, DbTxn **ret);
+int store_begin(HostStore *s, DbTxn **ret); /* to read */
 int store_write(HostStore *s, StoreChange change, void *argument);
 
 /* -EBADMSG when it does not decode or has another version. */

@@ -27,8 +27,8 @@ static int tell_lost(HostStore *s, int r) {
         return r;
 }
 
-int store_begin(HostStore *s, bool write, DbTxn **ret) {
-        return tell_lost(s, db_begin(s->db, write, ret));
+int store_begin(HostStore *s, DbTxn **ret) {
+        return tell_lost(s, db_begin(s->db, /* write= */ false, ret));
 }
 
 /* The records that are one of a kind. */
@@ -74,33 +74,31 @@ static int put_record(DbTxn *txn, unsigned table, const char *key, const RecordT
         return strbuf_error(&b) ?: db_put(txn, table, key, strlen(key), b.text, strlen(b.text));
 }
 
-static int run_change(HostStore *s, StoreChange change, void *argument) {
-        _cleanup_(db_abortp) DbTxn *txn = NULL;
-        uint64_t orders = s->orders;
+typedef struct Write {
+        HostStore *store;
+        StoreChange change;
+        void *argument;
+        uint64_t orders;
+} Write;
+
+static int run_change(DbTxn *txn, void *userdata) {
+        const Write *w = userdata;
         int r;
 
-        r = store_begin(s, /* write= */ true, &txn);
-        if (r < 0)
-                return r;
-        r = change(s, txn, argument);
-        if (r >= 0 && orders != s->stored_orders)
-                r = put_record(txn, TABLE_HOST, singles[SINGLE_ORDERS].key, &singles[SINGLE_ORDERS].record, s);
-        if (r < 0)
-                return r;
-        r = tell_lost(s, db_commit(take_ptr(txn)));
-        if (r >= 0)
-                s->stored_orders = orders;
+        r = w->change(w->store, txn, w->argument);
+        if (r >= 0 && w->orders != w->store->stored_orders)
+                r = put_record(txn, TABLE_HOST, singles[SINGLE_ORDERS].key, &singles[SINGLE_ORDERS].record, w->store);
         return r;
 }
 
 int store_write(HostStore *s, StoreChange change, void *argument) {
+        Write w = {.store = s, .change = change, .argument = argument, .orders = s->orders};
         int r;
 
-        for (;;) {
-                r = run_change(s, change, argument);
-                if (r != -EOVERFLOW || db_grow(s->db) < 0)
-                        return r;
-        }
+        r = tell_lost(s, db_change(s->db, run_change, &w));
+        if (r >= 0)
+                s->stored_orders = w.orders;
+        return r;
 }
 
 int store_parse_value(const void *data, size_t size, struct json_object **ret) {
@@ -139,7 +137,7 @@ static int get_record(HostStore *s, unsigned table, const char *key, const Recor
         size_t size;
         int r;
 
-        r = store_begin(s, /* write= */ false, &txn);
+        r = store_begin(s, &txn);
         if (r >= 0)
                 r = db_get(txn, table, key, strlen(key), &data, &size);
         return r < 0 ? r : store_parse_record(t, data, size, ret);
@@ -217,7 +215,7 @@ static int count_entries(HostStore *s) {
         _cleanup_(db_abortp) DbTxn *txn = NULL;
         int r;
 
-        r = store_begin(s, /* write= */ false, &txn);
+        r = store_begin(s, &txn);
         if (r >= 0)
                 r = db_iterate(txn, TABLE_ORDERS, count_entry, &s->n_orders);
         if (r >= 0)
@@ -247,7 +245,7 @@ static int check_enablements(HostStore *s, char **ret_problem) {
         _cleanup_(db_abortp) DbTxn *txn = NULL;
         int r;
 
-        r = store_begin(s, /* write= */ false, &txn);
+        r = store_begin(s, &txn);
         return r < 0 ? r : db_iterate(txn, TABLE_ENABLEMENT, visit_enablement, ret_problem);
 }
 

@@ -38,11 +38,7 @@ void store_key_of(const Object *o, StoreKey *ret);
 void store_key_build(ObjectClass class, uint64_t number, uint64_t vm, StoreKey *ret); /* vm: a VGPU's, else 0 */
 int store_key_read(const void *key, size_t key_size, uint64_t *ret_number); /* the class; -EINVAL: no such key */
 
-/* One write transaction, again with a larger map where the map is full. change() may run more than once. */
-typedef int (*StoreChange)(DbTxn *txn, void *userdata);
-int store_change(Store *s, StoreChange change, void *userdata);
-
-/* A StoreChange: brings an older database to STORE_SCHEMA. userdata: char ** for the problem. */
+/* A DbChange: brings an older database to STORE_SCHEMA. userdata: char ** for the problem. */
 int store_upgrade(DbTxn *txn, void *ret_problem);
 
 /* The meta record; -ENOENT in a new database. */

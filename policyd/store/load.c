@@ -201,7 +201,7 @@ int store_load(Store *s, StoreAnswerVisitor visitor, void *userdata, Pool **ret,
         StoreMeta meta = {.next_key = 1};
         int r;
 
-        r = store_change(s, store_upgrade, ret_problem);
+        r = db_change(s->db, store_upgrade, ret_problem);
         if (r < 0)
                 return r;
         pool = pool_new();

@@ -42,28 +42,6 @@ Store *store_close(Store *s) {
         return NULL;
 }
 
-static int change_once(Store *s, StoreChange change, void *userdata) {
-        _cleanup_(db_abortp) DbTxn *txn = NULL;
-        int r;
-
-        r = db_begin(s->db, /* write= */ true, &txn);
-        r = r ?: change(txn, userdata);
-        return r < 0 ? r : db_commit(take_ptr(txn));
-}
-
-int store_change(Store *s, StoreChange change, void *userdata) {
-        int r;
-
-        for (;;) {
-                r = change_once(s, change, userdata);
-                if (r != -EOVERFLOW)
-                        return r;
-                r = db_grow(s->db);
-                if (r < 0)
-                        return r;
-        }
-}
-
 static int write_ops(DbTxn *txn, void *userdata) {
         const StoreOps *ops = userdata;
         int r = 0;
@@ -82,7 +60,7 @@ static int write_ops(DbTxn *txn, void *userdata) {
 }
 
 int store_write(Store *s, const StoreOps *ops) {
-        return store_change(s, write_ops, (void *) ops);
+        return db_change(s->db, write_ops, (void *) ops);
 }
 
 void store_forget_readers(Store *s) {

@@ -129,7 +129,7 @@ static int set_all_aside(DbTxn *txn, void *userdata) {
 int store_set_aside(Store *s, UnreadableRows *rows) {
         int r;
 
-        r = store_change(s, set_all_aside, rows);
+        r = db_change(s->db, set_all_aside, rows);
         for (size_t i = 0; i < rows->n && r == 0; i++) {
                 rows->items[i].fresh = !rows->items[i].aside;
                 rows->items[i].aside = true;
@@ -144,7 +144,7 @@ static int remove_row(DbTxn *txn, void *userdata) {
 }
 
 int store_remove_row(Store *s, const UnreadableRow *row) {
-        return store_change(s, remove_row, (void *) row);
+        return db_change(s->db, remove_row, (void *) row);
 }
 
 /* What was set aside at earlier starts. */
