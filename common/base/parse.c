@@ -88,26 +88,6 @@ int parse_u32(const char *text, uint32_t *ret) {
         return 0;
 }
 
-int parse_i64(const char *text, int64_t *ret) {
-        bool negative;
-        uint64_t value;
-        int r;
-
-        if (!text)
-                return -EINVAL;
-
-        negative = *text == '-';
-        r = read_whole(text + negative, 10, &value);
-        if (r < 0)
-                return r;
-        if (value > (uint64_t) INT64_MAX + negative)
-                return -ERANGE;
-
-        /* The detour keeps INT64_MIN, whose positive counterpart does not exist, free of overflow. */
-        *ret = negative && value ? -(int64_t) (value - 1) - 1 : (int64_t) value;
-        return 0;
-}
-
 int parse_number(const char *text, uint64_t *ret) {
         const char *hex;
 

@@ -12,7 +12,6 @@
 int parse_digit(char c, unsigned base);                  /* its value in a base up to 36, either case; -EINVAL */
 int parse_u32(const char *text, uint32_t *ret);          /* decimal */
 int parse_u64(const char *text, uint64_t *ret);          /* decimal */
-int parse_i64(const char *text, int64_t *ret);           /* decimal, may start with '-' */
 int parse_number(const char *text, uint64_t *ret);       /* decimal, or hex after 0x in either case */
 int parse_hex16(const char *text, uint16_t *ret);        /* 1-4 hex digits, with or without 0x */
 int parse_boolean(const char *text, bool *ret);          /* true/false, yes/no, on/off, 1/0; any case */

@@ -1,5 +1,5 @@
 /*
- * Bounded reads and durable writes
+ * Bounded reads and whole writes
  *
  * A write goes to a temporary file beside the target, so that a reader sees the old bytes or the new ones
  * and never a part. The temporary name starts with "." and ends with random letters: a reader of the folder
@@ -98,7 +98,7 @@ int file_read_line(const char *path, char **ret) {
         return 0;
 }
 
-static int write_all(int fd, const char *data, size_t size) {
+int write_all(int fd, const char *data, size_t size) {
         while (size > 0) {
                 ssize_t n = write(fd, data, size);
 
@@ -109,21 +109,6 @@ static int write_all(int fd, const char *data, size_t size) {
                 data += n;
                 size -= (size_t) n;
         }
-        return 0;
-}
-
-static int sync_folder_of(const char *path) {
-        _cleanup_free_ char *folder = NULL;
-        _cleanup_close_ int fd = -1;
-        const char *slash = strrchr(path, '/');
-
-        folder = slash ? strndup(path, MAX_OF((size_t) (slash - path), (size_t) 1)) : strdup(".");
-        if (!folder)
-                return -ENOMEM;
-
-        fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0 || fsync(fd) < 0)
-                return -errno;
         return 0;
 }
 
@@ -138,20 +123,7 @@ static char *temporary_name(const char *path) {
         return strbuf_take(&name);
 }
 
-static int fill_file(int fd, const char *data, size_t size, unsigned mode, bool durable) {
-        int r;
-
-        r = write_all(fd, data, size);
-        if (r < 0)
-                return r;
-        if (fchmod(fd, mode) < 0)
-                return -errno;
-        if (durable && fsync(fd) < 0)
-                return -errno;
-        return 0;
-}
-
-static int write_and_rename(const char *path, const char *data, size_t size, unsigned mode, bool durable) {
+int file_write_atomic(const char *path, const char *data, size_t size, unsigned mode) {
         _cleanup_free_ char *temporary = NULL;
         _cleanup_close_ int fd = -1;
         int r;
@@ -163,23 +135,14 @@ static int write_and_rename(const char *path, const char *data, size_t size, uns
         if (fd < 0)
                 return -errno;
 
-        r = fill_file(fd, data, size, mode, durable);
+        r = write_all(fd, data, size);
+        if (r >= 0 && fchmod(fd, mode) < 0)
+                r = -errno;
         if (r >= 0 && rename(temporary, path) < 0)
                 r = -errno;
-        if (r < 0) {
+        if (r < 0)
                 unlink(temporary);
-                return r;
-        }
-
-        return durable ? sync_folder_of(path) : 0;
-}
-
-int file_write_durable(const char *path, const char *data, size_t size, unsigned mode) {
-        return write_and_rename(path, data, size, mode, /* durable= */ true);
-}
-
-int file_write_atomic(const char *path, const char *data, size_t size, unsigned mode) {
-        return write_and_rename(path, data, size, mode, /* durable= */ false);
+        return r;
 }
 
 static int make_folder(const char *path, unsigned mode) {

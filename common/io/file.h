@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * Bounded reads and durable writes
+ * Bounded reads and whole writes
  */
 
 #include "common/base/macros.h"
@@ -15,8 +15,8 @@ int file_read_fd(int fd, size_t max, char **ret, size_t *ret_size);
 /* First line, trimmed. For sysfs and friends. */
 int file_read_line(const char *path, char **ret);
 
-/* Temp file beside it, fsync, rename, fsync of the folder. */
-int file_write_durable(const char *path, const char *data, size_t size, unsigned mode);
+/* However often the kernel takes only a part. */
+int write_all(int fd, const char *data, size_t size);
 
 /* Temp file and rename without fsync: for runtime state that a power cut may lose. */
 int file_write_atomic(const char *path, const char *data, size_t size, unsigned mode);

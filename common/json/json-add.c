@@ -31,10 +31,6 @@ int json_add_u64(struct json_object *o, const char *member, uint64_t value) {
         return json_add(o, member, json_object_new_uint64(value));
 }
 
-int json_add_i64(struct json_object *o, const char *member, int64_t value) {
-        return json_add(o, member, json_object_new_int64(value));
-}
-
 int json_add_double(struct json_object *o, const char *member, double value) {
         char text[32];
 
@@ -49,27 +45,6 @@ int json_add_bool(struct json_object *o, const char *member, bool value) {
 
 int json_add_uuid(struct json_object *o, const char *member, const Uuid *value) {
         return json_add_string(o, member, UUID_TEXT(value));
-}
-
-int json_add_pci(struct json_object *o, const char *member, const PciAddress *value) {
-        _cleanup_json_ struct json_object *address = NULL;
-        int r;
-
-        address = json_object_new_object();
-        if (!address)
-                return -ENOMEM;
-
-        r = json_add_u64(address, "domain", value->domain);
-        if (r >= 0)
-                r = json_add_u64(address, "bus", value->bus);
-        if (r >= 0)
-                r = json_add_u64(address, "dev", value->dev);
-        if (r >= 0)
-                r = json_add_u64(address, "fn", value->fn);
-        if (r < 0)
-                return r;
-
-        return json_add(o, member, take_ptr(address));
 }
 
 int json_add_strv(struct json_object *o, const char *member, const char *const *v) {

@@ -112,24 +112,6 @@ static int find_array(JsonReader *r, struct json_object *o, const char *member, 
         return find_typed(r, o, member, json_type_array, ret);
 }
 
-static int find_i64(JsonReader *r, struct json_object *o, const char *member, int64_t *ret) {
-        struct json_object *value;
-        int64_t number;
-        int found;
-
-        found = find_typed(r, o, member, json_type_int, &value);
-        if (found <= 0)
-                return found;
-
-        /* json-c clamps at both ends; what it clamps at the upper end shows in the unsigned reading. */
-        number = json_object_get_int64(value);
-        if (number == INT64_MAX && json_object_get_uint64(value) > (uint64_t) INT64_MAX)
-                return json_fail(r, member, "is out of range");
-
-        *ret = number;
-        return 1;
-}
-
 static int find_unsigned(JsonReader *r, struct json_object *o, const char *member, uint64_t max, uint64_t *ret) {
         struct json_object *value;
         uint64_t number;
@@ -268,7 +250,6 @@ DEFINE_GETTERS(string, const char *)
 DEFINE_GETTERS(lines, const char *)
 DEFINE_GETTERS(u32, uint32_t)
 DEFINE_GETTERS(u64, uint64_t)
-DEFINE_GETTERS(i64, int64_t)
 DEFINE_GETTERS(double, double)
 DEFINE_GETTERS(bool, bool)
 DEFINE_GETTERS(uuid, Uuid)

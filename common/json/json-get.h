@@ -56,7 +56,6 @@ int json_get_string(JsonReader *r, struct json_object *o, const char *member, co
 int json_get_lines(JsonReader *r, struct json_object *o, const char *member, const char **ret); /* newline and tab too */
 int json_get_u32(JsonReader *r, struct json_object *o, const char *member, uint32_t *ret);
 int json_get_u64(JsonReader *r, struct json_object *o, const char *member, uint64_t *ret);
-int json_get_i64(JsonReader *r, struct json_object *o, const char *member, int64_t *ret);
 int json_get_double(JsonReader *r, struct json_object *o, const char *member, double *ret);
 int json_get_bool(JsonReader *r, struct json_object *o, const char *member, bool *ret);
 int json_get_uuid(JsonReader *r, struct json_object *o, const char *member, Uuid *ret);
@@ -72,7 +71,6 @@ int json_opt_string(JsonReader *r, struct json_object *o, const char *member, co
 int json_opt_lines(JsonReader *r, struct json_object *o, const char *member, const char **ret);
 int json_opt_u32(JsonReader *r, struct json_object *o, const char *member, uint32_t *ret);
 int json_opt_u64(JsonReader *r, struct json_object *o, const char *member, uint64_t *ret);
-int json_opt_i64(JsonReader *r, struct json_object *o, const char *member, int64_t *ret);
 int json_opt_double(JsonReader *r, struct json_object *o, const char *member, double *ret);
 int json_opt_bool(JsonReader *r, struct json_object *o, const char *member, bool *ret);
 int json_opt_uuid(JsonReader *r, struct json_object *o, const char *member, Uuid *ret);
@@ -87,11 +85,9 @@ int json_opt_strv(JsonReader *r, struct json_object *o, const char *member, char
 int json_add(struct json_object *o, const char *member, struct json_object *value);
 int json_add_string(struct json_object *o, const char *member, const char *value);
 int json_add_u64(struct json_object *o, const char *member, uint64_t value);
-int json_add_i64(struct json_object *o, const char *member, int64_t value);
 int json_add_double(struct json_object *o, const char *member, double value);
 int json_add_bool(struct json_object *o, const char *member, bool value);
 int json_add_uuid(struct json_object *o, const char *member, const Uuid *value);
-int json_add_pci(struct json_object *o, const char *member, const PciAddress *value);
 int json_add_strv(
         struct json_object *o, const char *member, const char *const *v); /* NULL is an empty array */
 

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/io/file.h"
 #include "common/lmdb/copy.h"
 #include "policyd/store/internal.h"
 
@@ -47,20 +48,6 @@ static int open_unnamed(const char *dir) {
                 return -errno;
         (void) unlink(path);
         return fd;
-}
-
-static int write_all(int fd, const char *bytes, size_t n) {
-        while (n > 0) {
-                ssize_t k = write(fd, bytes, n);
-
-                if (k < 0 && errno == EINTR)
-                        continue;
-                if (k < 0)
-                        return -errno;
-                bytes += k;
-                n -= (size_t) k;
-        }
-        return 0;
 }
 
 static int pass_on(int from, int to, void (*progress)(void), uint64_t *ret_bytes) {

@@ -36,12 +36,10 @@ static void read_numbers(const char *text) {
         uint64_t u64;
         uint32_t u32;
         uint16_t u16;
-        int64_t i64;
         bool b;
 
         if (parse_u32(text, &u32) == 0 && (parse_u64(text, &u64) < 0 || u64 != u32))
                 abort();
-        parse_i64(text, &i64);
         parse_number(text, &u64);
         parse_hex16(text, &u16);
         parse_boolean(text, &b);

@@ -86,8 +86,8 @@ static void first_lines_are_trimmed(void **state) {
 static void a_write_replaces_the_whole_file(void **state) {
         struct stat st;
 
-        assert_ok(file_write_durable("f", "a long first text", 17, 0640));
-        assert_ok(file_write_durable("f", "second", 6, 0600));
+        assert_ok(file_write_atomic("f", "a long first text", 17, 0640));
+        assert_ok(file_write_atomic("f", "second", 6, 0600));
         assert_content("f", "second");
         assert_ok(stat("f", &st));
         assert_int_equal(st.st_mode & 07777, 0600);
@@ -102,9 +102,9 @@ static void a_write_goes_to_other_folders_too(void **state) {
         _cleanup_free_ char *path = path_join(*state, "sub/f");
 
         assert_ok(mkdir_parents("sub", 0700));
-        assert_ok(file_write_durable(path, "x", 1, 0600));
+        assert_ok(file_write_atomic(path, "x", 1, 0600));
         assert_content("sub/f", "x");
-        assert_int_equal(file_write_durable("missing/f", "x", 1, 0600), -ENOENT);
+        assert_int_equal(file_write_atomic("missing/f", "x", 1, 0600), -ENOENT);
 }
 
 /* A disk that is full half-way is played by a limit on file sizes. */
@@ -112,12 +112,12 @@ static void a_write_that_fails_leaves_the_old_bytes(void **state) {
         static char big[8192];
         struct rlimit old, limit;
 
-        assert_ok(file_write_durable("f", "old", 3, 0600));
+        assert_ok(file_write_atomic("f", "old", 3, 0600));
         signal(SIGXFSZ, SIG_IGN);
         assert_ok(getrlimit(RLIMIT_FSIZE, &old));
         limit = (struct rlimit){ .rlim_cur = 4096, .rlim_max = old.rlim_max };
         assert_ok(setrlimit(RLIMIT_FSIZE, &limit));
-        assert_int_equal(file_write_durable("f", big, sizeof(big), 0600), -EFBIG);
+        assert_int_equal(file_write_atomic("f", big, sizeof(big), 0600), -EFBIG);
         assert_ok(setrlimit(RLIMIT_FSIZE, &old));
 
         assert_content("f", "old");
