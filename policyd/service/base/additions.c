@@ -18,9 +18,8 @@ int group_add(Batch *b, const char *name_label, const char *description, const c
         if (r < 0)
                 return r;
         batch_open(b);
-        if (text_set(&g->name_description, strempty(description)) < 0)
-                return batch_poison(b, -ENOMEM);
-        r = pool_set_group_gpu_types(b->pool, g, gpu_types);
+        r = MIN_OF(text_set(&g->name_description, strempty(description)), 0);
+        r = r ?: pool_set_group_gpu_types(b->pool, g, gpu_types);
         if (r < 0)
                 return batch_poison(b, r);
         *ret = g;
@@ -29,16 +28,12 @@ int group_add(Batch *b, const char *name_label, const char *description, const c
 
 int vgpu_add(Batch *b, Vm *vm, GpuGroup *group, VgpuType *type, uint32_t device, const Uuid *id_or_null,
         const char *extra_args, Vgpu **ret) {
-        Uuid id = id_or_null ? *id_or_null : UUID_NULL;
         Vgpu *v;
+        Uuid id;
         int r;
 
-        if (uuid_is_null(&id)) {
-                r = batch_new_uuid(b, &id);
-                if (r < 0)
-                        return r;
-        }
-        r = pool_add_vgpu(b->pool, &id, 0, vm, group, type, device, &v);
+        r = batch_take_uuid(b, id_or_null, &id);
+        r = r ?: pool_add_vgpu(b->pool, &id, 0, vm, group, type, device, &v);
         if (r < 0)
                 return r;
         batch_open(b);

@@ -89,3 +89,11 @@ static inline uint64_t batch_date(const Batch *b) {
 static inline int batch_new_uuid(const Batch *b, Uuid *ret) {
         return loop_new_uuid(b->options.loop, ret);
 }
+
+/* The one that is given; a new one for none, or a null one. */
+static inline int batch_take_uuid(const Batch *b, const Uuid *given_or_null, Uuid *ret) {
+        if (!given_or_null || uuid_is_null(given_or_null))
+                return batch_new_uuid(b, ret);
+        *ret = *given_or_null;
+        return 0;
+}

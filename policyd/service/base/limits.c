@@ -15,11 +15,11 @@ static int check_name(const char *what, const char *field, const char *text, Ref
         const char *fault;
 
         if (isempty(text) || strlen(text) > LABEL_MAX_BYTES)
-                return refusal_set(refusal, ERROR_INVALID_RECORD, "%s needs a %s of 1 to %d bytes.", what,
-                        field, LABEL_MAX_BYTES);
+                return refuse(refusal, ERROR_INVALID_RECORD, "%s needs a %s of 1 to %d bytes.", what, field,
+                        LABEL_MAX_BYTES);
         fault = text_fault(text, strlen(text), TEXT_LINE, buf);
-        return fault ? refusal_set(refusal, ERROR_INVALID_RECORD, "%s cannot have this %s: it %s.", what,
-                               field, fault)
+        return fault ? refuse(refusal, ERROR_INVALID_RECORD, "%s cannot have this %s: it %s.", what, field,
+                               fault)
                      : 0;
 }
 
@@ -33,12 +33,11 @@ int check_text(
         char buf[TEXT_FAULT_MAX];
 
         if (strlen(text) > TEXT_MAX_BYTES)
-                return refusal_set(refusal, ERROR_INVALID_RECORD,
-                        "%s takes a %s of at most %d bytes, not %zu.", what, field, TEXT_MAX_BYTES,
-                        strlen(text));
+                return refuse(refusal, ERROR_INVALID_RECORD, "%s takes a %s of at most %d bytes, not %zu.",
+                        what, field, TEXT_MAX_BYTES, strlen(text));
         fault = text_fault(text, strlen(text), form, buf);
-        return fault ? refusal_set(refusal, ERROR_INVALID_RECORD, "%s cannot have this %s: it %s.", what,
-                               field, fault)
+        return fault ? refuse(refusal, ERROR_INVALID_RECORD, "%s cannot have this %s: it %s.", what, field,
+                               fault)
                      : 0;
 }
 
@@ -46,7 +45,7 @@ int check_owner(const char *owner, Refusal *refusal) {
         if (isempty(owner))
                 return 0;
         if (streq(owner, OWNER_ANY))
-                return refusal_set(refusal, ERROR_INVALID_RECORD,
+                return refuse(refusal, ERROR_INVALID_RECORD,
                         "\"" OWNER_ANY "\" is no owner: it stands for every owner in quotas. Give a name, or "
                         "none.");
         return check_name("An owner", "name", owner, refusal);
@@ -57,7 +56,7 @@ int check_limit(const Batch *b, ObjectClass c, size_t n, Refusal *refusal) {
 
         if (b->pool->objects[c].n + n <= limit)
                 return 0;
-        return refusal_set(refusal, ERROR_LIMIT_REACHED,
+        return refuse(refusal, ERROR_LIMIT_REACHED,
                 "The pool has %zu object%s of class %s, and %" PRIu64
                 " is the most. Remove some, or raise limit_%s in policyd's settings.",
                 b->pool->objects[c].n, PLURAL(b->pool->objects[c].n), object_class_to_string(c), limit,
@@ -65,5 +64,5 @@ int check_limit(const Batch *b, ObjectClass c, size_t n, Refusal *refusal) {
 }
 
 int refuse_record(Refusal *refusal, const char *what, const JsonReader *reader) {
-        return refusal_set(refusal, ERROR_INVALID_RECORD, "The %s cannot be read: %s.", what, reader->error);
+        return refuse(refusal, ERROR_INVALID_RECORD, "The %s cannot be read: %s.", what, reader->error);
 }

@@ -25,6 +25,7 @@
 
 #include "common/daemon/log-ids.h"
 #include "common/daemon/log.h"
+#include "policyd/service/base/limits.h"
 #include "policyd/service/hosts/epoch.h"
 #include "policyd/words/sentence.h"
 
@@ -248,7 +249,7 @@ int old_check_start(const Hosts *hs, const Vm *vm, Refusal *refusal) {
         strbuf_addf(&b, ", not heard since the pool began with an old copy of its database (");
         add_why(hs, &b);
         strbuf_addf(&b, "). Bring %s back, or declare dead what is dead.", n == 1 ? "this host" : "these hosts");
-        return refusal_take(refusal, ERROR_HOST_OFFLINE, &b);
+        return refused(refusal_take(refusal, ERROR_HOST_OFFLINE, &b), refusal);
 }
 
 int old_describe(const Hosts *hs, char **ret) {

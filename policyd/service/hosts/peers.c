@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#include "policyd/service/base/limits.h"
 #include "policyd/words/sentence.h"
 
 int hosts_init(Hosts *hs, Batch *batch, const HostsListener *listener, void *userdata) {
@@ -168,10 +169,9 @@ int host_check_reachable(const Host *h, const char *what, Refusal *refusal) {
         if (h && h->state == HOST_ONLINE)
                 return 0;
         if (!h)
-                return refusal_set(
-                        refusal, ERROR_HOST_OFFLINE, "The host is gone, so %s is not possible.", what);
+                return refuse(refusal, ERROR_HOST_OFFLINE, "The host is gone, so %s is not possible.", what);
         if (h->state == HOST_CONNECTING)
-                return refusal_set(refusal, ERROR_HOST_OFFLINE,
+                return refuse(refusal, ERROR_HOST_OFFLINE,
                         "Host '%s' has not been heard from yet, so %s is not possible. Try again in a "
                         "moment.",
                         h->name_label, what);
@@ -182,5 +182,5 @@ int host_check_reachable(const Host *h, const char *what, Refusal *refusal) {
                 strbuf_add(&b, ")");
         }
         strbuf_addf(&b, ", so %s is not possible. Bring it back, or declare it dead when it is.", what);
-        return refusal_take(refusal, ERROR_HOST_OFFLINE, &b);
+        return refused(refusal_take(refusal, ERROR_HOST_OFFLINE, &b), refusal);
 }

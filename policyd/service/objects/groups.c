@@ -9,64 +9,42 @@ int groups_create(
         int r;
 
         r = check_label("A GPU group", name_label, refusal);
-        if (r < 0 || refusal->code != ERROR_NONE)
-                return r;
-        r = check_text("A GPU group", "name_description", name_description, TEXT_LINES, refusal);
-        if (r == 0 && refusal->code == ERROR_NONE)
-                r = check_limit(&p->batch, CLASS_GPU_GROUP, 1, refusal);
-        if (r < 0 || refusal->code != ERROR_NONE)
-                return r;
-        return group_add(&p->batch, name_label, name_description, (const char *const[]){NULL}, ret);
+        r = r ?: check_text("A GPU group", "name_description", name_description, TEXT_LINES, refusal);
+        r = r ?: check_limit(&p->batch, CLASS_GPU_GROUP, 1, refusal);
+        return decided(r ?: group_add(&p->batch, name_label, name_description, (const char *const[]){NULL}, ret));
 }
 
 int groups_destroy(Policy *p, GpuGroup *g, Refusal *refusal) {
         int r;
 
-        r = rule_group_destroy(g, refusal);
-        if (r < 0 || refusal->code != ERROR_NONE)
-                return r;
-        pool_remove(p->batch.pool, &g->object);
-        batch_open(&p->batch);
+        r = refused(rule_group_destroy(g, refusal), refusal);
+        if (r != 0)
+                return decided(r);
+        object_remove(&p->batch, &g->object);
         types_collect(&p->hosts);
         return 0;
 }
 
 int groups_set_algorithm(Policy *p, GpuGroup *g, const char *algorithm, Refusal *refusal) {
-        GroupAlgorithm a;
+        GroupAlgorithm a = group_algorithm_from_string(algorithm);
 
-        a = group_algorithm_from_string(algorithm);
         if (a == _GROUP_ALGORITHM_INVALID)
                 return refusal_set(refusal, ERROR_INVALID_RECORD,
                         "'%s' is no allocation algorithm: take depth-first, breadth-first or best-fit.",
                         algorithm);
         pool_set_group_algorithm(p->batch.pool, g, a);
-        batch_open(&p->batch);
-        return 0;
+        return batch_open_if_changed(&p->batch, 0);
 }
 
 int groups_set_names(Policy *p, GpuGroup *g, const char *name_label_or_null, const char *description_or_null,
         Refusal *refusal) {
-        uint64_t changed = 0;
-        int r = 0;
+        const TextChange changes[] = {
+                {&g->name_label, name_label_or_null, GROUP_NAME_LABEL},
+                {&g->name_description, description_or_null, GROUP_NAME_DESCRIPTION},
+        };
+        int r;
 
-        if (name_label_or_null)
-                r = check_label("A GPU group", name_label_or_null, refusal);
-        if (r == 0 && refusal->code == ERROR_NONE)
-                r = check_text("A GPU group", "name_description", description_or_null, TEXT_LINES, refusal);
-        if (r < 0 || refusal->code != ERROR_NONE)
-                return r;
-        if (name_label_or_null)
-                r = text_set(&g->name_label, name_label_or_null);
-        if (r > 0)
-                changed |= GROUP_NAME_LABEL;
-        if (r >= 0 && description_or_null) {
-                r = text_set(&g->name_description, description_or_null);
-                if (r > 0)
-                        changed |= GROUP_NAME_DESCRIPTION;
-        }
-        if (changed) {
-                pool_touch(p->batch.pool, &g->object, changed, /* store= */ true);
-                batch_open(&p->batch);
-        }
-        return r < 0 ? r : 0;
+        r = name_label_or_null ? check_label("A GPU group", name_label_or_null, refusal) : 0;
+        r = r ?: check_text("A GPU group", "name_description", description_or_null, TEXT_LINES, refusal);
+        return decided(r ?: object_set_texts(&p->batch, &g->object, changes, ARRAY_SIZE(changes)));
 }

@@ -26,21 +26,21 @@ static int check_new_host(Policy *p, const char *name, const char *address, Refu
         int r;
 
         r = check_label("A host", name, refusal);
-        if (r < 0 || refusal->code != ERROR_NONE)
+        if (r != 0)
                 return r;
         code = p->hosts.links->check_address(address, &message);
         if (code != ERROR_NONE)
-                return refusal_set(refusal, code, "%s", message ? message : "The address cannot be used.");
+                return refuse(refusal, code, "%s", message ? message : "The address cannot be used.");
 
         for (size_t i = 0; i < hosts->n; i++) {
                 const Host *h = hosts->items[i];
 
                 if (streq(h->address, address))
-                        return refusal_set(refusal, ERROR_HOST_ALREADY_IN_POOL,
+                        return refuse(refusal, ERROR_HOST_ALREADY_IN_POOL,
                                 "The address %s is that of host '%s', which is in the pool already.", address,
                                 h->name_label);
                 if (streq(h->name_label, name))
-                        return refusal_set(refusal, ERROR_ALREADY_EXISTS,
+                        return refuse(refusal, ERROR_ALREADY_EXISTS,
                                 "The pool has a host named '%s' already, at %s. Give the new one another "
                                 "name.",
                                 name, h->address);
@@ -56,21 +56,17 @@ int hosts_add(Policy *p, const char *name, const char *address, Host **ret, Refu
         if (isempty(address))
                 address = "system";
         r = check_new_host(p, name, address, refusal);
-        if (r < 0 || refusal->code != ERROR_NONE)
-                return r;
-        r = batch_new_uuid(&p->batch, &id);
-        if (r < 0)
-                return r;
-        r = pool_add_host(p->batch.pool, &id, 0, name, address, &h);
-        if (r < 0)
-                return r;
+        r = r ?: batch_new_uuid(&p->batch, &id);
+        r = r ?: pool_add_host(p->batch.pool, &id, 0, name, address, &h);
+        if (r != 0)
+                return decided(r);
         pool_set_host_enabled(p->batch.pool, h, true);
         pool_set_host_state(p->batch.pool, h, HOST_CONNECTING, HOST_NOT_HEARD);
         /* It may be one that was added after the copy was made, and run what that does not know. */
         pool_set_host_unheard(p->batch.pool, h, p->batch.meta.old != OLD_NOT);
         r = batch_then(&p->batch, dial, p, &id, NULL);
         if (r < 0)
-                return r;
+                return decided(r);
         *ret = h;
         return 0;
 }
@@ -112,12 +108,10 @@ static void part(void *owner, const Uuid *id, const Uuid *unused) {
 int hosts_remove(Policy *p, Host *h, Refusal *refusal) {
         int r;
 
-        r = rule_host_remove(h, refusal);
-        if (r < 0 || refusal->code != ERROR_NONE)
-                return r;
-        r = batch_then(&p->batch, part, p, &h->object.id, NULL);
-        if (r < 0)
-                return r;
+        r = refused(rule_host_remove(h, refusal), refusal);
+        r = r ?: batch_then(&p->batch, part, p, &h->object.id, NULL);
+        if (r != 0)
+                return decided(r);
         places_clear_host(&p->hosts, h);
         pool_remove(p->batch.pool, &h->object);
         types_collect(&p->hosts);

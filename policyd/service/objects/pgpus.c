@@ -17,9 +17,9 @@ int pgpus_set_group(Policy *p, Pgpu *pgpu, GpuGroup *group_or_null, Refusal *ref
         char gpu_type[32];
         int r;
 
-        r = rule_pgpu_set_group(pgpu, group_or_null, refusal);
-        if (r < 0 || refusal->code != ERROR_NONE)
-                return r;
+        r = refused(rule_pgpu_set_group(pgpu, group_or_null, refusal), refusal);
+        if (r != 0)
+                return decided(r);
         batch_open(&p->batch);
         /* A group without types becomes one of the first PGPU's kind. */
         if (group_or_null && !group_or_null->gpu_types[0]) {
@@ -28,7 +28,7 @@ int pgpus_set_group(Policy *p, Pgpu *pgpu, GpuGroup *group_or_null, Refusal *ref
                         p->batch.pool, group_or_null, (const char *const[]){gpu_type, NULL});
         }
         r = r ?: pool_set_pgpu_group(p->batch.pool, pgpu, group_or_null);
-        return batch_poison(&p->batch, r);
+        return decided(batch_poison(&p->batch, r));
 }
 
 /* Which enabled types go; refused when one of them is in use, or when one that comes is not supported. */
@@ -37,15 +37,15 @@ static int check_types(
         size_t k = 0;
         int r = 0;
 
-        for (size_t i = 0; i < n && r == 0 && refusal->code == ERROR_NONE; i++)
+        for (size_t i = 0; i < n && r == 0; i++)
                 if (!ptr_array_contains(&pgpu->enabled, types[i]))
-                        r = rule_pgpu_enable_type(pgpu, types[i], refusal);
-        for (size_t i = 0; i < pgpu->enabled.n && r == 0 && refusal->code == ERROR_NONE; i++) {
+                        r = refused(rule_pgpu_enable_type(pgpu, types[i], refusal), refusal);
+        for (size_t i = 0; i < pgpu->enabled.n && r == 0; i++) {
                 VgpuType *t = pgpu->enabled.items[i];
 
                 if (types_contain(types, n, t))
                         continue;
-                r = rule_pgpu_disable_type(pgpu, t, refusal);
+                r = refused(rule_pgpu_disable_type(pgpu, t, refusal), refusal);
                 ret_gone[k++] = t;
         }
         *ret_n = k;
@@ -138,10 +138,9 @@ int pgpus_set_enabled(Policy *p, Pgpu *pgpu, VgpuType *const *types, size_t n, P
         int r;
 
         r = check_types(pgpu, types, n, gone, &n_gone, refusal);
-        if (r == 0 && refusal->code == ERROR_NONE)
-                r = host_check_reachable(pgpu->host, "changing the enabled types", refusal);
-        if (r < 0 || refusal->code != ERROR_NONE)
-                return r;
+        r = r ?: host_check_reachable(pgpu->host, "changing the enabled types", refusal);
+        if (r != 0)
+                return decided(r);
         if (peer && is_asking(peer, pgpu))
                 return refusal_set(refusal, ERROR_OTHER_OPERATION_IN_PROGRESS,
                         "The enabled types of PGPU %s on host '%s' are being changed. Try again in a moment.",
@@ -149,14 +148,14 @@ int pgpus_set_enabled(Policy *p, Pgpu *pgpu, VgpuType *const *types, size_t n, P
 
         r = pool_set_pgpu_disabling(p->batch.pool, pgpu, gone, n_gone);
         if (r < 0)
-                return r;
+                return decided(r);
         r = peer ? send_types(p, pgpu, peer, types, n, done, userdata) : -ENOTCONN;
         if (r < 0)
                 (void) pool_set_pgpu_disabling(p->batch.pool, pgpu, NULL, 0);
         if (r == -ENOTCONN || r == -ENOBUFS)
                 return refusal_set(refusal, ERROR_HOST_OFFLINE,
                         "Host '%s' cannot be asked to change the enabled types now.", pgpu->host->name_label);
-        return r;
+        return decided(r);
 }
 
 int pgpus_clear_health(Policy *p, Pgpu *pgpu, Refusal *refusal) {

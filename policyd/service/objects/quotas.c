@@ -8,36 +8,35 @@
 
 #include "common/json/json-write.h"
 
+static int check_limits(const char *owner, uint64_t vgpus_max, uint64_t size_max, Refusal *refusal) {
+        if (isempty(owner))
+                return refuse(refusal, ERROR_INVALID_RECORD,
+                        "A quota needs an owner: the one of the VMs that it limits, or \"" OWNER_ANY
+                        "\" for every owner that has no quota of its own.");
+        if (vgpus_max == QUOTA_UNLIMITED && size_max == QUOTA_UNLIMITED)
+                return refuse(refusal, ERROR_INVALID_RECORD,
+                        "A quota without a limit does nothing; give vgpus_max, size_max or both.");
+        return 0;
+}
+
 int quotas_create(Policy *p, const char *owner, GpuGroup *group, uint64_t vgpus_max, uint64_t size_max,
         Quota **ret, Refusal *refusal) {
         Quota *q;
         Uuid id;
-        int r = 0;
+        int r;
 
-        if (isempty(owner))
-                return refusal_set(refusal, ERROR_INVALID_RECORD,
-                        "A quota needs an owner: the one of the VMs that it limits, or \"" OWNER_ANY
-                        "\" for every owner that has no quota of its own.");
-        if (!streq(owner, OWNER_ANY))
-                r = check_owner(owner, refusal);
-        if (r == 0 && refusal->code == ERROR_NONE && vgpus_max == QUOTA_UNLIMITED &&
-                size_max == QUOTA_UNLIMITED)
-                return refusal_set(refusal, ERROR_INVALID_RECORD,
-                        "A quota without a limit does nothing; give vgpus_max, size_max or both.");
-        if (r == 0 && refusal->code == ERROR_NONE)
-                r = check_limit(&p->batch, CLASS_QUOTA, 1, refusal);
-        if (r < 0 || refusal->code != ERROR_NONE)
-                return r;
-
-        r = batch_new_uuid(&p->batch, &id);
+        r = isempty(owner) || streq(owner, OWNER_ANY) ? 0 : check_owner(owner, refusal);
+        r = r ?: check_limits(owner, vgpus_max, size_max, refusal);
+        r = r ?: check_limit(&p->batch, CLASS_QUOTA, 1, refusal);
+        r = r ?: batch_new_uuid(&p->batch, &id);
         r = r ?: pool_add_quota(p->batch.pool, &id, 0, owner, group, &q);
         if (r == -EEXIST)
                 return refusal_set(refusal, ERROR_ALREADY_EXISTS,
                         "Owner '%s' has a quota for %s%s%s already. Change that one, or destroy it first.",
                         owner, group ? "GPU group '" : "all GPU groups", group ? group->name_label : "",
                         group ? "'" : "");
-        if (r < 0)
-                return r;
+        if (r != 0)
+                return decided(r);
         batch_open(&p->batch);
         pool_set_quota_limits(p->batch.pool, q, vgpus_max, size_max);
         *ret = q;
@@ -46,14 +45,11 @@ int quotas_create(Policy *p, const char *owner, GpuGroup *group, uint64_t vgpus_
 
 int quotas_set_limits(Policy *p, Quota *q, uint64_t vgpus_max, uint64_t size_max, Refusal *refusal) {
         pool_set_quota_limits(p->batch.pool, q, vgpus_max, size_max);
-        if (pool_has_changes(p->batch.pool))
-                batch_open(&p->batch);
-        return 0;
+        return batch_open_if_changed(&p->batch, 0);
 }
 
 int quotas_destroy(Policy *p, Quota *q, Refusal *refusal) {
-        pool_remove(p->batch.pool, &q->object);
-        batch_open(&p->batch);
+        object_remove(&p->batch, &q->object);
         return 0;
 }
 

@@ -17,13 +17,13 @@ static int check(const char *name, uint32_t count, uint64_t seconds, Refusal *re
         int r;
 
         r = check_label("A reservation", name, refusal);
-        if (r < 0 || refusal->code != ERROR_NONE)
+        if (r != 0)
                 return r;
         if (count == 0)
-                return refusal_set(refusal, ERROR_INVALID_RECORD,
+                return refuse(refusal, ERROR_INVALID_RECORD,
                         "A reservation of 0 VGPUs holds nothing; give a count of at least 1.");
         if (seconds == 0 || seconds > SECONDS_MAX)
-                return refusal_set(refusal, ERROR_INVALID_RECORD,
+                return refuse(refusal, ERROR_INVALID_RECORD,
                         "A reservation lasts 1 to %" PRIu64 " seconds, not %" PRIu64 ".", SECONDS_MAX,
                         seconds);
         return 0;
@@ -33,7 +33,7 @@ static int check(const char *name, uint32_t count, uint64_t seconds, Refusal *re
 static int check_count(const GpuGroup *group, const VgpuType *type, uint32_t count, Refusal *refusal) {
         if (count <= COUNT_MAX || group_capacity(group, type, NULL) < count)
                 return 0;
-        return refusal_set(refusal, ERROR_LIMIT_REACHED,
+        return refuse(refusal, ERROR_LIMIT_REACHED,
                 "A reservation holds at most %d VGPUs, not %" PRIu32 ". Make several.", COUNT_MAX, count);
 }
 
@@ -65,23 +65,15 @@ int reservations_create(Policy *p, const char *name, GpuGroup *group, VgpuType *
         int r;
 
         r = check(name, count, seconds, refusal);
-        if (r == 0 && refusal->code == ERROR_NONE)
-                r = check_owner(owner, refusal);
-        if (r == 0 && refusal->code == ERROR_NONE)
-                r = check_quota(p, name, group, type, count, owner, refusal);
-        if (r == 0 && refusal->code == ERROR_NONE)
-                r = check_limit(&p->batch, CLASS_RESERVATION, 1, refusal);
-        if (r == 0 && refusal->code == ERROR_NONE)
-                r = check_count(group, type, count, refusal);
-        if (r == 0 && refusal->code == ERROR_NONE)
-                r = find_holds(p, group, type, count, &pgpus, refusal);
-        if (r < 0 || refusal->code != ERROR_NONE)
-                return r;
-
-        r = batch_new_uuid(&p->batch, &id);
+        r = r ?: check_owner(owner, refusal);
+        r = r ?: refused(check_quota(p, name, group, type, count, owner, refusal), refusal);
+        r = r ?: check_limit(&p->batch, CLASS_RESERVATION, 1, refusal);
+        r = r ?: check_count(group, type, count, refusal);
+        r = r ?: refused(find_holds(p, group, type, count, &pgpus, refusal), refusal);
+        r = r ?: batch_new_uuid(&p->batch, &id);
         r = r ?: pool_add_reservation(p->batch.pool, &id, 0, name, group, type, count, &v);
-        if (r < 0)
-                return r;
+        if (r != 0)
+                return decided(r);
         batch_open(&p->batch);
         v->lasts = seconds * UINT64_C(1000000);
         v->expires = batch_date(&p->batch) + v->lasts;
@@ -89,7 +81,7 @@ int reservations_create(Policy *p, const char *name, GpuGroup *group, VgpuType *
         for (uint32_t i = 0; i < count && r == 0; i++)
                 r = pool_hold(p->batch.pool, v, pgpus[i]);
         if (r < 0)
-                return batch_poison(&p->batch, r);
+                return decided(batch_poison(&p->batch, r));
         *ret = v;
         return 0;
 }
@@ -103,8 +95,7 @@ static void collect_absent(Policy *p) {
 }
 
 int reservations_destroy(Policy *p, Reservation *v, Refusal *refusal) {
-        pool_remove(p->batch.pool, &v->object);
-        batch_open(&p->batch);
+        object_remove(&p->batch, &v->object);
         collect_absent(p);
         return 0;
 }
@@ -148,11 +139,9 @@ void reservations_expire(Policy *p) {
                         continue;
                 log_info("Reservation %s expired with %zu of %u instance%s unused.", v->name_label,
                         v->holds.n, v->count, PLURAL(v->count));
-                pool_remove(p->batch.pool, &v->object);
+                object_remove(&p->batch, &v->object);
                 any = true;
         }
-        if (any) {
-                batch_open(&p->batch);
+        if (any)
                 collect_absent(p);
-        }
 }

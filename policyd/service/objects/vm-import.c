@@ -45,38 +45,35 @@ static GpuGroup *find_group(Policy *p, const ImportVgpu *v) {
         return NULL;
 }
 
+static int make_group(Policy *p, const ImportVgpu *v, GpuGroup **ret, Refusal *refusal) {
+        const char *name = isempty(v->group_name_label) ? "Imported GPU group" : v->group_name_label;
+        int r;
+
+        r = check_label("A GPU group", name, refusal);
+        r = r ?: check_limit(&p->batch, CLASS_GPU_GROUP, 1, refusal);
+        return r ?: group_add(&p->batch, name, "", (const char *const *) v->group_gpu_types, ret);
+}
+
 static int import_vgpu(Policy *p, Vm *vm, const ImportVgpu *v, size_t index, Refusal *refusal) {
+        GpuGroup *group = find_group(p, v);
         uint32_t device;
-        GpuGroup *group;
         VgpuType *type;
         Vgpu *made;
         int r;
 
         if (!uuid_is_null(&v->uuid) && pool_get(p->batch.pool, CLASS_VGPU, &v->uuid))
-                return refusal_set(refusal, ERROR_ALREADY_EXISTS,
-                        "vgpus[%zu].uuid %s is that of a VGPU in the pool. Leave it out, or destroy that VGPU first.",
+                return refuse(refusal, ERROR_ALREADY_EXISTS,
+                        "vgpus[%zu].uuid %s is that of a VGPU in the pool. Leave it out, or destroy that "
+                        "VGPU first.",
                         index, UUID_TEXT(&v->uuid));
-        r = type_from_record(&p->hosts, &v->type, /* refresh= */ false, &type, refusal);
-        if (r < 0 || refusal->code != ERROR_NONE)
-                return r;
-        group = find_group(p, v);
-        if (!group) {
-                r = isempty(v->group_name_label) ? 0
-                                                 : check_label("A GPU group", v->group_name_label, refusal);
-                if (r == 0 && refusal->code == ERROR_NONE)
-                        r = check_limit(&p->batch, CLASS_GPU_GROUP, 1, refusal);
-                if (r == 0 && refusal->code == ERROR_NONE)
-                        r = group_add(&p->batch,
-                                isempty(v->group_name_label) ? "Imported GPU group" : v->group_name_label, "",
-                                (const char *const *) v->group_gpu_types, &group);
-                if (r < 0 || refusal->code != ERROR_NONE)
-                        return r;
-        }
-        r = rule_vgpu_create(
-                p->batch.pool, vm, group, type, v->device, /* importing= */ true, &device, refusal);
-        if (r < 0 || refusal->code != ERROR_NONE)
-                return r;
-        return vgpu_add(&p->batch, vm, group, type, device, &v->uuid, "", &made);
+        r = refused(type_from_record(&p->hosts, &v->type, /* reported_by= */ NULL, &type, refusal), refusal);
+        if (r == 0 && !group)
+                r = make_group(p, v, &group, refusal);
+        r = r
+                    ?: refused(rule_vgpu_create(p->batch.pool, vm, group, type, v->device,
+                                       /* importing= */ true, &device, refusal),
+                               refusal);
+        return r ?: vgpu_add(&p->batch, vm, group, type, device, &v->uuid, "", &made);
 }
 
 static VmGroup *find_vm_group(Policy *p, const ImportGroup *g) {
@@ -93,11 +90,9 @@ static int import_vm_group(Policy *p, Vm *vm, const ImportGroup *g, Refusal *ref
         int r;
 
         r = vm_group_check_placement(placement, refusal);
-        if (r == 0 && refusal->code == ERROR_NONE && !group)
+        if (r == 0 && !group)
                 r = vm_group_add(p, &g->uuid, g->name_label, g->name_description, placement, &group, refusal);
-        if (r < 0 || refusal->code != ERROR_NONE)
-                return r;
-        return pool_set_vm_group(p->batch.pool, vm, group);
+        return r ?: pool_set_vm_group(p->batch.pool, vm, group);
 }
 
 /* Objects with a key from before on, of one class, newest first: what this import made. */
@@ -113,17 +108,14 @@ static int import(Policy *p, const ImportRecord *record, Vm **ret, Refusal *refu
         int r;
 
         r = check_limit(&p->batch, CLASS_VGPU, record->n_vgpus, refusal);
-        if (r == 0 && refusal->code == ERROR_NONE)
-                r = vm_add(p, &record->vm, &vm, refusal);
-        for (size_t i = 0; i < record->n_vgpus && r == 0 && refusal->code == ERROR_NONE; i++)
+        r = r ?: vm_add(p, &record->vm, &vm, refusal);
+        for (size_t i = 0; i < record->n_vgpus && r == 0; i++)
                 r = import_vgpu(p, vm, &record->vgpus[i], i, refusal);
-        for (size_t i = 0; i < record->n_groups && r == 0 && refusal->code == ERROR_NONE; i++)
+        for (size_t i = 0; i < record->n_groups && r == 0; i++)
                 r = import_vm_group(p, vm, &record->groups[i], refusal);
-        if (r == 0 && refusal->code == ERROR_NONE)
-                r = platform_vgpu_ensure(&p->batch, vm, /* starting= */ false, refusal);
-        if (r == 0 && refusal->code == ERROR_NONE)
-                r = vm_needs_update(&p->batch, vm, refusal);
-        if (r == 0 && refusal->code == ERROR_NONE) {
+        r = r ?: refused(platform_vgpu_ensure(&p->batch, vm, /* starting= */ false, refusal), refusal);
+        r = r ?: vm_needs_update(&p->batch, vm, refusal);
+        if (r == 0) {
                 reconcile_stray(&p->hosts, vm);
                 *ret = vm;
         }
@@ -131,6 +123,7 @@ static int import(Policy *p, const ImportRecord *record, Vm **ret, Refusal *refu
 }
 
 int vms_import(Policy *p, const char *text, Vm **ret, Refusal *refusal) {
+        static const ObjectClass made[] = {CLASS_VM, CLASS_VM_GROUP, CLASS_GPU_GROUP, CLASS_VGPU_TYPE};
         _cleanup_(import_record_done) ImportRecord record = {};
         _cleanup_json_ struct json_object *o = NULL;
         uint64_t before = p->batch.pool->next_key;
@@ -140,13 +133,9 @@ int vms_import(Policy *p, const char *text, Vm **ret, Refusal *refusal) {
         r = json_parse(&reader, text, strlen(text), &o);
         r = r ?: import_record_parse(&reader, o, &record);
         if (r == -EINVAL)
-                return refuse_record(refusal, "import", &reader);
+                return decided(refuse_record(refusal, "import", &reader));
         r = r ?: import(p, &record, ret, refusal);
-        if (r < 0 || refusal->code != ERROR_NONE) {
-                take_back(p, CLASS_VM, before);
-                take_back(p, CLASS_VM_GROUP, before);
-                take_back(p, CLASS_GPU_GROUP, before);
-                take_back(p, CLASS_VGPU_TYPE, before);
-        }
-        return batch_poison(&p->batch, r);
+        for (size_t i = 0; r != 0 && i < ARRAY_SIZE(made); i++)
+                take_back(p, made[i], before);
+        return decided(batch_poison(&p->batch, r));
 }

@@ -78,8 +78,8 @@ static void wish_done(Wish *w) {
 }
 #define _cleanup_wish_ _cleanup_(wish_done)
 
-/* 1: pgpu and type serve it. 0: the VM has no such form, or none that it needs, or nothing serves it yet,
- * which refuses a start. */
+/* Without a PGPU: the VM has no such form, or none that it needs, or nothing serves it yet, which refuses a
+ * start. */
 static int find_wish(const Batch *b, const Vm *vm, bool starting, Wish *ret, Refusal *refusal) {
         VmRecord record = {};
         JsonReader reader = {};
@@ -99,11 +99,9 @@ static int find_wish(const Batch *b, const Vm *vm, bool starting, Wish *ret, Ref
                 return r;
 
         ret->pgpu = find_pgpu(b, &ret->form, &ret->type, &address_known);
-        if (ret->pgpu)
-                return 1;
-        if (!starting)
+        if (ret->pgpu || !starting)
                 return 0;
-        return refusal_set(refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
+        return refuse(refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
                 "The platform of VM '%s' asks for %s on the PGPU at %s, but %s. Create the VM's VGPU with "
                 "vgpu-create instead, which takes any PGPU of a group, or bring in a host that has that one.",
                 vm->name_label, ret->form.config, PCI_TEXT(&ret->form.pci_id),
@@ -129,8 +127,8 @@ static int check_platform(const Vm *vm, Refusal *refusal) {
         record.platform = platform;
         r = vm_record_check_platform(&reader, &record, has_vgpu);
         if (r == -EINVAL)
-                return refusal_set(refusal, ERROR_INVALID_RECORD, "VM '%s' cannot start: its %s.",
-                        vm->name_label, reader.error);
+                return refuse(refusal, ERROR_INVALID_RECORD, "VM '%s' cannot start: its %s.", vm->name_label,
+                        reader.error);
         return r;
 }
 
@@ -139,10 +137,10 @@ static int make_vgpu(Batch *b, Vm *vm, const Wish *w, Refusal *refusal) {
         int r;
 
         r = check_limit(b, CLASS_VGPU, 1, refusal);
-        if (r < 0 || refusal->code != ERROR_NONE)
-                return r;
-        r = vgpu_add(b, vm, w->pgpu->group, w->type, /* device= */ 0, NULL, strempty(w->form.extra_args), &v);
-        if (r < 0)
+        r = r
+                    ?: vgpu_add(b, vm, w->pgpu->group, w->type, /* device= */ 0, NULL,
+                               strempty(w->form.extra_args), &v);
+        if (r != 0)
                 return r;
         v->pinned = true;
         v->pinned_pci = w->form.pci_id;
@@ -154,10 +152,8 @@ int platform_vgpu_ensure(Batch *b, Vm *vm, bool starting, Refusal *refusal) {
         int r;
 
         r = starting ? check_platform(vm, refusal) : 0;
-        if (r < 0 || refusal->code != ERROR_NONE)
-                return r;
-        r = find_wish(b, vm, starting, &w, refusal);
-        return r <= 0 ? r : make_vgpu(b, vm, &w, refusal);
+        r = r ?: find_wish(b, vm, starting, &w, refusal);
+        return r != 0 || !w.pgpu ? r : make_vgpu(b, vm, &w, refusal);
 }
 
 void vm_preview_done(VmPreview *v) {
@@ -174,12 +170,9 @@ int platform_vgpu_preview(
         int r;
 
         r = check_platform(vm, refusal);
-        if (r < 0 || refusal->code != ERROR_NONE)
-                return r;
-        r = find_wish(b, vm, /* starting= */ true, &w, refusal);
-        if (r == 0)
-                *ret = vm;
-        if (r <= 0)
+        r = r ?: find_wish(b, vm, /* starting= */ true, &w, refusal);
+        *ret = vm;
+        if (r != 0 || !w.pgpu)
                 return r;
 
         preview->vgpu = (Vgpu){

@@ -27,7 +27,7 @@ static void start_send(void *owner, const Uuid *vm_id, const Uuid *token);
 
 static int check_startable(Operations *ops, const Vm *vm, Refusal *refusal) {
         if (operation_of(ops, vm))
-                return refusal_set(refusal, ERROR_OTHER_OPERATION_IN_PROGRESS,
+                return refuse(refusal, ERROR_OTHER_OPERATION_IN_PROGRESS,
                         "VM '%s' has an operation in progress. Wait for its job, or cancel it.",
                         vm->name_label);
         switch (vm->booking) {
@@ -37,7 +37,7 @@ static int check_startable(Operations *ops, const Vm *vm, Refusal *refusal) {
                 break;
         case BOOKING_RESERVED:
         case BOOKING_SENT:
-                return refusal_set(refusal, ERROR_HOST_OFFLINE,
+                return refuse(refusal, ERROR_HOST_OFFLINE,
                         "An order to start VM '%s' was sent to host '%s', and it is not known what became of "
                         "it. %s",
                         vm->name_label, vm->scheduled_on ? vm->scheduled_on->name_label : "?",
@@ -50,9 +50,8 @@ static int check_startable(Operations *ops, const Vm *vm, Refusal *refusal) {
         case _BOOKING_STATE_INVALID:
                 break;
         }
-        return refusal_set(refusal, ERROR_VM_BAD_POWER_STATE,
-                "VM '%s' is %s; only a halted VM can be started.", vm->name_label,
-                power_state_to_string(vm->power_state));
+        return refuse(refusal, ERROR_VM_BAD_POWER_STATE, "VM '%s' is %s; only a halted VM can be started.",
+                vm->name_label, power_state_to_string(vm->power_state));
 }
 
 /* 2: book it */
@@ -116,7 +115,7 @@ static int start_dry_run(Operations *ops, const Vm *vm, const StartOptions *opti
         int r;
 
         r = platform_vgpu_preview(ops->batch, vm, &preview, &request.vm, refusal);
-        if (r < 0 || refusal->code != ERROR_NONE)
+        if (r != 0)
                 return r;
         r = decide_start(ops->batch->pool, &request, /* visitor= */ NULL, &a);
         if (r >= 0 && a.refusal.code != ERROR_NONE)
@@ -131,13 +130,11 @@ int start_vm(Operations *ops, Vm *vm, const StartOptions *options, Job **ret_job
         int r;
 
         r = check_startable(ops, vm, refusal);
-        if (r == 0 && refusal->code == ERROR_NONE)
-                r = check_limit(ops->batch, CLASS_JOB, 1, refusal);
-        if (r == 0 && refusal->code == ERROR_NONE && options->dry_run)
+        r = r ?: check_limit(ops->batch, CLASS_JOB, 1, refusal);
+        if (r == 0 && options->dry_run)
                 return start_dry_run(ops, vm, options, refusal);
-        if (r == 0 && refusal->code == ERROR_NONE)
-                r = platform_vgpu_ensure(ops->batch, vm, /* starting= */ true, refusal);
-        if (r < 0 || refusal->code != ERROR_NONE)
+        r = r ?: platform_vgpu_ensure(ops->batch, vm, /* starting= */ true, refusal);
+        if (r != 0)
                 return r;
 
         r = decide_start(ops->batch->pool, &request, /* visitor= */ NULL, &a);
@@ -193,7 +190,7 @@ static void start_send(void *owner, const Uuid *vm_id, const Uuid *token) {
                 return;
         /* What a host said since it was decided. */
         r = old_check_start(ops->hosts, vm, &old);
-        if (r < 0 || old.code != ERROR_NONE) {
+        if (r != 0) {
                 start_failed_on_host(ops, vm, START_NOT_SENT, ERROR_HOST_OFFLINE,
                         r < 0 ? "The start could not be checked: out of memory." : old.message);
                 return;
@@ -323,8 +320,8 @@ static int book_again(Operation *op, Vm *vm, const AllocRequest *request, Reserv
         int r;
 
         r = old_check_start(ops->hosts, vm, &old);
-        if (r < 0 || old.code != ERROR_NONE)
-                return r;
+        if (r != 0)
+                return MIN_OF(r, 0);
         r = allocate(ops->batch->pool, request, NULL, &a);
         if (r < 0 || a.refusal.code != ERROR_NONE)
                 return r;

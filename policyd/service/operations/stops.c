@@ -18,12 +18,12 @@ static int check_stoppable(Operations *ops, const Vm *vm, bool force, const Oper
         bool stopping = op && op->kind != OPERATION_START;
 
         if (op && !force)
-                return refusal_set(refusal, ERROR_OTHER_OPERATION_IN_PROGRESS,
+                return refuse(refusal, ERROR_OTHER_OPERATION_IN_PROGRESS,
                         "VM '%s' is being %s. Wait for that job%s or use a hard shutdown.", vm->name_label,
                         stopping ? "shut down" : "started",
                         op->kind == OPERATION_HARD_SHUTDOWN ? "," : ", cancel it,");
         if (vm->booking == BOOKING_NONE || (vm->booking != BOOKING_RESIDENT && !force))
-                return refusal_set(refusal, ERROR_VM_BAD_POWER_STATE,
+                return refuse(refusal, ERROR_VM_BAD_POWER_STATE,
                         "VM '%s' is %s; only a running VM can be shut down.", vm->name_label,
                         vm->booking == BOOKING_NONE ? power_state_to_string(vm->power_state)
                                                     : "not running yet");
@@ -63,14 +63,13 @@ int stop_vm(Operations *ops, Vm *vm, bool force, Job **ret_job, Refusal *refusal
         int r;
 
         r = check_stoppable(ops, vm, force, op, refusal);
-        if (r == 0 && refusal->code == ERROR_NONE)
-                r = check_limit(ops->batch, CLASS_JOB, 1, refusal);
-        if (r < 0 || refusal->code != ERROR_NONE)
+        r = r ?: check_limit(ops->batch, CLASS_JOB, 1, refusal);
+        if (r != 0)
                 return r;
         if (op && vm->booking == BOOKING_RESERVED)
                 return withdraw_start(ops, vm, op, ret_job);
         r = host_check_reachable(vm_host(vm), "shutting the VM down", refusal);
-        if (r < 0 || refusal->code != ERROR_NONE)
+        if (r != 0)
                 return r;
 
         /* Asked for again: the same job, and the same order once more, should the first be lost. */
@@ -105,7 +104,7 @@ static int cancel_start(Operations *ops, Operation *op, Job *j, Vm *vm, Refusal 
                 return 0;
         }
         r = host_check_reachable(vm_host(vm), "cancelling the start", refusal);
-        if (r < 0 || refusal->code != ERROR_NONE)
+        if (r != 0)
                 return r;
         j->cancel_requested = true;
         operation_progress(op, "cancelling", -1);
@@ -121,7 +120,7 @@ int cancel_job(Operations *ops, Job *j, Refusal *refusal) {
         if (vm)
                 op = operation_of(ops, vm);
         if (job_state_is_final(j->state) || !op || !uuid_equal(&op->job, &j->object.id))
-                return refusal_set(refusal, ERROR_NO_SUCH_OBJECT,
+                return refuse(refusal, ERROR_NO_SUCH_OBJECT,
                         "Job %s has ended (%s); nothing is left to cancel.", UUID_TEXT(&j->object.id),
                         job_state_to_string(j->state));
         if (j->cancel_requested)
@@ -140,7 +139,7 @@ int cancel_job(Operations *ops, Job *j, Refusal *refusal) {
         case _OPERATION_KIND_INVALID:
                 break;
         }
-        return refusal_set(refusal, ERROR_OTHER_OPERATION_IN_PROGRESS,
+        return refuse(refusal, ERROR_OTHER_OPERATION_IN_PROGRESS,
                 "A hard shutdown cannot be cancelled: VM '%s' is being destroyed.", vm->name_label);
 }
 
