@@ -554,29 +554,11 @@ static void check_scores(History *h, const Wish *wish, size_t *n_asked) {
         const Vm *vm = wish->vm;
         AllocRequest request = {
                 .vm = vm, .reservation = wish->reservation, .avoid = wish->avoid, .n_avoid = wish->n_avoid};
-        AllocVisitor visitor = {};
-        _cleanup_(allocation_done) Allocation quick = {}, slow = {};
 
         if (vm->booking != BOOKING_NONE || vm->scheduled_on || vm->resident_on)
                 return;
 
-        assert_int_equal(allocate_in_words(h->w->pool, &request, NULL, &quick), 0);
-        assert_int_equal(allocate_in_words(h->w->pool, &request, &visitor, &slow), 0);
-        assert_string_equal(strempty(quick.refusal.message), strempty(slow.refusal.message));
-        assert_int_equal(quick.refusal.code, slow.refusal.code);
-        assert_ptr_equal(quick.host, slow.host);
-        assert_ptr_equal(quick.nearest.pgpu, slow.nearest.pgpu);
-        assert_int_equal(quick.score, slow.score);
-        assert_int_equal(quick.n_pgpus, slow.n_pgpus);
-        for (size_t i = 0; i < quick.n_pgpus; i++)
-                assert_ptr_equal(quick.pgpus[i], slow.pgpus[i]);
-        assert_int_equal(quick.n_runners_up, slow.n_runners_up);
-        for (size_t i = 0; i < quick.n_runners_up; i++) {
-                assert_ptr_equal(quick.runners_up[i].host, slow.runners_up[i].host);
-                assert_int_equal(quick.runners_up[i].score, slow.runners_up[i].score);
-        }
-        assert_int_equal(quick.n_connecting, slow.n_connecting);
-        assert_memory_equal(quick.counts, slow.counts, sizeof(slow.counts));
+        assert_decided_alike(h->w, &request);
         ++*n_asked;
 }
 

@@ -216,6 +216,29 @@ Allocation world_start(World *w, Vm *vm) {
         return world_start_on(w, vm, NULL);
 }
 
+void assert_decided_alike(const World *w, const AllocRequest *request) {
+        AllocVisitor visitor = {};
+        _cleanup_(allocation_done) Allocation quick = {}, slow = {};
+
+        assert_int_equal(allocate_in_words(w->pool, request, NULL, &quick), 0);
+        assert_int_equal(allocate_in_words(w->pool, request, &visitor, &slow), 0);
+        assert_string_equal(strempty(quick.refusal.message), strempty(slow.refusal.message));
+        assert_int_equal(quick.refusal.code, slow.refusal.code);
+        assert_ptr_equal(quick.host, slow.host);
+        assert_ptr_equal(quick.nearest.pgpu, slow.nearest.pgpu);
+        assert_int_equal(quick.score, slow.score);
+        assert_int_equal(quick.n_pgpus, slow.n_pgpus);
+        for (size_t i = 0; i < quick.n_pgpus; i++)
+                assert_ptr_equal(quick.pgpus[i], slow.pgpus[i]);
+        assert_int_equal(quick.n_runners_up, slow.n_runners_up);
+        for (size_t i = 0; i < quick.n_runners_up; i++) {
+                assert_ptr_equal(quick.runners_up[i].host, slow.runners_up[i].host);
+                assert_int_equal(quick.runners_up[i].score, slow.runners_up[i].score);
+        }
+        assert_int_equal(quick.n_connecting, slow.n_connecting);
+        assert_memory_equal(quick.counts, slow.counts, sizeof(slow.counts));
+}
+
 static void rank_host(const HostVerdict *v, void *userdata) {
         WorldRanking *r = userdata;
 

@@ -76,6 +76,8 @@ int holds_in_words(const Pool *pool, const GpuGroup *g, const VgpuType *t, uint3
 /* allocate_in_words(); the Allocation is kept by the caller. */
 Allocation world_start(World *w, Vm *vm);
 Allocation world_start_on(World *w, Vm *vm, const Host *h);
+/* The scores that are kept give the answer that looking at every host gives; a visitor makes the decider look. */
+void assert_decided_alike(const World *w, const AllocRequest *request);
 /* Starts and books; the start must succeed. */
 void world_run(World *w, Vm *vm);
 /* What is booked becomes resident. */
