@@ -302,30 +302,30 @@ static void filters_done(Filters *f) {
                 free((char *) f->items[i].value);
 }
 
+static int read_filter(sd_bus_message *m, Filters *f, sd_bus_error *error) {
+        ListFilter *filter = f->items + f->n;
+        char *value = NULL;
+        int r;
+
+        if (f->n >= FILTERS_MAX)
+                return bus_error_set(
+                        error, ERROR_INVALID_RECORD, "At most %d filters can be given.", FILTERS_MAX);
+        r = bus_text(m, "filter's name", TEXT_LINE, &filter->property, error);
+        if (r >= 0)
+                r = read_filter_value(m, filter->property, &filter->type, &value, error);
+        if (r < 0)
+                return r;
+        filter->value = value;
+        f->n++;
+        return sd_bus_message_exit_container(m);
+}
+
 static int read_filters(sd_bus_message *m, Filters *f, sd_bus_error *error) {
         int r;
 
         r = sd_bus_message_enter_container(m, 'a', "{sv}");
-        if (r < 0)
-                return r;
-        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-                const char *key;
-                char *value = NULL, value_type = '\0';
-
-                if (f->n >= FILTERS_MAX)
-                        return bus_error_set(
-                                error, ERROR_INVALID_RECORD, "At most %d filters can be given.", FILTERS_MAX);
-                r = bus_text(m, "filter's name", TEXT_LINE, &key, error);
-                if (r < 0)
-                        return r;
-                r = read_filter_value(m, key, &value_type, &value, error);
-                if (r < 0)
-                        return r;
-                f->items[f->n++] = (ListFilter){key, value, value_type};
-                r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return r;
-        }
+        while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0)
+                r = read_filter(m, f, error);
         return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 

@@ -66,21 +66,12 @@ static int change_enabled(sd_bus_message *m, Pgpu *g, bool add, sd_bus_error *er
         int r;
 
         r = object_read(bus, m, CLASS_VGPU_TYPE, &type, error);
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < g->enabled.n; i++) {
-                if (g->enabled.items[i] == type)
-                        continue;
-                r = type_set_add(&set, g->enabled.items[i], error);
-                if (r < 0)
-                        return r;
-        }
-        if (add) {
+        for (size_t i = 0; r >= 0 && i < g->enabled.n; i++)
+                if (g->enabled.items[i] != type)
+                        r = type_set_add(&set, g->enabled.items[i], error);
+        if (r >= 0 && add)
                 r = type_set_add(&set, (VgpuType *) type, error);
-                if (r < 0)
-                        return r;
-        }
-        return set_enabled(m, g, &set, error);
+        return r < 0 ? r : set_enabled(m, g, &set, error);
 }
 
 static int method_add_enabled(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -95,20 +86,14 @@ static int method_set_enabled(sd_bus_message *m, void *userdata, sd_bus_error *e
         Pgpu *g = userdata;
         Bus *bus = g->object.userdata;
         TypeSet set = {};
-        const char *path;
         Object *type;
         int r;
 
         r = sd_bus_message_enter_container(m, 'a', "o");
-        if (r < 0)
-                return r;
-        while ((r = sd_bus_message_read(m, "o", &path)) > 0) {
-                r = object_argument(bus, path, CLASS_VGPU_TYPE, &type, error);
-                if (r < 0)
-                        return r;
-                r = type_set_add(&set, (VgpuType *) type, error);
-                if (r < 0)
-                        return r;
+        while (r >= 0 && (r = sd_bus_message_at_end(m, /* complete= */ false)) == 0) {
+                r = object_read(bus, m, CLASS_VGPU_TYPE, &type, error);
+                if (r >= 0)
+                        r = type_set_add(&set, (VgpuType *) type, error);
         }
         return r < 0 ? r : set_enabled(m, g, &set, error);
 }

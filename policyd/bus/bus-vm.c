@@ -147,13 +147,9 @@ static int method_set_groups(sd_bus_message *m, void *userdata, sd_bus_error *er
         int r;
 
         r = sd_bus_message_enter_container(m, 'a', "o");
-        if (r < 0)
-                return r;
-        while ((r = sd_bus_message_at_end(m, /* complete= */ false)) == 0) {
+        while (r >= 0 && (r = sd_bus_message_at_end(m, /* complete= */ false)) == 0) {
                 r = object_read(bus, m, CLASS_VM_GROUP, &group, error);
-                if (r < 0)
-                        return r;
-                if (n < ARRAY_SIZE(groups))
+                if (r >= 0 && n < ARRAY_SIZE(groups))
                         groups[n] = (VmGroup *) group;
                 n++;
         }

@@ -104,28 +104,22 @@ int bus_start(Bus *bus) {
         int r;
 
         r = bus_connect(bus);
-        if (r < 0)
-                return r;
-        r = sd_bus_set_exit_on_disconnect(bus->bus, true);
-        if (r < 0)
-                return r;
-        r = sd_bus_match_signal(bus->bus, NULL, "org.freedesktop.DBus.Local", "/org/freedesktop/DBus/Local",
-                "org.freedesktop.DBus.Local", "Disconnected", on_disconnected, bus);
+        if (r >= 0)
+                r = sd_bus_set_exit_on_disconnect(bus->bus, true);
+        if (r >= 0)
+                r = sd_bus_match_signal(bus->bus, NULL, "org.freedesktop.DBus.Local", "/org/freedesktop/DBus/Local",
+                        "org.freedesktop.DBus.Local", "Disconnected", on_disconnected, bus);
         if (r >= 0)
                 r = sd_bus_add_filter(bus->bus, NULL, bus_receive, bus);
-        if (r < 0)
-                return r;
-        r = sd_bus_add_object_vtable(
-                bus->bus, NULL, POLICY_PATH, bus->manager->interface, bus->manager->vtable, bus);
-        if (r < 0)
-                return r;
-        r = sd_bus_add_object_manager(bus->bus, NULL, POLICY_PATH);
+        if (r >= 0)
+                r = sd_bus_add_object_vtable(
+                        bus->bus, NULL, POLICY_PATH, bus->manager->interface, bus->manager->vtable, bus);
+        if (r >= 0)
+                r = sd_bus_add_object_manager(bus->bus, NULL, POLICY_PATH);
         for (ObjectClass c = 0; r >= 0 && c < _CLASS_MAX; c++)
                 r = show_class(bus, c);
-        if (r < 0)
-                return r;
-
         /* Objects first, then the name: who sees the name sees the pool. */
-        r = sd_bus_request_name(bus->bus, POLICY_BUS_NAME, 0);
+        if (r >= 0)
+                r = sd_bus_request_name(bus->bus, POLICY_BUS_NAME, 0);
         return r < 0 ? r : sd_bus_attach_event(bus->bus, bus->event, SD_EVENT_PRIORITY_NORMAL);
 }

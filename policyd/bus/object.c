@@ -13,37 +13,25 @@
 #define NODE_BYTES 72
 
 /* The class of what is below a class's node, whether or not it is there, and the rest of the path. */
-static ObjectClass class_of_path(const char *path, const char **ret_element) {
-        const char *class, *slash;
-        _cleanup_free_ char *text = NULL;
+static ObjectClass class_of_path(const Bus *bus, const char *path, const char **ret_element) {
+        for (ObjectClass c = 0; c < _CLASS_MAX; c++) {
+                const char *rest = startswith(path, bus->shown[c].path);
 
-        class = startswith(path, POLICY_PATH "/");
-        slash = class ? strchr(class, '/') : NULL;
-        if (!slash)
-                return _CLASS_INVALID;
-        text = strndup(class, (size_t) (slash - class));
-        if (!text)
-                return _CLASS_INVALID;
-        *ret_element = slash + 1;
-        return object_class_from_string(text);
-}
-
-static int split_path(const char *path, ObjectClass *ret_class, Uuid *ret_id) {
-        const char *element;
-        ObjectClass c = class_of_path(path, &element);
-
-        if (c < 0)
-                return -EINVAL;
-        *ret_class = c;
-        return uuid_from_path_element(element, ret_id);
+                if (rest && *rest == '/') {
+                        *ret_element = rest + 1;
+                        return c;
+                }
+        }
+        return _CLASS_INVALID;
 }
 
 Object *object_at(Bus *bus, const char *path) {
-        ObjectClass c;
+        const char *element;
+        ObjectClass c = class_of_path(bus, path, &element);
         Object *o;
         Uuid id;
 
-        if (split_path(path, &c, &id) < 0)
+        if (c < 0 || uuid_from_path_element(element, &id) < 0)
                 return NULL;
         o = pool_get(policy_pool(bus->policy), c, &id);
         if (o)
@@ -95,7 +83,7 @@ int object_read_or_none(Bus *bus, sd_bus_message *m, ObjectClass c, Object **ret
  */
 int object_check_path(Bus *bus, const char *path, const char *interface, sd_bus_error *error) {
         const char *element;
-        ObjectClass c = class_of_path(path, &element);
+        ObjectClass c = class_of_path(bus, path, &element);
 
         if (c < 0 || streq_ptr(interface, bus->classes[c]->interface) || object_at(bus, path) ||
                 startswith(strempty(interface), "org.freedesktop.DBus."))
@@ -107,28 +95,20 @@ int object_check_path(Bus *bus, const char *path, const char *interface, sd_bus_
 int object_check_there(Bus *bus, const char *path, sd_bus_error *error) {
         const char *element;
 
-        if (class_of_path(path, &element) < 0 || object_at(bus, path))
+        if (class_of_path(bus, path, &element) < 0 || object_at(bus, path))
                 return 0;
         return bus_error_set(error, ERROR_NO_SUCH_OBJECT, "There is no object %s in the pool.", path);
-}
-
-/* "/org/xenvgpu/Policy1/vm/…" but not "/org/xenvgpu/Policy1/vm", which is a node of the tree without an
- * object. */
-static bool path_is_leaf(const char *path) {
-        const char *class = startswith(path, POLICY_PATH "/");
-
-        return class && strchr(class, '/');
 }
 
 int bus_find_object(sd_bus *sd, const char *path, const char *interface, void *userdata, void **ret_found,
         sd_bus_error *error) {
         Bus *bus = userdata;
-        Object *o;
+        Object *o = object_at(bus, path);
 
-        o = object_at(bus, path);
-        if (!o && path_is_leaf(path))
-                return bus_error_set(error, ERROR_NO_SUCH_OBJECT, "There is no object %s in the pool.", path);
-        if (!o || !streq(interface, bus->classes[o->class]->interface))
+        /* A class's own node is one of the tree without an object. */
+        if (!o)
+                return object_check_there(bus, path, error);
+        if (!streq(interface, bus->classes[o->class]->interface))
                 return 0;
         *ret_found = o;
         return 1;

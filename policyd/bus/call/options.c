@@ -85,15 +85,10 @@ int options_read(sd_bus_message *m, unsigned allowed, Options *ret, sd_bus_error
         int r;
 
         r = sd_bus_message_enter_container(m, 'a', "{sv}");
-        if (r < 0)
-                return r;
-        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+        while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
                 r = read_option(m, allowed, &o, error);
-                if (r < 0)
-                        return r;
-                r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return r;
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
         }
         if (r < 0)
                 return r;
