@@ -7,6 +7,7 @@
  * comes (back) to the bus, the story starts again at the reading.
  */
 
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "common/base/text.h"
@@ -34,11 +35,16 @@ static void lose_with(HostLink *link, const char *what, sd_bus_message *reply) {
 }
 
 /* One step's call; the callback drops step_slot. */
-static int step(HostLink *link, sd_bus_message *m, sd_bus_message_handler_t callback) {
+static int step(HostLink *link, const char *destination, const char *path, const char *interface,
+        const char *member, sd_bus_message_handler_t callback, const char *types, ...) {
+        va_list args;
         int r;
 
         link->step_slot = sd_bus_slot_unref(link->step_slot);
-        r = sd_bus_call_async(wire_bus(link->wire), &link->step_slot, m, callback, link, link->settings.call_usec);
+        va_start(args, types);
+        r = sd_bus_call_method_asyncv(wire_bus(link->wire), &link->step_slot, destination, path, interface,
+                member, callback, link, types, args);
+        va_end(args);
         wire_arm(link->wire);
         return r;
 }
@@ -94,9 +100,11 @@ static int on_first_owner(sd_bus_message *reply, void *userdata, sd_bus_error *e
 }
 
 static int subscribe(HostLink *link) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
+        r = sd_bus_set_method_call_timeout(wire_bus(link->wire), link->settings.call_usec);
+        if (r < 0)
+                return r;
         r = sd_bus_add_match_async(wire_bus(link->wire), &link->owner_slot,
                 "type='signal',sender='" BUS_NAME "',path='" BUS_PATH "',interface='" BUS_NAME
                 "',member='NameOwnerChanged',arg0='" HOST_BUS_NAME "'",
@@ -107,11 +115,7 @@ static int subscribe(HostLink *link) {
                 HOST_IFACE_MANAGER, /* member= */ NULL, link_on_signal, on_match_installed, link);
         if (r < 0)
                 return r;
-        r = sd_bus_message_new_method_call(wire_bus(link->wire), &m, BUS_NAME, BUS_PATH, BUS_NAME, "GetNameOwner");
-        if (r < 0)
-                return r;
-        r = sd_bus_message_append(m, "s", HOST_BUS_NAME);
-        return r < 0 ? r : step(link, m, on_first_owner);
+        return step(link, BUS_NAME, BUS_PATH, BUS_NAME, "GetNameOwner", on_first_owner, "s", HOST_BUS_NAME);
 }
 
 void link_subscribe(HostLink *link) {
@@ -122,64 +126,60 @@ void link_subscribe(HostLink *link) {
 
 /* 2: read what hostd says of itself */
 
-typedef struct GreetingTexts {
+typedef struct Greeting {
         const char *host_uuid, *claimed_by, *boot_id;
         uint64_t epoch, orders;
         bool has_epoch, has_orders;
-} GreetingTexts;
+} Greeting;
 
-static int read_property(sd_bus_message *m, GreetingTexts *texts) {
-        const char *name, **text = NULL;
+static int read_property(sd_bus_message *m, Greeting *g) {
+        const struct {
+                const char *name, *type;
+                void *value;
+                bool *there; /* NULL: it shows by its value */
+        } known[] = {
+                {"HostUUID", "s", &g->host_uuid, NULL},
+                {"ClaimedBy", "s", &g->claimed_by, NULL},
+                {"BootID", "s", &g->boot_id, NULL},
+                {"Epoch", "t", &g->epoch, &g->has_epoch},
+                {"Orders", "t", &g->orders, &g->has_orders},
+        };
+        const char *name;
         int r;
 
         r = sd_bus_message_read(m, "s", &name);
-        if (r < 0)
-                return r;
-        if (streq(name, "Epoch")) {
-                texts->has_epoch = true;
-                return sd_bus_message_read(m, "v", "t", &texts->epoch);
-        }
-        if (streq(name, "Orders")) {
-                texts->has_orders = true;
-                return sd_bus_message_read(m, "v", "t", &texts->orders);
-        }
-        if (streq(name, "HostUUID"))
-                text = &texts->host_uuid;
-        else if (streq(name, "ClaimedBy"))
-                text = &texts->claimed_by;
-        else if (streq(name, "BootID"))
-                text = &texts->boot_id;
-        return text ? sd_bus_message_read(m, "v", "s", text) : sd_bus_message_skip(m, "v");
+        for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(known); i++)
+                if (streq(name, known[i].name)) {
+                        if (known[i].there)
+                                *known[i].there = true;
+                        return sd_bus_message_read(m, "v", known[i].type, known[i].value);
+                }
+        return r < 0 ? r : sd_bus_message_skip(m, "v");
 }
 
 static int read_greeting(HostLink *link, sd_bus_message *m, LinkGreeting *ret) {
-        GreetingTexts texts = {};
+        Greeting g = {};
         int r;
 
         r = sd_bus_message_enter_container(m, 'a', "{sv}");
-        if (r < 0)
-                return r;
-        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-                r = read_property(m, &texts);
-                if (r < 0)
-                        return r;
-                r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return r;
+        while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                r = read_property(m, &g);
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
         }
         if (r < 0)
                 return r;
-        if (!texts.host_uuid || !texts.claimed_by || !texts.boot_id || !texts.has_epoch)
+        if (!g.host_uuid || !g.claimed_by || !g.boot_id || !g.has_epoch)
                 return -EBADMSG;
 
-        r = uuid_from_string(texts.host_uuid, &ret->host_uuid);
+        r = uuid_from_string(g.host_uuid, &ret->host_uuid);
         if (r < 0)
                 return r;
-        link->counts = texts.has_orders;
-        ret->epoch = texts.epoch;
-        ret->orders = texts.orders;
-        ret->claimed_by = texts.claimed_by;
-        ret->boot_id = texts.boot_id;
+        link->counts = g.has_orders;
+        ret->epoch = g.epoch;
+        ret->orders = g.orders;
+        ret->claimed_by = g.claimed_by;
+        ret->boot_id = g.boot_id;
         return 0;
 }
 
@@ -212,22 +212,11 @@ static int on_properties(sd_bus_message *reply, void *userdata, sd_bus_error *er
         return LINK_HANDLED;
 }
 
-static int ask_properties(HostLink *link) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-        int r;
-
-        r = sd_bus_message_new_method_call(
-                wire_bus(link->wire), &m, link->peer, HOST_PATH, "org.freedesktop.DBus.Properties", "GetAll");
-        if (r < 0)
-                return r;
-        r = sd_bus_message_append(m, "s", HOST_IFACE_MANAGER);
-        return r < 0 ? r : step(link, m, on_properties);
-}
-
 static void greet(HostLink *link, const char *peer) {
         link->peer = strdup(peer);
         link->state = LINK_GREETING;
-        if (!link->peer || ask_properties(link) < 0)
+        if (!link->peer || step(link, link->peer, HOST_PATH, "org.freedesktop.DBus.Properties", "GetAll",
+                                   on_properties, "s", HOST_IFACE_MANAGER) < 0)
                 link_lose(link, "The host's bus takes no messages.");
 }
 
@@ -300,36 +289,20 @@ static int on_claimed(sd_bus_message *reply, void *userdata, sd_bus_error *error
         return LINK_HANDLED;
 }
 
-/* An older hostd counts no orders, and has the shorter method alone. */
-static int make_claim(HostLink *link, const LinkClaim *claim, sd_bus_message **ret) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-        int r;
-
-        r = sd_bus_message_new_method_call(wire_bus(link->wire), &m, link->peer, HOST_PATH, HOST_IFACE_MANAGER,
-                link->counts ? "ClaimWith" : "Claim");
-        if (r < 0)
-                return r;
-        r = sd_bus_message_append(
-                m, "tss", claim->epoch, UUID_TEXT(&claim->pool), UUID_TEXT(&claim->instance));
-        if (r >= 0 && link->counts)
-                r = sd_bus_message_append(m, "a{sv}", 1, "orders", "t", claim->orders);
-        if (r < 0)
-                return r;
-        *ret = take_ptr(m);
-        return 0;
-}
-
 int link_claim(HostLink *link, const LinkClaim *claim) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
         if (link->state < LINK_WAITING || link->state > LINK_CLAIMED)
                 return -ENOTCONN;
 
-        r = make_claim(link, claim, &m);
-        if (r < 0)
-                return r;
-        r = step(link, m, on_claimed);
+        /* An older hostd counts no orders, and has the shorter method alone. */
+        if (link->counts)
+                r = step(link, link->peer, HOST_PATH, HOST_IFACE_MANAGER, "ClaimWith", on_claimed, "tssa{sv}",
+                        claim->epoch, UUID_TEXT(&claim->pool), UUID_TEXT(&claim->instance), 1, "orders", "t",
+                        claim->orders);
+        else
+                r = step(link, link->peer, HOST_PATH, HOST_IFACE_MANAGER, "Claim", on_claimed, "tss",
+                        claim->epoch, UUID_TEXT(&claim->pool), UUID_TEXT(&claim->instance));
         if (r < 0)
                 return r;
         link->state = LINK_CLAIMING;

@@ -53,7 +53,6 @@ struct HostLink {
         LinkOwner owner;
         void *userdata;
         LinkSettings settings;
-        char *ssh_program;
         unsigned n_ref;
         bool freed;
 

@@ -28,7 +28,8 @@ void link_settings_default(LinkSettings *ret) {
         };
 }
 
-int link_new(sd_event *event, const char *address, const LinkOwner *owner, void *userdata, HostLink **ret) {
+int link_new(sd_event *event, const char *address, const LinkSettings *settings, const LinkOwner *owner,
+        void *userdata, HostLink **ret) {
         _cleanup_(link_unrefp) HostLink *link = NULL;
         _cleanup_free_ char *message = NULL;
         int r;
@@ -39,40 +40,13 @@ int link_new(sd_event *event, const char *address, const LinkOwner *owner, void 
         link->n_ref = 1;
         link->on_retry = on_retry;
         link->event = sd_event_ref(event);
+        link->settings = *settings;
         link->owner = *owner;
         link->userdata = userdata;
-        link_settings_default(&link->settings);
-        r = link_configure(link, &link->settings);
-        if (r < 0)
-                return r;
         r = link_address_parse(address, &link->address, &message);
         if (r < 0)
                 return r;
-
         *ret = take_ptr(link);
-        return 0;
-}
-
-int link_configure(HostLink *link, const LinkSettings *settings) {
-        LinkSettings s;
-        char *program;
-
-        link_settings_default(&s);
-        program = strdup(settings->ssh_program ?: s.ssh_program);
-        if (!program)
-                return -ENOMEM;
-        free(link->ssh_program);
-        link->ssh_program = program;
-        link->settings = (LinkSettings){
-                .connect_usec = settings->connect_usec ?: s.connect_usec,
-                .call_usec = settings->call_usec ?: s.call_usec,
-                .ping_usec = settings->ping_usec ?: s.ping_usec,
-                .pings_missed = settings->pings_missed ?: s.pings_missed,
-                .retry_min_usec = settings->retry_min_usec ?: s.retry_min_usec,
-                .retry_max_usec = settings->retry_max_usec ?: s.retry_max_usec,
-                .ssh_program = program,
-                .logins = settings->logins,
-        };
         return 0;
 }
 
@@ -139,7 +113,7 @@ static int open_transport(HostLink *link) {
 
         r = ssh_open(link->event,
                 &(SshSettings){
-                        .program = link->ssh_program,
+                        .program = link->settings.ssh_program,
                         .answer_usec = link->settings.connect_usec / 5 * 4,
                         .ended = on_ssh_ended,
                         .userdata = link,
@@ -196,7 +170,7 @@ static int open_bus(HostLink *link) {
 }
 
 static int dial(HostLink *link) {
-        const char *program = link->ssh_program;
+        const char *program = link->settings.ssh_program;
         char text[512];
         int r;
 

@@ -41,9 +41,9 @@ void link_settings_default(LinkSettings *ret);
 /* ERROR_NONE when the address may be dialled; else ERROR_INVALID_ADDRESS with a sentence. */
 ErrorCode link_check_address(const char *address, char **ret_message);
 
-int link_new(sd_event *event, const char *address, const LinkOwner *owner, void *userdata, HostLink **ret);
-int link_configure(HostLink *link,
-        const LinkSettings *settings); /* before link_start(); copied; 0 or NULL takes the default */
+/* The settings are copied; their text must outlive the link. */
+int link_new(sd_event *event, const char *address, const LinkSettings *settings, const LinkOwner *owner,
+        void *userdata, HostLink **ret);
 HostLink *link_free(HostLink *link);   /* outstanding calls are dropped without an answer */
 DEFINE_CLEANUP(HostLink *, link_free)
 int link_start(HostLink *link); /* dials now */

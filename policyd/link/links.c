@@ -12,15 +12,8 @@ typedef struct BusLinks {
 
 static int make(Links *links, const char *address, const LinkOwner *owner, void *userdata, HostLink **ret) {
         BusLinks *l = CONTAINER_OF(links, BusLinks, links);
-        _cleanup_(link_freep) HostLink *link = NULL;
-        int r;
 
-        r = link_new(l->event, address, owner, userdata, &link);
-        r = r ?: link_configure(link, &l->settings);
-        if (r < 0)
-                return r;
-        *ret = take_ptr(link);
-        return 0;
+        return link_new(l->event, address, &l->settings, owner, userdata, ret);
 }
 
 static const Links over_bus = {

@@ -24,7 +24,6 @@ HostLink *link_unref(HostLink *link) {
                 return NULL;
         link_address_done(&link->address);
         sd_event_unref(link->event);
-        free(link->ssh_program);
         free(link);
         return NULL;
 }

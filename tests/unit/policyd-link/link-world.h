@@ -125,8 +125,7 @@ static inline void world_dial(World *w, const char *address) {
                 .lost = world_lost,
         };
 
-        assert_int_equal(link_new(w->event, address, &owner, w, &w->link), 0);
-        assert_int_equal(link_configure(w->link, &w->settings), 0);
+        assert_int_equal(link_new(w->event, address, &w->settings, &owner, w, &w->link), 0);
         assert_int_equal(link_start(w->link), 0);
 }
 

@@ -170,8 +170,7 @@ static void test_logins_wait_for_their_turn_outside_of_their_deadline(void **sta
                 w->bus.dir, w->bus.dir, w->bus.address);
         fake_host_start(&w->host, &w->bus, w->event);
         for (size_t i = 0; i < ARRAY_SIZE(crowd.links); i++) {
-                assert_int_equal(link_new(w->event, "ssh:a@b", &owner, &crowd, &crowd.links[i]), 0);
-                assert_int_equal(link_configure(crowd.links[i], &w->settings), 0);
+                assert_int_equal(link_new(w->event, "ssh:a@b", &w->settings, &owner, &crowd, &crowd.links[i]), 0);
                 assert_int_equal(link_start(crowd.links[i]), 0);
         }
         RUN_UNTIL(w, crowd.n_claimed == 2);
