@@ -15,7 +15,6 @@
 
 #define ERROR_TEXT_MAX 256
 #define NAME_TEXT_MAX 512
-#define HEADER_SIZE 64
 
 struct PciAccess {
         struct pci_access *pci;
@@ -73,18 +72,13 @@ typedef struct OpenCall {
 
 /* libpci's parameters are char * that it copies. */
 static void call_open(struct pci_access *pci, void *argument) {
-        static char sysfs_path[] = "sysfs.path", dump_name[] = "dump.name";
+        static char sysfs_path[] = "sysfs.path";
         const OpenCall *open = argument;
 
         switch (open->method) {
         case PCI_ACCESS_METHOD_SYSFS:
                 pci->method = PCI_ACCESS_SYS_BUS_PCI;
                 pci_set_param(pci, sysfs_path, (char *) open->path);
-                pci_init(pci);
-                break;
-        case PCI_ACCESS_METHOD_LISTING:
-                pci->method = PCI_ACCESS_DUMP;
-                pci_set_param(pci, dump_name, (char *) open->path);
                 pci_init(pci);
                 break;
         case PCI_ACCESS_METHOD_NAMES:
@@ -160,7 +154,7 @@ bool pci_bytes_are_ones(const uint8_t *bytes, size_t n) {
 }
 
 static bool reads_all_ones(struct pci_dev *d) {
-        uint8_t header[HEADER_SIZE] = {};
+        uint8_t header[PCI_HEADER_SIZE] = {};
 
         return pci_read_block(d, 0, header, sizeof(header)) && pci_bytes_are_ones(header, sizeof(header));
 }

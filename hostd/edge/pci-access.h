@@ -18,7 +18,6 @@ typedef struct PciAccess PciAccess;
 
 typedef enum PciAccessMethod {
         PCI_ACCESS_METHOD_SYSFS,   /* path: libpci's sysfs.path */
-        PCI_ACCESS_METHOD_LISTING, /* path: libpci's dump.name */
         PCI_ACCESS_METHOD_NAMES,   /* path: a pci.ids, or NULL; no devices */
         _PCI_ACCESS_METHOD_MAX,
         _PCI_ACCESS_METHOD_INVALID = -EINVAL,
@@ -45,6 +44,8 @@ typedef struct PciFunction {
 
 /* The vendor that a virtual function has in its own configuration space, as in a listing; sysfs knows better. */
 #define PCI_VENDOR_OF_VIRTUAL_FUNCTION 0xffff
+
+#define PCI_HEADER_SIZE 64 /* of a configuration space */
 
 /* Whether these bytes are all ones, as reads are that nothing answers. */
 bool pci_bytes_are_ones(const uint8_t *bytes, size_t n);

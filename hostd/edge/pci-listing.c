@@ -1,15 +1,13 @@
 /*
- * A bare listing, `lspci -D -nn -xxx`, before libpci reads it
+ * A bare listing, `lspci -D -nn -xxx`
  *
  * A block is a line that begins with an address, then rows "40: 8a ff …" until an empty line or the next
  * address. One block at a time is collected; at its end it is kept or dropped.
  */
 
 #include "common/base/parse.h"
-#include "common/base/strbuf.h"
 #include "hostd/core/grow.h"
 #include "hostd/core/text-lines.h"
-#include "hostd/edge/pci-access.h"
 #include "hostd/edge/pci-listing.h"
 
 #define ROW_BYTES 16
@@ -22,21 +20,17 @@ typedef struct ListingReader {
         bool is_astray; /* outside of a block: told once, up to the next device */
         bool in_block;
         unsigned first_line;
-        PciAddress address;
-        PciListingName name;
+        PciFunction named; /* its address, and its ids as its first line has them */
         size_t n_bytes;
         const char *wrong;
         unsigned wrong_line;
         uint8_t bytes[CONFIG_BYTES_MAX];
         /* out */
-        StrBuf text;
         PciListing listing;
 } ListingReader;
 
 void pci_listing_done(PciListing *l) {
-        free(l->text);
-        free(l->devices);
-        free(l->lost);
+        free(l->functions);
         *l = (PciListing){};
 }
 
@@ -45,8 +39,8 @@ static bool is_known_length(size_t n) {
 }
 
 static bool has_address(const ListingReader *l, const PciAddress *address) {
-        for (size_t i = 0; i < l->listing.n_devices; i++)
-                if (pci_address_compare(&l->listing.devices[i], address) == 0)
+        for (size_t i = 0; i < l->listing.n; i++)
+                if (pci_address_compare(&l->listing.functions[i].address, address) == 0)
                         return true;
         return false;
 }
@@ -59,35 +53,37 @@ static const char *block_fault(const ListingReader *l) {
                 return "it has no configuration bytes; take the listing with lspci -D -nn -xxx";
         if (!is_known_length(l->n_bytes))
                 return "its configuration bytes break off";
-        if (has_address(l, &l->address))
+        if (has_address(l, &l->named.address))
                 return "its address was there before";
-        if (l->listing.n_devices == PCI_LISTING_DEVICES_MAX)
+        if (l->listing.n == PCI_LISTING_DEVICES_MAX)
                 return "there are too many devices";
         return NULL;
 }
 
-static int keep_lost(ListingReader *l) {
-        if (GROW(l->listing.lost, l->listing.n_lost) < 0)
-                return -ENOMEM;
-        l->listing.lost[l->listing.n_lost++] = l->name;
-        return 0;
+static uint16_t word_at(const ListingReader *l, size_t offset) {
+        return (uint16_t) (l->bytes[offset] | l->bytes[offset + 1] << 8);
 }
 
-static int keep_block(ListingReader *l) {
-        if (pci_bytes_are_ones(l->bytes, l->n_bytes) && keep_lost(l) < 0)
-                return -ENOMEM;
-        if (GROW(l->listing.devices, l->listing.n_devices) < 0)
-                return -ENOMEM;
-        l->listing.devices[l->listing.n_devices++] = l->address;
+static PciFunction read_function(const ListingReader *l) {
+        unsigned header = l->bytes[PCI_HEADER_TYPE] & 0x7f;
+        PciFunction f = {
+                .address = l->named.address,
+                .vendor_id = word_at(l, PCI_VENDOR_ID),
+                .device_id = word_at(l, PCI_DEVICE_ID),
+                .pci_class = word_at(l, PCI_CLASS_DEVICE),
+                .all_ones = pci_bytes_are_ones(l->bytes, PCI_HEADER_SIZE),
+        };
 
-        strbuf_addf(&l->text, "%s \n", PCI_TEXT(&l->address));
-        for (size_t i = 0; i < l->n_bytes; i++) {
-                if (i % ROW_BYTES == 0)
-                        strbuf_addf(&l->text, "%02zx:", i);
-                strbuf_addf(&l->text, " %02x%s", l->bytes[i], i % ROW_BYTES == ROW_BYTES - 1 ? "\n" : "");
+        if (pci_bytes_are_ones(l->bytes, l->n_bytes)) {
+                f = l->named;
+                f.all_ones = true;
+        } else if (header == PCI_HEADER_TYPE_BRIDGE && f.pci_class >> 8 == 0x06)
+                f.bus_below = l->bytes[PCI_SECONDARY_BUS];
+        else if (header == PCI_HEADER_TYPE_NORMAL && word_at(l, PCI_SUBSYSTEM_VENDOR_ID) != 0xffff) {
+                f.subsystem_vendor_id = word_at(l, PCI_SUBSYSTEM_VENDOR_ID);
+                f.subsystem_device_id = word_at(l, PCI_SUBSYSTEM_ID);
         }
-        strbuf_add(&l->text, "\n");
-        return strbuf_error(&l->text);
+        return f;
 }
 
 static int end_block(ListingReader *l) {
@@ -98,12 +94,16 @@ static int end_block(ListingReader *l) {
 
         l->in_block = false;
         fault = block_fault(l);
-        if (!fault)
-                return keep_block(l);
+        if (!fault) {
+                if (GROW(l->listing.functions, l->listing.n) < 0)
+                        return -ENOMEM;
+                l->listing.functions[l->listing.n++] = read_function(l);
+                return 0;
+        }
 
         l->listing.n_without_bytes += l->n_bytes == 0;
         problem_report(l->problems, l->wrong ? l->wrong_line : l->first_line, "device %s is left out: %s",
-                PCI_TEXT(&l->address), fault);
+                PCI_TEXT(&l->named.address), fault);
         return 0;
 }
 
@@ -140,8 +140,8 @@ static bool take_number(const char *at, const char *end, uint16_t *ret) {
 }
 
 /* "0000:84:00.0 VGA compatible controller [0300]: NVIDIA Corporation GK107GL [GRID K1] [10de:0ff2] (rev ff)" */
-static PciListingName read_name(const PciAddress *address, TextSpan line) {
-        PciListingName name = { .address = *address };
+static PciFunction read_name(const PciAddress *address, TextSpan line) {
+        PciFunction name = { .address = *address };
 
         for (const char *p = line.at; p < line.end; p++) {
                 uint16_t first, second;
@@ -216,8 +216,7 @@ static int take_line(ListingReader *l, TextSpan line, unsigned number) {
                 l->is_astray = false;
                 l->in_block = true;
                 l->first_line = number;
-                l->address = address;
-                l->name = read_name(&address, line);
+                l->named = read_name(&address, line);
                 l->n_bytes = 0;
                 l->wrong = NULL;
                 return r;
@@ -256,12 +255,7 @@ int pci_listing_parse(const char *data, size_t size, const ProblemSink *problems
         }
         if (r >= 0)
                 r = end_block(l);
-        if (r >= 0) {
-                l->listing.text = strbuf_take(&l->text);
-                r = l->listing.text ? 0 : -ENOMEM;
-        }
         if (r < 0) {
-                strbuf_done(&l->text);
                 pci_listing_done(&l->listing);
                 return r;
         }

@@ -1,31 +1,24 @@
 #pragma once
 
 /*
- * A bare listing, `lspci -D -nn -xxx`, before libpci reads it
+ * A bare listing, `lspci -D -nn -xxx`
  *
- * libpci gives up on the whole file at the first malformed line. Here the listing is read first: devices that
- * are whole are written again in the plainest form, the others are reported by line. Whole means: an address,
- * and rows of 16 bytes from 00: on without a gap, 64, 128, 256 or 4096 bytes in all.
+ * Of libpci's dump method one malformed line costs the whole file. Here devices that are whole are read from their
+ * configuration space, the others are reported by line. Whole means: an address, and rows of 16 bytes from 00: on without a
+ * gap, 64, 128, 256 or 4096 bytes in all.
  */
 
-#include "common/base/pci-address.h"
 #include "hostd/core/problem.h"
+#include "hostd/edge/pci-access.h"
 
 #define PCI_LISTING_SIZE_MAX (16u << 20)
 #define PCI_LISTING_DEVICES_MAX 4096
 
-/* What lspci -nn writes into a device's first line, which it has from the kernel and not from the configuration space. */
-typedef struct PciListingName {
-        PciAddress address;
-        uint16_t pci_class, vendor_id, device_id;
-} PciListingName;
-
 typedef struct PciListing {
-        char *text; /* for libpci */
-        PciAddress *devices;
-        size_t n_devices;
-        PciListingName *lost; /* of those of the devices whose bytes are all ones; ids 0 where the line has none */
-        size_t n_lost;
+        /* In the file's order. One that does not answer has the ids that lspci -nn writes into its first line, which it has from
+         * the kernel; 0 where the line has none. */
+        PciFunction *functions;
+        size_t n;
         size_t n_without_bytes; /* as all are in lspci -vvnn */
 } PciListing;
 

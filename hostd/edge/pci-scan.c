@@ -9,10 +9,8 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/mman.h>
 
 #include "common/io/file.h"
-#include "common/base/strbuf.h"
 #include "hostd/core/grow.h"
 #include "hostd/core/idset.h"
 #include "hostd/edge/pci-access.h"
@@ -23,7 +21,6 @@
 #define SYSFS_PCI_PATH "/sys/bus/pci"
 #define FUNCTIONS_MAX 65536
 #define ARBITER_SIZE_MAX 4096
-#define HEADER_SIZE 64
 
 typedef struct PciTree {
         PciFunction *functions; /* sorted by address */
@@ -43,6 +40,10 @@ static int compare_addresses(const void *a, const void *b) {
         return pci_address_compare(a, b);
 }
 
+static int compare_functions(const void *a, const void *b) {
+        return pci_address_compare(&((const PciFunction *) a)->address, &((const PciFunction *) b)->address);
+}
+
 /* A function that cannot be read costs itself alone. */
 static int tree_read_functions(
         PciTree *t, PciAccess *access, const PciAddress *addresses, size_t n, const ProblemSink *problems) {
@@ -60,27 +61,6 @@ static int tree_read_functions(
         return 0;
 }
 
-/* A file in memory, of this process only, which libpci can open by name. */
-static int write_memory_file(const char *text, int *ret) {
-        _cleanup_close_ int fd = -1;
-        size_t size = strlen(text);
-
-        fd = memfd_create("pci-listing", MFD_CLOEXEC);
-        if (fd < 0)
-                return -errno;
-        while (size > 0) {
-                ssize_t n = write(fd, text, size);
-
-                if (n < 0)
-                        return -errno;
-                text += n;
-                size -= (size_t) n;
-        }
-
-        *ret = take_fd(fd);
-        return 0;
-}
-
 static int read_listing(const char *path, const ProblemSink *problems, PciListing *ret) {
         _cleanup_free_ char *data = NULL;
         size_t size;
@@ -92,59 +72,31 @@ static int read_listing(const char *path, const ProblemSink *problems, PciListin
         return pci_listing_parse(data, size, problems, ret);
 }
 
-/* A function that does not answer is still what the listing calls it. */
-static void name_lost(PciTree *t, const PciListing *listing, const ProblemSink *problems) {
-        for (size_t i = 0; i < t->n; i++) {
-                PciFunction *f = &t->functions[i];
-
-                for (size_t k = 0; f->all_ones && k < listing->n_lost; k++) {
-                        const PciListingName *name = &listing->lost[k];
-
-                        if (pci_address_compare(&name->address, &f->address) != 0)
-                                continue;
-                        f->pci_class = name->pci_class;
-                        f->vendor_id = name->vendor_id;
-                        f->device_id = name->device_id;
-                        if (name->vendor_id == 0)
-                                problem_report(problems, 0,
-                                        "device %s reads all ones, and the listing does not say what it was; one "
-                                        "by lspci -D -nn -xxx does",
-                                        PCI_TEXT(&f->address));
-                }
-        }
-}
-
 static int tree_from_listing(const char *path, const ProblemSink *problems, PciTree *ret) {
-        _cleanup_(pci_access_freep) PciAccess *access = NULL;
         _cleanup_(pci_listing_done) PciListing listing = {};
-        _cleanup_close_ int fd = -1;
-        char name[64];
         int r;
 
         r = read_listing(path, problems, &listing);
         if (r < 0)
                 return r;
-        if (listing.n_devices == 0 && listing.n_without_bytes > 0)
+        if (listing.n == 0 && listing.n_without_bytes > 0)
                 problem_report(problems, 0,
                         "it names %zu devices and has the configuration bytes of none, as lspci -vvnn writes it; take "
                         "it with lspci -D -nn -xxx",
                         listing.n_without_bytes);
-        if (listing.n_devices == 0)
+        if (listing.n == 0)
                 return -EBADMSG;
-        r = write_memory_file(listing.text, &fd);
-        if (r < 0)
-                return r;
 
-        snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-        r = pci_access_new(PCI_ACCESS_METHOD_LISTING, name, &access);
-        if (r < 0)
-                return r;
-
-        qsort(listing.devices, listing.n_devices, sizeof(*listing.devices), compare_addresses);
-        r = tree_read_functions(ret, access, listing.devices, listing.n_devices, problems);
-        if (r >= 0)
-                name_lost(ret, &listing, problems);
-        return r;
+        qsort(listing.functions, listing.n, sizeof(*listing.functions), compare_functions);
+        for (size_t i = 0; i < listing.n; i++)
+                if (listing.functions[i].all_ones && listing.functions[i].vendor_id == 0)
+                        problem_report(problems, 0,
+                                "device %s reads all ones, and the listing does not say what it was; one "
+                                "by lspci -D -nn -xxx does",
+                                PCI_TEXT(&listing.functions[i].address));
+        ret->functions = take_ptr(listing.functions);
+        ret->n = listing.n;
+        return 0;
 }
 
 static int list_folder(const char *folder, const ProblemSink *problems, PciAddress **ret, size_t *ret_n) {
@@ -415,7 +367,7 @@ int pci_scan(const PciScanSettings *settings, const ProblemSink *problems, Pgpu 
 bool pci_is_lost(const PciScanSettings *settings, const PciAddress *address) {
         _cleanup_free_ char *path = NULL;
         _cleanup_close_ int fd = -1;
-        uint8_t header[HEADER_SIZE];
+        uint8_t header[PCI_HEADER_SIZE];
         ssize_t n;
 
         if (settings->listing || asprintf(&path, "%s/devices/%s/config", settings->sysfs_path ?: SYSFS_PCI_PATH,

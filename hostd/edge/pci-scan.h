@@ -4,8 +4,7 @@
  * PGPUs through libpci
  *
  * One source: sysfs of the running host, a recorded tree of the same shape (devices/<bdf>/…, where
- * `driver.link` and `realpath` hold what the links said), or a bare `lspci -D -nn -xxx` listing through libpci's
- * dump method. libpci ends the process on an error by default; here it comes back as -EIO or -EBADMSG and a
+ * `driver.link` and `realpath` hold what the links said), or a bare `lspci -D -nn -xxx` listing. libpci ends the process on an error by default; here it comes back as -EIO or -EBADMSG and a
  * problem.
  */
 

@@ -1,25 +1,18 @@
 /*
- * Bare listings: what comes out is read again to the same devices, without a problem
+ * Bare listings: each device once, with an address that is one
  */
 
 #include "hostd/edge/pci-listing.h"
 #include "hostd/edge/sysfs-facts.h"
 #include "tests/fuzz/fuzz.h"
 
-static void count(const char *path, unsigned line, const char *reason, void *userdata) {
-        (*(unsigned *) userdata)++;
-}
-
-static void check_again(const PciListing *l) {
-        unsigned problems = 0;
-        ProblemSink sink = { .handler = count, .userdata = &problems };
-        PciListing again;
-
-        if (pci_listing_parse(l->text, strlen(l->text), &sink, &again) < 0)
-                return;
-        if (problems > 0 || again.n_devices != l->n_devices || !streq(again.text, l->text))
+static void check(const PciListing *l) {
+        if (l->n > PCI_LISTING_DEVICES_MAX)
                 abort();
-        pci_listing_done(&again);
+        for (size_t i = 0; i < l->n; i++)
+                for (size_t k = 0; k < i; k++)
+                        if (pci_address_compare(&l->functions[i].address, &l->functions[k].address) == 0)
+                                abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -28,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         uint64_t bytes;
 
         if (pci_listing_parse((const char *) data, size, NULL, &listing) >= 0) {
-                check_again(&listing);
+                check(&listing);
                 pci_listing_done(&listing);
         }
         if (text)

@@ -376,7 +376,7 @@ static void listing_may_have_other_line_ends(void **state) {
                 p += sprintf(p, *c != '\n' ? "%c" : p == other || p[-1] == '\n' ? " \r%c" : "\r%c", *c);
         assert_ok(pci_listing_parse(other, strlen(other), &sink, &listing));
         assert_int_equal(told.n, 0);
-        assert_int_equal(listing.n_devices, ARRAY_SIZE(machine) - 1);
+        assert_int_equal(listing.n, ARRAY_SIZE(machine) - 1);
         pci_listing_done(&listing);
 }
 
@@ -394,9 +394,9 @@ static void cut_listing_gives_whole_devices(void **state) {
                                              (text[size] == '\n' || (size > 1 && text[size - 2] == '\n')));
 
                 assert_ok(pci_listing_parse(text, size, &sink, &listing));
-                assert_true(listing.n_devices >= n_before && listing.n_devices <= ARRAY_SIZE(machine));
-                assert_true(told.n == 1 || between || (listing.n_devices > n_before && told.n == 0));
-                n_before = listing.n_devices;
+                assert_true(listing.n >= n_before && listing.n <= ARRAY_SIZE(machine));
+                assert_true(told.n == 1 || between || (listing.n > n_before && told.n == 0));
+                n_before = listing.n;
                 pci_listing_done(&listing);
         }
 }
@@ -428,7 +428,7 @@ static void listing_faults_are_told_by_line(void **state) {
 
                 snprintf(text, sizeof(text), "%s%s%s", cases[i].head, row, cases[i].tail);
                 assert_ok(pci_listing_parse(text, strlen(text), &sink, &listing));
-                assert_int_equal(listing.n_devices, 0);
+                assert_int_equal(listing.n, 0);
                 assert_contains(told.reason, cases[i].reason);
                 assert_int_equal(told.line, cases[i].line);
                 pci_listing_done(&listing);
@@ -443,7 +443,7 @@ static void same_address_twice_is_told(void **state) {
 
         sprintf(twice, "%s%s", text, text);
         assert_ok(pci_listing_parse(twice, strlen(twice), &sink, &listing));
-        assert_int_equal(listing.n_devices, ARRAY_SIZE(machine) - 1);
+        assert_int_equal(listing.n, ARRAY_SIZE(machine) - 1);
         assert_int_equal(told.n, ARRAY_SIZE(machine) - 1);
         assert_contains(told.reason, "was there before");
         pci_listing_done(&listing);
