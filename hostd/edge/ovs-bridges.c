@@ -12,7 +12,6 @@
 #include "common/json/json-get.h"
 #include "common/base/uuid.h"
 #include "common/base/text.h"
-#include "hostd/core/grow.h"
 #include "hostd/core/idset.h"
 #include "hostd/edge/ovs-bridges.h"
 
@@ -24,11 +23,6 @@
 #define MONITOR                                                                                              \
         "{\"method\":\"monitor\",\"id\":\"bridges\",\"params\":[\"Open_vSwitch\",null,{\"Bridge\":{"         \
         "\"columns\":[\"name\"]}}]}"
-
-typedef struct Bridge {
-        char *row; /* the database's key of it */
-        char *name;
-} Bridge;
 
 struct OvsBridges {
         sd_event *event;
@@ -42,17 +36,8 @@ struct OvsBridges {
         struct json_tokener *tokener;
         size_t message_size; /* of the one that is not complete yet */
 
-        Bridge *bridges;
-        size_t n_bridges;
+        struct json_object *bridges; /* names by row, the database's key of it */
 };
-
-static void forget_bridges(OvsBridges *o) {
-        for (size_t i = 0; i < o->n_bridges; i++) {
-                free(o->bridges[i].row);
-                free(o->bridges[i].name);
-        }
-        o->n_bridges = 0;
-}
 
 static void disconnect(OvsBridges *o) {
         o->source = sd_event_source_disable_unref(o->source);
@@ -67,8 +52,7 @@ OvsBridges *ovs_bridges_free(OvsBridges *o) {
                 return NULL;
         disconnect(o);
         sd_event_source_disable_unref(o->retry);
-        forget_bridges(o);
-        free(o->bridges);
+        json_object_put(o->bridges);
         free(o->socket);
         sd_event_unref(o->event);
         free(o);
@@ -130,42 +114,14 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
 
 /* 2. Heard from. */
 
-static Bridge *find_row(OvsBridges *o, const char *row) {
-        for (size_t i = 0; i < o->n_bridges; i++)
-                if (streq(o->bridges[i].row, row))
-                        return &o->bridges[i];
-        return NULL;
-}
-
-static void drop_row(OvsBridges *o, Bridge *b) {
-        free(b->row);
-        free(b->name);
-        *b = o->bridges[--o->n_bridges];
-}
-
 static int set_row(OvsBridges *o, const char *row, const char *name) {
-        Bridge *b = find_row(o, row), added = {};
-        char *copy;
-
         /* What is no text is no network that a VM's config could name. */
         if (!text_is_name(name, strlen(name)))
                 return 0;
-        copy = strdup(name);
-        if (!copy)
+        if (json_object_object_length(o->bridges) >= BRIDGES_MAX &&
+                !json_object_object_get_ex(o->bridges, row, NULL))
                 return -ENOMEM;
-        if (b) {
-                free(b->name);
-                b->name = copy;
-                return 0;
-        }
-        added = (Bridge){strdup(row), copy};
-        if (!added.row || o->n_bridges >= BRIDGES_MAX || GROW(o->bridges, o->n_bridges) < 0) {
-                free(added.row);
-                free(added.name);
-                return -ENOMEM;
-        }
-        o->bridges[o->n_bridges++] = added;
-        return 0;
+        return json_add_string(o->bridges, row, name);
 }
 
 /* {"Bridge":{"<row>":{"new":{"name":"xenbr0"}}}}; a row without "new" is gone. */
@@ -181,18 +137,14 @@ static int take_update(OvsBridges *o, struct json_object *tables) {
                 return -EBADMSG;
         json_object_object_foreach(rows, row, change) {
                 struct json_object *values = NULL, *name = NULL;
-                Bridge *b;
 
                 if (r < 0)
                         break;
                 if (json_object_object_get_ex(change, "new", &values) &&
-                        json_object_object_get_ex(values, "name", &name)) {
+                        json_object_object_get_ex(values, "name", &name))
                         r = set_row(o, row, strempty(json_object_get_string(name)));
-                        continue;
-                }
-                b = values ? NULL : find_row(o, row);
-                if (b)
-                        drop_row(o, b);
+                else if (!values)
+                        json_object_object_del(o->bridges, row);
         }
         return r;
 }
@@ -227,8 +179,9 @@ static int take_message(OvsBridges *o, struct json_object *message) {
                 if (!json_object_object_get_ex(message, "result", &result) || !result)
                         return -EBADMSG;
                 /* All that there is, after a lost connection too. */
-                forget_bridges(o);
-                r = take_update(o, result);
+                json_object_put(o->bridges);
+                o->bridges = json_object_new_object();
+                r = o->bridges ? take_update(o, result) : -ENOMEM;
         }
         if (r >= 0) {
                 o->retry_delay = RETRY_FIRST;
@@ -307,7 +260,8 @@ int ovs_bridges_new(sd_event *event, const char *socket_path, OvsBridgesChanged 
         o->changed = changed;
         o->userdata = userdata;
         o->socket = strdup(socket_path);
-        if (!o->socket) {
+        o->bridges = json_object_new_object();
+        if (!o->socket || !o->bridges) {
                 (void) ovs_bridges_free(o);
                 return -ENOMEM;
         }
@@ -319,7 +273,12 @@ int ovs_bridges_new(sd_event *event, const char *socket_path, OvsBridgesChanged 
 int ovs_bridges_add_to(const OvsBridges *o, char ***list) {
         int r = 0;
 
-        for (size_t i = 0; o && i < o->n_bridges && r >= 0; i++)
-                r = idset_add(list, o->bridges[i].name);
+        if (!o || !o->bridges)
+                return 0;
+        json_object_object_foreach(o->bridges, row, name) {
+                (void) row;
+                if (r >= 0)
+                        r = idset_add(list, json_object_get_string(name));
+        }
         return MIN_OF(r, 0);
 }
