@@ -91,34 +91,20 @@ static int visit_ended(VmEvent *e, void *userdata) {
 
         if ((s->token && !uuid_equal(&e->head.token, s->token)) || (s->vm && !uuid_equal(&e->uuid, s->vm)))
                 return 0;
-        /* By value: the texts are not kept. */
+        vm_event_done(&s->found);
         s->found = *e;
+        *e = (VmEvent){};
         s->is_found = true;
         return 0;
 }
 
-/* Says again how the VM of this token ended, under a number of its own. */
-typedef struct EndedTeller {
-        Host *host;
-        const Uuid *token;
-        uint64_t seq;
-} EndedTeller;
-
-static int tell_ended(VmEvent *e, void *userdata) {
-        EndedTeller *t = userdata;
-        VmEvent again = *e;
-
-        if (!uuid_equal(&e->head.token, t->token))
-                return 0;
-        again.head.seq = t->seq;
-        notifier_event(&t->host->notifier, &again);
-        return 0;
-}
-
-static bool has_ended(Host *h, const Uuid *vm, const Uuid *token) {
+/* The newest end of the VM, or of the token. */
+static bool find_end(Host *h, const Uuid *vm, const Uuid *token, VmEvent *ret) {
         EndedSearch search = {.vm = vm, .token = token};
 
-        return host_store_each_ended(h->store, 0, token ?: vm, visit_ended, &search) >= 0 && search.is_found;
+        (void) host_store_each_ended(h->store, 0, token ?: vm, visit_ended, &search);
+        *ret = search.found;
+        return search.is_found;
 }
 
 static int refuse_unread(const Uuid *vm, HostRefusal *refusal) {
@@ -130,6 +116,7 @@ static int refuse_unread(const Uuid *vm, HostRefusal *refusal) {
 
 /* 1 when the order is a repeat and was answered, 0 to go on (unless refused). */
 static int answer_repeat(Host *h, const StartOrder *order, HostRefusal *refusal) {
+        _cleanup_(vm_event_done) VmEvent end = {};
         HostVm *vm;
         int r;
 
@@ -150,12 +137,11 @@ static int answer_repeat(Host *h, const StartOrder *order, HostRefusal *refusal)
 
         if (strangers_is_unread(&h->strangers, &order->vm.uuid))
                 return refuse_unread(&order->vm.uuid, refusal);
-        if (has_ended(h, NULL, &order->token)) {
-                EndedTeller teller = {.host = h, .token = &order->token};
-
-                r = host_store_next_seq(h->store, &teller.seq);
+        /* It is told again how the VM of this token ended, under a number of its own. */
+        if (find_end(h, NULL, &order->token, &end)) {
+                r = host_store_next_seq(h->store, &end.head.seq);
                 if (r >= 0)
-                        r = host_store_each_ended(h->store, 0, &order->token, tell_ended, &teller);
+                        notifier_event(&h->notifier, &end);
                 return r < 0 ? r : 1;
         }
         return 0;
@@ -518,6 +504,7 @@ static int take_stop(Host *h, HostVm *vm, const StopOrder *order, HostRefusal *r
 
 int host_stop_vm(Host *h, const char *caller, const char *text, HostRefusal *ret) {
         _cleanup_json_ struct json_object *o = NULL;
+        _cleanup_(vm_event_done) VmEvent end = {};
         JsonReader reader = { .refuses = true };
         StopOrder order;
         HostVm *vm;
@@ -540,7 +527,7 @@ int host_stop_vm(Host *h, const char *caller, const char *text, HostRefusal *ret
         if (!vm)
                 return host_refusal_set(ret, ERROR_NO_SUCH_OBJECT, "No VM %s runs on this host%s.",
                         UUID_TEXT(&order.uuid),
-                        has_ended(h, &order.uuid, NULL) ? " any more: it has ended, as the inventory tells"
+                        find_end(h, &order.uuid, NULL, &end) ? " any more: it has ended, as the inventory tells"
                                                         : "");
         return take_stop(h, vm, &order, ret);
 }
