@@ -16,7 +16,7 @@ typedef struct Program {
         Daemon daemon;
         HostSettings settings;
         HostParts parts;
-        Host *host;
+        Hostd *host;
         BusHost *bus;
         bool self_test, json;
 } Program;

@@ -147,7 +147,7 @@ static int publish(BusHost *b) {
         return r < 0 ? log_errno(r, "Failed to publish the host") : 0;
 }
 
-int bus_host_new(sd_event *event, const char *address, Host *host, const BusHostHandlers *handlers,
+int bus_host_new(sd_event *event, const char *address, Hostd *host, const BusHostHandlers *handlers,
         void *userdata, BusHost **ret) {
         _cleanup_(bus_host_freep) BusHost *b = NULL;
         int r;

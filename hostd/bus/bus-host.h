@@ -18,7 +18,7 @@ typedef struct BusHostHandlers {
 } BusHostHandlers;
 
 /* Begins the host. Logs why it cannot. */
-int bus_host_new(sd_event *event, const char *address, Host *host, const BusHostHandlers *handlers,
+int bus_host_new(sd_event *event, const char *address, Hostd *host, const BusHostHandlers *handlers,
         void *userdata, BusHost **ret);
 BusHost *bus_host_free(BusHost *b);
 DEFINE_CLEANUP(BusHost *, bus_host_free)

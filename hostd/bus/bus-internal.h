@@ -11,7 +11,7 @@
 
 struct BusHost {
         sd_bus *bus;
-        Host *host;
+        Hostd *host;
         const BusHostHandlers *handlers;
         void *userdata;
 };

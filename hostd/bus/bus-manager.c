@@ -7,7 +7,7 @@
 
 #include "hostd/bus/bus-internal.h"
 #include "hostd/service/claim.h"
-#include "hostd/service/orders.h"
+#include "hostd/service/vm-orders.h"
 
 static const char *caller_of(sd_bus_message *m) {
         return strempty(sd_bus_message_get_sender(m));
@@ -121,7 +121,7 @@ static int method_get_inventory(sd_bus_message *m, void *userdata, sd_bus_error 
         return r < 0 ? r : reply_inventory(m, /* held= */ NULL, inventory);
 }
 
-typedef int (*OrderTaker)(Host *h, const char *caller, const char *order, HostRefusal *ret);
+typedef int (*OrderTaker)(Hostd *h, const char *caller, const char *order, HostRefusal *ret);
 
 static int take_order(BusHost *b, sd_bus_message *m, OrderTaker take, sd_bus_error *error) {
         _cleanup_host_refusal_ HostRefusal refusal = {};

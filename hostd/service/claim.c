@@ -7,17 +7,17 @@
 #include "hostd/service/claim.h"
 #include "hostd/service/host-internal.h"
 
-static bool is_claimer(const Host *h, const char *caller) {
+static bool is_claimer(const Hostd *h, const char *caller) {
         return streq_ptr(h->command.claimer, caller);
 }
 
-static void tell_claim(Host *h) {
+static void tell_claim(Hostd *h) {
         notifier_property(&h->notifier, HOST_PROPERTY_CLAIM);
         notifier_touch(&h->notifier);
 }
 
 /* Takes over claim, also when it cannot be stored. */
-static int put_claim(Host *h, HostClaim *claim, char *claimer) {
+static int put_claim(Hostd *h, HostClaim *claim, char *claimer) {
         int r;
 
         r = host_store_put_claim(h->store, claim);
@@ -34,7 +34,7 @@ static int put_claim(Host *h, HostClaim *claim, char *claimer) {
         return 0;
 }
 
-void host_note_order(Host *h, uint64_t number) {
+void host_note_order(Hostd *h, uint64_t number) {
         if (number <= host_store_get_orders(h->store))
                 return;
         host_store_set_orders(h->store, number);
@@ -42,13 +42,13 @@ void host_note_order(Host *h, uint64_t number) {
 }
 
 /* Another pool counts its own. */
-static uint64_t orders_under(const Host *h, const HostClaim *claim, uint64_t orders) {
+static uint64_t orders_under(const Hostd *h, const HostClaim *claim, uint64_t orders) {
         if (!h->command.claim.held || !streq(h->command.claim.pool, claim->pool))
                 return orders;
         return MAX_OF(orders, host_store_get_orders(h->store));
 }
 
-int host_claim(Host *h, const char *caller, uint64_t epoch, const char *pool, const char *instance,
+int host_claim(Hostd *h, const char *caller, uint64_t epoch, const char *pool, const char *instance,
         uint64_t orders, uint64_t *ret_held, HostRefusal *ret) {
         uint64_t before = host_store_get_orders(h->store);
         HostClaim claim = {};
@@ -89,7 +89,7 @@ int host_claim(Host *h, const char *caller, uint64_t epoch, const char *pool, co
         return 0;
 }
 
-int host_release(Host *h, const char *caller, HostRefusal *ret) {
+int host_release(Hostd *h, const char *caller, HostRefusal *ret) {
         HostClaim claim = {};
         int r;
 
@@ -110,7 +110,7 @@ int host_release(Host *h, const char *caller, HostRefusal *ret) {
         return 0;
 }
 
-int host_check_caller(Host *h, const char *caller, HostRefusal *ret) {
+int host_check_caller(Hostd *h, const char *caller, HostRefusal *ret) {
         if (!h->command.claim.held)
                 return 0;
         if (is_claimer(h, caller)) {
@@ -127,7 +127,7 @@ int host_check_caller(Host *h, const char *caller, HostRefusal *ret) {
                 h->command.claim.pool, (unsigned long long) h->command.claim.epoch, h->command.claimer);
 }
 
-void host_caller_left(Host *h, const char *name) {
+void host_caller_left(Hostd *h, const char *name) {
         if (!is_claimer(h, name))
                 return;
         log_notice("The claimer %s left the bus; the claim of pool %s, epoch %llu, stays in force.", name,
@@ -137,18 +137,18 @@ void host_caller_left(Host *h, const char *name) {
         tell_claim(h);
 }
 
-uint64_t host_get_epoch(const Host *h) {
+uint64_t host_get_epoch(const Hostd *h) {
         return h->command.claim.epoch;
 }
 
-uint64_t host_get_orders(const Host *h) {
+uint64_t host_get_orders(const Hostd *h) {
         return h->command.claim.held ? host_store_get_orders(h->store) : 0;
 }
 
-const char *host_get_claimed_by(const Host *h) {
+const char *host_get_claimed_by(const Hostd *h) {
         return h->command.claim.held ? h->command.claim.pool : "";
 }
 
-const char *host_get_claimer(const Host *h) {
+const char *host_get_claimer(const Hostd *h) {
         return strempty(h->command.claimer);
 }

@@ -14,19 +14,19 @@
 #include "hostd/service/host.h"
 
 /* orders: the number of the last order that the pool gave anywhere; 0: not told. *ret_held is the epoch in force. */
-int host_claim(Host *h, const char *caller, uint64_t epoch, const char *pool, const char *instance,
+int host_claim(Hostd *h, const char *caller, uint64_t epoch, const char *pool, const char *instance,
         uint64_t orders, uint64_t *ret_held, HostRefusal *ret);
 /* An order that is about to be stored, and its number with it. */
-void host_note_order(Host *h, uint64_t number);
-int host_release(Host *h, const char *caller, HostRefusal *ret);
+void host_note_order(Hostd *h, uint64_t number);
+int host_release(Hostd *h, const char *caller, HostRefusal *ret);
 
 /* HOST_CLAIMED when someone else commands. */
-int host_check_caller(Host *h, const char *caller, HostRefusal *ret);
+int host_check_caller(Hostd *h, const char *caller, HostRefusal *ret);
 
 /* A bus name has left the bus. */
-void host_caller_left(Host *h, const char *name);
+void host_caller_left(Hostd *h, const char *name);
 
-uint64_t host_get_epoch(const Host *h);
-uint64_t host_get_orders(const Host *h); /* the number of the claiming pool's last order that is known here */
-const char *host_get_claimed_by(const Host *h); /* the pool, "" when free */
-const char *host_get_claimer(const Host *h);    /* bus name of who claimed, "" when it is gone */
+uint64_t host_get_epoch(const Hostd *h);
+uint64_t host_get_orders(const Hostd *h); /* the number of the claiming pool's last order that is known here */
+const char *host_get_claimed_by(const Hostd *h); /* the pool, "" when free */
+const char *host_get_claimer(const Hostd *h);    /* bus name of who claimed, "" when it is gone */

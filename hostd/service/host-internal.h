@@ -21,7 +21,7 @@ typedef struct Command {
         uint64_t read_seq;  /* of the last such inventory that its reader has acted upon */
 } Command;
 
-struct Host {
+struct Hostd {
         const HostParts *parts;
         Loop *loop; /* of the parts, as the two that follow */
         const HostSettings *settings;
@@ -45,7 +45,7 @@ struct Host {
 OrderGpu order_gpu_from_record(const VgpuRecord *v);
 
 /* With the ends after after_seq. *ret_told: the newest of them, or after_seq. */
-int host_build_inventory(Host *h, uint64_t after_seq, uint64_t *ret_told, char **ret);
+int host_build_inventory(Hostd *h, uint64_t after_seq, uint64_t *ret_told, char **ret);
 
 /* Orders in the store and run folders become VMs again. */
-int host_recover(Host *h);
+int host_recover(Hostd *h);

@@ -19,7 +19,7 @@
 
 /* What is written from now on would be gone with the file: nothing more is acknowledged. */
 static void on_store_lost(void *userdata) {
-        Host *h = userdata;
+        Hostd *h = userdata;
         int r;
 
         r = database_log_failure(h->parts->state_dir, -ESTALE, NULL,
@@ -30,13 +30,13 @@ static void on_store_lost(void *userdata) {
 /* What the parts tell. */
 
 static void on_changed(void *userdata) {
-        Host *h = userdata;
+        Hostd *h = userdata;
 
         notifier_touch(&h->notifier);
 }
 
 static void on_domains(void *userdata) {
-        Host *h = userdata;
+        Hostd *h = userdata;
 
         if (host_get_memory_free(h) != h->told_memory_free)
                 notifier_touch(&h->notifier);
@@ -45,14 +45,14 @@ static void on_domains(void *userdata) {
 static const FactsListener facts_listener = {.changed = on_changed, .domains = on_domains};
 
 static bool is_ours(const Uuid *vm, void *userdata) {
-        const Host *h = userdata;
+        const Hostd *h = userdata;
 
         return hashmap_get(h->vms, vm);
 }
 
 /* Nobody can read which order it was, so the VM's uuid stands for the token; the inventory has that too. */
 static int on_unread_gone(const Uuid *vm, void *userdata) {
-        Host *h = userdata;
+        Hostd *h = userdata;
         VmEvent e = {.head = {.boot_id = h->facts.now.boot_id, .token = *vm},
                 .uuid = *vm,
                 .state = VM_STATE_HALTED,
@@ -81,7 +81,7 @@ static const StrangersListener strangers_listener = {
 };
 
 static void on_vm_moved(HostVm *vm, void *userdata) {
-        Host *h = userdata;
+        Hostd *h = userdata;
 
         notifier_wake(&h->notifier);
 }
@@ -91,13 +91,13 @@ static void on_vm_changed(HostVm *vm, void *userdata) {
 }
 
 static void on_vm_record(HostVm *vm, void *userdata) {
-        Host *h = userdata;
+        Hostd *h = userdata;
 
         notifier_vm(&h->notifier, vm);
 }
 
 static void on_vm_gpus(HostVm *vm, void *userdata) {
-        Host *h = userdata;
+        Hostd *h = userdata;
 
         notifier_gpus(&h->notifier, vm);
         for (size_t i = 0; h->notifier.listener && i < vm->n_gpus; i++)
@@ -107,7 +107,7 @@ static void on_vm_gpus(HostVm *vm, void *userdata) {
 }
 
 static void on_vm_over(HostVm *vm, const VmEvent *end, void *userdata) {
-        Host *h = userdata;
+        Hostd *h = userdata;
 
         notifier_event(&h->notifier, end);
         (void) hashmap_remove(h->vms, &vm->uuid);
@@ -125,7 +125,7 @@ static const VmListener vm_listener = {
 /* Opening and closing. */
 
 /* What each part is handed. */
-static void wire(Host *h, const HostParts *parts) {
+static void wire(Hostd *h, const HostParts *parts) {
         h->facts = (Facts){
                 .loop = parts->loop,
                 .event = parts->event,
@@ -154,9 +154,9 @@ static void wire(Host *h, const HostParts *parts) {
 
 static void on_turn_end(void *userdata);
 
-int host_open(const HostParts *parts, Host **ret) {
+int host_open(const HostParts *parts, Hostd **ret) {
         const HostSettings *settings = parts->settings;
-        _cleanup_(host_closep) Host *h = NULL;
+        _cleanup_(host_closep) Hostd *h = NULL;
         int r;
 
         h = calloc(1, sizeof(*h));
@@ -189,7 +189,7 @@ int host_open(const HostParts *parts, Host **ret) {
         return 0;
 }
 
-Host *host_close(Host *h) {
+Hostd *host_close(Hostd *h) {
         HostVm *vm;
 
         if (!h)
@@ -214,7 +214,7 @@ Host *host_close(Host *h) {
         return NULL;
 }
 
-int host_begin(Host *h, const HostListener *listener, void *userdata) {
+int host_begin(Hostd *h, const HostListener *listener, void *userdata) {
         int r;
 
         h->gpus.listener = &listener->pgpu;
@@ -231,7 +231,7 @@ int host_begin(Host *h, const HostListener *listener, void *userdata) {
         return 0;
 }
 
-int host_rescan(Host *h) {
+int host_rescan(Hostd *h) {
         int r;
 
         r = gpus_rescan(&h->gpus);
@@ -258,7 +258,7 @@ static int name_users(const char *const *names, HostRefusal *refusal) {
         return host_refusal_set(refusal, refusal->code, "%s VMs on this PGPU: %s.", strempty(why), text);
 }
 
-int host_change_types(Host *h, const char *caller, const PciAddress *pgpu, EnablementChange change,
+int host_change_types(Hostd *h, const char *caller, const PciAddress *pgpu, EnablementChange change,
         const char *const *wanted, HostRefusal *ret) {
         _cleanup_free_ const char **users = NULL, **busy = NULL;
         Pgpu *p;
@@ -282,7 +282,7 @@ int host_change_types(Host *h, const char *caller, const PciAddress *pgpu, Enabl
 
 /* The end of a turn: VMs move on, and what changed is told, once. */
 
-static void run_queue(Host *h) {
+static void run_queue(Hostd *h) {
         HostVm *vm;
 
         while ((vm = vms_next_in_queue(h->vms, h->settings->concurrent_starts)))
@@ -290,7 +290,7 @@ static void run_queue(Host *h) {
 }
 
 /* VMs that were accepted, or taken up again, in this turn. */
-static void tell_new_vms(Host *h) {
+static void tell_new_vms(Hostd *h) {
         HostVm *vm;
 
         for (size_t i = 0; (vm = hashmap_next(h->vms, &i));) {
@@ -301,7 +301,7 @@ static void tell_new_vms(Host *h) {
         }
 }
 
-static void tell_inventory(Host *h) {
+static void tell_inventory(Hostd *h) {
         _cleanup_free_ char *text = NULL;
         uint64_t told;
         int r;
@@ -315,7 +315,7 @@ static void tell_inventory(Host *h) {
         notifier_send(&h->notifier, HOST_SIGNAL_INVENTORY_CHANGED, text);
 }
 
-static void tell_memory(Host *h) {
+static void tell_memory(Hostd *h) {
         uint64_t memory_free = host_get_memory_free(h);
 
         if (memory_free == h->told_memory_free)
@@ -325,13 +325,13 @@ static void tell_memory(Host *h) {
 }
 
 static void on_inventory_due(void *userdata) {
-        Host *h = userdata;
+        Hostd *h = userdata;
 
         notifier_wake(&h->notifier);
 }
 
 /* False when it is told later, by itself. */
-static bool inventory_is_due(Host *h) {
+static bool inventory_is_due(Hostd *h) {
         uint64_t now = loop_now(h->loop, LOOP_MONOTONIC);
 
         if (now < h->inventory_due &&
@@ -342,7 +342,7 @@ static bool inventory_is_due(Host *h) {
 }
 
 static void on_turn_end(void *userdata) {
-        Host *h = userdata;
+        Hostd *h = userdata;
 
         tell_new_vms(h);
         run_queue(h);
@@ -357,7 +357,7 @@ static void on_turn_end(void *userdata) {
 
 /* What the bus shows. */
 
-const char *host_describe(const Host *h, char buf[static HOST_DESCRIPTION_MAX]) {
+const char *host_describe(const Hostd *h, char buf[static HOST_DESCRIPTION_MAX]) {
         unsigned running = 0, starting = 0;
         char others[32] = "", claim[96] = "unclaimed";
         HostVm *vm;
@@ -376,15 +376,15 @@ const char *host_describe(const Host *h, char buf[static HOST_DESCRIPTION_MAX]) 
         return buf;
 }
 
-const Pgpu *host_get_pgpus(const Host *h, size_t *ret_n) {
+const Pgpu *host_get_pgpus(const Hostd *h, size_t *ret_n) {
         *ret_n = h->gpus.hardware.n_pgpus;
         return h->gpus.hardware.pgpus;
 }
 
-const Pgpu *host_find_pgpu(const Host *h, const PciAddress *address) {
+const Pgpu *host_find_pgpu(const Hostd *h, const PciAddress *address) {
         return pgpu_find(h->gpus.hardware.pgpus, h->gpus.hardware.n_pgpus, address);
 }
 
-int host_get_resident_vgpus(const Host *h, const PciAddress *pgpu, char ***ret) {
+int host_get_resident_vgpus(const Hostd *h, const PciAddress *pgpu, char ***ret) {
         return vms_list_resident(h->vms, pgpu, ret);
 }

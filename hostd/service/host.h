@@ -4,7 +4,7 @@
  * The host: hardware, types, claim, and the VMs that run on it
  *
  * What the bus shows and commands, without D-Bus. The nouns around it have headers of their own: claim.h (who
- * commands), orders.h (starting and stopping VMs). Calls return 0 or a
+ * commands), vm-orders.h (starting and stopping VMs). Calls return 0 or a
  * negative errno; where a HostRefusal is given, 0 with a code other than ERROR_NONE means refused: a sentence
  * for the caller, and nothing was changed.
  *
@@ -20,7 +20,7 @@
 #include "hostd/vm/programs.h"
 #include "hostd/vm/units.h"
 
-typedef struct Host Host;
+typedef struct Hostd Hostd;
 
 typedef enum HostSignal {
         HOST_SIGNAL_VM_EVENT,
@@ -64,38 +64,38 @@ typedef struct HostParts {
 } HostParts;
 
 /* Reads the hardware and the facts. Logs why it cannot. The parts must outlive the host. */
-int host_open(const HostParts *parts, Host **ret);
+int host_open(const HostParts *parts, Hostd **ret);
 /* Lets go of the VMs, which run on. */
-Host *host_close(Host *h);
-DEFINE_CLEANUP(Host *, host_close)
+Hostd *host_close(Hostd *h);
+DEFINE_CLEANUP(Hostd *, host_close)
 
 /* Begins to tell changes, and takes up the VMs that the store and the run folders name. */
-int host_begin(Host *h, const HostListener *listener, void *userdata);
+int host_begin(Hostd *h, const HostListener *listener, void *userdata);
 
 /* Reads hardware and type files again. */
-int host_rescan(Host *h);
+int host_rescan(Hostd *h);
 
 /* Which types a PGPU may run. wanted: identifiers or unique model names. Stored before it returns. Refusals: HOST_CLAIMED and
  * those of enablement_change(). */
-int host_change_types(Host *h, const char *caller, const PciAddress *pgpu, EnablementChange change,
+int host_change_types(Hostd *h, const char *caller, const PciAddress *pgpu, EnablementChange change,
         const char *const *wanted, HostRefusal *ret);
 
 /* What `systemctl status` shows: "4 PGPUs, 3 VMs running, claimed by epoch 7". */
 #define HOST_DESCRIPTION_MAX 192
-const char *host_describe(const Host *h, char buf[static HOST_DESCRIPTION_MAX]);
+const char *host_describe(const Hostd *h, char buf[static HOST_DESCRIPTION_MAX]);
 
-const Uuid *host_get_uuid(const Host *h);
-const char *host_get_boot_id(const Host *h);
-const char *host_get_hypervisor(const Host *h);
+const Uuid *host_get_uuid(const Hostd *h);
+const char *host_get_boot_id(const Hostd *h);
+const char *host_get_hypervisor(const Hostd *h);
 /* What a new VM could take: the hypervisor's word less what VMs that have no domain yet will take. */
-uint64_t host_get_memory_free(const Host *h);
+uint64_t host_get_memory_free(const Hostd *h);
 
 /* Sorted by address. */
-const Pgpu *host_get_pgpus(const Host *h, size_t *ret_n);
-const Pgpu *host_find_pgpu(const Host *h, const PciAddress *address);
+const Pgpu *host_get_pgpus(const Hostd *h, size_t *ret_n);
+const Pgpu *host_find_pgpu(const Hostd *h, const PciAddress *address);
 /* Texts of the uuids; a VGPU that came without one shows as "<vm uuid>/<device>", a passthrough as "<vm
  * uuid>/<address>". */
-int host_get_resident_vgpus(const Host *h, const PciAddress *pgpu, char ***ret);
+int host_get_resident_vgpus(const Hostd *h, const PciAddress *pgpu, char ***ret);
 
 /* protocol/inventory.h, as JSON text. */
-int host_get_inventory(Host *h, char **ret);
+int host_get_inventory(Hostd *h, char **ret);

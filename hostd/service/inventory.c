@@ -57,7 +57,7 @@ static int compare_vms(const void *a, const void *b) {
 
 /* Of a VM whose stored order cannot be read no more is known than that its domain is there; the pool must not
  * start it elsewhere. */
-static void fill_unread(const Host *h, Inventory *ret) {
+static void fill_unread(const Hostd *h, Inventory *ret) {
         const Strangers *s = &h->strangers;
 
         for (size_t i = 0; i < s->n_unread; i++)
@@ -72,7 +72,7 @@ static void fill_unread(const Host *h, Inventory *ret) {
                         };
 }
 
-static int fill_vms(const Host *h, Inventory *ret) {
+static int fill_vms(const Hostd *h, Inventory *ret) {
         HostVm *vm;
         int r;
 
@@ -89,7 +89,7 @@ static int fill_vms(const Host *h, Inventory *ret) {
         return 0;
 }
 
-static int fill_hardware(const Host *h, PgpuIds *ids, Inventory *ret) {
+static int fill_hardware(const Hostd *h, PgpuIds *ids, Inventory *ret) {
         const Hardware *hardware = &h->gpus.hardware;
         int r;
 
@@ -124,12 +124,12 @@ static int visit_ended(VmEvent *ended, void *userdata) {
         return 0;
 }
 
-static int fill_ended(Host *h, uint64_t after_seq, Inventory *ret) {
+static int fill_ended(Hostd *h, uint64_t after_seq, Inventory *ret) {
         ret->ended = calloc(HOST_STORE_ENDED_MAX, sizeof(*ret->ended));
         return ret->ended ? host_store_each_ended(h->store, after_seq, NULL, visit_ended, ret) : -ENOMEM;
 }
 
-static void fill_facts(Host *h, Inventory *ret) {
+static void fill_facts(Hostd *h, Inventory *ret) {
         static char *const no_keys[] = {NULL};
         const ConfigRules rules = host_settings_config_rules(h->settings);
 
@@ -171,25 +171,25 @@ static void inventory_drop(Inventory *i) {
         free(i->ended);
 }
 
-const Uuid *host_get_uuid(const Host *h) {
+const Uuid *host_get_uuid(const Hostd *h) {
         return host_store_host_uuid(h->store);
 }
 
-const char *host_get_boot_id(const Host *h) {
+const char *host_get_boot_id(const Hostd *h) {
         return h->facts.now.boot_id;
 }
 
-const char *host_get_hypervisor(const Host *h) {
+const char *host_get_hypervisor(const Hostd *h) {
         return h->facts.source->ops->hypervisor;
 }
 
-uint64_t host_get_memory_free(const Host *h) {
+uint64_t host_get_memory_free(const Hostd *h) {
         uint64_t memory_free = facts_memory_free(&h->facts), awaited = vms_memory_awaited(h->vms);
 
         return memory_free > awaited ? memory_free - awaited : 0;
 }
 
-int host_build_inventory(Host *h, uint64_t after_seq, uint64_t *ret_told, char **ret) {
+int host_build_inventory(Hostd *h, uint64_t after_seq, uint64_t *ret_told, char **ret) {
         _cleanup_free_ PgpuIds *ids = calloc(h->gpus.hardware.n_pgpus + 1, sizeof(*ids));
         _cleanup_(inventory_drop) Inventory inventory = {};
         _cleanup_strbuf_ StrBuf b = {};
@@ -214,7 +214,7 @@ int host_build_inventory(Host *h, uint64_t after_seq, uint64_t *ret_told, char *
         return 0;
 }
 
-int host_get_inventory(Host *h, char **ret) {
+int host_get_inventory(Hostd *h, char **ret) {
         uint64_t told;
 
         return host_build_inventory(h, 0, &told, ret);

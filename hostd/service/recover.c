@@ -12,7 +12,7 @@
 #include "hostd/vm/vm-program.h"
 
 typedef struct VmList {
-        Host *host;
+        Hostd *host;
         HostVm **items;
         size_t n;
 } VmList;
@@ -30,7 +30,7 @@ static int add_to_list(VmList *list, HostVm *vm) {
 
 /* Its run folder may still tell; and if that does not, its domain still has its GPUs. */
 static int note_unread(const Uuid *vm, void *userdata) {
-        Host *h = userdata;
+        Hostd *h = userdata;
 
         log_event(LOG_ERR, NULL, FIELDS(vm_log_field(vm, (char[VM_LOG_FIELD_MAX]){})),
                 "The stored order of VM %s cannot be read; its run folder is asked.", UUID_TEXT(vm));
@@ -62,7 +62,7 @@ static int visit_order(const StoredOrder *stored, void *userdata) {
 
 /* Without a run folder an order was not begun, unless somebody removed the folder of a VM that runs. A record that cannot be
  * read is no use to another program either; the one that wrote it knows what it says. */
-static bool runs_out_of_reach(const Host *h, const HostVm *vm) {
+static bool runs_out_of_reach(const Hostd *h, const HostVm *vm) {
         _cleanup_(run_record_done) RunRecord record = {};
         Programs *p = &vm->context->programs;
         ProcessId holder;
@@ -77,7 +77,7 @@ static bool runs_out_of_reach(const Host *h, const HostVm *vm) {
 }
 
 /* It cannot be commanded, and must not be said to be over: another host would start it a second time. */
-static int keep_out_of_reach(Host *h, HostVm *vm) {
+static int keep_out_of_reach(Hostd *h, HostVm *vm) {
         int r;
 
         log_vm(LOG_ERR, NULL, vm, "The run folder of VM %s (%s) is gone or cannot be read, and its domain may be there.",
@@ -88,7 +88,7 @@ static int keep_out_of_reach(Host *h, HostVm *vm) {
         return r;
 }
 
-static int take_up(Host *h, HostVm *vm) {
+static int take_up(Hostd *h, HostVm *vm) {
         if (!streq(vm->boot_id, h->facts.now.boot_id))
                 vm_end(vm, "host-reboot", ERROR_NONE, NULL);
         else if (runs_out_of_reach(h, vm))
@@ -100,7 +100,7 @@ static int take_up(Host *h, HostVm *vm) {
 
 /* Run folders that the store does not know. */
 
-static int find_types(Host *h, const StartOrder *order, const HostType **ret) {
+static int find_types(Hostd *h, const StartOrder *order, const HostType **ret) {
         HostView view = {
                 .pgpus = h->gpus.hardware.pgpus,
                 .n_pgpus = h->gpus.hardware.n_pgpus,
@@ -120,7 +120,7 @@ static int find_types(Host *h, const StartOrder *order, const HostType **ret) {
         return 0;
 }
 
-static int take_over_order(Host *h, const StartOrder *order, const char *text) {
+static int take_over_order(Hostd *h, const StartOrder *order, const char *text) {
         const HostType *types[2 * ORDER_GPUS_MAX] = {};
         _cleanup_(vm_freep) HostVm *vm = NULL;
         int r;
@@ -145,7 +145,7 @@ static int take_over_order(Host *h, const StartOrder *order, const char *text) {
         return 0;
 }
 
-static int take_over_folder(Host *h, const char *folder) {
+static int take_over_folder(Hostd *h, const char *folder) {
         _cleanup_(run_record_done) RunRecord record = {};
         _cleanup_(start_order_done) StartOrder order = {};
         Programs *p = &h->vm_context.programs;
@@ -164,7 +164,7 @@ static int take_over_folder(Host *h, const char *folder) {
 }
 
 static void visit_folder(const Uuid *vm, const char *folder, void *userdata) {
-        Host *h = userdata;
+        Hostd *h = userdata;
         int r;
 
         r = hashmap_get(h->vms, vm) ? 0 : take_over_folder(h, folder);
@@ -172,7 +172,7 @@ static void visit_folder(const Uuid *vm, const char *folder, void *userdata) {
                 (void) log_errno(r, "Failed to take over the run folder %s, ignoring", folder);
 }
 
-int host_recover(Host *h) {
+int host_recover(Hostd *h) {
         VmList list = {.host = h};
         int r;
 

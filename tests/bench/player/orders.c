@@ -1,5 +1,5 @@
 /*
- * Orders, as hostd/service/orders.h takes them
+ * Orders, as hostd/service/vm-orders.h takes them
  *
  * Read, checked against the claim, looked up (a repeat is acknowledged and not repeated), checked by hostd's
  * last guard. Then the VM runs, or has ended, at once.

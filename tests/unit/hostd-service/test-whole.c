@@ -37,7 +37,7 @@ struct Machine {
         HostFactsSource facts;
         HardwareSource hardware;
         char *state_dir;
-        Host *host;
+        Hostd *host;
         Program programs[8];
         pid_t last_pid;
         unsigned n_killed, n_halted, n_failed;

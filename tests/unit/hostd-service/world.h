@@ -16,7 +16,7 @@
 #include "common/json/json-get.h"
 #include "hostd/service/claim.h"
 #include "hostd/service/host.h"
-#include "hostd/service/orders.h"
+#include "hostd/service/vm-orders.h"
 #include "hostd/service/parts.h"
 #include "hostd/vm/units.h"
 
@@ -31,7 +31,7 @@ typedef struct World {
         HostSettings settings;
         sd_event *event;
         HostParts parts;
-        Host *host;
+        Hostd *host;
         struct json_object *told[_HOST_SIGNAL_MAX]; /* arrays of what was told */
         unsigned n_pgpu_changes;
         Uuid waiting_for;

@@ -12,11 +12,11 @@
 #include "hostd/edge/config-check.h"
 #include "hostd/service/claim.h"
 #include "hostd/service/host-internal.h"
-#include "hostd/service/orders.h"
+#include "hostd/service/vm-orders.h"
 #include "hostd/vm/vm-program.h"
 #include "hostd/vm/vms.h"
 
-static int check_epoch(Host *h, uint64_t epoch, HostRefusal *refusal) {
+static int check_epoch(Hostd *h, uint64_t epoch, HostRefusal *refusal) {
         int r;
 
         r = epoch_check_order(&h->command.claim, epoch, refusal);
@@ -27,7 +27,7 @@ static int check_epoch(Host *h, uint64_t epoch, HostRefusal *refusal) {
 
 /* A master whose claim was overtaken still commands with its old epoch. It must hear that, and not only that
  * it is not the claimer, so that it stops. */
-static int check_commander(Host *h, const char *caller, const char *text, size_t size, HostRefusal *refusal) {
+static int check_commander(Hostd *h, const char *caller, const char *text, size_t size, HostRefusal *refusal) {
         _cleanup_json_ struct json_object *o = NULL;
         JsonReader reader = {};
         uint64_t epoch;
@@ -45,7 +45,7 @@ static int check_commander(Host *h, const char *caller, const char *text, size_t
 
 /* The caller, the size and the JSON of any order. *ret is NULL when refused. */
 static int read_order(
-        Host *h, const char *caller, const char *text, struct json_object **ret, HostRefusal *refusal) {
+        Hostd *h, const char *caller, const char *text, struct json_object **ret, HostRefusal *refusal) {
         size_t size = strlen(text);
         JsonReader reader = {};
         int r;
@@ -99,7 +99,7 @@ static int visit_ended(VmEvent *e, void *userdata) {
 }
 
 /* The newest end of the VM, or of the token. */
-static bool find_end(Host *h, const Uuid *vm, const Uuid *token, VmEvent *ret) {
+static bool find_end(Hostd *h, const Uuid *vm, const Uuid *token, VmEvent *ret) {
         EndedSearch search = {.vm = vm, .token = token};
 
         (void) host_store_each_ended(h->store, 0, token ?: vm, visit_ended, &search);
@@ -115,7 +115,7 @@ static int refuse_unread(const Uuid *vm, HostRefusal *refusal) {
 }
 
 /* 1 when the order is a repeat and was answered, 0 to go on (unless refused). */
-static int answer_repeat(Host *h, const StartOrder *order, HostRefusal *refusal) {
+static int answer_repeat(Hostd *h, const StartOrder *order, HostRefusal *refusal) {
         _cleanup_(vm_event_done) VmEvent end = {};
         HostVm *vm;
         int r;
@@ -180,7 +180,7 @@ static bool order_has_function(const StartOrder *order, const PciAddress *addres
 }
 
 /* A PGPU that the VM's own config passes through would be nobody's booking. Other functions are the config's business. */
-static int check_config_functions(const Host *h, const StartOrder *order, HostRefusal *refusal) {
+static int check_config_functions(const Hostd *h, const StartOrder *order, HostRefusal *refusal) {
         struct json_object *functions;
 
         if (!json_object_object_get_ex(order->vm.config, "pcidevs", &functions) ||
@@ -223,7 +223,7 @@ static int refuse_key(const char *path, const char *key, const char *fault, void
 }
 
 /* Who may create VMs is not who decides what they run and open on a host. */
-static int check_config_keys(const Host *h, const StartOrder *order, HostRefusal *refusal) {
+static int check_config_keys(const Hostd *h, const StartOrder *order, HostRefusal *refusal) {
         const ConfigRules rules = host_settings_config_rules(h->settings);
         ConfigRefusal c = {.order = order, .refusal = refusal};
 
@@ -252,7 +252,7 @@ OrderGpu order_gpu_from_record(const VgpuRecord *v) {
 }
 
 /* What a domain has that someone else started is not ours to give. */
-static int check_strangers(Host *h, const OrderRequest *request, HostRefusal *refusal) {
+static int check_strangers(Hostd *h, const OrderRequest *request, HostRefusal *refusal) {
         int r;
 
         if (request->n_gpus == 0)
@@ -280,7 +280,7 @@ static int check_strangers(Host *h, const OrderRequest *request, HostRefusal *re
 }
 
 /* One may have left the bus since the hardware was read. */
-static int look_for_lost(Host *h, const OrderRequest *request) {
+static int look_for_lost(Hostd *h, const OrderRequest *request) {
         int r = 0;
 
         for (size_t i = 0; i < request->n_gpus && r >= 0; i++) {
@@ -294,7 +294,7 @@ static int look_for_lost(Host *h, const OrderRequest *request) {
 }
 
 static int check_against_host(
-        Host *h, const OrderRequest *request, const HostType **ret_types, HostRefusal *refusal) {
+        Hostd *h, const OrderRequest *request, const HostType **ret_types, HostRefusal *refusal) {
         _cleanup_free_ Occupant *occupants = NULL;
         _cleanup_free_ const char **taken = NULL;
         HostView view = {
@@ -324,7 +324,7 @@ static int check_against_host(
 }
 
 /* types has place for every VGPU and PCI function of the order. */
-static int check_order(Host *h, const StartOrder *order, const HostType **ret_types, HostRefusal *refusal) {
+static int check_order(Hostd *h, const StartOrder *order, const HostType **ret_types, HostRefusal *refusal) {
         _cleanup_(vm_needs_done) VmNeeds needs = {};
         _cleanup_free_ OrderGpu *gpus = NULL;
         JsonReader reader = {};
@@ -369,7 +369,7 @@ static int check_order(Host *h, const StartOrder *order, const HostType **ret_ty
 
 /* Start. */
 
-static int accept_order(Host *h, const StartOrder *order, const HostType *const *types,
+static int accept_order(Hostd *h, const StartOrder *order, const HostType *const *types,
         const char *text, HostRefusal *refusal) {
         _cleanup_(vm_freep) HostVm *vm = NULL;
         int r;
@@ -419,7 +419,7 @@ static int add_type_files(const StartOrder *order, const HostType *const *types,
         return start_order_add_type_files(text, (const char *const *) files, ret);
 }
 
-static int take_start(Host *h, const StartOrder *order, const char *text, HostRefusal *refusal) {
+static int take_start(Hostd *h, const StartOrder *order, const char *text, HostRefusal *refusal) {
         _cleanup_free_ char *own = NULL;
         const HostType *types[2 * ORDER_GPUS_MAX] = {};
         int r;
@@ -453,7 +453,7 @@ static int take_start(Host *h, const StartOrder *order, const char *text, HostRe
         return r < 0 ? r : accept_order(h, order, types, own, refusal);
 }
 
-int host_start_vm(Host *h, const char *caller, const char *text, HostRefusal *ret) {
+int host_start_vm(Hostd *h, const char *caller, const char *text, HostRefusal *ret) {
         _cleanup_json_ struct json_object *o = NULL;
         JsonReader reader = { .refuses = true };
         StartOrder order;
@@ -475,7 +475,7 @@ int host_start_vm(Host *h, const char *caller, const char *text, HostRefusal *re
 
 /* Stop. */
 
-static int take_stop(Host *h, HostVm *vm, const StopOrder *order, HostRefusal *refusal) {
+static int take_stop(Hostd *h, HostVm *vm, const StopOrder *order, HostRefusal *refusal) {
         bool wanted = vm->stop_wanted, force = vm->stop_force;
         Uuid token = vm->stop_token;
         int r;
@@ -502,7 +502,7 @@ static int take_stop(Host *h, HostVm *vm, const StopOrder *order, HostRefusal *r
         return 0;
 }
 
-int host_stop_vm(Host *h, const char *caller, const char *text, HostRefusal *ret) {
+int host_stop_vm(Hostd *h, const char *caller, const char *text, HostRefusal *ret) {
         _cleanup_json_ struct json_object *o = NULL;
         _cleanup_(vm_event_done) VmEvent end = {};
         JsonReader reader = { .refuses = true };
