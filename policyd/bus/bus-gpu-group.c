@@ -50,22 +50,13 @@ static int method_get_failures_to_tolerate(sd_bus_message *m, void *userdata, sd
         return r < 0 ? r : bus_reply_number(bus, m, n);
 }
 
-static const sd_bus_vtable gpu_group_vtable[] = {
-        SD_BUS_VTABLE_START(0),
+DEFINE_BUS_CLASS(gpu_group, GPU_GROUP,
+        METHOD_KINDS({"GetRemainingCapacity", METHOD_READS}, {"Plan", METHOD_TAKES_LONG},
+                {"GetFailuresToTolerate", METHOD_TAKES_LONG}),
         METHOD("Destroy", NOTHING, NOTHING, method_destroy),
         METHOD("SetAllocationAlgorithm", ("s", algorithm), NOTHING, method_set_allocation_algorithm),
         METHOD("SetNameLabel", ("s", name_label), NOTHING, method_set_name_label),
         METHOD("SetNameDescription", ("s", name_description), NOTHING, method_set_name_description),
         METHOD("GetRemainingCapacity", ("o", vgpu_type), ("t", capacity), method_get_remaining_capacity),
         METHOD("Plan", ("o", vgpu_type), ("s", json), method_plan),
-        METHOD("GetFailuresToTolerate", NOTHING, ("u", hosts), method_get_failures_to_tolerate),
-        BUS_PROPERTIES(GPU_GROUP_SCHEMA)
-        SD_BUS_VTABLE_END,
-};
-
-const BusClass bus_class_gpu_group = {
-        .interface = POLICY_IFACE_GPU_GROUP,
-        .vtable = gpu_group_vtable,
-        .methods = (const MethodRow[]){{"GetRemainingCapacity", METHOD_READS}, {"Plan", METHOD_TAKES_LONG}, {"GetFailuresToTolerate", METHOD_TAKES_LONG},
-                {}},
-};
+        METHOD("GetFailuresToTolerate", NOTHING, ("u", hosts), method_get_failures_to_tolerate))

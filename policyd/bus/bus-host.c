@@ -10,18 +10,9 @@ DEFINE_METHOD(method_disable, Host, hosts_set_enabled(p, o, /* enabled= */ false
 DEFINE_METHOD(method_reconnect, Host, hosts_reconnect(p, o, &refusal))
 DEFINE_METHOD(method_declare_dead, Host, hosts_declare_dead(p, o, &refusal))
 
-static const sd_bus_vtable host_vtable[] = {
-        SD_BUS_VTABLE_START(0),
+DEFINE_BUS_CLASS(host, HOST, NULL,
         METHOD("Remove", NOTHING, NOTHING, method_remove),
         METHOD("Enable", NOTHING, NOTHING, method_enable),
         METHOD("Disable", NOTHING, NOTHING, method_disable),
         METHOD("Reconnect", NOTHING, NOTHING, method_reconnect),
-        METHOD("DeclareDead", NOTHING, NOTHING, method_declare_dead),
-        BUS_PROPERTIES(HOST_SCHEMA)
-        SD_BUS_VTABLE_END,
-};
-
-const BusClass bus_class_host = {
-        .interface = POLICY_IFACE_HOST,
-        .vtable = host_vtable,
-};
+        METHOD("DeclareDead", NOTHING, NOTHING, method_declare_dead))

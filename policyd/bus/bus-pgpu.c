@@ -112,20 +112,10 @@ static int method_get_remaining_capacity(sd_bus_message *m, void *userdata, sd_b
         return sd_bus_reply_method_return(m, "t", (uint64_t) pgpu_capacity(g, (VgpuType *) type));
 }
 
-static const sd_bus_vtable pgpu_vtable[] = {
-        SD_BUS_VTABLE_START(0),
+DEFINE_BUS_CLASS(pgpu, PGPU, METHOD_KINDS({"GetRemainingCapacity", METHOD_READS}),
         METHOD("SetGPUGroup", ("o", gpu_group), NOTHING, method_set_gpu_group),
         METHOD("AddEnabledVGPUType", ("o", vgpu_type), NOTHING, method_add_enabled),
         METHOD("RemoveEnabledVGPUType", ("o", vgpu_type), NOTHING, method_remove_enabled),
         METHOD("SetEnabledVGPUTypes", ("ao", vgpu_types), NOTHING, method_set_enabled),
         METHOD("ClearHealth", NOTHING, NOTHING, method_clear_health),
-        METHOD("GetRemainingCapacity", ("o", vgpu_type), ("t", capacity), method_get_remaining_capacity),
-        BUS_PROPERTIES(PGPU_SCHEMA)
-        SD_BUS_VTABLE_END,
-};
-
-const BusClass bus_class_pgpu = {
-        .interface = POLICY_IFACE_PGPU,
-        .vtable = pgpu_vtable,
-        .methods = (const MethodRow[]){{"GetRemainingCapacity", METHOD_READS}, {}},
-};
+        METHOD("GetRemainingCapacity", ("o", vgpu_type), ("t", capacity), method_get_remaining_capacity))

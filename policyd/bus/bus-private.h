@@ -127,20 +127,27 @@ int bus_enumerate(sd_bus *sd, const char *prefix, void *userdata, char ***ret_no
 int append_property(sd_bus_message *m, const Object *o, const Property *p);
 DECLARE_GETTER(get_property); /* userdata is the object */
 
-/* The properties of a class, in its vtable. */
-#define BUS_PROPERTIES(schema) BUS_PROPERTY(, , "UUID", "s", CONST) schema(BUS_PROPERTY, SCHEMA_SKIP, )
-#define BUS_PROPERTY(x, bit, name, signature, change, ...)                                                   \
-        SD_BUS_PROPERTY(name, signature, get_property, 0, BUS_##change),
-#define BUS_CONST SD_BUS_VTABLE_PROPERTY_CONST
-#define BUS_CHANGES SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
-#define BUS_INVALIDATES SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION
-
 /* A method of a vtable, with its arguments and results in parentheses. Everybody may call it, and the bus's policy says who is
  * everybody. */
 #define METHOD(name, arguments, results, handler)                                                            \
         SD_BUS_METHOD_WITH_ARGS(                                                                             \
                 name, SD_BUS_ARGS arguments, SD_BUS_RESULT results, handler, SD_BUS_VTABLE_UNPRIVILEGED)
 #define NOTHING (NULL)
+
+/* A class: what it has methods for, by METHOD(), and the properties of its schema. kinds: METHOD_KINDS() of those that do not just
+ * change the pool, or NULL. */
+#define DEFINE_BUS_CLASS(name, class, kinds, ...)                                                            \
+        static const sd_bus_vtable name##_vtable[] = {SD_BUS_VTABLE_START(0), ##__VA_ARGS__,                 \
+                BUS_PROPERTY(, , "UUID", "s", CONST) class##_SCHEMA(BUS_PROPERTY, SCHEMA_SKIP, )             \
+                SD_BUS_VTABLE_END};                                                                          \
+        const BusClass bus_class_##name = {                                                                  \
+                .interface = POLICY_IFACE_##class, .vtable = name##_vtable, .methods = kinds};
+#define METHOD_KINDS(...) ((const MethodRow[]){__VA_ARGS__, {}})
+#define BUS_PROPERTY(x, bit, name, signature, change, ...)                                                   \
+        SD_BUS_PROPERTY(name, signature, get_property, 0, BUS_##change),
+#define BUS_CONST SD_BUS_VTABLE_PROPERTY_CONST
+#define BUS_CHANGES SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
+#define BUS_INVALIDATES SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION
 
 /* answer.c. The end of a decision: 0 when it was made; the error of the refusal, or of r (negative errno), set in
  * error. Frees the refusal's content. */

@@ -33,16 +33,7 @@ static int method_set_size_max(sd_bus_message *m, void *userdata, sd_bus_error *
 
 DEFINE_METHOD(method_destroy, Quota, quotas_destroy(p, o, &refusal))
 
-static const sd_bus_vtable quota_vtable[] = {
-        SD_BUS_VTABLE_START(0),
+DEFINE_BUS_CLASS(quota, QUOTA, NULL,
         METHOD("SetVGPUsMax", ("t", vgpus_max), NOTHING, method_set_vgpus_max),
         METHOD("SetSizeMax", ("t", size_max), NOTHING, method_set_size_max),
-        METHOD("Destroy", NOTHING, NOTHING, method_destroy),
-        BUS_PROPERTIES(QUOTA_SCHEMA)
-        SD_BUS_VTABLE_END,
-};
-
-const BusClass bus_class_quota = {
-        .interface = POLICY_IFACE_QUOTA,
-        .vtable = quota_vtable,
-};
+        METHOD("Destroy", NOTHING, NOTHING, method_destroy))

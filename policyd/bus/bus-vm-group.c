@@ -12,17 +12,8 @@ DEFINE_METHOD_OF_TEXT(method_set_placement, VmGroup, "placement", TEXT_LINE,
         vm_groups_set_placement(p, o, text, &refusal))
 DEFINE_METHOD(method_destroy, VmGroup, vm_groups_destroy(p, o, &refusal))
 
-static const sd_bus_vtable vm_group_vtable[] = {
-        SD_BUS_VTABLE_START(0),
+DEFINE_BUS_CLASS(vm_group, VM_GROUP, NULL,
         METHOD("SetNameLabel", ("s", name_label), NOTHING, method_set_name_label),
         METHOD("SetNameDescription", ("s", name_description), NOTHING, method_set_name_description),
         METHOD("SetPlacement", ("s", placement), NOTHING, method_set_placement),
-        METHOD("Destroy", NOTHING, NOTHING, method_destroy),
-        BUS_PROPERTIES(VM_GROUP_SCHEMA)
-        SD_BUS_VTABLE_END,
-};
-
-const BusClass bus_class_vm_group = {
-        .interface = POLICY_IFACE_VM_GROUP,
-        .vtable = vm_group_vtable,
-};
+        METHOD("Destroy", NOTHING, NOTHING, method_destroy))

@@ -158,8 +158,9 @@ static int method_set_groups(sd_bus_message *m, void *userdata, sd_bus_error *er
         return bus_finish(bus, m, vms_set_groups(bus->policy, vm, groups, n, &refusal), &refusal, error);
 }
 
-static const sd_bus_vtable vm_vtable[] = {
-        SD_BUS_VTABLE_START(0),
+DEFINE_BUS_CLASS(vm, VM,
+        METHOD_KINDS({"GetConfig", METHOD_READS}, {"Export", METHOD_READS}, {"Explain", METHOD_TAKES_LONG},
+                {"ExplainStart", METHOD_TAKES_LONG}),
         METHOD("Start", ("a{sv}", options), ("o", job), method_start),
         METHOD("StartOn", ("o", host, "a{sv}", options), ("o", job), method_start_on),
         METHOD("Shutdown", ("a{sv}", options), ("o", job), method_shutdown),
@@ -173,14 +174,4 @@ static const sd_bus_vtable vm_vtable[] = {
         METHOD("SetAffinity", ("s", affinity), NOTHING, method_set_affinity),
         METHOD("SetOwner", ("s", owner), NOTHING, method_set_owner),
         METHOD("SetGroups", ("ao", groups), NOTHING, method_set_groups),
-        METHOD("Destroy", NOTHING, NOTHING, method_destroy),
-        BUS_PROPERTIES(VM_SCHEMA)
-        SD_BUS_VTABLE_END,
-};
-
-const BusClass bus_class_vm = {
-        .interface = POLICY_IFACE_VM,
-        .vtable = vm_vtable,
-        .methods = (const MethodRow[]){{"GetConfig", METHOD_READS}, {"Export", METHOD_READS}, {"Explain", METHOD_TAKES_LONG}, {"ExplainStart", METHOD_TAKES_LONG},
-                {}},
-};
+        METHOD("Destroy", NOTHING, NOTHING, method_destroy))
