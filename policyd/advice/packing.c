@@ -53,17 +53,11 @@ static size_t packing_find_type(const Packing *k, const VgpuType *t) {
 }
 
 static void packing_count(Packing *k, const Pgpu *p) {
-        for (size_t i = 0; i < p->vgpus.n; i++) {
-                size_t t = packing_find_type(k, ((const Vgpu *) p->vgpus.items[i])->type);
+        for (size_t i = 0; i < p->n_uses; i++) {
+                size_t t = packing_find_type(k, p->uses[i].type);
 
                 if (t < k->n_types)
-                        k->n_there[t]++;
-        }
-        for (size_t i = 0; i < p->holds.n; i++) {
-                size_t t = packing_find_type(k, ((const Reservation *) p->holds.items[i])->type);
-
-                if (t < k->n_types)
-                        k->n_there[t]++;
+                        k->n_there[t] += p->uses[i].n_vgpus + p->uses[i].n_holds;
         }
 }
 

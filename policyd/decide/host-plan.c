@@ -93,29 +93,28 @@ static int plan_init(Plan *p, const Host *h) {
         return 0;
 }
 
-/* The lists of the i-th PGPU without what the steps remove, and with what they add. */
-static void plan_apply(Plan *p, size_t i) {
-        Pgpu *pgpu = &p->shadow.pgpus[i];
+/* A list of the i-th PGPU without what the steps remove. */
+static void plan_filter(const Plan *p, size_t i, PtrArray *list, bool vgpus) {
         size_t n = 0;
 
+        for (size_t j = 0; j < list->n; j++) {
+                void *item = list->items[j];
+                const Object *what = vgpus ? &((Vgpu *) item)->vm->object : &((Reservation *) item)->object;
+                const Step *s = plan_find(p, what, i);
+
+                if (!s || !s->made)
+                        list->items[n++] = item;
+        }
+        list->n = n;
+}
+
+/* The i-th PGPU as the steps make it. */
+static void plan_apply(Plan *p, size_t i) {
+        Pgpu *pgpu = &p->shadow.pgpus[i];
+
         shadow_reset(&p->shadow, i);
-        for (size_t j = 0; j < pgpu->vgpus.n; j++) {
-                const Step *c = plan_find(p, &((const Vgpu *) pgpu->vgpus.items[j])->vm->object, i);
-
-                if (!c || !c->made)
-                        pgpu->vgpus.items[n++] = pgpu->vgpus.items[j];
-        }
-        pgpu->vgpus.n = n;
-
-        n = 0;
-        for (size_t j = 0; j < pgpu->holds.n; j++) {
-                const Step *c = plan_find(p, &((const Reservation *) pgpu->holds.items[j])->object, i);
-
-                if (!c || !c->made)
-                        pgpu->holds.items[n++] = pgpu->holds.items[j];
-        }
-        pgpu->holds.n = n;
-
+        plan_filter(p, i, &pgpu->vgpus, true);
+        plan_filter(p, i, &pgpu->holds, false);
         for (size_t j = 0; j < p->n_steps; j++)
                 if (p->steps[j].kind == STEP_ENABLE && p->steps[j].pgpu == i && p->steps[j].made)
                         shadow_enable(&p->shadow, i, CONTAINER_OF(p->steps[j].what, VgpuType, object));
