@@ -1,9 +1,8 @@
 /*
  * Attempts to free a PGPU
  *
- * A list for each number of restarts. What follows a failed attempt has more restarts than it, so the lists
- * are gone through from their beginning while they grow behind. One that can be come to in several ways is
- * found again in a hash table.
+ * Those with fewer restarts come first, and of equals the one that was made first. What follows a failed
+ * attempt has more restarts than it. One that can be come to in several ways is in the list once.
  */
 
 #include "policyd/advice/attempts.h"
@@ -22,27 +21,18 @@ static uint64_t free_units(const GpuGroup *g) {
         return n;
 }
 
-int attempts_init(Attempts *a, const GpuGroup *g, size_t n_vms_max) {
+void attempts_init(Attempts *a, const GpuGroup *g) {
         *a = (Attempts){
-                .n_levels = n_vms_max + DISPLACED_MAX + 2,
                 .n_tried_max = MIN_OF((size_t) CHAINS_TRIED_MAX, CHAIN_PGPUS_MAX / (g->pgpus.n + 1)),
                 .free = free_units(g),
                 .fewest_cut = SIZE_MAX,
-                .chains = calloc(ATTEMPT_SLOTS, sizeof(Attempt *)),
         };
-        a->levels = calloc(a->n_levels, sizeof(AttemptLevel));
-        return a->levels && a->chains ? 0 : -ENOMEM;
 }
 
 void attempts_done(Attempts *a) {
-        for (size_t i = 0; i < a->n_levels && a->levels; i++)
-                for (Attempt *at = a->levels[i].first, *next; at; at = next) {
-                        next = at->next;
-                        free(at);
-                }
-        free(a->levels);
-        free(a->chains);
-        *a = (Attempts){};
+        for (size_t i = 0; i < a->all.n; i++)
+                free(a->all.items[i]);
+        ptr_array_done(&a->all);
 }
 
 static bool attempt_equal(const Attempt *x, const Attempt *y) {
@@ -50,47 +40,34 @@ static bool attempt_equal(const Attempt *x, const Attempt *y) {
                memcmp(x->others.vms, y->others.vms, x->others.n * sizeof(Vm *)) == 0;
 }
 
-/* Where it is, or would be; there is always a free slot. */
-static Attempt **attempts_slot(const Attempts *a, const Attempt *attempt) {
-        uint64_t hash = attempt->pgpu->object.key;
-        size_t at;
-
-        for (size_t i = 0; i < attempt->others.n; i++)
-                hash = (hash ^ attempt->others.vms[i]->object.key) * UINT64_C(0x9e3779b97f4a7c15);
-        at = (hash >> 32) % ATTEMPT_SLOTS;
-        while (a->chains[at] && !attempt_equal(a->chains[at], attempt))
-                at = (at + 1) % ATTEMPT_SLOTS;
-        return &a->chains[at];
-}
-
 int attempts_add(Attempts *a, const Attempt *attempt) {
-        Attempt **slot = attempt->others.n > 0 ? attempts_slot(a, attempt) : NULL, *n;
-        AttemptLevel *level = &a->levels[attempt->at_least];
+        Attempt *n;
 
-        if (slot && *slot)
-                return 0;
+        for (size_t i = 0; i < a->all.n; i++)
+                if (attempt_equal(a->all.items[i], attempt))
+                        return 0;
+        if (ptr_array_reserve(&a->all, 1) < 0)
+                return -ENOMEM;
         n = malloc(sizeof(Attempt));
         if (!n)
                 return -ENOMEM;
 
         *n = *attempt;
-        n->next = NULL;
-        if (level->last)
-                level->last->next = n;
-        else
-                level->first = n;
-        level->last = n;
-        if (slot)
-                *slot = n;
-        return 0;
+        n->begun = false;
+        return ptr_array_add(&a->all, n);
 }
 
 const Attempt *attempts_next(Attempts *a) {
-        Attempt *next = a->current ? a->current->next : a->levels[0].first;
+        Attempt *next = NULL;
 
-        while (!next && a->level + 1 < a->n_levels)
-                next = a->levels[++a->level].first;
-        a->current = next;
+        for (size_t i = 0; i < a->all.n; i++) {
+                Attempt *other = a->all.items[i];
+
+                if (!other->begun && (!next || other->at_least < next->at_least))
+                        next = other;
+        }
+        if (next)
+                next->begun = true;
         return next;
 }
 

@@ -22,15 +22,8 @@ typedef struct Attempt {
         size_t n_restarts;
         size_t at_least;      /* restarts of whatever comes of it */
         Displaced others;
-        struct Attempt *next; /* of its level */
+        bool begun;
 } Attempt;
-
-#define ATTEMPT_SLOTS (2 * FOLLOWERS_SEEN_MAX)
-
-/* Those that need at least so many restarts, in the order of their making. */
-typedef struct AttemptLevel {
-        Attempt *first, *last;
-} AttemptLevel;
 
 /* Whether any PGPU of a group had room for a type, when it was asked first. */
 typedef struct Room {
@@ -40,10 +33,7 @@ typedef struct Room {
 } Room;
 
 typedef struct Attempts {
-        AttemptLevel *levels;
-        size_t n_levels, level; /* level: of current */
-        Attempt *current;
-        Attempt **chains;       /* those with others, by what they are: ATTEMPT_SLOTS of them */
+        PtrArray all;
         size_t n_tried, n_seen; /* of those with others */
         size_t n_tried_max;
         uint64_t free;          /* units, of the group's PGPUs that can be used */
@@ -52,8 +42,7 @@ typedef struct Attempts {
         size_t n_rooms;
 } Attempts;
 
-/* For PGPUs of the group with at most so many VMs. 0 or -ENOMEM. */
-int attempts_init(Attempts *a, const GpuGroup *g, size_t n_vms_max);
+void attempts_init(Attempts *a, const GpuGroup *g);
 void attempts_done(Attempts *a);
 #define _cleanup_attempts_ _cleanup_(attempts_done)
 
@@ -61,7 +50,7 @@ void attempts_done(Attempts *a);
 void attempts_cut(Attempts *a, size_t n_restarts);
 /* A copy of the attempt; nothing when it is there already. 0 or -ENOMEM. */
 int attempts_add(Attempts *a, const Attempt *attempt);
-/* The first, then the next; NULL behind the last. */
+/* The next that was not tried; NULL behind the last. It stays where it is. */
 const Attempt *attempts_next(Attempts *a);
 /*
  * 1 when everybody has a place, with the moves; 0 when not, with the best that was found, and those attempts are added that could

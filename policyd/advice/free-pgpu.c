@@ -93,14 +93,8 @@ static Obstacle find_obstacle(const Pgpu *p, const VgpuType *t) {
 static size_t count_vms(const Pgpu *p) {
         size_t n = 0;
 
-        for (size_t i = 0; i < p->vgpus.n; i++) {
-                bool again = false;
-
-                for (size_t j = 0; j < i && !again; j++)
-                        again = ((const Vgpu *) p->vgpus.items[j])->vm ==
-                                ((const Vgpu *) p->vgpus.items[i])->vm;
-                n += !again;
-        }
+        for (size_t i = 0; i < p->vgpus.n; i++)
+                n += vgpu_is_first(p, i);
         return n;
 }
 
@@ -161,10 +155,9 @@ static void sentence_unstick(StrBuf *b, const FreeSearch *s) {
                 sentence_step(b, "wait until VM '%s' runs",
                         find_starting(s->stuck[OBSTACLE_STARTING])->vm->name_label);
         else if (s->stuck[OBSTACLE_HELD]) {
-                const PtrArray *holds = &s->stuck[OBSTACLE_HELD]->holds;
-
                 sentence_step(b, "destroy ");
-                sentence_reservations(b, (Reservation *const *) holds->items, holds->n);
+                sentence_reservations(b, (Reservation *const *) s->stuck[OBSTACLE_HELD]->holds.items,
+                        s->stuck[OBSTACLE_HELD]->holds.n);
         } else if (s->stuck[OBSTACLE_OUTSIDE])
                 sentence_end_outsiders(b, s->stuck[OBSTACLE_OUTSIDE]);
         else if (s->stuck[OBSTACLE_UNUSABLE]) {
@@ -232,9 +225,9 @@ static int explain_nearest(const FreeSearch *s, const GpuGroup *g, const Attempt
 
 /* One for each candidate alone. */
 static int attempts_begin(Attempts *a, const FreeSearch *s, const GpuGroup *g, const VgpuType *t) {
-        int r;
+        int r = 0;
 
-        r = attempts_init(a, g, s->candidates[s->n - 1].n_vms);
+        attempts_init(a, g);
         if (s->n_left_out > 0)
                 attempts_cut(a, s->candidates[s->n].n_vms);
         for (size_t i = 0; i < s->n && r >= 0; i++) {

@@ -160,11 +160,8 @@ static uint64_t fix_memory(const PgpuRemedy *fix) {
 
         for (size_t i = 0; i < p->vgpus.n; i++) {
                 const Vm *vm = vgpu_at(p, i)->vm;
-                bool again = false;
 
-                for (size_t j = 0; j < i && !again; j++)
-                        again = vgpu_at(p, j)->vm == vm;
-                if (is_picked(fix->stop, i) && !again)
+                if (is_picked(fix->stop, i) && vgpu_is_first(p, i))
                         sum += vm->memory;
                 if (is_picked(fix->one_of, i))
                         least = MIN_OF(least, vm->memory);

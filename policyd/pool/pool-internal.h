@@ -82,5 +82,14 @@ void host_forget_types(Pool *pool, Host *h);
 void type_forget_hosts(Pool *pool, VgpuType *t);
 void host_free_types(Host *h);
 
+/* Whether the i-th VGPU on a PGPU is the first of its VM there. */
+static inline bool vgpu_is_first(const Pgpu *p, size_t i) {
+        size_t first = 0;
+
+        while (((const Vgpu *) p->vgpus.items[first])->vm != ((const Vgpu *) p->vgpus.items[i])->vm)
+                first++;
+        return first == i;
+}
+
 void vgpu_unplace(Pool *pool, Vgpu *v);
 void vm_unplace(Pool *pool, Vm *vm);
