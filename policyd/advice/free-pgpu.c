@@ -156,8 +156,7 @@ static void sentence_unstick(StrBuf *b, const FreeSearch *s) {
                         find_starting(s->stuck[OBSTACLE_STARTING])->vm->name_label);
         else if (s->stuck[OBSTACLE_HELD]) {
                 sentence_step(b, "destroy ");
-                sentence_reservations(b, (Reservation *const *) s->stuck[OBSTACLE_HELD]->holds.items,
-                        s->stuck[OBSTACLE_HELD]->holds.n);
+                (void) sentence_reservations(b, "", &s->stuck[OBSTACLE_HELD]->holds, NULL);
         } else if (s->stuck[OBSTACLE_OUTSIDE])
                 sentence_end_outsiders(b, s->stuck[OBSTACLE_OUTSIDE]);
         else if (s->stuck[OBSTACLE_UNUSABLE]) {

@@ -19,7 +19,6 @@
  */
 
 #include "policyd/decide/allocate.h"
-#include "policyd/decide/rules.h"
 #include "policyd/service/base/options.h"
 
 typedef struct Policy Policy;

@@ -5,19 +5,6 @@
 #include "policyd/words/decision-words.h"
 #include "policyd/pool/pool-internal.h"
 
-/* Who is on the PGPU: its VMs, the reservations that hold it, and who is not of the pool. */
-static void sentence_users(StrBuf *b, const Pgpu *p) {
-        if (p->vgpus.n > 0)
-                sentence_vms(b, (Vgpu *const *) p->vgpus.items, p->vgpus.n);
-        if (p->vgpus.n > 0 && p->holds.n > 0)
-                strbuf_add(b, " and ");
-        if (p->holds.n > 0)
-                sentence_reservations(b, (Reservation *const *) p->holds.items, p->holds.n);
-        if (p->n_outsiders > 0 && p->vgpus.n + p->holds.n > 0)
-                strbuf_add(b, " and ");
-        (void) sentence_outsiders(b, p, NULL);
-}
-
 void sentence_verdict(StrBuf *b, const PgpuVerdict *v, const VgpuType *t) {
         const Pgpu *p = v->pgpu;
         const char *reason;
@@ -36,12 +23,12 @@ void sentence_verdict(StrBuf *b, const PgpuVerdict *v, const VgpuType *t) {
                 else
                         strbuf_addf(b, " has only %u %% of it left: it has ",
                                 (unsigned) ((uint64_t) (v->size - v->used) * 100 / v->size));
-                sentence_users(b, p);
+                (void) sentence_users(b, p, NULL);
                 return;
         case 3:
                 sentence_pgpu(b, p);
                 strbuf_addf(b, " %s %s for ", v->held ? "is kept for" : "runs", type_label(v->running));
-                sentence_users(b, p);
+                (void) sentence_users(b, p, NULL);
                 strbuf_addf(b, ", and %s cannot share a PGPU with it", type_label(t));
                 return;
         case 2:
@@ -75,28 +62,12 @@ static bool all_are_picked(const Pgpu *p, Picks picks) {
         return picks == PICK_ALL || picks == PICK_ALL >> (PICKS_MAX - MAX_OF(p->vgpus.n, (size_t) 1));
 }
 
-/* One VGPU of each VM that is picked. */
-static size_t pick_vgpus(const Pgpu *p, Picks picks, const Vgpu *ret[static PICKS_MAX]) {
-        size_t n = 0;
-
-        for (size_t i = 0; i < p->vgpus.n; i++) {
-                const Vgpu *v = p->vgpus.items[i];
-                bool again = !is_picked(picks, i);
-
-                for (size_t j = 0; j < n && !again; j++)
-                        again = ret[j]->vm == v->vm;
-                if (!again)
-                        ret[n++] = v;
-        }
-        return n;
-}
-
 /* "shut down VM 'a'", "shut down one of the VMs there", "shut down VMs 'a' and 'c'" */
 static void sentence_stop(StrBuf *b, const Pgpu *p, Picks picks, bool one) {
-        const Vgpu *vgpus[PICKS_MAX];
-        size_t n;
+        size_t n = 0, at = 0;
 
-        n = picks == PICK_ALL ? p->vgpus.n : pick_vgpus(p, picks, vgpus);
+        for (size_t i = 0; i < p->vgpus.n; i++)
+                n += is_picked(picks, i) && vgpu_is_first(p, i);
         if (n == 0)
                 return;
         if (n > 1 && all_are_picked(p, picks)) {
@@ -105,8 +76,9 @@ static void sentence_stop(StrBuf *b, const Pgpu *p, Picks picks, bool one) {
         }
 
         sentence_step(b, "shut down %sVM%s ", one && n > 1 ? "one of " : "", PLURAL(n));
-        for (size_t i = 0; i < n; i++)
-                sentence_name(b, i, n, vgpus[i]->vm->name_label);
+        for (size_t i = 0; i < p->vgpus.n; i++)
+                if (is_picked(picks, i) && vgpu_is_first(p, i))
+                        sentence_name(b, at++, n, ((const Vgpu *) p->vgpus.items[i])->vm->name_label);
 }
 
 /* True: whoever starts with fix->use needs no other reservation to go. */
@@ -145,7 +117,7 @@ void sentence_recover(StrBuf *b, const Pgpu *p) {
 /* "end VM 'a', which is not of this pool, on beta itself" */
 void sentence_end_outsiders(StrBuf *b, const Pgpu *p) {
         sentence_step(b, "end ");
-        (void) sentence_outsiders(b, p, NULL);
+        (void) sentence_outsiders(b, "", p, NULL);
         strbuf_addf(b, ", on %s itself", p->host->name_label);
 }
 

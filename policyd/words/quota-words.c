@@ -38,7 +38,7 @@ static const char *noun_of(uint64_t amount, bool by_size) {
 }
 
 /* "Shut down one of its VMs 'a' (2) and 'b' (1)". With several limits one number would not tell. */
-static void sentence_users(
+static void sentence_most(
         StrBuf *b, const QuotaExcess *e, const QuotaUsers *u, const char *act, const char *kind) {
         size_t n = u->n_enough > 0 ? u->n_enough : u->n, shown = MIN_OF(n, (size_t) QUOTA_USERS_NAMED);
         const char *which = u->n_enough > 0 ? "one of its" : "some of its";
@@ -63,11 +63,11 @@ static void sentence_room(StrBuf *b, const QuotaExcess *e) {
         bool by_vms = e->vms.suffice, by_reservations = e->reservations.suffice;
 
         if (by_vms || !by_reservations)
-                sentence_users(b, e, &e->vms, "Shut down ", "VM");
+                sentence_most(b, e, &e->vms, "Shut down ", "VM");
         if (by_vms == by_reservations)
                 strbuf_add(b, by_vms ? ", or destroy " : " and destroy ");
         if (by_reservations || !by_vms)
-                sentence_users(
+                sentence_most(
                         b, e, &e->reservations, by_vms == by_reservations ? "" : "Destroy ", "reservation");
         strbuf_add(b, ", or raise ");
 }

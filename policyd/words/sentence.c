@@ -35,6 +35,19 @@ void sentence_names(StrBuf *b, const char *const *names, size_t n) {
                 strbuf_addf(b, " and %zu more", n - shown);
 }
 
+void sentence_objects(StrBuf *b, const char *before, const PtrArray *objects) {
+        const char *names[NAMES_SHOWN + 1];
+
+        for (size_t i = 0; i < MIN_OF(objects->n, ARRAY_SIZE(names)); i++) {
+                const Object *o = objects->items[i];
+
+                names[i] = o->class == CLASS_VGPU_TYPE ? type_label((const VgpuType *) o) : object_name(o);
+        }
+        if (objects->n > 0)
+                strbuf_add(b, before);
+        sentence_names(b, names, objects->n);
+}
+
 const char *type_label(const VgpuType *t) {
         if (t->implementation == TYPE_PASSTHROUGH)
                 return "passthrough";
@@ -55,45 +68,56 @@ static const char *vm_state_words(const Vgpu *v) {
 }
 
 /* An explanation says this of every PGPU, so it formats nothing. */
-void sentence_vms(StrBuf *b, Vgpu *const *vgpus, size_t n) {
+size_t sentence_vms(StrBuf *b, const char *before, const PtrArray *vgpus, const VgpuType *t) {
         const Vgpu *distinct[NAMES_SHOWN + 1];
-        size_t n_distinct = 0, shown;
+        size_t n = 0, shown;
 
-        for (size_t i = 0; i < n; i++) {
-                bool seen = false;
+        for (size_t i = 0; i < vgpus->n; i++) {
+                const Vgpu *v = vgpus->items[i];
+                bool seen = t && v->type != t;
 
-                for (size_t j = 0; j < MIN_OF(n_distinct, ARRAY_SIZE(distinct)) && !seen; j++)
-                        seen = distinct[j]->vm == vgpus[i]->vm;
+                for (size_t j = 0; j < MIN_OF(n, ARRAY_SIZE(distinct)) && !seen; j++)
+                        seen = distinct[j]->vm == v->vm;
                 if (seen)
                         continue;
-                if (n_distinct < ARRAY_SIZE(distinct))
-                        distinct[n_distinct] = vgpus[i];
-                n_distinct++;
+                if (n < ARRAY_SIZE(distinct))
+                        distinct[n] = v;
+                n++;
         }
+        if (n == 0)
+                return 0;
 
-        shown = n_distinct > NAMES_SHOWN + 1 ? NAMES_SHOWN : n_distinct;
-        strbuf_add(b, n_distinct == 1 ? "VM " : "VMs ");
+        shown = n > NAMES_SHOWN + 1 ? NAMES_SHOWN : n;
+        strbuf_add(b, before);
+        strbuf_add(b, n == 1 ? "VM " : "VMs ");
         for (size_t i = 0; i < shown; i++) {
-                sentence_name(b, i, n_distinct, distinct[i]->vm->name_label);
+                sentence_name(b, i, n, distinct[i]->vm->name_label);
                 strbuf_add(b, vm_state_words(distinct[i]));
         }
-        if (shown < n_distinct)
-                strbuf_addf(b, " and %zu more", n_distinct - shown);
+        if (shown < n)
+                strbuf_addf(b, " and %zu more", n - shown);
+        return n;
 }
 
-void sentence_reservations(StrBuf *b, Reservation *const *reservations, size_t n) {
+size_t sentence_reservations(StrBuf *b, const char *before, const PtrArray *holds, const VgpuType *t) {
         const Reservation *first = NULL;
         size_t others = 0;
 
-        for (size_t i = 0; i < n; i++)
-                if (!first)
-                        first = reservations[i];
-                else if (reservations[i] != first)
-                        others++;
+        for (size_t i = 0; i < holds->n; i++) {
+                const Reservation *r = holds->items[i];
 
-        strbuf_addf(b, "reservation '%s'", first ? first->name_label : "");
+                if (t && r->type != t)
+                        continue;
+                first = first ?: r;
+                others += r != first;
+        }
+        if (!first)
+                return 0;
+
+        strbuf_addf(b, "%sreservation '%s'", before, first->name_label);
         if (others > 0)
                 strbuf_addf(b, " and %zu more", others);
+        return 1 + others;
 }
 
 static bool outsider_counts(const Pgpu *p, size_t i, const VgpuType *t) {
@@ -105,13 +129,14 @@ static bool outsider_counts(const Pgpu *p, size_t i, const VgpuType *t) {
         return true;
 }
 
-size_t sentence_outsiders(StrBuf *b, const Pgpu *p, const VgpuType *t) {
+size_t sentence_outsiders(StrBuf *b, const char *before, const Pgpu *p, const VgpuType *t) {
         size_t n = 0, at = 0;
 
         for (size_t i = 0; i < p->n_outsiders; i++)
                 n += outsider_counts(p, i, t);
-        if (n == 0 || !b)
-                return n;
+        if (n == 0)
+                return 0;
+        strbuf_add(b, before);
         strbuf_add(b, n == 1 ? "VM " : "VMs ");
         for (size_t i = 0; i < p->n_outsiders && at < NAMES_SHOWN + 1; i++)
                 if (outsider_counts(p, i, t))
@@ -120,6 +145,15 @@ size_t sentence_outsiders(StrBuf *b, const Pgpu *p, const VgpuType *t) {
                 strbuf_addf(b, " and %zu more", n - at);
         strbuf_addf(b, ", which %s not of this pool", n == 1 ? "is" : "are");
         return n;
+}
+
+unsigned sentence_users(StrBuf *b, const Pgpu *p, const VgpuType *t) {
+        size_t n_vms, n_reservations, n_outsiders;
+
+        n_vms = sentence_vms(b, "", &p->vgpus, t);
+        n_reservations = sentence_reservations(b, n_vms > 0 ? " and " : "", &p->holds, t);
+        n_outsiders = sentence_outsiders(b, n_vms + n_reservations > 0 ? " and " : "", p, t);
+        return (n_vms + n_outsiders > 0 ? USER_RUNS : 0) | (n_reservations > 0 ? USER_RESERVED : 0);
 }
 
 void sentence_share(StrBuf *b, uint32_t size) {

@@ -19,11 +19,19 @@ void sentence_name(StrBuf *b, size_t i, size_t n, const char *name);
 /* "alpha, beta and gamma", or the first few "and 12 more": of n names only the first NAMES_SHOWN + 1 are
  * looked at. */
 void sentence_names(StrBuf *b, const char *const *names, size_t n);
-/* Distinct VMs of the VGPUs: "VMs 'web-1' and 'web-2' (starting)". */
-void sentence_vms(StrBuf *b, Vgpu *const *vgpus, size_t n);
-/* "VM 'a', which is not of this pool", of those of a type there, or of all: how many VMs they are. b NULL: only counts. */
-size_t sentence_outsiders(StrBuf *b, const Pgpu *p, const VgpuType *t_or_null);
-void sentence_reservations(StrBuf *b, Reservation *const *reservations, size_t n);
+/* The same of objects, behind `before`; nothing when there are none. */
+void sentence_objects(StrBuf *b, const char *before, const PtrArray *objects);
+/*
+ * Who uses something: distinct VMs of VGPUs, "VMs 'web-1' and 'web-2' (starting)"; reservations; "VM 'a', which is not of this
+ * pool". Of one type, or of all (NULL); behind `before`. Returns how many: nothing is written when it is 0.
+ */
+size_t sentence_vms(StrBuf *b, const char *before, const PtrArray *vgpus, const VgpuType *t_or_null);
+size_t sentence_reservations(StrBuf *b, const char *before, const PtrArray *holds, const VgpuType *t_or_null);
+size_t sentence_outsiders(StrBuf *b, const char *before, const Pgpu *p, const VgpuType *t_or_null);
+/* All of them on a PGPU; what they do there. */
+#define USER_RUNS 1u
+#define USER_RESERVED 2u
+unsigned sentence_users(StrBuf *b, const Pgpu *p, const VgpuType *t_or_null);
 /* "GRID K140Q", "passthrough", or the identifier of a type without a name. */
 const char *type_label(const VgpuType *t);
 /* "0000:84:00.0 of beta" */

@@ -6,7 +6,7 @@
  * finds, and creates what is not there with size 0: unusable until a host with the hardware fills it in.
  */
 
-#include "policyd/decide/rules.h"
+#include "policyd/words/rules.h"
 #include "policyd/service/base/limits.h"
 #include "policyd/service/base/object-log.h"
 #include "policyd/service/hosts/outside.h"

@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 #include "common/base/strbuf.h"
-#include "policyd/decide/rules.h"
+#include "policyd/words/rules.h"
 #include "policyd/service/base/additions.h"
 #include "policyd/service/base/limits.h"
 #include "policyd/service/base/object-log.h"

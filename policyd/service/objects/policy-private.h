@@ -12,6 +12,7 @@
 #include "policyd/service/hosts/takeover.h"
 #include "policyd/service/operations/operations.h"
 #include "policyd/service/policy.h"
+#include "policyd/words/rules.h"
 #include "protocol/vm-record.h"
 
 struct Policy {

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "policyd/decide/rules.h"
+#include "policyd/words/rules.h"
 #include "policyd/pool/pool-check.h"
 #include "policyd/words/decision-words.h"
 

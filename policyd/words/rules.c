@@ -1,6 +1,7 @@
 /*
  * The checks before a change
  *
+ * Each is one comparison and its sentence, so they stand together here and not as data in policyd/decide.
  * Every refusal names the offender, what it collides with, and the way out. The order of the checks is
  * XenServer's, since scripts may depend on which of two errors comes first.
  */
@@ -9,7 +10,7 @@
 
 #include "common/base/parse.h"
 #include "policyd/pool/pool-internal.h"
-#include "policyd/decide/rules.h"
+#include "policyd/words/rules.h"
 #include "policyd/words/sentence.h"
 
 #define DEVICE_MAX 20
@@ -110,14 +111,7 @@ static int check_group_supports(const GpuGroup *group, const VgpuType *type, Ref
                 return 0;
 
         strbuf_addf(&b, "No PGPU of group '%s' supports %s", group->name_label, type_label(type));
-        if (group->supported.n > 0) {
-                const char *names[NAMES_SHOWN + 1];
-
-                for (size_t i = 0; i < MIN_OF(group->supported.n, ARRAY_SIZE(names)); i++)
-                        names[i] = type_label(group->supported.items[i]);
-                strbuf_add(&b, "; it has ");
-                sentence_names(&b, names, group->supported.n);
-        }
+        sentence_objects(&b, "; it has ", &group->supported);
         strbuf_add(&b, ". Take one of its types, or a group whose cards support this one.");
         return refusal_take(ret, ERROR_VGPU_TYPE_NOT_SUPPORTED, &b);
 }
@@ -131,21 +125,13 @@ int rule_vgpu_create(const Pool *pool, const Vm *vm, const GpuGroup *group, cons
                 return refuse_busy_vm(vm, "creating a VGPU", ret);
 
         r = check_types_in_vm(vm, type, ret);
-        if (r < 0 || ret->code != ERROR_NONE)
-                return r;
-
-        r = choose_device(vm, device, &number, ret);
-        if (r < 0 || ret->code != ERROR_NONE)
-                return r;
-
-        if (!importing) {
+        if (r >= 0 && ret->code == ERROR_NONE)
+                r = choose_device(vm, device, &number, ret);
+        if (r >= 0 && ret->code == ERROR_NONE && !importing)
                 r = check_group_supports(group, type, ret);
-                if (r < 0 || ret->code != ERROR_NONE)
-                        return r;
-        }
-
-        *ret_device = number;
-        return 0;
+        if (r >= 0 && ret->code == ERROR_NONE)
+                *ret_device = number;
+        return r;
 }
 
 int rule_vgpu_destroy(const Vgpu *v, Refusal *ret) {
@@ -169,14 +155,7 @@ int rule_pgpu_enable_type(const Pgpu *p, const VgpuType *t, Refusal *ret) {
         sentence_pgpu(&b, p);
         strbuf_addf(
                 &b, " (%s) does not support %s", p->device_name[0] ? p->device_name : "GPU", type_label(t));
-        if (p->supported.n > 0) {
-                const char *names[NAMES_SHOWN + 1];
-
-                for (size_t i = 0; i < MIN_OF(p->supported.n, ARRAY_SIZE(names)); i++)
-                        names[i] = type_label(p->supported.items[i]);
-                strbuf_add(&b, "; it supports ");
-                sentence_names(&b, names, p->supported.n);
-        }
+        sentence_objects(&b, "; it supports ", &p->supported);
         strbuf_add(&b, ".");
         return refusal_take(ret, ERROR_VGPU_TYPE_NOT_SUPPORTED, &b);
 }
@@ -184,43 +163,18 @@ int rule_pgpu_enable_type(const Pgpu *p, const VgpuType *t, Refusal *ret) {
 /* The VGPUs and reservations that keep a PGPU as it is; t NULL: of any type. */
 static int refuse_used_pgpu(const Pgpu *p, const VgpuType *t, const char *what, Refusal *ret) {
         _cleanup_strbuf_ StrBuf b = {};
-        Reservation *reservations[p->holds.n + 1]; /* few: each takes at least a share of one PGPU */
-        Vgpu *vgpus[p->vgpus.n + 1];
-        size_t n_vgpus = 0, n_reservations = 0, n_outsiders;
-
-        for (size_t i = 0; i < p->vgpus.n; i++) {
-                Vgpu *v = p->vgpus.items[i];
-
-                if (!t || v->type == t)
-                        vgpus[n_vgpus++] = v;
-        }
-        for (size_t i = 0; i < p->holds.n; i++) {
-                Reservation *r = p->holds.items[i];
-
-                if (!t || r->type == t)
-                        reservations[n_reservations++] = r;
-        }
-
-        n_outsiders = sentence_outsiders(NULL, p, t);
-        if (n_vgpus == 0 && n_reservations == 0 && n_outsiders == 0)
-                return 0;
+        unsigned users;
 
         strbuf_addf(&b, "%s%s", t ? type_label(t) : "", t ? " on " : "");
         sentence_pgpu(&b, p);
         strbuf_add(&b, " is in use by ");
-        if (n_vgpus > 0)
-                sentence_vms(&b, vgpus, n_vgpus);
-        if (n_vgpus > 0 && n_reservations > 0)
-                strbuf_add(&b, " and ");
-        if (n_reservations > 0)
-                sentence_reservations(&b, reservations, n_reservations);
-        if (n_outsiders > 0 && n_vgpus + n_reservations > 0)
-                strbuf_add(&b, " and ");
-        (void) sentence_outsiders(&b, p, t);
+        users = sentence_users(&b, p, t);
+        if (!users)
+                return strbuf_error(&b);
         strbuf_addf(&b, "; %s is possible once nothing %s there.", what,
-                n_vgpus + n_outsiders == 0 ? "is reserved"
-                : n_reservations == 0      ? "runs"
-                                           : "runs or is reserved");
+                users == USER_RESERVED ? "is reserved"
+                : users == USER_RUNS   ? "runs"
+                                       : "runs or is reserved");
         return refusal_take(ret, ERROR_PGPU_IN_USE_BY_VM, &b);
 }
 
@@ -260,20 +214,15 @@ int rule_group_destroy(const GpuGroup *g, Refusal *ret) {
         _cleanup_strbuf_ StrBuf b = {};
 
         if (g->vgpus.n > 0) {
-                strbuf_addf(
-                        &b, "Group '%s' has %zu VGPU%s, of ", g->name_label, g->vgpus.n, PLURAL(g->vgpus.n));
-                sentence_vms(&b, (Vgpu *const *) g->vgpus.items, g->vgpus.n);
+                strbuf_addf(&b, "Group '%s' has %zu VGPU%s", g->name_label, g->vgpus.n, PLURAL(g->vgpus.n));
+                (void) sentence_vms(&b, ", of ", &g->vgpus, NULL);
                 strbuf_add(&b, ". Destroy them first.");
                 return refusal_take(ret, ERROR_GPU_GROUP_CONTAINS_VGPU, &b);
         }
 
         if (g->pgpus.n > 0) {
-                const char *names[NAMES_SHOWN + 1];
-
-                for (size_t i = 0; i < MIN_OF(g->pgpus.n, ARRAY_SIZE(names)); i++)
-                        names[i] = ((Pgpu *) g->pgpus.items[i])->name;
-                strbuf_addf(&b, "Group '%s' has %zu PGPU%s: ", g->name_label, g->pgpus.n, PLURAL(g->pgpus.n));
-                sentence_names(&b, names, g->pgpus.n);
+                strbuf_addf(&b, "Group '%s' has %zu PGPU%s", g->name_label, g->pgpus.n, PLURAL(g->pgpus.n));
+                sentence_objects(&b, ": ", &g->pgpus);
                 strbuf_add(&b, ". Move them to another group first.");
                 return refusal_take(ret, ERROR_GPU_GROUP_CONTAINS_PGPU, &b);
         }
@@ -286,17 +235,14 @@ int rule_host_remove(const Host *h, Refusal *ret) {
 
         if (h->unheard)
                 return refusal_set(ret, ERROR_HOST_IN_USE,
-                        "Host '%s' was not heard since the pool began with an old copy of its database, so VMs "
+                        "Host '%s' was not heard since the pool began with an old copy of its database, so "
+                        "VMs "
                         "of the pool may run there. Bring it back, or declare it dead when it is.",
                         h->name_label);
         if (h->vms.n > 0) {
-                const char *names[NAMES_SHOWN + 1];
-
-                for (size_t i = 0; i < MIN_OF(h->vms.n, ARRAY_SIZE(names)); i++)
-                        names[i] = ((Vm *) h->vms.items[i])->name_label;
                 strbuf_addf(
-                        &b, "Host '%s' runs or starts %zu VM%s: ", h->name_label, h->vms.n, PLURAL(h->vms.n));
-                sentence_names(&b, names, h->vms.n);
+                        &b, "Host '%s' runs or starts %zu VM%s", h->name_label, h->vms.n, PLURAL(h->vms.n));
+                sentence_objects(&b, ": ", &h->vms);
                 strbuf_add(&b, ". Shut them down first, or declare the host dead when it is.");
                 return refusal_take(ret, ERROR_HOST_IN_USE, &b);
         }
@@ -306,8 +252,8 @@ int rule_host_remove(const Host *h, Refusal *ret) {
 
                 if (p->holds.n == 0)
                         continue;
-                strbuf_addf(&b, "On host '%s', capacity of %s is held by ", h->name_label, PCI_TEXT(&p->pci));
-                sentence_reservations(&b, (Reservation *const *) p->holds.items, p->holds.n);
+                strbuf_addf(&b, "On host '%s', capacity of %s is held", h->name_label, PCI_TEXT(&p->pci));
+                (void) sentence_reservations(&b, " by ", &p->holds, NULL);
                 strbuf_add(&b, ". Destroy what holds it first, or wait until it expires.");
                 return refusal_take(ret, ERROR_HOST_IN_USE, &b);
         }
@@ -328,10 +274,12 @@ bool type_is_garbage(const Pool *pool, const VgpuType *t) {
         return true;
 }
 
+/* By identifier, or by names: of records without identifier only, or of all. */
 typedef enum TypeKey {
         TYPE_KEY_IDENTIFIER,
-        TYPE_KEY_OLD_NAMES, /* names of a record without identifier */
+        TYPE_KEY_OLD_NAMES,
         TYPE_KEY_NAMES,
+        _TYPE_KEY_MAX,
 } TypeKey;
 
 static bool type_matches(const VgpuType *t, TypeKey key, const char *identifier, const char *vendor_name,
@@ -343,49 +291,35 @@ static bool type_matches(const VgpuType *t, TypeKey key, const char *identifier,
                streq(t->model_name, model_name);
 }
 
-static int find_one_type(const Pool *pool, TypeKey key, const char *identifier, const char *vendor_name,
-        const char *model_name, VgpuType **ret, Refusal *ret_refusal) {
+int rule_find_type(const Pool *pool, const char *identifier, const char *vendor_name, const char *model_name,
+        VgpuType **ret, Refusal *ret_refusal) {
         const PtrArray *types = &pool->objects[CLASS_VGPU_TYPE];
+        bool has_identifier = !isempty(identifier);
         VgpuType *found = NULL;
 
-        for (size_t i = 0; i < types->n; i++) {
-                VgpuType *t = types->items[i];
-
-                if (!type_matches(t, key, identifier, vendor_name, model_name))
+        vendor_name = strempty(vendor_name);
+        model_name = strempty(model_name);
+        for (TypeKey key = 0; key < _TYPE_KEY_MAX && !found; key++) {
+                if (key == (has_identifier ? TYPE_KEY_NAMES : TYPE_KEY_IDENTIFIER))
                         continue;
-                if (found)
-                        return refusal_set(ret_refusal, ERROR_INVALID_RECORD,
-                                "Two VGPU types match '%s' (%s %s): %s and %s. Remove the one that is no "
-                                "longer in use.",
-                                strempty(identifier), vendor_name, model_name, UUID_TEXT(&found->object.id),
-                                UUID_TEXT(&t->object.id));
-                found = t;
+                for (size_t i = 0; i < types->n; i++) {
+                        VgpuType *t = types->items[i];
+
+                        if (!type_matches(t, key, identifier, vendor_name, model_name))
+                                continue;
+                        if (found)
+                                return refusal_set(ret_refusal, ERROR_INVALID_RECORD,
+                                        "Two VGPU types match '%s' (%s %s): %s and %s. Remove the one that "
+                                        "is no "
+                                        "longer in use.",
+                                        strempty(identifier), vendor_name, model_name,
+                                        UUID_TEXT(&found->object.id), UUID_TEXT(&t->object.id));
+                        found = t;
+                }
         }
 
         *ret = found;
         return 0;
-}
-
-int rule_find_type(const Pool *pool, const char *identifier, const char *vendor_name, const char *model_name,
-        VgpuType **ret, Refusal *ret_refusal) {
-        bool has_identifier = !isempty(identifier);
-        VgpuType *found = NULL;
-        int r = 0;
-
-        vendor_name = strempty(vendor_name);
-        model_name = strempty(model_name);
-        if (has_identifier)
-                r = find_one_type(
-                        pool, TYPE_KEY_IDENTIFIER, identifier, vendor_name, model_name, &found, ret_refusal);
-        if (r >= 0 && ret_refusal->code == ERROR_NONE && !found)
-                r = find_one_type(
-                        pool, TYPE_KEY_OLD_NAMES, identifier, vendor_name, model_name, &found, ret_refusal);
-        if (r >= 0 && ret_refusal->code == ERROR_NONE && !found && !has_identifier)
-                r = find_one_type(
-                        pool, TYPE_KEY_NAMES, identifier, vendor_name, model_name, &found, ret_refusal);
-        if (r >= 0)
-                *ret = found;
-        return r;
 }
 
 GpuGroup *rule_group_for(const Pool *pool, const char *gpu_type) {
