@@ -63,6 +63,7 @@ static int decide(Ranking *r, const AllocVisitor *visitor, Allocation *ret) {
 
         memcpy(ret->counts, r->counts, sizeof(ret->counts));
         ret->n_hosts = r->n_hosts;
+        ret->n_gone = r->n_gone;
         ret->n_connecting = r->n_connecting;
         for (size_t i = 0; i < r->n; i++) {
                 const Candidate *c = &r->candidates[i];

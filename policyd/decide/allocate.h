@@ -83,6 +83,7 @@ typedef struct Allocation {
         } runners_up[ALLOC_RUNNERS_UP];
         size_t n_runners_up;
         size_t n_hosts;                 /* that were asked */
+        size_t n_gone;                  /* of the hosts counted as HOST_OFFLINE: usable, but for their GPUs, which are not there */
         size_t n_connecting;            /* hosts not heard from yet: in none of the counts */
         uint32_t counts[_ERROR_MAX];    /* hosts by verdict; ERROR_NONE: could have run it */
         PgpuVerdict nearest;            /* on refusal for GPUs */

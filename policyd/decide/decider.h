@@ -40,6 +40,7 @@ typedef struct Ranking {
         /* All hosts that the request admits, by what stops them. */
         uint32_t counts[_ERROR_MAX];
         size_t n_hosts, n_connecting; /* of them, not heard from yet: in none of the counts */
+        size_t n_gone;                /* counted as HOST_OFFLINE for their GPUs, which are not there */
         Demand demand;
 } Ranking;
 

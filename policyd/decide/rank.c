@@ -408,8 +408,10 @@ static void ranking_count(Ranking *r) {
         for (size_t i = 0; i < r->n; i++)
                 if (r->candidates[i].host->state == HOST_CONNECTING)
                         r->n_connecting++;
-                else
+                else {
                         r->counts[candidate_reason(&r->candidates[i])]++;
+                        r->n_gone += r->candidates[i].gpu == ERROR_HOST_OFFLINE;
+                }
 }
 
 int ranking_scan(Ranking *r, const Pool *pool, const AllocRequest *request) {

@@ -181,6 +181,7 @@ static int look_at_all(Search *s) {
                 else if (code == ERROR_NONE)
                         code = look_at_place(s, p, at);
                 counts[code]++;
+                s->r->n_gone += code == ERROR_HOST_OFFLINE && s->s->places[at].code == ERROR_NONE;
         }
         if (r < 0)
                 return r;

@@ -29,19 +29,23 @@ static const char *const code_counts[_ERROR_MAX] = {
         [ERROR_HOST_DISABLED] = "disabled",
 };
 
+static void sentence_count(StrBuf *b, size_t n, const char *what, bool *first) {
+        if (n == 0 || !what)
+                return;
+        strbuf_addf(b, "%s%zu %s", *first ? "" : ", ", n, what);
+        *first = false;
+}
+
 /* "3 hosts: 2 full, 1 disabled" */
 static void sentence_counts(StrBuf *b, const Allocation *a) {
         bool first = true;
 
         strbuf_addf(b, " %zu host%s: ", a->n_hosts, PLURAL(a->n_hosts));
-        for (size_t code = 0; code < _ERROR_MAX; code++) {
-                if (a->counts[code] == 0 || !code_counts[code])
-                        continue;
-                strbuf_addf(b, "%s%" PRIu32 " %s", first ? "" : ", ", a->counts[code], code_counts[code]);
-                first = false;
-        }
-        if (a->n_connecting > 0)
-                strbuf_addf(b, "%s%zu not heard from yet", first ? "" : ", ", a->n_connecting);
+        for (ErrorCode code = 0; code < _ERROR_MAX; code++)
+                sentence_count(b, a->counts[code] - (code == ERROR_HOST_OFFLINE ? a->n_gone : 0),
+                        code_counts[code], &first);
+        sentence_count(b, a->n_gone, "whose GPU cannot be used", &first);
+        sentence_count(b, a->n_connecting, "not heard from yet", &first);
         strbuf_add(b, "; vm-explain tells of each.");
 }
 

@@ -317,13 +317,20 @@ static void an_empty_pool_has_no_hosts(void **state) {
 
 static void a_card_that_is_no_longer_reported_is_not_used(void **state) {
         _cleanup_pair_ Pair p = pair_new();
-        _cleanup_allocation_ Allocation a = {};
+        Vm *vm = world_vm(p.w, "vm", K200, END);
+        _cleanup_allocation_ Allocation a = {}, b = {};
 
         for (size_t i = 0; i < 2; i++)
                 pool_set_pgpu_present(p.w->pool, p.k2[i], false);
-        a = world_start(p.w, world_vm(p.w, "vm", K200, END));
+        a = world_start(p.w, vm);
         assert_refused(
                 &a.refusal, ERROR_HOST_OFFLINE, "no longer reported", "Look for the card in beta", NULL);
+        assert_refused(&a.refusal, ERROR_HOST_OFFLINE,
+                "2 hosts: 1 without a GPU of the group, 1 whose GPU cannot be used;", NULL);
+        assert_int_equal(a.counts[ERROR_HOST_OFFLINE], 1);
+        pool_set_host_state(p.w->pool, p.alpha, HOST_OFFLINE, "gone");
+        b = world_start(p.w, vm);
+        assert_refused(&b.refusal, ERROR_HOST_OFFLINE, "2 hosts: 1 offline, 1 whose GPU cannot be used;", NULL);
 }
 
 static void a_card_that_a_stranger_has_is_not_used(void **state) {
