@@ -161,6 +161,12 @@ static void log_standing(const Host *h, const Problems *list, size_t before) {
                         log_host(LOG_WARNING, NULL, h, "Host %s: %s", h->name_label, list->texts[i]);
 }
 
+/* Whether it is left out hangs on what becomes of others. */
+static const char *standing_words(PlaceStanding standing) {
+        return standing == PLACE_SUSPECT ? "is suspect and left out, unless its group has nothing else"
+                                         : "comes last";
+}
+
 static const char *standing_end(PlaceStanding standing) {
         return standing == PLACE_SUSPECT ? "Mend it; then"
                                          : "That ends by itself, or when a VM starts there;";
@@ -171,17 +177,15 @@ static void add_standings(Hosts *hs, const Host *h, Problems *list) {
 
         if (h->standing != PLACE_GOOD)
                 problem_add(list, "The host %s. %s %s xenvgpu host-enable uuid=%s clears that.",
-                        h->standing == PLACE_SUSPECT ? "is suspect and left out" : "comes last",
-                        h->standing_reason, standing_end(h->standing), UUID_TEXT(&h->object.id));
+                        standing_words(h->standing), h->standing_reason, standing_end(h->standing),
+                        UUID_TEXT(&h->object.id));
         for (size_t i = 0; i < h->pgpus.n; i++) {
                 const Pgpu *pgpu = h->pgpus.items[i];
 
                 if (pgpu->standing != PLACE_GOOD)
                         problem_add(list, "PGPU %s %s. %s %s xenvgpu pgpu-clear-health uuid=%s clears that.",
-                                PCI_TEXT(&pgpu->pci),
-                                pgpu->standing == PLACE_SUSPECT ? "is suspect and left out" : "comes last",
-                                pgpu->standing_reason, standing_end(pgpu->standing),
-                                UUID_TEXT(&pgpu->object.id));
+                                PCI_TEXT(&pgpu->pci), standing_words(pgpu->standing), pgpu->standing_reason,
+                                standing_end(pgpu->standing), UUID_TEXT(&pgpu->object.id));
         }
         log_standing(h, list, before);
 }

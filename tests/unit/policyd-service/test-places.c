@@ -381,7 +381,9 @@ static void three_vms_make_a_host_suspect(void **state) {
         assert_int_equal(pgpu_health(pgpu_of(w, "alpha", 3), &reason), PGPU_HEALTH_SUSPECT);
         assert_string_equal(reason, "The starts of 3 VMs failed there, the last so: it broke.");
         assert_int_equal(group_capacity(pgpu_of(w, "alpha", 0)->group, world_type(w, "GRID K100"), NULL), 32);
-        assert_says(world_host(w, "alpha")->problems[0], "suspect", "3 VMs", "Mend it", NULL);
+        assert_says(world_host(w, "alpha")->problems[0],
+                "The host is suspect and left out, unless its group has nothing else. ", "3 VMs", "Mend it",
+                NULL);
         assert_int_equal(world_start_vm_on(w, &vm, "alpha", NULL), ERROR_PGPU_UNHEALTHY);
         assert_says(
                 w->refusal.message, "alpha", "left out", "pgpu-clear-health", "Host beta could run it", NULL);
