@@ -5,13 +5,11 @@
  * long text by who made it, which may be a worker.
  */
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "common/daemon/bus-text.h"
 #include "policyd/bus/bus-private.h"
-#include "policyd/bus/call/worker.h"
 
 int bus_decided(int r, Refusal *refusal, sd_bus_error *error) {
         if (r >= 0 && refusal->code == ERROR_NONE)
@@ -58,28 +56,8 @@ int bus_finish(Bus *bus, sd_bus_message *m, int r, Refusal *refusal, sd_bus_erro
 
 /* Long answers */
 
-/* In a worker it ends here. */
-static void give(Bus *bus, char letter, const char *text) {
-        if (bus->answer_fd < 0)
-                return;
-        worker_write(bus->answer_fd, &letter, 1);
-        worker_write(bus->answer_fd, text, strlen(text));
-        _exit(EXIT_SUCCESS);
-}
-
-int bus_send_text(sd_bus_message *m, const char *text) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        int r;
-
-        if (!sd_bus_message_get_expect_reply(m))
-                return 0;
-        r = sd_bus_message_new_method_return(m, &reply);
-        if (r >= 0)
-                r = bus_append_long_text(reply, text);
-        return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
-}
-
 int bus_reply_text(Bus *bus, sd_bus_message *m, int r, char *text, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         _cleanup_free_ char *answer = text;
 
         if (r < 0 && r != -EMSGSIZE)
@@ -87,17 +65,24 @@ int bus_reply_text(Bus *bus, sd_bus_message *m, int r, char *text, sd_bus_error 
                         error, ERROR_INTERNAL_ERROR, "The answer could not be made: %s.", strerror(-r));
         if (r < 0 || strlen(answer) > BUS_MESSAGE_MAX)
                 return bus_refuse_size(error, "The answer");
-        give(bus, GIVES_TEXT, answer);
-        r = bus_send_text(m, answer);
+        r = sd_bus_message_new_method_return(m, &reply);
+        if (r >= 0)
+                r = bus_append_long_text(reply, answer);
+        if (r >= 0)
+                r = sd_bus_send(bus->replies, reply, NULL);
         return r < 0 ? r : 1;
 }
 
 int bus_reply_number(Bus *bus, sd_bus_message *m, uint32_t n) {
-        char text[16];
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int r;
 
-        snprintf(text, sizeof(text), "%" PRIu32, n);
-        give(bus, GIVES_NUMBER, text);
-        return sd_bus_reply_method_return(m, "u", n);
+        r = sd_bus_message_new_method_return(m, &reply);
+        if (r >= 0)
+                r = sd_bus_message_append(reply, "u", n);
+        if (r >= 0)
+                r = sd_bus_send(bus->replies, reply, NULL);
+        return r < 0 ? r : 1;
 }
 
 /* Idempotency keys */

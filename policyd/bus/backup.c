@@ -2,8 +2,8 @@
  * Backups
  *
  * A worker makes the copy and writes it to the caller's descriptor, who may be slow to read: only that worker waits for him.
- * There is one at a time; it ends with this process, and when nothing is taken for a minute. What it has to say, a number of bytes
- * or what went wrong, comes at its end.
+ * There is one at a time; it ends with this process, and when nothing is taken for a minute. It replies by itself at its end; where
+ * it was killed before that, this process says why.
  */
 
 #include <fcntl.h>
@@ -15,11 +15,7 @@
 #include "policyd/bus/call/worker.h"
 
 #define PATIENCE_SECONDS 60
-
-typedef struct Outcome {
-        int error; /* a negative errno, or 0 */
-        uint64_t bytes;
-} Outcome;
+#define NOT_WHOLE "The backup was not made whole: %s."
 
 struct Backup {
         Bus *bus;
@@ -34,16 +30,27 @@ static void wait_on(void) {
         (void) alarm(PATIENCE_SECONDS);
 }
 
-static void write_copy(int output, int target, void *userdata) {
+static void write_copy(sd_bus *replies, int target, void *userdata) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         Backup *b = userdata;
-        Outcome outcome = {};
+        uint64_t bytes = 0;
         sigset_t none;
+        int r;
 
         sigemptyset(&none);
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
         (void) signal(SIGALRM, SIG_DFL);
-        outcome.error = policy_write_backup(b->bus->policy, b->now, target, wait_on, &outcome.bytes);
-        worker_write(output, &outcome, sizeof(outcome));
+        r = policy_write_backup(b->bus->policy, b->now, target, wait_on, &bytes);
+        if (r < 0)
+                r = sd_bus_message_new_method_errorf(
+                        b->message, &reply, error_code_name(ERROR_STORAGE_FAILED), NOT_WHOLE, strerror(-r));
+        else {
+                r = sd_bus_message_new_method_return(b->message, &reply);
+                if (r >= 0)
+                        r = sd_bus_message_append(reply, "t", bytes);
+        }
+        if (r >= 0)
+                (void) sd_bus_send(replies, reply, NULL);
 }
 
 /* In the parent */
@@ -67,8 +74,7 @@ void backup_stop(Bus *bus) {
 }
 
 static void refuse(Backup *b, ErrorCode code, const char *why) {
-        (void) sd_bus_reply_method_errorf(
-                b->message, error_code_name(code), "The backup was not made whole: %s.", why);
+        (void) sd_bus_reply_method_errorf(b->message, error_code_name(code), NOT_WHOLE, why);
 }
 
 static bool was_killed_by(const WorkerEnd *end, int signo) {
@@ -77,15 +83,9 @@ static bool was_killed_by(const WorkerEnd *end, int signo) {
 
 static void on_ended(const WorkerEnd *end, void *userdata) {
         Backup *b = userdata;
-        Outcome outcome = {.error = -EIO};
-        bool said = end->n_said == sizeof(outcome);
 
-        if (said)
-                memcpy(&outcome, end->said, sizeof(outcome));
-        if (said && outcome.error == 0)
-                (void) sd_bus_reply_method_return(b->message, "t", outcome.bytes);
-        else if (said)
-                refuse(b, ERROR_STORAGE_FAILED, strerror(-outcome.error));
+        if (end->answered)
+                ;
         else if (was_killed_by(end, SIGALRM))
                 refuse(b, ERROR_LIMIT_REACHED, "nothing of it was taken for a minute");
         else if (was_killed_by(end, SIGPIPE))
@@ -97,6 +97,8 @@ static void on_ended(const WorkerEnd *end, void *userdata) {
 
 static int start(Bus *bus, sd_bus_message *m, int target) {
         _cleanup_(backup_freep) Backup *b = calloc(1, sizeof(*b));
+        const WorkerTask task = {
+                .bus = bus->bus, .keep_fd = target, .work = write_copy, .ended = on_ended, .userdata = b};
         int r;
 
         if (!b)
@@ -104,14 +106,13 @@ static int start(Bus *bus, sd_bus_message *m, int target) {
         *b = (Backup){.bus = bus, .message = sd_bus_message_ref(m)};
         r = sd_event_now(bus->event, CLOCK_REALTIME, &b->now);
         if (r >= 0)
-                r = worker_start(bus->event,
-                        &(WorkerTask){.keep_fd = target, .work = write_copy, .ended = on_ended, .userdata = b},
-                        &b->worker);
+                r = worker_start(bus->event, &task, &b->worker);
         if (r < 0)
                 return r;
         bus->backup = take_ptr(b);
         return 1;
 }
+
 static int check_target(int fd, sd_bus_error *error) {
         int flags = fcntl(fd, F_GETFL);
         struct stat st;

@@ -36,7 +36,6 @@ typedef enum MethodKind {
         METHOD_READS,
         METHOD_READS_AND_CHANGES, /* for all that is known */
         METHOD_TAKES_LONG,        /* reads, and waits in line */
-        METHOD_SHOWS_ALL,         /* the same, one of a caller at a time */
 } MethodKind;
 
 typedef struct MethodRow {
@@ -74,7 +73,7 @@ struct Bus {
         Requests requests;
         Queue queue;
         LongAnswer *long_answer; /* is being made */
-        int answer_fd;           /* in a worker that makes one; -1: this is the parent */
+        sd_bus *replies;         /* where it goes: bus, or in the worker that makes it a connection to the parent */
         Backup *backup;          /* is being made */
         uint32_t hosts_online;   /* as last announced */
         uint64_t epoch;          /* likewise */
@@ -83,8 +82,8 @@ struct Bus {
 /* receive.c: sd-bus's filter, before it looks for the method */
 int bus_receive(sd_bus_message *m, void *userdata, sd_bus_error *error);
 
-/* long-answer.c: 1: a worker makes the answer, and queue_go_on() follows; 0: it is to be made here */
-int long_answer_start(Bus *bus, sd_bus_message *m);
+/* long-answer.c: answers a call whose turn it is, and lets the queue go on then; 0: the call is sd-bus's to answer, at once */
+int long_answer(Bus *bus, sd_bus_message *m, sd_bus_error *error);
 void long_answer_stop(Bus *bus);
 
 /* backup.c */
@@ -95,7 +94,7 @@ void backup_stop(Bus *bus);
 uint32_t count_hosts_online(Bus *bus);
 
 /* show.c */
-int bus_answer_managed(Bus *bus, sd_bus_message *m, sd_bus_error *error); /* GetManagedObjects */
+int method_get_managed_objects(sd_bus_message *m, void *userdata, sd_bus_error *error);
 /* Lists of references are all that grows with the pool. Of one property, or with NULL of all. */
 size_t bus_count_references(const Object *o, const char *property_or_null);
 /* One property, or with NULL all: refused when they are more than a message may be. */
@@ -186,15 +185,9 @@ int bus_finish(Bus *bus, sd_bus_message *m, int r, Refusal *refusal, sd_bus_erro
 #define DEFINE_METHOD_OF_RECORD(name, type, what, use_case)                                                  \
         DEFINE_METHOD_READING(name, type, bus_record(m, what, &text, error), use_case)
 
-/* The ends of methods that take long, in a worker too: there they end it, and the answer is the parent's to send. The text is
- * freed. */
+/* The ends of methods that take long, in a worker too. The text is freed. */
 int bus_reply_text(Bus *bus, sd_bus_message *m, int r, char *text, sd_bus_error *error);
 int bus_reply_number(Bus *bus, sd_bus_message *m, uint32_t n);
-/* What stands in a worker's output: a letter, and text behind it. */
-#define GIVES_TEXT 's'
-#define GIVES_NUMBER 'u'
-#define GIVES_ERROR 'e' /* name, newline, sentence */
-int bus_send_text(sd_bus_message *m, const char *text);
 
 /*
  * A call that may carry an idempotency key. In three steps of a handler: call_begin() reads the options, which are the last

@@ -34,7 +34,6 @@ int bus_new(sd_event *event, const BusOptions *options, Bus **ret) {
                 return -ENOMEM;
         bus->event = sd_event_ref(event);
         bus->options = *options;
-        bus->answer_fd = -1;
         bus->classes = classes;
         bus->manager = &bus_class_manager;
         bus->address = strdup(strempty(options->address));
@@ -72,6 +71,7 @@ static int bus_connect(Bus *bus) {
         if (!*address || streq(address, "system"))
                 address = secure_getenv("DBUS_SYSTEM_BUS_ADDRESS") ?: SYSTEM_BUS_ADDRESS;
         r = sd_bus_new(&bus->bus);
+        bus->replies = bus->bus;
         if (r >= 0)
                 r = sd_bus_set_address(bus->bus, address);
         if (r >= 0)

@@ -1,13 +1,10 @@
 /*
  * Long answers are made by a worker
  *
- * It sees the pool as it was committed, and this process goes on with what others ask. It calls the method's handler, and what the
- * handler would have sent comes back through its output. There is one at a time; it ends with this process, when it takes too
- * long, and when nobody waits for its answer any more: who left is looked for once it has run for a moment.
+ * It sees the pool as it was committed, and this process goes on with what others ask. It calls the method's handler, whose reply
+ * goes on as it is. There is one at a time; it ends with this process, when it takes too long, and when nobody waits for its answer
+ * any more: who left is looked for once it has run for a moment.
  */
-
-#include <stdio.h>
-#include <sys/wait.h>
 
 #include "policyd/bus/bus-private.h"
 #include "policyd/bus/call/worker.h"
@@ -25,20 +22,19 @@ struct LongAnswer {
         sd_bus_slot *leaving, *asking;
 };
 
-/* In the worker. Where the handler returns it gave no answer, and the error says why. */
-static void make_answer(int output, int kept_fd, void *userdata) {
+/* In the worker. Where the handler fails it gave no answer, and the error says why. */
+static void make_answer(sd_bus *replies, int kept_fd, void *userdata) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         LongAnswer *a = userdata;
         int r;
 
-        a->bus->answer_fd = output;
+        a->bus->replies = replies;
         r = a->handler(a->message, a->object, &error);
-        if (!sd_bus_error_is_set(&error))
-                sd_bus_error_set_errno(&error, r < 0 ? r : -EIO);
-        worker_write(output, (char[]){GIVES_ERROR}, 1);
-        worker_write(output, error.name, strlen(error.name));
-        worker_write(output, "\n", 1);
-        worker_write(output, strempty(error.message), strlen(strempty(error.message)));
+        if (r < 0 && !sd_bus_error_is_set(&error))
+                sd_bus_error_set_errno(&error, r);
+        if (sd_bus_error_is_set(&error) && sd_bus_message_new_method_error(a->message, &reply, &error) >= 0)
+                (void) sd_bus_send(replies, reply, NULL);
 }
 
 /* In the parent */
@@ -67,32 +63,16 @@ static void give_up(LongAnswer *a) {
         queue_go_on(&bus->queue);
 }
 
-static void send_error(sd_bus_message *m, const char *text) {
-        const char *sentence = strchr(text, '\n');
-        _cleanup_free_ char *name = sentence ? strndup(text, (size_t) (sentence - text)) : NULL;
-
-        (void) sd_bus_reply_method_errorf(
-                m, name ?: error_code_name(ERROR_INTERNAL_ERROR), "%s", sentence ? sentence + 1 : text);
-}
-
 static void on_ended(const WorkerEnd *end, void *userdata) {
         LongAnswer *a = userdata;
-        bool whole = !end->late && WIFEXITED(end->status) && WEXITSTATUS(end->status) == EXIT_SUCCESS;
-        const char *text = end->said + 1;
 
-        if (end->late)
+        if (end->late && !end->answered)
                 (void) sd_bus_reply_method_errorf(a->message, error_code_name(ERROR_LIMIT_REACHED),
                         "%s took longer than %u s and was ended; ask for less at once.",
                         sd_bus_message_get_member(a->message), (unsigned) (ANSWER_USEC_MAX / 1000000));
-        else if (!whole || end->n_said == 0)
+        else if (!end->answered)
                 (void) sd_bus_reply_method_errorf(a->message, error_code_name(ERROR_INTERNAL_ERROR),
                         "The answer could not be made: its process ended without one.");
-        else if (*end->said == GIVES_TEXT)
-                (void) bus_send_text(a->message, text);
-        else if (*end->said == GIVES_NUMBER)
-                (void) sd_bus_reply_method_return(a->message, "u", (uint32_t) strtoul(text, NULL, 10));
-        else
-                send_error(a->message, text);
         give_up(a);
 }
 
@@ -123,6 +103,12 @@ static int on_look(sd_event_source *source, uint64_t usec, void *userdata) {
 
 static int start(Bus *bus, sd_bus_message *m, sd_bus_message_handler_t handler, void *object) {
         _cleanup_(long_answer_freep) LongAnswer *a = calloc(1, sizeof(*a));
+        const WorkerTask task = {.bus = bus->bus,
+                .keep_fd = -1,
+                .usec_max = ANSWER_USEC_MAX,
+                .work = make_answer,
+                .ended = on_ended,
+                .userdata = a};
         int r;
 
         if (!a)
@@ -131,34 +117,42 @@ static int start(Bus *bus, sd_bus_message *m, sd_bus_message_handler_t handler, 
                 .bus = bus, .message = sd_bus_message_ref(m), .handler = handler, .object = object};
         r = sd_event_add_time_relative(bus->event, &a->look, CLOCK_MONOTONIC, LOOK_USEC, 0, on_look, a);
         if (r >= 0)
-                r = worker_start(bus->event,
-                        &(WorkerTask){.keep_fd = -1,
-                                .usec_max = ANSWER_USEC_MAX,
-                                .work = make_answer,
-                                .ended = on_ended,
-                                .userdata = a},
-                        &a->worker);
-        if (r < 0)
-                return r;
-        bus->long_answer = take_ptr(a);
-        return 0;
+                r = worker_start(bus->event, &task, &a->worker);
+        if (r >= 0)
+                bus->long_answer = take_ptr(a);
+        return r;
 }
 
-static const sd_bus_vtable *find_method(const sd_bus_vtable *v, const char *member) {
+static const sd_bus_vtable *find_method(const sd_bus_vtable *v, sd_bus_message *m) {
         for (; v->type != _SD_BUS_VTABLE_END; v++)
-                if (v->type == _SD_BUS_VTABLE_METHOD && streq(v->x.method.member, member))
-                        return v;
+                if (v->type == _SD_BUS_VTABLE_METHOD && streq(v->x.method.member, sd_bus_message_get_member(m)))
+                        return sd_bus_message_has_signature(m, v->x.method.signature) ? v : NULL;
         return NULL;
 }
 
-int long_answer_start(Bus *bus, sd_bus_message *m) {
-        const char *path = sd_bus_message_get_path(m);
+/* NULL: it is sd-bus's to answer, or to refuse. */
+static sd_bus_message_handler_t find_handler(Bus *bus, sd_bus_message *m, void **ret_object) {
+        const char *path = sd_bus_message_get_path(m), *interface = sd_bus_message_get_interface(m);
         bool is_manager = streq(path, POLICY_PATH);
         Object *o = is_manager ? NULL : object_at(bus, path);
         const BusClass *class = is_manager ? bus->manager : o ? bus->classes[o->class] : NULL;
-        const sd_bus_vtable *v = class ? find_method(class->vtable, sd_bus_message_get_member(m)) : NULL;
+        const sd_bus_vtable *v;
 
-        if (!v || !sd_bus_message_has_signature(m, v->x.method.signature))
-                return 0;
-        return start(bus, m, v->x.method.handler, is_manager ? (void *) bus : (void *) o) < 0 ? 0 : 1;
+        *ret_object = is_manager ? (void *) bus : (void *) o;
+        if (is_manager && sd_bus_message_is_method_call(m, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects"))
+                return method_get_managed_objects;
+        v = class && streq_ptr(interface, class->interface) ? find_method(class->vtable, m) : NULL;
+        return v ? v->x.method.handler : NULL;
+}
+
+int long_answer(Bus *bus, sd_bus_message *m, sd_bus_error *error) {
+        sd_bus_message_handler_t handler;
+        void *object;
+
+        handler = find_handler(bus, m, &object);
+        if (handler && start(bus, m, handler, object) >= 0)
+                return 1;
+        queue_go_on(&bus->queue);
+        /* Where no process can be made the answer is made here. */
+        return handler ? handler(m, object, error) : 0;
 }

@@ -66,9 +66,8 @@ static MethodKind kind_of(Bus *bus, sd_bus_message *m) {
 
         if (class)
                 return kind_of_ours(class, strempty(sd_bus_message_get_member(m)));
-        if (sd_bus_message_is_method_call(m, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects"))
-                return METHOD_SHOWS_ALL;
-        if (sd_bus_message_is_method_call(m, "org.freedesktop.DBus.Introspectable", "Introspect"))
+        if (sd_bus_message_is_method_call(m, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects") ||
+                sd_bus_message_is_method_call(m, "org.freedesktop.DBus.Introspectable", "Introspect"))
                 return METHOD_TAKES_LONG;
         if (asks_properties(bus, m, &o, &property) && o &&
                 bus_count_references(o, property) > REFERENCES_SHORT)
@@ -76,14 +75,12 @@ static MethodKind kind_of(Bus *bus, sd_bus_message *m) {
         return startswith(interface, POLICY_BUS_NAME ".") ? METHOD_READS_AND_CHANGES : METHOD_READS;
 }
 
-static int answer_long(Bus *bus, sd_bus_message *m, MethodKind kind, sd_bus_error *error) {
+static int answer_long(Bus *bus, sd_bus_message *m, sd_bus_error *error) {
+        int r;
+
         (void) policy_flush(bus->policy);
-        if (kind == METHOD_TAKES_LONG && long_answer_start(bus, m) > 0)
-                return 1;
-        queue_go_on(&bus->queue);
-        if (kind == METHOD_SHOWS_ALL && streq(sd_bus_message_get_path(m), POLICY_PATH))
-                return bus_answer_managed(bus, m, error);
-        return check_properties(bus, m, error);
+        r = long_answer(bus, m, error);
+        return r != 0 ? r : check_properties(bus, m, error);
 }
 
 static int take_place(Bus *bus, sd_bus_message *m, sd_bus_error *error) {
@@ -101,7 +98,6 @@ static int check_changeable(Bus *bus, sd_bus_error *error) {
 
 int bus_receive(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Bus *bus = userdata;
-        MethodKind kind;
         bool has_turn;
         int r;
 
@@ -116,15 +112,13 @@ int bus_receive(sd_bus_message *m, void *userdata, sd_bus_error *error) {
                         queue_go_on(&bus->queue);
                 return r;
         }
-        kind = kind_of(bus, m);
         if (has_turn)
-                return answer_long(bus, m, kind, error);
-        switch (kind) {
+                return answer_long(bus, m, error);
+        switch (kind_of(bus, m)) {
         case METHOD_CHANGES:
                 r = check_changeable(bus, error);
                 return r < 0 ? r : take_place(bus, m, error);
         case METHOD_TAKES_LONG:
-        case METHOD_SHOWS_ALL:
                 return queue_receive(&bus->queue, m, error);
         case METHOD_READS_AND_CHANGES:
                 (void) policy_flush(bus->policy);

@@ -99,7 +99,8 @@ static int measure(sd_bus_message *m, size_t *ret) {
         return r < 0 ? r : bus_message_size(m, ret);
 }
 
-int bus_answer_managed(Bus *bus, sd_bus_message *m, sd_bus_error *error) {
+int method_get_managed_objects(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Bus *bus = userdata;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         size_t size = 0;
         int r;
@@ -118,7 +119,7 @@ int bus_answer_managed(Bus *bus, sd_bus_message *m, sd_bus_error *error) {
                 return r;
         if (size > BUS_MESSAGE_MAX)
                 return bus_refuse_size(error, "The pool");
-        r = sd_bus_send(bus->bus, reply, NULL);
+        r = sd_bus_send(bus->replies, reply, NULL);
         return r < 0 ? r : 1;
 }
 
