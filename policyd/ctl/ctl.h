@@ -9,8 +9,8 @@
 
 #include "common/base/strbuf.h"
 #include "policyd/ctl/args.h"
-#include "policyd/ctl/print.h"
-#include "policyd/ctl/view.h"
+#include "policyd/ctl/view/print.h"
+#include "policyd/ctl/view/view.h"
 
 enum {
         EXIT_DONE = 0,

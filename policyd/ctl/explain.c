@@ -7,7 +7,7 @@
 #include "common/json/json-get.h"
 #include "common/base/parse.h"
 #include "common/base/strbuf.h"
-#include "policyd/ctl/answer.h"
+#include "policyd/ctl/view/answer.h"
 #include "policyd/ctl/ctl.h"
 #include "policyd/ctl/explain.h"
 #include "protocol/errors.h"

@@ -8,7 +8,7 @@
 #include "common/json/json-get.h"
 #include "common/base/pci-address.h"
 #include "policyd/ctl/map.h"
-#include "policyd/ctl/print.h"
+#include "policyd/ctl/view/print.h"
 
 #define PGPU_SIZE_DEFAULT 1048576
 

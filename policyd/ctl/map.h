@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-#include "policyd/ctl/view.h"
+#include "policyd/ctl/view/view.h"
 
 #define MAP_WIDTH_MIN 40
 #define MAP_WIDTH_MAX 400

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "common/json/json-get.h"
-#include "policyd/ctl/answer.h"
+#include "policyd/ctl/view/answer.h"
 #include "policyd/ctl/verbs.h"
 #include "protocol/names.h"
 

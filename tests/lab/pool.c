@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "common/json/json-get.h"
-#include "policyd/ctl/client.h"
+#include "policyd/ctl/client/client.h"
 #include "protocol/names.h"
 #include "tests/lab/pool.h"
 #include "tests/lab/world.h"

@@ -6,9 +6,9 @@
 
 #include "common/json/json-get.h"
 #include "common/base/text.h"
-#include "policyd/ctl/client-json.h"
+#include "policyd/ctl/client/client-json.h"
 #include "policyd/ctl/ctl.h"
-#include "policyd/ctl/print.h"
+#include "policyd/ctl/view/print.h"
 
 #define FFFD "\xef\xbf\xbd"
 

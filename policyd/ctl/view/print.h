@@ -13,7 +13,7 @@
 
 #include <stdio.h>
 
-#include "policyd/ctl/view.h"
+#include "policyd/ctl/view/view.h"
 
 typedef enum PrintStyle {
         PRINT_RECORDS,

@@ -5,7 +5,7 @@
  */
 
 #include "common/base/hashmap.h"
-#include "policyd/ctl/view.h"
+#include "policyd/ctl/view/view.h"
 
 #define CLASSES_MAX 32
 

@@ -10,9 +10,9 @@
 
 #include <json-c/json.h>
 
-#include "policyd/ctl/answer.h"
-#include "policyd/ctl/classes.h"
-#include "policyd/ctl/client.h"
+#include "policyd/ctl/view/answer.h"
+#include "policyd/ctl/view/classes.h"
+#include "policyd/ctl/client/client.h"
 
 typedef struct View View;
 

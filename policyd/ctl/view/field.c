@@ -9,7 +9,7 @@
 #include "common/json/json-get.h"
 #include "common/base/parse.h"
 #include "common/base/strbuf.h"
-#include "policyd/ctl/view.h"
+#include "policyd/ctl/view/view.h"
 #include "protocol/errors.h"
 
 #define LIST_SEPARATOR "; "

@@ -4,7 +4,7 @@
 
 #include "common/json/json-get.h"
 #include "common/base/text.h"
-#include "policyd/ctl/print.h"
+#include "policyd/ctl/view/print.h"
 
 #define INDENT 4
 

@@ -2,7 +2,7 @@
  * The objects of a class in the order of lists
  */
 
-#include "policyd/ctl/view.h"
+#include "policyd/ctl/view/view.h"
 
 typedef struct SortEntry {
         ViewObject *object;

@@ -5,7 +5,7 @@
  * what can be set; a property that has no row here comes last, read only.
  */
 
-#include "policyd/ctl/classes.h"
+#include "policyd/ctl/view/classes.h"
 #include "protocol/names.h"
 #include "protocol/schema/classes.h"
 

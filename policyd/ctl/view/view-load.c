@@ -7,7 +7,7 @@
 
 #include "common/base/hashmap.h"
 #include "common/json/json-get.h"
-#include "policyd/ctl/view-private.h"
+#include "policyd/ctl/view/view-private.h"
 #include "protocol/errors.h"
 #include "protocol/names.h"
 

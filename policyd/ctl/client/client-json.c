@@ -5,7 +5,7 @@
  */
 
 #include "common/base/text.h"
-#include "policyd/ctl/client-json.h"
+#include "policyd/ctl/client/client-json.h"
 
 static struct json_object *value_to_json(DBusMessageIter *it);
 

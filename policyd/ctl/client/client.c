@@ -12,8 +12,8 @@
 
 #include "common/json/json-get.h"
 #include "common/base/strbuf.h"
-#include "policyd/ctl/client-json.h"
-#include "policyd/ctl/client.h"
+#include "policyd/ctl/client/client-json.h"
+#include "policyd/ctl/client/client.h"
 #include "protocol/names.h"
 
 #define CALL_TIMEOUT_MS 60000

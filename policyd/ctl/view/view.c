@@ -3,7 +3,7 @@
  */
 
 #include "common/json/json-get.h"
-#include "policyd/ctl/view-private.h"
+#include "policyd/ctl/view/view-private.h"
 
 static ViewObject *view_object_free(ViewObject *o) {
         if (!o)
