@@ -207,13 +207,9 @@ static void call_name(struct pci_access *pci, void *argument) {
         NameCall *n = argument;
         int flags = n->flags | PCI_LOOKUP_NO_NUMBERS;
 
-        if (n->flags & PCI_LOOKUP_SUBSYSTEM)
-                n->name = pci_lookup_name(pci, n->buffer, NAME_TEXT_MAX, flags, n->vendor, n->device,
-                        n->subvendor, n->subdevice);
-        else if (n->flags & PCI_LOOKUP_DEVICE)
-                n->name = pci_lookup_name(pci, n->buffer, NAME_TEXT_MAX, flags, n->vendor, n->device);
-        else
-                n->name = pci_lookup_name(pci, n->buffer, NAME_TEXT_MAX, flags, n->vendor);
+        /* It takes as many of the ids as the flags ask for. */
+        n->name = pci_lookup_name(
+                pci, n->buffer, NAME_TEXT_MAX, flags, n->vendor, n->device, n->subvendor, n->subdevice);
 }
 
 static const char *look_up(PciAccess *a, NameCall n) {

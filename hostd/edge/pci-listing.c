@@ -122,35 +122,19 @@ static bool take_address(TextSpan line, PciAddress *ret) {
         return pci_address_from_string(text, ret) >= 0;
 }
 
-/* "[10de:0ff2]" or "[0300]": its digits, or false. */
-static bool take_number(const char *at, const char *end, uint16_t *ret) {
-        unsigned value = 0;
-
-        if (end - at < 4)
-                return false;
-        for (int i = 0; i < 4; i++) {
-                int digit = parse_digit(at[i], 16);
-
-                if (digit < 0)
-                        return false;
-                value = value << 4 | (unsigned) digit;
-        }
-        *ret = (uint16_t) value;
-        return true;
-}
-
 /* "0000:84:00.0 VGA compatible controller [0300]: NVIDIA Corporation GK107GL [GRID K1] [10de:0ff2] (rev ff)" */
 static PciFunction read_name(const PciAddress *address, TextSpan line) {
         PciFunction name = { .address = *address };
 
         for (const char *p = line.at; p < line.end; p++) {
+                TextSpan rest = {p + 1, line.end};
                 uint16_t first, second;
 
-                if (*p != '[' || !take_number(p + 1, line.end, &first))
+                if (*p != '[' || !text_take_hex16(&rest, &first))
                         continue;
-                if (p + 5 < line.end && p[5] == ']' && name.pci_class == 0)
-                        name.pci_class = first;
-                if (p + 5 < line.end && p[5] == ':' && take_number(p + 6, line.end, &second)) {
+                if (text_take_word(&rest, "]"))
+                        name.pci_class = name.pci_class ?: first;
+                else if (text_take_word(&rest, ":") && text_take_hex16(&rest, &second)) {
                         name.vendor_id = first;
                         name.device_id = second;
                 }
