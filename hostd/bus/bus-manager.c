@@ -153,32 +153,23 @@ static int method_rescan(sd_bus_message *m, void *userdata, sd_bus_error *error)
         return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
 }
 
-#define TEXT_PROPERTY(name, value)                                                                           \
+#define PROPERTY(name, type, value)                                                                          \
         static int property_##name(sd_bus *bus, const char *path, const char *interface,                     \
                 const char *property, sd_bus_message *reply, void *userdata, sd_bus_error *error) {          \
                 BusHost *b = userdata;                                                                       \
                                                                                                              \
-                return sd_bus_message_append(reply, "s", value);                                             \
+                return sd_bus_message_append(reply, type, value);                                            \
         }
 
-TEXT_PROPERTY(host_uuid, UUID_TEXT(host_get_uuid(b->host)))
-TEXT_PROPERTY(boot_id, host_get_boot_id(b->host))
-TEXT_PROPERTY(claimed_by, host_get_claimed_by(b->host))
-TEXT_PROPERTY(claimer, host_get_claimer(b->host))
-TEXT_PROPERTY(hypervisor, host_get_hypervisor(b->host))
-TEXT_PROPERTY(version, ((void) b, XENVGPU_VERSION))
-
-#define NUMBER_PROPERTY(name, value)                                                                         \
-        static int property_##name(sd_bus *bus, const char *path, const char *interface,                     \
-                const char *property, sd_bus_message *reply, void *userdata, sd_bus_error *error) {          \
-                BusHost *b = userdata;                                                                       \
-                                                                                                             \
-                return sd_bus_message_append(reply, "t", value);                                             \
-        }
-
-NUMBER_PROPERTY(epoch, host_get_epoch(b->host))
-NUMBER_PROPERTY(orders, host_get_orders(b->host))
-NUMBER_PROPERTY(memory_free, host_get_memory_free(b->host))
+PROPERTY(host_uuid, "s", UUID_TEXT(host_get_uuid(b->host)))
+PROPERTY(boot_id, "s", host_get_boot_id(b->host))
+PROPERTY(claimed_by, "s", host_get_claimed_by(b->host))
+PROPERTY(claimer, "s", host_get_claimer(b->host))
+PROPERTY(hypervisor, "s", host_get_hypervisor(b->host))
+PROPERTY(version, "s", ((void) b, XENVGPU_VERSION))
+PROPERTY(epoch, "t", host_get_epoch(b->host))
+PROPERTY(orders, "t", host_get_orders(b->host))
+PROPERTY(memory_free, "t", host_get_memory_free(b->host))
 
 const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_VTABLE_START(0),

@@ -162,11 +162,6 @@ PGPU_GETTER(vendor_id, return append_id(reply, p->vendor_id, true))
 PGPU_GETTER(device_id, return append_id(reply, p->device_id, true))
 PGPU_GETTER(subsystem_vendor_id, return append_id(reply, p->subsystem_vendor_id, p->subsystem_known))
 PGPU_GETTER(subsystem_id, return append_id(reply, p->subsystem_device_id, p->subsystem_known))
-PGPU_GETTER(vendor_name, return sd_bus_message_append(reply, "s", p->vendor_name))
-PGPU_GETTER(device_name, return sd_bus_message_append(reply, "s", p->device_name))
-PGPU_GETTER(driver, return sd_bus_message_append(reply, "s", p->driver))
-PGPU_GETTER(supported, return sd_bus_message_append_strv(reply, p->supported))
-PGPU_GETTER(enabled, return sd_bus_message_append_strv(reply, p->enabled))
 PGPU_GETTER(is_display, return sd_bus_message_append(reply, "b", p->is_system_display_device))
 
 static int property_resident(sd_bus *bus, const char *path, const char *interface, const char *property,
@@ -194,11 +189,11 @@ static const sd_bus_vtable pgpu_vtable[] = {
         SD_BUS_PROPERTY(
                 "SubsystemVendorID", "s", property_subsystem_vendor_id, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("SubsystemID", "s", property_subsystem_id, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("VendorName", "s", property_vendor_name, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("DeviceName", "s", property_device_name, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("Driver", "s", property_driver, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("SupportedTypes", "as", property_supported, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("EnabledTypes", "as", property_enabled, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("VendorName", "s", NULL, offsetof(Pgpu, vendor_name), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("DeviceName", "s", NULL, offsetof(Pgpu, device_name), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Driver", "s", NULL, offsetof(Pgpu, driver), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("SupportedTypes", "as", NULL, offsetof(Pgpu, supported), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("EnabledTypes", "as", NULL, offsetof(Pgpu, enabled), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("ResidentVGPUs", "as", property_resident, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY(
                 "IsSystemDisplayDevice", "b", property_is_display, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),

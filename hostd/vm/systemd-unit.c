@@ -17,52 +17,6 @@
  * for taking the domain down. */
 #define STOP_TIMEOUT (180 * UINT64_C(1000000))
 
-/* xendomains saves or ends every domain of the host, when the host goes down: ours are gone by then. */
-static const char *const needed_by_guests[] = { "basic.target", "network.target", "remote-fs.target",
-        "xen.service", "xenstored.service", "xenconsoled.service", "xen-init-dom0.service", "xendomains.service",
-        "xenvgpu-hostd.service", NULL };
-
-typedef struct TextProperty {
-        const char *name, *value;
-} TextProperty;
-
-static int append_texts(sd_bus_message *m, const char *description) {
-        const TextProperty texts[] = {
-                { "Description", description },
-                { "Slice", "xenvgpu.slice" },
-                { "Type", "exec" },
-                { "KillMode", "process" },
-                { "Restart", "on-failure" },
-                { "CollectMode", "inactive-or-failed" },
-        };
-        int r = 0;
-
-        for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(texts); i++)
-                r = sd_bus_message_append(m, "(sv)", texts[i].name, "s", texts[i].value);
-        return r;
-}
-
-static int append_lists(sd_bus_message *m) {
-        int r;
-
-        r = sd_bus_message_open_container(m, 'r', "sv");
-        if (r >= 0)
-                r = sd_bus_message_append(m, "s", "After");
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'v', "as");
-        if (r >= 0)
-                r = sd_bus_message_append_strv(m, (char **) needed_by_guests);
-        if (r >= 0)
-                r = sd_bus_message_close_container(m);
-        if (r >= 0)
-                r = sd_bus_message_close_container(m);
-        /* Exit statuses, then signals. */
-        if (r >= 0)
-                r = sd_bus_message_append(m, "(sv)", "RestartPreventExitStatus", "(aiai)", 1,
-                        DOMAIN_PROGRAM_EXIT_BUSY, 0);
-        return r;
-}
-
 static int append_command(sd_bus_message *m, const char *const *argv) {
         int r;
 
@@ -98,12 +52,25 @@ int systemd_start_transient(Systemd *s, const char *unit, const char *descriptio
         if (r >= 0)
                 r = sd_bus_message_open_container(m, 'a', "(sv)");
         if (r >= 0)
-                r = append_texts(m, description);
+                r = sd_bus_message_append(m, "(sv)(sv)(sv)(sv)(sv)(sv)(sv)(sv)",
+                        "Description", "s", description,
+                        "Slice", "s", "xenvgpu.slice",
+                        "Type", "s", "exec",
+                        "KillMode", "s", "process",
+                        "Restart", "s", "on-failure",
+                        "CollectMode", "s", "inactive-or-failed",
+                        "RestartUSec", "t", RESTART_DELAY,
+                        "TimeoutStopUSec", "t", STOP_TIMEOUT);
+        /* What guests need; and xendomains, which saves or ends every domain of the host when the host goes down: ours are
+         * gone by then. */
         if (r >= 0)
-                r = append_lists(m);
+                r = sd_bus_message_append(m, "(sv)", "After", "as", 9, "basic.target", "network.target",
+                        "remote-fs.target", "xen.service", "xenstored.service", "xenconsoled.service",
+                        "xen-init-dom0.service", "xendomains.service", "xenvgpu-hostd.service");
+        /* Exit statuses, then signals. */
         if (r >= 0)
-                r = sd_bus_message_append(m, "(sv)(sv)", "RestartUSec", "t", RESTART_DELAY, "TimeoutStopUSec", "t",
-                        STOP_TIMEOUT);
+                r = sd_bus_message_append(
+                        m, "(sv)", "RestartPreventExitStatus", "(aiai)", 1, DOMAIN_PROGRAM_EXIT_BUSY, 0);
         if (r >= 0)
                 r = append_command(m, argv);
         if (r >= 0)
