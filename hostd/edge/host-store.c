@@ -179,13 +179,15 @@ static int load_single(HostStore *s, Single single, void *ret, char **ret_proble
         return r >= 0 ? 1 : r == -ENOENT ? 0 : name_damage(r, singles[single].name, ret_problem);
 }
 
-static int load_singles(HostStore *s, char **ret_problem) {
+static int load_singles(HostStore *s, const Uuid *new_host, char **ret_problem) {
         HostClaim claim = {};
         int r;
 
         r = load_single(s, SINGLE_IDENTITY, s, ret_problem);
-        if (r == 0)
-                r = uuid_generate(&s->host_uuid) ?: put_single(s, SINGLE_IDENTITY, s);
+        if (r == 0) {
+                s->host_uuid = *new_host;
+                r = put_single(s, SINGLE_IDENTITY, s);
+        }
         if (r >= 0)
                 r = load_single(s, SINGLE_SEQ, s, ret_problem);
         if (r >= 0)
@@ -249,7 +251,7 @@ static int check_enablements(HostStore *s, char **ret_problem) {
         return r < 0 ? r : db_iterate(txn, TABLE_ENABLEMENT, visit_enablement, ret_problem);
 }
 
-int host_store_open(const char *dir, char **ret_problem, HostStore **ret) {
+int host_store_open(const char *dir, const Uuid *new_host, char **ret_problem, HostStore **ret) {
         static const DbOptions options = {
                 .tables = table_names,
                 .map_size = MAP_SIZE_FIRST,
@@ -267,7 +269,7 @@ int host_store_open(const char *dir, char **ret_problem, HostStore **ret) {
         if (r >= 0)
                 r = db_open(dir, &options, ret_problem, &s->db);
         if (r >= 0)
-                r = load_singles(s, ret_problem);
+                r = load_singles(s, new_host, ret_problem);
         if (r >= 0)
                 r = count_entries(s);
         if (r >= 0)

@@ -22,14 +22,15 @@
 
 typedef struct HostStore HostStore;
 
-/* -EBADMSG: *ret_problem is part of a sentence about the file, or NULL; the caller frees it. */
-int host_store_open(const char *dir, char **ret_problem, HostStore **ret);
+/* new_host: who the host is from now on, where the store does not say it yet. -EBADMSG: *ret_problem is part of a sentence
+ * about the file, or NULL; the caller frees it. */
+int host_store_open(const char *dir, const Uuid *new_host, char **ret_problem, HostStore **ret);
 /* Called once a call has failed with -ESTALE: the database was removed, replaced or cut off, and nothing can be promised any more. */
 void host_store_set_lost(HostStore *s, void (*lost)(void *userdata), void *userdata);
 HostStore *host_store_close(HostStore *s);
 DEFINE_CLEANUP(HostStore *, host_store_close)
 
-const Uuid *host_store_host_uuid(const HostStore *s); /* made at the first open */
+const Uuid *host_store_host_uuid(const HostStore *s); /* that of the first open */
 
 int host_store_get_claim(HostStore *s, HostClaim *ret); /* never claimed: epoch 0 */
 int host_store_put_claim(HostStore *s, const HostClaim *claim);

@@ -15,12 +15,15 @@ static const char way_back[] = "Nothing was changed, and guests run on. Put a ba
 
 static int open_store(HostParts *p) {
         _cleanup_free_ char *problem = NULL;
+        Uuid new_host = UUID_NULL;
         int r;
 
         database_catch_bus_error();
-        r = mkdir_parents(p->state_dir, 0700);
+        r = loop_new_uuid(p->loop, &new_host);
         if (r >= 0)
-                r = host_store_open(p->state_dir, &problem, &p->store);
+                r = mkdir_parents(p->state_dir, 0700);
+        if (r >= 0)
+                r = host_store_open(p->state_dir, &new_host, &problem, &p->store);
         if (r == -EBUSY) {
                 log_error("Another xenvgpu-hostd works in %s: one is enough.", p->state_dir);
                 return r;

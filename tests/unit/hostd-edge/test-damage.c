@@ -9,6 +9,8 @@
 #define ROUNDS 300
 #define N_ORDERS 30
 
+static const Uuid new_host = {{0x11, 0x22}};
+
 static int count_order(const StoredOrder *order, void *userdata) {
         (*(unsigned *) userdata)++;
         return 0;
@@ -37,7 +39,7 @@ static int open_and_use(const char *dir, void *userdata) {
         uint64_t seq;
         int r;
 
-        r = host_store_open(dir, &problem, &s);
+        r = host_store_open(dir, &new_host, &problem, &s);
         if (r < 0)
                 return problem && *problem ? CHILD_REFUSED : CHILD_REFUSED_SILENTLY;
         r = read_all(s, userdata);
@@ -50,7 +52,7 @@ static Uuid fill(const char *dir) {
         HostStore *s = NULL;
         Uuid id;
 
-        assert_ok(host_store_open(dir, &problem, &s));
+        assert_ok(host_store_open(dir, &new_host, &problem, &s));
         assert_ok(host_store_put_claim(s, &claim));
         for (uint8_t i = 0; i < N_ORDERS; i++) {
                 const StoredOrder order = {.vm = {.bytes = {1, i}},

@@ -6,11 +6,15 @@
 #include "hostd/edge/host-store-private.h"
 #include "tests/unit/hostd-edge/test.h"
 
+static const Uuid new_host = {{0x11, 0x22}};
+
 static HostStore *open_store(void **state) {
         _cleanup_free_ char *problem = NULL;
         HostStore *s = NULL;
+        Uuid another;
 
-        assert_ok(host_store_open(in_folder(state, "state"), &problem, &s));
+        assert_ok(uuid_generate(&another));
+        assert_ok(host_store_open(in_folder(state, "state"), &another, &problem, &s));
         return s;
 }
 
@@ -33,7 +37,7 @@ static void identity_is_made_once(void **state) {
         Uuid id = *host_store_host_uuid(s);
 
         assert_false(uuid_is_null(&id));
-        assert_int_equal(host_store_open(in_folder(state, "state"), &problem, &other), -EBUSY);
+        assert_int_equal(host_store_open(in_folder(state, "state"), &new_host, &problem, &other), -EBUSY);
         s = reopen(state, s);
         assert_true(uuid_equal(&id, host_store_host_uuid(s)));
         host_store_close(s);
@@ -332,7 +336,7 @@ static void an_enablement_that_cannot_be_read_is_named(void **state) {
         assert_ok(db_put(txn, TABLE_ENABLEMENT, key, sizeof(key) - 1, "{\"version\":1}", 13));
         assert_ok(db_commit(txn));
         host_store_close(s);
-        assert_int_equal(host_store_open(in_folder(state, "state"), &problem, &s), -EBADMSG);
+        assert_int_equal(host_store_open(in_folder(state, "state"), &new_host, &problem, &s), -EBADMSG);
         assert_string_equal(problem,
                 "the record of the types that are enabled on PGPU 0000:83:00.0 10de:0ff2 does not decode");
 }

@@ -401,6 +401,7 @@ static void open_machine(Machine *m, SimLoop *sim, const char *folder, unsigned 
         _cleanup_host_refusal_ HostRefusal refusal = {};
         _cleanup_free_ char *problem = NULL;
         uint64_t held;
+        Uuid id;
 
         *m = (Machine){.sim = sim, .facts = {.ops = &facts_ops}, .hardware = {.scan = scan, .is_lost = is_lost}};
         assert_true(asprintf(&m->state_dir, "%s/%u", folder, i) > 0);
@@ -414,7 +415,8 @@ static void open_machine(Machine *m, SimLoop *sim, const char *folder, unsigned 
                 .programs = {.ops = &programs_ops, .folder = (char *) "vm", .context = m},
                 .units = {.ops = &units_ops, .userdata = m},
         };
-        assert_int_equal(host_store_open(m->state_dir, &problem, &m->parts.store), 0);
+        assert_int_equal(loop_new_uuid(m->parts.loop, &id), 0);
+        assert_int_equal(host_store_open(m->state_dir, &id, &problem, &m->parts.store), 0);
         assert_int_equal(host_open(&m->parts, &m->host), 0);
         assert_int_equal(host_begin(m->host, &listener, m), 0);
         assert_int_equal(host_claim(m->host, CLAIMER, 1, POOL, "instance", 0, &held, &refusal), 0);
