@@ -20,9 +20,10 @@ static int check_epoch(Hostd *h, uint64_t epoch, HostRefusal *refusal) {
         int r;
 
         r = epoch_check_order(&h->command.claim, epoch, refusal);
-        if (r >= 0 && refusal->code != ERROR_NONE)
-                log_event(LOG_WARNING, MSG_STALE_EPOCH, NULL, "Refused an order: %s", refusal->message);
-        return r;
+        if (r < 0 || refusal->code == ERROR_NONE)
+                return r;
+        log_event(LOG_WARNING, MSG_STALE_EPOCH, NULL, "Refused an order: %s", refusal->message);
+        return 1;
 }
 
 /* A master whose claim was overtaken still commands with its old epoch. It must hear that, and not only that
@@ -34,11 +35,13 @@ static int check_commander(Hostd *h, const char *caller, const char *text, size_
         int r;
 
         r = host_check_caller(h, caller, refusal);
-        if (r < 0 || refusal->code != ERROR_HOST_CLAIMED || size > ORDER_SIZE_MAX)
+        if (r < 0 || refusal->code == ERROR_NONE)
                 return r;
+        if (refusal->code != ERROR_HOST_CLAIMED || size > ORDER_SIZE_MAX)
+                return 1;
         if (json_parse(&reader, text, size, &o) < 0 || json_get_u64(&reader, o, "epoch", &epoch) < 0 ||
                 epoch >= h->command.claim.epoch)
-                return 0;
+                return 1;
         host_refusal_done(refusal);
         return check_epoch(h, epoch, refusal);
 }
@@ -52,28 +55,28 @@ static int read_order(
 
         *ret = NULL;
         r = check_commander(h, caller, text, size, refusal);
-        if (r < 0 || refusal->code != ERROR_NONE)
+        if (r != 0)
                 return r;
         if (size > ORDER_SIZE_MAX)
-                return host_refusal_set(refusal, ERROR_INVALID_RECORD,
+                return host_refuse(refusal, ERROR_INVALID_RECORD,
                         "The order has %zu bytes; at most %u are read.", size, ORDER_SIZE_MAX);
 
         r = json_parse(&reader, text, size, ret);
         if (r == -EINVAL)
-                return host_refusal_set(
+                return host_refuse(
                         refusal, ERROR_INVALID_RECORD, "The order is not JSON: %s.", reader.error);
         return r;
 }
 
 static int refuse_record(HostRefusal *refusal, const JsonReader *reader) {
-        return host_refusal_set(
+        return host_refuse(
                 refusal, ERROR_INVALID_RECORD, "The order cannot be read: %s.", reader->error);
 }
 
 static int refuse_storage(HostRefusal *refusal, const HostVm *vm, int error) {
         log_vm(LOG_ERR, MSG_STORAGE_FAILED, vm, "Failed to store an order for VM %s: %s",
                 UUID_TEXT(&vm->uuid), strerror(-error));
-        return host_refusal_set(refusal, ERROR_STORAGE_FAILED,
+        return host_refuse(refusal, ERROR_STORAGE_FAILED,
                 "The order for VM %s could not be stored (%s); nothing was begun.", UUID_TEXT(&vm->uuid),
                 strerror(-error));
 }
@@ -108,7 +111,7 @@ static bool find_end(Hostd *h, const Uuid *vm, const Uuid *token, VmEvent *ret) 
 }
 
 static int refuse_unread(const Uuid *vm, HostRefusal *refusal) {
-        return host_refusal_set(refusal, ERROR_VM_BAD_POWER_STATE,
+        return host_refuse(refusal, ERROR_VM_BAD_POWER_STATE,
                 "VM %s has a domain here and its stored order or run folder cannot be read: end the domain "
                 "by hand on this host (xl destroy).",
                 UUID_TEXT(vm));
@@ -124,14 +127,14 @@ static int answer_repeat(Hostd *h, const StartOrder *order, HostRefusal *refusal
         if (vm && uuid_equal(&vm->uuid, &order->vm.uuid))
                 return 1;
         if (vm)
-                return host_refusal_set(refusal, ERROR_INVALID_RECORD,
+                return host_refuse(refusal, ERROR_INVALID_RECORD,
                         "Token %s is that of another VM's order (VM %s): each order needs a token of its "
                         "own.",
                         UUID_TEXT(&order->token), UUID_TEXT(&vm->uuid));
 
         vm = hashmap_get(h->vms, &order->vm.uuid);
         if (vm)
-                return host_refusal_set(refusal, ERROR_VM_BAD_POWER_STATE,
+                return host_refuse(refusal, ERROR_VM_BAD_POWER_STATE,
                         "VM %s (%s) is %s here already, under token %s.", UUID_TEXT(&vm->uuid),
                         vm->name_label, vm_state_to_string(vm->record.state), UUID_TEXT(&vm->token));
 
@@ -152,13 +155,13 @@ static int answer_repeat(Hostd *h, const StartOrder *order, HostRefusal *refusal
 static int check_owner(const StartOrder *order, HostRefusal *refusal) {
         for (size_t i = 0; i < order->n_vgpus; i++)
                 if (!uuid_equal(&order->vgpus[i].vm, &order->vm.uuid))
-                        return host_refusal_set(refusal, ERROR_INVALID_RECORD,
+                        return host_refuse(refusal, ERROR_INVALID_RECORD,
                                 "The order cannot be read: vgpus[%zu].id names VM %s, but the order is for "
                                 "VM %s.",
                                 i, UUID_TEXT(&order->vgpus[i].vm), UUID_TEXT(&order->vm.uuid));
         for (size_t i = 0; i < order->n_pcis; i++)
                 if (!uuid_equal(&order->pcis[i].vm, &order->vm.uuid))
-                        return host_refusal_set(refusal, ERROR_INVALID_RECORD,
+                        return host_refuse(refusal, ERROR_INVALID_RECORD,
                                 "The order cannot be read: pcis[%zu].id names VM %s, but the order is for VM "
                                 "%s.",
                                 i, UUID_TEXT(&order->pcis[i].vm), UUID_TEXT(&order->vm.uuid));
@@ -198,7 +201,7 @@ static int check_config_functions(const Hostd *h, const StartOrder *order, HostR
 
                 if (pgpu_find_by_function(h->gpus.hardware.pgpus, h->gpus.hardware.n_pgpus, &address) &&
                         !order_has_function(order, &address))
-                        return host_refusal_set(refusal, ERROR_INVALID_RECORD,
+                        return host_refuse(refusal, ERROR_INVALID_RECORD,
                                 "The config of VM '%s' passes %s through (pcidevs[%zu]), which is a PGPU of this host. "
                                 "Take it out of the config and give the VM a passthrough VGPU, so that it is booked.",
                                 order->vm.name_label, PCI_TEXT(&address), i);
@@ -213,13 +216,11 @@ typedef struct ConfigRefusal {
 
 static int refuse_key(const char *path, const char *key, const char *fault, void *userdata) {
         const ConfigRefusal *c = userdata;
-        int r;
 
-        r = host_refusal_set(c->refusal, ERROR_CONFIG_NOT_ALLOWED,
+        return host_refuse(c->refusal, ERROR_CONFIG_NOT_ALLOWED,
                 "The config of VM '%s' has %s, which %s; if it shall, this host's administrator adds %s to the "
                 "setting allowed_config_keys of its hostd.conf.",
                 c->order->vm.name_label, path, fault ?: "may run or open something on the host", key);
-        return r < 0 ? r : 1;
 }
 
 /* Who may create VMs is not who decides what they run and open on a host. */
@@ -227,7 +228,7 @@ static int check_config_keys(const Hostd *h, const StartOrder *order, HostRefusa
         const ConfigRules rules = host_settings_config_rules(h->settings);
         ConfigRefusal c = {.order = order, .refusal = refusal};
 
-        return MIN_OF(config_check(order, &rules, refuse_key, &c), 0);
+        return config_check(order, &rules, refuse_key, &c);
 }
 
 OrderGpu order_gpu_from_record(const VgpuRecord *v) {
@@ -260,18 +261,18 @@ static int check_strangers(Hostd *h, const OrderRequest *request, HostRefusal *r
         r = strangers_look(&h->strangers);
         if (r < 0)
                 return r == -ENOMEM ? r
-                                    : host_refusal_set(refusal, ERROR_DOMAIN_FAILED,
+                                    : host_refuse(refusal, ERROR_DOMAIN_FAILED,
                                               "The hypervisor does not tell which PCI functions other domains have: %s.",
                                               strerror(-r));
         for (size_t i = 0; i < request->n_gpus; i++) {
                 const DomainFunction *f = strangers_find(&h->strangers, &request->gpus[i].address);
 
                 if (f && strangers_is_unread(&h->strangers, &f->uuid))
-                        return host_refusal_set(refusal, ERROR_PGPU_IN_USE_BY_VM,
+                        return host_refuse(refusal, ERROR_PGPU_IN_USE_BY_VM,
                                 "PGPU %s may be in use by domain %u (%s); it is free once that domain is gone.",
                                 PCI_TEXT(&f->address), f->domid, f->name);
                 if (f)
-                        return host_refusal_set(refusal, ERROR_PGPU_IN_USE_BY_VM,
+                        return host_refuse(refusal, ERROR_PGPU_IN_USE_BY_VM,
                                 "PCI function %s is passed through to domain %u ('%s'), which xenvgpu did not start; "
                                 "end that domain, or use another PGPU.",
                                 PCI_TEXT(&f->address), f->domid, f->name);
@@ -319,7 +320,7 @@ static int check_against_host(
         view.taken = taken;
         r = order_check(&view, request, ret_types, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
-                return r;
+                return r < 0 ? r : 1;
         return check_strangers(h, request, refusal);
 }
 
@@ -424,53 +425,39 @@ static int take_start(Hostd *h, const StartOrder *order, const char *text, HostR
         const HostType *types[2 * ORDER_GPUS_MAX] = {};
         int r;
 
-        r = check_epoch(h, order->epoch, refusal);
-        if (r < 0 || refusal->code != ERROR_NONE)
+        r = check_epoch(h, order->epoch, refusal) ?: answer_repeat(h, order, refusal);
+        if (r != 0)
                 return r;
-        r = answer_repeat(h, order, refusal);
-        if (r != 0 || refusal->code != ERROR_NONE)
-                return MIN_OF(r, 0);
         if (hashmap_size(h->vms) >= HOST_VMS_MAX)
-                return host_refusal_set(refusal, ERROR_LIMIT_REACHED,
+                return host_refuse(refusal, ERROR_LIMIT_REACHED,
                         "This host holds %d VMs, the most that it takes.", HOST_VMS_MAX);
 
-        r = check_owner(order, refusal);
-        if (r >= 0 && refusal->code == ERROR_NONE)
-                r = check_config_functions(h, order, refusal);
-        if (r >= 0 && refusal->code == ERROR_NONE)
-                r = check_order(h, order, types, refusal);
-        if (r >= 0 && refusal->code == ERROR_NONE)
-                r = check_config_keys(h, order, refusal);
-        if (r < 0)
-                return r;
-        if (refusal->code != ERROR_NONE) {
+        r = check_owner(order, refusal) ?: check_config_functions(h, order, refusal) ?:
+            check_order(h, order, types, refusal) ?: check_config_keys(h, order, refusal);
+        if (r > 0)
                 log_event(LOG_WARNING, MSG_VM_REFUSED,
                         FIELDS(vm_log_field(&order->vm.uuid, (char[VM_LOG_FIELD_MAX]){})),
                         "Refused to start VM %s: %s", UUID_TEXT(&order->vm.uuid), refusal->message);
-                return 0;
-        }
+        if (r != 0)
+                return r;
         r = add_type_files(order, types, text, &own);
         return r < 0 ? r : accept_order(h, order, types, own, refusal);
 }
 
 int host_start_vm(Hostd *h, const char *caller, const char *text, HostRefusal *ret) {
+        _cleanup_(start_order_done) StartOrder order = {};
         _cleanup_json_ struct json_object *o = NULL;
         JsonReader reader = { .refuses = true };
-        StartOrder order;
         int r;
 
         r = read_order(h, caller, text, &o, ret);
-        if (r < 0 || ret->code != ERROR_NONE)
-                return r;
-        r = start_order_parse(&reader, o, &order);
+        if (r == 0)
+                r = start_order_parse(&reader, o, &order);
         if (r == -EINVAL)
-                return refuse_record(ret, &reader);
-        if (r < 0)
-                return r;
-
-        r = take_start(h, &order, text, ret);
-        start_order_done(&order);
-        return r;
+                r = refuse_record(ret, &reader);
+        if (r == 0)
+                r = take_start(h, &order, text, ret);
+        return MIN_OF(r, 0);
 }
 
 /* Stop. */
@@ -502,32 +489,30 @@ static int take_stop(Hostd *h, HostVm *vm, const StopOrder *order, HostRefusal *
         return 0;
 }
 
+static int stop_vm(Hostd *h, const StopOrder *order, HostRefusal *refusal) {
+        HostVm *vm = hashmap_get(h->vms, &order->uuid);
+        _cleanup_(vm_event_done) VmEvent end = {};
+
+        if (vm)
+                return take_stop(h, vm, order, refusal);
+        if (strangers_is_unread(&h->strangers, &order->uuid))
+                return refuse_unread(&order->uuid, refusal);
+        return host_refuse(refusal, ERROR_NO_SUCH_OBJECT, "No VM %s runs on this host%s.", UUID_TEXT(&order->uuid),
+                find_end(h, &order->uuid, NULL, &end) ? " any more: it has ended, as the inventory tells" : "");
+}
+
 int host_stop_vm(Hostd *h, const char *caller, const char *text, HostRefusal *ret) {
         _cleanup_json_ struct json_object *o = NULL;
-        _cleanup_(vm_event_done) VmEvent end = {};
         JsonReader reader = { .refuses = true };
         StopOrder order;
-        HostVm *vm;
         int r;
 
         r = read_order(h, caller, text, &o, ret);
-        if (r < 0 || ret->code != ERROR_NONE)
-                return r;
-        r = stop_order_parse(&reader, o, &order);
+        if (r == 0)
+                r = stop_order_parse(&reader, o, &order);
         if (r == -EINVAL)
-                return refuse_record(ret, &reader);
-        if (r >= 0)
-                r = check_epoch(h, order.epoch, ret);
-        if (r < 0 || ret->code != ERROR_NONE)
-                return r;
-
-        vm = hashmap_get(h->vms, &order.uuid);
-        if (!vm && strangers_is_unread(&h->strangers, &order.uuid))
-                return refuse_unread(&order.uuid, ret);
-        if (!vm)
-                return host_refusal_set(ret, ERROR_NO_SUCH_OBJECT, "No VM %s runs on this host%s.",
-                        UUID_TEXT(&order.uuid),
-                        find_end(h, &order.uuid, NULL, &end) ? " any more: it has ended, as the inventory tells"
-                                                        : "");
-        return take_stop(h, vm, &order, ret);
+                r = refuse_record(ret, &reader);
+        if (r == 0)
+                r = check_epoch(h, order.epoch, ret) ?: stop_vm(h, &order, ret);
+        return MIN_OF(r, 0);
 }
