@@ -219,6 +219,21 @@ int remove_tree(const char *path) {
         return remove_entry(AT_FDCWD, path);
 }
 
+int folder_list(const char *path, char ***ret) {
+        _cleanup_strlist_ StrList names = {};
+        struct dirent *entry;
+        DIR *folder;
+
+        folder = opendir(path);
+        if (!folder)
+                return -errno;
+        while ((entry = readdir(folder)))
+                if (*entry->d_name != '.')
+                        strlist_add(&names, entry->d_name);
+        closedir(folder);
+        return strlist_take(&names, ret);
+}
+
 char *path_join(const char *a, const char *b) {
         size_t n = strlen(a);
         _cleanup_strbuf_ StrBuf path = {};

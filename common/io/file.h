@@ -4,7 +4,7 @@
  * Bounded reads and whole writes
  */
 
-#include "common/base/macros.h"
+#include "common/base/strlist.h"
 
 /* The whole file, NUL-terminated, at most max bytes (else -EFBIG). */
 int file_read(const char *path, size_t max, char **ret, size_t *ret_size);
@@ -23,5 +23,8 @@ int file_write_atomic(const char *path, const char *data, size_t size, unsigned 
 
 int mkdir_parents(const char *path, unsigned mode); /* existing is fine */
 int remove_tree(const char *path);                  /* missing is fine; follows no links */
+
+/* The names in a folder, but for those that begin with a dot, in no order; NULL-terminated, freed with strv_free(). */
+int folder_list(const char *path, char ***ret);
 
 char *path_join(const char *a, const char *b); /* caller frees; NULL without memory */

@@ -5,8 +5,6 @@
  * its place and moved there, the oldest ones removed.
  */
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -41,20 +39,28 @@ static bool is_dump(const char *name, const char *suffix) {
         return uuid_from_string(uuid, &parsed) >= 0;
 }
 
+/* The paths of those in the folder. */
+static int list_dumps(const char *folder, const char *suffix, StrList *ret) {
+        _cleanup_(strv_freep) char **names = NULL;
+        int r;
+
+        r = folder_list(folder, &names);
+        for (char **name = names; r >= 0 && *name; name++)
+                if (is_dump(*name, suffix))
+                        strlist_add_owned(ret, path_join(folder, *name));
+        return r < 0 ? r : ret->error;
+}
+
 /* 1. What helpers that were killed have left. */
 
 static int remove_parts(const char *folder) {
-        struct dirent *entry;
-        DIR *d;
+        _cleanup_strlist_ StrList parts = {};
+        int r;
 
-        d = opendir(folder);
-        if (!d)
-                return -errno;
-        while ((entry = readdir(d)))
-                if (is_dump(entry->d_name, PART_SUFFIX))
-                        (void) unlinkat(dirfd(d), entry->d_name, 0);
-        (void) closedir(d);
-        return 0;
+        r = list_dumps(folder, PART_SUFFIX, &parts);
+        for (size_t i = 0; i < parts.n; i++)
+                (void) unlink(parts.items[i]);
+        return r;
 }
 
 /* 2. Room. */
@@ -72,39 +78,29 @@ static int look_for_room(const char *folder, uint64_t bytes) {
 
 /* 3. The oldest ones go. */
 
-/* Returns how many there are; *ret is the oldest one's name, "" without any. */
-static size_t find_oldest(DIR *d, char ret[static NAME_MAX + 1]) {
-        struct timespec oldest = {};
-        struct dirent *entry;
-        struct stat st;
-        size_t n = 0;
+static int compare_ages(const void *a, const void *b) {
+        struct stat left = {}, right = {};
 
-        *ret = '\0';
-        rewinddir(d);
-        while ((entry = readdir(d))) {
-                if (!is_dump(entry->d_name, SUFFIX) || fstatat(dirfd(d), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-                        continue;
-                if (n++ > 0 && (st.st_mtim.tv_sec > oldest.tv_sec ||
-                                       (st.st_mtim.tv_sec == oldest.tv_sec && st.st_mtim.tv_nsec >= oldest.tv_nsec)))
-                        continue;
-                oldest = st.st_mtim;
-                (void) snprintf(ret, NAME_MAX + 1, "%s", entry->d_name);
-        }
-        return n;
+        (void) lstat(*(char *const *) a, &left);
+        (void) lstat(*(char *const *) b, &right);
+        if (left.st_mtim.tv_sec != right.st_mtim.tv_sec)
+                return left.st_mtim.tv_sec < right.st_mtim.tv_sec ? -1 : 1;
+        return (left.st_mtim.tv_nsec > right.st_mtim.tv_nsec) - (left.st_mtim.tv_nsec < right.st_mtim.tv_nsec);
 }
 
 static int remove_oldest(const char *folder, uint64_t most) {
-        char name[NAME_MAX + 1];
-        int r = 0;
-        DIR *d;
+        _cleanup_strlist_ StrList dumps = {};
+        int r;
 
-        d = opendir(folder);
-        if (!d)
-                return -errno;
-        while (r >= 0 && find_oldest(d, name) > most)
-                r = unlinkat(dirfd(d), name, 0) < 0 ? -errno : 0;
-        (void) closedir(d);
-        return r;
+        r = list_dumps(folder, SUFFIX, &dumps);
+        if (r < 0)
+                return r;
+        if (dumps.n > 0)
+                qsort(dumps.items, dumps.n, sizeof(*dumps.items), compare_ages);
+        for (size_t i = 0; i + most < dumps.n; i++)
+                if (unlink(dumps.items[i]) < 0)
+                        return -errno;
+        return 0;
 }
 
 int core_dump_keep(const char *folder, uint64_t most, const Uuid *vm, uint64_t bytes, CoreDumpWriter write,

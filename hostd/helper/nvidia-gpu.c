@@ -4,7 +4,6 @@
  * Virtual functions go first, then whatever holds the device open, then the lock.
  */
 
-#include <dirent.h>
 #include <stdio.h>
 #include <sys/wait.h>
 
@@ -19,11 +18,6 @@
 #define BUS_LOCATION "Bus Location:"
 #define BLANK " \t\r"
 #define SRIOV_MANAGE "/usr/lib/nvidia/sriov-manage"
-
-static void close_dirp(DIR **d) {
-        if (*d)
-                (void) closedir(*d);
-}
 
 /* Xen and Linux know domains of four digits, which is what is left of NVIDIA's eight. */
 static int read_address(const char *text, PciAddress *ret) {
@@ -66,25 +60,21 @@ static bool is_of(const char *folder, const char *name, const PciAddress *functi
 /* The folder of one function; the caller frees. -ENOENT: there is no such place; -ENODEV: it has no folder of this
  * function. */
 static int find_folder(const char *gpus, const PciAddress *function, char **ret) {
-        _cleanup_(close_dirp) DIR *dir = opendir(gpus);
-        const struct dirent *entry;
+        _cleanup_(strv_freep) char **names = NULL;
+        int r;
 
-        if (!dir)
-                return -errno;
-        while ((entry = readdir(dir))) {
-                _cleanup_free_ char *folder = NULL;
+        r = folder_list(gpus, &names);
+        for (char **name = names; r >= 0 && *name; name++) {
+                _cleanup_free_ char *folder = path_join(gpus, *name);
 
-                if (*entry->d_name == '.')
-                        continue;
-                folder = path_join(gpus, entry->d_name);
                 if (!folder)
                         return -ENOMEM;
-                if (is_of(folder, entry->d_name, function)) {
+                if (is_of(folder, *name, function)) {
                         *ret = take_ptr(folder);
                         return 0;
                 }
         }
-        return -ENODEV;
+        return r < 0 ? r : -ENODEV;
 }
 
 /* -ENOENT: the program is not there; -EIO: it failed. */
@@ -124,9 +114,9 @@ static void switch_off_persistence(const PciAddress *function) {
                 (void) log_errno(r, "Cannot switch off persistence of %s, ignoring", PCI_TEXT(function));
 }
 
-/* The lock's path, NULL where there is none: drivers before it was invented let go without it. */
-static int find_unbind_lock(const char *gpus, const PciAddress *function, char **ret) {
-        _cleanup_free_ char *folder = NULL, *path = NULL;
+/* 0 also where there is no lock: drivers before it was invented let go without it. */
+static int take_unbind_lock(const char *gpus, const PciAddress *function, char **ret_error) {
+        _cleanup_free_ char *folder = NULL, *path = NULL, *value = NULL;
         int r;
 
         r = find_folder(gpus, function, &folder);
@@ -134,27 +124,13 @@ static int find_unbind_lock(const char *gpus, const PciAddress *function, char *
                 log_warning("NVIDIA's driver holds %s, but shows no GPU of this address in %s; unbinding it without "
                             "its lock.",
                         PCI_TEXT(function), gpus);
-        if (r == -ENOENT || r == -ENODEV) {
-                *ret = NULL;
-                return 0;
-        }
         if (r < 0)
-                return r;
+                return r == -ENODEV || r == -ENOENT ? 0 : r;
         path = path_join(folder, "unbindLock");
         if (!path)
                 return -ENOMEM;
-        *ret = access(path, F_OK) == 0 ? take_ptr(path) : NULL;
-        return 0;
-}
-
-static int take_unbind_lock(const char *gpus, const PciAddress *function, char **ret_error) {
-        _cleanup_free_ char *path = NULL, *value = NULL;
-        int r;
-
-        r = find_unbind_lock(gpus, function, &path);
-        if (r < 0 || !path)
-                return r;
-
+        if (access(path, F_OK) < 0)
+                return 0;
         r = kernel_write(path, "1");
         if (r >= 0)
                 r = file_read_line(path, &value);

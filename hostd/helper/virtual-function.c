@@ -5,7 +5,6 @@
  * its note.
  */
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <libgen.h>
@@ -113,24 +112,21 @@ static int compare_addresses(const void *a, const void *b) {
 
 static int list_functions(Choice *c) {
         _cleanup_free_ char *folder = path_join(c->wish->sysfs, "devices");
-        struct dirent *entry;
-        DIR *d;
+        _cleanup_(strv_freep) char **names = NULL;
+        int r;
 
         c->n_functions = 0;
-        d = folder ? opendir(folder) : NULL;
-        if (!d)
-                return folder ? -errno : -ENOMEM;
-        while ((entry = readdir(d)) && c->n_functions < FUNCTIONS_MAX) {
+        r = folder ? folder_list(folder, &names) : -ENOMEM;
+        for (char **name = names; r >= 0 && *name && c->n_functions < FUNCTIONS_MAX; name++) {
                 PciAddress physical, own;
 
-                if (pci_address_from_string(entry->d_name, &own) >= 0 &&
+                if (pci_address_from_string(*name, &own) >= 0 &&
                         pci_function_physical(c->wish->sysfs, &own, &physical) >= 0 &&
                         pci_address_compare(&physical, &c->wish->physical) == 0)
                         c->functions[c->n_functions++] = own;
         }
-        closedir(d);
         qsort(c->functions, c->n_functions, sizeof(PciAddress), compare_addresses);
-        return 0;
+        return r;
 }
 
 /* … those that VMs have, */
@@ -151,25 +147,22 @@ static bool is_over(const char *folder) {
 
 static int list_taken(Choice *c) {
         _cleanup_free_ char *vm_dir = path_join(c->runtime, "vm");
-        struct dirent *entry;
-        DIR *d;
+        _cleanup_(strv_freep) char **names = NULL;
+        int r;
 
-        d = vm_dir ? opendir(vm_dir) : NULL;
-        if (!d)
-                return vm_dir ? -errno : -ENOMEM;
-        while ((entry = readdir(d)) && c->n_taken < FUNCTIONS_MAX) {
-                _cleanup_free_ char *folder = path_join(vm_dir, entry->d_name);
+        r = vm_dir ? folder_list(vm_dir, &names) : -ENOMEM;
+        for (char **name = names; r >= 0 && *name && c->n_taken < FUNCTIONS_MAX; name++) {
+                _cleanup_free_ char *folder = path_join(vm_dir, *name);
                 Note note;
                 Uuid vm;
 
-                if (!folder || uuid_from_string(entry->d_name, &vm) < 0 || streq(folder, c->wish->folder) ||
+                if (!folder || uuid_from_string(*name, &vm) < 0 || streq(folder, c->wish->folder) ||
                         !has_function(c, folder, &note) || is_over(folder))
                         continue;
                 c->taken[c->n_taken++] = note.virtual;
                 c->taker = vm;
         }
-        closedir(d);
-        return 0;
+        return r;
 }
 
 /* … and how we divided it. */

@@ -4,8 +4,6 @@
  * A VM that runs goes on, whatever its config names; its next start would be refused.
  */
 
-#include <dirent.h>
-
 #include "common/io/file.h"
 #include "common/base/strbuf.h"
 #include "hostd/edge/config-check.h"
@@ -47,23 +45,21 @@ static int look_at_order(Selftest *t, const char *folder, ConfigReport *c) {
 }
 
 static int look_at_orders(Selftest *t, const char *folder, ConfigReport *c) {
-        DIR *dir = opendir(folder);
-        struct dirent *entry;
+        _cleanup_(strv_freep) char **names = NULL;
         Uuid uuid;
         int r = 0;
 
-        while (dir && r >= 0 && (entry = readdir(dir))) {
+        (void) folder_list(folder, &names);
+        for (char **name = names; r >= 0 && name && *name; name++) {
                 _cleanup_free_ char *path = NULL;
 
-                if (uuid_from_string(entry->d_name, &uuid) < 0)
+                if (uuid_from_string(*name, &uuid) < 0)
                         continue;
-                path = path_join(folder, entry->d_name);
+                path = path_join(folder, *name);
                 r = path ? look_at_order(t, path, c) : -ENOMEM;
                 if (r < 0 && r != -ENOMEM)
                         r = 0; /* it ended meanwhile */
         }
-        if (dir)
-                closedir(dir);
         return r;
 }
 

@@ -2,7 +2,6 @@
  * The simulated host's folder
  */
 
-#include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -11,6 +10,7 @@
 #include "common/io/file.h"
 #include "common/base/parse.h"
 #include "common/base/text.h"
+#include "common/base/words.h"
 #include "hostd/run/json-file.h"
 #include "hostd/sim/sim-folder.h"
 #include "protocol/vm-record.h"
@@ -28,8 +28,9 @@ static const char *const state_texts[_GUEST_STATE_MAX] = {
         [GUEST_SUSPEND] = "shutdown suspend",
         [GUEST_CRASH] = "shutdown crash",
         [GUEST_WATCHDOG] = "shutdown watchdog",
-        [GUEST_GONE] = "gone",
 };
+
+static const WordTable states = { .words = state_texts, .n = _GUEST_STATE_MAX };
 
 char *sim_domain_folder(const char *dir, uint32_t domid) {
         char *path;
@@ -58,50 +59,45 @@ static int config_memory(struct json_object *config, uint64_t *ret) {
         return 0;
 }
 
-/* Calls back for each entry of the folder of domains, until it returns non-zero. */
-typedef int (*EntryVisitor)(const char *dir, const char *name, void *userdata);
-
-static int each_entry(const char *dir, EntryVisitor visit, void *userdata) {
+/* The names in the folder of domains, which may not be there yet. */
+static int list_entries(const char *dir, char ***ret) {
         _cleanup_free_ char *path = path_join(dir, "dom");
-        struct dirent *entry;
-        int r = 0;
-        DIR *d;
-
-        if (!path)
-                return -ENOMEM;
-        d = opendir(path);
-        if (!d)
-                return errno == ENOENT ? 0 : -errno;
-        while (r == 0 && (entry = readdir(d)))
-                r = visit(dir, entry->d_name, userdata);
-        (void) closedir(d);
-        return r;
-}
-
-/* The config of the domain that has this folder; NULL where it is none's, or nobody can read it. */
-static int read_config(const char *dir, const char *name, uint32_t *ret_domid, struct json_object **ret) {
-        _cleanup_free_ char *file = NULL;
-        JsonReader reader = {};
-
-        *ret = NULL;
-        if (parse_u32(name, ret_domid) < 0)
-                return 0;
-        file = domain_file(dir, *ret_domid, "config.json");
-        if (!file)
-                return -ENOMEM;
-        (void) json_file_read(&reader, file, JSON_SIZE_MAX, ret);
-        return 0;
-}
-
-static int add_memory(const char *dir, const char *name, void *userdata) {
-        _cleanup_json_ struct json_object *config = NULL;
-        uint64_t memory, *sum = userdata;
-        uint32_t domid;
         int r;
 
-        r = read_config(dir, name, &domid, &config);
-        if (config && config_memory(config, &memory) >= 0)
-                *sum += memory;
+        r = path ? folder_list(path, ret) : -ENOMEM;
+        if (r != -ENOENT)
+                return r;
+        *ret = calloc(1, sizeof(**ret));
+        return *ret ? 0 : -ENOMEM;
+}
+
+/* NULL where the name is no domain's, or nobody can read it. */
+static struct json_object *read_config(const char *dir, const char *name, uint32_t *ret_domid) {
+        struct json_object *config = NULL;
+        _cleanup_free_ char *file = NULL;
+
+        if (parse_u32(name, ret_domid) < 0)
+                return NULL;
+        file = domain_file(dir, *ret_domid, "config.json");
+        if (file)
+                (void) json_file_read(&(JsonReader){}, file, JSON_SIZE_MAX, &config);
+        return config;
+}
+
+static int add_memory(const char *dir, uint64_t *ret) {
+        _cleanup_(strv_freep) char **names = NULL;
+        int r;
+
+        *ret = 0;
+        r = list_entries(dir, &names);
+        for (char **name = names; r >= 0 && *name; name++) {
+                uint64_t memory;
+                uint32_t domid;
+                _cleanup_json_ struct json_object *config = read_config(dir, *name, &domid);
+
+                if (config && config_memory(config, &memory) >= 0)
+                        *ret += memory;
+        }
         return r;
 }
 
@@ -124,14 +120,14 @@ static int read_host_memory(const char *dir, uint64_t *ret) {
 }
 
 int sim_check_memory(const char *dir, struct json_object *config, char **ret_error) {
-        uint64_t all, need, used = 0;
+        uint64_t all, need, used;
         int r;
 
         r = config_memory(config, &need);
         if (r >= 0)
                 r = read_host_memory(dir, &all);
         if (r >= 0)
-                r = each_entry(dir, add_memory, &used);
+                r = add_memory(dir, &used);
         if (r < 0 || (used <= all && need <= all - used))
                 return r;
 
@@ -227,77 +223,71 @@ int sim_domain_make(const char *dir, struct json_object *config, uint32_t *ret_d
         return 0;
 }
 
-/* What the death of an earlier instance left half removed. */
-static int sweep(const char *dir, const char *name, void *userdata) {
-        _cleanup_free_ char *folder = path_join(dir, "dom"), *old = folder ? path_join(folder, name) : NULL;
-
-        if (!startswith(name, "old-"))
-                return 0;
-        return old ? remove_tree(old) : -ENOMEM;
-}
-
 int sim_domain_remove(const char *dir, uint32_t domid) {
-        _cleanup_free_ char *folder = sim_domain_folder(dir, domid), *aside = NULL;
+        _cleanup_free_ char *folder = sim_domain_folder(dir, domid), *all = path_join(dir, "dom"), *aside = NULL;
+        _cleanup_(strv_freep) char **names = NULL;
+        int r;
 
-        if (!folder || asprintf(&aside, "%s/dom/old-%" PRIu32, dir, domid) < 0)
+        if (!folder || !all || asprintf(&aside, "%s/old-%" PRIu32, all, domid) < 0)
                 return -ENOMEM;
         if (domid > 0 && rename(folder, aside) < 0 && errno != ENOENT)
                 return -errno;
-        return each_entry(dir, sweep, NULL);
+        /* And what the death of an earlier instance left half removed. */
+        r = list_entries(dir, &names);
+        for (char **name = names; r >= 0 && *name; name++) {
+                _cleanup_free_ char *old = path_join(all, *name);
+
+                if (startswith(*name, "old-"))
+                        r = old ? remove_tree(old) : -ENOMEM;
+        }
+        return r;
 }
 
-typedef struct Search {
-        const Uuid *uuid;
-        uint32_t domid;
-} Search;
-
-static int compare_uuid(const char *dir, const char *name, void *userdata) {
-        _cleanup_json_ struct json_object *config = NULL;
-        struct json_object *c_info, *uuid;
-        Search *search = userdata;
+static bool is_of(struct json_object *config, const Uuid *uuid) {
+        struct json_object *c_info, *value;
         Uuid parsed;
-        int r;
 
-        r = read_config(dir, name, &search->domid, &config);
-        if (!config || !json_object_object_get_ex(config, "c_info", &c_info) ||
-                !json_object_object_get_ex(c_info, "uuid", &uuid) ||
-                uuid_from_string(strempty(json_object_get_string(uuid)), &parsed) < 0)
-                return r;
-        return uuid_equal(&parsed, search->uuid);
+        return config && json_object_object_get_ex(config, "c_info", &c_info) &&
+               json_object_object_get_ex(c_info, "uuid", &value) &&
+               uuid_from_string(strempty(json_object_get_string(value)), &parsed) >= 0 && uuid_equal(&parsed, uuid);
 }
 
 int sim_domain_find(const char *dir, const Uuid *uuid, uint32_t *ret_domid) {
-        Search search = { .uuid = uuid };
+        _cleanup_(strv_freep) char **names = NULL;
         int r;
 
-        r = each_entry(dir, compare_uuid, &search);
-        if (r < 0)
-                return r;
-        if (r == 0)
-                return -ENOENT;
-        *ret_domid = search.domid;
-        return 0;
+        r = list_entries(dir, &names);
+        for (char **name = names; r >= 0 && *name; name++) {
+                uint32_t domid;
+                _cleanup_json_ struct json_object *config = read_config(dir, *name, &domid);
+
+                if (is_of(config, uuid)) {
+                        *ret_domid = domid;
+                        return 0;
+                }
+        }
+        return r < 0 ? r : -ENOENT;
+}
+
+static int read_line(const char *dir, uint32_t domid, const char *name, char **ret) {
+        _cleanup_free_ char *path = domain_file(dir, domid, name);
+
+        return path ? file_read_line(path, ret) : -ENOMEM;
 }
 
 int sim_domain_read_state(const char *dir, uint32_t domid, GuestState *ret) {
-        _cleanup_free_ char *path = domain_file(dir, domid, "state"), *line = NULL;
-        int r;
+        _cleanup_free_ char *line = NULL;
+        int r, state = GUEST_GONE;
 
-        if (!path)
-                return -ENOMEM;
-        r = file_read_line(path, &line);
-        if (r == -ENOENT) {
-                *ret = GUEST_GONE;
-                return 0;
-        }
-        if (r < 0)
+        r = read_line(dir, domid, "state", &line);
+        if (r >= 0)
+                state = word_to_value(&states, line);
+        else if (r != -ENOENT)
                 return r;
-        for (int i = 0; i < GUEST_GONE; i++)
-                if (streq(line, state_texts[i])) {
-                        *ret = (GuestState) i;
-                        return 0;
-                }
-        return -EBADMSG;
+        if (state < 0)
+                return -EBADMSG;
+        *ret = (GuestState) state;
+        return 0;
 }
 
 int sim_domain_write_state(const char *dir, uint32_t domid, GuestState state) {
@@ -307,25 +297,15 @@ int sim_domain_write_state(const char *dir, uint32_t domid, GuestState state) {
 }
 
 int sim_domain_read_device_model(const char *dir, uint32_t domid, ProcessId *ret) {
-        _cleanup_free_ char *path = domain_file(dir, domid, "device-model"), *line = NULL;
-        ProcessId id = {};
-        uint32_t pid;
-        char *blank;
+        _cleanup_free_ char *line = NULL;
+        ProcessId id;
         int r;
 
-        if (!path)
-                return -ENOMEM;
-        r = file_read_line(path, &line);
+        r = read_line(dir, domid, "device-model", &line);
         if (r < 0)
                 return r;
-        blank = strchr(line, ' ');
-        if (!blank)
+        if (sscanf(line, "%d %" SCNu64, &id.pid, &id.start_time) != 2 || id.pid <= 0)
                 return -EBADMSG;
-        *blank = '\0';
-        if (parse_u32(line, &pid) < 0 || pid == 0 || pid > INT32_MAX ||
-                parse_u64(blank + 1, &id.start_time) < 0)
-                return -EBADMSG;
-        id.pid = (pid_t) pid;
         *ret = id;
         return 0;
 }
