@@ -8,15 +8,9 @@
 #include "hostd/run/start-times.h"
 
 static const char *const stage_names[_START_STAGE_MAX] = {
-        [START_QUEUED] = "queued",
-        [START_LEASE] = "lease",
-        [START_LAUNCH] = "launch",
-        [START_PREPARE] = "prepare",
-        [START_CREATE] = "create",
-        [START_EMULATOR] = "emulator",
-        [START_QEMU] = "qemu",
-        [START_UNPAUSE] = "unpause",
-        [START_CLEANUP] = "cleanup",
+#define X(id, name) [START_##id] = name,
+        START_STAGES(X)
+#undef X
 };
 
 static const WordTable stages = { .words = stage_names, .n = _START_STAGE_MAX };
@@ -82,18 +76,10 @@ int start_times_to_fields(const StartTimes *t, char **ret) {
         return *ret ? 0 : -ENOMEM;
 }
 
-#define SPENT(i, name) FIELD_AS(StartTimes, spent[i], name, IF_ANY, U64)
-
 static const RecordField spent_fields[] = {
-        SPENT(START_QUEUED, "queued"),
-        SPENT(START_LEASE, "lease"),
-        SPENT(START_LAUNCH, "launch"),
-        SPENT(START_PREPARE, "prepare"),
-        SPENT(START_CREATE, "create"),
-        SPENT(START_EMULATOR, "emulator"),
-        SPENT(START_QEMU, "qemu"),
-        SPENT(START_UNPAUSE, "unpause"),
-        SPENT(START_CLEANUP, "cleanup"),
+#define X(id, name) FIELD_AS(StartTimes, spent[START_##id], name, IF_ANY, U64),
+        START_STAGES(X)
+#undef X
 };
 
 static const RecordTable spent_table = RECORD_TABLE(StartTimes, spent_fields);

@@ -11,16 +11,22 @@
 
 #include "protocol/record.h"
 
+/* The first three are hostd's; the others those of docs/states.md, "cleanup" where a start that was cut off is begun again. */
+#define START_STAGES(X)                                                                                      \
+        X(QUEUED, "queued")                                                                                  \
+        X(LEASE, "lease")                                                                                    \
+        X(LAUNCH, "launch")                                                                                  \
+        X(PREPARE, "prepare")                                                                                \
+        X(CREATE, "create")                                                                                  \
+        X(EMULATOR, "emulator")                                                                              \
+        X(QEMU, "qemu")                                                                                      \
+        X(UNPAUSE, "unpause")                                                                                \
+        X(CLEANUP, "cleanup")
+
 typedef enum StartStage {
-        START_QUEUED, /* hostd's three */
-        START_LEASE,
-        START_LAUNCH,
-        START_PREPARE, /* those of docs/states.md; "cleanup" where a start that was cut off is begun again */
-        START_CREATE,
-        START_EMULATOR,
-        START_QEMU,
-        START_UNPAUSE,
-        START_CLEANUP,
+#define X(id, name) START_##id,
+        START_STAGES(X)
+#undef X
         _START_STAGE_MAX,
         _START_STAGE_INVALID = -EINVAL,
 } StartStage;
