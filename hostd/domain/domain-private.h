@@ -44,7 +44,7 @@ int domain_publish(Domain *d); /* writes the record and tells who listens */
 /* Keeps the first error of this life. */
 void domain_set_error(Domain *d, ErrorCode code, const char *format, ...) _printf_(3, 4);
 /* The same, and whatever was under way has failed. */
-void domain_fail(Domain *d, ErrorCode code, const char *format, ...) _printf_(3, 4);
+#define domain_fail(d, ...) (domain_set_error((d), __VA_ARGS__), domain_feed((d), DOMAIN_INPUT_FAILED))
 
 /* Takes in what xenvgpu-dm left: emulator, qemu, stage. */
 void domain_read_dm(void *userdata);

@@ -2,6 +2,7 @@
  * The life of one VM's domain, as a pure state machine
  */
 
+#include "common/base/words.h"
 #include "hostd/domain/domain-state.h"
 
 enum {
@@ -56,15 +57,16 @@ double domain_stage_progress(DomainStage stage) {
         return stage >= 0 && stage < _DOMAIN_STAGE_MAX ? stages[stage].progress : 0;
 }
 
+static const WordTable ends = { .words = end_names, .n = _DOMAIN_END_MAX };
+
 const char *domain_end_to_string(DomainEnd end) {
-        return end >= 0 && end < _DOMAIN_END_MAX ? end_names[end] : NULL;
+        return word_of_value(&ends, (int) end);
 }
 
 DomainEnd domain_end_from_string(const char *text) {
-        for (int i = 0; i < _DOMAIN_END_MAX; i++)
-                if (streq_ptr(text, end_names[i]))
-                        return (DomainEnd) i;
-        return DOMAIN_END_NONE;
+        int end = word_to_value(&ends, text);
+
+        return end < 0 ? DOMAIN_END_NONE : (DomainEnd) end;
 }
 
 static bool is(const DomainMachine *m, unsigned trait) {

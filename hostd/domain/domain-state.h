@@ -73,6 +73,7 @@ typedef enum DomainAction {
         DOMAIN_ACTION_CLEANUP,
         DOMAIN_ACTION_WAIT, /* for domain_machine_wait() */
         DOMAIN_ACTION_HALT,
+        _DOMAIN_ACTION_MAX,
 } DomainAction;
 
 /* Why it ends. */

@@ -84,32 +84,22 @@ void domain_feed(Domain *d, DomainInput input) {
                 domain_do(d, action);
 }
 
-static _printf_(3, 0) void set_error(Domain *d, ErrorCode code, const char *format, va_list args) {
+void domain_set_error(Domain *d, ErrorCode code, const char *format, ...) {
         char *text;
+        va_list args;
+        int n;
 
-        if (d->record.error_name || vasprintf(&text, format, args) < 0)
+        if (d->record.error_name)
+                return;
+        va_start(args, format);
+        n = vasprintf(&text, format, args);
+        va_end(args);
+        if (n < 0)
                 return;
         free(d->record.error_message);
         d->record.error_name = strdup(error_code_name(code));
         d->record.error_message = text;
         log_error("VM %s: %s", d->order.vm.name_label, text);
-}
-
-void domain_set_error(Domain *d, ErrorCode code, const char *format, ...) {
-        va_list args;
-
-        va_start(args, format);
-        set_error(d, code, format, args);
-        va_end(args);
-}
-
-void domain_fail(Domain *d, ErrorCode code, const char *format, ...) {
-        va_list args;
-
-        va_start(args, format);
-        set_error(d, code, format, args);
-        va_end(args);
-        domain_feed(d, DOMAIN_INPUT_FAILED);
 }
 
 /* 1. Prepared: the config laid out, memory there, no domain of this VM in the way. */
@@ -470,44 +460,32 @@ static void wait_for_next(Domain *d) {
                 loop_exit(d->world.loop, r);
 }
 
-void domain_do(Domain *d, DomainAction action) {
-        switch (action) {
-        case DOMAIN_ACTION_NONE:
-        case DOMAIN_ACTION_NOTE_EMULATOR:
-                break;
-        case DOMAIN_ACTION_CREATE:
-                set_up(d);
-                break;
-        case DOMAIN_ACTION_AWAIT_EMULATOR:
-                await_emulator(d);
-                break;
-        case DOMAIN_ACTION_WATCH_GUEST:
-                watch_guest(d);
-                if (d->machine.stage == DOMAIN_STOP)
-                        ask_guest(d);
-                break;
-        case DOMAIN_ACTION_UNPAUSE:
-                unpause(d);
-                break;
-        case DOMAIN_ACTION_ASK_GUEST:
+static void watch_again(Domain *d) {
+        watch_guest(d);
+        if (d->machine.stage == DOMAIN_STOP)
                 ask_guest(d);
-                break;
-        case DOMAIN_ACTION_CRASH_GUEST:
-                crash_guest(d);
-                break;
-        case DOMAIN_ACTION_DUMP:
-                dump(d);
-                break;
-        case DOMAIN_ACTION_CLEANUP:
-                take_down(d);
-                break;
-        case DOMAIN_ACTION_WAIT:
-                wait_for_next(d);
-                break;
-        case DOMAIN_ACTION_HALT:
-                loop_exit(d->world.loop, 0);
-                break;
-        }
+}
+
+static void halt(Domain *d) {
+        loop_exit(d->world.loop, 0);
+}
+
+void domain_do(Domain *d, DomainAction action) {
+        static void (*const steps[_DOMAIN_ACTION_MAX])(Domain *d) = {
+                [DOMAIN_ACTION_CREATE] = set_up,
+                [DOMAIN_ACTION_AWAIT_EMULATOR] = await_emulator,
+                [DOMAIN_ACTION_WATCH_GUEST] = watch_again,
+                [DOMAIN_ACTION_UNPAUSE] = unpause,
+                [DOMAIN_ACTION_ASK_GUEST] = ask_guest,
+                [DOMAIN_ACTION_CRASH_GUEST] = crash_guest,
+                [DOMAIN_ACTION_DUMP] = dump,
+                [DOMAIN_ACTION_CLEANUP] = take_down,
+                [DOMAIN_ACTION_WAIT] = wait_for_next,
+                [DOMAIN_ACTION_HALT] = halt,
+        };
+
+        if (steps[action])
+                steps[action](d);
 }
 
 int domain_new(const DomainWorld *world, Domain **ret) {
