@@ -51,15 +51,15 @@ static void on_property(HostProperty property, void *userdata) {
 }
 
 static void on_pgpu_added(const PciAddress *address, void *userdata) {
-        bus_pgpu_tell_added(userdata, address);
+        bus_pgpu_send_added(userdata, address);
 }
 
 static void on_pgpu_removed(const PciAddress *address, void *userdata) {
-        bus_pgpu_tell_removed(userdata, address);
+        bus_pgpu_send_removed(userdata, address);
 }
 
 static void on_pgpu_changed(const PciAddress *address, PgpuProperty property, void *userdata) {
-        bus_pgpu_tell_changed(userdata, address, property);
+        bus_pgpu_send_changed(userdata, address, property);
 }
 
 static void on_status(void *userdata) {

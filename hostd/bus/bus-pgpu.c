@@ -212,21 +212,21 @@ int bus_pgpu_add(BusHost *b) {
 
 /* A signal that cannot be sent is no loss that the inventory does not make good. */
 
-void bus_pgpu_tell_added(BusHost *b, const PciAddress *address) {
+void bus_pgpu_send_added(BusHost *b, const PciAddress *address) {
         char path[PGPU_PATH_MAX];
 
         pgpu_path(address, path);
         (void) sd_bus_emit_interfaces_added(b->bus, path, HOST_IFACE_PGPU, NULL);
 }
 
-void bus_pgpu_tell_removed(BusHost *b, const PciAddress *address) {
+void bus_pgpu_send_removed(BusHost *b, const PciAddress *address) {
         char path[PGPU_PATH_MAX];
 
         pgpu_path(address, path);
         (void) sd_bus_emit_interfaces_removed(b->bus, path, HOST_IFACE_PGPU, NULL);
 }
 
-void bus_pgpu_tell_changed(BusHost *b, const PciAddress *address, PgpuProperty property) {
+void bus_pgpu_send_changed(BusHost *b, const PciAddress *address, PgpuProperty property) {
         static const char *const names[_PGPU_PROPERTY_MAX][3] = {
                 [PGPU_PROPERTY_SUPPORTED_TYPES] = {"SupportedTypes"},
                 [PGPU_PROPERTY_ENABLED_TYPES] = {"EnabledTypes"},

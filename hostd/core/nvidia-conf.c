@@ -63,8 +63,8 @@ static bool read_vdev(const char *value, NvidiaConf *conf) {
 static bool read_resolution(const char *value, NvidiaConf *conf) {
         TextSpan s = { value, value + strlen(value) };
 
-        return text_take_u32(&s, &conf->max_x) && text_take_word(&s, "x") &&
-               text_take_u32(&s, &conf->max_y) && s.at == s.end;
+        return text_read_u32(&s, &conf->max_x) && text_read_word(&s, "x") &&
+               text_read_u32(&s, &conf->max_y) && s.at == s.end;
 }
 
 static bool read_framebuffer(const char *value, NvidiaConf *conf) {
@@ -97,7 +97,7 @@ static int find_key(const TextSpan *key) {
         return -ENOENT;
 }
 
-static TextSpan take_key(TextSpan *line) {
+static TextSpan read_key(TextSpan *line) {
         TextSpan key = { line->at, line->at };
 
         while (key.end < line->end && *key.end != ' ' && *key.end != '\t')
@@ -134,7 +134,7 @@ int nvidia_conf_parse(const char *data, size_t size, const ProblemSink *problems
                 if (text_span_size(&rest) == 0 || *rest.at == '#')
                         continue;
 
-                key = take_key(&rest);
+                key = read_key(&rest);
                 i = find_key(&key);
                 if (i < 0)
                         continue;

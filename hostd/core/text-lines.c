@@ -44,7 +44,7 @@ static TextSpan skip_blanks(const TextSpan *s) {
         return rest;
 }
 
-bool text_take_word(TextSpan *s, const char *word) {
+bool text_read_word(TextSpan *s, const char *word) {
         TextSpan rest = skip_blanks(s);
 
         if (!text_span_starts_with(&rest, word))
@@ -53,14 +53,14 @@ bool text_take_word(TextSpan *s, const char *word) {
         return true;
 }
 
-bool text_take_char(TextSpan *s, char *ret) {
+bool text_read_char(TextSpan *s, char *ret) {
         if (s->at == s->end)
                 return false;
         *ret = *s->at++;
         return true;
 }
 
-bool text_take_hex16(TextSpan *s, uint16_t *ret) {
+bool text_read_hex16(TextSpan *s, uint16_t *ret) {
         TextSpan rest = skip_blanks(s);
         unsigned value = 0;
 
@@ -79,7 +79,7 @@ bool text_take_hex16(TextSpan *s, uint16_t *ret) {
         return true;
 }
 
-bool text_take_u64(TextSpan *s, uint64_t *ret) {
+bool text_read_u64(TextSpan *s, uint64_t *ret) {
         TextSpan rest = skip_blanks(s);
         const char *first = rest.at;
         uint64_t value = 0;
@@ -96,11 +96,11 @@ bool text_take_u64(TextSpan *s, uint64_t *ret) {
         return true;
 }
 
-bool text_take_u32(TextSpan *s, uint32_t *ret) {
+bool text_read_u32(TextSpan *s, uint32_t *ret) {
         TextSpan rest = *s;
         uint64_t value;
 
-        if (!text_take_u64(&rest, &value) || value > UINT32_MAX)
+        if (!text_read_u64(&rest, &value) || value > UINT32_MAX)
                 return false;
 
         *ret = (uint32_t) value;
@@ -108,7 +108,7 @@ bool text_take_u32(TextSpan *s, uint32_t *ret) {
         return true;
 }
 
-bool text_take_until(TextSpan *s, char stop, TextSpan *ret) {
+bool text_read_until(TextSpan *s, char stop, TextSpan *ret) {
         const char *p = s->at < s->end ? memchr(s->at, stop, text_span_size(s)) : NULL;
 
         if (!p)

@@ -33,15 +33,15 @@ TextSpan text_span_trim(TextSpan s);
 bool text_span_starts_with(const TextSpan *s, const char *prefix);
 
 /*
- * Takers move s->at behind what they read. Each returns false, without moving, where the text is something
+ * Readers move s->at behind what they read. Each returns false, without moving, where the text is something
  * else. Blanks before a field are skipped, as XenServer's readers do.
  */
-bool text_take_word(TextSpan *s, const char *word); /* this very text */
-bool text_take_char(TextSpan *s, char *ret);        /* any one character */
-bool text_take_hex16(TextSpan *s, uint16_t *ret);   /* exactly four hex digits */
-bool text_take_u64(TextSpan *s, uint64_t *ret);     /* decimal, no sign, must fit */
-bool text_take_u32(TextSpan *s, uint32_t *ret);
-bool text_take_until(TextSpan *s, char stop, TextSpan *ret); /* without stop, which is taken too */
+bool text_read_word(TextSpan *s, const char *word); /* this very text */
+bool text_read_char(TextSpan *s, char *ret);        /* any one character */
+bool text_read_hex16(TextSpan *s, uint16_t *ret);   /* exactly four hex digits */
+bool text_read_u64(TextSpan *s, uint64_t *ret);     /* decimal, no sign, must fit */
+bool text_read_u32(TextSpan *s, uint32_t *ret);
+bool text_read_until(TextSpan *s, char stop, TextSpan *ret); /* without stop, which is taken too */
 
 /* A copy with a NUL behind it; NULL without memory. */
 char *text_span_copy(const TextSpan *s);

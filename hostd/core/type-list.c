@@ -55,14 +55,14 @@ const TypeListFormat type_list_mxgpu = {
 };
 
 /* NULL, or what is wrong. */
-static const char *take_head(TextSpan *line, TypeListEntry *e, TextSpan *ret_name) {
+static const char *read_head(TextSpan *line, TypeListEntry *e, TextSpan *ret_name) {
         char experimental;
 
-        if (!text_take_hex16(line, &e->pdev))
+        if (!text_read_hex16(line, &e->pdev))
                 return "it does not begin with a PCI device id of four hex digits";
-        if (!text_take_word(line, "experimental=") || !text_take_char(line, &experimental))
+        if (!text_read_word(line, "experimental=") || !text_read_char(line, &experimental))
                 return "'experimental=0' or 'experimental=1' must follow the device id";
-        if (!text_take_word(line, "name='") || !text_take_until(line, '\'', ret_name))
+        if (!text_read_word(line, "name='") || !text_read_until(line, '\'', ret_name))
                 return "name='…' must follow 'experimental='";
         if (text_span_size(ret_name) == 0)
                 return "the name is empty";
@@ -71,32 +71,32 @@ static const char *take_head(TextSpan *line, TypeListEntry *e, TextSpan *ret_nam
         return NULL;
 }
 
-static bool take_value(TextSpan *line, FieldKind kind, void *value) {
+static bool read_value(TextSpan *line, FieldKind kind, void *value) {
         uint64_t *count = value;
         uint32_t *small = value;
 
         switch (kind) {
         case FIELD_COUNT:
-                return text_take_u64(line, count);
+                return text_read_u64(line, count);
         case FIELD_ABOVE_ZERO:
-                return text_take_u64(line, count) && *count > 0;
+                return text_read_u64(line, count) && *count > 0;
         case FIELD_MIB:
-                return text_take_u64(line, count) && !__builtin_mul_overflow(*count, MIB, count);
+                return text_read_u64(line, count) && !__builtin_mul_overflow(*count, MIB, count);
         case FIELD_SMALL:
-                return text_take_u32(line, small);
+                return text_read_u32(line, small);
         case FIELD_SIZE:
-                return text_take_u32(line, &small[0]) && text_take_word(line, "x") && text_take_u32(line, &small[1]);
+                return text_read_u32(line, &small[0]) && text_read_word(line, "x") && text_read_u32(line, &small[1]);
         }
         return false;
 }
 
-static const char *take_entry(const TypeListFormat *format, TextSpan *line, TypeListEntry *e, TextSpan *ret_name) {
-        const char *wrong = take_head(line, e, ret_name);
+static const char *read_entry(const TypeListFormat *format, TextSpan *line, TypeListEntry *e, TextSpan *ret_name) {
+        const char *wrong = read_head(line, e, ret_name);
 
         for (size_t i = 0; !wrong && i < format->n; i++) {
                 const Field *f = &format->fields[i];
 
-                if (!text_take_word(line, f->name) || !take_value(line, f->kind, (char *) e + f->offset))
+                if (!text_read_word(line, f->name) || !read_value(line, f->kind, (char *) e + f->offset))
                         wrong = f->wrong;
         }
         return wrong;
@@ -111,7 +111,7 @@ int type_list_parse_line(const TypeListFormat *format, const char *text, size_t 
         if (text_span_size(&rest) == 0 || *rest.at == '#')
                 return 0;
 
-        wrong = take_entry(format, &rest, &e, &name);
+        wrong = read_entry(format, &rest, &e, &name);
         if (wrong) {
                 problem_report(problems, line, "this type is left out: %s", wrong);
                 return -EINVAL;

@@ -140,7 +140,7 @@ typedef struct EndChangeArgument {
         bool dropped; /* the oldest end, to keep the cap */
 } EndChangeArgument;
 
-static int take_first_key(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
+static int copy_first_key(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
         memcpy(userdata, key, MIN_OF(key_size, (size_t) 8));
         return -ECANCELED; /* ends the walk */
 }
@@ -149,7 +149,7 @@ static int drop_oldest_end(DbTxn *txn) {
         uint8_t key[8] = {};
         int r;
 
-        r = db_iterate(txn, TABLE_ENDED, take_first_key, key);
+        r = db_iterate(txn, TABLE_ENDED, copy_first_key, key);
         if (r != -ECANCELED)
                 return r;
         return db_del(txn, TABLE_ENDED, key, sizeof(key));
@@ -282,7 +282,7 @@ static int change_forget(HostStore *s, DbTxn *txn, void *argument) {
                 uint8_t key[8] = {};
                 int r;
 
-                r = db_iterate(txn, TABLE_ENDED, take_first_key, key);
+                r = db_iterate(txn, TABLE_ENDED, copy_first_key, key);
                 if (r != -ECANCELED)
                         return r;
                 if (memcmp(key, limit, sizeof(key)) > 0)

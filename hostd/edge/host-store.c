@@ -18,7 +18,7 @@
 
 static const char *const table_names[] = {"host", "enablement", "orders", "ended", NULL};
 
-static int tell_lost(HostStore *s, int r) {
+static int notify_lost(HostStore *s, int r) {
         void (*lost)(void *) = s->lost;
 
         s->lost = r == -ESTALE ? NULL : lost;
@@ -28,7 +28,7 @@ static int tell_lost(HostStore *s, int r) {
 }
 
 int store_begin(HostStore *s, DbTxn **ret) {
-        return tell_lost(s, db_begin(s->db, /* write= */ false, ret));
+        return notify_lost(s, db_begin(s->db, /* write= */ false, ret));
 }
 
 /* The records that are one of a kind. */
@@ -95,7 +95,7 @@ int store_write(HostStore *s, StoreChange change, void *argument) {
         Write w = {.store = s, .change = change, .argument = argument, .orders = s->orders};
         int r;
 
-        r = tell_lost(s, db_change(s->db, run_change, &w));
+        r = notify_lost(s, db_change(s->db, run_change, &w));
         if (r >= 0)
                 s->stored_orders = w.orders;
         return r;

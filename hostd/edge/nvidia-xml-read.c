@@ -177,7 +177,7 @@ static const char *attribute(const XML_Char **attributes, const char *name) {
         return NULL;
 }
 
-static void take_attribute(XmlReader *x, Collect *c, size_t i, const XML_Char **attributes) {
+static void read_attribute(XmlReader *x, Collect *c, size_t i, const XML_Char **attributes) {
         const char *name = values[i].attribute, *value = attribute(attributes, name);
         const char *element = elements[values[i].element].name;
         void *place = (char *) x + values[i].offset;
@@ -198,7 +198,7 @@ static void take_attribute(XmlReader *x, Collect *c, size_t i, const XML_Char **
                 put_number(place, values[i].kind, n);
 }
 
-static void take_text(XmlReader *x, Collect *c, size_t i) {
+static void read_text(XmlReader *x, Collect *c, size_t i) {
         uint64_t min = values[i].kind == VALUE_COUNT, max = kind_max(values[i].kind), n;
         char *text = x->text;
 
@@ -315,7 +315,7 @@ static void on_start(void *userdata, const XML_Char *name, const XML_Char **attr
         x->collects[owner].seen |= SEEN(kind);
         for (size_t i = 0; i < ARRAY_SIZE(values); i++)
                 if (values[i].element == kind && values[i].attribute)
-                        take_attribute(x, &x->collects[owner], i, attributes);
+                        read_attribute(x, &x->collects[owner], i, attributes);
 }
 
 /* Longer text than any number of ours is cut, and is then no number. */
@@ -338,7 +338,7 @@ static void on_end(void *userdata, const XML_Char *name) {
         kind = x->stack[--x->depth];
         for (size_t i = 0; i < ARRAY_SIZE(values); i++)
                 if (values[i].element == kind && !values[i].attribute)
-                        take_text(x, &x->collects[elements[kind].owner], i);
+                        read_text(x, &x->collects[elements[kind].owner], i);
         if (kind != ELEMENT_OTHER && elements[kind].owner == kind)
                 end_collect(x, kind);
         x->text_size = 0;

@@ -64,8 +64,8 @@ OvsBridges *ovs_bridges_free(OvsBridges *o) {
 static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata);
 static void lose(OvsBridges *o, const char *why);
 
-/* The socket of a unix server takes a short request at once, or it is not well. */
-static int say(OvsBridges *o, const char *text) {
+/* A unix socket takes a short request whole; if it does not, the server is stuck. */
+static int send_text(OvsBridges *o, const char *text) {
         size_t size = strlen(text);
         ssize_t n = send(o->fd, text, size, MSG_NOSIGNAL | MSG_DONTWAIT);
 
@@ -89,7 +89,7 @@ static int open_connection(OvsBridges *o) {
                 return -ENOMEM;
         o->message_size = 0;
         r = sd_event_add_io(o->event, &o->source, o->fd, EPOLLIN, on_readable, o);
-        return r < 0 ? r : say(o, MONITOR);
+        return r < 0 ? r : send_text(o, MONITOR);
 }
 
 void ovs_bridges_try(OvsBridges *o) {
@@ -102,7 +102,7 @@ void ovs_bridges_try(OvsBridges *o) {
         if (r >= 0)
                 return;
         disconnect(o);
-        /* A host without Open vSwitch is none that lost it. */
+        /* No Open vSwitch is normal; only a lost connection is an error. */
         if (o->retry_delay > 0)
                 lose(o, strerror(-r));
 }
@@ -125,7 +125,7 @@ static int set_row(OvsBridges *o, const char *row, const char *name) {
 }
 
 /* {"Bridge":{"<row>":{"new":{"name":"xenbr0"}}}}; a row without "new" is gone. */
-static int take_update(OvsBridges *o, struct json_object *tables) {
+static int read_update(OvsBridges *o, struct json_object *tables) {
         struct json_object *rows = NULL;
         int r = 0;
 
@@ -157,11 +157,11 @@ static int answer_echo(OvsBridges *o, struct json_object *id) {
         if (r >= 0 && (json_object_object_add(answer, "error", NULL) < 0 ||
                               json_object_object_add(answer, "id", json_object_get(id)) < 0))
                 r = -ENOMEM;
-        return r < 0 ? r : say(o, json_object_to_json_string_ext(answer, JSON_C_TO_STRING_PLAIN));
+        return r < 0 ? r : send_text(o, json_object_to_json_string_ext(answer, JSON_C_TO_STRING_PLAIN));
 }
 
 /* A whole message: the answer to our request, an update, or the server's question whether we live. */
-static int take_message(OvsBridges *o, struct json_object *message) {
+static int read_message(OvsBridges *o, struct json_object *message) {
         struct json_object *method = NULL, *id = NULL, *params = NULL, *result = NULL;
         const char *text;
         int r;
@@ -174,14 +174,14 @@ static int take_message(OvsBridges *o, struct json_object *message) {
                         return answer_echo(o, id);
                 if (!streq(text, "update") || !json_object_is_type(params, json_type_array))
                         return 0;
-                r = take_update(o, json_object_array_get_idx(params, 1));
+                r = read_update(o, json_object_array_get_idx(params, 1));
         } else {
                 if (!json_object_object_get_ex(message, "result", &result) || !result)
                         return -EBADMSG;
                 /* All that there is, after a lost connection too. */
                 json_object_put(o->bridges);
                 o->bridges = json_object_new_object();
-                r = o->bridges ? take_update(o, result) : -ENOMEM;
+                r = o->bridges ? read_update(o, result) : -ENOMEM;
         }
         if (r >= 0) {
                 o->retry_delay = RETRY_FIRST;
@@ -190,7 +190,7 @@ static int take_message(OvsBridges *o, struct json_object *message) {
         return r;
 }
 
-static int take_bytes(OvsBridges *o, const char *bytes, size_t size) {
+static int read_bytes(OvsBridges *o, const char *bytes, size_t size) {
         while (size > 0) {
                 _cleanup_json_ struct json_object *message = NULL;
                 size_t used;
@@ -205,7 +205,7 @@ static int take_bytes(OvsBridges *o, const char *bytes, size_t size) {
                         return -EMSGSIZE;
                 bytes += used;
                 size -= used;
-                r = message ? take_message(o, message) : 0;
+                r = message ? read_message(o, message) : 0;
                 if (r < 0)
                         return r;
         }
@@ -225,7 +225,7 @@ static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *
                 lose(o, n < 0 ? strerror(errno) : "it closed the connection");
                 return 0;
         }
-        r = take_bytes(o, bytes, (size_t) n);
+        r = read_bytes(o, bytes, (size_t) n);
         if (r < 0)
                 lose(o, r == -EBADMSG ? "its words are not understood" : strerror(-r));
         return 0;

@@ -108,7 +108,7 @@ static int end_block(ListingReader *l) {
 }
 
 /* "0000:84:00.0 VGA compatible controller…" */
-static bool take_address(TextSpan line, PciAddress *ret) {
+static bool read_address(TextSpan line, PciAddress *ret) {
         char text[PCI_ADDRESS_TEXT_MAX];
         size_t n = 0;
 
@@ -130,11 +130,11 @@ static PciFunction read_name(const PciAddress *address, TextSpan line) {
                 TextSpan rest = {p + 1, line.end};
                 uint16_t first, second;
 
-                if (*p != '[' || !text_take_hex16(&rest, &first))
+                if (*p != '[' || !text_read_hex16(&rest, &first))
                         continue;
-                if (text_take_word(&rest, "]"))
+                if (text_read_word(&rest, "]"))
                         name.pci_class = name.pci_class ?: first;
-                else if (text_take_word(&rest, ":") && text_take_hex16(&rest, &second)) {
+                else if (text_read_word(&rest, ":") && text_read_hex16(&rest, &second)) {
                         name.vendor_id = first;
                         name.device_id = second;
                 }
@@ -143,7 +143,7 @@ static PciFunction read_name(const PciAddress *address, TextSpan line) {
 }
 
 /* A blank and two hex digits. */
-static bool take_byte(TextSpan *s, uint8_t *ret) {
+static bool read_byte(TextSpan *s, uint8_t *ret) {
         int high, low;
 
         if (text_span_size(s) < 3 || s->at[0] != ' ')
@@ -159,7 +159,7 @@ static bool take_byte(TextSpan *s, uint8_t *ret) {
 }
 
 /* The offset before the colon, in two or three hex digits. */
-static bool take_offset(TextSpan *s, size_t *ret) {
+static bool read_offset(TextSpan *s, size_t *ret) {
         size_t offset = 0, n = 0;
 
         for (; n < 3 && n < text_span_size(s) && parse_digit(s->at[n], 16) >= 0; n++)
@@ -172,13 +172,13 @@ static bool take_offset(TextSpan *s, size_t *ret) {
         return true;
 }
 
-static void take_row(ListingReader *l, TextSpan s, unsigned line) {
+static void read_row(ListingReader *l, TextSpan s, unsigned line) {
         size_t offset;
         bool good;
 
-        good = take_offset(&s, &offset) && offset == l->n_bytes && offset + ROW_BYTES <= sizeof(l->bytes);
+        good = read_offset(&s, &offset) && offset == l->n_bytes && offset + ROW_BYTES <= sizeof(l->bytes);
         for (size_t i = 0; good && i < ROW_BYTES; i++)
-                good = take_byte(&s, &l->bytes[offset + i]);
+                good = read_byte(&s, &l->bytes[offset + i]);
 
         if (good && s.at == s.end)
                 l->n_bytes += ROW_BYTES;
@@ -188,14 +188,14 @@ static void take_row(ListingReader *l, TextSpan s, unsigned line) {
         }
 }
 
-static int take_line(ListingReader *l, TextSpan line, unsigned number) {
+static int read_line(ListingReader *l, TextSpan line, unsigned number) {
         PciAddress address;
         int r;
 
         if (text_span_size(&line) == 0)
                 return end_block(l);
 
-        if (take_address(line, &address)) {
+        if (read_address(line, &address)) {
                 r = end_block(l);
                 l->is_astray = false;
                 l->in_block = true;
@@ -210,7 +210,7 @@ static int take_line(ListingReader *l, TextSpan line, unsigned number) {
         if (*line.at == ' ' || *line.at == '\t')
                 return 0;
         if (l->in_block)
-                take_row(l, line, number);
+                read_row(l, line, number);
         else if (!l->is_astray) {
                 problem_report(
                         l->problems, number, "this line is skipped: it begins no device and belongs to none");
@@ -235,7 +235,7 @@ int pci_listing_parse(const char *data, size_t size, const ProblemSink *problems
 
                 /* Of a line of blanks, as the "\r" of a file of another system, nothing is left. */
                 line.end = text_span_size(&trimmed) > 0 ? trimmed.end : line.at;
-                r = take_line(l, line, lines.line);
+                r = read_line(l, line, lines.line);
         }
         if (r >= 0)
                 r = end_block(l);

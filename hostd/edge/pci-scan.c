@@ -286,7 +286,7 @@ static int make_pgpu(const PgpuMaker *m, size_t i, Pgpu *ret) {
         return 0;
 }
 
-static void tell_lost(const Pgpu *p, const ProblemSink *problems) {
+static void report_lost(const Pgpu *p, const ProblemSink *problems) {
         if (p->is_lost)
                 problem_report(problems, 0, "PGPU %s is lost. " PGPU_LOST_REASON, PCI_TEXT(&p->address));
 }
@@ -302,7 +302,7 @@ static int make_pgpus(const PgpuMaker *m, const ProblemSink *problems, Pgpu **re
                         continue;
                 if (make_pgpu(m, i, &p) < 0)
                         goto out_of_memory;
-                tell_lost(&p, problems);
+                report_lost(&p, problems);
                 if (GROW(pgpus, n) < 0) {
                         pgpu_done(&p);
                         goto out_of_memory;

@@ -29,7 +29,7 @@ static int read_hardware(Gpus *g, Hardware *ret) {
         return 0;
 }
 
-static void tell(Gpus *g, const PciAddress *address, PgpuProperty property) {
+static void notify(Gpus *g, const PciAddress *address, PgpuProperty property) {
         if (g->listener)
                 g->listener->changed(address, property, g->userdata);
 }
@@ -56,21 +56,21 @@ static bool same_card(const Pgpu *a, const Pgpu *b) {
                a->subsystem_device_id == b->subsystem_device_id;
 }
 
-static void tell_pgpu_changes(Gpus *g, const Pgpu *before, const Pgpu *now) {
+static void notify_pgpu_changes(Gpus *g, const Pgpu *before, const Pgpu *now) {
         if (!idset_equal(before->supported, now->supported))
-                tell(g, &now->address, PGPU_PROPERTY_SUPPORTED_TYPES);
+                notify(g, &now->address, PGPU_PROPERTY_SUPPORTED_TYPES);
         if (!idset_equal(before->enabled, now->enabled))
-                tell(g, &now->address, PGPU_PROPERTY_ENABLED_TYPES);
+                notify(g, &now->address, PGPU_PROPERTY_ENABLED_TYPES);
         if (!streq(before->vendor_name, now->vendor_name) || !streq(before->device_name, now->device_name))
-                tell(g, &now->address, PGPU_PROPERTY_NAMES);
+                notify(g, &now->address, PGPU_PROPERTY_NAMES);
         if (!streq(before->driver, now->driver))
-                tell(g, &now->address, PGPU_PROPERTY_DRIVER);
+                notify(g, &now->address, PGPU_PROPERTY_DRIVER);
         if (before->is_system_display_device != now->is_system_display_device)
-                tell(g, &now->address, PGPU_PROPERTY_DISPLAY);
+                notify(g, &now->address, PGPU_PROPERTY_DISPLAY);
 }
 
 /* before and g->hardware are both there: first what went, then what came or changed. */
-static void tell_hardware_changes(Gpus *g, const Hardware *before) {
+static void notify_hardware_changes(Gpus *g, const Hardware *before) {
         for (size_t i = 0; i < before->n_pgpus; i++) {
                 const Pgpu *old = &before->pgpus[i], *now = gpus_find(g, &old->address);
 
@@ -86,7 +86,7 @@ static void tell_hardware_changes(Gpus *g, const Hardware *before) {
                            *old = pgpu_find(before->pgpus, before->n_pgpus, &now->address);
 
                 if (old && same_card(old, now)) {
-                        tell_pgpu_changes(g, old, now);
+                        notify_pgpu_changes(g, old, now);
                         continue;
                 }
                 log_info("PGPU %s: %s", PCI_TEXT(&now->address), now->device_name);
@@ -108,7 +108,7 @@ int gpus_rescan(Gpus *g) {
         }
 
         g->hardware = hardware;
-        tell_hardware_changes(g, &before);
+        notify_hardware_changes(g, &before);
         hardware_done(&before);
         return 0;
 }
@@ -155,7 +155,7 @@ static int put_enablement(Gpus *g, Pgpu *p, const Enablement *e) {
         }
         strv_free(p->enabled);
         p->enabled = enabled;
-        tell(g, &p->address, PGPU_PROPERTY_ENABLED_TYPES);
+        notify(g, &p->address, PGPU_PROPERTY_ENABLED_TYPES);
         return 1;
 }
 

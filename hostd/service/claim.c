@@ -11,7 +11,7 @@ static bool is_claimer(const Hostd *h, const char *caller) {
         return streq_ptr(h->command.claimer, caller);
 }
 
-static void tell_claim(Hostd *h) {
+static void notify_claim(Hostd *h) {
         notifier_property(&h->notifier, HOST_PROPERTY_CLAIM);
         notifier_touch(&h->notifier);
 }
@@ -85,7 +85,7 @@ int host_claim(Hostd *h, const char *caller, uint64_t epoch, const char *pool, c
         h->command.claim_seq = host_store_last_seq(h->store);
 
         *ret_held = h->command.claim.epoch;
-        tell_claim(h);
+        notify_claim(h);
         return 0;
 }
 
@@ -106,7 +106,7 @@ int host_release(Hostd *h, const char *caller, HostRefusal *ret) {
         if (r < 0)
                 return r;
         log_info("Released by %s; epoch %llu is kept.", caller, (unsigned long long) h->command.claim.epoch);
-        tell_claim(h);
+        notify_claim(h);
         return 0;
 }
 
@@ -134,7 +134,7 @@ void host_caller_left(Hostd *h, const char *name) {
                 h->command.claim.pool, (unsigned long long) h->command.claim.epoch);
         free(h->command.claimer);
         h->command.claimer = NULL;
-        tell_claim(h);
+        notify_claim(h);
 }
 
 uint64_t host_get_epoch(const Hostd *h) {

@@ -290,7 +290,7 @@ static void run_queue(Hostd *h) {
 }
 
 /* VMs that were accepted, or taken up again, in this turn. */
-static void tell_new_vms(Hostd *h) {
+static void send_new_vms(Hostd *h) {
         HostVm *vm;
 
         for (size_t i = 0; (vm = hashmap_next(h->vms, &i));) {
@@ -301,7 +301,7 @@ static void tell_new_vms(Hostd *h) {
         }
 }
 
-static void tell_inventory(Hostd *h) {
+static void send_inventory(Hostd *h) {
         _cleanup_free_ char *text = NULL;
         uint64_t told;
         int r;
@@ -315,7 +315,7 @@ static void tell_inventory(Hostd *h) {
         notifier_send(&h->notifier, HOST_SIGNAL_INVENTORY_CHANGED, text);
 }
 
-static void tell_memory(Hostd *h) {
+static void notify_memory(Hostd *h) {
         uint64_t memory_free = host_get_memory_free(h);
 
         if (memory_free == h->told_memory_free)
@@ -344,14 +344,14 @@ static bool inventory_is_due(Hostd *h) {
 static void on_turn_end(void *userdata) {
         Hostd *h = userdata;
 
-        tell_new_vms(h);
+        send_new_vms(h);
         run_queue(h);
 
         if (!h->notifier.inventory_changed || !inventory_is_due(h))
                 return;
         h->notifier.inventory_changed = false;
-        tell_memory(h);
-        tell_inventory(h);
+        notify_memory(h);
+        send_inventory(h);
         h->notifier.listener->status(h->notifier.userdata);
 }
 

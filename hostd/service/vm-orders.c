@@ -370,7 +370,7 @@ static int check_order(Hostd *h, const StartOrder *order, const HostType **ret_t
 
 /* Start. */
 
-static int accept_order(Hostd *h, const StartOrder *order, const HostType *const *types,
+static int store_start(Hostd *h, const StartOrder *order, const HostType *const *types,
         const char *text, HostRefusal *refusal) {
         _cleanup_(vm_freep) HostVm *vm = NULL;
         int r;
@@ -420,7 +420,7 @@ static int add_type_files(const StartOrder *order, const HostType *const *types,
         return start_order_add_type_files(text, (const char *const *) files, ret);
 }
 
-static int take_start(Hostd *h, const StartOrder *order, const char *text, HostRefusal *refusal) {
+static int accept_start(Hostd *h, const StartOrder *order, const char *text, HostRefusal *refusal) {
         _cleanup_free_ char *own = NULL;
         const HostType *types[2 * ORDER_GPUS_MAX] = {};
         int r;
@@ -441,7 +441,7 @@ static int take_start(Hostd *h, const StartOrder *order, const char *text, HostR
         if (r != 0)
                 return r;
         r = add_type_files(order, types, text, &own);
-        return r < 0 ? r : accept_order(h, order, types, own, refusal);
+        return r < 0 ? r : store_start(h, order, types, own, refusal);
 }
 
 int host_start_vm(Hostd *h, const char *caller, const char *text, HostRefusal *ret) {
@@ -456,13 +456,13 @@ int host_start_vm(Hostd *h, const char *caller, const char *text, HostRefusal *r
         if (r == -EINVAL)
                 r = refuse_record(ret, &reader);
         if (r == 0)
-                r = take_start(h, &order, text, ret);
+                r = accept_start(h, &order, text, ret);
         return MIN_OF(r, 0);
 }
 
 /* Stop. */
 
-static int take_stop(Hostd *h, HostVm *vm, const StopOrder *order, HostRefusal *refusal) {
+static int accept_stop(Hostd *h, HostVm *vm, const StopOrder *order, HostRefusal *refusal) {
         bool wanted = vm->stop_wanted, force = vm->stop_force;
         Uuid token = vm->stop_token;
         int r;
@@ -494,7 +494,7 @@ static int stop_vm(Hostd *h, const StopOrder *order, HostRefusal *refusal) {
         _cleanup_(vm_event_done) VmEvent end = {};
 
         if (vm)
-                return take_stop(h, vm, order, refusal);
+                return accept_stop(h, vm, order, refusal);
         if (strangers_is_unread(&h->strangers, &order->uuid))
                 return refuse_unread(&order->uuid, refusal);
         return host_refuse(refusal, ERROR_NO_SUCH_OBJECT, "No VM %s runs on this host%s.", UUID_TEXT(&order->uuid),

@@ -140,19 +140,19 @@ static bool is_granted(const LeaseHold *h) {
         return true;
 }
 
-static void on_tell(void *userdata) {
+static void on_answer(void *userdata) {
         LeaseHold *h = userdata;
         _cleanup_free_ char *error = take_ptr(h->error);
 
         h->granted(h->refused ? -EBUSY : 0, strempty(error), h->userdata);
 }
 
-static void tell(LeaseHold *h) {
+static void answer(LeaseHold *h) {
         int r;
 
         if (h->deferred)
                 return;
-        r = loop_call_soon(h->lease->loop, &h->deferred, on_tell, h);
+        r = loop_call_soon(h->lease->loop, &h->deferred, on_answer, h);
         if (r < 0)
                 loop_exit(h->lease->loop, r);
 }
@@ -163,7 +163,7 @@ static void let_in(Unit *u) {
                         continue;
                 h->places[u->index] = PLACE_INSIDE;
                 if (!h->refused && is_granted(h))
-                        tell(h);
+                        answer(h);
         }
 }
 
@@ -182,7 +182,7 @@ static void turn_away(Unit *u) {
                             "stop it, then start the VM again.",
                             u->name, (double) u->lease->stop_timeout / 1e6) < 0)
                         h->error = NULL;
-                tell(h);
+                answer(h);
         }
 }
 
@@ -341,7 +341,7 @@ int lease_take(Lease *l, LeaseGranted granted, void *userdata, LeaseHold **ret) 
         *ret = h;
 
         if (l->n_units == 0)
-                tell(h);
+                answer(h);
         for (size_t i = 0; i < l->n_units; i++) {
                 h->places[i] = PLACE_WAITING;
                 feed(&l->units[i], LEASE_INPUT_ENTER);

@@ -17,7 +17,7 @@ struct RunLink {
 };
 
 /* Returns 0, 1 when the handler closed the link, or negative when the line is no run record. */
-static int take_line(RunLink *link, const char *line, size_t size) {
+static int read_line(RunLink *link, const char *line, size_t size) {
         _cleanup_json_ struct json_object *o = NULL;
         _cleanup_(run_record_done) RunRecord record = {};
         JsonReader reader = {};
@@ -48,7 +48,7 @@ static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *
                 return 0;
         /* What came before the end is still said. */
         while (q == 0 && (line = line_reader_next(&link->lines)))
-                q = take_line(link, line, strlen(line));
+                q = read_line(link, line, strlen(line));
         if (q > 0)
                 return 0;
         if (r <= 0 || q < 0)

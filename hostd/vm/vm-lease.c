@@ -26,7 +26,7 @@ static void begin_without(HostVm *vm, int error) {
 }
 
 /* A monitor may take ten seconds: who waits for the VM hears what for. */
-static void tell_slow(HostVm *vm) {
+static void send_slow(HostVm *vm) {
         char *stage = strdup("lease");
 
         if (stage) {
@@ -50,7 +50,7 @@ void vm_lease(HostVm *vm, void (*go_on)(HostVm *vm)) {
         if (r < 0)
                 begin_without(vm, r);
         else if (!loop_timer_is_armed(vm->timer)) /* else a stop is due */
-                vm_arm(vm, TELL_AFTER, tell_slow);
+                vm_arm(vm, TELL_AFTER, send_slow);
 }
 
 /* 2. Taken again. */

@@ -229,7 +229,7 @@ static void log_running(const HostVm *vm, const RunRecord *before) {
 }
 
 /* Takes the record's texts. vm may be gone afterwards. */
-static void take_record(HostVm *vm, RunRecord *record) {
+static void apply_record(HostVm *vm, RunRecord *record) {
         _cleanup_(run_record_done) RunRecord before = {};
 
         if (!is_ours(vm, record)) {
@@ -262,7 +262,7 @@ static void take_record(HostVm *vm, RunRecord *record) {
 }
 
 static void on_record(RunRecord *record, void *userdata) {
-        take_record(userdata, record);
+        apply_record(userdata, record);
 }
 
 static void on_lost(int result, void *userdata) {
@@ -337,7 +337,7 @@ static void program_is_gone(HostVm *vm) {
         if (r >= 0 && !is_ours(vm, &record))
                 r = -ENOENT;
         if (r >= 0 && record.state == VM_STATE_HALTED) {
-                take_record(vm, &record);
+                apply_record(vm, &record);
                 return;
         }
         if (find_another(vm, r, &record, &another)) {
@@ -397,7 +397,7 @@ void vm_adopt(HostVm *vm) {
                 return;
         }
         if (record.state == VM_STATE_HALTED) {
-                take_record(vm, &record);
+                apply_record(vm, &record);
                 return;
         }
 

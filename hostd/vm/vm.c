@@ -111,7 +111,7 @@ static int copy_text(const char *text, char **ret) {
 }
 
 /* What the order itself says; types are filled in by the caller. */
-static int take_gpus(HostVm *vm, const StartOrder *order) {
+static int copy_gpus(HostVm *vm, const StartOrder *order) {
         int r;
 
         vm->gpus = calloc(order->n_vgpus + order->n_pcis + 1, sizeof(VmGpu));
@@ -134,7 +134,7 @@ static int take_gpus(HostVm *vm, const StartOrder *order) {
         return 0;
 }
 
-static int take_needs(HostVm *vm, const StartOrder *order) {
+static int copy_needs(HostVm *vm, const StartOrder *order) {
         JsonReader reader = {};
         VmNeeds needs = {};
         int r;
@@ -181,9 +181,9 @@ static int make(VmContext *c, const StartOrder *order, const char *text, HostVm 
         if (r >= 0)
                 r = make_first_record(vm);
         if (r >= 0)
-                r = take_gpus(vm, order);
+                r = copy_gpus(vm, order);
         if (r >= 0)
-                r = take_needs(vm, order);
+                r = copy_needs(vm, order);
         if (r < 0)
                 return r;
 

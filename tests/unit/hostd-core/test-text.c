@@ -44,24 +44,24 @@ static void takers_move_only_on_success(void **state) {
         uint64_t n;
         char c, *copy;
 
-        assert_false(text_take_word(&s, "13"));
-        assert_true(text_take_hex16(&s, &id));
+        assert_false(text_read_word(&s, "13"));
+        assert_true(text_read_hex16(&s, &id));
         assert_int_equal(id, 0x12ab);
-        assert_true(text_take_char(&s, &c));
+        assert_true(text_read_char(&s, &c));
         assert_int_equal(c, ':');
-        assert_false(text_take_u32(&s, &small));
-        assert_true(text_take_u64(&s, &n));
+        assert_false(text_read_u32(&s, &small));
+        assert_true(text_read_u64(&s, &n));
         assert_int_equal(n, 99999999999);
-        assert_false(text_take_u64(&s, &n));
-        assert_true(text_take_word(&s, "x'"));
-        assert_true(text_take_until(&s, '\'', &quoted));
+        assert_false(text_read_u64(&s, &n));
+        assert_true(text_read_word(&s, "x'"));
+        assert_true(text_read_until(&s, '\'', &quoted));
         copy = text_span_copy(&quoted);
         assert_string_equal(copy, "quoted");
         free(copy);
-        assert_false(text_take_until(&s, '\'', &quoted));
-        assert_true(text_take_word(&s, "rest"));
-        assert_false(text_take_char(&s, &c));
-        assert_false(text_take_until(&s, '\'', &quoted));
+        assert_false(text_read_until(&s, '\'', &quoted));
+        assert_true(text_read_word(&s, "rest"));
+        assert_false(text_read_char(&s, &c));
+        assert_false(text_read_until(&s, '\'', &quoted));
 }
 
 static void sets_hold_each_once(void **state) {
