@@ -145,14 +145,17 @@ static int copy_first_key(const void *key, size_t key_size, const void *data, si
         return -ECANCELED; /* ends the walk */
 }
 
-static int drop_oldest_end(DbTxn *txn) {
-        uint8_t key[8] = {};
+/* The oldest, if its number is not above the limit: 1 when it is gone. A walk must not delete under itself. */
+static int drop_oldest_end(DbTxn *txn, uint64_t up_to) {
+        uint8_t key[8] = {}, limit[8];
         int r;
 
+        db_key_u64(up_to, limit);
         r = db_iterate(txn, TABLE_ENDED, copy_first_key, key);
-        if (r != -ECANCELED)
-                return r;
-        return db_del(txn, TABLE_ENDED, key, sizeof(key));
+        if (r != -ECANCELED || memcmp(key, limit, sizeof(key)) > 0)
+                return r == -ECANCELED ? 0 : r;
+        r = db_del(txn, TABLE_ENDED, key, sizeof(key));
+        return r < 0 ? r : 1;
 }
 
 static int keep_end(HostStore *s, DbTxn *txn, EndChangeArgument *a) {
@@ -161,7 +164,7 @@ static int keep_end(HostStore *s, DbTxn *txn, EndChangeArgument *a) {
 
         a->dropped = s->n_ended >= HOST_STORE_ENDED_MAX;
         if (a->dropped) {
-                r = drop_oldest_end(txn);
+                r = drop_oldest_end(txn, UINT64_MAX);
                 if (r < 0)
                         return r;
         }
@@ -271,27 +274,14 @@ typedef struct ForgetArgument {
         size_t n; /* forgotten */
 } ForgetArgument;
 
-/* One after the other from the oldest: a walk must not delete under itself. */
 static int change_forget(HostStore *s, DbTxn *txn, void *argument) {
         ForgetArgument *a = argument;
-        uint8_t limit[8];
+        int r;
 
-        db_key_u64(a->up_to, limit);
         a->n = 0;
-        for (;;) {
-                uint8_t key[8] = {};
-                int r;
-
-                r = db_iterate(txn, TABLE_ENDED, copy_first_key, key);
-                if (r != -ECANCELED)
-                        return r;
-                if (memcmp(key, limit, sizeof(key)) > 0)
-                        return 0;
-                r = db_del(txn, TABLE_ENDED, key, sizeof(key));
-                if (r < 0)
-                        return r;
+        while ((r = drop_oldest_end(txn, a->up_to)) > 0)
                 a->n++;
-        }
+        return r;
 }
 
 int host_store_forget_ended(HostStore *s, uint64_t seq) {
