@@ -38,10 +38,17 @@ static void finish(UnitCall *s, int result, const ProcessId *process) {
         done(result, process, userdata);
 }
 
-static char *unit_name(const char *vm) {
-        char *name;
+static UnitCall *unit_call_new(Units *units, const char *vm, void *userdata) {
+        UnitCall *s = calloc(1, sizeof(*s));
 
-        return asprintf(&name, "xenvgpu-domain@%s.service", vm) < 0 ? NULL : name;
+        if (!s)
+                return NULL;
+        s->units = units;
+        s->userdata = userdata;
+        if (asprintf(&s->unit, "xenvgpu-domain@%s.service", vm) >= 0)
+                return s;
+        free(s);
+        return NULL;
 }
 
 /* 1. Asked for. */
@@ -51,19 +58,13 @@ static void on_there_already(int result, const char *error, void *userdata);
 
 static int systemd_start(Units *units, const char *vm, const char *const *argv, UnitStarted done,
         void *userdata, UnitCall **ret) {
-        _cleanup_(unit_call_freep) UnitCall *s = NULL;
+        _cleanup_(unit_call_freep) UnitCall *s = unit_call_new(units, vm, userdata);
         char description[96];
         int r;
 
-        s = calloc(1, sizeof(*s));
         if (!s)
                 return -ENOMEM;
-        s->units = units;
         s->done = done;
-        s->userdata = userdata;
-        s->unit = unit_name(vm);
-        if (!s->unit)
-                return -ENOMEM;
         text_format(description, sizeof(description), "Virtual machine %s", vm);
         r = systemd_start_transient(
                 units->systemd, s->unit, description, argv, on_started, s, &s->call);
@@ -140,18 +141,12 @@ static void on_stopped(int result, const char *error, void *userdata) {
 }
 
 static int systemd_stop(Units *units, const char *vm, UnitStopped done, void *userdata, UnitCall **ret) {
-        _cleanup_(unit_call_freep) UnitCall *s = NULL;
+        _cleanup_(unit_call_freep) UnitCall *s = unit_call_new(units, vm, userdata);
         int r;
 
-        s = calloc(1, sizeof(*s));
         if (!s)
                 return -ENOMEM;
-        s->units = units;
         s->stopped = done;
-        s->userdata = userdata;
-        s->unit = unit_name(vm);
-        if (!s->unit)
-                return -ENOMEM;
         r = systemd_stop_unit(units->systemd, s->unit, on_stopped, s, &s->call);
         if (r < 0)
                 return r;
