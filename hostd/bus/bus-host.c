@@ -50,18 +50,6 @@ static void on_property(HostProperty property, void *userdata) {
                 b->bus, HOST_PATH, HOST_IFACE_MANAGER, (char **) names[property]);
 }
 
-static void on_pgpu_added(const PciAddress *address, void *userdata) {
-        bus_pgpu_send_added(userdata, address);
-}
-
-static void on_pgpu_removed(const PciAddress *address, void *userdata) {
-        bus_pgpu_send_removed(userdata, address);
-}
-
-static void on_pgpu_changed(const PciAddress *address, PgpuProperty property, void *userdata) {
-        bus_pgpu_send_changed(userdata, address, property);
-}
-
 static void on_status(void *userdata) {
         BusHost *b = userdata;
 
@@ -71,9 +59,9 @@ static void on_status(void *userdata) {
 static const HostListener listener = {
         .signal = on_signal,
         .property = on_property,
-        .pgpu.added = on_pgpu_added,
-        .pgpu.removed = on_pgpu_removed,
-        .pgpu.changed = on_pgpu_changed,
+        .pgpu.added = bus_pgpu_send_added,
+        .pgpu.removed = bus_pgpu_send_removed,
+        .pgpu.changed = bus_pgpu_send_changed,
         .status = on_status,
 };
 

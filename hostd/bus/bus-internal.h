@@ -21,9 +21,10 @@ extern const sd_bus_vtable bus_manager_vtable[];
 
 /* PGPUs below HOST_PATH_PGPU. */
 int bus_pgpu_add(BusHost *b);
-void bus_pgpu_send_added(BusHost *b, const PciAddress *address);
-void bus_pgpu_send_removed(BusHost *b, const PciAddress *address);
-void bus_pgpu_send_changed(BusHost *b, const PciAddress *address, PgpuProperty property);
+/* What the host's listener hears; userdata is the BusHost. */
+void bus_pgpu_send_added(const PciAddress *address, void *userdata);
+void bus_pgpu_send_removed(const PciAddress *address, void *userdata);
+void bus_pgpu_send_changed(const PciAddress *address, PgpuProperty property, void *userdata);
 
 /* Turns what a service call gave into the D-Bus error to return from a handler; 0 when it went well. */
 int bus_check(int result, const HostRefusal *refusal, sd_bus_error *error);

@@ -212,21 +212,23 @@ int bus_pgpu_add(BusHost *b) {
 
 /* A signal that cannot be sent is no loss that the inventory does not make good. */
 
-void bus_pgpu_send_added(BusHost *b, const PciAddress *address) {
+void bus_pgpu_send_added(const PciAddress *address, void *userdata) {
+        const BusHost *b = userdata;
         char path[PGPU_PATH_MAX];
 
         pgpu_path(address, path);
         (void) sd_bus_emit_interfaces_added(b->bus, path, HOST_IFACE_PGPU, NULL);
 }
 
-void bus_pgpu_send_removed(BusHost *b, const PciAddress *address) {
+void bus_pgpu_send_removed(const PciAddress *address, void *userdata) {
+        const BusHost *b = userdata;
         char path[PGPU_PATH_MAX];
 
         pgpu_path(address, path);
         (void) sd_bus_emit_interfaces_removed(b->bus, path, HOST_IFACE_PGPU, NULL);
 }
 
-void bus_pgpu_send_changed(BusHost *b, const PciAddress *address, PgpuProperty property) {
+void bus_pgpu_send_changed(const PciAddress *address, PgpuProperty property, void *userdata) {
         static const char *const names[_PGPU_PROPERTY_MAX][3] = {
                 [PGPU_PROPERTY_SUPPORTED_TYPES] = {"SupportedTypes"},
                 [PGPU_PROPERTY_ENABLED_TYPES] = {"EnabledTypes"},
@@ -235,6 +237,7 @@ void bus_pgpu_send_changed(BusHost *b, const PciAddress *address, PgpuProperty p
                 [PGPU_PROPERTY_DRIVER] = {"Driver"},
                 [PGPU_PROPERTY_DISPLAY] = {"IsSystemDisplayDevice"},
         };
+        const BusHost *b = userdata;
         char path[PGPU_PATH_MAX];
 
         pgpu_path(address, path);
