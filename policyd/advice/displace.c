@@ -52,17 +52,17 @@ static bool pgpu_may_open(const Pgpu *p, const VgpuType *t) {
         return true;
 }
 
-static int tell_one(Vm *vm, DisplacedFn told, void *userdata) {
+static int find_one(Vm *vm, DisplacedFn found, void *userdata) {
         Displaced one = {};
 
         if (!vm_is_settled(vm))
                 return 0;
         displaced_add(&one, vm);
-        return told(&one, userdata);
+        return found(&one, userdata);
 }
 
 /* Everybody who does not admit the type; where there is nobody, any one. */
-static int displaced_from_pgpu(const Pgpu *p, const VgpuType *t, DisplacedFn told, void *userdata) {
+static int displaced_from_pgpu(const Pgpu *p, const VgpuType *t, DisplacedFn found, void *userdata) {
         Displaced all = {};
         int r = 0;
 
@@ -74,13 +74,13 @@ static int displaced_from_pgpu(const Pgpu *p, const VgpuType *t, DisplacedFn tol
                 if (!vm_is_settled(v->vm))
                         return 0;
                 if (!displaced_add(&all, v->vm))
-                        return told(&(Displaced){}, userdata);
+                        return found(&(Displaced){}, userdata);
         }
         if (all.n > 0)
-                return told(&all, userdata);
+                return found(&all, userdata);
 
         for (size_t i = 0; i < p->vgpus.n && r == 0; i++)
-                r = tell_one(((const Vgpu *) p->vgpus.items[i])->vm, told, userdata);
+                r = find_one(((const Vgpu *) p->vgpus.items[i])->vm, found, userdata);
         return r;
 }
 
@@ -92,19 +92,19 @@ static uint64_t relocation_memory(const Relocation *c) {
         return sum;
 }
 
-static int displaced_from_host(const Relocation *c, const Host *h, DisplacedFn told, void *userdata) {
+static int displaced_from_host(const Relocation *c, const Host *h, DisplacedFn found, void *userdata) {
         int r = 0;
 
         if (host_memory_available(h) >= relocation_memory(c))
                 return 0;
         for (size_t i = 0; i < h->vms.n && r == 0; i++)
-                r = tell_one(h->vms.items[i], told, userdata);
+                r = find_one(h->vms.items[i], found, userdata);
         return r;
 }
 
 /* Every PGPU that the VGPU could have; and their hosts, where it is the VM's first. */
 static int displaced_for_vgpu(
-        const Relocation *c, const Vgpu *v, bool is_first, DisplacedFn told, void *userdata) {
+        const Relocation *c, const Vgpu *v, bool is_first, DisplacedFn found, void *userdata) {
         const Host *last = NULL;
         int r = 0;
 
@@ -113,22 +113,22 @@ static int displaced_for_vgpu(
 
                 if (!pgpu_may_open(p, v->type))
                         continue;
-                r = displaced_from_pgpu(p, v->type, told, userdata);
+                r = displaced_from_pgpu(p, v->type, found, userdata);
                 if (r == 0 && is_first && p->host != last)
-                        r = displaced_from_host(c, p->host, told, userdata);
+                        r = displaced_from_host(c, p->host, found, userdata);
                 last = p->host;
         }
         return r;
 }
 
-int displaced_for(const Relocation *c, const Vm *vm, DisplacedFn told, void *userdata) {
+int displaced_for(const Relocation *c, const Vm *vm, DisplacedFn found, void *userdata) {
         const PtrArray *hosts = &c->pool->objects[CLASS_HOST];
         int r = 0;
 
         for (size_t i = 0; i < vm->vgpus.n && r == 0; i++)
-                r = displaced_for_vgpu(c, vm->vgpus.items[i], i == 0, told, userdata);
+                r = displaced_for_vgpu(c, vm->vgpus.items[i], i == 0, found, userdata);
         for (size_t i = 0; i < hosts->n && r == 0 && vm->vgpus.n == 0; i++)
                 if (host_is_usable(hosts->items[i]))
-                        r = displaced_from_host(c, hosts->items[i], told, userdata);
+                        r = displaced_from_host(c, hosts->items[i], found, userdata);
         return r;
 }

@@ -22,8 +22,8 @@ bool vm_is_settled(const Vm *vm);
 bool displaced_add(Displaced *d, Vm *vm);
 
 /*
- * The sets for one of the moved VMs, told one after another until told() returns non-zero, which is returned; an empty set
+ * The sets for one of the moved VMs, one after another until found() returns non-zero, which is returned; an empty set
  * stands for one that is too large. What reservations hold, and VMs that are not settled, make no room.
  */
 typedef int (*DisplacedFn)(const Displaced *d, void *userdata);
-int displaced_for(const Relocation *c, const Vm *vm, DisplacedFn told, void *userdata);
+int displaced_for(const Relocation *c, const Vm *vm, DisplacedFn found, void *userdata);

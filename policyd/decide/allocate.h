@@ -39,13 +39,8 @@ typedef struct Denial Denial;
 typedef struct HostVerdict {
         const Host *host;
         ErrorCode code;       /* ERROR_NONE: could run here */
-        uint64_t score;       /* of the group's algorithm; lower tier index is better */
-        size_t tier;
+        uint64_t score;       /* of the group's algorithm */
         bool chosen;
-        bool last;            /* it comes behind all others, since starts failed there */
-        size_t n_members;     /* VMs of the VM's anti-affine group that are there */
-        uint64_t memory_need, memory_available;
-        const char *missing;  /* network or storage that the host lacks, or NULL */
         Pgpu *const *pgpus;   /* the assignment when code is none, parallel to vm->vgpus */
         const Demand *demand; /* what is asked for, what stops it there, and what would help: policyd/words says it */
         const Candidate *candidate;

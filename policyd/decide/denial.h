@@ -45,3 +45,14 @@ int deny_vm(const Ranking *r, Allocation *ret);
 int deny_over_quota(const Ranking *r, Pgpu *const *pgpus, Allocation *ret);
 /* No host can take it. */
 int deny_start(const Ranking *r, Allocation *ret);
+
+/* Why a reservation cannot be held. */
+typedef struct HoldsDenial {
+        ErrorCode code;       /* ERROR_NONE: it can */
+        uint64_t possible;    /* instances */
+        PgpuVerdict nearest;  /* where none is; pgpu NULL: the group has no PGPUs */
+        PgpuRemedy remedy;    /* of nearest.pgpu */
+} HoldsDenial;
+
+/* PGPUs that a reservation of count instances would hold: chosen like placements, spread as the group's algorithm says. */
+int allocate_holds(const Pool *pool, const GpuGroup *g, const VgpuType *t, uint32_t count, Pgpu ***ret_pgpus, HoldsDenial *ret_denial);

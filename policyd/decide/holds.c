@@ -6,7 +6,7 @@
  * changes one host only, so each host keeps its best place, and only that of one is looked for again.
  */
 
-#include "policyd/decide/holds.h"
+#include "policyd/decide/denial.h"
 
 typedef struct HostRoom HostRoom;
 

@@ -8,7 +8,6 @@
  */
 
 #include "policyd/decide/denial.h"
-#include "policyd/decide/holds.h"
 #include "policyd/words/sentence.h"
 
 /* Clauses (no full stop), and steps (sentence_step()). */

@@ -68,11 +68,11 @@ static size_t sentence_lacks(StrBuf *b, const Demand *d, const Host *h, uint64_t
                 strbuf_addf(b, "%scannot run HVM guests", n++ > 0 ? " and " : "");
         if (missing > 0) {
                 strbuf_add(b, n++ > 0 ? " and is " : "is ");
-                sentence_size_short(b, missing);
+                sentence_size(b, missing, /* up= */ true);
                 strbuf_add(b, " short of memory: the VM needs ");
-                sentence_size_short(b, vm->memory);
+                sentence_size(b, vm->memory, /* up= */ true);
                 strbuf_add(b, " and ");
-                sentence_size_there(b, host_memory_available(h));
+                sentence_size(b, host_memory_available(h), /* up= */ false);
                 strbuf_add(b, " is free there");
         }
         return n;
@@ -111,7 +111,7 @@ static void sentence_free_memory(StrBuf *b, const Host *h, uint64_t missing, uin
                 strbuf_addf(b, " on %s or give this VM ", h->name_label);
         } else
                 sentence_step(b, "give this VM ");
-        sentence_size_short(b, missing);
+        sentence_size(b, missing, /* up= */ true);
         strbuf_add(b, " less memory");
 }
 
@@ -339,10 +339,11 @@ void sentence_host_verdict(StrBuf *b, const HostVerdict *v) {
 
         strbuf_addf(b, "%s %s", v->host->name_label, v->chosen ? "would be chosen" : "could run it");
         sentence_places(b, v->demand, v->pgpus);
-        if (v->n_members > 0)
-                strbuf_addf(b, "; %zu VM%s of group '%s' %s there", v->n_members, PLURAL(v->n_members),
-                        v->demand->vm->group->name_label, v->n_members == 1 ? "is" : "are");
-        if (v->last)
+        if (v->candidate->n_members > 0)
+                strbuf_addf(b, "; %zu VM%s of group '%s' %s there", v->candidate->n_members,
+                        PLURAL(v->candidate->n_members), v->demand->vm->group->name_label,
+                        v->candidate->n_members == 1 ? "is" : "are");
+        if (v->candidate->last)
                 strbuf_add(b, "; it comes last, since starts failed there");
         strbuf_add(b, ".");
 }

@@ -233,7 +233,7 @@ void sentence_add_steps(StrBuf *b, StrBuf *steps) {
 }
 
 /* In tenths of the unit, up or down, so that what is said to suffice does. */
-static void sentence_size(StrBuf *b, uint64_t bytes, bool up) {
+void sentence_size(StrBuf *b, uint64_t bytes, bool up) {
         static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
         uint64_t unit = 1024, tenths;
         size_t i = 0;
@@ -251,14 +251,6 @@ static void sentence_size(StrBuf *b, uint64_t bytes, bool up) {
                 strbuf_addf(b, "%" PRIu64 " %s", tenths / 10, units[i]);
         else
                 strbuf_addf(b, "%" PRIu64 ".%" PRIu64 " %s", tenths / 10, tenths % 10, units[i]);
-}
-
-void sentence_size_short(StrBuf *b, uint64_t bytes) {
-        sentence_size(b, bytes, /* up= */ true);
-}
-
-void sentence_size_there(StrBuf *b, uint64_t bytes) {
-        sentence_size(b, bytes, /* up= */ false);
 }
 
 int refusal_take(Refusal *ret, ErrorCode code, StrBuf *b) {

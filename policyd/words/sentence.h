@@ -40,8 +40,7 @@ void sentence_pgpu(StrBuf *b, const Pgpu *p);
 void sentence_share(StrBuf *b, uint32_t size);
 
 /* A number of bytes, rounded up for what is missing and down for what there is. */
-void sentence_size_short(StrBuf *b, uint64_t bytes);
-void sentence_size_there(StrBuf *b, uint64_t bytes);
+void sentence_size(StrBuf *b, uint64_t bytes, bool up);
 
 /* One more step of a remedy, of which b holds nothing else: "Enable GRID K140Q on 0000:84:00.0 of beta, and shut down VM
  * 'a'". The first begins the sentence. */

@@ -13,7 +13,7 @@
 
 typedef struct Explanation {
         StrBuf *json;
-        bool in_host; /* its PGPUs are being told */
+        bool in_host; /* its PGPUs are being written */
         const Vgpu *vgpu;
         StrBuf vgpu_text; /* what is the same of vgpu for each PGPU */
         StrBuf message,
@@ -21,7 +21,6 @@ typedef struct Explanation {
 } Explanation;
 
 static void explanation_done(Explanation *e) {
-        strbuf_done(&e->vgpu_text);
         strbuf_done(&e->message);
         strbuf_done(&e->helps);
 }
@@ -34,27 +33,13 @@ static void begin_host(Explanation *e) {
         json_write_open(e->json, "pgpus", '[');
 }
 
-static void write_vgpu(Explanation *e, const Vgpu *v) {
-        if (e->vgpu != v) {
-                e->vgpu = v;
-                e->vgpu_text.len = 0;
-                /* One that the platform form only asks for has no object yet. */
-                if (!uuid_is_null(&v->object.id))
-                        strbuf_addf(&e->vgpu_text, ",\"vgpu\":\"%s\"", UUID_TEXT(&v->object.id));
-                strbuf_add(&e->vgpu_text, ",\"type\":");
-                json_quote(&e->vgpu_text, type_label(v->type));
-        }
-        strbuf_add(e->json, strempty(e->vgpu_text.text));
-        e->json->error = e->json->error ?: e->vgpu_text.error;
-}
-
 static void write_words(Explanation *e, const char *member, const StrBuf *words) {
         json_write_string(e->json, member, words->len > 0 ? words->text : "");
         e->json->error = e->json->error ?: words->error;
 }
 
 /* PGPUs are most of the answer. */
-static void tell_pgpu(
+static void write_pgpu(
         const Host *h, const Vgpu *vgpu, const PgpuVerdict *v, const PgpuRemedy *remedy, void *userdata) {
         Explanation *e = userdata;
         const char *health_reason, *standing_reason;
@@ -70,7 +55,10 @@ static void tell_pgpu(
         json_write_open(b, NULL, '{');
         json_write_uuid(b, "pgpu", &v->pgpu->object.id);
         json_write_string(b, "pci_id", PCI_TEXT(&v->pgpu->pci));
-        write_vgpu(e, vgpu);
+        /* One that the platform form only asks for has no object yet. */
+        if (!uuid_is_null(&vgpu->object.id))
+                json_write_uuid(b, "vgpu", &vgpu->object.id);
+        json_write_string(b, "type", type_label(vgpu->type));
         json_write_string(b, "code", v->code == ERROR_NONE ? "" : error_code_word(v->code));
         json_write_u64(b, "capacity", v->capacity);
         json_write_u64(b, "size", v->size);
@@ -95,7 +83,8 @@ static void tell_pgpu(
         json_write_close(b, '}');
 }
 
-static void tell_host(const HostVerdict *v, void *userdata) {
+static void write_host(const HostVerdict *v, void *userdata) {
+        const Candidate *c = v->candidate;
         Explanation *e = userdata;
         StrBuf *b = e->json;
 
@@ -109,14 +98,14 @@ static void tell_host(const HostVerdict *v, void *userdata) {
         json_write_string(b, "code", v->code == ERROR_NONE ? "" : error_code_word(v->code));
         write_words(e, "message", &e->message);
         json_write_u64(b, "score", v->score);
-        json_write_u64(b, "tier", v->tier);
-        if (v->last)
+        json_write_u64(b, "tier", c->tier);
+        if (c->last)
                 json_write_bool(b, "last", true);
-        json_write_u64(b, "vm_group_members", v->n_members);
-        json_write_u64(b, "memory_need", v->memory_need);
-        json_write_u64(b, "memory_available", v->memory_available);
-        if (v->missing)
-                json_write_string(b, "missing", v->missing);
+        json_write_u64(b, "vm_group_members", c->n_members);
+        json_write_u64(b, "memory_need", v->demand->vm->memory);
+        json_write_u64(b, "memory_available", host_memory_available(v->host));
+        if (c->missing)
+                json_write_string(b, "missing", c->missing);
         json_write_close(b, '}');
 }
 
@@ -178,7 +167,7 @@ static int check_start(Policy *p, const Vm *vm, VmPreview *preview, const Vm **r
 static int explain(Policy *p, const Vm *vm, const StartOptions *o, StrBuf *b, Refusal *refusal) {
         AllocRequest request = {.vm = vm, .only = o->on, .reservation = o->reservation};
         _cleanup_(explanation_done) Explanation e = {.json = b};
-        AllocVisitor visitor = {.host = tell_host, .pgpu = tell_pgpu, .userdata = &e};
+        AllocVisitor visitor = {.host = write_host, .pgpu = write_pgpu, .userdata = &e};
         _cleanup_vm_preview_ VmPreview preview = {};
         _cleanup_(allocation_done) Allocation a = {};
         int may_start, r;

@@ -138,7 +138,7 @@ static void hear(const HostVerdict *v, void *userdata) {
         if (v->host != told->host)
                 return;
         sentence_host_verdict(&b, v);
-        told->n_members = v->n_members;
+        told->n_members = v->candidate->n_members;
         told->said = strstr(b.text, "; 2 VMs of group 'web' are there") != NULL;
 }
 

@@ -246,7 +246,7 @@ static void rank_host(const HostVerdict *v, void *userdata) {
                 return;
         assert_true(r->n < RANKED_MAX);
         r->hosts[r->n] = v->host;
-        r->tiers[r->n++] = v->tier;
+        r->tiers[r->n++] = v->candidate->tier;
 }
 
 WorldRanking world_rank(const World *w, const AllocRequest *request) {
