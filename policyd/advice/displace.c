@@ -39,8 +39,7 @@ bool displaced_add(Displaced *d, Vm *vm) {
 
 /* Held instances stay, as does what is not of the pool, and keep other types away. */
 static bool pgpu_may_open(const Pgpu *p, const VgpuType *t) {
-        if (!host_is_usable(p->host) || !p->present || !ptr_array_contains(&p->enabled, t) ||
-                ptr_array_contains(&p->disabling, t))
+        if (!host_is_usable(p->host) || !p->present || !pgpu_offers(p, t))
                 return false;
 
         for (size_t i = 0; i < p->holds.n; i++)

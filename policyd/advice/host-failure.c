@@ -6,7 +6,7 @@
  */
 
 #include "policyd/advice/relocation.h"
-#include "policyd/pool/pool.h"
+#include "policyd/decide/verdict.h"
 
 #define SETS_MAX 256
 #define TOLERATED_MAX 16
@@ -130,11 +130,8 @@ int find_failures_to_tolerate(Pool *pool, const GpuGroup *g, size_t *ret) {
 
         for (size_t i = 0; i < all->n; i++) {
                 Host *h = all->items[i];
-                bool has_group = false;
 
-                for (size_t j = 0; j < h->pgpus.n; j++)
-                        has_group |= ((Pgpu *) h->pgpus.items[j])->group == g;
-                if (has_group && h->state == HOST_ONLINE)
+                if (h->state == HOST_ONLINE && host_group_pgpu(h, g))
                         hosts[n++] = h;
         }
         qsort_r(hosts, n, sizeof(Host *), compare_use, (void *) g);

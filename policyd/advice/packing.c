@@ -33,9 +33,8 @@ static bool pgpu_is_usable(const Pgpu *p) {
         return p->present && host_is_usable(p->host) && !pgpu_is_left_out(p);
 }
 
-static bool pgpu_offers(const Pgpu *p, const VgpuType *t) {
-        return ptr_array_contains(&p->supported, t) && ptr_array_contains(&p->enabled, t) &&
-               !ptr_array_contains(&p->disabling, t);
+static bool pgpu_can_run(const Pgpu *p, const VgpuType *t) {
+        return ptr_array_contains(&p->supported, t) && pgpu_offers(p, t);
 }
 
 static uint32_t instances_of(const VgpuType *t) {
@@ -66,7 +65,7 @@ static void packing_add_kind(Packing *k, const Pgpu *p) {
         size_t i;
 
         for (size_t t = 0; t < k->n_types; t++)
-                if (pgpu_offers(p, k->types[t]))
+                if (pgpu_can_run(p, k->types[t]))
                         enabled |= UINT64_C(1) << t;
 
         for (i = 0; i < k->n_kinds && k->kinds[i].enabled != enabled; i++)
@@ -126,7 +125,7 @@ static void packing_fill(Packing *k, const GpuGroup *g, const VgpuType *t) {
                 if (!pgpu_is_usable(p) || p->n_outsiders > 0)
                         continue;
                 packing_count(k, p);
-                if (pgpu_offers(p, t))
+                if (pgpu_can_run(p, t))
                         k->n_with++;
                 else
                         packing_add_kind(k, p);
@@ -140,7 +139,7 @@ static uint64_t capacity_in_sum(const GpuGroup *g, const VgpuType *t) {
         for (size_t i = 0; i < g->pgpus.n; i++) {
                 const Pgpu *p = g->pgpus.items[i];
 
-                if (pgpu_is_usable(p) && pgpu_offers(p, t))
+                if (pgpu_is_usable(p) && pgpu_can_run(p, t))
                         room += PGPU_SIZE - MIN_OF(p->used, PGPU_SIZE);
         }
         return t->size > 0 ? room / t->size : 0;
@@ -233,7 +232,7 @@ size_t group_find_empty(const GpuGroup *g, Pgpu *ret[static EMPTY_KINDS_MAX]) {
 
 uint64_t capacity_after(uint64_t now, const Pgpu *empty, const VgpuType *t, const VgpuType *of) {
         if (of == t)
-                return now + (pgpu_offers(empty, t) ? 0 : instances_of(t));
+                return now + (pgpu_can_run(empty, t) ? 0 : instances_of(t));
         if (type_may_join(t, of))
                 return now;
         return now - pgpu_capacity(empty, of);

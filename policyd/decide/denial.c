@@ -164,14 +164,6 @@ static int deny_empty_group(const Ranking *r, const DemandKind *k, Allocation *r
         return error;
 }
 
-static const Pgpu *group_pgpu_on(const GpuGroup *g, const Host *h) {
-        for (size_t i = 0; i < h->pgpus.n; i++)
-                if (((const Pgpu *) h->pgpus.items[i])->group == g)
-                        return h->pgpus.items[i];
-
-        return g->pgpus.items[0];
-}
-
 /* Where all PGPUs of a group are on hosts that cannot be used, the nearest miss is one of those. */
 static int deny_unusable_group(const Ranking *r, const DemandKind *k, Allocation *ret) {
         _cleanup_host_remedy_ HostRemedy remedy = {};
@@ -181,7 +173,7 @@ static int deny_unusable_group(const Ranking *r, const DemandKind *k, Allocation
         error = unusable_host_remedy(r, &r->demand, k->group, &remedy);
         if (error < 0)
                 return error;
-        pgpu_verdict(group_pgpu_on(k->group, remedy.host), k->type, r->request->reservation, &ret->nearest);
+        pgpu_verdict(host_group_pgpu(remedy.host, k->group), k->type, r->request->reservation, &ret->nearest);
         error = deny(r, k->passthrough ? ERROR_VM_REQUIRES_GPU : ret->nearest.code, DENIAL_UNUSABLE_GROUP,
                 ret, &d);
         if (!d)

@@ -60,7 +60,7 @@ static void plan_add_pgpu(Plan *p, size_t i) {
                 if (!pgpu_serves(pgpu, p->demand, k))
                         continue;
                 serves = true;
-                if (!ptr_array_contains(&pgpu->enabled, t) || ptr_array_contains(&pgpu->disabling, t))
+                if (!pgpu_offers(pgpu, t))
                         plan_add(p, STEP_ENABLE, &t->object, i);
         }
 

@@ -227,7 +227,7 @@ void pgpu_remedy(const Pgpu *p, const VgpuType *t, const Reservation *own, const
         }
 
         own = reservation_serves(own, p, t) ? own : NULL;
-        fix.enable = !ptr_array_contains(&p->enabled, t) || ptr_array_contains(&p->disabling, t);
+        fix.enable = !pgpu_offers(p, t);
         if (p->vgpus.n > PICKS_MAX || p->holds.n > PICKS_MAX) {
                 fix.stop = fix.release = PICK_ALL;
                 fix.end_outsiders = p->n_outsiders > 0;
@@ -333,14 +333,6 @@ int host_remedy(const Ranking *r, const Demand *d, const Candidate *c, HostRemed
         return 0;
 }
 
-static bool group_is_on(const GpuGroup *g, const Host *h) {
-        for (size_t i = 0; i < h->pgpus.n; i++)
-                if (((const Pgpu *) h->pgpus.items[i])->group == g)
-                        return true;
-
-        return false;
-}
-
 /* The easier it becomes usable, the lower. */
 static int effort(const Host *h) {
         return h->state == HOST_ONLINE ? 0 : h->state == HOST_CONNECTING ? 1 : 2;
@@ -363,7 +355,7 @@ int unusable_host_remedy(const Ranking *r, const Demand *d, const GpuGroup *grou
                         int error;
 
                         if (host_is_usable(c.host) || effort(c.host) != e ||
-                                (group && !group_is_on(group, c.host)))
+                                (group && !host_group_pgpu(c.host, group)))
                                 continue;
                         n_tried++;
                         error = host_remedy(r, d, &c, &remedy);

@@ -19,6 +19,18 @@ ErrorCode host_usable_code(const Host *h) {
         return h->enabled ? ERROR_NONE : ERROR_HOST_DISABLED;
 }
 
+bool pgpu_offers(const Pgpu *p, const VgpuType *t) {
+        return ptr_array_contains(&p->enabled, t) && !ptr_array_contains(&p->disabling, t);
+}
+
+const Pgpu *host_group_pgpu(const Host *h, const GpuGroup *g) {
+        for (size_t i = 0; i < h->pgpus.n; i++)
+                if (((const Pgpu *) h->pgpus.items[i])->group == g)
+                        return h->pgpus.items[i];
+
+        return NULL;
+}
+
 bool reservation_serves(const Reservation *r, const Pgpu *p, const VgpuType *t) {
         return r && r->type == t && r->group == p->group;
 }
@@ -77,7 +89,7 @@ void pgpu_verdict(const Pgpu *p, const VgpuType *t, const Reservation *reservati
                 v.code = ERROR_HOST_OFFLINE;
         else if (!ptr_array_contains(&p->supported, t))
                 v.code = ERROR_VGPU_TYPE_NOT_SUPPORTED;
-        else if (!ptr_array_contains(&p->enabled, t) || ptr_array_contains(&p->disabling, t))
+        else if (!pgpu_offers(p, t))
                 v.code = ERROR_VGPU_TYPE_NOT_ENABLED;
         else if (pgpu_find_obstacle(p, t, own, n_own, &v))
                 v.code = ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE;

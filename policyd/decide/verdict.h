@@ -8,6 +8,10 @@
 
 /* Whether a PGPU that runs one type takes another: the list of the one that runs decides. */
 bool type_may_join(const VgpuType *running, const VgpuType *joining);
+/* Whether the type is enabled there, and stays so. */
+bool pgpu_offers(const Pgpu *p, const VgpuType *t);
+/* The first PGPU of the group on the host; NULL: it has none. */
+const Pgpu *host_group_pgpu(const Host *h, const GpuGroup *g);
 /* NONE when it is; else HOST_OFFLINE, or HOST_DISABLED for one that is online. */
 ErrorCode host_usable_code(const Host *h);
 /* Whether the reservation's holds on p count as free for a VGPU of type t. */
