@@ -68,22 +68,22 @@ static void fix_remove_obstacles(PgpuRemedy *fix, const Reservation *own) {
                 fix->end_outsiders |= !type_may_join(p->outsiders[i].type, fix->type);
 }
 
-static void fix_find_one_of(PgpuRemedy *fix, uint32_t missing) {
-        for (size_t i = 0; i < fix->pgpu->vgpus.n; i++)
-                if (!is_picked(fix->stop, i) && vm_size_at(fix->pgpu, i) >= missing)
-                        fix->one_of |= UINT64_C(1) << i;
-}
-
-static bool fix_stop_largest(PgpuRemedy *fix) {
+/* Any VM that is large enough; where none is, the largest goes. False: there is none any more. */
+static bool fix_stop_vms(PgpuRemedy *fix, uint32_t missing) {
         const Pgpu *p = fix->pgpu;
-        size_t best = SIZE_MAX;
+        size_t largest = SIZE_MAX;
 
-        for (size_t i = 0; i < p->vgpus.n; i++)
-                if (!is_picked(fix->stop, i) && (best == SIZE_MAX || vm_size_at(p, i) > vm_size_at(p, best)))
-                        best = i;
-        if (best != SIZE_MAX)
-                pick_vm(&fix->stop, p, vgpu_at(p, best)->vm);
-        return best != SIZE_MAX;
+        for (size_t i = 0; i < p->vgpus.n; i++) {
+                if (is_picked(fix->stop, i))
+                        continue;
+                if (vm_size_at(p, i) >= missing)
+                        fix->one_of |= UINT64_C(1) << i;
+                if (largest == SIZE_MAX || vm_size_at(p, i) > vm_size_at(p, largest))
+                        largest = i;
+        }
+        if (!fix->one_of && largest != SIZE_MAX)
+                pick_vm(&fix->stop, p, vgpu_at(p, largest)->vm);
+        return largest != SIZE_MAX;
 }
 
 static bool fix_release_one(PgpuRemedy *fix, const Reservation *own) {
@@ -108,12 +108,9 @@ static bool fix_end_outsiders(PgpuRemedy *fix) {
 static void fix_make_room(PgpuRemedy *fix, const Reservation *own) {
         uint32_t size = pgpu_type_size(fix->pgpu, fix->type);
 
-        for (uint32_t room; (room = fix_room(fix, own)) < size;) {
-                fix_find_one_of(fix, size - room);
-                if (fix->one_of ||
-                        (!fix_stop_largest(fix) && !fix_release_one(fix, own) && !fix_end_outsiders(fix)))
+        for (uint32_t room; !fix->one_of && (room = fix_room(fix, own)) < size;)
+                if (!fix_stop_vms(fix, size - room) && !fix_release_one(fix, own) && !fix_end_outsiders(fix))
                         return;
-        }
 }
 
 /* The reservation whose holds are all that is in the way. */
