@@ -87,6 +87,24 @@ void call_replied(HostLink *link, LinkOutcome outcome, ErrorCode code, const cha
         call_free(call);
 }
 
+bool peer_obeys(const Peer *peer) {
+        return peer && peer->claimed && !peer->hosts->stale;
+}
+
+int peer_send_order(Peer *peer, int (*send)(HostLink *, const char *, LinkReply, void *), const char *order,
+        CallDone done, void *owner, const Uuid *object, const Uuid *token) {
+        Call *call;
+        int r;
+
+        r = call_new(peer, done, owner, object, token, &call);
+        if (r < 0)
+                return r;
+        r = send(peer->link, order, call_replied, call);
+        if (r < 0)
+                call_free(call);
+        return r;
+}
+
 bool peer_has_call(const Peer *peer, const Uuid *token) {
         for (const Call *call = peer->calls; call; call = call->next)
                 if (uuid_equal(&call->token, token))

@@ -110,6 +110,10 @@ bool peer_has_call(const Peer *peer, const Uuid *token);
 bool peer_withdraw_call(Peer *peer, const Uuid *token); /* where it still waits to be sent */
 int call_new(Peer *peer, CallDone done, void *owner, const Uuid *object, const Uuid *token, Call **ret);
 Call *call_free(Call *call);
+/* send: one of the links' functions. */
+int peer_send_order(Peer *peer, int (*send)(HostLink *, const char *, LinkReply, void *), const char *order,
+        CallDone done, void *owner, const Uuid *object, const Uuid *token);
+bool peer_obeys(const Peer *peer_or_null); /* it is claimed, and nobody else commands */
 void call_replied(HostLink *link, LinkOutcome outcome, ErrorCode code, const char *message, void *call);
 
 /* Of the model. */

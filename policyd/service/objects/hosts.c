@@ -5,12 +5,11 @@
 #include "policyd/service/objects/policy-private.h"
 
 #include "policyd/service/base/object-log.h"
-#include "policyd/service/hosts/bookings.h"
 #include "policyd/service/hosts/epoch.h"
 #include "policyd/service/hosts/host-links.h"
 #include "policyd/service/hosts/outside.h"
 #include "policyd/service/hosts/places.h"
-#include "policyd/service/hosts/reconcile.h"
+#include "policyd/service/operations/starts.h"
 
 static void dial(void *owner, const Uuid *id, const Uuid *unused) {
         Policy *p = owner;
@@ -158,12 +157,9 @@ int hosts_declare_dead(Policy *p, Host *h, Refusal *refusal) {
 
                 log_vm(LOG_NOTICE, MSG_RESERVATION_RELEASED, vm, h,
                         "VM %s is released: its host %s was declared dead.", vm->name_label, h->name_label);
-                booking_release(&p->hosts, vm);
                 if (op && op->kind == OPERATION_START)
                         operation_finish(op, JOB_FAILED, ERROR_HOST_OFFLINE, "The host was declared dead.");
-                else if (op)
-                        operation_finish(op, JOB_DONE, ERROR_NONE, "");
-                reconcile_stray(&p->hosts, vm);
+                (void) vm_release(&p->operations, vm, /* has_another= */ false);
         }
         takeover_collect_absent(&p->hosts, h);
         if (peer)

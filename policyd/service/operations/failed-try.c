@@ -60,16 +60,6 @@ int failed_try_note(FailedTry *t, const Vm *vm, const char *words) {
 }
 
 bool failure_is_of_the_place(ErrorCode code) {
-        static const ErrorCode of_the_place[] = {
-                ERROR_FAILED_TO_START_EMULATOR,
-                ERROR_DOMAIN_FAILED,
-                ERROR_STORAGE_FAILED,
-                ERROR_INTERNAL_ERROR,
-                ERROR_LIMIT_REACHED,
-        };
-
-        for (size_t i = 0; i < ARRAY_SIZE(of_the_place); i++)
-                if (of_the_place[i] == code)
-                        return true;
-        return false;
+        return code == ERROR_FAILED_TO_START_EMULATOR || code == ERROR_DOMAIN_FAILED ||
+               code == ERROR_STORAGE_FAILED || code == ERROR_INTERNAL_ERROR || code == ERROR_LIMIT_REACHED;
 }

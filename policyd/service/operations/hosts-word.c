@@ -51,10 +51,7 @@ static void vm_halted(Operations *ops, Vm *vm, Host *h, const VmEvent *event) {
         else
                 log_vm(LOG_WARNING, MSG_VM_FAILED, vm, h, "VM %s failed on host %s. %s", vm->name_label,
                         h->name_label, message);
-        booking_release(ops->hosts, vm);
-        if (op)
-                operation_finish(op, JOB_DONE, ERROR_NONE, "");
-        reconcile_stray(ops->hosts, vm);
+        (void) vm_release(ops, vm, /* has_another= */ false);
 }
 
 static void vm_runs(Operations *ops, Vm *vm) {
@@ -68,18 +65,15 @@ static void vm_runs(Operations *ops, Vm *vm) {
 }
 
 static bool on_vm_heard(Vm *vm, void *userdata) {
-        Operation *op = operation_of(userdata, vm);
-
-        if (op)
-                operation_heard(op);
-        return op;
+        operation_heard(operation_of(userdata, vm));
+        return operation_of(userdata, vm);
 }
 
 static void on_vm_said(Vm *vm, Host *h, const VmEvent *event, void *userdata) {
         Operations *ops = userdata;
         Operation *op = operation_of(ops, vm);
 
-        (void) on_vm_heard(vm, ops);
+        operation_heard(op);
         switch (event->state) {
         case VM_STATE_STARTING:
                 if (op && op->kind == OPERATION_START && !operation_job(op)->cancel_requested)
@@ -103,29 +97,12 @@ static void on_vm_said(Vm *vm, Host *h, const VmEvent *event, void *userdata) {
 }
 
 static void on_vm_gone(Vm *vm, Host *h, void *userdata) {
-        Operations *ops = userdata;
-        Operation *op = operation_of(ops, vm);
-
-        booking_release(ops->hosts, vm);
-        if (op && op->kind != OPERATION_START)
-                operation_finish(op, JOB_DONE, ERROR_NONE, "");
-        reconcile_stray(ops->hosts, vm);
-        op = operation_of(ops, vm);
-        if (!op)
-                return;
-        if (operation_job(op)->cancel_requested)
-                operation_finish(op, JOB_CANCELLED, ERROR_OPERATION_CANCELLED, "The start was cancelled.");
-        else
-                operation_finish(op, JOB_FAILED, ERROR_HOST_OFFLINE,
-                        "The host was lost while the VM started, and came back without it. Start the VM "
-                        "again.");
+        operation_finish(vm_release(userdata, vm, /* has_another= */ false), JOB_FAILED, ERROR_HOST_OFFLINE,
+                "The host was lost while the VM started, and came back without it. Start the VM again.");
 }
 
 static void on_vm_elsewhere(Vm *vm, const char *message, void *userdata) {
-        Operation *op = operation_of(userdata, vm);
-
-        if (op)
-                operation_finish(op, JOB_FAILED, ERROR_OTHER_OPERATION_IN_PROGRESS, message);
+        operation_finish(operation_of(userdata, vm), JOB_FAILED, ERROR_OTHER_OPERATION_IN_PROGRESS, message);
 }
 
 /* Whatever state it is in: it may be stopping by a polite order, and a forced one was lost. */

@@ -99,9 +99,13 @@ void operation_progress(Operation *op, const char *stage, double progress) {
 }
 
 void operation_finish(Operation *op, JobState state, ErrorCode code, const char *message) {
-        Operations *ops = op->operations;
-        Job *j = operation_job(op);
+        Operations *ops;
+        Job *j;
 
+        if (!op)
+                return;
+        ops = op->operations;
+        j = operation_job(op);
         operation_free(op);
         job_finish(ops, j, state, code, message);
 }
@@ -128,25 +132,21 @@ static void on_timeout(void *userdata) {
         operation_finish(op, JOB_FAILED, ERROR_HOST_OFFLINE, strempty(message));
 }
 
-int operation_wait_for_host(Operation *op) {
+void operation_wait_for_host(Operation *op) {
+        Batch *b = op ? op->operations->batch : NULL;
         int r;
 
-        if (loop_timer_is_armed(op->timer))
-                return 0;
-        r = loop_call_in(batch_loop(op->operations->batch), &op->timer,
-                op->operations->batch->options.order_timeout_usec, on_timeout, op);
+        if (!op || loop_timer_is_armed(op->timer))
+                return;
+        r = loop_call_in(batch_loop(b), &op->timer, b->options.order_timeout_usec, on_timeout, op);
         if (r < 0)
                 log_errno(r, "Failed to set the timer of a job, ignoring");
-        return r;
 }
 
 /* A host that speaks of the VM may not have the order to stop it yet: only its answer to that counts then. */
 void operation_heard(Operation *op) {
-        bool stops = op->kind != OPERATION_START || operation_job(op)->cancel_requested;
-
-        if (stops && !op->stop_stored)
-                return;
-        loop_timer_stop(op->timer);
+        if (op && (op->stop_stored || (op->kind == OPERATION_START && !operation_job(op)->cancel_requested)))
+                loop_timer_stop(op->timer);
 }
 
 void operations_host_lost(Operations *ops, Host *h) {
@@ -156,7 +156,7 @@ void operations_host_lost(Operations *ops, Host *h) {
                 const Vm *vm = pool_get(ops->batch->pool, CLASS_VM, &op->vm);
 
                 if (vm && vm_host(vm) == h)
-                        (void) operation_wait_for_host(op);
+                        operation_wait_for_host(op);
         }
 }
 
@@ -188,7 +188,9 @@ static int restore(Operations *ops, Job *j) {
                 op->avoid[op->n_avoid++] = j->first_host;
         }
         h = vm_host(vm);
-        return h && h->state == HOST_ONLINE ? 0 : operation_wait_for_host(op);
+        if (!h || h->state != HOST_ONLINE)
+                operation_wait_for_host(op);
+        return 0;
 }
 
 void operations_clear(Operations *ops) {

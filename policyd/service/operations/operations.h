@@ -45,11 +45,13 @@ void operations_host_lost(Operations *ops, Host *h);
 int operation_new(Operations *ops, OperationKind kind, Vm *vm, const Uuid *token, Operation **ret);
 Operation *operation_of(const Operations *ops, const Vm *vm);
 Job *operation_job(const Operation *op);
-int operation_wait_for_host(Operation *op); /* the job fails with HostOffline when nothing is heard in time */
+/* These do nothing for NULL. */
+void operation_wait_for_host(
+        Operation *op); /* the job fails with HostOffline when nothing is heard in time */
 void operation_heard(Operation *op);
+void operation_finish(Operation *op, JobState state, ErrorCode code, const char *message); /* frees it */
 void operation_set_stage(Operation *op, const char *stage, double progress); /* for the next commit */
 void operation_progress(Operation *op, const char *stage, double progress);
-void operation_finish(Operation *op, JobState state, ErrorCode code, const char *message); /* frees it */
 
 /* jobs.c */
 int job_start(Operations *ops, const char *operation, Vm *vm, const Uuid *token, Job **ret);

@@ -159,23 +159,20 @@ static void start_replied(
 static int hand_over(Operations *ops, Vm *vm, const Uuid *token) {
         Peer *peer = vm->scheduled_on ? peer_of(ops->hosts, vm->scheduled_on) : NULL;
         _cleanup_free_ char *order = NULL;
-        Call *call;
         int r;
 
-        if (!peer || !peer->claimed || ops->hosts->stale)
+        if (!peer_obeys(peer))
                 return -ENOTCONN;
         r = order_build_start(peer, vm, &order);
-        r = r ?: call_new(peer, start_replied, ops, &vm->object.id, token, &call);
         if (r < 0)
                 return r;
-
-        /* From here on it may arrive. The mark needs no commit: on disk "reserved" is read as "sent". */
+        /* From here on it may arrive, or be refused at once. The mark needs no commit: on disk "reserved" is
+         * read as "sent". */
         pool_set_vm_booking(ops->batch->pool, vm, BOOKING_SENT, NULL);
-        r = ops->hosts->links->start_vm(peer->link, order, call_replied, call);
-        if (r < 0) {
-                call_free(call);
+        r = peer_send_order(
+                peer, ops->hosts->links->start_vm, order, start_replied, ops, &vm->object.id, token);
+        if (r < 0)
                 pool_set_vm_booking(ops->batch->pool, vm, BOOKING_RESERVED, NULL);
-        }
         return r;
 }
 
@@ -183,7 +180,6 @@ static void start_send(void *owner, const Uuid *vm_id, const Uuid *token) {
         Operations *ops = owner;
         Vm *vm = pool_get(ops->batch->pool, CLASS_VM, vm_id);
         _cleanup_refusal_ Refusal old = {};
-        Operation *op;
         int r;
 
         if (!vm || vm->booking != BOOKING_RESERVED || !uuid_equal(&vm->token, token))
@@ -196,17 +192,13 @@ static void start_send(void *owner, const Uuid *vm_id, const Uuid *token) {
                 return;
         }
         r = hand_over(ops, vm, token);
-        if (r >= 0) {
-                op = operation_of(ops, vm);
-                if (op)
-                        operation_set_stage(op, "sent", -1);
-                return;
-        }
-        if (r == -ENOTCONN || r == -ENOBUFS)
+        if (r >= 0 && operation_of(ops, vm))
+                operation_set_stage(operation_of(ops, vm), "sent", -1);
+        else if (r == -ENOTCONN || r == -ENOBUFS)
                 start_failed_on_host(ops, vm, START_NOT_SENT, ERROR_HOST_OFFLINE,
                         r == -ENOBUFS ? "The host has more orders waiting than it can take."
                                       : "The host went offline before the order was sent.");
-        else
+        else if (r < 0)
                 start_failed_on_host(
                         ops, vm, START_NOT_SENT, ERROR_INTERNAL_ERROR, "The start order could not be built.");
 }
@@ -224,8 +216,7 @@ static void start_replied(
         op = operation_of(ops, vm);
         switch (outcome) {
         case LINK_DONE:
-                if (op)
-                        operation_heard(op);
+                operation_heard(op);
                 if (op && op->kind == OPERATION_START && vm->booking == BOOKING_SENT)
                         operation_progress(op, "accepted", 0.1);
                 break;
@@ -236,37 +227,33 @@ static void start_replied(
                 start_failed_on_host(ops, vm, START_REFUSED, code, message);
                 break;
         case LINK_UNKNOWN:
-                if (op)
-                        (void) operation_wait_for_host(op);
+                operation_wait_for_host(op);
                 break;
         }
 }
 
 /* Refusals that say something about this host, not about the VM. */
 static bool another_host_may_help(ErrorCode code) {
-        static const ErrorCode of_the_host[] = {
-                ERROR_PGPU_INSUFFICIENT_CAPACITY,
-                ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE,
-                ERROR_VGPU_TYPE_NOT_ENABLED,
-                ERROR_VGPU_TYPE_NOT_SUPPORTED,
-                ERROR_PGPU_IN_USE_BY_VM,
-                ERROR_PGPU_UNHEALTHY,
-                ERROR_VM_REQUIRES_GPU,
-                ERROR_VM_REQUIRES_IOMMU,
-                ERROR_FEATURE_REQUIRES_HVM,
-                ERROR_HOST_NOT_ENOUGH_FREE_MEMORY,
-                ERROR_VM_REQUIRES_SR,
-                ERROR_VM_REQUIRES_NET,
-                ERROR_VM_REQUIRES_PCI,
-                ERROR_CONFIG_NOT_ALLOWED,
-                ERROR_HOST_OFFLINE,
-                ERROR_HOST_CLAIMED,
+        static const bool of_the_host[_ERROR_MAX] = {
+                [ERROR_PGPU_INSUFFICIENT_CAPACITY] = true,
+                [ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE] = true,
+                [ERROR_VGPU_TYPE_NOT_ENABLED] = true,
+                [ERROR_VGPU_TYPE_NOT_SUPPORTED] = true,
+                [ERROR_PGPU_IN_USE_BY_VM] = true,
+                [ERROR_PGPU_UNHEALTHY] = true,
+                [ERROR_VM_REQUIRES_GPU] = true,
+                [ERROR_VM_REQUIRES_IOMMU] = true,
+                [ERROR_FEATURE_REQUIRES_HVM] = true,
+                [ERROR_HOST_NOT_ENOUGH_FREE_MEMORY] = true,
+                [ERROR_VM_REQUIRES_SR] = true,
+                [ERROR_VM_REQUIRES_NET] = true,
+                [ERROR_VM_REQUIRES_PCI] = true,
+                [ERROR_CONFIG_NOT_ALLOWED] = true,
+                [ERROR_HOST_OFFLINE] = true,
+                [ERROR_HOST_CLAIMED] = true,
         };
 
-        for (size_t i = 0; i < ARRAY_SIZE(of_the_host); i++)
-                if (of_the_host[i] == code)
-                        return true;
-        return false;
+        return code >= 0 && of_the_host[code];
 }
 
 static int avoid_host(Operation *op, const Host *h) {
@@ -480,6 +467,23 @@ static int start_goes_on(Operation *op, Vm *vm, Host *h, int held, StartEnd end,
         return 0;
 }
 
+Operation *vm_release(Operations *ops, Vm *vm, bool has_another) {
+        Operation *op = operation_of(ops, vm);
+        Host *h = vm_host(vm);
+
+        booking_release(ops->hosts, vm);
+        if (op && op->kind != OPERATION_START)
+                operation_finish(op, JOB_DONE, ERROR_NONE, "");
+        if (h && has_another)
+                (void) batch_poison(ops->batch, outside_update(ops->hosts, h));
+        reconcile_stray(ops->hosts, vm);
+        op = operation_of(ops, vm);
+        if (!op || !operation_job(op)->cancel_requested)
+                return op;
+        operation_finish(op, JOB_CANCELLED, ERROR_OPERATION_CANCELLED, "The start was cancelled.");
+        return NULL;
+}
+
 void start_failed_on_host(Operations *ops, Vm *vm, StartEnd end, ErrorCode code, const char *message) {
         _cleanup_(failed_try_done) FailedTry failed = {};
         Reservation *reservation = vm->reservation;
@@ -495,21 +499,10 @@ void start_failed_on_host(Operations *ops, Vm *vm, StartEnd end, ErrorCode code,
                 return;
         }
         log_vm(LOG_NOTICE, MSG_RESERVATION_RELEASED, vm, h, "%s", failed.sentence);
-        booking_release(ops->hosts, vm);
-        if (op && op->kind != OPERATION_START)
-                operation_finish(op, JOB_DONE, ERROR_NONE, "");
-        /* It has the VM under another order, which its report may tell of. */
-        if (h && code == ERROR_VM_BAD_POWER_STATE)
-                (void) batch_poison(ops->batch, outside_update(ops->hosts, h));
-        reconcile_stray(ops->hosts, vm);
-        op = operation_of(ops, vm);
+        op = vm_release(ops, vm, /* has_another= */ code == ERROR_VM_BAD_POWER_STATE);
         if (!op)
                 return;
         operation_heard(op);
-        if (operation_job(op)->cancel_requested) {
-                operation_finish(op, JOB_CANCELLED, ERROR_OPERATION_CANCELLED, "The start was cancelled.");
-                return;
-        }
         r = start_goes_on(op, vm, h, held, end, code, &failed, reservation);
         /* Noted when it is booked again: the place may be suspect now, and the start named it. */
         if (h && place_failed(end, code))

@@ -17,6 +17,11 @@ typedef enum StartEnd {
         START_MAY_HAVE_RUN,
 } StartEnd;
 
+/*
+ * The VM holds nothing any more: it was shut down, or its start is cancelled, or goes on, which is returned.
+ * has_another: its host has it under another order, which the host's report may tell of.
+ */
+Operation *vm_release(Operations *ops, Vm *vm, bool has_another);
 void start_failed_on_host(Operations *ops, Vm *vm, StartEnd end, ErrorCode code, const char *message);
 
 /* stops.c */

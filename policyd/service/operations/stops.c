@@ -78,9 +78,7 @@ int stop_vm(Operations *ops, Vm *vm, bool force, Job **ret_job, Refusal *refusal
                 stop_resend(ops, vm);
                 return 0;
         }
-        if (op)
-                operation_finish(
-                        op, JOB_CANCELLED, ERROR_OPERATION_CANCELLED, "A hard shutdown took its place.");
+        operation_finish(op, JOB_CANCELLED, ERROR_OPERATION_CANCELLED, "A hard shutdown took its place.");
         r = operation_new(ops, force ? OPERATION_HARD_SHUTDOWN : OPERATION_SHUTDOWN, vm, &vm->token, &stop);
         if (r < 0)
                 return batch_poison(ops->batch, r);
@@ -113,12 +111,9 @@ static int cancel_start(Operations *ops, Operation *op, Job *j, Vm *vm, Refusal 
 }
 
 int cancel_job(Operations *ops, Job *j, Refusal *refusal) {
-        Operation *op = NULL;
-        Vm *vm;
+        Vm *vm = pool_get(ops->batch->pool, CLASS_VM, &j->objects[0].id);
+        Operation *op = vm ? operation_of(ops, vm) : NULL;
 
-        vm = pool_get(ops->batch->pool, CLASS_VM, &j->objects[0].id);
-        if (vm)
-                op = operation_of(ops, vm);
         if (job_state_is_final(j->state) || !op || !uuid_equal(&op->job, &j->object.id))
                 return refuse(refusal, ERROR_NO_SUCH_OBJECT,
                         "Job %s has ended (%s); nothing is left to cancel.", UUID_TEXT(&j->object.id),
@@ -164,8 +159,7 @@ static void stop_replied(
         case LINK_REFUSED:
                 /* It never left: the host's next inventory sends it again. */
                 if (code == ERROR_HOST_OFFLINE) {
-                        if (op)
-                                (void) operation_wait_for_host(op);
+                        operation_wait_for_host(op);
                         break;
                 }
                 peer_touch(call->peer);
@@ -178,12 +172,11 @@ static void stop_replied(
                                 strempty(message));
                         operation_job(op)->cancel_requested = false;
                         operation_progress(op, "accepted", -1);
-                } else if (op)
+                } else
                         operation_finish(op, JOB_FAILED, code, strempty(message));
                 break;
         case LINK_UNKNOWN:
-                if (op)
-                        (void) operation_wait_for_host(op);
+                operation_wait_for_host(op);
                 break;
         }
 }
@@ -195,20 +188,14 @@ static void stop_send(void *owner, const Uuid *vm_id, const Uuid *token) {
         const Host *h = vm ? vm_host(vm) : NULL;
         Peer *peer = h ? peer_of(ops->hosts, h) : NULL;
         _cleanup_free_ char *order = NULL;
-        Call *call;
         int r;
 
         if (!op || !uuid_equal(&vm->stop_token, token))
                 return;
-        r = peer && peer->claimed && !ops->hosts->stale ? 0 : -ENOTCONN;
+        r = peer_obeys(peer) ? 0 : -ENOTCONN;
         r = r ?: order_build_stop(peer, vm, /* force= */ op->kind != OPERATION_SHUTDOWN, &order);
-        r = r ?: call_new(peer, stop_replied, ops, vm_id, token, &call);
-        if (r == 0) {
-                r = ops->hosts->links->stop_vm(peer->link, order, call_replied, call);
-                if (r < 0)
-                        call_free(call);
-        }
+        r = r ?: peer_send_order(peer, ops->hosts->links->stop_vm, order, stop_replied, ops, vm_id, token);
         /* Whatever kept it from leaving: the next inventory of the host sends it again, or the job ends. */
         if (r < 0)
-                (void) operation_wait_for_host(op);
+                operation_wait_for_host(op);
 }
