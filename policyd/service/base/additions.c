@@ -54,21 +54,14 @@ int vm_needs_update(Batch *b, Vm *vm, Refusal *refusal) {
 }
 
 int object_set_texts(Batch *b, Object *o, const TextChange *changes, size_t n) {
-        uint64_t changed = 0;
         int r = 0;
 
         for (size_t i = 0; i < n && r >= 0; i++) {
-                if (!changes[i].text_or_null)
-                        continue;
-                r = text_set(changes[i].field, changes[i].text_or_null);
+                r = changes[i].text_or_null ? text_set(changes[i].field, changes[i].text_or_null) : 0;
                 if (r > 0)
-                        changed |= changes[i].property;
+                        pool_touch(b->pool, o, changes[i].property, /* store= */ true);
         }
-        if (changed) {
-                pool_touch(b->pool, o, changed, /* store= */ true);
-                batch_open(b);
-        }
-        return MIN_OF(r, 0);
+        return batch_open_if_changed(b, r);
 }
 
 void object_remove(Batch *b, Object *o) {

@@ -18,7 +18,7 @@ int vm_needs_update(Batch *b, Vm *vm, Refusal *refusal);
 typedef struct TextChange {
         char **field;
         const char *text_or_null;
-        uint64_t property;
+        uint64_t property; /* 0: of none, but it is stored */
 } TextChange;
 int object_set_texts(Batch *b, Object *o, const TextChange *changes, size_t n);
 void object_remove(Batch *b, Object *o);

@@ -147,9 +147,7 @@ int outside_update(Hosts *hs, Host *h) {
 
         r = peer ? update(hs, peer, h) : 0;
         r = r ? r : strays || any_strays(hs) ? problems_update(hs) : host_problems_update(hs, h);
-        if (pool_has_changes(hs->batch->pool))
-                batch_open(hs->batch);
-        return r;
+        return batch_open_if_changed(hs->batch, r);
 }
 
 int outside_update_all(Hosts *hs) {

@@ -31,29 +31,31 @@ static char *standing_reason(const PlaceReport *report) {
         return strbuf_take(&b);
 }
 
-static int refresh_pgpu(Hosts *hs, Pgpu *pgpu, uint64_t now) {
-        _cleanup_free_ char *reason = NULL;
+/* NULL, and the standing is good; or why not, which the caller frees. -ENOMEM. */
+static int standing_of(Hosts *hs, const Uuid *id, uint64_t now, PlaceStanding *ret, char **ret_reason) {
         PlaceReport report;
 
-        if (place_health_of(hs->health, &pgpu->object.id, now, &report) != PLACE_GOOD) {
-                reason = standing_reason(&report);
-                if (!reason)
-                        return -ENOMEM;
-        }
-        return pool_set_pgpu_standing(hs->batch->pool, pgpu, report.standing, reason);
+        *ret = place_health_of(hs->health, id, now, &report);
+        *ret_reason = *ret == PLACE_GOOD ? NULL : standing_reason(&report);
+        return *ret == PLACE_GOOD || *ret_reason ? 0 : -ENOMEM;
+}
+
+static int refresh_pgpu(Hosts *hs, Pgpu *pgpu, uint64_t now) {
+        _cleanup_free_ char *reason = NULL;
+        PlaceStanding standing;
+        int r;
+
+        r = standing_of(hs, &pgpu->object.id, now, &standing, &reason);
+        return r ?: pool_set_pgpu_standing(hs->batch->pool, pgpu, standing, reason);
 }
 
 static int refresh_host(Hosts *hs, Host *h, uint64_t now) {
         _cleanup_free_ char *reason = NULL;
-        PlaceReport report;
+        PlaceStanding standing;
         int r;
 
-        if (place_health_of(hs->health, &h->object.id, now, &report) != PLACE_GOOD) {
-                reason = standing_reason(&report);
-                if (!reason)
-                        return -ENOMEM;
-        }
-        r = pool_set_host_standing(hs->batch->pool, h, report.standing, reason);
+        r = standing_of(hs, &h->object.id, now, &standing, &reason);
+        r = r ?: pool_set_host_standing(hs->batch->pool, h, standing, reason);
         for (size_t i = 0; i < h->pgpus.n && r == 0; i++)
                 r = refresh_pgpu(hs, h->pgpus.items[i], now);
         return r ?: host_problems_update(hs, h);

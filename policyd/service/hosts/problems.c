@@ -16,42 +16,38 @@
 #define PROBLEMS_MAX 64
 
 typedef struct Problems {
-        const char *texts[PROBLEMS_MAX + 2]; /* they and a count of the others, NULL-terminated */
-        char *owned[PROBLEMS_MAX + 1];
-        size_t n, n_left_out;
+        char *texts[PROBLEMS_MAX + 2]; /* they and a count of the others, NULL-terminated */
+        size_t n, max, n_left_out;
         int error;
 } Problems;
 
 static void problems_done(Problems *list) {
-        for (size_t i = 0; i < ARRAY_SIZE(list->owned); i++)
-                free(list->owned[i]);
+        for (char **text = list->texts; *text; text++)
+                free(*text);
 }
 
 _printf_(2, 3) static void problem_add(Problems *list, const char *format, ...) {
-        va_list ap;
+        va_list args;
+        int r;
 
-        if (list->n >= PROBLEMS_MAX) {
+        if (list->n >= list->max) {
                 list->n_left_out++;
                 return;
         }
-        va_start(ap, format);
-        if (vasprintf(&list->owned[list->n], format, ap) < 0) {
-                list->owned[list->n] = NULL;
+        va_start(args, format);
+        r = vasprintf(&list->texts[list->n], format, args);
+        va_end(args);
+        if (r < 0) {
+                list->texts[list->n] = NULL;
                 list->error = -ENOMEM;
-        }
-        va_end(ap);
-        list->texts[list->n] = list->owned[list->n];
-        list->n += list->owned[list->n] ? 1 : 0;
+        } else
+                list->n++;
 }
 
 static int problems_end(Problems *list) {
-        if (list->n_left_out > 0 &&
-                asprintf(&list->owned[list->n], "%zu more are not shown; the host's journal has them.",
-                        list->n_left_out) < 0) {
-                list->owned[list->n] = NULL;
-                return -ENOMEM;
-        }
-        list->texts[list->n] = list->owned[list->n];
+        list->max++;
+        if (list->n_left_out > 0)
+                problem_add(list, "%zu more are not shown; the host's journal has them.", list->n_left_out);
         return list->error;
 }
 
@@ -217,7 +213,7 @@ static void (*const host_sources[])(Hosts *hs, const Host *h, Problems *list) = 
 };
 
 int host_problems_update(Hosts *hs, Host *h) {
-        _cleanup_(problems_done) Problems list = {};
+        _cleanup_(problems_done) Problems list = {.max = PROBLEMS_MAX};
         int r;
 
         for (size_t i = 0; i < ARRAY_SIZE(host_sources); i++)
@@ -225,10 +221,8 @@ int host_problems_update(Hosts *hs, Host *h) {
         r = problems_end(&list);
         if (r < 0)
                 return r;
-        r = pool_set_host_problems(hs->batch->pool, h, list.texts);
-        if (pool_has_changes(hs->batch->pool))
-                batch_open(hs->batch);
-        return r;
+        return batch_open_if_changed(
+                hs->batch, pool_set_host_problems(hs->batch->pool, h, (const char *const *) list.texts));
 }
 
 /* VMs */
@@ -245,12 +239,12 @@ static void stray_of_vm(
 }
 
 static int vm_problems_update(Hosts *hs, Vm *vm) {
-        _cleanup_(problems_done) Problems list = {};
+        _cleanup_(problems_done) Problems list = {.max = PROBLEMS_MAX};
         int r;
 
         each_stray(hs, stray_of_vm, vm, &list);
         r = problems_end(&list);
-        return r < 0 ? r : pool_set_vm_problems(hs->batch->pool, vm, list.texts);
+        return r < 0 ? r : pool_set_vm_problems(hs->batch->pool, vm, (const char *const *) list.texts);
 }
 
 /* Noted, so that its list is emptied when it runs once again. */
@@ -295,8 +289,5 @@ int problems_update(Hosts *hs) {
 
         for (size_t i = 0; i < hosts->n && r == 0; i++)
                 r = host_problems_update(hs, hosts->items[i]);
-        r = r ?: vms_problems_update(hs);
-        if (pool_has_changes(hs->batch->pool))
-                batch_open(hs->batch);
-        return r;
+        return batch_open_if_changed(hs->batch, r ?: vms_problems_update(hs));
 }

@@ -7,53 +7,45 @@
  */
 
 #include "policyd/words/rules.h"
+#include "policyd/service/base/additions.h"
 #include "policyd/service/base/limits.h"
 #include "policyd/service/base/object-log.h"
 #include "policyd/service/hosts/outside.h"
 #include "policyd/service/hosts/takeover.h"
 
-static int set_text(char **field, const char *value, uint64_t property, uint64_t *changed) {
-        int r;
-
-        r = text_set(field, value);
-        if (r > 0)
-                *changed |= property;
-        return r < 0 ? r : 0;
-}
-
-static void set_number(uint32_t *field, uint32_t value, uint64_t property, uint64_t *changed) {
+static void set_number(Hosts *hs, VgpuType *t, uint32_t *field, uint32_t value, uint64_t property) {
         if (*field == value)
                 return;
         *field = value;
-        *changed |= property;
+        pool_touch(hs->batch->pool, &t->object, property, /* store= */ true);
 }
 
 /* How the type looks, which its lead alone says. */
 static int type_refresh(Hosts *hs, VgpuType *t, const TypeRecord *record) {
-        uint64_t changed = 0;
+        const TextChange changes[] = {
+                {&t->vendor_name, record->vendor_name, TYPE_VENDOR_NAME},
+                {&t->model_name, record->model_name, TYPE_MODEL_NAME},
+        };
+        Pool *pool = hs->batch->pool;
         int r = 0;
 
         if (!isempty(record->identifier))
-                r = pool_set_type_identifier(hs->batch->pool, t, record->identifier);
-        r = r ?: set_text(&t->vendor_name, record->vendor_name, TYPE_VENDOR_NAME, &changed);
-        r = r ?: set_text(&t->model_name, record->model_name, TYPE_MODEL_NAME, &changed);
+                r = pool_set_type_identifier(pool, t, record->identifier);
+        r = r ?: object_set_texts(hs->batch, &t->object, changes, ARRAY_SIZE(changes));
         if (r < 0)
                 return r;
-        set_number(&t->max_heads, record->max_heads, TYPE_HEADS, &changed);
-        set_number(&t->max_resolution_x, record->max_resolution_x, TYPE_RESOLUTION_X, &changed);
-        set_number(&t->max_resolution_y, record->max_resolution_y, TYPE_RESOLUTION_Y, &changed);
+        set_number(hs, t, &t->max_heads, record->max_heads, TYPE_HEADS);
+        set_number(hs, t, &t->max_resolution_x, record->max_resolution_x, TYPE_RESOLUTION_X);
+        set_number(hs, t, &t->max_resolution_y, record->max_resolution_y, TYPE_RESOLUTION_Y);
         if (t->experimental != record->experimental) {
                 t->experimental = record->experimental;
-                changed |= TYPE_EXPERIMENTAL;
+                pool_touch(pool, &t->object, TYPE_EXPERIMENTAL, /* store= */ true);
         }
-        r = pool_set_type_size(hs->batch->pool, t, record->size, record->implementation);
-        r = r
-                    ?: pool_set_type_compatible(hs->batch->pool, t,
-                               (const char *const *) record->compatible_types_on_pgpu,
-                               (const char *const *) record->compatible_types_in_vm);
-        if (changed)
-                pool_touch(hs->batch->pool, &t->object, changed, /* store= */ true);
-        return r;
+        r = pool_set_type_size(pool, t, record->size, record->implementation);
+        return r
+                       ?: pool_set_type_compatible(pool, t,
+                                  (const char *const *) record->compatible_types_on_pgpu,
+                                  (const char *const *) record->compatible_types_in_vm);
 }
 
 static int type_create(Hosts *hs, const TypeRecord *record, VgpuType **ret, Refusal *refusal) {
@@ -62,14 +54,11 @@ static int type_create(Hosts *hs, const TypeRecord *record, VgpuType **ret, Refu
         int r;
 
         r = check_limit(hs->batch, CLASS_VGPU_TYPE, 1, refusal);
-        if (r < 0 || refusal->code != ERROR_NONE)
-                return r;
-        r = batch_new_uuid(hs->batch, &id);
-        if (r < 0)
-                return r;
-        r = pool_add_vgpu_type(hs->batch->pool, &id, 0, strempty(record->identifier),
-                strempty(record->vendor_name), strempty(record->model_name), &t);
-        if (r < 0)
+        r = r ?: batch_new_uuid(hs->batch, &id);
+        r = r
+                    ?: pool_add_vgpu_type(hs->batch->pool, &id, 0, strempty(record->identifier),
+                               strempty(record->vendor_name), strempty(record->model_name), &t);
+        if (r != 0)
                 return r;
         batch_open(hs->batch);
         *ret = t;
@@ -185,7 +174,6 @@ void types_collect(Hosts *hs) {
                         continue;
                 log_info("VGPU type %s (%s) is on no PGPU and no VGPU any more; it is removed.",
                         t->model_name, t->identifier);
-                pool_remove(hs->batch->pool, &t->object);
-                batch_open(hs->batch);
+                object_remove(hs->batch, &t->object);
         }
 }

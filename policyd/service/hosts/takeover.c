@@ -95,6 +95,21 @@ static int join_group(Hosts *hs, Pgpu *pgpu) {
         return pool_set_pgpu_group(hs->batch->pool, pgpu, g);
 }
 
+/* What a card says of itself can change with the host's files; its ids make it the card that it is. */
+static int refresh_card(Hosts *hs, Pgpu *pgpu, const InventoryPgpu *i) {
+        const TextChange changes[] = {
+                {&pgpu->vendor_name, i->vendor_name, PGPU_VENDOR_NAME},
+                {&pgpu->device_name, i->device_name, PGPU_DEVICE_NAME},
+                {&pgpu->driver, i->driver, 0},
+        };
+
+        if (pgpu->is_system_display_device != i->is_system_display_device) {
+                pgpu->is_system_display_device = i->is_system_display_device;
+                pool_touch(hs->batch->pool, &pgpu->object, PGPU_DISPLAY, /* store= */ true);
+        }
+        return object_set_texts(hs->batch, &pgpu->object, changes, ARRAY_SIZE(changes));
+}
+
 static int add_card(Hosts *hs, Host *h, const InventoryPgpu *i, Pgpu **ret) {
         Pgpu *pgpu;
         Uuid id;
@@ -104,40 +119,16 @@ static int add_card(Hosts *hs, Host *h, const InventoryPgpu *i, Pgpu **ret) {
         r = r ?: pool_add_pgpu(hs->batch->pool, &id, 0, h, &i->pci_id, i->vendor_id, i->device_id, &pgpu);
         if (r < 0)
                 return r;
-        r = text_set(&pgpu->subsystem_vendor_id, i->subsystem_vendor_id);
-        r = r < 0 ? r : text_set(&pgpu->subsystem_device_id, i->subsystem_device_id);
-        r = r < 0 ? r : text_set(&pgpu->vendor_name, i->vendor_name);
-        r = r < 0 ? r : text_set(&pgpu->device_name, i->device_name);
-        r = r < 0 ? r : join_group(hs, pgpu);
+        if (text_set(&pgpu->subsystem_vendor_id, i->subsystem_vendor_id) < 0 ||
+                text_set(&pgpu->subsystem_device_id, i->subsystem_device_id) < 0)
+                return -ENOMEM;
+        r = refresh_card(hs, pgpu, i);
+        r = r ?: join_group(hs, pgpu);
         if (r < 0)
                 return r;
         log_info("Host %s has a new PGPU at %s: %s %s.", h->name_label, PCI_TEXT(&i->pci_id), i->vendor_name,
                 i->device_name);
         *ret = pgpu;
-        return 0;
-}
-
-static int refresh_card(Hosts *hs, Pgpu *pgpu, const InventoryPgpu *i) {
-        uint64_t changed = 0;
-        bool driver;
-        int r;
-
-        r = text_set(&pgpu->vendor_name, i->vendor_name);
-        if (r > 0)
-                changed |= PGPU_VENDOR_NAME;
-        r = r < 0 ? r : text_set(&pgpu->device_name, i->device_name);
-        if (r > 0)
-                changed |= PGPU_DEVICE_NAME;
-        r = r < 0 ? r : text_set(&pgpu->driver, i->driver);
-        if (r < 0)
-                return r;
-        driver = r > 0;
-        if (pgpu->is_system_display_device != i->is_system_display_device) {
-                pgpu->is_system_display_device = i->is_system_display_device;
-                changed |= PGPU_DISPLAY;
-        }
-        if (changed || driver)
-                pool_touch(hs->batch->pool, &pgpu->object, changed, /* store= */ true);
         return 0;
 }
 
@@ -303,8 +294,7 @@ void takeover_collect_absent(Hosts *hs, Host *h) {
                                 pgpu->holds.n, PLURAL(pgpu->holds.n));
                         continue;
                 }
-                pool_remove(hs->batch->pool, &pgpu->object);
-                batch_open(hs->batch);
+                object_remove(hs->batch, &pgpu->object);
         }
         if (h->pgpus.n < n)
                 types_collect(hs);
