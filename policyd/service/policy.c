@@ -199,8 +199,7 @@ static void on_changed(Object *changes, void *userdata) {
 /* Free memory, and which VMs are in it: too often told to be stored each time. */
 static void carry_over_memory(Policy *p, Host *h, const Host *before, const Pool *old) {
         pool_set_host_memory(p->batch.pool, h, before->memory_total, before->memory_free);
-        for (size_t i = 0; i < h->vms.n; i++) {
-                Vm *vm = h->vms.items[i];
+        for_each(Vm, vm, &h->vms) {
                 const Vm *was = pool_get(old, CLASS_VM, &vm->object.id);
 
                 if (was && vm_host(was) == before)

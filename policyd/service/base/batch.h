@@ -8,6 +8,7 @@
  * refers to pool objects by uuid, never by pointer: after a failed commit the pool is another one.
  */
 
+#include "policyd/pool/each.h"
 #include "policyd/service/base/answers.h"
 #include "policyd/service/base/options.h"
 

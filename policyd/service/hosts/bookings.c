@@ -30,9 +30,7 @@ void booking_running(Hosts *hs, Vm *vm, Host *h, PowerState power) {
         if (batch_poison(hs->batch, pool_set_vm_resident(hs->batch->pool, vm, h)) < 0)
                 return;
         (void) batch_poison(hs->batch, pool_set_vm_scheduled(hs->batch->pool, vm, NULL));
-        for (size_t i = 0; i < vm->vgpus.n; i++) {
-                Vgpu *v = vm->vgpus.items[i];
-
+        for_each(Vgpu, v, &vm->vgpus) {
                 /* A guest that runs has its devices, whichever event comes first. */
                 if (v->scheduled_on)
                         booking_vgpu_resident(hs, v, v->scheduled_on, /* attached= */ true);
@@ -60,9 +58,7 @@ void booking_release(Hosts *hs, Vm *vm) {
                         MIN_OF(h->memory_total, h->memory_free + vm->memory));
         (void) batch_poison(hs->batch, allocation_release(hs->batch->pool, vm));
 
-        for (size_t i = 0; i < vm->vgpus.n; i++) {
-                Vgpu *v = vm->vgpus.items[i];
-
+        for_each(Vgpu, v, &vm->vgpus) {
                 (void) pool_set_vgpu_scheduled(hs->batch->pool, v, NULL);
                 (void) pool_set_vgpu_resident(hs->batch->pool, v, NULL);
                 pool_set_vgpu_attached(hs->batch->pool, v, false);

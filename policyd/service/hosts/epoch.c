@@ -181,12 +181,9 @@ void epoch_acknowledged(Hosts *hs) {
 static const Host *find_machine(Hosts *hs, const Uuid *machine, const Host *except) {
         const PtrArray *hosts = &hs->batch->pool->objects[CLASS_HOST];
 
-        for (size_t i = 0; i < hosts->n; i++) {
-                const Host *h = hosts->items[i];
-
+        for_each(const Host, h, hosts)
                 if (h != except && uuid_equal(&h->host_uuid, machine))
                         return h;
-        }
         return NULL;
 }
 

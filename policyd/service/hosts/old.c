@@ -40,9 +40,7 @@ static size_t list_unheard(const Hosts *hs, const char *ret_names[static NAMES_S
         const PtrArray *hosts = &hs->batch->pool->objects[CLASS_HOST];
         size_t n = 0;
 
-        for (size_t i = 0; i < hosts->n; i++) {
-                const Host *h = hosts->items[i];
-
+        for_each(const Host, h, hosts) {
                 if (!h->unheard)
                         continue;
                 if (n <= NAMES_SHOWN)
@@ -102,8 +100,7 @@ static void mark(Hosts *hs) {
         hs->batch->meta.old_made = hs->old_found == OLD_BACKUP ? hs->loaded.backup : 0;
         hs->batch->meta.backup = 0;
         hs->batch->meta_changed = hs->old_marked = true;
-        for (size_t i = 0; i < hosts->n; i++) {
-                Host *h = hosts->items[i];
+        for_each(Host, h, hosts) {
                 const Peer *peer = peer_of(hs, h);
 
                 if (!peer || !peer->known)

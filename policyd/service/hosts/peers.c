@@ -155,9 +155,7 @@ Peer *peer_free(Peer *peer) {
 Pgpu *host_find_pgpu(const Host *h, const PciAddress *pci) {
         Pgpu *absent = NULL;
 
-        for (size_t i = 0; i < h->pgpus.n; i++) {
-                Pgpu *pgpu = h->pgpus.items[i];
-
+        for_each(Pgpu, pgpu, &h->pgpus) {
                 if (pci_address_compare(&pgpu->pci, pci) != 0)
                         continue;
                 if (pgpu->present)
@@ -168,8 +166,7 @@ Pgpu *host_find_pgpu(const Host *h, const PciAddress *pci) {
 }
 
 Vgpu *vm_find_vgpu(Vm *vm, const Uuid *id, const char *device_or_null) {
-        for (size_t i = 0; i < vm->vgpus.n; i++) {
-                Vgpu *v = vm->vgpus.items[i];
+        for_each(Vgpu, v, &vm->vgpus) {
                 char device[16];
 
                 if (!uuid_is_null(id) && uuid_equal(&v->object.id, id))

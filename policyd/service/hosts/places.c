@@ -113,8 +113,7 @@ void places_started(Hosts *hs, const Vm *vm) {
         if (!h || place_health_is_empty(hs->health))
                 return;
         where.host = h->object.id;
-        for (size_t i = 0; i < vm->vgpus.n; i++) {
-                const Vgpu *v = vm->vgpus.items[i];
+        for_each(const Vgpu, v, &vm->vgpus) {
                 const Pgpu *pgpu = v->resident_on ?: v->scheduled_on;
 
                 if (pgpu)

@@ -78,8 +78,7 @@ typedef void (*StrayFn)(
 static void each_stray(Hosts *hs, StrayFn told, const void *about, Problems *list) {
         const PtrArray *hosts = &hs->batch->pool->objects[CLASS_HOST];
 
-        for (size_t i = 0; i < hosts->n; i++) {
-                const Host *h = hosts->items[i];
+        for_each(const Host, h, hosts) {
                 const Peer *peer = peer_of(hs, h);
 
                 for (size_t k = 0; peer && peer->n_strays > 0 && k < peer->report.n_vms; k++)
@@ -122,9 +121,7 @@ static void add_strays(Hosts *hs, const Host *h, Problems *list) {
 
 /* Of a VM that was created again with fewer VGPUs than the one that runs. */
 static void add_surplus(Hosts *hs, const Host *h, Problems *list) {
-        for (size_t i = 0; i < h->pgpus.n; i++) {
-                const Pgpu *pgpu = h->pgpus.items[i];
-
+        for_each(const Pgpu, pgpu, &h->pgpus) {
                 for (size_t k = 0; k < pgpu->n_outsiders; k++) {
                         const Vm *vm = pool_get(hs->batch->pool, CLASS_VM, &pgpu->outsiders[k].vm);
 
@@ -140,13 +137,10 @@ static void add_surplus(Hosts *hs, const Host *h, Problems *list) {
 
 /* One that is there and does not answer is among what hostd reports. */
 static void add_vanished(Hosts *hs, const Host *h, Problems *list) {
-        for (size_t i = 0; i < h->pgpus.n; i++) {
-                const Pgpu *pgpu = h->pgpus.items[i];
-
+        for_each(const Pgpu, pgpu, &h->pgpus)
                 if (pgpu->health == PGPU_HEALTH_LOST && !pgpu->reported)
                         problem_add(list, "PGPU %s is lost. %s", PCI_TEXT(&pgpu->pci),
                                 strempty(pgpu->health_reason));
-        }
 }
 
 /* Where starts failed; logged once, when it comes. */
@@ -175,14 +169,11 @@ static void add_standings(Hosts *hs, const Host *h, Problems *list) {
                 problem_add(list, "The host %s. %s %s xenvgpu host-enable uuid=%s clears that.",
                         standing_words(h->standing), h->standing_reason, standing_end(h->standing),
                         UUID_TEXT(&h->object.id));
-        for (size_t i = 0; i < h->pgpus.n; i++) {
-                const Pgpu *pgpu = h->pgpus.items[i];
-
+        for_each(const Pgpu, pgpu, &h->pgpus)
                 if (pgpu->standing != PLACE_GOOD)
                         problem_add(list, "PGPU %s %s. %s %s xenvgpu pgpu-clear-health uuid=%s clears that.",
                                 PCI_TEXT(&pgpu->pci), standing_words(pgpu->standing), pgpu->standing_reason,
                                 standing_end(pgpu->standing), UUID_TEXT(&pgpu->object.id));
-        }
         log_standing(h, list, before);
 }
 

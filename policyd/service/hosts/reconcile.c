@@ -22,12 +22,9 @@ static PowerState power_of(VmState s) {
 /* 1: VMs that the host runs */
 
 static Vgpu *unplaced_passthrough(Vm *vm) {
-        for (size_t i = 0; i < vm->vgpus.n; i++) {
-                Vgpu *v = vm->vgpus.items[i];
-
+        for_each(Vgpu, v, &vm->vgpus)
                 if (v->type->implementation == TYPE_PASSTHROUGH && !v->resident_on && !v->scheduled_on)
                         return v;
-        }
         return NULL;
 }
 

@@ -24,12 +24,9 @@ void takeover_mark_counted(Host *h, const Inventory *inventory) {
         for (size_t i = 0; i < h->vms.n; i++)
                 ((Vm *) h->vms.items[i])->memory_counted = false;
         for (size_t i = 0; i < inventory->n_vms; i++)
-                for (size_t k = 0; k < h->vms.n; k++) {
-                        Vm *vm = h->vms.items[k];
-
+                for_each(Vm, vm, &h->vms)
                         if (uuid_equal(&vm->object.id, &inventory->vms[i].uuid))
                                 vm->memory_counted = inventory->vms[i].state != VM_STATE_STARTING;
-                }
 }
 
 static int take_facts(Hosts *hs, Host *h, const Inventory *inventory) {
@@ -256,9 +253,7 @@ static bool is_reported(const Pgpu *pgpu, const Inventory *inventory) {
 static int miss_cards(Hosts *hs, Host *h, const Inventory *inventory) {
         int r = 0;
 
-        for (size_t i = 0; i < h->pgpus.n && r == 0; i++) {
-                Pgpu *pgpu = h->pgpus.items[i];
-
+        for_each_while(r == 0, Pgpu, pgpu, &h->pgpus) {
                 if (is_reported(pgpu, inventory))
                         continue;
                 if (pgpu->reported)

@@ -24,15 +24,11 @@ static uint32_t instances_on(const Pgpu *p, const VgpuType *t) {
 static Counts count_type(const GpuGroup *g, const VgpuType *t) {
         Counts n = {};
 
-        for (size_t i = 0; i < g->pgpus.n; i++) {
-                const Pgpu *p = g->pgpus.items[i];
-
+        for_each(const Pgpu, p, &g->pgpus) {
                 if (p->present && p->host->state == HOST_ONLINE && p->host->enabled &&
                         ptr_array_contains(&p->enabled, t))
                         n.total += instances_on(p, t);
-                for (size_t k = 0; k < p->vgpus.n; k++) {
-                        const Vgpu *v = p->vgpus.items[k];
-
+                for_each(const Vgpu, v, &p->vgpus) {
                         if (v->type != t)
                                 continue;
                         if (v->resident_on == p)

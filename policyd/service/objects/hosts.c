@@ -31,9 +31,7 @@ static int check_new_host(Policy *p, const char *name, const char *address, Refu
         if (code != ERROR_NONE)
                 return refuse(refusal, code, "%s", message ? message : "The address cannot be used.");
 
-        for (size_t i = 0; i < hosts->n; i++) {
-                const Host *h = hosts->items[i];
-
+        for_each(const Host, h, hosts) {
                 if (streq(h->address, address))
                         return refuse(refusal, ERROR_HOST_ALREADY_IN_POOL,
                                 "The address %s is that of host '%s', which is in the pool already.", address,

@@ -40,9 +40,7 @@ static int check_types(
         for (size_t i = 0; i < n && r == 0; i++)
                 if (!ptr_array_contains(&pgpu->enabled, types[i]))
                         r = refused(rule_pgpu_enable_type(pgpu, types[i], refusal), refusal);
-        for (size_t i = 0; i < pgpu->enabled.n && r == 0; i++) {
-                VgpuType *t = pgpu->enabled.items[i];
-
+        for_each_while(r == 0, VgpuType, t, &pgpu->enabled) {
                 if (types_contain(types, n, t))
                         continue;
                 r = refused(rule_pgpu_disable_type(pgpu, t, refusal), refusal);

@@ -113,9 +113,7 @@ uint64_t reservations_next_expiry(const Policy *p) {
 static void bound_by_duration(Policy *p, uint64_t now) {
         const PtrArray *all = &p->batch.pool->objects[CLASS_RESERVATION];
 
-        for (size_t i = 0; i < all->n && now > 0; i++) {
-                Reservation *v = all->items[i];
-
+        for_each_while(now > 0, Reservation, v, all) {
                 if (v->lasts == 0 || v->expires == UINT64_MAX || v->expires <= now || v->expires - now <= v->lasts)
                         continue;
                 log_notice("The clock was set back: reservation %s, made for %" PRIu64 " s, expires in as many from now.",

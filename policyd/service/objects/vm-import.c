@@ -35,13 +35,10 @@ static GpuGroup *find_group(Policy *p, const ImportVgpu *v) {
         const PtrArray *groups = &p->batch.pool->objects[CLASS_GPU_GROUP];
         bool by_name = !v->group_gpu_types[0];
 
-        for (size_t i = 0; i < groups->n; i++) {
-                GpuGroup *g = groups->items[i];
-
+        for_each(GpuGroup, g, groups)
                 if (by_name ? !g->gpu_types[0] && streq(g->name_label, v->group_name_label)
                             : same_types(g->gpu_types, v->group_gpu_types))
                         return g;
-        }
         return NULL;
 }
 

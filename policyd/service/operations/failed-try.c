@@ -25,8 +25,7 @@ static int note_pgpus(FailedTry *t, const Vm *vm, const char **addresses) {
         t->pgpus = calloc(vm->vgpus.n + 1, sizeof(Uuid));
         if (!t->pgpus)
                 return -ENOMEM;
-        for (size_t i = 0; i < vm->vgpus.n; i++) {
-                const Vgpu *v = vm->vgpus.items[i];
+        for_each(const Vgpu, v, &vm->vgpus) {
                 const Pgpu *pgpu = v->scheduled_on ?: v->resident_on;
 
                 if (!pgpu || has_place(t, &pgpu->object.id))

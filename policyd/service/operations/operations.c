@@ -204,9 +204,7 @@ int operations_restore(Operations *ops) {
         const PtrArray *jobs = &ops->batch->pool->objects[CLASS_JOB];
         int r;
 
-        for (size_t i = 0; i < jobs->n; i++) {
-                Job *j = jobs->items[i];
-
+        for_each(Job, j, jobs) {
                 if (job_state_is_final(j->state))
                         continue;
                 r = restore(ops, j);

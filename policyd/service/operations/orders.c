@@ -136,8 +136,7 @@ static int fill_gpus(const Vm *vm, StartOrder *order) {
         order->pcis = calloc(vm->vgpus.n + 1, sizeof(*order->pcis));
         if (!order->vgpus || !order->pcis)
                 return -ENOMEM;
-        for (size_t i = 0; i < vm->vgpus.n; i++) {
-                const Vgpu *v = vm->vgpus.items[i];
+        for_each(const Vgpu, v, &vm->vgpus) {
                 const Pgpu *pgpu = v->scheduled_on ?: v->resident_on;
 
                 if (!pgpu)

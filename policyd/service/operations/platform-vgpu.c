@@ -45,15 +45,11 @@ static Pgpu *find_pgpu(
         Pgpu *found = NULL;
 
         *ret_address_known = false;
-        for (size_t i = 0; i < pgpus->n; i++) {
-                Pgpu *pgpu = pgpus->items[i];
-
+        for_each(Pgpu, pgpu, pgpus) {
                 if (!pgpu->group || pci_address_compare(&pgpu->pci, &form->pci_id) != 0)
                         continue;
                 *ret_address_known = true;
-                for (size_t k = 0; k < pgpu->supported.n; k++) {
-                        VgpuType *t = pgpu->supported.items[k];
-
+                for_each(VgpuType, t, &pgpu->supported) {
                         if (!type_has_config(pgpu, t, form->config) || (found && pgpu_capacity(pgpu, t) == 0))
                                 continue;
                         found = pgpu;
