@@ -177,15 +177,13 @@ static int method_create_vm_group(sd_bus_message *m, void *userdata, sd_bus_erro
 /* Finding */
 
 static int read_class(const char *text, ObjectClass *ret, sd_bus_error *error) {
-        ObjectClass c = object_class_from_string(text);
-
-        if (c < 0)
-                return bus_error_set(error, ERROR_INVALID_RECORD,
-                        "There is no class \"%s\"; there are host, pgpu, gpu_group, vgpu_type, vm, vgpu, "
-                        "reservation, quota, vm_group and job.",
-                        TEXT_SHORT(text, 64));
-        *ret = c;
-        return 0;
+        *ret = object_class_from_string(text);
+        if (*ret >= 0)
+                return 0;
+        return bus_error_set(error, ERROR_INVALID_RECORD,
+                "There is no class \"%s\"; there are host, pgpu, gpu_group, vgpu_type, vm, vgpu, "
+                "reservation, quota, vm_group and job.",
+                TEXT_SHORT(text, 64));
 }
 
 static int refuse_ambiguous(Bus *bus, ObjectClass c, const char *name, sd_bus_error *error) {
@@ -208,29 +206,25 @@ static int refuse_ambiguous(Bus *bus, ObjectClass c, const char *name, sd_bus_er
 
 static int method_find(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Bus *bus = userdata;
-        const char *class, *text;
         ObjectClass c = _CLASS_INVALID;
+        const char *class, *text;
         Object *o;
         int r;
 
         r = bus_text(m, "class", TEXT_LINE, &class, error);
         if (r >= 0)
                 r = bus_text(m, "uuid_or_name", TEXT_LINE, &text, error);
-        if (r < 0)
-                return r;
-        r = read_class(class, &c, error);
+        if (r >= 0)
+                r = read_class(class, &c, error);
         if (r < 0)
                 return r;
         r = pool_find(policy_pool(bus->policy), c, text, &o);
         if (r == -ENOENT)
-                return bus_error_set(
-                        error, ERROR_NO_SUCH_OBJECT, "There is no %s \"%s\" in the pool.", class,
+                return bus_error_set(error, ERROR_NO_SUCH_OBJECT, "There is no %s \"%s\" in the pool.", class,
                         TEXT_SHORT(text, 128));
         if (r == -EEXIST)
                 return refuse_ambiguous(bus, c, text, error);
-        if (r < 0)
-                return r;
-        return sd_bus_reply_method_return(m, "o", OBJECT_PATH(o));
+        return r < 0 ? r : sd_bus_reply_method_return(m, "o", OBJECT_PATH(o));
 }
 
 /* Descriptions are filtered by too. */
@@ -337,25 +331,21 @@ static int method_list(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Bus *bus = userdata;
         _cleanup_refusal_ Refusal refusal = {};
         _cleanup_(filters_done) Filters filters = {};
+        ObjectClass c = _CLASS_INVALID;
         uint32_t offset, limit;
         char *json = NULL;
         const char *class;
-        ObjectClass c = _CLASS_INVALID;
         int r;
 
         r = bus_text(m, "class", TEXT_LINE, &class, error);
+        if (r >= 0)
+                r = read_class(class, &c, error);
+        if (r >= 0)
+                r = read_filters(m, &filters, error);
+        if (r >= 0)
+                r = sd_bus_message_read(m, "uu", &offset, &limit);
         if (r < 0)
                 return r;
-        r = read_class(class, &c, error);
-        if (r < 0)
-                return r;
-        r = read_filters(m, &filters, error);
-        if (r < 0)
-                return r;
-        r = sd_bus_message_read(m, "uu", &offset, &limit);
-        if (r < 0)
-                return r;
-
         r = policy_list(bus->policy, c, filters.items, filters.n, offset, page_limit(limit), &json, &refusal);
         r = bus_decided(r, &refusal, error);
         return r < 0 ? r : bus_reply_text(bus, m, r, json, error);
@@ -405,13 +395,11 @@ static int method_remove_row(sd_bus_message *m, void *userdata, sd_bus_error *er
         int r;
 
         r = bus_text(m, "row", TEXT_LINE, &row, error);
+        if (r >= 0)
+                r = options_read(m, 0, &options, error);
         if (r < 0)
                 return r;
-        r = options_read(m, 0, &options, error);
-        if (r < 0)
-                return r;
-        r = policy_remove_row(bus->policy, row, &refusal);
-        r = bus_decided(r, &refusal, error);
+        r = bus_decided(policy_remove_row(bus->policy, row, &refusal), &refusal, error);
         return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
 }
 

@@ -8,19 +8,9 @@
 
 #define TYPES_MAX 1024
 
-static int method_set_gpu_group(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        Pgpu *g = userdata;
-        Bus *bus = g->object.userdata;
-        _cleanup_refusal_ Refusal refusal = {};
-        Object *group;
-        int r;
-
-        r = object_read_or_none(bus, m, CLASS_GPU_GROUP, &group, error);
-        if (r < 0)
-                return r;
-        return bus_finish(
-                bus, m, pgpus_set_group(bus->policy, g, (GpuGroup *) group, &refusal), &refusal, error);
-}
+DEFINE_METHOD_READING(method_set_gpu_group, Pgpu, Object *group,
+        object_read_or_none(bus, m, CLASS_GPU_GROUP, &group, error),
+        pgpus_set_group(p, o, (GpuGroup *) group, &refusal))
 
 /* Enabled types */
 

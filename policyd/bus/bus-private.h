@@ -47,7 +47,7 @@ typedef struct MethodRow {
 typedef struct BusClass {
         const char *interface;
         const sd_bus_vtable *vtable;
-        const MethodRow *methods;      /* those that do not just change the pool; NULL: none */
+        const MethodRow *methods; /* those that do not just change the pool; NULL: none */
 } BusClass;
 
 extern const BusClass bus_class_host, bus_class_pgpu, bus_class_gpu_group, bus_class_vgpu_type, bus_class_vm,
@@ -167,23 +167,23 @@ int bus_finish(Bus *bus, sd_bus_message *m, int r, Refusal *refusal, sd_bus_erro
                                                                                                              \
                 return bus_finish(bus, m, use_case, &refusal, error);                                        \
         }
-/* The same with one argument, read by read(m, what, …, &text, error): bus_text() with its form, or bus_record(). */
-#define DEFINE_METHOD_READING(name, type, read, use_case)                                                    \
+/* The same with one argument: its declaration, and the call that reads it. */
+#define DEFINE_METHOD_READING(name, type, argument, read, use_case)                                          \
         static int name(sd_bus_message *m, void *userdata, sd_bus_error *error) {                            \
                 type *o = userdata;                                                                          \
                 Bus *bus = o->object.userdata;                                                               \
                 Policy *p = bus->policy;                                                                     \
                 _cleanup_refusal_ Refusal refusal = {};                                                      \
-                const char *text;                                                                            \
+                argument;                                                                                    \
                 int r;                                                                                       \
                                                                                                              \
                 r = read;                                                                                    \
                 return r < 0 ? r : bus_finish(bus, m, use_case, &refusal, error);                            \
         }
 #define DEFINE_METHOD_OF_TEXT(name, type, what, form, use_case)                                              \
-        DEFINE_METHOD_READING(name, type, bus_text(m, what, form, &text, error), use_case)
+        DEFINE_METHOD_READING(name, type, const char *text, bus_text(m, what, form, &text, error), use_case)
 #define DEFINE_METHOD_OF_RECORD(name, type, what, use_case)                                                  \
-        DEFINE_METHOD_READING(name, type, bus_record(m, what, &text, error), use_case)
+        DEFINE_METHOD_READING(name, type, const char *text, bus_record(m, what, &text, error), use_case)
 
 /* The ends of methods that take long, in a worker too. The text is freed. */
 int bus_reply_text(Bus *bus, sd_bus_message *m, int r, char *text, sd_bus_error *error);

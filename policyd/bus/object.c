@@ -5,8 +5,7 @@
  * here.
  */
 
-#include <stdio.h>
-
+#include "common/base/strlist.h"
 #include "policyd/bus/bus-private.h"
 
 /* Of one node in an introspection's XML. */
@@ -116,11 +115,11 @@ int bus_find_object(sd_bus *sd, const char *path, const char *interface, void *u
 
 int bus_enumerate(sd_bus *sd, const char *prefix, void *userdata, char ***ret_nodes, sd_bus_error *error) {
         ShownClass *shown = userdata;
+        _cleanup_strlist_ StrList nodes = {};
         const PtrArray *objects;
-        char **nodes;
 
         /*
-         * Asked with the class's own path, and with the root's by GetManagedObjects. Also with each leaf's,
+         * Asked with the class's own path, and with the root's by introspection. Also with each leaf's,
          * whose Introspect would otherwise walk the whole class.
          */
         if (!startswith(shown->path, prefix))
@@ -129,18 +128,7 @@ int bus_enumerate(sd_bus *sd, const char *prefix, void *userdata, char ***ret_no
         objects = &policy_pool(shown->bus->policy)->objects[shown->class];
         if (objects->n > BUS_MESSAGE_MAX / NODE_BYTES)
                 return bus_refuse_size(error, "What introspection shows of this class");
-        nodes = calloc(objects->n + 1, sizeof(char *));
-        if (!nodes)
-                return -ENOMEM;
-        for (size_t i = 0; i < objects->n; i++) {
-                nodes[i] = strdup(OBJECT_PATH(objects->items[i]));
-                if (nodes[i])
-                        continue;
-                while (i-- > 0)
-                        free(nodes[i]);
-                free(nodes);
-                return -ENOMEM;
-        }
-        *ret_nodes = nodes;
-        return 0;
+        for (size_t i = 0; i < objects->n; i++)
+                strlist_add(&nodes, OBJECT_PATH(objects->items[i]));
+        return strlist_take(&nodes, ret_nodes);
 }

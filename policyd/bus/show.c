@@ -69,25 +69,23 @@ static size_t count_objects(Bus *bus) {
         return n;
 }
 
-static int append_class(Bus *bus, sd_bus_message *m, const PtrArray *objects) {
-        int r = 0;
+static int append_entry(Bus *bus, sd_bus_message *m, const Object *o) {
+        int r;
 
-        for (size_t i = 0; r >= 0 && i < objects->n; i++) {
-                r = sd_bus_message_open_container(m, 'e', "oa{sa{sv}}");
-                if (r >= 0)
-                        r = append_object(bus, m, objects->items[i]);
-                if (r >= 0)
-                        r = sd_bus_message_close_container(m);
-        }
-        return r;
+        r = sd_bus_message_open_container(m, 'e', "oa{sa{sv}}");
+        if (r >= 0)
+                r = append_object(bus, m, o);
+        return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
 static int append_objects(Bus *bus, sd_bus_message *m) {
+        const PtrArray *objects = policy_pool(bus->policy)->objects;
         int r;
 
         r = sd_bus_message_open_container(m, 'a', "{oa{sa{sv}}}");
         for (ObjectClass c = 0; r >= 0 && c < _CLASS_MAX; c++)
-                r = append_class(bus, m, &policy_pool(bus->policy)->objects[c]);
+                for (size_t i = 0; r >= 0 && i < objects[c].n; i++)
+                        r = append_entry(bus, m, objects[c].items[i]);
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 

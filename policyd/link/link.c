@@ -130,42 +130,34 @@ static int start_keepalive(HostLink *link);
 /* The bus's own word on its beginning and end. */
 static int watch_connection(HostLink *link) {
         static const char local[] = "org.freedesktop.DBus.Local";
+        sd_bus *bus = wire_bus(link->wire);
         int r;
 
-        r = sd_bus_set_connected_signal(wire_bus(link->wire), true);
-        if (r < 0)
-                return r;
-        r = sd_bus_match_signal_async(
-                wire_bus(link->wire), &link->connected_slot, local, NULL, local, "Connected", on_connected, NULL, link);
-        if (r < 0)
-                return r;
-        return sd_bus_match_signal_async(wire_bus(link->wire), &link->disconnected_slot, local, NULL, local,
-                "Disconnected", on_disconnected, NULL, link);
+        r = sd_bus_set_connected_signal(bus, true);
+        if (r >= 0)
+                r = sd_bus_match_signal_async(
+                        bus, &link->connected_slot, local, NULL, local, "Connected", on_connected, NULL, link);
+        return r < 0 ? r : sd_bus_match_signal_async(bus, &link->disconnected_slot, local, NULL, local,
+                                   "Disconnected", on_disconnected, NULL, link);
 }
 
 static int open_bus(HostLink *link) {
         int r;
 
         r = wire_new(link->event, on_dropped, link, &link->wire);
-        if (r < 0)
-                return r;
-        r = open_transport(link);
-        if (r < 0)
-                return r;
-        r = sd_bus_set_bus_client(wire_bus(link->wire), true);
-        if (r < 0)
-                return r;
-        r = watch_connection(link);
-        if (r < 0)
-                return r;
-        r = sd_event_add_time_relative(link->event, &link->deadline, CLOCK_MONOTONIC,
-                link->settings.connect_usec, 0, on_deadline, link);
-        if (r < 0)
-                return r;
-        r = sd_bus_start(wire_bus(link->wire));
-        if (r < 0)
-                return r;
-        r = wire_attach(link->wire);
+        if (r >= 0)
+                r = open_transport(link);
+        if (r >= 0)
+                r = sd_bus_set_bus_client(wire_bus(link->wire), true);
+        if (r >= 0)
+                r = watch_connection(link);
+        if (r >= 0)
+                r = sd_event_add_time_relative(link->event, &link->deadline, CLOCK_MONOTONIC,
+                        link->settings.connect_usec, 0, on_deadline, link);
+        if (r >= 0)
+                r = sd_bus_start(wire_bus(link->wire));
+        if (r >= 0)
+                r = wire_attach(link->wire);
         return r < 0 ? r : start_keepalive(link);
 }
 
