@@ -10,70 +10,14 @@
 #include "common/daemon/log.h"
 #include "common/io/file-trust.h"
 #include "hostd/edge/settings.h"
-#include "protocol/names.h"
 
-#define TEXT(member, fallback, help)                                                                         \
-        { #member, SETTING_STRING, offsetof(HostSettings, member), fallback, help }
-#define WORDS(member, fallback, help)                                                                        \
-        { #member, SETTING_STRV, offsetof(HostSettings, member), fallback, help }
-#define NUMBER(member, fallback, help)                                                                       \
-        { #member, SETTING_U64, offsetof(HostSettings, member), fallback, help }
-#define SECONDS(member, fallback, help)                                                                      \
-        { #member, SETTING_SECONDS, offsetof(HostSettings, member), fallback, help }
+#define ROW(kind, member, fallback, help) { #member, SETTING_##kind, offsetof(HostSettings, member), fallback, help },
+#define TEXT(...) ROW(STRING, __VA_ARGS__)
+#define WORDS(...) ROW(STRV, __VA_ARGS__)
+#define NUMBER(...) ROW(U64, __VA_ARGS__)
+#define SECONDS(...) ROW(SECONDS, __VA_ARGS__)
 
-const Setting host_setting_table[] = {
-        TEXT(bus, SYSTEM_BUS_ADDRESS, "D-Bus address of the bus to serve on"),
-
-        TEXT(sysfs_path, "/sys/bus/pci", "sysfs folder of the PCI bus, or a recorded one"),
-        TEXT(pci_dump, "", "a listing by lspci -D -nn -xxx to read instead of sysfs"),
-        TEXT(pci_ids, "", "the pci.ids file; empty: libpci's own"),
-        TEXT(vga_arbiter, "/dev/vga_arbiter",
-                "names the system's display device; empty: boot_vga of sysfs does"),
-        TEXT(nvidia_conf_dir, "/usr/share/nvidia/vgx", "folder of NVIDIA's .conf type files"),
-        TEXT(nvidia_xml, "/usr/share/nvidia/vgpu/vgpuConfig.xml", "NVIDIA's XML type file"),
-        TEXT(nvidia_driver_link, "/usr/lib64/libnvidia-vgpu.so",
-                "link that ends in the version of NVIDIA's host driver"),
-        TEXT(gvtg_list, "/etc/gvt-g-whitelist", "list of Intel GVT-g types"),
-        TEXT(mxgpu_list, "/etc/mxgpu-whitelist", "list of AMD MxGPU types"),
-
-        TEXT(hypervisor, "libxl", "libxl, or simulated"),
-        TEXT(sim_dir, "", "folder of the simulated hypervisor"),
-        TEXT(boot_id_file, "", "file that names this boot; empty: the hypervisor's own"),
-        TEXT(hostname, "", "name of this host; empty: the machine's"),
-        TEXT(storage, "/dev /srv /var/lib/xen/images /var/lib/libvirt/images",
-                "folders below which the disks of VMs may stand, blank-separated"),
-        WORDS(allowed_config_keys, "",
-                "keys of VMs' configs that may run or open something on this host: KEY, KEY=VALUE or "
-                "KEY=/FOLDER/"),
-        TEXT(ovsdb, "/run/openvswitch/db.sock", "socket of Open vSwitch's database, which names its bridges; empty: none"),
-
-        TEXT(units, "systemd", "how the programs of VMs are started: systemd, or process"),
-        TEXT(domain_program, "/usr/libexec/xenvgpu/xenvgpu-domain", "the program that holds one VM"),
-        TEXT(dm_program, "/usr/libexec/xenvgpu/xenvgpu-dm",
-                "the program that starts the emulator and becomes qemu"),
-        TEXT(emulator, "vgpu", "the display emulator; without a slash it is looked up"),
-        TEXT(emulator_arguments, "today", "which arguments the emulator takes: today, or 6.x"),
-        SECONDS(emulator_timeout, "50", "how long the emulator may take to come up, before qemu"),
-        SECONDS(running_timeout, "3600", "how long the emulator may take to say running, after qemu"),
-        TEXT(on_emulator_death, "report",
-                "when an emulator dies under a running VM: report, or crash the VM"),
-        TEXT(qemu, "qemu-system-i386", "the device model; without a slash it is looked up"),
-        TEXT(qemu_vgpu_args, "-vgpu", "display arguments for qemu with an NVIDIA vGPU, blank-separated"),
-
-        TEXT(gimtool, "gimtool", "AMD's tool that divides an MxGPU; without a slash it is looked up"),
-        SECONDS(gimtool_timeout, "60", "how long one run of gimtool may take before the start fails"),
-
-        TEXT(core_dump_folder, "/var/lib/xen/dump",
-                "where the memory of guests that crash is written, if their config says coredump-destroy or coredump-restart"),
-        NUMBER(core_dumps, "4", "how many such dumps this host keeps, one for each VM; 0: none is made"),
-
-        WORDS(monitoring_units, "xcp-rrdd-gpumon.service nvidia-dcgm.service",
-                "units that keep NVIDIA's driver busy: stopped while a VM takes a GPU"),
-        SECONDS(monitoring_stop_timeout, "10", "how long such a unit may take to stop before the start fails"),
-
-        NUMBER(concurrent_starts, "4", "how many VMs are built at once; others wait their turn"),
-        NUMBER(program_restarts, "5", "how often in a minute a VM's dead program is started again"),
-};
+const Setting host_setting_table[] = { HOST_SETTINGS(TEXT, WORDS, NUMBER, SECONDS) };
 const size_t host_n_settings = ARRAY_SIZE(host_setting_table);
 
 /* libxl gives a device model 60 s, and ending an emulator that does not come up takes 5 of them. */
