@@ -325,6 +325,34 @@ static void an_order_that_cannot_be_read_is_told_apart(void **state) {
         host_store_close(s);
 }
 
+static int check_older(const StoredOrder *order, void *userdata) {
+        (*(unsigned *) userdata)++;
+        assert_string_equal(order->state, "stop");
+        assert_string_equal(order->order, "{\"epoch\":7,\"vm\":{\"name_label\":\"a/b\"}}");
+        assert_string_equal(order->detail, "{\"boot_id\":\"b\",\"accepted\":5,\"gpus\":[]}");
+        return 0;
+}
+
+/* A guest survives an upgrade: what an older hostd has stored is read, also as it was spaced. */
+static void what_an_older_hostd_stored_is_read(void **state) {
+        static const char record[] =
+                "{ \"version\": 1, \"token\": \"00000000-0000-4000-8000-000000000001\", \"state\": \"stop\", "
+                "\"order\": { \"epoch\": 7, \"vm\": { \"name_label\": \"a\\/b\" } }, "
+                "\"detail\": { \"boot_id\": \"b\", \"accepted\": 5, \"gpus\": [ ] } }";
+        HostStore *s = open_store(state);
+        Uuid vm = uuid_of(1);
+        unsigned n = 0;
+        DbTxn *txn;
+
+        assert_ok(db_begin(s->db, /* write= */ true, &txn));
+        assert_ok(db_put(txn, TABLE_ORDERS, vm.bytes, sizeof(vm.bytes), record, sizeof(record) - 1));
+        assert_ok(db_commit(txn));
+        s = reopen(state, s);
+        assert_ok(host_store_each_order(s, check_older, &n));
+        assert_int_equal(n, 1);
+        host_store_close(s);
+}
+
 /* hostd does not enable again what somebody disabled; it says which record it is. */
 static void an_enablement_that_cannot_be_read_is_named(void **state) {
         static const char key[] = "0000:83:00.0 10de:0ff2";
@@ -354,6 +382,7 @@ int main(void) {
                 IN_FOLDER(visitors_may_end_the_walk),
                 IN_FOLDER(map_grows_with_the_orders),
                 IN_FOLDER(an_order_that_cannot_be_read_is_told_apart),
+                IN_FOLDER(what_an_older_hostd_stored_is_read),
                 IN_FOLDER(an_enablement_that_cannot_be_read_is_named),
         };
 
