@@ -112,20 +112,14 @@ static int visit_order(const void *key, size_t key_size, const void *data, size_
         return r < 0 || !walk->visitor ? r : walk->visitor(&order, walk->userdata);
 }
 
-static int walk_orders(HostStore *s, OrderWalk *walk) {
+int host_store_each_order(
+        HostStore *s, StoredOrderVisitor visitor, UnreadOrderVisitor unread, void *userdata) {
         _cleanup_(db_abortp) DbTxn *txn = NULL;
+        OrderWalk walk = {visitor, unread, userdata};
         int r;
 
         r = store_begin(s, &txn);
-        return r < 0 ? r : db_iterate(txn, TABLE_ORDERS, visit_order, walk);
-}
-
-int host_store_each_order(HostStore *s, StoredOrderVisitor visitor, void *userdata) {
-        return walk_orders(s, &(OrderWalk){.visitor = visitor, .userdata = userdata});
-}
-
-int host_store_each_unread_order(HostStore *s, UnreadOrderVisitor visitor, void *userdata) {
-        return walk_orders(s, &(OrderWalk){.unread = visitor, .userdata = userdata});
+        return r < 0 ? r : db_iterate(txn, TABLE_ORDERS, visit_order, &walk);
 }
 
 /* Ends */

@@ -61,11 +61,11 @@ typedef int (*StoredOrderVisitor)(const StoredOrder *order, void *userdata);
 
 /* -EINVAL: the order is too deep or too long to be read again. */
 int host_store_put_order(HostStore *s, const StoredOrder *order);
-/* Those that can be read. The visitor makes no call to the store. */
-int host_store_each_order(HostStore *s, StoredOrderVisitor visitor, void *userdata);
-/* Of the others, which cannot be read, no more is known than whose they are. */
+/* Of an order that cannot be read, no more is known than whose it is. Either visitor may be NULL; they make no call to the
+ * store. */
 typedef int (*UnreadOrderVisitor)(const Uuid *vm, void *userdata);
-int host_store_each_unread_order(HostStore *s, UnreadOrderVisitor visitor, void *userdata);
+int host_store_each_order(
+        HostStore *s, StoredOrderVisitor visitor, UnreadOrderVisitor unread, void *userdata);
 void stored_order_done(StoredOrder *o);
 
 /* The end of a VM: removes its order (which may be absent) and keeps its last event until the next claim, in

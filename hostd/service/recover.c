@@ -29,12 +29,12 @@ static int add_to_list(VmList *list, HostVm *vm) {
 }
 
 /* Its run folder may still tell; and if that does not, its domain still has its GPUs. */
-static int note_unread(const Uuid *vm, void *userdata) {
-        Hostd *h = userdata;
+static int visit_unread(const Uuid *vm, void *userdata) {
+        VmList *list = userdata;
 
         log_event(LOG_ERR, NULL, FIELDS(vm_log_field(vm, (char[VM_LOG_FIELD_MAX]){})),
                 "The stored order of VM %s cannot be read; its run folder is asked.", UUID_TEXT(vm));
-        return strangers_add_unread(&h->strangers, vm);
+        return strangers_add_unread(&list->host->strangers, vm);
 }
 
 static int visit_order(const StoredOrder *stored, void *userdata) {
@@ -44,7 +44,7 @@ static int visit_order(const StoredOrder *stored, void *userdata) {
 
         r = vm_restore(&list->host->vm_context, stored, &vm);
         if (r == -EBADMSG)
-                return note_unread(&stored->vm, list->host); /* said there */
+                return visit_unread(&stored->vm, list); /* said there */
         if (r >= 0)
                 vm->record.let_go = true; /* until its program says that it was not */
         if (r >= 0)
@@ -176,9 +176,7 @@ int host_recover(Hostd *h) {
         VmList list = {.host = h};
         int r;
 
-        r = host_store_each_order(h->store, visit_order, &list);
-        if (r >= 0)
-                r = host_store_each_unread_order(h->store, note_unread, h);
+        r = host_store_each_order(h->store, visit_order, visit_unread, &list);
         for (size_t i = 0; r >= 0 && i < list.n; i++)
                 r = take_up(h, list.items[i]);
         free(list.items);

@@ -27,7 +27,7 @@ static int read_all(HostStore *s, const Uuid *host) {
         if (claim.epoch != 9 || !uuid_equal(host_store_host_uuid(s), host))
                 return CHILD_LACKS_SOMETHING;
         host_claim_done(&claim);
-        r = host_store_each_order(s, count_order, &n);
+        r = host_store_each_order(s, count_order, NULL, &n);
         if (r < 0)
                 return CHILD_REFUSED;
         return n == N_ORDERS ? CHILD_HAS_ALL : CHILD_LACKS_SOMETHING;

@@ -134,7 +134,7 @@ static int count_ended(VmEvent *ended, void *userdata) {
 static size_t count_orders(HostStore *s) {
         size_t n = 0;
 
-        assert_ok(host_store_each_order(s, count_order, &n));
+        assert_ok(host_store_each_order(s, count_order, NULL, &n));
         return n;
 }
 
@@ -179,7 +179,7 @@ static void orders_end_in_one_step(void **state) {
         assert_ok(host_store_put_order(s, &order));
         s = reopen(state, s);
         assert_int_equal(count_orders(s), 1);
-        assert_ok(host_store_each_order(s, check_order, &order));
+        assert_ok(host_store_each_order(s, check_order, NULL, &order));
 
         assert_ok(host_store_end_order(s, &order.vm, &end));
         assert_int_equal(count_orders(s), 0);
@@ -272,7 +272,7 @@ static void visitors_may_end_the_walk(void **state) {
         HostStore *s = open_store(state);
 
         assert_ok(host_store_put_order(s, &order));
-        assert_int_equal(host_store_each_order(s, refuse_order, NULL), -ESTALE);
+        assert_int_equal(host_store_each_order(s, refuse_order, NULL, NULL), -ESTALE);
         host_store_close(s);
 }
 
@@ -316,11 +316,11 @@ static void an_order_that_cannot_be_read_is_told_apart(void **state) {
         assert_ok(db_commit(txn));
         s = reopen(state, s);
         assert_int_equal(count_orders(s), 2);
-        assert_ok(host_store_each_unread_order(s, note_unread, &unread));
+        assert_ok(host_store_each_order(s, NULL, note_unread, &unread));
         assert_true(uuid_equal(&unread, &bad));
         assert_ok(host_store_del_order(s, &bad));
         unread = UUID_NULL;
-        assert_ok(host_store_each_unread_order(s, note_unread, &unread));
+        assert_ok(host_store_each_order(s, NULL, note_unread, &unread));
         assert_true(uuid_is_null(&unread));
         host_store_close(s);
 }
@@ -348,7 +348,7 @@ static void what_an_older_hostd_stored_is_read(void **state) {
         assert_ok(db_put(txn, TABLE_ORDERS, vm.bytes, sizeof(vm.bytes), record, sizeof(record) - 1));
         assert_ok(db_commit(txn));
         s = reopen(state, s);
-        assert_ok(host_store_each_order(s, check_older, &n));
+        assert_ok(host_store_each_order(s, check_older, NULL, &n));
         assert_int_equal(n, 1);
         host_store_close(s);
 }
