@@ -1,5 +1,5 @@
 /*
- * The door for the texts of a JSON document
+ * Checking and cleaning the texts of a JSON document
  *
  * json-c takes any bytes as text, or with its own check what Unicode keeps from being characters; and
  * "\u001b" in a document whose bytes are all plain is a control character in the string. So each string is

@@ -117,7 +117,7 @@ static int parse_one(Args *a, const char *const *rest, size_t *i, char **ret_err
         return add(a, text, (size_t) (equals - text), equals + 1, ret_error);
 }
 
-/* libdbus takes no text that is not UTF-8, and complains of us; descriptions may have lines. */
+/* libdbus aborts over a text that is not UTF-8, so it is refused before; descriptions may have several lines. */
 static int check_text(const char *argument, size_t i, char **ret_error) {
         char buf[TEXT_FAULT_MAX];
         const char *fault = text_fault(argument, strlen(argument), TEXT_LINES, buf);

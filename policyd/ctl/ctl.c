@@ -19,7 +19,7 @@ const char *ctl_arg(const Ctl *ctl, const char *key) {
         return args_get(&ctl->args, key);
 }
 
-/* What it quotes may be anybody's words: nothing that a terminal acts on goes out, and each error is one line. */
+/* An error quotes texts that others chose: control characters are escaped, so that it stays one line and a terminal acts on nothing. */
 static void say(const char *before, const char *text) {
         _cleanup_strbuf_ StrBuf b = {};
 

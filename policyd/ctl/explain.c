@@ -49,7 +49,7 @@ static size_t columns_of(const char *word, size_t size) {
         return n;
 }
 
-/* Words behind an indent, in lines that end before the edge; a word alone may be longer. */
+/* Breaks lines at LINE_WIDTH and indents each; a single word may be longer than a line. */
 static void print_wrapped(FILE *out, size_t indent, const char *words) {
         size_t at = 0;
 
@@ -108,7 +108,7 @@ static bool is_alike(struct json_object *a, struct json_object *b) {
         return streq(code_of(answer_member(a, "reason")), code_of(answer_member(b, "reason")));
 }
 
-/* Of many types: those that are used each in a row, the others once for all that are alike. */
+/* Of many types: a row for each that is used, and one row for all unused ones that are alike. */
 static void print_types_summed(FILE *out, struct json_object *types, int width) {
         for (size_t i = 0; i < answer_length(types); i++) {
                 struct json_object *t = answer_nth(types, i), *other;
@@ -288,7 +288,7 @@ int failure_print(FILE *out, const char *json, bool as_json) {
         return survives ? EXIT_DONE : EXIT_REFUSED;
 }
 
-/* In as few words as the column has. */
+/* Why the PGPU does or does not take the VGPU, in few words: it is a column of a table. */
 static void print_why(FILE *out, struct json_object *p) {
         static const struct {
                 const char *code, *words;
@@ -477,7 +477,7 @@ static void print_placement(FILE *out, struct json_object *placement) {
         fputs(".\n\n", out);
 }
 
-/* Nobody starts a VM twice: what is explained of one that is not halted is another like it. */
+/* A VM that runs cannot start again, so the explanation is of a second VM like it. */
 static void print_stand(FILE *out, struct json_object *answer) {
         struct json_object *resident = answer_member(answer, "resident_on"),
                            *scheduled = answer_member(answer, "scheduled_to_be_resident_on");
@@ -491,7 +491,7 @@ static void print_stand(FILE *out, struct json_object *answer) {
         fputs(". One more like it:\n", out);
 }
 
-/* What a start would say, after what the last one said. */
+/* The decision of the last start, then what a start would say now. */
 static void print_verdict(FILE *out, struct json_object *answer) {
         if (answer_member(answer, "decision"))
                 print_decision(out, answer_member(answer, "decision"));

@@ -1,9 +1,8 @@
 /*
  * Waiting for a job
  *
- * Subscribed before the call that makes the job, so that its end cannot be missed. A terminal sees a bar on
- * stderr; a pipe nothing. Should policyd go away meanwhile, the job is not lost: it goes on when policyd is
- * back, and its uuid is said.
+ * The client subscribes before the call that makes the job, so that it cannot miss the end. On a terminal stderr shows a bar.
+ * If policyd goes away meanwhile, the job goes on when policyd is back, so its uuid is printed.
  */
 
 #include <stdio.h>

@@ -88,7 +88,7 @@ static void add_slots(View *v, MapPgpu *p, const char *property, bool scheduled)
                 const ViewObject *vgpu = object_nth_ref(v, p->pgpu, property, i);
                 bool seen = false;
 
-                /* A VGPU that became resident between two looks stands in both lists. */
+                /* A VGPU that became resident between two pages stands in both lists. */
                 for (size_t k = 0; k < p->n_slots; k++)
                         seen |= p->slots[k].vgpu == vgpu;
                 if (!vgpu || seen)
@@ -131,8 +131,7 @@ const char *map_slot_name(const MapSlot *slot) {
         return *name || !slot->vgpu ? name : slot->vgpu->uuid;
 }
 
-/* In the order of their VMs' names, so that a VM keeps its place while it starts; what is held stands
- * last. */
+/* By the names of their VMs, so that a VM keeps its place while it starts; reservations come last. */
 static int compare_slots(const void *a, const void *b) {
         const MapSlot *x = a, *y = b;
         int r;

@@ -154,14 +154,14 @@ static void draw_frame(const Pen *pen, Paint p, const char *left, const char *ri
         fputc('\n', pen->out);
 }
 
-/* Without the domain where it is 0, which it nearly always is. */
+/* Without the PCI domain where that is 0, as on nearly every machine. */
 static const char *short_address(const ViewObject *pgpu) {
         const char *address = object_text(pgpu, "PCIID"), *rest = startswith(address, "0000:");
 
         return rest ? rest : address;
 }
 
-/* A name that is too long keeps its end: that is where the names of a pool differ. */
+/* A name that is too long keeps its end, because names of a pool mostly differ there. */
 static void add_name(const Pen *pen, StrBuf *b, const char *name, unsigned width) {
         unsigned columns = text_columns(pen, name), n;
         const char *shown;
@@ -174,7 +174,7 @@ static void add_name(const Pen *pen, StrBuf *b, const char *name, unsigned width
         strbuf_add(b, name);
 }
 
-/* Whether what is free there can be had. */
+/* Whether a VM could be placed in what is free there. */
 static bool is_usable(const MapPgpu *p) {
         return !p->offline && !streq(object_text(p->pgpu, "Health"), "lost");
 }
@@ -399,7 +399,7 @@ static void draw_legend(const Pen *pen) {
         fprintf(pen->out, " free   n%s TYPE: room for n\n", pen->glyphs->times);
 }
 
-/* An address is never cut: it is what one types. */
+/* An address is never cut, since people type it into commands. */
 static void lay_out_columns(const Map *map, Pen *pen) {
         unsigned width = pen->style->width, rest;
 

@@ -58,7 +58,7 @@ typedef struct Map {
 int map_build(View *v, const char *host_path, Map *ret);
 void map_done(Map *map);
 
-/* Its VM's, its reservation's, or of who is not of the pool. */
+/* The name of its VM, of its reservation, or of the VM outside the pool. */
 const char *map_slot_name(const MapSlot *slot);
 
 /* How many VGPUs of a type an empty PGPU of this size takes; 0 for no type. */

@@ -75,7 +75,7 @@ static int read_arg(const Ctl *ctl, Call *call, const VerbArg *a) {
         return 0;
 }
 
-/* Objects take the places of the method's arguments that were kept for them. */
+/* Fills in the objects' paths; read_arg() has counted their places. */
 static int find_objects(Ctl *ctl, Call *call, const Verb *v) {
         size_t at = 0;
         int r = 0;

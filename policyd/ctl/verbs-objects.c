@@ -66,8 +66,8 @@ static bool object_passes(View *v, const ViewObject *o, const Given *filters) {
 }
 
 /*
- * What List can tell apart as we do: uuids, which it has in small letters, and words that it spells in one way.
- * Names match in any case here, and a reference by the name of what it refers to; those are compared here.
+ * Filters that List compares as we do, so that policyd can do it: uuids in small letters, and words with one spelling.
+ * Names match in any case, and a reference matches by the name of its object; List knows neither, so we compare those.
  */
 static bool is_exact(FieldName name, const char *text) {
         static const char *const words[] = { "State", "PowerState", "AllocationAlgorithm", "Placement" };
@@ -113,7 +113,7 @@ static int push_filters(const Given *given, Pushed *p) {
         return 0;
 }
 
-/* What the order, the filters and the columns want to know of other objects. */
+/* Loads the objects whose labels the order, the filters and the columns need. */
 static int load_labels(Ctl *ctl, const Given *filters, const Columns *columns, ClientError *error) {
         _cleanup_free_ ViewObject **objects = NULL;
         FieldName name;

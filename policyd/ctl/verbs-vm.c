@@ -63,13 +63,13 @@ static int set_size(struct json_object *b_info, uint64_t memory, uint32_t vcpus)
                 r = json_add_u64(b_info, "target_memkb", memory / 1024);
         if (r >= 0 && vcpus > 0) {
                 r = json_add_u64(b_info, "max_vcpus", vcpus);
-                /* The list of vcpus that are online would still be the old one's. */
+                /* The list of online vcpus belongs to the old number of them. */
                 json_object_object_del(b_info, "avail_vcpus");
         }
         return r;
 }
 
-/* Of a number alone more is meant than bytes, or it would not be so small. */
+/* A small number without a unit is most likely meant as MiB, so the sentence says how to write that. */
 static int read_memory(const char *text, uint64_t *ret) {
         bool bare = text[strspn(text, "0123456789")] == '\0';
         uint64_t memory;
@@ -212,7 +212,7 @@ static int vm_import(Ctl *ctl) {
         /* D-Bus strings end at the first NUL, so that what stands behind it would be lost without a word. */
         if (strlen(text) != size)
                 return bad_config("The file holds a NUL byte; it is no JSON.");
-        /* Looked at here already: the bus drops who sends what is no UTF-8. */
+        /* Checked before it is sent: the bus disconnects a client whose text is not UTF-8. */
         if (json_parse(&reader, text, size, &record) < 0)
                 return unreadable("import", &reader);
         return create(ctl, "ImportVM", text);

@@ -4,7 +4,7 @@
  *   14:08:24  vm desk-1: power-state halted -> running
  *   14:08:24  job 5c8e…: done
  *
- * The view holds what was; a signal brings what is.
+ * The view holds the last value of each property; a signal brings the new one, and both are printed.
  */
 
 #include <stdio.h>
@@ -50,7 +50,7 @@ static void print_removed(Ctl *ctl, const char *path) {
         view_forget(ctl->view, path);
 }
 
-/* References by the names of what they refer to: people read this. */
+/* References are shown by name, since people read this. */
 static void print_change(Ctl *ctl, const ViewObject *o, const Field *field, const char *before) {
         const FieldName name = { .field = field, .as_label = true };
         _cleanup_free_ char *now = field_text(ctl->view, o, name);

@@ -9,7 +9,7 @@
 
 static struct json_object *value_to_json(DBusMessageIter *it);
 
-/* What another program says is not printed before it was cleaned; newline and tab stay, and are escaped where lists print them. */
+/* Texts of another program are cleaned before anything prints them. Newline and tab stay; lists escape them. */
 static struct json_object *text_to_json(const char *text) {
         _cleanup_free_ char *clean = NULL;
 

@@ -48,7 +48,7 @@ void client_signal_done(ClientSignal *s) {
         *s = (ClientSignal){};
 }
 
-/* Which errors mean that nobody is there, as opposed to a service that says no. */
+/* Which errors mean that no service answered; the others are a service's refusal. */
 static int error_class(const char *name) {
         static const char *const unreachable[] = {
                 DBUS_ERROR_SERVICE_UNKNOWN,
@@ -92,7 +92,7 @@ static DBusHandlerResult keep_signal(DBusConnection *bus, DBusMessage *m, void *
 
         if (dbus_message_get_type(m) != DBUS_MESSAGE_TYPE_SIGNAL || c->n_queued >= SIGNALS_MAX)
                 return DBUS_HANDLER_RESULT_NOT_YET_HANDLED;
-        /* Addressed to us alone by the bus, not subscribed to. */
+        /* The bus sends these to every client, subscribed or not. */
         if (dbus_message_is_signal(m, DBUS_INTERFACE_DBUS, "NameAcquired") ||
                 dbus_message_is_signal(m, DBUS_INTERFACE_LOCAL, "Disconnected"))
                 return DBUS_HANDLER_RESULT_NOT_YET_HANDLED;

@@ -59,7 +59,7 @@ DEFINE_CLEANUP(Client *, client_close)
  * USER@HOST. */
 int client_ssh_address(const char *target, char **ret);
 
-/* To whom the calls go; the client starts with org.xenvgpu.Policy1. */
+/* The bus name that calls go to; org.xenvgpu.Policy1 until it is set. */
 void client_set_service(Client *c, const char *name);
 void client_set_timeout(Client *c, int milliseconds);
 

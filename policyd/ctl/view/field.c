@@ -84,7 +84,7 @@ static struct json_object *list_json(View *v, struct json_object *value, FieldNa
         return array;
 }
 
-/* As xe writes dates. 0: not yet; the largest number: never. */
+/* In xe's format of dates. 0 means not yet, the largest number never. */
 static char *time_text(uint64_t usec) {
         time_t seconds = (time_t) (usec / 1000000);
         char text[32];
@@ -135,7 +135,7 @@ static char *limit_text(uint64_t limit) {
         return asprintf(&text, "%" PRIu64, limit) < 0 ? NULL : text;
 }
 
-/* To three digits, without needless ones. */
+/* With three digits behind the point, without trailing zeros. */
 static char *pgpus_text(uint64_t units) {
         char *text;
 

@@ -2,7 +2,7 @@
  * Fetching classes
  *
  * List gives pages, and the pool may change between two of them: when its number of objects did, the pages
- * are fetched again, a few times. What is still missed came or went meanwhile.
+ * are fetched again, up to ROUNDS_MAX times. After that an object that came or went meanwhile may be missing.
  */
 
 #include "common/base/hashmap.h"
@@ -85,7 +85,7 @@ static bool is_too_large(const ClientError *e) {
         return streq_ptr(e->name, error_code_name(ERROR_LIMIT_REACHED));
 }
 
-/* At once, so that all of it is of one moment; a pool that no message carries, or whose moment others wait for, class by class. */
+/* In one call, so that all objects are of one moment. A pool that is too large for one message is fetched class by class. */
 int view_load(View *v, ClientError *ret_error) {
         _cleanup_json_ struct json_object *objects = NULL;
         int r;

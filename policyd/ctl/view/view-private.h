@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * The view's inside, for view.c and view-load.c
+ * What view.c and view-load.c share
  */
 
 #include "common/base/hashmap.h"
