@@ -17,8 +17,6 @@ static const char *const kind_names[_VGPU_KIND_MAX] = {
 
 static const WordTable kinds = { .words = kind_names, .n = _VGPU_KIND_MAX, .any_case = true };
 
-DEFINE_WORDS(vgpu_kind, VgpuKind, kinds)
-
 #define NVIDIA(member, use, kind) FIELD_AS(VgpuRecord, nvidia.member, #member, use, kind)
 #define GVT_G(member) FIELD_AS(VgpuRecord, gvt_g.member, #member, REQUIRED, U64)
 #define MXGPU(member) FIELD_AS(VgpuRecord, mxgpu.member, #member, REQUIRED, U64)
@@ -79,7 +77,7 @@ static void write_implementation(const void *value, StrBuf *b, const char *membe
         const VgpuRecord *v = value;
 
         json_write_open(b, member, '[');
-        json_write_string(b, NULL, vgpu_kind_to_string(v->kind));
+        json_write_string(b, NULL, word_of_value(&kinds, (int) v->kind));
         record_write(&implementations[v->kind], v, b, NULL);
         json_write_close(b, ']');
 }
@@ -108,8 +106,6 @@ static const VgpuRecord vgpu_defaults = { .nvidia.virtual_pci_address.dev = NVID
 const RecordTable vgpu_record_table =
         RECORD_TABLE(VgpuRecord, vgpu_fields, .any_case = true, .defaults = &vgpu_defaults);
 
-DEFINE_RECORD(vgpu_record, VgpuRecord, vgpu_record_table)
-
 static const RecordField state_fields[] = {
         FIELD(VgpuState, active, REQUIRED, BOOL),
         FIELD(VgpuState, plugged, REQUIRED, BOOL),
@@ -118,8 +114,6 @@ static const RecordField state_fields[] = {
 
 const RecordTable vgpu_state_table = RECORD_TABLE(VgpuState, state_fields, .any_case = true);
 
-DEFINE_RECORD(vgpu_state, VgpuState, vgpu_state_table)
-
 static const RecordField pci_fields[] = {
         FIELD_PCI_ID(PciRecord, vm, address),
         FIELD(PciRecord, position, OPTIONAL, U32),
@@ -127,5 +121,3 @@ static const RecordField pci_fields[] = {
 };
 
 const RecordTable pci_record_table = RECORD_TABLE(PciRecord, pci_fields, .any_case = true);
-
-DEFINE_RECORD(pci_record, PciRecord, pci_record_table)

@@ -29,9 +29,6 @@ typedef enum VgpuKind {
         _VGPU_KIND_INVALID = -EINVAL,
 } VgpuKind;
 
-const char *vgpu_kind_to_string(VgpuKind kind); /* "Nvidia", "GVT_g", "MxGPU" */
-VgpuKind vgpu_kind_from_string(const char *text);
-
 typedef struct VgpuRecord {
         Uuid vm;
         char *device;      /* "0" */
@@ -53,18 +50,10 @@ typedef struct VgpuRecord {
         } mxgpu;
 } VgpuRecord;
 
-int vgpu_record_parse(JsonReader *r, struct json_object *o, VgpuRecord *ret);
-void vgpu_record_write(const VgpuRecord *v, StrBuf *b); /* its kind is a valid one */
-void vgpu_record_done(VgpuRecord *v);
-
 typedef struct VgpuState {
         bool active, plugged;
         uint32_t emulator_pid; /* 0: absent */
 } VgpuState;
-
-int vgpu_state_parse(JsonReader *r, struct json_object *o, VgpuState *ret);
-void vgpu_state_write(const VgpuState *s, StrBuf *b);
-void vgpu_state_done(VgpuState *s);
 
 /* {"id":["<vm uuid>","0000:84:00.0"],"position":0,"address":{…}} */
 typedef struct PciRecord {
@@ -73,9 +62,5 @@ typedef struct PciRecord {
         PciAddress address;
 } PciRecord;
 
-int pci_record_parse(JsonReader *r, struct json_object *o, PciRecord *ret);
-void pci_record_write(const PciRecord *p, StrBuf *b);
-void pci_record_done(PciRecord *p);
-
-/* For records that have these in them. */
+/* For records that have these in them. The kind of a VGPU that is written is a valid one. */
 extern const RecordTable vgpu_record_table, vgpu_state_table, pci_record_table;

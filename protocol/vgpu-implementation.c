@@ -17,5 +17,3 @@ const WordTable vgpu_implementation_words = {
         .n = _VGPU_IMPLEMENTATION_MAX,
         .any_case = true,
 };
-
-DEFINE_WORDS(vgpu_implementation, VgpuImplementation, vgpu_implementation_words)

@@ -20,6 +20,5 @@ typedef enum VgpuImplementation {
         _VGPU_IMPLEMENTATION_INVALID = -EINVAL,
 } VgpuImplementation;
 
-const char *vgpu_implementation_to_string(VgpuImplementation i); /* "passthrough", "nvidia", "nvidia_sriov", "gvt_g", "mxgpu" */
-VgpuImplementation vgpu_implementation_from_string(const char *text); /* any case */
+/* "passthrough", "nvidia", "nvidia_sriov", "gvt_g", "mxgpu"; in any case when read */
 extern const WordTable vgpu_implementation_words;

@@ -27,6 +27,22 @@ typedef union AnyRecord {
         ImportRecord import;
 } AnyRecord;
 
+/* Those that are parts of others have a table alone. */
+#define DEFINE_PART(prefix, T)                                                                \
+        static int prefix##_parse(JsonReader *r, struct json_object *o, T *ret) {             \
+                return record_parse(&prefix##_table, r, o, ret);                              \
+        }                                                                                     \
+        static void prefix##_write(const T *record, StrBuf *b) {                              \
+                record_write(&prefix##_table, record, b, NULL);                               \
+        }                                                                                     \
+        static void prefix##_done(T *record) {                                                \
+                record_done(&prefix##_table, record);                                         \
+        }
+
+DEFINE_PART(vgpu_record, VgpuRecord)
+DEFINE_PART(vgpu_state, VgpuState)
+DEFINE_PART(pci_record, PciRecord)
+
 /* Any record as the codecs see it: the functions of each by one type. */
 #define CODEC(prefix, member)                                                                \
         static int prefix##_parse_any(JsonReader *r, struct json_object *o, AnyRecord *ret) { \

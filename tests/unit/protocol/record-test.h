@@ -28,6 +28,18 @@ static inline void assert_json(struct json_object *o, const char *expected) {
         assert_string_equal(text, expected);
 }
 
+/* Those that are parts of others have a table alone. */
+#define DEFINE_PART(prefix, T)                                                                \
+        static int prefix##_parse(JsonReader *r, struct json_object *o, T *ret) {             \
+                return record_parse(&prefix##_table, r, o, ret);                              \
+        }                                                                                     \
+        static void prefix##_write(const T *record, StrBuf *b) {                              \
+                record_write(&prefix##_table, record, b, NULL);                               \
+        }                                                                                     \
+        static void prefix##_done(T *record) {                                                \
+                record_done(&prefix##_table, record);                                         \
+        }
+
 /*
  * Defines <prefix>_goes(text, expected): parses, writes, compares; and <prefix>_fails(text, sentence), which also says that what
  * is left after a failure needs no cleanup (a leak would end the test).

@@ -6,6 +6,9 @@
 #include "protocol/type-record.h"
 #include "tests/unit/protocol/record-test.h"
 
+DEFINE_PART(vgpu_record, VgpuRecord)
+DEFINE_PART(vgpu_state, VgpuState)
+DEFINE_PART(pci_record, PciRecord)
 DEFINE_RECORD_TEST(vgpu, VgpuRecord, vgpu_record)
 DEFINE_RECORD_TEST(vgpu_state, VgpuState, vgpu_state)
 DEFINE_RECORD_TEST(pci, PciRecord, pci_record)
@@ -199,15 +202,12 @@ static void wrong_types_are_named_by_path(void **state) {
                 type_fails(cases[i].text, cases[i].sentence);
 }
 
-static void names_of_enums(void **state) {
-        for (VgpuKind k = 0; k < _VGPU_KIND_MAX; k++)
-                assert_int_equal(vgpu_kind_from_string(vgpu_kind_to_string(k)), k);
-        for (VgpuImplementation i = 0; i < _VGPU_IMPLEMENTATION_MAX; i++)
-                assert_int_equal(vgpu_implementation_from_string(vgpu_implementation_to_string(i)), i);
-        assert_null(vgpu_kind_to_string(_VGPU_KIND_INVALID));
-        assert_null(vgpu_implementation_to_string(_VGPU_IMPLEMENTATION_MAX));
-        assert_int_equal(vgpu_kind_from_string(NULL), _VGPU_KIND_INVALID);
-        assert_int_equal(vgpu_implementation_from_string(""), _VGPU_IMPLEMENTATION_INVALID);
+static void names_of_implementations(void **state) {
+        for (int i = 0; i < _VGPU_IMPLEMENTATION_MAX; i++)
+                assert_int_equal(word_to_value(&vgpu_implementation_words, word_of_value(&vgpu_implementation_words, i)), i);
+        assert_int_equal(word_to_value(&vgpu_implementation_words, "GVT_G"), TYPE_GVT_G);
+        assert_null(word_of_value(&vgpu_implementation_words, _VGPU_IMPLEMENTATION_MAX));
+        assert_int_equal(word_to_value(&vgpu_implementation_words, ""), _VGPU_IMPLEMENTATION_INVALID);
 }
 
 int main(void) {
@@ -225,7 +225,7 @@ int main(void) {
                 cmocka_unit_test(an_identifier_alone_tells_the_implementation),
                 cmocka_unit_test(identifiers_of_old_exports_become_todays),
                 cmocka_unit_test(wrong_types_are_named_by_path),
-                cmocka_unit_test(names_of_enums),
+                cmocka_unit_test(names_of_implementations),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
