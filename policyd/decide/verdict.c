@@ -76,7 +76,9 @@ uint32_t pgpu_units_used(const Pgpu *p) {
 void pgpu_verdict(const Pgpu *p, const VgpuType *t, const Reservation *reservation, PgpuVerdict *ret) {
         const Reservation *own = reservation_serves(reservation, p, t) ? reservation : NULL;
         uint32_t n_own = pgpu_own_holds(p, own), size = pgpu_type_size(p, t);
-        PgpuVerdict v = {
+
+        /* In place: a copy of what was just written piece by piece costs more than all else. */
+        *ret = (PgpuVerdict){
                 .pgpu = p,
                 .size = PGPU_SIZE,
                 .used = pgpu_load(p) > n_own ? pgpu_units_used(p) - n_own * size : 0,
@@ -84,29 +86,28 @@ void pgpu_verdict(const Pgpu *p, const VgpuType *t, const Reservation *reservati
         };
 
         if (!host_is_usable(p->host))
-                v.code = host_usable_code(p->host);
+                ret->code = host_usable_code(p->host);
         else if (!p->present)
-                v.code = ERROR_HOST_OFFLINE;
+                ret->code = ERROR_HOST_OFFLINE;
         else if (!ptr_array_contains(&p->supported, t))
-                v.code = ERROR_VGPU_TYPE_NOT_SUPPORTED;
+                ret->code = ERROR_VGPU_TYPE_NOT_SUPPORTED;
         else if (!pgpu_offers(p, t))
-                v.code = ERROR_VGPU_TYPE_NOT_ENABLED;
-        else if (pgpu_find_obstacle(p, t, own, n_own, &v))
-                v.code = ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE;
+                ret->code = ERROR_VGPU_TYPE_NOT_ENABLED;
+        else if (pgpu_find_obstacle(p, t, own, n_own, ret))
+                ret->code = ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE;
         else if (t->implementation == TYPE_PASSTHROUGH)
-                v.capacity = pgpu_load(p) == n_own;
-        else if (size > 0 && v.used <= v.size)
-                v.capacity = (v.size - v.used) / size;
+                ret->capacity = pgpu_load(p) == n_own;
+        else if (size > 0 && ret->used <= ret->size)
+                ret->capacity = (ret->size - ret->used) / size;
 
-        if (v.code == ERROR_NONE && v.capacity == 0) {
-                v.code = ERROR_PGPU_INSUFFICIENT_CAPACITY;
-                v.held = p->holds.n > n_own;
+        if (ret->code == ERROR_NONE && ret->capacity == 0) {
+                ret->code = ERROR_PGPU_INSUFFICIENT_CAPACITY;
+                ret->held = p->holds.n > n_own;
         }
-        if (v.capacity > 0 && pgpu_is_left_out(p)) {
-                v.code = ERROR_PGPU_UNHEALTHY;
-                v.capacity = 0;
+        if (ret->capacity > 0 && pgpu_is_left_out(p)) {
+                ret->code = ERROR_PGPU_UNHEALTHY;
+                ret->capacity = 0;
         }
-        *ret = v;
 }
 
 uint32_t pgpu_capacity(const Pgpu *p, const VgpuType *t) {
