@@ -215,7 +215,7 @@ static int find_fits(DemandScores *d, const Host *h, uint64_t *ret_mask, bool *r
         return 0;
 }
 
-static int score_place(DemandScores *d, size_t at, const Host *h) {
+int scores_work_out(DemandScores *d, size_t at, const Host *h) {
         uint64_t scores[DEMAND_VGPUS_MAX] = {}, *keys = d->keys + at * d->n_keys;
         Candidate c = {.host = h, .scores = scores};
         bool any;
@@ -243,31 +243,11 @@ static int score_place(DemandScores *d, size_t at, const Host *h) {
         return 0;
 }
 
-static uint64_t best_fit_score(const DemandScores *d, const Host *h, uint64_t mask) {
-        uint64_t score = UINT64_MAX;
+uint64_t scores_ask_host(const DemandScores *d, const Host *h) {
         PgpuVerdict nearest;
         uint32_t own;
 
-        if (!mask)
-                return host_score(h, &d->demand.kinds[0], /* reservation= */ NULL, &nearest, &own);
-        for (uint64_t rest = mask; rest; rest &= rest - 1)
-                score = MIN_OF(score, d->fits[__builtin_ctzll(rest)].score);
-        return score;
-}
-
-int scores_ask(const Scores *s, DemandScores *d, size_t at) {
-        const Place *p = &s->places[at];
-        uint64_t *key = d->keys + at * d->n_keys;
-        int r;
-
-        if (p->changed > d->current) {
-                r = score_place(d, at, p->host);
-                if (r < 0)
-                        return r;
-        }
-        if (d->best_fit && !(*key & KEY_MISS))
-                *key = best_fit_score(d, p->host, d->masks[at]);
-        return 0;
+        return host_score(h, &d->demand.kinds[0], /* reservation= */ NULL, &nearest, &own);
 }
 
 /* Places */
@@ -347,7 +327,7 @@ static int take_notes(const Pool *pool, Scores *s) {
                 place_refresh(s, h);
                 for (size_t i = 0; i < s->demands.n && r >= 0; i++)
                         if (is_recent(s, s->demands.items[i]) && s->places[h->place].code == ERROR_NONE)
-                                r = score_place(s->demands.items[i], h->place, h);
+                                r = scores_work_out(s->demands.items[i], h->place, h);
         }
         for (size_t i = 0; i < s->demands.n && r >= 0; i++)
                 if (is_recent(s, s->demands.items[i]))

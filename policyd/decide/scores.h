@@ -76,8 +76,30 @@ int scores_refresh(const Pool *pool, Scores **ret);
  * reservation. */
 int scores_get(Scores *s, const Demand *d, DemandScores **ret);
 
-/* The keys of a place that can be used are brought up to date: where it changed since the demand was asked,
- * and always with best-fit. -ENOMEM. */
-int scores_ask(const Scores *s, DemandScores *d, size_t at);
+/* The keys of a place, from the host itself; -ENOMEM. */
+int scores_work_out(DemandScores *d, size_t at, const Host *h);
+uint64_t scores_ask_host(
+        const DemandScores *d, const Host *h); /* best-fit's score where there are too many fits */
+
+/* The keys of a place that can be used are brought up to date: where it changed since they were, and always
+ * with best-fit. -ENOMEM. */
+static inline int scores_ask(const Scores *s, DemandScores *d, size_t at) {
+        const Place *p = &s->places[at];
+        uint64_t *key = d->keys + at * d->n_keys, least = UINT64_MAX;
+        int r;
+
+        if (p->changed > d->current) {
+                r = scores_work_out(d, at, p->host);
+                if (r < 0)
+                        return r;
+        }
+        if (!d->best_fit || *key & KEY_MISS)
+                return 0;
+        for (uint64_t rest = d->masks[at]; rest; rest &= rest - 1)
+                least = MIN_OF(least, d->fits[__builtin_ctzll(rest)].score);
+        *key = d->masks[at] ? least : scores_ask_host(d, p->host);
+        return 0;
+}
+
 /* The scores of the VGPUs that the keys stand for. */
 void demand_scores_of(const DemandScores *d, const uint64_t *keys, uint64_t *ret_scores);
