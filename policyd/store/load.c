@@ -128,17 +128,17 @@ static int visit_answer(const void *key, size_t key_size, const void *data, size
         return load->visitor ? load->visitor(&answer, load->userdata) : 0;
 }
 
-static int load_tables(DbTxn *txn, Load *load) {
+static int load_tables(const StoreRows *from, Load *load) {
         int r = 0;
 
         for (size_t i = 0; i < ARRAY_SIZE(load_order) && r == 0; i++) {
                 load->class = load_order[i];
-                r = db_iterate(txn, STORE_OBJECT, visit_object, load);
+                r = from->each(from, STORE_OBJECT, visit_object, load);
         }
         if (r < 0)
                 return r;
         pool_settle_types(load->pool);
-        return db_iterate(txn, STORE_IDEMPOTENCY, visit_answer, load);
+        return from->each(from, STORE_IDEMPOTENCY, visit_answer, load);
 }
 
 /* What loading set is not a change. */
@@ -151,77 +151,99 @@ static void forget_changes(Pool *pool) {
         }
 }
 
-static int found_row(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
-        *(bool *) userdata = true;
+typedef struct LoadMeta {
+        StoreMeta *meta;
+        UnreadableRows *rows;
+        bool found, any_other;
+} LoadMeta;
+
+/* Without it the objects are still shown. */
+static int visit_meta(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
+        _cleanup_free_ char *problem = NULL;
+        LoadMeta *m = userdata;
+        uint32_t schema;
+        int r;
+
+        m->found = true;
+        r = store_parse_meta(data, size, &schema, m->meta, &problem);
+        if (r == -EBADMSG)
+                return unreadable_rows_add(m->rows, STORE_META, key, key_size, /* blocks= */ true,
+                        problem ?: "it does not decode");
+        return r;
+}
+
+static int visit_other(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
+        ((LoadMeta *) userdata)->any_other = true;
         return 0;
 }
 
 /* No meta record: fine when nothing else is there either. The upgrade has looked into the older tables. */
-static int check_empty(DbTxn *txn, UnreadableRows *rows) {
-        bool found = false;
+static int load_meta(const StoreRows *from, UnreadableRows *rows, StoreMeta *ret) {
+        LoadMeta m = {.meta = ret, .rows = rows};
         int r;
 
-        r = db_iterate(txn, STORE_OBJECT, found_row, &found);
-        r = r ?: db_iterate(txn, STORE_IDEMPOTENCY, found_row, &found);
-        if (r < 0 || !found)
+        r = from->each(from, STORE_META, visit_meta, &m);
+        if (r < 0 || m.found)
+                return r;
+        r = from->each(from, STORE_OBJECT, visit_other, &m);
+        r = r ?: from->each(from, STORE_IDEMPOTENCY, visit_other, &m);
+        if (r < 0 || !m.any_other)
                 return r;
         return unreadable_rows_add(rows, STORE_META, "pool", 4, /* blocks= */ true, store_no_meta);
 }
 
-/* Without it the objects are still shown. */
-static int load_meta(DbTxn *txn, UnreadableRows *rows, StoreMeta *ret) {
-        _cleanup_free_ char *problem = NULL;
-        uint32_t schema;
-        int r;
-
-        r = store_read_meta(txn, &schema, ret, &problem);
-        if (r == -ENOENT)
-                return check_empty(txn, rows);
-        if (r == -EBADMSG)
-                return unreadable_rows_add(
-                        rows, STORE_META, "pool", 4, /* blocks= */ true, problem ?: "it does not decode");
-        return r;
-}
-
-static int load_all(Store *s, Load *load, StoreMeta *ret_meta) {
-        _cleanup_(db_abortp) DbTxn *txn = NULL;
-        int r;
-
-        r = db_begin(s->db, /* write= */ false, &txn);
-        r = r ?: load_meta(txn, load->rows, ret_meta);
-        r = r ?: load_tables(txn, load);
-        return r ?: store_load_aside(txn, load->rows);
-}
-
-int store_load(Store *s, StoreAnswerVisitor visitor, void *userdata, Pool **ret, StoreMeta *ret_meta,
-        UnreadableRows *ret_rows, char **ret_problem) {
-        _cleanup_(pool_freep) Pool *pool = NULL;
-        _cleanup_(unreadable_rows_done) UnreadableRows rows = {};
-        Load load = {.visitor = visitor, .userdata = userdata, .rows = &rows};
+int store_load_rows(const StoreRows *from, StoreAnswerVisitor visitor, void *userdata, Pool **ret,
+        StoreMeta *ret_meta, UnreadableRows *rows) {
+        _cleanup_(pool_freep) Pool *pool = pool_new();
+        Load load = {.pool = pool, .visitor = visitor, .userdata = userdata, .rows = rows};
         StoreMeta meta = {.next_key = 1};
         int r;
 
-        r = db_change(s->db, store_upgrade, ret_problem);
-        if (r < 0)
-                return r;
-        pool = pool_new();
         if (!pool)
                 return -ENOMEM;
-        load.pool = pool;
-        r = load_all(s, &load, &meta);
+        r = load_meta(from, rows, &meta);
+        r = r ?: load_tables(from, &load);
         if (r < 0)
                 return r;
-        /* Where something blocks nothing is written. A disk that takes nothing now may take it at the next
-         * start. */
-        if (rows.n_blocking == 0)
-                (void) store_set_aside(s, &rows);
-
         forget_changes(pool);
         pool->next_key = MAX_OF(pool->next_key, meta.next_key);
         for (size_t i = 0; i < pool->objects[CLASS_VM].n; i++)
                 meta.orders = MAX_OF(meta.orders, ((const Vm *) pool->objects[CLASS_VM].items[i])->order);
         *ret = take_ptr(pool);
         *ret_meta = meta;
+        return 0;
+}
+
+/* Those of the database */
+
+typedef struct TxnRows {
+        StoreRows rows;
+        DbTxn *txn;
+} TxnRows;
+
+static int each_in_txn(const StoreRows *rows, StoreTable table, StoreRowVisitor visitor, void *userdata) {
+        return db_iterate(CONTAINER_OF(rows, TxnRows, rows)->txn, table, visitor, userdata);
+}
+
+int store_load(Store *s, StoreAnswerVisitor visitor, void *userdata, Pool **ret, StoreMeta *ret_meta,
+        UnreadableRows *ret_rows, char **ret_problem) {
+        _cleanup_(unreadable_rows_done) UnreadableRows rows = {};
+        _cleanup_(pool_freep) Pool *pool = NULL;
+        TxnRows from = {.rows.each = each_in_txn};
+        int r;
+
+        r = db_change(s->db, store_upgrade, ret_problem);
+        r = r ?: db_begin(s->db, /* write= */ false, &from.txn);
+        r = r ?: store_load_rows(&from.rows, visitor, userdata, &pool, ret_meta, &rows);
+        r = r ?: store_load_aside(from.txn, &rows);
+        db_abort(from.txn);
+        if (r < 0)
+                return r;
+        /* Where something blocks nothing is written. A disk that takes nothing now may take it at the next
+         * start. */
+        if (rows.n_blocking == 0)
+                (void) store_set_aside(s, &rows);
+        *ret = take_ptr(pool);
         *ret_rows = rows;
         rows = (UnreadableRows){};
         return 0;

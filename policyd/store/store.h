@@ -139,6 +139,15 @@ typedef int (*StoreAnswerVisitor)(const StoreAnswer *answer, void *userdata);
  */
 int store_load(Store *s, StoreAnswerVisitor visitor, void *userdata, Pool **ret, StoreMeta *ret_meta,
         UnreadableRows *ret_rows, char **ret_problem);
+/* Rows wherever they stand, in the order of their keys; the part of store_load() that has nothing to do with a database. */
+typedef int (*StoreRowVisitor)(
+        const void *key, size_t key_size, const void *data, size_t size, void *userdata);
+typedef struct StoreRows StoreRows;
+struct StoreRows {
+        int (*each)(const StoreRows *rows, StoreTable table, StoreRowVisitor visitor, void *userdata);
+};
+int store_load_rows(const StoreRows *from, StoreAnswerVisitor visitor, void *userdata, Pool **ret,
+        StoreMeta *ret_meta, UnreadableRows *rows);
 int store_write(Store *s, const StoreOps *ops);
 /* After a process that read the database was ended (backup.h). */
 void store_forget_readers(Store *s);

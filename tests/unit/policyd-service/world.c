@@ -81,7 +81,7 @@ int world_open(World *w) {
         assert_int_equal(lmdb_storage_new(dir, 1 << 20, 16 << 20, &w->storage), 0);
         w->options.loop = sim_loop_of(w->sim);
         w->options.links = &fake_links;
-        w->options.storage = w->storage;
+        w->options.storage = w->memory ?: w->storage;
         return policy_new(&w->options, &listener, w, &w->policy);
 }
 

@@ -22,6 +22,7 @@
 typedef struct World {
         SimLoop *sim;
         Storage *storage;
+        Storage *memory; /* of the test, in the place of the database; or NULL */
         Policy *policy;
         PolicyOptions options;
         char dir[64];
