@@ -6,6 +6,8 @@
 
 #include "common/daemon/log.h"
 
+#define LINGER_USEC 2000
+
 #define FIELD(name) offsetof(PolicydSettings, name)
 
 const Setting policyd_settings[] = {
@@ -64,15 +66,15 @@ int policyd_settings_check(const PolicydSettings *s) {
 
 void policyd_settings_apply(
         const PolicydSettings *s, PolicyOptions *ret_policy, LinkSettings *ret_link, BusOptions *ret_bus) {
-        PolicyOptions *p = ret_policy;
-
-        policy_options_default(p);
-        p->batch_max = s->batch_max;
-        p->job_keep_usec = s->job_keep;
-        p->jobs_max_finished = s->jobs_max;
-        p->order_timeout_usec = s->order_timeout;
-        p->place_last_usec = s->place_last;
-        memcpy(p->limits, s->limits, sizeof(p->limits));
+        *ret_policy = (PolicyOptions){
+                .batch_max = s->batch_max,
+                .linger_usec = LINGER_USEC,
+                .job_keep_usec = s->job_keep,
+                .jobs_max_finished = s->jobs_max,
+                .order_timeout_usec = s->order_timeout,
+                .place_last_usec = s->place_last,
+        };
+        memcpy(ret_policy->limits, s->limits, sizeof(s->limits));
 
         link_settings_default(ret_link);
         ret_link->connect_usec = s->connect_timeout;

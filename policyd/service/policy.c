@@ -20,30 +20,6 @@
 #define RETRY_MIN UINT64_C(1000000)
 #define RETRY_MAX UINT64_C(30000000)
 
-void policy_options_default(PolicyOptions *ret) {
-        *ret = (PolicyOptions){
-                .batch_max = 256,
-                .linger_usec = 2000,
-                .job_keep_usec = UINT64_C(3600000000),
-                .jobs_max_finished = 1000,
-                .limits =
-                        {
-                                [CLASS_HOST] = 10000,
-                                [CLASS_PGPU] = 160000,
-                                [CLASS_GPU_GROUP] = 10000,
-                                [CLASS_VGPU_TYPE] = 10000,
-                                [CLASS_VM] = 200000,
-                                [CLASS_VGPU] = 500000,
-                                [CLASS_RESERVATION] = 10000,
-                                [CLASS_QUOTA] = 10000,
-                                [CLASS_VM_GROUP] = 10000,
-                                [CLASS_JOB] = 200000,
-                        },
-                .order_timeout_usec = UINT64_C(45000000),
-                .place_last_usec = UINT64_C(600000000),
-        };
-}
-
 Pool *policy_pool(Policy *p) {
         return p->batch.pool;
 }

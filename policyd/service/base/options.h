@@ -22,7 +22,6 @@ typedef struct PolicyOptions {
         uint64_t order_timeout_usec;
         uint64_t place_last_usec; /* a host or PGPU comes last that long after starts failed there */
 } PolicyOptions;
-void policy_options_default(PolicyOptions *ret);
 
 /* How a batch ended: ERROR_NONE after the commit, or the failure. */
 typedef void (*PolicyCommitted)(ErrorCode code, const char *message, void *userdata);

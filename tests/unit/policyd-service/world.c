@@ -64,8 +64,16 @@ World *world_new(void) {
         assert_int_equal(sim_loop_new(1, &w->sim), 0);
         snprintf(w->dir, sizeof(w->dir), "/tmp/xenvgpu-test-XXXXXX");
         assert_non_null(mkdtemp(w->dir));
-        policy_options_default(&w->options);
-        w->options.linger_usec = 0; /* at rest means committed */
+        /* No time to linger: at rest means committed. */
+        w->options = (PolicyOptions){
+                .batch_max = 256,
+                .job_keep_usec = UINT64_C(3600000000),
+                .jobs_max_finished = 1000,
+                .order_timeout_usec = UINT64_C(45000000),
+                .place_last_usec = UINT64_C(600000000),
+        };
+        for (ObjectClass c = 0; c < _CLASS_MAX; c++)
+                w->options.limits[c] = 10000;
         return w;
 }
 
