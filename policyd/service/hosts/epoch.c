@@ -20,7 +20,6 @@
  */
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "common/daemon/log-ids.h"
@@ -179,27 +178,10 @@ void epoch_acknowledged(Hosts *hs) {
 /* A host says who it is. */
 
 static const Host *find_machine(Hosts *hs, const Uuid *machine, const Host *except) {
-        const PtrArray *hosts = &hs->batch->pool->objects[CLASS_HOST];
-
-        for_each(const Host, h, hosts)
+        for_each (const Host, h, &hs->batch->pool->objects[CLASS_HOST])
                 if (h != except && uuid_equal(&h->host_uuid, machine))
                         return h;
         return NULL;
-}
-
-static int refuse(char **ret_reason, const char *format, ...) _printf_(2, 3);
-static int refuse(char **ret_reason, const char *format, ...) {
-        va_list args;
-        int r;
-
-        va_start(args, format);
-        r = vasprintf(ret_reason, format, args);
-        va_end(args);
-        if (r < 0) {
-                *ret_reason = NULL;
-                return -ENOMEM;
-        }
-        return -ECONNREFUSED;
 }
 
 /* The first meeting binds the machine to the host object; the bond is as durable as the object. */
@@ -208,16 +190,16 @@ static int check_machine(Peer *peer, Host *h, const LinkGreeting *g, char **ret_
         const Host *other;
 
         if (uuid_is_null(&g->host_uuid))
-                return refuse(ret_reason, "The host does not say which machine it is.");
+                return peer_refuse(ret_reason, "The host does not say which machine it is.");
         if (uuid_equal(&h->host_uuid, &g->host_uuid))
                 return 0;
         if (!uuid_is_null(&h->host_uuid))
-                return refuse(ret_reason,
+                return peer_refuse(ret_reason,
                         "The address %s answers with another machine (%s) than the one that was added (%s).",
                         h->address, UUID_TEXT(&g->host_uuid), UUID_TEXT(&h->host_uuid));
         other = find_machine(hs, &g->host_uuid, h);
         if (other)
-                return refuse(ret_reason, "%s: this machine is in the pool already, as host '%s' at %s.",
+                return peer_refuse(ret_reason, "%s: this machine is in the pool already, as host '%s' at %s.",
                         error_code_word(ERROR_HOST_ALREADY_IN_POOL), other->name_label, other->address);
 
         pool_set_host_machine(hs->batch->pool, h, &g->host_uuid);
@@ -237,11 +219,11 @@ static int check_claimer(Peer *peer, const LinkGreeting *g, bool *ret_ours, char
 
         *ret_ours = streq(g->claimed_by, UUID_TEXT(&hs->batch->meta.pool));
         if (!isempty(g->claimed_by) && !*ret_ours)
-                return refuse(ret_reason,
+                return peer_refuse(ret_reason,
                         "The host is claimed by pool %s. Remove it there first, or have it released.",
                         g->claimed_by);
         if (g->epoch >= EPOCH_MAX)
-                return refuse(ret_reason,
+                return peer_refuse(ret_reason,
                         "The host holds epoch %" PRIu64 ", above which there is none. Stop its hostd, empty "
                         "its state folder, and start it again.",
                         g->epoch);
@@ -265,7 +247,7 @@ int epoch_greeted(Peer *peer, const LinkGreeting *g, LinkClaim *ret, char **ret_
         int r;
 
         if (!h || hs->stale)
-                return refuse(ret_reason, "%s",
+                return peer_refuse(ret_reason, "%s",
                         h ? "Another policyd commands this pool." : "The host was removed from the pool.");
         r = check_machine(peer, h, g, ret_reason);
         if (r >= 0)
@@ -276,7 +258,7 @@ int epoch_greeted(Peer *peer, const LinkGreeting *g, LinkClaim *ret, char **ret_
         if (ours && hs->epoch != 0 && another_commands(peer, g)) {
                 epoch_stale(hs, g->epoch,
                         "A host of this pool holds a higher epoch: another policyd commands it.");
-                return refuse(ret_reason, "Another policyd commands this pool.");
+                return peer_refuse(ret_reason, "Another policyd commands this pool.");
         }
         if (ours)
                 old_check_greeting(peer, g);

@@ -33,11 +33,6 @@ static int on_greeted(
         return epoch_greeted(userdata, greeting, ret, ret_reason);
 }
 
-static int refuse(char **ret_reason, const char *reason) {
-        *ret_reason = strdup(reason);
-        return *ret_reason ? -ECONNREFUSED : -ENOMEM;
-}
-
 static int on_claimed(
         HostLink *link, uint64_t held, Inventory *inventory, char **ret_reason, void *userdata) {
         Peer *peer = userdata;
@@ -46,9 +41,9 @@ static int on_claimed(
         int r;
 
         if (!h)
-                return refuse(ret_reason, "The host was removed from the pool.");
+                return peer_refuse(ret_reason, "The host was removed from the pool.");
         if (held != peer->epoch)
-                return refuse(
+                return peer_refuse(
                         ret_reason, "The host holds another epoch than the one that it was claimed with.");
 
         peer_touch(peer);
@@ -61,7 +56,7 @@ static int on_claimed(
         r = r ?: reconcile_host(hs, h, inventory);
         if (r < 0) {
                 (void) batch_poison(hs->batch, r);
-                return refuse(ret_reason, "The inventory could not be taken over: out of memory.");
+                return peer_refuse(ret_reason, "The inventory could not be taken over: out of memory.");
         }
         /* Again, with the VMs that were adopted. */
         takeover_mark_counted(h, inventory);

@@ -151,11 +151,10 @@ int outside_update(Hosts *hs, Host *h) {
 }
 
 int outside_update_all(Hosts *hs) {
-        const PtrArray *hosts = &hs->batch->pool->objects[CLASS_HOST];
         int r = 0;
 
-        for (size_t i = 0; i < hosts->n && r == 0; i++)
-                r = outside_update(hs, hosts->items[i]);
+        for_each_while (r == 0, Host, h, &hs->batch->pool->objects[CLASS_HOST])
+                r = outside_update(hs, h);
         return r;
 }
 

@@ -4,6 +4,7 @@
 
 #include "policyd/service/hosts/peers.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "policyd/service/base/limits.h"
@@ -148,6 +149,19 @@ Peer *peer_free(Peer *peer) {
         free(peer->told);
         free(peer);
         return NULL;
+}
+
+int peer_refuse(char **ret_reason, const char *format, ...) {
+        va_list args;
+        int r;
+
+        va_start(args, format);
+        r = vasprintf(ret_reason, format, args);
+        va_end(args);
+        if (r >= 0)
+                return -ECONNREFUSED;
+        *ret_reason = NULL;
+        return -ENOMEM;
 }
 
 /* Of the model */

@@ -101,6 +101,8 @@ struct Peer {
 
 Peer *peer_of(const Hosts *hs, const Host *h);
 Host *peer_host(const Peer *peer);
+/* For greeted() and claimed() of its link: -ECONNREFUSED, with the reason. */
+int peer_refuse(char **ret_reason, const char *format, ...) _printf_(2, 3);
 Peer *peer_free(Peer *peer);
 void peer_touch(Peer *peer);                         /* the batch holds something that this host said */
 void peer_drop_reported(Peer *peer, const Uuid *vm); /* the host says that it has it no more */

@@ -32,10 +32,9 @@ static bool same_types(char *const *a, char *const *b) {
 
 /* An empty list of types says nothing about a group, so then the name decides. */
 static GpuGroup *find_group(Policy *p, const ImportVgpu *v) {
-        const PtrArray *groups = &p->batch.pool->objects[CLASS_GPU_GROUP];
         bool by_name = !v->group_gpu_types[0];
 
-        for_each(GpuGroup, g, groups)
+        for_each (GpuGroup, g, &p->batch.pool->objects[CLASS_GPU_GROUP])
                 if (by_name ? !g->gpu_types[0] && streq(g->name_label, v->group_name_label)
                             : same_types(g->gpu_types, v->group_gpu_types))
                         return g;

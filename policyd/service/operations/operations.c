@@ -8,6 +8,7 @@
 
 #include "policyd/service/operations/operations.h"
 
+#include "common/base/words.h"
 #include "common/daemon/log.h"
 #include "policyd/words/sentence.h"
 
@@ -17,16 +18,7 @@ static const char *const kind_names[_OPERATION_KIND_MAX] = {
         [OPERATION_HARD_SHUTDOWN] = "hard-shutdown",
 };
 
-static const char *operation_kind_to_string(OperationKind kind) {
-        return kind_names[kind];
-}
-
-static OperationKind operation_kind_from_string(const char *text) {
-        for (OperationKind kind = 0; kind < _OPERATION_KIND_MAX; kind++)
-                if (streq(text, kind_names[kind]))
-                        return kind;
-        return _OPERATION_KIND_INVALID;
-}
+static const WordTable kind_words = {.words = kind_names, .n = _OPERATION_KIND_MAX};
 
 int operations_init(Operations *ops, Batch *batch, Hosts *hosts) {
         *ops = (Operations){.batch = batch, .hosts = hosts, .of_vm = hashmap_new_uuid()};
@@ -57,7 +49,7 @@ int operation_new(Operations *ops, OperationKind kind, Vm *vm, const Uuid *token
         Job *j;
         int r;
 
-        r = job_start(ops, operation_kind_to_string(kind), vm, token, &j);
+        r = job_start(ops, kind_names[kind], vm, token, &j);
         return r < 0 ? r : operation_add(ops, kind, vm, j, ret);
 }
 
@@ -163,7 +155,7 @@ void operations_host_lost(Operations *ops, Host *h) {
 /* From disk */
 
 static int restore(Operations *ops, Job *j) {
-        OperationKind kind = operation_kind_from_string(j->operation);
+        OperationKind kind = (OperationKind) word_to_value(&kind_words, j->operation);
         Operation *op;
         const Host *h;
         Vm *vm = NULL;
@@ -201,10 +193,9 @@ void operations_clear(Operations *ops) {
 }
 
 int operations_restore(Operations *ops) {
-        const PtrArray *jobs = &ops->batch->pool->objects[CLASS_JOB];
         int r;
 
-        for_each(Job, j, jobs) {
+        for_each (Job, j, &ops->batch->pool->objects[CLASS_JOB]) {
                 if (job_state_is_final(j->state))
                         continue;
                 r = restore(ops, j);

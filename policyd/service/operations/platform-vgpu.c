@@ -41,11 +41,10 @@ static bool type_has_config(const Pgpu *pgpu, const VgpuType *t, const char *con
  * hosts in order of the pool. */
 static Pgpu *find_pgpu(
         const Batch *b, const PlatformVgpu *form, VgpuType **ret_type, bool *ret_address_known) {
-        const PtrArray *pgpus = &b->pool->objects[CLASS_PGPU];
         Pgpu *found = NULL;
 
         *ret_address_known = false;
-        for_each(Pgpu, pgpu, pgpus) {
+        for_each (Pgpu, pgpu, &b->pool->objects[CLASS_PGPU]) {
                 if (!pgpu->group || pci_address_compare(&pgpu->pci, &form->pci_id) != 0)
                         continue;
                 *ret_address_known = true;
