@@ -179,8 +179,7 @@ static int assigner_prepare(Assigner *a, const Host *h, bool good) {
         for (size_t k = 0; k < d->n_kinds; k++)
                 a->need[k] = d->kinds[k].count;
 
-        for (size_t i = 0; i < h->pgpus.n; i++) {
-                Pgpu *p = h->pgpus.items[i];
+        for_each(Pgpu, p, &h->pgpus) {
                 Slot s = {.pgpu = p};
 
                 for (size_t k = 0; k < d->n_kinds; k++) {

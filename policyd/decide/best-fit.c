@@ -30,8 +30,7 @@ static uint32_t capacity_after(const Pgpu *p, const VgpuType *s, const VgpuType 
 size_t pgpu_losses(const Pgpu *p, const VgpuType *t, const Reservation *reservation, PgpuLoss *ret) {
         size_t n = 0;
 
-        for (size_t i = 0; i < p->enabled.n; i++) {
-                const VgpuType *s = p->enabled.items[i];
+        for_each(const VgpuType, s, &p->enabled) {
                 PgpuVerdict before;
                 uint32_t after;
 
@@ -50,8 +49,8 @@ size_t pgpu_losses(const Pgpu *p, const VgpuType *t, const Reservation *reservat
 uint64_t losses_stranding(const PgpuLoss *losses, size_t n, const PtrArray *types) {
         uint64_t demand = 0, stranding = 0;
 
-        for (size_t i = 0; i < types->n; i++)
-                demand += ((VgpuType *) types->items[i])->demand;
+        for_each(VgpuType, t, types)
+                demand += t->demand;
         for (size_t i = 0; i < n; i++)
                 stranding += losses[i].instances * demand_share(losses[i].type->demand, demand, types->n);
 
@@ -73,9 +72,9 @@ void demand_note(Pool *pool, const Vm *vm) {
         const PtrArray *types = &pool->objects[CLASS_VGPU_TYPE];
         bool full = false;
 
-        for (size_t i = 0; i < vm->vgpus.n; i++)
-                full |= ++((Vgpu *) vm->vgpus.items[i])->type->demand >= DEMAND_MEMORY;
+        for_each(Vgpu, v, &vm->vgpus)
+                full |= ++v->type->demand >= DEMAND_MEMORY;
 
-        for (size_t i = 0; full && i < types->n; i++)
-                ((VgpuType *) types->items[i])->demand /= 2;
+        for_each_while(full, VgpuType, t, types)
+                t->demand /= 2;
 }

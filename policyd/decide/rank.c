@@ -92,13 +92,10 @@ bool demand_needs_iommu(const Demand *d) {
 static bool function_is_taken(const Vm *vm, const Host *h, const char *function) {
         if (h->taken_functions && texts_contain(h->taken_functions, function))
                 return true;
-        for (size_t i = 0; i < h->vms.n; i++) {
-                const Vm *other = h->vms.items[i];
-
+        for_each(const Vm, other, &h->vms)
                 if (!uuid_equal(&other->object.id, &vm->object.id) &&
                         texts_contain(other->functions, function))
                         return true;
-        }
         return false;
 }
 
@@ -157,8 +154,7 @@ uint64_t host_score(const Host *h, const DemandKind *k, const Reservation *reser
         uint64_t score = 0;
         uint32_t own = 0;
 
-        for (size_t i = 0; i < h->pgpus.n; i++) {
-                const Pgpu *p = h->pgpus.items[i];
+        for_each(const Pgpu, p, &h->pgpus) {
                 PgpuVerdict v;
 
                 if (p->group != k->group)
@@ -199,12 +195,9 @@ static void candidate_fail_together(Candidate *c, const Demand *d) {
         c->kind = k;
         c->together = true;
         c->gpu = ERROR_PGPU_INSUFFICIENT_CAPACITY;
-        for (size_t i = 0; i < c->host->pgpus.n && !c->nearest.pgpu; i++) {
-                const Pgpu *p = c->host->pgpus.items[i];
-
+        for_each_while(!c->nearest.pgpu, const Pgpu, p, &c->host->pgpus)
                 if (demand_kind_matches(k, p))
                         pgpu_verdict(p, k->type, d->reservation, &c->nearest);
-        }
 }
 
 /* The host itself, or whatever PGPU the one VGPU could have there. */
@@ -212,8 +205,7 @@ static bool candidate_is_last(const Candidate *c, const Demand *d) {
         if (!c->host->uneven || c->host->standing != PLACE_GOOD || d->n_vgpus == 0)
                 return c->host->standing != PLACE_GOOD;
 
-        for (size_t i = 0; i < c->host->pgpus.n; i++) {
-                const Pgpu *p = c->host->pgpus.items[i];
+        for_each(const Pgpu, p, &c->host->pgpus) {
                 PgpuVerdict v;
 
                 if (p->standing != PLACE_GOOD || !demand_kind_matches(&d->kinds[0], p))

@@ -190,8 +190,7 @@ static int find_fits(DemandScores *d, const Host *h, uint64_t *ret_mask, bool *r
 
         *ret_mask = 0;
         *ret_any = false;
-        for (size_t i = 0; i < h->pgpus.n; i++) {
-                const Pgpu *p = h->pgpus.items[i];
+        for_each(const Pgpu, p, &h->pgpus) {
                 PgpuVerdict v;
                 size_t at;
                 int r;

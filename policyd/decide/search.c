@@ -10,6 +10,7 @@
 
 #include "policyd/decide/decider.h"
 #include "policyd/decide/scores.h"
+#include "policyd/pool/each.h"
 
 #define FRONT (ALLOC_RUNNERS_UP + 1)
 #define NEAREST_MAX 3 /* hosts that come nearest to running it */
@@ -64,9 +65,9 @@ static void mark_preferred(Search *s, const Vm *vm) {
 
 /* Where others of its group are that it should keep away from. */
 static void mark_members(Search *s, const Vm *vm) {
-        for (size_t i = 0; vm_spreads(vm) && i < vm->group->vms.n; i++) {
-                const Vm *other = vm->group->vms.items[i];
-
+        if (!vm_spreads(vm))
+                return;
+        for_each(const Vm, other, &vm->group->vms) {
                 if (other != vm && other->scheduled_on)
                         mark_special(s, other->scheduled_on);
                 if (other != vm && other->resident_on)
@@ -79,8 +80,9 @@ static void mark_all_special(Search *s, const Pool *pool, const AllocRequest *re
 
         for (size_t i = 0; i < request->n_avoid; i++)
                 mark_special(s, request->avoid[i]);
-        for (size_t i = 0; reservation && i < reservation->holds.n; i++)
-                mark_special(s, ((const Pgpu *) reservation->holds.items[i])->host);
+        if (reservation)
+                for_each(const Pgpu, p, &reservation->holds)
+                        mark_special(s, p->host);
         s->n_special += pool->n_uneven;
         mark_members(s, request->vm);
         mark_preferred(s, request->vm);

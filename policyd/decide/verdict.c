@@ -24,9 +24,9 @@ bool pgpu_offers(const Pgpu *p, const VgpuType *t) {
 }
 
 const Pgpu *host_group_pgpu(const Host *h, const GpuGroup *g) {
-        for (size_t i = 0; i < h->pgpus.n; i++)
-                if (((const Pgpu *) h->pgpus.items[i])->group == g)
-                        return h->pgpus.items[i];
+        for_each(const Pgpu, p, &h->pgpus)
+                if (p->group == g)
+                        return p;
 
         return NULL;
 }

@@ -25,8 +25,8 @@ static void host_type_free(HostType *f) {
 
 static void count_others(VgpuType *t) {
         t->n_other_sizes = 0;
-        for (size_t i = 0; i < t->of_hosts.n; i++)
-                t->n_other_sizes += ((const HostType *) t->of_hosts.items[i])->size != t->size;
+        for_each(const HostType, f, &t->of_hosts)
+                t->n_other_sizes += f->size != t->size;
 }
 
 /* What is booked there counts by another size now. */
@@ -38,12 +38,9 @@ static void host_recount(Host *h) {
 static HostType *find_lead(const VgpuType *t) {
         HostType *lead = NULL;
 
-        for (size_t i = 0; i < t->of_hosts.n; i++) {
-                HostType *f = t->of_hosts.items[i];
-
+        for_each(HostType, f, &t->of_hosts)
                 if (!lead || f->host->object.key < lead->host->object.key)
                         lead = f;
-        }
 
         return lead;
 }
@@ -65,8 +62,8 @@ static int type_follow_lead(Pool *pool, VgpuType *t) {
         }
         count_others(t);
         pool->notes->all = true;
-        for (size_t i = 0; i < t->of_hosts.n; i++) {
-                Host *h = ((HostType *) t->of_hosts.items[i])->host;
+        for_each(HostType, f, &t->of_hosts) {
+                Host *h = f->host;
 
                 /* Its record tells what is another than the type shows. */
                 object_note(pool, &h->object, 0, /* store= */ true);
@@ -154,9 +151,7 @@ int pool_load_host_type(Host *h, VgpuType *t, const TypeFacts *facts) {
 void pool_settle_types(Pool *pool) {
         const PtrArray *types = &pool->objects[CLASS_VGPU_TYPE], *hosts = &pool->objects[CLASS_HOST];
 
-        for (size_t i = 0; i < types->n; i++) {
-                VgpuType *t = types->items[i];
-
+        for_each(VgpuType, t, types) {
                 t->lead = find_lead(t);
                 count_others(t);
         }
@@ -166,13 +161,10 @@ void pool_settle_types(Pool *pool) {
 }
 
 static bool host_uses_type(const Host *h, const VgpuType *t) {
-        for (size_t i = 0; i < h->pgpus.n; i++) {
-                const Pgpu *p = h->pgpus.items[i];
-
+        for_each(const Pgpu, p, &h->pgpus)
                 for (uint32_t k = 0; k < p->n_uses; k++)
                         if (p->uses[k].type == t)
                                 return true;
-        }
 
         return false;
 }

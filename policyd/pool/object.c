@@ -87,12 +87,9 @@ VgpuType *pool_type_by_identifier(const Pool *pool, const char *identifier) {
         if (isempty(identifier))
                 return NULL;
 
-        for (size_t i = 0; i < types->n; i++) {
-                VgpuType *t = types->items[i];
-
+        for_each(VgpuType, t, types)
                 if (streq(t->identifier, identifier))
                         return t;
-        }
 
         return NULL;
 }

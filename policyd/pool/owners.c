@@ -39,12 +39,9 @@ int owner_prepare(Owner *o, const GpuGroup *g) {
 }
 
 static void note_quotas(Pool *pool, const Owner *o, const GpuGroup *g, uint64_t properties) {
-        for (size_t i = 0; i < o->quotas.n; i++) {
-                Quota *q = o->quotas.items[i];
-
+        for_each(Quota, q, &o->quotas)
                 if (!q->group || q->group == g)
                         object_note(pool, &q->object, properties, /* store= */ false);
-        }
 }
 
 void owner_count(Pool *pool, Owner *o, const GpuGroup *g, int64_t vgpus, int64_t size) {
@@ -130,12 +127,9 @@ static bool vgpu_stands(const Vgpu *v) {
 }
 
 static void count_vm(Pool *pool, const Vm *vm, int sign) {
-        for (size_t i = 0; i < vm->vgpus.n; i++) {
-                const Vgpu *v = vm->vgpus.items[i];
-
+        for_each(const Vgpu, v, &vm->vgpus)
                 if (vgpu_stands(v))
                         owner_count(pool, vm->owned_by, v->group, sign, sign * (int64_t) type_units(v->type));
-        }
 }
 
 int pool_set_vm_owner(Pool *pool, Vm *vm, const char *owner) {
@@ -148,8 +142,8 @@ int pool_set_vm_owner(Pool *pool, Vm *vm, const char *owner) {
         r = owner_get(pool, owner, &to);
         if (r == 0 && to)
                 r = ptr_array_reserve(&to->vms, 1);
-        for (size_t i = 0; i < vm->vgpus.n && r == 0; i++)
-                r = owner_prepare(to, ((Vgpu *) vm->vgpus.items[i])->group);
+        for_each_while(r == 0, Vgpu, v, &vm->vgpus)
+                r = owner_prepare(to, v->group);
         if (r == 0 && text_set(&vm->owner, strempty(owner)) < 0)
                 r = -ENOMEM;
         if (r < 0) {

@@ -11,8 +11,8 @@
 static bool host_is_uneven(const Host *h) {
         bool uneven = h->standing != PLACE_GOOD;
 
-        for (size_t i = 0; i < h->pgpus.n && !uneven; i++)
-                uneven = ((const Pgpu *) h->pgpus.items[i])->standing != PLACE_GOOD;
+        for_each_while(!uneven, const Pgpu, p, &h->pgpus)
+                uneven = p->standing != PLACE_GOOD;
         return uneven;
 }
 
@@ -95,11 +95,8 @@ bool pgpu_is_left_out(const Pgpu *p) {
         if (!p->group || pgpu_standing(p, NULL) != PLACE_SUSPECT)
                 return false;
 
-        for (size_t i = 0; i < p->group->pgpus.n; i++) {
-                const Pgpu *q = p->group->pgpus.items[i];
-
+        for_each(const Pgpu, q, &p->group->pgpus)
                 if (q->present && host_is_usable(q->host) && pgpu_standing(q, NULL) != PLACE_SUSPECT)
                         return true;
-        }
         return false;
 }

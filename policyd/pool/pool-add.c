@@ -231,8 +231,8 @@ int pool_add_quota(
         q->group = group;
         q->vgpus_max = q->size_max = QUOTA_UNLIMITED;
         r = 0;
-        for (size_t i = 0; i < of->quotas.n && r == 0; i++)
-                if (((Quota *) of->quotas.items[i])->group == group)
+        for_each_while(r == 0, Quota, quota, &of->quotas)
+                if (quota->group == group)
                         r = -EEXIST;
         r = r ?: ptr_array_reserve(&of->quotas, 1);
         r = r ?: object_register(pool, &o, key);

@@ -76,9 +76,7 @@ static void check_host(Check *c, const Host *h) {
                         "lists its PGPUs out of order");
         }
 
-        for (size_t i = 0; i < h->vms.n; i++) {
-                const Vm *vm = h->vms.items[i];
-
+        for_each(const Vm, vm, &h->vms) {
                 CHECK(c, &h->object, count_in(&h->vms, vm) == 1, "lists a VM twice");
                 CHECK(c, &h->object, vm->scheduled_on == h || vm->resident_on == h,
                         "lists VM '%s', which is elsewhere", vm->name_label);
@@ -106,10 +104,10 @@ static void check_pgpu_uses(Check *c, const Pgpu *p) {
                 const struct PgpuUse *u = &p->uses[i];
                 uint32_t n_vgpus = 0, n_holds = 0, n_outsiders = 0;
 
-                for (size_t j = 0; j < p->vgpus.n; j++)
-                        n_vgpus += ((Vgpu *) p->vgpus.items[j])->type == u->type;
-                for (size_t j = 0; j < p->holds.n; j++)
-                        n_holds += ((Reservation *) p->holds.items[j])->type == u->type;
+                for_each(Vgpu, v, &p->vgpus)
+                        n_vgpus += v->type == u->type;
+                for_each(Reservation, r, &p->holds)
+                        n_holds += r->type == u->type;
                 for (size_t j = 0; j < p->n_outsiders; j++)
                         n_outsiders += p->outsiders[j].type == u->type;
                 CHECK(c, &p->object, n_outsiders == u->n_outsiders, "has %u outsiders of %s, and it is %u",
@@ -128,17 +126,13 @@ static void check_pgpu_use(Check *c, const Pgpu *p) {
         uint64_t used = 0;
         size_t n = 0;
 
-        for (size_t i = 0; i < p->vgpus.n; i++) {
-                const Vgpu *v = p->vgpus.items[i];
-
+        for_each(const Vgpu, v, &p->vgpus) {
                 CHECK(c, &p->object, v->scheduled_on == p || v->resident_on == p,
                         "lists a VGPU that is elsewhere");
                 CHECK(c, &p->object, count_in(&p->vgpus, v) == 1, "lists a VGPU twice");
                 types[n++] = v->type;
         }
-        for (size_t i = 0; i < p->holds.n; i++) {
-                const Reservation *r = p->holds.items[i];
-
+        for_each(const Reservation, r, &p->holds) {
                 CHECK(c, &p->object, count_in(&p->holds, r) == count_in(&r->holds, p),
                         "disagrees with reservation '%s'", r->name_label);
                 types[n++] = r->type;
@@ -162,8 +156,8 @@ static void check_pgpu(Check *c, const Pgpu *p) {
         CHECK(c, &p->object, count_in(&p->host->pgpus, p) == 1, "is not in its host's list");
         CHECK(c, &p->object, !p->group || count_in(&p->group->pgpus, p) == 1, "is not in its group's list");
 
-        for (size_t i = 0; i < p->supported.n; i++)
-                CHECK(c, &p->object, count_in(&((VgpuType *) p->supported.items[i])->supported_on, p) == 1,
+        for_each(VgpuType, t, &p->supported)
+                CHECK(c, &p->object, count_in(&t->supported_on, p) == 1,
                         "is not known to a type that it supports");
         for (size_t i = 0; i < p->enabled.n; i++)
                 CHECK(c, &p->object, count_in(&((VgpuType *) p->enabled.items[i])->enabled_on, p) == 1,
@@ -180,11 +174,8 @@ static void check_union(Check *c, const GpuGroup *g, bool supported) {
         for (size_t i = 0; i < types->n; i++) {
                 bool wanted = false;
 
-                for (size_t j = 0; j < g->pgpus.n && !wanted; j++) {
-                        const Pgpu *p = g->pgpus.items[j];
-
+                for_each_while(!wanted, const Pgpu, p, &g->pgpus)
                         wanted = count_in(supported ? &p->supported : &p->enabled, types->items[i]) > 0;
-                }
                 CHECK(c, &g->object, count_in(list, types->items[i]) == wanted,
                         "has a wrong union of %s types", supported ? "supported" : "enabled");
                 n += wanted;
@@ -202,8 +193,8 @@ static void check_group(Check *c, const GpuGroup *g) {
                                 strcmp(before->host->name_label, p->host->name_label) <= 0,
                         "lists its PGPUs out of order");
         }
-        for (size_t i = 0; i < g->vgpus.n; i++)
-                CHECK(c, &g->object, ((Vgpu *) g->vgpus.items[i])->group == g,
+        for_each(Vgpu, v, &g->vgpus)
+                CHECK(c, &g->object, v->group == g,
                         "lists a VGPU of another group");
 
         check_union(c, g, /* supported= */ true);
@@ -211,14 +202,14 @@ static void check_group(Check *c, const GpuGroup *g) {
 }
 
 static void check_type(Check *c, const VgpuType *t) {
-        for (size_t i = 0; i < t->supported_on.n; i++)
-                CHECK(c, &t->object, count_in(&((Pgpu *) t->supported_on.items[i])->supported, t) == 1,
+        for_each(Pgpu, p, &t->supported_on)
+                CHECK(c, &t->object, count_in(&p->supported, t) == 1,
                         "lists a PGPU that does not support it");
-        for (size_t i = 0; i < t->enabled_on.n; i++)
-                CHECK(c, &t->object, count_in(&((Pgpu *) t->enabled_on.items[i])->enabled, t) == 1,
+        for_each(Pgpu, pgpu, &t->enabled_on)
+                CHECK(c, &t->object, count_in(&pgpu->enabled, t) == 1,
                         "lists a PGPU that does not enable it");
-        for (size_t i = 0; i < t->vgpus.n; i++)
-                CHECK(c, &t->object, ((Vgpu *) t->vgpus.items[i])->type == t, "lists a VGPU of another type");
+        for_each(Vgpu, v, &t->vgpus)
+                CHECK(c, &t->object, v->type == t, "lists a VGPU of another type");
 }
 
 static void check_vm(Check *c, const Vm *vm) {
@@ -257,14 +248,14 @@ static void check_vgpu(Check *c, const Vgpu *v) {
 
 static void check_reservation(Check *c, const Reservation *r) {
         CHECK(c, &r->object, r->holds.n <= r->count, "holds %zu instances of %u", r->holds.n, r->count);
-        for (size_t i = 0; i < r->holds.n; i++)
-                CHECK(c, &r->object, count_in(&((Pgpu *) r->holds.items[i])->holds, r) > 0,
+        for_each(Pgpu, p, &r->holds)
+                CHECK(c, &r->object, count_in(&p->holds, r) > 0,
                         "holds a PGPU that does not know of it");
 }
 
 static void check_vm_group(Check *c, const VmGroup *g) {
-        for (size_t i = 0; i < g->vms.n; i++)
-                CHECK(c, &g->object, ((Vm *) g->vms.items[i])->group == g, "lists a VM of another group");
+        for_each(Vm, vm, &g->vms)
+                CHECK(c, &g->object, vm->group == g, "lists a VM of another group");
 }
 
 static void count_use(OwnerUse *use, const GpuGroup *group, uint64_t n, const VgpuType *t) {
@@ -281,18 +272,12 @@ static void check_quota(Check *c, const Quota *q) {
         OwnerUse counted = {.group = q->group}, kept = owner_use(q->owned_by, q->group);
 
         CHECK(c, &q->object, streq(q->owned_by->name, q->owner), "is listed as %s's", q->owned_by->name);
-        for (size_t i = 0; i < vgpus->n; i++) {
-                const Vgpu *v = vgpus->items[i];
-
+        for_each(const Vgpu, v, vgpus)
                 if (streq(v->vm->owner, q->owner) && (v->scheduled_on || v->resident_on))
                         count_use(&counted, v->group, 1, v->type);
-        }
-        for (size_t i = 0; i < reservations->n; i++) {
-                const Reservation *r = reservations->items[i];
-
+        for_each(const Reservation, r, reservations)
                 if (streq(r->owner, q->owner))
                         count_use(&counted, r->group, r->holds.n, r->type);
-        }
         CHECK(c, &q->object, counted.vgpus == kept.vgpus && counted.size == kept.size,
                 "counts %llu VGPUs of %llu units, and it is %llu of %llu", (unsigned long long) kept.vgpus,
                 (unsigned long long) kept.size, (unsigned long long) counted.vgpus,

@@ -47,12 +47,9 @@ bool host_is_usable(const Host *h) {
 uint64_t host_memory_available(const Host *h) {
         uint64_t available = h->memory_free;
 
-        for (size_t i = 0; i < h->vms.n; i++) {
-                const Vm *vm = h->vms.items[i];
-
+        for_each(const Vm, vm, &h->vms)
                 if (!vm->memory_counted)
                         available -= MIN_OF(available, vm->memory);
-        }
 
         return available;
 }

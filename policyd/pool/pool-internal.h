@@ -7,6 +7,7 @@
  * the pool as it was. object_note() is the one place where an object enters the list of changes.
  */
 
+#include "policyd/pool/each.h"
 #include "policyd/pool/pool.h"
 
 /* Of a reason or an error: what the database gives back whole. */

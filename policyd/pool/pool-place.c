@@ -36,10 +36,10 @@ void pgpu_recount(Pgpu *p) {
 
         for (size_t i = 0; i < p->n_uses; i++)
                 p->uses[i].n_vgpus = p->uses[i].n_holds = p->uses[i].n_outsiders = 0;
-        for (size_t i = 0; i < p->vgpus.n; i++)
-                pgpu_get_use(p, ((Vgpu *) p->vgpus.items[i])->type)->n_vgpus++;
-        for (size_t i = 0; i < p->holds.n; i++)
-                pgpu_get_use(p, ((Reservation *) p->holds.items[i])->type)->n_holds++;
+        for_each(Vgpu, v, &p->vgpus)
+                pgpu_get_use(p, v->type)->n_vgpus++;
+        for_each(Reservation, r, &p->holds)
+                pgpu_get_use(p, r->type)->n_holds++;
         for (size_t i = 0; i < p->n_outsiders; i++)
                 pgpu_get_use(p, p->outsiders[i].type)->n_outsiders++;
 
@@ -308,11 +308,8 @@ size_t vm_group_members_on(const Vm *vm, const Host *h) {
         if (!vm_spreads(vm))
                 return 0;
 
-        for (size_t i = 0; i < h->vms.n; i++) {
-                const Vm *other = h->vms.items[i];
-
+        for_each(const Vm, other, &h->vms)
                 n += other->group == vm->group && other != vm;
-        }
 
         return n;
 }

@@ -119,9 +119,7 @@ static void unlink_type(Pool *pool, VgpuType *t) {
         remove_last_first(pool, &t->vgpus);
         remove_reservations(pool, NULL, t);
 
-        for (size_t i = 0; i < pgpus->n; i++) {
-                Pgpu *p = pgpus->items[i];
-
+        for_each(Pgpu, p, pgpus) {
                 pgpu_drop_type(pool, p, t, &p->enabled, pool_set_pgpu_enabled);
                 pgpu_drop_type(pool, p, t, &p->supported, pool_set_pgpu_supported);
                 ptr_array_remove(&p->disabling, t);
@@ -150,9 +148,7 @@ static void unlink_reservation(Pool *pool, Reservation *r) {
                 pool_unhold(pool, r, r->holds.items[r->holds.n - 1]);
         reservation_disown(pool, r);
 
-        for (size_t i = 0; i < vms->n; i++) {
-                Vm *vm = vms->items[i];
-
+        for_each(Vm, vm, vms) {
                 if (vm->reservation != r)
                         continue;
                 vm->reservation = NULL;

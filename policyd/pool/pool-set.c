@@ -18,8 +18,8 @@ static PtrArray *pgpus_of_type(VgpuType *t, bool supported) {
 static bool group_has_type(const GpuGroup *g, VgpuType *t, bool supported, const Pgpu *except) {
         const PtrArray *pgpus = pgpus_of_type(t, supported);
 
-        for (size_t i = 0; i < pgpus->n; i++)
-                if (((const Pgpu *) pgpus->items[i])->group == g && pgpus->items[i] != except)
+        for_each(const Pgpu, p, pgpus)
+                if (p->group == g && p != except)
                         return true;
         return false;
 }
@@ -257,18 +257,12 @@ int pool_set_type_size(Pool *pool, VgpuType *t, uint32_t size, VgpuImplementatio
 
         for (size_t i = 0; i < pgpus->n; i++)
                 pgpu_recount(pgpus->items[i]);
-        for (size_t i = 0; i < t->vgpus.n; i++) {
-                Vgpu *v = t->vgpus.items[i];
-
+        for_each(Vgpu, v, &t->vgpus)
                 if (v->scheduled_on || v->resident_on)
                         owner_count(pool, v->vm->owned_by, v->group, 0, share);
-        }
-        for (size_t i = 0; i < reservations->n; i++) {
-                Reservation *r = reservations->items[i];
-
+        for_each(Reservation, r, reservations)
                 if (r->type == t)
                         owner_count(pool, r->owned_by, r->group, 0, share * (int64_t) r->holds.n);
-        }
 
         return 0;
 }

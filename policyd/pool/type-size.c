@@ -9,12 +9,9 @@ uint32_t type_units(const VgpuType *t) {
 }
 
 const HostType *host_find_type(const Host *h, const VgpuType *t) {
-        for (size_t i = 0; i < h->types.n; i++) {
-                const HostType *of_host = h->types.items[i];
-
+        for_each(const HostType, of_host, &h->types)
                 if (of_host->type == t)
                         return of_host;
-        }
 
         return NULL;
 }
