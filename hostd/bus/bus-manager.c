@@ -18,7 +18,7 @@ typedef struct ClaimArguments {
         const char *pool, *instance;
 } ClaimArguments;
 
-/* What a program or the hardware calls itself stands in it. */
+/* The inventory has names from programs and hardware, so its text is checked as it is sent. */
 static int reply_inventory(sd_bus_message *m, const uint64_t *held_or_null, const char *inventory) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         int r;

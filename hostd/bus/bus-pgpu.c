@@ -45,8 +45,7 @@ static int enumerate_pgpus(
         const Pgpu *pgpus;
         size_t n;
 
-        /* The prefix is where the question began: the root, our node, or a PGPU, below which there is
-         * nothing. */
+        /* sd-bus asks for the objects below prefix: the root, our node, or a PGPU, which has none below it. */
         if (startswith(prefix, HOST_PATH_PGPU "/"))
                 return 0;
 
@@ -210,7 +209,7 @@ int bus_pgpu_add(BusHost *b) {
         return sd_bus_add_node_enumerator(b->bus, NULL, HOST_PATH_PGPU, enumerate_pgpus, b);
 }
 
-/* A signal that cannot be sent is no loss that the inventory does not make good. */
+/* A signal that cannot be sent is ignored: the next inventory has the same. */
 
 void bus_pgpu_send_added(const PciAddress *address, void *userdata) {
         const BusHost *b = userdata;

@@ -52,7 +52,8 @@ static int on_domains_changed(sd_event_source *source, int fd, uint32_t revents,
         return 0;
 }
 
-/* Bridges of Open vSwitch are the hypervisor's business as little as ours; they only have names. */
+/* Open vSwitch's bridges are no bridges of the kernel, so the facts do not have them; their names are added
+ * here. */
 static int add_bridges(Facts *f, HostFacts *facts) {
         int r;
 

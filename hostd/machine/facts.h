@@ -15,7 +15,7 @@
 
 typedef struct FactsListener {
         void (*changed)(void *userdata); /* networks or storage are others */
-        void (*domains)(void *userdata); /* domains came or went, so that free memory may be another */
+        void (*domains)(void *userdata); /* a domain came or went: read the free memory again */
 } FactsListener;
 
 typedef struct Facts {
@@ -37,8 +37,8 @@ typedef struct Facts {
 int facts_open(Facts *f);
 void facts_close(Facts *f);
 
-/* All but who the host is. Whether its networks or storage are others now. */
+/* Reads all but hostname and boot id. True when networks or storage have changed. */
 bool facts_reread(Facts *f);
 
-/* As the hypervisor says; 0, and logged, when it does not. */
+/* From the hypervisor; 0 when it cannot be read, which is logged. */
 uint64_t facts_memory_free(const Facts *f);

@@ -34,7 +34,7 @@ static void notify(Gpus *g, const PciAddress *address, PgpuProperty property) {
                 g->listener->changed(address, property, g->userdata);
 }
 
-/* New types come enabled: noting that they were seen is what makes a later disablement last. */
+/* A new type is enabled. It is stored as seen, so that it stays disabled once an administrator disables it. */
 static int fill_enabled(Gpus *g, Pgpu *p) {
         _cleanup_(enablement_done) Enablement e = {};
         bool changed;

@@ -63,7 +63,7 @@ static int forget_unread(Strangers *s, size_t i) {
         return 0;
 }
 
-/* Nobody knows which it has, so it has them all. */
+/* It is not known which GPUs it has, so all count as in use. */
 static int add_all_gpus(const Strangers *s, const Uuid *vm, uint32_t domid, DomainFunction **list, size_t *n) {
         for (size_t i = 0; i < s->hardware->n_pgpus; i++) {
                 DomainFunction *items = reallocarray(*list, *n + 1, sizeof(*items)), f = {
@@ -80,7 +80,7 @@ static int add_all_gpus(const Strangers *s, const Uuid *vm, uint32_t domid, Doma
         return 0;
 }
 
-/* Whether the domain is there is not always told; then it counts as there. */
+/* If the hypervisor cannot say whether the domain exists, it counts as existing. */
 static int add_unread(Strangers *s, DomainFunction **list, size_t *n) {
         int r = 0;
 
@@ -118,7 +118,7 @@ static void on_look_again(void *userdata) {
                 (void) log_errno(r, "Failed to see whether others still have GPUs, ignoring");
 }
 
-/* Nobody tells when a domain that is not ours lets go. */
+/* Nothing announces that such a domain has ended, so we look again. */
 static void look_again_later(Strangers *s) {
         if ((s->n == 0 && s->n_unread == 0) || loop_timer_is_armed(s->timer))
                 return;

@@ -37,7 +37,7 @@ typedef struct Strangers {
 
 void strangers_done(Strangers *s);
 
-/* 0 or what kept the hypervisor from telling; then what was known stays. */
+/* Negative when the hypervisor cannot be asked; the list is then left as it was. */
 int strangers_look(Strangers *s);
 
 int strangers_add_unread(Strangers *s, const Uuid *vm);

@@ -78,7 +78,7 @@ int host_claim(Hostd *h, const char *caller, uint64_t epoch, const char *pool, c
         log_info("Claimed by %s for pool %s, epoch %llu.", caller, h->command.claim.pool,
                 (unsigned long long) h->command.claim.epoch);
 
-        /* Ends that an earlier claim's inventory told, and whose reader went on to command, were read. */
+        /* The claimer gave orders after an inventory that had these ends, so it has read them. */
         r = host_store_forget_ended(h->store, h->command.read_seq);
         if (r < 0)
                 (void) log_errno(r, "Failed to forget the ends of VMs that were read, ignoring");

@@ -17,7 +17,7 @@
 
 #define INVENTORY_PAUSE_PER_VM UINT64_C(4000)
 
-/* What is written from now on would be gone with the file: nothing more is acknowledged. */
+/* Later writes would be lost with the file, so hostd stops and acknowledges nothing more. */
 static void on_store_lost(void *userdata) {
         Hostd *h = userdata;
         int r;
@@ -280,7 +280,7 @@ int host_change_types(Hostd *h, const char *caller, const PciAddress *pgpu, Enab
         return r >= 0 && ret->code == ERROR_PGPU_IN_USE_BY_VM ? name_users(users, ret) : MIN_OF(r, 0);
 }
 
-/* The end of a turn: VMs move on, and what changed is told, once. */
+/* The end of a turn: the queue moves on, and what changed is sent, once. */
 
 static void run_queue(Hostd *h) {
         HostVm *vm;
@@ -289,7 +289,7 @@ static void run_queue(Hostd *h) {
                 vm_begin(vm);
 }
 
-/* VMs that were accepted, or taken up again, in this turn. */
+/* VMs that were accepted, or restored, in this turn. */
 static void send_new_vms(Hostd *h) {
         HostVm *vm;
 

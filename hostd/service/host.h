@@ -87,7 +87,7 @@ const char *host_describe(const Hostd *h, char buf[static HOST_DESCRIPTION_MAX])
 const Uuid *host_get_uuid(const Hostd *h);
 const char *host_get_boot_id(const Hostd *h);
 const char *host_get_hypervisor(const Hostd *h);
-/* What a new VM could take: the hypervisor's word less what VMs that have no domain yet will take. */
+/* Memory for a new VM: what the hypervisor has free, less what VMs without a domain yet will take. */
 uint64_t host_get_memory_free(const Hostd *h);
 
 /* Sorted by address. */

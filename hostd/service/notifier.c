@@ -53,7 +53,7 @@ void notifier_event(Notifier *n, const VmEvent *event) {
         send_event(n, HOST_SIGNAL_VM_EVENT, &b, &event->uuid);
 }
 
-/* 0 when the disk has no number for it; the inventory will say the same. */
+/* 0 when the store cannot give a number; the inventory will have the same. */
 static uint64_t next_seq(Notifier *n, const HostVm *vm) {
         uint64_t seq = 0;
         int r;

@@ -28,7 +28,7 @@ static int add_to_list(VmList *list, HostVm *vm) {
         return 0;
 }
 
-/* Its run folder may still tell; and if that does not, its domain still has its GPUs. */
+/* Its run folder may still have the order; if not, its domain keeps all GPUs in use. */
 static int visit_unread(const Uuid *vm, void *userdata) {
         VmList *list = userdata;
 
@@ -76,7 +76,7 @@ static bool runs_out_of_reach(const Hostd *h, const HostVm *vm) {
         return host_facts_find_domain(h->facts.source, &vm->uuid, &domid) != -ENOENT;
 }
 
-/* It cannot be commanded, and must not be said to be over: another host would start it a second time. */
+/* It cannot be commanded, but must not be reported as over either: another host would start it again. */
 static int keep_out_of_reach(Hostd *h, HostVm *vm) {
         int r;
 

@@ -117,7 +117,7 @@ static int refuse_unread(const Uuid *vm, HostRefusal *refusal) {
                 UUID_TEXT(vm));
 }
 
-/* 1 when the order is a repeat and was answered, 0 to go on (unless refused). */
+/* 1 when there is nothing more to do: the order is a repeat, or refused. */
 static int answer_repeat(Hostd *h, const StartOrder *order, HostRefusal *refusal) {
         _cleanup_(vm_event_done) VmEvent end = {};
         HostVm *vm;
@@ -182,7 +182,7 @@ static bool order_has_function(const StartOrder *order, const PciAddress *addres
         return false;
 }
 
-/* A PGPU that the VM's own config passes through would be nobody's booking. Other functions are the config's business. */
+/* A PGPU in the VM's own config would be used without a booking. Other functions may be passed through so. */
 static int check_config_functions(const Hostd *h, const StartOrder *order, HostRefusal *refusal) {
         struct json_object *functions;
 
@@ -223,7 +223,7 @@ static int refuse_key(const char *path, const char *key, const char *fault, void
                 c->order->vm.name_label, path, fault ?: "may run or open something on the host", key);
 }
 
-/* Who may create VMs is not who decides what they run and open on a host. */
+/* Users may create VMs, but only the host's administrator decides what a config may run or open there. */
 static int check_config_keys(const Hostd *h, const StartOrder *order, HostRefusal *refusal) {
         const ConfigRules rules = host_settings_config_rules(h->settings);
         ConfigRefusal c = {.order = order, .refusal = refusal};
@@ -252,7 +252,7 @@ OrderGpu order_gpu_from_record(const VgpuRecord *v) {
         };
 }
 
-/* What a domain has that someone else started is not ours to give. */
+/* A function that a domain of someone else has cannot be given to a VM. */
 static int check_strangers(Hostd *h, const OrderRequest *request, HostRefusal *refusal) {
         int r;
 

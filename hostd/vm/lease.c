@@ -17,7 +17,7 @@
 #define NOTE "lease.json"
 #define NOTE_SIZE_MAX 65536
 #define UNITS_MAX 16
-/* XenServer looks each second whether a unit has died after all. */
+/* XenServer checks each second whether the unit has stopped. */
 #define LOOK_PAUSE UINT64_C(1000000)
 
 typedef enum Place {
@@ -76,7 +76,7 @@ static void write_note(Lease *l) {
                 text = json_to_text(o);
         if (text)
                 r = file_write_atomic(l->note, text, strlen(text), 0600);
-        /* The start is worth more than the note, which only a crash would miss. */
+        /* A failed note does not stop the VM's start: it is needed only after a crash. */
         if (r < 0)
                 (void) log_errno(r, "Cannot write %s, ignoring", l->note);
 }
@@ -101,7 +101,7 @@ static int add_unit(Lease *l, const char *name, LeaseUnit machine) {
         return 0;
 }
 
-/* Also units that the settings no longer name: they are owed all the same. */
+/* Units that the settings no longer name are started again, too. */
 static int read_note(Lease *l) {
         _cleanup_json_ struct json_object *o = NULL;
         _cleanup_(strv_freep) char **names = NULL;
@@ -167,7 +167,7 @@ static void let_in(Unit *u) {
         }
 }
 
-/* Who is refused at one unit still is inside, or waits, at others: until the hold is released. */
+/* A hold that one unit refuses stays inside, or waits, at the others until it is released. */
 static void turn_away(Unit *u) {
         log_warning("The monitoring unit %s does not stop; VMs with GPUs cannot start meanwhile.", u->name);
         for (LeaseHold *h = u->lease->holds; h; h = h->next) {
@@ -213,7 +213,7 @@ static void on_looked(int result, sd_bus_message *value, void *userdata) {
         u->call = NULL;
         if (r >= 0)
                 r = sd_bus_message_read(value, "s", &state);
-        /* A host whose systemd does not answer starts its VMs all the same. */
+        /* If systemd does not answer, VMs start anyway. */
         if (r < 0)
                 (void) log_errno(r, "Cannot ask systemd for the state of %s, taking it for stopped", u->name);
 

@@ -17,7 +17,8 @@ typedef struct RunLink RunLink;
 typedef struct RunLinkHandlers {
         /* Either may close the link. The receiver may take the record's texts by clearing it. */
         void (*record)(RunRecord *record, void *userdata);
-        /* The other end is gone (0) or spoke nonsense (negative). The link is closed by the receiver. */
+        /* The other end closed (0), or sent what is no run record (negative). The link is closed by the
+         * receiver. */
         void (*lost)(int result, void *userdata);
 } RunLinkHandlers;
 

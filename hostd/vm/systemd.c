@@ -203,7 +203,7 @@ static int on_setup_reply(sd_bus_message *reply, void *userdata, sd_bus_error *r
         return 0;
 }
 
-/* Whoever asked is told: those that await a reply by the bus itself, the jobs here. */
+/* sd-bus ends the calls that await a reply; jobs that are under way are ended here. */
 static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
         Systemd *s = userdata;
         SystemdCall *call, *next;

@@ -17,7 +17,7 @@ typedef struct SystemdCall SystemdCall;
 
 /* address: of the system bus. The connection is made in the background; calls wait for it. */
 int systemd_open(sd_event *event, const char *address, Systemd **ret);
-/* Calls that are under way are not told any more. */
+/* Calls that are under way end without calling back. */
 Systemd *systemd_close(Systemd *s);
 DEFINE_CLEANUP(Systemd *, systemd_close)
 

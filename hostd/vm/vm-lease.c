@@ -25,7 +25,7 @@ static void begin_without(HostVm *vm, int error) {
         vm->next(vm);
 }
 
-/* A monitor may take ten seconds: who waits for the VM hears what for. */
+/* A monitor may take ten seconds to stop; meanwhile the VM's stage says what it waits for. */
 static void send_slow(HostVm *vm) {
         char *stage = strdup("lease");
 

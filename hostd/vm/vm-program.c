@@ -140,8 +140,7 @@ static void on_executed(int result, const ProcessId *process, void *userdata) {
         follow(vm, process);
 }
 
-/* 3. It listens. A starting program tells nobody when it does, so it is asked again and again, for a while.
- */
+/* 3. It listens. A starting program does not announce that it listens, so we try to connect until it does. */
 
 static void on_record(RunRecord *record, void *userdata);
 static void on_lost(int result, void *userdata);
@@ -269,7 +268,7 @@ static void on_lost(int result, void *userdata) {
         HostVm *vm = userdata;
 
         vm_disconnect(vm);
-        /* A program that ends with a line of ours unread is cut off, which is no nonsense. */
+        /* ECONNRESET only means that the program ended before it read our last line. */
         if (result < 0 && result != -ECONNRESET)
                 log_warning("The program of VM %s is not understood (%s), connecting again.",
                         UUID_TEXT(&vm->uuid), strerror(-result));
@@ -299,7 +298,7 @@ void vm_pass_stop(HostVm *vm) {
         if (!vm->link)
                 return; /* once it is connected */
 
-        /* Who was given up is only to take down what stands. */
+        /* After giving up, the program is only asked to take the domain down. */
         if (vm->given_up)
                 r = ops->send_stop(vm->link, &vm->token, /* force= */ true);
         else
@@ -389,7 +388,7 @@ void vm_adopt(HostVm *vm) {
         vm->begun = true;
         if (r < 0) {
                 vm_lease_again(vm);
-                /* One that is there tells its record when we connect. */
+                /* A program that runs sends its record when we connect. */
                 if (p->ops->find_holder(p, vm->folder, &holder) >= 0)
                         follow(vm, &holder);
                 else
@@ -401,7 +400,7 @@ void vm_adopt(HostVm *vm) {
                 return;
         }
 
-        /* Known at once, told when its program confirms it. */
+        /* The record is used at once, and sent when the program confirms it. */
         run_record_done(&vm->record);
         vm->record = record;
         record = (RunRecord){};
