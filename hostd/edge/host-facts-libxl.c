@@ -1,5 +1,13 @@
 /*
  * The facts of a real Xen host
+ *
+ * Memory, processors and what they can do come from Xen by hypercall, through libxl: that waits for nobody,
+ * so hostd may ask from its loop. xenstore is needed twice, when the source is made: to connect, and to watch
+ * domains come and go, which is when free memory changes. After that nothing here waits for it. Domains that
+ * others started count like ours: free is what Xen says is free.
+ *
+ * Networks are the bridges of the kernel. Storage is what the settings name, and every file system of a disk
+ * or a server that is mounted elsewhere than on the root.
  */
 
 #include <dirent.h>
@@ -11,7 +19,7 @@
 
 #include "common/io/file.h"
 #include "hostd/core/idset.h"
-#include "hostd/edge/host-facts-libxl.h"
+#include "hostd/edge/host-facts.h"
 #include "hostd/run/libxl-log.h"
 #include "hostd/run/xenstore.h"
 

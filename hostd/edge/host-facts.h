@@ -82,3 +82,10 @@ DEFINE_CLEANUP(HostFactsSource *, host_facts_source_free)
  * whose memory is not free.
  */
 int host_facts_simulated_new(const char *dir, HostFactsSource **ret);
+
+/* A real Xen host. storage: blank-separated folders. -EIO: not root in dom0, or xenstore does not answer; the log says more. */
+int host_facts_libxl_new(const char *storage, HostFactsSource **ret);
+
+/* The lists as they are read from folders, for the tests: "/sys/class/net", "/proc/1/mountinfo". Sorted. */
+int host_facts_read_bridges(const char *folder, char ***ret);
+int host_facts_read_storage(const char *named, const char *mountinfo, char ***ret);

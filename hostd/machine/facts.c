@@ -7,7 +7,7 @@
 #include "common/daemon/log.h"
 #include "common/io/file.h"
 #include "hostd/core/idset.h"
-#include "hostd/edge/host-facts-libxl.h"
+#include "hostd/edge/host-facts.h"
 #include "hostd/machine/facts.h"
 
 /* Of init: our own shows what our unit's sandbox binds. */

@@ -4,7 +4,7 @@
 
 #include "common/base/parse.h"
 #include "common/base/strbuf.h"
-#include "hostd/edge/host-facts-libxl.h"
+#include "hostd/edge/host-facts.h"
 #include "hostd/selftest/checks.h"
 
 #define LEAST_FREE_MEMORY (UINT64_C(256) << 20)

@@ -12,7 +12,7 @@
 
 #include "common/io/file.h"
 #include "common/json/json-get.h"
-#include "hostd/edge/host-facts-libxl.h"
+#include "hostd/edge/host-facts.h"
 
 static char *make_folder(void) {
         char *folder = strdup("/tmp/xenvgpu-test-XXXXXX");
