@@ -63,8 +63,8 @@ static bool members_are_empty(const RecordTable *t, const char *record) {
 
 /* Those whose absence is told by a NULL are pointers. */
 static bool is_left_out(const RecordField *f, const char *record) {
-        return f->use == RECORD_IF_SET ? !*(void *const *) (const void *) (record + f->offset) :
-                                         f->use == RECORD_IF_ANY && is_empty(f, record);
+        return f->use == RECORD_IF_SET ? !*(void *const *) (const void *) (record + f->offset)
+                                       : f->use == RECORD_IF_ANY && is_empty(f, record);
 }
 
 static void write_id(StrBuf *b, const char *member, const Uuid *vm, const char *device) {
@@ -98,7 +98,8 @@ static void write_field(StrBuf *b, const RecordField *f, const char *record) {
         case RECORD_KIND_LINES:
                 return json_write_string(b, f->member, *(char *const *) value);
         case RECORD_KIND_JSON:
-                return json_write_text(b, f->member, isempty(*(char *const *) value) ? "{}" : *(char *const *) value);
+                return json_write_text(
+                        b, f->member, isempty(*(char *const *) value) ? "{}" : *(char *const *) value);
         case RECORD_KIND_STRV:
                 return json_write_strv(b, f->member, *(const char *const *const *) value);
         case RECORD_KIND_U32:
@@ -113,7 +114,8 @@ static void write_field(StrBuf *b, const RecordField *f, const char *record) {
         case RECORD_KIND_UUID:
                 return json_write_uuid(b, f->member, value);
         case RECORD_KIND_TOKEN:
-                return json_write_string(b, f->member, uuid_is_null(value) ? "" : UUID_TEXT((const Uuid *) value));
+                return json_write_string(
+                        b, f->member, uuid_is_null(value) ? "" : UUID_TEXT((const Uuid *) value));
         case RECORD_KIND_PCI:
                 return json_write_pci(b, f->member, value);
         case RECORD_KIND_PCI_POINTER:

@@ -20,8 +20,9 @@ static int parse_version(JsonReader *r, struct json_object *o, const char *membe
 }
 
 /* The member by the json_get_ or the json_opt_ function of its type. */
-#define READ(type, ret) \
-        (f->use == RECORD_REQUIRED ? json_get_##type(r, o, f->member, ret) : json_opt_##type(r, o, f->member, ret))
+#define READ(type, ret)                                                                                      \
+        (f->use == RECORD_REQUIRED ? json_get_##type(r, o, f->member, ret)                                   \
+                                   : json_opt_##type(r, o, f->member, ret))
 
 static int parse_text(JsonReader *r, struct json_object *o, const RecordField *f, char **ret) {
         const char *text = f->use == RECORD_IF_SET ? NULL : "";
@@ -86,7 +87,8 @@ static const char *plain_text(struct json_object *o) {
         return json_object_is_type(o, json_type_string) ? json_object_get_string(o) : NULL;
 }
 
-static int parse_id(JsonReader *r, struct json_object *o, const RecordField *f, Uuid *ret_vm, const char **ret_device) {
+static int parse_id(
+        JsonReader *r, struct json_object *o, const RecordField *f, Uuid *ret_vm, const char **ret_device) {
         const char *text, *device;
         struct json_object *id;
         uint32_t number;
@@ -99,18 +101,21 @@ static int parse_id(JsonReader *r, struct json_object *o, const RecordField *f, 
         text = plain_text(json_object_array_get_idx(id, 0));
         device = plain_text(json_object_array_get_idx(id, 1));
         if (json_object_array_length(id) != 2 || !text || !device)
-                return json_fail(r, f->member, "is not an array of the VM's UUID and the device, both strings");
+                return json_fail(
+                        r, f->member, "is not an array of the VM's UUID and the device, both strings");
 
         if (uuid_from_string(text, ret_vm) < 0)
                 return json_fail(r, "id[0]", "is '%s', not a UUID", TEXT_SHORT(text, 64));
         if (f->max > 0 && (parse_u32(device, &number) < 0 || number > f->max))
-                return json_fail(r, "id[1]", "is '%s', not a device from 0 to %zu", TEXT_SHORT(device, 64), f->max);
+                return json_fail(
+                        r, "id[1]", "is '%s', not a device from 0 to %zu", TEXT_SHORT(device, 64), f->max);
 
         *ret_device = device;
         return 0;
 }
 
-static int parse_vgpu_id(JsonReader *r, struct json_object *o, const RecordField *f, Uuid *ret_vm, char **ret_device) {
+static int parse_vgpu_id(
+        JsonReader *r, struct json_object *o, const RecordField *f, Uuid *ret_vm, char **ret_device) {
         const char *device;
         int q;
 
@@ -144,7 +149,8 @@ static int parse_word(JsonReader *r, struct json_object *o, const RecordField *f
         return q < 0 || !text ? q : record_read_word(r, f->member, f->words, text, ret);
 }
 
-static int parse_object(JsonReader *r, struct json_object *o, const RecordField *f, struct json_object **ret) {
+static int parse_object(
+        JsonReader *r, struct json_object *o, const RecordField *f, struct json_object **ret) {
         struct json_object *value = NULL;
         int q;
 
@@ -234,7 +240,8 @@ static int parse_list(JsonReader *r, struct json_object *o, const RecordField *f
         for (size_t i = 0; i < n && q >= 0; i++) {
                 size_t inner = json_enter_index(r, i);
 
-                q = record_parse(f->table, r, json_object_array_get_idx(array, i), items + i * f->table->size);
+                q = record_parse(
+                        f->table, r, json_object_array_get_idx(array, i), items + i * f->table->size);
                 json_leave(r, inner);
                 if (q >= 0)
                         (*ret_n)++;

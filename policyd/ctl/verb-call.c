@@ -1,7 +1,8 @@
 /*
  * A verb as a call of a method
  *
- * Numbers are read before an object is looked for, so that a command line that makes no sense asks nothing of policyd.
+ * Numbers are read before an object is looked for, so that a command line that makes no sense asks nothing of
+ * policyd.
  */
 
 #include <inttypes.h>
@@ -42,9 +43,10 @@ static int read_limit(Call *call, const VerbArg *a, const char *text) {
         uint64_t number = 0;
         FieldName field;
 
-        if (!field_find(class_find("quota"), a->key, &field) || field_parse_number(field.field, text, &number) < 0)
+        if (!field_find(class_find("quota"), a->key, &field) ||
+                field_parse_number(field.field, text, &number) < 0)
                 return ctl_usage_number(field.field, text);
-        options_add(call->options, (ClientOption){ .name = a->of, .type = 't', .number = number });
+        options_add(call->options, (ClientOption){.name = a->of, .type = 't', .number = number});
         return 0;
 }
 
@@ -53,14 +55,14 @@ static int read_arg(const Ctl *ctl, Call *call, const VerbArg *a) {
 
         switch (a->kind) {
         case VERB_ARG_TEXT:
-                call->args[call->n++] = (ClientArg){ .type = 's', .text = text };
+                call->args[call->n++] = (ClientArg){.type = 's', .text = text};
                 return 0;
         case VERB_ARG_OBJECT:
-                call->args[call->n++] = (ClientArg){ .type = 'o', .text = "/" };
+                call->args[call->n++] = (ClientArg){.type = 'o', .text = "/"};
                 return 0;
         case VERB_ARG_U32:
         case VERB_ARG_U64:
-                call->args[call->n] = (ClientArg){ .type = a->kind == VERB_ARG_U32 ? 'u' : 't' };
+                call->args[call->n] = (ClientArg){.type = a->kind == VERB_ARG_U32 ? 'u' : 't'};
                 return read_number(&call->args[call->n++], a, text);
         case VERB_ARG_OPTION:
                 call->has_options = true;
@@ -136,10 +138,10 @@ int verb_call(Ctl *ctl) {
                 return r;
 
         if (call.has_options || a->kind == VERB_ARG_OPTION)
-                call.args[call.n++] = (ClientArg){ .type = 'V', .options = call.options };
+                call.args[call.n++] = (ClientArg){.type = 'V', .options = call.options};
         r = client_call_args(ctl->client, path ? path : POLICY_PATH,
-                v->on ? class_find(v->on)->interface : POLICY_IFACE_MANAGER, v->method, &error, &answer, call.args,
-                call.n);
+                v->on ? class_find(v->on)->interface : POLICY_IFACE_MANAGER, v->method, &error, &answer,
+                call.args, call.n);
         return r < 0 ? ctl_failed(r, &error) : print_answer(ctl, answer);
 }
 

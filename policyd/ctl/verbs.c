@@ -7,7 +7,8 @@
 #include "common/base/strbuf.h"
 #include "policyd/ctl/verbs.h"
 
-static const VerbTable *const tables[] = { &verbs_of_gpus, &verbs_of_vms, &verbs_of_hosts, &verbs_of_quotas, &verbs_of_pool };
+static const VerbTable *const tables[] = {
+        &verbs_of_gpus, &verbs_of_vms, &verbs_of_hosts, &verbs_of_quotas, &verbs_of_pool};
 
 static const Verb *special_verb(size_t n) {
         for (size_t i = 0; i < ARRAY_SIZE(tables); n -= tables[i++]->n)
@@ -35,8 +36,8 @@ bool verb_nth(size_t n, char buf[static 64], VerbName *ret) {
         n -= count_special();
         if (n >= n_classes * generic_verbs.n)
                 return false;
-        *ret = (VerbName){.verb = &generic_verbs.verbs[n % generic_verbs.n],
-                .class = &classes[n / generic_verbs.n]};
+        *ret = (VerbName){
+                .verb = &generic_verbs.verbs[n % generic_verbs.n], .class = &classes[n / generic_verbs.n]};
         snprintf(buf, 64, "%s%s", ret->class->name, ret->verb->name);
         return true;
 }
@@ -86,7 +87,8 @@ int verb_unknown(const char *name) {
 static bool key_is_known(VerbName v, const char *key) {
         FieldName field;
 
-        return verb_has_key(v.verb, key) || (v.verb->keys != VERB_KEYS_CLOSED && field_find(v.class, key, &field));
+        return verb_has_key(v.verb, key) ||
+               (v.verb->keys != VERB_KEYS_CLOSED && field_find(v.class, key, &field));
 }
 
 /* "uuid= [on=] [dry-run=]" */
@@ -97,8 +99,9 @@ static char *describe_keys(VerbName v) {
         for (int optional = 0; optional <= 1; optional++)
                 for (size_t i = 0; (arg = verb_arg(v.verb, i)); i++)
                         if (arg->optional == optional)
-                                strbuf_addf(&b, "%s%s%s%s=%s", b.len > 0 ? " " : "", optional ? "[" : "", arg->key,
-                                        arg->key[strlen(arg->key) - 1] == ':' ? "KEY" : "", optional ? "]" : "");
+                                strbuf_addf(&b, "%s%s%s%s=%s", b.len > 0 ? " " : "", optional ? "[" : "",
+                                        arg->key, arg->key[strlen(arg->key) - 1] == ':' ? "KEY" : "",
+                                        optional ? "]" : "");
         if (v.verb->keys != VERB_KEYS_CLOSED)
                 strbuf_addf(&b, "%s[FIELD=]...", b.len > 0 ? " " : "");
         return strbuf_take(&b);
