@@ -1,20 +1,13 @@
 /*
- * The facts of a simulated host
- *
- * Its memory is what host.json says, less dom0's, less that of each domain whose config stands in the folder:
- * as on a real host, what is free follows from what runs, and a restart of hostd changes nothing.
+ * The facts of a simulated host: what stands in its folder, so that a restart of hostd changes nothing
  */
 
-#include <dirent.h>
-#include <stdio.h>
 #include <sys/utsname.h>
 
-#include "common/io/file.h"
 #include "common/base/parse.h"
+#include "common/io/file.h"
 #include "hostd/edge/host-facts.h"
-#include "hostd/run/json-file.h"
-#include "protocol/record.h"
-#include "protocol/vm-record.h"
+#include "hostd/run/sim-host.h"
 
 #define BOOT_ID_FILE "/proc/sys/kernel/random/boot_id"
 
@@ -23,128 +16,16 @@ typedef struct SimulatedHost {
         char *dir;
 } SimulatedHost;
 
-/* host.json */
-typedef struct HostFile {
-        uint64_t memory_total, dom0_memory;
-        uint32_t cpus;
-        bool iommu, hvm;
-        char **networks, **storage;
-        char *hostname, *boot_id_file;
-} HostFile;
-
-static const HostFile host_file_defaults = {.cpus = 1, .iommu = true, .hvm = true};
-
-static const RecordField host_file_fields[] = {
-        FIELD(HostFile, memory_total, REQUIRED, U64),
-        FIELD(HostFile, dom0_memory, OPTIONAL, U64),
-        FIELD(HostFile, cpus, OPTIONAL, U32),
-        FIELD(HostFile, iommu, OPTIONAL, BOOL),
-        FIELD(HostFile, hvm, OPTIONAL, BOOL),
-        FIELD(HostFile, networks, OPTIONAL, STRV),
-        FIELD(HostFile, storage, OPTIONAL, STRV),
-        FIELD(HostFile, hostname, IF_SET, TEXT),
-        FIELD(HostFile, boot_id_file, IF_SET, TEXT),
-};
-static const RecordTable host_file_table =
-        RECORD_TABLE(HostFile, host_file_fields, .defaults = &host_file_defaults);
-
-static void host_file_done(HostFile *f) {
-        record_done(&host_file_table, f);
-}
-
-static int load_host(const SimulatedHost *host, HostFile *ret) {
-        _cleanup_free_ char *path = path_join(host->dir, "host.json");
-        _cleanup_json_ struct json_object *o = NULL;
-        JsonReader reader = {};
-        int r;
-
-        if (!path)
-                return -ENOMEM;
-        r = json_file_read(&reader, path, JSON_SIZE_MAX, &o);
-        if (r >= 0)
-                r = record_parse(&host_file_table, &reader, o, ret);
-        return r == -EINVAL ? -EBADMSG : r;
-}
-
-static int read_config(const char *dir, const char *domid, struct json_object **ret) {
-        _cleanup_free_ char *path = NULL;
-
-        if (asprintf(&path, "%s/dom/%s/config.json", dir, domid) < 0) {
-                path = NULL;
-                return -ENOMEM;
-        }
-        return json_file_read(&(JsonReader){}, path, JSON_SIZE_MAX, ret);
-}
-
-typedef int (*FolderVisitor)(const char *dir, const char *domid, void *userdata);
-
-static int each_folder(const char *dir, FolderVisitor visitor, void *userdata) {
-        _cleanup_free_ char *folder = NULL;
-        struct dirent *entry;
-        int r = 0;
-        DIR *d;
-
-        folder = path_join(dir, "dom");
-        if (!folder)
-                return -ENOMEM;
-        d = opendir(folder);
-        if (!d)
-                return errno == ENOMEM ? -ENOMEM : 0;
-        while (r == 0 && (entry = readdir(d))) {
-                uint32_t domid;
-
-                if (parse_u32(entry->d_name, &domid) >= 0)
-                        r = visitor(dir, entry->d_name, userdata);
-        }
-        closedir(d);
-        return r;
-}
-
-/* Memory. */
-
-/* A domain whose config is just being written or removed takes nothing yet or any more. */
-static int add_memory(const char *dir, const char *domid, void *userdata) {
-        _cleanup_(vm_needs_done) VmNeeds needs = {};
-        _cleanup_json_ struct json_object *config = NULL;
-        uint64_t *sum = userdata;
-        int r;
-
-        r = read_config(dir, domid, &config);
-        if (r >= 0)
-                r = vm_config_needs(&(JsonReader){}, config, /* has_vgpu= */ false, &needs);
-        if (r >= 0 && __builtin_add_overflow(*sum, needs.memory, sum))
-                *sum = UINT64_MAX;
-        return r == -ENOMEM ? r : 0;
-}
-
-static int count_free(const SimulatedHost *host, const HostFile *file, uint64_t *ret) {
-        uint64_t taken = 0;
-        int r;
-
-        r = each_folder(host->dir, add_memory, &taken);
-        if (r < 0)
-                return r;
-        if (__builtin_add_overflow(taken, file->dom0_memory, &taken))
-                taken = UINT64_MAX;
-        *ret = file->memory_total > taken ? file->memory_total - taken : 0;
-        return 0;
-}
-
 static int simulated_memory_free(HostFactsSource *source, uint64_t *ret) {
         SimulatedHost *host = CONTAINER_OF(source, SimulatedHost, source);
-        _cleanup_(host_file_done) HostFile file = {};
+        _cleanup_(sim_host_done) SimHost file = {};
         int r;
 
-        r = load_host(host, &file);
-        return r < 0 ? r : count_free(host, &file, ret);
+        r = sim_host_read(host->dir, &file);
+        return r < 0 ? r : sim_host_free_memory(host->dir, &file, ret);
 }
 
 /* The domains. */
-
-typedef struct DomainVisit {
-        HostDomainVisitor visitor;
-        void *userdata;
-} DomainVisit;
 
 static uint32_t read_number(struct json_object *o, const char *member) {
         struct json_object *value = NULL;
@@ -155,16 +36,15 @@ static uint32_t read_number(struct json_object *o, const char *member) {
 }
 
 /* One without a config that can be read is being made, or ends. */
-static int visit_domain(const char *dir, const char *domid, void *userdata) {
+static int visit_domain(const char *dir, const char *domid, HostDomainVisitor visitor, void *userdata) {
         _cleanup_json_ struct json_object *config = NULL;
         _cleanup_free_ PciAddress *functions = NULL;
         struct json_object *c_info = NULL, *pcidevs = NULL;
-        const DomainVisit *visit = userdata;
         HostDomain domain = {.name = ""};
         JsonReader reader = {};
         int r;
 
-        r = read_config(dir, domid, &config);
+        r = sim_host_config(dir, domid, &config);
         if (r < 0)
                 return r == -ENOMEM ? r : 0;
         if (json_opt_object(&reader, config, "c_info", &c_info) < 0 || !c_info ||
@@ -184,24 +64,29 @@ static int visit_domain(const char *dir, const char *domid, void *userdata) {
                         (uint8_t) read_number(pci, "dev"), (uint8_t) read_number(pci, "func")};
         }
         domain.functions = functions;
-        return visit->visitor(&domain, visit->userdata);
+        return visitor(&domain, userdata);
 }
 
 static int simulated_each_domain(
         HostFactsSource *source, bool functions, HostDomainVisitor visitor, void *userdata) {
         SimulatedHost *host = CONTAINER_OF(source, SimulatedHost, source);
+        _cleanup_(strv_freep) char **domids = NULL;
+        int r;
 
-        return each_folder(host->dir, visit_domain, &(DomainVisit){visitor, userdata});
+        r = sim_host_domains(host->dir, &domids);
+        for (char **domid = domids; r == 0 && *domid; domid++)
+                r = visit_domain(host->dir, *domid, visitor, userdata);
+        return r;
 }
 
 static int simulated_read(HostFactsSource *source, HostFacts *ret) {
         SimulatedHost *host = CONTAINER_OF(source, SimulatedHost, source);
-        _cleanup_(host_file_done) HostFile file = {};
+        _cleanup_(sim_host_done) SimHost file = {};
         struct utsname uts = {};
         HostFacts f;
         int r;
 
-        r = load_host(host, &file);
+        r = sim_host_read(host->dir, &file);
         if (r < 0)
                 return r;
         f = (HostFacts){
@@ -216,7 +101,7 @@ static int simulated_read(HostFactsSource *source, HostFacts *ret) {
         f.hostname = strdup(file.hostname ?: uts.nodename);
         r = f.hostname ? file_read_line(file.boot_id_file ?: BOOT_ID_FILE, &f.boot_id) : -ENOMEM;
         if (r >= 0)
-                r = count_free(host, &file, &f.memory_free);
+                r = sim_host_free_memory(host->dir, &file, &f.memory_free);
         if (r < 0) {
                 host_facts_done(&f);
                 return r;

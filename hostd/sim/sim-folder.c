@@ -11,9 +11,8 @@
 #include "common/base/parse.h"
 #include "common/base/text.h"
 #include "common/base/words.h"
-#include "hostd/run/json-file.h"
+#include "hostd/run/sim-host.h"
 #include "hostd/sim/sim-folder.h"
-#include "protocol/vm-record.h"
 
 #define TEXT_MAX 256
 #define CONFIG_SIZE_MAX (1 << 20)
@@ -44,96 +43,21 @@ static char *domain_file(const char *dir, uint32_t domid, const char *name) {
         return asprintf(&path, "%s/dom/%" PRIu32 "/%s", dir, domid, name) < 0 ? NULL : path;
 }
 
-/* Bytes that a domain of this config takes. */
-static int config_memory(struct json_object *config, uint64_t *ret) {
-        JsonReader reader = {};
-        VmNeeds needs;
-        int r;
-
-        /* The video memory of a vGPU stands in the config by now. */
-        r = vm_config_needs(&reader, config, /* has_vgpu= */ false, &needs);
-        if (r < 0)
-                return r;
-        *ret = needs.memory;
-        vm_needs_done(&needs);
-        return 0;
-}
-
-/* The names in the folder of domains, which may not be there yet. */
-static int list_entries(const char *dir, char ***ret) {
-        _cleanup_free_ char *path = path_join(dir, "dom");
-        int r;
-
-        r = path ? folder_list(path, ret) : -ENOMEM;
-        if (r != -ENOENT)
-                return r;
-        *ret = calloc(1, sizeof(**ret));
-        return *ret ? 0 : -ENOMEM;
-}
-
-/* NULL where the name is no domain's, or nobody can read it. */
-static struct json_object *read_config(const char *dir, const char *name, uint32_t *ret_domid) {
-        struct json_object *config = NULL;
-        _cleanup_free_ char *file = NULL;
-
-        if (parse_u32(name, ret_domid) < 0)
-                return NULL;
-        file = domain_file(dir, *ret_domid, "config.json");
-        if (file)
-                (void) json_file_read(&(JsonReader){}, file, JSON_SIZE_MAX, &config);
-        return config;
-}
-
-static int add_memory(const char *dir, uint64_t *ret) {
-        _cleanup_(strv_freep) char **names = NULL;
-        int r;
-
-        *ret = 0;
-        r = list_entries(dir, &names);
-        for (char **name = names; r >= 0 && *name; name++) {
-                uint64_t memory;
-                uint32_t domid;
-                _cleanup_json_ struct json_object *config = read_config(dir, *name, &domid);
-
-                if (config && config_memory(config, &memory) >= 0)
-                        *ret += memory;
-        }
-        return r;
-}
-
-static int read_host_memory(const char *dir, uint64_t *ret) {
-        _cleanup_json_ struct json_object *host = NULL;
-        _cleanup_free_ char *path = path_join(dir, "host.json");
-        uint64_t total, dom0 = 0;
-        JsonReader reader = {};
-        int r;
-
-        r = path ? json_file_read(&reader, path, JSON_SIZE_MAX, &host) : -ENOMEM;
-        if (r >= 0)
-                r = json_get_u64(&reader, host, "memory_total", &total);
-        if (r >= 0)
-                r = json_opt_u64(&reader, host, "dom0_memory", &dom0);
-        if (r < 0)
-                return r;
-        *ret = total > dom0 ? total - dom0 : 0;
-        return 0;
-}
-
 int sim_check_memory(const char *dir, struct json_object *config, char **ret_error) {
-        uint64_t all, need, used;
+        _cleanup_(sim_host_done) SimHost host = {};
+        uint64_t need, there;
         int r;
 
-        r = config_memory(config, &need);
+        r = sim_host_needs(config, &need);
         if (r >= 0)
-                r = read_host_memory(dir, &all);
+                r = sim_host_read(dir, &host);
         if (r >= 0)
-                r = add_memory(dir, &used);
-        if (r < 0 || (used <= all && need <= all - used))
+                r = sim_host_free_memory(dir, &host, &there);
+        if (r < 0 || need <= there)
                 return r;
-
         return text_refuse(ret_error, -ENOSPC,
                 "The VM needs %s of memory, but the host has only %s free: stop other VMs, or give it less.",
-                SIZE_TEXT(need), SIZE_TEXT(used <= all ? all - used : 0));
+                SIZE_TEXT(need), SIZE_TEXT(there));
 }
 
 static int lock_host(const char *dir, int *ret) {
@@ -233,38 +157,35 @@ int sim_domain_remove(const char *dir, uint32_t domid) {
         if (domid > 0 && rename(folder, aside) < 0 && errno != ENOENT)
                 return -errno;
         /* And what the death of an earlier instance left half removed. */
-        r = list_entries(dir, &names);
+        r = folder_list(all, &names);
         for (char **name = names; r >= 0 && *name; name++) {
                 _cleanup_free_ char *old = path_join(all, *name);
 
                 if (startswith(*name, "old-"))
                         r = old ? remove_tree(old) : -ENOMEM;
         }
-        return r;
+        return r == -ENOENT ? 0 : r;
 }
 
 static bool is_of(struct json_object *config, const Uuid *uuid) {
         struct json_object *c_info, *value;
         Uuid parsed;
 
-        return config && json_object_object_get_ex(config, "c_info", &c_info) &&
+        return json_object_object_get_ex(config, "c_info", &c_info) &&
                json_object_object_get_ex(c_info, "uuid", &value) &&
                uuid_from_string(strempty(json_object_get_string(value)), &parsed) >= 0 && uuid_equal(&parsed, uuid);
 }
 
 int sim_domain_find(const char *dir, const Uuid *uuid, uint32_t *ret_domid) {
-        _cleanup_(strv_freep) char **names = NULL;
+        _cleanup_(strv_freep) char **domids = NULL;
         int r;
 
-        r = list_entries(dir, &names);
-        for (char **name = names; r >= 0 && *name; name++) {
-                uint32_t domid;
-                _cleanup_json_ struct json_object *config = read_config(dir, *name, &domid);
+        r = sim_host_domains(dir, &domids);
+        for (char **domid = domids; r >= 0 && *domid; domid++) {
+                _cleanup_json_ struct json_object *config = NULL;
 
-                if (is_of(config, uuid)) {
-                        *ret_domid = domid;
-                        return 0;
-                }
+                if (sim_host_config(dir, *domid, &config) >= 0 && is_of(config, uuid))
+                        return parse_u32(*domid, ret_domid);
         }
         return r < 0 ? r : -ENOENT;
 }
