@@ -6,7 +6,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "common/io/program.h"
+#include "common/io/command.h"
 #include "hostd/helper/helper-process.h"
 
 #define WORDS_SIZE 512
@@ -44,7 +44,7 @@ static int spawn(const StrList *arguments, int words, pid_t *ret) {
                 strlist_add(&argv, arguments->items[i]);
         if (arguments->error < 0 || argv.error < 0)
                 return -ENOMEM;
-        return program_start("/proc/self/exe", (const char *const *) argv.items, words, /* error= */ -1, ret);
+        return command_start("/proc/self/exe", (const char *const *) argv.items, /* input= */ -1, words, /* error= */ -1, ret);
 }
 
 static void finish(HelperProcess *h, int result, const char *words) {

@@ -10,7 +10,7 @@
 #include "common/base/text.h"
 #include "common/daemon/log.h"
 #include "common/io/file.h"
-#include "common/io/program.h"
+#include "common/io/command.h"
 #include "hostd/helper/nvidia-gpu.h"
 #include "hostd/helper/pci-function.h"
 
@@ -81,7 +81,7 @@ static int find_folder(const char *gpus, const PciAddress *function, char **ret)
 static int run_quietly(const char *const *argv) {
         int r, status;
 
-        r = program_run(argv, /* timeout= */ 0, &status);
+        r = command_run(argv, /* timeout= */ 0, &status);
         if (r < 0)
                 return r;
         if (WIFEXITED(status) && WEXITSTATUS(status) == 127)

@@ -17,7 +17,7 @@
 #include "common/daemon/log.h"
 #include "common/io/file-lock.h"
 #include "common/io/file.h"
-#include "common/io/program.h"
+#include "common/io/command.h"
 #include "hostd/helper/pci-function.h"
 #include "hostd/helper/process-watch.h"
 #include "hostd/helper/virtual-function.h"
@@ -189,7 +189,7 @@ static int run_gimtool(const VirtualFunctionWish *w) {
         log_info("Dividing PGPU %s: %s --num_vfs %s --vf_fb_size %s", PCI_TEXT(&w->physical), w->gimtool,
                 num_vfs, size);
 
-        r = program_run(argv, w->timeout, &status);
+        r = command_run(argv, w->timeout, &status);
         if (r == -ETIMEDOUT)
                 return fail("gimtool did not divide PGPU %s within %.0f seconds.", PCI_TEXT(&w->physical),
                         (double) w->timeout / 1e6);

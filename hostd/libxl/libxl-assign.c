@@ -8,7 +8,7 @@
 #include "common/base/text.h"
 #include "common/io/file-lock.h"
 #include "common/io/file.h"
-#include "common/io/program.h"
+#include "common/io/command.h"
 #include "hostd/helper/nvidia-gpu.h"
 #include "hostd/helper/passthrough.h"
 #include "hostd/libxl/libxl-assign.h"
@@ -159,7 +159,7 @@ static int load_pciback(void) {
         int status;
 
         if (pci_driver_is_loaded(PCI_SYSFS, "pciback") ||
-                (program_run(modprobe, /* timeout= */ 0, &status) >= 0 && status == 0))
+                (command_run(modprobe, /* timeout= */ 0, &status) >= 0 && status == 0))
                 return 0;
         (void) puts("The module xen-pciback cannot be loaded, without which no PCI function can go to a guest.");
         return -EIO;

@@ -13,7 +13,7 @@
 
 #include "common/base/strbuf.h"
 #include "common/io/file.h"
-#include "common/io/program.h"
+#include "common/io/command.h"
 #include "hostd/selftest/probe.h"
 
 #define PATIENCE_MS 5000
@@ -84,7 +84,7 @@ int probe_run(const char *const *argv, char **ret_output) {
         if (pipe2(fds, O_CLOEXEC) < 0)
                 return -errno;
         ours = fds[0];
-        r = program_start(NULL, argv, fds[1], fds[1], &pid);
+        r = command_start(NULL, argv, /* input= */ -1, fds[1], fds[1], &pid);
         (void) close(fds[1]);
         if (r < 0)
                 return r;
