@@ -9,16 +9,14 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "common/io/command.h"
 #include "policyd/link/ssh.h"
 
 #define WORDS_MAX 4096 /* a changed host key takes about 900 bytes to tell, a banner may be longer */
-
-extern char **environ;
 
 struct Ssh {
         sd_event_source *child; /* owns the process: freeing it kills and reaps */
@@ -86,11 +84,7 @@ static int spawn_ssh(
         const SshSettings *settings, const LinkAddress *address, int socket_fd, int stderr_fd, pid_t *ret) {
         const char *argv[20];
         char patience[64];
-        posix_spawn_file_actions_t actions;
-        posix_spawnattr_t attributes;
-        sigset_t none, pipes;
         size_t n = 0;
-        int r;
 
         snprintf(patience, sizeof(patience), "-oConnectTimeout=%" PRIu64,
                 MAX_OF(settings->answer_usec / 1000000, UINT64_C(1)));
@@ -110,31 +104,7 @@ static int spawn_ssh(
         argv[n++] = address->login;
         argv[n++] = "systemd-stdio-bridge";
         argv[n] = NULL;
-
-        r = posix_spawn_file_actions_init(&actions);
-        if (r != 0)
-                return -r;
-        r = posix_spawnattr_init(&attributes);
-        if (r != 0) {
-                posix_spawn_file_actions_destroy(&actions);
-                return -r;
-        }
-
-        /* The daemon blocks the signals that its loop reads; ssh starts with none blocked. */
-        sigemptyset(&none);
-        sigemptyset(&pipes);
-        sigaddset(&pipes, SIGPIPE);
-        posix_spawnattr_setsigmask(&attributes, &none);
-        posix_spawnattr_setsigdefault(&attributes, &pipes);
-        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-        r = posix_spawn_file_actions_adddup2(&actions, socket_fd, STDIN_FILENO);
-        r = r ?: posix_spawn_file_actions_adddup2(&actions, socket_fd, STDOUT_FILENO);
-        r = r ?: posix_spawn_file_actions_adddup2(&actions, stderr_fd, STDERR_FILENO);
-        r = r ?: posix_spawnp(ret, settings->program, &actions, &attributes, (char *const *) argv, environ);
-
-        posix_spawnattr_destroy(&attributes);
-        posix_spawn_file_actions_destroy(&actions);
-        return -r;
+        return command_start(NULL, argv, socket_fd, socket_fd, stderr_fd, ret);
 }
 
 static int watch_ssh(Ssh *ssh, sd_event *event) {
