@@ -10,7 +10,6 @@
  * or a server that is mounted elsewhere than on the root.
  */
 
-#include <dirent.h>
 #include <stdio.h>
 #include <sys/utsname.h>
 
@@ -47,26 +46,18 @@ static LibxlHost *host_of(HostFactsSource *source) {
 
 int host_facts_read_bridges(const char *folder, char ***ret) {
         _cleanup_(idset_freep) char **bridges = idset_new();
-        struct dirent *entry;
-        int r = 0;
-        DIR *d;
+        _cleanup_(strv_freep) char **names = NULL;
+        int r;
 
-        if (!bridges)
-                return -ENOMEM;
-        d = opendir(folder);
-        if (!d)
-                return -errno;
-        while (r >= 0 && (entry = readdir(d))) {
+        r = bridges ? folder_list(folder, &names) : -ENOMEM;
+        for (char **name = names; r >= 0 && *name; name++) {
                 _cleanup_free_ char *path = NULL;
 
-                if (entry->d_name[0] == '.')
-                        continue;
-                if (asprintf(&path, "%s/%s/bridge", folder, entry->d_name) < 0)
+                if (asprintf(&path, "%s/%s/bridge", folder, *name) < 0)
                         r = -ENOMEM;
                 else if (access(path, F_OK) == 0)
-                        r = idset_add(&bridges, entry->d_name);
+                        r = idset_add(&bridges, *name);
         }
-        closedir(d);
         if (r < 0)
                 return r;
         idset_sort(bridges);
@@ -260,8 +251,7 @@ static HostFactsSource *libxl_free(HostFactsSource *source) {
         LibxlHost *host = host_of(source);
 
         (void) xenstore_close(host->xs);
-        (void) libxl_ctx_free(host->ctx);
-        (void) libxl_log_free(host->log);
+        libxl_close(host->log, host->ctx);
         free(host->storage);
         free(host);
         return NULL;
@@ -298,9 +288,7 @@ int host_facts_libxl_new(const char *storage, HostFactsSource **ret) {
                 return -ENOMEM;
         host->source.ops = &libxl_ops;
         host->storage = strdup(storage);
-        r = host->storage ? libxl_log_new(&host->log) : -ENOMEM;
-        if (r >= 0 && libxl_ctx_alloc(&host->ctx, LIBXL_VERSION, 0, libxl_log_get(host->log)) != 0)
-                r = -EIO;
+        r = host->storage ? libxl_open(&host->log, &host->ctx) : -ENOMEM;
         if (r >= 0)
                 r = watch_domains(host);
         if (r < 0) {

@@ -5,7 +5,6 @@
  * its disk, and the volumes, arrays and encrypted devices upon a device are its holders.
  */
 
-#include <dirent.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -102,19 +101,18 @@ static int stands_on(const Used *u, dev_t device, unsigned layer);
 
 /* Each folder in it that is a device; partitions only, or all. */
 static int any_stands_on(const Used *u, const char *folder, bool partitions, unsigned layer) {
-        DIR *dir = opendir(folder);
-        struct dirent *entry;
-        int r = 0;
+        _cleanup_(strv_freep) char **names = NULL;
+        int r;
 
-        if (!dir)
-                return errno == ENOENT ? 0 : -errno;
-        while (r == 0 && (entry = readdir(dir))) {
-                _cleanup_free_ char *path = entry->d_name[0] == '.' ? NULL : path_join(folder, entry->d_name);
+        r = folder_list(folder, &names);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        for (char **name = names; r == 0 && *name; name++) {
+                _cleanup_free_ char *path = path_join(folder, *name);
 
                 if (path && (!partitions || has_file(path, "partition")))
                         r = stands_on(u, device_of(path), layer + 1);
         }
-        closedir(dir);
         return r;
 }
 
