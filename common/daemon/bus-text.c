@@ -8,31 +8,28 @@
 #include "common/daemon/bus-text.h"
 
 int bus_read_record(
-        sd_bus_message *m, const char *what, const char **ret, char reason[static BUS_TEXT_REASON_MAX]) {
+        sd_bus_message *m, const char *what, const char *refusal, const char **ret, sd_bus_error *error) {
         int r;
 
         r = sd_bus_message_read_basic(m, 's', ret);
         if (r != -EBADMSG)
-                return r < 0 ? r : 1;
-        text_format(reason, BUS_TEXT_REASON_MAX,
+                return r;
+        return sd_bus_error_setf(error, refusal,
                 "The %s holds what Unicode keeps from being a character (U+FFFE, U+FDD0 and the like).", what);
-        return 0;
 }
 
-int bus_read_text(sd_bus_message *m, const char *what, TextForm form, const char **ret,
-        char reason[static BUS_TEXT_REASON_MAX]) {
+int bus_read_text(sd_bus_message *m, const char *what, TextForm form, const char *refusal, const char **ret,
+        sd_bus_error *error) {
         char buf[TEXT_FAULT_MAX];
         const char *text, *fault;
         int r;
 
-        r = bus_read_record(m, what, &text, reason);
-        if (r <= 0)
+        r = bus_read_record(m, what, refusal, &text, error);
+        if (r < 0)
                 return r;
         fault = text_fault(text, strlen(text), form, buf);
-        if (fault) {
-                text_format(reason, BUS_TEXT_REASON_MAX, "The %s %s.", what, fault);
-                return 0;
-        }
+        if (fault)
+                return sd_bus_error_setf(error, refusal, "The %s %s.", what, fault);
         *ret = text;
         return 1;
 }

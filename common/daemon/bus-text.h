@@ -13,16 +13,15 @@
 #include "common/base/text.h"
 
 /*
- * The next argument of a method, a text of the form given; what names it: "name_label". 1, or 0 with a sentence in reason when
- * every reader could not show it: the door for what clients send. Negative when it is no string.
+ * The next argument of a method, a text of the form given; what names it: "name_label". The door for what clients send: what not
+ * every reader could show is refused with the error of that name. Negative with the error set, for the handler to return.
  */
-#define BUS_TEXT_REASON_MAX 256
-int bus_read_text(sd_bus_message *m, const char *what, TextForm form, const char **ret,
-        char reason[static BUS_TEXT_REASON_MAX]);
+int bus_read_text(sd_bus_message *m, const char *what, TextForm form, const char *refusal, const char **ret,
+        sd_bus_error *error);
 
 /* The same of a JSON record, whose strings json_parse() looks at. */
 int bus_read_record(
-        sd_bus_message *m, const char *what, const char **ret, char reason[static BUS_TEXT_REASON_MAX]);
+        sd_bus_message *m, const char *what, const char *refusal, const char **ret, sd_bus_error *error);
 
 /* As sd_bus_message_append_basic(m, 's', text), of a text that was checked as it came in; cleaned where that was forgotten. */
 int bus_append_long_text(sd_bus_message *m, const char *text);

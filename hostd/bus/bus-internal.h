@@ -30,5 +30,6 @@ void bus_pgpu_send_changed(const PciAddress *address, PgpuProperty property, voi
 int bus_check(int result, const HostRefusal *refusal, sd_bus_error *error);
 
 /* The next argument, a text or a JSON record of a client; what names it in the error. See common/daemon/bus-text.h. */
-int bus_text(sd_bus_message *m, const char *what, const char **ret, sd_bus_error *error);
-int bus_record(sd_bus_message *m, const char *what, const char **ret, sd_bus_error *error);
+#define bus_text(m, what, ret, error) \
+        bus_read_text(m, what, TEXT_LINE, error_code_name(ERROR_INVALID_RECORD), ret, error)
+#define bus_record(m, what, ret, error) bus_read_record(m, what, error_code_name(ERROR_INVALID_RECORD), ret, error)

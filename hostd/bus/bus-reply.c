@@ -37,19 +37,3 @@ int bus_check(int result, const HostRefusal *refusal, sd_bus_error *error) {
                 return set_error(error, refusal->code, refusal->message);
         return 0;
 }
-
-int bus_text(sd_bus_message *m, const char *what, const char **ret, sd_bus_error *error) {
-        char reason[BUS_TEXT_REASON_MAX];
-        int r;
-
-        r = bus_read_text(m, what, TEXT_LINE, ret, reason);
-        return r == 0 ? set_error(error, ERROR_INVALID_RECORD, reason) : r;
-}
-
-int bus_record(sd_bus_message *m, const char *what, const char **ret, sd_bus_error *error) {
-        char reason[BUS_TEXT_REASON_MAX];
-        int r;
-
-        r = bus_read_record(m, what, ret, reason);
-        return r == 0 ? set_error(error, ERROR_INVALID_RECORD, reason) : r;
-}

@@ -212,12 +212,9 @@ static int method_set(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 
 static int method_change_one(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         bool add = streq(sd_bus_message_get_member(m), "AddEnabledType");
-        char reason[BUS_TEXT_REASON_MAX];
         const char *wanted[2] = {};
-        int r = bus_read_text(m, "type", TEXT_LINE, &wanted[0], reason);
+        int r = bus_read_text(m, "type", TEXT_LINE, error_code_name(ERROR_INVALID_RECORD), &wanted[0], error);
 
-        if (r == 0)
-                return sd_bus_error_set(error, error_code_name(ERROR_INVALID_RECORD), reason);
         return r < 0 ? r : change(m, userdata, add ? ENABLEMENT_ADD : ENABLEMENT_REMOVE, wanted, error);
 }
 
