@@ -12,12 +12,9 @@
 static uint64_t free_units(const GpuGroup *g) {
         uint64_t n = 0;
 
-        for (size_t i = 0; i < g->pgpus.n; i++) {
-                const Pgpu *p = g->pgpus.items[i];
-
+        for_each(const Pgpu, p, &g->pgpus)
                 if (p->present && host_is_usable(p->host))
                         n += PGPU_SIZE - MIN_OF(p->used, PGPU_SIZE);
-        }
         return n;
 }
 
@@ -60,12 +57,9 @@ int attempts_add(Attempts *a, const Attempt *attempt) {
 const Attempt *attempts_next(Attempts *a) {
         Attempt *next = NULL;
 
-        for (size_t i = 0; i < a->all.n; i++) {
-                Attempt *other = a->all.items[i];
-
+        for_each(Attempt, other, &a->all)
                 if (!other->begun && (!next || other->at_least < next->at_least))
                         next = other;
-        }
         if (next)
                 next->begun = true;
         return next;
@@ -183,8 +177,7 @@ static bool host_prefers_another(const Attempt *attempt) {
         bool by_fit = p->group->algorithm == ALGORITHM_BEST_FIT;
         uint64_t score = by_fit ? pgpu_fit_score(p, attempt->type, NULL, 1) : 0;
 
-        for (size_t i = 0; i < p->host->pgpus.n; i++) {
-                const Pgpu *q = p->host->pgpus.items[i];
+        for_each(const Pgpu, q, &p->host->pgpus) {
                 uint64_t other = by_fit ? pgpu_fit_score(q, attempt->type, NULL, 1) : 0;
 
                 if (q == p || q->group != p->group || q->vgpus.n + q->n_outsiders > 0 ||

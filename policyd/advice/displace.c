@@ -13,12 +13,9 @@ bool vm_is_settled(const Vm *vm) {
         if (vm->power_state != POWER_RUNNING || !vm->resident_on || vm->scheduled_on)
                 return false;
 
-        for (size_t i = 0; i < vm->vgpus.n; i++) {
-                const Vgpu *v = vm->vgpus.items[i];
-
+        for_each(const Vgpu, v, &vm->vgpus)
                 if (!v->resident_on || v->resident_on->host != vm->resident_on || v->scheduled_on)
                         return false;
-        }
         return true;
 }
 
@@ -65,9 +62,7 @@ static int displaced_from_pgpu(const Pgpu *p, const VgpuType *t, DisplacedFn fou
         Displaced all = {};
         int r = 0;
 
-        for (size_t i = 0; i < p->vgpus.n; i++) {
-                const Vgpu *v = p->vgpus.items[i];
-
+        for_each(const Vgpu, v, &p->vgpus) {
                 if (type_may_join(v->type, t))
                         continue;
                 if (!vm_is_settled(v->vm))
@@ -107,9 +102,7 @@ static int displaced_for_vgpu(
         const Host *last = NULL;
         int r = 0;
 
-        for (size_t i = 0; i < v->group->pgpus.n && r == 0; i++) {
-                const Pgpu *p = v->group->pgpus.items[i];
-
+        for_each_while(r == 0, const Pgpu, p, &v->group->pgpus) {
                 if (!pgpu_may_open(p, v->type))
                         continue;
                 r = displaced_from_pgpu(p, v->type, found, userdata);

@@ -64,13 +64,10 @@ static int compare_candidates(const void *a, const void *b) {
 }
 
 static const Vgpu *find_starting(const Pgpu *p) {
-        for (size_t i = 0; i < p->vgpus.n; i++) {
-                const Vgpu *v = p->vgpus.items[i];
-
+        for_each(const Vgpu, v, &p->vgpus)
                 if (v->resident_on != p || v->vm->resident_on != p->host || v->scheduled_on ||
                         v->vm->scheduled_on)
                         return v;
-        }
         return NULL;
 }
 
@@ -103,8 +100,7 @@ static int search_init(FreeSearch *s, const GpuGroup *g, const VgpuType *t) {
         if (!s->candidates)
                 return -ENOMEM;
 
-        for (size_t i = 0; i < g->pgpus.n; i++) {
-                Pgpu *p = g->pgpus.items[i];
+        for_each(Pgpu, p, &g->pgpus) {
                 Obstacle o = find_obstacle(p, t);
 
                 if (o == OBSTACLE_NONE)

@@ -7,6 +7,7 @@
 
 #include "policyd/advice/relocation.h"
 #include "policyd/decide/verdict.h"
+#include "policyd/pool/each.h"
 
 #define SETS_MAX 256
 #define TOLERATED_MAX 16
@@ -25,12 +26,9 @@ static int fail_host(Relocation *l, Host *h, const GpuGroup *group_or_null) {
         size_t n = 0;
         int r = 0;
 
-        for (size_t i = 0; i < h->vms.n; i++) {
-                Vm *vm = h->vms.items[i];
-
+        for_each(Vm, vm, &h->vms)
                 if (vm->resident_on == h && (!group_or_null || vm_has_group(vm, group_or_null)))
                         vms[n++] = vm;
-        }
         for (size_t i = 0; i < n && r >= 0; i++)
                 r = relocation_take(l, vms[i]);
         pool_set_host_state(l->pool, h, HOST_OFFLINE, "It failed in this rehearsal.");
@@ -57,12 +55,9 @@ int simulate_host_failure(Pool *pool, Host *h, Moves *ret) {
 static uint64_t host_use(const Host *h, const GpuGroup *g) {
         uint64_t used = 0;
 
-        for (size_t i = 0; i < h->pgpus.n; i++) {
-                const Pgpu *p = h->pgpus.items[i];
-
+        for_each(const Pgpu, p, &h->pgpus)
                 if (p->group == g)
                         used += p->used + p->vgpus.n; /* passthrough has no size */
-        }
         return used;
 }
 
@@ -128,12 +123,9 @@ int find_failures_to_tolerate(Pool *pool, const GpuGroup *g, size_t *ret) {
         if (!hosts)
                 return -ENOMEM;
 
-        for (size_t i = 0; i < all->n; i++) {
-                Host *h = all->items[i];
-
+        for_each(Host, h, all)
                 if (h->state == HOST_ONLINE && host_group_pgpu(h, g))
                         hosts[n++] = h;
-        }
         qsort_r(hosts, n, sizeof(Host *), compare_use, (void *) g);
 
         for (; k + 1 < n && k < TOLERATED_MAX; k++) {

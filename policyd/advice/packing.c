@@ -119,9 +119,7 @@ static void packing_fill(Packing *k, const GpuGroup *g, const VgpuType *t) {
         }
         k->shared = types_share(k);
 
-        for (size_t i = 0; i < g->pgpus.n; i++) {
-                const Pgpu *p = g->pgpus.items[i];
-
+        for_each(const Pgpu, p, &g->pgpus) {
                 if (!pgpu_is_usable(p) || p->n_outsiders > 0)
                         continue;
                 packing_count(k, p);
@@ -136,12 +134,9 @@ static void packing_fill(Packing *k, const GpuGroup *g, const VgpuType *t) {
 static uint64_t capacity_in_sum(const GpuGroup *g, const VgpuType *t) {
         uint64_t room = 0;
 
-        for (size_t i = 0; i < g->pgpus.n; i++) {
-                const Pgpu *p = g->pgpus.items[i];
-
+        for_each(const Pgpu, p, &g->pgpus)
                 if (pgpu_is_usable(p) && pgpu_can_run(p, t))
                         room += PGPU_SIZE - MIN_OF(p->used, PGPU_SIZE);
-        }
         return t->size > 0 ? room / t->size : 0;
 }
 
@@ -215,8 +210,7 @@ static bool pgpus_are_alike(const Pgpu *a, const Pgpu *b) {
 size_t group_find_empty(const GpuGroup *g, Pgpu *ret[static EMPTY_KINDS_MAX]) {
         size_t n = 0;
 
-        for (size_t i = 0; i < g->pgpus.n && n < EMPTY_KINDS_MAX; i++) {
-                Pgpu *p = g->pgpus.items[i];
+        for_each_while(n < EMPTY_KINDS_MAX, Pgpu, p, &g->pgpus) {
                 size_t k = 0;
 
                 if (!pgpu_is_usable(p) || pgpu_load(p) > 0)

@@ -120,12 +120,9 @@ int allocate(
 /* Another decision */
 
 static bool reservation_is_for(const Reservation *reservation, const Vm *vm) {
-        for (size_t i = 0; i < vm->vgpus.n; i++) {
-                const Vgpu *v = vm->vgpus.items[i];
-
+        for_each(const Vgpu, v, &vm->vgpus)
                 if (v->type == reservation->type && v->group == reservation->group)
                         return reservation->holds.n > 0;
-        }
 
         return false;
 }
@@ -206,8 +203,7 @@ int allocation_release(Pool *pool, Vm *vm) {
         Reservation *reservation = vm->reservation;
         int r = 0;
 
-        for (size_t i = 0; i < vm->vgpus.n; i++) {
-                Vgpu *v = vm->vgpus.items[i];
+        for_each(Vgpu, v, &vm->vgpus) {
                 Pgpu *p = v->scheduled_on;
 
                 if (!p)

@@ -49,9 +49,7 @@ int deny_vm(const Ranking *r, Allocation *ret) {
         if (vm->hvm && vm_passes_functions(vm))
                 return deny(r, ERROR_INVALID_RECORD, DENIAL_FUNCTION_MEMORY, ret, &d);
 
-        for (size_t i = 0; i < vm->vgpus.n; i++) {
-                const Vgpu *v = vm->vgpus.items[i];
-
+        for_each(const Vgpu, v, &vm->vgpus) {
                 if (!type_needs_iommu(v->type))
                         continue;
                 error = deny(r, ERROR_INVALID_RECORD, DENIAL_TYPE_MEMORY, ret, &d);

@@ -97,8 +97,7 @@ static int plan_init(Plan *p, const Host *h) {
 static void plan_filter(const Plan *p, size_t i, PtrArray *list, bool vgpus) {
         size_t n = 0;
 
-        for (size_t j = 0; j < list->n; j++) {
-                void *item = list->items[j];
+        for_each(void, item, list) {
                 const Object *what = vgpus ? &((Vgpu *) item)->vm->object : &((Reservation *) item)->object;
                 const Step *s = plan_find(p, what, i);
 

@@ -149,27 +149,22 @@ static void users_judge(const QuotaExcess *e, QuotaUsers *u) {
 }
 
 static void find_vms(QuotaExcess *e, const Owner *o) {
-        for (size_t i = 0; i < o->vms.n && e->vms.n < QUOTA_USERS_COUNTED; i++) {
-                const Vm *vm = o->vms.items[i];
+        for_each_while(e->vms.n < QUOTA_USERS_COUNTED, const Vm, vm, &o->vms) {
                 uint64_t amounts[QUOTA_LIMITS_MAX] = {};
 
                 if (!vm->scheduled_on && !vm->resident_on)
                         continue;
 
-                for (size_t j = 0; j < vm->vgpus.n; j++) {
-                        const Vgpu *v = vm->vgpus.items[j];
-
+                for_each(const Vgpu, v, &vm->vgpus)
                         for (size_t k = 0; k < e->n_limits && (v->scheduled_on || v->resident_on); k++)
                                 amounts[k] += amount_of(&e->limits[k], v->group, 1, v->type);
-                }
                 users_add(e, &e->vms, vm->name_label, amounts);
         }
         users_judge(e, &e->vms);
 }
 
 static void find_reservations(QuotaExcess *e, const Owner *o) {
-        for (size_t i = 0; i < o->reservations.n && e->reservations.n < QUOTA_USERS_COUNTED; i++) {
-                const Reservation *r = o->reservations.items[i];
+        for_each_while(e->reservations.n < QUOTA_USERS_COUNTED, const Reservation, r, &o->reservations) {
                 uint64_t amounts[QUOTA_LIMITS_MAX] = {};
 
                 for (size_t k = 0; k < e->n_limits; k++)

@@ -3,6 +3,7 @@
  */
 
 #include "policyd/decide/remedy.h"
+#include "policyd/pool/each.h"
 
 /* A PGPU of the group as one VGPU sees it. One that is pinned elsewhere sees nothing in it, whatever room
  * there is, and nothing helps. */
@@ -24,8 +25,7 @@ static void visit_pgpus(const Ranking *r, const Candidate *c, const AllocVisitor
         for (size_t i = 0; visitor->pgpu && i < vm->vgpus.n; i++) {
                 const Vgpu *v = vm->vgpus.items[i];
 
-                for (size_t j = 0; j < c->host->pgpus.n; j++) {
-                        const Pgpu *p = c->host->pgpus.items[j];
+                for_each(const Pgpu, p, &c->host->pgpus) {
                         PgpuRemedy remedy = {};
                         PgpuVerdict verdict;
 

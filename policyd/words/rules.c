@@ -36,12 +36,9 @@ static int refuse_busy_vm(const Vm *vm, const char *what, Refusal *ret) {
 }
 
 static const Vgpu *vm_find_device(const Vm *vm, uint32_t device) {
-        for (size_t i = 0; i < vm->vgpus.n; i++) {
-                const Vgpu *v = vm->vgpus.items[i];
-
+        for_each(const Vgpu, v, &vm->vgpus)
                 if (v->device == device)
                         return v;
-        }
 
         return NULL;
 }
@@ -89,9 +86,7 @@ static bool types_share_vm(const VgpuType *a, const VgpuType *b) {
 }
 
 static int check_types_in_vm(const Vm *vm, const VgpuType *type, Refusal *ret) {
-        for (size_t i = 0; i < vm->vgpus.n; i++) {
-                const Vgpu *v = vm->vgpus.items[i];
-
+        for_each(const Vgpu, v, &vm->vgpus) {
                 if (types_share_vm(v->type, type))
                         continue;
 
@@ -247,9 +242,7 @@ int rule_host_remove(const Host *h, Refusal *ret) {
                 return refusal_take(ret, ERROR_HOST_IN_USE, &b);
         }
 
-        for (size_t i = 0; i < h->pgpus.n; i++) {
-                const Pgpu *p = h->pgpus.items[i];
-
+        for_each(const Pgpu, p, &h->pgpus) {
                 if (p->holds.n == 0)
                         continue;
                 strbuf_addf(&b, "On host '%s', capacity of %s is held", h->name_label, PCI_TEXT(&p->pci));
@@ -302,9 +295,7 @@ int rule_find_type(const Pool *pool, const char *identifier, const char *vendor_
         for (TypeKey key = 0; key < _TYPE_KEY_MAX && !found; key++) {
                 if (key == (has_identifier ? TYPE_KEY_NAMES : TYPE_KEY_IDENTIFIER))
                         continue;
-                for (size_t i = 0; i < types->n; i++) {
-                        VgpuType *t = types->items[i];
-
+                for_each(VgpuType, t, types) {
                         if (!type_matches(t, key, identifier, vendor_name, model_name))
                                 continue;
                         if (found)
@@ -325,12 +316,9 @@ int rule_find_type(const Pool *pool, const char *identifier, const char *vendor_
 GpuGroup *rule_group_for(const Pool *pool, const char *gpu_type) {
         const PtrArray *groups = &pool->objects[CLASS_GPU_GROUP];
 
-        for (size_t i = 0; i < groups->n; i++) {
-                GpuGroup *g = groups->items[i];
-
+        for_each(GpuGroup, g, groups)
                 if (g->gpu_types[0] && !g->gpu_types[1] && streq(g->gpu_types[0], gpu_type))
                         return g;
-        }
 
         return NULL;
 }

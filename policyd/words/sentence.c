@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "policyd/pool/each.h"
 #include "policyd/words/sentence.h"
 
 const char *list_separator(size_t i, size_t n) {
@@ -72,8 +73,7 @@ size_t sentence_vms(StrBuf *b, const char *before, const PtrArray *vgpus, const 
         const Vgpu *distinct[NAMES_SHOWN + 1];
         size_t n = 0, shown;
 
-        for (size_t i = 0; i < vgpus->n; i++) {
-                const Vgpu *v = vgpus->items[i];
+        for_each(const Vgpu, v, vgpus) {
                 bool seen = t && v->type != t;
 
                 for (size_t j = 0; j < MIN_OF(n, ARRAY_SIZE(distinct)) && !seen; j++)
@@ -103,9 +103,7 @@ size_t sentence_reservations(StrBuf *b, const char *before, const PtrArray *hold
         const Reservation *first = NULL;
         size_t others = 0;
 
-        for (size_t i = 0; i < holds->n; i++) {
-                const Reservation *r = holds->items[i];
-
+        for_each(const Reservation, r, holds) {
                 if (t && r->type != t)
                         continue;
                 first = first ?: r;
