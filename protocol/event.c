@@ -7,16 +7,8 @@
 #include "protocol/event.h"
 #include "protocol/record.h"
 
-static const char *const state_names[_VM_STATE_MAX] = {
-        [VM_STATE_STARTING] = "starting",
-        [VM_STATE_RUNNING] = "running",
-        [VM_STATE_PAUSED] = "paused",
-        [VM_STATE_STOPPING] = "stopping",
-        [VM_STATE_HALTED] = "halted",
-};
-
-const WordTable vm_states = { .words = state_names, .n = _VM_STATE_MAX };
-const WordTable vm_states_here = { .words = state_names, .n = VM_STATE_HALTED };
+DEFINE_WORD_TABLE(vm_states, VM_STATES)
+const WordTable vm_states_here = { .words = vm_states_list, .n = VM_STATE_HALTED };
 
 DEFINE_WORDS(vm_state, VmState, vm_states)
 

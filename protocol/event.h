@@ -17,15 +17,10 @@
 #include "common/base/words.h"
 #include "protocol/gpu-record.h"
 
-typedef enum VmState {
-        VM_STATE_STARTING,
-        VM_STATE_RUNNING,
-        VM_STATE_PAUSED,
-        VM_STATE_STOPPING,
-        VM_STATE_HALTED,
-        _VM_STATE_MAX,
-        _VM_STATE_INVALID = -EINVAL,
-} VmState;
+#define VM_STATES(W)                                                                                          \
+        W(VM_STATE_STARTING, "starting") W(VM_STATE_RUNNING, "running") W(VM_STATE_PAUSED, "paused")          \
+        W(VM_STATE_STOPPING, "stopping") W(VM_STATE_HALTED, "halted")
+DEFINE_ENUM(VmState, VM_STATE, VM_STATES);
 
 const char *vm_state_to_string(VmState s);
 VmState vm_state_from_string(const char *text);

@@ -9,13 +9,8 @@
 #include "protocol/gpu-record.h"
 #include "protocol/record.h"
 
-static const char *const kind_names[_VGPU_KIND_MAX] = {
-        [VGPU_KIND_NVIDIA] = "Nvidia",
-        [VGPU_KIND_GVT_G] = "GVT_g",
-        [VGPU_KIND_MXGPU] = "MxGPU",
-};
+DEFINE_WORD_TABLE(vgpu_kind_words, VGPU_KINDS, .any_case = true)
 
-static const WordTable kinds = { .words = kind_names, .n = _VGPU_KIND_MAX, .any_case = true };
 
 #define NVIDIA(member, use, kind) FIELD_AS(VgpuRecord, nvidia.member, #member, use, kind)
 #define GVT_G(member) FIELD_AS(VgpuRecord, gvt_g.member, #member, REQUIRED, U64)
@@ -62,7 +57,7 @@ static int parse_implementation(JsonReader *r, struct json_object *o, const Reco
         if (json_object_array_length(variant) != 2 || !json_object_is_type(name, json_type_string))
                 return json_fail(r, f->member, "is not an array of a name and a value");
 
-        q = record_read_word(r, "implementation[0]", &kinds, json_object_get_string(name), &kind);
+        q = record_read_word(r, "implementation[0]", &vgpu_kind_words, json_object_get_string(name), &kind);
         if (q < 0)
                 return q;
         v->kind = (VgpuKind) kind;
@@ -77,7 +72,7 @@ static void write_implementation(const void *value, StrBuf *b, const char *membe
         const VgpuRecord *v = value;
 
         json_write_open(b, member, '[');
-        json_write_string(b, NULL, word_of_value(&kinds, (int) v->kind));
+        json_write_string(b, NULL, word_of_value(&vgpu_kind_words, (int) v->kind));
         record_write(&implementations[v->kind], v, b, NULL);
         json_write_close(b, ']');
 }

@@ -13,6 +13,7 @@
  * Defaults: position 0, extra_args "", virtual_pci_address 0000:00:0b.0 (device 0).
  */
 
+#include "common/base/words.h"
 #include "common/json/json-get.h"
 #include "common/json/json-write.h"
 
@@ -21,13 +22,8 @@ typedef struct RecordTable RecordTable; /* protocol/record.h */
 #define NVIDIA_FIRST_SLOT_IN_GUEST 11
 #define VGPU_DEVICE_MAX 20 /* devices are 0..20 */
 
-typedef enum VgpuKind {
-        VGPU_KIND_NVIDIA,
-        VGPU_KIND_GVT_G,
-        VGPU_KIND_MXGPU,
-        _VGPU_KIND_MAX,
-        _VGPU_KIND_INVALID = -EINVAL,
-} VgpuKind;
+#define VGPU_KINDS(W) W(VGPU_KIND_NVIDIA, "Nvidia") W(VGPU_KIND_GVT_G, "GVT_g") W(VGPU_KIND_MXGPU, "MxGPU")
+DEFINE_ENUM(VgpuKind, VGPU_KIND, VGPU_KINDS);
 
 typedef struct VgpuRecord {
         Uuid vm;

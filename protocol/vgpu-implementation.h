@@ -10,15 +10,10 @@
 
 #define PGPU_SIZE 1048576u /* XenServer: Constants.pgpu_default_size */
 
-typedef enum VgpuImplementation {
-        TYPE_PASSTHROUGH,
-        TYPE_NVIDIA,
-        TYPE_NVIDIA_SRIOV,
-        TYPE_GVT_G,
-        TYPE_MXGPU,
-        _VGPU_IMPLEMENTATION_MAX,
-        _VGPU_IMPLEMENTATION_INVALID = -EINVAL,
-} VgpuImplementation;
+#define VGPU_IMPLEMENTATIONS(W)                                                                               \
+        W(TYPE_PASSTHROUGH, "passthrough") W(TYPE_NVIDIA, "nvidia") W(TYPE_NVIDIA_SRIOV, "nvidia_sriov")      \
+        W(TYPE_GVT_G, "gvt_g") W(TYPE_MXGPU, "mxgpu")
+DEFINE_ENUM(VgpuImplementation, VGPU_IMPLEMENTATION, VGPU_IMPLEMENTATIONS);
 
-/* "passthrough", "nvidia", "nvidia_sriov", "gvt_g", "mxgpu"; in any case when read */
+/* In any case when read. */
 extern const WordTable vgpu_implementation_words;

@@ -360,17 +360,10 @@ int vm_record_platform_vgpu(JsonReader *r, const VmRecord *v, PlatformVgpu *ret)
         return 1;
 }
 
-static const char *const card_names[_VIDEO_CARD_MAX] = {
-        [VIDEO_CIRRUS] = "Cirrus",
-        [VIDEO_STANDARD_VGA] = "Standard_VGA",
-        [VIDEO_QXL] = "Qxl",
-        [VIDEO_NONE] = "None",
-        [VIDEO_VGPU] = "Vgpu",
-        [VIDEO_IGD_PASSTHROUGH] = "IGD_passthrough",
-};
+DEFINE_WORD_TABLE(video_card_words, VIDEO_CARDS)
 
 const char *video_card_to_string(VideoCard card) {
-        return card >= 0 && card < _VIDEO_CARD_MAX ? card_names[card] : NULL;
+        return word_of_value(&video_card_words, (int) card);
 }
 
 static bool has_platform_vgpu(const VmRecord *v) {

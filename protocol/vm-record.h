@@ -10,6 +10,7 @@
  * The uuid in config.c_info, when present, is overwritten by the VM's own when an order is built.
  */
 
+#include "common/base/words.h"
 #include "common/json/json-get.h"
 #include "common/json/json-write.h"
 
@@ -77,17 +78,11 @@ int vm_record_platform_vgpu(JsonReader *r, const VmRecord *v, PlatformVgpu *ret)
  * IGD_passthrough when platform igd_passthrough is true; else platform vga std or cirrus; else Cirrus. Video memory in
  * MiB: platform videoram, default 4, at least 16 with a vGPU.
  */
-typedef enum VideoCard {
-        VIDEO_CIRRUS,
-        VIDEO_STANDARD_VGA,
-        VIDEO_QXL,
-        VIDEO_NONE,
-        VIDEO_VGPU,
-        VIDEO_IGD_PASSTHROUGH,
-        _VIDEO_CARD_MAX,
-        _VIDEO_CARD_INVALID = -EINVAL,
-} VideoCard;
-const char *video_card_to_string(VideoCard card); /* "Cirrus", "Standard_VGA", "Vgpu", "IGD_passthrough" */
+#define VIDEO_CARDS(W)                                                                                        \
+        W(VIDEO_CIRRUS, "Cirrus") W(VIDEO_STANDARD_VGA, "Standard_VGA") W(VIDEO_QXL, "Qxl")                   \
+        W(VIDEO_NONE, "None") W(VIDEO_VGPU, "Vgpu") W(VIDEO_IGD_PASSTHROUGH, "IGD_passthrough")
+DEFINE_ENUM(VideoCard, VIDEO_CARD, VIDEO_CARDS);
+const char *video_card_to_string(VideoCard card);
 VideoCard vm_record_video_card(const VmRecord *v, bool has_vgpu);
 uint32_t vm_record_video_mib(const VmRecord *v, bool has_vgpu);
 /* What platform vga names, of which xapi knows two: libxl has cirrus (also where there is none), std, qxl and none.

@@ -28,6 +28,18 @@ static inline int word_to_value(const WordTable *t, const char *text) {
         return -EINVAL;
 }
 
+/* An enum and its words out of one list, LIST(W) with W(VALUE, word) for each: the type here, the table in one .c file. */
+#define DEFINE_ENUM(T, PREFIX, list)                                    \
+        typedef enum T {                                                \
+                list(WORD_VALUE) _##PREFIX##_MAX,                       \
+                _##PREFIX##_INVALID = -EINVAL,                          \
+        } T
+#define DEFINE_WORD_TABLE(table, list, ...)                             \
+        static const char *const table##_list[] = {list(WORD_NAME)};    \
+        const WordTable table = {.words = table##_list, .n = ARRAY_SIZE(table##_list), ##__VA_ARGS__};
+#define WORD_VALUE(value, word) value,
+#define WORD_NAME(value, word) [value] = word,
+
 /* Defines prefix_to_string() and prefix_from_string() of the enum T. */
 #define DEFINE_WORDS(prefix, T, table)                                  \
         const char *prefix##_to_string(T value) {                       \

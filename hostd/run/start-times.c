@@ -7,15 +7,8 @@
 
 #include "hostd/run/start-times.h"
 
-static const char *const stage_names[_START_STAGE_MAX] = {
-#define X(id, name) [START_##id] = name,
-        START_STAGES(X)
-#undef X
-};
-
-static const WordTable stages = { .words = stage_names, .n = _START_STAGE_MAX };
-
-DEFINE_WORDS(start_stage, StartStage, stages)
+DEFINE_WORD_TABLE(start_stage_words, START_STAGES)
+DEFINE_WORDS(start_stage, StartStage, start_stage_words)
 
 uint64_t start_times_now(void) {
         struct timespec now = {};
@@ -61,7 +54,7 @@ int start_times_to_text(const StartTimes *t, char **ret) {
 
         for (int i = 0; i < _START_STAGE_MAX; i++)
                 if (t->spent[i] > 0)
-                        strbuf_addf(&b, "%s%s %.2f", b.len > 0 ? ", " : "", stage_names[i], (double) t->spent[i] / 1e6);
+                        strbuf_addf(&b, "%s%s %.2f", b.len > 0 ? ", " : "", start_stage_to_string(i), (double) t->spent[i] / 1e6);
         *ret = strbuf_take(&b);
         return *ret ? 0 : -ENOMEM;
 }
@@ -71,15 +64,23 @@ int start_times_to_fields(const StartTimes *t, char **ret) {
 
         for (int i = 0; i < _START_STAGE_MAX; i++)
                 if (t->spent[i] > 0)
-                        strbuf_addf(&b, "%s%s=%" PRIu64, b.len > 0 ? " " : "", stage_names[i], (t->spent[i] + 500) / 1000);
+                        strbuf_addf(&b, "%s%s=%" PRIu64, b.len > 0 ? " " : "", start_stage_to_string(i), (t->spent[i] + 500) / 1000);
         *ret = strbuf_take(&b);
         return *ret ? 0 : -ENOMEM;
 }
 
+#define SPENT(i, name) FIELD_AS(StartTimes, spent[i], name, IF_ANY, U64)
+
 static const RecordField spent_fields[] = {
-#define X(id, name) FIELD_AS(StartTimes, spent[START_##id], name, IF_ANY, U64),
-        START_STAGES(X)
-#undef X
+        SPENT(START_QUEUED, "queued"),
+        SPENT(START_LEASE, "lease"),
+        SPENT(START_LAUNCH, "launch"),
+        SPENT(START_PREPARE, "prepare"),
+        SPENT(START_CREATE, "create"),
+        SPENT(START_EMULATOR, "emulator"),
+        SPENT(START_QEMU, "qemu"),
+        SPENT(START_UNPAUSE, "unpause"),
+        SPENT(START_CLEANUP, "cleanup"),
 };
 
 static const RecordTable spent_table = RECORD_TABLE(StartTimes, spent_fields);
@@ -87,7 +88,7 @@ static const RecordTable spent_table = RECORD_TABLE(StartTimes, spent_fields);
 static const RecordField fields[] = {
         FIELD(StartTimes, began, REQUIRED, U64),
         FIELD(StartTimes, since, IF_ANY, U64),
-        FIELD(StartTimes, stage, OPTIONAL, WORD, .words = &stages),
+        FIELD(StartTimes, stage, OPTIONAL, WORD, .words = &start_stage_words),
         FIELD_GROUP("spent", REQUIRED, &spent_table),
 };
 

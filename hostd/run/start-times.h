@@ -11,25 +11,12 @@
 
 #include "protocol/record.h"
 
-/* The first three are hostd's; the others those of docs/states.md, "cleanup" where a start that was cut off is begun again. */
-#define START_STAGES(X)                                                                                      \
-        X(QUEUED, "queued")                                                                                  \
-        X(LEASE, "lease")                                                                                    \
-        X(LAUNCH, "launch")                                                                                  \
-        X(PREPARE, "prepare")                                                                                \
-        X(CREATE, "create")                                                                                  \
-        X(EMULATOR, "emulator")                                                                              \
-        X(QEMU, "qemu")                                                                                      \
-        X(UNPAUSE, "unpause")                                                                                \
-        X(CLEANUP, "cleanup")
-
-typedef enum StartStage {
-#define X(id, name) START_##id,
-        START_STAGES(X)
-#undef X
-        _START_STAGE_MAX,
-        _START_STAGE_INVALID = -EINVAL,
-} StartStage;
+/* hostd's three, then those of docs/states.md; "cleanup" where a start that was cut off is begun again. */
+#define START_STAGES(W)                                                                                       \
+        W(START_QUEUED, "queued") W(START_LEASE, "lease") W(START_LAUNCH, "launch")                           \
+        W(START_PREPARE, "prepare") W(START_CREATE, "create") W(START_EMULATOR, "emulator")                   \
+        W(START_QEMU, "qemu") W(START_UNPAUSE, "unpause") W(START_CLEANUP, "cleanup")
+DEFINE_ENUM(StartStage, START_STAGE, START_STAGES);
 
 const char *start_stage_to_string(StartStage stage);
 StartStage start_stage_from_string(const char *text); /* _START_STAGE_INVALID: it is no stage of a start */

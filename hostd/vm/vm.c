@@ -10,19 +10,10 @@
 #include "hostd/vm/vm.h"
 #include "protocol/record.h"
 
-static const char *const phase_names[_VM_PHASE_MAX] = {
-        [VM_PHASE_QUEUED] = "queued",
-        [VM_PHASE_LEASING] = "leasing",
-        [VM_PHASE_LAUNCHING] = "launching",
-        [VM_PHASE_WAITING] = "waiting",
-        [VM_PHASE_FOLLOWED] = "followed",
-        [VM_PHASE_DEAD] = "dead",
-        [VM_PHASE_CLEANING] = "cleaning",
-        [VM_PHASE_ENDING] = "ending",
-};
+DEFINE_WORD_TABLE(vm_phase_words, VM_PHASES)
 
 const char *vm_phase_to_string(VmPhase phase) {
-        return phase >= 0 && phase < _VM_PHASE_MAX ? phase_names[phase] : NULL;
+        return word_of_value(&vm_phase_words, (int) phase);
 }
 
 const char *vm_log_field(const Uuid *vm, char buf[static VM_LOG_FIELD_MAX]) {

@@ -17,18 +17,16 @@
 #include "hostd/vm/programs.h"
 #include "hostd/vm/units.h"
 
-typedef enum VmPhase {
-        VM_PHASE_QUEUED,    /* the order is stored; waits until fewer VMs are being built */
-        VM_PHASE_LEASING,   /* its turn; waits until what monitors the GPUs has let go of them */
-        VM_PHASE_LAUNCHING, /* its program is being executed */
-        VM_PHASE_WAITING,   /* the program runs and does not listen yet */
-        VM_PHASE_FOLLOWED,  /* connected: the run record tells everything */
-        VM_PHASE_DEAD,      /* the program died early; started again after a delay */
-        VM_PHASE_CLEANING,  /* given up: what is left of the domain is killed, its death awaited */
-        VM_PHASE_ENDING,    /* over; its end could not be stored yet, and is tried again */
-        _VM_PHASE_MAX,
-        _VM_PHASE_INVALID = -EINVAL,
-} VmPhase;
+#define VM_PHASES(W)                                                                                          \
+        W(VM_PHASE_QUEUED, "queued")       /* the order is stored; waits until fewer VMs are being built */   \
+        W(VM_PHASE_LEASING, "leasing")     /* its turn; waits until what monitors the GPUs has let go of them */ \
+        W(VM_PHASE_LAUNCHING, "launching") /* its program is being executed */                                \
+        W(VM_PHASE_WAITING, "waiting")     /* the program runs and does not listen yet */                     \
+        W(VM_PHASE_FOLLOWED, "followed")   /* connected: the run record tells everything */                   \
+        W(VM_PHASE_DEAD, "dead")           /* the program died early; started again after a delay */          \
+        W(VM_PHASE_CLEANING, "cleaning")   /* given up: what is left of the domain is killed, its death awaited */ \
+        W(VM_PHASE_ENDING, "ending")       /* over; its end could not be stored yet, and is tried again */
+DEFINE_ENUM(VmPhase, VM_PHASE, VM_PHASES);
 
 const char *vm_phase_to_string(VmPhase phase);
 

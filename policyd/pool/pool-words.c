@@ -10,91 +10,31 @@
 #include "policyd/pool/pool.h"
 
 #define CLASS_WORD(class, x, type, word) [CLASS_##class] = word,
-
 static const char *const object_class_names[_CLASS_MAX] = {POOL_CLASSES(CLASS_WORD)};
-
-static const char *const host_state_names[_HOST_STATE_MAX] = {
-        [HOST_CONNECTING] = "connecting",
-        [HOST_ONLINE] = "online",
-        [HOST_OFFLINE] = "offline",
-};
-
-static const char *const place_standing_names[_PLACE_STANDING_MAX] = {
-        [PLACE_GOOD] = "good",
-        [PLACE_LAST] = "last",
-        [PLACE_SUSPECT] = "suspect",
-};
-
-static const char *const pgpu_health_names[_PGPU_HEALTH_MAX] = {
-        [PGPU_HEALTH_GOOD] = "good",
-        [PGPU_HEALTH_SUSPECT] = "suspect",
-        [PGPU_HEALTH_LOST] = "lost",
-};
-
-static const char *const group_algorithm_names[_GROUP_ALGORITHM_MAX] = {
-        [ALGORITHM_DEPTH_FIRST] = "depth-first",
-        [ALGORITHM_BREADTH_FIRST] = "breadth-first",
-        [ALGORITHM_BEST_FIT] = "best-fit",
-};
-
-static const char *const placement_names[_VM_PLACEMENT_MAX] = {
-        [PLACEMENT_NORMAL] = "normal",
-        [PLACEMENT_ANTI_AFFINITY] = "anti_affinity",
-};
-
-static const char *const power_state_names[_POWER_STATE_MAX] = {
-        [POWER_HALTED] = "halted",
-        [POWER_RUNNING] = "running",
-        [POWER_PAUSED] = "paused",
-};
-
-static const char *const booking_state_names[_BOOKING_STATE_MAX] = {
-        [BOOKING_NONE] = "none",
-        [BOOKING_RESERVED] = "reserved",
-        [BOOKING_SENT] = "sent",
-        [BOOKING_RESIDENT] = "resident",
-};
-
-static const char *const job_state_names[_JOB_STATE_MAX] = {
-        [JOB_PENDING] = "pending",
-        [JOB_RUNNING] = "running",
-        [JOB_DONE] = "done",
-        [JOB_FAILED] = "failed",
-        [JOB_CANCELLED] = "cancelled",
-};
-
-#define TABLE(prefix) const WordTable prefix##_words = {.words = prefix##_names, .n = ARRAY_SIZE(prefix##_names)};
-TABLE(object_class)
-TABLE(group_algorithm)
-TABLE(placement)
-TABLE(power_state)
-TABLE(booking_state)
-TABLE(job_state)
-TABLE(host_state)
-static TABLE(place_standing)
-static TABLE(pgpu_health)
+const WordTable object_class_words = {.words = object_class_names, .n = _CLASS_MAX};
+DEFINE_WORD_TABLE(host_state_words, HOST_STATES)
+DEFINE_WORD_TABLE(place_standing_words, PLACE_STANDINGS)
+DEFINE_WORD_TABLE(pgpu_health_words, PGPU_HEALTHS)
+DEFINE_WORD_TABLE(group_algorithm_words, GROUP_ALGORITHMS)
+DEFINE_WORD_TABLE(placement_words, PLACEMENTS)
+DEFINE_WORD_TABLE(power_state_words, POWER_STATES)
+DEFINE_WORD_TABLE(booking_state_words, BOOKING_STATES)
+DEFINE_WORD_TABLE(job_state_words, JOB_STATES)
 
 DEFINE_WORDS(object_class, ObjectClass, object_class_words)
-DEFINE_WORDS(power_state, PowerState, power_state_words)
-DEFINE_WORDS(booking_state, BookingState, booking_state_words)
 DEFINE_WORDS(job_state, JobState, job_state_words)
 DEFINE_WORDS(pgpu_health, PgpuHealth, pgpu_health_words)
 
-const char *host_state_to_string(HostState s) {
-        return word_of_value(&host_state_words, s);
-}
-
-const char *place_standing_to_string(PlaceStanding s) {
-        return word_of_value(&place_standing_words, s);
-}
-
-const char *group_algorithm_to_string(GroupAlgorithm a) {
-        return word_of_value(&group_algorithm_words, a);
-}
-
-const char *placement_to_string(VmPlacement p) {
-        return word_of_value(&placement_words, p);
-}
+#define DEFINE_TO_STRING(prefix, T)                                                                          \
+        const char *prefix##_to_string(T value) {                                                            \
+                return word_of_value(&prefix##_words, (int) value);                                          \
+        }
+DEFINE_TO_STRING(host_state, HostState)
+DEFINE_TO_STRING(place_standing, PlaceStanding)
+DEFINE_TO_STRING(group_algorithm, GroupAlgorithm)
+DEFINE_TO_STRING(placement, VmPlacement)
+DEFINE_TO_STRING(power_state, PowerState)
+DEFINE_TO_STRING(booking_state, BookingState)
 
 /* A word of people: in any case, with dashes or underscores. */
 static int word_find_spelled(const WordTable *table, const char *text, char from, char to) {

@@ -31,8 +31,8 @@ const char *object_class_to_string(ObjectClass c); /* "host", "pgpu", "gpu_group
 ObjectClass object_class_from_string(const char *text);
 
 /* The words of enums that are properties, or stored. */
-extern const WordTable object_class_words, host_state_words, group_algorithm_words, placement_words, power_state_words,
-        booking_state_words, job_state_words;
+extern const WordTable object_class_words, host_state_words, place_standing_words, pgpu_health_words, group_algorithm_words,
+        placement_words, power_state_words, booking_state_words, job_state_words;
 
 typedef struct Pool Pool;
 typedef struct Host Host;
@@ -79,63 +79,37 @@ bool ptr_array_contains(const PtrArray *a, const void *p);
         enum { class##_SCHEMA(POOL_BIT, SCHEMA_SKIP, x) };
 POOL_CLASSES(POOL_BITS)
 
-typedef enum HostState {
-        HOST_CONNECTING,
-        HOST_ONLINE,
-        HOST_OFFLINE,
-        _HOST_STATE_MAX,
-        _HOST_STATE_INVALID = -EINVAL,
-} HostState;
+#define HOST_STATES(W) W(HOST_CONNECTING, "connecting") W(HOST_ONLINE, "online") W(HOST_OFFLINE, "offline")
+DEFINE_ENUM(HostState, HOST_STATE, HOST_STATES);
 const char *host_state_to_string(HostState s);
 
-/* How a host or a PGPU stands after starts that failed there; place-health.h. */
-typedef enum PlaceStanding {
-        PLACE_GOOD,
-        PLACE_LAST,    /* taken when nothing else will do */
-        PLACE_SUSPECT, /* left out, unless its group has nothing else */
-        _PLACE_STANDING_MAX,
-        _PLACE_STANDING_INVALID = -EINVAL,
-} PlaceStanding;
-const char *place_standing_to_string(PlaceStanding s); /* "good", "last", "suspect" */
+/* How a host or a PGPU stands after starts that failed there (place-health.h): last is taken when nothing else will do, suspect is left
+ * out, unless its group has nothing else. */
+#define PLACE_STANDINGS(W) W(PLACE_GOOD, "good") W(PLACE_LAST, "last") W(PLACE_SUSPECT, "suspect")
+DEFINE_ENUM(PlaceStanding, PLACE_STANDING, PLACE_STANDINGS);
+const char *place_standing_to_string(PlaceStanding s);
 
-/* Whether a PGPU can be relied on. */
-typedef enum PgpuHealth {
-        PGPU_HEALTH_GOOD,
-        PGPU_HEALTH_SUSPECT, /* starts failed there: others are taken first */
-        PGPU_HEALTH_LOST,    /* it does not answer, or is not there any more: offers no capacity */
-        _PGPU_HEALTH_MAX,
-        _PGPU_HEALTH_INVALID = -EINVAL,
-} PgpuHealth;
+/* Whether a PGPU can be relied on. Suspect: starts failed there, others are taken first. Lost: it does not answer, or is not there any
+ * more, and offers no capacity. */
+#define PGPU_HEALTHS(W) W(PGPU_HEALTH_GOOD, "good") W(PGPU_HEALTH_SUSPECT, "suspect") W(PGPU_HEALTH_LOST, "lost")
+DEFINE_ENUM(PgpuHealth, PGPU_HEALTH, PGPU_HEALTHS);
 const char *pgpu_health_to_string(PgpuHealth h);
 PgpuHealth pgpu_health_from_string(const char *text);
 
-typedef enum GroupAlgorithm {
-        ALGORITHM_DEPTH_FIRST,
-        ALGORITHM_BREADTH_FIRST,
-        ALGORITHM_BEST_FIT,
-        _GROUP_ALGORITHM_MAX,
-        _GROUP_ALGORITHM_INVALID = -EINVAL,
-} GroupAlgorithm;
-const char *group_algorithm_to_string(GroupAlgorithm a);      /* "depth-first" … */
+#define GROUP_ALGORITHMS(W)                                                                                   \
+        W(ALGORITHM_DEPTH_FIRST, "depth-first") W(ALGORITHM_BREADTH_FIRST, "breadth-first") W(ALGORITHM_BEST_FIT, "best-fit")
+DEFINE_ENUM(GroupAlgorithm, GROUP_ALGORITHM, GROUP_ALGORITHMS);
+const char *group_algorithm_to_string(GroupAlgorithm a);
 GroupAlgorithm group_algorithm_from_string(const char *text); /* dashes or underscores, any case */
 
-typedef enum PowerState {
-        POWER_HALTED,
-        POWER_RUNNING,
-        POWER_PAUSED,
-        _POWER_STATE_MAX,
-        _POWER_STATE_INVALID = -EINVAL,
-} PowerState;
+#define POWER_STATES(W) W(POWER_HALTED, "halted") W(POWER_RUNNING, "running") W(POWER_PAUSED, "paused")
+DEFINE_ENUM(PowerState, POWER_STATE, POWER_STATES);
 const char *power_state_to_string(PowerState s);
-PowerState power_state_from_string(const char *text);
 
-typedef enum VmPlacement { /* of the VMs of a group, as XenServer has it */
-        PLACEMENT_NORMAL,
-        PLACEMENT_ANTI_AFFINITY, /* hosts with few of them first */
-        _VM_PLACEMENT_MAX,
-        _VM_PLACEMENT_INVALID = -EINVAL,
-} VmPlacement;
-const char *placement_to_string(VmPlacement p);      /* "normal", "anti_affinity" */
+/* Of the VMs of a group, as XenServer has it; anti_affinity: hosts with few of them first. */
+#define PLACEMENTS(W) W(PLACEMENT_NORMAL, "normal") W(PLACEMENT_ANTI_AFFINITY, "anti_affinity")
+DEFINE_ENUM(VmPlacement, VM_PLACEMENT, PLACEMENTS);
+const char *placement_to_string(VmPlacement p);
 VmPlacement placement_from_string(const char *text); /* dashes or underscores, any case */
 
 #define HOST_NOT_HEARD "Not heard from yet; try again in a moment."
@@ -245,16 +219,13 @@ struct HostType {
 };
 
 /* Where a VM's order stands; docs/states.md. */
-typedef enum BookingState {
-        BOOKING_NONE,     /* halted, nothing booked */
-        BOOKING_RESERVED, /* on disk, order not sent: any failure releases */
-        BOOKING_SENT,     /* the order may have reached the host: only its word (or DeclareDead) releases */
-        BOOKING_RESIDENT, /* the host said that it runs */
-        _BOOKING_STATE_MAX,
-        _BOOKING_STATE_INVALID = -EINVAL,
-} BookingState;
+#define BOOKING_STATES(W)                                                                                     \
+        W(BOOKING_NONE, "none")         /* halted, nothing booked */                                          \
+        W(BOOKING_RESERVED, "reserved") /* on disk, order not sent: any failure releases */                   \
+        W(BOOKING_SENT, "sent")         /* it may have reached the host: only its word (or DeclareDead) releases */ \
+        W(BOOKING_RESIDENT, "resident") /* the host said that it runs */
+DEFINE_ENUM(BookingState, BOOKING_STATE, BOOKING_STATES);
 const char *booking_state_to_string(BookingState s);
-BookingState booking_state_from_string(const char *text);
 
 struct Vm {
         Object object;
@@ -345,15 +316,10 @@ struct VmGroup {
         PtrArray vms;
 };
 
-typedef enum JobState {
-        JOB_PENDING,
-        JOB_RUNNING,
-        JOB_DONE,
-        JOB_FAILED,
-        JOB_CANCELLED,
-        _JOB_STATE_MAX,
-        _JOB_STATE_INVALID = -EINVAL,
-} JobState;
+#define JOB_STATES(W)                                                                                         \
+        W(JOB_PENDING, "pending") W(JOB_RUNNING, "running") W(JOB_DONE, "done") W(JOB_FAILED, "failed")       \
+        W(JOB_CANCELLED, "cancelled")
+DEFINE_ENUM(JobState, JOB_STATE, JOB_STATES);
 const char *job_state_to_string(JobState s);
 JobState job_state_from_string(const char *text);
 static inline bool job_state_is_final(JobState s) {

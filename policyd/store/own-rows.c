@@ -10,9 +10,7 @@
 
 const char store_no_meta[] = "There are objects, but the record meta/pool is missing";
 
-static const char *const old_reason_names[_OLD_MAX] = {
-        [OLD_BACKUP] = "backup", [OLD_EPOCH] = "epoch", [OLD_ORDERS] = "orders"};
-static const WordTable old_reason_words = {.words = old_reason_names, .n = _OLD_MAX};
+DEFINE_WORD_TABLE(old_reason_words, OLD_REASONS)
 
 static const RecordField old_fields[] = {
         FIELD_AS(StoreMeta, old, "reason", REQUIRED, WORD, .words = &old_reason_words),

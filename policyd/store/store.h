@@ -38,14 +38,12 @@ typedef enum StoreTable {
 } StoreTable;
 
 /* How it is known that somebody went on with the pool after this database was copied (service/hosts/old.c). */
-typedef enum OldReason {
-        OLD_NOT,
-        OLD_BACKUP, /* it was made as a backup */
-        OLD_EPOCH,  /* a host of the pool held a higher epoch */
-        OLD_ORDERS, /* a host of the pool had taken later orders */
-        _OLD_MAX,
-        _OLD_INVALID = -EINVAL,
-} OldReason;
+#define OLD_REASONS(W)                                                                                        \
+        W(OLD_NOT, NULL)                                                                                      \
+        W(OLD_BACKUP, "backup") /* it was made as a backup */                                                 \
+        W(OLD_EPOCH, "epoch")   /* a host of the pool held a higher epoch */                                  \
+        W(OLD_ORDERS, "orders") /* a host of the pool had taken later orders */
+DEFINE_ENUM(OldReason, OLD, OLD_REASONS);
 
 /* Orders are counted; the last that was given before policyd began with a higher epoch. */
 typedef struct StoreEpoch {
