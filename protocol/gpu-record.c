@@ -11,7 +11,6 @@
 
 DEFINE_WORD_TABLE(vgpu_kind_words, VGPU_KINDS, .any_case = true)
 
-
 #define NVIDIA(member, use, kind) FIELD_AS(VgpuRecord, nvidia.member, #member, use, kind)
 #define GVT_G(member) FIELD_AS(VgpuRecord, gvt_g.member, #member, REQUIRED, U64)
 #define MXGPU(member) FIELD_AS(VgpuRecord, mxgpu.member, #member, REQUIRED, U64)

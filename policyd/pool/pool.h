@@ -9,14 +9,14 @@
  * pool_take_changes() has handed the change over and the caller calls pool_forget().
  *
  * Functions return 0, -ENOMEM or, where said, another negative errno. A rule that refuses is an ErrorCode
- * with a sentence in a Refusal, not an errno (policyd/pool/refusal.h).
+ * with a sentence in a Refusal, not an errno (protocol/refusal.h).
  */
 
 #include "common/base/hashmap.h"
 #include "common/base/pci-address.h"
 #include "common/base/uuid.h"
-#include "policyd/pool/refusal.h"
 #include "protocol/errors.h"
+#include "protocol/refusal.h"
 #include "protocol/schema/classes.h"
 #include "protocol/vgpu-implementation.h"
 

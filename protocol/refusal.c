@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "policyd/pool/refusal.h"
+#include "protocol/refusal.h"
 
 void refusal_done(Refusal *r) {
         free(r->message);
