@@ -9,6 +9,7 @@
 #include "common/daemon/log-ids.h"
 #include "common/daemon/log.h"
 #include "common/base/strbuf.h"
+#include "common/base/strlist.h"
 #include "policyd/service/base/rows.h"
 
 #define SHOWN 3
@@ -49,24 +50,15 @@ char *rows_describe_block(const Batch *b) {
 }
 
 int rows_list(const Batch *b, bool aside, char ***ret) {
-        _cleanup_(strv_freep) char **texts = calloc(b->unreadable.n + 1, sizeof(char *));
-        size_t n = 0;
+        _cleanup_strlist_ StrList texts = {};
 
-        if (!texts)
-                return -ENOMEM;
         for (size_t i = 0; i < b->unreadable.n; i++) {
                 const UnreadableRow *row = &b->unreadable.items[i];
-                _cleanup_strbuf_ StrBuf text = {};
 
-                if (!is_shown(row, aside))
-                        continue;
-                strbuf_addf(&text, "%s: %s", row->name, row->reason);
-                texts[n] = strbuf_take(&text);
-                if (!texts[n++])
-                        return -ENOMEM;
+                if (is_shown(row, aside))
+                        strlist_addf(&texts, "%s: %s", row->name, row->reason);
         }
-        *ret = take_ptr(texts);
-        return 0;
+        return strlist_take(&texts, ret);
 }
 
 static int check_removal(const UnreadableRow *row, const char *name, Refusal *refusal) {

@@ -6,49 +6,25 @@
  * problems_update() where it concerns more than one host.
  */
 
-#include <stdarg.h>
-#include <stdio.h>
-
+#include "common/base/strlist.h"
 #include "policyd/words/sentence.h"
 #include "policyd/service/base/object-log.h"
 #include "policyd/service/hosts/outside.h"
 
 #define PROBLEMS_MAX 64
 
-typedef struct Problems {
-        char *texts[PROBLEMS_MAX + 2]; /* they and a count of the others, NULL-terminated */
-        size_t n, max, n_left_out;
-        int error;
-} Problems;
+/* Of very many the rest is only counted. The vector, which stays the list's; NULL without memory. */
+static const char *const *problems_end(StrList *list) {
+        static const char *const none[] = {NULL};
+        size_t n_more = list->n > PROBLEMS_MAX ? list->n - PROBLEMS_MAX : 0;
 
-static void problems_done(Problems *list) {
-        for (char **text = list->texts; *text; text++)
-                free(*text);
-}
-
-_printf_(2, 3) static void problem_add(Problems *list, const char *format, ...) {
-        va_list args;
-        int r;
-
-        if (list->n >= list->max) {
-                list->n_left_out++;
-                return;
+        while (list->n > PROBLEMS_MAX) {
+                free(list->items[--list->n]);
+                list->items[list->n] = NULL;
         }
-        va_start(args, format);
-        r = vasprintf(&list->texts[list->n], format, args);
-        va_end(args);
-        if (r < 0) {
-                list->texts[list->n] = NULL;
-                list->error = -ENOMEM;
-        } else
-                list->n++;
-}
-
-static int problems_end(Problems *list) {
-        list->max++;
-        if (list->n_left_out > 0)
-                problem_add(list, "%zu more are not shown; the host's journal has them.", list->n_left_out);
-        return list->error;
+        if (n_more > 0)
+                strlist_addf(list, "%zu more are not shown; the host's journal has them.", n_more);
+        return list->error < 0 ? NULL : list->n > 0 ? (const char *const *) list->items : none;
 }
 
 static bool has_problem(const Host *h, const char *text) {
@@ -59,23 +35,23 @@ static bool has_problem(const Host *h, const char *text) {
 }
 
 /* What hostd found wrong with its own facts; logged once, when it comes. */
-static void add_reported(Hosts *hs, const Host *h, Problems *list) {
+static void add_reported(Hosts *hs, const Host *h, StrList *list) {
         const Peer *peer = peer_of(hs, h);
 
         for (char **problem = peer ? peer->report.problems : NULL; problem && *problem; problem++) {
                 if (!has_problem(h, *problem))
                         log_host(
                                 LOG_NOTICE, MSG_TYPE_FILE_PROBLEM, h, "Host %s: %s", h->name_label, *problem);
-                problem_add(list, "%s", *problem);
+                strlist_addf(list, "%s", *problem);
         }
 }
 
 /* VMs that run where the pool has them not */
 
 typedef void (*StrayFn)(
-        Hosts *hs, const Host *h, const InventoryVm *report, const void *about, Problems *list);
+        Hosts *hs, const Host *h, const InventoryVm *report, const void *about, StrList *list);
 
-static void each_stray(Hosts *hs, StrayFn told, const void *about, Problems *list) {
+static void each_stray(Hosts *hs, StrayFn told, const void *about, StrList *list) {
         for_each (const Host, h, &hs->batch->pool->objects[CLASS_HOST]) {
                 const Peer *peer = peer_of(hs, h);
 
@@ -98,33 +74,33 @@ static const Host *other_host(const Vm *vm) {
         "pool then takes over the one on %s; to keep the former, end the latter on %s itself."
 
 static void stray_of_host(
-        Hosts *hs, const Host *h, const InventoryVm *report, const void *about, Problems *list) {
+        Hosts *hs, const Host *h, const InventoryVm *report, const void *about, StrList *list) {
         const Vm *vm = pool_get(hs->batch->pool, CLASS_VM, &report->uuid);
         const Host *of = about, *other = other_host(vm);
 
         if (other && (of == h || of == other))
-                problem_add(list, "VM '%s' runs here and on host %s too, " TWICE, vm->name_label,
+                strlist_addf(list, "VM '%s' runs here and on host %s too, " TWICE, vm->name_label,
                         of == h ? other->name_label : h->name_label, UUID_TEXT(&report->uuid),
                         other->name_label, h->name_label, h->name_label);
         else if (of == h && !vm)
-                problem_add(list,
+                strlist_addf(list,
                         "VM '%s' (%s) runs here and is not of this pool; what it holds counts as taken. To "
                         "command it, create or import it with this uuid; else end it on the host itself.",
                         report->name_label, UUID_TEXT(&report->uuid));
 }
 
-static void add_strays(Hosts *hs, const Host *h, Problems *list) {
+static void add_strays(Hosts *hs, const Host *h, StrList *list) {
         each_stray(hs, stray_of_host, h, list);
 }
 
 /* Of a VM that was created again with fewer VGPUs than the one that runs. */
-static void add_surplus(Hosts *hs, const Host *h, Problems *list) {
+static void add_surplus(Hosts *hs, const Host *h, StrList *list) {
         for_each(const Pgpu, pgpu, &h->pgpus) {
                 for (size_t k = 0; k < pgpu->n_outsiders; k++) {
                         const Vm *vm = pool_get(hs->batch->pool, CLASS_VM, &pgpu->outsiders[k].vm);
 
                         if (vm && vm_host(vm) == h)
-                                problem_add(list,
+                                strlist_addf(list,
                                         "VM '%s' has %s of %s, for which it has no VGPU in the pool; that "
                                         "counts as taken until the VM ends.",
                                         vm->name_label, type_label(pgpu->outsiders[k].type),
@@ -134,19 +110,19 @@ static void add_surplus(Hosts *hs, const Host *h, Problems *list) {
 }
 
 /* One that is there and does not answer is among what hostd reports. */
-static void add_vanished(Hosts *hs, const Host *h, Problems *list) {
+static void add_vanished(Hosts *hs, const Host *h, StrList *list) {
         for_each(const Pgpu, pgpu, &h->pgpus)
                 if (pgpu->health == PGPU_HEALTH_LOST && !pgpu->reported)
-                        problem_add(list, "PGPU %s is lost. %s", PCI_TEXT(&pgpu->pci),
+                        strlist_addf(list, "PGPU %s is lost. %s", PCI_TEXT(&pgpu->pci),
                                 strempty(pgpu->health_reason));
 }
 
 /* Where starts failed; logged once, when it comes. */
 
-static void log_standing(const Host *h, const Problems *list, size_t before) {
+static void log_standing(const Host *h, const StrList *list, size_t before) {
         for (size_t i = before; i < list->n; i++)
-                if (!has_problem(h, list->texts[i]))
-                        log_host(LOG_WARNING, NULL, h, "Host %s: %s", h->name_label, list->texts[i]);
+                if (!has_problem(h, list->items[i]))
+                        log_host(LOG_WARNING, NULL, h, "Host %s: %s", h->name_label, list->items[i]);
 }
 
 /* Whether it is left out hangs on what becomes of others. */
@@ -160,30 +136,30 @@ static const char *standing_end(PlaceStanding standing) {
                                          : "That ends by itself, or when a VM starts there;";
 }
 
-static void add_standings(Hosts *hs, const Host *h, Problems *list) {
+static void add_standings(Hosts *hs, const Host *h, StrList *list) {
         size_t before = list->n;
 
         if (h->standing != PLACE_GOOD)
-                problem_add(list, "The host %s. %s %s xenvgpu host-enable uuid=%s clears that.",
+                strlist_addf(list, "The host %s. %s %s xenvgpu host-enable uuid=%s clears that.",
                         standing_words(h->standing), h->standing_reason, standing_end(h->standing),
                         UUID_TEXT(&h->object.id));
         for_each(const Pgpu, pgpu, &h->pgpus)
                 if (pgpu->standing != PLACE_GOOD)
-                        problem_add(list, "PGPU %s %s. %s %s xenvgpu pgpu-clear-health uuid=%s clears that.",
+                        strlist_addf(list, "PGPU %s %s. %s %s xenvgpu pgpu-clear-health uuid=%s clears that.",
                                 PCI_TEXT(&pgpu->pci), standing_words(pgpu->standing), pgpu->standing_reason,
                                 standing_end(pgpu->standing), UUID_TEXT(&pgpu->object.id));
         log_standing(h, list, before);
 }
 
 /* Types of which a PGPU here has another number than on the host that says how they look. */
-static void add_other_types(Hosts *hs, const Host *h, Problems *list) {
+static void add_other_types(Hosts *hs, const Host *h, StrList *list) {
         for (size_t i = 0; i < h->types.n; i++) {
                 const HostType *f = h->types.items[i], *lead = f->type->lead;
 
                 /* Where a host keeps its files is no trouble. */
                 if (!lead || f->size == lead->size || f->size == 0 || lead->size == 0)
                         continue;
-                problem_add(list,
+                strlist_addf(list,
                         "Type %s has %u instances on a PGPU here and %u on host %s, whose number the "
                         "type shows: their files, or drivers, differ. Each host counts by its own.",
                         type_label(f->type), PGPU_SIZE / f->size, PGPU_SIZE / lead->size,
@@ -192,7 +168,7 @@ static void add_other_types(Hosts *hs, const Host *h, Problems *list) {
 }
 
 /* Who knows of problems of a host. */
-static void (*const host_sources[])(Hosts *hs, const Host *h, Problems *list) = {
+static void (*const host_sources[])(Hosts *hs, const Host *h, StrList *list) = {
         add_strays,
         add_surplus,
         add_vanished,
@@ -202,43 +178,41 @@ static void (*const host_sources[])(Hosts *hs, const Host *h, Problems *list) = 
 };
 
 int host_problems_update(Hosts *hs, Host *h) {
-        _cleanup_(problems_done) Problems list = {.max = PROBLEMS_MAX};
-        int r;
+        _cleanup_strlist_ StrList list = {};
+        const char *const *texts;
 
         for (size_t i = 0; i < ARRAY_SIZE(host_sources); i++)
                 host_sources[i](hs, h, &list);
-        r = problems_end(&list);
-        if (r < 0)
-                return r;
+        texts = problems_end(&list);
         return batch_open_if_changed(
-                hs->batch, pool_set_host_problems(hs->batch->pool, h, (const char *const *) list.texts));
+                hs->batch, texts ? pool_set_host_problems(hs->batch->pool, h, texts) : -ENOMEM);
 }
 
 /* VMs */
 
 static void stray_of_vm(
-        Hosts *hs, const Host *h, const InventoryVm *report, const void *about, Problems *list) {
+        Hosts *hs, const Host *h, const InventoryVm *report, const void *about, StrList *list) {
         const Vm *vm = about;
         const Host *other = other_host(vm);
 
         if (other && uuid_equal(&report->uuid, &vm->object.id))
-                problem_add(list, "It runs on host %s and on host %s too, " TWICE, other->name_label,
+                strlist_addf(list, "It runs on host %s and on host %s too, " TWICE, other->name_label,
                         h->name_label, UUID_TEXT(&report->uuid), other->name_label, h->name_label,
                         h->name_label);
 }
 
 static int vm_problems_update(Hosts *hs, Vm *vm) {
-        _cleanup_(problems_done) Problems list = {.max = PROBLEMS_MAX};
-        int r;
+        _cleanup_strlist_ StrList list = {};
+        const char *const *texts;
 
         each_stray(hs, stray_of_vm, vm, &list);
-        r = problems_end(&list);
-        return r < 0 ? r : pool_set_vm_problems(hs->batch->pool, vm, (const char *const *) list.texts);
+        texts = problems_end(&list);
+        return texts ? pool_set_vm_problems(hs->batch->pool, vm, texts) : -ENOMEM;
 }
 
 /* Noted, so that its list is emptied when it runs once again. */
 static void note_troubled(
-        Hosts *hs, const Host *h, const InventoryVm *report, const void *unused, Problems *list) {
+        Hosts *hs, const Host *h, const InventoryVm *report, const void *unused, StrList *list) {
         Uuid *more;
 
         if (!pool_get(hs->batch->pool, CLASS_VM, &report->uuid))
@@ -256,7 +230,7 @@ static void note_troubled(
 static int vms_problems_update(Hosts *hs) {
         _cleanup_free_ Uuid *before = take_ptr(hs->troubled);
         size_t n_before = hs->n_troubled;
-        Problems none = {};
+        StrList none = {};
         int r;
 
         hs->n_troubled = 0;
