@@ -32,7 +32,7 @@ int vgpu_add(Batch *b, Vm *vm, GpuGroup *group, VgpuType *type, uint32_t device,
         Uuid id;
         int r;
 
-        r = batch_take_uuid(b, id_or_null, &id);
+        r = batch_choose_uuid(b, id_or_null, &id);
         r = r ?: pool_add_vgpu(b->pool, &id, 0, vm, group, type, device, &v);
         if (r < 0)
                 return r;

@@ -1,17 +1,17 @@
 /*
- * The batch: group commit by construction
+ * The batch: requests that have arrived together share one commit
  *
- * A use case changes the model at once and opens the batch. The timer that commits it has a
- * lower priority than the buses, so it runs when everything that has arrived was decided; a limit on requests
- * and on time keeps a steady stream from starving it. A commit is: encode each changed object once, one
- * transaction, replies in order, signals, then the actions that must not happen before the disk knows of them
- * (sending orders, claiming).
+ * A use case changes the model at once and opens the batch. The timer that commits it has a lower priority
+ * than the buses, so it is called when everything that has arrived was decided; a limit on requests and on
+ * time keeps a steady stream from delaying it for ever. A commit is: encode each changed object once, one
+ * transaction, the replies in order, the signals, then the actions that must not happen before the change is
+ * on disk (to send orders, to claim).
  *
- * A batch that nobody waits for and nothing follows (a host said that its VM runs) lingers for a moment: the
- * next request then takes it along, and one start after the other costs one commit each instead of two. What
- * the host said is not acknowledged to it by anything that policyd could send meanwhile, so a crash in that
- * moment is one before the event arrived. When the moment is over and somebody waits by then, the batch goes
- * on as any other: cutting it there would split what 64 clients ask for at once into a commit for each 2 ms.
+ * If no client waits and no action follows (a host reported that its VM runs), the commit is delayed by up to
+ * linger_usec, so that the next request can share it: one start after the other then costs one commit each
+ * instead of two. policyd sends nothing to that host in between, so a crash in this time is the same as one
+ * before the event arrived. If a client waits when the time is over, the batch goes on like any other:
+ * committing it then would split what 64 clients ask for at once into one commit for each 2 ms.
  */
 
 #include "common/base/text.h"

@@ -92,7 +92,7 @@ static inline int batch_new_uuid(const Batch *b, Uuid *ret) {
 }
 
 /* The one that is given; a new one for none, or a null one. */
-static inline int batch_take_uuid(const Batch *b, const Uuid *given_or_null, Uuid *ret) {
+static inline int batch_choose_uuid(const Batch *b, const Uuid *given_or_null, Uuid *ret) {
         if (!given_or_null || uuid_is_null(given_or_null))
                 return batch_new_uuid(b, ret);
         *ret = *given_or_null;

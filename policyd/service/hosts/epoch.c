@@ -178,7 +178,7 @@ void epoch_acknowledged(Hosts *hs) {
 /* A host says who it is. */
 
 static const Host *find_machine(Hosts *hs, const Uuid *machine, const Host *except) {
-        for_each (const Host, h, &hs->batch->pool->objects[CLASS_HOST])
+        for_each(const Host, h, &hs->batch->pool->objects[CLASS_HOST])
                 if (h != except && uuid_equal(&h->host_uuid, machine))
                         return h;
         return NULL;

@@ -27,17 +27,17 @@ static void vm_runs(Hosts *hs, Vm *vm, Host *h, PowerState power) {
         booking_running(hs, vm, h, power);
 }
 
-void host_said_vm(Hosts *hs, Host *h, const VmEvent *event) {
+void host_vm_event(Hosts *hs, Host *h, const VmEvent *event) {
         Vm *vm = current_vm(hs, h, &event->uuid, &event->head.token);
 
         if (!vm)
                 return;
         if (event->state == VM_STATE_RUNNING || event->state == VM_STATE_PAUSED)
                 vm_runs(hs, vm, h, event->state == VM_STATE_PAUSED ? POWER_PAUSED : POWER_RUNNING);
-        hs->listener->vm_said(vm, h, event, hs->userdata);
+        hs->listener->vm_event(vm, h, event, hs->userdata);
 }
 
-void host_said_vgpu_state(Hosts *hs, Host *h, Vgpu *v, const PciAddress *pci, bool attached) {
+void host_set_vgpu_attached(Hosts *hs, Host *h, Vgpu *v, const PciAddress *pci, bool attached) {
         Pgpu *pgpu;
 
         if (!attached) {
@@ -62,9 +62,9 @@ void host_said_vgpu_state(Hosts *hs, Host *h, Vgpu *v, const PciAddress *pci, bo
         pool_set_vgpu_attached(hs->batch->pool, v, true);
 }
 
-void host_said_vgpu(Hosts *hs, Host *h, const VgpuEvent *event) {
+void host_vgpu_event(Hosts *hs, Host *h, const VgpuEvent *event) {
         Vm *vm = current_vm(hs, h, &event->vm, &event->head.token);
-        bool has_job = vm && hs->listener->vm_heard(vm, hs->userdata);
+        bool has_job = vm && hs->listener->vm_mentioned(vm, hs->userdata);
         Vgpu *v = vm ? vm_find_vgpu(vm, &event->uuid, event->device) : NULL;
 
         if (!v)
@@ -73,10 +73,10 @@ void host_said_vgpu(Hosts *hs, Host *h, const VgpuEvent *event) {
                 !event->state.plugged)
                 log_vm(LOG_WARNING, MSG_EMULATOR_DIED, vm, h,
                         "The display emulator of VM %s on host %s is gone.", vm->name_label, h->name_label);
-        host_said_vgpu_state(hs, h, v, &event->pgpu, event->state.plugged || event->state.active);
+        host_set_vgpu_attached(hs, h, v, &event->pgpu, event->state.plugged || event->state.active);
 }
 
-void host_said_pci(Hosts *hs, Host *h, const PciEvent *event) {
+void host_pci_event(Hosts *hs, Host *h, const PciEvent *event) {
         Vm *vm = current_vm(hs, h, &event->vm, &event->head.token);
 
         for (size_t i = 0; vm && i < vm->vgpus.n; i++) {
@@ -86,6 +86,6 @@ void host_said_pci(Hosts *hs, Host *h, const PciEvent *event) {
                 if (v->type->implementation != TYPE_PASSTHROUGH || !pgpu ||
                         pci_address_compare(&pgpu->pci, &event->address) != 0)
                         continue;
-                host_said_vgpu_state(hs, h, v, &event->address, event->plugged);
+                host_set_vgpu_attached(hs, h, v, &event->address, event->plugged);
         }
 }

@@ -13,7 +13,7 @@
 #include "policyd/service/hosts/reconcile.h"
 #include "policyd/service/hosts/takeover.h"
 
-#define AWAY_TOLD_USEC UINT64_C(60000000)
+#define AWAY_LOG_USEC UINT64_C(60000000)
 
 /* Takes what is told of later out of an inventory that was taken over. */
 static int keep_report(Peer *peer, Host *h, Inventory *inventory) {
@@ -105,7 +105,7 @@ static void on_vm_event(HostLink *link, VmEvent *event, void *userdata) {
         if (event->state == VM_STATE_HALTED)
                 peer_drop_reported(peer, &event->uuid);
         if (h)
-                host_said_vm(peer->hosts, h, event);
+                host_vm_event(peer->hosts, h, event);
         if (h && event->state == VM_STATE_HALTED)
                 (void) batch_poison(peer->hosts->batch, outside_vm_ended(peer->hosts, h));
 }
@@ -114,14 +114,14 @@ static void on_vgpu_event(HostLink *link, VgpuEvent *event, void *userdata) {
         Host *h = event_host(userdata, event->head.seq);
 
         if (h)
-                host_said_vgpu(((Peer *) userdata)->hosts, h, event);
+                host_vgpu_event(((Peer *) userdata)->hosts, h, event);
 }
 
 static void on_pci_event(HostLink *link, PciEvent *event, void *userdata) {
         Host *h = event_host(userdata, event->head.seq);
 
         if (h)
-                host_said_pci(((Peer *) userdata)->hosts, h, event);
+                host_pci_event(((Peer *) userdata)->hosts, h, event);
 }
 
 static void on_stale(HostLink *link, const char *message, void *userdata) {
@@ -132,15 +132,15 @@ static void on_stale(HostLink *link, const char *message, void *userdata) {
  * Once when a host is lost, or was not reached at first; and when the reason has become another, but then not
  * more than once a minute: a reason that changes with each attempt would fill the journal.
  */
-static void tell_away(Peer *peer, const Host *h, const char *reason) {
+static void log_away(Peer *peer, const Host *h, const char *reason) {
         uint64_t now = loop_now(batch_loop(peer->hosts->batch), LOOP_MONOTONIC);
 
-        if (h->state != HOST_ONLINE && peer->told &&
-                (streq(peer->told, reason) || now - peer->told_at < AWAY_TOLD_USEC))
+        if (h->state != HOST_ONLINE && peer->logged &&
+                (streq(peer->logged, reason) || now - peer->logged_at < AWAY_LOG_USEC))
                 return;
-        free(peer->told);
-        peer->told = strdup(reason);
-        peer->told_at = now;
+        free(peer->logged);
+        peer->logged = strdup(reason);
+        peer->logged_at = now;
         if (h->state == HOST_ONLINE)
                 log_host(LOG_WARNING, MSG_HOST_LOST, h, "Host %s is offline: %s", h->name_label, reason);
         else
@@ -148,7 +148,7 @@ static void tell_away(Peer *peer, const Host *h, const char *reason) {
                         reason);
 }
 
-static void say_offline(Peer *peer, const char *reason) {
+static void set_offline(Peer *peer, const char *reason) {
         Hosts *hs = peer->hosts;
         Host *h = peer_host(peer);
         bool waited_for;
@@ -156,7 +156,7 @@ static void say_offline(Peer *peer, const char *reason) {
         if (!h)
                 return;
         waited_for = h->state == HOST_CONNECTING;
-        tell_away(peer, h, reason);
+        log_away(peer, h, reason);
         pool_set_host_state(hs->batch->pool, h, HOST_OFFLINE, reason);
         if (waited_for)
                 reconcile_unreached(hs, h);
@@ -168,7 +168,7 @@ static void on_lost(HostLink *link, const char *reason, void *userdata) {
         Host *h = peer_host(peer);
 
         peer->waits = peer->claimed = false;
-        say_offline(peer, reason);
+        set_offline(peer, reason);
         if (h) {
                 h->seq = 0;
                 peer->hosts->listener->host_lost(h, peer->hosts->userdata);

@@ -39,7 +39,7 @@ void old_loaded(Hosts *hs) {
 static size_t list_unheard(const Hosts *hs, const char *ret_names[static NAMES_SHOWN + 1]) {
         size_t n = 0;
 
-        for_each (const Host, h, &hs->batch->pool->objects[CLASS_HOST]) {
+        for_each(const Host, h, &hs->batch->pool->objects[CLASS_HOST]) {
                 if (!h->unheard)
                         continue;
                 if (n <= NAMES_SHOWN)
@@ -98,7 +98,7 @@ static void mark(Hosts *hs) {
         hs->batch->meta.old_made = hs->old_found == OLD_BACKUP ? hs->loaded.backup : 0;
         hs->batch->meta.backup = 0;
         hs->batch->meta_changed = hs->old_marked = true;
-        for_each (Host, h, &hs->batch->pool->objects[CLASS_HOST]) {
+        for_each(Host, h, &hs->batch->pool->objects[CLASS_HOST]) {
                 const Peer *peer = peer_of(hs, h);
 
                 if (!peer || !peer->known)

@@ -91,7 +91,7 @@ static int set_outsiders(Hosts *hs, Pgpu *pgpu, const Findings *f) {
 }
 
 /* Borrowed from the report, for as long as the list is made. */
-static int take_functions(Hosts *hs, Host *h, const Inventory *report) {
+static int update_functions(Hosts *hs, Host *h, const Inventory *report) {
         _cleanup_free_ const char **taken = NULL;
         size_t n = 0, k = 0;
 
@@ -127,7 +127,7 @@ static int update(Hosts *hs, Peer *peer, Host *h) {
                         r = look_at(hs, h, &report->vms[i], &f);
         for (size_t i = 0; i < h->pgpus.n && r == 0; i++)
                 r = set_outsiders(hs, h->pgpus.items[i], &f);
-        return r ?: take_functions(hs, h, report);
+        return r ?: update_functions(hs, h, report);
 }
 
 static bool any_strays(Hosts *hs) {
@@ -153,7 +153,7 @@ int outside_update(Hosts *hs, Host *h) {
 int outside_update_all(Hosts *hs) {
         int r = 0;
 
-        for_each_while (r == 0, Host, h, &hs->batch->pool->objects[CLASS_HOST])
+        for_each_while(r == 0, Host, h, &hs->batch->pool->objects[CLASS_HOST])
                 r = outside_update(hs, h);
         return r;
 }

@@ -146,7 +146,7 @@ Peer *peer_free(Peer *peer) {
                 call_replied(NULL, LINK_UNKNOWN, ERROR_HOST_OFFLINE, "The connection to the host was closed.",
                         peer->calls);
         inventory_done(&peer->report);
-        free(peer->told);
+        free(peer->logged);
         free(peer);
         return NULL;
 }

@@ -3,7 +3,7 @@
 /*
  * The hosts of the pool as policyd commands them: one peer for each, and what is known of all together
  *
- * The layer above hears of what a host's word leads to by HostsListener, which policy.c sets.
+ * The layer above is called through HostsListener, which policy.c sets.
  */
 
 #include "policyd/decide/place-health.h"
@@ -15,14 +15,14 @@ typedef struct Call Call;
 
 /* Of a VM that is booked on the host that speaks, under a token of the VM. */
 typedef struct HostsListener {
-        /* In this state, or ended. What it holds was taken over already. */
-        void (*vm_said)(Vm *vm, Host *h, const VmEvent *event, void *userdata);
-        /* The host speaks of the VM; true while a job of it runs. */
-        bool (*vm_heard)(Vm *vm, void *userdata);
-        void (*vm_gone)(
+        /* It is in this state, or has ended. What it holds was booked already. */
+        void (*vm_event)(Vm *vm, Host *h, const VmEvent *event, void *userdata);
+        /* The host answered for the VM; true while a job of it runs. */
+        bool (*vm_mentioned)(Vm *vm, void *userdata);
+        void (*vm_missing)(
                 Vm *vm, Host *h, void *userdata); /* its host does not have it any more, or never had */
-        void (*vm_elsewhere)(Vm *vm, const char *message, void *userdata); /* its job is of no more use */
-        void (*vm_runs_on)(Vm *vm,
+        void (*vm_adopted)(Vm *vm, const char *message, void *userdata); /* its job is of no more use */
+        void (*vm_still_runs)(Vm *vm,
                 void *userdata); /* after the host was claimed again: an order to stop it may be lost */
         void (*host_lost)(Host *h, void *userdata);
         void (*stale)(const char *message, void *userdata); /* another policyd commands */
@@ -91,8 +91,8 @@ struct Peer {
                      */
         uint64_t epoch_held; /* by its greeting */
         uint64_t epoch;      /* that it was claimed with last, to order with; 0: not by this process */
-        char *told;          /* the reason that the journal has of its being away */
-        uint64_t told_at;    /* monotonic µs */
+        char *logged;        /* the reason that the journal has of its being away */
+        uint64_t logged_at;    /* monotonic µs */
         Call *calls;
         size_t n_strays;  /* VMs of the report that the pool has not there, … */
         Inventory report; /* what the host said last: its problems, and its VMs, of which the pool may come to

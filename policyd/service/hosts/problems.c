@@ -52,7 +52,7 @@ typedef void (*StrayFn)(
         Hosts *hs, const Host *h, const InventoryVm *report, const void *about, StrList *list);
 
 static void each_stray(Hosts *hs, StrayFn told, const void *about, StrList *list) {
-        for_each (const Host, h, &hs->batch->pool->objects[CLASS_HOST]) {
+        for_each(const Host, h, &hs->batch->pool->objects[CLASS_HOST]) {
                 const Peer *peer = peer_of(hs, h);
 
                 for (size_t k = 0; peer && peer->n_strays > 0 && k < peer->report.n_vms; k++)
@@ -249,7 +249,7 @@ static int vms_problems_update(Hosts *hs) {
 int problems_update(Hosts *hs) {
         int r = 0;
 
-        for_each_while (r == 0, Host, h, &hs->batch->pool->objects[CLASS_HOST])
+        for_each_while(r == 0, Host, h, &hs->batch->pool->objects[CLASS_HOST])
                 r = host_problems_update(hs, h);
         return batch_open_if_changed(hs->batch, r ?: vms_problems_update(hs));
 }

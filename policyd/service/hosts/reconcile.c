@@ -46,13 +46,13 @@ static void place_adopted(Hosts *hs, Host *h, Vm *vm, const InventoryVm *report)
         }
 }
 
-static void take_devices(Hosts *hs, Host *h, Vm *vm, const InventoryVm *report) {
+static void update_devices(Hosts *hs, Host *h, Vm *vm, const InventoryVm *report) {
         for (size_t i = 0; i < report->n_vgpus; i++) {
                 const InventoryVgpu *g = &report->vgpus[i];
                 Vgpu *v = vm_find_vgpu(vm, &g->uuid, g->device);
 
                 if (v)
-                        host_said_vgpu_state(hs, h, v, &g->pgpu, g->state.plugged || g->state.active);
+                        host_set_vgpu_attached(hs, h, v, &g->pgpu, g->state.plugged || g->state.active);
         }
         for (size_t i = 0; i < report->n_pcis; i++) {
                 PciEvent event = {.vm = report->uuid,
@@ -60,26 +60,26 @@ static void take_devices(Hosts *hs, Host *h, Vm *vm, const InventoryVm *report) 
                         .plugged = report->pcis[i].plugged,
                         .head.token = report->token};
 
-                host_said_pci(hs, h, &event);
+                host_pci_event(hs, h, &event);
         }
 }
 
-static void take_state(Hosts *hs, Host *h, Vm *vm, const InventoryVm *report) {
+static void update_state(Hosts *hs, Host *h, Vm *vm, const InventoryVm *report) {
         VmEvent event = {.head.token = vm->token,
                 .uuid = report->uuid,
                 .state = report->state,
                 .stage = report->stage,
                 .progress = report->progress};
 
-        take_devices(hs, h, vm, report);
+        update_devices(hs, h, vm, report);
         /* Stopping: it still runs, and what it holds is resident. */
         if (report->state == VM_STATE_STOPPING && vm->booking != BOOKING_RESIDENT)
                 booking_running(hs, vm, h, power_of(report->state));
-        host_said_vm(hs, h, &event);
+        host_vm_event(hs, h, &event);
 
         /* Whatever state it is in: it may be stopping by a polite order, and a forced one was lost. */
         if (!uuid_is_null(&vm->stop_token))
-                hs->listener->vm_runs_on(vm, hs->userdata);
+                hs->listener->vm_still_runs(vm, hs->userdata);
 }
 
 /* The order to start the VM has not left yet, or is taken back before it does. */
@@ -109,12 +109,12 @@ static void adopt(Hosts *hs, Host *h, Vm *vm, const InventoryVm *report) {
                 "is taken.",
                 h->name_label, vm->name_label, other ? "on host " : power_state_to_string(vm->power_state),
                 other ? other->name_label : "");
-        hs->listener->vm_elsewhere(vm, strempty(message), hs->userdata);
+        hs->listener->vm_adopted(vm, strempty(message), hs->userdata);
         booking_adopt(hs, vm, h, &report->token);
         place_adopted(hs, h, vm, report);
 }
 
-static void take_vm(Hosts *hs, Host *h, const InventoryVm *report) {
+static void reconcile_vm(Hosts *hs, Host *h, const InventoryVm *report) {
         Vm *vm = pool_get(hs->batch->pool, CLASS_VM, &report->uuid);
         size_t n = report->n_vgpus + report->n_pcis;
         const Host *other;
@@ -139,7 +139,7 @@ static void take_vm(Hosts *hs, Host *h, const InventoryVm *report) {
                 }
                 adopt(hs, h, vm, report);
         }
-        take_state(hs, h, vm, report);
+        update_state(hs, h, vm, report);
 }
 
 void reconcile_stray(Hosts *hs, Vm *vm) {
@@ -152,7 +152,7 @@ void reconcile_stray(Hosts *hs, Vm *vm) {
                 for (size_t k = 0; h && k < peer->report.n_vms && !taken; k++) {
                         taken = uuid_equal(&peer->report.vms[k].uuid, &vm->object.id);
                         if (taken)
-                                take_vm(hs, h, &peer->report.vms[k]);
+                                reconcile_vm(hs, h, &peer->report.vms[k]);
                 }
                 if (taken)
                         (void) batch_poison(hs->batch, outside_update(hs, h));
@@ -181,7 +181,7 @@ static void miss_vm(Hosts *hs, Host *h, Vm *vm, const Inventory *inventory) {
         const VmEvent *ended = find_ended(inventory, vm);
 
         if (ended) {
-                hs->listener->vm_said(vm, h, ended, hs->userdata);
+                hs->listener->vm_event(vm, h, ended, hs->userdata);
                 return;
         }
         /* Booked and not handed to the link yet, or still in its queue: it comes after this inventory. */
@@ -191,7 +191,7 @@ static void miss_vm(Hosts *hs, Host *h, Vm *vm, const Inventory *inventory) {
         log_vm(LOG_WARNING, MSG_HOST_CORRECTED, vm, h,
                 "VM %s is not on host %s any more, where the pool had it %s; it is released.", vm->name_label,
                 h->name_label, vm->booking == BOOKING_RESIDENT ? "running" : "starting");
-        hs->listener->vm_gone(vm, h, hs->userdata);
+        hs->listener->vm_missing(vm, h, hs->userdata);
 }
 
 static HashMap *index_reports(const Inventory *inventory) {
@@ -211,7 +211,7 @@ int reconcile_host(Hosts *hs, Host *h, const Inventory *inventory) {
         if (!reports)
                 return -ENOMEM;
         for (size_t i = 0; i < inventory->n_vms; i++)
-                take_vm(hs, h, &inventory->vms[i]);
+                reconcile_vm(hs, h, &inventory->vms[i]);
 
         /* A copy: releasing shortens the host's list. */
         n = h->vms.n;

@@ -12,7 +12,7 @@ void reconcile_stray(Hosts *hs, Vm *vm);
 /* A host that was waited for cannot be reached: where its VMs are seen is where they are. */
 void reconcile_unreached(Hosts *hs, Host *h);
 
-void host_said_vm(Hosts *hs, Host *h, const VmEvent *event);
-void host_said_vgpu(Hosts *hs, Host *h, const VgpuEvent *event);
-void host_said_pci(Hosts *hs, Host *h, const PciEvent *event);
-void host_said_vgpu_state(Hosts *hs, Host *h, Vgpu *v, const PciAddress *pci, bool attached);
+void host_vm_event(Hosts *hs, Host *h, const VmEvent *event);
+void host_vgpu_event(Hosts *hs, Host *h, const VgpuEvent *event);
+void host_pci_event(Hosts *hs, Host *h, const PciEvent *event);
+void host_set_vgpu_attached(Hosts *hs, Host *h, Vgpu *v, const PciAddress *pci, bool attached);

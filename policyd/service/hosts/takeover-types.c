@@ -77,7 +77,7 @@ static int type_describe(Hosts *hs, VgpuType *t, const TypeRecord *record) {
 }
 
 /* Where the lead has changed its mind, others are told that they differ now, or no more. */
-static int tell_others(Hosts *hs, const VgpuType *t) {
+static int update_other_hosts(Hosts *hs, const VgpuType *t) {
         int r = 0;
 
         for (size_t i = 0; i < t->of_hosts.n && r == 0; i++)
@@ -85,7 +85,7 @@ static int tell_others(Hosts *hs, const VgpuType *t) {
         return r;
 }
 
-static int type_take(Hosts *hs, Host *h, VgpuType *t, const TypeRecord *record) {
+static int type_update(Hosts *hs, Host *h, VgpuType *t, const TypeRecord *record) {
         _cleanup_free_ char *config = json_to_text(record->internal_config);
         const TypeFacts facts = {.size = record->size,
                 .framebuffer_size = record->framebuffer_size,
@@ -98,7 +98,7 @@ static int type_take(Hosts *hs, Host *h, VgpuType *t, const TypeRecord *record) 
         if (changed < 0 || !t->lead || t->lead->host != h)
                 return MIN_OF(changed, 0);
         r = type_refresh(hs, t, record);
-        return r < 0 || !changed ? r : tell_others(hs, t);
+        return r < 0 || !changed ? r : update_other_hosts(hs, t);
 }
 
 int type_from_record(
@@ -118,7 +118,7 @@ int type_from_record(
                         return r;
         }
         if (reported_by)
-                r = type_take(hs, reported_by, t, record);
+                r = type_update(hs, reported_by, t, record);
         else if (created)
                 r = type_describe(hs, t, record);
         if (r < 0)

@@ -29,7 +29,7 @@ void takeover_mark_counted(Host *h, const Inventory *inventory) {
                                 vm->memory_counted = inventory->vms[i].state != VM_STATE_STARTING;
 }
 
-static int take_facts(Hosts *hs, Host *h, const Inventory *inventory) {
+static int update_facts(Hosts *hs, Host *h, const Inventory *inventory) {
         const HostFacts facts = {
                 .boot_id = inventory->boot_id,
                 .networks = inventory->networks,
@@ -142,7 +142,7 @@ static void log_type(const Pgpu *pgpu, const VgpuType *t, bool enabled) {
                 PCI_TEXT(&pgpu->pci), pgpu->host->name_label);
 }
 
-int pgpu_take_enabled(Hosts *hs, Pgpu *pgpu, VgpuType *const *types, size_t n) {
+int pgpu_update_enabled(Hosts *hs, Pgpu *pgpu, VgpuType *const *types, size_t n) {
         /* A new one has said so itself. */
         for (size_t i = 0; i < n && !pgpu->object.is_new; i++)
                 if (!ptr_array_contains(&pgpu->enabled, types[i]))
@@ -176,7 +176,7 @@ static int find_types(Hosts *hs, char *const *identifiers, VgpuType ***ret, size
         return 0;
 }
 
-static int take_card_types(Hosts *hs, Pgpu *pgpu, const InventoryPgpu *i) {
+static int update_card_types(Hosts *hs, Pgpu *pgpu, const InventoryPgpu *i) {
         _cleanup_free_ VgpuType **supported = NULL, **enabled = NULL;
         size_t n_supported, n_enabled;
         int r;
@@ -184,7 +184,7 @@ static int take_card_types(Hosts *hs, Pgpu *pgpu, const InventoryPgpu *i) {
         r = find_types(hs, i->supported, &supported, &n_supported);
         r = r ?: find_types(hs, i->enabled, &enabled, &n_enabled);
         r = r ?: pool_set_pgpu_supported(hs->batch->pool, pgpu, supported, n_supported);
-        r = r ?: pgpu_take_enabled(hs, pgpu, enabled, n_enabled);
+        r = r ?: pgpu_update_enabled(hs, pgpu, enabled, n_enabled);
         return r;
 }
 
@@ -200,7 +200,7 @@ static void log_holder(const Pgpu *pgpu, const char *by) {
 
 /* What the host says of the card itself. Only that it is lost: what policyd has come to suspect is policyd's
  * to take back. */
-static int take_health(Hosts *hs, Pgpu *pgpu, const InventoryPgpu *i) {
+static int update_health(Hosts *hs, Pgpu *pgpu, const InventoryPgpu *i) {
         bool lost = pgpu_health_from_string(i->health) == PGPU_HEALTH_LOST,
              was_lost = pgpu->health == PGPU_HEALTH_LOST;
 
@@ -216,7 +216,7 @@ static int take_health(Hosts *hs, Pgpu *pgpu, const InventoryPgpu *i) {
                 hs->batch->pool, pgpu, lost ? PGPU_HEALTH_LOST : PGPU_HEALTH_GOOD, i->health_reason);
 }
 
-static int take_card(Hosts *hs, Host *h, const InventoryPgpu *i) {
+static int update_card(Hosts *hs, Host *h, const InventoryPgpu *i) {
         _cleanup_refusal_ Refusal refusal = {};
         Pgpu *pgpu = find_card(h, i);
         int r;
@@ -236,9 +236,9 @@ static int take_card(Hosts *hs, Host *h, const InventoryPgpu *i) {
         }
         log_holder(pgpu, i->held_by);
         r = pool_set_pgpu_held_by(hs->batch->pool, pgpu, i->held_by);
-        r = r ?: take_health(hs, pgpu, i);
+        r = r ?: update_health(hs, pgpu, i);
         r = r ?: refresh_card(hs, pgpu, i);
-        return r ?: take_card_types(hs, pgpu, i);
+        return r ?: update_card_types(hs, pgpu, i);
 }
 
 /* PGPUs that are not in the report. */
@@ -298,10 +298,10 @@ void takeover_collect_absent(Hosts *hs, Host *h) {
 int takeover_inventory(Hosts *hs, Host *h, Inventory *inventory) {
         int r;
 
-        r = take_facts(hs, h, inventory);
+        r = update_facts(hs, h, inventory);
         r = r ?: takeover_types(hs, h, inventory);
         for (size_t i = 0; i < inventory->n_pgpus && r == 0; i++)
-                r = take_card(hs, h, &inventory->pgpus[i]);
+                r = update_card(hs, h, &inventory->pgpus[i]);
         if (r < 0)
                 return r;
         r = miss_cards(hs, h, inventory);

@@ -10,7 +10,7 @@ int takeover_inventory(Hosts *hs, Host *h, Inventory *inventory);
 void takeover_mark_counted(Host *h, const Inventory *inventory); /* which VMs its free memory knows */
 void takeover_collect_absent(Hosts *hs, Host *h); /* PGPUs that vanished and have nothing booked any more */
 bool types_contain(VgpuType *const *types, size_t n, const VgpuType *t);
-int pgpu_take_enabled(Hosts *hs, Pgpu *pgpu, VgpuType *const *types, size_t n); /* as hostd says */
+int pgpu_update_enabled(Hosts *hs, Pgpu *pgpu, VgpuType *const *types, size_t n); /* as hostd says */
 
 /* takeover-types.c */
 int takeover_types(Hosts *hs, Host *h, const Inventory *inventory);

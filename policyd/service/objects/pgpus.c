@@ -62,7 +62,7 @@ static int apply_types(Policy *p, Pgpu *pgpu, const Call *call) {
                 if (t)
                         types[n++] = t;
         }
-        return pgpu_take_enabled(&p->hosts, pgpu, types, n);
+        return pgpu_update_enabled(&p->hosts, pgpu, types, n);
 }
 
 static void types_set(

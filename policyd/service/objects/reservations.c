@@ -89,7 +89,7 @@ int reservations_create(Policy *p, const char *name, GpuGroup *group, VgpuType *
 static void collect_absent(Policy *p) {
         const PtrArray *hosts = &p->batch.pool->objects[CLASS_HOST];
 
-        for_each (Host, h, hosts)
+        for_each(Host, h, hosts)
                 takeover_collect_absent(&p->hosts, h);
         types_collect(&p->hosts);
 }
@@ -111,7 +111,7 @@ uint64_t reservations_next_expiry(const Policy *p) {
 
 /* One that would last longer from now than it was made for was made by a clock that was ahead, and has been set back since. */
 static void bound_by_duration(Policy *p, uint64_t now) {
-        for_each_while (now > 0, Reservation, v, &p->batch.pool->objects[CLASS_RESERVATION]) {
+        for_each_while(now > 0, Reservation, v, &p->batch.pool->objects[CLASS_RESERVATION]) {
                 if (v->lasts == 0 || v->expires == UINT64_MAX || v->expires <= now || v->expires - now <= v->lasts)
                         continue;
                 log_notice("The clock was set back: reservation %s, made for %" PRIu64 " s, expires in as many from now.",

@@ -34,7 +34,7 @@ int vm_group_add(Policy *p, const Uuid *id_or_null, const char *name_label, cons
         r = r ?: check_text("A VM group", "name_description", name_description, TEXT_LINES, refusal);
         r = r ?: check_placement(placement_or_null, &placement, refusal);
         r = r ?: check_limit(&p->batch, CLASS_VM_GROUP, 1, refusal);
-        r = r ?: batch_take_uuid(&p->batch, id_or_null, &id);
+        r = r ?: batch_choose_uuid(&p->batch, id_or_null, &id);
         r = r ?: pool_add_vm_group(p->batch.pool, &id, 0, name_label, placement, &g);
         if (r != 0)
                 return r;

@@ -34,7 +34,7 @@ static bool same_types(char *const *a, char *const *b) {
 static GpuGroup *find_group(Policy *p, const ImportVgpu *v) {
         bool by_name = !v->group_gpu_types[0];
 
-        for_each (GpuGroup, g, &p->batch.pool->objects[CLASS_GPU_GROUP])
+        for_each(GpuGroup, g, &p->batch.pool->objects[CLASS_GPU_GROUP])
                 if (by_name ? !g->gpu_types[0] && streq(g->name_label, v->group_name_label)
                             : same_types(g->gpu_types, v->group_gpu_types))
                         return g;
@@ -92,7 +92,7 @@ static int import_vm_group(Policy *p, Vm *vm, const ImportGroup *g, Refusal *ref
 }
 
 /* Objects with a key from before on, of one class, newest first: what this import made. */
-static void take_back(Policy *p, ObjectClass c, uint64_t before) {
+static void remove_made(Policy *p, ObjectClass c, uint64_t before) {
         const PtrArray *all = &p->batch.pool->objects[c];
 
         while (all->n > 0 && ((Object *) all->items[all->n - 1])->key >= before)
@@ -132,6 +132,6 @@ int vms_import(Policy *p, const char *text, Vm **ret, Refusal *refusal) {
                 return decided(refuse_record(refusal, "import", &reader));
         r = r ?: import(p, &record, ret, refusal);
         for (size_t i = 0; r != 0 && i < ARRAY_SIZE(made); i++)
-                take_back(p, made[i], before);
+                remove_made(p, made[i], before);
         return decided(batch_poison(&p->batch, r));
 }

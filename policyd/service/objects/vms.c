@@ -69,7 +69,7 @@ int vm_add(Policy *p, const VmRecord *record, Vm **ret, Refusal *refusal) {
         int r;
 
         r = check_record(p, record, refusal);
-        r = r ?: batch_take_uuid(&p->batch, &record->uuid, &id);
+        r = r ?: batch_choose_uuid(&p->batch, &record->uuid, &id);
         r = r ?: pool_add_vm(p->batch.pool, &id, 0, record->name_label, &vm);
         if (r != 0)
                 return r;

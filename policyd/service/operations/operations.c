@@ -195,7 +195,7 @@ void operations_clear(Operations *ops) {
 int operations_restore(Operations *ops) {
         int r;
 
-        for_each (Job, j, &ops->batch->pool->objects[CLASS_JOB]) {
+        for_each(Job, j, &ops->batch->pool->objects[CLASS_JOB]) {
                 if (job_state_is_final(j->state))
                         continue;
                 r = restore(ops, j);

@@ -44,7 +44,7 @@ static Pgpu *find_pgpu(
         Pgpu *found = NULL;
 
         *ret_address_known = false;
-        for_each (Pgpu, pgpu, &b->pool->objects[CLASS_PGPU]) {
+        for_each(Pgpu, pgpu, &b->pool->objects[CLASS_PGPU]) {
                 if (!pgpu->group || pci_address_compare(&pgpu->pci, &form->pci_id) != 0)
                         continue;
                 *ret_address_known = true;

@@ -29,7 +29,7 @@ int stop_vm(Operations *ops, Vm *vm, bool force, Job **ret_job, Refusal *refusal
 int cancel_job(Operations *ops, Job *j, Refusal *refusal);
 void stop_resend(Operations *ops, Vm *vm);
 
-/* hosts-word.c: what the hosts' word leads to; userdata: the operations. stale() is not set. */
+/* host-events.c: what the events of hosts lead to; userdata: the operations. stale() is not set. */
 extern const HostsListener operations_of_hosts;
 
 /* failed-try.c: one try of a start, where it was and what came of it */

@@ -1,7 +1,7 @@
 /*
- * What the hosts' word leads to: jobs go on, end, or are of no more use
+ * What the events of hosts lead to: jobs go on, end, or are of no more use
  *
- * The host's word was taken over where this is called: what runs is booked as running.
+ * The bookings were changed before these functions are called: a VM that runs is booked as running.
  */
 
 #include "policyd/service/operations/starts.h"
@@ -64,12 +64,12 @@ static void vm_runs(Operations *ops, Vm *vm) {
                 operation_finish(op, JOB_DONE, ERROR_NONE, "");
 }
 
-static bool on_vm_heard(Vm *vm, void *userdata) {
+static bool on_vm_mentioned(Vm *vm, void *userdata) {
         operation_heard(operation_of(userdata, vm));
         return operation_of(userdata, vm);
 }
 
-static void on_vm_said(Vm *vm, Host *h, const VmEvent *event, void *userdata) {
+static void on_vm_event(Vm *vm, Host *h, const VmEvent *event, void *userdata) {
         Operations *ops = userdata;
         Operation *op = operation_of(ops, vm);
 
@@ -96,17 +96,17 @@ static void on_vm_said(Vm *vm, Host *h, const VmEvent *event, void *userdata) {
         }
 }
 
-static void on_vm_gone(Vm *vm, Host *h, void *userdata) {
+static void on_vm_missing(Vm *vm, Host *h, void *userdata) {
         operation_finish(vm_release(userdata, vm, /* has_another= */ false), JOB_FAILED, ERROR_HOST_OFFLINE,
                 "The host was lost while the VM started, and came back without it. Start the VM again.");
 }
 
-static void on_vm_elsewhere(Vm *vm, const char *message, void *userdata) {
+static void on_vm_adopted(Vm *vm, const char *message, void *userdata) {
         operation_finish(operation_of(userdata, vm), JOB_FAILED, ERROR_OTHER_OPERATION_IN_PROGRESS, message);
 }
 
 /* Whatever state it is in: it may be stopping by a polite order, and a forced one was lost. */
-static void on_vm_runs_on(Vm *vm, void *userdata) {
+static void on_vm_still_runs(Vm *vm, void *userdata) {
         if (operation_of(userdata, vm))
                 stop_resend(userdata, vm);
 }
@@ -116,10 +116,10 @@ static void on_host_lost(Host *h, void *userdata) {
 }
 
 const HostsListener operations_of_hosts = {
-        .vm_said = on_vm_said,
-        .vm_heard = on_vm_heard,
-        .vm_gone = on_vm_gone,
-        .vm_elsewhere = on_vm_elsewhere,
-        .vm_runs_on = on_vm_runs_on,
+        .vm_event = on_vm_event,
+        .vm_mentioned = on_vm_mentioned,
+        .vm_missing = on_vm_missing,
+        .vm_adopted = on_vm_adopted,
+        .vm_still_runs = on_vm_still_runs,
         .host_lost = on_host_lost,
 };
