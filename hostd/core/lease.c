@@ -49,7 +49,8 @@ static LeaseAction inactive(LeaseUnit *u) {
                 return LEASE_ACTION_NONE;
         if (u->n_waiting > 0)
                 return let_in(u);
-        /* Whoever made it stop after all was told to, so that a VM can start: it is started again after that. */
+        /* An administrator stopped it, as the refusal asked, so that a VM can start; it is started again after
+         * that. */
         if (u->stage == LEASE_STUCK)
                 return go(u, LEASE_IDLE, LEASE_ACTION_NONE);
         return wind_up(u);
@@ -72,8 +73,8 @@ static LeaseAction started(LeaseUnit *u) {
 static LeaseAction looked(LeaseUnit *u, bool ours) {
         if (u->stage != LEASE_LOOKING)
                 return LEASE_ACTION_NONE;
-        /* Whoever waited is gone again: it was not touched, and no longer needs to be. But one that we had
-         * asked to stop before may still obey. */
+        /* Nobody waits any more, so the unit is left alone. If we had asked it to stop before, it may still do
+         * so. */
         if (u->n_waiting == 0)
                 return u->restart ? go(u, LEASE_STUCK, LEASE_ACTION_AWAIT) : wind_up(u);
         u->restart = u->restart || ours;

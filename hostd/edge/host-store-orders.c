@@ -74,7 +74,8 @@ int host_store_put_order(HostStore *s, const StoredOrder *order) {
         _cleanup_strbuf_ StrBuf b = {};
         int r;
 
-        /* An order as deep or as long as just passes would not come back out of its record: better refused than lost. */
+        /* Inside its record an order is one level deeper. If it could not be read again there, it is refused
+         * now. */
         record_write(&order_table, order, &b, NULL);
         r = strbuf_error(&b);
         if (r >= 0 && (b.len > JSON_SIZE_MAX || json_depth(b.text) >= JSON_DEPTH_MAX))
@@ -220,8 +221,7 @@ typedef struct EndedWalk {
         void *userdata;
 } EndedWalk;
 
-/* Of a thousand ends hardly one is wanted, and to decode them all takes longer than all the rest of an order.
- */
+/* Few of a thousand ends are wanted, and decoding all of them takes longer than the rest of an order. */
 static bool is_wanted(
         const EndedWalk *walk, const void *key, size_t key_size, const void *data, size_t size) {
         if (key_size == sizeof(walk->after) && memcmp(key, walk->after, sizeof(walk->after)) <= 0)

@@ -225,7 +225,7 @@ static int count_entries(HostStore *s) {
         return r;
 }
 
-/* A type that was disabled by hand must not come back because nobody can read that. */
+/* If the record cannot be read, hostd does not start: a type that was disabled would be enabled again. */
 static int visit_enablement(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
         _cleanup_(enablement_done) Enablement e = {};
         _cleanup_free_ char *pgpu = NULL;

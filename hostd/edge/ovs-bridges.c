@@ -115,7 +115,7 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
 /* 2. Heard from. */
 
 static int set_row(OvsBridges *o, const char *row, const char *name) {
-        /* What is no text is no network that a VM's config could name. */
+        /* A name that is no clean text is left out: a VM's config could not name that network. */
         if (!text_is_name(name, strlen(name)))
                 return 0;
         if (json_object_object_length(o->bridges) >= BRIDGES_MAX &&

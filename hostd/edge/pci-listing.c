@@ -233,7 +233,7 @@ int pci_listing_parse(const char *data, size_t size, const ProblemSink *problems
         while (r >= 0 && text_lines_next(&lines, &line)) {
                 TextSpan trimmed = text_span_trim(line);
 
-                /* Of a line of blanks, as the "\r" of a file of another system, nothing is left. */
+                /* A line of blanks, such as a single "\r", counts as empty. */
                 line.end = text_span_size(&trimmed) > 0 ? trimmed.end : line.at;
                 r = read_line(l, line, lines.line);
         }

@@ -198,7 +198,7 @@ static bool arbiter_names(const char *path, PciAddress *ret) {
         return pci_address_from_string(at, ret) >= 0;
 }
 
-/* Its own configuration space hides a virtual function's ids, so that a listing shows it by that. */
+/* In its configuration space a virtual function has no ids of its own, by which a listing shows it. */
 static bool is_virtual(const PciTree *t, size_t i) {
         return t->facts ? t->facts[i].is_virtual_function
                         : t->functions[i].vendor_id == PCI_VENDOR_OF_VIRTUAL_FUNCTION;

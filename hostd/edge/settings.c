@@ -79,7 +79,7 @@ static int check(const HostSettings *s) {
         return check_program("dm_program", s->dm_program);
 }
 
-/* A lab, as its command line says; its folder may be anyone's. */
+/* A lab, by its command line; its settings may belong to any user. */
 static bool is_lab(const char *const *args) {
         for (; args && *args; args++)
                 if (streq(*args, "hypervisor=simulated"))
@@ -87,7 +87,7 @@ static bool is_lab(const char *const *args) {
         return false;
 }
 
-/* The file names programs that root runs. Who is not root has nothing to lose. */
+/* The file names programs that hostd runs as root, so only root may write it. */
 static int check_trust(const char *path, const char *const *args) {
         _cleanup_free_ char *fault = NULL;
         int r;
