@@ -37,10 +37,7 @@ void strlist_addf(StrList *l, const char *format, ...) {
 }
 
 bool strlist_contains(const StrList *l, const char *text) {
-        for (size_t i = 0; i < l->n; i++)
-                if (streq(l->items[i], text))
-                        return true;
-        return false;
+        return strv_contains(l->items, text);
 }
 
 int strlist_take(StrList *l, char ***ret) {
@@ -56,6 +53,40 @@ int strlist_take(StrList *l, char ***ret) {
 void strlist_done(StrList *l) {
         l->items = strv_free(l->items);
         l->n = 0;
+}
+
+size_t strv_count(char *const *v) {
+        size_t n = 0;
+
+        while (v && v[n])
+                n++;
+        return n;
+}
+
+bool strv_contains(char *const *v, const char *text) {
+        for (; v && *v; v++)
+                if (streq(*v, text))
+                        return true;
+        return false;
+}
+
+bool strv_equal(char *const *a, char *const *b) {
+        size_t n = strv_count(a);
+
+        if (n != strv_count(b))
+                return false;
+        for (size_t i = 0; i < n; i++)
+                if (!streq(a[i], b[i]))
+                        return false;
+        return true;
+}
+
+int strv_copy(char *const *v, char ***ret) {
+        _cleanup_strlist_ StrList copy = {};
+
+        for (; v && *v; v++)
+                strlist_add(&copy, *v);
+        return strlist_take(&copy, ret);
 }
 
 char **strv_free(char **v) {

@@ -26,6 +26,10 @@ void strlist_done(StrList *l);
 
 #define _cleanup_strlist_ _cleanup_(strlist_done)
 
-/* Such a vector, whoever made it. */
+/* Such a vector, whoever made it. NULL is empty where it is only read. */
+size_t strv_count(char *const *v);
+bool strv_contains(char *const *v, const char *text);
+bool strv_equal(char *const *a, char *const *b); /* in the same order */
+int strv_copy(char *const *v, char ***ret);      /* -ENOMEM */
 char **strv_free(char **v);
 DEFINE_CLEANUP(char **, strv_free)

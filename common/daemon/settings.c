@@ -13,20 +13,13 @@
 #include "common/io/file.h"
 #include "common/base/parse.h"
 #include "common/base/strbuf.h"
+#include "common/base/strlist.h"
 
 #define SETTINGS_FILE_MAX (256u << 10)
 #define USEC_PER_SEC UINT64_C(1000000)
 
-static char **strings_free(char **v) {
-        for (char **i = v; i && *i; i++)
-                free(*i);
-        free(v);
-        return NULL;
-}
-DEFINE_CLEANUP(char **, strings_free)
-
 static int split_blanks(const char *text, char ***ret) {
-        _cleanup_(strings_freep) char **v = NULL;
+        _cleanup_(strv_freep) char **v = NULL;
         size_t n = 0;
 
         /* No more words than half the characters, rounded up, and the NULL. */
@@ -114,7 +107,7 @@ static int assign(const Setting *s, void *settings, const char *text) {
                 r = split_blanks(text, &v);
                 if (r < 0)
                         return r;
-                strings_free(*(char ***) field);
+                strv_free(*(char ***) field);
                 *(char ***) field = v;
                 return 0;
         case SETTING_U64:
@@ -273,6 +266,6 @@ void settings_done(const Setting *table, size_t n, void *settings) {
                         free(*(char **) field);
                         *(char **) field = NULL;
                 } else if (table[i].type == SETTING_STRV)
-                        *(char ***) field = strings_free(*(char ***) field);
+                        *(char ***) field = strv_free(*(char ***) field);
         }
 }

@@ -21,15 +21,15 @@ int enablement_new(Enablement *ret) {
 }
 
 void enablement_done(Enablement *e) {
-        idset_free(e->disabled);
-        idset_free(e->seen);
+        strv_free(e->disabled);
+        strv_free(e->seen);
         *e = (Enablement){};
 }
 
 int enablement_copy(const Enablement *e, Enablement *ret) {
         Enablement copy = {};
 
-        if (idset_copy(e->disabled, &copy.disabled) < 0 || idset_copy(e->seen, &copy.seen) < 0) {
+        if (strv_copy(e->disabled, &copy.disabled) < 0 || strv_copy(e->seen, &copy.seen) < 0) {
                 enablement_done(&copy);
                 return -ENOMEM;
         }
@@ -42,7 +42,7 @@ int enablement_note_seen(Enablement *e, char *const *supported, bool *ret_change
         bool changed = false;
 
         for (; supported && *supported; supported++) {
-                if (idset_has(e->seen, *supported))
+                if (strv_contains(e->seen, *supported))
                         continue;
                 if (idset_add(&e->seen, *supported) < 0)
                         return -ENOMEM;
@@ -55,13 +55,13 @@ int enablement_note_seen(Enablement *e, char *const *supported, bool *ret_change
 }
 
 int enablement_enabled(const Enablement *e, char *const *supported, char ***ret) {
-        _cleanup_(idset_freep) char **enabled = NULL;
+        _cleanup_(strv_freep) char **enabled = NULL;
 
         enabled = idset_new();
         if (!enabled)
                 return -ENOMEM;
         for (; supported && *supported; supported++)
-                if (!idset_has(e->disabled, *supported) && idset_add(&enabled, *supported) < 0)
+                if (!strv_contains(e->disabled, *supported) && idset_add(&enabled, *supported) < 0)
                         return -ENOMEM;
 
         *ret = take_ptr(enabled);
@@ -126,7 +126,7 @@ static int disable_all_but(const ChangeRequest *q, Enablement *e, char *const *c
         for (char *const *id = q->pgpu->supported; id && *id; id++) {
                 int r;
 
-                if (idset_has(chosen, *id) || idset_has(e->disabled, *id))
+                if (strv_contains(chosen, *id) || strv_contains(e->disabled, *id))
                         continue;
                 r = disable_type(q, e, *id, refusal);
                 if (r < 0 || refusal->code != ERROR_NONE)
@@ -137,7 +137,7 @@ static int disable_all_but(const ChangeRequest *q, Enablement *e, char *const *c
 
 static int apply_change(const ChangeRequest *q, EnablementChange change, const char *const *wanted,
         Enablement *e, HostRefusal *refusal) {
-        _cleanup_(idset_freep) char **chosen = NULL;
+        _cleanup_(strv_freep) char **chosen = NULL;
         int r = 0;
 
         for (; wanted && *wanted; wanted++) {

@@ -14,8 +14,8 @@ void pgpu_done(Pgpu *p) {
         free(p->driver);
         free(p->bridge);
         free(p->companions);
-        idset_free(p->supported);
-        idset_free(p->enabled);
+        strv_free(p->supported);
+        strv_free(p->enabled);
         *p = (Pgpu){};
 }
 
@@ -59,9 +59,9 @@ const Pgpu *pgpu_find_by_function(const Pgpu *pgpus, size_t n, const PciAddress 
 }
 
 bool pgpu_supports(const Pgpu *p, const char *identifier) {
-        return idset_has(p->supported, identifier);
+        return strv_contains(p->supported, identifier);
 }
 
 bool pgpu_enables(const Pgpu *p, const char *identifier) {
-        return idset_has(p->enabled, identifier);
+        return strv_contains(p->enabled, identifier);
 }

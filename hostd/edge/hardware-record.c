@@ -67,7 +67,7 @@ static int build_internal_config(const HostType *t, struct json_object **ret) {
 
 /* The type itself, or nothing: what a K1 or K2 type lists. */
 static int build_list(const HostType *t, bool lists_itself, char ***ret) {
-        _cleanup_(idset_freep) char **list = NULL;
+        _cleanup_(strv_freep) char **list = NULL;
 
         list = idset_new();
         if (!list || (lists_itself && idset_add(&list, t->identifier) < 0))

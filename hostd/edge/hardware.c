@@ -192,7 +192,7 @@ int hardware_mark_lost(Hardware *h, const HardwareSettings *settings, Pgpu *p) {
 void hardware_done(Hardware *h) {
         pgpus_free(h->pgpus, h->n_pgpus);
         host_types_free(h->types, h->n_types);
-        idset_free(h->problems);
-        idset_free(h->functions);
+        strv_free(h->problems);
+        strv_free(h->functions);
         *h = (Hardware){};
 }

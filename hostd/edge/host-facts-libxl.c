@@ -45,7 +45,7 @@ static LibxlHost *host_of(HostFactsSource *source) {
 /* Networks and storage. */
 
 int host_facts_read_bridges(const char *folder, char ***ret) {
-        _cleanup_(idset_freep) char **bridges = idset_new();
+        _cleanup_(strv_freep) char **bridges = idset_new();
         _cleanup_(strv_freep) char **names = NULL;
         int r;
 
@@ -106,7 +106,7 @@ static int add_mount(char *line, char ***list) {
 }
 
 int host_facts_read_storage(const char *named, const char *mountinfo, char ***ret) {
-        _cleanup_(idset_freep) char **list = idset_new();
+        _cleanup_(strv_freep) char **list = idset_new();
         _cleanup_free_ char *text = NULL, *names = strdup(named);
         char *rest = NULL;
         size_t size;

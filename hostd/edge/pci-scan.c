@@ -333,7 +333,7 @@ static int list_others(const PciTree *t, const Pgpu *pgpus, size_t n_pgpus, char
                         pgpu_find_by_function(pgpus, n_pgpus, &f->address))
                         continue;
                 if (idset_add(&others, PCI_TEXT(&f->address)) < 0)
-                        others = idset_free(others);
+                        others = strv_free(others);
         }
         *ret = others;
         return others ? 0 : -ENOMEM;

@@ -136,7 +136,7 @@ bool facts_reread(Facts *f) {
                 host_facts_done(&facts);
                 return false;
         }
-        changed = !idset_equal(facts.networks, f->now.networks) || !idset_equal(facts.storage, f->now.storage);
+        changed = !strv_equal(facts.networks, f->now.networks) || !strv_equal(facts.storage, f->now.storage);
         if (changed)
                 log_info("The host's networks or storage have changed.");
         free(facts.hostname);

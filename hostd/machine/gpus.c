@@ -17,7 +17,7 @@ static int read_hardware(Gpus *g, Hardware *ret) {
         if (r < 0)
                 return r;
         for (size_t i = 0; hardware.problems && hardware.problems[i]; i++)
-                if (!idset_has(g->hardware.problems, hardware.problems[i]))
+                if (!strv_contains(g->hardware.problems, hardware.problems[i]))
                         log_event(LOG_WARNING, MSG_TYPE_FILE_PROBLEM, NULL, "%s", hardware.problems[i]);
         /* A recorded machine that cannot be read is a mistake in the settings, not a host without GPUs. */
         if (hardware.source_is_bad && settings.pci.listing) {
@@ -57,9 +57,9 @@ static bool same_card(const Pgpu *a, const Pgpu *b) {
 }
 
 static void notify_pgpu_changes(Gpus *g, const Pgpu *before, const Pgpu *now) {
-        if (!idset_equal(before->supported, now->supported))
+        if (!strv_equal(before->supported, now->supported))
                 notify(g, &now->address, PGPU_PROPERTY_SUPPORTED_TYPES);
-        if (!idset_equal(before->enabled, now->enabled))
+        if (!strv_equal(before->enabled, now->enabled))
                 notify(g, &now->address, PGPU_PROPERTY_ENABLED_TYPES);
         if (!streq(before->vendor_name, now->vendor_name) || !streq(before->device_name, now->device_name))
                 notify(g, &now->address, PGPU_PROPERTY_NAMES);
@@ -149,7 +149,7 @@ static int put_enablement(Gpus *g, Pgpu *p, const Enablement *e) {
                 return r;
         }
 
-        if (idset_equal(p->enabled, enabled)) {
+        if (strv_equal(p->enabled, enabled)) {
                 strv_free(enabled);
                 return 0;
         }

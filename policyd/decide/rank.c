@@ -38,7 +38,7 @@ static bool request_avoids(const AllocRequest *request, const Host *h) {
 
 const char *first_missing(char *const *wanted, char *const *there) {
         for (; wanted && *wanted; wanted++)
-                if (!texts_contain(there, *wanted))
+                if (!strv_contains(there, *wanted))
                         return *wanted;
 
         return NULL;
@@ -90,11 +90,11 @@ bool demand_needs_iommu(const Demand *d) {
 }
 
 static bool function_is_taken(const Vm *vm, const Host *h, const char *function) {
-        if (h->taken_functions && texts_contain(h->taken_functions, function))
+        if (h->taken_functions && strv_contains(h->taken_functions, function))
                 return true;
         for_each(const Vm, other, &h->vms)
                 if (!uuid_equal(&other->object.id, &vm->object.id) &&
-                        texts_contain(other->functions, function))
+                        strv_contains(other->functions, function))
                         return true;
         return false;
 }
@@ -103,7 +103,7 @@ const char *first_function_not_free(const Vm *vm, const Host *h) {
         bool told = h->functions && h->functions[0];
 
         for (char *const *f = vm->functions; f && *f; f++)
-                if ((told && !texts_contain(h->functions, *f)) || function_is_taken(vm, h, *f))
+                if ((told && !strv_contains(h->functions, *f)) || function_is_taken(vm, h, *f))
                         return *f;
         return NULL;
 }

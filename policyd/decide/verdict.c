@@ -10,7 +10,7 @@
 #include "policyd/decide/verdict.h"
 
 bool type_may_join(const VgpuType *running, const VgpuType *joining) {
-        return joining->identifier[0] && texts_contain(running->compatible_on_pgpu, joining->identifier);
+        return joining->identifier[0] && strv_contains(running->compatible_on_pgpu, joining->identifier);
 }
 
 ErrorCode host_usable_code(const Host *h) {

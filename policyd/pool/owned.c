@@ -82,7 +82,7 @@ void owned_free(Object *o) {
                 if (w->kind == LIST)
                         ptr_array_done(field_of(o, w));
                 else if (w->kind == TEXTS)
-                        texts_free(*(char ***) field_of(o, w));
+                        strv_free(*(char ***) field_of(o, w));
                 else if (w->kind == TEXT)
                         free(*(char **) field_of(o, w));
         }

@@ -68,7 +68,7 @@ int pool_set_host_facts(Pool *pool, Host *h, const HostFacts *facts) {
         if (facts->allowed_config_keys)
                 keys = strv_set(&h->allowed_config_keys, (const char *const *) facts->allowed_config_keys);
         else
-                h->allowed_config_keys = texts_free(h->allowed_config_keys);
+                h->allowed_config_keys = strv_free(h->allowed_config_keys);
         storage = strv_set(&h->storage, (const char *const *) facts->storage);
 
         properties |= boot_id > 0 ? HOST_BOOT_ID : 0;

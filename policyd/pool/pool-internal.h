@@ -7,6 +7,7 @@
  * the pool as it was. object_note() is the one place where an object enters the list of changes.
  */
 
+#include "common/base/strlist.h"
 #include "policyd/pool/each.h"
 #include "policyd/pool/pool.h"
 
@@ -23,9 +24,6 @@ int ptr_array_add(PtrArray *a, void *p);
 void ptr_array_remove_at(PtrArray *a, size_t at);
 bool ptr_array_remove(PtrArray *a, const void *p);
 void ptr_array_done(PtrArray *a);
-
-bool texts_contain(char *const *v, const char *text);
-char **texts_free(char **v);
 
 /* What stands on a PGPU, by type. */
 struct PgpuUse {

@@ -288,7 +288,7 @@ int pool_set_vm_problems(Pool *pool, Vm *vm, const char *const *problems) {
         if (!problems || !problems[0]) {
                 if (!vm->problems)
                         return 0;
-                vm->problems = texts_free(vm->problems);
+                vm->problems = strv_free(vm->problems);
         } else {
                 r = strv_set(&vm->problems, problems);
                 if (r <= 0)

@@ -119,63 +119,15 @@ int text_set(char **field, const char *value) {
         return 1;
 }
 
-static size_t texts_count(const char *const *v) {
-        size_t n = 0;
-
-        while (v && v[n])
-                n++;
-
-        return n;
-}
-
-bool texts_contain(char *const *v, const char *text) {
-        for (; v && *v; v++)
-                if (streq(*v, text))
-                        return true;
-
-        return false;
-}
-
-char **texts_free(char **v) {
-        for (size_t i = 0; v && v[i]; i++)
-                free(v[i]);
-
-        free(v);
-        return NULL;
-}
-DEFINE_CLEANUP(char **, texts_free)
-
-static bool texts_equal(const char *const *a, const char *const *b) {
-        size_t n = texts_count(a);
-
-        if (n != texts_count(b))
-                return false;
-
-        for (size_t i = 0; i < n; i++)
-                if (!streq(a[i], b[i]))
-                        return false;
-
-        return true;
-}
-
 int strv_set(char ***field, const char *const *value) {
-        _cleanup_(texts_freep) char **copy = NULL;
-        size_t n = texts_count(value);
+        char **copy;
 
-        if (*field && texts_equal((const char *const *) *field, value))
+        if (*field && strv_equal(*field, (char *const *) value))
                 return 0;
-
-        copy = calloc(n + 1, sizeof(char *));
-        if (!copy)
+        if (strv_copy((char *const *) value, &copy) < 0)
                 return -ENOMEM;
 
-        for (size_t i = 0; i < n; i++) {
-                copy[i] = strdup(value[i]);
-                if (!copy[i])
-                        return -ENOMEM;
-        }
-
-        texts_free(*field);
-        *field = take_ptr(copy);
+        strv_free(*field);
+        *field = copy;
         return 1;
 }

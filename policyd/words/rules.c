@@ -81,8 +81,8 @@ static int choose_device(const Vm *vm, const char *device, uint32_t *ret_device,
 }
 
 static bool types_share_vm(const VgpuType *a, const VgpuType *b) {
-        return texts_contain(a->compatible_in_vm, b->identifier) &&
-               texts_contain(b->compatible_in_vm, a->identifier);
+        return strv_contains(a->compatible_in_vm, b->identifier) &&
+               strv_contains(b->compatible_in_vm, a->identifier);
 }
 
 static int check_types_in_vm(const Vm *vm, const VgpuType *type, Refusal *ret) {
@@ -193,7 +193,7 @@ int rule_pgpu_set_group(const Pgpu *p, const GpuGroup *group_or_null, Refusal *r
 
         if (asprintf(&gpu_type, "%s/%s", p->vendor_id, p->device_id) < 0)
                 return -ENOMEM;
-        if (!g->gpu_types[0] || texts_contain(g->gpu_types, gpu_type))
+        if (!g->gpu_types[0] || strv_contains(g->gpu_types, gpu_type))
                 return 0;
 
         while (g->gpu_types[n])

@@ -32,7 +32,7 @@ static void assert_enabled(const Enablement *e, char **supported, const char *co
         for (; expected[n]; n++)
                 assert_string_equal(strempty(enabled[n]), expected[n]);
         assert_null(enabled[n]);
-        idset_free(enabled);
+        strv_free(enabled);
 }
 
 /* Applies a change, and gives the code of a refusal. */

@@ -185,7 +185,7 @@ static int story_of_enablement(void) {
                 r = change_enablement(&e, ENABLEMENT_SET, "name", NULL);
         if (r >= 0)
                 r = change_enablement(&e, ENABLEMENT_SET, "none", NULL);
-        idset_free(enabled);
+        strv_free(enabled);
         enablement_done(&e);
         return r;
 }

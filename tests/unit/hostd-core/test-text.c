@@ -67,20 +67,20 @@ static void takers_move_only_on_success(void **state) {
 static void sets_hold_each_once(void **state) {
         char **set = NULL, **copy;
 
-        assert_int_equal(idset_size(NULL), 0);
+        assert_int_equal(strv_count(NULL), 0);
         assert_ok(idset_add(&set, "b"));
         assert_ok(idset_add(&set, "a"));
         assert_ok(idset_add(&set, "b"));
-        assert_int_equal(idset_size(set), 2);
+        assert_int_equal(strv_count(set), 2);
         idset_sort(set);
         assert_string_equal(set[0], "a");
-        assert_ok(idset_copy(set, &copy));
+        assert_ok(strv_copy(set, &copy));
         idset_remove(set, "a");
         idset_remove(set, "none");
-        assert_false(idset_has(set, "a"));
-        assert_true(idset_has(copy, "a"));
-        idset_free(set);
-        idset_free(copy);
+        assert_false(strv_contains(set, "a"));
+        assert_true(strv_contains(copy, "a"));
+        strv_free(set);
+        strv_free(copy);
 }
 
 static void refusals_replace_each_other(void **state) {

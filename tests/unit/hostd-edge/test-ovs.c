@@ -61,7 +61,7 @@ static void assert_names(World *w, const char *names) {
         for (char **name = list; *name; name++)
                 strbuf_addf(&b, "%s%s", b.len > 0 ? " " : "", *name);
         assert_string_equal(strempty(b.text), names);
-        idset_free(list);
+        strv_free(list);
 }
 
 #define ROW(row, name) "\"" row "\":{\"new\":{\"name\":\"" name "\"}}"

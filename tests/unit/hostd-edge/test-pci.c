@@ -131,7 +131,7 @@ static int scan_sysfs(void **state, Found *f) {
 
 static void found_done(Found *f) {
         pgpus_free(f->pgpus, f->n);
-        idset_free(f->others);
+        strv_free(f->others);
 }
 #define _cleanup_found_ _cleanup_(found_done)
 

@@ -99,13 +99,13 @@ static void enablement_belongs_to_the_card(void **state) {
         assert_ok(host_store_put_enablement(s, &k1, &e));
         s = reopen(state, s);
         assert_ok(host_store_get_enablement(s, &k1, &found));
-        assert_int_equal(idset_size(found.disabled), 1);
-        assert_int_equal(idset_size(found.seen), 2);
+        assert_int_equal(strv_count(found.disabled), 1);
+        assert_int_equal(strv_count(found.seen), 2);
         enablement_done(&found);
 
         /* Another card in the slot starts fresh. */
         assert_ok(host_store_get_enablement(s, &k2, &found));
-        assert_int_equal(idset_size(found.disabled), 0);
+        assert_int_equal(strv_count(found.disabled), 0);
         enablement_done(&found);
         enablement_done(&e);
         host_store_close(s);

@@ -297,7 +297,7 @@ static void k1_and_k2_have_their_types(void **state) {
         add_card(state, 0x84, 0x10de, 0x0ff2, 0x1012);
         add_card(state, 0x85, 0x10de, 0x11bf, 0x100a);
         scan_host(state, FIXTURES "/types", &h);
-        assert_int_equal(idset_size(h.hardware.problems), 0);
+        assert_int_equal(strv_count(h.hardware.problems), 0);
         assert_supported(&h.hardware, 0, LIST("passthrough", "GRID K100", "GRID K140Q"));
         assert_supported(&h.hardware, 1, LIST("passthrough", "GRID K200", "GRID K240Q", "GRID K260Q"));
         assert_int_equal(h.hardware.n_types, 6);
@@ -396,7 +396,7 @@ static void other_vendors_follow_their_files(void **state) {
         assert_supported(&h.hardware, 4, LIST("passthrough"));
 
         /* A listing tells no BAR sizes. */
-        assert_int_equal(idset_size(h.hardware.problems), 1);
+        assert_int_equal(strv_count(h.hardware.problems), 1);
         assert_contains(h.hardware.problems[0],
                 FIXTURES "/types/gvt-g-whitelist:2: type 'Intel GVT-g' is left out on PGPU 0000:87:00.0");
 }
@@ -416,7 +416,7 @@ static void problems_name_file_and_line(void **state) {
         assert_ok(mkdir_parents(in_folder(state, "types/mxgpu-whitelist"), 0700));
         scan_host(state, types, &h);
         assert_supported(&h.hardware, 0, LIST("passthrough"));
-        assert_int_equal(idset_size(h.hardware.problems), 5);
+        assert_int_equal(strv_count(h.hardware.problems), 5);
         assert_contains(
                 h.hardware.problems[0], "vgx/a.conf:2: this type is left out: plugin0.pdev_id must be");
         assert_contains(
@@ -436,7 +436,7 @@ static void problems_are_capped(void **state) {
         write_file(state, "types/gvt-g-whitelist", text);
         scan_host(state, types, &h);
         assert_int_equal(h.hardware.n_pgpus, 0);
-        assert_int_equal(idset_size(h.hardware.problems), 257);
+        assert_int_equal(strv_count(h.hardware.problems), 257);
         assert_contains(h.hardware.problems[256], "more problems are not shown");
         assert_contains(h.hardware.problems[0], "this host shows no PGPUs");
 }
@@ -449,7 +449,7 @@ static void unreadable_files_are_told(void **state) {
         assert_ok(mkdir_parents(types, 0700));
         assert_ok(mkfifo(in_folder(state, "types/gvt-g-whitelist"), 0600));
         scan_host(state, types, &h);
-        assert_int_equal(idset_size(h.hardware.problems), 3);
+        assert_int_equal(strv_count(h.hardware.problems), 3);
         assert_contains(h.hardware.problems[0], "listing:1: this line is skipped");
         assert_contains(h.hardware.problems[1], "no device in it can be read");
         assert_contains(h.hardware.problems[2], "the file cannot be read");
