@@ -138,12 +138,9 @@ static void print_types_summed(FILE *out, struct json_object *types, int width) 
 }
 
 static const char *type_name(struct json_object *types, const char *identifier) {
-        for (size_t i = 0; i < answer_length(types); i++) {
-                struct json_object *t = answer_nth(types, i);
-
+        for_each_answer(t, types)
                 if (streq(answer_text(t, "identifier"), identifier))
                         return answer_text(t, "model_name");
-        }
         return identifier;
 }
 
@@ -158,9 +155,8 @@ static void print_changes(FILE *out, struct json_object *group) {
                 return;
         }
         fprintf(out, "    if an empty PGPU ran a type, this would be free:\n");
-        for (size_t i = 0; i < answer_length(changes); i++) {
-                struct json_object *change = answer_nth(changes, i),
-                                   *list = answer_member(change, "free");
+        for_each_answer(change, changes) {
+                struct json_object *list = answer_member(change, "free");
                 _cleanup_strbuf_ StrBuf b = {};
 
                 fprintf(out, "    %s:\n", type_name(types, answer_text(change, "identifier")));
@@ -177,12 +173,9 @@ static void print_changes(FILE *out, struct json_object *group) {
 }
 
 static bool is_fragmented(struct json_object *types) {
-        for (size_t i = 0; i < answer_length(types); i++) {
-                struct json_object *t = answer_nth(types, i);
-
+        for_each_answer(t, types)
                 if (answer_number(t, "packed") > answer_number(t, "free"))
                         return true;
-        }
         return false;
 }
 
@@ -190,8 +183,8 @@ static void print_group(FILE *out, struct json_object *group) {
         struct json_object *types = answer_member(group, "types");
         int width = (int) strlen("TYPE");
 
-        for (size_t i = 0; i < answer_length(types); i++)
-                width = MAX_OF(width, (int) strlen(answer_text(answer_nth(types, i), "model_name")));
+        for_each_answer(t, types)
+                width = MAX_OF(width, (int) strlen(answer_text(t, "model_name")));
         width = MIN_OF(width, NAME_WIDTH_MAX);
 
         fprintf(out, "%s (%s)\n", answer_text(group, "name_label"), answer_text(group, "algorithm"));
@@ -204,8 +197,8 @@ static void print_group(FILE *out, struct json_object *group) {
         if (answer_length(types) > TYPE_ROWS_MAX)
                 print_types_summed(out, types, width);
         else
-                for (size_t i = 0; i < answer_length(types); i++)
-                        print_type_row(out, answer_nth(types, i), width);
+                for_each_answer(t, types)
+                        print_type_row(out, t, width);
         print_changes(out, group);
         if (is_fragmented(types))
                 fputs("    packed: free if VMs moved together; gpu-group-plan says which to restart\n",
@@ -233,8 +226,8 @@ int capacity_print(FILE *out, const char *json, const char *group, bool as_json)
         if (as_json)
                 return print_json(out, answer) < 0 ? EXIT_REFUSED : EXIT_DONE;
 
-        for (size_t i = 0; i < answer_length(groups); i++)
-                print_group(out, answer_nth(groups, i));
+        for_each_answer(g, groups)
+                print_group(out, g);
         if (answer_length(groups) == 0)
                 fputs("The pool has no GPU groups.\n", out);
         return EXIT_DONE;
@@ -276,9 +269,7 @@ int failure_print(FILE *out, const char *json, bool as_json) {
 
         fprintf(out, "%s\n", answer_text(answer, "message"));
         moves = answer_member(answer, "moves");
-        for (size_t i = 0; i < answer_length(moves); i++) {
-                struct json_object *m = answer_nth(moves, i);
-
+        for_each_answer(m, moves) {
                 if (*answer_text(m, "to"))
                         fprintf(out, "    %s: to %s%s%s\n", answer_text(m, "name_label"), answer_text(m, "to"),
                                 *answer_text(m, "pci_id") ? ", " : "", answer_text(m, "pci_id"));
@@ -361,8 +352,8 @@ static void print_pgpu_verdict(FILE *out, struct json_object *p, int width) {
 static void print_pgpu_verdicts(FILE *out, struct json_object *pgpus) {
         int width = (int) strlen("TYPE");
 
-        for (size_t i = 0; i < answer_length(pgpus); i++)
-                width = MAX_OF(width, (int) strlen(answer_text(answer_nth(pgpus, i), "type")));
+        for_each_answer(p, pgpus)
+                width = MAX_OF(width, (int) strlen(answer_text(p, "type")));
         width = MIN_OF(width, NAME_WIDTH_MAX);
         if (answer_length(pgpus) > 0)
                 fprintf(out, "    %-12s  %-*s  %4s  %5s  %s\n", "PGPU", width, "TYPE", "ROOM", "USED",
@@ -519,7 +510,7 @@ int explain_print(FILE *out, const char *json, bool refused_already, bool as_jso
                 print_verdict(out, answer);
         print_quotas(out, answer_member(answer, "quotas"));
         hosts = answer_member(answer, "hosts");
-        for (size_t i = 0; i < answer_length(hosts); i++)
-                print_host_verdict(out, answer_nth(hosts, i));
+        for_each_answer(h, hosts)
+                print_host_verdict(out, h);
         return EXIT_DONE;
 }

@@ -115,9 +115,7 @@ static void add_reserved_slots(View *v, MapPgpu *p) {
 static void add_outside_slots(View *v, MapPgpu *p) {
         struct json_object *outside = object_property(p->pgpu, "OutsideVGPUs");
 
-        for (size_t i = 0; i < answer_length(outside); i++) {
-                struct json_object *one = answer_nth(outside, i);
-
+        for_each_answer(one, outside) {
                 add_slot(p, (MapSlot){.outsider = one, .type = view_get(v, answer_nth_text(one, 2))});
         }
 }

@@ -77,8 +77,8 @@ static int print_owners(struct json_object *owners) {
         _cleanup_(use_table_done) UseTable t = {};
 
         add_line(&t, "OWNER", "GPU GROUP", "VGPUS", "PGPUS");
-        for (size_t i = 0; i < answer_length(owners); i++)
-                add_owner(&t, answer_nth(owners, i));
+        for_each_answer(one, owners)
+                add_owner(&t, one);
         if (t.cells.error < 0)
                 return ctl_no_memory();
         for (char **c = t.cells.items; *c; c += CELLS)

@@ -37,3 +37,9 @@ static inline struct json_object *answer_nth(struct json_object *array, size_t n
 static inline const char *answer_nth_text(struct json_object *array, size_t n) {
         return strempty(json_object_get_string(answer_nth(array, n)));
 }
+
+/* Each element of an array in turn; break and continue do as they should, by the same means as in policyd/pool/each.h. */
+#define for_each_answer(item, array)                                                                        \
+        for (size_t item##_i = 0, item##_go = 1; item##_go && item##_i < answer_length(array);              \
+                item##_go = !item##_go, item##_i++)                                                         \
+                for (struct json_object *item = answer_nth(array, item##_i); item##_go; item##_go = !item##_go)
