@@ -179,9 +179,12 @@ static const VmEvent *find_ended(const Inventory *inventory, const Vm *vm) {
 static void miss_vm(Hosts *hs, Host *h, Vm *vm, const Inventory *inventory) {
         const Peer *peer = peer_of(hs, h);
         const VmEvent *ended = find_ended(inventory, vm);
+        VmEvent event;
 
         if (ended) {
-                hs->listener->vm_event(vm, h, ended, hs->userdata);
+                event = *ended;
+                event.state = VM_STATE_HALTED; /* whatever the record says */
+                hs->listener->vm_event(vm, h, &event, hs->userdata);
                 return;
         }
         /* Booked and not handed to the link yet, or still in its queue: it comes after this inventory. */
