@@ -58,6 +58,9 @@ static void run(World *w, uint64_t usec) {
         do
                 assert_true(sd_event_run(w->event, 1000) >= 0);
         while (loop_now(w->loop, LOOP_MONOTONIC) < end);
+        /* What was due by then, on a machine that had no time for it. */
+        while (sd_event_run(w->event, 0) > 0)
+                ;
 }
 
 static void note(World *w, const char *name) {
