@@ -105,20 +105,32 @@ void places_failed(Hosts *hs, const Vm *vm, const StartPlaces *where, const char
         places_refresh(hs);
 }
 
-void places_started(Hosts *hs, const Vm *vm) {
+static bool has_pgpu(const StartPlaces *where, const Uuid *id) {
+        for (size_t i = 0; i < where->n_pgpus; i++)
+                if (uuid_equal(&where->pgpus[i], id))
+                        return true;
+        return false;
+}
+
+StartPlaces places_of(const Vm *vm, Uuid *ret_pgpus) {
         const Host *h = vm_host(vm);
-        Uuid pgpus[vm->vgpus.n + 1];
-        StartPlaces where = {.pgpus = pgpus};
+        StartPlaces where = {.host = h ? h->object.id : UUID_NULL, .pgpus = ret_pgpus};
 
-        if (!h || place_health_is_empty(hs->health))
-                return;
-        where.host = h->object.id;
         for_each(const Vgpu, v, &vm->vgpus) {
-                const Pgpu *pgpu = v->resident_on ?: v->scheduled_on;
+                const Pgpu *pgpu = v->scheduled_on ?: v->resident_on;
 
-                if (pgpu)
-                        pgpus[where.n_pgpus++] = pgpu->object.id;
+                if (pgpu && !has_pgpu(&where, &pgpu->object.id))
+                        ret_pgpus[where.n_pgpus++] = pgpu->object.id;
         }
+        return where;
+}
+
+void places_started(Hosts *hs, const Vm *vm) {
+        Uuid pgpus[vm->vgpus.n + 1];
+        StartPlaces where = places_of(vm, pgpus);
+
+        if (!vm_host(vm) || place_health_is_empty(hs->health))
+                return;
         place_health_started(hs->health, &vm->object.id, &where, places_now(hs));
         places_refresh(hs);
 }

@@ -6,6 +6,8 @@
 
 #include "policyd/service/hosts/peers.h"
 
+/* Where the VM is booked: its host, and its PGPUs, each once. ret_pgpus: as many as it has VGPUs. */
+StartPlaces places_of(const Vm *vm, Uuid *ret_pgpus);
 void places_refresh(Hosts *hs);
 void places_failed(Hosts *hs, const Vm *vm, const StartPlaces *where, const char *words);
 void places_started(Hosts *hs, const Vm *vm); /* where it is booked */

@@ -5,6 +5,7 @@
  * host began and could not build the domain; what it lacks or forbids is known, and no failure of the place.
  */
 
+#include "policyd/service/hosts/places.h"
 #include "policyd/service/operations/starts.h"
 #include "policyd/words/sentence.h"
 
@@ -14,44 +15,22 @@ void failed_try_done(FailedTry *t) {
         *t = (FailedTry){};
 }
 
-static bool has_place(const FailedTry *t, const Uuid *pgpu) {
-        for (size_t i = 0; i < t->n_pgpus; i++)
-                if (uuid_equal(&t->pgpus[i], pgpu))
-                        return true;
-        return false;
-}
-
-static int note_pgpus(FailedTry *t, const Vm *vm, const char **addresses) {
-        t->pgpus = calloc(vm->vgpus.n + 1, sizeof(Uuid));
-        if (!t->pgpus)
-                return -ENOMEM;
-        for_each(const Vgpu, v, &vm->vgpus) {
-                const Pgpu *pgpu = v->scheduled_on ?: v->resident_on;
-
-                if (!pgpu || has_place(t, &pgpu->object.id))
-                        continue;
-                /* "alpha/0000:84:00.0" without its host, which the sentence names. */
-                addresses[t->n_pgpus] = strrchr(pgpu->name, '/') + 1;
-                t->pgpus[t->n_pgpus++] = pgpu->object.id;
-        }
-        return 0;
-}
-
-int failed_try_note(FailedTry *t, const Vm *vm, const char *words) {
+int failed_try_note(FailedTry *t, const Pool *pool, const Vm *vm, const char *words) {
         const char *addresses[vm->vgpus.n + 1];
         const Host *h = vm_host(vm);
         _cleanup_strbuf_ StrBuf b = {};
-        int r;
 
-        r = note_pgpus(t, vm, addresses);
-        if (r < 0)
-                return r;
-        if (h)
-                t->host = h->object.id;
+        t->pgpus = calloc(vm->vgpus.n + 1, sizeof(Uuid));
+        if (!t->pgpus)
+                return -ENOMEM;
+        t->where = places_of(vm, t->pgpus);
+        /* "alpha/0000:84:00.0" without its host, which the sentence names. */
+        for (size_t i = 0; i < t->where.n_pgpus; i++)
+                addresses[i] = strrchr(((Pgpu *) pool_get(pool, CLASS_PGPU, &t->pgpus[i]))->name, '/') + 1;
         strbuf_addf(&b, "Host '%s' did not start VM '%s'", h ? h->name_label : "?", vm->name_label);
-        if (t->n_pgpus > 0) {
-                strbuf_addf(&b, " on PGPU%s ", PLURAL(t->n_pgpus));
-                sentence_names(&b, addresses, t->n_pgpus);
+        if (t->where.n_pgpus > 0) {
+                strbuf_addf(&b, " on PGPU%s ", PLURAL(t->where.n_pgpus));
+                sentence_names(&b, addresses, t->where.n_pgpus);
         }
         strbuf_addf(&b, ": %s", strempty(words));
         t->sentence = strbuf_take(&b);

@@ -360,10 +360,10 @@ static int try_next_pgpu(Operation *op, Vm *vm, Host *h, const FailedTry *failed
         AllocRequest request = {
                 .vm = vm, .only = h, .reservation = reservation, .without_reason = true};
         Pool *pool = op->operations->batch->pool;
-        bool present[failed->n_pgpus + 1];
+        bool present[failed->where.n_pgpus + 1];
         int r;
 
-        for (size_t i = 0; i < failed->n_pgpus; i++) {
+        for (size_t i = 0; i < failed->where.n_pgpus; i++) {
                 Pgpu *pgpu = pool_get(pool, CLASS_PGPU, &failed->pgpus[i]);
 
                 present[i] = pgpu && pgpu->present;
@@ -371,7 +371,7 @@ static int try_next_pgpu(Operation *op, Vm *vm, Host *h, const FailedTry *failed
                         pool_set_pgpu_present(pool, pgpu, false);
         }
         r = book_again(op, vm, &request, reservation);
-        for (size_t i = 0; i < failed->n_pgpus; i++) {
+        for (size_t i = 0; i < failed->where.n_pgpus; i++) {
                 Pgpu *pgpu = pool_get(pool, CLASS_PGPU, &failed->pgpus[i]);
 
                 if (pgpu)
@@ -393,7 +393,7 @@ static int try_elsewhere(Operation *op, Vm *vm, Host *h, FailedTry *failed, Rese
         j->first_host = h->object.id;
         if (uuid_is_null(&op->only))
                 r = try_next_host(op, vm, h, reservation);
-        if (r == 0 && failed->n_pgpus > 0)
+        if (r == 0 && failed->where.n_pgpus > 0)
                 r = try_next_pgpu(op, vm, h, failed, reservation);
         if (r <= 0)
                 failed->sentence = take_ptr(j->first_try);
@@ -493,7 +493,7 @@ void start_failed_on_host(Operations *ops, Vm *vm, StartEnd end, ErrorCode code,
 
         if (op && h && (code == ERROR_PGPU_IN_USE_BY_VM || code == ERROR_PGPU_UNHEALTHY))
                 held = start_note_held(op, vm, h, code);
-        r = failed_try_note(&failed, vm, message);
+        r = failed_try_note(&failed, ops->batch->pool, vm, message);
         if (r < 0) {
                 (void) batch_poison(ops->batch, r);
                 return;
@@ -506,9 +506,7 @@ void start_failed_on_host(Operations *ops, Vm *vm, StartEnd end, ErrorCode code,
         r = start_goes_on(op, vm, h, held, end, code, &failed, reservation);
         /* Noted when it is booked again: the place may be suspect now, and the start named it. */
         if (h && place_failed(end, code))
-                places_failed(ops->hosts, vm,
-                        &(StartPlaces){.host = failed.host, .pgpus = failed.pgpus, .n_pgpus = failed.n_pgpus},
-                        strempty(message));
+                places_failed(ops->hosts, vm, &failed.where, strempty(message));
         if (r < 0)
                 (void) batch_poison(ops->batch, r);
         else if (r == 0)

@@ -34,11 +34,12 @@ extern const HostsListener operations_of_hosts;
 
 /* failed-try.c: one try of a start, where it was and what came of it */
 typedef struct FailedTry {
-        Uuid host, *pgpus; /* distinct PGPUs */
-        size_t n_pgpus;
+        StartPlaces where;
+        Uuid *pgpus;    /* those of where */
         char *sentence; /* names all of them, and says what the host said */
 } FailedTry;
 
-int failed_try_note(FailedTry *t, const Vm *vm, const char *words); /* while the VM is still booked there */
+int failed_try_note(FailedTry *t, const Pool *pool, const Vm *vm,
+        const char *words); /* while the VM is still booked there */
 void failed_try_done(FailedTry *t);
 bool failure_is_of_the_place(ErrorCode code);
