@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "policyd/words/rules.h"
-#include "policyd/pool/pool-check.h"
+#include "tests/unit/policyd-core/pool-check.h"
 #include "policyd/words/decision-words.h"
 
 #define GIB (UINT64_C(1) << 30)
@@ -76,7 +76,8 @@ int holds_in_words(const Pool *pool, const GpuGroup *g, const VgpuType *t, uint3
 /* allocate_in_words(); the Allocation is kept by the caller. */
 Allocation world_start(World *w, Vm *vm);
 Allocation world_start_on(World *w, Vm *vm, const Host *h);
-/* The scores that are kept give the answer that looking at every host gives; a visitor makes the decider look. */
+/* The scores that are kept give the answer that looking at every host gives; a visitor makes the decider
+ * look. */
 void assert_decided_alike(const World *w, const AllocRequest *request);
 /* Starts and books; the start must succeed. */
 void world_run(World *w, Vm *vm);

@@ -3,7 +3,7 @@
  * does not know
  */
 
-#include "policyd/pool/pool-check.h"
+#include "tests/unit/policyd-core/pool-check.h"
 #include "tests/unit/policyd-service/world.h"
 
 #include <stdio.h>
@@ -234,7 +234,8 @@ static void a_vgpu_that_the_pool_lacks_counts(void **state) {
         assert_int_equal(world_request(w, vms_create(w->policy, record, &vm, fresh(w))), ERROR_NONE);
         assert_string_equal(world_vm_state(w, &outsider), "running");
         expect_room(w, 7, 0, 0);
-        assert_non_null(strstr(world_host(w, "alpha")->problems[1], "'vm' has GRID K100 of 0000:07:00.0, for which"));
+        assert_non_null(
+                strstr(world_host(w, "alpha")->problems[1], "'vm' has GRID K100 of 0000:07:00.0, for which"));
         fake_vm_ends(h, &outsider, "poweroff", NULL);
         world_run(w);
         expect_room(w, 8, 4, 1);
@@ -262,7 +263,8 @@ static void the_dead_hold_nothing(void **state) {
         expect_room(w, 7, 0, 0);
 }
 
-/* Alpha is declared dead and is not: the VM is started on beta, and then alpha comes back with the first one. */
+/* Alpha is declared dead and is not: the VM is started on beta, and then alpha comes back with the first one.
+ */
 static void run_twice(World *w, FakeHost *a, Uuid *ret) {
         *ret = world_create_vm_with(w, "desk-1", "GRID K100", 1);
         assert_int_equal(world_start_vm_on(w, ret, "alpha", NULL), ERROR_NONE);
@@ -270,8 +272,8 @@ static void run_twice(World *w, FakeHost *a, Uuid *ret) {
         a->down = true;
         fake_lose(a, "No route to host.");
         world_run(w);
-        assert_int_equal(
-                world_request(w, hosts_declare_dead(w->policy, world_host(w, "alpha"), fresh(w))), ERROR_NONE);
+        assert_int_equal(world_request(w, hosts_declare_dead(w->policy, world_host(w, "alpha"), fresh(w))),
+                ERROR_NONE);
         assert_int_equal(world_start_vm_on(w, ret, "beta", NULL), ERROR_NONE);
         world_run(w);
         a->down = false;
@@ -300,8 +302,10 @@ static void a_vm_that_runs_twice_is_told(void **state) {
         run_twice(w, a, &vm);
         for (unsigned i = 0; i < 2; i++) {
                 expect_problem(world_vm(w, &vm)->problems, "runs on host beta and on host alpha too", &vm);
-                expect_problem(world_host(w, "alpha")->problems, "'desk-1' runs here and on host beta too", &vm);
-                expect_problem(world_host(w, "beta")->problems, "'desk-1' runs here and on host alpha too", &vm);
+                expect_problem(
+                        world_host(w, "alpha")->problems, "'desk-1' runs here and on host beta too", &vm);
+                expect_problem(
+                        world_host(w, "beta")->problems, "'desk-1' runs here and on host alpha too", &vm);
                 expect_room(w, 7, 0, 0);
                 if (i == 0)
                         world_crash(w);
@@ -338,7 +342,8 @@ static void the_second_one_may_end_first(void **state) {
         expect_room(w, 8, 4, 1);
 }
 
-/* The host with the second one is away when the first ends: it is the pool's there, and starts nowhere else. */
+/* The host with the second one is away when the first ends: it is the pool's there, and starts nowhere else.
+ */
 static void the_second_one_is_not_forgotten_while_its_host_is_away(void **state) {
         FakeHost *a, *b;
         _cleanup_world_ World *w = world_of_two_k1(&a, &b);

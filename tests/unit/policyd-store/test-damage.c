@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "policyd/pool/pool-check.h"
+#include "tests/unit/policyd-core/pool-check.h"
 #include "tests/unit/common/damage.h"
 #include "tests/unit/policyd-store/fixture.h"
 

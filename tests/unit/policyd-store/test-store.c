@@ -16,7 +16,7 @@
 
 #include "common/io/file.h"
 #include "common/json/json-get.h"
-#include "policyd/pool/pool-check.h"
+#include "tests/unit/policyd-core/pool-check.h"
 #include "policyd/store/backup.h"
 #include "policyd/store/row.h"
 #include "tests/unit/policyd-store/fixture.h"

@@ -3,8 +3,7 @@
 /*
  * The invariants of the pool
  *
- * For tests, and for policyd after it has rebuilt the model from disk. Looks at everything, so it costs what
- * the pool is big.
+ * For tests of whatever changes or rebuilds a pool. Looks at everything, so it costs what the pool is big.
  */
 
 #include "policyd/pool/pool.h"

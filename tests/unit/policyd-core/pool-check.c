@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 #include "common/base/text.h"
-#include "policyd/pool/pool-check.h"
+#include "tests/unit/policyd-core/pool-check.h"
 #include "policyd/pool/pool-internal.h"
 
 typedef struct Check {
