@@ -71,3 +71,4 @@ int ctl_no_memory(void);
 /* Waits for a job that the last call returned: progress on a terminal, its error in the end. See job.c. */
 int job_subscribe(Ctl *ctl);
 int job_wait(Ctl *ctl, const char *path);
+int job_follow(Ctl *ctl, struct json_object *job); /* with --async prints its uuid instead */

@@ -130,3 +130,7 @@ int job_wait(Ctl *ctl, const char *path) {
                 }
         }
 }
+
+int job_follow(Ctl *ctl, struct json_object *job) {
+        return ctl->args.async ? ctl_print_created(ctl, job) : job_wait(ctl, strempty(json_object_get_string(job)));
+}

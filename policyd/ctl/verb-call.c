@@ -83,7 +83,7 @@ static int find_objects(Ctl *ctl, Call *call, const Verb *v) {
         int r = 0;
 
         for (const VerbArg *a = v->args; r == 0 && a->key; a++) {
-                if (a->kind == VERB_ARG_OPTION || a->kind == VERB_ARG_LIMIT)
+                if (a->kind == VERB_ARG_KEY || a->kind == VERB_ARG_OPTION || a->kind == VERB_ARG_LIMIT)
                         continue;
                 if (a->kind == VERB_ARG_OBJECT && ctl_arg(ctl, a->key)) {
                         r = ctl_find_key(ctl, a->key, a->of, &call->paths[at]);
@@ -113,13 +113,15 @@ static int print_answer(Ctl *ctl, struct json_object *answer) {
                 return ctl_print_created(ctl, answer);
         case VERB_ANSWER_NUMBER:
                 return print_number(ctl, answer);
+        case VERB_ANSWER_JOB:
+                return job_follow(ctl, answer);
         case VERB_ANSWER_SHOW:
                 return v->show(stdout, strempty(json_object_get_string(answer)), ctl->args.json);
         }
         return EXIT_DONE;
 }
 
-int verb_call(Ctl *ctl) {
+int verb_call_method(Ctl *ctl, const char *method) {
         _cleanup_json_ struct json_object *answer = NULL;
         _cleanup_client_error_ ClientError error = {};
         _cleanup_(call_done) Call call = {};
@@ -134,13 +136,15 @@ int verb_call(Ctl *ctl) {
                 r = ctl_find_key(ctl, "uuid", v->on, &path);
         if (r == 0)
                 r = find_objects(ctl, &call, v);
+        if (r == 0 && v->answer == VERB_ANSWER_JOB && !ctl->args.async)
+                r = job_subscribe(ctl);
         if (r != 0)
                 return r;
 
         if (call.has_options || a->kind == VERB_ARG_OPTION)
                 call.args[call.n++] = (ClientArg){.type = 'V', .options = call.options};
         r = client_call_args(ctl->client, path ? path : POLICY_PATH,
-                v->on ? class_find(v->on)->interface : POLICY_IFACE_MANAGER, v->method, &error, &answer,
+                v->on ? class_find(v->on)->interface : POLICY_IFACE_MANAGER, method, &error, &answer,
                 call.args, call.n);
         return r < 0 ? ctl_failed(r, &error) : print_answer(ctl, answer);
 }
@@ -148,5 +152,5 @@ int verb_call(Ctl *ctl) {
 int verb_run(Ctl *ctl, VerbName v) {
         ctl->verb = v.verb;
         ctl->class = v.class;
-        return v.verb->run ? v.verb->run(ctl) : verb_call(ctl);
+        return v.verb->run ? v.verb->run(ctl) : verb_call_method(ctl, v.verb->method);
 }

@@ -12,7 +12,7 @@
 static int quota_create(Ctl *ctl) {
         if (ctl_arg(ctl, "size-max") && ctl_arg(ctl, "pgpus-max"))
                 return ctl_usage("size-max= and pgpus-max= are the same limit; give one of them");
-        return verb_call(ctl);
+        return verb_call_method(ctl, "CreateQuota");
 }
 
 /* quota-use: one line for each quota that holds for an owner, or for the owner alone. Its cells are owner, GPU group, VGPUs and
@@ -139,7 +139,6 @@ static const Verb verbs[] = {
                 "Limits what an owner's VMs may use: VGPUs, whole PGPUs (or size units), in one group or in "
                 "all; owner=\"*\" is every owner without a quota. Prints its uuid.",
                 .run = quota_create,
-                .method = "CreateQuota",
                 .answer = VERB_ANSWER_CREATED,
                 .args = { ARG_TEXT("owner"), ARG_OBJECT_OR_NONE("gpu-group-uuid", "gpu-group"),
                         ARG_LIMIT("vgpus-max", "vgpus_max"), ARG_LIMIT("pgpus-max", "size_max"),

@@ -54,21 +54,6 @@ static int read_config(Ctl *ctl, struct json_object **ret) {
         return 0;
 }
 
-static int set_size(struct json_object *b_info, uint64_t memory, uint32_t vcpus) {
-        int r = 0;
-
-        if (memory > 0)
-                r = json_add_u64(b_info, "max_memkb", memory / 1024);
-        if (r >= 0 && memory > 0)
-                r = json_add_u64(b_info, "target_memkb", memory / 1024);
-        if (r >= 0 && vcpus > 0) {
-                r = json_add_u64(b_info, "max_vcpus", vcpus);
-                /* The list of online vcpus belongs to the old number of them. */
-                json_object_object_del(b_info, "avail_vcpus");
-        }
-        return r;
-}
-
 /* A small number without a unit is most likely meant as MiB, so the sentence says how to write that. */
 static int read_memory(const char *text, uint64_t *ret) {
         bool bare = text[strspn(text, "0123456789")] == '\0';
@@ -90,9 +75,28 @@ static int read_memory(const char *text, uint64_t *ret) {
 }
 
 /* memory= and vcpus= win over what the config says. */
+static int set_size(struct json_object *config, uint64_t memory, uint32_t vcpus) {
+        struct json_object *b_info = answer_member(config, "b_info");
+        int r = 0;
+
+        if (memory == 0 && vcpus == 0)
+                return 0;
+        if (!json_object_is_type(b_info, json_type_object))
+                return bad_config("config.b_info is missing, so that memory= and vcpus= have no place.");
+        if (memory > 0)
+                r = json_add_u64(b_info, "max_memkb", memory / 1024) ?:
+                        json_add_u64(b_info, "target_memkb", memory / 1024);
+        if (r >= 0 && vcpus > 0) {
+                r = json_add_u64(b_info, "max_vcpus", vcpus);
+                /* The list of online vcpus belongs to the old number of them. */
+                json_object_object_del(b_info, "avail_vcpus");
+        }
+        return r < 0 ? ctl_no_memory() : 0;
+}
+
+/* given NULL: the least config. The caller puts *ret. */
 static int build_config(Ctl *ctl, struct json_object *given, struct json_object **ret) {
         const char *memory_text = ctl_arg(ctl, "memory"), *vcpus_text = ctl_arg(ctl, "vcpus");
-        struct json_object *config, *b_info;
         uint64_t memory = 0;
         uint32_t vcpus = 0;
         int r;
@@ -103,75 +107,56 @@ static int build_config(Ctl *ctl, struct json_object *given, struct json_object 
         if (vcpus_text && (parse_u32(vcpus_text, &vcpus) < 0 || vcpus == 0))
                 return ctl_usage("vcpus=%s is no number above 0", vcpus_text);
 
-        if (!given)
-                return vm_config_make(ctl_arg(ctl, "name-label"), memory > 0 ? memory : MEMORY_DEFAULT,
-                               vcpus > 0 ? vcpus : 1, ret) < 0
-                               ? ctl_no_memory()
-                               : 0;
-
-        config = json_object_get(given);
-        if (memory > 0 || vcpus > 0) {
-                if (!json_object_object_get_ex(config, "b_info", &b_info) ||
-                        !json_object_is_type(b_info, json_type_object)) {
-                        json_object_put(config);
-                        return bad_config(
-                                "config.b_info is missing, so that memory= and vcpus= have no place.");
-                }
-                if (set_size(b_info, memory, vcpus) < 0) {
-                        json_object_put(config);
-                        return ctl_no_memory();
-                }
-        }
-        *ret = config;
-        return 0;
+        if (given)
+                r = set_size(given, memory, vcpus);
+        else if (vm_config_make(ctl_arg(ctl, "name-label"), memory ?: MEMORY_DEFAULT, vcpus ?: 1, ret) < 0)
+                r = ctl_no_memory();
+        if (r == 0 && given)
+                *ret = json_object_get(given);
+        return r;
 }
 
 static int add_platform(const Ctl *ctl, struct json_object *record) {
-        struct json_object *platform = NULL;
+        int r = 0;
 
-        for (size_t i = 0; i < ctl->args.n; i++) {
+        for (size_t i = 0; i < ctl->args.n && r >= 0; i++) {
                 const char *key = startswith(ctl->args.args[i].key, PLATFORM_PREFIX);
 
                 if (!key)
                         continue;
-                if (!json_object_object_get_ex(record, "platform", &platform)) {
-                        platform = json_object_new_object();
-                        if (json_add(record, "platform", platform) < 0)
-                                return -ENOMEM;
-                }
-                if (json_add_string(platform, key, ctl->args.args[i].value) < 0)
-                        return -ENOMEM;
+                if (!answer_member(record, "platform"))
+                        r = json_add(record, "platform", json_object_new_object());
+                if (r >= 0)
+                        r = json_add_string(answer_member(record, "platform"), key, ctl->args.args[i].value);
         }
-        return 0;
+        return r;
 }
 
 static int build_record(Ctl *ctl, struct json_object **ret) {
+        static const struct {
+                const char *key, *member;
+        } texts[] = {{"name-label", "name_label"}, {"owner", "owner"}, {"affinity", "affinity"}};
         _cleanup_json_ struct json_object *record = NULL, *given = NULL;
-        struct json_object *config = NULL, *inner = NULL;
+        struct json_object *config = NULL, *inner;
         int r;
 
-        if (ctl_arg(ctl, "config")) {
-                r = read_config(ctl, &given);
-                if (r != 0)
-                        return r;
-        }
+        r = ctl_arg(ctl, "config") ? read_config(ctl, &given) : 0;
+        if (r != 0)
+                return r;
         /* A config of libxl has c_info and b_info; a VM record has config. */
-        if (given && json_object_object_get_ex(given, "config", &inner))
-                record = json_object_get(given);
-        else
-                record = json_object_new_object();
+        inner = answer_member(given, "config");
+        record = inner ? json_object_get(given) : json_object_new_object();
         if (!record)
                 return ctl_no_memory();
 
         r = build_config(ctl, inner ? inner : given, &config);
         if (r != 0)
                 return r;
-        if (json_add(record, "config", config) < 0 ||
-                json_add_string(record, "name_label", ctl_arg(ctl, "name-label")) < 0 ||
-                (ctl_arg(ctl, "owner") && json_add_string(record, "owner", ctl_arg(ctl, "owner")) < 0) ||
-                (ctl_arg(ctl, "affinity") &&
-                        json_add_string(record, "affinity", ctl_arg(ctl, "affinity")) < 0) ||
-                add_platform(ctl, record) < 0)
+        r = json_add(record, "config", config);
+        for (size_t i = 0; i < ARRAY_SIZE(texts) && r >= 0; i++)
+                if (ctl_arg(ctl, texts[i].key))
+                        r = json_add_string(record, texts[i].member, ctl_arg(ctl, texts[i].key));
+        if (r < 0 || add_platform(ctl, record) < 0)
                 return ctl_no_memory();
         *ret = take_ptr(record);
         return 0;
@@ -254,12 +239,6 @@ static int vm_set_config(Ctl *ctl) {
         return text ? ctl_call(ctl, path, POLICY_IFACE_VM, "SetConfig", NULL, "s", text) : ctl_no_memory();
 }
 
-/* The job's uuid with --async; else its outcome. */
-static int follow(Ctl *ctl, struct json_object *job) {
-        return ctl->args.async ? ctl_print_created(ctl, job)
-                               : job_wait(ctl, strempty(json_object_get_string(job)));
-}
-
 static int start(
         Ctl *ctl, const char *vm, const char *on, const ClientOption *options, struct json_object **ret) {
         if (on)
@@ -322,26 +301,14 @@ static int vm_start(Ctl *ctl) {
         if (r != 0)
                 return r;
         return dry_run ? show_decision(ctl, vm, on, reservation, /* refused_already= */ false)
-                       : follow(ctl, job);
+                       : job_follow(ctl, job);
 }
 
 static int vm_shutdown(Ctl *ctl) {
-        _cleanup_json_ struct json_object *job = NULL;
-        _cleanup_free_ char *vm = NULL;
-        ClientOption options[2] = {};
         bool force;
-        int r;
+        int r = ctl_flag(ctl, "force", &force);
 
-        ctl_add_option(options, ctl, "idempotency-key", "idempotency_key");
-        r = ctl_flag(ctl, "force", &force);
-        if (r == 0)
-                r = ctl_find_key(ctl, "uuid", "vm", &vm);
-        if (r == 0 && !ctl->args.async)
-                r = job_subscribe(ctl);
-        if (r == 0)
-                r = ctl_call(
-                        ctl, vm, POLICY_IFACE_VM, force ? "HardShutdown" : "Shutdown", &job, "V", options);
-        return r != 0 ? r : follow(ctl, job);
+        return r != 0 ? r : verb_call_method(ctl, force ? "HardShutdown" : "Shutdown");
 }
 
 static int vm_explain(Ctl *ctl) {
@@ -361,8 +328,9 @@ static const Verb verbs[] = {
                 "Starts a VM and waits for it; on=HOST names the host, dry-run=true only decides, and "
                 "explains.",
                 ARG_KEY("uuid"), ARG_MAY("on"), ARG_MAY("dry-run"), ARG_MAY("reservation"), ARG_IDEMPOTENCY_KEY),
-        VERB_OWN("vm-shutdown", vm_shutdown, "Shuts a VM down and waits for it; force=true destroys it.",
-                ARG_KEY("uuid"), ARG_MAY("force"), ARG_IDEMPOTENCY_KEY),
+        { "vm-shutdown", "Shuts a VM down and waits for it; force=true destroys it.",
+                .on = "vm", .answer = VERB_ANSWER_JOB, .run = vm_shutdown,
+                .args = { ARG_MAY("force"), ARG_IDEMPOTENCY_KEY } },
         VERB_OWN("vm-explain", vm_explain, "What a start would say, host by host and PGPU by PGPU.", ARG_KEY("uuid"),
                 ARG_MAY("on"), ARG_MAY("reservation")),
         VERB_CALL("vm-group-create", NULL, "CreateVMGroup", CREATED,

@@ -43,6 +43,7 @@ typedef enum VerbAnswer {
         VERB_ANSWER_NONE,
         VERB_ANSWER_CREATED, /* an object's path, printed as its uuid */
         VERB_ANSWER_NUMBER,
+        VERB_ANSWER_JOB,     /* waited for, and its outcome printed; with --async its uuid */
         VERB_ANSWER_SHOW,    /* a text, by show() */
 } VerbAnswer;
 
@@ -110,7 +111,7 @@ int verb_help(const char *name_or_null);
 
 /* The exit status. The second: the call that the verb's row describes, for a function that looks at the keys first. */
 int verb_run(Ctl *ctl, VerbName verb);
-int verb_call(Ctl *ctl);
+int verb_call_method(Ctl *ctl, const char *method);
 
 /* Those in files of their own. */
 int verb_pool_backup(Ctl *ctl);
