@@ -9,12 +9,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "common/base/text.h"
 #include "common/io/file-trust.h"
-
-/* Handed over as an answer: 0 for what was said, -ENOMEM. */
-static int said(int n) {
-        return n < 0 ? -ENOMEM : 0;
-}
 
 /* 1: it is there, and root's alone. 0: *ret says why not, or it is not there. */
 static int look(const char *path, char **ret) {
@@ -24,15 +20,15 @@ static int look(const char *path, char **ret) {
         if (lstat(path, &st) < 0)
                 return errno == ENOENT ? 0 : -errno;
         if (st.st_uid != 0)
-                return said(asprintf(ret, "%s belongs to user %u", path, st.st_uid));
+                return text_refuse(ret, 0, "%s belongs to user %u", path, st.st_uid);
         if (S_ISLNK(st.st_mode))
                 return 1;
         shared_folder = S_ISDIR(st.st_mode) && (st.st_mode & S_ISVTX);
         if ((st.st_mode & S_IWOTH) && !shared_folder)
-                return said(asprintf(
-                        ret, "%s can be written by everybody (its mode is %04o)", path, st.st_mode & 07777));
+                return text_refuse(
+                        ret, 0, "%s can be written by everybody (its mode is %04o)", path, st.st_mode & 07777);
         if ((st.st_mode & S_IWGRP) && st.st_gid != 0 && !shared_folder)
-                return said(asprintf(ret, "%s can be written by group %u", path, st.st_gid));
+                return text_refuse(ret, 0, "%s can be written by group %u", path, st.st_gid);
         return 1;
 }
 

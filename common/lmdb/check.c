@@ -5,11 +5,11 @@
  * size.
  */
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/text.h"
 #include "common/lmdb/check.h"
 
 #define MAGIC UINT32_C(0xBEEFC0DE)
@@ -75,18 +75,7 @@ struct TableWalk {
         size_t n_entries;
 };
 
-static int _printf_(2, 3) fail(Walk *w, const char *format, ...) {
-        va_list args;
-        int n;
-
-        va_start(args, format);
-        n = vasprintf(&w->problem, format, args);
-        va_end(args);
-        if (n >= 0)
-                return -EBADMSG;
-        w->problem = NULL;
-        return -ENOMEM;
-}
+#define fail(w, ...) text_refuse(&(w)->problem, -EBADMSG, __VA_ARGS__)
 
 static int read_bytes(Walk *w, uint64_t offset, void *buf, size_t size) {
         for (size_t done = 0; done < size;) {

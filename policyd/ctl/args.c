@@ -3,7 +3,6 @@
  */
 
 #include <ctype.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "common/base/text.h"
@@ -11,17 +10,7 @@
 
 #define WORD_MAX 64
 
-static int refuse(char **ret_error, const char *format, ...) _printf_(2, 3);
-
-static int refuse(char **ret_error, const char *format, ...) {
-        va_list ap;
-        int r;
-
-        va_start(ap, format);
-        r = vasprintf(ret_error, format, ap);
-        va_end(ap);
-        return r < 0 ? -ENOMEM : -EINVAL;
-}
+#define refuse(ret_error, ...) text_refuse((ret_error), -EINVAL, __VA_ARGS__)
 
 void args_done(Args *a) {
         for (size_t i = 0; i < a->n; i++)

@@ -6,29 +6,17 @@
  */
 
 #include <ctype.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <sys/un.h>
 
 #include "common/base/parse.h"
 #include "common/base/strbuf.h"
+#include "common/base/text.h"
 #include "policyd/link/address.h"
 #include "policyd/link/link.h"
 #include "protocol/names.h"
 
-static int _printf_(2, 3) refuse(char **ret_message, const char *format, ...) {
-        va_list args;
-        int n;
-
-        va_start(args, format);
-        n = vasprintf(ret_message, format, args);
-        va_end(args);
-        if (n < 0) {
-                *ret_message = NULL;
-                return -ENOMEM;
-        }
-        return -EINVAL;
-}
+#define refuse(ret_message, ...) text_refuse((ret_message), -EINVAL, __VA_ARGS__)
 
 void link_address_done(LinkAddress *a) {
         free(a->bus);
