@@ -66,7 +66,7 @@ int domain_publish(Domain *d) {
         /* An end that is not on disk did not happen: whoever starts us again finds the cleanup and does it
          * once more. */
         if (d->listens && (r >= 0 || d->machine.stage != DOMAIN_HALTED))
-                f->ops->tell(f, &d->record);
+                f->ops->notify(f, &d->record);
         return r;
 }
 
@@ -156,7 +156,7 @@ static void on_set_up(int result, const char *words, void *userdata) {
                 domain_fail(d, ERROR_DOMAIN_FAILED, "%s", words);
                 return;
         }
-        r = vgpu_setup_take(&d->order, words);
+        r = vgpu_setup_apply(&d->order, words);
         if (r > 0)
                 r = lay_out_again(d);
         if (r >= 0)

@@ -191,7 +191,7 @@ static int listen_in(RunFolder *f, StopOrdered stop, void *userdata) {
         return r < 0 ? r : sd_event_add_io(e->event, &e->source, e->fd, EPOLLIN, on_connection, e);
 }
 
-static void tell(RunFolder *f, const RunRecord *record) {
+static void notify(RunFolder *f, const RunRecord *record) {
         _cleanup_free_ char *text = run_record_to_text(record);
         EventFolder *e = of(f);
         char *line;
@@ -220,7 +220,7 @@ static const RunFolderOps ops = {
         .watch_dm = watch_dm,
         .unwatch_dm = unwatch_dm,
         .listen = listen_in,
-        .tell = tell,
+        .notify = notify,
 };
 
 int event_folder_new(sd_event *event, const char *path, RunFolder **ret) {

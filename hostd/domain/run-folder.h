@@ -28,7 +28,7 @@ typedef struct RunFolderOps {
 
         /* Stop orders are heard from now on, and records told. */
         int (*listen)(RunFolder *f, StopOrdered stop, void *userdata);
-        void (*tell)(RunFolder *f, const RunRecord *record);
+        void (*notify)(RunFolder *f, const RunRecord *record);
 } RunFolderOps;
 
 struct RunFolder {

@@ -32,7 +32,7 @@ bool vgpu_setup_work(const DomainProgram *p, const StartOrder *order, HelperWork
         return true;
 }
 
-int vgpu_setup_take(StartOrder *order, const char *words) {
+int vgpu_setup_apply(StartOrder *order, const char *words) {
         PciAddress function;
         int r;
 

@@ -15,5 +15,5 @@
 /* false: there is nothing to do. */
 bool vgpu_setup_work(const DomainProgram *program, const StartOrder *order, HelperWork *ret);
 
-/* Takes in the helper's answer: 1 when the order has changed by it, 0 when not. */
-int vgpu_setup_take(StartOrder *order, const char *words);
+/* Applies the helper's answer: 1 when the order has changed by it, 0 when not. */
+int vgpu_setup_apply(StartOrder *order, const char *words);

@@ -4,7 +4,7 @@
 
 #include "hostd/hypervisor/operation.h"
 
-static void tell(void *userdata) {
+static void notify(void *userdata) {
         Operation *o = userdata;
         _cleanup_free_ char *error = take_ptr(o->error);
 
@@ -25,7 +25,7 @@ void operation_end(Operation *o, Loop *loop, int result, char *error) {
         free(o->error);
         o->error = error;
         o->result = result;
-        r = loop_call_soon(loop, &o->soon, tell, o);
+        r = loop_call_soon(loop, &o->soon, notify, o);
         if (r < 0)
                 loop_exit(loop, r);
 }

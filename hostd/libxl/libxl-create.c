@@ -153,7 +153,7 @@ static int build_error(const LibxlHypervisor *h, int rc) {
 /* Of two starts that found the same memory free libxl ends one, with no more than a failure: what it had taken is
  * free again by now. */
 static void fail_create(LibxlHypervisor *h, int rc) {
-        char *error = libxl_say(h, "The domain could not be created", rc), *memory = NULL;
+        char *error = libxl_describe_error(h, "The domain could not be created", rc), *memory = NULL;
         int r = build_error(h, rc);
 
         if (r != -ECANCELED && r != -ECHILD && look_for_memory(h, &h->config, &memory) == -ENOSPC) {

@@ -14,7 +14,7 @@
 #include "hostd/libxl/libxl-private.h"
 #include "hostd/run/run-record.h"
 
-char *libxl_say(LibxlHypervisor *h, const char *what, int rc) {
+char *libxl_describe_error(LibxlHypervisor *h, const char *what, int rc) {
         const char *why = libxl_log_first_error(h->loop.log);
         char *text;
         int n;
@@ -145,7 +145,7 @@ static void on_unpaused(libxl_ctx *ctx, int rc, void *userdata) {
 
         h->in_air--;
         operation_end(&h->unpausing, h->hypervisor.loop, libxl_error_to_errno(rc),
-                rc ? libxl_say(h, "The domain could not be unpaused", rc) : NULL);
+                rc ? libxl_describe_error(h, "The domain could not be unpaused", rc) : NULL);
 }
 
 int libxl_op_unpause(Hypervisor *hypervisor, HypervisorDone done, void *userdata) {
@@ -178,7 +178,7 @@ int libxl_op_unpause(Hypervisor *hypervisor, HypervisorDone done, void *userdata
 
 /* 2. Watched. */
 
-static void tell_state(void *userdata) {
+static void notify_state(void *userdata) {
         LibxlHypervisor *h = userdata;
         GuestState state = _GUEST_STATE_INVALID;
         int r;
@@ -203,7 +203,7 @@ static void on_event(void *userdata, libxl_event *event) {
         int r = 0;
 
         if (event->domid == h->domid && h->changed)
-                r = loop_call_soon(h->hypervisor.loop, &h->look, tell_state, h);
+                r = loop_call_soon(h->hypervisor.loop, &h->look, notify_state, h);
         if (r < 0)
                 loop_exit(h->hypervisor.loop, r);
         libxl_event_free(h->loop.ctx, event);
@@ -245,7 +245,7 @@ int libxl_op_watch(Hypervisor *hypervisor, GuestChanged changed, void *userdata)
         h->changed = changed;
         h->changed_userdata = userdata;
         h->last = _GUEST_STATE_INVALID;
-        r = loop_call_soon(h->hypervisor.loop, &h->look, tell_state, h);
+        r = loop_call_soon(h->hypervisor.loop, &h->look, notify_state, h);
         if (r < 0)
                 return r;
         return libxl_error_to_errno(libxl_evenable_domain_death(h->loop.ctx, h->domid, 0, &h->death));

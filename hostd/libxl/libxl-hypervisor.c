@@ -32,7 +32,7 @@ static void on_destroyed(libxl_ctx *ctx, int rc, void *userdata) {
         h->in_air--;
         if (rc && rc != ERROR_DOMAIN_NOTFOUND)
                 operation_end(&h->operation, h->hypervisor.loop, libxl_error_to_errno(rc),
-                        libxl_say(h, "The domain could not be destroyed", rc));
+                        libxl_describe_error(h, "The domain could not be destroyed", rc));
         else
                 end_device_model(h);
 }

@@ -54,7 +54,7 @@ static inline LibxlHypervisor *libxl_of(Hypervisor *h) {
 }
 
 /* "<what>: <libxl's first error>." */
-char *libxl_say(LibxlHypervisor *h, const char *what, int rc);
+char *libxl_describe_error(LibxlHypervisor *h, const char *what, int rc);
 
 /* -ENOENT. */
 int libxl_find_domain(LibxlHypervisor *h, const libxl_uuid *uuid, uint32_t *ret_domid, GuestState *ret);

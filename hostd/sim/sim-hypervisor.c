@@ -230,7 +230,7 @@ static int sim_crash(Hypervisor *h) {
         return sim_domain_write_state(sim(h)->dir, sim(h)->domid, GUEST_CRASH);
 }
 
-static void tell_state(void *userdata) {
+static void notify_state(void *userdata) {
         SimHypervisor *s = userdata;
         GuestState state;
 
@@ -241,7 +241,7 @@ static void tell_state(void *userdata) {
 }
 
 static void on_folder(const char *name_or_null, void *userdata) {
-        tell_state(userdata);
+        notify_state(userdata);
 }
 
 static void sim_unwatch(Hypervisor *h) {
@@ -267,7 +267,7 @@ static int sim_watch(Hypervisor *h, GuestChanged changed, void *userdata) {
         /* A folder that has gone already cannot be watched, but its end must be told. */
         if (r < 0 && r != -ENOENT)
                 return r;
-        return loop_call_soon(s->hypervisor.loop, &s->first_look, tell_state, s);
+        return loop_call_soon(s->hypervisor.loop, &s->first_look, notify_state, s);
 }
 
 /* 4. destroy: the device model ends, then what is left of its group, then the keys and the folder. */

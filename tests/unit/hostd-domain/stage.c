@@ -348,7 +348,7 @@ static int listen_in(RunFolder *f, StopOrdered stop, void *userdata) {
         return 0;
 }
 
-static void tell(RunFolder *f, const RunRecord *record) {
+static void notify(RunFolder *f, const RunRecord *record) {
         folder_of(f)->n_told++;
 }
 
@@ -360,7 +360,7 @@ static const RunFolderOps folder_ops = {
         .watch_dm = watch_dm,
         .unwatch_dm = unwatch_dm,
         .listen = listen_in,
-        .tell = tell,
+        .notify = notify,
 };
 
 /* The play. */
