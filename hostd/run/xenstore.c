@@ -15,21 +15,21 @@ struct XenStore {
         struct xs_handle *handle;
 };
 
-/* The variadic callers differ only in what they do with the path. */
-#define FORMAT_PATH(buffer, format)                                                                          \
+/* The variadic callers differ only in what they do with the path, which is `full` in the call. */
+#define WITH_PATH(format, call)                                                                              \
         ({                                                                                                   \
+                char full[PATH_SIZE];                                                                        \
                 va_list _args_;                                                                              \
                 int _n_;                                                                                     \
                 va_start(_args_, format);                                                                    \
-                _n_ = vsnprintf((buffer), sizeof(buffer), format, _args_);                                   \
+                _n_ = vsnprintf(full, sizeof(full), format, _args_);                                         \
                 va_end(_args_);                                                                              \
-                _n_ > 0 && (size_t) _n_ < sizeof(buffer) ? 0 : -ENAMETOOLONG;                                \
+                _n_ > 0 && (size_t) _n_ < sizeof(full) ? (call) : -ENAMETOOLONG;                             \
         })
 
 int xenstore_open(XenStore **ret) {
-        XenStore *xs;
+        XenStore *xs = calloc(1, sizeof(*xs));
 
-        xs = calloc(1, sizeof(*xs));
         if (!xs)
                 return -ENOMEM;
 
@@ -54,60 +54,36 @@ XenStore *xenstore_close(XenStore *xs) {
         return NULL;
 }
 
-int xenstore_read(XenStore *xs, char **ret, const char *path, ...) {
-        char full[PATH_SIZE], *value;
+static int read_value(XenStore *xs, const char *path, char **ret) {
         unsigned size;
-        int r;
+        char *value;
 
-        r = FORMAT_PATH(full, path);
-        if (r < 0)
-                return r;
-
-        value = xs_read(xs->handle, XBT_NULL, full, &size);
+        value = xs_read(xs->handle, XBT_NULL, path, &size);
         if (!value)
                 return -errno;
         *ret = value;
         return 0;
 }
 
-int xenstore_write(XenStore *xs, const char *value, const char *path, ...) {
-        char full[PATH_SIZE];
-        int r;
+int xenstore_read(XenStore *xs, char **ret, const char *path, ...) {
+        return WITH_PATH(path, read_value(xs, full, ret));
+}
 
-        r = FORMAT_PATH(full, path);
-        if (r < 0)
-                return r;
-        return xs_write(xs->handle, XBT_NULL, full, value, (unsigned) strlen(value)) ? 0 : -errno;
+int xenstore_write(XenStore *xs, const char *value, const char *path, ...) {
+        return WITH_PATH(path,
+                xs_write(xs->handle, XBT_NULL, full, value, (unsigned) strlen(value)) ? 0 : -errno);
 }
 
 int xenstore_remove(XenStore *xs, const char *path, ...) {
-        char full[PATH_SIZE];
-        int r;
-
-        r = FORMAT_PATH(full, path);
-        if (r < 0)
-                return r;
-        return xs_rm(xs->handle, XBT_NULL, full) || errno == ENOENT ? 0 : -errno;
+        return WITH_PATH(path, xs_rm(xs->handle, XBT_NULL, full) || errno == ENOENT ? 0 : -errno);
 }
 
 int xenstore_watch(XenStore *xs, const char *path, ...) {
-        char full[PATH_SIZE];
-        int r;
-
-        r = FORMAT_PATH(full, path);
-        if (r < 0)
-                return r;
-        return xs_watch(xs->handle, full, WATCH_TOKEN) ? 0 : -errno;
+        return WITH_PATH(path, xs_watch(xs->handle, full, WATCH_TOKEN) ? 0 : -errno);
 }
 
 int xenstore_unwatch(XenStore *xs, const char *path, ...) {
-        char full[PATH_SIZE];
-        int r;
-
-        r = FORMAT_PATH(full, path);
-        if (r < 0)
-                return r;
-        return xs_unwatch(xs->handle, full, WATCH_TOKEN) ? 0 : -errno;
+        return WITH_PATH(path, xs_unwatch(xs->handle, full, WATCH_TOKEN) ? 0 : -errno);
 }
 
 int xenstore_fd(XenStore *xs) {
