@@ -179,13 +179,8 @@ static void on_built(libxl_ctx *ctx, int rc, void *userdata) {
         }
 }
 
-static libxl_asyncop_how how_to_build(LibxlHypervisor *h) {
-        return (libxl_asyncop_how){ .callback = on_built, .u.for_callback = h };
-}
-
 /* When libxl comes back from this call the domain is there and has its name. */
 static void build_named(LibxlHypervisor *h) {
-        libxl_asyncop_how how = how_to_build(h);
         int r, rc;
 
         r = libxl_config_name(h->loop.ctx, &h->config);
@@ -194,12 +189,10 @@ static void build_named(LibxlHypervisor *h) {
                 return;
         }
         h->building = true;
-        h->in_air++;
-        rc = libxl_domain_create_new(h->loop.ctx, &h->config, &h->new_domid, &how, NULL);
-        if (rc) {
-                h->in_air--;
+        rc = IN_AIR(h,
+                libxl_domain_create_new(h->loop.ctx, &h->config, &h->new_domid, LIBXL_HOW(on_built, h), NULL));
+        if (rc)
                 fail_create(h, rc);
-        }
 }
 
 static void on_naming_retry(void *userdata) {
@@ -232,7 +225,6 @@ static void build(LibxlHypervisor *h) {
 /* libxl's abort does not reach a device model that is just starting, so that one is ended beside it. */
 void libxl_op_cancel_create(Hypervisor *hypervisor) {
         LibxlHypervisor *h = libxl_of(hypervisor);
-        libxl_asyncop_how how = how_to_build(h);
         ProcessId id;
 
         if (h->passthrough || loop_timer_is_armed(h->naming)) {
@@ -240,7 +232,7 @@ void libxl_op_cancel_create(Hypervisor *hypervisor) {
                 loop_timer_stop(h->naming);
                 end_create(h, -ECANCELED, strdup("The start was cancelled."));
         } else if (h->building) {
-                (void) libxl_ao_abort(h->loop.ctx, &how);
+                (void) libxl_ao_abort(h->loop.ctx, LIBXL_HOW(on_built, h));
                 if (libxl_op_device_model(hypervisor, &id) >= 0)
                         (void) process_signal(&id, SIGTERM);
         }

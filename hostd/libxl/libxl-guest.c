@@ -150,7 +150,6 @@ static void on_unpaused(libxl_ctx *ctx, int rc, void *userdata) {
 
 int libxl_op_unpause(Hypervisor *hypervisor, HypervisorDone done, void *userdata) {
         LibxlHypervisor *h = libxl_of(hypervisor);
-        libxl_asyncop_how how = { .callback = on_unpaused, .u.for_callback = h };
         GuestState state;
         int r, rc;
 
@@ -167,12 +166,9 @@ int libxl_op_unpause(Hypervisor *hypervisor, HypervisorDone done, void *userdata
                 operation_end(&h->unpausing, h->hypervisor.loop, 0, NULL);
                 return 0;
         }
-        h->in_air++;
-        rc = libxl_domain_unpause(h->loop.ctx, h->domid, &how);
-        if (rc == 0)
-                return 0;
-        h->in_air--;
-        operation_forget(&h->unpausing);
+        rc = IN_AIR(h, libxl_domain_unpause(h->loop.ctx, h->domid, LIBXL_HOW(on_unpaused, h)));
+        if (rc)
+                operation_forget(&h->unpausing);
         return libxl_error_to_errno(rc);
 }
 
@@ -262,14 +258,8 @@ static void on_button(libxl_ctx *ctx, int rc, void *userdata) {
 }
 
 static int press_button(LibxlHypervisor *h) {
-        libxl_asyncop_how how = { .callback = on_button, .u.for_callback = h };
-        int rc;
-
-        h->in_air++;
-        rc = libxl_send_trigger(h->loop.ctx, h->domid, LIBXL_TRIGGER_POWER, 0, &how);
-        if (rc)
-                h->in_air--;
-        return libxl_error_to_errno(rc);
+        return libxl_error_to_errno(IN_AIR(h,
+                libxl_send_trigger(h->loop.ctx, h->domid, LIBXL_TRIGGER_POWER, 0, LIBXL_HOW(on_button, h))));
 }
 
 static void on_asked(libxl_ctx *ctx, int rc, void *userdata) {
@@ -284,14 +274,9 @@ static void on_asked(libxl_ctx *ctx, int rc, void *userdata) {
 
 int libxl_op_ask_shutdown(Hypervisor *hypervisor) {
         LibxlHypervisor *h = libxl_of(hypervisor);
-        libxl_asyncop_how how = { .callback = on_asked, .u.for_callback = h };
         int rc;
 
-        h->in_air++;
-        rc = libxl_domain_shutdown(h->loop.ctx, h->domid, &how);
-        if (rc == 0)
-                return 0;
-        h->in_air--;
+        rc = IN_AIR(h, libxl_domain_shutdown(h->loop.ctx, h->domid, LIBXL_HOW(on_asked, h)));
         return rc == ERROR_NOPARAVIRT ? press_button(h) : libxl_error_to_errno(rc);
 }
 

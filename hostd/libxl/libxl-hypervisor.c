@@ -39,7 +39,6 @@ static void on_destroyed(libxl_ctx *ctx, int rc, void *userdata) {
 
 static int destroy(Hypervisor *hypervisor, HypervisorDone done, void *userdata) {
         LibxlHypervisor *h = libxl_of(hypervisor);
-        libxl_asyncop_how how = { .callback = on_destroyed, .u.for_callback = h };
         GuestState state;
         ProcessId id;
         int r, rc;
@@ -65,7 +64,7 @@ static int destroy(Hypervisor *hypervisor, HypervisorDone done, void *userdata) 
         }
 
         h->in_air++;
-        rc = libxl_domain_destroy(h->loop.ctx, h->domid, &how);
+        rc = libxl_domain_destroy(h->loop.ctx, h->domid, LIBXL_HOW(on_destroyed, h));
         if (rc) {
                 /* The loop tells it, as everything else of a destroy. */
                 on_destroyed(h->loop.ctx, rc, h);
@@ -205,10 +204,9 @@ static const HypervisorOps libxl_ops = {
 };
 
 int libxl_hypervisor_new(sd_event *event, Loop *loop, const char *folder, Hypervisor **ret) {
-        LibxlHypervisor *h;
+        LibxlHypervisor *h = calloc(1, sizeof(*h));
         int r;
 
-        h = calloc(1, sizeof(*h));
         if (!h)
                 return -ENOMEM;
         h->hypervisor.ops = &libxl_ops;

@@ -53,6 +53,19 @@ static inline LibxlHypervisor *libxl_of(Hypervisor *h) {
         return CONTAINER_OF(h, LibxlHypervisor, hypervisor);
 }
 
+/* How libxl tells the end of an asynchronous call; and such a call, which is in the air unless it failed at once. It may
+ * call back before it returns. */
+#define LIBXL_HOW(function, h) (&(libxl_asyncop_how){ .callback = (function), .u.for_callback = (h) })
+#define IN_AIR(h, call)                                                                                      \
+        ({                                                                                                   \
+                int _rc_;                                                                                    \
+                (h)->in_air++;                                                                               \
+                _rc_ = (call);                                                                               \
+                if (_rc_)                                                                                    \
+                        (h)->in_air--;                                                                       \
+                _rc_;                                                                                        \
+        })
+
 /* "<what>: <libxl's first error>." */
 char *libxl_describe_error(LibxlHypervisor *h, const char *what, int rc);
 
