@@ -145,10 +145,9 @@ static int on_client(sd_event_source *source, int fd, uint32_t revents, void *us
 }
 
 static int admit(EventFolder *e, size_t place, int fd) {
-        _cleanup_(client_freep) Client *client = NULL;
+        _cleanup_(client_freep) Client *client = calloc(1, sizeof(*client));
         int r;
 
-        client = calloc(1, sizeof(*client));
         if (!client) {
                 safe_close(fd);
                 return -ENOMEM;

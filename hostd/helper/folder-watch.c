@@ -38,10 +38,9 @@ static int on_look(sd_event_source *source, uint64_t usec, void *userdata) {
 
 int folder_watch_new(sd_event *event, const char *folder, uint32_t mask, FolderChanged changed,
         void *userdata, FolderWatch **ret) {
-        FolderWatch *w;
+        FolderWatch *w = calloc(1, sizeof(*w));
         int r;
 
-        w = calloc(1, sizeof(*w));
         if (!w)
                 return -ENOMEM;
         w->changed = changed;

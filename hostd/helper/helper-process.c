@@ -78,12 +78,11 @@ static int on_late(sd_event_source *source, uint64_t usec, void *userdata) {
 
 int helper_process_start(
         sd_event *event, const HelperWork *work, HelperDone done, void *userdata, HelperProcess **ret) {
-        _cleanup_(helper_process_freep) HelperProcess *h = NULL;
+        _cleanup_(helper_process_freep) HelperProcess *h = calloc(1, sizeof(*h));
         _cleanup_close_ int theirs = -1;
         int pipe_fds[2], r;
         pid_t pid;
 
-        h = calloc(1, sizeof(*h));
         if (!h)
                 return -ENOMEM;
         h->words = -1;

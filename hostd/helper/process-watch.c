@@ -49,10 +49,9 @@ static int on_ended(sd_event_source *source, int fd, uint32_t revents, void *use
 
 int process_watch_new(
         sd_event *event, const ProcessId *id, ProcessEnded ended, void *userdata, ProcessWatch **ret) {
-        _cleanup_(process_watch_freep) ProcessWatch *w = NULL;
+        _cleanup_(process_watch_freep) ProcessWatch *w = calloc(1, sizeof(*w));
         int r;
 
-        w = calloc(1, sizeof(*w));
         if (!w)
                 return -ENOMEM;
         w->id = *id;

@@ -37,9 +37,8 @@ static _printf_(5, 0) void on_message(xentoollog_logger *logger, xentoollog_leve
 }
 
 int libxl_log_new(LibxlLog **ret) {
-        LibxlLog *log;
+        LibxlLog *log = calloc(1, sizeof(*log));
 
-        log = calloc(1, sizeof(*log));
         if (!log)
                 return -ENOMEM;
         /* Neither progress nor destroy is called where it is NULL; the log frees itself. */

@@ -86,8 +86,7 @@ void check_configs(Selftest *t) {
         else {
                 report_failed(&t->report, name,
                         "Look whether it is meant, and add the key to the setting allowed_config_keys of "
-                        "hostd.conf, "
-                        "or the disk's folder to storage; else take it out of the VM's config.",
+                        "hostd.conf, or the disk's folder to storage; else take it out of the VM's config.",
                         "%u VM%s run%s now and would be refused at the next start", c.n_vms, PLURAL(c.n_vms),
                         c.n_vms == 1 ? "s" : "");
                 note_lines(t, text);

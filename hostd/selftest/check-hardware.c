@@ -43,8 +43,7 @@ static void check_pgpu(Selftest *t, const Pgpu *p) {
         else if (n_types > 0 && !t->simulated && !streq(p->driver, driver) && !pgpu_is_hidden_from_dom0(p))
                 report_failed(&t->report, name,
                         "Install the vendor's host driver for this Xen and kernel, and load it; `lspci -nnk` "
-                        "must show it "
-                        "as the kernel driver in use.",
+                        "must show it as the kernel driver in use.",
                         "%s; its types are run by the driver %s", what, driver);
         else
                 report_ok(&t->report, name, "%s", what);
@@ -79,9 +78,8 @@ static void check_types(Selftest *t) {
 
         if (n_problems > 0)
                 report_failed(&t->report, "type files",
-                        "Mend or remove the entries below; each costs only itself. Send us a vendor's "
-                        "genuine file that is "
-                        "not understood.",
+                        "Mend or remove the entries below; each costs only itself. Send us a vendor's genuine "
+                        "file that is not understood.",
                         "%zu types for the PGPUs here, and %zu problems", n, n_problems);
         else if (n > 0)
                 report_ok(&t->report, "type files", "%zu types for the PGPUs here", n);
@@ -120,8 +118,7 @@ void check_hardware(Selftest *t) {
         if (t->hardware.n_pgpus == 0)
                 report_failed(&t->report, "PGPUs",
                         "See whether `lspci -nn` shows a display controller (class 0300 or 0302); reseat the "
-                        "card and look at "
-                        "the firmware's settings of its slot (Above 4G Decoding).",
+                        "card and look at the firmware's settings of its slot (Above 4G Decoding).",
                         "no GPU was found in %s", settings.pci.listing ?: strempty(settings.pci.sysfs_path));
         for (size_t i = 0; i < t->hardware.n_pgpus; i++)
                 check_pgpu(t, &t->hardware.pgpus[i]);

@@ -27,9 +27,8 @@ static void check_xen(Selftest *t) {
         r = open_source(t);
         if (r < 0) {
                 report_failed(&t->report, "hypervisor",
-                        "Boot this machine as dom0 of Xen (Debian: xen-system-amd64), see that xenstored "
-                        "runs, and run "
-                        "this as root.",
+                        "Boot this machine as dom0 of Xen (Debian: xen-system-amd64), see that xenstored runs, "
+                        "and run this as root.",
                         "libxl or xenstore cannot be reached: %s", strerror(-r));
                 return;
         }

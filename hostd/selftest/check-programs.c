@@ -158,8 +158,7 @@ static void check_pciback(Selftest *t) {
                         "a module of this kernel, loaded when a GPU is passed through");
         else
                 report_failed(&t->report, "xen-pciback",
-                        "Take a kernel with CONFIG_XEN_PCIDEV_BACKEND; without it no GPU can be passed "
-                        "through.",
+                        "Take a kernel with CONFIG_XEN_PCIDEV_BACKEND; without it no GPU can be passed through.",
                         "this kernel does not have it");
 }
 

@@ -370,10 +370,9 @@ static const HypervisorOps sim_ops = {
 };
 
 int sim_hypervisor_new(sd_event *event, Loop *loop, const char *dir, const char *dm, Hypervisor **ret) {
-        SimHypervisor *s;
+        SimHypervisor *s = calloc(1, sizeof(*s));
         int r;
 
-        s = calloc(1, sizeof(*s));
         if (!s)
                 return -ENOMEM;
         s->hypervisor.ops = &sim_ops;
