@@ -23,10 +23,6 @@ static void note_done(Note *n) {
         record_done(&note_table, n);
 }
 
-static int read_note(const char *path, Note *ret) {
-        return json_file_read_record(&(JsonReader){}, path, NOTE_SIZE_MAX, &note_table, ret);
-}
-
 static bool contains(char *const *list, const char *text) {
         for (; list && *list; list++)
                 if (streq(*list, text))
@@ -39,12 +35,11 @@ static bool contains(char *const *list, const char *text) {
 int passthrough_take(
         const char *sysfs, const char *folder, const PciAddress *functions, size_t n, HelperWork *ret) {
         _cleanup_(note_done) Note noted = {};
-        _cleanup_free_ char *note = path_join(folder, NOTE);
         StrList *list = &ret->arguments;
         size_t first;
         int r;
 
-        r = note ? read_note(note, &noted) : -ENOMEM;
+        r = json_file_read_record(folder, NOTE, NOTE_SIZE_MAX, &note_table, &noted);
         if (r < 0 && r != -ENOENT)
                 return r;
         *ret = (HelperWork){
@@ -64,7 +59,7 @@ int passthrough_take(
         }
         r = list->error;
         if (r >= 0 && list->n > first)
-                r = json_file_write_record(note, &note_table, &(Note){ list->items + first }, 0600);
+                r = json_file_write_record(folder, NOTE, &note_table, &(Note){ list->items + first }, 0600);
         if (r < 0)
                 helper_work_done(ret);
         return r;
@@ -74,10 +69,9 @@ int passthrough_take(
 
 int passthrough_give_back(const char *folder, HelperWork *ret) {
         _cleanup_(note_done) Note noted = {};
-        _cleanup_free_ char *note = path_join(folder, NOTE);
         int r;
 
-        r = note ? read_note(note, &noted) : -ENOMEM;
+        r = json_file_read_record(folder, NOTE, NOTE_SIZE_MAX, &note_table, &noted);
         if (r < 0)
                 return r;
         *ret = (HelperWork){

@@ -133,9 +133,7 @@ static int list_functions(Choice *c) {
 
 /* Whether the VM of that folder has a function of the PGPU. */
 static bool has_function(const Choice *c, const char *folder, Note *ret) {
-        _cleanup_free_ char *path = path_join(folder, NOTE);
-
-        return path && json_file_read_record(&(JsonReader){}, path, NOTE_SIZE_MAX, &note_table, ret) >= 0 &&
+        return json_file_read_record(folder, NOTE, NOTE_SIZE_MAX, &note_table, ret) >= 0 &&
                pci_address_compare(&ret->physical, &c->wish->physical) == 0;
 }
 
@@ -171,7 +169,7 @@ static Division read_division(const Choice *c) {
         Division d;
 
         /* What cannot be read is cleared. */
-        (void) json_file_read_record(&(JsonReader){}, c->division, NOTE_SIZE_MAX, &division_table, &d);
+        (void) json_file_read_record(c->division, NULL, NOTE_SIZE_MAX, &division_table, &d);
         return d;
 }
 
@@ -236,7 +234,7 @@ static int divide(Choice *c) {
         r = run_gimtool(w);
         if (r >= 0)
                 r = await_functions(c);
-        return r < 0 ? r : json_file_write_record(c->division, &division_table, &wanted, 0600);
+        return r < 0 ? r : json_file_write_record(c->division, NULL, &division_table, &wanted, 0600);
 }
 
 /* 4. A function that nobody has. */
@@ -276,10 +274,9 @@ static int choose(const Choice *c, PciAddress *ret) {
 }
 
 static int write_note(const Choice *c, const PciAddress *function) {
-        _cleanup_free_ char *path = path_join(c->wish->folder, NOTE);
         const Note note = { c->wish->physical, *function };
 
-        return path ? json_file_write_record(path, &note_table, &note, 0600) : -ENOMEM;
+        return json_file_write_record(c->wish->folder, NOTE, &note_table, &note, 0600);
 }
 
 static int work(const VirtualFunctionWish *wish) {

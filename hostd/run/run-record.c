@@ -114,32 +114,20 @@ void dm_record_done(DmRecord *rec) {
 
 /* Files. */
 
-static int read_record(const char *folder, const char *name, const RecordTable *table, void *ret) {
-        _cleanup_free_ char *path = path_join(folder, name);
-
-        return path ? json_file_read_record(&(JsonReader){}, path, RECORD_SIZE_MAX, table, ret) : -ENOMEM;
-}
-
-static int write_record(const char *folder, const char *name, const RecordTable *table, const void *record) {
-        _cleanup_free_ char *path = path_join(folder, name);
-
-        return path ? json_file_write_record(path, table, record, 0644) : -ENOMEM;
-}
-
 int run_record_read(const char *folder, RunRecord *ret) {
-        return read_record(folder, "domain.json", &run_table, ret);
+        return json_file_read_record(folder, "domain.json", RECORD_SIZE_MAX, &run_table, ret);
 }
 
 int run_record_write(const char *folder, const RunRecord *rec) {
-        return write_record(folder, "domain.json", &run_table, rec);
+        return json_file_write_record(folder, "domain.json", &run_table, rec, 0644);
 }
 
 int dm_record_read(const char *folder, DmRecord *ret) {
-        return read_record(folder, "dm.json", &dm_table, ret);
+        return json_file_read_record(folder, "dm.json", RECORD_SIZE_MAX, &dm_table, ret);
 }
 
 int dm_record_write(const char *folder, const DmRecord *rec) {
-        return write_record(folder, "dm.json", &dm_table, rec);
+        return json_file_write_record(folder, "dm.json", &dm_table, rec, 0644);
 }
 
 int run_order_read_text(const char *folder, char **ret) {

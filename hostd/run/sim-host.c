@@ -27,9 +27,7 @@ static const RecordField fields[] = {
 static const RecordTable table = RECORD_TABLE(SimHost, fields, .defaults = &defaults);
 
 int sim_host_read(const char *dir, SimHost *ret) {
-        _cleanup_free_ char *path = path_join(dir, "host.json");
-
-        return path ? json_file_read_record(&(JsonReader){}, path, JSON_SIZE_MAX, &table, ret) : -ENOMEM;
+        return json_file_read_record(dir, "host.json", JSON_SIZE_MAX, &table, ret);
 }
 
 void sim_host_done(SimHost *h) {
@@ -60,7 +58,7 @@ int sim_host_config(const char *dir, const char *domid, struct json_object **ret
                 path = NULL;
                 return -ENOMEM;
         }
-        return json_file_read(&(JsonReader){}, path, JSON_SIZE_MAX, ret);
+        return json_file_read(path, NULL, JSON_SIZE_MAX, ret);
 }
 
 int sim_host_needs(struct json_object *config, uint64_t *ret) {
