@@ -3,8 +3,8 @@
  *
  * json-c takes any bytes as text, or with its own check what Unicode keeps from being characters; and
  * "\u001b" in a document whose bytes are all plain is a control character in the string. So each string is
- * looked at, names of members too. Only JSON that was written without a backslash and of good bytes cannot
- * hold a bad string.
+ * looked at, names of members too. Only JSON that is one line of good bytes without a backslash cannot
+ * hold a bad string: json-c takes a raw newline in the name of a member as well.
  */
 
 #include "common/json/json-get.h"
@@ -12,7 +12,7 @@
 #include "common/base/text.h"
 
 bool json_bytes_are_good(const char *text, size_t size) {
-        return !memchr(text, '\\', size) && text_is_good(text, size, TEXT_LINES);
+        return !memchr(text, '\\', size) && text_is_good(text, size, TEXT_LINE);
 }
 
 static int check_string(JsonReader *r, struct json_object *o) {

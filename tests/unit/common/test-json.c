@@ -53,6 +53,7 @@ static void bad_texts_are_refused_with_their_member(void **state) {
                 { "{\"a\":{\"b\\u001b\":1}}",
                         "a has a member 'b\xef\xbf\xbd', whose name holds the control character U+001B at byte 2" },
                 { "{\"a\\nb\":1}", "The record has a member 'a\xef\xbf\xbd" "b', whose name holds" },
+                { "{\"a\nb\":1}", "The record has a member 'a\xef\xbf\xbd" "b', whose name holds" },
                 { "\"\\u007f\"", "The record holds the control character U+007F at byte 1" },
         };
 
