@@ -4,30 +4,28 @@
 
 #include "hostd/domain/domain-record.h"
 
-/* A VM whose guest reboots runs all along. */
+static const VmState states[_DOMAIN_STAGE_MAX] = {
+        [DOMAIN_PREPARE] = VM_STATE_STARTING,
+        [DOMAIN_CREATE] = VM_STATE_STARTING,
+        [DOMAIN_EMULATOR] = VM_STATE_STARTING,
+        [DOMAIN_QEMU] = VM_STATE_STARTING,
+        [DOMAIN_UNPAUSE] = VM_STATE_STARTING,
+        [DOMAIN_RUNNING] = VM_STATE_RUNNING,
+        [DOMAIN_CRASHED] = VM_STATE_RUNNING,
+        [DOMAIN_STOP] = VM_STATE_STOPPING,
+        [DOMAIN_DUMP] = VM_STATE_STOPPING,
+        [DOMAIN_CLEANUP] = VM_STATE_STOPPING,
+        [DOMAIN_WAIT] = VM_STATE_STARTING,
+        [DOMAIN_HALTED] = VM_STATE_HALTED,
+};
+
+/* A VM whose guest reboots stays what it is, which is running. */
 static VmState vm_state_of(const DomainMachine *m, VmState now) {
-        switch (m->stage) {
-        case DOMAIN_PREPARE:
-        case DOMAIN_CREATE:
-        case DOMAIN_EMULATOR:
-        case DOMAIN_QEMU:
-        case DOMAIN_UNPAUSE:
-        case DOMAIN_WAIT:
-                return m->was_running ? VM_STATE_RUNNING : VM_STATE_STARTING;
-        case DOMAIN_RUNNING:
-        case DOMAIN_CRASHED:
-                return VM_STATE_RUNNING;
-        case DOMAIN_STOP:
-                return VM_STATE_STOPPING;
-        case DOMAIN_DUMP:
-        case DOMAIN_CLEANUP:
-                return m->again ? now : VM_STATE_STOPPING;
-        case DOMAIN_HALTED:
-        case _DOMAIN_STAGE_MAX:
-        case _DOMAIN_STAGE_INVALID:
-                break;
-        }
-        return VM_STATE_HALTED;
+        VmState state = states[m->stage];
+
+        if (m->again && (m->stage == DOMAIN_DUMP || m->stage == DOMAIN_CLEANUP))
+                return now;
+        return state == VM_STATE_STARTING && m->was_running ? VM_STATE_RUNNING : state;
 }
 
 static void set_text(char **text, const char *value) {

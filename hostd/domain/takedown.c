@@ -12,34 +12,28 @@ static void forget_ending(Takedown *t) {
         t->ending = t->world->processes->ops->forget(t->ending);
 }
 
+typedef enum Which { EMULATOR, QEMU } Which;
+
 /* Returns false when there is none to end. */
-static bool end_process(Takedown *t, const char *what, const ProcessId *id, ProcessEnded ended) {
+static bool end_process(Takedown *t, Which which, ProcessEnded ended) {
+        _cleanup_(dm_record_done) DmRecord dm = {};
         Processes *p = t->world->processes;
+        RunFolder *f = t->world->folder;
+        ProcessId id;
         int r;
 
-        if (id->pid == 0)
+        (void) f->ops->read_dm(f, &dm);
+        id = which == EMULATOR ? dm.emulator : dm.qemu;
+        if (id.pid == 0)
+                id = which == EMULATOR ? t->record->emulator : t->record->qemu;
+        if (id.pid == 0)
                 return false;
         forget_ending(t);
-        r = p->ops->end(p, id, GRACE, ended, t, &t->ending);
+        r = p->ops->end(p, &id, GRACE, ended, t, &t->ending);
         if (r < 0 && r != -ESRCH)
-                (void) log_errno(r, "Cannot end the %s of VM %s", what, t->name);
+                (void) log_errno(r, "Cannot end the %s of VM %s",
+                        which == EMULATOR ? "emulator" : "device model", t->name);
         return r >= 0;
-}
-
-static bool end_emulator(Takedown *t, ProcessEnded ended) {
-        _cleanup_(dm_record_done) DmRecord dm = {};
-        RunFolder *f = t->world->folder;
-        bool told = f->ops->read_dm(f, &dm) >= 0 && dm.emulator.pid > 0;
-
-        return end_process(t, "emulator", told ? &dm.emulator : &t->record->emulator, ended);
-}
-
-static bool end_qemu(Takedown *t, ProcessEnded ended) {
-        _cleanup_(dm_record_done) DmRecord dm = {};
-        RunFolder *f = t->world->folder;
-        bool told = f->ops->read_dm(f, &dm) >= 0 && dm.qemu.pid > 0;
-
-        return end_process(t, "device model", told ? &dm.qemu : &t->record->qemu, ended);
 }
 
 static void destroy(Takedown *t);
@@ -64,7 +58,7 @@ static void on_emulator_ended(int status, void *userdata) {
 }
 
 void takedown_start(Takedown *t) {
-        if (!end_emulator(t, on_emulator_ended))
+        if (!end_process(t, EMULATOR, on_emulator_ended))
                 destroy(t);
 }
 
@@ -96,7 +90,7 @@ static void on_late_qemu_ended(int status, void *userdata) {
 static void on_late_emulator_ended(int status, void *userdata) {
         Takedown *t = userdata;
 
-        if (!end_qemu(t, on_late_qemu_ended))
+        if (!end_process(t, QEMU, on_late_qemu_ended))
                 finish(t);
 }
 
@@ -105,7 +99,7 @@ static void on_destroyed(int result, const char *error, void *userdata) {
 
         if (result < 0)
                 retry_later(t, error);
-        else if (!end_emulator(t, on_late_emulator_ended))
+        else if (!end_process(t, EMULATOR, on_late_emulator_ended))
                 on_late_emulator_ended(-1, t);
 }
 
