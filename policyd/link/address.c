@@ -1,8 +1,9 @@
 /*
  * Host addresses
  *
- * A list of known spellings and nothing else: what is not understood is not dialled. ssh's user and host end
- * up as arguments of a program, so their characters are checked one by one and neither may start with a dash.
+ * Only the forms listed here are accepted; policyd does not connect to any other address. The user and the
+ * host of an ssh address become arguments of a program, so their characters are checked one by one and
+ * neither may start with a dash.
  */
 
 #include <ctype.h>
@@ -34,7 +35,7 @@ static int copy_text(const char *text, size_t n, char **ret) {
         return 0;
 }
 
-/* Why a transport that D-Bus knows is not for us; NULL when it is unknown to D-Bus too. */
+/* Why a transport of D-Bus is refused; NULL when D-Bus does not know it either. */
 static const char *transport_refusal(const char *text) {
         static const struct {
                 const char *prefix, *why;

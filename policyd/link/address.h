@@ -3,9 +3,9 @@
 /*
  * Host addresses
  *
- * Text into what the link dials: the system bus, a local unix socket, or a login by ssh. Everything else that
- * D-Bus could spell is refused here with the reason: tcp has neither authentication nor encryption, unixexec
- * runs any command as policyd.
+ * Parses an address into what the link connects to: the system bus, a local unix socket, or a login by ssh.
+ * All other addresses of D-Bus are refused here with the reason: tcp has neither authentication nor
+ * encryption, unixexec runs any command as policyd.
  */
 
 #include "common/base/macros.h"

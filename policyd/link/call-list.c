@@ -43,8 +43,8 @@ void link_call_finish(LinkCall *call, LinkOutcome outcome, ErrorCode code, const
         reply(link, outcome, code, message, userdata);
 }
 
-/* Each reply is told with the link already closed, so that it cannot ask for more. Without a reason (the link
- * is freed) nobody is told. */
+/* The link is closed before reply() is called, so that reply() cannot make another call. If there is no
+ * reason, the link is being freed and no reply() is called. */
 void link_drop_calls(HostLink *link, const char *reason) {
         while (link->calls) {
                 LinkCall *call = link->calls;

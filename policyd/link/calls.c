@@ -2,17 +2,18 @@
  * Orders to hostd
  *
  * A list of calls in the order in which they were asked for; the first n_sent of them are on their way, at
- * most 64, since a system bus lets one connection wait for 128 replies. What a call's end means is the whole
- * point:
+ * most 64, since a system bus lets one connection wait for 128 replies. The end of a call is one of these:
  *
- *   DONE      the method's return: hostd stored the order.
- *   REFUSED   an error of ours, from hostd: it checked the order and said no. Or the bus says that there is
- * no such name, no access, no room: it was never delivered, since calls go to the unique name of the process
- * that was claimed, and a unique name is never given twice. UNKNOWN   anything else: it may have been
- * delivered. A VM started twice destroys its disk, so doubt never counts as no.
+ * - DONE: the method returned, so hostd stored the order.
+ * - REFUSED: hostd checked the order and answered with an error of ours. Or the bus says that there is no
+ *   such name, no access or no room: then the call was never delivered, since calls go to the unique name of the
+ *   process that was claimed, and a unique name is never given twice.
+ * - UNKNOWN: anything else; the call may have been delivered. A VM started twice destroys its disk, so a
+ *   doubt never counts as a refusal.
  *
- * After an UNKNOWN the connection is closed: the next claim comes under a new unique name, hostd refuses the
- * old one from then on, and so the inventory of that claim is the last word on the call.
+ * After an UNKNOWN the connection is closed. The next claim comes under a new unique name, and from then on
+ * hostd refuses calls of the old name. So the inventory of that claim says for certain whether the call
+ * arrived.
  */
 
 #include <stdio.h>
@@ -134,7 +135,7 @@ static int call_new(HostLink *link, const char *path, const char *interface, con
         r = sd_bus_message_new_method_call(wire_bus(link->wire), &m, link->peer, path, interface, member);
         if (r < 0)
                 return r;
-        /* The process that was claimed, or nobody. */
+        /* If the process that was claimed has ended, the bus must not start another one. */
         r = sd_bus_message_set_auto_start(m, false);
         if (r < 0)
                 return r;
@@ -151,7 +152,8 @@ static int call_new(HostLink *link, const char *path, const char *interface, con
         return 0;
 }
 
-/* Sends the last call of the list now when nothing waits before it; r is the fate of its arguments so far. */
+/* Sends the last call of the list now, if no other call waits before it. r is negative when its arguments
+ * could not be appended. */
 static int call_start(LinkCall *call, int r) {
         HostLink *link = call->link;
 

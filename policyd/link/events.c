@@ -2,10 +2,10 @@
  * hostd's signals
  *
  * An event is passed on when the link is claimed, the sender is the claimed process, and its number is above
- * the last one. What comes while the claim is under way is kept and sorted out by the inventory's number;
- * what came before the claim was sent is in the inventory anyway. An inventory under a higher epoch is not
- * ours any more: another master has claimed the host. A record that does not decode loses the link: the next
- * claim's inventory is whole.
+ * the last one. Events that come while the claim is under way are kept; then those with a number up to the
+ * inventory's are dropped. Events from before the claim are dropped at once, since the inventory includes
+ * them. An inventory under a higher epoch shows that another master has claimed the host. A record that
+ * cannot be decoded closes the link, since the inventory of the next claim is complete.
  */
 
 #include <inttypes.h>

@@ -22,9 +22,8 @@ typedef struct Remedy {
 } Remedy;
 
 /*
- * What ssh says before it ends with status 255. What a banner says comes before that, so the lines are gone
- * through from the last to the first. Where the last line is not all that ssh has to tell, the row with more
- * stands first.
+ * What ssh writes before it ends with status 255. A banner comes before that, so the lines are read from the
+ * last to the first. If ssh explains a failure in several lines, the row that has more of them stands first.
  */
 static const Remedy ssh_said[] = {
         {"Host key verification failed", "REMOTE HOST IDENTIFICATION HAS CHANGED",
@@ -221,7 +220,7 @@ static const char *find_said(const Remedy *table, size_t n_rows, const char *wor
         return NULL;
 }
 
-/* The bridge says in the host's journal alone what it lacks: its status is all that comes here. */
+/* The bridge writes its reason only to the host's journal; policyd sees its exit status alone. */
 static const char *explain_status(const LinkFailure *f) {
         if (f->signal >= 0)
                 return by_signal;
@@ -235,8 +234,7 @@ static const char *explain_status(const LinkFailure *f) {
 static const char *explain(const LinkFailure *f) {
         if (*f->noise)
                 return strstr(f->noise, no_shell) ? give_shell : noisy;
-        /* Where ssh was ended by us, it has not said why it could not go on; what stands there is a banner.
-         */
+        /* If policyd ended ssh, ssh gave no reason itself; its last lines are a banner. */
         if (!f->dropped)
                 return NULL;
         if (f->status == 255 && *f->words)

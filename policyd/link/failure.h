@@ -3,9 +3,9 @@
 /*
  * Why a host is not reached, as a sentence with what helps
  *
- * One table holds what ssh, the shell behind it and sshd are known to say, and the remedy for each. What is
- * not in the table is quoted when ssh itself gave up with it (status 255); a banner, or what a login prints,
- * never is.
+ * One table has the known messages of ssh, of the shell behind it and of sshd, with the remedy for each. A
+ * message that is not in the table is quoted if ssh itself failed with it (status 255). A banner, or what a
+ * login prints, is never quoted.
  */
 
 #include "policyd/link/address.h"
@@ -17,7 +17,7 @@ typedef struct LinkFailure {
         int status, signal; /* how ssh ended; -1: it did not end that way */
         bool stood;         /* the bus had been reached before */
         bool dropped; /* the other side ended the connection: only then does ssh's status explain anything */
-        const char *seen; /* what the link saw, a sentence; it stays where nothing explains more */
+        const char *seen; /* what the link noticed, as a sentence; used if nothing here explains more */
 } LinkFailure;
 
 /* NULL without memory; the caller frees it. */

@@ -1,10 +1,10 @@
 /*
  * From connected to claimed
  *
- * In the order in which it happens: subscribe to hostd's signals and to the owner of its name; ask who that
- * is; read what it says of itself; let the link's owner choose an epoch; claim; take the inventory.
- * Subscribing comes first, so that no event can fall between the inventory and the first signal. When hostd
- * comes (back) to the bus, the story starts again at the reading.
+ * The steps, in their order: subscribe to hostd's signals and to changes of its name's owner; ask who owns
+ * the name; read hostd's properties; let the link's owner choose an epoch; claim; take the inventory.
+ * Subscribing comes first, so that no event is lost between the inventory and the first signal. When hostd
+ * appears on the bus (again), the steps begin again with reading its properties.
  */
 
 #include <stdarg.h>
@@ -295,7 +295,7 @@ int link_claim(HostLink *link, const LinkClaim *claim) {
         if (link->state < LINK_WAITING || link->state > LINK_CLAIMED)
                 return -ENOTCONN;
 
-        /* An older hostd counts no orders, and has the shorter method alone. */
+        /* An older hostd counts no orders, and has only the method with fewer arguments. */
         if (link->counts)
                 r = step(link, link->peer, HOST_PATH, HOST_IFACE_MANAGER, "ClaimWith", on_claimed, "tssa{sv}",
                         claim->epoch, UUID_TEXT(&claim->pool), UUID_TEXT(&claim->instance), 1, "orders", "t",
@@ -306,8 +306,8 @@ int link_claim(HostLink *link, const LinkClaim *claim) {
         if (r < 0)
                 return r;
         link->state = LINK_CLAIMING;
-        /* They carry the epoch of the claim before; behind this one hostd would take them for another
-         * master's. */
+        /* Waiting orders have the epoch of the claim before this one. If they were sent after this claim,
+         * hostd would take them for another master's. */
         link_refuse_waiting(link, "The host was claimed anew before the order was sent.");
         return 0;
 }

@@ -3,12 +3,13 @@
 /*
  * The parts of a link
  *
- * Each calls those below it: link.c dials and keeps alive; greet.c goes from "connected" to "claimed"; calls.c sends orders and
- * events.c passes signals on; lose.c ends a connection that is of no more use, and call-list.c answers its calls; wire.h is its
- * place on the event loop.
+ * Each file calls those after it: link.c connects and keeps the connection alive; greet.c leads from
+ * "connected" to "claimed"; calls.c sends orders, and events.c passes signals on; lose.c ends a connection,
+ * and call-list.c answers its calls; wire.c puts it on the event loop.
  *
- * Owners may free the link in any callback; so each entry from the loop pins it (link_ref) and, after a call
- * to the owner, asks link_is_same() whether the connection that it spoke of is still the link's.
+ * The owner may free the link in any callback. So each function that the loop calls holds a reference
+ * (link_ref), and after a call to the owner asks link_is_same() whether the link still has the same
+ * connection.
  */
 
 #include <systemd/sd-bus.h>
@@ -103,12 +104,13 @@ static inline bool link_is_same(const HostLink *link, uint64_t generation) {
 }
 void link_close(HostLink *link);
 int link_arm_retry(HostLink *link, uint64_t usec);
-/* The connection is of no more use: closes it, answers the calls, tells the owner, dials again later. */
+/* Closes a connection that failed, answers its calls, informs the owner, and connects again later. */
 void link_lose(HostLink *link, const char *reason);
-/* The other side ended the connection: as link_lose(), but of a login that was under way not before ssh has
- * said why. */
+/* The other side ended the connection: like link_lose(), but if a login was under way, only after ssh has
+ * given its reason. */
 void link_dropped(HostLink *link);
-/* hostd left the bus (or was replaced): as link_lose(), but the bus stays connected and is listened to. */
+/* hostd left the bus (or was replaced): like link_lose(), but the connection to the bus stays open, to see
+ * when hostd comes back. */
 void link_lose_peer(HostLink *link, const char *reason);
 char *link_error_text(sd_bus_message *reply); /* a good text that the caller frees; NULL without memory */
 

@@ -80,7 +80,8 @@ static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *erro
         return LINK_HANDLED;
 }
 
-/* A login that failed. Of a connection that stands the bus hears the end itself. */
+/* ssh has ended. Only a login that failed is handled here; if the connection was established, sd-bus notices
+ * the end itself. */
 static void on_ssh_ended(void *userdata) {
         HostLink *link = userdata;
 
@@ -127,7 +128,7 @@ static int open_transport(HostLink *link) {
 
 static int start_keepalive(HostLink *link);
 
-/* The bus's own word on its beginning and end. */
+/* The signals by which sd-bus reports the beginning and the end of a connection. */
 static int watch_connection(HostLink *link) {
         static const char local[] = "org.freedesktop.DBus.Local";
         sd_bus *bus = wire_bus(link->wire);
@@ -199,8 +200,8 @@ static void on_turn(void *userdata) {
         dial(link);
 }
 
-/* Even a first attempt that fails at once is told from the loop: the owner may still be building what lost()
- * looks at. */
+/* A first attempt that fails at once is reported from the loop too, since the owner may not yet have made
+ * what lost() needs. */
 static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
         _cleanup_(link_unrefp) HostLink *link = link_ref(userdata);
 
@@ -226,7 +227,7 @@ static int on_pong(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         char text[128];
 
         link->ping_slot = sd_bus_slot_unref(link->ping_slot);
-        /* Any answer shows life, an error of hostd's own too. */
+        /* Any answer shows that hostd lives, also an error. */
         if (!sd_bus_message_is_method_error(reply, SD_BUS_ERROR_NO_REPLY) &&
                 !sd_bus_message_is_method_error(reply, SD_BUS_ERROR_TIMEOUT)) {
                 link->pings_missed = 0;
@@ -244,8 +245,9 @@ static int send_ping(HostLink *link) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
-        /* Without hostd the bus itself is asked: the next NameOwnerChanged must be able to reach us. The
-         * system bus lets nobody ping it, and writes each try to the journal; its id it tells. */
+        /* While hostd is absent, the bus itself is asked, to make sure that the next NameOwnerChanged can
+         * arrive. The system bus refuses pings and writes each one to the journal, but it answers with its
+         * id. */
         if (link->peer)
                 r = sd_bus_message_new_method_call(
                         wire_bus(link->wire), &m, link->peer, HOST_PATH, "org.freedesktop.DBus.Peer", "Ping");

@@ -24,7 +24,7 @@
 #include "policyd/link/links.h"
 #include "policyd/link/logins.h"
 
-/* Deadlines and such; link_settings_default() fills what an operator need not think about. */
+/* Time limits and the like; link_settings_default() sets those that an operator need not know. */
 typedef struct LinkSettings {
         uint64_t
                 connect_usec; /* from dialling (of a login by ssh: from its start) to the bus's Hello: 10 s */
@@ -51,8 +51,8 @@ int link_claim(HostLink *link,
         const LinkClaim *claim); /* after greeted() returned 0, or again with a higher epoch: then calls that
                                     wait to be sent are refused with HostOffline */
 bool link_is_claimed(const HostLink *link);
-/* Where the connection does not stand: dial now; one that waits for its turn to log in keeps its place. The
- * next pauses are short again. */
+/* If there is no connection, connects now; a login that waits for its turn keeps its place. The next pauses
+ * are short again. */
 void link_dial_now(HostLink *link);
 /* Close and dial again later, with this very reason. */
 void link_reset(HostLink *link, const char *reason);
@@ -64,8 +64,8 @@ int link_stop_vm(HostLink *link, const char *order, LinkReply reply, void *userd
 int link_set_enabled_types(HostLink *link, const PciAddress *pgpu, const char *const *identifiers,
         LinkReply reply, void *userdata);
 int link_release(HostLink *link, LinkReply reply, void *userdata);
-/* Takes back the call that was made with userdata, where it still waits to be sent: true, and it is never
- * answered. */
+/* Takes back the call that was made with userdata if it was not sent yet. Then it returns true, and the call
+ * is never answered. */
 bool link_withdraw(HostLink *link, const void *userdata);
 
 /*

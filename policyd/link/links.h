@@ -3,9 +3,9 @@
 /*
  * Links as policyd's use cases see them
  *
- * What a host says over its link and what it is asked, as a struct of functions that is handed in from above:
- * link.h has the links of the daemon, which are connections of D-Bus; tests and simulators have hosts of their
- * own behind it.
+ * A struct of functions that is handed in from above: what a host reports over its link, and what it can be
+ * asked. In the daemon these are links over D-Bus (link.h); tests and simulators put hosts of their own
+ * behind it.
  */
 
 #include "common/base/uuid.h"
@@ -34,10 +34,10 @@ typedef struct LinkClaim {
  * The owner's side. greeted() fills the claim and returns 1 to claim now, 0 to wait (the owner calls
  * link_claim() later), or negative to close with *ret_reason (a sentence; allocated by the owner, freed by
  * the link). claimed() takes the inventory (it may steal members) and returns 0, or negative to close.
- * stale() is told when hostd refuses the claim or an order with StaleEpoch, or says that a higher epoch is in
- * force. lost() comes once per lost connection and once per attempt that failed (each time with the reason of
- * the day), after every call that may have left was answered with LINK_UNKNOWN and every call that had not
- * was answered with LINK_REFUSED. The owner may free or reset the link in any of these.
+ * stale() is called when hostd refuses the claim or an order with StaleEpoch, or says that a higher epoch is
+ * in force. lost() is called once for each lost connection and once for each failed attempt, with the current
+ * reason. Before that, every call that may have been sent is answered with LINK_UNKNOWN, and every call that
+ * was not sent with LINK_REFUSED. The owner may free or reset the link in any of these.
  */
 typedef struct LinkOwner {
         int (*greeted)(HostLink *link, const LinkGreeting *greeting, LinkClaim *ret, char **ret_reason,

@@ -1,8 +1,8 @@
 /*
  * Logins take turns
  *
- * Two lists, those that wait and those that run. A defer source gives places away; while somebody waits, a
- * timer looks which of the logins that run have used no processor time since it looked last.
+ * There are two lists, of logins that wait and of logins that run. A deferred source starts waiting logins.
+ * While a login waits, a timer checks which running logins have used no processor time since its last check.
  */
 
 #include <sched.h>
@@ -62,7 +62,7 @@ static int on_places(sd_event_source *source, void *userdata) {
                 list_append(&l->running, login);
                 login->runs = true;
                 login->pid = 0;
-                /* It may leave at once, and others may ask. */
+                /* The login may end at once, and other logins may be added, during this call. */
                 login->start(login->userdata);
         }
         if (l->waiting.first && sd_event_source_get_enabled(l->look, &enabled) >= 0 &&
@@ -86,7 +86,7 @@ static int processor_time(pid_t pid, uint64_t *ret) {
         return 0;
 }
 
-/* True when it has had a whole look's time and did not use a processor. */
+/* True when the login ran since the last check and used no processor time. */
 static bool is_idle(Login *login, uint64_t now) {
         uint64_t used = 0, before = login->used;
         bool first = login->looked_at == 0;

@@ -3,11 +3,11 @@
 /*
  * Logins take turns
  *
- * A login by ssh costs the master about 0.1 s of processor time. If all hosts log in at once, no login comes
- * to its end within its deadline, and the work of all of them is lost. So at most a number of them runs at a
- * time; the others wait in the order in which they asked, and a login's deadline begins with its start. One
- * that waits for the network and not for a processor (a host that does not answer) gives its place away after
- * a second, without being ended, so that silent hosts do not hold up the others.
+ * A login by ssh costs the master about 0.1 s of processor time. If all hosts logged in at once, no login
+ * would end within its time limit, and all their work would be lost. So only a limited number runs at a time;
+ * the others wait in the order in which they asked, and a login's time limit begins with its start. A login
+ * that waits for the network and not for a processor, because its host does not answer, stops counting after
+ * a second, but goes on. So silent hosts do not delay the others.
  */
 
 #include <systemd/sd-event.h>
@@ -35,8 +35,8 @@ DEFINE_CLEANUP(Logins *, logins_free)
 /* start() is called from the loop, once it is its turn; from then on it holds a place until it leaves. */
 void login_wait(Login *login, Logins *logins, void (*start)(void *userdata), void *userdata);
 void login_started(Login *login, pid_t pid);
-/* As login_leave(). One that used its processor and did not come to its end in time shows that there are too
- * many at a time: the places are halved; each that succeeds brings one back. */
+/* As login_leave(). If a login used processor time and did not end in time, too many run together: the number
+ * of places is halved. Each login that succeeds adds one place again. */
 void login_succeeded(Login *login);
 void login_starved(Login *login);
 void login_leave(Login *login); /* from waiting or running; nothing otherwise */

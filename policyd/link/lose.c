@@ -1,8 +1,9 @@
 /*
  * The end of a connection
  *
- * There is one way out of every state, link_lose(): it closes what is open, bumps the generation so that whoever is on the stack
- * notices, answers the calls, tells the owner, and arms the retry.
+ * link_lose() is the one way out of every state. It closes what is open, increments the generation so that
+ * functions on the stack notice, answers the calls, informs the owner, and sets the timer for the next
+ * attempt.
  */
 
 #include <sys/random.h>
@@ -86,7 +87,8 @@ void link_close(HostLink *link) {
         link->ssh = ssh_close(link->ssh);
 }
 
-/* Doubles up to the maximum; a quarter of jitter keeps a pool of hosts from dialling in step. */
+/* Doubles up to the maximum. A random quarter is added, so that many links do not connect at the same moment.
+ */
 static uint64_t next_delay(HostLink *link) {
         uint64_t random = 0, delay;
 
@@ -103,7 +105,7 @@ int link_arm_retry(HostLink *link, uint64_t usec) {
                 link->event, &link->retry, CLOCK_MONOTONIC, usec, 1, link->on_retry, link);
 }
 
-/* What the link saw, or what ssh says of it, with what helps. */
+/* The reason: what ssh says about it, with a remedy, or else what the link noticed. */
 static char *explain(HostLink *link, const char *seen) {
         LinkFailure f = {
                 .address = &link->address,
@@ -132,7 +134,7 @@ static void tell_lost(HostLink *link, uint64_t generation, const char *reason) {
 static void lose(HostLink *link, const char *reason) {
         link_close(link);
         link->state = LINK_RETRYING;
-        /* Without memory for a timer the link would be dead for good; the loop cannot go on then either. */
+        /* Without memory for the timer the link would never connect again, so the loop ends. */
         if (link_arm_retry(link, next_delay(link)) < 0)
                 sd_event_exit(link->event, -ENOMEM);
         tell_lost(link, link->generation, reason);

@@ -1,9 +1,9 @@
 /*
  * ssh as a transport
  *
- * BatchMode: nobody is there to type a password. StrictHostKeyChecking: the host proves itself by its key or
- * is not reached. ServerAlive: a dead network ends ssh, and so the link. "--" before the login: it can never
- * be read as an option.
+ * Options: BatchMode, since nobody can type a password. StrictHostKeyChecking, so that a host whose key is
+ * not known is refused. ServerAlive, so that ssh ends when the network is dead, and with it the link. "--"
+ * before the login, so that the login is never read as an option.
  */
 
 #include <fcntl.h>
@@ -30,7 +30,7 @@ struct Ssh {
         int status, signal;
 };
 
-/* What is too much falls off at the front, a whole line at a time where there is one. */
+/* Text beyond the limit is dropped at the front, in whole lines where possible. */
 static void drop_words(Ssh *ssh, size_t n) {
         const char *line = memchr(ssh->words + n - 1, '\n', ssh->length - n + 1);
         size_t gone = line ? (size_t) (line - ssh->words) + 1 : n;
@@ -51,7 +51,7 @@ static void take_words(Ssh *ssh, const char *text, size_t n) {
         }
 }
 
-/* A bounded gulp: a login that chatters for ever must not hold the loop. */
+/* Reads a limited amount, so that a login that writes for ever does not block the loop. */
 static ssize_t read_words(Ssh *ssh) {
         char buffer[4096];
         ssize_t n;
@@ -176,7 +176,8 @@ Ssh *ssh_close(Ssh *ssh) {
 }
 
 const char *ssh_words(Ssh *ssh) {
-        /* They may have come with the end of the socket, and the loop heard the socket first. */
+        /* ssh may have written its last lines when it closed the socket, and the loop may have handled the
+         * socket first. */
         for (unsigned i = 0; i < 16 && read_words(ssh) > 0; i++)
                 ;
         take_words(ssh, "\n", 1);

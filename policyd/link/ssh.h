@@ -3,9 +3,10 @@
 /*
  * ssh as a transport
  *
- * Spawns ssh, which logs in to the host and runs systemd-stdio-bridge there: what is written to *ret_fd
- * reaches the host's system bus. What ssh says on stderr is kept, the end of it where it is long, to explain
- * a failure. Nothing waits for ssh: it ends with its socket, and is killed and reaped by ssh_close().
+ * Starts ssh, which logs in to the host and runs systemd-stdio-bridge there, so that what is written to
+ * *ret_fd reaches the host's system bus. What ssh writes to stderr is kept to explain a failure; of a long
+ * text the end is kept. No function waits for ssh: it ends when its socket is closed, and ssh_close() kills
+ * and reaps it.
  */
 
 #include <systemd/sd-event.h>

@@ -1,8 +1,8 @@
 /*
  * The connection to one host's bus, on the event loop
  *
- * The timer is only ever moved forward. Deadlines of calls that were answered let it ring for nothing, which
- * is cheaper than moving it with each answer.
+ * The timer is only moved to an earlier time. It may fire for a call that was answered meanwhile; that is
+ * cheaper than moving it with each answer.
  */
 
 #include <fcntl.h>
@@ -72,8 +72,8 @@ static bool is_of_bus(const char *text, size_t n) {
         return false;
 }
 
-/* Of a login: its start files may print something before the bridge runs, and sd-bus does not say what it
- * was. */
+/* The start files of a login may print something before the bridge runs. sd-bus does not report what that
+ * was, so it is kept here. */
 static void peek(Wire *wire) {
         char text[WIRE_NOISE_MAX];
         ssize_t n;
@@ -153,7 +153,7 @@ void wire_arm(Wire *wire) {
                 r = sd_event_source_set_io_events(wire->io, (uint32_t) r);
         if (r >= 0)
                 r = arm_wake(wire);
-        /* A connection that has just ended says so in its next turn. */
+        /* If the connection has just ended, its next turn reports that. */
         if (r < 0)
                 (void) set_wake(wire, 0);
 }
