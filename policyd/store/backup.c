@@ -1,10 +1,10 @@
 /*
  * Backups: a copy that says that it is one
  *
- * The database is copied as it stands, and the record of the pool in the copy gets the time: policyd that
- * begins with it knows that others may have gone on since. The copy is made in an unnamed file beside the
- * database and then written to whoever wants it, who may be as slow as he likes: nothing waits for him but
- * the process that this runs in.
+ * The database is copied as it is, and the time is written into the pool's record in the copy. By that mark a
+ * policyd that starts with the copy knows that the pool may have changed since. The copy is made in an
+ * unnamed file beside the database and then written to the reader. If the reader is slow, only the process
+ * that this runs in waits.
  */
 
 #include "policyd/store/backup.h"
@@ -29,7 +29,7 @@ static int mark(const void *data, size_t size, char **ret_text, void *userdata) 
         r = store_parse_meta(data, size, &schema, &meta, NULL);
         if (r < 0)
                 return r;
-        meta.backup = MAX_OF(*now, UINT64_C(1)); /* whatever the clock says, it is marked */
+        meta.backup = MAX_OF(*now, UINT64_C(1)); /* 0 would mean: no backup */
         return store_meta_build(&meta, ret_text);
 }
 

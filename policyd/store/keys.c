@@ -1,8 +1,8 @@
 /*
  * The keys of objects, and the names of rows
  *
- * A key is the object's number and the letter of its class. A VGPU's begins with its VM's number and ends
- * with its own: it changes when its VM does, and so both stand on one page.
+ * A key is the object's number and the letter of its class. The key of a VGPU begins with the number of its
+ * VM and ends with its own: a VGPU usually changes together with its VM, so both should be on one page.
  */
 
 #include "policyd/store/internal.h"

@@ -1,8 +1,9 @@
 /*
  * Loading: every record read, every reference followed, or a sentence that says why not
  *
- * One class after the other, in the order in which objects need each other. For each the whole table is walked, and the others' rows
- * skipped by their keys: that costs next to nothing beside the parsing.
+ * The classes are loaded one after the other, so that an object comes after those that it refers to. For each
+ * class the whole table is read, and rows of other classes are skipped by their keys, which costs little
+ * compared with parsing.
  */
 
 #include "policyd/store/store.h"
@@ -49,7 +50,7 @@ static int check_version(JsonReader *r, struct json_object *record) {
         return 0;
 }
 
-/* Or a later deletion would not find the record. */
+/* Otherwise a later deletion would not find the record. */
 static int check_key(JsonReader *r, const Object *o, const void *key, size_t key_size) {
         StoreKey expected;
 
@@ -92,7 +93,7 @@ static int visit_object(const void *key, size_t key_size, const void *data, size
                         "The key is no number with the letter of a class");
         if (class != (int) load->class)
                 return 0;
-        /* No number is given twice. */
+        /* A number is never used for two objects. */
         if (number < UINT64_MAX)
                 load->pool->next_key = MAX_OF(load->pool->next_key, number + 1);
         r = json_parse_cleaned(&row.json, data, size, &record);
@@ -141,7 +142,7 @@ static int load_tables(const StoreRows *from, Load *load) {
         return from->each(from, STORE_IDEMPOTENCY, visit_answer, load);
 }
 
-/* What loading set is not a change. */
+/* Loading sets values, but these are no changes. */
 static void forget_changes(Pool *pool) {
         Object *o, *next;
 
@@ -239,8 +240,8 @@ int store_load(Store *s, StoreAnswerVisitor visitor, void *userdata, Pool **ret,
         db_abort(from.txn);
         if (r < 0)
                 return r;
-        /* Where something blocks nothing is written. A disk that takes nothing now may take it at the next
-         * start. */
+        /* Nothing is written while a row blocks. If the disk takes no writes now, the rows are set aside at
+         * the next start. */
         if (rows.n_blocking == 0)
                 (void) store_set_aside(s, &rows);
         *ret = take_ptr(pool);

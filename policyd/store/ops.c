@@ -62,7 +62,7 @@ int store_ops_put_object(StoreOps *ops, const Object *o) {
         r = row_write(o, &text);
         if (r < 0)
                 return r;
-        /* The loader would refuse it, and all that is there with it. */
+        /* The loader would refuse a longer record, and then the whole pool could not be loaded. */
         if (strlen(text) > JSON_SIZE_MAX) {
                 free(text);
                 return -EMSGSIZE;

@@ -1,8 +1,8 @@
 /*
  * The store's own rows: the pool's record and remembered answers
  *
- * The pool's record is written with each start of policyd and now and then for the numbers in it. What a database of version 4 did not have
- * yet is absent there: no order was counted, and it is no copy.
+ * The pool's record is written with each start of policyd, and sometimes later for the numbers in it. A
+ * database of version 4 does not have all members: then no order was counted, and the database is no copy.
  */
 
 #include "policyd/store/internal.h"

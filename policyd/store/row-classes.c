@@ -1,12 +1,14 @@
 /*
  * The rows of the pool's objects, out of the schema
  *
- * By hand only what is no single value: what a host says of types, what a job works on and how it failed, and the PGPU that a VGPU is
- * pinned to. They are read by row-load.c, when the object is there.
+ * Only members that are not single values are written by hand: what a host says about types, the objects of a
+ * job and its error, and the PGPU that a VGPU is pinned to. row-load.c reads them after it has made the
+ * object.
  *
- * Not stored is what is known again from elsewhere: a host's state belongs to the connection, whether a PGPU is present is for its host to
- * report, members of a group name it themselves, what a quota has used follows from what stands and is held, and what a VM needs is read
- * out of its config (vm-needs.h), so that it cannot disagree with it.
+ * Values that follow from others are not stored. The state of a host comes from its connection, and its
+ * report says whether a PGPU is present. Members of a group name their group. The use of a quota is the sum
+ * of VGPUs and held instances. What a VM needs is read from its config (vm-needs.h), so that the two cannot
+ * differ.
  */
 
 #include "policyd/store/row.h"
@@ -21,7 +23,7 @@ static const RecordTable host_type_table = RECORD_TABLE(RowHostType, host_type_f
 static const RecordField host_types_fields[] = {FIELD_LIST(RowHostTypes, types, OPTIONAL, &host_type_table, SIZE_MAX)};
 const RecordTable row_host_types = RECORD_TABLE(RowHostTypes, host_types_fields);
 
-/* Of the types only what is another here than the type shows; the rest is in the types' own rows. */
+/* Of each type only the values that differ on this host; the others are in the row of the type. */
 static void write_host_types(const void *value, StrBuf *b, const char *member) {
         const PtrArray *types = value;
         bool any = false;
@@ -41,7 +43,7 @@ static void write_host_types(const void *value, StrBuf *b, const char *member) {
                 json_write_close(b, ']');
 }
 
-/* As class and uuid: a job outlives what it worked on. */
+/* Stored as class and uuid, since a job may exist longer than its objects. */
 static const RecordField job_object_fields[] = {
         FIELD(JobObject, class, REQUIRED, WORD, .words = &object_class_words),
         FIELD_AS(JobObject, id, "uuid", REQUIRED, UUID),
@@ -60,7 +62,7 @@ static void write_job_objects(const void *job, StrBuf *b, const char *member) {
         json_write_close(b, ']');
 }
 
-/* By its word, and with the sentence. */
+/* The error's name, and its sentence. */
 static void write_job_error(const void *job, StrBuf *b, const char *member) {
         const Job *j = job;
 

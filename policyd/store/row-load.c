@@ -1,8 +1,8 @@
 /*
  * Objects made of their rows
  *
- * What links an object to others is set through the pool's functions, which keep both sides; all else it takes over as it was read. What
- * it refers to was loaded before (load.c has the order).
+ * Links to other objects are set by the pool's functions, which keep both sides; all other values are taken
+ * over as they were read. Objects that it refers to were loaded before (load.c has the order).
  */
 
 #include "policyd/store/row.h"
@@ -38,7 +38,7 @@ static int link_host_type(RowReader *row, Host *h, const RowHostType *said) {
 
         if (said->size > PGPU_SIZE)
                 return json_fail(&row->json, "types", "has a size of %u, more than a whole PGPU (%u)", said->size, PGPU_SIZE);
-        /* Where the type itself could not be read, the host tells again. */
+        /* If the type itself could not be read, the host reports these values again. */
         return t ? pool_load_host_type(h, t, &facts) : 0;
 }
 
@@ -53,8 +53,8 @@ static int link_host(RowReader *row, const void *values, Object *o) {
         return q;
 }
 
-/* What its host says of a type is as the type shows, where the host's row tells nothing else: so too in rows of schema 4, when there
- * was no other. */
+/* If the host's row has no value of its own for a type, the type's value is the host's too. Rows of schema 4
+ * never have one. */
 static int link_host_types(Pgpu *p) {
         int q = 0;
 
@@ -88,7 +88,7 @@ static int link_vgpu_type(RowReader *row, const void *values, Object *o) {
         return 0;
 }
 
-/* A booking says where it is and under which token, or nobody could ever release it. */
+/* A booking must have a place and a token; without them it could never be released. */
 static int check_booking(RowReader *row, const Vm *vm) {
         bool somewhere = vm->scheduled_on || vm->resident_on;
 
@@ -137,7 +137,7 @@ static int link_vgpu(RowReader *row, const void *values, Object *o) {
         q = q ?: pool_set_vgpu_resident(row->pool, v, in->resident_on);
         if (q < 0 || in->type->implementation == TYPE_PASSTHROUGH)
                 return q;
-        /* Its video memory counts. */
+        /* The VGPU's video memory counts for its VM. */
         q = vm_refresh_needs(row->pool, &row->json, v->vm);
         pool_touch(row->pool, &v->vm->object, 0, /* store= */ false);
         return q;
@@ -213,7 +213,7 @@ static const RowClass classes[_CLASS_MAX] = {
         [CLASS_JOB] = {create_job, link_job},
 };
 
-/* Half made, it would show what is not so. */
+/* A half-made object would show wrong values. */
 static int make_object(RowReader *row, ObjectClass c, void *values, Object **ret) {
         Object *o;
         int q;

@@ -103,13 +103,13 @@ static void swap_pointers(void *a, void *b) {
         memcpy(b, &kept, sizeof(kept));
 }
 
-/* What is owned changes hands, for record_done() to free what the object had. */
+/* Owned values are swapped, so that record_done() frees the object's old ones. */
 void row_take_plain(const RecordTable *t, void *object, void *values) {
         for (size_t i = 0; i < t->n; i++) {
                 const RecordField *f = &t->fields[i];
                 void *to = (char *) object + f->offset, *from = (char *) values + f->offset;
 
-                /* Indexes may point to a text that is the same. */
+                /* An equal text is kept, since an index may point to it. */
                 if (f->size > 0 && f->kind == RECORD_KIND_TEXT && streq_ptr(*(char **) to, *(char **) from))
                         continue;
                 if (f->size > 0 && is_owned(f->kind))

@@ -6,9 +6,10 @@
  * A row is a record (protocol/record.h). The tables of the pool's objects come out of protocol/schema/classes.h; those of the store's own
  * rows stand beside their code.
  *
- * An object is read in three steps, because the pool's functions keep the links between objects: its values into a struct that is in no
- * pool; then the object is made of them, and takes over the plain ones; then what links it to others is set (row-load.c). What it refers
- * to was loaded before. -EINVAL with the sentence in the reader.
+ * An object is read in three steps, because the pool's functions keep the links between objects: its values
+ * are read into a struct that is in no pool; the object is made of them and takes over the plain ones; then
+ * its links to others are set (row-load.c). Objects that it refers to were loaded before. -EINVAL with the
+ * sentence in the reader.
  */
 
 #include "policyd/pool/pool.h"
@@ -28,10 +29,10 @@ int row_to_text(const RecordTable *t, const Uuid *id_or_null, const void *values
 extern const RecordCoder row_reference;  /* a pointer to an object of class .max, as its uuid */
 extern const RecordCoder row_references; /* a PtrArray of them */
 
-/* Fields with a size are plain: a copy of the value is the value. A text that is the same stays where it is. */
+/* Fields with a size are plain and can be copied. If a text is equal to the old one, the old one is kept. */
 void row_take_plain(const RecordTable *t, void *object, void *values);
 
-/* row-classes.c. What an object of the pool keeps otherwise is read into these. */
+/* row-classes.c. Members that an object keeps in another form are read into these. */
 typedef struct RowHostType {
         Uuid type;
         uint32_t size;

@@ -18,7 +18,8 @@ struct Storage {
                 UnreadableRows *ret_rows, char **ret_problem);
         int (*write)(Storage *s, const StoreOps *ops); /* -EIO while it is closed */
         int (*remove_row)(Storage *s, const UnreadableRow *row);
-        /* In a child, which has nothing to do with it beyond this, and forget_readers() once that has ended. */
+        /* Called in a child process, which does nothing else with the storage. When the child has ended, call
+         * forget_readers(). */
         int (*backup)(Storage *s, uint64_t now, int fd, void (*progress)(void), uint64_t *ret_bytes);
         void (*forget_readers)(Storage *s);
         void (*close)(Storage *s);

@@ -37,7 +37,7 @@ typedef enum StoreTable {
         _STORE_TABLE_MAX,
 } StoreTable;
 
-/* How it is known that somebody went on with the pool after this database was copied (service/hosts/old.c). */
+/* The reason why this database is taken for an old copy (service/hosts/old.c). */
 #define OLD_REASONS(W)                                                                                        \
         W(OLD_NOT, NULL)                                                                                      \
         W(OLD_BACKUP, "backup") /* it was made as a backup */                                                 \

@@ -1,9 +1,9 @@
 /*
  * Rows that cannot be read
  *
- * Each is named, with the reason. What nothing rests on is set aside: its bytes go to the table "aside", as
- * one line of JSON that says what it was, and the bytes after it. Its key there is the letter of its table
- * and the key it had. Every other row stays where it is until a person has it set aside.
+ * Each is named, with the reason. A row that no other row depends on is set aside: it is moved to the table
+ * "aside", as one line of JSON that says what it was, followed by its bytes. Its key there is the letter of
+ * its table and the key that it had. Every other row stays where it is until a person has it set aside.
  */
 
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 /*
  * Upgrades of older schemas, in one transaction: a crash leaves the old database whole
  *
- * What an older schema needs never goes away: any older database can be opened.
+ * The code for older schemas is kept for ever, so that any older database can be opened.
  *
  *   1 → 2   a VM says where its order stands ("booking"). Before, that was told by where it was
  *           resident or scheduled; a scheduled VM is taken for "sent", because nobody knows, and
@@ -181,8 +181,8 @@ static int found_object(const void *key, size_t key_size, const void *data, size
         return old_problem(userdata, key, key_size, store_no_meta);
 }
 
-/* A new database has none of the older tables; one of an older policyd that never got to work has them empty.
- */
+/* A new database has none of the older tables. They are empty in a database of an older policyd that never
+ * made an object. */
 static int check_no_old_objects(DbTxn *txn, char **problem) {
         for (ObjectClass c = 0; c < _CLASS_MAX; c++) {
                 OldTable old;
@@ -217,7 +217,7 @@ int store_upgrade(DbTxn *txn, void *userdata) {
         r = store_read_meta(txn, &schema, &meta, ret_problem);
         if (r == -ENOENT)
                 return check_no_old_objects(txn, ret_problem);
-        /* Loading names it. */
+        /* The row is left as it is; loading names it. */
         if (r == -EBADMSG) {
                 free(*ret_problem);
                 *ret_problem = NULL;

@@ -7,7 +7,7 @@
 #include "protocol/config-walk.h"
 #include "protocol/vm-record.h"
 
-/* Nearly no VM has any: then it has no list. */
+/* Few VMs have any; the others get no list. */
 static int set_objections(Vm *vm, struct json_object *config) {
         char **found = NULL;
         int r;

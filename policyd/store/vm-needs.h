@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * What placement needs of a VM, out of its config
+ * What placement needs to know of a VM, read from its config
  *
  * Not stored: it is read again, so that it cannot disagree with the config. It depends on the VM's VGPUs (video memory), so it is read
  * again when they change.
