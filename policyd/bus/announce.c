@@ -2,15 +2,15 @@
  * Signals
  *
  * Called by the policy after a commit and its replies: one PropertiesChanged for each changed object,
- * InterfacesAdded and -Removed, and the Manager's own. A signal that cannot be sent is dropped: what is true
- * stands in the properties.
+ * InterfacesAdded and -Removed, and the Manager's own. A signal that cannot be sent is dropped; the
+ * properties still have the true values.
  */
 
 #include <limits.h>
 
 #include "policyd/bus/bus-private.h"
 
-/* What is constant is told with the object. */
+/* Constant properties were sent in InterfacesAdded and do not change. */
 static int send_changed(Bus *bus, const Object *o) {
         const Property *properties = class_properties(o->class);
         char *names[sizeof(o->changed) * CHAR_BIT + 1];
@@ -28,7 +28,7 @@ static int send_changed(Bus *bus, const Object *o) {
                                 bus->bus, OBJECT_PATH(o), bus->classes[o->class]->interface, names);
 }
 
-/* sd-bus would look for the object, which is gone, to see what it had. */
+/* Not by sd-bus, which would look for the object to see its interfaces, but the object is gone. */
 static int send_removed(Bus *bus, const Object *o) {
         return sd_bus_emit_interfaces_removed(bus->bus, OBJECT_PATH(o), "org.freedesktop.DBus.Peer",
                 "org.freedesktop.DBus.Introspectable", "org.freedesktop.DBus.Properties",
@@ -44,7 +44,8 @@ uint32_t count_hosts_online(Bus *bus) {
         return n;
 }
 
-/* What goes with a change of a host: the epoch with its coming, the sentence with its mark. In one signal. */
+/* A change of a host may change properties of the Manager too: its coming online the epoch, its mark the
+ * sentence about an old database. They are sent in one signal. */
 static void announce_manager(Bus *bus, uint64_t changed) {
         uint32_t online = count_hosts_online(bus);
         uint64_t epoch = policy_epoch(bus->policy);
@@ -92,7 +93,7 @@ static void on_job_removed(const Job *j, const char *result, void *userdata) {
                 bus->bus, POLICY_PATH, POLICY_IFACE_MANAGER, "JobRemoved", "os", OBJECT_PATH(j), result);
 }
 
-/* What was shown between the last commit and the failed one never was: nothing to take back. */
+/* No signal was sent since the last commit, so a failed commit has nothing to undo. */
 static void on_rebuilt(void *userdata) {
         Bus *bus = userdata;
 

@@ -1,8 +1,8 @@
 /*
  * Answers
  *
- * A refusal is answered at once; a change after its commit (call/requests.h), with an idempotency key kept in the same commit; a
- * long text by who made it, which may be a worker.
+ * A refusal is answered at once. A change is answered after its commit (call/requests.h), which also stores
+ * its idempotency key. A long text is answered by the process that made it, which may be a worker.
  */
 
 #include <stdarg.h>
@@ -106,7 +106,7 @@ static int describe_arguments(Call *c, const char *format, va_list args) {
         return c->arguments ? 0 : -ENOMEM;
 }
 
-/* The uid of who calls is part of the key; until it is known the call is parked, and 1 is returned. */
+/* The caller's uid is part of the key. Until it is known the call is parked, and 1 is returned. */
 static int find_caller(Call *c) {
         Caller *caller;
         int r;
@@ -128,7 +128,7 @@ static int find_key(Call *c) {
                 c->options.idempotency_key, c->arguments, &path, &c->refusal);
         if (r < 0 || c->refusal.code != ERROR_NONE)
                 return bus_decided(r, &c->refusal, c->error);
-        /* The first call may still wait for its commit; so does this one. */
+        /* The first call with this key may still wait for its commit, so this one waits too. */
         return r > 0 ? reply_later(c->bus, c->m, path, c->error) : 0;
 }
 
@@ -139,7 +139,7 @@ int call_begin(Call *c, unsigned allowed, const char *arguments, ...) {
         r = options_read(c->m, allowed, &c->options, c->error);
         if (r < 0)
                 return r;
-        /* A dry run makes nothing that a key could stand for. */
+        /* A dry run makes no object, so there is nothing to store for a key. */
         if (!c->options.idempotency_key || c->options.dry_run)
                 return 0;
         r = find_caller(c);

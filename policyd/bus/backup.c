@@ -1,9 +1,10 @@
 /*
  * Backups
  *
- * A worker makes the copy and writes it to the caller's descriptor, who may be slow to read: only that worker waits for him.
- * There is one at a time; it ends with this process, and when nothing is taken for a minute. It replies by itself at its end; where
- * it was killed before that, this process says why.
+ * A worker makes the copy and writes it to the descriptor of the caller. If the caller reads slowly, only the
+ * worker waits. There is one worker at a time; it ends with this process, or when the caller reads nothing
+ * for a minute. At its end it replies itself; if it was killed before that, this process replies with the
+ * reason.
  */
 
 #include <fcntl.h>

@@ -3,11 +3,12 @@
 /*
  * The parts of the bus layer
  *
- * bus.c connects, and hands the table of classes down; receive.c is what every call passes first, long-answer.c has a worker make
- * what takes long, and backup.c a backup; announce.c sends what changed, and show.c writes objects into messages; answer.c answers
- * after the commit and keeps idempotency keys; object.c finds objects by path, for sd-bus and for arguments; properties.c writes what
- * properties are. bus-<class>.c holds the vtable of one class and its methods. The folder call/ below knows neither objects nor
- * classes: who calls, what waits, and the texts, options and sizes of messages.
+ * bus.c connects, and hands the table of classes down; receive.c sees every call first; long-answer.c has a
+ * worker answer calls that take long, and backup.c has one make a backup; announce.c sends signals, and
+ * show.c writes whole objects into messages; answer.c answers after the commit and handles idempotency keys;
+ * object.c finds objects by path, for sd-bus and for arguments; properties.c writes the values of properties.
+ * bus-<class>.c holds the vtable of one class and its methods. The folder call/ below knows neither objects
+ * nor classes: it has the callers, the waiting calls, and the texts, options and sizes of messages.
  *
  * A handler's userdata is the object (Vm *, …), whose object.userdata is the Bus; the Manager's is the Bus.
  */
@@ -34,7 +35,7 @@ typedef struct Backup Backup;
 typedef enum MethodKind {
         METHOD_CHANGES, /* shares the commit of those around it */
         METHOD_READS,
-        METHOD_READS_AND_CHANGES, /* for all that is known */
+        METHOD_READS_AND_CHANGES, /* assumed of methods that are not in a table */
         METHOD_TAKES_LONG,        /* reads, and waits in line */
 } MethodKind;
 
@@ -95,7 +96,8 @@ uint32_t count_hosts_online(Bus *bus);
 
 /* show.c */
 int method_get_managed_objects(sd_bus_message *m, void *userdata, sd_bus_error *error);
-/* Lists of references are all that grows with the pool. Of one property, or with NULL of all. */
+/* The number of references in one property, or with NULL in all. Nothing else in an object grows with the
+ * pool. */
 size_t bus_count_references(const Object *o, const char *property_or_null);
 /* One property, or with NULL all: refused when they are more than a message may be. */
 int bus_check_properties(const Object *o, const char *property_or_null, sd_bus_error *error);
@@ -110,7 +112,7 @@ int object_argument_or_none(Bus *bus, const char *path, ObjectClass c, Object **
 /* The same of the message's next argument. */
 int object_read(Bus *bus, sd_bus_message *m, ObjectClass c, Object **ret, sd_bus_error *error);
 int object_read_or_none(Bus *bus, sd_bus_message *m, ObjectClass c, Object **ret, sd_bus_error *error);
-/* UnknownObject for a method that is not its class's, on a path where nothing is. */
+/* UnknownObject, if the path has no object and its class does not have this interface. */
 int object_check_path(Bus *bus, const char *path, const char *interface, sd_bus_error *error);
 /* NoSuchObject below a class where nothing is. */
 int object_check_there(Bus *bus, const char *path, sd_bus_error *error);

@@ -1,8 +1,8 @@
 /*
  * The connection to the master's bus
  *
- * Made once, at start, and never again: policyd without its bus is of no use, and a new process with a fresh
- * model is the simplest way back. Hosts and guests do not notice.
+ * It is made once, at start. If it is lost, policyd ends: without its bus it is of no use, and a new process
+ * with a fresh model is the simplest repair. Hosts and guests do not notice.
  */
 
 #include <stdio.h>
@@ -91,7 +91,7 @@ static int show_class(Bus *bus, ObjectClass c) {
         return r < 0 ? r : sd_bus_add_node_enumerator(bus->bus, NULL, shown->path, bus_enumerate, shown);
 }
 
-/* A bus ends the connection of who breaks its rules, or ends itself: it does not say which. */
+/* The bus disconnects a client that breaks its rules, or it ends itself; policyd cannot tell which. */
 static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Bus *bus = userdata;
 
@@ -118,7 +118,7 @@ int bus_start(Bus *bus) {
                 r = sd_bus_add_object_manager(bus->bus, NULL, POLICY_PATH);
         for (ObjectClass c = 0; r >= 0 && c < _CLASS_MAX; c++)
                 r = show_class(bus, c);
-        /* Objects first, then the name: who sees the name sees the pool. */
+        /* The objects come before the name, so that a client that sees the name also sees the pool. */
         if (r >= 0)
                 r = sd_bus_request_name(bus->bus, POLICY_BUS_NAME, 0);
         return r < 0 ? r : sd_bus_attach_event(bus->bus, bus->event, SD_EVENT_PRIORITY_NORMAL);

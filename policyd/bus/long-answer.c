@@ -1,9 +1,10 @@
 /*
  * Long answers are made by a worker
  *
- * It sees the pool as it was committed, and this process goes on with what others ask. It calls the method's handler, whose reply
- * goes on as it is. There is one at a time; it ends with this process, when it takes too long, and when nobody waits for its answer
- * any more: who left is looked for once it has run for a moment.
+ * The worker sees the pool as it was committed, while this process answers other calls. It calls the method's
+ * handler, whose reply is passed on unchanged. There is one worker at a time. It ends with this process, when
+ * it takes too long, or when its caller has left the bus, which is checked after the worker has run for a
+ * moment.
  */
 
 #include "policyd/bus/bus-private.h"
@@ -22,7 +23,7 @@ struct LongAnswer {
         sd_bus_slot *leaving, *asking;
 };
 
-/* In the worker. Where the handler fails it gave no answer, and the error says why. */
+/* Runs in the worker. A handler that fails has sent no answer, so the error is sent here. */
 static void make_answer(sd_bus *replies, int kept_fd, void *userdata) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
@@ -90,7 +91,8 @@ static int on_asked(sd_bus_message *reply, void *userdata, sd_bus_error *error) 
         return 0;
 }
 
-/* Most answers are made by now, and cost nothing of this. First it is listened, then asked: so nobody leaves unseen. */
+/* Most answers are ready before this runs and do not pay for it. The match is installed before the bus is
+ * asked, so that no caller leaves unnoticed. */
 static int on_look(sd_event_source *source, uint64_t usec, void *userdata) {
         LongAnswer *a = userdata;
         const char *name = strempty(sd_bus_message_get_sender(a->message));
@@ -153,6 +155,6 @@ int long_answer(Bus *bus, sd_bus_message *m, sd_bus_error *error) {
         if (handler && start(bus, m, handler, object) >= 0)
                 return 1;
         queue_go_on(&bus->queue);
-        /* Where no process can be made the answer is made here. */
+        /* If no process can be made, this process answers. */
         return handler ? handler(m, object, error) : 0;
 }

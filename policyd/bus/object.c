@@ -11,7 +11,7 @@
 /* Of one node in an introspection's XML. */
 #define NODE_BYTES 72
 
-/* The class of what is below a class's node, whether or not it is there, and the rest of the path. */
+/* The class of a path below a class's node, whether or not that object exists, and the rest of the path. */
 static ObjectClass class_of_path(const Bus *bus, const char *path, const char **ret_element) {
         for (ObjectClass c = 0; c < _CLASS_MAX; c++) {
                 const char *rest = startswith(path, bus->shown[c].path);

@@ -1,10 +1,11 @@
 /*
  * What happens to a call before sd-bus looks for its method
  *
- * One that changes takes its place among the requests that wait, so that a caller who has too many of them is
- * refused before anything changed. One that takes long waits for its turn. Any but those that change shows
- * committed state only, so what is open is committed first: before the object is looked up, since a failed
- * commit rebuilds the model. While a row of the database is unreadable, what changes the pool is refused before it takes a place.
+ * A call that changes the pool takes a place among the waiting requests, so that a caller with too many of
+ * them is refused before anything was changed. A call that takes long waits for its turn. All calls that read
+ * see committed state only, so the open batch is committed first; this happens before the object is looked
+ * up, since a failed commit rebuilds the model. While a row of the database is unreadable, a call that
+ * changes the pool is refused before it takes a place.
  */
 
 #include "policyd/bus/bus-private.h"
@@ -12,7 +13,8 @@
 #define PROPERTIES "org.freedesktop.DBus.Properties"
 #define REFERENCES_SHORT 256
 
-/* Whose properties are asked for, and which: NULL for all. What cannot be read is sd-bus's to refuse. */
+/* The object whose properties are asked for, and which of them (NULL: all). A call that cannot be read is
+ * left to sd-bus, which refuses it. */
 static bool asks_properties(Bus *bus, sd_bus_message *m, Object **ret, const char **ret_property) {
         bool one = sd_bus_message_is_method_call(m, PROPERTIES, "Get");
         const char *interface;
@@ -26,7 +28,7 @@ static bool asks_properties(Bus *bus, sd_bus_message *m, Object **ret, const cha
                (!one || sd_bus_message_read(m, "s", ret_property) > 0);
 }
 
-/* A property that no bus carries is refused before sd-bus writes it. */
+/* A property that is too large for a message is refused before sd-bus writes it. */
 static int check_properties(Bus *bus, sd_bus_message *m, sd_bus_error *error) {
         const char *property;
         Object *o;
@@ -103,7 +105,8 @@ int bus_receive(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 
         if (!sd_bus_message_is_method_call(m, NULL, NULL))
                 return 0;
-        /* Before all else: whatever becomes of it, others have their turns after it. */
+        /* This comes first: the turn is used up whatever happens to the call, so that the next call gets its
+         * turn. */
         has_turn = queue_take_turn(&bus->queue, m);
         queue_hurry(&bus->queue);
         r = object_check_path(bus, sd_bus_message_get_path(m), sd_bus_message_get_interface(m), error);

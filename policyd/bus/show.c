@@ -1,13 +1,14 @@
 /*
  * Objects in messages
  *
- * What sd-bus would show of an object, written from the table of its class at once: sd-bus looks each property of each object up by
- * path, interface and name, and would send what no bus carries. Who follows the signals has what GetManagedObjects shows.
+ * Writes what sd-bus would show of an object, directly from the table of its class. sd-bus would look up each
+ * property of each object by path, interface and name, and would send messages that are too large for a bus.
+ * A client that follows the signals has the same as GetManagedObjects shows.
  */
 
 #include "policyd/bus/bus-private.h"
 
-/* No object is told in less: nothing is made that cannot be sent. */
+/* No object takes fewer bytes than this, so an answer that cannot be sent is not even made. */
 #define OBJECT_BYTES_MIN 384
 
 /* Every object on the bus has them, and none has properties. */
@@ -89,7 +90,7 @@ static int append_objects(Bus *bus, sd_bus_message *m) {
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-/* Only what is sealed can be read; a reply's cookie is nobody's to ask for. */
+/* Only a sealed message can be read. Any cookie will do, since nobody answers a reply. */
 static int measure(sd_bus_message *m, size_t *ret) {
         int r;
 

@@ -90,7 +90,8 @@ void callers_done(Callers *callers) {
         callers->by_name = hashmap_free(callers->by_name);
 }
 
-/* Remembered uids are given up from the oldest on; requests that wait are not. */
+/* When there are too many, callers of whom only the uid is remembered are freed, the oldest first; callers
+ * with waiting requests are kept. */
 static bool make_room(Callers *callers) {
         if (hashmap_size(callers->by_name) < CALLERS_MAX)
                 return true;
@@ -206,7 +207,8 @@ static int ask_uid(Caller *c) {
 
         if (c->ask_slot)
                 return 0;
-        /* Watched before it is asked for: a name that leaves later cannot be missed. */
+        /* The watch is installed before the uid is asked for, so that a name that leaves meanwhile is not
+         * missed. */
         r = caller_watch(c);
         if (r < 0)
                 return r;

@@ -3,9 +3,10 @@
 /*
  * Who calls
  *
- * Kept for each unique name that has requests waiting, used an idempotency key, or had several long calls in line. The uid is
- * asked from the bus once, without blocking, when a key first needs it; meanwhile the calls are parked and then received as if
- * they came now. A name that leaves the bus is forgotten: it is never given again.
+ * A Caller is kept for each unique name that has requests waiting, used an idempotency key, or had several
+ * long calls in the queue. Its uid is asked from the bus once, without blocking, when a key first needs it;
+ * meanwhile its calls are parked, and then they are received again. When a name leaves the bus its Caller is
+ * freed, since the bus never gives a name twice.
  */
 
 #include <systemd/sd-bus.h>
@@ -53,8 +54,8 @@ void callers_done(Callers *callers);
 /* Who sent m. LimitReached: there are too many. */
 int caller_get(Callers *callers, sd_bus_message *m, Caller **ret, sd_bus_error *error);
 int caller_check_room(const Caller *c, sd_bus_error *error); /* LimitReached: too many of its calls wait already */
-void caller_settle(Caller *c); /* one of its calls waits no more */
-int caller_watch(Caller *c);   /* forgets it, and what waits, when it leaves the bus */
+void caller_settle(Caller *c); /* one of its calls no longer waits */
+int caller_watch(Caller *c);   /* frees it with its waiting calls when it leaves the bus */
 /* Receives m again when the uid is known; 1, or negative with the error set. */
 int caller_park(Caller *c, sd_bus_message *m, sd_bus_error *error);
 

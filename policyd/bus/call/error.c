@@ -17,7 +17,7 @@ int bus_error_set(sd_bus_error *error, ErrorCode code, const char *format, ...) 
         va_end(args);
         if (n < 0)
                 text = NULL;
-        /* An error of which a text is no UTF-8 would not be sent, and the caller would wait for ever. */
+        /* sd-bus does not send an error whose text is not UTF-8, and the caller would wait for ever. */
         if (n < 0 || text_clean_own(&text, TEXT_LINE, SIZE_MAX) < 0)
                 return sd_bus_error_set_errno(error, ENOMEM);
         return sd_bus_error_set(error, error_code_name(code), text);

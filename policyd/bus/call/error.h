@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * What is wrong with a call: errors of ours, and texts that clients send
+ * Errors of a call: setting an error of ours, and checking texts that clients send
  */
 
 #include <systemd/sd-bus.h>

@@ -29,7 +29,8 @@ typedef struct Options {
         uint64_t vgpus_max, size_max; /* of what is present */
 } Options;
 
-/* Reads an a{sv}; a key that is not allowed, twice there, or of the wrong type is an error that names it. */
+/* Reads an a{sv}; a key that is not allowed, occurs twice, or has the wrong type is an error that names it.
+ */
 int options_read(sd_bus_message *m, unsigned allowed, Options *ret, sd_bus_error *error);
 /* Adds all but the key itself, in a fixed order: the arguments that a key stands for. */
 void options_describe(const Options *o, StrBuf *b);

@@ -30,7 +30,7 @@ static Caller *next_in_line(Queue *q) {
         return c;
 }
 
-/* Its queued calls are dropped with it. */
+/* The queued calls of a caller that left are dropped. */
 static void on_left(Caller *c, void *userdata) {
         Caller *before = NULL;
         Queue *q = userdata;
@@ -107,7 +107,7 @@ static void give_turn(Queue *q) {
         caller_settle(c);
 }
 
-/* One GetManagedObjects of a caller waits at a time: each is the whole pool. */
+/* At most one GetManagedObjects of a caller waits at a time, since each answer is the whole pool. */
 static bool is_one_too_many(const Caller *c, sd_bus_message *m) {
         return sd_bus_message_is_method_call(m, OBJECT_MANAGER, "GetManagedObjects") > 0 &&
                call_list_has(&c->queued, OBJECT_MANAGER, "GetManagedObjects");
@@ -154,7 +154,8 @@ int queue_receive(Queue *q, sd_bus_message *m, sd_bus_error *error) {
                 r = check_room(q, c, m, error);
         if (r >= 0)
                 r = arm(q);
-        /* Who waits with several may leave before the last: its other calls are then answered for nobody. */
+        /* A caller with several calls may leave before the last is answered; it is watched so that the rest
+         * is not answered in vain. */
         if (r >= 0 && c->queued.n > 0)
                 r = caller_watch(c);
         if (r >= 0)

@@ -3,10 +3,11 @@
 /*
  * Long answers wait in line
  *
- * Each caller has a queue of its own, and the callers take turns, one call each: who pipelines a thousand of them delays nobody
- * else's. A call whose turn it is goes back to the end of sd-bus's own queue and is received again, so that all that has arrived
- * before it is read first. Turns are given when nothing else is left to do; or after QUEUE_WAIT_USEC, so that a steady stream of
- * short calls does not keep the long ones waiting for ever.
+ * Each caller has a queue of its own, and the callers take turns, one call each. So a caller that sends a
+ * thousand calls at once delays no other caller. When it is a call's turn, it goes to the end of sd-bus's own
+ * queue and is received again, so that all calls that arrived before are read first. The next turn begins
+ * when policyd has nothing else to do, or after QUEUE_WAIT_USEC, so that a steady stream of short calls
+ * cannot keep long calls waiting for ever.
  */
 
 #include <systemd/sd-event.h>
@@ -29,7 +30,7 @@ void queue_done(Queue *q);
 
 /* 1: it waits and is received again. */
 int queue_receive(Queue *q, sd_bus_message *m, sd_bus_error *error);
-/* Whether it is the one that has its turn now; with queue_go_on() the next has. */
+/* Whether it is this call's turn now. queue_go_on() gives the turn to the next call. */
 bool queue_take_turn(Queue *q, sd_bus_message *m);
 void queue_go_on(Queue *q);
-void queue_hurry(Queue *q); /* who has waited for long is not overtaken for ever */
+void queue_hurry(Queue *q); /* gives the turn to a call that has waited too long */

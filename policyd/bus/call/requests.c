@@ -75,7 +75,7 @@ void requests_drop(Requests *requests) {
 void request_committed(ErrorCode code, const char *message, void *userdata) {
         Request *q = userdata;
 
-        /* A caller that has left gets no answer: the bus drops it, and the outcome stands. */
+        /* If the caller has left, the bus drops the answer; the change stays. */
         if (code != ERROR_NONE) {
                 _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
 

@@ -49,7 +49,7 @@ static int connect_end(int fd, bool server, sd_bus **ret) {
 
 /* In the worker */
 
-/* Both go out of the way of the numbers that they get. */
+/* Both are moved to higher numbers first, so that dup2() does not overwrite one of them. */
 static void keep_descriptors(int replies, int kept) {
         replies = fcntl(replies, F_DUPFD, KEPT_FD + 1);
         kept = kept < 0 ? -1 : fcntl(kept, F_DUPFD, KEPT_FD + 1);
@@ -63,7 +63,7 @@ static _Noreturn void work(const WorkerTask *task, int fd, pid_t parent) {
         sd_bus *replies = NULL;
 
         (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
-        /* It may have ended before that. */
+        /* The parent may have ended before prctl(). */
         if (getppid() != parent)
                 _exit(EXIT_FAILURE);
         keep_descriptors(fd, task->keep_fd);
@@ -100,7 +100,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
-/* A worker that is killed has sent a part of a message, and sd-bus gives whole ones alone. */
+/* A worker that is killed may have sent a part of a message; sd-bus returns only complete ones. */
 static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Worker *w = userdata;
         int status = -1;

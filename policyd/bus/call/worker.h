@@ -3,10 +3,10 @@
 /*
  * A copy of this process that answers a call
  *
- * A worker sees all of this process's memory as it was when it began, however it changes meanwhile, and may block. It has a
- * connection of its own to this process: a reply that it sends there goes on to the bus as it is, once all of it has come. It holds
- * none of this process's descriptors: the bus, the database's lock and the hosts are not its own. It ends with this process, with
- * worker_free(), or when it takes too long.
+ * A worker sees the memory of this process as it was when the worker began, and may block. It has a
+ * connection of its own to this process: when a reply has arrived there completely, it is passed to the bus
+ * unchanged. The worker has closed all descriptors of this process: those of the bus, of the database's lock
+ * and of the hosts. It ends with this process, with worker_free(), or when it takes too long.
  */
 
 #include <systemd/sd-bus.h>
