@@ -1,7 +1,7 @@
 /*
  * PCI addresses
  *
- * Reading is strict about the number of digits, as sysfs is: "84:0.0" is a slip of the pen, not an address.
+ * Reading is strict about the number of digits, as sysfs is: "84:0.0" is refused as a typing error.
  */
 
 #include <stdio.h>
@@ -26,7 +26,7 @@ static int read_hex(const char **p, unsigned n, unsigned *ret) {
         return 0;
 }
 
-/* Four hex digits, or up to eight where the first is none too many. */
+/* Four hex digits; or up to eight, if the first is not zero. */
 static int read_domain(const char **p, uint32_t *ret) {
         uint32_t value = 0;
         size_t n = 0;

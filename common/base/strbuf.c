@@ -64,7 +64,8 @@ void strbuf_add(StrBuf *b, const char *text) {
         strbuf_add_n(b, text, strlen(text));
 }
 
-/* Most texts fit at once, so the first attempt is the last; one that does not leaves the text as it was. */
+/* Most texts fit at the first attempt. If one does not fit, the buffer keeps its text and is enlarged for a
+ * second attempt. */
 void strbuf_addf(StrBuf *b, const char *format, ...) {
         size_t room;
         va_list ap;
@@ -108,7 +109,7 @@ char *strbuf_take(StrBuf *b) {
         }
 
         b->text[b->len] = '\0';
-        /* Many texts are kept for long. */
+        /* The buffer is shrunk to its text, since many texts are kept for long. */
         text = realloc(b->text, b->len + 1) ?: b->text;
         *b = (StrBuf){};
         return text;

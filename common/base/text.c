@@ -2,8 +2,8 @@
  * Text from outside
  *
  * The bytes of a character follow from the first one; the second one has narrower limits against overlong
- * forms and surrogates (Unicode's table 3-7). Most texts are ASCII, so a run of plain bytes is looked at
- * eight bytes at a time.
+ * forms and surrogates (Unicode's table 3-7). Most texts are ASCII, so plain bytes are checked eight at a
+ * time.
  */
 
 #include <stdio.h>

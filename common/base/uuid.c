@@ -81,7 +81,8 @@ int uuid_generate(Uuid *ret) {
         Uuid id;
         ssize_t n;
 
-        /* Reads of up to 256 bytes are never cut short once the pool is seeded; before that a signal may interrupt. */
+        /* Once the kernel's random source is ready, reads of up to 256 bytes are complete; before that, a
+         * signal may interrupt them. */
         do
                 n = getrandom(id.bytes, sizeof(id.bytes), 0);
         while (n < 0 && errno == EINTR);

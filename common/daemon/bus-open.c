@@ -29,7 +29,8 @@ int bus_open(const char *address, const char *description, sd_bus **ret) {
         return 0;
 }
 
-/* To flush waits for ever. So where messages wait, the bus has to have read what it was given. */
+/* Flushing may wait for ever. So if messages wait to be sent, it is checked first that the bus has read the
+ * earlier ones. */
 static bool is_read(sd_bus *bus) {
         uint64_t queued = 0;
         int unread = 0;

@@ -1,8 +1,8 @@
 /*
- * Texts in messages: the door for what clients send
+ * Texts in messages: checks what clients send
  *
- * The bus itself drops a client that sends what is not UTF-8, but passes noncharacters on, which sd-bus reads as little as it
- * sends them.
+ * The bus itself disconnects a client that sends text that is not UTF-8. But it passes noncharacters on, and
+ * sd-bus neither reads nor sends these.
  */
 
 #include "common/daemon/bus-text.h"

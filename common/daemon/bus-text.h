@@ -1,11 +1,11 @@
 #pragma once
 
 /*
- * Texts in messages: what clients send is checked, what is long is not checked again
+ * Texts in messages: texts of clients are checked, and long texts are not checked twice
  *
- * sd_bus_message_append() looks at each character whether it is UTF-8: of an order that is as much as all else that sending it
- * costs, of an explanation of a large pool a tenth of its making. Ours looks at eight bytes at a time. The look is needed: a bus
- * drops who sends it what is no UTF-8.
+ * sd_bus_message_append() checks each character. For an order this costs as much as the rest of sending it;
+ * for an explanation of a large pool, a tenth of making it. Our check takes eight bytes at a time. A check is
+ * needed, since a bus disconnects a client that sends text that is not UTF-8.
  */
 
 #include <systemd/sd-bus.h>
@@ -13,8 +13,9 @@
 #include "common/base/text.h"
 
 /*
- * The next argument of a method, a text of the form given; what names it: "name_label". The door for what clients send: what not
- * every reader could show is refused with the error of that name. Negative with the error set, for the handler to return.
+ * Reads the next argument of a method, a text of the given form; what is its name in the error: "name_label".
+ * A text that some reader could not show is refused with the error of that name. Then the result is negative
+ * and the error is set, for the handler to return.
  */
 int bus_read_text(sd_bus_message *m, const char *what, TextForm form, const char *refusal, const char **ret,
         sd_bus_error *error);
@@ -23,5 +24,6 @@ int bus_read_text(sd_bus_message *m, const char *what, TextForm form, const char
 int bus_read_record(
         sd_bus_message *m, const char *what, const char *refusal, const char **ret, sd_bus_error *error);
 
-/* As sd_bus_message_append_basic(m, 's', text), of a text that was checked as it came in; cleaned where that was forgotten. */
+/* Like sd_bus_message_append_basic(m, 's', text), for a text that was checked when it was received. If that
+ * was forgotten, the text is cleaned. */
 int bus_append_long_text(sd_bus_message *m, const char *text);

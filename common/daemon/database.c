@@ -14,11 +14,11 @@ void database_broken(const char *dir, const char *reason) {
                 "The database file %s/data.mdb is damaged (LMDB: %s). Stopping; guests run on. Put a backup "
                 "in its place.",
                 dir, reason);
-        /* LMDB is in the middle of something: nothing of ours may run any more. */
+        /* LMDB is in the middle of an operation, so no code of ours may run any more. */
         _exit(DAEMON_EXIT_DATABASE);
 }
 
-/* Nothing but system calls: whatever was interrupted holds its locks. */
+/* Only system calls are allowed here, since the interrupted code may hold locks. */
 static void on_bus_error(int number) {
         static const char text[] =
                 "A page of the database file cannot be read: its disk fails, or the file was cut off. "

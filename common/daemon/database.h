@@ -1,22 +1,23 @@
 #pragma once
 
 /*
- * What both daemons say of a database that they cannot use, and how they end then
+ * What both daemons log about a database that they cannot use, and how they exit then
  *
- * A restart helps nothing against a damaged file, so the daemon ends with DAEMON_EXIT_DATABASE, which its
- * unit does not restart. Guests need neither daemon: they run on.
+ * A restart does not repair a damaged file, so the daemon ends with DAEMON_EXIT_DATABASE, which its unit does
+ * not restart. Guests need neither daemon: they run on.
  */
 
 #include "common/base/macros.h"
 
 #define DAEMON_EXIT_DATABASE 66
 
-/* LMDB came upon damage: logged, and the process ends here. For DbOptions.broken. */
+/* For DbOptions.broken: LMDB found damage. This is logged, and the process ends here. */
 void database_broken(const char *dir, const char *reason) __attribute__((__noreturn__));
 
 /*
- * The kernel sends SIGBUS when a page of the mapped file is not to be had: the disk fails, or somebody cut the file off a moment ago. From
- * here on that too ends the process with DAEMON_EXIT_DATABASE and a sentence on stderr.
+ * The kernel sends SIGBUS when a page of the mapped file cannot be read: the disk fails, or the file was cut
+ * off a moment ago. After this call SIGBUS ends the process with DAEMON_EXIT_DATABASE and a sentence on
+ * stderr.
  */
 void database_catch_bus_error(void);
 

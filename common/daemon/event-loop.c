@@ -2,7 +2,7 @@
  * The loop of a daemon's parts, on sd-event
  *
  * A timer has up to two sources: one for times, and one for LOOP_SOON, since sd-event runs a deferred call
- * without a timer of the kernel. Each is made when it is needed first; one of them at most is on.
+ * without a timer of the kernel. Each is made when it is first needed, and at most one of them is on.
  */
 
 #include <sys/random.h>
@@ -35,14 +35,15 @@ static uint64_t event_now(Loop *loop, LoopClock clock) {
         uint64_t now = 0;
 
         (void) sd_event_now(event_of(loop), clocks[clock], &now);
-        /* For a clock before 1970 sd-event says the end of time, at which everything would be due. */
+        /* For a clock before 1970 sd-event returns the largest time, at which every timer would be due. */
         return now == UINT64_MAX ? 0 : now;
 }
 
 static int event_random(Loop *loop, void *buf, size_t n) {
         ssize_t got;
 
-        /* Reads of up to 256 bytes are never cut short once the kernel has gathered enough; before, a signal may interrupt. */
+        /* Once the kernel's random source is ready, reads of up to 256 bytes are complete; before that, a
+         * signal may interrupt them. */
         do
                 got = getrandom(buf, n, 0);
         while (got < 0 && errno == EINTR);

@@ -1,8 +1,8 @@
 /*
  * The frame of a daemon
  *
- * daemon_init() reads the arguments and the environment and makes the loop; daemon_run() turns it. Signals are
- * blocked and taken by the loop, so that nothing is interrupted half-way.
+ * daemon_init() reads the arguments and the environment and makes the loop; daemon_run() turns it. Signals
+ * are blocked and handled by the loop, so that they interrupt no function.
  */
 
 #include <getopt.h>
@@ -192,7 +192,7 @@ static int make_loop(Daemon *d) {
         sigset_t mask;
         int r;
 
-        /* A peer that goes away is an error of the write, not the end of the daemon. */
+        /* If a peer has closed its end, the write fails; SIGPIPE must not end the daemon. */
         signal(SIGPIPE, SIG_IGN);
         sigemptyset(&mask);
         sigaddset(&mask, SIGTERM);

@@ -3,8 +3,8 @@
 /*
  * Structured logging
  *
- * Each message is one line: what a name holds and nobody can show is escaped (common/base/text.h), here and in the fields. To the
- * journal when stderr is connected to it ($JOURNAL_STREAM), else one line each to stderr:
+ * Each message is one line; characters that cannot be shown are escaped (common/base/text.h), also in the fields. Messages go to
+ * the journal when stderr is connected to it ($JOURNAL_STREAM), else to stderr, one line each:
  * "<iso time> <program>[pid] <level>: message  FIELD=value …". Fields are given as FIELD=value strings after the message,
  * ended by NULL (use the macros). MESSAGE_IDs and field names stand in common/daemon/log-ids.h, each id with an entry
  * in the catalog (packaging/), which a lint test checks. Only the edge and main log; libraries return errors.

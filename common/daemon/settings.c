@@ -1,8 +1,8 @@
 /*
  * Settings by table
  *
- * A value travels as text until its type is known from the table. Each problem is logged where it is found,
- * with the file and line or the argument, and reading goes on, so that one start shows every mistake.
+ * A value stays text until the table says its type. Each problem is logged at once, with the file and line or
+ * the argument, and reading goes on, so that one start shows every mistake.
  */
 
 #include <stdio.h>
@@ -22,7 +22,7 @@ static int split_blanks(const char *text, char ***ret) {
         _cleanup_(strv_freep) char **v = NULL;
         size_t n = 0;
 
-        /* No more words than half the characters, rounded up, and the NULL. */
+        /* The text has at most half as many words as characters, rounded up; one more is for the NULL. */
         v = calloc(strlen(text) / 2 + 2, sizeof(*v));
         if (!v)
                 return -ENOMEM;

@@ -1,7 +1,7 @@
 /*
- * Whether a file is root's alone
+ * Whether only root can write a file
  *
- * Links are looked at as what they are, and then followed by realpath(): who owns a link says where it leads.
+ * A link itself is checked first, since its owner decides where it leads; then realpath() follows it.
  */
 
 #include <limits.h>
@@ -12,7 +12,7 @@
 #include "common/base/text.h"
 #include "common/io/file-trust.h"
 
-/* 1: it is there, and root's alone. 0: *ret says why not, or it is not there. */
+/* 1: it exists, and only root can write it. 0: it does not exist, or *ret says who else can write it. */
 static int look(const char *path, char **ret) {
         struct stat st;
         bool shared_folder;

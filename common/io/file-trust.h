@@ -1,17 +1,18 @@
 #pragma once
 
 /*
- * Whether a file is root's alone
+ * Whether only root can write a file
  *
- * What root reads for orders must be nobody else's to write: the file, and each folder above it, since who may
- * write a folder may put another file there. A folder for everybody with the sticky bit (/tmp) passes: what
- * root made in it stays.
+ * If root obeys a file, nobody else may be able to write it, or any folder above it, since a user who may
+ * write a folder can put another file there. A folder that everybody may write but that has the sticky bit
+ * (/tmp) is accepted, since nobody can replace what root made in it.
  */
 
 #include "common/base/macros.h"
 
 /*
- * Looks from the root folder down to the path; what is not there yet ends the look. 0 and *ret NULL when it is root's alone, 0 and *ret
- * a clause ("/etc/xenvgpu belongs to user 998") when not, which the caller frees. Else a negative errno.
+ * Checks each folder from / down to the path, and stops where a part does not exist yet. 0 and *ret NULL when
+ * only root can write it, 0 and *ret a clause ("/etc/xenvgpu belongs to user 998") when not, which the caller
+ * frees. Else a negative errno.
  */
 int file_trust_fault(const char *path, char **ret);

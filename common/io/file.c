@@ -26,7 +26,7 @@ static char *trim_line(char *text) {
         return text + strspn(text, " \t\r");
 }
 
-/* Reads to the end or to max + 1 bytes; sysfs and /proc tell no size, so the size is not asked for. */
+/* Reads to the end or to max + 1 bytes; sysfs and /proc report no sizes, so the size is not used. */
 int file_read_fd(int fd, size_t max, char **ret, size_t *ret_size) {
         _cleanup_free_ char *data = NULL;
         size_t size = 0, room = 0;

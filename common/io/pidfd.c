@@ -1,8 +1,8 @@
 /*
  * Processes that are not our children
  *
- * A pidfd pins the process; the start time is compared after it was opened, so that the pid cannot change
- * hands between the look and the signal.
+ * A pidfd always refers to the same process. The start time is compared after the pidfd was opened, so that
+ * no other process can have the pid between the check and the signal.
  */
 
 #include <signal.h>

@@ -12,7 +12,7 @@
 
 #define TEXT_FLAGS (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
 
-/* json-c spells null as NULL, so a NULL value is a failed allocation of the caller's. */
+/* A NULL value would be JSON's null in json-c; here it means that the caller's allocation failed. */
 int json_add(struct json_object *o, const char *member, struct json_object *value) {
         if (!value)
                 return -ENOMEM;
@@ -34,7 +34,7 @@ int json_add_u64(struct json_object *o, const char *member, uint64_t value) {
 int json_add_double(struct json_object *o, const char *member, double value) {
         char text[32];
 
-        /* json-c writes 17 digits; nine are enough for what travels, and 0.6 stays 0.6 for people. */
+        /* json-c writes 17 digits. Nine are enough for our values, and 0.6 is written as 0.6. */
         snprintf(text, sizeof(text), "%.9g", value);
         return json_add(o, member, json_object_new_double_s(value, text));
 }

@@ -1,9 +1,9 @@
 /*
  * Reading JSON records with the path in the error
  *
- * All getters share find_member(), which knows presence and type; what differs is only the conversion.
- * json-c keeps numbers as int64, uint64 or double: a double is refused where a whole number is asked for,
- * since rounding an identifier or a size silently would be worse.
+ * All getters use find_member(), which checks presence and type; they differ only in the conversion. json-c
+ * keeps numbers as int64, uint64 or double: a double is refused where a whole number is asked for, since
+ * rounding an identifier or a size silently would be worse.
  */
 
 #include <strings.h>

@@ -5,7 +5,7 @@
 #include "common/json/json-get.h"
 #include "common/json/json-private.h"
 
-/* One for all: making it costs as much as reading a short record. */
+/* One tokener is kept for all documents, since making one costs as much as reading a short record. */
 static struct json_tokener *tokener_take(int flags) {
         static struct json_tokener *tokener;
 

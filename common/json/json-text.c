@@ -1,10 +1,10 @@
 /*
  * Checking and cleaning the texts of a JSON document
  *
- * json-c takes any bytes as text, or with its own check what Unicode keeps from being characters; and
- * "\u001b" in a document whose bytes are all plain is a control character in the string. So each string is
- * looked at, names of members too. Only JSON that is one line of good bytes without a backslash cannot
- * hold a bad string: json-c takes a raw newline in the name of a member as well.
+ * json-c accepts any bytes as text; with its own check it still accepts noncharacters. And "\u001b" is a
+ * control character in the string, although all bytes of the document are plain. So each string is checked,
+ * also the names of members. Only a document that is one line of good bytes without a backslash cannot have a
+ * bad string: json-c also accepts a raw newline in the name of a member.
  */
 
 #include "common/json/json-get.h"
@@ -106,8 +106,8 @@ static int clean_name(struct json_object *o, const char *name) {
 }
 
 /*
- * Names first, changes after: an iteration does not like them under its feet. A name that is cleaned into
- * that of another member takes its place; nothing that we read has such names.
+ * The names are collected first and changed afterwards, since an object must not change during an iteration.
+ * If a cleaned name equals that of another member, it replaces that member; no record of ours has such names.
  */
 static int clean_names(struct json_object *o) {
         _cleanup_(strv_freep) char **bad = calloc((size_t) json_object_object_length(o) + 1, sizeof(*bad));

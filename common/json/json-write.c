@@ -46,7 +46,7 @@ void json_quote(StrBuf *b, const char *text) {
                 strbuf_fill(b, quote(to, text, n));
 }
 
-/* Whatever ends a value is none of these. */
+/* No value ends with one of these characters. */
 static bool nothing_precedes(const StrBuf *b) {
         char last = b->len > 0 ? b->text[b->len - 1] : '[';
 

@@ -1,5 +1,5 @@
 /*
- * A walk over LMDB's pages that trusts nothing
+ * A check of all of LMDB's pages that trusts no number in them
  *
  * The layout is that of mdb.c in LMDB 0.9. Page numbers and transaction numbers are of the machine's word
  * size.
@@ -94,7 +94,7 @@ static uint64_t page_offset(const Walk *w, size_t page) {
         return (uint64_t) page * w->page_size;
 }
 
-/* Each page has one place. */
+/* Each page may be used once only. */
 static int take_page(Walk *w, size_t page) {
         uint8_t bit = (uint8_t) (1u << page % 8);
 
@@ -215,7 +215,8 @@ static Bytes node_key(const RawNode *node, const uint8_t *data) {
         return (Bytes){data, node->key_size};
 }
 
-/* The first key of a branch is not looked at, by LMDB neither: what is below the second one is there. */
+/* The first key of a branch is not checked; LMDB does not use it either: all keys below the second one are in
+ * the first child. */
 static int walk_branch(
         TableWalk *t, size_t number, const uint8_t *page, size_t n, unsigned level, Bytes low, Bytes high) {
         Bytes previous = {};
@@ -372,7 +373,7 @@ static int visit_free(TableWalk *t, size_t page, Bytes key, const RawNode *node,
         return r ?: check_free_pages(t->w, page, list, size);
 }
 
-/* The two meta pages: they are written in turn, so the older is of the transaction before. */
+/* The two meta pages are written alternately, so the older one is from the transaction before the last. */
 
 static bool meta_is_sound(const RawHeader *h, const RawMeta *m, size_t i) {
         size_t page_size = m->free.pad;
@@ -435,7 +436,8 @@ static int check_tree(Walk *w, size_t file_size) {
                 return -ENOMEM;
         main_walk.table = meta.main;
         free_walk.table = meta.free;
-        /* The tables first: a page that is free and in use is then told of by the list of free pages. */
+        /* The tables come first: if a page is both free and in use, the problem then names the list of free
+         * pages. */
         r = walk_table(&main_walk, "of tables");
         return r ?: walk_table(&free_walk, "of free pages");
 }

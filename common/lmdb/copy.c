@@ -2,8 +2,8 @@
  * A copy of a database that is in use
  *
  * Another process may go on writing: the copy is of one moment, since LMDB keeps the pages of what is being
- * read. It goes to a file first and never straight to a reader, for the last step of LMDB's copying holds the
- * writers up. There one record is rewritten, so that the copy can say what it is.
+ * read. It is written to a file first and never directly to a reader, since the last step of LMDB's copying
+ * makes writers wait. In that file one record is rewritten, which marks it as a copy.
  *
  * Blocks for as long as the disk takes. LMDB allows no environment to be used on both sides of a fork, so
  * this opens its own; the process must not have the same one open itself.

@@ -1,12 +1,13 @@
 /*
  * LMDB: one environment, named tables, explicit transactions
  *
- * LMDB itself lets several processes write in turn. Our daemons act on a model in memory, so a second one
- * would act on a stale copy: an flock() on "owner" keeps it out, and falls with the process.
+ * LMDB itself lets several processes write one after the other. But our daemons act on a model in memory, so
+ * a second process would act on a stale copy. An flock() on "owner" keeps it out; the lock ends with the
+ * process.
  *
  * LMDB trusts its file and reads it by mmap(), so the file is checked before it is opened, and looked at
- * before and after each transaction: one that was removed would take all that is written into it along, one
- * that was cut off would end us by SIGBUS.
+ * before and after each transaction. If it was removed, everything written into it would be lost; if it was
+ * cut off, SIGBUS would end the process.
  */
 
 #include <fcntl.h>
@@ -106,7 +107,7 @@ static bool is_known(const Db *db) {
         return fstat(db->lock_fd, &st) == 0 && st.st_size > 0;
 }
 
-/* What cannot be marked on a full disk is marked at the next start. */
+/* If a full disk prevents the mark, it is made at the next start. */
 static void mark_known(const Db *db) {
         if (!is_known(db) && pwrite(db->lock_fd, known_text, sizeof(known_text) - 1, 0) > 0)
                 (void) fsync(db->lock_fd);
@@ -118,7 +119,7 @@ static int say_lost(const char *text, char **ret_problem) {
 }
 
 static int check_file(const Db *db, char **ret_problem) {
-        /* A FIFO would be waited for. */
+        /* Opening a FIFO would wait. */
         _cleanup_close_ int fd = open(db->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
         struct stat st;
 
@@ -128,14 +129,15 @@ static int check_file(const Db *db, char **ret_problem) {
                 return -errno;
         if (!S_ISREG(st.st_mode))
                 return say_lost("it is no regular file", ret_problem);
-        /* LMDB was killed before it had written anything, or somebody emptied it since. */
+        /* The file is empty: LMDB was killed before it had written anything, or the file was emptied since.
+         */
         if (st.st_size == 0)
                 return is_known(db) ? say_lost("it is empty", ret_problem) : 0;
         return db_check_file(fd, ret_problem);
 }
 
-/* The number of the last commit, as the file says. Nobody but us writes, so another one is of another file
- * that was written over ours; what LMDB has mapped is then neither. */
+/* The number of the last commit in the file. Only this process writes, so a different number shows that
+ * another file was written over ours; what LMDB has mapped is then a mixture of both. */
 static int check_last_txn(const Db *db) {
         MDB_envinfo info;
 
@@ -193,7 +195,7 @@ static int open_environment(Db *db) {
         return 0;
 }
 
-/* LMDB says EIO of a disk that took only a part, so the disk is asked. */
+/* LMDB returns EIO also when a full disk accepted only a part, so the free space is checked. */
 static int commit_errno(const Db *db, int e) {
         _cleanup_close_ int fd = -1;
 
@@ -275,7 +277,7 @@ Db *db_close(Db *db) {
         if (!db)
                 return NULL;
 
-        /* The environment first: the lock says that nobody uses the files. */
+        /* The environment is closed first, since releasing the lock means that no process uses the files. */
         if (db->env)
                 mdb_env_close(db->env);
         safe_close(db->lock_fd);

@@ -38,7 +38,7 @@ DEFINE_CLEANUP(Db *, db_close)
 /* Doubles the map up to map_max; -EOVERFLOW beyond. No transaction may be open. */
 int db_grow(Db *db);
 size_t db_map_size(const Db *db);
-/* Of other processes that were killed while they read: what they read would be kept for ever. */
+/* Removes readers that were killed; LMDB would keep the pages that they read for ever. */
 void db_forget_readers(Db *db);
 int db_errno(int e); /* a code of LMDB as a negative errno; for common/lmdb alone */
 
