@@ -1,8 +1,8 @@
 /*
  * The lease on what monitors the GPUs
  *
- * A hold is in one of three places at each unit: it waits, is inside, or is out. The machine of a unit says
- * what happens to all that wait there; the hold as a whole is granted when it is inside everywhere.
+ * At each unit a hold waits, is inside, or is out. The unit's state machine (hostd/core/lease.h) decides for
+ * all holds that wait there. A hold is granted when it is inside at every unit.
  */
 
 #include <inttypes.h>
@@ -131,7 +131,7 @@ static int read_note(Lease *l) {
         return 0;
 }
 
-/* Holds: told from the loop. */
+/* Holds: their callbacks are called from the loop. */
 
 static bool is_granted(const LeaseHold *h) {
         for (size_t i = 0; i < h->lease->n_units; i++)
@@ -392,7 +392,7 @@ void lease_pay(Lease *l) {
                 u->machine.restart = false;
                 asked = true;
         }
-        /* Not sent, it stays noted. */
+        /* If the call cannot be sent, the unit stays noted. */
         if (asked && systemd_flush(l->systemd) >= 0)
                 write_note(l);
 }

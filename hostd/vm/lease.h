@@ -5,8 +5,8 @@
  *
  * Units such as xcp-rrdd-gpumon.service and nvidia-dcgm.service hold the GPUs' driver open. They are stopped
  * before a VM that takes a GPU is started, and started again when the last such start is over, by the rule of
- * hostd/core/lease.h, each unit for itself. Which units are owed a start is noted in lease.json of the runtime
- * folder before they are stopped, so that the next hostd pays what this one could not.
+ * hostd/core/lease.h, each unit for itself. Before a unit is stopped, lease.json of the runtime folder notes
+ * that it must be started again, so that the next hostd can do what this one could not.
  */
 
 #include "common/base/loop.h"
@@ -22,7 +22,8 @@ typedef void (*LeaseGranted)(int result, const char *error, void *userdata);
 /* units: names, NULL-terminated. Without systemd there are no units, and every hold is granted. */
 int lease_open(Loop *loop, Systemd *systemd, char *const *units, uint64_t stop_timeout,
         const char *runtime_dir, Lease **ret);
-/* Changes nothing: what is stopped stays so and noted, and its holds are dead, to be released all the same. */
+/* Changes no unit: a stopped unit stays stopped and noted. Holds have no effect any more, but must still be
+ * released. */
 Lease *lease_close(Lease *l);
 DEFINE_CLEANUP(Lease *, lease_close)
 
@@ -35,5 +36,6 @@ DEFINE_CLEANUP(LeaseHold *, lease_release)
  * nothing before the settling. */
 void lease_pay(Lease *l);
 
-/* Starts that an earlier hostd had begun have taken their holds again: units that nobody holds are started. */
+/* To be called when the starts that an earlier hostd had begun have taken their holds again: starts the noted
+ * units without a hold. */
 void lease_settle(Lease *l);

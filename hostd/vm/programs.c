@@ -36,8 +36,9 @@ static int make_folder(Programs *p, const char *folder, bool empty, const char *
 }
 
 /*
- * What of the VM is still ending may write a file there by its path while the folder is being emptied, which then could
- * not be removed and stayed. Under another name no path leads to it; a file that was open already may still come.
+ * A process of the VM that is still ending may write a file there by its path while the folder is being
+ * emptied; then the folder could not be removed. After renaming no known path leads to it; only a file that
+ * was open before may still be written.
  */
 static int remove_folder(Programs *p, const char *folder, const Uuid *token) {
         _cleanup_free_ char *gone = NULL;
@@ -147,7 +148,7 @@ static ProgramWatch *unwatch(ProgramWatch *w) {
 static int on_end(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         ProgramWatch *w = userdata;
 
-        /* Who hears it unwatches. */
+        /* The function that is called removes the watch. */
         (void) sd_event_source_set_enabled(source, SD_EVENT_OFF);
         w->ended(w->userdata);
         return 0;
@@ -171,7 +172,7 @@ static int watch(Programs *p, const ProcessId *process, void (*ended)(void *user
         return 0;
 }
 
-/* The line. */
+/* The connection to the program. */
 
 static int connect_line(
         Programs *p, const char *folder, const RunLinkHandlers *handlers, void *userdata, RunLink **ret) {

@@ -3,9 +3,9 @@
 /*
  * The programs of VMs, as hostd reaches them
  *
- * Each has a run folder (hostd/run/run-record.h) in which it and hostd leave each other files, a process, and a line that
- * carries its record and our stop orders. A daemon has those of its machine (programs_open()); a test or a simulator brings an
- * implementation of its own, in which nothing is written and nothing runs.
+ * Each has a run folder (hostd/run/run-record.h) for files from hostd to it and back, a process, and a
+ * connection for its record and our stop orders. A daemon uses those of its machine (programs_open()); a test
+ * or a simulator brings its own implementation, which writes no files and runs no processes.
  *
  * folder is that of a VM, below Programs.folder.
  */
@@ -39,7 +39,7 @@ typedef struct ProgramsOps {
                 ProgramWatch **ret);
         ProgramWatch *(*unwatch)(ProgramWatch *watch); /* NULL is fine */
 
-        /* The line. */
+        /* The connection to the program. */
         int (*connect)(Programs *p, const char *folder, const RunLinkHandlers *handlers, void *userdata,
                 RunLink **ret);
         int (*send_stop)(RunLink *link, const Uuid *token, bool force);

@@ -1,7 +1,7 @@
 /*
- * The line to a VM's program
+ * The connection to a VM's program
  *
- * Turns the socket's lines into run records, and its end into one call.
+ * Parses the lines of the socket as run records, and reports its end by one call.
  */
 
 #include "hostd/run/run-socket.h"
@@ -46,7 +46,7 @@ static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *
         r = line_reader_fill(&link->lines, fd);
         if (r == -EAGAIN)
                 return 0;
-        /* What came before the end is still said. */
+        /* Lines that arrived before the end are still passed on. */
         while (q == 0 && (line = line_reader_next(&link->lines)))
                 q = read_line(link, line, strlen(line));
         if (q > 0)

@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * The line to a VM's program
+ * The connection to a VM's program
  *
  * One connection to the socket in the VM's run folder (hostd/run/run-record.h). The program sends its run
  * record on connecting and after each change; we send stop commands. A line that does not parse, or never
@@ -28,5 +28,5 @@ int run_link_open(
 RunLink *run_link_close(RunLink *link);
 DEFINE_CLEANUP(RunLink *, run_link_close)
 
-/* -EPIPE, -EAGAIN, … when the program does not take it. */
+/* -EPIPE, -EAGAIN, … when the program does not read it. */
 int run_link_send_stop(RunLink *link, const Uuid *token, bool force);

@@ -1,20 +1,20 @@
 /*
  * What the unit of a VM is like
  *
- * Transient, since it lives no longer than its VM and its command line is that of this start. What an
- * administrator wants otherwise goes into xenvgpu-domain@.service.d/ as for any unit.
+ * Transient, since it lives no longer than its VM and its command line is that of this start. An
+ * administrator can change it in xenvgpu-domain@.service.d/ as for any unit.
  *
- * KillMode=process: qemu and the emulator are in its cgroup and must survive whatever ends the program, which
- * finds them again when it is started anew. Stopping the unit asks the program, which asks the guest; and
- * since the unit stands after everything that a guest needs, a host that goes down does that first.
+ * KillMode=process: qemu and the emulator are in its cgroup and must survive the end of the program, which
+ * finds them when it is started again. To stop the unit, systemd asks the program, which asks the guest. The
+ * unit is ordered after everything that a guest needs, so a host that shuts down stops it first.
  */
 
 #include "hostd/run/program.h"
 #include "hostd/vm/systemd-private.h"
 
 #define RESTART_DELAY UINT64_C(1000000)
-/* A guest has its own time for going down, which the program knows (hostd/domain/main.c); then as long again
- * for taking the domain down. */
+/* The program gives a guest its time to power off (hostd/domain/main.c); then it has the same time for taking
+ * the domain down. */
 #define STOP_TIMEOUT (180 * UINT64_C(1000000))
 
 static int append_command(sd_bus_message *m, const char *const *argv) {

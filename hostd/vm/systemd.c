@@ -1,8 +1,8 @@
 /*
  * systemd, as we use it
  *
- * A call is a message that awaits its reply; a job is one whose reply names the job, and which then awaits
- * the JobRemoved of that name. What the units of VMs are like stands in systemd-unit.c.
+ * A call is a message that waits for its reply. A job is a call whose reply names a job, and which then waits
+ * for the signal JobRemoved with that name. systemd-unit.c has the properties of a VM's unit.
  */
 
 #include <stdio.h>

@@ -24,7 +24,7 @@ DEFINE_CLEANUP(Systemd *, systemd_close)
 /*
  * Called once, from the loop; the call is gone by then. result: 0: the job is done; -EEXIST: there is such a
  * unit; -ENOENT: there is no such unit; -ECANCELED: another job took its place; -EIO. error lives during the
- * call. NULL where nobody wants to know; ret may be NULL then too.
+ * call. NULL if the result is not needed; then ret may be NULL too.
  */
 typedef void (*SystemdJobDone)(int result, const char *error, void *userdata);
 
@@ -33,8 +33,8 @@ int systemd_start_unit(
 int systemd_stop_unit(
         Systemd *s, const char *unit, SystemdJobDone done, void *userdata, SystemdCall **ret);
 
-/* A unit that exists as long as it runs: argv in the slice, outliving its kin when it is stopped, started
- * again when it dies. */
+/* A unit that exists as long as it runs: it runs argv in the slice, is started again when the program dies,
+ * and leaves the program's children alive when it is stopped. */
 int systemd_start_transient(Systemd *s, const char *unit, const char *description, const char *const *argv,
         SystemdJobDone done, void *userdata, SystemdCall **ret);
 

@@ -106,7 +106,7 @@ static int on_pipe(sd_event_source *source, int fd, uint32_t revents, void *user
                 r = -s->error;
         else
                 r = process_id_of(s->pid, &process);
-        /* Started and gone already: the caller finds a process that is dead. */
+        /* The program was started and has ended already: the caller finds a dead process. */
         if (r == -ESRCH) {
                 process = (ProcessId){.pid = s->pid};
                 r = 0;

@@ -1,8 +1,9 @@
 /*
  * Units of systemd
  *
- * Asked for, started, and then asked which process it is. Where the unit is there already, systemd is about
- * to start it again by itself, or has: then that start is hurried on and is ours as well.
+ * The unit is made and started, and then systemd is asked for its process. If the unit exists already,
+ * systemd is about to start it again by itself, or has done so: then that start is made to happen now, and
+ * counts as ours.
  */
 
 #include <stdio.h>

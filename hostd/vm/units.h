@@ -4,13 +4,13 @@
  * Units: how the program of a VM is started so that it outlives us
  *
  * Each VM's xenvgpu-domain runs beside hostd, never below it: a restart, an upgrade or a crash of hostd must
- * not touch a guest. What does that is a matter of the machine, hence a seam with one function. `process`
- * starts plain processes: a session of their own, handed over to init by a double fork, no descriptor of ours
- * open but stderr, so that what they say stands in hostd's own log. `systemd` starts units of their own, which
- * systemd starts again where we are not there to do it.
+ * not touch a guest. Machines differ in how this is done, so there is an interface with two implementations.
+ * `process` starts plain processes: a session of their own, handed over to init by a double fork, no
+ * descriptor of ours open but stderr, so that their messages are in hostd's own log. `systemd` starts a unit
+ * for each, which systemd starts again also when hostd does not run.
  *
  * A start is asynchronous: done() is called once, from the event loop, with 0 and the process, or with a
- * negative errno when the program could not be executed. Whether it then lives is for the caller to watch.
+ * negative errno when the program could not be executed. The caller must watch whether it lives on.
  */
 
 #include "common/io/pidfd.h"
@@ -29,8 +29,9 @@ typedef struct UnitsOps {
                 UnitCall **ret);
         /* Forgets what is under way: done() is not called any more; the program itself goes on. */
         UnitCall *(*forget)(UnitCall *call);
-        /* From done() on the VM's program does not run, and is started again by us alone: also when it could
-         * not be stopped in the proper way, which is logged. NULL where nobody else would start it. */
+        /* When done() is called, the VM's program does not run, and only hostd starts it again. This holds
+         * also if it could not be stopped properly, which is logged. NULL if nothing but hostd would start
+         * it. */
         int (*stop)(Units *units, const char *vm, UnitStopped done, void *userdata, UnitCall **ret);
 } UnitsOps;
 

@@ -1,9 +1,9 @@
 /*
  * How a VM ends
  *
- * By what its program says, before its program was started, or by force when the program cannot be kept
- * running. A VM is reported as over only when nothing of it runs, and only once that is stored: then policyd
- * may use its place again.
+ * A VM ends when its program says so, or before its program was started, or by force when the program cannot
+ * be kept running. It is reported as over only when nothing of it runs any more and its end is stored, since
+ * policyd may then use its place again.
  */
 
 #include <stdio.h>
@@ -14,15 +14,15 @@
 #define CLEAN_AGAIN_DELAY (3000 * UINT64_C(1000))
 #define STORE_DELAY (1000 * UINT64_C(1000))
 
-/* It cannot be brought back: what is left of the domain must go first. */
+/* The program cannot be kept running: what is left of the domain must end first. */
 
 static int read_record(const HostVm *vm, RunRecord *ret) {
         return vm->context->programs.ops->read_record(&vm->context->programs, vm->folder, ret);
 }
 
-/* A simulated domain is its processes, which its record names. A real one stands without them, with its disks open, and
- * only the program can take it down. Without a record, or in the stage before the domain, there is none; one that cannot be
- * read may be of a guest that runs. */
+/* A simulated domain consists of its processes, which its record names. A real one exists without them, with
+ * its disks open, and only the program can take it down. Without a record, or in the stage before the domain
+ * is made, there is no domain. A record that cannot be read may belong to a running guest. */
 static bool domain_may_stand(const HostVm *vm) {
         _cleanup_(run_record_done) RunRecord record = {};
         int r;
@@ -49,8 +49,8 @@ static void set_end_of_given_up(HostVm *vm) {
                 set_end(vm, "failed", ERROR_DOMAIN_FAILED, vm->given_up);
 }
 
-/* The end that nobody else writes: should we die between storing it and removing the folder, the next hostd
- * must not take the VM for one that runs. */
+/* Writes the end that no program writes. If hostd dies between storing the end and removing the folder, the
+ * next hostd must not think that the VM runs. */
 static void write_end(HostVm *vm) {
         Programs *p = &vm->context->programs;
         int r;
@@ -91,7 +91,7 @@ static void on_unit_stopped(void *userdata) {
         vm->start = NULL;
 }
 
-/* Else systemd would start the program again, in a folder that is gone or another start's. */
+/* Otherwise systemd would start the program again, in a folder that is gone or belongs to the next start. */
 static void stop_unit(HostVm *vm) {
         const UnitsOps *ops = vm->context->units.ops;
         int r;
@@ -104,7 +104,7 @@ static void stop_unit(HostVm *vm) {
                         r, "Cannot ask for the unit of VM %s to be stopped, ignoring", UUID_TEXT(&vm->uuid));
 }
 
-/* What it wrote last may be more than it told. */
+/* The last record in the folder may be newer than the last one that was sent. */
 static bool may_have_been_let_go(const HostVm *vm) {
         _cleanup_(run_record_done) RunRecord record = {};
         int r;
@@ -136,7 +136,7 @@ void vm_give_up(HostVm *vm, const char *why, void (*start_again)(HostVm *vm)) {
         vm_arm(vm, 0, clean);
 }
 
-/* It is over: its end is stored, then told, then everything of it goes. */
+/* The VM is over: its end is stored, then reported, then everything of it is removed. */
 
 static void log_end(const HostVm *vm, const VmEvent *e) {
         log_vm(e->error_message ? LOG_WARNING : LOG_INFO, e->error_message ? MSG_VM_FAILED : MSG_VM_HALTED,

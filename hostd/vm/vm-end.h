@@ -7,9 +7,8 @@
 #include "hostd/vm/vm.h"
 
 /*
- * The VM is over: its end is stored, then told, then the VM is forgotten; vm is gone afterwards, unless
- * storing failed, in which case it is tried again. The reason and the error are those of the record, or those
- * given.
+ * The VM is over: its end is stored, then reported, and vm is freed. If storing fails, vm stays and it is
+ * tried again. The reason and the error are those of the record, or those given.
  */
 void vm_end_by_record(HostVm *vm);
 void vm_end(HostVm *vm, const char *reason, ErrorCode error, const char *message);

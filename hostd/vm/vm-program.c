@@ -1,10 +1,10 @@
 /*
  * Following a VM's program
  *
- * In the order in which things happen: the program is executed, listens, tells its record, takes a stop, says
- * "halted". When it dies before that, the record in the run folder is the last word: another instance is
- * started to adopt the domain, a few times. How a VM ends, and what is done with one that cannot be brought
- * back, stands in vm-end.c.
+ * The functions stand in the order in which things happen: the program is executed, listens, sends its
+ * record, gets a stop order, says "halted". If it dies before that, the record in the run folder counts, and
+ * another instance is started to adopt the domain, a few times. vm-end.c has the end of a VM, also of one
+ * whose program cannot be kept running.
  */
 
 #include <stdio.h>
@@ -170,7 +170,7 @@ static void connect_to_program(HostVm *vm) {
         vm_arm(vm, next_delay(vm, CONNECT_DELAY_FIRST, CONNECT_DELAY_MAX), connect_to_program);
 }
 
-/* 4. It tells its record, on connecting and after each change. */
+/* 4. It sends its record, on connecting and after each change. */
 
 static bool is_ours(const HostVm *vm, const RunRecord *record) {
         return uuid_equal(&record->uuid, &vm->uuid) && uuid_equal(&record->token, &vm->token);
@@ -187,13 +187,13 @@ static bool same_gpus(const RunRecord *a, const RunRecord *b) {
                a->pcis_plugged == b->pcis_plugged && a->emulator.pid == b->emulator.pid;
 }
 
-/* A guest that reboots keeps its VGPUs and gets another domain and emulator: nothing that others should act
- * on. */
+/* A guest that reboots keeps its VGPUs but gets another domain and emulator; policyd need not act on that, so
+ * no event is sent. */
 static bool is_rebooting(const RunRecord *r) {
         return r->state == VM_STATE_RUNNING && !streq(r->stage, "running") && !streq(r->stage, "crashed");
 }
 
-/* The emulator of a VM that ends goes before its VGPUs are released; one event tells both. */
+/* When a VM ends, its emulator ends before its VGPUs are released; one event reports both. */
 static bool is_being_unplugged(const RunRecord *r) {
         return r->state == VM_STATE_STOPPING && r->vgpus_active;
 }

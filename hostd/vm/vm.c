@@ -1,8 +1,9 @@
 /*
  * A VM on this host: its making, and its record in the store
  *
- * The stored order is the start order as it came; beside it stand what was decided when it was accepted
- * (types and sizes, which may leave the type files while the VM runs) and the stop order, once there is one.
+ * The stored order is the start order as it was received. With it are stored what was decided when it was
+ * accepted (types and sizes, which may vanish from the type files while the VM runs), and the stop order if
+ * there is one.
  */
 
 #include <stdio.h>

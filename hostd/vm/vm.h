@@ -3,8 +3,8 @@
 /*
  * A VM on this host, from its order to its end
  *
- * Made when its start order is stored, or found in the store; freed when its end is stored. Two things are
- * told apart: the phase is how far we are with its program, xenvgpu-domain; the record is what that program
+ * Made when its start order is stored, or found in the store; freed when its end is stored. It has two
+ * states: the phase is how far hostd is with its program, xenvgpu-domain; the record is what that program
  * says about the VM. docs/states.md draws both.
  */
 
@@ -19,7 +19,7 @@
 
 #define VM_PHASES(W)                                                                                          \
         W(VM_PHASE_QUEUED, "queued")       /* the order is stored; waits until fewer VMs are being built */   \
-        W(VM_PHASE_LEASING, "leasing")     /* its turn; waits until what monitors the GPUs has let go of them */ \
+        W(VM_PHASE_LEASING, "leasing")     /* waits until the programs that monitor the GPUs have stopped */ \
         W(VM_PHASE_LAUNCHING, "launching") /* its program is being executed */                                \
         W(VM_PHASE_WAITING, "waiting")     /* the program runs and does not listen yet */                     \
         W(VM_PHASE_FOLLOWED, "followed")   /* connected: the run record tells everything */                   \
@@ -48,7 +48,8 @@ typedef struct VmListener {
         void (*changed)(HostVm *vm, void *userdata); /* what the inventory says of it */
         void (*record)(HostVm *vm, void *userdata);  /* its state, or what it says of it */
         void (*gpus)(HostVm *vm, void *userdata);    /* whether its GPUs are in use */
-        /* Its end is stored, nothing of it runs. The listener lets go of it: it is freed then. */
+        /* Its end is stored and nothing of it runs. The listener must drop its pointers, since the VM is
+         * freed afterwards. */
         void (*over)(HostVm *vm, const VmEvent *end, void *userdata);
 } VmListener;
 
@@ -120,8 +121,8 @@ bool vm_is_building(const HostVm *vm);
 bool vm_awaits_domain(const HostVm *vm);
 bool vm_gpu_is_on(const VmGpu *gpu, const PciAddress *pgpu);
 
-/* One timer for each VM: what is waited for next (µs from now). Without memory for it the VM would hang, so
- * that ends hostd. */
+/* Each VM has one timer, for what it waits for next (µs from now). Without memory for the timer the VM would
+ * wait for ever, so hostd ends. */
 void vm_arm(HostVm *vm, uint64_t delay, void (*then)(HostVm *vm));
 void vm_unwatch_program(HostVm *vm);
 void vm_disconnect(HostVm *vm);

@@ -3,7 +3,7 @@
 /*
  * The VMs of a host, by uuid
  *
- * What is asked of all of them together. Texts belong to the VMs; the caller frees the arrays.
+ * Answers questions about all of them together. Texts belong to the VMs; the caller frees the arrays.
  */
 
 #include "common/base/hashmap.h"
@@ -11,7 +11,7 @@
 
 HostVm *vms_find_token(const HashMap *vms, const Uuid *token);
 
-/* The next that waits for its turn: NULL when there is none, or as many are being built as may be. */
+/* The next VM that may start; NULL when none waits, or as many are being started as the setting allows. */
 HostVm *vms_next_in_queue(const HashMap *vms, uint64_t concurrent_starts);
 
 /* What VMs that have no domain yet will take, bytes. */
