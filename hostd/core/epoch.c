@@ -1,7 +1,8 @@
 /*
  * Epochs: who commands this host
  *
- * Two masters can never both command a host: the higher epoch wins, and the lower one is told.
+ * Two masters can never both command a host: the higher epoch wins, and the master with the lower one gets an
+ * error.
  */
 
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * A refusal of hostd: without detail, which machines on the other side would read
+ * A refusal of hostd. It has no details for programs to read.
  */
 
 #include "protocol/refusal.h"

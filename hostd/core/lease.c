@@ -73,8 +73,8 @@ static LeaseAction started(LeaseUnit *u) {
 static LeaseAction looked(LeaseUnit *u, bool ours) {
         if (u->stage != LEASE_LOOKING)
                 return LEASE_ACTION_NONE;
-        /* Nobody waits any more, so the unit is left alone. If we had asked it to stop before, it may still do
-         * so. */
+        /* Nobody waits any more, so nothing more is done to the unit. If hostd asked it to stop before, it
+         * may still stop. */
         if (u->n_waiting == 0)
                 return u->restart ? go(u, LEASE_STUCK, LEASE_ACTION_AWAIT) : wind_up(u);
         u->restart = u->restart || ours;

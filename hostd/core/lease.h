@@ -3,16 +3,16 @@
 /*
  * The lease on a unit that keeps a GPU's driver busy
  *
- * Monitoring holds NVIDIA's driver open, so it is stopped while a VM takes a GPU. As in XenServer (the manager
- * behind with_gpumon_stopped): whoever comes while another is inside finds the unit stopped; the last one out
- * starts it again, if it was we who stopped it; a unit that was not running is not started.
+ * Monitoring holds NVIDIA's driver open, so it is stopped while a VM takes a GPU. As in XenServer (the
+ * manager behind with_gpumon_stopped): a caller that comes while another is inside finds the unit stopped;
+ * when the last caller leaves, the unit is started again, but only if hostd stopped it.
  *
- * The machine is of one unit. Inputs are what happened, actions the one thing to do now. Callers that wait are
- * counted; GRANT and REFUSE are for all of them.
+ * This is the state machine of one unit. An input says what happened, an action is the one thing to do now.
+ * Waiting callers are counted; GRANT and REFUSE are for all of them.
  *
  *   idle → looking → stopping → held → starting → idle
- *                       └→ stuck: not stopped in time; when it stops after all it is left so, as in XenServer,
- *                          and still owed a start, which the next callers pay
+ *                       └→ stuck: not stopped in time; if it stops late it is left stopped, as in XenServer,
+ *                          and is started when the next callers have left
  */
 
 #include "common/base/macros.h"

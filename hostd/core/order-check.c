@@ -1,9 +1,9 @@
 /*
  * The last guard against double booking: may this order start here?
  *
- * Each check is a function that returns 0 and leaves the refusal alone, or fills it and returns 1. They stand in a row, which
- * ends at the first refusal. The GPUs are placed one after the other, each beside what the ones
- * before it took.
+ * Each check is a function that returns 0 and leaves the refusal alone, or fills it and returns 1. They stand
+ * in a row, which ends at the first refusal. The GPUs are placed one after the other; each check counts the
+ * GPUs placed before it.
  */
 
 #include <inttypes.h>
@@ -87,8 +87,8 @@ static bool type_is_meant(const HostType *t, const OrderGpu *gpu, bool whole_pat
 const HostType *order_gpu_find_type(const HostView *view, const Pgpu *p, const OrderGpu *gpu) {
         const HostType *elsewhere = NULL;
 
-        /* The same file in another folder is taken where no type has the very path: the host's own file
-         * counts, not the VM's word for it. */
+        /* If no type has this very path, a type with the same file name in another folder is taken, since the
+         * host's own files count and not the path in the order. */
         for (int whole_path = 1; whole_path >= 0; whole_path--)
                 for (size_t i = 0; i < view->n_types; i++) {
                         if (!type_is_meant(&view->types[i], gpu, whole_path))
@@ -107,16 +107,16 @@ static bool is_passthrough(const char *identifier) {
         return streq(identifier, HOST_TYPE_PASSTHROUGH);
 }
 
-/* A passthrough takes its whole slot along, so beside one of the two being passthrough the slot counts, else
- * the function. */
+/* Passthrough takes all functions of a slot. So if one of the two is passthrough, the slots are compared,
+ * else the functions. */
 static bool touches(const PciAddress *a, bool a_passthrough, const PciAddress *b, bool b_passthrough) {
         if (a_passthrough || b_passthrough)
                 return pci_same_slot(a, b);
         return pci_address_compare(a, b) == 0;
 }
 
-/* An occupant whose type has left the files is still homogeneous: it takes its own kind beside it, and
- * passthrough nothing. */
+/* If the type of a running VGPU is no longer in the files, it is treated as homogeneous: only VGPUs of the
+ * same type may run there too; and nothing beside passthrough. */
 static bool allows_beside(const HostView *view, const char *identifier, const HostType *type) {
         const HostType *t = host_type_find(view->types, view->n_types, identifier);
 
@@ -180,7 +180,8 @@ static int check_numbers(OrderCheck *c, size_t i) {
         return 0;
 }
 
-/* A function beside a PGPU travels with it, never alone: what runs there would lose a part of its card. */
+/* A companion function of a PGPU may be passed through only together with it; otherwise a VM on that PGPU
+ * would lose a part of its card. */
 static int check_companion(OrderCheck *c, const Pgpu *p, const OrderGpu *gpu) {
         for (size_t i = 0; i < c->request->n_gpus; i++) {
                 const OrderGpu *other = &c->request->gpus[i];
@@ -255,8 +256,8 @@ static int check_room(OrderCheck *c, const Pgpu *p, const HostType *t, size_t n_
                         "free.",
                         PCI_TEXT(&p->address), type_label(c->view, load.unlike), t->model_name);
 
-        /* Beside a passthrough nothing is compatible, so what is left here has a size; an idle PGPU takes one
-         * passthrough. */
+        /* Nothing is compatible with passthrough, so all VGPUs counted here have a size. An idle PGPU has
+         * room for one passthrough. */
         if (is_passthrough(t->identifier) || (t->size > 0 && load.used + t->size <= HOST_PGPU_SIZE))
                 return 0;
         return host_refuse(c->refusal, ERROR_PGPU_INSUFFICIENT_CAPACITY,

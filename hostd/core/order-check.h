@@ -3,11 +3,11 @@
 /*
  * The last guard against double booking: may this order start here?
  *
- * policyd decided already; hostd checks again what only the host knows for sure, in plain structs, and
- * answers with the same words. Checks in order: several devices with one number, known PGPU that answers, VGPU
- * implementation to type, supported, enabled, running types, capacity with what the same order put there
- * before, passthrough alone on PGPU and function; then GVT-g and MxGPU alone in their VM, HVM, IOMMU, target memory = max memory for
- * passthrough, memory against what is free.
+ * policyd has decided already; hostd checks again what only the host knows for sure, in plain structs, and
+ * refuses with the same error codes. Checks in order: several devices with one number, known PGPU that
+ * answers, VGPU implementation to type, supported, enabled, running types, capacity with what the same order
+ * put there before, passthrough alone on PGPU and function; then GVT-g and MxGPU alone in their VM, HVM,
+ * IOMMU, target memory = max memory for passthrough, memory against what is free.
  */
 
 #include "common/base/uuid.h"

@@ -3,7 +3,7 @@
 /*
  * Problems: what a reader tolerated, and where
  *
- * One bad entry of a type file costs that entry alone. The parser goes on and tells the caller the line (from
+ * A bad entry of a type file loses only that entry. The parser goes on and passes the caller the line (from
  * 1; 0 when the whole input is meant) and a sentence without the file's name, which only the caller knows and
  * puts beside it. The texts are valid during the call only. A NULL handler drops them.
  */

@@ -147,8 +147,8 @@ static char *conf_own_name(const char *path) {
 }
 
 /*
- * A type that both sources have is the XML's; an old emulator wants the .conf beside it, which is what a host
- * driver without several VGPUs for a VM tells (XenServer's Nvidia_compat).
+ * If both sources have a type, the XML's is used. But an old emulator needs the .conf file too; the emulator
+ * is old if the host driver cannot give several VGPUs to one VM (XenServer's Nvidia_compat).
  */
 static int merge_conf(TypeBuild *b, HostType *known, const CatalogConf *c) {
         if (known->config_file) {
