@@ -19,7 +19,7 @@
 
 #define VM_PHASES(W)                                                                                          \
         W(VM_PHASE_QUEUED, "queued")       /* the order is stored; waits until fewer VMs are being built */   \
-        W(VM_PHASE_LEASING, "leasing")     /* waits until the programs that monitor the GPUs have stopped */ \
+        W(VM_PHASE_LEASING, "leasing")     /* waits until the programs that monitor the GPUs have stopped */  \
         W(VM_PHASE_LAUNCHING, "launching") /* its program is being executed */                                \
         W(VM_PHASE_WAITING, "waiting")     /* the program runs and does not listen yet */                     \
         W(VM_PHASE_FOLLOWED, "followed")   /* connected: the run record tells everything */                   \
