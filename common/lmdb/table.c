@@ -1,5 +1,5 @@
 /*
- * LMDB: one environment, named tables, explicit transactions
+ * A database in a folder: one LMDB environment
  *
  * LMDB itself lets several processes write one after the other. But our daemons act on a model in memory, so
  * a second process would act on a stale copy. An flock() on "owner" keeps it out; the lock ends with the
@@ -32,7 +32,8 @@ static const char known_text[] = "The database beside this file has been in use.
                                  "empty it is lost, and no new one is begun\n"
                                  "in its place as long as this file is here.\n";
 
-struct Db {
+typedef struct Lmdb {
+        Db db;
         MDB_env *env;
         int lock_fd;
         char *dir, *path; /* of the folder, of the file in it */
@@ -42,14 +43,22 @@ struct Db {
         size_t map_size, map_max;
         unsigned n_tables;
         MDB_dbi tables[TABLES_MAX];
-};
+} Lmdb;
 
-struct DbTxn {
-        MDB_txn *txn;
-        Db *db;
+typedef struct LmdbTxn {
+        DbTxn txn;
+        MDB_txn *mdb;
         unsigned n_old;
         MDB_dbi old[OLD_TABLES_MAX]; /* numbered after the tables */
-};
+} LmdbTxn;
+
+static Lmdb *lmdb_of(const Db *db) {
+        return CONTAINER_OF(db, Lmdb, db);
+}
+
+static LmdbTxn *txn_of(const DbTxn *txn) {
+        return CONTAINER_OF(txn, LmdbTxn, txn);
+}
 
 /* LMDB's own codes are negative and outside errno's range; its system errors are positive errnos. */
 int db_errno(int e) {
@@ -101,14 +110,14 @@ static int lock_folder(const char *dir, int *ret) {
 }
 
 /* Whether a database was ever written here. */
-static bool is_known(const Db *db) {
+static bool is_known(const Lmdb *db) {
         struct stat st;
 
         return fstat(db->lock_fd, &st) == 0 && st.st_size > 0;
 }
 
 /* If a full disk prevents the mark, it is made at the next start. */
-static void mark_known(const Db *db) {
+static void mark_known(const Lmdb *db) {
         if (!is_known(db) && pwrite(db->lock_fd, known_text, sizeof(known_text) - 1, 0) > 0)
                 (void) fsync(db->lock_fd);
 }
@@ -118,7 +127,7 @@ static int say_lost(const char *text, char **ret_problem) {
         return *ret_problem ? -EBADMSG : -ENOMEM;
 }
 
-static int check_file(const Db *db, char **ret_problem) {
+static int check_file(const Lmdb *db, char **ret_problem) {
         /* Opening a FIFO would wait. */
         _cleanup_close_ int fd = open(db->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
         struct stat st;
@@ -138,7 +147,7 @@ static int check_file(const Db *db, char **ret_problem) {
 
 /* The number of the last commit in the file. Only this process writes, so a different number shows that
  * another file was written over ours; what LMDB has mapped is then a mixture of both. */
-static int check_last_txn(const Db *db) {
+static int check_last_txn(const Lmdb *db) {
         MDB_envinfo info;
 
         if (mdb_env_info(db->env, &info) != 0)
@@ -147,7 +156,7 @@ static int check_last_txn(const Db *db) {
 }
 
 /* LMDB has the file open and mapped; what it writes must be what the next start finds. */
-static int check_still_there(Db *db) {
+static int check_still_there(Lmdb *db) {
         struct stat open_file, named;
         mdb_filehandle_t fd;
 
@@ -161,13 +170,13 @@ static int check_still_there(Db *db) {
 }
 
 static void on_assert(MDB_env *env, const char *text) {
-        const Db *db = mdb_env_get_userctx(env);
+        const Lmdb *db = mdb_env_get_userctx(env);
 
         if (db->broken)
                 db->broken(db->dir, text);
 }
 
-static int open_environment(Db *db) {
+static int open_environment(Lmdb *db) {
         MDB_envinfo info;
         int r;
 
@@ -196,7 +205,7 @@ static int open_environment(Db *db) {
 }
 
 /* LMDB returns EIO also when a full disk accepted only a part, so the free space is checked. */
-static int commit_errno(const Db *db, int e) {
+static int commit_errno(const Lmdb *db, int e) {
         _cleanup_close_ int fd = -1;
 
         if (e != EIO)
@@ -209,7 +218,7 @@ static int commit_errno(const Db *db, int e) {
 }
 
 /* A transaction that changed nothing gets no number. */
-static int commit(Db *db, MDB_txn *txn) {
+static int commit(Lmdb *db, MDB_txn *txn) {
         size_t number = mdb_txn_id(txn), before = db->last_txn;
         int r;
 
@@ -222,7 +231,7 @@ static int commit(Db *db, MDB_txn *txn) {
         return 0;
 }
 
-static int open_tables(Db *db, const char *const *tables) {
+static int open_tables(Lmdb *db, const char *const *tables) {
         MDB_txn *txn;
         int r;
 
@@ -239,43 +248,8 @@ static int open_tables(Db *db, const char *const *tables) {
         return commit(db, txn);
 }
 
-int db_open(const char *dir, const DbOptions *options, char **ret_problem, Db **ret) {
-        _cleanup_(db_closep) Db *db = NULL;
-        int r;
-
-        db = calloc(1, sizeof(*db));
-        if (!db)
-                return -ENOMEM;
-
-        db->lock_fd = -1;
-        db->broken = options->broken;
-        db->dir = strdup(dir);
-        if (!db->dir || asprintf(&db->path, "%s/" DATA_FILE, dir) < 0)
-                return -ENOMEM;
-        db->map_size = options->map_size;
-        db->map_max = MAX_OF(options->map_max, options->map_size);
-        while (options->tables[db->n_tables])
-                if (++db->n_tables > TABLES_MAX)
-                        return -EINVAL;
-
-        r = lock_folder(dir, &db->lock_fd);
-        if (r < 0)
-                return r;
-        r = check_file(db, ret_problem);
-        r = r ?: open_environment(db);
-        r = r ?: open_tables(db, options->tables);
-        r = r ?: check_still_there(db);
-        if (r < 0)
-                return r;
-        mark_known(db);
-
-        *ret = take_ptr(db);
-        return 0;
-}
-
-Db *db_close(Db *db) {
-        if (!db)
-                return NULL;
+static void lmdb_close(Db *base) {
+        Lmdb *db = lmdb_of(base);
 
         /* The environment is closed first, since releasing the lock means that no process uses the files. */
         if (db->env)
@@ -284,10 +258,10 @@ Db *db_close(Db *db) {
         free(db->dir);
         free(db->path);
         free(db);
-        return NULL;
 }
 
-int db_grow(Db *db) {
+static int lmdb_grow(Db *base) {
+        Lmdb *db = lmdb_of(base);
         size_t size;
         int r;
 
@@ -303,72 +277,48 @@ int db_grow(Db *db) {
         return 0;
 }
 
-void db_forget_readers(Db *db) {
+static void lmdb_forget_readers(Db *db) {
         int dead;
 
-        (void) mdb_reader_check(db->env, &dead);
+        (void) mdb_reader_check(lmdb_of(db)->env, &dead);
 }
 
 size_t db_map_size(const Db *db) {
-        return db->map_size;
+        return lmdb_of(db)->map_size;
 }
 
-int db_begin(Db *db, bool write, DbTxn **ret) {
-        _cleanup_free_ DbTxn *txn = NULL;
+static int lmdb_begin(Db *db, bool write, DbTxn **ret) {
+        _cleanup_free_ LmdbTxn *txn = NULL;
         int r;
 
-        r = check_still_there(db);
+        r = check_still_there(lmdb_of(db));
         if (r < 0)
                 return r;
         txn = calloc(1, sizeof(*txn));
         if (!txn)
                 return -ENOMEM;
 
-        txn->db = db;
-        r = mdb_txn_begin(db->env, NULL, write ? 0 : MDB_RDONLY, &txn->txn);
+        txn->txn.db = db;
+        r = mdb_txn_begin(lmdb_of(db)->env, NULL, write ? 0 : MDB_RDONLY, &txn->mdb);
         if (r != 0)
                 return db_errno(r);
 
-        *ret = take_ptr(txn);
+        *ret = &take_ptr(txn)->txn;
         return 0;
 }
 
-int db_commit(DbTxn *txn) {
-        Db *db = txn->db;
+static int lmdb_commit(DbTxn *txn) {
+        Lmdb *db = lmdb_of(txn->db);
         int r;
 
-        r = commit(db, txn->txn);
-        free(txn);
+        r = commit(db, txn_of(txn)->mdb);
+        free(txn_of(txn));
         return r ?: check_still_there(db);
 }
 
-DbTxn *db_abort(DbTxn *txn) {
-        if (txn)
-                mdb_txn_abort(txn->txn);
-        free(txn);
-        return NULL;
-}
-
-static int change_once(Db *db, DbChange change, void *userdata) {
-        _cleanup_(db_abortp) DbTxn *txn = NULL;
-        int r;
-
-        r = db_begin(db, /* write= */ true, &txn);
-        if (r >= 0)
-                r = change(txn, userdata);
-        return r < 0 ? r : db_commit(take_ptr(txn));
-}
-
-int db_change(Db *db, DbChange change, void *userdata) {
-        for (;;) {
-                int r = change_once(db, change, userdata);
-
-                if (r != -EOVERFLOW)
-                        return r;
-                r = db_grow(db);
-                if (r < 0)
-                        return r;
-        }
+static void lmdb_abort(DbTxn *txn) {
+        mdb_txn_abort(txn_of(txn)->mdb);
+        free(txn_of(txn));
 }
 
 /* LMDB takes its keys and data without const but does not change them. */
@@ -376,23 +326,24 @@ static MDB_val to_val(const void *data, size_t size) {
         return (MDB_val){.mv_size = size, .mv_data = (void *) data};
 }
 
-static int find_table(const DbTxn *txn, unsigned table, MDB_dbi *ret) {
-        unsigned n = txn->db->n_tables;
+static int find_table(const LmdbTxn *txn, unsigned table, MDB_dbi *ret) {
+        const Lmdb *db = lmdb_of(txn->txn.db);
 
-        if (table >= n + txn->n_old)
+        if (table >= db->n_tables + txn->n_old)
                 return -EINVAL;
-        *ret = table < n ? txn->db->tables[table] : txn->old[table - n];
+        *ret = table < db->n_tables ? db->tables[table] : txn->old[table - db->n_tables];
         return 0;
 }
 
-int db_get(DbTxn *txn, unsigned table, const void *key, size_t key_size, const void **ret, size_t *ret_size) {
+static int lmdb_get(
+        DbTxn *txn, unsigned table, const void *key, size_t key_size, const void **ret, size_t *ret_size) {
         MDB_val k = to_val(key, key_size), v;
         MDB_dbi dbi;
         int r;
 
-        if (find_table(txn, table, &dbi) < 0)
+        if (find_table(txn_of(txn), table, &dbi) < 0)
                 return -EINVAL;
-        r = mdb_get(txn->txn, dbi, &k, &v);
+        r = mdb_get(txn_of(txn)->mdb, dbi, &k, &v);
         if (r != 0)
                 return db_errno(r);
 
@@ -401,33 +352,34 @@ int db_get(DbTxn *txn, unsigned table, const void *key, size_t key_size, const v
         return 0;
 }
 
-int db_put(DbTxn *txn, unsigned table, const void *key, size_t key_size, const void *data, size_t size) {
+static int lmdb_put(
+        DbTxn *txn, unsigned table, const void *key, size_t key_size, const void *data, size_t size) {
         MDB_val k = to_val(key, key_size), v = to_val(data, size);
         MDB_dbi dbi;
 
-        if (find_table(txn, table, &dbi) < 0)
+        if (find_table(txn_of(txn), table, &dbi) < 0)
                 return -EINVAL;
-        return db_errno(mdb_put(txn->txn, dbi, &k, &v, 0));
+        return db_errno(mdb_put(txn_of(txn)->mdb, dbi, &k, &v, 0));
 }
 
-int db_del(DbTxn *txn, unsigned table, const void *key, size_t key_size) {
+static int lmdb_del(DbTxn *txn, unsigned table, const void *key, size_t key_size) {
         MDB_val k = to_val(key, key_size);
         MDB_dbi dbi;
 
-        if (find_table(txn, table, &dbi) < 0)
+        if (find_table(txn_of(txn), table, &dbi) < 0)
                 return -EINVAL;
-        return db_errno(mdb_del(txn->txn, dbi, &k, NULL));
+        return db_errno(mdb_del(txn_of(txn)->mdb, dbi, &k, NULL));
 }
 
-int db_iterate(DbTxn *txn, unsigned table, DbVisitor visitor, void *userdata) {
+static int lmdb_iterate(DbTxn *txn, unsigned table, DbVisitor visitor, void *userdata) {
         MDB_cursor *cursor;
         MDB_val k, v;
         MDB_dbi dbi;
         int r, q = 0;
 
-        if (find_table(txn, table, &dbi) < 0)
+        if (find_table(txn_of(txn), table, &dbi) < 0)
                 return -EINVAL;
-        r = mdb_cursor_open(txn->txn, dbi, &cursor);
+        r = mdb_cursor_open(txn_of(txn)->mdb, dbi, &cursor);
         if (r != 0)
                 return db_errno(r);
 
@@ -445,23 +397,90 @@ int db_iterate(DbTxn *txn, unsigned table, DbVisitor visitor, void *userdata) {
  * LMDB forgets a table that is opened in a transaction which is then aborted, and also one that is dropped;
  * so an old table belongs to its transaction, and one that is tried again opens it again.
  */
-int db_open_old(DbTxn *txn, const char *name, unsigned *ret) {
+static int lmdb_open_old(DbTxn *base, const char *name, unsigned *ret) {
+        LmdbTxn *txn = txn_of(base);
         int r;
 
         if (txn->n_old == OLD_TABLES_MAX)
                 return -ENFILE;
-        r = mdb_dbi_open(txn->txn, name, 0, &txn->old[txn->n_old]);
+        r = mdb_dbi_open(txn->mdb, name, 0, &txn->old[txn->n_old]);
         if (r != 0)
                 return db_errno(r);
 
-        *ret = txn->db->n_tables + txn->n_old++;
+        *ret = lmdb_of(base->db)->n_tables + txn->n_old++;
         return 0;
 }
 
-int db_drop(DbTxn *txn, unsigned table) {
+static int lmdb_drop(DbTxn *txn, unsigned table) {
         MDB_dbi dbi;
 
-        if (find_table(txn, table, &dbi) < 0)
+        if (find_table(txn_of(txn), table, &dbi) < 0)
                 return -EINVAL;
-        return db_errno(mdb_drop(txn->txn, dbi, /* del= */ 1));
+        return db_errno(mdb_drop(txn_of(txn)->mdb, dbi, /* del= */ 1));
+}
+
+static const DbOps lmdb_ops = {
+        .close = lmdb_close,
+        .grow = lmdb_grow,
+        .forget_readers = lmdb_forget_readers,
+        .begin = lmdb_begin,
+        .commit = lmdb_commit,
+        .abort = lmdb_abort,
+        .get = lmdb_get,
+        .put = lmdb_put,
+        .del = lmdb_del,
+        .iterate = lmdb_iterate,
+        .open_old = lmdb_open_old,
+        .drop = lmdb_drop,
+};
+
+static int open_files(Lmdb *db, const DbOptions *options, char **ret_problem) {
+        int r;
+
+        r = lock_folder(db->dir, &db->lock_fd);
+        if (r < 0)
+                return r;
+        r = check_file(db, ret_problem);
+        r = r ?: open_environment(db);
+        r = r ?: open_tables(db, options->tables);
+        return r ?: check_still_there(db);
+}
+
+int db_open(const char *dir, const DbOptions *options, char **ret_problem, Db **ret) {
+        _cleanup_(db_closep) Db *opened = NULL;
+        Lmdb *db;
+        int r;
+
+        db = calloc(1, sizeof(*db));
+        if (!db)
+                return -ENOMEM;
+        opened = &db->db;
+        opened->ops = &lmdb_ops;
+
+        db->lock_fd = -1;
+        db->broken = options->broken;
+        db->dir = strdup(dir);
+        if (!db->dir || asprintf(&db->path, "%s/" DATA_FILE, dir) < 0)
+                return -ENOMEM;
+        db->map_size = options->map_size;
+        db->map_max = MAX_OF(options->map_max, options->map_size);
+        while (options->tables[db->n_tables])
+                if (++db->n_tables > TABLES_MAX)
+                        return -EINVAL;
+
+        r = open_files(db, options, ret_problem);
+        if (r < 0)
+                return r;
+        mark_known(db);
+
+        *ret = take_ptr(opened);
+        return 0;
+}
+
+static int open_source(const DbSource *source, const DbOptions *options, char **ret_problem, Db **ret) {
+        return db_open(source->dir, options, ret_problem, ret);
+}
+
+DbSource db_in_folder(const char *dir) {
+        return (DbSource){.dir = dir, .open = open_source};
 }

@@ -9,7 +9,6 @@
  * again.
  */
 
-#include "common/lmdb/table.h"
 #include "hostd/edge/host-store.h"
 #include "protocol/record.h"
 

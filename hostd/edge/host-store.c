@@ -5,7 +5,6 @@
 #include <stdio.h>
 
 #include "common/daemon/database.h"
-#include "common/io/file.h"
 #include "common/base/text.h"
 #include "hostd/edge/host-store-private.h"
 #include "protocol/names.h"
@@ -251,7 +250,7 @@ static int check_enablements(HostStore *s, char **ret_problem) {
         return r < 0 ? r : db_iterate(txn, TABLE_ENABLEMENT, visit_enablement, ret_problem);
 }
 
-int host_store_open(const char *dir, const Uuid *new_host, char **ret_problem, HostStore **ret) {
+int host_store_open(const DbSource *source, const Uuid *new_host, char **ret_problem, HostStore **ret) {
         static const DbOptions options = {
                 .tables = table_names,
                 .map_size = MAP_SIZE_FIRST,
@@ -265,9 +264,7 @@ int host_store_open(const char *dir, const Uuid *new_host, char **ret_problem, H
         if (!s)
                 return -ENOMEM;
 
-        r = mkdir_parents(dir, 0700);
-        if (r >= 0)
-                r = db_open(dir, &options, ret_problem, &s->db);
+        r = source->open(source, &options, ret_problem, &s->db);
         if (r >= 0)
                 r = load_singles(s, new_host, ret_problem);
         if (r >= 0)

@@ -3,7 +3,7 @@
 /*
  * What hostd must not forget
  *
- * An LMDB environment of hostd's own: who this host is, who claims it, the number of the last event, what an
+ * A database of hostd's own, which is handed in: who this host is, who claims it, the number of the last event, what an
  * administrator disabled, the orders, and the ends of VMs that policyd has not read yet. Values are JSON with
  * a version. Each call is one commit: when it returns 0 the change is on disk. -ENOSPC the disk is full, -EOVERFLOW the
  * largest map is, -EBADMSG a stored value does not decode, -EBUSY another hostd has the folder, -ESTALE somebody removed the
@@ -11,6 +11,7 @@
  * ends is dropped.
  */
 
+#include "common/base/db.h"
 #include "hostd/core/enablement.h"
 #include "hostd/core/epoch.h"
 #include "protocol/event.h"
@@ -24,7 +25,7 @@ typedef struct HostStore HostStore;
 
 /* new_host: who the host is from now on, where the store does not say it yet. -EBADMSG: *ret_problem is part of a sentence
  * about the file, or NULL; the caller frees it. */
-int host_store_open(const char *dir, const Uuid *new_host, char **ret_problem, HostStore **ret);
+int host_store_open(const DbSource *source, const Uuid *new_host, char **ret_problem, HostStore **ret);
 /* Called once a call has failed with -ESTALE: the database was removed, replaced or cut off, and nothing can be promised any more. */
 void host_store_set_lost(HostStore *s, void (*lost)(void *userdata), void *userdata);
 HostStore *host_store_close(HostStore *s);

@@ -6,6 +6,7 @@
 #include "common/daemon/event-loop.h"
 #include "common/daemon/log.h"
 #include "common/io/file.h"
+#include "common/lmdb/table.h"
 #include "hostd/service/parts.h"
 
 static const char way_back[] = "Nothing was changed, and guests run on. Put a backup of the folder in its "
@@ -14,6 +15,7 @@ static const char way_back[] = "Nothing was changed, and guests run on. Put a ba
                                "folders are there, and has to be added to its pool again.";
 
 static int open_store(HostParts *p) {
+        const DbSource database = db_in_folder(p->state_dir);
         _cleanup_free_ char *problem = NULL;
         Uuid new_host = UUID_NULL;
         int r;
@@ -23,7 +25,7 @@ static int open_store(HostParts *p) {
         if (r >= 0)
                 r = mkdir_parents(p->state_dir, 0700);
         if (r >= 0)
-                r = host_store_open(p->state_dir, &new_host, &problem, &p->store);
+                r = host_store_open(&database, &new_host, &problem, &p->store);
         if (r == -EBUSY) {
                 log_error("Another xenvgpu-hostd works in %s: one is enough.", p->state_dir);
                 return r;

@@ -2,6 +2,7 @@
  * hostd's database damaged at random places: host, claim and orders are all there, or a sentence says why not
  */
 
+#include "common/lmdb/table.h"
 #include "hostd/edge/host-store.h"
 #include "tests/unit/common/damage.h"
 #include "tests/unit/hostd-edge/test.h"
@@ -34,12 +35,13 @@ static int read_all(HostStore *s, const Uuid *host) {
 }
 
 static int open_and_use(const char *dir, void *userdata) {
+        const DbSource database = db_in_folder(dir);
         char *problem = NULL;
         HostStore *s = NULL;
         uint64_t seq;
         int r;
 
-        r = host_store_open(dir, &new_host, &problem, &s);
+        r = host_store_open(&database, &new_host, &problem, &s);
         if (r < 0)
                 return problem && *problem ? CHILD_REFUSED : CHILD_REFUSED_SILENTLY;
         r = read_all(s, userdata);
@@ -47,12 +49,14 @@ static int open_and_use(const char *dir, void *userdata) {
 }
 
 static Uuid fill(const char *dir) {
+        const DbSource database = db_in_folder(dir);
         _cleanup_free_ char *problem = NULL;
         const HostClaim claim = {.epoch = 9, .held = true, .pool = (char *) "p", .instance = (char *) "i"};
         HostStore *s = NULL;
         Uuid id;
 
-        assert_ok(host_store_open(dir, &new_host, &problem, &s));
+        assert_ok(mkdir_parents(dir, 0700));
+        assert_ok(host_store_open(&database, &new_host, &problem, &s));
         assert_ok(host_store_put_claim(s, &claim));
         for (uint8_t i = 0; i < N_ORDERS; i++) {
                 const StoredOrder order = {.vm = {.bytes = {1, i}},

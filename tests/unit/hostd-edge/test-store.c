@@ -2,11 +2,21 @@
  * What hostd must not forget: each test opens a store, changes it, and opens it again
  */
 
+#include "common/io/file.h"
+#include "common/lmdb/table.h"
 #include "hostd/core/idset.h"
 #include "hostd/edge/host-store-private.h"
 #include "tests/unit/hostd-edge/test.h"
 
 static const Uuid new_host = {{0x11, 0x22}};
+
+static int open_in(void **state, const Uuid *id, char **ret_problem, HostStore **ret) {
+        const char *dir = in_folder(state, "state");
+        const DbSource database = db_in_folder(dir);
+
+        assert_ok(mkdir_parents(dir, 0700));
+        return host_store_open(&database, id, ret_problem, ret);
+}
 
 static HostStore *open_store(void **state) {
         _cleanup_free_ char *problem = NULL;
@@ -14,7 +24,7 @@ static HostStore *open_store(void **state) {
         Uuid another;
 
         assert_ok(uuid_generate(&another));
-        assert_ok(host_store_open(in_folder(state, "state"), &another, &problem, &s));
+        assert_ok(open_in(state, &another, &problem, &s));
         return s;
 }
 
@@ -37,7 +47,7 @@ static void identity_is_made_once(void **state) {
         Uuid id = *host_store_host_uuid(s);
 
         assert_false(uuid_is_null(&id));
-        assert_int_equal(host_store_open(in_folder(state, "state"), &new_host, &problem, &other), -EBUSY);
+        assert_int_equal(open_in(state, &new_host, &problem, &other), -EBUSY);
         s = reopen(state, s);
         assert_true(uuid_equal(&id, host_store_host_uuid(s)));
         host_store_close(s);
@@ -364,7 +374,7 @@ static void an_enablement_that_cannot_be_read_is_named(void **state) {
         assert_ok(db_put(txn, TABLE_ENABLEMENT, key, sizeof(key) - 1, "{\"version\":1}", 13));
         assert_ok(db_commit(txn));
         host_store_close(s);
-        assert_int_equal(host_store_open(in_folder(state, "state"), &new_host, &problem, &s), -EBADMSG);
+        assert_int_equal(open_in(state, &new_host, &problem, &s), -EBADMSG);
         assert_string_equal(problem,
                 "the record of the types that are enabled on PGPU 0000:83:00.0 10de:0ff2 does not decode");
 }

@@ -1,14 +1,14 @@
 /*
- * Whole hosts in one process: hardware, hypervisor, units, programs and time are the test's
+ * Whole hosts in one process: hardware, hypervisor, units, programs, the database and time are the test's
  *
- * A program here is a row of a table. It listens, tells that it runs a second later, and takes a second to stop. Nothing
+ * No file is read or written. A program here is a row of a table. It listens, tells that it runs a second later, and takes a second to stop. Nothing
  * watches a descriptor, and a minute passes as fast as its timers are called.
  */
 
 #include <stdio.h>
 
-#include "common/io/file.h"
 #include "hostd/core/idset.h"
+#include "tests/sim/sim-db.h"
 #include "tests/sim/sim-loop.h"
 #include "tests/unit/hostd-service/world.h"
 
@@ -33,10 +33,10 @@ typedef struct Program {
 
 struct Machine {
         SimLoop *sim;
+        SimDb *database;
         HostParts parts;
         HostFactsSource facts;
         HardwareSource hardware;
-        char *state_dir;
         Hostd *host;
         Program programs[8];
         pid_t last_pid;
@@ -183,7 +183,12 @@ static int write_record(Programs *p, const char *folder, const RunRecord *record
 }
 
 static int find_holder(Programs *p, const char *folder, ProcessId *ret) {
-        return -ENOENT;
+        const Program *program = program_of(p, folder);
+
+        if (!program || program->process.pid == 0)
+                return -ENOENT;
+        *ret = program->process;
+        return 0;
 }
 
 static bool is_alive(Programs *p, const ProcessId *process) {
@@ -253,6 +258,7 @@ static void tell(Program *program, VmState state, const char *stage) {
         program->record = (RunRecord){
                 .uuid = vm,
                 .token = token,
+                .program = program->process,
                 .state = state,
                 .domid = 5,
                 .stage = strdup(stage),
@@ -397,49 +403,74 @@ static const HostSettings settings = {
         .program_restarts = 2,
 };
 
-static void open_machine(Machine *m, SimLoop *sim, const char *folder, unsigned i) {
+/* hostd starts on this machine, and policyd claims the host with the epoch. */
+static void open_host(Machine *m, uint64_t epoch) {
         _cleanup_host_refusal_ HostRefusal refusal = {};
         _cleanup_free_ char *problem = NULL;
         uint64_t held;
         Uuid id;
 
+        assert_int_equal(loop_new_uuid(m->parts.loop, &id), 0);
+        assert_int_equal(host_store_open(sim_db_source(m->database), &id, &problem, &m->parts.store), 0);
+        assert_int_equal(host_open(&m->parts, &m->host), 0);
+        assert_int_equal(host_begin(m->host, &listener, m), 0);
+        assert_int_equal(host_claim(m->host, CLAIMER, epoch, POOL, "instance", 0, &held, &refusal), 0);
+        assert_int_equal(refusal.code, ERROR_NONE);
+}
+
+/* It ends, and its programs run on. */
+static void close_host(Machine *m) {
+        m->host = host_close(m->host);
+        m->parts.store = host_store_close(m->parts.store);
+}
+
+static void open_machine(Machine *m, SimLoop *sim) {
         *m = (Machine){.sim = sim, .facts = {.ops = &facts_ops}, .hardware = {.scan = scan, .is_lost = is_lost}};
-        assert_true(asprintf(&m->state_dir, "%s/%u", folder, i) > 0);
+        assert_int_equal(sim_db_new(&m->database), 0);
         m->parts = (HostParts){
                 .loop = sim_loop_of(sim),
                 .settings = &settings,
-                .state_dir = m->state_dir,
-                .runtime_dir = m->state_dir,
+                .state_dir = "/nonexistent",
+                .runtime_dir = "/nonexistent",
                 .hardware = &m->hardware,
                 .facts = &m->facts,
                 .programs = {.ops = &programs_ops, .folder = (char *) "vm", .context = m},
                 .units = {.ops = &units_ops, .userdata = m},
         };
-        assert_int_equal(loop_new_uuid(m->parts.loop, &id), 0);
-        assert_int_equal(host_store_open(m->state_dir, &id, &problem, &m->parts.store), 0);
-        assert_int_equal(host_open(&m->parts, &m->host), 0);
-        assert_int_equal(host_begin(m->host, &listener, m), 0);
-        assert_int_equal(host_claim(m->host, CLAIMER, 1, POOL, "instance", 0, &held, &refusal), 0);
-        assert_int_equal(refusal.code, ERROR_NONE);
+        open_host(m, 1);
 }
 
 static void close_machine(Machine *m) {
-        m->host = host_close(m->host);
-        host_store_close(m->parts.store);
+        close_host(m);
         for (size_t i = 0; i < ARRAY_SIZE(m->programs); i++)
                 if (m->programs[i].folder)
                         (void) remove_folder(&m->parts.programs, m->programs[i].folder, &UUID_NULL);
-        free(m->state_dir);
+        sim_db_free(m->database);
 }
 
-static Uuid start_on(Machine *m) {
+static ErrorCode try_start(Machine *m, Uuid *ret) {
         _cleanup_host_refusal_ HostRefusal refusal = {};
         Uuid vm = new_uuid(), token = new_uuid();
         _cleanup_free_ char *order = start_order(1, &token, &vm, "grid_k100", 0x83);
 
         assert_int_equal(host_start_vm(m->host, CLAIMER, order, &refusal), 0);
-        assert_int_equal(refusal.code, ERROR_NONE);
+        *ret = vm;
+        return refusal.code;
+}
+
+static Uuid start_on(Machine *m) {
+        Uuid vm;
+
+        assert_int_equal(try_start(m, &vm), ERROR_NONE);
         return vm;
+}
+
+static void stop_on(Machine *m, uint64_t epoch, const Uuid *vm) {
+        _cleanup_free_ char *order = stop_order(epoch, vm, /* force= */ false);
+        _cleanup_host_refusal_ HostRefusal refusal = {};
+
+        assert_int_equal(host_stop_vm(m->host, CLAIMER, order, &refusal), 0);
+        assert_int_equal(refusal.code, ERROR_NONE);
 }
 
 static unsigned count_running(const Machine *m) {
@@ -451,14 +482,13 @@ static unsigned count_running(const Machine *m) {
 }
 
 static void many_hosts_live_in_one_process(void **state) {
-        _cleanup_free_ char *folder = temporary_folder();
         static Machine machines[N_HOSTS];
         Uuid vms[N_HOSTS][6];
         SimLoop *sim;
 
         assert_int_equal(sim_loop_new(7, &sim), 0);
         for (unsigned i = 0; i < N_HOSTS; i++) {
-                open_machine(&machines[i], sim, folder, i);
+                open_machine(&machines[i], sim);
                 for (unsigned k = 0; k < 6; k++)
                         vms[i][k] = start_on(&machines[i]);
         }
@@ -467,13 +497,8 @@ static void many_hosts_live_in_one_process(void **state) {
                 assert_int_equal(count_running(&machines[i]), 6);
 
         for (unsigned i = 0; i < N_HOSTS; i++)
-                for (unsigned k = 0; k < 6; k++) {
-                        _cleanup_free_ char *order = stop_order(1, &vms[i][k], /* force= */ false);
-                        _cleanup_host_refusal_ HostRefusal refusal = {};
-
-                        assert_int_equal(host_stop_vm(machines[i].host, CLAIMER, order, &refusal), 0);
-                        assert_int_equal(refusal.code, ERROR_NONE);
-                }
+                for (unsigned k = 0; k < 6; k++)
+                        stop_on(&machines[i], 1, &vms[i][k]);
         sim_loop_run(sim, 10 * SECOND);
         for (unsigned i = 0; i < N_HOSTS; i++) {
                 assert_int_equal(machines[i].n_halted, 6);
@@ -481,17 +506,15 @@ static void many_hosts_live_in_one_process(void **state) {
                 close_machine(&machines[i]);
         }
         sim_loop_free(sim);
-        assert_int_equal(remove_tree(folder), 0);
 }
 
 /* It is killed after half a minute and started again, which is not too often in a minute: no one waits for those. */
 static void a_deaf_program_is_started_again(void **state) {
-        _cleanup_free_ char *folder = temporary_folder();
         static Machine m;
         SimLoop *sim;
 
         assert_int_equal(sim_loop_new(7, &sim), 0);
-        open_machine(&m, sim, folder, 0);
+        open_machine(&m, sim);
         m.deaf = true;
         (void) start_on(&m);
         sim_loop_run(sim, 29 * SECOND);
@@ -504,13 +527,120 @@ static void a_deaf_program_is_started_again(void **state) {
         assert_int_equal(m.n_halted, 0);
         close_machine(&m);
         sim_loop_free(sim);
-        assert_int_equal(remove_tree(folder), 0);
+}
+
+/* What a host has committed is all that the next hostd knows of it. */
+static void a_host_is_found_again(void **state) {
+        static Machine m;
+        Uuid host, vm;
+        SimLoop *sim;
+
+        assert_int_equal(sim_loop_new(7, &sim), 0);
+        open_machine(&m, sim);
+        host = *host_get_uuid(m.host);
+        for (unsigned i = 0; i < 3; i++)
+                vm = start_on(&m);
+        sim_loop_run(sim, 10 * SECOND);
+        assert_int_equal(count_running(&m), 3);
+
+        close_host(&m);
+        open_host(&m, 2);
+        assert_true(uuid_equal(host_get_uuid(m.host), &host));
+        sim_loop_run(sim, 10 * SECOND);
+        assert_int_equal(count_running(&m), 3);
+        assert_int_equal(m.last_pid, 3); /* none was started again */
+        stop_on(&m, 2, &vm);
+        sim_loop_run(sim, 10 * SECOND);
+        assert_int_equal(m.n_halted, 1);
+        assert_int_equal(count_running(&m), 2);
+        close_machine(&m);
+        sim_loop_free(sim);
+}
+
+static void a_full_disk_refuses_orders(void **state) {
+        static Machine m;
+        SimLoop *sim;
+        Uuid vm;
+
+        assert_int_equal(sim_loop_new(7, &sim), 0);
+        open_machine(&m, sim);
+        sim_db_fail(m.database, SIM_DB_NOT_WRITTEN, -ENOSPC, 0);
+        assert_int_equal(try_start(&m, &vm), ERROR_STORAGE_FAILED);
+        sim_loop_run(sim, 10 * SECOND);
+        assert_int_equal(m.last_pid, 0);
+        sim_db_fail(m.database, SIM_DB_WORKS, 0, 0);
+        vm = start_on(&m);
+        sim_loop_run(sim, 10 * SECOND);
+        assert_int_equal(count_running(&m), 1);
+        close_machine(&m);
+        sim_loop_free(sim);
+}
+
+/*
+ * One start, and a disk that takes n changes and no more; then hostd starts again on a disk that works. An order that was
+ * accepted runs, once. One that was refused does not, unless it was written before the disk failed.
+ */
+static bool start_with_failing_disk(SimDbFault fault, unsigned n) {
+        static Machine m;
+        ErrorCode code;
+        SimLoop *sim;
+        Uuid vm;
+
+        assert_int_equal(sim_loop_new(7 + n, &sim), 0);
+        open_machine(&m, sim);
+        sim_db_fail(m.database, fault, -EIO, n);
+        code = try_start(&m, &vm);
+        sim_loop_run(sim, 10 * SECOND);
+        assert_int_equal(count_running(&m), code == ERROR_NONE);
+        sim_db_cut(m.database);
+        close_host(&m);
+        sim_db_fail(m.database, SIM_DB_WORKS, 0, 0);
+        open_host(&m, 2);
+        sim_loop_run(sim, 10 * SECOND);
+        assert_true(m.last_pid <= 1);
+        assert_int_equal(count_running(&m), m.last_pid);
+        if (code == ERROR_NONE || fault == SIM_DB_NOT_WRITTEN)
+                assert_int_equal(count_running(&m), code == ERROR_NONE);
+        close_machine(&m);
+        sim_loop_free(sim);
+        return code == ERROR_NONE;
+}
+
+static void an_order_is_whole_or_absent(void **state) {
+        for (SimDbFault fault = SIM_DB_NOT_WRITTEN; fault <= SIM_DB_WRITTEN; fault++) {
+                unsigned n_accepted = 0;
+
+                for (unsigned n = 0; n < 8; n++)
+                        n_accepted += start_with_failing_disk(fault, n);
+                assert_true(n_accepted > 0 && n_accepted < 8);
+        }
+}
+
+/* The file was removed: what is written now would be gone with it, so hostd stops. */
+static void a_lost_database_ends_hostd(void **state) {
+        static Machine m;
+        SimLoop *sim;
+        int status;
+        Uuid vm;
+
+        assert_int_equal(sim_loop_new(7, &sim), 0);
+        open_machine(&m, sim);
+        sim_db_fail(m.database, SIM_DB_WRITTEN, -ESTALE, 0);
+        assert_int_equal(try_start(&m, &vm), ERROR_STORAGE_FAILED);
+        assert_true(sim_loop_has_exited(sim, &status));
+        assert_int_not_equal(status, 0);
+        close_machine(&m);
+        sim_loop_free(sim);
 }
 
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(many_hosts_live_in_one_process),
                 cmocka_unit_test(a_deaf_program_is_started_again),
+                cmocka_unit_test(a_host_is_found_again),
+                cmocka_unit_test(a_full_disk_refuses_orders),
+                cmocka_unit_test(an_order_is_whole_or_absent),
+                cmocka_unit_test(a_lost_database_ends_hostd),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,29 @@
+#pragma once
+
+/*
+ * A database in memory (common/base/db.h), for both daemons
+ *
+ * It keeps rows as the database on disk does, so that what is read again was encoded and decoded. It outlives
+ * the daemon that opens it, as a disk does: what was committed is found by the next that opens it, and nothing
+ * else is.
+ */
+
+#include "common/base/db.h"
+
+typedef struct SimDb SimDb;
+
+int sim_db_new(SimDb **ret);
+SimDb *sim_db_free(SimDb *s); /* after all that have it open have closed it */
+DEFINE_CLEANUP(SimDb *, sim_db_free)
+const DbSource *sim_db_source(const SimDb *s);
+
+typedef enum SimDbFault {
+        SIM_DB_WORKS,
+        SIM_DB_NOT_WRITTEN, /* a commit fails, and nothing was changed: the disk is full */
+        SIM_DB_WRITTEN,     /* a commit fails after it has written: it is found again all the same */
+} SimDbFault;
+/* Of the commits that change anything; the next n of them go well. */
+void sim_db_fail(SimDb *s, SimDbFault fault, int error, unsigned n);
+/* Somebody pulls the plug: until the next open each call comes to -EIO and changes nothing. */
+void sim_db_cut(SimDb *s);
+size_t sim_db_count(const SimDb *s); /* rows that are committed */
