@@ -7,12 +7,14 @@
 #include "common/daemon/database.h"
 #include "common/daemon/event-loop.h"
 #include "common/daemon/log.h"
+#include "common/io/file.h"
+#include "common/lmdb/table.h"
 
 static int load(Program *p, sd_event *event, const PolicydSettings *settings, const char *state_dir,
         PolicyOptions *options, const LinkSettings *links) {
         int r;
 
-        r = lmdb_storage_new(state_dir, settings->map_size, settings->map_max, &p->storage);
+        r = mkdir_parents(state_dir, 0700);
         if (r < 0)
                 return log_errno(r, "Failed to create %s", state_dir);
         r = event_loop_new(event, &p->loop);
@@ -21,7 +23,8 @@ static int load(Program *p, sd_event *event, const PolicydSettings *settings, co
                 return log_errno(r, "Failed to make the loop and the links");
         options->loop = p->loop;
         options->links = p->links;
-        options->storage = p->storage;
+        p->database = db_in_folder(state_dir);
+        options->database = &p->database;
         database_catch_bus_error();
         r = policy_new(options, bus_listener(), p->bus, &p->policy);
         if (r == -EBUSY)
@@ -71,6 +74,5 @@ void program_done(Program *p) {
         policy_free(p->policy);
         bus_free(p->bus);
         links_free(p->links);
-        lmdb_storage_free(p->storage);
         event_loop_free(p->loop);
 }

@@ -9,7 +9,7 @@
 typedef struct Program {
         Loop *loop;
         Links *links;
-        Storage *storage;
+        DbSource database;
         Bus *bus;
         Policy *policy;
 } Program;

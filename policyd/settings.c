@@ -67,6 +67,8 @@ int policyd_settings_check(const PolicydSettings *s) {
 void policyd_settings_apply(
         const PolicydSettings *s, PolicyOptions *ret_policy, LinkSettings *ret_link, BusOptions *ret_bus) {
         *ret_policy = (PolicyOptions){
+                .map_size = s->map_size,
+                .map_max = s->map_max,
                 .batch_max = s->batch_max,
                 .linger_usec = LINGER_USEC,
                 .job_keep_usec = s->job_keep,

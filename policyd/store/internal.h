@@ -4,7 +4,6 @@
  * What the files of the store share
  */
 
-#include "common/lmdb/table.h"
 #include "policyd/store/row.h"
 #include "policyd/store/store.h"
 

@@ -129,17 +129,17 @@ static int visit_answer(const void *key, size_t key_size, const void *data, size
         return load->visitor ? load->visitor(&answer, load->userdata) : 0;
 }
 
-static int load_tables(const StoreRows *from, Load *load) {
+static int load_tables(DbTxn *txn, Load *load) {
         int r = 0;
 
         for (size_t i = 0; i < ARRAY_SIZE(load_order) && r == 0; i++) {
                 load->class = load_order[i];
-                r = from->each(from, STORE_OBJECT, visit_object, load);
+                r = db_iterate(txn, STORE_OBJECT, visit_object, load);
         }
         if (r < 0)
                 return r;
         pool_settle_types(load->pool);
-        return from->each(from, STORE_IDEMPOTENCY, visit_answer, load);
+        return db_iterate(txn, STORE_IDEMPOTENCY, visit_answer, load);
 }
 
 /* Loading sets values, but these are no changes. */
@@ -179,21 +179,21 @@ static int visit_other(const void *key, size_t key_size, const void *data, size_
 }
 
 /* No meta record: fine when nothing else is there either. The upgrade has looked into the older tables. */
-static int load_meta(const StoreRows *from, UnreadableRows *rows, StoreMeta *ret) {
+static int load_meta(DbTxn *txn, UnreadableRows *rows, StoreMeta *ret) {
         LoadMeta m = {.meta = ret, .rows = rows};
         int r;
 
-        r = from->each(from, STORE_META, visit_meta, &m);
+        r = db_iterate(txn, STORE_META, visit_meta, &m);
         if (r < 0 || m.found)
                 return r;
-        r = from->each(from, STORE_OBJECT, visit_other, &m);
-        r = r ?: from->each(from, STORE_IDEMPOTENCY, visit_other, &m);
+        r = db_iterate(txn, STORE_OBJECT, visit_other, &m);
+        r = r ?: db_iterate(txn, STORE_IDEMPOTENCY, visit_other, &m);
         if (r < 0 || !m.any_other)
                 return r;
         return unreadable_rows_add(rows, STORE_META, "pool", 4, /* blocks= */ true, store_no_meta);
 }
 
-int store_load_rows(const StoreRows *from, StoreAnswerVisitor visitor, void *userdata, Pool **ret,
+static int load_rows(DbTxn *txn, StoreAnswerVisitor visitor, void *userdata, Pool **ret,
         StoreMeta *ret_meta, UnreadableRows *rows) {
         _cleanup_(pool_freep) Pool *pool = pool_new();
         Load load = {.pool = pool, .visitor = visitor, .userdata = userdata, .rows = rows};
@@ -202,8 +202,8 @@ int store_load_rows(const StoreRows *from, StoreAnswerVisitor visitor, void *use
 
         if (!pool)
                 return -ENOMEM;
-        r = load_meta(from, rows, &meta);
-        r = r ?: load_tables(from, &load);
+        r = load_meta(txn, rows, &meta);
+        r = r ?: load_tables(txn, &load);
         if (r < 0)
                 return r;
         forget_changes(pool);
@@ -215,29 +215,18 @@ int store_load_rows(const StoreRows *from, StoreAnswerVisitor visitor, void *use
         return 0;
 }
 
-/* Those of the database */
-
-typedef struct TxnRows {
-        StoreRows rows;
-        DbTxn *txn;
-} TxnRows;
-
-static int each_in_txn(const StoreRows *rows, StoreTable table, StoreRowVisitor visitor, void *userdata) {
-        return db_iterate(CONTAINER_OF(rows, TxnRows, rows)->txn, table, visitor, userdata);
-}
-
 int store_load(Store *s, StoreAnswerVisitor visitor, void *userdata, Pool **ret, StoreMeta *ret_meta,
         UnreadableRows *ret_rows, char **ret_problem) {
         _cleanup_(unreadable_rows_done) UnreadableRows rows = {};
         _cleanup_(pool_freep) Pool *pool = NULL;
-        TxnRows from = {.rows.each = each_in_txn};
+        DbTxn *txn = NULL;
         int r;
 
         r = db_change(s->db, store_upgrade, ret_problem);
-        r = r ?: db_begin(s->db, /* write= */ false, &from.txn);
-        r = r ?: store_load_rows(&from.rows, visitor, userdata, &pool, ret_meta, &rows);
-        r = r ?: store_load_aside(from.txn, &rows);
-        db_abort(from.txn);
+        r = r ?: db_begin(s->db, /* write= */ false, &txn);
+        r = r ?: load_rows(txn, visitor, userdata, &pool, ret_meta, &rows);
+        r = r ?: store_load_aside(txn, &rows);
+        db_abort(txn);
         if (r < 0)
                 return r;
         /* Nothing is written while a row blocks. If the disk takes no writes now, the rows are set aside at

@@ -14,7 +14,7 @@ const char *const store_table_names[_STORE_TABLE_MAX + 1] = {
         [STORE_ASIDE] = "aside",
 };
 
-int store_open(const char *dir, size_t map_size, size_t map_max, char **ret_problem, Store **ret) {
+int store_open(const DbSource *source, size_t map_size, size_t map_max, char **ret_problem, Store **ret) {
         DbOptions options = {
                 .tables = store_table_names,
                 .map_size = map_size,
@@ -27,7 +27,7 @@ int store_open(const char *dir, size_t map_size, size_t map_max, char **ret_prob
         s = calloc(1, sizeof(*s));
         if (!s)
                 return -ENOMEM;
-        r = db_open(dir, &options, ret_problem, &s->db);
+        r = source->open(source, &options, ret_problem, &s->db);
         if (r < 0)
                 return r;
         *ret = take_ptr(s);

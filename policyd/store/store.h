@@ -24,7 +24,7 @@
  * process has the folder open, -ESTALE the file was removed under us, -EPROTONOSUPPORT written by a newer version, -EIO, -ENOMEM.
  */
 
-#include "common/base/macros.h"
+#include "common/base/db.h"
 #include "policyd/pool/pool.h"
 
 #define STORE_SCHEMA 5
@@ -99,7 +99,7 @@ void store_ops_done(StoreOps *ops);
 typedef struct Store Store;
 
 /* -EBADMSG: *ret_problem is part of a sentence about the file, which the caller frees. */
-int store_open(const char *dir, size_t map_size, size_t map_max, char **ret_problem, Store **ret);
+int store_open(const DbSource *source, size_t map_size, size_t map_max, char **ret_problem, Store **ret);
 Store *store_close(Store *s);
 DEFINE_CLEANUP(Store *, store_close)
 
@@ -137,15 +137,6 @@ typedef int (*StoreAnswerVisitor)(const StoreAnswer *answer, void *userdata);
  */
 int store_load(Store *s, StoreAnswerVisitor visitor, void *userdata, Pool **ret, StoreMeta *ret_meta,
         UnreadableRows *ret_rows, char **ret_problem);
-/* Rows wherever they stand, in the order of their keys; the part of store_load() that has nothing to do with a database. */
-typedef int (*StoreRowVisitor)(
-        const void *key, size_t key_size, const void *data, size_t size, void *userdata);
-typedef struct StoreRows StoreRows;
-struct StoreRows {
-        int (*each)(const StoreRows *rows, StoreTable table, StoreRowVisitor visitor, void *userdata);
-};
-int store_load_rows(const StoreRows *from, StoreAnswerVisitor visitor, void *userdata, Pool **ret,
-        StoreMeta *ret_meta, UnreadableRows *rows);
 int store_write(Store *s, const StoreOps *ops);
 /* After a process that read the database was ended (backup.h). */
 void store_forget_readers(Store *s);

@@ -223,7 +223,7 @@ static void batch_fail(Batch *b, int error, const BatchContent *c) {
                 r = b->owner->failed(b->userdata);
         answer_waiters(c, ERROR_STORAGE_FAILED, message);
         if (r < 0) {
-                r = database_log_failure(b->options.storage->dir, r, NULL,
+                r = database_log_failure(b->options.database->dir, r, NULL,
                         "Stopping: the pool cannot be read again. Guests run on. Put the folder or a backup "
                         "of it back, then start "
                         "xenvgpu-policyd.");
@@ -263,7 +263,7 @@ int batch_commit(Batch *b) {
         r = c.poison ?: b->unreadable.n_blocking > 0 ? -EROFS : 0;
         r = r ?: encode_changes(b, changes, &c.extra);
         if (r == 0 && c.extra.n > 0)
-                r = b->options.storage->write(b->options.storage, &c.extra);
+                r = b->store ? store_write(b->store, &c.extra) : -EIO;
         if (r == 0)
                 batch_succeed(b, changes, &c);
         else
@@ -299,8 +299,21 @@ static void log_rows(const Batch *b, const UnreadableRows *rows) {
                         rows->n_more);
 }
 
+/* Opens the database anew. On an error it is closed, and may be opened again. */
+static int open_store(Batch *b, UnreadableRows *ret_rows, char **ret_problem) {
+        const PolicyOptions *o = &b->options;
+        int r;
+
+        b->store = store_close(b->store);
+        r = store_open(o->database, o->map_size, o->map_max, ret_problem, &b->store);
+        r = r ?: store_load(b->store, answers_load, &b->answers, &b->pool, &b->meta, ret_rows, ret_problem);
+        if (r < 0)
+                b->store = store_close(b->store);
+        return r;
+}
+
 int batch_load(Batch *b) {
-        Storage *storage = b->options.storage;
+        const char *dir = b->options.database->dir;
         _cleanup_free_ char *problem = NULL;
         UnreadableRows rows = {};
         int r;
@@ -308,11 +321,11 @@ int batch_load(Batch *b) {
         r = answers_reset(&b->answers);
         if (r < 0)
                 return r;
-        r = storage->load(storage, answers_load, &b->answers, &b->pool, &b->meta, &rows, &problem);
+        r = open_store(b, &rows, &problem);
         if (r == -EBUSY)
-                log_error("Another policyd has the database in %s open.", storage->dir);
+                log_error("Another policyd has the database in %s open.", dir);
         else if (r < 0)
-                r = database_log_failure(storage->dir, r, problem, way_back);
+                r = database_log_failure(dir, r, problem, way_back);
         if (r < 0)
                 return r;
         log_rows(b, &rows);
@@ -332,7 +345,6 @@ void batch_done(Batch *b) {
         store_ops_done(&b->gone_jobs);
         unreadable_rows_done(&b->unreadable);
         pool_free(b->pool);
-        if (b->options.storage)
-                b->options.storage->close(b->options.storage);
+        store_close(b->store);
         *b = (Batch){};
 }

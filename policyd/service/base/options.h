@@ -6,14 +6,15 @@
 
 #include "common/base/loop.h"
 #include "policyd/link/links.h"
-#include "policyd/store/storage.h"
+#include "policyd/store/store.h"
 
 typedef struct PolicyOptions {
         /* They must outlive the policy. */
         Loop *loop;
         Links *links;
-        Storage *storage;
+        const DbSource *database;
 
+        size_t map_size, map_max; /* of the database, bytes */
         uint64_t batch_max;     /* requests per commit */
         uint64_t linger_usec;   /* a batch that nobody waits for is committed after that long; 0: at once */
         uint64_t job_keep_usec; /* a finished job stays that long (an hour) */

@@ -75,7 +75,6 @@ static int check_removal(const UnreadableRow *row, const char *name, Refusal *re
 
 int rows_remove(Batch *b, const char *name, Refusal *refusal) {
         const UnreadableRow *row = unreadable_rows_find(&b->unreadable, name);
-        Storage *storage = b->options.storage;
         bool aside;
         int r;
 
@@ -83,7 +82,7 @@ int rows_remove(Batch *b, const char *name, Refusal *refusal) {
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
         aside = row->aside;
-        r = storage->remove_row(storage, row);
+        r = b->store ? store_remove_row(b->store, row) : -EIO;
         if (r < 0)
                 return refusal_set(refusal, ERROR_STORAGE_FAILED, "The row '%s' could not be removed: %s.",
                         name, strerror(-r));

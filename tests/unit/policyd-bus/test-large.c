@@ -7,6 +7,7 @@
 
 #include "common/base/strbuf.h"
 #include "policyd/pool/pool.h"
+#include "common/lmdb/table.h"
 #include "policyd/store/store.h"
 #include "tests/unit/policyd-bus/policyd-world.h"
 
@@ -33,13 +34,15 @@ static void store_groups(World *w, size_t n) {
         _cleanup_(unreadable_rows_done) UnreadableRows rows = {};
         _cleanup_free_ char *problem = NULL;
         StoreMeta meta;
+        DbSource database;
         char path[128];
         Store *s;
 
         assert_int_equal(policyd_end(w, SIGTERM), 0);
         snprintf(path, sizeof(path), "%s/state", w->bus.dir);
         assert_non_null(pool);
-        assert_int_equal(store_open(path, 256 << 20, 1 << 30, &problem, &s), 0);
+        database = db_in_folder(path);
+        assert_int_equal(store_open(&database, 256 << 20, 1 << 30, &problem, &s), 0);
         assert_int_equal(store_load(s, NULL, NULL, &loaded, &meta, &rows, &problem), 0);
         pool->next_key = meta.next_key;
         for (size_t i = 0; i < n; i++)

@@ -3,16 +3,15 @@
  * that fails
  */
 
-#include "tests/sim/sim-storage.h"
 #include "tests/unit/policyd-service/world.h"
 
 static void a_pool_in_memory_outlives_policyd(void **state) {
-        Storage *memory;
+        SimDb *memory;
         FakeHost *h;
         World *w = world_new();
         Uuid vm, job;
 
-        assert_int_equal(sim_storage_new(&memory), 0);
+        assert_int_equal(sim_db_new(&memory), 0);
         w->memory = memory;
         h = fake_host_add("alpha");
         fake_k1_add(h);
@@ -28,10 +27,10 @@ static void a_pool_in_memory_outlives_policyd(void **state) {
         assert_string_equal(world_job_state(w, &job), "done");
         assert_int_equal(world_host(w, "alpha")->state, HOST_ONLINE);
 
-        sim_storage_fail(memory, -ENOSPC);
+        sim_db_fail(memory, SIM_DB_NOT_WRITTEN, -ENOSPC, 0);
         assert_int_equal(world_shutdown(w, &vm, true, NULL), ERROR_STORAGE_FAILED);
         assert_string_equal(world_vm_state(w, &vm), "running");
-        sim_storage_fail(memory, 0);
+        sim_db_fail(memory, SIM_DB_WORKS, 0, 0);
         world_run_for(w, 2000000);
         assert_int_equal(world_shutdown(w, &vm, true, NULL), ERROR_NONE);
         world_run(w);
@@ -40,7 +39,7 @@ static void a_pool_in_memory_outlives_policyd(void **state) {
         world_restart(w);
         assert_string_equal(world_vm_state(w, &vm), "halted");
         world_free(w);
-        sim_storage_free(memory);
+        sim_db_free(memory);
 }
 
 int main(void) {

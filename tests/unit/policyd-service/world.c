@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/io/file.h"
+#include "common/lmdb/table.h"
 
 static void on_changed(const Object *o, void *userdata) {
         ((World *) userdata)->n_changed++;
@@ -66,6 +67,8 @@ World *world_new(void) {
         assert_non_null(mkdtemp(w->dir));
         /* No time to linger: at rest means committed. */
         w->options = (PolicyOptions){
+                .map_size = 1 << 20,
+                .map_max = 16 << 20,
                 .batch_max = 256,
                 .job_keep_usec = UINT64_C(3600000000),
                 .jobs_max_finished = 1000,
@@ -82,14 +85,12 @@ static void state_dir(World *w, char ret[static 96]) {
 }
 
 int world_open(World *w) {
-        char dir[96];
-
-        state_dir(w, dir);
-        w->storage = lmdb_storage_free(w->storage);
-        assert_int_equal(lmdb_storage_new(dir, 1 << 20, 16 << 20, &w->storage), 0);
+        state_dir(w, w->state_dir);
+        w->database = db_in_folder(w->state_dir);
+        assert_int_equal(mkdir_parents(w->state_dir, 0700), 0);
         w->options.loop = sim_loop_of(w->sim);
         w->options.links = &fake_links;
-        w->options.storage = w->memory ?: w->storage;
+        w->options.database = w->memory ? sim_db_source(w->memory) : &w->database;
         return policy_new(&w->options, &listener, w, &w->policy);
 }
 
@@ -102,7 +103,6 @@ void world_start(World *w) {
 World *world_free(World *w) {
         w->policy = policy_free(w->policy);
         refusal_done(&w->refusal);
-        lmdb_storage_free(w->storage);
         sim_loop_free(w->sim);
         remove_tree(w->dir);
         fake_reset();

@@ -16,13 +16,15 @@
 #include <cmocka.h>
 
 #include "policyd/service/policy.h"
+#include "tests/sim/sim-db.h"
 #include "tests/sim/sim-loop.h"
 #include "tests/unit/policyd-service/fake-link.h"
 
 typedef struct World {
         SimLoop *sim;
-        Storage *storage;
-        Storage *memory; /* of the test, in the place of the database; or NULL */
+        char state_dir[96];
+        DbSource database;
+        SimDb *memory; /* of the test, in the place of the folder; or NULL */
         Policy *policy;
         PolicyOptions options;
         char dir[64];

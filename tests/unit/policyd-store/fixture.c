@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "common/io/file.h"
+#include "common/lmdb/table.h"
 
 static const char config[] = "{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":1048576,\"target_"
                              "memkb\":1048576,\"max_vcpus\":2},\"nics\":[{\"bridge\":\"xenbr0\"}]}";
@@ -129,9 +130,10 @@ Pool *make_pool(void) {
 }
 
 int open_store(const char *dir, size_t map_size, size_t map_max, Store **ret) {
+        const DbSource database = db_in_folder(dir);
         _cleanup_free_ char *problem = NULL;
 
-        return store_open(dir, map_size, map_max, &problem, ret);
+        return store_open(&database, map_size, map_max, &problem, ret);
 }
 
 void write_pool(const char *dir, Pool *pool) {

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "common/lmdb/table.h"
 #include "tests/unit/policyd-core/pool-check.h"
 #include "tests/unit/common/damage.h"
 #include "tests/unit/policyd-store/fixture.h"
@@ -24,6 +25,7 @@ static bool has_all(const Pool *pool, const Pool *whole) {
 
 static int open_and_use(const char *dir, void *userdata) {
         const Pool *whole = userdata;
+        const DbSource database = db_in_folder(dir);
         UnreadableRows rows = {};
         char *problem = NULL;
         StoreMeta meta = {};
@@ -31,7 +33,7 @@ static int open_and_use(const char *dir, void *userdata) {
         Store *s = NULL;
         int r;
 
-        r = store_open(dir, 1 << 20, 1 << 24, &problem, &s);
+        r = store_open(&database, 1 << 20, 1 << 24, &problem, &s);
         r = r ?: store_load(s, NULL, NULL, &pool, &meta, &rows, &problem);
         if (r < 0)
                 return problem && *problem ? CHILD_REFUSED : CHILD_REFUSED_SILENTLY;
