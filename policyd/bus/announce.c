@@ -28,6 +28,18 @@ static int send_changed(Bus *bus, const Object *o) {
                                 bus->bus, OBJECT_PATH(o), bus->classes[o->class]->interface, names);
 }
 
+/* Not by sd-bus, which would leave out the properties that are only invalidated later. */
+static int send_added(Bus *bus, const Object *o) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        int r;
+
+        r = sd_bus_message_new_signal(
+                bus->bus, &m, POLICY_PATH, "org.freedesktop.DBus.ObjectManager", "InterfacesAdded");
+        if (r >= 0)
+                r = bus_append_object(bus, m, o);
+        return r < 0 ? r : sd_bus_send(bus->bus, m, NULL);
+}
+
 /* Not by sd-bus, which would look for the object to see its interfaces, but the object is gone. */
 static int send_removed(Bus *bus, const Object *o) {
         return sd_bus_emit_interfaces_removed(bus->bus, OBJECT_PATH(o), "org.freedesktop.DBus.Peer",
@@ -73,7 +85,7 @@ static void on_changed(const Object *o, void *userdata) {
                 if (!o->is_new)
                         (void) send_removed(bus, o);
         } else if (o->is_new)
-                (void) sd_bus_emit_object_added(bus->bus, OBJECT_PATH(o));
+                (void) send_added(bus, o);
         else
                 (void) send_changed(bus, o);
         if (o->class == CLASS_HOST)

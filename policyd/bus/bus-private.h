@@ -95,6 +95,7 @@ void backup_stop(Bus *bus);
 uint32_t count_hosts_online(Bus *bus);
 
 /* show.c */
+int bus_append_object(Bus *bus, sd_bus_message *m, const Object *o); /* oa{sa{sv}}: its path, and all that it shows */
 int method_get_managed_objects(sd_bus_message *m, void *userdata, sd_bus_error *error);
 /* The number of references in one property, or with NULL in all. Nothing else in an object grows with the
  * pool. */

@@ -47,7 +47,7 @@ static int append_interface(Bus *bus, sd_bus_message *m, const Object *o) {
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-static int append_object(Bus *bus, sd_bus_message *m, const Object *o) {
+int bus_append_object(Bus *bus, sd_bus_message *m, const Object *o) {
         int r;
 
         r = sd_bus_message_append_basic(m, 'o', OBJECT_PATH(o));
@@ -75,7 +75,7 @@ static int append_entry(Bus *bus, sd_bus_message *m, const Object *o) {
 
         r = sd_bus_message_open_container(m, 'e', "oa{sa{sv}}");
         if (r >= 0)
-                r = append_object(bus, m, o);
+                r = bus_append_object(bus, m, o);
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 

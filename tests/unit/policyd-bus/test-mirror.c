@@ -28,7 +28,7 @@ typedef struct Mirror {
 
 typedef struct Follower {
         sd_bus *client;
-        Mirror mirror;
+        Mirror mirror, added; /* added: what InterfacesAdded showed, whatever came afterwards */
         size_t n_changed, n_removed;
 } Follower;
 
@@ -150,6 +150,8 @@ static int on_added(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Follower *f = userdata;
 
         read_object(m, &f->mirror);
+        assert_true(sd_bus_message_rewind(m, /* complete= */ true) >= 0);
+        read_object(m, &f->added);
         return 0;
 }
 
@@ -236,6 +238,14 @@ static void compare(Mirror *mirror, Mirror *pool, size_t n_invalidated_max) {
         assert_in_range(n_missing, 0, n_invalidated_max);
 }
 
+/* An object that is new is shown whole, also in what is only invalidated later. */
+static void assert_shown_whole(Mirror *added, const Mirror *pool) {
+        qsort(added->lines, added->n, sizeof(Line), compare_lines);
+        for (size_t i = 0; i < pool->n; i++)
+                if (!bsearch(&pool->lines[i], added->lines, added->n, sizeof(Line), compare_lines))
+                        fail_msg("InterfacesAdded did not show %s", pool->lines[i].key);
+}
+
 /* The pool stands still when a read and all signals before it have come with nothing changed in between. */
 static void assert_mirrors(World *w, Follower *f, size_t n_invalidated_max) {
         static Mirror pool;
@@ -254,6 +264,7 @@ static void assert_mirrors(World *w, Follower *f, size_t n_invalidated_max) {
                 read_pool(reply, &pool);
         } while (f->n_changed != before);
         compare(&f->mirror, &pool, n_invalidated_max);
+        assert_shown_whole(&f->added, &pool);
         mirror_done(&pool);
 }
 
@@ -296,6 +307,7 @@ static void test_a_life_is_followed_by_its_signals(void **state) {
         assert_true(f.n_removed >= 4); /* VM, VGPU, PGPU, host */
 
         mirror_done(&f.mirror);
+        mirror_done(&f.added);
         sd_bus_flush_close_unref(f.client);
 }
 
