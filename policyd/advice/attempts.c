@@ -1,8 +1,8 @@
 /*
  * Attempts to free a PGPU
  *
- * Those with fewer restarts come first, and of equals the one that was made first. What follows a failed
- * attempt has more restarts than it. One that can be come to in several ways is in the list once.
+ * The attempt with the fewest restarts is tried first; of equals, the one that was added first. An attempt that is derived
+ * from a failed one has more restarts than it. If an attempt can be derived in several ways, it is in the list once.
  */
 
 #include "policyd/advice/attempts.h"
@@ -65,8 +65,8 @@ const Attempt *attempts_next(Attempts *a) {
         return next;
 }
 
-/* What stands in the group takes as much as before, wherever it goes: in one that is so full no PGPU can be
- * freed. */
+/* The VGPUs of the group need the same size wherever they are moved: if less than one PGPU is free in sum,
+ * none can be freed. */
 static bool attempts_are_vain(const Attempts *a) {
         return a->free < PGPU_SIZE;
 }
@@ -80,10 +80,10 @@ typedef struct Follow {
         Attempts *attempts;
         const Attempt *failed;
         const Relocation *moved;
-        size_t n_added[2]; /* without and with room for everybody in the set */
+        size_t n_added[2]; /* without, and with, room for all VMs of the set */
 } Follow;
 
-/* In the pool, or where those that are moved stood. */
+/* Looks for room in the pool as it is, and on the PGPUs that the moved VMs have left. */
 static bool vgpu_has_room(const Follow *f, const Vgpu *v) {
         Attempts *a = f->attempts;
         Room *room = NULL;
@@ -112,8 +112,8 @@ static bool displaced_have_room(const Follow *f, const Displaced *d) {
         return true;
 }
 
-/* The failed attempt with these VMs moved too. Where one of them has no room, somebody more has to go, at
- * least. */
+/* Adds the failed attempt with these VMs moved too. If one of them has no room, at least one more VM must be
+ * moved. */
 static int follow(const Displaced *d, void *userdata) {
         Follow *f = userdata;
         Attempt next = *f->failed;
@@ -136,8 +136,8 @@ static int follow(const Displaced *d, void *userdata) {
         return f->n_added[!has_room] >= FOLLOWERS_ADDED_MAX;
 }
 
-/* Whoever found nowhere stands first: they matter most, but what the others could have does too.
- */
+/* The VMs that found no place come first, because they matter most; the others' possible places matter
+ * too. */
 static int follow_all(Attempts *a, const Relocation *c, const Attempt *failed) {
         Follow f = {.attempts = a, .failed = failed, .moved = c};
         int r = 0;
@@ -169,8 +169,8 @@ static int take_all(Relocation *c, const Attempt *attempt) {
 }
 
 /*
- * Who wants the PGPU can only name its host: where the moved ones leave another of the host empty, it must
- * not be the one that the group's algorithm prefers.
+ * A start can name only the host, not the PGPU. If the moved VMs leave another PGPU of the host empty, the
+ * group's algorithm must not prefer that one.
  */
 static bool host_prefers_another(const Attempt *attempt) {
         const Pgpu *p = attempt->pgpu;
@@ -195,7 +195,7 @@ static void mark_others(const Attempt *attempt, Moves *moves) {
                         moves->items[i].makes_room |= moves->items[i].vm == attempt->others.vms[j];
 }
 
-/* 1 when all have places on others than the PGPU. */
+/* 1: all VMs have places on other PGPUs than the one that is freed. */
 static int place_elsewhere(Attempts *a, Relocation *c, const Attempt *attempt, Moves *ret) {
         bool proven = true;
         int placed, r;

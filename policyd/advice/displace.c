@@ -1,8 +1,8 @@
 /*
- * Who could make room for VMs that are moved
+ * VMs that could make room for other VMs that are moved
  *
- * A PGPU that runs another type is open once everybody of that type is gone; one that is full, or that others
- * of them may want as well, once any one is; and so is a host that has not the memory for all of them.
+ * A PGPU that runs another type becomes usable when all VMs of that type have left. A full PGPU, or one that several of
+ * the moved VMs may want, becomes usable when any one VM has left; so does a host that lacks memory for all of them.
  */
 
 #include "policyd/advice/displace.h"
@@ -34,7 +34,7 @@ bool displaced_add(Displaced *d, Vm *vm) {
         return true;
 }
 
-/* Held instances stay, as does what is not of the pool, and keep other types away. */
+/* Held instances and VMs outside the pool stay, and keep other types away. */
 static bool pgpu_may_open(const Pgpu *p, const VgpuType *t) {
         if (!host_is_usable(p->host) || !p->present || !pgpu_offers(p, t))
                 return false;
@@ -57,7 +57,7 @@ static int find_one(Vm *vm, DisplacedFn found, void *userdata) {
         return found(&one, userdata);
 }
 
-/* Everybody who does not admit the type; where there is nobody, any one. */
+/* The set of all VMs that do not admit the type; if there are none, each VM as a set of its own. */
 static int displaced_from_pgpu(const Pgpu *p, const VgpuType *t, DisplacedFn found, void *userdata) {
         Displaced all = {};
         int r = 0;
@@ -96,7 +96,7 @@ static int displaced_from_host(const Relocation *c, const Host *h, DisplacedFn f
         return r;
 }
 
-/* Every PGPU that the VGPU could have; and their hosts, where it is the VM's first. */
+/* The sets for every PGPU that the VGPU could have; and for their hosts, if it is the VM's first VGPU. */
 static int displaced_for_vgpu(
         const Relocation *c, const Vgpu *v, bool is_first, DisplacedFn found, void *userdata) {
         const Host *last = NULL;

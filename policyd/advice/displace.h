@@ -1,10 +1,11 @@
 #pragma once
 
 /*
- * Who could make room for VMs that are moved
+ * VMs that could make room for other VMs that are moved
  *
- * While they are taken, and none has a new place: sets of other running VMs whose leaving opens something that one of them
- * could have then. Where not all find a place, they may with one of these sets moved too, or with sets that are found when it was.
+ * Called while the moved VMs are taken and none has a new place: finds sets of other running VMs that would make room for one of
+ * them by leaving. If not all moved VMs find a place, they may find one when such a set is moved too, or a set that is found after
+ * that.
  */
 
 #include "policyd/advice/relocation.h"
@@ -18,12 +19,12 @@ typedef struct Displaced {
 
 /* Whether a VM runs, and nothing about it is on its way. */
 bool vm_is_settled(const Vm *vm);
-/* In order of keys; false when there is no room for one more. One that is in it is nothing new. */
+/* Keeps the order of keys; false when there is no room for one more. A VM that is in the set is not added again. */
 bool displaced_add(Displaced *d, Vm *vm);
 
 /*
- * The sets for one of the moved VMs, one after another until found() returns non-zero, which is returned; an empty set
- * stands for one that is too large. What reservations hold, and VMs that are not settled, make no room.
+ * Passes the sets for one of the moved VMs to found() until it returns non-zero, which is returned; an empty set
+ * stands for one that is too large. Held instances, and VMs that are not settled, are in no set.
  */
 typedef int (*DisplacedFn)(const Displaced *d, void *userdata);
 int displaced_for(const Relocation *c, const Vm *vm, DisplacedFn found, void *userdata);

@@ -1,11 +1,11 @@
 /*
  * Freeing a PGPU
  *
- * An attempt takes all VMs of a PGPU, and others that are in their way, leaves the PGPU out, and places them
- * anew. Attempts are made in the order of their restarts, at first those that move nobody else; one that
- * fails brings forth those with somebody more who could make room. So the first in which all find a place has
- * the fewest. Where there is none, the PGPU that came nearest alone says why, or what keeps every one from
- * being tried.
+ * An attempt takes all VMs of a PGPU, and other VMs that are in their way, and places them anew without that
+ * PGPU. Attempts are made in the order of their restarts, first those that move no other VM; an attempt that
+ * fails adds attempts with more VMs that could make room. So the first attempt in which all VMs find a place
+ * has the fewest restarts. If none succeeds, the reason is that of the PGPU that came nearest, or, if no PGPU
+ * can be tried, what prevents it.
  */
 
 #include "policyd/advice/attempts.h"
@@ -43,7 +43,7 @@ typedef struct FreeCandidate {
 typedef struct FreeSearch {
         FreeCandidate *candidates;
         size_t n, n_left_out;
-        /* Those that cannot be tried: how many of each obstacle, and the first of them. */
+        /* The PGPUs that cannot be tried: how many for each obstacle, and the first of them. */
         size_t n_stuck[_OBSTACLE_MAX];
         const Pgpu *stuck[_OBSTACLE_MAX];
         bool any_stuck;
@@ -145,7 +145,7 @@ static void sentence_stuck(StrBuf *b, const FreeSearch *s, const GpuGroup *g) {
         strbuf_add(b, ".");
 }
 
-/* What would let one of them be tried: time alone, before somebody's word, before a host. */
+/* What would let one of them be tried: to wait is named before releasing a reservation, that before work on a host. */
 static void sentence_unstick(StrBuf *b, const FreeSearch *s) {
         if (s->stuck[OBSTACLE_STARTING])
                 sentence_step(b, "wait until VM '%s' runs",
@@ -273,8 +273,8 @@ static int try_candidates(
                 return r;
 
         ret->incomplete = attempts.fewest_cut < SIZE_MAX;
-        /* Each host has another with room that it prefers: one that is stuck, else that would have been had.
-         */
+        /* No attempt failed for lack of room, but each host prefers another PGPU with room. That one is
+         * stuck, or it would have been chosen. */
         if (!nearest_pgpu)
                 return explain_stuck(s, g, &ret->reason);
         return explain_nearest(s, g, &attempts, nearest_pgpu, &nearest, &ret->reason);

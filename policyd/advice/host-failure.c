@@ -1,8 +1,8 @@
 /*
  * Simulating host failures
  *
- * The VMs of the hosts that fail are taken from where they run, and placed where allocate() puts them;
- * afterwards, for the next set of hosts, all is put back.
+ * The VMs of the failing hosts are taken from them and placed where allocate() puts them. Before the next set
+ * of hosts is simulated, all VMs are put back.
  */
 
 #include "policyd/advice/relocation.h"
@@ -20,7 +20,7 @@ static bool vm_has_group(const Vm *vm, const GpuGroup *g) {
         return false;
 }
 
-/* The host goes: its running VMs (of the group, when one is given) need another. */
+/* Makes the host fail: its running VMs (of the group, if one is given) need another host. */
 static int fail_host(Relocation *l, Host *h, const GpuGroup *group_or_null) {
         Vm *vms[h->vms.n + 1];
         size_t n = 0;
@@ -70,7 +70,7 @@ static int compare_use(const void *a, const void *b, void *group) {
         return strcmp(x->name_label, y->name_label);
 }
 
-/* Whether everyone has a place when these hosts fail together. */
+/* Whether every VM has a place when these hosts fail together. */
 static int survives(Relocation *l, const GpuGroup *g, Host *const *hosts, const size_t *chosen, size_t k) {
         int survive, r = 0;
 

@@ -2,9 +2,9 @@
  * Packing a group perfectly
  *
  * Where a PGPU runs one type at a time, n VGPUs of a type need n / instances PGPUs, rounded up, of those that
- * have it enabled. What t can have at most is what the others leave: as many of them as possible go to PGPUs
- * without t. That is a matching of types to kinds of PGPUs without t, by what is enabled; whatever it cannot
- * place takes PGPUs with t.
+ * have it enabled. t can have at most what the other types leave, so as many of those as possible are put on
+ * PGPUs without t. That is a matching of types to kinds of PGPUs without t, by what is enabled there; what it
+ * cannot place takes PGPUs with t.
  */
 
 #include "policyd/advice/packing.h"
@@ -79,8 +79,8 @@ static void packing_add_kind(Packing *k, const Pgpu *p) {
         k->kinds[i].n_free++;
 }
 
-/* One more PGPU for the type: a free one of a kind that has it, or one that another type can give up for
- * another. */
+/* Finds one more PGPU for the type: a free one of a kind that has it enabled, or one that another type can
+ * exchange for a different one. */
 static bool packing_augment(Packing *k, size_t type, uint64_t *seen) {
         for (size_t j = 0; j < k->n_kinds; j++)
                 if ((k->kinds[j].enabled >> type & 1) && k->kinds[j].n_free > 0) {
@@ -130,7 +130,7 @@ static void packing_fill(Packing *k, const GpuGroup *g, const VgpuType *t) {
         }
 }
 
-/* Where types mix, room is room. */
+/* If types may share a PGPU, only the sum of the free room counts. */
 static uint64_t capacity_in_sum(const GpuGroup *g, const VgpuType *t) {
         uint64_t room = 0;
 
@@ -140,7 +140,7 @@ static uint64_t capacity_in_sum(const GpuGroup *g, const VgpuType *t) {
         return t->size > 0 ? room / t->size : 0;
 }
 
-/* Such PGPUs are left out of the packing: nobody here can move what runs there. */
+/* PGPUs with VMs outside the pool are left out of the packing: the pool cannot move those VMs. */
 static uint64_t capacity_beside_outsiders(const GpuGroup *g, const VgpuType *t) {
         uint64_t n = 0;
 
@@ -150,7 +150,7 @@ static uint64_t capacity_beside_outsiders(const GpuGroup *g, const VgpuType *t) 
         return n;
 }
 
-/* Hosts that do not agree on a size are being updated, which is no time to plan for. */
+/* If hosts report different sizes of a type, they are being updated; a plan would soon be wrong. */
 static bool sizes_agree(const GpuGroup *g) {
         for (size_t i = 0; i < g->supported.n; i++)
                 if (((const VgpuType *) g->supported.items[i])->n_other_sizes > 0)

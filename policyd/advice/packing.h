@@ -10,13 +10,15 @@
 #include "policyd/decide/allocate.h"
 
 /*
- * Of now free instances of t, how many would be if the group's VGPUs and held instances could be moved at will among the PGPUs that have their types
- * enabled. Exact where types do not share a PGPU; where they do, what the free room in sum would give.
+ * How many instances of t would be free if the group's VGPUs and held instances could be moved at will among the PGPUs that have their
+ * types enabled; now: how many are free. Exact if types do not share a PGPU; else what the sum of the free room would give.
  */
 uint64_t group_capacity_packed(const GpuGroup *g, const VgpuType *t, uint64_t now);
 
-/* The usable PGPUs with nothing on them, one for those that support and have enabled the same types; how many. */
+/* Finds usable PGPUs with nothing on them, one for each kind that supports and has enabled the same types;
+ * returns how many. */
 #define EMPTY_KINDS_MAX 16
 size_t group_find_empty(const GpuGroup *g, Pgpu *ret[static EMPTY_KINDS_MAX]);
-/* Of now free instances of `of` in its group, how many are once `empty` was given to t, enabled there where it was not. */
+/* How many instances of `of` are free in its group after the PGPU `empty` was given to t, and t was enabled there; now:
+ * how many are free before. */
 uint64_t capacity_after(uint64_t now, const Pgpu *empty, const VgpuType *t, const VgpuType *of);

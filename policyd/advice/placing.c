@@ -1,10 +1,10 @@
 /*
  * Placing the VMs of a relocation
  *
- * Those with the largest VGPUs come first: they find room least easily. Who finds none all the same goes
- * first in the next order, since what the others take may be all that it could have. That nearly always
- * strands the fewest. Where it strands more than a bound says, other hosts than the best are tried too, from
- * the last VM backwards, as long as starts are left.
+ * VMs with the largest VGPUs are placed first, because they find room least easily. A VM that finds none is
+ * first in the next order, because the others may have taken the only room that it could have. That nearly
+ * always leaves the fewest VMs without a place. If it leaves more than a lower bound says, other hosts than
+ * the best are tried too, from the last VM backwards, until the limit of starts is reached.
  */
 
 #include "policyd/advice/relocation.h"
@@ -25,7 +25,7 @@ typedef struct Search {
         Relocation *moved;
         Place *best;     /* in its order, moved->n */
         size_t n_failed; /* of the best */
-        size_t bound;    /* nothing strands fewer */
+        size_t bound;    /* no order leaves fewer without a place */
         size_t starts_left;
         bool cut; /* not every host was tried */
 } Search;
@@ -51,7 +51,7 @@ static int compare_moved(const void *a, const void *b) {
         return x->vm->object.key < y->vm->object.key ? -1 : x->vm != y->vm;
 }
 
-/* 1: it has a place; 0: nowhere, and why. */
+/* 1: it has a place; 0: it has none, and ret_reason says why. */
 static int place_vm(Relocation *c, const AllocRequest *request, char **ret_reason) {
         Vm *vm = (Vm *) request->vm;
         _cleanup_(allocation_done) Allocation a = {};
@@ -70,7 +70,7 @@ static int place_vm(Relocation *c, const AllocRequest *request, char **ret_reaso
         return r < 0 ? r : 1;
 }
 
-/* What stands now is the best, when it strands fewer than what was. */
+/* Keeps the present places as the best, if they leave fewer VMs without one than the best before. */
 static void search_note(Search *s, size_t n_failed) {
         if (n_failed >= s->n_failed)
                 return;
@@ -84,7 +84,7 @@ static void search_note(Search *s, size_t n_failed) {
 
 /* Orders */
 
-/* One after another; how many found nowhere, and the first of them. */
+/* Places the VMs one after another; returns how many found no place, and the first of them. */
 static int place_in_order(Relocation *c, size_t *ret_first_failed) {
         int n_failed = 0;
 
@@ -99,7 +99,7 @@ static int place_in_order(Relocation *c, size_t *ret_first_failed) {
         return n_failed;
 }
 
-/* Who found nowhere goes first, once; false when it was first already. */
+/* Puts a VM that found no place first in the order, once; false when that was done already. */
 static bool promote(Relocation *c, size_t i) {
         MovedVm l = c->items[i];
 
@@ -136,8 +136,8 @@ static int search_orders(Search *s) {
 
 /* The bound */
 
-/* How many have their first VGPU of the same type and group as the i-th and could be placed alone; 0
- * where one before it has been counted for that. */
+/* How many VMs could be placed alone and have a first VGPU of the same type and group as the i-th; 0 if an
+ * earlier VM was counted for these. */
 static size_t count_kind(const Relocation *c, const bool *alone, size_t i) {
         const Vgpu *v = c->items[i].vm->vgpus.n > 0 ? c->items[i].vm->vgpus.items[0] : NULL;
         size_t n = 0;
@@ -166,7 +166,7 @@ static uint64_t count_memory(const Pool *pool, uint64_t memory) {
         return memory > 0 ? n : UINT64_MAX;
 }
 
-/* Who could not be placed alone cannot be placed behind others. */
+/* A VM that cannot be placed alone cannot be placed after others either. */
 static int search_bound_alone(Search *s, bool *alone) {
         Relocation *c = s->moved;
 
@@ -183,8 +183,8 @@ static int search_bound_alone(Search *s, bool *alone) {
 }
 
 /*
- * Of the rest no more can than have room for their first VGPUs, type by type, and no more than have memory if
- * each needed as little as the one that needs least.
+ * Of the other VMs, at most as many can be placed as there is room for their first VGPUs, type by type, and
+ * at most as many as there is memory for if each needed only as much as the smallest.
  */
 static void search_bound_together(Search *s, const bool *alone) {
         Relocation *c = s->moved;
@@ -223,7 +223,7 @@ static bool search_is_over(const Search *s) {
 
 static int search_from(Search *s, size_t i, size_t n_failed);
 
-/* The i-th goes to one host after another, and the rest behind it. */
+/* Tries the i-th VM on one host after another, and places the later VMs after it. */
 static int search_hosts(Search *s, size_t i, size_t n_failed) {
         Vm *vm = s->moved->items[i].vm;
         const Host *tried[HOSTS_OF_VM_MAX];
@@ -292,7 +292,7 @@ static int place_and_note(Relocation *c, const Place *place, Move *m) {
         return 0;
 }
 
-/* The best once more: everyone on their host in its order, and then why the others find nowhere. */
+/* Makes the best places once more, each VM on its host and in that order, and then finds why the others have none. */
 static int search_to_moves(const Search *s, Moves *ret) {
         _cleanup_moves_ Moves moves = {.items = calloc(s->moved->n + 1, sizeof(Move)), .n = s->moved->n};
         int r = 0;

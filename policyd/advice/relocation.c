@@ -34,7 +34,7 @@ void relocation_unplace(Relocation *r) {
                 relocation_unplace_vm(r, r->items[i].vm);
 }
 
-/* The memory that a host has free knows some VMs already. */
+/* For VMs that the host's report of free memory counts already. */
 static void add_free_memory(Pool *pool, Host *h, int64_t bytes) {
         pool_set_host_memory(pool, h, h->memory_total, h->memory_free + (uint64_t) bytes);
 }
