@@ -88,7 +88,7 @@ static int decide(Ranking *r, const AllocVisitor *visitor, Allocation *ret) {
 
         allocation_list_runners_up(r, chosen, ret);
         error = allocation_choose(r, chosen, ret);
-        /* Its reservation may hold room elsewhere than where it goes. */
+        /* The reservation may hold room on other PGPUs than the chosen ones, so the quota is checked again. */
         if (error >= 0 && r->request->reservation)
                 error = deny_over_quota(r, ret->pgpus, ret);
         return error;
@@ -101,7 +101,7 @@ int allocate(
         int error;
 
         ranking_init(&r);
-        /* A visitor wants to hear of every host. */
+        /* A visitor is called for every host, so every host is evaluated. */
         error = visitor_or_null ? 0 : ranking_from_scores(&r, pool, request);
         if (error <= 0) {
                 ranking_done(&r);
@@ -127,7 +127,7 @@ static bool reservation_is_for(const Reservation *reservation, const Vm *vm) {
         return false;
 }
 
-/* What the owner's own reservations hold is in use already: a start that names one may keep the quota. */
+/* Held instances of the owner's reservations count as used already, so a start that names one may keep the quota. */
 static int try_reservations(const Pool *pool, AllocRequest *request, const Reservation **ret) {
         const PtrArray *own = &request->vm->owned_by->reservations;
         size_t n_tried = 0;
@@ -180,7 +180,7 @@ int allocation_apply(Pool *pool, Vm *vm, Reservation *reservation_or_null, const
         if (a->refusal.code != ERROR_NONE || !a->host || a->n_pgpus != vm->vgpus.n)
                 return -EINVAL;
 
-        /* What the start uses up of its reservation is given free first, so that nothing counts twice. */
+        /* The holds that the start uses up are released first, so that nothing counts twice. */
         r = pool_set_vm_scheduled(pool, vm, a->host);
         for (size_t i = 0; r >= 0 && i < vm->vgpus.n; i++) {
                 Vgpu *v = vm->vgpus.items[i];
@@ -209,7 +209,7 @@ int allocation_release(Pool *pool, Vm *vm) {
                 if (!p)
                         continue;
                 (void) pool_set_vgpu_scheduled(pool, v, NULL);
-                /* What became resident is spent; what did not is held again, where it was. */
+                /* A hold whose VGPU became resident is used up; any other is held again on its PGPU. */
                 if (v->used_hold && v->resident_on != p && reservation &&
                         reservation_serves(reservation, p, v->type) && pool_hold(pool, reservation, p) < 0)
                         r = -ENOMEM;

@@ -17,7 +17,7 @@ typedef struct PgpuVerdict {
         uint32_t capacity;
         uint32_t size, used, need;     /* units of PGPU_SIZE */
         const VgpuType *running;       /* the type in the way, or NULL */
-        bool held;                     /* a reservation is what is in the way */
+        bool held;                     /* a reservation is in the way */
 } PgpuVerdict;
 
 /* reservation: its own holds count as free (a start that names it). NULL: none. */
@@ -35,14 +35,14 @@ typedef struct PgpuRemedy PgpuRemedy;
 typedef struct HostRemedy HostRemedy;
 typedef struct Denial Denial;
 
-/* What the visitor is told, host by host; every pointer is valid during the call only. */
+/* What the visitor gets for each host; every pointer is valid during the call only. */
 typedef struct HostVerdict {
         const Host *host;
         ErrorCode code;       /* ERROR_NONE: could run here */
         uint64_t score;       /* of the group's algorithm */
         bool chosen;
         Pgpu *const *pgpus;   /* the assignment when code is none, parallel to vm->vgpus */
-        const Demand *demand; /* what is asked for, what stops it there, and what would help: policyd/words says it */
+        const Demand *demand; /* data for policyd/words: the demand, what stops it, what would help */
         const Candidate *candidate;
         const HostRemedy *remedy;
 } HostVerdict;
@@ -66,7 +66,7 @@ typedef struct AllocRequest {
 #define ALLOC_RUNNERS_UP 5
 
 typedef struct Allocation {
-        Refusal refusal;                /* code ERROR_NONE: placed; the sentence is policyd/words' to make */
+        Refusal refusal;                /* code ERROR_NONE: placed; policyd/words makes the sentence */
         Denial *denial;                 /* on refusal: why, and what would help (denial.h); owned */
         Host *host;
         Pgpu **pgpus;                   /* parallel to vm->vgpus; owned */
@@ -78,7 +78,7 @@ typedef struct Allocation {
         } runners_up[ALLOC_RUNNERS_UP];
         size_t n_runners_up;
         size_t n_hosts;                 /* that were asked */
-        size_t n_gone;                  /* of the hosts counted as HOST_OFFLINE: usable, but for their GPUs, which are not there */
+        size_t n_gone;                  /* counted as HOST_OFFLINE only because their GPUs are missing */
         size_t n_connecting;            /* hosts not heard from yet: in none of the counts */
         uint32_t counts[_ERROR_MAX];    /* hosts by verdict; ERROR_NONE: could have run it */
         PgpuVerdict nearest;            /* on refusal for GPUs */
@@ -87,8 +87,8 @@ typedef struct Allocation {
 int allocate(const Pool *pool, const AllocRequest *request, const AllocVisitor *visitor_or_null, Allocation *ret);
 void allocation_done(Allocation *a);
 /*
- * Decides again where that may help after a refusal: another host than the one that was named, or a reservation of an owner over
- * its quota. a->denial tells. 0 or -ENOMEM.
+ * After a refusal decides again where that may help: on another host than the named one, or with a reservation of an owner over
+ * its quota. The result is in a->denial. 0 or -ENOMEM.
  */
 int allocate_otherwise(const Pool *pool, const AllocRequest *request, Allocation *a);
 

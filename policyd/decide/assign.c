@@ -2,7 +2,7 @@
  * Assigning VGPUs to the PGPUs of one host
  *
  * A search that takes the VGPUs in the order of their devices and for each the PGPUs in the order that the
- * group's algorithm likes, so that its first leaf is what choosing greedily would give, and with one VGPU
+ * group's algorithm prefers, so that its first leaf is what choosing greedily would give, and with one VGPU
  * exactly XenServer's choice. Three things keep it short:
  *
  *   - a bound before each step: every kind has capacity enough in sum, and, where no PGPU can take two kinds
@@ -249,7 +249,7 @@ static bool bound_by_matching(const Assigner *a) {
                         last = k;
                 }
 
-                /* Of use to one kind only: that kind has it. */
+                /* If only one kind can use the slot, that kind gets it. */
                 if ((wants & (wants - 1)) == 0) {
                         if (wants)
                                 need[last] -= MIN_OF(need[last], room[last]);
@@ -257,7 +257,7 @@ static bool bound_by_matching(const Assigner *a) {
                 }
 
                 if (m.n == ARRAY_SIZE(m.wants))
-                        return true; /* more than we match: the search decides */
+                        return true; /* too many to match here: the search decides */
                 for (size_t k = 0; k < d->n_kinds; k++)
                         most[k] = MAX_OF(most[k], room[k]);
                 m.wants[m.n] = wants;
@@ -295,7 +295,7 @@ static bool slots_alike(const Slot *a, const Slot *b) {
                a->own_holds == b->own_holds && memcmp(a->placed, b->placed, sizeof(a->placed)) == 0;
 }
 
-/* What the algorithm likes: smaller comes first. */
+/* The algorithm's preference: a smaller number comes first. */
 static uint64_t slot_rank(const Demand *d, const Slot *s, size_t kind) {
         const DemandKind *k = &d->kinds[kind];
         uint32_t capacity = slot_capacity(d, s, kind);
@@ -318,7 +318,7 @@ static uint64_t slot_rank(const Demand *d, const Slot *s, size_t kind) {
                 break;
         }
 
-        /* What is held for this start goes first, where starts failed last. */
+        /* PGPUs with holds for this start come first, PGPUs where starts failed last. */
         if (s->pgpu->standing != PLACE_GOOD)
                 rank |= UINT64_C(1) << 62;
         if (k->reserved && s->own_holds > s->placed[kind])
@@ -326,7 +326,8 @@ static uint64_t slot_rank(const Demand *d, const Slot *s, size_t kind) {
         return rank + (UINT64_C(1) << 63);
 }
 
-/* The candidates for a VGPU, best first; ties keep the order of PCI addresses. Alike ones stand once. */
+/* The candidates for a VGPU, best first; ties keep the order of PCI addresses. Of PGPUs that are alike only
+ * one is listed. */
 static size_t assigner_candidates(const Assigner *a, size_t kind, size_t *ret_order) {
         uint64_t ranks[a->n_slots + 1];
         size_t n = 0;

@@ -17,7 +17,7 @@ static uint64_t demand_share(uint64_t demand, uint64_t total, size_t n_types) {
         return total > 0 ? demand * SHARES / total : SHARES / MAX_OF(n_types, (size_t) 1);
 }
 
-/* What is left for type s once one t has come to a PGPU on which `used` is taken. */
+/* How many instances of s still fit after one t was placed on a PGPU on which `used` is taken. */
 static uint32_t capacity_after(const Pgpu *p, const VgpuType *s, const VgpuType *t, uint32_t used) {
         uint32_t size = pgpu_type_size(p, s), taken = used + pgpu_type_size(p, t);
 

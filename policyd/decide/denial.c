@@ -16,7 +16,7 @@ Denial *denial_free(Denial *d) {
         return NULL;
 }
 
-/* *ret NULL: nobody asks for the reason. */
+/* *ret NULL: the request asks for no reason. */
 static int deny(const Ranking *r, ErrorCode code, DenialKind kind, Allocation *a, Denial **ret) {
         *ret = NULL;
         a->refusal.code = code;
@@ -82,7 +82,8 @@ int deny_over_quota(const Ranking *r, Pgpu *const *pgpus, Allocation *ret) {
         return error;
 }
 
-/* The host where the GPUs fit and least else is missing; memory by how much. */
+/* The host where the GPUs fit and the least else is missing; of hosts without the memory, the one that lacks
+ * least of it. */
 static const Candidate *nearest_of_others(const Ranking *r) {
         const Candidate *best = NULL;
 
@@ -184,7 +185,7 @@ static int deny_unusable_group(const Ranking *r, const DemandKind *k, Allocation
         return 0;
 }
 
-/* Ends at the first: no longer than a group's PGPUs are all on hosts that cannot be used. */
+/* Stops at the first usable PGPU, so it takes long only for a group whose hosts all cannot be used. */
 static bool group_is_usable(const GpuGroup *g) {
         for (size_t i = 0; i < g->pgpus.n; i++)
                 if (host_is_usable(((Pgpu *) g->pgpus.items[i])->host))

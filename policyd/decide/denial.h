@@ -13,10 +13,10 @@
 typedef enum DenialKind {
         DENIAL_NEEDS_HVM,       /* it has VGPUs and is no HVM guest */
         DENIAL_FUNCTION_MEMORY, /* it gets a PCI device and not all its memory from the start */
-        DENIAL_TYPE_MEMORY,     /* so it is with a VGPU of `type` */
+        DENIAL_TYPE_MEMORY,     /* the same, for a VGPU of `type` */
         DENIAL_QUOTA,
         DENIAL_NO_HOSTS,      /* the pool has none */
-        DENIAL_NONE_USABLE,   /* `remedy` is of the host that is nearest to be; its host NULL: all refused it just now */
+        DENIAL_NONE_USABLE,   /* `remedy` is for the host that is nearest to usable; its host NULL: all refused this start */
         DENIAL_EMPTY_GROUP,   /* of `asked`; remedy.pgpu says where else its type is */
         DENIAL_UNUSABLE_GROUP, /* all PGPUs of asked->group are on hosts that cannot be used; `remedy` is of one */
         DENIAL_HOST,           /* `candidate` comes nearest, or is the only one asked for */
@@ -38,8 +38,8 @@ struct Denial {
 
 Denial *denial_free(Denial *d);
 
-/* The VM is refused wherever it were started, or may be started: ret->refusal.code is set, and ret->denial unless the request
- * asks for no reason. 0 or -ENOMEM, as the others. */
+/* Refuses a VM that no host could start: sets ret->refusal.code, and ret->denial unless the request asks for no reason.
+ * Leaves ret as it is for any other VM. Returns 0 or -ENOMEM, as the next two. */
 int deny_vm(const Ranking *r, Allocation *ret);
 /* pgpus: the assignment, or NULL. */
 int deny_over_quota(const Ranking *r, Pgpu *const *pgpus, Allocation *ret);

@@ -1,9 +1,9 @@
 /*
  * What a reservation would hold
  *
- * Instances are chosen one after another, each as a placement would be: the host by the group's algorithm,
- * then the PGPU on it. Working counts stand in for the pool, which allocate_holds() does not change. A choice
- * changes one host only, so each host keeps its best place, and only that of one is looked for again.
+ * Instances are chosen one after another, each as a placement would be: the host by the group's algorithm, then
+ * the PGPU on it. Working counts stand in for the pool, which allocate_holds() does not change. A choice changes
+ * one host only, so each host's best place is kept, and only that of the changed host is looked for again.
  */
 
 #include "policyd/decide/denial.h"
@@ -72,7 +72,7 @@ static size_t find_places(
         return n_hosts;
 }
 
-/* The earlier of equals; NULL has no room. */
+/* The better of two, of equals the earlier one; NULL is a host without room. */
 static Place *better_place(GroupAlgorithm algorithm, Place *a, Place *b) {
         if (!a || a->capacity == 0)
                 return b && b->capacity > 0 ? b : NULL;

@@ -1,10 +1,10 @@
 /*
  * A host's remedy for several VGPUs
  *
- * Tried, not deduced: on a shadow of the host each step that could matter is made or not, and the assigner
- * says whether all VGPUs find room. First the PGPU that alone would do, the one with the fewest VMs before
- * others, or as many as it takes; then every step that is not needed is taken back, VMs first. What is left
- * suffices, and none of it can be left out.
+ * The steps are found by trial: on a shadow of the host each step that could matter is made or not, and the
+ * assigner says whether all VGPUs find room. First one PGPU that alone suffices is looked for, from the one
+ * with the fewest VMs on, else as many PGPUs as are needed; then every step that is not needed is taken back,
+ * those on VMs first. The steps that are left suffice, and none of them can be left out.
  */
 
 #include "policyd/decide/remedy.h"

@@ -1,8 +1,8 @@
 /*
  * What failed starts say of the places where they failed
  *
- * One row for each place and VM. There are few: what fails is an exception, and a VM that starts takes the
- * rows of its places away. The oldest row goes when there are too many.
+ * There is one row for each place and VM. Rows are few: a failure is an exception, and a VM that starts
+ * removes the rows of its places. When there are too many, the oldest row is removed.
  */
 
 #include "policyd/decide/place-health.h"
@@ -73,7 +73,7 @@ static int reserve_rows(PlaceHealth *h, size_t n_more) {
         return 0;
 }
 
-/* Room was made. A VM that failed there before has one row still, which is the newest now. */
+/* The caller made room. If the VM failed there before, its row is replaced, and is the newest now. */
 static void add_row(PlaceHealth *h, Row *row) {
         for (size_t i = 0; i < h->n; i++)
                 if (uuid_equal(&h->rows[i].place, &row->place) && uuid_equal(&h->rows[i].vm, &row->vm)) {
@@ -167,7 +167,7 @@ PlaceStanding place_health_of(const PlaceHealth *h, const Uuid *place, uint64_t 
                 report.words = row->words;
         }
 
-        /* One VM's failure counts by what became of the VM, several by their number. */
+        /* The failure of one VM counts once the VM has started elsewhere; failures of several VMs count at once. */
         since = report.n_vms > 1 ? MAX_OF(failed, proven) : proven;
         report.until = since > 0 ? since + h->last_for : 0;
         if (n_suspecting >= PLACE_SUSPECT_VMS && spread) {

@@ -9,11 +9,11 @@
  *   - when the same VM then starts elsewhere, or
  *   - when a second VM fails there too.
  *
- * A place where failures count comes last for a while after the last of them. One at which three VMs failed
- * is suspect, until somebody says that it is mended; a host only when they failed on different PGPUs of it,
- * else it is the PGPU that is suspect. A VM that failed on several hosts, and started on none since, does not
- * make one suspect: several VMs of one bad template would take good hosts away. A VM that fails everywhere says nothing of any place: its failures are
- * forgotten. So is everything noted of a place when a VM starts there, and when an administrator clears it.
+ * A place where failures count comes last for a while after the last of them. One at which three VMs failed is suspect, until an
+ * administrator says that it is repaired; a host only if they failed on different PGPUs of it, else the PGPU is suspect. A VM that failed
+ * on several hosts, and started on none since, does not make one suspect: several VMs of one bad template would take good hosts away. A VM
+ * that fails everywhere says nothing of any place: its failures are forgotten. So is everything noted of a place when a VM starts there,
+ * and when an administrator clears it.
  *
  * Pure: times come from the caller, in µs. Nothing is stored: after a restart all places are good.
  */
@@ -50,7 +50,7 @@ int place_health_failed(
  */
 void place_health_started(PlaceHealth *h, const Uuid *vm, const StartPlaces *where, uint64_t now);
 void place_health_failed_everywhere(PlaceHealth *h, const Uuid *vm);
-/* An administrator's word; or the place is gone. */
+/* Forgets what is noted of a place: an administrator says that it is repaired, or it was removed. */
 void place_health_clear(PlaceHealth *h, const Uuid *place);
 
 PlaceStanding place_health_of(const PlaceHealth *h, const Uuid *place, uint64_t now, PlaceReport *ret);

@@ -1,8 +1,8 @@
 /*
  * Quotas: what an owner may use
  *
- * Asking costs the quotas of one owner and the defaults, whatever the pool is big; only a refusal looks at
- * the owner's VMs, to name those that use most.
+ * A check looks at the quotas of one owner and the defaults only, however large the pool is; only a refusal
+ * looks at the owner's VMs, to name those that use most.
  */
 
 #include "policyd/decide/quota.h"

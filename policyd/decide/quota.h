@@ -3,16 +3,16 @@
 /*
  * Quotas: what an owner may use
  *
- * A quota limits VGPUs, and size (units of PGPU_SIZE), of one owner in one GPU group or in all together. What
- * is used is what stands on PGPUs, scheduled or resident, and what the owner's reservations hold. A quota of
- * OWNER_ANY holds for every owner, each for itself, that has no quota of its own for the same group. VMs of
- * nobody have no quota. A start is checked in the same step in which it is decided and booked; what stands
- * already is never stopped.
+ * A quota limits VGPUs, and size (units of PGPU_SIZE), of one owner in one GPU group or in all together.
+ * VGPUs on PGPUs, scheduled or resident, count as used, and so do instances that the owner's reservations
+ * hold. A quota of OWNER_ANY applies to each owner by itself that has no quota of its own for the same group.
+ * VMs without an owner have no quota. A start is checked in the same step in which it is decided and booked;
+ * VMs that run are never stopped.
  */
 
 #include "policyd/decide/assign.h"
 
-/* What would come on top: by one VGPU of a VM, or by a reservation. */
+/* What one VGPU of a VM, or a reservation, would add. */
 typedef struct QuotaNeed {
         const GpuGroup *group;
         uint64_t vgpus, size;
@@ -26,14 +26,14 @@ typedef struct QuotaVerdict {
         bool exceeded;                  /* there is a need, and it does not fit */
 } QuotaVerdict;
 
-/* The quotas that hold for an owner, one after another: *at is 0 at first; false after the last. */
+/* The quotas that apply to an owner, one after another: *at is 0 at first; false after the last. */
 bool quota_next(
         const Pool *pool, const char *owner, const QuotaNeed *needs, size_t n, size_t *at, QuotaVerdict *ret);
 
 /*
- * What a start adds: one need for each VGPU, at most DEMAND_VGPUS_MAX. What the reservation of the same owner
- * holds is in use already: with pgpus (the assignment, parallel to vm->vgpus) exactly what they take from it,
- * without as much as they could.
+ * What a start adds: one need for each VGPU, at most DEMAND_VGPUS_MAX. Instances that the reservation of the
+ * same owner holds count as used already and add nothing: with pgpus (the assignment, parallel to vm->vgpus)
+ * exactly those that the VGPUs take, without pgpus as many as they could take.
  */
 size_t quota_vm_needs(
         const Vm *vm, const Reservation *reservation_or_null, Pgpu *const *pgpus_or_null, QuotaNeed *ret);

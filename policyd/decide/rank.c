@@ -4,8 +4,8 @@
  * Each host is looked at once: can it be used, do its GPUs take all VGPUs, does it have memory, networks,
  * storage, IOMMU and HVM. Hosts whose GPUs fit are sorted into tiers: those where starts failed come last,
  * then it goes by how many VMs of the VM's anti-affine group they have, and by the scores of the VM's VGPUs,
- * first VGPU first; inside a tier stand the host that the VM has an affinity to, then the host with the most
- * free memory, then the name.
+ * first VGPU first; inside a tier the host that the VM has an affinity to comes first, then the host with the
+ * most free memory, then the name decides.
  */
 
 #include "policyd/decide/decider.h"
@@ -134,8 +134,8 @@ static void candidate_check_others(Candidate *c, const Demand *d) {
                 c->other = ERROR_HOST_NOT_ENOUGH_FREE_MEMORY;
 }
 
-/* Of two misses on one host; where they are equally near, the one with less to clear away, and first of what
- * is not of the pool. */
+/* Compares two misses on one host. If they are equally near, the one that needs less to be removed is better,
+ * and first fewer VMs outside the pool. */
 static bool is_better_miss(const PgpuVerdict *a, const PgpuVerdict *b) {
         if (verdict_is_nearer(a, b))
                 return true;
@@ -188,7 +188,7 @@ static void candidate_fail_gpu(Candidate *c, const DemandKind *k, const PgpuVerd
         c->gpu = nearest->pgpu ? nearest->code : ERROR_VM_REQUIRES_VGPU;
 }
 
-/* The PGPU that a VGPU would take alone: where several do not fit together, it is the one to speak of. */
+/* The PGPU that a VGPU would take alone: if several do not fit together, the refusal names that one. */
 static void candidate_fail_together(Candidate *c, const Demand *d) {
         const DemandKind *k = &d->kinds[d->kind_of[d->n_vgpus - 1]];
 
@@ -200,7 +200,7 @@ static void candidate_fail_together(Candidate *c, const Demand *d) {
                         pgpu_verdict(p, k->type, d->reservation, &c->nearest);
 }
 
-/* The host itself, or whatever PGPU the one VGPU could have there. */
+/* Whether starts failed on the host itself, or on every PGPU that the one VGPU could have there. */
 static bool candidate_is_last(const Candidate *c, const Demand *d) {
         if (!c->host->uneven || c->host->standing != PLACE_GOOD || d->n_vgpus == 0)
                 return c->host->standing != PLACE_GOOD;

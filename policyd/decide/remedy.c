@@ -1,9 +1,9 @@
 /*
  * Remedies
  *
- * One PGPU: whatever does not admit the type has to go, and then as much as the type needs. Where one VM more
- * or less decides, any of those that are large enough will do, and all are named; else the largest go first.
- * Holds go only when VMs cannot make the room, since a reservation is somebody's word.
+ * On one PGPU, everything that does not admit the type must leave, and then as much as the type needs. If one
+ * more VM is enough, any VM that is large enough will do, and all of these are named; else the largest are
+ * chosen first. Holds are released only if VMs cannot make the room, because a reservation is a promise.
  */
 
 #include "policyd/decide/remedy.h"
@@ -17,7 +17,7 @@ static const Reservation *hold_at(const Pgpu *p, size_t i) {
         return p->holds.items[i];
 }
 
-/* A VM goes with all of its VGPUs, a reservation with all of its holds. */
+/* A VM leaves with all of its VGPUs, a reservation with all of its holds. */
 static void pick_vm(Picks *picks, const Pgpu *p, const Vm *vm) {
         for (size_t i = 0; i < p->vgpus.n; i++)
                 if (vgpu_at(p, i)->vm == vm)
@@ -68,7 +68,7 @@ static void fix_remove_obstacles(PgpuRemedy *fix, const Reservation *own) {
                 fix->end_outsiders |= !type_may_join(p->outsiders[i].type, fix->type);
 }
 
-/* Any VM that is large enough; where none is, the largest goes. False: there is none any more. */
+/* Names every VM that alone is large enough; if none is, the largest must leave. False: no VM is left. */
 static bool fix_stop_vms(PgpuRemedy *fix, uint32_t missing) {
         const Pgpu *p = fix->pgpu;
         size_t largest = SIZE_MAX;
@@ -97,7 +97,7 @@ static bool fix_release_one(PgpuRemedy *fix, const Reservation *own) {
         return false;
 }
 
-/* Nobody here can end them: so when nothing else makes the room. */
+/* The pool cannot end them, so this comes only after everything else. */
 static bool fix_end_outsiders(PgpuRemedy *fix) {
         bool changes = fix->pgpu->n_outsiders > 0 && !fix->end_outsiders;
 
@@ -113,7 +113,7 @@ static void fix_make_room(PgpuRemedy *fix, const Reservation *own) {
                         return;
 }
 
-/* The reservation whose holds are all that is in the way. */
+/* The reservation whose holds alone are in the way. */
 static const Reservation *find_usable_hold(const Pgpu *p, const VgpuType *t) {
         for (size_t i = 0; i < p->holds.n; i++) {
                 PgpuVerdict v;
@@ -127,8 +127,8 @@ static const Reservation *find_usable_hold(const Pgpu *p, const VgpuType *t) {
         return NULL;
 }
 
-/* Unlike what is available, below 0 where more is booked than is free: so much has to go before anything
- * helps. */
+/* Unlike host_memory_available(), negative if more is booked than is free: that much must be freed before
+ * anything helps. */
 static int64_t memory_balance(const Host *h) {
         int64_t balance = (int64_t) h->memory_free;
 

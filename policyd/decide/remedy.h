@@ -11,7 +11,7 @@
 #include "policyd/decide/decider.h"
 #include "policyd/decide/shadow.h"
 
-/* Of a PGPU's VGPUs or holds, by index. A PGPU with more than fit is emptied. */
+/* A set of a PGPU's VGPUs or holds, one bit for each index. If there are too many for the bits, all of them must leave. */
 typedef uint64_t Picks;
 #define PICKS_MAX 64
 #define PICK_ALL UINT64_MAX
@@ -36,7 +36,8 @@ struct PgpuRemedy {
         uint32_t room;          /* that elsewhere has for it */
 };
 
-/* own: the reservation that the start names; d: elsewhere, its host lacks nothing for it. Either may be NULL. */
+/* own: the reservation that the start names. d: the PGPU elsewhere must be on a host that lacks nothing for this
+ * demand. Either may be NULL. */
 void pgpu_remedy(
         const Pgpu *p, const VgpuType *t, const Reservation *own, const Demand *d, PgpuRemedy *ret);
 /* Where the type is supported at all: one with room for it before others. */
@@ -57,7 +58,7 @@ typedef struct Step {
 
 typedef enum RemedyKind {
         REMEDY_NONE,      /* the host refused this very start */
-        REMEDY_USABLE,    /* the host must become usable; `then` is what it would say */
+        REMEDY_USABLE,    /* the host must become usable; `then` is its verdict after that */
         REMEDY_FACTS,     /* only what the host lacks beside GPUs */
         REMEDY_GROUP,     /* the group's PGPUs are on other hosts, or it has none */
         REMEDY_PGPU,      /* one PGPU */

@@ -1,15 +1,15 @@
 /*
  * Scores, kept between decisions
  *
- * What a host is scored by comes from the functions that a look at every host uses (rank.c), so the two never
- * differ; here it is only packed into keys that a pass compares.
+ * The scores come from the same functions as those of a scan of every host (rank.c), so the two never differ;
+ * this file only packs them into keys that a pass compares.
  */
 
 #include "policyd/decide/scores.h"
 #include "policyd/decide/decider.h"
 #include "policyd/pool/pool-internal.h"
 
-#define DEMANDS_MAX 128 /* then all go, and those that are asked for come back */
+#define DEMANDS_MAX 128 /* beyond that all are dropped, and made again when asked for */
 #define RECENT 16       /* decisions for which a demand is kept current */
 #define SCORE_MOST ((UINT64_C(1) << 62) - 1)
 
@@ -80,7 +80,7 @@ static void drop_demands(Scores *s) {
         s->demands.n = 0;
 }
 
-/* best-fit's fits are of one type, on whatever PGPU. */
+/* With best-fit, scores are kept for demands of one type only that name no PGPU. */
 static bool demand_is_kept(const Demand *d) {
         for (size_t k = 0; k < d->n_kinds; k++)
                 if (d->kinds[k].group->algorithm == ALGORITHM_BEST_FIT &&
@@ -119,7 +119,7 @@ int scores_get(Scores *s, const Demand *demand, DemandScores **ret) {
                 ptr_array_add(&s->demands, d);
         }
 
-        /* When no more can be told apart, most are of times that are gone. */
+        /* When the table of fits is full, most of them are of states that no longer exist. */
         if (d->n_fits == FITS_MAX)
                 forget_fits(d);
         if (d->best_fit)
@@ -143,7 +143,7 @@ void demand_scores_of(const DemandScores *d, const uint64_t *keys, uint64_t *ret
         }
 }
 
-/* As denial.c looks for the nearest miss among candidates. */
+/* The key orders misses as denial.c does when it looks for the nearest among candidates. */
 static uint64_t key_of_miss(const Candidate *c) {
         uint64_t farness = (uint64_t) (5 - error_code_nearness(c->gpu)),
                  of_pgpu = (uint64_t) (5 - error_code_nearness(c->nearest.code));

@@ -4,14 +4,14 @@
  * Scores, kept between decisions
  *
  * A decision asks the same of every host: can it be used, how much memory is free, what is there beside GPUs,
- * and by which scores it stands for what the VM wants. The answers are kept in arrays, one entry for each
- * host in the order of names, so that one pass over them finds the best hosts of the pool (search.c). The
- * first three are the same for all starts and stand in a Place; scores are kept for each demand (the types,
- * groups and pinned addresses of a VM's VGPUs) that was made so far.
+ * and which scores it has for what the VM wants. The answers are kept in arrays, one entry for each host in
+ * the order of names, so that one pass over them finds the best hosts of the pool (search.c). The first three
+ * are the same for all starts and stand in a Place; scores are kept for each demand (the types, groups and
+ * pinned addresses of a VM's VGPUs) that was made so far.
  *
  * The pool notes the hosts that changed (pool->notes). Their places are read again before the next decision,
- * and stamped with its number. The scores of a host are worked out again when a pass comes by and finds it
- * stamped since the demand was last asked.
+ * and stamped with its number. A host's scores are computed again when a pass finds that it was stamped after
+ * the demand was last asked.
  */
 
 #include "policyd/decide/assign.h"
@@ -21,18 +21,18 @@
 
 typedef struct Place {
         const Host *host;
-        uint64_t changed; /* number of the decision before which it last did */
-        uint64_t special; /* of the last decision for which it stands elsewhere than its scores say */
+        uint64_t changed; /* number of the decision before which it last changed */
+        uint64_t special; /* number of the last decision in which it ranks elsewhere than its scores say */
         uint64_t memory;  /* free and not booked */
         uint64_t facts;   /* hash of networks, storage, IOMMU and HVM */
-        bool uneven;      /* starts failed there: it always stands elsewhere */
+        bool uneven;      /* starts failed there: it never ranks as its scores say */
         uint16_t code;    /* why it cannot be used; ERROR_NONE: it can */
 } Place;
 
 /*
- * With best-fit, scores change with every request, since each counts as demand for its types. What stays is
- * what a VGPU takes from others on a PGPU. There are few such fits however many PGPUs; a decision weighs each
- * once.
+ * With best-fit, scores change with every request, since each counts as demand for its types. What a VGPU
+ * takes from other types on a PGPU does not change. There are few such fits, however many PGPUs there are; a
+ * decision weighs each once.
  */
 typedef struct Fit {
         uint32_t capacity;
@@ -51,7 +51,7 @@ typedef struct Fit {
 typedef struct DemandScores {
         Demand demand; /* without VM and reservation */
         bool best_fit;
-        uint64_t asked;   /* number of the decision that last did */
+        uint64_t asked;   /* number of the decision that last asked */
         uint64_t current; /* the scores are as of this one */
         Assigner *assigner;
         uint64_t *keys; /* n_keys for each place, one for each kind of VGPU */
@@ -69,8 +69,8 @@ typedef struct Scores {
         PtrArray demands; /* DemandScores */
 } Scores;
 
-/* Up to date with the pool, and a new decision begins. Const, since it changes nothing that the pool says.
- * -ENOMEM. */
+/* Brings the scores up to date with the pool and begins a new decision. The pool is const, because nothing
+ * that it shows changes. -ENOMEM. */
 int scores_refresh(const Pool *pool, Scores **ret);
 /* NULL in ret: none are kept for such a demand (different or pinned VGPUs with best-fit). d has no
  * reservation. */

@@ -1,8 +1,8 @@
 /*
  * Ranking out of the scores that are kept
  *
- * One pass over all hosts counts each by what stops it, and keeps the best few. Some hosts stand elsewhere
- * for this one start than their scores say: those that hold room for its reservation, that have VMs of its
+ * One pass over all hosts counts each by what stops it, and keeps the best few. Some hosts rank elsewhere for
+ * this one start than their scores say: those that hold room for its reservation, that have VMs of its
  * anti-affine group, that it has an affinity to, that refused it just now, or where starts failed. These are
  * looked at one by one, and sorted in among the best. A start that no host can take costs a second pass, for
  * those that come nearest.
@@ -16,7 +16,7 @@
 #define NEAREST_MAX 3 /* hosts that come nearest to running it */
 #define FACTS_KNOWN 16
 
-/* What a host's facts say to the VM. */
+/* Whether a host with these facts can run the VM; computed once for each value. */
 typedef struct FactsAsked {
         uint64_t facts;
         ErrorCode code;
@@ -63,7 +63,7 @@ static void mark_preferred(Search *s, const Vm *vm) {
         }
 }
 
-/* Where others of its group are that it should keep away from. */
+/* Marks the hosts with VMs of its anti-affine group. */
 static void mark_members(Search *s, const Vm *vm) {
         if (!vm_spreads(vm))
                 return;
@@ -308,8 +308,8 @@ int ranking_from_scores(Ranking *r, const Pool *pool, const AllocRequest *reques
         Search s = {.r = r};
         int error;
 
-        /* Which devices are free changes with each start, and few VMs want one: then each host is looked at;
-         * so it is for a config that few hosts allow. */
+        /* Which devices are free changes with each start, and few VMs want one: for these, and for a config
+         * that few hosts allow, each host is evaluated. */
         if (request->only || vm_passes_functions(request->vm) || request->vm->objections)
                 return 0;
         error = scores_refresh(pool, &s.s);

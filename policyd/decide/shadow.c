@@ -63,7 +63,7 @@ int shadow_init(Shadow *s, const Host *h) {
 
                 *p = *from;
                 p->host = &s->host;
-                /* Only a host that was heard has said that a card is gone. */
+                /* A card counts as missing only if its host has reported. */
                 p->present = from->present || !h->heard;
                 s->host.pgpus.items[i] = p;
                 list_place(&p->enabled, &next, from->enabled.n + from->supported.n);

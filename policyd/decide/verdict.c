@@ -123,7 +123,7 @@ bool verdict_is_nearer(const PgpuVerdict *a, const PgpuVerdict *b) {
         if (error_code_nearness(a->code) != error_code_nearness(b->code))
                 return error_code_nearness(a->code) > error_code_nearness(b->code);
 
-        /* Of two equal misses, the one that is nobody's reservation: it is the easier to make room on. */
+        /* Of two equal misses, the one without a reservation is nearer: it is easier to make room there. */
         return b->held && !a->held;
 }
 

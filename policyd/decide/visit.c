@@ -1,12 +1,12 @@
 /*
- * Telling the visitor: each host, and for each VGPU each PGPU of its group there
+ * Calling the visitor: for each host, and for each VGPU and each PGPU of its group there
  */
 
 #include "policyd/decide/remedy.h"
 #include "policyd/pool/each.h"
 
-/* A PGPU of the group as one VGPU sees it. One that is pinned elsewhere sees nothing in it, whatever room
- * there is, and nothing helps. */
+/* The verdict of one VGPU on a PGPU of its group. For a VGPU that is pinned to another PGPU it is no
+ * capacity, whatever room there is, and no remedy. */
 static void vgpu_verdict(const Vgpu *v, const Pgpu *p, const Reservation *reservation, PgpuVerdict *ret,
         PgpuRemedy *ret_remedy) {
         pgpu_verdict(p, v->type, reservation, ret);
