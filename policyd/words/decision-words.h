@@ -4,7 +4,7 @@
  * Sentences of decisions
  *
  * policyd/decide answers with data: a verdict, a remedy, a denial. Here they become words; nothing is decided or tried again.
- * Builders append to a StrBuf, which remembers a lack of memory. The data is good, and so the words are, until the pool changes.
+ * Builders append to a StrBuf, which remembers a lack of memory. The data, and so the words, are valid until the pool changes.
  */
 
 #include "policyd/decide/denial.h"
@@ -12,7 +12,7 @@
 
 /* Clauses (no full stop), and steps (sentence_step()). */
 
-/* What is in the way on one PGPU, or how much room there is; the second for what an AllocVisitor hears, of a VGPU that may be
+/* What is in the way on one PGPU, or how much room there is; the second for what an AllocVisitor gets, of a VGPU that may be
  * pinned elsewhere. */
 void sentence_verdict(StrBuf *b, const PgpuVerdict *v, const VgpuType *t);
 void sentence_vgpu_verdict(StrBuf *b, const Vgpu *vgpu, const PgpuVerdict *v);
@@ -21,7 +21,7 @@ void sentence_remedy(StrBuf *b, const PgpuRemedy *remedy);
 void sentence_pgpu_remedy(StrBuf *b, const PgpuRemedy *remedy);
 /* Where the type is supported at all, or that it is nowhere. */
 void sentence_elsewhere(StrBuf *b, const PgpuRemedy *remedy);
-/* Of a PGPU that is not there for us, on a host that can be used: "look for the card in beta", or who has to let go of it. */
+/* For a PGPU that cannot be used, on a host that can: "look for the card in beta", or who has to let go of it. */
 void sentence_recover(StrBuf *b, const Pgpu *p);
 /* "enable host beta", "bring host beta back online" */
 void sentence_make_usable(StrBuf *b, const Host *h);
@@ -36,7 +36,7 @@ void sentence_gpu_miss(StrBuf *b, const Candidate *c, const Demand *d);
 void sentence_host(StrBuf *b, const Demand *d, const Candidate *c, const HostRemedy *remedy);
 /* Only what would help, and whether that suffices. */
 void sentence_host_remedy(StrBuf *b, const Demand *d, const Candidate *c_or_null, const HostRemedy *remedy);
-/* What an AllocVisitor hears of a host. */
+/* What an AllocVisitor gets for a host. */
 void sentence_host_verdict(StrBuf *b, const HostVerdict *v);
 /* ": owner 'ann' may use 2 VGPUs …", behind what cannot be. */
 void sentence_quota(StrBuf *b, const QuotaExcess *e);

@@ -1,9 +1,9 @@
 /*
  * What stops one host, and what would help there
  *
- * Every remedy is told to its end: what one PGPU, steps for several or a usable host would leave undone is
- * said with it. What a host lacks beside GPUs is told whole, since a remedy that leaves something out is
- * none.
+ * Every remedy is complete: the sentence also names what the steps on one PGPU or on several, or a usable
+ * host, would leave undone. It names everything that a host lacks beside GPUs, because a remedy that leaves
+ * something out does not help.
  */
 
 #include <inttypes.h>
@@ -41,8 +41,8 @@ static void sentence_key(StrBuf *b, const char *objection) {
         strbuf_add_n(b, objection, strcspn(objection, "="));
 }
 
-/* When so many more bytes of memory were free: "has no network 'x' and is 1 GiB short of memory: …"; how many
- * things. */
+/* What the host would lack if so many more bytes were free: "has no network 'x' and is 1 GiB short of memory:
+ * …"; returns how many things. */
 static size_t sentence_lacks(StrBuf *b, const Demand *d, const Host *h, uint64_t freed) {
         uint64_t missing = memory_short(d, h, freed);
         const Vm *vm = d->vm;

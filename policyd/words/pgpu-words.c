@@ -81,7 +81,7 @@ static void sentence_stop(StrBuf *b, const Pgpu *p, Picks picks, bool one) {
                         sentence_name(b, at++, n, ((const Vgpu *) p->vgpus.items[i])->vm->name_label);
 }
 
-/* True: whoever starts with fix->use needs no other reservation to go. */
+/* True: a start that names fix->use needs no other reservation to be released. */
 static bool sentence_release(StrBuf *b, const PgpuRemedy *fix) {
         const PtrArray *holds = &fix->pgpu->holds;
         bool only_use = true;

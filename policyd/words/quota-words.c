@@ -37,7 +37,8 @@ static const char *noun_of(uint64_t amount, bool by_size) {
         return amount == 1 ? "VGPU" : "VGPUs";
 }
 
-/* "Shut down one of its VMs 'a' (2) and 'b' (1)". With several limits one number would not tell. */
+/* "Shut down one of its VMs 'a' (2) and 'b' (1)". With several limits no numbers are written, because one
+ * number would not say under which. */
 static void sentence_most(
         StrBuf *b, const QuotaExcess *e, const QuotaUsers *u, const char *act, const char *kind) {
         size_t n = u->n_enough > 0 ? u->n_enough : u->n, shown = MIN_OF(n, (size_t) QUOTA_USERS_NAMED);

@@ -10,11 +10,11 @@
 #include "policyd/pool/pool.h"
 
 /*
- * VGPU creation, in xapi's order: the VM is halted and nothing is booked for it; every VGPU of the VM lists the type in compatible_in_vm (and
- * the new type lists theirs), else VGPU_TYPE_NOT_COMPATIBLE; device: "" or NULL is the lowest free of 0..20 (as xapi's "0" that is taken is — "0" when 0 is free is 0, when it is
- * taken the lowest free), none free VM_PCI_BUS_FULL, used DEVICE_ALREADY_EXISTS, anything else INVALID_DEVICE.
- * Beyond xapi: a group that has PGPUs none of which supports the type refuses with VGPU_TYPE_NOT_SUPPORTED (a group without PGPUs does not, and
- * neither does import).
+ * VGPU creation, in xapi's order: the VM is halted and nothing is booked for it; every VGPU of the VM lists the type in compatible_in_vm
+ * (and the new type lists theirs), else VGPU_TYPE_NOT_COMPATIBLE; device: "", NULL and, as in xapi, "0" mean the lowest free of 0..20;
+ * VM_PCI_BUS_FULL if none is free, DEVICE_ALREADY_EXISTS if another number is used, INVALID_DEVICE for anything else. Beyond xapi: a group
+ * that has PGPUs none of which supports the type refuses with VGPU_TYPE_NOT_SUPPORTED (a group without PGPUs does not, and neither does
+ * import).
  */
 int rule_vgpu_create(const Pool *pool, const Vm *vm, const GpuGroup *group, const VgpuType *type, const char *device, bool importing, uint32_t *ret_device, Refusal *ret);
 int rule_vgpu_destroy(const Vgpu *v, Refusal *ret);

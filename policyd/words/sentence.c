@@ -61,14 +61,14 @@ void sentence_pgpu(StrBuf *b, const Pgpu *p) {
         strbuf_add(b, p->host->name_label);
 }
 
-/* Running is what one expects; the rest is said. */
+/* A running VM needs no word; every other state is named. */
 static const char *vm_state_words(const Vgpu *v) {
         if (v->resident_on)
                 return "";
         return v->scheduled_on ? " (starting)" : " (halted)";
 }
 
-/* An explanation says this of every PGPU, so it formats nothing. */
+/* An explanation calls this for every PGPU, so it avoids printf, which is slow. */
 size_t sentence_vms(StrBuf *b, const char *before, const PtrArray *vgpus, const VgpuType *t) {
         const Vgpu *distinct[NAMES_SHOWN + 1];
         size_t n = 0, shown;
@@ -230,7 +230,7 @@ void sentence_add_steps(StrBuf *b, StrBuf *steps) {
                 strbuf_addf(b, " %s.", steps->text);
 }
 
-/* In tenths of the unit, up or down, so that what is said to suffice does. */
+/* Writes tenths of the unit, rounded up or down, so that a size that is said to suffice does suffice. */
 void sentence_size(StrBuf *b, uint64_t bytes, bool up) {
         static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
         uint64_t unit = 1024, tenths;

@@ -104,7 +104,8 @@ static void sentence_unusable_group(StrBuf *b, const Denial *d, const PgpuVerdic
         sentence_host_remedy(b, &d->demand, NULL, &d->remedy);
 }
 
-/* What makes room under a quota makes none on hosts; and a reservation may spare it. */
+/* Room under a quota is no room on the hosts, so these are named too; with a reservation the start may need
+ * no room under the quota. */
 static void sentence_over_quota(StrBuf *b, const Denial *d) {
         strbuf_addf(b, "VM '%s' cannot start", d->demand.vm->name_label);
         sentence_quota(b, &d->quota);
