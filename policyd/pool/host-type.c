@@ -1,10 +1,10 @@
 /*
  * What each host says of a type
  *
- * A host's files say how many instances of a type a PGPU of it takes, and what its emulator must be given.
- * They change with the driver, host after host, so they are kept for each host: what runs or starts on a PGPU
- * is counted by that PGPU's host. The type itself shows what the host says that was added to the pool first
- * among those that have it: a rule that lets nothing flip while two differ, whoever reports last.
+ * A host's files say how many instances of a type a PGPU of it takes, and what its emulator must be given. They change
+ * with the driver, host after host, so they are kept for each host: what runs or starts on a PGPU is counted by that
+ * PGPU's host. The type itself shows the values of one host, its lead: of the hosts that have the type, the one that was
+ * added to the pool first. So the type does not change back and forth while two hosts differ, whichever reports last.
  */
 
 #include "policyd/pool/pool-internal.h"
@@ -45,7 +45,7 @@ static HostType *find_lead(const VgpuType *t) {
         return lead;
 }
 
-/* After what a host says of it has changed, or who says it first. */
+/* Called after a host's values of the type, or its lead, have changed. */
 static int type_follow_lead(Pool *pool, VgpuType *t) {
         const HostType *lead = t->lead = find_lead(t);
         uint64_t properties = 0;
@@ -65,7 +65,7 @@ static int type_follow_lead(Pool *pool, VgpuType *t) {
         for_each(HostType, f, &t->of_hosts) {
                 Host *h = f->host;
 
-                /* Its record tells what is another than the type shows. */
+                /* The host's record holds what differs from what the type shows. */
                 object_note(pool, &h->object, 0, /* store= */ true);
                 host_recount(h);
         }
@@ -92,7 +92,7 @@ static int host_add_type(Host *h, VgpuType *t, HostType **ret) {
         return 0;
 }
 
-/* Of a host that is not the lead: what others see of the type stays. */
+/* For a host that is not the lead: what the type shows stays the same. */
 static void count_host(Pool *pool, HostType *f, bool differed) {
         bool differs = f->size != f->type->size;
 
@@ -116,7 +116,7 @@ static int host_type_set(HostType *f, const TypeFacts *facts) {
         return 0;
 }
 
-/* 1: it says something else than before. */
+/* 1: its values have changed. */
 int pool_set_host_type(Pool *pool, Host *h, VgpuType *t, const TypeFacts *facts) {
         HostType *f = (HostType *) host_find_type(h, t);
         bool differed = f && f->size != t->size;

@@ -1,9 +1,9 @@
 /*
  * How places stand, in the pool
  *
- * place-health.h says how; here hosts and PGPUs carry it, and a host is marked where the decider has to look
- * closer. A suspect PGPU is left out while its group has another that can be used, so
- * what becomes of others may bring it back.
+ * place-health.h has the rule; here its result is kept in hosts and PGPUs, and a host is marked if the
+ * decider has to look closer. A suspect PGPU is left out while its group has another that can be used, so a
+ * change of another PGPU may bring it back.
  */
 
 #include "policyd/pool/pool-internal.h"

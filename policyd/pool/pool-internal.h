@@ -11,7 +11,7 @@
 #include "policyd/pool/each.h"
 #include "policyd/pool/pool.h"
 
-/* Of a reason or an error: what the database gives back whole. */
+/* Largest reason or error that the database reads back whole. */
 #define SENTENCE_MAX_BYTES 4096
 
 size_t ptr_array_index(const PtrArray *a, const void *p); /* SIZE_MAX: not in it */
@@ -31,7 +31,7 @@ struct PgpuUse {
         uint32_t n_vgpus, n_holds, n_outsiders;
 };
 
-/* Notes too the hosts whose scores hang on the object: its own, of a PGPU, or those where the VM stands. */
+/* Notes also the hosts whose scores depend on the object: the host of a PGPU, or the hosts where the VM is placed. */
 void object_note(Pool *pool, Object *o, uint64_t properties, bool store);
 /* A setter of one field: what is the same changes nothing and announces nothing. */
 #define SET_AND_NOTE(pool, o, field, value, property)                                                        \
@@ -41,7 +41,7 @@ void object_note(Pool *pool, Object *o, uint64_t properties, bool store);
                         object_note(pool, &(o)->object, property, /* store= */ true);                        \
                 }                                                                                            \
         } while (0)
-/* What is no property, or leaves the host by the change, is noted by hand. */
+/* For a change of what is no property, or of what leaves the host, the caller notes the host itself. */
 void host_note(Pool *pool, Host *h);
 
 /* An object is made, with empty texts, filled, registered, and linked last: a failure before only frees it. */
@@ -62,9 +62,9 @@ void outsiders_free(Outsider *outsiders, size_t n);
 /* After the size of a type there has changed, or with fewer in the lists than before. */
 void pgpu_recount(Pgpu *p);
 
-/* Owners. Room for what an owner uses of a group is made first; counting cannot fail. NULL: nobody's, does nothing. */
+/* Owners. Room for what an owner uses of a group is made first; counting cannot fail. NULL: no owner, does nothing. */
 int owner_get(Pool *pool, const char *name, Owner **ret); /* made when it is new; NULL for "" */
-void owner_settle(Pool *pool, Owner *o);                  /* gone when nothing is its any more */
+void owner_settle(Pool *pool, Owner *o);                  /* removed when nothing names it any more */
 int owner_prepare(Owner *o, const GpuGroup *g);
 void owner_count(Pool *pool, Owner *o, const GpuGroup *g, int64_t vgpus, int64_t size);
 void vm_disown(Pool *pool, Vm *vm);

@@ -20,7 +20,7 @@ size_t pgpu_load(const Pgpu *p) {
         return p->vgpus.n + p->holds.n + p->n_outsiders;
 }
 
-/* Of a type that comes, room was made for. */
+/* Finds the entry of the type, or adds it; the caller has made room. */
 static struct PgpuUse *pgpu_get_use(Pgpu *p, VgpuType *t) {
         struct PgpuUse *u = pgpu_find_use(p, t);
 
@@ -190,7 +190,7 @@ static int vm_move(Pool *pool, Vm *vm, Host **field, const Host *other, Host *to
         }
 
         *field = to;
-        /* What a host's report counts is this run's memory, on that host. */
+        /* The mark is for this run of the VM on that host, whose report counts its memory. */
         if (!vm->scheduled_on && !vm->resident_on)
                 vm->memory_counted = false;
         object_note(pool, &vm->object, property, /* store= */ true);

@@ -1,9 +1,9 @@
 /*
  * Removing objects
  *
- * What cannot be without the object goes with it (a host's PGPUs, a VM's VGPUs, the VGPUs and reservations of
- * a group or type, a group's quotas); what only refers to it forgets it. Whether a removal is allowed was asked before, in
- * rules.h.
+ * Objects that cannot exist without the object are removed with it (a host's PGPUs, a VM's VGPUs, the VGPUs and
+ * reservations of a group or type, a group's quotas); in others the reference is cleared. The caller has checked that the
+ * removal is allowed (rules.h).
  */
 
 #include "policyd/pool/pool-internal.h"
@@ -90,7 +90,7 @@ static void unlink_group(Pool *pool, GpuGroup *g) {
         pool->notes->all = true;
 }
 
-/* Takes t out of one of a PGPU's lists by setting the list without it, so that every side hears of it. */
+/* Takes t out of one of a PGPU's lists by setting the list without it, so that every reference is updated. */
 static void pgpu_drop_type(Pool *pool, Pgpu *p, const VgpuType *t, const PtrArray *list,
         int (*set)(Pool *pool, Pgpu *p, VgpuType *const *types, size_t n)) {
         VgpuType *rest[list->n + 1];
@@ -103,7 +103,7 @@ static void pgpu_drop_type(Pool *pool, Pgpu *p, const VgpuType *t, const PtrArra
         (void) set(pool, p, rest, n);
 }
 
-/* A type that is in use is not collected; so only a caller that removes it all the same comes by here with any. */
+/* A type in use is not collected, so there are any only if a caller removes the type all the same. */
 static void pgpu_drop_outsiders(Pool *pool, Pgpu *p, const VgpuType *t) {
         size_t n = 0;
 

@@ -40,7 +40,7 @@ typedef struct PropertyTuple {
 typedef enum PropertyChange {
         PROPERTY_CONST,
         PROPERTY_CHANGES,     /* announced with its value */
-        PROPERTY_INVALIDATES, /* announced as to be asked for again */
+        PROPERTY_INVALIDATES, /* announced without its value, which clients then read */
 } PropertyChange;
 
 typedef struct Property {

@@ -41,7 +41,7 @@ int ptr_array_reserve(PtrArray *a, size_t n_more) {
 size_t ptr_array_position(const PtrArray *a, const void *p, PtrCompare compare) {
         size_t low = 0, high = a->n;
 
-        /* Most that come are the last. */
+        /* Most new items belong at the end. */
         if (a->n == 0 || compare(a->items[a->n - 1], p) <= 0)
                 return a->n;
 
