@@ -3,7 +3,7 @@
  *
  * policy_new() opens the database and reads the pool; policy_start() dials the hosts, and nothing is
  * commanded before the epoch is durable (epoch.c). What a commit leads to stands here too: after a failed one
- * the model is read from disk again, and hosts whose word was lost with the batch are asked again.
+ * the model is read from disk again, and hosts whose reports were lost with the batch are asked again.
  */
 
 #include "policyd/service/objects/policy-private.h"
@@ -86,8 +86,8 @@ static void on_expiry(void *userdata) {
         arm_expiry(p);
 }
 
-/* Without a clock a timer of the clock's would ring at once, again and again; and where the clock is set back, it would ring as
- * much too late. */
+/* While the clock is not set, a timer of the clock would fire at once, again and again; if the clock was set back, it would
+ * fire too late by as much. */
 
 static void on_clock_wait(void *userdata) {
         Policy *p = userdata;
@@ -139,7 +139,7 @@ static void announce(const Policy *p, const Object *o) {
         const PolicyListener *l = &p->listener;
         Job *j = o->class == CLASS_JOB ? CONTAINER_OF(o, Job, object) : NULL;
 
-        /* A job that came, ended and went within one batch had its path in a reply. */
+        /* An object that was made and removed within one batch is not announced, except a job, whose path is in a reply. */
         if (o->is_new && o->removed && !j)
                 return;
         if (j && o->is_new && l->job_new)
@@ -172,7 +172,7 @@ static void on_changed(Object *changes, void *userdata) {
 
 /* After a commit that failed */
 
-/* Free memory, and which VMs are in it: too often told to be stored each time. */
+/* Hosts report their free memory, and which VMs it counts, too often for it to be stored each time. */
 static void carry_over_memory(Policy *p, Host *h, const Host *before, const Pool *old) {
         pool_set_host_memory(p->batch.pool, h, before->memory_total, before->memory_free);
         for_each(Vm, vm, &h->vms) {
@@ -183,8 +183,8 @@ static void carry_over_memory(Policy *p, Host *h, const Host *before, const Pool
         }
 }
 
-/* What is not stored but still true: how the hosts are connected, what they said that was lost with no batch,
- * and which PGPUs were seen. */
+/* Keeps what is true and not stored: how the hosts are connected, what they reported outside of batches, and
+ * which PGPUs were seen. */
 static void carry_over(Policy *p, const Pool *old) {
         const PtrArray *hosts = &p->batch.pool->objects[CLASS_HOST],
                        *pgpus = &p->batch.pool->objects[CLASS_PGPU];
@@ -246,7 +246,7 @@ static int arm_retry(Policy *p) {
         return loop_call_in(batch_loop(&p->batch), &p->retry_timer, p->retry_delay, on_retry, p);
 }
 
-/* The pool again, and what stands on it. */
+/* Builds again what refers to the pool. */
 static int rebuild_rest(Policy *p) {
         int r;
 
@@ -274,7 +274,7 @@ static int rebuild(Policy *p) {
 
         operations_clear(&p->operations);
         r = batch_load(b);
-        /* Somebody moved the database away: an empty one is not ours. */
+        /* The database was moved away: an empty one is not that of our pool. */
         if (r == 0 && !uuid_equal(&b->meta.pool, &stored))
                 r = -ESTALE;
         if (r < 0) {
@@ -389,7 +389,7 @@ static void commit_at_end(Policy *p) {
                 (void) batch_commit(&p->batch);
 }
 
-/* What is open is still committed, so that its callers are answered; and what the end of the hosts opens. */
+/* The open batch is still committed, so that its callers are answered; so is one that closing the hosts opens. */
 Policy *policy_free(Policy *p) {
         if (!p)
                 return NULL;

@@ -9,13 +9,12 @@
  * the batch was committed: the bus layer queues its reply with policy_when_committed(). Negative returns are
  * only -ENOMEM and the like.
  *
- * The batch commits from a one-shot timer of lower priority than the bus, so that all requests that
- * have arrived share one LMDB transaction (a batch of nothing but the hosts' word waits up to linger_usec for
- * a request to share with); or at once when policy_flush() is called (a read must show
- * committed state only: every property getter and list calls it first). After a commit: replies in order,
- * then listener->changed() once for each changed object, then listener->job_removed(). After a failed commit:
- * each waiting reply gets ERROR_STORAGE_FAILED, the model is rebuilt from disk, listener->rebuilt() is
- * called.
+ * The batch commits from a one-shot timer of lower priority than the bus, so that all requests that have
+ * arrived share one LMDB transaction (a batch with nothing but hosts' reports waits up to linger_usec for a
+ * request to share it); or at once when policy_flush() is called (a read must show committed state only:
+ * every property getter and list calls it first). After a commit: replies in order, then listener->changed()
+ * once for each changed object, then listener->job_removed(). After a failed commit: each waiting reply gets
+ * ERROR_STORAGE_FAILED, the model is rebuilt from disk, listener->rebuilt() is called.
  */
 
 #include "policyd/decide/allocate.h"
@@ -53,8 +52,8 @@ uint64_t policy_epoch(const Policy *p);
 int policy_old_database(const Policy *p, char **ret);
 
 /*
- * Rows of the database that could not be read. Those that nothing rests on were set aside. Any other may say that a GPU is in use:
- * while one is left, the pool is shown and nothing in it changes; no host is dialled.
+ * Rows of the database that could not be read. Rows on which nothing depends were set aside. Any other may say that a GPU is in
+ * use: while one is left, the pool is shown and nothing in it changes; no host is dialled.
  */
 bool policy_is_read_only(const Policy *p);
 char *policy_describe_read_only(const Policy *p); /* a sentence with the way back; the caller frees */

@@ -8,13 +8,14 @@
 
 int group_add(Batch *b, const char *name_label, const char *description, const char *const *gpu_types,
         GpuGroup **ret);
-/* No id, or a null one: a new one. */
+/* Without an id, or with a null one, a new uuid is made. */
 int vgpu_add(Batch *b, Vm *vm, GpuGroup *group, VgpuType *type, uint32_t device, const Uuid *id_or_null,
         const char *extra_args, Vgpu **ret);
-/* What placement needs depends on config and VGPUs; a config that does not tell is the caller's mistake. */
+/* Computes again what placement needs, which depends on config and VGPUs; a config from which that cannot be
+ * read is refused. */
 int vm_needs_update(Batch *b, Vm *vm, Refusal *refusal);
 
-/* Texts of an object; NULL stays as it is. What changes is noted. */
+/* New texts of an object; NULL leaves one as it is. Changes are noted. */
 typedef struct TextChange {
         char **field;
         const char *text_or_null;

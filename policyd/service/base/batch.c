@@ -29,7 +29,7 @@ static void on_all_decided(void *userdata) {
         (void) batch_commit(userdata);
 }
 
-/* Somebody may wait by now: then the batch takes what has arrived with it, for as long as a batch may. */
+/* A client may wait by now; then the batch also takes the requests that have arrived, within its usual limits. */
 static void on_linger(void *userdata) {
         Batch *b = userdata;
         uint64_t latest = b->now.opened + BATCH_USEC_MAX;
@@ -68,7 +68,7 @@ int batch_open_if_changed(Batch *b, int r) {
         return MIN_OF(r, 0);
 }
 
-/* Somebody waits: commits once everything that has arrived was decided. */
+/* A client waits: commits once everything that has arrived was decided. */
 static void batch_hurry(Batch *b) {
         int r = 0;
 
@@ -140,10 +140,9 @@ int batch_when_committed(Batch *b, PolicyCommitted done, void *userdata) {
 /* The commit */
 
 /*
- * Jobs leave the disk in lumps: they stand side by side there, and to delete one for each new one would
- * change one more page with each commit. After a crash those that were left are read again, and leave again
- * at once. A job that ended in this very batch is still stored as running, so its row is
- * deleted at once.
+ * Rows of jobs are deleted many at once: they lie side by side on disk, and to delete one for each new job
+ * would change one more page with each commit. After a crash the rows that were left are read again and
+ * deleted. A job that ended in this batch is still stored as running, so its row is deleted with this commit.
  */
 static int encode_removal(Batch *b, Object *o, StoreOps *ops) {
         int r;
@@ -216,7 +215,7 @@ static void batch_fail(Batch *b, int error, const BatchContent *c) {
         log_event(LOG_ERR, MSG_STORAGE_FAILED, NULL, "A commit of %zu requests failed: %s", c->n_waiters,
                 message);
 
-        /* At the end nobody asks for the model again, and what a rebuilding makes (links to the hosts) would outlive it. */
+        /* While closing, nothing reads the model again, and what a rebuild makes (links to the hosts) would outlive it. */
         if (b->closing)
                 r = 0;
         else if (error != -ESTALE)
@@ -278,7 +277,7 @@ static const char way_back[] =
         "Nothing was changed, and guests run on. Put a backup in its place, or, to begin with an empty pool, "
         "move all that is in the folder away.";
 
-/* Those that were not there before. */
+/* Logs the rows that the reading before did not find. */
 static void log_rows(const Batch *b, const UnreadableRows *rows) {
         for (size_t i = 0; i < rows->n; i++) {
                 const UnreadableRow *row = &rows->items[i];

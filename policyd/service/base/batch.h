@@ -3,9 +3,9 @@
 /*
  * The pool as it will be, what of it is on disk, and the open batch between the two
  *
- * Whoever changes the pool opens the batch (batch_open()). Waiters are told how it ended; actions run after a
- * successful commit and its signals, and are dropped with a failed one. Everything that outlives one call
- * refers to pool objects by uuid, never by pointer: after a failed commit the pool is another one.
+ * Every change of the pool opens the batch (batch_open()). Waiters are called with the result of the commit; actions
+ * run after a successful commit and its signals, and are dropped with a failed one. Everything that outlives one
+ * call refers to pool objects by uuid, never by pointer: after a failed commit the pool is another one.
  */
 
 #include "policyd/pool/each.h"
@@ -41,9 +41,9 @@ typedef struct BatchContent {
 
 /* What a commit leads to, in this order. */
 typedef struct BatchOwner {
-        void (*stored)(void *userdata); /* nobody was told yet */
-        int (*failed)(void *userdata);  /* the same: batch_load() again, and what stands on the pool */
-        /* Those who waited were told. After a success; it forgets the changes (pool_forget()). */
+        void (*stored)(void *userdata); /* before any reply */
+        int (*failed)(void *userdata);  /* before any reply: batch_load(), then rebuild what refers to the pool */
+        /* After the replies to a successful commit: sends the signals and forgets the changes (pool_forget()). */
         void (*changed)(Object *changes, void *userdata);
         void (*rebuilt)(void *userdata); /* after a failure */
 } BatchOwner;
@@ -65,7 +65,7 @@ typedef struct Batch {
         BatchContent now;
         bool committing, closing;
         LoopTimer *soon;   /* commits once everything that has arrived was decided */
-        LoopTimer *linger; /* commits a batch that nobody waits for */
+        LoopTimer *linger; /* commits a batch that no client waits for */
 } Batch;
 
 int batch_load(Batch *b); /* the pool from disk; what went wrong was logged */
@@ -92,7 +92,7 @@ static inline int batch_new_uuid(const Batch *b, Uuid *ret) {
         return loop_new_uuid(b->options.loop, ret);
 }
 
-/* The one that is given; a new one for none, or a null one. */
+/* The given uuid; a new one if there is none, or a null one. */
 static inline int batch_choose_uuid(const Batch *b, const Uuid *given_or_null, Uuid *ret) {
         if (!given_or_null || uuid_is_null(given_or_null))
                 return batch_new_uuid(b, ret);

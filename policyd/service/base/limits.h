@@ -9,14 +9,14 @@
 #include "policyd/service/base/batch.h"
 
 /*
- * What a check comes to, and a use case that may refuse: 0, it goes on; 1, it is refused, and refusal says
- * why; negative, an error. So checks stand in a row: r = check_label(…) ?: check_limit(…).
+ * The result of a check, and of a use case that may refuse: 0, go on; 1, refused, and refusal says why;
+ * negative, an error. So checks can be written in a row: r = check_label(…) ?: check_limit(…).
  */
 static inline int refused(int r, const Refusal *refusal) {
         return r < 0 ? r : refusal->code != ERROR_NONE;
 }
 #define refuse(refusal, ...) refused(refusal_set(refusal, __VA_ARGS__), refusal)
-/* To callers of the service, who look at the refusal: 0 or an error. */
+/* For callers of the service, which look at the refusal: turns 1 into 0. */
 static inline int decided(int r) {
         return r < 0 ? r : 0;
 }
@@ -28,6 +28,6 @@ int check_label(const char *what, const char *label, Refusal *refusal);
 /* At most 4,096 bytes, of the form given. */
 int check_text(
         const char *what, const char *field, const char *text_or_null, TextForm form, Refusal *refusal);
-/* Empty is nobody's; OWNER_ANY is no owner. */
+/* An empty text means no owner; OWNER_ANY is refused. */
 int check_owner(const char *owner, Refusal *refusal);
 int refuse_record(Refusal *refusal, const char *what, const JsonReader *reader);

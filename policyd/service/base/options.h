@@ -1,7 +1,8 @@
 #pragma once
 
 /*
- * What policyd stands on and how it was set, handed in from above; every layer of the service reads it
+ * What policyd is built on (loop, links, storage) and its settings, passed in by its caller; every layer of
+ * the service reads them
  */
 
 #include "common/base/loop.h"
@@ -16,7 +17,7 @@ typedef struct PolicyOptions {
 
         size_t map_size, map_max; /* of the database, bytes */
         uint64_t batch_max;     /* requests per commit */
-        uint64_t linger_usec;   /* a batch that nobody waits for is committed after that long; 0: at once */
+        uint64_t linger_usec;   /* a batch that no client waits for is committed after that long; 0: at once */
         uint64_t job_keep_usec; /* a finished job stays that long (an hour) */
         uint64_t jobs_max_finished;  /* 1,000 */
         uint64_t limits[_CLASS_MAX]; /* objects of each class that may exist */

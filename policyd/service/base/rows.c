@@ -1,9 +1,9 @@
 /*
  * Rows that cannot be read
  *
- * A row of a job or of an idempotency key is set aside as the pool is read: nothing rests on it. Any other
- * may hold a booking that a host acts on, so while one is left policyd shows the pool and changes nothing,
- * until a backup was put back or a person has said that the row may go.
+ * A row of a job or of an idempotency key is set aside as the pool is read, because nothing depends on it.
+ * Any other may hold a booking that a host acts on, so while one is left policyd shows the pool and changes
+ * nothing, until a backup is restored or an administrator says that the row may be removed.
  */
 
 #include "common/daemon/log-ids.h"

@@ -1,5 +1,5 @@
 /*
- * Bookings: what a VM holds, and the three ways in which the host's word changes it
+ * Bookings: what a VM holds, and the three ways in which a report of its host changes that
  *
  * running (scheduled becomes resident), adopted (the host runs what policyd did not know to be there),
  * released. All together for the VM and each VGPU, so that nothing is left half held. docs/states.md has the

@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * What a VM holds, and how the host's word changes it
+ * What a VM holds, and how a report of its host changes that
  */
 
 #include "policyd/service/hosts/peers.h"

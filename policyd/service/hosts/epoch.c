@@ -14,9 +14,9 @@
  *   with the last epoch there is          left alone, since nobody can command it any more
  *
  * So hosts may hold different epochs of this policyd, each the one with which it was claimed last, and its
- * orders carry that one (Peer.epoch). A host compares epochs with its own alone: whoever wants it must claim
- * it with a higher one, and then the master before is told so by this host. To claim the others again because
- * one joined would gain nothing, and would come between them and their orders.
+ * orders carry that one (Peer.epoch). A host compares epochs with its own alone: another policyd must claim
+ * it with a higher one, and then the host tells the master before. To claim all hosts again because one
+ * joined would gain nothing, and would interrupt their orders.
  */
 
 #include <inttypes.h>
@@ -44,8 +44,8 @@ static bool all_answered(Hosts *hs) {
         return true;
 }
 
-/* What they hold says that the database is no older copy, so those that keep silent need not be waited for.
- */
+/* The epochs that they hold show that the database is no old copy, so hosts that do not answer need not be
+ * waited for. */
 static bool enough_answered(Hosts *hs) {
         size_t n = 0, n_answered = 0;
         Peer *peer;
@@ -72,7 +72,7 @@ static uint64_t epoch_wanted(Hosts *hs) {
         uint64_t wanted = 1;
         Peer *peer;
 
-        /* An equal one would be refused to anyone but the one who had it. */
+        /* A host refuses an equal epoch, except from the policyd that claimed it with that one. */
         for (size_t i = 0; (peer = hashmap_next(hs->peers, &i));)
                 if (peer->waits)
                         wanted = MAX_OF(wanted, peer->epoch_held + 1);
@@ -207,7 +207,7 @@ static int check_machine(Peer *peer, Host *h, const LinkGreeting *g, char **ret_
         return 0;
 }
 
-/* Claimed by our pool with what this process never gave out, after it began to command. */
+/* Claimed by our pool with an epoch that this process never used since it began to command. */
 static bool another_commands(const Peer *peer, const LinkGreeting *g) {
         const Hosts *hs = peer->hosts;
 
@@ -268,7 +268,7 @@ int epoch_greeted(Peer *peer, const LinkGreeting *g, LinkClaim *ret, char **ret_
                 epoch_answered(peer);
                 return 0;
         }
-        /* What it holds of ours from before this start is lower; an equal one is this process's own, once it
+        /* An epoch of ours from before this start is lower; an equal one is this process's own, once it
          * commands. */
         if (g->epoch > hs->epoch || (g->epoch == hs->epoch && !(ours && hs->commands))) {
                 raise_epoch(hs);

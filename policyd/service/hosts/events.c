@@ -1,8 +1,8 @@
 /*
- * Events: the host's word while the link stands
+ * Events: what a host reports while it is connected
  *
- * An event counts when its token is current for the VM and the VM is booked on the host that speaks; anything
- * else is an echo of the past and changes nothing.
+ * An event counts if its token is current for the VM and the VM is booked on the host that sent it; any other
+ * event is out of date and changes nothing.
  */
 
 #include "policyd/service/base/object-log.h"

@@ -15,7 +15,7 @@
 
 #define AWAY_LOG_USEC UINT64_C(60000000)
 
-/* Takes what is told of later out of an inventory that was taken over. */
+/* Keeps what is needed later of an inventory that was taken over. */
 static int keep_report(Peer *peer, Host *h, Inventory *inventory) {
         inventory_done(&peer->report);
         peer->report = (Inventory){
@@ -49,7 +49,7 @@ static int on_claimed(
         peer_touch(peer);
         old_check_inventory(peer, inventory);
         h->seq = inventory->seq;
-        /* What it said before counts no more, as soon as anybody looks. */
+        /* The report before must not count any more, whoever reads it next. */
         inventory_done(&peer->report);
         peer->n_strays = 0;
         r = takeover_inventory(hs, h, inventory);
@@ -129,8 +129,8 @@ static void on_stale(HostLink *link, const char *message, void *userdata) {
 }
 
 /*
- * Once when a host is lost, or was not reached at first; and when the reason has become another, but then not
- * more than once a minute: a reason that changes with each attempt would fill the journal.
+ * Logs once when a host is lost or was not reached at first, and again when the reason changes, but at most
+ * once a minute: a reason that changes with each attempt would fill the journal.
  */
 static void log_away(Peer *peer, const Host *h, const char *reason) {
         uint64_t now = loop_now(batch_loop(peer->hosts->batch), LOOP_MONOTONIC);

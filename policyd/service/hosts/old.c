@@ -3,18 +3,18 @@
  *
  * A database that was restored from a backup, or copied while policyd went on, says of a VM that was started
  * since that it is halted. The host that runs it knows better; a host that cannot be asked may be that one. So
- * once it is known that the database is old, each host that was not heard since is marked, on disk, and a VM
- * that the copy holds is started nowhere until no host is marked. A host's inventory under the claim of this
- * policyd ends its mark, or the operator's word that it is dead; restarts do not. VMs that were made since
- * run nowhere else, unless whoever made them gave the uuid: then the lost time may know them too.
+ * once it is known that the database is old, each host that was not heard since is marked, on disk, and a VM that
+ * the copy holds is started nowhere until no host is marked. The mark of a host ends with its inventory under the
+ * claim of this policyd, or when the operator declares it dead; a restart does not end it. VMs that were made
+ * since run nowhere else, unless the client gave the uuid: such a VM may have existed in the lost time too.
  *
- * Known how: the copy bears the mark of a backup; a host that this pool had claimed holds an epoch above the
- * stored one; or it took an order with a number above the last that was given in that epoch. The last two come
- * from hosts, with their greeting or inventory. What they say while they are gathered is there before anything
- * can start, and the marks are stored with the new epoch. What comes later counts from then on: until a host
- * says so nothing tells an old copy from a database whose host is dead, and that one must let the others
- * start. Hosts heard by then need no mark, since under this claim nobody else can have started anything there;
- * an order that is not yet handed to its link is taken back.
+ * policyd finds it by one of three signs: the copy has the mark of a backup; a host that this pool had claimed
+ * holds an epoch above the stored one; or a host took an order with a number above the last that was given in
+ * that epoch. The last two come from hosts, with their greeting or inventory. What they report while they are
+ * gathered is known before anything can start, and the marks are stored with the new epoch. What they report
+ * later counts from then on: until a host reports it, an old copy looks like a database whose host is dead, and
+ * with that one the other hosts must start VMs. Hosts heard by then need no mark, since under this claim nobody
+ * else can have started anything there; an order that is not yet handed to its link is taken back.
  *
  * A host that was added after the copy was made is unknown to it. One that is added while this is remembered
  * is marked as the others are.
@@ -130,8 +130,8 @@ static void found(Hosts *hs, OldReason reason, uint64_t orders) {
 }
 
 /*
- * Another policyd commands, and this one stops: what it had heard is no longer all. It keeps that and the epoch,
- * so that it takes over when it is started again on purpose, however slowly the hosts answer then.
+ * Another policyd commands, and this one stops: from now on it does not know all that was started. It stores this
+ * and the epoch, so that it takes over when it is started again on purpose, however slowly the hosts answer then.
  */
 void old_overtaken(Hosts *hs, uint64_t epoch) {
         Peer *peer;
@@ -151,8 +151,8 @@ void old_stored(Hosts *hs) {
         hs->old_marked = hs->batch->meta_changed = false;
 }
 
-/* The commit failed: the disk does not know of it yet, and hears of it when the commit is tried again. While
- * gathering the epoch takes it along. */
+/* The commit failed, so it is not on disk; it is stored when the commit is tried again. While gathering it is
+ * stored with the epoch. */
 void old_rebuilt(Hosts *hs) {
         hs->old_marked = hs->batch->meta_changed = false;
         if (hs->epoch != 0 && hs->old_found != OLD_NOT)
@@ -175,7 +175,7 @@ void old_begin(Hosts *hs) {
         const char *names[NAMES_SHOWN + 1];
 
         note_past(hs);
-        /* All were heard before this start: it is told no longer. */
+        /* All hosts were heard before this start, so it is no longer shown. */
         if (hs->batch->meta.old != OLD_NOT && hs->old_found == OLD_NOT && list_unheard(hs, names) == 0) {
                 hs->batch->meta.old = OLD_NOT;
                 hs->batch->meta.old_keys = hs->batch->meta.old_made = 0;
@@ -199,7 +199,7 @@ void old_check_greeting(Peer *peer, const LinkGreeting *g) {
         Hosts *hs = peer->hosts;
         uint64_t given = MAX_OF(MAX_OF(peer->epoch, hs->gone_epoch), hs->loaded.epoch);
 
-        /* What this process gave it is no news. */
+        /* An epoch that this process gave the host proves nothing. */
         if (g->epoch > given)
                 found(hs, OLD_EPOCH, g->orders);
         else if (g->epoch <= hs->loaded.epoch && g->orders > orders_in(hs, g->epoch))

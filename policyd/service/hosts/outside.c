@@ -1,5 +1,5 @@
 /*
- * What hosts run that the pool has not there
+ * VMs that a host runs and that the pool does not have there
  *
  * A host's report may name VMs that the pool does not know: their host was declared dead and they were
  * destroyed, or the database is an older one. It may name one that the pool has on another host: then it runs
@@ -139,7 +139,7 @@ static bool any_strays(Hosts *hs) {
         return false;
 }
 
-/* A VM that runs twice concerns both of its hosts, whichever of them speaks. */
+/* A VM that runs twice concerns both of its hosts, whichever of them reports. */
 int outside_update(Hosts *hs, Host *h) {
         bool strays = any_strays(hs);
         Peer *peer = peer_of(hs, h);

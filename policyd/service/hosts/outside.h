@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * What hosts run that the pool has not there, and what somebody should see to
+ * VMs that a host runs and that the pool does not have there, and problems for an administrator
  *
  * outside_update() is called after each change of a host's report, or of where its VMs are booked.
  */
@@ -10,7 +10,7 @@
 
 int outside_update(Hosts *hs, Host *h);
 int outside_update_all(Hosts *hs);
-int outside_vm_ended(Hosts *hs, Host *h); /* one of the host's VMs, whosever, left its report */
+int outside_vm_ended(Hosts *hs, Host *h); /* a VM, of the pool or not, left the host's report */
 int outside_forget_host(Hosts *hs, Host *h);
 
 /* problems.c: Host.Problems again, after what it tells of has changed; of all hosts, and VM.Problems */

@@ -139,7 +139,7 @@ Peer *peer_free(Peer *peer) {
                 return NULL;
         if (hashmap_get(peer->hosts->peers, &peer->host) == peer)
                 hashmap_remove(peer->hosts->peers, &peer->host);
-        /* A host that was removed while it was away holds this still, and may be added again. */
+        /* A host that was removed while it was offline still holds this epoch, and may be added again. */
         peer->hosts->gone_epoch = MAX_OF(peer->hosts->gone_epoch, peer->epoch);
         peer->hosts->links->free(peer->link);
         while (peer->calls)

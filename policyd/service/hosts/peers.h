@@ -13,7 +13,7 @@
 typedef struct Peer Peer;
 typedef struct Call Call;
 
-/* Of a VM that is booked on the host that speaks, under a token of the VM. */
+/* Called for a VM that is booked on the reporting host, under a token of the VM. */
 typedef struct HostsListener {
         /* It is in this state, or has ended. What it holds was booked already. */
         void (*vm_event)(Vm *vm, Host *h, const VmEvent *event, void *userdata);
@@ -55,7 +55,7 @@ typedef struct Hosts {
         LoopTimer *health_timer; /* a place comes last no more */
 
         /* problems.c */
-        Uuid *troubled; /* VMs that a host runs where the pool has them not, with a problem perhaps */
+        Uuid *troubled; /* VMs that a host runs and the pool does not have there; some have a problem */
         size_t n_troubled;
 } Hosts;
 
@@ -84,17 +84,17 @@ struct Peer {
         HostLink *link;
         bool answered; /* gathering: greeted, or failed once */
         bool claimed;  /* its inventory was taken over, and it is connected since */
-        bool touched;  /* its word changed something in the open batch */
-        bool parting;  /* its host was removed; it goes when hostd has answered the release */
+        bool touched;  /* the open batch holds a change that it reported */
+        bool parting;  /* its host was removed; it is freed when hostd has answered the release */
         bool waits;    /* greeted, and not claimed yet */
         bool known; /* what runs there is known: by its inventory under a claim of this process, or it is dead
                      */
         uint64_t epoch_held; /* by its greeting */
         uint64_t epoch;      /* that it was claimed with last, to order with; 0: not by this process */
-        char *logged;        /* the reason that the journal has of its being away */
+        char *logged;        /* the reason that was last logged for its being offline */
         uint64_t logged_at;    /* monotonic µs */
         Call *calls;
-        size_t n_strays;  /* VMs of the report that the pool has not there, … */
+        size_t n_strays;  /* VMs of the report that the pool does not have there, … */
         Inventory report; /* what the host said last: its problems, and its VMs, of which the pool may come to
                              know one */
 };

@@ -1,10 +1,10 @@
 /*
  * Places where starts failed
  *
- * policyd/decide/place-health.h has the rule, and is told here what happens; what it says of hosts and PGPUs is
- * written to the pool, where the decider reads it. It is kept beside the pool, by uuid: a failed commit
- * undoes nothing of what a host said. It is not stored: after a restart all places are good, until VMs fail
- * there again, which costs each of them one more try.
+ * policyd/decide/place-health.h has the rule; this file passes failures and successes to it, and writes its
+ * result for hosts and PGPUs to the pool, where the decider reads it. It is kept outside the pool, by uuid,
+ * because a failed commit does not undo what a host reported. It is not stored: after a restart all places are
+ * good, until VMs fail there again, which costs each of them one more try.
  */
 
 #include "common/base/text.h"

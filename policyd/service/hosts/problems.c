@@ -1,9 +1,9 @@
 /*
- * Problems: what somebody should see to, at the host or the VM that has it
+ * Problems: what an administrator should act on, shown at the host or the VM that has it
  *
- * A list is made anew from those who know of one: each source adds its sentences, what asks for an act first.
- * It is kept nowhere else, so whoever changes what a source looks at calls host_problems_update(), or
- * problems_update() where it concerns more than one host.
+ * A list is made anew from all sources: each adds its sentences, the most urgent source first. It is kept
+ * nowhere else, so code that changes what a source reads calls host_problems_update(), or problems_update()
+ * if more than one host is concerned.
  */
 
 #include "common/base/strlist.h"
@@ -13,7 +13,7 @@
 
 #define PROBLEMS_MAX 64
 
-/* Of very many the rest is only counted. The vector, which stays the list's; NULL without memory. */
+/* If there are very many problems, the last are only counted. Returns the vector, which the list owns; NULL: no memory. */
 static const char *const *problems_end(StrList *list) {
         static const char *const none[] = {NULL};
         size_t n_more = list->n > PROBLEMS_MAX ? list->n - PROBLEMS_MAX : 0;
@@ -46,7 +46,7 @@ static void add_reported(Hosts *hs, const Host *h, StrList *list) {
         }
 }
 
-/* VMs that run where the pool has them not */
+/* VMs that a host runs and that the pool does not have there */
 
 typedef void (*StrayFn)(
         Hosts *hs, const Host *h, const InventoryVm *report, const void *about, StrList *list);
@@ -109,7 +109,7 @@ static void add_surplus(Hosts *hs, const Host *h, StrList *list) {
         }
 }
 
-/* One that is there and does not answer is among what hostd reports. */
+/* A PGPU that is there and does not answer is reported by hostd itself. */
 static void add_vanished(Hosts *hs, const Host *h, StrList *list) {
         for_each(const Pgpu, pgpu, &h->pgpus)
                 if (pgpu->health == PGPU_HEALTH_LOST && !pgpu->reported)
@@ -125,7 +125,7 @@ static void log_standing(const Host *h, const StrList *list, size_t before) {
                         log_host(LOG_WARNING, NULL, h, "Host %s: %s", h->name_label, list->items[i]);
 }
 
-/* Whether it is left out hangs on what becomes of others. */
+/* Whether a suspect PGPU is left out depends on the others of its group. */
 static const char *standing_words(PlaceStanding standing) {
         return standing == PLACE_SUSPECT ? "is suspect and left out, unless its group has nothing else"
                                          : "comes last";
@@ -156,7 +156,7 @@ static void add_other_types(Hosts *hs, const Host *h, StrList *list) {
         for (size_t i = 0; i < h->types.n; i++) {
                 const HostType *f = h->types.items[i], *lead = f->type->lead;
 
-                /* Where a host keeps its files is no trouble. */
+                /* A different path of its files is no problem. */
                 if (!lead || f->size == lead->size || f->size == 0 || lead->size == 0)
                         continue;
                 strlist_addf(list,
@@ -167,7 +167,7 @@ static void add_other_types(Hosts *hs, const Host *h, StrList *list) {
         }
 }
 
-/* Who knows of problems of a host. */
+/* The sources of a host's problems. */
 static void (*const host_sources[])(Hosts *hs, const Host *h, StrList *list) = {
         add_strays,
         add_surplus,
@@ -210,7 +210,7 @@ static int vm_problems_update(Hosts *hs, Vm *vm) {
         return texts ? pool_set_vm_problems(hs->batch->pool, vm, texts) : -ENOMEM;
 }
 
-/* Noted, so that its list is emptied when it runs once again. */
+/* The VM is noted, so that its list is emptied when it runs on one host again. */
 static void note_troubled(
         Hosts *hs, const Host *h, const InventoryVm *report, const void *unused, StrList *list) {
         Uuid *more;

@@ -5,7 +5,7 @@
  * under the claim nobody else can have started anything since. First everything that it runs is taken in;
  * then what is booked there and was not reported is released. Each correction is logged with its reason. Two
  * things are never done: a VM is never started again because of a report, and VMs that the pool does not know
- * are left alone, until it is told of them.
+ * are left alone, until a client creates them.
  */
 
 #include <stdio.h>
@@ -90,8 +90,8 @@ static bool withdraw_unsent(Hosts *hs, const Vm *vm) {
                (vm->booking == BOOKING_SENT && peer && peer_withdraw_call(peer, &vm->token));
 }
 
-/* Why the host's word about one of our VMs cannot be adopted, or NULL. One that was not heard from yet is
- * waited for. */
+/* The host because of which a report about one of our VMs cannot be adopted, or NULL. A host that was not
+ * heard from yet is waited for. */
 static const Host *runs_elsewhere(const Vm *vm, const Host *h) {
         const Host *other = vm_host(vm);
 

@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * The host's word about what runs: in the inventory of a claim (reconcile.c), and in events (events.c)
+ * What a host reports of VMs: in the inventory of a claim (reconcile.c), and in events (events.c)
  */
 
 #include "policyd/service/hosts/peers.h"
@@ -9,7 +9,7 @@
 int reconcile_host(Hosts *hs, Host *h, const Inventory *inventory);
 /* A VM that is new to the pool, or that has no booking any more, may run on a host without one. */
 void reconcile_stray(Hosts *hs, Vm *vm);
-/* A host that was waited for cannot be reached: where its VMs are seen is where they are. */
+/* A host that was waited for cannot be reached, so its VMs are adopted where other hosts report them. */
 void reconcile_unreached(Hosts *hs, Host *h);
 
 void host_vm_event(Hosts *hs, Host *h, const VmEvent *event);

@@ -1,9 +1,9 @@
 /*
  * Types: found or created from what hosts and imports say
  *
- * The files on each host are the source of what counts and starts there, which is kept for the host; how the
- * type looks in the pool is its lead's word, so that nothing flips where two hosts differ. An import only
- * finds, and creates what is not there with size 0: unusable until a host with the hardware fills it in.
+ * The files on each host are the source of what counts and starts there, which is kept for the host; how the type
+ * looks in the pool is what its lead reports, so that it does not change back and forth if two hosts differ. An
+ * import only finds, and creates what is not there with size 0: unusable until a host with the hardware fills it in.
  */
 
 #include "policyd/words/rules.h"
@@ -20,7 +20,7 @@ static void set_number(Hosts *hs, VgpuType *t, uint32_t *field, uint32_t value, 
         pool_touch(hs->batch->pool, &t->object, property, /* store= */ true);
 }
 
-/* How the type looks, which its lead alone says. */
+/* Updates how the type looks, from the report of its lead. */
 static int type_refresh(Hosts *hs, VgpuType *t, const TypeRecord *record) {
         const TextChange changes[] = {
                 {&t->vendor_name, record->vendor_name, TYPE_VENDOR_NAME},
@@ -76,7 +76,7 @@ static int type_describe(Hosts *hs, VgpuType *t, const TypeRecord *record) {
         return pool_set_type_size(hs->batch->pool, t, 0, record->implementation);
 }
 
-/* Where the lead has changed its mind, others are told that they differ now, or no more. */
+/* When the lead's values change, other hosts may differ from them now, or no more. */
 static int update_other_hosts(Hosts *hs, const VgpuType *t) {
         int r = 0;
 
@@ -139,7 +139,7 @@ int type_passthrough(Hosts *hs, VgpuType **ret) {
         return r < 0 ? r : refusal.code != ERROR_NONE ? -ENOBUFS : 0;
 }
 
-/* One bad entry loses that entry alone. */
+/* A bad entry is left out; the others are taken. */
 int takeover_types(Hosts *hs, Host *h, const Inventory *inventory) {
         _cleanup_free_ VgpuType **types = calloc(inventory->n_types + 1, sizeof(*types));
         size_t n = 0;

@@ -42,7 +42,7 @@ static int update_facts(Hosts *hs, Host *h, const Inventory *inventory) {
         };
         int r;
 
-        /* What failed before is no word about a machine that started anew. */
+        /* Failures before a reboot say nothing about the machine after it. */
         if (!isempty(h->boot_id) && !streq(h->boot_id, inventory->boot_id))
                 places_clear_host(hs, h);
         if (uuid_is_null(&h->host_uuid))
@@ -143,7 +143,7 @@ static void log_type(const Pgpu *pgpu, const VgpuType *t, bool enabled) {
 }
 
 int pgpu_update_enabled(Hosts *hs, Pgpu *pgpu, VgpuType *const *types, size_t n) {
-        /* A new one has said so itself. */
+        /* A new PGPU was logged as a whole. */
         for (size_t i = 0; i < n && !pgpu->object.is_new; i++)
                 if (!ptr_array_contains(&pgpu->enabled, types[i]))
                         log_type(pgpu, types[i], /* enabled= */ true);
@@ -198,8 +198,8 @@ static void log_holder(const Pgpu *pgpu, const char *by) {
                         pgpu->name, by);
 }
 
-/* What the host says of the card itself. Only that it is lost: what policyd has come to suspect is policyd's
- * to take back. */
+/* Takes over the health that the host reports, which is only whether the card is lost; a suspicion of
+ * policyd's is ended by policyd. */
 static int update_health(Hosts *hs, Pgpu *pgpu, const InventoryPgpu *i) {
         bool lost = pgpu_health_from_string(i->health) == PGPU_HEALTH_LOST,
              was_lost = pgpu->health == PGPU_HEALTH_LOST;
@@ -273,7 +273,7 @@ void takeover_collect_absent(Hosts *hs, Host *h) {
         const Peer *peer = peer_of(hs, h);
         size_t n = h->pgpus.n;
 
-        /* Only a host that has reported can be believed about what it lacks. */
+        /* Only after a host has reported it is known what the host lacks. */
         if (!peer || !peer->claimed)
                 return;
         for (size_t i = h->pgpus.n; i > 0; i--) {

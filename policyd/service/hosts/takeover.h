@@ -1,13 +1,13 @@
 #pragma once
 
 /*
- * Taking over what a host says that it is
+ * Taking over what a host reports of itself
  */
 
 #include "policyd/service/hosts/peers.h"
 
 int takeover_inventory(Hosts *hs, Host *h, Inventory *inventory);
-void takeover_mark_counted(Host *h, const Inventory *inventory); /* which VMs its free memory knows */
+void takeover_mark_counted(Host *h, const Inventory *inventory); /* which VMs its free memory counts already */
 void takeover_collect_absent(Hosts *hs, Host *h); /* PGPUs that vanished and have nothing booked any more */
 bool types_contain(VgpuType *const *types, size_t n, const VgpuType *t);
 int pgpu_update_enabled(Hosts *hs, Pgpu *pgpu, VgpuType *const *types, size_t n); /* as hostd says */

@@ -40,8 +40,8 @@ static void write_moves(StrBuf *b, const Moves *moves) {
 }
 
 /*
- * The order matters: once all are down the PGPU is empty, and it is taken before they start again, so that
- * none of them comes back to it.
+ * The order matters: after all VMs are shut down the PGPU is empty, and it is taken before they start again,
+ * so that none of them returns to it.
  */
 static void write_steps(StrBuf *b, const PgpuPlan *plan, const VgpuType *t) {
         StrBuf step = {};

@@ -1,5 +1,5 @@
 /*
- * Backups: what of them is the service's
+ * Backups: the part of the service
  */
 
 #include "policyd/service/objects/policy-private.h"

@@ -163,7 +163,7 @@ static int check_start(Policy *p, const Vm *vm, VmPreview *preview, const Vm **r
         return r < 0 ? r : refusal->code == ERROR_NONE;
 }
 
-/* The same function as a start's, heard by a visitor; hosts stays empty where the VM itself is refused. */
+/* Decides by the same function as a start, with a visitor; hosts stays empty if the VM itself is refused. */
 static int explain(Policy *p, const Vm *vm, const StartOptions *o, StrBuf *b, Refusal *refusal) {
         AllocRequest request = {.vm = vm, .only = o->on, .reservation = o->reservation};
         _cleanup_(explanation_done) Explanation e = {.json = b};

@@ -59,7 +59,7 @@ int hosts_add(Policy *p, const char *name, const char *address, Host **ret, Refu
                 return decided(r);
         pool_set_host_enabled(p->batch.pool, h, true);
         pool_set_host_state(p->batch.pool, h, HOST_CONNECTING, HOST_NOT_HEARD);
-        /* It may be one that was added after the copy was made, and run what that does not know. */
+        /* The host may have been added after the copy was made, and may run VMs that the copy does not know. */
         pool_set_host_unheard(p->batch.pool, h, p->batch.meta.old != OLD_NOT);
         r = batch_then(&p->batch, dial, p, &id, NULL);
         if (r < 0)
@@ -134,8 +134,8 @@ int hosts_reconnect(Policy *p, Host *h, Refusal *refusal) {
 }
 
 /*
- * The operator's word that the machine does not run: the only way, besides the host's own, to release what
- * was sent there. While policyd can hear the host itself, the host knows better.
+ * The operator says that the machine does not run. Besides a report of the host, this is the only way to
+ * release what was sent there. While policyd is connected to the host, the host knows better.
  */
 int hosts_declare_dead(Policy *p, Host *h, Refusal *refusal) {
         Peer *peer = peer_of(&p->hosts, h);

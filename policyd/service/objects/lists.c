@@ -11,7 +11,7 @@
 #include "common/base/parse.h"
 #include "common/json/json-write.h"
 
-/* Of one answer, so that who reads it with a limit of 4 MiB can. */
+/* Bytes of one answer, so that a reader with a limit of 4 MiB can take it. */
 #define PAGE_BYTES (2 << 20)
 
 typedef struct FilterKind {
@@ -33,7 +33,7 @@ static const FilterKind *kind_of(const Property *p) {
         return *p->signature == 'b' ? &boolean : &number;
 }
 
-/* Text will do for anything, if it reads as that. */
+/* A text is accepted for any type, if it can be read as a value of it. */
 static bool reads_as(const FilterKind *kind, const char *text) {
         double number;
         char *end;
@@ -115,7 +115,8 @@ static const Property *find_property(ObjectClass c, const char *name) {
         return streq(name, "uuid") || streq(name, property_uuid.name) ? &property_uuid : property_find(c, name);
 }
 
-/* An unknown property, or a value that cannot be one of its, is the caller's mistake: it would find nothing, ever. */
+/* An unknown property, or a value that cannot be one of its, is refused, because such a filter could never find
+ * anything. */
 static int check_filter(ObjectClass c, const ListFilter *f, Refusal *refusal) {
         const Property *p = find_property(c, f->property);
         const FilterKind *kind;

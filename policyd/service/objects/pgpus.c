@@ -31,7 +31,8 @@ int pgpus_set_group(Policy *p, Pgpu *pgpu, GpuGroup *group_or_null, Refusal *ref
         return decided(batch_poison(&p->batch, r));
 }
 
-/* Which enabled types go; refused when one of them is in use, or when one that comes is not supported. */
+/* Finds the enabled types that would be disabled; refuses if one of them is in use, or if one to be enabled
+ * is not supported. */
 static int check_types(
         Pgpu *pgpu, VgpuType *const *types, size_t n, VgpuType **ret_gone, size_t *ret_n, Refusal *refusal) {
         size_t k = 0;

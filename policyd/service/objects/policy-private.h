@@ -25,14 +25,14 @@ struct Policy {
         LoopTimer *retry_timer, *expiry_timer;
         LoopTimer *clock_timer; /* while the clock stands before 1970 */
         uint64_t retry_delay;
-        char *status; /* the last line told */
+        char *status; /* the line that was last sent */
         bool started;
 };
 
 /* vms.c */
 int vm_add(Policy *p, const VmRecord *record, Vm **ret, Refusal *refusal);
 
-/* vm-groups.c. Checks first, as vm_groups_create(); an id that is given is nobody's yet. */
+/* vm-groups.c. Checks first, as vm_groups_create(); no object may have the given id yet. */
 int vm_group_check_placement(const char *placement_or_null, Refusal *refusal);
 int vm_group_add(Policy *p, const Uuid *id_or_null, const char *name_label, const char *name_description,
         const char *placement_or_null, VmGroup **ret, Refusal *refusal);

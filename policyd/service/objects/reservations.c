@@ -37,7 +37,7 @@ static int check_count(const GpuGroup *group, const VgpuType *type, uint32_t cou
                 "A reservation holds at most %d VGPUs, not %" PRIu32 ". Make several.", COUNT_MAX, count);
 }
 
-/* What is held is in use: a reservation is no way around a quota. */
+/* Held instances count as used, so a reservation cannot get around a quota. */
 static int check_quota(Policy *p, const char *name, const GpuGroup *group, const VgpuType *type,
         uint32_t count, const char *owner, Refusal *refusal) {
         QuotaNeed need = {.group = group, .vgpus = count, .size = (uint64_t) count * type_units(type)};
@@ -109,7 +109,8 @@ uint64_t reservations_next_expiry(const Policy *p) {
         return next;
 }
 
-/* One that would last longer from now than it was made for was made by a clock that was ahead, and has been set back since. */
+/* A reservation that would last longer from now than its duration was made while the clock was ahead; the clock was set back
+ * since. */
 static void bound_by_duration(Policy *p, uint64_t now) {
         for_each_while(now > 0, Reservation, v, &p->batch.pool->objects[CLASS_RESERVATION]) {
                 if (v->lasts == 0 || v->expires == UINT64_MAX || v->expires <= now || v->expires - now <= v->lasts)

@@ -15,5 +15,5 @@ int decide_start(
 /* Where it puts the VM; how many hosts have which verdict. */
 void decision_write_place(StrBuf *b, const Vm *vm, const Allocation *a);
 void decision_write_counts(StrBuf *b, const char *member_or_null, const Allocation *a);
-/* What an accepted one is remembered by. */
+/* The text that is stored for an accepted decision. */
 int decision_to_text(uint64_t now, const Vm *vm, const Allocation *a, char **ret);

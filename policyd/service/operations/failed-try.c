@@ -1,8 +1,8 @@
 /*
- * Starts that failed: what is said of them, and who is to blame
+ * Starts that failed: the sentence, and whether the place is to blame
  *
- * A failure names the host, the PGPUs and what the host said. It says something of the place only when the
- * host began and could not build the domain; what it lacks or forbids is known, and no failure of the place.
+ * The sentence names the host, the PGPUs and what the host reported. A failure counts against the place only
+ * if the host began and could not build the domain; a refusal for what the host lacks or forbids does not.
  */
 
 #include "policyd/service/hosts/places.h"

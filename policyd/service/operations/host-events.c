@@ -1,5 +1,5 @@
 /*
- * What the events of hosts lead to: jobs go on, end, or are of no more use
+ * What the events of hosts lead to: jobs continue, end, or become useless
  *
  * The bookings were changed before these functions are called: a VM that runs is booked as running.
  */

@@ -1,9 +1,9 @@
 /*
  * Jobs: the record of an operation that clients watch
  *
- * A finished job stays for an hour, the thousand that ended last at most, over restarts. Those that have
- * ended stand in ops->ended in the order of their ends, so that the next to go is always the first. From the
- * disk they go later, many at once (batch.c).
+ * A finished job is kept for an hour, and at most the thousand that ended last are kept, also over restarts.
+ * Finished jobs are in ops->ended in the order of their ends, so the next to be removed is always the first.
+ * Their rows are deleted later, many at once (batch.c).
  */
 
 #include "policyd/service/operations/operations.h"
@@ -77,7 +77,7 @@ static Job *first_ended(const Operations *ops) {
 static void remove_first_ended(Operations *ops) {
         pool_remove(ops->batch->pool, &first_ended(ops)->object);
         batch_open(ops->batch);
-        /* The places of those that went are given back when they are as many as those that stay. */
+        /* The room of removed jobs is freed when they are as many as the jobs that are left. */
         if (++ops->ended_first * 2 < ops->n_ended)
                 return;
         ops->n_ended -= ops->ended_first;

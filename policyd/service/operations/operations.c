@@ -71,8 +71,8 @@ Job *operation_job(const Operation *op) {
         return pool_get(op->operations->batch->pool, CLASS_JOB, &op->job);
 }
 
-/* A start that is begun again, on this host or the next, goes back by stages; who watches sees no step back.
- */
+/* A start that is tried again, on this host or the next, returns to earlier stages; the progress that clients
+ * see does not decrease. */
 void operation_set_stage(Operation *op, const char *stage, double progress) {
         _cleanup_strbuf_ StrBuf b = {};
         Job *j = operation_job(op);
@@ -135,7 +135,7 @@ void operation_wait_for_host(Operation *op) {
                 log_errno(r, "Failed to set the timer of a job, ignoring");
 }
 
-/* A host that speaks of the VM may not have the order to stop it yet: only its answer to that counts then. */
+/* A host that reports the VM may not have the stop order yet; then only its answer to that order counts. */
 void operation_heard(Operation *op) {
         if (op && (op->stop_stored || (op->kind == OPERATION_START && !operation_job(op)->cancel_requested)))
                 loop_timer_stop(op->timer);

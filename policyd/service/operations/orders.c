@@ -1,8 +1,8 @@
 /*
  * Orders: from the pool's objects to the records that hostd takes
  *
- * Devices in order of their number, which is also their position; a passthrough VGPU travels as a PCI record.
- * The VM's own uuid and name stand in the libxl config, whatever it said when it was created.
+ * Devices are in the order of their numbers, which is also their position; a passthrough VGPU is sent as a
+ * PCI record. The libxl config gets the VM's own uuid and name, whatever it held when the VM was created.
  */
 
 #include "policyd/service/operations/orders.h"
@@ -61,7 +61,7 @@ static int fill_nvidia(
         return r;
 }
 
-/* As the host itself says it of the type. */
+/* With the values that the host itself reported for the type. */
 static int fill_vgpu(const Vgpu *v, const Pgpu *pgpu, const char *platform_args, VgpuRecord *ret) {
         const HostType *of_host = host_find_type(pgpu->host, v->type);
         _cleanup_json_ struct json_object *config =

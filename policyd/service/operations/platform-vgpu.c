@@ -3,8 +3,8 @@
  *
  * It becomes an ordinary VGPU, pinned to that address, so that capacity, events and lists treat it like any
  * other. Made when the VM is created or imported if the hardware is known by then, else when the VM starts. A
- * VM that has VGPUs of its own keeps them: as in XenServer since 7.0, objects win over the platform keys.
- * What only asks, a dry run or an explanation, sees the VM as it would be and leaves the pool as it is.
+ * VM that has VGPUs of its own keeps them: as in XenServer since 7.0, objects win over the platform keys. A
+ * dry run or an explanation uses a copy of the VM that has the VGPU, and leaves the pool as it is.
  */
 
 #include "policyd/service/operations/platform-vgpu.h"
@@ -73,8 +73,8 @@ static void wish_done(Wish *w) {
 }
 #define _cleanup_wish_ _cleanup_(wish_done)
 
-/* Without a PGPU: the VM has no such form, or none that it needs, or nothing serves it yet, which refuses a
- * start. */
+/* ret has no PGPU if the VM has no such form, or does not need it, or if no PGPU serves it yet, which refuses
+ * a start. */
 static int find_wish(const Batch *b, const Vm *vm, bool starting, Wish *ret, Refusal *refusal) {
         VmRecord record = {};
         JsonReader reader = {};
@@ -180,7 +180,7 @@ int platform_vgpu_preview(
         preview->vgpus[0] = &preview->vgpu;
         preview->vm = *vm;
         preview->vm.vgpus = (PtrArray){.items = preview->vgpus, .n = 1};
-        /* Its needs are its own: a VGPU wants video memory. */
+        /* The copy has needs of its own, because a VGPU needs video memory. */
         preview->vm.networks = preview->vm.storage = preview->vm.functions = preview->vm.objections = NULL;
         r = vm_refresh_needs(b->pool, &reader, &preview->vm);
         if (r == -EINVAL)

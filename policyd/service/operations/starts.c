@@ -1,11 +1,11 @@
 /*
  * Starting a VM
  *
- * Decided and booked before the reply; sent after the commit; then the host speaks. Before the order is
- * handed to the link any failure releases. After it only the host's word does: refused (and then the next
- * host is tried, each once, when another host may help), an event that the VM halted, or an inventory under
- * the current claim without the token. A start that failed at its place, and whose guest never ran by its
- * host's word, is tried once more elsewhere. The functions stand in this order.
+ * A start is decided and booked before the reply, sent after the commit, and then the host answers. Until the
+ * order is handed to the link, any failure releases the booking. After that only a report of the host does: a
+ * refusal (then the next host is tried, each once, if another host may help), an event that the VM halted, or
+ * an inventory under the current claim without the token. A start that failed at its place is tried once more
+ * elsewhere, if its host reports that the guest never ran. The functions are in this order.
  */
 
 #include "policyd/service/operations/starts.h"
@@ -107,7 +107,7 @@ static void move_refusal(Refusal *from, Refusal *to) {
         *from = (Refusal){};
 }
 
-/* As a start would decide, and nothing is left of it. */
+/* Decides as a start would, and changes nothing. */
 static int start_dry_run(Operations *ops, const Vm *vm, const StartOptions *options, Refusal *refusal) {
         AllocRequest request = {.vm = vm, .only = options->on, .reservation = options->reservation};
         _cleanup_vm_preview_ VmPreview preview = {};
@@ -184,7 +184,7 @@ static void start_send(void *owner, const Uuid *vm_id, const Uuid *token) {
 
         if (!vm || vm->booking != BOOKING_RESERVED || !uuid_equal(&vm->token, token))
                 return;
-        /* What a host said since it was decided. */
+        /* A host may have reported since the decision that the database is an old copy. */
         r = old_check_start(ops->hosts, vm, &old);
         if (r != 0) {
                 start_failed_on_host(ops, vm, START_NOT_SENT, ERROR_HOST_OFFLINE,
@@ -268,10 +268,10 @@ static int avoid_host(Operation *op, const Host *h) {
 }
 
 /*
- * The host says that a PGPU that the start was to get is lost, or that somebody who is not of the pool has it:
- * the host may do all the same, with another. Its inventory, which tells of that PGPU, may come before its
- * refusal or after it; until then all that were asked for are taken for that. Not more often than the host
- * has PGPUs, should it never tell. 1: they are.
+ * The host says that a PGPU of the start is lost, or that a domain outside the pool has it; the host may still
+ * run the VM on another PGPU. Its inventory, which names that PGPU, may come before its refusal or after it;
+ * until then all PGPUs of the start are marked so. If it never comes, this ends after as many tries as the
+ * host has PGPUs. 1: one is marked.
  */
 static int start_note_held(Operation *op, Vm *vm, Host *h, ErrorCode code) {
         Operations *ops = op->operations;
@@ -381,9 +381,9 @@ static int try_next_pgpu(Operation *op, Vm *vm, Host *h, const FailedTry *failed
 }
 
 /*
- * Once, on another host if one takes it, else on another PGPU of this one; where the start named its host,
- * only there. What the first try came to stands in the job, on disk with the new booking, so that there is no
- * third after a restart.
+ * Tries once more: on another host if one takes it, else on another PGPU of this one; if the start named its
+ * host, only there. The result of the first try is stored in the job with the new booking, so that a restart
+ * makes no third try.
  */
 static int try_elsewhere(Operation *op, Vm *vm, Host *h, FailedTry *failed, Reservation *reservation) {
         Job *j = operation_job(op);
@@ -449,7 +449,7 @@ static void start_gives_up(
                 places_failed_everywhere(ops->hosts, vm);
 }
 
-/* Its host's word, that the guest never ran and why. */
+/* Whether the host reported that the guest never ran, and a reason that blames the place. */
 static bool place_failed(StartEnd end, ErrorCode code) {
         return (end == START_REFUSED || end == START_BEFORE_UNPAUSE) && failure_is_of_the_place(code);
 }
@@ -504,7 +504,7 @@ void start_failed_on_host(Operations *ops, Vm *vm, StartEnd end, ErrorCode code,
                 return;
         operation_heard(op);
         r = start_goes_on(op, vm, h, held, end, code, &failed, reservation);
-        /* Noted when it is booked again: the place may be suspect now, and the start named it. */
+        /* Noted after the VM was booked again, because the place may become suspect, and the start may have named it. */
         if (h && place_failed(end, code))
                 places_failed(ops->hosts, vm, &failed.where, strempty(message));
         if (r < 0)

@@ -9,7 +9,7 @@
 
 int start_vm(Operations *ops, Vm *vm, const StartOptions *options, Job **ret_job, Refusal *refusal);
 
-/* What the start came to: no host was asked, or the host says so, and whether the guest may have run. */
+/* How a start ended: whether a host was asked, what it reported, and whether the guest may have run. */
 typedef enum StartEnd {
         START_NOT_SENT,
         START_REFUSED,        /* by its host, which did nothing */
@@ -18,8 +18,9 @@ typedef enum StartEnd {
 } StartEnd;
 
 /*
- * The VM holds nothing any more: it was shut down, or its start is cancelled, or goes on, which is returned.
- * has_another: its host has it under another order, which the host's report may tell of.
+ * Releases all that the VM holds, because it was shut down or the try to start it ended. Returns the
+ * operation that goes on, or NULL if there is none or it was cancelled. has_another: its host has the VM
+ * under another order, which the host's report may name.
  */
 Operation *vm_release(Operations *ops, Vm *vm, bool has_another);
 void start_failed_on_host(Operations *ops, Vm *vm, StartEnd end, ErrorCode code, const char *message);
