@@ -322,7 +322,7 @@ static void print_why(FILE *out, struct json_object *p) {
         fputs(code_of(p), out);
 }
 
-/* VGPUs of one type see a PGPU alike. */
+/* VGPUs of one type get the same verdict on a PGPU, so it is printed once. */
 static bool is_told(struct json_object *pgpus, size_t at) {
         struct json_object *p = answer_nth(pgpus, at);
 

@@ -2,7 +2,7 @@
  * Waiting for a job
  *
  * The client subscribes before the call that makes the job, so that it cannot miss the end. On a terminal stderr shows a bar.
- * If policyd goes away meanwhile, the job goes on when policyd is back, so its uuid is printed.
+ * If policyd is lost meanwhile, the job continues when policyd is back, so its uuid is printed.
  */
 
 #include <stdio.h>

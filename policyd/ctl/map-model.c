@@ -1,8 +1,8 @@
 /*
  * The pool map, before it is drawn
  *
- * policyd knows PGPUs, not boards. A board's GPUs have consecutive buses and one PCI id, and how many there
- * are is a fact of the board; GPUs of a board that is not known stand alone.
+ * policyd knows PGPUs, not boards. A board's GPUs have consecutive buses and one PCI id, and how many it has
+ * is a fact of the board; GPUs of an unknown board are drawn alone.
  */
 
 #include "common/json/json-get.h"

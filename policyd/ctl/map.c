@@ -327,7 +327,7 @@ static void draw_note(const Pen *pen, Paint frame, const char *text) {
         fputc('\n', pen->out);
 }
 
-/* Why it is not as it should be. */
+/* Why the PGPU is not in its normal state. */
 static void draw_health(const Pen *pen, const MapPgpu *p, Paint frame) {
         const char *health = object_text(p->pgpu, "Health"), *reason = object_text(p->pgpu, "HealthReason");
         _cleanup_free_ char *note = NULL;

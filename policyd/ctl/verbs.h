@@ -13,7 +13,7 @@
 typedef enum VerbArgKind {
         VERB_ARG_KEY,    /* of a verb with a function */
         VERB_ARG_TEXT,   /* the others are arguments of the method, in their order */
-        VERB_ARG_OBJECT, /* by uuid or unique name; "/" when it may be absent, and is */
+        VERB_ARG_OBJECT, /* by uuid or unique name; "/" if an optional one is not given */
         VERB_ARG_U32,
         VERB_ARG_U64,
         VERB_ARG_OPTION, /* the last argument holds the options */
@@ -59,12 +59,12 @@ typedef enum VerbKeys {
 struct Verb {
         const char *name; /* of a generic verb: the ending, "-list" */
         const char *summary;
-        /* Of one that is a call: */
+        /* For a verb that is one call: */
         const char *on; /* class of the object that uuid= names; NULL: the Manager's method */
         const char *method;
         VerbAnswer answer;
         int (*show)(FILE *out, const char *text, bool as_json); /* the exit status */
-        /* Of one that is more than a call; or NULL: */
+        /* For a verb that is more than one call, else NULL: */
         int (*run)(Ctl *ctl);
         VerbKeys keys;
         VerbArg args[VERB_ARGS_MAX];

@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * Looking into JSON that policyd answered: what is not there, or not as it should be, is NULL, "" or 0
+ * Reading JSON that policyd answered: a member that is missing or of the wrong type is NULL, "" or 0
  */
 
 #include <json-c/json.h>

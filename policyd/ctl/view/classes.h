@@ -3,10 +3,9 @@
 /*
  * The classes of the pool and their fields
  *
- * One table, from which lists, records, filters and setters all work; what is said of each property in protocol/schema stands in
- * it too. Field names are xe's; a name is found
- * in any case, and with or without the ending "-uuid" or "-uuids". A reference has a variant NAME-name-label,
- * whether or not the table lists it.
+ * One table for lists, records, filters and setters; it includes what protocol/schema says of each property. Field names are
+ * xe's; a name is found in any case, and with or without the ending "-uuid" or "-uuids". A reference has a variant
+ * NAME-name-label, whether or not the table lists it.
  */
 
 #include "common/base/macros.h"
