@@ -1,7 +1,7 @@
 /*
- * How a domain begins, and what others want of it
+ * How a domain begins, and how it is told to stop
  *
- * It is begun by its order, or taken over from an instance of its program that died; and it is told to stop.
+ * It begins with its order, or is taken over from an instance of xenvgpu-domain that died.
  */
 
 #include <inttypes.h>
@@ -12,7 +12,7 @@
 
 #define WIND_UP_PATIENCE (60 * UINT64_C(1000000))
 
-/* 1. Someone wants it to stop. */
+/* 1. It is told to stop. */
 
 static void on_stop(const Uuid *token, bool force, void *userdata) {
         Domain *d = userdata;
@@ -95,7 +95,7 @@ static int adopt(Domain *d) {
                 return 0;
         if (r < 0)
                 return log_errno(r, "Cannot use domain.json in %s", d->world.program->folder);
-        /* Of an earlier order: its end was recorded and stored, else the folder were not used again. */
+        /* The record is of an earlier order. Its end was stored, otherwise the folder would not be used again. */
         if (!uuid_equal(&old.token, &d->order.token))
                 return 0;
         if (old.state == VM_STATE_HALTED) {

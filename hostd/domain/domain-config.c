@@ -75,7 +75,7 @@ static int set_card(struct json_object *b_info, const char *kind) {
         return r < 0 ? r : json_add_string(vga, "kind", kind);
 }
 
-/* Of the config; NULL where it leaves the card open. */
+/* The card that the config names; NULL: it names none. */
 static const char *config_card(struct json_object *b_info) {
         struct json_object *hvm, *vga, *kind;
 

@@ -19,7 +19,7 @@ int domain_config_lay_out(const StartOrder *order, const char *dm, struct json_o
 
 /*
  * What the config wants after the guest's end. libxl's JSON leaves out an action that is "destroy", its
- * first; so an absent one means that where any other on_… member shows libxl's hand. A config with none of
- * them was written by hand and gets xl's defaults: restart after a reboot, destroy else.
+ * first; so an absent action means that, if any other on_… member shows that libxl wrote the config. A config
+ * with none of them was written by hand and gets xl's defaults: restart after a reboot, destroy else.
  */
 void domain_config_rules(struct json_object *config, DomainRules *ret);

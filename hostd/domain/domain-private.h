@@ -22,9 +22,9 @@ struct Domain {
         /* where it is */
         DomainMachine machine;
         RunRecord record;
-        bool listens;           /* who connects is told */
+        bool listens;           /* clients that connect get the record */
         bool creating;          /* the hypervisor's create has not called back yet */
-        uint64_t running_since; /* µs; 0: an earlier instance let the guest go */
+        uint64_t running_since; /* µs; 0: an earlier instance unpaused the guest */
 
         /* its steps */
         HelperProcess *setup; /* the VGPUs' functions are made ready */
@@ -33,17 +33,17 @@ struct Domain {
         HelperProcess *dump; /* the guest's memory is being written to a file */
         Takedown takedown;
         LoopTimer *wait;     /* before a guest that reboots in a loop gets its next domain */
-        LoopTimer *patience; /* with a guest that was asked to power off since the host goes down */
+        LoopTimer *patience; /* ends the wait for a guest to power off when the host goes down */
 };
 
 /* Feeds the machine: the record is written first, then the action done. */
 void domain_feed(Domain *d, DomainInput input);
 void domain_do(Domain *d, DomainAction action);
-int domain_publish(Domain *d); /* writes the record and tells who listens */
+int domain_publish(Domain *d); /* writes the record and sends it to clients */
 
 /* Keeps the first error of this life. */
 void domain_set_error(Domain *d, ErrorCode code, const char *format, ...) _printf_(3, 4);
-/* The same, and whatever was under way has failed. */
+/* The same, and tells the machine that the present step has failed. */
 #define domain_fail(d, ...) (domain_set_error((d), __VA_ARGS__), domain_feed((d), DOMAIN_INPUT_FAILED))
 
 /* Takes in what xenvgpu-dm left: emulator, qemu, stage. */

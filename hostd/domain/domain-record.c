@@ -19,7 +19,7 @@ static const VmState states[_DOMAIN_STAGE_MAX] = {
         [DOMAIN_HALTED] = VM_STATE_HALTED,
 };
 
-/* A VM whose guest reboots stays what it is, which is running. */
+/* A VM whose guest reboots still counts as running. */
 static VmState vm_state_of(const DomainMachine *m, VmState now) {
         VmState state = states[m->stage];
 
@@ -38,7 +38,7 @@ static void set_text(char **text, const char *value) {
         }
 }
 
-/* A guest that reboots is no start. */
+/* A reboot of the guest does not count as a start. */
 static void count_start(StartTimes *times, const DomainView *v) {
         StartStage stage = start_stage_from_string(domain_stage_to_string(v->machine->stage));
 

@@ -89,7 +89,7 @@ static DomainAction guest_ended(DomainMachine *m, AfterDeath after, DomainEnd wh
         if (!is(m, HAS_GUEST) || m->stage == DOMAIN_CRASHED)
                 return DOMAIN_ACTION_NONE;
 
-        /* Whoever asked for the stop sees the end that was asked for, however the guest got there. */
+        /* If a stop was ordered, the end is reported as that stop, however the guest ended. */
         if (m->stop_wanted)
                 return end(m, DOMAIN_END_STOPPED);
 

@@ -64,7 +64,7 @@ typedef enum DomainAction {
         DOMAIN_ACTION_NONE,
         DOMAIN_ACTION_CREATE,
         DOMAIN_ACTION_AWAIT_EMULATOR,
-        DOMAIN_ACTION_WATCH_GUEST, /* one that an earlier instance let go; where it is being stopped, it is asked again */
+        DOMAIN_ACTION_WATCH_GUEST, /* unpaused by an earlier instance; if it is being stopped, it is asked again */
         DOMAIN_ACTION_UNPAUSE,
         DOMAIN_ACTION_ASK_GUEST,     /* to shut down */
         DOMAIN_ACTION_NOTE_EMULATOR, /* its death is all that changed */
@@ -117,7 +117,7 @@ typedef struct DomainMachine {
         bool stop_wanted; /* a stop came: no restart any more */
         bool was_running; /* the VM has been running: rebuilding it is no start */
         bool brief;       /* the guest that ends now had run for less than DOMAIN_BRIEF_LIFE */
-        uint32_t n_brief; /* so many in a row had, and were followed by another */
+        uint32_t n_brief; /* so many guests in a row did, and were followed by another */
 } DomainMachine;
 
 /* Moves the machine; always names an action. */
@@ -130,7 +130,7 @@ void domain_machine_step(const DomainRules *rules, DomainMachine *m, DomainInput
 uint64_t domain_machine_wait(const DomainMachine *m);
 
 /*
- * Our own death. The machine stands where the run record says that an earlier instance was (stage, stop_wanted,
+ * After the death of an earlier instance. The machine is where the run record says that this one was (stage, stop_wanted,
  * was_running, n_brief); end: what the record says. found: its domain is there. *cut_offs counts the creates that such a
  * death cut off: one cannot be resumed, so it is torn down and begun again, DOMAIN_CUT_OFFS_MAX times at most.
  */

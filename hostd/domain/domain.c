@@ -1,7 +1,7 @@
 /*
  * One VM's domain, from its order to its end
  *
- * The machine decides, this file has it done: each step gets what it needs, and tells how it ended by a callback that
+ * The machine decides, and this file does it: each step gets what it needs, and reports its end by a callback that
  * feeds the machine. The callbacks stand in the order of a VM's life: prepared, made ready, created, running, ended.
  */
 
@@ -63,8 +63,8 @@ int domain_publish(Domain *d) {
         r = f->ops->write_record(f, &d->record);
         if (r < 0)
                 (void) log_errno(r, "Cannot write domain.json in %s", d->world.program->folder);
-        /* An end that is not on disk did not happen: whoever starts us again finds the cleanup and does it
-         * once more. */
+        /* An end that is not on disk is not sent: the next instance finds the stage cleanup and does it once
+         * more. */
         if (d->listens && (r >= 0 || d->machine.stage != DOMAIN_HALTED))
                 f->ops->notify(f, &d->record);
         return r;
@@ -184,7 +184,7 @@ static void set_up(Domain *d) {
                         native_driver_of(d->order.vgpus[0].kind), strerror(-r));
 }
 
-/* 3. Created: meanwhile xenvgpu-dm tells its part through dm.json. */
+/* 3. Created: meanwhile xenvgpu-dm reports its progress in dm.json. */
 
 static void on_emulator_died(int status, void *userdata) {
         Domain *d = userdata;
@@ -213,7 +213,7 @@ void domain_read_dm(void *userdata) {
                 domain_feed(d, DOMAIN_INPUT_DM_EMULATOR);
         else if (streq(dm.stage, "ready")) {
                 domain_feed(d, DOMAIN_INPUT_DM_READY);
-                /* It ended between its last word and our first look. */
+                /* It ended after it was recorded and before we watched it. */
                 if (d->emulator.dead)
                         on_emulator_died(-1, d);
         }
@@ -235,7 +235,7 @@ static void on_created(int result, const char *error, void *userdata) {
                 takedown_start(&d->takedown); /* which waited for this */
         else if (result >= 0)
                 domain_feed(d, DOMAIN_INPUT_CREATED);
-        /* What the device model left is nearer to the cause than the hypervisor's word. */
+        /* The message that the device model left is nearer to the cause than the hypervisor's. */
         else if (f->ops->read_dm(f, &dm) >= 0 && streq(dm.stage, "failed") && *dm.error)
                 domain_fail(d, ERROR_FAILED_TO_START_EMULATOR, "%s", dm.error);
         else
@@ -319,7 +319,7 @@ static void unpause(Domain *d) {
         Hypervisor *h = d->world.hypervisor;
         int r;
 
-        /* On disk before it is done: what was never let go may be started elsewhere. */
+        /* Stored before the guest is unpaused, because a guest that was never unpaused may be started elsewhere. */
         d->record.let_go = true;
         r = domain_publish(d);
         if (r < 0) {
@@ -332,7 +332,7 @@ static void unpause(Domain *d) {
                 domain_fail(d, ERROR_DOMAIN_FAILED, "The domain cannot be unpaused: %s.", strerror(-r));
 }
 
-/* 5. The guest ends of itself, or what carries it does; or it is made to end. */
+/* 5. The guest ends by itself, or its qemu or emulator does, or it is ended. */
 
 static void on_guest(GuestState state, void *userdata) {
         static const DomainInput inputs[_GUEST_STATE_MAX] = {

@@ -13,10 +13,10 @@
 #include "hostd/hypervisor/hypervisor.h"
 #include "hostd/run/program.h"
 
-/* All that it asks of the world. Each must outlive the domain. */
+/* Everything outside that a domain uses. Each must outlive the domain. */
 typedef struct DomainWorld {
         const DomainProgram *program;
-        ProcessId self; /* who holds the domain */
+        ProcessId self; /* this process, which holds the domain */
         Loop *loop;
         Hypervisor *hypervisor;
         Processes *processes;

@@ -16,7 +16,7 @@ typedef struct EmulatorStep {
         /* in */
         const DomainWorld *world;
         const char *name; /* of the VM */
-        ProcessId *id;    /* where it is noted */
+        ProcessId *id;    /* the process, as the record has it */
         ProcessEnded died;
         EmulatorReady ready;
         void *userdata;
@@ -26,10 +26,10 @@ typedef struct EmulatorStep {
 
         /* private */
         ProcessWatch *watch;
-        LoopTimer *patience; /* with one that does not say "running" */
+        LoopTimer *patience; /* limits the wait for "running" */
 } EmulatorStep;
 
-void emulator_follow(EmulatorStep *e, const ProcessId *id); /* that one from now on; none where pid is 0 */
+void emulator_follow(EmulatorStep *e, const ProcessId *id); /* watches that process from now on; none if pid is 0 */
 void emulator_forget(EmulatorStep *e);                      /* the next domain gets another */
 
 int emulator_await(EmulatorStep *e); /* ready() is called once, from the loop */

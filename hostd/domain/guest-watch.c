@@ -21,7 +21,7 @@ static void on_doubt_end(void *userdata) {
         g->lost(g->status, g->userdata);
 }
 
-/* A guest that we let go and that is paused now: libxl does that first where it destroys. */
+/* A guest that we unpaused is paused now: libxl pauses a domain first when it destroys it. */
 static bool may_be_destroyed_soon(GuestWatch *g, GuestState state) {
         return state == GUEST_PAUSED && (g->machine->stage == DOMAIN_RUNNING || g->machine->stage == DOMAIN_STOP) &&
                loop_call_in(g->world->loop, &g->doubt, DESTRUCTION_PATIENCE, on_doubt_end, g) >= 0;
@@ -43,7 +43,7 @@ static void on_device_model_died(int status, void *userdata) {
                         r, "Cannot ask for the state of VM %s, whose device model died, ignoring", g->name);
 
         on_guest(state, g);
-        /* A guest that has ended has no use for it. */
+        /* A guest that has ended needs no device model. */
         if (g->machine->stage == DOMAIN_CLEANUP || g->machine->stage == DOMAIN_HALTED ||
                 g->machine->stage == DOMAIN_DUMP)
                 return;

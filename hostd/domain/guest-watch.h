@@ -3,9 +3,9 @@
 /*
  * How a guest ends by itself, and the death of its device model
  *
- * The hypervisor tells of the guest, a pidfd of its qemu. Whoever destroys a domain (xl destroy) ends its qemu
- * first, and a guest may be gone already when its qemu leaves: so a qemu's death is what it seems only once the
- * hypervisor was asked.
+ * The hypervisor reports the guest's state, and a pidfd the end of its qemu. A command that destroys a domain
+ * (xl destroy) ends its qemu first, and a guest may have ended already when its qemu ends: so the hypervisor is
+ * asked before a qemu's end counts as a failure.
  */
 
 #include "hostd/domain/domain-state.h"
@@ -16,16 +16,16 @@ typedef struct GuestWatch {
         const DomainWorld *world;
         const Uuid *vm;
         const char *name;             /* of the VM */
-        const DomainMachine *machine; /* where it came to by what was told */
+        const DomainMachine *machine; /* the stage to which the reports have led */
         GuestChanged changed;
         ProcessEnded lost; /* the device model died under its guest */
         void *userdata;
-        ProcessId *qemu; /* where it is noted; pid 0 once it has ended */
+        ProcessId *qemu; /* the process, as the record has it; pid 0 once it has ended */
 
         /* private */
         ProcessWatch *device_model;
         int status;       /* of the device model that died */
-        LoopTimer *doubt; /* whether it died of itself or someone destroys the domain */
+        LoopTimer *doubt; /* runs while it is open whether it died by itself or the domain is being destroyed */
 } GuestWatch;
 
 int guest_watch_start(GuestWatch *g); /* again is fine */

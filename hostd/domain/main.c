@@ -67,7 +67,7 @@ static int set_up_process(const DomainProgram *p) {
         return dm_settings_export(p);
 }
 
-/* All that a domain asks of the world, on one loop. */
+/* Everything outside that a domain uses, on one loop. */
 typedef struct Parts {
         sd_event *event;
         EventProcesses processes;

@@ -37,7 +37,7 @@ struct EventFolder {
         int fd;
         sd_event_source *source;
         Client *clients[CLIENTS_MAX];
-        char *line; /* what was told last, with its newline */
+        char *line; /* the last record sent, with its newline */
         StopOrdered stop;
         void *stop_userdata;
 };
@@ -107,8 +107,8 @@ static void drop(Client *client) {
                         e->clients[i] = client_free(client);
 }
 
-/* A record goes whole or the client goes: a reader so slow that its buffer is full has lost the thread
- * anyway. */
+/* A record is sent whole, or the client is dropped: a client whose buffer is full reads too slowly to follow
+ * the changes. */
 static int send_line(const Client *client, const char *line) {
         size_t size = strlen(line);
 
@@ -204,8 +204,8 @@ static void notify(RunFolder *f, const RunRecord *record) {
         free(e->line);
         e->line = line;
 
-        /* Not dropped here: what is told may be the answer to an order that is being read from this
-         * very client. */
+        /* A client is not dropped here: the record may be sent while an order of that client is being
+         * read. */
         for (size_t i = 0; i < CLIENTS_MAX; i++)
                 if (e->clients[i] && send_line(e->clients[i], line) < 0)
                         (void) shutdown(e->clients[i]->fd, SHUT_RDWR);

@@ -5,7 +5,7 @@
  *
  * The files are those of hostd/run/run-record.h. On the socket each client gets the run record on connecting and after each
  * change, and may send stop orders. A client that does not read, or sends what is no order, is dropped; the others and the
- * VM do not notice. All of it behind ops, so that a test can be the folder, and whoever listens.
+ * VM do not notice. All of it is behind ops, so that a test can take the place of the folder and of the clients.
  */
 
 #include <systemd/sd-event.h>
@@ -22,11 +22,11 @@ typedef struct RunFolderOps {
         int (*write_record)(RunFolder *f, const RunRecord *record);
         int (*read_dm)(RunFolder *f, DmRecord *ret);
 
-        /* What an earlier device model left is removed; each word of the next one is told, until stopped. */
+        /* Removes what an earlier device model left, and reports each change of the next one's file, until stopped. */
         int (*watch_dm)(RunFolder *f, DmChanged changed, void *userdata);
         void (*unwatch_dm)(RunFolder *f);
 
-        /* Stop orders are heard from now on, and records told. */
+        /* From now on stop orders are received and records sent. */
         int (*listen)(RunFolder *f, StopOrdered stop, void *userdata);
         void (*notify)(RunFolder *f, const RunRecord *record);
 } RunFolderOps;

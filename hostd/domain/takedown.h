@@ -4,9 +4,10 @@
  * How a domain ends
  *
  * The emulator ends before qemu; then the domain with its device model; then the emulator once more, for xenvgpu-dm may
- * have started it while we were looking, and qemu, which holds the disks and may have been deaf when a create that failed
- * told it to go. What was taken of the host beside is given back, unless the guest reboots. Only then nothing of the VM is
- * left. What fails is tried again, without end: as long as the domain may be there, the VM has not halted.
+ * have started it while we were looking, and qemu, which holds the disks and may not have reacted when a failed create
+ * told it to end. What else was taken from the host (PCI functions) is given back, unless the guest reboots. Only then
+ * nothing of the VM is left. A step that fails is tried again without limit: as long as the domain may be there, the VM
+ * has not halted.
  */
 
 #include "hostd/domain/domain-state.h"
