@@ -119,7 +119,7 @@ static int read_order(DeviceModel *dm) {
         dm->vcpus = needs.vcpus;
         vm_needs_done(&needs);
 
-        /* The emulator wants one in any case. */
+        /* The emulator needs this argument in any case. */
         for (size_t i = 0; i < dm->order.n_vgpus && r >= 0; i++)
                 if (uuid_is_null(&dm->order.vgpus[i].nvidia.uuid))
                         r = uuid_generate(&dm->order.vgpus[i].nvidia.uuid);

@@ -32,7 +32,7 @@ static _Noreturn void run_emulator(
         char go;
         int null;
 
-        /* End of file: whoever would have released us died, and no record may name us. */
+        /* End of file: the device model died before it released us, so perhaps no record names us. */
         if (read(release_fd, &go, 1) != 1)
                 _exit(1);
 
@@ -40,7 +40,7 @@ static _Noreturn void run_emulator(
         if (null < 0 || dup2(null, STDIN_FILENO) < 0 || (output >= 0 && dup2(output, STDERR_FILENO) < 0) ||
                 dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
                 _exit(126);
-        /* What the hypervisor's library hands to qemu is not for the emulator. */
+        /* The emulator must not get the descriptors that the hypervisor's library passes to qemu. */
         (void) close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
 
         environ = (char **) environment;

@@ -3,7 +3,7 @@
 /*
  * The display emulator as a process
  *
- * It must outlive the device model's becoming qemu, must not be qemu's child, and its exit status must be
+ * It must run on when the device model becomes qemu, must not be qemu's child, and its exit status must be
  * known while we wait for it. So a keeper stands between: it is handed over to whoever reaps orphans, forks
  * the emulator, tells us its pid and, should it end, its status; when we become qemu (or die), the keeper
  * sees its socket close and leaves.

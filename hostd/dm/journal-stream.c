@@ -2,8 +2,8 @@
  * A stream into the journal
  *
  * The protocol of /run/systemd/journal/stdout, as sd_journal_stream_fd(3) speaks it: identifier, unit,
- * priority, whether lines carry priorities, and three places to forward to, a line each. Spoken here because
- * this program becomes qemu, and needs nothing else of libsystemd.
+ * priority, whether lines carry priorities, and three places to forward to, a line each. It is written here
+ * because this program becomes qemu and needs nothing else of libsystemd.
  */
 
 #include <stdio.h>

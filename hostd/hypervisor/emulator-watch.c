@@ -1,5 +1,5 @@
 /*
- * What the display emulator says of itself in xenstore
+ * The state that the display emulator writes into xenstore
  */
 
 #include <inttypes.h>
@@ -49,7 +49,7 @@ int hypervisor_watch_emulator(Hypervisor *h, EmulatorChanged changed, void *user
         hypervisor_unwatch_emulator(h);
         h->emulator = w;
 
-        /* A watch fires once at once: a state that is there already is seen too. */
+        /* A watch fires immediately once, so a state that is there already is seen too. */
         r = xenstore_open(&w->xs);
         if (r >= 0)
                 r = xenstore_watch(w->xs, "/local/domain/%" PRIu32 "/vgpu/state", w->domid);

@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * What the display emulator says of itself in xenstore: the ops for it, of each hypervisor
+ * The state that the display emulator writes into xenstore: the ops for it, which each hypervisor uses
  */
 
 #include "hostd/hypervisor/hypervisor.h"

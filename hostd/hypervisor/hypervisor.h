@@ -48,20 +48,20 @@ typedef struct HypervisorOps {
         /* Of the domain that create made or is making, or that find found; 0 when there is none. */
         uint32_t (*domid)(Hypervisor *h);
 
-        /* A destroy makes it forgotten: done() is not called then. */
+        /* A destroy cancels it: done() is not called then. */
         int (*unpause)(Hypervisor *h, HypervisorDone done, void *userdata);
         int (*ask_shutdown)(Hypervisor *h); /* the guest may take its time, or never do it */
         int (*crash)(Hypervisor *h);        /* ends the guest as crashed */
         int (*destroy)(Hypervisor *h, HypervisorDone done, void *userdata); /* no domain is fine */
-        /* What create took of the host beside, once the domain is destroyed; a guest that reboots keeps it.
-         * NULL: it takes nothing. */
+        /* Gives back what else create took from the host, after the domain is destroyed; a guest that reboots
+         * keeps it. NULL: it takes nothing. */
         int (*give_back)(Hypervisor *h, HypervisorDone done, void *userdata);
 
-        /* Tells the state now and at each change, until stopped. Also what ended while nobody watched. */
+        /* Reports the state now and at each change, until stopped; also an end that came before the watch. */
         int (*watch)(Hypervisor *h, GuestChanged changed, void *userdata);
         void (*unwatch)(Hypervisor *h);
 
-        /* Tells what the domain's display emulator says of itself ("running"; "error", also where that cannot be heard any
+        /* Reports the state that the domain's display emulator writes ("running"; "error", also if it cannot be read any
          * more), now and at each change, until stopped. */
         int (*watch_emulator)(Hypervisor *h, EmulatorChanged changed, void *userdata);
         void (*unwatch_emulator)(Hypervisor *h);

@@ -1,5 +1,5 @@
 /*
- * A long operation of a hypervisor: begun once, its end told once, from the loop
+ * A long operation of a hypervisor: begun once, its end reported once, from the loop
  */
 
 #include "hostd/hypervisor/operation.h"
@@ -33,7 +33,7 @@ void operation_end(Operation *o, Loop *loop, int result, char *error) {
 void operation_forget(Operation *o) {
         loop_timer_stop(o->soon);
         o->error = (free(o->error), NULL);
-        o->done = NULL; /* also where its end is still to be told */
+        o->done = NULL; /* also if its end is not reported yet */
         o->running = false;
 }
 

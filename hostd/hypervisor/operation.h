@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * A long operation of a hypervisor: begun once, its end told once, from the loop
+ * A long operation of a hypervisor: begun once, its end reported once, from the loop
  *
  * So done() is never called from inside the call that began it. Zero-initialised is ready for use.
  */
@@ -20,5 +20,5 @@ typedef struct Operation {
 void operation_begin(Operation *o, HypervisorDone done, void *userdata);
 /* result: 0 or a negative errno; takes the sentence over. */
 void operation_end(Operation *o, Loop *loop, int result, char *error);
-void operation_forget(Operation *o); /* whoever waited does not want to know any more */
+void operation_forget(Operation *o); /* done() is not called any more */
 void operation_done(Operation *o);

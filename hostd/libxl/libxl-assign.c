@@ -185,7 +185,7 @@ static int work(Helper *h, bool taking, int n, char **functions) {
         return first;
 }
 
-/* Waits for the one before us; whoever started us knows how long. */
+/* Waits for the helper before us; the program that started us limits the time. */
 static int lock_functions(const char *folder, int *ret) {
         _cleanup_free_ char *path = path_join(folder, "functions.lock");
 

@@ -80,7 +80,7 @@ static void on_assigned(int result, const char *error, void *userdata) {
                 build(h);
 }
 
-/* What belongs to one card goes to one guest. */
+/* All functions of one card are passed to one guest. */
 static int add_companions(libxl_domain_config *config) {
         int ordered = config->num_pcidevs, r = 0;
 
@@ -150,7 +150,7 @@ static int build_error(const LibxlHypervisor *h, int rc) {
         return r;
 }
 
-/* Of two starts that found the same memory free libxl ends one, with no more than a failure: what it had taken is
+/* If two starts found the same memory free, libxl fails one of them and gives no reason: what it had taken is
  * free again by now. */
 static void fail_create(LibxlHypervisor *h, int rc) {
         char *error = libxl_describe_error(h, "The domain could not be created", rc), *memory = NULL;
@@ -169,7 +169,7 @@ static void on_built(libxl_ctx *ctx, int rc, void *userdata) {
 
         h->in_air--;
         if (rc) {
-                /* libxl tells which one it was that it has taken down again. */
+                /* libxl returns the id of the domain that it has taken down again. */
                 h->gone_domid = libxl_domid_valid_guest(h->new_domid) ? h->new_domid : h->domid;
                 h->domid = 0;
                 fail_create(h, rc);
@@ -206,7 +206,7 @@ static int build_later(LibxlHypervisor *h) {
 }
 
 /* libxl looks whether a name is free, then takes it: of two that do so at once both would have it. Others hold the
- * lock for moments; should one have been stopped in them, two domains of a name are less than none. */
+ * lock for moments; if one was stopped while it holds it, two domains of one name are better than no domain. */
 static void build(LibxlHypervisor *h) {
         int lock = -1, r;
 

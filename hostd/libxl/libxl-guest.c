@@ -73,7 +73,7 @@ int libxl_find_domain(LibxlHypervisor *h, const libxl_uuid *uuid, uint32_t *ret_
         list = libxl_list_domain(h->loop.ctx, &n);
         if (!list)
                 return -EIO;
-        /* One that is dying is nobody's any more, though its memory may still be held. */
+        /* A domain that is dying belongs to no VM any more, though its memory may still be held. */
         for (int i = 0; i < n; i++)
                 if (!list[i].dying && libxl_uuid_compare(&list[i].uuid, uuid) == 0) {
                         *ret_domid = list[i].domid;
@@ -108,7 +108,7 @@ int libxl_op_find(Hypervisor *hypervisor, const Uuid *uuid, GuestState *ret) {
         return r;
 }
 
-/* xenstore knows a bare pid, which may be another process's by now. xenvgpu-dm left when its own was born. */
+/* xenstore has only a pid, which another process may have by now. xenvgpu-dm has recorded when its own process started. */
 static bool is_of_another(LibxlHypervisor *h, const ProcessId *id) {
         _cleanup_(dm_record_done) DmRecord dm = {};
 
@@ -138,7 +138,7 @@ int libxl_op_device_model(Hypervisor *hypervisor, ProcessId *ret) {
         return r;
 }
 
-/* 1. Unpaused: that takes a word with qemu, which may be slow. */
+/* 1. Unpaused: libxl asks qemu for it, which may be slow. */
 
 static void on_unpaused(libxl_ctx *ctx, int rc, void *userdata) {
         LibxlHypervisor *h = userdata;
@@ -161,7 +161,7 @@ int libxl_op_unpause(Hypervisor *hypervisor, HypervisorDone done, void *userdata
         operation_begin(&h->unpausing, done, userdata);
         libxl_log_reset(h->loop.log);
 
-        /* An instance before us died between doing it and saying so. Xen refuses it a second time. */
+        /* An earlier instance unpaused it and died before that was recorded; Xen refuses a second time. */
         if (state != GUEST_PAUSED && state != GUEST_GONE) {
                 operation_end(&h->unpausing, h->hypervisor.loop, 0, NULL);
                 return 0;
@@ -181,7 +181,7 @@ static void notify_state(void *userdata) {
 
         r = read_state(h, &state);
         if (r < 0) {
-                /* An event comes once: whoever is started anew asks again. */
+                /* An event comes only once, so we exit: the next instance asks for the state when it begins. */
                 (void) log_errno(r, "Cannot ask for the state of domain %" PRIu32 ", leaving", h->domid);
                 loop_exit(h->hypervisor.loop, r);
                 return;
@@ -205,7 +205,7 @@ static void on_event(void *userdata, libxl_event *event) {
         libxl_event_free(h->loop.ctx, event);
 }
 
-/* libxl can no longer be relied on to tell anything. Another instance of us begins with what there is. */
+/* libxl may report nothing any more, so we exit: the next instance takes over what runs. */
 static void on_disaster(void *userdata, libxl_event_type type, const char *message, int errnoval) {
         LibxlHypervisor *h = userdata;
 
@@ -247,7 +247,7 @@ int libxl_op_watch(Hypervisor *hypervisor, GuestChanged changed, void *userdata)
         return libxl_error_to_errno(libxl_evenable_domain_death(h->loop.ctx, h->domid, 0, &h->death));
 }
 
-/* 3. Asked to leave: through the drivers that know Xen, or else by its power button. */
+/* 3. Asked to shut down: through the drivers that know Xen, or else by its power button. */
 
 static void on_button(libxl_ctx *ctx, int rc, void *userdata) {
         LibxlHypervisor *h = userdata;

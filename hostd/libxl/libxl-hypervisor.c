@@ -74,9 +74,9 @@ static int destroy(Hypervisor *hypervisor, HypervisorDone done, void *userdata) 
 
 /* 2. … its device model, which libxl told to go and did not wait for. */
 
-/* As it goes it says so in the backends of its disks, and where libxl was tired of waiting and has removed them, that makes
- * their folder anew. Of one that did not come up in time libxl leaves its own folder; and of one without privileges the
- * empty folder that was its root. */
+/* When it ends it writes into the backends of its disks; if libxl has removed them after its timeout, that makes their
+ * folder anew. Of one that did not come up in time libxl leaves its own folder; and of one without privileges the empty
+ * folder that was its root. */
 void libxl_sweep(LibxlHypervisor *h) {
         static const char *const folders[] = { "backend/qdisk", "backend/vkbd", "backend/vfb", "device-model" };
         char root[sizeof(QEMU_ROOT) + 16];
@@ -155,8 +155,8 @@ static void child_reaped(Hypervisor *hypervisor, pid_t pid, int status) {
         libxl_loop_child_reaped(&libxl_of(hypervisor)->loop, pid, status);
 }
 
-/* libxl cannot be closed with operations in the air; then we are leaving in a hurry, and the kernel closes
- * it. */
+/* libxl cannot be closed while operations are under way; in that case this process exits at once, and the
+ * kernel closes it. */
 static Hypervisor *free_hypervisor(Hypervisor *hypervisor) {
         LibxlHypervisor *h = libxl_of(hypervisor);
 

@@ -51,7 +51,7 @@ static int on_descriptor(sd_event_source *source, int fd, uint32_t revents, void
         return 0;
 }
 
-/* Without wanted events nothing may be told, not even an error. */
+/* Without wanted events libxl must not be called, not even for an error. */
 static int watch_events(LibxlRegistration *r, short events) {
         int e;
 
@@ -92,7 +92,8 @@ static void fd_deregister(void *user, int fd, void *registration) {
 static int on_time(sd_event_source *source, uint64_t usec, void *userdata) {
         LibxlRegistration *r = userdata;
 
-        /* To libxl the timer is gone on entry; should it still hurry it on, that is lost with it. */
+        /* For libxl the timer ends when this call begins; if libxl still shortens it during the call, that
+         * has no effect. */
         libxl_osevent_occurred_timeout(r->loop->ctx, r->for_libxl);
         (void) registration_free(r);
         return 0;

@@ -3,8 +3,8 @@
 /*
  * libxl on our event loop
  *
- * A context whose descriptors and timers live on an sd-event loop, whose words go to our log, and which
- * leaves our children to us: libxl hears of its own through libxl_loop_child_reaped().
+ * A context whose descriptors and timers live on an sd-event loop, whose messages go to our log, and which
+ * reaps no children: libxl gets the ends of its own from libxl_loop_child_reaped().
  */
 
 #include <libxl.h>
