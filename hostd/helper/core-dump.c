@@ -1,8 +1,8 @@
 /*
  * The memory of a guest that crashed, as a file
  *
- * Under the folder's lock: what earlier helpers did not finish is removed, room looked for, the dump written beside
- * its place and moved there, the oldest ones removed.
+ * Under the folder's lock the helper removes what earlier helpers did not finish, looks for room, writes the dump
+ * beside its place, moves it there and removes the oldest dumps.
  */
 
 #include <inttypes.h>

@@ -4,9 +4,9 @@
  * The memory of a guest that crashed, as a file
  *
  * For the actions coredump-destroy and coredump-restart. Writing a guest's memory may take minutes, and libxl does
- * not come back meanwhile: a helper process does it (hostd/helper/helper-process.h), one at a time for a host. A
- * VM keeps its newest dump, UUID.core; a host the newest few. No dump is begun for which the file system has no
- * room, and none takes its last twentieth.
+ * not return meanwhile: a helper process does it (hostd/helper/helper-process.h), one at a time for a host. A VM
+ * keeps its newest dump, UUID.core; a host the newest few. No dump is begun for which the file system has no room,
+ * and none takes its last twentieth.
  */
 
 #include "common/base/uuid.h"
@@ -15,9 +15,9 @@
 
 #define CORE_DUMP_VERB "--dump-core"
 
-/* Of the domain with that id, by what the program is told. The answer is the dump's path. */
+/* The work to dump the domain with that id, by the settings of the program. The answer is the dump's path. */
 HelperWork core_dump_work(const DomainProgram *program, const Uuid *vm, uint32_t domid);
-/* What a helper that was given up has left. */
+/* Removes what a helper that was given up has left. */
 void core_dump_forget(const DomainProgram *program, const Uuid *vm);
 
 typedef struct CoreDump {

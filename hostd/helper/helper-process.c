@@ -98,12 +98,12 @@ int helper_process_start(
         if (r < 0)
                 return r;
         r = sd_event_add_child(event, &h->child, pid, WEXITED, on_ended, h);
-        /* Nobody would hear of its end, nor end it. */
+        /* Without that source nothing would notice its end, or end it. */
         if (r < 0) {
                 (void) kill(pid, SIGKILL);
                 (void) waitpid(pid, NULL, 0);
         }
-        /* Before the reaper of strangers. */
+        /* Called before the reaper of children that no watch knows. */
         if (r >= 0)
                 r = sd_event_source_set_priority(h->child, SD_EVENT_PRIORITY_IMPORTANT);
         if (r >= 0)

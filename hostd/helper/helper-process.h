@@ -3,8 +3,8 @@
 /*
  * A helper: this very program under another first argument, for work that may never return
  *
- * It says one line on stdout: on success its answer, else the sentence of its failure. What it logs goes
- * where our own log goes.
+ * It writes one line to stdout: on success its answer, else the sentence of its failure. Its log goes where
+ * our own goes.
  */
 
 #include <systemd/sd-event.h>

@@ -19,7 +19,7 @@ const char *native_driver_of(VgpuKind kind) {
                 return host_type_driver(HOST_TYPE_KIND_NVIDIA);
         case VGPU_KIND_GVT_G:
                 return host_type_driver(HOST_TYPE_KIND_GVT_G);
-        case VGPU_KIND_MXGPU: /* gimtool sees to its card's */
+        case VGPU_KIND_MXGPU: /* gimtool takes care of its card's driver */
         case _VGPU_KIND_MAX:
         case _VGPU_KIND_INVALID:
                 break;
@@ -65,7 +65,7 @@ static int take_over(const char *sysfs, const PciAddress *function, const char *
         char path[PATH_MAX];
         int r;
 
-        /* Or the kernel gives it to none but the driver that is named there. */
+        /* Otherwise the kernel binds it to no driver but the one that is named there. */
         (void) pci_function_write(sysfs, function, "driver_override", "\n");
 
         (void) snprintf(path, sizeof(path), "%s/drivers/%s/bind", sysfs, driver);

@@ -3,12 +3,11 @@
 /*
  * The driver of dom0 that a VGPU's function needs
  *
- * A function that a guest had may come back without its driver: nobody remembered which it was, or it was made
- * assignable by hand. The next VGPU on it could not start. So it is bound to its driver first, by a helper
+ * A function that a guest had may come back without its driver: no record says which it was, or it was made
+ * assignable by hand. The next VGPU on it could not start, so it is bound to its driver first, by a helper
  * process (helper-process.h), since a driver that takes a device may not return.
  *
- * Where the host does not have that driver at all, nothing is asked of it: what the emulator then needs is the
- * emulator's to say.
+ * If the host does not have that driver at all, nothing is bound, and the emulator reports what it lacks.
  */
 
 #include "common/base/pci-address.h"

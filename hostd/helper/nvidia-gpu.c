@@ -1,7 +1,7 @@
 /*
  * How NVIDIA's driver lets go of a GPU
  *
- * Virtual functions go first, then whatever holds the device open, then the lock.
+ * First its virtual functions are switched off, then persistence, which holds the device open, then the lock is taken.
  */
 
 #include <stdio.h>
@@ -48,7 +48,7 @@ static int read_location(const char *folder, PciAddress *ret) {
         return read_address(location, ret);
 }
 
-/* Its name says it, or else its file; what says neither is of no function. */
+/* Whether the folder is that of the function, by its name or else by its file. */
 static bool is_of(const char *folder, const char *name, const PciAddress *function) {
         PciAddress address;
 

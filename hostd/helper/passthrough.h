@@ -3,10 +3,10 @@
 /*
  * PCI functions that go to a guest, and come back
  *
- * Taking a function away from dom0's driver may take long, or for ever while something uses it. So it is done
- * by a helper process (hostd/libxl/libxl-assign.h) that can be given up. What is taken stands in functions.json of
- * the VM's run folder before it is touched, so that whoever comes after us gives it back. A function that was
- * assignable already is used and left as it was.
+ * Taking a function away from dom0's driver may take long, or for ever while something uses it. So it is done by a
+ * helper process (hostd/libxl/libxl-assign.h) that can be given up. What is taken stands in functions.json of the
+ * VM's run folder before it is touched, so that the next program gives it back. A function that was assignable
+ * already is used and left as it was.
  */
 
 #include "common/base/pci-address.h"

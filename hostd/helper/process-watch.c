@@ -91,9 +91,9 @@ int process_end_new(sd_event *event, const ProcessId *id, uint64_t grace_us, Pro
 }
 
 /*
- * The reaper looks before it takes. A child may be somebody's whose watch has not had its turn yet, and who then would not learn how
- * it ended; sd-event even ends the loop when a child of its own is gone. So a child that is found is left for one turn of the loop:
- * what is still there after it, when every watch has been asked, is nobody's.
+ * The reaper does not reap a child at once. A watch of that child may not have been called yet, and would then not get its status;
+ * sd-event even ends the loop when a child of its own is gone. So a child that is found is left for one turn of the loop: if it is
+ * still there after every watch was called, no watch knows it.
  */
 typedef struct Reaper {
         sd_event_source *again; /* the next look; the loop's */

@@ -3,7 +3,7 @@
 /*
  * Processes: hearing of their end, and ending them
  *
- * Works for children and for strangers (a pidfd in either case). A child is reaped by its watch;
+ * Works for children and for other processes (a pidfd in either case). A child is reaped by its watch;
  * reaper_attach() reaps every other orphan that the kernel hands to us, after the watches had their turn.
  */
 
@@ -27,7 +27,7 @@ DEFINE_CLEANUP(ProcessWatch *, process_watch_free)
 int process_end_new(sd_event *event, const ProcessId *id, uint64_t grace_us, ProcessEnded ended,
         void *userdata, ProcessWatch **ret);
 
-/* reaped() hears of each such orphan; it may be NULL. SIGCHLD must be blocked. */
+/* reaped() is called for each such orphan; it may be NULL. SIGCHLD must be blocked. */
 typedef void (*ChildReaped)(pid_t pid, int status, void *userdata);
 int reaper_attach(sd_event *event, ChildReaped reaped, void *userdata);
 

@@ -3,8 +3,8 @@
 /*
  * Processes, as one VM's machine uses them
  *
- * Hearing of their end, ending them, and having a helper do something: what process-watch.h and helper-process.h do,
- * behind ops, so that a test can play the processes.
+ * Watching for their end, ending them, and running a helper: what process-watch.h and helper-process.h do, behind
+ * ops, so that a test can take the place of the processes.
  */
 
 #include "hostd/helper/helper-process.h"

@@ -29,7 +29,7 @@
 #define FUNCTIONS_MAX 256
 #define APPEAR_TRIES 50
 #define APPEAR_PAUSE_NS 100000000L
-/* With those that wait before us, each of which ends within its own time. */
+/* Also for the helpers that wait before us, each of which ends within its own time. */
 #define PATIENCE (600 * UINT64_C(1000000))
 
 /* How a PGPU is divided; num_vfs 0: not by us since the host is up. */
@@ -175,7 +175,7 @@ static Division read_division(const Choice *c) {
 
 /* 3. gimtool. */
 
-/* Its words go to the log: our own stdout is for one line. */
+/* Its output goes to the log, because our own stdout is for one line. */
 static int run_gimtool(const VirtualFunctionWish *w) {
         char num_vfs[16], size[16];
         const char *const argv[] = {w->gimtool, "--bdf", PCI_TEXT(&w->physical), "--num_vfs", num_vfs,
@@ -228,7 +228,7 @@ static int divide(Choice *c) {
                             " MiB.",
                         PCI_TEXT(&w->physical), UUID_TEXT(&c->taker), d.num_vfs, d.vf_fb_mib);
 
-        /* Cut off here, nobody knows how it stands. */
+        /* If we are cut off from here on, the division is unknown, so its note is removed first. */
         if (unlink(c->division) < 0 && errno != ENOENT)
                 return -errno;
         r = run_gimtool(w);
@@ -246,7 +246,7 @@ static bool contains(const PciAddress *list, size_t n, const PciAddress *a) {
         return false;
 }
 
-/* Made ready for a guest, and not by us. */
+/* Whether it was made ready for a guest by another program. */
 static bool is_held_by_others(const char *sysfs, const PciAddress *function) {
         _cleanup_free_ char *folder = path_join(sysfs, "drivers/pciback"), *path = NULL;
 

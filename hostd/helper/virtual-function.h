@@ -9,14 +9,14 @@
  * time, whichever the VMs are (XenServer's rule: its driver takes no two at once).
  *
  * A helper process does it (hostd/helper/helper-process.h), under a lock that gimtool itself inherits, so
- * that it is free only when nobody of them is left. Below the runtime folder stand
+ * that it is free only when both have ended. Below the runtime folder stand
  *
  *   mxgpu/lock
  *   mxgpu/<address of the PGPU>     {"num_vfs":4,"vf_fb_mib":1920}: how it is divided
  *   vm/<uuid>/function.json         {"physical":"0000:05:00.0","virtual":"0000:05:02.0"}: what the VM has
  *
- * which no reboot outlives, as the division itself does not. A function is free again when the VM's folder is
- * gone or its record says halted.
+ * which do not survive a reboot, and neither does the division itself. A function is free again when the VM's
+ * folder is gone or its record says halted.
  */
 
 #include "common/base/pci-address.h"

@@ -1,5 +1,5 @@
 /*
- * How hostd starts xenvgpu-domain, and what that one tells xenvgpu-dm
+ * How hostd starts xenvgpu-domain, and what that program passes to xenvgpu-dm
  *
  * One table of options serves all directions, so that what one writes is what the other reads.
  */
@@ -91,7 +91,7 @@ static const char *find_missing(const DomainProgram *p) {
         return streq(p->hypervisor, "simulated") && !p->sim_dir ? "--sim-dir" : NULL;
 }
 
-/* NULL: it has nothing to say, and is left out. buf holds 24 bytes. */
+/* NULL: the option is left out. buf holds 24 bytes. */
 static const char *option_to_text(const Option *option, const DomainProgram *p, char *buf) {
         const void *member = member_of(p, option);
 

@@ -77,7 +77,7 @@ int domain_program_build_argv(const DomainProgram *p, char ***ret);
 int domain_program_parse_argv(char **argv, DomainProgram *ret, char **ret_error);
 
 /*
- * What xenvgpu-dm is told through its environment
+ * What xenvgpu-dm gets through its environment
  *
  * The hypervisor's library runs the device model with arguments of its own making, so whatever else the
  * device model must know travels in variables that xenvgpu-domain sets before it creates the domain:

@@ -77,7 +77,7 @@ static const RecordField run_fields[] = {
         FIELD_RECORD(RunRecord, start_times, "start_times", OPTIONAL, &start_times_table),
 };
 
-/* A record that does not say whether the guest was let go knows no better. */
+/* If a record does not say whether the guest was unpaused, it may have been. */
 static const RunRecord run_defaults = { .let_go = true };
 
 static const RecordTable run_table = RECORD_TABLE(RunRecord, run_fields, .defaults = &run_defaults);

@@ -26,7 +26,7 @@ int run_socket_parse_stop(JsonReader *r, const char *line, StopCommand *ret);
  * not read. */
 int run_socket_send_stop(int fd, const Uuid *token, bool force);
 
-/* Lines out of a stream: bounded, and deaf to how the bytes were cut. Zero-initialised is ready for use. */
+/* Reads lines from a stream: bounded, and in whatever pieces the bytes arrive. Zero-initialised is ready for use. */
 typedef struct LineReader {
         char data[RUN_SOCKET_LINE_MAX];
         size_t used, taken;

@@ -1,5 +1,5 @@
 /*
- * A simulated host, as whoever looks into its folder sees it
+ * A simulated host, read from its folder
  */
 
 #include <stdio.h>

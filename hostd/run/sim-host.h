@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * A simulated host, as whoever looks into its folder sees it (hostd/sim/sim-folder.h has all of it)
+ * A simulated host, read from its folder (hostd/sim/sim-folder.h describes all of it)
  *
  * Its memory is what host.json says, less dom0's, less that of each domain whose config stands in the folder: as on a real
  * host, what is free follows from what runs.

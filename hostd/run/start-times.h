@@ -3,10 +3,10 @@
 /*
  * How long each stage of a VM's start took
  *
- * Whoever carries the start says when it enters a stage; the time until the next one counts for it, also where
- * somebody died meanwhile. hostd counts until its program is at work, the program goes on from there, in its
- * run record; start_times_join() makes one account of the two. Times are CLOCK_MONOTONIC, µs: they mean the
- * same in both, and hold over restarts of either, but not over a reboot, which no start outlives.
+ * The program that does the start notes when it enters a stage; the time until the next one counts for it,
+ * also if a program died meanwhile. hostd counts until the domain program works, which continues in its run
+ * record; start_times_join() makes one account of the two. Times are CLOCK_MONOTONIC, µs: they mean the same
+ * in both, and hold over restarts of either, but not over a reboot, which no start outlives.
  */
 
 #include "protocol/record.h"
