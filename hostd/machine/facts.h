@@ -3,8 +3,8 @@
 /*
  * The host's facts: read at start and with each rescan, memory whenever it is asked for
  *
- * Who the host is does not change while hostd runs; what it has may. Domains that others start or end change
- * its free memory, bridges and mounts come and go: that is told then.
+ * The host's identity does not change while hostd runs; what it has may. Domains that others start or end
+ * change its free memory, and bridges and mounts come and go: the listener is called then.
  */
 
 #include "common/base/loop.h"
@@ -14,13 +14,13 @@
 #include "hostd/edge/settings.h"
 
 typedef struct FactsListener {
-        void (*changed)(void *userdata); /* networks or storage are others */
+        void (*changed)(void *userdata); /* networks or storage have changed */
         void (*domains)(void *userdata); /* a domain came or went: read the free memory again */
 } FactsListener;
 
 typedef struct Facts {
         Loop *loop;
-        sd_event *event; /* for what is told by a descriptor */
+        sd_event *event; /* to watch descriptors */
         const HostSettings *settings;
         const FactsListener *listener;
         void *userdata;

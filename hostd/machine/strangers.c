@@ -1,5 +1,5 @@
 /*
- * Strangers: domains that have a GPU of this host and that nobody here started
+ * Strangers: domains that have a GPU of this host and that hostd did not start
  */
 
 #include <stdio.h>

@@ -1,10 +1,10 @@
 #pragma once
 
 /*
- * Strangers: domains that have a GPU of this host and that nobody here started
+ * Strangers: domains that have a GPU of this host and that hostd did not start
  *
  * They are looked for before a start with GPUs, when the host begins and with each rescan; while there are any, every few
- * seconds. What has changed is told.
+ * seconds. Changes are reported to the listener.
  *
  * A VM whose stored order or run folder cannot be read is one of them: as long as its domain is there, every GPU counts as in
  * use by it.

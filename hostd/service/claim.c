@@ -1,7 +1,7 @@
 /*
  * Who commands this host
  *
- * The rule itself is hostd/core/epoch.h; here it is stored, bound to a bus name, and told.
+ * The rule itself is in hostd/core/epoch.h; here the claim is stored, bound to a bus name, and announced.
  */
 
 #include "hostd/service/claim.h"
@@ -41,7 +41,7 @@ void host_note_order(Hostd *h, uint64_t number) {
         notifier_property(&h->notifier, HOST_PROPERTY_ORDERS);
 }
 
-/* Another pool counts its own. */
+/* Another pool has order numbers of its own. */
 static uint64_t orders_under(const Hostd *h, const HostClaim *claim, uint64_t orders) {
         if (!h->command.claim.held || !streq(h->command.claim.pool, claim->pool))
                 return orders;

@@ -35,7 +35,7 @@ struct Hostd {
         Command command;
         Notifier notifier;
 
-        uint64_t inventory_due; /* CLOCK_MONOTONIC µs; none is told before */
+        uint64_t inventory_due; /* CLOCK_MONOTONIC µs; none is sent before */
         LoopTimer *inventory_timer;
         uint64_t told_memory_free;
         uint64_t told_ended_seq; /* ends up to here stood in an InventoryChanged */

@@ -1,9 +1,9 @@
 /*
- * The host: its parts are made, and what each of them tells is passed on
+ * The host: it makes its parts, and passes on what each of them reports
  *
- * At the end of each turn of the loop in which something changed the queue of VMs moves on, and the inventory is told
- * once. An inventory is as long as the host has VMs, and each of them changes; so the more there are, the
- * longer is the pause between two of them.
+ * At the end of each turn of the loop in which something changed, the next VMs of the queue are started and the
+ * inventory is sent once. An inventory grows with the number of VMs, and each VM causes changes; so the more VMs
+ * there are, the longer is the pause between two inventories.
  */
 
 #include <stdio.h>
@@ -50,7 +50,7 @@ static bool is_ours(const Uuid *vm, void *userdata) {
         return hashmap_get(h->vms, vm);
 }
 
-/* Nobody can read which order it was, so the VM's uuid stands for the token; the inventory has that too. */
+/* The order cannot be read, so the VM's uuid takes the place of the token, as it does in the inventory. */
 static int on_unread_gone(const Uuid *vm, void *userdata) {
         Hostd *h = userdata;
         VmEvent e = {.head = {.boot_id = h->facts.now.boot_id, .token = *vm},
@@ -124,7 +124,7 @@ static const VmListener vm_listener = {
 
 /* Opening and closing. */
 
-/* What each part is handed. */
+/* Gives each part what it uses. */
 static void wire(Hostd *h, const HostParts *parts) {
         h->facts = (Facts){
                 .loop = parts->loop,
@@ -280,7 +280,7 @@ int host_change_types(Hostd *h, const char *caller, const PciAddress *pgpu, Enab
         return r >= 0 && ret->code == ERROR_PGPU_IN_USE_BY_VM ? name_users(users, ret) : MIN_OF(r, 0);
 }
 
-/* The end of a turn: the queue moves on, and what changed is sent, once. */
+/* The end of a turn: the next VMs of the queue are started, and what changed is sent, once. */
 
 static void run_queue(Hostd *h) {
         HostVm *vm;
@@ -330,7 +330,7 @@ static void on_inventory_due(void *userdata) {
         notifier_wake(&h->notifier);
 }
 
-/* False when it is told later, by itself. */
+/* False: a timer will send it later. */
 static bool inventory_is_due(Hostd *h) {
         uint64_t now = loop_now(h->loop, LOOP_MONOTONIC);
 

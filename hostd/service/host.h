@@ -8,7 +8,7 @@
  * negative errno; where a HostRefusal is given, 0 with a code other than ERROR_NONE means refused: a sentence
  * for the caller, and nothing was changed.
  *
- * The listener hears of changes as they are made durable, in order. Texts are valid during the call.
+ * The listener is called for changes as they become durable, in order. Texts are valid during the call.
  */
 
 #include <systemd/sd-event.h>
@@ -48,8 +48,8 @@ typedef struct HostListener {
 } HostListener;
 
 /*
- * What a host stands on: this machine's (parts.h), or for a test or a simulator others, with which many hosts live in one
- * process, without a bus, processes, sd-event or real time.
+ * What a host is built on: the parts of this machine (parts.h), or others for a test or a simulator, with which many
+ * hosts run in one process, without a bus, processes, sd-event or real time.
  */
 typedef struct HostParts {
         Loop *loop;
@@ -65,11 +65,11 @@ typedef struct HostParts {
 
 /* Reads the hardware and the facts. Logs why it cannot. The parts must outlive the host. */
 int host_open(const HostParts *parts, Hostd **ret);
-/* Lets go of the VMs, which run on. */
+/* The VMs run on. */
 Hostd *host_close(Hostd *h);
 DEFINE_CLEANUP(Hostd *, host_close)
 
-/* Begins to tell changes, and takes up the VMs that the store and the run folders name. */
+/* From now on the listener is called; takes up the VMs that the store and the run folders name. */
 int host_begin(Hostd *h, const HostListener *listener, void *userdata);
 
 /* Reads hardware and type files again. */

@@ -35,7 +35,7 @@ static int fill_vm(const HostVm *vm, InventoryVm *ret) {
                 .uuid = vm->uuid,
                 .token = vm->token,
                 .name_label = vm->name_label,
-                /* Its end is told once it is stored; until then it is still here. */
+                /* Its end is reported after it is stored; until then the VM counts as stopping. */
                 .state = vm->record.state == VM_STATE_HALTED ? VM_STATE_STOPPING : vm->record.state,
                 .stage = vm->record.stage,
                 .progress = vm->record.progress,

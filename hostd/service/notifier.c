@@ -1,5 +1,5 @@
 /*
- * Who hears what the host tells
+ * Reporting the host's changes to its listener
  */
 
 #include "hostd/service/notifier.h"
@@ -15,7 +15,7 @@ void notifier_close(Notifier *n) {
 }
 
 void notifier_wake(Notifier *n) {
-        /* Before the host has begun there is nobody to tell. */
+        /* Before the host has begun there is no listener. */
         if (!n->listener)
                 return;
         if (loop_timer_arm(n->turn, LOOP_SOON) < 0)

@@ -1,13 +1,13 @@
 #pragma once
 
 /*
- * Who hears what the host tells
+ * Reporting the host's changes to its listener
  *
- * Whatever changes calls notifier_touch(); at the end of the loop's turn the service is called, once, however much
- * changed. So a method's reply leaves before the events of what it set going.
+ * Code that changes something calls notifier_touch(); at the end of the loop's turn the service is called, once,
+ * however much changed. So a method's reply is sent before the events that it causes.
  *
- * Each event takes the next number from the store before it is told, so that no number is ever used twice,
- * over crashes too. A failure to number or to build one is logged; the inventory that follows says the same.
+ * Each event takes the next number from the store before it is sent, so that no number is used twice, even after
+ * a crash. A failure to number or to build one is logged; the inventory that follows says the same.
  */
 
 #include "hostd/service/host.h"
@@ -26,7 +26,7 @@ int notifier_open(Notifier *n, Loop *loop, HostStore *store, LoopFunction on_tur
 void notifier_close(Notifier *n);
 
 void notifier_wake(Notifier *n);
-void notifier_touch(Notifier *n); /* the inventory is told then, too */
+void notifier_touch(Notifier *n); /* the inventory is sent then, too */
 
 void notifier_send(Notifier *n, HostSignal signal, const char *json);
 void notifier_property(Notifier *n, HostProperty property);

@@ -1,5 +1,5 @@
 /*
- * What a host stands on, of this machine
+ * The parts of this machine that a host is built on
  */
 
 #include "common/daemon/database.h"

@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * What a host stands on, of this machine: sd-event, the store, systemd or plain processes, run folders
+ * The parts of this machine that a host is built on: sd-event, the store, systemd or plain processes, run folders
  */
 
 #include "hostd/service/host.h"

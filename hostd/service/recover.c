@@ -60,8 +60,8 @@ static int visit_order(const StoredOrder *stored, void *userdata) {
         return 0;
 }
 
-/* Without a run folder an order was not begun, unless somebody removed the folder of a VM that runs. A record that cannot be
- * read is no use to another program either; the one that wrote it knows what it says. */
+/* Without a run folder an order was not begun, unless somebody removed the folder of a VM that runs. If a record cannot be
+ * read, a new program could not read it either; only the program that wrote it, if it runs, needs no record. */
 static bool runs_out_of_reach(const Hostd *h, const HostVm *vm) {
         _cleanup_(run_record_done) RunRecord record = {};
         Programs *p = &vm->context->programs;

@@ -140,7 +140,7 @@ static int answer_repeat(Hostd *h, const StartOrder *order, HostRefusal *refusal
 
         if (strangers_is_unread(&h->strangers, &order->vm.uuid))
                 return refuse_unread(&order->vm.uuid, refusal);
-        /* It is told again how the VM of this token ended, under a number of its own. */
+        /* The end of the VM of this token is reported again, as a new event with its own number. */
         if (find_end(h, NULL, &order->token, &end)) {
                 r = host_store_next_seq(h->store, &end.head.seq);
                 if (r >= 0)
@@ -150,7 +150,7 @@ static int answer_repeat(Hostd *h, const StartOrder *order, HostRefusal *refusal
         return 0;
 }
 
-/* The last guard. */
+/* The checks before an order is accepted. */
 
 static int check_owner(const StartOrder *order, HostRefusal *refusal) {
         for (size_t i = 0; i < order->n_vgpus; i++)
