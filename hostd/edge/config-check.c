@@ -18,8 +18,8 @@ typedef struct ConfigCheck {
         void *userdata;
 } ConfigCheck;
 
-/* Below /dev there are disks, and what is none: memory, Xen's own devices; and the disks of the host itself.
- * devtmpfs answers at once. */
+/* Below /dev there are disks for VMs, the disks of the host itself, and devices that are no disks (memory,
+ * Xen's own). Looking at devtmpfs does not block. */
 static const char *device_fault(const char *text) {
         static const OwnDiskPaths real = {};
         struct stat st;

@@ -1,10 +1,10 @@
 /*
  * The facts of a real Xen host
  *
- * Memory, processors and what they can do come from Xen by hypercall, through libxl: that waits for nobody,
- * so hostd may ask from its loop. xenstore is needed twice, when the source is made: to connect, and to watch
- * domains come and go, which is when free memory changes. After that nothing here waits for it. Domains that
- * others started count like ours: free is what Xen says is free.
+ * Memory, processors and what they can do come from Xen by hypercall, through libxl: that waits for no other
+ * program, so hostd may ask from its loop. xenstore is needed twice, when the source is made: to connect, and
+ * to watch domains come and go, which is when free memory changes. After that nothing here waits for it.
+ * Domains that others started count like ours: free is what Xen says is free.
  *
  * Networks are the bridges of the kernel. Storage is what the settings name, and every file system of a disk
  * or a server that is mounted elsewhere than on the root.

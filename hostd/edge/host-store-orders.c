@@ -241,7 +241,7 @@ static int visit_ended(const void *key, size_t key_size, const void *data, size_
         r = store_parse_value(data, size, &o);
         if (r >= 0)
                 r = store_damaged(vm_event_parse(&reader, o, &event));
-        /* The VM has ended all the same: the inventory does not have it. */
+        /* An end that cannot be read is left out: the VM has ended, and the inventory does not list it as running. */
         if (r == -EBADMSG)
                 return 0;
         return r < 0 ? r : walk->visitor(&event, walk->userdata);

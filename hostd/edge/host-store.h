@@ -23,7 +23,7 @@
 
 typedef struct HostStore HostStore;
 
-/* new_host: who the host is from now on, where the store does not say it yet. -EBADMSG: *ret_problem is part of a sentence
+/* new_host: the uuid of the host from now on, if the store has none yet. -EBADMSG: *ret_problem is part of a sentence
  * about the file, or NULL; the caller frees it. */
 int host_store_open(const DbSource *source, const Uuid *new_host, char **ret_problem, HostStore **ret);
 /* Called once a call has failed with -ESTALE: the database was removed, replaced or cut off, and nothing can be promised any more. */
@@ -53,7 +53,7 @@ int host_store_put_enablement(HostStore *s, const Pgpu *p, const Enablement *e);
 /* One order for each VM; put replaces. */
 typedef struct StoredOrder {
         Uuid vm, token;
-        char *state;  /* the service's word for how far it is */
+        char *state;  /* the service's name for how far it is */
         char *order;  /* the text of the start order */
         char *detail; /* JSON of what the service keeps beside it; may be NULL */
 } StoredOrder;
@@ -62,8 +62,7 @@ typedef int (*StoredOrderVisitor)(const StoredOrder *order, void *userdata);
 
 /* -EINVAL: the order is too deep or too long to be read again. */
 int host_store_put_order(HostStore *s, const StoredOrder *order);
-/* Of an order that cannot be read, no more is known than whose it is. Either visitor may be NULL; they make no call to the
- * store. */
+/* Of an order that cannot be read, only the VM is known. Either visitor may be NULL; they make no call to the store. */
 typedef int (*UnreadOrderVisitor)(const Uuid *vm, void *userdata);
 int host_store_each_order(
         HostStore *s, StoredOrderVisitor visitor, UnreadOrderVisitor unread, void *userdata);

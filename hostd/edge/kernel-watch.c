@@ -1,5 +1,5 @@
 /*
- * What the kernel tells of the host
+ * Changes of the host that the kernel reports
  *
  * Links by rtnetlink, mounts by poll() on mountinfo.
  */
@@ -30,7 +30,7 @@ KernelWatch *kernel_watch_free(KernelWatch *w) {
         return NULL;
 }
 
-/* What overflowed (ENOBUFS) was a change too. */
+/* An overflow (ENOBUFS) means a change too. */
 static int on_links(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         KernelWatch *w = userdata;
         char bytes[8192];
@@ -50,7 +50,7 @@ static int watch_links(KernelWatch *w, sd_event *event) {
         return sd_event_add_io(event, &w->link_source, w->links, EPOLLIN, on_links, w);
 }
 
-/* Asking for it is what makes it quiet again. */
+/* The poll itself clears the event, so nothing is read here. */
 static int on_mounts(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         KernelWatch *w = userdata;
 

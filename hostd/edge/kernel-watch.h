@@ -3,8 +3,8 @@
 /*
  * What the kernel tells of the host: network devices and mounts that come and go
  *
- * Only that something changed is told, often several times for one cause; what is there is read anew. A watch
- * that the kernel refuses is logged once and left out.
+ * It reports only that something changed, often several times for one cause; the facts are then read again. A
+ * watch that the kernel refuses is logged once and left out.
  */
 
 #include <systemd/sd-event.h>

@@ -3,10 +3,10 @@
 /*
  * vgpuConfig.xml, bytes in
  *
- * Depth and size are limited, no external entity is read, and a document that declares entities of its own is
- * not read on. One bad vgpuType, pgpu or supportedVgpu element costs that element; where the document breaks,
- * what stands before counts. A vgpuType without multiVgpuSupported does not support several; every other
- * element and attribute that we use is required.
+ * Depth and size are limited, no external entity is read, and reading stops at a document that declares
+ * entities of its own. One bad vgpuType, pgpu or supportedVgpu element costs that element; if the document is
+ * malformed, the elements before that point count. A vgpuType without multiVgpuSupported does not support
+ * several; every other element and attribute that we use is required.
  */
 
 #include "hostd/core/nvidia-xml.h"

@@ -6,10 +6,10 @@
  * They are no bridges of the kernel: there all of them are ports of one datapath, beside other ports of the
  * same kind. Which of them are bridges stands in Open vSwitch's database alone. Its server speaks JSON-RPC on
  * a unix socket (RFC 7047); one request there, "monitor", gives the names and every change of them, so
- * nothing is asked again and nothing waited for.
+ * nothing is asked again, and hostd waits for no answer.
  *
- * A server that goes away is tried again after a while, and its bridges stand meanwhile, as they do in the
- * kernel. One that was never there is tried when asked to.
+ * After a lost connection the server is tried again after a while, and its bridges are kept meanwhile, as the
+ * kernel keeps them. A server that was never there is tried by ovs_bridges_try() only.
  */
 
 #include <systemd/sd-event.h>
@@ -25,7 +25,7 @@ int ovs_bridges_new(
 OvsBridges *ovs_bridges_free(OvsBridges *o);
 DEFINE_CLEANUP(OvsBridges *, ovs_bridges_free)
 
-/* Where it is not connected. */
+/* Tries to connect, if it is not connected. */
 void ovs_bridges_try(OvsBridges *o);
 
 /* Adds the names to a sorted list of texts (hostd/core/idset.h). -ENOMEM. */

@@ -1,8 +1,8 @@
 /*
- * Block devices that this host itself stands on
+ * Block devices that this host itself uses
  *
- * What is in use stands in two lists of the kernel; what lies on what, in sysfs: a partition is a folder of
- * its disk, and the volumes, arrays and encrypted devices upon a device are its holders.
+ * Two lists of the kernel say what is in use, and sysfs says which device lies on which: a partition is a
+ * folder of its disk, and the volumes, arrays and encrypted devices upon a device are its holders.
  */
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /*
- * libpci, tamed
+ * libpci, with its errors as return values
  *
  * Between setjmp() and the end of a guarded call stand only libpci's frames and ours without cleanup
  * attributes, so that the jump skips nothing of ours. What libpci had open at that moment is lost; inputs are

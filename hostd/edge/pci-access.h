@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * libpci, tamed
+ * libpci, with its errors as return values
  *
  * libpci calls an error function that must not return, and by default ends the process. Here each call into
  * libpci that can fail is made under a guard: the error function jumps back to it, and the call returns -EIO

@@ -17,7 +17,7 @@ typedef struct ListingReader {
         /* in */
         const ProblemSink *problems;
         /* private: the block that is being read */
-        bool is_astray; /* outside of a block: told once, up to the next device */
+        bool is_astray; /* outside of a block: reported once, up to the next device */
         bool in_block;
         unsigned first_line;
         PciFunction named; /* its address, and its ids as its first line has them */

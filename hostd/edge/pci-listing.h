@@ -3,9 +3,9 @@
 /*
  * A bare listing, `lspci -D -nn -xxx`
  *
- * Of libpci's dump method one malformed line costs the whole file. Here devices that are whole are read from their
- * configuration space, the others are reported by line. Whole means: an address, and rows of 16 bytes from 00: on without a
- * gap, 64, 128, 256 or 4096 bytes in all.
+ * libpci's dump method rejects a whole file for one malformed line. Here complete devices are read from their configuration
+ * space, and the others are reported by line. Complete means: an address, and rows of 16 bytes from 00: on without a gap,
+ * 64, 128, 256 or 4096 bytes in all.
  */
 
 #include "hostd/core/problem.h"

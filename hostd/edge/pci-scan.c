@@ -44,7 +44,7 @@ static int compare_functions(const void *a, const void *b) {
         return pci_address_compare(&((const PciFunction *) a)->address, &((const PciFunction *) b)->address);
 }
 
-/* A function that cannot be read costs itself alone. */
+/* A function that cannot be read is left out; the others are kept. */
 static int tree_read_functions(
         PciTree *t, PciAccess *access, const PciAddress *addresses, size_t n, const ProblemSink *problems) {
         t->functions = calloc(MAX_OF(n, (size_t) 1), sizeof(*t->functions));
@@ -198,7 +198,7 @@ static bool arbiter_names(const char *path, PciAddress *ret) {
         return pci_address_from_string(at, ret) >= 0;
 }
 
-/* In its configuration space a virtual function has no ids of its own, by which a listing shows it. */
+/* A virtual function has no ids in its own configuration space; in a listing it is known by that. */
 static bool is_virtual(const PciTree *t, size_t i) {
         return t->facts ? t->facts[i].is_virtual_function
                         : t->functions[i].vendor_id == PCI_VENDOR_OF_VIRTUAL_FUNCTION;

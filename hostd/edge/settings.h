@@ -13,7 +13,7 @@
 #include "protocol/config-keys.h"
 #include "protocol/names.h"
 
-/* One row a setting: its name, what it is when nobody says, and what it is for. Seconds are kept as µs. */
+/* One row for each setting: its name, its default, and what it is for. Seconds are kept as µs. */
 #define HOST_SETTINGS(TEXT, WORDS, NUMBER, SECONDS) \
         TEXT(bus, SYSTEM_BUS_ADDRESS, "D-Bus address of the bus to serve on") \
         TEXT(sysfs_path, "/sys/bus/pci", "sysfs folder of the PCI bus, or a recorded one") \
