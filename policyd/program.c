@@ -18,7 +18,7 @@ static int load(Program *p, sd_event *event, const PolicydSettings *settings, co
         if (r < 0)
                 return log_errno(r, "Failed to create %s", state_dir);
         r = event_loop_new(event, &p->loop);
-        r = r ?: links_new(event, links, settings->logins_max, &p->links);
+        r = r ?: links_new(p->loop, event, links, settings->logins_max, &p->links);
         if (r < 0)
                 return log_errno(r, "Failed to make the loop and the links");
         options->loop = p->loop;

@@ -25,13 +25,15 @@
         "\"columns\":[\"name\"]}}]}"
 
 struct OvsBridges {
+        Loop *loop;
         sd_event *event;
         char *socket;
         OvsBridgesChanged changed;
         void *userdata;
 
         int fd;
-        sd_event_source *source, *retry;
+        sd_event_source *source;
+        LoopTimer *retry;
         uint64_t retry_delay;
         struct json_tokener *tokener;
         size_t message_size; /* of the one that is not complete yet */
@@ -51,7 +53,7 @@ OvsBridges *ovs_bridges_free(OvsBridges *o) {
         if (!o)
                 return NULL;
         disconnect(o);
-        sd_event_source_disable_unref(o->retry);
+        loop_timer_free(o->retry);
         json_object_put(o->bridges);
         free(o->socket);
         sd_event_unref(o->event);
@@ -97,7 +99,7 @@ void ovs_bridges_try(OvsBridges *o) {
 
         if (!o || o->fd >= 0)
                 return;
-        o->retry = sd_event_source_disable_unref(o->retry);
+        loop_timer_stop(o->retry);
         r = open_connection(o);
         if (r >= 0)
                 return;
@@ -107,9 +109,8 @@ void ovs_bridges_try(OvsBridges *o) {
                 lose(o, strerror(-r));
 }
 
-static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
+static void on_retry(void *userdata) {
         ovs_bridges_try(userdata);
-        return 0;
 }
 
 /* 2. Heard from. */
@@ -242,13 +243,13 @@ static void lose(OvsBridges *o, const char *why) {
                         "Open vSwitch's database at %s cannot be followed, trying again: %s", o->socket, why);
         if (o->retry_delay == 0)
                 o->retry_delay = RETRY_FIRST;
-        r = sd_event_add_time_relative(o->event, &o->retry, CLOCK_MONOTONIC, o->retry_delay, 0, on_retry, o);
+        r = loop_call_in(o->loop, &o->retry, o->retry_delay, on_retry, o);
         if (r < 0)
                 (void) log_errno(r, "Cannot wait for Open vSwitch's database, ignoring");
         o->retry_delay = MIN_OF(2 * o->retry_delay, RETRY_MAX);
 }
 
-int ovs_bridges_new(sd_event *event, const char *socket_path, OvsBridgesChanged changed, void *userdata,
+int ovs_bridges_new(Loop *loop, sd_event *event, const char *socket_path, OvsBridgesChanged changed, void *userdata,
         OvsBridges **ret) {
         OvsBridges *o;
 
@@ -256,6 +257,7 @@ int ovs_bridges_new(sd_event *event, const char *socket_path, OvsBridgesChanged 
         if (!o)
                 return -ENOMEM;
         o->fd = -1;
+        o->loop = loop;
         o->event = sd_event_ref(event);
         o->changed = changed;
         o->userdata = userdata;

@@ -14,14 +14,14 @@
 
 #include <systemd/sd-event.h>
 
-#include "common/base/macros.h"
+#include "common/base/loop.h"
 
 typedef struct OvsBridges OvsBridges;
 typedef void (*OvsBridgesChanged)(void *userdata);
 
 /* socket: "/run/openvswitch/db.sock"; tries at once. */
 int ovs_bridges_new(
-        sd_event *event, const char *socket, OvsBridgesChanged changed, void *userdata, OvsBridges **ret);
+        Loop *loop, sd_event *event, const char *socket, OvsBridgesChanged changed, void *userdata, OvsBridges **ret);
 OvsBridges *ovs_bridges_free(OvsBridges *o);
 DEFINE_CLEANUP(OvsBridges *, ovs_bridges_free)
 

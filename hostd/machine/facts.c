@@ -92,7 +92,7 @@ static int watch_facts(Facts *f) {
                 r = sd_event_add_io(f->event, &f->watch, f->source->ops->fd(f->source),
                         EPOLLIN, on_domains_changed, f);
         if (r >= 0 && !isempty(s->ovsdb))
-                r = ovs_bridges_new(f->event, s->ovsdb, on_facts_changed, f, &f->ovs);
+                r = ovs_bridges_new(f->loop, f->event, s->ovsdb, on_facts_changed, f, &f->ovs);
         /* The networks of a simulated host are not this machine's. */
         if (r >= 0 && streq(s->hypervisor, "libxl"))
                 r = kernel_watch_new(f->event, MOUNTINFO, on_facts_changed, f, &f->kernel);

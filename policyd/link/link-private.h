@@ -49,6 +49,7 @@ struct KeptEvent {
 };
 
 struct HostLink {
+        Loop *loop;
         sd_event *event;
         LinkAddress address;
         LinkOwner owner;
@@ -66,8 +67,8 @@ struct HostLink {
         sd_bus_slot *connected_slot, *disconnected_slot, *owner_slot, *signal_slot;
         sd_bus_slot *step_slot; /* the greeting's call that is outstanding */
         sd_bus_slot *ping_slot;
-        sd_event_source *deadline, *retry, *keepalive;
-        sd_event_time_handler_t on_retry; /* dials again */
+        LoopTimer *deadline, *retry, *keepalive;
+        LoopFunction on_retry; /* dials again */
         uint64_t retry_delay;
         Login login;
         bool dropped;               /* the other side ended the connection */

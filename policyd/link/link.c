@@ -14,7 +14,7 @@
 
 #define SECOND UINT64_C(1000000)
 
-static int on_retry(sd_event_source *source, uint64_t usec, void *userdata);
+static void on_retry(void *userdata);
 
 void link_settings_default(LinkSettings *ret) {
         *ret = (LinkSettings){
@@ -28,7 +28,7 @@ void link_settings_default(LinkSettings *ret) {
         };
 }
 
-int link_new(sd_event *event, const char *address, const LinkSettings *settings, const LinkOwner *owner,
+int link_new(Loop *loop, sd_event *event, const char *address, const LinkSettings *settings, const LinkOwner *owner,
         void *userdata, HostLink **ret) {
         _cleanup_(link_unrefp) HostLink *link = NULL;
         _cleanup_free_ char *message = NULL;
@@ -39,6 +39,7 @@ int link_new(sd_event *event, const char *address, const LinkSettings *settings,
                 return -ENOMEM;
         link->n_ref = 1;
         link->on_retry = on_retry;
+        link->loop = loop;
         link->event = sd_event_ref(event);
         link->settings = *settings;
         link->owner = *owner;
@@ -65,7 +66,7 @@ HostLink *link_free(HostLink *link) {
 static int on_connected(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         HostLink *link = userdata;
 
-        link->deadline = sd_event_source_disable_unref(link->deadline);
+        loop_timer_stop(link->deadline);
         login_succeeded(&link->login);
         link_subscribe(link);
         return LINK_HANDLED;
@@ -91,19 +92,18 @@ static void on_ssh_ended(void *userdata) {
         link_lose(link, LINK_NOT_REACHED);
 }
 
-static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
+static void on_deadline(void *userdata) {
         HostLink *link = userdata;
         char text[128];
 
         login_starved(&link->login);
         if (!link->wire) { /* its end was waited for */
                 link_lose(link, LINK_NOT_REACHED);
-                return 0;
+                return;
         }
         snprintf(text, sizeof(text), "The host's bus did not answer within %" PRIu64 " ms.",
                 link->settings.connect_usec / 1000);
         link_lose(link, text);
-        return 0;
 }
 
 static int open_transport(HostLink *link) {
@@ -153,8 +153,7 @@ static int open_bus(HostLink *link) {
         if (r >= 0)
                 r = watch_connection(link);
         if (r >= 0)
-                r = sd_event_add_time_relative(link->event, &link->deadline, CLOCK_MONOTONIC,
-                        link->settings.connect_usec, 0, on_deadline, link);
+                r = loop_call_in(link->loop, &link->deadline, link->settings.connect_usec, on_deadline, link);
         if (r >= 0)
                 r = sd_bus_start(wire_bus(link->wire));
         if (r >= 0)
@@ -177,7 +176,7 @@ static int dial(HostLink *link) {
         }
         if (r >= 0)
                 return 0;
-        if (link->deadline && link->ssh)
+        if (loop_timer_is_armed(link->deadline) && link->ssh)
                 link_dropped(link); /* ssh had ended before the first words reached it */
         else if (link->address.transport == TRANSPORT_SSH && r == -ENOENT)
                 link_lose(link, text_format(text, sizeof(text),
@@ -202,15 +201,13 @@ static void on_turn(void *userdata) {
 
 /* A first attempt that fails at once is reported from the loop too, since the owner may not yet have made
  * what lost() needs. */
-static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
+static void on_retry(void *userdata) {
         _cleanup_(link_unrefp) HostLink *link = link_ref(userdata);
 
-        link->retry = sd_event_source_disable_unref(link->retry);
         if (link->settings.logins && link->address.transport == TRANSPORT_SSH)
                 login_wait(&link->login, link->settings.logins, on_turn, link);
         else
                 dial(link);
-        return 0;
 }
 
 int link_start(HostLink *link) {
@@ -261,12 +258,11 @@ static int send_ping(HostLink *link) {
         return r;
 }
 
-static int on_keepalive(sd_event_source *source, uint64_t usec, void *userdata) {
+static void on_keepalive(void *userdata) {
         _cleanup_(link_unrefp) HostLink *link = link_ref(userdata);
         int r;
 
-        sd_event_source_set_time_relative(source, link->settings.ping_usec);
-        sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        (void) start_keepalive(link); /* its timer is there, so this does not fail */
         if (link->heard)
                 link->pings_missed = 0;
         else if (!link->ping_slot && link->state > LINK_SUBSCRIBING && link->state < LINK_RETRYING) {
@@ -275,12 +271,10 @@ static int on_keepalive(sd_event_source *source, uint64_t usec, void *userdata) 
                         link_lose(link, "The host's bus takes no more messages.");
         }
         link->heard = false;
-        return 0;
 }
 
 static int start_keepalive(HostLink *link) {
-        return sd_event_add_time_relative(link->event, &link->keepalive, CLOCK_MONOTONIC,
-                link->settings.ping_usec, 0, on_keepalive, link);
+        return loop_call_in(link->loop, &link->keepalive, link->settings.ping_usec, on_keepalive, link);
 }
 
 bool link_is_claimed(const HostLink *link) {
@@ -291,6 +285,6 @@ void link_dial_now(HostLink *link) {
         link->retry_delay = 0;
         if (link->state == LINK_DIALING)
                 link_reset(link, "It is dialled again, as Reconnect asked.");
-        if (link->state == LINK_RETRYING && link->retry)
-                (void) sd_event_source_set_time_relative(link->retry, 0);
+        if (link->state == LINK_RETRYING && loop_timer_is_armed(link->retry))
+                (void) loop_timer_arm_in(link->retry, 0);
 }

@@ -41,8 +41,8 @@ void link_settings_default(LinkSettings *ret);
 /* ERROR_NONE when the address may be dialled; else ERROR_INVALID_ADDRESS with a sentence. */
 ErrorCode link_check_address(const char *address, char **ret_message);
 
-/* The settings are copied; their text must outlive the link. */
-int link_new(sd_event *event, const char *address, const LinkSettings *settings, const LinkOwner *owner,
+/* event: for what descriptors and processes tell. The settings are copied; their text must outlive the link. */
+int link_new(Loop *loop, sd_event *event, const char *address, const LinkSettings *settings, const LinkOwner *owner,
         void *userdata, HostLink **ret);
 HostLink *link_free(HostLink *link);   /* outstanding calls are dropped without an answer */
 DEFINE_CLEANUP(HostLink *, link_free)
@@ -72,5 +72,5 @@ bool link_withdraw(HostLink *link, const void *userdata);
  * The links of the daemon (links.h): over sd-bus, with these settings, whose texts must outlive them. At most
  * logins_max logins by ssh run at a time; 0: eight for each processor.
  */
-int links_new(sd_event *event, const LinkSettings *settings, uint64_t logins_max, Links **ret);
+int links_new(Loop *loop, sd_event *event, const LinkSettings *settings, uint64_t logins_max, Links **ret);
 Links *links_free(Links *links); /* after all of its links */

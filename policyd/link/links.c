@@ -6,6 +6,7 @@
 
 typedef struct BusLinks {
         Links links;
+        Loop *loop;
         sd_event *event;
         LinkSettings settings;
 } BusLinks;
@@ -13,7 +14,7 @@ typedef struct BusLinks {
 static int make(Links *links, const char *address, const LinkOwner *owner, void *userdata, HostLink **ret) {
         BusLinks *l = CONTAINER_OF(links, BusLinks, links);
 
-        return link_new(l->event, address, &l->settings, owner, userdata, ret);
+        return link_new(l->loop, l->event, address, &l->settings, owner, userdata, ret);
 }
 
 static const Links over_bus = {
@@ -31,14 +32,14 @@ static const Links over_bus = {
         .withdraw = link_withdraw,
 };
 
-int links_new(sd_event *event, const LinkSettings *settings, uint64_t logins_max, Links **ret) {
+int links_new(Loop *loop, sd_event *event, const LinkSettings *settings, uint64_t logins_max, Links **ret) {
         BusLinks *l = calloc(1, sizeof(*l));
         int r;
 
         if (!l)
                 return -ENOMEM;
-        *l = (BusLinks){.links = over_bus, .event = sd_event_ref(event), .settings = *settings};
-        r = logins_new(event, logins_max, &l->settings.logins);
+        *l = (BusLinks){.links = over_bus, .loop = loop, .event = sd_event_ref(event), .settings = *settings};
+        r = logins_new(loop, logins_max, &l->settings.logins);
         if (r < 0) {
                 links_free(&l->links);
                 return r;

@@ -1,7 +1,7 @@
 /*
  * Logins take turns
  *
- * There are two lists, of logins that wait and of logins that run. A deferred source starts waiting logins.
+ * There are two lists, of logins that wait and of logins that run. A deferred call starts waiting logins.
  * While a login waits, a timer checks which running logins have used no processor time since its last check.
  */
 
@@ -22,8 +22,7 @@ typedef struct LoginList {
 struct Logins {
         size_t max, now; /* places at most; at present */
         LoginList waiting, running;
-        sd_event *event;
-        sd_event_source *defer, *look;
+        LoopTimer *places, *look;
 };
 
 static void list_append(LoginList *list, Login *login) {
@@ -41,19 +40,17 @@ static void list_remove(LoginList *list, Login *login) {
         list->n--;
 }
 
-/* Enabling a source that exists needs no memory, so it does not fail. */
+/* Arming a timer that was armed before needs no memory, so it does not fail. */
 static void wake(Logins *l) {
-        (void) sd_event_source_set_enabled(l->defer, SD_EVENT_ONESHOT);
+        (void) loop_timer_arm(l->places, LOOP_SOON);
 }
 
 static void look_later(Logins *l) {
-        (void) sd_event_source_set_time_relative(l->look, LOOK_USEC);
-        (void) sd_event_source_set_enabled(l->look, SD_EVENT_ONESHOT);
+        (void) loop_timer_arm_in(l->look, LOOK_USEC);
 }
 
-static int on_places(sd_event_source *source, void *userdata) {
+static void on_places(void *userdata) {
         Logins *l = userdata;
-        int enabled;
 
         while (l->waiting.first && l->running.n < l->now) {
                 Login *login = l->waiting.first;
@@ -65,10 +62,8 @@ static int on_places(sd_event_source *source, void *userdata) {
                 /* The login may end at once, and other logins may be added, during this call. */
                 login->start(login->userdata);
         }
-        if (l->waiting.first && sd_event_source_get_enabled(l->look, &enabled) >= 0 &&
-                enabled == SD_EVENT_OFF)
+        if (l->waiting.first && !loop_timer_is_armed(l->look))
                 look_later(l);
-        return 0;
 }
 
 /* -errno of a process that is gone. */
@@ -102,12 +97,11 @@ static bool is_idle(Login *login, uint64_t now) {
         return !first && used - before <= IDLE_NSEC;
 }
 
-static int on_look(sd_event_source *source, uint64_t usec, void *userdata) {
+static void on_look(void *userdata) {
         Logins *l = userdata;
         Login *login, *next;
-        uint64_t now = 0;
+        uint64_t now = loop_now(l->look->loop, LOOP_MONOTONIC);
 
-        (void) sd_event_now(l->event, CLOCK_MONOTONIC, &now);
         for (login = l->running.first; login; login = next) {
                 next = login->next;
                 if (is_idle(login, now))
@@ -115,7 +109,6 @@ static int on_look(sd_event_source *source, uint64_t usec, void *userdata) {
         }
         if (l->waiting.first)
                 look_later(l);
-        return 0;
 }
 
 static size_t default_max(void) {
@@ -127,24 +120,21 @@ static size_t default_max(void) {
         return (size_t) MAX_OF(n, 1) * PER_PROCESSOR;
 }
 
-int logins_new(sd_event *event, size_t max, Logins **ret) {
+int logins_new(Loop *loop, size_t max, Logins **ret) {
         _cleanup_(logins_freep) Logins *l = NULL;
         int r;
 
         l = calloc(1, sizeof(*l));
         if (!l)
                 return -ENOMEM;
-        l->event = sd_event_ref(event);
         l->max = l->now = max > 0 ? max : default_max();
-        r = sd_event_add_defer(event, &l->defer, on_places, l);
+        /* Both are armed once now, for wake() and look_later(). */
+        r = loop_call_soon(loop, &l->places, on_places, l);
         if (r >= 0)
-                r = sd_event_source_set_enabled(l->defer, SD_EVENT_OFF);
-        if (r >= 0)
-                r = sd_event_add_time_relative(event, &l->look, CLOCK_MONOTONIC, 0, 1, on_look, l);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(l->look, SD_EVENT_OFF);
+                r = loop_call_in(loop, &l->look, LOOK_USEC, on_look, l);
         if (r < 0)
                 return r;
+        loop_timer_stop(l->look);
         *ret = take_ptr(l);
         return 0;
 }
@@ -152,9 +142,8 @@ int logins_new(sd_event *event, size_t max, Logins **ret) {
 Logins *logins_free(Logins *l) {
         if (!l)
                 return NULL;
-        sd_event_source_disable_unref(l->defer);
-        sd_event_source_disable_unref(l->look);
-        sd_event_unref(l->event);
+        loop_timer_free(l->places);
+        loop_timer_free(l->look);
         free(l);
         return NULL;
 }

@@ -10,9 +10,9 @@
  * a second, but goes on. So silent hosts do not delay the others.
  */
 
-#include <systemd/sd-event.h>
+#include <sys/types.h>
 
-#include "common/base/macros.h"
+#include "common/base/loop.h"
 
 typedef struct Logins Logins;
 
@@ -28,7 +28,7 @@ typedef struct Login {
 } Login;
 
 /* max 0: eight for each processor that this process may use. */
-int logins_new(sd_event *event, size_t max, Logins **ret);
+int logins_new(Loop *loop, size_t max, Logins **ret);
 Logins *logins_free(Logins *logins); /* after all that wait or run have left */
 DEFINE_CLEANUP(Logins *, logins_free)
 

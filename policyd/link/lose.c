@@ -6,8 +6,6 @@
  * attempt.
  */
 
-#include <sys/random.h>
-
 #include "common/base/text.h"
 #include "policyd/link/failure.h"
 #include "policyd/link/link-private.h"
@@ -79,9 +77,9 @@ void link_close(HostLink *link) {
         forget_peer(link);
         link->owner_slot = sd_bus_slot_unref(link->owner_slot);
         link->signal_slot = sd_bus_slot_unref(link->signal_slot);
-        link->deadline = sd_event_source_disable_unref(link->deadline);
-        link->keepalive = sd_event_source_disable_unref(link->keepalive);
-        link->retry = sd_event_source_disable_unref(link->retry);
+        link->deadline = loop_timer_free(link->deadline);
+        link->keepalive = loop_timer_free(link->keepalive);
+        link->retry = loop_timer_free(link->retry);
         close_bus(link);
         login_leave(&link->login);
         link->ssh = ssh_close(link->ssh);
@@ -95,14 +93,13 @@ static uint64_t next_delay(HostLink *link) {
         delay = link->retry_delay ? link->retry_delay * 2 : link->settings.retry_min_usec;
         delay = MIN_OF(delay, link->settings.retry_max_usec);
         link->retry_delay = delay;
-        if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
-                random = (uintptr_t) link; /* early at boot; any spread between links will do */
+        if (loop_random(link->loop, &random, sizeof(random)) < 0)
+                random = (uintptr_t) link; /* any spread between links will do */
         return MIN_OF(delay + random % (delay / 4 + 1), link->settings.retry_max_usec);
 }
 
 int link_arm_retry(HostLink *link, uint64_t usec) {
-        return sd_event_add_time_relative(
-                link->event, &link->retry, CLOCK_MONOTONIC, usec, 1, link->on_retry, link);
+        return loop_call_in(link->loop, &link->retry, usec, link->on_retry, link);
 }
 
 /* The reason: what ssh says about it, with a remedy, or else what the link noticed. */
@@ -136,7 +133,7 @@ static void lose(HostLink *link, const char *reason) {
         link->state = LINK_RETRYING;
         /* Without memory for the timer the link would never connect again, so the loop ends. */
         if (link_arm_retry(link, next_delay(link)) < 0)
-                sd_event_exit(link->event, -ENOMEM);
+                loop_exit(link->loop, -ENOMEM);
         tell_lost(link, link->generation, reason);
 }
 
@@ -164,7 +161,7 @@ void link_dropped(HostLink *link) {
                 /* ssh closes its end a moment before it has ended. */
                 wire_noise(link->wire, link->noise);
                 close_bus(link);
-                (void) sd_event_source_set_time_relative(link->deadline, ENDING_USEC);
+                (void) loop_timer_arm_in(link->deadline, ENDING_USEC);
         }
 }
 

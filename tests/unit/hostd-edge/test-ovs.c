@@ -11,12 +11,14 @@
 #include <cmocka.h>
 
 #include "common/base/strbuf.h"
+#include "common/daemon/event-loop.h"
 #include "hostd/core/idset.h"
 #include "hostd/edge/ovs-bridges.h"
 #include "tests/unit/hostd-edge/fake-ovsdb.h"
 
 typedef struct World {
         FakeOvsdb server;
+        Loop *loop;
         OvsBridges *bridges;
         unsigned n_changes;
 } World;
@@ -34,6 +36,7 @@ static int set_up(void **state) {
         (void) snprintf(w->server.path, sizeof(w->server.path), "/tmp/xenvgpu-ovsdb-%d", (int) getpid());
         w->server.fd = w->server.listener = -1;
         assert_true(sd_event_new(&w->server.event) >= 0);
+        assert_int_equal(event_loop_new(w->server.event, &w->loop), 0);
         *state = w;
         return 0;
 }
@@ -43,13 +46,14 @@ static int tear_down(void **state) {
 
         (void) ovs_bridges_free(w->bridges);
         fake_ovsdb_stop(&w->server);
+        event_loop_free(w->loop);
         sd_event_unref(w->server.event);
         free(w);
         return 0;
 }
 
 static void connect_bridges(World *w) {
-        assert_int_equal(ovs_bridges_new(w->server.event, w->server.path, on_changed, w, &w->bridges), 0);
+        assert_int_equal(ovs_bridges_new(w->loop, w->server.event, w->server.path, on_changed, w, &w->bridges), 0);
 }
 
 static void assert_names(World *w, const char *names) {

@@ -11,11 +11,13 @@
 
 #include <cmocka.h>
 
+#include "common/daemon/event-loop.h"
 #include "policyd/link/link.h"
 #include "tests/unit/policyd-link/fake-host.h"
 
 typedef struct World {
         sd_event *event;
+        Loop *loop;
         PrivateBus bus;
         FakeHost host;
         HostLink *link;
@@ -125,7 +127,7 @@ static inline void world_dial(World *w, const char *address) {
                 .lost = world_lost,
         };
 
-        assert_int_equal(link_new(w->event, address, &w->settings, &owner, w, &w->link), 0);
+        assert_int_equal(link_new(w->loop, w->event, address, &w->settings, &owner, w, &w->link), 0);
         assert_int_equal(link_start(w->link), 0);
 }
 
@@ -134,6 +136,7 @@ static inline int world_setup(void **state) {
 
         assert_non_null(w);
         assert_true(sd_event_new(&w->event) >= 0);
+        assert_int_equal(event_loop_new(w->event, &w->loop), 0);
         private_bus_make(&w->bus);
         link_settings_default(&w->settings);
         w->settings.retry_min_usec = 20000;
@@ -149,6 +152,7 @@ static inline int world_teardown(void **state) {
         link_free(w->link);
         fake_host_stop(&w->host);
         private_bus_done(&w->bus);
+        event_loop_free(w->loop);
         sd_event_unref(w->event);
         free(w);
         return 0;

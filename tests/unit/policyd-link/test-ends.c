@@ -198,7 +198,7 @@ static void dial(EndingLink *l) {
                 snprintf(address, sizeof(address), "unix:path=%s", l->ends->listener_path);
         else
                 snprintf(address, sizeof(address), "ssh:a@b:%zu", 1 + (i - BY_UNIX) * 101 % BYTES_MAX);
-        assert_int_equal(link_new(l->ends->w->event, address, &l->ends->w->settings, &owner, l, &l->link), 0);
+        assert_int_equal(link_new(l->ends->w->loop, l->ends->w->event, address, &l->ends->w->settings, &owner, l, &l->link), 0);
         assert_int_equal(link_start(l->link), 0);
 }
 

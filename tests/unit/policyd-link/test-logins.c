@@ -4,6 +4,7 @@
 
 #include <sys/wait.h>
 
+#include "common/daemon/event-loop.h"
 #include "policyd/link/logins.h"
 #include "tests/unit/common/child.h"
 
@@ -16,6 +17,7 @@ typedef struct Entrant {
 
 typedef struct Room {
         sd_event *event;
+        Loop *loop;
         Logins *logins;
         Entrant all[8];
         unsigned n_started;
@@ -34,7 +36,8 @@ static int setup(void **state) {
 
         assert_non_null(room);
         assert_true(sd_event_new(&room->event) >= 0);
-        assert_int_equal(logins_new(room->event, 2, &room->logins), 0);
+        assert_int_equal(event_loop_new(room->event, &room->loop), 0);
+        assert_int_equal(logins_new(room->loop, 2, &room->logins), 0);
         for (size_t i = 0; i < ARRAY_SIZE(room->all); i++)
                 room->all[i].room = room;
         *state = room;
@@ -52,6 +55,7 @@ static int teardown(void **state) {
                 }
         }
         logins_free(room->logins);
+        event_loop_free(room->loop);
         sd_event_unref(room->event);
         free(room);
         return 0;

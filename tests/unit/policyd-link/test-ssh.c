@@ -161,7 +161,7 @@ static void test_logins_wait_for_their_turn_outside_of_their_deadline(void **sta
         char path[128], command[512];
         Logins *logins = NULL;
 
-        assert_int_equal(logins_new(w->event, 2, &logins), 0);
+        assert_int_equal(logins_new(w->loop, 2, &logins), 0);
         w->settings.logins = logins;
         w->settings.connect_usec = 4000000;
         put_script(w, path,
@@ -170,7 +170,7 @@ static void test_logins_wait_for_their_turn_outside_of_their_deadline(void **sta
                 w->bus.dir, w->bus.dir, w->bus.address);
         fake_host_start(&w->host, &w->bus, w->event);
         for (size_t i = 0; i < ARRAY_SIZE(crowd.links); i++) {
-                assert_int_equal(link_new(w->event, "ssh:a@b", &w->settings, &owner, &crowd, &crowd.links[i]), 0);
+                assert_int_equal(link_new(w->loop, w->event, "ssh:a@b", &w->settings, &owner, &crowd, &crowd.links[i]), 0);
                 assert_int_equal(link_start(crowd.links[i]), 0);
         }
         RUN_UNTIL(w, crowd.n_claimed == 2);
