@@ -16,6 +16,7 @@
 #include <libxl.h>
 #include <libxl_utils.h>
 
+#include "common/daemon/log.h"
 #include "common/io/file.h"
 #include "hostd/core/idset.h"
 #include "hostd/edge/host-facts.h"
@@ -36,6 +37,9 @@ typedef struct LibxlHost {
         libxl_ctx *ctx;
         XenStore *xs;
         char *storage;
+        sd_event_source *watch;
+        void (*changed)(void *userdata);
+        void *userdata;
 } LibxlHost;
 
 static LibxlHost *host_of(HostFactsSource *source) {
@@ -239,17 +243,32 @@ static char *libxl_describe(HostFactsSource *source) {
 
 /* When it changes. */
 
-static int libxl_fd(HostFactsSource *source) {
-        return xenstore_fd(host_of(source)->xs);
+static int on_domains_changed(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        LibxlHost *host = userdata;
+        int r;
+
+        r = xenstore_drain(host->xs);
+        if (r < 0) {
+                (void) log_errno(r, "xenstore is gone: what others start is not told any more");
+                host->watch = sd_event_source_disable_unref(host->watch);
+        }
+        host->changed(host->userdata);
+        return 0;
 }
 
-static int libxl_drain(HostFactsSource *source) {
-        return xenstore_drain(host_of(source)->xs);
+static int libxl_watch(
+        HostFactsSource *source, sd_event *event, void (*changed)(void *userdata), void *userdata) {
+        LibxlHost *host = host_of(source);
+
+        host->changed = changed;
+        host->userdata = userdata;
+        return sd_event_add_io(event, &host->watch, xenstore_fd(host->xs), EPOLLIN, on_domains_changed, host);
 }
 
 static HostFactsSource *libxl_free(HostFactsSource *source) {
         LibxlHost *host = host_of(source);
 
+        sd_event_source_disable_unref(host->watch);
         (void) xenstore_close(host->xs);
         libxl_close(host->log, host->ctx);
         free(host->storage);
@@ -263,8 +282,7 @@ static const HostFactsOps libxl_ops = {
         .memory_free = libxl_memory_free,
         .each_domain = libxl_each_domain,
         .describe = libxl_describe,
-        .fd = libxl_fd,
-        .drain = libxl_drain,
+        .watch = libxl_watch,
         .free = libxl_free,
 };
 

@@ -7,6 +7,8 @@
  * Memory in bytes.
  */
 
+#include <systemd/sd-event.h>
+
 #include "common/base/pci-address.h"
 #include "common/base/uuid.h"
 
@@ -51,10 +53,8 @@ typedef struct HostFactsOps {
         /* All but dom0; functions: with name and functions. */
         int (*each_domain)(HostFactsSource *source, bool functions, HostDomainVisitor visitor, void *userdata);
         char *(*describe)(HostFactsSource *source); /* "Xen 4.17.3"; the caller frees; NULL: it does not say */
-        /* Readable when free memory may have changed without us; drain() takes that in, negative when nothing
-         * will be told any more. Both NULL: it changes by our own doing only. */
-        int (*fd)(HostFactsSource *source);
-        int (*drain)(HostFactsSource *source);
+        /* changed() is called when free memory may have changed without us. NULL: it changes by our own doing only. */
+        int (*watch)(HostFactsSource *source, sd_event *event, void (*changed)(void *userdata), void *userdata);
         HostFactsSource *(*free)(HostFactsSource *source);
 } HostFactsOps;
 

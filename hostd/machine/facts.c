@@ -2,8 +2,6 @@
  * The host's facts
  */
 
-#include <sys/epoll.h>
-
 #include "common/daemon/log.h"
 #include "common/io/file.h"
 #include "hostd/core/idset.h"
@@ -37,19 +35,6 @@ static int override_facts(Facts *f) {
                 f->now.boot_id = take_ptr(line);
         }
         return f->now.hostname && f->now.boot_id ? 0 : -ENOMEM;
-}
-
-static int on_domains_changed(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
-        Facts *f = userdata;
-        int r;
-
-        r = f->source->ops->drain(f->source);
-        if (r < 0) {
-                (void) log_errno(r, "xenstore is gone: what others start is not told any more");
-                f->watch = sd_event_source_disable_unref(f->watch);
-        }
-        f->listener->domains(f->userdata);
-        return 0;
 }
 
 /* Open vSwitch's bridges are no bridges of the kernel, so the facts do not have them; their names are added
@@ -88,9 +73,8 @@ static int watch_facts(Facts *f) {
         const HostSettings *s = f->settings;
         int r = 0;
 
-        if (f->source->ops->fd)
-                r = sd_event_add_io(f->event, &f->watch, f->source->ops->fd(f->source),
-                        EPOLLIN, on_domains_changed, f);
+        if (f->source->ops->watch)
+                r = f->source->ops->watch(f->source, f->event, f->listener->domains, f->userdata);
         if (r >= 0 && !isempty(s->ovsdb))
                 r = ovs_bridges_new(f->loop, f->event, s->ovsdb, on_facts_changed, f, &f->ovs);
         /* The networks of a simulated host are not this machine's. */
@@ -115,7 +99,6 @@ int facts_open(Facts *f) {
 
 void facts_close(Facts *f) {
         f->timer = loop_timer_free(f->timer);
-        f->watch = sd_event_source_disable_unref(f->watch);
         f->kernel = kernel_watch_free(f->kernel);
         f->ovs = ovs_bridges_free(f->ovs);
         f->source = host_facts_source_free(f->source);

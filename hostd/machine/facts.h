@@ -20,14 +20,13 @@ typedef struct FactsListener {
 
 typedef struct Facts {
         Loop *loop;
-        sd_event *event; /* to watch descriptors */
+        sd_event *event; /* passed to what watches descriptors */
         const HostSettings *settings;
         const FactsListener *listener;
         void *userdata;
 
         HostFactsSource *source; /* handed in, or opened as the settings say; closed with the rest */
         HostFacts now; /* as last read; boot_id and hostname are not read again */
-        sd_event_source *watch;
         OvsBridges *ovs;        /* or NULL */
         KernelWatch *kernel;    /* or NULL */
         LoopTimer *timer;       /* armed: networks or storage may have changed */
