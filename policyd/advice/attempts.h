@@ -14,7 +14,7 @@
 #define CHAINS_TRIED_MAX 1024
 #define CHAIN_PGPUS_MAX (512 * CHAINS_TRIED_MAX)
 #define FOLLOWERS_SEEN_MAX 16384 /* sets that could be moved too, over all attempts */
-#define FOLLOWERS_ADDED_MAX 64   /* of one attempt: with room for everybody in the set, and as many without */
+#define FOLLOWERS_ADDED_MAX 64   /* of one attempt: with room for all VMs of the set, and as many without */
 
 /* It moves all VMs of the PGPU, and the others. */
 typedef struct Attempt {

@@ -2,8 +2,8 @@
  * Evaluating and ranking hosts
  *
  * Each host is looked at once: can it be used, do its GPUs take all VGPUs, does it have memory, networks,
- * storage, IOMMU and HVM. Hosts whose GPUs fit are sorted into tiers: those where starts failed come last,
- * then it goes by how many VMs of the VM's anti-affine group they have, and by the scores of the VM's VGPUs,
+ * storage, IOMMU and HVM. Hosts whose GPUs fit are sorted into tiers: those where starts failed come last;
+ * then the number of VMs of the VM's anti-affine group there decides, then the scores of the VM's VGPUs,
  * first VGPU first; inside a tier the host that the VM has an affinity to comes first, then the host with the
  * most free memory, then the name decides.
  */
@@ -282,7 +282,7 @@ ErrorCode candidate_code(const Candidate *c) {
         return c->other;
 }
 
-/* A full host and one that runs something else are told apart for passthrough too. */
+/* Distinguishes a full host from one that runs another type, for passthrough too. */
 ErrorCode candidate_reason(const Candidate *c) {
         return c->usable == ERROR_NONE && c->gpu != ERROR_NONE ? c->gpu : candidate_code(c);
 }

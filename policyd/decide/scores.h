@@ -41,7 +41,7 @@ typedef struct Fit {
         uint64_t score; /* in this decision */
 } Fit;
 
-#define FITS_MAX 64 /* so many are told apart */
+#define FITS_MAX 64 /* so many different fits are kept */
 
 /* A key: lower is better. A host whose GPUs do not fit has one key, with this bit and the code in the low 16:
  * the nearest miss first. */

@@ -99,7 +99,7 @@ int pool_add_gpu_group(Pool *pool, const Uuid *id, uint64_t key, const char *nam
         return r;
 }
 
-/* Until the hardware says more, the identifier tells the kind of a type. */
+/* Until a host reports the type, its kind is read from the identifier. */
 static VgpuImplementation implementation_from_identifier(const char *identifier, const char *model_name) {
         static const struct {
                 const char *prefix;

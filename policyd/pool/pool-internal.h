@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * What the files of the pool share with each other, and with nobody else
+ * Private to the files of the pool
  *
  * A change is made in two steps: reserve memory wherever a list may grow, then change; so a failure leaves
  * the pool as it was. object_note() is the one place where an object enters the list of changes.
@@ -76,7 +76,7 @@ void owners_free(Pool *pool);
 /* Whether the host is uneven, after it or one of its PGPUs changed. */
 void host_update_standing(Pool *pool, Host *h);
 
-/* Before the host or the type goes; with the whole pool. */
+/* Called before the host or the type is removed; and with the whole pool. */
 void host_forget_types(Pool *pool, Host *h);
 void type_forget_hosts(Pool *pool, VgpuType *t);
 void host_free_types(Host *h);

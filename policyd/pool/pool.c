@@ -1,5 +1,5 @@
 /*
- * The pool, whole: made, freed, and what is removed kept until nobody needs it
+ * The pool as a whole: it is made and freed, and keeps removed objects until pool_forget()
  */
 
 #include "policyd/pool/pool-internal.h"

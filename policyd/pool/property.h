@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * The properties of objects, as everybody outside sees them
+ * The properties of objects, as clients see them
  *
  * protocol/schema/classes.h says which properties a class has; here each gets its value, once for the bus and for List. How it is read
  * follows from its signature:

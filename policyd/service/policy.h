@@ -5,9 +5,9 @@
  *
  * Policy holds the pool, the store, the links to the hosts and the open batch. The bus layer calls one
  * function per method; each decides at once on the model in the open batch and either refuses (refusal->code
- * is set; nothing was changed) or leaves its change to the batch. A success is told to the caller only after
- * the batch was committed: the bus layer queues its reply with policy_when_committed(). Negative returns are
- * only -ENOMEM and the like.
+ * is set; nothing was changed) or leaves its change to the batch. The caller gets its success only after the
+ * batch was committed: the bus layer queues its reply with policy_when_committed(). Negative returns are only
+ * -ENOMEM and the like.
  *
  * The batch commits from a one-shot timer of lower priority than the bus, so that all requests that have
  * arrived share one LMDB transaction (a batch with nothing but hosts' reports waits up to linger_usec for a
@@ -58,7 +58,7 @@ int policy_old_database(const Policy *p, char **ret);
 bool policy_is_read_only(const Policy *p);
 char *policy_describe_read_only(const Policy *p); /* a sentence with the way back; the caller frees */
 int policy_unreadable_rows(const Policy *p, bool aside, char ***ret); /* "vm 17: the reason" */
-/* Sets the row aside; one that is aside goes for good. After the last that blocks the pool starts. */
+/* Sets the row aside, or deletes one that is aside. After the last blocking row the pool starts. */
 int policy_remove_row(Policy *p, const char *name, Refusal *refusal);
 
 /* 0 or -EIO (the waiting replies were answered with the error). Cheap when nothing is open. */

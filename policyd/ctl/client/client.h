@@ -15,8 +15,8 @@
  *   h     int, a descriptor; -EOPNOTSUPP where the connection carries none
  *
  * All functions return 0 or a negative errno; where there is a ClientError it then says what went wrong:
- * -EREMOTEIO an error reply, -ECONNREFUSED nobody there (no bus, no such service, connection lost),
- * -ETIMEDOUT no answer in time.
+ * -EREMOTEIO an error reply, -ECONNREFUSED no service (no bus, no such name, connection lost), -ETIMEDOUT no
+ * answer in time.
  */
 
 #include <json-c/json.h>

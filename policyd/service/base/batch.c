@@ -10,8 +10,8 @@
  * If no client waits and no action follows (a host reported that its VM runs), the commit is delayed by up to
  * linger_usec, so that the next request can share it: one start after the other then costs one commit each
  * instead of two. policyd sends nothing to that host in between, so a crash in this time is the same as one
- * before the event arrived. If a client waits when the time is over, the batch goes on like any other:
- * committing it then would split what 64 clients ask for at once into one commit for each 2 ms.
+ * before the event arrived. If a client waits when the time is over, the batch is treated like any other: to
+ * commit it at once would split the requests of 64 clients into one commit for each 2 ms.
  */
 
 #include "common/base/text.h"

@@ -15,7 +15,7 @@ void epoch_refused(Hosts *hs, const char *message); /* by a host, in favour of a
 /* old.c */
 void old_loaded(Hosts *hs);                    /* at start */
 void old_begin(Hosts *hs);                     /* into the batch that stores the new epoch */
-void old_mark(Hosts *hs);                      /* what was found goes into the open batch */
+void old_mark(Hosts *hs);                      /* writes what was found into the open batch */
 void old_overtaken(Hosts *hs, uint64_t epoch); /* by another policyd of this pool */
 void old_stored(Hosts *hs);
 void old_rebuilt(Hosts *hs);

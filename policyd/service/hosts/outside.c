@@ -41,7 +41,7 @@ static bool has_passthrough_on(const Vm *vm, const Pgpu *pgpu) {
         return false;
 }
 
-/* type NULL: it takes the PGPU whole, as does one of which nobody knows how large it is. */
+/* type NULL: it takes the whole PGPU, as does a type of unknown size. */
 static int found(Hosts *hs, Findings *f, const InventoryVm *report, Pgpu *pgpu, VgpuType *type) {
         int r = 0;
 

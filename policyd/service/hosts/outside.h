@@ -13,6 +13,6 @@ int outside_update_all(Hosts *hs);
 int outside_vm_ended(Hosts *hs, Host *h); /* a VM, of the pool or not, left the host's report */
 int outside_forget_host(Hosts *hs, Host *h);
 
-/* problems.c: Host.Problems again, after what it tells of has changed; of all hosts, and VM.Problems */
+/* problems.c: makes Host.Problems again, after what they are made from has changed; those of all hosts, and VM.Problems */
 int host_problems_update(Hosts *hs, Host *h);
 int problems_update(Hosts *hs);

@@ -68,7 +68,7 @@ int hosts_add(Policy *p, const char *name, const char *address, Host **ret, Refu
         return 0;
 }
 
-/* After the removal is on disk: the host is told that it is free, then the connection ends. */
+/* After the removal is on disk: the claim of the host is released, then the connection ends. */
 
 static void released(
         void *owner, const Call *call, LinkOutcome outcome, ErrorCode code, const char *message) {

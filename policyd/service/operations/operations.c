@@ -102,7 +102,7 @@ void operation_finish(Operation *op, JobState state, ErrorCode code, const char 
         job_finish(ops, j, state, code, message);
 }
 
-/* While the host is not heard of. */
+/* The timer runs while the host is not connected. */
 
 static void on_timeout(void *userdata) {
         Operation *op = userdata;
