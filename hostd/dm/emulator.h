@@ -4,9 +4,9 @@
  * The display emulator as a process
  *
  * It must run on when the device model becomes qemu, must not be qemu's child, and its exit status must be
- * known while we wait for it. So a keeper stands between: it is handed over to whoever reaps orphans, forks
- * the emulator, tells us its pid and, should it end, its status; when we become qemu (or die), the keeper
- * sees its socket close and leaves.
+ * known while we wait for it. So a second process, the keeper, stands between: it is an orphan
+ * (xenvgpu-domain reaps those), forks the emulator, tells us its pid and, should it end, its status; when we
+ * become qemu (or die), the keeper sees its socket close and leaves.
  *
  * The emulator is executed only once released. Until then its pid can be recorded; were we to die before
  * that, it would end without having run. So there is never an emulator that no record names.

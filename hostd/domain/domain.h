@@ -26,7 +26,7 @@ typedef struct DomainWorld {
 typedef struct Domain Domain;
 
 int domain_new(const DomainWorld *world, Domain **ret);
-Domain *domain_free(Domain *d); /* what runs goes on */
+Domain *domain_free(Domain *d); /* the VM runs on */
 DEFINE_CLEANUP(Domain *, domain_free)
 
 /* The host goes down, or an administrator stops the unit: the guest is asked to power off, and ended by force

@@ -3,8 +3,8 @@
 /*
  * A VM's config against what the host's administrator allows
  *
- * protocol/config-walk.h goes through the config; here the host adds what only it can tell: its disks, and what an
- * order books. What an order tells NVIDIA's emulator is looked at as well: key vgpu_extra_args.
+ * protocol/config-walk.h goes through the config; here the host adds what only it knows: its disks, and what an
+ * order books. The text that an order passes to NVIDIA's emulator is checked as well: key vgpu_extra_args.
  */
 
 #include "protocol/config-keys.h"

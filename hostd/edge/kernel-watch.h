@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * What the kernel tells of the host: network devices and mounts that come and go
+ * Changes of the host that the kernel reports: network devices and mounts that come and go
  *
  * It reports only that something changed, often several times for one cause; the facts are then read again. A
  * watch that the kernel refuses is logged once and left out.

@@ -15,5 +15,5 @@
 #define NVIDIA_XML_DEPTH_MAX 32
 #define NVIDIA_XML_ELEMENTS_MAX 8192 /* vgpuTypes, pgpus and supportedVgpus together */
 
-/* -ENOMEM only; all else is told to the sink. */
+/* -ENOMEM only; all other errors are passed to the sink. */
 int nvidia_xml_read(const char *data, size_t size, const ProblemSink *problems, NvidiaXml *ret);

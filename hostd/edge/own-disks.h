@@ -3,9 +3,9 @@
 /*
  * Block devices that this host itself uses
  *
- * A VM that wrote to one would write the host's own files. So no VM gets a device that is mounted or swapped
- * to, that has a partition or a volume which is, or that is a partition of such a disk: the firmware and the boot
- * loader read some that nobody mounts.
+ * A VM that wrote to one would write the host's own files. So no VM gets a device that is mounted or swapped to,
+ * that has a partition or a volume which is, or that is a partition of such a disk: the firmware and the boot
+ * loader read some that are not mounted.
  */
 
 #include <sys/types.h>

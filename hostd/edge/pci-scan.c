@@ -2,7 +2,7 @@
  * PGPUs through libpci
  *
  * First all functions of the source are read into a PciTree: their addresses and ids. Then each display
- * function becomes a PGPU, with what sysfs tells beside libpci; companions and, in a listing, the parent
+ * function becomes a PGPU, with what only sysfs has, not libpci; companions and, in a listing, the parent
  * bridge are found among the other functions.
  */
 

@@ -84,7 +84,7 @@ int libxl_find_domain(LibxlHypervisor *h, const libxl_uuid *uuid, uint32_t *ret_
         return r;
 }
 
-/* libxl tells the id of a domain only once it is built; the hypervisor knows it earlier. */
+/* libxl returns the id of a domain only after it is built; the hypervisor knows it earlier. */
 uint32_t libxl_op_domid(Hypervisor *hypervisor) {
         LibxlHypervisor *h = libxl_of(hypervisor);
         uint32_t domid;

@@ -2,8 +2,8 @@
  * The hypervisor ops on libxl: how a domain is ended, and the ops as a whole
  *
  * destroy:   libxl takes the domain down → its device model is gone
- * give back: the functions that were passed through; not for a guest that reboots, since whoever monitors the GPUs
- *            would seize them in between
+ * give back: the functions that were passed through; not for a guest that reboots, since programs that monitor GPUs
+ *            would open them in between
  *
  * Each arrow is a callback, in the order of the file.
  */

@@ -1,9 +1,9 @@
 /*
  * libxl on our event loop
  *
- * libxl asks for descriptors and timers through its osevent hooks, and is told what happened from the loop,
- * never from within one of its own calls. It may ask for one descriptor twice, which epoll does not take, so
- * each registration watches a duplicate.
+ * libxl asks for descriptors and timers through its osevent hooks, and is called with what happened from the
+ * loop, never from within one of its own calls. It may ask for one descriptor twice, which epoll does not
+ * take, so each registration watches a duplicate.
  */
 
 #include <fcntl.h>

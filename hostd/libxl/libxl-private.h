@@ -53,8 +53,8 @@ static inline LibxlHypervisor *libxl_of(Hypervisor *h) {
         return CONTAINER_OF(h, LibxlHypervisor, hypervisor);
 }
 
-/* How libxl tells the end of an asynchronous call; and such a call, which is under way unless it failed at once. It may
- * call back before it returns. */
+/* How libxl reports the end of an asynchronous call; and such a call, which is under way unless it failed at once. It
+ * may call back before it returns. */
 #define LIBXL_HOW(function, h) (&(libxl_asyncop_how){ .callback = (function), .u.for_callback = (h) })
 #define IN_AIR(h, call)                                                                                      \
         ({                                                                                                   \

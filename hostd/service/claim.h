@@ -4,11 +4,11 @@
  * Who commands this host
  *
  * A claim is stored before it is answered, and bound to the bus name that made it. When that name leaves the
- * bus, or hostd starts anew, the claim stays in force without a claimer: anyone may look, nobody may change,
- * until the same instance claims again, another one claims with a higher epoch, or the claim is released. A
- * claim whose claimer is there is released by the claimer only; one without a claimer by anyone whom the bus
- * policy lets command the host. A host that nobody claims may be changed by anyone of those, except that VMs
- * need a claim.
+ * bus, or hostd starts anew, the claim stays in force without a claimer: every caller may read, none may
+ * change anything, until the same instance claims again, another one claims with a higher epoch, or the claim
+ * is released. A claim whose claimer is there is released by the claimer only; one without a claimer by
+ * anyone whom the bus policy lets command the host. A host that nobody claims may be changed by anyone of
+ * those, except that VMs need a claim.
  */
 
 #include "hostd/service/host.h"

@@ -37,7 +37,7 @@ static void add_option(StrList *l, const char *option, const char *value) {
         strlist_add(l, value);
 }
 
-/* Adds the display device, and tells how much video memory it has by libxl's defaults. */
+/* Adds the display device; returns how much video memory it has by libxl's defaults. */
 static uint64_t add_display(StrList *a, struct json_object *hvm) {
         const char *kind = member_text(member(hvm, "vga"), "kind", "cirrus");
 
