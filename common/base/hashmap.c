@@ -58,7 +58,7 @@ static HashMap *hashmap_new(bool strings) {
                 return NULL;
 
         m->strings = strings;
-        m->seed = mix((uint64_t) (uintptr_t) m);
+        m->seed = mix(hashmap_seed(m));
         return m;
 }
 

@@ -11,6 +11,9 @@
 
 typedef struct HashMap HashMap;
 
+/* hashmap-seed.c */
+uint64_t hashmap_seed(const HashMap *m);
+
 HashMap *hashmap_new_uuid(void);
 HashMap *hashmap_new_string(void);
 HashMap *hashmap_free(HashMap *m); /* not the values; returns NULL */
