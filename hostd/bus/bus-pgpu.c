@@ -31,7 +31,7 @@ static int find_pgpu(sd_bus *bus, const char *path, const char *interface, void 
 
         if (!element || pci_address_from_path_element(element, &address) < 0)
                 return 0;
-        p = host_find_pgpu(b->host, &address);
+        p = host_get_pgpu(b->host, &address);
         if (!p)
                 return 0;
         *ret = (void *) p;

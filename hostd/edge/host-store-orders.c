@@ -83,7 +83,7 @@ int host_store_put_order(HostStore *s, const StoredOrder *order) {
         if (r < 0)
                 return r;
         argument.text = b.text;
-        r = store_write(s, change_order, &argument);
+        r = host_store_write(s, change_order, &argument);
         if (r < 0)
                 return r;
 
@@ -183,7 +183,7 @@ static int change_end(HostStore *s, DbTxn *txn, void *argument) {
 static int end_order(HostStore *s, EndChangeArgument *a) {
         int r;
 
-        r = store_write(s, change_end, a);
+        r = host_store_write(s, change_end, a);
         if (r < 0)
                 return r;
 
@@ -284,7 +284,7 @@ int host_store_forget_ended(HostStore *s, uint64_t seq) {
 
         if (s->n_ended == 0)
                 return 0;
-        r = store_write(s, change_forget, &argument);
+        r = host_store_write(s, change_forget, &argument);
         if (r < 0)
                 return r;
 

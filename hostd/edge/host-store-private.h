@@ -4,7 +4,7 @@
  * Shared by the files of the host store
  *
  * Four tables: "host" with one record each for the identity, the claim and the event number; "enablement" by
- * PCI address and ids; "orders" by VM; "ended" by event number. store_write() is the one way to change any of
+ * PCI address and ids; "orders" by VM; "ended" by event number. host_store_write() is the one way to change any of
  * them: it runs the change in a transaction, and where the map is full it makes the map larger and runs it
  * again.
  */
@@ -34,7 +34,7 @@ struct HostStore {
 typedef int (*StoreChange)(HostStore *s, DbTxn *txn, void *argument);
 
 int store_begin(HostStore *s, DbTxn **ret); /* to read */
-int store_write(HostStore *s, StoreChange change, void *argument);
+int host_store_write(HostStore *s, StoreChange change, void *argument);
 
 /* -EBADMSG when it does not decode or has another version. */
 int store_parse_value(const void *data, size_t size, struct json_object **ret);

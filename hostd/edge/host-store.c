@@ -90,7 +90,7 @@ static int run_change(DbTxn *txn, void *userdata) {
         return r;
 }
 
-int store_write(HostStore *s, StoreChange change, void *argument) {
+int host_store_write(HostStore *s, StoreChange change, void *argument) {
         Write w = {.store = s, .change = change, .argument = argument, .orders = s->orders};
         int r;
 
@@ -156,7 +156,7 @@ static int change_record(HostStore *s, DbTxn *txn, void *argument) {
 }
 
 static int put_single(HostStore *s, Single single, const void *record) {
-        return store_write(s, change_record,
+        return host_store_write(s, change_record,
                 &(RecordChange){TABLE_HOST, singles[single].key, &singles[single].record, record});
 }
 
@@ -352,5 +352,5 @@ int host_store_get_enablement(HostStore *s, const Pgpu *p, Enablement *ret) {
 int host_store_put_enablement(HostStore *s, const Pgpu *p, const Enablement *e) {
         const char *key = enablement_key(p, (char[ENABLEMENT_KEY_MAX]){});
 
-        return store_write(s, change_record, &(RecordChange){TABLE_ENABLEMENT, key, &enablement_table, e});
+        return host_store_write(s, change_record, &(RecordChange){TABLE_ENABLEMENT, key, &enablement_table, e});
 }

@@ -381,7 +381,7 @@ const Pgpu *host_get_pgpus(const Hostd *h, size_t *ret_n) {
         return h->gpus.hardware.pgpus;
 }
 
-const Pgpu *host_find_pgpu(const Hostd *h, const PciAddress *address) {
+const Pgpu *host_get_pgpu(const Hostd *h, const PciAddress *address) {
         return pgpu_find(h->gpus.hardware.pgpus, h->gpus.hardware.n_pgpus, address);
 }
 

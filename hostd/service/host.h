@@ -92,7 +92,7 @@ uint64_t host_get_memory_free(const Hostd *h);
 
 /* Sorted by address. */
 const Pgpu *host_get_pgpus(const Hostd *h, size_t *ret_n);
-const Pgpu *host_find_pgpu(const Hostd *h, const PciAddress *address);
+const Pgpu *host_get_pgpu(const Hostd *h, const PciAddress *address);
 /* Texts of the uuids; a VGPU that came without one shows as "<vm uuid>/<device>", a passthrough as "<vm
  * uuid>/<address>". */
 int host_get_resident_vgpus(const Hostd *h, const PciAddress *pgpu, char ***ret);

@@ -534,7 +534,7 @@ static void a_busy_type_stays_enabled(void **state) {
         assert_int_equal(host_change_types(w->host, CLAIMER, &address, ENABLEMENT_REMOVE, k100, &refusal), 0);
         assert_int_equal(refusal.code, ERROR_PGPU_IN_USE_BY_VM);
         assert_non_null(strstr(refusal.message, "guest"));
-        assert_true(pgpu_enables(host_find_pgpu(w->host, &address), K100));
+        assert_true(pgpu_enables(host_get_pgpu(w->host, &address), K100));
 }
 
 static void a_lost_store_does_not_lose_a_run_folder(void **state) {
