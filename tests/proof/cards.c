@@ -1,0 +1,94 @@
+/*
+ * The cards of a machine: K1s with three homogeneous types, which may be passed through as well
+ */
+
+#include "hostd/core/idset.h"
+#include "tests/proof/machine-private.h"
+
+#define FOLDER "/usr/share/nvidia/vgx/"
+
+const CardType card_types[CARD_TYPES] = {
+        {"GRID K100", FOLDER "grid_k100.conf", 8, 0x0fe7, 0x101e},
+        {"GRID K120Q", FOLDER "grid_k120q.conf", 8, 0x0fe7, 0x104d},
+        {"GRID K140Q", FOLDER "grid_k140q.conf", 4, 0x0fe7, 0x104e},
+};
+
+const CardType *card_type_of_file(const char *config_file) {
+        for (size_t i = 0; config_file && i < CARD_TYPES; i++)
+                if (startswith(config_file, card_types[i].config_file))
+                        return &card_types[i];
+        return NULL;
+}
+
+static char *identifier(const CardType *t) {
+        return host_type_identifier_nvidia(0x0ff2, &(uint16_t){0x1012}, t->vdev, t->vsubdev);
+}
+
+static HostType make_type(const CardType *t) {
+        return (HostType){
+                .kind = HOST_TYPE_KIND_NVIDIA,
+                .identifier = identifier(t),
+                .vendor_name = strdup("NVIDIA Corporation"),
+                .model_name = strdup(t->name),
+                .framebuffer_size = UINT64_C(0x10000000) * 8 / t->instances,
+                .max_heads = 2,
+                .max_x = 1920,
+                .max_y = 1200,
+                .instances = t->instances,
+                .size = host_type_size(t->instances),
+                .self_compatible_on_pgpu = true,
+                .config_file = strdup(t->config_file),
+        };
+}
+
+static Pgpu make_pgpu(unsigned i) {
+        Pgpu p = {
+                .address = {.bus = (uint8_t) (0x83 + i)},
+                .vendor_id = PCI_VENDOR_NVIDIA,
+                .device_id = 0x0ff2,
+                .subsystem_vendor_id = PCI_VENDOR_NVIDIA,
+                .subsystem_device_id = 0x1012,
+                .subsystem_known = true,
+                .pci_class = 0x0300,
+                .vendor_name = strdup("NVIDIA Corporation"),
+                .device_name = strdup("GK107GL [GRID K1]"),
+                .driver = strdup("nvidia"),
+                .bridge = strdup(""),
+        };
+
+        for (size_t k = 0; k < CARD_TYPES; k++) {
+                _cleanup_free_ char *id = identifier(&card_types[k]);
+
+                (void) idset_add(&p.supported, id);
+        }
+        (void) idset_add(&p.supported, HOST_TYPE_PASSTHROUGH);
+        return p;
+}
+
+int cards_scan(Hardware *ret, void *machine) {
+        const Machine *m = machine;
+        Hardware h = {
+                .pgpus = calloc(m->n_pgpus, sizeof(Pgpu)),
+                .n_pgpus = m->n_pgpus,
+                .types = calloc(CARD_TYPES + 1, sizeof(HostType)),
+                .n_types = CARD_TYPES + 1,
+                .problems = idset_new(),
+        };
+
+        for (unsigned i = 0; i < m->n_pgpus; i++)
+                h.pgpus[i] = make_pgpu(i);
+        for (size_t k = 0; k < CARD_TYPES; k++)
+                h.types[k] = make_type(&card_types[k]);
+        if (host_type_make_passthrough(&h.types[CARD_TYPES]) < 0)
+                return -ENOMEM;
+        *ret = h;
+        return 0;
+}
+
+uint64_t chance_between(Dice *d, uint64_t from, uint64_t to) {
+        return from + dice_next(d) % (to - from + 1);
+}
+
+bool chance(Dice *d, unsigned per_thousand) {
+        return dice_next(d) % 1000 < per_thousand;
+}

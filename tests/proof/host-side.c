@@ -1,0 +1,125 @@
+/*
+ * A machine's end of the lines: hostd's functions are called as its bus does (hostd/bus), and answers go back
+ */
+
+#include "hostd/service/claim.h"
+#include "hostd/service/vm-orders.h"
+#include "tests/proof/machine-private.h"
+#include "tests/proof/net-private.h"
+
+typedef char CallerName[24];
+
+static const char *name_of(uint64_t connection, CallerName name) {
+        (void) snprintf(name, sizeof(CallerName), ":1.%llu", (unsigned long long) connection);
+        return name;
+}
+
+static Message *answer(const Message *m, MessageKind kind) {
+        Message *a = message_new(m->net, m->machine, kind, m->connection);
+
+        a->incarnation = m->machine->incarnation;
+        a->call = m->call;
+        return a;
+}
+
+static void greet(const Message *m) {
+        const Hostd *h = m->machine->inside->hostd;
+        Message *a = answer(m, h ? MESSAGE_GREETING : MESSAGE_ABSENT);
+
+        if (h) {
+                a->claimed_by = strdup(host_get_claimed_by(h));
+                a->boot_id = strdup(host_get_boot_id(h));
+                a->greeting = (LinkGreeting){
+                        .host_uuid = *host_get_uuid(h),
+                        .epoch = host_get_epoch(h),
+                        .orders = host_get_orders(h),
+                        .claimed_by = a->claimed_by,
+                        .boot_id = a->boot_id,
+                };
+        }
+        message_send(a, /* to_host= */ false, 0);
+}
+
+/* As bus_check() of hostd's bus. */
+static void set_outcome(Message *a, int r, const HostRefusal *refusal) {
+        a->code = r < 0 ? (r == -ENOMEM ? ERROR_INTERNAL_ERROR : ERROR_STORAGE_FAILED) : refusal->code;
+        if (a->code != ERROR_NONE) {
+                free(a->text);
+                a->text = strdup(r < 0 ? "hostd could not store the change." : refusal->message);
+        }
+}
+
+static void claim(const Message *m) {
+        _cleanup_host_refusal_ HostRefusal refusal = {};
+        Message *a = answer(m, MESSAGE_CLAIMED);
+        Hostd *h = m->machine->inside->hostd;
+        CallerName name;
+        int r;
+
+        r = host_claim(h, name_of(m->connection, name), m->claim.epoch, UUID_TEXT(&m->claim.pool),
+                UUID_TEXT(&m->claim.instance), m->claim.orders, &a->held, &refusal);
+        if (r >= 0 && refusal.code == ERROR_NONE)
+                r = host_get_inventory(h, &a->text);
+        set_outcome(a, r, &refusal);
+        history_add(m->net->history, "%s claim epoch=%llu code=%s", m->machine->name,
+                (unsigned long long) m->claim.epoch, a->code ? error_code_word(a->code) : "none");
+        message_send(a, /* to_host= */ false, 0);
+}
+
+static void call(const Message *m) {
+        static const char *const words[_CALL_KIND_MAX] = {"start", "stop", "types", "release"};
+        _cleanup_host_refusal_ HostRefusal refusal = {};
+        Message *a = answer(m, MESSAGE_ANSWER);
+        Hostd *h = m->machine->inside->hostd;
+        CallerName name;
+        int r = 0;
+
+        name_of(m->connection, name);
+        switch (m->what) {
+        case CALL_START:
+                r = host_start_vm(h, name, m->text, &refusal);
+                break;
+        case CALL_STOP:
+                r = host_stop_vm(h, name, m->text, &refusal);
+                break;
+        case CALL_TYPES:
+                r = host_change_types(
+                        h, name, &m->pgpu, ENABLEMENT_SET, (const char *const *) m->types, &refusal);
+                break;
+        case CALL_RELEASE:
+                r = host_release(h, name, &refusal);
+                break;
+        case _CALL_KIND_MAX:
+                break;
+        }
+        set_outcome(a, r, &refusal);
+        history_add(m->net->history, "%s takes order=%s code=%s", m->machine->name, words[m->what],
+                a->code ? error_code_word(a->code) : "none");
+        message_send(a, /* to_host= */ false, 0);
+}
+
+void host_side_deliver(Message *m) {
+        bool same = m->machine->inside->hostd && m->incarnation == m->machine->incarnation;
+        CallerName name;
+
+        switch (m->kind) {
+        case MESSAGE_HELLO:
+                if (m->machine->is_on)
+                        greet(m);
+                break;
+        case MESSAGE_CLAIM:
+                if (same)
+                        claim(m);
+                break;
+        case MESSAGE_CALL:
+                if (same)
+                        call(m);
+                break;
+        case MESSAGE_LEFT:
+                if (m->machine->inside->hostd)
+                        host_caller_left(m->machine->inside->hostd, name_of(m->connection, name));
+                break;
+        default:
+                break;
+        }
+}

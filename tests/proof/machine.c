@@ -1,0 +1,193 @@
+/*
+ * A machine of the pool: facts, power, and the life of its hostd
+ *
+ * What hostd has stored outlives its crash, which comes between two turns of the loop; domains and programs outlive it as
+ * well, and a reboot ends them.
+ */
+
+#include "hostd/core/idset.h"
+#include "tests/proof/machine-private.h"
+
+#define MEMORY (UINT64_C(24) << 30)
+
+static Machine *machine_of(HostFactsSource *source) {
+        return CONTAINER_OF(source, MachineInside, facts)->machine;
+}
+
+static int memory_free(HostFactsSource *source, uint64_t *ret) {
+        *ret = MEMORY - MIN_OF(guests_memory(machine_of(source)), MEMORY);
+        return 0;
+}
+
+static int read_facts(HostFactsSource *source, HostFacts *ret) {
+        Machine *m = machine_of(source);
+
+        *ret = (HostFacts){
+                .memory_total = MEMORY,
+                .cpus = 8,
+                .iommu = true,
+                .hvm = true,
+                .networks = idset_new(),
+                .storage = idset_new(),
+                .hostname = strdup(m->name),
+        };
+        if (asprintf(&ret->boot_id, "boot-%u-%u", m->number, m->boots) < 0)
+                return -ENOMEM;
+        return memory_free(source, &ret->memory_free);
+}
+
+static int each_domain(HostFactsSource *source, bool functions, HostDomainVisitor visitor, void *userdata) {
+        return guests_each_domain(machine_of(source), visitor, userdata);
+}
+
+static HostFactsSource *free_facts(HostFactsSource *source) {
+        return NULL;
+}
+
+static const HostFactsOps facts_ops = {
+        .hypervisor = "xen",
+        .read = read_facts,
+        .memory_free = memory_free,
+        .each_domain = each_domain,
+        .free = free_facts,
+};
+
+static bool is_lost(const PciAddress *address, void *userdata) {
+        return false;
+}
+
+static const HostSettings settings = {
+        .hypervisor = (char *) "libxl",
+        .sim_dir = (char *) "",
+        .hostname = (char *) "",
+        .boot_id_file = (char *) "",
+        .ovsdb = (char *) "",
+        .domain_program = (char *) "/bin/false",
+        .dm_program = (char *) "/bin/false",
+        .emulator = (char *) "/bin/false",
+        .emulator_arguments = (char *) "today",
+        .qemu = (char *) "/bin/false",
+        .qemu_vgpu_args = (char *) "",
+        .on_emulator_death = (char *) "report",
+        .pci_dump = (char *) "",
+        .sysfs_path = (char *) "",
+        .concurrent_starts = 4,
+        .program_restarts = 2,
+};
+
+void machine_init(Machine *m, unsigned number) {
+        m->inside = calloc(1, sizeof(*m->inside));
+        if (!m->inside)
+                abort();
+        m->inside->machine = m;
+        m->number = number;
+        (void) snprintf(m->name, sizeof(m->name), "h%u", number);
+        m->n_pgpus = (unsigned) chance_between(m->dice, 1, PGPUS_MAX);
+        m->inside->facts = (HostFactsSource){.ops = &facts_ops};
+        m->inside->hardware = (HardwareSource){.scan = cards_scan, .is_lost = is_lost, .userdata = m};
+        if (sim_db_new(&m->inside->db) < 0 || loop_new_uuid(m->loop, &m->inside->first_id) < 0)
+                abort();
+}
+
+void machine_done(Machine *m) {
+        if (m->inside->hostd)
+                machine_crash_hostd(m);
+        guests_cut_power(m);
+        machine_sweep(m);
+        sim_db_free(m->inside->db);
+        free(m->inside);
+        m->inside = NULL;
+}
+
+/* What hostd tells. */
+
+static void on_signal(HostSignal signal, const char *json, void *userdata) {
+        static const Told told[_HOST_SIGNAL_MAX] = {
+                [HOST_SIGNAL_VM_EVENT] = TOLD_VM,
+                [HOST_SIGNAL_VGPU_EVENT] = TOLD_VGPU,
+                [HOST_SIGNAL_PCI_EVENT] = TOLD_PCI,
+                [HOST_SIGNAL_INVENTORY_CHANGED] = TOLD_INVENTORY,
+        };
+        Machine *m = userdata;
+
+        m->listener->tell(m, told[signal], json, m->userdata);
+}
+
+static void on_property(HostProperty property, void *userdata) {
+}
+
+static void on_pgpu(const PciAddress *address, void *userdata) {
+}
+
+static void on_pgpu_changed(const PciAddress *address, PgpuProperty property, void *userdata) {
+}
+
+static void on_status(void *userdata) {
+}
+
+static const HostListener host_listener = {
+        .signal = on_signal,
+        .property = on_property,
+        .pgpu = {.added = on_pgpu, .removed = on_pgpu, .changed = on_pgpu_changed},
+        .status = on_status,
+};
+
+/* Its life. */
+
+void machine_start_hostd(Machine *m) {
+        _cleanup_free_ char *problem = NULL;
+
+        if (m->inside->hostd || !m->is_on)
+                return;
+        m->inside->parts = (HostParts){
+                .loop = m->loop,
+                .settings = &settings,
+                .state_dir = "memory",
+                .runtime_dir = "memory",
+                .hardware = &m->inside->hardware,
+                .facts = &m->inside->facts,
+                .programs = {.ops = &guest_programs, .folder = (char *) "vm", .context = m},
+                .units = {.ops = &guest_units, .userdata = m},
+        };
+        if (host_store_open(sim_db_source(m->inside->db), &m->inside->first_id, &problem, &m->inside->parts.store) < 0 ||
+                host_open(&m->inside->parts, &m->inside->hostd) < 0)
+                abort();
+        m->incarnation = ++m->incarnations;
+        history_add(m->history, "%s hostd starts", m->name);
+        if (host_begin(m->inside->hostd, &host_listener, m) < 0)
+                abort();
+        m->listener->came(m, m->userdata);
+}
+
+void machine_crash_hostd(Machine *m) {
+        if (!m->inside->hostd)
+                return;
+        history_add(m->history, "%s hostd ends", m->name);
+        sim_db_cut(m->inside->db);
+        m->inside->hostd = host_close(m->inside->hostd);
+        m->inside->parts.store = host_store_close(m->inside->parts.store);
+        m->incarnation = 0;
+        m->listener->went(m, m->userdata);
+}
+
+void machine_power_on(Machine *m) {
+        if (m->is_on)
+                return;
+        m->is_on = true;
+        m->boots++;
+        history_add(m->history, "%s power on", m->name);
+        machine_start_hostd(m);
+}
+
+void machine_power_off(Machine *m) {
+        if (!m->is_on)
+                return;
+        machine_crash_hostd(m);
+        m->is_on = false;
+        history_add(m->history, "%s power off", m->name);
+        guests_cut_power(m);
+}
+
+void machine_fail_commits(Machine *m, bool fail) {
+        sim_db_fail(m->inside->db, fail ? SIM_DB_NOT_WRITTEN : SIM_DB_WORKS, -ENOSPC, 0);
+}

@@ -1,0 +1,71 @@
+#pragma once
+
+/*
+ * A machine of the pool: its cards, its domains, the programs that hold them, and the hostd that commands them
+ *
+ * hostd is the production code on parts that live in memory. Programs are rows of a list: each goes through the stages of a
+ * start, tells its record, obeys stops, and leaves a domain standing where it is killed, as on Xen. What is hostd's stands in
+ * machine-private.h: policyd has other structs of the same names.
+ */
+
+#include <sys/types.h>
+
+#include "tests/proof/history.h"
+#include "tests/sim/dice.h"
+
+#define PGPUS_MAX 3
+
+typedef struct Machine Machine;
+typedef struct MachineInside MachineInside;
+
+/* What hostd tells, in JSON. */
+typedef enum Told {
+        TOLD_VM,
+        TOLD_VGPU,
+        TOLD_PCI,
+        TOLD_INVENTORY,
+        _TOLD_MAX,
+} Told;
+
+/* Who hears what hostd tells: the lines to policyd. */
+typedef struct MachineListener {
+        void (*tell)(Machine *m, Told told, const char *json, void *userdata);
+        void (*came)(Machine *m, void *userdata); /* hostd is there */
+        void (*went)(Machine *m, void *userdata);
+} MachineListener;
+
+struct Machine {
+        unsigned number;
+        char name[16]; /* "h3" */
+        Loop *loop;
+        Dice *dice;
+        History *history;
+        const MachineListener *listener;
+        void *userdata;
+
+        bool is_on;
+        bool trouble; /* programs fail, die, hang */
+        unsigned n_pgpus;
+        unsigned boots;
+        uint64_t incarnation; /* of hostd; 0: it does not run */
+        uint64_t incarnations;
+        MachineInside *inside;
+};
+
+/* Its place in memory must not change. It is off. */
+void machine_init(Machine *m, unsigned number);
+void machine_done(Machine *m);
+void machine_sweep(Machine *m); /* frees guests that are over; between turns of the loop */
+
+void machine_power_on(Machine *m); /* and hostd with it */
+void machine_power_off(Machine *m);
+void machine_start_hostd(Machine *m);
+void machine_crash_hostd(Machine *m);
+void machine_fail_commits(Machine *m, bool fail); /* of hostd: its disk is full */
+
+bool guests_kill_one(Machine *m); /* a program that runs, by chance */
+size_t guests_count(const Machine *m); /* domains */
+void guests_list(Machine *m); /* to the history */
+
+uint64_t chance_between(Dice *d, uint64_t from, uint64_t to); /* both included */
+bool chance(Dice *d, unsigned per_thousand);

@@ -1,0 +1,135 @@
+/*
+ * What is on its way between policyd and the machines
+ */
+
+#include "common/base/strlist.h"
+#include "tests/proof/net-private.h"
+
+static struct NetWay *way_of(Message *m) {
+        return &m->net->ways[m->machine->number];
+}
+
+Message *message_new(Net *net, Machine *machine, MessageKind kind, uint64_t connection) {
+        Message *m = calloc(1, sizeof(*m));
+
+        if (!m)
+                abort();
+        *m = (Message){.net = net, .machine = machine, .kind = kind, .connection = connection};
+        return m;
+}
+
+void message_free(Message *m) {
+        if (m->previous)
+                m->previous->next = m->next;
+        else if (m->net->messages == m)
+                m->net->messages = m->next;
+        if (m->next)
+                m->next->previous = m->previous;
+        loop_timer_free(m->timer);
+        strv_free(m->types);
+        free(m->text);
+        free(m->claimed_by);
+        free(m->boot_id);
+        free(m);
+}
+
+bool message_is_to_host(const Message *m) {
+        return m->kind <= MESSAGE_LEFT;
+}
+
+static void arrive(void *userdata) {
+        Message *m = userdata;
+        HostLink *line;
+
+        if (message_is_to_host(m))
+                host_side_deliver(m);
+        else if ((line = line_of_connection(m->net, m->connection)))
+                line_deliver(line, m);
+        message_free(m);
+}
+
+void message_send(Message *m, bool to_host, uint64_t extra_delay) {
+        struct NetWay *way = way_of(m);
+        uint64_t at, delay = chance_between(m->net->dice, 50, 2000) + chance_between(m->net->dice, 0, way->delay);
+
+        at = MAX_OF(loop_now(m->net->loop, LOOP_MONOTONIC) + delay, way->last_at[to_host]);
+        way->last_at[to_host] = at;
+        m->next = m->net->messages;
+        if (m->next)
+                m->next->previous = m;
+        m->net->messages = m;
+        if (loop_call_at(m->net->loop, &m->timer, LOOP_MONOTONIC, at + extra_delay, arrive, m) < 0)
+                abort();
+}
+
+/* What the machines tell goes to whoever is connected. */
+
+static void tell_all(Machine *machine, MessageKind kind, Told told, const char *text, Net *net) {
+        for (HostLink *line = net->hosts; line; line = line->next) {
+                Message *m;
+
+                if (line->machine != machine || line->connection == 0 || line->silent)
+                        continue;
+                m = message_new(net, machine, kind, line->connection);
+                m->incarnation = machine->incarnation;
+                m->told = told;
+                m->text = text ? strdup(text) : NULL;
+                message_send(m, /* to_host= */ false, 0);
+        }
+}
+
+static void on_tell(Machine *m, Told told, const char *json, void *userdata) {
+        tell_all(m, MESSAGE_SIGNAL, told, json, userdata);
+}
+
+static void on_came(Machine *m, void *userdata) {
+        tell_all(m, MESSAGE_CAME, 0, NULL, userdata);
+}
+
+static void on_went(Machine *m, void *userdata) {
+        tell_all(m, MESSAGE_WENT, 0, NULL, userdata);
+}
+
+const MachineListener net_listener = {.tell = on_tell, .came = on_came, .went = on_went};
+
+/* Of what policyd has sent on it the last ones are lost, by chance; then its name leaves the bus there. */
+void net_break(Net *net, HostLink *line) {
+        uint64_t n = 0, connection = line->connection;
+        Message *next;
+
+        line->connection = line->incarnation = 0;
+        for (Message *m = net->messages; m; m = m->next)
+                n += m->connection == connection && message_is_to_host(m);
+        n = chance_between(net->dice, 0, n);
+        for (Message *m = net->messages; m && n > 0; m = next) {
+                next = m->next;
+                if (m->connection == connection && message_is_to_host(m)) {
+                        message_free(m);
+                        n--;
+                }
+        }
+        message_send(message_new(net, line->machine, MESSAGE_LEFT, connection), /* to_host= */ true,
+                chance(net->dice, 300) ? chance_between(net->dice, 0, 30000000) : 0);
+}
+
+void net_init(Net *net) {
+        net->links = line_links;
+}
+
+void net_done(Net *net) {
+        while (net->messages)
+                message_free(net->messages);
+}
+
+bool net_cut(Net *net, const Machine *m, bool silent) {
+        for (HostLink *line = net->hosts; line; line = line->next) {
+                if (line->machine != m || line->connection == 0 || line->silent)
+                        continue;
+                if (silent)
+                        line_silence(line);
+                else
+                        line_lose(line, "The connection to the host's bus was lost.");
+                return true;
+        }
+        return false;
+}

@@ -1,0 +1,38 @@
+#pragma once
+
+/*
+ * The lines between policyd and the machines: queues in memory, in the place of D-Bus (policyd/link/links.h)
+ *
+ * Messages of one direction of a machine arrive in the order in which they were sent, each after a delay. A connection has a
+ * number, which is its bus name; hostd hears that a name left the bus after what it had sent before. What was under way when a
+ * connection was cut has arrived, or not, by chance. hostd's answers and events carry which hostd they are of.
+ */
+
+#include "policyd/link/links.h"
+#include "tests/proof/machine.h"
+
+typedef struct Message Message;
+
+typedef struct Net {
+        Links links; /* what policyd is handed */
+        Loop *loop;
+        Dice *dice;
+        History *history;
+        Machine *machines;
+        unsigned n_machines;
+        HostLink *hosts; /* those that policyd made */
+        Message *messages;
+        uint64_t connections, calls, serials;
+        struct NetWay {
+                uint64_t last_at[2]; /* of the messages to policyd, to the host */
+                uint64_t delay;      /* added to each message of a slow line */
+                bool closed;         /* nothing can connect */
+        } ways[16];
+} Net;
+
+extern const MachineListener net_listener; /* for the machines; its userdata is the net */
+
+void net_init(Net *net);
+void net_done(Net *net);
+/* The connection to the machine breaks; silent: policyd notices late, for want of answers. False: there is none. */
+bool net_cut(Net *net, const Machine *m, bool silent);

@@ -1,0 +1,193 @@
+/*
+ * A pool in one process
+ */
+
+#include <stdio.h>
+
+#include "policyd/pool/each.h"
+#include "tests/proof/world.h"
+
+#define TURNS_MAX 1000000 /* without time passing */
+
+/* What policyd tells. */
+
+static void on_changed(const Object *o, void *userdata) {
+}
+
+static void on_job_new(const Job *j, void *userdata) {
+        World *w = userdata;
+
+        if (!w->crashing)
+                history_add(&w->history, "policyd job=%s new operation=%s vm=%s", UUID_TEXT(&j->object.id), j->operation,
+                        UUID_TEXT(&j->objects[0].id));
+}
+
+static void on_job_removed(const Job *j, const char *result, void *userdata) {
+        World *w = userdata;
+
+        if (!w->crashing)
+                history_add(&w->history, "policyd job=%s ended result=%s code=%s", UUID_TEXT(&j->object.id), result,
+                        j->error ? error_code_word(j->error) : "none");
+}
+
+static void on_rebuilt(void *userdata) {
+        World *w = userdata;
+
+        if (!w->crashing)
+                history_add(&w->history, "policyd rebuilt");
+}
+
+static void on_status(const char *line, void *userdata) {
+}
+
+static void on_stale(const char *message, void *userdata) {
+        World *w = userdata;
+
+        w->stale = true;
+        history_add(&w->history, "policyd stale");
+}
+
+static const PolicyListener policy_listener = {
+        .changed = on_changed,
+        .job_new = on_job_new,
+        .job_removed = on_job_removed,
+        .rebuilt = on_rebuilt,
+        .status = on_status,
+        .stale = on_stale,
+};
+
+/* Its life. */
+
+void world_start_policyd(World *w) {
+        if (w->policy)
+                return;
+        history_add(&w->history, "policyd starts");
+        if (policy_new(&w->options, &policy_listener, w, &w->policy) < 0 || policy_start(w->policy) < 0)
+                abort();
+}
+
+/* Nothing is committed any more, and nobody hears what it says. */
+void world_crash_policyd(World *w) {
+        if (!w->policy)
+                return;
+        history_add(&w->history, "policyd ends");
+        w->crashing = true;
+        sim_db_cut(w->db);
+        w->policy = policy_free(w->policy);
+        w->crashing = false;
+}
+
+static void set_options(World *w) {
+        w->options = (PolicyOptions){
+                .loop = w->loop,
+                .links = &w->net.links,
+                .database = sim_db_source(w->db),
+                .batch_max = 256,
+                .linger_usec = 20000,
+                .job_keep_usec = 3600 * SECOND,
+                .jobs_max_finished = 1000,
+                .order_timeout_usec = 45 * SECOND,
+                .place_last_usec = 600 * SECOND,
+        };
+        for (ObjectClass c = 0; c < _CLASS_MAX; c++)
+                w->options.limits[c] = 10000;
+}
+
+static void init_machines(World *w) {
+        for (unsigned i = 0; i < w->n_machines; i++) {
+                w->machines[i] = (Machine){
+                        .loop = w->loop,
+                        .dice = &w->dice,
+                        .history = &w->history,
+                        .listener = &net_listener,
+                        .userdata = &w->net,
+                };
+                machine_init(&w->machines[i], i);
+                machine_power_on(&w->machines[i]);
+        }
+}
+
+World *world_new(uint64_t seed, unsigned n_machines, FILE *file_or_null,
+        void (*heard)(const char *line, void *userdata), void *userdata) {
+        World *w = calloc(1, sizeof(*w));
+
+        if (!w || sim_loop_new(seed, &w->sim) < 0 || sim_db_new(&w->db) < 0)
+                abort();
+        w->loop = sim_loop_of(w->sim);
+        w->dice.state = ~seed;
+        w->history = (History){.loop = w->loop, .file = file_or_null, .heard = heard, .userdata = userdata};
+        w->n_machines = n_machines;
+        w->net = (Net){
+                .loop = w->loop,
+                .dice = &w->dice,
+                .history = &w->history,
+                .machines = w->machines,
+                .n_machines = n_machines,
+        };
+        net_init(&w->net);
+        set_options(w);
+        init_machines(w);
+        world_start_policyd(w);
+        return w;
+}
+
+World *world_free(World *w) {
+        if (!w)
+                return NULL;
+        w->history.file = NULL;
+        w->history.heard = NULL;
+        world_crash_policyd(w);
+        for (unsigned i = 0; i < w->n_machines; i++)
+                machine_done(&w->machines[i]);
+        net_done(&w->net);
+        sim_db_free(w->db);
+        sim_loop_free(w->sim);
+        free(w);
+        return NULL;
+}
+
+static void settle(World *w) {
+        unsigned turns = 0;
+
+        while (sim_loop_turn(w->sim)) {
+                for (unsigned i = 0; i < w->n_machines; i++)
+                        machine_sweep(&w->machines[i]);
+                if (++turns == TURNS_MAX) {
+                        fprintf(stderr, "The pool does not come to rest.\n");
+                        abort();
+                }
+        }
+}
+
+void world_run(World *w, uint64_t usec) {
+        uint64_t until = loop_now(w->loop, LOOP_MONOTONIC) + usec;
+
+        do
+                settle(w);
+        while (sim_loop_pass(w->sim, until));
+        if (w->stale) {
+                w->stale = false;
+                world_crash_policyd(w);
+                world_start_policyd(w);
+        }
+}
+
+static const char *host_name(const Host *h) {
+        return h ? h->name_label : "none";
+}
+
+void world_list(World *w) {
+        Pool *pool = policy_pool(w->policy);
+
+        for_each(const Host, h, &pool->objects[CLASS_HOST])
+                history_add(&w->history, "model host=%s state=%s", h->name_label, host_state_to_string(h->state));
+        for_each(const Vm, vm, &pool->objects[CLASS_VM])
+                history_add(&w->history, "model vm=%s power=%s booking=%s on=%s", UUID_TEXT(&vm->object.id),
+                        power_state_to_string(vm->power_state), booking_state_to_string(vm->booking),
+                        host_name(vm->resident_on ?: vm->scheduled_on));
+        for_each(const Job, j, &pool->objects[CLASS_JOB])
+                history_add(&w->history, "model job=%s state=%s", UUID_TEXT(&j->object.id), job_state_to_string(j->state));
+        for (unsigned i = 0; i < w->n_machines; i++)
+                guests_list(&w->machines[i]);
+        history_add(&w->history, "model end");
+}

@@ -1,0 +1,42 @@
+#pragma once
+
+/*
+ * A pool in one process: policyd's service, the hosts' services, the lines between them, and one clock
+ *
+ * All of it is the production code but for what it stands on. Every choice comes from the seed, so that one seed is one history.
+ */
+
+#include "policyd/service/policy.h"
+#include "tests/proof/net.h"
+#include "tests/sim/sim-db.h"
+#include "tests/sim/sim-loop.h"
+
+#define MACHINES_MAX 16
+#define SECOND UINT64_C(1000000)
+
+typedef struct World {
+        SimLoop *sim;
+        Loop *loop;
+        Dice dice;
+        History history;
+        SimDb *db;        /* of policyd: what was committed */
+        Policy *policy;   /* NULL: it does not run */
+        PolicyOptions options;
+        bool crashing;    /* what it tells now nobody hears */
+        bool stale;       /* it said that another one commands */
+        Net net;
+        Machine machines[MACHINES_MAX];
+        unsigned n_machines;
+        uint64_t calls, faults;
+} World;
+
+/* heard: each line of the history, as it is added. */
+World *world_new(uint64_t seed, unsigned n_machines, FILE *file_or_null,
+        void (*heard)(const char *line, void *userdata), void *userdata);
+World *world_free(World *w);
+DEFINE_CLEANUP(World *, world_free)
+
+void world_run(World *w, uint64_t usec);
+void world_start_policyd(World *w);
+void world_crash_policyd(World *w);
+void world_list(World *w); /* what the pool says and what runs, to the history */
