@@ -183,6 +183,27 @@ static void carry_over_memory(Policy *p, Host *h, const Host *before, const Pool
         }
 }
 
+/* Another batch may be committed before these hosts are asked, and it does not bring back what was lost. */
+static void note_lost_reports(Hosts *hs) {
+        Peer *peer;
+
+        for (size_t i = 0; (peer = hashmap_next(hs->peers, &i));) {
+                peer->ask_again |= peer->touched;
+                peer->touched = false;
+        }
+}
+
+/* A commit that failed may have been written all the same. Its orders were not sent, which the reports of their hosts show. */
+static void note_unsent_orders(Policy *p, uint64_t last_before) {
+        for_each(const Vm, vm, &p->batch.pool->objects[CLASS_VM]) {
+                const Host *h = vm_host(vm);
+                Peer *peer = h && vm->order > last_before ? peer_of(&p->hosts, h) : NULL;
+
+                if (peer)
+                        peer->ask_again = true;
+        }
+}
+
 /* Keeps what is true and not stored: how the hosts are connected, what they reported outside of batches, and
  * which PGPUs were seen. */
 static void carry_over(Policy *p, const Pool *old) {
@@ -198,7 +219,7 @@ static void carry_over(Policy *p, const Pool *old) {
                         continue;
                 h->seq = before->seq;
                 h->heard = before->heard;
-                if (peer && peer->touched) {
+                if (peer && peer->ask_again) {
                         pool_set_host_state(p->batch.pool, h, HOST_CONNECTING,
                                 "A commit failed; the host is asked again.");
                         continue;
@@ -230,8 +251,8 @@ static void on_retry(void *userdata) {
         Peer *peer;
 
         for (size_t i = 0; (peer = hashmap_next(p->hosts.peers, &i));)
-                if (peer->touched) {
-                        peer->touched = false;
+                if (peer->ask_again) {
+                        peer->ask_again = false;
                         p->hosts.links->reset(peer->link, "A commit failed; the host is asked again.");
                 }
         if (p->hosts.epoch == 0)
@@ -270,6 +291,7 @@ static int rebuild(Policy *p) {
         Batch *b = &p->batch;
         _cleanup_(pool_freep) Pool *old = take_ptr(b->pool);
         Uuid pool_id = b->meta.pool, stored = b->stored.pool;
+        uint64_t orders = b->stored.orders;
         int r;
 
         operations_clear(&p->operations);
@@ -285,6 +307,8 @@ static int rebuild(Policy *p) {
         }
         if (uuid_is_null(&b->meta.pool))
                 b->meta.pool = pool_id;
+        note_lost_reports(&p->hosts);
+        note_unsent_orders(p, orders);
         carry_over(p, old);
         return rebuild_rest(p);
 }

@@ -47,6 +47,7 @@ static int on_claimed(
                         ret_reason, "The host holds another epoch than the one that it was claimed with.");
 
         peer_touch(peer);
+        peer->ask_again = false;
         old_check_inventory(peer, inventory);
         h->seq = inventory->seq;
         /* The report before must not count any more, whoever reads it next. */
