@@ -1,0 +1,371 @@
+/*
+ * The auditor
+ */
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/proof/audit.h"
+
+#define ID_MAX 64
+#define GPUS_MAX 24
+#define PGPU_FULL 1048576
+
+typedef char Id[ID_MAX];
+
+typedef struct DomainGpu {
+        char pgpu[16], type[16];
+        unsigned size;
+} DomainGpu;
+
+typedef struct Domain {
+        Id vm, host;
+        DomainGpu gpus[GPUS_MAX];
+        size_t n_gpus;
+} Domain;
+
+typedef enum Known {
+        KNOWN_NOT,
+        KNOWN_THERE, /* acknowledged */
+        KNOWN_GONE,
+        KNOWN_EITHER, /* nobody was told */
+} Known;
+
+typedef struct Vm {
+        Id id;
+        Known known;
+        bool listed;
+        Id power, booking, on;
+} Vm;
+
+typedef struct Job {
+        Id id;
+        bool acked, listed;
+        bool unsure; /* its end may have been written, and told to nobody */
+        unsigned ended;
+        Id state;
+} Job;
+
+typedef struct Call {
+        Id number, what, vm, job;
+} Call;
+
+#define LIST(T)                                                                                              \
+        struct {                                                                                             \
+                T *items;                                                                                    \
+                size_t n, size;                                                                              \
+        }
+
+struct Audit {
+        FILE *file;
+        size_t n_broken;
+        const char *line;
+        LIST(Domain) domains;
+        LIST(Vm) vms;
+        LIST(Job) jobs;
+        LIST(Call) calls; /* without an answer */
+};
+
+#define ADD(list)                                                                                            \
+        ({                                                                                                   \
+                if ((list)->n == (list)->size) {                                                             \
+                        (list)->size = 2 * (list)->size + 16;                                                \
+                        (list)->items = realloc((list)->items, (list)->size * sizeof(*(list)->items));       \
+                        if (!(list)->items)                                                                  \
+                                abort();                                                                     \
+                }                                                                                            \
+                memset(&(list)->items[(list)->n], 0, sizeof(*(list)->items));                                \
+                &(list)->items[(list)->n++];                                                                 \
+        })
+#define REMOVE(list, i) ((list)->items[i] = (list)->items[--(list)->n])
+
+Audit *audit_new(FILE *file) {
+        Audit *a = calloc(1, sizeof(*a));
+
+        if (!a)
+                abort();
+        a->file = file;
+        return a;
+}
+
+Audit *audit_free(Audit *a) {
+        if (!a)
+                return NULL;
+        free(a->domains.items);
+        free(a->vms.items);
+        free(a->jobs.items);
+        free(a->calls.items);
+        free(a);
+        return NULL;
+}
+
+size_t audit_broken(const Audit *a) {
+        return a->n_broken;
+}
+
+_printf_(3, 4) static void broken(Audit *a, const char *word, const char *format, ...) {
+        va_list args;
+
+        a->n_broken++;
+        if (!a->file)
+                return;
+        fprintf(a->file, "broken: %s: ", word);
+        va_start(args, format);
+        vfprintf(a->file, format, args);
+        va_end(args);
+        fprintf(a->file, "\n        at: %s\n", a->line);
+}
+
+/* The value of " name=" in the line; "" where there is none. */
+static const char *value_of(const char *line, const char *name, Id ret) {
+        char key[ID_MAX];
+        const char *at;
+        size_t n;
+
+        (void) snprintf(key, sizeof(key), " %s=", name);
+        at = strstr(line, key);
+        at = at ? at + strlen(key) : "";
+        n = MIN_OF(strcspn(at, " "), (size_t) ID_MAX - 1);
+        memcpy(ret, at, n);
+        ret[n] = '\0';
+        return ret;
+}
+
+static const char *word_of(const char *line, unsigned i, Id ret) {
+        size_t n;
+
+        while (i-- > 0) {
+                line += strcspn(line, " ");
+                line += strspn(line, " ");
+        }
+        n = MIN_OF(strcspn(line, " "), (size_t) ID_MAX - 1);
+        memcpy(ret, line, n);
+        ret[n] = '\0';
+        return ret;
+}
+
+static Vm *vm_of(Audit *a, const char *id) {
+        Vm *vm;
+
+        for (size_t i = 0; i < a->vms.n; i++)
+                if (streq(a->vms.items[i].id, id))
+                        return &a->vms.items[i];
+        vm = ADD(&a->vms);
+        memcpy(vm->id, id, strlen(id) + 1);
+        return vm;
+}
+
+static Job *job_of(Audit *a, const char *id) {
+        Job *j;
+
+        for (size_t i = a->jobs.n; i-- > 0;)
+                if (streq(a->jobs.items[i].id, id))
+                        return &a->jobs.items[i];
+        j = ADD(&a->jobs);
+        memcpy(j->id, id, strlen(id) + 1);
+        return j;
+}
+
+/* Domains */
+
+static void read_gpus(Domain *d, const char *line) {
+        for (const char *at = strstr(line, " gpu="); at && d->n_gpus < GPUS_MAX; at = strstr(at + 1, " gpu=")) {
+                DomainGpu *g = &d->gpus[d->n_gpus];
+
+                if (sscanf(at, " gpu=%15[^,],%15[^,],%u", g->pgpu, g->type, &g->size) == 3)
+                        d->n_gpus++;
+        }
+}
+
+static void check_pgpu(Audit *a, const char *host, const char *pgpu) {
+        const char *type = NULL;
+        unsigned long sum = 0;
+        bool mixed = false;
+
+        for (size_t i = 0; i < a->domains.n; i++) {
+                const Domain *d = &a->domains.items[i];
+
+                for (size_t k = 0; k < d->n_gpus && streq(d->host, host); k++) {
+                        if (!streq(d->gpus[k].pgpu, pgpu))
+                                continue;
+                        sum += d->gpus[k].size;
+                        mixed |= type && !streq(type, d->gpus[k].type);
+                        type = d->gpus[k].type;
+                }
+        }
+        if (sum > PGPU_FULL || mixed)
+                broken(a, "pgpu-overfull", "%s %s holds %lu of %d%s", host, pgpu, sum, PGPU_FULL,
+                        mixed ? ", of types that exclude each other" : "");
+}
+
+static void on_domain(Audit *a, const char *host, const char *line) {
+        Id vm, what;
+        Domain *d;
+
+        value_of(line, "vm", vm);
+        if (!streq(word_of(line, 4, what), "created")) {
+                for (size_t i = 0; i < a->domains.n; i++)
+                        if (streq(a->domains.items[i].vm, vm) && streq(a->domains.items[i].host, host)) {
+                                REMOVE(&a->domains, i);
+                                return;
+                        }
+                return;
+        }
+        for (size_t i = 0; i < a->domains.n; i++)
+                if (streq(a->domains.items[i].vm, vm))
+                        broken(a, "domain-twice", "VM %s has a domain on %s", vm, a->domains.items[i].host);
+        d = ADD(&a->domains);
+        memcpy(d->vm, vm, sizeof(Id));
+        memcpy(d->host, host, strlen(host) + 1);
+        read_gpus(d, line);
+        for (size_t k = 0; k < d->n_gpus; k++)
+                check_pgpu(a, host, a->domains.items[a->domains.n - 1].gpus[k].pgpu);
+}
+
+/* Calls */
+
+static void on_answer(Audit *a, const Call *c, const char *answer) {
+        bool acked = streq(answer, "acked");
+
+        if (streq(c->what, "create-vm") && acked)
+                vm_of(a, c->vm)->known = KNOWN_THERE;
+        if (streq(c->what, "destroy-vm") && acked)
+                vm_of(a, c->vm)->known = KNOWN_GONE;
+        /* A commit that failed may have been written all the same. */
+        if (streq(answer, "failed") && (streq(c->what, "create-vm") || streq(c->what, "destroy-vm")))
+                vm_of(a, c->vm)->known = KNOWN_EITHER;
+        if (*c->job && !streq(c->job, "none") && acked)
+                job_of(a, c->job)->acked = true;
+}
+
+static void on_client(Audit *a, const char *line) {
+        Id number, what;
+        Call *c;
+
+        value_of(line, "call", number);
+        word_of(line, 3, what);
+        if (startswith(what, "error="))
+                broken(a, "internal", "a call failed");
+        if (streq(what, "acked") || streq(what, "refused") || streq(what, "failed") || startswith(what, "error=")) {
+                for (size_t i = 0; i < a->calls.n; i++)
+                        if (streq(a->calls.items[i].number, number)) {
+                                on_answer(a, &a->calls.items[i], what);
+                                REMOVE(&a->calls, i);
+                                return;
+                        }
+                return;
+        }
+        c = ADD(&a->calls);
+        memcpy(c->number, number, sizeof(Id));
+        memcpy(c->what, what, sizeof(Id));
+        value_of(line, "vm", c->vm);
+        if (!streq(what, "cancel"))
+                value_of(line, "job", c->job);
+}
+
+/* Nobody was told what became of them. */
+static void on_policyd_ends(Audit *a) {
+        for (size_t i = 0; i < a->calls.n; i++) {
+                const Call *c = &a->calls.items[i];
+
+                if (streq(c->what, "create-vm") || streq(c->what, "destroy-vm"))
+                        vm_of(a, c->vm)->known = KNOWN_EITHER;
+        }
+        a->calls.n = 0;
+}
+
+static void doubt_jobs(Audit *a) {
+        for (size_t i = 0; i < a->jobs.n; i++)
+                a->jobs.items[i].unsure |= a->jobs.items[i].ended == 0;
+}
+
+static void on_policyd(Audit *a, const char *line) {
+        Id word, what;
+        Job *j;
+
+        word_of(line, 2, word);
+        word_of(line, 3, what);
+        if (streq(word, "ends"))
+                on_policyd_ends(a);
+        if (streq(word, "ends") || streq(word, "rebuilt"))
+                doubt_jobs(a);
+        if (streq(word, "cannot-read"))
+                broken(a, "unreadable", "policyd cannot read a host");
+        if (!startswith(word, "job=") || !streq(what, "ended"))
+                return;
+        j = job_of(a, word + strlen("job="));
+        if (++j->ended > 1)
+                broken(a, "job-twice", "job %s ended %u times", j->id, j->ended);
+}
+
+/* The end, when everything is quiet */
+
+static void check_vm(Audit *a, const Vm *vm) {
+        const Domain *d = NULL;
+
+        for (size_t i = 0; i < a->domains.n && !d; i++)
+                if (streq(a->domains.items[i].vm, vm->id))
+                        d = &a->domains.items[i];
+        if (vm->known == KNOWN_THERE && !vm->listed)
+                broken(a, "lost", "VM %s was created", vm->id);
+        if (vm->known == KNOWN_GONE && vm->listed)
+                broken(a, "lost", "VM %s was destroyed", vm->id);
+        if (!vm->listed && d)
+                broken(a, "disagree", "VM %s runs on %s, and the pool does not know it", vm->id, d->host);
+        if (vm->listed && d && (!streq(vm->booking, "resident") || !streq(vm->on, d->host)))
+                broken(a, "disagree", "VM %s runs on %s; the pool says %s on %s", vm->id, d->host, vm->booking, vm->on);
+        if (vm->listed && !d && !streq(vm->booking, "none"))
+                broken(a, "disagree", "VM %s does not run; the pool says %s on %s", vm->id, vm->booking, vm->on);
+}
+
+static void check_job(Audit *a, const Job *j) {
+        if (j->listed && (streq(j->state, "pending") || streq(j->state, "running")))
+                broken(a, "job-open", "job %s is %s", j->id, j->state);
+        if (j->acked && !j->listed && j->ended == 0 && !j->unsure)
+                broken(a, "lost", "job %s was acknowledged", j->id);
+}
+
+static void on_model(Audit *a, const char *line) {
+        Id id, word;
+
+        if (*value_of(line, "vm", id)) {
+                Vm *vm = vm_of(a, id);
+
+                vm->listed = true;
+                value_of(line, "power", vm->power);
+                value_of(line, "booking", vm->booking);
+                value_of(line, "on", vm->on);
+        } else if (*value_of(line, "job", id)) {
+                Job *j = job_of(a, id);
+
+                j->listed = true;
+                value_of(line, "state", j->state);
+        } else if (*value_of(line, "host", id) && !streq(value_of(line, "state", word), "online"))
+                broken(a, "disagree", "host %s is %s", id, word);
+        if (!streq(word_of(line, 2, word), "end"))
+                return;
+        for (size_t i = 0; i < a->domains.n; i++)
+                (void) vm_of(a, a->domains.items[i].vm);
+        for (size_t i = 0; i < a->vms.n; i++)
+                check_vm(a, &a->vms.items[i]);
+        for (size_t i = 0; i < a->jobs.n; i++)
+                check_job(a, &a->jobs.items[i]);
+}
+
+void audit_line(const char *line, void *audit) {
+        Audit *a = audit;
+        Id who, what;
+
+        a->line = line;
+        word_of(line, 1, who);
+        word_of(line, 2, what);
+        if (streq(who, "client"))
+                on_client(a, line);
+        else if (streq(who, "policyd"))
+                on_policyd(a, line);
+        else if (streq(who, "model"))
+                on_model(a, line);
+        else if (streq(what, "domain"))
+                on_domain(a, who, line);
+}

@@ -1,0 +1,27 @@
+#pragma once
+
+/*
+ * The auditor: reads a history, line by line, and says where a promise was broken
+ *
+ * It knows nothing of the code. docs/invariants are, each with its word:
+ *
+ *   domain-twice   two domains of one VM
+ *   pgpu-overfull  more on a PGPU than fits, types that exclude each other, or something beside a passthrough
+ *   lost           what was acknowledged is not there
+ *   job-twice      a job ended twice
+ *   job-open       a job has not ended, though everything is quiet
+ *   disagree       the pool says of a VM what does not hold, though everything is quiet
+ *   unreadable     one of the two cannot read what the other one says
+ *   internal       a call failed for no reason that a client could have given
+ */
+
+#include <stdio.h>
+
+#include "common/base/macros.h"
+
+typedef struct Audit Audit;
+
+Audit *audit_new(FILE *file); /* where broken promises are named */
+Audit *audit_free(Audit *a);
+void audit_line(const char *line, void *audit);
+size_t audit_broken(const Audit *a);

@@ -1,0 +1,127 @@
+/*
+ * Faults
+ */
+
+#include "tests/proof/faults.h"
+
+static const char *const fault_words[] = {FAULTS(WORD_NAME)};
+
+const char *fault_to_string(Fault f) {
+        return fault_words[f];
+}
+
+static uint64_t later(const Faults *f, uint64_t most) {
+        return loop_now(f->world->loop, LOOP_MONOTONIC) + chance_between(&f->world->dice, 1000, most);
+}
+
+static bool make(Faults *f, Fault fault, unsigned i) {
+        World *w = f->world;
+        Machine *m = &w->machines[i];
+
+        switch (fault) {
+        case FAULT_CUT:
+                return net_cut(&w->net, m, /* silent= */ false);
+        case FAULT_SILENCE:
+                return net_cut(&w->net, m, /* silent= */ true);
+        case FAULT_SLOW:
+                w->net.ways[i].delay = chance_between(&w->dice, 1000, 3 * SECOND);
+                f->machines[i].slow = later(f, 20 * SECOND);
+                return true;
+        case FAULT_CLOSED:
+                (void) net_cut(&w->net, m, /* silent= */ chance(&w->dice, 500));
+                w->net.ways[i].closed = true;
+                f->machines[i].closed = later(f, 90 * SECOND);
+                return true;
+        case FAULT_POLICYD:
+                if (!w->policy)
+                        return false;
+                world_crash_policyd(w);
+                f->policyd = later(f, chance(&w->dice, 800) ? SECOND : 60 * SECOND);
+                return true;
+        case FAULT_HOSTD:
+                if (m->incarnation == 0)
+                        return false;
+                machine_crash_hostd(m);
+                f->machines[i].hostd = later(f, chance(&w->dice, 800) ? SECOND : 60 * SECOND);
+                return true;
+        case FAULT_PROGRAM:
+                return guests_kill_one(m);
+        case FAULT_POWER:
+                if (!m->is_on)
+                        return false;
+                machine_power_off(m);
+                (void) net_cut(&w->net, m, /* silent= */ chance(&w->dice, 500));
+                f->machines[i].power = later(f, 120 * SECOND);
+                return true;
+        case FAULT_COMMIT:
+                sim_db_fail(w->db, chance(&w->dice, 500) ? SIM_DB_WRITTEN : SIM_DB_NOT_WRITTEN, -ENOSPC, 0);
+                f->storage = later(f, 3 * SECOND);
+                return true;
+        case FAULT_HOST_COMMIT:
+                machine_fail_commits(m, true);
+                f->machines[i].storage = later(f, 3 * SECOND);
+                return true;
+        case FAULT_CLOCK:
+                sim_loop_set_realtime(w->sim, UINT64_C(1767225600000000) + chance_between(&w->dice, 0, 86400 * SECOND));
+                return true;
+        case _FAULT_MAX:
+        case _FAULT_INVALID:
+                break;
+        }
+        return false;
+}
+
+void faults_make(Faults *f) {
+        static const unsigned weights[_FAULT_MAX] = {20, 8, 10, 8, 10, 14, 20, 5, 5, 5, 3};
+        World *w = f->world;
+        unsigned sum = 0, at, i;
+        Fault fault = 0;
+
+        for (size_t k = 0; k < _FAULT_MAX; k++)
+                sum += weights[k];
+        at = (unsigned) chance_between(&w->dice, 0, sum - 1);
+        while (at >= weights[fault])
+                at -= weights[fault++];
+        i = (unsigned) chance_between(&w->dice, 0, w->n_machines - 1);
+        history_add(&w->history, "fault %s", fault_to_string(fault));
+        if (make(f, fault, i)) {
+                f->n[fault]++;
+                w->faults++;
+        }
+}
+
+static bool is_due(uint64_t *at, uint64_t now) {
+        if (*at == 0 || *at > now)
+                return false;
+        *at = 0;
+        return true;
+}
+
+static void mend(Faults *f, uint64_t now) {
+        World *w = f->world;
+
+        if (is_due(&f->storage, now))
+                sim_db_fail(w->db, SIM_DB_WORKS, 0, 0);
+        for (unsigned i = 0; i < w->n_machines; i++) {
+                if (is_due(&f->machines[i].storage, now))
+                        machine_fail_commits(&w->machines[i], false);
+                if (is_due(&f->machines[i].slow, now))
+                        w->net.ways[i].delay = 0;
+                if (is_due(&f->machines[i].closed, now))
+                        w->net.ways[i].closed = false;
+                if (is_due(&f->machines[i].power, now))
+                        machine_power_on(&w->machines[i]);
+                if (is_due(&f->machines[i].hostd, now))
+                        machine_start_hostd(&w->machines[i]);
+        }
+        if (is_due(&f->policyd, now))
+                world_start_policyd(w);
+}
+
+void faults_mend(Faults *f) {
+        mend(f, loop_now(f->world->loop, LOOP_MONOTONIC));
+}
+
+void faults_mend_all(Faults *f) {
+        mend(f, UINT64_MAX);
+}

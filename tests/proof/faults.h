@@ -1,0 +1,30 @@
+#pragma once
+
+/*
+ * Faults, by chance; each is mended after a while
+ */
+
+#include "common/base/words.h"
+#include "tests/proof/world.h"
+
+#define FAULTS(W)                                                                                             \
+        W(FAULT_CUT, "link cut") W(FAULT_SILENCE, "link silent") W(FAULT_SLOW, "link slow")                   \
+        W(FAULT_CLOSED, "link closed") W(FAULT_POLICYD, "policyd crashes") W(FAULT_HOSTD, "hostd crashes")    \
+        W(FAULT_PROGRAM, "program killed") W(FAULT_POWER, "host loses power") W(FAULT_COMMIT, "commit fails") \
+        W(FAULT_HOST_COMMIT, "commit of a host fails") W(FAULT_CLOCK, "clock jumps")
+DEFINE_ENUM(Fault, FAULT, FAULTS);
+
+typedef struct Faults {
+        World *world;
+        uint64_t n[_FAULT_MAX];
+        /* When it is mended; 0: it is not broken. */
+        uint64_t policyd, storage;
+        struct {
+                uint64_t hostd, power, slow, closed, storage;
+        } machines[MACHINES_MAX];
+} Faults;
+
+const char *fault_to_string(Fault f);
+void faults_make(Faults *f);     /* one */
+void faults_mend(Faults *f);     /* those whose time has come */
+void faults_mend_all(Faults *f);

@@ -1,0 +1,143 @@
+/*
+ * xenvgpu-prove: histories by seed, each audited
+ *
+ * Ends with 1 where a promise was broken; the seeds of those histories are named, and --print shows one.
+ */
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <time.h>
+
+#include "common/base/parse.h"
+#include "common/daemon/log.h"
+#include "tests/proof/audit.h"
+#include "tests/proof/faults.h"
+#include "tests/proof/work.h"
+
+#define QUIET (900 * SECOND)
+
+typedef struct Options {
+        uint64_t seed, seeds, events, hosts, minutes;
+        bool print, twice, no_faults;
+} Options;
+
+typedef struct Totals {
+        uint64_t histories, calls, lines, broken, changed;
+        uint64_t faults[_FAULT_MAX];
+} Totals;
+
+static void play(World *w, Faults *f, const Options *o) {
+        work_begin(w);
+        world_run(w, SECOND);
+        for (unsigned i = 0; !o->no_faults && i < w->n_machines; i++)
+                w->machines[i].trouble = true;
+        for (uint64_t i = 0; i < o->events; i++) {
+                world_run(w, (uint64_t) dice_exponential(&w->dice, 300000));
+                faults_mend(f);
+                if (!o->no_faults && chance(&w->dice, 60))
+                        faults_make(f);
+                else if (w->policy)
+                        work_call(w);
+        }
+        faults_mend_all(f);
+        for (unsigned i = 0; i < w->n_machines; i++)
+                w->machines[i].trouble = false;
+        world_run(w, QUIET);
+        world_list(w);
+}
+
+/* One history; what it comes to. */
+static uint64_t prove(const Options *o, uint64_t seed, bool again, Totals *t) {
+        Audit *audit = audit_new(again ? NULL : stdout);
+        Dice dice = {.state = seed};
+        unsigned hosts = (unsigned) (o->hosts ?: chance_between(&dice, 2, MACHINES_MAX));
+        World *w = world_new(seed, hosts, o->print && !again ? stdout : NULL, audit_line, audit);
+        Faults f = {.world = w};
+        uint64_t hash;
+
+        play(w, &f, o);
+        hash = w->history.hash;
+        if (!again) {
+                if (audit_broken(audit) > 0)
+                        printf("seed %" PRIu64 ": %zu broken\n", seed, audit_broken(audit));
+                t->histories++;
+                t->calls += w->calls;
+                t->lines += w->history.n;
+                t->broken += audit_broken(audit);
+                for (size_t i = 0; i < _FAULT_MAX; i++)
+                        t->faults[i] += f.n[i];
+        }
+        world_free(w);
+        audit_free(audit);
+        return hash;
+}
+
+static double seconds(void) {
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
+}
+
+static void report(const Totals *t, double took) {
+        uint64_t faults = 0;
+
+        for (size_t i = 0; i < _FAULT_MAX; i++)
+                faults += t->faults[i];
+        printf("histories: %" PRIu64 "\ncalls: %" PRIu64 " (%.0f a minute)\n", t->histories, t->calls,
+                (double) t->calls * 60 / took);
+        printf("faults: %" PRIu64 " (%.0f a minute)\n", faults, (double) faults * 60 / took);
+        for (size_t i = 0; i < _FAULT_MAX; i++)
+                printf("    %s: %" PRIu64 "\n", fault_to_string((Fault) i), t->faults[i]);
+        printf("events: %" PRIu64 "\nhistories that differ when played again: %" PRIu64 "\nbroken: %" PRIu64 "\n",
+                t->lines, t->changed, t->broken);
+}
+
+static int read_options(int argc, char **argv, Options *o) {
+        static const struct option options[] = {
+                {"seed", required_argument, NULL, 's'},
+                {"seeds", required_argument, NULL, 'n'},
+                {"events", required_argument, NULL, 'e'},
+                {"hosts", required_argument, NULL, 'h'},
+                {"minutes", required_argument, NULL, 'm'},
+                {"print", no_argument, NULL, 'p'},
+                {"twice", no_argument, NULL, '2'},
+                {"no-faults", no_argument, NULL, 'f'},
+                {},
+        };
+        uint64_t *numbers[256] = {
+                ['s'] = &o->seed, ['n'] = &o->seeds, ['e'] = &o->events, ['h'] = &o->hosts, ['m'] = &o->minutes};
+        int c;
+
+        while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+                if (c == '?' || (c < 256 && numbers[c] && parse_u64(optarg, numbers[c]) < 0))
+                        return -EINVAL;
+                o->print |= c == 'p';
+                o->twice |= c == '2';
+                o->no_faults |= c == 'f';
+        }
+        return optind < argc || o->hosts > MACHINES_MAX || o->hosts == 1 ? -EINVAL : 0;
+}
+
+int main(int argc, char **argv) {
+        Options o = {.seed = 1, .seeds = 1, .events = 400};
+        double began = seconds();
+        Totals totals = {};
+
+        if (read_options(argc, argv, &o) < 0) {
+                fprintf(stderr, "Usage: xenvgpu-prove [--seed S] [--seeds N] [--events N] [--hosts 2..16] "
+                                "[--minutes N] [--print] [--twice] [--no-faults]\n");
+                return 2;
+        }
+        log_setup("xenvgpu-prove", LOG_CRIT);
+        for (uint64_t i = 0; o.minutes ? seconds() - began < 60.0 * (double) o.minutes : i < o.seeds; i++) {
+                uint64_t first = prove(&o, o.seed + i, /* again= */ false, &totals);
+
+                if (o.twice && prove(&o, o.seed + i, /* again= */ true, &totals) != first) {
+                        printf("seed %" PRIu64 ": another history when played again\n", o.seed + i);
+                        totals.changed++;
+                }
+        }
+        report(&totals, seconds() - began);
+        return totals.broken > 0 || totals.changed > 0;
+}
