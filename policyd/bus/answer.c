@@ -92,7 +92,7 @@ void call_done(Call *c) {
         refusal_done(&c->refusal);
 }
 
-static int describe_arguments(Call *c, const char *format, va_list args) {
+static int _printf_(2, 0) describe_arguments(Call *c, const char *format, va_list args) {
         _cleanup_strbuf_ StrBuf b = {};
         _cleanup_free_ char *text = NULL;
 

@@ -203,13 +203,13 @@ typedef struct RowClass {
 static const RowClass classes[_CLASS_MAX] = {
         [CLASS_HOST] = {create_host, link_host},
         [CLASS_PGPU] = {create_pgpu, link_pgpu},
-        [CLASS_GPU_GROUP] = {create_gpu_group},
+        [CLASS_GPU_GROUP] = {create_gpu_group, NULL},
         [CLASS_VGPU_TYPE] = {create_vgpu_type, link_vgpu_type},
         [CLASS_VM] = {create_vm, link_vm},
         [CLASS_VGPU] = {create_vgpu, link_vgpu},
         [CLASS_RESERVATION] = {create_reservation, link_reservation},
-        [CLASS_QUOTA] = {create_owners_quota},
-        [CLASS_VM_GROUP] = {create_vm_group},
+        [CLASS_QUOTA] = {create_owners_quota, NULL},
+        [CLASS_VM_GROUP] = {create_vm_group, NULL},
         [CLASS_JOB] = {create_job, link_job},
 };
 
