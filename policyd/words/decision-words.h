@@ -3,7 +3,8 @@
 /*
  * Sentences of decisions
  *
- * policyd/decide answers with data: a verdict, a remedy, a denial. Here they become words; nothing is decided or tried again.
+ * policyd/decide answers with data: a verdict, a remedy, a denial. Here they become words. No search runs again; to name
+ * what stands in the way on one PGPU or host, its verdict is looked up once more.
  * Builders append to a StrBuf, which remembers a lack of memory. The data, and so the words, are valid until the pool changes.
  */
 
