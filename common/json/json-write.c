@@ -38,14 +38,6 @@ static char *quote(char *to, const char *chars, size_t n) {
         return to;
 }
 
-void json_quote(StrBuf *b, const char *text) {
-        size_t n = strlen(text);
-        char *to = strbuf_room(b, 6 * n + 2);
-
-        if (to)
-                strbuf_fill(b, quote(to, text, n));
-}
-
 /* No value ends with one of these characters. */
 static bool nothing_precedes(const StrBuf *b) {
         char last = b->len > 0 ? b->text[b->len - 1] : '[';

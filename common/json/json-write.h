@@ -34,5 +34,3 @@ void json_write_value(StrBuf *b, const char *member_or_null, struct json_object 
 
 /* A string of that many bytes, which may hold NUL. */
 void json_write_chars(StrBuf *b, const char *member_or_null, const char *chars, size_t n);
-/* A string alone, with its quotes and without a comma. */
-void json_quote(StrBuf *b, const char *text);
