@@ -24,6 +24,9 @@ typedef struct DbOptions {
         size_t map_max;            /* db_grow() goes no further */
         /* LMDB found its file damaged while it worked on it. Must not return. NULL: abort() */
         void (*broken)(const char *dir, const char *reason);
+        /* A commit failed, and only the next start can tell whether it was written. Whoever is told that it was not might do it
+         * again elsewhere, so this must not return. NULL: the commit returns its error */
+        void (*undecided)(const char *dir, const char *reason);
 } DbOptions;
 
 struct DbSource {

@@ -18,6 +18,17 @@ void database_broken(const char *dir, const char *reason) {
         _exit(DAEMON_EXIT_DATABASE);
 }
 
+/* An answer would say either that the change is stored or that it is not. Whoever waits finds this process gone instead, and asks
+ * again what is so. */
+void database_undecided(const char *dir, const char *reason) {
+        log_event(LOG_ERR, MSG_DATABASE_UNUSABLE, NULL,
+                "A change of the database file %s/data.mdb failed half way (%s): only the next start can tell "
+                "whether it is stored. Stopping, without an answer to those who wait; guests run on. If this "
+                "comes again, look at the disk (dmesg).",
+                dir, reason);
+        _exit(EXIT_FAILURE);
+}
+
 /* Only system calls are allowed here, since the interrupted code may hold locks. */
 static void on_bus_error(int number) {
         static const char text[] =

@@ -13,6 +13,8 @@
 
 /* For DbOptions.broken: LMDB found damage. This is logged, and the process ends here. */
 void database_broken(const char *dir, const char *reason) __attribute__((__noreturn__));
+/* For DbOptions.undecided: a write failed half way. Logged too; the next start reads what the disk has. */
+void database_undecided(const char *dir, const char *reason) __attribute__((__noreturn__));
 
 /*
  * The kernel sends SIGBUS when a page of the mapped file cannot be read: the disk fails, or the file was cut

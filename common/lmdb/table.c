@@ -40,6 +40,7 @@ typedef struct Lmdb {
         off_t file_size;  /* it only grows */
         size_t last_txn;  /* number of the last commit that we know of */
         void (*broken)(const char *dir, const char *reason);
+        void (*undecided)(const char *dir, const char *reason);
         size_t map_size, map_max;
         unsigned n_tables;
         MDB_dbi tables[TABLES_MAX];
@@ -217,14 +218,29 @@ static int commit_errno(const Lmdb *db, int e) {
         return e == ENOSPC || e == EDQUOT ? -ENOSPC : -EIO;
 }
 
+/* LMDB takes nothing more once it could not write the page that makes a commit valid: the page may be there or not. */
+static bool is_undecided(Lmdb *db, size_t number) {
+        MDB_envinfo info;
+        MDB_txn *txn;
+        int e;
+
+        e = mdb_txn_begin(db->env, NULL, MDB_RDONLY, &txn);
+        if (e == 0)
+                mdb_txn_abort(txn);
+        return e == MDB_PANIC || (mdb_env_info(db->env, &info) == 0 && info.me_last_txnid == number);
+}
+
 /* A transaction that changed nothing gets no number. */
 static int commit(Lmdb *db, MDB_txn *txn) {
         size_t number = mdb_txn_id(txn), before = db->last_txn;
         int r;
 
         r = commit_errno(db, mdb_txn_commit(txn));
-        if (r < 0)
+        if (r < 0) {
+                if (db->undecided && is_undecided(db, number))
+                        db->undecided(db->dir, strerror(-r));
                 return r;
+        }
         db->last_txn = number;
         if (check_last_txn(db) < 0)
                 db->last_txn = before;
@@ -459,6 +475,7 @@ int db_open(const char *dir, const DbOptions *options, char **ret_problem, Db **
 
         db->lock_fd = -1;
         db->broken = options->broken;
+        db->undecided = options->undecided;
         db->dir = strdup(dir);
         if (!db->dir || asprintf(&db->path, "%s/" DATA_FILE, dir) < 0)
                 return -ENOMEM;

@@ -256,6 +256,7 @@ int host_store_open(const DbSource *source, const Uuid *new_host, char **ret_pro
                 .map_size = MAP_SIZE_FIRST,
                 .map_max = MAP_SIZE_MAX,
                 .broken = database_broken,
+                .undecided = database_undecided,
         };
         _cleanup_(host_store_closep) HostStore *s = NULL;
         int r;

@@ -20,6 +20,7 @@ int store_open(const DbSource *source, size_t map_size, size_t map_max, char **r
                 .map_size = map_size,
                 .map_max = map_max,
                 .broken = database_broken,
+                .undecided = database_undecided,
         };
         _cleanup_(store_closep) Store *s = NULL;
         int r;

@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "common/io/file.h"
@@ -309,6 +310,58 @@ static void files_are_for_the_owner_alone(void **state) {
         assert_int_equal(st.st_mode & 077, 0);
 }
 
+/* A disk that fails once: these stand before libc's functions, which LMDB calls. */
+static struct {
+        bool fails, of_meta; /* to write the page that makes a commit valid, which is written in part; else to sync the data */
+        bool written;        /* all the same */
+        unsigned n_undecided;
+} disk;
+
+__attribute__((__visibility__("default"))) int fdatasync(int fd) {
+        if (!disk.fails || disk.of_meta)
+                return (int) syscall(SYS_fdatasync, fd);
+        disk.fails = false;
+        errno = EIO;
+        return -1;
+}
+
+__attribute__((__visibility__("default"))) ssize_t pwrite(int fd, const void *data, size_t size, off_t at) {
+        if (!disk.fails || !disk.of_meta || size >= 4096)
+                return syscall(SYS_pwrite64, fd, data, size, at);
+        disk.fails = false;
+        if (disk.written)
+                (void) syscall(SYS_pwrite64, fd, data, size, at);
+        errno = EIO;
+        return -1;
+}
+
+static void count_undecided(const char *dir, const char *reason) {
+        disk.n_undecided++;
+}
+
+/* Where it is known that nothing was written, the commit has its error. Where it is not, nobody may be told either. */
+static void a_commit_that_nobody_knows_of_ends_the_process(void **state) {
+        const DbOptions watched = { .tables = tables, .map_size = 256 << 10, .map_max = 1 << 20, .undecided = count_undecided };
+
+        for (unsigned i = 0; i < 3; i++) {
+                _cleanup_(db_closep) Db *db = NULL;
+                DbTxn *txn;
+
+                assert_ok(open_in(*state, &watched, &db));
+                put_one(db, TABLE_VMS, "a", "before");
+                assert_ok(db_begin(db, true, &txn));
+                assert_ok(db_put(txn, TABLE_VMS, "a", 1, "after", 5));
+                disk = (typeof(disk)){ .fails = true, .of_meta = i > 0, .written = i == 2 };
+                assert_int_equal(db_commit(txn), -EIO);
+                assert_false(disk.fails);
+                assert_int_equal(disk.n_undecided, i > 0);
+                if (i == 0)
+                        assert_value(db, TABLE_VMS, "a", "before");
+                else
+                        assert_true(db_begin(db, false, &txn) < 0);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST_IN_FOLDER(what_was_committed_is_there_after_reopening),
@@ -320,6 +373,7 @@ int main(void) {
                 TEST_IN_FOLDER(a_lock_that_lingers_is_waited_for),
                 TEST_IN_FOLDER(a_killed_owner_leaves_no_lock),
                 TEST_IN_FOLDER(a_damaged_file_is_said_to_be_one),
+                TEST_IN_FOLDER(a_commit_that_nobody_knows_of_ends_the_process),
                 TEST_IN_FOLDER(wrong_use_is_refused),
                 TEST_IN_FOLDER(files_are_for_the_owner_alone),
         };
