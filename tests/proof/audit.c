@@ -364,6 +364,8 @@ void audit_line(const char *line, void *audit) {
                 on_client(a, line);
         else if (streq(who, "policyd"))
                 on_policyd(a, line);
+        else if (streq(who, "script"))
+                broken(a, "expected", "%s", strstr(line, "line="));
         else if (streq(who, "model"))
                 on_model(a, line);
         else if (streq(what, "domain"))

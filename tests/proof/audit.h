@@ -12,6 +12,7 @@
  *   job-open       a job has not ended, though everything is quiet
  *   disagree       the pool says of a VM what does not hold, though everything is quiet
  *   unreadable     one of the two cannot read what the other one says
+ *   expected       a script expected something else
  *   internal       a call failed for no reason that a client could have given
  */
 

@@ -12,6 +12,7 @@
 #include "common/daemon/log.h"
 #include "tests/proof/audit.h"
 #include "tests/proof/faults.h"
+#include "tests/proof/script.h"
 #include "tests/proof/work.h"
 
 #define QUIET (900 * SECOND)
@@ -19,6 +20,7 @@
 typedef struct Options {
         uint64_t seed, seeds, events, hosts, minutes;
         bool print, twice, no_faults;
+        Script *script; /* or NULL */
 } Options;
 
 typedef struct Totals {
@@ -50,12 +52,15 @@ static void play(World *w, Faults *f, const Options *o) {
 static uint64_t prove(const Options *o, uint64_t seed, bool again, Totals *t) {
         Audit *audit = audit_new(again ? NULL : stdout);
         Dice dice = {.state = seed};
-        unsigned hosts = (unsigned) (o->hosts ?: chance_between(&dice, 2, MACHINES_MAX));
+        unsigned hosts = o->script ? script_hosts(o->script) : (unsigned) (o->hosts ?: chance_between(&dice, 2, MACHINES_MAX));
         World *w = world_new(seed, hosts, o->print && !again ? stdout : NULL, audit_line, audit);
         Faults f = {.world = w};
         uint64_t hash;
 
-        play(w, &f, o);
+        if (o->script)
+                script_play(o->script, w);
+        else
+                play(w, &f, o);
         hash = w->history.hash;
         if (!again) {
                 if (audit_broken(audit) > 0)
@@ -103,6 +108,7 @@ static int read_options(int argc, char **argv, Options *o) {
                 {"print", no_argument, NULL, 'p'},
                 {"twice", no_argument, NULL, '2'},
                 {"no-faults", no_argument, NULL, 'f'},
+                {"script", required_argument, NULL, 'x'},
                 {},
         };
         uint64_t *numbers[256] = {
@@ -115,6 +121,10 @@ static int read_options(int argc, char **argv, Options *o) {
                 o->print |= c == 'p';
                 o->twice |= c == '2';
                 o->no_faults |= c == 'f';
+                if (c == 'x' && script_read(optarg, &o->script) < 0)
+                        return -EINVAL;
+                if (c == 'x')
+                        script_seeds(o->script, &o->seed, &o->seeds);
         }
         return optind < argc || o->hosts > MACHINES_MAX || o->hosts == 1 ? -EINVAL : 0;
 }
@@ -126,7 +136,7 @@ int main(int argc, char **argv) {
 
         if (read_options(argc, argv, &o) < 0) {
                 fprintf(stderr, "Usage: xenvgpu-prove [--seed S] [--seeds N] [--events N] [--hosts 2..16] "
-                                "[--minutes N] [--print] [--twice] [--no-faults]\n");
+                                "[--minutes N] [--print] [--twice] [--no-faults] [--script FILE]\n");
                 return 2;
         }
         log_setup("xenvgpu-prove", LOG_CRIT);
@@ -139,5 +149,6 @@ int main(int argc, char **argv) {
                 }
         }
         report(&totals, seconds() - began);
+        script_free(o.script);
         return totals.broken > 0 || totals.changed > 0;
 }

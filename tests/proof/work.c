@@ -11,10 +11,6 @@
 #include "policyd/pool/each.h"
 #include "tests/proof/work.h"
 
-#define CONFIG                                                                                               \
-        "\"config\":{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":1048576,\"target_memkb\":"       \
-        "1048576,\"max_vcpus\":1}}"
-
 typedef struct Asked {
         World *world;
         uint64_t number;
@@ -31,8 +27,7 @@ static void on_committed(ErrorCode code, const char *message, void *userdata) {
         free(a);
 }
 
-/* What came of a call: refused, or it waits for its commit. */
-static void came_of(World *w, int r, Refusal *refusal) {
+void came_of(World *w, int r, Refusal *refusal) {
         Asked *a;
 
         if (r < 0)
@@ -90,7 +85,7 @@ static void call_create_vm(World *w) {
         Vm *vm = NULL;
         int r;
 
-        (void) snprintf(record, sizeof(record), "{\"name_label\":\"vm-%" PRIu64 "\"," CONFIG "}", w->calls);
+        (void) snprintf(record, sizeof(record), "{\"name_label\":\"vm-%" PRIu64 "\"," WORK_CONFIG "}", w->calls);
         r = vms_create(w->policy, record, &vm, &refusal);
         SAY(w, "create-vm vm=%s", vm ? UUID_TEXT(&vm->object.id) : "none");
         came_of(w, r, &refusal);

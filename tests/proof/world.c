@@ -146,12 +146,18 @@ World *world_free(World *w) {
         return NULL;
 }
 
+bool world_turn(World *w) {
+        if (!sim_loop_turn(w->sim))
+                return false;
+        for (unsigned i = 0; i < w->n_machines; i++)
+                machine_sweep(&w->machines[i]);
+        return true;
+}
+
 static void settle(World *w) {
         unsigned turns = 0;
 
-        while (sim_loop_turn(w->sim)) {
-                for (unsigned i = 0; i < w->n_machines; i++)
-                        machine_sweep(&w->machines[i]);
+        while (world_turn(w)) {
                 if (++turns == TURNS_MAX) {
                         fprintf(stderr, "The pool does not come to rest.\n");
                         abort();

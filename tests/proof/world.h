@@ -37,6 +37,7 @@ World *world_free(World *w);
 DEFINE_CLEANUP(World *, world_free)
 
 void world_run(World *w, uint64_t usec);
+bool world_turn(World *w); /* what is due first; false where nothing is */
 void world_start_policyd(World *w);
 void world_crash_policyd(World *w);
 void world_list(World *w); /* what the pool says and what runs, to the history */

@@ -1,0 +1,24 @@
+#pragma once
+
+/*
+ * A script of events: one history that is written down
+ *
+ * A line is a verb and its words; # begins a comment. The table at
+ * the end of script-verbs.c has the verbs. Delays and chances still come from the
+ * seed, so that a script is played with some seeds: "seeds FROM COUNT" says which, "hosts N" how many hosts there are.
+ * What a line expects and does not find is a broken promise (audit.h).
+ */
+
+#include "tests/proof/world.h"
+
+typedef struct Script Script;
+
+/* -EINVAL: it cannot be read, which was said on stderr. */
+int script_read(const char *path, Script **ret);
+Script *script_free(Script *s);
+DEFINE_CLEANUP(Script *, script_free)
+
+unsigned script_hosts(const Script *s);
+void script_seeds(const Script *s, uint64_t *ret_first, uint64_t *ret_n);
+/* To its end, and until everything is quiet. */
+void script_play(Script *s, World *w);
