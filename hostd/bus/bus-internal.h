@@ -27,7 +27,7 @@ void bus_pgpu_send_removed(const PciAddress *address, void *userdata);
 void bus_pgpu_send_changed(const PciAddress *address, PgpuProperty property, void *userdata);
 
 /* Turns what a service call gave into the D-Bus error to return from a handler; 0 when it went well. */
-int bus_check(int result, const HostRefusal *refusal, sd_bus_error *error);
+int bus_check(int result, const Refusal *refusal, sd_bus_error *error);
 
 /* The next argument, a text or a JSON record of a client; what names it in the error. See common/daemon/bus-text.h. */
 #define bus_text(m, what, ret, error) \

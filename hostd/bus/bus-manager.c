@@ -34,7 +34,7 @@ static int reply_inventory(sd_bus_message *m, const uint64_t *held_or_null, cons
 }
 
 static int claim(BusHost *b, sd_bus_message *m, const ClaimArguments *a, sd_bus_error *error) {
-        _cleanup_host_refusal_ HostRefusal refusal = {};
+        _cleanup_refusal_ Refusal refusal = {};
         _cleanup_free_ char *inventory = NULL;
         uint64_t held = 0;
         int r;
@@ -64,7 +64,7 @@ static int method_claim(sd_bus_message *m, void *userdata, sd_bus_error *error) 
 }
 
 static int read_claim_option(sd_bus_message *m, ClaimArguments *a, sd_bus_error *error) {
-        _cleanup_host_refusal_ HostRefusal refusal = {};
+        _cleanup_refusal_ Refusal refusal = {};
         const char *key, *type;
         int r;
 
@@ -75,7 +75,7 @@ static int read_claim_option(sd_bus_message *m, ClaimArguments *a, sd_bus_error 
                 return r;
         if (streq(key, "orders") && streq(type, "t"))
                 return sd_bus_message_read(m, "v", "t", &a->orders);
-        r = host_refusal_set(&refusal, ERROR_INVALID_RECORD, "A claim takes the option orders (t) alone.");
+        r = refusal_set(&refusal, ERROR_INVALID_RECORD, "A claim takes the option orders (t) alone.");
         return bus_check(r, &refusal, error);
 }
 
@@ -102,7 +102,7 @@ static int method_claim_with(sd_bus_message *m, void *userdata, sd_bus_error *er
 }
 
 static int method_release(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        _cleanup_host_refusal_ HostRefusal refusal = {};
+        _cleanup_refusal_ Refusal refusal = {};
         BusHost *b = userdata;
         int r;
 
@@ -117,14 +117,14 @@ static int method_get_inventory(sd_bus_message *m, void *userdata, sd_bus_error 
         int r;
 
         r = host_get_inventory(b->host, &inventory);
-        r = bus_check(r, &(HostRefusal){}, error);
+        r = bus_check(r, &(Refusal){}, error);
         return r < 0 ? r : reply_inventory(m, /* held= */ NULL, inventory);
 }
 
-typedef int (*OrderTaker)(Hostd *h, const char *caller, const char *order, HostRefusal *ret);
+typedef int (*OrderTaker)(Hostd *h, const char *caller, const char *order, Refusal *ret);
 
 static int take_order(BusHost *b, sd_bus_message *m, OrderTaker take, sd_bus_error *error) {
-        _cleanup_host_refusal_ HostRefusal refusal = {};
+        _cleanup_refusal_ Refusal refusal = {};
         const char *order;
         int r;
 
@@ -149,7 +149,7 @@ static int method_rescan(sd_bus_message *m, void *userdata, sd_bus_error *error)
         BusHost *b = userdata;
         int r;
 
-        r = bus_check(host_rescan(b->host), &(HostRefusal){}, error);
+        r = bus_check(host_rescan(b->host), &(Refusal){}, error);
         return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
 }
 

@@ -68,7 +68,7 @@ static int enumerate_pgpus(
 static int change_types(
         sd_bus_message *m, Pgpu *p, EnablementChange change, const char *const *wanted, sd_bus_error *error) {
         BusHost *b = current_host(sd_bus_message_get_bus(m));
-        _cleanup_host_refusal_ HostRefusal refusal = {};
+        _cleanup_refusal_ Refusal refusal = {};
         PciAddress address = p->address;
         int r;
 

@@ -25,7 +25,7 @@ static int set_error(sd_bus_error *error, ErrorCode code, const char *message) {
         return clean ? sd_bus_error_set(error, error_code_name(code), clean) : sd_bus_error_set_errno(error, ENOMEM);
 }
 
-int bus_check(int result, const HostRefusal *refusal, sd_bus_error *error) {
+int bus_check(int result, const Refusal *refusal, sd_bus_error *error) {
         if (is_of_storage(result))
                 return sd_bus_error_setf(error, error_code_name(ERROR_STORAGE_FAILED),
                         "hostd could not store the change (%s); nothing was changed.%s", strerror(-result),

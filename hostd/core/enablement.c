@@ -82,7 +82,7 @@ static const char *type_name(const ChangeRequest *q, const char *identifier) {
 }
 
 /* By identifier, else by a model name that only one supported type has. *ret is NULL when refused. */
-static int resolve_type(const ChangeRequest *q, const char *wanted, const char **ret, HostRefusal *refusal) {
+static int resolve_type(const ChangeRequest *q, const char *wanted, const char **ret, Refusal *refusal) {
         const char *found = NULL;
 
         *ret = NULL;
@@ -96,14 +96,14 @@ static int resolve_type(const ChangeRequest *q, const char *wanted, const char *
                 if (!t || !streq(t->model_name, wanted))
                         continue;
                 if (found)
-                        return host_refusal_set(refusal, ERROR_AMBIGUOUS_NAME,
+                        return refusal_set(refusal, ERROR_AMBIGUOUS_NAME,
                                 "Types %s and %s of PGPU %s are both named '%s'; give the identifier "
                                 "instead.",
                                 found, *id, PCI_TEXT(&q->pgpu->address), wanted);
                 found = *id;
         }
         if (!found)
-                return host_refusal_set(refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
+                return refusal_set(refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
                         "PGPU %s does not support a VGPU type '%s'; its supported types are listed by the "
                         "property SupportedTypes.",
                         PCI_TEXT(&q->pgpu->address), wanted);
@@ -112,17 +112,17 @@ static int resolve_type(const ChangeRequest *q, const char *wanted, const char *
         return 0;
 }
 
-static int disable_type(const ChangeRequest *q, Enablement *e, const char *identifier, HostRefusal *refusal) {
+static int disable_type(const ChangeRequest *q, Enablement *e, const char *identifier, Refusal *refusal) {
         for (const char *const *busy = q->busy; busy && *busy; busy++)
                 if (streq(*busy, identifier))
-                        return host_refusal_set(refusal, ERROR_PGPU_IN_USE_BY_VM,
+                        return refusal_set(refusal, ERROR_PGPU_IN_USE_BY_VM,
                                 "VGPU type %s cannot be disabled on PGPU %s while a VGPU of it is resident "
                                 "there or being started; shut that VM down first.",
                                 type_name(q, identifier), PCI_TEXT(&q->pgpu->address));
         return idset_add(&e->disabled, identifier);
 }
 
-static int disable_all_but(const ChangeRequest *q, Enablement *e, char *const *chosen, HostRefusal *refusal) {
+static int disable_all_but(const ChangeRequest *q, Enablement *e, char *const *chosen, Refusal *refusal) {
         for (char *const *id = q->pgpu->supported; id && *id; id++) {
                 int r;
 
@@ -136,7 +136,7 @@ static int disable_all_but(const ChangeRequest *q, Enablement *e, char *const *c
 }
 
 static int apply_change(const ChangeRequest *q, EnablementChange change, const char *const *wanted,
-        Enablement *e, HostRefusal *refusal) {
+        Enablement *e, Refusal *refusal) {
         _cleanup_(strv_freep) char **chosen = NULL;
         int r = 0;
 
@@ -162,9 +162,9 @@ static int apply_change(const ChangeRequest *q, EnablementChange change, const c
 
 int enablement_change(const Enablement *e, const Pgpu *p, const HostType *types, size_t n_types,
         EnablementChange change, const char *const *wanted, const char *const *busy, Enablement *ret,
-        HostRefusal *ret_refusal) {
+        Refusal *ret_refusal) {
         ChangeRequest q = { p, types, n_types, busy };
-        HostRefusal refusal = {};
+        Refusal refusal = {};
         Enablement next = {};
         int r;
 
@@ -178,7 +178,7 @@ int enablement_change(const Enablement *e, const Pgpu *p, const HostType *types,
                 next = (Enablement){};
         }
         if (r < 0) {
-                host_refusal_done(&refusal);
+                refusal_done(&refusal);
                 return r;
         }
 

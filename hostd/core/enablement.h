@@ -9,7 +9,7 @@
  * NULL-terminated identifiers.
  */
 
-#include "hostd/core/host-refusal.h"
+#include "protocol/refusal.h"
 #include "hostd/core/pgpu.h"
 
 typedef struct Enablement {
@@ -42,4 +42,4 @@ typedef enum EnablementChange {
 
 int enablement_change(const Enablement *e, const Pgpu *p, const HostType *types, size_t n_types,
         EnablementChange change, const char *const *wanted, const char *const *busy, Enablement *ret,
-        HostRefusal *ret_refusal);
+        Refusal *ret_refusal);

@@ -8,7 +8,7 @@
  * master cannot come back with a lower one. Orders must carry the epoch of the present claim.
  */
 
-#include "hostd/core/host-refusal.h"
+#include "protocol/refusal.h"
 
 typedef struct HostClaim {
         uint64_t epoch; /* the highest ever held; 0: never claimed */
@@ -22,8 +22,8 @@ void host_claim_done(HostClaim *c);
 /* 0 and ERROR_NONE: *ret is what to store before answering. Refusals: STALE_EPOCH, INVALID_RECORD (epoch 0
  * or above EPOCH_MAX, no instance, too long). */
 int epoch_claim(const HostClaim *held, uint64_t epoch, const char *pool, const char *instance, HostClaim *ret,
-        HostRefusal *ret_refusal);
+        Refusal *ret_refusal);
 int epoch_release(const HostClaim *held, HostClaim *ret);
 
 /* Refusal STALE_EPOCH: nobody claimed, or the order's epoch is not the claim's. */
-int epoch_check_order(const HostClaim *held, uint64_t epoch, HostRefusal *ret);
+int epoch_check_order(const HostClaim *held, uint64_t epoch, Refusal *ret);

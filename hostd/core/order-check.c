@@ -19,7 +19,7 @@ typedef struct OrderCheck {
         const OrderRequest *request;
         /* private */
         const HostType **types; /* of the GPUs placed so far */
-        HostRefusal *refusal;
+        Refusal *refusal;
 } OrderCheck;
 
 /* What stands on a PGPU, from before or from this order. */
@@ -160,7 +160,7 @@ static int check_numbers(OrderCheck *c, size_t i) {
 
         if (gpu->kind != ORDER_GPU_PCI &&
                 (parse_u32(strempty(gpu->device), &number) < 0 || number > GUEST_DEVICE_MAX))
-                return host_refuse(c->refusal, ERROR_INVALID_DEVICE,
+                return refusal_made(c->refusal, ERROR_INVALID_DEVICE,
                         "VGPU device '%s' is not a number from 0 to %d.", strempty(gpu->device),
                         GUEST_DEVICE_MAX);
 
@@ -170,10 +170,10 @@ static int check_numbers(OrderCheck *c, size_t i) {
                 if ((gpu->kind == ORDER_GPU_PCI) != (other->kind == ORDER_GPU_PCI))
                         continue;
                 if (gpu->kind == ORDER_GPU_PCI && pci_address_compare(&gpu->address, &other->address) == 0)
-                        return host_refuse(c->refusal, ERROR_DEVICE_ALREADY_EXISTS,
+                        return refusal_made(c->refusal, ERROR_DEVICE_ALREADY_EXISTS,
                                 "The order names PCI function %s twice.", PCI_TEXT(&gpu->address));
                 if (gpu->kind != ORDER_GPU_PCI && streq(gpu->device, other->device))
-                        return host_refuse(c->refusal, ERROR_DEVICE_ALREADY_EXISTS,
+                        return refusal_made(c->refusal, ERROR_DEVICE_ALREADY_EXISTS,
                                 "The order has two VGPUs with device %s; each needs its own number.",
                                 gpu->device);
         }
@@ -189,7 +189,7 @@ static int check_companion(OrderCheck *c, const Pgpu *p, const OrderGpu *gpu) {
                 if (other->kind == ORDER_GPU_PCI && pci_address_compare(&other->address, &p->address) == 0)
                         return 0;
         }
-        return host_refuse(c->refusal, ERROR_VM_REQUIRES_GPU,
+        return refusal_made(c->refusal, ERROR_VM_REQUIRES_GPU,
                 "PCI function %s belongs to PGPU %s and is passed through only together with it; the order "
                 "must name both.",
                 PCI_TEXT(&gpu->address), PCI_TEXT(&p->address));
@@ -197,11 +197,11 @@ static int check_companion(OrderCheck *c, const Pgpu *p, const OrderGpu *gpu) {
 
 static int refuse_unsupported(OrderCheck *c, const Pgpu *p, const char *identifier, const char *model_name) {
         if (is_passthrough(identifier) && !pgpu_offers_passthrough(p))
-                return host_refuse(c->refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
+                return refusal_made(c->refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
                         "PGPU %s is the system display device and dom0 uses it, so it cannot be passed "
                         "through; hide it from dom0 first.",
                         PCI_TEXT(&p->address));
-        return host_refuse(c->refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
+        return refusal_made(c->refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
                 "PGPU %s (%s) does not support VGPU type %s.", PCI_TEXT(&p->address), p->device_name,
                 model_name);
 }
@@ -210,22 +210,22 @@ static int refuse_unknown_type(OrderCheck *c, const Pgpu *p, const OrderGpu *gpu
         switch (gpu->kind) {
         case ORDER_GPU_NVIDIA:
                 if (!gpu->config_file && !gpu->type_id)
-                        return host_refuse(c->refusal, ERROR_INVALID_RECORD,
+                        return refusal_made(c->refusal, ERROR_INVALID_RECORD,
                                 "The Nvidia VGPU for PGPU %s has neither config_file nor type_id.",
                                 PCI_TEXT(&p->address));
-                return host_refuse(c->refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
+                return refusal_made(c->refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
                         "No VGPU type of this host has %s '%s', which the order wants on PGPU %s; its type "
                         "file must be installed and the host rescanned.",
                         gpu->config_file ? "the config file" : "type_id",
                         gpu->config_file ? gpu->config_file : gpu->type_id, PCI_TEXT(&p->address));
         case ORDER_GPU_GVT_G:
-                return host_refuse(c->refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
+                return refusal_made(c->refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
                         "No GVT-g type of this host has low_gm_sz %" PRIu64 ", high_gm_sz %" PRIu64
                         " and fence_sz %" PRIu64
                         ", which the order wants on PGPU %s; the list of GVT-g types must have it.",
                         gpu->low_gm_sz, gpu->high_gm_sz, gpu->fence_sz, PCI_TEXT(&p->address));
         case ORDER_GPU_MXGPU:
-                return host_refuse(c->refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
+                return refusal_made(c->refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
                         "No MxGPU type of this host has %" PRIu64 " bytes of frame buffer and %" PRIu64
                         " VGPUs for each PGPU, which the order wants on PGPU %s; the list of MxGPU types "
                         "must have it.",
@@ -245,13 +245,13 @@ static int check_room(OrderCheck *c, const Pgpu *p, const HostType *t, size_t n_
         if (!pgpu_supports(p, t->identifier))
                 return refuse_unsupported(c, p, t->identifier, t->model_name);
         if (!pgpu_enables(p, t->identifier))
-                return host_refuse(c->refusal, ERROR_VGPU_TYPE_NOT_ENABLED,
+                return refusal_made(c->refusal, ERROR_VGPU_TYPE_NOT_ENABLED,
                         "VGPU type %s is not enabled on PGPU %s; enable it there, or use another PGPU.",
                         t->model_name, PCI_TEXT(&p->address));
 
         load = measure_load(c, p, t, n_placed);
         if (load.unlike)
-                return host_refuse(c->refusal, ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE,
+                return refusal_made(c->refusal, ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE,
                         "PGPU %s runs %s, and %s cannot run beside it; use another PGPU, or wait until it is "
                         "free.",
                         PCI_TEXT(&p->address), type_label(c->view, load.unlike), t->model_name);
@@ -260,7 +260,7 @@ static int check_room(OrderCheck *c, const Pgpu *p, const HostType *t, size_t n_
          * room for one passthrough. */
         if (is_passthrough(t->identifier) || (t->size > 0 && load.used + t->size <= HOST_PGPU_SIZE))
                 return 0;
-        return host_refuse(c->refusal, ERROR_PGPU_INSUFFICIENT_CAPACITY,
+        return refusal_made(c->refusal, ERROR_PGPU_INSUFFICIENT_CAPACITY,
                 "PGPU %s has no room for another %s: %zu of %" PRIu32
                 " are taken; use another PGPU, or wait until one ends.",
                 PCI_TEXT(&p->address), t->model_name, load.n, t->instances);
@@ -283,17 +283,17 @@ static int check_gpu(OrderCheck *c, size_t i) {
                         return check_companion(c, p, gpu);
         }
         if (!p)
-                return host_refuse(c->refusal,
+                return refusal_made(c->refusal,
                         gpu->kind == ORDER_GPU_PCI ? ERROR_VM_REQUIRES_GPU : ERROR_VM_REQUIRES_VGPU,
                         "This host has no PGPU at %s; has the card moved or gone?", PCI_TEXT(&gpu->address));
         if (p->is_lost)
-                return host_refuse(c->refusal, ERROR_PGPU_UNHEALTHY,
+                return refusal_made(c->refusal, ERROR_PGPU_UNHEALTHY,
                         "PGPU %s does not answer: it has fallen off the bus or has no power. Use another one; when the "
                         "card is well again, rescan the host.",
                         PCI_TEXT(&p->address));
 
         if ((gpu->kind == ORDER_GPU_PCI || gpu->kind == ORDER_GPU_MXGPU) && !pci_address_is_xens(&p->address))
-                return host_refuse(c->refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
+                return refusal_made(c->refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
                         "Nothing of PGPU %s can be passed through: its PCI domain has more than the 16 bits that Xen "
                         "has for it. Take the card off the controller that hides it (Intel's VMD, in the firmware's "
                         "setup).",
@@ -323,7 +323,7 @@ static int check_together(OrderCheck *c) {
         }
         if (n < 2 || alone == SIZE_MAX)
                 return 0;
-        return host_refuse(c->refusal, ERROR_VGPU_TYPE_NOT_COMPATIBLE,
+        return refusal_made(c->refusal, ERROR_VGPU_TYPE_NOT_COMPATIBLE,
                 "VM '%s' has %zu VGPUs, and the %s one at device %s stands in a VM alone; give the others to "
                 "another VM.",
                 q->name_label, n, q->gpus[alone].kind == ORDER_GPU_GVT_G ? "GVT-g" : "MxGPU",
@@ -343,17 +343,17 @@ static int check_functions(OrderCheck *c) {
 
         for (const char *const *f = q->functions; f && *f; f++) {
                 if (is_taken(c, *f))
-                        return host_refuse(c->refusal, ERROR_VM_REQUIRES_PCI,
+                        return refusal_made(c->refusal, ERROR_VM_REQUIRES_PCI,
                                 "PCI function %s, which the config of VM '%s' passes through, is given to another VM "
                                 "of this host; shut that one down, or use another host.",
                                 *f, q->name_label);
                 if (q->hvm && !c->view->iommu)
-                        return host_refuse(c->refusal, ERROR_VM_REQUIRES_IOMMU,
+                        return refusal_made(c->refusal, ERROR_VM_REQUIRES_IOMMU,
                                 "PCI function %s is to be passed through and this host has no IOMMU in use; enable "
                                 "VT-d or AMD-Vi in its BIOS and in Xen.",
                                 *f);
                 if (q->hvm && q->target_memory != q->max_memory)
-                        return host_refuse(c->refusal, ERROR_INVALID_RECORD,
+                        return refusal_made(c->refusal, ERROR_INVALID_RECORD,
                                 "VM '%s' has a target memory of %s and a maximum of %s, and its config passes PCI "
                                 "function %s through; then both must be equal.",
                                 q->name_label, SIZE_TEXT(q->target_memory), SIZE_TEXT(q->max_memory), *f);
@@ -365,11 +365,11 @@ static int check_virtualization(OrderCheck *c) {
         const OrderRequest *q = c->request;
 
         if (q->n_gpus > 0 && !q->hvm)
-                return host_refuse(c->refusal, ERROR_FEATURE_REQUIRES_HVM,
+                return refusal_made(c->refusal, ERROR_FEATURE_REQUIRES_HVM,
                         "VM '%s' has a GPU and is not HVM; its config must have c_info.type \"hvm\".",
                         q->name_label);
         if (q->hvm && !c->view->hvm)
-                return host_refuse(c->refusal, ERROR_FEATURE_REQUIRES_HVM,
+                return refusal_made(c->refusal, ERROR_FEATURE_REQUIRES_HVM,
                         "VM '%s' is HVM and this host has no HVM; enable VT-x or AMD-V in its BIOS.",
                         q->name_label);
 
@@ -378,14 +378,14 @@ static int check_virtualization(OrderCheck *c) {
                 if (q->gpus[i].kind != ORDER_GPU_PCI && q->gpus[i].kind != ORDER_GPU_MXGPU)
                         continue;
                 if (!c->view->iommu)
-                        return host_refuse(c->refusal, ERROR_VM_REQUIRES_IOMMU,
+                        return refusal_made(c->refusal, ERROR_VM_REQUIRES_IOMMU,
                                 "%s %s is to be passed through and this host has no IOMMU in use; enable "
                                 "VT-d or AMD-Vi in its BIOS and in Xen.",
                                 q->gpus[i].kind == ORDER_GPU_PCI ? "PGPU" : "A virtual function of PGPU",
                                 PCI_TEXT(&q->gpus[i].address));
                 /* For a virtual function the two are made equal when its domain is built. */
                 if (q->gpus[i].kind == ORDER_GPU_PCI && q->target_memory != q->max_memory)
-                        return host_refuse(c->refusal, ERROR_INVALID_RECORD,
+                        return refusal_made(c->refusal, ERROR_INVALID_RECORD,
                                 "VM '%s' has a target memory of %s and a maximum of %s; with passthrough "
                                 "both must be equal.",
                                 q->name_label, SIZE_TEXT(q->target_memory), SIZE_TEXT(q->max_memory));
@@ -398,7 +398,7 @@ static int check_memory(OrderCheck *c) {
 
         if (q->memory <= c->view->memory_free)
                 return 0;
-        return host_refuse(c->refusal, ERROR_HOST_NOT_ENOUGH_FREE_MEMORY,
+        return refusal_made(c->refusal, ERROR_HOST_NOT_ENOUGH_FREE_MEMORY,
                 "VM '%s' needs %s and this host has %s free, %s too little; use another host, or shut a VM "
                 "down.",
                 q->name_label, SIZE_TEXT(q->memory), SIZE_TEXT(c->view->memory_free),
@@ -413,10 +413,9 @@ static int check_gpus(OrderCheck *c) {
         return r;
 }
 
-int order_check(
-        const HostView *view, const OrderRequest *request, const HostType **ret_types, HostRefusal *ret) {
+int order_check(const HostView *view, const OrderRequest *request, const HostType **ret_types, Refusal *ret) {
         _cleanup_free_ const HostType **types = NULL;
-        HostRefusal refusal = {};
+        Refusal refusal = {};
         OrderCheck c = {.view = view, .request = request, .refusal = &refusal};
         int r;
 
@@ -427,7 +426,7 @@ int order_check(
 
         r = check_gpus(&c) ?: check_together(&c) ?: check_virtualization(&c) ?: check_functions(&c) ?: check_memory(&c);
         if (r < 0) {
-                host_refusal_done(&refusal);
+                refusal_done(&refusal);
                 return r;
         }
 

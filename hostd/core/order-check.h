@@ -11,7 +11,7 @@
  */
 
 #include "common/base/uuid.h"
-#include "hostd/core/host-refusal.h"
+#include "protocol/refusal.h"
 #include "hostd/core/pgpu.h"
 
 typedef enum OrderGpuKind {
@@ -67,8 +67,7 @@ typedef struct HostView {
  * 0 and ret->code ERROR_NONE: start it; ret_types (n_gpus entries, may be NULL) gets the type of each,
  * passthrough's for the address of a PGPU, NULL for a companion function. 0 and a code: refused. -ENOMEM.
  */
-int order_check(
-        const HostView *view, const OrderRequest *request, const HostType **ret_types, HostRefusal *ret);
+int order_check(const HostView *view, const OrderRequest *request, const HostType **ret_types, Refusal *ret);
 
 /* The type that a VGPU record means on this PGPU, or NULL. */
 const HostType *order_gpu_find_type(const HostView *view, const Pgpu *p, const OrderGpu *gpu);

@@ -160,7 +160,7 @@ static int put_enablement(Gpus *g, Pgpu *p, const Enablement *e) {
 }
 
 int gpus_change_types(Gpus *g, Pgpu *p, EnablementChange change, const char *const *wanted,
-        const char *const *busy, HostRefusal *ret) {
+        const char *const *busy, Refusal *ret) {
         _cleanup_(enablement_done) Enablement stored = {}, changed = {};
         int r;
 

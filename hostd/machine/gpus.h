@@ -55,4 +55,4 @@ int gpus_look_for_lost(Gpus *g, Pgpu *p);
 /* A change by an administrator. wanted: identifiers or unique model names; busy: types in use there. Stored before it returns:
  * 1 when something has changed. Refusals: those of enablement_change(). */
 int gpus_change_types(Gpus *g, Pgpu *p, EnablementChange change, const char *const *wanted,
-        const char *const *busy, HostRefusal *ret);
+        const char *const *busy, Refusal *ret);

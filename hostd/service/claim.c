@@ -49,7 +49,7 @@ static uint64_t orders_under(const Hostd *h, const HostClaim *claim, uint64_t or
 }
 
 int host_claim(Hostd *h, const char *caller, uint64_t epoch, const char *pool, const char *instance,
-        uint64_t orders, uint64_t *ret_held, HostRefusal *ret) {
+        uint64_t orders, uint64_t *ret_held, Refusal *ret) {
         uint64_t before = host_store_get_orders(h->store);
         HostClaim claim = {};
         char *claimer;
@@ -89,14 +89,14 @@ int host_claim(Hostd *h, const char *caller, uint64_t epoch, const char *pool, c
         return 0;
 }
 
-int host_release(Hostd *h, const char *caller, HostRefusal *ret) {
+int host_release(Hostd *h, const char *caller, Refusal *ret) {
         HostClaim claim = {};
         int r;
 
         if (!h->command.claim.held)
                 return 0;
         if (h->command.claimer && !is_claimer(h, caller))
-                return host_refusal_set(ret, ERROR_HOST_CLAIMED,
+                return refusal_set(ret, ERROR_HOST_CLAIMED,
                         "This host is claimed by %s for pool %s (epoch %llu), and only that may release it.",
                         h->command.claimer, h->command.claim.pool, (unsigned long long) h->command.claim.epoch);
 
@@ -110,7 +110,7 @@ int host_release(Hostd *h, const char *caller, HostRefusal *ret) {
         return 0;
 }
 
-int host_check_caller(Hostd *h, const char *caller, HostRefusal *ret) {
+int host_check_caller(Hostd *h, const char *caller, Refusal *ret) {
         if (!h->command.claim.held)
                 return 0;
         if (is_claimer(h, caller)) {
@@ -118,11 +118,11 @@ int host_check_caller(Hostd *h, const char *caller, HostRefusal *ret) {
                 return 0;
         }
         if (!h->command.claimer)
-                return host_refusal_set(ret, ERROR_HOST_CLAIMED,
+                return refusal_set(ret, ERROR_HOST_CLAIMED,
                         "This host is claimed for pool %s (epoch %llu) by a policyd that is away: wait until "
                         "it is back and ask it, or Release the host.",
                         h->command.claim.pool, (unsigned long long) h->command.claim.epoch);
-        return host_refusal_set(ret, ERROR_HOST_CLAIMED,
+        return refusal_set(ret, ERROR_HOST_CLAIMED,
                 "This host is claimed for pool %s (epoch %llu) by %s: ask the policyd of that pool.",
                 h->command.claim.pool, (unsigned long long) h->command.claim.epoch, h->command.claimer);
 }

@@ -15,13 +15,13 @@
 
 /* orders: the number of the last order that the pool gave anywhere; 0: not told. *ret_held is the epoch in force. */
 int host_claim(Hostd *h, const char *caller, uint64_t epoch, const char *pool, const char *instance,
-        uint64_t orders, uint64_t *ret_held, HostRefusal *ret);
+        uint64_t orders, uint64_t *ret_held, Refusal *ret);
 /* An order that is about to be stored, and its number with it. */
 void host_note_order(Hostd *h, uint64_t number);
-int host_release(Hostd *h, const char *caller, HostRefusal *ret);
+int host_release(Hostd *h, const char *caller, Refusal *ret);
 
 /* HOST_CLAIMED when someone else commands. */
-int host_check_caller(Hostd *h, const char *caller, HostRefusal *ret);
+int host_check_caller(Hostd *h, const char *caller, Refusal *ret);
 
 /* A bus name has left the bus. */
 void host_caller_left(Hostd *h, const char *name);

@@ -246,7 +246,7 @@ int host_rescan(Hostd *h) {
 }
 
 /* The core knows which types are in use; who uses the PGPU is known here. */
-static int name_users(const char *const *names, HostRefusal *refusal) {
+static int name_users(const char *const *names, Refusal *refusal) {
         _cleanup_free_ char *text = NULL, *why = take_ptr(refusal->message);
         size_t n = 0;
 
@@ -255,11 +255,11 @@ static int name_users(const char *const *names, HostRefusal *refusal) {
         text = text_join_and(names, n);
         if (!text)
                 return -ENOMEM;
-        return host_refusal_set(refusal, refusal->code, "%s VMs on this PGPU: %s.", strempty(why), text);
+        return refusal_set(refusal, refusal->code, "%s VMs on this PGPU: %s.", strempty(why), text);
 }
 
 int host_change_types(Hostd *h, const char *caller, const PciAddress *pgpu, EnablementChange change,
-        const char *const *wanted, HostRefusal *ret) {
+        const char *const *wanted, Refusal *ret) {
         _cleanup_free_ const char **users = NULL, **busy = NULL;
         Pgpu *p;
         int r;
@@ -269,7 +269,7 @@ int host_change_types(Hostd *h, const char *caller, const PciAddress *pgpu, Enab
                 return r;
         p = gpus_find(&h->gpus, pgpu);
         if (!p)
-                return host_refusal_set(
+                return refusal_set(
                         ret, ERROR_NO_SUCH_OBJECT, "There is no PGPU at %s any more.", PCI_TEXT(pgpu));
 
         r = vms_list_users(h->vms, pgpu, &users, &busy);

@@ -5,7 +5,7 @@
  *
  * What the bus shows and commands, without D-Bus. The nouns around it have headers of their own: claim.h (who
  * commands), vm-orders.h (starting and stopping VMs). Calls return 0 or a
- * negative errno; where a HostRefusal is given, 0 with a code other than ERROR_NONE means refused: a sentence
+ * negative errno; where a Refusal is given, 0 with a code other than ERROR_NONE means refused: a sentence
  * for the caller, and nothing was changed.
  *
  * The listener is called for changes as they become durable, in order. Texts are valid during the call.
@@ -78,7 +78,7 @@ int host_rescan(Hostd *h);
 /* Which types a PGPU may run. wanted: identifiers or unique model names. Stored before it returns. Refusals: HOST_CLAIMED and
  * those of enablement_change(). */
 int host_change_types(Hostd *h, const char *caller, const PciAddress *pgpu, EnablementChange change,
-        const char *const *wanted, HostRefusal *ret);
+        const char *const *wanted, Refusal *ret);
 
 /* What `systemctl status` shows: "4 PGPUs, 3 VMs running, claimed by epoch 7". */
 #define HOST_DESCRIPTION_MAX 192

@@ -16,7 +16,7 @@
 #include "hostd/vm/vm-program.h"
 #include "hostd/vm/vms.h"
 
-static int check_epoch(Hostd *h, uint64_t epoch, HostRefusal *refusal) {
+static int check_epoch(Hostd *h, uint64_t epoch, Refusal *refusal) {
         int r;
 
         r = epoch_check_order(&h->command.claim, epoch, refusal);
@@ -28,7 +28,7 @@ static int check_epoch(Hostd *h, uint64_t epoch, HostRefusal *refusal) {
 
 /* A master whose claim was overtaken still commands with its old epoch. It must hear that, and not only that
  * it is not the claimer, so that it stops. */
-static int check_commander(Hostd *h, const char *caller, const char *text, size_t size, HostRefusal *refusal) {
+static int check_commander(Hostd *h, const char *caller, const char *text, size_t size, Refusal *refusal) {
         _cleanup_json_ struct json_object *o = NULL;
         JsonReader reader = {};
         uint64_t epoch;
@@ -42,13 +42,13 @@ static int check_commander(Hostd *h, const char *caller, const char *text, size_
         if (json_parse(&reader, text, size, &o) < 0 || json_get_u64(&reader, o, "epoch", &epoch) < 0 ||
                 epoch >= h->command.claim.epoch)
                 return 1;
-        host_refusal_done(refusal);
+        refusal_done(refusal);
         return check_epoch(h, epoch, refusal);
 }
 
 /* The caller, the size and the JSON of any order. *ret is NULL when refused. */
 static int read_order(
-        Hostd *h, const char *caller, const char *text, struct json_object **ret, HostRefusal *refusal) {
+        Hostd *h, const char *caller, const char *text, struct json_object **ret, Refusal *refusal) {
         size_t size = strlen(text);
         JsonReader reader = {};
         int r;
@@ -58,25 +58,23 @@ static int read_order(
         if (r != 0)
                 return r;
         if (size > ORDER_SIZE_MAX)
-                return host_refuse(refusal, ERROR_INVALID_RECORD,
+                return refusal_made(refusal, ERROR_INVALID_RECORD,
                         "The order has %zu bytes; at most %u are read.", size, ORDER_SIZE_MAX);
 
         r = json_parse(&reader, text, size, ret);
         if (r == -EINVAL)
-                return host_refuse(
-                        refusal, ERROR_INVALID_RECORD, "The order is not JSON: %s.", reader.error);
+                return refusal_made(refusal, ERROR_INVALID_RECORD, "The order is not JSON: %s.", reader.error);
         return r;
 }
 
-static int refuse_record(HostRefusal *refusal, const JsonReader *reader) {
-        return host_refuse(
-                refusal, ERROR_INVALID_RECORD, "The order cannot be read: %s.", reader->error);
+static int refuse_record(Refusal *refusal, const JsonReader *reader) {
+        return refusal_made(refusal, ERROR_INVALID_RECORD, "The order cannot be read: %s.", reader->error);
 }
 
-static int refuse_storage(HostRefusal *refusal, const HostVm *vm, int error) {
+static int refuse_storage(Refusal *refusal, const HostVm *vm, int error) {
         log_vm(LOG_ERR, MSG_STORAGE_FAILED, vm, "Failed to store an order for VM %s: %s",
                 UUID_TEXT(&vm->uuid), strerror(-error));
-        return host_refuse(refusal, ERROR_STORAGE_FAILED,
+        return refusal_made(refusal, ERROR_STORAGE_FAILED,
                 "The order for VM %s could not be stored (%s); nothing was begun.", UUID_TEXT(&vm->uuid),
                 strerror(-error));
 }
@@ -110,15 +108,15 @@ static bool find_end(Hostd *h, const Uuid *vm, const Uuid *token, VmEvent *ret) 
         return search.is_found;
 }
 
-static int refuse_unread(const Uuid *vm, HostRefusal *refusal) {
-        return host_refuse(refusal, ERROR_VM_BAD_POWER_STATE,
+static int refuse_unread(const Uuid *vm, Refusal *refusal) {
+        return refusal_made(refusal, ERROR_VM_BAD_POWER_STATE,
                 "VM %s has a domain here and its stored order or run folder cannot be read: end the domain "
                 "by hand on this host (xl destroy).",
                 UUID_TEXT(vm));
 }
 
 /* 1 when there is nothing more to do: the order is a repeat, or refused. */
-static int answer_repeat(Hostd *h, const StartOrder *order, HostRefusal *refusal) {
+static int answer_repeat(Hostd *h, const StartOrder *order, Refusal *refusal) {
         _cleanup_(vm_event_done) VmEvent end = {};
         HostVm *vm;
         int r;
@@ -127,14 +125,14 @@ static int answer_repeat(Hostd *h, const StartOrder *order, HostRefusal *refusal
         if (vm && uuid_equal(&vm->uuid, &order->vm.uuid))
                 return 1;
         if (vm)
-                return host_refuse(refusal, ERROR_INVALID_RECORD,
+                return refusal_made(refusal, ERROR_INVALID_RECORD,
                         "Token %s is that of another VM's order (VM %s): each order needs a token of its "
                         "own.",
                         UUID_TEXT(&order->token), UUID_TEXT(&vm->uuid));
 
         vm = hashmap_get(h->vms, &order->vm.uuid);
         if (vm)
-                return host_refuse(refusal, ERROR_VM_BAD_POWER_STATE,
+                return refusal_made(refusal, ERROR_VM_BAD_POWER_STATE,
                         "VM %s (%s) is %s here already, under token %s.", UUID_TEXT(&vm->uuid),
                         vm->name_label, vm_state_to_string(vm->record.state), UUID_TEXT(&vm->token));
 
@@ -152,16 +150,16 @@ static int answer_repeat(Hostd *h, const StartOrder *order, HostRefusal *refusal
 
 /* The checks before an order is accepted. */
 
-static int check_owner(const StartOrder *order, HostRefusal *refusal) {
+static int check_owner(const StartOrder *order, Refusal *refusal) {
         for (size_t i = 0; i < order->n_vgpus; i++)
                 if (!uuid_equal(&order->vgpus[i].vm, &order->vm.uuid))
-                        return host_refuse(refusal, ERROR_INVALID_RECORD,
+                        return refusal_made(refusal, ERROR_INVALID_RECORD,
                                 "The order cannot be read: vgpus[%zu].id names VM %s, but the order is for "
                                 "VM %s.",
                                 i, UUID_TEXT(&order->vgpus[i].vm), UUID_TEXT(&order->vm.uuid));
         for (size_t i = 0; i < order->n_pcis; i++)
                 if (!uuid_equal(&order->pcis[i].vm, &order->vm.uuid))
-                        return host_refuse(refusal, ERROR_INVALID_RECORD,
+                        return refusal_made(refusal, ERROR_INVALID_RECORD,
                                 "The order cannot be read: pcis[%zu].id names VM %s, but the order is for VM "
                                 "%s.",
                                 i, UUID_TEXT(&order->pcis[i].vm), UUID_TEXT(&order->vm.uuid));
@@ -183,7 +181,7 @@ static bool order_has_function(const StartOrder *order, const PciAddress *addres
 }
 
 /* A PGPU in the VM's own config would be used without a booking. Other functions may be passed through so. */
-static int check_config_functions(const Hostd *h, const StartOrder *order, HostRefusal *refusal) {
+static int check_config_functions(const Hostd *h, const StartOrder *order, Refusal *refusal) {
         struct json_object *functions;
 
         if (!json_object_object_get_ex(order->vm.config, "pcidevs", &functions) ||
@@ -201,7 +199,7 @@ static int check_config_functions(const Hostd *h, const StartOrder *order, HostR
 
                 if (pgpu_find_by_function(h->gpus.hardware.pgpus, h->gpus.hardware.n_pgpus, &address) &&
                         !order_has_function(order, &address))
-                        return host_refuse(refusal, ERROR_INVALID_RECORD,
+                        return refusal_made(refusal, ERROR_INVALID_RECORD,
                                 "The config of VM '%s' passes %s through (pcidevs[%zu]), which is a PGPU of this host. "
                                 "Take it out of the config and give the VM a passthrough VGPU, so that it is booked.",
                                 order->vm.name_label, PCI_TEXT(&address), i);
@@ -211,20 +209,20 @@ static int check_config_functions(const Hostd *h, const StartOrder *order, HostR
 
 typedef struct ConfigRefusal {
         const StartOrder *order;
-        HostRefusal *refusal;
+        Refusal *refusal;
 } ConfigRefusal;
 
 static int refuse_key(const char *path, const char *key, const char *fault, void *userdata) {
         const ConfigRefusal *c = userdata;
 
-        return host_refuse(c->refusal, ERROR_CONFIG_NOT_ALLOWED,
+        return refusal_made(c->refusal, ERROR_CONFIG_NOT_ALLOWED,
                 "The config of VM '%s' has %s, which %s; if it shall, this host's administrator adds %s to the "
                 "setting allowed_config_keys of its hostd.conf.",
                 c->order->vm.name_label, path, fault ?: "may run or open something on the host", key);
 }
 
 /* Users may create VMs, but only the host's administrator decides what a config may run or open there. */
-static int check_config_keys(const Hostd *h, const StartOrder *order, HostRefusal *refusal) {
+static int check_config_keys(const Hostd *h, const StartOrder *order, Refusal *refusal) {
         const ConfigRules rules = host_settings_config_rules(h->settings);
         ConfigRefusal c = {.order = order, .refusal = refusal};
 
@@ -253,7 +251,7 @@ OrderGpu order_gpu_from_record(const VgpuRecord *v) {
 }
 
 /* A function that a domain of someone else has cannot be given to a VM. */
-static int check_strangers(Hostd *h, const OrderRequest *request, HostRefusal *refusal) {
+static int check_strangers(Hostd *h, const OrderRequest *request, Refusal *refusal) {
         int r;
 
         if (request->n_gpus == 0)
@@ -261,18 +259,18 @@ static int check_strangers(Hostd *h, const OrderRequest *request, HostRefusal *r
         r = strangers_look(&h->strangers);
         if (r < 0)
                 return r == -ENOMEM ? r
-                                    : host_refuse(refusal, ERROR_DOMAIN_FAILED,
+                                    : refusal_made(refusal, ERROR_DOMAIN_FAILED,
                                               "The hypervisor does not tell which PCI functions other domains have: %s.",
                                               strerror(-r));
         for (size_t i = 0; i < request->n_gpus; i++) {
                 const DomainFunction *f = strangers_find(&h->strangers, &request->gpus[i].address);
 
                 if (f && strangers_is_unread(&h->strangers, &f->uuid))
-                        return host_refuse(refusal, ERROR_PGPU_IN_USE_BY_VM,
+                        return refusal_made(refusal, ERROR_PGPU_IN_USE_BY_VM,
                                 "PGPU %s may be in use by domain %u (%s); it is free once that domain is gone.",
                                 PCI_TEXT(&f->address), f->domid, f->name);
                 if (f)
-                        return host_refuse(refusal, ERROR_PGPU_IN_USE_BY_VM,
+                        return refusal_made(refusal, ERROR_PGPU_IN_USE_BY_VM,
                                 "PCI function %s is passed through to domain %u ('%s'), which xenvgpu did not start; "
                                 "end that domain, or use another PGPU.",
                                 PCI_TEXT(&f->address), f->domid, f->name);
@@ -295,7 +293,7 @@ static int look_for_lost(Hostd *h, const OrderRequest *request) {
 }
 
 static int check_against_host(
-        Hostd *h, const OrderRequest *request, const HostType **ret_types, HostRefusal *refusal) {
+        Hostd *h, const OrderRequest *request, const HostType **ret_types, Refusal *refusal) {
         _cleanup_free_ Occupant *occupants = NULL;
         _cleanup_free_ const char **taken = NULL;
         HostView view = {
@@ -325,7 +323,7 @@ static int check_against_host(
 }
 
 /* types has place for every VGPU and PCI function of the order. */
-static int check_order(Hostd *h, const StartOrder *order, const HostType **ret_types, HostRefusal *refusal) {
+static int check_order(Hostd *h, const StartOrder *order, const HostType **ret_types, Refusal *refusal) {
         _cleanup_(vm_needs_done) VmNeeds needs = {};
         _cleanup_free_ OrderGpu *gpus = NULL;
         JsonReader reader = {};
@@ -371,7 +369,7 @@ static int check_order(Hostd *h, const StartOrder *order, const HostType **ret_t
 /* Start. */
 
 static int store_start(Hostd *h, const StartOrder *order, const HostType *const *types,
-        const char *text, HostRefusal *refusal) {
+        const char *text, Refusal *refusal) {
         _cleanup_(vm_freep) HostVm *vm = NULL;
         int r;
 
@@ -420,7 +418,7 @@ static int add_type_files(const StartOrder *order, const HostType *const *types,
         return start_order_add_type_files(text, (const char *const *) files, ret);
 }
 
-static int accept_start(Hostd *h, const StartOrder *order, const char *text, HostRefusal *refusal) {
+static int accept_start(Hostd *h, const StartOrder *order, const char *text, Refusal *refusal) {
         _cleanup_free_ char *own = NULL;
         const HostType *types[2 * ORDER_GPUS_MAX] = {};
         int r;
@@ -429,7 +427,7 @@ static int accept_start(Hostd *h, const StartOrder *order, const char *text, Hos
         if (r != 0)
                 return r;
         if (hashmap_size(h->vms) >= HOST_VMS_MAX)
-                return host_refuse(refusal, ERROR_LIMIT_REACHED,
+                return refusal_made(refusal, ERROR_LIMIT_REACHED,
                         "This host holds %d VMs, the most that it takes.", HOST_VMS_MAX);
 
         r = check_owner(order, refusal) ?: check_config_functions(h, order, refusal) ?:
@@ -444,7 +442,7 @@ static int accept_start(Hostd *h, const StartOrder *order, const char *text, Hos
         return r < 0 ? r : store_start(h, order, types, own, refusal);
 }
 
-int host_start_vm(Hostd *h, const char *caller, const char *text, HostRefusal *ret) {
+int host_start_vm(Hostd *h, const char *caller, const char *text, Refusal *ret) {
         _cleanup_(start_order_done) StartOrder order = {};
         _cleanup_json_ struct json_object *o = NULL;
         JsonReader reader = { .refuses = true };
@@ -462,7 +460,7 @@ int host_start_vm(Hostd *h, const char *caller, const char *text, HostRefusal *r
 
 /* Stop. */
 
-static int accept_stop(Hostd *h, HostVm *vm, const StopOrder *order, HostRefusal *refusal) {
+static int accept_stop(Hostd *h, HostVm *vm, const StopOrder *order, Refusal *refusal) {
         bool wanted = vm->stop_wanted, force = vm->stop_force;
         Uuid token = vm->stop_token;
         int r;
@@ -489,7 +487,7 @@ static int accept_stop(Hostd *h, HostVm *vm, const StopOrder *order, HostRefusal
         return 0;
 }
 
-static int stop_vm(Hostd *h, const StopOrder *order, HostRefusal *refusal) {
+static int stop_vm(Hostd *h, const StopOrder *order, Refusal *refusal) {
         HostVm *vm = hashmap_get(h->vms, &order->uuid);
         _cleanup_(vm_event_done) VmEvent end = {};
 
@@ -497,11 +495,11 @@ static int stop_vm(Hostd *h, const StopOrder *order, HostRefusal *refusal) {
                 return accept_stop(h, vm, order, refusal);
         if (strangers_is_unread(&h->strangers, &order->uuid))
                 return refuse_unread(&order->uuid, refusal);
-        return host_refuse(refusal, ERROR_NO_SUCH_OBJECT, "No VM %s runs on this host%s.", UUID_TEXT(&order->uuid),
+        return refusal_made(refusal, ERROR_NO_SUCH_OBJECT, "No VM %s runs on this host%s.", UUID_TEXT(&order->uuid),
                 find_end(h, &order->uuid, NULL, &end) ? " any more: it has ended, as the inventory tells" : "");
 }
 
-int host_stop_vm(Hostd *h, const char *caller, const char *text, HostRefusal *ret) {
+int host_stop_vm(Hostd *h, const char *caller, const char *text, Refusal *ret) {
         _cleanup_json_ struct json_object *o = NULL;
         JsonReader reader = { .refuses = true };
         StopOrder order;

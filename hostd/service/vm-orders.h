@@ -12,5 +12,5 @@
 #define ORDER_SIZE_MAX (1u << 20)
 #define HOST_VMS_MAX 512
 
-int host_start_vm(Hostd *h, const char *caller, const char *order, HostRefusal *ret);
-int host_stop_vm(Hostd *h, const char *caller, const char *order, HostRefusal *ret);
+int host_start_vm(Hostd *h, const char *caller, const char *order, Refusal *ret);
+int host_stop_vm(Hostd *h, const char *caller, const char *order, Refusal *ret);

@@ -41,7 +41,7 @@ static void greet(const Message *m) {
 }
 
 /* As bus_check() of hostd's bus. */
-static void set_outcome(Message *a, int r, const HostRefusal *refusal) {
+static void set_outcome(Message *a, int r, const Refusal *refusal) {
         a->code = r < 0 ? (r == -ENOMEM ? ERROR_INTERNAL_ERROR : ERROR_STORAGE_FAILED) : refusal->code;
         if (a->code != ERROR_NONE) {
                 free(a->text);
@@ -50,7 +50,7 @@ static void set_outcome(Message *a, int r, const HostRefusal *refusal) {
 }
 
 static void claim(const Message *m) {
-        _cleanup_host_refusal_ HostRefusal refusal = {};
+        _cleanup_refusal_ Refusal refusal = {};
         Message *a = answer(m, MESSAGE_CLAIMED);
         Hostd *h = m->machine->inside->hostd;
         CallerName name;
@@ -68,7 +68,7 @@ static void claim(const Message *m) {
 
 static void call(const Message *m) {
         static const char *const words[_CALL_KIND_MAX] = {"start", "stop", "types", "release"};
-        _cleanup_host_refusal_ HostRefusal refusal = {};
+        _cleanup_refusal_ Refusal refusal = {};
         Message *a = answer(m, MESSAGE_ANSWER);
         Hostd *h = m->machine->inside->hostd;
         CallerName name;

@@ -83,7 +83,7 @@ static void forget_ended(PlayedHost *h) {
 }
 
 int host_claim(PlayedHost *h, const char *caller, uint64_t epoch, const char *pool, const char *instance,
-        HostRefusal *refusal) {
+        Refusal *refusal) {
         HostClaim claim = {};
         int r;
 
@@ -98,14 +98,14 @@ int host_claim(PlayedHost *h, const char *caller, uint64_t epoch, const char *po
         return 0;
 }
 
-int host_release(PlayedHost *h, const char *caller, HostRefusal *refusal) {
+int host_release(PlayedHost *h, const char *caller, Refusal *refusal) {
         HostClaim claim;
         int r;
 
         if (!h->claim.held)
                 return 0;
         if (*h->claimer && !streq(h->claimer, caller))
-                return host_refusal_set(refusal, ERROR_HOST_CLAIMED,
+                return refusal_set(refusal, ERROR_HOST_CLAIMED,
                         "This host is claimed by %s for pool %s, and only that may release it.", h->claimer,
                         h->claim.pool);
         r = epoch_release(&h->claim, &claim);
@@ -122,14 +122,14 @@ void host_caller_left(PlayedHost *h, const char *name) {
                 *h->claimer = '\0';
 }
 
-int host_check_caller(PlayedHost *h, const char *caller, HostRefusal *refusal) {
+int host_check_caller(PlayedHost *h, const char *caller, Refusal *refusal) {
         if (!h->claim.held)
                 return 0;
         if (streq(h->claimer, caller)) {
                 h->read_seq = h->claim_seq;
                 return 0;
         }
-        return host_refusal_set(refusal, ERROR_HOST_CLAIMED,
+        return refusal_set(refusal, ERROR_HOST_CLAIMED,
                 "This host is claimed for pool %s (epoch %" PRIu64 ") by %s.", h->claim.pool, h->claim.epoch,
                 *h->claimer ? "another policyd: ask it" : "a policyd that is away: wait until it is back");
 }
@@ -157,7 +157,7 @@ static int list_users(const PlayedHost *h, const Pgpu *p, const char ***ret_busy
 }
 
 int host_change_types(PlayedHost *h, const char *caller, Pgpu *p, EnablementChange change,
-        const char *const *wanted, HostRefusal *refusal) {
+        const char *const *wanted, Refusal *refusal) {
         Enablement *stored = &h->enablement[p - h->pgpus], changed = {};
         _cleanup_free_ const char **busy = NULL;
         _cleanup_free_ char *why = NULL;
@@ -175,8 +175,7 @@ int host_change_types(PlayedHost *h, const char *caller, Pgpu *p, EnablementChan
                 return r;
         if (refusal->code == ERROR_PGPU_IN_USE_BY_VM) {
                 why = take_ptr(refusal->message);
-                return host_refusal_set(
-                        refusal, ERROR_PGPU_IN_USE_BY_VM, "%s VMs on this PGPU: %s.", why, names);
+                return refusal_set(refusal, ERROR_PGPU_IN_USE_BY_VM, "%s VMs on this PGPU: %s.", why, names);
         }
         if (refusal->code != ERROR_NONE)
                 return 0;

@@ -22,7 +22,7 @@ PlayedVm *played_vm_free(PlayedVm *vm) {
 }
 
 /* A master whose claim was overtaken hears that its epoch is old, and not only that it is not the claimer. */
-static int check_commander(PlayedHost *h, const char *caller, const char *text, HostRefusal *refusal) {
+static int check_commander(PlayedHost *h, const char *caller, const char *text, Refusal *refusal) {
         _cleanup_json_ struct json_object *o = NULL;
         JsonReader reader = {};
         uint64_t epoch;
@@ -34,12 +34,12 @@ static int check_commander(PlayedHost *h, const char *caller, const char *text, 
         if (json_parse(&reader, text, strlen(text), &o) < 0 ||
                 json_get_u64(&reader, o, "epoch", &epoch) < 0 || epoch >= h->claim.epoch)
                 return 0;
-        host_refusal_done(refusal);
+        refusal_done(refusal);
         return epoch_check_order(&h->claim, epoch, refusal);
 }
 
 static int read_order(
-        PlayedHost *h, const char *caller, const char *text, struct json_object **ret, HostRefusal *refusal) {
+        PlayedHost *h, const char *caller, const char *text, struct json_object **ret, Refusal *refusal) {
         JsonReader reader = {};
         int r;
 
@@ -47,17 +47,16 @@ static int read_order(
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
         if (strlen(text) > ORDER_SIZE_MAX)
-                return host_refusal_set(refusal, ERROR_INVALID_RECORD,
+                return refusal_set(refusal, ERROR_INVALID_RECORD,
                         "The order has %zu bytes; at most %u are read.", strlen(text), ORDER_SIZE_MAX);
         r = json_parse(&reader, text, strlen(text), ret);
         if (r == -EINVAL)
-                return host_refusal_set(
-                        refusal, ERROR_INVALID_RECORD, "The order is not JSON: %s.", reader.error);
+                return refusal_set(refusal, ERROR_INVALID_RECORD, "The order is not JSON: %s.", reader.error);
         return r;
 }
 
-static int refuse_record(HostRefusal *refusal, const char *why) {
-        return host_refusal_set(refusal, ERROR_INVALID_RECORD, "The order cannot be read: %s.", why);
+static int refuse_record(Refusal *refusal, const char *why) {
+        return refusal_set(refusal, ERROR_INVALID_RECORD, "The order cannot be read: %s.", why);
 }
 
 /* Repeats: 1 when the order was one. */
@@ -71,18 +70,18 @@ static PlayedVm *find_token(const PlayedHost *h, const Uuid *token) {
         return NULL;
 }
 
-static int answer_repeat(PlayedHost *h, const StartOrder *order, Taken *ret, HostRefusal *refusal) {
+static int answer_repeat(PlayedHost *h, const StartOrder *order, Taken *ret, Refusal *refusal) {
         const PlayedVm *vm = find_token(h, &order->token);
 
         if (vm && uuid_equal(&vm->id, &order->vm.uuid))
                 return 1;
         if (vm)
-                return host_refusal_set(refusal, ERROR_INVALID_RECORD,
+                return refusal_set(refusal, ERROR_INVALID_RECORD,
                         "Token %s is that of another VM's order (VM %s).", UUID_TEXT(&order->token),
                         UUID_TEXT(&vm->id));
         vm = hashmap_get(h->vms, &order->vm.uuid);
         if (vm)
-                return host_refusal_set(refusal, ERROR_VM_BAD_POWER_STATE,
+                return refusal_set(refusal, ERROR_VM_BAD_POWER_STATE,
                         "VM %s (%s) is running here already.", UUID_TEXT(&vm->id), vm->name_label);
         for (size_t i = 0; i < h->n_ended; i++)
                 if (uuid_equal(&h->ended[i].token, &order->token)) {
@@ -128,7 +127,7 @@ static int list_occupants(const PlayedHost *h, Occupant **ret, size_t *ret_n) {
 }
 
 static int check_against_host(
-        const PlayedHost *h, const OrderRequest *request, const HostType **ret_types, HostRefusal *refusal) {
+        const PlayedHost *h, const OrderRequest *request, const HostType **ret_types, Refusal *refusal) {
         _cleanup_free_ Occupant *occupants = NULL;
         HostView view = {.pgpus = h->pgpus,
                 .n_pgpus = h->player->n_pgpus,
@@ -146,14 +145,14 @@ static int check_against_host(
         return order_check(&view, request, ret_types, refusal);
 }
 
-static int check_owners(const StartOrder *order, HostRefusal *refusal) {
+static int check_owners(const StartOrder *order, Refusal *refusal) {
         for (size_t i = 0; i < order->n_vgpus; i++)
                 if (!uuid_equal(&order->vgpus[i].vm, &order->vm.uuid))
-                        return host_refusal_set(refusal, ERROR_INVALID_RECORD,
+                        return refusal_set(refusal, ERROR_INVALID_RECORD,
                                 "The order cannot be read: vgpus[%zu].id names another VM.", i);
         for (size_t i = 0; i < order->n_pcis; i++)
                 if (!uuid_equal(&order->pcis[i].vm, &order->vm.uuid))
-                        return host_refusal_set(refusal, ERROR_INVALID_RECORD,
+                        return refusal_set(refusal, ERROR_INVALID_RECORD,
                                 "The order cannot be read: pcis[%zu].id names another VM.", i);
         return 0;
 }
@@ -187,7 +186,7 @@ static int make_vm(const StartOrder *order, const HostType *const *types, uint64
         return 0;
 }
 
-static int check_order(const PlayedHost *h, const StartOrder *order, PlayedVm **ret, HostRefusal *refusal) {
+static int check_order(const PlayedHost *h, const StartOrder *order, PlayedVm **ret, Refusal *refusal) {
         const HostType *types[2 * ORDER_GPUS_MAX] = {};
         _cleanup_(vm_needs_done) VmNeeds needs = {};
         OrderGpu gpus[2 * ORDER_GPUS_MAX] = {};
@@ -215,7 +214,7 @@ static int check_order(const PlayedHost *h, const StartOrder *order, PlayedVm **
 
 /* Start and stop */
 
-static int take_start(PlayedHost *h, const StartOrder *order, Taken *ret, HostRefusal *refusal) {
+static int take_start(PlayedHost *h, const StartOrder *order, Taken *ret, Refusal *refusal) {
         PlayedVm *vm = NULL;
         int r;
 
@@ -241,7 +240,7 @@ static int take_start(PlayedHost *h, const StartOrder *order, Taken *ret, HostRe
         return 0;
 }
 
-int host_take_start(PlayedHost *h, const char *caller, const char *text, Taken *ret, HostRefusal *refusal) {
+int host_take_start(PlayedHost *h, const char *caller, const char *text, Taken *ret, Refusal *refusal) {
         _cleanup_(start_order_done) StartOrder order = {};
         _cleanup_json_ struct json_object *o = NULL;
         JsonReader reader = {};
@@ -266,7 +265,7 @@ static bool has_ended(const PlayedHost *h, const Uuid *vm) {
         return false;
 }
 
-int host_take_stop(PlayedHost *h, const char *caller, const char *text, Taken *ret, HostRefusal *refusal) {
+int host_take_stop(PlayedHost *h, const char *caller, const char *text, Taken *ret, Refusal *refusal) {
         _cleanup_json_ struct json_object *o = NULL;
         JsonReader reader = {};
         StopOrder order;
@@ -283,7 +282,7 @@ int host_take_stop(PlayedHost *h, const char *caller, const char *text, Taken *r
                 return r;
         ret->stopped = hashmap_remove(h->vms, &order.uuid);
         if (!ret->stopped)
-                return host_refusal_set(refusal, ERROR_NO_SUCH_OBJECT, "No VM %s runs on this host%s.",
+                return refusal_set(refusal, ERROR_NO_SUCH_OBJECT, "No VM %s runs on this host%s.",
                         UUID_TEXT(&order.uuid), has_ended(h, &order.uuid) ? " any more: it has ended" : "");
         ret->force = order.force;
         h->player->n_stops++;

@@ -109,12 +109,12 @@ void host_done(PlayedHost *h);
 void host_uuid(const PlayedHost *h, Uuid *ret);
 uint64_t host_memory_free(const PlayedHost *h);
 int host_claim(PlayedHost *h, const char *caller, uint64_t epoch, const char *pool, const char *instance,
-        HostRefusal *refusal);
-int host_release(PlayedHost *h, const char *caller, HostRefusal *refusal);
+        Refusal *refusal);
+int host_release(PlayedHost *h, const char *caller, Refusal *refusal);
 void host_caller_left(PlayedHost *h, const char *name);
 int host_change_types(PlayedHost *h, const char *caller, Pgpu *p, EnablementChange change,
-        const char *const *wanted, HostRefusal *refusal);
-int host_check_caller(PlayedHost *h, const char *caller, HostRefusal *refusal);
+        const char *const *wanted, Refusal *refusal);
+int host_check_caller(PlayedHost *h, const char *caller, Refusal *refusal);
 
 /* orders.c: what is to be told of an order that was taken; its answer goes first. */
 typedef struct Taken {
@@ -123,8 +123,8 @@ typedef struct Taken {
         bool force;
         const PlayedEnd *ended; /* tell again */
 } Taken;
-int host_take_start(PlayedHost *h, const char *caller, const char *text, Taken *ret, HostRefusal *refusal);
-int host_take_stop(PlayedHost *h, const char *caller, const char *text, Taken *ret, HostRefusal *refusal);
+int host_take_start(PlayedHost *h, const char *caller, const char *text, Taken *ret, Refusal *refusal);
+int host_take_stop(PlayedHost *h, const char *caller, const char *text, Taken *ret, Refusal *refusal);
 PlayedVm *played_vm_free(PlayedVm *vm);
 
 /* tell.c */

@@ -41,7 +41,7 @@ int host_emit(PlayedHost *h, const char *member, const char *json) {
 
 /* The manager's methods. One that has answered returns 1: after 0 sd-bus would answer again, with an error. */
 
-static int check(int r, const HostRefusal *refusal, sd_bus_error *error) {
+static int check(int r, const Refusal *refusal, sd_bus_error *error) {
         if (r < 0)
                 return r;
         if (refusal->code != ERROR_NONE)
@@ -50,7 +50,7 @@ static int check(int r, const HostRefusal *refusal, sd_bus_error *error) {
 }
 
 static int method_claim(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        _cleanup_host_refusal_ HostRefusal refusal = {};
+        _cleanup_refusal_ Refusal refusal = {};
         _cleanup_free_ char *inventory = NULL;
         const char *pool, *instance;
         Connection *c = userdata;
@@ -68,7 +68,7 @@ static int method_claim(sd_bus_message *m, void *userdata, sd_bus_error *error) 
 }
 
 static int method_release(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        _cleanup_host_refusal_ HostRefusal refusal = {};
+        _cleanup_refusal_ Refusal refusal = {};
         Connection *c = userdata;
         int r;
 
@@ -83,7 +83,7 @@ static int method_get_inventory(sd_bus_message *m, void *userdata, sd_bus_error 
 }
 
 static int method_start_vm(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        _cleanup_host_refusal_ HostRefusal refusal = {};
+        _cleanup_refusal_ Refusal refusal = {};
         Connection *c = userdata;
         const char *text;
         Taken taken = {};
@@ -102,7 +102,7 @@ static int method_start_vm(sd_bus_message *m, void *userdata, sd_bus_error *erro
 }
 
 static int method_stop_vm(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        _cleanup_host_refusal_ HostRefusal refusal = {};
+        _cleanup_refusal_ Refusal refusal = {};
         Connection *c = userdata;
         const char *text;
         Taken taken = {};
@@ -193,7 +193,7 @@ static Connection *connection_of(sd_bus_message *m) {
 
 static int change(
         sd_bus_message *m, Pgpu *p, EnablementChange change, const char *const *wanted, sd_bus_error *error) {
-        _cleanup_host_refusal_ HostRefusal refusal = {};
+        _cleanup_refusal_ Refusal refusal = {};
         Connection *c = connection_of(m);
         int r;
 

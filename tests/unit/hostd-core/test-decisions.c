@@ -38,7 +38,7 @@ static void assert_enabled(const Enablement *e, char **supported, const char *co
 /* Applies a change, and gives the code of a refusal. */
 static ErrorCode change_busy(Enablement *e, const Pgpu *p, EnablementChange change, const char *const *wanted,
         const char *const *busy) {
-        _cleanup_host_refusal_ HostRefusal refusal = {};
+        _cleanup_refusal_ Refusal refusal = {};
         Enablement next;
 
         assert_ok(enablement_change(e, p, types, ARRAY_SIZE(types), change, wanted, busy, &next, &refusal));
@@ -137,7 +137,7 @@ static void names_must_be_known_and_unique(void **state) {
 
 /* Claims, and gives the code of a refusal. */
 static ErrorCode claim(HostClaim *held, uint64_t epoch, const char *pool, const char *instance) {
-        _cleanup_host_refusal_ HostRefusal refusal = {};
+        _cleanup_refusal_ Refusal refusal = {};
         HostClaim next;
 
         assert_ok(epoch_claim(held, epoch, pool, instance, &next, &refusal));
@@ -149,7 +149,7 @@ static ErrorCode claim(HostClaim *held, uint64_t epoch, const char *pool, const 
 }
 
 static ErrorCode order(const HostClaim *held, uint64_t epoch) {
-        _cleanup_host_refusal_ HostRefusal refusal = {};
+        _cleanup_refusal_ Refusal refusal = {};
 
         assert_ok(epoch_check_order(held, epoch, &refusal));
         return refusal.code;

@@ -150,7 +150,7 @@ static int change_enablement(Enablement *e, EnablementChange change, const char 
                 { .identifier = (char *) "b", .model_name = (char *) "name" } };
         char *supported[] = { (char *) "a", (char *) "b", NULL };
         Pgpu p = { .supported = supported };
-        _cleanup_host_refusal_ HostRefusal refusal = {};
+        _cleanup_refusal_ Refusal refusal = {};
         Enablement next;
         int r;
 
@@ -191,7 +191,7 @@ static int story_of_enablement(void) {
 }
 
 static int story_of_a_claim(void) {
-        _cleanup_host_refusal_ HostRefusal refusal = {}, stale = {};
+        _cleanup_refusal_ Refusal refusal = {}, stale = {};
         HostClaim first, second = {}, third = {};
         int r;
 
@@ -213,7 +213,7 @@ static int check(const HostView *view, OrderGpu gpu, uint64_t memory) {
         OrderRequest request = {
                 .name_label = "vm", .hvm = true, .memory = memory, .gpus = &gpu, .n_gpus = 1
         };
-        _cleanup_host_refusal_ HostRefusal refusal = {};
+        _cleanup_refusal_ Refusal refusal = {};
 
         return order_check(view, &request, NULL, &refusal);
 }

@@ -100,7 +100,7 @@ static OrderGpu passthrough_of(uint8_t bus) {
 /* The code; the sentence must contain part. */
 static ErrorCode check(const HostView *view, const OrderRequest *request, const char *part) {
         const HostType *chosen[32] = {};
-        _cleanup_host_refusal_ HostRefusal refusal = {};
+        _cleanup_refusal_ Refusal refusal = {};
 
         assert_ok(order_check(view, request, chosen, &refusal));
         if (refusal.code != ERROR_NONE)
@@ -188,7 +188,7 @@ static void implementations_mean_types(void **state) {
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 OrderRequest request = order_for(&cases[i].gpu, 1);
                 const HostType *chosen = NULL;
-                HostRefusal refusal = {};
+                Refusal refusal = {};
 
                 assert_ok(order_check(&view, &request, &chosen, &refusal));
                 assert_int_equal(refusal.code, ERROR_NONE);
@@ -381,7 +381,7 @@ static void companions_travel_with_their_pgpu(void **state) {
         OrderGpu both[] = { { .kind = ORDER_GPU_PCI, .address = ADDRESS(0x84, 1) }, passthrough_of(0x84) };
         OrderRequest request = order_for(both, 2);
         const HostType *chosen[2] = { types, types };
-        HostRefusal refusal = {};
+        Refusal refusal = {};
 
         assert_ok(order_check(&view, &request, chosen, &refusal));
         assert_int_equal(refusal.code, ERROR_NONE);

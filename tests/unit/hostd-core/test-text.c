@@ -2,7 +2,7 @@
  * Small helpers of the core: lines and fields, clean text, sets, problems, refusals
  */
 
-#include "hostd/core/host-refusal.h"
+#include "protocol/refusal.h"
 #include "hostd/core/idset.h"
 #include "hostd/core/text-lines.h"
 #include "tests/unit/hostd-core/test.h"
@@ -84,10 +84,10 @@ static void sets_hold_each_once(void **state) {
 }
 
 static void refusals_replace_each_other(void **state) {
-        _cleanup_host_refusal_ HostRefusal r = {};
+        _cleanup_refusal_ Refusal r = {};
 
-        assert_ok(host_refusal_set(&r, ERROR_INVALID_RECORD, "first"));
-        assert_ok(host_refusal_set(&r, ERROR_STALE_EPOCH, "epoch %d", 7));
+        assert_ok(refusal_set(&r, ERROR_INVALID_RECORD, "first"));
+        assert_ok(refusal_set(&r, ERROR_STALE_EPOCH, "epoch %d", 7));
         assert_int_equal(r.code, ERROR_STALE_EPOCH);
         assert_string_equal(r.message, "epoch 7");
 }

@@ -25,7 +25,7 @@ static void a_claim_outlives_hostd(void **state) {
 }
 
 static void a_claimer_that_left_still_bars_others(void **state) {
-        _cleanup_host_refusal_ HostRefusal refusal = {};
+        _cleanup_refusal_ Refusal refusal = {};
         World *w = *state;
 
         world_claim(w, 5);
@@ -41,7 +41,7 @@ static void a_claimer_that_left_still_bars_others(void **state) {
 
 static void a_config_runs_and_opens_only_what_the_administrator_allows(void **state) {
         static char *allowed[] = {(char *) "b_info.kernel=/boot/guests/", NULL};
-        _cleanup_host_refusal_ HostRefusal refusal = {};
+        _cleanup_refusal_ Refusal refusal = {};
         Uuid token = new_uuid(), vm = new_uuid();
         _cleanup_free_ char *plain = start_order(5, &token, &vm, "grid_k100", 0x83), *order = NULL;
         const char *b_info = strstr(plain, "\"max_vcpus\"");
@@ -65,16 +65,16 @@ static void an_overtaken_claimer_hears_of_its_epoch(void **state) {
         Uuid token = new_uuid(), vm = new_uuid();
         _cleanup_free_ char *old = start_order(5, &token, &vm, "grid_k100", 0x83),
                             *present = start_order(6, &token, &vm, "grid_k100", 0x83);
-        _cleanup_host_refusal_ HostRefusal refusal = {};
+        _cleanup_refusal_ Refusal refusal = {};
         World *w = *state;
 
         world_claim(w, 6);
         assert_int_equal(host_start_vm(w->host, ":1.8", old, &refusal), 0);
         assert_int_equal(refusal.code, ERROR_STALE_EPOCH);
-        host_refusal_done(&refusal);
+        refusal_done(&refusal);
         assert_int_equal(host_start_vm(w->host, ":1.8", present, &refusal), 0);
         assert_int_equal(refusal.code, ERROR_HOST_CLAIMED);
-        host_refusal_done(&refusal);
+        refusal_done(&refusal);
         assert_int_equal(host_start_vm(w->host, ":1.8", "{\"epoch\":", &refusal), 0);
         assert_int_equal(refusal.code, ERROR_HOST_CLAIMED);
 }
@@ -153,7 +153,7 @@ static void an_order_is_kept_as_it_came(void **state) {
 }
 
 static void claim_with_orders(World *w, uint64_t epoch, const char *pool, uint64_t orders) {
-        _cleanup_host_refusal_ HostRefusal refusal = {};
+        _cleanup_refusal_ Refusal refusal = {};
         uint64_t held;
 
         assert_int_equal(host_claim(w->host, CLAIMER, epoch, pool, "instance", orders, &held, &refusal), 0);
@@ -279,7 +279,7 @@ static void what_others_have_is_taken(void **state) {
         Uuid token = new_uuid(), vm = new_uuid();
         _cleanup_free_ char *free_one = start_order(1, &token, &vm, "grid_k100", 0x83), *domain = NULL;
         _cleanup_free_ char *taken_one = start_order(1, &token, &vm, "grid_k100", 0x84);
-        _cleanup_host_refusal_ HostRefusal refusal = {};
+        _cleanup_refusal_ Refusal refusal = {};
         World *w = *state;
 
         world_claim(w, 1);
@@ -294,7 +294,7 @@ static void what_others_have_is_taken(void **state) {
         assert_held_by(w, 1, "domain 'by hand' (id 7)");
 
         /* It is gone. */
-        host_refusal_done(&refusal);
+        refusal_done(&refusal);
         assert_int_equal(remove_tree(domain), 0);
         assert_int_equal(host_rescan(w->host), 0);
         assert_held_by(w, 1, "");
@@ -428,7 +428,7 @@ static size_t count_ended(World *w) {
 
 static void an_end_is_kept_until_it_was_read(void **state) {
         World *w = *state;
-        _cleanup_host_refusal_ HostRefusal refusal = {};
+        _cleanup_refusal_ Refusal refusal = {};
 
         world_claim(w, 1);
         fail_one(w, 1);
@@ -464,7 +464,7 @@ static void numbers_never_repeat(void **state) {
 static void a_turn_of_the_loop_tells_one_inventory(void **state) {
         const PciAddress address = {.bus = 0x83};
         const char *one[] = {K100, NULL}, *other[] = {K140Q, NULL};
-        _cleanup_host_refusal_ HostRefusal refusal = {};
+        _cleanup_refusal_ Refusal refusal = {};
         World *w = *state;
         size_t before;
 
@@ -482,7 +482,7 @@ static void a_turn_of_the_loop_tells_one_inventory(void **state) {
 static void many_vms_are_told_of_less_often(void **state) {
         const PciAddress address = {.bus = 0x83};
         const char *one[] = {K100, NULL};
-        _cleanup_host_refusal_ HostRefusal refusal = {};
+        _cleanup_refusal_ Refusal refusal = {};
         World *w = *state;
         struct json_object *pgpu;
         size_t before, told;
@@ -526,7 +526,7 @@ static void a_busy_type_stays_enabled(void **state) {
         const char *k100[] = {K100, NULL};
         Uuid token = new_uuid(), vm = new_uuid();
         _cleanup_free_ char *order = start_order(1, &token, &vm, "grid_k100", 0x83);
-        _cleanup_host_refusal_ HostRefusal refusal = {};
+        _cleanup_refusal_ Refusal refusal = {};
         World *w = *state;
 
         world_claim(w, 1);

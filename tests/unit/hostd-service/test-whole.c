@@ -405,7 +405,7 @@ static const HostSettings settings = {
 
 /* hostd starts on this machine, and policyd claims the host with the epoch. */
 static void open_host(Machine *m, uint64_t epoch) {
-        _cleanup_host_refusal_ HostRefusal refusal = {};
+        _cleanup_refusal_ Refusal refusal = {};
         _cleanup_free_ char *problem = NULL;
         uint64_t held;
         Uuid id;
@@ -449,7 +449,7 @@ static void close_machine(Machine *m) {
 }
 
 static ErrorCode try_start(Machine *m, Uuid *ret) {
-        _cleanup_host_refusal_ HostRefusal refusal = {};
+        _cleanup_refusal_ Refusal refusal = {};
         Uuid vm = new_uuid(), token = new_uuid();
         _cleanup_free_ char *order = start_order(1, &token, &vm, "grid_k100", 0x83);
 
@@ -467,7 +467,7 @@ static Uuid start_on(Machine *m) {
 
 static void stop_on(Machine *m, uint64_t epoch, const Uuid *vm) {
         _cleanup_free_ char *order = stop_order(epoch, vm, /* force= */ false);
-        _cleanup_host_refusal_ HostRefusal refusal = {};
+        _cleanup_refusal_ Refusal refusal = {};
 
         assert_int_equal(host_stop_vm(m->host, CLAIMER, order, &refusal), 0);
         assert_int_equal(refusal.code, ERROR_NONE);

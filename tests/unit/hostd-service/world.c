@@ -194,7 +194,7 @@ void world_reopen(World *w) {
 /* What is asked of it. */
 
 void world_claim(World *w, uint64_t epoch) {
-        _cleanup_host_refusal_ HostRefusal refusal = {};
+        _cleanup_refusal_ Refusal refusal = {};
         uint64_t held;
 
         assert_int_equal(host_claim(w->host, CLAIMER, epoch, POOL, "instance", 0, &held, &refusal), 0);
@@ -254,7 +254,7 @@ char *stop_order(uint64_t epoch, const Uuid *vm, bool force) {
 }
 
 ErrorCode give_start(World *w, const char *order) {
-        _cleanup_host_refusal_ HostRefusal refusal = {};
+        _cleanup_refusal_ Refusal refusal = {};
 
         assert_int_equal(host_start_vm(w->host, CLAIMER, order, &refusal), 0);
         assert_true(refusal.code == ERROR_NONE || !isempty(refusal.message));
@@ -262,7 +262,7 @@ ErrorCode give_start(World *w, const char *order) {
 }
 
 ErrorCode give_stop(World *w, const char *order) {
-        _cleanup_host_refusal_ HostRefusal refusal = {};
+        _cleanup_refusal_ Refusal refusal = {};
 
         assert_int_equal(host_stop_vm(w->host, CLAIMER, order, &refusal), 0);
         return refusal.code;
