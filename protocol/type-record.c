@@ -25,7 +25,7 @@ static VgpuImplementation implementation_of_identifier(const char *identifier) {
  * ",<monitor config file>" (a bare comma for none), and passthrough, which has no vendor, had a name alone.
  */
 static int renew_identifier(TypeRecord *t) {
-        if (isempty(t->identifier) && isempty(t->vendor_name) && streq(strempty(t->model_name), "passthrough")) {
+        if (isempty(t->identifier) && isempty(t->vendor_name) && streq(strempty(t->model_name), PASSTHROUGH_NAME)) {
                 char *identifier = strdup(PASSTHROUGH_IDENTIFIER);
 
                 if (!identifier)

@@ -20,8 +20,6 @@
 
 typedef struct RecordTable RecordTable; /* protocol/record.h */
 
-#define PASSTHROUGH_IDENTIFIER "0001:passthrough"
-
 typedef struct TypeRecord {
         char *identifier; /* "" in records of old versions */
         VgpuImplementation implementation;

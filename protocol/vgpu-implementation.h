@@ -10,6 +10,10 @@
 
 #define PGPU_SIZE 1048576u /* XenServer: Constants.pgpu_default_size */
 
+/* The one type that every PGPU may have. */
+#define PASSTHROUGH_IDENTIFIER "0001:passthrough"
+#define PASSTHROUGH_NAME "passthrough"
+
 #define VGPU_IMPLEMENTATIONS(W)                                                                               \
         W(TYPE_PASSTHROUGH, "passthrough") W(TYPE_NVIDIA, "nvidia") W(TYPE_NVIDIA_SRIOV, "nvidia_sriov")      \
         W(TYPE_GVT_G, "gvt_g") W(TYPE_MXGPU, "mxgpu")

@@ -41,10 +41,10 @@ char *host_type_identifier_mxgpu(uint16_t pdev, uint64_t framebuffer_bytes) {
 
 int host_type_make_passthrough(HostType *ret) {
         HostType t = {
-                .kind = HOST_TYPE_KIND_PASSTHROUGH,
-                .identifier = strdup(HOST_TYPE_PASSTHROUGH),
+                .implementation = TYPE_PASSTHROUGH,
+                .identifier = strdup(PASSTHROUGH_IDENTIFIER),
                 .vendor_name = strdup(""),
-                .model_name = strdup(HOST_TYPE_NAME_PASSTHROUGH),
+                .model_name = strdup(PASSTHROUGH_NAME),
                 .instances = 1,
         };
 
@@ -57,25 +57,25 @@ int host_type_make_passthrough(HostType *ret) {
         return 0;
 }
 
-const char *host_type_driver(HostTypeKind kind) {
-        switch (kind) {
-        case HOST_TYPE_KIND_NVIDIA:
-        case HOST_TYPE_KIND_NVIDIA_SRIOV:
+const char *host_type_driver(VgpuImplementation implementation) {
+        switch (implementation) {
+        case TYPE_NVIDIA:
+        case TYPE_NVIDIA_SRIOV:
                 return "nvidia";
-        case HOST_TYPE_KIND_GVT_G:
+        case TYPE_GVT_G:
                 return "i915";
-        case HOST_TYPE_KIND_MXGPU:
+        case TYPE_MXGPU:
                 return "gim";
-        case HOST_TYPE_KIND_PASSTHROUGH:
-        case _HOST_TYPE_KIND_MAX:
-        case _HOST_TYPE_KIND_INVALID:
+        case TYPE_PASSTHROUGH:
+        case _VGPU_IMPLEMENTATION_MAX:
+        case _VGPU_IMPLEMENTATION_INVALID:
                 break;
         }
         return NULL;
 }
 
 uint32_t host_type_size(uint32_t instances) {
-        return instances > 0 ? HOST_PGPU_SIZE / instances : 0;
+        return instances > 0 ? PGPU_SIZE / instances : 0;
 }
 
 void host_type_done(HostType *t) {

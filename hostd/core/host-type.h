@@ -14,30 +14,16 @@
  * all hex in lower case, PCI ids as four digits. Class, type_id and instance counts are not part of it.
  */
 
-#include "common/base/macros.h"
-
-#define HOST_PGPU_SIZE 1048576u
-#define HOST_TYPE_PASSTHROUGH "0001:passthrough"
-#define HOST_TYPE_NAME_PASSTHROUGH "passthrough"
-
-typedef enum HostTypeKind {
-        HOST_TYPE_KIND_PASSTHROUGH,
-        HOST_TYPE_KIND_NVIDIA,
-        HOST_TYPE_KIND_NVIDIA_SRIOV,
-        HOST_TYPE_KIND_GVT_G,
-        HOST_TYPE_KIND_MXGPU,
-        _HOST_TYPE_KIND_MAX,
-        _HOST_TYPE_KIND_INVALID = -EINVAL,
-} HostTypeKind;
+#include "protocol/vgpu-implementation.h"
 
 typedef struct HostType {
-        HostTypeKind kind;
+        VgpuImplementation implementation;
         char *identifier;
         char *vendor_name, *model_name; /* model_name is never empty */
         uint64_t framebuffer_size;      /* bytes */
         uint32_t max_heads, max_x, max_y;
         uint32_t instances; /* on one empty PGPU; passthrough 1 */
-        uint32_t size;      /* HOST_PGPU_SIZE / instances; passthrough 0 */
+        uint32_t size;      /* PGPU_SIZE / instances; passthrough 0 */
         bool experimental;
         bool self_compatible_in_vm;           /* several of this type in one VM */
         bool self_compatible_on_pgpu;         /* all but passthrough: homogeneous, a type lists only itself */
@@ -54,7 +40,7 @@ char *host_type_identifier_mxgpu(uint16_t pdev, uint64_t framebuffer_bytes);
 /* The one type that every PGPU may have. */
 int host_type_make_passthrough(HostType *ret);
 /* The driver of dom0 that runs VGPUs of such types. NULL: passthrough, which needs none. */
-const char *host_type_driver(HostTypeKind kind);
+const char *host_type_driver(VgpuImplementation implementation);
 /* 0 for 0 instances, and for more than a PGPU has units. */
 uint32_t host_type_size(uint32_t instances);
 void host_type_done(HostType *t);

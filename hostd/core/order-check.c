@@ -58,7 +58,7 @@ static bool config_file_is(const char *config_file, const char *path, bool whole
 }
 
 static bool is_nvidia(const HostType *t) {
-        return t->kind == HOST_TYPE_KIND_NVIDIA || t->kind == HOST_TYPE_KIND_NVIDIA_SRIOV;
+        return t->implementation == TYPE_NVIDIA || t->implementation == TYPE_NVIDIA_SRIOV;
 }
 
 static bool type_is_meant(const HostType *t, const OrderGpu *gpu, bool whole_path) {
@@ -70,13 +70,13 @@ static bool type_is_meant(const HostType *t, const OrderGpu *gpu, bool whole_pat
                         return t->config_file && config_file_is(gpu->config_file, t->config_file, whole_path);
                 return gpu->type_id && t->type_id && streq(gpu->type_id, t->type_id);
         case ORDER_GPU_GVT_G:
-                return t->kind == HOST_TYPE_KIND_GVT_G && t->low_gm_sz == gpu->low_gm_sz &&
+                return t->implementation == TYPE_GVT_G && t->low_gm_sz == gpu->low_gm_sz &&
                        t->high_gm_sz == gpu->high_gm_sz && t->fence_sz == gpu->fence_sz;
         case ORDER_GPU_MXGPU:
-                return t->kind == HOST_TYPE_KIND_MXGPU && t->framebuffer_size == gpu->framebufferbytes &&
+                return t->implementation == TYPE_MXGPU && t->framebuffer_size == gpu->framebufferbytes &&
                        t->vgpus_per_pgpu == gpu->vgpus_per_pgpu;
         case ORDER_GPU_PCI:
-                return t->kind == HOST_TYPE_KIND_PASSTHROUGH;
+                return t->implementation == TYPE_PASSTHROUGH;
         case _ORDER_GPU_KIND_MAX:
         case _ORDER_GPU_KIND_INVALID:
                 break;
@@ -104,7 +104,7 @@ const HostType *order_gpu_find_type(const HostView *view, const Pgpu *p, const O
 }
 
 static bool is_passthrough(const char *identifier) {
-        return streq(identifier, HOST_TYPE_PASSTHROUGH);
+        return streq(identifier, PASSTHROUGH_IDENTIFIER);
 }
 
 /* Passthrough takes all functions of a slot. So if one of the two is passthrough, the slots are compared,
@@ -235,7 +235,7 @@ static int refuse_unknown_type(OrderCheck *c, const Pgpu *p, const OrderGpu *gpu
         case _ORDER_GPU_KIND_INVALID:
                 break;
         }
-        return refuse_unsupported(c, p, HOST_TYPE_PASSTHROUGH, HOST_TYPE_NAME_PASSTHROUGH);
+        return refuse_unsupported(c, p, PASSTHROUGH_IDENTIFIER, PASSTHROUGH_NAME);
 }
 
 /* The steps of ALLOCATION's remaining capacity, first failure wins. */
@@ -258,7 +258,7 @@ static int check_room(OrderCheck *c, const Pgpu *p, const HostType *t, size_t n_
 
         /* Nothing is compatible with passthrough, so all VGPUs counted here have a size. An idle PGPU has
          * room for one passthrough. */
-        if (is_passthrough(t->identifier) || (t->size > 0 && load.used + t->size <= HOST_PGPU_SIZE))
+        if (is_passthrough(t->identifier) || (t->size > 0 && load.used + t->size <= PGPU_SIZE))
                 return 0;
         return refusal_made(c->refusal, ERROR_PGPU_INSUFFICIENT_CAPACITY,
                 "PGPU %s has no room for another %s: %zu of %" PRIu32

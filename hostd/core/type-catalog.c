@@ -63,9 +63,9 @@ static int add_passthrough(TypeBuild *b) {
 
 /* What every type but passthrough has in common. */
 static HostType begin_type(
-        TypeBuild *b, HostTypeKind kind, char *identifier, const char *model_name, uint32_t instances) {
+        TypeBuild *b, VgpuImplementation implementation, char *identifier, const char *model_name, uint32_t instances) {
         return (HostType){
-                .kind = kind,
+                .implementation = implementation,
                 .identifier = identifier,
                 .vendor_name = strdup(b->pgpu->vendor_name),
                 .model_name = strdup(model_name),
@@ -101,7 +101,7 @@ static int add_xml_type(TypeBuild *b, const NvidiaXmlMatch *m) {
                 return 0;
         }
 
-        t = begin_type(b, m->pgpu->sriov ? HOST_TYPE_KIND_NVIDIA_SRIOV : HOST_TYPE_KIND_NVIDIA, identifier,
+        t = begin_type(b, m->pgpu->sriov ? TYPE_NVIDIA_SRIOV : TYPE_NVIDIA, identifier,
                 nvidia_model_name(b, x->vdev, x->vsubdev, x->name), m->max_vgpus);
         t.framebuffer_size = x->framebuffer;
         t.max_heads = x->heads;
@@ -178,7 +178,7 @@ static int add_conf_type(TypeBuild *b, const CatalogConf *c) {
         if (known)
                 return merge_conf(b, known, c);
 
-        t = begin_type(b, HOST_TYPE_KIND_NVIDIA, take_ptr(identifier),
+        t = begin_type(b, TYPE_NVIDIA, take_ptr(identifier),
                 nvidia_model_name(b, conf->vdev, conf->vsubdev, own_name), conf->instances);
         t.framebuffer_size = conf->framebuffer;
         t.max_heads = conf->heads;
@@ -226,7 +226,7 @@ static uint32_t count_gvtg(TypeBuild *b, const TypeListEntry *e) {
 }
 
 static uint32_t count_mxgpu(TypeBuild *b, const TypeListEntry *e) {
-        if (e->vgpus_per_pgpu > 0 && e->vgpus_per_pgpu <= HOST_PGPU_SIZE)
+        if (e->vgpus_per_pgpu > 0 && e->vgpus_per_pgpu <= PGPU_SIZE)
                 return (uint32_t) e->vgpus_per_pgpu;
         REPORT(b, b->catalog->mxgpu_path, e->line, "type '%s' is left out: vgpus_per_pgpu is %" PRIu64, e->name,
                 e->vgpus_per_pgpu);
@@ -251,7 +251,7 @@ static int add_list_type(TypeBuild *b, bool gvtg, const TypeListEntry *e) {
                 return 0;
         }
 
-        t = begin_type(b, gvtg ? HOST_TYPE_KIND_GVT_G : HOST_TYPE_KIND_MXGPU, identifier, e->name, instances);
+        t = begin_type(b, gvtg ? TYPE_GVT_G : TYPE_MXGPU, identifier, e->name, instances);
         t.experimental = e->experimental;
         t.framebuffer_size = e->framebuffer;
         t.max_heads = e->heads;

@@ -5,27 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "hostd/core/idset.h"
 #include "hostd/edge/hardware.h"
-
-static VgpuImplementation implementation_of(HostTypeKind kind) {
-        switch (kind) {
-        case HOST_TYPE_KIND_PASSTHROUGH:
-                return TYPE_PASSTHROUGH;
-        case HOST_TYPE_KIND_NVIDIA:
-                return TYPE_NVIDIA;
-        case HOST_TYPE_KIND_NVIDIA_SRIOV:
-                return TYPE_NVIDIA_SRIOV;
-        case HOST_TYPE_KIND_GVT_G:
-                return TYPE_GVT_G;
-        case HOST_TYPE_KIND_MXGPU:
-                return TYPE_MXGPU;
-        case _HOST_TYPE_KIND_MAX:
-        case _HOST_TYPE_KIND_INVALID:
-                break;
-        }
-        return TYPE_PASSTHROUGH;
-}
 
 static int add_text(struct json_object *o, const char *member, const char *text) {
         return text ? json_add_string(o, member, text) : 0;
@@ -40,66 +20,47 @@ static int add_number_text(struct json_object *o, const char *member, uint64_t n
 }
 
 static int build_internal_config(const HostType *t, struct json_object **ret) {
-        struct json_object *o = json_object_new_object();
-        int r = 0;
+        _cleanup_json_ struct json_object *o = json_object_new_object();
+        int r;
 
         if (!o)
                 return -ENOMEM;
-
-        r |= add_text(o, "type_id", t->type_id);
-        r |= add_text(o, "vclass", t->vclass);
-        r |= add_text(o, "config_file", t->config_file);
-        if (t->kind == HOST_TYPE_KIND_GVT_G) {
-                r |= add_number_text(o, "vgt_low_gm_sz", t->low_gm_sz);
-                r |= add_number_text(o, "vgt_high_gm_sz", t->high_gm_sz);
-                r |= add_number_text(o, "vgt_fence_sz", t->fence_sz);
-        }
-        if (t->kind == HOST_TYPE_KIND_MXGPU)
-                r |= add_number_text(o, "vgpus_per_pgpu", t->vgpus_per_pgpu);
-        if (r < 0) {
-                json_object_put(o);
-                return -ENOMEM;
-        }
-
-        *ret = o;
-        return 0;
+        r = add_text(o, "type_id", t->type_id) ?: add_text(o, "vclass", t->vclass) ?:
+            add_text(o, "config_file", t->config_file);
+        if (t->implementation == TYPE_GVT_G)
+                r = r ?: add_number_text(o, "vgt_low_gm_sz", t->low_gm_sz) ?:
+                    add_number_text(o, "vgt_high_gm_sz", t->high_gm_sz) ?:
+                    add_number_text(o, "vgt_fence_sz", t->fence_sz);
+        if (t->implementation == TYPE_MXGPU)
+                r = r ?: add_number_text(o, "vgpus_per_pgpu", t->vgpus_per_pgpu);
+        if (r >= 0)
+                *ret = take_ptr(o);
+        return r;
 }
 
-/* The type itself, or nothing: what a K1 or K2 type lists. */
-static int build_list(const HostType *t, bool lists_itself, char ***ret) {
-        _cleanup_(strv_freep) char **list = NULL;
+int hardware_type_record(const HostType *t, char *ret_itself[static 2], TypeRecord *ret) {
+        struct json_object *config;
+        char **none = ret_itself + 1;
 
-        list = idset_new();
-        if (!list || (lists_itself && idset_add(&list, t->identifier) < 0))
+        if (build_internal_config(t, &config) < 0)
                 return -ENOMEM;
-
-        *ret = take_ptr(list);
-        return 0;
-}
-
-int hardware_type_record(const HostType *t, TypeRecord *ret) {
-        TypeRecord record = {
-                .implementation = implementation_of(t->kind),
-                .identifier = strdup(t->identifier),
-                .vendor_name = strdup(t->vendor_name),
-                .model_name = strdup(t->model_name),
+        ret_itself[0] = t->identifier;
+        ret_itself[1] = NULL;
+        *ret = (TypeRecord){
+                .implementation = t->implementation,
+                .identifier = t->identifier,
+                .vendor_name = t->vendor_name,
+                .model_name = t->model_name,
                 .framebuffer_size = t->framebuffer_size,
                 .max_heads = t->max_heads,
                 .max_resolution_x = t->max_x,
                 .max_resolution_y = t->max_y,
                 .size = t->size,
                 .experimental = t->experimental,
+                .internal_config = config,
+                .compatible_types_in_vm = t->self_compatible_in_vm ? ret_itself : none,
+                .compatible_types_on_pgpu = t->self_compatible_on_pgpu ? ret_itself : none,
         };
-
-        if (!record.identifier || !record.vendor_name || !record.model_name ||
-                build_internal_config(t, &record.internal_config) < 0 ||
-                build_list(t, t->self_compatible_in_vm, &record.compatible_types_in_vm) < 0 ||
-                build_list(t, t->self_compatible_on_pgpu, &record.compatible_types_on_pgpu) < 0) {
-                type_record_done(&record);
-                return -ENOMEM;
-        }
-
-        *ret = record;
         return 0;
 }
 

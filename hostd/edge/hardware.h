@@ -33,10 +33,11 @@ void hardware_done(Hardware *h);
 /* A PGPU of h that does not answer any more. -ENOMEM. */
 int hardware_mark_lost(Hardware *h, const HardwareSettings *settings, Pgpu *p);
 
-/* The records of the inventory. type_record_done() frees the first; the second borrows from p, and from ids. */
+/* The records of the inventory borrow from t and p, and from what stands beside them: a type lists itself or none, as
+ * a K1 or K2 type does. internal_config is the caller's to put. */
 typedef struct PgpuIds {
         char text[4][5];
 } PgpuIds;
 
-int hardware_type_record(const HostType *t, TypeRecord *ret);
+int hardware_type_record(const HostType *t, char *ret_itself[static 2], TypeRecord *ret);
 InventoryPgpu hardware_pgpu_record(const Pgpu *p, PgpuIds *ids);

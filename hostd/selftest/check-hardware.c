@@ -15,11 +15,11 @@ static size_t count_types(const Selftest *t, const Pgpu *p, const char **ret_dri
         for (size_t i = 0; i < t->hardware.n_types; i++) {
                 const HostType *type = &t->hardware.types[i];
 
-                if (type->kind == HOST_TYPE_KIND_PASSTHROUGH || !pgpu_supports(p, type->identifier))
+                if (type->implementation == TYPE_PASSTHROUGH || !pgpu_supports(p, type->identifier))
                         continue;
                 n++;
                 if (!*ret_driver)
-                        *ret_driver = host_type_driver(type->kind);
+                        *ret_driver = host_type_driver(type->implementation);
         }
         return n;
 }
@@ -72,7 +72,7 @@ static void check_types(Selftest *t) {
         size_t n = 0, n_problems = 0;
 
         for (size_t i = 0; i < t->hardware.n_types; i++)
-                n += t->hardware.types[i].kind != HOST_TYPE_KIND_PASSTHROUGH;
+                n += t->hardware.types[i].implementation != TYPE_PASSTHROUGH;
         while (t->hardware.problems && t->hardware.problems[n_problems])
                 n_problems++;
 
@@ -93,11 +93,11 @@ static void check_types(Selftest *t) {
                 report_note(&t->report, "and %zu more", n_problems - PROBLEMS_SHOWN);
 }
 
-bool selftest_offers(const Selftest *t, HostTypeKind kind) {
+bool selftest_offers(const Selftest *t, VgpuImplementation implementation) {
         for (size_t i = 0; i < t->hardware.n_types; i++) {
                 const HostType *type = &t->hardware.types[i];
 
-                if (type->kind != kind)
+                if (type->implementation != implementation)
                         continue;
                 for (size_t k = 0; k < t->hardware.n_pgpus; k++)
                         if (pgpu_supports(&t->hardware.pgpus[k], type->identifier))

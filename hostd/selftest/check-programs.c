@@ -34,13 +34,13 @@ static void check_emulator(Selftest *t) {
 
         (void) text_format(detail, sizeof(detail), ", arguments in the form '%s'", t->host->emulator_arguments);
         check_vendor_program(t, "vgpu emulator",
-                selftest_offers(t, HOST_TYPE_KIND_NVIDIA) || selftest_offers(t, HOST_TYPE_KIND_NVIDIA_SRIOV), "NVIDIA",
+                selftest_offers(t, TYPE_NVIDIA) || selftest_offers(t, TYPE_NVIDIA_SRIOV), "NVIDIA",
                 t->host->emulator, DM_EMULATOR_PATH, detail,
                 "It comes with NVIDIA's vGPU host driver; set `emulator` in hostd.conf to its path.");
 }
 
 static void check_gimtool(Selftest *t) {
-        check_vendor_program(t, "gimtool", selftest_offers(t, HOST_TYPE_KIND_MXGPU), "AMD", t->host->gimtool, UNIT_PATH,
+        check_vendor_program(t, "gimtool", selftest_offers(t, TYPE_MXGPU), "AMD", t->host->gimtool, UNIT_PATH,
                 NULL,
                 "It comes with AMD's MxGPU host driver (XenServer: /opt/xensource/bin/gimtool); set `gimtool` in "
                 "hostd.conf to its path.");
@@ -49,7 +49,7 @@ static void check_gimtool(Selftest *t) {
 static void check_nvidia_driver(Selftest *t) {
         _cleanup_free_ char *version = NULL;
 
-        if (t->simulated || !selftest_offers(t, HOST_TYPE_KIND_NVIDIA))
+        if (t->simulated || !selftest_offers(t, TYPE_NVIDIA))
                 return;
         if (file_read_line(NVIDIA_VERSION_FILE, &version) >= 0)
                 report_ok(&t->report, "NVIDIA's host driver", "%s", version);
@@ -93,7 +93,7 @@ static void check_display(Selftest *t, const char *qemu) {
         _cleanup_free_ char *output = NULL;
         int r;
 
-        if (!selftest_offers(t, HOST_TYPE_KIND_NVIDIA)) {
+        if (!selftest_offers(t, TYPE_NVIDIA)) {
                 report_skipped(&t->report, name, "no PGPU here offers a type of NVIDIA's");
                 return;
         }

@@ -36,5 +36,5 @@ void check_system(Selftest *t);
 /* What the VMs that run would not be started with again. */
 void check_configs(Selftest *t);
 
-/* Whether a PGPU offers a type of the kind. */
-bool selftest_offers(const Selftest *t, HostTypeKind kind);
+/* Whether a PGPU offers such a type. */
+bool selftest_offers(const Selftest *t, VgpuImplementation implementation);

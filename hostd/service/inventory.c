@@ -89,23 +89,36 @@ static int fill_vms(const Hostd *h, Inventory *ret) {
         return 0;
 }
 
-static int fill_hardware(const Hostd *h, PgpuIds *ids, Inventory *ret) {
+/* What the records of the hardware borrow from, beside the hardware itself. */
+typedef struct Borrowed {
+        char *(*types)[2];
+        PgpuIds *pgpus;
+} Borrowed;
+
+static void borrowed_done(Borrowed *b) {
+        free(b->types);
+        free(b->pgpus);
+}
+
+static int fill_hardware(const Hostd *h, Borrowed *b, Inventory *ret) {
         const Hardware *hardware = &h->gpus.hardware;
         int r;
 
         ret->types = calloc(hardware->n_types + 1, sizeof(*ret->types));
         ret->pgpus = calloc(hardware->n_pgpus + 1, sizeof(*ret->pgpus));
-        if (!ret->types || !ret->pgpus)
+        b->types = calloc(hardware->n_types + 1, sizeof(*b->types));
+        b->pgpus = calloc(hardware->n_pgpus + 1, sizeof(*b->pgpus));
+        if (!ret->types || !ret->pgpus || !b->types || !b->pgpus)
                 return -ENOMEM;
 
         for (size_t i = 0; i < hardware->n_types; i++) {
-                r = hardware_type_record(&hardware->types[i], &ret->types[i]);
+                r = hardware_type_record(&hardware->types[i], b->types[i], &ret->types[i]);
                 if (r < 0)
                         return r;
                 ret->n_types++;
         }
         for (size_t i = 0; i < hardware->n_pgpus; i++) {
-                ret->pgpus[i] = hardware_pgpu_record(&hardware->pgpus[i], &ids[i]);
+                ret->pgpus[i] = hardware_pgpu_record(&hardware->pgpus[i], &b->pgpus[i]);
                 ret->pgpus[ret->n_pgpus++].held_by = strangers_describe(&h->strangers, &hardware->pgpus[i].address);
                 if (!ret->pgpus[i].held_by)
                         return -ENOMEM;
@@ -156,7 +169,7 @@ static void fill_facts(Hostd *h, Inventory *ret) {
 /* The lists, and of the texts only those that fill_*() copied. */
 static void inventory_drop(Inventory *i) {
         for (size_t k = 0; k < i->n_types; k++)
-                type_record_done(&i->types[k]);
+                json_object_put(i->types[k].internal_config);
         for (size_t k = 0; k < i->n_pgpus; k++)
                 free(i->pgpus[k].held_by);
         for (size_t k = 0; k < i->n_vms; k++) {
@@ -190,15 +203,13 @@ uint64_t host_get_memory_free(const Hostd *h) {
 }
 
 int host_build_inventory(Hostd *h, uint64_t after_seq, uint64_t *ret_told, char **ret) {
-        _cleanup_free_ PgpuIds *ids = calloc(h->gpus.hardware.n_pgpus + 1, sizeof(*ids));
+        _cleanup_(borrowed_done) Borrowed borrowed = {};
         _cleanup_(inventory_drop) Inventory inventory = {};
         _cleanup_strbuf_ StrBuf b = {};
         int r;
 
-        if (!ids)
-                return -ENOMEM;
         fill_facts(h, &inventory);
-        r = fill_hardware(h, ids, &inventory);
+        r = fill_hardware(h, &borrowed, &inventory);
         if (r >= 0)
                 r = fill_vms(h, &inventory);
         if (r >= 0)

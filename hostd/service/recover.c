@@ -107,7 +107,7 @@ static int find_types(Hostd *h, const StartOrder *order, const HostType **ret) {
                 .types = h->gpus.hardware.types,
                 .n_types = h->gpus.hardware.n_types,
         };
-        const HostType *passthrough = host_type_find(view.types, view.n_types, HOST_TYPE_PASSTHROUGH);
+        const HostType *passthrough = host_type_find(view.types, view.n_types, PASSTHROUGH_IDENTIFIER);
 
         for (size_t i = 0; i < order->n_vgpus; i++) {
                 const OrderGpu gpu = order_gpu_from_record(&order->vgpus[i]);

@@ -26,7 +26,7 @@ static char *identifier(const CardType *t) {
 
 static HostType make_type(const CardType *t) {
         return (HostType){
-                .kind = HOST_TYPE_KIND_NVIDIA,
+                .implementation = TYPE_NVIDIA,
                 .identifier = identifier(t),
                 .vendor_name = strdup("NVIDIA Corporation"),
                 .model_name = strdup(t->name),
@@ -61,7 +61,7 @@ static Pgpu make_pgpu(unsigned i) {
 
                 (void) idset_add(&p.supported, id);
         }
-        (void) idset_add(&p.supported, HOST_TYPE_PASSTHROUGH);
+        (void) idset_add(&p.supported, PASSTHROUGH_IDENTIFIER);
         return p;
 }
 

@@ -351,7 +351,7 @@ static void read_gpus(Guest *g, const StartOrder *order) {
         for (size_t i = 0; i < order->n_pcis; i++) {
                 _cleanup_free_ char *before = text;
 
-                if (asprintf(&text, "%s gpu=%s,whole,%u", before, PCI_TEXT(&order->pcis[i].address), HOST_PGPU_SIZE) < 0)
+                if (asprintf(&text, "%s gpu=%s,whole,%u", before, PCI_TEXT(&order->pcis[i].address), PGPU_SIZE) < 0)
                         abort();
                 if (g->n_functions < GPUS_MAX)
                         g->functions[g->n_functions++] = order->pcis[i].address;

@@ -19,7 +19,7 @@ static int grid_make(HostType *t, const char *model, uint16_t vdev, uint16_t vsu
         char file[64];
         int r = 0;
 
-        *t = (HostType){.kind = HOST_TYPE_KIND_NVIDIA,
+        *t = (HostType){.implementation = TYPE_NVIDIA,
                 .framebuffer_size = framebuffer,
                 .max_heads = 2,
                 .max_x = 1920,
@@ -69,7 +69,7 @@ static int list_of(const char *text_or_null, char ***ret) {
 }
 
 int type_record_make(const HostType *t, TypeRecord *ret) {
-        bool grid = t->kind == HOST_TYPE_KIND_NVIDIA;
+        bool grid = t->implementation == TYPE_NVIDIA;
         int r = 0;
 
         *ret = (TypeRecord){

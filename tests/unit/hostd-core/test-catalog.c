@@ -108,7 +108,7 @@ static void k1_gets_passthrough_then_its_conf_types(void **state) {
         assert_string_equal(t.types[1].model_name, "GRID K100");
         assert_string_equal(t.types[1].config_file, "/etc/types/grid_k100.conf");
         assert_int_equal(t.types[1].size, 131072);
-        assert_int_equal(t.types[1].kind, HOST_TYPE_KIND_NVIDIA);
+        assert_int_equal(t.types[1].implementation, TYPE_NVIDIA);
         assert_string_equal(t.types[2].model_name, "odd.name");
         assert_types(t,
                 LIST("0001:passthrough", "0001:nvidia,0ff2,,0fe7,101e", "0001:nvidia,0ff2,1012,0ff7,1037"));
@@ -168,7 +168,7 @@ static void xml_types_come_in_their_order(void **state) {
         assert_string_equal(t.types[1].model_name, "TYPE FOO");
         assert_int_equal(t.types[2].instances, 16);
         assert_string_equal(t.types[2].model_name, "GRID K100");
-        assert_int_equal(t.types[3].kind, HOST_TYPE_KIND_NVIDIA_SRIOV);
+        assert_int_equal(t.types[3].implementation, TYPE_NVIDIA_SRIOV);
         assert_false(t.types[2].self_compatible_in_vm);
         assert_types(t, LIST("0001:passthrough", "0001:nvidia,0ff2,1012,1112,101e",
                                 "0001:nvidia,0ff2,1012,0fe7,101e", "0001:nvidia,0ff2,,1114,101e"));
@@ -252,7 +252,7 @@ static void amd_has_vgpu_types_or_passthrough(void **state) {
         Types t = types_of(&c, &p, &problems);
 
         assert_int_equal(problems.n, 3);
-        assert_int_equal(t.types[0].kind, HOST_TYPE_KIND_MXGPU);
+        assert_int_equal(t.types[0].implementation, TYPE_MXGPU);
         assert_types(t, LIST("0001:mxgpu,6929,8000000"));
         p.device_id = 1;
         assert_types(types_of(&c, &p, NULL), LIST("0001:passthrough"));

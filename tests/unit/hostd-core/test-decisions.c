@@ -14,7 +14,7 @@
 #define SET(...) ((char *[]){ __VA_ARGS__, NULL })
 
 static const HostType types[] = {
-        { .identifier = (char *) HOST_TYPE_PASSTHROUGH, .model_name = (char *) "passthrough" },
+        { .identifier = (char *) PASSTHROUGH_IDENTIFIER, .model_name = (char *) "passthrough" },
         { .identifier = (char *) K100, .model_name = (char *) "GRID K100" },
         { .identifier = (char *) K140Q, .model_name = (char *) "GRID K140Q" },
         { .identifier = (char *) TWIN, .model_name = (char *) "GRID K140Q" },
@@ -83,13 +83,13 @@ static void new_types_come_enabled_and_disablement_survives(void **state) {
 }
 
 static void setting_disables_the_rest(void **state) {
-        char **all = SET((char *) HOST_TYPE_PASSTHROUGH, (char *) K100, (char *) K140Q);
+        char **all = SET((char *) PASSTHROUGH_IDENTIFIER, (char *) K100, (char *) K140Q);
         Pgpu p = k1_with(all);
         Enablement e;
 
         assert_ok(enablement_new(&e));
         assert_int_equal(change(&e, &p, ENABLEMENT_SET, LIST("passthrough", K100)), ERROR_NONE);
-        assert_enabled(&e, all, LIST(HOST_TYPE_PASSTHROUGH, K100));
+        assert_enabled(&e, all, LIST(PASSTHROUGH_IDENTIFIER, K100));
         assert_int_equal(change(&e, &p, ENABLEMENT_SET, LIST(K140Q)), ERROR_NONE);
         assert_enabled(&e, all, LIST(K140Q));
         assert_int_equal(change(&e, &p, ENABLEMENT_SET, (const char *const[]){ NULL }), ERROR_NONE);
@@ -125,7 +125,7 @@ static void names_must_be_known_and_unique(void **state) {
         assert_ok(enablement_new(&e));
         assert_int_equal(change(&e, &p, ENABLEMENT_ADD, LIST("GRID K200")), ERROR_VGPU_TYPE_NOT_SUPPORTED);
         assert_int_equal(
-                change(&e, &p, ENABLEMENT_ADD, LIST(HOST_TYPE_PASSTHROUGH)), ERROR_VGPU_TYPE_NOT_SUPPORTED);
+                change(&e, &p, ENABLEMENT_ADD, LIST(PASSTHROUGH_IDENTIFIER)), ERROR_VGPU_TYPE_NOT_SUPPORTED);
         assert_int_equal(change(&e, &p, ENABLEMENT_REMOVE, LIST("GRID K140Q")), ERROR_AMBIGUOUS_NAME);
         assert_int_equal(change(&e, &p, ENABLEMENT_REMOVE, LIST(TWIN)), ERROR_NONE);
         assert_int_equal(change(&e, &p, ENABLEMENT_REMOVE, LIST("0001:of-no-record")), ERROR_NONE);

@@ -221,11 +221,11 @@ static int check(const HostView *view, OrderGpu gpu, uint64_t memory) {
 static int story_of_orders(void) {
         char *supported[] = { (char *) "a", NULL };
         Pgpu p = { .device_name = (char *) "d", .supported = supported, .enabled = supported };
-        HostType t = { .kind = HOST_TYPE_KIND_NVIDIA,
+        HostType t = { .implementation = TYPE_NVIDIA,
                 .identifier = (char *) "a",
                 .model_name = (char *) "n",
                 .instances = 1,
-                .size = HOST_PGPU_SIZE,
+                .size = PGPU_SIZE,
                 .type_id = (char *) "1" };
         HostView view = { .pgpus = &p, .n_pgpus = 1, .types = &t, .n_types = 1, .hvm = true };
         int r;

@@ -12,26 +12,25 @@
 #define K200 "0001:nvidia,11bf,,118d,101d"
 #define GVT "0001:gvt-g,041a,80,180,4"
 #define MX "0001:mxgpu,6929,8000000"
-#define PASS HOST_TYPE_PASSTHROUGH
+#define PASS PASSTHROUGH_IDENTIFIER
 
 #define ADDRESS(bus_, fn_) ((PciAddress){ .bus = (bus_), .fn = (fn_) })
 #define TYPE(kind_, id, name, instances_)                                                                    \
-        .kind = (kind_), .identifier = (char *) (id), .model_name = (char *) (name),                         \
-        .instances = (instances_), .size = HOST_PGPU_SIZE / (instances_), .self_compatible_on_pgpu = true
+        .implementation = (kind_), .identifier = (char *) (id), .model_name = (char *) (name),                         \
+        .instances = (instances_), .size = PGPU_SIZE / (instances_), .self_compatible_on_pgpu = true
 
 static const HostType types[] = {
-        { .kind = HOST_TYPE_KIND_PASSTHROUGH,
+        { .implementation = TYPE_PASSTHROUGH,
                 .identifier = (char *) PASS,
                 .model_name = (char *) "passthrough",
-                .instances = 1 },
-        { TYPE(HOST_TYPE_KIND_NVIDIA, K200, "GRID K200", 8), .config_file = (char *) "/t/grid_k200.conf",
-                .type_id = (char *) "14" },
-        { TYPE(HOST_TYPE_KIND_NVIDIA, K100, "GRID K100", 8), .config_file = (char *) "/t/grid_k100.conf",
-                .type_id = (char *) "11" },
-        { TYPE(HOST_TYPE_KIND_NVIDIA_SRIOV, K140Q, "GRID K140Q", 4), .type_id = (char *) "12" },
-        { TYPE(HOST_TYPE_KIND_GVT_G, GVT, "Intel GVT-g", 7), .low_gm_sz = 128, .high_gm_sz = 384,
-                .fence_sz = 4 },
-        { TYPE(HOST_TYPE_KIND_MXGPU, MX, "small", 4), .framebuffer_size = 134217728, .vgpus_per_pgpu = 4 },
+                .instances = 1},
+        {TYPE(TYPE_NVIDIA, K200, "GRID K200", 8), .config_file = (char *) "/t/grid_k200.conf",
+                .type_id = (char *) "14"},
+        {TYPE(TYPE_NVIDIA, K100, "GRID K100", 8), .config_file = (char *) "/t/grid_k100.conf",
+                .type_id = (char *) "11"},
+        {TYPE(TYPE_NVIDIA_SRIOV, K140Q, "GRID K140Q", 4), .type_id = (char *) "12"},
+        {TYPE(TYPE_GVT_G, GVT, "Intel GVT-g", 7), .low_gm_sz = 128, .high_gm_sz = 384, .fence_sz = 4},
+        {TYPE(TYPE_MXGPU, MX, "small", 4), .framebuffer_size = 134217728, .vgpus_per_pgpu = 4},
 };
 
 static char *k1_types[] = { (char *) PASS, (char *) K100, (char *) K140Q, NULL };
@@ -200,8 +199,8 @@ static void implementations_mean_types(void **state) {
 /* Two of the driver's folders may hold files of one name: the VM's own path decides before the name does. */
 static void the_very_path_goes_before_the_name(void **state) {
         const HostType same_name[] = {
-                { TYPE(HOST_TYPE_KIND_NVIDIA, K140Q, "GRID K140Q", 4), .config_file = (char *) "/old/grid.conf" },
-                { TYPE(HOST_TYPE_KIND_NVIDIA, K100, "GRID K100", 8), .config_file = (char *) "/new/grid.conf" },
+                { TYPE(TYPE_NVIDIA, K140Q, "GRID K140Q", 4), .config_file = (char *) "/old/grid.conf" },
+                { TYPE(TYPE_NVIDIA, K100, "GRID K100", 8), .config_file = (char *) "/new/grid.conf" },
         };
         HostView view = host_with(NULL, 0);
         OrderGpu gpu = k100_on(0x84, "0");
@@ -271,9 +270,7 @@ static void display_device_is_not_passed_through(void **state) {
 }
 
 static void running_types_decide(void **state) {
-        Occupant occupants[] = {
-                { .pgpu = ADDRESS(0x84, 0), .identifier = K140Q, .size = HOST_PGPU_SIZE / 4 }
-        };
+        Occupant occupants[] = {{.pgpu = ADDRESS(0x84, 0), .identifier = K140Q, .size = PGPU_SIZE / 4}};
         HostView view = host_with(occupants, 1);
 
         assert_int_equal(check_one(&view, k100_on(0x84, "0"), "runs GRID K140Q"),
@@ -294,8 +291,7 @@ static void occupant_of_a_vanished_type_takes_its_own_kind(void **state) {
                 .device_name = (char *) "K1",
                 .supported = again,
                 .enabled = again };
-        HostType t = { TYPE(HOST_TYPE_KIND_NVIDIA, "0001:nvidia,0ff2,,dead,beef", "own", 8),
-                .type_id = (char *) "1" };
+        HostType t = {TYPE(TYPE_NVIDIA, "0001:nvidia,0ff2,,dead,beef", "own", 8), .type_id = (char *) "1"};
         Occupant occupants[] = {
                 { .pgpu = ADDRESS(0x84, 0), .identifier = "0001:nvidia,0ff2,,dead,beee", .size = 1 }
         };
@@ -318,9 +314,8 @@ static void k1_takes_eight_and_no_ninth(void **state) {
         HostView view;
 
         for (size_t i = 0; i < 8; i++)
-                occupants[i] = (Occupant){
-                        .pgpu = ADDRESS(0x84, 0), .identifier = K100, .size = HOST_PGPU_SIZE / 8
-                };
+                occupants[i] =
+                        (Occupant){.pgpu = ADDRESS(0x84, 0), .identifier = K100, .size = PGPU_SIZE / 8};
         view = host_with(occupants, 7);
         assert_int_equal(check_one(&view, k100_on(0x84, "0"), ""), ERROR_NONE);
         view = host_with(occupants, 8);
@@ -339,9 +334,8 @@ static void one_order_counts_against_itself(void **state) {
         OrderGpu pass_first[] = { passthrough_of(0x84), k100_on(0x84, "0") };
 
         for (size_t i = 0; i < 7; i++)
-                occupants[i] = (Occupant){
-                        .pgpu = ADDRESS(0x84, 0), .identifier = K100, .size = HOST_PGPU_SIZE / 8
-                };
+                occupants[i] =
+                        (Occupant){.pgpu = ADDRESS(0x84, 0), .identifier = K100, .size = PGPU_SIZE / 8};
         assert_int_equal(check_gpus(&view, two, 2, "8 of 8"), ERROR_PGPU_INSUFFICIENT_CAPACITY);
         two[1].address = ADDRESS(0x85, 0);
         assert_int_equal(check_gpus(&view, two, 2, ""), ERROR_NONE);

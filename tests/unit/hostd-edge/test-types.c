@@ -283,14 +283,11 @@ static void k1_and_k2_have_their_types(void **state) {
                 uint32_t size, heads, x, y;
                 uint64_t framebuffer;
         } table[] = {
-                { "0001:nvidia,0ff2,,0fe7,101e", "GRID K100", HOST_PGPU_SIZE / 8, 2, 1920, 1200, 268435456 },
-                { "0001:nvidia,0ff2,,0ff7,1037", "GRID K140Q", HOST_PGPU_SIZE / 4, 2, 2560, 1600,
-                        1006632960 },
-                { "0001:nvidia,11bf,,118d,101d", "GRID K200", HOST_PGPU_SIZE / 8, 2, 1920, 1200, 268435456 },
-                { "0001:nvidia,11bf,,11b0,101a", "GRID K240Q", HOST_PGPU_SIZE / 4, 2, 2560, 1600,
-                        1006632960 },
-                { "0001:nvidia,11bf,,11b0,101b", "GRID K260Q", HOST_PGPU_SIZE / 2, 4, 2560, 1600,
-                        2013265920 },
+                {"0001:nvidia,0ff2,,0fe7,101e", "GRID K100", PGPU_SIZE / 8, 2, 1920, 1200, 268435456},
+                {"0001:nvidia,0ff2,,0ff7,1037", "GRID K140Q", PGPU_SIZE / 4, 2, 2560, 1600, 1006632960},
+                {"0001:nvidia,11bf,,118d,101d", "GRID K200", PGPU_SIZE / 8, 2, 1920, 1200, 268435456},
+                {"0001:nvidia,11bf,,11b0,101a", "GRID K240Q", PGPU_SIZE / 4, 2, 2560, 1600, 1006632960},
+                {"0001:nvidia,11bf,,11b0,101b", "GRID K260Q", PGPU_SIZE / 2, 4, 2560, 1600, 2013265920},
         };
         _cleanup_host_ Host h = {};
 
@@ -304,10 +301,11 @@ static void k1_and_k2_have_their_types(void **state) {
 
         for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
                 const HostType *t = host_type_find(h.hardware.types, h.hardware.n_types, table[i].identifier);
-                _cleanup_(type_record_done) TypeRecord record = {};
+                TypeRecord record;
+                char *itself[2];
 
                 assert_non_null(t);
-                assert_ok(hardware_type_record(t, &record));
+                assert_ok(hardware_type_record(t, itself, &record));
                 assert_string_equal(record.vendor_name, "NVIDIA Corporation");
                 assert_string_equal(record.model_name, table[i].model);
                 assert_int_equal(record.size, table[i].size);
@@ -319,18 +317,19 @@ static void k1_and_k2_have_their_types(void **state) {
                 assert_string_equal(record.compatible_types_on_pgpu[0], table[i].identifier);
                 assert_null(record.compatible_types_in_vm[0]);
                 assert_contains(json_object_to_json_string(record.internal_config), "grid_k");
+                json_object_put(record.internal_config);
         }
 }
 
 static void records_of_the_other_kinds(void **state) {
         static const HostType kinds[] = {
-                { .kind = HOST_TYPE_KIND_GVT_G, .low_gm_sz = 128, .high_gm_sz = 384, .fence_sz = 4 },
-                { .kind = HOST_TYPE_KIND_MXGPU, .vgpus_per_pgpu = 4 },
-                { .kind = HOST_TYPE_KIND_NVIDIA_SRIOV,
+                { .implementation = TYPE_GVT_G, .low_gm_sz = 128, .high_gm_sz = 384, .fence_sz = 4 },
+                { .implementation = TYPE_MXGPU, .vgpus_per_pgpu = 4 },
+                { .implementation = TYPE_NVIDIA_SRIOV,
                         .type_id = (char *) "232",
                         .vclass = (char *) "Quadro",
                         .self_compatible_in_vm = true },
-                { .kind = HOST_TYPE_KIND_PASSTHROUGH },
+                { .implementation = TYPE_PASSTHROUGH },
         };
         static const char *const configs[] = {
                 "{ \"vgt_low_gm_sz\": \"128\", \"vgt_high_gm_sz\": \"384\", \"vgt_fence_sz\": \"4\" }",
@@ -340,13 +339,15 @@ static void records_of_the_other_kinds(void **state) {
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-                _cleanup_(type_record_done) TypeRecord record = {};
                 HostType t = kinds[i];
+                TypeRecord record;
+                char *itself[2];
 
                 t.identifier = t.vendor_name = t.model_name = (char *) "x";
-                assert_ok(hardware_type_record(&t, &record));
+                assert_ok(hardware_type_record(&t, itself, &record));
                 assert_string_equal(json_object_to_json_string(record.internal_config), configs[i]);
                 assert_int_equal(record.compatible_types_in_vm[0] != NULL, t.self_compatible_in_vm);
+                json_object_put(record.internal_config);
         }
 }
 
@@ -499,7 +500,7 @@ static void one_type_of_two_sizes_has_the_larger(void **state) {
         assert_supported(&h, 0, LIST("passthrough", "Intel GVT-g"));
         assert_supported(&h, 1, LIST("passthrough", "Intel GVT-g"));
         assert_int_equal(h.types[1].instances, 1);
-        assert_int_equal(h.types[1].size, HOST_PGPU_SIZE);
+        assert_int_equal(h.types[1].size, PGPU_SIZE);
         assert_contains(h.problems[0], "7 of type '0001:gvt-g,041a,80,180,4' fit there and 1 on another");
 }
 

@@ -99,7 +99,7 @@ static int scan(Hardware *ret, void *userdata) {
         };
         assert_int_equal(idset_add(&h.pgpus[0].supported, K100), 0);
         h.types[0] = (HostType){
-                .kind = HOST_TYPE_KIND_NVIDIA,
+                .implementation = TYPE_NVIDIA,
                 .identifier = strdup(K100),
                 .vendor_name = strdup(""),
                 .model_name = strdup("GRID K100"),
