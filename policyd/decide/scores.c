@@ -260,15 +260,19 @@ static uint64_t hash_texts(uint64_t hash, char *const *texts) {
         return (hash ^ 0xfe) * UINT64_C(0x100000001b3);
 }
 
-static void place_refresh(Scores *s, const Host *h) {
-        Place *p = &s->places[h->place];
-
-        p->changed = s->now;
+static void place_read(Place *p, const Host *h) {
         p->uneven = h->uneven;
         p->memory = host_memory_available(h);
         p->facts = hash_texts(hash_texts(UINT64_C(0xcbf29ce484222325), h->networks), h->storage) << 2 |
                    (uint64_t) h->iommu << 1 | h->hvm;
         p->code = h->state == HOST_CONNECTING ? PLACE_CONNECTING : (uint16_t) host_usable_code(h);
+}
+
+static void place_refresh(Scores *s, const Host *h) {
+        Place *p = &s->places[h->place];
+
+        p->changed = s->now;
+        place_read(p, h);
 }
 
 static void scores_clear(Scores *s) {
@@ -359,4 +363,49 @@ int scores_refresh(const Pool *pool, Scores **ret) {
                 return r;
         *ret = s;
         return 0;
+}
+
+/* For the checker */
+
+static bool place_is(const Place *p) {
+        Place now = *p;
+
+        place_read(&now, p->host);
+        return now.memory == p->memory && now.facts == p->facts && now.uneven == p->uneven && now.code == p->code;
+}
+
+/* Works them out anew and compares; what is kept is then what it should be. */
+static int keys_are(DemandScores *d, size_t at, const Host *h, bool *ret) {
+        uint64_t *keys = d->keys + at * d->n_keys, mask = d->best_fit ? d->masks[at] : 0;
+        uint64_t before[DEMAND_VGPUS_MAX];
+        int r;
+
+        memcpy(before, keys, d->n_keys * sizeof(*keys));
+        r = scores_work_out(d, at, h);
+        if (r < 0)
+                return r;
+        /* With best-fit a key that is no miss holds what the last decision made of the mask. */
+        if (d->best_fit && !(before[0] & KEY_MISS))
+                *ret = !(keys[0] & KEY_MISS) && d->masks[at] == mask;
+        else
+                *ret = memcmp(before, keys, d->n_keys * sizeof(*keys)) == 0;
+        return 0;
+}
+
+int scores_check(const Pool *pool, const Host *h, bool *ret_same) {
+        Scores *s = pool->notes->kept;
+        const Place *p = s && !pool->notes->all && h->place < s->n ? &s->places[h->place] : NULL;
+        int r = 0;
+
+        *ret_same = true;
+        if (!s || pool->notes->all || h->next_noted)
+                return 0;
+        *ret_same = p && p->host == h && place_is(p);
+        for (size_t i = 0; *ret_same && p->code == ERROR_NONE && i < s->demands.n && r == 0; i++) {
+                DemandScores *d = s->demands.items[i];
+
+                if (p->changed <= d->current)
+                        r = keys_are(d, h->place, h, ret_same);
+        }
+        return r;
 }

@@ -103,3 +103,6 @@ static inline int scores_ask(const Scores *s, DemandScores *d, size_t at) {
 
 /* The scores of the VGPUs that the keys stand for. */
 void demand_scores_of(const DemandScores *d, const uint64_t *keys, uint64_t *ret_scores);
+
+/* For the checker: whether what is kept of a host is what it would be if it were worked out anew. It is then; -ENOMEM. */
+int scores_check(const Pool *pool, const Host *h, bool *ret_same);
