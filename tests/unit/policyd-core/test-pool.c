@@ -379,7 +379,7 @@ static void the_checker_finds_what_is_broken(void **state) {
         char buf[256];
 
         p->used++;
-        assert_non_null(strstr(pool_check(w->pool, buf, sizeof(buf)), "pgpu 'alpha/0000:80:00.0'"));
+        assert_non_null(strstr(pool_check(w->pool, buf, sizeof(buf)), "PGPU 'alpha/0000:80:00.0'"));
         p->used--;
         assert_null(pool_check(w->pool, buf, sizeof(buf)));
 
