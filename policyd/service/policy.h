@@ -189,5 +189,13 @@ typedef struct ListFilter {
 } ListFilter;
 int policy_list(Policy *p, ObjectClass c, const ListFilter *filters, size_t n_filters, uint32_t offset,
         uint32_t limit, char **ret_json, Refusal *refusal);
+/*
+ * policy_check: what is found of the pool that should not be (policyd/check); object: a path, "/" where it is about none
+ *
+ *   {"findings":[{"invariant","object","class","name_label","sentence"}],"more","objects","invariants"}
+ */
+int policy_check(Policy *p, char **ret_json);
+typedef struct Findings Findings; /* policyd/check/check.h */
+int policy_find_faults(const Policy *p, Findings *ret);
 int policy_capacity(Policy *p, char **ret_json); /* -EMSGSIZE: larger than POLICY_ANSWER_MAX */
 int policy_owners(Policy *p, uint32_t offset, uint32_t limit, char **ret_json);

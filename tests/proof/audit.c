@@ -368,6 +368,8 @@ void audit_line(const char *line, void *audit) {
                 broken(a, "expected", "%s", strstr(line, "line="));
         else if (streq(who, "model"))
                 on_model(a, line);
+        else if (streq(who, "check") && startswith(what, "found="))
+                broken(a, what, "the checker found it");
         else if (streq(what, "domain"))
                 on_domain(a, who, line);
 }

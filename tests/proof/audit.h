@@ -13,6 +13,7 @@
  *   disagree       the pool says of a VM what does not hold, though everything is quiet
  *   unreadable     one of the two cannot read what the other one says
  *   expected       a script expected something else
+ *   found=…        the checker of the product found it (docs/invariants.md)
  *   internal       a call failed for no reason that a client could have given
  */
 

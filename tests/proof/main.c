@@ -16,6 +16,7 @@
 #include "tests/proof/work.h"
 
 #define QUIET (900 * SECOND)
+#define CHECK_EVERY 8 /* events */
 
 typedef struct Options {
         uint64_t seed, seeds, events, hosts, minutes;
@@ -40,11 +41,14 @@ static void play(World *w, Faults *f, const Options *o) {
                         faults_make(f);
                 else if (w->policy)
                         work_call(w);
+                if (w->policy && i % CHECK_EVERY == 0)
+                        world_check(w);
         }
         faults_mend_all(f);
         for (unsigned i = 0; i < w->n_machines; i++)
                 w->machines[i].trouble = false;
         world_run(w, QUIET);
+        world_check(w);
         world_list(w);
 }
 

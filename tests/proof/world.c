@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "policyd/check/check.h"
 #include "policyd/pool/each.h"
 #include "tests/proof/world.h"
 
@@ -180,6 +181,15 @@ void world_run(World *w, uint64_t usec) {
 
 static const char *host_name(const Host *h) {
         return h ? h->name_label : "none";
+}
+
+void world_check(World *w) {
+        _cleanup_findings_ Findings f = {};
+
+        if (policy_find_faults(w->policy, &f) < 0)
+                abort();
+        for (size_t i = 0; i < f.n; i++)
+                history_add(&w->history, "check found=%s %s", f.items[i].invariant, f.items[i].sentence);
 }
 
 void world_list(World *w) {

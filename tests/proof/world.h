@@ -40,4 +40,5 @@ void world_run(World *w, uint64_t usec);
 bool world_turn(World *w); /* what is due first; false where nothing is */
 void world_start_policyd(World *w);
 void world_crash_policyd(World *w);
+void world_check(World *w); /* what the checker of the product finds, to the history */
 void world_list(World *w); /* what the pool says and what runs, to the history */
