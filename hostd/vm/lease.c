@@ -1,36 +1,37 @@
 /*
  * The lease on what monitors the GPUs
  *
- * At each unit a hold waits, is inside, or is out. The unit's state machine (hostd/core/lease.h) decides for
- * all holds that wait there. A hold is granted when it is inside at every unit.
+ * Each unit goes its own way through its stages (docs/states.md): on as long as there is a hold, and back when
+ * there is none. A hold is granted when every unit is held, and refused when one is stuck.
  */
 
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "common/daemon/log.h"
 #include "common/io/file.h"
-#include "common/json/json-get.h"
-#include "hostd/core/lease.h"
+#include "hostd/run/json-file.h"
 #include "hostd/vm/lease.h"
 
-#define NOTE "lease.json"
+#define NOTE "lease.json" /* {"stopped":["xcp-rrdd-gpumon.service"]} */
 #define NOTE_SIZE_MAX 65536
 #define UNITS_MAX 16
 /* XenServer checks each second whether the unit has stopped. */
 #define LOOK_PAUSE UINT64_C(1000000)
 
-typedef enum Place {
-        PLACE_OUT,
-        PLACE_WAITING,
-        PLACE_INSIDE,
-} Place;
+typedef enum Stage {
+        UNIT_IDLE,
+        UNIT_LOOKING,  /* whether it runs */
+        UNIT_STOPPING, /* and holds wait for that */
+        UNIT_STUCK,    /* it would not stop; no hold waits */
+        UNIT_HELD,     /* stopped */
+        UNIT_STARTING,
+} Stage;
 
 typedef struct Unit {
         Lease *lease;
-        size_t index;
         char *name;
-        LeaseUnit machine;
+        Stage stage;
+        bool restart; /* it was stopped by us and is owed a start */
         SystemdCall *call;
         LoopTimer *timeout; /* of the stop */
         LoopTimer *pause;   /* before the next look */
@@ -41,8 +42,7 @@ struct LeaseHold {
         LeaseHold *prev, *next;
         LeaseGranted granted;
         void *userdata;
-        Place places[UNITS_MAX];
-        LoopTimer *deferred;
+        LoopTimer *answer; /* made when it is granted or refused */
         bool refused;
         char *error;
 };
@@ -58,35 +58,35 @@ struct Lease {
         bool settled;
 };
 
-static void feed(Unit *u, LeaseInput input);
+/* The note. */
 
-/* The note: {"stopped":["xcp-rrdd-gpumon.service"]} */
+typedef struct Note {
+        char **stopped;
+} Note;
+
+static const RecordField note_fields[] = {FIELD(Note, stopped, REQUIRED, STRV)};
+static const RecordTable note_table = RECORD_TABLE(Note, note_fields);
 
 static void write_note(Lease *l) {
-        _cleanup_json_ struct json_object *o = json_object_new_object();
-        _cleanup_free_ char *text = NULL;
-        const char *names[UNITS_MAX + 1] = {};
+        char *names[UNITS_MAX + 1] = {};
         size_t n = 0;
-        int r = -ENOMEM;
+        int r;
 
         for (size_t i = 0; i < l->n_units; i++)
-                if (l->units[i].machine.restart)
+                if (l->units[i].restart)
                         names[n++] = l->units[i].name;
-        if (o && json_add_strv(o, "stopped", names) >= 0)
-                text = json_to_text(o);
-        if (text)
-                r = file_write_atomic(l->note, text, strlen(text), 0600);
+        r = json_file_write_record(l->note, NULL, &note_table, &(Note){names}, 0600);
         /* A failed note does not stop the VM's start: it is needed only after a crash. */
         if (r < 0)
                 (void) log_errno(r, "Cannot write %s, ignoring", l->note);
 }
 
-static int add_unit(Lease *l, const char *name, LeaseUnit machine) {
+static int add_unit(Lease *l, const char *name, bool restart) {
         Unit *u;
 
         for (size_t i = 0; i < l->n_units; i++)
                 if (streq(l->units[i].name, name)) {
-                        l->units[i].machine = machine;
+                        l->units[i].restart = restart;
                         return 0;
                 }
         if (l->n_units == UNITS_MAX) {
@@ -94,7 +94,7 @@ static int add_unit(Lease *l, const char *name, LeaseUnit machine) {
                 return 0;
         }
         u = &l->units[l->n_units];
-        *u = (Unit){.lease = l, .index = l->n_units, .machine = machine, .name = strdup(name)};
+        *u = (Unit){.lease = l, .restart = restart, .name = strdup(name)};
         if (!u->name)
                 return -ENOMEM;
         l->n_units++;
@@ -103,42 +103,21 @@ static int add_unit(Lease *l, const char *name, LeaseUnit machine) {
 
 /* Units that the settings no longer name are started again, too. */
 static int read_note(Lease *l) {
-        _cleanup_json_ struct json_object *o = NULL;
-        _cleanup_(strv_freep) char **names = NULL;
-        _cleanup_free_ char *text = NULL;
-        JsonReader reader = {};
-        size_t size;
+        Note note;
         int r;
 
-        r = file_read(l->note, NOTE_SIZE_MAX, &text, &size);
-        if (r == -ENOENT)
-                return 0;
-        if (r >= 0)
-                r = json_parse_cleaned(&reader, text, size, &o);
-        if (r >= 0)
-                r = json_get_strv(&reader, o, "stopped", &names);
-        if (r == -ENOMEM)
-                return r;
-        if (r < 0) {
+        r = json_file_read_record(l->note, NULL, NOTE_SIZE_MAX, &note_table, &note);
+        if (r < 0 && r != -ENOENT && r != -ENOMEM)
                 (void) log_errno(r, "Cannot read %s, ignoring", l->note);
-                return 0;
-        }
-        for (char **name = names; *name; name++) {
-                r = add_unit(l, *name, LEASE_UNIT_OWED);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+        for (char **name = note.stopped; r >= 0 && *name; name++)
+                r = add_unit(l, *name, /* restart= */ true);
+        record_done(&note_table, &note);
+        return r;
 }
 
 /* Holds: their callbacks are called from the loop. */
-
-static bool is_granted(const LeaseHold *h) {
-        for (size_t i = 0; i < h->lease->n_units; i++)
-                if (h->places[i] != PLACE_INSIDE)
-                        return false;
-        return true;
-}
 
 static void on_answer(void *userdata) {
         LeaseHold *h = userdata;
@@ -150,31 +129,25 @@ static void on_answer(void *userdata) {
 static void answer(LeaseHold *h) {
         int r;
 
-        if (h->deferred)
-                return;
-        r = loop_call_soon(h->lease->loop, &h->deferred, on_answer, h);
+        r = loop_call_soon(h->lease->loop, &h->answer, on_answer, h);
         if (r < 0)
                 loop_exit(h->lease->loop, r);
 }
 
-static void let_in(Unit *u) {
-        for (LeaseHold *h = u->lease->holds; h; h = h->next) {
-                if (h->places[u->index] != PLACE_WAITING)
-                        continue;
-                h->places[u->index] = PLACE_INSIDE;
-                if (!h->refused && is_granted(h))
+/* Those that wait, if every unit is held. */
+static void grant(Lease *l) {
+        for (size_t i = 0; i < l->n_units; i++)
+                if (l->units[i].stage != UNIT_HELD)
+                        return;
+        for (LeaseHold *h = l->holds; h; h = h->next)
+                if (!h->answer)
                         answer(h);
-        }
 }
 
-/* A hold that one unit refuses stays inside, or waits, at the others until it is released. */
-static void turn_away(Unit *u) {
+static void refuse(Unit *u) {
         log_warning("The monitoring unit %s does not stop; VMs with GPUs cannot start meanwhile.", u->name);
         for (LeaseHold *h = u->lease->holds; h; h = h->next) {
-                if (h->places[u->index] != PLACE_WAITING)
-                        continue;
-                h->places[u->index] = PLACE_OUT;
-                if (h->refused)
+                if (h->answer)
                         continue;
                 h->refused = true;
                 if (asprintf(&h->error,
@@ -186,15 +159,38 @@ static void turn_away(Unit *u) {
         }
 }
 
+/* No hold is left: started again, where that is owed. */
+
+static void start(Unit *u);
+
+static void wind_up(Unit *u) {
+        if (u->restart) {
+                start(u);
+                return;
+        }
+        u->stage = UNIT_IDLE;
+        write_note(u->lease);
+}
+
+static void unit_is_inactive(Unit *u) {
+        loop_timer_stop(u->timeout);
+        /* An administrator stopped it, as the refusal asked, so that a VM can start; it is started again after
+         * that. */
+        if (u->stage == UNIT_STUCK)
+                u->stage = UNIT_IDLE;
+        else if (u->stage != UNIT_LOOKING && u->stage != UNIT_STOPPING)
+                return;
+        else if (u->lease->holds) {
+                u->stage = UNIT_HELD;
+                grant(u->lease);
+        } else
+                wind_up(u);
+}
+
 /* 1. Does it run? */
 
 static void look(void *userdata);
-
-static LeaseInput input_of_state(const char *state) {
-        if (streq(state, "inactive") || streq(state, "failed"))
-                return LEASE_INPUT_INACTIVE;
-        return streq(state, "deactivating") ? LEASE_INPUT_ENDING : LEASE_INPUT_RUNNING;
-}
+static void stop(Unit *u);
 
 static void look_later(Unit *u) {
         int r;
@@ -204,10 +200,27 @@ static void look_later(Unit *u) {
                 loop_exit(u->lease->loop, r);
 }
 
+/* ours: else someone else is stopping it, and we only wait for that. */
+static void unit_runs(Unit *u, bool ours) {
+        if (u->lease->holds) {
+                u->stage = UNIT_STOPPING;
+                if (ours) {
+                        log_info("Stopping %s while a VM takes a GPU.", u->name);
+                        u->restart = true;
+                        write_note(u->lease);
+                }
+                stop(u);
+        } else if (u->restart) {
+                /* Nobody waits any more; but asked to stop before, it may still do so. */
+                u->stage = UNIT_STUCK;
+                stop(u);
+        } else
+                wind_up(u);
+}
+
 static void on_looked(int result, sd_bus_message *value, void *userdata) {
         const char *state = "inactive";
         Unit *u = userdata;
-        LeaseInput input;
         int r = result;
 
         u->call = NULL;
@@ -217,17 +230,19 @@ static void on_looked(int result, sd_bus_message *value, void *userdata) {
         if (r < 0)
                 (void) log_errno(r, "Cannot ask systemd for the state of %s, taking it for stopped", u->name);
 
-        input = input_of_state(state);
-        if (input != LEASE_INPUT_INACTIVE && u->machine.stage != LEASE_LOOKING)
-                look_later(u); /* still not dead */
+        if (streq(state, "inactive") || streq(state, "failed"))
+                unit_is_inactive(u);
+        else if (u->stage == UNIT_LOOKING)
+                unit_runs(u, !streq(state, "deactivating"));
         else
-                feed(u, input);
+                look_later(u); /* still not dead */
 }
 
 static void look(void *userdata) {
         Unit *u = userdata;
         int r;
 
+        loop_timer_stop(u->pause);
         u->call = systemd_forget(u->call);
         r = systemd_read_property(u->lease->systemd, u->name, "org.freedesktop.systemd1.Unit", "ActiveState",
                 "s", on_looked, u, &u->call);
@@ -237,6 +252,11 @@ static void look(void *userdata) {
         }
 }
 
+static void begin(Unit *u) {
+        u->stage = UNIT_LOOKING;
+        look(u);
+}
+
 /* 2. It is stopped. */
 
 static void on_stopped(int result, const char *error, void *userdata) {
@@ -244,7 +264,7 @@ static void on_stopped(int result, const char *error, void *userdata) {
 
         u->call = NULL;
         if (result >= 0) {
-                feed(u, LEASE_INPUT_INACTIVE);
+                unit_is_inactive(u);
                 return;
         }
         log_warning("Stopping %s: %s. Waiting for its end.", u->name, error);
@@ -252,7 +272,12 @@ static void on_stopped(int result, const char *error, void *userdata) {
 }
 
 static void on_timeout(void *userdata) {
-        feed(userdata, LEASE_INPUT_TIMEOUT);
+        Unit *u = userdata;
+
+        if (u->stage != UNIT_STOPPING)
+                return;
+        u->stage = UNIT_STUCK;
+        refuse(u);
 }
 
 static void stop(Unit *u) {
@@ -275,52 +300,21 @@ static void on_started(int result, const char *error, void *userdata) {
         u->call = NULL;
         if (result < 0)
                 log_error("The monitoring unit %s could not be started again: %s.", u->name, error);
-        feed(u, LEASE_INPUT_STARTED);
+        u->restart = false;
+        if (u->lease->holds)
+                begin(u);
+        else
+                wind_up(u);
 }
 
 static void start(Unit *u) {
         int r;
 
         log_info("Starting %s again.", u->name);
+        u->stage = UNIT_STARTING;
         r = systemd_start_unit(u->lease->systemd, u->name, on_started, u, &u->call);
         if (r < 0)
                 on_started(r, strerror(-r), u);
-}
-
-static void feed(Unit *u, LeaseInput input) {
-        LeaseAction action;
-
-        lease_unit_step(&u->machine, input, &action);
-        if (u->machine.stage != LEASE_STOPPING)
-                loop_timer_stop(u->timeout);
-        switch (action) {
-        case LEASE_ACTION_NONE:
-                break;
-        case LEASE_ACTION_LOOK:
-                loop_timer_stop(u->pause);
-                look(u);
-                break;
-        case LEASE_ACTION_STOP:
-                log_info("Stopping %s while a VM takes a GPU.", u->name);
-                write_note(u->lease);
-                stop(u);
-                break;
-        case LEASE_ACTION_AWAIT:
-                stop(u);
-                break;
-        case LEASE_ACTION_GRANT:
-                let_in(u);
-                break;
-        case LEASE_ACTION_REFUSE:
-                turn_away(u);
-                break;
-        case LEASE_ACTION_START:
-                start(u);
-                break;
-        case LEASE_ACTION_FORGET:
-                write_note(u->lease);
-                break;
-        }
 }
 
 /* What VMs do with it. */
@@ -340,12 +334,10 @@ int lease_take(Lease *l, LeaseGranted granted, void *userdata, LeaseHold **ret) 
         l->holds = h;
         *ret = h;
 
-        if (l->n_units == 0)
-                answer(h);
-        for (size_t i = 0; i < l->n_units; i++) {
-                h->places[i] = PLACE_WAITING;
-                feed(&l->units[i], LEASE_INPUT_ENTER);
-        }
+        for (size_t i = 0; i < l->n_units; i++)
+                if (l->units[i].stage == UNIT_IDLE || l->units[i].stage == UNIT_STUCK)
+                        begin(&l->units[i]);
+        grant(l);
         return 0;
 }
 
@@ -362,11 +354,10 @@ LeaseHold *lease_release(LeaseHold *h) {
         if (h->next)
                 h->next->prev = h->prev;
 
-        for (size_t i = 0; l && i < l->n_units; i++)
-                if (h->places[i] != PLACE_OUT)
-                        feed(&l->units[i],
-                                h->places[i] == PLACE_INSIDE ? LEASE_INPUT_LEAVE : LEASE_INPUT_GIVE_UP);
-        loop_timer_free(h->deferred);
+        for (size_t i = 0; l && !l->holds && i < l->n_units; i++)
+                if (l->units[i].stage == UNIT_HELD)
+                        wind_up(&l->units[i]);
+        loop_timer_free(h->answer);
         free(h->error);
         free(h);
         return NULL;
@@ -375,21 +366,22 @@ LeaseHold *lease_release(LeaseHold *h) {
 void lease_settle(Lease *l) {
         l->settled = true;
         for (size_t i = 0; i < l->n_units; i++)
-                feed(&l->units[i], LEASE_INPUT_SETTLE);
+                if (l->units[i].stage == UNIT_IDLE && l->units[i].restart)
+                        start(&l->units[i]);
 }
 
 void lease_pay(Lease *l) {
         bool asked = false;
 
-        for (size_t i = 0; l->settled && i < l->n_units; i++) {
+        for (size_t i = 0; l->settled && !l->holds && i < l->n_units; i++) {
                 Unit *u = &l->units[i];
 
-                if (!u->machine.restart || u->machine.n_inside > 0 || u->machine.n_waiting > 0)
+                if (!u->restart)
                         continue;
                 log_info("Starting %s again before leaving.", u->name);
                 if (systemd_start_unit(l->systemd, u->name, NULL, NULL, NULL) < 0)
                         continue;
-                u->machine.restart = false;
+                u->restart = false;
                 asked = true;
         }
         /* If the call cannot be sent, the unit stays noted. */
@@ -412,7 +404,7 @@ int lease_open(Loop *loop, Systemd *systemd, char *const *units, uint64_t stop_t
         if (!l->note)
                 return -ENOMEM;
         for (; systemd && r >= 0 && units && *units; units++)
-                r = add_unit(l, *units, (LeaseUnit){});
+                r = add_unit(l, *units, /* restart= */ false);
         if (systemd && r >= 0)
                 r = read_note(l);
         if (r < 0)
@@ -430,7 +422,7 @@ Lease *lease_close(Lease *l) {
                 next = h->next;
                 h->lease = NULL;
                 h->prev = h->next = NULL;
-                h->deferred = loop_timer_free(h->deferred);
+                h->answer = loop_timer_free(h->answer);
         }
         for (size_t i = 0; i < l->n_units; i++) {
                 Unit *u = &l->units[i];

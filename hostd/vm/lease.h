@@ -4,8 +4,9 @@
  * The lease on what monitors the GPUs
  *
  * Units such as xcp-rrdd-gpumon.service and nvidia-dcgm.service hold the GPUs' driver open. They are stopped
- * before a VM that takes a GPU is started, and started again when the last such start is over, by the rule of
- * hostd/core/lease.h, each unit for itself. Before a unit is stopped, lease.json of the runtime folder notes
+ * before a VM that takes a GPU is started, and started again when the last such start is over, as in XenServer
+ * (the manager behind with_gpumon_stopped): one that comes while another is inside finds the unit stopped, and
+ * only what hostd stopped is started again. Before a unit is stopped, lease.json of the runtime folder notes
  * that it must be started again, so that the next hostd can do what this one could not.
  */
 

@@ -152,9 +152,8 @@ static int property_state(sd_bus *bus, const char *path, const char *interface, 
         sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         const FakeSystemd *f = userdata;
 
-        return sd_bus_message_append(reply, "s", !f->active         ? "inactive"
-                                                 : f->stopping_job ? "deactivating"
-                                                                   : "active");
+        return sd_bus_message_append(reply, "s", !f->active ? "inactive"
+                : f->stopping_job || f->deactivating ? "deactivating" : "active");
 }
 
 static int property_main_pid(sd_bus *bus, const char *path, const char *interface, const char *property,

@@ -361,6 +361,67 @@ static void a_start_that_goes_on_keeps_the_debt(void **state) {
         end_world(&w);
 }
 
+static void who_comes_while_it_starts_waits_for_that(void **state) {
+        Caller first, second;
+        World w;
+
+        make_world(&w, true, 2 * SECOND);
+        enter(&w, &first);
+        first.hold = lease_release(first.hold);
+        visit(&w, &second, 0);
+        assert_counts(&w, 2, 2);
+        end_world(&w);
+}
+
+static void a_unit_that_someone_else_stops_is_not_started(void **state) {
+        World w;
+        Caller c;
+
+        make_world(&w, true, 2 * SECOND);
+        w.systemd.deactivating = true;
+        w.systemd.dies_after = 200 * MS;
+        visit(&w, &c, 0);
+        assert_counts(&w, 0, 1);
+        assert_note(&w, "{\"stopped\":[]}");
+        end_world(&w);
+}
+
+static void who_gives_up_leaves_no_trace(void **state) {
+        World w;
+        Caller c;
+
+        make_world(&w, true, 2 * SECOND);
+        call(&w, &c, 0);
+        c.hold = lease_release(c.hold);
+        assert_counts(&w, 0, 0);
+
+        w.systemd.dies_after = 200 * MS;
+        call(&w, &c, 0);
+        fake_systemd_run_until(&w.systemd, w.systemd.n_stops == 1);
+        c.hold = lease_release(c.hold);
+        assert_counts(&w, 1, 1);
+        assert_false(c.answered);
+        end_world(&w);
+}
+
+/* Asked to stop by us, it may do so when nobody waits for it any more: watched, it is not forgotten. */
+static void a_late_end_is_watched_for(void **state) {
+        World w;
+        Caller c;
+
+        make_world(&w, true, 100 * MS);
+        w.systemd.dies_after = 600 * MS;
+        visit(&w, &c, -EBUSY);
+        call(&w, &c, 0);
+        c.hold = lease_release(c.hold);
+        assert_counts(&w, 0, 2);
+        fake_systemd_run_until(&w.systemd, !w.systemd.active);
+        run_for(&w, 50 * MS);
+        lease_settle(w.lease);
+        assert_counts(&w, 1, 2);
+        end_world(&w);
+}
+
 static void without_systemd_there_is_nothing_to_stop(void **state) {
         World w = {};
         Caller c;
@@ -391,6 +452,10 @@ int main(void) {
                 cmocka_unit_test(a_hostd_that_is_stopped_leaves_what_is_held),
                 cmocka_unit_test(a_hostd_that_has_not_settled_pays_nothing),
                 cmocka_unit_test(a_start_that_goes_on_keeps_the_debt),
+                cmocka_unit_test(who_comes_while_it_starts_waits_for_that),
+                cmocka_unit_test(a_unit_that_someone_else_stops_is_not_started),
+                cmocka_unit_test(who_gives_up_leaves_no_trace),
+                cmocka_unit_test(a_late_end_is_watched_for),
                 cmocka_unit_test(without_systemd_there_is_nothing_to_stop),
         };
 
