@@ -360,6 +360,15 @@ static int method_capacity(sd_bus_message *m, void *userdata, sd_bus_error *erro
         return bus_reply_text(bus, m, r, json, error);
 }
 
+static int method_check(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Bus *bus = userdata;
+        char *json = NULL;
+        int r;
+
+        r = policy_check(bus->policy, &json);
+        return bus_reply_text(bus, m, r, json, error);
+}
+
 static int method_list_owners(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Bus *bus = userdata;
         uint32_t offset, limit;
@@ -464,6 +473,7 @@ static const sd_bus_vtable manager_vtable[] = {
         METHOD("List", ("s", class, "a{sv}", filter, "u", offset, "u", limit), ("s", json), method_list),
         METHOD("Capacity", NOTHING, ("s", json), method_capacity),
         METHOD("ListOwners", ("u", offset, "u", limit), ("s", json), method_list_owners),
+        METHOD("Check", NOTHING, ("s", json), method_check),
         METHOD("CheckHostFailure", ("o", host), ("s", json), method_check_host_failure),
         METHOD("RemoveRow", ("s", row, "a{sv}", options), NOTHING, method_remove_row),
         METHOD("Backup", ("h", file, "a{sv}", options), ("t", bytes), method_backup),
@@ -482,7 +492,7 @@ const BusClass bus_class_manager = {
         .interface = POLICY_IFACE_MANAGER,
         .vtable = manager_vtable,
         .methods = (const MethodRow[]){{"Find", METHOD_READS}, {"List", METHOD_TAKES_LONG},
-                {"ListOwners", METHOD_TAKES_LONG}, {"Capacity", METHOD_TAKES_LONG},
+                {"ListOwners", METHOD_TAKES_LONG}, {"Capacity", METHOD_TAKES_LONG}, {"Check", METHOD_TAKES_LONG},
                 {"CheckHostFailure", METHOD_TAKES_LONG}, {"RemoveRow", METHOD_READS_AND_CHANGES},
                 {"Backup", METHOD_READS}, /* a place would keep its descriptor open after the answer */
                 {}},

@@ -271,6 +271,10 @@ class Pool:
     def capacity(self):
         return self.manager.Capacity()
 
+    def check(self):
+        """What is found of the pool that should not be: {"findings": [{"invariant", "object", "sentence", …}], …}."""
+        return self.manager.Check()
+
     # What is wanted
 
     def create_vm(self, name, memory=4 << 30, vcpus=1, config=None, owner=None, affinity=None, platform=None):

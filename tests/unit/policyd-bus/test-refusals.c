@@ -430,7 +430,7 @@ static bool is_covered(const Pool *p, const char *what) {
 
 static bool changes(const char *member) {
         static const char *const reads[] = {
-                "Find", "List", "Plan", "CheckHostFailure", "ExplainStart", "RemoveRow", "Backup"};
+                "Find", "List", "Plan", "Check", "CheckHostFailure", "ExplainStart", "RemoveRow", "Backup"};
 
         for (size_t i = 0; i < ARRAY_SIZE(reads); i++)
                 if (streq(reads[i], member))
