@@ -279,6 +279,31 @@ int failure_print(FILE *out, const char *json, bool as_json) {
         return survives ? EXIT_DONE : EXIT_REFUSED;
 }
 
+int check_print(FILE *out, const char *json, bool as_json) {
+        _cleanup_json_ struct json_object *answer = NULL;
+        struct json_object *findings;
+        uint64_t n;
+        int r;
+
+        r = parse_answer(json, &answer);
+        if (r != 0)
+                return r;
+        findings = answer_member(answer, "findings");
+        n = answer_length(findings) + answer_number(answer, "more");
+        if (as_json)
+                return print_json(out, answer) < 0 || n > 0 ? EXIT_REFUSED : EXIT_DONE;
+
+        for_each_answer(f, findings)
+                fprintf(out, "%s: %s\n", answer_text(f, "invariant"), answer_text(f, "sentence"));
+        if (n == 0)
+                fputs("nothing found: ", out);
+        else
+                fprintf(out, "%" PRIu64 " finding%s: ", n, PLURAL(n));
+        fprintf(out, "%" PRIu64 " objects, %" PRIu64 " invariants\n", answer_number(answer, "objects"),
+                answer_number(answer, "invariants"));
+        return n > 0 ? EXIT_REFUSED : EXIT_DONE;
+}
+
 /* Why the PGPU does or does not take the VGPU, in few words: it is a column of a table. */
 static void print_why(FILE *out, struct json_object *p) {
         static const struct {

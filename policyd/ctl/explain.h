@@ -16,3 +16,5 @@ int capacity_print(FILE *out, const char *json, const char *group, bool as_json)
 /* GPUGroup.Plan(), Manager.CheckHostFailure(): refused when there is no plan, or a VM finds no room. */
 int plan_print(FILE *out, const char *json, bool as_json);
 int failure_print(FILE *out, const char *json, bool as_json);
+/* Manager.Check(): refused when anything was found. */
+int check_print(FILE *out, const char *json, bool as_json);

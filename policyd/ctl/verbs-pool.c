@@ -235,6 +235,8 @@ static const Verb verbs[] = {
         VERB_OWN("capacity", capacity, "What each group can still take, by type, and why not more.",
                 ARG_MAY("gpu-group-uuid")),
         VERB_OWN("status", status, "The pool in a few lines."),
+        VERB_SHOW("check", NULL, "Check", check_print,
+                "Looks at the whole pool for what must not be, and says what would help; exit status 1 where anything was found."),
         VERB_CALL("row-remove", NULL, "RemoveRow", NONE,
                 "Gives up a row of the database that cannot be read (status names them), so that the pool goes on without it.",
                 ARG_TEXT("row"), ARG_NO_OPTION),
