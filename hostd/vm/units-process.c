@@ -1,15 +1,15 @@
 /*
  * Units as plain processes
  *
- * Two forks: the first child only forks and leaves, so that init adopts the second, which executes the
- * program. A pipe that closes on exec carries two things back: the second child's pid, written before it
- * executes, and the errno if that fails. End of file after the pid means that the program runs.
+ * A child of ours starts the program, tells us by a pipe how that went, and leaves, so that init adopts the
+ * program.
  */
 
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "common/io/command.h"
 #include "hostd/vm/units.h"
 
 struct UnitCall {
@@ -18,57 +18,29 @@ struct UnitCall {
         sd_event_source *source;
         UnitStarted done;
         void *userdata;
-
-        pid_t pid;
-        int error;
 };
+
+typedef struct Outcome {
+        int result; /* 0, or why it could not be executed */
+        pid_t pid;
+} Outcome;
 
 /* What systemd tells hostd about itself must not reach a program that is not hostd. */
 static const char *const private_environment[] = {
         "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_FDS", "LISTEN_PID"};
 
-static void reset_process(void) {
-        sigset_t none;
-        int null;
-
-        sigemptyset(&none);
-        (void) sigprocmask(SIG_SETMASK, &none, NULL);
-        (void) signal(SIGPIPE, SIG_DFL);
-        (void) signal(SIGHUP, SIG_DFL);
-
-        for (size_t i = 0; i < ARRAY_SIZE(private_environment); i++)
-                (void) unsetenv(private_environment[i]);
-
-        null = open("/dev/null", O_RDWR | O_CLOEXEC);
-        if (null >= 0) {
-                (void) dup2(null, STDIN_FILENO);
-                (void) safe_close(null);
-        }
-        (void) dup2(STDERR_FILENO, STDOUT_FILENO);
-        (void) chdir("/");
-}
-
-/* Runs in the second child; returns only to leave. */
-static void execute(int pipe_fd, const char *const *argv) {
-        int fd, error;
-        pid_t pid;
+/* In the child. */
+static _Noreturn void start_program(int pipe_fd, const char *const *argv) {
+        Outcome o = {};
 
         (void) setsid();
-        reset_process();
-
-        fd = dup3(pipe_fd, STDERR_FILENO + 1, O_CLOEXEC);
-        if (fd < 0)
-                fd = pipe_fd; /* it was that number already */
-        (void) close_range((unsigned) fd + 1, ~0U, 0);
-
-        pid = getpid();
-        if (write(fd, &pid, sizeof(pid)) != sizeof(pid))
-                return;
-
-        execv(argv[0], (char *const *) argv);
-        error = errno;
-        if (write(fd, &error, sizeof(error)) != sizeof(error))
-                return;
+        (void) signal(SIGHUP, SIG_DFL);
+        (void) chdir("/");
+        for (size_t i = 0; i < ARRAY_SIZE(private_environment); i++)
+                (void) unsetenv(private_environment[i]);
+        (void) close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+        o.result = command_start(NULL, argv, /* input= */ -1, STDERR_FILENO, /* error= */ -1, &o.pid);
+        _exit(write(pipe_fd, &o, sizeof(o)) == sizeof(o) ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
 static UnitCall *unit_call_free(UnitCall *s) {
@@ -77,7 +49,7 @@ static UnitCall *unit_call_free(UnitCall *s) {
 
         sd_event_source_disable_unref(s->source);
         safe_close(s->fd);
-        /* It does nothing but fork and leave: this does not wait. */
+        /* It does nothing but start the program and leave: this does not wait. */
         if (s->helper > 0)
                 (void) waitpid(s->helper, NULL, 0);
         free(s);
@@ -85,30 +57,19 @@ static UnitCall *unit_call_free(UnitCall *s) {
 }
 DEFINE_CLEANUP(UnitCall *, unit_call_free)
 
-/* The pid, then perhaps an errno, then end of file. */
 static int on_pipe(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         UnitCall *s = userdata;
+        Outcome o = {.result = -ECHILD};
         ProcessId process = {};
         UnitStarted done = s->done;
         void *done_userdata = s->userdata;
-        ssize_t n;
         int r;
 
-        n = read(fd, s->pid == 0 ? (void *) &s->pid : (void *) &s->error, sizeof(int));
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
-                return 0;
-        if (n == sizeof(int))
-                return 0;
-
-        if (s->pid == 0)
-                r = -ECHILD;
-        else if (s->error > 0)
-                r = -s->error;
-        else
-                r = process_id_of(s->pid, &process);
+        /* A child that died has told nothing. */
+        r = read(fd, &o, sizeof(o)) == sizeof(o) && o.result == 0 ? process_id_of(o.pid, &process) : o.result;
         /* The program was started and has ended already: the caller finds a dead process. */
         if (r == -ESRCH) {
-                process = (ProcessId){.pid = s->pid};
+                process = (ProcessId){.pid = o.pid};
                 r = 0;
         }
 
@@ -134,9 +95,6 @@ static int process_start(Units *units, const char *vm, const char *const *argv, 
                 return -errno;
         s->fd = fds[0];
         write_end = fds[1];
-        if (fcntl(s->fd, F_SETFL, O_NONBLOCK) < 0)
-                return -errno;
-
         r = sd_event_add_io(units->event, &s->source, s->fd, EPOLLIN, on_pipe, s);
         if (r < 0)
                 return r;
@@ -144,11 +102,8 @@ static int process_start(Units *units, const char *vm, const char *const *argv, 
         s->helper = fork();
         if (s->helper < 0)
                 return -errno;
-        if (s->helper == 0) {
-                if (fork() == 0)
-                        execute(write_end, argv);
-                _exit(EXIT_FAILURE);
-        }
+        if (s->helper == 0)
+                start_program(write_end, argv);
 
         *ret = take_ptr(s);
         return 0;

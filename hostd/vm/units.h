@@ -5,7 +5,7 @@
  *
  * Each VM's xenvgpu-domain runs beside hostd, never below it: a restart, an upgrade or a crash of hostd must
  * not touch a guest. Machines differ in how this is done, so there is an interface with two implementations.
- * `process` starts plain processes: a session of their own, handed over to init by a double fork, no
+ * `process` starts plain processes: a session of their own, handed over to init, no
  * descriptor of ours open but stderr, so that their messages are in hostd's own log. `systemd` starts a unit
  * for each, which systemd starts again also when hostd does not run.
  *
