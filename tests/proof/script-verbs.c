@@ -277,10 +277,8 @@ static Vm *vm_to_call(Script *s, const char *name) {
         return v;
 }
 
-/* start NAME [HOST] */
-static void play_start(Script *s, char *const *words, unsigned n) {
-        Vm *v = vm_to_call(s, words[0]);
-        StartOptions options = {.on = v && n > 1 ? host(s, words[1]) : NULL};
+static void start(Script *s, const char *name, StartOptions options) {
+        Vm *v = vm_to_call(s, name);
         Refusal refusal = {};
         Job *j = NULL;
         int r;
@@ -288,8 +286,20 @@ static void play_start(Script *s, char *const *words, unsigned n) {
         if (!v)
                 return;
         r = vms_start(s->world->policy, v, &options, &j, &refusal);
-        note_job(s, "start", words[0], j);
+        note_job(s, "start", name, j);
         came_of(s->world, r, &refusal);
+}
+
+/* start NAME [HOST] */
+static void play_start(Script *s, char *const *words, unsigned n) {
+        start(s, words[0], (StartOptions){.on = n > 1 && s->world->policy ? host(s, words[1]) : NULL});
+}
+
+/* With what the first reservation holds. */
+static void play_start_reserved(Script *s, char *const *words, unsigned n) {
+        const PtrArray *all = s->world->policy ? &pool(s)->objects[CLASS_RESERVATION] : NULL;
+
+        start(s, words[0], (StartOptions){.reservation = all && all->n > 0 ? all->items[0] : NULL});
 }
 
 static void stop(Script *s, const char *name, bool force) {
@@ -338,14 +348,29 @@ static void play_destroy(Script *s, char *const *words, unsigned n) {
         came_of(s->world, r, &refusal);
 }
 
-static void play_declare_dead(Script *s, char *const *words, unsigned n) {
-        Host *h = begin_call(s) ? host(s, words[0]) : NULL;
+/* Calls on a host of the pool. */
+static void call_host(Script *s, const char *what, const char *name, int (*call)(Policy *p, Host *h, Refusal *refusal)) {
+        Host *h = begin_call(s) ? host(s, name) : NULL;
         Refusal refusal = {};
+        int r;
 
         if (!h)
                 return;
-        SAY(s, "declare-dead host=%s", words[0]);
-        came_of(s->world, hosts_declare_dead(s->world->policy, h, &refusal), &refusal);
+        SAY(s, "%s host=%s", what, name);
+        r = call(s->world->policy, h, &refusal);
+        came_of(s->world, r, &refusal);
+}
+
+static void play_remove(Script *s, char *const *words, unsigned n) {
+        call_host(s, "remove-host", words[0], hosts_remove);
+}
+
+static void play_reconnect(Script *s, char *const *words, unsigned n) {
+        call_host(s, "reconnect", words[0], hosts_reconnect);
+}
+
+static void play_declare_dead(Script *s, char *const *words, unsigned n) {
+        call_host(s, "declare-dead", words[0], hosts_declare_dead);
 }
 
 /* reserve TYPE COUNT SECONDS */
@@ -445,10 +470,13 @@ static const Verb verbs[] = {
         {"add", 1, 2, play_add},
         {"vm", 1, 10, play_vm},
         {"start", 1, 2, play_start},
+        {"start-reserved", 1, 1, play_start_reserved},
         {"shutdown", 1, 1, play_shutdown},
         {"hard-shutdown", 1, 1, play_hard_shutdown},
         {"cancel", 1, 1, play_cancel},
         {"destroy", 1, 1, play_destroy},
+        {"remove", 1, 1, play_remove},
+        {"reconnect", 1, 1, play_reconnect},
         {"declare-dead", 1, 1, play_declare_dead},
         {"reserve", 3, 3, play_reserve},
         {"expect-answer", 1, 1, play_expect_answer},
