@@ -118,15 +118,3 @@ bool text_read_until(TextSpan *s, char stop, TextSpan *ret) {
         s->at = p + 1;
         return true;
 }
-
-char *text_span_copy(const TextSpan *s) {
-        size_t n = text_span_size(s);
-        char *copy = malloc(n + 1);
-
-        if (!copy)
-                return NULL;
-        if (n > 0)
-                memcpy(copy, s->at, n);
-        copy[n] = '\0';
-        return copy;
-}

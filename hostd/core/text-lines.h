@@ -42,6 +42,3 @@ bool text_read_hex16(TextSpan *s, uint16_t *ret);   /* exactly four hex digits *
 bool text_read_u64(TextSpan *s, uint64_t *ret);     /* decimal, no sign, must fit */
 bool text_read_u32(TextSpan *s, uint32_t *ret);
 bool text_read_until(TextSpan *s, char stop, TextSpan *ret); /* without stop, which is taken too */
-
-/* A copy with a NUL behind it; NULL without memory. */
-char *text_span_copy(const TextSpan *s);

@@ -117,11 +117,10 @@ int type_list_parse_line(const TypeListFormat *format, const char *text, size_t 
                 return -EINVAL;
         }
 
-        e.name = text_span_copy(&name);
-        if (!e.name || text_clean_own(&e.name, TEXT_LINE, TEXT_NAME_MAX) < 0) {
-                free(e.name);
+        /* As bytes: a NUL is cleaned too, and does not end the name. */
+        e.name = text_clean(name.at, text_span_size(&name), TEXT_LINE, TEXT_NAME_MAX);
+        if (!e.name)
                 return -ENOMEM;
-        }
         *ret = e;
         return 1;
 }

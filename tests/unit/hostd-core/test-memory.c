@@ -10,7 +10,6 @@
 #include "hostd/core/epoch.h"
 #include "hostd/core/idset.h"
 #include "hostd/core/order-check.h"
-#include "hostd/core/text-lines.h"
 #include "hostd/core/type-catalog.h"
 #include "tests/unit/hostd-core/test.h"
 
@@ -238,15 +237,6 @@ static int story_of_orders(void) {
         return r;
 }
 
-static int story_of_a_span(void) {
-        static const char text[] = "text";
-        TextSpan s = { text, text + 4 };
-        char *copy = text_span_copy(&s);
-
-        free(copy);
-        return copy ? 0 : -ENOMEM;
-}
-
 #define STORY(name)                                                                                          \
         static void name##_survives(void **state) {                                                          \
                 tell_story(name);                                                                            \
@@ -256,7 +246,6 @@ STORY(story_of_the_catalog)
 STORY(story_of_enablement)
 STORY(story_of_a_claim)
 STORY(story_of_orders)
-STORY(story_of_a_span)
 
 int main(void) {
         static const struct CMUnitTest tests[] = {
@@ -265,7 +254,6 @@ int main(void) {
                 cmocka_unit_test(story_of_enablement_survives),
                 cmocka_unit_test(story_of_a_claim_survives),
                 cmocka_unit_test(story_of_orders_survives),
-                cmocka_unit_test(story_of_a_span_survives),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
