@@ -1,0 +1,90 @@
+/*
+ * hostd's rows: whatever stands in the database, it is opened or refused, and what is read of it is whole
+ *
+ * Each line of the input is a row: H (the host), E (enablement), O (orders, the key is a uuid) or D (ends, the key is a number),
+ * then the key, a blank and the value.
+ */
+
+#include "hostd/edge/host-store.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/rows.h"
+
+enum { HOST, ENABLEMENT, ORDERS, ENDED };
+
+static int put_row(DbTxn *txn, char letter, const char *key, const char *value, size_t size) {
+        uint8_t number[8];
+        Uuid id;
+
+        switch (letter) {
+        case 'H':
+                return db_put(txn, HOST, key, strlen(key), value, size);
+        case 'E':
+                return db_put(txn, ENABLEMENT, key, strlen(key), value, size);
+        case 'O':
+                if (uuid_from_string(key, &id) < 0)
+                        return db_put(txn, ORDERS, key, strlen(key), value, size);
+                return db_put(txn, ORDERS, id.bytes, sizeof(id.bytes), value, size);
+        case 'D':
+                db_key_u64(strtoull(key, NULL, 10), number);
+                return db_put(txn, ENDED, number, sizeof(number), value, size);
+        default:
+                return 0;
+        }
+}
+
+static int see_order(const StoredOrder *order, void *userdata) {
+        if (!order->state || !order->order)
+                abort();
+        return 0;
+}
+
+static int see_unread(const Uuid *vm, void *userdata) {
+        return 0;
+}
+
+static int see_ended(VmEvent *ended, void *userdata) {
+        if (!ended->reason)
+                abort();
+        return 0;
+}
+
+static void use(HostStore *s) {
+        const Uuid vm = {{1}}, token = {{2}};
+        const StoredOrder order = {.vm = vm, .token = token, .state = (char *) "accepted", .order = (char *) "{}"};
+        const Pgpu pgpu = {.vendor_id = 0x10de, .device_id = 0x0ff2};
+        uint64_t seq = 0, last = host_store_last_seq(s);
+        HostClaim claim = {};
+        Enablement e = {};
+
+        if (host_store_get_claim(s, &claim) >= 0)
+                host_claim_done(&claim);
+        if (host_store_get_enablement(s, &pgpu, &e) >= 0)
+                enablement_done(&e);
+        (void) host_store_each_order(s, see_order, see_unread, NULL);
+        (void) host_store_each_ended(s, 0, NULL, see_ended, NULL);
+        (void) host_store_each_ended(s, 0, &vm, see_ended, NULL);
+        if (host_store_next_seq(s, &seq) >= 0 && seq <= last)
+                abort();
+        (void) host_store_put_order(s, &order);
+        (void) host_store_del_order(s, &vm);
+        (void) host_store_forget_ended(s, UINT64_MAX);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+        static const char *const tables[] = {"host", "enablement", "orders", "ended", NULL};
+        static const Uuid new_host = {{0x11, 0x22}};
+        _cleanup_(sim_db_freep) SimDb *db = rows_in_memory(tables, data, size, put_row);
+        _cleanup_free_ char *problem = NULL;
+        HostStore *s;
+        int r;
+
+        r = host_store_open(sim_db_source(db), &new_host, &problem, &s);
+        if (r < 0) {
+                if (r != -EBADMSG || isempty(problem))
+                        abort();
+                return 0;
+        }
+        use(s);
+        (void) host_store_close(s);
+        return 0;
+}
