@@ -73,6 +73,8 @@ int view_add(View *v, const char *path, struct json_object *properties) {
 }
 
 int view_add_all(View *v, struct json_object *objects) {
+        if (!json_object_is_type(objects, json_type_object))
+                return -EBADMSG;
         json_object_object_foreach(objects, path, interfaces) {
                 const ClassInfo *class = class_of_path(path);
                 struct json_object *properties;

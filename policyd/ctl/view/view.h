@@ -38,7 +38,7 @@ int view_count(View *v, const ClassInfo *c, const ClientOption *filters_or_null,
 /* What a field of these objects refers to by its label: class by class, where it is more than a few. */
 int view_load_labels(
         View *v, ViewObject *const *objects, size_t n, FieldName name, ClientError *ret_error);
-/* {"<path>":{"<interface>":{"<property>":…}}}, as GetManagedObjects answers. */
+/* {"<path>":{"<interface>":{"<property>":…}}}, as GetManagedObjects answers; -EBADMSG: it is no such thing. */
 int view_add_all(View *v, struct json_object *objects);
 
 /* One object, fetched when it is not known yet; NULL when there is none. The view owns it. */
