@@ -80,6 +80,9 @@ void domain_feed(Domain *d, DomainInput input) {
                 r = domain_publish(d);
         if (action == DOMAIN_ACTION_HALT && r < 0)
                 loop_exit(d->world.loop, r);
+        /* By the record that stands the next instance would take this domain for someone else's, and end without it. */
+        else if (action == DOMAIN_ACTION_CREATE && r < 0 && !d->takedown.owned)
+                domain_fail(d, ERROR_STORAGE_FAILED, "The domain's record cannot be written: %s.", strerror(-r));
         else
                 domain_do(d, action);
 }

@@ -208,6 +208,18 @@ static void a_record_that_cannot_be_written_lets_no_guest_go(void **state) {
         }
 }
 
+/* Its record would say that no domain was made yet, and the domain would stay. */
+static void a_record_that_cannot_be_written_makes_no_domain(void **state) {
+        Stage *s = *state;
+        int status = 0;
+
+        s->write_error = -ENOSPC;
+        stage_begin(s);
+        assert_int_equal(s->n_creates, 0);
+        assert_true(sim_loop_has_exited(s->loop, &status));
+        assert_int_equal(status, -ENOSPC);
+}
+
 static void an_emulator_that_dies_is_reported(void **state) {
         Stage *s = *state;
 
@@ -587,6 +599,7 @@ int main(void) {
                 cmocka_unit_test(failures_of_a_create_are_told_apart),
                 TEST(a_start_without_memory_makes_nothing),
                 TEST(a_record_that_cannot_be_written_lets_no_guest_go),
+                TEST(a_record_that_cannot_be_written_makes_no_domain),
                 TEST(an_emulator_that_dies_is_reported),
                 TEST(an_emulator_that_dies_may_crash_the_guest),
                 TEST(an_emulator_that_is_deaf_is_killed),
