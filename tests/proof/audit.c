@@ -14,16 +14,17 @@
 
 typedef char Id[ID_MAX];
 
-typedef struct DomainGpu {
+typedef struct Gpu {
         char pgpu[16], type[16];
         unsigned size;
-} DomainGpu;
+} Gpu;
 
-typedef struct Domain {
-        Id vm, host;
-        DomainGpu gpus[GPUS_MAX];
+/* What is there of a VM on a host, by the word of the hypervisor and the kernel: a domain, its qemu, its emulator. */
+typedef struct Piece {
+        Id what, vm, host, id;
+        Gpu gpus[GPUS_MAX];
         size_t n_gpus;
-} Domain;
+} Piece;
 
 typedef enum Known {
         KNOWN_NOT,
@@ -61,7 +62,7 @@ struct Audit {
         FILE *file;
         size_t n_broken;
         const char *line;
-        LIST(Domain) domains;
+        LIST(Piece) pieces;
         LIST(Vm) vms;
         LIST(Job) jobs;
         LIST(Call) calls; /* without an answer */
@@ -92,7 +93,7 @@ Audit *audit_new(FILE *file) {
 Audit *audit_free(Audit *a) {
         if (!a)
                 return NULL;
-        free(a->domains.items);
+        free(a->pieces.items);
         free(a->vms.items);
         free(a->jobs.items);
         free(a->calls.items);
@@ -167,14 +168,14 @@ static Job *job_of(Audit *a, const char *id) {
         return j;
 }
 
-/* Domains */
+/* Domains, and the processes that belong to them */
 
-static void read_gpus(Domain *d, const char *line) {
-        for (const char *at = strstr(line, " gpu="); at && d->n_gpus < GPUS_MAX; at = strstr(at + 1, " gpu=")) {
-                DomainGpu *g = &d->gpus[d->n_gpus];
+static void read_gpus(Piece *p, const char *line) {
+        for (const char *at = strstr(line, " gpu="); at && p->n_gpus < GPUS_MAX; at = strstr(at + 1, " gpu=")) {
+                Gpu *g = &p->gpus[p->n_gpus];
 
                 if (sscanf(at, " gpu=%15[^,],%15[^,],%u", g->pgpu, g->type, &g->size) == 3)
-                        d->n_gpus++;
+                        p->n_gpus++;
         }
 }
 
@@ -183,15 +184,15 @@ static void check_pgpu(Audit *a, const char *host, const char *pgpu) {
         unsigned long sum = 0;
         bool mixed = false;
 
-        for (size_t i = 0; i < a->domains.n; i++) {
-                const Domain *d = &a->domains.items[i];
+        for (size_t i = 0; i < a->pieces.n; i++) {
+                const Piece *p = &a->pieces.items[i];
 
-                for (size_t k = 0; k < d->n_gpus && streq(d->host, host); k++) {
-                        if (!streq(d->gpus[k].pgpu, pgpu))
+                for (size_t k = 0; k < p->n_gpus && streq(p->host, host); k++) {
+                        if (!streq(p->gpus[k].pgpu, pgpu))
                                 continue;
-                        sum += d->gpus[k].size;
-                        mixed |= type && !streq(type, d->gpus[k].type);
-                        type = d->gpus[k].type;
+                        sum += p->gpus[k].size;
+                        mixed |= type && !streq(type, p->gpus[k].type);
+                        type = p->gpus[k].type;
                 }
         }
         if (sum > PGPU_FULL || mixed)
@@ -199,28 +200,47 @@ static void check_pgpu(Audit *a, const char *host, const char *pgpu) {
                         mixed ? ", of types that exclude each other" : "");
 }
 
-static void on_domain(Audit *a, const char *host, const char *line) {
-        Id vm, what;
-        Domain *d;
+/* A VM is in one place, and there are no two of one kind. A new domain finds nothing of an older one. */
+static void check_alone(Audit *a, const Piece *new) {
+        for (size_t i = 0; i < a->pieces.n; i++) {
+                const Piece *p = &a->pieces.items[i];
+
+                if (p == new || !streq(p->vm, new->vm))
+                        continue;
+                if (!streq(p->host, new->host) || streq(p->what, new->what) || streq(new->what, "domain"))
+                        broken(a, "domain-twice", "of VM %s there is a %s on %s", p->vm, p->what, p->host);
+        }
+}
+
+static void add_piece(Audit *a, const char *host, const char *what, const char *vm, const char *id, const char *line) {
+        Piece *p = ADD(&a->pieces);
+
+        memcpy(p->what, what, strlen(what) + 1);
+        memcpy(p->vm, vm, sizeof(Id));
+        memcpy(p->host, host, strlen(host) + 1);
+        memcpy(p->id, id, sizeof(Id));
+        read_gpus(p, line);
+        check_alone(a, p);
+        for (size_t k = 0; k < a->pieces.items[a->pieces.n - 1].n_gpus; k++)
+                check_pgpu(a, host, a->pieces.items[a->pieces.n - 1].gpus[k].pgpu);
+}
+
+static void on_piece(Audit *a, const char *host, const char *what, const char *line) {
+        Id vm, does, id;
 
         value_of(line, "vm", vm);
-        if (!streq(word_of(line, 4, what), "created")) {
-                for (size_t i = 0; i < a->domains.n; i++)
-                        if (streq(a->domains.items[i].vm, vm) && streq(a->domains.items[i].host, host)) {
-                                REMOVE(&a->domains, i);
-                                return;
-                        }
+        word_of(line, 4, does);
+        value_of(line, streq(what, "domain") ? "domid" : "pid", id);
+        if (streq(does, "created") || streq(does, "starts")) {
+                add_piece(a, host, what, vm, id, line);
                 return;
         }
-        for (size_t i = 0; i < a->domains.n; i++)
-                if (streq(a->domains.items[i].vm, vm))
-                        broken(a, "domain-twice", "VM %s has a domain on %s", vm, a->domains.items[i].host);
-        d = ADD(&a->domains);
-        memcpy(d->vm, vm, sizeof(Id));
-        memcpy(d->host, host, strlen(host) + 1);
-        read_gpus(d, line);
-        for (size_t k = 0; k < d->n_gpus; k++)
-                check_pgpu(a, host, a->domains.items[a->domains.n - 1].gpus[k].pgpu);
+        for (size_t i = 0; i < a->pieces.n; i++)
+                if (streq(a->pieces.items[i].what, what) && streq(a->pieces.items[i].id, id) &&
+                        streq(a->pieces.items[i].host, host)) {
+                        REMOVE(&a->pieces, i);
+                        return;
+                }
 }
 
 /* Calls */
@@ -302,11 +322,11 @@ static void on_policyd(Audit *a, const char *line) {
 /* The end, when everything is quiet */
 
 static void check_vm(Audit *a, const Vm *vm) {
-        const Domain *d = NULL;
+        const Piece *d = NULL;
 
-        for (size_t i = 0; i < a->domains.n && !d; i++)
-                if (streq(a->domains.items[i].vm, vm->id))
-                        d = &a->domains.items[i];
+        for (size_t i = 0; i < a->pieces.n && !d; i++)
+                if (streq(a->pieces.items[i].vm, vm->id))
+                        d = &a->pieces.items[i];
         if (vm->known == KNOWN_THERE && !vm->listed)
                 broken(a, "lost", "VM %s was created", vm->id);
         if (vm->known == KNOWN_GONE && vm->listed)
@@ -345,8 +365,8 @@ static void on_model(Audit *a, const char *line) {
                 broken(a, "disagree", "host %s is %s", id, word);
         if (!streq(word_of(line, 2, word), "end"))
                 return;
-        for (size_t i = 0; i < a->domains.n; i++)
-                (void) vm_of(a, a->domains.items[i].vm);
+        for (size_t i = 0; i < a->pieces.n; i++)
+                (void) vm_of(a, a->pieces.items[i].vm);
         for (size_t i = 0; i < a->vms.n; i++)
                 check_vm(a, &a->vms.items[i]);
         for (size_t i = 0; i < a->jobs.n; i++)
@@ -370,6 +390,6 @@ void audit_line(const char *line, void *audit) {
                 on_model(a, line);
         else if (streq(who, "check") && startswith(what, "found="))
                 broken(a, what, "the checker found it");
-        else if (streq(what, "domain"))
-                on_domain(a, who, line);
+        else if (streq(what, "domain") || streq(what, "qemu") || streq(what, "emulator"))
+                on_piece(a, who, what, line);
 }

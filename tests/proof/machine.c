@@ -8,14 +8,12 @@
 #include "hostd/core/idset.h"
 #include "tests/proof/machine-private.h"
 
-#define MEMORY (UINT64_C(24) << 30)
-
 static Machine *machine_of(HostFactsSource *source) {
         return CONTAINER_OF(source, MachineInside, facts)->machine;
 }
 
 static int memory_free(HostFactsSource *source, uint64_t *ret) {
-        *ret = MEMORY - MIN_OF(guests_memory(machine_of(source)), MEMORY);
+        *ret = MACHINE_MEMORY - MIN_OF(guests_memory(machine_of(source)), MACHINE_MEMORY);
         return 0;
 }
 
@@ -23,7 +21,7 @@ static int read_facts(HostFactsSource *source, HostFacts *ret) {
         Machine *m = machine_of(source);
 
         *ret = (HostFacts){
-                .memory_total = MEMORY,
+                .memory_total = MACHINE_MEMORY,
                 .cpus = 8,
                 .iommu = true,
                 .hvm = true,
@@ -68,7 +66,11 @@ static const HostSettings settings = {
         .emulator_arguments = (char *) "today",
         .qemu = (char *) "/bin/false",
         .qemu_vgpu_args = (char *) "",
+        .emulator_timeout = MACHINE_EMULATOR_TIMEOUT,
+        .running_timeout = MACHINE_RUNNING_TIMEOUT,
         .on_emulator_death = (char *) "report",
+        .core_dump_folder = (char *) "/nonexistent",
+        .core_dumps = 4,
         .pci_dump = (char *) "",
         .sysfs_path = (char *) "",
         .concurrent_starts = 4,
@@ -93,7 +95,7 @@ void machine_done(Machine *m) {
         if (m->inside->hostd)
                 machine_crash_hostd(m);
         guests_cut_power(m);
-        machine_sweep(m);
+        loop_timer_free(m->inside->restart);
         sim_db_free(m->inside->db);
         free(m->inside);
         m->inside = NULL;
@@ -134,13 +136,28 @@ static const HostListener host_listener = {
 
 /* Its life. */
 
+static void on_restart(void *userdata) {
+        machine_start_hostd(userdata);
+}
+
+/* It left by itself, and systemd starts it again. */
+static void on_hostd_end(int status, void *userdata) {
+        Machine *m = userdata;
+
+        m->exits++;
+        machine_crash_hostd(m);
+        if (loop_call_in(m->loop, &m->inside->restart, SECOND, on_restart, m) < 0)
+                abort();
+}
+
 void machine_start_hostd(Machine *m) {
         _cleanup_free_ char *problem = NULL;
 
         if (m->inside->hostd || !m->is_on)
                 return;
+        process_loop_init(&m->inside->hostd_loop, m->loop, on_hostd_end, m);
         m->inside->parts = (HostParts){
-                .loop = m->loop,
+                .loop = &m->inside->hostd_loop.loop,
                 .settings = &settings,
                 .state_dir = "memory",
                 .runtime_dir = "memory",
@@ -166,6 +183,7 @@ void machine_crash_hostd(Machine *m) {
         sim_db_cut(m->inside->db);
         m->inside->hostd = host_close(m->inside->hostd);
         m->inside->parts.store = host_store_close(m->inside->parts.store);
+        process_loop_done(&m->inside->hostd_loop);
         m->incarnation = 0;
         m->listener->went(m, m->userdata);
 }
@@ -183,6 +201,7 @@ void machine_power_off(Machine *m) {
         if (!m->is_on)
                 return;
         machine_crash_hostd(m);
+        loop_timer_stop(m->inside->restart);
         m->is_on = false;
         history_add(m->history, "%s power off", m->name);
         guests_cut_power(m);

@@ -3,9 +3,9 @@
 /*
  * A machine of the pool: its cards, its domains, the programs that hold them, and the hostd that commands them
  *
- * hostd is the production code on parts that live in memory. Programs are rows of a list: each goes through the stages of a
- * start, tells its record, obeys stops, and leaves a domain standing where it is killed, as on Xen. What is hostd's stands in
- * machine-private.h: policyd has other structs of the same names.
+ * hostd and the programs of VMs are the production code on parts that live in memory; the hypervisor, device models, emulators and
+ * guests are played. A program that is killed leaves its domain standing, as on Xen. What is hostd's stands in machine-private.h:
+ * policyd has other structs of the same names.
  */
 
 #include <sys/types.h>
@@ -44,7 +44,9 @@ struct Machine {
         void *userdata;
 
         bool is_on;
-        bool trouble; /* programs fail, die, hang */
+        bool trouble; /* programs, emulators, guests and the hypervisor fail, die, hang */
+        bool deaf;    /* programs cannot be reached */
+        unsigned exits; /* of hostd, by itself */
         unsigned n_pgpus;
         unsigned boots;
         uint64_t incarnation; /* of hostd; 0: it does not run */
@@ -55,7 +57,7 @@ struct Machine {
 /* Its place in memory must not change. It is off. */
 void machine_init(Machine *m, unsigned number);
 void machine_done(Machine *m);
-void machine_sweep(Machine *m); /* frees guests that are over; between turns of the loop */
+void machine_sweep(Machine *m); /* frees what is over; between turns of the loop */
 
 void machine_power_on(Machine *m); /* and hostd with it */
 void machine_power_off(Machine *m);

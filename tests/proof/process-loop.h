@@ -1,0 +1,40 @@
+#pragma once
+
+/*
+ * The loop of one process, on the loop of all
+ *
+ * Its clock and its chance are those of all. It ends alone: once it was told to exit nothing on it is called any more, and whoever
+ * plays the process hears of that. A process may be killed between any two of its events: there the loop stops after so many
+ * calls.
+ */
+
+#include "common/base/loop.h"
+
+typedef struct ProcessLoop {
+        Loop loop;
+        Loop *all; /* borrowed */
+        void (*ended)(int status, void *userdata); /* from the loop of all, once */
+        void *userdata;
+
+        uint64_t calls_left; /* then it is killed; 0: by nothing */
+        bool is_over;
+        int status;
+        LoopTimer *ending;
+} ProcessLoop;
+
+#define PROCESS_KILLED (-EINTR) /* its status then */
+
+void process_loop_init(ProcessLoop *p, Loop *all, void (*ended)(int status, void *userdata), void *userdata);
+void process_loop_kill(ProcessLoop *p); /* ended() is called soon */
+void process_loop_done(ProcessLoop *p);
+
+/* What comes next, of a thing that does one after another: a timer that calls another function each time. Zeroed is ready for use. */
+typedef struct Step {
+        LoopTimer *timer;
+        LoopFunction then;
+        void *userdata;
+} Step;
+
+void step_in(Loop *loop, Step *s, uint64_t usec, LoopFunction then, void *userdata);
+void step_stop(Step *s);
+void step_done(Step *s);
