@@ -96,11 +96,7 @@ static const RecordField order_fields[] = { MEMBERS, FIELD_OWN("config", &config
 const RecordTable vm_record_of_order_table = RECORD_TABLE(VmRecord, order_fields, .check = check_order);
 
 const char *vm_record_platform(const VmRecord *v, const char *key) {
-        struct json_object *value;
-
-        if (!v->platform || !json_object_object_get_ex(v->platform, key, &value))
-                return NULL;
-        return json_object_get_string(value);
+        return json_object_get_string(JSON_AT(v->platform, key));
 }
 
 /* max_memkb counts; a config with only one of the two means both. */
@@ -216,35 +212,36 @@ static int collect(JsonReader *r, struct json_object *config, const char *list, 
         return q < 0 ? q : strlist_take(&found, ret);
 }
 
-static bool function_part(struct json_object *function, const char *name, uint64_t max, uint64_t *ret) {
-        struct json_object *value;
+bool vm_config_function(struct json_object *function, PciAddress *ret) {
+        uint64_t domain = json_object_get_uint64(JSON_AT(function, "domain"));
+        uint64_t bus = json_object_get_uint64(JSON_AT(function, "bus"));
+        uint64_t dev = json_object_get_uint64(JSON_AT(function, "dev"));
+        uint64_t fn = json_object_get_uint64(JSON_AT(function, "func"));
 
-        /* libxl leaves out what is 0. */
-        *ret = json_object_object_get_ex(function, name, &value) ? json_object_get_uint64(value) : 0;
-        return *ret <= max;
+        *ret = (PciAddress){ (uint32_t) domain, (uint8_t) bus, (uint8_t) dev, (uint8_t) fn };
+        return json_object_is_type(function, json_type_object) && domain <= UINT32_MAX && bus <= UINT8_MAX &&
+               dev <= 31 && fn <= 7;
+}
+
+struct json_object *vm_config_functions(struct json_object *config, size_t *ret_n) {
+        struct json_object *functions = JSON_AT(config, "pcidevs");
+        bool any = json_object_is_type(functions, json_type_array);
+
+        *ret_n = any ? json_object_array_length(functions) : 0;
+        return any ? functions : NULL;
 }
 
 /* Whether it can be given at all is between libxl and the host: here it only has to be told from others. */
 static int collect_functions(struct json_object *config, char ***ret) {
         _cleanup_strlist_ StrList found = {};
-        struct json_object *array = NULL;
-        size_t n = 0;
+        struct json_object *functions;
+        PciAddress address;
+        size_t n;
 
-        if (json_object_object_get_ex(config, "pcidevs", &array) && json_object_is_type(array, json_type_array))
-                n = MIN_OF(json_object_array_length(array), (size_t) CONFIG_LIST_MAX);
-        for (size_t i = 0; i < n; i++) {
-                struct json_object *f = json_object_array_get_idx(array, i);
-                uint64_t domain, bus, dev, fn;
-
-                if (json_object_is_type(f, json_type_object) && function_part(f, "domain", UINT32_MAX, &domain) &&
-                        function_part(f, "bus", UINT8_MAX, &bus) && function_part(f, "dev", 31, &dev) &&
-                        function_part(f, "func", 7, &fn))
-                        strlist_add(&found,
-                                PCI_TEXT(&((PciAddress){ .domain = (uint32_t) domain,
-                                        .bus = (uint8_t) bus,
-                                        .dev = (uint8_t) dev,
-                                        .fn = (uint8_t) fn })));
-        }
+        functions = vm_config_functions(config, &n);
+        for (size_t i = 0; i < MIN_OF(n, (size_t) CONFIG_LIST_MAX); i++)
+                if (vm_config_function(json_object_array_get_idx(functions, i), &address))
+                        strlist_add(&found, PCI_TEXT(&address));
         return strlist_take(&found, ret);
 }
 

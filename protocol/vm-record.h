@@ -49,6 +49,11 @@ typedef struct VmNeeds {
 
 int vm_config_needs(JsonReader *r, struct json_object *config, bool has_vgpu, VmNeeds *ret);
 
+/* The array pcidevs and its length; NULL and 0 where there is none. Of an element the address as libxl reads it, which
+ * leaves out what is 0; false: it is no address. */
+struct json_object *vm_config_functions(struct json_object *config, size_t *ret_n);
+bool vm_config_function(struct json_object *function, PciAddress *ret);
+
 /*
  * What a client may give as config or platform: so much that the orders and the records on disk which hold both can still be
  * read (JSON_SIZE_MAX, JSON_DEPTH_MAX). -EINVAL, naming the member, for more.

@@ -256,6 +256,16 @@ DEFINE_GETTERS(uuid, Uuid)
 DEFINE_GETTERS(pci, PciAddress)
 DEFINE_GETTERS(pci_text, PciAddress)
 
+struct json_object *json_at(struct json_object *o, const char *const *path) {
+        for (; o && *path; path++) {
+                struct json_object *value = NULL;
+
+                (void) json_object_object_get_ex(o, *path, &value);
+                o = value;
+        }
+        return o;
+}
+
 static int read_element(JsonReader *r, struct json_object *array, const char *member, size_t index, char **ret) {
         struct json_object *item = json_object_array_get_idx(array, index);
         size_t mark = json_enter(r, member);

@@ -81,6 +81,10 @@ int json_opt_pci_text(JsonReader *r, struct json_object *o, const char *member, 
 int json_get_strv(JsonReader *r, struct json_object *o, const char *member, char ***ret);
 int json_opt_strv(JsonReader *r, struct json_object *o, const char *member, char ***ret);
 
+/* What others wrote, of which nothing is sure: the value at the end of a path of members; NULL where there is none. */
+struct json_object *json_at(struct json_object *o, const char *const *path);
+#define JSON_AT(o, ...) json_at((o), (const char *const[]){ __VA_ARGS__, NULL })
+
 /* Building: each returns 0 or -ENOMEM; the value is consumed either way. */
 int json_add(struct json_object *o, const char *member, struct json_object *value);
 int json_add_string(struct json_object *o, const char *member, const char *value);

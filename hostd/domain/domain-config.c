@@ -19,10 +19,10 @@ static int refuse(ErrorCode code, const char *text, ErrorCode *ret_code, char **
 
 /* A member object, made when it is missing. */
 static int open_member(struct json_object *o, const char *name, struct json_object **ret) {
-        struct json_object *member;
+        struct json_object *member = JSON_AT(o, name);
         int r;
 
-        if (!json_object_object_get_ex(o, name, &member) || !json_object_is_type(member, json_type_object)) {
+        if (!json_object_is_type(member, json_type_object)) {
                 member = json_object_new_object();
                 r = json_add(o, name, member);
                 if (r < 0)
@@ -34,11 +34,10 @@ static int open_member(struct json_object *o, const char *name, struct json_obje
 
 static int lay_out_identity(
         const StartOrder *order, const char *dm, struct json_object *c_info, struct json_object *b_info) {
-        struct json_object *name;
         int r;
 
         r = json_add_uuid(c_info, "uuid", &order->vm.uuid);
-        if (r >= 0 && !json_object_object_get_ex(c_info, "name", &name))
+        if (r >= 0 && !JSON_AT(c_info, "name"))
                 r = json_add_string(c_info, "name", order->vm.name_label);
         if (r >= 0)
                 r = json_add_string(b_info, "device_model", dm);
@@ -75,25 +74,14 @@ static int set_card(struct json_object *b_info, const char *kind) {
         return r < 0 ? r : json_add_string(vga, "kind", kind);
 }
 
-/* The card that the config names; NULL: it names none. */
-static const char *config_card(struct json_object *b_info) {
-        struct json_object *hvm, *vga, *kind;
-
-        if (!json_object_object_get_ex(b_info, "type.hvm", &hvm) || !json_object_object_get_ex(hvm, "vga", &vga) ||
-                !json_object_object_get_ex(vga, "kind", &kind))
-                return NULL;
-        return json_object_get_string(kind);
-}
-
 /* A VM without a VGPU has the card and the memory that its platform asks for, where its config leaves them open. A platform that asks
  * for less than the card needs gets the least that libxl takes. */
 static int lay_out_emulated_display(const StartOrder *order, struct json_object *b_info) {
-        const char *own = config_card(b_info), *kind = card_kind(vm_record_emulated_card(&order->vm));
+        const char *own = json_object_get_string(JSON_AT(b_info, "type.hvm", "vga", "kind")), *kind = card_kind(vm_record_emulated_card(&order->vm));
         uint64_t mib = vm_record_video_mib(&order->vm, /* has_vgpu= */ false), least = card_least_mib(own ?: kind);
         int r;
 
-        if (vm_record_platform(&order->vm, "videoram") && least > 0 &&
-                !json_object_object_get_ex(b_info, "video_memkb", NULL)) {
+        if (vm_record_platform(&order->vm, "videoram") && least > 0 && !JSON_AT(b_info, "video_memkb")) {
                 r = json_add_u64(b_info, "video_memkb", MAX_OF(mib, least) * VIDEO_KIB_PER_MIB);
                 if (r < 0)
                         return r;
@@ -112,8 +100,7 @@ static int lay_out_flags(const StartOrder *order, struct json_object *b_info) {
                 bool value;
 
                 if (vm_record_platform_flag(&order->vm, flag->key, &value) <= 0 ||
-                        json_object_object_get_ex(b_info, flag->member, NULL) ||
-                        json_object_object_get_ex(hvm, flag->member, NULL))
+                        JSON_AT(b_info, flag->member) || JSON_AT(hvm, flag->member))
                         continue;
                 r = json_add_string(flag->of_hvm ? hvm : b_info, flag->member, value ? "True" : "False");
         }
@@ -121,12 +108,10 @@ static int lay_out_flags(const StartOrder *order, struct json_object *b_info) {
 }
 
 static int lay_out_vgpu_display(const StartOrder *order, struct json_object *b_info) {
-        struct json_object *member;
         uint64_t kib = (uint64_t) vm_record_video_mib(&order->vm, /* has_vgpu= */ true) * VIDEO_KIB_PER_MIB;
         int r;
 
-        if (!json_object_object_get_ex(b_info, "video_memkb", &member) ||
-                json_object_get_uint64(member) < kib) {
+        if (json_object_get_uint64(JSON_AT(b_info, "video_memkb")) < kib) {
                 r = json_add_u64(b_info, "video_memkb", kib);
                 if (r < 0)
                         return r;
@@ -140,44 +125,29 @@ static int lay_out_display(const StartOrder *order, bool hvm, struct json_object
         return hvm ? lay_out_emulated_display(order, b_info) : 0;
 }
 
-/* As libxl has it, which leaves out what is 0. */
-static const char *const address_names[] = { "domain", "bus", "dev", "func" };
-
-static bool same_function(struct json_object *o, const uint64_t *values) {
-        for (size_t i = 0; i < ARRAY_SIZE(address_names); i++) {
-                struct json_object *member = NULL;
-
-                (void) json_object_object_get_ex(o, address_names[i], &member);
-                if (json_object_get_uint64(member) != values[i])
-                        return false;
-        }
-        return true;
-}
-
 static int add_function(struct json_object *pcidevs, const PciAddress *a) {
-        const uint64_t values[ARRAY_SIZE(address_names)] = { a->domain, a->bus, a->dev, a->fn };
         struct json_object *o;
-        int r = 0;
+        PciAddress other;
+        int r;
 
         for (size_t i = 0; i < json_object_array_length(pcidevs); i++)
-                if (same_function(json_object_array_get_idx(pcidevs, i), values))
+                if (vm_config_function(json_object_array_get_idx(pcidevs, i), &other) && pci_address_compare(&other, a) == 0)
                         return 0;
 
         o = json_object_new_object();
-        if (!o || json_object_array_add(pcidevs, o) < 0) {
+        r = o && json_object_array_add(pcidevs, o) >= 0 ? 0 : -ENOMEM;
+        if (r < 0)
                 json_object_put(o);
-                return -ENOMEM;
-        }
-        for (size_t i = 0; i < ARRAY_SIZE(address_names) && r >= 0; i++)
-                r = json_add_u64(o, address_names[i], values[i]);
-        return r < 0 ? r : json_add_u64(o, "vfunc_mask", 1);
+        return r ?: json_add_u64(o, "domain", a->domain) ?: json_add_u64(o, "bus", a->bus) ?:
+               json_add_u64(o, "dev", a->dev) ?: json_add_u64(o, "func", a->fn) ?: json_add_u64(o, "vfunc_mask", 1);
 }
 
 /* Passed-through PGPUs, and the virtual function of an MxGPU VGPU. */
 static int lay_out_functions(
         const StartOrder *order, struct json_object *config, struct json_object *b_info) {
-        struct json_object *pcidevs, *maximum;
+        struct json_object *pcidevs, *maximum = JSON_AT(b_info, "max_memkb");
         bool any = order->n_pcis > 0;
+        size_t n;
         int r = 0;
 
         for (size_t i = 0; i < order->n_vgpus; i++)
@@ -185,8 +155,8 @@ static int lay_out_functions(
         if (!any)
                 return 0;
 
-        if (!json_object_object_get_ex(config, "pcidevs", &pcidevs) ||
-                !json_object_is_type(pcidevs, json_type_array)) {
+        pcidevs = vm_config_functions(config, &n);
+        if (!pcidevs) {
                 pcidevs = json_object_new_array();
                 r = json_add(config, "pcidevs", pcidevs);
         }
@@ -197,7 +167,7 @@ static int lay_out_functions(
                         r = add_function(pcidevs, order->vgpus[i].virtual_pci_address);
 
         /* With an IOMMU at work libxl refuses memory that is filled on demand. */
-        if (r >= 0 && json_object_object_get_ex(b_info, "max_memkb", &maximum))
+        if (r >= 0 && maximum)
                 r = json_add_u64(b_info, "target_memkb", json_object_get_uint64(maximum));
         return r;
 }
@@ -261,11 +231,10 @@ static AfterDeath read_action(struct json_object *config, const char *member, Af
                 { "coredump_destroy", AFTER_DEATH_DUMP_DESTROY },
                 { "coredump_restart", AFTER_DEATH_DUMP_RESTART },
         };
-        struct json_object *value;
+        struct json_object *value = JSON_AT(config, member);
         const char *text;
 
-        if (!json_object_object_get_ex(config, member, &value) ||
-                !json_object_is_type(value, json_type_string))
+        if (!json_object_is_type(value, json_type_string))
                 return fallback;
         text = json_object_get_string(value);
         for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
@@ -280,7 +249,7 @@ void domain_config_rules(struct json_object *config, DomainRules *ret) {
         AfterDeath on_reboot = AFTER_DEATH_RESTART;
 
         for (size_t i = 0; i < ARRAY_SIZE(members); i++)
-                if (json_object_object_get_ex(config, members[i], NULL))
+                if (JSON_AT(config, members[i]))
                         on_reboot = AFTER_DEATH_DESTROY;
 
         *ret = (DomainRules){

@@ -35,25 +35,15 @@ static const char *device_fault(const char *text) {
                         : "is a disk that the host itself uses";
 }
 
-/* libxl leaves out what is 0. */
-static uint64_t function_member(struct json_object *function, const char *name) {
-        struct json_object *value;
-
-        return json_object_object_get_ex(function, name, &value) ? json_object_get_uint64(value) : 0;
-}
-
 static bool is_ordered(struct json_object *function, void *userdata) {
         const StartOrder *order = ((const ConfigCheck *) userdata)->order;
+        PciAddress address;
 
-        for (size_t i = 0; i < order->n_pcis; i++) {
-                const PciAddress *a = &order->pcis[i].address;
-
-                if (function_member(function, "domain") == a->domain &&
-                        function_member(function, "bus") == a->bus &&
-                        function_member(function, "dev") == a->dev &&
-                        function_member(function, "func") == a->fn)
+        if (!vm_config_function(function, &address))
+                return false;
+        for (size_t i = 0; i < order->n_pcis; i++)
+                if (pci_address_compare(&order->pcis[i].address, &address) == 0)
                         return true;
-        }
         return false;
 }
 

@@ -8,6 +8,7 @@
 #include "common/io/file.h"
 #include "hostd/edge/host-facts.h"
 #include "hostd/run/sim-host.h"
+#include "protocol/vm-record.h"
 
 #define BOOT_ID_FILE "/proc/sys/kernel/random/boot_id"
 
@@ -27,42 +28,28 @@ static int simulated_memory_free(HostFactsSource *source, uint64_t *ret) {
 
 /* The domains. */
 
-static uint32_t read_number(struct json_object *o, const char *member) {
-        struct json_object *value = NULL;
-
-        /* libxl leaves out what is 0. */
-        (void) json_object_object_get_ex(o, member, &value);
-        return (uint32_t) json_object_get_int(value);
-}
-
 /* One without a config that can be read is being made, or ends. */
 static int visit_domain(const char *dir, const char *domid, HostDomainVisitor visitor, void *userdata) {
         _cleanup_json_ struct json_object *config = NULL;
         _cleanup_free_ PciAddress *functions = NULL;
-        struct json_object *c_info = NULL, *pcidevs = NULL;
-        HostDomain domain = {.name = ""};
-        JsonReader reader = {};
+        struct json_object *pcidevs;
+        HostDomain domain = {};
+        const char *uuid;
         int r;
 
         r = sim_host_config(dir, domid, &config);
         if (r < 0)
                 return r == -ENOMEM ? r : 0;
-        if (json_opt_object(&reader, config, "c_info", &c_info) < 0 || !c_info ||
-                json_opt_uuid(&reader, c_info, "uuid", &domain.uuid) < 0 ||
-                parse_u32(domid, &domain.domid) < 0)
+        uuid = json_object_get_string(JSON_AT(config, "c_info", "uuid"));
+        if (uuid_from_string(strempty(uuid), &domain.uuid) < 0 || parse_u32(domid, &domain.domid) < 0)
                 return 0;
-        if (json_opt_string(&reader, c_info, "name", &domain.name) >= 0 &&
-                json_opt_array(&reader, config, "pcidevs", &pcidevs) >= 0 && pcidevs)
-                domain.n_functions = json_object_array_length(pcidevs);
+        domain.name = strempty(json_object_get_string(JSON_AT(config, "c_info", "name")));
+        pcidevs = vm_config_functions(config, &domain.n_functions);
         functions = calloc(domain.n_functions + 1, sizeof(*functions));
         if (!functions)
                 return -ENOMEM;
-        for (size_t i = 0; i < domain.n_functions; i++) {
-                struct json_object *pci = json_object_array_get_idx(pcidevs, i);
-
-                functions[i] = (PciAddress){read_number(pci, "domain"), (uint8_t) read_number(pci, "bus"),
-                        (uint8_t) read_number(pci, "dev"), (uint8_t) read_number(pci, "func")};
-        }
+        for (size_t i = 0; i < domain.n_functions; i++)
+                (void) vm_config_function(json_object_array_get_idx(pcidevs, i), &functions[i]);
         domain.functions = functions;
         return visitor(&domain, userdata);
 }

@@ -127,24 +127,21 @@ static int set_row(OvsBridges *o, const char *row, const char *name) {
 
 /* {"Bridge":{"<row>":{"new":{"name":"xenbr0"}}}}; a row without "new" is gone. */
 static int read_update(OvsBridges *o, struct json_object *tables) {
-        struct json_object *rows = NULL;
+        struct json_object *rows = JSON_AT(tables, "Bridge");
         int r = 0;
 
-        if (!json_object_is_type(tables, json_type_object))
-                return -EBADMSG;
-        if (!json_object_object_get_ex(tables, "Bridge", &rows))
+        if (!rows && json_object_is_type(tables, json_type_object))
                 return 0;
         if (!json_object_is_type(rows, json_type_object))
                 return -EBADMSG;
         json_object_object_foreach(rows, row, change) {
-                struct json_object *values = NULL, *name = NULL;
+                struct json_object *name = JSON_AT(change, "new", "name");
 
                 if (r < 0)
                         break;
-                if (json_object_object_get_ex(change, "new", &values) &&
-                        json_object_object_get_ex(values, "name", &name))
+                if (name)
                         r = set_row(o, row, strempty(json_object_get_string(name)));
-                else if (!values)
+                else if (!JSON_AT(change, "new"))
                         json_object_object_del(o->bridges, row);
         }
         return r;
@@ -163,21 +160,18 @@ static int answer_echo(OvsBridges *o, struct json_object *id) {
 
 /* A whole message: the answer to our request, an update, or the server's question whether we live. */
 static int read_message(OvsBridges *o, struct json_object *message) {
-        struct json_object *method = NULL, *id = NULL, *params = NULL, *result = NULL;
-        const char *text;
+        const char *method = json_object_get_string(JSON_AT(message, "method"));
+        struct json_object *params = JSON_AT(message, "params"), *result = JSON_AT(message, "result");
         int r;
 
-        (void) json_object_object_get_ex(message, "id", &id);
-        if (json_object_object_get_ex(message, "method", &method)) {
-                text = strempty(json_object_get_string(method));
-                (void) json_object_object_get_ex(message, "params", &params);
-                if (streq(text, "echo"))
-                        return answer_echo(o, id);
-                if (!streq(text, "update") || !json_object_is_type(params, json_type_array))
+        if (method) {
+                if (streq(method, "echo"))
+                        return answer_echo(o, JSON_AT(message, "id"));
+                if (!streq(method, "update") || !json_object_is_type(params, json_type_array))
                         return 0;
                 r = read_update(o, json_object_array_get_idx(params, 1));
         } else {
-                if (!json_object_object_get_ex(message, "result", &result) || !result)
+                if (!result)
                         return -EBADMSG;
                 /* All that there is, after a lost connection too. */
                 json_object_put(o->bridges);

@@ -166,13 +166,6 @@ static int check_owner(const StartOrder *order, Refusal *refusal) {
         return 0;
 }
 
-static uint64_t function_member(struct json_object *function, const char *name) {
-        struct json_object *value;
-
-        /* libxl leaves out what is 0. */
-        return json_object_object_get_ex(function, name, &value) ? json_object_get_uint64(value) : 0;
-}
-
 static bool order_has_function(const StartOrder *order, const PciAddress *address) {
         for (size_t i = 0; i < order->n_pcis; i++)
                 if (pci_address_compare(&order->pcis[i].address, address) == 0)
@@ -183,20 +176,12 @@ static bool order_has_function(const StartOrder *order, const PciAddress *addres
 /* A PGPU in the VM's own config would be used without a booking. Other functions may be passed through so. */
 static int check_config_functions(const Hostd *h, const StartOrder *order, Refusal *refusal) {
         struct json_object *functions;
+        PciAddress address;
+        size_t n;
 
-        if (!json_object_object_get_ex(order->vm.config, "pcidevs", &functions) ||
-                !json_object_is_type(functions, json_type_array))
-                return 0;
-
-        for (size_t i = 0; i < json_object_array_length(functions); i++) {
-                struct json_object *f = json_object_array_get_idx(functions, i);
-                PciAddress address = {
-                        .domain = (uint32_t) function_member(f, "domain"),
-                        .bus = (uint8_t) function_member(f, "bus"),
-                        .dev = (uint8_t) function_member(f, "dev"),
-                        .fn = (uint8_t) function_member(f, "func"),
-                };
-
+        functions = vm_config_functions(order->vm.config, &n);
+        for (size_t i = 0; i < n; i++) {
+                (void) vm_config_function(json_object_array_get_idx(functions, i), &address);
                 if (pgpu_find_by_function(h->gpus.hardware.pgpus, h->gpus.hardware.n_pgpus, &address) &&
                         !order_has_function(order, &address))
                         return refusal_made(refusal, ERROR_INVALID_RECORD,

@@ -168,12 +168,10 @@ int sim_domain_remove(const char *dir, uint32_t domid) {
 }
 
 static bool is_of(struct json_object *config, const Uuid *uuid) {
-        struct json_object *c_info, *value;
+        const char *text = json_object_get_string(JSON_AT(config, "c_info", "uuid"));
         Uuid parsed;
 
-        return json_object_object_get_ex(config, "c_info", &c_info) &&
-               json_object_object_get_ex(c_info, "uuid", &value) &&
-               uuid_from_string(strempty(json_object_get_string(value)), &parsed) >= 0 && uuid_equal(&parsed, uuid);
+        return uuid_from_string(strempty(text), &parsed) >= 0 && uuid_equal(&parsed, uuid);
 }
 
 int sim_domain_find(const char *dir, const Uuid *uuid, uint32_t *ret_domid) {

@@ -68,16 +68,10 @@ static uint32_t sim_domid(Hypervisor *h) {
 
 /* 1. create: folder, xenstore, device model. */
 
-static const char *text_of(struct json_object *config, const char *object, const char *member) {
-        struct json_object *o = NULL, *value = NULL;
-
-        (void) json_object_object_get_ex(config, object, &o);
-        (void) json_object_object_get_ex(o, member, &value);
-        return json_object_get_string(value);
-}
-
 static int write_xenstore(SimHypervisor *s, struct json_object *config) {
-        const char *uuid = text_of(config, "c_info", "uuid"), *name = text_of(config, "c_info", "name");
+        const char *uuid = json_object_get_string(JSON_AT(config, "c_info", "uuid"));
+        const char *name = json_object_get_string(JSON_AT(config, "c_info", "name"));
+        const char *memory = json_object_get_string(JSON_AT(config, "b_info", "max_memkb"));
         char vm[64], domain[32], libxl[32], domid[16];
         int r = 0;
 
@@ -96,7 +90,7 @@ static int write_xenstore(SimHypervisor *s, struct json_object *config) {
                 { domain, "name", name },
                 { domain, "vm", vm },
                 { domain, "domid", domid },
-                { domain, "memory/static-max", text_of(config, "b_info", "max_memkb") ?: "0" },
+                { domain, "memory/static-max", memory ?: "0" },
                 { libxl, "type", "hvm" },
         };
 

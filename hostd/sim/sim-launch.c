@@ -12,22 +12,11 @@
 
 #define KIB_PER_MIB 1024
 
-static struct json_object *member(struct json_object *o, const char *name) {
-        struct json_object *value = NULL;
-
-        (void) json_object_object_get_ex(o, name, &value);
-        return value;
-}
-
-static uint64_t member_u64(struct json_object *o, const char *name, uint64_t fallback) {
-        struct json_object *value = member(o, name);
-
+static uint64_t number_of(struct json_object *value, uint64_t fallback) {
         return value ? json_object_get_uint64(value) : fallback;
 }
 
-static const char *member_text(struct json_object *o, const char *name, const char *fallback) {
-        struct json_object *value = member(o, name);
-
+static const char *text_of(struct json_object *value, const char *fallback) {
         return value ? json_object_get_string(value) : fallback;
 }
 
@@ -39,7 +28,7 @@ static void add_option(StrList *l, const char *option, const char *value) {
 
 /* Adds the display device; returns how much video memory it has by libxl's defaults. */
 static uint64_t add_display(StrList *a, struct json_object *hvm) {
-        const char *kind = member_text(member(hvm, "vga"), "kind", "cirrus");
+        const char *kind = text_of(JSON_AT(hvm, "vga", "kind"), "cirrus");
 
         if (streq(kind, "none"))
                 return 0;
@@ -59,10 +48,10 @@ static void add_nics(StrList *a, uint32_t domid, struct json_object *nics) {
 
                 strlist_add(a, "-device");
                 strlist_addf(a, "rtl8139,id=nic%zu,netdev=net%zu,mac=%s", i, i,
-                        member_text(nic, "mac", "00:16:3e:00:00:00"));
+                        text_of(JSON_AT(nic, "mac"), "00:16:3e:00:00:00"));
                 strlist_add(a, "-netdev");
                 strlist_addf(a, "type=tap,id=net%zu,ifname=vif%" PRIu32 ".%zu-emu,br=%s,script=no,downscript=no", i,
-                        domid, i, member_text(nic, "bridge", "xenbr0"));
+                        domid, i, text_of(JSON_AT(nic, "bridge"), "xenbr0"));
         }
         if (n == 0) {
                 add_option(a, "-net", "none");
@@ -77,7 +66,7 @@ static void add_extra(StrList *a, struct json_object *extra) {
 }
 
 int sim_build_dm_arguments(const char *dm, uint32_t domid, struct json_object *config, char ***ret) {
-        struct json_object *b_info = member(config, "b_info"), *hvm = member(b_info, "type.hvm");
+        struct json_object *b_info = JSON_AT(config, "b_info"), *hvm = JSON_AT(b_info, "type.hvm");
         _cleanup_strlist_ StrList a = {};
         uint64_t memory, video;
 
@@ -90,18 +79,18 @@ int sim_build_dm_arguments(const char *dm, uint32_t domid, struct json_object *c
         add_option(&a, "-mon", "chardev=libxl-cmd,mode=control");
         strlist_add(&a, "-nodefaults");
         strlist_add(&a, "-no-user-config");
-        add_option(&a, "-name", member_text(member(config, "c_info"), "name", "domain"));
+        add_option(&a, "-name", text_of(JSON_AT(config, "c_info", "name"), "domain"));
         add_option(&a, "-vnc", "none");
         add_option(&a, "-display", "none");
         video = add_display(&a, hvm);
         strlist_add(&a, "-boot");
-        strlist_addf(&a, "order=%s", member_text(hvm, "boot", "cda"));
-        add_nics(&a, domid, member(config, "nics"));
+        strlist_addf(&a, "order=%s", text_of(JSON_AT(hvm, "boot"), "cda"));
+        add_nics(&a, domid, JSON_AT(config, "nics"));
         add_option(&a, "-machine", "xenfv,suppress-vmdesc=on");
-        add_extra(&a, member(b_info, "extra_hvm"));
+        add_extra(&a, JSON_AT(b_info, "extra_hvm"));
 
-        memory = member_u64(b_info, "max_memkb", member_u64(b_info, "target_memkb", 0)) / KIB_PER_MIB;
-        video = member_u64(b_info, "video_memkb", video * KIB_PER_MIB) / KIB_PER_MIB;
+        memory = number_of(JSON_AT(b_info, "max_memkb"), number_of(JSON_AT(b_info, "target_memkb"), 0)) / KIB_PER_MIB;
+        video = number_of(JSON_AT(b_info, "video_memkb"), video * KIB_PER_MIB) / KIB_PER_MIB;
         strlist_add(&a, "-m");
         strlist_addf(&a, "%" PRIu64, memory > video ? memory - video : 0);
         return strlist_take(&a, ret);
