@@ -14,42 +14,19 @@
 
 /* {"pid":7,"start_time":9}; absent: none. */
 
-static int parse_process(JsonReader *r, struct json_object *o, const RecordField *f, void *value) {
-        struct json_object *process = NULL;
-        ProcessId *id = value;
-        uint32_t pid = 0;
-        size_t mark;
-        int e;
+static int check_process(JsonReader *r, void *record) {
+        const ProcessId *id = record;
 
-        e = json_opt_object(r, o, f->member, &process);
-        if (e < 0 || !process)
-                return e;
-        mark = json_enter(r, f->member);
-        e = json_get_u32(r, process, "pid", &pid);
-        if (e >= 0)
-                e = json_get_u64(r, process, "start_time", &id->start_time);
-        if (e >= 0 && (pid == 0 || pid > INT32_MAX))
-                e = json_fail(r, "pid", "is %u, which is no process", pid);
-        json_leave(r, mark);
-        id->pid = (pid_t) pid;
-        return e;
+        return id->pid > 0 ? 0 : json_fail(r, "pid", "is %d, which is no process", (int) id->pid);
 }
 
-static void write_process(const void *value, StrBuf *b, const char *member) {
-        const ProcessId *id = value;
+static const RecordField process_fields[] = {
+        { .member = "pid", .kind = RECORD_KIND_U32, .use = RECORD_REQUIRED, .offset = offsetof(ProcessId, pid) },
+        FIELD(ProcessId, start_time, REQUIRED, U64),
+};
+static const RecordTable process_table = RECORD_TABLE(ProcessId, process_fields, .check = check_process);
 
-        if (id->pid <= 0)
-                return;
-        json_write_open(b, member, '{');
-        json_write_u64(b, "pid", (uint64_t) id->pid);
-        json_write_u64(b, "start_time", id->start_time);
-        json_write_close(b, '}');
-}
-
-static const RecordCoder process_coder = { parse_process, write_process, NULL };
-
-#define FIELD_PROCESS(T, path) \
-        { .member = #path, .kind = RECORD_KIND_OWN, .offset = RECORD_OFFSET(T, path, ProcessId), .coder = &process_coder }
+#define FIELD_PROCESS(T, path) FIELD_RECORD(T, path, #path, IF_ANY, &process_table)
 
 static const RecordField run_fields[] = {
         FIELD_VERSION,

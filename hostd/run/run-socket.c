@@ -10,6 +10,7 @@
 #include <sys/un.h>
 
 #include "hostd/run/run-socket.h"
+#include "protocol/record.h"
 
 #define BACKLOG 8
 
@@ -63,24 +64,21 @@ int run_socket_connect(const char *folder, int *ret) {
         return 0;
 }
 
+static const WordTable commands = { .words = (const char *const[]){ "stop" }, .n = 1 };
+
+static const RecordField stop_fields[] = {
+        FIELD(StopCommand, command, REQUIRED, WORD, .words = &commands),
+        FIELD(StopCommand, token, OPTIONAL, UUID),
+        FIELD(StopCommand, force, OPTIONAL, BOOL),
+};
+static const RecordTable stop_table = RECORD_TABLE(StopCommand, stop_fields);
+
 int run_socket_parse_stop(JsonReader *r, const char *line, StopCommand *ret) {
         _cleanup_json_ struct json_object *o = NULL;
-        StopCommand c = {};
-        const char *command;
         int e;
 
         e = json_parse_cleaned(r, line, strlen(line), &o);
-        if (e >= 0)
-                e = json_get_string(r, o, "command", &command);
-        if (e >= 0 && !streq(command, "stop"))
-                e = json_fail(r, "command", "is '%s'; 'stop' is the only one", command);
-        if (e >= 0)
-                e = json_opt_uuid(r, o, "token", &c.token);
-        if (e >= 0)
-                e = json_opt_bool(r, o, "force", &c.force);
-        if (e >= 0)
-                *ret = c;
-        return e;
+        return e < 0 ? e : record_parse(&stop_table, r, o, ret);
 }
 
 int run_socket_send_stop(int fd, const Uuid *token, bool force) {

@@ -15,6 +15,7 @@ int run_socket_listen(const char *folder, int *ret);  /* replaces the socket of 
 int run_socket_connect(const char *folder, int *ret); /* -ENOENT, -ECONNREFUSED: nobody listens */
 
 typedef struct StopCommand {
+        int command; /* 0: "stop", the only one */
         Uuid token; /* of the order; null: none came with it */
         bool force;
 } StopCommand;
