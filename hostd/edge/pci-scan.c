@@ -6,7 +6,6 @@
  * bridge are found among the other functions.
  */
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 
@@ -19,7 +18,6 @@
 #include "hostd/edge/sysfs-facts.h"
 
 #define SYSFS_PCI_PATH "/sys/bus/pci"
-#define FUNCTIONS_MAX 65536
 #define ARBITER_SIZE_MAX 4096
 
 typedef struct PciTree {
@@ -100,38 +98,27 @@ static int tree_from_listing(const char *path, const ProblemSink *problems, PciT
 }
 
 static int list_folder(const char *folder, const ProblemSink *problems, PciAddress **ret, size_t *ret_n) {
-        _cleanup_free_ PciAddress *addresses = NULL;
-        struct dirent *entry;
+        _cleanup_(strv_freep) char **names = NULL;
+        PciAddress *addresses;
         size_t n = 0;
-        DIR *dir;
+        int r;
 
-        dir = opendir(folder);
-        if (!dir)
-                return -errno;
+        r = folder_list(folder, &names);
+        if (r < 0)
+                return r;
+        addresses = calloc(strv_count(names) + 1, sizeof(*addresses));
+        if (!addresses)
+                return -ENOMEM;
+        /* As sysfs spells it: with the domain, in lower case. */
+        for (char **name = names; *name; name++)
+                if (pci_address_from_string(*name, &addresses[n]) >= 0 &&
+                        strcasecmp(PCI_TEXT(&addresses[n]), *name) == 0)
+                        n++;
+                else
+                        problem_report(problems, 0, "'%s' in %s is skipped: it is no PCI address", *name, folder);
 
-        while ((entry = readdir(dir)) && n < FUNCTIONS_MAX) {
-                PciAddress address;
-
-                if (entry->d_name[0] == '.')
-                        continue;
-                /* As sysfs spells it: with the domain, in lower case. */
-                if (pci_address_from_string(entry->d_name, &address) < 0 ||
-                        strcasecmp(PCI_TEXT(&address), entry->d_name) != 0) {
-                        problem_report(problems, 0, "'%s' in %s is skipped: it is no PCI address",
-                                entry->d_name, folder);
-                        continue;
-                }
-                if (GROW(addresses, n) < 0) {
-                        closedir(dir);
-                        return -ENOMEM;
-                }
-                addresses[n++] = address;
-        }
-        closedir(dir);
-
-        if (n > 0)
-                qsort(addresses, n, sizeof(*addresses), compare_addresses);
-        *ret = take_ptr(addresses);
+        qsort(addresses, n, sizeof(*addresses), compare_addresses);
+        *ret = addresses;
         *ret_n = n;
         return 0;
 }

@@ -5,13 +5,13 @@
  * front.
  */
 
-#include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
 
 #include "common/io/file.h"
 #include "common/base/text.h"
 #include "hostd/core/grow.h"
+#include "hostd/core/idset.h"
 #include "hostd/core/nvidia-driver.h"
 #include "hostd/edge/nvidia-xml-read.h"
 #include "hostd/edge/type-files.h"
@@ -57,25 +57,10 @@ static int read_conf(const ProblemSink *file, TypeCatalog *c) {
         return 0;
 }
 
-/* Sorted by name, so that the same folder gives the same catalog. */
-static int list_confs(const char *folder, struct dirent ***ret, int *ret_n) {
-        int n;
-
-        n = scandir(folder, ret, NULL, alphasort);
-        if (n < 0 && errno == ENOMEM)
-                return -ENOMEM;
-
-        *ret_n = MAX_OF(n, 0);
-        return 0;
-}
-
 static int read_conf_entry(const char *folder, const char *name, const ProblemSink *problems, TypeCatalog *c) {
         _cleanup_free_ char *path = NULL;
         ProblemSink file;
 
-        /* Hidden files are what editors and interrupted copies leave. */
-        if (name[0] == '.')
-                return 0;
         path = path_join(folder, name);
         if (!path)
                 return -ENOMEM;
@@ -92,22 +77,18 @@ static int read_conf_entry(const char *folder, const char *name, const ProblemSi
         return 0;
 }
 
+/* Without hidden files, which are what editors and interrupted copies leave; sorted by name, so that the same folder
+ * gives the same catalog. */
 static int read_confs(const char *folder, const ProblemSink *problems, TypeCatalog *c) {
-        struct dirent **entries = NULL;
-        int n, r;
+        _cleanup_(strv_freep) char **names = NULL;
+        int r;
 
-        if (!folder)
-                return 0;
-        r = list_confs(folder, &entries, &n);
+        r = folder ? folder_list(folder, &names) : 0;
         if (r < 0)
-                return r;
-
-        for (int i = 0; i < n; i++) {
-                if (r >= 0 && c->n_confs < CONFS_MAX)
-                        r = read_conf_entry(folder, entries[i]->d_name, problems, c);
-                free(entries[i]);
-        }
-        free(entries);
+                return r == -ENOMEM ? r : 0;
+        idset_sort(names);
+        for (char **name = names; name && *name && r >= 0 && c->n_confs < CONFS_MAX; name++)
+                r = read_conf_entry(folder, *name, problems, c);
         return r;
 }
 

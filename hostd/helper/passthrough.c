@@ -23,13 +23,6 @@ static void note_done(Note *n) {
         record_done(&note_table, n);
 }
 
-static bool contains(char *const *list, const char *text) {
-        for (; list && *list; list++)
-                if (streq(*list, text))
-                        return true;
-        return false;
-}
-
 /* 1. What is to be taken: not what is assignable already, unless an earlier try of ours made it so. */
 
 int passthrough_take(
@@ -53,7 +46,7 @@ int passthrough_take(
         for (size_t i = 0; i < n; i++) {
                 const char *address = PCI_TEXT(&functions[i]);
 
-                if ((contains(noted.taken, address) || !pci_function_has_driver(sysfs, &functions[i], "pciback")) &&
+                if ((strv_contains(noted.taken, address) || !pci_function_has_driver(sysfs, &functions[i], "pciback")) &&
                         !strlist_contains(list, address))
                         strlist_add(list, address);
         }
