@@ -19,30 +19,30 @@ void sysfs_facts_done(SysfsFacts *f) {
         *f = (SysfsFacts){};
 }
 
+/* What a file of the folder holds, or its first line; NULL in *ret where it cannot be read. */
+static int read_if_there(const char *folder, const char *name, bool line, char **ret) {
+        _cleanup_free_ char *path = path_join(folder, name);
+        int r;
+
+        *ret = NULL;
+        r = !path ? -ENOMEM : line ? file_read_line(path, ret) : file_read(path, RESOURCE_SIZE_MAX, ret, NULL);
+        return r == -ENOMEM ? r : 0;
+}
+
 /* The target of the link <folder>/<name>, or what the file <folder>/<name>.link says of it; NULL in *ret for
  * neither. */
 static int read_link(const char *folder, const char *name, char **ret) {
-        _cleanup_free_ char *path = NULL, *recorded = NULL;
+        _cleanup_free_ char *path = path_join(folder, name), *recorded = NULL;
         char target[PATH_MAX];
         ssize_t n;
-        int r;
 
-        if (asprintf(&path, "%s/%s", folder, name) < 0 || asprintf(&recorded, "%s/%s.link", folder, name) < 0)
+        if (!path || asprintf(&recorded, "%s.link", name) < 0)
                 return -ENOMEM;
-
         n = readlink(path, target, sizeof(target) - 1);
-        if (n > 0) {
-                target[n] = '\0';
-                *ret = strdup(target);
-                return *ret ? 0 : -ENOMEM;
-        }
-
-        r = file_read_line(recorded, ret);
-        if (r < 0 && r != -ENOMEM) {
-                *ret = NULL;
-                return 0;
-        }
-        return r;
+        if (n <= 0)
+                return read_if_there(folder, recorded, /* line= */ true, ret);
+        *ret = strndup(target, (size_t) n);
+        return *ret ? 0 : -ENOMEM;
 }
 
 static int read_driver(const char *folder, SysfsFacts *f) {
@@ -80,16 +80,13 @@ static char *parent_in_path(char *path) {
 }
 
 static int read_bridge(const char *folder, SysfsFacts *f) {
-        _cleanup_free_ char *file = NULL, *path = NULL;
+        _cleanup_free_ char *path = NULL;
         int r;
 
-        file = path_join(folder, "realpath");
-        if (!file)
-                return -ENOMEM;
-        r = file_read_line(file, &path);
-        if (r == -ENOMEM)
-                return r;
+        r = read_if_there(folder, "realpath", /* line= */ true, &path);
         if (r < 0)
+                return r;
+        if (!path)
                 path = realpath(folder, NULL);
 
         f->bridge = path ? parent_in_path(path) : strdup("");
@@ -97,18 +94,12 @@ static int read_bridge(const char *folder, SysfsFacts *f) {
 }
 
 static int read_boot_vga(const char *folder, SysfsFacts *f) {
-        _cleanup_free_ char *file = NULL, *text = NULL;
+        _cleanup_free_ char *text = NULL;
         int r;
 
-        file = path_join(folder, "boot_vga");
-        if (!file)
-                return -ENOMEM;
-        r = file_read_line(file, &text);
-        if (r < 0)
-                return r == -ENOMEM ? r : 0;
-
-        f->boot_vga_known = parse_boolean(text, &f->boot_vga) >= 0;
-        return 0;
+        r = read_if_there(folder, "boot_vga", /* line= */ true, &text);
+        f->boot_vga_known = text && parse_boolean(text, &f->boot_vga) >= 0;
+        return r;
 }
 
 int sysfs_resource_size(const char *text, unsigned region, uint64_t *ret) {
@@ -129,18 +120,12 @@ int sysfs_resource_size(const char *text, unsigned region, uint64_t *ret) {
 }
 
 static int read_bars(const char *folder, SysfsFacts *f) {
-        _cleanup_free_ char *file = NULL, *text = NULL;
+        _cleanup_free_ char *text = NULL;
         int r;
 
-        file = path_join(folder, "resource");
-        if (!file)
-                return -ENOMEM;
-        r = file_read(file, RESOURCE_SIZE_MAX, &text, NULL);
-        if (r < 0)
-                return r == -ENOMEM ? r : 0;
-
-        f->bars_known = sysfs_resource_size(text, BAR_FRAMEBUFFER, &f->bar2_size) >= 0;
-        return 0;
+        r = read_if_there(folder, "resource", /* line= */ false, &text);
+        f->bars_known = text && sysfs_resource_size(text, BAR_FRAMEBUFFER, &f->bar2_size) >= 0;
+        return r;
 }
 
 int sysfs_facts_read(const char *folder, SysfsFacts *ret) {
