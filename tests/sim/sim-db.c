@@ -316,6 +316,21 @@ void sim_db_cut(SimDb *s) {
         s->cut = true;
 }
 
+void sim_db_restore(SimDb *s, const SimDb *copy) {
+        rows_unref(s->committed);
+        s->committed = copy->committed;
+        s->committed->n_ref++;
+}
+
+SimDb *sim_db_copy(const SimDb *s) {
+        SimDb *copy;
+
+        if (sim_db_new(&copy) < 0)
+                return NULL;
+        sim_db_restore(copy, s);
+        return copy;
+}
+
 size_t sim_db_count(const SimDb *s) {
         return s->committed->n;
 }

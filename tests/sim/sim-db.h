@@ -26,4 +26,7 @@ typedef enum SimDbFault {
 void sim_db_fail(SimDb *s, SimDbFault fault, int error, unsigned n);
 /* Somebody pulls the plug: until the next open each call comes to -EIO and changes nothing. */
 void sim_db_cut(SimDb *s);
+/* A copy of what is committed, as cp makes one of a running daemon's; and back, while it is not open. */
+SimDb *sim_db_copy(const SimDb *s);
+void sim_db_restore(SimDb *s, const SimDb *copy);
 size_t sim_db_count(const SimDb *s); /* rows that are committed */
