@@ -36,6 +36,9 @@ struct Script {
         char answer[64];   /* to the last call, "" while there is none */
         const char *awaited; /* a line of the history with these words */
         bool came;
+        const char *never; /* a line with these words is a broken promise */
+        char kept_words[256];
+        SimDb *kept;       /* a copy of policyd's database */
         bool quiet;        /* nothing has happened since it was */
         void (*heard)(const char *line, void *userdata);
         void *userdata;

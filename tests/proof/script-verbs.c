@@ -32,10 +32,10 @@ static Host *host(Script *s, const char *name) {
         return NULL;
 }
 
-static ScriptVm *script_vm(Script *s, const char *name) {
+static ScriptVm *script_vm(const Script *s, const char *name) {
         for (size_t i = 0; i < s->n_vms; i++)
                 if (streq(s->vms[i].name, name))
-                        return &s->vms[i];
+                        return (ScriptVm *) &s->vms[i];
         return NULL;
 }
 
@@ -55,17 +55,29 @@ static bool came(Script *s, char *const *words) {
         return s->came;
 }
 
-/* A line with these words; {VM} is its uuid. */
-static void play_until(Script *s, char *const *words, unsigned n) {
-        char text[256] = "";
-
+/* The words as one text; "vm=NAME" becomes "vm=UUID". */
+static void join_words(const Script *s, char *const *words, unsigned n, char *text, size_t size) {
+        text[0] = '\0';
         for (unsigned i = 0; i < n; i++) {
                 const ScriptVm *v = startswith(words[i], "vm=") ? script_vm(s, words[i] + 3) : NULL;
                 size_t used = strlen(text);
 
-                (void) snprintf(text + used, sizeof(text) - used, "%s%s%s", i > 0 ? " " : "", v ? "vm=" : words[i],
+                (void) snprintf(text + used, size - used, "%s%s%s", i > 0 ? " " : "", v ? "vm=" : words[i],
                         v ? UUID_TEXT(&v->id) : "");
         }
+}
+
+/* From here on no line of the history has these words. */
+static void play_never(Script *s, char *const *words, unsigned n) {
+        join_words(s, words, n, s->kept_words, sizeof(s->kept_words));
+        s->never = s->kept_words;
+}
+
+/* A line with these words. */
+static void play_until(Script *s, char *const *words, unsigned n) {
+        char text[256];
+
+        join_words(s, words, n, text, sizeof(text));
         s->awaited = text;
         s->came = false;
         if (!script_run_until(s, UNTIL_MAX, came, NULL))
@@ -172,6 +184,19 @@ static void play_commits(Script *s, char *const *words, unsigned n) {
                 sim_db_fail(s->world->db, fault, -ENOSPC, n > 2 ? (unsigned) strtoul(words[2], NULL, 10) : 0);
         else
                 machine_fail_commits(machine(s, words[0]), fault != SIM_DB_WORKS);
+}
+
+/* A copy of policyd's database is made, and put in its place while policyd does not run. */
+static void play_copy(Script *s, char *const *words, unsigned n) {
+        sim_db_free(s->kept);
+        s->kept = sim_db_copy(s->world->db);
+}
+
+static void play_restore(Script *s, char *const *words, unsigned n) {
+        if (s->kept && !s->world->policy)
+                sim_db_restore(s->world->db, s->kept);
+        else
+                script_broken(s, "there is no copy, or policyd runs");
 }
 
 static void play_clock(Script *s, char *const *words, unsigned n) {
@@ -449,6 +474,7 @@ static void play_expect_domains(Script *s, char *const *words, unsigned n) {
 static const Verb verbs[] = {
         {"wait", 1, 1, play_wait},
         {"until", 1, 8, play_until},
+        {"never", 1, 8, play_never},
         {"until-sent", 2, 2, play_until_sent},
         {"quiet", 0, 0, play_quiet},
         {"lose", 2, 2, play_lose},
@@ -463,6 +489,8 @@ static const Verb verbs[] = {
         {"power-on", 1, 1, play_power_on},
         {"kill-program", 1, 1, play_kill_program},
         {"commits", 2, 3, play_commits},
+        {"copy", 0, 0, play_copy},
+        {"restore", 0, 0, play_restore},
         {"clock", 1, 1, play_clock},
         {"gpus", 2, 2, play_gpus},
         {"trouble", 1, 2, play_trouble},

@@ -151,6 +151,10 @@ static void on_line(const char *line, void *userdata) {
         note_answer(s, line);
         s->came |= s->awaited && strstr(line, s->awaited);
         s->heard(line, s->userdata);
+        if (s->never && strstr(line, s->never)) {
+                s->never = NULL;
+                script_broken(s, "it came");
+        }
 }
 
 bool script_run_until(Script *s, uint64_t usec, bool (*reached)(Script *s, char *const *words), char *const *words) {
@@ -186,6 +190,7 @@ void script_quiet(Script *s) {
 void script_play(Script *s, World *w) {
         s->world = w;
         s->n_vms = 0;
+        s->never = NULL;
         s->heard = w->history.heard;
         s->userdata = w->history.userdata;
         w->history.heard = on_line;
@@ -199,6 +204,7 @@ void script_play(Script *s, World *w) {
         if (!s->quiet)
                 script_quiet(s);
         world_list(w);
+        s->kept = sim_db_free(s->kept);
         w->history.heard = s->heard;
         w->history.userdata = s->userdata;
 }
