@@ -27,24 +27,6 @@ uint64_t map_instances(uint64_t pgpu_size, const ViewObject *type) {
         return !type ? 0 : size > 0 ? pgpu_size / size : 1;
 }
 
-void map_done(Map *map) {
-        for (size_t h = 0; h < map->n_hosts; h++) {
-                MapHost *host = &map->hosts[h];
-
-                for (size_t c = 0; c < host->n_cards; c++) {
-                        MapCard *card = &host->cards[c];
-
-                        for (size_t p = 0; p < card->n_pgpus; p++)
-                                free(card->pgpus[p].slots);
-                        free(card->pgpus);
-                        free(card->name);
-                }
-                free(host->cards);
-        }
-        free(map->hosts);
-        *map = (Map){};
-}
-
 /* The part of "0001:nvidia,0ff2,,0fe7,101e" or "10de/0ff2" that is the device's id. */
 static const struct KnownBoard *board_of(View *v, const ViewObject *pgpu) {
         const char *texts[2] = {"", ""};
@@ -73,54 +55,60 @@ static bool is_next_bus(const ViewObject *a, const ViewObject *b) {
                x.bus + 1 == y.bus;
 }
 
-static void add_slot(MapPgpu *p, MapSlot slot) {
-        slot.size = object_number(slot.type, "Size") > 0 ? object_number(slot.type, "Size") : p->size;
-        if (p->n_slots == 0)
-                p->type = slot.type;
-        else if (p->type != slot.type)
-                p->type = NULL;
-        p->used += slot.size;
-        p->slots[p->n_slots++] = slot;
+/* What stands on a PGPU. */
+typedef struct Slot {
+        const ViewObject *vgpu, *vm, *type; /* vm, type: NULL when they are gone */
+        const ViewObject *reservation;      /* holds it without a VM; vgpu and vm are NULL */
+        struct json_object *outsider;       /* (uuid, name, type) of a VM that is not of the pool; the same */
+        const char *state;
+} Slot;
+
+typedef struct Slots {
+        Slot *items;
+        size_t n;
+} Slots;
+
+static void slots_done(Slots *slots) {
+        free(slots->items);
 }
 
-static void add_slots(View *v, MapPgpu *p, const char *property, bool scheduled) {
-        for (size_t i = 0; i < object_n_refs(p->pgpu, property); i++) {
-                const ViewObject *vgpu = object_nth_ref(v, p->pgpu, property, i);
+static void add_vgpus(View *v, const ViewObject *pgpu, const char *property, const char *state, Slots *slots) {
+        for (size_t i = 0; i < object_n_refs(pgpu, property); i++) {
+                const ViewObject *vgpu = object_nth_ref(v, pgpu, property, i);
                 bool seen = false;
 
                 /* A VGPU that became resident between two pages stands in both lists. */
-                for (size_t k = 0; k < p->n_slots; k++)
-                        seen |= p->slots[k].vgpu == vgpu;
-                if (!vgpu || seen)
-                        continue;
-
-                add_slot(p, (MapSlot){.vgpu = vgpu,
-                                    .vm = object_ref(v, vgpu, "VM"),
-                                    .type = object_ref(v, vgpu, "Type"),
-                                    .scheduled = scheduled});
+                for (size_t k = 0; k < slots->n; k++)
+                        seen |= slots->items[k].vgpu == vgpu;
+                if (vgpu && !seen)
+                        slots->items[slots->n++] = (Slot){.vgpu = vgpu,
+                                .vm = object_ref(v, vgpu, "VM"),
+                                .type = object_ref(v, vgpu, "Type"),
+                                .state = state};
         }
 }
 
-static void add_reserved_slots(View *v, MapPgpu *p) {
-        for (size_t i = 0; i < object_n_refs(p->pgpu, "Reservations"); i++) {
-                const ViewObject *reservation = object_nth_ref(v, p->pgpu, "Reservations", i);
+static void add_reserved(View *v, const ViewObject *pgpu, Slots *slots) {
+        for (size_t i = 0; i < object_n_refs(pgpu, "Reservations"); i++) {
+                const ViewObject *reservation = object_nth_ref(v, pgpu, "Reservations", i);
 
                 if (reservation)
-                        add_slot(p, (MapSlot){.reservation = reservation,
-                                            .type = object_ref(v, reservation, "Type")});
+                        slots->items[slots->n++] = (Slot){.reservation = reservation,
+                                .type = object_ref(v, reservation, "Type"),
+                                .state = "reserved"};
         }
 }
 
 /* A domain of which only a name is known has no type: it takes the PGPU whole. */
-static void add_outside_slots(View *v, MapPgpu *p) {
-        struct json_object *outside = object_property(p->pgpu, "OutsideVGPUs");
+static void add_outsiders(View *v, const ViewObject *pgpu, Slots *slots) {
+        struct json_object *outside = object_property(pgpu, "OutsideVGPUs");
 
-        for_each_answer(one, outside) {
-                add_slot(p, (MapSlot){.outsider = one, .type = view_get(v, answer_nth_text(one, 2))});
-        }
+        for_each_answer(one, outside)
+                slots->items[slots->n++] =
+                        (Slot){.outsider = one, .type = view_get(v, answer_nth_text(one, 2)), .state = "outside"};
 }
 
-const char *map_slot_name(const MapSlot *slot) {
+static const char *name_of(const Slot *slot) {
         if (slot->outsider)
                 return answer_nth_text(slot->outsider, 1);
 
@@ -131,179 +119,160 @@ const char *map_slot_name(const MapSlot *slot) {
 
 /* By the names of their VMs, so that a VM keeps its place while it starts; reservations come last. */
 static int compare_slots(const void *a, const void *b) {
-        const MapSlot *x = a, *y = b;
+        const Slot *x = a, *y = b;
         int r;
 
         if (!x->reservation != !y->reservation)
                 return x->reservation ? 1 : -1;
-        r = strverscmp(map_slot_name(x), map_slot_name(y));
+        r = strverscmp(name_of(x), name_of(y));
 
         return r ? r : strverscmp(object_text(x->vgpu, "Device"), object_text(y->vgpu, "Device"));
 }
 
-static int fill_pgpu(View *v, const ViewObject *pgpu, MapPgpu *ret) {
-        const ViewObject *host = object_ref(v, pgpu, "Host");
-        MapPgpu p = {.pgpu = pgpu,
-                .size = object_number(pgpu, "Size"),
-                .offline = host && !streq(object_text(host, "State"), "online")};
-
-        if (p.size == 0)
-                p.size = PGPU_SIZE_DEFAULT;
-        p.slots = calloc(object_n_refs(pgpu, "ResidentVGPUs") + object_n_refs(pgpu, "ScheduledVGPUs") +
-                                 object_n_refs(pgpu, "Reservations") +
-                                 answer_length(object_property(pgpu, "OutsideVGPUs")) + 1,
-                sizeof(MapSlot));
-        if (!p.slots)
+static int find_slots(View *v, const ViewObject *pgpu, Slots *ret) {
+        ret->items = calloc(object_n_refs(pgpu, "ResidentVGPUs") + object_n_refs(pgpu, "ScheduledVGPUs") +
+                                    object_n_refs(pgpu, "Reservations") +
+                                    answer_length(object_property(pgpu, "OutsideVGPUs")) + 1,
+                sizeof(Slot));
+        if (!ret->items)
                 return -ENOMEM;
-        add_slots(v, &p, "ResidentVGPUs", false);
-        add_slots(v, &p, "ScheduledVGPUs", true);
-        add_reserved_slots(v, &p);
-        add_outside_slots(v, &p);
-        qsort(p.slots, p.n_slots, sizeof(MapSlot), compare_slots);
-        *ret = p;
+        add_vgpus(v, pgpu, "ResidentVGPUs", "resident", ret);
+        add_vgpus(v, pgpu, "ScheduledVGPUs", "scheduled", ret);
+        add_reserved(v, pgpu, ret);
+        add_outsiders(v, pgpu, ret);
+        qsort(ret->items, ret->n, sizeof(Slot), compare_slots);
         return 0;
 }
 
-/* "GK107GL [GRID K1]" is known as what stands in brackets. */
-static char *card_name(const struct KnownBoard *board, const ViewObject *pgpu) {
-        const char *name = object_text(pgpu, "DeviceName"), *open = strrchr(name, '['),
-                   *close = open ? strchr(open, ']') : NULL;
+/* As JSON */
 
-        if (board)
-                return strdup(board->name);
-        return close ? strndup(open + 1, (size_t) (close - open - 1)) : strdup(*name ? name : "GPU");
-}
-
-static int add_pgpu(View *v, MapHost *host, ViewObject *pgpu, const ViewObject *before) {
-        const struct KnownBoard *board = board_of(v, pgpu);
-        MapCard *card = host->n_cards > 0 ? &host->cards[host->n_cards - 1] : NULL;
-        size_t room = board ? board->n_gpus : 1;
-
-        if (!card || !before || card->n_pgpus >= room || board_of(v, before) != board ||
-                !is_next_bus(before, pgpu)) {
-                card = &host->cards[host->n_cards];
-                card->name = card_name(board, pgpu);
-                card->pgpus = calloc(room, sizeof(MapPgpu));
-                host->n_cards++;
-                if (!card->name || !card->pgpus)
-                        return -ENOMEM;
-        }
-        int r = fill_pgpu(v, pgpu, &card->pgpus[card->n_pgpus]);
-        if (r >= 0)
-                card->n_pgpus++;
-        return r;
-}
-
-static int fill_host(View *v, ViewObject *const *pgpus, size_t n, MapHost *host) {
-        const ViewObject *before = NULL;
-        int r = 0;
-
-        host->cards = calloc(n + 1, sizeof(MapCard));
-        if (!host->cards)
-                return -ENOMEM;
-        for (size_t i = 0; r >= 0 && i < n; i++) {
-                if (!streq(object_text(pgpus[i], "Host"), host->host->path))
-                        continue;
-                r = add_pgpu(v, host, pgpus[i], before);
-                before = pgpus[i];
-        }
-        return r;
-}
-
-int map_build(View *v, const char *host_path, Map *ret) {
-        _cleanup_free_ ViewObject **hosts = NULL, **pgpus = NULL;
-        size_t n_hosts, n_pgpus;
-        Map map = {};
-        int r;
-
-        r = view_list(v, class_find("host"), &hosts, &n_hosts);
-        if (r >= 0)
-                r = view_list(v, class_find("pgpu"), &pgpus, &n_pgpus);
-        if (r < 0)
-                return r;
-        map.hosts = calloc(n_hosts + 1, sizeof(MapHost));
-        if (!map.hosts)
-                return -ENOMEM;
-
-        for (size_t i = 0; r >= 0 && i < n_hosts; i++) {
-                if (host_path && !streq(hosts[i]->path, host_path))
-                        continue;
-                map.hosts[map.n_hosts].host = hosts[i];
-                r = fill_host(v, pgpus, n_pgpus, &map.hosts[map.n_hosts++]);
-        }
-        if (r < 0) {
-                map_done(&map);
-                return r;
-        }
-        *ret = map;
-        return 0;
-}
-
-static struct json_object *slot_json(const MapSlot *slot) {
+static struct json_object *new_of(const ViewObject *of) {
         struct json_object *o = json_object_new_object();
+
+        json_object_set_userdata(o, (void *) of, NULL);
+        return o;
+}
+
+const ViewObject *map_object(struct json_object *o) {
+        return json_object_get_userdata(o);
+}
+
+const char *map_slot_name(struct json_object *slot) {
+        return answer_text(slot, answer_member(slot, "reservation-uuid") ? "reservation-name-label" : "vm-name-label");
+}
+
+static struct json_object *slot_json(const Slot *slot, uint64_t size) {
+        struct json_object *o = new_of(slot->type);
 
         json_add_string(o, "vgpu-uuid", slot->vgpu ? slot->vgpu->uuid : "");
         json_add_string(o, "vm-uuid",
                 slot->outsider ? answer_nth_text(slot->outsider, 0)
                 : slot->vm     ? slot->vm->uuid
                                : "");
-        json_add_string(o, "vm-name-label", slot->reservation ? "" : map_slot_name(slot));
+        json_add_string(o, "vm-name-label", slot->reservation ? "" : name_of(slot));
         if (slot->reservation) {
                 json_add_string(o, "reservation-uuid", slot->reservation->uuid);
-                json_add_string(o, "reservation-name-label", object_text(slot->reservation, "NameLabel"));
+                json_add_string(o, "reservation-name-label", name_of(slot));
         }
         json_add_string(o, "type-model-name", object_text(slot->type, "ModelName"));
-        json_add_string(o, "state",
-                slot->reservation ? "reserved"
-                : slot->outsider  ? "outside"
-                : slot->scheduled ? "scheduled"
-                                  : "resident");
-        json_add_u64(o, "size", slot->size);
+        json_add_string(o, "state", slot->state);
+        json_add_u64(o, "size", size);
         return o;
 }
 
-static struct json_object *pgpu_json(const MapPgpu *p) {
-        struct json_object *o = json_object_new_object(), *slots = json_object_new_array();
+static int pgpu_json(View *v, const ViewObject *pgpu, struct json_object **ret) {
+        struct json_object *slots = json_object_new_array();
+        uint64_t size = object_number(pgpu, "Size"), used = 0;
+        _cleanup_(slots_done) Slots found = {};
+        const ViewObject *type;
 
-        json_add_string(o, "uuid", p->pgpu->uuid);
-        json_add_string(o, "pci-id", object_text(p->pgpu, "PCIID"));
-        json_add_u64(o, "size", p->size);
-        json_add_u64(o, "used", p->used);
-        json_add_string(o, "health", object_text(p->pgpu, "Health"));
-        json_add_string(o, "running-type", object_text(p->type, "ModelName"));
-        for (size_t i = 0; i < p->n_slots; i++)
-                json_object_array_add(slots, slot_json(&p->slots[i]));
-        json_add(o, "slots", slots);
+        *ret = new_of(pgpu);
+        if (find_slots(v, pgpu, &found) < 0)
+                return -ENOMEM;
+        size = size > 0 ? size : PGPU_SIZE_DEFAULT;
+        type = found.n > 0 ? found.items[0].type : NULL;
+        for (size_t i = 0; i < found.n; i++) {
+                uint64_t share = object_number(found.items[i].type, "Size");
+
+                share = share > 0 ? share : size;
+                used += share;
+                type = found.items[i].type == type ? type : NULL;
+                json_object_array_add(slots, slot_json(&found.items[i], share));
+        }
+        json_add_string(*ret, "uuid", pgpu->uuid);
+        json_add_string(*ret, "pci-id", object_text(pgpu, "PCIID"));
+        json_add_u64(*ret, "size", size);
+        json_add_u64(*ret, "used", used);
+        json_add_string(*ret, "health", object_text(pgpu, "Health"));
+        json_add_string(*ret, "running-type", object_text(type, "ModelName"));
+        json_add(*ret, "slots", slots);
+        return 0;
+}
+
+/* "GK107GL [GRID K1]" is known as what stands in brackets. */
+static struct json_object *card_json(const struct KnownBoard *board, const ViewObject *pgpu) {
+        const char *name = object_text(pgpu, "DeviceName"), *open = strrchr(name, '['),
+                   *close = open ? strchr(open, ']') : NULL;
+        struct json_object *o = json_object_new_object();
+
+        if (board)
+                json_add_string(o, "name", board->name);
+        else if (close)
+                json_add(o, "name", json_object_new_string_len(open + 1, (int) (close - open - 1)));
+        else
+                json_add_string(o, "name", *name ? name : "GPU");
+        json_add(o, "pgpus", json_object_new_array());
         return o;
 }
 
-int map_print_json(FILE *out, View *v, const char *host_path) {
-        _cleanup_json_ struct json_object *hosts = json_object_new_array();
-        Map map;
+static int add_pgpu(View *v, struct json_object *cards, ViewObject *pgpu, const ViewObject *before) {
+        const struct KnownBoard *board = board_of(v, pgpu);
+        struct json_object *card = before ? answer_nth(cards, answer_length(cards) - 1) : NULL, *o;
         int r;
 
-        r = map_build(v, host_path, &map);
-        if (r < 0)
-                return r;
-        for (size_t h = 0; h < map.n_hosts; h++) {
-                struct json_object *host = json_object_new_object(), *cards = json_object_new_array();
-
-                json_add_string(host, "uuid", map.hosts[h].host->uuid);
-                json_add_string(host, "name-label", object_text(map.hosts[h].host, "NameLabel"));
-                json_add_string(host, "state", object_text(map.hosts[h].host, "State"));
-                for (size_t c = 0; c < map.hosts[h].n_cards; c++) {
-                        const MapCard *card = &map.hosts[h].cards[c];
-                        struct json_object *o = json_object_new_object(), *pgpus = json_object_new_array();
-
-                        json_add_string(o, "name", card->name);
-                        for (size_t p = 0; p < card->n_pgpus; p++)
-                                json_object_array_add(pgpus, pgpu_json(&card->pgpus[p]));
-                        json_add(o, "pgpus", pgpus);
-                        json_object_array_add(cards, o);
-                }
-                json_add(host, "cards", cards);
-                json_object_array_add(hosts, host);
+        if (!card || answer_length(answer_member(card, "pgpus")) >= (board ? board->n_gpus : 1) ||
+                board_of(v, before) != board || !is_next_bus(before, pgpu)) {
+                card = card_json(board, pgpu);
+                json_object_array_add(cards, card);
         }
-        map_done(&map);
-        return print_json(out, hosts);
+        r = pgpu_json(v, pgpu, &o);
+        json_object_array_add(answer_member(card, "pgpus"), o);
+        return r;
+}
+
+static int add_host(
+        View *v, struct json_object *hosts, const ViewObject *host, ViewObject *const *pgpus, size_t n) {
+        struct json_object *o = new_of(host), *cards = json_object_new_array();
+        const ViewObject *before = NULL;
+        int r = 0;
+
+        json_add_string(o, "uuid", host->uuid);
+        json_add_string(o, "name-label", object_text(host, "NameLabel"));
+        json_add_string(o, "state", object_text(host, "State"));
+        json_add(o, "cards", cards);
+        json_object_array_add(hosts, o);
+        for (size_t i = 0; r >= 0 && i < n; i++) {
+                if (!streq(object_text(pgpus[i], "Host"), host->path))
+                        continue;
+                r = add_pgpu(v, cards, pgpus[i], before);
+                before = pgpus[i];
+        }
+        return r;
+}
+
+int map_build(View *v, const char *host_path, struct json_object **ret) {
+        _cleanup_free_ ViewObject **hosts = NULL, **pgpus = NULL;
+        _cleanup_json_ struct json_object *map = json_object_new_array();
+        size_t n_hosts, n_pgpus;
+        int r;
+
+        r = view_list(v, class_find("host"), &hosts, &n_hosts);
+        if (r >= 0)
+                r = view_list(v, class_find("pgpu"), &pgpus, &n_pgpus);
+        for (size_t i = 0; r >= 0 && i < n_hosts; i++)
+                if (!host_path || streq(hosts[i]->path, host_path))
+                        r = add_host(v, map, hosts[i], pgpus, n_pgpus);
+        if (r >= 0)
+                *ret = take_ptr(map);
+        return r;
 }

@@ -17,6 +17,7 @@
 
 #include "common/base/parse.h"
 #include "common/base/strbuf.h"
+#include "common/json/json-get.h"
 #include "policyd/ctl/map.h"
 
 #define ADDRESS_WIDTH 7 /* at least; the widest of the map counts */
@@ -62,9 +63,11 @@ static const char *const paints[_PAINT_MAX] = {
 
 typedef struct Pen {
         FILE *out;
+        View *view;
         const MapStyle *style;
         const Glyphs *glyphs;
         unsigned address_width, type_width, bar_width;
+        bool offline; /* the host that is drawn */
 } Pen;
 
 static void paint(const Pen *pen, Paint p, const char *text) {
@@ -155,8 +158,8 @@ static void draw_frame(const Pen *pen, Paint p, const char *left, const char *ri
 }
 
 /* Without the PCI domain where that is 0, as on nearly every machine. */
-static const char *short_address(const ViewObject *pgpu) {
-        const char *address = object_text(pgpu, "PCIID"), *rest = startswith(address, "0000:");
+static const char *short_address(struct json_object *pgpu) {
+        const char *address = answer_text(pgpu, "pci-id"), *rest = startswith(address, "0000:");
 
         return rest ? rest : address;
 }
@@ -175,26 +178,26 @@ static void add_name(const Pen *pen, StrBuf *b, const char *name, unsigned width
 }
 
 /* Whether a VM could be placed in what is free there. */
-static bool is_usable(const MapPgpu *p) {
-        return !p->offline && !streq(object_text(p->pgpu, "Health"), "lost");
+static bool is_usable(const Pen *pen, struct json_object *p) {
+        return !pen->offline && !streq(answer_text(p, "health"), "lost");
 }
 
-static void draw_cell(const Pen *pen, const MapPgpu *pgpu, const MapSlot *slot, unsigned width) {
+static void draw_cell(const Pen *pen, struct json_object *pgpu, struct json_object *slot, unsigned width) {
         const Glyphs *g = pen->glyphs;
-        const char *mark = g->resident;
+        const char *mark = g->resident, *state = answer_text(slot, "state");
         _cleanup_strbuf_ StrBuf b = {};
         Paint p = PAINT_RESIDENT;
 
         if (!slot) {
                 p = PAINT_DIM;
-                mark = is_usable(pgpu) ? g->free : "";
-        } else if (slot->reservation) {
+                mark = is_usable(pen, pgpu) ? g->free : "";
+        } else if (streq(state, "reserved")) {
                 p = PAINT_RESERVED;
                 mark = g->reserved;
-        } else if (slot->outsider) {
+        } else if (streq(state, "outside")) {
                 p = PAINT_OUTSIDE;
                 mark = g->outside;
-        } else if (slot->scheduled) {
+        } else if (streq(state, "scheduled")) {
                 p = PAINT_SCHEDULED;
                 mark = g->scheduled;
         }
@@ -211,9 +214,10 @@ static unsigned column_at(uint64_t position, uint64_t size, unsigned width) {
 
 /* One cell: a wall (but before the first) and its content. */
 static void draw_share(
-        const Pen *pen, const MapPgpu *p, const MapSlot *slot, uint64_t from, uint64_t size, unsigned bar) {
-        unsigned start = column_at(from, p->size, bar),
-                 end = column_at(MIN_OF(from + size, p->size), p->size, bar), n = end - start;
+        const Pen *pen, struct json_object *p, struct json_object *slot, uint64_t from, uint64_t share) {
+        uint64_t size = answer_number(p, "size");
+        unsigned start = column_at(from, size, pen->bar_width),
+                 end = column_at(MIN_OF(from + share, size), size, pen->bar_width), n = end - start;
 
         if (n == 0)
                 return;
@@ -224,20 +228,33 @@ static void draw_share(
         draw_cell(pen, p, slot, n);
 }
 
-static void draw_slots(const Pen *pen, const MapPgpu *p, unsigned bar) {
-        uint64_t at = 0, step = object_number(p->type, "Size");
+/* Of all slots; NULL: none, or several. */
+static const ViewObject *running_type(struct json_object *p) {
+        struct json_object *slots = answer_member(p, "slots");
+        const ViewObject *type = answer_length(slots) > 0 ? map_object(answer_nth(slots, 0)) : NULL;
 
-        for (size_t i = 0; i < p->n_slots && at < p->size; i++) {
-                draw_share(pen, p, &p->slots[i], at, p->slots[i].size, bar);
-                at += p->slots[i].size;
+        for_each_answer(slot, slots)
+                type = map_object(slot) == type ? type : NULL;
+        return type;
+}
+
+static void draw_slots(const Pen *pen, struct json_object *p) {
+        uint64_t at = 0, size = answer_number(p, "size"), step = object_number(running_type(p), "Size");
+        struct json_object *slots = answer_member(p, "slots");
+
+        for (size_t i = 0; i < answer_length(slots) && at < size; i++) {
+                struct json_object *slot = answer_nth(slots, i);
+
+                draw_share(pen, p, slot, at, answer_number(slot, "size"));
+                at += answer_number(slot, "size");
         }
         /* Free room in steps of the type that runs there; what is less than one step is no room, but it has a
          * width. */
-        while (at < p->size) {
-                uint64_t size = step > 0 && at + step <= p->size ? step : p->size - at;
+        while (at < size) {
+                uint64_t share = step > 0 && at + step <= size ? step : size - at;
 
-                draw_share(pen, p, NULL, at, size, bar);
-                at += size;
+                draw_share(pen, p, NULL, at, share);
+                at += share;
         }
 }
 
@@ -259,15 +276,16 @@ static int compare_types(const void *a, const void *b) {
 
 /* "8x GRID K100, 4x GRID K140Q": the types that a list names and another (or NULL) does not. */
 static char *list_types(
-        const Pen *pen, View *v, const MapPgpu *p, const char *property, const char *but_not_in) {
-        size_t n = object_n_refs(p->pgpu, property), n_types = 0;
+        const Pen *pen, struct json_object *p, const char *property, const char *but_not_in) {
+        const ViewObject *pgpu = map_object(p);
+        size_t n = object_n_refs(pgpu, property), n_types = 0;
         _cleanup_free_ ViewObject **types = calloc(n + 1, sizeof(ViewObject *));
         StrBuf b = {};
 
         for (size_t i = 0; types && i < n; i++) {
-                ViewObject *type = object_nth_ref(v, p->pgpu, property, i);
+                ViewObject *type = object_nth_ref(pen->view, pgpu, property, i);
 
-                if (type && !(but_not_in && has_ref(v, p->pgpu, but_not_in, type)))
+                if (type && !(but_not_in && has_ref(pen->view, pgpu, but_not_in, type)))
                         types[n_types++] = type;
         }
         if (n_types > 0)
@@ -275,44 +293,47 @@ static char *list_types(
         for (size_t i = 0; i < n_types; i++) {
                 strbuf_add(&b, i > 0 ? ", " : "");
                 if (!but_not_in)
-                        strbuf_addf(
-                                &b, "%" PRIu64 "%s ", map_instances(p->size, types[i]), pen->glyphs->times);
+                        strbuf_addf(&b, "%" PRIu64 "%s ", map_instances(answer_number(p, "size"), types[i]),
+                                pen->glyphs->times);
                 strbuf_add(&b, object_text(types[i], "ModelName"));
         }
         return strbuf_take(&b);
 }
 
-static void draw_idle(const Pen *pen, View *v, const MapPgpu *p) {
-        _cleanup_free_ char *types = list_types(pen, v, p, "EnabledVGPUTypes", NULL);
+static void draw_idle(const Pen *pen, struct json_object *p) {
+        _cleanup_free_ char *types = list_types(pen, p, "EnabledVGPUTypes", NULL);
 
-        paint_fitted(pen, PAINT_DIM, !is_usable(p) ? "" : *strempty(types) ? types : "no type is enabled",
+        paint_fitted(pen, PAINT_DIM, !is_usable(pen, p) ? "" : *strempty(types) ? types : "no type is enabled",
                 pen->bar_width);
 }
 
 /* What stands where a type would: nothing runs there. */
-static const char *idle_word(const MapPgpu *p) {
-        const char *health = object_text(p->pgpu, "Health");
+static const char *idle_word(struct json_object *p) {
+        const char *health = answer_text(p, "health");
 
         return *health && !streq(health, "good") ? health : "idle";
 }
 
-static void draw_left(const Pen *pen, const MapPgpu *p) {
-        const char *type = p->n_slots == 0                           ? idle_word(p)
-                           : p->type                                 ? object_text(p->type, "ModelName")
-                           : p->n_slots == 1 && p->slots[0].outsider ? "held outside"
-                                                                     : "several";
+static void draw_left(const Pen *pen, struct json_object *p) {
+        struct json_object *slots = answer_member(p, "slots"), *first = answer_nth(slots, 0);
+        const ViewObject *running = running_type(p);
+        const char *type = !first                                         ? idle_word(p)
+                           : running                                      ? object_text(running, "ModelName")
+                           : answer_length(slots) == 1 &&
+                                           streq(answer_text(first, "state"), "outside") ? "held outside"
+                                                                          : "several";
+        uint64_t instances = map_instances(answer_number(p, "size"), running);
         char count[48] = "";
-        uint64_t instances = map_instances(p->size, p->type);
 
-        if (p->n_slots > 0 && instances > 0)
-                snprintf(count, sizeof(count), "%zu/%" PRIu64, p->n_slots, instances);
-        else if (p->n_slots > 0)
-                snprintf(count, sizeof(count), "%zu", p->n_slots);
+        if (first && instances > 0)
+                snprintf(count, sizeof(count), "%zu/%" PRIu64, answer_length(slots), instances);
+        else if (first)
+                snprintf(count, sizeof(count), "%zu", answer_length(slots));
 
         fputc(' ', pen->out);
-        paint_fitted(pen, PAINT_PLAIN, short_address(p->pgpu), pen->address_width);
+        paint_fitted(pen, PAINT_PLAIN, short_address(p), pen->address_width);
         fputc(' ', pen->out);
-        paint_fitted(pen, p->n_slots > 0 ? PAINT_BOLD : PAINT_DIM, type, pen->type_width);
+        paint_fitted(pen, first ? PAINT_BOLD : PAINT_DIM, type, pen->type_width);
         fputc(' ', pen->out);
         paint_fitted(pen, PAINT_PLAIN, count, COUNT_WIDTH);
         fputc(' ', pen->out);
@@ -328,25 +349,25 @@ static void draw_note(const Pen *pen, Paint frame, const char *text) {
 }
 
 /* Why the PGPU is not in its normal state. */
-static void draw_health(const Pen *pen, const MapPgpu *p, Paint frame) {
-        const char *health = object_text(p->pgpu, "Health"), *reason = object_text(p->pgpu, "HealthReason");
+static void draw_health(const Pen *pen, struct json_object *p, Paint frame) {
+        const char *health = answer_text(p, "health"), *reason = object_text(map_object(p), "HealthReason");
         _cleanup_free_ char *note = NULL;
 
         if (*reason && asprintf(&note, "%s: %s", health, reason) >= 0)
                 draw_note(pen, frame, note);
 }
 
-static void draw_pgpu(const Pen *pen, View *v, const MapPgpu *p, Paint frame) {
-        _cleanup_free_ char *disabled = list_types(pen, v, p, "SupportedVGPUTypes", "EnabledVGPUTypes"),
+static void draw_pgpu(const Pen *pen, struct json_object *p, Paint frame) {
+        _cleanup_free_ char *disabled = list_types(pen, p, "SupportedVGPUTypes", "EnabledVGPUTypes"),
                             *note = NULL;
 
         paint(pen, frame, pen->glyphs->wall);
         draw_left(pen, p);
         paint(pen, PAINT_DIM, pen->glyphs->wall);
-        if (p->n_slots > 0)
-                draw_slots(pen, p, pen->bar_width);
+        if (answer_length(answer_member(p, "slots")) > 0)
+                draw_slots(pen, p);
         else
-                draw_idle(pen, v, p);
+                draw_idle(pen, p);
         fputc(' ', pen->out);
         paint(pen, frame, pen->glyphs->wall);
         fputc('\n', pen->out);
@@ -354,33 +375,37 @@ static void draw_pgpu(const Pen *pen, View *v, const MapPgpu *p, Paint frame) {
         draw_health(pen, p, frame);
         if (*strempty(disabled) && asprintf(&note, "not enabled: %s", disabled) >= 0)
                 draw_note(pen, frame, note);
-        if (object_flag(p->pgpu, "IsSystemDisplayDevice"))
+        if (object_flag(map_object(p), "IsSystemDisplayDevice"))
                 draw_note(pen, frame, "dom0's own display: not for passthrough");
 }
 
-static void draw_host(const Pen *pen, View *v, const MapHost *host) {
-        const ViewObject *o = host->host;
-        bool offline = !streq(object_text(o, "State"), "online"), disabled = !object_flag(o, "Enabled");
+static void draw_host(Pen *pen, struct json_object *host) {
+        struct json_object *cards = answer_member(host, "cards");
+        const ViewObject *o = map_object(host);
+        bool disabled = !object_flag(o, "Enabled");
         const char *reason = object_text(o, "StateReason");
+        size_t c = 0;
 
+        pen->offline = !streq(object_text(o, "State"), "online");
         paint(pen, PAINT_BOLD, object_text(o, "NameLabel"));
         fputs("  ", pen->out);
-        paint(pen, offline ? PAINT_BAD : PAINT_PLAIN, object_text(o, "State"));
+        paint(pen, pen->offline ? PAINT_BAD : PAINT_PLAIN, object_text(o, "State"));
         if (disabled)
                 paint(pen, PAINT_BAD, ", disabled");
-        if (!offline)
+        if (!pen->offline)
                 fprintf(pen->out, ", %s of %s free", SIZE_TEXT(object_number(o, "MemoryFree")),
                         SIZE_TEXT(object_number(o, "MemoryTotal")));
         else if (*reason)
                 fprintf(pen->out, ": %s", reason);
-        fputs(host->n_cards == 0 ? "; no GPUs\n" : "\n", pen->out);
+        fputs(answer_length(cards) == 0 ? "; no GPUs\n" : "\n", pen->out);
 
-        for (size_t c = 0; c < host->n_cards; c++) {
-                Paint frame = offline || disabled ? PAINT_DIM : card_paint(c);
+        for_each_answer(card, cards) {
+                Paint frame = pen->offline || disabled ? PAINT_DIM : card_paint(c++);
+                struct json_object *pgpus = answer_member(card, "pgpus");
 
-                draw_frame(pen, frame, pen->glyphs->top_left, pen->glyphs->top_right, host->cards[c].name);
-                for (size_t p = 0; p < host->cards[c].n_pgpus; p++)
-                        draw_pgpu(pen, v, &host->cards[c].pgpus[p], frame);
+                draw_frame(pen, frame, pen->glyphs->top_left, pen->glyphs->top_right, answer_text(card, "name"));
+                for_each_answer(p, pgpus)
+                        draw_pgpu(pen, p, frame);
                 draw_frame(pen, frame, pen->glyphs->bottom_left, pen->glyphs->bottom_right, NULL);
         }
         fputc('\n', pen->out);
@@ -400,18 +425,15 @@ static void draw_legend(const Pen *pen) {
 }
 
 /* An address is never cut, since people type it into commands. */
-static void lay_out_columns(const Map *map, Pen *pen) {
+static void lay_out_columns(struct json_object *hosts, Pen *pen) {
         unsigned width = pen->style->width, rest;
 
         pen->address_width = ADDRESS_WIDTH;
-        for (size_t h = 0; h < map->n_hosts; h++)
-                for (size_t c = 0; c < map->hosts[h].n_cards; c++)
-                        for (size_t p = 0; p < map->hosts[h].cards[c].n_pgpus; p++) {
-                                const ViewObject *pgpu = map->hosts[h].cards[c].pgpus[p].pgpu;
-
+        for_each_answer(host, hosts)
+                for_each_answer(card, answer_member(host, "cards"))
+                        for_each_answer(p, answer_member(card, "pgpus"))
                                 pen->address_width =
-                                        MAX_OF(pen->address_width, text_columns(pen, short_address(pgpu)));
-                        }
+                                        MAX_OF(pen->address_width, text_columns(pen, short_address(p)));
         rest = pen->address_width + COUNT_WIDTH + FRAME_WIDTH + BAR_WIDTH_MIN;
         pen->type_width = width > rest ? MIN_OF((unsigned) TYPE_WIDTH, width - rest) : 1;
         rest += pen->type_width;
@@ -419,20 +441,19 @@ static void lay_out_columns(const Map *map, Pen *pen) {
 }
 
 int map_draw(FILE *out, View *v, const char *host_path, const MapStyle *style) {
-        Pen pen = { .out = out, .style = style, .glyphs = style->utf8 ? &unicode : &ascii };
-        Map map;
+        Pen pen = { .out = out, .view = v, .style = style, .glyphs = style->utf8 ? &unicode : &ascii };
+        _cleanup_json_ struct json_object *map = NULL;
         int r;
 
         r = map_build(v, host_path, &map);
         if (r < 0)
                 return r;
-        lay_out_columns(&map, &pen);
-        for (size_t i = 0; i < map.n_hosts; i++)
-                draw_host(&pen, v, &map.hosts[i]);
-        if (map.n_hosts == 0)
+        lay_out_columns(map, &pen);
+        for_each_answer(host, map)
+                draw_host(&pen, host);
+        if (answer_length(map) == 0)
                 fputs("The pool has no hosts; `xenvgpu host-add name= address=` adds one.\n", out);
         else
                 draw_legend(&pen);
-        map_done(&map);
         return 0;
 }

@@ -20,49 +20,17 @@ typedef struct MapStyle {
         bool utf8, colour;
 } MapStyle;
 
-typedef struct MapSlot {
-        const ViewObject *vgpu, *vm, *type; /* vm, type: NULL when they are gone */
-        const ViewObject *reservation;      /* holds it without a VM; vgpu and vm are NULL */
-        struct json_object *outsider;       /* (uuid, name, type) of a VM that is not of the pool; the same */
-        uint64_t size;                      /* of the PGPU's */
-        bool scheduled;                     /* booked, not yet running */
-} MapSlot;
-
-typedef struct MapPgpu {
-        const ViewObject *pgpu;
-        MapSlot *slots;
-        size_t n_slots;
-        uint64_t size, used;
-        bool offline; /* its host is */
-        const ViewObject *type; /* of the VGPUs there; NULL: none, or several */
-} MapPgpu;
-
-typedef struct MapCard {
-        char *name; /* "GRID K1" */
-        MapPgpu *pgpus;
-        size_t n_pgpus;
-} MapCard;
-
-typedef struct MapHost {
-        const ViewObject *host;
-        MapCard *cards;
-        size_t n_cards;
-} MapHost;
-
-typedef struct Map {
-        MapHost *hosts;
-        size_t n_hosts;
-} Map;
-
-/* host_path NULL: every host. The objects belong to the view. */
-int map_build(View *v, const char *host_path, Map *ret);
-void map_done(Map *map);
-
-/* The name of its VM, of its reservation, or of the VM outside the pool. */
-const char *map_slot_name(const MapSlot *slot);
+/*
+ * The map as JSON, which is drawn as well as printed: hosts, their "cards", the "pgpus" of each, and their "slots". host_path NULL:
+ * every host. The caller puts *ret, before the view goes.
+ */
+int map_build(View *v, const char *host_path, struct json_object **ret);
+/* The object of a host or a PGPU of the map; of a slot its type, or NULL. */
+const ViewObject *map_object(struct json_object *o);
+/* The name of a slot's VM, of its reservation, or of the VM outside the pool. */
+const char *map_slot_name(struct json_object *slot);
 
 /* How many VGPUs of a type an empty PGPU of this size takes; 0 for no type. */
 uint64_t map_instances(uint64_t pgpu_size, const ViewObject *type);
 
 int map_draw(FILE *out, View *v, const char *host_path, const MapStyle *style);
-int map_print_json(FILE *out, View *v, const char *host_path);

@@ -24,6 +24,13 @@ static int wait_for_job(Ctl *ctl) {
         return r != 0 ? r : job_wait(ctl, path);
 }
 
+static int print_map(Ctl *ctl, const char *host) {
+        _cleanup_json_ struct json_object *map = NULL;
+        int r = map_build(ctl->view, host, &map);
+
+        return r < 0 ? r : print_json(stdout, map);
+}
+
 static int pool_map(Ctl *ctl) {
         MapStyle style = {
                 .width = ctl->width, .utf8 = ctl->utf8, .colour = ctl->out_is_terminal && !getenv("NO_COLOR")
@@ -44,8 +51,7 @@ static int pool_map(Ctl *ctl) {
                 r = ctl_load(ctl);
         if (r != 0)
                 return r;
-        r = ctl->args.json ? map_print_json(stdout, ctl->view, host)
-                           : map_draw(stdout, ctl->view, host, &style);
+        r = ctl->args.json ? print_map(ctl, host) : map_draw(stdout, ctl->view, host, &style);
         return r < 0 ? ctl_failed(r, &(ClientError){}) : EXIT_DONE;
 }
 

@@ -29,7 +29,7 @@ static void print_class(FILE *out, View *v, const ClassInfo *c) {
 }
 
 static void show_pool(FILE *out, const char *text) {
-        _cleanup_json_ struct json_object *objects = NULL;
+        _cleanup_json_ struct json_object *objects = NULL, *map = NULL;
         _cleanup_(view_freep) View *v = NULL;
         _cleanup_strbuf_ StrBuf b = {};
         JsonReader r;
@@ -40,7 +40,7 @@ static void show_pool(FILE *out, const char *text) {
                 print_class(out, v, &classes[i]);
         for (unsigned width = MAP_WIDTH_MIN; width < 200; width += 70)
                 (void) map_draw(out, v, NULL, &(MapStyle){.width = width, .utf8 = width > 50, .colour = width > 100});
-        (void) map_print_json(out, v, NULL);
+        (void) map_build(v, NULL, &map);
         (void) status_print_problems(out, v);
         strbuf_add(&b, "{");
         status_write_problems(&b, v);

@@ -315,42 +315,56 @@ static void test_capacity_of_one_group(void **state) {
         }
 }
 
+static struct json_object *map_pgpu(struct json_object *map, size_t host, size_t n) {
+        struct json_object *card = answer_nth(answer_member(answer_nth(map, host), "cards"), 0);
+
+        return answer_nth(answer_member(card, "pgpus"), n);
+}
+
+static struct json_object *map_slot(struct json_object *pgpu, size_t n) {
+        return answer_nth(answer_member(pgpu, "slots"), n);
+}
+
 static void test_map_model(void **state) {
         _cleanup_(view_freep) View *v = view_of_fixture();
-        Map map;
+        _cleanup_json_ struct json_object *map = NULL;
+        struct json_object *cards, *p;
 
         assert_int_equal(map_build(v, NULL, &map), 0);
-        assert_int_equal(map.n_hosts, 2);
-        assert_int_equal(map.hosts[0].n_cards, 1);
-        assert_string_equal(map.hosts[0].cards[0].name, "GRID K1");
-        assert_int_equal(map.hosts[0].cards[0].n_pgpus, 4);
-        assert_int_equal(map.hosts[1].cards[0].n_pgpus, 2);
+        assert_int_equal(answer_length(map), 2);
+        cards = answer_member(answer_nth(map, 0), "cards");
+        assert_int_equal(answer_length(cards), 1);
+        assert_string_equal(answer_text(answer_nth(cards, 0), "name"), "GRID K1");
+        assert_int_equal(answer_length(answer_member(answer_nth(cards, 0), "pgpus")), 4);
+        cards = answer_member(answer_nth(map, 1), "cards");
+        assert_int_equal(answer_length(answer_member(answer_nth(cards, 0), "pgpus")), 2);
 
-        const MapPgpu *p = &map.hosts[0].cards[0].pgpus[0];
-        assert_int_equal(p->n_slots, 2);
-        assert_true(p->slots[0].scheduled); /* desk-2 stands before desk-10 */
-        assert_false(p->slots[1].scheduled);
-        assert_true(p->used == 2 * 131072);
-        assert_true(map_instances(p->size, p->type) == 8);
+        p = map_pgpu(map, 0, 0);
+        assert_int_equal(answer_length(answer_member(p, "slots")), 2);
+        /* desk-2 stands before desk-10 */
+        assert_string_equal(answer_text(map_slot(p, 0), "state"), "scheduled");
+        assert_string_equal(answer_text(map_slot(p, 1), "state"), "resident");
+        assert_true(answer_number(p, "used") == 2 * 131072);
+        assert_true(map_instances(answer_number(p, "size"), map_object(map_slot(p, 0))) == 8);
+        assert_true(map_object(map_slot(p, 0)) == map_object(map_slot(p, 1)));
 
         /* What a reservation holds stands behind what runs, and takes its share. */
-        p = &map.hosts[0].cards[0].pgpus[1];
-        assert_int_equal(p->n_slots, 3);
-        assert_non_null(p->slots[0].vgpu);
-        assert_null(p->slots[2].vgpu);
-        assert_string_equal(map_slot_name(&p->slots[2]), "monday");
-        assert_true(p->slots[2].size == 262144);
-        assert_true(map_instances(p->size, p->type) == 4);
+        p = map_pgpu(map, 0, 1);
+        assert_int_equal(answer_length(answer_member(p, "slots")), 3);
+        assert_true(*answer_text(map_slot(p, 0), "vgpu-uuid"));
+        assert_false(*answer_text(map_slot(p, 2), "vgpu-uuid"));
+        assert_string_equal(map_slot_name(map_slot(p, 2)), "monday");
+        assert_true(answer_number(map_slot(p, 2), "size") == 262144);
+        assert_true(map_instances(answer_number(p, "size"), map_object(map_slot(p, 2))) == 4);
 
         /* Who is not of the pool takes his share, or all. */
-        p = &map.hosts[1].cards[0].pgpus[1];
-        assert_int_equal(p->n_slots, 1);
-        assert_string_equal(map_slot_name(&p->slots[0]), "astray");
-        assert_true(p->used > 0 && p->used < p->size);
-        p = &map.hosts[1].cards[0].pgpus[0];
-        assert_string_equal(map_slot_name(&p->slots[0]), "domain 'x' (id 7)");
-        assert_true(p->used == p->size);
-        map_done(&map);
+        p = map_pgpu(map, 1, 1);
+        assert_int_equal(answer_length(answer_member(p, "slots")), 1);
+        assert_string_equal(map_slot_name(map_slot(p, 0)), "astray");
+        assert_true(answer_number(p, "used") > 0 && answer_number(p, "used") < answer_number(p, "size"));
+        p = map_pgpu(map, 1, 0);
+        assert_string_equal(map_slot_name(map_slot(p, 0)), "domain 'x' (id 7)");
+        assert_true(answer_number(p, "used") == answer_number(p, "size"));
 }
 
 static void test_who_is_not_of_the_pool_is_listed(void **state) {
