@@ -13,31 +13,18 @@ void *pool_get(const Pool *pool, ObjectClass c, const Uuid *id) {
 }
 
 const char *object_name(const Object *o) {
-        switch (o->class) {
-        case CLASS_HOST:
-                return ((const Host *) o)->name_label;
-        case CLASS_PGPU:
-                return ((const Pgpu *) o)->name;
-        case CLASS_GPU_GROUP:
-                return ((const GpuGroup *) o)->name_label;
-        case CLASS_VGPU_TYPE:
-                return ((const VgpuType *) o)->model_name;
-        case CLASS_VM:
-                return ((const Vm *) o)->name_label;
-        case CLASS_RESERVATION:
-                return ((const Reservation *) o)->name_label;
-        case CLASS_QUOTA:
-                return ((const Quota *) o)->owner;
-        case CLASS_VM_GROUP:
-                return ((const VmGroup *) o)->name_label;
-        case CLASS_VGPU:
-        case CLASS_JOB:
-        case _CLASS_MAX:
-        case _CLASS_INVALID:
-                break;
-        }
+        static const size_t names[_CLASS_MAX] = {
+                [CLASS_HOST] = offsetof(Host, name_label),
+                [CLASS_PGPU] = offsetof(Pgpu, name),
+                [CLASS_GPU_GROUP] = offsetof(GpuGroup, name_label),
+                [CLASS_VGPU_TYPE] = offsetof(VgpuType, model_name),
+                [CLASS_VM] = offsetof(Vm, name_label),
+                [CLASS_RESERVATION] = offsetof(Reservation, name_label),
+                [CLASS_QUOTA] = offsetof(Quota, owner),
+                [CLASS_VM_GROUP] = offsetof(VmGroup, name_label),
+        };
 
-        return "";
+        return names[o->class] > 0 ? *(char *const *) ((const char *) o + names[o->class]) : "";
 }
 
 static bool object_has_name(const Object *o, const char *name) {
@@ -159,7 +146,7 @@ static int compare_keys(const void *a, const void *b) {
         return x->key < y->key ? -1 : x->key > y->key;
 }
 
-int object_register(Pool *pool, Object **object, uint64_t key) {
+int object_register(Pool *pool, Object **object, uint64_t key, void *ret) {
         Object *o = *object;
         PtrArray *all = &pool->objects[o->class];
         int r;
@@ -183,6 +170,7 @@ int object_register(Pool *pool, Object **object, uint64_t key) {
                 object_note(pool, o, 0, /* store= */ true);
         }
         *object = NULL;
+        memcpy(ret, &o, sizeof(o));
         return 0;
 }
 

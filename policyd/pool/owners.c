@@ -126,94 +126,85 @@ static bool vgpu_stands(const Vgpu *v) {
         return v->scheduled_on || v->resident_on;
 }
 
-static void count_vm(Pool *pool, const Vm *vm, int sign) {
-        for_each(const Vgpu, v, &vm->vgpus)
+/* What an owner has of a class; a VM and a reservation are owned alike. */
+static PtrArray *owned_list(Owner *o, const Object *owned) {
+        return owned->class == CLASS_VM ? &o->vms : &o->reservations;
+}
+
+static int owned_prepare(Owner *o, const Object *owned) {
+        int r = 0;
+
+        if (owned->class == CLASS_RESERVATION)
+                return owner_prepare(o, CONTAINER_OF(owned, Reservation, object)->group);
+        for_each_while(r == 0, const Vgpu, v, &CONTAINER_OF(owned, Vm, object)->vgpus)
+                r = owner_prepare(o, v->group);
+        return r;
+}
+
+static void owned_count(Pool *pool, Owner *o, const Object *owned, int sign) {
+        if (owned->class == CLASS_RESERVATION) {
+                const Reservation *r = CONTAINER_OF(owned, Reservation, object);
+                int64_t n = sign * (int64_t) r->holds.n;
+
+                owner_count(pool, o, r->group, n, n * type_units(r->type));
+                return;
+        }
+        for_each(const Vgpu, v, &CONTAINER_OF(owned, Vm, object)->vgpus)
                 if (vgpu_stands(v))
-                        owner_count(pool, vm->owned_by, v->group, sign, sign * (int64_t) type_units(v->type));
+                        owner_count(pool, o, v->group, sign, sign * (int64_t) type_units(v->type));
+}
+
+static void disown(Pool *pool, Object *owned, Owner **by) {
+        Owner *o = *by;
+
+        if (!o)
+                return;
+        owned_count(pool, o, owned, -1);
+        *by = NULL;
+        ptr_array_remove(owned_list(o, owned), owned);
+        owner_settle(pool, o);
+}
+
+static int set_owner(Pool *pool, Object *owned, char **field, Owner **by, const char *name, uint64_t property) {
+        Owner *to;
+        int r;
+
+        if (streq(*field, strempty(name)))
+                return 0;
+
+        r = owner_get(pool, name, &to);
+        if (r == 0 && to)
+                r = ptr_array_reserve(owned_list(to, owned), 1);
+        r = r ?: owned_prepare(to, owned);
+        r = r ?: MIN_OF(text_set(field, strempty(name)), 0);
+        if (r < 0) {
+                owner_settle(pool, to);
+                return r;
+        }
+
+        disown(pool, owned, by);
+        *by = to;
+        if (to)
+                ptr_array_add(owned_list(to, owned), owned);
+        owned_count(pool, to, owned, 1);
+        object_note(pool, owned, property, /* store= */ true);
+        return 0;
 }
 
 int pool_set_vm_owner(Pool *pool, Vm *vm, const char *owner) {
-        Owner *to;
-        int r;
-
-        if (streq(vm->owner, strempty(owner)))
-                return 0;
-
-        r = owner_get(pool, owner, &to);
-        if (r == 0 && to)
-                r = ptr_array_reserve(&to->vms, 1);
-        for_each_while(r == 0, Vgpu, v, &vm->vgpus)
-                r = owner_prepare(to, v->group);
-        if (r == 0 && text_set(&vm->owner, strempty(owner)) < 0)
-                r = -ENOMEM;
-        if (r < 0) {
-                owner_settle(pool, to);
-                return r;
-        }
-
-        vm_disown(pool, vm);
-        vm->owned_by = to;
-        if (to)
-                ptr_array_add(&to->vms, vm);
-        count_vm(pool, vm, 1);
-        object_note(pool, &vm->object, VM_OWNER, /* store= */ true);
-        return 0;
-}
-
-void vm_disown(Pool *pool, Vm *vm) {
-        Owner *o = vm->owned_by;
-
-        if (!o)
-                return;
-        count_vm(pool, vm, -1);
-        vm->owned_by = NULL;
-        ptr_array_remove(&o->vms, vm);
-        owner_settle(pool, o);
-}
-
-static void count_reservation(Pool *pool, const Reservation *r, int sign) {
-        int64_t n = sign * (int64_t) r->holds.n;
-
-        owner_count(pool, r->owned_by, r->group, n, n * type_units(r->type));
+        return set_owner(pool, &vm->object, &vm->owner, &vm->owned_by, owner, VM_OWNER);
 }
 
 int pool_set_reservation_owner(Pool *pool, Reservation *v, const char *owner) {
-        Owner *to;
-        int r;
+        return set_owner(pool, &v->object, &v->owner, &v->owned_by, owner, RESERVATION_OWNER);
+}
 
-        if (streq(v->owner, strempty(owner)))
-                return 0;
-
-        r = owner_get(pool, owner, &to);
-        if (r == 0 && to)
-                r = ptr_array_reserve(&to->reservations, 1);
-        if (r == 0)
-                r = owner_prepare(to, v->group);
-        if (r == 0 && text_set(&v->owner, strempty(owner)) < 0)
-                r = -ENOMEM;
-        if (r < 0) {
-                owner_settle(pool, to);
-                return r;
-        }
-
-        reservation_disown(pool, v);
-        v->owned_by = to;
-        if (to)
-                ptr_array_add(&to->reservations, v);
-        count_reservation(pool, v, 1);
-        object_note(pool, &v->object, RESERVATION_OWNER, /* store= */ true);
-        return 0;
+void vm_disown(Pool *pool, Vm *vm) {
+        disown(pool, &vm->object, &vm->owned_by);
 }
 
 void reservation_disown(Pool *pool, Reservation *v) {
-        Owner *o = v->owned_by;
-
-        if (!o)
-                return;
-        count_reservation(pool, v, -1);
-        v->owned_by = NULL;
-        ptr_array_remove(&o->reservations, v);
-        owner_settle(pool, o);
+        disown(pool, &v->object, &v->owned_by);
 }
 
 void quota_disown(Pool *pool, Quota *q) {

@@ -34,12 +34,11 @@ int pool_add_host(
                 text_copy(&h->state_reason, HOST_NOT_HEARD) < 0)
                 return -ENOMEM;
 
-        r = object_register(pool, &o, key);
+        r = object_register(pool, &o, key, ret);
         if (r < 0)
                 return r;
 
         pool->notes->all = true; /* it has no place yet */
-        *ret = h;
         return 0;
 }
 
@@ -74,29 +73,24 @@ int pool_add_pgpu(Pool *pool, const Uuid *id, uint64_t key, Host *host, const Pc
                 pgpu_update_name(p) < 0 || ptr_array_reserve(&host->pgpus, 1) < 0)
                 return -ENOMEM;
 
-        r = object_register(pool, &o, key);
+        r = object_register(pool, &o, key, ret);
         if (r < 0)
                 return r;
 
         ptr_array_insert(&host->pgpus, p, compare_addresses);
         host_note(pool, host);
         note_unless_loading(pool, &host->object, HOST_PGPUS, key);
-        *ret = p;
         return 0;
 }
 
 int pool_add_gpu_group(Pool *pool, const Uuid *id, uint64_t key, const char *name_label, GpuGroup **ret) {
         _cleanup_(object_freep) Object *o = object_new(CLASS_GPU_GROUP, id);
         GpuGroup *g = (GpuGroup *) o;
-        int r;
 
         if (!g || text_copy(&g->name_label, name_label) < 0)
                 return -ENOMEM;
 
-        r = object_register(pool, &o, key);
-        if (r >= 0)
-                *ret = g;
-        return r;
+        return object_register(pool, &o, key, ret);
 }
 
 /* Until a host reports the type, its kind is read from the identifier. */
@@ -125,7 +119,6 @@ int pool_add_vgpu_type(Pool *pool, const Uuid *id, uint64_t key, const char *ide
         const char *vendor_name, const char *model_name, VgpuType **ret) {
         _cleanup_(object_freep) Object *o = object_new(CLASS_VGPU_TYPE, id);
         VgpuType *t = (VgpuType *) o;
-        int r;
 
         if (!t)
                 return -ENOMEM;
@@ -135,16 +128,12 @@ int pool_add_vgpu_type(Pool *pool, const Uuid *id, uint64_t key, const char *ide
                 text_copy(&t->model_name, model_name) < 0 || text_copy(&t->internal_config, "{}") < 0)
                 return -ENOMEM;
 
-        r = object_register(pool, &o, key);
-        if (r >= 0)
-                *ret = t;
-        return r;
+        return object_register(pool, &o, key, ret);
 }
 
 int pool_add_vm(Pool *pool, const Uuid *id, uint64_t key, const char *name_label, Vm **ret) {
         _cleanup_(object_freep) Object *o = object_new(CLASS_VM, id);
         Vm *vm = (Vm *) o;
-        int r;
 
         if (!vm || text_copy(&vm->name_label, name_label) < 0 || text_copy(&vm->platform, "{}") < 0 ||
                 text_copy(&vm->config, "{}") < 0)
@@ -153,10 +142,7 @@ int pool_add_vm(Pool *pool, const Uuid *id, uint64_t key, const char *name_label
         vm->hvm = true;
         vm->target_is_max = true;
 
-        r = object_register(pool, &o, key);
-        if (r >= 0)
-                *ret = vm;
-        return r;
+        return object_register(pool, &o, key, ret);
 }
 
 static int compare_devices(const void *a, const void *b) {
@@ -183,7 +169,7 @@ int pool_add_vgpu(Pool *pool, const Uuid *id, uint64_t key, Vm *vm, GpuGroup *gr
                 owner_prepare(vm->owned_by, group) < 0)
                 return -ENOMEM;
 
-        r = object_register(pool, &o, key);
+        r = object_register(pool, &o, key, ret);
         if (r < 0)
                 return r;
 
@@ -193,7 +179,6 @@ int pool_add_vgpu(Pool *pool, const Uuid *id, uint64_t key, Vm *vm, GpuGroup *gr
         note_unless_loading(pool, &vm->object, VM_VGPUS, key);
         note_unless_loading(pool, &group->object, GROUP_VGPUS, key);
         note_unless_loading(pool, &type->object, TYPE_VGPUS, key);
-        *ret = v;
         return 0;
 }
 
@@ -201,7 +186,6 @@ int pool_add_reservation(Pool *pool, const Uuid *id, uint64_t key, const char *n
         VgpuType *type, uint32_t count, Reservation **ret) {
         _cleanup_(object_freep) Object *o = object_new(CLASS_RESERVATION, id);
         Reservation *reservation = (Reservation *) o;
-        int r;
 
         if (!reservation || text_copy(&reservation->name_label, name_label) < 0)
                 return -ENOMEM;
@@ -210,10 +194,7 @@ int pool_add_reservation(Pool *pool, const Uuid *id, uint64_t key, const char *n
         reservation->type = type;
         reservation->count = count;
         reservation->expires = UINT64_MAX;
-        r = object_register(pool, &o, key);
-        if (r >= 0)
-                *ret = reservation;
-        return r;
+        return object_register(pool, &o, key, ret);
 }
 
 int pool_add_quota(
@@ -235,7 +216,7 @@ int pool_add_quota(
                 if (quota->group == group)
                         r = -EEXIST;
         r = r ?: ptr_array_reserve(&of->quotas, 1);
-        r = r ?: object_register(pool, &o, key);
+        r = r ?: object_register(pool, &o, key, ret);
         if (r < 0) {
                 owner_settle(pool, of);
                 return r;
@@ -243,7 +224,6 @@ int pool_add_quota(
 
         q->owned_by = of;
         ptr_array_add(&of->quotas, q);
-        *ret = q;
         return 0;
 }
 
@@ -251,28 +231,20 @@ int pool_add_vm_group(Pool *pool, const Uuid *id, uint64_t key, const char *name
         VmGroup **ret) {
         _cleanup_(object_freep) Object *o = object_new(CLASS_VM_GROUP, id);
         VmGroup *g = (VmGroup *) o;
-        int r;
 
         if (!g || text_copy(&g->name_label, name_label) < 0)
                 return -ENOMEM;
 
         g->placement = placement;
-        r = object_register(pool, &o, key);
-        if (r >= 0)
-                *ret = g;
-        return r;
+        return object_register(pool, &o, key, ret);
 }
 
 int pool_add_job(Pool *pool, const Uuid *id, uint64_t key, const char *operation, Job **ret) {
         _cleanup_(object_freep) Object *o = object_new(CLASS_JOB, id);
         Job *j = (Job *) o;
-        int r;
 
         if (!j || text_copy(&j->operation, operation) < 0)
                 return -ENOMEM;
 
-        r = object_register(pool, &o, key);
-        if (r >= 0)
-                *ret = j;
-        return r;
+        return object_register(pool, &o, key, ret);
 }

@@ -46,8 +46,8 @@ void host_note(Pool *pool, Host *h);
 
 /* An object is made, with empty texts, filled, registered, and linked last: a failure before only frees it. */
 void *object_new(ObjectClass c, const Uuid *id); /* NULL: no memory */
-/* The pool owns it then, and *o is NULL; -EEXIST, -ENOMEM. */
-int object_register(Pool *pool, Object **o, uint64_t key);
+/* The pool owns it then, *o is NULL, and ret, which points to a pointer of its type, has it; -EEXIST, -ENOMEM. */
+int object_register(Pool *pool, Object **o, uint64_t key, void *ret);
 void object_unregister(Pool *pool, Object *o);
 size_t object_count(const Pool *pool);
 void object_free(Object *o);
