@@ -7,10 +7,6 @@
 #include "policyd/store/row.h"
 #include "policyd/store/store.h"
 
-struct Store {
-        Db *db;
-};
-
 extern const char *const store_table_names[];
 
 /* "vm 17", "meta", "idempotency key 0 CreateVM x"; NULL without memory. */
@@ -21,7 +17,7 @@ bool unreadable_rows_has(const UnreadableRows *rows, unsigned table, const void 
 int unreadable_rows_add(UnreadableRows *rows, StoreTable table, const void *key, size_t key_size, bool blocks,
         const char *reason);
 int store_load_aside(DbTxn *txn, UnreadableRows *rows); /* those of earlier starts */
-int store_set_aside(Store *s, UnreadableRows *rows);    /* all that are not yet */
+int store_set_aside(Db *s, UnreadableRows *rows);    /* all that are not yet */
 
 extern const char store_no_meta[]; /* the reason when objects stand without a meta record */
 

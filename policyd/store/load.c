@@ -215,15 +215,15 @@ static int load_rows(DbTxn *txn, StoreAnswerVisitor visitor, void *userdata, Poo
         return 0;
 }
 
-int store_load(Store *s, StoreAnswerVisitor visitor, void *userdata, Pool **ret, StoreMeta *ret_meta,
+int store_load(Db *s, StoreAnswerVisitor visitor, void *userdata, Pool **ret, StoreMeta *ret_meta,
         UnreadableRows *ret_rows, char **ret_problem) {
         _cleanup_(unreadable_rows_done) UnreadableRows rows = {};
         _cleanup_(pool_freep) Pool *pool = NULL;
         DbTxn *txn = NULL;
         int r;
 
-        r = db_change(s->db, store_upgrade, ret_problem);
-        r = r ?: db_begin(s->db, /* write= */ false, &txn);
+        r = db_change(s, store_upgrade, ret_problem);
+        r = r ?: db_begin(s, /* write= */ false, &txn);
         r = r ?: load_rows(txn, visitor, userdata, &pool, ret_meta, &rows);
         r = r ?: store_load_aside(txn, &rows);
         db_abort(txn);

@@ -14,33 +14,16 @@ const char *const store_table_names[_STORE_TABLE_MAX + 1] = {
         [STORE_ASIDE] = "aside",
 };
 
-int store_open(const DbSource *source, size_t map_size, size_t map_max, char **ret_problem, Store **ret) {
-        DbOptions options = {
+int store_open(const DbSource *source, size_t map_size, size_t map_max, char **ret_problem, Db **ret) {
+        const DbOptions options = {
                 .tables = store_table_names,
                 .map_size = map_size,
                 .map_max = map_max,
                 .broken = database_broken,
                 .undecided = database_undecided,
         };
-        _cleanup_(store_closep) Store *s = NULL;
-        int r;
 
-        s = calloc(1, sizeof(*s));
-        if (!s)
-                return -ENOMEM;
-        r = source->open(source, &options, ret_problem, &s->db);
-        if (r < 0)
-                return r;
-        *ret = take_ptr(s);
-        return 0;
-}
-
-Store *store_close(Store *s) {
-        if (!s)
-                return NULL;
-        db_close(s->db);
-        free(s);
-        return NULL;
+        return source->open(source, &options, ret_problem, ret);
 }
 
 static int write_ops(DbTxn *txn, void *userdata) {
@@ -60,10 +43,6 @@ static int write_ops(DbTxn *txn, void *userdata) {
         return r;
 }
 
-int store_write(Store *s, const StoreOps *ops) {
-        return db_change(s->db, write_ops, (void *) ops);
-}
-
-void store_forget_readers(Store *s) {
-        db_forget_readers(s->db);
+int store_write(Db *s, const StoreOps *ops) {
+        return db_change(s, write_ops, (void *) ops);
 }

@@ -96,12 +96,8 @@ int store_ops_del_answer(StoreOps *ops, const char *key);
 int store_ops_move(StoreOps *ops, StoreOps *from); /* to the end of ops; from is then empty */
 void store_ops_done(StoreOps *ops);
 
-typedef struct Store Store;
-
-/* -EBADMSG: *ret_problem is part of a sentence about the file, which the caller frees. */
-int store_open(const DbSource *source, size_t map_size, size_t map_max, char **ret_problem, Store **ret);
-Store *store_close(Store *s);
-DEFINE_CLEANUP(Store *, store_close)
+/* Closed by db_close(). -EBADMSG: *ret_problem is part of a sentence about the file, which the caller frees. */
+int store_open(const DbSource *source, size_t map_size, size_t map_max, char **ret_problem, Db **ret);
 
 /* A row that cannot be read. */
 #define STORE_ROW_KEY_MAX STORE_KEY_MAX
@@ -127,7 +123,7 @@ typedef struct UnreadableRows {
 void unreadable_rows_done(UnreadableRows *rows);
 const UnreadableRow *unreadable_rows_find(const UnreadableRows *rows, const char *name);
 /* One that blocks is set aside; one that was is forgotten. Load again after it. */
-int store_remove_row(Store *s, const UnreadableRow *row);
+int store_remove_row(Db *s, const UnreadableRow *row);
 
 typedef int (*StoreAnswerVisitor)(const StoreAnswer *answer, void *userdata);
 
@@ -135,8 +131,6 @@ typedef int (*StoreAnswerVisitor)(const StoreAnswer *answer, void *userdata);
  * *ret_rows: what could not be read, which the caller frees; where none blocks they have been set aside. On -EBADMSG (of an
  * upgrade) and -EPROTONOSUPPORT *ret_problem is a sentence, which the caller frees. Nothing in the pool is noted as changed.
  */
-int store_load(Store *s, StoreAnswerVisitor visitor, void *userdata, Pool **ret, StoreMeta *ret_meta,
+int store_load(Db *s, StoreAnswerVisitor visitor, void *userdata, Pool **ret, StoreMeta *ret_meta,
         UnreadableRows *ret_rows, char **ret_problem);
-int store_write(Store *s, const StoreOps *ops);
-/* After a process that read the database was ended (backup.h). */
-void store_forget_readers(Store *s);
+int store_write(Db *s, const StoreOps *ops);

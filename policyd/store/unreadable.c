@@ -126,10 +126,10 @@ static int set_all_aside(DbTxn *txn, void *userdata) {
         return r;
 }
 
-int store_set_aside(Store *s, UnreadableRows *rows) {
+int store_set_aside(Db *s, UnreadableRows *rows) {
         int r;
 
-        r = db_change(s->db, set_all_aside, rows);
+        r = db_change(s, set_all_aside, rows);
         for (size_t i = 0; i < rows->n && r == 0; i++) {
                 rows->items[i].fresh = !rows->items[i].aside;
                 rows->items[i].aside = true;
@@ -143,8 +143,8 @@ static int remove_row(DbTxn *txn, void *userdata) {
         return row->aside ? forget(txn, row) : set_aside(txn, row);
 }
 
-int store_remove_row(Store *s, const UnreadableRow *row) {
-        return db_change(s->db, remove_row, (void *) row);
+int store_remove_row(Db *s, const UnreadableRow *row) {
+        return db_change(s, remove_row, (void *) row);
 }
 
 /* What was set aside at earlier starts. */

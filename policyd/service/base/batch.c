@@ -303,11 +303,11 @@ static int open_store(Batch *b, UnreadableRows *ret_rows, char **ret_problem) {
         const PolicyOptions *o = &b->options;
         int r;
 
-        b->store = store_close(b->store);
+        b->store = db_close(b->store);
         r = store_open(o->database, o->map_size, o->map_max, ret_problem, &b->store);
         r = r ?: store_load(b->store, answers_load, &b->answers, &b->pool, &b->meta, ret_rows, ret_problem);
         if (r < 0)
-                b->store = store_close(b->store);
+                b->store = db_close(b->store);
         return r;
 }
 
@@ -344,6 +344,6 @@ void batch_done(Batch *b) {
         store_ops_done(&b->gone_jobs);
         unreadable_rows_done(&b->unreadable);
         pool_free(b->pool);
-        store_close(b->store);
+        db_close(b->store);
         *b = (Batch){};
 }

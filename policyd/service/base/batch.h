@@ -50,7 +50,7 @@ typedef struct BatchOwner {
 
 typedef struct Batch {
         PolicyOptions options;
-        Store *store; /* NULL: it could not be read */
+        Db *store; /* NULL: it could not be read */
         const BatchOwner *owner;
         void *userdata;
 

@@ -61,7 +61,7 @@ static size_t count_objects(const Pool *pool) {
 }
 
 static int load(const SimDb *db, UnreadableRows *rows, StoreMeta *meta, Pool **ret) {
-        _cleanup_(store_closep) Store *store = NULL;
+        _cleanup_(db_closep) Db *store = NULL;
         _cleanup_free_ char *problem = NULL, *sentence = NULL;
         int r;
 
@@ -77,7 +77,7 @@ static int load(const SimDb *db, UnreadableRows *rows, StoreMeta *meta, Pool **r
 /* A row that was read may be too large to be written again, which a request would be told. */
 static void store_again(const Pool *pool, const StoreMeta *meta) {
         _cleanup_(sim_db_freep) SimDb *db = NULL;
-        _cleanup_(store_closep) Store *store = NULL;
+        _cleanup_(db_closep) Db *store = NULL;
         _cleanup_free_ char *problem = NULL;
         UnreadableRows rows = {};
         StoreMeta again_meta;
@@ -92,7 +92,7 @@ static void store_again(const Pool *pool, const StoreMeta *meta) {
                         fits &= store_ops_put_object(&ops, o) >= 0;
         if (fits) {
                 demand(store_write(store, &ops) == 0);
-                store = store_close(store);
+                store = db_close(store);
                 demand(load(db, &rows, &again_meta, &again) == 0);
                 demand(rows.n == 0 && count_objects(again) == count_objects(pool));
                 pool_free(again);

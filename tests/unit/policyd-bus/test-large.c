@@ -36,7 +36,7 @@ static void store_groups(World *w, size_t n) {
         StoreMeta meta;
         DbSource database;
         char path[128];
-        Store *s;
+        Db *s;
 
         assert_int_equal(policyd_end(w, SIGTERM), 0);
         snprintf(path, sizeof(path), "%s/state", w->bus.dir);
@@ -50,7 +50,7 @@ static void store_groups(World *w, size_t n) {
         meta.next_key = pool->next_key;
         assert_int_equal(store_ops_put_meta(&ops, &meta), 0);
         assert_int_equal(store_write(s, &ops), 0);
-        store_close(s);
+        db_close(s);
         policyd_start(w, "map_size=256MiB");
 }
 

@@ -129,7 +129,7 @@ Pool *make_pool(void) {
         return pool;
 }
 
-int open_store(const char *dir, size_t map_size, size_t map_max, Store **ret) {
+int open_store(const char *dir, size_t map_size, size_t map_max, Db **ret) {
         const DbSource database = db_in_folder(dir);
         _cleanup_free_ char *problem = NULL;
 
@@ -137,7 +137,7 @@ int open_store(const char *dir, size_t map_size, size_t map_max, Store **ret) {
 }
 
 void write_pool(const char *dir, Pool *pool) {
-        _cleanup_(store_closep) Store *s = NULL;
+        _cleanup_(db_closep) Db *s = NULL;
         _cleanup_(store_ops_done) StoreOps ops = {};
         const StoreMeta meta = {.pool = make_id(200), .epoch = 7, .next_key = pool->next_key};
         const StoreAnswer answer = {
@@ -161,7 +161,7 @@ static int see_answer(const StoreAnswer *answer, void *userdata) {
 }
 
 int load_pool(const char *dir, Pool **ret, UnreadableRows *ret_rows, char **ret_problem) {
-        _cleanup_(store_closep) Store *s = NULL;
+        _cleanup_(db_closep) Db *s = NULL;
         unsigned n_answers = 0;
         StoreMeta meta;
         int r;

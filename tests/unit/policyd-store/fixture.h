@@ -17,7 +17,7 @@ Uuid make_id(uint8_t n);
 Pool *make_pool(void);
 
 int open_store(
-        const char *dir, size_t map_size, size_t map_max, Store **ret); /* store_open(), without the reason */
+        const char *dir, size_t map_size, size_t map_max, Db **ret); /* store_open(), without the reason */
 
 /* With one answer; epoch 7. load_pool() checks both. */
 void write_pool(const char *dir, Pool *pool);

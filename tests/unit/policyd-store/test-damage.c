@@ -30,7 +30,7 @@ static int open_and_use(const char *dir, void *userdata) {
         char *problem = NULL;
         StoreMeta meta = {};
         Pool *pool = NULL;
-        Store *s = NULL;
+        Db *s = NULL;
         int r;
 
         r = store_open(&database, 1 << 20, 1 << 24, &problem, &s);

@@ -316,7 +316,7 @@ static int see_answer(const StoreAnswer *answer, void *userdata) {
 
 static void check_database(const char *dir, unsigned schema) {
         _cleanup_(unreadable_rows_done) UnreadableRows rows = {};
-        _cleanup_(store_closep) Store *s = NULL;
+        _cleanup_(db_closep) Db *s = NULL;
         _cleanup_(pool_freep) Pool *pool = NULL;
         _cleanup_free_ char *problem = NULL;
         Answers answers = {};

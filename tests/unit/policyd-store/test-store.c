@@ -83,7 +83,7 @@ static void an_empty_folder_is_an_empty_pool(void **state) {
 static void db_edit(const char *dir, StoreTable table, const void *key, size_t key_size, const char *text) {
         StoreOp op = {.table = table, .key = (void *) key, .key_size = key_size, .value = (char *) text};
         const StoreOps ops = {.items = &op, .n = 1};
-        _cleanup_(store_closep) Store *s = NULL;
+        _cleanup_(db_closep) Db *s = NULL;
 
         assert_int_equal(open_store(dir, 1 << 20, 1 << 24, &s), 0);
         assert_int_equal(store_write(s, &ops), 0);
@@ -250,7 +250,7 @@ static void a_job_that_cannot_be_read_costs_only_itself(void **state) {
         _cleanup_(unreadable_rows_done) UnreadableRows first = {}, second = {}, third = {};
         _cleanup_(pool_freep) Pool *read = NULL, *again = NULL, *last = NULL;
         _cleanup_free_ char *problem = NULL;
-        _cleanup_(store_closep) Store *s = NULL;
+        _cleanup_(db_closep) Db *s = NULL;
 
         write_pool(*state, pool);
         object_edit(*state, pool->objects[CLASS_JOB].items[1], NULL, "{\"version\":4,\"error\":\"\xc3\"");
@@ -271,7 +271,7 @@ static void a_job_that_cannot_be_read_costs_only_itself(void **state) {
         assert_int_equal(open_store(*state, 1 << 20, 1 << 24, &s), 0);
         for (size_t i = 0; i < second.n; i++)
                 assert_int_equal(store_remove_row(s, &second.items[i]), 0);
-        s = store_close(s);
+        s = db_close(s);
         assert_int_equal(load_pool(*state, &last, &third, &problem), 0);
         assert_int_equal(third.n, 0);
 }
@@ -282,7 +282,7 @@ static void what_rests_on_an_unreadable_row_is_named(void **state) {
         _cleanup_(unreadable_rows_done) UnreadableRows rows = {}, rest = {};
         const Vm *vm = pool->objects[CLASS_VM].items[0];
         _cleanup_free_ char *problem = NULL;
-        _cleanup_(store_closep) Store *s = NULL;
+        _cleanup_(db_closep) Db *s = NULL;
         char buf[256];
 
         write_pool(*state, pool);
@@ -300,7 +300,7 @@ static void what_rests_on_an_unreadable_row_is_named(void **state) {
         for (size_t i = 0; i < rows.n; i++)
                 if (rows.items[i].blocks)
                         assert_int_equal(store_remove_row(s, &rows.items[i]), 0);
-        s = store_close(s);
+        s = db_close(s);
         assert_int_equal(load_pool(*state, &after, &rest, &problem), 0);
         assert_int_equal(rest.n_blocking, 0);
         assert_int_equal(rest.n, rows.n);
@@ -325,7 +325,7 @@ static void random_bytes_are_named(void **state) {
 
 static void the_pools_own_record_comes_back(void **state) {
         _cleanup_(pool_freep) Pool *pool = make_pool(), *read = NULL;
-        _cleanup_(store_closep) Store *s = NULL;
+        _cleanup_(db_closep) Db *s = NULL;
         _cleanup_(store_ops_done) StoreOps ops = {};
         _cleanup_(unreadable_rows_done) UnreadableRows rows = {};
         _cleanup_free_ char *problem = NULL;
@@ -359,7 +359,7 @@ static void the_pools_own_record_comes_back(void **state) {
 static void no_progress(void) {
 }
 
-static void write_epoch(Store *s, const Pool *pool, uint64_t epoch) {
+static void write_epoch(Db *s, const Pool *pool, uint64_t epoch) {
         const StoreMeta meta = {.pool = make_id(200), .epoch = epoch, .next_key = pool->next_key};
         _cleanup_(store_ops_done) StoreOps ops = {};
 
@@ -372,7 +372,7 @@ static void write_epoch(Store *s, const Pool *pool, uint64_t epoch) {
 /* By another process, while this one writes on: a whole database of one moment, which says what it is. */
 static void a_backup_is_whole_and_marked(void **state) {
         _cleanup_(pool_freep) Pool *pool = make_pool(), *read = NULL;
-        _cleanup_(store_closep) Store *s = NULL, *copy = NULL;
+        _cleanup_(db_closep) Db *s = NULL, *copy = NULL;
         _cleanup_(unreadable_rows_done) UnreadableRows rows = {};
         _cleanup_free_ char *problem = NULL, *dir = NULL, *file = NULL;
         StoreMeta meta;
@@ -394,7 +394,7 @@ static void a_backup_is_whole_and_marked(void **state) {
         for (epoch = 7; waitpid(child, &status, WNOHANG) == 0; epoch++)
                 write_epoch(s, pool, epoch);
         assert_int_equal(status, 0);
-        store_forget_readers(s);
+        db_forget_readers(s);
         close(fd);
 
         assert_int_equal(open_store(dir, 1 << 20, 1 << 24, &copy), 0);
@@ -432,7 +432,7 @@ static void a_newer_database_is_refused(void **state) {
 static void a_full_map_grows_up_to_its_limit(void **state) {
         _cleanup_(pool_freep) Pool *pool = pool_new();
         _cleanup_free_ char *big = malloc(400001);
-        _cleanup_(store_closep) Store *s = NULL;
+        _cleanup_(db_closep) Db *s = NULL;
         const StoreMeta meta = {.pool = make_id(200), .epoch = 1, .next_key = 1};
         int r = 0;
         size_t n = 0;
@@ -459,7 +459,7 @@ static void a_full_map_grows_up_to_its_limit(void **state) {
         StoreMeta read_meta;
         char *problem = NULL;
 
-        s = store_close(s);
+        s = db_close(s);
         assert_int_equal(open_store(*state, 1 << 20, 4 << 20, &s), 0);
         assert_int_equal(store_load(s, NULL, NULL, &read, &read_meta, &rows, &problem), 0);
         assert_int_equal(read->objects[CLASS_GPU_GROUP].n, n);
@@ -468,7 +468,7 @@ static void a_full_map_grows_up_to_its_limit(void **state) {
 
 static void deleting_what_is_not_there_is_fine(void **state) {
         _cleanup_(pool_freep) Pool *pool = make_pool();
-        _cleanup_(store_closep) Store *s = NULL;
+        _cleanup_(db_closep) Db *s = NULL;
         _cleanup_(store_ops_done) StoreOps ops = {};
 
         assert_int_equal(open_store(*state, 1 << 20, 1 << 24, &s), 0);

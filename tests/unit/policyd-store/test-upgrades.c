@@ -168,7 +168,7 @@ static void version_4_is_upgraded(void **state) {
         _cleanup_(pool_freep) Pool *pool = make_pool(), *read = NULL;
         Host *h = pool->objects[CLASS_HOST].items[0];
         Vm *vm = pool->objects[CLASS_VM].items[0];
-        _cleanup_(store_closep) Store *s = NULL;
+        _cleanup_(db_closep) Db *s = NULL;
         _cleanup_(unreadable_rows_done) UnreadableRows rows = {};
         _cleanup_free_ char *problem = NULL;
         StoreMeta read_meta;
@@ -208,7 +208,7 @@ static void what_was_upgraded_can_be_removed(void **state) {
         write_old_pool(*state, pool, 3);
         assert_loads(*state, pool);
         {
-                _cleanup_(store_closep) Store *s = NULL;
+                _cleanup_(db_closep) Db *s = NULL;
                 _cleanup_(store_ops_done) StoreOps ops = {};
 
                 assert_int_equal(open_store(*state, 1 << 20, 1 << 24, &s), 0);
@@ -276,7 +276,7 @@ static void empty_old_tables_are_an_empty_pool(void **state) {
 static int load_within(const char *dir, size_t map_max) {
         _cleanup_(unreadable_rows_done) UnreadableRows rows = {};
         _cleanup_(pool_freep) Pool *read = NULL;
-        _cleanup_(store_closep) Store *s = NULL;
+        _cleanup_(db_closep) Db *s = NULL;
         _cleanup_free_ char *problem = NULL;
         StoreMeta meta;
 
