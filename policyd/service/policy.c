@@ -15,6 +15,7 @@
 #include "policyd/service/hosts/outside.h"
 #include "policyd/service/hosts/places.h"
 #include "policyd/service/operations/starts.h"
+#include "policyd/store/backup.h"
 
 #define CLOCK_WAIT UINT64_C(60000000)
 #define RETRY_MIN UINT64_C(1000000)
@@ -352,6 +353,17 @@ int policy_remove_row(Policy *p, const char *name, Refusal *refusal) {
                 return r;
         on_rebuilt(p);
         return was_read_only && !policy_is_read_only(p) ? policy_start(p) : 0;
+}
+
+/* Backups */
+
+int policy_write_backup(Policy *p, uint64_t now, int fd, void (*progress)(void), uint64_t *ret_bytes) {
+        return store_backup(p->batch.options.database->dir, now, fd, progress, ret_bytes);
+}
+
+void policy_backup_ended(Policy *p) {
+        if (p->batch.store)
+                db_forget_readers(p->batch.store);
 }
 
 /* The whole */
