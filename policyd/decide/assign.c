@@ -16,7 +16,7 @@
 #include "policyd/pool/pool-internal.h"
 #include "policyd/decide/verdict.h"
 
-#define MEMO_MAX 65536
+#define FAILURES_KEPT 65536 /* states that failed; a later one takes the place of an earlier one */
 
 typedef struct Slot {
         Pgpu *pgpu;
@@ -28,6 +28,11 @@ typedef struct Slot {
         uint8_t placed[DEMAND_VGPUS_MAX];
 } Slot;
 
+/* What tells slots apart: all but the PGPU. */
+#define SLOT_STATE (offsetof(Slot, placed) + DEMAND_VGPUS_MAX - offsetof(Slot, kinds))
+
+typedef uint64_t FailedState[2];
+
 struct Assigner {
         const Demand *demand;
         Slot *slots;
@@ -35,8 +40,8 @@ struct Assigner {
         uint32_t need[DEMAND_VGPUS_MAX]; /* per kind, not yet placed */
         size_t chosen[DEMAND_VGPUS_MAX]; /* slot of each VGPU */
         size_t *order;                   /* working memory of each depth: candidates */
-        HashMap *failed;                 /* states from which there is no way on */
-        PtrArray keys;                   /* of failed, owned */
+        FailedState *failed;             /* states from which there is no way on */
+        uint64_t round;                  /* of all hosts that were tried: the states of others count no more */
 };
 
 bool demand_kind_matches(const DemandKind *k, const Pgpu *p) {
@@ -103,18 +108,11 @@ Assigner *assigner_new(const Demand *d) {
         return a;
 }
 
-static void memo_clear(Assigner *a) {
-        a->failed = hashmap_free(a->failed);
-        for (size_t i = 0; i < a->keys.n; i++)
-                free(a->keys.items[i]);
-        ptr_array_done(&a->keys);
-}
-
 Assigner *assigner_free(Assigner *a) {
         if (!a)
                 return NULL;
 
-        memo_clear(a);
+        free(a->failed);
         free(a->slots);
         free(a->order);
         free(a);
@@ -175,7 +173,7 @@ static int assigner_prepare(Assigner *a, const Host *h, bool good) {
         }
 
         a->n_slots = 0;
-        memo_clear(a);
+        a->round++;
         for (size_t k = 0; k < d->n_kinds; k++)
                 a->need[k] = d->kinds[k].count;
 
@@ -368,86 +366,53 @@ static void slot_place(const Demand *d, Slot *s, size_t kind, int sign) {
                 s->placed_kinds &= ~(1u << kind);
 }
 
-static int compare_slot_keys(const void *a, const void *b) {
-        return memcmp(a, b, offsetof(Slot, placed) + DEMAND_VGPUS_MAX - sizeof(Pgpu *));
+static uint64_t mixed(uint64_t hash, uint64_t value) {
+        hash = (hash ^ value) * UINT64_C(0x9e3779b97f4a7c15);
+        return hash ^ hash >> 29;
 }
 
-/*
- * The state as text for the map of failures: depth and what the slots hold, in an order that does not depend
- * on which slot it is. Hexadecimal, since keys are strings.
- */
-static char *assigner_state(const Assigner *a, size_t depth) {
-        const size_t size = offsetof(Slot, placed) + DEMAND_VGPUS_MAX - sizeof(Pgpu *);
-        uint8_t *bytes;
-        char *text;
+/* A digest of depth and of what the slots hold, which does not depend on which slot it is. With 128 bits no two states have one. */
+static void digest_state(const Assigner *a, size_t depth, FailedState ret) {
+        uint64_t words[SLOT_STATE / sizeof(uint64_t) + 1] = {};
 
-        bytes = malloc(a->n_slots * size + 1);
-        text = malloc(2 * (a->n_slots * size + 1) + 1);
-        if (!bytes || !text) {
-                free(bytes);
-                free(text);
-                return NULL;
+        ret[0] = ret[1] = mixed(a->round, depth);
+        for (size_t i = 0; i < a->n_slots; i++) {
+                uint64_t first = 1, second = 2;
+
+                memcpy(words, &a->slots[i].kinds, SLOT_STATE);
+                for (size_t k = 0; k < ARRAY_SIZE(words); k++) {
+                        first = mixed(first, words[k]);
+                        second = mixed(second, words[k] + first);
+                }
+                ret[0] += mixed(0, first);
+                ret[1] += mixed(0, second);
         }
-
-        for (size_t i = 0; i < a->n_slots; i++)
-                memcpy(bytes + i * size, (const uint8_t *) &a->slots[i] + sizeof(Pgpu *), size);
-        qsort(bytes, a->n_slots, size, compare_slot_keys);
-        bytes[a->n_slots * size] = (uint8_t) depth;
-
-        for (size_t i = 0; i < a->n_slots * size + 1; i++) {
-                text[2 * i] = "0123456789abcdef"[bytes[i] >> 4];
-                text[2 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
-        }
-        text[2 * (a->n_slots * size + 1)] = '\0';
-        free(bytes);
-        return text;
 }
 
-/* Remembers a failed state; 1 when it was known, 0 when it is new. Without room it is forgotten, which costs
- * time only. */
-static int assigner_known_failure(Assigner *a, size_t depth, char **ret_key) {
-        _cleanup_free_ char *key = assigner_state(a, depth);
-
-        if (!key)
-                return -ENOMEM;
-        if (a->failed && hashmap_get(a->failed, key))
-                return 1;
-
-        *ret_key = take_ptr(key);
-        return 0;
-}
-
-static int assigner_remember_failure(Assigner *a, char *key) {
-        int r;
-
+/* Where a state that failed is noted; NULL: nowhere, which costs time only. */
+static FailedState *find_failure(Assigner *a, const FailedState state) {
         if (!a->failed)
-                a->failed = hashmap_new_string();
-        r = a->failed ? ptr_array_add(&a->keys, key) : -ENOMEM;
-        if (r < 0) {
-                free(key);
-                return r;
-        }
-
-        return hashmap_put(a->failed, key, key);
+                a->failed = calloc(FAILURES_KEPT, sizeof(FailedState));
+        return a->failed ? &a->failed[state[0] % FAILURES_KEPT] : NULL;
 }
 
-static int assigner_place(Assigner *a, size_t depth) {
+static bool assigner_place(Assigner *a, size_t depth) {
         const Demand *d = a->demand;
-        _cleanup_free_ char *key = NULL;
+        FailedState state, *failure = NULL;
         size_t *order, n, kind;
-        int r;
 
         if (depth == d->n_vgpus)
-                return 1;
+                return true;
         if (!bound_holds(a))
-                return 0;
+                return false;
 
         /* Where kinds exclude each other the bound is nearly always exact: remembering would cost more than
          * it saves. */
         if (!d->exclusive) {
-                r = assigner_known_failure(a, depth, &key);
-                if (r != 0)
-                        return r < 0 ? r : 0;
+                digest_state(a, depth, state);
+                failure = find_failure(a, state);
+                if (failure && memcmp(*failure, state, sizeof(state)) == 0)
+                        return false;
         }
 
         kind = d->kind_of[depth];
@@ -457,16 +422,15 @@ static int assigner_place(Assigner *a, size_t depth) {
                 slot_place(d, &a->slots[order[i]], kind, +1);
                 a->need[kind]--;
                 a->chosen[depth] = order[i];
-                r = assigner_place(a, depth + 1);
-                if (r != 0)
-                        return r;
+                if (assigner_place(a, depth + 1))
+                        return true;
                 slot_place(d, &a->slots[order[i]], kind, -1);
                 a->need[kind]++;
         }
 
-        if (key && a->keys.n < MEMO_MAX)
-                return assigner_remember_failure(a, take_ptr(key));
-        return 0;
+        if (failure)
+                memcpy(*failure, state, sizeof(state));
+        return false;
 }
 
 int assigner_try(Assigner *a, const Host *h, Pgpu **ret_pgpus) {
