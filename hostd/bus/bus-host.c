@@ -113,7 +113,7 @@ static int connect_bus(BusHost *b, sd_event *event, const char *address) {
         return r < 0 ? log_errno(r, "Failed to connect to the bus at %s", address) : 0;
 }
 
-static int publish(BusHost *b) {
+int bus_host_publish(BusHost *b) {
         int r;
 
         r = sd_bus_add_object_manager(b->bus, NULL, HOST_PATH);
@@ -149,7 +149,7 @@ int bus_host_new(sd_event *event, const char *address, Hostd *host, const BusHos
 
         r = connect_bus(b, event, address);
         if (r >= 0)
-                r = publish(b);
+                r = bus_host_publish(b);
         if (r >= 0)
                 r = host_begin(host, &listener, b);
         if (r >= 0)

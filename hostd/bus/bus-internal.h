@@ -16,8 +16,13 @@ struct BusHost {
         void *userdata;
 };
 
+/* Shows the host on the connection that is in bus. */
+int bus_host_publish(BusHost *b);
+
 /* The manager's interface on HOST_PATH; userdata is the BusHost. */
 extern const sd_bus_vtable bus_manager_vtable[];
+/* That of each PGPU; userdata is the Pgpu. */
+extern const sd_bus_vtable bus_pgpu_vtable[];
 
 /* PGPUs below HOST_PATH_PGPU. */
 int bus_pgpu_add(BusHost *b);

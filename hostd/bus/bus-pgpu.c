@@ -174,7 +174,7 @@ static int property_resident(sd_bus *bus, const char *path, const char *interfac
         return r < 0 ? r : sd_bus_message_append_strv(reply, resident);
 }
 
-static const sd_bus_vtable pgpu_vtable[] = {
+const sd_bus_vtable bus_pgpu_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD_WITH_ARGS("SetEnabledTypes", SD_BUS_ARGS("as", identifiers), SD_BUS_NO_RESULT,
                 method_set, SD_BUS_VTABLE_UNPRIVILEGED),
@@ -203,7 +203,7 @@ int bus_pgpu_add(BusHost *b) {
         int r;
 
         r = sd_bus_add_fallback_vtable(
-                b->bus, NULL, HOST_PATH_PGPU, HOST_IFACE_PGPU, pgpu_vtable, find_pgpu, b);
+                b->bus, NULL, HOST_PATH_PGPU, HOST_IFACE_PGPU, bus_pgpu_vtable, find_pgpu, b);
         if (r < 0)
                 return r;
         return sd_bus_add_node_enumerator(b->bus, NULL, HOST_PATH_PGPU, enumerate_pgpus, b);

@@ -80,6 +80,9 @@ struct Bus {
         uint64_t epoch;          /* likewise */
 };
 
+/* bus.c: shows the objects on the connection that is in bus->bus */
+int bus_show(Bus *bus);
+
 /* receive.c: sd-bus's filter, before it looks for the method */
 int bus_receive(sd_bus_message *m, void *userdata, sd_bus_error *error);
 

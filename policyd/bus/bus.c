@@ -100,6 +100,20 @@ static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *erro
         return 0;
 }
 
+int bus_show(Bus *bus) {
+        int r;
+
+        r = sd_bus_add_filter(bus->bus, NULL, bus_receive, bus);
+        if (r >= 0)
+                r = sd_bus_add_object_vtable(
+                        bus->bus, NULL, POLICY_PATH, bus->manager->interface, bus->manager->vtable, bus);
+        if (r >= 0)
+                r = sd_bus_add_object_manager(bus->bus, NULL, POLICY_PATH);
+        for (ObjectClass c = 0; r >= 0 && c < _CLASS_MAX; c++)
+                r = show_class(bus, c);
+        return r;
+}
+
 int bus_start(Bus *bus) {
         int r;
 
@@ -110,14 +124,7 @@ int bus_start(Bus *bus) {
                 r = sd_bus_match_signal(bus->bus, NULL, "org.freedesktop.DBus.Local", "/org/freedesktop/DBus/Local",
                         "org.freedesktop.DBus.Local", "Disconnected", on_disconnected, bus);
         if (r >= 0)
-                r = sd_bus_add_filter(bus->bus, NULL, bus_receive, bus);
-        if (r >= 0)
-                r = sd_bus_add_object_vtable(
-                        bus->bus, NULL, POLICY_PATH, bus->manager->interface, bus->manager->vtable, bus);
-        if (r >= 0)
-                r = sd_bus_add_object_manager(bus->bus, NULL, POLICY_PATH);
-        for (ObjectClass c = 0; r >= 0 && c < _CLASS_MAX; c++)
-                r = show_class(bus, c);
+                r = bus_show(bus);
         /* The objects come before the name, so that a client that sees the name also sees the pool. */
         if (r >= 0)
                 r = sd_bus_request_name(bus->bus, POLICY_BUS_NAME, 0);
