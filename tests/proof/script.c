@@ -177,7 +177,7 @@ void script_quiet(Script *s) {
         for (unsigned i = 0; i < w->n_machines; i++) {
                 w->net.ways[i].delay = 0;
                 w->net.ways[i].closed = false;
-                w->machines[i].trouble = false;
+                w->machines[i].trouble = w->machines[i].deaf = false;
                 machine_fail_commits(&w->machines[i], false);
                 machine_power_on(&w->machines[i]);
                 machine_start_hostd(&w->machines[i]);
