@@ -375,7 +375,7 @@ static void on_model(Audit *a, const char *line) {
 
 void audit_line(const char *line, void *audit) {
         Audit *a = audit;
-        Id who, what;
+        Id who, what, id;
 
         a->line = line;
         word_of(line, 1, who);
@@ -392,4 +392,6 @@ void audit_line(const char *line, void *audit) {
                 broken(a, what, "the checker found it");
         else if (streq(what, "domain") || streq(what, "qemu") || streq(what, "emulator"))
                 on_piece(a, who, what, line);
+        else if (streq(what, "monitor") && streq(word_of(line, 4, id), "forgotten"))
+                broken(a, "monitor", "%s has stopped it, and does not know", who);
 }

@@ -11,6 +11,7 @@
  *   job-twice      a job ended twice
  *   job-open       a job has not ended, though everything is quiet
  *   disagree       the pool says of a VM what does not hold, though everything is quiet
+ *   monitor        what monitors the GPUs was stopped by a host, which has neither started nor noted it
  *   unreadable     one of the two cannot read what the other one says
  *   expected       a script expected something else
  *   found=…        the checker of the product found it (docs/invariants.md)

@@ -441,7 +441,16 @@ static int read_own_record(RunFolder *f, RunRecord *ret) {
 }
 
 static int write_own_record(RunFolder *f, const RunRecord *record) {
-        return write_text(program_of(f)->machine, program_of(f)->settings.folder, record);
+        Program *p = program_of(f);
+        int r;
+
+        r = write_text(p->machine, p->settings.folder, record);
+        if (r >= 0 && !streq_ptr(record->stage, p->stage)) {
+                set_text(&p->stage, record->stage);
+                history_add(p->machine->history, "%s stage vm=%s is=%s reason=%s", p->machine->name, UUID_TEXT(&p->vm),
+                        record->stage, record->reason);
+        }
+        return r;
 }
 
 static int read_dm(RunFolder *f, DmRecord *ret) {

@@ -39,6 +39,9 @@ struct MachineInside {
         HostFactsSource facts;
         HardwareSource hardware;
         ProcessLoop hostd_loop;
+        Systemd *systemd;  /* NULL: programs are plain processes, and nothing monitors the GPUs */
+        char *runtime_dir; /* on disk: of the lease's note */
+        bool crashing;     /* what hostd asks for now is not heard */
         LoopTimer *restart; /* of a hostd that has ended by itself */
         Hostd *hostd; /* NULL: it does not run */
 };
@@ -167,17 +170,22 @@ struct Program {
         StopOrdered stop; /* NULL: it does not listen */
         void *stop_userdata;
         char *line; /* the last record sent */
+        char *stage; /* that it wrote last */
 };
 
 Program *program_execute(Machine *m, const char *const *argv);
 
-/* How programs are executed without systemd (programs.c), and systemd itself (systemd.c). */
+/* How programs are executed without systemd (programs.c), and systemd itself (systemd.c; closed as hostd's is). */
 extern const UnitsOps guest_units;
+Systemd *systemd_new(Machine *m);
+void systemd_power_on(Systemd *s, char *const *monitors);
 void systemd_power_off(Systemd *s);
+void systemd_list(const Systemd *s, const char *note); /* monitors that hostd owes a start; note: what it has noted */
 
 uint64_t guests_memory(const Machine *m); /* of all domains */
 int guests_each_domain(const Machine *m, HostDomainVisitor visitor, void *userdata);
 void guests_cut_power(Machine *m);
+void guests_list(Machine *m);
 
 /* The types of the cards (cards.c). */
 typedef struct CardType {

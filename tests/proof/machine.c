@@ -5,6 +5,7 @@
  * well, and a reboot ends them.
  */
 
+#include "common/io/file.h"
 #include "hostd/core/idset.h"
 #include "tests/proof/machine-private.h"
 
@@ -54,6 +55,8 @@ static bool is_lost(const PciAddress *address, void *userdata) {
         return false;
 }
 
+static char *monitors[] = {(char *) "gpumon.service", (char *) "dcgm.service", NULL};
+
 static const HostSettings settings = {
         .hypervisor = (char *) "libxl",
         .sim_dir = (char *) "",
@@ -73,9 +76,24 @@ static const HostSettings settings = {
         .core_dumps = 4,
         .pci_dump = (char *) "",
         .sysfs_path = (char *) "",
+        .monitoring_units = monitors,
+        .monitoring_stop_timeout = 10 * SECOND,
         .concurrent_starts = 4,
         .program_restarts = 2,
 };
+
+/* In memory where there is such a place. */
+static void make_runtime_dir(Machine *m) {
+        char **dir = &m->inside->runtime_dir;
+
+        for (size_t i = 0; i < 2; i++) {
+                *dir = strdup(i == 0 ? "/dev/shm/xenvgpu-prove.XXXXXX" : "/tmp/xenvgpu-prove.XXXXXX");
+                if (mkdtemp(*dir))
+                        return;
+                free(*dir);
+        }
+        abort();
+}
 
 void machine_init(Machine *m, unsigned number) {
         m->inside = calloc(1, sizeof(*m->inside));
@@ -89,16 +107,9 @@ void machine_init(Machine *m, unsigned number) {
         m->inside->hardware = (HardwareSource){.scan = cards_scan, .is_lost = is_lost, .userdata = m};
         if (sim_db_new(&m->inside->db) < 0 || loop_new_uuid(m->loop, &m->inside->first_id) < 0)
                 abort();
-}
-
-void machine_done(Machine *m) {
-        if (m->inside->hostd)
-                machine_crash_hostd(m);
-        guests_cut_power(m);
-        loop_timer_free(m->inside->restart);
-        sim_db_free(m->inside->db);
-        free(m->inside);
-        m->inside = NULL;
+        if (chance(m->dice, 700))
+                m->inside->systemd = systemd_new(m);
+        make_runtime_dir(m);
 }
 
 /* What hostd tells. */
@@ -140,12 +151,27 @@ static void on_restart(void *userdata) {
         machine_start_hostd(userdata);
 }
 
+static void end_hostd(Machine *m, bool by_itself) {
+        if (!m->inside->hostd)
+                return;
+        history_add(m->history, "%s hostd ends%s", m->name, by_itself ? " by-itself" : "");
+        m->inside->crashing = !by_itself;
+        if (!by_itself)
+                sim_db_cut(m->inside->db);
+        m->inside->hostd = host_close(m->inside->hostd);
+        m->inside->parts.store = host_store_close(m->inside->parts.store);
+        process_loop_done(&m->inside->hostd_loop);
+        m->inside->crashing = false;
+        m->incarnation = 0;
+        m->listener->went(m, m->userdata);
+}
+
 /* It left by itself, and systemd starts it again. */
 static void on_hostd_end(int status, void *userdata) {
         Machine *m = userdata;
 
         m->exits++;
-        machine_crash_hostd(m);
+        end_hostd(m, /* by_itself= */ true);
         if (loop_call_in(m->loop, &m->inside->restart, SECOND, on_restart, m) < 0)
                 abort();
 }
@@ -160,12 +186,14 @@ void machine_start_hostd(Machine *m) {
                 .loop = &m->inside->hostd_loop.loop,
                 .settings = &settings,
                 .state_dir = "memory",
-                .runtime_dir = "memory",
+                .runtime_dir = m->inside->runtime_dir,
                 .hardware = &m->inside->hardware,
                 .facts = &m->inside->facts,
                 .programs = {.ops = &guest_programs, .folder = (char *) "vm", .context = m},
                 .units = {.ops = &guest_units, .userdata = m},
         };
+        if (m->inside->systemd)
+                m->inside->parts.units = (Units){.ops = &units_systemd, .systemd = m->inside->systemd};
         if (host_store_open(sim_db_source(m->inside->db), &m->inside->first_id, &problem, &m->inside->parts.store) < 0 ||
                 host_open(&m->inside->parts, &m->inside->hostd) < 0)
                 abort();
@@ -176,16 +204,24 @@ void machine_start_hostd(Machine *m) {
         m->listener->came(m, m->userdata);
 }
 
+/* Now and then it is stopped in good order. */
 void machine_crash_hostd(Machine *m) {
-        if (!m->inside->hostd)
-                return;
-        history_add(m->history, "%s hostd ends", m->name);
-        sim_db_cut(m->inside->db);
-        m->inside->hostd = host_close(m->inside->hostd);
-        m->inside->parts.store = host_store_close(m->inside->parts.store);
-        process_loop_done(&m->inside->hostd_loop);
-        m->incarnation = 0;
-        m->listener->went(m, m->userdata);
+        end_hostd(m, trouble(m, 200));
+}
+
+void machine_list(Machine *m) {
+        _cleanup_free_ char *path = path_join(m->inside->runtime_dir, "lease.json"), *note = NULL;
+        size_t size;
+
+        guests_list(m);
+        if (m->inside->systemd)
+                systemd_list(m->inside->systemd, file_read(path, 65536, &note, &size) >= 0 ? note : "");
+}
+
+static void empty_runtime_dir(Machine *m) {
+        _cleanup_free_ char *note = path_join(m->inside->runtime_dir, "lease.json");
+
+        (void) unlink(note);
 }
 
 void machine_power_on(Machine *m) {
@@ -194,19 +230,38 @@ void machine_power_on(Machine *m) {
         m->is_on = true;
         m->boots++;
         history_add(m->history, "%s power on", m->name);
+        if (m->inside->systemd)
+                systemd_power_on(m->inside->systemd, monitors);
         machine_start_hostd(m);
 }
 
 void machine_power_off(Machine *m) {
         if (!m->is_on)
                 return;
-        machine_crash_hostd(m);
+        end_hostd(m, /* by_itself= */ false);
         loop_timer_stop(m->inside->restart);
         m->is_on = false;
         history_add(m->history, "%s power off", m->name);
+        if (m->inside->systemd)
+                systemd_power_off(m->inside->systemd);
         guests_cut_power(m);
+        empty_runtime_dir(m);
 }
 
 void machine_fail_commits(Machine *m, bool fail) {
         sim_db_fail(m->inside->db, fail ? SIM_DB_NOT_WRITTEN : SIM_DB_WORKS, -ENOSPC, 0);
+}
+
+void machine_done(Machine *m) {
+        end_hostd(m, /* by_itself= */ false);
+        if (m->inside->systemd)
+                systemd_power_off(m->inside->systemd);
+        guests_cut_power(m);
+        loop_timer_free(m->inside->restart);
+        (void) systemd_close(m->inside->systemd);
+        (void) remove_tree(m->inside->runtime_dir);
+        free(m->inside->runtime_dir);
+        sim_db_free(m->inside->db);
+        free(m->inside);
+        m->inside = NULL;
 }

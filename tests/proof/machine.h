@@ -67,7 +67,7 @@ void machine_fail_commits(Machine *m, bool fail); /* of hostd: its disk is full 
 
 bool guests_kill_one(Machine *m); /* a program that runs, by chance */
 size_t guests_count(const Machine *m); /* domains */
-void guests_list(Machine *m); /* to the history */
+void machine_list(Machine *m); /* what runs, to the history */
 
 uint64_t chance_between(Dice *d, uint64_t from, uint64_t to); /* both included */
 bool chance(Dice *d, unsigned per_thousand);

@@ -50,6 +50,7 @@ static void on_process_end(Process *process) {
         process_loop_done(&p->loop);
         strv_free(p->argv);
         free(p->line);
+        free(p->stage);
         free(p);
 }
 

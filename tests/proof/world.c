@@ -204,6 +204,6 @@ void world_list(World *w) {
         for_each(const Job, j, &pool->objects[CLASS_JOB])
                 history_add(&w->history, "model job=%s state=%s", UUID_TEXT(&j->object.id), job_state_to_string(j->state));
         for (unsigned i = 0; i < w->n_machines; i++)
-                guests_list(&w->machines[i]);
+                machine_list(&w->machines[i]);
         history_add(&w->history, "model end");
 }
