@@ -4,7 +4,7 @@
  * Small things that every file uses
  *
  * Cleanup attributes: declare with _cleanup_(fn) and an initial value; hand ownership over with
- * take_ptr() or take_fd(). DEFINE_CLEANUP(T *, t_free) defines t_freep for _cleanup_(t_freep).
+ * take_ptr(), take_struct() or take_fd(). DEFINE_CLEANUP(T *, t_free) defines t_freep for _cleanup_(t_freep).
  */
 
 #include <errno.h>
@@ -29,6 +29,14 @@
                 typeof(p) _p_ = (p);    \
                 (p) = NULL;             \
                 _p_;                    \
+        })
+
+/* Of a struct that owns something; what stays is all zero. */
+#define take_struct(s)                      \
+        ({                                  \
+                typeof(s) _s_ = (s);        \
+                memset(&(s), 0, sizeof(s)); \
+                _s_;                        \
         })
 
 #define take_fd(fd)                     \
