@@ -246,7 +246,7 @@ static int collect_functions(struct json_object *config, char ***ret) {
 }
 
 int vm_config_needs(JsonReader *r, struct json_object *config, bool has_vgpu, VmNeeds *ret) {
-        VmNeeds needs = {};
+        _cleanup_(vm_needs_done) VmNeeds needs = {};
         int q;
 
         q = read_b_info(r, config, has_vgpu, &needs);
@@ -258,12 +258,10 @@ int vm_config_needs(JsonReader *r, struct json_object *config, bool has_vgpu, Vm
                 q = collect(r, config, "disks", "pdev_path", &needs.storage);
         if (q >= 0)
                 q = collect_functions(config, &needs.functions);
-        if (q < 0) {
-                vm_needs_done(&needs);
+        if (q < 0)
                 return q;
-        }
 
-        *ret = needs;
+        *ret = take_struct(needs);
         return 0;
 }
 

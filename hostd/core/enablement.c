@@ -9,14 +9,12 @@
 #include "hostd/core/idset.h"
 
 int enablement_new(Enablement *ret) {
-        Enablement e = { idset_new(), idset_new() };
+        _cleanup_(enablement_done) Enablement e = { idset_new(), idset_new() };
 
-        if (!e.disabled || !e.seen) {
-                enablement_done(&e);
+        if (!e.disabled || !e.seen)
                 return -ENOMEM;
-        }
 
-        *ret = e;
+        *ret = take_struct(e);
         return 0;
 }
 
@@ -27,14 +25,12 @@ void enablement_done(Enablement *e) {
 }
 
 int enablement_copy(const Enablement *e, Enablement *ret) {
-        Enablement copy = {};
+        _cleanup_(enablement_done) Enablement copy = {};
 
-        if (strv_copy(e->disabled, &copy.disabled) < 0 || strv_copy(e->seen, &copy.seen) < 0) {
-                enablement_done(&copy);
+        if (strv_copy(e->disabled, &copy.disabled) < 0 || strv_copy(e->seen, &copy.seen) < 0)
                 return -ENOMEM;
-        }
 
-        *ret = copy;
+        *ret = take_struct(copy);
         return 0;
 }
 
@@ -164,28 +160,20 @@ int enablement_change(const Enablement *e, const Pgpu *p, const HostType *types,
         EnablementChange change, const char *const *wanted, const char *const *busy, Enablement *ret,
         Refusal *ret_refusal) {
         ChangeRequest q = { p, types, n_types, busy };
-        Refusal refusal = {};
-        Enablement next = {};
+        _cleanup_refusal_ Refusal refusal = {};
+        _cleanup_(enablement_done) Enablement next = {};
         int r;
 
         r = enablement_copy(e, &next);
+        if (r >= 0)
+                r = apply_change(&q, change, wanted, &next, &refusal);
         if (r < 0)
                 return r;
 
-        r = apply_change(&q, change, wanted, &next, &refusal);
-        if (r < 0 || refusal.code != ERROR_NONE) {
-                enablement_done(&next);
-                next = (Enablement){};
-        }
-        if (r < 0) {
-                refusal_done(&refusal);
-                return r;
-        }
-
         if (refusal.code == ERROR_NONE) {
                 idset_sort(next.disabled);
-                *ret = next;
+                *ret = take_struct(next);
         }
-        *ret_refusal = refusal;
+        *ret_refusal = take_struct(refusal);
         return 0;
 }

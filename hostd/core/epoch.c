@@ -12,14 +12,13 @@
 #include "protocol/names.h"
 
 static int make_claim(uint64_t epoch, bool held, const char *pool, const char *instance, HostClaim *ret) {
-        HostClaim c = { .epoch = epoch, .held = held, .pool = strdup(pool), .instance = strdup(instance) };
+        _cleanup_(host_claim_done) HostClaim c = {
+                .epoch = epoch, .held = held, .pool = strdup(pool), .instance = strdup(instance) };
 
-        if (!c.pool || !c.instance) {
-                host_claim_done(&c);
+        if (!c.pool || !c.instance)
                 return -ENOMEM;
-        }
 
-        *ret = c;
+        *ret = take_struct(c);
         return 0;
 }
 

@@ -40,7 +40,7 @@ char *host_type_identifier_mxgpu(uint16_t pdev, uint64_t framebuffer_bytes) {
 }
 
 int host_type_make_passthrough(HostType *ret) {
-        HostType t = {
+        _cleanup_(host_type_done) HostType t = {
                 .implementation = TYPE_PASSTHROUGH,
                 .identifier = strdup(PASSTHROUGH_IDENTIFIER),
                 .vendor_name = strdup(""),
@@ -48,12 +48,10 @@ int host_type_make_passthrough(HostType *ret) {
                 .instances = 1,
         };
 
-        if (!t.identifier || !t.vendor_name || !t.model_name) {
-                host_type_done(&t);
+        if (!t.identifier || !t.vendor_name || !t.model_name)
                 return -ENOMEM;
-        }
 
-        *ret = t;
+        *ret = take_struct(t);
         return 0;
 }
 

@@ -415,7 +415,7 @@ static int check_gpus(OrderCheck *c) {
 
 int order_check(const HostView *view, const OrderRequest *request, const HostType **ret_types, Refusal *ret) {
         _cleanup_free_ const HostType **types = NULL;
-        Refusal refusal = {};
+        _cleanup_refusal_ Refusal refusal = {};
         OrderCheck c = {.view = view, .request = request, .refusal = &refusal};
         int r;
 
@@ -425,14 +425,12 @@ int order_check(const HostView *view, const OrderRequest *request, const HostTyp
         c.types = types;
 
         r = check_gpus(&c) ?: check_together(&c) ?: check_virtualization(&c) ?: check_functions(&c) ?: check_memory(&c);
-        if (r < 0) {
-                refusal_done(&refusal);
+        if (r < 0)
                 return r;
-        }
 
         if (ret_types && r == 0)
                 for (size_t i = 0; i < request->n_gpus; i++)
                         ret_types[i] = types[i];
-        *ret = refusal;
+        *ret = take_struct(refusal);
         return 0;
 }

@@ -48,8 +48,7 @@ static int add_type(TypeBuild *b, HostType *t) {
                 return -ENOMEM;
         }
 
-        b->types[b->n++] = *t;
-        *t = (HostType){};
+        b->types[b->n++] = take_struct(*t);
         return 0;
 }
 

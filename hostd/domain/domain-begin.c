@@ -109,8 +109,7 @@ static int adopt(Domain *d) {
                 return -EBADMSG;
         }
         old.program = d->record.program;
-        d->record = old;
-        old = (RunRecord){};
+        d->record = take_struct(old);
 
         /* A domain that is there now is someone else's. */
         if (stage == DOMAIN_PREPARE)

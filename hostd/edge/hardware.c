@@ -90,8 +90,7 @@ static int merge_type(ScanState *s, const Pgpu *p, HostType *t) {
                         host_type_done(t);
                         return -ENOMEM;
                 }
-                h->types[h->n_types++] = *t;
-                *t = (HostType){};
+                h->types[h->n_types++] = take_struct(*t);
                 return 0;
         }
 

@@ -168,7 +168,7 @@ static int read_names(HostFacts *f) {
 
 static int libxl_read(HostFactsSource *source, HostFacts *ret) {
         LibxlHost *host = host_of(source);
-        HostFacts f = {};
+        _cleanup_(host_facts_done) HostFacts f = {};
         int r;
 
         r = read_xen(host, &f);
@@ -180,11 +180,9 @@ static int libxl_read(HostFactsSource *source, HostFacts *ret) {
                 r = host_facts_read_storage(host->storage, MOUNTINFO, &f.storage);
         if (r >= 0)
                 r = read_names(&f);
-        if (r < 0) {
-                host_facts_done(&f);
+        if (r < 0)
                 return r;
-        }
-        *ret = f;
+        *ret = take_struct(f);
         return 0;
 }
 

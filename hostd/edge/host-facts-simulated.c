@@ -70,7 +70,7 @@ static int simulated_read(HostFactsSource *source, HostFacts *ret) {
         SimulatedHost *host = CONTAINER_OF(source, SimulatedHost, source);
         _cleanup_(sim_host_done) SimHost file = {};
         struct utsname uts = {};
-        HostFacts f;
+        _cleanup_(host_facts_done) HostFacts f = {};
         int r;
 
         r = sim_host_read(host->dir, &file);
@@ -89,12 +89,9 @@ static int simulated_read(HostFactsSource *source, HostFacts *ret) {
         r = f.hostname ? file_read_line(file.boot_id_file ?: BOOT_ID_FILE, &f.boot_id) : -ENOMEM;
         if (r >= 0)
                 r = sim_host_free_memory(host->dir, &file, &f.memory_free);
-        if (r < 0) {
-                host_facts_done(&f);
+        if (r < 0)
                 return r;
-        }
-
-        *ret = f;
+        *ret = take_struct(f);
         return 0;
 }
 

@@ -296,15 +296,13 @@ const Uuid *host_store_host_uuid(const HostStore *s) {
 }
 
 int host_store_get_claim(HostStore *s, HostClaim *ret) {
-        HostClaim claim = {};
+        _cleanup_(host_claim_done) HostClaim claim = {};
         int r;
 
         r = get_record(s, TABLE_HOST, singles[SINGLE_CLAIM].key, &singles[SINGLE_CLAIM].record, &claim);
-        if (r < 0) {
-                host_claim_done(&claim);
+        if (r < 0)
                 return r == -ENOENT ? host_claim_new(ret) : r;
-        }
-        *ret = claim;
+        *ret = take_struct(claim);
         return 0;
 }
 
@@ -338,15 +336,13 @@ static const char *enablement_key(const Pgpu *p, char buf[static ENABLEMENT_KEY_
 
 int host_store_get_enablement(HostStore *s, const Pgpu *p, Enablement *ret) {
         const char *key = enablement_key(p, (char[ENABLEMENT_KEY_MAX]){});
-        Enablement e = {};
+        _cleanup_(enablement_done) Enablement e = {};
         int r;
 
         r = get_record(s, TABLE_ENABLEMENT, key, &enablement_table, &e);
-        if (r < 0) {
-                enablement_done(&e);
+        if (r < 0)
                 return r == -ENOENT ? enablement_new(ret) : r;
-        }
-        *ret = e;
+        *ret = take_struct(e);
         return 0;
 }
 

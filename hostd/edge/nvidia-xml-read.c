@@ -257,18 +257,15 @@ static int keep(XmlReader *x, ElementKind kind) {
         if (kind == ELEMENT_TYPE) {
                 if (GROW(xml->types, xml->n_types) < 0)
                         return -ENOMEM;
-                xml->types[xml->n_types++] = x->type;
-                x->type = (NvidiaXmlType){};
+                xml->types[xml->n_types++] = take_struct(x->type);
         } else if (kind == ELEMENT_PGPU) {
                 if (GROW(xml->pgpus, xml->n_pgpus) < 0)
                         return -ENOMEM;
-                xml->pgpus[xml->n_pgpus++] = *p;
-                *p = (NvidiaXmlPgpu){};
+                xml->pgpus[xml->n_pgpus++] = take_struct(*p);
         } else {
                 if (GROW(p->supported, p->n_supported) < 0)
                         return -ENOMEM;
-                p->supported[p->n_supported++] = x->supported;
-                x->supported = (NvidiaXmlSupported){};
+                p->supported[p->n_supported++] = take_struct(x->supported);
         }
         return 0;
 }

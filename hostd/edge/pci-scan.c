@@ -241,7 +241,7 @@ static void fill_facts(const PgpuMaker *m, const SysfsFacts *facts, Pgpu *p) {
 static int make_pgpu(const PgpuMaker *m, size_t i, Pgpu *ret) {
         const PciFunction *f = &m->tree->functions[i];
         const SysfsFacts *facts = m->tree->facts ? &m->tree->facts[i] : NULL;
-        Pgpu p = {
+        _cleanup_(pgpu_done) Pgpu p = {
                 .address = f->address,
                 .vendor_id = f->vendor_id,
                 .device_id = f->device_id,
@@ -264,12 +264,10 @@ static int make_pgpu(const PgpuMaker *m, size_t i, Pgpu *ret) {
         p.vendor_name = name_or_number(pci_access_name_vendor(m->names, p.vendor_id), "Vendor", p.vendor_id);
         p.device_name = name_or_number(
                 pci_access_name_device(m->names, p.vendor_id, p.device_id), "Device", p.device_id);
-        if (!p.driver || !p.bridge || !p.vendor_name || !p.device_name || find_companions(m->tree, &p) < 0) {
-                pgpu_done(&p);
+        if (!p.driver || !p.bridge || !p.vendor_name || !p.device_name || find_companions(m->tree, &p) < 0)
                 return -ENOMEM;
-        }
 
-        *ret = p;
+        *ret = take_struct(p);
         return 0;
 }
 

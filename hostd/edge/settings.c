@@ -106,7 +106,7 @@ static int check_trust(const char *path, const char *const *args) {
 }
 
 int host_settings_load(const char *path, const char *const *args, HostSettings *ret) {
-        HostSettings s = {};
+        _cleanup_(host_settings_done) HostSettings s = {};
         int r;
 
         r = settings_init(host_setting_table, host_n_settings, &s);
@@ -116,11 +116,9 @@ int host_settings_load(const char *path, const char *const *args, HostSettings *
                 r = settings_load(host_setting_table, host_n_settings, "hostd", path, args, &s);
         if (r >= 0)
                 r = check(&s);
-        if (r < 0) {
-                host_settings_done(&s);
+        if (r < 0)
                 return r;
-        }
-        *ret = s;
+        *ret = take_struct(s);
         return 0;
 }
 

@@ -130,7 +130,7 @@ static int read_bars(const char *folder, SysfsFacts *f) {
 
 int sysfs_facts_read(const char *folder, SysfsFacts *ret) {
         _cleanup_free_ char *physfn = NULL;
-        SysfsFacts f = {};
+        _cleanup_(sysfs_facts_done) SysfsFacts f = {};
         int r;
 
         r = read_link(folder, "physfn", &physfn);
@@ -143,11 +143,9 @@ int sysfs_facts_read(const char *folder, SysfsFacts *ret) {
                 r = read_boot_vga(folder, &f);
         if (r >= 0)
                 r = read_bars(folder, &f);
-        if (r < 0) {
-                sysfs_facts_done(&f);
+        if (r < 0)
                 return r;
-        }
 
-        *ret = f;
+        *ret = take_struct(f);
         return 0;
 }

@@ -130,7 +130,7 @@ static int read_list(const char *path, ProblemSink problems, const TypeListForma
 }
 
 int type_files_read(const TypeFileSettings *settings, const ProblemSink *problems, TypeCatalog *ret) {
-        TypeCatalog c = {
+        _cleanup_(type_catalog_done) TypeCatalog c = {
                 .multi_vgpu = driver_gives_several(settings),
                 .gvtg_path = settings->gvtg_list,
                 .mxgpu_path = settings->mxgpu_list,
@@ -144,11 +144,9 @@ int type_files_read(const TypeFileSettings *settings, const ProblemSink *problem
                 r = read_list(c.gvtg_path, *problems, &type_list_gvtg, &c.gvtg, &c.n_gvtg);
         if (r >= 0)
                 r = read_list(c.mxgpu_path, *problems, &type_list_mxgpu, &c.mxgpu, &c.n_mxgpu);
-        if (r < 0) {
-                type_catalog_done(&c);
+        if (r < 0)
                 return r;
-        }
 
-        *ret = c;
+        *ret = take_struct(c);
         return 0;
 }

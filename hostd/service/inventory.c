@@ -132,8 +132,7 @@ static int visit_ended(VmEvent *ended, void *userdata) {
 
         if (i->n_ended == HOST_STORE_ENDED_MAX)
                 return 0;
-        i->ended[i->n_ended++] = *ended;
-        *ended = (VmEvent){};
+        i->ended[i->n_ended++] = take_struct(*ended);
         return 0;
 }
 

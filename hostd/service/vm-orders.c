@@ -93,8 +93,7 @@ static int visit_ended(VmEvent *e, void *userdata) {
         if ((s->token && !uuid_equal(&e->head.token, s->token)) || (s->vm && !uuid_equal(&e->uuid, s->vm)))
                 return 0;
         vm_event_done(&s->found);
-        s->found = *e;
-        *e = (VmEvent){};
+        s->found = take_struct(*e);
         s->is_found = true;
         return 0;
 }

@@ -238,8 +238,7 @@ static void apply_record(HostVm *vm, RunRecord *record) {
         }
 
         before = vm->record;
-        vm->record = *record;
-        *record = (RunRecord){};
+        vm->record = take_struct(*record);
 
         if (vm->record.state == VM_STATE_HALTED) {
                 vm_end_by_record(vm);
@@ -402,8 +401,7 @@ void vm_adopt(HostVm *vm) {
 
         /* The record is used at once, and sent when the program confirms it. */
         run_record_done(&vm->record);
-        vm->record = record;
-        record = (RunRecord){};
+        vm->record = take_struct(record);
         vm_lease_again(vm);
         if (p->ops->is_alive(p, &vm->record.program))
                 follow(vm, &vm->record.program);
