@@ -10,7 +10,6 @@
 #include "common/base/parse.h"
 #include "common/base/strlist.h"
 #include "common/base/text.h"
-#include "common/base/words.h"
 #include "hostd/run/program.h"
 
 typedef enum OptionType {
@@ -56,17 +55,12 @@ static const Option options[] = {
         OPTION("adopt", OPTION_FLAG, adopt),
 };
 
-static const char *const form_names[_EMULATOR_FORM_MAX] = {
-        [EMULATOR_FORM_TODAY] = "today",
-        [EMULATOR_FORM_6X] = "6.x",
-};
-
 static const char *const death_names[] = { "report", "crash" };
 
-static const WordTable forms = { .words = form_names, .n = _EMULATOR_FORM_MAX };
 static const WordTable deaths = { .words = death_names, .n = ARRAY_SIZE(death_names) };
 
-DEFINE_WORDS(emulator_form, EmulatorForm, forms)
+DEFINE_WORD_TABLE(emulator_forms, EMULATOR_FORMS)
+DEFINE_WORDS(emulator_form, EmulatorForm, emulator_forms)
 
 static void *member_of(const DomainProgram *p, const Option *option) {
         return (char *) p + option->offset;

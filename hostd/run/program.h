@@ -3,24 +3,10 @@
 /*
  * How hostd starts xenvgpu-domain
  *
- *   xenvgpu-domain --folder=<run folder of the VM>   with order.json; the program keeps its files there
- *                  --hypervisor=libxl|simulated      the implementation behind the hypervisor ops
- *                  --sim-dir=<folder>                only for simulated: where its domains stand
- *                  --dm=<path of xenvgpu-dm>
- *                  --emulator=<path of vgpu>
- *                  --emulator-form=today|6.x         which arguments the emulator takes
- *                  --emulator-timeout=<µs>           for the emulator to come up, before qemu
- *                  --running-timeout=<µs>            for the emulator to say "running", after qemu
- *                  --qemu=<path of qemu>
- *                  --qemu-vgpu-args=<arguments, blank-separated>
- *                  --on-emulator-death=report|crash
- *                  --sysfs=<folder>                  of the PCI bus, where drivers are bound and MxGPU's virtual
- *                                                    functions appear
- *                  --gimtool=<path of gimtool>       divides AMD's GPUs
- *                  --gimtool-timeout=<µs>            for one run of it
- *                  --core-dump-folder=<folder>       for the memory of guests that crashed
- *                  --core-dumps=<number>             how many of them a host keeps; 0: none is made
- *                  [--adopt]                         an earlier instance died: find what it left, and go on
+ *   xenvgpu-domain --folder=FOLDER --hypervisor=libxl|simulated --dm=PATH [--OPTION=VALUE…] [--adopt]
+ *
+ * with an option for each member of DomainProgram below (the table in program.c). The folder is the VM's run folder,
+ * with order.json; the program keeps its files there.
  *
  * Environment: XENSTORED_PATH is handed on to everything below where it is set; nothing else is needed.
  * Exit status: 0 once domain.json says "halted"; 1 after an error that the log names (domain.json is then
@@ -28,7 +14,7 @@
  * meant to outlive hostd: start it in a session (or unit) of its own, standard input /dev/null.
  */
 
-#include "common/base/macros.h"
+#include "common/base/words.h"
 
 #define DOMAIN_PROGRAM_EXIT_BUSY 3
 
@@ -36,14 +22,10 @@
 #define DOMAIN_PROGRAM_RUNNING_TIMEOUT (3600 * UINT64_C(1000000))
 #define DOMAIN_PROGRAM_GIMTOOL_TIMEOUT (60 * UINT64_C(1000000))
 
-typedef enum EmulatorForm {
-        EMULATOR_FORM_TODAY,
-        EMULATOR_FORM_6X,
-        _EMULATOR_FORM_MAX,
-        _EMULATOR_FORM_INVALID = -EINVAL,
-} EmulatorForm;
+#define EMULATOR_FORMS(W) W(EMULATOR_FORM_TODAY, "today") W(EMULATOR_FORM_6X, "6.x")
+DEFINE_ENUM(EmulatorForm, EMULATOR_FORM, EMULATOR_FORMS);
 
-const char *emulator_form_to_string(EmulatorForm form); /* "today", "6.x" */
+const char *emulator_form_to_string(EmulatorForm form);
 EmulatorForm emulator_form_from_string(const char *text);
 
 /* Texts are borrowed; NULL or 0 takes the default that stands behind the member. */
@@ -51,21 +33,21 @@ typedef struct DomainProgram {
         const char *program;    /* path of xenvgpu-domain; required */
         const char *folder;     /* required */
         const char *hypervisor; /* "simulated" */
-        const char *sim_dir;    /* required where the hypervisor is simulated */
-        const char *dm;         /* required */
+        const char *sim_dir;    /* where its domains stand; required where the hypervisor is simulated */
+        const char *dm;         /* path of xenvgpu-dm; required */
         const char *emulator;   /* "vgpu", looked up in the emulator's own PATH */
-        EmulatorForm emulator_form;
-        uint64_t emulator_timeout;    /* µs; DOMAIN_PROGRAM_EMULATOR_TIMEOUT */
-        uint64_t running_timeout;     /* µs; DOMAIN_PROGRAM_RUNNING_TIMEOUT */
+        EmulatorForm emulator_form;   /* which arguments the emulator takes */
+        uint64_t emulator_timeout;    /* µs, for it to come up, before qemu; DOMAIN_PROGRAM_EMULATOR_TIMEOUT */
+        uint64_t running_timeout;     /* µs, for it to say "running", after qemu; DOMAIN_PROGRAM_RUNNING_TIMEOUT */
         const char *qemu;             /* "qemu-system-i386" */
         const char *qemu_vgpu_args;   /* "-vgpu" */
-        const char *sysfs;            /* none: no drivers, and an MxGPU VGPU gets no virtual function (simulated alone) */
+        const char *sysfs;            /* of the PCI bus; none (simulated alone): no drivers, no virtual functions */
         const char *gimtool;          /* "gimtool" */
-        uint64_t gimtool_timeout;     /* µs; DOMAIN_PROGRAM_GIMTOOL_TIMEOUT */
+        uint64_t gimtool_timeout;     /* µs, for one run of it; DOMAIN_PROGRAM_GIMTOOL_TIMEOUT */
         const char *core_dump_folder; /* none: no cores */
         uint64_t core_dumps;          /* 0: no cores */
         bool crash_on_emulator_death; /* else the death is reported and the guest goes on */
-        bool adopt;
+        bool adopt;                   /* an earlier instance died: find what it left, and go on */
 } DomainProgram;
 
 /* The argument vector, NULL-terminated, argv[0] is the program. Free with strv_free()
@@ -80,9 +62,8 @@ int domain_program_parse_argv(char **argv, DomainProgram *ret, char **ret_error)
  * What xenvgpu-dm gets through its environment
  *
  * The hypervisor's library runs the device model with arguments of its own making, so whatever else the
- * device model must know travels in variables that xenvgpu-domain sets before it creates the domain:
- * XENVGPU_RUN_FOLDER, XENVGPU_EMULATOR, XENVGPU_EMULATOR_FORM, XENVGPU_EMULATOR_TIMEOUT (µs), XENVGPU_QEMU,
- * XENVGPU_QEMU_VGPU_ARGS.
+ * device model must know travels in variables that xenvgpu-domain sets before it creates the domain: those of the
+ * table.
  */
 
 /* Where the emulator looks for programs, and is looked for itself: all of its environment on a real host. */
