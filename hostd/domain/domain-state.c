@@ -2,7 +2,6 @@
  * The life of one VM's domain, as a pure state machine
  */
 
-#include "common/base/words.h"
 #include "hostd/domain/domain-state.h"
 
 enum {
@@ -30,17 +29,7 @@ static const struct {
         [DOMAIN_HALTED] = { "halted", 1.0, IS_OVER },
 };
 
-static const char *const end_names[_DOMAIN_END_MAX] = {
-        [DOMAIN_END_NONE] = "",
-        [DOMAIN_END_POWEROFF] = "poweroff",
-        [DOMAIN_END_REBOOT] = "reboot",
-        [DOMAIN_END_CRASH] = "crash",
-        [DOMAIN_END_SUSPEND] = "suspend",
-        [DOMAIN_END_STOPPED] = "stopped",
-        [DOMAIN_END_FAILED] = "failed",
-        [DOMAIN_END_DEVICE_MODEL_DIED] = "device-model-died",
-        [DOMAIN_END_DESTROYED] = "destroyed",
-};
+DEFINE_WORD_TABLE(domain_ends, DOMAIN_ENDS)
 
 const char *domain_stage_to_string(DomainStage stage) {
         return stage >= 0 && stage < _DOMAIN_STAGE_MAX ? stages[stage].name : NULL;
@@ -57,14 +46,12 @@ double domain_stage_progress(DomainStage stage) {
         return stage >= 0 && stage < _DOMAIN_STAGE_MAX ? stages[stage].progress : 0;
 }
 
-static const WordTable ends = { .words = end_names, .n = _DOMAIN_END_MAX };
-
 const char *domain_end_to_string(DomainEnd end) {
-        return word_of_value(&ends, (int) end);
+        return word_of_value(&domain_ends, (int) end);
 }
 
 DomainEnd domain_end_from_string(const char *text) {
-        int end = word_to_value(&ends, text);
+        int end = word_to_value(&domain_ends, text);
 
         return end < 0 ? DOMAIN_END_NONE : (DomainEnd) end;
 }

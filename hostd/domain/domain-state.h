@@ -13,7 +13,7 @@
  * wanted goes to cleanup by way of dump. An input that means nothing at a stage changes nothing.
  */
 
-#include "common/base/macros.h"
+#include "common/base/words.h"
 
 typedef enum DomainStage {
         DOMAIN_PREPARE,  /* order read, config laid out, memory checked */
@@ -76,19 +76,13 @@ typedef enum DomainAction {
         _DOMAIN_ACTION_MAX,
 } DomainAction;
 
-/* Why it ends. */
-typedef enum DomainEnd {
-        DOMAIN_END_NONE,
-        DOMAIN_END_POWEROFF,
-        DOMAIN_END_REBOOT, /* a reboot that is not to be followed by a start */
-        DOMAIN_END_CRASH,
-        DOMAIN_END_SUSPEND,
-        DOMAIN_END_STOPPED,
-        DOMAIN_END_FAILED,
-        DOMAIN_END_DEVICE_MODEL_DIED,
-        DOMAIN_END_DESTROYED,
-        _DOMAIN_END_MAX,
-} DomainEnd;
+/* Why it ends. A reboot: one that is not to be followed by a start. */
+#define DOMAIN_ENDS(W)                                                                                        \
+        W(DOMAIN_END_NONE, "") W(DOMAIN_END_POWEROFF, "poweroff") W(DOMAIN_END_REBOOT, "reboot")              \
+        W(DOMAIN_END_CRASH, "crash") W(DOMAIN_END_SUSPEND, "suspend") W(DOMAIN_END_STOPPED, "stopped")        \
+        W(DOMAIN_END_FAILED, "failed") W(DOMAIN_END_DEVICE_MODEL_DIED, "device-model-died")                   \
+        W(DOMAIN_END_DESTROYED, "destroyed")
+DEFINE_ENUM(DomainEnd, DOMAIN_END, DOMAIN_ENDS);
 
 const char *domain_end_to_string(DomainEnd end);    /* the run record's reason; "" for none */
 DomainEnd domain_end_from_string(const char *text); /* DOMAIN_END_NONE for what it does not know */
