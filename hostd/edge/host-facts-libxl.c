@@ -33,8 +33,7 @@
 
 typedef struct LibxlHost {
         HostFactsSource source; /* first */
-        LibxlLog *log;
-        libxl_ctx *ctx;
+        Libxl *xl;
         XenStore *xs;
         char *storage;
         sd_event_source *watch;
@@ -138,7 +137,7 @@ static int read_xen(LibxlHost *host, HostFacts *f) {
         int rc;
 
         libxl_physinfo_init(&info);
-        rc = libxl_get_physinfo(host->ctx, &info);
+        rc = libxl_get_physinfo(host->xl->ctx, &info);
         if (rc == 0) {
                 f->memory_total = info.total_pages * PAGE_BYTES;
                 f->cpus = info.nr_cpus;
@@ -153,7 +152,7 @@ static int libxl_memory_free(HostFactsSource *source, uint64_t *ret) {
         uint64_t kib;
         int rc;
 
-        rc = libxl_get_free_memory(host_of(source)->ctx, &kib);
+        rc = libxl_get_free_memory(host_of(source)->xl->ctx, &kib);
         if (rc == 0)
                 *ret = kib * BYTES_PER_KIB;
         return libxl_error_to_errno(rc);
@@ -194,9 +193,9 @@ static int visit_with_functions(LibxlHost *host, HostDomain *domain, HostDomainV
         libxl_device_pci *pcis;
         int n = 0;
 
-        pcis = libxl_device_pci_list(host->ctx, domain->domid, &n);
+        pcis = libxl_device_pci_list(host->xl->ctx, domain->domid, &n);
         if (n > 0)
-                name = libxl_domid_to_name(host->ctx, domain->domid);
+                name = libxl_domid_to_name(host->xl->ctx, domain->domid);
         functions = calloc((size_t) n + 1, sizeof(*functions));
         for (int i = 0; functions && i < n; i++)
                 functions[i] = (PciAddress){(uint32_t) pcis[i].domain, pcis[i].bus, pcis[i].dev, pcis[i].func};
@@ -214,7 +213,7 @@ static int libxl_each_domain(HostFactsSource *source, bool functions, HostDomain
         libxl_dominfo *list;
         int n = 0, r = 0;
 
-        list = libxl_list_domain(host->ctx, &n);
+        list = libxl_list_domain(host->xl->ctx, &n);
         if (!list)
                 return -EIO;
         for (int i = 0; i < n && r == 0; i++) {
@@ -230,7 +229,7 @@ static int libxl_each_domain(HostFactsSource *source, bool functions, HostDomain
 }
 
 static char *libxl_describe(HostFactsSource *source) {
-        const libxl_version_info *v = libxl_get_version_info(host_of(source)->ctx);
+        const libxl_version_info *v = libxl_get_version_info(host_of(source)->xl->ctx);
         char *text;
 
         if (!v || asprintf(&text, "Xen %d.%d%s", v->xen_version_major, v->xen_version_minor,
@@ -268,7 +267,7 @@ static HostFactsSource *libxl_free(HostFactsSource *source) {
 
         sd_event_source_disable_unref(host->watch);
         (void) xenstore_close(host->xs);
-        libxl_close(host->log, host->ctx);
+        libxl_close(host->xl);
         free(host->storage);
         free(host);
         return NULL;
@@ -304,7 +303,7 @@ int host_facts_libxl_new(const char *storage, HostFactsSource **ret) {
                 return -ENOMEM;
         host->source.ops = &libxl_ops;
         host->storage = strdup(storage);
-        r = host->storage ? libxl_open(&host->log, &host->ctx) : -ENOMEM;
+        r = host->storage ? libxl_open(&host->xl) : -ENOMEM;
         if (r >= 0)
                 r = watch_domains(host);
         if (r < 0) {

@@ -31,43 +31,36 @@ AssignReturn assign_how_to_return(const char *sysfs, const PciAddress *function)
 
 /* The helper. */
 
-typedef struct Helper {
-        LibxlLog *log;
-        libxl_ctx *ctx;
-} Helper;
-
 static int fail(const char *what, const PciAddress *function, const char *why) {
         (void) printf("PCI function %s cannot be %s: %s.\n", PCI_TEXT(function), what, why);
         return -EIO;
 }
 
-static const char *reason(Helper *h) {
-        const char *why = libxl_log_first_error(h->log);
-
-        return isempty(why) ? "see the log" : why;
+static const char *reason(const Libxl *xl) {
+        return isempty(xl->first_error) ? "see the log" : xl->first_error;
 }
 
 /* Both remember, and use, the driver that had the function. */
-static int move(Helper *h, int (*call)(libxl_ctx *, libxl_device_pci *, int), const PciAddress *function) {
+static int move(Libxl *xl, int (*call)(libxl_ctx *, libxl_device_pci *, int), const PciAddress *function) {
         libxl_device_pci pci;
         int rc;
 
-        libxl_log_reset(h->log);
+        libxl_forget_error(xl);
         libxl_config_init_function(&pci, function);
-        rc = call(h->ctx, &pci, /* rebind= */ 1);
+        rc = call(xl->ctx, &pci, /* rebind= */ 1);
         libxl_device_pci_dispose(&pci);
         return rc ? -EIO : 0;
 }
 
-static int bind_pciback(Helper *h, const PciAddress *function) {
-        return move(h, libxl_device_pci_assignable_add, function);
+static int bind_pciback(Libxl *xl, const PciAddress *function) {
+        return move(xl, libxl_device_pci_assignable_add, function);
 }
 
-static int unbind_pciback(Helper *h, const PciAddress *function) {
-        return move(h, libxl_device_pci_assignable_remove, function);
+static int unbind_pciback(Libxl *xl, const PciAddress *function) {
+        return move(xl, libxl_device_pci_assignable_remove, function);
 }
 
-static int take(Helper *h, const PciAddress *function) {
+static int take(Libxl *xl, const PciAddress *function) {
         _cleanup_free_ char *error = NULL;
         int r;
 
@@ -78,38 +71,38 @@ static int take(Helper *h, const PciAddress *function) {
                 (void) puts(error ? error : strerror(-r));
                 return r;
         }
-        return bind_pciback(h, function) < 0 ? fail("taken for a guest", function, reason(h)) : 0;
+        return bind_pciback(xl, function) < 0 ? fail("taken for a guest", function, reason(xl)) : 0;
 }
 
-static int give_back(Helper *h, const PciAddress *function) {
+static int give_back(Libxl *xl, const PciAddress *function) {
         switch (assign_how_to_return(PCI_SYSFS, function)) {
         case ASSIGN_RETURN_NOTHING:
                 return 0;
         case ASSIGN_RETURN_REMOVE:
-                if (unbind_pciback(h, function) >= 0)
+                if (unbind_pciback(xl, function) >= 0)
                         return 0;
                 /* Bound and not yet quarantined, when it was cut off. */
                 break;
         case ASSIGN_RETURN_RETAKE:
                 break;
         }
-        if (bind_pciback(h, function) < 0 || unbind_pciback(h, function) < 0)
-                return fail("given back to dom0", function, reason(h));
+        if (bind_pciback(xl, function) < 0 || unbind_pciback(xl, function) < 0)
+                return fail("given back to dom0", function, reason(xl));
         return 0;
 }
 
 /* A function back from pciback, outside of any VM's life. */
 
-static int find_holder(Helper *h, const PciAddress *function, uint32_t *ret) {
+static int find_holder(Libxl *xl, const PciAddress *function, uint32_t *ret) {
         libxl_dominfo *domains;
         int n = 0, r = -ENOENT;
 
-        domains = libxl_list_domain(h->ctx, &n);
+        domains = libxl_list_domain(xl->ctx, &n);
         if (!domains)
                 return -EIO;
         for (int i = 0; i < n && r == -ENOENT; i++) {
                 int n_pcis = 0;
-                libxl_device_pci *pcis = libxl_device_pci_list(h->ctx, domains[i].domid, &n_pcis);
+                libxl_device_pci *pcis = libxl_device_pci_list(xl->ctx, domains[i].domid, &n_pcis);
 
                 for (int k = 0; k < n_pcis; k++) {
                         PciAddress held = libxl_config_function(&pcis[k]);
@@ -125,33 +118,30 @@ static int find_holder(Helper *h, const PciAddress *function, uint32_t *ret) {
         return r;
 }
 
-static int leave_pciback(Helper *h, const PciAddress *function, char **ret_error) {
+static int leave_pciback(Libxl *xl, const PciAddress *function, char **ret_error) {
         uint32_t domid = 0;
         int r;
 
-        r = find_holder(h, function, &domid);
+        r = find_holder(xl, function, &domid);
         if (r >= 0)
                 return text_refuse(ret_error, -EBUSY,
                         "PCI function %s belongs to domain %" PRIu32 ": end that before a VGPU starts on it.",
                         PCI_TEXT(function), domid);
         if (r != -ENOENT)
                 return r;
-        if (unbind_pciback(h, function) < 0)
+        if (unbind_pciback(xl, function) < 0)
                 return text_refuse(ret_error, -EBUSY,
                         "PCI function %s cannot be taken from xen-pciback for a VGPU: %s.", PCI_TEXT(function),
-                        reason(h));
+                        reason(xl));
         return 0;
 }
 
 int assign_leave_pciback(const PciAddress *function, char **ret_error) {
-        Helper h = {};
+        _cleanup_(libxl_closep) Libxl *xl = NULL;
         int r;
 
-        r = libxl_open(&h.log, &h.ctx);
-        if (r >= 0)
-                r = leave_pciback(&h, function, ret_error);
-        libxl_close(h.log, h.ctx);
-        return r;
+        r = libxl_open(&xl);
+        return r < 0 ? r : leave_pciback(xl, function, ret_error);
 }
 
 static int load_pciback(void) {
@@ -165,7 +155,7 @@ static int load_pciback(void) {
         return -EIO;
 }
 
-static int work(Helper *h, bool taking, int n, char **functions) {
+static int work(Libxl *xl, bool taking, int n, char **functions) {
         int r = 0, first = 0;
 
         for (int i = 0; i < n; i++) {
@@ -175,7 +165,7 @@ static int work(Helper *h, bool taking, int n, char **functions) {
                 if (r < 0)
                         (void) printf("'%s' is no address of a PCI function.\n", functions[i]);
                 else
-                        r = taking ? take(h, &function) : give_back(h, &function);
+                        r = taking ? take(xl, &function) : give_back(xl, &function);
                 /* The others may still be given back. */
                 if (r < 0 && taking)
                         return r;
@@ -195,7 +185,7 @@ static int lock_functions(const char *folder, int *ret) {
 int assign_main(int argc, char **argv) {
         bool taking = streq(argv[1], PASSTHROUGH_TAKE);
         _cleanup_close_ int lock = -1;
-        Helper h = {};
+        _cleanup_(libxl_closep) Libxl *xl = NULL;
         int r;
 
         if (argc <= FIRST_ADDRESS)
@@ -206,13 +196,11 @@ int assign_main(int argc, char **argv) {
         if (r >= 0 && taking)
                 r = load_pciback();
         if (r >= 0) {
-                r = libxl_open(&h.log, &h.ctx);
+                r = libxl_open(&xl);
                 if (r == -EIO)
                         (void) puts("libxl cannot be used here: see the log.");
         }
         if (r >= 0)
-                r = work(&h, taking, argc - FIRST_ADDRESS, argv + FIRST_ADDRESS);
-
-        libxl_close(h.log, h.ctx);
+                r = work(xl, taking, argc - FIRST_ADDRESS, argv + FIRST_ADDRESS);
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

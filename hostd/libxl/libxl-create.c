@@ -28,9 +28,9 @@ static int look_for_memory(LibxlHypervisor *h, libxl_domain_config *c, char **re
         int rc;
 
         /* Counts what libxl adds: shadow memory, video memory, slack for the hypervisor. */
-        rc = libxl_domain_need_memory(h->loop.ctx, c, INVALID_DOMID, &need);
+        rc = libxl_domain_need_memory(h->loop.xl->ctx, c, INVALID_DOMID, &need);
         if (rc == 0)
-                rc = libxl_get_free_memory(h->loop.ctx, &there);
+                rc = libxl_get_free_memory(h->loop.xl->ctx, &there);
         if (rc)
                 return libxl_error_to_errno(rc);
         if (need <= there)
@@ -46,7 +46,7 @@ int libxl_op_check_memory(Hypervisor *hypervisor, struct json_object *config, ch
         libxl_domain_config c;
         int r;
 
-        r = libxl_config_from_json(h->loop.ctx, config, &c);
+        r = libxl_config_from_json(h->loop.xl->ctx, config, &c);
         if (r < 0)
                 return r;
         r = look_for_memory(h, &c, ret_error);
@@ -115,12 +115,12 @@ int libxl_op_create(Hypervisor *hypervisor, struct json_object *config, Hypervis
 
         if (h->operation.running)
                 return -EBUSY;
-        libxl_log_reset(h->loop.log);
-        r = libxl_config_from_json(h->loop.ctx, config, &h->config);
+        libxl_forget_error(h->loop.xl);
+        r = libxl_config_from_json(h->loop.xl->ctx, config, &h->config);
         if (r < 0)
                 return r;
         h->config_held = true;
-        libxl_uuid_copy(h->loop.ctx, &h->uuid, &h->config.c_info.uuid);
+        libxl_uuid_copy(h->loop.xl->ctx, &h->uuid, &h->config.c_info.uuid);
         h->uuid_known = true;
         h->domid = h->new_domid = h->gone_domid = 0;
 
@@ -145,7 +145,7 @@ int libxl_op_create(Hypervisor *hypervisor, struct json_object *config, Hypervis
 static int build_error(const LibxlHypervisor *h, int rc) {
         int r = libxl_error_to_errno(rc);
 
-        if ((r == -EIO || r == -ETIMEDOUT) && strstr(libxl_log_first_error(h->loop.log), "device model"))
+        if ((r == -EIO || r == -ETIMEDOUT) && strstr(h->loop.xl->first_error, "device model"))
                 return -ECHILD;
         return r;
 }
@@ -183,14 +183,14 @@ static void on_built(libxl_ctx *ctx, int rc, void *userdata) {
 static void build_named(LibxlHypervisor *h) {
         int r, rc;
 
-        r = libxl_config_name(h->loop.ctx, &h->config);
+        r = libxl_config_name(h->loop.xl->ctx, &h->config);
         if (r < 0) {
                 end_create(h, r, strdup("Out of memory."));
                 return;
         }
         h->building = true;
         rc = IN_AIR(h,
-                libxl_domain_create_new(h->loop.ctx, &h->config, &h->new_domid, LIBXL_HOW(on_built, h), NULL));
+                libxl_domain_create_new(h->loop.xl->ctx, &h->config, &h->new_domid, LIBXL_HOW(on_built, h), NULL));
         if (rc)
                 fail_create(h, rc);
 }
@@ -232,7 +232,7 @@ void libxl_op_cancel_create(Hypervisor *hypervisor) {
                 loop_timer_stop(h->naming);
                 end_create(h, -ECANCELED, strdup("The start was cancelled."));
         } else if (h->building) {
-                (void) libxl_ao_abort(h->loop.ctx, LIBXL_HOW(on_built, h));
+                (void) libxl_ao_abort(h->loop.xl->ctx, LIBXL_HOW(on_built, h));
                 if (libxl_op_device_model(hypervisor, &id) >= 0)
                         (void) process_signal(&id, SIGTERM);
         }

@@ -15,7 +15,7 @@
 #include "hostd/run/run-record.h"
 
 char *libxl_describe_error(LibxlHypervisor *h, const char *what, int rc) {
-        const char *why = libxl_log_first_error(h->loop.log);
+        const char *why = h->loop.xl->first_error;
         char *text;
         int n;
 
@@ -57,7 +57,7 @@ static int read_state(LibxlHypervisor *h, GuestState *ret) {
         int rc;
 
         libxl_dominfo_init(&info);
-        rc = libxl_domain_info(h->loop.ctx, &info, h->domid);
+        rc = libxl_domain_info(h->loop.xl->ctx, &info, h->domid);
         if (rc == 0)
                 *ret = state_of(&info);
         libxl_dominfo_dispose(&info);
@@ -70,7 +70,7 @@ int libxl_find_domain(LibxlHypervisor *h, const libxl_uuid *uuid, uint32_t *ret_
         libxl_dominfo *list;
         int n = 0, r = -ENOENT;
 
-        list = libxl_list_domain(h->loop.ctx, &n);
+        list = libxl_list_domain(h->loop.xl->ctx, &n);
         if (!list)
                 return -EIO;
         /* A domain that is dying belongs to no VM any more, though its memory may still be held. */
@@ -159,14 +159,14 @@ int libxl_op_unpause(Hypervisor *hypervisor, HypervisorDone done, void *userdata
         if (r < 0)
                 return r;
         operation_begin(&h->unpausing, done, userdata);
-        libxl_log_reset(h->loop.log);
+        libxl_forget_error(h->loop.xl);
 
         /* An earlier instance unpaused it and died before that was recorded; Xen refuses a second time. */
         if (state != GUEST_PAUSED && state != GUEST_GONE) {
                 operation_end(&h->unpausing, h->hypervisor.loop, 0, NULL);
                 return 0;
         }
-        rc = IN_AIR(h, libxl_domain_unpause(h->loop.ctx, h->domid, LIBXL_HOW(on_unpaused, h)));
+        rc = IN_AIR(h, libxl_domain_unpause(h->loop.xl->ctx, h->domid, LIBXL_HOW(on_unpaused, h)));
         if (rc)
                 operation_forget(&h->unpausing);
         return libxl_error_to_errno(rc);
@@ -202,7 +202,7 @@ static void on_event(void *userdata, libxl_event *event) {
                 r = loop_call_soon(h->hypervisor.loop, &h->look, notify_state, h);
         if (r < 0)
                 loop_exit(h->hypervisor.loop, r);
-        libxl_event_free(h->loop.ctx, event);
+        libxl_event_free(h->loop.xl->ctx, event);
 }
 
 /* libxl may report nothing any more, so we exit: the next instance takes over what runs. */
@@ -220,14 +220,14 @@ void libxl_guest_attach(LibxlHypervisor *h) {
                 .disaster = on_disaster,
         };
 
-        libxl_event_register_callbacks(h->loop.ctx, &hooks, h);
+        libxl_event_register_callbacks(h->loop.xl->ctx, &hooks, h);
 }
 
 void libxl_op_unwatch(Hypervisor *hypervisor) {
         LibxlHypervisor *h = libxl_of(hypervisor);
 
         if (h->death)
-                libxl_evdisable_domain_death(h->loop.ctx, h->death);
+                libxl_evdisable_domain_death(h->loop.xl->ctx, h->death);
         h->death = NULL;
         h->changed = NULL;
         loop_timer_stop(h->look);
@@ -244,7 +244,7 @@ int libxl_op_watch(Hypervisor *hypervisor, GuestChanged changed, void *userdata)
         r = loop_call_soon(h->hypervisor.loop, &h->look, notify_state, h);
         if (r < 0)
                 return r;
-        return libxl_error_to_errno(libxl_evenable_domain_death(h->loop.ctx, h->domid, 0, &h->death));
+        return libxl_error_to_errno(libxl_evenable_domain_death(h->loop.xl->ctx, h->domid, 0, &h->death));
 }
 
 /* 3. Asked to shut down: through the drivers that know Xen, or else by its power button. */
@@ -259,7 +259,7 @@ static void on_button(libxl_ctx *ctx, int rc, void *userdata) {
 
 static int press_button(LibxlHypervisor *h) {
         return libxl_error_to_errno(IN_AIR(h,
-                libxl_send_trigger(h->loop.ctx, h->domid, LIBXL_TRIGGER_POWER, 0, LIBXL_HOW(on_button, h))));
+                libxl_send_trigger(h->loop.xl->ctx, h->domid, LIBXL_TRIGGER_POWER, 0, LIBXL_HOW(on_button, h))));
 }
 
 static void on_asked(libxl_ctx *ctx, int rc, void *userdata) {
@@ -276,7 +276,7 @@ int libxl_op_ask_shutdown(Hypervisor *hypervisor) {
         LibxlHypervisor *h = libxl_of(hypervisor);
         int rc;
 
-        rc = IN_AIR(h, libxl_domain_shutdown(h->loop.ctx, h->domid, LIBXL_HOW(on_asked, h)));
+        rc = IN_AIR(h, libxl_domain_shutdown(h->loop.xl->ctx, h->domid, LIBXL_HOW(on_asked, h)));
         return rc == ERROR_NOPARAVIRT ? press_button(h) : libxl_error_to_errno(rc);
 }
 
@@ -285,7 +285,7 @@ int libxl_op_crash(Hypervisor *hypervisor) {
         LibxlHypervisor *h = libxl_of(hypervisor);
 
         if (!h->calls)
-                h->calls = xendevicemodel_open(libxl_log_get(h->loop.log), 0);
+                h->calls = xendevicemodel_open(&h->loop.xl->logger, 0);
         if (!h->calls)
                 return -EIO;
         return xendevicemodel_shutdown(h->calls, (domid_t) h->domid, LIBXL_SHUTDOWN_REASON_CRASH) < 0 ? -errno

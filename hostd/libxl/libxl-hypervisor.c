@@ -52,7 +52,7 @@ static int destroy(Hypervisor *hypervisor, HypervisorDone done, void *userdata) 
         }
         libxl_op_unwatch(hypervisor);
         operation_forget(&h->unpausing);
-        libxl_log_reset(h->loop.log);
+        libxl_forget_error(h->loop.xl);
         operation_begin(&h->operation, done, userdata);
 
         /* A try before this one may have seen it, and lost the key that says so. */
@@ -64,10 +64,10 @@ static int destroy(Hypervisor *hypervisor, HypervisorDone done, void *userdata) 
         }
 
         h->in_air++;
-        rc = libxl_domain_destroy(h->loop.ctx, h->domid, LIBXL_HOW(on_destroyed, h));
+        rc = libxl_domain_destroy(h->loop.xl->ctx, h->domid, LIBXL_HOW(on_destroyed, h));
         if (rc) {
                 /* The loop tells it, as everything else of a destroy. */
-                on_destroyed(h->loop.ctx, rc, h);
+                on_destroyed(h->loop.xl->ctx, rc, h);
         }
         return 0;
 }
@@ -169,7 +169,7 @@ static Hypervisor *free_hypervisor(Hypervisor *hypervisor) {
         if (h->in_air > 0)
                 return NULL;
 
-        if (h->loop.ctx)
+        if (h->loop.xl)
                 libxl_op_unwatch(hypervisor);
         h->look = loop_timer_free(h->look);
         libxl_drop_config(h);

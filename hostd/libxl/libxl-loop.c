@@ -47,7 +47,7 @@ static int on_descriptor(sd_event_source *source, int fd, uint32_t revents, void
         LibxlRegistration *r = userdata;
 
         /* r may be gone during the call. */
-        libxl_osevent_occurred_fd(r->loop->ctx, r->for_libxl, r->fd, r->events, (short) revents);
+        libxl_osevent_occurred_fd(r->loop->xl->ctx, r->for_libxl, r->fd, r->events, (short) revents);
         return 0;
 }
 
@@ -94,7 +94,7 @@ static int on_time(sd_event_source *source, uint64_t usec, void *userdata) {
 
         /* For libxl the timer ends when this call begins; if libxl still shortens it during the call, that
          * has no effect. */
-        libxl_osevent_occurred_timeout(r->loop->ctx, r->for_libxl);
+        libxl_osevent_occurred_timeout(r->loop->xl->ctx, r->for_libxl);
         (void) registration_free(r);
         return 0;
 }
@@ -161,28 +161,25 @@ static const libxl_childproc_hooks childproc_hooks = {
 };
 
 void libxl_loop_child_reaped(LibxlLoop *loop, pid_t pid, int status) {
-        (void) libxl_childproc_reaped(loop->ctx, pid, status);
+        (void) libxl_childproc_reaped(loop->xl->ctx, pid, status);
 }
 
 int libxl_loop_init(LibxlLoop *loop, sd_event *event) {
         int r;
 
         *loop = (LibxlLoop){ .event = sd_event_ref(event) };
-        r = libxl_open(&loop->log, &loop->ctx);
+        r = libxl_open(&loop->xl);
         if (r < 0) {
                 libxl_loop_done(loop);
                 return r;
         }
-        libxl_childproc_setmode(loop->ctx, &childproc_hooks, loop);
-        libxl_osevent_register_hooks(loop->ctx, &osevent_hooks, loop);
+        libxl_childproc_setmode(loop->xl->ctx, &childproc_hooks, loop);
+        libxl_osevent_register_hooks(loop->xl->ctx, &osevent_hooks, loop);
         return 0;
 }
 
 void libxl_loop_done(LibxlLoop *loop) {
         /* It takes back all that it has registered. */
-        if (loop->ctx)
-                (void) libxl_ctx_free(loop->ctx);
-        loop->log = libxl_log_free(loop->log);
+        loop->xl = libxl_close(loop->xl);
         loop->event = sd_event_unref(loop->event);
-        loop->ctx = NULL;
 }

@@ -15,8 +15,7 @@
 
 typedef struct LibxlLoop {
         sd_event *event;
-        LibxlLog *log;
-        libxl_ctx *ctx;
+        Libxl *xl;
 } LibxlLoop;
 
 /* -EIO: not root in dom0 of a Xen whose xenstore answers; the log says more. The loop must stay where it is. */

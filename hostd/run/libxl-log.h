@@ -1,33 +1,30 @@
 #pragma once
 
 /*
- * What libxl says, in our log
+ * libxl, and what it says in our log
  *
  * libxl returns bare numbers and tells the reason to its logger. So warnings and errors go to our log, and
- * the first error since the last reset is kept for the sentence that a user reads.
+ * the first error since the last call of libxl_forget_error() is kept for the sentence that a user reads.
  */
 
 #include <libxl.h>
 
 #include "common/base/macros.h"
 
-typedef struct LibxlLog LibxlLog;
+typedef struct Libxl {
+        xentoollog_logger logger; /* first: libxl hands it back to us */
+        libxl_ctx *ctx;
+        char first_error[512]; /* "": nothing went wrong since it was cleared */
+} Libxl;
 
-int libxl_log_new(LibxlLog **ret);
-LibxlLog *libxl_log_free(LibxlLog *log);
-DEFINE_CLEANUP(LibxlLog *, libxl_log_free)
+/* -EIO: libxl cannot be used here; then *ret knows more. It is to be closed in any case, where it is not NULL. */
+int libxl_open(Libxl **ret);
+Libxl *libxl_close(Libxl *xl);
+DEFINE_CLEANUP(Libxl *, libxl_close)
 
-/* For libxl_ctx_alloc(); belongs to the log. */
-xentoollog_logger *libxl_log_get(LibxlLog *log);
-
-void libxl_log_reset(LibxlLog *log);
-/* "" when nothing went wrong since the reset. */
-const char *libxl_log_first_error(const LibxlLog *log);
-
-/* A context whose words go to a log of its own; both are NULL before. -EIO: libxl cannot be used here, and the log knows
- * more. libxl_close() is due in any case. */
-int libxl_open(LibxlLog **ret_log, libxl_ctx **ret_ctx);
-void libxl_close(LibxlLog *log, libxl_ctx *ctx);
+static inline void libxl_forget_error(Libxl *xl) {
+        xl->first_error[0] = '\0';
+}
 
 /* A negative errno for an error of libxl: -ENOMEM, -ECANCELED, -ENOENT, -ETIMEDOUT, -EBUSY, -EINVAL; -EIO for
  * the rest. */

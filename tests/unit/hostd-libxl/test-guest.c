@@ -73,7 +73,8 @@ static int set_up(void **state) {
 
         assert_non_null(h);
         assert_true(sd_event_new(&h->loop.event) >= 0);
-        assert_int_equal(libxl_log_new(&h->loop.log), 0);
+        h->loop.xl = calloc(1, sizeof(*h->loop.xl));
+        assert_non_null(h->loop.xl);
         assert_int_equal(event_loop_new(h->loop.event, &h->hypervisor.loop), 0);
         h->domid = 7;
         domain = (libxl_dominfo){ .paused = true };
@@ -90,7 +91,7 @@ static int tear_down(void **state) {
         operation_done(&h->unpausing);
         (void) loop_timer_free(h->look);
         (void) event_loop_free(h->hypervisor.loop);
-        h->loop.log = libxl_log_free(h->loop.log);
+        free(h->loop.xl);
         sd_event_unref(h->loop.event);
         free(h);
         return 0;
