@@ -39,6 +39,7 @@ struct Script {
         const char *never; /* a line with these words is a broken promise */
         char kept_words[256];
         SimDb *kept;       /* a copy of policyd's database */
+        struct Message *held; /* under way for long: it comes when the script says so */
         bool quiet;        /* nothing has happened since it was */
         void (*heard)(const char *line, void *userdata);
         void *userdata;

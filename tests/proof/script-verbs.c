@@ -121,6 +121,30 @@ static void play_lose(Script *s, char *const *words, unsigned n) {
                 script_broken(s, "nothing is on its way");
 }
 
+/* It stays under way, whatever becomes of the connection and of who sent it. */
+static void play_hold(Script *s, char *const *words, unsigned n) {
+        Message *m = on_its_way(s, words[0], words[1]);
+
+        if (!m || s->held) {
+                script_broken(s, "nothing is on its way, or it is one too many");
+                return;
+        }
+        s->held = message_new(m->net, m->machine, m->kind, m->connection);
+        s->held->incarnation = m->incarnation;
+        s->held->call = m->call;
+        s->held->what = m->what;
+        s->held->claim = m->claim;
+        s->held->text = m->text ? strdup(m->text) : NULL;
+        message_free(m);
+}
+
+static void play_send_held(Script *s, char *const *words, unsigned n) {
+        if (s->held)
+                message_send(take_ptr(s->held), /* to_host= */ true, 0);
+        else
+                script_broken(s, "nothing is held");
+}
+
 static void play_cut(Script *s, char *const *words, unsigned n) {
         if (!net_cut(&s->world->net, machine(s, words[0]), /* silent= */ false))
                 script_broken(s, "there is no connection");
@@ -478,6 +502,8 @@ static const Verb verbs[] = {
         {"until-sent", 2, 2, play_until_sent},
         {"quiet", 0, 0, play_quiet},
         {"lose", 2, 2, play_lose},
+        {"hold", 2, 2, play_hold},
+        {"send-held", 0, 0, play_send_held},
         {"cut", 1, 1, play_cut},
         {"silence", 1, 1, play_silence},
         {"close", 1, 1, play_close},

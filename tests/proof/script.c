@@ -6,6 +6,7 @@
 #include <stdarg.h>
 
 #include "common/base/parse.h"
+#include "tests/proof/net-private.h"
 #include "tests/proof/script-private.h"
 
 #define QUIET (900 * SECOND)
@@ -205,6 +206,8 @@ void script_play(Script *s, World *w) {
                 script_quiet(s);
         world_list(w);
         s->kept = sim_db_free(s->kept);
+        if (s->held)
+                message_free(take_ptr(s->held));
         w->history.heard = s->heard;
         w->history.userdata = s->userdata;
 }
