@@ -68,9 +68,8 @@ static int run(Program *p) {
 int main(int argc, char **argv) {
         Program program = {};
         const DaemonFlag flags[] = {
-                {"self-test", "see whether VMs with GPUs can run here", &program.self_test,
-                        /* looks_only= */ true},
-                {"json", "the same, printed as JSON", &program.json, /* looks_only= */ true},
+                {"self-test", "see whether VMs with GPUs can run here", .given = &program.self_test, .looks_only = true},
+                {"json", "the same, printed as JSON", .given = &program.json, .looks_only = true},
                 {},
         };
         const DaemonInfo info = {

@@ -35,7 +35,8 @@ static void print_help(const DaemonInfo *info) {
                 info->name, info->summary, info->name, info->default_config, info->default_state,
                 info->default_runtime);
         for (const DaemonFlag *f = info->flags; f && f->name; f++)
-                printf("  --%-14s %s\n", f->name, f->help);
+                printf("  --%s%s%-*s %s\n", f->name, f->value ? "=" : "", MAX_OF(14 - (int) strlen(f->name) - (f->value ? 1 : 0), 1),
+                        f->value ? f->value_name : "", f->help);
         if (info->n_settings > 0)
                 printf("\nSettings:\n");
         for (size_t i = 0; i < info->n_settings; i++) {
@@ -66,7 +67,16 @@ static void list_options(const DaemonInfo *info, struct option table[static OPTI
         memcpy(table, shared, sizeof(shared));
         for (int i = 0; i < FLAGS_MAX && info->flags && info->flags[i].name; i++)
                 table[ARRAY_SIZE(shared) + (size_t) i] =
-                        (struct option){ info->flags[i].name, no_argument, NULL, OPTION_FLAG + i };
+                        (struct option){ info->flags[i].name, info->flags[i].value ? required_argument : no_argument, NULL,
+                                OPTION_FLAG + i };
+}
+
+static void take_flag(const DaemonFlag *f, Options *options) {
+        if (f->value)
+                *f->value = optarg;
+        else
+                *f->given = true;
+        options->looks_only |= f->looks_only;
 }
 
 /* 0 to go on, 1 served, -EINVAL. --set values go to d->extra_args, in the order given. */
@@ -107,8 +117,7 @@ static int parse_arguments(Daemon *d, const DaemonInfo *info, int argc, char **a
                         extra[n_extra++] = optarg;
                         break;
                 case OPTION_FLAG ... OPTION_FLAG + FLAGS_MAX - 1:
-                        *info->flags[c - OPTION_FLAG].given = true;
-                        options->looks_only = options->looks_only || info->flags[c - OPTION_FLAG].looks_only;
+                        take_flag(&info->flags[c - OPTION_FLAG], options);
                         break;
                 default:
                         /* getopt_long() has named the offender. */

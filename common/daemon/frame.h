@@ -13,11 +13,13 @@
 
 #include "common/daemon/settings.h"
 
-/* A switch of one program, without a value. */
+/* An option of one program. */
 typedef struct DaemonFlag {
         const char *name, *help; /* "self-test"; one line for --help */
-        bool *given;             /* set when it is */
+        bool *given;             /* set when it is; NULL for one with a value */
         bool looks_only;         /* with it the folders are named and not made */
+        const char **value;      /* where its value is put, which belongs to argv; NULL: it has none */
+        const char *value_name;  /* "DIR" */
 } DaemonFlag;
 
 typedef struct DaemonInfo {

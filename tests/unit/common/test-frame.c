@@ -16,9 +16,11 @@ static const Setting settings[] = {
 };
 
 static bool look_given, loud_given;
+static const char *check;
 static const DaemonFlag flags[] = {
-        { "look", "look and make nothing", &look_given, true },
-        { "loud", "say it loudly", &loud_given, false },
+        { "look", "look and make nothing", .given = &look_given, .looks_only = true },
+        { "loud", "say it loudly", .given = &loud_given },
+        { "check", "look into DIR", .looks_only = true, .value = &check, .value_name = "DIR" },
         {},
 };
 
@@ -107,6 +109,12 @@ static void a_program_has_switches_of_its_own(void **state) {
         assert_ok(INIT(&d, (char *) "--look", (char *) "--state=b"));
         assert_true(look_given);
         assert_string_equal(d.state_dir, "b");
+        assert_int_equal(access("b", F_OK), -1);
+        daemon_done(&d);
+
+        assert_null(check);
+        assert_ok(INIT(&d, (char *) "--check", (char *) "c", (char *) "--state=b"));
+        assert_string_equal(check, "c");
         assert_int_equal(access("b", F_OK), -1);
         daemon_done(&d);
 }
