@@ -9,9 +9,12 @@
  * this opens its own; the process must not have the same one open itself.
  */
 
+#include <fcntl.h>
 #include <lmdb.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/lmdb/copy.h"
 #include "common/lmdb/table.h"
@@ -31,13 +34,32 @@ static void environment_done(Environment *e) {
                 mdb_env_close(e->env);
 }
 
+bool db_is_used(const char *dir) {
+        _cleanup_free_ char *path = NULL;
+        _cleanup_close_ int fd = -1;
+
+        if (asprintf(&path, "%s/owner", dir) < 0)
+                return false;
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
+/* Where nobody writes, reading changes no file: not that of the readers either. */
+static unsigned how_to_open(const char *dir) {
+        struct stat st;
+
+        if (stat(dir, &st) == 0 && S_ISREG(st.st_mode))
+                return MDB_NOSUBDIR | MDB_NOLOCK;
+        return db_is_used(dir) ? 0 : MDB_NOLOCK;
+}
+
 static int copy_to(const char *dir, int fd) {
         _cleanup_(environment_done) Environment e = {};
         int r;
 
         r = mdb_env_create(&e.env);
         if (r == 0)
-                r = mdb_env_open(e.env, dir, MDB_RDONLY | MDB_NOTLS, FILE_MODE);
+                r = mdb_env_open(e.env, dir, MDB_RDONLY | MDB_NOTLS | how_to_open(dir), FILE_MODE);
         if (r == 0)
                 r = mdb_env_copyfd2(e.env, fd, /* flags= */ 0);
         return db_errno(r);
@@ -89,5 +111,5 @@ int db_copy(const char *dir, int fd, const DbEdit *edit) {
         int r;
 
         r = copy_to(dir, fd);
-        return r ?: edit_file(fd, edit);
+        return r < 0 || !edit ? r : edit_file(fd, edit);
 }

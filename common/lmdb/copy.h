@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * A copy of a database that is in use, with one record rewritten: for a process of its own, which may block
+ * A copy of a database that is in use, perhaps with one record rewritten: for a process of its own, which may block
  */
 
 #include <sys/types.h>
@@ -16,5 +16,8 @@ typedef struct DbEdit {
         void *userdata;
 } DbEdit;
 
-/* fd: an empty file. Negative errnos as in table.h; -ENOENT: there is no such record. */
-int db_copy(const char *dir, int fd, const DbEdit *edit);
+/* dir: its folder, or the file of one that nobody uses. fd: an empty file. Negative errnos as in table.h; -ENOENT: there is no such
+ * record. */
+int db_copy(const char *dir, int fd, const DbEdit *edit_or_null);
+/* Whether a daemon has the database of the folder open now. */
+bool db_is_used(const char *dir);
