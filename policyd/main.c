@@ -4,6 +4,7 @@
 
 #include "common/daemon/database.h"
 #include "common/daemon/frame.h"
+#include "policyd/check-database.h"
 #include "policyd/program.h"
 
 static void on_status(const char *line, void *userdata) {
@@ -29,6 +30,12 @@ static int run(Daemon *daemon, PolicydSettings *settings, Program *program) {
 }
 
 int main(int argc, char **argv) {
+        const char *check = NULL;
+        const DaemonFlag flags[] = {
+                {"check", "look at the database in DIR for what must not be, change nothing, and end", .looks_only = true,
+                        .value = &check, .value_name = "DIR"},
+                {},
+        };
         const DaemonInfo info = {
                 .name = "xenvgpu-policyd",
                 .summary = "policy engine of a pool with virtual GPUs",
@@ -37,6 +44,7 @@ int main(int argc, char **argv) {
                 .default_config = "/etc/xenvgpu/policyd.conf",
                 .settings = policyd_settings,
                 .n_settings = n_policyd_settings,
+                .flags = flags,
         };
         PolicydSettings settings = {};
         Program program = {};
@@ -46,7 +54,7 @@ int main(int argc, char **argv) {
         r = daemon_init(&daemon, &info, argc, argv);
         if (r != 0)
                 return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
-        r = run(&daemon, &settings, &program);
+        r = check ? check_database(check) : run(&daemon, &settings, &program);
         program_done(&program);
         settings_done(policyd_settings, n_policyd_settings, &settings);
         daemon_done(&daemon);

@@ -215,6 +215,18 @@ static int load_rows(DbTxn *txn, StoreAnswerVisitor visitor, void *userdata, Poo
         return 0;
 }
 
+int store_schema(Db *db, uint32_t *ret) {
+        _cleanup_free_ char *problem = NULL;
+        _cleanup_(db_abortp) DbTxn *txn = NULL;
+        StoreMeta meta;
+        int r;
+
+        *ret = 0;
+        r = db_begin(db, /* write= */ false, &txn);
+        r = r ?: store_read_meta(txn, ret, &meta, &problem);
+        return r == -ENOENT || r == -EBADMSG ? 0 : r;
+}
+
 int store_load(Db *s, StoreAnswerVisitor visitor, void *userdata, Pool **ret, StoreMeta *ret_meta,
         UnreadableRows *ret_rows, char **ret_problem) {
         _cleanup_(unreadable_rows_done) UnreadableRows rows = {};

@@ -125,6 +125,9 @@ const UnreadableRow *unreadable_rows_find(const UnreadableRows *rows, const char
 /* One that blocks is set aside; one that was is forgotten. Load again after it. */
 int store_remove_row(Db *s, const UnreadableRow *row);
 
+/* The schema of the rows, until store_load() has upgraded them; 0: there are none. */
+int store_schema(Db *db, uint32_t *ret);
+
 typedef int (*StoreAnswerVisitor)(const StoreAnswer *answer, void *userdata);
 
 /*

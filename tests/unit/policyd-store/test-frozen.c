@@ -359,9 +359,33 @@ static void frozen_databases_are_read(void **state) {
         }
 }
 
+/* Each is well; and looking at it upgrades nothing. */
+static void frozen_databases_are_checked(void **state) {
+        for (unsigned schema = FIRST_SCHEMA; schema <= STORE_SCHEMA; schema++) {
+                _cleanup_free_ char *command = NULL;
+                char said[1024], upgraded[64];
+                FILE *output;
+                size_t n;
+
+                remove_tree(*state);
+                mkdir_parents(*state, 0700);
+                restore(*state, schema);
+                assert_true(asprintf(&command, "%s --check '%s' 2>&1", getenv("XENVGPU_POLICYD"), (char *) *state) > 0);
+                output = popen(command, "r");
+                assert_non_null(output);
+                n = fread(said, 1, sizeof(said) - 1, output);
+                said[n] = '\0';
+                snprintf(upgraded, sizeof(upgraded), "The database has schema %u; a copy was upgraded", schema);
+                if (pclose(output) != 0 || !strstr(said, "nothing found: ") || !strstr(said, upgraded) != (schema == STORE_SCHEMA))
+                        fail_msg("schema %u: %s", schema, said);
+                assert_int_equal(schema_on_disk(*state), schema);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(frozen_databases_are_read, make_dir, drop_dir),
+                cmocka_unit_test_setup_teardown(frozen_databases_are_checked, make_dir, drop_dir),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
