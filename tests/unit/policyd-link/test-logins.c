@@ -3,10 +3,13 @@
  */
 
 #include <sys/wait.h>
+#include <time.h>
 
-#include "common/daemon/event-loop.h"
 #include "policyd/link/logins.h"
+#include "tests/sim/sim-loop.h"
 #include "tests/unit/common/child.h"
+
+#define SECOND UINT64_C(1000000)
 
 typedef struct Entrant {
         struct Room *room;
@@ -16,8 +19,7 @@ typedef struct Entrant {
 } Entrant;
 
 typedef struct Room {
-        sd_event *event;
-        Loop *loop;
+        SimLoop *sim;
         Logins *logins;
         Entrant all[8];
         unsigned n_started;
@@ -35,9 +37,8 @@ static int setup(void **state) {
         Room *room = calloc(1, sizeof(*room));
 
         assert_non_null(room);
-        assert_true(sd_event_new(&room->event) >= 0);
-        assert_int_equal(event_loop_new(room->event, &room->loop), 0);
-        assert_int_equal(logins_new(room->loop, 2, &room->logins), 0);
+        assert_int_equal(sim_loop_new(1, &room->sim), 0);
+        assert_int_equal(logins_new(sim_loop_of(room->sim), 2, &room->logins), 0);
         for (size_t i = 0; i < ARRAY_SIZE(room->all); i++)
                 room->all[i].room = room;
         *state = room;
@@ -55,8 +56,7 @@ static int teardown(void **state) {
                 }
         }
         logins_free(room->logins);
-        event_loop_free(room->loop);
-        sd_event_unref(room->event);
+        sim_loop_free(room->sim);
         free(room);
         return 0;
 }
@@ -65,19 +65,10 @@ static void ask(Room *room, size_t i) {
         login_wait(&room->all[i].login, room->logins, on_start, &room->all[i]);
 }
 
-static uint64_t now_of(Room *room) {
-        uint64_t now = 0;
-
-        assert_true(sd_event_now(room->event, CLOCK_MONOTONIC, &now) >= 0);
-        return now;
-}
-
-/* True once that many have started. */
-static bool run_until(Room *room, unsigned n_started, unsigned ms) {
-        for (uint64_t end = now_of(room) + ms * UINT64_C(1000);
-                room->n_started < n_started && now_of(room) < end;)
-                assert_true(sd_event_run(room->event, 10000) >= 0);
-        return room->n_started >= n_started;
+/* How many have started, once nothing is left to be done. */
+static unsigned n_started(Room *room) {
+        sim_loop_settle(room->sim);
+        return room->n_started;
 }
 
 static void test_places_are_given_in_order(void **state) {
@@ -86,24 +77,45 @@ static void test_places_are_given_in_order(void **state) {
 
         for (size_t i = 0; i < 6; i++)
                 ask(room, i);
-        assert_false(run_until(room, 3, 50));
+        assert_int_equal(n_started(room), 2);
         assert_int_equal(all[0].started, 1);
         assert_int_equal(all[1].started, 2);
         login_leave(&all[2].login); /* does not want to wait */
         login_leave(&all[1].login);
-        assert_false(run_until(room, 4, 50));
+        assert_int_equal(n_started(room), 3);
         assert_int_equal(all[2].started, 0);
         assert_int_equal(all[3].started, 3);
         ask(room, 1); /* again, behind the others */
         login_leave(&all[0].login);
         login_leave(&all[3].login);
-        assert_false(run_until(room, 6, 50));
+        assert_int_equal(n_started(room), 5);
         assert_int_equal(all[4].started, 4);
         assert_int_equal(all[5].started, 5);
         login_leave(&all[4].login);
         login_leave(&all[4].login);
-        assert_true(run_until(room, 6, 1000));
+        assert_int_equal(n_started(room), 6);
         assert_int_equal(all[1].started, 6);
+}
+
+/* Waits until it has computed again for longer than a login that waits for the network does. */
+static void compute(pid_t pid) {
+        struct timespec t = {};
+        uint64_t used, before = 0;
+        clockid_t clock;
+
+        assert_int_equal(clock_getcpuclockid(pid, &clock), 0);
+        do {
+                assert_int_equal(clock_gettime(clock, &t), 0);
+                used = (uint64_t) t.tv_sec * 1000000000 + (uint64_t) t.tv_nsec;
+                before = before ?: used;
+                (void) nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        } while (used < before + 5000000);
+}
+
+static void let_a_second_pass(Room *room) {
+        compute(room->all[0].pid);
+        compute(room->all[2].pid);
+        sim_loop_run(room->sim, SECOND);
 }
 
 /* One that computes keeps its place; one that waits for the network gives it away. */
@@ -118,13 +130,19 @@ static void test_a_login_that_only_waits_gives_its_place_away(void **state) {
         all[2].pid = child_start(busy);
         for (size_t i = 0; i < 4; i++)
                 ask(room, i);
-        assert_true(run_until(room, 3, 20000));
+        assert_int_equal(n_started(room), 2);
+        /* That a program is being started takes processor time too. */
+        for (unsigned i = 0; i < 60 && n_started(room) < 3; i++)
+                let_a_second_pass(room);
+        assert_int_equal(n_started(room), 3);
         assert_null(all[1].login.logins);
         assert_non_null(all[0].login.logins);
-        assert_false(run_until(room, 4, 3000));
+        for (unsigned i = 0; i < 4; i++)
+                let_a_second_pass(room);
+        assert_int_equal(n_started(room), 3);
         login_leave(&all[1].login);
         login_leave(&all[2].login);
-        assert_true(run_until(room, 4, 1000));
+        assert_int_equal(n_started(room), 4);
 }
 
 /* As on a master that is too slow for so many at a time. */
@@ -134,15 +152,13 @@ static void test_logins_that_starve_halve_the_places(void **state) {
 
         for (size_t i = 0; i < 6; i++)
                 ask(room, i);
-        assert_true(run_until(room, 2, 1000));
+        assert_int_equal(n_started(room), 2);
         login_starved(&all[0].login);
-        assert_false(run_until(room, 3, 50));
+        assert_int_equal(n_started(room), 2);
         login_leave(&all[1].login);
-        assert_true(run_until(room, 3, 1000));
-        assert_false(run_until(room, 4, 50));
+        assert_int_equal(n_started(room), 3);
         login_succeeded(&all[2].login);
-        assert_true(run_until(room, 5, 1000));
-        assert_false(run_until(room, 6, 50));
+        assert_int_equal(n_started(room), 5);
 }
 
 int main(void) {

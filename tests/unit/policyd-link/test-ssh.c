@@ -2,8 +2,11 @@
  * A host behind ssh, with a script in ssh's place
  */
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
+#include "tests/sim/sim-loop.h"
 #include "tests/unit/policyd-link/link-world.h"
 
 /* Writes the script; its path is w->settings.ssh_program from then on. */
@@ -129,10 +132,16 @@ static void test_there_is_no_ssh(void **state) {
                                        "/nonexistent/ssh: it is in the package openssh-client.");
 }
 
-/* Links that log in through a script that counts how many of it run. */
+/* Links that log in through a script that ends when the test says so; their time is made by the test too. */
+
+#define PLACES 2
+#define SECOND UINT64_C(1000000)
 
 typedef struct Crowd {
         World *w;
+        SimLoop *sim;
+        Logins *logins;
+        char gates[128]; /* a folder with a FIFO for each login that runs */
         HostLink *links[12];
         unsigned n_claimed, n_lost;
 } Crowd;
@@ -152,43 +161,115 @@ static void crowd_lost(HostLink *link, const char *reason, void *userdata) {
         ((Crowd *) userdata)->n_lost++;
 }
 
-/* The deadline of each is shorter than the wait of the last. */
-static void test_logins_wait_for_their_turn_outside_of_their_deadline(void **state) {
+/* The logins that run, by the names of their FIFOs. */
+typedef struct Running {
+        char names[PLACES + 1][16];
+        unsigned n;
+} Running;
+
+static unsigned list_running(const Crowd *c, Running *ret) {
+        DIR *dir = opendir(c->gates);
+        const struct dirent *entry;
+
+        assert_non_null(dir);
+        *ret = (Running){};
+        while ((entry = readdir(dir)) && ret->n <= PLACES)
+                if (*entry->d_name != '.')
+                        snprintf(ret->names[ret->n++], sizeof(ret->names[0]), "%.15s", entry->d_name);
+        closedir(dir);
+        return ret->n;
+}
+
+/* Lets a login go on; false while its script does not read yet. */
+static bool open_gate(const Crowd *c, const char *name) {
+        char path[160];
+        int fd;
+
+        snprintf(path, sizeof(path), "%s/%s", c->gates, name);
+        fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+        if (fd < 0)
+                return false;
+        assert_int_equal(write(fd, "go\n", 3), 3);
+        safe_close(fd);
+        return true;
+}
+
+static void turn(Crowd *c) {
+        Running running;
+
+        sim_loop_settle(c->sim);
+        assert_true(sd_event_run(c->w->event, 10000) >= 0);
+        sim_loop_settle(c->sim);
+        assert_true(list_running(c, &running) <= PLACES);
+}
+
+#define TURN_UNTIL(c, condition)                                                                             \
+        do {                                                                                                 \
+                uint64_t _end = world_now() + 60000;                                                         \
+                                                                                                             \
+                while (!(condition)) {                                                                       \
+                        assert_true(world_now() < _end);                                                     \
+                        turn(c);                                                                             \
+                }                                                                                            \
+        } while (0)
+
+/* The next two log in, and take a while for it. Those behind them begin, and wait for their own gates. */
+static void pass_two(Crowd *c) {
+        unsigned before = c->n_claimed;
+        Running running;
+
+        TURN_UNTIL(c, list_running(c, &running) == PLACES);
+        sim_loop_run(c->sim, SECOND * 8 / 10);
+        for (unsigned i = 0; i < PLACES; i++)
+                TURN_UNTIL(c, open_gate(c, running.names[i]));
+        TURN_UNTIL(c, c->n_claimed == before + PLACES);
+}
+
+static void crowd_start(Crowd *c, char path[static 128]) {
         static const LinkOwner owner = {
                 .greeted = crowd_greeted, .claimed = crowd_claimed, .lost = crowd_lost};
+        World *w = c->w;
+
+        assert_int_equal(sim_loop_new(1, &c->sim), 0);
+        assert_int_equal(logins_new(sim_loop_of(c->sim), PLACES, &c->logins), 0);
+        w->settings.logins = c->logins;
+        w->settings.connect_usec = 3 * SECOND;
+        snprintf(c->gates, sizeof(c->gates), "%s/gates", w->bus.dir);
+        assert_int_equal(mkdir(c->gates, 0700), 0);
+        put_script(w, path, "g=%s/$$\nmkfifo $g\nread go <$g\nrm $g\nexec systemd-stdio-bridge --bus-path=%s\n", c->gates,
+                w->bus.address);
+        fake_host_start(&w->host, &w->bus, w->event);
+        for (size_t i = 0; i < ARRAY_SIZE(c->links); i++) {
+                assert_int_equal(
+                        link_new(sim_loop_of(c->sim), w->event, "ssh:a@b", &w->settings, &owner, c, &c->links[i]), 0);
+                assert_int_equal(link_start(c->links[i]), 0);
+        }
+}
+
+/* The deadline of each is shorter than the wait of the last. */
+static void test_logins_wait_for_their_turn_outside_of_their_deadline(void **state) {
         World *w = *state;
         Crowd crowd = {.w = w};
-        char path[128], command[512];
-        Logins *logins = NULL;
+        Running running;
+        char path[128];
 
-        assert_int_equal(logins_new(w->loop, 2, &logins), 0);
-        w->settings.logins = logins;
-        w->settings.connect_usec = 4000000;
-        put_script(w, path,
-                "d=%s/running; mkdir -p $d; touch $d/$$\n[ $(ls $d | wc -l) -le 2 ] || touch %s/crowded\n"
-                "sleep 0.8; rm $d/$$\nexec systemd-stdio-bridge --bus-path=%s\n",
-                w->bus.dir, w->bus.dir, w->bus.address);
-        fake_host_start(&w->host, &w->bus, w->event);
-        for (size_t i = 0; i < ARRAY_SIZE(crowd.links); i++) {
-                assert_int_equal(link_new(w->loop, w->event, "ssh:a@b", &w->settings, &owner, &crowd, &crowd.links[i]), 0);
-                assert_int_equal(link_start(crowd.links[i]), 0);
-        }
-        RUN_UNTIL(w, crowd.n_claimed == 2);
+        crowd_start(&crowd, path);
+        pass_two(&crowd);
         crowd.links[11] = link_free(crowd.links[11]); /* one that waits */
         crowd.links[10] = link_free(crowd.links[10]);
-        for (unsigned n = 3; n <= 10; n++)
-                RUN_UNTIL(w, crowd.n_claimed >= n);
-        run_for(w, 100);
+        while (crowd.n_claimed < 10)
+                pass_two(&crowd);
+        sim_loop_run(crowd.sim, SECOND);
+        turn(&crowd);
         assert_int_equal(crowd.n_claimed, 10);
         assert_int_equal(crowd.n_lost, 0);
-        snprintf(command, sizeof(command), "%s/crowded", w->bus.dir);
-        assert_int_equal(access(command, F_OK), -1);
+        assert_int_equal(list_running(&crowd, &running), 0);
 
         for (size_t i = 0; i < ARRAY_SIZE(crowd.links); i++)
                 link_free(crowd.links[i]);
-        logins_free(logins);
-        snprintf(command, sizeof(command), "%s/running", w->bus.dir);
-        rmdir(command);
+        logins_free(crowd.logins);
+        sim_loop_free(crowd.sim);
+        rmdir(crowd.gates);
         unlink(path);
 }
 
