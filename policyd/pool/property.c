@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "common/base/strlist.h"
 #include "protocol/names.h"
 
 const char *object_path(ObjectClass c, const Uuid *id, char buf[static OBJECT_PATH_MAX]) {
@@ -237,4 +238,64 @@ bool property_tuple(const Object *o, const Property *p, size_t i, PropertyTuple 
 
 size_t property_count(const Object *o, const Property *p) {
         return p->next == next_in_array ? ((const PtrArray *) field_of(o, p))->n : 0;
+}
+
+/* Differences */
+
+static bool same_paths(const Object *a, const Object *b, const Property *p) {
+        char path_a[OBJECT_PATH_MAX], path_b[OBJECT_PATH_MAX];
+        const char *next_a, *next_b;
+        size_t i = 0, j = 0;
+
+        do {
+                next_a = property_next_path(a, p, &i, path_a);
+                next_b = property_next_path(b, p, &j, path_b);
+        } while (next_a && next_b && streq(next_a, next_b));
+        return !next_a && !next_b;
+}
+
+static bool same_tuples(const Object *a, const Object *b, const Property *p) {
+        PropertyTuple tuple_a, tuple_b;
+        bool has_a, has_b;
+        size_t i = 0;
+
+        do {
+                tuple_a = tuple_b = (PropertyTuple){};
+                has_a = property_tuple(a, p, i, &tuple_a);
+                has_b = property_tuple(b, p, i++, &tuple_b);
+                for (size_t k = 0; k < PROPERTY_TUPLE_MAX; k++)
+                        if (!streq_ptr(tuple_a.items[k], tuple_b.items[k]))
+                                return false;
+        } while (has_a && has_b && *p->signature == 'a');
+        return has_a == has_b;
+}
+
+static bool same_value(const Object *a, const Object *b, const Property *p) {
+        const char *type = *p->signature == 'a' ? p->signature + 1 : p->signature;
+        char buf_a[PROPERTY_TEXT_MAX], buf_b[PROPERTY_TEXT_MAX];
+
+        switch (*type) {
+        case 's':
+                return type == p->signature ? streq(property_text(a, p, buf_a), property_text(b, p, buf_b))
+                                            : strv_equal((char *const *) property_texts(a, p),
+                                                      (char *const *) property_texts(b, p));
+        case 'o':
+                return same_paths(a, b, p);
+        case '(':
+                return same_tuples(a, b, p);
+        case 'd':
+                return memcmp(field_of(a, p), field_of(b, p), sizeof(double)) == 0;
+        default:
+                return property_number(a, p) == property_number(b, p);
+        }
+}
+
+uint64_t property_differences(const Object *a_or_null, const Object *b) {
+        const Property *properties = class_properties(b->class);
+        uint64_t bits = 0;
+
+        for (size_t i = 0; properties[i].name; i++)
+                if (properties[i].change != PROPERTY_CONST && (!a_or_null || !same_value(a_or_null, b, &properties[i])))
+                        bits |= UINT64_C(1) << i;
+        return bits;
 }

@@ -71,3 +71,6 @@ const char *property_next_path(const Object *o, const Property *p, size_t *i, ch
 bool property_tuple(const Object *o, const Property *p, size_t i, PropertyTuple *ret);
 /* How many references a list has that may grow with the pool; 0 for any other property. */
 size_t property_count(const Object *o, const Property *p);
+/* The bits (Object.changed) of the properties that differ between two states of one object, perhaps of two pools. NULL: all of b that
+ * may change. */
+uint64_t property_differences(const Object *a_or_null, const Object *b);

@@ -205,12 +205,38 @@ static void note_unsent_orders(Policy *p, uint64_t last_before) {
         }
 }
 
-/* Keeps what is true and not stored: how the hosts are connected, what they reported outside of batches, and
- * which PGPUs were seen. */
-static void carry_over(Policy *p, const Pool *old) {
+static bool was_removed(const Pool *old, const Uuid *id) {
+        for_each(const Object, o, &old->removed)
+                if (uuid_equal(&o->id, id))
+                        return true;
+        return false;
+}
+
+/* How far they came is not stored. The rows of those that left the pool before this batch are deleted later (batch.c). */
+static int carry_over_jobs(Policy *p, const Pool *old) {
+        const PtrArray *jobs = &p->batch.pool->objects[CLASS_JOB];
+        int r = 0;
+
+        for (size_t i = jobs->n; r == 0 && i-- > 0;) {
+                Job *j = jobs->items[i], *before = pool_get(old, CLASS_JOB, &j->object.id);
+
+                if (before && !job_state_is_final(j->state))
+                        j->progress = MAX_OF(j->progress, before->progress);
+                if (before || was_removed(old, &j->object.id))
+                        continue;
+                r = store_ops_del_object(&p->batch.gone_jobs, &j->object);
+                pool_remove(p->batch.pool, &j->object);
+        }
+        return r;
+}
+
+/* Keeps what is true and not stored: how the hosts are connected, what they reported outside of batches, which
+ * PGPUs were seen, and how far jobs came. */
+static int carry_over(Policy *p, const Pool *old) {
         const PtrArray *hosts = &p->batch.pool->objects[CLASS_HOST],
                        *pgpus = &p->batch.pool->objects[CLASS_PGPU];
         Object *o, *next;
+        int r;
 
         for (size_t i = 0; i < hosts->n; i++) {
                 Host *h = hosts->items[i], *before = pool_get(old, CLASS_HOST, &h->object.id);
@@ -233,18 +259,34 @@ static void carry_over(Policy *p, const Pool *old) {
 
                 if (!before)
                         continue;
-                free(pgpu->held_by);
-                pgpu->held_by = take_ptr(before->held_by); /* the old pool is gone after this */
-                free(pgpu->health_reason);
-                pgpu->health_reason = take_ptr(before->health_reason);
+                if (text_set(&pgpu->held_by, before->held_by) < 0 ||
+                        text_set(&pgpu->health_reason, before->health_reason) < 0)
+                        return -ENOMEM;
                 pgpu->health = before->health;
                 pgpu->reported = before->reported;
                 pool_set_pgpu_present(p->batch.pool, pgpu, before->present);
         }
+        r = carry_over_jobs(p, old);
         for (o = pool_take_changes(p->batch.pool); o; o = next) {
                 next = o->next_changed;
                 pool_forget(p->batch.pool, o);
         }
+        return r;
+}
+
+/*
+ * What clients were told may not hold any more: what is not stored, and what the failed batch had changed before. It is announced with
+ * the next commit.
+ */
+static void note_differences(Policy *p, const Pool *old) {
+        for (ObjectClass c = 0; c < _CLASS_MAX; c++)
+                for_each(Object, o, &p->batch.pool->objects[c]) {
+                        const Object *before = pool_get(old, c, &o->id);
+                        uint64_t bits = property_differences(before, o) | (before ? before->changed : 0);
+
+                        if (bits)
+                                pool_touch(p->batch.pool, o, bits, /* store= */ false);
+                }
 }
 
 static void on_retry(void *userdata) {
@@ -260,6 +302,7 @@ static void on_retry(void *userdata) {
                 (void) epoch_start(&p->hosts);
         if (p->hosts.old_marked)
                 batch_open(&p->batch);
+        (void) batch_open_if_changed(&p->batch, 0);
 }
 
 /* With a growing delay: a full disk stays full for a while. */
@@ -310,8 +353,11 @@ static int rebuild(Policy *p) {
                 b->meta.pool = pool_id;
         note_lost_reports(&p->hosts);
         note_unsent_orders(p, orders);
-        carry_over(p, old);
-        return rebuild_rest(p);
+        r = carry_over(p, old);
+        r = r ?: rebuild_rest(p);
+        if (r == 0)
+                note_differences(p, old);
+        return r;
 }
 
 static int on_failed(void *userdata) {
