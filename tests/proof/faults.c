@@ -55,7 +55,7 @@ static bool make(Faults *f, Fault fault, unsigned i) {
                 return true;
         case FAULT_COMMIT:
                 sim_db_fail(w->db, chance(&w->dice, 500) ? SIM_DB_WRITTEN : SIM_DB_NOT_WRITTEN, -ENOSPC, 0);
-                f->storage = later(f, 3 * SECOND);
+                f->storage = f->policyd = later(f, 3 * SECOND); /* one that was written ends it */
                 return true;
         case FAULT_HOST_COMMIT:
                 machine_fail_commits(m, true);

@@ -75,7 +75,14 @@ void world_crash_policyd(World *w) {
         w->crashing = true;
         sim_db_cut(w->db);
         w->policy = policy_free(w->policy);
-        w->crashing = false;
+        w->crashing = w->undecided = false;
+}
+
+/* Whether the last commit is on disk only the next start can tell, so it ends at once. */
+static void on_undecided(void *userdata) {
+        World *w = userdata;
+
+        w->crashing = w->undecided = true;
 }
 
 static void set_options(World *w) {
@@ -126,6 +133,7 @@ World *world_new(uint64_t seed, unsigned n_machines, FILE *file_or_null,
                 .n_machines = n_machines,
         };
         net_init(&w->net);
+        sim_db_on_undecided(w->db, on_undecided, w);
         set_options(w);
         init_machines(w);
         world_start_policyd(w);
@@ -148,7 +156,11 @@ World *world_free(World *w) {
 }
 
 bool world_turn(World *w) {
-        if (!sim_loop_turn(w->sim))
+        bool turned = sim_loop_turn(w->sim);
+
+        if (w->undecided)
+                world_crash_policyd(w);
+        if (!turned)
                 return false;
         for (unsigned i = 0; i < w->n_machines; i++)
                 machine_sweep(&w->machines[i]);

@@ -23,6 +23,7 @@ typedef struct World {
         Policy *policy;   /* NULL: it does not run */
         PolicyOptions options;
         bool crashing;    /* what it tells now nobody hears */
+        bool undecided;   /* its last commit may be on disk or not: it ends with this turn */
         bool stale;       /* it said that another one commands */
         Net net;
         Machine machines[MACHINES_MAX];

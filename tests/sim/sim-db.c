@@ -28,6 +28,8 @@ struct SimDb {
         SimDbFault fault;
         int error;
         unsigned n_before_fault;
+        void (*undecided)(void *userdata);
+        void *userdata;
 };
 
 typedef struct SimTxn {
@@ -147,6 +149,10 @@ static int sim_commit(DbTxn *base) {
 
                 s->committed = txn->rows;
                 txn->rows = before;
+        }
+        if (r < 0 && s->fault == SIM_DB_WRITTEN && s->undecided) {
+                s->cut = true;
+                s->undecided(s->userdata);
         }
         sim_abort(base);
         return r;
@@ -310,6 +316,11 @@ void sim_db_fail(SimDb *s, SimDbFault fault, int error, unsigned n) {
         s->fault = fault;
         s->error = error;
         s->n_before_fault = n;
+}
+
+void sim_db_on_undecided(SimDb *s, void (*undecided)(void *userdata), void *userdata) {
+        s->undecided = undecided;
+        s->userdata = userdata;
 }
 
 void sim_db_cut(SimDb *s) {

@@ -24,6 +24,9 @@ typedef enum SimDbFault {
 } SimDbFault;
 /* Of the commits that change anything; the next n of them go well. */
 void sim_db_fail(SimDb *s, SimDbFault fault, int error, unsigned n);
+/* Called after a commit that failed and has written. A daemon ends there and answers nobody (DbOptions.undecided); here it goes on to
+ * the end of its turn, on a database that is cut off, and must not be heard any more. NULL: such a commit only fails. */
+void sim_db_on_undecided(SimDb *s, void (*undecided)(void *userdata), void *userdata);
 /* Somebody pulls the plug: until the next open each call comes to -EIO and changes nothing. */
 void sim_db_cut(SimDb *s);
 /* A copy of what is committed, as cp makes one of a running daemon's; and back, while it is not open. */
