@@ -3,16 +3,13 @@
  */
 
 #include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "tests/proof/audit-clients.h"
+#include "tests/proof/audit-line.h"
 #include "tests/proof/audit.h"
 
-#define ID_MAX 64
 #define GPUS_MAX 24
 #define PGPU_FULL 1048576
-
-typedef char Id[ID_MAX];
 
 typedef struct Gpu {
         char pgpu[16], type[16];
@@ -52,12 +49,6 @@ typedef struct Call {
         Id number, what, vm, job;
 } Call;
 
-#define LIST(T)                                                                                              \
-        struct {                                                                                             \
-                T *items;                                                                                    \
-                size_t n, size;                                                                              \
-        }
-
 struct Audit {
         FILE *file;
         size_t n_broken;
@@ -66,20 +57,11 @@ struct Audit {
         LIST(Vm) vms;
         LIST(Job) jobs;
         LIST(Call) calls; /* without an answer */
+        LIST(Vm) others;  /* that another pool started */
+        ClientsAudit *clients;
 };
 
-#define ADD(list)                                                                                            \
-        ({                                                                                                   \
-                if ((list)->n == (list)->size) {                                                             \
-                        (list)->size = 2 * (list)->size + 16;                                                \
-                        (list)->items = realloc((list)->items, (list)->size * sizeof(*(list)->items));       \
-                        if (!(list)->items)                                                                  \
-                                abort();                                                                     \
-                }                                                                                            \
-                memset(&(list)->items[(list)->n], 0, sizeof(*(list)->items));                                \
-                &(list)->items[(list)->n++];                                                                 \
-        })
-#define REMOVE(list, i) ((list)->items[i] = (list)->items[--(list)->n])
+static void say_broken(void *audit, const char *word, const char *sentence);
 
 Audit *audit_new(FILE *file) {
         Audit *a = calloc(1, sizeof(*a));
@@ -87,6 +69,7 @@ Audit *audit_new(FILE *file) {
         if (!a)
                 abort();
         a->file = file;
+        a->clients = clients_audit_new(say_broken, a);
         return a;
 }
 
@@ -94,6 +77,8 @@ Audit *audit_free(Audit *a) {
         if (!a)
                 return NULL;
         free(a->pieces.items);
+        clients_audit_free(a->clients);
+        free(a->others.items);
         free(a->vms.items);
         free(a->jobs.items);
         free(a->calls.items);
@@ -118,32 +103,8 @@ _printf_(3, 4) static void broken(Audit *a, const char *word, const char *format
         fprintf(a->file, "\n        at: %s\n", a->line);
 }
 
-/* The value of " name=" in the line; "" where there is none. */
-static const char *value_of(const char *line, const char *name, Id ret) {
-        char key[ID_MAX];
-        const char *at;
-        size_t n;
-
-        (void) snprintf(key, sizeof(key), " %s=", name);
-        at = strstr(line, key);
-        at = at ? at + strlen(key) : "";
-        n = MIN_OF(strcspn(at, " "), (size_t) ID_MAX - 1);
-        memcpy(ret, at, n);
-        ret[n] = '\0';
-        return ret;
-}
-
-static const char *word_of(const char *line, unsigned i, Id ret) {
-        size_t n;
-
-        while (i-- > 0) {
-                line += strcspn(line, " ");
-                line += strspn(line, " ");
-        }
-        n = MIN_OF(strcspn(line, " "), (size_t) ID_MAX - 1);
-        memcpy(ret, line, n);
-        ret[n] = '\0';
-        return ret;
+static void say_broken(void *audit, const char *word, const char *sentence) {
+        broken(audit, word, "%s", sentence);
 }
 
 static Vm *vm_of(Audit *a, const char *id) {
@@ -228,9 +189,9 @@ static void add_piece(Audit *a, const char *host, const char *what, const char *
 static void on_piece(Audit *a, const char *host, const char *what, const char *line) {
         Id vm, does, id;
 
-        value_of(line, "vm", vm);
-        word_of(line, 4, does);
-        value_of(line, streq(what, "domain") ? "domid" : "pid", id);
+        line_value(line, "vm", vm);
+        line_word(line, 4, does);
+        line_value(line, streq(what, "domain") ? "domid" : "pid", id);
         if (streq(does, "created") || streq(does, "starts")) {
                 add_piece(a, host, what, vm, id, line);
                 return;
@@ -245,15 +206,23 @@ static void on_piece(Audit *a, const char *host, const char *what, const char *l
 
 /* Calls */
 
+static bool makes_vm(const Call *c) {
+        return *c->vm && (streq(c->what, "create-vm") || streq(c->what, "Manager.CreateVM") || streq(c->what, "Manager.ImportVM"));
+}
+
+static bool ends_vm(const Call *c) {
+        return streq(c->what, "destroy-vm") || streq(c->what, "VM.Destroy");
+}
+
 static void on_answer(Audit *a, const Call *c, const char *answer) {
         bool acked = streq(answer, "acked");
 
-        if (streq(c->what, "create-vm") && acked)
+        if (makes_vm(c) && acked)
                 vm_of(a, c->vm)->known = KNOWN_THERE;
-        if (streq(c->what, "destroy-vm") && acked)
+        if (ends_vm(c) && acked)
                 vm_of(a, c->vm)->known = KNOWN_GONE;
         /* A commit that failed may have been written all the same. */
-        if (streq(answer, "failed") && (streq(c->what, "create-vm") || streq(c->what, "destroy-vm")))
+        if (streq(answer, "failed") && (makes_vm(c) || ends_vm(c)))
                 vm_of(a, c->vm)->known = KNOWN_EITHER;
         if (*c->job && !streq(c->job, "none") && acked)
                 job_of(a, c->job)->acked = true;
@@ -263,8 +232,8 @@ static void on_client(Audit *a, const char *line) {
         Id number, what;
         Call *c;
 
-        value_of(line, "call", number);
-        word_of(line, 3, what);
+        line_value(line, "call", number);
+        line_word(line, 3, what);
         if (startswith(what, "error="))
                 broken(a, "internal", "a call failed");
         if (streq(what, "acked") || streq(what, "refused") || streq(what, "failed") || startswith(what, "error=")) {
@@ -279,9 +248,11 @@ static void on_client(Audit *a, const char *line) {
         c = ADD(&a->calls);
         memcpy(c->number, number, sizeof(Id));
         memcpy(c->what, what, sizeof(Id));
-        value_of(line, "vm", c->vm);
-        if (!streq(what, "cancel"))
-                value_of(line, "job", c->job);
+        line_value(line, "vm", c->vm);
+        if (*line_value(line, "other-vm", number))
+                memcpy(ADD(&a->others)->id, number, sizeof(Id));
+        if (!streq(what, "cancel") && !streq(what, "Job.Cancel"))
+                line_value(line, "job", c->job);
 }
 
 /* Nobody was told what became of them. */
@@ -289,7 +260,7 @@ static void on_policyd_ends(Audit *a) {
         for (size_t i = 0; i < a->calls.n; i++) {
                 const Call *c = &a->calls.items[i];
 
-                if (streq(c->what, "create-vm") || streq(c->what, "destroy-vm"))
+                if (makes_vm(c) || ends_vm(c))
                         vm_of(a, c->vm)->known = KNOWN_EITHER;
         }
         a->calls.n = 0;
@@ -304,8 +275,8 @@ static void on_policyd(Audit *a, const char *line) {
         Id word, what;
         Job *j;
 
-        word_of(line, 2, word);
-        word_of(line, 3, what);
+        line_word(line, 2, word);
+        line_word(line, 3, what);
         if (streq(word, "ends"))
                 on_policyd_ends(a);
         if (streq(word, "ends") || streq(word, "rebuilt"))
@@ -321,6 +292,13 @@ static void on_policyd(Audit *a, const char *line) {
 
 /* The end, when everything is quiet */
 
+static bool is_other(const Audit *a, const Vm *vm) {
+        for (size_t i = 0; i < a->others.n; i++)
+                if (streq(a->others.items[i].id, vm->id))
+                        return true;
+        return false;
+}
+
 static void check_vm(Audit *a, const Vm *vm) {
         const Piece *d = NULL;
 
@@ -331,7 +309,7 @@ static void check_vm(Audit *a, const Vm *vm) {
                 broken(a, "lost", "VM %s was created", vm->id);
         if (vm->known == KNOWN_GONE && vm->listed)
                 broken(a, "lost", "VM %s was destroyed", vm->id);
-        if (!vm->listed && d)
+        if (!vm->listed && d && !is_other(a, vm))
                 broken(a, "disagree", "VM %s runs on %s, and the pool does not know it", vm->id, d->host);
         if (vm->listed && d && (!streq(vm->booking, "resident") || !streq(vm->on, d->host)))
                 broken(a, "disagree", "VM %s runs on %s; the pool says %s on %s", vm->id, d->host, vm->booking, vm->on);
@@ -349,21 +327,21 @@ static void check_job(Audit *a, const Job *j) {
 static void on_model(Audit *a, const char *line) {
         Id id, word;
 
-        if (*value_of(line, "vm", id)) {
+        if (*line_value(line, "vm", id)) {
                 Vm *vm = vm_of(a, id);
 
                 vm->listed = true;
-                value_of(line, "power", vm->power);
-                value_of(line, "booking", vm->booking);
-                value_of(line, "on", vm->on);
-        } else if (*value_of(line, "job", id)) {
+                line_value(line, "power", vm->power);
+                line_value(line, "booking", vm->booking);
+                line_value(line, "on", vm->on);
+        } else if (*line_value(line, "job", id)) {
                 Job *j = job_of(a, id);
 
                 j->listed = true;
-                value_of(line, "state", j->state);
-        } else if (*value_of(line, "host", id) && !streq(value_of(line, "state", word), "online"))
+                line_value(line, "state", j->state);
+        } else if (*line_value(line, "host", id) && !streq(line_value(line, "state", word), "online"))
                 broken(a, "disagree", "host %s is %s", id, word);
-        if (!streq(word_of(line, 2, word), "end"))
+        if (!streq(line_word(line, 2, word), "end"))
                 return;
         for (size_t i = 0; i < a->pieces.n; i++)
                 (void) vm_of(a, a->pieces.items[i].vm);
@@ -378,8 +356,11 @@ void audit_line(const char *line, void *audit) {
         Id who, what, id;
 
         a->line = line;
-        word_of(line, 1, who);
-        word_of(line, 2, what);
+        line_word(line, 1, who);
+        line_word(line, 2, what);
+        clients_audit_line(a->clients, line);
+        if (streq(who, "reader") || streq(who, "mirror"))
+                broken(a, streq(what, "cannot-read") ? "unreadable" : who, "what is told and what is there differ");
         if (streq(who, "client"))
                 on_client(a, line);
         else if (streq(who, "policyd"))
@@ -392,6 +373,6 @@ void audit_line(const char *line, void *audit) {
                 broken(a, what, "the checker found it");
         else if (streq(what, "domain") || streq(what, "qemu") || streq(what, "emulator"))
                 on_piece(a, who, what, line);
-        else if (streq(what, "monitor") && streq(word_of(line, 4, id), "forgotten"))
+        else if (streq(what, "monitor") && streq(line_word(line, 4, id), "forgotten"))
                 broken(a, "monitor", "%s has stopped it, and does not know", who);
 }

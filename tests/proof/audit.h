@@ -12,7 +12,10 @@
  *   job-open       a job has not ended, though everything is quiet
  *   disagree       the pool says of a VM what does not hold, though everything is quiet
  *   monitor        what monitors the GPUs was stopped by a host, which has neither started nor noted it
- *   unreadable     one of the two cannot read what the other one says
+ *   unreadable     one of the two, or a client, cannot read what is said
+ *   reader         two ways to read the same say something else
+ *   mirror         a mirror that follows the signals says something else than the pool
+ *   lost, key      what clients were told (audit-clients.h)
  *   expected       a script expected something else
  *   found=…        the checker of the product found it (docs/invariants.md)
  *   internal       a call failed for no reason that a client could have given

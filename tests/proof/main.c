@@ -12,6 +12,7 @@
 #include "common/daemon/log.h"
 #include "tests/proof/audit.h"
 #include "tests/proof/faults.h"
+#include "tests/proof/readers.h"
 #include "tests/proof/script.h"
 #include "tests/proof/work.h"
 
@@ -27,9 +28,10 @@ typedef struct Options {
 typedef struct Totals {
         uint64_t histories, calls, lines, broken, changed;
         uint64_t faults[_FAULT_MAX];
+        MethodCount *methods;
 } Totals;
 
-static void play(World *w, Faults *f, const Options *o) {
+static void play(World *w, Work *work, Mirror *mirror, Faults *f, const Options *o) {
         work_begin(w);
         world_run(w, SECOND);
         for (unsigned i = 0; !o->no_faults && i < w->n_machines; i++)
@@ -40,16 +42,25 @@ static void play(World *w, Faults *f, const Options *o) {
                 if (!o->no_faults && chance(&w->dice, 60))
                         faults_make(f);
                 else if (w->policy)
-                        work_call(w);
+                        work_call(work);
                 if (w->policy && i % CHECK_EVERY == 0)
                         world_check(w);
         }
         faults_mend_all(f);
         for (unsigned i = 0; i < w->n_machines; i++)
                 w->machines[i].trouble = false;
+        work_end(work);
         world_run(w, QUIET);
         world_check(w);
         world_list(w);
+        read_all(w, mirror);
+        /* What is on disk says the same. */
+        world_crash_policyd(w);
+        world_start_policyd(w);
+        read_all(w, mirror);
+        world_run(w, QUIET);
+        world_list(w);
+        read_all(w, mirror);
 }
 
 /* One history; what it comes to. */
@@ -58,13 +69,15 @@ static uint64_t prove(const Options *o, uint64_t seed, bool again, Totals *t) {
         Dice dice = {.state = seed};
         unsigned hosts = o->script ? script_hosts(o->script) : (unsigned) (o->hosts ?: chance_between(&dice, 2, MACHINES_MAX));
         World *w = world_new(seed, hosts, o->print && !again ? stdout : NULL, audit_line, audit);
+        Mirror *mirror = o->script ? NULL : mirror_new(w); /* scripts have commits that fail and are there */
+        Work *work = work_new(w, mirror, t->methods);
         Faults f = {.world = w};
         uint64_t hash;
 
         if (o->script)
                 script_play(o->script, w);
         else
-                play(w, &f, o);
+                play(w, work, mirror, &f, o);
         hash = w->history.hash;
         if (!again) {
                 if (audit_broken(audit) > 0)
@@ -76,7 +89,9 @@ static uint64_t prove(const Options *o, uint64_t seed, bool again, Totals *t) {
                 for (size_t i = 0; i < _FAULT_MAX; i++)
                         t->faults[i] += f.n[i];
         }
+        mirror_free(mirror);
         world_free(w);
+        work_free(work);
         audit_free(audit);
         return hash;
 }
@@ -144,6 +159,11 @@ int main(int argc, char **argv) {
                 return 2;
         }
         log_setup("xenvgpu-prove", LOG_CRIT);
+        totals.methods = calloc(work_n_methods(), sizeof(MethodCount));
+        if (!totals.methods)
+                abort();
+        if (work_check_methods(stderr) > 0)
+                return 1;
         for (uint64_t i = 0; o.minutes ? seconds() - began < 60.0 * (double) o.minutes : i < o.seeds; i++) {
                 uint64_t first = prove(&o, o.seed + i, /* again= */ false, &totals);
 

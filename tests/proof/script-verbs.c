@@ -204,9 +204,11 @@ static void play_commits(Script *s, char *const *words, unsigned n) {
                 fault++;
         if (fault == ARRAY_SIZE(faults))
                 script_broken(s, "no fault: %s", words[1]);
-        else if (streq(words[0], "policyd"))
+        else if (streq(words[0], "policyd")) {
+                /* A script decides itself whether such a commit ends policyd. */
+                sim_db_on_undecided(s->world->db, NULL, NULL);
                 sim_db_fail(s->world->db, fault, -ENOSPC, n > 2 ? (unsigned) strtoul(words[2], NULL, 10) : 0);
-        else
+        } else
                 machine_fail_commits(machine(s, words[0]), fault != SIM_DB_WORKS);
 }
 

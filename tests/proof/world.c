@@ -13,6 +13,10 @@
 /* What policyd tells. */
 
 static void on_changed(const Object *o, void *userdata) {
+        World *w = userdata;
+
+        if (w->watcher && !w->crashing)
+                w->watcher->changed(o, w->watcher_userdata);
 }
 
 static void on_job_new(const Job *j, void *userdata) {
@@ -63,7 +67,11 @@ void world_start_policyd(World *w) {
         if (w->policy)
                 return;
         history_add(&w->history, "policyd starts");
-        if (policy_new(&w->options, &policy_listener, w, &w->policy) < 0 || policy_start(w->policy) < 0)
+        if (policy_new(&w->options, &policy_listener, w, &w->policy) < 0)
+                abort();
+        if (w->watcher)
+                w->watcher->started(w->watcher_userdata);
+        if (policy_start(w->policy) < 0)
                 abort();
 }
 
@@ -192,7 +200,7 @@ void world_run(World *w, uint64_t usec) {
 }
 
 static const char *host_name(const Host *h) {
-        return h ? h->name_label : "none";
+        return h ? strrchr(h->address, '/') + 1 : "none";
 }
 
 void world_check(World *w) {
@@ -208,7 +216,7 @@ void world_list(World *w) {
         Pool *pool = policy_pool(w->policy);
 
         for_each(const Host, h, &pool->objects[CLASS_HOST])
-                history_add(&w->history, "model host=%s state=%s", h->name_label, host_state_to_string(h->state));
+                history_add(&w->history, "model host=%s state=%s", host_name(h), host_state_to_string(h->state));
         for_each(const Vm, vm, &pool->objects[CLASS_VM])
                 history_add(&w->history, "model vm=%s power=%s booking=%s on=%s", UUID_TEXT(&vm->object.id),
                         power_state_to_string(vm->power_state), booking_state_to_string(vm->booking),

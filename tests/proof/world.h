@@ -14,6 +14,12 @@
 #define MACHINES_MAX 16
 #define SECOND UINT64_C(1000000)
 
+/* Who follows the pool by the signals of changes. */
+typedef struct WorldWatcher {
+        void (*changed)(const Object *o, void *userdata);
+        void (*started)(void *userdata); /* policyd, anew */
+} WorldWatcher;
+
 typedef struct World {
         SimLoop *sim;
         Loop *loop;
@@ -29,6 +35,8 @@ typedef struct World {
         Machine machines[MACHINES_MAX];
         unsigned n_machines;
         uint64_t calls, faults;
+        const WorldWatcher *watcher; /* or NULL */
+        void *watcher_userdata;
 } World;
 
 /* heard: each line of the history, as it is added. */

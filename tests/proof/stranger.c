@@ -1,0 +1,132 @@
+/*
+ * Strangers at hostd
+ */
+
+#include <inttypes.h>
+
+#include "common/base/strlist.h"
+#include "hostd/service/claim.h"
+#include "hostd/service/vm-orders.h"
+#include "tests/proof/machine-private.h"
+#include "tests/proof/stranger.h"
+
+#define OTHER_POOL "0b000000-0000-4000-8000-000000000001"
+#define OTHER_INSTANCE "0b000000-0000-4000-8000-000000000002"
+#define OTHER_NAME ":2.1"
+
+/* Mostly of an earlier epoch, and refused; sometimes it takes the machine. */
+static int claim(Hostd *h, uint64_t dice, uint64_t orders, Refusal *refusal) {
+        uint64_t held = host_get_epoch(h), epoch = held > 0 ? held - dice % (held + 1) : 0;
+
+        if (dice % 8 == 0)
+                epoch = held + 1;
+        if (dice % 32 == 1)
+                epoch = UINT64_MAX;
+        return host_claim(h, OTHER_NAME, epoch, dice % 16 == 3 ? "no uuid" : OTHER_POOL, OTHER_INSTANCE, orders, &held, refusal);
+}
+
+static bool is_other(Hostd *h) {
+        return streq(host_get_claimed_by(h), OTHER_POOL);
+}
+
+static void new_uuid(Machine *m, char ret[static UUID_TEXT_MAX]) {
+        Uuid id;
+
+        if (loop_new_uuid(m->loop, &id) < 0)
+                abort();
+        uuid_to_string(&id, ret);
+}
+
+static int start(Machine *m, Hostd *h, uint64_t dice, const char *prefix, Refusal *refusal) {
+        char vm[UUID_TEXT_MAX], token[UUID_TEXT_MAX];
+        _cleanup_free_ char *order = NULL;
+
+        new_uuid(m, vm);
+        new_uuid(m, token);
+        if (asprintf(&order,
+                    "{\"version\":1,\"epoch\":%" PRIu64 ",\"token\":\"%s\",\"vm\":{\"uuid\":\"%s\",\"name_label\":\"other\","
+                    "\"config\":{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":1048576,\"target_memkb\":1048576,"
+                    "\"max_vcpus\":1}}},\"vgpus\":[],\"pcis\":[]%s",
+                    host_get_epoch(h) - (dice % 4 == 1), token, vm, dice % 16 == 2 ? "" : "}") < 0)
+                abort();
+        history_add(m->history, "%s of=%s other-vm=%s", prefix, m->name, vm);
+        return host_start_vm(h, is_other(h) ? OTHER_NAME : ":2.2", order, refusal);
+}
+
+static int stop(Machine *m, Hostd *h, uint64_t dice, const char *prefix, Refusal *refusal) {
+        char vm[UUID_TEXT_MAX], token[UUID_TEXT_MAX];
+        _cleanup_free_ char *order = NULL;
+
+        new_uuid(m, vm);
+        new_uuid(m, token);
+        if (asprintf(&order, "{\"version\":1,\"epoch\":%" PRIu64 ",\"token\":\"%s\",\"uuid\":\"%s\",\"force\":%s}",
+                    host_get_epoch(h), token, vm, dice % 2 ? "true" : "false") < 0)
+                abort();
+        history_add(m->history, "%s of=%s", prefix, m->name);
+        return host_stop_vm(h, is_other(h) ? OTHER_NAME : ":2.2", order, refusal);
+}
+
+static int change_types(Hostd *h, EnablementChange change, uint64_t dice, Refusal *refusal) {
+        const char *wanted[CARD_TYPES + 2] = {};
+        size_t n = 0, n_pgpus;
+        const Pgpu *pgpus = host_get_pgpus(h, &n_pgpus);
+        PciAddress address;
+
+        if (n_pgpus == 0)
+                return 0;
+        address = pgpus[dice % n_pgpus].address;
+        for (size_t i = 0; i < CARD_TYPES; i++)
+                if (change != ENABLEMENT_SET ? i == dice / 8 % CARD_TYPES : (dice >> i & 7) != 0)
+                        wanted[n++] = card_types[i].name;
+        if (dice % 16 == 0)
+                wanted[0] = "no such type";
+        return host_change_types(h, ":2.3", &address, change, wanted, refusal);
+}
+
+static int inventory(Hostd *h) {
+        _cleanup_free_ char *text = NULL;
+
+        return host_get_inventory(h, &text);
+}
+
+int stranger_call(Machine *m, StrangerCall what, uint64_t dice, const char *prefix, Refusal *refusal) {
+        Hostd *h = m->inside->hostd;
+
+        if (h && what == STRANGER_START)
+                return start(m, h, dice, prefix, refusal);
+        if (h && what == STRANGER_STOP)
+                return stop(m, h, dice, prefix, refusal);
+        history_add(m->history, "%s of=%s", prefix, m->name);
+        if (!h)
+                return -ENOTCONN;
+        switch (what) {
+        case STRANGER_CLAIM:
+                return claim(h, dice, 0, refusal);
+        case STRANGER_CLAIM_WITH:
+                return claim(h, dice, dice % 1000, refusal);
+        case STRANGER_RELEASE:
+                return host_release(h, is_other(h) ? OTHER_NAME : ":2.4", refusal);
+        case STRANGER_INVENTORY:
+                return inventory(h);
+        case STRANGER_RESCAN:
+                return host_rescan(h);
+        case STRANGER_SET_TYPES:
+                return change_types(h, ENABLEMENT_SET, dice, refusal);
+        case STRANGER_ADD_TYPE:
+                return change_types(h, ENABLEMENT_ADD, dice, refusal);
+        case STRANGER_REMOVE_TYPE:
+                return change_types(h, ENABLEMENT_REMOVE, dice, refusal);
+        case STRANGER_START:
+        case STRANGER_STOP:
+                break;
+        }
+        return 0;
+}
+
+void stranger_leave(Machine *m) {
+        _cleanup_refusal_ Refusal refusal = {};
+        Hostd *h = m->inside->hostd;
+
+        if (h && is_other(h))
+                (void) host_release(h, *host_get_claimer(h) ? OTHER_NAME : ":2.4", &refusal);
+}

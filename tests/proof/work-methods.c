@@ -1,0 +1,317 @@
+/*
+ * The methods of both interfaces, and how each is called
+ */
+
+#include "common/base/strlist.h"
+#include "policyd/pool/each.h"
+#include "protocol/names.h"
+#include "protocol/xml.h"
+#include "tests/proof/readers.h"
+#include "tests/proof/stranger.h"
+#include "tests/proof/work-private.h"
+
+/* A use case: p, the objects of the call as o, second, third, its texts, its number, and refusal. */
+#define PERFORM(function, Type, ...)                                                                             \
+        static int function(Call *c) {                                                                           \
+                Policy *p _unused_ = c->policy;                                                              \
+                Type *o _unused_ = (Type *) c->objects[0];                                                   \
+                const char *text _unused_ = c->arguments->texts[0];                                          \
+                const char *other _unused_ = c->arguments->texts[1];                                         \
+                uint64_t number _unused_ = c->arguments->number;                                             \
+                Refusal *refusal _unused_ = &c->refusal;                                                     \
+                                                                                                             \
+                __VA_ARGS__                                                                                  \
+        }
+/* The same, that makes something. */
+#define PERFORM_MAKING(function, Type, Made, call)                                                               \
+        PERFORM(function, Type, Made *made = NULL; int r = call; c->made = made ? &made->object : NULL; return r;)
+/* The same, that answers with a text. */
+#define PERFORM_READING(function, Type, call)                                                                    \
+        PERFORM(function, Type, char *answer = NULL; int result = call;                                          \
+                return read_answer(c->world, c->method->name, result, answer);)
+#define SECOND_OF(Type) ((Type *) c->objects[1])
+#define THIRD_OF(Type) ((Type *) c->objects[2])
+#define ONE_IN(n) (number % (n) == 0)
+
+/* Manager */
+
+PERFORM_MAKING(add_host, Object, Host, hosts_add(p, text, other, &made, refusal))
+PERFORM_MAKING(create_group, Object, GpuGroup, groups_create(p, text, other, &made, refusal))
+PERFORM_MAKING(create_vm, Object, Vm, vms_create(p, text, &made, refusal))
+PERFORM_MAKING(import_vm, Object, Vm, vms_import(p, text, &made, refusal))
+PERFORM_MAKING(create_vgpu, Vm, Vgpu,
+        vgpus_create(p, o, SECOND_OF(GpuGroup), THIRD_OF(VgpuType), *text ? text : NULL, other, &made, refusal))
+PERFORM_MAKING(reserve, GpuGroup, Reservation,
+        reservations_create(p, text, o, SECOND_OF(VgpuType), (uint32_t) (number % 7), number / 7 % 120, other, &made, refusal))
+PERFORM_MAKING(create_quota, GpuGroup, Quota,
+        quotas_create(p, text, o, number % 21, ONE_IN(2) ? QUOTA_UNLIMITED : number, &made, refusal))
+PERFORM_MAKING(create_vm_group, Object, VmGroup,
+        vm_groups_create(p, text, ONE_IN(2) ? other : NULL,
+                ONE_IN(3) ? NULL : placement_to_string((VmPlacement) (number % _VM_PLACEMENT_MAX)), &made, refusal))
+PERFORM(remove_row, Object, return policy_remove_row(p, text, refusal);)
+PERFORM_READING(check_failure, Host, hosts_check_failure(p, o, &answer))
+PERFORM(list, Object, return read_list(c->world, c->work->mirror, (ObjectClass) (number % _CLASS_MAX), number / 16, refusal);)
+PERFORM_READING(check, Object, policy_check(p, &answer))
+PERFORM_READING(capacity, Object, policy_capacity(p, &answer))
+PERFORM_READING(list_owners, Object, policy_owners(p, (uint32_t) (number % 3), 1000, &answer))
+
+PERFORM(find, Object,
+        int r; Object *found; r = pool_find(policy_pool(p), (ObjectClass) (number % _CLASS_MAX), text, &found);
+        return r == -ENOENT ? refusal_set(refusal, ERROR_NO_SUCH_OBJECT, "There is none.") :
+                r == -EEXIST ? refusal_set(refusal, ERROR_AMBIGUOUS_NAME, "There are several.") : r;)
+
+/* Host */
+
+PERFORM(remove_host, Host, return hosts_remove(p, o, refusal);)
+PERFORM(enable_host, Host, return hosts_set_enabled(p, o, true, refusal);)
+PERFORM(disable_host, Host, return hosts_set_enabled(p, o, false, refusal);)
+PERFORM(reconnect, Host, return hosts_reconnect(p, o, refusal);)
+
+PERFORM(declare_dead, Host, return hosts_declare_dead(p, o, refusal);)
+
+/* PGPU */
+
+PERFORM(set_group, Pgpu, return pgpus_set_group(p, o, SECOND_OF(GpuGroup), refusal);)
+PERFORM(clear_health, Pgpu, return pgpus_clear_health(p, o, refusal);)
+PERFORM(pgpu_capacity_of, Pgpu, (void) pgpu_capacity(o, SECOND_OF(VgpuType)); return 0;)
+
+static int set_types(Call *c, VgpuType *const *types, size_t n) {
+        void *later = call_later(c);
+        int r;
+
+        r = pgpus_set_enabled(c->policy, (Pgpu *) c->objects[0], types, n, call_answered, later, &c->refusal);
+        c->answers_itself = r >= 0 && c->refusal.code == ERROR_NONE;
+        if (!c->answers_itself)
+                free(later);
+        return r;
+}
+
+/* What is enabled now, with or without one type, as the bus does it. */
+static int change_types(Call *c, bool add) {
+        const Pgpu *g = (Pgpu *) c->objects[0];
+        VgpuType *types[32], *one = (VgpuType *) c->objects[1];
+        size_t n = 0;
+
+        for_each(VgpuType, t, &g->enabled)
+                if (t != one && n + 1 < ARRAY_SIZE(types))
+                        types[n++] = t;
+        if (add)
+                types[n++] = one;
+        return set_types(c, types, n);
+}
+
+PERFORM(add_type, Pgpu, return change_types(c, true);)
+PERFORM(remove_type, Pgpu, return change_types(c, false);)
+PERFORM(
+        set_some_types, Pgpu, VgpuType * types[32]; size_t n = 0; for_each(VgpuType, t, &o->supported) {
+                if (n < ARRAY_SIZE(types) && (number >> n & 7) != 0)
+                        types[n] = t, n++;
+        } return set_types(c, types, n);)
+
+/* GPU group */
+
+PERFORM(destroy_group, GpuGroup, return groups_destroy(p, o, refusal);)
+PERFORM(set_algorithm, GpuGroup, return groups_set_algorithm(p, o, text, refusal);)
+PERFORM(name_group, GpuGroup, return groups_set_names(p, o, text, NULL, refusal);)
+PERFORM(describe_group, GpuGroup, return groups_set_names(p, o, NULL, text, refusal);)
+PERFORM(group_capacity_of, GpuGroup, PgpuVerdict nearest; (void) group_capacity(o, SECOND_OF(VgpuType), &nearest); return 0;)
+PERFORM_READING(plan, GpuGroup, groups_plan(p, o, SECOND_OF(VgpuType), &answer, refusal))
+PERFORM(failures, GpuGroup, uint32_t n; return groups_failures_to_tolerate(p, o, &n);)
+
+/* VM */
+
+static int start(Call *c, Host *on, Reservation *reservation, bool dry_run) {
+        StartOptions options = {.on = on, .reservation = reservation, .dry_run = dry_run};
+        Job *made = NULL;
+        int r;
+
+        r = vms_start(c->policy, (Vm *) c->objects[0], &options, &made, &c->refusal);
+        c->made = made ? &made->object : NULL;
+        return r;
+}
+
+PERFORM(start_vm, Vm, return start(c, NULL, SECOND_OF(Reservation), ONE_IN(12));)
+PERFORM(start_on, Vm, return start(c, SECOND_OF(Host), THIRD_OF(Reservation), ONE_IN(12));)
+PERFORM_MAKING(shut_down, Vm, Job, vms_shutdown(p, o, false, &made, refusal))
+PERFORM_MAKING(shut_down_hard, Vm, Job, vms_shutdown(p, o, true, &made, refusal))
+PERFORM_READING(explain, Vm, vms_explain(p, o, &(StartOptions){.dry_run = true}, &answer))
+PERFORM_READING(explain_start, Vm,
+        vms_explain(p, o, &(StartOptions){.on = SECOND_OF(Host), .reservation = THIRD_OF(Reservation)}, &answer))
+PERFORM(export, Vm, return read_export(c->world, o);)
+PERFORM(get_config, Vm, return read_config(c->world, o);)
+PERFORM(set_config, Vm, return vms_set_config(p, o, text, refusal);)
+PERFORM(name_vm, Vm, return vms_set_names(p, o, text, NULL, refusal);)
+PERFORM(set_affinity, Vm, return vms_set_names(p, o, NULL, text, refusal);)
+PERFORM(set_owner, Vm, return vms_set_owner(p, o, text, refusal);)
+PERFORM(set_groups, Vm,
+        VmGroup *groups[1] = {SECOND_OF(VmGroup)};
+        return vms_set_groups(p, o, groups, groups[0] ? (ONE_IN(16) ? 2 : 1) : 0, refusal);)
+PERFORM(destroy_vm, Vm, return vms_destroy(p, o, refusal);)
+
+/* The others */
+
+PERFORM(destroy_vgpu, Vgpu, return vgpus_destroy(p, o, refusal);)
+PERFORM(destroy_reservation, Reservation, return reservations_destroy(p, o, refusal);)
+PERFORM(set_vgpus_max, Quota, return quotas_set_limits(p, o, number, o->size_max, refusal);)
+PERFORM(set_size_max, Quota, return quotas_set_limits(p, o, o->vgpus_max, number, refusal);)
+PERFORM(destroy_quota, Quota, return quotas_destroy(p, o, refusal);)
+PERFORM(name_vm_group, VmGroup, return vm_groups_set_name_label(p, o, text, refusal);)
+PERFORM(describe_vm_group, VmGroup, return vm_groups_set_name_description(p, o, text, refusal);)
+PERFORM(set_placement, VmGroup, return vm_groups_set_placement(p, o, text, refusal);)
+PERFORM(destroy_vm_group, VmGroup, return vm_groups_destroy(p, o, refusal);)
+PERFORM(cancel, Job, return jobs_cancel(p, o, refusal);)
+
+/* What the caller chooses beside objects and names */
+
+static void set_text(Arguments *a, size_t i, const char *text) {
+        free(a->texts[i]);
+        a->texts[i] = strdup(text);
+        if (!a->texts[i])
+                abort();
+}
+
+static void choose_number(Work *work, Arguments *a) {
+        a->number = dice_next(&work->world->dice) >> chance_between(&work->world->dice, 1, 60);
+}
+
+/* Of a machine, or of none. */
+static void choose_address(Work *work, Arguments *a) {
+        char address[32];
+
+        (void) snprintf(address, sizeof(address), "unix:path=/h%u",
+                chance(&work->world->dice, 200) ? 99 : (unsigned) chance_between(&work->world->dice, 0, work->world->n_machines - 1));
+        set_text(a, 1, address);
+}
+
+static void choose_device(Work *work, Arguments *a) {
+        char device[16] = "";
+
+        if (chance(&work->world->dice, 200))
+                (void) snprintf(device, sizeof(device), "%u", (unsigned) chance_between(&work->world->dice, 0, 24));
+        set_text(a, 0, chance(&work->world->dice, 20) ? "x" : device);
+        set_text(a, 1, "");
+}
+
+static void choose_word(Work *work, Arguments *a) {
+        static const char *const algorithms[] = {"depth-first", "breadth_first", "BEST-FIT", "worst", ""};
+
+        set_text(a, 0, algorithms[chance_between(&work->world->dice, 0, ARRAY_SIZE(algorithms) - 1)]);
+}
+
+static void choose_placement(Work *work, Arguments *a) {
+        static const char *const placements[] = {"normal", "anti_affinity", "anti-affinity", "affinity", ""};
+
+        set_text(a, 0, placements[chance_between(&work->world->dice, 0, ARRAY_SIZE(placements) - 1)]);
+}
+
+/* One that is, as often as one that is not. */
+static void choose_row(Work *work, Arguments *a) {
+        _cleanup_(strv_freep) char **rows = NULL;
+
+        if (policy_unreadable_rows(work->world->policy, chance(&work->world->dice, 500), &rows) < 0 || !rows[0])
+                set_text(a, 0, chance(&work->world->dice, 500) ? "vm 17" : "meta");
+        else {
+                rows[0][strcspn(rows[0], ":")] = '\0';
+                set_text(a, 0, rows[0]);
+        }
+}
+
+/* An operator says so of machines that are off, and is right; of a host that is online it is refused. */
+static void choose_dead(Work *work, Arguments *a) {
+        World *w = work->world;
+
+        a->objects[0] = (Uuid){};
+        for_each(const Host, h, &policy_pool(w->policy)->objects[CLASS_HOST]) {
+                unsigned number;
+
+                if (sscanf(h->address, "unix:path=/h%u", &number) == 1 && number < w->n_machines &&
+                        (h->state == HOST_ONLINE ? uuid_is_null(&a->objects[0]) : !w->machines[number].is_on))
+                        a->objects[0] = h->object.id;
+        }
+}
+
+static void choose_found(Work *work, Arguments *a) {
+        const Object *o;
+
+        choose_number(work, a);
+        o = call_any(work->world, (ObjectClass) (a->number % _CLASS_MAX));
+        if (o && chance(&work->world->dice, 500))
+                set_text(a, 0, chance(&work->world->dice, 500) ? UUID_TEXT(&o->id) : object_name(o));
+}
+
+#define MANAGER(method, w, t, ...) OF(MANAGER, method, w, t, __VA_ARGS__)
+#define OF(class, method, w, t, ...) {.interface = POLICY_IFACE_##class, .name = method, .weight = w, .takes = t, __VA_ARGS__}
+#define OF_HOSTD(class, method, w, what)                                                                  \
+        {.interface = HOST_IFACE_##class, .name = method, .weight = w, .takes = "", .choose = choose_number, .stranger = what}
+
+const Method work_methods[] = {
+        MANAGER("AddHost", 1, "n", .perform = add_host, .choose = choose_address, .flags = METHOD_KEYED),
+        MANAGER("CreateGPUGroup", 1, "nd", .perform = create_group, .flags = METHOD_KEYED),
+        MANAGER("CreateVM", 12, "xx", .perform = create_vm, .choose = choose_vm_record, .sets = "NameLabel", .flags = METHOD_KEYED),
+        MANAGER("ImportVM", 2, "xx", .perform = import_vm, .choose = choose_import, .sets = "NameLabel", .flags = METHOD_KEYED),
+        MANAGER("CreateVGPU", 14, "vgTxx", .perform = create_vgpu, .choose = choose_device, .flags = METHOD_KEYED),
+        MANAGER("Reserve", 3, "gtno", .perform = reserve, .choose = choose_number, .flags = METHOD_KEYED),
+        MANAGER("CreateQuota", 1, "Go", .perform = create_quota, .choose = choose_number, .flags = METHOD_KEYED),
+        MANAGER("CreateVMGroup", 1, "nd", .perform = create_vm_group, .choose = choose_number, .flags = METHOD_KEYED),
+        MANAGER("Find", 2, "n", .perform = find, .choose = choose_found, .flags = METHOD_READS),
+        MANAGER("List", 2, "", .perform = list, .choose = choose_number, .flags = METHOD_READS),
+        MANAGER("Capacity", 1, "", .perform = capacity, .flags = METHOD_READS),
+        MANAGER("ListOwners", 1, "", .perform = list_owners, .choose = choose_number, .flags = METHOD_READS),
+        MANAGER("RemoveRow", 1, "x", .perform = remove_row, .choose = choose_row, .flags = METHOD_READS),
+        MANAGER("Check", 1, "", .perform = check, .flags = METHOD_READS),
+        MANAGER("CheckHostFailure", 1, "h", .perform = check_failure, .flags = METHOD_READS),
+        MANAGER("Backup", 0, "", .perform = NULL, .elsewhere = "scenario-backup"),
+        OF(HOST, "Remove", 1, "h", .perform = remove_host),
+        OF(HOST, "Enable", 2, "h", .perform = enable_host, .sets = "Enabled=true"),
+        OF(HOST, "Disable", 1, "h", .perform = disable_host, .sets = "Enabled=false"),
+        OF(HOST, "Reconnect", 2, "h", .perform = reconnect),
+        OF(HOST, "DeclareDead", 6, "h", .perform = declare_dead, .choose = choose_dead),
+        OF(PGPU, "SetGPUGroup", 1, "pG", .perform = set_group),
+        OF(PGPU, "AddEnabledVGPUType", 2, "pt", .perform = add_type),
+        OF(PGPU, "RemoveEnabledVGPUType", 1, "pt", .perform = remove_type),
+        OF(PGPU, "SetEnabledVGPUTypes", 1, "p", .perform = set_some_types, .choose = choose_number),
+        OF(PGPU, "ClearHealth", 2, "p", .perform = clear_health),
+        OF(PGPU, "GetRemainingCapacity", 1, "pt", .perform = pgpu_capacity_of, .flags = METHOD_READS),
+        OF(GPU_GROUP, "Destroy", 1, "g", .perform = destroy_group),
+        OF(GPU_GROUP, "SetAllocationAlgorithm", 2, "gx", .perform = set_algorithm, .choose = choose_word),
+        OF(GPU_GROUP, "SetNameLabel", 1, "gn", .perform = name_group, .sets = "NameLabel"),
+        OF(GPU_GROUP, "SetNameDescription", 1, "gd", .perform = describe_group, .sets = "NameDescription"),
+        OF(GPU_GROUP, "GetRemainingCapacity", 1, "gt", .perform = group_capacity_of, .flags = METHOD_READS),
+        OF(GPU_GROUP, "Plan", 1, "gT", .perform = plan, .flags = METHOD_READS),
+        OF(GPU_GROUP, "GetFailuresToTolerate", 1, "g", .perform = failures, .flags = METHOD_READS),
+        OF(VM, "Start", 44, "vR", .perform = start_vm, .choose = choose_number, .flags = METHOD_KEYED),
+        OF(VM, "StartOn", 6, "vhR", .perform = start_on, .choose = choose_number, .flags = METHOD_KEYED),
+        OF(VM, "Shutdown", 14, "v", .perform = shut_down, .flags = METHOD_KEYED),
+        OF(VM, "HardShutdown", 10, "v", .perform = shut_down_hard, .flags = METHOD_KEYED),
+        OF(VM, "Explain", 1, "v", .perform = explain, .flags = METHOD_READS),
+        OF(VM, "ExplainStart", 1, "vHR", .perform = explain_start, .flags = METHOD_READS),
+        OF(VM, "Export", 1, "v", .perform = export, .flags = METHOD_READS),
+        OF(VM, "GetConfig", 1, "v", .perform = get_config, .flags = METHOD_READS),
+        OF(VM, "SetConfig", 2, "vx", .perform = set_config, .choose = choose_config),
+        OF(VM, "SetNameLabel", 2, "vn", .perform = name_vm, .sets = "NameLabel"),
+        OF(VM, "SetAffinity", 1, "vn", .perform = set_affinity, .choose = choose_found, .sets = "Affinity"),
+        OF(VM, "SetOwner", 2, "vo", .perform = set_owner, .sets = "Owner"),
+        OF(VM, "SetGroups", 2, "vM", .perform = set_groups, .choose = choose_number),
+        OF(VM, "Destroy", 9, "v", .perform = destroy_vm),
+        OF(VGPU, "Destroy", 3, "u", .perform = destroy_vgpu),
+        OF(RESERVATION, "Destroy", 2, "r", .perform = destroy_reservation),
+        OF(QUOTA, "SetVGPUsMax", 1, "q", .perform = set_vgpus_max, .choose = choose_number, .sets = "VGPUsMax="),
+        OF(QUOTA, "SetSizeMax", 1, "q", .perform = set_size_max, .choose = choose_number, .sets = "SizeMax="),
+        OF(QUOTA, "Destroy", 1, "q", .perform = destroy_quota),
+        OF(VM_GROUP, "SetNameLabel", 1, "mn", .perform = name_vm_group, .sets = "NameLabel"),
+        OF(VM_GROUP, "SetNameDescription", 1, "md", .perform = describe_vm_group, .sets = "NameDescription"),
+        OF(VM_GROUP, "SetPlacement", 1, "mx", .perform = set_placement, .choose = choose_placement),
+        OF(VM_GROUP, "Destroy", 1, "m", .perform = destroy_vm_group),
+        OF(JOB, "Cancel", 8, "j", .perform = cancel),
+        OF_HOSTD(MANAGER, "Claim", 1, STRANGER_CLAIM),
+        OF_HOSTD(MANAGER, "ClaimWith", 1, STRANGER_CLAIM_WITH),
+        OF_HOSTD(MANAGER, "Release", 1, STRANGER_RELEASE),
+        OF_HOSTD(MANAGER, "GetInventory", 1, STRANGER_INVENTORY),
+        OF_HOSTD(MANAGER, "StartVM", 1, STRANGER_START),
+        OF_HOSTD(MANAGER, "StopVM", 1, STRANGER_STOP),
+        OF_HOSTD(MANAGER, "Rescan", 1, STRANGER_RESCAN),
+        OF_HOSTD(PGPU, "SetEnabledTypes", 1, STRANGER_SET_TYPES),
+        OF_HOSTD(PGPU, "AddEnabledType", 1, STRANGER_ADD_TYPE),
+        OF_HOSTD(PGPU, "RemoveEnabledType", 1, STRANGER_REMOVE_TYPE),
+        {},
+};
