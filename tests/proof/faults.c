@@ -100,6 +100,8 @@ static bool is_due(uint64_t *at, uint64_t now) {
 static void mend(Faults *f, uint64_t now) {
         World *w = f->world;
 
+        if (w->undecided)
+                world_crash_policyd(w);
         if (is_due(&f->storage, now))
                 sim_db_fail(w->db, SIM_DB_WORKS, 0, 0);
         for (unsigned i = 0; i < w->n_machines; i++) {
@@ -120,8 +122,12 @@ static void mend(Faults *f, uint64_t now) {
 
 void faults_mend(Faults *f) {
         mend(f, loop_now(f->world->loop, LOOP_MONOTONIC));
+        /* It ended by itself, with an undecided commit. */
+        if (!f->world->policy && f->policyd == 0)
+                f->policyd = later(f, SECOND);
 }
 
 void faults_mend_all(Faults *f) {
         mend(f, UINT64_MAX);
+        world_start_policyd(f->world);
 }

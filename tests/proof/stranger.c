@@ -11,6 +11,7 @@
 #include "tests/proof/stranger.h"
 
 #define OTHER_POOL "0b000000-0000-4000-8000-000000000001"
+#define ODD_POOL "no uuid"
 #define OTHER_INSTANCE "0b000000-0000-4000-8000-000000000002"
 #define OTHER_NAME ":2.1"
 
@@ -22,11 +23,11 @@ static int claim(Hostd *h, uint64_t dice, uint64_t orders, Refusal *refusal) {
                 epoch = held + 1;
         if (dice % 32 == 1)
                 epoch = UINT64_MAX;
-        return host_claim(h, OTHER_NAME, epoch, dice % 16 == 3 ? "no uuid" : OTHER_POOL, OTHER_INSTANCE, orders, &held, refusal);
+        return host_claim(h, OTHER_NAME, epoch, dice % 16 == 8 ? ODD_POOL : OTHER_POOL, OTHER_INSTANCE, orders, &held, refusal);
 }
 
 static bool is_other(Hostd *h) {
-        return streq(host_get_claimed_by(h), OTHER_POOL);
+        return streq(host_get_claimed_by(h), OTHER_POOL) || streq(host_get_claimed_by(h), ODD_POOL);
 }
 
 static void new_uuid(Machine *m, char ret[static UUID_TEXT_MAX]) {
