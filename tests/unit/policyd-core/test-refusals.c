@@ -2,6 +2,7 @@
  * What a refused start says: the code, and a sentence that needs no log
  */
 
+#include "policyd/pool/pool-internal.h"
 #include "tests/unit/policyd-core/world.h"
 
 #define END _WORLD_TYPE_MAX
@@ -156,11 +157,15 @@ static void what_else_is_missing_is_told_where_the_gpus_fit(void **state) {
 
         vm = world_vm(p.w, "vm", PASSTHROUGH, END);
         p.alpha->iommu = p.beta->iommu = false;
+        host_note(p.w->pool, p.alpha);
+        host_note(p.w->pool, p.beta);
         d = world_start(p.w, vm);
         assert_refused(&d.refusal, ERROR_VM_REQUIRES_IOMMU, "has no IOMMU", NULL);
 
         vm = world_vm(p.w, "vm", K100, END);
         p.alpha->hvm = p.beta->hvm = false;
+        host_note(p.w->pool, p.alpha);
+        host_note(p.w->pool, p.beta);
         e = world_start(p.w, vm);
         assert_refused(&e.refusal, ERROR_FEATURE_REQUIRES_HVM, "cannot run HVM guests", NULL);
 }

@@ -8,6 +8,7 @@
 #include <ctype.h>
 #include <stdio.h>
 
+#include "policyd/pool/pool-internal.h"
 #include "tests/unit/policyd-core/world.h"
 
 #define END _WORLD_TYPE_MAX
@@ -190,6 +191,7 @@ static void do_network(Reader *r, const char *at) {
         Host *h = read_host(r, at);
 
         assert_int_equal(strv_set(&h->networks, (const char *const[]){"xenbr0", "vlan7", "vlan8", NULL}), 1);
+        host_note(r->w->pool, h);
         r->n_done++;
 }
 
@@ -197,6 +199,7 @@ static void do_storage(Reader *r, const char *at) {
         Host *h = read_host(r, at);
 
         assert_int_equal(strv_set(&h->storage, (const char *const[]){"/images", "/tank", NULL}), 1);
+        host_note(r->w->pool, h);
         r->n_done++;
 }
 
@@ -204,6 +207,7 @@ static void do_firmware(Reader *r, const char *at) {
         Host *h = read_host(r, at);
 
         h->iommu = h->hvm = true;
+        host_note(r->w->pool, h);
         r->n_done++;
 }
 
