@@ -8,23 +8,13 @@
 #include "hostd/core/enablement.h"
 #include "hostd/core/idset.h"
 
-int enablement_new(Enablement *ret) {
-        _cleanup_(enablement_done) Enablement e = { idset_new(), idset_new() };
-
-        if (!e.disabled || !e.seen)
-                return -ENOMEM;
-
-        *ret = take_struct(e);
-        return 0;
-}
-
 void enablement_done(Enablement *e) {
         strv_free(e->disabled);
         strv_free(e->seen);
         *e = (Enablement){};
 }
 
-int enablement_copy(const Enablement *e, Enablement *ret) {
+static int copy_enablement(const Enablement *e, Enablement *ret) {
         _cleanup_(enablement_done) Enablement copy = {};
 
         if (strv_copy(e->disabled, &copy.disabled) < 0 || strv_copy(e->seen, &copy.seen) < 0)
@@ -53,9 +43,6 @@ int enablement_note_seen(Enablement *e, char *const *supported, bool *ret_change
 int enablement_enabled(const Enablement *e, char *const *supported, char ***ret) {
         _cleanup_(strv_freep) char **enabled = NULL;
 
-        enabled = idset_new();
-        if (!enabled)
-                return -ENOMEM;
         for (; supported && *supported; supported++)
                 if (!strv_contains(e->disabled, *supported) && idset_add(&enabled, *supported) < 0)
                         return -ENOMEM;
@@ -164,7 +151,7 @@ int enablement_change(const Enablement *e, const Pgpu *p, const HostType *types,
         _cleanup_(enablement_done) Enablement next = {};
         int r;
 
-        r = enablement_copy(e, &next);
+        r = copy_enablement(e, &next);
         if (r >= 0)
                 r = apply_change(&q, change, wanted, &next, &refusal);
         if (r < 0)

@@ -13,12 +13,10 @@
 #include "hostd/core/pgpu.h"
 
 typedef struct Enablement {
-        char **disabled, **seen; /* sorted, never NULL once made */
+        char **disabled, **seen; /* sorted */
 } Enablement;
 
-int enablement_new(Enablement *ret);
 void enablement_done(Enablement *e);
-int enablement_copy(const Enablement *e, Enablement *ret);
 
 /* Adds what is supported now to what was seen; *ret_changed: store it. */
 int enablement_note_seen(Enablement *e, char *const *supported, bool *ret_changed);

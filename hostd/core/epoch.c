@@ -11,19 +11,15 @@
 #include "hostd/core/epoch.h"
 #include "protocol/names.h"
 
-static int make_claim(uint64_t epoch, bool held, const char *pool, const char *instance, HostClaim *ret) {
+static int make_claim(uint64_t epoch, const char *pool, const char *instance, HostClaim *ret) {
         _cleanup_(host_claim_done) HostClaim c = {
-                .epoch = epoch, .held = held, .pool = strdup(pool), .instance = strdup(instance) };
+                .epoch = epoch, .held = true, .pool = strdup(pool), .instance = strdup(instance) };
 
         if (!c.pool || !c.instance)
                 return -ENOMEM;
 
         *ret = take_struct(c);
         return 0;
-}
-
-int host_claim_new(HostClaim *ret) {
-        return make_claim(0, /* held= */ false, "", "", ret);
 }
 
 void host_claim_done(HostClaim *c) {
@@ -64,11 +60,11 @@ int epoch_claim(const HostClaim *held, uint64_t epoch, const char *pool, const c
                         " is held by instance %s of pool '%s'; a new master must claim with a higher one.",
                         epoch, held->instance, held->pool);
 
-        return make_claim(epoch, /* held= */ true, pool, instance, ret);
+        return make_claim(epoch, pool, instance, ret);
 }
 
-int epoch_release(const HostClaim *held, HostClaim *ret) {
-        return make_claim(held->epoch, /* held= */ false, "", "", ret);
+HostClaim epoch_release(const HostClaim *held) {
+        return (HostClaim){ .epoch = held->epoch };
 }
 
 int epoch_check_order(const HostClaim *held, uint64_t epoch, Refusal *ret) {

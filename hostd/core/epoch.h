@@ -13,17 +13,16 @@
 typedef struct HostClaim {
         uint64_t epoch; /* the highest ever held; 0: never claimed */
         bool held;
-        char *pool, *instance; /* "" when not held; never NULL once made */
+        char *pool, *instance; /* while it is held */
 } HostClaim;
 
-int host_claim_new(HostClaim *ret);
 void host_claim_done(HostClaim *c);
 
 /* 0 and ERROR_NONE: *ret is what to store before answering. Refusals: STALE_EPOCH, INVALID_RECORD (epoch 0
  * or above EPOCH_MAX, no instance, too long). */
 int epoch_claim(const HostClaim *held, uint64_t epoch, const char *pool, const char *instance, HostClaim *ret,
         Refusal *ret_refusal);
-int epoch_release(const HostClaim *held, HostClaim *ret);
+HostClaim epoch_release(const HostClaim *held);
 
 /* Refusal STALE_EPOCH: nobody claimed, or the order's epoch is not the claim's. */
 int epoch_check_order(const HostClaim *held, uint64_t epoch, Refusal *ret);

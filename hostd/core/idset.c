@@ -6,10 +6,6 @@
 
 #include "hostd/core/idset.h"
 
-char **idset_new(void) {
-        return calloc(1, sizeof(char *));
-}
-
 int idset_add(char ***set, const char *id) {
         size_t n = strv_count(*set);
         _cleanup_free_ char *copy = NULL;

@@ -111,10 +111,6 @@ static int merge_type(ScanState *s, const Pgpu *p, HostType *t) {
 static int merge_types(ScanState *s, Pgpu *p, HostType *types, size_t n) {
         int r = 0;
 
-        p->supported = idset_new();
-        if (!p->supported)
-                return -ENOMEM;
-
         for (size_t i = 0; i < n && r >= 0; i++) {
                 r = idset_add(&p->supported, types[i].identifier);
                 if (r >= 0)
@@ -162,10 +158,6 @@ int hardware_scan(const HardwareSettings *settings, Hardware *ret) {
         int r;
 
         s.problems = (ProblemSink){.handler = on_problem, .userdata = &s};
-        s.hardware.problems = idset_new();
-        if (!s.hardware.problems)
-                return -ENOMEM;
-
         r = scan_pgpus(&s);
         if (r >= 0)
                 r = scan_types(&s);

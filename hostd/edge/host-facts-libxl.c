@@ -48,11 +48,10 @@ static LibxlHost *host_of(HostFactsSource *source) {
 /* Networks and storage. */
 
 int host_facts_read_bridges(const char *folder, char ***ret) {
-        _cleanup_(strv_freep) char **bridges = idset_new();
-        _cleanup_(strv_freep) char **names = NULL;
+        _cleanup_(strv_freep) char **bridges = NULL, **names = NULL;
         int r;
 
-        r = bridges ? folder_list(folder, &names) : -ENOMEM;
+        r = folder_list(folder, &names);
         for (char **name = names; r >= 0 && *name; name++) {
                 _cleanup_free_ char *path = NULL;
 
@@ -109,13 +108,13 @@ static int add_mount(char *line, char ***list) {
 }
 
 int host_facts_read_storage(const char *named, const char *mountinfo, char ***ret) {
-        _cleanup_(strv_freep) char **list = idset_new();
+        _cleanup_(strv_freep) char **list = NULL;
         _cleanup_free_ char *text = NULL, *names = strdup(named);
         char *rest = NULL;
         size_t size;
         int r;
 
-        if (!list || !names)
+        if (!names)
                 return -ENOMEM;
         r = file_read(mountinfo, MOUNTINFO_SIZE_MAX, &text, &size);
         for (char *name = strtok_r(names, " \t", &rest); r >= 0 && name; name = strtok_r(NULL, " \t", &rest))

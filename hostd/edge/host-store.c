@@ -300,8 +300,8 @@ int host_store_get_claim(HostStore *s, HostClaim *ret) {
         int r;
 
         r = get_record(s, TABLE_HOST, singles[SINGLE_CLAIM].key, &singles[SINGLE_CLAIM].record, &claim);
-        if (r < 0)
-                return r == -ENOENT ? host_claim_new(ret) : r;
+        if (r < 0 && r != -ENOENT)
+                return r;
         *ret = take_struct(claim);
         return 0;
 }
@@ -340,8 +340,8 @@ int host_store_get_enablement(HostStore *s, const Pgpu *p, Enablement *ret) {
         int r;
 
         r = get_record(s, TABLE_ENABLEMENT, key, &enablement_table, &e);
-        if (r < 0)
-                return r == -ENOENT ? enablement_new(ret) : r;
+        if (r < 0 && r != -ENOENT)
+                return r;
         *ret = take_struct(e);
         return 0;
 }

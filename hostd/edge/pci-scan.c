@@ -309,19 +309,19 @@ out_of_memory:
 #define CLASS_BRIDGE 0x06
 
 static int list_others(const PciTree *t, const Pgpu *pgpus, size_t n_pgpus, char ***ret) {
-        char **others = idset_new();
+        _cleanup_(strv_freep) char **others = NULL;
 
-        for (size_t i = 0; others && i < t->n; i++) {
+        for (size_t i = 0; i < t->n; i++) {
                 const PciFunction *f = &t->functions[i];
 
                 if (CLASS_OF(f->pci_class) == CLASS_DISPLAY || CLASS_OF(f->pci_class) == CLASS_BRIDGE ||
                         pgpu_find_by_function(pgpus, n_pgpus, &f->address))
                         continue;
                 if (idset_add(&others, PCI_TEXT(&f->address)) < 0)
-                        others = strv_free(others);
+                        return -ENOMEM;
         }
-        *ret = others;
-        return others ? 0 : -ENOMEM;
+        *ret = take_ptr(others);
+        return 0;
 }
 
 int pci_scan(const PciScanSettings *settings, const ProblemSink *problems, Pgpu **ret, size_t *ret_n,

@@ -90,7 +90,7 @@ int host_claim(Hostd *h, const char *caller, uint64_t epoch, const char *pool, c
 }
 
 int host_release(Hostd *h, const char *caller, Refusal *ret) {
-        HostClaim claim = {};
+        HostClaim claim = epoch_release(&h->command.claim);
         int r;
 
         if (!h->command.claim.held)
@@ -100,9 +100,7 @@ int host_release(Hostd *h, const char *caller, Refusal *ret) {
                         "This host is claimed by %s for pool %s (epoch %llu), and only that may release it.",
                         h->command.claimer, h->command.claim.pool, (unsigned long long) h->command.claim.epoch);
 
-        r = epoch_release(&h->command.claim, &claim);
-        if (r >= 0)
-                r = put_claim(h, &claim, NULL);
+        r = put_claim(h, &claim, NULL);
         if (r < 0)
                 return r;
         log_info("Released by %s; epoch %llu is kept.", caller, (unsigned long long) h->command.claim.epoch);

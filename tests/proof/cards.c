@@ -72,7 +72,6 @@ int cards_scan(Hardware *ret, void *machine) {
                 .n_pgpus = m->n_pgpus,
                 .types = calloc(CARD_TYPES + 1, sizeof(HostType)),
                 .n_types = CARD_TYPES + 1,
-                .problems = idset_new(),
         };
 
         for (unsigned i = 0; i < m->n_pgpus; i++)

@@ -26,8 +26,6 @@ static int read_facts(HostFactsSource *source, HostFacts *ret) {
                 .cpus = 8,
                 .iommu = true,
                 .hvm = true,
-                .networks = idset_new(),
-                .storage = idset_new(),
                 .hostname = strdup(m->name),
         };
         if (asprintf(&ret->boot_id, "boot-%u-%u", m->number, m->boots) < 0)

@@ -39,7 +39,7 @@ static int make_pgpu(PlayedHost *h, unsigned i) {
                 if (!p->supported[k])
                         return -ENOMEM;
         }
-        r = p->supported ? enablement_new(&h->enablement[i]) : -ENOMEM;
+        r = p->supported ? 0 : -ENOMEM;
         r = r ?: enablement_note_seen(&h->enablement[i], p->supported, &changed);
         return r ?: enablement_enabled(&h->enablement[i], p->supported, &p->enabled);
 }
@@ -49,7 +49,7 @@ int host_make(PlayedHost *h, Player *p, unsigned number) {
 
         *h = (PlayedHost){.player = p, .number = number, .listening.fd = -1};
         h->vms = hashmap_new_uuid();
-        r = h->vms ? host_claim_new(&h->claim) : -ENOMEM;
+        r = h->vms ? 0 : -ENOMEM;
         for (unsigned i = 0; i < p->n_pgpus && r >= 0; i++)
                 r = make_pgpu(h, i);
         return r;
@@ -99,8 +99,7 @@ int host_claim(PlayedHost *h, const char *caller, uint64_t epoch, const char *po
 }
 
 int host_release(PlayedHost *h, const char *caller, Refusal *refusal) {
-        HostClaim claim;
-        int r;
+        HostClaim claim = epoch_release(&h->claim);
 
         if (!h->claim.held)
                 return 0;
@@ -108,9 +107,6 @@ int host_release(PlayedHost *h, const char *caller, Refusal *refusal) {
                 return refusal_set(refusal, ERROR_HOST_CLAIMED,
                         "This host is claimed by %s for pool %s, and only that may release it.", h->claimer,
                         h->claim.pool);
-        r = epoch_release(&h->claim, &claim);
-        if (r < 0)
-                return r;
         host_claim_done(&h->claim);
         h->claim = claim;
         *h->claimer = '\0';

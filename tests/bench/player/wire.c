@@ -136,7 +136,7 @@ static int get_text(sd_bus *bus, const char *path, const char *interface, const 
         return sd_bus_message_append(reply, "s",
                 streq(property, "HostUUID")     ? UUID_TEXT(&uuid)
                 : streq(property, "BootID")     ? played_boot_id
-                : streq(property, "ClaimedBy")  ? h->claim.pool
+                : streq(property, "ClaimedBy")  ? strempty(h->claim.pool)
                 : streq(property, "Claimer")    ? h->claimer
                 : streq(property, "Hypervisor") ? "simulated"
                                                 : XENVGPU_VERSION);

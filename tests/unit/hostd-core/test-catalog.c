@@ -331,7 +331,7 @@ static void pgpu_frees_all(void **state) {
                 .device_name = strdup("b"),
                 .driver = strdup(""),
                 .bridge = strdup(""),
-                .supported = idset_new() };
+        };
 
         assert_ok(idset_add(&p.supported, "x"));
         assert_true(pgpu_supports(&p, "x"));

@@ -165,12 +165,9 @@ static int change_enablement(Enablement *e, EnablementChange change, const char 
 static int story_of_enablement(void) {
         char *supported[] = { (char *) "a", (char *) "b", NULL }, **enabled = NULL;
         bool changed;
-        Enablement e;
+        Enablement e = {};
         int r;
 
-        r = enablement_new(&e);
-        if (r < 0)
-                return r;
         r = enablement_note_seen(&e, supported, &changed);
         if (r >= 0)
                 r = enablement_enabled(&e, supported, &enabled);
@@ -191,17 +188,14 @@ static int story_of_enablement(void) {
 
 static int story_of_a_claim(void) {
         _cleanup_refusal_ Refusal refusal = {}, stale = {};
-        HostClaim first, second = {}, third = {};
+        HostClaim first = {}, second = {}, third = {};
         int r;
 
-        r = host_claim_new(&first);
-        if (r < 0)
-                return r;
         r = epoch_claim(&first, 7, "pool", "a", &second, &refusal);
         if (r >= 0)
                 r = epoch_claim(&second, 6, "pool", "a", &third, &stale);
         if (r >= 0)
-                r = epoch_release(&second, &third);
+                third = epoch_release(&second);
         host_claim_done(&first);
         host_claim_done(&second);
         host_claim_done(&third);

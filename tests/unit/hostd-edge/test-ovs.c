@@ -57,12 +57,12 @@ static void connect_bridges(World *w) {
 }
 
 static void assert_names(World *w, const char *names) {
-        char **list = idset_new();
+        char **list = NULL;
         _cleanup_strbuf_ StrBuf b = {};
 
         assert_int_equal(ovs_bridges_add_to(w->bridges, &list), 0);
         idset_sort(list);
-        for (char **name = list; *name; name++)
+        for (char **name = list; name && *name; name++)
                 strbuf_addf(&b, "%s%s", b.len > 0 ? " " : "", *name);
         assert_string_equal(strempty(b.text), names);
         strv_free(list);
