@@ -36,6 +36,13 @@ void strlist_addf(StrList *l, const char *format, ...) {
         strlist_add_owned(l, n < 0 ? NULL : text);
 }
 
+void strlist_add_split(StrList *l, const char *text, const char *separators) {
+        for (size_t n; *(text += strspn(text, separators)); text += n) {
+                n = strcspn(text, separators);
+                strlist_add_owned(l, strndup(text, n));
+        }
+}
+
 bool strlist_contains(const StrList *l, const char *text) {
         return strv_contains(l->items, text);
 }

@@ -18,6 +18,7 @@ typedef struct StrList {
 void strlist_add(StrList *l, const char *text_or_null); /* NULL adds nothing */
 void strlist_addf(StrList *l, const char *format, ...) _printf_(2, 3);
 void strlist_add_owned(StrList *l, char *text); /* takes the text over; NULL is a failure of memory */
+void strlist_add_split(StrList *l, const char *text, const char *separators); /* what stands between them, but nothing empty */
 bool strlist_contains(const StrList *l, const char *text);
 
 /* Hands the vector over, with nothing in it too; -ENOMEM. */

@@ -18,32 +18,6 @@
 #define SETTINGS_FILE_MAX (256u << 10)
 #define USEC_PER_SEC UINT64_C(1000000)
 
-static int split_blanks(const char *text, char ***ret) {
-        _cleanup_(strv_freep) char **v = NULL;
-        size_t n = 0;
-
-        /* The text has at most half as many words as characters, rounded up; one more is for the NULL. */
-        v = calloc(strlen(text) / 2 + 2, sizeof(*v));
-        if (!v)
-                return -ENOMEM;
-
-        for (;;) {
-                size_t length;
-
-                text += strspn(text, " \t");
-                length = strcspn(text, " \t");
-                if (length == 0)
-                        break;
-                v[n] = strndup(text, length);
-                if (!v[n++])
-                        return -ENOMEM;
-                text += length;
-        }
-
-        *ret = take_ptr(v);
-        return 0;
-}
-
 static int parse_seconds(const char *text, uint64_t *ret) {
         static const struct {
                 const char *suffix;
@@ -92,6 +66,7 @@ static const char *allowed(SettingType type) {
 
 static int assign(const Setting *s, void *settings, const char *text) {
         char *field = (char *) settings + s->offset;
+        _cleanup_strlist_ StrList words = {};
         char **v, *copy;
         int r;
 
@@ -104,7 +79,8 @@ static int assign(const Setting *s, void *settings, const char *text) {
                 *(char **) field = copy;
                 return 0;
         case SETTING_STRV:
-                r = split_blanks(text, &v);
+                strlist_add_split(&words, text, " \t");
+                r = strlist_take(&words, &v);
                 if (r < 0)
                         return r;
                 strv_free(*(char ***) field);
