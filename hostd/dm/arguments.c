@@ -101,24 +101,11 @@ int dm_build_emulator_arguments(const char *program, EmulatorForm form, uint32_t
         return strlist_take(&l, ret);
 }
 
-static void add_words(StrList *l, const char *words) {
-        for (;;) {
-                size_t n;
-
-                words += strspn(words, " \t");
-                n = strcspn(words, " \t");
-                if (n == 0)
-                        return;
-                strlist_add_owned(l, strndup(words, n));
-                words += n;
-        }
-}
-
 /* What stands for the VM's display: everything when its first VGPU is no passthrough one. */
 static void add_display(StrList *l, const char *vgpu_args, const VgpuRecord *g) {
         switch (g->kind) {
         case VGPU_KIND_NVIDIA:
-                add_words(l, is_compute(g) ? "-std-vga" : vgpu_args);
+                strlist_add_split(l, is_compute(g) ? "-std-vga" : vgpu_args, " \t");
                 break;
         case VGPU_KIND_GVT_G:
                 strlist_add(l, "-xengt");

@@ -108,20 +108,21 @@ static int add_mount(char *line, char ***list) {
 }
 
 int host_facts_read_storage(const char *named, const char *mountinfo, char ***ret) {
+        _cleanup_strlist_ StrList names = {}, lines = {};
         _cleanup_(strv_freep) char **list = NULL;
-        _cleanup_free_ char *text = NULL, *names = strdup(named);
-        char *rest = NULL;
-        size_t size;
+        _cleanup_free_ char *text = NULL;
         int r;
 
-        if (!names)
-                return -ENOMEM;
-        r = file_read(mountinfo, MOUNTINFO_SIZE_MAX, &text, &size);
-        for (char *name = strtok_r(names, " \t", &rest); r >= 0 && name; name = strtok_r(NULL, " \t", &rest))
-                r = idset_add(&list, name);
-        for (char *line = r < 0 ? NULL : strtok_r(text, "\n", &rest); r >= 0 && line;
-                line = strtok_r(NULL, "\n", &rest))
-                r = add_mount(line, &list);
+        r = file_read(mountinfo, MOUNTINFO_SIZE_MAX, &text, NULL);
+        if (r < 0)
+                return r;
+        strlist_add_split(&names, named, " \t");
+        strlist_add_split(&lines, text, "\n");
+        r = names.error ?: lines.error;
+        for (size_t i = 0; r >= 0 && i < names.n; i++)
+                r = idset_add(&list, names.items[i]);
+        for (size_t i = 0; r >= 0 && i < lines.n; i++)
+                r = add_mount(lines.items[i], &list);
         if (r < 0)
                 return r;
         idset_sort(list);

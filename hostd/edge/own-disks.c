@@ -69,16 +69,17 @@ static void add_swap(Used *u, char *line) {
 }
 
 static int add_lines(Used *u, const char *path, void (*each)(Used *, char *)) {
+        _cleanup_strlist_ StrList lines = {};
         _cleanup_free_ char *text = NULL;
-        char *rest = NULL;
-        size_t size;
         int r;
 
-        r = file_read(path, LIST_SIZE_MAX, &text, &size);
-        for (char *line = r < 0 ? NULL : strtok_r(text, "\n", &rest); line;
-                line = strtok_r(NULL, "\n", &rest))
-                each(u, line);
-        return r;
+        r = file_read(path, LIST_SIZE_MAX, &text, NULL);
+        if (r < 0)
+                return r;
+        strlist_add_split(&lines, text, "\n");
+        for (size_t i = 0; i < lines.n; i++)
+                each(u, lines.items[i]);
+        return lines.error;
 }
 
 /* The numbers in the file dev of a folder of sysfs; 0 when it has none. */

@@ -63,15 +63,9 @@ static int look_at_orders(Selftest *t, const char *folder, ConfigReport *c) {
         return r;
 }
 
-static void note_lines(Selftest *t, char *text) {
-        char *rest = NULL;
-
-        for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-                report_note(&t->report, "%s", line);
-}
-
 void check_configs(Selftest *t) {
         _cleanup_free_ char *folder = path_join(t->runtime_dir, "vm"), *text = NULL;
+        _cleanup_strlist_ StrList lines = {};
         const char *name = "configs of the VMs that run";
         ConfigReport c = {};
         int r;
@@ -89,6 +83,8 @@ void check_configs(Selftest *t) {
                         "hostd.conf, or the disk's folder to storage; else take it out of the VM's config.",
                         "%u VM%s run%s now and would be refused at the next start", c.n_vms, PLURAL(c.n_vms),
                         c.n_vms == 1 ? "s" : "");
-                note_lines(t, text);
+                strlist_add_split(&lines, text, "\n");
+                for (size_t i = 0; i < lines.n; i++)
+                        report_note(&t->report, "%s", lines.items[i]);
         }
 }

@@ -63,24 +63,17 @@ static void check_nvidia_driver(Selftest *t) {
 /* "-device vgpu" is asked for its help, since qemu reads such arguments only when it builds a machine; for
  * any other it is enough that qemu gets past them to -version. */
 static int ask_display(const char *qemu, const char *arguments, char **ret_output) {
-        _cleanup_free_ char *words = strdup(arguments), *help = NULL;
-        const char *argv[16] = {qemu};
-        size_t n = 1;
-        char *rest = NULL;
+        _cleanup_strlist_ StrList words = {}, argv = {};
+        bool device;
 
-        if (!words)
-                return -ENOMEM;
-        for (char *word = strtok_r(words, " \t", &rest); word && n < ARRAY_SIZE(argv) - 2;
-                word = strtok_r(NULL, " \t", &rest))
-                argv[n++] = word;
-        if (n == 3 && streq(argv[1], "-device")) {
-                if (asprintf(&help, "%s,help", argv[2]) < 0)
-                        return -ENOMEM;
-                argv[2] = help;
-        } else
-                argv[n++] = "-version";
-        argv[n] = NULL;
-        return probe_run(argv, ret_output);
+        strlist_add_split(&words, arguments, " \t");
+        device = words.n == 2 && streq(words.items[0], "-device");
+        strlist_add(&argv, qemu);
+        for (size_t i = 0; i < words.n; i++)
+                strlist_addf(&argv, "%s%s", words.items[i], device && i == 1 ? ",help" : "");
+        if (!device)
+                strlist_add(&argv, "-version");
+        return words.error ?: argv.error ?: probe_run((const char *const *) argv.items, ret_output);
 }
 
 static void first_line(char *text) {
