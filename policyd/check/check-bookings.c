@@ -133,15 +133,31 @@ static const CheckReport *report_of(const Check *c, const Host *h) {
         return NULL;
 }
 
-static void look_twice(Check *c, const CheckReport *report, const InventoryVm *run, const Vm *vm) {
-        for (const CheckReport *other = c->in->reports; other < report; other++)
-                if (reports(other, &run->uuid))
-                        check_found(c, vm, "%s%s%s runs on host '%s' and on host '%s'", vm ? "" : "VM '", vm ? "" : run->name_label,
-                                vm ? "" : "'", other->host->name_label, report->host->name_label);
+static void look_twice(Check *c, const CheckReport *report, const InventoryVm *run, HashMap *first) {
+        const CheckReport *before = hashmap_get(first, &run->uuid);
+        const Vm *vm = pool_get(c->pool, CLASS_VM, &run->uuid);
+        int r = 0;
+
+        if (uuid_is_null(&run->uuid))
+                return;
+        if (!before)
+                r = hashmap_put(first, &run->uuid, (void *) report);
+        else if (before != report)
+                check_found(c, vm, "%s%s%s runs on host '%s' and on host '%s'", vm ? "" : "VM '", vm ? "" : run->name_label,
+                        vm ? "" : "'", before->host->name_label, report->host->name_label);
+        if (r < 0)
+                c->findings->error = r;
 }
 
+/* The first host of each VM is kept, and compared with each other one. */
 void check_twice(Check *c) {
-        each_reported(c, look_twice);
+        _cleanup_(hashmap_freep) HashMap *first = hashmap_new_uuid();
+
+        if (!first)
+                c->findings->error = -ENOMEM;
+        for (size_t i = 0; first && i < c->in->n_reports; i++)
+                for (size_t k = 0; k < c->in->reports[i].n_vms; k++)
+                        look_twice(c, &c->in->reports[i], &c->in->reports[i].vms[k], first);
 }
 
 /* VMs that the pool does not know may be somebody else's: they are counted, and listed as problems of their host. */
