@@ -58,6 +58,7 @@ static void play(World *w, Work *work, Mirror *mirror, Faults *f, const Options 
         work_end(work);
         rest(w);
         world_check(w);
+        world_check_stored(w);
         world_list(w);
         read_all(w, mirror);
         /* What is on disk says the same. */

@@ -204,6 +204,8 @@ void script_play(Script *s, World *w) {
         s->line = NULL;
         if (!s->quiet)
                 script_quiet(s);
+        world_check(w);
+        world_check_stored(w);
         world_list(w);
         s->kept = sim_db_free(s->kept);
         if (s->held)

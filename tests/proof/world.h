@@ -50,4 +50,5 @@ bool world_turn(World *w); /* what is due first; false where nothing is */
 void world_start_policyd(World *w);
 void world_crash_policyd(World *w);
 void world_check(World *w); /* what the checker of the product finds, to the history */
+void world_check_stored(World *w); /* stored.c: whether the database holds what the model says, to the history */
 void world_list(World *w); /* what the pool says and what runs, to the history */
