@@ -1,50 +1,16 @@
 /*
  * policyd's rows: whatever stands in the database, the pool is loaded, and what was loaded can be stored and is the same again
  *
- * Each line of the input is a row: the table's or class's letter, its key, a blank, its value. A class's key is its number; a
- * VGPU's has its VM's before it ("u3.7").
+ * Each line of the input is a row: the table's or class's letter, its key, a blank, its value.
  */
 
 #include "policyd/pool/each.h"
-#include "policyd/store/internal.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/fuzz/rows.h"
-#include "tests/sim/sim-db.h"
+#include "tests/fuzz/policyd/pool-rows.h"
 
 static void demand(bool holds) {
         if (!holds)
                 abort();
-}
-
-static int put_object(DbTxn *txn, char letter, const char *text, const char *value, size_t size) {
-        static const char letters[] = "hpgtvurqsj";
-        const char *at = strchr(letters, letter);
-        unsigned long number, vm = 0;
-        StoreKey key;
-        char *end;
-
-        if (!at || !letter)
-                return 0;
-        number = strtoul(text, &end, 10);
-        if (*end == '.') {
-                vm = number;
-                number = strtoul(end + 1, NULL, 10);
-        }
-        store_key_build((ObjectClass) (at - letters), number, vm, &key);
-        return db_put(txn, STORE_OBJECT, key.bytes, key.size, value, size);
-}
-
-static int put_row(DbTxn *txn, char letter, const char *key, const char *value, size_t size) {
-        switch (letter) {
-        case 'M':
-                return db_put(txn, STORE_META, key, strlen(key), value, size);
-        case 'I':
-                return db_put(txn, STORE_IDEMPOTENCY, key, strlen(key), value, size);
-        case 'A':
-                return db_put(txn, STORE_ASIDE, key, strlen(key), value, size);
-        default:
-                return put_object(txn, letter, key, value, size);
-        }
 }
 
 static int see_answer(const StoreAnswer *answer, void *userdata) {
@@ -102,8 +68,7 @@ static void store_again(const Pool *pool, const StoreMeta *meta) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-        static const char *const tables[] = {"meta", "object", "idempotency", "aside", NULL};
-        _cleanup_(sim_db_freep) SimDb *db = rows_in_memory(tables, data, size, put_row);
+        _cleanup_(sim_db_freep) SimDb *db = rows_in_memory(pool_tables, data, size, pool_row_put);
         UnreadableRows rows = {};
         StoreMeta meta = {};
         Pool *pool = NULL;
