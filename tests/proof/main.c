@@ -76,13 +76,13 @@ static uint64_t prove(const Options *o, uint64_t seed, bool again, Totals *t) {
         Dice dice = {.state = seed};
         unsigned hosts = o->script ? script_hosts(o->script) : (unsigned) (o->hosts ?: chance_between(&dice, 2, MACHINES_MAX));
         World *w = world_new(seed, hosts, o->print && !again ? stdout : NULL, audit_line, audit);
-        Mirror *mirror = o->script ? NULL : mirror_new(w); /* scripts have commits that fail and are there */
+        Mirror *mirror = o->script && !script_is_mirrored(o->script) ? NULL : mirror_new(w);
         Work *work = work_new(w, mirror, t->methods);
         Faults f = {.world = w};
         uint64_t hash;
 
         if (o->script)
-                script_play(o->script, w);
+                script_play(o->script, w, mirror);
         else
                 play(w, work, mirror, &f, o);
         hash = w->history.hash;

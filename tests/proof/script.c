@@ -7,6 +7,7 @@
 
 #include "common/base/parse.h"
 #include "tests/proof/net-private.h"
+#include "tests/proof/readers.h"
 #include "tests/proof/script-private.h"
 
 #define QUIET (900 * SECOND)
@@ -41,6 +42,10 @@ static int read_head(Script *s, const Line *l) {
                 if (r == 0 && (hosts < 1 || hosts > MACHINES_MAX))
                         r = complain(s, l->number, "Too many hosts, or none", l->words[1]);
                 return r ?: 1;
+        }
+        if (streq(l->words[0], "unmirrored")) {
+                s->unmirrored = true;
+                return 1;
         }
         if (!streq(l->words[0], "seeds") || l->n != 3)
                 return 0;
@@ -111,6 +116,10 @@ Script *script_free(Script *s) {
 
 unsigned script_hosts(const Script *s) {
         return s->hosts;
+}
+
+bool script_is_mirrored(const Script *s) {
+        return !s->unmirrored;
 }
 
 void script_seeds(const Script *s, uint64_t *ret_first, uint64_t *ret_n) {
@@ -188,7 +197,7 @@ void script_quiet(Script *s) {
         s->quiet = true;
 }
 
-void script_play(Script *s, World *w) {
+void script_play(Script *s, World *w, Mirror *mirror_or_null) {
         s->world = w;
         s->n_vms = 0;
         s->never = NULL;
@@ -207,6 +216,8 @@ void script_play(Script *s, World *w) {
         world_check(w);
         world_check_stored(w);
         world_list(w);
+        if (mirror_or_null)
+                read_all(w, mirror_or_null);
         s->kept = sim_db_free(s->kept);
         if (s->held)
                 message_free(take_ptr(s->held));

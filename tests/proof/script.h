@@ -6,10 +6,11 @@
  * A line is a verb and its words; # begins a comment. The table at
  * the end of script-verbs.c has the verbs. Delays and chances still come from the
  * seed, so that a script is played with some seeds: "seeds FROM COUNT" says which, "hosts N" how many hosts there are.
+ * "unmirrored": it has commits that are there although they failed, which ends the daemon, and of which no signal can tell.
  * What a line expects and does not find is a broken promise (audit.h).
  */
 
-#include "tests/proof/world.h"
+#include "tests/proof/mirror.h"
 
 typedef struct Script Script;
 
@@ -20,5 +21,6 @@ DEFINE_CLEANUP(Script *, script_free)
 
 unsigned script_hosts(const Script *s);
 void script_seeds(const Script *s, uint64_t *ret_first, uint64_t *ret_n);
-/* To its end, and until everything is quiet. */
-void script_play(Script *s, World *w);
+bool script_is_mirrored(const Script *s);
+/* To its end, and until everything is quiet; then everything is read. */
+void script_play(Script *s, World *w, Mirror *mirror_or_null);
