@@ -10,8 +10,6 @@
 #include "policyd/decide/verdict.h"
 
 bool type_may_join(const VgpuType *running, const VgpuType *joining) {
-        if (running == joining)
-                return running->joins_own;
         return joining->identifier[0] && strv_contains(running->compatible_on_pgpu, joining->identifier);
 }
 

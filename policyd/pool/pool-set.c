@@ -227,10 +227,6 @@ int pool_set_group_gpu_types(Pool *pool, GpuGroup *g, const char *const *gpu_typ
         return r < 0 ? r : 0;
 }
 
-static void type_note_own(VgpuType *t) {
-        t->joins_own = t->identifier[0] && strv_contains(t->compatible_on_pgpu, t->identifier);
-}
-
 int pool_set_type_identifier(Pool *pool, VgpuType *t, const char *identifier) {
         int r;
 
@@ -238,7 +234,6 @@ int pool_set_type_identifier(Pool *pool, VgpuType *t, const char *identifier) {
         if (r <= 0)
                 return r;
 
-        type_note_own(t);
         pool->notes->all = true;
         object_note(pool, &t->object, TYPE_IDENTIFIER, /* store= */ true);
         return 0;
@@ -276,7 +271,6 @@ int pool_set_type_compatible(Pool *pool, VgpuType *t, const char *const *on_pgpu
         int a, b;
 
         a = strv_set(&t->compatible_on_pgpu, on_pgpu);
-        type_note_own(t);
         b = a < 0 ? a : strv_set(&t->compatible_in_vm, in_vm);
         if (a > 0 || b > 0) {
                 object_note(pool, &t->object, 0, /* store= */ true);

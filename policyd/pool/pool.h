@@ -200,7 +200,6 @@ struct VgpuType {
         char *internal_config;       /* JSON text of an object; opaque here */
         char **compatible_on_pgpu;   /* identifiers of types that may join a PGPU that runs this one */
         char **compatible_in_vm;     /* identifiers of types that may stand in one VM with this one */
-        bool joins_own;              /* whether compatible_on_pgpu has its own: each decision asks for it */
         PtrArray supported_on, enabled_on; /* Pgpu */
         PtrArray vgpus;
         PtrArray of_hosts;    /* HostType */
