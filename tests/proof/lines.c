@@ -14,6 +14,7 @@
 #define MS UINT64_C(1000)
 #define SECOND (1000 * MS)
 #define CALLS_OUTSTANDING_MAX 4 /* fewer than in the daemon, so that calls wait */
+#define CALL_TIMEOUT (20 * SECOND)
 #define RETRY_MIN (250 * MS)
 #define RETRY_MAX (30 * SECOND)
 
@@ -56,6 +57,7 @@ static void say(HostLink *line, const char *what) {
 static void line_call_free(LineCall *c) {
         if (c->message)
                 message_free(c->message);
+        loop_timer_free(c->timer);
         free(c);
 }
 
@@ -90,6 +92,17 @@ static void send(HostLink *line, Message *m) {
                 message_send(m, /* to_host= */ true, 0);
 }
 
+/* Whether it was delivered, nobody knows; the next claim settles it. */
+static void on_call_timeout(void *userdata) {
+        LineCall *c = userdata;
+        HostLink *line = c->line;
+        Pin p = pin(line);
+
+        finish(line, c, LINK_UNKNOWN, ERROR_HOST_OFFLINE, "Connection timed out");
+        if (is_same(&p))
+                line_lose(line, "hostd left a call without a clear answer: Connection timed out");
+}
+
 static void send_waiting(HostLink *line) {
         size_t n = 0;
 
@@ -100,6 +113,8 @@ static void send_waiting(HostLink *line) {
                         continue;
                 c->sent = true;
                 n++;
+                if (loop_call_in(line->net->loop, &c->timer, CALL_TIMEOUT, on_call_timeout, c) < 0)
+                        abort();
                 send(line, take_ptr(c->message));
         }
 }
@@ -111,7 +126,7 @@ static int call(HostLink *line, CallKind what, const char *text, const PciAddres
         if (line->state != LINE_CLAIMED)
                 return -ENOTCONN;
         c = calloc(1, sizeof(*c));
-        *c = (LineCall){.id = ++line->net->calls, .reply = reply, .userdata = userdata};
+        *c = (LineCall){.line = line, .id = ++line->net->calls, .reply = reply, .userdata = userdata};
         c->message = message_new(line->net, line->machine, MESSAGE_CALL, line->connection);
         c->message->call = c->id;
         c->message->what = what;

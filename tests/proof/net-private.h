@@ -62,6 +62,8 @@ struct Message {
 
 typedef struct LineCall {
         struct LineCall *next;
+        HostLink *line;
+        LoopTimer *timer; /* its answer is late */
         uint64_t id;
         bool sent;
         Message *message; /* until it is sent */
