@@ -98,7 +98,7 @@ static void call(const Message *m) {
         message_send(a, /* to_host= */ false, 0);
 }
 
-void host_side_deliver(Message *m) {
+static void deliver(const Message *m) {
         bool same = m->machine->inside->hostd && m->incarnation == m->machine->incarnation;
         CallerName name;
 
@@ -122,4 +122,18 @@ void host_side_deliver(Message *m) {
         default:
                 break;
         }
+}
+
+static void on_taken(void *userdata) {
+        Message *m = userdata;
+
+        deliver(m);
+        message_free(m);
+}
+
+void host_side_take(Message *m) {
+        if (!m->machine->inside->hostd)
+                on_taken(m);
+        else if (loop_call_soon(m->machine->inside->parts.loop, &m->taking, on_taken, m) < 0)
+                abort();
 }

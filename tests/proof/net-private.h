@@ -46,6 +46,7 @@ struct Message {
         Machine *machine;
         Message *previous, *next;
         LoopTimer *timer;
+        LoopTimer *taking; /* it lies in hostd's queue, until its loop comes to it */
         MessageKind kind;
         uint64_t connection, incarnation, call;
         CallKind what;
@@ -101,8 +102,8 @@ void message_send(Message *m, bool to_host, uint64_t extra_delay);
 bool message_is_to_host(const Message *m);
 void net_break(Net *net, HostLink *line); /* its connection is no more */
 
-/* host-side.c: what hostd answers. */
-void host_side_deliver(Message *m);
+/* host-side.c: what hostd answers. Takes the message. */
+void host_side_take(Message *m);
 
 /* lines.c */
 HostLink *line_of_connection(const Net *net, uint64_t connection);

@@ -26,6 +26,7 @@ void message_free(Message *m) {
         if (m->next)
                 m->next->previous = m->previous;
         loop_timer_free(m->timer);
+        loop_timer_free(m->taking);
         strv_free(m->types);
         free(m->text);
         free(m->claimed_by);
@@ -41,9 +42,11 @@ static void arrive(void *userdata) {
         Message *m = userdata;
         HostLink *line;
 
-        if (message_is_to_host(m))
-                host_side_deliver(m);
-        else if ((line = line_of_connection(m->net, m->connection)))
+        if (message_is_to_host(m)) {
+                host_side_take(m);
+                return;
+        }
+        if ((line = line_of_connection(m->net, m->connection)))
                 line_deliver(line, m);
         message_free(m);
 }
@@ -86,7 +89,16 @@ static void on_came(Machine *m, void *userdata) {
         tell_all(m, MESSAGE_CAME, 0, NULL, userdata);
 }
 
+/* What it had not read yet goes with it. */
 static void on_went(Machine *m, void *userdata) {
+        Net *net = userdata;
+        Message *next;
+
+        for (Message *o = net->messages; o; o = next) {
+                next = o->next;
+                if (o->machine == m && o->taking)
+                        message_free(o);
+        }
         tell_all(m, MESSAGE_WENT, 0, NULL, userdata);
 }
 
@@ -99,11 +111,11 @@ void net_break(Net *net, HostLink *line) {
 
         line->connection = line->incarnation = 0;
         for (Message *m = net->messages; m; m = m->next)
-                n += m->connection == connection && message_is_to_host(m);
+                n += m->connection == connection && message_is_to_host(m) && !m->taking;
         n = chance_between(net->dice, 0, n);
         for (Message *m = net->messages; m && n > 0; m = next) {
                 next = m->next;
-                if (m->connection == connection && message_is_to_host(m)) {
+                if (m->connection == connection && message_is_to_host(m) && !m->taking) {
                         message_free(m);
                         n--;
                 }

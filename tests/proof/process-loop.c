@@ -4,10 +4,12 @@
 
 #include "tests/proof/process-loop.h"
 
-typedef struct ProcessTimer {
+struct ProcessTimer {
         LoopTimer timer;
         LoopTimer *real; /* of the loop of all */
-} ProcessTimer;
+        ProcessTimer *previous, *next; /* of those that rang while the process was frozen */
+        bool rang;
+};
 
 static ProcessLoop *of(Loop *loop) {
         return CONTAINER_OF(loop, ProcessLoop, loop);
@@ -42,10 +44,32 @@ static void end(ProcessLoop *p, int status) {
                 abort();
 }
 
+static void keep(ProcessLoop *p, ProcessTimer *t) {
+        t->rang = true;
+        t->previous = p->last;
+        *(p->last ? &p->last->next : &p->first) = t;
+        p->last = t;
+}
+
+static void forget(ProcessTimer *t) {
+        ProcessLoop *p = of(t->timer.loop);
+
+        if (!t->rang)
+                return;
+        *(t->previous ? &t->previous->next : &p->first) = t->next;
+        *(t->next ? &t->next->previous : &p->last) = t->previous;
+        t->previous = t->next = NULL;
+        t->rang = false;
+}
+
 static void ring(void *userdata) {
         ProcessTimer *t = userdata;
         ProcessLoop *p = of(t->timer.loop);
 
+        if (p->is_frozen) {
+                keep(p, t);
+                return;
+        }
         t->timer.at = LOOP_NEVER;
         if (!p->is_over && p->calls_left > 0 && --p->calls_left == 0)
                 end(p, PROCESS_KILLED);
@@ -57,6 +81,7 @@ static int timer_arm(LoopTimer *timer, uint64_t at) {
         ProcessTimer *t = CONTAINER_OF(timer, ProcessTimer, timer);
         int r = 0;
 
+        forget(t);
         if (!t->real)
                 r = loop_timer_new(of(timer->loop)->all, timer->clock, timer->priority, ring, t, &t->real);
         return r < 0 ? r : loop_timer_arm(t->real, at);
@@ -65,6 +90,7 @@ static int timer_arm(LoopTimer *timer, uint64_t at) {
 static void timer_free(LoopTimer *timer) {
         ProcessTimer *t = CONTAINER_OF(timer, ProcessTimer, timer);
 
+        forget(t);
         (void) loop_timer_free(t->real);
         free(t);
 }
@@ -88,6 +114,21 @@ void process_loop_init(ProcessLoop *p, Loop *all, void (*ended)(int status, void
 
 void process_loop_kill(ProcessLoop *p) {
         end(p, PROCESS_KILLED);
+}
+
+void process_loop_freeze(ProcessLoop *p) {
+        p->is_frozen = true;
+}
+
+void process_loop_thaw(ProcessLoop *p) {
+        ProcessTimer *t;
+
+        p->is_frozen = false;
+        while ((t = p->first)) {
+                forget(t);
+                if (loop_timer_arm(t->real, LOOP_SOON) < 0)
+                        abort();
+        }
 }
 
 void process_loop_done(ProcessLoop *p) {

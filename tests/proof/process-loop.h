@@ -5,10 +5,12 @@
  *
  * Its clock and its chance are those of all. It ends alone: once it was told to exit nothing on it is called any more, and whoever
  * plays the process hears of that. A process may be killed between any two of its events: there the loop stops after so many
- * calls.
+ * calls. It may be frozen: what rings meanwhile is called when it is thawed, in that order.
  */
 
 #include "common/base/loop.h"
+
+typedef struct ProcessTimer ProcessTimer;
 
 typedef struct ProcessLoop {
         Loop loop;
@@ -17,6 +19,8 @@ typedef struct ProcessLoop {
         void *userdata;
 
         uint64_t calls_left; /* then it is killed; 0: by nothing */
+        bool is_frozen;
+        ProcessTimer *first, *last; /* that rang meanwhile */
         bool is_over;
         int status;
         LoopTimer *ending;
@@ -26,6 +30,8 @@ typedef struct ProcessLoop {
 
 void process_loop_init(ProcessLoop *p, Loop *all, void (*ended)(int status, void *userdata), void *userdata);
 void process_loop_kill(ProcessLoop *p); /* ended() is called soon */
+void process_loop_freeze(ProcessLoop *p);
+void process_loop_thaw(ProcessLoop *p);
 void process_loop_done(ProcessLoop *p);
 
 /* What comes next, of a thing that does one after another: a timer that calls another function each time. Zeroed is ready for use. */
