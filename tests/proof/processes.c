@@ -76,8 +76,8 @@ static void die(void *userdata) {
 }
 
 static void die_in(Process *p, uint64_t usec, int status) {
-        if (p->is_dying && status != SIGKILL)
-                return;
+        if (p->is_dying && (status != SIGKILL || p->status == SIGKILL))
+                return; /* to kill it again makes it die no later */
         p->is_dying = true;
         p->status = status;
         if (loop_call_in(p->machine->loop, &p->dying, usec, die, p) < 0)
