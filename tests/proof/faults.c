@@ -61,6 +61,12 @@ static bool make(Faults *f, Fault fault, unsigned i) {
                 machine_fail_commits(m, true);
                 f->machines[i].storage = later(f, 3 * SECOND);
                 return true;
+        case FAULT_FREEZE:
+                if (!machine_freeze(m))
+                        return false;
+                net_frozen(&w->net, m);
+                f->machines[i].freeze = later(f, chance(&w->dice, 500) ? 10 * SECOND : 180 * SECOND);
+                return true;
         case FAULT_CLOCK:
                 sim_loop_set_realtime(w->sim, UINT64_C(1767225600000000) + chance_between(&w->dice, 0, 86400 * SECOND));
                 return true;
@@ -72,7 +78,7 @@ static bool make(Faults *f, Fault fault, unsigned i) {
 }
 
 void faults_make(Faults *f) {
-        static const unsigned weights[_FAULT_MAX] = {20, 8, 10, 8, 10, 14, 20, 5, 5, 5, 3};
+        static const unsigned weights[_FAULT_MAX] = {20, 8, 10, 8, 10, 14, 20, 5, 5, 5, 3, 8};
         World *w = f->world;
         unsigned sum = 0, at, i;
         Fault fault = 0;
@@ -113,6 +119,10 @@ static void mend(Faults *f, uint64_t now) {
                         w->net.ways[i].closed = false;
                 if (is_due(&f->machines[i].power, now))
                         machine_power_on(&w->machines[i]);
+                if (is_due(&f->machines[i].freeze, now)) {
+                        machine_thaw(&w->machines[i]);
+                        net_frozen(&w->net, &w->machines[i]);
+                }
                 if (is_due(&f->machines[i].hostd, now))
                         machine_start_hostd(&w->machines[i]);
         }

@@ -11,7 +11,7 @@
         W(FAULT_CUT, "link cut") W(FAULT_SILENCE, "link silent") W(FAULT_SLOW, "link slow")                   \
         W(FAULT_CLOSED, "link closed") W(FAULT_POLICYD, "policyd crashes") W(FAULT_HOSTD, "hostd crashes")    \
         W(FAULT_PROGRAM, "program killed") W(FAULT_POWER, "host loses power") W(FAULT_COMMIT, "commit fails") \
-        W(FAULT_HOST_COMMIT, "commit of a host fails") W(FAULT_CLOCK, "clock jumps")
+        W(FAULT_HOST_COMMIT, "commit of a host fails") W(FAULT_CLOCK, "clock jumps") W(FAULT_FREEZE, "host frozen")
 DEFINE_ENUM(Fault, FAULT, FAULTS);
 
 typedef struct Faults {
@@ -20,7 +20,7 @@ typedef struct Faults {
         /* When it is mended; 0: it is not broken. */
         uint64_t policyd, storage;
         struct {
-                uint64_t hostd, power, slow, closed, storage;
+                uint64_t hostd, power, freeze, slow, closed, storage;
         } machines[MACHINES_MAX];
 } Faults;
 

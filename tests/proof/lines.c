@@ -191,6 +191,15 @@ void line_silence(HostLink *line) {
         wait_for(line, chance_between(line->net->dice, 20 * SECOND, 30 * SECOND));
 }
 
+void line_watch(HostLink *line) {
+        if (line->state != LINE_CLAIMED || line->silent)
+                return;
+        if (line->machine->is_frozen)
+                wait_for(line, chance_between(line->net->dice, 20 * SECOND, 30 * SECOND));
+        else
+                loop_timer_stop(line->timer);
+}
+
 static void lose_peer(HostLink *line, const char *reason) {
         line->state = LINE_ABSENT;
         line->incarnation = 0;
@@ -375,6 +384,7 @@ static void on_claimed(HostLink *line, const Message *m) {
         line->epoch = m->held;
         line->state = LINE_CLAIMED;
         line->retry_delay = 0;
+        line_watch(line);
         say(line, "claimed");
         p = pin(line);
         r = line->owner.claimed(line, m->held, &inventory, &reason, line->userdata);

@@ -159,7 +159,7 @@ static void end_hostd(Machine *m, bool by_itself) {
         m->inside->hostd = host_close(m->inside->hostd);
         m->inside->parts.store = host_store_close(m->inside->parts.store);
         process_loop_done(&m->inside->hostd_loop);
-        m->inside->crashing = false;
+        m->inside->crashing = m->is_frozen = false;
         m->incarnation = 0;
         m->listener->went(m, m->userdata);
 }
@@ -204,7 +204,7 @@ void machine_start_hostd(Machine *m) {
 
 /* Now and then it is stopped in good order. */
 void machine_crash_hostd(Machine *m) {
-        end_hostd(m, trouble(m, 200));
+        end_hostd(m, !m->is_frozen && trouble(m, 200));
 }
 
 void machine_list(Machine *m) {
@@ -220,6 +220,23 @@ static void empty_runtime_dir(Machine *m) {
         _cleanup_free_ char *note = path_join(m->inside->runtime_dir, "lease.json");
 
         (void) unlink(note);
+}
+
+bool machine_freeze(Machine *m) {
+        if (!m->inside->hostd || m->is_frozen)
+                return false;
+        m->is_frozen = true;
+        process_loop_freeze(&m->inside->hostd_loop);
+        history_add(m->history, "%s hostd freezes", m->name);
+        return true;
+}
+
+void machine_thaw(Machine *m) {
+        if (!m->is_frozen)
+                return;
+        m->is_frozen = false;
+        process_loop_thaw(&m->inside->hostd_loop);
+        history_add(m->history, "%s hostd thaws", m->name);
 }
 
 void machine_power_on(Machine *m) {

@@ -49,6 +49,7 @@ struct Machine {
         unsigned exits; /* of hostd, by itself */
         unsigned n_pgpus;
         unsigned boots;
+        bool is_frozen;       /* the process of hostd is stopped; guests run on */
         uint64_t incarnation; /* of hostd; 0: it does not run */
         uint64_t incarnations;
         MachineInside *inside;
@@ -63,6 +64,8 @@ void machine_power_on(Machine *m); /* and hostd with it */
 void machine_power_off(Machine *m);
 void machine_start_hostd(Machine *m);
 void machine_crash_hostd(Machine *m);
+bool machine_freeze(Machine *m); /* false: hostd does not run, or is frozen already */
+void machine_thaw(Machine *m);
 void machine_fail_commits(Machine *m, bool fail); /* of hostd: its disk is full */
 
 bool guests_kill_one(Machine *m); /* a program that runs, by chance */

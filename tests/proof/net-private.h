@@ -111,4 +111,5 @@ HostLink *line_of_serial(const Net *net, uint64_t serial);
 void line_deliver(HostLink *line, Message *m);
 void line_lose(HostLink *line, const char *reason);
 void line_silence(HostLink *line); /* nothing comes or goes on it any more, which shows after a while */
+void line_watch(HostLink *line); /* for keepalives that a frozen hostd does not answer */
 extern const Links line_links;

@@ -133,6 +133,12 @@ void net_done(Net *net) {
                 message_free(net->messages);
 }
 
+void net_frozen(Net *net, const Machine *m) {
+        for (HostLink *line = net->hosts; line; line = line->next)
+                if (line->machine == m)
+                        line_watch(line);
+}
+
 bool net_cut(Net *net, const Machine *m, bool silent) {
         for (HostLink *line = net->hosts; line; line = line->next) {
                 if (line->machine != m || line->connection == 0 || line->silent)

@@ -35,4 +35,5 @@ extern const MachineListener net_listener; /* for the machines; its userdata is 
 void net_init(Net *net);
 void net_done(Net *net);
 /* The connection to the machine breaks; silent: policyd notices late, for want of answers. False: there is none. */
+void net_frozen(Net *net, const Machine *m); /* or thawed: its links hear nothing of hostd, which shows after a while */
 bool net_cut(Net *net, const Machine *m, bool silent);
