@@ -221,9 +221,9 @@ static void on_answer(Audit *a, const Call *c, const char *answer) {
                 vm_of(a, c->vm)->known = KNOWN_THERE;
         if (ends_vm(c) && acked)
                 vm_of(a, c->vm)->known = KNOWN_GONE;
-        /* A commit that failed may have been written all the same. */
-        if (streq(answer, "failed") && (makes_vm(c) || ends_vm(c)))
-                vm_of(a, c->vm)->known = KNOWN_EITHER;
+        /* Nothing was stored. */
+        if (streq(answer, "failed") && makes_vm(c))
+                vm_of(a, c->vm)->known = KNOWN_GONE;
         if (*c->job && !streq(c->job, "none") && acked)
                 job_of(a, c->job)->acked = true;
 }
@@ -308,7 +308,7 @@ static void check_vm(Audit *a, const Vm *vm) {
         if (vm->known == KNOWN_THERE && !vm->listed)
                 broken(a, "lost", "VM %s was created", vm->id);
         if (vm->known == KNOWN_GONE && vm->listed)
-                broken(a, "lost", "VM %s was destroyed", vm->id);
+                broken(a, "lost", "VM %s was destroyed, or never made", vm->id);
         if (!vm->listed && d && !is_other(a, vm))
                 broken(a, "disagree", "VM %s runs on %s, and the pool does not know it", vm->id, d->host);
         if (vm->listed && d && (!streq(vm->booking, "resident") || !streq(vm->on, d->host)))

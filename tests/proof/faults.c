@@ -36,13 +36,11 @@ static bool make(Faults *f, Fault fault, unsigned i) {
                 if (!w->policy)
                         return false;
                 world_crash_policyd(w);
-                f->policyd = later(f, chance(&w->dice, 800) ? SECOND : 60 * SECOND);
                 return true;
         case FAULT_HOSTD:
                 if (m->incarnation == 0)
                         return false;
                 machine_crash_hostd(m);
-                f->machines[i].hostd = later(f, chance(&w->dice, 800) ? SECOND : 60 * SECOND);
                 return true;
         case FAULT_PROGRAM:
                 return guests_kill_one(m);
@@ -54,8 +52,8 @@ static bool make(Faults *f, Fault fault, unsigned i) {
                 f->machines[i].power = later(f, 120 * SECOND);
                 return true;
         case FAULT_COMMIT:
-                sim_db_fail(w->db, chance(&w->dice, 500) ? SIM_DB_WRITTEN : SIM_DB_NOT_WRITTEN, -ENOSPC, 0);
-                f->storage = f->policyd = later(f, 3 * SECOND); /* one that was written ends it */
+                sim_db_fail(w->db, SIM_DB_NOT_WRITTEN, -ENOSPC, 0);
+                f->storage = later(f, 3 * SECOND);
                 return true;
         case FAULT_HOST_COMMIT:
                 machine_fail_commits(m, true);
@@ -66,6 +64,14 @@ static bool make(Faults *f, Fault fault, unsigned i) {
                         return false;
                 net_frozen(&w->net, m);
                 f->machines[i].freeze = later(f, chance(&w->dice, 500) ? 10 * SECOND : 180 * SECOND);
+                return true;
+        case FAULT_DEATH:
+                sim_db_fail(w->db, chance(&w->dice, 500) ? SIM_DB_WRITTEN : SIM_DB_LOST, -EIO, 0);
+                f->storage = later(f, 20 * SECOND);
+                return true;
+        case FAULT_HOST_DEATH:
+                machine_die_in_commit(m);
+                f->machines[i].storage = later(f, 20 * SECOND);
                 return true;
         case FAULT_CLOCK:
                 sim_loop_set_realtime(w->sim, UINT64_C(1767225600000000) + chance_between(&w->dice, 0, 86400 * SECOND));
@@ -78,7 +84,7 @@ static bool make(Faults *f, Fault fault, unsigned i) {
 }
 
 void faults_make(Faults *f) {
-        static const unsigned weights[_FAULT_MAX] = {20, 8, 10, 8, 10, 14, 20, 5, 5, 5, 3, 8};
+        static const unsigned weights[_FAULT_MAX] = {20, 8, 10, 8, 10, 14, 20, 5, 5, 5, 8, 12, 3, 8};
         World *w = f->world;
         unsigned sum = 0, at, i;
         Fault fault = 0;
@@ -103,11 +109,21 @@ static bool is_due(uint64_t *at, uint64_t now) {
         return true;
 }
 
+/* What ended, however it did, is started again after a while. */
+static void look_for_dead(Faults *f) {
+        World *w = f->world;
+
+        if (!w->policy && f->policyd == 0)
+                f->policyd = later(f, chance(&w->dice, 800) ? SECOND : 60 * SECOND);
+        for (unsigned i = 0; i < w->n_machines; i++)
+                if (w->machines[i].is_on && w->machines[i].incarnation == 0 && f->machines[i].hostd == 0)
+                        f->machines[i].hostd = later(f, chance(&w->dice, 800) ? SECOND : 60 * SECOND);
+}
+
 static void mend(Faults *f, uint64_t now) {
         World *w = f->world;
 
-        if (w->undecided)
-                world_crash_policyd(w);
+        look_for_dead(f);
         if (is_due(&f->storage, now))
                 sim_db_fail(w->db, SIM_DB_WORKS, 0, 0);
         for (unsigned i = 0; i < w->n_machines; i++) {
@@ -132,12 +148,13 @@ static void mend(Faults *f, uint64_t now) {
 
 void faults_mend(Faults *f) {
         mend(f, loop_now(f->world->loop, LOOP_MONOTONIC));
-        /* It ended by itself, with an undecided commit. */
-        if (!f->world->policy && f->policyd == 0)
-                f->policyd = later(f, SECOND);
 }
 
 void faults_mend_all(Faults *f) {
+        World *w = f->world;
+
+        f->storage = f->storage ?: 1;
+        world_run(w, 0); /* whoever is dying ends */
         mend(f, UINT64_MAX);
         world_start_policyd(f->world);
 }

@@ -11,7 +11,8 @@
         W(FAULT_CUT, "link cut") W(FAULT_SILENCE, "link silent") W(FAULT_SLOW, "link slow")                   \
         W(FAULT_CLOSED, "link closed") W(FAULT_POLICYD, "policyd crashes") W(FAULT_HOSTD, "hostd crashes")    \
         W(FAULT_PROGRAM, "program killed") W(FAULT_POWER, "host loses power") W(FAULT_COMMIT, "commit fails") \
-        W(FAULT_HOST_COMMIT, "commit of a host fails") W(FAULT_CLOCK, "clock jumps") W(FAULT_FREEZE, "host frozen")
+        W(FAULT_HOST_COMMIT, "commit of a host fails") W(FAULT_DEATH, "policyd dies in a commit")     \
+        W(FAULT_HOST_DEATH, "hostd dies in a commit") W(FAULT_CLOCK, "clock jumps") W(FAULT_FREEZE, "host frozen")
 DEFINE_ENUM(Fault, FAULT, FAULTS);
 
 typedef struct Faults {

@@ -22,6 +22,8 @@ void history_add(History *h, const char *format, ...) {
         _cleanup_free_ char *what = NULL, *line = NULL;
         va_list args;
 
+        if (h->muted)
+                return;
         va_start(args, format);
         if (vasprintf(&what, format, args) < 0)
                 abort();

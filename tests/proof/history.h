@@ -13,6 +13,7 @@
 typedef struct History {
         Loop *loop;
         FILE *file;    /* NULL: it is not printed */
+        bool muted;    /* what is added now did not happen */
         uint64_t n;    /* lines */
         uint64_t hash; /* of all of them: two histories are the same where these are */
         void (*heard)(const char *line, void *userdata);

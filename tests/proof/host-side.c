@@ -40,6 +40,11 @@ static void greet(const Message *m) {
         message_send(a, /* to_host= */ false, 0);
 }
 
+/* One that died in the call says nothing, and left no trace of having taken it. */
+static bool is_dead(const Message *m) {
+        return m->machine->inside->hostd_loop.is_over;
+}
+
 /* As bus_check() of hostd's bus. */
 static void set_outcome(Message *a, int r, const Refusal *refusal) {
         a->code = r < 0 ? (r == -ENOMEM ? ERROR_INTERNAL_ERROR : ERROR_STORAGE_FAILED) : refusal->code;
@@ -61,6 +66,10 @@ static void claim(const Message *m) {
         if (r >= 0 && refusal.code == ERROR_NONE)
                 r = host_get_inventory(h, &a->text);
         set_outcome(a, r, &refusal);
+        if (is_dead(m)) {
+                message_free(a);
+                return;
+        }
         history_add(m->net->history, "%s claim epoch=%llu code=%s", m->machine->name,
                 (unsigned long long) m->claim.epoch, a->code ? error_code_word(a->code) : "none");
         message_send(a, /* to_host= */ false, 0);
@@ -93,6 +102,10 @@ static void call(const Message *m) {
                 break;
         }
         set_outcome(a, r, &refusal);
+        if (is_dead(m)) {
+                message_free(a);
+                return;
+        }
         history_add(m->net->history, "%s takes order=%s code=%s", m->machine->name, words[m->what],
                 a->code ? error_code_word(a->code) : "none");
         message_send(a, /* to_host= */ false, 0);

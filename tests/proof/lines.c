@@ -86,7 +86,7 @@ static void drop_calls(HostLink *line, const char *reason) {
 
 static void send(HostLink *line, Message *m) {
         m->incarnation = line->incarnation;
-        if (line->silent)
+        if (line->silent || line->net->dead)
                 message_free(m);
         else
                 message_send(m, /* to_host= */ true, 0);

@@ -121,7 +121,8 @@ static void on_signal(HostSignal signal, const char *json, void *userdata) {
         };
         Machine *m = userdata;
 
-        m->listener->tell(m, told[signal], json, m->userdata);
+        if (!m->inside->hostd_loop.is_over)
+                m->listener->tell(m, told[signal], json, m->userdata);
 }
 
 static void on_property(HostProperty property, void *userdata) {
@@ -164,14 +165,28 @@ static void end_hostd(Machine *m, bool by_itself) {
         m->listener->went(m, m->userdata);
 }
 
-/* It left by itself, and systemd starts it again. */
+/* It left by itself, or died in a commit, and systemd starts it again. */
 static void on_hostd_end(int status, void *userdata) {
         Machine *m = userdata;
 
-        m->exits++;
-        end_hostd(m, /* by_itself= */ true);
+        m->exits += status != PROCESS_KILLED;
+        end_hostd(m, status != PROCESS_KILLED);
         if (loop_call_in(m->loop, &m->inside->restart, SECOND, on_restart, m) < 0)
                 abort();
+}
+
+static void on_undecided(void *userdata) {
+        Machine *m = userdata;
+
+        m->inside->crashing = true;
+        process_loop_kill(&m->inside->hostd_loop);
+}
+
+void machine_die_in_commit(Machine *m) {
+        m->dies_later = !m->inside->hostd;
+        sim_db_on_undecided(m->inside->db, on_undecided, m);
+        if (m->inside->hostd)
+                sim_db_fail(m->inside->db, chance(m->dice, 500) ? SIM_DB_WRITTEN : SIM_DB_LOST, -EIO, 0);
 }
 
 void machine_start_hostd(Machine *m) {
@@ -197,6 +212,8 @@ void machine_start_hostd(Machine *m) {
                 abort();
         m->incarnation = ++m->incarnations;
         history_add(m->history, "%s hostd starts", m->name);
+        if (m->dies_later)
+                machine_die_in_commit(m);
         if (host_begin(m->inside->hostd, &host_listener, m) < 0)
                 abort();
         m->listener->came(m, m->userdata);
@@ -204,7 +221,7 @@ void machine_start_hostd(Machine *m) {
 
 /* Now and then it is stopped in good order. */
 void machine_crash_hostd(Machine *m) {
-        end_hostd(m, !m->is_frozen && trouble(m, 200));
+        end_hostd(m, !m->is_frozen && !m->inside->crashing && trouble(m, 200));
 }
 
 void machine_list(Machine *m) {
@@ -264,6 +281,7 @@ void machine_power_off(Machine *m) {
 }
 
 void machine_fail_commits(Machine *m, bool fail) {
+        m->dies_later &= fail;
         sim_db_fail(m->inside->db, fail ? SIM_DB_NOT_WRITTEN : SIM_DB_WORKS, -ENOSPC, 0);
 }
 

@@ -44,6 +44,7 @@ struct Machine {
         void *userdata;
 
         bool is_on;
+        bool dies_later; /* hostd, within its first commit */
         bool trouble; /* programs, emulators, guests and the hypervisor fail, die, hang */
         bool deaf;    /* programs cannot be reached */
         unsigned exits; /* of hostd, by itself */
@@ -66,6 +67,7 @@ void machine_start_hostd(Machine *m);
 void machine_crash_hostd(Machine *m);
 bool machine_freeze(Machine *m); /* false: hostd does not run, or is frozen already */
 void machine_thaw(Machine *m);
+void machine_die_in_commit(Machine *m); /* hostd, in its next one, which is written or not */
 void machine_fail_commits(Machine *m, bool fail); /* of hostd: its disk is full */
 
 bool guests_kill_one(Machine *m); /* a program that runs, by chance */

@@ -22,6 +22,7 @@ typedef struct Net {
         unsigned n_machines;
         HostLink *hosts; /* those that policyd made */
         Message *messages;
+        bool dead; /* policyd died in this turn of the loop: what it sends now it does not send */
         uint64_t connections, calls, serials;
         struct NetWay {
                 uint64_t last_at[2]; /* of the messages to policyd, to the host */

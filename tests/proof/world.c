@@ -79,6 +79,7 @@ void world_start_policyd(World *w) {
 void world_crash_policyd(World *w) {
         if (!w->policy)
                 return;
+        w->history.muted = w->net.dead = false;
         history_add(&w->history, "policyd ends");
         w->crashing = true;
         sim_db_cut(w->db);
@@ -90,7 +91,7 @@ void world_crash_policyd(World *w) {
 static void on_undecided(void *userdata) {
         World *w = userdata;
 
-        w->crashing = w->undecided = true;
+        w->crashing = w->undecided = w->history.muted = w->net.dead = true;
 }
 
 static void set_options(World *w) {
@@ -164,15 +165,16 @@ World *world_free(World *w) {
 }
 
 bool world_turn(World *w) {
-        bool turned = sim_loop_turn(w->sim);
+        bool turned;
 
+        if (w->undecided) /* since a call of a client */
+                world_crash_policyd(w);
+        turned = sim_loop_turn(w->sim);
         if (w->undecided)
                 world_crash_policyd(w);
-        if (!turned)
-                return false;
         for (unsigned i = 0; i < w->n_machines; i++)
                 machine_sweep(&w->machines[i]);
-        return true;
+        return turned;
 }
 
 static void settle(World *w) {

@@ -150,8 +150,9 @@ static int sim_commit(DbTxn *base) {
                 s->committed = txn->rows;
                 txn->rows = before;
         }
-        if (r < 0 && s->fault == SIM_DB_WRITTEN && s->undecided) {
+        if (r < 0 && !s->cut && s->fault >= SIM_DB_WRITTEN && s->undecided) {
                 s->cut = true;
+                s->fault = SIM_DB_WORKS;
                 s->undecided(s->userdata);
         }
         sim_abort(base);

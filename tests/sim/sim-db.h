@@ -21,11 +21,13 @@ typedef enum SimDbFault {
         SIM_DB_WORKS,
         SIM_DB_NOT_WRITTEN, /* a commit fails, and nothing was changed: the disk is full */
         SIM_DB_WRITTEN,     /* a commit fails after it has written: it is found again all the same */
+        SIM_DB_LOST,        /* the process ends in a commit, before it has written */
 } SimDbFault;
 /* Of the commits that change anything; the next n of them go well. */
 void sim_db_fail(SimDb *s, SimDbFault fault, int error, unsigned n);
-/* Called after a commit that failed and has written. A daemon ends there and answers nobody (DbOptions.undecided); here it goes on to
- * the end of its turn, on a database that is cut off, and must not be heard any more. NULL: such a commit only fails. */
+/* Called after a commit that failed and has written, or in which the process ends. A daemon ends there and answers nobody
+ * (DbOptions.undecided); here it goes on to the end of its turn, on a database that is cut off, and must not be heard any more; the
+ * next one finds a database that works. NULL: such a commit only fails. */
 void sim_db_on_undecided(SimDb *s, void (*undecided)(void *userdata), void *userdata);
 /* Somebody pulls the plug: until the next open each call comes to -EIO and changes nothing. */
 void sim_db_cut(SimDb *s);
