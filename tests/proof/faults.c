@@ -24,7 +24,12 @@ static bool make(Faults *f, Fault fault, unsigned i) {
         case FAULT_SILENCE:
                 return net_cut(&w->net, m, /* silent= */ true);
         case FAULT_SLOW:
-                w->net.ways[i].delay = chance_between(&w->dice, 1000, 3 * SECOND);
+                for (unsigned k = 0; k < 2; k++)
+                        w->net.ways[i].delay[k] = chance_between(&w->dice, 1000, 3 * SECOND);
+                f->machines[i].slow = later(f, 20 * SECOND);
+                return true;
+        case FAULT_SLOW_ONE_WAY:
+                w->net.ways[i].delay[chance(&w->dice, 500)] = chance_between(&w->dice, SECOND, 15 * SECOND);
                 f->machines[i].slow = later(f, 20 * SECOND);
                 return true;
         case FAULT_CLOSED:
@@ -84,7 +89,7 @@ static bool make(Faults *f, Fault fault, unsigned i) {
 }
 
 void faults_make(Faults *f) {
-        static const unsigned weights[_FAULT_MAX] = {20, 8, 10, 8, 10, 14, 20, 5, 5, 5, 8, 12, 3, 8};
+        static const unsigned weights[_FAULT_MAX] = {20, 8, 10, 8, 10, 14, 20, 5, 5, 5, 8, 12, 3, 8, 6};
         World *w = f->world;
         unsigned sum = 0, at, i;
         Fault fault = 0;
@@ -130,7 +135,7 @@ static void mend(Faults *f, uint64_t now) {
                 if (is_due(&f->machines[i].storage, now))
                         machine_fail_commits(&w->machines[i], false);
                 if (is_due(&f->machines[i].slow, now))
-                        w->net.ways[i].delay = 0;
+                        net_slow(&w->net, &w->machines[i], 0);
                 if (is_due(&f->machines[i].closed, now))
                         w->net.ways[i].closed = false;
                 if (is_due(&f->machines[i].power, now))

@@ -12,7 +12,8 @@
         W(FAULT_CLOSED, "link closed") W(FAULT_POLICYD, "policyd crashes") W(FAULT_HOSTD, "hostd crashes")    \
         W(FAULT_PROGRAM, "program killed") W(FAULT_POWER, "host loses power") W(FAULT_COMMIT, "commit fails") \
         W(FAULT_HOST_COMMIT, "commit of a host fails") W(FAULT_DEATH, "policyd dies in a commit")     \
-        W(FAULT_HOST_DEATH, "hostd dies in a commit") W(FAULT_CLOCK, "clock jumps") W(FAULT_FREEZE, "host frozen")
+        W(FAULT_HOST_DEATH, "hostd dies in a commit") W(FAULT_CLOCK, "clock jumps") W(FAULT_FREEZE, "host frozen")                 \
+        W(FAULT_SLOW_ONE_WAY, "link slow in one direction")
 DEFINE_ENUM(Fault, FAULT, FAULTS);
 
 typedef struct Faults {

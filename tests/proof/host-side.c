@@ -37,7 +37,7 @@ static void greet(const Message *m) {
                         .boot_id = a->boot_id,
                 };
         }
-        message_send(a, /* to_host= */ false, 0);
+        message_send(a);
 }
 
 /* One that died in the call says nothing, and left no trace of having taken it. */
@@ -72,7 +72,7 @@ static void claim(const Message *m) {
         }
         history_add(m->net->history, "%s claim epoch=%llu code=%s", m->machine->name,
                 (unsigned long long) m->claim.epoch, a->code ? error_code_word(a->code) : "none");
-        message_send(a, /* to_host= */ false, 0);
+        message_send(a);
 }
 
 static void call(const Message *m) {
@@ -108,7 +108,7 @@ static void call(const Message *m) {
         }
         history_add(m->net->history, "%s takes order=%s code=%s", m->machine->name, words[m->what],
                 a->code ? error_code_word(a->code) : "none");
-        message_send(a, /* to_host= */ false, 0);
+        message_send(a);
 }
 
 static void deliver(const Message *m) {

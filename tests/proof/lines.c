@@ -89,7 +89,7 @@ static void send(HostLink *line, Message *m) {
         if (line->silent || line->net->dead)
                 message_free(m);
         else
-                message_send(m, /* to_host= */ true, 0);
+                message_send(m);
 }
 
 /* Whether it was delivered, nobody knows; the next claim settles it. */

@@ -48,6 +48,7 @@ struct Message {
         LoopTimer *timer;
         LoopTimer *taking; /* it lies in hostd's queue, until its loop comes to it */
         MessageKind kind;
+        uint64_t at;      /* when it arrives */
         uint64_t connection, incarnation, call;
         CallKind what;
         PciAddress pgpu;
@@ -98,7 +99,7 @@ struct HostLink {
 
 Message *message_new(Net *net, Machine *m, MessageKind kind, uint64_t connection);
 void message_free(Message *m);
-void message_send(Message *m, bool to_host, uint64_t extra_delay);
+void message_send(Message *m);
 bool message_is_to_host(const Message *m);
 void net_break(Net *net, HostLink *line); /* its connection is no more */
 

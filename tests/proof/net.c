@@ -51,18 +51,31 @@ static void arrive(void *userdata) {
         message_free(m);
 }
 
-void message_send(Message *m, bool to_host, uint64_t extra_delay) {
-        struct NetWay *way = way_of(m);
-        uint64_t at, delay = chance_between(m->net->dice, 50, 2000) + chance_between(m->net->dice, 0, way->delay);
+static void arrive_at(Message *m, uint64_t at) {
+        m->at = at;
+        if (loop_call_at(m->net->loop, &m->timer, LOOP_MONOTONIC, at, arrive, m) < 0)
+                abort();
+}
 
-        at = MAX_OF(loop_now(m->net->loop, LOOP_MONOTONIC) + delay, way->last_at[to_host]);
-        way->last_at[to_host] = at;
+/* Whether it goes the same way on the same connection, and has not arrived. */
+static bool is_beside(const Message *m, uint64_t connection, bool to_host) {
+        return m->connection == connection && message_is_to_host(m) == to_host && !m->taking;
+}
+
+void message_send(Message *m) {
+        bool to_host = message_is_to_host(m);
+        Dice *d = m->net->dice;
+        uint64_t at = loop_now(m->net->loop, LOOP_MONOTONIC) + chance_between(d, 50, 2000) +
+                chance_between(d, 0, way_of(m)->delay[to_host]);
+
+        for (const Message *o = m->net->messages; o; o = o->next)
+                if (is_beside(o, m->connection, to_host))
+                        at = MAX_OF(at, o->at + 1);
         m->next = m->net->messages;
         if (m->next)
                 m->next->previous = m;
         m->net->messages = m;
-        if (loop_call_at(m->net->loop, &m->timer, LOOP_MONOTONIC, at + extra_delay, arrive, m) < 0)
-                abort();
+        arrive_at(m, at);
 }
 
 /* What the machines tell goes to whoever is connected. */
@@ -77,7 +90,7 @@ static void tell_all(Machine *machine, MessageKind kind, Told told, const char *
                 m->incarnation = machine->incarnation;
                 m->told = told;
                 m->text = text ? strdup(text) : NULL;
-                message_send(m, /* to_host= */ false, 0);
+                message_send(m);
         }
 }
 
@@ -104,24 +117,33 @@ static void on_went(Machine *m, void *userdata) {
 
 const MachineListener net_listener = {.tell = on_tell, .came = on_came, .went = on_went};
 
-/* Of what policyd has sent on it the last ones are lost, by chance; then its name leaves the bus there. */
+/*
+ * Of what policyd has sent on it the last ones are lost, by chance; then its name leaves the bus there. What is not lost may come
+ * long after the next connection was made: the network holds it back.
+ */
 void net_break(Net *net, HostLink *line) {
         uint64_t n = 0, connection = line->connection;
-        Message *next;
+        uint64_t later = chance(net->dice, 300) ? chance_between(net->dice, 0, 30000000) : 0;
+        bool only_the_end = chance(net->dice, 500);
+        Message *left, *next;
 
         line->connection = line->incarnation = 0;
         for (Message *m = net->messages; m; m = m->next)
-                n += m->connection == connection && message_is_to_host(m) && !m->taking;
+                n += is_beside(m, connection, /* to_host= */ true);
         n = chance_between(net->dice, 0, n);
-        for (Message *m = net->messages; m && n > 0; m = next) {
+        for (Message *m = net->messages; m; m = next) {
                 next = m->next;
-                if (m->connection == connection && message_is_to_host(m) && !m->taking) {
+                if (!is_beside(m, connection, /* to_host= */ true))
+                        continue;
+                if (n > 0) {
                         message_free(m);
                         n--;
-                }
+                } else if (!only_the_end)
+                        arrive_at(m, m->at + later);
         }
-        message_send(message_new(net, line->machine, MESSAGE_LEFT, connection), /* to_host= */ true,
-                chance(net->dice, 300) ? chance_between(net->dice, 0, 30000000) : 0);
+        left = message_new(net, line->machine, MESSAGE_LEFT, connection);
+        message_send(left);
+        arrive_at(left, left->at + (only_the_end ? later : 0));
 }
 
 void net_init(Net *net) {
@@ -131,6 +153,10 @@ void net_init(Net *net) {
 void net_done(Net *net) {
         while (net->messages)
                 message_free(net->messages);
+}
+
+void net_slow(Net *net, const Machine *m, uint64_t delay) {
+        net->ways[m->number].delay[0] = net->ways[m->number].delay[1] = delay;
 }
 
 void net_frozen(Net *net, const Machine *m) {

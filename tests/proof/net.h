@@ -3,9 +3,10 @@
 /*
  * The lines between policyd and the machines: queues in memory, in the place of D-Bus (policyd/link/links.h)
  *
- * Messages of one direction of a machine arrive in the order in which they were sent, each after a delay. A connection has a
- * number, which is its bus name; hostd hears that a name left the bus after what it had sent before. What was under way when a
- * connection was cut has arrived, or not, by chance. hostd's answers and events carry which hostd they are of.
+ * Messages of one direction of a connection arrive in the order in which they were sent, each after a delay; those of two
+ * connections in any order. A connection has a number, which is its bus name; hostd hears that a name left the bus after what it
+ * had sent before. What was under way when a connection was cut has arrived, or not, or comes late, by chance. hostd's answers and
+ * events carry which hostd they are of.
  */
 
 #include "policyd/link/links.h"
@@ -25,9 +26,8 @@ typedef struct Net {
         bool dead; /* policyd died in this turn of the loop: what it sends now it does not send */
         uint64_t connections, calls, serials;
         struct NetWay {
-                uint64_t last_at[2]; /* of the messages to policyd, to the host */
-                uint64_t delay;      /* added to each message of a slow line */
-                bool closed;         /* nothing can connect */
+                uint64_t delay[2]; /* up to which each message is later: to policyd, to the host */
+                bool closed;       /* nothing can connect */
         } ways[16];
 } Net;
 
@@ -36,5 +36,6 @@ extern const MachineListener net_listener; /* for the machines; its userdata is 
 void net_init(Net *net);
 void net_done(Net *net);
 /* The connection to the machine breaks; silent: policyd notices late, for want of answers. False: there is none. */
+void net_slow(Net *net, const Machine *m, uint64_t delay); /* in both directions */
 void net_frozen(Net *net, const Machine *m); /* or thawed: its links hear nothing of hostd, which shows after a while */
 bool net_cut(Net *net, const Machine *m, bool silent);

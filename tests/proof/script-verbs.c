@@ -140,7 +140,7 @@ static void play_hold(Script *s, char *const *words, unsigned n) {
 
 static void play_send_held(Script *s, char *const *words, unsigned n) {
         if (s->held)
-                message_send(take_ptr(s->held), /* to_host= */ true, 0);
+                message_send(take_ptr(s->held));
         else
                 script_broken(s, "nothing is held");
 }
@@ -164,8 +164,7 @@ static void play_open(Script *s, char *const *words, unsigned n) {
 }
 
 static void play_slow(Script *s, char *const *words, unsigned n) {
-        s->world->net.ways[machine(s, words[0])->number].delay =
-                (uint64_t) (strtod(words[1], NULL) * (double) SECOND);
+        net_slow(&s->world->net, machine(s, words[0]), (uint64_t) (strtod(words[1], NULL) * (double) SECOND));
 }
 
 static void play_crash(Script *s, char *const *words, unsigned n) {

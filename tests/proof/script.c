@@ -185,7 +185,7 @@ void script_quiet(Script *s) {
 
         sim_db_fail(w->db, SIM_DB_WORKS, 0, 0);
         for (unsigned i = 0; i < w->n_machines; i++) {
-                w->net.ways[i].delay = 0;
+                net_slow(&w->net, &w->machines[i], 0);
                 w->net.ways[i].closed = false;
                 w->machines[i].trouble = w->machines[i].deaf = false;
                 machine_fail_commits(&w->machines[i], false);
