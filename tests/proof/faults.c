@@ -14,6 +14,16 @@ static uint64_t later(const Faults *f, uint64_t most) {
         return loop_now(f->world->loop, LOOP_MONOTONIC) + chance_between(&f->world->dice, 1000, most);
 }
 
+/* It counts when it strikes. */
+static bool arm(Faults *f, Fault fault, unsigned i, NetStrike strike) {
+        struct NetWay *way = &f->world->net.ways[i];
+
+        way->strike = strike;
+        way->full = strike == NET_STRIKE_NONE;
+        way->count = &f->n[fault];
+        return false;
+}
+
 static bool make(Faults *f, Fault fault, unsigned i) {
         World *w = f->world;
         Machine *m = &w->machines[i];
@@ -81,6 +91,16 @@ static bool make(Faults *f, Fault fault, unsigned i) {
         case FAULT_CLOCK:
                 sim_loop_set_realtime(w->sim, UINT64_C(1767225600000000) + chance_between(&w->dice, 0, 86400 * SECOND));
                 return true;
+        case FAULT_CUT_BEFORE:
+                return arm(f, fault, i, NET_CUT_BEFORE);
+        case FAULT_CUT_AFTER:
+                return arm(f, fault, i, NET_CUT_AFTER);
+        case FAULT_CUT_GREETING:
+                return arm(f, fault, i, NET_CUT_GREETING);
+        case FAULT_NO_ANSWER:
+                return arm(f, fault, i, NET_LOSE_ANSWER);
+        case FAULT_FULL:
+                return arm(f, fault, i, NET_STRIKE_NONE);
         case _FAULT_MAX:
         case _FAULT_INVALID:
                 break;
@@ -89,7 +109,7 @@ static bool make(Faults *f, Fault fault, unsigned i) {
 }
 
 void faults_make(Faults *f) {
-        static const unsigned weights[_FAULT_MAX] = {20, 8, 10, 8, 10, 14, 20, 5, 5, 5, 8, 12, 3, 8, 6};
+        static const unsigned weights[_FAULT_MAX] = {20, 8, 10, 8, 10, 14, 20, 5, 5, 5, 8, 12, 3, 8, 6, 10, 10, 6, 8, 6};
         World *w = f->world;
         unsigned sum = 0, at, i;
         Fault fault = 0;
@@ -159,6 +179,10 @@ void faults_mend_all(Faults *f) {
         World *w = f->world;
 
         f->storage = f->storage ?: 1;
+        for (unsigned i = 0; i < w->n_machines; i++) {
+                w->net.ways[i].strike = NET_STRIKE_NONE;
+                w->net.ways[i].full = false;
+        }
         world_run(w, 0); /* whoever is dying ends */
         mend(f, UINT64_MAX);
         world_start_policyd(f->world);

@@ -13,7 +13,10 @@
         W(FAULT_PROGRAM, "program killed") W(FAULT_POWER, "host loses power") W(FAULT_COMMIT, "commit fails") \
         W(FAULT_HOST_COMMIT, "commit of a host fails") W(FAULT_DEATH, "policyd dies in a commit")     \
         W(FAULT_HOST_DEATH, "hostd dies in a commit") W(FAULT_CLOCK, "clock jumps") W(FAULT_FREEZE, "host frozen")                 \
-        W(FAULT_SLOW_ONE_WAY, "link slow in one direction")
+        W(FAULT_SLOW_ONE_WAY, "link slow in one direction")                                                   \
+        W(FAULT_CUT_BEFORE, "link cut before a message") W(FAULT_CUT_AFTER, "link cut after a message")       \
+        W(FAULT_CUT_GREETING, "link cut as its hello is read") W(FAULT_NO_ANSWER, "answer lost")              \
+        W(FAULT_FULL, "link takes no message")
 DEFINE_ENUM(Fault, FAULT, FAULTS);
 
 typedef struct Faults {

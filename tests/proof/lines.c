@@ -119,12 +119,26 @@ static void send_waiting(HostLink *line) {
         }
 }
 
+/* sd-bus has no room, or finds the connection broken, before policyd knows of it. */
+static bool is_full(HostLink *line) {
+        struct NetWay *way = &line->net->ways[line->machine->number];
+
+        if (!way->full)
+                return false;
+        way->full = false;
+        (*way->count)++;
+        history_add(line->net->history, "net %s is-full", line->machine->name);
+        return true;
+}
+
 static int call(HostLink *line, CallKind what, const char *text, const PciAddress *pgpu, const char *const *types,
         LinkReply reply, void *userdata) {
         LineCall *c, **at;
 
         if (line->state != LINE_CLAIMED)
                 return -ENOTCONN;
+        if (is_full(line))
+                return -ENOBUFS;
         c = calloc(1, sizeof(*c));
         *c = (LineCall){.line = line, .id = ++line->net->calls, .reply = reply, .userdata = userdata};
         c->message = message_new(line->net, line->machine, MESSAGE_CALL, line->connection);
@@ -237,6 +251,8 @@ static int line_claim(HostLink *line, const LinkClaim *claim) {
 
         if (line->state < LINE_WAITING)
                 return -ENOTCONN;
+        if (is_full(line))
+                return -ENOBUFS;
         m = message_new(line->net, line->machine, MESSAGE_CLAIM, line->connection);
         m->claim = *claim;
         line->state = LINE_CLAIMING;

@@ -38,8 +38,67 @@ bool message_is_to_host(const Message *m) {
         return m->kind <= MESSAGE_LEFT;
 }
 
+static bool is_struck(const Message *m, NetStrike strike) {
+        switch (strike) {
+        case NET_CUT_BEFORE:
+        case NET_CUT_AFTER:
+                return true;
+        case NET_CUT_GREETING:
+                return m->kind == MESSAGE_GREETING;
+        case NET_LOSE_ANSWER:
+                return m->kind == MESSAGE_ANSWER;
+        case NET_STRIKE_NONE:
+                break;
+        }
+        return false;
+}
+
+static NetStrike take_strike(const Message *m) {
+        struct NetWay *way = &m->net->ways[m->machine->number];
+        NetStrike strike = way->strike;
+
+        if (!is_struck(m, strike) || !line_of_connection(m->net, m->connection))
+                return NET_STRIKE_NONE;
+        way->strike = NET_STRIKE_NONE;
+        (*way->count)++;
+        history_add(m->net->history, "net %s strikes", m->machine->name);
+        return strike;
+}
+
+static void cut_now(Net *net, uint64_t connection) {
+        HostLink *line = line_of_connection(net, connection);
+
+        if (line)
+                line_lose(line, "The connection to the host's bus was lost.");
+}
+
+static void deliver(Message *m);
+
 static void arrive(void *userdata) {
         Message *m = userdata;
+        Net *net = m->net;
+        uint64_t connection = m->connection;
+
+        switch (take_strike(m)) {
+        case NET_CUT_BEFORE:
+        case NET_CUT_GREETING:
+                message_free(m);
+                cut_now(net, connection);
+                break;
+        case NET_CUT_AFTER:
+                deliver(m);
+                cut_now(net, connection);
+                break;
+        case NET_LOSE_ANSWER:
+                message_free(m);
+                break;
+        case NET_STRIKE_NONE:
+                deliver(m);
+                break;
+        }
+}
+
+static void deliver(Message *m) {
         HostLink *line;
 
         if (message_is_to_host(m)) {

@@ -14,6 +14,14 @@
 
 typedef struct Message Message;
 
+typedef enum NetStrike {
+        NET_STRIKE_NONE,
+        NET_CUT_BEFORE,   /* the connection breaks as a message arrives, which is lost */
+        NET_CUT_AFTER,    /* it breaks once one has arrived */
+        NET_CUT_GREETING, /* it breaks as hostd's answer to the hello is read */
+        NET_LOSE_ANSWER,  /* to a call: nothing else is wrong */
+} NetStrike;
+
 typedef struct Net {
         Links links; /* what policyd is handed */
         Loop *loop;
@@ -28,6 +36,9 @@ typedef struct Net {
         struct NetWay {
                 uint64_t delay[2]; /* up to which each message is later: to policyd, to the host */
                 bool closed;       /* nothing can connect */
+                NetStrike strike;  /* what the next message of its kind meets */
+                bool full;         /* the next call or claim cannot be sent */
+                uint64_t *count;   /* of strikes, and of what could not be sent */
         } ways[16];
 } Net;
 
